@@ -1,0 +1,266 @@
+//! Opens anything that holds packets, detects its format by content, and hands out records.
+
+pub mod map;
+pub mod pcap;
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::time::Nanos;
+pub use map::Map;
+
+/// A link-layer header type (the LINKTYPE_ registry of the pcap formats, FCS bits masked off).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct LinkType(pub u16);
+
+impl LinkType {
+    /// BSD loopback: a 4-byte address family in the writer's byte order.
+    pub const NULL: Self = Self(0);
+    /// Ethernet (with 802.1Q and the like).
+    pub const ETHERNET: Self = Self(1);
+    /// Raw IP, version from the first nibble.
+    pub const RAW: Self = Self(101);
+    /// OpenBSD loopback: a 4-byte address family in network byte order.
+    pub const LOOP: Self = Self(108);
+    /// Linux cooked capture, version 1.
+    pub const LINUX_SLL: Self = Self(113);
+    /// Linux cooked capture, version 2.
+    pub const LINUX_SLL2: Self = Self(276);
+    /// Ours: the "frame" is the text of one packet as tcpdump printed it (no registry number).
+    pub const TRANSCRIPT: Self = Self(0xfff0);
+}
+
+/// What kind of file the records came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Classic pcap of any magic.
+    Pcap,
+    /// pcapng.
+    Pcapng,
+    /// Text printed by tcpdump and pasted.
+    Transcript,
+}
+
+impl Format {
+    /// The name used in reports: `pcap`, `pcapng`, `transcript`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pcap => "pcap",
+            Self::Pcapng => "pcapng",
+            Self::Transcript => "transcript",
+        }
+    }
+}
+
+/// One packet record: where its bytes are and what the capture says of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// Offset of the packet's first byte in the source's bytes.
+    pub offset: u64,
+    /// Time of capture.
+    pub time_ns: Nanos,
+    /// Bytes present in the source, beginning at `offset`.
+    pub captured: u32,
+    /// Bytes the packet had on the wire, as recorded.
+    pub original: u32,
+    /// Position in [`Metadata::interfaces`].
+    pub interface: u16,
+}
+
+/// One interface packets were captured on (pcap: always one).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Interface {
+    /// Link-layer header type of its packets.
+    pub link_type: LinkType,
+    /// Snap length in bytes; 0 = not limited or not recorded.
+    pub snap_length: u32,
+    /// Interface name, where recorded.
+    pub name: Option<String>,
+    /// Interface description, where recorded.
+    pub description: Option<String>,
+    /// Capture filter, where recorded.
+    pub filter: Option<String>,
+    /// Decimal digits or binary power of the time stamps, in words (`µs`, `ns`, `2^-20 s`).
+    pub resolution: String,
+    /// Packets received by the interface, where recorded (pcapng ISB).
+    pub received: Option<u64>,
+    /// Packets dropped by the interface or the system, where recorded (pcapng ISB).
+    pub dropped: Option<u64>,
+    /// Comments on the interface.
+    pub comments: Vec<String>,
+}
+
+impl Interface {
+    /// An interface of which only the link type and snap length are known.
+    pub fn new(link_type: LinkType, snap_length: u32, resolution: &str) -> Self {
+        Self {
+            link_type,
+            snap_length,
+            name: None,
+            description: None,
+            filter: None,
+            resolution: resolution.to_owned(),
+            received: None,
+            dropped: None,
+            comments: Vec::new(),
+        }
+    }
+}
+
+/// A stretch of the file that could not be read as packets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Damage {
+    /// Byte offset where reading failed.
+    pub offset: u64,
+    /// Bytes skipped or lost there.
+    pub skipped: u64,
+    /// The last good frame before it (0 = none).
+    pub after_frame: u64,
+    /// What is wrong, in words, without the position: `the record needs 90 bytes, 12 are left`.
+    pub reason: String,
+}
+
+impl std::fmt::Display for Damage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "damaged after frame {}: {} (byte {}, {} bytes lost)",
+            crate::text::thousands(self.after_frame),
+            self.reason,
+            crate::text::thousands(self.offset),
+            crate::text::thousands(self.skipped)
+        )
+    }
+}
+
+/// What a capture says about itself, complete once its last record has been walked.
+#[derive(Clone, Debug)]
+pub struct Metadata {
+    /// What the bytes are.
+    pub format: Format,
+    /// The compression around them (`gzip`, `zstd`, …), if any.
+    pub container: Option<&'static str>,
+    /// Interfaces in the order records refer to them.
+    pub interfaces: Vec<Interface>,
+    /// What could not be read.
+    pub damage: Vec<Damage>,
+    /// Comments on packets: frame number (1-based) and text.
+    pub comments: Vec<(u64, String)>,
+    /// Comments on sections.
+    pub section_comments: Vec<String>,
+    /// Names of addresses recorded in the file (pcapng NRB).
+    pub names: Vec<(IpAddr, String)>,
+    /// Hardware, operating system and application that wrote the file, where recorded.
+    pub written_by: Vec<String>,
+    /// Whether times carry a date; a transcript without dates counts from midnight.
+    pub has_date: bool,
+}
+
+impl Metadata {
+    /// Metadata with nothing recorded yet.
+    pub fn new(format: Format) -> Self {
+        Self {
+            format,
+            container: None,
+            interfaces: Vec::new(),
+            damage: Vec::new(),
+            comments: Vec::new(),
+            section_comments: Vec::new(),
+            names: Vec::new(),
+            written_by: Vec::new(),
+            has_date: true,
+        }
+    }
+}
+
+/// How a call of [`Walk::fill`] ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fill {
+    /// The limit was reached; more records may follow at once.
+    More,
+    /// The bytes given so far are used up; call again when there are more.
+    Starved,
+    /// Nothing more can come.
+    End,
+}
+
+/// Walks the records of one capture. Works on a prefix of the bytes that may grow between calls.
+pub trait Walk: Send {
+    /// Appends up to `limit` records to `records`. `bytes` is the whole source so far; `complete`
+    /// says that it will not grow. A partial record at the end of an incomplete source is left for the next call.
+    fn fill(&mut self, bytes: &[u8], complete: bool, limit: usize, records: &mut Vec<Record>) -> Fill;
+    /// What is known about the capture so far.
+    fn metadata(&self) -> &Metadata;
+    /// Bytes walked so far.
+    fn position(&self) -> u64;
+}
+
+/// Why a file could not be opened. Each message says what, where and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The operating system refused.
+    #[error("cannot open {path}: {source}")]
+    Io {
+        /// The file.
+        path: String,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// The content is no capture in a format that is read.
+    #[error("{path} is not a capture: {found}. Expected pcap, pcapng or text printed by tcpdump.")]
+    NotACapture {
+        /// The file.
+        path: String,
+        /// What the file begins with, in words.
+        found: String,
+    },
+    /// A text, but no packet lines in it.
+    #[error(
+        "no packets in this text: {path} has no line that begins with a time and `IP` as tcpdump prints it"
+    )]
+    NoPackets {
+        /// The file.
+        path: String,
+    },
+}
+
+/// One opened capture: its bytes and where they came from. The file is never written to.
+pub struct Source {
+    /// The path or name shown to people (`-` for standard input, `sample:seed` for embedded ones).
+    pub name: String,
+    /// The file, where there is one.
+    pub path: Option<PathBuf>,
+    /// Size in bytes of the file as it is stored.
+    pub size: u64,
+    /// The bytes records point into (unpacked where the file is compressed).
+    pub bytes: Arc<Map>,
+}
+
+/// Opens a capture file read-only and chooses the walker for its format.
+pub fn open(path: &Path) -> Result<(Source, Box<dyn Walk>), OpenError> {
+    let name = path.display().to_string();
+    let map = Map::file(path).map_err(|source| OpenError::Io { path: name.clone(), source })?;
+    open_map(name, Some(path.to_owned()), map)
+}
+
+/// Opens a capture that is already in memory, such as an embedded sample.
+pub fn open_bytes(name: &str, bytes: &'static [u8]) -> Result<(Source, Box<dyn Walk>), OpenError> {
+    open_map(name.to_owned(), None, Map::fixed(bytes))
+}
+
+fn open_map(name: String, path: Option<PathBuf>, map: Map) -> Result<(Source, Box<dyn Walk>), OpenError> {
+    let bytes = Arc::new(map);
+    let walk = detect(&name, bytes.bytes())?;
+    let size = bytes.bytes().len() as u64;
+    Ok((Source { name, path, size, bytes }, walk))
+}
+
+/// Chooses the walker by the first bytes.
+fn detect(name: &str, bytes: &[u8]) -> Result<Box<dyn Walk>, OpenError> {
+    if let Some(walk) = pcap::Pcap::detect(bytes) {
+        return Ok(Box::new(walk));
+    }
+    let found = if bytes.is_empty() { "it is empty".to_owned() } else { "unknown content".to_owned() };
+    Err(OpenError::NotACapture { path: crate::text::escape(name), found })
+}

@@ -1,0 +1,379 @@
+//! Joins packets into transactions, links, episodes and consequences, and freezes them as [`Evidence`].
+//!
+//! A batch over a finished (or frozen) index; live captures run it again. Every rule's number is in [`Parameters`].
+
+pub mod parameters;
+
+use std::sync::atomic::AtomicBool;
+
+use crate::decode::Address;
+use crate::index::{Index, PacketId};
+use crate::time::Nanos;
+pub use parameters::Parameters;
+
+/// Position of a transaction in [`Evidence::transactions`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TransactionId(pub u32);
+
+/// What joins two packets. The link runs from the later statement to what it is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum LinkKind {
+    /// A DNS response to the query it answers.
+    AnswerTo,
+    /// A repeated query to the transaction's first try.
+    RetryOf,
+    /// An ICMP error to the packet it quotes.
+    ErrorAbout,
+    /// A copy seen a second time to the packet it copies.
+    DuplicateOf,
+}
+
+impl LinkKind {
+    /// The word in JSON and filters: `answer_to`, `retry_of`, `error_about`, `duplicate_of`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::AnswerTo => "answer_to",
+            Self::RetryOf => "retry_of",
+            Self::ErrorAbout => "error_about",
+            Self::DuplicateOf => "duplicate_of",
+        }
+    }
+}
+
+/// How sure a link is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Level {
+    /// The packet itself proves it (quoted bytes, id and question).
+    Exact,
+    /// Addresses, ports and time agree, nothing more can be compared, or several packets fit.
+    Probable,
+    /// Agrees except for addresses or ports changed consistently by a NAT.
+    Nat,
+    /// What it refers to is not in the capture (no target).
+    Orphan,
+    /// It fits a flow but disagrees with every packet sent (no target).
+    Contradicted,
+}
+
+impl Level {
+    /// The word in JSON, filters and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Exact => "exact",
+            Self::Probable => "probable",
+            Self::Nat => "nat",
+            Self::Orphan => "orphan",
+            Self::Contradicted => "contradicted",
+        }
+    }
+}
+
+/// A tie between two packets.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Link {
+    /// The packet that refers.
+    pub from: PacketId,
+    /// The packet referred to; `None` for orphans and contradicted errors.
+    pub to: Option<PacketId>,
+    /// What joins them.
+    pub kind: LinkKind,
+    /// How sure it is.
+    pub level: Level,
+    /// Time of `from` minus time of `to`; 0 without a target.
+    pub delta_ns: Nanos,
+    /// Why this level, in words: `quotes its DNS bytes and IP id`.
+    pub reason: &'static str,
+    /// An error outside the time window of its type: not a latency.
+    pub delayed: bool,
+}
+
+/// How a DNS query ended. Every query that is not a duplicate has exactly one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Outcome {
+    /// A response in time; the transaction's `response_code` says which.
+    Answered,
+    /// A response, but later than the late limit after the last try.
+    Late,
+    /// An ICMP error about it (`icmp` says which).
+    Refused,
+    /// Nothing came although the capture would have shown it.
+    NoAnswer,
+    /// Nothing was seen, and this capture cannot tell (ends too soon, one-sided, cut).
+    Undetermined,
+    /// Over TCP: the connection was reset or never opened.
+    TcpReset,
+    /// Answered with TC set and no TCP retry was seen.
+    Truncated,
+    /// An error in silence: rate limiting of ICMP errors explains it.
+    CoveredByRateLimit,
+}
+
+impl Outcome {
+    /// All outcomes, in the order ledgers print them.
+    pub const ALL: [Self; 8] = [
+        Self::Answered,
+        Self::Late,
+        Self::Refused,
+        Self::CoveredByRateLimit,
+        Self::NoAnswer,
+        Self::TcpReset,
+        Self::Truncated,
+        Self::Undetermined,
+    ];
+
+    /// The word in JSON, filters and tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Answered => "answered",
+            Self::Late => "late",
+            Self::Refused => "refused_by_icmp",
+            Self::NoAnswer => "no_answer",
+            Self::Undetermined => "undetermined",
+            Self::TcpReset => "tcp_reset",
+            Self::Truncated => "truncated",
+            Self::CoveredByRateLimit => "covered_by_rate_limit",
+        }
+    }
+
+    /// Whether the client was left without a usable answer.
+    pub fn is_failure(self) -> bool {
+        !matches!(self, Self::Answered | Self::Late | Self::Undetermined)
+    }
+}
+
+/// One query with its retries, its answer and the errors about it.
+#[derive(Clone, Copy, Debug)]
+pub struct Transaction {
+    /// The first try.
+    pub first: PacketId,
+    /// The last try; equal to `first` without retries.
+    pub last: PacketId,
+    /// The response that counts.
+    pub answer: Option<PacketId>,
+    /// The first ICMP error about any try.
+    pub error: Option<PacketId>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// RCODE with its extended bits, when answered.
+    pub response_code: u16,
+    /// ICMP type and code of `error`.
+    pub icmp: (u8, u8),
+    /// Queries sent, retries included, duplicates not.
+    pub tries: u16,
+    /// Extended DNS error (RFC 8914), when the answer carried one.
+    pub extended_error: Option<u16>,
+    /// Response minus the last try before it; 0 when not answered.
+    pub rtt_ns: Nanos,
+    /// Response or error minus the first try: what the user felt; 0 when neither came.
+    pub waited_ns: Nanos,
+}
+
+/// Position of an episode in [`Evidence::episodes`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct EpisodeId(pub u32);
+
+/// What an episode's or a problem's failures have in common.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Signature {
+    /// ICMP error of this version, type and code.
+    Icmp {
+        /// ICMPv6.
+        v6: bool,
+        /// Type.
+        kind: u8,
+        /// Code.
+        code: u8,
+    },
+    /// Silence.
+    NoAnswer,
+    /// Answered with this error code.
+    ResponseCode(u16),
+    /// TCP reset or refused.
+    TcpReset,
+    /// Truncated and no TCP.
+    Truncated,
+    /// Answers later than the limit.
+    Late,
+}
+
+/// Failures of one client, server and name with the same signature, close in time.
+#[derive(Clone, Debug)]
+pub struct Episode {
+    /// Who asked.
+    pub client: Address,
+    /// Who was asked.
+    pub server: (Address, u16),
+    /// IP protocol number.
+    pub transport: u8,
+    /// The name, presentation form with final dot, not escaped for any screen.
+    pub name: String,
+    /// What the failures have in common.
+    pub signature: Signature,
+    /// The transactions, in order.
+    pub transactions: Vec<TransactionId>,
+    /// Every frame: tries and errors, in order.
+    pub frames: Vec<PacketId>,
+    /// The ICMP errors among them.
+    pub errors: Vec<PacketId>,
+    /// First query.
+    pub first_ns: Nanos,
+    /// Last query or error.
+    pub last_ns: Nanos,
+    /// The first answered query of the same client and server after the last failure.
+    pub recovery: Option<PacketId>,
+    /// What the client did next.
+    pub consequences: Vec<Consequence>,
+}
+
+/// What the client did after a failure (correlation §4).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Consequence {
+    /// C1 … C10.
+    pub code: &'static str,
+    /// In words, without frames.
+    pub text: String,
+    /// The frames that show it.
+    pub frames: Vec<PacketId>,
+}
+
+/// Episodes that share server and signature: what a report is about.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    /// Who was asked.
+    pub server: (Address, u16),
+    /// IP protocol number.
+    pub transport: u8,
+    /// What the failures have in common.
+    pub signature: Signature,
+    /// Its episodes.
+    pub episodes: Vec<EpisodeId>,
+    /// Distinct clients.
+    pub clients: Vec<Address>,
+    /// Distinct names.
+    pub names: Vec<String>,
+    /// First query.
+    pub first_ns: Nanos,
+    /// Last query or error.
+    pub last_ns: Nanos,
+}
+
+/// Something correlation noticed about one packet that is no link.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Anomaly {
+    /// A stable word (`id_port_reuse`, `answer_to_other_question`, `answer_from_other_address`, `unsolicited`,
+    /// `duplicate_answer`, `conflicting_answer`, `icmp_and_answer`, …).
+    pub kind: &'static str,
+    /// The packet.
+    pub packet: PacketId,
+    /// The packet it is seen against, if any.
+    pub against: Option<PacketId>,
+}
+
+/// Where the capture was taken, as far as packets tell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Vantage {
+    /// On the asking host.
+    Client,
+    /// On the answering host.
+    Server,
+    /// Between the two.
+    Middle,
+    /// Cannot be told.
+    #[default]
+    Unknown,
+}
+
+/// Everything correlation found. Never changes once made.
+#[derive(Default)]
+pub struct Evidence {
+    /// All transactions in order of their first query.
+    pub transactions: Vec<Transaction>,
+    /// Links, sorted by `from`.
+    pub links: Vec<Link>,
+    /// Positions in `links` sorted by target.
+    by_target: Vec<u32>,
+    /// (packet, transaction) for every query and response that belongs to one, sorted by packet.
+    pub members: Vec<(PacketId, TransactionId)>,
+    /// Episodes in order of their first query.
+    pub episodes: Vec<Episode>,
+    /// Problems, gravest first.
+    pub problems: Vec<Problem>,
+    /// What was noticed, sorted by packet.
+    pub anomalies: Vec<Anomaly>,
+    /// Where the capture was taken.
+    pub vantage: Vantage,
+    /// Why `vantage` is what it is.
+    pub vantage_reasons: Vec<String>,
+    /// Packets are seen in one direction only; silence then means nothing.
+    pub one_sided: bool,
+    /// Limits that were reached and what was left out because of it.
+    pub notes: Vec<String>,
+    /// The numbers used.
+    pub parameters: Parameters,
+}
+
+impl Evidence {
+    /// Links that begin at a packet.
+    pub fn links_from(&self, packet: PacketId) -> &[Link] {
+        let start = self.links.partition_point(|link| link.from < packet);
+        let end = self.links.partition_point(|link| link.from <= packet);
+        self.links.get(start..end).unwrap_or_default()
+    }
+
+    /// Links that end at a packet.
+    pub fn links_to(&self, packet: PacketId) -> impl Iterator<Item = &Link> {
+        let target = |at: &u32| self.links.get(*at as usize).and_then(|link| link.to);
+        let start = self.by_target.partition_point(|at| target(at) < Some(packet));
+        self.by_target
+            .get(start..)
+            .unwrap_or_default()
+            .iter()
+            .filter_map(|at| self.links.get(*at as usize))
+            .take_while(move |link| link.to == Some(packet))
+    }
+
+    /// The packet at the other end that matters most: an error's query, a query's error, else its answer or first try.
+    pub fn partner(&self, packet: PacketId) -> Option<PacketId> {
+        let rank = |kind: LinkKind| match kind {
+            LinkKind::ErrorAbout => 0,
+            LinkKind::AnswerTo => 1,
+            LinkKind::RetryOf => 2,
+            LinkKind::DuplicateOf => 3,
+        };
+        let out = self.links_from(packet).iter().filter_map(|link| Some((rank(link.kind), link.to?)));
+        let back = self.links_to(packet).map(|link| (rank(link.kind), link.from));
+        out.chain(back).min().map(|(_, partner)| partner)
+    }
+
+    /// The transaction a query or response belongs to.
+    pub fn transaction_of(&self, packet: PacketId) -> Option<TransactionId> {
+        let at = self.members.partition_point(|(member, _)| *member < packet);
+        self.members.get(at).filter(|(member, _)| *member == packet).map(|(_, id)| *id)
+    }
+
+    /// One transaction.
+    pub fn transaction(&self, id: TransactionId) -> Option<&Transaction> {
+        self.transactions.get(id.0 as usize)
+    }
+
+    /// Sorts links and makes the way back from targets; call once when all links are there.
+    pub(crate) fn seal(&mut self) {
+        self.links.sort_by_key(|link| (link.from, link.kind, link.to));
+        self.members.sort_unstable();
+        self.anomalies.sort_by_key(|anomaly| anomaly.packet);
+        let links = &self.links;
+        let mut order: Vec<u32> = (0..links.len() as u32)
+            .filter(|at| links.get(*at as usize).is_some_and(|l| l.to.is_some()))
+            .collect();
+        order.sort_by_key(|at| links.get(*at as usize).and_then(|link| link.to));
+        self.by_target = order;
+    }
+}
+
+/// Joins the packets of an index. Stops early, with what it has, when `cancel` is set.
+pub fn correlate(index: &Index, parameters: &Parameters, cancel: &AtomicBool) -> Evidence {
+    let _ = (index, cancel);
+    let mut evidence = Evidence { parameters: parameters.clone(), ..Evidence::default() };
+    evidence.seal();
+    evidence
+}

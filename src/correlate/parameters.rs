@@ -1,0 +1,27 @@
+//! The numbers of every correlation rule, printed by `--help-parameters` and in the report's method section.
+
+use crate::time::Nanos;
+
+/// All rule parameters; [`Default`] gives the documented values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parameters {
+    /// A repeat within this time of the last try is a retransmission; later it is a new transaction.
+    pub retry_window_ns: Nanos,
+    /// An answer later than this after the last try is late.
+    pub late_after_ns: Nanos,
+    /// Silence counts as no answer only when the capture goes on this long after the last try.
+    pub watch_ns: Nanos,
+    /// Failures of one key further apart than this belong to different episodes.
+    pub episode_gap_ns: Nanos,
+}
+
+impl Default for Parameters {
+    fn default() -> Self {
+        Self {
+            retry_window_ns: 30_000_000_000,
+            late_after_ns: 5_000_000_000,
+            watch_ns: 5_000_000_000,
+            episode_gap_ns: 300_000_000_000,
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! Reads the link, network and transport headers of one frame, as far as they go, and says where and why it stopped.
+//!
+//! No heap is used: a frame is decoded again whenever it is shown.
+
+pub mod address;
+pub mod dns;
+pub mod link;
+pub mod network;
+pub mod quote;
+
+use crate::capture::LinkType;
+pub use address::Address;
+pub use quote::Quote;
+
+/// Tunnels and tags deeper than this are not followed.
+pub const LAYERS_MAX: usize = 24;
+/// Stacked 802.1Q / 802.1ad tags kept.
+pub const VLANS_MAX: usize = 4;
+
+/// What a layer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are the protocols' own")]
+pub enum LayerKind {
+    Ethernet,
+    Vlan,
+    Sll,
+    Sll2,
+    Loopback,
+    Radiotap,
+    Ieee80211,
+    Llc,
+    Ppp,
+    Pppoe,
+    Nflog,
+    Ipnet,
+    Mpls,
+    Arp,
+    Ipv4,
+    Ipv6,
+    Ipv6Extension,
+    Ah,
+    Udp,
+    Tcp,
+    Sctp,
+    Icmp,
+    Icmpv6,
+    Igmp,
+    Gre,
+    Erspan,
+    Vxlan,
+    Geneve,
+    Teredo,
+    Gtp,
+    /// The text of one packet, as tcpdump printed it.
+    Transcript,
+}
+
+/// One header: what it is and where its bytes are in the frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Layer {
+    /// What the header is.
+    pub kind: LayerKind,
+    /// First byte of the header.
+    pub start: u32,
+    /// One past the header's last byte.
+    pub end: u32,
+}
+
+/// Why reading stopped before the payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stop {
+    /// Byte offset in the frame.
+    pub at: u32,
+    /// What was being read (`IPv4 header`).
+    pub reading: &'static str,
+    /// What is wrong (`20 bytes needed, fewer are left`).
+    pub reason: &'static str,
+}
+
+/// Fragment fields of an IP header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fragment {
+    /// Identification (16 bits in IPv4, 32 in IPv6).
+    pub id: u32,
+    /// Offset of this piece in bytes.
+    pub offset_bytes: u32,
+    /// Whether more pieces follow.
+    pub more: bool,
+}
+
+/// The transport header of the innermost packet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Transport {
+    /// None was read (not IP, a later fragment, or cut off).
+    #[default]
+    None,
+    /// UDP (RFC 768); `length` as the header says.
+    Udp {
+        /// Source port.
+        source_port: u16,
+        /// Destination port.
+        destination_port: u16,
+        /// Header and data in bytes, as stated.
+        length: u16,
+    },
+    /// TCP (RFC 9293).
+    Tcp {
+        /// Source port.
+        source_port: u16,
+        /// Destination port.
+        destination_port: u16,
+        /// Sequence number.
+        sequence: u32,
+        /// Acknowledgment number.
+        acknowledgment: u32,
+        /// Flag bits: FIN 1, SYN 2, RST 4, PSH 8, ACK 16, URG 32, ECE 64, CWR 128.
+        flags: u8,
+        /// Window as sent.
+        window: u16,
+    },
+    /// ICMP for IPv4 (RFC 792).
+    Icmp {
+        /// Type.
+        kind: u8,
+        /// Code.
+        code: u8,
+    },
+    /// ICMPv6 (RFC 4443).
+    Icmpv6 {
+        /// Type.
+        kind: u8,
+        /// Code.
+        code: u8,
+    },
+    /// Another IP protocol, by number.
+    Other(u8),
+}
+
+/// One frame, decoded: the innermost addresses and ports outside any ICMP quote, and every layer passed on the way.
+#[derive(Clone, Debug)]
+pub struct Decoded<'a> {
+    /// The frame's captured bytes.
+    pub bytes: &'a [u8],
+    layers: [Layer; LAYERS_MAX],
+    layer_count: u8,
+    vlans: [u16; VLANS_MAX],
+    vlan_count: u8,
+    /// Link-layer source and destination, where the link has them.
+    pub link_addresses: Option<([u8; 6], [u8; 6])>,
+    /// Ethertype of the innermost link layer, 0 where unknown.
+    pub ether_type: u16,
+    /// Source address of the innermost IP header (ARP: sender's IPv4 address).
+    pub source: Address,
+    /// Destination address of the innermost IP header (ARP: target's IPv4 address).
+    pub destination: Address,
+    /// Addresses of the outermost IP header when the packet was tunnelled.
+    pub outer: Option<(Address, Address)>,
+    /// Where the innermost IP header begins; 0 where there is none.
+    pub network_start: u32,
+    /// TTL or hop limit of the innermost IP header.
+    pub ttl: u8,
+    /// IPv4 identification of the innermost header; `None` for IPv6.
+    pub ip_id: Option<u16>,
+    /// Total length of the innermost IP packet as its header states it (header included); 0 where unknown.
+    pub ip_length: u32,
+    /// Protocol number above the innermost IP header and its extension headers.
+    pub ip_protocol: u8,
+    /// Fragment fields; `None` for whole packets (an atomic IPv6 fragment counts as whole).
+    pub fragment: Option<Fragment>,
+    /// The innermost transport header.
+    pub transport: Transport,
+    /// What the transport carries (ICMP: what follows the first 8 bytes), cut to the IP length.
+    pub payload_start: u32,
+    /// One past the payload's last captured byte.
+    pub payload_end: u32,
+    /// Set where reading stopped early.
+    pub stopped: Option<Stop>,
+}
+
+impl<'a> Decoded<'a> {
+    pub(crate) fn empty(bytes: &'a [u8]) -> Self {
+        Self {
+            bytes,
+            layers: [Layer { kind: LayerKind::Ethernet, start: 0, end: 0 }; LAYERS_MAX],
+            layer_count: 0,
+            vlans: [0; VLANS_MAX],
+            vlan_count: 0,
+            link_addresses: None,
+            ether_type: 0,
+            source: Address::None,
+            destination: Address::None,
+            outer: None,
+            network_start: 0,
+            ttl: 0,
+            ip_id: None,
+            ip_length: 0,
+            ip_protocol: 0,
+            fragment: None,
+            transport: Transport::None,
+            payload_start: 0,
+            payload_end: 0,
+            stopped: None,
+        }
+    }
+
+    /// The headers passed, outermost first.
+    pub fn layers(&self) -> &[Layer] {
+        self.layers.get(..usize::from(self.layer_count)).unwrap_or_default()
+    }
+
+    /// VLAN ids, outermost first.
+    pub fn vlans(&self) -> &[u16] {
+        self.vlans.get(..usize::from(self.vlan_count)).unwrap_or_default()
+    }
+
+    /// The payload's captured bytes.
+    pub fn payload(&self) -> &'a [u8] {
+        self.bytes.get(self.payload_start as usize..self.payload_end as usize).unwrap_or_default()
+    }
+
+    /// Source and destination port of UDP or TCP.
+    pub fn ports(&self) -> Option<(u16, u16)> {
+        match self.transport {
+            Transport::Udp { source_port, destination_port, .. }
+            | Transport::Tcp { source_port, destination_port, .. } => Some((source_port, destination_port)),
+            _ => None,
+        }
+    }
+
+    /// ICMP or ICMPv6 type and code.
+    pub fn icmp(&self) -> Option<(u8, u8)> {
+        match self.transport {
+            Transport::Icmp { kind, code } | Transport::Icmpv6 { kind, code } => Some((kind, code)),
+            _ => None,
+        }
+    }
+
+    /// Whether this is an ICMP or ICMPv6 message that quotes another packet (RFC 792; RFC 4443 §2.1).
+    pub fn is_icmp_error(&self) -> bool {
+        match self.transport {
+            Transport::Icmp { kind, .. } => matches!(kind, 3 | 4 | 5 | 11 | 12),
+            Transport::Icmpv6 { kind, .. } => kind > 0 && kind < 128,
+            _ => false,
+        }
+    }
+
+    pub(crate) fn push_layer(&mut self, kind: LayerKind, start: usize, end: usize) -> bool {
+        let Some(slot) = self.layers.get_mut(usize::from(self.layer_count)) else {
+            self.stop(start, "layers", "more layers than are followed");
+            return false;
+        };
+        *slot = Layer { kind, start: start as u32, end: end as u32 };
+        self.layer_count += 1;
+        true
+    }
+
+    pub(crate) fn push_vlan(&mut self, id: u16) {
+        if let Some(slot) = self.vlans.get_mut(usize::from(self.vlan_count)) {
+            *slot = id;
+            self.vlan_count += 1;
+        }
+    }
+
+    pub(crate) fn stop(&mut self, at: usize, reading: &'static str, reason: &'static str) {
+        if self.stopped.is_none() {
+            self.stopped = Some(Stop { at: at as u32, reading, reason });
+        }
+    }
+}
+
+/// Decodes one frame. Never fails: what cannot be read is said in [`Decoded::stopped`].
+pub fn decode(link_type: LinkType, bytes: &[u8]) -> Decoded<'_> {
+    let mut decoded = Decoded::empty(bytes);
+    link::read(link_type, &mut decoded);
+    decoded
+}

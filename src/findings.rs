@@ -1,0 +1,94 @@
+//! The FINDINGS table (one rule a file), and the competing hypotheses with their ledger.
+
+pub mod hypotheses;
+
+use crate::correlate::Evidence;
+use crate::index::{Index, PacketId};
+
+/// How grave a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// Worth knowing; a healthy network shows it too.
+    Info,
+    /// A small fault.
+    Low,
+    /// A fault users notice.
+    Medium,
+    /// An outage.
+    High,
+}
+
+impl Severity {
+    /// `info`, `low`, `medium`, `high`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+        }
+    }
+}
+
+/// A number in a finding and the filter that counts it again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Count {
+    /// What is counted.
+    pub label: String,
+    /// How many.
+    pub value: u64,
+    /// A filter whose matches are these packets; empty where no filter can express it.
+    pub filter: String,
+}
+
+/// One thing a rule found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Finding {
+    /// The rule's id.
+    pub id: &'static str,
+    /// How grave it is here.
+    pub severity: Severity,
+    /// One line in plain words; captured text is escaped.
+    pub statement: String,
+    /// The frames that show it, in order.
+    pub frames: Vec<PacketId>,
+    /// Numbers with their filters.
+    pub counts: Vec<Count>,
+    /// A filter that shows the packets in the timeline.
+    pub filter: String,
+}
+
+/// What rules look at.
+#[derive(Clone, Copy)]
+pub struct Input<'i> {
+    /// The packets.
+    pub index: &'i Index,
+    /// What correlation found.
+    pub evidence: &'i Evidence,
+}
+
+/// One rule.
+pub struct Rule {
+    /// Stable id, used to suppress it (`refused-by-icmp`).
+    pub id: &'static str,
+    /// Title in a few words.
+    pub title: &'static str,
+    /// What it detects, with its parameters and source, in a paragraph.
+    pub doc: &'static str,
+    /// Runs it.
+    pub run: fn(&Input<'_>) -> Vec<Finding>,
+}
+
+/// All rules. A new finding is one file and one line.
+pub static FINDINGS: &[&Rule] = &[];
+
+/// Runs every rule that is not suppressed; gravest first.
+pub fn run(input: &Input<'_>, suppressed: &[String]) -> Vec<Finding> {
+    let mut found: Vec<Finding> = FINDINGS
+        .iter()
+        .filter(|rule| !suppressed.iter().any(|id| id == rule.id))
+        .flat_map(|rule| (rule.run)(input))
+        .collect();
+    found.sort_by(|a, b| b.severity.cmp(&a.severity).then_with(|| a.frames.cmp(&b.frames)));
+    found
+}

@@ -1,0 +1,229 @@
+//! The packets of all sources as columns in immutable segments; everything else is decoded again when shown.
+
+pub mod build;
+pub mod segment;
+
+use std::sync::Arc;
+
+use crate::capture::{Format, LinkType, Map, Metadata};
+use crate::decode::{Address, Decoded};
+use crate::protocols::ProtocolId;
+use crate::time::Nanos;
+pub use build::{Input, Progress, build};
+pub use segment::{DnsRow, IcmpRow, Segment};
+
+/// A packet of the whole index: sources one after the other, each in file order, from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PacketId(pub u32);
+
+/// A packet's 1-based position in its own file, as Wireshark numbers it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FrameNumber(pub u64);
+
+/// Position of a source in [`Index::sources`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SourceId(pub u16);
+
+/// One capture file as the index knows it.
+#[derive(Clone)]
+pub struct IndexedSource {
+    /// Name shown to people.
+    pub name: String,
+    /// The file, where there is one.
+    pub path: Option<std::path::PathBuf>,
+    /// Size in bytes as stored.
+    pub size: u64,
+    /// The bytes records point into.
+    pub bytes: Arc<Map>,
+    /// What the capture says about itself; complete when the index is.
+    pub metadata: Arc<Metadata>,
+    /// The first packet of this source.
+    pub base: PacketId,
+    /// Packets of this source.
+    pub packets: u32,
+    /// Added to every time stamp of this source (clock offset given by the analyst).
+    pub offset_ns: Nanos,
+}
+
+/// All packets, as a snapshot that never changes; cheap to clone.
+#[derive(Clone, Default)]
+pub struct Index {
+    /// The captures, in the order given; labels are A, B, C…
+    pub sources: Vec<IndexedSource>,
+    segments: Vec<Arc<Segment>>,
+    /// First packet of each segment.
+    starts: Vec<u32>,
+    /// Packets in order of time; `None` where id order is the order to show.
+    pub order: Option<Arc<[u32]>>,
+    /// Whether loading has finished.
+    pub complete: bool,
+}
+
+impl Index {
+    /// Number of packets.
+    pub fn len(&self) -> u32 {
+        self.segments.last().map_or(0, |segment| segment.base.0 + segment.len() as u32)
+    }
+
+    /// Whether there are no packets.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The segments in packet order.
+    pub fn segments(&self) -> &[Arc<Segment>] {
+        &self.segments
+    }
+
+    pub(crate) fn push(&mut self, segment: Arc<Segment>) {
+        self.starts.push(segment.base.0);
+        self.segments.push(segment);
+    }
+
+    /// The segment of a packet and the packet's row in it.
+    pub fn locate(&self, id: PacketId) -> Option<(&Segment, usize)> {
+        let at = self.starts.partition_point(|&start| start <= id.0).checked_sub(1)?;
+        let segment = self.segments.get(at)?;
+        let row = (id.0 - segment.base.0) as usize;
+        (row < segment.len()).then_some((segment.as_ref(), row))
+    }
+
+    /// One packet; `None` past the end.
+    pub fn packet(&self, id: PacketId) -> Option<Packet<'_>> {
+        let (segment, row) = self.locate(id)?;
+        let source = self.sources.get(usize::from(segment.source.0))?;
+        Some(Packet { id, segment, row, source })
+    }
+
+    /// The packet with a frame number of one source.
+    pub fn by_frame(&self, source: SourceId, frame: FrameNumber) -> Option<PacketId> {
+        let source = self.sources.get(usize::from(source.0))?;
+        let row = u32::try_from(frame.0.checked_sub(1)?).ok()?;
+        (row < source.packets).then(|| PacketId(source.base.0 + row))
+    }
+
+    /// A citation label: `F17`; with several files `A:F17`; `L17` for packets of a transcript.
+    pub fn label(&self, id: PacketId) -> String {
+        let Some(packet) = self.packet(id) else { return format!("F?{}", id.0) };
+        let letter = if packet.source.metadata.format == Format::Transcript { 'L' } else { 'F' };
+        if self.sources.len() > 1 {
+            format!("{}:{letter}{}", source_label(packet.segment.source), packet.frame().0)
+        } else {
+            format!("{letter}{}", packet.frame().0)
+        }
+    }
+
+    /// Every DNS message of the capture in packet order.
+    pub fn dns_rows(&self) -> impl Iterator<Item = &DnsRow> {
+        self.segments.iter().flat_map(|segment| segment.dns.iter())
+    }
+
+    /// Every ICMP error of the capture in packet order.
+    pub fn icmp_rows(&self) -> impl Iterator<Item = &IcmpRow> {
+        self.segments.iter().flat_map(|segment| segment.icmp.iter())
+    }
+
+    /// Whether times carry a date (false when any source is a transcript without dates).
+    pub fn has_date(&self) -> bool {
+        self.sources.iter().all(|source| source.metadata.has_date)
+    }
+}
+
+/// The letter of a source: A…Z, then S27, S28, …
+pub fn source_label(source: SourceId) -> String {
+    match u8::try_from(source.0) {
+        Ok(number @ 0..=25) => char::from(b'A' + number).to_string(),
+        _ => format!("S{}", source.0 + 1),
+    }
+}
+
+/// One packet of the index.
+#[derive(Clone, Copy)]
+pub struct Packet<'i> {
+    /// Its id.
+    pub id: PacketId,
+    /// The segment that holds it.
+    pub segment: &'i Segment,
+    /// Its row in the segment.
+    pub row: usize,
+    /// Its capture.
+    pub source: &'i IndexedSource,
+}
+
+impl<'i> Packet<'i> {
+    /// Frame number in its own file.
+    pub fn frame(&self) -> FrameNumber {
+        FrameNumber(u64::from(self.id.0 - self.source.base.0) + 1)
+    }
+    /// Time of capture, with the source's clock offset applied.
+    pub fn time_ns(&self) -> Nanos {
+        column(&self.segment.time_ns, self.row)
+    }
+    /// Bytes captured.
+    pub fn captured(&self) -> u32 {
+        column(&self.segment.captured, self.row)
+    }
+    /// Bytes on the wire.
+    pub fn original(&self) -> u32 {
+        column(&self.segment.original, self.row)
+    }
+    /// Source address.
+    pub fn source_address(&self) -> Address {
+        self.segment.address(column(&self.segment.source_address, self.row))
+    }
+    /// Destination address.
+    pub fn destination_address(&self) -> Address {
+        self.segment.address(column(&self.segment.destination_address, self.row))
+    }
+    /// Source port (ICMP: type; otherwise 0).
+    pub fn source_port(&self) -> u16 {
+        column(&self.segment.source_port, self.row)
+    }
+    /// Destination port (ICMP: code; otherwise 0).
+    pub fn destination_port(&self) -> u16 {
+        column(&self.segment.destination_port, self.row)
+    }
+    /// Protocol.
+    pub fn protocol(&self) -> ProtocolId {
+        ProtocolId(column(&self.segment.protocol, self.row))
+    }
+    /// IP protocol number (6, 17, 1, 58, …), 0 where there is none.
+    pub fn transport(&self) -> u8 {
+        column(&self.segment.transport, self.row)
+    }
+    /// Flags, see [`segment::flags`].
+    pub fn flags(&self) -> u16 {
+        column(&self.segment.flags, self.row)
+    }
+    /// The captured bytes.
+    pub fn bytes(&self) -> &'i [u8] {
+        let start = column(&self.segment.offset, self.row) as usize;
+        self.source.bytes.bytes().get(start..start + self.captured() as usize).unwrap_or_default()
+    }
+    /// The link type of its interface.
+    pub fn link_type(&self) -> LinkType {
+        let interface = usize::from(column(&self.segment.interface, self.row));
+        self.source.metadata.interfaces.get(interface).map_or(LinkType(u16::MAX), |i| i.link_type)
+    }
+    /// The headers, read again from the bytes.
+    pub fn decode(&self) -> Decoded<'i> {
+        crate::decode::decode(self.link_type(), self.bytes())
+    }
+    /// Its first DNS message, if it carries or completes one.
+    pub fn dns(&self) -> Option<&'i DnsRow> {
+        let at = self.segment.dns.partition_point(|row| row.packet < self.id);
+        self.segment.dns.get(at).filter(|row| row.packet == self.id)
+    }
+    /// The one-line summary.
+    pub fn summary(&self) -> String {
+        let decoded = self.decode();
+        crate::protocols::summary(
+            self.protocol(),
+            &crate::protocols::Frame { decoded: &decoded, assembled: None },
+        )
+    }
+}
+
+fn column<T: Copy + Default>(values: &[T], row: usize) -> T {
+    values.get(row).copied().unwrap_or_default()
+}

@@ -1,0 +1,371 @@
+//! One immutable run of packets: plain columns, and side tables for DNS messages and ICMP errors.
+
+use std::hash::{BuildHasher, Hasher};
+
+use hashbrown::HashTable;
+
+use super::{PacketId, SourceId};
+use crate::capture::{LinkType, Record};
+use crate::decode::{Address, Decoded, Quote, Transport, decode, dns};
+use crate::protocols::{ProtocolId, classify};
+use crate::time::Nanos;
+
+/// Packets in a full segment.
+pub const SEGMENT_MAX: usize = 1 << 16;
+
+/// Bits of the flags column.
+pub mod flags {
+    /// An ICMP or ICMPv6 message that quotes another packet.
+    pub const ICMP_ERROR: u16 = 1;
+    /// A DNS query (QR = 0).
+    pub const DNS_QUERY: u16 = 2;
+    /// A DNS response (QR = 1).
+    pub const DNS_RESPONSE: u16 = 4;
+    /// An IP fragment.
+    pub const FRAGMENT: u16 = 8;
+    /// Reading stopped before the payload, or the message is malformed.
+    pub const STOPPED: u16 = 16;
+    /// Fewer bytes were captured than were on the wire.
+    pub const CUT: u16 = 32;
+    /// The time is earlier than that of the frame before it.
+    pub const BACKWARD: u16 = 64;
+    /// TCP on port 53 with payload (input of stream reassembly).
+    pub const DNS_STREAM: u16 = 128;
+    /// The innermost packet travelled in a tunnel.
+    pub const TUNNEL: u16 = 256;
+}
+
+/// What kind of DNS message a row is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DnsKind {
+    /// Unicast DNS on port 53.
+    Dns,
+    /// mDNS, never matched as unicast DNS.
+    Mdns,
+    /// LLMNR, likewise.
+    Llmnr,
+}
+
+/// One DNS message. Client and server are decided by QR: a query's source is the client.
+#[derive(Clone, Copy, Debug)]
+pub struct DnsRow {
+    /// The packet that carries or completes it.
+    pub packet: PacketId,
+    /// Hash of (transport, client address, client port, server address, server port).
+    pub flow: u64,
+    /// Hash of (name without case, type, class, opcode); 0 where there is no readable question.
+    pub question: u64,
+    /// Position of the name in the segment's names; `u32::MAX` where there is none.
+    pub name: u32,
+    /// Where the message begins in the frame, or in the reassembled bytes.
+    pub start: u32,
+    /// The header.
+    pub header: dns::Header,
+    /// QTYPE.
+    pub qtype: u16,
+    /// QCLASS.
+    pub qclass: u16,
+    /// Whether it is DNS, mDNS or LLMNR.
+    pub kind: DnsKind,
+    /// Why it is malformed or cut, as an index into nothing but itself: true where reading found a problem.
+    pub malformed: bool,
+}
+
+impl DnsRow {
+    /// Whether it is a response.
+    pub fn is_response(&self) -> bool {
+        self.header.is_response()
+    }
+}
+
+/// One ICMP error that quotes a packet.
+#[derive(Clone, Copy, Debug)]
+pub struct IcmpRow {
+    /// The packet.
+    pub packet: PacketId,
+    /// Type.
+    pub kind: u8,
+    /// Code.
+    pub code: u8,
+    /// Whether it is ICMPv6.
+    pub v6: bool,
+    /// Hash of the quoted (transport, source, source port, destination, destination port), in that order; 0 without a readable quote.
+    pub quoted_flow: u64,
+}
+
+/// One run of packets.
+#[expect(missing_docs, reason = "the columns are described at Packet, their accessor")]
+pub struct Segment {
+    pub base: PacketId,
+    pub source: SourceId,
+    pub offset: Vec<u64>,
+    pub time_ns: Vec<Nanos>,
+    pub captured: Vec<u32>,
+    pub original: Vec<u32>,
+    pub source_address: Vec<u32>,
+    pub destination_address: Vec<u32>,
+    pub source_port: Vec<u16>,
+    pub destination_port: Vec<u16>,
+    pub interface: Vec<u16>,
+    pub flags: Vec<u16>,
+    pub protocol: Vec<u8>,
+    pub transport: Vec<u8>,
+    pub ttl: Vec<u8>,
+    pub tcp_flags: Vec<u8>,
+    /// The distinct addresses; address columns are positions in it. Position 0 is "none".
+    pub addresses: Vec<Address>,
+    /// The distinct question names, lower-cased, in wire form.
+    pub names: Names,
+    pub dns: Vec<DnsRow>,
+    pub icmp: Vec<IcmpRow>,
+}
+
+impl Segment {
+    /// Packets in it.
+    pub fn len(&self) -> usize {
+        self.offset.len()
+    }
+
+    /// Whether it has no packets.
+    pub fn is_empty(&self) -> bool {
+        self.offset.is_empty()
+    }
+
+    /// The address at a position of the dictionary.
+    pub fn address(&self, position: u32) -> Address {
+        self.addresses.get(position as usize).copied().unwrap_or_default()
+    }
+}
+
+/// Distinct names of a segment, end to end in one buffer.
+#[derive(Default)]
+pub struct Names {
+    bytes: Vec<u8>,
+    ends: Vec<u32>,
+}
+
+impl Names {
+    /// Number of names.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// The wire form of one name.
+    pub fn get(&self, position: u32) -> Option<&[u8]> {
+        let at = position as usize;
+        let end = *self.ends.get(at)? as usize;
+        let start = at.checked_sub(1).and_then(|before| self.ends.get(before)).map_or(0, |&e| e as usize);
+        self.bytes.get(start..end)
+    }
+
+    fn push(&mut self, name: &[u8]) -> u32 {
+        self.bytes.extend_from_slice(name);
+        self.ends.push(self.bytes.len() as u32);
+        (self.ends.len() - 1) as u32
+    }
+}
+
+/// The seed is fixed so that two builds of one capture are equal; the hashes never decide a table's layout.
+fn hasher() -> impl Hasher {
+    foldhash::quality::FixedState::with_seed(0x706f_7274).build_hasher()
+}
+
+/// Hashes a flow in the given direction.
+pub fn flow_hash(transport: u8, from: (Address, u16), to: (Address, u16)) -> u64 {
+    use std::hash::Hash as _;
+    let mut hasher = hasher();
+    (transport, from.0, from.1, to.0, to.1).hash(&mut hasher);
+    hasher.finish() | 1
+}
+
+/// Hashes a question; the name is in wire form, lower-cased.
+pub fn question_hash(name: &[u8], qtype: u16, qclass: u16, opcode: u8) -> u64 {
+    let mut hasher = hasher();
+    hasher.write(name);
+    hasher.write_u64(u64::from(qtype) << 32 | u64::from(qclass) << 16 | u64::from(opcode));
+    hasher.finish() | 1
+}
+
+/// Builds one segment from records.
+pub struct SegmentBuilder {
+    segment: Segment,
+    address_table: HashTable<u32>,
+    name_table: HashTable<u32>,
+}
+
+impl SegmentBuilder {
+    /// An empty segment that begins at `base`.
+    pub fn new(base: PacketId, source: SourceId, capacity: usize) -> Self {
+        let segment = Segment {
+            base,
+            source,
+            offset: Vec::with_capacity(capacity),
+            time_ns: Vec::with_capacity(capacity),
+            captured: Vec::with_capacity(capacity),
+            original: Vec::with_capacity(capacity),
+            source_address: Vec::with_capacity(capacity),
+            destination_address: Vec::with_capacity(capacity),
+            source_port: Vec::with_capacity(capacity),
+            destination_port: Vec::with_capacity(capacity),
+            interface: Vec::with_capacity(capacity),
+            flags: Vec::with_capacity(capacity),
+            protocol: Vec::with_capacity(capacity),
+            transport: Vec::with_capacity(capacity),
+            ttl: Vec::with_capacity(capacity),
+            tcp_flags: Vec::with_capacity(capacity),
+            addresses: vec![Address::None],
+            names: Names::default(),
+            dns: Vec::new(),
+            icmp: Vec::new(),
+        };
+        Self { segment, address_table: HashTable::new(), name_table: HashTable::new() }
+    }
+
+    /// Decodes one record and appends its row. `bytes` is the whole source.
+    pub fn push(&mut self, record: &Record, link_type: LinkType, bytes: &[u8], offset_ns: Nanos) {
+        let start = record.offset as usize;
+        let frame = bytes.get(start..start + record.captured as usize).unwrap_or_default();
+        let decoded = decode(link_type, frame);
+        let protocol = classify(&decoded);
+        let id = PacketId(self.segment.base.0 + self.segment.len() as u32);
+        let mut bits = 0;
+        if decoded.stopped.is_some() {
+            bits |= flags::STOPPED;
+        }
+        if decoded.fragment.is_some() {
+            bits |= flags::FRAGMENT;
+        }
+        if record.captured < record.original {
+            bits |= flags::CUT;
+        }
+        if decoded.outer.is_some() {
+            bits |= flags::TUNNEL;
+        }
+        if decoded.is_icmp_error() {
+            bits |= flags::ICMP_ERROR;
+            self.push_icmp(id, &decoded);
+        }
+        let (source_port, destination_port) = match decoded.icmp() {
+            Some((kind, code)) => (u16::from(kind), u16::from(code)),
+            None => decoded.ports().unwrap_or((0, 0)),
+        };
+        if matches!(protocol, ProtocolId::DNS | ProtocolId::MDNS | ProtocolId::LLMNR) {
+            match decoded.transport {
+                Transport::Udp { .. } if decoded.fragment.is_none() => {
+                    bits |= self.push_dns(id, protocol, &decoded)
+                }
+                Transport::Tcp { .. } => bits |= flags::DNS_STREAM,
+                _ => {}
+            }
+        }
+        let tcp_flags = if let Transport::Tcp { flags, .. } = decoded.transport { flags } else { 0 };
+        let source_address = self.address(decoded.source);
+        let destination_address = self.address(decoded.destination);
+        let segment = &mut self.segment;
+        segment.offset.push(record.offset);
+        segment.time_ns.push(record.time_ns.saturating_add(offset_ns));
+        segment.captured.push(record.captured);
+        segment.original.push(record.original);
+        segment.source_address.push(source_address);
+        segment.destination_address.push(destination_address);
+        segment.source_port.push(source_port);
+        segment.destination_port.push(destination_port);
+        segment.interface.push(record.interface);
+        segment.flags.push(bits);
+        segment.protocol.push(protocol.0);
+        segment.transport.push(decoded.ip_protocol);
+        segment.ttl.push(decoded.ttl);
+        segment.tcp_flags.push(tcp_flags);
+    }
+
+    /// The finished segment.
+    pub fn finish(mut self) -> Segment {
+        self.segment.addresses.shrink_to_fit();
+        self.segment.dns.shrink_to_fit();
+        self.segment
+    }
+
+    fn address(&mut self, address: Address) -> u32 {
+        if address == Address::None {
+            return 0;
+        }
+        let addresses = &mut self.segment.addresses;
+        let state = foldhash::fast::FixedState::default();
+        let found = |at: &u32| addresses.get(*at as usize).copied().unwrap_or_default();
+        if let Some(at) = self.address_table.find(state.hash_one(address), |at| found(at) == address) {
+            return *at;
+        }
+        let at = addresses.len() as u32;
+        addresses.push(address);
+        let addresses = &*addresses;
+        self.address_table.insert_unique(state.hash_one(address), at, |at| {
+            state.hash_one(addresses.get(*at as usize).copied().unwrap_or_default())
+        });
+        at
+    }
+
+    fn name(&mut self, name: &[u8]) -> u32 {
+        let state = foldhash::fast::FixedState::default();
+        let hash = state.hash_one(name);
+        let names = &mut self.segment.names;
+        if let Some(at) = self.name_table.find(hash, |at| names.get(*at) == Some(name)) {
+            return *at;
+        }
+        let at = names.push(name);
+        let names = &*names;
+        self.name_table.insert_unique(hash, at, |at| state.hash_one(names.get(*at).unwrap_or_default()));
+        at
+    }
+
+    fn push_icmp(&mut self, id: PacketId, decoded: &Decoded<'_>) {
+        let Some((kind, code)) = decoded.icmp() else { return };
+        let quoted_flow = Quote::read(decoded).and_then(|quote| {
+            let (source_port, destination_port) = quote.inner.ports()?;
+            Some(flow_hash(
+                quote.inner.ip_protocol,
+                (quote.inner.source, source_port),
+                (quote.inner.destination, destination_port),
+            ))
+        });
+        let v6 = matches!(decoded.transport, Transport::Icmpv6 { .. });
+        self.segment.icmp.push(IcmpRow { packet: id, kind, code, v6, quoted_flow: quoted_flow.unwrap_or(0) });
+    }
+
+    fn push_dns(&mut self, id: PacketId, protocol: ProtocolId, decoded: &Decoded<'_>) -> u16 {
+        let Some(message) = dns::read(decoded.payload()) else { return flags::STOPPED };
+        let Some((source_port, destination_port)) = decoded.ports() else { return 0 };
+        let mut lower = message.name;
+        lower.make_lowercase();
+        let (name, question) = if lower.wire().is_empty() {
+            (u32::MAX, 0)
+        } else {
+            let hash = question_hash(lower.wire(), message.qtype, message.qclass, message.header.opcode());
+            (self.name(lower.wire()), hash)
+        };
+        let (from, to) = ((decoded.source, source_port), (decoded.destination, destination_port));
+        let response = message.header.is_response();
+        let (client, server) = if response { (to, from) } else { (from, to) };
+        self.segment.dns.push(DnsRow {
+            packet: id,
+            flow: flow_hash(decoded.ip_protocol, client, server),
+            question,
+            name,
+            start: decoded.payload_start,
+            header: message.header,
+            qtype: message.qtype,
+            qclass: message.qclass,
+            kind: match protocol {
+                ProtocolId::MDNS => DnsKind::Mdns,
+                ProtocolId::LLMNR => DnsKind::Llmnr,
+                _ => DnsKind::Dns,
+            },
+            malformed: message.problem.is_some(),
+        });
+        if response { flags::DNS_RESPONSE } else { flags::DNS_QUERY }
+    }
+}

@@ -1,0 +1,31 @@
+//! portmortem investigates network incidents: it reads packet captures, ties ICMP errors to the DNS
+//! queries that provoked them, weighs the causes, and drafts a report in which every claim cites frames.
+//!
+//! Data flows one way; a module uses only modules above it in this list (`tests/tidy.rs` checks it).
+
+pub mod text;
+pub mod time;
+
+pub mod capture;
+
+pub mod decode;
+
+pub mod protocols;
+
+pub mod index;
+
+pub mod correlate;
+
+pub mod filter;
+
+pub mod findings;
+
+pub mod case;
+
+pub mod report;
+
+pub mod export;
+
+pub mod tui;
+
+pub mod cli;

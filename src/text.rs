@@ -1,0 +1,84 @@
+//! Makes captured text safe to show: the only way from packet bytes to a screen or a file.
+
+use std::fmt::Write as _;
+
+/// Escapes text from a packet: control characters, bidirectional overrides and other invisible
+/// characters become `\xNN` (below U+0100) or `\u{…}`; a backslash becomes `\\`.
+pub fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        push_escaped(&mut out, character);
+    }
+    out
+}
+
+/// Escapes bytes from a packet: printable UTF-8 stays, everything else becomes `\xNN`.
+pub fn escape_bytes(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        for character in chunk.valid().chars() {
+            push_escaped(&mut out, character);
+        }
+        for byte in chunk.invalid() {
+            let _ = write!(out, "\\x{byte:02x}");
+        }
+    }
+    out
+}
+
+fn push_escaped(out: &mut String, character: char) {
+    if character == '\\' {
+        out.push_str("\\\\");
+    } else if is_unsafe(character) {
+        if (character as u32) < 0x100 {
+            let _ = write!(out, "\\x{:02x}", character as u32);
+        } else {
+            let _ = write!(out, "\\u{{{:x}}}", character as u32);
+        }
+    } else {
+        out.push(character);
+    }
+}
+
+/// Whether a character can change how the text around it is shown, or cannot be seen itself.
+pub fn is_unsafe(character: char) -> bool {
+    character.is_control()
+        || matches!(character,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202f}'
+            | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
+            | '\u{fff0}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}' | '\u{e000}'..='\u{f8ff}')
+}
+
+/// Writes a count with thousands separators: `1524475` becomes `1,524,475`.
+pub fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (position, digit) in digits.chars().enumerate() {
+        if position > 0 && (digits.len() - position) % 3 == 0 {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hostile_characters_are_made_visible() {
+        assert_eq!(escape("a\u{1b}[31mb"), "a\\x1b[31mb");
+        assert_eq!(escape("x\u{202e}y\\"), "x\\u{202e}y\\\\");
+        assert_eq!(escape_bytes(b"ok\xff\n"), "ok\\xff\\x0a");
+        assert_eq!(escape("grüße"), "grüße");
+    }
+
+    #[test]
+    fn counts_get_separators() {
+        assert_eq!(thousands(0), "0");
+        assert_eq!(thousands(999), "999");
+        assert_eq!(thousands(1_524_475), "1,524,475");
+    }
+}

@@ -1,0 +1,95 @@
+//! Shows nanosecond times as people read them; no clock is read here.
+
+use chrono::{DateTime, Datelike, Timelike, Utc};
+
+/// Nanoseconds since 1970-01-01 00:00:00 UTC (transcripts: since midnight).
+pub type Nanos = i64;
+
+fn moment(time_ns: Nanos) -> DateTime<Utc> {
+    DateTime::from_timestamp_nanos(time_ns)
+}
+
+/// `2024-05-14 13:24:32.192571`, UTC, microseconds (nanoseconds where they are not zero).
+pub fn date_and_time(time_ns: Nanos) -> String {
+    let at = moment(time_ns);
+    format!("{:04}-{:02}-{:02} {}", at.year(), at.month(), at.day(), time_of_day(time_ns))
+}
+
+/// `13:24:32.192571`, UTC, microseconds (nanoseconds where they are not zero).
+pub fn time_of_day(time_ns: Nanos) -> String {
+    let at = moment(time_ns);
+    let nanosecond = at.nanosecond() % 1_000_000_000;
+    let clock = format!("{:02}:{:02}:{:02}", at.hour(), at.minute(), at.second());
+    if nanosecond % 1000 == 0 {
+        format!("{clock}.{:06}", nanosecond / 1000)
+    } else {
+        format!("{clock}.{nanosecond:09}")
+    }
+}
+
+/// `13:24:32`, UTC, cut to whole seconds.
+pub fn clock(time_ns: Nanos) -> String {
+    let at = moment(time_ns);
+    format!("{:02}:{:02}:{:02}", at.hour(), at.minute(), at.second())
+}
+
+/// `2024-05-14T13:24:32.192571Z` (RFC 3339).
+pub fn rfc3339(time_ns: Nanos) -> String {
+    format!("{}Z", date_and_time(time_ns).replacen(' ', "T", 1))
+}
+
+/// Seconds with six decimals, exact: `3.905993`, `-0.000001`; nanoseconds where they are not zero.
+pub fn seconds(span_ns: Nanos) -> String {
+    let sign = if span_ns < 0 { "-" } else { "" };
+    let magnitude = span_ns.unsigned_abs();
+    let (whole, rest) = (magnitude / 1_000_000_000, magnitude % 1_000_000_000);
+    if rest % 1000 == 0 {
+        format!("{sign}{whole}.{:06}", rest / 1000)
+    } else {
+        format!("{sign}{whole}.{rest:09}")
+    }
+}
+
+/// A span in the unit a person would choose: `812 ns`, `57 µs`, `3.6 ms`, `3.906 s`, `4 min 18 s`, `2 h 5 min`, `3 d 4 h`.
+pub fn span(span_ns: Nanos) -> String {
+    let sign = if span_ns < 0 { "−" } else { "" };
+    let ns = span_ns.unsigned_abs();
+    let text = match ns {
+        0..1_000 => format!("{ns} ns"),
+        1_000..1_000_000 => format!("{} µs", ns / 1_000),
+        1_000_000..1_000_000_000 => format!("{}.{} ms", ns / 1_000_000, ns / 100_000 % 10),
+        1_000_000_000..120_000_000_000 => {
+            format!("{}.{:03} s", ns / 1_000_000_000, ns / 1_000_000 % 1000)
+        }
+        _ => {
+            let s = (ns + 500_000_000) / 1_000_000_000;
+            match s {
+                0..3_600 => format!("{} min {} s", s / 60, s % 60),
+                3_600..86_400 => format!("{} h {} min", s / 3_600, s / 60 % 60),
+                _ => format!("{} d {} h", s / 86_400, s / 3_600 % 24),
+            }
+        }
+    };
+    format!("{sign}{text}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_exact() {
+        assert_eq!(date_and_time(946_733_072_192_571_000), "2000-01-01 13:24:32.192571");
+        assert_eq!(rfc3339(-1), "1969-12-31T23:59:59.999999999Z");
+        assert_eq!(seconds(3_905_993_000), "3.905993");
+        assert_eq!(seconds(-1_000), "-0.000001");
+    }
+
+    #[test]
+    fn spans_choose_their_unit() {
+        assert_eq!(span(57_400), "57 µs");
+        assert_eq!(span(3_640_000), "3.6 ms");
+        assert_eq!(span(3_905_993_000), "3.905 s");
+        assert_eq!(span(257_830_396_000), "4 min 18 s");
+    }
+}

@@ -1,0 +1,1 @@
+//! The full-screen program: terminal guard, event loop, performs effects.
