@@ -1,73 +1,30 @@
-//! The analyst's work as the screen holds it: the case, what can be undone, and whether it is saved.
+//! The analyst's work as the screen holds it: the case as it is, and whether it is saved.
 
-use crate::case::{Annotation, FrameRef, State as Case};
-use crate::index::{Index, PacketId};
+use std::sync::Arc;
 
-/// Steps that can be undone.
-const UNDO_MAX: usize = 1000;
+use crate::case::{Annotation, FrameRef, Notice, Saving, State as Case};
+use crate::index::{FrameNumber, Index, PacketId, SourceId};
 
-/// Whether the case is safe.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Saved {
-    /// Nothing to save yet.
-    #[default]
-    Nothing,
-    /// Changes are being written.
-    Saving,
-    /// Written at this time of day.
-    At(String),
-    /// Could not be written; why.
-    Failed(String),
-}
-
-/// The case and what can be undone.
-#[derive(Clone, Debug, Default)]
+/// The case and where it stands with the disk.
+#[derive(Clone, Debug)]
 pub struct Work {
     /// The case as it is now.
-    pub case: Case,
+    pub case: Arc<Case>,
     /// Whether it is safe.
-    pub saved: Saved,
-    undo: Vec<(String, Case)>,
-    redo: Vec<(String, Case)>,
+    pub saving: Saving,
+    /// What the analyst has to be told about it.
+    pub notices: Vec<Notice>,
+    /// Notices already dismissed.
+    pub dismissed: usize,
+}
+
+impl Default for Work {
+    fn default() -> Self {
+        Self { case: Arc::default(), saving: Saving::Nothing, notices: Vec::new(), dismissed: 0 }
+    }
 }
 
 impl Work {
-    /// Work that begins with a case read from a file.
-    pub fn with(case: Case) -> Self {
-        Self { case, ..Self::default() }
-    }
-
-    /// Changes the case so that it can be undone; `what` names the change.
-    pub fn change(&mut self, what: &str, change: impl FnOnce(&mut Case)) {
-        let before = self.case.clone();
-        change(&mut self.case);
-        if before == self.case {
-            return;
-        }
-        self.undo.push((what.to_owned(), before));
-        if self.undo.len() > UNDO_MAX {
-            self.undo.remove(0);
-        }
-        self.redo.clear();
-        self.saved = Saved::Saving;
-    }
-
-    /// Takes the last change back; its name.
-    pub fn undo(&mut self) -> Option<String> {
-        let (what, before) = self.undo.pop()?;
-        self.redo.push((what.clone(), std::mem::replace(&mut self.case, before)));
-        self.saved = Saved::Saving;
-        Some(what)
-    }
-
-    /// Makes a change again that was taken back; its name.
-    pub fn redo(&mut self) -> Option<String> {
-        let (what, after) = self.redo.pop()?;
-        self.undo.push((what.clone(), std::mem::replace(&mut self.case, after)));
-        self.saved = Saved::Saving;
-        Some(what)
-    }
-
     /// The annotations of a packet with their position.
     pub fn annotations<'w>(
         &'w self,
@@ -80,6 +37,12 @@ impl Work {
             .iter()
             .enumerate()
             .filter(move |(_, annotation)| frame.is_some_and(|frame| annotation.frames.contains(&frame)))
+    }
+
+    /// The letter under which a packet is marked.
+    pub fn mark(&self, index: &Index, packet: PacketId) -> Option<char> {
+        let frame = frame_of(index, packet)?;
+        self.case.marks.iter().find(|(_, at)| **at == frame).map(|(letter, _)| *letter)
     }
 
     /// The number the next annotation gets.
@@ -96,7 +59,7 @@ pub fn frame_of(index: &Index, packet: PacketId) -> Option<FrameRef> {
 
 /// The packet a case names.
 pub fn packet_of(index: &Index, frame: FrameRef) -> Option<PacketId> {
-    index.by_frame(crate::index::SourceId(frame.source), crate::index::FrameNumber(frame.frame))
+    index.by_frame(SourceId(frame.source), FrameNumber(frame.frame))
 }
 
 /// The letter of an annotation by its position: A…Z, then `*`.
@@ -104,22 +67,32 @@ pub fn letter(position: usize) -> char {
     u8::try_from(position).ok().filter(|at| *at < 26).map_or('*', |at| char::from(b'A' + at))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// What filters ask about annotations, frozen for one evaluation.
+#[derive(Clone)]
+pub struct Notes {
+    /// The case.
+    pub case: Arc<Case>,
+    /// The packets it speaks of.
+    pub index: Index,
+}
 
-    #[test]
-    fn undo_after_do_is_as_before() {
-        let mut work = Work::default();
-        let before = work.case.clone();
-        work.change("mark", |case| {
-            case.marks.insert('a', FrameRef { source: 0, frame: 2 });
-        });
-        let after = work.case.clone();
-        assert_eq!(work.undo().as_deref(), Some("mark"));
-        assert_eq!(work.case, before);
-        assert_eq!(work.redo().as_deref(), Some("mark"));
-        assert_eq!(work.case, after);
-        assert_eq!(work.redo(), None);
+impl crate::filter::Notes for Notes {
+    fn notes(&self, packet: PacketId) -> Vec<String> {
+        self.of(packet).map(|annotation| annotation.note.clone()).collect()
+    }
+
+    fn tags(&self, packet: PacketId) -> Vec<String> {
+        self.of(packet).map(|annotation| annotation.tag.clone()).collect()
+    }
+
+    fn is_marked(&self, packet: PacketId) -> bool {
+        frame_of(&self.index, packet).is_some_and(|frame| self.case.marks.values().any(|at| *at == frame))
+    }
+}
+
+impl Notes {
+    fn of(&self, packet: PacketId) -> impl Iterator<Item = &Annotation> {
+        let frame = frame_of(&self.index, packet);
+        self.case.annotations.iter().filter(move |annotation| frame.is_some_and(|at| annotation.frames.contains(&at)))
     }
 }
