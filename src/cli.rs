@@ -21,6 +21,9 @@ pub enum Outcome {
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
+    /// List the embedded samples and stop.
+    #[arg(long)]
+    list_samples: bool,
     #[command(flatten)]
     open: load::Open,
 }
@@ -35,6 +38,7 @@ enum Command {
 pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match &arguments.command {
+        None if arguments.list_samples => print(&crate::samples::listing()),
         Some(Command::Packets(arguments)) => packets::run(arguments),
         None => Ok(Outcome::Done),
     };
@@ -44,15 +48,30 @@ pub fn run() -> ExitCode {
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             complain(&error);
-            ExitCode::from(2)
+            ExitCode::from(if has_no_packets(&error) { 1 } else { 2 })
         }
     }
+}
+
+/// Writes text to standard output; a closed pipe comes back as an error that [`run`] takes as success.
+fn print(text: &str) -> anyhow::Result<Outcome> {
+    use std::io::Write as _;
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()?;
+    Ok(Outcome::Done)
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         cause.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
     })
+}
+
+/// A readable text without packets is "nothing matched" (1), not an error of use or format (2).
+fn has_no_packets(error: &anyhow::Error) -> bool {
+    use crate::capture::OpenError;
+    error.chain().any(|cause| matches!(cause.downcast_ref(), Some(OpenError::NoPackets { .. })))
 }
 
 #[expect(clippy::print_stderr, reason = "the command line reports its errors here")]

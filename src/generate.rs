@@ -1,0 +1,1 @@
+//! Makes deterministic packets and captures for tests, benchmarks and the embedded samples.
