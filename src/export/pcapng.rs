@@ -144,7 +144,7 @@ mod tests {
         let mut reader = pcap_file::pcapng::PcapNgReader::new(out.as_slice()).unwrap();
         let mut read = Vec::new();
         while let Some(block) = reader.next_block() {
-            if let pcap_file::pcapng::Block::EnhancedPacket(packet) = block.unwrap() {
+            if let pcap_file::pcapng::Block::EnhancedPacket(packet) = block.unwrap().0 {
                 let comments =
                     packet.options.iter().filter(|o| matches!(o, EnhancedPacketOption::Common(_))).count();
                 read.push((packet.timestamp.as_nanos() as i64, packet.data.to_vec(), comments));
