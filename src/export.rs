@@ -4,5 +4,6 @@ pub mod document;
 #[cfg(feature = "docx")]
 pub mod docx;
 pub mod html;
+pub mod pcapng;
 #[cfg(feature = "pdf")]
 pub mod pdf;
