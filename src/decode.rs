@@ -7,6 +7,7 @@ pub mod dns;
 pub mod link;
 pub mod network;
 pub mod quote;
+pub mod transcript;
 
 use crate::capture::LinkType;
 pub use address::Address;

@@ -6,6 +6,7 @@ pub mod dns;
 pub mod icmp;
 pub mod other;
 pub mod tcp;
+pub mod transcript;
 pub mod udp;
 
 use std::sync::LazyLock;
@@ -289,6 +290,9 @@ pub fn classify(decoded: &Decoded<'_>) -> ProtocolId {
 /// The one-line summary of a packet, in the field's usual words.
 pub fn summary(protocol: ProtocolId, frame: &Frame<'_, '_>) -> String {
     let mut out = String::new();
+    if transcript::summary(frame, &mut out) {
+        return out;
+    }
     (protocol.protocol().summary)(frame, &mut out);
     out
 }
@@ -296,6 +300,9 @@ pub fn summary(protocol: ProtocolId, frame: &Frame<'_, '_>) -> String {
 /// All detail rows of a packet: link, network and transport headers, then its protocol.
 pub fn dissect(protocol: ProtocolId, frame: &Frame<'_, '_>) -> Tree {
     let mut tree = Tree::default();
+    if transcript::dissect(frame, &mut tree) {
+        return tree;
+    }
     other::headers(frame.decoded, &mut tree);
     (protocol.protocol().dissect)(frame, &mut tree);
     tree

@@ -2,7 +2,7 @@
 
 use etherparse::{Ethernet2HeaderSlice, SingleVlanHeaderSlice};
 
-use super::{Decoded, LayerKind, network};
+use super::{Decoded, LayerKind, network, transcript};
 use crate::capture::LinkType;
 
 const ETHER_IPV4: u16 = 0x0800;
@@ -17,6 +17,7 @@ pub(super) fn read(link_type: LinkType, decoded: &mut Decoded<'_>) {
         LinkType::NULL | LinkType::LOOP => loopback(decoded),
         LinkType::LINUX_SLL => cooked(decoded),
         LinkType::LINUX_SLL2 => cooked2(decoded),
+        LinkType::TRANSCRIPT => transcript::fill(decoded),
         _ => decoded.stop(0, "link header", "this link type is not read"),
     }
 }

@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 
 use crate::capture::Format;
 use crate::cli::load::Loaded;
+use crate::decode::transcript::{self, Line};
 use crate::decode::{Address, Decoded, Quote, Transport, dns};
 use crate::index::{FrameNumber, Packet, source_label};
 use crate::protocols::dns::{push_class_name, push_type_name};
@@ -35,7 +36,10 @@ pub(super) fn write(loaded: &Loaded, packet: &Packet<'_>, out: &mut Vec<u8>) {
         out.extend_from_slice(b",\"dns\":");
         dns_object(&message, out);
     }
-    icmp_object(&decoded, out);
+    match packet.printed() {
+        Some(line) => printed_icmp(&line, out),
+        None => icmp_object(&decoded, out),
+    }
     links(loaded, packet, out);
     out.extend_from_slice(b"}\n");
 }
@@ -43,7 +47,18 @@ pub(super) fn write(loaded: &Loaded, packet: &Packet<'_>, out: &mut Vec<u8>) {
 /// The DNS message a packet carries or completes.
 fn message<'p>(packet: &Packet<'p>, decoded: &Decoded<'p>) -> Option<dns::Message<'p>> {
     packet.dns()?;
-    dns::read(decoded.payload())
+    let Some(line) = packet.printed() else { return dns::read(decoded.payload()) };
+    let printed = line.dns?;
+    Some(dns::Message {
+        header: printed.header,
+        name: printed.name.map_or(dns::Name::EMPTY, transcript::wire_name),
+        qtype: printed.qtype.unwrap_or(0),
+        qclass: printed.qclass.unwrap_or(0),
+        bytes: &[],
+        // Past the header: a printed question is whole.
+        question_end: usize::MAX,
+        problem: None,
+    })
 }
 
 fn endpoints(packet: &Packet<'_>, decoded: &Decoded<'_>, out: &mut Vec<u8>) {
@@ -177,6 +192,32 @@ fn icmp_object(decoded: &Decoded<'_>, out: &mut Vec<u8>) {
     number(out, u64::from(code));
     if let Some(quote) = Quote::read(decoded) {
         quoted(&quote, out);
+    }
+    out.push(b'}');
+}
+
+/// What a printed line tells of the quoted packet; what it does not print is null.
+fn printed_icmp(line: &Line<'_>, out: &mut Vec<u8>) {
+    let Some(icmp) = line.icmp else { return };
+    out.extend_from_slice(b",\"icmp\":{\"type\":");
+    number(out, u64::from(icmp.kind));
+    out.extend_from_slice(b",\"code\":");
+    number(out, u64::from(icmp.code));
+    if let Some(to) = icmp.quoted.filter(|host| host.address.ip().is_some()) {
+        out.extend_from_slice(b",\"quoted\":{");
+        if let Some(quote) = icmp.quote.filter(|quote| quote.source.address.ip().is_some()) {
+            out.extend_from_slice(b"\"source\":");
+            endpoint(quote.source.address, quote.source.port, out);
+            out.push(b',');
+        }
+        out.extend_from_slice(b"\"destination\":");
+        endpoint(to.address, icmp.quoted_port, out);
+        if let Some(protocol) = icmp.quoted_protocol {
+            out.extend_from_slice(b",\"transport\":\"");
+            transport_name(protocol, out);
+            out.push(b'"');
+        }
+        out.push(b'}');
     }
     out.push(b'}');
 }
