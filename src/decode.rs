@@ -7,6 +7,7 @@ pub mod dns;
 pub mod link;
 pub mod network;
 pub mod quote;
+pub mod transcript;
 mod tunnel;
 mod wireless;
 
@@ -222,6 +223,14 @@ impl<'a> Decoded<'a> {
     /// Whether an IP header was read.
     pub fn is_ip(&self) -> bool {
         self.network_start_known
+    }
+
+    /// Whether this is a part of an IP packet to be read together with the others. A first part of which the end
+    /// was not captured can never be put together; it is read for what it shows.
+    pub fn is_piece(&self) -> bool {
+        let end = (self.network_start + self.ip_length) as usize;
+        let complete = self.ip_length > 0 && end <= self.bytes.len();
+        self.fragment.is_some_and(|fragment| fragment.offset_bytes > 0 || complete)
     }
 
     /// The headers passed, outermost first.

@@ -1,5 +1,7 @@
 //! The draft: sections of claims with citations, tables, figures and open fields, made from evidence and case.
 
+pub mod figure;
+
 use crate::case::State;
 use crate::correlate::Evidence;
 use crate::findings::Finding;

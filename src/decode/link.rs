@@ -2,7 +2,7 @@
 
 use etherparse::{Ethernet2HeaderSlice, SingleVlanHeaderSlice};
 
-use super::{Decoded, LayerKind, network, tunnel, wireless};
+use super::{Decoded, LayerKind, network, transcript, tunnel, wireless};
 use crate::capture::LinkType;
 
 const ETHER_IPV4: u16 = 0x0800;
@@ -17,7 +17,11 @@ const NFLOG_PAYLOAD: u16 = 9;
 
 /// Reads the frame from its link header on.
 pub(super) fn read(link_type: LinkType, decoded: &mut Decoded<'_>) {
-    by_number(link_type.0, decoded, 0);
+    if link_type == LinkType::TRANSCRIPT {
+        transcript::fill(decoded);
+    } else {
+        by_number(link_type.0, decoded, 0);
+    }
 }
 
 /// Reads the header of one link type at `start` (the `LINKTYPE_` registry).

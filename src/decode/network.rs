@@ -171,14 +171,12 @@ fn transport(decoded: &mut Decoded<'_>, protocol: u8, start: usize, end: usize) 
         1 | 58 => icmp(decoded, rest, start, protocol),
         132 => sctp(decoded, rest, start),
         51 => authentication(decoded, rest, start, end),
-        4 | 41 | 47 | 97 | 137 if decoded.fragment.is_none() && decoded.tunnels_left > 0 => {
-            match protocol {
-                47 => tunnel::gre(decoded, start),
-                97 => tunnel::ethernet_in_ip(decoded, start),
-                137 => tunnel::mpls(decoded, start),
-                _ => ip(decoded, start),
-            }
-        }
+        4 | 41 | 47 | 97 | 137 if decoded.fragment.is_none() && decoded.tunnels_left > 0 => match protocol {
+            47 => tunnel::gre(decoded, start),
+            97 => tunnel::ethernet_in_ip(decoded, start),
+            137 => tunnel::mpls(decoded, start),
+            _ => ip(decoded, start),
+        },
         _ => {}
     }
 }
