@@ -3,6 +3,8 @@
 pub mod document;
 #[cfg(feature = "docx")]
 pub mod docx;
+pub mod ecs;
 pub mod html;
+pub mod pcapng;
 #[cfg(feature = "pdf")]
 pub mod pdf;
