@@ -1,5 +1,6 @@
 //! The command line: arguments, one file per subcommand, exit codes.
 
+pub mod findings;
 pub mod load;
 pub mod packets;
 
@@ -29,6 +30,8 @@ struct Arguments {
 enum Command {
     /// Print packets, one a line.
     Packets(packets::Arguments),
+    /// Print what the rules found, gravest first.
+    Findings(findings::Arguments),
 }
 
 /// Runs the program with the process arguments; errors go to standard error, exit code 2.
@@ -36,6 +39,7 @@ pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match &arguments.command {
         Some(Command::Packets(arguments)) => packets::run(arguments),
+        Some(Command::Findings(arguments)) => findings::run(arguments),
         None => Ok(Outcome::Done),
     };
     match result {
