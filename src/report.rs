@@ -2,6 +2,7 @@
 
 pub mod cite;
 mod facts;
+pub mod figure;
 mod sections;
 mod words;
 

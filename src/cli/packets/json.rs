@@ -5,8 +5,10 @@ use std::net::Ipv4Addr;
 
 use crate::capture::Format;
 use crate::cli::load::Loaded;
+use crate::decode::transcript::{self, Line};
 use crate::decode::{Address, Decoded, Quote, Transport, dns};
 use crate::index::{FrameNumber, Packet, source_label};
+use crate::protocols::ProtocolId;
 use crate::protocols::dns::{push_class_name, push_type_name};
 
 /// Appends the object of one packet and a line feed.
@@ -35,7 +37,10 @@ pub(super) fn write(loaded: &Loaded, packet: &Packet<'_>, out: &mut Vec<u8>) {
         out.extend_from_slice(b",\"dns\":");
         dns_object(&message, out);
     }
-    icmp_object(&decoded, out);
+    match packet.printed() {
+        Some(line) => printed_icmp(&line, out),
+        None => icmp_object(&decoded, out),
+    }
     links(loaded, packet, out);
     out.extend_from_slice(b"}\n");
 }
@@ -43,19 +48,26 @@ pub(super) fn write(loaded: &Loaded, packet: &Packet<'_>, out: &mut Vec<u8>) {
 /// The DNS message a packet carries or completes.
 fn message<'p>(packet: &Packet<'p>, decoded: &Decoded<'p>) -> Option<dns::Message<'p>> {
     packet.dns()?;
-    dns::read(decoded.payload())
+    let Some(line) = packet.printed() else { return dns::read(decoded.payload()) };
+    let printed = line.dns?;
+    Some(dns::Message {
+        header: printed.header,
+        name: printed.name.map_or(dns::Name::EMPTY, transcript::wire_name),
+        qtype: printed.qtype.unwrap_or(0),
+        qclass: printed.qclass.unwrap_or(0),
+        bytes: &[],
+        // Past the header: a printed question is whole.
+        question_end: usize::MAX,
+        problem: None,
+    })
 }
 
 fn endpoints(packet: &Packet<'_>, decoded: &Decoded<'_>, out: &mut Vec<u8>) {
-    if decoded.network_start == 0 && decoded.ip_protocol == 0 && decoded.ip_length == 0 {
+    if !decoded.is_ip() && packet.printed().is_none() {
         return;
     }
-    let ports = match packet.transport() {
-        6 | 17 | 132 if packet.source_port() != 0 || packet.destination_port() != 0 => {
-            Some((packet.source_port(), packet.destination_port()))
-        }
-        _ => None,
-    };
+    // The ports of a fragmented packet are told where it is complete.
+    let ports = decoded.ports().filter(|_| packet.protocol() != ProtocolId::FRAGMENT);
     let ends = [
         (&b",\"source\":"[..], packet.source_address(), ports.map(|p| p.0)),
         (&b",\"destination\":"[..], packet.destination_address(), ports.map(|p| p.1)),
@@ -177,6 +189,32 @@ fn icmp_object(decoded: &Decoded<'_>, out: &mut Vec<u8>) {
     number(out, u64::from(code));
     if let Some(quote) = Quote::read(decoded) {
         quoted(&quote, out);
+    }
+    out.push(b'}');
+}
+
+/// What a printed line tells of the quoted packet; what it does not print is null.
+fn printed_icmp(line: &Line<'_>, out: &mut Vec<u8>) {
+    let Some(icmp) = line.icmp else { return };
+    out.extend_from_slice(b",\"icmp\":{\"type\":");
+    number(out, u64::from(icmp.kind));
+    out.extend_from_slice(b",\"code\":");
+    number(out, u64::from(icmp.code));
+    if let Some(to) = icmp.quoted.filter(|host| host.address.ip().is_some()) {
+        out.extend_from_slice(b",\"quoted\":{");
+        if let Some(quote) = icmp.quote.filter(|quote| quote.source.address.ip().is_some()) {
+            out.extend_from_slice(b"\"source\":");
+            endpoint(quote.source.address, quote.source.port, out);
+            out.push(b',');
+        }
+        out.extend_from_slice(b"\"destination\":");
+        endpoint(to.address, icmp.quoted_port, out);
+        if let Some(protocol) = icmp.quoted_protocol {
+            out.extend_from_slice(b",\"transport\":\"");
+            transport_name(protocol, out);
+            out.push(b'"');
+        }
+        out.push(b'}');
     }
     out.push(b'}');
 }
