@@ -147,10 +147,10 @@ impl Spread {
 }
 
 /// An error and the query it is about.
-#[derive(Clone, Copy, Debug)]
-pub struct Tie<'i> {
+#[derive(Clone, Debug)]
+pub struct Tie {
     pub error: PacketId,
-    pub link: &'i crate::correlate::Link,
+    pub link: crate::correlate::Link,
 }
 
 /// The numbers of one problem.
@@ -174,7 +174,7 @@ pub struct Facts<'i> {
     pub ports: BTreeSet<u16>,
     /// Who sent the errors.
     pub senders: BTreeSet<Address>,
-    pub ties: Vec<Tie<'i>>,
+    pub ties: Vec<Tie>,
     /// Time between the starts of successive transactions of one episode.
     pub spacing: Option<Spread>,
     /// Error to the next query of the same episode.

@@ -95,7 +95,7 @@ pub fn reading(b: &Builder<'_>, id: PacketId) -> String {
         packet.protocol().protocol().label,
         packet.summary()
     );
-    let link = b.input.evidence.links_from(id).iter().find(|link| link.kind == LinkKind::ErrorAbout);
+    let link = b.input.evidence.links_from(id).into_iter().find(|link| link.kind == LinkKind::ErrorAbout);
     if let Some(link) = link {
         match link.to {
             Some(to) => {
