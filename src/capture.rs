@@ -2,6 +2,7 @@
 
 pub mod map;
 pub mod pcap;
+pub mod transcript;
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -260,6 +261,12 @@ fn open_map(name: String, path: Option<PathBuf>, map: Map) -> Result<(Source, Bo
 fn detect(name: &str, bytes: &[u8]) -> Result<Box<dyn Walk>, OpenError> {
     if let Some(walk) = pcap::Pcap::detect(bytes) {
         return Ok(Box::new(walk));
+    }
+    if transcript::is_text(bytes) {
+        if transcript::find(bytes, 0).is_none() {
+            return Err(OpenError::NoPackets { path: crate::text::escape(name) });
+        }
+        return Ok(Box::new(transcript::Transcript::default()));
     }
     let found = if bytes.is_empty() { "it is empty".to_owned() } else { "unknown content".to_owned() };
     Err(OpenError::NotACapture { path: crate::text::escape(name), found })
