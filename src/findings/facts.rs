@@ -105,8 +105,7 @@ impl<'i> Facts<'i> {
 
     /// Whether a packet is a copy of another one.
     pub fn is_copy(&self, packet: PacketId) -> bool {
-        use crate::correlate::LinkKind::DuplicateOf;
-        self.evidence.links_from(packet).iter().any(|link| link.kind == DuplicateOf)
+        self.evidence.is_duplicate(packet)
     }
 
     /// The name a DNS packet asks about, in presentation form, lower case, not escaped.

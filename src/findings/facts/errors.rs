@@ -131,7 +131,7 @@ pub(super) fn read(facts: &mut Facts<'_>) -> Vec<ErrorFact> {
         let Some(packet) = facts.index.packet(row.packet) else { continue };
         let decoded = packet.decode();
         let link =
-            facts.evidence.links_from(row.packet).iter().find(|link| link.kind == LinkKind::ErrorAbout);
+            facts.evidence.links_from(row.packet).into_iter().find(|link| link.kind == LinkKind::ErrorAbout);
         errors.push(ErrorFact {
             packet: row.packet,
             time_ns: packet.time_ns(),
@@ -150,10 +150,10 @@ pub(super) fn read(facts: &mut Facts<'_>) -> Vec<ErrorFact> {
                     payload_bytes: quote.payload().len(),
                 }
             }),
-            about: link.and_then(|link| link.to),
-            level: link.map(|link| link.level),
-            delta_ns: link.map_or(0, |link| link.delta_ns),
-            delayed: link.is_some_and(|link| link.delayed),
+            about: link.as_ref().and_then(|link| link.to),
+            level: link.as_ref().map(|link| link.level),
+            delta_ns: link.as_ref().map_or(0, |link| link.delta_ns),
+            delayed: link.as_ref().is_some_and(|link| link.delayed),
         });
     }
     errors
