@@ -6,6 +6,7 @@ program=$1
 packets() { "$program" packets --sample "$1" | wc -l; }
 
 [ "$(packets seed)" = 6 ]
+[ "$(packets office)" = 3627 ]
 "$program" --list-samples | grep -q '^seed '
 "$program" packets --sample seed >/dev/null
 status=0

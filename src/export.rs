@@ -3,6 +3,7 @@
 pub mod document;
 #[cfg(feature = "docx")]
 pub mod docx;
+pub mod ecs;
 pub mod html;
 pub mod pcapng;
 #[cfg(feature = "pdf")]

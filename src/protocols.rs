@@ -3,6 +3,7 @@
 
 pub mod arp;
 pub mod dns;
+pub mod fragment;
 pub mod icmp;
 pub mod other;
 pub mod tcp;
@@ -186,6 +187,7 @@ pub static PROTOCOLS: &[&Protocol] = &[
     &icmp::ICMP,
     &icmp::ICMPV6,
     &arp::ARP,
+    &fragment::FRAGMENT,
     &tcp::TCP,
     &udp::UDP,
 ];
@@ -205,6 +207,10 @@ impl ProtocolId {
     pub const ICMPV6: Self = Self(5);
     /// ARP.
     pub const ARP: Self = Self(6);
+    /// A piece of an IP packet that does not complete it.
+    pub const FRAGMENT: Self = Self(7);
+    /// TCP without a protocol above it.
+    pub const TCP: Self = Self(8);
 
     /// The table row.
     pub fn protocol(self) -> &'static Protocol {
@@ -253,6 +259,9 @@ static CLAIMS: LazyLock<Claims> = LazyLock::new(|| {
 /// Names the protocol of a decoded packet.
 pub fn classify(decoded: &Decoded<'_>) -> ProtocolId {
     let claims = &*CLAIMS;
+    if decoded.is_piece() {
+        return ProtocolId::FRAGMENT;
+    }
     let by_port = |table: &[u8], a: u16, b: u16| {
         let claim = |port: u16| table.get(usize::from(port)).copied().unwrap_or(0);
         let (first, second) = (claim(a), claim(b));

@@ -26,6 +26,11 @@ pub static SAMPLES: &[Sample] = &[
         about: "the same incident as tcpdump text, the way it was published",
         bytes: include_bytes!("../assets/samples/transcript.txt"),
     },
+    Sample {
+        name: "office",
+        about: "3,627 packets of an office in which the first DNS resolver's service stops for a while",
+        bytes: include_bytes!("../assets/samples/office.pcap"),
+    },
 ];
 
 /// The sample of a name.
@@ -41,4 +46,20 @@ pub fn listing() -> String {
         let _ = writeln!(out, "{:<12} {}", sample.name, sample.about);
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::generate::office::Office;
+
+    #[test]
+    fn the_office_sample_is_what_the_generator_makes() {
+        let made = Office::sample().write_pcap(Vec::new()).expect("writing to memory cannot fail");
+        let embedded = find("office").expect("the office sample is embedded").bytes;
+        assert!(
+            made == embedded,
+            "remake it: cargo run --example generate -- office assets/samples/office.pcap"
+        );
+    }
 }

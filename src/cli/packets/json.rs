@@ -8,6 +8,7 @@ use crate::cli::load::Loaded;
 use crate::decode::transcript::{self, Line};
 use crate::decode::{Address, Decoded, Quote, Transport, dns};
 use crate::index::{FrameNumber, Packet, source_label};
+use crate::protocols::ProtocolId;
 use crate::protocols::dns::{push_class_name, push_type_name};
 
 /// Appends the object of one packet and a line feed.
@@ -62,15 +63,11 @@ fn message<'p>(packet: &Packet<'p>, decoded: &Decoded<'p>) -> Option<dns::Messag
 }
 
 fn endpoints(packet: &Packet<'_>, decoded: &Decoded<'_>, out: &mut Vec<u8>) {
-    if decoded.network_start == 0 && decoded.ip_protocol == 0 && decoded.ip_length == 0 {
+    if !decoded.is_ip() && packet.printed().is_none() {
         return;
     }
-    let ports = match packet.transport() {
-        6 | 17 | 132 if packet.source_port() != 0 || packet.destination_port() != 0 => {
-            Some((packet.source_port(), packet.destination_port()))
-        }
-        _ => None,
-    };
+    // The ports of a fragmented packet are told where it is complete.
+    let ports = decoded.ports().filter(|_| packet.protocol() != ProtocolId::FRAGMENT);
     let ends = [
         (&b",\"source\":"[..], packet.source_address(), ports.map(|p| p.0)),
         (&b",\"destination\":"[..], packet.destination_address(), ports.map(|p| p.1)),
