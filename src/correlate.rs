@@ -2,6 +2,7 @@
 //!
 //! A batch over a finished (or frozen) index; live captures run it again. Every rule's number is in [`Parameters`].
 
+pub mod duplicates;
 pub mod episodes;
 pub mod evidence;
 mod messages;
@@ -295,6 +296,7 @@ pub enum Vantage {
 pub fn correlate(index: &Index, parameters: &Parameters, cancel: &AtomicBool) -> Evidence {
     let mut evidence = Evidence::with(parameters.clone());
     let messages = messages::Messages::new(index);
+    duplicates::find(&messages, &mut evidence, cancel);
     transactions::join(&messages, &mut evidence, cancel);
     evidence.seal();
     quotes::join(&messages, &mut evidence, cancel);

@@ -9,6 +9,10 @@ use crate::capture;
 use crate::correlate::{Evidence, Parameters, correlate};
 use crate::index::{Index, Input, Progress, build};
 use crate::samples;
+use crate::text;
+
+/// Damaged places named one by one on standard error.
+const DAMAGE_LINES_MAX: usize = 5;
 
 /// Which captures to open, and how.
 #[derive(clap::Args, Clone, Debug, Default)]
@@ -30,6 +34,16 @@ pub struct Loaded {
 }
 
 impl Open {
+    /// The same, with the default sample where nothing is named: what the full-screen program opens.
+    #[must_use]
+    pub fn or_sample(&self) -> Self {
+        let mut open = self.clone();
+        if open.files.is_empty() && open.sample.is_none() {
+            open.sample = Some(samples::DEFAULT.to_owned());
+        }
+        open
+    }
+
     /// Opens the files without reading them through.
     pub fn inputs(&self) -> Result<Vec<Input>> {
         let mut inputs = Vec::new();
@@ -49,8 +63,26 @@ impl Open {
     pub fn load(&self) -> Result<Loaded> {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let index = build(self.inputs()?, threads, &Progress::default(), |_| {});
+        warn_of_damage(&index);
         let evidence = correlate(&index, &Parameters::default(), &AtomicBool::new(false));
         Ok(Loaded { index, evidence })
+    }
+}
+
+/// Says on standard error what could not be read, a line for each file and damage.
+#[expect(
+    clippy::print_stderr,
+    reason = "standard output carries the packets; a warning must not mix with them"
+)]
+fn warn_of_damage(index: &Index) {
+    for source in &index.sources {
+        for damage in source.metadata.damage.iter().take(DAMAGE_LINES_MAX) {
+            eprintln!("portmortem: {}: {damage}", text::escape(&source.name));
+        }
+        let more = source.metadata.damage.len().saturating_sub(DAMAGE_LINES_MAX);
+        if more > 0 {
+            eprintln!("portmortem: {}: and {more} more damaged places", text::escape(&source.name));
+        }
     }
 }
 

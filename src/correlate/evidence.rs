@@ -1,6 +1,7 @@
 //! What correlation found, stored so that millions of transactions stay small: links between queries, retries
 //! and answers are not kept but worked out when asked for.
 
+use super::duplicates::{Copy, CopyKind};
 use super::{
     Anomaly, Episode, Level, Link, LinkKind, Parameters, Problem, Transaction, TransactionId, Vantage,
 };
@@ -57,10 +58,14 @@ struct Extra {
 pub struct Evidence {
     /// All transactions in order of their first query.
     pub transactions: Vec<Transaction>,
-    /// Links that are stored: ICMP errors and duplicates, sorted by `from`.
+    /// Links of ICMP errors, sorted by `from`; all others are worked out.
     stored: Vec<Link>,
     /// Positions in `stored` sorted by target.
     by_target: Vec<u32>,
+    /// Packets captured again, sorted by the copy.
+    copies: Vec<Copy>,
+    /// Positions in `copies` sorted by the original.
+    copies_by_original: Vec<u32>,
     members: Vec<Member>,
     /// Tries and responses beyond the first, sorted by transaction.
     extras: Vec<Extra>,
@@ -88,13 +93,18 @@ impl Evidence {
         Self { parameters, ..Self::default() }
     }
 
-    /// Links that begin at a packet, the most telling first.
+    /// Links that begin at a packet. A copy has the links of its original besides the one to it.
     pub fn links_from(&self, packet: PacketId) -> Vec<Link> {
-        let start = self.stored.partition_point(|link| link.from < packet);
-        let mut links: Vec<Link> =
-            self.stored.iter().skip(start).take_while(|link| link.from == packet).cloned().collect();
-        for (id, role) in self.roles_of(packet) {
-            links.extend(self.member_link(packet, id, role));
+        let copy = self.copy_link(packet);
+        let speaker = copy.as_ref().and_then(|link| link.to).unwrap_or(packet);
+        let start = self.stored.partition_point(|link| link.from < speaker);
+        let stored = self.stored.iter().skip(start).take_while(|link| link.from == speaker).cloned();
+        let mut links: Vec<Link> = copy.into_iter().chain(stored).collect();
+        for (id, role) in self.roles_of(speaker) {
+            links.extend(self.member_link(speaker, id, role));
+        }
+        for link in &mut links {
+            link.from = packet;
         }
         links.sort_by_key(|link| (link.kind, link.to));
         links
@@ -122,6 +132,11 @@ impl Evidence {
                 answer.into_iter().chain(further).filter(|link| link.to == Some(packet)).take(LINKS_TO_MAX),
             );
         }
+        let original = |at: &u32| self.copies.get(*at as usize).map(|copy| copy.original);
+        let start = self.copies_by_original.partition_point(|at| original(at) < Some(packet));
+        let copies = self.copies_by_original.iter().skip(start).take_while(|at| original(at) == Some(packet));
+        let copies = copies.filter_map(|at| self.copies.get(*at as usize)).take(LINKS_TO_MAX);
+        links.extend(copies.filter_map(|copy| self.copy_link(copy.copy)));
         links.sort_by_key(|link| (link.kind, link.from));
         links
     }
@@ -180,21 +195,44 @@ impl Evidence {
         out.chain(back).min().map(|(_, partner)| partner)
     }
 
-    /// The stored links: ICMP errors and duplicates of the whole capture, sorted by `from`.
-    pub fn error_and_copy_links(&self) -> &[Link] {
+    /// The links of ICMP errors in packet order; copies of errors are not among them.
+    pub fn error_links(&self) -> &[Link] {
         &self.stored
     }
 
-    /// The links of ICMP errors, in packet order.
-    pub fn error_links(&self) -> impl Iterator<Item = &Link> {
-        self.stored.iter().filter(|link| link.kind == LinkKind::ErrorAbout)
+    fn copy(&self, packet: PacketId) -> Option<&Copy> {
+        let at = self.copies.partition_point(|copy| copy.copy < packet);
+        self.copies.get(at).filter(|copy| copy.copy == packet)
+    }
+
+    fn copy_link(&self, packet: PacketId) -> Option<Link> {
+        let copy = self.copy(packet)?;
+        Some(Link {
+            from: packet,
+            to: Some(copy.original),
+            kind: LinkKind::DuplicateOf,
+            level: Level::Exact,
+            delta_ns: Nanos::from(copy.delta_ns),
+            reason: copy.kind.reason(),
+            delayed: false,
+        })
     }
 
     /// Whether a packet is a copy of one seen before; copies never count.
     pub fn is_duplicate(&self, packet: PacketId) -> bool {
-        let start = self.stored.partition_point(|link| link.from < packet);
-        let mut links = self.stored.iter().skip(start).take_while(|link| link.from == packet);
-        links.any(|link| link.kind == LinkKind::DuplicateOf)
+        !self.copies.is_empty() && self.copy(packet).is_some()
+    }
+
+    /// Every copy with its original and what made it, in packet order.
+    pub fn duplicates(&self) -> impl ExactSizeIterator<Item = (PacketId, PacketId, CopyKind)> {
+        self.copies.iter().map(|copy| (copy.copy, copy.original, copy.kind))
+    }
+
+    pub(super) fn set_copies(&mut self, copies: Vec<Copy>) {
+        let mut order: Vec<u32> = (0..copies.len() as u32).collect();
+        order.sort_by_key(|at| copies.get(*at as usize).map(|copy| (copy.original, copy.copy)));
+        self.copies_by_original = order;
+        self.copies = copies;
     }
 
     /// The transaction a query or response belongs to (the first, where it carries several messages).

@@ -143,7 +143,7 @@ fn walk(
     if let Some(order) = &index.order {
         for id in order.iter().copied() {
             let Some((segment, row)) = index.locate(PacketId(id)) else { continue };
-            if !remember(segment, row, quoted) {
+            if !remember(segment, row, evidence, quoted) {
                 judge(messages, evidence, quoted, PacketId(id), lost);
             }
         }
@@ -167,14 +167,14 @@ fn walk(
             if *bits & flags::ICMP_ERROR != 0 {
                 judge(messages, evidence, quoted, PacketId(segment.base.0 + row as u32), lost);
             } else if is(&sources, source) && is(&destinations, destination) {
-                remember(segment, row, quoted);
+                remember(segment, row, evidence, quoted);
             }
         }
     }
 }
 
 /// Keeps a packet that some error may quote; false when the packet is an error itself.
-fn remember(segment: &Segment, row: usize, quoted: &mut Quoted) -> bool {
+fn remember(segment: &Segment, row: usize, evidence: &Evidence, quoted: &mut Quoted) -> bool {
     let column = |values: &[u16]| values.get(row).copied().unwrap_or_default();
     if column(&segment.flags) & flags::ICMP_ERROR != 0 {
         return false;
@@ -182,11 +182,14 @@ fn remember(segment: &Segment, row: usize, quoted: &mut Quoted) -> bool {
     let address = |values: &[u32]| segment.address(values.get(row).copied().unwrap_or_default());
     let (source, destination) = (address(&segment.source_address), address(&segment.destination_address));
     let protocol = segment.transport.get(row).copied().unwrap_or_default();
-    let packet = PacketId(segment.base.0 + row as u32);
     if quoted.sources.contains(&source) {
         quoted.senders.insert(source);
     }
+    let packet = PacketId(segment.base.0 + row as u32);
     let ports = (column(&segment.source_port), column(&segment.destination_port));
+    if evidence.is_duplicate(packet) {
+        return true;
+    }
     if !quoted.flows.is_empty()
         && let Some(at) = quoted.flows.get(&flow_hash(protocol, (source, ports.0), (destination, ports.1)))
     {
@@ -208,6 +211,9 @@ fn judge(
     packet: PacketId,
     lost: &mut Vec<PacketId>,
 ) {
+    if evidence.is_duplicate(packet) {
+        return;
+    }
     let Some(error) = Error::read(messages.index, packet) else {
         let weighed = Weighed::nothing("it quotes no packet that can be read");
         let delta_ns = 0;
