@@ -1,8 +1,24 @@
 //! The analyst's work on a capture: annotations, edits, marks, undo; saved as it is made.
 
+pub mod event;
+pub mod hash;
+pub mod store;
+
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+
+use crate::time::{Nanos, rfc3339};
+pub use event::Event;
+pub use hash::hash_source;
+use store::Paths;
+
+/// Events that can be taken back.
+const UNDO_MAX: usize = 10_000;
+/// Journal lines after which the snapshot is written anew.
+const FOLD_EVERY: u32 = 200;
 
 /// A frame by source label position and frame number: stays true when files are reopened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -55,6 +71,9 @@ pub struct ManualRow {
 /// A change of the hypothesis ledger by the analyst.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LedgerChange {
+    /// Identity within the case.
+    #[serde(default)]
+    pub id: u64,
     /// Hypothesis id.
     pub hypothesis: String,
     /// Row id of the program's row, or empty for a row of the analyst's own.
@@ -67,8 +86,35 @@ pub struct LedgerChange {
     pub note: String,
 }
 
+/// What a capture file is, recorded so that a changed one is noticed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EvidenceRecord {
+    /// File name as given.
+    pub name: String,
+    /// Size in bytes as stored.
+    pub size: u64,
+    /// SHA-256 of the file as stored, in hexadecimal.
+    pub sha256: String,
+}
+
+/// One step of the chain of custody.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CustodyEntry {
+    /// When, with zone (RFC 3339), or in the analyst's words.
+    pub at: String,
+    /// Who or what did it.
+    pub who: String,
+    /// What was done (`opened`, `hashed`, `exported`, or the analyst's words).
+    pub action: String,
+    /// From where to where, or a file name.
+    pub detail: String,
+    /// Whether the hash agreed; `None` where it was not checked.
+    pub hash_ok: Option<bool>,
+}
+
 /// The state of a case, as saved.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct State {
     /// Annotations in the order made.
     pub annotations: Vec<Annotation>,
@@ -84,4 +130,427 @@ pub struct State {
     pub marks: BTreeMap<char, FrameRef>,
     /// Named filters.
     pub filters: BTreeMap<String, String>,
+    /// Chain of custody, in order.
+    pub custody: Vec<CustodyEntry>,
+    /// The captures, in the order of their labels; empty until their hashes are known.
+    pub evidence: Vec<EvidenceRecord>,
 }
+
+/// Something about the case the analyst has to be told. `Display` gives the sentence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// The capture is not the one the case was made for.
+    CaptureChanged {
+        /// The capture's name.
+        name: String,
+        /// The hash in the case.
+        recorded: String,
+        /// The hash of the file as it is now.
+        found: String,
+    },
+    /// Another process has the case open.
+    Locked,
+    /// The case cannot be read or written; nothing will be saved.
+    ReadOnly {
+        /// Why.
+        reason: String,
+    },
+    /// Journal lines that could not be read were passed over.
+    DamagedJournal {
+        /// How many.
+        lines: u64,
+    },
+    /// The case was found by the capture's hash under another name.
+    FoundElsewhere {
+        /// Where.
+        path: PathBuf,
+    },
+}
+
+impl Notice {
+    /// Whether conclusions are in doubt until the analyst has looked at it.
+    pub fn is_loud(&self) -> bool {
+        !matches!(self, Self::FoundElsewhere { .. })
+    }
+}
+
+impl std::fmt::Display for Notice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let short = |hash: &str| hash.get(..12).unwrap_or(hash).to_owned();
+        match self {
+            Self::CaptureChanged { name, recorded, found } => write!(
+                f,
+                "WARNING: {} has changed since this case was made (SHA-256 was {}…, is {}…); notes and citations may not fit",
+                crate::text::escape(name),
+                short(recorded),
+                short(found)
+            ),
+            Self::Locked => f.write_str("another portmortem has this case open: changes here are not saved"),
+            Self::ReadOnly { reason } => {
+                write!(
+                    f,
+                    "the case cannot be saved ({}): changes stay in memory only",
+                    crate::text::escape(reason)
+                )
+            }
+            Self::DamagedJournal { lines } => write!(
+                f,
+                "the case's journal has {lines} unreadable {}; everything else was kept",
+                if *lines == 1 { "line" } else { "lines" }
+            ),
+            Self::FoundElsewhere { path } => {
+                write!(
+                    f,
+                    "case found by the capture's hash: {}",
+                    crate::text::escape(&path.display().to_string())
+                )
+            }
+        }
+    }
+}
+
+/// Where the case stands with the disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Saving {
+    /// Nothing has been made that would need saving.
+    Nothing,
+    /// Every change so far is on disk; the time of the last one, as given to [`Case::apply`].
+    Saved(Nanos),
+    /// Changes wait for the capture's hash to know where to go.
+    Waiting,
+    /// Changes stay in memory.
+    NotSaved,
+}
+
+enum Store {
+    /// Nowhere yet; created with the first change.
+    Unplaced { journalled: Vec<(Event, String)> },
+    /// Open and locked.
+    Open { paths: Paths, journal: File, since_fold: u32, damaged: bool },
+    /// Only in memory, for the reason in the notices.
+    Memory,
+}
+
+/// Where a case may live.
+#[derive(Clone, Debug, Default)]
+pub struct Place {
+    /// The first capture's file, where there is one.
+    pub capture: Option<PathBuf>,
+    /// The user's directory of cases, used when the capture's directory is not writable or there is no file.
+    pub directory: Option<PathBuf>,
+}
+
+impl Place {
+    /// A place for this capture, with the user's own directory of cases as the other choice.
+    pub fn new(capture: Option<&Path>) -> Self {
+        use etcetera::BaseStrategy as _;
+        let directory = etcetera::choose_base_strategy().ok();
+        Self {
+            capture: capture.map(Path::to_owned),
+            directory: directory.map(|base| base.data_dir().join("portmortem").join("cases")),
+        }
+    }
+}
+
+/// An open case: its state, its way back, and its files.
+pub struct Case {
+    state: State,
+    undo: Vec<(Event, Event)>,
+    redo: Vec<(Event, Event)>,
+    place: Place,
+    store: Store,
+    sequence: u64,
+    saved: Option<Nanos>,
+    notices: Vec<Notice>,
+}
+
+impl Case {
+    /// A case that is never saved.
+    pub fn in_memory() -> Self {
+        Self::with(Place::default(), Store::Memory)
+    }
+
+    fn with(place: Place, store: Store) -> Self {
+        Self {
+            state: State::default(),
+            undo: Vec::new(),
+            redo: Vec::new(),
+            place,
+            store,
+            sequence: 0,
+            saved: None,
+            notices: Vec::new(),
+        }
+    }
+
+    /// Opens the case found by name beside the capture, or an empty one that is created with the first change.
+    /// Call [`Case::identify`] when the hashes are known.
+    pub fn open(place: Place) -> Self {
+        let paths = place.capture.as_deref().map(Paths::beside).filter(Paths::exist);
+        let mut case = Self::with(place, Store::Unplaced { journalled: Vec::new() });
+        if let Some(paths) = paths {
+            case.adopt(&paths);
+        }
+        case
+    }
+
+    /// Reads a case without locking or changing anything.
+    pub fn read_state(paths: &Paths) -> std::io::Result<(State, Vec<Notice>)> {
+        let found = store::read(paths)?;
+        Ok((found.state, found.notices))
+    }
+
+    /// The state, for drafting and drawing.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// What the analyst has to be told.
+    pub fn notices(&self) -> &[Notice] {
+        &self.notices
+    }
+
+    /// Where the case stands with the disk.
+    pub fn saving(&self) -> Saving {
+        match &self.store {
+            Store::Memory => Saving::NotSaved,
+            Store::Unplaced { journalled } if journalled.is_empty() => Saving::Nothing,
+            Store::Unplaced { .. } => Saving::Waiting,
+            Store::Open { .. } => self.saved.map_or(Saving::Nothing, Saving::Saved),
+        }
+    }
+
+    /// The snapshot's path once there is one.
+    pub fn path(&self) -> Option<&Path> {
+        match &self.store {
+            Store::Open { paths, .. } => Some(&paths.snapshot),
+            _ => None,
+        }
+    }
+
+    /// Applies a change at a time (the wall clock, nanoseconds since 1970), and saves it.
+    pub fn apply(&mut self, event: Event, at_ns: Nanos) {
+        let inverse = self.state.apply(event.clone());
+        if event.is_undoable() {
+            if self.undo.len() >= UNDO_MAX {
+                self.undo.remove(0);
+            }
+            self.undo.push((event.clone(), inverse));
+            self.redo.clear();
+        }
+        self.save(&event, at_ns);
+    }
+
+    /// Takes the last change back; false when there is none.
+    pub fn undo(&mut self, at_ns: Nanos) -> bool {
+        let Some((event, inverse)) = self.undo.pop() else { return false };
+        self.state.apply(inverse.clone());
+        self.save(&inverse, at_ns);
+        self.redo.push((event, inverse));
+        true
+    }
+
+    /// Makes the last change taken back again; false when there is none.
+    pub fn redo(&mut self, at_ns: Nanos) -> bool {
+        let Some((event, _)) = self.redo.pop() else { return false };
+        let inverse = self.state.apply(event.clone());
+        self.save(&event, at_ns);
+        self.undo.push((event, inverse));
+        true
+    }
+
+    /// Adds a chain-of-custody entry.
+    pub fn record(&mut self, entry: CustodyEntry, at_ns: Nanos) {
+        self.apply(Event::Custody { position: self.state.custody.len(), entry: Some(entry) }, at_ns);
+    }
+
+    /// Tells the case what its captures are. A capture that differs from the recorded one gives a loud
+    /// notice and leaves the record as it was; a case known under this hash elsewhere is taken up.
+    pub fn identify(&mut self, records: Vec<EvidenceRecord>, at_ns: Nanos) {
+        if self.state.evidence.is_empty() {
+            self.take_up_known(&records);
+        }
+        if self.state.evidence.is_empty() {
+            self.write_down(Event::Evidence { records }, at_ns);
+            return;
+        }
+        let mut changed = Vec::new();
+        for (recorded, found) in self.state.evidence.iter().zip(&records) {
+            if recorded.sha256 != found.sha256 {
+                changed.push(Notice::CaptureChanged {
+                    name: found.name.clone(),
+                    recorded: recorded.sha256.clone(),
+                    found: found.sha256.clone(),
+                });
+            }
+        }
+        let more = records.len() > self.state.evidence.len();
+        if changed.is_empty() && more {
+            self.write_down(Event::Evidence { records }, at_ns);
+        }
+        self.notices.extend(changed);
+    }
+
+    /// The analyst has looked at the changed capture and goes on with it.
+    pub fn accept_changed_capture(&mut self, records: Vec<EvidenceRecord>, at_ns: Nanos) {
+        self.notices.retain(|notice| !matches!(notice, Notice::CaptureChanged { .. }));
+        self.apply(Event::Evidence { records }, at_ns);
+        let entry = CustodyEntry {
+            at: rfc3339(at_ns),
+            who: "analyst".to_owned(),
+            action: "accepted a changed capture".to_owned(),
+            detail: String::new(),
+            hash_ok: Some(false),
+        };
+        self.record(entry, at_ns);
+    }
+
+    /// Writes the snapshot and empties the journal. Also done when the case is dropped.
+    pub fn fold(&mut self) {
+        let Store::Open { paths, journal, since_fold, damaged } = &mut self.store else { return };
+        if *since_fold == 0 && paths.snapshot.exists() {
+            return;
+        }
+        match store::fold(paths, journal, &self.state, self.sequence, *damaged) {
+            Ok(()) => (*since_fold, *damaged) = (0, false),
+            Err(error) => self.lose(error.to_string()),
+        }
+    }
+
+    /// Records something about the capture; saved only once the analyst has made something worth a file.
+    fn write_down(&mut self, event: Event, at_ns: Nanos) {
+        self.state.apply(event.clone());
+        match &mut self.store {
+            Store::Unplaced { journalled } if journalled.is_empty() => {}
+            _ => self.save(&event, at_ns),
+        }
+    }
+
+    /// Joins a case stored under this hash with what was done since opening.
+    fn take_up_known(&mut self, records: &[EvidenceRecord]) {
+        let Some(first) = records.first() else { return };
+        let Store::Unplaced { journalled } = &mut self.store else { return };
+        let (capture, directory) = (self.place.capture.clone(), self.place.directory.clone());
+        let found = store::find_by_hash(capture.as_deref(), directory.as_deref(), &first.sha256);
+        let Some(paths) = found else { return };
+        let made = std::mem::take(journalled);
+        let (undo, redo) = (std::mem::take(&mut self.undo), std::mem::take(&mut self.redo));
+        self.state = State::default();
+        self.adopt(&paths);
+        if Some(&paths.snapshot) != capture.map(|c| Paths::beside(&c).snapshot).as_ref() {
+            self.notices.push(Notice::FoundElsewhere { path: paths.snapshot });
+        }
+        let shift = self.state.next_id() - 1;
+        let shifted = |mut event: Event| {
+            event.shift_ids(shift);
+            event
+        };
+        for (event, at) in made {
+            let event = shifted(event);
+            self.state.apply(event.clone());
+            self.append(&event, &at);
+        }
+        let both = |(event, inverse)| (shifted(event), shifted(inverse));
+        self.undo = undo.into_iter().map(both).collect();
+        self.redo = redo.into_iter().map(both).collect();
+    }
+
+    /// Takes the state of existing files and locks them; read-only when another process has them.
+    fn adopt(&mut self, paths: &Paths) {
+        let read = match store::read(paths) {
+            Ok(read) => read,
+            Err(error) => return self.lose(error.to_string()),
+        };
+        let damaged = !read.notices.is_empty();
+        self.state = read.state;
+        self.sequence = read.sequence;
+        self.notices.extend(read.notices);
+        match store::lock(paths) {
+            Ok(Some(journal)) => {
+                self.store =
+                    Store::Open { paths: paths.clone(), journal, since_fold: u32::from(damaged), damaged };
+            }
+            Ok(None) => {
+                self.notices.push(Notice::Locked);
+                self.store = Store::Memory;
+            }
+            Err(error) => self.lose(error.to_string()),
+        }
+    }
+
+    fn lose(&mut self, reason: String) {
+        self.notices.push(Notice::ReadOnly { reason });
+        self.store = Store::Memory;
+    }
+
+    fn save(&mut self, event: &Event, at_ns: Nanos) {
+        let at = rfc3339(at_ns);
+        if let Store::Unplaced { journalled } = &mut self.store {
+            journalled.push((event.clone(), at));
+            self.create();
+        } else {
+            self.append(event, &at);
+        }
+        if matches!(self.store, Store::Open { .. }) {
+            self.saved = Some(at_ns);
+        }
+    }
+
+    /// Creates the files for the first change: beside the capture, else in the directory of cases.
+    fn create(&mut self) {
+        let beside = self.place.capture.as_deref().map(Paths::beside);
+        let hash = self.state.evidence.first().map(|record| record.sha256.clone());
+        let other = self.place.directory.as_deref().zip(hash.as_deref());
+        let other = other.map(|(directory, hash)| Paths::by_hash(directory, hash));
+        let waits = self.place.directory.is_some() && hash.is_none();
+        let mut reason = "there is no place for it".to_owned();
+        for paths in beside.into_iter().chain(other) {
+            if paths.exist() {
+                reason = "another process created this case meanwhile; open it again".to_owned();
+                break;
+            }
+            if let Some(directory) = self.place.directory.as_deref()
+                && paths.snapshot.starts_with(directory)
+            {
+                let _ = std::fs::create_dir_all(directory);
+            }
+            match store::lock(&paths) {
+                Ok(Some(journal)) => {
+                    self.sequence += 1;
+                    self.store = Store::Open { paths, journal, since_fold: 1, damaged: false };
+                    self.fold();
+                    return;
+                }
+                Ok(None) => reason = "another process has it".to_owned(),
+                Err(error) => reason = error.to_string(),
+            }
+            if waits {
+                return;
+            }
+        }
+        if !waits {
+            self.lose(reason);
+        }
+    }
+
+    fn append(&mut self, event: &Event, at: &str) {
+        let Store::Open { journal, since_fold, .. } = &mut self.store else { return };
+        self.sequence += 1;
+        *since_fold += 1;
+        let fold = *since_fold >= FOLD_EVERY;
+        if let Err(error) = store::append(journal, self.sequence, at, event) {
+            self.lose(error.to_string());
+        } else if fold {
+            self.fold();
+        }
+    }
+}
+
+impl Drop for Case {
+    fn drop(&mut self) {
+        self.fold();
+    }
+}
+
+#[cfg(test)]
+mod tests;

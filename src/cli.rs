@@ -1,6 +1,8 @@
 //! The command line: arguments, one file per subcommand, exit codes.
 
+pub mod completions;
 pub mod load;
+pub mod manual;
 pub mod packets;
 
 use std::process::ExitCode;
@@ -16,11 +18,37 @@ pub enum Outcome {
     NothingMatched,
 }
 
+const LONG_ABOUT: &str = "\
+Opens packet captures, ties every ICMP error to the packet that provoked it and every DNS answer to its query, \
+and drafts an incident report in which every sentence cites frames. Without a command it opens the full-screen \
+program on FILE, or on a sample incident when no FILE is given. Captures are opened read-only and never changed.";
+
+/// Exit codes, as help and manual page state them.
+const EXIT_CODES: &str =
+    "0 done (also when the reader of the output closed it), 1 nothing matched or no packets, 2 error";
+
+const EXAMPLES: &str = "\
+Examples:
+  portmortem                                        look around in the sample incident
+  portmortem outage.pcapng                          investigate a capture
+  portmortem packets --filter 'dns or icmp.error' outage.pcapng
+  portmortem report -o report.md outage.pcapng";
+
 #[derive(Parser)]
-#[command(name = "portmortem", version, about, args_conflicts_with_subcommands = true)]
+#[command(
+    name = "portmortem",
+    version,
+    about = "Investigates network incidents in packet captures",
+    long_about = LONG_ABOUT,
+    after_help = format!("{EXAMPLES}\n\nExit codes: {EXIT_CODES}"),
+    args_conflicts_with_subcommands = true
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
+    /// List the embedded samples and stop.
+    #[arg(long)]
+    list_samples: bool,
     #[command(flatten)]
     open: load::Open,
 }
@@ -29,13 +57,25 @@ struct Arguments {
 enum Command {
     /// Print packets, one a line.
     Packets(packets::Arguments),
+    /// Print a completion script for a shell.
+    Completions(completions::Arguments),
+    /// Print the manual page (pipe it into `man -l -`).
+    Man,
+}
+
+/// The whole command line as clap knows it, for manual page and completions.
+fn command() -> clap::Command {
+    <Arguments as clap::CommandFactory>::command()
 }
 
 /// Runs the program with the process arguments; errors go to standard error, exit code 2.
 pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match &arguments.command {
+        None if arguments.list_samples => print(crate::samples::listing().as_bytes()),
         Some(Command::Packets(arguments)) => packets::run(arguments),
+        Some(Command::Completions(arguments)) => completions::run(arguments),
+        Some(Command::Man) => manual::run(),
         None => Ok(Outcome::Done),
     };
     match result {
@@ -44,15 +84,30 @@ pub fn run() -> ExitCode {
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             complain(&error);
-            ExitCode::from(2)
+            ExitCode::from(if has_no_packets(&error) { 1 } else { 2 })
         }
     }
+}
+
+/// Writes text to standard output; a closed pipe comes back as an error that [`run`] takes as success.
+fn print(text: &[u8]) -> anyhow::Result<Outcome> {
+    use std::io::Write as _;
+    let mut out = std::io::stdout().lock();
+    out.write_all(text)?;
+    out.flush()?;
+    Ok(Outcome::Done)
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         cause.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
     })
+}
+
+/// A readable text without packets is "nothing matched" (1), not an error of use or format (2).
+fn has_no_packets(error: &anyhow::Error) -> bool {
+    use crate::capture::OpenError;
+    error.chain().any(|cause| matches!(cause.downcast_ref(), Some(OpenError::NoPackets { .. })))
 }
 
 #[expect(clippy::print_stderr, reason = "the command line reports its errors here")]

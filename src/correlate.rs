@@ -2,13 +2,22 @@
 //!
 //! A batch over a finished (or frozen) index; live captures run it again. Every rule's number is in [`Parameters`].
 
+pub mod duplicates;
+pub mod episodes;
+pub mod evidence;
+mod messages;
+mod nat;
 pub mod parameters;
+mod quotes;
+mod transactions;
+mod weigh;
 
 use std::sync::atomic::AtomicBool;
 
 use crate::decode::Address;
 use crate::index::{Index, PacketId};
 use crate::time::Nanos;
+pub use evidence::Evidence;
 pub use parameters::Parameters;
 
 /// Position of a transaction in [`Evidence::transactions`].
@@ -283,97 +292,17 @@ pub enum Vantage {
     Unknown,
 }
 
-/// Everything correlation found. Never changes once made.
-#[derive(Default)]
-pub struct Evidence {
-    /// All transactions in order of their first query.
-    pub transactions: Vec<Transaction>,
-    /// Links, sorted by `from`.
-    pub links: Vec<Link>,
-    /// Positions in `links` sorted by target.
-    by_target: Vec<u32>,
-    /// (packet, transaction) for every query and response that belongs to one, sorted by packet.
-    pub members: Vec<(PacketId, TransactionId)>,
-    /// Episodes in order of their first query.
-    pub episodes: Vec<Episode>,
-    /// Problems, gravest first.
-    pub problems: Vec<Problem>,
-    /// What was noticed, sorted by packet.
-    pub anomalies: Vec<Anomaly>,
-    /// Where the capture was taken.
-    pub vantage: Vantage,
-    /// Why `vantage` is what it is.
-    pub vantage_reasons: Vec<String>,
-    /// Packets are seen in one direction only; silence then means nothing.
-    pub one_sided: bool,
-    /// Limits that were reached and what was left out because of it.
-    pub notes: Vec<String>,
-    /// The numbers used.
-    pub parameters: Parameters,
-}
-
-impl Evidence {
-    /// Links that begin at a packet.
-    pub fn links_from(&self, packet: PacketId) -> &[Link] {
-        let start = self.links.partition_point(|link| link.from < packet);
-        let end = self.links.partition_point(|link| link.from <= packet);
-        self.links.get(start..end).unwrap_or_default()
-    }
-
-    /// Links that end at a packet.
-    pub fn links_to(&self, packet: PacketId) -> impl Iterator<Item = &Link> {
-        let target = |at: &u32| self.links.get(*at as usize).and_then(|link| link.to);
-        let start = self.by_target.partition_point(|at| target(at) < Some(packet));
-        self.by_target
-            .get(start..)
-            .unwrap_or_default()
-            .iter()
-            .filter_map(|at| self.links.get(*at as usize))
-            .take_while(move |link| link.to == Some(packet))
-    }
-
-    /// The packet at the other end that matters most: an error's query, a query's error, else its answer or first try.
-    pub fn partner(&self, packet: PacketId) -> Option<PacketId> {
-        let rank = |kind: LinkKind| match kind {
-            LinkKind::ErrorAbout => 0,
-            LinkKind::AnswerTo => 1,
-            LinkKind::RetryOf => 2,
-            LinkKind::DuplicateOf => 3,
-        };
-        let out = self.links_from(packet).iter().filter_map(|link| Some((rank(link.kind), link.to?)));
-        let back = self.links_to(packet).map(|link| (rank(link.kind), link.from));
-        out.chain(back).min().map(|(_, partner)| partner)
-    }
-
-    /// The transaction a query or response belongs to.
-    pub fn transaction_of(&self, packet: PacketId) -> Option<TransactionId> {
-        let at = self.members.partition_point(|(member, _)| *member < packet);
-        self.members.get(at).filter(|(member, _)| *member == packet).map(|(_, id)| *id)
-    }
-
-    /// One transaction.
-    pub fn transaction(&self, id: TransactionId) -> Option<&Transaction> {
-        self.transactions.get(id.0 as usize)
-    }
-
-    /// Sorts links and makes the way back from targets; call once when all links are there.
-    pub(crate) fn seal(&mut self) {
-        self.links.sort_by_key(|link| (link.from, link.kind, link.to));
-        self.members.sort_unstable();
-        self.anomalies.sort_by_key(|anomaly| anomaly.packet);
-        let links = &self.links;
-        let mut order: Vec<u32> = (0..links.len() as u32)
-            .filter(|at| links.get(*at as usize).is_some_and(|l| l.to.is_some()))
-            .collect();
-        order.sort_by_key(|at| links.get(*at as usize).and_then(|link| link.to));
-        self.by_target = order;
-    }
-}
-
 /// Joins the packets of an index. Stops early, with what it has, when `cancel` is set.
 pub fn correlate(index: &Index, parameters: &Parameters, cancel: &AtomicBool) -> Evidence {
-    let _ = (index, cancel);
-    let mut evidence = Evidence { parameters: parameters.clone(), ..Evidence::default() };
+    let mut evidence = Evidence::with(parameters.clone());
+    let messages = messages::Messages::new(index);
+    duplicates::find(&messages, &mut evidence, cancel);
+    transactions::join(&messages, &mut evidence, cancel);
+    evidence.seal();
+    quotes::join(&messages, &mut evidence, cancel);
+    evidence.seal();
+    transactions::conclude(&messages, &mut evidence);
+    episodes::group(&messages, &mut evidence);
     evidence.seal();
     evidence
 }

@@ -7,6 +7,9 @@ pub mod dns;
 pub mod link;
 pub mod network;
 pub mod quote;
+pub mod transcript;
+mod tunnel;
+mod wireless;
 
 use crate::capture::LinkType;
 pub use address::Address;
@@ -14,6 +17,8 @@ pub use quote::Quote;
 
 /// Tunnels and tags deeper than this are not followed.
 pub const LAYERS_MAX: usize = 24;
+/// IP packets inside IP packets that are followed.
+pub const TUNNELS_MAX: u8 = 6;
 /// Stacked 802.1Q / 802.1ad tags kept.
 pub const VLANS_MAX: usize = 4;
 
@@ -26,6 +31,8 @@ pub enum LayerKind {
     Sll,
     Sll2,
     Loopback,
+    Fddi,
+    Pflog,
     Radiotap,
     Ieee80211,
     Llc,
@@ -51,6 +58,9 @@ pub enum LayerKind {
     Geneve,
     Teredo,
     Gtp,
+    L2tp,
+    Lisp,
+    Nsh,
     /// The text of one packet, as tcpdump printed it.
     Transcript,
 }
@@ -169,12 +179,16 @@ pub struct Decoded<'a> {
     pub fragment: Option<Fragment>,
     /// The innermost transport header.
     pub transport: Transport,
+    /// Where the transport header begins (later fragments: their data).
+    pub transport_start: u32,
     /// What the transport carries (ICMP: what follows the first 8 bytes), cut to the IP length.
     pub payload_start: u32,
     /// One past the payload's last captured byte.
     pub payload_end: u32,
     /// Set where reading stopped early.
     pub stopped: Option<Stop>,
+    network_start_known: bool,
+    tunnels_left: u8,
 }
 
 impl<'a> Decoded<'a> {
@@ -197,10 +211,26 @@ impl<'a> Decoded<'a> {
             ip_protocol: 0,
             fragment: None,
             transport: Transport::None,
+            transport_start: 0,
             payload_start: 0,
             payload_end: 0,
             stopped: None,
+            network_start_known: false,
+            tunnels_left: TUNNELS_MAX,
         }
+    }
+
+    /// Whether an IP header was read.
+    pub fn is_ip(&self) -> bool {
+        self.network_start_known
+    }
+
+    /// Whether this is a part of an IP packet to be read together with the others. A first part of which the end
+    /// was not captured can never be put together; it is read for what it shows.
+    pub fn is_piece(&self) -> bool {
+        let end = (self.network_start + self.ip_length) as usize;
+        let complete = self.ip_length > 0 && end <= self.bytes.len();
+        self.fragment.is_some_and(|fragment| fragment.offset_bytes > 0 || complete)
     }
 
     /// The headers passed, outermost first.
@@ -268,9 +298,47 @@ impl<'a> Decoded<'a> {
     }
 }
 
+/// Decodes an IP packet that stands alone, such as a reassembled one.
+pub fn decode_ip(bytes: &[u8]) -> Decoded<'_> {
+    decode(LinkType::RAW, bytes)
+}
+
 /// Decodes one frame. Never fails: what cannot be read is said in [`Decoded::stopped`].
 pub fn decode(link_type: LinkType, bytes: &[u8]) -> Decoded<'_> {
     let mut decoded = Decoded::empty(bytes);
     link::read(link_type, &mut decoded);
     decoded
+}
+
+/// The ones' complement of the ones' complement sum of 16-bit words (RFC 1071), begun with `sum`; 0 when the
+/// bytes include a correct checksum.
+pub(crate) fn checksum(sum: u32, bytes: &[u8]) -> u16 {
+    let mut sum = u64::from(sum);
+    for pair in bytes.chunks(2) {
+        let high = pair.first().copied().unwrap_or(0);
+        sum += u64::from(u16::from_be_bytes([high, pair.get(1).copied().unwrap_or(0)]));
+    }
+    while sum > 0xffff {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    !(sum as u16)
+}
+
+/// Whether the ICMP or ICMPv6 checksum is right; `None` when the message is not completely captured
+/// (RFC 792; RFC 4443 §2.3).
+pub fn icmp_checksum_is_right(decoded: &Decoded<'_>) -> Option<bool> {
+    let end = (decoded.network_start + decoded.ip_length) as usize;
+    if decoded.fragment.is_some() || decoded.ip_length == 0 || end > decoded.bytes.len() {
+        return None;
+    }
+    let message = decoded.bytes.get(decoded.transport_start as usize..end)?;
+    let pseudo = match (decoded.transport, decoded.source, decoded.destination) {
+        (Transport::Icmp { .. }, ..) => 0,
+        (Transport::Icmpv6 { .. }, Address::V6(source), Address::V6(destination)) => {
+            let words = source.segments().into_iter().chain(destination.segments());
+            words.map(u32::from).sum::<u32>() + message.len() as u32 + 58
+        }
+        _ => return None,
+    };
+    Some(checksum(pseudo, message) == 0)
 }

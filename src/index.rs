@@ -6,7 +6,7 @@ pub mod segment;
 use std::sync::Arc;
 
 use crate::capture::{Format, LinkType, Map, Metadata};
-use crate::decode::{Address, Decoded};
+use crate::decode::{Address, Decoded, transcript};
 use crate::protocols::ProtocolId;
 use crate::time::Nanos;
 pub use build::{Input, Progress, build};
@@ -208,6 +208,10 @@ impl<'i> Packet<'i> {
     /// The headers, read again from the bytes.
     pub fn decode(&self) -> Decoded<'i> {
         crate::decode::decode(self.link_type(), self.bytes())
+    }
+    /// The packet as a transcript prints it; `None` for packets that are bytes.
+    pub fn printed(&self) -> Option<transcript::Line<'i>> {
+        (self.link_type() == LinkType::TRANSCRIPT).then(|| transcript::read(self.bytes()))?
     }
     /// Its first DNS message, if it carries or completes one.
     pub fn dns(&self) -> Option<&'i DnsRow> {

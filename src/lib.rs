@@ -6,6 +6,10 @@
 pub mod text;
 pub mod time;
 
+pub mod generate;
+
+pub mod samples;
+
 pub mod capture;
 
 pub mod decode;

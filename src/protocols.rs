@@ -3,9 +3,11 @@
 
 pub mod arp;
 pub mod dns;
+pub mod fragment;
 pub mod icmp;
 pub mod other;
 pub mod tcp;
+pub mod transcript;
 pub mod udp;
 
 use std::sync::LazyLock;
@@ -185,6 +187,7 @@ pub static PROTOCOLS: &[&Protocol] = &[
     &icmp::ICMP,
     &icmp::ICMPV6,
     &arp::ARP,
+    &fragment::FRAGMENT,
     &tcp::TCP,
     &udp::UDP,
 ];
@@ -204,6 +207,10 @@ impl ProtocolId {
     pub const ICMPV6: Self = Self(5);
     /// ARP.
     pub const ARP: Self = Self(6);
+    /// A piece of an IP packet that does not complete it.
+    pub const FRAGMENT: Self = Self(7);
+    /// TCP without a protocol above it.
+    pub const TCP: Self = Self(8);
 
     /// The table row.
     pub fn protocol(self) -> &'static Protocol {
@@ -252,6 +259,9 @@ static CLAIMS: LazyLock<Claims> = LazyLock::new(|| {
 /// Names the protocol of a decoded packet.
 pub fn classify(decoded: &Decoded<'_>) -> ProtocolId {
     let claims = &*CLAIMS;
+    if decoded.is_piece() {
+        return ProtocolId::FRAGMENT;
+    }
     let by_port = |table: &[u8], a: u16, b: u16| {
         let claim = |port: u16| table.get(usize::from(port)).copied().unwrap_or(0);
         let (first, second) = (claim(a), claim(b));
@@ -289,6 +299,9 @@ pub fn classify(decoded: &Decoded<'_>) -> ProtocolId {
 /// The one-line summary of a packet, in the field's usual words.
 pub fn summary(protocol: ProtocolId, frame: &Frame<'_, '_>) -> String {
     let mut out = String::new();
+    if transcript::summary(frame, &mut out) {
+        return out;
+    }
     (protocol.protocol().summary)(frame, &mut out);
     out
 }
@@ -296,6 +309,9 @@ pub fn summary(protocol: ProtocolId, frame: &Frame<'_, '_>) -> String {
 /// All detail rows of a packet: link, network and transport headers, then its protocol.
 pub fn dissect(protocol: ProtocolId, frame: &Frame<'_, '_>) -> Tree {
     let mut tree = Tree::default();
+    if transcript::dissect(frame, &mut tree) {
+        return tree;
+    }
     other::headers(frame.decoded, &mut tree);
     (protocol.protocol().dissect)(frame, &mut tree);
     tree

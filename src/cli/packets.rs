@@ -1,13 +1,32 @@
 //! `portmortem packets`: one line or JSON object a packet.
 
-use std::io::Write as _;
+mod json;
+mod line;
+
+use std::io::Write;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::Result;
+use rayon::prelude::*;
 
-use super::{Outcome, load::Open};
+use super::{Outcome, load::Loaded, load::Open};
 use crate::filter::{Context, Filter};
-use crate::index::PacketId;
+use crate::index::{Packet, PacketId};
+
+/// Packets formatted by one worker at a time; large enough to hide the cost of handing out work.
+const CHUNK_PACKETS: usize = 4096;
+/// Chunks formatted before the next are begun, which bounds the text held in memory.
+const WAVE_CHUNKS: usize = 16;
+
+/// How packets are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// One aligned line a packet.
+    #[default]
+    Text,
+    /// One JSON object a packet, one a line.
+    Json,
+}
 
 /// Arguments of `packets`.
 #[derive(clap::Args)]
@@ -15,6 +34,9 @@ pub struct Arguments {
     /// Show only packets that match.
     #[arg(long, default_value = "")]
     pub filter: String,
+    /// How packets are printed.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
     #[command(flatten)]
     open: Open,
 }
@@ -27,20 +49,31 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
     let context =
         Context { index: &loaded.index, evidence: Some(&loaded.evidence), notes: None, cancel: &cancel };
     let rows = filter.rows(&context);
-    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-    for row in &rows {
-        let Some(packet) = loaded.index.packet(PacketId(*row)) else { continue };
-        writeln!(
-            out,
-            "{} {} {} > {} {} {}",
-            packet.frame().0,
-            crate::time::time_of_day(packet.time_ns()),
-            packet.source_address(),
-            packet.destination_address(),
-            packet.protocol().protocol().label,
-            packet.summary()
-        )?;
+    write_rows(&loaded, &rows, arguments.format, &mut std::io::stdout().lock())?;
+    Ok(if rows.is_empty() { Outcome::NothingMatched } else { Outcome::Done })
+}
+
+/// Formats chunks of rows in parallel and writes them in order.
+fn write_rows(loaded: &Loaded, rows: &[u32], format: Format, out: &mut dyn Write) -> Result<()> {
+    let one = |packet: &Packet<'_>, out: &mut Vec<u8>| match format {
+        Format::Text => line::write(loaded, packet, out),
+        Format::Json => json::write(loaded, packet, out),
+    };
+    for wave in rows.chunks(CHUNK_PACKETS * WAVE_CHUNKS) {
+        let texts: Vec<Vec<u8>> = wave
+            .par_chunks(CHUNK_PACKETS)
+            .map(|chunk| {
+                let mut text = Vec::with_capacity(chunk.len() * 256);
+                for packet in chunk.iter().filter_map(|row| loaded.index.packet(PacketId(*row))) {
+                    one(&packet, &mut text);
+                }
+                text
+            })
+            .collect();
+        for text in texts {
+            out.write_all(&text)?;
+        }
     }
     out.flush()?;
-    Ok(if rows.is_empty() { Outcome::NothingMatched } else { Outcome::Done })
+    Ok(())
 }

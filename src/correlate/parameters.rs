@@ -9,10 +9,21 @@ pub struct Parameters {
     pub retry_window_ns: Nanos,
     /// An answer later than this after the last try is late.
     pub late_after_ns: Nanos,
+    /// An answer later than this after the last try is linked but marked implausible.
+    pub implausible_after_ns: Nanos,
     /// Silence counts as no answer only when the capture goes on this long after the last try.
     pub watch_ns: Nanos,
     /// Failures of one key further apart than this belong to different episodes.
     pub episode_gap_ns: Nanos,
+    /// Clocks of several interfaces may disagree by this much: an effect may be stamped this long before its cause.
+    pub clock_tolerance_ns: Nanos,
+    /// A packet equal to an earlier one within this time is a copy, when both carry the same non-zero IP id.
+    pub duplicate_window_ns: Nanos,
+    /// The same for IPv6 and for IPv4 without an id.
+    pub duplicate_window_without_id_ns: Nanos,
+    /// An ICMP error later than its window but within this time is linked and marked delayed; later ones only
+    /// when the quoted bytes prove the link.
+    pub error_limit_ns: Nanos,
 }
 
 impl Default for Parameters {
@@ -20,8 +31,13 @@ impl Default for Parameters {
         Self {
             retry_window_ns: 30_000_000_000,
             late_after_ns: 5_000_000_000,
+            implausible_after_ns: 120_000_000_000,
             watch_ns: 5_000_000_000,
             episode_gap_ns: 300_000_000_000,
+            clock_tolerance_ns: 1_000_000,
+            duplicate_window_ns: 5_000_000,
+            duplicate_window_without_id_ns: 1_000_000,
+            error_limit_ns: 60_000_000_000,
         }
     }
 }

@@ -5,7 +5,7 @@ use etherparse::{
     TcpHeaderSlice, UdpHeaderSlice,
 };
 
-use super::{Address, Decoded, Fragment, LayerKind, Transport};
+use super::{Address, Decoded, Fragment, LayerKind, Transport, link, tunnel};
 
 const IPV6_EXTENSIONS_MAX: usize = 10;
 
@@ -22,11 +22,18 @@ pub(super) fn ip(decoded: &mut Decoded<'_>, start: usize) {
 fn ipv4(decoded: &mut Decoded<'_>, start: usize) {
     let rest = decoded.bytes.get(start..).unwrap_or_default();
     let Ok(header) = Ipv4HeaderSlice::from_slice(rest) else {
-        decoded.stop(start, "IPv4 header", "the header is cut or its length field is wrong");
+        ipv4_cut(decoded, start);
         return;
     };
     let header_length = header.slice().len();
-    enter_network(decoded, start, Address::V4(header.source_addr()), Address::V4(header.destination_addr()));
+    if !enter_network(
+        decoded,
+        start,
+        Address::V4(header.source_addr()),
+        Address::V4(header.destination_addr()),
+    ) {
+        return;
+    }
     decoded.ttl = header.ttl();
     decoded.ip_id = Some(header.identification());
     decoded.ip_length = u32::from(header.total_len());
@@ -47,13 +54,38 @@ fn ipv4(decoded: &mut Decoded<'_>, start: usize) {
     }
 }
 
+/// An IPv4 header that is cut in its options still tells its addresses.
+fn ipv4_cut(decoded: &mut Decoded<'_>, start: usize) {
+    let rest = decoded.bytes.get(start..).unwrap_or_default();
+    if let Some(fixed) = rest.first_chunk::<20>().filter(|fixed| fixed[0] & 0xf >= 5) {
+        let address = |at: usize| fixed.get(at..).and_then(|bytes| bytes.first_chunk::<4>());
+        let of = |at: usize| address(at).map_or(Address::None, |bytes| Address::V4((*bytes).into()));
+        if !enter_network(decoded, start, of(12), of(16)) {
+            return;
+        }
+        decoded.ttl = fixed[8];
+        decoded.ip_protocol = fixed[9];
+        decoded.ip_id = Some(u16::from_be_bytes([fixed[4], fixed[5]]));
+        decoded.ip_length = u32::from(u16::from_be_bytes([fixed[2], fixed[3]]));
+        decoded.push_layer(LayerKind::Ipv4, start, decoded.bytes.len());
+    }
+    decoded.stop(start, "IPv4 header", "the header is cut or its length field is wrong");
+}
+
 fn ipv6(decoded: &mut Decoded<'_>, start: usize) {
     let rest = decoded.bytes.get(start..).unwrap_or_default();
     let Ok(header) = Ipv6HeaderSlice::from_slice(rest) else {
         decoded.stop(start, "IPv6 header", "40 bytes are needed, fewer are there");
         return;
     };
-    enter_network(decoded, start, Address::V6(header.source_addr()), Address::V6(header.destination_addr()));
+    if !enter_network(
+        decoded,
+        start,
+        Address::V6(header.source_addr()),
+        Address::V6(header.destination_addr()),
+    ) {
+        return;
+    }
     decoded.ttl = header.hop_limit();
     decoded.ip_id = None;
     decoded.ip_length = 40 + u32::from(header.payload_length());
@@ -104,19 +136,28 @@ fn ipv6(decoded: &mut Decoded<'_>, start: usize) {
     transport(decoded, next, at, end);
 }
 
-fn enter_network(decoded: &mut Decoded<'_>, start: usize, source: Address, destination: Address) {
-    if decoded.source != Address::None && decoded.outer.is_none() {
-        decoded.outer = Some((decoded.source, decoded.destination));
+/// Makes this IP header the innermost; `false` when tunnels nest too deep to follow.
+fn enter_network(decoded: &mut Decoded<'_>, start: usize, source: Address, destination: Address) -> bool {
+    if decoded.network_start_known {
+        if decoded.tunnels_left == 0 {
+            decoded.stop(start, "tunnel", "tunnels nest deeper than they are followed");
+            return false;
+        }
+        decoded.tunnels_left -= 1;
+        decoded.outer = decoded.outer.or(Some((decoded.source, decoded.destination)));
     }
+    decoded.network_start_known = true;
     decoded.network_start = start as u32;
     decoded.source = source;
     decoded.destination = destination;
+    true
 }
 
 /// Reads the transport header; `end` is where the IP packet ends in the captured bytes.
 fn transport(decoded: &mut Decoded<'_>, protocol: u8, start: usize, end: usize) {
     decoded.ip_protocol = protocol;
     decoded.transport = Transport::Other(protocol);
+    decoded.transport_start = start.min(end) as u32;
     decoded.payload_start = start.min(end) as u32;
     decoded.payload_end = end as u32;
     if decoded.fragment.is_some_and(|fragment| fragment.offset_bytes > 0) {
@@ -128,44 +169,100 @@ fn transport(decoded: &mut Decoded<'_>, protocol: u8, start: usize, end: usize) 
         17 => udp(decoded, rest, start),
         6 => tcp(decoded, rest, start),
         1 | 58 => icmp(decoded, rest, start, protocol),
+        132 => sctp(decoded, rest, start),
+        51 => authentication(decoded, rest, start, end),
+        4 | 41 | 47 | 97 | 137 if decoded.fragment.is_none() && decoded.tunnels_left > 0 => match protocol {
+            47 => tunnel::gre(decoded, start),
+            97 => tunnel::ethernet_in_ip(decoded, start),
+            137 => tunnel::mpls(decoded, start),
+            _ => ip(decoded, start),
+        },
         _ => {}
     }
+}
+
+/// IP authentication: next header, length in 4-byte words minus two, then what it covers (RFC 4302 §2).
+fn authentication(decoded: &mut Decoded<'_>, rest: &[u8], start: usize, end: usize) {
+    let (Some(&next), Some(&words)) = (rest.first(), rest.get(1)) else {
+        decoded.stop(start, "authentication header", "the header is cut");
+        return;
+    };
+    let at = start + (usize::from(words) + 2) * 4;
+    if at > end {
+        decoded.stop(start, "authentication header", "the header is cut");
+    } else if decoded.push_layer(LayerKind::Ah, start, at) {
+        transport(decoded, next, at, end);
+    }
+}
+
+/// Ports stand in the first four bytes of UDP, TCP and SCTP and survive almost any cut.
+fn ports(rest: &[u8]) -> Option<(u16, u16)> {
+    let [a, b, c, d] = rest.first_chunk::<4>()?;
+    Some((u16::from_be_bytes([*a, *b]), u16::from_be_bytes([*c, *d])))
 }
 
 fn udp(decoded: &mut Decoded<'_>, rest: &[u8], start: usize) {
     let Ok(header) = UdpHeaderSlice::from_slice(rest) else {
         decoded.stop(start, "UDP header", "8 bytes are needed, fewer are there");
+        if let Some((source_port, destination_port)) = ports(rest) {
+            let length = link::word(rest, 4).unwrap_or(0);
+            decoded.transport = Transport::Udp { source_port, destination_port, length };
+            decoded.payload_start = decoded.payload_end;
+            decoded.push_layer(LayerKind::Udp, start, start + rest.len());
+        }
         return;
     };
     let length = header.length();
-    decoded.transport = Transport::Udp {
-        source_port: header.source_port(),
-        destination_port: header.destination_port(),
-        length,
-    };
-    decoded.payload_start = (start + 8) as u32;
+    let (source_port, destination_port) = (header.source_port(), header.destination_port());
+    decoded.transport = Transport::Udp { source_port, destination_port, length };
+    let at = start + 8;
+    decoded.payload_start = at as u32;
     if length >= 8 {
         decoded.payload_end = decoded.payload_end.min((start + usize::from(length)) as u32);
     }
-    decoded.push_layer(LayerKind::Udp, start, start + 8);
+    if !decoded.push_layer(LayerKind::Udp, start, at) || decoded.fragment.is_some() {
+        return;
+    }
+    if let Some(carrier) = tunnel::udp_carrier(source_port, destination_port) {
+        if decoded.tunnels_left > 0 && decoded.payload_end > decoded.payload_start {
+            tunnel::read(carrier, decoded, at);
+        }
+    }
 }
 
 fn tcp(decoded: &mut Decoded<'_>, rest: &[u8], start: usize) {
-    let Ok(header) = TcpHeaderSlice::from_slice(rest) else {
+    let header = TcpHeaderSlice::from_slice(rest);
+    let (end, flags, window) = match &header {
+        Ok(header) => (start + header.slice().len(), header.slice().get(13).copied(), header.window_size()),
+        Err(_) => (decoded.payload_end as usize, rest.get(13).copied(), link::word(rest, 14).unwrap_or(0)),
+    };
+    if header.is_err() {
         decoded.stop(start, "TCP header", "the header is cut or its length field is wrong");
-        return;
+    }
+    let Some((source_port, destination_port)) = ports(rest) else { return };
+    let long = |at: usize| {
+        rest.get(at..).and_then(|bytes| bytes.first_chunk::<4>()).map_or(0, |b| u32::from_be_bytes(*b))
     };
     decoded.transport = Transport::Tcp {
-        source_port: header.source_port(),
-        destination_port: header.destination_port(),
-        sequence: header.sequence_number(),
-        acknowledgment: header.acknowledgment_number(),
-        flags: header.slice().get(13).copied().unwrap_or(0),
-        window: header.window_size(),
+        source_port,
+        destination_port,
+        sequence: long(4),
+        acknowledgment: long(8),
+        flags: flags.unwrap_or(0),
+        window,
     };
-    let header_end = start + header.slice().len();
-    decoded.payload_start = header_end as u32;
-    decoded.push_layer(LayerKind::Tcp, start, header_end);
+    decoded.payload_start = end as u32;
+    decoded.push_layer(LayerKind::Tcp, start, end);
+}
+
+/// SCTP's common header (RFC 9260 §3.1).
+fn sctp(decoded: &mut Decoded<'_>, rest: &[u8], start: usize) {
+    let end = start + rest.len().min(12);
+    decoded.payload_start = end as u32;
+    decoded.push_layer(LayerKind::Sctp, start, end);
+    if rest.len() < 12 {
+        decoded.stop(start, "SCTP header", "12 bytes are needed, fewer are there");
+    }
 }
 
 fn icmp(decoded: &mut Decoded<'_>, rest: &[u8], start: usize, protocol: u8) {
@@ -193,8 +290,12 @@ pub(super) fn arp(decoded: &mut Decoded<'_>, start: usize) {
         return;
     };
     let address = |bytes: &[u8]| bytes.first_chunk::<4>().map_or(Address::None, |b| Address::V4((*b).into()));
-    decoded.source = address(packet.sender_protocol_addr());
-    decoded.destination = address(packet.target_protocol_addr());
+    // Inside a tunnel the carrying packet's addresses stay.
+    if !decoded.network_start_known {
+        decoded.source = address(packet.sender_protocol_addr());
+        decoded.destination = address(packet.target_protocol_addr());
+    }
+    decoded.transport = Transport::None;
     let end = start + packet.slice().len();
     decoded.payload_start = end as u32;
     decoded.payload_end = end as u32;

@@ -6,7 +6,7 @@ use hashbrown::HashTable;
 
 use super::{PacketId, SourceId};
 use crate::capture::{LinkType, Record};
-use crate::decode::{Address, Decoded, Quote, Transport, decode, dns};
+use crate::decode::{Address, Decoded, Quote, Transport, decode, dns, transcript};
 use crate::protocols::{ProtocolId, classify};
 use crate::time::Nanos;
 
@@ -44,6 +44,16 @@ pub enum DnsKind {
     Mdns,
     /// LLMNR, likewise.
     Llmnr,
+}
+
+impl DnsKind {
+    fn of(protocol: ProtocolId) -> Self {
+        match protocol {
+            ProtocolId::MDNS => Self::Mdns,
+            ProtocolId::LLMNR => Self::Llmnr,
+            _ => Self::Dns,
+        }
+    }
 }
 
 /// One DNS message. Client and server are decided by QR: a query's source is the client.
@@ -91,6 +101,9 @@ pub struct IcmpRow {
     pub v6: bool,
     /// Hash of the quoted (transport, source, source port, destination, destination port), in that order; 0 without a readable quote.
     pub quoted_flow: u64,
+    /// Whether `quoted_flow` counts the source port as 0 because a printed line does not tell it:
+    /// compare with [`flow_hash`] of the query with its client port taken as 0.
+    pub port_unknown: bool,
 }
 
 /// One run of packets.
@@ -231,7 +244,8 @@ impl SegmentBuilder {
         let start = record.offset as usize;
         let frame = bytes.get(start..start + record.captured as usize).unwrap_or_default();
         let decoded = decode(link_type, frame);
-        let protocol = classify(&decoded);
+        let mut protocol = classify(&decoded);
+        let line = if link_type == LinkType::TRANSCRIPT { transcript::read(frame) } else { None };
         let id = PacketId(self.segment.base.0 + self.segment.len() as u32);
         let mut bits = 0;
         if decoded.stopped.is_some() {
@@ -248,13 +262,21 @@ impl SegmentBuilder {
         }
         if decoded.is_icmp_error() {
             bits |= flags::ICMP_ERROR;
-            self.push_icmp(id, &decoded);
+            match &line {
+                Some(line) => self.push_printed_icmp(id, line),
+                None => self.push_icmp(id, &decoded),
+            }
         }
         let (source_port, destination_port) = match decoded.icmp() {
             Some((kind, code)) => (u16::from(kind), u16::from(code)),
             None => decoded.ports().unwrap_or((0, 0)),
         };
-        if matches!(protocol, ProtocolId::DNS | ProtocolId::MDNS | ProtocolId::LLMNR) {
+        if let Some(line) = &line {
+            if line.dns.is_some() && protocol.protocol().name == "tcp" {
+                protocol = ProtocolId::DNS;
+            }
+            bits |= self.push_printed_dns(id, protocol, line);
+        } else if matches!(protocol, ProtocolId::DNS | ProtocolId::MDNS | ProtocolId::LLMNR) {
             match decoded.transport {
                 Transport::Udp { .. } if decoded.fragment.is_none() => {
                     bits |= self.push_dns(id, protocol, &decoded)
@@ -333,7 +355,14 @@ impl SegmentBuilder {
             ))
         });
         let v6 = matches!(decoded.transport, Transport::Icmpv6 { .. });
-        self.segment.icmp.push(IcmpRow { packet: id, kind, code, v6, quoted_flow: quoted_flow.unwrap_or(0) });
+        self.segment.icmp.push(IcmpRow {
+            packet: id,
+            kind,
+            code,
+            v6,
+            quoted_flow: quoted_flow.unwrap_or(0),
+            port_unknown: false,
+        });
     }
 
     fn push_dns(&mut self, id: PacketId, protocol: ProtocolId, decoded: &Decoded<'_>) -> u16 {
@@ -359,12 +388,64 @@ impl SegmentBuilder {
             header: message.header,
             qtype: message.qtype,
             qclass: message.qclass,
-            kind: match protocol {
-                ProtocolId::MDNS => DnsKind::Mdns,
-                ProtocolId::LLMNR => DnsKind::Llmnr,
-                _ => DnsKind::Dns,
-            },
+            kind: DnsKind::of(protocol),
             malformed: message.problem.is_some(),
+        });
+        if response { flags::DNS_RESPONSE } else { flags::DNS_QUERY }
+    }
+
+    /// An ICMP error as a line prints it: the quoted receiver and its port are known, the sender is
+    /// whoever received the error, its port is known only where `-v` printed the quoted packet.
+    fn push_printed_icmp(&mut self, id: PacketId, line: &transcript::Line<'_>) {
+        let (Some(icmp), Some(receiver)) = (line.icmp, line.destination) else { return };
+        let (mut quoted_flow, mut port_unknown) = (0, false);
+        if let Some(quote) = icmp.quote {
+            let protocol = icmp.quoted_protocol.or(quote.ip.protocol);
+            if let (Some(protocol), Some(from), Some(to)) =
+                (protocol, quote.source.port, quote.destination.port)
+            {
+                quoted_flow =
+                    flow_hash(protocol, (quote.source.address, from), (quote.destination.address, to));
+            }
+        } else if let (Some(protocol), Some(port), Some(to)) =
+            (icmp.quoted_protocol, icmp.quoted_port, icmp.quoted)
+        {
+            quoted_flow = flow_hash(protocol, (receiver.address, 0), (to.address, port));
+            port_unknown = true;
+        }
+        let v6 = matches!(line.transport, Transport::Icmpv6 { .. });
+        let row = IcmpRow { packet: id, kind: icmp.kind, code: icmp.code, v6, quoted_flow, port_unknown };
+        self.segment.icmp.push(row);
+    }
+
+    /// A DNS message as a line prints it. A response printed without its question has question 0.
+    fn push_printed_dns(&mut self, id: PacketId, protocol: ProtocolId, line: &transcript::Line<'_>) -> u16 {
+        let (Some(message), Some(from), Some(to)) = (line.dns, line.source, line.destination) else {
+            return 0;
+        };
+        let ends = ((from.address, from.port.unwrap_or(0)), (to.address, to.port.unwrap_or(0)));
+        let response = message.header.is_response();
+        let (client, server) = if response { (ends.1, ends.0) } else { ends };
+        let (qtype, qclass) = (message.qtype.unwrap_or(0), message.qclass.unwrap_or(0));
+        let mut lower = message.name.map_or(dns::Name::EMPTY, transcript::wire_name);
+        lower.make_lowercase();
+        let (name, question) = if lower.wire().is_empty() {
+            (u32::MAX, 0)
+        } else {
+            let hash = question_hash(lower.wire(), qtype, qclass, message.header.opcode());
+            (self.name(lower.wire()), hash)
+        };
+        self.segment.dns.push(DnsRow {
+            packet: id,
+            flow: flow_hash(line.protocol(), client, server),
+            question,
+            name,
+            start: message.start,
+            header: message.header,
+            qtype,
+            qclass,
+            kind: DnsKind::of(protocol),
+            malformed: false,
         });
         if response { flags::DNS_RESPONSE } else { flags::DNS_QUERY }
     }

@@ -1,5 +1,7 @@
 //! DNS and its relatives on other ports.
 
+mod names;
+
 use std::fmt::Write as _;
 
 use super::{Claim, Field, Frame, Kind, Protocol, Tree, Value};
@@ -41,27 +43,10 @@ pub static LLMNR: Protocol = Protocol {
     summary,
 };
 
-/// The usual name of a record type (`A`, `AAAA`, `TYPE1234`).
-pub fn type_name(qtype: u16) -> String {
-    let known = match qtype {
-        1 => "A",
-        2 => "NS",
-        5 => "CNAME",
-        6 => "SOA",
-        12 => "PTR",
-        15 => "MX",
-        16 => "TXT",
-        28 => "AAAA",
-        33 => "SRV",
-        43 => "DS",
-        48 => "DNSKEY",
-        64 => "SVCB",
-        65 => "HTTPS",
-        255 => "ANY",
-        _ => return format!("TYPE{qtype}"),
-    };
-    known.to_owned()
-}
+pub use names::{
+    class_name, extended_error_name, opcode_name, option_name, push_class_name, push_type_name,
+    response_code_name, response_code_number, type_name, type_number,
+};
 
 fn message<'f>(frame: &'f Frame<'_, '_>) -> Option<dns::Message<'f>> {
     dns::read(frame.assembled.unwrap_or_else(|| frame.decoded.payload()))

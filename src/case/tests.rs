@@ -1,0 +1,242 @@
+//! What a case promises: undo is exact, a journal replays to the same state, files are never silently wrong.
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn note(id: u64, text: &str) -> Event {
+    Event::Annotate {
+        annotation: Annotation {
+            id,
+            frames: vec![FrameRef { source: 0, frame: id }],
+            note: text.to_owned(),
+            tag: "finding".to_owned(),
+            severity: None,
+        },
+    }
+}
+
+fn any_event() -> impl Strategy<Value = Event> {
+    let leaf = prop_oneof![
+        (1u64..6, "[a-z]{0,4}").prop_map(|(id, text)| note(id, &text)),
+        (1u64..6).prop_map(|id| Event::RemoveAnnotation { id }),
+        ("[ab]", proptest::option::of("[a-z]{0,3}")).prop_map(|(field, value)| Event::Fill { field, value }),
+        ("[ab]", proptest::option::of(any::<bool>())).prop_map(|(claim, accepted)| Event::Decide {
+            claim,
+            decision: accepted.map(|yes| Decision { accepted: Some(yes), ..Decision::default() }),
+        }),
+        (1u64..4, "[a-z]{0,3}").prop_map(|(id, text)| Event::PutRow {
+            row: ManualRow { id, when: text.clone(), by: "desk".to_owned(), text },
+        }),
+        (1u64..4).prop_map(|id| Event::RemoveRow { id }),
+        (1u64..4, any::<bool>()).prop_map(|(id, off)| Event::PutLedger {
+            change: LedgerChange {
+                id,
+                hypothesis: "H1".to_owned(),
+                row: "L1".to_owned(),
+                weight_db: Some(5),
+                off,
+                note: String::new(),
+            },
+        }),
+        (1u64..4).prop_map(|id| Event::RemoveLedger { id }),
+        (prop_oneof![Just('a'), Just('b')], proptest::option::of(1u64..9)).prop_map(|(letter, frame)| {
+            Event::Mark { letter, frame: frame.map(|frame| FrameRef { source: 0, frame }) }
+        }),
+        (0usize..4, any::<bool>()).prop_map(|(position, some)| Event::Custody {
+            position,
+            entry: some.then(|| CustodyEntry {
+                at: "2024-01-01T00:00:00Z".to_owned(),
+                who: "tool".to_owned(),
+                action: "opened".to_owned(),
+                detail: String::new(),
+                hash_ok: Some(true),
+            }),
+        }),
+    ];
+    leaf.prop_recursive(2, 8, 3, |inner| {
+        proptest::collection::vec(inner, 0..3).prop_map(|events| Event::Batch { events })
+    })
+}
+
+proptest! {
+    #[test]
+    fn undo_after_do_is_before(events in proptest::collection::vec(any_event(), 0..24)) {
+        let mut state = State::default();
+        for event in events {
+            let before = state.clone();
+            let inverse = state.apply(event);
+            let mut back = state.clone();
+            back.apply(inverse);
+            prop_assert_eq!(back, before);
+        }
+    }
+
+    #[test]
+    fn the_files_give_back_the_state(events in proptest::collection::vec(any_event(), 1..12), undos in 0usize..6) {
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        let capture = folder.path().join("c.pcap");
+        let mut case = Case::open(Place { capture: Some(capture.clone()), directory: None });
+        for event in events {
+            case.apply(event, 0);
+        }
+        for _ in 0..undos {
+            case.undo(0);
+        }
+        case.redo(0);
+        let expected = case.state().clone();
+        let (replayed, notices) = Case::read_state(&Paths::beside(&capture)).expect("readable files");
+        prop_assert_eq!(&replayed, &expected);
+        prop_assert!(notices.is_empty());
+        drop(case);
+        let again = Case::open(Place { capture: Some(capture), directory: None });
+        prop_assert_eq!(again.state(), &expected);
+    }
+}
+
+fn place(folder: &Path) -> Place {
+    Place { capture: Some(folder.join("c.pcap")), directory: Some(folder.join("cases")) }
+}
+
+fn record(sha256: &str) -> Vec<EvidenceRecord> {
+    vec![EvidenceRecord { name: "c.pcap".to_owned(), size: 1, sha256: sha256.to_owned() }]
+}
+
+#[test]
+fn everything_is_undone_and_redone() {
+    let mut case = Case::in_memory();
+    case.apply(note(1, "a"), 0);
+    case.apply(Event::Fill { field: "x".to_owned(), value: Some("y".to_owned()) }, 0);
+    let after = case.state().clone();
+    assert!(case.undo(0) && case.undo(0) && !case.undo(0));
+    assert_eq!(case.state(), &State::default());
+    assert!(case.redo(0) && case.redo(0) && !case.redo(0));
+    assert_eq!(case.state(), &after);
+}
+
+#[test]
+fn looking_at_a_capture_leaves_no_file_behind() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let mut case = Case::open(place(folder.path()));
+    case.identify(record("aa"), 0);
+    assert_eq!(case.saving(), Saving::Nothing);
+    drop(case);
+    assert_eq!(std::fs::read_dir(folder.path()).expect("readable").count(), 0);
+}
+
+#[test]
+fn a_changed_capture_is_said_loudly_and_the_record_stays() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let mut case = Case::open(place(folder.path()));
+    case.identify(record("aaaa"), 0);
+    case.apply(note(1, "n"), 0);
+    drop(case);
+    for _ in 0..2 {
+        let mut case = Case::open(place(folder.path()));
+        assert_eq!(case.state().annotations.len(), 1);
+        case.identify(record("bbbb"), 0);
+        assert!(case.notices().iter().any(|n| matches!(n, Notice::CaptureChanged { .. }) && n.is_loud()));
+    }
+    let mut case = Case::open(place(folder.path()));
+    case.identify(record("bbbb"), 0);
+    case.accept_changed_capture(record("bbbb"), 0);
+    drop(case);
+    let mut case = Case::open(place(folder.path()));
+    case.identify(record("bbbb"), 0);
+    assert!(case.notices().is_empty());
+}
+
+#[test]
+fn a_second_process_reads_but_does_not_write() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let mut first = Case::open(place(folder.path()));
+    first.apply(note(1, "first"), 0);
+    let mut second = Case::open(place(folder.path()));
+    assert!(second.notices().contains(&Notice::Locked));
+    assert_eq!(second.state().annotations.len(), 1);
+    second.apply(note(2, "second"), 0);
+    assert_eq!(second.saving(), Saving::NotSaved);
+    drop(second);
+    drop(first);
+    assert_eq!(Case::open(place(folder.path())).state().annotations.len(), 1);
+}
+
+#[test]
+fn a_torn_journal_keeps_what_can_be_read() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let mut case = Case::open(place(folder.path()));
+    case.apply(note(1, "a"), 0);
+    case.apply(note(2, "b"), 0);
+    case.apply(note(3, "c"), 0);
+    let journal = folder.path().join("c.pcap.portmortem.journal");
+    let text = std::fs::read_to_string(&journal).expect("a journal");
+    std::mem::forget(case);
+    let torn = folder.path().join("torn.pcap");
+    std::fs::copy(
+        folder.path().join("c.pcap.portmortem.json"),
+        folder.path().join("torn.pcap.portmortem.json"),
+    )
+    .expect("copied");
+    std::fs::write(folder.path().join("torn.pcap.portmortem.journal"), &text[..text.len() - 20])
+        .expect("written");
+    let case = Case::open(Place { capture: Some(torn.clone()), directory: None });
+    assert_eq!(case.state().annotations.len(), 2);
+    assert_eq!(case.notices(), [Notice::DamagedJournal { lines: 1 }]);
+    drop(case);
+    assert!(folder.path().join("torn.pcap.portmortem.journal.damaged").exists());
+    assert!(Case::open(Place { capture: Some(torn), directory: None }).notices().is_empty());
+}
+
+#[test]
+fn a_case_without_a_file_is_kept_by_hash_and_found_again() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let place = || Place { capture: None, directory: Some(folder.path().join("cases")) };
+    let mut case = Case::open(place());
+    case.apply(note(1, "before the hash is known"), 0);
+    assert_eq!(case.saving(), Saving::Waiting);
+    case.identify(record("cafe"), 5);
+    assert_eq!(case.saving(), Saving::Saved(5));
+    drop(case);
+    let mut case = Case::open(place());
+    case.apply(note(1, "made while hashing"), 0);
+    case.identify(record("cafe"), 6);
+    let ids: Vec<u64> = case.state().annotations.iter().map(|a| a.id).collect();
+    assert_eq!(ids, [1, 2]);
+    assert!(case.undo(0));
+    assert_eq!(case.state().annotations.len(), 1);
+}
+
+#[test]
+fn a_renamed_capture_finds_its_case() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let mut case = Case::open(place(folder.path()));
+    case.identify(record("feed"), 0);
+    case.apply(note(1, "n"), 0);
+    drop(case);
+    let mut case = Case::open(Place { capture: Some(folder.path().join("renamed.pcap")), directory: None });
+    case.identify(record("feed"), 0);
+    assert_eq!(case.state().annotations.len(), 1);
+    assert!(matches!(case.notices(), [Notice::FoundElsewhere { .. }]));
+}
+
+#[test]
+fn a_case_of_another_version_is_not_written_over() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let snapshot = folder.path().join("c.pcap.portmortem.json");
+    let text = r#"{"schema":"portmortem-case/99","sequence":1,"state":{}}"#;
+    std::fs::write(&snapshot, text).expect("written");
+    let mut case = Case::open(place(folder.path()));
+    case.apply(note(1, "n"), 0);
+    assert!(matches!(case.notices(), [Notice::ReadOnly { .. }]));
+    drop(case);
+    assert_eq!(std::fs::read_to_string(&snapshot).expect("still there"), text);
+}
+
+#[test]
+fn a_hash_is_that_of_the_stored_file() {
+    let none = std::sync::atomic::AtomicBool::new(false);
+    let progress = std::sync::atomic::AtomicU64::new(0);
+    let hash = hash_source(None, b"abc", &none, &progress).expect("no file is read");
+    assert_eq!(hash.as_deref(), Some("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"));
+    assert_eq!(progress.into_inner(), 3);
+}

@@ -1,0 +1,395 @@
+//! One packet as one JSON object, written by hand: no allocation but the output's own.
+
+use std::io::Write as _;
+use std::net::Ipv4Addr;
+
+use crate::capture::Format;
+use crate::cli::load::Loaded;
+use crate::decode::transcript::{self, Line};
+use crate::decode::{Address, Decoded, Quote, Transport, dns};
+use crate::index::{FrameNumber, Packet, source_label};
+use crate::protocols::ProtocolId;
+use crate::protocols::dns::{push_class_name, push_type_name};
+
+/// Appends the object of one packet and a line feed.
+pub(super) fn write(loaded: &Loaded, packet: &Packet<'_>, out: &mut Vec<u8>) {
+    let decoded = packet.decode();
+    out.extend_from_slice(b"{");
+    if loaded.index.sources.len() > 1 {
+        out.extend_from_slice(b"\"file\":\"");
+        out.extend_from_slice(source_label(packet.segment.source).as_bytes());
+        out.extend_from_slice(b"\",");
+    }
+    out.extend_from_slice(b"\"frame\":");
+    number(out, packet.frame().0);
+    out.extend_from_slice(b",\"time_ns\":");
+    signed(out, packet.time_ns());
+    // A transcript prints the length of the payload, not of the frame.
+    if packet.source.metadata.format != Format::Transcript {
+        out.extend_from_slice(b",\"length\":");
+        number(out, u64::from(packet.original()));
+        out.extend_from_slice(b",\"captured_length\":");
+        number(out, u64::from(packet.captured()));
+    }
+    endpoints(packet, &decoded, out);
+    network(packet, &decoded, out);
+    if let Some(message) = message(packet, &decoded) {
+        out.extend_from_slice(b",\"dns\":");
+        dns_object(&message, out);
+    }
+    match packet.printed() {
+        Some(line) => printed_icmp(&line, out),
+        None => icmp_object(&decoded, out),
+    }
+    links(loaded, packet, out);
+    out.extend_from_slice(b"}\n");
+}
+
+/// The DNS message a packet carries or completes.
+fn message<'p>(packet: &Packet<'p>, decoded: &Decoded<'p>) -> Option<dns::Message<'p>> {
+    packet.dns()?;
+    let Some(line) = packet.printed() else { return dns::read(decoded.payload()) };
+    let printed = line.dns?;
+    Some(dns::Message {
+        header: printed.header,
+        name: printed.name.map_or(dns::Name::EMPTY, transcript::wire_name),
+        qtype: printed.qtype.unwrap_or(0),
+        qclass: printed.qclass.unwrap_or(0),
+        bytes: &[],
+        // Past the header: a printed question is whole.
+        question_end: usize::MAX,
+        problem: None,
+    })
+}
+
+fn endpoints(packet: &Packet<'_>, decoded: &Decoded<'_>, out: &mut Vec<u8>) {
+    if !decoded.is_ip() && packet.printed().is_none() {
+        return;
+    }
+    // The ports of a fragmented packet are told where it is complete.
+    let ports = decoded.ports().filter(|_| packet.protocol() != ProtocolId::FRAGMENT);
+    let ends = [
+        (&b",\"source\":"[..], packet.source_address(), ports.map(|p| p.0)),
+        (&b",\"destination\":"[..], packet.destination_address(), ports.map(|p| p.1)),
+    ];
+    for (key, address, port) in ends {
+        if address.ip().is_some() {
+            out.extend_from_slice(key);
+            endpoint(address, port, out);
+        }
+    }
+}
+
+fn endpoint(address: Address, port: Option<u16>, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"{\"ip\":\"");
+    ip(out, address);
+    out.extend_from_slice(b"\",\"port\":");
+    match port {
+        Some(port) => number(out, u64::from(port)),
+        None => out.extend_from_slice(b"null"),
+    }
+    out.push(b'}');
+}
+
+fn network(packet: &Packet<'_>, decoded: &Decoded<'_>, out: &mut Vec<u8>) {
+    out.extend_from_slice(b",\"network\":{");
+    if decoded.ip_length != 0 || packet.transport() != 0 {
+        out.extend_from_slice(b"\"transport\":\"");
+        transport_name(packet.transport(), out);
+        out.extend_from_slice(b"\",");
+    }
+    out.extend_from_slice(b"\"protocol\":\"");
+    out.extend_from_slice(packet.protocol().protocol().name.as_bytes());
+    out.push(b'"');
+    if decoded.ip_length != 0 {
+        out.extend_from_slice(b",\"ttl\":");
+        number(out, u64::from(decoded.ttl));
+    }
+    out.extend_from_slice(b",\"vlan\":[");
+    for (position, id) in decoded.vlans().iter().enumerate() {
+        if position > 0 {
+            out.push(b',');
+        }
+        number(out, u64::from(*id));
+    }
+    out.push(b']');
+    if let Some((source, destination)) = decoded.outer {
+        out.extend_from_slice(b",\"outer\":{\"source\":{\"ip\":\"");
+        ip(out, source);
+        out.extend_from_slice(b"\"},\"destination\":{\"ip\":\"");
+        ip(out, destination);
+        out.extend_from_slice(b"\"}}");
+    }
+    out.push(b'}');
+}
+
+/// The IP protocol in words, or its number.
+fn transport_name(protocol: u8, out: &mut Vec<u8>) {
+    let name: &[u8] = match protocol {
+        1 => b"icmp",
+        2 => b"igmp",
+        6 => b"tcp",
+        17 => b"udp",
+        47 => b"gre",
+        50 => b"esp",
+        51 => b"ah",
+        58 => b"icmpv6",
+        89 => b"ospf",
+        132 => b"sctp",
+        _ => return number(out, u64::from(protocol)),
+    };
+    out.extend_from_slice(name);
+}
+
+fn dns_object(message: &dns::Message<'_>, out: &mut Vec<u8>) {
+    let header = message.header;
+    out.extend_from_slice(b"{\"id\":");
+    number(out, u64::from(header.id));
+    out.extend_from_slice(b",\"response\":");
+    boolean(out, header.is_response());
+    out.extend_from_slice(b",\"opcode\":");
+    number(out, u64::from(header.opcode()));
+    out.extend_from_slice(b",\"response_code\":");
+    if header.is_response() {
+        number(out, u64::from(header.response_code()));
+    } else {
+        out.extend_from_slice(b"null");
+    }
+    out.extend_from_slice(b",\"recursion_desired\":");
+    boolean(out, header.recursion_desired());
+    out.extend_from_slice(b",\"truncated\":");
+    boolean(out, header.is_truncated());
+    question(message, out);
+    out.push(b'}');
+}
+
+fn question(message: &dns::Message<'_>, out: &mut Vec<u8>) {
+    if message.name.wire().is_empty() {
+        return;
+    }
+    out.extend_from_slice(b",\"question\":{\"name\":\"");
+    name(out, message.name.wire());
+    out.push(b'"');
+    // A question cut after its name still says which name.
+    if message.question_end > 12 {
+        out.extend_from_slice(b",\"type\":\"");
+        push_type_name(message.qtype, out);
+        out.extend_from_slice(b"\",\"class\":\"");
+        push_class_name(message.qclass, out);
+        out.push(b'"');
+    }
+    out.push(b'}');
+}
+
+fn icmp_object(decoded: &Decoded<'_>, out: &mut Vec<u8>) {
+    let Some((kind, code)) = decoded.icmp() else { return };
+    out.extend_from_slice(b",\"icmp\":{\"type\":");
+    number(out, u64::from(kind));
+    out.extend_from_slice(b",\"code\":");
+    number(out, u64::from(code));
+    if let Some(quote) = Quote::read(decoded) {
+        quoted(&quote, out);
+    }
+    out.push(b'}');
+}
+
+/// What a printed line tells of the quoted packet; what it does not print is null.
+fn printed_icmp(line: &Line<'_>, out: &mut Vec<u8>) {
+    let Some(icmp) = line.icmp else { return };
+    out.extend_from_slice(b",\"icmp\":{\"type\":");
+    number(out, u64::from(icmp.kind));
+    out.extend_from_slice(b",\"code\":");
+    number(out, u64::from(icmp.code));
+    if let Some(to) = icmp.quoted.filter(|host| host.address.ip().is_some()) {
+        out.extend_from_slice(b",\"quoted\":{");
+        if let Some(quote) = icmp.quote.filter(|quote| quote.source.address.ip().is_some()) {
+            out.extend_from_slice(b"\"source\":");
+            endpoint(quote.source.address, quote.source.port, out);
+            out.push(b',');
+        }
+        out.extend_from_slice(b"\"destination\":");
+        endpoint(to.address, icmp.quoted_port, out);
+        if let Some(protocol) = icmp.quoted_protocol {
+            out.extend_from_slice(b",\"transport\":\"");
+            transport_name(protocol, out);
+            out.push(b'"');
+        }
+        out.push(b'}');
+    }
+    out.push(b'}');
+}
+
+fn quoted(quote: &Quote<'_>, out: &mut Vec<u8>) {
+    let inner = &quote.inner;
+    let ports = inner.ports();
+    out.extend_from_slice(b",\"quoted\":{\"source\":");
+    endpoint(inner.source, ports.map(|p| p.0), out);
+    out.extend_from_slice(b",\"destination\":");
+    endpoint(inner.destination, ports.map(|p| p.1), out);
+    if ports.is_some() {
+        out.extend_from_slice(b",\"transport\":\"");
+        transport_name(inner.ip_protocol, out);
+        out.push(b'"');
+    } else {
+        out.extend_from_slice(b",\"protocol\":");
+        number(out, u64::from(inner.ip_protocol));
+    }
+    if let Some(id) = inner.ip_id {
+        out.extend_from_slice(b",\"ip_id\":");
+        number(out, u64::from(id));
+    }
+    out.extend_from_slice(b",\"ttl\":");
+    number(out, u64::from(inner.ttl));
+    if let Some(first_pass) = quoted_message(inner) {
+        out.extend_from_slice(b",\"dns\":{\"id\":");
+        number(out, u64::from(first_pass.header.id));
+        question(&first_pass, out);
+        out.push(b'}');
+    }
+    out.push(b'}');
+}
+
+/// The DNS message quoted in an ICMP error, when its header is there.
+fn quoted_message<'a>(inner: &Decoded<'a>) -> Option<dns::Message<'a>> {
+    let Transport::Udp { source_port, destination_port, .. } = inner.transport else { return None };
+    let is_dns = |port: u16| matches!(port, 53 | 5353 | 5355);
+    if !is_dns(source_port) && !is_dns(destination_port) {
+        return None;
+    }
+    dns::read(inner.payload())
+}
+
+fn links(loaded: &Loaded, packet: &Packet<'_>, out: &mut Vec<u8>) {
+    let found = loaded.evidence.links_from(packet.id);
+    if found.is_empty() {
+        return;
+    }
+    out.extend_from_slice(b",\"links\":[");
+    for (position, link) in found.iter().enumerate() {
+        if position > 0 {
+            out.push(b',');
+        }
+        out.extend_from_slice(b"{\"kind\":\"");
+        out.extend_from_slice(link.kind.name().as_bytes());
+        out.extend_from_slice(b"\"");
+        if let Some(target) = link.to.and_then(|to| loaded.index.packet(to)) {
+            if loaded.index.sources.len() > 1 {
+                out.extend_from_slice(b",\"file\":\"");
+                out.extend_from_slice(source_label(target.segment.source).as_bytes());
+                out.push(b'"');
+            }
+            out.extend_from_slice(b",\"frame\":");
+            let FrameNumber(frame) = target.frame();
+            number(out, frame);
+        } else {
+            out.extend_from_slice(b",\"frame\":null");
+        }
+        out.extend_from_slice(b",\"level\":\"");
+        out.extend_from_slice(link.level.name().as_bytes());
+        out.extend_from_slice(b"\",\"delta_ns\":");
+        if link.to.is_some() {
+            signed(out, link.delta_ns);
+        } else {
+            out.extend_from_slice(b"null");
+        }
+        out.push(b'}');
+    }
+    out.push(b']');
+}
+
+fn boolean(out: &mut Vec<u8>, value: bool) {
+    out.extend_from_slice(if value { b"true" } else { b"false" });
+}
+
+fn signed(out: &mut Vec<u8>, value: i64) {
+    if value < 0 {
+        out.push(b'-');
+    }
+    number(out, value.unsigned_abs());
+}
+
+fn number(out: &mut Vec<u8>, mut value: u64) {
+    let mut digits = [0u8; 20];
+    let mut begin = digits.len();
+    for (position, digit) in digits.iter_mut().enumerate().rev() {
+        *digit = b'0' + (value % 10) as u8;
+        value /= 10;
+        begin = position;
+        if value == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(digits.get(begin..).unwrap_or_default());
+}
+
+fn ip(out: &mut Vec<u8>, address: Address) {
+    match address {
+        Address::V4(address) => ipv4(out, address),
+        // Writing to memory cannot fail.
+        Address::V6(address) => drop(write!(out, "{address}")),
+        Address::None | Address::Ether(_) => {}
+    }
+}
+
+fn ipv4(out: &mut Vec<u8>, address: Ipv4Addr) {
+    for (position, octet) in address.octets().into_iter().enumerate() {
+        if position > 0 {
+            out.push(b'.');
+        }
+        number(out, u64::from(octet));
+    }
+}
+
+/// A wire-form name in presentation form (RFC 1035 §5.1), its backslashes escaped for JSON.
+fn name(out: &mut Vec<u8>, wire: &[u8]) {
+    let mut rest = wire;
+    let begin = out.len();
+    while let Some((&length, tail)) = rest.split_first() {
+        let Some(label) = tail.get(..usize::from(length)).filter(|label| !label.is_empty()) else { break };
+        for &byte in label {
+            match byte {
+                b'"' => out.extend_from_slice(b"\\\\\\\""),
+                b'\\' => out.extend_from_slice(b"\\\\\\\\"),
+                b'.' | b'(' | b')' | b';' | b'@' | b'$' => {
+                    out.extend_from_slice(b"\\\\");
+                    out.push(byte);
+                }
+                0x21..=0x7e => out.push(byte),
+                _ => {
+                    out.extend_from_slice(b"\\\\");
+                    out.extend_from_slice(&[b'0' + byte / 100, b'0' + byte / 10 % 10, b'0' + byte % 10]);
+                }
+            }
+        }
+        out.push(b'.');
+        rest = tail.get(usize::from(length)..).unwrap_or_default();
+    }
+    if out.len() == begin {
+        out.push(b'.');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_written_in_full_range() {
+        let mut out = Vec::new();
+        for value in [0, 9, 10, u64::MAX] {
+            number(&mut out, value);
+            out.push(b' ');
+        }
+        signed(&mut out, i64::MIN);
+        assert_eq!(out, b"0 9 10 18446744073709551615 -9223372036854775808");
+    }
+
+    #[test]
+    fn a_name_with_quotes_and_backslashes_stays_valid_json() {
+        let mut out = b"\"".to_vec();
+        name(&mut out, b"\x05a\"\\.\x01\x00");
+        out.push(b'"');
+        let text: String = serde_json::from_slice(&out).unwrap();
+        assert_eq!(text, dns::presentation(b"\x05a\"\\.\x01\x00"));
+    }
+}

@@ -1,0 +1,217 @@
+//! Recognises packets captured twice: mirror ports, both sides of a router, both sides of a NAT.
+//!
+//! DNS messages and ICMP errors are always compared. All other packets are compared only when a sample or those
+//! show that the capture holds copies, because that means reading every packet's bytes again.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::messages::Messages;
+use super::{Evidence, Parameters};
+use crate::decode::{Decoded, LayerKind};
+use crate::index::segment::{DnsKind, flow_hash};
+use crate::index::{DnsRow, Index, PacketId};
+use crate::time::Nanos;
+
+/// Recent packets remembered, by hash; a copy follows within milliseconds.
+const RECENT_MAX: usize = 1 << 16;
+/// Packets at the beginning that are compared to see whether the capture holds copies at all.
+const SAMPLE: u32 = 4096;
+/// One copy in this many packets of the sample makes all packets be compared.
+const SAMPLE_SHARE: u32 = 20;
+
+/// How a packet came to be captured again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CopyKind {
+    /// The same packet with the same TTL: a mirror port, or two interfaces of one host.
+    Mirror,
+    /// The same packet one or two hops further on.
+    Routed,
+    /// The same packet with its client address or port changed by a NAT.
+    Nat,
+}
+
+impl CopyKind {
+    /// What links and reports call it.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Mirror => "the same packet captured again (mirror port or second interface)",
+            Self::Routed => "the same packet captured again behind a router",
+            Self::Nat => "the same packet captured again behind a NAT",
+        }
+    }
+}
+
+/// A packet captured again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Copy {
+    pub copy: PacketId,
+    pub original: PacketId,
+    pub delta_ns: i32,
+    pub kind: CopyKind,
+}
+
+#[derive(Clone, Copy)]
+struct Slot {
+    key: u64,
+    time_ns: Nanos,
+    packet: PacketId,
+}
+
+/// The newest packet for each of many hashes.
+struct Recent(Vec<Slot>);
+
+impl Recent {
+    fn new() -> Self {
+        Self(vec![Slot { key: 0, time_ns: Nanos::MIN, packet: PacketId(0) }; RECENT_MAX])
+    }
+
+    /// Remembers a packet and gives the one remembered before under the same key, when it is recent.
+    fn replace(&mut self, key: u64, time_ns: Nanos, packet: PacketId, window_ns: Nanos) -> Option<Slot> {
+        let slot = self.0.get_mut((key >> 48) as usize & (RECENT_MAX - 1))?;
+        let before = std::mem::replace(slot, Slot { key, time_ns, packet });
+        let age_ns = time_ns.saturating_sub(before.time_ns);
+        (before.key == key && (0..=window_ns).contains(&age_ns)).then_some(before)
+    }
+
+    /// Puts the original back in the place of its copy, so that a third copy refers to it as well.
+    fn keep(&mut self, original: Slot) {
+        if let Some(slot) = self.0.get_mut((original.key >> 48) as usize & (RECENT_MAX - 1)) {
+            *slot = original;
+        }
+    }
+}
+
+/// Finds the copies of the capture, sorted by the copy.
+pub(super) fn find(messages: &Messages<'_>, evidence: &mut Evidence, cancel: &AtomicBool) {
+    let parameters = evidence.parameters.clone();
+    let index = messages.index;
+    let mut copies = of_all(index, &parameters, Some(SAMPLE), cancel);
+    let everywhere = copies.len() as u32 * SAMPLE_SHARE >= index.len().min(SAMPLE) && !copies.is_empty();
+    if everywhere {
+        copies = of_all(index, &parameters, None, cancel);
+    }
+    copies.extend(of_messages(messages, &parameters));
+    if !everywhere {
+        copies.extend(of_errors(messages, &parameters));
+    }
+    copies.sort_unstable();
+    copies.dedup_by_key(|copy| copy.copy);
+    evidence.set_copies(copies);
+}
+
+fn message_key(row: &DnsRow) -> u64 {
+    let mixed = row.question ^ (u64::from(row.header.id) << 1 | u64::from(row.is_response()));
+    mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+/// DNS messages: id and question decide what is worth comparing, so that a NAT's copy is found too.
+fn of_messages(messages: &Messages<'_>, parameters: &Parameters) -> Vec<Copy> {
+    let mut recent = Recent::new();
+    let mut copies = Vec::new();
+    for (row, time_ns) in messages.iter().filter(|(row, _)| row.kind == DnsKind::Dns) {
+        let window_ns = parameters.duplicate_window_ns;
+        let Some(before) = recent.replace(message_key(row), time_ns, row.packet, window_ns) else { continue };
+        if let Some(copy) = compare(messages.index, before, row.packet, time_ns, parameters) {
+            copies.push(copy);
+            recent.keep(before);
+        }
+    }
+    copies
+}
+
+fn of_errors(messages: &Messages<'_>, parameters: &Parameters) -> Vec<Copy> {
+    let mut recent = Recent::new();
+    let mut copies = Vec::new();
+    for row in messages.index.icmp_rows() {
+        let key = (row.quoted_flow ^ u64::from(row.kind) << 8 ^ u64::from(row.code))
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let time_ns = messages.time_ns(row.packet);
+        let Some(before) = recent.replace(key, time_ns, row.packet, parameters.duplicate_window_ns) else {
+            continue;
+        };
+        if let Some(copy) = compare(messages.index, before, row.packet, time_ns, parameters) {
+            copies.push(copy);
+            recent.keep(before);
+        }
+    }
+    copies
+}
+
+/// All packets, or the first `limit`, by a hash of everything a hop may not change.
+fn of_all(index: &Index, parameters: &Parameters, limit: Option<u32>, cancel: &AtomicBool) -> Vec<Copy> {
+    let mut recent = Recent::new();
+    let mut copies = Vec::new();
+    for id in 0..index.len().min(limit.unwrap_or(u32::MAX)) {
+        if id % SAMPLE == 0 && cancel.load(Ordering::Relaxed) {
+            break;
+        }
+        let Some(packet) = index.packet(PacketId(id)) else { break };
+        let Some(key) = fingerprint(&packet.decode()) else { continue };
+        let time_ns = packet.time_ns();
+        let Some(before) = recent.replace(key, time_ns, packet.id, parameters.duplicate_window_ns) else {
+            continue;
+        };
+        if let Some(copy) = compare(index, before, packet.id, time_ns, parameters) {
+            copies.push(copy);
+            recent.keep(before);
+        }
+    }
+    copies
+}
+
+/// The packet's transport header and payload as captured; `None` for what is not IP.
+fn above_network<'a>(decoded: &Decoded<'a>) -> Option<&'a [u8]> {
+    let network = |kind| matches!(kind, LayerKind::Ipv4 | LayerKind::Ipv6 | LayerKind::Ipv6Extension);
+    let start = decoded.layers().iter().rev().find(|layer| network(layer.kind))?.end as usize;
+    decoded.bytes.get(start..(decoded.payload_end as usize).max(start))
+}
+
+fn fingerprint(decoded: &Decoded<'_>) -> Option<u64> {
+    use std::hash::{BuildHasher as _, Hasher as _};
+    let mut hasher = foldhash::fast::FixedState::default().build_hasher();
+    hasher.write(above_network(decoded)?);
+    hasher.write_u32(u32::from(decoded.ip_id.unwrap_or(0)) << 16 | decoded.ip_length & 0xffff);
+    hasher.write_u64(flow_hash(decoded.ip_protocol, (decoded.source, 0), (decoded.destination, 0)));
+    Some(hasher.finish())
+}
+
+fn compare(
+    index: &Index,
+    before: Slot,
+    packet: PacketId,
+    time_ns: Nanos,
+    parameters: &Parameters,
+) -> Option<Copy> {
+    let delta_ns = time_ns - before.time_ns;
+    let (first, second) = (index.packet(before.packet)?, index.packet(packet)?);
+    let (first, second) = (first.decode(), second.decode());
+    let kind = copy_kind(&first, &second)?;
+    // An IPv4 id of 0 in an atomic datagram means nothing (RFC 6864 §4.1), and IPv6 has none.
+    let told_apart = first.ip_id.is_some_and(|id| id != 0);
+    if !told_apart && (kind == CopyKind::Nat || delta_ns > parameters.duplicate_window_without_id_ns) {
+        return None;
+    }
+    Some(Copy { copy: packet, original: before.packet, delta_ns: delta_ns as i32, kind })
+}
+
+/// What kind of copy the second packet is of the first, if it is one.
+fn copy_kind(first: &Decoded<'_>, second: &Decoded<'_>) -> Option<CopyKind> {
+    let same_datagram = first.ip_id == second.ip_id
+        && first.ip_length == second.ip_length
+        && first.ip_protocol == second.ip_protocol
+        && first.fragment == second.fragment;
+    let hops = first.ttl.checked_sub(second.ttl)?;
+    if !same_datagram || hops > 2 {
+        return None;
+    }
+    let same_ends = first.source == second.source && first.destination == second.destination;
+    if same_ends {
+        let equal = above_network(first)? == above_network(second)?;
+        return equal.then_some(if hops == 0 { CopyKind::Mirror } else { CopyKind::Routed });
+    }
+    let (from, to) = (first.ports()?, second.ports()?);
+    let same_server = (first.destination, from.1) == (second.destination, to.1)
+        || (first.source, from.0) == (second.source, to.0);
+    let payload = first.payload();
+    (same_server && !payload.is_empty() && payload == second.payload()).then_some(CopyKind::Nat)
+}

@@ -1,0 +1,307 @@
+//! What correlation found, stored so that millions of transactions stay small: links between queries, retries
+//! and answers are not kept but worked out when asked for.
+
+use super::duplicates::{Copy, CopyKind};
+use super::{
+    Anomaly, Episode, Level, Link, LinkKind, Parameters, Problem, Transaction, TransactionId, Vantage,
+};
+use crate::index::PacketId;
+use crate::time::Nanos;
+
+/// What a packet is to its transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// The first try.
+    First,
+    /// A later try.
+    Retry,
+    /// The response that counts.
+    Answer,
+    /// A response that counts, matched without a question to compare.
+    ProbableAnswer,
+    /// A further response to the same query (duplicate, conflicting, or the next message of a zone transfer).
+    FurtherAnswer,
+}
+
+impl Role {
+    const ALL: [Self; 5] =
+        [Self::First, Self::Retry, Self::Answer, Self::ProbableAnswer, Self::FurtherAnswer];
+
+    fn from_bits(bits: u32) -> Self {
+        Self::ALL.get(bits as usize).copied().unwrap_or(Self::FurtherAnswer)
+    }
+}
+
+/// A packet's membership in a transaction: the transaction above, the role in the low bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Member {
+    packet: PacketId,
+    tag: u32,
+}
+
+const ROLE_BITS: u32 = 3;
+
+/// Transactions that can be told apart; more are left out with a note.
+pub const TRANSACTIONS_MAX: usize = 1 << (32 - ROLE_BITS);
+
+/// A try or response beyond the first of its transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Extra {
+    transaction: TransactionId,
+    packet: PacketId,
+    role: Role,
+    delta_ns: Nanos,
+}
+
+/// Everything correlation found. Never changes once made.
+#[derive(Default)]
+pub struct Evidence {
+    /// All transactions in order of their first query.
+    pub transactions: Vec<Transaction>,
+    /// Links of ICMP errors, sorted by `from`; all others are worked out.
+    stored: Vec<Link>,
+    /// Positions in `stored` sorted by target.
+    by_target: Vec<u32>,
+    /// Packets captured again, sorted by the copy.
+    copies: Vec<Copy>,
+    /// Positions in `copies` sorted by the original.
+    copies_by_original: Vec<u32>,
+    members: Vec<Member>,
+    /// Tries and responses beyond the first, sorted by transaction.
+    extras: Vec<Extra>,
+    /// Episodes in order of their first query.
+    pub episodes: Vec<Episode>,
+    /// Problems, gravest first.
+    pub problems: Vec<Problem>,
+    /// What was noticed, sorted by packet.
+    pub anomalies: Vec<Anomaly>,
+    /// Where the capture was taken.
+    pub vantage: Vantage,
+    /// Why `vantage` is what it is.
+    pub vantage_reasons: Vec<String>,
+    /// Packets are seen in one direction only; silence then means nothing.
+    pub one_sided: bool,
+    /// Limits that were reached and what was left out because of it.
+    pub notes: Vec<String>,
+    /// The numbers used.
+    pub parameters: Parameters,
+}
+
+impl Evidence {
+    /// Nothing found yet, with the numbers that will be used.
+    pub(super) fn with(parameters: Parameters) -> Self {
+        Self { parameters, ..Self::default() }
+    }
+
+    /// Links that begin at a packet. A copy has the links of its original besides the one to it.
+    pub fn links_from(&self, packet: PacketId) -> Vec<Link> {
+        let copy = self.copy_link(packet);
+        let speaker = copy.as_ref().and_then(|link| link.to).unwrap_or(packet);
+        let start = self.stored.partition_point(|link| link.from < speaker);
+        let stored = self.stored.iter().skip(start).take_while(|link| link.from == speaker).cloned();
+        let mut links: Vec<Link> = copy.into_iter().chain(stored).collect();
+        for (id, role) in self.roles_of(speaker) {
+            links.extend(self.member_link(speaker, id, role));
+        }
+        for link in &mut links {
+            link.from = packet;
+        }
+        links.sort_by_key(|link| (link.kind, link.to));
+        links
+    }
+
+    /// Links that end at a packet, the most telling first.
+    pub fn links_to(&self, packet: PacketId) -> Vec<Link> {
+        let target = |at: &u32| self.stored.get(*at as usize).and_then(|link| link.to);
+        let start = self.by_target.partition_point(|at| target(at) < Some(packet));
+        let stored = self.by_target.iter().skip(start).filter_map(|at| self.stored.get(*at as usize));
+        let mut links: Vec<Link> =
+            stored.take_while(|link| link.to == Some(packet)).take(LINKS_TO_MAX).cloned().collect();
+        for (id, role) in self.roles_of(packet) {
+            if !matches!(role, Role::First | Role::Retry) {
+                continue;
+            }
+            let Some(transaction) = self.transaction(id) else { continue };
+            let answer = transaction.answer.and_then(|answer| {
+                let (_, role) = self.roles_of(answer).find(|(of, _)| *of == id)?;
+                self.member_link(answer, id, role)
+            });
+            let further =
+                self.extras_of(id).filter_map(|extra| self.member_link(extra.packet, id, extra.role));
+            links.extend(
+                answer.into_iter().chain(further).filter(|link| link.to == Some(packet)).take(LINKS_TO_MAX),
+            );
+        }
+        let original = |at: &u32| self.copies.get(*at as usize).map(|copy| copy.original);
+        let start = self.copies_by_original.partition_point(|at| original(at) < Some(packet));
+        let copies = self.copies_by_original.iter().skip(start).take_while(|at| original(at) == Some(packet));
+        let copies = copies.filter_map(|at| self.copies.get(*at as usize)).take(LINKS_TO_MAX);
+        links.extend(copies.filter_map(|copy| self.copy_link(copy.copy)));
+        links.sort_by_key(|link| (link.kind, link.from));
+        links
+    }
+
+    /// The link a member of a transaction has to another of it.
+    fn member_link(&self, packet: PacketId, id: TransactionId, role: Role) -> Option<Link> {
+        let transaction = self.transaction(id)?;
+        let extra = || self.extra(id, packet).map_or(0, |extra| extra.delta_ns);
+        let (to, kind, level, delta_ns, reason) = match role {
+            Role::First => return None,
+            Role::Retry => (
+                transaction.first,
+                LinkKind::RetryOf,
+                Level::Exact,
+                extra(),
+                "same addresses, ports, id and question",
+            ),
+            Role::Answer => (
+                transaction.last,
+                LinkKind::AnswerTo,
+                Level::Exact,
+                transaction.rtt_ns,
+                "same addresses, ports, id and question",
+            ),
+            Role::ProbableAnswer => (
+                transaction.last,
+                LinkKind::AnswerTo,
+                Level::Probable,
+                transaction.rtt_ns,
+                "same addresses, ports and id; no question to compare",
+            ),
+            Role::FurtherAnswer => (
+                transaction.last,
+                LinkKind::AnswerTo,
+                Level::Exact,
+                extra(),
+                "a further response to the same query",
+            ),
+        };
+        let late = delta_ns > self.parameters.late_after_ns && kind == LinkKind::AnswerTo;
+        Some(Link { from: packet, to: Some(to), kind, level, delta_ns, reason, delayed: late })
+    }
+
+    /// The packet at the other end that matters most: an error's query, a query's error, else its answer or first try.
+    pub fn partner(&self, packet: PacketId) -> Option<PacketId> {
+        let rank = |kind: LinkKind| match kind {
+            LinkKind::ErrorAbout => 0,
+            LinkKind::AnswerTo => 1,
+            LinkKind::RetryOf => 2,
+            LinkKind::DuplicateOf => 3,
+        };
+        let out = self.links_from(packet);
+        let back = self.links_to(packet);
+        let out = out.iter().filter_map(|link| Some((rank(link.kind), link.to?)));
+        let back = back.iter().map(|link| (rank(link.kind), link.from));
+        out.chain(back).min().map(|(_, partner)| partner)
+    }
+
+    /// The links of ICMP errors in packet order; copies of errors are not among them.
+    pub fn error_links(&self) -> &[Link] {
+        &self.stored
+    }
+
+    fn copy(&self, packet: PacketId) -> Option<&Copy> {
+        let at = self.copies.partition_point(|copy| copy.copy < packet);
+        self.copies.get(at).filter(|copy| copy.copy == packet)
+    }
+
+    fn copy_link(&self, packet: PacketId) -> Option<Link> {
+        let copy = self.copy(packet)?;
+        Some(Link {
+            from: packet,
+            to: Some(copy.original),
+            kind: LinkKind::DuplicateOf,
+            level: Level::Exact,
+            delta_ns: Nanos::from(copy.delta_ns),
+            reason: copy.kind.reason(),
+            delayed: false,
+        })
+    }
+
+    /// Whether a packet is a copy of one seen before; copies never count.
+    pub fn is_duplicate(&self, packet: PacketId) -> bool {
+        !self.copies.is_empty() && self.copy(packet).is_some()
+    }
+
+    /// Every copy with its original and what made it, in packet order.
+    pub fn duplicates(&self) -> impl ExactSizeIterator<Item = (PacketId, PacketId, CopyKind)> {
+        self.copies.iter().map(|copy| (copy.copy, copy.original, copy.kind))
+    }
+
+    pub(super) fn set_copies(&mut self, copies: Vec<Copy>) {
+        let mut order: Vec<u32> = (0..copies.len() as u32).collect();
+        order.sort_by_key(|at| copies.get(*at as usize).map(|copy| (copy.original, copy.copy)));
+        self.copies_by_original = order;
+        self.copies = copies;
+    }
+
+    /// The transaction a query or response belongs to (the first, where it carries several messages).
+    pub fn transaction_of(&self, packet: PacketId) -> Option<TransactionId> {
+        self.roles_of(packet).next().map(|(id, _)| id)
+    }
+
+    /// Every transaction a packet belongs to, and what it is to it.
+    pub fn roles_of(&self, packet: PacketId) -> impl Iterator<Item = (TransactionId, Role)> + use<'_> {
+        let start = self.members.partition_point(|member| member.packet < packet);
+        let members = self.members.iter().skip(start).take_while(move |member| member.packet == packet);
+        members.map(|member| {
+            (TransactionId(member.tag >> ROLE_BITS), Role::from_bits(member.tag & ((1 << ROLE_BITS) - 1)))
+        })
+    }
+
+    /// Every try of a transaction, in order.
+    pub fn tries(&self, id: TransactionId) -> Vec<PacketId> {
+        let first = self.transaction(id).map(|transaction| transaction.first);
+        let retries = self.extras_of(id).filter(|extra| extra.role == Role::Retry).map(|extra| extra.packet);
+        first.into_iter().chain(retries).collect()
+    }
+
+    fn extra(&self, id: TransactionId, packet: PacketId) -> Option<&Extra> {
+        let at = self.extras.partition_point(|extra| (extra.transaction, extra.packet) < (id, packet));
+        self.extras.get(at).filter(|extra| extra.packet == packet)
+    }
+
+    fn extras_of(&self, id: TransactionId) -> impl Iterator<Item = &Extra> {
+        let start = self.extras.partition_point(|extra| extra.transaction < id);
+        self.extras.iter().skip(start).take_while(move |extra| extra.transaction == id)
+    }
+
+    /// One transaction.
+    pub fn transaction(&self, id: TransactionId) -> Option<&Transaction> {
+        self.transactions.get(id.0 as usize)
+    }
+
+    pub(super) fn push_link(&mut self, link: Link) {
+        self.stored.push(link);
+    }
+
+    pub(super) fn push_member(&mut self, packet: PacketId, id: TransactionId, role: Role) {
+        self.members.push(Member { packet, tag: id.0 << ROLE_BITS | role as u32 });
+    }
+
+    pub(super) fn push_extra(&mut self, packet: PacketId, id: TransactionId, role: Role, delta_ns: Nanos) {
+        self.push_member(packet, id, role);
+        self.extras.push(Extra { transaction: id, packet, role, delta_ns });
+    }
+
+    pub(super) fn reserve(&mut self, messages: usize) {
+        self.members.reserve_exact(messages);
+    }
+
+    /// Sorts what queries need sorted; call after a stage that adds members or links.
+    pub(super) fn seal(&mut self) {
+        self.stored.sort_by_key(|link| (link.from, link.kind, link.to));
+        self.members.sort_unstable();
+        self.extras.sort_unstable();
+        self.anomalies.sort_by_key(|anomaly| (anomaly.packet, anomaly.kind));
+        let stored = &self.stored;
+        let mut order: Vec<u32> = (0..stored.len() as u32)
+            .filter(|at| stored.get(*at as usize).is_some_and(|link| link.to.is_some()))
+            .collect();
+        order.sort_by_key(|at| stored.get(*at as usize).map(|link| (link.to, link.from)));
+        self.by_target = order;
+    }
+}
+
+/// Links shown as ending at one packet; a packet with more is the target of a flood.
+const LINKS_TO_MAX: usize = 1000;

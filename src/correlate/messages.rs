@@ -1,0 +1,72 @@
+//! The DNS messages of an index by ordinal, with the time and bytes of the packets that carry them.
+
+use crate::index::{DnsRow, Index, PacketId};
+use crate::time::Nanos;
+
+/// Position of a DNS message among all of the index, in packet order.
+pub(super) type Ordinal = u32;
+
+/// All DNS messages of an index.
+pub(super) struct Messages<'i> {
+    pub index: &'i Index,
+    /// Ordinal of the first message of each segment that has any, and the segment's position.
+    starts: Vec<(Ordinal, u32)>,
+    len: Ordinal,
+    /// Time of the latest and the earliest packet of the capture.
+    pub last_ns: Nanos,
+    pub first_ns: Nanos,
+}
+
+impl<'i> Messages<'i> {
+    pub fn new(index: &'i Index) -> Self {
+        let mut starts = Vec::new();
+        let mut len = 0;
+        let (mut first_ns, mut last_ns) = (Nanos::MAX, Nanos::MIN);
+        for (at, segment) in index.segments().iter().enumerate() {
+            for time_ns in &segment.time_ns {
+                first_ns = first_ns.min(*time_ns);
+                last_ns = last_ns.max(*time_ns);
+            }
+            if !segment.dns.is_empty() {
+                starts.push((len, at as u32));
+                len += segment.dns.len() as Ordinal;
+            }
+        }
+        Self { index, starts, len, last_ns, first_ns }
+    }
+
+    /// Number of messages.
+    pub fn len(&self) -> Ordinal {
+        self.len
+    }
+
+    /// One message.
+    pub fn row(&self, ordinal: Ordinal) -> Option<&'i DnsRow> {
+        let at = self.starts.partition_point(|(start, _)| *start <= ordinal).checked_sub(1)?;
+        let (start, segment) = self.starts.get(at)?;
+        self.index.segments().get(*segment as usize)?.dns.get((ordinal - start) as usize)
+    }
+
+    /// Every message with its time of capture, in packet order.
+    pub fn iter(&self) -> impl Iterator<Item = (&'i DnsRow, Nanos)> + use<'i> {
+        self.index.segments().iter().flat_map(|segment| {
+            segment.dns.iter().map(move |row| {
+                let at = (row.packet.0 - segment.base.0) as usize;
+                (row, segment.time_ns.get(at).copied().unwrap_or_default())
+            })
+        })
+    }
+
+    /// Time of capture of a packet; 0 for one that is not there.
+    pub fn time_ns(&self, packet: PacketId) -> Nanos {
+        self.index.locate(packet).map_or(0, |(segment, row)| segment.time_ns.get(row).copied().unwrap_or(0))
+    }
+
+    /// The message's bytes as far as the packet that carries it holds them.
+    pub fn bytes(&self, row: &DnsRow) -> &'i [u8] {
+        self.index.packet(row.packet).map_or(&[], |packet| {
+            let decoded = packet.decode();
+            decoded.payload()
+        })
+    }
+}

@@ -1,0 +1,65 @@
+//! Finds the DNS message an ICMP error quotes when a NAT changed its source address or port on the way (RFC 5508 §4.2).
+
+use std::collections::HashMap;
+
+use super::Level;
+use super::messages::Messages;
+use super::weigh::{Error, Weighed};
+use crate::decode::dns;
+use crate::index::PacketId;
+use crate::index::segment::{DnsKind, question_hash};
+
+/// Messages with one id and question an error is compared with, newest first.
+const CANDIDATES_MAX: usize = 8;
+
+/// For each error whose flow is not in the capture: the message it quotes as translated by a NAT, if there is one.
+pub(super) fn find(messages: &Messages<'_>, errors: &[PacketId]) -> Vec<Option<Weighed>> {
+    let mut wanted: HashMap<(u16, u64), Vec<PacketId>, foldhash::fast::FixedState> = HashMap::default();
+    let key = |error: &Error<'_>| {
+        let message = dns::read(error.quote.payload())?;
+        let mut name = message.name;
+        name.make_lowercase();
+        (!name.wire().is_empty()).then(|| {
+            let opcode = message.header.opcode();
+            (message.header.id, question_hash(name.wire(), message.qtype, message.qclass, opcode))
+        })
+    };
+    let read = |packet: &PacketId| Error::read(messages.index, *packet);
+    for key in errors.iter().filter_map(read).filter_map(|error| key(&error)) {
+        wanted.entry(key).or_default();
+    }
+    if !wanted.is_empty() {
+        for (row, _) in messages.iter().filter(|(row, _)| row.kind == DnsKind::Dns) {
+            if let Some(seen) = wanted.get_mut(&(row.header.id, row.question)) {
+                if seen.len() == CANDIDATES_MAX {
+                    seen.remove(0);
+                }
+                seen.push(row.packet);
+            }
+        }
+    }
+    let find = |packet: &PacketId| {
+        let error = read(packet)?;
+        let seen = wanted.get(&key(&error)?)?;
+        seen.iter().rev().find_map(|candidate| same(messages, &error, *candidate))
+    };
+    errors.iter().map(find).collect()
+}
+
+/// Whether the candidate is what the error quotes, but for the sender's address or port.
+fn same(messages: &Messages<'_>, error: &Error<'_>, candidate: PacketId) -> Option<Weighed> {
+    let packet = messages.index.packet(candidate)?;
+    let delta_ns = error.time_ns - packet.time_ns();
+    let decoded = packet.decode();
+    let inner = &error.quote.inner;
+    let same_server = decoded.destination == inner.destination
+        && decoded.ports().map(|ports| ports.1) == inner.ports().map(|ports| ports.1);
+    let (quoted, sent) = (error.quote.payload(), decoded.payload());
+    let both = quoted.len().min(sent.len());
+    let equal = quoted.get(..both) == sent.get(..both);
+    (same_server && equal && (0..=error.window_ns()).contains(&delta_ns)).then_some(Weighed {
+        target: Some(candidate),
+        level: Level::Nat,
+        reason: "quotes its DNS bytes with the sender's address or port as a NAT changed them",
+    })
+}

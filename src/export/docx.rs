@@ -1,0 +1,283 @@
+//! DOCX: `WordprocessingML` with real headings, lists, tables and a footer (ECMA-376 Part 1).
+
+use std::fmt::Write as _;
+use std::io::{self, Write};
+
+use zip::write::SimpleFileOptions;
+
+use super::document::{Block, Document, Span};
+use crate::report::figure::xml;
+
+const CONTENT_TYPES: &str = r#"<?xml version="1.0" encoding="UTF-8" standalone="yes"?>
+<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"><Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/><Default Extension="xml" ContentType="application/xml"/><Override PartName="/word/document.xml" ContentType="application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml"/><Override PartName="/word/styles.xml" ContentType="application/vnd.openxmlformats-officedocument.wordprocessingml.styles+xml"/><Override PartName="/word/numbering.xml" ContentType="application/vnd.openxmlformats-officedocument.wordprocessingml.numbering+xml"/><Override PartName="/word/footer1.xml" ContentType="application/vnd.openxmlformats-officedocument.wordprocessingml.footer+xml"/><Override PartName="/docProps/core.xml" ContentType="application/vnd.openxmlformats-package.core-properties+xml"/></Types>"#;
+const RELATIONS: &str = r#"<?xml version="1.0" encoding="UTF-8" standalone="yes"?>
+<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship Id="rId1" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument" Target="word/document.xml"/><Relationship Id="rId2" Type="http://schemas.openxmlformats.org/package/2006/relationships/metadata/core-properties" Target="docProps/core.xml"/></Relationships>"#;
+const DOCUMENT_RELATIONS: &str = r#"<?xml version="1.0" encoding="UTF-8" standalone="yes"?>
+<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship Id="rId1" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/styles" Target="styles.xml"/><Relationship Id="rId2" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/numbering" Target="numbering.xml"/><Relationship Id="rId3" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/footer" Target="footer1.xml"/></Relationships>"#;
+const WORD: &str = r#"xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main" xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships""#;
+const HEAD: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?>\n";
+
+/// Writes the document as a DOCX package.
+pub fn write(document: &Document, out: &mut dyn Write) -> io::Result<()> {
+    let mut package = zip::ZipWriter::new(io::Cursor::new(Vec::new()));
+    let mut body = Body::default();
+    for block in &document.blocks {
+        body.block(document, block, 0);
+    }
+    let parts = [
+        ("[Content_Types].xml", CONTENT_TYPES.to_owned()),
+        ("_rels/.rels", RELATIONS.to_owned()),
+        ("docProps/core.xml", core_properties(&document.title)),
+        ("word/document.xml", body.finish()),
+        ("word/_rels/document.xml.rels", DOCUMENT_RELATIONS.to_owned()),
+        ("word/styles.xml", styles()),
+        ("word/numbering.xml", numbering(body.ordered)),
+        ("word/footer1.xml", footer(&document.footer)),
+    ];
+    // A fixed time stamp makes the same report the same file.
+    let options = SimpleFileOptions::default().last_modified_time(zip::DateTime::default());
+    for (name, content) in parts {
+        package.start_file(name, options).map_err(io::Error::other)?;
+        package.write_all(content.as_bytes())?;
+    }
+    out.write_all(package.finish().map_err(io::Error::other)?.get_ref())
+}
+
+#[derive(Default)]
+struct Body {
+    xml: String,
+    /// Ordered lists begun so far; each counts from its own start.
+    ordered: u32,
+}
+
+impl Body {
+    fn block(&mut self, document: &Document, block: &Block, depth: usize) {
+        match block {
+            Block::Heading(level, inline) => self.paragraph(&format!("<w:pStyle w:val=\"Heading{level}\"/>"), inline),
+            Block::Paragraph(inline) => self.paragraph("", inline),
+            Block::Rule => self.xml.push_str(
+                "<w:p><w:pPr><w:pBdr><w:bottom w:val=\"single\" w:sz=\"6\" w:space=\"1\" w:color=\"BBBBBB\"/></w:pBdr></w:pPr></w:p>",
+            ),
+            Block::Code(lines) => {
+                for line in lines.lines() {
+                    let span = Span { text: line.to_owned(), code: true, ..Span::default() };
+                    self.paragraph("<w:pStyle w:val=\"Code\"/>", &[span]);
+                }
+            }
+            Block::Quote(blocks) => {
+                for block in blocks {
+                    match block {
+                        Block::Paragraph(inline) => self.paragraph("<w:pStyle w:val=\"Quote\"/>", inline),
+                        other => self.block(document, other, depth + 1),
+                    }
+                }
+            }
+            Block::List(first, items) => self.list(document, first.is_some(), items, depth),
+            Block::Table(head, rows) => self.table(head, rows),
+            Block::Figure(id) => {
+                if let Some(figure) = document.figure(id) {
+                    let text = format!("Figure: {} (drawn in the HTML and PDF forms of this report)", figure.caption);
+                    self.paragraph("<w:pStyle w:val=\"Caption\"/>", &[Span { text, italic: true, ..Span::default() }]);
+                }
+            }
+        }
+    }
+
+    fn paragraph(&mut self, properties: &str, inline: &[Span]) {
+        let _ = write!(self.xml, "<w:p><w:pPr>{properties}</w:pPr>{}</w:p>", runs(inline));
+    }
+
+    fn list(&mut self, document: &Document, ordered: bool, items: &[Vec<Block>], depth: usize) {
+        let number = if ordered {
+            self.ordered += 1;
+            self.ordered + 1
+        } else {
+            1
+        };
+        let level = depth.min(3);
+        for item in items {
+            for (at, block) in item.iter().enumerate() {
+                match block {
+                    Block::Paragraph(inline) if at == 0 => {
+                        let properties = format!(
+                            "<w:pStyle w:val=\"ListParagraph\"/><w:numPr><w:ilvl w:val=\"{level}\"/><w:numId w:val=\"{number}\"/></w:numPr>"
+                        );
+                        self.paragraph(&properties, inline);
+                    }
+                    Block::Paragraph(inline) => {
+                        let properties = format!("<w:ind w:left=\"{}\"/>", 720 * (level + 1));
+                        self.paragraph(&properties, inline);
+                    }
+                    other => self.block(document, other, depth + 1),
+                }
+            }
+        }
+    }
+
+    fn table(&mut self, head: &[Vec<Span>], rows: &[Vec<Vec<Span>>]) {
+        let columns = head.len().max(1);
+        let width = 9_600 / columns;
+        self.xml.push_str(
+            "<w:tbl><w:tblPr><w:tblStyle w:val=\"ReportTable\"/><w:tblW w:w=\"5000\" w:type=\"pct\"/></w:tblPr><w:tblGrid>",
+        );
+        for _ in 0..columns {
+            let _ = write!(self.xml, "<w:gridCol w:w=\"{width}\"/>");
+        }
+        self.xml.push_str("</w:tblGrid>");
+        let body = rows.iter().map(|row| (false, row.as_slice()));
+        for (is_head, row) in std::iter::once((true, head)).chain(body) {
+            self.xml.push_str("<w:tr>");
+            if is_head {
+                self.xml.push_str("<w:trPr><w:tblHeader/></w:trPr>");
+            }
+            for column in 0..columns {
+                let cell = row.get(column).map(Vec::as_slice).unwrap_or_default();
+                let bold: Vec<Span> =
+                    cell.iter().cloned().map(|span| Span { bold: span.bold || is_head, ..span }).collect();
+                let _ = write!(
+                    self.xml,
+                    "<w:tc><w:tcPr><w:tcW w:w=\"{width}\" w:type=\"dxa\"/></w:tcPr><w:p><w:pPr><w:pStyle w:val=\"TableText\"/></w:pPr>{}</w:p></w:tc>",
+                    runs(&bold)
+                );
+            }
+            self.xml.push_str("</w:tr>");
+        }
+        self.xml.push_str("</w:tbl><w:p><w:pPr><w:spacing w:after=\"60\"/></w:pPr></w:p>");
+    }
+
+    fn finish(&self) -> String {
+        format!(
+            "{HEAD}<w:document {WORD}><w:body>{}<w:sectPr><w:footerReference w:type=\"default\" r:id=\"rId3\"/><w:pgSz w:w=\"11906\" w:h=\"16838\"/><w:pgMar w:top=\"1134\" w:right=\"1134\" w:bottom=\"1134\" w:left=\"1134\" w:header=\"567\" w:footer=\"567\" w:gutter=\"0\"/></w:sectPr></w:body></w:document>",
+            self.xml
+        )
+    }
+}
+
+fn runs(inline: &[Span]) -> String {
+    let mut out = String::new();
+    for span in inline {
+        let mut properties = String::new();
+        for (on, tag) in [
+            (span.code, "<w:rFonts w:ascii=\"Courier New\" w:hAnsi=\"Courier New\" w:cs=\"Courier New\"/>"),
+            (span.bold, "<w:b/>"),
+            (span.italic, "<w:i/>"),
+            (span.strike, "<w:strike/>"),
+            (span.text.contains('«'), "<w:shd w:val=\"clear\" w:color=\"auto\" w:fill=\"FFF3C4\"/>"),
+        ] {
+            if on {
+                properties.push_str(tag);
+            }
+        }
+        for (at, line) in span.text.split('\n').enumerate() {
+            let line_break = if at > 0 { "<w:br/>" } else { "" };
+            let _ = write!(
+                out,
+                "<w:r><w:rPr>{properties}</w:rPr>{line_break}<w:t xml:space=\"preserve\">{}</w:t></w:r>",
+                xml(line)
+            );
+        }
+    }
+    out
+}
+
+fn core_properties(title: &str) -> String {
+    format!(
+        "{HEAD}<cp:coreProperties xmlns:cp=\"http://schemas.openxmlformats.org/package/2006/metadata/core-properties\" xmlns:dc=\"http://purl.org/dc/elements/1.1/\"><dc:title>{}</dc:title><dc:creator>portmortem</dc:creator></cp:coreProperties>",
+        xml(title)
+    )
+}
+
+fn footer(text: &str) -> String {
+    let small = "<w:rPr><w:sz w:val=\"16\"/><w:color w:val=\"666666\"/></w:rPr>";
+    format!(
+        "{HEAD}<w:ftr {WORD}><w:p><w:pPr><w:jc w:val=\"center\"/></w:pPr><w:r>{small}<w:t xml:space=\"preserve\">{} · page </w:t></w:r><w:r>{small}<w:fldChar w:fldCharType=\"begin\"/></w:r><w:r>{small}<w:instrText xml:space=\"preserve\"> PAGE </w:instrText></w:r><w:r>{small}<w:fldChar w:fldCharType=\"end\"/></w:r></w:p></w:ftr>",
+        xml(text)
+    )
+}
+
+fn styles() -> String {
+    let mut out = format!(
+        "{HEAD}<w:styles {WORD}><w:docDefaults><w:rPrDefault><w:rPr><w:rFonts w:ascii=\"Calibri\" w:hAnsi=\"Calibri\" w:cs=\"Calibri\" w:eastAsia=\"Calibri\"/><w:sz w:val=\"21\"/><w:lang w:val=\"en-GB\"/></w:rPr></w:rPrDefault><w:pPrDefault><w:pPr><w:spacing w:after=\"100\" w:line=\"264\" w:lineRule=\"auto\"/></w:pPr></w:pPrDefault></w:docDefaults><w:style w:type=\"paragraph\" w:default=\"1\" w:styleId=\"Normal\"><w:name w:val=\"Normal\"/></w:style>"
+    );
+    for (level, size) in [(1, 36), (2, 28), (3, 24), (4, 22), (5, 21), (6, 21)] {
+        let _ = write!(
+            out,
+            "<w:style w:type=\"paragraph\" w:styleId=\"Heading{level}\"><w:name w:val=\"heading {level}\"/><w:basedOn w:val=\"Normal\"/><w:next w:val=\"Normal\"/><w:qFormat/><w:pPr><w:keepNext/><w:spacing w:before=\"240\" w:after=\"80\"/><w:outlineLvl w:val=\"{}\"/></w:pPr><w:rPr><w:b/><w:sz w:val=\"{size}\"/></w:rPr></w:style>",
+            level - 1
+        );
+    }
+    for (id, name, paragraph, run) in [
+        ("ListParagraph", "List Paragraph", "<w:spacing w:after=\"40\"/>", ""),
+        ("TableText", "Table Text", "<w:spacing w:before=\"20\" w:after=\"20\"/>", "<w:sz w:val=\"18\"/>"),
+        ("Quote", "Quote", "<w:ind w:left=\"400\"/>", "<w:color w:val=\"555555\"/>"),
+        (
+            "Caption",
+            "caption",
+            "<w:spacing w:before=\"60\"/>",
+            "<w:color w:val=\"555555\"/><w:sz w:val=\"18\"/>",
+        ),
+        (
+            "Code",
+            "Code",
+            "<w:shd w:val=\"clear\" w:color=\"auto\" w:fill=\"F3F5F7\"/><w:spacing w:after=\"0\"/>",
+            "<w:rFonts w:ascii=\"Courier New\" w:hAnsi=\"Courier New\" w:cs=\"Courier New\"/><w:sz w:val=\"17\"/>",
+        ),
+    ] {
+        let _ = write!(
+            out,
+            "<w:style w:type=\"paragraph\" w:styleId=\"{id}\"><w:name w:val=\"{name}\"/><w:basedOn w:val=\"Normal\"/><w:pPr>{paragraph}</w:pPr><w:rPr>{run}</w:rPr></w:style>"
+        );
+    }
+    out.push_str("<w:style w:type=\"table\" w:styleId=\"ReportTable\"><w:name w:val=\"Report Table\"/><w:tblPr><w:tblBorders>");
+    for side in ["top", "bottom", "insideH"] {
+        let _ = write!(out, "<w:{side} w:val=\"single\" w:sz=\"4\" w:space=\"0\" w:color=\"BFC5CC\"/>");
+    }
+    out.push_str("</w:tblBorders><w:tblCellMar><w:left w:w=\"80\" w:type=\"dxa\"/><w:right w:w=\"80\" w:type=\"dxa\"/></w:tblCellMar></w:tblPr></w:style></w:styles>");
+    out
+}
+
+/// One bullet definition, and one counter for each ordered list so that each begins at 1.
+fn numbering(ordered: u32) -> String {
+    let mut out = format!("{HEAD}<w:numbering {WORD}>");
+    for (id, format, texts) in
+        [(0, "bullet", ["•", "–", "•", "–"]), (1, "decimal", ["%1.", "%2.", "%3.", "%4."])]
+    {
+        let _ = write!(out, "<w:abstractNum w:abstractNumId=\"{id}\">");
+        for (level, text) in texts.iter().enumerate() {
+            let _ = write!(
+                out,
+                "<w:lvl w:ilvl=\"{level}\"><w:start w:val=\"1\"/><w:numFmt w:val=\"{format}\"/><w:lvlText w:val=\"{text}\"/><w:lvlJc w:val=\"left\"/><w:pPr><w:ind w:left=\"{}\" w:hanging=\"360\"/></w:pPr></w:lvl>",
+                720 * (level + 1) - 240
+            );
+        }
+        out.push_str("</w:abstractNum>");
+    }
+    out.push_str("<w:num w:numId=\"1\"><w:abstractNumId w:val=\"0\"/></w:num>");
+    for list in 0..ordered {
+        let _ = write!(
+            out,
+            "<w:num w:numId=\"{}\"><w:abstractNumId w:val=\"1\"/><w:lvlOverride w:ilvl=\"0\"><w:startOverride w:val=\"1\"/></w:lvlOverride></w:num>",
+            list + 2
+        );
+    }
+    out.push_str("</w:numbering>");
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Read as _;
+
+    #[test]
+    fn the_package_holds_headings_and_escaped_text() {
+        let document = Document::read("t", "foot", "# Head\n\n1. a <b>\n\n| x |\n|---|\n| y |\n", Vec::new());
+        let mut out = Vec::new();
+        write(&document, &mut out).unwrap();
+        let mut archive = zip::ZipArchive::new(io::Cursor::new(out)).unwrap();
+        let mut body = String::new();
+        archive.by_name("word/document.xml").unwrap().read_to_string(&mut body).unwrap();
+        assert!(body.contains("Heading1") && body.contains("&lt;b&gt;") && body.contains("<w:tbl>"));
+        assert!(body.contains("w:numId w:val=\"2\""));
+    }
+}

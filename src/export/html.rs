@@ -1,0 +1,114 @@
+//! HTML: one file, no script, nothing fetched from outside, light and dark, fit to print.
+
+use std::io::{self, Write};
+
+use super::document::{Block, Document, Span};
+use crate::report::figure::xml;
+
+const STYLE: &str = include_str!("../../assets/report.css");
+
+/// Writes the document as one HTML file.
+pub fn write(document: &Document, out: &mut dyn Write) -> io::Result<()> {
+    let policy = "default-src 'none'; style-src 'unsafe-inline'";
+    writeln!(out, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">")?;
+    writeln!(out, "<meta http-equiv=\"Content-Security-Policy\" content=\"{policy}\">")?;
+    writeln!(out, "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">")?;
+    writeln!(
+        out,
+        "<title>{}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>",
+        xml(&document.title)
+    )?;
+    for block in &document.blocks {
+        write_block(document, block, out)?;
+    }
+    writeln!(out, "</main>\n<footer>{}</footer>\n</body>\n</html>", xml(&document.footer))
+}
+
+fn write_block(document: &Document, block: &Block, out: &mut dyn Write) -> io::Result<()> {
+    match block {
+        Block::Heading(level, inline) => writeln!(out, "<h{level}>{}</h{level}>", spans(inline)),
+        Block::Paragraph(inline) => writeln!(out, "<p>{}</p>", spans(inline)),
+        Block::Rule => writeln!(out, "<hr>"),
+        Block::Code(lines) => writeln!(out, "<pre><code>{}</code></pre>", xml(lines)),
+        Block::Quote(blocks) => {
+            writeln!(out, "<blockquote>")?;
+            blocks.iter().try_for_each(|block| write_block(document, block, out))?;
+            writeln!(out, "</blockquote>")
+        }
+        Block::List(first, items) => write_list(document, *first, items, out),
+        Block::Table(head, rows) => {
+            write!(out, "<div class=\"table\"><table>\n<thead><tr>")?;
+            head.iter().try_for_each(|cell| write!(out, "<th>{}</th>", spans(cell)))?;
+            writeln!(out, "</tr></thead>\n<tbody>")?;
+            for row in rows {
+                write!(out, "<tr>")?;
+                row.iter().try_for_each(|cell| write!(out, "<td>{}</td>", spans(cell)))?;
+                writeln!(out, "</tr>")?;
+            }
+            writeln!(out, "</tbody></table></div>")
+        }
+        Block::Figure(id) => match document.figure(id) {
+            Some(figure) => writeln!(
+                out,
+                "<figure>{}<figcaption>{}</figcaption></figure>",
+                figure.svg(),
+                xml(&figure.caption)
+            ),
+            None => Ok(()),
+        },
+    }
+}
+
+fn write_list(
+    document: &Document,
+    first: Option<u64>,
+    items: &[Vec<Block>],
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    match first {
+        Some(first) => writeln!(out, "<ol start=\"{first}\">")?,
+        None => writeln!(out, "<ul>")?,
+    }
+    for item in items {
+        write!(out, "<li>")?;
+        if let [Block::Paragraph(inline)] = item.as_slice() {
+            write!(out, "{}", spans(inline))?;
+        } else {
+            item.iter().try_for_each(|block| write_block(document, block, out))?;
+        }
+        writeln!(out, "</li>")?;
+    }
+    writeln!(out, "{}", if first.is_some() { "</ol>" } else { "</ul>" })
+}
+
+fn spans(inline: &[Span]) -> String {
+    let mut out = String::new();
+    for span in inline {
+        let mut text = xml(&span.text).replace('\n', "<br>");
+        for (on, tag) in [(span.code, "code"), (span.strike, "s"), (span.italic, "em"), (span.bold, "strong")]
+        {
+            if on {
+                text = format!("<{tag}>{text}</{tag}>");
+            }
+        }
+        // A field that only a person can fill is made to stand out.
+        out.push_str(&text.replace('«', "<mark>«").replace('»', "»</mark>"));
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn captured_markup_never_becomes_markup() {
+        let document = Document::read("<t>", "f", "name `<script>alert(1)</script>` <img src=x>", Vec::new());
+        let mut out = Vec::new();
+        write(&document, &mut out).unwrap();
+        let html = String::from_utf8(out).unwrap();
+        assert!(html.contains("&lt;script&gt;"));
+        assert!(!html.contains("<script") && !html.contains("<img"));
+        assert!(!html.contains("http://") && !html.contains("https://"));
+    }
+}

@@ -1,0 +1,500 @@
+//! Breaks a document into pages of positioned text, rules and shapes.
+
+use std::fmt::Write as _;
+
+use skrifa::instance::{LocationRef, Size};
+use skrifa::{FontRef, MetadataProvider as _};
+
+use crate::export::document::{Block, Document, Inline, Span, plain};
+use crate::report::figure::{Anchor, Figure, Shape, arrow_head};
+
+/// A4 width in points.
+pub const PAGE_WIDTH: f32 = 595.0;
+/// A4 height in points.
+pub const PAGE_HEIGHT: f32 = 842.0;
+const MARGIN: f32 = 54.0;
+const BOTTOM: f32 = PAGE_HEIGHT - 62.0;
+const BODY_SIZE: f32 = 9.8;
+const INK: [u8; 3] = [0x1f, 0x23, 0x28];
+const MUTED: [u8; 3] = [0x5d, 0x66, 0x73];
+const RULE: [u8; 3] = [0xd5, 0xda, 0xe1];
+const WASH: [u8; 3] = [0xf3, 0xf5, 0xf7];
+const OPEN: [u8; 3] = [0xff, 0xf3, 0xc4];
+/// Pages after this are not laid out; a note on the last page says so.
+const PAGES_MAX: usize = 2_000;
+
+/// One of the embedded fonts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Face {
+    /// Body text.
+    Sans,
+    /// Headings and emphasis.
+    Bold,
+    /// Code and captured text.
+    Mono,
+}
+
+impl Face {
+    /// The font file.
+    pub fn bytes(self) -> &'static [u8] {
+        match self {
+            Self::Sans => include_bytes!("../../../assets/fonts/DejaVuSans.ttf"),
+            Self::Bold => include_bytes!("../../../assets/fonts/DejaVuSans-Bold.ttf"),
+            Self::Mono => include_bytes!("../../../assets/fonts/DejaVuSansMono.ttf"),
+        }
+    }
+}
+
+/// The fonts, opened to measure text.
+pub struct Fonts {
+    sans: FontRef<'static>,
+    bold: FontRef<'static>,
+    mono: FontRef<'static>,
+}
+
+impl Fonts {
+    /// Opens the embedded fonts.
+    pub fn load() -> Option<Self> {
+        let open = |face: Face| FontRef::new(face.bytes()).ok();
+        Some(Self { sans: open(Face::Sans)?, bold: open(Face::Bold)?, mono: open(Face::Mono)? })
+    }
+
+    fn font(&self, face: Face) -> &FontRef<'static> {
+        match face {
+            Face::Sans => &self.sans,
+            Face::Bold => &self.bold,
+            Face::Mono => &self.mono,
+        }
+    }
+
+    /// Width of a text in points; characters without a glyph count as they are drawn (see [`Fonts::drawable`]).
+    pub fn width(&self, face: Face, size: f32, text: &str) -> f32 {
+        let font = self.font(face);
+        let charmap = font.charmap();
+        let metrics = font.glyph_metrics(Size::new(size), LocationRef::default());
+        text.chars().filter_map(|c| metrics.advance_width(charmap.map(c)?)).sum()
+    }
+
+    /// The text with characters the font cannot draw written as `U+XXXX`.
+    pub fn drawable(&self, face: Face, text: &str) -> String {
+        let charmap = self.font(face).charmap();
+        let mut out = String::with_capacity(text.len());
+        for character in text.chars() {
+            if charmap.map(character).is_some() {
+                out.push(character);
+            } else {
+                let _ = write!(out, "U+{:04X}", character as u32);
+            }
+        }
+        out
+    }
+}
+
+/// Something to draw, in page coordinates, y downwards.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the fields are positions, sizes and colours")]
+pub enum Draw {
+    Text { x: f32, y: f32, size: f32, face: Face, rgb: [u8; 3], text: String },
+    Rect { area: (f32, f32, f32, f32), rgb: [u8; 3] },
+    Line { from: (f32, f32), to: (f32, f32), width: f32, dashed: bool, rgb: [u8; 3] },
+    Polygon { corners: Vec<(f32, f32)>, rgb: [u8; 3] },
+}
+
+/// The pages and where headings stand.
+#[derive(Default)]
+pub struct LaidOut {
+    /// What each page draws.
+    pub pages: Vec<Vec<Draw>>,
+    /// Heading text, page index, y.
+    pub headings: Vec<(String, usize, f32)>,
+}
+
+/// Lays a document out on A4 pages.
+pub fn lay_out(document: &Document, fonts: &Fonts) -> LaidOut {
+    let mut layout =
+        Layout { fonts, out: LaidOut { pages: vec![Vec::new()], headings: Vec::new() }, y: MARGIN };
+    for block in &document.blocks {
+        layout.block(document, block, MARGIN);
+        if layout.out.pages.len() >= PAGES_MAX {
+            break;
+        }
+    }
+    layout.footers(&document.footer);
+    layout.out
+}
+
+/// A word in one style, measured.
+#[derive(Clone)]
+struct Word {
+    text: String,
+    face: Face,
+    width: f32,
+    highlight: bool,
+    strike: bool,
+    /// A line break follows.
+    breaks: bool,
+}
+
+struct Style {
+    size: f32,
+    rgb: [u8; 3],
+    bold: bool,
+    mono: bool,
+}
+
+const BODY: Style = Style { size: BODY_SIZE, rgb: INK, bold: false, mono: false };
+
+struct Layout<'f> {
+    fonts: &'f Fonts,
+    out: LaidOut,
+    y: f32,
+}
+
+impl Layout<'_> {
+    fn draw(&mut self, draw: Draw) {
+        if let Some(page) = self.out.pages.last_mut() {
+            page.push(draw);
+        }
+    }
+
+    /// Begins a new page when less than `height` is left.
+    fn need(&mut self, height: f32) {
+        if self.y + height > BOTTOM && self.y > MARGIN {
+            self.out.pages.push(Vec::new());
+            self.y = MARGIN;
+        }
+    }
+
+    fn block(&mut self, document: &Document, block: &Block, left: f32) {
+        match block {
+            Block::Heading(level, inline) => self.heading(*level, inline, left),
+            Block::Paragraph(inline) => {
+                self.paragraph(inline, left, &BODY);
+                self.y += 5.0;
+            }
+            Block::Rule => {
+                self.need(14.0);
+                self.y += 6.0;
+                self.rule(left);
+                self.y += 8.0;
+            }
+            Block::Code(lines) => self.code(lines, left),
+            Block::Quote(blocks) => {
+                for block in blocks {
+                    match block {
+                        Block::Paragraph(inline) => {
+                            self.paragraph(inline, left + 14.0, &Style { rgb: MUTED, ..BODY });
+                            self.y += 5.0;
+                        }
+                        other => self.block(document, other, left + 14.0),
+                    }
+                }
+            }
+            Block::List(first, items) => self.list(document, *first, items, left),
+            Block::Table(head, rows) => self.table(head, rows, left),
+            Block::Figure(id) => {
+                if let Some(figure) = document.figure(id) {
+                    self.figure(figure, left);
+                }
+            }
+        }
+    }
+
+    fn rule(&mut self, left: f32) {
+        let y = self.y;
+        self.draw(Draw::Line {
+            from: (left, y),
+            to: (PAGE_WIDTH - MARGIN, y),
+            width: 0.7,
+            dashed: false,
+            rgb: RULE,
+        });
+    }
+
+    fn heading(&mut self, level: u8, inline: &Inline, left: f32) {
+        let (size, before) = match level {
+            1 => (17.0, 0.0),
+            2 => (13.0, 14.0),
+            3 => (11.0, 9.0),
+            _ => (10.0, 7.0),
+        };
+        // A heading never stands alone at the foot of a page.
+        self.need(before + size * 1.5 + 40.0);
+        if self.y > MARGIN {
+            self.y += before;
+        }
+        let place = (plain(inline), self.out.pages.len() - 1, self.y);
+        if level <= 3 {
+            self.out.headings.push(place);
+        }
+        self.paragraph(inline, left, &Style { size, rgb: INK, bold: true, mono: false });
+        if level == 2 {
+            self.y += 1.0;
+            self.rule(left);
+        }
+        self.y += 6.0;
+    }
+
+    fn paragraph(&mut self, inline: &[Span], left: f32, style: &Style) {
+        let lines = self.wrap(inline, PAGE_WIDTH - MARGIN - left, style);
+        for line in lines {
+            self.need(style.size * 1.45);
+            self.line(&line, left, style);
+        }
+    }
+
+    /// Draws one line and moves down.
+    fn line(&mut self, words: &[Word], left: f32, style: &Style) {
+        let height = style.size * 1.42;
+        let baseline = self.y + style.size * 1.05;
+        let mut x = left;
+        for word in words {
+            if word.highlight {
+                let area = (x - 0.5, self.y + 0.5, word.width + 1.0, height - 1.0);
+                self.draw(Draw::Rect { area, rgb: OPEN });
+            }
+            let size = if word.face == Face::Mono { style.size * 0.93 } else { style.size };
+            let (face, text) = (word.face, word.text.clone());
+            self.draw(Draw::Text { x, y: baseline, size, face, rgb: style.rgb, text });
+            if word.strike {
+                let y = baseline - style.size * 0.3;
+                let (from, to) = ((x, y), (x + word.width, y));
+                self.draw(Draw::Line { from, to, width: 0.6, dashed: false, rgb: style.rgb });
+            }
+            x += word.width;
+        }
+        self.y += height;
+    }
+
+    fn words(&self, inline: &[Span], width: f32, style: &Style) -> Vec<Word> {
+        let mut words = Vec::new();
+        let mut open_field = false;
+        for span in inline {
+            let face = match (span.code || style.mono, span.bold || style.bold) {
+                (true, _) => Face::Mono,
+                (false, true) => Face::Bold,
+                (false, false) => Face::Sans,
+            };
+            let size = if face == Face::Mono { style.size * 0.93 } else { style.size };
+            let text = self.fonts.drawable(face, &span.text.replace('\n', "\u{1}")).replace("U+0001", "\n");
+            for piece in text.split_inclusive([' ', '\n']) {
+                open_field |= piece.contains('«');
+                let breaks = piece.ends_with('\n');
+                let piece = piece.trim_end_matches('\n');
+                for part in self.split_long(piece, width, face, size) {
+                    let part_width = self.fonts.width(face, size, &part);
+                    words.push(Word {
+                        text: part,
+                        face,
+                        width: part_width,
+                        highlight: open_field,
+                        strike: span.strike,
+                        breaks: false,
+                    });
+                }
+                if let Some(last) = words.last_mut().filter(|_| breaks) {
+                    last.breaks = true;
+                }
+                open_field &= !piece.contains('»');
+            }
+        }
+        words
+    }
+
+    /// Cuts a word that is wider than the line.
+    fn split_long(&self, word: &str, width: f32, face: Face, size: f32) -> Vec<String> {
+        if self.fonts.width(face, size, word) <= width {
+            return vec![word.to_owned()];
+        }
+        let mut parts = vec![String::new()];
+        let mut used = 0.0;
+        for character in word.chars() {
+            let advance = self.fonts.width(face, size, character.encode_utf8(&mut [0; 4]));
+            if used + advance > width && used > 0.0 {
+                parts.push(String::new());
+                used = 0.0;
+            }
+            used += advance;
+            if let Some(part) = parts.last_mut() {
+                part.push(character);
+            }
+        }
+        parts
+    }
+
+    fn wrap(&self, inline: &[Span], width: f32, style: &Style) -> Vec<Vec<Word>> {
+        let mut lines = vec![Vec::new()];
+        let mut used = 0.0;
+        for word in self.words(inline, width, style) {
+            let visible = self.fonts.width(word.face, style.size, word.text.trim_end());
+            if used + visible > width && used > 0.0 {
+                lines.push(Vec::new());
+                used = 0.0;
+            }
+            used += word.width;
+            let breaks = word.breaks;
+            if let Some(line) = lines.last_mut() {
+                line.push(word);
+            }
+            if breaks {
+                lines.push(Vec::new());
+                used = 0.0;
+            }
+        }
+        lines
+    }
+
+    fn code(&mut self, lines: &str, left: f32) {
+        let style = Style { size: 8.4, rgb: INK, bold: false, mono: true };
+        self.y += 2.0;
+        for line in lines.lines() {
+            let span = Span { text: line.to_owned(), ..Span::default() };
+            for words in self.wrap(&[span], PAGE_WIDTH - MARGIN - left - 12.0, &style) {
+                self.need(style.size * 1.45);
+                let area = (left, self.y, PAGE_WIDTH - MARGIN - left, style.size * 1.42);
+                self.draw(Draw::Rect { area, rgb: WASH });
+                self.line(&words, left + 6.0, &style);
+            }
+        }
+        self.y += 7.0;
+    }
+
+    fn list(&mut self, document: &Document, first: Option<u64>, items: &[Vec<Block>], left: f32) {
+        for (at, item) in items.iter().enumerate() {
+            self.need(BODY_SIZE * 1.45);
+            let text = first.map_or_else(|| "•".to_owned(), |first| format!("{}.", first + at as u64));
+            let y = self.y + BODY_SIZE * 1.05;
+            self.draw(Draw::Text { x: left + 4.0, y, size: BODY_SIZE, face: Face::Sans, rgb: MUTED, text });
+            for block in item {
+                match block {
+                    Block::Paragraph(inline) => {
+                        self.paragraph(inline, left + 22.0, &BODY);
+                        self.y += 2.0;
+                    }
+                    other => self.block(document, other, left + 22.0),
+                }
+            }
+        }
+        self.y += 4.0;
+    }
+
+    fn table(&mut self, head: &[Inline], rows: &[Vec<Inline>], left: f32) {
+        let style = Style { size: 8.6, ..BODY };
+        let bold = Style { size: 8.6, rgb: MUTED, bold: true, mono: false };
+        let widths = self.column_widths(head, rows, PAGE_WIDTH - MARGIN - left, &style);
+        self.y += 2.0;
+        self.row(head, &widths, left, &bold);
+        for row in rows {
+            if self.row(row, &widths, left, &style) {
+                self.row(head, &widths, left, &bold);
+            }
+        }
+        self.y += 8.0;
+    }
+
+    /// Shares the width by what cells need, each column at least a tenth of a fair share.
+    fn column_widths(&self, head: &[Inline], rows: &[Vec<Inline>], width: f32, style: &Style) -> Vec<f32> {
+        let columns = head.len().max(1);
+        let mut natural = vec![24.0_f32; columns];
+        for row in std::iter::once(head).chain(rows.iter().map(Vec::as_slice)) {
+            for (cell, natural) in row.iter().zip(&mut natural) {
+                let cell_width = self.fonts.width(Face::Bold, style.size, &plain(cell)) + 10.0;
+                *natural = natural.max(cell_width.min(width * 0.75));
+            }
+        }
+        let total: f32 = natural.iter().sum();
+        if total <= width {
+            let spare = width - total;
+            return natural.iter().map(|n| n + spare * n / total).collect();
+        }
+        // Narrow columns keep what they need; the wide ones share the rest.
+        let fair = width / columns as f32;
+        let narrow: f32 = natural.iter().filter(|n| **n <= fair).sum();
+        let wide: f32 = natural.iter().filter(|n| **n > fair).sum();
+        natural.iter().map(|n| if *n <= fair { *n } else { (width - narrow) * n / wide }).collect()
+    }
+
+    /// Draws a row, split over pages where it must be; says whether it began on a new page.
+    fn row(&mut self, cells: &[Inline], widths: &[f32], left: f32, style: &Style) -> bool {
+        let wrapped: Vec<Vec<Vec<Word>>> =
+            cells.iter().zip(widths).map(|(cell, width)| self.wrap(cell, width - 8.0, style)).collect();
+        let lines = wrapped.iter().map(Vec::len).max().unwrap_or(0);
+        let height = style.size * 1.42;
+        let pages = self.out.pages.len();
+        if lines as f32 * height < BOTTOM - MARGIN {
+            self.need(lines as f32 * height + 6.0);
+        }
+        let fresh = self.out.pages.len() > pages;
+        self.y += 2.5;
+        for line in 0..lines {
+            self.need(height);
+            let (y, mut x) = (self.y, left);
+            for (cell, width) in wrapped.iter().zip(widths) {
+                if let Some(words) = cell.get(line) {
+                    self.y = y;
+                    self.line(words, x + 3.0, style);
+                }
+                x += width;
+            }
+            self.y = y + height;
+        }
+        self.y += 2.5;
+        self.rule(left);
+        fresh
+    }
+
+    fn figure(&mut self, figure: &Figure, left: f32) {
+        let width = PAGE_WIDTH - MARGIN - left;
+        let scale = (width / figure.width).min((BOTTOM - MARGIN - 40.0) / figure.height);
+        self.need(figure.height * scale + 30.0);
+        let (x0, y0) = (left, self.y + 4.0);
+        let place = |(x, y): (f32, f32)| (x0 + x * scale, y0 + y * scale);
+        for shape in &figure.shapes {
+            self.shape(shape, &place, scale);
+        }
+        self.y = y0 + figure.height * scale + 4.0;
+        let caption = Span { text: figure.caption.clone(), ..Span::default() };
+        self.paragraph(&[caption], left, &Style { size: 8.4, rgb: MUTED, bold: false, mono: false });
+        self.y += 8.0;
+    }
+
+    fn shape(&mut self, shape: &Shape, place: &dyn Fn((f32, f32)) -> (f32, f32), scale: f32) {
+        match shape {
+            Shape::Line { from, to, role, width, dashed, arrow } => {
+                let rgb = role.rgb();
+                let (width, dashed) = (width * scale, *dashed);
+                self.draw(Draw::Line { from: place(*from), to: place(*to), width, dashed, rgb });
+                if *arrow {
+                    let corners = arrow_head(*from, *to).map(place).to_vec();
+                    self.draw(Draw::Polygon { corners, rgb });
+                }
+            }
+            Shape::Rect { area: (x, y, width, height), role } => {
+                let (x, y) = place((*x, *y));
+                self.draw(Draw::Rect { area: (x, y, width * scale, height * scale), rgb: role.rgb() });
+            }
+            Shape::Text { at, size, anchor, role, text } => {
+                let size = size * scale;
+                let text = self.fonts.drawable(Face::Sans, text);
+                let width = self.fonts.width(Face::Sans, size, &text);
+                let (x, y) = place(*at);
+                let x = match anchor {
+                    Anchor::Start => x,
+                    Anchor::Middle => x - width / 2.0,
+                    Anchor::End => x - width,
+                };
+                self.draw(Draw::Text { x, y, size, face: Face::Sans, rgb: role.rgb(), text });
+            }
+        }
+    }
+
+    fn footers(&mut self, footer: &str) {
+        let pages = self.out.pages.len();
+        let fonts = self.fonts;
+        for (at, page) in self.out.pages.iter_mut().enumerate() {
+            let text = fonts.drawable(Face::Sans, &format!("{footer}   ·   page {} of {pages}", at + 1));
+            let x = (PAGE_WIDTH - fonts.width(Face::Sans, 7.5, &text)).max(MARGIN) / 2.0;
+            page.push(Draw::Text { x, y: PAGE_HEIGHT - 34.0, size: 7.5, face: Face::Sans, rgb: MUTED, text });
+        }
+    }
+}

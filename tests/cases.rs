@@ -1,0 +1,102 @@
+//! Correlation on real captures: the links, transactions and outcomes the files' own truth names.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+
+use portmortem::capture;
+use portmortem::correlate::{Evidence, LinkKind, Parameters, correlate};
+use portmortem::index::{FrameNumber, Index, Input, PacketId, Progress, SourceId, build};
+use serde_json::Value;
+
+fn load(path: &Path) -> (Index, Evidence) {
+    let (source, walk) = capture::open(path).unwrap();
+    let index = build(vec![Input { source, walk, offset_ns: 0 }], 2, &Progress::default(), |_| {});
+    let evidence = correlate(&index, &Parameters::default(), &AtomicBool::new(false));
+    (index, evidence)
+}
+
+fn captures(folder: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/captures").join(folder)
+}
+
+fn id(index: &Index, frame: &Value) -> PacketId {
+    index.by_frame(SourceId(0), FrameNumber(frame.as_u64().unwrap())).unwrap()
+}
+
+/// Every difference between the incident's truth and the links found, in words.
+fn differences(name: &str, index: &Index, evidence: &Evidence, truth: &Value) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for error in truth["icmp"].as_array().unwrap() {
+        let links = evidence.links_from(id(index, &error["frame"]));
+        let found = links.iter().find(|link| link.kind == LinkKind::ErrorAbout).and_then(|link| link.to);
+        let mut right: Vec<Option<PacketId>> = Vec::new();
+        right.push(error["about_frame"].as_u64().map(|_| id(index, &error["about_frame"])));
+        for also in error["also_ok"].as_array().into_iter().flatten() {
+            right.push(Some(id(index, also)));
+        }
+        if !right.contains(&found) {
+            wrong.push(format!("{name}: error {} is linked to {found:?}, not {right:?}", error["frame"]));
+        }
+    }
+    let mut answers = BTreeMap::new();
+    for pair in truth["query_response"].as_array().unwrap() {
+        if pair[1].is_u64() {
+            answers.insert(id(index, &pair[1]), id(index, &pair[0]));
+        }
+    }
+    for (answer, query) in answers {
+        let links = evidence.links_from(answer);
+        let found = links.iter().find(|link| link.kind == LinkKind::AnswerTo).and_then(|link| link.to);
+        if found != Some(query) {
+            let (answer, query) = (index.label(answer), index.label(query));
+            wrong.push(format!("{name}: {answer} answers {:?}, not {query}", found.map(|f| index.label(f))));
+        }
+    }
+    wrong
+}
+
+#[test]
+fn every_incident_has_the_links_its_truth_names() {
+    let mut wrong = Vec::new();
+    let mut checked = 0;
+    for entry in std::fs::read_dir(captures("incidents")).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let awaited = name.starts_with("10b_");
+        if path.extension().is_none_or(|extension| extension != "pcap") || awaited {
+            continue;
+        }
+        let truth = std::fs::read_to_string(path.with_extension("json")).unwrap();
+        let truth: Value = serde_json::from_str(&truth).unwrap();
+        let (index, evidence) = load(&path);
+        wrong.extend(differences(&name, &index, &evidence, &truth));
+        checked += 1;
+    }
+    assert!(checked > 10, "only {checked} incidents were found");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_seed_incident_is_one_episode_of_three_delayed_refusals() {
+    let (index, evidence) = load(&captures("lab").join("00_seed_reenacted.pcap"));
+    let errors: Vec<_> = evidence.error_links().iter().cloned().collect();
+    let deltas: Vec<i64> = errors.iter().map(|link| link.delta_ns).collect();
+    assert_eq!(deltas, [3_905_993_000, 43_741_555_000, 17_830_396_000]);
+    assert!(errors.iter().all(|link| link.delayed && link.level == portmortem::correlate::Level::Exact));
+    assert_eq!(evidence.transactions.len(), 3, "a query 120 s later is no retransmission");
+    assert_eq!(evidence.anomalies.iter().filter(|anomaly| anomaly.kind == "id_port_reuse").count(), 2);
+    assert_eq!(evidence.episodes.len(), 1);
+    assert_eq!(evidence.episodes[0].transactions.len(), 3);
+    assert_eq!(evidence.episodes[0].frames.len() as u32, index.len());
+    assert_eq!(evidence.problems.len(), 1);
+}
+
+#[test]
+fn a_mirror_port_counts_each_query_once() {
+    let (_, evidence) = load(&captures("incidents").join("15_span_duplicates.pcap"));
+    assert_eq!(evidence.transactions.len(), 20);
+    assert!(evidence.transactions.iter().all(|transaction| transaction.tries == 1));
+    assert_eq!(evidence.error_links().len(), 12);
+    assert_eq!(evidence.duplicates().len(), 40);
+}
