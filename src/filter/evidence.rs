@@ -3,13 +3,13 @@
 use super::fields::EvidenceField;
 use super::matcher::Scalar;
 use super::values::Visit;
-use crate::correlate::{Evidence, Link, LinkKind, Transaction};
+use crate::correlate::{Evidence, Link, LinkKind, Transaction, TransactionId};
 use crate::index::{Index, PacketId};
 
 /// Calls `visit` with each value of a field for one packet.
 pub fn each(field: EvidenceField, packet: PacketId, index: &Index, evidence: &Evidence, visit: Visit<'_>) {
-    let mut link_values = |of: &mut dyn FnMut(&Link) -> bool| {
-        let _ = evidence.links_from(packet).iter().any(&mut *of) || evidence.links_to(packet).any(of);
+    let link_values = |of: &mut dyn FnMut(&Link) -> bool| {
+        let _ = evidence.links_from(packet).iter().any(&mut *of) || evidence.links_to(packet).iter().any(of);
     };
     let frame = |id: PacketId| index.packet(id).map_or(0, |packet| packet.frame().0 as i64);
     match field {
@@ -27,16 +27,16 @@ pub fn each(field: EvidenceField, packet: PacketId, index: &Index, evidence: &Ev
             other.is_some_and(|id| visit(Scalar::Number(frame(id))))
         }),
         EvidenceField::Duplicate => {
-            let copy = evidence.links_from(packet).iter().any(|link| link.kind == LinkKind::DuplicateOf);
-            visit(Scalar::Bool(copy));
+            visit(Scalar::Bool(evidence.is_duplicate(packet)));
         }
         EvidenceField::ResponseTo => {
-            let mut answers =
-                evidence.links_from(packet).iter().filter(|link| link.kind == LinkKind::AnswerTo);
+            let links = evidence.links_from(packet);
+            let mut answers = links.iter().filter(|link| link.kind == LinkKind::AnswerTo);
             let _ = answers.any(|link| link.to.is_some_and(|to| visit(Scalar::Number(frame(to)))));
         }
         EvidenceField::ResponseIn => {
-            let mut answers = evidence.links_to(packet).filter(|link| link.kind == LinkKind::AnswerTo);
+            let links = evidence.links_to(packet);
+            let mut answers = links.iter().filter(|link| link.kind == LinkKind::AnswerTo);
             let _ = answers.any(|link| visit(Scalar::Number(frame(link.from))));
         }
         EvidenceField::Episode | EvidenceField::Problem => membership(field, packet, evidence, visit),
@@ -49,7 +49,9 @@ pub fn each(field: EvidenceField, packet: PacketId, index: &Index, evidence: &Ev
                 .any(|anomaly| visit(Scalar::Text(anomaly.kind)));
         }
         _ => {
-            if let Some(transaction) = transaction_of(packet, evidence) {
+            if let Some(transaction) =
+                transaction_id(packet, evidence).and_then(|id| evidence.transaction(id))
+            {
                 of_transaction(field, packet, transaction, evidence, visit);
             }
         }
@@ -57,12 +59,14 @@ pub fn each(field: EvidenceField, packet: PacketId, index: &Index, evidence: &Ev
 }
 
 /// The transaction of a query or response, or the one an ICMP error is about.
-pub fn transaction_of(packet: PacketId, evidence: &Evidence) -> Option<&Transaction> {
+pub fn transaction_id(packet: PacketId, evidence: &Evidence) -> Option<TransactionId> {
     let about = || {
-        let link = evidence.links_from(packet).iter().find(|link| link.kind == LinkKind::ErrorAbout)?;
+        let links = evidence.error_links();
+        let start = links.partition_point(|link| link.from < packet);
+        let link = links.get(start).filter(|link| link.from == packet)?;
         evidence.transaction_of(link.to?)
     };
-    evidence.transaction(evidence.transaction_of(packet).or_else(about)?)
+    evidence.transaction_of(packet).or_else(about)
 }
 
 fn of_transaction(
@@ -92,33 +96,9 @@ fn of_transaction(
 
 /// Which try of its transaction a query is, from 1; `None` for answers and errors.
 fn attempt(packet: PacketId, transaction: &Transaction, evidence: &Evidence) -> Option<i64> {
-    if packet == transaction.first {
-        return Some(1);
-    }
-    let is_retry = |id| evidence.links_from(id).iter().any(|link| link.kind == LinkKind::RetryOf);
-    if packet < transaction.first || !is_retry(packet) {
-        return None;
-    }
-    let before = members(transaction, evidence).filter(|id| *id > transaction.first && *id < packet);
-    Some(2 + before.filter(|id| is_retry(*id)).count() as i64)
-}
-
-/// Tries and answers of a transaction, in order.
-pub fn members<'e>(
-    transaction: &'e Transaction,
-    evidence: &'e Evidence,
-) -> impl Iterator<Item = PacketId> + 'e {
-    let id = evidence.transaction_of(transaction.first);
-    let mut last = transaction.last.max(transaction.first);
-    if let Some(answer) = transaction.answer {
-        last = last.max(answer);
-    }
-    let start = evidence.members.partition_point(|(member, _)| *member < transaction.first);
-    let rest = evidence.members.get(start..).unwrap_or_default();
-    rest.iter()
-        .take_while(move |(member, _)| *member <= last)
-        .filter(move |(_, of)| Some(*of) == id)
-        .map(|(member, _)| *member)
+    let id = evidence.transaction_of(transaction.first)?;
+    let at = evidence.tries(id).iter().position(|id| *id == packet)?;
+    Some(at as i64 + 1)
 }
 
 fn membership(field: EvidenceField, packet: PacketId, evidence: &Evidence, visit: Visit<'_>) {

@@ -13,7 +13,7 @@ const PATTERN_MAX_BYTES: usize = 1 << 20;
 
 /// Comparison operators.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names are the operators' own")]
+#[allow(missing_docs, reason = "the names are the operators' own")]
 pub enum Operator {
     Equal,
     AllEqual,
@@ -117,7 +117,10 @@ fn contains(target: Target<'_>, items: &[Item]) -> Result<Matcher, Complaint> {
         Kind::Bytes if item.quoted => item.bytes.clone(),
         Kind::Bytes => matcher::bytes(&item.text).unwrap_or_else(|| item.bytes.clone()),
         _ => {
-            return complain(item, "`contains` looks into text, names and bytes; this field has none of them");
+            return complain(
+                item,
+                "`contains` looks into text, names and bytes; this field has none of them",
+            );
         }
     };
     Ok(Matcher::Contains(Arc::new(memchr::memmem::Finder::new(&needle).into_owned())))

@@ -5,6 +5,7 @@ use super::evaluate::matches_test;
 use super::evidence;
 use super::expression::{Check, Function, Test, Transform};
 use super::fields::{EvidenceField, Source};
+use crate::correlate::evidence::Role;
 use crate::correlate::{Evidence, LinkKind, TransactionId};
 use crate::index::PacketId;
 
@@ -31,7 +32,7 @@ pub fn packets(test: &Test, context: &Context<'_>) -> Option<Vec<u32>> {
         | EvidenceField::Rtt
         | EvidenceField::Tries
         | EvidenceField::ExtendedError => with_errors(evidence),
-        _ => evidence.links.iter().flat_map(|link| [Some(link.from), link.to]).flatten().collect(),
+        _ => linked_at_all(evidence),
     };
     candidates.sort_unstable();
     candidates.dedup();
@@ -40,8 +41,15 @@ pub fn packets(test: &Test, context: &Context<'_>) -> Option<Vec<u32>> {
 
 /// Queries, answers, and the errors about them.
 fn with_errors(evidence: &Evidence) -> Vec<PacketId> {
-    let errors = evidence.links.iter().filter(|link| link.kind == LinkKind::ErrorAbout).map(|link| link.from);
-    evidence.members.iter().map(|(packet, _)| *packet).chain(errors).collect()
+    let errors = evidence.error_links().iter().map(|link| link.from);
+    evidence.members().map(|(packet, _, _)| packet).chain(errors).collect()
+}
+
+/// Both ends of every link.
+fn linked_at_all(evidence: &Evidence) -> Vec<PacketId> {
+    let errors = evidence.error_links().iter().flat_map(|link| [Some(link.from), link.to]).flatten();
+    let copies = evidence.duplicates().flat_map(|(copy, original, _)| [copy, original]);
+    evidence.members().map(|(packet, _, _)| packet).chain(errors).chain(copies).collect()
 }
 
 fn passing(test: &Test, candidates: &[PacketId], context: &Context<'_>) -> Vec<u32> {
@@ -55,13 +63,11 @@ fn passing(test: &Test, candidates: &[PacketId], context: &Context<'_>) -> Vec<u
 fn attempts(test: &Test, evidence: &Evidence) -> Vec<u32> {
     let mut counts = vec![0i64; evidence.transactions.len()];
     let mut found = Vec::new();
-    for (packet, TransactionId(id)) in &evidence.members {
-        let Some(transaction) = evidence.transactions.get(*id as usize) else { continue };
-        let retry = || evidence.links_from(*packet).iter().any(|link| link.kind == LinkKind::RetryOf);
-        if *packet != transaction.first && !retry() {
+    for (packet, TransactionId(id), role) in evidence.members() {
+        if !matches!(role, Role::First | Role::Retry) {
             continue;
         }
-        let Some(count) = counts.get_mut(*id as usize) else { continue };
+        let Some(count) = counts.get_mut(id as usize) else { continue };
         *count += 1;
         let accepted = match &test.check {
             Check::Exists => true,
@@ -92,19 +98,16 @@ pub fn related(function: Function, rows: &[u32], context: &Context<'_>) -> Vec<u
 }
 
 fn linked(packet: PacketId, evidence: &Evidence) -> Vec<PacketId> {
-    let out = evidence.links_from(packet).iter().filter_map(|link| link.to);
-    out.chain(evidence.links_to(packet).map(|link| link.from)).collect()
-}
-
-fn transaction_id(packet: PacketId, evidence: &Evidence) -> Option<TransactionId> {
-    evidence.transaction_of(evidence::transaction_of(packet, evidence)?.first)
+    let mut ends: Vec<PacketId> = evidence.links_from(packet).iter().filter_map(|link| link.to).collect();
+    ends.extend(evidence.links_to(packet).iter().map(|link| link.from));
+    ends
 }
 
 fn by_transaction(function: Function, rows: &[u32], evidence: &Evidence) -> Vec<u32> {
     // For each transaction how many of its packets matched, and the last that did.
     let mut matched = vec![(0u32, 0u32); evidence.transactions.len()];
     for row in rows {
-        let id = transaction_id(PacketId(*row), evidence);
+        let id = evidence::transaction_id(PacketId(*row), evidence);
         if let Some(entry) = id.and_then(|id| matched.get_mut(id.0 as usize)) {
             *entry = (entry.0 + 1, *row);
         }
@@ -120,8 +123,8 @@ fn by_transaction(function: Function, rows: &[u32], evidence: &Evidence) -> Vec<
         })
     };
     let members =
-        evidence.members.iter().filter(|(packet, id)| wanted(*packet, *id)).map(|(packet, _)| packet.0);
-    let errors = evidence.links.iter().filter(|link| link.kind == LinkKind::ErrorAbout).filter_map(|link| {
+        evidence.members().filter(|(packet, id, _)| wanted(*packet, *id)).map(|(packet, _, _)| packet.0);
+    let errors = evidence.error_links().iter().filter_map(|link| {
         let id = evidence.transaction_of(link.to?)?;
         wanted(link.from, id).then_some(link.from.0)
     });
@@ -134,17 +137,15 @@ pub fn neighbours(function: Function, packet: PacketId, context: &Context<'_>) -
     if function == Function::Partner {
         return linked(packet, evidence);
     }
-    let Some(transaction) = evidence::transaction_of(packet, evidence) else { return Vec::new() };
-    if function == Function::First && packet != transaction.first {
+    let Some(id) = evidence::transaction_id(packet, evidence) else { return Vec::new() };
+    let first = evidence.transaction(id).map(|transaction| transaction.first);
+    if function == Function::First && first != Some(packet) {
         return Vec::new();
     }
-    let mut all: Vec<PacketId> = evidence::members(transaction, evidence).collect();
-    let errors: Vec<PacketId> = all
-        .iter()
-        .flat_map(|id| {
-            evidence.links_to(*id).filter(|link| link.kind == LinkKind::ErrorAbout).map(|link| link.from)
-        })
-        .collect();
+    let mut all = evidence.packets_of(id);
+    let about =
+        |id: &PacketId| evidence.links_to(*id).into_iter().filter(|link| link.kind == LinkKind::ErrorAbout);
+    let errors: Vec<PacketId> = all.iter().flat_map(about).map(|link| link.from).collect();
     all.extend(errors);
     if function == Function::Sibling {
         all.retain(|id| *id != packet);
