@@ -7,8 +7,8 @@ use super::matcher::Scalar;
 use super::{evidence, literal};
 use crate::decode::{Address, Decoded, LayerKind, Quote, Transport, dns};
 use crate::index::segment::flags;
-use crate::index::{DnsRow, Packet, source_label};
-use crate::protocols::{self, Frame, ProtocolId, Value};
+use crate::index::{Packet, source_label};
+use crate::protocols::{self, ProtocolId, Value};
 
 /// Receives values; returns true to stop.
 pub type Visit<'v> = &'v mut dyn FnMut(Scalar<'_>) -> bool;
@@ -303,17 +303,8 @@ fn notes(field: NoteField, packet: &Packet<'_>, context: &Context<'_>, visit: Vi
     }
 }
 
-/// The rows of the DNS side table that belong to a packet.
-pub fn rows_of<'i>(packet: &Packet<'i>) -> &'i [DnsRow] {
-    let rows = &packet.segment.dns;
-    let start = rows.partition_point(|row| row.packet < packet.id);
-    let end = start
-        + rows.get(start..).unwrap_or_default().iter().take_while(|row| row.packet == packet.id).count();
-    rows.get(start..end).unwrap_or_default()
-}
-
 fn dns_rows(field: DnsField, packet: &Packet<'_>, visit: Visit<'_>) {
-    for row in rows_of(packet) {
+    for row in packet.dns_rows() {
         let name = if field == DnsField::Name { packet.segment.names.get(row.name) } else { None };
         if dns_value(field, row.header, name, (row.qtype, row.qclass), visit) {
             return;
@@ -436,9 +427,7 @@ fn stated_length(decoded: &Decoded<'_>) -> i64 {
 }
 
 fn tree(name: &str, packet: &Packet<'_>, visit: Visit<'_>) {
-    let decoded = packet.decode();
-    let tree = protocols::dissect(packet.protocol(), &Frame { decoded: &decoded, assembled: None });
-    nodes(name, &tree, false, visit);
+    nodes(name, &packet.dissect(), false, visit);
 }
 
 fn nodes(name: &str, tree: &protocols::Tree, quoted: bool, visit: Visit<'_>) {
@@ -493,8 +482,7 @@ fn quoted(source: Source, packet: &Packet<'_>, visit: Visit<'_>) {
             }
         }
         Source::Tree(name) => {
-            let tree = protocols::dissect(packet.protocol(), &Frame { decoded: &decoded, assembled: None });
-            nodes(name, &tree, true, visit);
+            nodes(name, &packet.dissect(), true, visit);
         }
         other => {
             headers(other, &quote.inner, visit);
