@@ -1,5 +1,7 @@
 //! Runs the real program as people and scripts do, and looks only at what comes out of it.
 
+#![expect(clippy::expect_used, reason = "a test that meets the unexpected should stop there")]
+
 use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};

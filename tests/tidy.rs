@@ -1,5 +1,7 @@
 //! Keeps the house in order: layers, printing, clocks, file heads and sizes, and README's generated parts.
 
+#![expect(clippy::expect_used, reason = "a test that meets the unexpected should stop there")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
