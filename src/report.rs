@@ -1,8 +1,12 @@
 //! The draft: sections of claims with citations, tables, figures and open fields, made from evidence and case.
 
+pub mod cite;
+mod facts;
 pub mod figure;
+mod sections;
+mod words;
 
-use crate::case::State;
+use crate::case::{Decision, Event, State};
 use crate::correlate::Evidence;
 use crate::findings::Finding;
 use crate::findings::hypotheses::Assessment;
@@ -37,18 +41,56 @@ pub enum ClaimState {
 /// One sentence or short paragraph with its frames.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Claim {
-    /// Stable across runs and redrafts (`problem.summary.1`).
+    /// Stable across runs and redrafts (`problem.F1.queries`).
     pub id: String,
     /// Whose statement it is.
     pub voice: Voice,
-    /// The text without citations; captured text is escaped.
+    /// The text without citations; captured text is escaped. The analyst's own words where they replaced the program's.
     pub text: String,
+    /// What the program says; empty for what the analyst wrote.
+    pub suggestion: String,
     /// The frames it cites.
     pub frames: Vec<PacketId>,
+    /// The citation in the report's form, without brackets: `F1, F3, F5`; empty without frames.
+    pub citation: String,
     /// Where it stands.
     pub state: ClaimState,
     /// The annotation it comes from, if any.
     pub annotation: Option<u64>,
+    /// Fingerprint of the program's text and frames; what [`crate::case::Decision::basis`] is compared with.
+    pub basis: String,
+}
+
+impl Claim {
+    /// The change of the case that accepts this claim as it stands.
+    pub fn accept(&self) -> Event {
+        self.decide(Some(true), None)
+    }
+
+    /// The change that strikes it out.
+    pub fn reject(&self) -> Event {
+        self.decide(Some(false), None)
+    }
+
+    /// The change that puts the analyst's text in its place.
+    pub fn edit(&self, text: String) -> Event {
+        self.decide(Some(true), Some(text))
+    }
+
+    /// The change that goes back to the program's suggestion.
+    pub fn reset(&self) -> Event {
+        Event::Decide { claim: self.id.clone(), decision: None }
+    }
+
+    fn decide(&self, accepted: Option<bool>, text: Option<String>) -> Event {
+        let decision = Decision { accepted, text, basis: self.basis.clone() };
+        Event::Decide { claim: self.id.clone(), decision: Some(decision) }
+    }
+
+    /// Whether it is printed.
+    pub fn is_printed(&self) -> bool {
+        self.state != ClaimState::Rejected
+    }
 }
 
 /// A field only a person can fill.
@@ -125,10 +167,38 @@ pub struct Report {
     pub title: String,
     /// The sections in order.
     pub sections: Vec<Section>,
+    /// Id prefix of the gravest problem's claims (`problem.F1`); `None` without a problem.
+    pub lead: Option<String>,
+}
+
+impl Report {
+    /// All claims in order, rejected ones included.
+    pub fn claims(&self) -> impl Iterator<Item = &Claim> {
+        self.blocks().filter_map(|block| if let Block::Claim(claim) = block { Some(claim) } else { None })
+    }
+
+    /// All fields in order.
+    pub fn fields(&self) -> impl Iterator<Item = &OpenField> {
+        self.blocks().filter_map(|block| if let Block::Field(field) = block { Some(field) } else { None })
+    }
+
+    /// All blocks in order.
+    pub fn blocks(&self) -> impl Iterator<Item = &Block> {
+        self.sections.iter().flat_map(|section| section.blocks.iter())
+    }
+
+    /// A claim by its id.
+    pub fn claim(&self, id: &str) -> Option<&Claim> {
+        self.claims().find(|claim| claim.id == id)
+    }
+
+    /// A section by its id.
+    pub fn section(&self, id: &str) -> Option<&Section> {
+        self.sections.iter().find(|section| section.id == id)
+    }
 }
 
 /// Makes the draft. The same input gives the same draft.
 pub fn draft(input: &Input<'_>) -> Report {
-    let _ = input;
-    Report::default()
+    sections::draft(input)
 }

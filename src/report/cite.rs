@@ -1,0 +1,82 @@
+//! Citations: how frames are named in the text, and which frames a label names.
+
+use crate::index::{FrameNumber, Index, PacketId, SourceId};
+
+/// Runs and single frames listed before a citation is shortened to first, last and count.
+const PARTS_MAX: usize = 8;
+/// A run of at least this many consecutive frames is written as a range.
+const RUN_MIN: u32 = 4;
+
+/// Names frames: `F2` · `F1, F3, F5` · `F1–F6` · `F101…F140, 23 frames, list A3` · `A:F2` · `L2`. Empty without frames.
+pub fn frames(index: &Index, frames: &[PacketId]) -> String {
+    let mut sorted = frames.to_vec();
+    sorted.sort_unstable();
+    sorted.dedup();
+    let mut parts: Vec<String> = Vec::new();
+    let mut at = 0;
+    while let Some(&first) = sorted.get(at) {
+        let mut end = at + 1;
+        while sorted.get(end).is_some_and(|next| next.0 == first.0 + (end - at) as u32)
+            && same_source(index, first, sorted.get(end).copied())
+        {
+            end += 1;
+        }
+        let last = sorted.get(end - 1).copied().unwrap_or(first);
+        if (end - at) as u32 >= RUN_MIN {
+            parts.push(format!("{}–{}", index.label(first), index.label(last)));
+        } else {
+            parts.extend(sorted.get(at..end).unwrap_or_default().iter().map(|id| index.label(*id)));
+        }
+        if parts.len() > PARTS_MAX {
+            return shortened(index, &sorted);
+        }
+        at = end;
+    }
+    parts.join(", ")
+}
+
+fn same_source(index: &Index, first: PacketId, next: Option<PacketId>) -> bool {
+    let source = |id: PacketId| index.packet(id).map(|packet| packet.segment.source);
+    next.is_some_and(|next| source(first) == source(next))
+}
+
+fn shortened(index: &Index, sorted: &[PacketId]) -> String {
+    let (Some(first), Some(last)) = (sorted.first(), sorted.last()) else { return String::new() };
+    let count = crate::text::thousands(sorted.len() as u64);
+    format!("{}…{}, {count} frames, list A3", index.label(*first), index.label(*last))
+}
+
+/// Names a pair: `F1→F2`.
+pub fn pair(index: &Index, from: PacketId, to: PacketId) -> String {
+    format!("{}→{}", index.label(from), index.label(to))
+}
+
+/// The frames a citation names; ranges are filled, parts that name no frame are skipped.
+/// A range that names more frames than the index has is cut there.
+pub fn resolve(index: &Index, citation: &str) -> Vec<PacketId> {
+    let inner = citation.trim().trim_start_matches('[').trim_end_matches(']');
+    let mut found = Vec::new();
+    for part in inner.split([',', '→']) {
+        let mut ends = part.split(['–', '…']).map(|label| label_packet(index, label.trim()));
+        match (ends.next().flatten(), ends.next().flatten()) {
+            (Some(first), Some(last)) if first <= last => found.extend((first.0..=last.0).map(PacketId)),
+            (Some(first), _) => found.push(first),
+            _ => {}
+        }
+    }
+    found
+}
+
+/// The packet of a label (`F17`, `B:F2`, `L2`); `None` where there is no such packet.
+pub fn label_packet(index: &Index, label: &str) -> Option<PacketId> {
+    let (source, frame) = match label.split_once(':') {
+        Some((letter, frame)) => {
+            let position = (0..index.sources.len())
+                .find(|at| crate::index::source_label(SourceId(*at as u16)) == letter)?;
+            (SourceId(position as u16), frame)
+        }
+        None => (SourceId(0), label),
+    };
+    let number = frame.strip_prefix(['F', 'L'])?.parse().ok()?;
+    index.by_frame(source, FrameNumber(number))
+}

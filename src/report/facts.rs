@@ -1,0 +1,304 @@
+//! The numbers that sentences are made of, each counted from index and evidence.
+
+use std::collections::BTreeSet;
+
+use super::Input;
+use crate::correlate::{Evidence, LinkKind, Outcome, Problem, Signature, Transaction};
+use crate::decode::Address;
+use crate::index::segment::{DnsKind, flags};
+use crate::index::{Index, PacketId};
+use crate::protocols::ProtocolId;
+use crate::time::Nanos;
+
+/// Distinct addresses, ids and types kept for one sentence or table.
+const DISTINCT_MAX: usize = 4096;
+
+/// What the captures hold.
+#[derive(Clone, Debug, Default)]
+pub struct Inventory {
+    pub packets: u64,
+    pub queries: Vec<PacketId>,
+    pub responses: Vec<PacketId>,
+    pub icmp_errors: Vec<PacketId>,
+    pub tcp: u64,
+    pub udp: u64,
+    pub arp: u64,
+    /// TCP or UDP packets from or to port 80 or 443.
+    pub web: u64,
+    /// Hosts a TCP segment was sent to on port 53.
+    pub tcp_dns_servers: BTreeSet<Address>,
+    /// Hosts a DNS query was sent to.
+    pub dns_servers: BTreeSet<Address>,
+    /// Packets a protocol of the table claims, by its label.
+    pub protocols: Vec<(&'static str, u64)>,
+    pub cut: u64,
+    pub stopped: u64,
+    pub backward: u64,
+    pub first_ns: Nanos,
+    pub last_ns: Nanos,
+    /// Transactions by outcome, in the order of [`Outcome::ALL`].
+    pub outcomes: Vec<(Outcome, u64)>,
+    /// Answered transactions by RCODE.
+    pub response_codes: Vec<(u16, u64)>,
+}
+
+impl Inventory {
+    pub fn count(input: &Input<'_>) -> Self {
+        let mut found = Self { packets: u64::from(input.index.len()), ..Self::default() };
+        found.scan(input.index);
+        for row in input.index.dns_rows().filter(|row| row.kind == DnsKind::Dns) {
+            if row.is_response() {
+                found.responses.push(row.packet);
+            } else {
+                found.queries.push(row.packet);
+            }
+        }
+        found.icmp_errors = input.index.icmp_rows().map(|row| row.packet).collect();
+        found.tally(input.index, input.evidence);
+        found
+    }
+
+    fn scan(&mut self, index: &Index) {
+        let mut protocols = [0u64; 256];
+        (self.first_ns, self.last_ns) = (Nanos::MAX, Nanos::MIN);
+        for segment in index.segments() {
+            for time_ns in &segment.time_ns {
+                self.first_ns = self.first_ns.min(*time_ns);
+                self.last_ns = self.last_ns.max(*time_ns);
+            }
+            for protocol in &segment.protocol {
+                if let Some(slot) = protocols.get_mut(usize::from(*protocol)) {
+                    *slot += 1;
+                }
+            }
+            for bits in &segment.flags {
+                self.cut += u64::from(bits & flags::CUT != 0);
+                self.stopped += u64::from(bits & flags::STOPPED != 0);
+                self.backward += u64::from(bits & flags::BACKWARD != 0);
+            }
+            let ports = segment.source_port.iter().zip(&segment.destination_port);
+            let rows = segment.transport.iter().zip(ports).zip(&segment.destination_address);
+            for ((transport, (source, destination)), address) in rows {
+                self.tcp += u64::from(*transport == 6);
+                self.udp += u64::from(*transport == 17);
+                let web = |port: u16| port == 80 || port == 443;
+                self.web += u64::from(matches!(transport, 6 | 17) && (web(*source) || web(*destination)));
+                if *transport == 6 && *destination == 53 && self.tcp_dns_servers.len() < DISTINCT_MAX {
+                    self.tcp_dns_servers.insert(segment.address(*address));
+                }
+            }
+        }
+        if self.first_ns > self.last_ns {
+            (self.first_ns, self.last_ns) = (0, 0);
+        }
+        self.arp = protocols.get(usize::from(ProtocolId::ARP.0)).copied().unwrap_or(0);
+        for (at, count) in protocols.iter().enumerate().filter(|(_, count)| **count > 0) {
+            self.protocols.push((ProtocolId(at as u8).protocol().label, *count));
+        }
+        self.protocols.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    }
+
+    fn tally(&mut self, index: &Index, evidence: &Evidence) {
+        let mut codes = std::collections::BTreeMap::<u16, u64>::new();
+        let mut outcomes = std::collections::BTreeMap::<Outcome, u64>::new();
+        for transaction in &evidence.transactions {
+            *outcomes.entry(transaction.outcome).or_default() += 1;
+            if transaction.answer.is_some() {
+                *codes.entry(transaction.response_code).or_default() += 1;
+            }
+            if self.dns_servers.len() < DISTINCT_MAX
+                && let Some(packet) = index.packet(transaction.first)
+            {
+                self.dns_servers.insert(packet.destination_address());
+            }
+        }
+        self.outcomes = Outcome::ALL
+            .iter()
+            .filter_map(|outcome| outcomes.get(outcome).map(|count| (*outcome, *count)))
+            .collect();
+        self.response_codes = codes.into_iter().collect();
+    }
+
+    /// All packets of the capture for a statement about the whole: each when they are few, else first and last.
+    pub fn whole(&self) -> Vec<PacketId> {
+        match self.packets {
+            0 => Vec::new(),
+            1..=24 => (0..self.packets as u32).map(PacketId).collect(),
+            many => vec![PacketId(0), PacketId(many as u32 - 1)],
+        }
+    }
+}
+
+/// Least, median and greatest of a set of times.
+#[derive(Clone, Copy, Debug)]
+pub struct Spread {
+    pub min: Nanos,
+    pub median: Nanos,
+    pub max: Nanos,
+    pub count: usize,
+}
+
+impl Spread {
+    pub fn of(mut values: Vec<Nanos>) -> Option<Self> {
+        values.sort_unstable();
+        let (min, max) = (*values.first()?, *values.last()?);
+        Some(Self { min, median: values.get(values.len() / 2).copied()?, max, count: values.len() })
+    }
+}
+
+/// An error and the query it is about.
+#[derive(Clone, Debug)]
+pub struct Tie {
+    pub error: PacketId,
+    pub link: crate::correlate::Link,
+}
+
+/// The numbers of one problem.
+pub struct Facts<'i> {
+    pub problem: &'i Problem,
+    /// Id prefix of its claims.
+    pub key: String,
+    pub server: Address,
+    pub port: u16,
+    pub transactions: Vec<&'i Transaction>,
+    /// Queries sent, retries included, in order.
+    pub queries: Vec<PacketId>,
+    pub errors: Vec<PacketId>,
+    pub answers: Vec<PacketId>,
+    /// Queries, errors and answers in order.
+    pub frames: Vec<PacketId>,
+    /// Query types asked for, sorted.
+    pub types: Vec<u16>,
+    pub all_recursive: bool,
+    pub ids: BTreeSet<u16>,
+    pub ports: BTreeSet<u16>,
+    /// Who sent the errors.
+    pub senders: BTreeSet<Address>,
+    pub ties: Vec<Tie>,
+    /// Time between the starts of successive transactions of one episode.
+    pub spacing: Option<Spread>,
+    /// Error to the next query of the same episode.
+    pub waits: Vec<(PacketId, PacketId, Nanos)>,
+    pub recovery: Option<PacketId>,
+}
+
+impl<'i> Facts<'i> {
+    pub fn of(input: &Input<'i>, problem: &'i Problem) -> Self {
+        let (index, evidence) = (input.index, input.evidence);
+        let episodes: Vec<_> =
+            problem.episodes.iter().filter_map(|id| evidence.episodes.get(id.0 as usize)).collect();
+        let mut facts = Self {
+            problem,
+            key: String::new(),
+            server: problem.server.0,
+            port: problem.server.1,
+            transactions: Vec::new(),
+            queries: Vec::new(),
+            errors: Vec::new(),
+            answers: Vec::new(),
+            frames: Vec::new(),
+            types: Vec::new(),
+            all_recursive: true,
+            ids: BTreeSet::new(),
+            ports: BTreeSet::new(),
+            senders: BTreeSet::new(),
+            ties: Vec::new(),
+            spacing: None,
+            waits: Vec::new(),
+            recovery: None,
+        };
+        let mut spacing = Vec::new();
+        for episode in &episodes {
+            let own: Vec<&Transaction> =
+                episode.transactions.iter().filter_map(|id| evidence.transaction(*id)).collect();
+            facts.answers.extend(own.iter().filter_map(|transaction| transaction.answer));
+            let time = |id: PacketId| index.packet(id).map_or(0, |packet| packet.time_ns());
+            spacing.extend(own.windows(2).filter_map(|pair| match pair {
+                [before, after] => Some(time(after.first) - time(before.first)),
+                _ => None,
+            }));
+            facts.errors.extend(&episode.errors);
+            let queries: Vec<PacketId> = episode
+                .frames
+                .iter()
+                .copied()
+                .filter(|id| index.packet(*id).is_some_and(|packet| packet.flags() & flags::DNS_QUERY != 0))
+                .collect();
+            for error in &episode.errors {
+                let at = queries.partition_point(|query| query < error);
+                if let Some(next) = queries.get(at) {
+                    facts.waits.push((*error, *next, time(*next) - time(*error)));
+                }
+            }
+            facts.queries.extend(queries);
+            facts.transactions.extend(own);
+            facts.frames.extend(&episode.frames);
+        }
+        facts.recovery = episodes.iter().filter_map(|episode| episode.recovery).min();
+        facts.spacing = Spread::of(spacing);
+        facts.complete(input);
+        facts
+    }
+
+    fn complete(&mut self, input: &Input<'i>) {
+        self.frames.extend(&self.answers);
+        for list in [&mut self.queries, &mut self.errors, &mut self.answers, &mut self.frames] {
+            list.sort_unstable();
+            list.dedup();
+        }
+        self.key = format!(
+            "problem.{}",
+            self.frames.first().map_or_else(|| "none".to_owned(), |first| input.index.label(*first))
+        );
+        let mut types = BTreeSet::new();
+        for query in &self.queries {
+            let Some(packet) = input.index.packet(*query) else { continue };
+            let Some(row) = packet.dns() else { continue };
+            types.insert(row.qtype);
+            self.all_recursive &= row.header.recursion_desired();
+            if self.ids.len() < DISTINCT_MAX {
+                self.ids.insert(row.header.id);
+                self.ports.insert(packet.source_port());
+            }
+        }
+        self.types = types.into_iter().take(DISTINCT_MAX).collect();
+        for error in &self.errors {
+            if let Some(packet) = input.index.packet(*error) {
+                self.senders.insert(packet.source_address());
+            }
+            for link in input.evidence.links_from(*error) {
+                if link.kind == LinkKind::ErrorAbout {
+                    self.ties.push(Tie { error: *error, link });
+                }
+            }
+        }
+    }
+
+    /// Transactions that met an ICMP error.
+    pub fn refused(&self) -> usize {
+        self.transactions.iter().filter(|transaction| transaction.error.is_some()).count()
+    }
+
+    /// Whether the failures are ICMP errors sent from the server's own address.
+    pub fn from_server_itself(&self) -> bool {
+        self.is_icmp() && self.senders.len() == 1 && self.senders.contains(&self.server)
+    }
+
+    /// Whether the failures are ICMP errors.
+    pub fn is_icmp(&self) -> bool {
+        matches!(self.problem.signature, Signature::Icmp { .. })
+    }
+
+    /// Whether the failures are port-unreachable errors (ICMP 3/3, ICMPv6 1/4).
+    pub fn is_port_unreachable(&self) -> bool {
+        matches!(
+            self.problem.signature,
+            Signature::Icmp { v6: false, kind: 3, code: 3 } | Signature::Icmp { v6: true, kind: 1, code: 4 }
+        )
+    }
+
+    /// The last frame of the problem.
+    pub fn last(&self) -> Option<PacketId> {
+        self.frames.last().copied()
+    }
+}

@@ -1,0 +1,250 @@
+//! Puts the draft together: one file a group of sections, all made with the same builder.
+
+mod appendix;
+mod cause;
+mod closing;
+mod findings;
+mod opening;
+mod problem;
+mod timeline;
+
+use super::facts::{Facts, Inventory};
+use super::words::Clock;
+use super::{Block, Claim, ClaimState, Input, OpenField, Report, Section, Table, Voice, cite};
+use crate::capture::Format;
+use crate::case::{Annotation, hash::hash_text};
+use crate::findings::hypotheses::Assessment;
+use crate::index::{FrameNumber, PacketId, SourceId};
+
+/// Problems written out in full; further ones are listed in one table row each.
+const PROBLEMS_MAX: usize = 12;
+
+/// Makes the draft.
+pub fn draft(input: &Input<'_>) -> Report {
+    let builder = Builder::new(input);
+    let sections = vec![
+        opening::summary(&builder),
+        opening::case_data(&builder),
+        opening::detection(&builder),
+        opening::scope(&builder),
+        timeline::timeline(&builder),
+        findings::findings(&builder),
+        cause::cause(&builder),
+        cause::impact(&builder),
+        cause::response(&builder),
+        closing::limitations(&builder),
+        closing::observables(&builder),
+        closing::attack(&builder),
+        closing::lessons(&builder),
+        appendix::evidence(&builder),
+        appendix::method(&builder),
+    ];
+    let mut report = Report {
+        title: builder.title(),
+        sections,
+        lead: builder.facts.first().map(|facts| facts.key.clone()),
+    };
+    let frames = appendix::frames(&builder, &report);
+    report.sections.push(frames);
+    report.sections.push(appendix::ledger(&builder));
+    report.sections.push(appendix::glossary());
+    report
+}
+
+/// What every section is made with.
+pub(super) struct Builder<'i> {
+    pub input: Input<'i>,
+    pub inventory: Inventory,
+    pub facts: Vec<Facts<'i>>,
+    pub clock: Clock,
+    /// `capture` or `log`.
+    pub record: &'static str,
+}
+
+impl<'i> Builder<'i> {
+    fn new(input: &Input<'i>) -> Self {
+        let transcript =
+            input.index.sources.iter().any(|source| source.metadata.format == Format::Transcript);
+        Self {
+            input: *input,
+            inventory: Inventory::count(input),
+            facts: input
+                .evidence
+                .problems
+                .iter()
+                .take(PROBLEMS_MAX)
+                .map(|problem| Facts::of(input, problem))
+                .collect(),
+            clock: Clock { has_date: input.index.has_date() },
+            record: if transcript { "log" } else { "capture" },
+        }
+    }
+
+    fn title(&self) -> String {
+        match self.facts.first() {
+            Some(facts) => format!(
+                "Queries to {} ({} port {}) {}",
+                facts.server,
+                super::words::transport(facts.problem.transport),
+                facts.port,
+                super::words::signature(&facts.problem.signature)
+            ),
+            None if self.inventory.queries.is_empty() => {
+                "Network traffic analysis: no DNS queries".to_owned()
+            }
+            None => "Network traffic analysis: no DNS failure found".to_owned(),
+        }
+    }
+
+    /// The assessment of a problem by its position.
+    pub fn assessment(&self, problem: usize) -> Option<&'i Assessment> {
+        self.input.assessments.iter().find(|assessment| assessment.problem == Some(problem))
+    }
+
+    /// A claim of the program with what the analyst decided about it.
+    pub fn claim(&self, id: &str, voice: Voice, text: String, frames: &[PacketId]) -> Block {
+        let citation = cite::frames(self.input.index, frames);
+        self.settle(id, voice, text, frames, citation)
+    }
+
+    /// A claim that cites pairs: each error with its query.
+    pub fn paired(&self, id: &str, voice: Voice, text: String, pairs: &[(PacketId, PacketId)]) -> Block {
+        let frames: Vec<PacketId> = pairs.iter().flat_map(|(from, to)| [*from, *to]).collect();
+        let citation = if pairs.len() <= 4 {
+            let each: Vec<String> =
+                pairs.iter().map(|(from, to)| cite::pair(self.input.index, *from, *to)).collect();
+            each.join(", ")
+        } else {
+            cite::frames(self.input.index, &frames)
+        };
+        self.settle(id, voice, text, &frames, citation)
+    }
+
+    fn settle(&self, id: &str, voice: Voice, text: String, frames: &[PacketId], citation: String) -> Block {
+        let mut frames = frames.to_vec();
+        frames.sort_unstable();
+        frames.dedup();
+        let basis = fingerprint(&text, &citation);
+        let decision = self.input.case.decisions.get(id);
+        let state = match decision {
+            None => ClaimState::Suggested,
+            Some(decision) if decision.accepted == Some(false) => ClaimState::Rejected,
+            Some(decision) if decision.basis != basis => ClaimState::Stale,
+            Some(decision) if decision.text.is_some() => ClaimState::Edited,
+            Some(decision) if decision.accepted == Some(true) => ClaimState::Accepted,
+            Some(_) => ClaimState::Suggested,
+        };
+        let own = decision.and_then(|decision| decision.text.clone());
+        Block::Claim(Claim {
+            id: id.to_owned(),
+            voice,
+            text: own.unwrap_or_else(|| text.clone()),
+            suggestion: text,
+            frames,
+            citation,
+            state,
+            annotation: None,
+            basis,
+        })
+    }
+
+    /// A field only a person can fill, with what the analyst wrote.
+    pub fn field(&self, id: &str, prompt: &str, need: Need) -> Block {
+        let value = self.input.case.fields.get(id).filter(|value| !value.trim().is_empty()).cloned();
+        Block::Field(OpenField {
+            id: id.to_owned(),
+            prompt: prompt.to_owned(),
+            value,
+            required: need == Need::Required,
+        })
+    }
+
+    /// The analyst's notes that belong into a section.
+    pub fn notes(&self, section: &str) -> Vec<Block> {
+        let notes = self.input.case.annotations.iter().filter(|note| section_of_tag(&note.tag) == section);
+        notes.map(|note| self.note(note)).collect()
+    }
+
+    fn note(&self, note: &Annotation) -> Block {
+        let frames = self.frames_of(note);
+        let mut text = note.note.trim().to_owned();
+        if let Some(severity) = &note.severity {
+            text = format!("{text} (severity: {severity})");
+        }
+        let known = section_of_tag(&note.tag) != "findings" || note.tag == "finding" || note.tag.is_empty();
+        if !known {
+            text = format!("{}: {text}", note.tag);
+        }
+        let id = format!("note.{}", note.id);
+        let citation = cite::frames(self.input.index, &frames);
+        let rejected = self.input.case.decisions.get(&id).is_some_and(|d| d.accepted == Some(false));
+        Block::Claim(Claim {
+            basis: fingerprint(&text, &citation),
+            id,
+            voice: Voice::Reported,
+            text,
+            suggestion: String::new(),
+            frames,
+            citation,
+            state: if rejected { ClaimState::Rejected } else { ClaimState::Accepted },
+            annotation: Some(note.id),
+        })
+    }
+
+    /// The packets an annotation is about, those that the captures have.
+    pub fn frames_of(&self, note: &Annotation) -> Vec<PacketId> {
+        let packet = |frame: &crate::case::FrameRef| {
+            self.input.index.by_frame(SourceId(frame.source), FrameNumber(frame.frame))
+        };
+        note.frames.iter().filter_map(packet).collect()
+    }
+
+    pub fn time(&self, packet: PacketId) -> crate::time::Nanos {
+        self.input.index.packet(packet).map_or(0, |packet| packet.time_ns())
+    }
+}
+
+/// Whether a final report needs a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Need {
+    Required,
+    Optional,
+}
+
+/// The section an annotation's tag names.
+fn section_of_tag(tag: &str) -> &'static str {
+    match tag.trim().to_lowercase().as_str() {
+        "cause" | "hypothesis" => "cause",
+        "impact" => "impact",
+        "timeline" => "timeline",
+        "question" | "limitation" | "quality" => "limitations",
+        "response" | "action" | "next" | "check" => "response",
+        "detection" | "report" => "detection",
+        "scope" => "scope",
+        "summary" => "summary",
+        "lesson" | "lessons" => "lessons",
+        "observable" | "ioc" => "observables",
+        "evidence" => "evidence",
+        _ => "findings",
+    }
+}
+
+/// A short mark of a text and its citation.
+fn fingerprint(text: &str, citation: &str) -> String {
+    let mut hash = hash_text(&format!("{text}\n{citation}"));
+    hash.truncate(16);
+    hash
+}
+
+fn section(id: &'static str, title: &str, blocks: Vec<Block>) -> Section {
+    Section { id, title: title.to_owned(), blocks }
+}
+
+fn table(id: &str, caption: &str, head: &[&str], rows: Vec<(Vec<String>, Vec<PacketId>)>) -> Block {
+    Block::Table(Table {
+        id: id.to_owned(),
+        caption: caption.to_owned(),
+        head: head.iter().map(|&cell| cell.to_owned()).collect(),
+        rows,
+    })
+}

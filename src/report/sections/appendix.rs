@@ -1,0 +1,224 @@
+//! Appendices: evidence and custody, method, cited frames, ledger, glossary.
+
+use std::collections::BTreeSet;
+
+use super::super::{Block, Report, Section};
+use super::cause::author;
+use super::timeline::reading;
+use super::{Builder, Need, section, table};
+use crate::capture::Format;
+use crate::index::{IndexedSource, PacketId, SourceId, source_label};
+use crate::text::{escape, thousands};
+use crate::time;
+
+/// Cited frames listed one by one.
+const FRAMES_MAX: usize = 400;
+/// Frames in one printed filter.
+const FILTER_FRAMES_MAX: usize = 64;
+
+pub fn evidence(b: &Builder<'_>) -> Section {
+    let mut rows = Vec::new();
+    for (at, source) in b.input.index.sources.iter().enumerate() {
+        rows.extend(facts_of_source(b, at, source));
+    }
+    let mut blocks = vec![table("evidence", "Captures", &["Capture", "Property", "Value"], rows)];
+    if b.input.case.custody.is_empty() {
+        let prompt =
+            "chain of custody: when, who, collected / received / copied, from where to where, hash checked";
+        blocks.push(b.field("evidence.custody", prompt, Need::Optional));
+    } else {
+        let rows = b.input.case.custody.iter().map(|entry| {
+            let ok = entry.hash_ok.map_or("–", |ok| if ok { "yes" } else { "no" });
+            let cells =
+                [&entry.at, &entry.who, &entry.action, &entry.detail].map(|cell| escape(cell)).to_vec();
+            (cells.into_iter().chain([ok.to_owned()]).collect(), Vec::new())
+        });
+        let head = ["When", "Who", "Action", "From, to", "Hash agreed"];
+        blocks.push(table("custody", "Chain of custody", &head, rows.collect()));
+    }
+    blocks.push(Block::Note(
+        "The captures were opened read-only and not changed. No value in this report was masked.".to_owned(),
+    ));
+    blocks.extend(b.notes("evidence"));
+    section("evidence", "A1 Evidence and chain of custody", blocks)
+}
+
+fn facts_of_source(b: &Builder<'_>, at: usize, source: &IndexedSource) -> Vec<(Vec<String>, Vec<PacketId>)> {
+    let absent = || "not recorded".to_owned();
+    let metadata = &source.metadata;
+    let label = source_label(SourceId(at as u16));
+    let sha =
+        b.input.case.evidence.get(at).map_or_else(|| "not yet computed".to_owned(), |r| r.sha256.clone());
+    let mut values = vec![
+        ("File", escape(&source.name)),
+        ("Size", format!("{} bytes", thousands(source.size))),
+        ("SHA-256", sha),
+        ("Format", format_of(source)),
+        ("Frames", thousands(u64::from(source.packets))),
+    ];
+    for interface in &metadata.interfaces {
+        if metadata.format != Format::Transcript {
+            values.push(("Link type", interface.link_type.0.to_string()));
+        }
+        let snap = match interface.snap_length {
+            0 => absent(),
+            bytes => format!("{} bytes", thousands(u64::from(bytes))),
+        };
+        values.push(("Snap length", snap));
+        values.push(("Interface", interface.name.as_deref().map_or_else(absent, escape)));
+        values.push(("Capture filter", interface.filter.as_deref().map_or_else(absent, escape)));
+        values.push(("Packets dropped", interface.dropped.map_or_else(absent, thousands)));
+        values.push(("Time resolution", interface.resolution.clone()));
+    }
+    let packet = |id: u32| b.input.index.packet(PacketId(id)).map(|packet| packet.time_ns());
+    if let (Some(first), Some(last)) =
+        (packet(source.base.0), packet(source.base.0 + source.packets.saturating_sub(1)))
+    {
+        values.push(("First frame", b.clock.exact(first)));
+        values.push(("Last frame", b.clock.exact(last)));
+        values.push(("Duration", time::span(last - first)));
+    }
+    if source.offset_ns != 0 {
+        values.push(("Clock offset applied", format!("{} s", time::seconds(source.offset_ns))));
+    }
+    for by in &metadata.written_by {
+        values.push(("Written by", escape(by)));
+    }
+    for comment in metadata.section_comments.iter().take(8) {
+        values.push(("Comment in the file", escape(comment)));
+    }
+    values
+        .into_iter()
+        .map(|(property, value)| (vec![label.clone(), property.to_owned(), value], Vec::new()))
+        .collect()
+}
+
+fn format_of(source: &IndexedSource) -> String {
+    let format = match source.metadata.format {
+        Format::Transcript => "text printed by tcpdump (transcript)".to_owned(),
+        other => other.name().to_owned(),
+    };
+    match source.metadata.container {
+        Some(container) => format!("{format}, packed with {container}"),
+        None => format,
+    }
+}
+
+pub fn method(b: &Builder<'_>) -> Section {
+    let parameters = &b.input.evidence.parameters;
+    let seconds = |ns: time::Nanos| time::span(ns);
+    let lines = vec![
+        format!("portmortem {}", env!("CARGO_PKG_VERSION")),
+        format!(
+            "a repeat within {} of the last try is a retransmission",
+            seconds(parameters.retry_window_ns)
+        ),
+        format!("an answer more than {} after the last try is late", seconds(parameters.late_after_ns)),
+        format!("silence counts when the capture goes on for {}", seconds(parameters.watch_ns)),
+        format!("failures further apart than {} are separate episodes", seconds(parameters.episode_gap_ns)),
+    ];
+    let rules: Vec<String> =
+        crate::findings::FINDINGS.iter().map(|rule| format!("{}: {}", rule.id, rule.title)).collect();
+    let mut blocks = vec![
+        Block::Note("Queries are paired with answers by addresses, ports, query number and question; ICMP errors with the packet they quote. Frame numbers count from 1 in the file, before any filtering.".to_owned()),
+        Block::Lines("Program and parameters".to_owned(), lines),
+    ];
+    if !rules.is_empty() {
+        blocks.push(Block::Lines("Rules applied".to_owned(), rules));
+    }
+    blocks.push(Block::Lines("To repeat".to_owned(), repeat(b)));
+    section("method", "A2 Method", blocks)
+}
+
+fn repeat(b: &Builder<'_>) -> Vec<String> {
+    let mut lines = Vec::new();
+    for source in b.input.index.sources.iter().take(8) {
+        let name = escape(&source.name).replace('\'', "'\\''");
+        if source.metadata.format == Format::Transcript {
+            lines.push(format!("portmortem packets '{name}'"));
+            continue;
+        }
+        lines.push(format!("portmortem packets --filter 'dns or icmp' '{name}'"));
+        lines.push(format!("tshark -n -r '{name}' -Y 'dns || icmp || icmpv6'"));
+        lines.push(format!("tcpdump -n -r '{name}' 'port 53 or icmp or icmp6'"));
+    }
+    lines
+}
+
+/// Every frame the claims and tables before it cite.
+pub fn frames(b: &Builder<'_>, report: &Report) -> Section {
+    let mut cited: BTreeSet<PacketId> = BTreeSet::new();
+    for claim in report.claims().filter(|claim| claim.is_printed()) {
+        cited.extend(&claim.frames);
+    }
+    let rows = cited.iter().take(FRAMES_MAX).map(|id| {
+        let cells = vec![b.input.index.label(*id), b.clock.exact(b.time(*id)), reading(b, *id)];
+        (cells, vec![*id])
+    });
+    let mut blocks = vec![table("frames", "Cited frames", &["Frame", "Time", "Reading"], rows.collect())];
+    if cited.len() > FRAMES_MAX {
+        blocks.push(Block::Note(format!(
+            "{} further cited frames are not listed; the counts and filters above find them again.",
+            thousands((cited.len() - FRAMES_MAX) as u64)
+        )));
+    }
+    let single = b.input.index.sources.len() == 1;
+    if single && !cited.is_empty() && cited.len() <= FILTER_FRAMES_MAX {
+        let numbers: Vec<String> = cited.iter().map(|id| (id.0 + 1).to_string()).collect();
+        let filter = format!("frame.number in {{{}}}", numbers.join(", "));
+        blocks.push(Block::Lines("Filter that shows them again".to_owned(), vec![filter]));
+    }
+    section("frames", "A3 Cited frames", blocks)
+}
+
+pub fn ledger(b: &Builder<'_>) -> Section {
+    let mut blocks = Vec::new();
+    for (at, facts) in b.facts.iter().enumerate() {
+        let Some(assessment) = b.assessment(at) else { continue };
+        for hypothesis in assessment.hypotheses.iter().filter(|h| !h.ledger.is_empty()) {
+            let rows = hypothesis.ledger.iter().map(|row| {
+                let weight =
+                    row.weight_db.map_or_else(|| "excludes".to_owned(), |weight| format!("{weight:+}"));
+                let by = if row.off { "switched off by the analyst" } else { author(row.author) };
+                let cells =
+                    vec![row.id.clone(), row.observation.clone(), weight, row.reason.clone(), by.to_owned()];
+                (cells, row.frames.clone())
+            });
+            let score =
+                hypothesis.score_db.map_or_else(|| "excluded".to_owned(), |score| format!("{score:+} dB"));
+            let caption =
+                format!("{} {}: {score}, {}", hypothesis.id, hypothesis.title, hypothesis.verdict.words());
+            let id = format!("{}.ledger.{}", facts.key, hypothesis.id);
+            let head = ["Row", "Observation", "dB", "Reason", "By"];
+            blocks.push(table(&id, &caption, &head, rows.collect()));
+        }
+    }
+    if blocks.is_empty() {
+        blocks.push(Block::Note("No explanation was weighed.".to_owned()));
+    } else {
+        let scale = "Weights in decibans (10·log10 of how many times more expected an observation is if the explanation is true): ±20 hallmark, ±10 strong, ±5 moderate, ±2 slight, 0 says nothing. Each group of evidence is capped at ±20; repeated observations count once.";
+        blocks.insert(0, Block::Note(scale.to_owned()));
+    }
+    section("ledger", "A4 Ledger", blocks)
+}
+
+pub fn glossary() -> Section {
+    let rows = [
+        ("DNS", "the service that turns names into addresses; a query asks, a response answers"),
+        ("resolver", "a DNS server that searches on behalf of its clients"),
+        ("recursion desired", "a mark in a query that asks the server to do the whole search; usual"),
+        ("UDP", "a way to send single messages without a connection; DNS uses port 53"),
+        ("port", "a number that says which service on a host a message is for"),
+        ("ICMP", "the network's reporting protocol; it has no ports and quotes the packet it reports about"),
+        ("port unreachable", "the host's address was reached, the port refused the message"),
+        ("frame", "one packet of the capture, numbered from 1 in the file"),
+        ("deciban", "a tenth of a power of ten in odds; +10 means ten times more expected"),
+    ];
+    let rows =
+        rows.iter().map(|(word, meaning)| (vec![(*word).to_owned(), (*meaning).to_owned()], Vec::new()));
+    section(
+        "glossary",
+        "A5 Glossary",
+        vec![table("glossary", "Glossary", &["Word", "Meaning"], rows.collect())],
+    )
+}

@@ -1,0 +1,320 @@
+//! Summary, case data, detection, and scope: what a reader sees first.
+
+use super::super::words;
+use super::super::{Block, Section, Voice};
+use super::problem::{clients, ends, names, sentence};
+use super::{Builder, Need, section, table};
+use crate::correlate::{Signature, Vantage};
+use crate::findings::Severity;
+use crate::findings::hypotheses::{Assessment, Hypothesis, Verdict};
+use crate::index::PacketId;
+use crate::text::thousands;
+use crate::time;
+
+pub fn summary(b: &Builder<'_>) -> Section {
+    let mut blocks = Vec::new();
+    if b.facts.is_empty() {
+        blocks.extend(nothing_found(b));
+    } else {
+        blocks.push(seen(b));
+        blocks.push(span(b));
+        blocks.extend(cause(b));
+        blocks.extend(others(b));
+        blocks.push(unknown(b));
+    }
+    blocks.extend(next(b));
+    blocks.extend(b.notes("summary"));
+    section("summary", "Summary", blocks)
+}
+
+fn seen(b: &Builder<'_>) -> Block {
+    let Some(facts) = b.facts.first() else { return Block::Note(String::new()) };
+    let total = facts.queries.len();
+    let what = match &facts.problem.signature {
+        Signature::Icmp { v6, kind, code } => {
+            let from: Vec<String> = facts.senders.iter().map(ToString::to_string).collect();
+            let family = if *v6 { "ICMPv6" } else { "ICMP" };
+            format!("met {family} {} from {}", words::icmp(*v6, *kind, *code).0, words::list(&from, 3))
+        }
+        Signature::ResponseCode(code) => format!("were answered with {}", words::response_code(*code)),
+        Signature::NoAnswer => "got neither an answer nor an error".to_owned(),
+        Signature::TcpReset => "were refused by a TCP reset".to_owned(),
+        Signature::Truncated => "were answered with a cut message, without a retry over TCP".to_owned(),
+        Signature::Late => "were answered late".to_owned(),
+    };
+    let affected = if facts.is_icmp() { facts.refused() } else { facts.transactions.len() };
+    let text = format!(
+        "Name resolution failed: {} of {} from {} to {} ({} port {}) for {} {what}.",
+        thousands(affected as u64),
+        words::count(total.max(affected), "DNS query", "DNS queries"),
+        clients(facts),
+        facts.server,
+        words::transport(facts.problem.transport),
+        facts.port,
+        names(facts)
+    );
+    b.claim("summary.seen", Voice::Observed, text, &facts.frames)
+}
+
+fn span(b: &Builder<'_>) -> Block {
+    let Some(facts) = b.facts.first() else { return Block::Note(String::new()) };
+    let (first, last) = (facts.problem.first_ns, facts.problem.last_ns);
+    let recovery = match facts.recovery {
+        Some(_) => "later queries to this server were answered".to_owned(),
+        None => format!("no recovery within the {}", b.record),
+    };
+    let text = format!(
+        "Observed failing from {} ({}); {recovery}. Onset before and end after these times cannot be excluded.",
+        b.clock.range(first, last),
+        time::span(last - first)
+    );
+    let mut frames = ends(facts);
+    frames.extend(facts.recovery);
+    b.claim("summary.when", Voice::Observed, text, &frames)
+}
+
+/// The hypotheses that lead: the first and those it is tied with, never the incompatible ones.
+pub fn leading(assessment: &Assessment) -> Vec<&Hypothesis> {
+    let Some(first) = assessment.hypotheses.first() else { return Vec::new() };
+    let tied = |h: &&Hypothesis| h.id == first.id || first.tied_with.contains(&h.id);
+    assessment.hypotheses.iter().filter(tied).collect()
+}
+
+/// The explanation in one sentence, in words a manager reads.
+pub fn explanation(b: &Builder<'_>, problem: usize) -> Option<(String, Vec<PacketId>)> {
+    let assessment = b.assessment(problem)?;
+    let facts = b.facts.get(problem)?;
+    let leading = leading(assessment);
+    let first = leading.first()?;
+    let transport = words::transport(facts.problem.transport);
+    let text = if facts.is_port_unreachable()
+        && facts.from_server_itself()
+        && ["H1", "H2"].iter().all(|id| leading.iter().any(|h| h.id == *id))
+    {
+        format!(
+            "The address {} answers but refuses {transport} port {}: either no DNS service is listening there or a packet filter (firewall) refuses the port. The {} does not separate the two.",
+            facts.server, facts.port, b.record
+        )
+    } else if leading.len() > 1 {
+        let titles: Vec<String> = leading.iter().map(|h| h.title.to_owned()).collect();
+        format!(
+            "These explanations fit the same packets and cannot be separated from this {}: {} ({}).",
+            b.record,
+            titles.join("; "),
+            first.verdict.words()
+        )
+    } else {
+        format!("{} ({}).", first.title, scale(first.verdict))
+    };
+    Some((sentence(&text), facts.frames.clone()))
+}
+
+/// A verdict as the report's scale says it.
+pub fn scale(verdict: Verdict) -> String {
+    match verdict {
+        Verdict::BestSupported => "best supported explanation".to_owned(),
+        other => other.words().to_owned(),
+    }
+}
+
+fn cause(b: &Builder<'_>) -> Option<Block> {
+    let (text, frames) = explanation(b, 0)?;
+    Some(b.claim("summary.cause", Voice::Assessed, text, &frames))
+}
+
+fn others(b: &Builder<'_>) -> Option<Block> {
+    let problems = &b.input.evidence.problems;
+    let more = problems.len().saturating_sub(1);
+    let frames: Vec<PacketId> =
+        b.facts.iter().skip(1).flat_map(|facts| facts.frames.first().copied()).collect();
+    let text = format!(
+        "{} described under Findings.",
+        words::count(more, "further problem was found and is", "further problems were found and are")
+    );
+    (more > 0).then(|| b.claim("summary.others", Voice::Observed, text, &frames))
+}
+
+fn unknown(b: &Builder<'_>) -> Block {
+    let Some(facts) = b.facts.first() else { return Block::Note(String::new()) };
+    let clients = match facts.problem.clients.len() {
+        1 => "whether anyone besides this client is affected".to_owned(),
+        _ => "whether clients outside this vantage are affected".to_owned(),
+    };
+    let text = format!(
+        "Not known from this {}: since when and until when the fault lasted, {clients}, and what changed on the server or on the path.",
+        b.record
+    );
+    b.claim("summary.unknown", Voice::Assessed, text, &ends(facts))
+}
+
+fn next(b: &Builder<'_>) -> Option<Block> {
+    let check = b.assessment(0)?.checks.first()?;
+    let facts = b.facts.first()?;
+    let text = format!("Next step: {} ({}).", check.action.trim_end_matches('.'), check.place);
+    Some(b.claim("summary.next", Voice::Assessed, text, &facts.frames))
+}
+
+fn nothing_found(b: &Builder<'_>) -> Vec<Block> {
+    let whole = b.inventory.whole();
+    let i = &b.inventory;
+    let mut blocks = Vec::new();
+    if i.queries.is_empty() {
+        let seen: Vec<String> =
+            i.protocols.iter().map(|(label, n)| format!("{} {label}", thousands(*n))).collect();
+        let text = format!(
+            "The {} holds no DNS query, so nothing can be said about name resolution from it. It holds {}: {}.",
+            b.record,
+            words::count(i.packets as usize, "packet", "packets"),
+            words::list(&seen, 8)
+        );
+        blocks.push(b.claim("summary.nodns", Voice::Observed, text, &whole));
+        let can = "What can be investigated here: who talks to whom, ICMP errors and the packets they quote, unanswered or reset TCP connections, unanswered ARP requests.";
+        blocks.push(Block::Note(can.to_owned()));
+    } else {
+        let outcomes: Vec<String> = i
+            .outcomes
+            .iter()
+            .map(|(outcome, n)| format!("{} {}", thousands(*n), outcome.name().replace('_', " ")))
+            .collect();
+        let text = format!(
+            "{} checked: {}. No failure that lasted or repeated was found in this {}.",
+            words::count(i.queries.len(), "DNS query was", "DNS queries were"),
+            words::list(&outcomes, 8),
+            b.record
+        );
+        blocks.push(b.claim("summary.checked", Voice::Observed, text, &whole));
+    }
+    let grave: Vec<_> = b.input.findings.iter().filter(|finding| finding.severity > Severity::Info).collect();
+    if grave.is_empty() {
+        let text = format!(
+            "No incident was found. Checked were: unanswered and refused queries, error answers, late and cut answers, ICMP errors and what they quote, and the rules listed under Method; what this {} cannot show is listed under Limitations.",
+            b.record
+        );
+        blocks.push(b.claim("summary.clear", Voice::Assessed, text, &whole));
+    } else {
+        let text = "No DNS incident was found; other points are listed under Findings.".to_owned();
+        let frames: Vec<PacketId> =
+            grave.iter().filter_map(|finding| finding.frames.first().copied()).collect();
+        blocks.push(b.claim("summary.clear", Voice::Assessed, text, &frames));
+    }
+    blocks
+}
+
+pub fn case_data(b: &Builder<'_>) -> Section {
+    let blocks = vec![
+        b.field("case.id", "case number", Need::Optional),
+        b.field("case.status", "status: new, in progress, handed over or resolved", Need::Required),
+        b.field("case.analyst", "analyst, organisation, contact", Need::Required),
+        b.field("case.recipient", "who receives this report", Need::Optional),
+        b.field("case.tlp", "Traffic Light Protocol 2.0 label (AMBER for real names)", Need::Optional),
+        b.field("case.severity", "severity by your own scheme, with the reason", Need::Required),
+        b.field("case.impact", "functional, information and recoverability impact", Need::Optional),
+    ];
+    section("case", "Case data and status", blocks)
+}
+
+pub fn detection(b: &Builder<'_>) -> Section {
+    let mut blocks = vec![
+        b.field("reported.who", "who noticed the fault first, and in which words", Need::Required),
+        b.field("reported.when", "when was it reported (date, time, time zone)", Need::Required),
+        b.field("reported.how", "how did the IT team become aware", Need::Required),
+    ];
+    let i = &b.inventory;
+    if i.packets > 0 {
+        let text = format!(
+            "The first packet of the {} is from {} and the last from {} ({}).",
+            b.record,
+            b.clock.prose(i.first_ns),
+            b.clock.prose(i.last_ns),
+            b.clock.basis()
+        );
+        blocks.push(b.claim("detection.span", Voice::Observed, text, &edge(b)));
+    }
+    blocks.extend(b.notes("detection"));
+    section("detection", "Detection and reporting", blocks)
+}
+
+/// First and last packet in file order.
+pub fn edge(b: &Builder<'_>) -> Vec<PacketId> {
+    match u32::try_from(b.inventory.packets).unwrap_or(u32::MAX) {
+        0 => Vec::new(),
+        1 => vec![PacketId(0)],
+        many => vec![PacketId(0), PacketId(many - 1)],
+    }
+}
+
+pub fn scope(b: &Builder<'_>) -> Section {
+    let i = &b.inventory;
+    let mut blocks = Vec::new();
+    if i.packets > 0 {
+        blocks.push(b.claim("scope.inventory", Voice::Observed, inventory(b), &i.whole()));
+    }
+    let vantage = match b.input.evidence.vantage {
+        Vantage::Client => "taken on or next to the asking host",
+        Vantage::Server => "taken on or next to the answering host",
+        Vantage::Middle => "taken between the asking and the answering host",
+        Vantage::Unknown => "taken at a point that the packets do not reveal",
+    };
+    let mut reasons = b.input.evidence.vantage_reasons.join("; ");
+    if !reasons.is_empty() {
+        reasons = format!(" ({reasons})");
+    }
+    if i.packets > 0 {
+        let text = format!("The {} was most likely {vantage}{reasons}.", b.record);
+        let text = if b.input.evidence.vantage == Vantage::Unknown {
+            format!("Where the {} was taken cannot be told from its packets{reasons}.", b.record)
+        } else {
+            text
+        };
+        blocks.push(b.claim("scope.vantage", Voice::Assessed, text, &i.whole()));
+    }
+    blocks.push(b.field("scope.capture", "capture point, captured by, command line, reason", Need::Optional));
+    blocks.push(parties(b));
+    blocks.extend(b.notes("scope"));
+    section("scope", "Scope and vantage", blocks)
+}
+
+fn inventory(b: &Builder<'_>) -> String {
+    let i = &b.inventory;
+    let servers: Vec<String> = i.dns_servers.iter().map(ToString::to_string).collect();
+    let asked = match servers.len() {
+        0 => String::new(),
+        1 => format!(" One DNS server was asked: {}.", words::list(&servers, 1)),
+        n => format!(" {} DNS servers were asked: {}.", thousands(n as u64), words::list(&servers, 4)),
+    };
+    format!(
+        "The {} holds {} in {} s ({}): {}, {}, {}, {} TCP and {} ARP.{asked}",
+        b.record,
+        words::count(i.packets as usize, "packet", "packets"),
+        time::seconds(i.last_ns - i.first_ns),
+        time::span(i.last_ns - i.first_ns),
+        words::count(i.queries.len(), "DNS query", "DNS queries"),
+        words::count(i.responses.len(), "DNS response", "DNS responses"),
+        words::count(i.icmp_errors.len(), "ICMP error", "ICMP errors"),
+        thousands(i.tcp),
+        thousands(i.arp),
+    )
+}
+
+fn parties(b: &Builder<'_>) -> Block {
+    let mut rows = Vec::new();
+    for facts in &b.facts {
+        for client in facts.problem.clients.iter().take(8) {
+            let own: Vec<PacketId> = facts
+                .queries
+                .iter()
+                .copied()
+                .filter(|id| b.input.index.packet(*id).is_some_and(|p| p.source_address() == *client))
+                .collect();
+            rows.push((vec![client.to_string(), "client that asked".to_owned()], own));
+        }
+        let role =
+            format!("address asked, {} port {}", words::transport(facts.problem.transport), facts.port);
+        rows.push((vec![facts.server.to_string(), role], facts.queries.clone()));
+        for sender in facts.senders.iter().filter(|sender| **sender != facts.server).take(8) {
+            rows.push((vec![sender.to_string(), "sent the ICMP errors".to_owned()], facts.errors.clone()));
+        }
+    }
+    rows.dedup_by(|a, b| a.0 == b.0);
+    table("scope.hosts", "Hosts in the failures", &["Address", "Role in the packets"], rows)
+}

@@ -1,0 +1,292 @@
+//! The observed sentences about one problem: who asked, what came back, when, and what the client did next.
+
+use super::super::facts::Facts;
+use super::super::words;
+use super::super::{Block, Voice};
+use super::Builder;
+use crate::correlate::{Level, Signature};
+use crate::index::PacketId;
+use crate::time;
+
+/// Addresses or names spelled out in one sentence.
+const NAMED_MAX: usize = 3;
+/// Kinds of consequence told of one problem.
+const CONSEQUENCES_MAX: usize = 12;
+
+/// All observed claims about a problem, in order.
+pub fn claims(b: &Builder<'_>, facts: &Facts<'_>) -> Vec<Block> {
+    let mut blocks = vec![queries(b, facts)];
+    blocks.extend(errors(b, facts));
+    blocks.push(when(b, facts));
+    blocks.extend(ties(b, facts));
+    blocks.extend(delays(b, facts));
+    blocks.extend(repeats(b, facts));
+    blocks.extend(next_queries(b, facts));
+    blocks.push(recovery(b, facts));
+    blocks.extend(consequences(b, facts));
+    blocks
+}
+
+pub fn clients(facts: &Facts<'_>) -> String {
+    let clients: Vec<String> = facts.problem.clients.iter().map(ToString::to_string).collect();
+    match clients.as_slice() {
+        [one] => format!("a client at {one}"),
+        many => format!("{} clients ({})", many.len(), words::list(many, NAMED_MAX)),
+    }
+}
+
+pub fn names(facts: &Facts<'_>) -> String {
+    let names: Vec<String> = facts.problem.names.iter().map(|name| words::name(name)).collect();
+    match names.as_slice() {
+        [] => "names that could not be read".to_owned(),
+        few if few.len() <= NAMED_MAX => words::list(few, NAMED_MAX),
+        many => format!("{} names ({})", many.len(), words::list(many, NAMED_MAX)),
+    }
+}
+
+/// What became of the queries, to end the first sentence.
+fn outcome(facts: &Facts<'_>) -> String {
+    match &facts.problem.signature {
+        Signature::Icmp { .. } if facts.transactions.iter().all(|t| t.answer.is_none()) => {
+            "none was answered".to_owned()
+        }
+        Signature::Icmp { .. } => "each met an ICMP error".to_owned(),
+        Signature::NoAnswer => "neither an answer nor an error was seen".to_owned(),
+        Signature::ResponseCode(code) => format!("each was answered with {}", words::response_code(*code)),
+        Signature::TcpReset => "the TCP connection was reset or not accepted".to_owned(),
+        Signature::Truncated => "the answers were cut (TC set) and no retry over TCP was seen".to_owned(),
+        Signature::Late => "the answers came late".to_owned(),
+    }
+}
+
+fn queries(b: &Builder<'_>, facts: &Facts<'_>) -> Block {
+    let who = clients(facts);
+    let mut who = who.chars();
+    let who: String = who.next().into_iter().flat_map(char::to_uppercase).chain(who).collect();
+    let asked = if facts.all_recursive {
+        format!("asking it to find (recursion desired) {} {}", words::asked(&facts.types), names(facts))
+    } else {
+        format!("asking for {} {}", words::asked(&facts.types), names(facts))
+    };
+    let text = format!(
+        "{who} sent {} over {} to {}, port {}, {asked}; {}.",
+        words::count(facts.queries.len(), "DNS query", "DNS queries"),
+        words::transport(facts.problem.transport),
+        facts.server,
+        facts.port,
+        outcome(facts)
+    );
+    b.claim(&format!("{}.queries", facts.key), Voice::Observed, text, &facts.queries)
+}
+
+fn errors(b: &Builder<'_>, facts: &Facts<'_>) -> Option<Block> {
+    let Signature::Icmp { v6, kind, code } = facts.problem.signature else { return None };
+    let (short, long) = words::icmp(v6, kind, code);
+    let senders: Vec<String> = facts.senders.iter().map(ToString::to_string).collect();
+    let who = if facts.from_server_itself() {
+        facts.server.to_string()
+    } else {
+        format!("{} (not the server {} itself)", words::list(&senders, NAMED_MAX), facts.server)
+    };
+    let said = if facts.is_port_unreachable() {
+        format!(
+            "“{} port {} unreachable”",
+            words::transport(facts.problem.transport).to_lowercase(),
+            facts.port
+        )
+    } else {
+        format!("“{short}”")
+    };
+    let covered = facts.refused();
+    let text = if covered == facts.transactions.len() && facts.errors.len() == facts.queries.len() {
+        let after = if covered == 1 { "After the query" } else { "After each query" };
+        format!("{after} {who} returned the error message {said}: an {long}.")
+    } else {
+        format!(
+            "{} about these queries came from {who}; the message is {said}: an {long}.",
+            words::count(facts.errors.len(), "ICMP error", "ICMP errors")
+        )
+    };
+    Some(b.claim(&format!("{}.errors", facts.key), Voice::Observed, text, &facts.errors))
+}
+
+fn when(b: &Builder<'_>, facts: &Facts<'_>) -> Block {
+    let (first, last) = (facts.problem.first_ns, facts.problem.last_ns);
+    let basis = if b.clock.has_date { "" } else { ", time of day as logged" };
+    let text = format!(
+        "Observed failing from {} ({}{basis}); onset before and end after these times cannot be excluded.",
+        b.clock.range(first, last),
+        time::span(last - first),
+    );
+    b.claim(&format!("{}.when", facts.key), Voice::Observed, text, &ends(facts))
+}
+
+/// First and last frame of a problem.
+pub fn ends(facts: &Facts<'_>) -> Vec<PacketId> {
+    facts.frames.first().copied().into_iter().chain(facts.last()).collect()
+}
+
+fn ties(b: &Builder<'_>, facts: &Facts<'_>) -> Option<Block> {
+    if facts.ties.is_empty() {
+        return None;
+    }
+    let levels = [Level::Exact, Level::Probable, Level::Nat, Level::Orphan, Level::Contradicted];
+    let counted: Vec<String> = levels
+        .iter()
+        .filter_map(|level| {
+            let count = facts.ties.iter().filter(|tie| tie.link.level == *level).count();
+            (count > 0).then(|| format!("{} {}", crate::text::thousands(count as u64), level.name()))
+        })
+        .collect();
+    let reason = facts.ties.first().map_or("", |tie| tie.link.reason);
+    let text = format!(
+        "Each error was compared with the queries before it; links by level: {} (first link: {reason}).",
+        words::list(&counted, levels.len())
+    );
+    let pairs: Vec<(PacketId, PacketId)> =
+        facts.ties.iter().filter_map(|tie| Some((tie.link.to?, tie.error))).collect();
+    Some(b.paired(&format!("{}.links", facts.key), Voice::Observed, text, &pairs))
+}
+
+fn delays(b: &Builder<'_>, facts: &Facts<'_>) -> Option<Block> {
+    let linked: Vec<_> = facts.ties.iter().filter_map(|tie| Some((tie.link.to?, tie))).collect();
+    let (late, prompt): (Vec<_>, Vec<_>) = linked.into_iter().partition(|(_, tie)| tie.link.delayed);
+    let mut text = String::new();
+    let mut pairs = Vec::new();
+    if !prompt.is_empty() {
+        let values = prompt.iter().map(|(_, tie)| tie.link.delta_ns).collect();
+        let spread = super::super::facts::Spread::of(values)?;
+        text = if prompt.len() == 1 {
+            format!("The error followed its query after {}.", time::span(spread.min))
+        } else {
+            format!(
+                "Errors followed their queries after {} to {} (median {}, n = {}).",
+                time::span(spread.min),
+                time::span(spread.max),
+                time::span(spread.median),
+                spread.count
+            )
+        };
+        pairs.extend(prompt.iter().map(|(query, tie)| (*query, tie.error)));
+    }
+    if !late.is_empty() {
+        let values: Vec<String> =
+            late.iter().map(|(_, tie)| format!("{} s", time::seconds(tie.link.delta_ns))).collect();
+        let subject = if late.len() == 1 { "error came" } else { "errors came" };
+        text = format!(
+            "{text}{}{} {subject} {} after {}, longer than such an error takes; {} not used as a measure of speed.",
+            if text.is_empty() { "" } else { " " },
+            late.len(),
+            words::list(&values, 4),
+            if late.len() == 1 { "its query" } else { "their queries" },
+            if late.len() == 1 { "this delay is" } else { "these delays are" },
+        );
+        pairs.extend(late.iter().map(|(query, tie)| (*query, tie.error)));
+    }
+    (!text.is_empty()).then(|| b.paired(&format!("{}.delays", facts.key), Voice::Observed, text, &pairs))
+}
+
+fn repeats(b: &Builder<'_>, facts: &Facts<'_>) -> Option<Block> {
+    let spacing = facts.spacing?;
+    let attempts = facts.transactions.len();
+    let episodes = facts.problem.episodes.len();
+    let apart = if spacing.min == spacing.max {
+        format!("exactly {} s apart", time::seconds(spacing.min))
+    } else {
+        format!(
+            "{} to {} apart (median {})",
+            time::span(spacing.min),
+            time::span(spacing.max),
+            time::span(spacing.median)
+        )
+    };
+    let same = if facts.ids.len() == 1 && facts.ports.len() == 1 {
+        let id = facts.ids.first().copied().unwrap_or(0);
+        let port = facts.ports.first().copied().unwrap_or(0);
+        format!(", all with query number {id} and source port {port}")
+    } else {
+        String::new()
+    };
+    let text = format!(
+        "These are {} in {}: the queries were sent {apart}{same}.",
+        words::count(attempts, "attempt", "attempts"),
+        words::count(episodes, "episode", "episodes"),
+    );
+    Some(b.claim(&format!("{}.attempts", facts.key), Voice::Observed, text, &facts.queries))
+}
+
+fn next_queries(b: &Builder<'_>, facts: &Facts<'_>) -> Option<Block> {
+    let few = !facts.waits.is_empty() && facts.waits.len() <= 4;
+    if !few {
+        return None;
+    }
+    let waits: Vec<String> =
+        facts.waits.iter().map(|(_, _, wait)| format!("{} s", time::seconds(*wait))).collect();
+    let errors: Vec<String> = facts.waits.iter().map(|(error, ..)| b.input.index.label(*error)).collect();
+    let text = format!(
+        "After {} the same server was asked for the same name again, {} later.",
+        words::list(&errors, 4),
+        words::list(&waits, 4)
+    );
+    let pairs: Vec<(PacketId, PacketId)> =
+        facts.waits.iter().map(|(error, query, _)| (*error, *query)).collect();
+    Some(b.paired(&format!("{}.again", facts.key), Voice::Observed, text, &pairs))
+}
+
+fn recovery(b: &Builder<'_>, facts: &Facts<'_>) -> Block {
+    let id = format!("{}.recovery", facts.key);
+    if let Some(answer) = facts.recovery {
+        let text = format!(
+            "The first answered query to {} after the failure was sent at {}.",
+            facts.server,
+            b.clock.prose(b.time(answer))
+        );
+        return b.claim(&id, Voice::Observed, text, &[answer]);
+    }
+    let watched = b.inventory.last_ns - facts.problem.last_ns;
+    let ends = if watched == 0 {
+        format!("the {} ends with the last frame of this failure", b.record)
+    } else {
+        format!("the {} ends {} after the last frame of this failure", b.record, time::span(watched))
+    };
+    let text = format!("No recovery within the {}: {ends}.", b.record);
+    let frames: Vec<PacketId> = facts.last().into_iter().collect();
+    b.claim(&id, Voice::Observed, text, &frames)
+}
+
+fn consequences(b: &Builder<'_>, facts: &Facts<'_>) -> Vec<Block> {
+    let mut merged: Vec<(&'static str, String, Vec<PacketId>)> = Vec::new();
+    for episode in &facts.problem.episodes {
+        let Some(episode) = b.input.evidence.episodes.get(episode.0 as usize) else { continue };
+        for consequence in &episode.consequences {
+            let frames = if consequence.frames.is_empty() { &episode.frames } else { &consequence.frames };
+            let known = |(code, text, _): &(&str, String, Vec<PacketId>)| {
+                *code == consequence.code && *text == consequence.text
+            };
+            match merged.iter().position(known) {
+                Some(at) => merged.get_mut(at).into_iter().for_each(|(.., known)| known.extend(frames)),
+                None if merged.len() < CONSEQUENCES_MAX => {
+                    merged.push((consequence.code, consequence.text.clone(), frames.clone()));
+                }
+                None => {}
+            }
+        }
+    }
+    let claim = |(at, (code, text, frames)): (usize, (&'static str, String, Vec<PacketId>))| {
+        let id = format!("{}.then.{code}.{at}", facts.key);
+        let text = sentence(&text);
+        b.claim(&id, Voice::Observed, text, &frames)
+    };
+    merged.into_iter().enumerate().map(claim).collect()
+}
+
+/// Begins with a capital letter and ends with a full stop.
+pub fn sentence(text: &str) -> String {
+    let mut characters = text.trim().chars();
+    let mut out: String =
+        characters.next().into_iter().flat_map(char::to_uppercase).chain(characters).collect();
+    if !out.ends_with(['.', '!', '?']) {
+        out.push('.');
+    }
+    out
+}

@@ -1,0 +1,177 @@
+//! The report's words: lists, times, ICMP types and DNS codes as people say them.
+
+use crate::correlate::Signature;
+use crate::time::{self, Nanos};
+
+/// `1 query`, `3 queries`.
+pub fn count(number: usize, one: &str, many: &str) -> String {
+    let digits = crate::text::thousands(number as u64);
+    format!("{digits} {}", if number == 1 { one } else { many })
+}
+
+/// `a`, `a and b`, `a, b and c`; after `most` items `a, b and 7 more`.
+pub fn list(items: &[String], most: usize) -> String {
+    let rest = items.len().saturating_sub(most);
+    let shown = items.get(..items.len().min(most)).unwrap_or_default();
+    if rest > 0 {
+        return format!("{} and {} more", shown.join(", "), crate::text::thousands(rest as u64));
+    }
+    match shown.split_last() {
+        None => String::new(),
+        Some((last, [])) => last.clone(),
+        Some((last, before)) => format!("{} and {last}", before.join(", ")),
+    }
+}
+
+/// A name for running text: escaped, without the final dot.
+pub fn name(name: &str) -> String {
+    let short = if name.len() > 1 { name.strip_suffix('.').unwrap_or(name) } else { name };
+    crate::text::escape(short)
+}
+
+/// The transport's name.
+pub fn transport(number: u8) -> String {
+    match number {
+        6 => "TCP".to_owned(),
+        17 => "UDP".to_owned(),
+        other => format!("IP protocol {other}"),
+    }
+}
+
+/// What a query of these types asks for, to be followed by the name: `the IPv4 address of`.
+pub fn asked(types: &[u16]) -> String {
+    match types {
+        [1] => "the IPv4 address of".to_owned(),
+        [28] => "the IPv6 address of".to_owned(),
+        [1, 28] => "the IPv4 and IPv6 addresses of".to_owned(),
+        [] => "records of".to_owned(),
+        several => {
+            let names: Vec<String> =
+                several.iter().map(|kind| crate::protocols::dns::type_name(*kind)).collect();
+            format!("the {} records of", list(&names, 4))
+        }
+    }
+}
+
+/// RCODE as people write it.
+pub fn response_code(code: u16) -> String {
+    let known = match code {
+        0 => "NOERROR",
+        1 => "FORMERR",
+        2 => "SERVFAIL",
+        3 => "NXDOMAIN",
+        4 => "NOTIMP",
+        5 => "REFUSED",
+        9 => "NOTAUTH",
+        16 => "BADVERS",
+        _ => return format!("RCODE {code}"),
+    };
+    known.to_owned()
+}
+
+/// An ICMP error: the line tcpdump prints for it in a few words, and its full name with numbers.
+pub fn icmp(v6: bool, kind: u8, code: u8) -> (&'static str, String) {
+    let (short, long) = match (v6, kind, code) {
+        (false, 3, 0) => ("net unreachable", "Destination Unreachable / Network Unreachable"),
+        (false, 3, 1) => ("host unreachable", "Destination Unreachable / Host Unreachable"),
+        (false, 3, 2) => ("protocol unreachable", "Destination Unreachable / Protocol Unreachable"),
+        (false, 3, 3) => ("port unreachable", "Destination Unreachable / Port Unreachable"),
+        (false, 3, 4) => {
+            ("need to fragment", "Destination Unreachable / Fragmentation Needed and Don't Fragment was Set")
+        }
+        (false, 3, 9) => (
+            "net administratively prohibited",
+            "Destination Unreachable / Network Administratively Prohibited",
+        ),
+        (false, 3, 10) => {
+            ("host administratively prohibited", "Destination Unreachable / Host Administratively Prohibited")
+        }
+        (false, 3, 13) => (
+            "communication administratively prohibited",
+            "Destination Unreachable / Communication Administratively Prohibited",
+        ),
+        (false, 3, _) => ("destination unreachable", "Destination Unreachable"),
+        (false, 4, _) => ("source quench", "Source Quench"),
+        (false, 5, _) => ("redirect", "Redirect"),
+        (false, 11, 1) => ("reassembly time exceeded", "Time Exceeded / Fragment Reassembly"),
+        (false, 11, _) => ("time exceeded", "Time Exceeded / Time to Live exceeded in Transit"),
+        (false, 12, _) => ("parameter problem", "Parameter Problem"),
+        (true, 1, 0) => ("no route to destination", "Destination Unreachable / No Route to Destination"),
+        (true, 1, 1) => {
+            ("administratively prohibited", "Destination Unreachable / Administratively Prohibited")
+        }
+        (true, 1, 3) => ("address unreachable", "Destination Unreachable / Address Unreachable"),
+        (true, 1, 4) => ("port unreachable", "Destination Unreachable / Port Unreachable"),
+        (true, 1, 5) => {
+            ("source address failed policy", "Destination Unreachable / Source Address Failed Policy")
+        }
+        (true, 1, 6) => ("reject route", "Destination Unreachable / Reject Route to Destination"),
+        (true, 1, _) => ("destination unreachable", "Destination Unreachable"),
+        (true, 2, _) => ("packet too big", "Packet Too Big"),
+        (true, 3, 1) => ("reassembly time exceeded", "Time Exceeded / Fragment Reassembly"),
+        (true, 3, _) => ("time exceeded", "Time Exceeded / Hop Limit Exceeded in Transit"),
+        (true, 4, _) => ("parameter problem", "Parameter Problem"),
+        _ => ("error", "error message"),
+    };
+    let family = if v6 { "ICMPv6" } else { "ICMP" };
+    (short, format!("{family} {long} message (type {kind}, code {code})"))
+}
+
+/// A failure in a few words, for titles and tables: `refused by ICMP port unreachable`.
+pub fn signature(signature: &Signature) -> String {
+    match signature {
+        Signature::Icmp { v6, kind, code } => {
+            let family = if *v6 { "ICMPv6" } else { "ICMP" };
+            format!("refused by {family} {}", icmp(*v6, *kind, *code).0)
+        }
+        Signature::NoAnswer => "unanswered".to_owned(),
+        Signature::ResponseCode(code) => format!("answered with {}", response_code(*code)),
+        Signature::TcpReset => "refused by TCP reset".to_owned(),
+        Signature::Truncated => "answered with a cut message and no retry over TCP".to_owned(),
+        Signature::Late => "answered late".to_owned(),
+    }
+}
+
+/// How times of this capture are written and what they mean.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    /// Whether times carry a date.
+    pub has_date: bool,
+}
+
+impl Clock {
+    /// Seconds, for prose: `2024-05-14 13:24:32 UTC`, or `13:24:32`.
+    pub fn prose(self, at: Nanos) -> String {
+        if self.has_date {
+            let day = time::date_and_time(at);
+            let (date, _) = day.split_once(' ').unwrap_or((&day, ""));
+            format!("{date} {} UTC", time::clock(at))
+        } else {
+            time::clock(at)
+        }
+    }
+
+    /// `2024-05-14 13:24:32 to 13:28:50 UTC`; both dates where they differ.
+    pub fn range(self, first: Nanos, last: Nanos) -> String {
+        let (from, to) = (self.prose(first), self.prose(last));
+        if !self.has_date || from.get(..10) != to.get(..10) {
+            return format!("{from} to {to}");
+        }
+        let from = from.strip_suffix(" UTC").unwrap_or(&from);
+        format!("{from} to {}", to.get(11..).unwrap_or(&to))
+    }
+
+    /// All digits, for tables.
+    pub fn exact(self, at: Nanos) -> String {
+        if self.has_date { time::rfc3339(at) } else { time::time_of_day(at) }
+    }
+
+    /// What has to be said once about the times.
+    pub fn basis(self) -> &'static str {
+        if self.has_date {
+            "times as recorded by the capturing host, in UTC; its clock error and local time zone are not recorded"
+        } else {
+            "time of day as logged; date and time zone are not recorded"
+        }
+    }
+}
