@@ -6,6 +6,7 @@ pub mod load;
 pub mod manual;
 pub mod mistake;
 pub mod packets;
+pub mod view;
 
 use std::process::ExitCode;
 
@@ -81,7 +82,7 @@ pub fn run() -> ExitCode {
         Some(Command::Findings(arguments)) => findings::run(arguments),
         Some(Command::Completions(arguments)) => completions::run(arguments),
         Some(Command::Man) => manual::run(),
-        None => Ok(Outcome::Done),
+        None => view::run(&arguments.open),
     };
     match result {
         Ok(Outcome::Done) => ExitCode::SUCCESS,

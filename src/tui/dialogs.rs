@@ -63,15 +63,10 @@ pub struct Edit {
 }
 
 /// What an editor changes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum EditTarget {
-    /// A claim's wording; `basis` is the fingerprint of the program's text.
-    Claim {
-        /// Claim id.
-        id: String,
-        /// Fingerprint of what the program drafted.
-        basis: String,
-    },
+    /// A claim's wording.
+    Claim(Box<crate::report::Claim>),
     /// An open field.
     Field(String),
 }

@@ -91,6 +91,8 @@ pub fn wrap(text: &str, cells: usize) -> Vec<String> {
                 continue;
             }
             if word.trim().is_empty() {
+                lines.push(std::mem::take(&mut line).trim_end().to_owned());
+                used = 0;
                 continue;
             }
             if word_cells <= cells && !line.trim().is_empty() {
@@ -201,6 +203,7 @@ mod tests {
         assert_eq!(wrap("abcdefgh", 3), ["abc", "def", "gh"]);
         assert_eq!(wrap("a\n\nb", 3), ["a", "", "b"]);
         assert_eq!(wrap("日本語", 1), ["日", "本", "語"]);
+        assert_eq!(wrap("the fault lasted", 9), ["the fault", "lasted"]);
     }
 
     #[test]

@@ -171,7 +171,7 @@ pub fn run(job: Job, cancel: &AtomicBool) -> Option<Reply> {
         Job::Draft { generation, index, evidence, case } => {
             let input = crate::findings::Input { index: &index, evidence: &evidence };
             let findings = crate::findings::run(&input, &[]);
-            let assessments = Vec::new();
+            let assessments = crate::findings::hypotheses::assess_all(&input, &findings, &[]);
             let report = crate::report::draft(&crate::report::Input {
                 index: &index,
                 evidence: &evidence,
@@ -211,8 +211,12 @@ fn hash(index: &Index, cancel: &AtomicBool) -> Option<Vec<String>> {
 
 /// Packets `]` stops at: errors about DNS, and queries that ended in failure.
 fn problems(evidence: &Evidence) -> Vec<PacketId> {
-    let mut found: Vec<PacketId> =
-        evidence.links.iter().filter(|link| link.kind == LinkKind::ErrorAbout).map(|link| link.from).collect();
+    let mut found: Vec<PacketId> = evidence
+        .error_links()
+        .iter()
+        .filter(|link| link.kind == LinkKind::ErrorAbout)
+        .map(|link| link.from)
+        .collect();
     for transaction in &evidence.transactions {
         let failed = transaction.outcome.is_failure();
         let refused = transaction.answer.filter(|_| !matches!(transaction.response_code, 0 | 3));
@@ -232,8 +236,8 @@ fn with_partners(index: &Index, evidence: &Evidence, rows: &[u32]) -> Vec<u32> {
     let mut all: Vec<u32> = rows.to_vec();
     for row in rows {
         let id = PacketId(*row);
-        all.extend(evidence.links_from(id).iter().filter_map(|link| link.to).map(|to| to.0));
-        all.extend(evidence.links_to(id).map(|link| link.from.0));
+        all.extend(evidence.links_from(id).into_iter().filter_map(|link| link.to).map(|to| to.0));
+        all.extend(evidence.links_to(id).into_iter().map(|link| link.from.0));
     }
     all.sort_unstable();
     all.dedup();
@@ -282,7 +286,10 @@ fn write_export(export: Export) -> Reply {
         return Reply::Exists(export);
     }
     let sources = export.index.sources.iter().filter_map(|source| source.path.as_ref());
-    if sources.filter_map(|path| path.canonicalize().ok()).any(|path| export.path.canonicalize().ok() == Some(path)) {
+    if sources
+        .filter_map(|path| path.canonicalize().ok())
+        .any(|path| export.path.canonicalize().ok() == Some(path))
+    {
         return Reply::Exported(Err(format!("{shown} is the capture itself: nothing was written")));
     }
     Reply::Exported(match super::exporting::write(&export) {

@@ -9,7 +9,7 @@ use super::state::State;
 use super::update::{Message, Typed};
 
 /// One key with its modifiers, in a form that compares.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Stroke {
     /// The key.
     pub code: KeyCode,
@@ -20,7 +20,8 @@ pub struct Stroke {
 impl Stroke {
     /// The stroke of an event. Shift is dropped for characters: `G` is its own key.
     pub fn of(event: KeyEvent) -> Self {
-        let mut modifiers = event.modifiers & (KeyModifiers::CONTROL | KeyModifiers::ALT | KeyModifiers::SHIFT);
+        let mut modifiers =
+            event.modifiers & (KeyModifiers::CONTROL | KeyModifiers::ALT | KeyModifiers::SHIFT);
         let mut code = event.code;
         if code == KeyCode::Tab && modifiers.contains(KeyModifiers::SHIFT) {
             code = KeyCode::BackTab;
@@ -116,7 +117,8 @@ pub enum Meaning {
 /// Looks a sequence up.
 pub fn meaning(contexts: &[Context], strokes: &[Stroke]) -> Meaning {
     for context in contexts {
-        let found = bindings().iter().find(|binding| binding.context == *context && binding.strokes == strokes);
+        let found =
+            bindings().iter().find(|binding| binding.context == *context && binding.strokes == strokes);
         if let Some(binding) = found {
             return Meaning::Action(binding.action);
         }

@@ -64,7 +64,7 @@ pub struct Panels {
 
 impl Default for Panels {
     fn default() -> Self {
-        Self { focus: Panel::Timeline, side: Panel::Report, zoomed: false, left_percent: 57, damage: false }
+        Self { focus: Panel::Timeline, side: Panel::Report, zoomed: false, left_percent: 60, damage: false }
     }
 }
 
@@ -174,7 +174,14 @@ mod tests {
                 let area = Rect::new(0, 0, width, height);
                 let out = layout(area, &Panels { damage: true, ..Panels::default() });
                 let parts = [
-                    out.title, out.overview, out.filter, out.damage, out.tabs, out.timeline, out.packet, out.side,
+                    out.title,
+                    out.overview,
+                    out.filter,
+                    out.damage,
+                    out.tabs,
+                    out.timeline,
+                    out.packet,
+                    out.side,
                     out.status,
                 ];
                 let sum: u32 = parts.iter().map(Rect::area).sum();

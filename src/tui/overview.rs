@@ -19,8 +19,8 @@ pub struct Overview {
     pub queries: u64,
     /// ICMP errors.
     pub errors: u64,
-    /// Whether any address is longer than IPv4's.
-    pub wide_addresses: bool,
+    /// Characters of the longest address.
+    pub address_cells: usize,
     segments: usize,
     start_ns: i128,
     bin_ns: i128,
@@ -35,7 +35,7 @@ impl Default for Overview {
             last_ns: 0,
             queries: 0,
             errors: 0,
-            wide_addresses: false,
+            address_cells: 0,
             segments: 0,
             start_ns: 0,
             bin_ns: BIN_NS,
@@ -63,7 +63,8 @@ impl Overview {
         }
         self.first_ns = Some(self.first_ns.map_or(*first, |before| before.min(*first)));
         self.last_ns = if self.segments == 0 && self.last_ns == 0 { *last } else { self.last_ns.max(*last) };
-        self.wide_addresses |= segment.addresses.iter().any(|address| address.to_string().len() > 15);
+        let longest = segment.addresses.iter().map(|address| address.to_string().len()).max();
+        self.address_cells = self.address_cells.max(longest.unwrap_or(0));
         let time = |packet: PacketId| segment.time_ns.get((packet.0 - segment.base.0) as usize).copied();
         for row in &segment.dns {
             let is_query = segment

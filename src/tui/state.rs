@@ -479,3 +479,10 @@ impl State {
         }
     }
 }
+
+impl State {
+    /// Whether something is under way that changes the screen without a key.
+    pub fn is_busy(&self) -> bool {
+        self.loading.is_some() || self.filter.status == FilterStatus::Running || self.search.running
+    }
+}

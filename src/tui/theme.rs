@@ -113,9 +113,7 @@ impl Theme {
     /// A theme of the program by name; the monochrome one where there is none of that name.
     pub fn named(name: &str, depth: Depth) -> Self {
         let found = THEMES.iter().find(|(known, _)| *known == name).or(THEMES.last());
-        found
-            .and_then(|(_, text)| Self::parse(text, depth).ok())
-            .unwrap_or(Self { styles: BTreeMap::new() })
+        found.and_then(|(_, text)| Self::parse(text, depth).ok()).unwrap_or(Self { styles: BTreeMap::new() })
     }
 
     /// The theme that suits a terminal.

@@ -384,7 +384,8 @@ fn progressed(state: &mut State, progress: Progress) -> Effect {
 
 /// The one line about damage or a case that needs attention, if there is any.
 pub fn damage_line(state: &State) -> Option<String> {
-    if let Some(notice) = state.work.notices.iter().skip(state.work.dismissed).find(|notice| notice.is_loud()) {
+    if let Some(notice) = state.work.notices.iter().skip(state.work.dismissed).find(|notice| notice.is_loud())
+    {
         return Some(notice.to_string());
     }
     let several = state.index.sources.len() > 1;
@@ -398,7 +399,8 @@ pub fn damage_line(state: &State) -> Option<String> {
                 1 => String::new(),
                 count => format!(" · and {} more places", count - 1),
             };
-            let name = if several { format!("{}: ", crate::text::escape(&source.name)) } else { String::new() };
+            let name =
+                if several { format!("{}: ", crate::text::escape(&source.name)) } else { String::new() };
             Some(format!("{name}{first}{more}"))
         })
         .collect();

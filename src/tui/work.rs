@@ -93,6 +93,9 @@ impl crate::filter::Notes for Notes {
 impl Notes {
     fn of(&self, packet: PacketId) -> impl Iterator<Item = &Annotation> {
         let frame = frame_of(&self.index, packet);
-        self.case.annotations.iter().filter(move |annotation| frame.is_some_and(|at| annotation.frames.contains(&at)))
+        self.case
+            .annotations
+            .iter()
+            .filter(move |annotation| frame.is_some_and(|at| annotation.frames.contains(&at)))
     }
 }

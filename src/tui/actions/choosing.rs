@@ -1,7 +1,7 @@
 //! Keys inside dialogs: accepting, leaving, moving among choices, saving what was written.
 
 use super::{Action, Context};
-use crate::case::{Annotation, Decision, Event};
+use crate::case::{Annotation, Event};
 use crate::tui::dialogs::{
     Annotate, Choice, Confirm, Dialog, Edit, EditTarget, Join, Prompt, PromptKind, SEVERITIES, text_of,
 };
@@ -190,14 +190,7 @@ fn save_edit(edit: &Edit) -> Effect {
     let text = text_of(&edit.area);
     let text = (!text.trim().is_empty()).then_some(text);
     let event = match &edit.target {
-        EditTarget::Claim { id, basis } => {
-            let decision = text.map(|text| Decision {
-                accepted: Some(true),
-                text: Some(text),
-                basis: basis.clone(),
-            });
-            Event::Decide { claim: id.clone(), decision }
-        }
+        EditTarget::Claim(claim) => text.map_or_else(|| claim.reset(), |text| claim.edit(text)),
         EditTarget::Field(id) => Event::Fill { field: id.clone(), value: text },
     };
     Effect::Start(Job::Change(event))
@@ -230,7 +223,8 @@ fn run_command(state: &mut State) -> Effect {
         state.say("there is no such command", Tone::Warning);
         return Effect::None;
     };
-    let panel = crate::tui::layout::Panel::ALL.iter().find(|(panel, _, _)| Context::of(*panel) == action.context);
+    let panel =
+        crate::tui::layout::Panel::ALL.iter().find(|(panel, _, _)| Context::of(*panel) == action.context);
     if let Some((panel, _, _)) = panel {
         state.focus(*panel);
     }
@@ -241,5 +235,6 @@ fn run_command(state: &mut State) -> Effect {
 pub fn ask_overwrite(state: &mut State, export: Export) {
     let name = crate::text::escape(&export.path.display().to_string());
     let job = Job::Export(Export { overwrite: true, ..export });
-    state.dialog = Some(Dialog::Confirm(Confirm { question: format!("{name} is there already. Write over it?"), job }));
+    state.dialog =
+        Some(Dialog::Confirm(Confirm { question: format!("{name} is there already. Write over it?"), job }));
 }

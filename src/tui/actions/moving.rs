@@ -24,7 +24,9 @@ pub static ACTIONS: &[Action] = &[
     row("activate", "the linked packet; in the report the cited packet", &["Enter"], activate),
     row("next-problem", "next problem: an error or a failed query", &["]"], |state| problem(state, true)),
     row("previous-problem", "previous problem", &["["], |state| problem(state, false)),
-    row("next-in-conversation", "next packet of this conversation", &["}"], |state| conversation(state, true)),
+    row("next-in-conversation", "next packet of this conversation", &["}"], |state| {
+        conversation(state, true)
+    }),
     row("previous-in-conversation", "previous packet of this conversation", &["{"], |state| {
         conversation(state, false)
     }),
@@ -121,7 +123,10 @@ pub fn go(state: &mut State, id: PacketId) -> Effect {
         return Effect::None;
     }
     let number = state.number(id);
-    state.say(format!("{number} is hidden by the filter: p shows partners, Esc clears the filter"), Tone::Warning);
+    state.say(
+        format!("{number} is hidden by the filter: p shows partners, Esc clears the filter"),
+        Tone::Warning,
+    );
     Effect::None
 }
 
@@ -282,7 +287,10 @@ pub fn go_to_mark(state: &mut State, letter: char) -> Effect {
     match frame.and_then(|frame| packet_of(&state.index, frame)) {
         Some(id) => shown(state, id),
         None => {
-            state.say(format!("there is no mark '{}", crate::text::escape(&letter.to_string())), Tone::Warning);
+            state.say(
+                format!("there is no mark '{}", crate::text::escape(&letter.to_string())),
+                Tone::Warning,
+            );
             Effect::None
         }
     }

@@ -1,12 +1,10 @@
 //! The report: annotating, accepting, rejecting, editing, following citations, copying, exporting, undo.
 
 use super::{Action, Context};
-use crate::case::{Decision, Event};
+use crate::case::Event;
 use crate::index::PacketId;
 use crate::report::{Block, Claim};
-use crate::tui::dialogs::{
-    Annotate, Choice, Dialog, Edit, EditTarget, Menu, MenuItem, SEVERITIES, editor,
-};
+use crate::tui::dialogs::{Annotate, Choice, Dialog, Edit, EditTarget, Menu, MenuItem, SEVERITIES, editor};
 use crate::tui::state::{State, Tone};
 use crate::tui::update::{Effect, Job};
 use crate::tui::views;
@@ -32,16 +30,30 @@ pub static ACTIONS: &[Action] = &[
         decide(state, None)
     }),
     row("edit", "edit this claim, note or open field", &["e"], Context::Report, edit),
-    row("unfold-part", "fold or unfold this table or list", &["Space", "Right", "Left"], Context::Report, unfold),
+    row(
+        "unfold-part",
+        "fold or unfold this table or list",
+        &["Space", "Right", "Left"],
+        Context::Report,
+        unfold,
+    ),
     row("next-open", "next open field or undecided claim", &["o"], Context::Report, next_open),
-    row("finding-to-report", "put this finding into the report as a note", &["a"], Context::Findings, |state| {
-        let Some(finding) = state.findings.get(state.finding_list.row).cloned() else { return Effect::None };
-        let severity = SEVERITIES.iter().position(|word| *word == finding.severity.name()).unwrap_or(0);
-        let frames: Vec<PacketId> = finding.frames.iter().copied().take(FRAMES_MAX).collect();
-        let annotate = Annotate::new(frames, None, &finding.statement, "finding", severity);
-        state.dialog = Some(Dialog::Annotate(Box::new(annotate)));
-        Effect::None
-    }),
+    row(
+        "finding-to-report",
+        "put this finding into the report as a note",
+        &["a"],
+        Context::Findings,
+        |state| {
+            let Some(finding) = state.findings.get(state.finding_list.row).cloned() else {
+                return Effect::None;
+            };
+            let severity = SEVERITIES.iter().position(|word| *word == finding.severity.name()).unwrap_or(0);
+            let frames: Vec<PacketId> = finding.frames.iter().copied().take(FRAMES_MAX).collect();
+            let annotate = Annotate::new(frames, None, &finding.statement, "finding", severity);
+            state.dialog = Some(Dialog::Annotate(Box::new(annotate)));
+            Effect::None
+        },
+    ),
     row("filter-finding", "show only this finding's packets", &["Space"], Context::Findings, |state| {
         let filter = state.findings.get(state.finding_list.row).map(|finding| finding.filter.clone());
         match filter.filter(|text| !text.is_empty()) {
@@ -97,7 +109,8 @@ fn open_note(state: &mut State, id: u64) -> Effect {
 
 fn remove_note(state: &mut State) -> Effect {
     let selected = state.timeline.selected;
-    let found = selected.and_then(|id| state.work.annotations(&state.index, id).last().map(|(_, note)| note.id));
+    let found =
+        selected.and_then(|id| state.work.annotations(&state.index, id).last().map(|(_, note)| note.id));
     match found {
         Some(id) => {
             state.say("note removed; u brings it back", Tone::Plain);
@@ -123,20 +136,13 @@ fn decide(state: &mut State, accepted: Option<bool>) -> Effect {
         state.say("this is your own note: e changes it, u takes it back", Tone::Plain);
         return Effect::None;
     }
-    let kept = state.work.case.decisions.get(&claim.id).and_then(|decision| decision.text.clone());
-    let decision = accepted.map(|accepted| Decision {
-        accepted: Some(accepted),
-        text: kept,
-        basis: basis(claim),
-    });
-    let event = Event::Decide { claim: claim.id.clone(), decision };
+    let event = match accepted {
+        Some(true) => claim.accept(),
+        Some(false) => claim.reject(),
+        None => claim.reset(),
+    };
     state.reading.item = state.reading.item.saturating_add(1);
     Effect::Start(Job::Change(event))
-}
-
-/// The fingerprint of what the program drafted.
-fn basis(claim: &Claim) -> String {
-    crate::case::hash::hash_text(&claim.text)
 }
 
 fn edit(state: &mut State) -> Effect {
@@ -146,7 +152,7 @@ fn edit(state: &mut State) -> Effect {
                 return open_note(state, note);
             }
             Edit {
-                target: EditTarget::Claim { id: claim.id.clone(), basis: basis(claim) },
+                target: EditTarget::Claim(Box::new(claim.clone())),
                 title: "Edit this claim; its citations stay".to_owned(),
                 area: editor(&claim.text),
             }
@@ -258,7 +264,11 @@ fn export(state: &mut State) -> Effect {
             choice: Choice::Export((*name).to_owned()),
         })
         .collect();
-    state.dialog =
-        Some(Dialog::Menu(Menu { title: "Export the report as Markdown".to_owned(), items, row: 0, join: None }));
+    state.dialog = Some(Dialog::Menu(Menu {
+        title: "Export the report as Markdown".to_owned(),
+        items,
+        row: 0,
+        join: None,
+    }));
     Effect::None
 }

@@ -123,7 +123,8 @@ fn annotate(state: &State, theme: &Theme, screen: Rect, dialog: &Annotate, buffe
     for (at, word) in SEVERITIES.iter().enumerate() {
         let chosen = at == dialog.severity;
         let text = if chosen { format!("[{word}] ") } else { format!(" {word}  ") };
-        let style = if chosen { label(dialog.field == 2).patch(theme.style(Role::Title)) } else { label(false) };
+        let style =
+            if chosen { label(dialog.field == 2).patch(theme.style(Role::Title)) } else { label(false) };
         x = put(buffer, (x, y + 1), inner.right().saturating_sub(x), &text, style);
     }
     footer(theme, inner, "Ctrl-s save · Tab next field · Ctrl-e $EDITOR · Esc leave", buffer);
@@ -134,7 +135,12 @@ fn edit(state: &State, theme: &Theme, screen: Rect, dialog: &Edit, buffer: &mut 
     let inner = popup(state, theme, area, &dialog.title, buffer);
     let text = Rect { height: inner.height.saturating_sub(2), ..inner };
     textarea(&dialog.area, theme, text, true, buffer);
-    footer(theme, inner, "Ctrl-s save (empty: the program's wording again) · Ctrl-e $EDITOR · Esc leave", buffer);
+    footer(
+        theme,
+        inner,
+        "Ctrl-s save (empty: the program's wording again) · Ctrl-e $EDITOR · Esc leave",
+        buffer,
+    );
 }
 
 fn prompt(state: &State, theme: &Theme, screen: Rect, dialog: &Prompt, buffer: &mut Buffer) {
@@ -179,7 +185,13 @@ fn palette(state: &State, theme: &Theme, screen: Rect, dialog: &Palette, buffer:
     }
     line(&dialog.line, theme, Rect { height: 1, ..inner }, true, buffer);
     if let Some(frame) = dialog.frame() {
-        put(buffer, (inner.x, inner.y + 2), inner.width, &format!("Enter: go to frame {frame}"), theme.style(Role::Key));
+        put(
+            buffer,
+            (inner.x, inner.y + 2),
+            inner.width,
+            &format!("Enter: go to frame {frame}"),
+            theme.style(Role::Key),
+        );
         return;
     }
     let rows = usize::from(inner.height.saturating_sub(2));
@@ -188,7 +200,13 @@ fn palette(state: &State, theme: &Theme, screen: Rect, dialog: &Palette, buffer:
         let y = inner.y + 2 + (at - top) as u16;
         let style = theme.style(Role::Popup);
         let keys = action.keys.first().copied().unwrap_or_default();
-        let x = put(buffer, (inner.x, y), inner.width, &pad(action.name, 24), style.patch(theme.style(Role::Title)));
+        let x = put(
+            buffer,
+            (inner.x, y),
+            inner.width,
+            &pad(action.name, 24),
+            style.patch(theme.style(Role::Title)),
+        );
         let room = inner.right().saturating_sub(x + 9);
         put(buffer, (x, y), room, action.help, style.patch(theme.style(Role::Text)));
         let key_x = inner.right().saturating_sub(8);

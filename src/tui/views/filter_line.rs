@@ -39,7 +39,8 @@ fn text(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let line = &state.filter.line;
     let escaped = crate::text::escape(line.before());
     // While typing, what is left of the cursor stays in sight.
-    let skip = if state.filter.editing { (width(&escaped) + 2).saturating_sub(usize::from(area.width)) } else { 0 };
+    let skip =
+        if state.filter.editing { (width(&escaped) + 2).saturating_sub(usize::from(area.width)) } else { 0 };
     let full = line.text();
     let shown: String = full.chars().skip(skip).collect();
     let style = match state.filter.status {
@@ -142,5 +143,11 @@ pub fn render_popup(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffe
         text.push_str(&format!(" · try {}", crate::text::escape(suggestion)));
     }
     let x = area.x + PROMPT_CELLS + column;
-    put(buffer, (x, y), area.right().saturating_sub(x), &text, theme.style(Role::Popup).patch(theme.style(role)));
+    put(
+        buffer,
+        (x, y),
+        area.right().saturating_sub(x),
+        &text,
+        theme.style(Role::Popup).patch(theme.style(role)),
+    );
 }

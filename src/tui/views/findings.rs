@@ -51,7 +51,13 @@ pub fn render(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         let last = y + text.len().min(2) as u16;
         if last < area.bottom() {
             let citation = super::report::citation(state, &finding.frames);
-            put(buffer, (area.x + 9, last), room, &format!("{citation}  {}", finding.id), theme.style(Role::Muted));
+            put(
+                buffer,
+                (area.x + 9, last),
+                room,
+                &format!("{citation}  {}", finding.id),
+                theme.style(Role::Muted),
+            );
         }
         if state.finding_list.top + line == state.finding_list.row {
             let height = (ROWS as u16).min(area.bottom().saturating_sub(y));

@@ -40,7 +40,9 @@ pub fn frames(state: &State) -> Vec<PacketId> {
 /// `episode 1 of 3 `
 pub fn counts(state: &State) -> String {
     match (&state.evidence, state.ladder.episode) {
-        (Some(evidence), Some(episode)) => format!("episode {} of {} ", episode.0 + 1, evidence.episodes.len()),
+        (Some(evidence), Some(episode)) => {
+            format!("episode {} of {} ", episode.0 + 1, evidence.episodes.len())
+        }
         _ => String::new(),
     }
 }
@@ -158,12 +160,14 @@ fn message(message: &Message<'_>, area: Rect, buffer: &mut Buffer) {
     };
     put(buffer, (left + 1, area.y), cells as u16, &arrow, theme.style(role));
     let about = state.evidence.as_ref().and_then(|evidence| {
-        let link = evidence.links_from(*id).iter().find(|link| link.kind == LinkKind::ErrorAbout)?;
+        let link = evidence.links_from(*id).into_iter().find(|link| link.kind == LinkKind::ErrorAbout)?;
         link.to
     });
     let number = state.number(*id);
     let text = match about {
-        Some(target) => format!("{} {number} about {}", if state.unicode { "✗" } else { "x" }, state.number(target)),
+        Some(target) => {
+            format!("{} {number} about {}", if state.unicode { "✗" } else { "x" }, state.number(target))
+        }
         None => format!("  {number}"),
     };
     let x = area.right().saturating_sub(NUMBER_CELLS);

@@ -28,7 +28,11 @@ pub fn render(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     put(buffer, (area.x + 1, area.y), 9, &crate::time::clock(first), muted);
     let values = state.overview.columns(usize::from(columns));
     let most = values.iter().map(|(queries, _)| *queries).max().unwrap_or(0).max(1);
-    let steps: &[&str] = if state.unicode { &["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"] } else { &["_", ".", "-", "="] };
+    let steps: &[&str] = if state.unicode {
+        &["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"]
+    } else {
+        &["_", ".", "-", "="]
+    };
     let (error_mark, here_mark) = if state.unicode { ("✗", "▴") } else { ("x", "^") };
     for (at, (queries, errors)) in values.iter().enumerate() {
         let x = start + at as u16;

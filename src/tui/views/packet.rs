@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::Span;
 
-use crate::protocols::{self, Frame, Node};
+use crate::protocols::Node;
 use crate::tui::fit::{put, wrap};
 use crate::tui::state::{PacketTab, State};
 use crate::tui::theme::{Role, Theme};
@@ -27,8 +27,7 @@ pub struct TreeRow {
 /// The visible rows of the selected packet's tree.
 pub fn tree(state: &State) -> Vec<TreeRow> {
     let Some(packet) = state.packet() else { return Vec::new() };
-    let decoded = packet.decode();
-    let nodes = protocols::dissect(packet.protocol(), &Frame { decoded: &decoded, assembled: None }).nodes;
+    let nodes = packet.dissect().nodes;
     let mut out: Vec<TreeRow> = Vec::new();
     let mut hidden_below = None;
     let depths: Vec<u8> = nodes.iter().map(|node| node.depth).collect();
@@ -95,7 +94,9 @@ pub fn render(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         PacketTab::Bytes => bytes(state, theme, area, buffer),
         PacketTab::Words => {
             let lines = words(state, area.width);
-            for (at, line) in lines.iter().skip(state.packet.words_top).take(usize::from(area.height)).enumerate() {
+            for (at, line) in
+                lines.iter().skip(state.packet.words_top).take(usize::from(area.height)).enumerate()
+            {
                 put(buffer, (area.x + 1, area.y + at as u16), area.width, line, theme.style(Role::Text));
             }
         }

@@ -13,7 +13,11 @@ pub fn counts(state: &State) -> String {
     let Some(evidence) = &state.evidence else { return String::new() };
     let count = evidence.transactions.len();
     let failed = evidence.transactions.iter().filter(|transaction| transaction.outcome.is_failure()).count();
-    format!("{} queries · {} failed ", crate::text::thousands(count as u64), crate::text::thousands(failed as u64))
+    format!(
+        "{} queries · {} failed ",
+        crate::text::thousands(count as u64),
+        crate::text::thousands(failed as u64)
+    )
 }
 
 /// Draws it.
@@ -31,10 +35,17 @@ pub fn render(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     put(buffer, (area.x, area.y), area.width, &head, theme.style(Role::Muted));
     let times = area.width >= 74;
     if times {
-        put(buffer, (area.right().saturating_sub(26), area.y), 26, "    Waited  Partner", theme.style(Role::Muted));
+        put(
+            buffer,
+            (area.right().saturating_sub(26), area.y),
+            26,
+            "    Waited  Partner",
+            theme.style(Role::Muted),
+        );
     }
     let rows = usize::from(area.height.saturating_sub(1));
-    for (line, transaction) in evidence.transactions.iter().skip(state.query_list.top).take(rows).enumerate() {
+    for (line, transaction) in evidence.transactions.iter().skip(state.query_list.top).take(rows).enumerate()
+    {
         let y = area.y + 1 + line as u16;
         row(state, theme, transaction, Rect { y, height: 1, ..area }, times, buffer);
         if state.query_list.top + line == state.query_list.row {
@@ -43,7 +54,14 @@ pub fn render(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     }
 }
 
-fn row(state: &State, theme: &Theme, transaction: &Transaction, area: Rect, times: bool, buffer: &mut Buffer) {
+fn row(
+    state: &State,
+    theme: &Theme,
+    transaction: &Transaction,
+    area: Rect,
+    times: bool,
+    buffer: &mut Buffer,
+) {
     let (word, role) = outcome(transaction);
     let mut x = area.x;
     let mut cell = |text: &str, role: Role, room: u16| {
@@ -57,8 +75,11 @@ fn row(state: &State, theme: &Theme, transaction: &Transaction, area: Rect, time
     let room = area.width.saturating_sub(32 + tail);
     cell(&format!(" {}", pad(&question, usize::from(room))), Role::Text, room + 1);
     if times {
-        let waited =
-            if transaction.waited_ns > 0 { crate::time::span(transaction.waited_ns) } else { "–".to_owned() };
+        let waited = if transaction.waited_ns > 0 {
+            crate::time::span(transaction.waited_ns)
+        } else {
+            "–".to_owned()
+        };
         let partner = transaction.error.or(transaction.answer);
         let partner = partner.map(|id| state.number(id)).unwrap_or_default();
         let text = format!("{}  {partner}", pad_left(&waited, 10));

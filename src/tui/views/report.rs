@@ -47,7 +47,8 @@ pub fn cited(state: &State, item: usize) -> Vec<PacketId> {
     match block(state, item) {
         Some(Block::Claim(claim)) => claim.frames.clone(),
         Some(Block::Table(table)) if state.reading.open.contains(&table.id) => {
-            let mut frames: Vec<PacketId> = table.rows.iter().flat_map(|(_, frames)| frames.clone()).collect();
+            let mut frames: Vec<PacketId> =
+                table.rows.iter().flat_map(|(_, frames)| frames.clone()).collect();
             frames.dedup();
             frames
         }
@@ -300,7 +301,12 @@ pub fn render(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         let row = Rect { y: area.y + at as u16, height: 1, ..area };
         let spans: Vec<Span<'_>> =
             line.pieces.iter().map(|(text, role)| Span::styled(text.as_str(), theme.style(*role))).collect();
-        put_line(buffer, Rect { x: row.x + 1, width: row.width.saturating_sub(1), ..row }, 0, &Line::from(spans));
+        put_line(
+            buffer,
+            Rect { x: row.x + 1, width: row.width.saturating_sub(1), ..row },
+            0,
+            &Line::from(spans),
+        );
         if let Some((word, role)) = &line.right {
             let cells = width(word) as u16;
             let x = row.right().saturating_sub(cells + 1).max(row.x);

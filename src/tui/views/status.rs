@@ -66,7 +66,9 @@ fn hints(state: &State) -> Vec<(&'static str, &'static str)> {
             ("f", "filter by…"),
             ("x", "export"),
         ],
-        Panel::Packet => &[("Space", "layers, bytes, words"), ("⏎", "partner"), ("a", "annotate"), ("y", "copy")],
+        Panel::Packet => {
+            &[("Space", "layers, bytes, words"), ("⏎", "partner"), ("a", "annotate"), ("y", "copy")]
+        }
         Panel::Report => &[
             ("⏎", "go to citation"),
             ("a", "accept"),

@@ -58,7 +58,7 @@ impl Columns {
         let digits = |count: u32| count.max(1).ilog10() as usize + 1;
         let most = state.index.sources.iter().map(|source| source.packets).max().unwrap_or(0);
         let letter = usize::from(state.index.sources.len() > 1) * 2;
-        let number = (digits(most) + letter).max(3);
+        let number = (digits(most) + letter).max(2);
         let time = match state.timeline.time {
             TimeFormat::TimeOfDay => 15,
             TimeFormat::DateAndTime => 26,
@@ -67,13 +67,9 @@ impl Columns {
                 (digits((span.unsigned_abs() / 1_000_000_000).min(u64::from(u32::MAX)) as u32) + 8).max(9)
             }
         };
-        let address = match (narrow, state.overview.wide_addresses) {
-            (true, _) => 17,
-            (false, true) if area.width >= 130 => 24,
-            (false, true) => 18,
-            (false, false) => 15,
-        };
-        let lanes = if narrow { 2 } else { (number + 1).clamp(2, 7) };
+        let address_max = if area.width >= 130 { 24 } else { 17 };
+        let address = if narrow { 17 } else { state.overview.address_cells.clamp(11, address_max) };
+        let lanes = if narrow { 2 } else { (number + 1).clamp(3, 7) };
         Self { lanes, number, time, address, narrow }
     }
 }
@@ -103,7 +99,13 @@ pub fn render(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         }
         let Some(packet) = state.index.packet(*id) else { continue };
         let selected = state.timeline.selected == Some(*id);
-        let row = Row { state, theme, columns: &columns, packet, above: at.checked_sub(1).and_then(|at| ids.get(at)) };
+        let row = Row {
+            state,
+            theme,
+            columns: &columns,
+            packet,
+            above: at.checked_sub(1).and_then(|at| ids.get(at)),
+        };
         let line = Rect { y, height: 1, ..area };
         row.render(ties.get(at), line, buffer);
         y += 1;
@@ -133,7 +135,10 @@ fn render_empty(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         match state.filter.warnings.first() {
             Some((span, message)) => {
                 let part = state.filter.line.text().get(span.clone()).unwrap_or_default();
-                format!("Nothing matches: {message} (`{}`). Esc clears the filter.", crate::text::escape(part))
+                format!(
+                    "Nothing matches: {message} (`{}`). Esc clears the filter.",
+                    crate::text::escape(part)
+                )
             }
             None => format!(
                 "Nothing matches: no packet fits `{}`. Esc clears the filter.",
@@ -178,7 +183,10 @@ impl Row<'_> {
         cell(&mark.to_string(), mark_role);
         match gutter {
             Some(gutter) => {
-                cell(&pad_left(&gutter.lanes, columns.lanes), if gutter.lit { Role::Error } else { Role::Tie });
+                cell(
+                    &pad_left(&gutter.lanes, columns.lanes),
+                    if gutter.lit { Role::Error } else { Role::Tie },
+                );
                 cell(&gutter.mark.to_string(), gutter.role);
             }
             None => cell(&" ".repeat(columns.lanes + 1), Role::Text),
@@ -323,10 +331,9 @@ pub fn role_of(state: &State, packet: &Packet<'_>) -> Role {
         return if matches!(code, 0 | 3) { Role::Answer } else { Role::Error };
     }
     if bits & flags::DNS_QUERY != 0 {
-        let retry = state
-            .evidence
-            .as_ref()
-            .is_some_and(|evidence| evidence.links_from(packet.id).iter().any(|link| link.kind == LinkKind::RetryOf));
+        let retry = state.evidence.as_ref().is_some_and(|evidence| {
+            evidence.links_from(packet.id).iter().any(|link| link.kind == LinkKind::RetryOf)
+        });
         return if retry { Role::Retry } else { Role::Query };
     }
     match packet.protocol() {
@@ -340,7 +347,7 @@ pub fn remarks(state: &State, packet: &Packet<'_>) -> Vec<String> {
     let mut out = Vec::new();
     if let Some(evidence) = &state.evidence {
         for link in evidence.links_from(packet.id) {
-            out.push(link_words(state, evidence, link));
+            out.push(link_words(state, evidence, &link));
         }
         if packet.flags() & flags::DNS_QUERY != 0 {
             query_words(state, evidence, packet.id, &mut out);
@@ -371,13 +378,16 @@ fn link_words(state: &State, evidence: &Evidence, link: &Link) -> String {
         LinkKind::ErrorAbout if link.delayed => format!("about {target}, {} · {gap} late", link.level.name()),
         LinkKind::ErrorAbout => format!("about {target}, {} · after {gap}", link.level.name()),
         LinkKind::AnswerTo => {
-            let level = if link.level == Level::Exact { String::new() } else { format!(", {}", link.level.name()) };
+            let level =
+                if link.level == Level::Exact { String::new() } else { format!(", {}", link.level.name()) };
             format!("answers {target}{level} · {gap}")
         }
         LinkKind::RetryOf => {
-            let tries = evidence.transaction_of(to).and_then(|id| evidence.transaction(id)).map_or(0, |t| t.tries);
+            let tries =
+                evidence.transaction_of(to).and_then(|id| evidence.transaction(id)).map_or(0, |t| t.tries);
             let before = evidence
                 .links_to(to)
+                .iter()
                 .filter(|other| other.kind == LinkKind::RetryOf && other.from <= link.from)
                 .count();
             format!("attempt {}/{}", before + 1, usize::from(tries).max(before + 1))
@@ -387,12 +397,14 @@ fn link_words(state: &State, evidence: &Evidence, link: &Link) -> String {
 }
 
 fn query_words(state: &State, evidence: &Evidence, id: PacketId, out: &mut Vec<String>) {
-    let Some(transaction) = evidence.transaction_of(id).and_then(|id| evidence.transaction(id)) else { return };
+    let Some(transaction) = evidence.transaction_of(id).and_then(|id| evidence.transaction(id)) else {
+        return;
+    };
     if transaction.first == id && transaction.tries > 1 {
         out.push(format!("attempt 1/{}", transaction.tries));
     }
     // Each try names its own error; the outcome is said once, at the first.
-    let own = evidence.links_to(id).find(|link| link.kind == LinkKind::ErrorAbout);
+    let own = evidence.links_to(id).into_iter().find(|link| link.kind == LinkKind::ErrorAbout);
     if let Some(error) = own {
         out.push(format!("refused by {}", state.number(error.from)));
     } else if let Some(answer) = transaction.answer {

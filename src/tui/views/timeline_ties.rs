@@ -117,10 +117,10 @@ fn far_end(evidence: &Evidence, ids: &[PacketId], id: PacketId) -> Option<Packet
     let mut nearest = None;
     let ends = evidence
         .links_from(id)
-        .iter()
+        .into_iter()
         .filter(|link| tied(link.kind))
         .filter_map(|link| link.to)
-        .chain(evidence.links_to(id).filter(|link| tied(link.kind)).map(|link| link.from));
+        .chain(evidence.links_to(id).into_iter().filter(|link| tied(link.kind)).map(|link| link.from));
     for end in ends {
         if ids.contains(&end) {
             return None;
@@ -140,7 +140,8 @@ fn point(out: &mut [Gutter], row: usize, state: &State, down: bool, number: &str
     };
     let text = format!("{arrow}{number}");
     let short = format!("{arrow}{}", number.trim_start_matches('#'));
-    gutter.lanes = [text, short].into_iter().find(|text| text.chars().count() <= cells).unwrap_or(arrow.to_string());
+    gutter.lanes =
+        [text, short].into_iter().find(|text| text.chars().count() <= cells).unwrap_or(arrow.to_string());
 }
 
 fn drawn(lanes: [Piece; LANES], unicode: bool) -> String {
@@ -169,7 +170,7 @@ fn mark(state: &State, evidence: &Evidence, id: PacketId) -> (char, Role) {
     let pick = |unicode: char, ascii: char| if state.unicode { unicode } else { ascii };
     let bits = packet.flags();
     if bits & flags::ICMP_ERROR != 0 {
-        let link = evidence.links_from(id).iter().find(|link| link.kind == LinkKind::ErrorAbout);
+        let link = evidence.links_from(id).into_iter().find(|link| link.kind == LinkKind::ErrorAbout);
         return match link.map(|link| link.level) {
             None | Some(Level::Orphan) => ('?', Role::Warning),
             Some(Level::Contradicted) => ('!', Role::Warning),

@@ -36,7 +36,13 @@ pub fn render(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     put_line(buffer, area, 0, &Line::from(left));
     let mut x = area.right().saturating_sub(right_cells as u16);
     for (text, role) in right {
-        x = crate::tui::fit::put(buffer, (x, area.y), area.right().saturating_sub(x), &text, theme.style(role));
+        x = crate::tui::fit::put(
+            buffer,
+            (x, area.y),
+            area.right().saturating_sub(x),
+            &text,
+            theme.style(role),
+        );
         x = x.saturating_add(2);
     }
 }
@@ -66,7 +72,11 @@ fn times(state: &State, first: i64) -> String {
     let (from, to) = (crate::time::date_and_time(first), crate::time::date_and_time(last));
     let seconds = |text: &str| text.split('.').next().unwrap_or_default().to_owned();
     if !state.index.has_date() {
-        return format!("{} – {}, zone unknown ({span})", crate::time::clock(first), crate::time::clock(last));
+        return format!(
+            "{} – {}, zone unknown ({span})",
+            crate::time::clock(first),
+            crate::time::clock(last)
+        );
     }
     let (from, to) = (seconds(&from), seconds(&to));
     let to = if from.get(..10) == to.get(..10) { to.get(11..).unwrap_or_default().to_owned() } else { to };
@@ -86,7 +96,9 @@ fn right(state: &State) -> Vec<(String, Role)> {
         let tick = if state.unicode { "✓" } else { "ok" };
         match state.hashes.first().map(String::as_str) {
             Some("") => parts.push(("sha256 not readable".to_owned(), Role::Warning)),
-            Some(hash) => parts.push((format!("sha256 {}… {tick}", hash.get(..6).unwrap_or(hash)), Role::Muted)),
+            Some(hash) => {
+                parts.push((format!("sha256 {}… {tick}", hash.get(..6).unwrap_or(hash)), Role::Muted))
+            }
             None => parts.push(("sha256 …".to_owned(), Role::Muted)),
         }
     }
@@ -97,7 +109,8 @@ fn right(state: &State) -> Vec<(String, Role)> {
             parts.push((format!("case saved {clock}"), Role::Accepted));
         }
         Saving::Waiting => parts.push(("case: saving…".to_owned(), Role::Muted)),
-        Saving::NotSaved if state.work.case.annotations.is_empty() && state.work.case.decisions.is_empty() => {}
+        Saving::NotSaved
+            if state.work.case.annotations.is_empty() && state.work.case.decisions.is_empty() => {}
         Saving::NotSaved => parts.push(("case NOT saved".to_owned(), Role::Warning)),
     }
     parts
