@@ -184,7 +184,7 @@ mod tests {
                     out.side,
                     out.status,
                 ];
-                let sum: u32 = parts.iter().map(Rect::area).sum();
+                let sum: u32 = parts.iter().map(|part| part.area()).sum();
                 assert_eq!(sum, area.area(), "{width}×{height}");
             }
         }
