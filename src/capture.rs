@@ -1,7 +1,9 @@
 //! Opens anything that holds packets, detects its format by content, and hands out records.
 
 pub mod map;
+pub mod order;
 pub mod pcap;
+pub mod pcapng;
 pub mod transcript;
 
 use std::net::IpAddr;
@@ -173,7 +175,20 @@ impl Metadata {
             has_date: true,
         }
     }
+
+    /// Adds damage; past [`DAMAGE_MAX`] entries only the bytes are counted, in the last one.
+    pub(crate) fn push_damage(&mut self, damage: Damage) {
+        if self.damage.len() < DAMAGE_MAX {
+            self.damage.push(damage);
+        } else if let Some(last) = self.damage.last_mut() {
+            last.skipped = last.skipped.saturating_add(damage.skipped);
+            "more damage than is listed one by one".clone_into(&mut last.reason);
+        }
+    }
 }
+
+/// Damage listed one by one in one capture.
+pub const DAMAGE_MAX: usize = 1_000;
 
 /// How a call of [`Walk::fill`] ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -260,6 +275,9 @@ fn open_map(name: String, path: Option<PathBuf>, map: Map) -> Result<(Source, Bo
 /// Chooses the walker by the first bytes.
 fn detect(name: &str, bytes: &[u8]) -> Result<Box<dyn Walk>, OpenError> {
     if let Some(walk) = pcap::Pcap::detect(bytes) {
+        return Ok(Box::new(walk));
+    }
+    if let Some(walk) = pcapng::Pcapng::detect(bytes) {
         return Ok(Box::new(walk));
     }
     if transcript::is_text(bytes) {

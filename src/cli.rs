@@ -1,6 +1,7 @@
 //! The command line: arguments, one file per subcommand, exit codes.
 
 pub mod completions;
+pub mod findings;
 pub mod load;
 pub mod manual;
 pub mod packets;
@@ -57,6 +58,8 @@ struct Arguments {
 enum Command {
     /// Print packets, one a line.
     Packets(packets::Arguments),
+    /// Print what the rules found, gravest first.
+    Findings(findings::Arguments),
     /// Print a completion script for a shell.
     Completions(completions::Arguments),
     /// Print the manual page (pipe it into `man -l -`).
@@ -74,6 +77,7 @@ pub fn run() -> ExitCode {
     let result = match &arguments.command {
         None if arguments.list_samples => print(crate::samples::listing().as_bytes()),
         Some(Command::Packets(arguments)) => packets::run(arguments),
+        Some(Command::Findings(arguments)) => findings::run(arguments),
         Some(Command::Completions(arguments)) => completions::run(arguments),
         Some(Command::Man) => manual::run(),
         None => Ok(Outcome::Done),

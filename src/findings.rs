@@ -1,9 +1,21 @@
 //! The FINDINGS table (one rule a file), and the competing hypotheses with their ledger.
 
+pub mod facts;
 pub mod hypotheses;
+pub mod prohibited;
+pub mod rcode;
+pub mod refused;
+pub mod rules;
+pub mod unanswered;
+pub mod unreachable;
+pub mod zones;
 
 use crate::correlate::Evidence;
 use crate::index::{Index, PacketId};
+use facts::Facts;
+
+/// Frames a finding or a ledger row cites at most; counts stay exact, and the filter shows the rest.
+pub const FRAMES_MAX: usize = 4_096;
 
 /// How grave a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,6 +68,8 @@ pub struct Finding {
     pub counts: Vec<Count>,
     /// A filter that shows the packets in the timeline.
     pub filter: String,
+    /// The code of a record-quality point (`D1` … `D9`).
+    pub code: Option<&'static str>,
 }
 
 /// What rules look at.
@@ -76,18 +90,20 @@ pub struct Rule {
     /// What it detects, with its parameters and source, in a paragraph.
     pub doc: &'static str,
     /// Runs it.
-    pub run: fn(&Input<'_>) -> Vec<Finding>,
+    pub run: fn(&Facts<'_>) -> Vec<Finding>,
 }
 
 /// All rules. A new finding is one file and one line.
-pub static FINDINGS: &[&Rule] = &[];
+pub static FINDINGS: &[&Rule] =
+    &[&refused::RULE, &prohibited::RULE, &unreachable::RULE, &unanswered::RULE, &rcode::RULE];
 
 /// Runs every rule that is not suppressed; gravest first.
 pub fn run(input: &Input<'_>, suppressed: &[String]) -> Vec<Finding> {
+    let facts = Facts::gather(input);
     let mut found: Vec<Finding> = FINDINGS
         .iter()
         .filter(|rule| !suppressed.iter().any(|id| id == rule.id))
-        .flat_map(|rule| (rule.run)(input))
+        .flat_map(|rule| (rule.run)(&facts))
         .collect();
     found.sort_by(|a, b| b.severity.cmp(&a.severity).then_with(|| a.frames.cmp(&b.frames)));
     found

@@ -1,97 +1,260 @@
-//! Walks classic pcap files: microsecond and nanosecond magic, both byte orders.
+//! Walks classic pcap files of every magic, either byte order, and record headers of 16, 20, 24 and 28 bytes.
 
+use pcap_file::Endianness;
+use pcap_file::pcap::{PcapHeader, PcapTsResolution};
+
+use super::order::Order;
 use super::{Damage, Fill, Format, Interface, LinkType, Metadata, Record, Walk};
 
 /// Larger captured lengths are taken as damage (tcpdump's own limit is 256 KiB; jumbo dumps reach a few MiB).
 const RECORD_MAX_BYTES: u32 = 64 << 20;
+/// A captured length above this and above the snap length makes a header suspect (libpcap's MAXIMUM_SNAPLEN).
+const USUAL_MAX_BYTES: u32 = 256 << 10;
+/// How far the next good record is looked for after damage.
+const RESYNC_MAX_BYTES: usize = 4 << 20;
+/// Records that must follow each other before a place counts as a good record header.
+const RESYNC_CHAIN: usize = 3;
+/// Good records after damage lie at most this many seconds from the last one before it.
+const RESYNC_MAX_S: i64 = 7 * 86_400;
 const FILE_HEADER_BYTES: usize = 24;
-const RECORD_HEADER_BYTES: usize = 16;
 
 /// The state of a walk over one pcap file.
 pub struct Pcap {
-    swapped: bool,
+    order: Order,
     fraction_ns: i64,
+    record_header: usize,
+    lengths_swapped: bool,
+    snap_length: u32,
+    last_s: Option<i64>,
     position: usize,
     frames: u64,
     metadata: Metadata,
 }
 
+struct Magic {
+    order: Order,
+    nanoseconds: bool,
+    version: (u16, u16),
+    snap_length: u32,
+    link: u32,
+    /// Record header sizes in the order they are tried.
+    sizes: &'static [usize],
+}
+
+/// The two magics of libpcap are read by pcap-file, Kuznetzov's modified one (24-byte record headers) here.
+fn magic(bytes: &[u8]) -> Option<Magic> {
+    let header = bytes.get(..FILE_HEADER_BYTES)?;
+    if let Ok((_, standard)) = PcapHeader::from_slice(header) {
+        let order = if standard.endianness == Endianness::Little { Order::Little } else { Order::Big };
+        return Some(Magic {
+            order,
+            nanoseconds: standard.ts_resolution == PcapTsResolution::NanoSecond,
+            version: (standard.version_major, standard.version_minor),
+            snap_length: standard.snaplen,
+            link: order.u32(header, 20),
+            sizes: &[16, 24, 20],
+        });
+    }
+    let order = match header.first_chunk::<4>()? {
+        [0x34, 0xcd, 0xb2, 0xa1] => Order::Little,
+        [0xa1, 0xb2, 0xcd, 0x34] => Order::Big,
+        _ => return None,
+    };
+    Some(Magic {
+        order,
+        nanoseconds: false,
+        version: (order.u16(header, 4), order.u16(header, 6)),
+        snap_length: order.u32(header, 16),
+        link: order.u32(header, 20),
+        sizes: &[24, 28, 16],
+    })
+}
+
 impl Pcap {
     /// Recognises the magic and reads the file header.
     pub fn detect(bytes: &[u8]) -> Option<Self> {
-        let header = bytes.get(..FILE_HEADER_BYTES)?;
-        let magic = u32::from_le_bytes(header.first_chunk::<4>().copied()?);
-        let (swapped, fraction_ns) = match magic {
-            0xa1b2_c3d4 => (false, 1000),
-            0xa1b2_3c4d => (false, 1),
-            0xd4c3_b2a1 => (true, 1000),
-            0x4d3c_b2a1 => (true, 1),
-            _ => return None,
-        };
-        let link = word(header, 20, swapped) & 0x03ff_ffff;
-        let resolution = if fraction_ns == 1 { "ns" } else { "µs" };
+        let magic = magic(bytes)?;
+        let resolution = if magic.nanoseconds { "ns" } else { "µs" };
         let mut metadata = Metadata::new(Format::Pcap);
-        metadata.interfaces.push(Interface::new(
-            LinkType(link as u16),
-            word(header, 16, swapped),
-            resolution,
-        ));
-        Some(Self { swapped, fraction_ns, position: FILE_HEADER_BYTES, frames: 0, metadata })
+        // The upper bits say how long the frame check sequence is, not what the link is.
+        let link_type = LinkType((magic.link & 0x03ff_ffff) as u16);
+        metadata.interfaces.push(Interface::new(link_type, magic.snap_length, resolution));
+        let mut walk = Self {
+            order: magic.order,
+            fraction_ns: if magic.nanoseconds { 1 } else { 1000 },
+            record_header: magic.sizes.first().copied().unwrap_or(16),
+            // Before version 2.3 the two lengths stood in the other order.
+            lengths_swapped: magic.version.0 == 2 && magic.version.1 < 3,
+            snap_length: magic.snap_length,
+            last_s: None,
+            position: FILE_HEADER_BYTES,
+            frames: 0,
+            metadata,
+        };
+        let fits = |size: &&usize| {
+            walk.record_header = **size;
+            walk.chain(bytes, FILE_HEADER_BYTES)
+        };
+        let size = magic.sizes.iter().find(fits).or(magic.sizes.first()).copied();
+        walk.record_header = size.unwrap_or(16);
+        Some(walk)
     }
 
-    fn damaged(&mut self, bytes: &[u8], reason: String) -> Fill {
-        self.metadata.damage.push(Damage {
+    #[inline]
+    fn lengths(&self, header: &[u8]) -> (u32, u32) {
+        let (first, second) = (self.order.u32(header, 8), self.order.u32(header, 12));
+        if self.lengths_swapped { (second, first) } else { (first, second) }
+    }
+
+    fn is_usual(&self, captured: u32) -> bool {
+        captured <= self.snap_length.max(USUAL_MAX_BYTES).min(RECORD_MAX_BYTES)
+    }
+
+    /// Whether good record headers follow each other from `at`, or end exactly with the bytes.
+    fn chain(&self, bytes: &[u8], mut at: usize) -> bool {
+        let fraction_max = if self.fraction_ns == 1 { 1_000_000_000 } else { 1_000_000 };
+        for count in 0..RESYNC_CHAIN {
+            if at == bytes.len() && count > 0 {
+                return true;
+            }
+            let Some(header) = bytes.get(at..).filter(|rest| rest.len() >= self.record_header) else {
+                return false;
+            };
+            let (captured, original) = self.lengths(header);
+            let seconds = i64::from(self.order.u32(header, 0));
+            let near = self.last_s.is_none_or(|last| (seconds - last).abs() <= RESYNC_MAX_S);
+            if !self.is_usual(captured)
+                || captured > original
+                || original == 0
+                || original > RECORD_MAX_BYTES
+                || self.order.u32(header, 4) >= fraction_max
+                || !near
+            {
+                return false;
+            }
+            at += self.record_header + captured as usize;
+        }
+        at <= bytes.len()
+    }
+
+    /// Looks for good records after `from`. `Err` says that more bytes may bring them.
+    fn resync(&self, bytes: &[u8], from: usize, complete: bool) -> Result<Option<usize>, ()> {
+        let end = from.saturating_add(RESYNC_MAX_BYTES);
+        if end > bytes.len() && !complete {
+            return Err(());
+        }
+        Ok((from..end.min(bytes.len())).find(|at| self.chain(bytes, *at)))
+    }
+
+    /// Records damage at the position and goes on at `next`.
+    fn skip(&mut self, next: usize, reason: String) {
+        self.metadata.push_damage(Damage {
             offset: self.position as u64,
-            skipped: (bytes.len() - self.position) as u64,
+            skipped: (next - self.position) as u64,
             after_frame: self.frames,
             reason,
         });
-        self.position = bytes.len();
-        Fill::End
+        self.position = next;
     }
 }
 
-fn word(bytes: &[u8], at: usize, swapped: bool) -> u32 {
-    let raw = bytes.get(at..at + 4).and_then(|b| b.first_chunk::<4>().copied()).unwrap_or_default();
-    if swapped { u32::from_be_bytes(raw) } else { u32::from_le_bytes(raw) }
+/// What to do with the bytes at the position.
+enum Step {
+    Record { captured: u32, original: u32 },
+    Again,
+    Stop(Fill),
+}
+
+impl Pcap {
+    /// The record at the position when its header is as it should be.
+    #[inline]
+    fn step(&mut self, bytes: &[u8], complete: bool) -> Step {
+        let rest = bytes.get(self.position..).unwrap_or_default();
+        if let Some(header) = rest.get(..self.record_header) {
+            let (captured, original) = self.lengths(header);
+            let whole = rest.len() - header.len() >= captured as usize;
+            if whole && self.is_usual(captured) && original != 0 {
+                return Step::Record { captured, original };
+            }
+        }
+        self.odd_step(bytes, complete)
+    }
+
+    /// The rare cases: the end, a cut record, a length that cannot be.
+    #[cold]
+    fn odd_step(&mut self, bytes: &[u8], complete: bool) -> Step {
+        let rest = bytes.get(self.position..).unwrap_or_default();
+        if rest.is_empty() {
+            return Step::Stop(if complete { Fill::End } else { Fill::Starved });
+        }
+        let Some(header) = rest.get(..self.record_header) else {
+            if !complete {
+                return Step::Stop(Fill::Starved);
+            }
+            let reason = format!("{} of the {} bytes of a record header", rest.len(), self.record_header);
+            self.skip(bytes.len(), reason);
+            return Step::Stop(Fill::End);
+        };
+        let (captured, original) = self.lengths(header);
+        let need = self.record_header + captured as usize;
+        let whole = rest.len() >= need;
+        let zeros = original == 0 && captured == 0 && header.iter().all(|byte| *byte == 0);
+        if self.is_usual(captured) && !zeros {
+            if whole {
+                return Step::Record { captured, original };
+            }
+            if !complete {
+                return Step::Stop(Fill::Starved);
+            }
+            let reason = format!("{} bytes of a {need}-byte record", rest.len());
+            self.skip(bytes.len(), reason);
+            return Step::Stop(Fill::End);
+        }
+        let Ok(next) = self.resync(bytes, self.position + 1, complete) else {
+            return Step::Stop(Fill::Starved);
+        };
+        let reason = if zeros {
+            "zeros instead of a record".to_owned()
+        } else {
+            format!("a record claims {captured} bytes")
+        };
+        match next {
+            Some(next) => {
+                self.skip(next, reason);
+                Step::Again
+            }
+            // A record larger than usual, but all there and with nothing better inside, is taken as it is.
+            None if whole && captured <= RECORD_MAX_BYTES && !zeros => Step::Record { captured, original },
+            None => {
+                self.skip(bytes.len(), reason);
+                Step::Stop(if complete { Fill::End } else { Fill::Starved })
+            }
+        }
+    }
 }
 
 impl Walk for Pcap {
     fn fill(&mut self, bytes: &[u8], complete: bool, limit: usize, records: &mut Vec<Record>) -> Fill {
-        for _ in 0..limit {
-            let rest = bytes.get(self.position..).unwrap_or_default();
-            if rest.is_empty() {
-                return if complete { Fill::End } else { Fill::Starved };
-            }
-            let Some(header) = rest.get(..RECORD_HEADER_BYTES) else {
-                if !complete {
-                    return Fill::Starved;
-                }
-                return self.damaged(bytes, format!("{} bytes of a record header", rest.len()));
+        while records.len() < limit {
+            let (captured, original) = match self.step(bytes, complete) {
+                Step::Record { captured, original } => (captured, original),
+                Step::Again => continue,
+                Step::Stop(fill) => return fill,
             };
-            let captured = word(header, 8, self.swapped);
-            if captured > RECORD_MAX_BYTES {
-                return self.damaged(bytes, format!("a record claims {captured} bytes"));
-            }
-            let end = RECORD_HEADER_BYTES + captured as usize;
-            if rest.len() < end {
-                if !complete {
-                    return Fill::Starved;
-                }
-                let reason = format!("{} bytes of a {end}-byte record", rest.len());
-                return self.damaged(bytes, reason);
-            }
-            let seconds = i64::from(word(header, 0, self.swapped));
-            let fraction = i64::from(word(header, 4, self.swapped));
+            let seconds = i64::from(self.order.u32(bytes, self.position));
+            let fraction = i64::from(self.order.u32(bytes, self.position + 4));
+            let start = self.position + self.record_header;
+            self.last_s = Some(seconds);
             records.push(Record {
-                offset: (self.position + RECORD_HEADER_BYTES) as u64,
+                offset: start as u64,
+                // 2³² seconds and as many microseconds stay far below 2⁶³ nanoseconds.
                 time_ns: seconds * 1_000_000_000 + fraction * self.fraction_ns,
                 captured,
-                original: word(header, 12, self.swapped),
+                original,
                 interface: 0,
             });
             self.frames += 1;
-            self.position += end;
+            self.position = start + captured as usize;
         }
         Fill::More
     }

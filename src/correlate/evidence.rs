@@ -249,6 +249,21 @@ impl Evidence {
         })
     }
 
+    /// Every query and response that belongs to a transaction, in packet order.
+    pub fn members(&self) -> impl Iterator<Item = (PacketId, TransactionId, Role)> + '_ {
+        self.members.iter().map(|member| {
+            let role = Role::from_bits(member.tag & ((1 << ROLE_BITS) - 1));
+            (member.packet, TransactionId(member.tag >> ROLE_BITS), role)
+        })
+    }
+
+    /// Every try and response of a transaction.
+    pub fn packets_of(&self, id: TransactionId) -> Vec<PacketId> {
+        let extras = self.extras_of(id).map(|extra| extra.packet);
+        let own = self.transaction(id).map(|found| [Some(found.first), found.answer]);
+        own.into_iter().flatten().flatten().chain(extras).collect()
+    }
+
     /// Every try of a transaction, in order.
     pub fn tries(&self, id: TransactionId) -> Vec<PacketId> {
         let first = self.transaction(id).map(|transaction| transaction.first);

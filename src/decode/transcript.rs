@@ -339,7 +339,7 @@ fn payload<'a>(line: &mut Line<'a>, words: Words<'a>, v6: bool) {
     let first = words.peek().map_or("", |word| word.text);
     match first {
         "ICMP" | "ICMP6," | "ICMP6" => {
-            line.icmp = icmp(words, line.destination, v6 || first != "ICMP");
+            line.icmp = icmp(words, v6 || first != "ICMP");
             line.transport = match line.icmp {
                 Some(Icmp { kind, code, .. }) if v6 => Transport::Icmpv6 { kind, code },
                 Some(Icmp { kind, code, .. }) => Transport::Icmp { kind, code },
@@ -650,7 +650,7 @@ fn printed_length(text: &str) -> Option<u32> {
 }
 
 /// Reads an ICMP message in the wordings of `print-icmp.c` and `print-icmp6.c`.
-fn icmp<'a>(words: Words<'a>, receiver: Option<Host<'a>>, v6: bool) -> Option<Icmp<'a>> {
+fn icmp(words: Words<'_>, v6: bool) -> Option<Icmp<'_>> {
     let start = words.peek()?.start;
     let mut icmp = Icmp {
         kind: 0,
@@ -690,10 +690,11 @@ fn icmp<'a>(words: Words<'a>, receiver: Option<Host<'a>>, v6: bool) -> Option<Ic
     (icmp.kind, icmp.code) = if v6 { icmp6_type(said) } else { icmp4_type(said) }?;
     icmp.quote = quoted(cursor);
     transport_of_quote(said, &mut icmp);
-    if let (None, Some(quote)) = (icmp.quoted, icmp.quote) {
-        icmp.quoted = Some(quote.destination);
+    if let Some(quote) = icmp.quote {
+        icmp.quoted = icmp.quoted.or(Some(quote.destination));
+        icmp.quoted_port = icmp.quoted_port.or(quote.destination.port);
+        icmp.quoted_protocol = icmp.quoted_protocol.or(quote.ip.protocol);
     }
-    let _ = receiver;
     Some(icmp)
 }
 

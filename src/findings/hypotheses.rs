@@ -1,6 +1,33 @@
 //! Competing explanations of one problem, each with a ledger of weighted evidence (decibans), verdict and checks.
 
+pub mod catalogue;
+pub mod checks;
+pub mod ledger;
+pub mod scene;
+pub mod verdicts;
+pub mod weighing;
+pub mod wording;
+
+use super::facts::Facts;
+use super::{Finding, Input};
 use crate::index::PacketId;
+pub use catalogue::{CATALOGUE, Entry, Role};
+use scene::Scene;
+
+/// A change of a ledger by the analyst: a row switched off or weighed otherwise, or a row of their own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Change {
+    /// Hypothesis id.
+    pub hypothesis: String,
+    /// Row id of the program's row; empty for a row of the analyst's own.
+    pub row: String,
+    /// New weight in decibans; the nearest allowed weight is taken.
+    pub weight_db: Option<i32>,
+    /// Switched off.
+    pub off: bool,
+    /// The analyst's words.
+    pub note: String,
+}
 
 /// Groups of evidence; the sum of one group is capped at ±20 dB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -129,4 +156,49 @@ pub struct Assessment {
     pub would_change: Vec<String>,
     /// ATT&CK techniques, only where the rule allows.
     pub attack: Vec<String>,
+}
+
+impl Assessment {
+    /// The hypotheses of the class that leads, with those that hold beside it; empty when nothing is supported.
+    pub fn leading(&self) -> Vec<&Hypothesis> {
+        verdicts::leaders(&self.hypotheses)
+    }
+
+    /// One hypothesis by id.
+    pub fn hypothesis(&self, id: &str) -> Option<&Hypothesis> {
+        self.hypotheses.iter().find(|hypothesis| hypothesis.id == id)
+    }
+}
+
+/// Assesses one problem (`None`: the incident outside DNS failures, if there is one) with the analyst's changes.
+pub fn assess(
+    input: &Input<'_>,
+    problem: Option<usize>,
+    findings: &[Finding],
+    changes: &[Change],
+) -> Assessment {
+    let facts = Facts::gather(input);
+    let scene = match problem {
+        Some(at) => Scene::of_problem(&facts, at, findings),
+        None => Scene::of_incident(&facts, findings),
+    };
+    scene.map_or_else(Assessment::default, |scene| assess_scene(&scene, changes))
+}
+
+/// Assesses every problem, gravest first, and the incident outside DNS failures where there is one.
+pub fn assess_all(input: &Input<'_>, findings: &[Finding], changes: &[Change]) -> Vec<Assessment> {
+    let facts = Facts::gather(input);
+    let problems = facts.problems().filter_map(|(at, _)| Scene::of_problem(&facts, at, findings));
+    problems.chain(Scene::of_incident(&facts, findings)).map(|scene| assess_scene(&scene, changes)).collect()
+}
+
+fn assess_scene(scene: &Scene<'_, '_>, changes: &[Change]) -> Assessment {
+    let (ledger, classing) = weighing::weigh(scene);
+    let hypotheses = verdicts::judge(ledger, classing, changes);
+    let mut assessment = Assessment { problem: scene.problem, hypotheses, ..Assessment::default() };
+    assessment.attack = verdicts::attack(scene, &assessment.hypotheses);
+    assessment.wording = wording::sentences(scene, &assessment);
+    assessment.checks = checks::list(scene, &assessment);
+    assessment.would_change = checks::would_change(scene, &assessment);
+    assessment
 }

@@ -1,0 +1,133 @@
+//! What rules and hypotheses need to know of a capture beyond links and episodes, gathered once.
+
+pub mod connections;
+pub mod errors;
+pub mod hosts;
+pub mod servers;
+
+use std::collections::BTreeMap;
+
+use super::Input;
+use crate::correlate::{Evidence, Problem, Transaction};
+use crate::decode::Address;
+use crate::index::{Index, PacketId};
+use crate::time::Nanos;
+pub use connections::{Connection, Ending};
+pub use errors::{ErrorFact, Meaning};
+pub use hosts::{Host, Neighbour, Sort};
+pub use servers::{Answered, Server, ServerKey};
+
+/// Problems looked at in detail; the gravest come first.
+pub const PROBLEMS_MAX: usize = 64;
+
+/// Everything gathered.
+pub struct Facts<'i> {
+    /// The packets.
+    pub index: &'i Index,
+    /// What correlation found.
+    pub evidence: &'i Evidence,
+    /// Every ICMP error, read, up to a limit.
+    pub errors: Vec<ErrorFact>,
+    /// What was seen of the hosts that matter.
+    pub hosts: BTreeMap<Address, Host>,
+    /// ARP and neighbour requests by target.
+    pub neighbours: BTreeMap<Address, Neighbour>,
+    /// TCP connection attempts.
+    pub connections: Vec<Connection>,
+    /// DNS by server asked.
+    pub servers: BTreeMap<ServerKey, Server>,
+    /// Answers to questions that failed at some server, by client and question.
+    pub answered: Answered,
+    /// Limits that were reached.
+    pub notes: Vec<String>,
+}
+
+impl<'i> Facts<'i> {
+    /// Looks at everything once.
+    pub fn gather(input: &Input<'i>) -> Self {
+        let mut facts = Facts {
+            index: input.index,
+            evidence: input.evidence,
+            errors: Vec::new(),
+            hosts: BTreeMap::new(),
+            neighbours: BTreeMap::new(),
+            connections: Vec::new(),
+            servers: BTreeMap::new(),
+            answered: Answered::default(),
+            notes: Vec::new(),
+        };
+        facts.errors = errors::read(&mut facts);
+        facts.servers = servers::tally(&mut facts);
+        facts.answered = servers::answered(&facts);
+        hosts::watch(&mut facts);
+        facts.connections = connections::follow(&mut facts);
+        facts
+    }
+
+    /// The problems looked at, with their position.
+    pub fn problems(&self) -> impl Iterator<Item = (usize, &'i Problem)> + use<'i> {
+        self.evidence.problems.iter().enumerate().take(PROBLEMS_MAX)
+    }
+
+    /// The transactions of a problem, in order.
+    pub fn transactions(&self, problem: &'i Problem) -> impl Iterator<Item = &'i Transaction> + use<'i> {
+        let evidence = self.evidence;
+        problem
+            .episodes
+            .iter()
+            .filter_map(move |id| evidence.episodes.get(id.0 as usize))
+            .flat_map(|episode| episode.transactions.iter())
+            .filter_map(move |id| evidence.transaction(*id))
+    }
+
+    /// Time of a packet; 0 for one that is not there.
+    pub fn time(&self, packet: PacketId) -> Nanos {
+        self.index.packet(packet).map_or(0, |packet| packet.time_ns())
+    }
+
+    /// The error read from a packet.
+    pub fn error(&self, packet: PacketId) -> Option<&ErrorFact> {
+        let at = self.errors.partition_point(|error| error.packet < packet);
+        self.errors.get(at).filter(|error| error.packet == packet)
+    }
+
+    /// The answer another server gave to the same client's same question within [`servers::FAILOVER_NS`] of a failed try.
+    pub fn answered_elsewhere(&self, transaction: &Transaction) -> Option<PacketId> {
+        let (client, key) = servers::key_of(self, transaction)?;
+        let question = self.index.packet(transaction.first)?.dns()?.question;
+        let (from, to) = (self.time(transaction.first), self.time(transaction.last) + servers::FAILOVER_NS);
+        self.answered
+            .get(&(client, question))?
+            .iter()
+            .find(|other| other.server != key.0 && (from..=to).contains(&other.time_ns))
+            .map(|other| other.packet)
+    }
+
+    /// Whether a packet is a copy of another one.
+    pub fn is_copy(&self, packet: PacketId) -> bool {
+        self.evidence.is_duplicate(packet)
+    }
+
+    /// The name a DNS packet asks about, in presentation form, lower case, not escaped.
+    pub fn name_of(&self, packet: PacketId) -> Option<String> {
+        let packet = self.index.packet(packet)?;
+        let wire = packet.segment.names.get(packet.dns()?.name)?;
+        Some(crate::decode::dns::presentation(wire))
+    }
+
+    /// First and last time of the capture.
+    pub fn span(&self) -> (Nanos, Nanos) {
+        let mut span = (Nanos::MAX, Nanos::MIN);
+        for segment in self.index.segments() {
+            for time in &segment.time_ns {
+                span = (span.0.min(*time), span.1.max(*time));
+            }
+        }
+        if span.0 > span.1 { (0, 0) } else { span }
+    }
+}
+
+/// Hops a packet has travelled, from its TTL, taking the nearest usual initial value; `None` for TTL 0 (not recorded).
+pub fn hops(ttl: u8) -> Option<u8> {
+    [32u8, 64, 128, 255].into_iter().find(|initial| ttl > 0 && *initial >= ttl).map(|initial| initial - ttl)
+}

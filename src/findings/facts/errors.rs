@@ -1,0 +1,173 @@
+//! Every ICMP error as rules read it: who sent it, what it means, what it quotes, what it is linked to.
+
+use super::Facts;
+use crate::correlate::{Level, LinkKind};
+use crate::decode::{Address, Quote};
+use crate::index::PacketId;
+use crate::time::Nanos;
+
+/// Errors read in detail; a scan or a flood of answers to closed ports can hold millions.
+pub const ERRORS_MAX: usize = 100_000;
+
+/// What an error says, over both versions (RFC 792, RFC 1812 §5.2.7, RFC 4443 §3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Meaning {
+    /// 3/3, v6 1/4 (and 3/2).
+    PortUnreachable,
+    /// 3/9, 3/10, 3/13, 3/14, 3/15, v6 1/1, 1/5, 1/6.
+    Prohibited,
+    /// 3/1, 3/5, 3/7, 3/8, 3/12, v6 1/2, 1/3.
+    HostUnreachable,
+    /// 3/0, 3/6, 3/11, v6 1/0.
+    NetUnreachable,
+    /// 3/4, v6 type 2.
+    TooBig,
+    /// 11/0, v6 3/0.
+    HopsExceeded,
+    /// 11/1, v6 3/1.
+    ReassemblyExpired,
+    /// Anything else (redirect, source quench, parameter problem).
+    Other,
+}
+
+impl Meaning {
+    /// Reads type and code.
+    pub fn of(v6: bool, kind: u8, code: u8) -> Self {
+        match (v6, kind, code) {
+            (false, 3, 2 | 3) | (true, 1, 4) => Self::PortUnreachable,
+            (false, 3, 9 | 10 | 13 | 14 | 15) | (true, 1, 1 | 5 | 6) => Self::Prohibited,
+            (false, 3, 1 | 5 | 7 | 8 | 12) | (true, 1, 2 | 3) => Self::HostUnreachable,
+            (false, 3, 0 | 6 | 11) | (true, 1, 0) => Self::NetUnreachable,
+            (false, 3, 4) | (true, 2, _) => Self::TooBig,
+            (false, 11, 0) | (true, 3, 0) => Self::HopsExceeded,
+            (false, 11, 1) | (true, 3, 1) => Self::ReassemblyExpired,
+            _ => Self::Other,
+        }
+    }
+
+    /// The message's name in plain words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::PortUnreachable => "port unreachable",
+            Self::Prohibited => "administratively prohibited",
+            Self::HostUnreachable => "host unreachable",
+            Self::NetUnreachable => "network unreachable",
+            Self::TooBig => "packet too big",
+            Self::HopsExceeded => "time exceeded in transit",
+            Self::ReassemblyExpired => "reassembly time exceeded",
+            Self::Other => "ICMP error",
+        }
+    }
+}
+
+/// What the quote inside an error shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quoted {
+    /// Sender and port of the quoted packet.
+    pub source: (Address, u16),
+    /// Receiver and port.
+    pub destination: (Address, u16),
+    /// IP protocol number.
+    pub transport: u8,
+    /// TTL or hop limit as quoted.
+    pub ttl: u8,
+    /// Quoted bytes after the transport header.
+    pub payload_bytes: usize,
+}
+
+/// One ICMP error.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ErrorFact {
+    /// Its packet.
+    pub packet: PacketId,
+    /// When.
+    pub time_ns: Nanos,
+    /// Who sent it.
+    pub source: Address,
+    /// Who was told.
+    pub destination: Address,
+    /// Type and code, and whether ICMPv6.
+    pub icmp: (u8, u8, bool),
+    /// What it says.
+    pub meaning: Meaning,
+    /// TTL on arrival; 0 when not recorded.
+    pub ttl: u8,
+    /// The quote, where one can be read.
+    pub quoted: Option<Quoted>,
+    /// The packet it is about.
+    pub about: Option<PacketId>,
+    /// How sure that is; `None` when correlation made no link.
+    pub level: Option<Level>,
+    /// Time since that packet; 0 without one.
+    pub delta_ns: Nanos,
+    /// Later than its type explains.
+    pub delayed: bool,
+}
+
+impl ErrorFact {
+    /// `3/3`, `v6 1/4`.
+    pub fn code_words(&self) -> String {
+        let (kind, code, v6) = self.icmp;
+        if v6 { format!("ICMPv6 type {kind} code {code}") } else { format!("ICMP type {kind} code {code}") }
+    }
+
+    /// Whether it is about a DNS response, not a query: the client's side sent it.
+    pub fn is_about_response(&self) -> bool {
+        self.quoted.is_some_and(|quoted| quoted.source.1 == 53 && quoted.destination.1 != 53)
+    }
+}
+
+/// Reads all errors that are not copies, in packet order.
+pub(super) fn read(facts: &mut Facts<'_>) -> Vec<ErrorFact> {
+    let mut errors = Vec::new();
+    for row in facts.index.icmp_rows() {
+        if errors.len() >= ERRORS_MAX {
+            facts.notes.push(format!("only the first {ERRORS_MAX} ICMP errors were looked at in detail"));
+            break;
+        }
+        if facts.is_copy(row.packet) {
+            continue;
+        }
+        let Some(packet) = facts.index.packet(row.packet) else { continue };
+        let decoded = packet.decode();
+        let link =
+            facts.evidence.links_from(row.packet).into_iter().find(|link| link.kind == LinkKind::ErrorAbout);
+        errors.push(ErrorFact {
+            packet: row.packet,
+            time_ns: packet.time_ns(),
+            source: decoded.source,
+            destination: decoded.destination,
+            icmp: (row.kind, row.code, row.v6),
+            meaning: Meaning::of(row.v6, row.kind, row.code),
+            ttl: decoded.ttl,
+            quoted: Quote::read(&decoded).map(|quote| {
+                let (source_port, destination_port) = quote.inner.ports().unwrap_or((0, 0));
+                Quoted {
+                    source: (quote.inner.source, source_port),
+                    destination: (quote.inner.destination, destination_port),
+                    transport: quote.inner.ip_protocol,
+                    ttl: quote.inner.ttl,
+                    payload_bytes: quote.payload().len(),
+                }
+            }),
+            about: link.as_ref().and_then(|link| link.to),
+            level: link.as_ref().map(|link| link.level),
+            delta_ns: link.as_ref().map_or(0, |link| link.delta_ns),
+            delayed: link.as_ref().is_some_and(|link| link.delayed),
+        });
+    }
+    errors
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_versions_of_an_error_mean_the_same() {
+        assert_eq!(Meaning::of(false, 3, 3), Meaning::of(true, 1, 4));
+        assert_eq!(Meaning::of(false, 3, 13), Meaning::of(true, 1, 1));
+        assert_eq!(Meaning::of(false, 3, 1), Meaning::of(true, 1, 3));
+        assert_eq!(Meaning::of(false, 11, 1), Meaning::of(true, 3, 1));
+    }
+}

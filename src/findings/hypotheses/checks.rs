@@ -1,0 +1,260 @@
+//! Next checks in order (cheapest and most telling first) with the result each explanation predicts.
+
+use super::scene::Scene;
+use super::{Assessment, Check, Verdict};
+use crate::correlate::Signature;
+use crate::decode::Address;
+use crate::findings::facts::Meaning;
+use crate::text::escape;
+
+/// The name to ask with: the first that failed.
+fn name(scene: &Scene<'_, '_>) -> String {
+    scene.names.first().map_or_else(|| "example.com".to_owned(), |name| shell_word(name))
+}
+
+/// A captured name in a command line: only letters that mean nothing to a shell.
+fn shell_word(name: &str) -> String {
+    let plain = name.trim_end_matches('.');
+    if !plain.is_empty() && plain.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)) {
+        plain.to_owned()
+    } else {
+        format!("'{}'", escape(name).replace('\'', ""))
+    }
+}
+
+fn check(action: String, place: &'static str, expected: &[(&'static str, &str)]) -> Check {
+    Check { action, place, expected: expected.iter().map(|(id, text)| (*id, (*text).to_owned())).collect() }
+}
+
+const CLIENT: &str = "client";
+const SERVER: &str = "server";
+const PATH: &str = "path";
+const PEOPLE: &str = "people";
+
+/// The ordered checks.
+pub fn list(scene: &Scene<'_, '_>, assessment: &Assessment) -> Vec<Check> {
+    let leading: Vec<&'static str> = assessment.leading().iter().map(|h| h.id).collect();
+    let mut checks = Vec::new();
+    if scene.problem.is_none() {
+        return checks;
+    }
+    let answered = matches!(scene.signature, Some(Signature::ResponseCode(_)));
+    from_client(scene, answered, &mut checks);
+    if answered {
+        behind(scene, &mut checks);
+    } else {
+        on_server(scene, &mut checks);
+        on_path(scene, &leading, &mut checks);
+    }
+    capture_again(scene, &mut checks);
+    let not_seen = assessment.hypothesis("H9").is_some_and(|h| h.verdict == Verdict::NotAssessable);
+    if not_seen {
+        checks.push(check(
+            "query log or dnstap, `rndc stats`, interface counters and upstream flow records for the time in question"
+                .to_owned(),
+            SERVER,
+            &[("H9", "query rate far above its usual level; otherwise load is no explanation")],
+        ));
+    }
+    checks.push(check(
+        "ask the people who reported it: which resolver do their devices use, and what is the exact error message?"
+            .to_owned(),
+        PEOPLE,
+        &[("H4", "they use another resolver"), ("H20", "name lookups work and the page still fails")],
+    ));
+    checks
+}
+
+fn from_client(scene: &Scene<'_, '_>, answered: bool, checks: &mut Vec<Check>) {
+    let (server, name) = (scene.server, name(scene));
+    checks.push(check(
+        format!("date -u; dig @{server} {name} A +tries=1 +time=2"),
+        CLIENT,
+        if answered {
+            &[("H13", "the same code again"), ("H14", "the same code again")]
+        } else {
+            &[
+                ("H1", "port unreachable at once"),
+                ("H2", "port unreachable or prohibited at once"),
+                ("H5", "refused by the device on the path"),
+                ("H6", "host unreachable after about 3 s"),
+                ("H8", "timeout"),
+            ]
+        },
+    ));
+    checks.push(check(
+        format!("dig +tcp @{server} {name} A"),
+        CLIENT,
+        &[
+            ("H1", "connection refused as well, unless the service listens on TCP only"),
+            ("H2", "may answer, when the rule names UDP only"),
+            ("H8", "answers when only UDP is dropped"),
+            ("H12", "answers"),
+        ],
+    ));
+    checks.push(check(
+        format!("dig @<another resolver> {name} A; dig @<another resolver> www.{name} A"),
+        CLIENT,
+        &[
+            ("H1", "answers"),
+            ("H2", "answers"),
+            ("H4", "answers"),
+            ("H13", "the same failure, when the zone is at fault"),
+        ],
+    ));
+    checks.push(check(
+        "resolvectl status; cat /etc/resolv.conf; Get-DnsClientServerAddress (Windows)".to_owned(),
+        CLIENT,
+        &[("H4", "lists an address nobody intended"), ("H1", "lists the intended resolver")],
+    ));
+}
+
+fn on_server(scene: &Scene<'_, '_>, checks: &mut Vec<Check>) {
+    let port = scene.service.0;
+    checks.push(check(
+        "nstat -az UdpNoPorts IcmpOutDestUnreachs; send one query; repeat".to_owned(),
+        SERVER,
+        &[
+            ("H1", "UdpNoPorts and IcmpOutDestUnreachs both rise by 1"),
+            ("H2", "only IcmpOutDestUnreachs rises; UdpNoPorts stays constant; the rule's counter rises"),
+            ("H3", "neither rises: the query does not arrive here"),
+            ("H8", "neither rises, or UdpInErrors / UdpRcvbufErrors rise"),
+        ],
+    ));
+    checks.push(check(
+        format!("ss -ulpn 'sport = :{port}'; systemctl status named unbound dnsmasq systemd-resolved; journalctl -u named --since '<first query − 1 h>'"),
+        SERVER,
+        &[
+            ("H1", "no socket on the asked address (`ss` is empty), or the service stopped"),
+            ("H2", "a socket is bound and the service runs"),
+            ("H4", "no DNS service is installed"),
+        ],
+    ));
+    checks.push(check(
+        "nft -a list ruleset; iptables-save -c; change log of server and path".to_owned(),
+        SERVER,
+        &[("H2", "a reject rule whose counter rises with each query"), ("H1", "no rule matches")],
+    ));
+}
+
+fn on_path(scene: &Scene<'_, '_>, leading: &[&str], checks: &mut Vec<Check>) {
+    let server = scene.server;
+    let port = scene.service.0;
+    if leading.contains(&"H5") {
+        let device = scene
+            .errors_of(Meaning::Prohibited)
+            .first()
+            .or(scene.errors_of(Meaning::PortUnreachable).first())
+            .map(|e| e.source);
+        let device =
+            device.map_or_else(|| "the device on the path".to_owned(), |address| address.to_string());
+        checks.insert(
+            0,
+            check(
+                format!("ask the owner of {device} for its rules and change log; `nft list ruleset` or the cloud's access lists"),
+                PATH,
+                &[("H5", "a rule rejects this traffic"), ("H17", "no such rule: the message is not theirs")],
+            ),
+        );
+    }
+    if leading.contains(&"H6") || leading.contains(&"H4") {
+        checks.push(check(
+            format!("on its network: ip neigh show {server}; arping -I <if> {server}; switch port and hypervisor state"),
+            PATH,
+            &[("H6", "no reply, the port is down"), ("H4", "nobody has ever used the address")],
+        ));
+    }
+    if leading.contains(&"H7") {
+        checks.push(check(
+            format!("ip route get {server}; mtr -n {server}; routing events of the time"),
+            PATH,
+            &[("H7", "no route, or a loop")],
+        ));
+    }
+    if leading.contains(&"H11") {
+        checks.push(check(
+            format!("dig +bufsize=512 @{server}; dig +bufsize=1232 @{server}; dig +bufsize=4096 @{server}; ping -M do -s 1472 {server}"),
+            CLIENT,
+            &[("H11", "small sizes answer, large ones time out"), ("H8", "all sizes time out")],
+        ));
+    }
+    checks.push(check(
+        format!("ping -c3 {server}; traceroute -n -U -p {port} {server}; tcptraceroute -n {server} {port}"),
+        CLIENT,
+        &[
+            ("H1", "the host answers"),
+            ("H5", "the trace ends at the device"),
+            ("H6", "no reply from the host"),
+            ("H8", "the trace ends where packets are dropped"),
+        ],
+    ));
+}
+
+fn behind(scene: &Scene<'_, '_>, checks: &mut Vec<Check>) {
+    let name = name(scene);
+    checks.push(check(
+        format!("dig +trace {name}; dig +cd @{} {name}; delv {name}", scene.server),
+        CLIENT,
+        &[
+            ("H13", "the trace stops at the zone's servers, or +cd answers (validation fails)"),
+            ("H14", "the trace answers: the refusal is this server's policy"),
+            ("H15", "the zone's own servers deny the name"),
+        ],
+    ));
+    checks.push(check(
+        format!(
+            "dig NS {}",
+            shell_word(&crate::findings::zones::common(&scene.names).first().cloned().unwrap_or_default())
+        ),
+        CLIENT,
+        &[("H13", "servers that do not answer"), ("H16", "servers that do not know the zone")],
+    ));
+}
+
+fn capture_again(scene: &Scene<'_, '_>, checks: &mut Vec<Check>) {
+    let server: Address = scene.server;
+    let port = scene.service.0;
+    checks.push(check(
+        format!("tcpdump -ni any -s0 -w again.pcapng 'host {server} and (port {port} or icmp or icmp6 or arp)', at client and server at once"),
+        "client and server",
+        &[
+            ("H1", "query and error appear at the server"),
+            ("H3", "the query does not appear at the server"),
+            ("H5", "the query does not appear at the server"),
+            ("H8", "shows on which side the query is lost"),
+        ],
+    ));
+}
+
+/// What would change the ranking, in sentences: for the members of the leading tie, the check that parts them.
+pub fn would_change(scene: &Scene<'_, '_>, assessment: &Assessment) -> Vec<String> {
+    let leading = assessment.leading();
+    let mut out = Vec::new();
+    for (position, one) in leading.iter().enumerate() {
+        for other in leading.iter().skip(position + 1) {
+            let parting = assessment.checks.iter().find_map(|check| {
+                let find = |id: &str| check.expected.iter().find(|(of, _)| *of == id).map(|(_, text)| text);
+                let (a, b) = (find(one.id)?, find(other.id)?);
+                (a != b).then(|| {
+                    format!(
+                        "{} or {}: `{}` – {}: {a}; {}: {b}.",
+                        one.id, other.id, check.action, one.id, other.id
+                    )
+                })
+            });
+            out.extend(parting);
+        }
+    }
+    if let [only] = leading.as_slice()
+        && let Some(check) = assessment.checks.first()
+        && let Some((_, text)) = check.expected.iter().find(|(id, _)| *id == only.id)
+    {
+        out.push(format!("{} loses its lead when `{}` gives anything but: {text}.", only.id, check.action));
+    }
+    if scene.problem.is_some()
+        && assessment.hypothesis("H9").is_some_and(|h| h.verdict == Verdict::NotAssessable)
+    {
+        out.push("H9 becomes assessable with the server's own query statistics.".to_owned());
+    }
+    out
+}

@@ -1,0 +1,145 @@
+//! One problem with everything the hypotheses are weighed on: its errors, its server, its clients, their surroundings.
+
+use std::collections::BTreeSet;
+
+use crate::correlate::{Consequence, Episode, Outcome, Problem, Signature, Transaction, Vantage};
+use crate::decode::Address;
+use crate::findings::facts::{ErrorFact, Facts, Host, Meaning, Server, servers};
+use crate::findings::{FRAMES_MAX, Finding};
+use crate::index::PacketId;
+use crate::time::Nanos;
+
+/// One problem, or the incident outside DNS failures.
+pub struct Scene<'f, 'i> {
+    /// Everything gathered.
+    pub facts: &'f Facts<'i>,
+    /// What the rules found.
+    pub findings: &'f [Finding],
+    /// Position of the problem; `None` outside DNS failures.
+    pub problem: Option<usize>,
+    /// The address asked.
+    pub server: Address,
+    /// Its port and IP protocol.
+    pub service: (u16, u8),
+    /// What the failures have in common.
+    pub signature: Option<&'i Signature>,
+    /// The clients.
+    pub clients: Vec<Address>,
+    /// The names, not escaped.
+    pub names: Vec<String>,
+    /// The failed transactions.
+    pub transactions: Vec<&'i Transaction>,
+    /// Frames of the failed queries, first tries and repeats.
+    pub queries: Vec<PacketId>,
+    /// The errors about them.
+    pub errors: Vec<&'f ErrorFact>,
+    /// First query and last query or error.
+    pub period_ns: (Nanos, Nanos),
+}
+
+impl<'f, 'i> Scene<'f, 'i> {
+    /// The scene of a DNS problem.
+    pub fn of_problem(facts: &'f Facts<'i>, at: usize, findings: &'f [Finding]) -> Option<Self> {
+        let problem: &'i Problem = facts.evidence.problems.get(at)?;
+        let transactions: Vec<&'i Transaction> = facts.transactions(problem).collect();
+        let mut queries = BTreeSet::new();
+        let mut errors = BTreeSet::new();
+        for episode in Self::episodes_of(facts, problem) {
+            errors.extend(episode.errors.iter().copied());
+            let asked = episode.frames.iter().filter(|frame| !episode.errors.contains(frame));
+            queries.extend(asked.copied().take(FRAMES_MAX));
+        }
+        for transaction in &transactions {
+            queries.insert(transaction.first);
+            errors.extend(transaction.error);
+        }
+        // An error the correlation could not tie to one query still belongs here when it quotes this server.
+        let quotes = |error: &&ErrorFact| {
+            errors.contains(&error.packet) || (error.about.is_some_and(|about| queries.contains(&about)))
+        };
+        Some(Self {
+            facts,
+            findings,
+            problem: Some(at),
+            server: problem.server.0,
+            service: (problem.server.1, problem.transport),
+            signature: Some(&problem.signature),
+            clients: problem.clients.clone(),
+            names: problem.names.clone(),
+            errors: facts.errors.iter().filter(quotes).collect(),
+            queries: queries.iter().copied().collect(),
+            transactions,
+            period_ns: (problem.first_ns, problem.last_ns),
+        })
+    }
+
+    /// The scene of an incident that is no DNS failure, when a finding of weight points at one.
+    pub fn of_incident(facts: &'f Facts<'i>, findings: &'f [Finding]) -> Option<Self> {
+        let _ = (facts, findings);
+        None
+    }
+
+    fn episodes_of(facts: &'f Facts<'i>, problem: &'i Problem) -> impl Iterator<Item = &'i Episode> {
+        let evidence = facts.evidence;
+        problem.episodes.iter().filter_map(move |id| evidence.episodes.get(id.0 as usize))
+    }
+
+    /// The problem's episodes.
+    pub fn episodes(&self) -> impl Iterator<Item = &'i Episode> {
+        let evidence = self.facts.evidence;
+        let problem = self.problem.and_then(|at| evidence.problems.get(at));
+        problem
+            .into_iter()
+            .flat_map(|problem| problem.episodes.iter())
+            .filter_map(move |id| evidence.episodes.get(id.0 as usize))
+    }
+
+    /// What clients did next, by code.
+    pub fn consequences(&self, code: &'static str) -> impl Iterator<Item = &'i Consequence> {
+        self.episodes().flat_map(|episode| episode.consequences.iter()).filter(move |c| c.code == code)
+    }
+
+    /// What is known of the server as asked here.
+    pub fn asked(&self) -> Option<&'f Server> {
+        self.facts.servers.get(&(self.server, self.service.0, self.service.1))
+    }
+
+    /// What the server's address sent.
+    pub fn host(&self) -> Option<&'f Host> {
+        self.facts.hosts.get(&self.server)
+    }
+
+    /// The errors with one meaning that are about queries.
+    pub fn errors_of(&self, meaning: Meaning) -> Vec<&'f ErrorFact> {
+        let fits = |error: &&&ErrorFact| error.meaning == meaning && !error.is_about_response();
+        self.errors.iter().filter(fits).copied().collect()
+    }
+
+    /// The failed transactions with one outcome.
+    pub fn ended(&self, outcome: Outcome) -> Vec<&'i Transaction> {
+        self.transactions.iter().filter(|transaction| transaction.outcome == outcome).copied().collect()
+    }
+
+    /// Whether queries from many clients to this server would be seen here.
+    pub fn sees_load(&self) -> bool {
+        let clients = self.asked().map_or(0, |server| server.clients.len());
+        match self.facts.evidence.vantage {
+            Vantage::Server => true,
+            Vantage::Client => false,
+            Vantage::Middle | Vantage::Unknown => clients >= CLIENTS_FOR_LOAD,
+        }
+    }
+
+    /// Whether a query went to the resolver and its name was answered by another one within ten seconds.
+    pub fn failed_over(&self, transaction: &Transaction) -> Option<PacketId> {
+        self.facts.answered_elsewhere(transaction)
+    }
+
+    /// The client and server of a transaction.
+    pub fn ends(&self, transaction: &Transaction) -> Option<(Address, servers::ServerKey)> {
+        servers::key_of(self.facts, transaction)
+    }
+}
+
+/// With this many clients in view, a low rate says something even where the vantage is not known.
+pub const CLIENTS_FOR_LOAD: usize = 5;

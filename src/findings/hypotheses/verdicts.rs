@@ -1,0 +1,201 @@
+//! From ledgers to verdict words: classes, ties, lead over the next class, and what would change the ranking.
+
+use std::collections::BTreeMap;
+
+use super::catalogue::{CATALOGUE, Entry, Role};
+use super::ledger::{Ledger, Row, sum};
+use super::scene::Scene;
+use super::{Change, Hypothesis, Verdict};
+
+/// A sum from which a class can be best supported.
+pub const BEST_DB: i32 = 15;
+/// How far ahead of the next class the best supported one must be; within a class, how far a member must fall behind
+/// to leave the tie.
+pub const LEAD_DB: i32 = 10;
+/// A sum from which a hypothesis is consistent with the evidence; below the negative it is unlikely.
+pub const CONSISTENT_DB: i32 = 5;
+
+/// What the scene says about classes beyond the catalogue.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Classing {
+    /// The class H4 joins when nothing was ever heard from the address: a wrong address looks like a dead one.
+    pub wrong_address: Option<&'static str>,
+    /// Load could not have been seen from here.
+    pub load_unseen: bool,
+}
+
+/// Sums, ranks and words all hypotheses; best class first, companions that hold beside the class they hold with.
+pub fn judge(mut ledger: Ledger, classing: Classing, changes: &[Change]) -> Vec<Hypothesis> {
+    let mut all: Vec<Hypothesis> = CATALOGUE
+        .iter()
+        .map(|entry| {
+            let rows = ledger.take(entry.id, changes);
+            Hypothesis {
+                id: entry.id,
+                title: entry.title,
+                class: class_of(entry, classing),
+                score_db: sum(&rows),
+                verdict: Verdict::Neither,
+                ledger: rows,
+                tied_with: Vec::new(),
+                cannot_tell: entry.cannot_tell.to_owned(),
+            }
+        })
+        .collect();
+    let classes = class_scores(&all);
+    let mut ranked: Vec<(&'static str, i32)> =
+        classes.iter().map(|(class, score)| (*class, *score)).collect();
+    ranked.sort_by_key(|(_, score)| -score);
+    for hypothesis in &mut all {
+        hypothesis.verdict = verdict(hypothesis, &ranked, classing);
+    }
+    tie(&mut all, &ranked);
+    let place = |hypothesis: &Hypothesis| {
+        let class = ranked.iter().position(|(class, _)| *class == hypothesis.class).unwrap_or(ranked.len());
+        let outside = in_tie(hypothesis, &classes);
+        (hypothesis.verdict, !outside, class)
+    };
+    // Sorting is stable: inside a tie the catalogue's order stands, which ranks nothing.
+    all.sort_by_key(place);
+    bring_companions_up(all)
+}
+
+fn class_of(entry: &Entry, classing: Classing) -> &'static str {
+    match entry.id {
+        "H4" => classing.wrong_address.unwrap_or(entry.class),
+        _ => entry.class,
+    }
+}
+
+fn is_cause(id: &str) -> bool {
+    CATALOGUE.iter().any(|entry| entry.id == id && entry.role == Role::Cause)
+}
+
+fn class_scores(all: &[Hypothesis]) -> BTreeMap<&'static str, i32> {
+    let mut classes: BTreeMap<&'static str, i32> = BTreeMap::new();
+    for hypothesis in all.iter().filter(|hypothesis| is_cause(hypothesis.id)) {
+        if let Some(score) = hypothesis.score_db {
+            let best = classes.entry(hypothesis.class).or_insert(score);
+            *best = (*best).max(score);
+        }
+    }
+    classes
+}
+
+/// Whether a hypothesis shares the standing of its class: not excluded and not left behind by evidence inside it.
+fn in_tie(hypothesis: &Hypothesis, classes: &BTreeMap<&'static str, i32>) -> bool {
+    match (hypothesis.score_db, classes.get(hypothesis.class)) {
+        (Some(score), Some(best)) => best - score < LEAD_DB,
+        _ => false,
+    }
+}
+
+fn verdict(hypothesis: &Hypothesis, ranked: &[(&'static str, i32)], classing: Classing) -> Verdict {
+    let Some(own) = hypothesis.score_db else { return Verdict::Excluded };
+    let class = ranked.iter().find(|(class, _)| *class == hypothesis.class).map_or(own, |(_, score)| *score);
+    let companion = !is_cause(hypothesis.id);
+    let score = if companion || class - own >= LEAD_DB { own } else { class };
+    if hypothesis.id == "H9" && classing.load_unseen && score < CONSISTENT_DB {
+        return Verdict::NotAssessable;
+    }
+    let next = ranked.iter().filter(|(class, _)| *class != hypothesis.class).map(|(_, score)| *score).max();
+    let leads = companion || (score == class && next.is_none_or(|next| score - next >= LEAD_DB));
+    match score {
+        BEST_DB.. if leads => Verdict::BestSupported,
+        CONSISTENT_DB.. => Verdict::Consistent,
+        -5..CONSISTENT_DB => Verdict::Neither,
+        _ => Verdict::Unlikely,
+    }
+}
+
+/// Fills `tied_with`: members of a class stand together, and companions that are well supported join the top class.
+fn tie(all: &mut [Hypothesis], ranked: &[(&'static str, i32)]) {
+    let classes: BTreeMap<&'static str, i32> = ranked.iter().copied().collect();
+    let members: Vec<(&'static str, &'static str)> = all
+        .iter()
+        .filter(|hypothesis| is_cause(hypothesis.id) && in_tie(hypothesis, &classes))
+        .map(|hypothesis| (hypothesis.id, hypothesis.class))
+        .collect();
+    let top = ranked.first().filter(|(_, score)| *score >= CONSISTENT_DB).map(|(class, _)| *class);
+    let held: Vec<&'static str> = all
+        .iter()
+        .filter(|h| matches!(h.id, "H12" | "H18") && h.verdict == Verdict::BestSupported)
+        .map(|h| h.id)
+        .collect();
+    for hypothesis in all {
+        let inside = members.iter().any(|(id, _)| *id == hypothesis.id);
+        let held_here = held.contains(&hypothesis.id);
+        let class = if held_here { top.unwrap_or_default() } else { hypothesis.class };
+        if !inside && !held_here {
+            continue;
+        }
+        let mut tied: Vec<&'static str> = members
+            .iter()
+            .filter(|(id, of)| *of == class && *id != hypothesis.id)
+            .map(|(id, _)| *id)
+            .collect();
+        if Some(class) == top {
+            tied.extend(held.iter().filter(|id| **id != hypothesis.id));
+        }
+        hypothesis.tied_with = tied;
+        if held_here {
+            hypothesis.cannot_tell =
+                format!("It holds together with the cause, not instead of it. {}", hypothesis.cannot_tell);
+        }
+    }
+}
+
+/// Companions that hold come right after the class they hold with; the others go to the end.
+fn bring_companions_up(all: Vec<Hypothesis>) -> Vec<Hypothesis> {
+    let (mut causes, companions): (Vec<_>, Vec<_>) = all.into_iter().partition(|h| is_cause(h.id));
+    let first_class = causes.first().map_or("", |first| first.class);
+    let leading = causes.first().map_or(Verdict::Neither, |first| first.verdict);
+    let mut at = causes.iter().take_while(|h| h.class == first_class && h.verdict == leading).count();
+    if leading > Verdict::Consistent {
+        at = 0;
+    }
+    for companion in companions {
+        if companion.verdict == Verdict::BestSupported {
+            causes.insert(at, companion);
+            at += 1;
+        } else {
+            causes.push(companion);
+        }
+    }
+    causes
+}
+
+/// ATT&CK techniques (v17 names), only from evidence of load that reaches this sum.
+pub fn attack(scene: &Scene<'_, '_>, all: &[Hypothesis]) -> Vec<String> {
+    let load = all.iter().find(|hypothesis| hypothesis.id == "H9");
+    let supported =
+        load.is_some_and(|h| h.score_db.is_some_and(|db| db >= BEST_DB) && h.verdict <= Verdict::Consistent);
+    if !supported {
+        return Vec::new();
+    }
+    let _ = scene;
+    let has = |row: Row| {
+        load.is_some_and(|h| h.ledger.iter().any(|r| r.id == row.id() && !r.off && r.weight_db > Some(0)))
+    };
+    let mut techniques = Vec::new();
+    if has(Row::ReflectionVictim) || has(Row::Amplification) {
+        techniques
+            .push("T1498.002 Network Denial of Service: Reflection Amplification (ATT&CK v17)".to_owned());
+    }
+    if has(Row::RandomLabels) {
+        techniques
+            .push("T1499.002 Endpoint Denial of Service: Service Exhaustion Flood (ATT&CK v17)".to_owned());
+    } else if techniques.is_empty() && has(Row::RateHigh) {
+        techniques.push("T1498.001 Network Denial of Service: Direct Network Flood (ATT&CK v17)".to_owned());
+    }
+    techniques
+}
+
+/// The members of the class that leads, companions left out; empty when nothing reaches "consistent".
+pub fn leaders(all: &[Hypothesis]) -> Vec<&Hypothesis> {
+    let Some(first) = all.iter().find(|h| is_cause(h.id)) else { return Vec::new() };
+    if first.verdict > Verdict::Consistent {
+        return Vec::new();
+    }
+    all.iter().filter(|h| is_cause(h.id) && (h.id == first.id || first.tied_with.contains(&h.id))).collect()
+}

@@ -1,0 +1,202 @@
+//! Rows from DNS answers that report a failure: response codes, extended errors, policy, lateness.
+
+use super::errors::put;
+use super::silence::firsts;
+use crate::correlate::{Outcome, Signature, Transaction};
+use crate::findings::hypotheses::Group;
+use crate::findings::hypotheses::ledger::{EXCLUDED, Ledger, Observation, Row, Weight};
+use crate::findings::hypotheses::scene::Scene;
+use crate::findings::zones;
+use crate::index::PacketId;
+
+pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
+    match scene.signature {
+        Some(Signature::ResponseCode(code)) => {
+            response_code(scene, *code, ledger);
+            extended(scene, *code, ledger);
+            zone(scene, *code, ledger);
+        }
+        Some(Signature::Late) => late(scene, ledger),
+        _ => {}
+    }
+}
+
+fn answers(scene: &Scene<'_, '_>) -> Vec<PacketId> {
+    scene.transactions.iter().filter_map(|transaction| transaction.answer).collect()
+}
+
+fn response_code(scene: &Scene<'_, '_>, code: u16, ledger: &mut Ledger) {
+    let name = code_name(code);
+    let observation = Observation {
+        row: Row::ResponseCode,
+        text: format!("{} answered {} queries with {name}.", scene.server, scene.transactions.len()),
+        frames: answers(scene),
+        group: Group::ErrorSemantics,
+        fits: "the code names this kind of failure (RFC 1035 §4.1.1)",
+        against: "the server received the query and answered it",
+    };
+    let (upstream, policy, missing) = match code {
+        2 => (10, 0, 0),
+        5 => (0, 10, 0),
+        3 => (0, 0, 20),
+        _ => (5, 2, 0),
+    };
+    let mut weights: Vec<(&'static str, Weight)> =
+        ["H1", "H2", "H3", "H4", "H5", "H6", "H7", "H8"].iter().map(|id| (*id, EXCLUDED)).collect();
+    weights.extend([
+        ("H9", Some(2)),
+        ("H13", Some(upstream)),
+        ("H14", Some(policy)),
+        ("H15", Some(missing)),
+        ("H17", Some(0)),
+        ("H20", Some(-5)),
+    ]);
+    ledger.weigh(&observation, &weights);
+}
+
+/// The usual name of a response code.
+pub(in crate::findings) fn code_name(code: u16) -> String {
+    match code {
+        0 => "NOERROR".to_owned(),
+        1 => "FORMERR".to_owned(),
+        2 => "SERVFAIL".to_owned(),
+        3 => "NXDOMAIN".to_owned(),
+        4 => "NOTIMP".to_owned(),
+        5 => "REFUSED".to_owned(),
+        9 => "NOTAUTH".to_owned(),
+        16 => "BADVERS".to_owned(),
+        23 => "BADCOOKIE".to_owned(),
+        other => format!("RCODE {other}"),
+    }
+}
+
+/// Extended DNS errors (RFC 8914).
+fn extended(scene: &Scene<'_, '_>, code: u16, ledger: &mut Ledger) {
+    let with: Vec<&Transaction> =
+        scene.transactions.iter().filter(|t| t.extended_error.is_some()).copied().collect();
+    let Some(number) = with.first().and_then(|transaction| transaction.extended_error) else { return };
+    let weights: &[(&'static str, i32)] = match number {
+        1 | 2 | 5..=12 | 24 | 25 | 27 => &[("H13", 20)],
+        22 | 23 => &[("H13", 10)],
+        3 | 13 | 14 | 19 => &[("H13", 5)],
+        15..=18 => &[("H14", 20)],
+        20 if code == 5 => &[("H14", 10)],
+        _ => &[("H13", 2)],
+    };
+    let observation = Observation {
+        row: Row::ExtendedError,
+        text: format!("The answers carry extended DNS error {number} ({}).", extended_name(number)),
+        frames: with.iter().filter_map(|transaction| transaction.answer).collect(),
+        group: Group::ErrorSemantics,
+        fits: "the server itself names the reason (RFC 8914)",
+        against: "",
+    };
+    put(ledger, &observation, weights);
+}
+
+/// The registered name of an extended DNS error (RFC 8914 §4).
+pub(in crate::findings) fn extended_name(number: u16) -> &'static str {
+    match number {
+        0 => "Other Error",
+        1 => "Unsupported DNSKEY Algorithm",
+        2 => "Unsupported DS Digest Type",
+        3 => "Stale Answer",
+        4 => "Forged Answer",
+        5 => "DNSSEC Indeterminate",
+        6 => "DNSSEC Bogus",
+        7 => "Signature Expired",
+        8 => "Signature Not Yet Valid",
+        9 => "DNSKEY Missing",
+        10 => "RRSIGs Missing",
+        11 => "No Zone Key Bit Set",
+        12 => "NSEC Missing",
+        13 => "Cached Error",
+        14 => "Not Ready",
+        15 => "Blocked",
+        16 => "Censored",
+        17 => "Filtered",
+        18 => "Prohibited",
+        19 => "Stale NXDOMAIN Answer",
+        20 => "Not Authoritative",
+        21 => "Not Supported",
+        22 => "No Reachable Authority",
+        23 => "Network Error",
+        24 => "Invalid Data",
+        25 => "Signature Expired before Valid",
+        26 => "Too Early",
+        27 => "Unsupported NSEC3 Iterations Value",
+        28 => "Unable to conform to policy",
+        29 => "Synthesized",
+        _ => "not registered when this program was written",
+    }
+}
+
+/// Only some zones fail while others resolve at the same server; several resolvers fail alike.
+fn zone(scene: &Scene<'_, '_>, code: u16, ledger: &mut Ledger) {
+    let failing = zones::common(&scene.names);
+    let (from, to) = scene.period_ns;
+    let fine = scene.asked().and_then(|server| {
+        server.answers_in(from, to).find(|answer| {
+            answer.response_code == 0
+                && scene
+                    .facts
+                    .name_of(answer.packet)
+                    .is_some_and(|name| !failing.iter().any(|z| zones::is_below(&name, z)))
+        })
+    });
+    if let Some(answer) = fine {
+        let shown: Vec<String> = failing.iter().take(3).map(|zone| crate::text::escape(zone)).collect();
+        let observation = Observation {
+            row: Row::OneZone,
+            text: format!("Only names in {} fail; other names resolve at the same server.", shown.join(", ")),
+            frames: vec![answer.packet],
+            group: Group::OtherTraffic,
+            fits: "the fault follows the zone, not the resolver",
+            against: "the server resolves other names at the same time",
+        };
+        let weights: &[(&'static str, i32)] = match code {
+            2 => &[("H13", 10), ("H9", -5)],
+            5 => &[("H13", 2), ("H14", 5), ("H9", -5)],
+            _ => &[("H9", -5)],
+        };
+        put(ledger, &observation, weights);
+    }
+    let alike = scene.facts.problems().find(|(_, other)| {
+        Some(&other.signature) == scene.signature
+            && other.server.0 != scene.server
+            && other.names.iter().any(|name| scene.names.contains(name))
+    });
+    if let Some((_, other)) = alike.filter(|_| code == 2) {
+        let observation = Observation {
+            row: Row::SeveralResolvers,
+            text: format!("{} fails for the same names with the same code.", other.server.0),
+            frames: firsts(&scene.transactions).into_iter().take(1).collect(),
+            group: Group::OtherTraffic,
+            fits: "independent resolvers agree",
+            against: "",
+        };
+        put(ledger, &observation, &[("H13", 10)]);
+    }
+}
+
+fn late(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
+    let late = scene.ended(Outcome::Late);
+    if late.is_empty() {
+        return;
+    }
+    let observation = Observation {
+        row: Row::LateAnswer,
+        text: format!("{} answer(s) of {} came after the client's time limit.", late.len(), scene.server),
+        frames: late.iter().filter_map(|transaction| transaction.answer).collect(),
+        group: Group::ErrorSemantics,
+        fits: "the answers exist but come too late to be used",
+        against: "the server answered",
+    };
+    let mut weights: Vec<(&'static str, Weight)> =
+        [("H19", 10), ("H9", 2), ("H13", 2), ("H8", -10), ("H20", -5)]
+            .iter()
+            .map(|(id, db)| (*id, Some(*db)))
+            .collect();
+    weights.extend(["H1", "H2", "H4", "H6", "H7"].iter().map(|id| (*id, EXCLUDED)));
+    ledger.weigh(&observation, &weights);
+}

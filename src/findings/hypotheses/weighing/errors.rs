@@ -1,0 +1,610 @@
+//! Rows from the ICMP errors about the failed queries: what they say, who sent them, when.
+
+use super::surroundings::absent_class;
+use crate::correlate::Level;
+use crate::decode::Address;
+use crate::findings::facts::{ErrorFact, Meaning, Sort, hops};
+use crate::findings::hypotheses::Group;
+use crate::findings::hypotheses::ledger::{Ledger, Observation, Row};
+use crate::findings::hypotheses::scene::Scene;
+use crate::index::PacketId;
+use crate::time::{Nanos, span};
+
+/// Address resolution gives up after three tries a second apart; errors about it come in this window.
+const RESOLUTION_NS: std::ops::RangeInclusive<Nanos> = 2_500_000_000..=5_000_000_000;
+/// Errors this close together, about queries further apart, come from one queue being flushed.
+const TOGETHER_NS: Nanos = 20_000_000;
+pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
+    semantics(scene, ledger);
+    generator(scene, ledger);
+    timing(scene, ledger);
+    integrity(scene, ledger);
+}
+
+pub(super) fn frames(errors: &[&ErrorFact]) -> Vec<PacketId> {
+    errors.iter().map(|error| error.packet).collect()
+}
+
+fn senders(errors: &[&ErrorFact]) -> String {
+    let mut seen: Vec<Address> = Vec::new();
+    for error in errors {
+        if !seen.contains(&error.source) {
+            seen.push(error.source);
+        }
+    }
+    let shown: Vec<String> = seen.iter().take(3).map(ToString::to_string).collect();
+    let more = seen.len().saturating_sub(3);
+    if more > 0 { format!("{} and {more} more", shown.join(", ")) } else { shown.join(", ") }
+}
+
+fn text(scene: &Scene<'_, '_>, errors: &[&ErrorFact]) -> String {
+    let first = errors.first();
+    format!(
+        "{} × {} ({}) from {} about queries to {}.",
+        errors.len(),
+        first.map_or("", |error| error.meaning.words()),
+        first.map_or_else(String::new, |error| error.code_words()),
+        senders(errors),
+        scene.server
+    )
+}
+
+/// What the errors say: the rows of the matrix.
+fn semantics(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
+    for meaning in [
+        Meaning::PortUnreachable,
+        Meaning::Prohibited,
+        Meaning::HostUnreachable,
+        Meaning::NetUnreachable,
+        Meaning::HopsExceeded,
+    ] {
+        let (by_server, elsewhere): (Vec<&ErrorFact>, Vec<&ErrorFact>) = scene
+            .errors_of(meaning)
+            .into_iter()
+            .filter(|error| error.level != Some(Level::Contradicted))
+            .partition(|error| error.source == scene.server);
+        match meaning {
+            Meaning::PortUnreachable => {
+                port_by_server(scene, &by_server, ledger);
+                port_elsewhere(scene, &elsewhere, ledger);
+            }
+            Meaning::Prohibited => {
+                prohibited_by_server(scene, &by_server, ledger);
+                prohibited_elsewhere(scene, &elsewhere, ledger);
+            }
+            Meaning::HostUnreachable => host_unreachable(scene, &scene.errors_of(meaning), ledger),
+            Meaning::NetUnreachable => net_unreachable(scene, &scene.errors_of(meaning), ledger),
+            _ => hops_exceeded(scene, &scene.errors_of(meaning), ledger),
+        }
+    }
+}
+
+fn port_by_server(scene: &Scene<'_, '_>, errors: &[&ErrorFact], ledger: &mut Ledger) {
+    if errors.is_empty() {
+        return;
+    }
+    let observation = Observation {
+        row: Row::PortUnreachable,
+        text: text(scene, errors),
+        frames: frames(errors),
+        group: Group::ErrorSemantics,
+        fits: "a host without a listener, a rejecting filter and a device in front all send exactly this (RFC 1122 §3.2.2.1)",
+        against: "a device using the server's address received the query and refused the port",
+    };
+    let exact = errors.iter().any(|error| matches!(error.level, Some(Level::Exact | Level::Nat)));
+    let weights = if exact {
+        [
+            ("H1", 10),
+            ("H2", 10),
+            ("H3", 10),
+            ("H4", 10),
+            ("H5", -10),
+            ("H6", -20),
+            ("H7", -20),
+            ("H8", -20),
+            ("H9", 0),
+            ("H13", -10),
+            ("H17", 0),
+            ("H20", -10),
+        ]
+    } else {
+        [
+            ("H1", 5),
+            ("H2", 5),
+            ("H3", 5),
+            ("H4", 5),
+            ("H5", -5),
+            ("H6", -10),
+            ("H7", -10),
+            ("H8", -10),
+            ("H9", 0),
+            ("H13", -5),
+            ("H17", 2),
+            ("H20", -5),
+        ]
+    };
+    put(ledger, &observation, &weights);
+}
+
+fn port_elsewhere(scene: &Scene<'_, '_>, errors: &[&ErrorFact], ledger: &mut Ledger) {
+    if errors.is_empty() {
+        return;
+    }
+    let observation = Observation {
+        row: Row::PortUnreachableElsewhere,
+        text: text(scene, errors),
+        frames: frames(errors),
+        group: Group::ErrorSemantics,
+        fits: "a filter on the path may reject with port unreachable in its own name",
+        against: "the refusal does not come from the server's address",
+    };
+    put(
+        ledger,
+        &observation,
+        &[
+            ("H1", -10),
+            ("H2", -20),
+            ("H3", 2),
+            ("H4", -2),
+            ("H5", 10),
+            ("H6", -5),
+            ("H7", -5),
+            ("H8", -10),
+            ("H9", 0),
+            ("H13", -5),
+            ("H17", 2),
+            ("H20", -5),
+        ],
+    );
+}
+
+fn prohibited_by_server(scene: &Scene<'_, '_>, errors: &[&ErrorFact], ledger: &mut Ledger) {
+    if errors.is_empty() {
+        return;
+    }
+    let observation = Observation {
+        row: Row::ProhibitedByServer,
+        text: text(scene, errors),
+        frames: frames(errors),
+        group: Group::ErrorSemantics,
+        fits: "a rule on the host itself rejects with this code (RFC 1812 §5.2.7.1)",
+        against: "the message names a rule at the server's address as the reason",
+    };
+    put(
+        ledger,
+        &observation,
+        &[
+            ("H1", -10),
+            ("H2", 20),
+            ("H3", 5),
+            ("H4", -5),
+            ("H5", -5),
+            ("H6", -20),
+            ("H7", -20),
+            ("H8", -20),
+            ("H9", -2),
+            ("H13", -10),
+            ("H17", 0),
+            ("H20", -10),
+        ],
+    );
+}
+
+fn prohibited_elsewhere(scene: &Scene<'_, '_>, errors: &[&ErrorFact], ledger: &mut Ledger) {
+    if errors.is_empty() {
+        return;
+    }
+    let observation = Observation {
+        row: Row::ProhibitedElsewhere,
+        text: text(scene, errors),
+        frames: frames(errors),
+        group: Group::ErrorSemantics,
+        fits: "the message is the one a filtering device sends in its own name (RFC 1812 §5.2.7.1)",
+        against: "the message names a rule on another device as the reason",
+    };
+    put(
+        ledger,
+        &observation,
+        &[
+            ("H1", -20),
+            ("H2", -20),
+            ("H3", 0),
+            ("H4", -5),
+            ("H5", 20),
+            ("H6", -10),
+            ("H7", -5),
+            ("H8", -20),
+            ("H9", -2),
+            ("H13", -10),
+            ("H17", 0),
+            ("H20", -10),
+        ],
+    );
+}
+
+fn host_unreachable(scene: &Scene<'_, '_>, errors: &[&ErrorFact], ledger: &mut Ledger) {
+    let (slow, fast): (Vec<&ErrorFact>, Vec<&ErrorFact>) = errors
+        .iter()
+        .copied()
+        .partition(|error| RESOLUTION_NS.contains(&error.delta_ns) || error.source == error.destination);
+    // Queries that wait behind the first one for the same address resolution get their error sooner.
+    let (decisive, row) = if slow.is_empty() {
+        (fast, Row::HostUnreachableFast)
+    } else {
+        (errors.to_vec(), Row::HostUnreachableSlow)
+    };
+    if decisive.is_empty() {
+        return;
+    }
+    let observation = Observation {
+        row,
+        text: format!("{} Delay after the query: {}.", text(scene, &decisive), delays(&decisive)),
+        frames: frames(&decisive),
+        group: Group::ErrorSemantics,
+        fits: "the last router could not resolve the host's link address; three tries a second apart take about 3 s",
+        against: "the last router reported that the host did not answer on its network",
+    };
+    // Where nobody was ever heard, a wrong address sends the same packets as a dead host.
+    let alike = |class, db| if absent_class(scene) == Some(class) { db } else { 0 };
+    if row == Row::HostUnreachableSlow {
+        put(
+            ledger,
+            &observation,
+            &[
+                ("H1", -20),
+                ("H2", -20),
+                ("H3", -10),
+                ("H4", alike("H6", 20)),
+                ("H5", -5),
+                ("H6", 20),
+                ("H7", 2),
+                ("H8", -20),
+                ("H9", -2),
+                ("H13", -20),
+                ("H17", 0),
+                ("H20", -10),
+            ],
+        );
+    } else {
+        put(
+            ledger,
+            &observation,
+            &[
+                ("H1", -20),
+                ("H2", -20),
+                ("H3", -10),
+                ("H4", alike("H6", 5)),
+                ("H5", 2),
+                ("H6", 5),
+                ("H7", 2),
+                ("H8", -20),
+                ("H9", -2),
+                ("H13", -20),
+                ("H17", 0),
+                ("H20", -10),
+            ],
+        );
+    }
+}
+
+fn net_unreachable(scene: &Scene<'_, '_>, errors: &[&ErrorFact], ledger: &mut Ledger) {
+    if errors.is_empty() {
+        return;
+    }
+    let observation = Observation {
+        row: Row::NetUnreachable,
+        text: text(scene, errors),
+        frames: frames(errors),
+        group: Group::ErrorSemantics,
+        fits: "a router without a route to the network sends this",
+        against: "the query did not reach the server's network",
+    };
+    let alike = |class, db| if absent_class(scene) == Some(class) { db } else { 0 };
+    put(
+        ledger,
+        &observation,
+        &[
+            ("H1", -20),
+            ("H2", -20),
+            ("H3", -10),
+            ("H4", alike("H7", 20)),
+            ("H5", -2),
+            ("H6", -2),
+            ("H7", 20),
+            ("H8", -20),
+            ("H9", -2),
+            ("H13", -20),
+            ("H17", 0),
+            ("H20", -10),
+        ],
+    );
+}
+
+fn hops_exceeded(scene: &Scene<'_, '_>, errors: &[&ErrorFact], ledger: &mut Ledger) {
+    if errors.is_empty() {
+        return;
+    }
+    let observation = Observation {
+        row: Row::TimeExceeded,
+        text: text(scene, errors),
+        frames: frames(errors),
+        group: Group::ErrorSemantics,
+        fits: "queries that use up their hops travel in a loop",
+        against: "the query did not reach the server's network",
+    };
+    put(
+        ledger,
+        &observation,
+        &[
+            ("H1", -20),
+            ("H2", -20),
+            ("H3", -10),
+            ("H4", 0),
+            ("H5", -5),
+            ("H6", -5),
+            ("H7", 20),
+            ("H8", -20),
+            ("H9", -2),
+            ("H13", -20),
+            ("H17", 0),
+            ("H20", -10),
+        ],
+    );
+}
+
+/// Who sent the errors: address, distance, quoted TTL.
+fn generator(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
+    let about: Vec<&ErrorFact> =
+        scene.errors.iter().filter(|e| !e.is_about_response() && is_unreachable(e)).copied().collect();
+    let (by_server, elsewhere): (Vec<&ErrorFact>, Vec<&ErrorFact>) =
+        about.iter().copied().partition(|error| error.source == scene.server);
+    if !elsewhere.is_empty() && by_server.len() < elsewhere.len() {
+        source_differs(scene, &elsewhere, ledger);
+    }
+    distance(scene, &by_server, ledger);
+    if let Some(local) = about.iter().find(|error| error.source == error.destination) {
+        let observation = Observation {
+            row: Row::LocalError,
+            text: format!("The error about {} was sent by {} to itself.", scene.server, local.source),
+            frames: vec![local.packet],
+            group: Group::Generator,
+            fits: "the asking host's own kernel reports that it could not resolve the neighbour's link address",
+            against: "the query never left the asking host",
+        };
+        put(ledger, &observation, &[("H6", 10), ("H5", -10), ("H7", -5)]);
+    }
+}
+
+fn is_unreachable(error: &ErrorFact) -> bool {
+    !matches!(error.meaning, Meaning::ReassemblyExpired | Meaning::TooBig | Meaning::Other)
+}
+
+fn source_differs(scene: &Scene<'_, '_>, elsewhere: &[&ErrorFact], ledger: &mut Ledger) {
+    let rejecting: Vec<&ErrorFact> = elsewhere
+        .iter()
+        .copied()
+        .filter(|error| matches!(error.meaning, Meaning::Prohibited | Meaning::PortUnreachable))
+        .collect();
+    if !rejecting.is_empty() {
+        let observation = Observation {
+            row: Row::SourceDiffers,
+            text: format!("The errors come from {}, not from {}.", senders(&rejecting), scene.server),
+            frames: frames(&rejecting),
+            group: Group::Generator,
+            fits: "a device on the path speaks in its own name",
+            against: "the server's address did not send the message",
+        };
+        put(ledger, &observation, &[("H5", 10), ("H1", -5), ("H2", -5)]);
+    }
+    let quoted = rejecting.iter().find_map(|error| {
+        let quoted = error.quoted.filter(|quoted| quoted.ttl > 0)?;
+        let sent = sent_ttl(scene, error)?;
+        (quoted.ttl < sent).then(|| (*error, sent - quoted.ttl))
+    });
+    if let Some((error, gone)) = quoted {
+        let observation = Observation {
+            row: Row::QuotedTtl,
+            text: format!(
+                "The quoted TTL shows that the query had travelled {gone} hop(s) when it was rejected."
+            ),
+            frames: vec![error.packet],
+            group: Group::Generator,
+            fits: "the rejecting device stands that far along the path",
+            against: "",
+        };
+        put(ledger, &observation, &[("H5", 2)]);
+    }
+}
+
+/// TTL of the query an error is about; the sender's initial value when it was captured at the sender.
+fn sent_ttl(scene: &Scene<'_, '_>, error: &ErrorFact) -> Option<u8> {
+    let packet = scene.facts.index.packet(error.about?)?;
+    Some(packet.decode().ttl).filter(|ttl| *ttl > 0)
+}
+
+/// Compares the errors' distance with that of other packets from the same address (correlation §2.6).
+fn distance(scene: &Scene<'_, '_>, errors: &[&ErrorFact], ledger: &mut Ledger) {
+    let Some(host) = scene.host() else { return };
+    let Some(first) = errors.iter().find(|error| hops(error.ttl).is_some()) else { return };
+    let Some(error_hops) = hops(first.ttl) else { return };
+    let others = [Sort::Dns, Sort::Echo, Sort::Tcp, Sort::Reset, Sort::Other];
+    let sample = others.iter().find_map(|sort| host.of(*sort).iter().find(|sign| hops(sign.ttl).is_some()));
+    let Some(sample) = sample else { return };
+    let Some(other_hops) = hops(sample.ttl) else { return };
+    let frames = vec![first.packet, sample.packet];
+    let (ledger_row, words) = if error_hops.abs_diff(other_hops) <= 1 {
+        (Row::HopsAgree, "as far away as")
+    } else {
+        (Row::HopsDiffer, "at another distance than")
+    };
+    let observation = Observation {
+        row: ledger_row,
+        text: format!(
+            "The error (TTL {}, {error_hops} hops) comes from {words} other packets of {} (TTL {}, {other_hops} hops).",
+            first.ttl, scene.server, sample.ttl
+        ),
+        frames,
+        group: Group::Generator,
+        fits: "the distance agrees with where this explanation puts the sender",
+        against: "the distance does not agree with where this explanation puts the sender",
+    };
+    if ledger_row == Row::HopsAgree {
+        put(
+            ledger,
+            &observation,
+            &[("H1", 2), ("H2", 2), ("H3", -5), ("H4", 2), ("H5", -5), ("H9", 0), ("H17", -5)],
+        );
+    } else {
+        put(ledger, &observation, &[("H1", -2), ("H2", -2), ("H3", 5), ("H4", -2), ("H5", 2), ("H17", 5)]);
+    }
+}
+
+/// When the errors came.
+fn timing(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
+    let refusals: Vec<&ErrorFact> = scene
+        .errors
+        .iter()
+        .filter(|error| matches!(error.meaning, Meaning::PortUnreachable | Meaning::Prohibited))
+        .filter(|error| !error.is_about_response() && error.about.is_some())
+        .copied()
+        .collect();
+    let (late, prompt): (Vec<&ErrorFact>, Vec<&ErrorFact>) = refusals.into_iter().partition(|e| e.delayed);
+    if !late.is_empty() {
+        let observation = Observation {
+            row: Row::Delayed,
+            text: format!(
+                "The errors came {} after their queries; such an error is sent at once.",
+                delays(&late)
+            ),
+            frames: frames(&late),
+            group: Group::Timing,
+            fits: "an unexplained delay leaves room for another sender",
+            against: "",
+        };
+        put(
+            ledger,
+            &observation,
+            &[
+                ("H1", 0),
+                ("H2", 0),
+                ("H3", 2),
+                ("H4", 0),
+                ("H5", 0),
+                ("H6", 2),
+                ("H7", 0),
+                ("H8", 0),
+                ("H9", 2),
+                ("H17", 2),
+            ],
+        );
+    }
+    trips(scene, &prompt, ledger);
+    together(scene, ledger);
+}
+
+/// Compares the errors' delay with the server's round trip, where other packets show one.
+fn trips(scene: &Scene<'_, '_>, prompt: &[&ErrorFact], ledger: &mut Ledger) {
+    let Some(trip) = scene.asked().and_then(|server| server.median_trip_ns()).filter(|trip| *trip > 0) else {
+        return;
+    };
+    let mut deltas: Vec<Nanos> = prompt.iter().map(|error| error.delta_ns).collect();
+    deltas.sort_unstable();
+    let Some(delta) = deltas.get(deltas.len() / 2).copied() else { return };
+    let words = format!(
+        "The errors came {} after the queries; answers of {} take {}.",
+        span(delta),
+        scene.server,
+        span(trip)
+    );
+    if delta.saturating_mul(2) < trip && trip - delta > 1_000_000 {
+        let observation = Observation {
+            row: Row::DelayShort,
+            text: words,
+            frames: frames(prompt),
+            group: Group::Timing,
+            fits: "the sender is nearer than the server",
+            against: "the message came sooner than the server can respond",
+        };
+        put(ledger, &observation, &[("H3", 5), ("H5", 5), ("H1", -5), ("H2", -5), ("H4", -5)]);
+    } else if delta <= trip.saturating_mul(2) {
+        let observation = Observation {
+            row: Row::DelayFits,
+            text: words,
+            frames: frames(prompt),
+            group: Group::Timing,
+            fits: "the delay is one round trip to the server",
+            against: "the delay is one round trip to the server",
+        };
+        put(ledger, &observation, &[("H1", 2), ("H2", 2), ("H4", 2), ("H17", -5)]);
+    }
+}
+
+/// Errors about several queries that arrive at the same moment: a waiting queue was flushed.
+fn together(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
+    let unreachable = scene.errors_of(Meaning::HostUnreachable);
+    let pair = unreachable.windows(2).find_map(|pair| match pair {
+        [a, b] => {
+            let close = (b.time_ns - a.time_ns).abs() <= TOGETHER_NS;
+            let apart = (a.delta_ns - b.delta_ns).abs() > 5 * TOGETHER_NS;
+            (close && apart).then(|| vec![a.packet, b.packet])
+        }
+        _ => None,
+    });
+    if let Some(frames) = pair {
+        let observation = Observation {
+            row: Row::ErrorsTogether,
+            text: "Errors about queries sent at different times came at the same moment.".to_owned(),
+            frames,
+            group: Group::Timing,
+            fits: "queries wait in one queue while the address is resolved and are returned together",
+            against: "",
+        };
+        put(ledger, &observation, &[("H6", 5)]);
+    }
+}
+
+/// Whether the errors themselves can be trusted.
+fn integrity(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
+    let contradicted: Vec<&ErrorFact> =
+        scene.errors.iter().filter(|error| error.level == Some(Level::Contradicted)).copied().collect();
+    if !contradicted.is_empty() {
+        let observation = Observation {
+            row: Row::Contradicted,
+            text: format!("{} error(s) disagree with every packet sent.", contradicted.len()),
+            frames: frames(&contradicted),
+            group: Group::Integrity,
+            fits: "a blind sender cannot know what the client really sent (RFC 5927 §4)",
+            against: "",
+        };
+        put(ledger, &observation, &[("H17", 10)]);
+    }
+    let exact: Vec<&ErrorFact> = scene
+        .errors
+        .iter()
+        .filter(|error| error.level == Some(Level::Exact))
+        .filter(|error| error.quoted.is_some_and(|quoted| quoted.payload_bytes >= 12))
+        .copied()
+        .collect();
+    if !exact.is_empty() {
+        let observation = Observation {
+            row: Row::FullQuote,
+            text: format!("{} error(s) quote the query with its DNS id, byte for byte.", exact.len()),
+            frames: frames(&exact),
+            group: Group::Integrity,
+            fits: "",
+            against: "a sender off the path cannot know the DNS id",
+        };
+        put(ledger, &observation, &[("H17", -10)]);
+    }
+}
+
+fn delays(errors: &[&ErrorFact]) -> String {
+    let low = errors.iter().map(|error| error.delta_ns).min().unwrap_or(0);
+    let high = errors.iter().map(|error| error.delta_ns).max().unwrap_or(0);
+    if low == high { span(low) } else { format!("{} to {}", span(low), span(high)) }
+}
+
+pub(super) fn put(ledger: &mut Ledger, observation: &Observation, weights: &[(&'static str, i32)]) {
+    let weights: Vec<_> = weights.iter().map(|(id, db)| (*id, Some(*db))).collect();
+    ledger.weigh(observation, &weights);
+}

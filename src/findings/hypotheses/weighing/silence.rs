@@ -1,0 +1,141 @@
+//! Rows from silence: only where this vantage would have seen an answer.
+
+use super::errors::put;
+use super::surroundings::absent_class;
+use crate::correlate::{Outcome, Transaction};
+use crate::findings::facts::Sort;
+use crate::findings::hypotheses::Group;
+use crate::findings::hypotheses::ledger::{Ledger, Observation, Row};
+use crate::findings::hypotheses::scene::Scene;
+use crate::index::PacketId;
+
+pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
+    rate_limited(scene, ledger);
+    let silent = scene.ended(Outcome::NoAnswer);
+    if silent.is_empty() {
+        return;
+    }
+    if scene.facts.evidence.one_sided {
+        one_sided(scene, ledger);
+        return;
+    }
+    silence(scene, &silent, ledger);
+    if scene.names.len() > 1 && answered_in_period(scene).is_none() {
+        let observation = Observation {
+            row: Row::AllNamesFail,
+            text: format!(
+                "All {} names asked of {} in this time failed alike.",
+                scene.names.len(),
+                scene.server
+            ),
+            frames: firsts(&silent),
+            group: Group::OtherTraffic,
+            fits: "what is dropped does not depend on the name",
+            against: "",
+        };
+        put(ledger, &observation, &[("H8", 5)]);
+    }
+    let Some(host) = scene.host() else { return };
+    let inside = |sort: Sort| {
+        let (from, to) = scene.period_ns;
+        host.of(sort).iter().find(|sign| (from..=to).contains(&sign.time_ns)).map(|sign| sign.packet)
+    };
+    if let Some(packet) = inside(Sort::Tcp).or_else(|| inside(Sort::Other)) {
+        let observation = Observation {
+            row: Row::OtherTraffic,
+            text: format!("Other traffic with {} flowed meanwhile.", scene.server),
+            frames: vec![packet],
+            group: Group::OtherTraffic,
+            fits: "the path and the host work; only this port is silent, as a filter makes it",
+            against: "",
+        };
+        put(ledger, &observation, &[("H8", 5)]);
+    }
+    if let Some(packet) = inside(Sort::Echo) {
+        let observation = Observation {
+            row: Row::EchoWorks,
+            text: format!("{} answered echo requests meanwhile.", scene.server),
+            frames: vec![packet],
+            group: Group::OtherTraffic,
+            fits: "the host is there and reachable; only this port is silent",
+            against: "",
+        };
+        put(ledger, &observation, &[("H8", 5)]);
+    }
+}
+
+fn silence(scene: &Scene<'_, '_>, silent: &[&Transaction], ledger: &mut Ledger) {
+    let tries: u64 = silent.iter().map(|transaction| u64::from(transaction.tries)).sum();
+    let observation = Observation {
+        row: Row::Silence,
+        text: format!(
+            "{} question(s), {tries} queries to {} received neither an answer nor an error, in two-way capture.",
+            silent.len(),
+            scene.server
+        ),
+        frames: firsts(silent),
+        group: Group::ErrorSemantics,
+        fits: "a filter that drops, loss, and a host that is gone are all silent",
+        against: "a live host without a listener normally sends port unreachable, and a working server answers",
+    };
+    let wrong_address = if absent_class(scene) == Some("H8") { 5 } else { 2 };
+    put(
+        ledger,
+        &observation,
+        &[
+            ("H1", -10),
+            ("H2", -5),
+            ("H3", 0),
+            ("H4", wrong_address),
+            ("H5", 0),
+            ("H6", 5),
+            ("H7", 2),
+            ("H8", 5),
+            ("H9", 2),
+            ("H13", -5),
+            ("H17", -5),
+            ("H20", -10),
+        ],
+    );
+}
+
+fn rate_limited(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
+    let covered = scene.ended(Outcome::CoveredByRateLimit);
+    if covered.is_empty() {
+        return;
+    }
+    let observation = Observation {
+        row: Row::RateLimited,
+        text: format!(
+            "{} silent queries lie between errors that came no faster than an ICMP rate limit allows.",
+            covered.len()
+        ),
+        frames: firsts(&covered),
+        group: Group::Timing,
+        fits: "hosts limit the rate of errors (6 at once, then 1 a second on Linux); the refusal was continuous",
+        against: "the silence is explained by rate limiting of the errors",
+    };
+    put(ledger, &observation, &[("H10", 20), ("H8", -5)]);
+}
+
+fn one_sided(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
+    let observation = Observation {
+        row: Row::OneSided,
+        text: "The capture shows one direction only; silence means nothing here.".to_owned(),
+        frames: scene.queries.iter().copied().take(2).collect(),
+        group: Group::Integrity,
+        fits: "answers and errors would not have been captured",
+        against: "",
+    };
+    put(ledger, &observation, &[("H21", 20), ("H8", 0)]);
+}
+
+/// The first answer of the server within the failure's period, to anyone.
+pub(super) fn answered_in_period(scene: &Scene<'_, '_>) -> Option<PacketId> {
+    let (from, to) = scene.period_ns;
+    scene.asked()?.answers_in(from, to).next().map(|answer| answer.packet)
+}
+
+pub(super) fn firsts(transactions: &[&Transaction]) -> Vec<PacketId> {
+    transactions.iter().map(|transaction| transaction.first).collect()
+}

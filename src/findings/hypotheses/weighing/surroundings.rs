@@ -1,0 +1,357 @@
+//! Rows from what else the capture shows: the server's other packets, other resolvers, TCP, fragments, neighbours.
+
+use super::errors::put;
+use super::silence::answered_in_period;
+use crate::correlate::{Outcome, Signature};
+use crate::findings::facts::{Connection, Ending, Meaning, Sort};
+use crate::findings::hypotheses::Group;
+use crate::findings::hypotheses::ledger::{EXCLUDED, Ledger, Observation, Row, Weight};
+use crate::findings::hypotheses::scene::Scene;
+use crate::index::PacketId;
+use crate::time::Nanos;
+
+/// TCP tried this long after the last failure still belongs to it.
+const TCP_AFTER_NS: Nanos = 30_000_000_000;
+/// ARP requests for one address before it counts as unanswered.
+const REQUESTS_MIN: usize = 3;
+
+pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
+    if matches!(scene.signature, Some(Signature::ResponseCode(_) | Signature::Late)) {
+        failover(scene, ledger);
+        return;
+    }
+    history(scene, ledger);
+    life(scene, ledger);
+    transports(scene, ledger);
+    failover(scene, ledger);
+    neighbours(scene, ledger);
+}
+
+/// Whether nothing but errors about it was ever heard of the server's address.
+pub(super) fn nobody_there(scene: &Scene<'_, '_>) -> bool {
+    let heard = scene.host().is_some_and(|host| host.alive().next().is_some());
+    let by_server = scene.errors.iter().any(|error| error.source == scene.server);
+    let neighbour = scene.facts.neighbours.get(&scene.server).is_some_and(|n| !n.replies.is_empty());
+    scene.problem.is_some() && !heard && !by_server && !neighbour
+}
+
+/// The class a wrong address belongs to when nobody was ever heard there: it looks like whatever dead addresses look like.
+pub(super) fn absent_class(scene: &Scene<'_, '_>) -> Option<&'static str> {
+    if !nobody_there(scene) {
+        return None;
+    }
+    if !scene.errors_of(Meaning::HostUnreachable).is_empty() {
+        Some("H6")
+    } else if !scene.errors_of(Meaning::NetUnreachable).is_empty() {
+        Some("H7")
+    } else if scene.errors.is_empty() && !scene.ended(Outcome::NoAnswer).is_empty() {
+        Some("H8")
+    } else {
+        None
+    }
+}
+
+/// Whether the server answered before, meanwhile, after, or never.
+fn history(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
+    let (from, to) = scene.period_ns;
+    let Some(asked) = scene.asked() else { return };
+    let refused = !scene.errors_of(Meaning::PortUnreachable).is_empty();
+    if let Some(packet) = answered_in_period(scene) {
+        meanwhile(scene, packet, ledger);
+        other_client(scene, ledger);
+    }
+    let rows = [
+        (
+            Row::AnsweredBefore,
+            asked.answers.iter().find(|answer| answer.time_ns < from),
+            "before the first failure",
+            10,
+        ),
+        (
+            Row::Recovered,
+            asked.answers.iter().find(|answer| answer.time_ns > to),
+            "again after the last failure",
+            2,
+        ),
+    ];
+    for (row, answer, when, weight) in rows {
+        let Some(answer) = answer else { continue };
+        let observation = Observation {
+            row,
+            text: format!("{} answered DNS {when}.", scene.server),
+            frames: vec![answer.packet],
+            group: Group::OtherTraffic,
+            fits: "something on or in front of the server changed: a service or a rule was stopped or started",
+            against: "the address is that of a working DNS server",
+        };
+        let weight = if refused { weight } else { 0 };
+        let mut weights: Vec<(&'static str, Weight)> =
+            ["H1", "H2", "H3"].iter().map(|id| (*id, Some(weight))).collect();
+        weights.push(("H4", EXCLUDED));
+        ledger.weigh(&observation, &weights);
+    }
+    if asked.answers.is_empty() {
+        let observation = Observation {
+            row: Row::NeverAnswered,
+            text: format!("No DNS answer from {} to any client was seen.", scene.server),
+            frames: scene.queries.iter().copied().take(1).collect(),
+            group: Group::OtherTraffic,
+            fits: "nothing shows that the address is meant to be a resolver",
+            against: "",
+        };
+        put(ledger, &observation, &[("H4", 2)]);
+    }
+    other_resolver(scene, ledger);
+}
+
+fn meanwhile(scene: &Scene<'_, '_>, packet: PacketId, ledger: &mut Ledger) {
+    let observation = Observation {
+        row: Row::AnsweredMeanwhile,
+        text: format!("{} answered DNS while these queries failed.", scene.server),
+        frames: vec![packet],
+        group: Group::OtherTraffic,
+        fits: "the service works for some queries and not for others",
+        against: "the service answered during the failure",
+    };
+    let forged = if scene.errors.is_empty() { 0 } else { 10 };
+    let mut weights: Vec<(&'static str, Weight)> = [
+        ("H1", -20),
+        ("H2", 5),
+        ("H3", 0),
+        ("H5", 0),
+        ("H6", -20),
+        ("H7", -20),
+        ("H8", 0),
+        ("H9", 2),
+        ("H13", 2),
+        ("H17", forged),
+        ("H20", 0),
+    ]
+    .iter()
+    .map(|(id, db)| (*id, Some(*db)))
+    .collect();
+    weights.push(("H4", EXCLUDED));
+    ledger.weigh(&observation, &weights);
+}
+
+fn other_client(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
+    let (from, to) = scene.period_ns;
+    let served = scene
+        .asked()
+        .and_then(|asked| asked.answers_in(from, to).find(|answer| !scene.clients.contains(&answer.client)));
+    let Some(answer) = served.filter(|_| !scene.errors.is_empty()) else { return };
+    let observation = Observation {
+        row: Row::OtherClientServed,
+        text: format!("{} was answered by {} while others were refused.", answer.client, scene.server),
+        frames: vec![answer.packet],
+        group: Group::OtherTraffic,
+        fits: "a rule by source address refuses some clients and serves others",
+        against: "",
+    };
+    put(ledger, &observation, &[("H2", 10)]);
+}
+
+fn other_resolver(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
+    let found =
+        scene.facts.servers.iter().filter(|(key, _)| key.0 != scene.server).find_map(|(key, server)| {
+            let answer = server.answers.iter().find(|answer| scene.clients.contains(&answer.client))?;
+            Some((key.0, answer.packet))
+        });
+    if let Some((other, packet)) = found {
+        let observation = Observation {
+            row: Row::OtherResolver,
+            text: format!("Another resolver, {other}, answered the same client."),
+            frames: vec![packet],
+            group: Group::OtherTraffic,
+            fits: "the client's path to resolvers works; this address is the odd one",
+            against: "",
+        };
+        put(ledger, &observation, &[("H4", 5)]);
+    }
+}
+
+/// What else the server's address sent during the failure.
+fn life(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
+    let Some(host) = scene.host() else { return };
+    let (from, to) = scene.period_ns;
+    if let Some(sign) = host.alive().find(|sign| (from..=to).contains(&sign.time_ns)) {
+        let observation = Observation {
+            row: Row::ServerAlive,
+            text: format!("{} sent other packets during the failure.", scene.server),
+            frames: vec![sign.packet],
+            group: Group::OtherTraffic,
+            fits: "",
+            against: "the host was present and reachable at the time",
+        };
+        put(ledger, &observation, &[("H6", -20), ("H7", -20)]);
+    }
+    let service = [Sort::Tcp, Sort::Echo]
+        .iter()
+        .flat_map(|sort| host.of(*sort).iter().map(move |sign| (*sort, sign)))
+        .find(|(sort, sign)| *sort == Sort::Echo || sign.port != scene.service.0);
+    if let Some((sort, sign)) = service {
+        let words = if sort == Sort::Echo {
+            "answers echo requests".to_owned()
+        } else {
+            format!("serves TCP port {}", sign.port)
+        };
+        let observation = Observation {
+            row: Row::OtherServices,
+            text: format!("{} {words}.", scene.server),
+            frames: vec![sign.packet],
+            group: Group::OtherTraffic,
+            fits: "the host lives while its DNS port refuses",
+            against: "",
+        };
+        let other_role = if sort == Sort::Tcp && scene.asked().is_none_or(|asked| asked.answers.is_empty()) {
+            5
+        } else {
+            0
+        };
+        put(ledger, &observation, &[("H1", 2), ("H2", 2), ("H4", other_role)]);
+    }
+}
+
+/// How TCP port 53 of the same server fared around the failure.
+fn transports(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
+    let (from, to) = scene.period_ns;
+    let tried: Vec<&Connection> = scene
+        .facts
+        .connections
+        .iter()
+        .filter(|connection| connection.server == (scene.server, scene.service.0))
+        .filter(|connection| connection.time_ns >= from && connection.time_ns <= to + TCP_AFTER_NS)
+        .collect();
+    let over_udp = scene.service.1 == 17;
+    if let Some(works) = tried.iter().find(|connection| connection.served) {
+        let observation = Observation {
+            row: Row::TcpWorks,
+            text: format!("TCP port {} of {} answers.", scene.service.0, scene.server),
+            frames: vec![works.syn],
+            group: Group::OtherTraffic,
+            fits: "a rule treats UDP otherwise than TCP",
+            against: "the service runs and the host is reachable over TCP",
+        };
+        let weights: Vec<(&'static str, Weight)> = vec![
+            ("H1", Some(-5)),
+            ("H2", Some(10)),
+            ("H3", Some(0)),
+            ("H4", EXCLUDED),
+            ("H5", Some(5)),
+            ("H6", Some(-20)),
+            ("H7", Some(-20)),
+            ("H8", Some(5)),
+            ("H9", Some(-5)),
+            ("H13", Some(0)),
+            ("H17", Some(0)),
+            ("H20", Some(0)),
+        ];
+        ledger.weigh(&observation, &weights);
+        if over_udp && scene.signature != Some(&Signature::Truncated) {
+            split(scene, works, "UDP fails while TCP to the same port answers", ledger);
+        }
+    }
+    if let Some(reset) = tried.iter().find(|connection| connection.ending == Ending::Refused) {
+        let observation = Observation {
+            row: Row::TcpReset,
+            text: format!("TCP port {} of {} was reset.", scene.service.0, scene.server),
+            frames: [Some(reset.syn), reset.decided].into_iter().flatten().collect(),
+            group: Group::OtherTraffic,
+            fits: "a host without a listener resets TCP as well",
+            against: "the host answered, only the port is closed",
+        };
+        put(
+            ledger,
+            &observation,
+            &[
+                ("H1", 5),
+                ("H2", 2),
+                ("H3", 0),
+                ("H4", 5),
+                ("H5", 0),
+                ("H6", -20),
+                ("H7", -20),
+                ("H8", -5),
+                ("H9", 0),
+                ("H13", -10),
+                ("H17", 0),
+                ("H20", 0),
+            ],
+        );
+    }
+    let failed =
+        tried.iter().find(|connection| matches!(connection.ending, Ending::Refused | Ending::Silent));
+    let udp_works = scene
+        .facts
+        .servers
+        .get(&(scene.server, scene.service.0, 17))
+        .is_some_and(|udp| !udp.answers.is_empty());
+    if let Some(failed) = failed
+        && udp_works
+        && (!over_udp || scene.signature == Some(&Signature::Truncated))
+    {
+        split(
+            scene,
+            failed,
+            "UDP answers while TCP to the same port fails (RFC 7766 §5 requires both)",
+            ledger,
+        );
+    }
+}
+
+fn split(scene: &Scene<'_, '_>, connection: &Connection, words: &str, ledger: &mut Ledger) {
+    let observation = Observation {
+        row: Row::TransportSplit,
+        text: format!("{words} ({}).", scene.server),
+        frames: vec![connection.syn],
+        group: Group::OtherTraffic,
+        fits: "the two transports were both tried and fared differently",
+        against: "",
+    };
+    put(ledger, &observation, &[("H12", 20)]);
+}
+
+/// The same name answered by another resolver soon after.
+fn failover(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
+    let answers: Vec<PacketId> =
+        scene.transactions.iter().filter_map(|transaction| scene.failed_over(transaction)).collect();
+    // A name that happens to be asked elsewhere once is no failover of the resolver.
+    if answers.is_empty() || answers.len() * 2 < scene.transactions.len() {
+        return;
+    }
+    let observation = Observation {
+        row: Row::Failover,
+        text: format!(
+            "{} of {} failed questions were answered by another resolver within 10 s.",
+            answers.len(),
+            scene.transactions.len()
+        ),
+        frames: answers,
+        group: Group::OtherTraffic,
+        fits: "the client switched and got its answer: redundancy is lost, service is not",
+        against: "",
+    };
+    put(ledger, &observation, &[("H18", 20)]);
+}
+
+/// ARP or neighbour requests for the server that nobody answered.
+fn neighbours(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
+    let Some(neighbour) = scene.facts.neighbours.get(&scene.server) else { return };
+    if neighbour.requests.len() < REQUESTS_MIN || !neighbour.replies.is_empty() {
+        return;
+    }
+    let observation = Observation {
+        row: Row::ArpUnanswered,
+        text: format!(
+            "{} requests for the link address of {} were not answered.",
+            neighbour.requests.len(),
+            scene.server
+        ),
+        frames: neighbour.requests.iter().map(|(_, packet)| *packet).collect(),
+        group: Group::Generator,
+        fits: "nobody on that network holds the address",
+        against: "the host did not answer for its address",
+    };
+    let wrong_address = if absent_class(scene) == Some("H6") { 20 } else { 0 };
+    put(ledger, &observation, &[("H6", 20), ("H4", wrong_address), ("H8", -10), ("H1", -20), ("H2", -20)]);
+}

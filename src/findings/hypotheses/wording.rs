@@ -1,0 +1,393 @@
+//! The report's sentences for an assessment (observed facts first, then what they leave open), each with its frames.
+
+use super::scene::Scene;
+use super::weighing::{code_name, extended_name};
+use super::{Assessment, Verdict};
+use crate::correlate::{Outcome, Signature};
+use crate::findings::facts::{ErrorFact, Meaning};
+use crate::findings::{FRAMES_MAX, zones};
+use crate::index::PacketId;
+use crate::text::escape;
+use crate::time::span;
+
+/// Words a report never uses of its own: they claim more than packets show.
+pub const FORBIDDEN: [&str; 7] = [
+    "proves",
+    "confirms the attack",
+    "hacker",
+    "obviously",
+    "was caused by",
+    "the server is down",
+    "customers were affected",
+];
+
+type Sentence = (String, Vec<PacketId>);
+
+/// The sentences, in the order of a paragraph.
+pub fn sentences(scene: &Scene<'_, '_>, assessment: &Assessment) -> Vec<Sentence> {
+    let mut out = Vec::new();
+    let leading: Vec<&'static str> = assessment.leading().iter().map(|hypothesis| hypothesis.id).collect();
+    match scene.signature {
+        Some(Signature::ResponseCode(code)) => answered(scene, *code, &mut out),
+        Some(Signature::NoAnswer) => silent(scene, &leading, &mut out),
+        Some(Signature::Late) => late(scene, &mut out),
+        Some(Signature::TcpReset | Signature::Truncated) => over_tcp(scene, &mut out),
+        Some(Signature::Icmp { .. }) => errors(scene, &leading, assessment, &mut out),
+        None => {}
+    }
+    companions(scene, assessment, &mut out);
+    load(scene, assessment, &mut out);
+    quality(scene, &mut out);
+    out
+}
+
+/// The name, or how many there are.
+pub(super) fn names(scene: &Scene<'_, '_>) -> String {
+    match scene.names.as_slice() {
+        [] => "names".to_owned(),
+        [one] => escape(one),
+        [one, two] => format!("{} and {}", escape(one), escape(two)),
+        [one, rest @ ..] => format!("{} and {} other names", escape(one), rest.len()),
+    }
+}
+
+fn packets(errors: &[&ErrorFact]) -> Vec<PacketId> {
+    let mut frames: Vec<PacketId> = errors.iter().flat_map(|e| [e.about, Some(e.packet)]).flatten().collect();
+    frames.sort_unstable();
+    frames.dedup();
+    frames.truncate(FRAMES_MAX);
+    frames
+}
+
+fn errors(scene: &Scene<'_, '_>, leading: &[&str], assessment: &Assessment, out: &mut Vec<Sentence>) {
+    let server = scene.server;
+    let port = scene.errors_of(Meaning::PortUnreachable);
+    let prohibited = scene.errors_of(Meaning::Prohibited);
+    let host = scene.errors_of(Meaning::HostUnreachable);
+    let route: Vec<&ErrorFact> =
+        [Meaning::NetUnreachable, Meaning::HopsExceeded].iter().flat_map(|m| scene.errors_of(*m)).collect();
+    let (own, other): (Vec<&ErrorFact>, Vec<&ErrorFact>) =
+        port.iter().chain(&prohibited).copied().partition(|error| error.source == server);
+    if !own.is_empty() {
+        refused(scene, &own, leading, assessment, out);
+    }
+    if let Some(first) = other.first() {
+        let frames = packets(&other);
+        let says = if first.meaning == Meaning::Prohibited {
+            "is administratively prohibited"
+        } else {
+            "is refused (port unreachable)"
+        };
+        out.push((
+            format!("{} – not the server {server} – reported that traffic to {server} {says}.", first.source),
+            frames.clone(),
+        ));
+        out.push((
+            format!(
+                "A filtering rule on or behind {} is {}. Whether it is intended cannot be told from packets.",
+                first.source,
+                word(assessment, "H5")
+            ),
+            frames,
+        ));
+    }
+    if let Some(first) = host.first() {
+        let frames = packets(&host);
+        out.push((
+            format!(
+                "{} reported host {server} unreachable {} after the query.",
+                first.source,
+                span(first.delta_ns)
+            ),
+            frames.clone(),
+        ));
+        let fits = first.delta_ns >= 2_500_000_000;
+        let tail = if fits { "; the delay fits failed address resolution" } else { "" };
+        out.push((
+            format!("{server} was probably not present on its network at that time{tail}."),
+            frames.clone(),
+        ));
+        if leading.contains(&"H4") {
+            out.push((wrong_address(scene), frames));
+        }
+    }
+    if let Some(first) = route.first() {
+        out.push((
+            format!(
+                "{} had no route to {server} at the time ({}). RFC 1122 treats such messages as a hint, since they also \
+                 occur during routing changes.",
+                first.source,
+                first.meaning.words()
+            ),
+            packets(&route),
+        ));
+    }
+}
+
+fn refused(
+    scene: &Scene<'_, '_>,
+    errors: &[&ErrorFact],
+    leading: &[&str],
+    assessment: &Assessment,
+    out: &mut Vec<Sentence>,
+) {
+    let server = scene.server;
+    let frames = packets(errors);
+    let answered = scene.ended(Outcome::Refused).len();
+    let of_all = if answered == scene.transactions.len() {
+        format!("each of the {answered} queries")
+    } else {
+        format!("{answered} of the {} queries", scene.transactions.len())
+    };
+    let meaning = errors.first().map_or("port unreachable", |error| error.meaning.words());
+    let code = errors.first().map_or_else(String::new, |error| error.code_words());
+    out.push((
+        format!(
+            "The address {server} answered {of_all} for {} with an ICMP {meaning} message ({code}).",
+            names(scene)
+        ),
+        frames.clone(),
+    ));
+    let port = scene.service.0;
+    out.push((
+        format!("This shows that a device answering for {server} received the queries and refused UDP port {port}."),
+        frames.clone(),
+    ));
+    if leading.contains(&"H1") && leading.contains(&"H2") {
+        out.push((
+            "The capture does not show whether no DNS service was listening there or whether a packet filter refused the \
+             port: both send the same message, so the two cannot be separated here."
+                .to_owned(),
+            frames.clone(),
+        ));
+    } else if leading.contains(&"H2") {
+        out.push((
+            format!(
+                "A packet filter on {server} is {}; whether it is intended cannot be told from packets.",
+                word(assessment, "H2")
+            ),
+            frames.clone(),
+        ));
+    }
+    if leading.contains(&"H3")
+        && let Some(row) = row_of(assessment, "H3", &["L15", "L20"])
+    {
+        out.push((
+            format!(
+                "The messages carry the server's address, but their distance or timing differs from other packets of \
+                 {server}; a device in front of the server may have sent them."
+            ),
+            row,
+        ));
+    }
+    if leading.contains(&"H4") && scene.asked().is_none_or(|asked| asked.answers.is_empty()) {
+        out.push((wrong_address(scene), frames));
+    }
+    delayed(errors, out);
+}
+
+fn delayed(errors: &[&ErrorFact], out: &mut Vec<Sentence>) {
+    let late: Vec<&ErrorFact> = errors.iter().filter(|error| error.delayed).copied().collect();
+    if late.is_empty() {
+        return;
+    }
+    out.push((
+        format!(
+            "{} of the errors came more than two seconds after the query; a host sends such an error at once, so these \
+             delays are not a response time of the service and are left out of latency figures.",
+            late.len()
+        ),
+        packets(&late),
+    ));
+}
+
+fn wrong_address(scene: &Scene<'_, '_>) -> String {
+    format!(
+        "No DNS answer from {0} was seen for any client. Whether {0} is meant to be a resolver should be confirmed.",
+        scene.server
+    )
+}
+
+fn row_of(assessment: &Assessment, hypothesis: &str, ids: &[&str]) -> Option<Vec<PacketId>> {
+    let rows = &assessment.hypothesis(hypothesis)?.ledger;
+    rows.iter().find(|row| ids.contains(&row.id.as_str())).map(|row| row.frames.clone())
+}
+
+/// The verdict word of one hypothesis.
+fn word(assessment: &Assessment, id: &str) -> &'static str {
+    assessment.hypothesis(id).map_or(Verdict::Neither, |hypothesis| hypothesis.verdict).words()
+}
+
+fn silent(scene: &Scene<'_, '_>, leading: &[&str], out: &mut Vec<Sentence>) {
+    let tries: u64 = scene.transactions.iter().map(|transaction| u64::from(transaction.tries)).sum();
+    let frames: Vec<PacketId> = scene.queries.iter().copied().take(FRAMES_MAX).collect();
+    let (from, to) = scene.period_ns;
+    if leading.contains(&"H11") {
+        return;
+    }
+    out.push((
+        format!(
+            "{tries} queries for {} to {} received neither an answer nor an error in {} of two-way capture.",
+            names(scene),
+            scene.server,
+            span(to - from)
+        ),
+        frames.clone(),
+    ));
+    out.push((
+        "A filter, packet loss and an unresponsive server look alike here.".to_owned(),
+        frames.clone(),
+    ));
+    if leading.contains(&"H4") {
+        out.push((wrong_address(scene), frames));
+    }
+}
+
+fn answered(scene: &Scene<'_, '_>, code: u16, out: &mut Vec<Sentence>) {
+    let frames: Vec<PacketId> =
+        scene.transactions.iter().filter_map(|transaction| transaction.answer).take(FRAMES_MAX).collect();
+    let extended = scene.transactions.iter().find_map(|transaction| transaction.extended_error);
+    let words = extended.map_or_else(String::new, |number| {
+        format!(" and extended DNS error {number} ({})", extended_name(number))
+    });
+    let zones = zones::common(&scene.names);
+    let place = match code {
+        5 => "in policy or addressing",
+        3 => "in the name",
+        _ => "upstream of it or in the zone",
+    };
+    out.push((
+        format!(
+            "{} answered {} queries for {} with {}{words}.",
+            scene.server,
+            scene.transactions.len(),
+            names(scene),
+            code_name(code)
+        ),
+        frames.clone(),
+    ));
+    out.push((
+        format!("The server and the path to it worked; the failure lies {place} (zone as guessed from the names: {}).",
+            zones.first().map_or_else(|| "none".to_owned(), |zone| escape(zone))),
+        frames,
+    ));
+}
+
+fn late(scene: &Scene<'_, '_>, out: &mut Vec<Sentence>) {
+    let frames: Vec<PacketId> = scene
+        .transactions
+        .iter()
+        .flat_map(|t| [Some(t.first), t.answer])
+        .flatten()
+        .take(FRAMES_MAX)
+        .collect();
+    let waits = scene.transactions.iter().map(|transaction| transaction.rtt_ns);
+    let (low, high) = (waits.clone().min().unwrap_or(0), waits.max().unwrap_or(0));
+    out.push((
+        format!(
+            "{} answers of {} arrived {} to {} after the last try, later than resolvers' clients usually wait.",
+            scene.transactions.len(),
+            scene.server,
+            span(low),
+            span(high)
+        ),
+        frames,
+    ));
+}
+
+fn over_tcp(scene: &Scene<'_, '_>, out: &mut Vec<Sentence>) {
+    let frames: Vec<PacketId> = scene.queries.iter().copied().take(FRAMES_MAX).collect();
+    let text = if scene.signature == Some(&Signature::Truncated) {
+        format!("{} sent truncated answers and no TCP query followed in this capture.", scene.server)
+    } else {
+        format!("TCP port {} of {} was reset or did not open.", scene.service.0, scene.server)
+    };
+    out.push((text, frames));
+}
+
+fn companions(scene: &Scene<'_, '_>, assessment: &Assessment, out: &mut Vec<Sentence>) {
+    let holds = |id: &str| assessment.hypothesis(id).filter(|h| h.verdict == Verdict::BestSupported);
+    if let Some(hypothesis) = holds("H12") {
+        let frames = hypothesis.ledger.first().map(|row| row.frames.clone()).unwrap_or_default();
+        out.push((format!("UDP port {0} was refused while TCP port {0} answered.", scene.service.0), frames));
+    } else if scene.service.1 == 17 && scene.problem.is_some() && !tcp_tried(scene) {
+        out.push((
+            "TCP was not tried in this capture.".to_owned(),
+            scene.queries.iter().copied().take(1).collect(),
+        ));
+    }
+    if let Some(hypothesis) = holds("H18") {
+        let frames = hypothesis.ledger.first().map(|row| row.frames.clone()).unwrap_or_default();
+        let waited = scene
+            .transactions
+            .iter()
+            .filter_map(|t| Some(scene.facts.time(scene.failed_over(t)?) - scene.facts.time(t.first)))
+            .max()
+            .unwrap_or(0);
+        let other = frames
+            .first()
+            .and_then(|frame| scene.facts.index.packet(*frame))
+            .map_or_else(|| "another resolver".to_owned(), |packet| packet.source_address().to_string());
+        out.push((
+            format!(
+                "The client switched to {other} and received an answer at most {} after its first query. Users were \
+                 delayed, not interrupted, as far as this client shows.",
+                span(waited)
+            ),
+            frames,
+        ));
+    }
+    if let Some(hypothesis) = holds("H10") {
+        let frames = hypothesis.ledger.first().map(|row| row.frames.clone()).unwrap_or_default();
+        out.push((
+            "Queries without an error lie between errors that came no faster than hosts limit them; the refusal is read as \
+             continuous, not as intermittent loss."
+                .to_owned(),
+            frames,
+        ));
+    }
+}
+
+/// Whether TCP to the asked port was tried at all.
+pub(super) fn tcp_tried(scene: &Scene<'_, '_>) -> bool {
+    scene.facts.connections.iter().any(|connection| connection.server == (scene.server, scene.service.0))
+}
+
+fn load(scene: &Scene<'_, '_>, assessment: &Assessment, out: &mut Vec<Sentence>) {
+    if word(assessment, "H9") != Verdict::NotAssessable.words() {
+        return;
+    }
+    let queries = scene.asked().map_or(0, |asked| asked.queries);
+    let clients = match scene.clients.len() {
+        1 => "one client".to_owned(),
+        n => format!("{n} clients"),
+    };
+    out.push((
+        format!(
+            "The capture contains {queries} queries from {clients}. It neither supports nor excludes an attack on {}; the \
+             server's own query statistics are needed.",
+            scene.server
+        ),
+        scene.queries.iter().copied().take(FRAMES_MAX).collect(),
+    ));
+}
+
+fn quality(scene: &Scene<'_, '_>, out: &mut Vec<Sentence>) {
+    let points: Vec<_> = scene.findings.iter().filter(|finding| finding.code.is_some()).collect();
+    if points.is_empty() {
+        return;
+    }
+    let list: Vec<&str> = points.iter().map(|finding| finding.statement.trim_end_matches('.')).collect();
+    let mut frames: Vec<PacketId> =
+        points.iter().flat_map(|finding| finding.frames.iter().copied()).collect();
+    frames.sort_unstable();
+    frames.dedup();
+    out.push((
+        format!(
+            "Record quality: {}. These points do not fit a faithful capture; the conclusions assume that addresses, \
+             message types and order are correct.",
+            list.join("; ")
+        ),
+        frames,
+    ));
+}

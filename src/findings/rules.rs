@@ -1,0 +1,188 @@
+//! What several rules share: statements and filters about one problem.
+
+use super::facts::{ErrorFact, Facts, Meaning, servers};
+use super::{Count, FRAMES_MAX, Finding, Severity, zones};
+use crate::correlate::{Outcome, Problem, Transaction};
+use crate::decode::Address;
+use crate::index::PacketId;
+use crate::text::escape;
+
+/// A filter for packets to an address.
+pub fn to(address: Address) -> String {
+    format!("{}.dst == {address}", family(address))
+}
+
+/// A filter for packets from an address.
+pub fn from(address: Address) -> String {
+    format!("{}.src == {address}", family(address))
+}
+
+fn family(address: Address) -> &'static str {
+    match address {
+        Address::V6(_) => "ipv6",
+        Address::Ether(_) => "eth",
+        Address::None | Address::V4(_) => "ip",
+    }
+}
+
+/// A filter for exactly these frames, as far as one line can hold them.
+pub fn frames_filter(facts: &Facts<'_>, frames: &[PacketId]) -> String {
+    const LISTED_MAX: usize = 64;
+    let numbers: Vec<String> = frames
+        .iter()
+        .take(LISTED_MAX)
+        .filter_map(|id| facts.index.packet(*id))
+        .map(|packet| packet.frame().0.to_string())
+        .collect();
+    format!("frame.number in {{{}}}", numbers.join(", "))
+}
+
+/// A filter for an ICMP error's type and code.
+pub fn icmp_filter(icmp: (u8, u8, bool)) -> String {
+    let (kind, code, v6) = icmp;
+    let protocol = if v6 { "icmpv6" } else { "icmp" };
+    format!("{protocol}.type == {kind} && {protocol}.code == {code}")
+}
+
+/// The frames, sorted, each once, no more than a finding holds.
+pub fn tidy(mut frames: Vec<PacketId>) -> Vec<PacketId> {
+    frames.sort_unstable();
+    frames.dedup();
+    frames.truncate(FRAMES_MAX);
+    frames
+}
+
+/// `a.example.`, `a.example. and b.example.`, `a.example. and 5 other names`; escaped.
+pub fn names(names: &[String]) -> String {
+    match names {
+        [] => "no name".to_owned(),
+        [one] => escape(one),
+        [one, two] => format!("{} and {}", escape(one), escape(two)),
+        [one, rest @ ..] => format!("{} and {} other names", escape(one), rest.len()),
+    }
+}
+
+/// `192.0.2.1`, or `3 clients`.
+pub fn clients(clients: &[Address]) -> String {
+    match clients {
+        [one] => one.to_string(),
+        many => format!("{} clients", many.len()),
+    }
+}
+
+/// Whether every failed question of a problem was answered elsewhere soon after.
+pub fn all_failed_over(facts: &Facts<'_>, problem: &Problem) -> bool {
+    let mut any = false;
+    for transaction in facts.transactions(problem) {
+        any = true;
+        if facts.answered_elsewhere(transaction).is_none() {
+            return false;
+        }
+    }
+    any
+}
+
+/// A finding about a problem whose errors have one of the meanings.
+pub fn about_errors(
+    facts: &Facts<'_>,
+    id: &'static str,
+    meanings: &[Meaning],
+    says: &dyn Fn(&Refusal<'_>) -> String,
+) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for (_, problem) in facts.problems() {
+        let transactions: Vec<&Transaction> = facts.transactions(problem).collect();
+        let errors: Vec<&ErrorFact> = transactions
+            .iter()
+            .filter_map(|transaction| facts.error(transaction.error?))
+            .filter(|error| meanings.contains(&error.meaning) && !error.is_about_response())
+            .collect();
+        let Some(first) = errors.first() else { continue };
+        let failed =
+            transactions.iter().filter(|transaction| transaction.outcome == Outcome::Refused).count();
+        let refusal = Refusal { facts, problem, errors: &errors, failed, asked: asked(facts, problem) };
+        let degraded = all_failed_over(facts, problem);
+        let severity = if degraded { Severity::Medium } else { Severity::High };
+        let mut statement = says(&refusal);
+        if degraded {
+            statement.push_str("; each question was then answered by another resolver");
+        }
+        let sender = first.source;
+        let queries = format!("dns.outcome == refused_by_icmp && {}", to(problem.server.0));
+        let messages = format!("{} && {}", icmp_filter(first.icmp), from(sender));
+        let frames =
+            tidy(errors.iter().flat_map(|error| [error.about, Some(error.packet)]).flatten().collect());
+        found.push(Finding {
+            id,
+            severity,
+            statement,
+            frames,
+            counts: vec![
+                Count { label: "queries refused".into(), value: failed as u64, filter: queries.clone() },
+                Count { label: "errors".into(), value: errors.len() as u64, filter: messages.clone() },
+            ],
+            filter: format!("({queries}) || ({messages})"),
+            code: None,
+        });
+    }
+    found
+}
+
+/// How many transactions the problem's server had in all.
+pub fn asked(facts: &Facts<'_>, problem: &Problem) -> u64 {
+    let key: servers::ServerKey = (problem.server.0, problem.server.1, problem.transport);
+    facts.servers.get(&key).map_or(0, |server| server.queries)
+}
+
+/// What a statement about refused queries is made from.
+pub struct Refusal<'r> {
+    /// Everything gathered.
+    pub facts: &'r Facts<'r>,
+    /// The problem.
+    pub problem: &'r Problem,
+    /// Its errors, at least one.
+    pub errors: &'r [&'r ErrorFact],
+    /// Transactions refused.
+    pub failed: usize,
+    /// Transactions of this server in all.
+    pub asked: u64,
+}
+
+impl Refusal<'_> {
+    /// Who sent the errors, each once.
+    pub fn senders(&self) -> String {
+        let mut seen: Vec<Address> = Vec::new();
+        for error in self.errors {
+            if !seen.contains(&error.source) {
+                seen.push(error.source);
+            }
+        }
+        let shown: Vec<String> = seen.iter().take(3).map(ToString::to_string).collect();
+        match seen.len() {
+            0..=3 => shown.join(", "),
+            many => format!("{} and {} more", shown.join(", "), many - 3),
+        }
+    }
+
+    /// `3 of 3 queries from 192.0.2.1 to 203.0.113.2 for www.example.`
+    pub fn queries(&self) -> String {
+        format!(
+            "{} of {} queries from {} to {} for {}",
+            self.failed,
+            self.asked,
+            clients(&self.problem.clients),
+            self.problem.server.0,
+            names(&self.problem.names)
+        )
+    }
+}
+
+/// The zones of a problem's names, escaped, at most three.
+pub fn zone_words(names: &[String]) -> String {
+    let zones = zones::common(names);
+    let shown: Vec<String> = zones.iter().take(3).map(|zone| escape(zone)).collect();
+    match zones.len() {
+        0..=3 => shown.join(", "),
+        many => format!("{} and {} more zones", shown.join(", "), many - 3),
+    }
+}

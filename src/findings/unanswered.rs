@@ -1,0 +1,62 @@
+//! Rule `unanswered-queries`: questions that got neither an answer nor an error.
+
+use super::facts::Facts;
+use super::{Count, Finding, Rule, Severity, rules};
+use crate::correlate::{Outcome, Signature, Transaction};
+use crate::index::PacketId;
+
+/// Unanswered questions below this share of a server's questions are ordinary loss.
+const ORDINARY_SHARE: u64 = 20;
+/// Unanswered questions up to this number are ordinary loss.
+const ORDINARY_COUNT: usize = 2;
+
+/// The rule.
+pub static RULE: Rule = Rule {
+    id: "unanswered-queries",
+    title: "DNS queries without answer or error",
+    doc: "Questions that got neither a response nor an ICMP error although the capture went on for five seconds and shows \
+          both directions. One or two, or fewer than one in twenty, count as ordinary loss (info); more is high, or medium \
+          when another resolver answered every question.",
+    run,
+};
+
+fn run(facts: &Facts<'_>) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for (_, problem) in facts.problems().filter(|(_, problem)| problem.signature == Signature::NoAnswer) {
+        let silent: Vec<&Transaction> = facts
+            .transactions(problem)
+            .filter(|transaction| transaction.outcome == Outcome::NoAnswer)
+            .collect();
+        let asked = rules::asked(facts, problem);
+        let ordinary = silent.len() <= ORDINARY_COUNT || (silent.len() as u64) * ORDINARY_SHARE < asked;
+        let few_asked = asked < ORDINARY_SHARE && silent.len() as u64 * 2 > asked;
+        let severity = match (ordinary && !few_asked, rules::all_failed_over(facts, problem)) {
+            (true, _) => Severity::Info,
+            (false, true) => Severity::Medium,
+            (false, false) => Severity::High,
+        };
+        let frames: Vec<PacketId> = silent.iter().flat_map(|t| [t.first, t.last]).collect();
+        let filter = format!("dns.outcome == no_answer && {}", rules::to(problem.server.0));
+        let tries: u64 = silent.iter().map(|transaction| u64::from(transaction.tries)).sum();
+        found.push(Finding {
+            id: RULE.id,
+            severity,
+            statement: format!(
+                "{} of {asked} questions from {} to {} for {} got neither an answer nor an error",
+                silent.len(),
+                rules::clients(&problem.clients),
+                problem.server.0,
+                rules::names(&problem.names)
+            ),
+            frames: rules::tidy(frames),
+            counts: vec![Count {
+                label: "queries without answer".into(),
+                value: tries,
+                filter: filter.clone(),
+            }],
+            filter,
+            code: None,
+        });
+    }
+    found
+}
