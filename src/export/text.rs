@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 use unicode_width::UnicodeWidthStr as _;
 
-use super::{Document, Export};
+use super::{Export, Job};
 
 /// Columns of running text.
 const WIDTH: usize = 78;
@@ -16,8 +16,8 @@ const CELL_MAX: usize = 26;
 pub static TEXT: Export =
     Export { name: "text", extension: "txt", about: "plain text, wrapped at 78 columns", write };
 
-fn write(document: &Document<'_>, out: &mut dyn Write) -> io::Result<()> {
-    out.write_all(plain(&document.rendered.markdown).as_bytes())
+fn write(job: &Job<'_>, out: &mut dyn Write) -> io::Result<()> {
+    out.write_all(plain(&super::markdown::without_figures(&job.rendered.markdown)).as_bytes())
 }
 
 /// Markdown as plain text.
@@ -149,9 +149,10 @@ impl Writer {
             return;
         }
         let indent = "  ".repeat(self.depth.saturating_sub(1));
-        let marker = self.marker.take().unwrap_or_else(|| {
-            if self.depth > 0 { "  ".to_owned() } else { String::new() }
-        });
+        let marker = self
+            .marker
+            .take()
+            .unwrap_or_else(|| if self.depth > 0 { "  ".to_owned() } else { String::new() });
         let hang = " ".repeat(marker.width());
         let mut first = true;
         for part in line.split('\n') {

@@ -21,9 +21,7 @@ fn escape_line(line: &str) -> String {
         let dangerous = match character {
             '\\' | '`' | '*' | '[' | ']' | '<' | '>' | '|' | '&' | '~' | '$' => true,
             // Inside a word an underscore is no emphasis; in tables of names it would only hurt the eye.
-            '_' => {
-                !(previous.is_alphanumeric() && rest.chars().nth(1).is_some_and(char::is_alphanumeric))
-            }
+            '_' => !(previous.is_alphanumeric() && rest.chars().nth(1).is_some_and(char::is_alphanumeric)),
             '!' => rest.starts_with("!["),
             '#' | '+' | '-' | '=' => at_start,
             // A list or an autolink would begin here.

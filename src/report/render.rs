@@ -1,6 +1,7 @@
 //! Fills templates with the report. What enters a Markdown template is escaped unless the template says otherwise.
 
-use minijinja::value::ViaDeserialize;
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, Value};
 use serde::Deserialize;
 
@@ -113,8 +114,8 @@ fn fill(name: &str, source: &str, view: &View) -> Result<String, Error> {
     let ticket = name == "ticket" || name.ends_with(".txt") || name.ends_with(".txt.j2");
     let mut environment = Environment::new();
     environment.set_fuel(Some(FUEL));
-    environment.set_trim_blocks(true);
-    environment.set_lstrip_blocks(true);
+    let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
+    environment.set_syntax(syntax.map_err(Error::from)?);
     environment.set_auto_escape_callback(move |_| {
         if ticket { AutoEscape::None } else { AutoEscape::Custom("markdown".into()) }
     });
@@ -126,19 +127,19 @@ fn fill(name: &str, source: &str, view: &View) -> Result<String, Error> {
         let plain = value.is_safe() || matches!(state.auto_escape(), AutoEscape::None);
         out.write_str(&if plain { text } else { markdown::escape(&text) }).map_err(Error::from)
     });
-    environment.add_filter("say", move |claim: ViaDeserialize<Said>| say(&claim, ticket));
-    environment.add_filter("fill", move |field: ViaDeserialize<Filled>| filled(&field, ticket));
-    environment.add_filter("fence", |lines: ViaDeserialize<Vec<String>>| {
-        Value::from_safe_string(markdown::fence(&lines))
-    });
-    environment.add_filter("row", |cells: ViaDeserialize<Vec<String>>| {
+    environment.add_filter("say", move |claim: Serde<Said>| say(&claim, ticket));
+    environment.add_filter("fill", move |field: Serde<Filled>| filled(&field, ticket));
+    environment
+        .add_filter("fence", |lines: Serde<Vec<String>>| Value::from_safe_string(markdown::fence(&lines)));
+    environment.add_filter("row", |cells: Serde<Vec<String>>| {
         let cells: Vec<String> = cells.iter().map(|cell| markdown::escape(cell)).collect();
         Value::from_safe_string(format!("| {} |", cells.join(" | ")))
     });
+    environment.add_filter("cited", move |text: String| cited(&text, ticket));
     environment.add_filter("short", |text: String, most: usize| shorten(&text, most));
     environment.add_template("macros", include_str!("../../assets/templates/macros.md.j2"))?;
     environment.add_template(name, source)?;
-    let filled = environment.get_template(name)?.render(view)?;
+    let filled = environment.get_template(name)?.render(Value::from(Serde(view)))?;
     let tidy = tidy(&filled);
     Ok(if name == "ticket" { shorten(&tidy, TICKET_MAX) } else { tidy })
 }
@@ -165,11 +166,23 @@ fn say(claim: &Said, plain: bool) -> Value {
         _ => (claim.text.trim_end(), ""),
     };
     let body = if plain { body.replace('\n', " ") } else { markdown::escape_lines(body) };
-    let citation =
-        if claim.citation.is_empty() { String::new() } else { format!(" [{}]", claim.citation) };
-    let stale = if claim.state == "stale" { " (the evidence has changed since this text was decided on)" } else { "" };
+    let citation = if claim.citation.is_empty() { String::new() } else { format!(" [{}]", claim.citation) };
+    let stale = if claim.state == "stale" {
+        " (the evidence has changed since this text was decided on)"
+    } else {
+        ""
+    };
     let text = format!("{body}{citation}{stop}{stale}");
     if plain { Value::from(text) } else { Value::from_safe_string(text) }
+}
+
+/// A sentence of the program's that ends with its citation in brackets, which stay as they are.
+fn cited(text: &str, plain: bool) -> Value {
+    let (body, citation) = match text.rfind(" [") {
+        Some(at) if !plain => text.split_at(at),
+        _ => (text, ""),
+    };
+    if plain { Value::from(text) } else { Value::from_safe_string(markdown::escape(body) + citation) }
 }
 
 fn filled(field: &Filled, plain: bool) -> Value {

@@ -44,6 +44,8 @@ pub struct View {
     pub log_left_out: u64,
     /// The first exchange in plain words, items 1 to 7.
     pub walkthrough: Vec<String>,
+    /// The label of the first frame, as an example of a citation.
+    pub citation_example: String,
     /// File name and hash of each capture, for short forms.
     pub captures: Vec<CaptureView>,
     /// Choices made for this rendering.
@@ -267,6 +269,7 @@ impl View {
             log: Vec::new(),
             log_left_out: 0,
             walkthrough: Vec::new(),
+            citation_example: report.citation_example.clone(),
             captures: captures(input),
             options,
         };
@@ -333,9 +336,7 @@ fn block(index: &crate::index::Index, block: &Block) -> Option<BlockView> {
         Block::Field(own) => BlockView::Field { field: field(own) },
         Block::Table(own) if own.rows.is_empty() => return None,
         Block::Table(own) => BlockView::Table { table: table(index, own) },
-        Block::Lines(caption, lines) => {
-            BlockView::Lines { caption: caption.clone(), lines: lines.clone() }
-        }
+        Block::Lines(caption, lines) => BlockView::Lines { caption: caption.clone(), lines: lines.clone() },
         Block::Note(text) if text.is_empty() => return None,
         Block::Note(text) => BlockView::Note { text: text.clone() },
     })

@@ -66,9 +66,10 @@ fn answer(facts: &Facts<'_>, error: &Packet<'_>, q: &str, e: &str) -> String {
     } else {
         format!("not the address that was asked, {}", facts.server)
     };
-    let message = error.decode().icmp().map_or_else(String::new, |(kind, code)| {
-        words::icmp(error.transport() == 58, kind, code).1
-    });
+    let message = error
+        .decode()
+        .icmp()
+        .map_or_else(String::new, |(kind, code)| words::icmp(error.transport() == 58, kind, code).1);
     format!(
         "What came back is an {message} from {sender} ({who}); it returns the query to its sender and is about {q} [{e}]."
     )
