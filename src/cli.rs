@@ -5,6 +5,7 @@ pub mod findings;
 pub mod lint;
 pub mod load;
 pub mod manual;
+pub mod mistake;
 pub mod packets;
 pub mod report;
 

@@ -10,6 +10,7 @@ pub mod markdown;
 pub mod pcapng;
 #[cfg(feature = "pdf")]
 pub mod pdf;
+pub mod redact;
 pub mod text;
 
 use std::io::{self, Write};
