@@ -2,10 +2,12 @@
 
 pub mod completions;
 pub mod findings;
+pub mod lint;
 pub mod load;
 pub mod manual;
 pub mod mistake;
 pub mod packets;
+pub mod report;
 pub mod view;
 
 use std::process::ExitCode;
@@ -62,6 +64,10 @@ enum Command {
     Packets(packets::Arguments),
     /// Print what the rules found, gravest first.
     Findings(findings::Arguments),
+    /// Write the report.
+    Report(report::Arguments),
+    /// Check the report: citations, wording, counts, open fields.
+    Lint(lint::Arguments),
     /// Print a completion script for a shell.
     Completions(completions::Arguments),
     /// Print the manual page (pipe it into `man -l -`).
@@ -80,6 +86,8 @@ pub fn run() -> ExitCode {
         None if arguments.list_samples => print(crate::samples::listing().as_bytes()),
         Some(Command::Packets(arguments)) => packets::run(arguments),
         Some(Command::Findings(arguments)) => findings::run(arguments),
+        Some(Command::Report(arguments)) => report::run(arguments),
+        Some(Command::Lint(arguments)) => lint::run(arguments),
         Some(Command::Completions(arguments)) => completions::run(arguments),
         Some(Command::Man) => manual::run(),
         None => view::run(&arguments.open),
@@ -114,6 +122,12 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 fn has_no_packets(error: &anyhow::Error) -> bool {
     use crate::capture::OpenError;
     error.chain().any(|cause| matches!(cause.downcast_ref(), Some(OpenError::NoPackets { .. })))
+}
+
+/// Says one line on standard error.
+#[expect(clippy::print_stderr, reason = "warnings must not mix with what is written to standard output")]
+fn complain_line(line: &str) {
+    eprintln!("portmortem: {line}");
 }
 
 #[expect(clippy::print_stderr, reason = "the command line reports its errors here")]
