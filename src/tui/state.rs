@@ -294,6 +294,8 @@ pub struct Reading {
     pub open: BTreeSet<String>,
     /// Which citation of the selected block Enter goes to next.
     pub citation: usize,
+    /// The note to bring into sight when it is in the draft.
+    pub reveal: Option<u64>,
 }
 
 /// The ladder's state.

@@ -18,8 +18,8 @@ use crate::filter::Filter;
 use crate::findings::Finding;
 use crate::findings::hypotheses::Assessment;
 use crate::index::{Index, PacketId};
-use crate::report::Report;
 use crate::report::lint::Lint;
+use crate::report::{Block, Report};
 
 /// Clicks nearer together than this are a double click.
 const DOUBLE_CLICK_MS: u64 = 400;
@@ -455,6 +455,7 @@ fn done(state: &mut State, reply: Reply) -> Effect {
                 state.findings = findings;
                 state.assessments = assessments;
                 state.report = report;
+                reveal_note(state);
                 state.lint = lint;
             }
             Effect::None
@@ -512,4 +513,14 @@ pub fn draft(state: &mut State) -> Effect {
         evidence,
         case: Arc::clone(&state.work.case),
     })
+}
+
+/// Brings the note just written into sight in the report, without taking the focus there.
+fn reveal_note(state: &mut State) {
+    let Some(id) = state.reading.reveal.take() else { return };
+    let is_note = |block: &Block| matches!(block, Block::Claim(claim) if claim.annotation == Some(id));
+    match state.report.blocks().position(is_note) {
+        Some(item) => state.reading.item = item,
+        None => state.reading.reveal = Some(id),
+    }
 }

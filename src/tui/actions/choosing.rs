@@ -186,6 +186,7 @@ fn save_note(state: &mut State, annotate: &Annotate) -> Effect {
         tag: annotate.tag.text().trim().to_owned(),
         severity: severity.map(|word| (*word).to_owned()),
     };
+    state.reading.reveal = Some(id);
     state.say("note saved; it stands in the report with its citation", Tone::Good);
     Effect::Start(Job::Change(Event::Annotate { annotation }))
 }
