@@ -1,6 +1,7 @@
 //! The packets of all sources as columns in immutable segments; everything else is decoded again when shown.
 
 pub mod build;
+pub mod reassembly;
 pub mod segment;
 
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use crate::decode::{Address, Decoded, transcript};
 use crate::protocols::ProtocolId;
 use crate::time::Nanos;
 pub use build::{Input, Progress, build};
+pub use reassembly::Assembly;
 pub use segment::{DnsRow, IcmpRow, Segment};
 
 /// A packet of the whole index: sources one after the other, each in file order, from 0.
@@ -213,6 +215,33 @@ impl<'i> Packet<'i> {
     pub fn printed(&self) -> Option<transcript::Line<'i>> {
         (self.link_type() == LinkType::TRANSCRIPT).then(|| transcript::read(self.bytes()))?
     }
+    /// The IP packet it completes, where that was kept: DNS messages and ICMP errors sent in fragments.
+    pub fn datagram(&self) -> Option<Decoded<'i>> {
+        let bytes = self.assemblies().iter().find_map(|assembly| assembly.datagram(self.segment))?;
+        Some(crate::decode::decode_ip(bytes))
+    }
+    /// What it completes: IP packets and messages put together from several frames.
+    pub fn assemblies(&self) -> &'i [Assembly] {
+        let all = &self.segment.assemblies;
+        let start = all.partition_point(|assembly| assembly.packet < self.id);
+        let end = all.partition_point(|assembly| assembly.packet <= self.id);
+        all.get(start..end).unwrap_or_default()
+    }
+    /// All DNS messages it carries or completes.
+    pub fn dns_rows(&self) -> &'i [DnsRow] {
+        let all = &self.segment.dns;
+        let start = all.partition_point(|row| row.packet < self.id);
+        let end = all.partition_point(|row| row.packet <= self.id);
+        all.get(start..end).unwrap_or_default()
+    }
+    /// The bytes of one of its DNS messages.
+    pub fn message(&self, row: &DnsRow) -> &'i [u8] {
+        if row.assembled {
+            return self.segment.message(row);
+        }
+        let start = row.start as usize;
+        self.bytes().get(start..start + row.length as usize).unwrap_or_default()
+    }
     /// Its first DNS message, if it carries or completes one.
     pub fn dns(&self) -> Option<&'i DnsRow> {
         let at = self.segment.dns.partition_point(|row| row.packet < self.id);
@@ -220,11 +249,22 @@ impl<'i> Packet<'i> {
     }
     /// The one-line summary.
     pub fn summary(&self) -> String {
+        self.with_frame(|protocol, frame| crate::protocols::summary(protocol, frame))
+    }
+    /// The detail rows.
+    pub fn dissect(&self) -> crate::protocols::Tree {
+        self.with_frame(|protocol, frame| crate::protocols::dissect(protocol, frame))
+    }
+    fn with_frame<T>(&self, body: impl FnOnce(ProtocolId, &crate::protocols::Frame<'_, '_>) -> T) -> T {
         let decoded = self.decode();
-        crate::protocols::summary(
-            self.protocol(),
-            &crate::protocols::Frame { decoded: &decoded, assembled: None },
-        )
+        let datagram = self.datagram();
+        let assembled = self.dns().filter(|row| row.transport == 6 || row.assembled);
+        let frame = crate::protocols::Frame {
+            decoded: &decoded,
+            assembled: assembled.map(|row| self.message(row)),
+            datagram: datagram.as_ref(),
+        };
+        body(self.protocol(), &frame)
     }
 }
 

@@ -152,8 +152,11 @@ impl Tree {
 pub struct Frame<'a, 'd> {
     /// The decoded headers.
     pub decoded: &'d Decoded<'a>,
-    /// The DNS message completed by this packet when it was reassembled from several.
+    /// The DNS message this packet completes, where it does not simply stand in its payload: sent over TCP, or in
+    /// IP fragments.
     pub assembled: Option<&'d [u8]>,
+    /// The IP packet this fragment completes.
+    pub datagram: Option<&'d Decoded<'d>>,
 }
 
 /// One protocol.

@@ -57,9 +57,6 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
         out.flush()?;
         return Ok(Outcome::Done);
     }
-    if arguments.open.files.is_empty() {
-        bail!("name at least one capture");
-    }
     let loaded = arguments.open.load()?;
     let input = Input { index: &loaded.index, evidence: &loaded.evidence };
     let found = run_rules(&input, &arguments.suppress);

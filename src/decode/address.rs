@@ -18,6 +18,11 @@ pub enum Address {
 }
 
 impl Address {
+    /// Whether it is an IPv6 address.
+    pub fn is_v6(self) -> bool {
+        matches!(self, Self::V6(_))
+    }
+
     /// The IP address, if it is one.
     pub fn ip(self) -> Option<IpAddr> {
         match self {

@@ -3,6 +3,12 @@
 /// The longest name on the wire (RFC 1035 §3.1).
 pub const NAME_MAX_BYTES: usize = 255;
 const HEADER_BYTES: usize = 12;
+/// Questions and records passed in search of OPT.
+const RECORDS_MAX: usize = 256;
+/// EDNS options of one message that are looked at.
+const OPTIONS_MAX: usize = 64;
+const OPT: u16 = 41;
+const EXTENDED_ERROR: u16 = 15;
 
 /// The fixed header (RFC 1035 §4.1.1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -56,6 +62,99 @@ pub struct Message<'a> {
     pub question_end: usize,
     /// Why the message is malformed or cut, if it is.
     pub problem: Option<&'static str>,
+}
+
+impl Message<'_> {
+    /// The OPT record, if the message has one and everything before it can be passed (RFC 6891 §6.1).
+    pub fn extension(&self) -> Option<Extension> {
+        let [questions, answers, authorities, additionals] = self.header.counts.map(usize::from);
+        if additionals == 0 {
+            return None;
+        }
+        let mut at = HEADER_BYTES;
+        for _ in 0..questions.min(RECORDS_MAX) {
+            at = skip_name(self.bytes, at)? + 4;
+        }
+        for _ in 0..(answers + authorities + additionals).min(RECORDS_MAX) {
+            let fixed = skip_name(self.bytes, at)?;
+            let [t, u, c, d, high, version, f, g, l, m] = *self.bytes.get(fixed..)?.first_chunk::<10>()?;
+            let data = fixed + 10;
+            let end = data + usize::from(u16::from_be_bytes([l, m]));
+            if u16::from_be_bytes([t, u]) == OPT {
+                return Some(Extension {
+                    start: at,
+                    data,
+                    end: end.min(self.bytes.len()),
+                    udp_size: u16::from_be_bytes([c, d]),
+                    response_code_high: high,
+                    version,
+                    flags: u16::from_be_bytes([f, g]),
+                });
+            }
+            at = end;
+        }
+        None
+    }
+}
+
+/// An OPT record (RFC 6891 §6.1.2). Offsets count from the message's first byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Extension {
+    /// Where the record begins.
+    pub start: usize,
+    /// Where its options begin.
+    pub data: usize,
+    /// One past its last byte that is there.
+    pub end: usize,
+    /// Size of UDP payload its sender can take.
+    pub udp_size: u16,
+    /// The upper eight bits of the response code.
+    pub response_code_high: u8,
+    /// EDNS version.
+    pub version: u8,
+    /// Flags; the first bit is DO.
+    pub flags: u16,
+}
+
+impl Extension {
+    /// Whether DO asks for DNSSEC records (RFC 3225).
+    pub fn dnssec_ok(self) -> bool {
+        self.flags & 0x8000 != 0
+    }
+
+    /// The options: code, and the range of its data in the message.
+    pub fn options(self, bytes: &[u8]) -> impl Iterator<Item = (u16, std::ops::Range<usize>)> + '_ {
+        let mut at = self.data;
+        let option = move || {
+            let [a, b, c, d] = *bytes.get(at..self.end)?.first_chunk::<4>()?;
+            let start = at + 4;
+            let end = start + usize::from(u16::from_be_bytes([c, d]));
+            at = end;
+            (end <= self.end).then_some((u16::from_be_bytes([a, b]), start..end))
+        };
+        std::iter::from_fn(option).take(OPTIONS_MAX)
+    }
+
+    /// The first extended error: its code and the range of its text (RFC 8914 §2).
+    pub fn extended_error(self, bytes: &[u8]) -> Option<(u16, std::ops::Range<usize>)> {
+        let (_, range) = self.options(bytes).find(|(code, _)| *code == EXTENDED_ERROR)?;
+        let [a, b] = *bytes.get(range.clone())?.first_chunk::<2>()?;
+        Some((u16::from_be_bytes([a, b]), range.start + 2..range.end))
+    }
+}
+
+/// The offset after a name, without following its pointer.
+pub(crate) fn skip_name(bytes: &[u8], mut at: usize) -> Option<usize> {
+    let begin = at;
+    while at < begin + NAME_MAX_BYTES {
+        match *bytes.get(at)? {
+            0 => return Some(at + 1),
+            length @ 1..=63 => at += 1 + usize::from(length),
+            0xc0..=0xff => return Some(at + 2),
+            _ => return None,
+        }
+    }
+    None
 }
 
 /// A name in wire form: length-prefixed labels with the final zero.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
 
+use super::reassembly::Reassembler;
 use super::segment::{SEGMENT_MAX, SegmentBuilder, flags};
 use super::{Index, IndexedSource, PacketId, Segment, SourceId};
 use crate::capture::{Fill, LinkType, Record, Source, Walk};
@@ -104,9 +105,11 @@ fn one_source(
             .spawn(move || walk_records(walker.as_mut(), walked, Cursor { id, base }, progress, &to_workers));
         let mut waiting = BTreeMap::new();
         let mut next = base.0;
+        let mut reassembler = Reassembler::default();
         for segment in segments {
             waiting.insert(segment.base.0, segment);
-            while let Some(segment) = waiting.remove(&next) {
+            while let Some(mut segment) = waiting.remove(&next) {
+                reassembler.absorb(&mut segment, bytes.bytes());
                 next += segment.len() as u32;
                 index.push(Arc::new(segment));
                 if let Some(source) = index.sources.last_mut() {

@@ -4,6 +4,7 @@ use std::hash::{BuildHasher, Hasher};
 
 use hashbrown::HashTable;
 
+use super::reassembly::{Assembly, Piece};
 use super::{PacketId, SourceId};
 use crate::capture::{LinkType, Record};
 use crate::decode::{Address, Decoded, Quote, Transport, decode, dns, transcript};
@@ -67,8 +68,10 @@ pub struct DnsRow {
     pub question: u64,
     /// Position of the name in the segment's names; `u32::MAX` where there is none.
     pub name: u32,
-    /// Where the message begins in the frame, or in the reassembled bytes.
+    /// Where the message begins in the frame, or in the segment's reassembled bytes ([`Segment::message`]).
     pub start: u32,
+    /// Bytes of the message that are there.
+    pub length: u32,
     /// The header.
     pub header: dns::Header,
     /// QTYPE.
@@ -77,7 +80,15 @@ pub struct DnsRow {
     pub qclass: u16,
     /// Whether it is DNS, mDNS or LLMNR.
     pub kind: DnsKind,
-    /// Why it is malformed or cut, as an index into nothing but itself: true where reading found a problem.
+    /// RCODE with the extended bits of OPT (RFC 6891 §6.1.3); for queries 0.
+    pub response_code: u16,
+    /// The first extended error of a response (RFC 8914).
+    pub extended_error: Option<u16>,
+    /// IP protocol that carried it: 17 or 6.
+    pub transport: u8,
+    /// Whether its bytes are reassembled ones.
+    pub assembled: bool,
+    /// Whether its header or first question is malformed or cut.
     pub malformed: bool,
 }
 
@@ -131,6 +142,14 @@ pub struct Segment {
     pub names: Names,
     pub dns: Vec<DnsRow>,
     pub icmp: Vec<IcmpRow>,
+    /// What packets of the segment completed, in packet order.
+    pub assemblies: Vec<Assembly>,
+    /// The packets each assembly was put together from.
+    pub(super) parts: Vec<PacketId>,
+    /// Reassembled bytes, end to end.
+    pub(super) arena: Vec<u8>,
+    /// What reassembly has still to look at.
+    pub(super) pieces: Vec<Piece>,
 }
 
 impl Segment {
@@ -142,6 +161,15 @@ impl Segment {
     /// Whether it has no packets.
     pub fn is_empty(&self) -> bool {
         self.offset.is_empty()
+    }
+
+    /// The bytes of a reassembled message; empty for messages that stand in one frame.
+    pub fn message(&self, row: &DnsRow) -> &[u8] {
+        let start = row.start as usize;
+        if !row.assembled {
+            return &[];
+        }
+        self.arena.get(start..start + row.length as usize).unwrap_or_default()
     }
 
     /// The address at a position of the dictionary.
@@ -176,7 +204,7 @@ impl Names {
         self.bytes.get(start..end)
     }
 
-    fn push(&mut self, name: &[u8]) -> u32 {
+    pub(super) fn push(&mut self, name: &[u8]) -> u32 {
         self.bytes.extend_from_slice(name);
         self.ends.push(self.bytes.len() as u32);
         (self.ends.len() - 1) as u32
@@ -202,6 +230,50 @@ pub fn question_hash(name: &[u8], qtype: u16, qclass: u16, opcode: u8) -> u64 {
     hasher.write(name);
     hasher.write_u64(u64::from(qtype) << 32 | u64::from(qclass) << 16 | u64::from(opcode));
     hasher.finish() | 1
+}
+
+/// The row of a message that is bytes; its name and place are the caller's to fill in.
+pub(super) fn dns_row(
+    packet: PacketId,
+    protocol: ProtocolId,
+    message: &dns::Message<'_>,
+    transport: u8,
+    (from, to): ((Address, u16), (Address, u16)),
+) -> DnsRow {
+    let mut lower = message.name;
+    lower.make_lowercase();
+    let response = message.header.is_response();
+    let (client, server) = if response { (to, from) } else { (from, to) };
+    let question = if lower.wire().is_empty() {
+        0
+    } else {
+        question_hash(lower.wire(), message.qtype, message.qclass, message.header.opcode())
+    };
+    let mut row = DnsRow {
+        packet,
+        flow: flow_hash(transport, client, server),
+        question,
+        name: u32::MAX,
+        start: 0,
+        length: message.bytes.len() as u32,
+        header: message.header,
+        qtype: message.qtype,
+        qclass: message.qclass,
+        kind: DnsKind::of(protocol),
+        response_code: 0,
+        extended_error: None,
+        transport,
+        assembled: false,
+        malformed: message.problem.is_some(),
+    };
+    if response {
+        row.response_code = u16::from(message.header.response_code());
+        if let Some(extension) = message.extension() {
+            row.response_code |= u16::from(extension.response_code_high) << 4;
+            row.extended_error = extension.extended_error(message.bytes).map(|(code, _)| code);
+        }
+    }
+    row
 }
 
 /// Builds one segment from records.
@@ -235,6 +307,10 @@ impl SegmentBuilder {
             names: Names::default(),
             dns: Vec::new(),
             icmp: Vec::new(),
+            assemblies: Vec::new(),
+            parts: Vec::new(),
+            arena: Vec::new(),
+            pieces: Vec::new(),
         };
         Self { segment, address_table: HashTable::new(), name_table: HashTable::new() }
     }
@@ -278,12 +354,17 @@ impl SegmentBuilder {
             bits |= self.push_printed_dns(id, protocol, line);
         } else if matches!(protocol, ProtocolId::DNS | ProtocolId::MDNS | ProtocolId::LLMNR) {
             match decoded.transport {
-                Transport::Udp { .. } if decoded.fragment.is_none() => {
-                    bits |= self.push_dns(id, protocol, &decoded)
+                Transport::Tcp { .. } => {
+                    // Which segments hold messages is known only when the stream is read.
+                    bits |= flags::DNS_STREAM;
+                    protocol = ProtocolId::TCP;
                 }
-                Transport::Tcp { .. } => bits |= flags::DNS_STREAM,
-                _ => {}
+                _ => bits |= self.push_dns(id, protocol, &decoded),
             }
+        }
+        if line.is_none() && matches!(protocol, ProtocolId::TCP | ProtocolId::FRAGMENT) {
+            let row = self.segment.len() as u32;
+            self.segment.pieces.extend(Piece::of(&decoded, protocol, row, record.offset));
         }
         let tcp_flags = if let Transport::Tcp { flags, .. } = decoded.transport { flags } else { 0 };
         let source_address = self.address(decoded.source);
@@ -368,30 +449,16 @@ impl SegmentBuilder {
     fn push_dns(&mut self, id: PacketId, protocol: ProtocolId, decoded: &Decoded<'_>) -> u16 {
         let Some(message) = dns::read(decoded.payload()) else { return flags::STOPPED };
         let Some((source_port, destination_port)) = decoded.ports() else { return 0 };
-        let mut lower = message.name;
-        lower.make_lowercase();
-        let (name, question) = if lower.wire().is_empty() {
-            (u32::MAX, 0)
-        } else {
-            let hash = question_hash(lower.wire(), message.qtype, message.qclass, message.header.opcode());
-            (self.name(lower.wire()), hash)
-        };
-        let (from, to) = ((decoded.source, source_port), (decoded.destination, destination_port));
-        let response = message.header.is_response();
-        let (client, server) = if response { (to, from) } else { (from, to) };
-        self.segment.dns.push(DnsRow {
-            packet: id,
-            flow: flow_hash(decoded.ip_protocol, client, server),
-            question,
-            name,
-            start: decoded.payload_start,
-            header: message.header,
-            qtype: message.qtype,
-            qclass: message.qclass,
-            kind: DnsKind::of(protocol),
-            malformed: message.problem.is_some(),
-        });
-        if response { flags::DNS_RESPONSE } else { flags::DNS_QUERY }
+        let ends = ((decoded.source, source_port), (decoded.destination, destination_port));
+        let mut row = dns_row(id, protocol, &message, decoded.ip_protocol, ends);
+        row.start = decoded.payload_start;
+        if row.question != 0 {
+            let mut lower = message.name;
+            lower.make_lowercase();
+            row.name = self.name(lower.wire());
+        }
+        self.segment.dns.push(row);
+        if row.is_response() { flags::DNS_RESPONSE } else { flags::DNS_QUERY }
     }
 
     /// An ICMP error as a line prints it: the quoted receiver and its port are known, the sender is
@@ -445,6 +512,11 @@ impl SegmentBuilder {
             qtype,
             qclass,
             kind: DnsKind::of(protocol),
+            length: message.end.saturating_sub(message.start),
+            response_code: u16::from(message.header.response_code()),
+            extended_error: None,
+            transport: line.protocol(),
+            assembled: false,
             malformed: false,
         });
         if response { flags::DNS_RESPONSE } else { flags::DNS_QUERY }

@@ -5,8 +5,7 @@ use std::net::Ipv4Addr;
 
 use crate::capture::Format;
 use crate::cli::load::Loaded;
-use crate::decode::transcript::{self, Line};
-use crate::decode::{Address, Decoded, Quote, Transport, dns};
+use crate::decode::{Address, Decoded, Quote, Transport, dns, transcript};
 use crate::index::{FrameNumber, Packet, source_label};
 use crate::protocols::ProtocolId;
 use crate::protocols::dns::{push_class_name, push_type_name};
@@ -33,41 +32,31 @@ pub(super) fn write(loaded: &Loaded, packet: &Packet<'_>, out: &mut Vec<u8>) {
     }
     endpoints(packet, &decoded, out);
     network(packet, &decoded, out);
-    if let Some(message) = message(packet, &decoded) {
-        out.extend_from_slice(b",\"dns\":");
-        dns_object(&message, out);
-    }
-    match packet.printed() {
-        Some(line) => printed_icmp(&line, out),
-        None => icmp_object(&decoded, out),
+    if let Some(line) = packet.printed() {
+        printed(&line, out);
+    } else {
+        if let Some(message) = packet.dns().and_then(|row| dns::read(packet.message(row))) {
+            out.extend_from_slice(b",\"dns\":");
+            dns_object(&message, out);
+        }
+        icmp_object(packet.datagram().as_ref().unwrap_or(&decoded), out);
     }
     links(loaded, packet, out);
     out.extend_from_slice(b"}\n");
-}
-
-/// The DNS message a packet carries or completes.
-fn message<'p>(packet: &Packet<'p>, decoded: &Decoded<'p>) -> Option<dns::Message<'p>> {
-    packet.dns()?;
-    let Some(line) = packet.printed() else { return dns::read(decoded.payload()) };
-    let printed = line.dns?;
-    Some(dns::Message {
-        header: printed.header,
-        name: printed.name.map_or(dns::Name::EMPTY, transcript::wire_name),
-        qtype: printed.qtype.unwrap_or(0),
-        qclass: printed.qclass.unwrap_or(0),
-        bytes: &[],
-        // Past the header: a printed question is whole.
-        question_end: usize::MAX,
-        problem: None,
-    })
 }
 
 fn endpoints(packet: &Packet<'_>, decoded: &Decoded<'_>, out: &mut Vec<u8>) {
     if !decoded.is_ip() && packet.printed().is_none() {
         return;
     }
-    // The ports of a fragmented packet are told where it is complete.
-    let ports = decoded.ports().filter(|_| packet.protocol() != ProtocolId::FRAGMENT);
+    // The ports of a fragmented packet are told where it is complete. A printed line may lack a port.
+    let ports = match packet.transport() {
+        _ if packet.protocol() == ProtocolId::FRAGMENT => None,
+        6 | 17 if packet.assemblies().iter().any(|assembly| assembly.is_datagram) => {
+            Some((packet.source_port(), packet.destination_port()))
+        }
+        _ => decoded.ports(),
+    };
     let ends = [
         (&b",\"source\":"[..], packet.source_address(), ports.map(|p| p.0)),
         (&b",\"destination\":"[..], packet.destination_address(), ports.map(|p| p.1)),
@@ -93,7 +82,7 @@ fn endpoint(address: Address, port: Option<u16>, out: &mut Vec<u8>) {
 
 fn network(packet: &Packet<'_>, decoded: &Decoded<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(b",\"network\":{");
-    if decoded.ip_length != 0 || packet.transport() != 0 {
+    if decoded.is_ip() || packet.transport() != 0 {
         out.extend_from_slice(b"\"transport\":\"");
         transport_name(packet.transport(), out);
         out.extend_from_slice(b"\",");
@@ -101,7 +90,7 @@ fn network(packet: &Packet<'_>, decoded: &Decoded<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(b"\"protocol\":\"");
     out.extend_from_slice(packet.protocol().protocol().name.as_bytes());
     out.push(b'"');
-    if decoded.ip_length != 0 {
+    if decoded.is_ip() || decoded.ttl != 0 {
         out.extend_from_slice(b",\"ttl\":");
         number(out, u64::from(decoded.ttl));
     }
@@ -193,32 +182,6 @@ fn icmp_object(decoded: &Decoded<'_>, out: &mut Vec<u8>) {
     out.push(b'}');
 }
 
-/// What a printed line tells of the quoted packet; what it does not print is null.
-fn printed_icmp(line: &Line<'_>, out: &mut Vec<u8>) {
-    let Some(icmp) = line.icmp else { return };
-    out.extend_from_slice(b",\"icmp\":{\"type\":");
-    number(out, u64::from(icmp.kind));
-    out.extend_from_slice(b",\"code\":");
-    number(out, u64::from(icmp.code));
-    if let Some(to) = icmp.quoted.filter(|host| host.address.ip().is_some()) {
-        out.extend_from_slice(b",\"quoted\":{");
-        if let Some(quote) = icmp.quote.filter(|quote| quote.source.address.ip().is_some()) {
-            out.extend_from_slice(b"\"source\":");
-            endpoint(quote.source.address, quote.source.port, out);
-            out.push(b',');
-        }
-        out.extend_from_slice(b"\"destination\":");
-        endpoint(to.address, icmp.quoted_port, out);
-        if let Some(protocol) = icmp.quoted_protocol {
-            out.extend_from_slice(b",\"transport\":\"");
-            transport_name(protocol, out);
-            out.push(b'"');
-        }
-        out.push(b'}');
-    }
-    out.push(b'}');
-}
-
 fn quoted(quote: &Quote<'_>, out: &mut Vec<u8>) {
     let inner = &quote.inner;
     let ports = inner.ports();
@@ -257,6 +220,72 @@ fn quoted_message<'a>(inner: &Decoded<'a>) -> Option<dns::Message<'a>> {
         return None;
     }
     dns::read(inner.payload())
+}
+
+/// What a line printed by tcpdump states of DNS and ICMP.
+fn printed(line: &transcript::Line<'_>, out: &mut Vec<u8>) {
+    if let Some(message) = line.dns {
+        out.extend_from_slice(b",\"dns\":");
+        dns_object(&stated(&message), out);
+    }
+    let Some(icmp) = line.icmp else { return };
+    out.extend_from_slice(b",\"icmp\":{\"type\":");
+    number(out, u64::from(icmp.kind));
+    out.extend_from_slice(b",\"code\":");
+    number(out, u64::from(icmp.code));
+    if let Some(quote) = icmp.quote.filter(|quote| quote.source.address.ip().is_some()) {
+        out.extend_from_slice(b",\"quoted\":{\"source\":");
+        endpoint(quote.source.address, quote.source.port, out);
+        out.extend_from_slice(b",\"destination\":");
+        endpoint(quote.destination.address, quote.destination.port, out);
+        if let Some(protocol) = icmp.quoted_protocol.or(quote.ip.protocol) {
+            out.extend_from_slice(b",\"transport\":\"");
+            transport_name(protocol, out);
+            out.push(b'"');
+        }
+        optional(out, "ip_id", quote.ip.id.map(u64::from));
+        optional(out, "ttl", quote.ip.ttl.map(u64::from));
+        if let Some(message) = quote.dns {
+            out.extend_from_slice(b",\"dns\":{\"id\":");
+            number(out, u64::from(message.header.id));
+            question(&stated(&message), out);
+            out.push(b'}');
+        }
+        out.push(b'}');
+    } else if let Some(to) = icmp.quoted.filter(|host| host.address.ip().is_some()) {
+        // The line names the receiver of the refused packet, not its sender.
+        out.extend_from_slice(b",\"quoted\":{\"destination\":");
+        endpoint(to.address, icmp.quoted_port, out);
+        if let Some(protocol) = icmp.quoted_protocol {
+            out.extend_from_slice(b",\"transport\":\"");
+            transport_name(protocol, out);
+            out.push(b'"');
+        }
+        out.push(b'}');
+    }
+    out.push(b'}');
+}
+
+/// A printed message in the form of one that was read from bytes.
+fn stated(message: &transcript::Dns<'_>) -> dns::Message<'static> {
+    dns::Message {
+        header: message.header,
+        name: message.name.map_or(dns::Name::EMPTY, transcript::wire_name),
+        qtype: message.qtype.unwrap_or(0),
+        qclass: message.qclass.unwrap_or(1),
+        bytes: &[],
+        question_end: if message.qtype.is_some() { usize::MAX } else { 0 },
+        problem: None,
+    }
+}
+
+fn optional(out: &mut Vec<u8>, key: &str, value: Option<u64>) {
+    if let Some(value) = value {
+        out.extend_from_slice(b",\"");
+        out.extend_from_slice(key.as_bytes());
+        out.extend_from_slice(b"\":");
+        number(out, value);
+    }
 }
 
 fn links(loaded: &Loaded, packet: &Packet<'_>, out: &mut Vec<u8>) {
