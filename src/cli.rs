@@ -4,6 +4,7 @@ pub mod completions;
 pub mod findings;
 pub mod load;
 pub mod manual;
+pub mod mistake;
 pub mod packets;
 
 use std::process::ExitCode;
