@@ -1,6 +1,7 @@
 //! The command line: arguments, one file per subcommand, exit codes.
 
 pub mod completions;
+pub mod fields;
 pub mod findings;
 pub mod load;
 pub mod manual;
@@ -60,6 +61,8 @@ enum Command {
     Packets(packets::Arguments),
     /// Print what the rules found, gravest first.
     Findings(findings::Arguments),
+    /// List every field a filter can name, or how filters are written.
+    Fields(fields::Arguments),
     /// Print a completion script for a shell.
     Completions(completions::Arguments),
     /// Print the manual page (pipe it into `man -l -`).
@@ -78,6 +81,7 @@ pub fn run() -> ExitCode {
         None if arguments.list_samples => print(crate::samples::listing().as_bytes()),
         Some(Command::Packets(arguments)) => packets::run(arguments),
         Some(Command::Findings(arguments)) => findings::run(arguments),
+        Some(Command::Fields(arguments)) => fields::run(arguments),
         Some(Command::Completions(arguments)) => completions::run(arguments),
         Some(Command::Man) => manual::run(),
         None => Ok(Outcome::Done),

@@ -10,7 +10,7 @@ use anyhow::Result;
 use rayon::prelude::*;
 
 use super::{Outcome, load::Loaded, load::Open};
-use crate::filter::{Context, Filter};
+use crate::filter::Context;
 use crate::index::{Packet, PacketId};
 
 /// Packets formatted by one worker at a time; large enough to hide the cost of handing out work.
@@ -43,7 +43,7 @@ pub struct Arguments {
 
 /// Runs the subcommand.
 pub fn run(arguments: &Arguments) -> Result<Outcome> {
-    let filter = Filter::parse(&arguments.filter)?;
+    let filter = super::fields::filter(&arguments.filter)?;
     let loaded = arguments.open.load()?;
     let cancel = AtomicBool::new(false);
     let context =
