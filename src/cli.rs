@@ -5,6 +5,7 @@ pub mod fields;
 pub mod findings;
 pub mod load;
 pub mod manual;
+pub mod mistake;
 pub mod packets;
 
 use std::process::ExitCode;

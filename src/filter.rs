@@ -4,7 +4,6 @@ pub mod build;
 mod complete;
 mod evaluate;
 mod evidence;
-mod explain;
 pub mod expression;
 pub mod fields;
 mod grammar;
@@ -18,6 +17,7 @@ mod scan;
 mod sparse;
 mod values;
 mod vocabulary;
+mod warnings;
 
 use std::ops::Range;
 use std::sync::atomic::AtomicBool;
@@ -26,7 +26,6 @@ use crate::correlate::Evidence;
 use crate::index::{Index, PacketId};
 pub use complete::{COMPLETIONS_MAX, Completion, complete};
 pub use evaluate::Step;
-pub use explain::caret;
 use expression::Expression;
 pub use vocabulary::Vocabulary;
 
@@ -105,6 +104,6 @@ impl Filter {
 
     /// Things that are legal but can match nothing, with their span.
     pub fn warnings(&self, context: &Context<'_>) -> Vec<(Range<usize>, String)> {
-        explain::warnings(&self.text, &self.expression, context)
+        warnings::warnings(&self.text, &self.expression, context)
     }
 }

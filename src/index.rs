@@ -77,7 +77,12 @@ impl Index {
         &self.segments
     }
 
-    pub(crate) fn push(&mut self, segment: Arc<Segment>) {
+    /// Appends a segment, or puts it in the place of the last one when that begins at the same packet.
+    pub(crate) fn push_or_replace(&mut self, segment: Arc<Segment>) {
+        if self.starts.last() == Some(&segment.base.0) {
+            self.segments.pop();
+            self.starts.pop();
+        }
         self.starts.push(segment.base.0);
         self.segments.push(segment);
     }

@@ -450,6 +450,7 @@ impl Walk for Transcript {
                 captured: length,
                 original: length,
                 interface: 0,
+                has_time: true,
             });
             self.position = end;
             self.next = following;

@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::{Outcome, print};
-use crate::filter::{Filter, caret, reference};
+use crate::filter::reference;
 
 /// Arguments of `fields`.
 #[derive(clap::Args)]
@@ -17,11 +17,6 @@ pub struct Arguments {
     /// Print how filters are written instead of the fields.
     #[arg(long)]
     pub language: bool,
-}
-
-/// Reads a filter given on the command line; the error shows where it is wrong.
-pub fn filter(text: &str) -> Result<Filter> {
-    Filter::parse(text).map_err(|error| anyhow::anyhow!("the filter is wrong\n{}", caret(text, &error)))
 }
 
 /// Runs the subcommand.

@@ -43,11 +43,12 @@ pub struct Arguments {
 
 /// Runs the subcommand.
 pub fn run(arguments: &Arguments) -> Result<Outcome> {
-    let filter = super::fields::filter(&arguments.filter)?;
+    let filter = super::mistake::parse(&arguments.filter)?;
     let loaded = arguments.open.load()?;
     let cancel = AtomicBool::new(false);
     let context =
         Context { index: &loaded.index, evidence: Some(&loaded.evidence), notes: None, cancel: &cancel };
+    super::mistake::warn(&filter, &context);
     let rows = filter.rows(&context);
     write_rows(&loaded, &rows, arguments.format, &mut std::io::stdout().lock())?;
     Ok(if rows.is_empty() { Outcome::NothingMatched } else { Outcome::Done })

@@ -1,13 +1,14 @@
 //! Groups failed transactions into episodes (one client, server, name and signature) and episodes into problems.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use super::messages::Messages;
 use super::{
-    Episode, EpisodeId, Evidence, LinkKind, Outcome, Problem, Signature, Transaction, TransactionId,
+    Episode, EpisodeId, Evidence, LinkKind, Outcome, Parameters, Problem, Signature, Transaction,
+    TransactionId,
 };
 use crate::decode::{Address, dns};
-use crate::index::{Packet, PacketId};
+use crate::index::{Packet, PacketId, Segment};
 use crate::time::Nanos;
 
 type Map<K, V> = HashMap<K, V, foldhash::fast::FixedState>;
@@ -56,8 +57,7 @@ struct Asked<'i> {
 }
 
 /// Reads who asked whom from a transaction's first query.
-fn asked<'i>(messages: &Messages<'i>, transaction: &Transaction) -> Option<Asked<'i>> {
-    let packet = messages.index.packet(transaction.first)?;
+fn asked(packet: Packet<'_>) -> Option<Asked<'_>> {
     let row = packet.dns()?;
     let name = packet.segment.names.get(row.name).unwrap_or_default();
     let key = Key {
@@ -70,71 +70,167 @@ fn asked<'i>(messages: &Messages<'i>, transaction: &Transaction) -> Option<Asked
     Some(Asked { packet, key })
 }
 
+/// Hosts of which at least one lookup failed, numbered; other transactions cost a dictionary look-up only.
+struct Failing<'i> {
+    messages: &'i Messages<'i>,
+    clients: Map<Address, u32>,
+    servers: Map<Address, u32>,
+    segment: Option<&'i Segment>,
+    /// Numbers of the addresses of `segment`.
+    client_of: Vec<u32>,
+    server_of: Vec<u32>,
+}
+
+/// No number.
+const NONE: u32 = u32::MAX;
+
+impl<'i> Failing<'i> {
+    fn new(messages: &'i Messages<'i>, evidence: &Evidence) -> Self {
+        let (mut clients, mut servers): (Map<Address, u32>, Map<Address, u32>) = Default::default();
+        let failed =
+            evidence.transactions.iter().filter(|transaction| signature(false, transaction).is_some());
+        for packet in failed.filter_map(|transaction| messages.index.packet(transaction.first)) {
+            let next = clients.len() as u32;
+            clients.entry(packet.source_address()).or_insert(next);
+            let next = servers.len() as u32;
+            servers.entry(packet.destination_address()).or_insert(next);
+        }
+        Self { messages, clients, servers, segment: None, client_of: Vec::new(), server_of: Vec::new() }
+    }
+
+    /// Time, client and server of a query; `None` unless both failed somewhere.
+    fn get(&mut self, query: PacketId) -> Option<(Nanos, (u32, u32))> {
+        let inside =
+            |segment: &&Segment| (segment.base.0..segment.base.0 + segment.len() as u32).contains(&query.0);
+        let segment = match self.segment.filter(inside) {
+            Some(segment) => segment,
+            None => {
+                let segment = self.messages.index.locate(query)?.0;
+                let number = |known: &Map<Address, u32>| -> Vec<u32> {
+                    segment.addresses.iter().map(|a| known.get(a).copied().unwrap_or(NONE)).collect()
+                };
+                self.client_of = number(&self.clients);
+                self.server_of = number(&self.servers);
+                self.segment = Some(segment);
+                segment
+            }
+        };
+        let row = (query.0 - segment.base.0) as usize;
+        let number = |of: &[u32], column: &[u32]| of.get(*column.get(row)? as usize).copied();
+        let client = number(&self.client_of, &segment.source_address).filter(|at| *at != NONE)?;
+        let server = number(&self.server_of, &segment.destination_address).filter(|at| *at != NONE)?;
+        Some((segment.time_ns.get(row).copied()?, (client, server)))
+    }
+}
+
+/// What is open between one client and one server.
+#[derive(Default)]
+struct Pair {
+    /// Open episodes.
+    open: usize,
+    /// Episodes that wait for the first answer after them.
+    unrecovered: Vec<usize>,
+}
+
+/// Episodes under construction.
+#[derive(Default)]
+struct Grouping {
+    episodes: Vec<Episode>,
+    /// The open episode of each key and signature.
+    open: Map<(Key, Signature), usize>,
+    /// The signatures of open episodes of each key.
+    by_key: Map<Key, Vec<Signature>>,
+    pairs: Map<(u32, u32), Pair>,
+    /// When each server that failed was asked.
+    asked_ns: Vec<Vec<Nanos>>,
+}
+
 /// Makes the episodes and problems.
 pub(super) fn group(messages: &Messages<'_>, evidence: &mut Evidence) {
-    let names = failing_names(messages, evidence);
-    if names.is_empty() {
+    let mut failing = Failing::new(messages, evidence);
+    if failing.clients.is_empty() {
         return;
     }
-    let mut open: Map<(Key, Signature), usize> = Map::default();
-    let mut by_key: Map<Key, Vec<Signature>> = Map::default();
-    let mut episodes: Vec<Episode> = Vec::new();
+    let mut grouping = Grouping { asked_ns: vec![Vec::new(); failing.servers.len()], ..Grouping::default() };
     for (at, transaction) in evidence.transactions.iter().enumerate() {
-        let Some(asked) = asked_if_named(messages, transaction, &names) else { continue };
-        let v6 = matches!(asked.key.client, Address::V6(_));
-        let Some(signature) = signature(v6, transaction) else {
-            if transaction.outcome == Outcome::Answered {
-                for signature in by_key.remove(&asked.key).into_iter().flatten() {
-                    open.remove(&(asked.key, signature));
-                }
-            }
+        let Some((time_ns, pair)) = failing.get(transaction.first) else { continue };
+        if let Some(times) = grouping.asked_ns.get_mut(pair.1 as usize) {
+            times.push(time_ns);
+        }
+        let failed = signature(false, transaction).is_some();
+        if !failed && !grouping.pairs.contains_key(&pair) {
             continue;
-        };
-        let first_ns = asked.packet.time_ns();
-        let id = TransactionId(at as u32);
-        let slot = (asked.key, signature.clone());
-        let known = open.get(&slot).copied().filter(|at| {
-            episodes.get(*at).is_some_and(|e| first_ns - e.last_ns <= evidence.parameters.episode_gap_ns)
-        });
-        let position = known.unwrap_or_else(|| {
-            episodes.push(begin(&asked, signature.clone(), first_ns));
-            by_key.entry(asked.key).or_default().push(signature);
-            open.insert(slot, episodes.len() - 1);
-            episodes.len() - 1
-        });
-        if let Some(episode) = episodes.get_mut(position) {
-            add(messages, evidence, episode, id);
+        }
+        let Some(asked) = messages.index.packet(transaction.first).and_then(asked) else { continue };
+        match signature(matches!(asked.key.client, Address::V6(_)), transaction) {
+            Some(signature) => {
+                grouping.failure((messages, evidence), &asked, signature, TransactionId(at as u32), pair);
+            }
+            None => grouping.success(&asked.key, transaction, pair),
         }
     }
-    for episode in &mut episodes {
+    for episode in &mut grouping.episodes {
         episode.frames.sort_unstable();
         episode.frames.dedup();
         episode.errors.sort_unstable();
         episode.errors.dedup();
     }
-    evidence.problems = problems(&episodes, evidence.parameters.episode_gap_ns);
-    evidence.episodes = episodes;
+    for times in &mut grouping.asked_ns {
+        times.sort_unstable();
+    }
+    evidence.problems = problems(&grouping, &failing.servers, &evidence.parameters);
+    evidence.episodes = grouping.episodes;
 }
 
-/// Hashes of the names of which at least one lookup failed.
-fn failing_names(messages: &Messages<'_>, evidence: &Evidence) -> HashSet<u64, foldhash::fast::FixedState> {
-    let mut names = HashSet::default();
-    for transaction in &evidence.transactions {
-        if signature(false, transaction).is_some()
-            && let Some(asked) = asked(messages, transaction)
-        {
-            names.insert(asked.key.name);
+impl Grouping {
+    fn failure(
+        &mut self,
+        (messages, evidence): (&Messages<'_>, &Evidence),
+        asked: &Asked<'_>,
+        signature: Signature,
+        id: TransactionId,
+        pair: (u32, u32),
+    ) {
+        let first_ns = asked.packet.time_ns();
+        let slot = (asked.key, signature.clone());
+        let gap_ns = evidence.parameters.episode_gap_ns;
+        let known = self.open.get(&slot).copied();
+        let known = known.filter(|at| self.episodes.get(*at).is_some_and(|e| first_ns - e.last_ns <= gap_ns));
+        let pair = self.pairs.entry(pair).or_default();
+        let position = known.unwrap_or_else(|| {
+            self.episodes.push(begin(asked, signature.clone(), first_ns));
+            if self.open.insert(slot, self.episodes.len() - 1).is_none() {
+                self.by_key.entry(asked.key).or_default().push(signature);
+                pair.open += 1;
+            }
+            self.episodes.len() - 1
+        });
+        let Some(episode) = self.episodes.get_mut(position) else { return };
+        add(messages, evidence, episode, id);
+        if episode.recovery.take().is_some() || pair.unrecovered.last() != Some(&position) {
+            pair.unrecovered.push(position);
         }
     }
-    names
-}
 
-fn asked_if_named<'i>(
-    messages: &Messages<'i>,
-    transaction: &Transaction,
-    names: &HashSet<u64, foldhash::fast::FixedState>,
-) -> Option<Asked<'i>> {
-    asked(messages, transaction).filter(|asked| names.contains(&asked.key.name))
+    /// An answer of the server to the client ends its episodes of the same name and recovers those of all names.
+    fn success(&mut self, key: &Key, transaction: &Transaction, pair: (u32, u32)) {
+        let Some(answer) = transaction.answer.filter(|_| transaction.outcome == Outcome::Answered) else {
+            return;
+        };
+        let Some(state) = self.pairs.get_mut(&pair) else { return };
+        for signature in self.by_key.remove(key).into_iter().flatten() {
+            self.open.remove(&(*key, signature));
+            state.open = state.open.saturating_sub(1);
+        }
+        for at in state.unrecovered.drain(..) {
+            if let Some(episode) = self.episodes.get_mut(at) {
+                episode.recovery = episode.recovery.or(Some(answer));
+            }
+        }
+        if state.open == 0 {
+            self.pairs.remove(&pair);
+        }
+    }
 }
 
 fn begin(asked: &Asked<'_>, signature: Signature, first_ns: Nanos) -> Episode {
@@ -176,8 +272,10 @@ fn add(messages: &Messages<'_>, evidence: &Evidence, episode: &mut Episode, id: 
     episode.errors.extend(errors);
 }
 
-/// Episodes that share server and signature and overlap or follow closely.
-fn problems(episodes: &[Episode], gap_ns: Nanos) -> Vec<Problem> {
+/// Episodes that share server and signature and overlap or follow closely, without isolated losses.
+fn problems(grouping: &Grouping, servers: &Map<Address, u32>, parameters: &Parameters) -> Vec<Problem> {
+    let episodes = grouping.episodes.as_slice();
+    let gap_ns = parameters.episode_gap_ns;
     let mut open: BTreeMap<(Address, u16, u8, Signature), usize> = BTreeMap::new();
     let mut problems: Vec<Problem> = Vec::new();
     for (at, episode) in episodes.iter().enumerate() {
@@ -211,14 +309,40 @@ fn problems(episodes: &[Episode], gap_ns: Nanos) -> Vec<Problem> {
         problem.names.sort_unstable();
         problem.names.dedup();
     }
+    let of =
+        |problem: &Problem| problem.episodes.iter().filter_map(|id| episodes.get(id.0 as usize)).collect();
     let attempts = |problem: &Problem| -> usize {
-        problem
-            .episodes
-            .iter()
-            .filter_map(|id| episodes.get(id.0 as usize))
-            .map(|e| e.transactions.len())
-            .sum()
+        let episodes: Vec<&Episode> = of(problem);
+        episodes.iter().map(|episode| episode.transactions.len()).sum()
     };
-    problems.sort_by_key(|problem| (std::cmp::Reverse(attempts(problem)), problem.first_ns));
+    problems.retain(|problem| {
+        let recovered = of(problem).iter().all(|episode: &&Episode| episode.recovery.is_some());
+        let times = servers.get(&problem.server.0).and_then(|server| grouping.asked_ns.get(*server as usize));
+        let asked = times.map_or(0, |times| {
+            let before = times.partition_point(|time_ns| *time_ns < problem.first_ns);
+            times.partition_point(|time_ns| *time_ns <= problem.last_ns) - before
+        });
+        !is_background(problem, attempts(problem), asked, parameters) || !recovered
+    });
+    let class = |signature: &Signature| match signature {
+        Signature::Icmp { .. } | Signature::NoAnswer | Signature::TcpReset => 0,
+        Signature::ResponseCode(_) => 1,
+        Signature::Truncated | Signature::Late => 2,
+    };
+    problems.sort_by_key(|problem| {
+        (class(&problem.signature), std::cmp::Reverse(attempts(problem)), problem.first_ns)
+    });
     problems
+}
+
+/// Whether recovered failures are what a healthy network shows too: a few, or a small share while they lasted.
+/// Refusals never are.
+fn is_background(problem: &Problem, attempts: usize, asked: usize, parameters: &Parameters) -> bool {
+    let few = attempts <= parameters.background_attempts as usize;
+    let rare = attempts * 100 < asked * parameters.background_percent as usize;
+    match problem.signature {
+        Signature::Icmp { .. } | Signature::TcpReset => false,
+        Signature::ResponseCode(_) => few,
+        Signature::NoAnswer | Signature::Late | Signature::Truncated => few || rare,
+    }
 }

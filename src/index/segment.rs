@@ -34,6 +34,8 @@ pub mod flags {
     pub const DNS_STREAM: u16 = 128;
     /// The innermost packet travelled in a tunnel.
     pub const TUNNEL: u16 = 256;
+    /// The capture states no time; the one shown is that of the packet before.
+    pub const NO_TIME: u16 = 512;
 }
 
 /// What kind of DNS message a row is.
@@ -329,6 +331,9 @@ impl SegmentBuilder {
         }
         if decoded.fragment.is_some() {
             bits |= flags::FRAGMENT;
+        }
+        if !record.has_time {
+            bits |= flags::NO_TIME;
         }
         if record.captured < record.original {
             bits |= flags::CUT;

@@ -5,7 +5,9 @@ use std::net::Ipv4Addr;
 
 use crate::capture::Format;
 use crate::cli::load::Loaded;
-use crate::decode::{Address, Decoded, Quote, Transport, dns, transcript};
+use crate::decode::transcript;
+use crate::decode::{Address, Decoded, Quote, Transport, dns};
+use crate::index::segment::flags;
 use crate::index::{FrameNumber, Packet, source_label};
 use crate::protocols::ProtocolId;
 use crate::protocols::dns::{push_class_name, push_type_name};
@@ -22,7 +24,11 @@ pub(super) fn write(loaded: &Loaded, packet: &Packet<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(b"\"frame\":");
     number(out, packet.frame().0);
     out.extend_from_slice(b",\"time_ns\":");
-    signed(out, packet.time_ns());
+    if packet.flags() & flags::NO_TIME == 0 {
+        signed(out, packet.time_ns());
+    } else {
+        out.extend_from_slice(b"null");
+    }
     // A transcript prints the length of the payload, not of the frame.
     if packet.source.metadata.format != Format::Transcript {
         out.extend_from_slice(b",\"length\":");

@@ -1,41 +1,15 @@
-//! Shows where a filter is wrong on a command line, and warns about filters that can match nothing.
+//! Warns about filters that can match nothing, or that tcpdump would read another way.
 
 use std::ops::Range;
 
-use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
-
+use super::Context;
 use super::evaluate;
 use super::expression::{Check, Expression, Test};
 use super::fields::{self, DnsField, Source, Values};
 use super::lexer::{Symbol, Token, lex};
-use super::{Context, FilterError};
 
 /// Packets up to which tests that decode are tried for warnings.
 const DEAR_PACKETS_MAX: u32 = 200_000;
-
-/// The error with its place marked under the text, in several lines; captured text in it is escaped already.
-pub fn caret(text: &str, error: &FilterError) -> String {
-    let label = if error.unfinished { "not finished" } else { "here" };
-    // Control characters would move the marks away from what they mark.
-    let shown: String =
-        text.chars().map(|c| if crate::text::is_unsafe(c) { '\u{fffd}' } else { c }).collect();
-    let width = |at: usize| {
-        text.get(..at)
-            .unwrap_or(text)
-            .chars()
-            .map(|c| if crate::text::is_unsafe(c) { 3 } else { c.len_utf8() })
-            .sum::<usize>()
-    };
-    let span = width(error.span.start)..width(error.span.end);
-    let snippet = Snippet::source(shown).annotation(AnnotationKind::Primary.span(span).label(label));
-    let mut report = vec![Level::ERROR.primary_title(format!("filter: {}", error.message)).element(snippet)];
-    if let Some(suggestion) = &error.suggestion {
-        report.push(annotate_snippets::Group::with_title(
-            Level::HELP.secondary_title(format!("did you mean `{suggestion}`?")),
-        ));
-    }
-    Renderer::plain().render(&report)
-}
 
 /// Legal things that can match nothing, or mean something else to tcpdump.
 pub fn warnings(text: &str, expression: &Expression, context: &Context<'_>) -> Vec<(Range<usize>, String)> {
