@@ -3,10 +3,13 @@
 pub mod completions;
 pub mod fields;
 pub mod findings;
+pub mod lint;
 pub mod load;
 pub mod manual;
 pub mod mistake;
 pub mod packets;
+pub mod report;
+pub mod view;
 
 use std::process::ExitCode;
 
@@ -64,6 +67,10 @@ enum Command {
     Findings(findings::Arguments),
     /// List every field a filter can name, or how filters are written.
     Fields(fields::Arguments),
+    /// Write the report.
+    Report(report::Arguments),
+    /// Check the report: citations, wording, counts, open fields.
+    Lint(lint::Arguments),
     /// Print a completion script for a shell.
     Completions(completions::Arguments),
     /// Print the manual page (pipe it into `man -l -`).
@@ -83,9 +90,11 @@ pub fn run() -> ExitCode {
         Some(Command::Packets(arguments)) => packets::run(arguments),
         Some(Command::Findings(arguments)) => findings::run(arguments),
         Some(Command::Fields(arguments)) => fields::run(arguments),
+        Some(Command::Report(arguments)) => report::run(arguments),
+        Some(Command::Lint(arguments)) => lint::run(arguments),
         Some(Command::Completions(arguments)) => completions::run(arguments),
         Some(Command::Man) => manual::run(),
-        None => Ok(Outcome::Done),
+        None => view::run(&arguments.open),
     };
     match result {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
@@ -117,6 +126,12 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 fn has_no_packets(error: &anyhow::Error) -> bool {
     use crate::capture::OpenError;
     error.chain().any(|cause| matches!(cause.downcast_ref(), Some(OpenError::NoPackets { .. })))
+}
+
+/// Says one line on standard error.
+#[expect(clippy::print_stderr, reason = "warnings must not mix with what is written to standard output")]
+fn complain_line(line: &str) {
+    eprintln!("portmortem: {line}");
 }
 
 #[expect(clippy::print_stderr, reason = "the command line reports its errors here")]
