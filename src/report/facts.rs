@@ -46,14 +46,15 @@ impl Inventory {
     pub fn count(input: &Input<'_>) -> Self {
         let mut found = Self { packets: u64::from(input.index.len()), ..Self::default() };
         found.scan(input.index);
-        for row in input.index.dns_rows().filter(|row| row.kind == DnsKind::Dns) {
+        let own = |packet: PacketId| !input.evidence.is_duplicate(packet);
+        for row in input.index.dns_rows().filter(|row| row.kind == DnsKind::Dns && own(row.packet)) {
             if row.is_response() {
                 found.responses.push(row.packet);
             } else {
                 found.queries.push(row.packet);
             }
         }
-        found.icmp_errors = input.index.icmp_rows().map(|row| row.packet).collect();
+        found.icmp_errors = input.index.icmp_rows().map(|row| row.packet).filter(|packet| own(*packet)).collect();
         found.tally(input.index, input.evidence);
         found
     }

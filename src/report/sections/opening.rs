@@ -340,7 +340,13 @@ pub fn subject(b: &Builder<'_>) -> Option<Subject> {
         },
         range: b.clock.range(facts.problem.first_ns, facts.problem.last_ns),
         citation: cite::frames(b.input.index, &facts.frames),
-        then: then.map_or_else(|| "nothing further seen.".to_owned(), |next| sentence(&next.text)),
+        then: then.map_or_else(
+            || "Nothing further seen.".to_owned(),
+            |next| match next.code {
+                "C10" => format!("undetermined, the {} ends too soon to show it.", b.record),
+                _ => sentence(&next.text),
+            },
+        ),
         checks: checks.iter().take(2).map(|check| check.action.clone()).collect(),
     })
 }

@@ -10,6 +10,8 @@ use crate::time;
 
 /// Addresses or names spelled out in one sentence.
 const NAMED_MAX: usize = 3;
+/// Repeats told one by one.
+const WAITS_MAX: usize = 4;
 /// Kinds of consequence told of one problem.
 const CONSEQUENCES_MAX: usize = 12;
 
@@ -216,7 +218,7 @@ fn repeats(b: &Builder<'_>, facts: &Facts<'_>) -> Option<Block> {
 }
 
 fn next_queries(b: &Builder<'_>, facts: &Facts<'_>) -> Option<Block> {
-    let few = !facts.waits.is_empty() && facts.waits.len() <= 4;
+    let few = !facts.waits.is_empty() && facts.waits.len() <= WAITS_MAX;
     if !few {
         return None;
     }
@@ -272,12 +274,29 @@ fn consequences(b: &Builder<'_>, facts: &Facts<'_>) -> Vec<Block> {
             }
         }
     }
-    let claim = |(at, (code, text, frames)): (usize, (&'static str, String, Vec<PacketId>))| {
-        let id = format!("{}.then.{code}.{at}", facts.key);
-        let text = sentence(&text);
-        b.claim(&id, Voice::Observed, text, &frames)
-    };
-    merged.into_iter().enumerate().map(claim).collect()
+    // A repeat at the same server is told with its exact times already.
+    let told = !facts.waits.is_empty() && facts.waits.len() <= WAITS_MAX;
+    merged
+        .into_iter()
+        .filter(|(code, ..)| !(told && *code == "C1"))
+        .enumerate()
+        .map(|(at, (code, text, frames))| {
+            let id = format!("{}.then.{code}.{at}", facts.key);
+            b.claim(&id, Voice::Observed, then(code, &text, b.record), &frames)
+        })
+        .collect()
+}
+
+/// What the client did next, as a sentence.
+pub fn then(code: &str, text: &str, record: &str) -> String {
+    if code == "C10" {
+        return format!(
+            "What the client did next is undetermined: the {record} ends too soon after the failure to show it."
+        );
+    }
+    let mut characters = text.trim().chars();
+    let lower: String = characters.next().into_iter().flat_map(char::to_lowercase).chain(characters).collect();
+    sentence(&format!("What the client did next: {lower}"))
 }
 
 /// Begins with a capital letter and ends with a full stop.
