@@ -175,9 +175,10 @@ impl Tabled {
             let cells = row.cells.iter().enumerate().map(|(at, cell)| {
                 if row.code.contains(&at) { markdown::code(cell) } else { markdown::escape_cell(cell) }
             });
-            let citation = row.citation.as_ref().map(|citation| {
-                if citation.is_empty() { String::new() } else { format!("[{citation}]") }
-            });
+            let citation = row
+                .citation
+                .as_ref()
+                .map(|citation| if citation.is_empty() { String::new() } else { format!("[{citation}]") });
             let cells: Vec<String> = cells.chain(citation).collect();
             let _ = write!(out, "\n| {} |", cells.join(" | "));
         }

@@ -233,8 +233,9 @@ fn table(index: &crate::index::Index, table: &Table) -> TableView {
     let cites = !named && table.rows.iter().any(|(_, frames)| !frames.is_empty());
     let mut head = table.head.clone();
     let commands = ["Check", "Filter that counts it again"];
-    let code: Vec<usize> =
-        (0..head.len()).filter(|at| head.get(*at).is_some_and(|head| commands.contains(&head.as_str()))).collect();
+    let code: Vec<usize> = (0..head.len())
+        .filter(|at| head.get(*at).is_some_and(|head| commands.contains(&head.as_str())))
+        .collect();
     if cites {
         head.push("Frames".to_owned());
     }

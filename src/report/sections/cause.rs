@@ -75,7 +75,7 @@ fn alternatives(key: &str, assessment: &Assessment) -> Block {
 }
 
 /// Commands between backticks stand between quotation marks: the text enters formats without code.
-fn quoted(text: &str) -> String {
+pub fn quoted(text: &str) -> String {
     let mut open = false;
     text.chars()
         .map(|character| match character {
@@ -102,7 +102,10 @@ fn silent(assessment: &Assessment) -> Option<Block> {
         .filter(|h| !is_weighed(h))
         .map(|h| format!("{} {}", h.id, h.title))
         .collect();
-    let text = format!("Neither supported nor excluded, as nothing here speaks for or against them: {}.", names.join("; "));
+    let text = format!(
+        "Neither supported nor excluded, as nothing here speaks for or against them: {}.",
+        names.join("; ")
+    );
     (!names.is_empty()).then_some(Block::Note(text))
 }
 
