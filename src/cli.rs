@@ -1,6 +1,7 @@
 //! The command line: arguments, one file per subcommand, exit codes.
 
 pub mod completions;
+pub mod fields;
 pub mod findings;
 pub mod lint;
 pub mod load;
@@ -64,6 +65,8 @@ enum Command {
     Packets(packets::Arguments),
     /// Print what the rules found, gravest first.
     Findings(findings::Arguments),
+    /// List every field a filter can name, or how filters are written.
+    Fields(fields::Arguments),
     /// Write the report.
     Report(report::Arguments),
     /// Check the report: citations, wording, counts, open fields.
@@ -86,6 +89,7 @@ pub fn run() -> ExitCode {
         None if arguments.list_samples => print(crate::samples::listing().as_bytes()),
         Some(Command::Packets(arguments)) => packets::run(arguments),
         Some(Command::Findings(arguments)) => findings::run(arguments),
+        Some(Command::Fields(arguments)) => fields::run(arguments),
         Some(Command::Report(arguments)) => report::run(arguments),
         Some(Command::Lint(arguments)) => lint::run(arguments),
         Some(Command::Completions(arguments)) => completions::run(arguments),
