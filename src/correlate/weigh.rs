@@ -1,5 +1,6 @@
 //! Weighs one ICMP error against the packets it may quote (correlation rules E1–E5) and names the level and why.
 
+use super::parameters::error_window_ns;
 use super::{Level, Parameters};
 use crate::decode::{Address, Decoded, Quote, Transport};
 use crate::index::segment::flow_hash;
@@ -73,14 +74,7 @@ impl Head {
 
     /// The time within which this type and code follows its packet (see `--help-parameters`).
     pub fn window_ns(&self) -> Nanos {
-        const SECOND: Nanos = 1_000_000_000;
-        match (self.v6, self.kind, self.code) {
-            // Neighbour resolution gives up after three requests a second apart.
-            (false, 3, 1) | (true, 1, 3) => 5 * SECOND,
-            // Reassembly timers: Linux 30 s, RFC 8200 60 s, RFC 1122 60–120 s.
-            (false, 11, 1) | (true, 3, 1) => 125 * SECOND,
-            _ => 2 * SECOND,
-        }
+        error_window_ns(self.v6, self.kind, self.code)
     }
 }
 
