@@ -2,11 +2,14 @@
 //!
 //! A batch over a finished (or frozen) index; live captures run it again. Every rule's number is in [`Parameters`].
 
+pub mod connections;
 pub mod duplicates;
 pub mod episodes;
 pub mod evidence;
 mod messages;
 mod nat;
+pub mod options;
+mod outcomes;
 pub mod parameters;
 mod quotes;
 mod transactions;
@@ -301,7 +304,8 @@ pub fn correlate(index: &Index, parameters: &Parameters, cancel: &AtomicBool) ->
     evidence.seal();
     quotes::join(&messages, &mut evidence, cancel);
     evidence.seal();
-    transactions::conclude(&messages, &mut evidence);
+    connections::find(&messages, &mut evidence);
+    outcomes::conclude(&messages, &mut evidence);
     episodes::group(&messages, &mut evidence);
     evidence.seal();
     evidence

@@ -8,3 +8,4 @@ pub mod html;
 pub mod pcapng;
 #[cfg(feature = "pdf")]
 pub mod pdf;
+pub mod redact;

@@ -1,10 +1,26 @@
 //! The filter language: text to rows. Wireshark's and tcpdump's habits in one grammar.
 
+mod evaluate;
+mod evidence;
+pub mod expression;
+pub mod fields;
+mod grammar;
+mod lexer;
+mod literal;
+mod matcher;
+pub mod named;
+mod primitive;
+mod scan;
+mod sparse;
+mod values;
+
 use std::ops::Range;
 use std::sync::atomic::AtomicBool;
 
 use crate::correlate::Evidence;
 use crate::index::{Index, PacketId};
+pub use evaluate::Step;
+use expression::Expression;
 
 /// Why a text is no filter: where, what, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -47,12 +63,13 @@ pub struct Context<'c> {
 #[derive(Clone, Debug)]
 pub struct Filter {
     text: String,
+    expression: Expression,
 }
 
 impl Filter {
     /// Parses a text. The empty text matches every packet.
     pub fn parse(text: &str) -> Result<Self, FilterError> {
-        Ok(Self { text: text.to_owned() })
+        Ok(Self { text: text.to_owned(), expression: grammar::parse(text)? })
     }
 
     /// The text as it was parsed.
@@ -62,13 +79,20 @@ impl Filter {
 
     /// The matching packets in the order of the index ([`Index::order`] where there is one).
     pub fn rows(&self, context: &Context<'_>) -> Vec<u32> {
-        (0..context.index.len()).collect()
+        let mut rows = Vec::new();
+        self.rows_with(context, &mut |step| rows.extend_from_slice(step.rows));
+        rows
+    }
+
+    /// Hands on matching packets, in the order of the index, as they are found; false when cancelled.
+    pub fn rows_with(&self, context: &Context<'_>, step: &mut dyn FnMut(Step<'_>)) -> bool {
+        evaluate::run(&self.expression, context, step)
     }
 
     /// Whether one packet matches.
     pub fn matches(&self, context: &Context<'_>, packet: PacketId) -> bool {
-        let _ = (context, packet);
-        true
+        let found = context.index.packet(packet);
+        found.is_some_and(|packet| evaluate::matches(&self.expression, &packet, context))
     }
 
     /// Things that are legal but can match nothing, with their span.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use portmortem::capture;
-use portmortem::correlate::{Evidence, LinkKind, Parameters, correlate};
+use portmortem::correlate::{Evidence, LinkKind, Outcome, Parameters, correlate};
 use portmortem::index::{FrameNumber, Index, Input, PacketId, Progress, SourceId, build};
 use serde_json::Value;
 
@@ -99,4 +99,20 @@ fn a_mirror_port_counts_each_query_once() {
     assert!(evidence.transactions.iter().all(|transaction| transaction.tries == 1));
     assert_eq!(evidence.error_links().len(), 12);
     assert_eq!(evidence.duplicates().len(), 40);
+}
+
+#[test]
+fn healthy_networks_and_port_scans_have_no_dns_problem() {
+    for name in ["17_healthy.pcap", "13_portscan.pcap"] {
+        let (_, evidence) = load(&captures("incidents").join(name));
+        assert!(evidence.problems.is_empty(), "{name}: {:?}", evidence.problems);
+    }
+}
+
+#[test]
+fn silence_between_rate_limited_errors_is_one_continuous_refusal() {
+    let (_, evidence) = load(&captures("lab").join("09_ratelimit_20_burst.pcap"));
+    let count = |outcome| evidence.transactions.iter().filter(|t| t.outcome == outcome).count();
+    assert_eq!((count(Outcome::Refused), count(Outcome::CoveredByRateLimit)), (9, 31));
+    assert_eq!(evidence.problems.len(), 1);
 }

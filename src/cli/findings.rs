@@ -51,9 +51,6 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
         out.flush()?;
         return Ok(Outcome::Done);
     }
-    if arguments.open.files.is_empty() {
-        bail!("name at least one capture");
-    }
     let loaded = arguments.open.load()?;
     let found = run_rules(&Input { index: &loaded.index, evidence: &loaded.evidence }, &arguments.suppress);
     match arguments.format {

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::messages::Messages;
 use super::{
-    Episode, EpisodeId, Evidence, LinkKind, Outcome, Problem, Signature, Transaction, TransactionId,
+    Episode, EpisodeId, Evidence, LinkKind, Outcome, Parameters, Problem, Signature, Transaction,
+    TransactionId,
 };
 use crate::decode::{Address, dns};
 use crate::index::{Packet, PacketId};
@@ -56,8 +57,7 @@ struct Asked<'i> {
 }
 
 /// Reads who asked whom from a transaction's first query.
-fn asked<'i>(messages: &Messages<'i>, transaction: &Transaction) -> Option<Asked<'i>> {
-    let packet = messages.index.packet(transaction.first)?;
+fn asked(packet: Packet<'_>) -> Option<Asked<'_>> {
     let row = packet.dns()?;
     let name = packet.segment.names.get(row.name).unwrap_or_default();
     let key = Key {
@@ -70,71 +70,133 @@ fn asked<'i>(messages: &Messages<'i>, transaction: &Transaction) -> Option<Asked
     Some(Asked { packet, key })
 }
 
+/// Finds the packets of transactions between hosts of which at least one lookup failed, at the price of a
+/// dictionary look-up for all others.
+struct Failing<'i> {
+    messages: &'i Messages<'i>,
+    clients: HashSet<Address, foldhash::fast::FixedState>,
+    servers: HashSet<Address, foldhash::fast::FixedState>,
+    segment: u32,
+    end: u32,
+    is_client: Vec<bool>,
+    is_server: Vec<bool>,
+}
+
+impl<'i> Failing<'i> {
+    fn new(messages: &'i Messages<'i>, evidence: &Evidence) -> Self {
+        let (mut clients, mut servers) = (HashSet::default(), HashSet::default());
+        let failed =
+            evidence.transactions.iter().filter(|transaction| signature(false, transaction).is_some());
+        for packet in failed.filter_map(|transaction| messages.index.packet(transaction.first)) {
+            clients.insert(packet.source_address());
+            servers.insert(packet.destination_address());
+        }
+        Self { messages, clients, servers, segment: 1, end: 0, is_client: Vec::new(), is_server: Vec::new() }
+    }
+
+    fn get(&mut self, id: PacketId) -> Option<Packet<'i>> {
+        let packet = self.messages.index.packet(id)?;
+        if id.0 < self.segment || id.0 >= self.end {
+            let addresses = &packet.segment.addresses;
+            self.segment = packet.segment.base.0;
+            self.end = self.segment + packet.segment.len() as u32;
+            self.is_client = addresses.iter().map(|address| self.clients.contains(address)).collect();
+            self.is_server = addresses.iter().map(|address| self.servers.contains(address)).collect();
+        }
+        let is = |set: &[bool], column: &[u32]| {
+            column.get(packet.row).and_then(|at| set.get(*at as usize)).copied().unwrap_or(false)
+        };
+        let wanted = is(&self.is_client, &packet.segment.source_address)
+            && is(&self.is_server, &packet.segment.destination_address);
+        wanted.then_some(packet)
+    }
+}
+
+/// Episodes under construction.
+#[derive(Default)]
+struct Grouping {
+    episodes: Vec<Episode>,
+    /// The open episode of each key and signature.
+    open: Map<(Key, Signature), usize>,
+    by_key: Map<Key, Vec<Signature>>,
+    /// Episodes of a client and server that wait for the first answer after them.
+    unrecovered: Map<(Address, Address), Vec<usize>>,
+    /// When each server was asked, for servers that failed.
+    asked_ns: Map<Address, Vec<Nanos>>,
+}
+
 /// Makes the episodes and problems.
 pub(super) fn group(messages: &Messages<'_>, evidence: &mut Evidence) {
-    let names = failing_names(messages, evidence);
-    if names.is_empty() {
+    let mut failing = Failing::new(messages, evidence);
+    if failing.clients.is_empty() {
         return;
     }
-    let mut open: Map<(Key, Signature), usize> = Map::default();
-    let mut by_key: Map<Key, Vec<Signature>> = Map::default();
-    let mut episodes: Vec<Episode> = Vec::new();
+    let mut grouping = Grouping::default();
     for (at, transaction) in evidence.transactions.iter().enumerate() {
-        let Some(asked) = asked_if_named(messages, transaction, &names) else { continue };
+        let Some(asked) = failing.get(transaction.first).and_then(asked) else { continue };
+        grouping.asked_ns.entry(asked.key.server).or_default().push(asked.packet.time_ns());
         let v6 = matches!(asked.key.client, Address::V6(_));
-        let Some(signature) = signature(v6, transaction) else {
-            if transaction.outcome == Outcome::Answered {
-                for signature in by_key.remove(&asked.key).into_iter().flatten() {
-                    open.remove(&(asked.key, signature));
-                }
+        match signature(v6, transaction) {
+            Some(signature) => {
+                grouping.failure(messages, evidence, &asked, signature, TransactionId(at as u32))
             }
-            continue;
-        };
-        let first_ns = asked.packet.time_ns();
-        let id = TransactionId(at as u32);
-        let slot = (asked.key, signature.clone());
-        let known = open.get(&slot).copied().filter(|at| {
-            episodes.get(*at).is_some_and(|e| first_ns - e.last_ns <= evidence.parameters.episode_gap_ns)
-        });
-        let position = known.unwrap_or_else(|| {
-            episodes.push(begin(&asked, signature.clone(), first_ns));
-            by_key.entry(asked.key).or_default().push(signature);
-            open.insert(slot, episodes.len() - 1);
-            episodes.len() - 1
-        });
-        if let Some(episode) = episodes.get_mut(position) {
-            add(messages, evidence, episode, id);
+            None => grouping.success(&asked.key, transaction),
         }
     }
-    for episode in &mut episodes {
+    for episode in &mut grouping.episodes {
         episode.frames.sort_unstable();
         episode.frames.dedup();
         episode.errors.sort_unstable();
         episode.errors.dedup();
     }
-    evidence.problems = problems(&episodes, evidence.parameters.episode_gap_ns);
-    evidence.episodes = episodes;
+    for times in grouping.asked_ns.values_mut() {
+        times.sort_unstable();
+    }
+    evidence.problems = problems(&grouping, &evidence.parameters);
+    evidence.episodes = grouping.episodes;
 }
 
-/// Hashes of the names of which at least one lookup failed.
-fn failing_names(messages: &Messages<'_>, evidence: &Evidence) -> HashSet<u64, foldhash::fast::FixedState> {
-    let mut names = HashSet::default();
-    for transaction in &evidence.transactions {
-        if signature(false, transaction).is_some()
-            && let Some(asked) = asked(messages, transaction)
-        {
-            names.insert(asked.key.name);
+impl Grouping {
+    fn failure(
+        &mut self,
+        messages: &Messages<'_>,
+        evidence: &Evidence,
+        asked: &Asked<'_>,
+        signature: Signature,
+        id: TransactionId,
+    ) {
+        let first_ns = asked.packet.time_ns();
+        let slot = (asked.key, signature.clone());
+        let gap_ns = evidence.parameters.episode_gap_ns;
+        let known = self.open.get(&slot).copied();
+        let known = known.filter(|at| self.episodes.get(*at).is_some_and(|e| first_ns - e.last_ns <= gap_ns));
+        let position = known.unwrap_or_else(|| {
+            self.episodes.push(begin(asked, signature.clone(), first_ns));
+            self.by_key.entry(asked.key).or_default().push(signature);
+            self.open.insert(slot, self.episodes.len() - 1);
+            self.episodes.len() - 1
+        });
+        let Some(episode) = self.episodes.get_mut(position) else { return };
+        add(messages, evidence, episode, id);
+        let waiting = self.unrecovered.entry((asked.key.client, asked.key.server)).or_default();
+        if episode.recovery.take().is_some() || waiting.last() != Some(&position) {
+            waiting.push(position);
         }
     }
-    names
-}
 
-fn asked_if_named<'i>(
-    messages: &Messages<'i>,
-    transaction: &Transaction,
-    names: &HashSet<u64, foldhash::fast::FixedState>,
-) -> Option<Asked<'i>> {
-    asked(messages, transaction).filter(|asked| names.contains(&asked.key.name))
+    fn success(&mut self, key: &Key, transaction: &Transaction) {
+        let Some(answer) = transaction.answer.filter(|_| transaction.outcome == Outcome::Answered) else {
+            return;
+        };
+        for signature in self.by_key.remove(key).into_iter().flatten() {
+            self.open.remove(&(*key, signature));
+        }
+        for at in self.unrecovered.remove(&(key.client, key.server)).into_iter().flatten() {
+            if let Some(episode) = self.episodes.get_mut(at) {
+                episode.recovery = episode.recovery.or(Some(answer));
+            }
+        }
+    }
 }
 
 fn begin(asked: &Asked<'_>, signature: Signature, first_ns: Nanos) -> Episode {
@@ -176,8 +238,10 @@ fn add(messages: &Messages<'_>, evidence: &Evidence, episode: &mut Episode, id: 
     episode.errors.extend(errors);
 }
 
-/// Episodes that share server and signature and overlap or follow closely.
-fn problems(episodes: &[Episode], gap_ns: Nanos) -> Vec<Problem> {
+/// Episodes that share server and signature and overlap or follow closely, without isolated losses.
+fn problems(grouping: &Grouping, parameters: &Parameters) -> Vec<Problem> {
+    let episodes = grouping.episodes.as_slice();
+    let gap_ns = parameters.episode_gap_ns;
     let mut open: BTreeMap<(Address, u16, u8, Signature), usize> = BTreeMap::new();
     let mut problems: Vec<Problem> = Vec::new();
     for (at, episode) in episodes.iter().enumerate() {
@@ -211,14 +275,39 @@ fn problems(episodes: &[Episode], gap_ns: Nanos) -> Vec<Problem> {
         problem.names.sort_unstable();
         problem.names.dedup();
     }
+    let of =
+        |problem: &Problem| problem.episodes.iter().filter_map(|id| episodes.get(id.0 as usize)).collect();
     let attempts = |problem: &Problem| -> usize {
-        problem
-            .episodes
-            .iter()
-            .filter_map(|id| episodes.get(id.0 as usize))
-            .map(|e| e.transactions.len())
-            .sum()
+        let episodes: Vec<&Episode> = of(problem);
+        episodes.iter().map(|episode| episode.transactions.len()).sum()
     };
-    problems.sort_by_key(|problem| (std::cmp::Reverse(attempts(problem)), problem.first_ns));
+    problems.retain(|problem| {
+        let recovered = of(problem).iter().all(|episode: &&Episode| episode.recovery.is_some());
+        let asked = grouping.asked_ns.get(&problem.server.0).map_or(0, |times| {
+            let before = times.partition_point(|time_ns| *time_ns < problem.first_ns);
+            times.partition_point(|time_ns| *time_ns <= problem.last_ns) - before
+        });
+        !is_background(problem, attempts(problem), asked, parameters) || !recovered
+    });
+    let class = |signature: &Signature| match signature {
+        Signature::Icmp { .. } | Signature::NoAnswer | Signature::TcpReset => 0,
+        Signature::ResponseCode(_) => 1,
+        Signature::Truncated | Signature::Late => 2,
+    };
+    problems.sort_by_key(|problem| {
+        (class(&problem.signature), std::cmp::Reverse(attempts(problem)), problem.first_ns)
+    });
     problems
+}
+
+/// Whether recovered failures are what a healthy network shows too: a few, or a small share while they lasted.
+/// Refusals never are.
+fn is_background(problem: &Problem, attempts: usize, asked: usize, parameters: &Parameters) -> bool {
+    let few = attempts <= parameters.background_attempts as usize;
+    let rare = attempts * 100 < asked * parameters.background_percent as usize;
+    match problem.signature {
+        Signature::Icmp { .. } | Signature::TcpReset => false,
+        Signature::ResponseCode(_) => few,
+        Signature::NoAnswer | Signature::Late | Signature::Truncated => few || rare,
+    }
 }

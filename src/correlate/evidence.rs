@@ -1,6 +1,7 @@
 //! What correlation found, stored so that millions of transactions stay small: links between queries, retries
 //! and answers are not kept but worked out when asked for.
 
+use super::connections::Connection;
 use super::duplicates::{Copy, CopyKind};
 use super::{
     Anomaly, Episode, Level, Link, LinkKind, Parameters, Problem, Transaction, TransactionId, Vantage,
@@ -79,6 +80,8 @@ pub struct Evidence {
     pub vantage: Vantage,
     /// Why `vantage` is what it is.
     pub vantage_reasons: Vec<String>,
+    /// Connections to port 53 over TCP in order of their first packet.
+    pub connections: Vec<Connection>,
     /// Packets are seen in one direction only; silence then means nothing.
     pub one_sided: bool,
     /// Limits that were reached and what was left out because of it.
@@ -249,6 +252,21 @@ impl Evidence {
         })
     }
 
+    /// Every query and response that belongs to a transaction, in packet order.
+    pub fn members(&self) -> impl Iterator<Item = (PacketId, TransactionId, Role)> + '_ {
+        self.members.iter().map(|member| {
+            let role = Role::from_bits(member.tag & ((1 << ROLE_BITS) - 1));
+            (member.packet, TransactionId(member.tag >> ROLE_BITS), role)
+        })
+    }
+
+    /// Every try and response of a transaction.
+    pub fn packets_of(&self, id: TransactionId) -> Vec<PacketId> {
+        let extras = self.extras_of(id).map(|extra| extra.packet);
+        let own = self.transaction(id).map(|found| [Some(found.first), found.answer]);
+        own.into_iter().flatten().flatten().chain(extras).collect()
+    }
+
     /// Every try of a transaction, in order.
     pub fn tries(&self, id: TransactionId) -> Vec<PacketId> {
         let first = self.transaction(id).map(|transaction| transaction.first);
@@ -284,8 +302,9 @@ impl Evidence {
         self.extras.push(Extra { transaction: id, packet, role, delta_ns });
     }
 
-    pub(super) fn reserve(&mut self, messages: usize) {
+    pub(super) fn reserve(&mut self, messages: usize, queries: usize) {
         self.members.reserve_exact(messages);
+        self.transactions.reserve_exact(queries);
     }
 
     /// Sorts what queries need sorted; call after a stage that adds members or links.

@@ -12,6 +12,10 @@ pub(super) struct Messages<'i> {
     /// Ordinal of the first message of each segment that has any, and the segment's position.
     starts: Vec<(Ordinal, u32)>,
     len: Ordinal,
+    /// Queries among them.
+    pub queries: usize,
+    /// The messages in the order of time, where that is not the packet order.
+    ordered: Option<Vec<Ordinal>>,
     /// Time of the latest and the earliest packet of the capture.
     pub last_ns: Nanos,
     pub first_ns: Nanos,
@@ -20,7 +24,7 @@ pub(super) struct Messages<'i> {
 impl<'i> Messages<'i> {
     pub fn new(index: &'i Index) -> Self {
         let mut starts = Vec::new();
-        let mut len = 0;
+        let (mut len, mut queries) = (0, 0);
         let (mut first_ns, mut last_ns) = (Nanos::MAX, Nanos::MIN);
         for (at, segment) in index.segments().iter().enumerate() {
             for time_ns in &segment.time_ns {
@@ -30,9 +34,16 @@ impl<'i> Messages<'i> {
             if !segment.dns.is_empty() {
                 starts.push((len, at as u32));
                 len += segment.dns.len() as Ordinal;
+                queries += segment.dns.iter().filter(|row| !row.is_response()).count();
             }
         }
-        Self { index, starts, len, last_ns, first_ns }
+        let mut messages = Self { index, starts, len, queries, ordered: None, last_ns, first_ns };
+        if index.order.is_some() {
+            let mut ordinals: Vec<Ordinal> = (0..len).collect();
+            ordinals.sort_by_key(|at| messages.row(*at).map(|row| messages.time_ns(row.packet)));
+            messages.ordered = Some(ordinals);
+        }
+        messages
     }
 
     /// Number of messages.
@@ -47,14 +58,24 @@ impl<'i> Messages<'i> {
         self.index.segments().get(*segment as usize)?.dns.get((ordinal - start) as usize)
     }
 
-    /// Every message with its time of capture, in packet order.
-    pub fn iter(&self) -> impl Iterator<Item = (&'i DnsRow, Nanos)> + use<'i> {
-        self.index.segments().iter().flat_map(|segment| {
-            segment.dns.iter().map(move |row| {
-                let at = (row.packet.0 - segment.base.0) as usize;
-                (row, segment.time_ns.get(at).copied().unwrap_or_default())
+    /// Every message with its time of capture: in packet order, or in the order of time where the index has one.
+    pub fn iter(&self) -> impl Iterator<Item = (&'i DnsRow, Nanos)> + use<'i, '_> {
+        let ordered = self.ordered.as_deref().map(|ordinals| {
+            ordinals.iter().filter_map(|ordinal| {
+                let row = self.row(*ordinal)?;
+                Some((row, self.time_ns(row.packet)))
             })
-        })
+        });
+        let index = self.index;
+        let plain = ordered.is_none().then(|| {
+            index.segments().iter().flat_map(|segment| {
+                segment.dns.iter().map(move |row| {
+                    let at = (row.packet.0 - segment.base.0) as usize;
+                    (row, segment.time_ns.get(at).copied().unwrap_or_default())
+                })
+            })
+        });
+        ordered.into_iter().flatten().chain(plain.into_iter().flatten())
     }
 
     /// Time of capture of a packet; 0 for one that is not there.

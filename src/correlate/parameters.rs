@@ -21,6 +21,16 @@ pub struct Parameters {
     pub duplicate_window_ns: Nanos,
     /// The same for IPv6 and for IPv4 without an id.
     pub duplicate_window_without_id_ns: Nanos,
+    /// After a truncated answer the same client must open TCP to the server within this time.
+    pub tcp_retry_window_ns: Nanos,
+    /// Silence this soon after an error of the same server to the same client is explained by rate limiting.
+    pub rate_limit_gap_ns: Nanos,
+    /// This many failures without an error message, all followed by an answer, make no problem.
+    pub background_attempts: u32,
+    /// Losses below this share of what the server was asked meanwhile, all followed by an answer, make no problem.
+    pub background_percent: u32,
+    /// What the client does within this time of a failure counts as its consequence.
+    pub consequence_window_ns: Nanos,
     /// An ICMP error later than its window but within this time is linked and marked delayed; later ones only
     /// when the quoted bytes prove the link.
     pub error_limit_ns: Nanos,
@@ -37,6 +47,11 @@ impl Default for Parameters {
             clock_tolerance_ns: 1_000_000,
             duplicate_window_ns: 5_000_000,
             duplicate_window_without_id_ns: 1_000_000,
+            tcp_retry_window_ns: 5_000_000_000,
+            rate_limit_gap_ns: 1_200_000_000,
+            background_attempts: 2,
+            background_percent: 2,
+            consequence_window_ns: 30_000_000_000,
             error_limit_ns: 60_000_000_000,
         }
     }

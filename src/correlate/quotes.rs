@@ -19,6 +19,25 @@ const CANDIDATES_MAX: usize = 64;
 /// Candidates kept without a ring of their own; most quoted flows have no more.
 const FEW: usize = 4;
 
+/// One bit for each port.
+type PortSet = [u64; 1024];
+
+fn port_slot(port: u16) -> (usize, u64) {
+    (usize::from(port) >> 6, 1 << (port & 63))
+}
+
+fn add_port(set: &mut PortSet, port: u16) {
+    let (word, bit) = port_slot(port);
+    if let Some(word) = set.get_mut(word) {
+        *word |= bit;
+    }
+}
+
+fn has_port(set: &PortSet, port: u16) -> bool {
+    let (word, bit) = port_slot(port);
+    set.get(word).is_some_and(|word| word & bit != 0)
+}
+
 type Map<K, V> = HashMap<K, V, foldhash::fast::FixedState>;
 
 /// The newest packets of one flow.
@@ -39,6 +58,8 @@ struct Quoted {
     rings: Vec<[u32; CANDIDATES_MAX]>,
     sources: HashSet<Address, foldhash::fast::FixedState>,
     destinations: HashSet<Address, foldhash::fast::FixedState>,
+    /// Quoted source and destination ports.
+    ports: Option<Box<(PortSet, PortSet)>>,
     /// Quoted sources of which at least one packet is in the capture.
     senders: HashSet<Address, foldhash::fast::FixedState>,
 }
@@ -52,6 +73,11 @@ impl Quoted {
         let inner = &error.quote.inner;
         self.sources.insert(inner.source);
         self.destinations.insert(inner.destination);
+        if let Some((source_port, destination_port)) = inner.ports() {
+            let ports = self.ports.get_or_insert_with(|| Box::new(([0; 1024], [0; 1024])));
+            add_port(&mut ports.0, source_port);
+            add_port(&mut ports.1, destination_port);
+        }
         let next = self.seen.len() as u32;
         let slot = match error.flow() {
             Some(flow) => self.flows.entry(flow).or_insert(next),
@@ -143,8 +169,17 @@ fn walk(
     if let Some(order) = &index.order {
         for id in order.iter().copied() {
             let Some((segment, row)) = index.locate(PacketId(id)) else { continue };
-            if !remember(segment, row, evidence, quoted) {
+            let column = |values: &[u32]| segment.address(values.get(row).copied().unwrap_or_default());
+            let (source, destination) =
+                (column(&segment.source_address), column(&segment.destination_address));
+            let bits = segment.flags.get(row).copied().unwrap_or_default();
+            if bits & flags::ICMP_ERROR != 0 {
                 judge(messages, evidence, quoted, PacketId(id), lost);
+            } else if quoted.sources.contains(&source) {
+                quoted.senders.insert(source);
+                if quoted.destinations.contains(&destination) {
+                    remember(segment, row, evidence, quoted);
+                }
             }
         }
         return;
@@ -157,40 +192,45 @@ fn walk(
             segment.addresses.iter().map(|address| set.contains(address)).collect()
         };
         let (sources, destinations) = (dictionary(&quoted.sources), dictionary(&quoted.destinations));
-        let none_quoted = !sources.contains(&true) || !destinations.contains(&true);
+        let none_quoted = !sources.contains(&true);
         if none_quoted && segment.icmp.is_empty() {
             continue;
         }
         let is = |set: &[bool], position: &u32| set.get(*position as usize).copied().unwrap_or(false);
         let rows = segment.source_address.iter().zip(&segment.destination_address).zip(&segment.flags);
+        let mut sent = vec![false; segment.addresses.len()];
         for (row, ((source, destination), bits)) in rows.enumerate() {
             if *bits & flags::ICMP_ERROR != 0 {
                 judge(messages, evidence, quoted, PacketId(segment.base.0 + row as u32), lost);
-            } else if is(&sources, source) && is(&destinations, destination) {
+                continue;
+            }
+            if let Some(sent) = sent.get_mut(*source as usize) {
+                *sent = true;
+            }
+            if is(&sources, source) && is(&destinations, destination) {
                 remember(segment, row, evidence, quoted);
             }
         }
+        let senders =
+            segment.addresses.iter().zip(sources).zip(sent).filter(|((_, quoted), sent)| *quoted && *sent);
+        quoted.senders.extend(senders.map(|((address, _), _)| *address));
     }
 }
 
-/// Keeps a packet that some error may quote; false when the packet is an error itself.
-fn remember(segment: &Segment, row: usize, evidence: &Evidence, quoted: &mut Quoted) -> bool {
+/// Keeps a packet between quoted hosts when some error may quote it.
+fn remember(segment: &Segment, row: usize, evidence: &Evidence, quoted: &mut Quoted) {
     let column = |values: &[u16]| values.get(row).copied().unwrap_or_default();
-    if column(&segment.flags) & flags::ICMP_ERROR != 0 {
-        return false;
+    let ports = (column(&segment.source_port), column(&segment.destination_port));
+    let flow =
+        quoted.ports.as_ref().is_some_and(|set| has_port(&set.0, ports.0) && has_port(&set.1, ports.1));
+    let packet = PacketId(segment.base.0 + row as u32);
+    if !flow && quoted.pairs.is_empty() || evidence.is_duplicate(packet) {
+        return;
     }
     let address = |values: &[u32]| segment.address(values.get(row).copied().unwrap_or_default());
     let (source, destination) = (address(&segment.source_address), address(&segment.destination_address));
     let protocol = segment.transport.get(row).copied().unwrap_or_default();
-    if quoted.sources.contains(&source) {
-        quoted.senders.insert(source);
-    }
-    let packet = PacketId(segment.base.0 + row as u32);
-    let ports = (column(&segment.source_port), column(&segment.destination_port));
-    if evidence.is_duplicate(packet) {
-        return true;
-    }
-    if !quoted.flows.is_empty()
+    if flow
         && let Some(at) = quoted.flows.get(&flow_hash(protocol, (source, ports.0), (destination, ports.1)))
     {
         quoted.see(*at, packet);
@@ -200,7 +240,6 @@ fn remember(segment: &Segment, row: usize, evidence: &Evidence, quoted: &mut Quo
     {
         quoted.see(*at, packet);
     }
-    true
 }
 
 /// Weighs one error against what was seen; puts it on `lost` when nothing of its flow was.

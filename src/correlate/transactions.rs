@@ -13,8 +13,10 @@ use crate::time::Nanos;
 /// Transactions of one flow and id that a message is compared with, newest first. A flow that repeats
 /// an id with ever new questions would otherwise cost the square of its length.
 const CANDIDATES_MAX: usize = 16;
-/// How often cancellation is looked at, in messages.
-const CANCEL_EVERY: usize = 1 << 16;
+/// Messages looked up together.
+const BATCH: usize = 64;
+/// Queries with one id and question a stray response is compared with.
+const STRAYS_MAX: usize = 8;
 /// End of a chain.
 const NONE: u32 = u32::MAX;
 /// QTYPE of zone transfers, whose answer is a sequence of messages (RFC 5936 §2.2; RFC 1995 §4).
@@ -30,12 +32,12 @@ struct Open {
 }
 
 #[derive(Default)]
-struct Joiner {
+struct Joiner<'i> {
     open: Vec<Open>,
     /// The newest transaction of each flow and id.
     newest: HashMap<u64, u32, foldhash::fast::FixedState>,
     /// Responses that matched nothing.
-    unmatched: Vec<u32>,
+    unmatched: Vec<&'i DnsRow>,
     crowded: bool,
 }
 
@@ -46,20 +48,33 @@ fn key(row: &DnsRow) -> u64 {
 /// Makes the transactions of all unicast DNS messages.
 pub(super) fn join(messages: &Messages<'_>, evidence: &mut Evidence, cancel: &AtomicBool) {
     let mut joiner = Joiner::default();
-    evidence.reserve(messages.len() as usize);
-    for (ordinal, (row, time_ns)) in messages.iter().enumerate() {
-        if ordinal % CANCEL_EVERY == 0 && cancel.load(Ordering::Relaxed) {
+    joiner.open.reserve_exact(messages.queries);
+    joiner.newest.reserve(messages.queries);
+    evidence.reserve(messages.len() as usize, messages.queries);
+    let mut rows = messages.iter().filter(|(row, _)| row.kind == DnsKind::Dns);
+    let mut batch = Vec::with_capacity(BATCH);
+    while !cancel.load(Ordering::Relaxed) {
+        batch.clear();
+        batch.extend(rows.by_ref().take(BATCH));
+        if batch.is_empty() {
             break;
         }
-        if row.kind != DnsKind::Dns || evidence.is_duplicate(row.packet) {
-            continue;
-        }
-        if row.is_response() {
-            if !joiner.response(messages, evidence, row, time_ns) {
-                joiner.unmatched.push(ordinal as u32);
+        // Looking all of a batch up at once lets the processor wait for many table rows at the same time.
+        let touched =
+            batch.iter().filter_map(|(row, _)| joiner.newest.get(&key(row))).fold(0, |sum, at| sum ^ at);
+        std::hint::black_box(touched);
+        for (row, time_ns) in batch.iter().copied() {
+            if evidence.is_duplicate(row.packet) {
+                continue;
             }
-        } else {
-            joiner.query(evidence, row, time_ns);
+            if !row.is_response() {
+                // A header that asks nothing and carries nothing is a probe, not a query.
+                if row.header.counts != [0; 4] {
+                    joiner.query(evidence, row, time_ns);
+                }
+            } else if !joiner.response(messages, evidence, row, time_ns) {
+                joiner.unmatched.push(row);
+            }
         }
     }
     if joiner.crowded {
@@ -70,7 +85,7 @@ pub(super) fn join(messages: &Messages<'_>, evidence: &mut Evidence, cancel: &At
     unmatched(messages, evidence, &joiner.unmatched);
 }
 
-impl Joiner {
+impl Joiner<'_> {
     /// The transactions of a flow and id, newest first, as far as they are compared.
     fn candidates(&self, key: u64) -> impl Iterator<Item = u32> {
         let mut at = self.newest.get(&key).copied().unwrap_or(NONE);
@@ -170,6 +185,9 @@ impl Joiner {
                 transaction.response_code = u16::from(row.header.response_code());
                 transaction.rtt_ns = rtt_ns;
                 transaction.waited_ns = waited_ns;
+                if row.header.is_truncated() {
+                    transaction.outcome = Outcome::Truncated;
+                }
                 let role = if exact { Role::Answer } else { Role::ProbableAnswer };
                 evidence.push_member(row.packet, TransactionId(at), role);
                 if rtt_ns > evidence.parameters.implausible_after_ns {
@@ -221,28 +239,29 @@ impl Joiner {
 }
 
 /// Looks for the queries of responses that came from another address than was asked (RFC 2181 §4.1).
-fn unmatched(messages: &Messages<'_>, evidence: &mut Evidence, responses: &[u32]) {
-    let mut wanted: HashMap<(u64, u16), Option<PacketId>, foldhash::fast::FixedState> = HashMap::default();
-    for row in responses.iter().filter_map(|at| messages.row(*at)) {
-        wanted.insert((row.question, row.header.id), None);
+fn unmatched(messages: &Messages<'_>, evidence: &mut Evidence, responses: &[&DnsRow]) {
+    let key = |row: &DnsRow| (row.question, row.header.id);
+    let mut wanted: HashMap<(u64, u16), Vec<PacketId>, foldhash::fast::FixedState> = HashMap::default();
+    for row in responses {
+        wanted.insert(key(row), Vec::new());
     }
     if wanted.is_empty() {
         return;
     }
-    let mut next = responses.iter().copied().peekable();
-    for (ordinal, (row, _)) in messages.iter().enumerate() {
-        let key = (row.question, row.header.id);
-        if !row.is_response() && row.kind == DnsKind::Dns && row.question != 0 {
-            if let Some(query) = wanted.get_mut(&key) {
-                *query = Some(row.packet);
-            }
-        } else if next.peek() == Some(&(ordinal as u32)) {
-            next.next();
-            let query =
-                wanted.get(&key).copied().flatten().filter(|query| same_client(messages, *query, row.packet));
-            let kind = if query.is_some() { "answer_from_other_address" } else { "unsolicited" };
-            evidence.anomalies.push(Anomaly { kind, packet: row.packet, against: query });
+    for (row, _) in messages.iter() {
+        let eligible = !row.is_response() && row.kind == DnsKind::Dns && row.question != 0;
+        if eligible
+            && let Some(queries) = wanted.get_mut(&key(row))
+            && queries.len() < STRAYS_MAX
+        {
+            queries.push(row.packet);
         }
+    }
+    for row in responses {
+        let queries = wanted.get(&key(row)).map(Vec::as_slice).unwrap_or_default();
+        let query = queries.iter().rev().copied().find(|query| same_client(messages, *query, row.packet));
+        let kind = if query.is_some() { "answer_from_other_address" } else { "unsolicited" };
+        evidence.anomalies.push(Anomaly { kind, packet: row.packet, against: query });
     }
 }
 
@@ -253,27 +272,4 @@ fn same_client(messages: &Messages<'_>, query: PacketId, response: PacketId) -> 
     };
     query.source_address() == response.destination_address()
         && query.source_port() == response.destination_port()
-}
-
-/// Decides how each transaction ended, once the errors about it are known.
-pub(super) fn conclude(messages: &Messages<'_>, evidence: &mut Evidence) {
-    let parameters = evidence.parameters.clone();
-    let mut both = Vec::new();
-    for transaction in &mut evidence.transactions {
-        transaction.outcome = if let Some(answer) = transaction.answer {
-            if let Some(error) = transaction.error {
-                both.push(Anomaly { kind: "icmp_and_answer", packet: error, against: Some(answer) });
-            }
-            if transaction.rtt_ns > parameters.late_after_ns { Outcome::Late } else { Outcome::Answered }
-        } else if transaction.error.is_some() {
-            Outcome::Refused
-        } else if evidence.one_sided
-            || messages.last_ns - messages.time_ns(transaction.last) < parameters.watch_ns
-        {
-            Outcome::Undetermined
-        } else {
-            Outcome::NoAnswer
-        };
-    }
-    evidence.anomalies.append(&mut both);
 }

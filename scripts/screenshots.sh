@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Makes screenshots/*.png from the real program's terminal output.
+#
+# Needs rsvg-convert (Debian package librsvg2-bin) and the font DejaVu Sans Mono (fonts-dejavu-core).
+set -eu
+cd "$(dirname "$0")/.."
+command -v rsvg-convert >/dev/null || { echo "screenshots.sh needs rsvg-convert (librsvg2-bin)" >&2; exit 2; }
+cargo build --release --quiet
+cargo build --quiet --example screenshot
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+shot() { # name size step... : the sample is the first word of the name
+    name=$1 size=$2
+    shift 2
+    target/debug/examples/screenshot "$work/$name.svg" "$size" "$@" -- target/release/portmortem --sample "${name%%-*}"
+    rsvg-convert --zoom 1 "$work/$name.svg" -o "screenshots/$name.png"
+    echo "screenshots/$name.png"
+}
+
+shot seed-wide 160x45 wait=yummyrecipesforme
+shot seed-narrow 80x24 wait=yummyrecipesforme
+shot office-wide 160x45 wait=office.example
+shot office-narrow 80x24 wait=office.example

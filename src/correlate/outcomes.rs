@@ -1,0 +1,193 @@
+//! Decides how each transaction ended. Every transaction gets exactly one outcome, so the ledger always adds up.
+
+use std::collections::HashMap;
+
+use super::messages::Messages;
+use super::{Anomaly, Evidence, Outcome, Parameters, Transaction, options};
+use crate::decode::Address;
+use crate::index::PacketId;
+use crate::time::Nanos;
+
+type Map<K, V> = HashMap<K, V, foldhash::fast::FixedState>;
+
+/// Distinct clients looked for as destinations when deciding whether both directions were captured.
+const CLIENTS_MAX: usize = 64;
+/// Linux lets this many ICMP errors to one host through at once (`icmp_ratelimit`, token bucket).
+const ERROR_BURST: i64 = 6;
+
+/// Decides all outcomes, once answers, errors and connections are known.
+pub(super) fn conclude(messages: &Messages<'_>, evidence: &mut Evidence) {
+    evidence.one_sided = one_sided(messages, evidence);
+    let parameters = evidence.parameters.clone();
+    let mut both = Vec::new();
+    let mut transactions = std::mem::take(&mut evidence.transactions);
+    let mut silent = Vec::new();
+    let connections = Connections::new(evidence);
+    for (at, transaction) in transactions.iter_mut().enumerate() {
+        transaction.outcome = if let Some(answer) = transaction.answer {
+            if let Some(error) = transaction.error {
+                both.push(Anomaly { kind: "icmp_and_answer", packet: error, against: Some(answer) });
+            }
+            answered(messages, &connections, transaction, &parameters)
+        } else if transaction.error.is_some() {
+            Outcome::Refused
+        } else {
+            silent.push(at);
+            if connections.resets_after(messages, transaction.last) {
+                Outcome::TcpReset
+            } else if evidence.one_sided
+                || messages.last_ns - messages.time_ns(transaction.last) < parameters.watch_ns
+            {
+                Outcome::Undetermined
+            } else {
+                Outcome::NoAnswer
+            }
+        };
+    }
+    rate_limited(messages, &mut transactions, &silent, &parameters);
+    extended(messages, &mut transactions);
+    evidence.transactions = transactions;
+    evidence.anomalies.append(&mut both);
+}
+
+/// The connections to port 53 by who made them.
+#[derive(Default)]
+struct Connections {
+    /// When each pair of hosts opened connections, in order.
+    opened: Map<(Address, Address), Vec<Nanos>>,
+    /// The last reset of each client port and server.
+    reset: Map<((Address, u16), Address), Nanos>,
+}
+
+impl Connections {
+    fn new(evidence: &Evidence) -> Self {
+        let mut found = Self::default();
+        for connection in &evidence.connections {
+            let pair = (connection.client.0, connection.server.0);
+            found.opened.entry(pair).or_default().push(connection.first_ns);
+            if let Some((_, reset_ns)) = connection.reset {
+                let latest = found.reset.entry((connection.client, connection.server.0)).or_insert(reset_ns);
+                *latest = reset_ns.max(*latest);
+            }
+        }
+        for times in found.opened.values_mut() {
+            times.sort_unstable();
+        }
+        found
+    }
+
+    /// Whether the connection that carries a query was reset after it.
+    fn resets_after(&self, messages: &Messages<'_>, query: PacketId) -> bool {
+        if self.reset.is_empty() {
+            return false;
+        }
+        let Some(query) = messages.index.packet(query).filter(|query| query.transport() == 6) else {
+            return false;
+        };
+        let key = ((query.source_address(), query.source_port()), query.destination_address());
+        self.reset.get(&key).is_some_and(|reset_ns| *reset_ns >= query.time_ns())
+    }
+
+    /// Whether the client opened a connection to the server within `window_ns` after an answer.
+    fn follows(&self, messages: &Messages<'_>, answer: PacketId, window_ns: Nanos) -> bool {
+        let Some(answer) = messages.index.packet(answer) else { return false };
+        let pair = (answer.destination_address(), answer.source_address());
+        let times = self.opened.get(&pair).map(Vec::as_slice).unwrap_or_default();
+        let next = times.partition_point(|time_ns| *time_ns < answer.time_ns());
+        times.get(next).is_some_and(|time_ns| *time_ns <= answer.time_ns() + window_ns)
+    }
+}
+
+/// How an answered transaction ended: truncated answers count only with the TCP retry RFC 7766 §5 asks for.
+fn answered(
+    messages: &Messages<'_>,
+    connections: &Connections,
+    transaction: &Transaction,
+    parameters: &Parameters,
+) -> Outcome {
+    if let (Outcome::Truncated, Some(answer)) = (transaction.outcome, transaction.answer)
+        && !connections.follows(messages, answer, parameters.tcp_retry_window_ns)
+    {
+        let seen = messages.last_ns - messages.time_ns(answer) >= parameters.tcp_retry_window_ns;
+        return if seen { Outcome::Truncated } else { Outcome::Undetermined };
+    }
+    if transaction.rtt_ns > parameters.late_after_ns { Outcome::Late } else { Outcome::Answered }
+}
+
+/// Whether only one direction of the DNS traffic was captured: nothing of any protocol ever goes to a client.
+fn one_sided(messages: &Messages<'_>, evidence: &Evidence) -> bool {
+    if evidence
+        .transactions
+        .iter()
+        .any(|transaction| transaction.answer.is_some() || transaction.error.is_some())
+    {
+        return false;
+    }
+    if evidence.transactions.is_empty() {
+        return messages.len() > 0 && messages.queries == 0;
+    }
+    let mut clients: Vec<Address> = Vec::new();
+    for transaction in evidence.transactions.iter().take(CLIENTS_MAX) {
+        let client = messages.index.packet(transaction.first).map_or(Address::None, |p| p.source_address());
+        if !clients.contains(&client) {
+            clients.push(client);
+        }
+    }
+    !messages.index.segments().iter().any(|segment| {
+        let client: Vec<bool> = segment.addresses.iter().map(|address| clients.contains(address)).collect();
+        segment
+            .destination_address
+            .iter()
+            .zip(&segment.source_address)
+            .any(|(to, from)| client.get(*to as usize).copied().unwrap_or(false) && from != to)
+    })
+}
+
+/// Explains silence between errors of the same server by its rate limit (RFC 1812 §4.3.2.8; RFC 4443 §2.4f).
+fn rate_limited(
+    messages: &Messages<'_>,
+    transactions: &mut [Transaction],
+    silent: &[usize],
+    parameters: &Parameters,
+) {
+    let ends = |transaction: &Transaction| {
+        let packet = messages.index.packet(transaction.last)?;
+        Some(((packet.source_address(), packet.destination_address()), packet.time_ns()))
+    };
+    let mut errors: Map<(Address, Address), Vec<(Nanos, (u8, u8), PacketId)>> = Map::default();
+    for transaction in transactions.iter().filter(|transaction| transaction.outcome == Outcome::Refused) {
+        if let (Some((pair, _)), Some(error)) = (ends(transaction), transaction.error) {
+            errors.entry(pair).or_default().push((messages.time_ns(error), transaction.icmp, error));
+        }
+    }
+    for times in errors.values_mut() {
+        times.sort_unstable();
+    }
+    for at in silent {
+        let Some(transaction) = transactions.get_mut(*at) else { continue };
+        let Some((pair, query_ns)) = ends(transaction) else { continue };
+        let Some(times) = errors.get(&pair) else { continue };
+        let next = times.partition_point(|(time_ns, ..)| *time_ns <= query_ns);
+        let Some((before_ns, icmp, _)) = next.checked_sub(1).and_then(|at| times.get(at)) else { continue };
+        let first_ns = times.first().map_or(0, |(time_ns, ..)| *time_ns);
+        let allowed = ERROR_BURST + 1 + (query_ns - first_ns) / 1_000_000_000;
+        let soon = query_ns - before_ns <= parameters.rate_limit_gap_ns;
+        if soon && next as i64 <= allowed {
+            transaction.outcome = Outcome::CoveredByRateLimit;
+            transaction.icmp = *icmp;
+        }
+    }
+}
+
+/// Reads extended response codes and errors of answers that are no success (RFC 6891 §6.1.3; RFC 8914).
+fn extended(messages: &Messages<'_>, transactions: &mut [Transaction]) {
+    for transaction in transactions.iter_mut().filter(|t| !matches!(t.response_code, 0 | 3)) {
+        let Some(packet) = transaction.answer.and_then(|answer| messages.index.packet(answer)) else {
+            continue;
+        };
+        let Some(row) = packet.dns() else { continue };
+        let Some(options) = options::read(messages.bytes(row)) else { continue };
+        transaction.response_code |= u16::from(options.extended_code) << 4;
+        transaction.extended_error = options.extended_error;
+    }
+}

@@ -1,0 +1,374 @@
+//! Evaluates a filter: stretches of segments in parallel, cheap tests before dear ones, dense masks of one bit a packet.
+
+use std::sync::atomic::Ordering;
+
+use rayon::prelude::*;
+
+use super::Context;
+use super::expression::{Check, Expression, Function, Test};
+use super::{scan, sparse, values};
+use crate::index::{Index, IndexedSource, Packet, PacketId, Segment};
+
+/// Rows a dear test looks at before results are handed on and cancellation is seen to.
+const STRETCH_DEAR: usize = 2048;
+/// Rows of one mask word.
+pub const WORD: usize = 64;
+
+/// A stretch of one segment's rows.
+#[derive(Clone, Copy)]
+pub struct View<'i> {
+    /// The segment.
+    pub segment: &'i Segment,
+    /// Its capture.
+    pub source: &'i IndexedSource,
+    /// First row.
+    pub start: usize,
+    /// One past the last row.
+    pub end: usize,
+}
+
+impl<'i> View<'i> {
+    /// Rows in it.
+    pub fn len(&self) -> usize {
+        self.end - self.start
+    }
+
+    /// The packet of its first row.
+    pub fn base(&self) -> u32 {
+        self.segment.base.0 + self.start as u32
+    }
+
+    /// One of its packets, by position in the view.
+    pub fn packet(&self, at: usize) -> Packet<'i> {
+        let row = self.start + at;
+        let id = PacketId(self.segment.base.0 + row as u32);
+        Packet { id, segment: self.segment, row, source: self.source }
+    }
+}
+
+/// One bit a packet of a view.
+pub type Mask = Vec<u64>;
+
+/// A filter made ready for one context.
+pub enum Plan<'f> {
+    /// Every packet.
+    Everything,
+    /// All of them, cheapest first.
+    And(Vec<Plan<'f>>),
+    /// Any of them, cheapest first.
+    Or(Vec<Plan<'f>>),
+    /// The packets that do not match.
+    Not(Box<Plan<'f>>),
+    /// One test.
+    Test(&'f Test),
+    /// These packets, in order.
+    Packets(Vec<u32>),
+}
+
+impl<'f> Plan<'f> {
+    /// Sorts by cost and evaluates what needs the whole capture.
+    pub fn new(expression: &'f Expression, context: &Context<'_>) -> Self {
+        let many = |parts: &'f [Expression]| {
+            let mut plans: Vec<_> = parts.iter().map(|part| Self::new(part, context)).collect();
+            plans.sort_by_key(Self::cost);
+            plans
+        };
+        match expression {
+            Expression::Everything => Self::Everything,
+            Expression::And(parts) => Self::And(many(parts)),
+            Expression::Or(parts) => Self::Or(many(parts)),
+            Expression::Not(inner) => Self::Not(Box::new(Self::new(inner, context))),
+            Expression::Test(test) => match sparse::packets(test, context) {
+                Some(packets) => Self::Packets(packets),
+                None => Self::Test(test),
+            },
+            Expression::Function(function, inner) => {
+                let rows = all_rows(inner, context);
+                Self::Packets(sparse::related(*function, &rows, context))
+            }
+        }
+    }
+
+    /// Relative time a row takes.
+    fn cost(&self) -> u32 {
+        match self {
+            Self::Everything => 0,
+            Self::Packets(_) => 1,
+            Self::Test(test) => scan::cost(test),
+            Self::Not(inner) => inner.cost(),
+            Self::And(parts) | Self::Or(parts) => parts.iter().map(Self::cost).sum(),
+        }
+    }
+
+    /// Whether any part decodes packets again.
+    fn is_dear(&self) -> bool {
+        match self {
+            Self::Everything | Self::Packets(_) => false,
+            Self::Test(test) => scan::cost(test) >= scan::DEAR,
+            Self::Not(inner) => inner.is_dear(),
+            Self::And(parts) | Self::Or(parts) => parts.iter().any(Self::is_dear),
+        }
+    }
+
+    /// The matching packets among `candidates`.
+    fn mask(&self, view: &View<'_>, context: &Context<'_>, candidates: &Mask) -> Mask {
+        match self {
+            Self::Everything => candidates.clone(),
+            Self::And(parts) => {
+                let mut left = candidates.clone();
+                for part in parts {
+                    if left.iter().all(|word| *word == 0) {
+                        break;
+                    }
+                    left = part.mask(view, context, &left);
+                }
+                left
+            }
+            Self::Or(parts) => {
+                let mut found = vec![0; candidates.len()];
+                let mut open = candidates.clone();
+                for part in parts {
+                    if open.iter().all(|word| *word == 0) {
+                        break;
+                    }
+                    let more = part.mask(view, context, &open);
+                    for ((found, open), more) in found.iter_mut().zip(&mut open).zip(&more) {
+                        *found |= more;
+                        *open &= !more;
+                    }
+                }
+                found
+            }
+            Self::Not(inner) => {
+                let mut mask = inner.mask(view, context, candidates);
+                for (word, candidate) in mask.iter_mut().zip(candidates) {
+                    *word = candidate & !*word;
+                }
+                mask
+            }
+            Self::Packets(packets) => sparse_mask(packets, view, candidates),
+            Self::Test(test) => match scan::dense(test, view) {
+                Some(mut mask) => {
+                    for (word, candidate) in mask.iter_mut().zip(candidates) {
+                        *word &= candidate;
+                    }
+                    mask
+                }
+                None => row_by_row(test, view, context, candidates),
+            },
+        }
+    }
+}
+
+fn sparse_mask(packets: &[u32], view: &View<'_>, candidates: &Mask) -> Mask {
+    let base = view.base();
+    let mut mask = vec![0; candidates.len()];
+    let start = packets.partition_point(|id| *id < base);
+    for id in packets.iter().skip(start).take_while(|id| **id < base + view.len() as u32) {
+        let at = (id - base) as usize;
+        if let Some(word) = mask.get_mut(at / WORD) {
+            *word |= 1 << (at % WORD);
+        }
+    }
+    for (word, candidate) in mask.iter_mut().zip(candidates) {
+        *word &= candidate;
+    }
+    mask
+}
+
+fn row_by_row(test: &Test, view: &View<'_>, context: &Context<'_>, candidates: &Mask) -> Mask {
+    let mut mask = vec![0u64; candidates.len()];
+    for (at, (out, candidate)) in mask.iter_mut().zip(candidates).enumerate() {
+        if context.cancel.load(Ordering::Relaxed) {
+            break;
+        }
+        let mut left = *candidate;
+        while left != 0 {
+            let bit = left.trailing_zeros() as usize;
+            left &= left - 1;
+            if matches_test(test, &view.packet(at * WORD + bit), context) {
+                *out |= 1 << bit;
+            }
+        }
+    }
+    mask
+}
+
+/// Whether one packet passes one test.
+pub fn matches_test(test: &Test, packet: &Packet<'_>, context: &Context<'_>) -> bool {
+    match &test.check {
+        Check::Exists => scan::exists(test, packet, context),
+        Check::Compare { matcher, negate, all } => {
+            let (mut any, mut every, mut some) = (false, true, false);
+            values::each(test, packet, context, &mut |value| {
+                let accepted = matcher.accepts(&value) != *negate;
+                some = true;
+                any |= accepted;
+                every &= accepted;
+                // The answer cannot change once one value decides it.
+                if *all { !every } else { any }
+            });
+            if *all { some && every } else { any }
+        }
+    }
+}
+
+/// Whether one packet matches.
+pub fn matches(expression: &Expression, packet: &Packet<'_>, context: &Context<'_>) -> bool {
+    match expression {
+        Expression::Everything => true,
+        Expression::And(parts) => parts.iter().all(|part| matches(part, packet, context)),
+        Expression::Or(parts) => parts.iter().any(|part| matches(part, packet, context)),
+        Expression::Not(inner) => !matches(inner, packet, context),
+        Expression::Test(test) => matches_test(test, packet, context),
+        Expression::Function(function, inner) => related(*function, inner, packet, context),
+    }
+}
+
+fn related(function: Function, inner: &Expression, packet: &Packet<'_>, context: &Context<'_>) -> bool {
+    sparse::neighbours(function, packet.id, context)
+        .into_iter()
+        .filter_map(|id| context.index.packet(id))
+        .any(|other| matches(inner, &other, context))
+}
+
+/// What a step of an evaluation found.
+#[derive(Clone, Copy, Debug)]
+pub struct Step<'s> {
+    /// Rows found since the step before, in the order of the index.
+    pub rows: &'s [u32],
+    /// Packets looked at so far.
+    pub done: u32,
+    /// Packets to look at.
+    pub total: u32,
+}
+
+/// Evaluates over the whole index and hands on matching rows as they are found; false when cancelled.
+pub fn run(expression: &Expression, context: &Context<'_>, step: &mut dyn FnMut(Step<'_>)) -> bool {
+    let plan = Plan::new(expression, context);
+    let stretch = if plan.is_dear() { STRETCH_DEAR } else { usize::MAX };
+    let views = views(context.index, stretch);
+    let threads = rayon::current_num_threads().max(1);
+    let total = context.index.len();
+    let mut order = context.index.order.as_deref().map(|order| Ordered::new(order, total));
+    let (mut done, mut at, mut batch) = (0, 0, threads);
+    let batch_max = if stretch == usize::MAX { threads * 8 } else { threads * 16 };
+    let mut rows = Vec::new();
+    while at < views.len() {
+        let end = (at + batch).min(views.len());
+        let chunk = views.get(at..end).unwrap_or_default();
+        let masks: Vec<Mask> =
+            chunk.par_iter().map(|view| plan.mask(view, context, &full(view.len()))).collect();
+        if context.cancel.load(Ordering::Relaxed) {
+            return false;
+        }
+        rows.clear();
+        for (view, mask) in chunk.iter().zip(&masks) {
+            done += view.len() as u32;
+            match &mut order {
+                Some(order) => order.mark(view, mask),
+                None => push_rows(mask, view.base(), &mut rows),
+            }
+        }
+        if let Some(order) = &mut order {
+            order.drain(&mut rows);
+        }
+        step(Step { rows: &rows, done, total });
+        at = end;
+        // The first results come soon, later ones in larger steps.
+        batch = (batch * 2).min(batch_max);
+    }
+    true
+}
+
+fn all_rows(expression: &Expression, context: &Context<'_>) -> Vec<u32> {
+    let mut plain = context.index.clone();
+    plain.order = None;
+    let inner = Context { index: &plain, ..*context };
+    let mut rows = Vec::new();
+    run(expression, &inner, &mut |step| rows.extend_from_slice(step.rows));
+    rows
+}
+
+/// A mask with a bit for each of `length` rows.
+fn full(length: usize) -> Mask {
+    let mut mask = vec![u64::MAX; length.div_ceil(WORD)];
+    if let (Some(last), rest @ 1..) = (mask.last_mut(), length % WORD) {
+        *last = (1 << rest) - 1;
+    }
+    mask
+}
+
+fn push_rows(mask: &Mask, base: u32, rows: &mut Vec<u32>) {
+    for (at, word) in mask.iter().enumerate() {
+        let mut left = *word;
+        while left != 0 {
+            rows.push(base + (at * WORD) as u32 + left.trailing_zeros());
+            left &= left - 1;
+        }
+    }
+}
+
+/// The stretches to look at, in the order their results are wanted.
+fn views(index: &Index, stretch: usize) -> Vec<View<'_>> {
+    let mut views = Vec::new();
+    for segment in index.segments() {
+        let Some(source) = index.sources.get(usize::from(segment.source.0)) else { continue };
+        let mut start = 0;
+        while start < segment.len() {
+            let end = segment.len().min(start.saturating_add(stretch));
+            views.push(View { segment, source, start, end });
+            start = end;
+        }
+    }
+    if index.order.is_some() {
+        views.sort_by_key(|view| view.segment.time_ns.get(view.start).copied().unwrap_or_default());
+    }
+    views
+}
+
+/// Hands out matches in an order that is not that of ids, as soon as everything before them is known.
+struct Ordered<'o> {
+    order: &'o [u32],
+    known: Vec<u64>,
+    found: Vec<u64>,
+    at: usize,
+}
+
+impl<'o> Ordered<'o> {
+    fn new(order: &'o [u32], total: u32) -> Self {
+        let words = (total as usize).div_ceil(WORD);
+        Self { order, known: vec![0; words], found: vec![0; words], at: 0 }
+    }
+
+    fn mark(&mut self, view: &View<'_>, mask: &Mask) {
+        let set = |words: &mut Vec<u64>, id: u32| {
+            if let Some(word) = words.get_mut(id as usize / WORD) {
+                *word |= 1 << (id as usize % WORD);
+            }
+        };
+        for at in 0..view.len() as u32 {
+            set(&mut self.known, view.base() + at);
+        }
+        let mut rows = Vec::new();
+        push_rows(mask, view.base(), &mut rows);
+        for id in rows {
+            set(&mut self.found, id);
+        }
+    }
+
+    fn drain(&mut self, rows: &mut Vec<u32>) {
+        let has = |words: &[u64], id: u32| {
+            words.get(id as usize / WORD).is_some_and(|word| word >> (id as usize % WORD) & 1 == 1)
+        };
+        while let Some(id) = self.order.get(self.at) {
+            if !has(&self.known, *id) {
+                break;
+            }
+            if has(&self.found, *id) {
+                rows.push(*id);
+            }
+            self.at += 1;
+        }
+    }
+}

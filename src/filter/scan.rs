@@ -1,0 +1,391 @@
+//! Tests answered from columns, a whole stretch at a time and without branches; the rest goes row by row.
+
+use super::Context;
+use super::evaluate::{Mask, View, WORD};
+use super::expression::{Check, Test, Transform};
+use super::fields::{Column, Direction, DnsField, EvidenceField, Family, HeaderField, Source, Word};
+use super::matcher::{Matcher, Scalar};
+use super::values;
+use crate::decode::Address;
+use crate::index::Packet;
+use crate::index::segment::{DnsRow, flags};
+use crate::protocols::ProtocolId;
+
+/// Tests that cost this much or more decode packets again.
+pub const DEAR: u32 = 100;
+
+/// Relative time one row takes.
+pub fn cost(test: &Test) -> u32 {
+    if test.quoted {
+        return DEAR;
+    }
+    match test.source {
+        Source::Flags(_) | Source::Column(_) | Source::TcpFlag(_) => 1,
+        Source::Word(Word::Layer(_)) => DEAR,
+        Source::Word(_) if test.check_is_existence() => 1,
+        Source::Word(_) => DEAR * 2,
+        Source::Address(..)
+        | Source::Port(..)
+        | Source::Ttl(_)
+        | Source::IpProtocol(_)
+        | Source::Icmp(..) => 2,
+        Source::Dns(_) => 3,
+        Source::Evidence(EvidenceField::Duplicate | EvidenceField::LinkDelayed) => 10,
+        Source::Evidence(_) | Source::Note(_) | Source::File | Source::Comment => 10,
+        Source::Quote => DEAR,
+        Source::Header(HeaderField::Payload(_)) => DEAR * 2,
+        Source::Header(_) => DEAR,
+        Source::Tree(_) => DEAR * 10,
+    }
+}
+
+impl Test {
+    fn check_is_existence(&self) -> bool {
+        matches!(self.check, Check::Exists)
+    }
+}
+
+/// Whether a packet has the field at all.
+pub fn exists(test: &Test, packet: &Packet<'_>, context: &Context<'_>) -> bool {
+    match test.source {
+        Source::Word(word) if !test.quoted && test.slice.is_none() => values::has_word(word, packet),
+        _ => {
+            let mut found = false;
+            values::each(test, packet, context, &mut |_| {
+                found = true;
+                true
+            });
+            found
+        }
+    }
+}
+
+/// Rows of these columns cannot be answered from columns alone.
+const UNSURE: u16 = flags::FRAGMENT | flags::STOPPED | flags::TUNNEL;
+
+/// A mask of a stretch, where columns or side tables alone can tell.
+pub fn dense(test: &Test, view: &View<'_>) -> Option<Mask> {
+    if test.quoted || test.slice.is_some() || test.transform != Transform::None {
+        return None;
+    }
+    let columns = Columns::new(view)?;
+    match (test.source, &test.check) {
+        (Source::Word(word), Check::Exists) => columns.word(word, view),
+        (Source::Flags(bits), Check::Compare { matcher, negate, .. }) => {
+            let yes = matcher.accepts(&Scalar::Bool(true)) != *negate;
+            let no = matcher.accepts(&Scalar::Bool(false)) != *negate;
+            Some(words(columns.flags, |found| if found & bits != 0 { yes } else { no }))
+        }
+        (Source::Dns(field), check) => Some(dns(field, check, view)),
+        (Source::Address(family, direction), Check::Compare { matcher, negate, all }) => {
+            let accepted = Accepted::new(view, family, matcher, *negate);
+            columns.addresses(family, direction, &accepted, *all, view)
+        }
+        (
+            Source::Port(transport, direction),
+            Check::Compare { matcher: Matcher::Numbers(ranges), negate, all },
+        ) => columns.ports(transport, direction, (ranges, *negate, *all), test, view),
+        (Source::Column(column), Check::Compare { matcher: Matcher::Numbers(ranges), negate, .. }) => {
+            columns.numbers(column, ranges, *negate, view)
+        }
+        _ => None,
+    }
+}
+
+struct Columns<'c> {
+    flags: &'c [u16],
+    protocol: &'c [u8],
+    transport: &'c [u8],
+    source_port: &'c [u16],
+    destination_port: &'c [u16],
+    source_address: &'c [u32],
+    destination_address: &'c [u32],
+    time_ns: &'c [i64],
+    original: &'c [u32],
+    captured: &'c [u32],
+}
+
+/// Packs one truth value a row into a mask.
+fn words<T: Copy>(column: &[T], test: impl Fn(T) -> bool) -> Mask {
+    let pack = |chunk: &[T]| {
+        chunk.iter().enumerate().fold(0u64, |word, (at, value)| word | u64::from(test(*value)) << at)
+    };
+    column.chunks(WORD).map(pack).collect()
+}
+
+/// The same over two columns.
+fn words2<A: Copy, B: Copy>(a: &[A], b: &[B], test: impl Fn(A, B) -> bool) -> Mask {
+    let pack = |(a, b): (&[A], &[B])| {
+        a.iter().zip(b).enumerate().fold(0u64, |word, (at, (a, b))| word | u64::from(test(*a, *b)) << at)
+    };
+    a.chunks(WORD).zip(b.chunks(WORD)).map(pack).collect()
+}
+
+impl<'c> Columns<'c> {
+    fn new(view: &View<'c>) -> Option<Self> {
+        let (segment, rows) = (view.segment, view.start..view.end);
+        Some(Self {
+            flags: segment.flags.get(rows.clone())?,
+            protocol: segment.protocol.get(rows.clone())?,
+            transport: segment.transport.get(rows.clone())?,
+            source_port: segment.source_port.get(rows.clone())?,
+            destination_port: segment.destination_port.get(rows.clone())?,
+            source_address: segment.source_address.get(rows.clone())?,
+            destination_address: segment.destination_address.get(rows.clone())?,
+            time_ns: segment.time_ns.get(rows.clone())?,
+            original: segment.original.get(rows.clone())?,
+            captured: segment.captured.get(rows)?,
+        })
+    }
+
+    /// Asks the packet itself in the rows where `unsure` flags are set.
+    fn settle(&self, mask: &mut Mask, unsure: u16, view: &View<'_>, test: impl Fn(&Packet<'_>) -> bool) {
+        let doubtful = words(self.flags, |bits| bits & unsure != 0);
+        for (at, (word, doubtful)) in mask.iter_mut().zip(doubtful).enumerate() {
+            let mut left = doubtful;
+            while left != 0 {
+                let bit = left.trailing_zeros() as usize;
+                left &= left - 1;
+                let found = test(&view.packet(at * WORD + bit));
+                *word = *word & !(1 << bit) | u64::from(found) << bit;
+            }
+        }
+    }
+
+    fn word(&self, word: Word, view: &View<'_>) -> Option<Mask> {
+        let mut mask = match word {
+            Word::Frame => words(self.flags, |_| true),
+            Word::Protocol(id) => return Some(words(self.protocol, |found| found == id.0)),
+            Word::Transport(number) => words(self.transport, |found| found == number),
+            Word::Ip(family) => {
+                let of = family_table(view, family);
+                let has = |at: u32| of.get(at as usize).copied().unwrap_or_default();
+                let either = words2(self.source_address, self.destination_address, |a, b| has(a) | has(b));
+                self.without_arp(either, family)
+            }
+            Word::Layer(_) => return None,
+        };
+        self.settle(&mut mask, flags::TUNNEL, view, |packet| values::has_word(word, packet));
+        Some(mask)
+    }
+
+    /// ARP packets have addresses, but no IP header.
+    fn without_arp(&self, mut mask: Mask, family: Family) -> Mask {
+        let arp = ProtocolId::ARP.0;
+        let keep = match family {
+            Family::V4 => words(self.protocol, |found| found != arp),
+            Family::Arp => words(self.protocol, |found| found == arp),
+            Family::Any | Family::V6 => return mask,
+        };
+        for (word, keep) in mask.iter_mut().zip(keep) {
+            *word &= keep;
+        }
+        mask
+    }
+
+    fn addresses(
+        &self,
+        family: Family,
+        direction: Direction,
+        accepted: &Accepted,
+        all: bool,
+        view: &View<'_>,
+    ) -> Option<Mask> {
+        let mask = match direction {
+            _ if accepted.none && !all => vec![0; view.len().div_ceil(WORD)],
+            Direction::Source => words(self.source_address, |at| accepted.has(at)),
+            Direction::Destination => words(self.destination_address, |at| accepted.has(at)),
+            Direction::Either if all => {
+                // Each end passes when it is accepted or is of another family, and one end must be accepted.
+                words2(self.source_address, self.destination_address, |a, b| {
+                    let (a, b) = (accepted.class(a), accepted.class(b));
+                    a != Accepted::NO && b != Accepted::NO && (a == Accepted::YES || b == Accepted::YES)
+                })
+            }
+            Direction::Either => match accepted.only {
+                Some(only) => {
+                    words2(self.source_address, self.destination_address, |a, b| (a == only) | (b == only))
+                }
+                None => words2(self.source_address, self.destination_address, |a, b| {
+                    accepted.has(a) | accepted.has(b)
+                }),
+            },
+        };
+        let tunnels = self.flags.iter().any(|bits| bits & flags::TUNNEL != 0);
+        (!tunnels).then(|| self.without_arp(mask, family))
+    }
+
+    fn ports(
+        &self,
+        transport: u8,
+        direction: Direction,
+        (ranges, negate, all): (&[(i64, i64)], bool, bool),
+        test: &Test,
+        view: &View<'_>,
+    ) -> Option<Mask> {
+        let has = |port: u16| ranges.iter().any(|(a, b)| (*a..=*b).contains(&i64::from(port))) != negate;
+        let mut mask = match (direction, ranges) {
+            (Direction::Either, [(a, b)]) if a == b && !negate && !all => {
+                let Ok(port) = u16::try_from(*a) else { return Some(vec![0; view.len().div_ceil(WORD)]) };
+                words2(self.source_port, self.destination_port, |a, b| (a == port) | (b == port))
+            }
+            (Direction::Source, _) => words(self.source_port, has),
+            (Direction::Destination, _) => words(self.destination_port, has),
+            (Direction::Either, _) if all => {
+                words2(self.source_port, self.destination_port, |a, b| has(a) & has(b))
+            }
+            (Direction::Either, _) => words2(self.source_port, self.destination_port, |a, b| has(a) | has(b)),
+        };
+        let kind = words(self.transport, |number| values::has_ports(transport, number));
+        for (word, kind) in mask.iter_mut().zip(kind) {
+            *word &= kind;
+        }
+        let Check::Compare { matcher, .. } = &test.check else { return None };
+        self.settle(&mut mask, UNSURE, view, |packet| {
+            let (mut any, mut every, mut some) = (false, true, false);
+            values::transport(test.source, packet, &mut |value| {
+                let accepted = matcher.accepts(&value) != negate;
+                (any, every, some) = (any | accepted, every & accepted, true);
+                false
+            });
+            if all { some && every } else { any }
+        });
+        Some(mask)
+    }
+
+    fn numbers(&self, column: Column, ranges: &[(i64, i64)], negate: bool, view: &View<'_>) -> Option<Mask> {
+        let has = |value: i64| ranges.iter().any(|(a, b)| (*a..=*b).contains(&value)) != negate;
+        match column {
+            Column::Original => Some(words(self.original, |value| has(i64::from(value)))),
+            Column::Captured => Some(words(self.captured, |value| has(i64::from(value)))),
+            Column::Time => Some(words(self.time_ns, has)),
+            Column::FrameNumber => {
+                let first = i64::from(view.base() - view.source.base.0) + 1;
+                let numbers: Vec<i64> = (first..first + view.len() as i64).collect();
+                Some(words(&numbers, has))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// For each address of a segment whether it is of a family.
+fn family_table(view: &View<'_>, family: Family) -> Vec<bool> {
+    let of = |address: &Address| match family {
+        Family::V4 => matches!(address, Address::V4(_)),
+        Family::V6 => matches!(address, Address::V6(_)),
+        Family::Any | Family::Arp => address.ip().is_some(),
+    };
+    view.segment.addresses.iter().map(of).collect()
+}
+
+/// For each address of a segment whether a matcher accepts it.
+struct Accepted {
+    classes: Vec<u8>,
+    none: bool,
+    /// The position, when exactly one is accepted.
+    only: Option<u32>,
+}
+
+impl Accepted {
+    /// Not of the family asked for.
+    const OTHER: u8 = 0;
+    const NO: u8 = 1;
+    const YES: u8 = 2;
+
+    fn new(view: &View<'_>, family: Family, matcher: &Matcher, negate: bool) -> Self {
+        let class = |(address, of): (&Address, bool)| match of {
+            false => Self::OTHER,
+            true if matcher.accepts(&Scalar::Address(*address)) != negate => Self::YES,
+            true => Self::NO,
+        };
+        let classes: Vec<u8> =
+            view.segment.addresses.iter().zip(family_table(view, family)).map(class).collect();
+        let mut yes =
+            classes.iter().enumerate().filter(|(_, class)| **class == Self::YES).map(|(at, _)| at as u32);
+        let (first, second) = (yes.next(), yes.next());
+        Self { none: first.is_none(), only: first.filter(|_| second.is_none()), classes }
+    }
+
+    fn class(&self, at: u32) -> u8 {
+        self.classes.get(at as usize).copied().unwrap_or(Self::OTHER)
+    }
+
+    fn has(&self, at: u32) -> bool {
+        self.class(at) == Self::YES
+    }
+}
+
+/// Looks through the DNS side table; each distinct name is compared once.
+fn dns(field: DnsField, check: &Check, view: &View<'_>) -> Mask {
+    let mut mask = vec![0u64; view.len().div_ceil(WORD)];
+    let rows = &view.segment.dns;
+    let (first, end) = (view.base(), view.base() + view.len() as u32);
+    let start = rows.partition_point(|row| row.packet.0 < first);
+    let stop = rows.partition_point(|row| row.packet.0 < end);
+    let rows = rows.get(start..stop).unwrap_or_default();
+    let mut names = NameMemo { known: vec![0; view.segment.names.len()] };
+    let mut pass = |row: &DnsRow| match check {
+        Check::Exists => (true, value_of(field, row, &mut |_| true, view, &mut names)),
+        Check::Compare { matcher, negate, .. } => {
+            let mut accepted = false;
+            let has = value_of(
+                field,
+                row,
+                &mut |value| {
+                    accepted = matcher.accepts(&value) != *negate;
+                    accepted
+                },
+                view,
+                &mut names,
+            );
+            (accepted, has)
+        }
+    };
+    let all = matches!(check, Check::Compare { all: true, .. });
+    let mut at = 0;
+    while let Some(row) = rows.get(at) {
+        // Several messages can end in one packet.
+        let (mut any, mut every) = (false, true);
+        let mut some = false;
+        while let Some(same) = rows.get(at).filter(|same| same.packet == row.packet) {
+            let (accepted, has) = pass(same);
+            if has {
+                some = true;
+                any |= accepted;
+                every &= accepted;
+            }
+            at += 1;
+        }
+        let position = (row.packet.0 - first) as usize;
+        if (if all { some && every } else { any })
+            && let Some(word) = mask.get_mut(position / WORD)
+        {
+            *word |= 1 << (position % WORD);
+        }
+    }
+    mask
+}
+
+/// What is known of each name of a segment: not asked, refused, accepted.
+struct NameMemo {
+    known: Vec<u8>,
+}
+
+/// Hands one row's value to `test`; whether there was one.
+fn value_of(
+    field: DnsField,
+    row: &DnsRow,
+    test: &mut dyn FnMut(Scalar<'_>) -> bool,
+    view: &View<'_>,
+    memo: &mut NameMemo,
+) -> bool {
+    let _ = memo;
+    let name = if field == DnsField::Name { view.segment.names.get(row.name) } else { None };
+    let mut some = false;
+    values::dns_value(field, row.header, name, (row.qtype, row.qclass), &mut |value| {
+        some = true;
+        test(value)
+    });
+    some
+}

@@ -1,0 +1,154 @@
+//! Tests and functions whose answer is a list of packets: what correlation found, and what is linked to a match.
+
+use super::Context;
+use super::evaluate::matches_test;
+use super::evidence;
+use super::expression::{Check, Function, Test, Transform};
+use super::fields::{EvidenceField, Source};
+use crate::correlate::evidence::Role;
+use crate::correlate::{Evidence, LinkKind, TransactionId};
+use crate::index::PacketId;
+
+/// The packets that pass a test on evidence; `None` for tests of any other kind.
+pub fn packets(test: &Test, context: &Context<'_>) -> Option<Vec<u32>> {
+    let Source::Evidence(field) = test.source else { return None };
+    let Some(evidence) = context.evidence else { return Some(Vec::new()) };
+    let accepted_absent = matches!(&test.check, Check::Compare { matcher, negate, .. }
+        if test.transform == Transform::None
+            && matches!(field, EvidenceField::Duplicate | EvidenceField::LinkDelayed)
+            && matcher.accepts(&super::matcher::Scalar::Bool(false)) != *negate);
+    if accepted_absent || test.quoted {
+        // Packets without any link match too: they have to be looked at one by one.
+        return None;
+    }
+    let mut candidates: Vec<PacketId> = match field {
+        EvidenceField::Episode | EvidenceField::Problem => {
+            evidence.episodes.iter().flat_map(|episode| episode.frames.iter().copied()).collect()
+        }
+        EvidenceField::Anomaly => evidence.anomalies.iter().map(|anomaly| anomaly.packet).collect(),
+        EvidenceField::Attempt => return Some(attempts(test, evidence)),
+        EvidenceField::Outcome
+        | EvidenceField::Waited
+        | EvidenceField::Rtt
+        | EvidenceField::Tries
+        | EvidenceField::ExtendedError => with_errors(evidence),
+        _ => linked_at_all(evidence),
+    };
+    candidates.sort_unstable();
+    candidates.dedup();
+    Some(passing(test, &candidates, context))
+}
+
+/// Queries, answers, and the errors about them.
+fn with_errors(evidence: &Evidence) -> Vec<PacketId> {
+    let errors = evidence.error_links().iter().map(|link| link.from);
+    evidence.members().map(|(packet, _, _)| packet).chain(errors).collect()
+}
+
+/// Both ends of every link.
+fn linked_at_all(evidence: &Evidence) -> Vec<PacketId> {
+    let errors = evidence.error_links().iter().flat_map(|link| [Some(link.from), link.to]).flatten();
+    let copies = evidence.duplicates().flat_map(|(copy, original, _)| [copy, original]);
+    evidence.members().map(|(packet, _, _)| packet).chain(errors).chain(copies).collect()
+}
+
+fn passing(test: &Test, candidates: &[PacketId], context: &Context<'_>) -> Vec<u32> {
+    use rayon::prelude::*;
+    let passes =
+        |id: &PacketId| context.index.packet(*id).is_some_and(|packet| matches_test(test, &packet, context));
+    candidates.par_iter().filter(|id| passes(id)).map(|id| id.0).collect()
+}
+
+/// Numbers the tries of all transactions in one pass instead of searching for each.
+fn attempts(test: &Test, evidence: &Evidence) -> Vec<u32> {
+    let mut counts = vec![0i64; evidence.transactions.len()];
+    let mut found = Vec::new();
+    for (packet, TransactionId(id), role) in evidence.members() {
+        if !matches!(role, Role::First | Role::Retry) {
+            continue;
+        }
+        let Some(count) = counts.get_mut(id as usize) else { continue };
+        *count += 1;
+        let accepted = match &test.check {
+            Check::Exists => true,
+            Check::Compare { matcher, negate, .. } => {
+                let value = if test.transform == Transform::Count { 1 } else { *count };
+                matcher.accepts(&super::matcher::Scalar::Number(value)) != *negate
+            }
+        };
+        if accepted {
+            found.push(packet.0);
+        }
+    }
+    found
+}
+
+/// The packets that stand in a relation to any of `rows`, in order.
+pub fn related(function: Function, rows: &[u32], context: &Context<'_>) -> Vec<u32> {
+    let Some(evidence) = context.evidence else { return Vec::new() };
+    let mut out: Vec<u32> = match function {
+        Function::Partner => {
+            rows.iter().flat_map(|row| linked(PacketId(*row), evidence)).map(|id| id.0).collect()
+        }
+        _ => by_transaction(function, rows, evidence),
+    };
+    out.sort_unstable();
+    out.dedup();
+    out
+}
+
+fn linked(packet: PacketId, evidence: &Evidence) -> Vec<PacketId> {
+    let mut ends: Vec<PacketId> = evidence.links_from(packet).iter().filter_map(|link| link.to).collect();
+    ends.extend(evidence.links_to(packet).iter().map(|link| link.from));
+    ends
+}
+
+fn by_transaction(function: Function, rows: &[u32], evidence: &Evidence) -> Vec<u32> {
+    // For each transaction how many of its packets matched, and the last that did.
+    let mut matched = vec![(0u32, 0u32); evidence.transactions.len()];
+    for row in rows {
+        let id = evidence::transaction_id(PacketId(*row), evidence);
+        if let Some(entry) = id.and_then(|id| matched.get_mut(id.0 as usize)) {
+            *entry = (entry.0 + 1, *row);
+        }
+    }
+    if function == Function::First {
+        let hit = matched.iter().zip(&evidence.transactions).filter(|((count, _), _)| *count > 0);
+        return hit.map(|(_, transaction)| transaction.first.0).collect();
+    }
+    let wanted = |packet: PacketId, id: TransactionId| {
+        matched.get(id.0 as usize).is_some_and(|(count, last)| match function {
+            Function::Sibling => *count > 1 || (*count == 1 && *last != packet.0),
+            _ => *count > 0,
+        })
+    };
+    let members =
+        evidence.members().filter(|(packet, id, _)| wanted(*packet, *id)).map(|(packet, _, _)| packet.0);
+    let errors = evidence.error_links().iter().filter_map(|link| {
+        let id = evidence.transaction_of(link.to?)?;
+        wanted(link.from, id).then_some(link.from.0)
+    });
+    members.chain(errors).collect()
+}
+
+/// The packets one of which must match for `packet` to stand in a relation to it.
+pub fn neighbours(function: Function, packet: PacketId, context: &Context<'_>) -> Vec<PacketId> {
+    let Some(evidence) = context.evidence else { return Vec::new() };
+    if function == Function::Partner {
+        return linked(packet, evidence);
+    }
+    let Some(id) = evidence::transaction_id(packet, evidence) else { return Vec::new() };
+    let first = evidence.transaction(id).map(|transaction| transaction.first);
+    if function == Function::First && first != Some(packet) {
+        return Vec::new();
+    }
+    let mut all = evidence.packets_of(id);
+    let about =
+        |id: &PacketId| evidence.links_to(*id).into_iter().filter(|link| link.kind == LinkKind::ErrorAbout);
+    let errors: Vec<PacketId> = all.iter().flat_map(about).map(|link| link.from).collect();
+    all.extend(errors);
+    if function == Function::Sibling {
+        all.retain(|id| *id != packet);
+    }
+    all
+}

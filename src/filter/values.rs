@@ -1,0 +1,491 @@
+//! Reads the values of one field in one packet: from columns where they have it, else from the headers or the detail tree.
+
+use super::Context;
+use super::expression::{SlicePart, Test, Transform};
+use super::fields::{Column, Direction, DnsField, Family, HeaderField, NoteField, Source, Word};
+use super::matcher::Scalar;
+use super::{evidence, literal};
+use crate::decode::{Address, Decoded, LayerKind, Quote, Transport, dns};
+use crate::index::segment::flags;
+use crate::index::{Packet, source_label};
+use crate::protocols::{self, ProtocolId, Value};
+
+/// Receives values; returns true to stop.
+pub type Visit<'v> = &'v mut dyn FnMut(Scalar<'_>) -> bool;
+
+/// Calls `visit` with each value of the test's field, its slice and transform applied.
+pub fn each(test: &Test, packet: &Packet<'_>, context: &Context<'_>, visit: Visit<'_>) {
+    if test.transform == Transform::Count {
+        let mut count = 0;
+        raw(test, packet, context, &mut |_| {
+            count += 1;
+            false
+        });
+        if count > 0 {
+            visit(Scalar::Number(count));
+        }
+        return;
+    }
+    if test.slice.is_none() && test.transform == Transform::None {
+        return raw(test, packet, context, visit);
+    }
+    raw(test, packet, context, &mut |value| shaped(test, &value, visit));
+}
+
+fn shaped(test: &Test, value: &Scalar<'_>, visit: Visit<'_>) -> bool {
+    let Some(mut bytes) = bytes_of(value) else { return false };
+    if let Some(parts) = &test.slice {
+        let Some(cut) = slice(&bytes, parts) else { return false };
+        bytes = cut;
+    }
+    match test.transform {
+        Transform::Length => visit(Scalar::Number(bytes.len() as i64)),
+        Transform::Lower => visit(Scalar::Bytes(&bytes.to_ascii_lowercase())),
+        Transform::Upper => visit(Scalar::Bytes(&bytes.to_ascii_uppercase())),
+        Transform::None | Transform::Count => visit(Scalar::Bytes(&bytes)),
+    }
+}
+
+fn bytes_of(value: &Scalar<'_>) -> Option<Vec<u8>> {
+    Some(match value {
+        Scalar::Bytes(bytes) => bytes.to_vec(),
+        Scalar::Text(text) | Scalar::Name(text) => text.as_bytes().to_vec(),
+        Scalar::Address(Address::Ether(bytes)) => bytes.to_vec(),
+        Scalar::Address(Address::V4(ip)) => ip.octets().to_vec(),
+        Scalar::Address(Address::V6(ip)) => ip.octets().to_vec(),
+        Scalar::Address(Address::None) | Scalar::Number(_) | Scalar::Bool(_) => return None,
+    })
+}
+
+/// The parts of a byte string end to end; `None` where one lies outside.
+fn slice(bytes: &[u8], parts: &[SlicePart]) -> Option<Vec<u8>> {
+    let length = bytes.len() as i64;
+    let place = |offset: i32| {
+        let at = if offset < 0 { length + i64::from(offset) } else { i64::from(offset) };
+        usize::try_from(at).ok()
+    };
+    let mut out = Vec::new();
+    for part in parts {
+        let start = place(part.start)?;
+        let end = match (part.length, part.last) {
+            (Some(length), _) => start.checked_add(length as usize)?,
+            (None, Some(last)) => place(last)?.checked_add(1)?,
+            (None, None) => bytes.len(),
+        };
+        out.extend_from_slice(bytes.get(start..end).filter(|part| !part.is_empty())?);
+    }
+    Some(out)
+}
+
+/// Whether a packet carries a protocol, not counting quoted datagrams.
+pub fn has_word(word: Word, packet: &Packet<'_>) -> bool {
+    let tunnelled = packet.flags() & flags::TUNNEL != 0;
+    match word {
+        Word::Frame => true,
+        Word::Protocol(id) => packet.protocol() == id,
+        Word::Ip(family) if !tunnelled => {
+            is_family(family, packet.source_address(), packet.protocol())
+                || is_family(family, packet.destination_address(), packet.protocol())
+        }
+        Word::Transport(number) if !tunnelled => {
+            packet.transport() == number && packet.source_address().ip().is_some()
+        }
+        Word::Ip(_) | Word::Transport(_) | Word::Layer(_) => word_start(word, &packet.decode()).is_some(),
+    }
+}
+
+/// Whether an address of a packet counts for a family.
+pub fn is_family(family: Family, address: Address, protocol: ProtocolId) -> bool {
+    let arp = protocol == ProtocolId::ARP;
+    match family {
+        Family::Any => address.ip().is_some(),
+        Family::V4 => matches!(address, Address::V4(_)) && !arp,
+        Family::V6 => matches!(address, Address::V6(_)),
+        Family::Arp => arp && address.ip().is_some(),
+    }
+}
+
+/// Where a protocol's bytes begin in a decoded packet.
+fn word_start(word: Word, decoded: &Decoded<'_>) -> Option<u32> {
+    let layer = |kinds: &[LayerKind]| {
+        decoded.layers().iter().rev().find(|layer| kinds.contains(&layer.kind)).map(|layer| layer.start)
+    };
+    match word {
+        Word::Frame => Some(0),
+        Word::Ip(Family::V4) => layer(&[LayerKind::Ipv4]),
+        Word::Ip(_) => layer(&[LayerKind::Ipv6]),
+        Word::Layer(kinds) => layer(kinds),
+        Word::Transport(number) => {
+            let kind = match number {
+                1 => LayerKind::Icmp,
+                6 => LayerKind::Tcp,
+                17 => LayerKind::Udp,
+                58 => LayerKind::Icmpv6,
+                132 => LayerKind::Sctp,
+                2 => LayerKind::Igmp,
+                _ => return None,
+            };
+            layer(&[kind]).or_else(|| {
+                // Without a header of its own (a later fragment) the bytes after the IP header count.
+                let innermost = decoded.layers().last()?;
+                (decoded.ip_protocol == number && decoded.fragment.is_some()).then_some(innermost.end)
+            })
+        }
+        Word::Protocol(id) => match id {
+            ProtocolId::ARP => layer(&[LayerKind::Arp]),
+            _ => {
+                let found = protocols::classify(decoded) == id && decoded.payload_end > decoded.payload_start;
+                found.then_some(decoded.payload_start)
+            }
+        },
+    }
+}
+
+fn raw(test: &Test, packet: &Packet<'_>, context: &Context<'_>, visit: Visit<'_>) {
+    if test.quoted {
+        return quoted(test.source, packet, visit);
+    }
+    match test.source {
+        Source::Word(word) => {
+            if !has_word(word, packet) {
+                return;
+            }
+            let decoded = packet.decode();
+            if let Some(start) = word_start(word, &decoded) {
+                visit(Scalar::Bytes(decoded.bytes.get(start as usize..).unwrap_or_default()));
+            }
+        }
+        Source::Column(column) => {
+            if let Some(value) = column_value(column, packet, context) {
+                visit(Scalar::Number(value));
+            }
+        }
+        Source::Flags(bits) => {
+            visit(Scalar::Bool(packet.flags() & bits != 0));
+        }
+        Source::Dns(field) => dns_rows(field, packet, visit),
+        Source::Evidence(field) => {
+            if let Some(found) = context.evidence {
+                evidence::each(field, packet.id, context.index, found, visit);
+            }
+        }
+        Source::Note(field) => notes(field, packet, context, visit),
+        Source::File => {
+            let name = packet.source.name.as_str();
+            let base = name.rsplit(['/', '\\']).next().unwrap_or(name);
+            let letter = source_label(packet.segment.source);
+            let _ = visit(Scalar::Text(&letter)) || visit(Scalar::Text(base)) || visit(Scalar::Text(name));
+        }
+        Source::Comment => {
+            let frame = packet.frame().0;
+            for (number, text) in &packet.source.metadata.comments {
+                if *number == frame && visit(Scalar::Text(text)) {
+                    return;
+                }
+            }
+        }
+        Source::Header(_) => {
+            headers(test.source, &packet.decode(), visit);
+        }
+        Source::Tree(name) => tree(name, packet, visit),
+        Source::Quote => {
+            let found = packet.flags() & flags::ICMP_ERROR != 0 && Quote::read(&packet.decode()).is_some();
+            visit(Scalar::Bool(found));
+        }
+        Source::Address(family, direction) => addresses(family, direction, packet, visit),
+        Source::Ttl(_) | Source::IpProtocol(_) | Source::Port(..) | Source::TcpFlag(_) | Source::Icmp(..) => {
+            transport(test.source, packet, visit);
+        }
+    }
+}
+
+fn addresses(family: Family, direction: Direction, packet: &Packet<'_>, visit: Visit<'_>) {
+    let pairs = [
+        Some((packet.source_address(), packet.destination_address())),
+        (packet.flags() & flags::TUNNEL != 0).then(|| packet.decode().outer).flatten(),
+    ];
+    for (source, destination) in pairs.into_iter().flatten() {
+        for (end, address) in [(Direction::Source, source), (Direction::Destination, destination)] {
+            let wanted = direction == Direction::Either || direction == end;
+            if wanted && is_family(family, address, packet.protocol()) && visit(Scalar::Address(address)) {
+                return;
+            }
+        }
+    }
+}
+
+/// Values of transport and IP header fields that the columns hold.
+pub fn transport(source: Source, packet: &Packet<'_>, visit: Visit<'_>) {
+    let unsure = packet.flags() & (flags::FRAGMENT | flags::STOPPED | flags::TUNNEL) != 0;
+    if unsure {
+        headers(source, &packet.decode(), visit);
+        return;
+    }
+    let number = packet.transport();
+    let (first, second) = (packet.source_port(), packet.destination_port());
+    let address = packet.source_address();
+    match source {
+        Source::Ttl(family) if is_family(family, address, packet.protocol()) => {
+            let ttl = packet.segment.ttl.get(packet.row).copied().unwrap_or_default();
+            visit(Scalar::Number(i64::from(ttl)));
+        }
+        Source::IpProtocol(family)
+            if is_family(family, address, packet.protocol()) && packet.protocol() != ProtocolId::ARP =>
+        {
+            visit(Scalar::Number(i64::from(number)));
+        }
+        Source::Port(wanted, direction) if has_ports(wanted, number) => {
+            ports(direction, first, second, visit);
+        }
+        Source::TcpFlag(bit) if number == 6 => {
+            let bits = packet.segment.tcp_flags.get(packet.row).copied().unwrap_or_default();
+            visit(Scalar::Bool(bits & bit != 0));
+        }
+        Source::Icmp(wanted, code) if number == wanted => {
+            visit(Scalar::Number(i64::from(if code { second } else { first })));
+        }
+        _ => {}
+    }
+}
+
+/// Whether a transport has ports and is the one asked for (0: any).
+pub fn has_ports(wanted: u8, number: u8) -> bool {
+    if wanted == 0 { matches!(number, 6 | 17 | 132) } else { number == wanted }
+}
+
+fn ports(direction: Direction, source: u16, destination: u16, visit: Visit<'_>) -> bool {
+    let both = direction == Direction::Either;
+    (both || direction == Direction::Source) && visit(Scalar::Number(i64::from(source)))
+        || (both || direction == Direction::Destination) && visit(Scalar::Number(i64::from(destination)))
+}
+
+fn column_value(column: Column, packet: &Packet<'_>, context: &Context<'_>) -> Option<i64> {
+    Some(match column {
+        Column::FrameNumber => packet.frame().0 as i64,
+        Column::Original => i64::from(packet.original()),
+        Column::Captured => i64::from(packet.captured()),
+        Column::Time => packet.time_ns(),
+        Column::TimeRelative => packet.time_ns().saturating_sub(first_time(context)),
+        Column::TimeDelta => {
+            let before = packet.id.0.checked_sub(1).filter(|id| *id >= packet.source.base.0);
+            let before = before.and_then(|id| context.index.packet(crate::index::PacketId(id)));
+            before.map_or(0, |before| packet.time_ns().saturating_sub(before.time_ns()))
+        }
+        Column::Interface => i64::from(packet.segment.interface.get(packet.row).copied()?),
+        Column::TcpFlags => {
+            let cut = packet.flags() & (flags::FRAGMENT | flags::STOPPED) != 0;
+            if packet.transport() != 6 || (cut && packet.decode().ports().is_none()) {
+                return None;
+            }
+            i64::from(packet.segment.tcp_flags.get(packet.row).copied()?)
+        }
+    })
+}
+
+/// The time of the first packet in the order of the index.
+pub fn first_time(context: &Context<'_>) -> i64 {
+    let first = context.index.order.as_ref().and_then(|order| order.first().copied()).unwrap_or(0);
+    context.index.packet(crate::index::PacketId(first)).map_or(0, |packet| packet.time_ns())
+}
+
+fn notes(field: NoteField, packet: &Packet<'_>, context: &Context<'_>, visit: Visit<'_>) {
+    let Some(notes) = context.notes else { return };
+    match field {
+        NoteField::Marked => {
+            visit(Scalar::Bool(notes.is_marked(packet.id)));
+        }
+        NoteField::Note => {
+            let _ = notes.notes(packet.id).iter().any(|note| visit(Scalar::Text(note)));
+        }
+        NoteField::Tag => {
+            let _ = notes.tags(packet.id).iter().any(|tag| visit(Scalar::Text(tag)));
+        }
+    }
+}
+
+fn dns_rows(field: DnsField, packet: &Packet<'_>, visit: Visit<'_>) {
+    for row in packet.dns_rows() {
+        let name = if field == DnsField::Name { packet.segment.names.get(row.name) } else { None };
+        if dns_value(field, row.header, name, (row.qtype, row.qclass), visit) {
+            return;
+        }
+    }
+}
+
+/// Calls `visit` with one field of a message's header or first question; true when it stopped.
+pub fn dns_value(
+    field: DnsField,
+    header: dns::Header,
+    name: Option<&[u8]>,
+    (qtype, qclass): (u16, u16),
+    visit: Visit<'_>,
+) -> bool {
+    let questions = header.counts.first().is_some_and(|count| *count > 0);
+    let number = match field {
+        DnsField::Name => {
+            let Some(wire) = name.filter(|wire| !wire.is_empty()) else { return false };
+            return visit(Scalar::Name(&literal::normal_name(&dns::presentation(wire))));
+        }
+        DnsField::Response => return visit(Scalar::Bool(header.is_response())),
+        DnsField::Bit(bit, responses) => {
+            return (header.is_response() || !responses) && visit(Scalar::Bool(header.flags & bit != 0));
+        }
+        DnsField::Type if questions => i64::from(qtype),
+        DnsField::Class if questions => i64::from(qclass),
+        DnsField::Type | DnsField::Class => return false,
+        DnsField::Id => i64::from(header.id),
+        DnsField::Flags => i64::from(header.flags),
+        DnsField::Opcode => i64::from(header.opcode()),
+        DnsField::ResponseCode if header.is_response() => i64::from(header.response_code()),
+        DnsField::ResponseCode => return false,
+        DnsField::Count(which) => i64::from(header.counts.get(which).copied().unwrap_or_default()),
+    };
+    visit(Scalar::Number(number))
+}
+
+/// Values read from decoded headers; true when `visit` stopped.
+fn headers(source: Source, decoded: &Decoded<'_>, visit: Visit<'_>) -> bool {
+    let protocol = if decoded.ether_type == 0x0806 && decoded.network_start == 0 {
+        ProtocolId::ARP
+    } else {
+        ProtocolId::UNKNOWN
+    };
+    let number = decoded.ip_protocol;
+    match source {
+        Source::Ttl(family) => {
+            is_family(family, decoded.source, protocol) && visit(Scalar::Number(i64::from(decoded.ttl)))
+        }
+        Source::IpProtocol(family) => {
+            is_family(family, decoded.source, protocol)
+                && protocol != ProtocolId::ARP
+                && visit(Scalar::Number(i64::from(number)))
+        }
+        Source::Port(wanted, direction) if has_ports(wanted, number) => {
+            decoded.ports().is_some_and(|(from, to)| ports(direction, from, to, visit))
+        }
+        Source::TcpFlag(bit) => match decoded.transport {
+            Transport::Tcp { flags, .. } => visit(Scalar::Bool(flags & bit != 0)),
+            _ => false,
+        },
+        Source::Column(Column::TcpFlags) => match decoded.transport {
+            Transport::Tcp { flags, .. } => visit(Scalar::Number(i64::from(flags))),
+            _ => false,
+        },
+        Source::Icmp(wanted, code) if number == wanted => decoded
+            .icmp()
+            .is_some_and(|(kind, sub)| visit(Scalar::Number(i64::from(if code { sub } else { kind })))),
+        Source::Address(family, direction) => {
+            let both = direction == Direction::Either;
+            let mut end = |wanted, address| {
+                (both || direction == wanted)
+                    && is_family(family, address, protocol)
+                    && visit(Scalar::Address(address))
+            };
+            end(Direction::Source, decoded.source) || end(Direction::Destination, decoded.destination)
+        }
+        Source::Header(field) => header_field(field, decoded, visit),
+        _ => false,
+    }
+}
+
+fn header_field(field: HeaderField, decoded: &Decoded<'_>, visit: Visit<'_>) -> bool {
+    let mut ether = |pick: fn(([u8; 6], [u8; 6])) -> [u8; 6]| {
+        decoded.link_addresses.is_some_and(|pair| visit(Scalar::Address(Address::Ether(pick(pair)))))
+    };
+    match field {
+        HeaderField::EtherSource => ether(|pair| pair.0),
+        HeaderField::EtherDestination => ether(|pair| pair.1),
+        HeaderField::EtherEither => ether(|pair| pair.0) || ether(|pair| pair.1),
+        HeaderField::EtherType => {
+            let first = decoded.layers().first().is_some_and(|layer| layer.kind == LayerKind::Ethernet);
+            first && decoded.ether_type >= 0x600 && visit(Scalar::Number(i64::from(decoded.ether_type)))
+        }
+        HeaderField::Vlan => decoded.vlans().iter().any(|id| visit(Scalar::Number(i64::from(*id)))),
+        HeaderField::IpId => decoded.ip_id.is_some_and(|id| visit(Scalar::Number(i64::from(id)))),
+        HeaderField::Payload(number) => {
+            let payload = decoded.payload();
+            decoded.ports().is_some()
+                && decoded.ip_protocol == number
+                && !payload.is_empty()
+                && visit(Scalar::Bytes(payload))
+        }
+        HeaderField::PayloadLength(number) => {
+            decoded.ports().is_some()
+                && decoded.ip_protocol == number
+                && visit(Scalar::Number(stated_length(decoded)))
+        }
+    }
+}
+
+/// Payload bytes as the IP header states them, captured or not.
+fn stated_length(decoded: &Decoded<'_>) -> i64 {
+    let header = decoded.payload_start.saturating_sub(decoded.network_start);
+    match decoded.ip_length {
+        0 => i64::from(decoded.payload_end.saturating_sub(decoded.payload_start)),
+        stated => i64::from(stated.saturating_sub(header)),
+    }
+}
+
+fn tree(name: &str, packet: &Packet<'_>, visit: Visit<'_>) {
+    nodes(name, &packet.dissect(), false, visit);
+}
+
+fn nodes(name: &str, tree: &protocols::Tree, quoted: bool, visit: Visit<'_>) {
+    for node in &tree.nodes {
+        let Some(field) = node.field.filter(|field| node.quoted == quoted && field.name == name) else {
+            continue;
+        };
+        let stop = match &node.value {
+            Value::None => visit(Scalar::Bytes(&[])),
+            Value::Number(number) => visit(Scalar::Number(*number)),
+            Value::Bool(flag) => visit(Scalar::Bool(*flag)),
+            Value::Text(text) if field.kind == protocols::Kind::Name => {
+                visit(Scalar::Name(&literal::normal_name(text)))
+            }
+            Value::Text(text) => visit(Scalar::Text(text)),
+            Value::Address(address) => visit(Scalar::Address(*address)),
+            Value::Bytes(bytes) => visit(Scalar::Bytes(bytes)),
+        };
+        if stop {
+            return;
+        }
+    }
+}
+
+/// Values in the datagram an ICMP error quotes.
+fn quoted(source: Source, packet: &Packet<'_>, visit: Visit<'_>) {
+    if packet.flags() & flags::ICMP_ERROR == 0 {
+        return;
+    }
+    let decoded = packet.decode();
+    let Some(quote) = Quote::read(&decoded) else { return };
+    match source {
+        Source::Word(word) => {
+            let start = match word {
+                Word::Transport(number) if quote.inner.ip_protocol == number => {
+                    word_start(word, &quote.inner).or(quote.inner.layers().last().map(|layer| layer.end))
+                }
+                _ => word_start(word, &quote.inner),
+            };
+            if let Some(start) = start {
+                visit(Scalar::Bytes(quote.inner.bytes.get(start as usize..).unwrap_or_default()));
+            }
+        }
+        Source::Dns(field) => {
+            if protocols::classify(&quote.inner) != ProtocolId::DNS {
+                return;
+            }
+            if let Some(message) = dns::read(quote.payload()) {
+                let mut name = message.name;
+                name.make_lowercase();
+                dns_value(field, message.header, Some(name.wire()), (message.qtype, message.qclass), visit);
+            }
+        }
+        Source::Tree(name) => {
+            nodes(name, &packet.dissect(), true, visit);
+        }
+        other => {
+            headers(other, &quote.inner, visit);
+        }
+    }
+}
