@@ -1,9 +1,11 @@
 //! Opens anything that holds packets, detects its format by content, and hands out records.
 
+pub mod foreign;
 pub mod map;
 pub mod order;
 pub mod pcap;
 pub mod pcapng;
+pub mod stream;
 pub mod transcript;
 
 use std::net::IpAddr;
@@ -12,6 +14,7 @@ use std::sync::Arc;
 
 use crate::time::Nanos;
 pub use map::Map;
+pub use stream::Limits;
 
 /// A link-layer header type (the LINKTYPE_ registry of the pcap formats, FCS bits masked off).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -69,6 +72,8 @@ pub struct Record {
     pub original: u32,
     /// Position in [`Metadata::interfaces`].
     pub interface: u16,
+    /// Whether the capture states a time; without one `time_ns` is that of the packet before (pcapng simple packets).
+    pub has_time: bool,
 }
 
 /// One interface packets were captured on (pcap: always one).
@@ -231,6 +236,14 @@ pub enum OpenError {
         /// What the file begins with, in words.
         found: String,
     },
+    /// A capture in a format that other programs convert.
+    #[error("{path} is {what}, which is not read. Convert it first: editcap -F pcap {path} OUT.pcap")]
+    Foreign {
+        /// The file.
+        path: String,
+        /// What it is.
+        what: &'static str,
+    },
     /// A text, but no packet lines in it.
     #[error(
         "no packets in this text: {path} has no line that begins with a time and `IP` as tcpdump prints it"
@@ -251,13 +264,63 @@ pub struct Source {
     pub size: u64,
     /// The bytes records point into (unpacked where the file is compressed).
     pub bytes: Arc<Map>,
+    /// The packing around the capture (`gzip`, `zstd`, …), if any.
+    pub container: Option<&'static str>,
 }
+
+/// How captures are opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Limits on what packed files and pipes may become.
+    pub limits: Limits,
+    /// What to do at the end of a plain file.
+    pub end: AtEnd,
+}
+
+/// What the end of a plain file means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AtEnd {
+    /// The capture ends there.
+    #[default]
+    Stop,
+    /// More may be written; wait for it.
+    Follow,
+}
+
+/// Bytes of a stream that must be there before its format is judged.
+const DETECT_BYTES: usize = 64;
 
 /// Opens a capture file read-only and chooses the walker for its format.
 pub fn open(path: &Path) -> Result<(Source, Box<dyn Walk>), OpenError> {
+    open_with(path, Options::default())
+}
+
+/// Opens a file, a pipe, or standard input (`-`). Blocks until the first bytes of a pipe are there.
+pub fn open_with(path: &Path, options: Options) -> Result<(Source, Box<dyn Walk>), OpenError> {
     let name = path.display().to_string();
-    let map = Map::file(path).map_err(|source| OpenError::Io { path: name.clone(), source })?;
-    open_map(name, Some(path.to_owned()), map)
+    let failed = |source| OpenError::Io { path: crate::text::escape(&name), source };
+    if path.as_os_str() == "-" {
+        let spooled = stream::spool(std::io::stdin(), options.limits).map_err(failed)?;
+        return open_spooled(name, None, 0, spooled);
+    }
+    let status = std::fs::metadata(path).map_err(failed)?;
+    let size = status.len();
+    let packed = || std::fs::File::open(path).map_err(failed);
+    if !status.is_file() {
+        let spooled = stream::spool(packed()?, options.limits).map_err(failed)?;
+        return open_spooled(name, None, 0, spooled);
+    }
+    let map = Map::file(path).map_err(failed)?;
+    let path = Some(path.to_owned());
+    if stream::Packing::detect(map.bytes()).is_some() {
+        let spooled = stream::spool(packed()?, options.limits).map_err(failed)?;
+        return open_spooled(name, path, size, spooled);
+    }
+    if options.end == AtEnd::Follow {
+        let bytes = stream::follow(path.as_deref().unwrap_or(Path::new(""))).map_err(failed)?;
+        return open_spooled(name, path, size, stream::Spooled { bytes, packing: None });
+    }
+    open_map(name, path, map)
 }
 
 /// Opens a capture that is already in memory, such as an embedded sample.
@@ -265,27 +328,75 @@ pub fn open_bytes(name: &str, bytes: &'static [u8]) -> Result<(Source, Box<dyn W
     open_map(name.to_owned(), None, Map::fixed(bytes))
 }
 
+/// Opens a capture that comes out of a reader, packed or not.
+pub fn open_reader(
+    name: &str,
+    reader: impl std::io::Read + Send + 'static,
+    options: Options,
+) -> Result<(Source, Box<dyn Walk>), OpenError> {
+    let failed = |source| OpenError::Io { path: crate::text::escape(name), source };
+    let spooled = stream::spool(reader, options.limits).map_err(failed)?;
+    open_spooled(name.to_owned(), None, 0, spooled)
+}
+
 fn open_map(name: String, path: Option<PathBuf>, map: Map) -> Result<(Source, Box<dyn Walk>), OpenError> {
     let bytes = Arc::new(map);
-    let walk = detect(&name, bytes.bytes())?;
+    let walk = detect(&name, bytes.bytes(), true)?;
     let size = bytes.bytes().len() as u64;
-    Ok((Source { name, path, size, bytes }, walk))
+    Ok((Source { name, path, size, bytes, container: None }, walk))
+}
+
+fn open_spooled(
+    name: String,
+    path: Option<PathBuf>,
+    size: u64,
+    spooled: stream::Spooled,
+) -> Result<(Source, Box<dyn Walk>), OpenError> {
+    let stream::Spooled { bytes, packing } = spooled;
+    while bytes.bytes().len() < DETECT_BYTES && !bytes.is_complete() {
+        let there = bytes.bytes().len();
+        // A trickling source may need longer than any wait; a pcap header alone is enough to begin.
+        if there >= 24 && pcap::Pcap::detect(bytes.bytes()).is_some() {
+            break;
+        }
+        bytes.wait(there, std::time::Duration::from_secs(1));
+    }
+    let complete = bytes.is_complete();
+    let walk = detect(&name, bytes.bytes(), complete);
+    if let (Err(OpenError::NotACapture { path, .. }), Some(problem)) = (&walk, bytes.problem()) {
+        return Err(OpenError::NotACapture { path: path.clone(), found: problem });
+    }
+    Ok((Source { name, path, size, bytes, container: packing.map(stream::Packing::name) }, walk?))
 }
 
 /// Chooses the walker by the first bytes.
-fn detect(name: &str, bytes: &[u8]) -> Result<Box<dyn Walk>, OpenError> {
+fn detect(name: &str, bytes: &[u8], complete: bool) -> Result<Box<dyn Walk>, OpenError> {
     if let Some(walk) = pcap::Pcap::detect(bytes) {
         return Ok(Box::new(walk));
     }
     if let Some(walk) = pcapng::Pcapng::detect(bytes) {
         return Ok(Box::new(walk));
     }
+    let path = crate::text::escape(name);
+    if let Some(foreign) = foreign::recognise(bytes) {
+        if foreign.convertible {
+            return Err(OpenError::Foreign { path, what: foreign.what });
+        }
+        return Err(OpenError::NotACapture { path, found: format!("it is {}", foreign.what) });
+    }
     if transcript::is_text(bytes) {
-        if transcript::find(bytes, 0).is_none() {
-            return Err(OpenError::NoPackets { path: crate::text::escape(name) });
+        // In a text that still grows, packets may follow later.
+        if complete && transcript::find(bytes, 0).is_none() {
+            return Err(OpenError::NoPackets { path });
         }
         return Ok(Box::new(transcript::Transcript::default()));
     }
-    let found = if bytes.is_empty() { "it is empty".to_owned() } else { "unknown content".to_owned() };
-    Err(OpenError::NotACapture { path: crate::text::escape(name), found })
+    let found = match bytes {
+        [] => "it is empty".to_owned(),
+        _ => {
+            let first: Vec<String> = bytes.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+            format!("it begins with the bytes {}", first.join(" "))
+        }
+    };
+    Err(OpenError::NotACapture { path, found })
 }

@@ -1,10 +1,15 @@
 //! The command line: arguments, one file per subcommand, exit codes.
 
 pub mod completions;
+pub mod fields;
 pub mod findings;
+pub mod lint;
 pub mod load;
 pub mod manual;
+pub mod mistake;
 pub mod packets;
+pub mod report;
+pub mod view;
 
 use std::process::ExitCode;
 
@@ -60,6 +65,12 @@ enum Command {
     Packets(packets::Arguments),
     /// Print what the rules found, gravest first.
     Findings(findings::Arguments),
+    /// List every field a filter can name, or how filters are written.
+    Fields(fields::Arguments),
+    /// Write the report.
+    Report(report::Arguments),
+    /// Check the report: citations, wording, counts, open fields.
+    Lint(lint::Arguments),
     /// Print a completion script for a shell.
     Completions(completions::Arguments),
     /// Print the manual page (pipe it into `man -l -`).
@@ -78,9 +89,12 @@ pub fn run() -> ExitCode {
         None if arguments.list_samples => print(crate::samples::listing().as_bytes()),
         Some(Command::Packets(arguments)) => packets::run(arguments),
         Some(Command::Findings(arguments)) => findings::run(arguments),
+        Some(Command::Fields(arguments)) => fields::run(arguments),
+        Some(Command::Report(arguments)) => report::run(arguments),
+        Some(Command::Lint(arguments)) => lint::run(arguments),
         Some(Command::Completions(arguments)) => completions::run(arguments),
         Some(Command::Man) => manual::run(),
-        None => Ok(Outcome::Done),
+        None => view::run(&arguments.open),
     };
     match result {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
@@ -112,6 +126,12 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 fn has_no_packets(error: &anyhow::Error) -> bool {
     use crate::capture::OpenError;
     error.chain().any(|cause| matches!(cause.downcast_ref(), Some(OpenError::NoPackets { .. })))
+}
+
+/// Says one line on standard error.
+#[expect(clippy::print_stderr, reason = "warnings must not mix with what is written to standard output")]
+fn complain_line(line: &str) {
+    eprintln!("portmortem: {line}");
 }
 
 #[expect(clippy::print_stderr, reason = "the command line reports its errors here")]

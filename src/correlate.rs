@@ -3,6 +3,7 @@
 //! A batch over a finished (or frozen) index; live captures run it again. Every rule's number is in [`Parameters`].
 
 pub mod connections;
+mod consequences;
 pub mod duplicates;
 pub mod episodes;
 pub mod evidence;
@@ -307,6 +308,7 @@ pub fn correlate(index: &Index, parameters: &Parameters, cancel: &AtomicBool) ->
     connections::find(&messages, &mut evidence);
     outcomes::conclude(&messages, &mut evidence);
     episodes::group(&messages, &mut evidence);
+    consequences::find(&messages, &mut evidence);
     evidence.seal();
     evidence
 }

@@ -5,7 +5,129 @@ pub mod document;
 pub mod docx;
 pub mod ecs;
 pub mod html;
+pub mod json;
+pub mod markdown;
 pub mod pcapng;
 #[cfg(feature = "pdf")]
 pub mod pdf;
 pub mod redact;
+pub mod text;
+
+use std::io::{self, Write};
+
+use crate::report::render::Rendered;
+use crate::report::{Input, Report};
+
+/// What an export is written from.
+#[derive(Clone, Copy)]
+pub struct Job<'d> {
+    /// The draft.
+    pub report: &'d Report,
+    /// The draft with its template filled in.
+    pub rendered: &'d Rendered,
+    /// What the draft was made from, for formats that carry packets or numbers.
+    pub input: Input<'d>,
+}
+
+impl Job<'_> {
+    /// The rendered Markdown as blocks with the figures it names, for formats with a layout.
+    fn document(&self) -> document::Document {
+        let figures = crate::report::figure::figures(self.input.index, self.input.evidence);
+        let view = &self.rendered.view;
+        let hash = view.captures.first().map(|capture| capture.sha256.get(..12).unwrap_or("").to_owned());
+        let footer = match hash.filter(|hash| !hash.is_empty()) {
+            Some(hash) => format!("{} · evidence SHA-256 {hash}…", view.tool),
+            None => view.tool.clone(),
+        };
+        document::Document::read(&view.title, &footer, &self.rendered.markdown, figures)
+    }
+}
+
+/// One format.
+pub struct Export {
+    /// The word after `--format`.
+    pub name: &'static str,
+    /// File name ending, without the dot.
+    pub extension: &'static str,
+    /// What it is, in one line.
+    pub about: &'static str,
+    /// Writes it.
+    pub write: fn(&Job<'_>, &mut dyn Write) -> io::Result<()>,
+}
+
+static HTML: Export = Export {
+    name: "html",
+    extension: "html",
+    about: "one HTML file with figures, light and dark, fit to print",
+    write: |job, out| html::write(&job.document(), out),
+};
+
+#[cfg(feature = "docx")]
+static DOCX: Export = Export {
+    name: "docx",
+    extension: "docx",
+    about: "Word document",
+    write: |job, out| docx::write(&job.document(), out),
+};
+
+#[cfg(feature = "pdf")]
+static PDF: Export = Export {
+    name: "pdf",
+    extension: "pdf",
+    about: "PDF with embedded fonts",
+    write: |job, out| pdf::write(&job.document(), out),
+};
+
+static ECS: Export = Export {
+    name: "ecs",
+    extension: "ndjson",
+    about: "cited packets and findings as Elastic Common Schema, one object a line",
+    write: |job, out| {
+        let packets = job.report.cited();
+        let sha256: Vec<String> =
+            job.input.case.evidence.iter().map(|record| record.sha256.clone()).collect();
+        let input = ecs::Input {
+            index: job.input.index,
+            packets: &packets,
+            findings: job.input.findings,
+            sha256: &sha256,
+            case: &job.report.title,
+        };
+        ecs::write(&input, out)
+    },
+};
+
+static PCAPNG: Export = Export {
+    name: "pcapng",
+    extension: "pcapng",
+    about: "the cited packets with the annotations as packet comments",
+    write: |job, out| {
+        let packets: Vec<pcapng::Commented> = job
+            .report
+            .cited()
+            .into_iter()
+            .map(|packet| pcapng::Commented { packet, comments: job.report.notes_on(packet) })
+            .collect();
+        let comment = format!("cited packets of: {}", job.report.title);
+        pcapng::write(job.input.index, &packets, &comment, out)
+    },
+};
+
+/// All formats, the default first. A new one is one file and one line.
+pub static EXPORTS: &[&Export] = &[
+    &markdown::MARKDOWN,
+    &text::TEXT,
+    &HTML,
+    #[cfg(feature = "docx")]
+    &DOCX,
+    #[cfg(feature = "pdf")]
+    &PDF,
+    &json::JSON,
+    &ECS,
+    &PCAPNG,
+];
+
+/// A format by its name or file name ending.
+pub fn find(name: &str) -> Option<&'static Export> {
+    EXPORTS.iter().copied().find(|export| export.name == name || export.extension == name)
+}

@@ -77,7 +77,12 @@ impl Index {
         &self.segments
     }
 
-    pub(crate) fn push(&mut self, segment: Arc<Segment>) {
+    /// Appends a segment, or puts it in the place of the last one when that begins at the same packet.
+    pub(crate) fn push_or_replace(&mut self, segment: Arc<Segment>) {
+        if self.starts.last() == Some(&segment.base.0) {
+            self.segments.pop();
+            self.starts.pop();
+        }
         self.starts.push(segment.base.0);
         self.segments.push(segment);
     }
@@ -113,6 +118,15 @@ impl Index {
         } else {
             format!("{letter}{}", packet.frame().0)
         }
+    }
+
+    /// Puts packets, given in id order, in the order to show.
+    pub fn in_order(&self, rows: Vec<u32>) -> Vec<u32> {
+        let Some(order) = &self.order else { return rows };
+        if rows.len() == order.len() {
+            return order.to_vec();
+        }
+        order.iter().copied().filter(|id| rows.binary_search(id).is_ok()).collect()
     }
 
     /// Every DNS message of the capture in packet order.

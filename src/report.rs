@@ -3,8 +3,16 @@
 pub mod cite;
 mod facts;
 pub mod figure;
+pub mod lint;
+pub mod log;
+pub mod markdown;
+pub mod render;
 mod sections;
+pub mod view;
+mod walkthrough;
 mod words;
+
+use serde::Serialize;
 
 use crate::case::{Decision, Event, State};
 use crate::correlate::Evidence;
@@ -160,6 +168,37 @@ pub struct Input<'i> {
     pub case: &'i State,
 }
 
+/// What the gravest problem is about, in short phrases for titles and tickets; captured text is escaped.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Subject {
+    /// Clients, listed.
+    pub clients: String,
+    /// The address asked.
+    pub server: String,
+    /// Its port.
+    pub port: u16,
+    /// `UDP` or `TCP`.
+    pub transport: String,
+    /// Names, listed.
+    pub names: String,
+    /// Queries that failed.
+    pub failed: usize,
+    /// Queries sent.
+    pub asked: usize,
+    /// `refused by ICMP port unreachable`.
+    pub what: String,
+    /// `ICMP type 3 code 3`; empty where the failures are no ICMP errors.
+    pub icmp: String,
+    /// First to last failure.
+    pub range: String,
+    /// Citation of all its frames.
+    pub citation: String,
+    /// What the client did next.
+    pub then: String,
+    /// The first next checks.
+    pub checks: Vec<String>,
+}
+
 /// The draft.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Report {
@@ -169,6 +208,12 @@ pub struct Report {
     pub sections: Vec<Section>,
     /// Id prefix of the gravest problem's claims (`problem.F1`); `None` without a problem.
     pub lead: Option<String>,
+    /// What the gravest problem is about.
+    pub subject: Option<Subject>,
+    /// `capture`, or `log` for a transcript.
+    pub record: &'static str,
+    /// The label of the first frame, as an example of a citation.
+    pub citation_example: String,
 }
 
 impl Report {
@@ -185,6 +230,19 @@ impl Report {
     /// All blocks in order.
     pub fn blocks(&self) -> impl Iterator<Item = &Block> {
         self.sections.iter().flat_map(|section| section.blocks.iter())
+    }
+
+    /// The frames printed claims cite, in order.
+    pub fn cited(&self) -> Vec<PacketId> {
+        let cited: std::collections::BTreeSet<PacketId> =
+            self.claims().filter(|claim| claim.is_printed()).flat_map(|claim| claim.frames.clone()).collect();
+        cited.into_iter().collect()
+    }
+
+    /// The analyst's notes on a frame.
+    pub fn notes_on(&self, packet: PacketId) -> Vec<String> {
+        let notes = self.claims().filter(|claim| claim.annotation.is_some() && claim.is_printed());
+        notes.filter(|claim| claim.frames.contains(&packet)).map(|claim| claim.text.clone()).collect()
     }
 
     /// A claim by its id.

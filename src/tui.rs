@@ -1,1 +1,201 @@
 //! The full-screen program: terminal guard, event loop, performs effects.
+//!
+//! `update` changes the state and returns effects; `render` draws the state; `layout` divides the screen for both.
+//! Everything slow runs in `jobs`; all events come through one bounded channel and are taken together before drawing.
+
+pub mod actions;
+pub mod dialogs;
+pub mod exporting;
+pub mod fit;
+pub mod jobs;
+pub mod keys;
+pub mod layout;
+pub mod line;
+pub mod overview;
+pub mod settle;
+pub mod state;
+pub mod terminal;
+pub mod theme;
+pub mod update;
+pub mod views;
+pub mod work;
+
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use crossterm::event::Event;
+use ratatui::layout::Rect;
+
+use crate::case::{Case, Place};
+use crate::index::{Index, Input};
+use crate::time::Nanos;
+use jobs::Jobs;
+use overview::Overview;
+use state::{Loading, State};
+use terminal::Screen;
+use update::{Effect, Message, Progress, Reply, update};
+use work::Work;
+
+/// Events that may wait.
+const QUEUE_MAX: usize = 256;
+/// Snapshots of a growing index are taken at most this often.
+const PUBLISH_EVERY: Duration = Duration::from_millis(60);
+/// While something is under way, the screen is refreshed this often.
+const TICK: Duration = Duration::from_millis(120);
+
+/// What comes through the channel.
+enum Incoming {
+    Terminal(Event),
+    TerminalGone,
+    Progress(Progress),
+    Reply(Reply),
+}
+
+/// Opens the captures on the full screen and returns when the analyst quits.
+pub fn run(inputs: Vec<Input>) -> Result<()> {
+    let capture = inputs.first().and_then(|input| input.source.path.clone());
+    let place = Place::new(capture.as_deref());
+    let mut screen = Screen::open()?;
+    let (sender, receiver) = mpsc::sync_channel(QUEUE_MAX);
+    read_terminal(sender.clone());
+    load(inputs, sender.clone());
+    let replies = sender.clone();
+    let send: Arc<jobs::Send> = Arc::new(move |reply| {
+        let _ = replies.send(Incoming::Reply(reply));
+    });
+    let mut jobs = Jobs::new(send, move || Case::open(place));
+    let (width, height) = screen.size()?;
+    let mut state = State::new(Rect::new(0, 0, width, height), terminal::shows_unicode(), Work::default());
+    let result = event_loop(&mut state, &mut screen, &mut jobs, &receiver);
+    // The receiver goes first: whoever waits to send sees that nobody listens any more.
+    drop(receiver);
+    drop(sender);
+    jobs.finish();
+    screen.close();
+    result
+}
+
+fn event_loop(
+    state: &mut State,
+    screen: &mut Screen,
+    jobs: &mut Jobs,
+    receiver: &Receiver<Incoming>,
+) -> Result<()> {
+    let start = Instant::now();
+    loop {
+        screen.draw(state)?;
+        let first = if state.is_busy() {
+            match receiver.recv_timeout(TICK) {
+                Ok(incoming) => Some(incoming),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            }
+        } else {
+            match receiver.recv() {
+                Ok(incoming) => Some(incoming),
+                Err(_) => return Ok(()),
+            }
+        };
+        update(state, Message::Tick(start.elapsed().as_millis() as u64));
+        let waiting: Vec<Incoming> = first.into_iter().chain(receiver.try_iter().take(QUEUE_MAX)).collect();
+        for incoming in waiting {
+            let message = match incoming {
+                Incoming::Terminal(event) => keys::message(state, &event),
+                Incoming::TerminalGone => return Ok(()),
+                Incoming::Progress(progress) => Some(Message::Progress(progress)),
+                Incoming::Reply(reply) => Some(Message::Done(reply)),
+            };
+            let Some(message) = message else { continue };
+            let effect = update(state, message);
+            if !perform(state, screen, jobs, effect)? {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Does what an effect asks; false means leaving.
+fn perform(state: &mut State, screen: &mut Screen, jobs: &mut Jobs, effect: Effect) -> Result<bool> {
+    match effect {
+        Effect::None => {}
+        Effect::Many(effects) => {
+            for effect in effects {
+                if !perform(state, screen, jobs, effect)? {
+                    return Ok(false);
+                }
+            }
+        }
+        Effect::Start(job) => jobs.start(job),
+        Effect::Copy(text) => screen.copy(&text)?,
+        Effect::OpenEditor(text) => {
+            let edited = screen.edit(&text).map_err(|error| format!("no text from the editor: {error:#}"));
+            let effect = update(state, Message::Done(Reply::Edited(edited)));
+            return perform(state, screen, jobs, effect);
+        }
+        Effect::Quit => return Ok(false),
+    }
+    Ok(true)
+}
+
+/// Keys come from the terminal device, so that a capture may come through standard input.
+fn read_terminal(sender: SyncSender<Incoming>) {
+    std::thread::spawn(move || {
+        loop {
+            let incoming = match crossterm::event::read() {
+                Ok(event) => Incoming::Terminal(event),
+                Err(_) => Incoming::TerminalGone,
+            };
+            let last = matches!(incoming, Incoming::TerminalGone);
+            // While the analyst's own editor has the terminal, its keys are not ours.
+            terminal::wait_while_lent();
+            if sender.send(incoming).is_err() || last {
+                return;
+            }
+        }
+    });
+}
+
+/// Builds the index on a thread of its own and sends snapshots as it grows.
+fn load(inputs: Vec<Input>, sender: SyncSender<Incoming>) {
+    std::thread::spawn(move || {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let progress = crate::index::Progress::default();
+        let start = Instant::now();
+        let mut last: Option<Instant> = None;
+        let mut overview = Overview::default();
+        let loading = |progress: &crate::index::Progress| Loading {
+            bytes_done: progress.bytes_done.load(std::sync::atomic::Ordering::Relaxed),
+            bytes_total: progress.bytes_total.load(std::sync::atomic::Ordering::Relaxed),
+            elapsed_ms: start.elapsed().as_millis() as u64,
+        };
+        let send = |index: &Index, overview: &Overview, loading: Loading| {
+            let message = Progress { index: index.clone(), overview: Arc::new(overview.clone()), loading };
+            sender.send(Incoming::Progress(message)).is_ok()
+        };
+        let index = crate::index::build(inputs, threads, &progress, |index| {
+            if last.is_some_and(|last| last.elapsed() < PUBLISH_EVERY) {
+                return;
+            }
+            last = Some(Instant::now());
+            overview.extend(index);
+            if !send(index, &overview, loading(&progress)) {
+                progress.cancel.store(true, std::sync::atomic::Ordering::Relaxed);
+            }
+        });
+        overview.extend(&index);
+        send(&index, &overview, loading(&progress));
+    });
+}
+
+/// Nanoseconds since 1970 by the machine's clock.
+pub fn wall_clock_ns() -> Nanos {
+    chrono::Utc::now().timestamp_nanos_opt().unwrap_or_default()
+}
+
+/// `13:41`, in the machine's own time zone.
+pub fn local_clock(at_ns: Nanos) -> String {
+    let at = chrono::DateTime::from_timestamp_nanos(at_ns).with_timezone(&chrono::Local);
+    at.format("%H:%M").to_string()
+}

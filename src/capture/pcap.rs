@@ -252,6 +252,7 @@ impl Walk for Pcap {
                 captured,
                 original,
                 interface: 0,
+                has_time: true,
             });
             self.frames += 1;
             self.position = start + captured as usize;

@@ -105,6 +105,8 @@ pub struct Pcapng {
     /// What began the search.
     trouble: String,
     frames: u64,
+    /// Time of the last packet that had one.
+    last_ns: Nanos,
     metadata: Metadata,
 }
 
@@ -119,6 +121,7 @@ impl Pcapng {
             searched: 0,
             trouble: String::new(),
             frames: 0,
+            last_ns: 0,
             metadata: Metadata::new(Format::Pcapng),
         })
     }
@@ -263,9 +266,13 @@ impl Pcapng {
             captured = there as u32;
         }
         self.frames += 1;
+        if let Some(ticks) = packet.ticks {
+            self.last_ns = clock.time_ns(ticks);
+        }
         records.push(Record {
             offset: (self.position + packet.data) as u64,
-            time_ns: packet.ticks.map_or(0, |ticks| clock.time_ns(ticks)),
+            time_ns: self.last_ns,
+            has_time: packet.ticks.is_some(),
             captured,
             original: packet.original,
             interface: clock.interface,

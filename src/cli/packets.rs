@@ -10,7 +10,7 @@ use anyhow::Result;
 use rayon::prelude::*;
 
 use super::{Outcome, load::Loaded, load::Open};
-use crate::filter::{Context, Filter};
+use crate::filter::Context;
 use crate::index::{Packet, PacketId};
 
 /// Packets formatted by one worker at a time; large enough to hide the cost of handing out work.
@@ -43,12 +43,13 @@ pub struct Arguments {
 
 /// Runs the subcommand.
 pub fn run(arguments: &Arguments) -> Result<Outcome> {
-    let filter = Filter::parse(&arguments.filter)?;
+    let filter = super::mistake::parse(&arguments.filter)?;
     let loaded = arguments.open.load()?;
     let cancel = AtomicBool::new(false);
     let context =
         Context { index: &loaded.index, evidence: Some(&loaded.evidence), notes: None, cancel: &cancel };
-    let rows = filter.rows(&context);
+    super::mistake::warn(&filter, &context);
+    let rows = loaded.index.in_order(filter.rows(&context));
     write_rows(&loaded, &rows, arguments.format, &mut std::io::stdout().lock())?;
     Ok(if rows.is_empty() { Outcome::NothingMatched } else { Outcome::Done })
 }

@@ -1,6 +1,6 @@
 //! Groups failed transactions into episodes (one client, server, name and signature) and episodes into problems.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use super::messages::Messages;
 use super::{
@@ -8,7 +8,7 @@ use super::{
     TransactionId,
 };
 use crate::decode::{Address, dns};
-use crate::index::{Packet, PacketId};
+use crate::index::{Packet, PacketId, Segment};
 use crate::time::Nanos;
 
 type Map<K, V> = HashMap<K, V, foldhash::fast::FixedState>;
@@ -70,46 +70,66 @@ fn asked(packet: Packet<'_>) -> Option<Asked<'_>> {
     Some(Asked { packet, key })
 }
 
-/// Finds the packets of transactions between hosts of which at least one lookup failed, at the price of a
-/// dictionary look-up for all others.
+/// Hosts of which at least one lookup failed, numbered; other transactions cost a dictionary look-up only.
 struct Failing<'i> {
     messages: &'i Messages<'i>,
-    clients: HashSet<Address, foldhash::fast::FixedState>,
-    servers: HashSet<Address, foldhash::fast::FixedState>,
-    segment: u32,
-    end: u32,
-    is_client: Vec<bool>,
-    is_server: Vec<bool>,
+    clients: Map<Address, u32>,
+    servers: Map<Address, u32>,
+    segment: Option<&'i Segment>,
+    /// Numbers of the addresses of `segment`.
+    client_of: Vec<u32>,
+    server_of: Vec<u32>,
 }
+
+/// No number.
+const NONE: u32 = u32::MAX;
 
 impl<'i> Failing<'i> {
     fn new(messages: &'i Messages<'i>, evidence: &Evidence) -> Self {
-        let (mut clients, mut servers) = (HashSet::default(), HashSet::default());
+        let (mut clients, mut servers): (Map<Address, u32>, Map<Address, u32>) = Default::default();
         let failed =
             evidence.transactions.iter().filter(|transaction| signature(false, transaction).is_some());
         for packet in failed.filter_map(|transaction| messages.index.packet(transaction.first)) {
-            clients.insert(packet.source_address());
-            servers.insert(packet.destination_address());
+            let next = clients.len() as u32;
+            clients.entry(packet.source_address()).or_insert(next);
+            let next = servers.len() as u32;
+            servers.entry(packet.destination_address()).or_insert(next);
         }
-        Self { messages, clients, servers, segment: 1, end: 0, is_client: Vec::new(), is_server: Vec::new() }
+        Self { messages, clients, servers, segment: None, client_of: Vec::new(), server_of: Vec::new() }
     }
 
-    fn get(&mut self, id: PacketId) -> Option<Packet<'i>> {
-        let packet = self.messages.index.packet(id)?;
-        if id.0 < self.segment || id.0 >= self.end {
-            let addresses = &packet.segment.addresses;
-            self.segment = packet.segment.base.0;
-            self.end = self.segment + packet.segment.len() as u32;
-            self.is_client = addresses.iter().map(|address| self.clients.contains(address)).collect();
-            self.is_server = addresses.iter().map(|address| self.servers.contains(address)).collect();
-        }
-        let is = |set: &[bool], column: &[u32]| {
-            column.get(packet.row).and_then(|at| set.get(*at as usize)).copied().unwrap_or(false)
+    /// Time, client and server of a query; `None` unless both failed somewhere.
+    fn get(&mut self, query: PacketId) -> Option<(Nanos, (u32, u32))> {
+        let inside =
+            |segment: &&Segment| (segment.base.0..segment.base.0 + segment.len() as u32).contains(&query.0);
+        let segment = match self.segment.filter(inside) {
+            Some(segment) => segment,
+            None => {
+                let segment = self.messages.index.locate(query)?.0;
+                let number = |known: &Map<Address, u32>| -> Vec<u32> {
+                    segment.addresses.iter().map(|a| known.get(a).copied().unwrap_or(NONE)).collect()
+                };
+                self.client_of = number(&self.clients);
+                self.server_of = number(&self.servers);
+                self.segment = Some(segment);
+                segment
+            }
         };
-        let wanted = is(&self.is_client, &packet.segment.source_address)
-            && is(&self.is_server, &packet.segment.destination_address);
-        wanted.then_some(packet)
+        let row = (query.0 - segment.base.0) as usize;
+        let number = |of: &[u32], column: &[u32]| of.get(*column.get(row)? as usize).copied();
+        let client = number(&self.client_of, &segment.source_address).filter(|at| *at != NONE)?;
+        let server = number(&self.server_of, &segment.destination_address).filter(|at| *at != NONE)?;
+        Some((segment.time_ns.get(row).copied()?, (client, server)))
     }
+}
+
+/// What is open between one client and one server.
+#[derive(Default)]
+struct Pair {
+    /// Open episodes.
+    open: usize,
+    /// Episodes that wait for the first answer after them.
+    unrecovered: Vec<usize>,
 }
 
 /// Episodes under construction.
@@ -118,11 +138,11 @@ struct Grouping {
     episodes: Vec<Episode>,
     /// The open episode of each key and signature.
     open: Map<(Key, Signature), usize>,
+    /// The signatures of open episodes of each key.
     by_key: Map<Key, Vec<Signature>>,
-    /// Episodes of a client and server that wait for the first answer after them.
-    unrecovered: Map<(Address, Address), Vec<usize>>,
-    /// When each server was asked, for servers that failed.
-    asked_ns: Map<Address, Vec<Nanos>>,
+    pairs: Map<(u32, u32), Pair>,
+    /// When each server that failed was asked.
+    asked_ns: Vec<Vec<Nanos>>,
 }
 
 /// Makes the episodes and problems.
@@ -131,16 +151,22 @@ pub(super) fn group(messages: &Messages<'_>, evidence: &mut Evidence) {
     if failing.clients.is_empty() {
         return;
     }
-    let mut grouping = Grouping::default();
+    let mut grouping = Grouping { asked_ns: vec![Vec::new(); failing.servers.len()], ..Grouping::default() };
     for (at, transaction) in evidence.transactions.iter().enumerate() {
-        let Some(asked) = failing.get(transaction.first).and_then(asked) else { continue };
-        grouping.asked_ns.entry(asked.key.server).or_default().push(asked.packet.time_ns());
-        let v6 = matches!(asked.key.client, Address::V6(_));
-        match signature(v6, transaction) {
+        let Some((time_ns, pair)) = failing.get(transaction.first) else { continue };
+        if let Some(times) = grouping.asked_ns.get_mut(pair.1 as usize) {
+            times.push(time_ns);
+        }
+        let failed = signature(false, transaction).is_some();
+        if !failed && !grouping.pairs.contains_key(&pair) {
+            continue;
+        }
+        let Some(asked) = messages.index.packet(transaction.first).and_then(asked) else { continue };
+        match signature(matches!(asked.key.client, Address::V6(_)), transaction) {
             Some(signature) => {
-                grouping.failure(messages, evidence, &asked, signature, TransactionId(at as u32))
+                grouping.failure((messages, evidence), &asked, signature, TransactionId(at as u32), pair);
             }
-            None => grouping.success(&asked.key, transaction),
+            None => grouping.success(&asked.key, transaction, pair),
         }
     }
     for episode in &mut grouping.episodes {
@@ -149,52 +175,60 @@ pub(super) fn group(messages: &Messages<'_>, evidence: &mut Evidence) {
         episode.errors.sort_unstable();
         episode.errors.dedup();
     }
-    for times in grouping.asked_ns.values_mut() {
+    for times in &mut grouping.asked_ns {
         times.sort_unstable();
     }
-    evidence.problems = problems(&grouping, &evidence.parameters);
+    evidence.problems = problems(&grouping, &failing.servers, &evidence.parameters);
     evidence.episodes = grouping.episodes;
 }
 
 impl Grouping {
     fn failure(
         &mut self,
-        messages: &Messages<'_>,
-        evidence: &Evidence,
+        (messages, evidence): (&Messages<'_>, &Evidence),
         asked: &Asked<'_>,
         signature: Signature,
         id: TransactionId,
+        pair: (u32, u32),
     ) {
         let first_ns = asked.packet.time_ns();
         let slot = (asked.key, signature.clone());
         let gap_ns = evidence.parameters.episode_gap_ns;
         let known = self.open.get(&slot).copied();
         let known = known.filter(|at| self.episodes.get(*at).is_some_and(|e| first_ns - e.last_ns <= gap_ns));
+        let pair = self.pairs.entry(pair).or_default();
         let position = known.unwrap_or_else(|| {
             self.episodes.push(begin(asked, signature.clone(), first_ns));
-            self.by_key.entry(asked.key).or_default().push(signature);
-            self.open.insert(slot, self.episodes.len() - 1);
+            if self.open.insert(slot, self.episodes.len() - 1).is_none() {
+                self.by_key.entry(asked.key).or_default().push(signature);
+                pair.open += 1;
+            }
             self.episodes.len() - 1
         });
         let Some(episode) = self.episodes.get_mut(position) else { return };
         add(messages, evidence, episode, id);
-        let waiting = self.unrecovered.entry((asked.key.client, asked.key.server)).or_default();
-        if episode.recovery.take().is_some() || waiting.last() != Some(&position) {
-            waiting.push(position);
+        if episode.recovery.take().is_some() || pair.unrecovered.last() != Some(&position) {
+            pair.unrecovered.push(position);
         }
     }
 
-    fn success(&mut self, key: &Key, transaction: &Transaction) {
+    /// An answer of the server to the client ends its episodes of the same name and recovers those of all names.
+    fn success(&mut self, key: &Key, transaction: &Transaction, pair: (u32, u32)) {
         let Some(answer) = transaction.answer.filter(|_| transaction.outcome == Outcome::Answered) else {
             return;
         };
+        let Some(state) = self.pairs.get_mut(&pair) else { return };
         for signature in self.by_key.remove(key).into_iter().flatten() {
             self.open.remove(&(*key, signature));
+            state.open = state.open.saturating_sub(1);
         }
-        for at in self.unrecovered.remove(&(key.client, key.server)).into_iter().flatten() {
+        for at in state.unrecovered.drain(..) {
             if let Some(episode) = self.episodes.get_mut(at) {
                 episode.recovery = episode.recovery.or(Some(answer));
             }
+        }
+        if state.open == 0 {
+            self.pairs.remove(&pair);
         }
     }
 }
@@ -239,7 +273,7 @@ fn add(messages: &Messages<'_>, evidence: &Evidence, episode: &mut Episode, id: 
 }
 
 /// Episodes that share server and signature and overlap or follow closely, without isolated losses.
-fn problems(grouping: &Grouping, parameters: &Parameters) -> Vec<Problem> {
+fn problems(grouping: &Grouping, servers: &Map<Address, u32>, parameters: &Parameters) -> Vec<Problem> {
     let episodes = grouping.episodes.as_slice();
     let gap_ns = parameters.episode_gap_ns;
     let mut open: BTreeMap<(Address, u16, u8, Signature), usize> = BTreeMap::new();
@@ -283,7 +317,8 @@ fn problems(grouping: &Grouping, parameters: &Parameters) -> Vec<Problem> {
     };
     problems.retain(|problem| {
         let recovered = of(problem).iter().all(|episode: &&Episode| episode.recovery.is_some());
-        let asked = grouping.asked_ns.get(&problem.server.0).map_or(0, |times| {
+        let times = servers.get(&problem.server.0).and_then(|server| grouping.asked_ns.get(*server as usize));
+        let asked = times.map_or(0, |times| {
             let before = times.partition_point(|time_ns| *time_ns < problem.first_ns);
             times.partition_point(|time_ns| *time_ns <= problem.last_ns) - before
         });

@@ -6,14 +6,15 @@ use super::Level;
 use super::messages::Messages;
 use super::weigh::{Error, Weighed};
 use crate::decode::dns;
-use crate::index::PacketId;
 use crate::index::segment::{DnsKind, question_hash};
+use crate::index::{DnsRow, PacketId};
 
 /// Messages with one id and question an error is compared with, newest first.
 const CANDIDATES_MAX: usize = 8;
 
 /// For each error whose flow is not in the capture: the message it quotes as translated by a NAT, if there is one.
 pub(super) fn find(messages: &Messages<'_>, errors: &[PacketId]) -> Vec<Option<Weighed>> {
+    let mut ids = vec![false; 1 << 16];
     let mut wanted: HashMap<(u16, u64), Vec<PacketId>, foldhash::fast::FixedState> = HashMap::default();
     let key = |error: &Error<'_>| {
         let message = dns::read(error.quote.payload())?;
@@ -27,9 +28,13 @@ pub(super) fn find(messages: &Messages<'_>, errors: &[PacketId]) -> Vec<Option<W
     let read = |packet: &PacketId| Error::read(messages.index, *packet);
     for key in errors.iter().filter_map(read).filter_map(|error| key(&error)) {
         wanted.entry(key).or_default();
+        if let Some(id) = ids.get_mut(usize::from(key.0)) {
+            *id = true;
+        }
     }
     if !wanted.is_empty() {
-        for (row, _) in messages.iter().filter(|(row, _)| row.kind == DnsKind::Dns) {
+        let is_wanted = |row: &DnsRow| ids.get(usize::from(row.header.id)).copied().unwrap_or(false);
+        for (row, _) in messages.iter().filter(|(row, _)| is_wanted(row) && row.kind == DnsKind::Dns) {
             if let Some(seen) = wanted.get_mut(&(row.header.id, row.question)) {
                 if seen.len() == CANDIDATES_MAX {
                     seen.remove(0);

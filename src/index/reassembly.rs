@@ -137,7 +137,7 @@ impl Piece {
 }
 
 /// Keeps what waits for its other pieces, from one segment to the next.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Reassembler {
     datagrams: Datagrams,
     streams: Streams,

@@ -43,6 +43,9 @@ pub fn draft(input: &Input<'_>) -> Report {
         title: builder.title(),
         sections,
         lead: builder.facts.first().map(|facts| facts.key.clone()),
+        subject: opening::subject(&builder),
+        record: builder.record,
+        citation_example: builder.input.index.label(PacketId(0)),
     };
     let frames = appendix::frames(&builder, &report);
     report.sections.push(frames);

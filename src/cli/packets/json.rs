@@ -23,7 +23,11 @@ pub(super) fn write(loaded: &Loaded, packet: &Packet<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(b"\"frame\":");
     number(out, packet.frame().0);
     out.extend_from_slice(b",\"time_ns\":");
-    signed(out, packet.time_ns());
+    if packet.flags() & flags::NO_TIME == 0 {
+        signed(out, packet.time_ns());
+    } else {
+        out.extend_from_slice(b"null");
+    }
     // A transcript prints the length of the payload, not of the frame.
     if packet.source.metadata.format != Format::Transcript {
         out.extend_from_slice(b",\"length\":");

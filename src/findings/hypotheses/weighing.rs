@@ -2,6 +2,8 @@
 
 mod answers;
 mod errors;
+mod fragments;
+mod incidents;
 mod load;
 mod silence;
 mod surroundings;
@@ -21,6 +23,8 @@ pub fn weigh(scene: &Scene<'_, '_>) -> (Ledger, Classing) {
     silence::weigh(scene, &mut ledger);
     answers::weigh(scene, &mut ledger);
     surroundings::weigh(scene, &mut ledger);
+    fragments::weigh(scene, &mut ledger);
+    incidents::weigh(scene, &mut ledger);
     load::weigh(scene, &mut ledger);
     let classing =
         Classing { wrong_address: surroundings::absent_class(scene), load_unseen: !scene.sees_load() };

@@ -46,6 +46,7 @@ pub(super) struct Whole {
     pub parts: Vec<PacketId>,
 }
 
+#[derive(Clone)]
 struct Waiting {
     born: u64,
     last_ns: Nanos,
@@ -56,7 +57,7 @@ struct Waiting {
 }
 
 /// All packets that wait for fragments.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Datagrams {
     waiting: HashMap<Key, Waiting>,
     /// Keys in order of their first fragment, to find the oldest.

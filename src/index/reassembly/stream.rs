@@ -56,7 +56,7 @@ struct Key {
     to: (Address, u16),
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Pending {
     sequence: u32,
     data: Data,
@@ -64,7 +64,7 @@ struct Pending {
     time_ns: Nanos,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Stream {
     born: u64,
     /// The sequence number that comes next; `None` until a place to begin is found.
@@ -87,7 +87,7 @@ struct Chunk<'c> {
 }
 
 /// All directions that are followed.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Streams {
     streams: HashMap<Key, Stream>,
     order: VecDeque<(Key, u64)>,

@@ -2,7 +2,7 @@
 
 use super::super::words;
 use super::super::{Block, Section, Voice};
-use super::opening::{explanation, leading, scale};
+use super::opening::{explanation, scale};
 use super::problem::{ends, sentence};
 use super::{Builder, Need, section, table};
 use crate::findings::hypotheses::{Assessment, Author, Hypothesis, LedgerRow, Verdict};
@@ -37,7 +37,7 @@ fn problem(b: &Builder<'_>, at: usize) -> Vec<Block> {
         let frames = if frames.is_empty() { &facts.frames } else { frames };
         blocks.push(b.claim(&id(&(number + 1).to_string()), Voice::Assessed, sentence(text), frames));
     }
-    let leading = leading(assessment);
+    let leading = assessment.leading();
     if leading.len() > 1 {
         let names: Vec<String> = leading.iter().map(|h| format!("{} ({})", h.title, h.id)).collect();
         let text = format!(

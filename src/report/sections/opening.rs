@@ -1,12 +1,12 @@
 //! Summary, case data, detection, and scope: what a reader sees first.
 
 use super::super::words;
-use super::super::{Block, Section, Voice};
+use super::super::{Block, Section, Subject, Voice, cite};
 use super::problem::{clients, ends, names, sentence};
 use super::{Builder, Need, section, table};
 use crate::correlate::{Signature, Vantage};
 use crate::findings::Severity;
-use crate::findings::hypotheses::{Assessment, Hypothesis, Verdict};
+use crate::findings::hypotheses::Verdict;
 use crate::index::PacketId;
 use crate::text::thousands;
 use crate::time;
@@ -73,18 +73,11 @@ fn span(b: &Builder<'_>) -> Block {
     b.claim("summary.when", Voice::Observed, text, &frames)
 }
 
-/// The hypotheses that lead: the first and those it is tied with, never the incompatible ones.
-pub fn leading(assessment: &Assessment) -> Vec<&Hypothesis> {
-    let Some(first) = assessment.hypotheses.first() else { return Vec::new() };
-    let tied = |h: &&Hypothesis| h.id == first.id || first.tied_with.contains(&h.id);
-    assessment.hypotheses.iter().filter(tied).collect()
-}
-
 /// The explanation in one sentence, in words a manager reads.
 pub fn explanation(b: &Builder<'_>, problem: usize) -> Option<(String, Vec<PacketId>)> {
     let assessment = b.assessment(problem)?;
     let facts = b.facts.get(problem)?;
-    let leading = leading(assessment);
+    let leading = assessment.leading();
     let first = leading.first()?;
     let transport = words::transport(facts.problem.transport);
     let text = if facts.is_port_unreachable()
@@ -317,4 +310,37 @@ fn parties(b: &Builder<'_>) -> Block {
     }
     rows.dedup_by(|a, b| a.0 == b.0);
     table("scope.hosts", "Hosts in the failures", &["Address", "Role in the packets"], rows)
+}
+
+/// What the gravest problem is about, in short phrases.
+pub fn subject(b: &Builder<'_>) -> Option<Subject> {
+    let facts = b.facts.first()?;
+    let addresses: Vec<String> = facts.problem.clients.iter().map(ToString::to_string).collect();
+    let then = facts
+        .problem
+        .episodes
+        .iter()
+        .filter_map(|id| b.input.evidence.episodes.get(id.0 as usize))
+        .find_map(|episode| episode.consequences.last());
+    let checks = b.assessment(0).map(|assessment| assessment.checks.as_slice()).unwrap_or_default();
+    Some(Subject {
+        clients: words::list(&addresses, 3),
+        server: facts.server.to_string(),
+        port: facts.port,
+        transport: words::transport(facts.problem.transport),
+        names: names(facts),
+        failed: if facts.is_icmp() { facts.refused() } else { facts.transactions.len() },
+        asked: facts.queries.len(),
+        what: words::signature(&facts.problem.signature),
+        icmp: match facts.problem.signature {
+            Signature::Icmp { v6, kind, code } => {
+                format!("{} type {kind} code {code}", if v6 { "ICMPv6" } else { "ICMP" })
+            }
+            _ => String::new(),
+        },
+        range: b.clock.range(facts.problem.first_ns, facts.problem.last_ns),
+        citation: cite::frames(b.input.index, &facts.frames),
+        then: then.map_or_else(|| "nothing further seen.".to_owned(), |next| sentence(&next.text)),
+        checks: checks.iter().take(2).map(|check| check.action.clone()).collect(),
+    })
 }

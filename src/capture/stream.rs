@@ -1,0 +1,240 @@
+//! Captures that are not a plain file: pipes, packed files, files that still grow. A thread unpacks them into an
+//! unlinked temporary file while their packets are already read.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::map::{self, Map};
+
+/// Bytes kept of a plain pipe, unless the analyst says otherwise.
+pub const SPOOL_MAX_BYTES: u64 = 16 << 30;
+/// Bytes a packed capture may unpack to, unless the analyst says otherwise.
+pub const UNPACKED_MAX_BYTES: u64 = 16 << 30;
+/// Unpacked bytes a packed byte may give before it counts as a bomb, unless a limit was given explicitly.
+pub const RATIO_MAX: u64 = 400;
+/// The ratio is not judged before this many unpacked bytes.
+const RATIO_FROM_BYTES: u64 = 256 << 20;
+/// A growing file is mapped for this much growth.
+const FOLLOW_MAX_BYTES: u64 = 1 << 40;
+/// How often a growing file's size is asked for.
+const FOLLOW_INTERVAL: Duration = Duration::from_millis(50);
+const CHUNK_BYTES: usize = 256 << 10;
+/// Bytes read at a time from a pipe or packed file.
+const INPUT_BYTES: usize = 1 << 20;
+/// Dictionaries of xz larger than this are refused (its own highest preset needs 64 MiB).
+const XZ_MEMORY_KIB: u32 = 512 << 10;
+/// zstd windows up to 2³⁰ bytes are accepted (`zstd --long=30`).
+const ZSTD_WINDOW_LOG_MAX: u32 = 30;
+
+/// Limits on what is unpacked or spooled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Most bytes kept of a plain pipe.
+    pub spool_bytes: u64,
+    /// Most bytes a packed capture may unpack to.
+    pub unpacked_bytes: u64,
+    /// Most unpacked bytes per packed byte.
+    pub ratio: u64,
+}
+
+impl Limits {
+    fn bytes(self, packing: Option<Packing>) -> usize {
+        let bytes = if packing.is_some() { self.unpacked_bytes } else { self.spool_bytes };
+        usize::try_from(bytes).unwrap_or(usize::MAX)
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { spool_bytes: SPOOL_MAX_BYTES, unpacked_bytes: UNPACKED_MAX_BYTES, ratio: RATIO_MAX }
+    }
+}
+
+/// The packing around a capture, recognised by its first bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Packing {
+    /// gzip (RFC 1952).
+    Gzip,
+    /// Zstandard (RFC 8878).
+    Zstd,
+    /// xz.
+    Xz,
+    /// bzip2.
+    Bzip2,
+    /// LZ4 frame.
+    Lz4,
+}
+
+impl Packing {
+    /// Recognises the magic number.
+    pub fn detect(bytes: &[u8]) -> Option<Self> {
+        match bytes {
+            [0x1f, 0x8b, 0x08, ..] => Some(Self::Gzip),
+            [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(Self::Zstd),
+            // A skippable frame may come first.
+            [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Some(Self::Zstd),
+            [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Some(Self::Xz),
+            [b'B', b'Z', b'h', b'1'..=b'9', 0x31, 0x41, 0x59, 0x26, ..] => Some(Self::Bzip2),
+            [0x04, 0x22, 0x4d, 0x18, ..] => Some(Self::Lz4),
+            _ => None,
+        }
+    }
+
+    /// Its name: `gzip`, `zstd`, `xz`, `bzip2`, `lz4`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Gzip => "gzip",
+            Self::Zstd => "zstd",
+            Self::Xz => "xz",
+            Self::Bzip2 => "bzip2",
+            Self::Lz4 => "lz4",
+        }
+    }
+}
+
+/// A stream that is being spooled.
+pub(super) struct Spooled {
+    pub bytes: Arc<Map>,
+    pub packing: Option<Packing>,
+}
+
+/// Spools a pipe or a packed file; the reading thread is started here. Waits for the first bytes.
+pub(super) fn spool(input: impl Read + Send + 'static, limits: Limits) -> io::Result<Spooled> {
+    let mut input = BufReader::with_capacity(INPUT_BYTES, input);
+    let mut first = Vec::new();
+    // Eight bytes tell every packing; a pipe may hand them out one by one.
+    input.by_ref().take(8).read_to_end(&mut first)?;
+    let packing = Packing::detect(&first);
+    let file = tempfile::tempfile()?;
+    let bytes = Arc::new(Map::growing(&file, limits.bytes(packing).max(1))?);
+    let writer = Arc::clone(&bytes);
+    let input = Counted { inner: io::Cursor::new(first).chain(input), count: Arc::default() };
+    std::thread::Builder::new().name("unpack".to_owned()).spawn(move || {
+        let problem = copy(packing, input, &file, &writer, limits).err().map(|error| error.to_string());
+        writer.finish(problem);
+    })?;
+    Ok(Spooled { bytes, packing })
+}
+
+/// Counts the bytes that pass, so that the ratio can be judged while unpacking.
+struct Counted<R> {
+    inner: R,
+    count: Arc<std::sync::atomic::AtomicU64>,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.count.fetch_add(count as u64, std::sync::atomic::Ordering::Relaxed);
+        Ok(count)
+    }
+}
+
+fn copy(
+    packing: Option<Packing>,
+    input: Counted<impl Read + 'static>,
+    file: &File,
+    map: &Map,
+    limits: Limits,
+) -> io::Result<()> {
+    let count = Arc::clone(&input.count);
+    let mut reader = unpacker(packing, input)?;
+    let mut chunk = vec![0; CHUNK_BYTES];
+    let mut written = 0usize;
+    loop {
+        let read = match reader.read(&mut chunk) {
+            Ok(0) => return Ok(()),
+            Ok(read) => read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => {
+                let name = packing.map_or("stream", Packing::name);
+                return Err(io::Error::other(format!("the {name} data end or are damaged here: {error}")));
+            }
+        };
+        let room = limits.bytes(packing) - written;
+        let part = chunk.get(..read.min(room)).unwrap_or_default();
+        map::append(file, part, written)?;
+        written += part.len();
+        map.publish(written);
+        if part.len() < read {
+            let limit = crate::text::thousands(limits.bytes(packing) as u64);
+            let raise = if packing.is_some() { "--max-unpacked" } else { "--spool-limit" };
+            return Err(io::Error::other(format!(
+                "the limit of {limit} bytes is reached; {raise} raises it"
+            )));
+        }
+        let packed = count.load(std::sync::atomic::Ordering::Relaxed).max(1);
+        if packing.is_some() && written as u64 > RATIO_FROM_BYTES && written as u64 / packed > limits.ratio {
+            let ratio = limits.ratio;
+            return Err(io::Error::other(format!(
+                "it unpacks to more than {ratio} times its size; --max-unpacked allows it"
+            )));
+        }
+        if map.is_cancelled() {
+            return Ok(());
+        }
+    }
+}
+
+fn unpacker(packing: Option<Packing>, input: impl Read + 'static) -> io::Result<Box<dyn Read>> {
+    // A plain stream is handed on as it comes: a second buffer would only hold it back.
+    let Some(packing) = packing else { return Ok(Box::new(input)) };
+    let input = BufReader::with_capacity(INPUT_BYTES, input);
+    Ok(match packing {
+        Packing::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(input)),
+        Packing::Zstd => {
+            let mut decoder = zstd::stream::read::Decoder::with_buffer(input)?;
+            decoder.window_log_max(ZSTD_WINDOW_LOG_MAX)?;
+            Box::new(decoder)
+        }
+        Packing::Xz => Box::new(lzma_rust2::XzReader::new_mem_limit(input, true, XZ_MEMORY_KIB)),
+        Packing::Bzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(input)),
+        Packing::Lz4 => Box::new(Lz4 { inner: lz4_flex::frame::FrameDecoder::new(input) }),
+    })
+}
+
+/// LZ4 frames one after the other (`lz4 -c a >> b`): the decoder ends at each.
+struct Lz4<R: BufRead> {
+    inner: lz4_flex::frame::FrameDecoder<R>,
+}
+
+impl<R: BufRead> Read for Lz4<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let read = self.inner.read(buffer)?;
+            if read > 0 || self.inner.get_mut().fill_buf()?.is_empty() {
+                return Ok(read);
+            }
+        }
+    }
+}
+
+/// Maps a file that another program still writes; a thread publishes its growth until it is cancelled.
+pub(super) fn follow(path: &Path) -> io::Result<Arc<Map>> {
+    let file = File::open(path)?;
+    let max = usize::try_from(file.metadata()?.len().saturating_add(FOLLOW_MAX_BYTES)).unwrap_or(usize::MAX);
+    let map = Arc::new(Map::growing(&file, max)?);
+    let weak = Arc::downgrade(&map);
+    std::thread::Builder::new().name("follow".to_owned()).spawn(move || {
+        let mut length = 0;
+        while let Some(map) = weak.upgrade().filter(|map| !map.is_cancelled()) {
+            match file.metadata().map(|metadata| metadata.len()) {
+                Ok(now) if now < length => return map.finish(Some("the file was shortened".to_owned())),
+                Ok(now) => {
+                    length = now;
+                    map.publish(usize::try_from(now).unwrap_or(usize::MAX));
+                }
+                Err(error) => return map.finish(Some(error.to_string())),
+            }
+            drop(map);
+            std::thread::sleep(FOLLOW_INTERVAL);
+        }
+        if let Some(map) = weak.upgrade() {
+            map.finish(None);
+        }
+    })?;
+    Ok(map)
+}

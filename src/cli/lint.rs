@@ -1,0 +1,70 @@
+//! `portmortem lint`: checks the report of a capture or case and says what is wrong or open.
+
+use std::io::Write as _;
+use std::path::Path;
+
+use anyhow::Result;
+
+use super::Outcome;
+use super::load::Open;
+use super::report::Made;
+use crate::report::{draft, lint::lint};
+
+/// How to print.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// One line an issue.
+    #[default]
+    Text,
+    /// One object.
+    Json,
+}
+
+/// Arguments of `lint`.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// How to print.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+    #[command(flatten)]
+    open: Open,
+}
+
+/// Runs the subcommand; exit code 1 when something is wrong or open.
+pub fn run(arguments: &Arguments) -> Result<Outcome> {
+    let mut open = arguments.open.clone();
+    for file in &mut open.files {
+        if let Some(capture) = capture_of_case(file) {
+            *file = capture;
+        }
+    }
+    let made = Made::from(&open, true)?;
+    let report = draft(&made.input());
+    let found = lint(&report);
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    match arguments.format {
+        Format::Json => {
+            serde_json::to_writer_pretty(&mut out, &found)?;
+            writeln!(out)?;
+        }
+        Format::Text => {
+            for issue in &found.issues {
+                let id = crate::text::escape(&issue.id);
+                writeln!(out, "{}: {id}: {}", issue.check, crate::text::escape(&issue.message))?;
+            }
+            if found.unaccepted > 0 {
+                writeln!(out, "unaccepted: {} assessed claims are still suggestions", found.unaccepted)?;
+            }
+            writeln!(out, "{found}")?;
+        }
+    }
+    out.flush()?;
+    Ok(if found.issues.is_empty() { Outcome::Done } else { Outcome::NothingMatched })
+}
+
+/// The capture a case file lies beside.
+fn capture_of_case(path: &Path) -> Option<std::path::PathBuf> {
+    let text = path.to_str()?;
+    let stem = text.strip_suffix(".portmortem.json").or_else(|| text.strip_suffix(".portmortem.journal"))?;
+    Some(stem.into())
+}

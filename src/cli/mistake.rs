@@ -1,0 +1,62 @@
+//! Parses a filter given on the command line and shows a mistake under the text, where it is.
+
+use anyhow::{Result, anyhow};
+use unicode_width::UnicodeWidthChar as _;
+
+use crate::filter::{Context, Filter, FilterError};
+use crate::text::is_unsafe;
+
+/// Parses `text`; the error shows it with the mistake marked.
+pub fn parse(text: &str) -> Result<Filter> {
+    Filter::parse(text).map_err(|error| anyhow!(marked(text, &error)))
+}
+
+/// Says on standard error what in the filter can match nothing.
+#[expect(clippy::print_stderr, reason = "a warning must not mix with the packets on standard output")]
+pub fn warn(filter: &Filter, context: &Context<'_>) {
+    for (_, message) in filter.warnings(context) {
+        eprintln!("portmortem: warning: {message}");
+    }
+}
+
+fn marked(text: &str, error: &FilterError) -> String {
+    let mut shown = String::new();
+    let (mut before, mut under) = (0, 0);
+    for (at, character) in text.char_indices() {
+        let width = character.width().unwrap_or(1);
+        // One for one, so that the mark stays under its place.
+        shown.push(if is_unsafe(character) { '\u{fffd}' } else { character });
+        if at < error.span.start {
+            before += width;
+        } else if at < error.span.end {
+            under += width;
+        }
+    }
+    let suggestion =
+        error.suggestion.as_ref().map(|word| format!(" did you mean `{word}`?")).unwrap_or_default();
+    format!(
+        "in the filter: {}\n  {shown}\n  {}{}{suggestion}",
+        error.message,
+        " ".repeat(before),
+        "^".repeat(under.max(1))
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mark_stands_under_the_mistake_also_after_wide_and_unsafe_characters() {
+        let error = FilterError {
+            span: 8..10,
+            message: "wrong".to_owned(),
+            suggestion: Some("ip".to_owned()),
+            unfinished: false,
+        };
+        assert_eq!(
+            marked("漢\u{202e}a ix", &error),
+            "in the filter: wrong\n  漢\u{fffd}a ix\n      ^^ did you mean `ip`?"
+        );
+    }
+}

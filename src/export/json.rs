@@ -1,0 +1,361 @@
+//! `portmortem-report/1`: the report for machines, with ECS names where a field exists (assets/report.schema.json).
+
+use std::io::{self, Write};
+
+use serde_json::{Value, json};
+
+use super::{Export, Job};
+use crate::case::hash::hash_text;
+use crate::correlate::{Episode, LinkKind, Problem, Signature};
+use crate::findings::hypotheses::{Assessment, Author};
+use crate::index::PacketId;
+use crate::report::view::{state_name, voice_name};
+use crate::time;
+
+/// The version written into each document.
+pub const SCHEMA: &str = "portmortem-report/1";
+/// The JSON Schema of the documents.
+pub static SCHEMA_TEXT: &str = include_str!("../../assets/report.schema.json");
+
+/// JSON.
+pub static JSON: Export =
+    Export { name: "json", extension: "json", about: "portmortem-report/1, for machines", write };
+
+fn write(job: &Job<'_>, out: &mut dyn Write) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut *out, &document(job))?;
+    out.write_all(b"\n")
+}
+
+/// The whole document.
+pub fn document(job: &Job<'_>) -> Value {
+    let problems = &job.input.evidence.problems;
+    let lead = job.input.assessments.first();
+    json!({
+        "schema": SCHEMA,
+        "tool": tool(job),
+        "case": case(job),
+        "evidence": evidence(job),
+        "packets": job.report.cited().into_iter().filter_map(|id| packet(job, id)).collect::<Vec<_>>(),
+        "transactions": transactions(job),
+        "links": links(job),
+        "problems": problems.iter().enumerate().map(|(at, p)| problem(job, at, p)).collect::<Vec<_>>(),
+        "episodes": job.report.lead.iter().flat_map(|_| problems.first())
+            .flat_map(|p| episodes(job, p)).collect::<Vec<_>>(),
+        "hypotheses": lead.map(|lead| hypotheses(job, lead)).unwrap_or_default(),
+        "findings": findings(job),
+        "claims": claims(job),
+        "fields": job.report.fields().map(|field| json!({
+            "id": field.id, "prompt": field.prompt, "value": field.value, "required": field.required,
+        })).collect::<Vec<_>>(),
+        "lint": job.rendered.view.lint,
+        "custody": job.input.case.custody.iter().map(|entry| json!({
+            "at": entry.at, "who": entry.who, "action": entry.action, "detail": entry.detail,
+            "hash_ok": entry.hash_ok,
+        })).collect::<Vec<_>>(),
+    })
+}
+
+fn tool(job: &Job<'_>) -> Value {
+    let parameters = &job.input.evidence.parameters;
+    json!({
+        "name": "portmortem",
+        "version": env!("CARGO_PKG_VERSION"),
+        "rules": crate::findings::FINDINGS.iter().map(|rule| rule.id).collect::<Vec<_>>(),
+        "parameters": {
+            "retry_window_ns": parameters.retry_window_ns,
+            "late_after_ns": parameters.late_after_ns,
+            "watch_ns": parameters.watch_ns,
+            "episode_gap_ns": parameters.episode_gap_ns,
+        },
+    })
+}
+
+/// A time as RFC 3339, or as a time of day where the capture has no date.
+fn stamp(job: &Job<'_>, at: time::Nanos) -> String {
+    if job.input.index.has_date() { time::rfc3339(at) } else { time::time_of_day(at) }
+}
+
+fn stamp_of(job: &Job<'_>, id: PacketId) -> Option<String> {
+    job.input.index.packet(id).map(|packet| stamp(job, packet.time_ns()))
+}
+
+fn case(job: &Job<'_>) -> Value {
+    let field = |id: &str| job.input.case.fields.get(id);
+    let problem = job.input.evidence.problems.first();
+    json!({
+        "id": field("case.id"),
+        "title": job.report.title,
+        "status": job.rendered.view.status,
+        "tlp": field("case.tlp"),
+        "analyst": field("case.analyst"),
+        "times": {
+            "report": field("reported.when"),
+            "detect": Value::Null,
+            "start_observed": problem.map(|p| stamp(job, p.first_ns)),
+            "end_observed": problem.map(|p| stamp(job, p.last_ns)),
+            "recovery": problem.and_then(|p| recovery(job, p)).and_then(|id| stamp_of(job, id)),
+            "generation": job.rendered.view.generated,
+        },
+    })
+}
+
+fn recovery(job: &Job<'_>, problem: &Problem) -> Option<PacketId> {
+    let episodes = problem.episodes.iter().filter_map(|id| job.input.evidence.episodes.get(id.0 as usize));
+    episodes.filter_map(|episode| episode.recovery).min()
+}
+
+fn evidence(job: &Job<'_>) -> Vec<Value> {
+    let index = job.input.index;
+    let sources = index.sources.iter().enumerate();
+    sources
+        .map(|(at, source)| {
+            let interface = source.metadata.interfaces.first();
+            let dropped: Vec<u64> = source.metadata.interfaces.iter().filter_map(|i| i.dropped).collect();
+            json!({
+                "label": crate::index::source_label(crate::index::SourceId(at as u16)),
+                "file": {
+                    "name": source.name,
+                    "size": source.size,
+                    "hash": { "sha256": job.input.case.evidence.get(at).map(|record| &record.sha256) },
+                },
+                "kind": source.metadata.format.name(),
+                "link_type": interface.map(|i| i.link_type.0),
+                "frames": source.packets,
+                "first": stamp_of(job, source.base),
+                "last": stamp_of(job, PacketId(source.base.0 + source.packets.saturating_sub(1))),
+                "timezone": if source.metadata.has_date { "UTC" } else { "unknown" },
+                "snaplen": interface.map(|i| i.snap_length).filter(|bytes| *bytes > 0),
+                "filter": interface.and_then(|i| i.filter.as_ref()),
+                "drops": if dropped.is_empty() { Value::Null } else { json!(dropped.iter().sum::<u64>()) },
+                "vantage": format!("{:?}", job.input.evidence.vantage).to_lowercase(),
+                "damage": source.metadata.damage.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            })
+        })
+        .collect()
+}
+
+fn frame(job: &Job<'_>, id: PacketId) -> Value {
+    let index = job.input.index;
+    if index.sources.len() > 1 {
+        return json!(index.label(id));
+    }
+    json!(index.packet(id).map(|packet| packet.frame().0))
+}
+
+fn frames(job: &Job<'_>, ids: &[PacketId]) -> Vec<Value> {
+    ids.iter().map(|id| frame(job, *id)).collect()
+}
+
+fn packet(job: &Job<'_>, id: PacketId) -> Option<Value> {
+    let packet = job.input.index.packet(id)?;
+    let ports = matches!(packet.transport(), 6 | 17);
+    let end = |address: crate::decode::Address, port: u16| json!({ "ip": address.ip().map(|ip| ip.to_string()), "port": ports.then_some(port) });
+    let mut value = json!({
+        "frame": frame(job, id),
+        "ts": stamp(job, packet.time_ns()),
+        "source": end(packet.source_address(), packet.source_port()),
+        "destination": end(packet.destination_address(), packet.destination_port()),
+        "network": {
+            "transport": match packet.transport() { 6 => "tcp", 17 => "udp", 1 => "icmp", 58 => "ipv6-icmp", _ => "" },
+            "protocol": packet.protocol().protocol().name,
+        },
+        "summary": packet.summary(),
+    });
+    let map = value.as_object_mut()?;
+    if let Some(row) = packet.dns() {
+        let name = packet.segment.names.get(row.name).map(crate::decode::dns::presentation);
+        let dns = json!({
+            "type": if row.is_response() { "answer" } else { "query" },
+            "id": row.header.id,
+            "op_code": row.header.opcode(),
+            "response_code": row.is_response().then(|| row.header.response_code()),
+            "header_flags": if row.header.recursion_desired() { vec!["RD"] } else { vec![] },
+            "question": { "name": name, "type": crate::protocols::dns::type_name(row.qtype), "class": row.qclass },
+        });
+        map.insert("dns".to_owned(), dns);
+    }
+    if let Some((kind, code)) = packet.decode().icmp() {
+        let length = u32::from(packet.decode().is_icmp_error()) * packet.original();
+        map.insert("icmp".to_owned(), json!({ "type": kind, "code": code, "frame_length": length }));
+    }
+    Some(value)
+}
+
+fn stable(prefix: &str, key: &str) -> String {
+    let mut hash = hash_text(key);
+    hash.truncate(12);
+    format!("{prefix}-{hash}")
+}
+
+fn transactions(job: &Job<'_>) -> Vec<Value> {
+    let evidence = job.input.evidence;
+    let ids = evidence.problems.iter().flat_map(|problem| &problem.episodes);
+    let episodes = ids.filter_map(|id| evidence.episodes.get(id.0 as usize));
+    let ids = episodes.flat_map(|episode| episode.transactions.iter()).take(MANY_MAX);
+    ids.filter_map(|id| Some((*id, evidence.transaction(*id)?)))
+        .map(|(id, transaction)| {
+            json!({
+                "id": stable("t", &job.input.index.label(transaction.first)),
+                "tries": frames(job, &evidence.tries(id)),
+                "answer": transaction.answer.map(|id| frame(job, id)),
+                "error": transaction.error.map(|id| frame(job, id)),
+                "outcome": transaction.outcome.name(),
+                "rtt_us": transaction.answer.map(|_| transaction.rtt_ns / 1000),
+            })
+        })
+        .collect()
+}
+
+/// Transactions and links written at most; `problems` carries the whole numbers.
+const MANY_MAX: usize = 10_000;
+
+fn links(job: &Job<'_>) -> Vec<Value> {
+    let links = job.input.evidence.error_links().iter().filter(|link| link.kind == LinkKind::ErrorAbout);
+    links
+        .take(MANY_MAX)
+        .map(|link| {
+            json!({
+                "id": stable("l", &job.input.index.label(link.from)),
+                "error": frame(job, link.from),
+                "original": link.to.map(|id| frame(job, id)),
+                "level": link.level.name(),
+                "delta_us": link.to.map(|_| link.delta_ns / 1000),
+                "delayed": link.delayed,
+                "reason": link.reason,
+            })
+        })
+        .collect()
+}
+
+/// The word for a failure: `icmp 3/3`, `no-answer`, `rcode 2`, …
+fn signature(signature: &Signature) -> String {
+    match signature {
+        Signature::Icmp { v6: false, kind, code } => format!("icmp {kind}/{code}"),
+        Signature::Icmp { v6: true, kind, code } => format!("icmpv6 {kind}/{code}"),
+        Signature::NoAnswer => "no-answer".to_owned(),
+        Signature::ResponseCode(code) => format!("rcode {code}"),
+        Signature::TcpReset => "tcp-reset".to_owned(),
+        Signature::Truncated => "truncated".to_owned(),
+        Signature::Late => "late".to_owned(),
+    }
+}
+
+fn problem(job: &Job<'_>, at: usize, problem: &Problem) -> Value {
+    let assessment = job.input.assessments.iter().find(|assessment| assessment.problem == Some(at));
+    json!({
+        "id": stable("p", &format!("{} {} {}", problem.server.0, signature(&problem.signature), problem.first_ns)),
+        "server": problem.server.0.to_string(),
+        "port": problem.server.1,
+        "transport": match problem.transport { 6 => "tcp", _ => "udp" },
+        "signature": signature(&problem.signature),
+        "clients": problem.clients.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "names": problem.names,
+        "first": stamp(job, problem.first_ns),
+        "last": stamp(job, problem.last_ns),
+        "episodes": episodes(job, problem),
+        "hypotheses": assessment.map(|assessment| hypotheses(job, assessment)).unwrap_or_default(),
+        "wording": assessment.map(|a| a.wording.iter().map(|(text, ids)| json!({
+            "text": text, "frames": frames(job, ids),
+        })).collect::<Vec<_>>()).unwrap_or_default(),
+        "checks": assessment.map(|a| a.checks.iter().map(|check| json!({
+            "action": check.action, "place": check.place,
+            "expected": check.expected.iter().map(|(id, text)| json!({ "hypothesis": id, "result": text })).collect::<Vec<_>>(),
+        })).collect::<Vec<_>>()).unwrap_or_default(),
+        "attack": assessment.map(|a| a.attack.clone()).unwrap_or_default(),
+    })
+}
+
+fn episodes(job: &Job<'_>, problem: &Problem) -> Vec<Value> {
+    let episode = |episode: &Episode| {
+        json!({
+            "id": stable("e", &format!("{} {} {} {}", episode.client, episode.server.0, episode.name, episode.first_ns)),
+            "client": episode.client.to_string(),
+            "server": episode.server.0.to_string(),
+            "name": episode.name,
+            "signature": signature(&episode.signature),
+            "attempts": episode.transactions.len(),
+            "first": episode.frames.first().map(|id| frame(job, *id)),
+            "last": episode.frames.last().map(|id| frame(job, *id)),
+            "recovery": episode.recovery.map(|id| frame(job, id)),
+            "consequences": episode.consequences.iter().map(|c| json!({
+                "code": c.code, "text": c.text, "frames": frames(job, &c.frames),
+            })).collect::<Vec<_>>(),
+        })
+    };
+    let ids = problem.episodes.iter().filter_map(|id| job.input.evidence.episodes.get(id.0 as usize));
+    ids.take(MANY_MAX).map(episode).collect()
+}
+
+fn hypotheses(job: &Job<'_>, assessment: &Assessment) -> Vec<Value> {
+    let ledger = |h: &crate::findings::hypotheses::Hypothesis| {
+        h.ledger
+            .iter()
+            .map(|row| {
+                json!({
+                    "row": row.id,
+                    "observation": row.observation,
+                    "frames": frames(job, &row.frames),
+                    "weight_db": row.weight_db,
+                    "reason": row.reason,
+                    "by": match row.author { Author::Program => "program", Author::Analyst => "analyst" },
+                    "off": row.off,
+                })
+            })
+            .collect::<Vec<_>>()
+    };
+    assessment
+        .hypotheses
+        .iter()
+        .map(|h| {
+            json!({
+                "id": h.id,
+                "title": h.title,
+                "class": h.class,
+                "score_db": h.score_db,
+                "verdict": h.verdict.words(),
+                "ledger": ledger(h),
+                "tied_with": h.tied_with,
+                "cannot_tell": h.cannot_tell,
+            })
+        })
+        .collect()
+}
+
+fn findings(job: &Job<'_>) -> Vec<Value> {
+    job.input
+        .findings
+        .iter()
+        .map(|finding| {
+            json!({
+                "id": finding.id,
+                "severity": finding.severity.name(),
+                "statement": finding.statement,
+                "frames": frames(job, &finding.frames),
+                "filter": finding.filter,
+                "counts": finding.counts.iter().map(|count| json!({
+                    "label": count.label, "value": count.value, "filter": count.filter,
+                })).collect::<Vec<_>>(),
+            })
+        })
+        .collect()
+}
+
+fn claims(job: &Job<'_>) -> Vec<Value> {
+    let mut out = Vec::new();
+    for section in &job.report.sections {
+        for block in &section.blocks {
+            let crate::report::Block::Claim(claim) = block else { continue };
+            out.push(json!({
+                "id": claim.id,
+                "section": section.id,
+                "voice": voice_name(claim.voice),
+                "text": claim.text,
+                "frames": frames(job, &claim.frames),
+                "citation": claim.citation,
+                "state": state_name(claim.state),
+                "accepted": matches!(claim.state, crate::report::ClaimState::Accepted | crate::report::ClaimState::Edited),
+            }));
+        }
+    }
+    out
+}

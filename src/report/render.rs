@@ -1,0 +1,221 @@
+//! Fills templates with the report. What enters a Markdown template is escaped unless the template says otherwise.
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Serde;
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, Value};
+use serde::Deserialize;
+
+use super::markdown;
+use super::view::{OptionsView, View};
+use super::{Input, Report};
+
+/// Steps a template may take; a template that loops ends with an error.
+const FUEL: u64 = 20_000_000;
+/// The longest ticket, in characters.
+const TICKET_MAX: usize = 900;
+
+/// A template that comes with the program.
+#[derive(Clone, Copy, Debug)]
+pub struct Template {
+    /// The word after `--template`.
+    pub name: &'static str,
+    /// What it is, in one line.
+    pub about: &'static str,
+    /// Its text.
+    pub source: &'static str,
+}
+
+/// All templates, the default first. A new one is one file and one line.
+pub static TEMPLATES: &[Template] = &[
+    Template {
+        name: "full",
+        about: "full incident report after NIST SP 800-61",
+        source: include_str!("../../assets/templates/full.md.j2"),
+    },
+    Template {
+        name: "google",
+        about: "two-part form of the Google Cybersecurity Certificate",
+        source: include_str!("../../assets/templates/google.md.j2"),
+    },
+    Template {
+        name: "seed-log",
+        about: "background, log, problem summary, solution summary",
+        source: include_str!("../../assets/templates/seed-log.md.j2"),
+    },
+    Template {
+        name: "walkthrough",
+        about: "overview and four steps, the first exchange explained",
+        source: include_str!("../../assets/templates/walkthrough.md.j2"),
+    },
+    Template {
+        name: "ticket",
+        about: "at most 900 characters for a ticket or chat",
+        source: include_str!("../../assets/templates/ticket.txt.j2"),
+    },
+];
+
+/// The template for machines, written by [`crate::export`] and not by minijinja.
+pub const JSON: &str = "json";
+
+/// A template of this name.
+pub fn find(name: &str) -> Option<&'static Template> {
+    TEMPLATES.iter().find(|template| template.name == name)
+}
+
+/// How to render.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Choices of form.
+    pub form: OptionsView,
+    /// When (RFC 3339), from whoever may read a clock.
+    pub generated: Option<String>,
+    /// Calls the report final instead of a draft.
+    pub is_final: bool,
+}
+
+/// A report with its template filled in: what exports are written from.
+#[derive(Clone, Debug)]
+pub struct Rendered {
+    /// The report in plain form.
+    pub view: View,
+    /// The filled template, Markdown (tickets: plain text).
+    pub markdown: String,
+}
+
+/// Fills a template. `source` is the template's text, `name` decides how it is escaped (`.txt` is not Markdown).
+pub fn render(
+    report: &Report,
+    input: &Input<'_>,
+    (name, source): (&str, &str),
+    options: &Options,
+) -> Result<Rendered, Error> {
+    let mut view = View::of(report, input, options.form, options.generated.clone());
+    view.status = if options.is_final { "final" } else { "draft" };
+    let markdown = fill(name, source, &view)?;
+    Ok(Rendered { view, markdown })
+}
+
+/// Fills one of the program's templates by its name.
+pub fn render_named(
+    report: &Report,
+    input: &Input<'_>,
+    name: &str,
+    options: &Options,
+) -> Result<Rendered, Error> {
+    let template = find(name).ok_or_else(|| {
+        let known: Vec<&str> = TEMPLATES.iter().map(|template| template.name).collect();
+        let text = format!("no template named {name:?}; there are {} and {JSON}", known.join(", "));
+        Error::new(ErrorKind::TemplateNotFound, text)
+    })?;
+    render(report, input, (template.name, template.source), options)
+}
+
+fn fill(name: &str, source: &str, view: &View) -> Result<String, Error> {
+    let ticket = name == "ticket" || name.ends_with(".txt") || name.ends_with(".txt.j2");
+    let mut environment = Environment::new();
+    environment.set_fuel(Some(FUEL));
+    let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
+    environment.set_syntax(syntax.map_err(Error::from)?);
+    environment.set_auto_escape_callback(move |_| {
+        if ticket { AutoEscape::None } else { AutoEscape::Custom("markdown".into()) }
+    });
+    environment.set_formatter(|out, state, value| {
+        if value.is_undefined() || value.is_none() {
+            return Ok(());
+        }
+        let text = value.to_string();
+        let plain = value.is_safe() || matches!(state.auto_escape(), AutoEscape::None);
+        out.write_str(&if plain { text } else { markdown::escape(&text) }).map_err(Error::from)
+    });
+    environment.add_filter("say", move |claim: Serde<Said>| say(&claim, ticket));
+    environment.add_filter("fill", move |field: Serde<Filled>| filled(&field, ticket));
+    environment
+        .add_filter("fence", |lines: Serde<Vec<String>>| Value::from_safe_string(markdown::fence(&lines)));
+    environment.add_filter("row", |cells: Serde<Vec<String>>| {
+        let cells: Vec<String> = cells.iter().map(|cell| markdown::escape(cell)).collect();
+        Value::from_safe_string(format!("| {} |", cells.join(" | ")))
+    });
+    environment.add_filter("cited", move |text: String| cited(&text, ticket));
+    environment.add_filter("short", |text: String, most: usize| shorten(&text, most));
+    environment.add_template("macros", include_str!("../../assets/templates/macros.md.j2"))?;
+    environment.add_template(name, source)?;
+    let filled = environment.get_template(name)?.render(Value::from(Serde(view)))?;
+    let tidy = tidy(&filled);
+    Ok(if name == "ticket" { shorten(&tidy, TICKET_MAX) } else { tidy })
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Said {
+    text: String,
+    citation: String,
+    state: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Filled {
+    prompt: String,
+    value: Option<String>,
+}
+
+/// A claim with its citation before the final full stop.
+fn say(claim: &Said, plain: bool) -> Value {
+    let (body, stop) = match claim.text.trim_end().strip_suffix('.') {
+        Some(body) if !claim.citation.is_empty() => (body, "."),
+        _ => (claim.text.trim_end(), ""),
+    };
+    let body = if plain { body.replace('\n', " ") } else { markdown::escape_lines(body) };
+    let citation = if claim.citation.is_empty() { String::new() } else { format!(" [{}]", claim.citation) };
+    let stale = if claim.state == "stale" {
+        " (the evidence has changed since this text was decided on)"
+    } else {
+        ""
+    };
+    let text = format!("{body}{citation}{stop}{stale}");
+    if plain { Value::from(text) } else { Value::from_safe_string(text) }
+}
+
+/// A sentence of the program's that ends with its citation in brackets, which stay as they are.
+fn cited(text: &str, plain: bool) -> Value {
+    let (body, citation) = match text.rfind(" [") {
+        Some(at) if !plain => text.split_at(at),
+        _ => (text, ""),
+    };
+    if plain { Value::from(text) } else { Value::from_safe_string(markdown::escape(body) + citation) }
+}
+
+fn filled(field: &Filled, plain: bool) -> Value {
+    match &field.value {
+        Some(value) if plain => Value::from(value.replace('\n', " ")),
+        Some(value) => Value::from_safe_string(markdown::escape_lines(value)),
+        None => Value::from_safe_string(format!("«to be completed: {}»", field.prompt)),
+    }
+}
+
+/// At most this many characters, cut with `…`.
+fn shorten(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    let mut out: String = text.chars().take(most.saturating_sub(1)).collect();
+    out.push('…');
+    out
+}
+
+/// No more than one empty line in a row, none at the beginning, one line break at the end.
+fn tidy(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut empty = 1;
+    for line in text.lines() {
+        empty = if line.trim().is_empty() { empty + 1 } else { 0 };
+        if empty < 2 {
+            out.push_str(line.trim_end());
+            out.push('\n');
+        }
+    }
+    let end = out.trim_end().len();
+    out.truncate(end);
+    out.push('\n');
+    out
+}

@@ -1,0 +1,240 @@
+//! Keys inside dialogs: accepting, leaving, moving among choices, saving what was written.
+
+use super::{Action, Context};
+use crate::case::{Annotation, Event};
+use crate::tui::dialogs::{
+    Annotate, Choice, Confirm, Dialog, Edit, EditTarget, Join, Prompt, PromptKind, SEVERITIES, text_of,
+};
+use crate::tui::line::Line;
+use crate::tui::state::{State, Tone};
+use crate::tui::update::{Effect, Export, Job};
+use crate::tui::work::frame_of;
+
+/// The group's actions.
+pub static ACTIONS: &[Action] = &[
+    row("accept-line", "take the text", &["Enter"], Context::Line, take_line),
+    row("leave-line", "leave without taking it", &["Esc", "Ctrl-c"], Context::Line, leave),
+    row("save-text", "save", &["Ctrl-s", "Alt-Enter"], Context::Editor, save),
+    row("leave-text", "leave without saving", &["Esc", "Ctrl-c"], Context::Editor, leave),
+    row("next-field", "next field", &["Tab"], Context::Editor, |state| field(state, 1)),
+    row("previous-field", "previous field", &["Shift-Tab"], Context::Editor, |state| field(state, 2)),
+    row("own-editor", "write in $EDITOR", &["Ctrl-e"], Context::Editor, own_editor),
+    row("choice-down", "next choice", &["Down", "Ctrl-n"], Context::Choices, |state| choice(state, 1)),
+    row("choice-up", "previous choice", &["Up", "Ctrl-p"], Context::Choices, |state| choice(state, -1)),
+    row("take-choice", "take the choice (or press its letter)", &["Enter"], Context::Choices, take_choice),
+    row("next-join", "filters: replace, and, or, and not", &["Tab"], Context::Choices, |state| {
+        if let Some(Dialog::Menu(menu)) = &mut state.dialog {
+            menu.join = menu.join.map(Join::next);
+        }
+        Effect::None
+    }),
+    row("leave-menu", "leave", &["Esc", "Ctrl-c"], Context::Choices, leave),
+    row("command-down", "next command", &["Down", "Ctrl-n"], Context::Palette, |state| choice(state, 1)),
+    row("command-up", "previous command", &["Up", "Ctrl-p"], Context::Palette, |state| choice(state, -1)),
+    row("run-command", "run it", &["Enter"], Context::Palette, run_command),
+    row("yes", "yes", &["y"], Context::Question, |state| match state.dialog.take() {
+        Some(Dialog::Confirm(confirm)) => Effect::Start(confirm.job),
+        other => {
+            state.dialog = other;
+            Effect::None
+        }
+    }),
+    row("no", "no", &["n", "Esc", "Ctrl-c"], Context::Question, leave),
+    row("help-down", "further down", &["j", "Down", "PgDn", "Space"], Context::Help, |state| help(state, 5)),
+    row("help-up", "further up", &["k", "Up", "PgUp"], Context::Help, |state| help(state, -5)),
+    row("leave-help", "close", &["Esc", "?", "q", "Enter", "F1", "Ctrl-c"], Context::Help, leave),
+];
+
+const fn row(
+    name: &'static str,
+    help: &'static str,
+    keys: &'static [&'static str],
+    context: Context,
+    run: fn(&mut State) -> Effect,
+) -> Action {
+    Action { name, help, keys, context, run }
+}
+
+fn leave(state: &mut State) -> Effect {
+    state.dialog = None;
+    Effect::None
+}
+
+fn help(state: &mut State, by: isize) -> Effect {
+    if let Some(Dialog::Help { top, .. }) = &mut state.dialog {
+        *top = top.saturating_add_signed(by);
+    }
+    Effect::None
+}
+
+fn field(state: &mut State, by: usize) -> Effect {
+    if let Some(Dialog::Annotate(annotate)) = &mut state.dialog {
+        annotate.field = (annotate.field + by) % 3;
+    }
+    Effect::None
+}
+
+fn choice(state: &mut State, by: isize) -> Effect {
+    let (row, count) = match &mut state.dialog {
+        Some(Dialog::Menu(menu)) => (&mut menu.row, menu.items.len()),
+        Some(Dialog::Palette(palette)) => (&mut palette.row, palette.found.len()),
+        _ => return Effect::None,
+    };
+    *row = row.saturating_add_signed(by).min(count.saturating_sub(1));
+    Effect::None
+}
+
+fn take_choice(state: &mut State) -> Effect {
+    let chosen = match &state.dialog {
+        Some(Dialog::Menu(menu)) => menu.items.get(menu.row).map(|item| item.choice.clone()),
+        _ => None,
+    };
+    chosen.map_or(Effect::None, |chosen| choose(state, chosen))
+}
+
+/// Does what a choice says and closes the menu.
+pub fn choose(state: &mut State, choice: Choice) -> Effect {
+    let join = match state.dialog.take() {
+        Some(Dialog::Menu(menu)) => menu.join,
+        _ => None,
+    };
+    match choice {
+        Choice::Filter(expression) => {
+            super::filtering::join(state, &expression, join.unwrap_or(Join::Replace))
+        }
+        Choice::Copy(text) => {
+            let shown = crate::tui::fit::clip(&text.replace('\n', " "), 60);
+            state.say(format!("copied: {shown}"), Tone::Good);
+            Effect::Copy(text)
+        }
+        Choice::Export(template) => {
+            state.dialog = Some(Dialog::Prompt(Prompt {
+                title: format!("Write the report ({template}) to"),
+                line: Line::new(&export_path(state)),
+                kind: PromptKind::Export { template },
+            }));
+            Effect::None
+        }
+        Choice::Nothing => Effect::None,
+    }
+}
+
+/// Where an export goes unless the analyst says otherwise: beside the capture.
+fn export_path(state: &State) -> String {
+    let source = state.index.sources.first();
+    match source.and_then(|source| source.path.as_ref()) {
+        Some(path) => path.with_extension("report.md").display().to_string(),
+        None => "incident-report.md".to_owned(),
+    }
+}
+
+fn take_line(state: &mut State) -> Effect {
+    match state.dialog.take() {
+        Some(Dialog::Prompt(Prompt { kind: PromptKind::Search, line, .. })) => {
+            line.text().clone_into(&mut state.search.text);
+            if line.text().is_empty() { Effect::None } else { super::filtering::search(state, false) }
+        }
+        Some(Dialog::Prompt(Prompt { kind: PromptKind::Export { template }, line, .. })) => {
+            let (Some(evidence), false) = (state.evidence.clone(), line.text().trim().is_empty()) else {
+                return Effect::None;
+            };
+            Effect::Start(Job::Export(Export {
+                path: line.text().trim().into(),
+                template,
+                overwrite: false,
+                index: state.index.clone(),
+                evidence,
+                case: std::sync::Arc::clone(&state.work.case),
+                hashes: state.hashes.clone(),
+            }))
+        }
+        Some(Dialog::Annotate(annotate)) => save_note(state, &annotate),
+        other => {
+            state.dialog = other;
+            Effect::None
+        }
+    }
+}
+
+fn save(state: &mut State) -> Effect {
+    match state.dialog.take() {
+        Some(Dialog::Annotate(annotate)) => save_note(state, &annotate),
+        Some(Dialog::Edit(edit)) => save_edit(&edit),
+        other => {
+            state.dialog = other;
+            Effect::None
+        }
+    }
+}
+
+fn save_note(state: &mut State, annotate: &Annotate) -> Effect {
+    let note = text_of(&annotate.note);
+    if note.trim().is_empty() {
+        state.say("an empty note was not saved", Tone::Warning);
+        return Effect::None;
+    }
+    let severity = SEVERITIES.get(annotate.severity).filter(|_| annotate.severity > 0);
+    let id = annotate.id.unwrap_or_else(|| state.work.next_annotation());
+    let annotation = Annotation {
+        id,
+        frames: annotate.packets.iter().filter_map(|id| frame_of(&state.index, *id)).collect(),
+        note,
+        tag: annotate.tag.text().trim().to_owned(),
+        severity: severity.map(|word| (*word).to_owned()),
+    };
+    state.say("note saved; it stands in the report with its citation", Tone::Good);
+    Effect::Start(Job::Change(Event::Annotate { annotation }))
+}
+
+fn save_edit(edit: &Edit) -> Effect {
+    let text = text_of(&edit.area);
+    let text = (!text.trim().is_empty()).then_some(text);
+    let event = match &edit.target {
+        EditTarget::Claim(claim) => text.map_or_else(|| claim.reset(), |text| claim.edit(text)),
+        EditTarget::Field(id) => Event::Fill { field: id.clone(), value: text },
+    };
+    Effect::Start(Job::Change(event))
+}
+
+fn own_editor(state: &mut State) -> Effect {
+    match &state.dialog {
+        Some(Dialog::Annotate(annotate)) => Effect::OpenEditor(text_of(&annotate.note)),
+        Some(Dialog::Edit(edit)) => Effect::OpenEditor(text_of(&edit.area)),
+        _ => Effect::None,
+    }
+}
+
+/// Takes what the analyst's own editor gave back.
+pub fn take_edited(state: &mut State, text: &str) {
+    let text = text.trim_end();
+    match &mut state.dialog {
+        Some(Dialog::Annotate(annotate)) => annotate.note = crate::tui::dialogs::editor(text),
+        Some(Dialog::Edit(edit)) => edit.area = crate::tui::dialogs::editor(text),
+        _ => {}
+    }
+}
+
+fn run_command(state: &mut State) -> Effect {
+    let Some(Dialog::Palette(palette)) = state.dialog.take() else { return Effect::None };
+    if let Some(frame) = palette.frame() {
+        return super::moving::go_to_frame(state, frame);
+    }
+    let Some(action) = palette.found.get(palette.row) else {
+        state.say("there is no such command", Tone::Warning);
+        return Effect::None;
+    };
+    let panel =
+        crate::tui::layout::Panel::ALL.iter().find(|(panel, _, _)| Context::of(*panel) == action.context);
+    if let Some((panel, _, _)) = panel {
+        state.focus(*panel);
+    }
+    (action.run)(state)
+}
+
+/// Asks before a file is written over.
+pub fn ask_overwrite(state: &mut State, export: Export) {
+    let name = crate::text::escape(&export.path.display().to_string());
+    let job = Job::Export(Export { overwrite: true, ..export });
+    state.dialog =
+        Some(Dialog::Confirm(Confirm { question: format!("{name} is there already. Write over it?"), job }));
+}

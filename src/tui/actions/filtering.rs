@@ -1,0 +1,255 @@
+//! Filtering and searching: the filter line, filters made from the selection, partners, text search.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::{Action, Context};
+use crate::filter::Filter;
+use crate::protocols::ProtocolId;
+use crate::tui::dialogs::{Choice, Dialog, Join, Menu, MenuItem, Prompt, PromptKind};
+use crate::tui::line::Line;
+use crate::tui::state::{FilterStatus, Rows, State, Tone};
+use crate::tui::update::{Effect, Job};
+
+/// The group's actions.
+pub static ACTIONS: &[Action] = &[
+    row("filter", "type a filter", &["/"], open),
+    row("filter-by", "filter by something of the selected packet", &["f"], menu),
+    row("clear-filter", "clear the filter, the notice, the search", &["Esc"], clear),
+    row("partners", "also show the partners the filter hides, and back", &["p"], |state| {
+        state.filter.partners = !state.filter.partners;
+        let words = if state.filter.partners { "shown" } else { "not shown" };
+        state.say(format!("partners of matching packets are {words}"), Tone::Plain);
+        again(state)
+    }),
+    row("search", "look for text in the rows", &["s"], |state| {
+        state.dialog = Some(Dialog::Prompt(Prompt {
+            kind: PromptKind::Search,
+            title: "Search in summaries, addresses and notes".to_owned(),
+            line: Line::new(&state.search.text),
+        }));
+        Effect::None
+    }),
+    row("next-match", "next match of the search", &["n"], |state| look(state, false)),
+    row("previous-match", "previous match of the search", &["N"], |state| look(state, true)),
+    line("apply-filter", "apply the filter", &["Enter"], |state| {
+        if let FilterStatus::Unfinished(error) | FilterStatus::Wrong(error) = &state.filter.status {
+            let text = error.message.clone();
+            state.say(text, Tone::Warning);
+            return Effect::None;
+        }
+        state.filter.editing = false;
+        Effect::None
+    }),
+    line("leave-filter", "back to the filter there was before", &["Esc", "Ctrl-c"], |state| {
+        state.filter.editing = false;
+        let before = std::mem::take(&mut state.filter.before);
+        state.filter.line.set(&before);
+        typed(state)
+    }),
+];
+
+const fn row(
+    name: &'static str,
+    help: &'static str,
+    keys: &'static [&'static str],
+    run: fn(&mut State) -> Effect,
+) -> Action {
+    Action { name, help, keys, context: Context::Panels, run }
+}
+
+const fn line(
+    name: &'static str,
+    help: &'static str,
+    keys: &'static [&'static str],
+    run: fn(&mut State) -> Effect,
+) -> Action {
+    Action { name, help, keys, context: Context::FilterLine, run }
+}
+
+/// Opens the filter line.
+pub fn open(state: &mut State) -> Effect {
+    if !state.filter.editing {
+        state.filter.before = state.filter.line.text().to_owned();
+        state.filter.editing = true;
+    }
+    Effect::None
+}
+
+/// The filter's text has changed: parses it and asks for its rows.
+pub fn typed(state: &mut State) -> Effect {
+    let text = state.filter.line.text().trim();
+    if text.is_empty() {
+        state.generations.filter += 1;
+        state.filter.applied = None;
+        state.filter.status = FilterStatus::Empty;
+        state.filter.warnings.clear();
+        set_rows(state, Rows::All);
+        return Effect::None;
+    }
+    match Filter::parse(state.filter.line.text()) {
+        Ok(filter) => run(state, filter),
+        Err(error) if error.unfinished => {
+            state.filter.status = FilterStatus::Unfinished(error);
+            Effect::None
+        }
+        Err(error) => {
+            state.filter.status = FilterStatus::Wrong(error);
+            Effect::None
+        }
+    }
+}
+
+/// Runs the applied filter again, because packets, evidence or notes have changed.
+pub fn again(state: &mut State) -> Effect {
+    match state.filter.applied.clone() {
+        Some(filter) => run(state, filter),
+        None => Effect::None,
+    }
+}
+
+fn run(state: &mut State, filter: Filter) -> Effect {
+    state.generations.filter += 1;
+    state.filter.status = FilterStatus::Running;
+    state.filter.applied = Some(filter.clone());
+    Effect::Start(Job::Filter {
+        generation: state.generations.filter,
+        filter,
+        partners: state.filter.partners,
+        index: state.index.clone(),
+        evidence: state.evidence.clone(),
+        case: Arc::clone(&state.work.case),
+    })
+}
+
+/// Shows the rows of a filter.
+pub fn show(
+    state: &mut State,
+    filter: Filter,
+    rows: Rows,
+    matching: usize,
+    seen: u32,
+    warnings: Vec<(Range<usize>, String)>,
+) {
+    let bar = &mut state.filter;
+    bar.applied = Some(filter);
+    bar.status = FilterStatus::Valid;
+    (bar.matching, bar.seen, bar.warnings) = (matching, seen, warnings);
+    set_rows(state, rows);
+}
+
+fn set_rows(state: &mut State, rows: Rows) {
+    let keep = state.timeline.selected;
+    state.timeline.rows = rows;
+    let row = keep.map_or(0, |id| state.timeline.rows.nearest(&state.index, id));
+    state.select_row(row);
+}
+
+fn clear(state: &mut State) -> Effect {
+    if state.filter.line.text().is_empty() {
+        return Effect::None;
+    }
+    state.filter.before = state.filter.line.text().to_owned();
+    state.filter.line.set("");
+    typed(state)
+}
+
+/// Joins an expression to the filter.
+pub fn join(state: &mut State, expression: &str, join: Join) -> Effect {
+    let text = join.apply(state.filter.line.text(), expression);
+    state.filter.line.set(&text);
+    typed(state)
+}
+
+fn menu(state: &mut State) -> Effect {
+    let mut items = Vec::new();
+    let mut add = |key: char, label: &str, expression: String| {
+        let label = format!("{label:<13} {expression}");
+        items.push(MenuItem { key, label, choice: Choice::Filter(expression) });
+    };
+    if let Some(packet) = state.packet() {
+        let protocol = packet.protocol();
+        if protocol != ProtocolId::UNKNOWN {
+            add('p', "protocol", protocol.protocol().name.to_owned());
+        }
+        let (source, destination) = (packet.source_address(), packet.destination_address());
+        let hosts = packet.decode().ports().is_some();
+        if source != crate::decode::Address::None {
+            add('s', "source", format!("host {source}"));
+            add('d', "destination", format!("host {destination}"));
+            add('c', "between them", format!("host {source} and host {destination}"));
+        }
+        if hosts {
+            let (from, to) = (packet.source_port(), packet.destination_port());
+            add('o', "port", format!("port {}", from.min(to)));
+            let word = if packet.transport() == 6 { "tcp" } else { "udp" };
+            add(
+                'v',
+                "conversation",
+                format!("{word} and host {source} and host {destination} and port {from} and port {to}"),
+            );
+        }
+        if let Some(name) = name_of(&packet) {
+            add('n', "name", format!("dns.qry.name == \"{name}\""));
+        }
+        let outcome = state.evidence.as_ref().and_then(|evidence| {
+            let own = evidence.transaction_of(packet.id).or_else(|| {
+                let partner = evidence.partner(packet.id)?;
+                evidence.transaction_of(partner)
+            })?;
+            evidence.transaction(own).map(|transaction| transaction.outcome.name())
+        });
+        if let Some(outcome) = outcome {
+            add('u', "outcome", format!("dns.outcome == \"{outcome}\""));
+        }
+    }
+    add('e', "all errors", "icmp.error".to_owned());
+    add('a', "the subject", "dns or icmp.error".to_owned());
+    let join = if state.filter.line.text().is_empty() { Join::Replace } else { Join::And };
+    state.dialog =
+        Some(Dialog::Menu(Menu { title: "Filter by".to_owned(), items, row: 0, join: Some(join) }));
+    Effect::None
+}
+
+/// The question's name, as a filter writes it.
+fn name_of(packet: &crate::index::Packet<'_>) -> Option<String> {
+    let row = packet.dns()?;
+    let wire = packet.segment.names.get(row.name)?;
+    let name = crate::decode::dns::presentation(wire);
+    let plain = name.chars().all(|c| c.is_ascii_graphic() && c != '"' && c != '\\');
+    plain.then(|| name.trim_end_matches('.').to_owned())
+}
+
+fn look(state: &mut State, backward: bool) -> Effect {
+    if state.search.text.is_empty() {
+        state.say("nothing searched for yet: s", Tone::Plain);
+        return Effect::None;
+    }
+    search(state, backward)
+}
+
+/// Looks for the search text from the selection on.
+pub fn search(state: &mut State, backward: bool) -> Effect {
+    state.generations.search += 1;
+    state.search.running = true;
+    Effect::Start(Job::Search {
+        generation: state.generations.search,
+        text: state.search.text.clone(),
+        index: state.index.clone(),
+        rows: state.timeline.rows.clone(),
+        from: state.timeline.row,
+        backward,
+    })
+}
+
+/// A search has ended.
+pub fn found(state: &mut State, row: Option<usize>) {
+    state.search.running = false;
+    let text = crate::text::escape(&state.search.text);
+    match row.and_then(|row| state.timeline.rows.get(&state.index, row)) {
+        Some(id) => {
+            state.jump(id);
+        }
+        None => state.say(format!("“{text}” is in none of these rows"), Tone::Warning),
+    }
+}

@@ -1,0 +1,371 @@
+//! Moving: rows, pages, partners, problems, conversations, marks and the selection history.
+
+use super::{Action, Context, Context::Panels};
+use crate::index::{Index, PacketId};
+use crate::tui::layout::Panel;
+use crate::tui::state::{Awaiting, PacketTab, State, Tone};
+use crate::tui::update::{Effect, Job};
+use crate::tui::views;
+use crate::tui::work::{frame_of, packet_of};
+
+/// Rows looked through for the next packet of a conversation before giving up.
+const CONVERSATION_ROWS_MAX: usize = 20_000_000;
+
+/// The group's actions.
+pub static ACTIONS: &[Action] = &[
+    row("down", "next row", &["j", "Down"], |state| step(state, 1)),
+    row("up", "previous row", &["k", "Up"], |state| step(state, -1)),
+    row("page-down", "one page down", &["PgDn", "Ctrl-f"], |state| pages(state, 2)),
+    row("page-up", "one page up", &["PgUp", "Ctrl-b"], |state| pages(state, -2)),
+    row("half-page-down", "half a page down", &["Ctrl-d"], |state| pages(state, 1)),
+    row("half-page-up", "half a page up", &["Ctrl-u"], |state| pages(state, -1)),
+    row("top", "first row, or the frame of a number typed before (5gg, g1234Enter)", &["g g", "Home"], top),
+    row("bottom", "last row", &["G", "End"], |state| step(state, isize::MAX)),
+    row("activate", "the linked packet; in the report the cited packet", &["Enter"], activate),
+    row("next-problem", "next problem: an error or a failed query", &["]"], |state| problem(state, true)),
+    row("previous-problem", "previous problem", &["["], |state| problem(state, false)),
+    row("next-in-conversation", "next packet of this conversation", &["}"], |state| {
+        conversation(state, true)
+    }),
+    row("previous-in-conversation", "previous packet of this conversation", &["{"], |state| {
+        conversation(state, false)
+    }),
+    row("back", "back in the selection history", &["Ctrl-o", "Alt-Left"], back),
+    row("forward", "forward in the selection history", &["Ctrl-i", "Alt-Right"], forward),
+    row("mark", "mark this packet with the next letter", &["m"], |state| {
+        state.awaiting = Some(Awaiting::Mark);
+        state.say("mark with which letter?", Tone::Plain);
+        Effect::None
+    }),
+    row("go-to-mark", "go to the packet marked with the next letter", &["'"], |state| {
+        state.awaiting = Some(Awaiting::GoToMark);
+        state.say("go to which mark?", Tone::Plain);
+        Effect::None
+    }),
+];
+
+const fn row(
+    name: &'static str,
+    help: &'static str,
+    keys: &'static [&'static str],
+    run: fn(&mut State) -> Effect,
+) -> Action {
+    Action { name, help, keys, context: Panels, run }
+}
+
+/// Moves the focused panel's selection.
+pub fn step(state: &mut State, by: isize) -> Effect {
+    let times = isize::try_from(state.count.unwrap_or(1)).unwrap_or(1);
+    let by = by.saturating_mul(times);
+    let moved = |row: usize| row.saturating_add_signed(by);
+    match state.panels.focus {
+        Panel::Timeline => {
+            let row = moved(state.timeline.row);
+            state.select_row(row);
+        }
+        Panel::Packet => match state.packet.tab {
+            PacketTab::Layers => state.packet.tree.row = moved(state.packet.tree.row),
+            PacketTab::Bytes => state.packet.bytes_top = moved(state.packet.bytes_top),
+            PacketTab::Words => state.packet.words_top = moved(state.packet.words_top),
+        },
+        Panel::Report => {
+            state.reading.item = moved(state.reading.item);
+            state.reading.citation = 0;
+        }
+        Panel::Findings => state.finding_list.row = moved(state.finding_list.row),
+        Panel::Queries => state.query_list.row = moved(state.query_list.row),
+        Panel::Ladder => state.ladder.list.row = moved(state.ladder.list.row),
+    }
+    Effect::None
+}
+
+fn pages(state: &mut State, halves: isize) -> Effect {
+    let height = usize::from(state.layout().inner(state.panels.focus).height);
+    let rows = match state.panels.focus {
+        // The report moves by blocks, not by lines.
+        Panel::Report => (height / 8).max(1),
+        _ => (height / 2).max(1),
+    };
+    step(state, halves.saturating_mul(rows as isize))
+}
+
+fn top(state: &mut State) -> Effect {
+    if state.count.is_some() {
+        return go_to_count(state);
+    }
+    step(state, isize::MIN)
+}
+
+/// Goes to the frame whose number was typed.
+pub fn go_to_count(state: &mut State) -> Effect {
+    let Some(frame) = state.count.take() else { return Effect::None };
+    go_to_frame(state, u64::from(frame))
+}
+
+/// Goes to a frame of the selected packet's file.
+pub fn go_to_frame(state: &mut State, frame: u64) -> Effect {
+    let source = state.packet().map_or(crate::index::SourceId(0), |packet| packet.segment.source);
+    match state.index.by_frame(source, crate::index::FrameNumber(frame)) {
+        Some(id) => {
+            state.focus(Panel::Timeline);
+            go(state, id)
+        }
+        None => {
+            state.say(format!("there is no frame {frame}"), Tone::Warning);
+            Effect::None
+        }
+    }
+}
+
+/// Goes to a packet, also one the filter hides: then the partners or the whole capture are shown, and said so.
+pub fn go(state: &mut State, id: PacketId) -> Effect {
+    if state.jump(id) {
+        return Effect::None;
+    }
+    let number = state.number(id);
+    state.say(
+        format!("{number} is hidden by the filter: p shows partners, Esc clears the filter"),
+        Tone::Warning,
+    );
+    Effect::None
+}
+
+/// Enter.
+pub fn activate(state: &mut State) -> Effect {
+    match state.panels.focus {
+        Panel::Timeline | Panel::Packet => match state.partner() {
+            Some(partner) => go(state, partner),
+            None => {
+                let text = match state.evidence {
+                    None => "links are not known yet: the capture is still being read",
+                    Some(_) => "this packet is linked to no other",
+                };
+                state.say(text, Tone::Plain);
+                Effect::None
+            }
+        },
+        Panel::Report => super::reporting::follow_citation(state),
+        Panel::Findings => super::reporting::follow_finding(state),
+        Panel::Queries => {
+            let first = state.evidence.as_ref().and_then(|evidence| {
+                let transaction = evidence.transactions.get(state.query_list.row)?;
+                Some((transaction.first, transaction.error.or(transaction.answer)))
+            });
+            match first {
+                // A second Enter goes on to the other end.
+                Some((first, Some(end))) if state.timeline.selected == Some(first) => shown(state, end),
+                Some((first, _)) => shown(state, first),
+                None => Effect::None,
+            }
+        }
+        Panel::Ladder => match views::ladder::frames(state).get(state.ladder.list.row).copied() {
+            Some(id) => shown(state, id),
+            None => Effect::None,
+        },
+    }
+}
+
+/// Goes to a packet from another panel; where only one panel is shown, to the timeline.
+pub fn shown(state: &mut State, id: PacketId) -> Effect {
+    let effect = go(state, id);
+    if state.layout().timeline.is_empty() {
+        state.focus(Panel::Timeline);
+    }
+    effect
+}
+
+fn problem(state: &mut State, forward: bool) -> Effect {
+    let here = state.timeline.selected.unwrap_or(PacketId(0));
+    let problems = std::sync::Arc::clone(&state.problems);
+    let visible = |state: &State, id: &&PacketId| state.timeline.rows.find(&state.index, **id).is_some();
+    let found = if forward {
+        let at = problems.partition_point(|id| *id <= here);
+        problems.iter().skip(at).find(|id| visible(state, id)).copied()
+    } else {
+        let at = problems.partition_point(|id| *id < here);
+        problems.iter().take(at).rev().find(|id| visible(state, id)).copied()
+    };
+    match found {
+        Some(id) => shown(state, id),
+        None => {
+            let text = match (&state.evidence, problems.is_empty(), forward) {
+                (None, _, _) => "problems are not known yet: the capture is still being read",
+                (_, true, _) => "there are no problems in this capture",
+                (_, _, true) => "no further problem below",
+                (_, _, false) => "no further problem above",
+            };
+            state.say(text, Tone::Plain);
+            Effect::None
+        }
+    }
+}
+
+type Flow = (crate::decode::Address, u16, crate::decode::Address, u16, u8);
+
+fn flow(index: &Index, id: PacketId) -> Option<Flow> {
+    let packet = index.packet(id)?;
+    let (mut from, mut to) = (packet.source_address(), packet.destination_address());
+    let (mut from_port, mut to_port) = (packet.source_port(), packet.destination_port());
+    if packet.decode().icmp().is_some() {
+        (from_port, to_port) = (0, 0);
+    }
+    if (from, from_port) > (to, to_port) {
+        std::mem::swap(&mut from, &mut to);
+        std::mem::swap(&mut from_port, &mut to_port);
+    }
+    Some((from, from_port, to, to_port, packet.transport()))
+}
+
+fn conversation(state: &mut State, forward: bool) -> Effect {
+    let Some(wanted) = state.timeline.selected.and_then(|id| flow(&state.index, id)) else {
+        return Effect::None;
+    };
+    let count = state.timeline.rows.len(&state.index);
+    let same = |row: &usize| {
+        let id = state.timeline.rows.get(&state.index, *row);
+        id.is_some_and(|id| flow(&state.index, id) == Some(wanted))
+    };
+    let here = state.timeline.row;
+    let found = if forward {
+        (here + 1..count).take(CONVERSATION_ROWS_MAX).find(same)
+    } else {
+        (0..here).rev().take(CONVERSATION_ROWS_MAX).find(same)
+    };
+    match found.and_then(|row| state.timeline.rows.get(&state.index, row)) {
+        Some(id) => shown(state, id),
+        None => {
+            let side = if forward { "below" } else { "above" };
+            state.say(format!("no further packet of this conversation {side}"), Tone::Plain);
+            Effect::None
+        }
+    }
+}
+
+fn back(state: &mut State) -> Effect {
+    let Some(at) = state.history.at.checked_sub(1) else {
+        state.say("the selection history begins here", Tone::Plain);
+        return Effect::None;
+    };
+    if state.history.at == state.history.entries.len()
+        && let Some(here) = state.timeline.selected
+    {
+        state.history.entries.push(here);
+    }
+    to_history(state, at)
+}
+
+fn forward(state: &mut State) -> Effect {
+    if state.history.at + 1 >= state.history.entries.len() {
+        state.say("the selection history ends here", Tone::Plain);
+        return Effect::None;
+    }
+    to_history(state, state.history.at + 1)
+}
+
+fn to_history(state: &mut State, at: usize) -> Effect {
+    let Some(id) = state.history.entries.get(at).copied() else { return Effect::None };
+    state.history.at = at;
+    let row = state.timeline.rows.nearest(&state.index, id);
+    state.select_row(row);
+    Effect::None
+}
+
+/// Marks the selected packet with a letter.
+pub fn set_mark(state: &mut State, letter: char) -> Effect {
+    let frame = state.timeline.selected.and_then(|id| frame_of(&state.index, id));
+    let (Some(frame), true) = (frame, letter.is_ascii_alphanumeric()) else {
+        state.say("a mark is a letter or a digit", Tone::Warning);
+        return Effect::None;
+    };
+    state.say(format!("marked as '{letter}"), Tone::Good);
+    Effect::Start(Job::Change(crate::case::Event::Mark { letter, frame: Some(frame) }))
+}
+
+/// Goes to the packet of a mark.
+pub fn go_to_mark(state: &mut State, letter: char) -> Effect {
+    let frame = state.work.case.marks.get(&letter).copied();
+    match frame.and_then(|frame| packet_of(&state.index, frame)) {
+        Some(id) => shown(state, id),
+        None => {
+            state.say(
+                format!("there is no mark '{}", crate::text::escape(&letter.to_string())),
+                Tone::Warning,
+            );
+            Effect::None
+        }
+    }
+}
+
+/// Scrolls a panel by lines.
+pub fn scroll(state: &mut State, panel: Panel, lines: isize) {
+    let before = std::mem::replace(&mut state.panels.focus, panel);
+    let count = state.count.take();
+    let by = if panel == Panel::Report { lines.signum() } else { lines };
+    step(state, by);
+    state.count = count;
+    state.panels.focus = before;
+}
+
+/// Selects what was clicked in a panel: `row` and `column` inside its border.
+pub fn press(state: &mut State, panel: Panel, row: usize, column: u16) {
+    match panel {
+        Panel::Timeline => {
+            if let Some(row) = views::timeline::row_at(state, row) {
+                state.select_row(row);
+            }
+        }
+        Panel::Packet => match state.packet.tab {
+            PacketTab::Layers => state.packet.tree.row = state.packet.tree.top + row,
+            PacketTab::Bytes => views::packet::select_byte(state, row, column),
+            PacketTab::Words => {}
+        },
+        Panel::Report => {
+            if let Some(item) = views::report::item_at(state, row) {
+                state.reading.item = item;
+                state.reading.citation = 0;
+            }
+        }
+        Panel::Findings => {
+            if let Some(row) = views::findings::row_at(state, row) {
+                state.finding_list.row = row;
+            }
+        }
+        Panel::Queries => {
+            if let Some(row) = row.checked_sub(1) {
+                state.query_list.row = state.query_list.top + row;
+            }
+        }
+        Panel::Ladder => {
+            if let Some(row) = row.checked_sub(views::ladder::HEAD_ROWS) {
+                state.ladder.list.row = state.ladder.list.top + row;
+            }
+        }
+    }
+}
+
+/// Goes to the packet nearest to a column of the overview.
+pub fn to_overview(state: &mut State, x: u16) -> Effect {
+    let layout = state.layout();
+    let Some((start, columns)) = views::overview::bars(state, layout.overview) else { return Effect::None };
+    let Some(column) = x.checked_sub(start).filter(|column| *column < columns) else { return Effect::None };
+    let overview = std::sync::Arc::clone(&state.overview);
+    let wanted = usize::from(column);
+    let count = state.timeline.rows.len(&state.index);
+    // Times rise with rows, apart from small steps back.
+    let (mut low, mut high) = (0, count);
+    while low < high {
+        let middle = low.midpoint(high);
+        let id = state.timeline.rows.get(&state.index, middle);
+        let at = id.and_then(|id| state.index.packet(id)).map_or(0, |packet| packet.time_ns());
+        if overview.column(at, usize::from(columns)) < wanted { low = middle + 1 } else { high = middle }
+    }
+    if let Some(id) = state.timeline.rows.get(&state.index, low.min(count.saturating_sub(1))) {
+        state.jump(id);
+    }
+    Effect::None
+}
+
+/// The context of the focused panel, for help.
+pub fn context(state: &State) -> Context {
+    Context::of(state.panels.focus)
+}

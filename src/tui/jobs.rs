@@ -1,0 +1,304 @@
+//! Background work: each job runs on a thread of its own and sends one reply; a newer one of its kind cancels it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{self, SyncSender};
+
+use super::state::Rows;
+use super::update::{Export, Job, Reply};
+use super::work::Notes;
+use crate::case::{Case, EvidenceRecord};
+use crate::correlate::{Evidence, LinkKind, Parameters, correlate};
+use crate::filter::{Context, Filter};
+use crate::index::{Index, PacketId};
+
+/// Templates offered for export: key, name, what it is.
+pub const TEMPLATES: &[(char, &str, &str)] = &[
+    ('f', "full", "the full incident report"),
+    ('g', "google", "the two-part form of the certificate course"),
+];
+
+/// What a thread sends: an event of the terminal, a step of loading, or a reply.
+pub type Send = dyn Fn(Reply) + std::marker::Send + Sync;
+
+/// Runs jobs.
+pub struct Jobs {
+    send: Arc<Send>,
+    running: HashMap<Kind, Arc<AtomicBool>>,
+    case: Option<SyncSender<CaseJob>>,
+    case_thread: Option<std::thread::JoinHandle<()>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Kind {
+    Correlate,
+    Hash,
+    Filter,
+    Draft,
+    Search,
+    Export,
+}
+
+enum CaseJob {
+    Job(Job),
+    Identify(Vec<EvidenceRecord>),
+}
+
+/// Changes that may wait to be written.
+const CASE_QUEUE_MAX: usize = 256;
+
+impl Jobs {
+    /// Jobs that reply through `send`; `case` is opened by the thread that keeps it.
+    pub fn new(send: Arc<Send>, case: impl FnOnce() -> Case + std::marker::Send + 'static) -> Self {
+        let (to_case, changes) = mpsc::sync_channel(CASE_QUEUE_MAX);
+        let reply = Arc::clone(&send);
+        let case_thread = std::thread::spawn(move || {
+            let mut case = case();
+            reply(case_reply(&case));
+            for change in changes {
+                match change {
+                    CaseJob::Job(job) => change_case(&mut case, job),
+                    CaseJob::Identify(records) => case.identify(records, super::wall_clock_ns()),
+                }
+                reply(case_reply(&case));
+            }
+        });
+        Self { send, running: HashMap::new(), case: Some(to_case), case_thread: Some(case_thread) }
+    }
+
+    /// Starts a job.
+    pub fn start(&mut self, job: Job) {
+        let kind = match &job {
+            Job::Change(_) | Job::Undo | Job::Redo => {
+                if let Some(case) = &self.case {
+                    let _ = case.send(CaseJob::Job(job));
+                }
+                return;
+            }
+            Job::Correlate { .. } => Kind::Correlate,
+            Job::Hash { .. } => Kind::Hash,
+            Job::Filter { .. } => Kind::Filter,
+            Job::Draft { .. } => Kind::Draft,
+            Job::Search { .. } => Kind::Search,
+            Job::Export(_) => Kind::Export,
+        };
+        let cancel = Arc::new(AtomicBool::new(false));
+        if let Some(older) = self.running.insert(kind, Arc::clone(&cancel)) {
+            older.store(true, Ordering::Relaxed);
+        }
+        let send = Arc::clone(&self.send);
+        let case = self.case.clone();
+        std::thread::spawn(move || {
+            let sources = if let Job::Hash { index } = &job { index.sources.clone() } else { Vec::new() };
+            let reply = run(job, &cancel);
+            if cancel.load(Ordering::Relaxed) {
+                return;
+            }
+            if let (Some(Reply::Hashed(hashes)), Some(case)) = (&reply, case) {
+                let records = sources.iter().zip(hashes).map(|(source, sha256)| EvidenceRecord {
+                    name: source.name.clone(),
+                    size: source.size,
+                    sha256: sha256.clone(),
+                });
+                let _ = case.send(CaseJob::Identify(records.collect()));
+            }
+            if let Some(reply) = reply {
+                send(reply);
+            }
+        });
+    }
+
+    /// Cancels everything and waits until the case is written.
+    pub fn finish(&mut self) {
+        for cancel in self.running.values() {
+            cancel.store(true, Ordering::Relaxed);
+        }
+        self.case = None;
+        if let Some(thread) = self.case_thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Applies a change to the case.
+pub fn change_case(case: &mut Case, job: Job) {
+    let now_ns = super::wall_clock_ns();
+    match job {
+        Job::Change(event) => case.apply(event, now_ns),
+        Job::Undo => {
+            case.undo(now_ns);
+        }
+        Job::Redo => {
+            case.redo(now_ns);
+        }
+        _ => {}
+    }
+}
+
+/// The case as the screen shows it.
+pub fn case_reply(case: &Case) -> Reply {
+    Reply::Case {
+        case: Arc::new(case.state().clone()),
+        saving: case.saving(),
+        notices: case.notices().to_vec(),
+    }
+}
+
+/// Does a job that does not concern the case; `None` when there is nothing to say.
+pub fn run(job: Job, cancel: &AtomicBool) -> Option<Reply> {
+    Some(match job {
+        Job::Correlate { index } => {
+            let evidence = Arc::new(correlate(&index, &Parameters::default(), cancel));
+            let problems = problems(&evidence).into();
+            Reply::Evidence { evidence, problems }
+        }
+        Job::Hash { index } => Reply::Hashed(hash(&index, cancel)?),
+        Job::Filter { generation, filter, partners, index, evidence, case } => {
+            let notes = Notes { case, index: index.clone() };
+            let context =
+                Context { index: &index, evidence: evidence.as_deref(), notes: Some(&notes), cancel };
+            let rows = filter.rows(&context);
+            let matching = rows.len();
+            let warnings = filter.warnings(&context);
+            let rows = match (&evidence, partners) {
+                (Some(evidence), true) => with_partners(&index, evidence, &rows),
+                _ => rows,
+            };
+            let seen = index.len();
+            Reply::Filtered { generation, filter, rows: Rows::Some(rows.into()), matching, seen, warnings }
+        }
+        Job::Draft { generation, index, evidence, case } => {
+            let input = crate::findings::Input { index: &index, evidence: &evidence };
+            let findings = crate::findings::run(&input, &[]);
+            let assessments = crate::findings::hypotheses::assess_all(&input, &findings, &[]);
+            let report = crate::report::draft(&crate::report::Input {
+                index: &index,
+                evidence: &evidence,
+                findings: &findings,
+                assessments: &assessments,
+                case: &case,
+            });
+            Reply::Drafted {
+                generation,
+                findings: findings.into(),
+                assessments: assessments.into(),
+                report: Arc::new(report),
+            }
+        }
+        Job::Search { generation, text, index, rows, from, backward } => Reply::Found {
+            generation,
+            row: search(&Search { text: &text, index: &index, rows: &rows, from, backward }, cancel),
+        },
+        Job::Export(export) => write_export(export),
+        Job::Change(_) | Job::Undo | Job::Redo => return None,
+    })
+}
+
+fn hash(index: &Index, cancel: &AtomicBool) -> Option<Vec<String>> {
+    let progress = AtomicU64::new(0);
+    let mut hashes = Vec::new();
+    for source in &index.sources {
+        let path = source.path.as_deref();
+        match crate::case::hash_source(path, source.bytes.bytes(), cancel, &progress) {
+            Ok(Some(hash)) => hashes.push(hash),
+            Ok(None) => return None,
+            Err(_) => hashes.push(String::new()),
+        }
+    }
+    Some(hashes)
+}
+
+/// Packets `]` stops at: errors about DNS, and queries that ended in failure.
+fn problems(evidence: &Evidence) -> Vec<PacketId> {
+    let mut found: Vec<PacketId> = evidence
+        .error_links()
+        .iter()
+        .filter(|link| link.kind == LinkKind::ErrorAbout)
+        .map(|link| link.from)
+        .collect();
+    for transaction in &evidence.transactions {
+        let failed = transaction.outcome.is_failure();
+        let refused = transaction.answer.filter(|_| !matches!(transaction.response_code, 0 | 3));
+        match (transaction.error, refused) {
+            (Some(error), _) => found.push(error),
+            (None, Some(answer)) => found.push(answer),
+            (None, None) if failed => found.push(transaction.first),
+            _ => {}
+        }
+    }
+    found.sort_unstable();
+    found.dedup();
+    found
+}
+
+fn with_partners(index: &Index, evidence: &Evidence, rows: &[u32]) -> Vec<u32> {
+    let mut all: Vec<u32> = rows.to_vec();
+    for row in rows {
+        let id = PacketId(*row);
+        all.extend(evidence.links_from(id).into_iter().filter_map(|link| link.to).map(|to| to.0));
+        all.extend(evidence.links_to(id).into_iter().map(|link| link.from.0));
+    }
+    all.sort_unstable();
+    all.dedup();
+    if let Some(order) = &index.order {
+        let wanted: std::collections::HashSet<u32> = all.into_iter().collect();
+        return order.iter().copied().filter(|id| wanted.contains(id)).collect();
+    }
+    all
+}
+
+struct Search<'s> {
+    text: &'s str,
+    index: &'s Index,
+    rows: &'s Rows,
+    from: usize,
+    backward: bool,
+}
+
+/// Looks through every row once, from the one after `from` round to `from` itself.
+fn search(search: &Search<'_>, cancel: &AtomicBool) -> Option<usize> {
+    let wanted = search.text.to_lowercase();
+    let count = search.rows.len(search.index);
+    for step in 1..=count {
+        if cancel.load(Ordering::Relaxed) {
+            return None;
+        }
+        let row = if search.backward { search.from + count - step } else { search.from + step } % count;
+        let packet = search.rows.get(search.index, row).and_then(|id| search.index.packet(id))?;
+        let line = format!(
+            "{} {} {} {}",
+            packet.source_address(),
+            packet.destination_address(),
+            packet.protocol().protocol().label,
+            packet.summary()
+        );
+        if line.to_lowercase().contains(&wanted) {
+            return Some(row);
+        }
+    }
+    None
+}
+
+fn write_export(export: Export) -> Reply {
+    let shown = crate::text::escape(&export.path.display().to_string());
+    if export.path.exists() && !export.overwrite {
+        return Reply::Exists(export);
+    }
+    let sources = export.index.sources.iter().filter_map(|source| source.path.as_ref());
+    if sources
+        .filter_map(|path| path.canonicalize().ok())
+        .any(|path| export.path.canonicalize().ok() == Some(path))
+    {
+        return Reply::Exported(Err(format!("{shown} is the capture itself: nothing was written")));
+    }
+    Reply::Exported(match super::exporting::write(&export) {
+        Ok(()) => Ok(format!("report written to {shown}")),
+        Err(error) => Err(format!("the report was not written: {error:#}")),
+    })
+}
+
+/// Checks a filter text without running it.
+pub fn check(text: &str) -> Result<Filter, crate::filter::FilterError> {
+    Filter::parse(text)
+}

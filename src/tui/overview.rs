@@ -1,0 +1,163 @@
+//! How DNS queries and ICMP errors spread over time, in a fixed number of bins that widen as packets come.
+
+use crate::index::{Index, PacketId, Segment, segment::flags};
+use crate::time::Nanos;
+
+/// Bins kept; a screen shows fewer.
+const BINS: usize = 512;
+/// The first width of a bin.
+const BIN_NS: i128 = 1_000_000;
+
+/// Counts over time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Overview {
+    /// Earliest time, `None` without packets.
+    pub first_ns: Option<Nanos>,
+    /// Latest time.
+    pub last_ns: Nanos,
+    /// DNS queries.
+    pub queries: u64,
+    /// ICMP errors.
+    pub errors: u64,
+    /// Characters of the longest address.
+    pub address_cells: usize,
+    segments: usize,
+    start_ns: i128,
+    bin_ns: i128,
+    query_bins: Vec<u32>,
+    error_bins: Vec<u32>,
+}
+
+impl Default for Overview {
+    fn default() -> Self {
+        Self {
+            first_ns: None,
+            last_ns: 0,
+            queries: 0,
+            errors: 0,
+            address_cells: 0,
+            segments: 0,
+            start_ns: 0,
+            bin_ns: BIN_NS,
+            query_bins: vec![0; BINS],
+            error_bins: vec![0; BINS],
+        }
+    }
+}
+
+impl Overview {
+    /// Counts the segments that came since the last call.
+    pub fn extend(&mut self, index: &Index) {
+        for segment in index.segments().iter().skip(self.segments) {
+            self.add(segment);
+        }
+        self.segments = index.segments().len();
+    }
+
+    fn add(&mut self, segment: &Segment) {
+        let (Some(first), Some(last)) = (segment.time_ns.iter().min(), segment.time_ns.iter().max()) else {
+            return;
+        };
+        if self.first_ns.is_none() {
+            self.start_ns = i128::from(*first);
+        }
+        self.first_ns = Some(self.first_ns.map_or(*first, |before| before.min(*first)));
+        self.last_ns = if self.segments == 0 && self.last_ns == 0 { *last } else { self.last_ns.max(*last) };
+        let longest = segment.addresses.iter().map(|address| address.to_string().len()).max();
+        self.address_cells = self.address_cells.max(longest.unwrap_or(0));
+        let time = |packet: PacketId| segment.time_ns.get((packet.0 - segment.base.0) as usize).copied();
+        for row in &segment.dns {
+            let is_query = segment
+                .flags
+                .get((row.packet.0 - segment.base.0) as usize)
+                .is_some_and(|bits| bits & flags::DNS_QUERY != 0);
+            if let (true, Some(at)) = (is_query, time(row.packet)) {
+                self.queries += 1;
+                let bin = self.bin(at);
+                count(&mut self.query_bins, bin);
+            }
+        }
+        for row in &segment.icmp {
+            if let Some(at) = time(row.packet) {
+                self.errors += 1;
+                let bin = self.bin(at);
+                count(&mut self.error_bins, bin);
+            }
+        }
+    }
+
+    /// The bin of a moment, widening the bins until it has one.
+    fn bin(&mut self, at: Nanos) -> usize {
+        let at = i128::from(at);
+        while at < self.start_ns {
+            self.start_ns -= self.bin_ns * BINS as i128;
+            self.widen(BINS / 2);
+        }
+        while at >= self.start_ns + self.bin_ns * BINS as i128 {
+            self.widen(0);
+        }
+        ((at - self.start_ns) / self.bin_ns) as usize
+    }
+
+    fn widen(&mut self, offset: usize) {
+        self.bin_ns *= 2;
+        for bins in [&mut self.query_bins, &mut self.error_bins] {
+            let merged: Vec<u32> = bins.chunks(2).map(|pair| pair.iter().sum()).collect();
+            bins.fill(0);
+            for (slot, value) in bins.iter_mut().skip(offset).zip(merged) {
+                *slot = value;
+            }
+        }
+    }
+
+    /// Queries and errors of the whole span spread over `columns`.
+    pub fn columns(&self, columns: usize) -> Vec<(u64, u64)> {
+        let mut out = vec![(0, 0); columns];
+        let Some(first) = self.first_ns else { return out };
+        for (at, (queries, errors)) in self.query_bins.iter().zip(&self.error_bins).enumerate() {
+            if *queries == 0 && *errors == 0 {
+                continue;
+            }
+            let middle = self.start_ns + self.bin_ns * at as i128 + self.bin_ns / 2;
+            let column = self.column_of(middle, i128::from(first), columns);
+            if let Some(slot) = out.get_mut(column) {
+                slot.0 += u64::from(*queries);
+                slot.1 += u64::from(*errors);
+            }
+        }
+        out
+    }
+
+    /// The column of a moment when the span is spread over `columns`.
+    pub fn column(&self, at: Nanos, columns: usize) -> usize {
+        self.first_ns.map_or(0, |first| self.column_of(i128::from(at), i128::from(first), columns))
+    }
+
+    fn column_of(&self, at: i128, first: i128, columns: usize) -> usize {
+        let span = (i128::from(self.last_ns) - first).max(1);
+        let column = (at - first).clamp(0, span) * columns as i128 / (span + 1);
+        (column as usize).min(columns.saturating_sub(1))
+    }
+}
+
+fn count(bins: &mut [u32], bin: usize) {
+    if let Some(slot) = bins.get_mut(bin) {
+        *slot = slot.saturating_add(1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bins_widen_to_both_sides_and_lose_nothing() {
+        let mut overview = Overview { start_ns: 1_000_000_000, ..Overview::default() };
+        for at in [1_000_000_000, 900, 5_000_000_000_000, i64::MIN, i64::MAX] {
+            let bin = overview.bin(at);
+            count(&mut overview.query_bins, bin);
+        }
+        assert_eq!(overview.query_bins.iter().sum::<u32>(), 5);
+        assert_eq!(overview.query_bins.len(), BINS);
+    }
+}

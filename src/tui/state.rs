@@ -1,0 +1,488 @@
+//! Everything the screen shows, as plain data: changed only by `update`, read only by `render`.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::sync::Arc;
+
+use ratatui::layout::Rect;
+
+use super::actions::Context;
+use super::dialogs::Dialog;
+use super::keys::Stroke;
+use super::layout::{Layout, Panel, Panels, layout};
+use super::line::Line;
+use super::overview::Overview;
+use super::work::Work;
+use crate::correlate::{EpisodeId, Evidence};
+use crate::filter::{Filter, FilterError};
+use crate::findings::Finding;
+use crate::findings::hypotheses::Assessment;
+use crate::index::{Index, Packet, PacketId};
+use crate::report::Report;
+use crate::time::Nanos;
+
+/// Positions kept in the selection history.
+pub const HISTORY_MAX: usize = 500;
+
+/// The whole state.
+pub struct State {
+    /// The screen.
+    pub size: Rect,
+    /// Whether line-drawing and other marks beyond ASCII can be shown.
+    pub unicode: bool,
+    /// Milliseconds since the start.
+    pub now_ms: u64,
+    /// The packets so far.
+    pub index: Index,
+    /// Their spread over time.
+    pub overview: Arc<Overview>,
+    /// How far loading is; `None` when done.
+    pub loading: Option<Loading>,
+    /// What correlation found; `None` until it has.
+    pub evidence: Option<Arc<Evidence>>,
+    /// Packets `]` and `[` stop at, sorted.
+    pub problems: Arc<[PacketId]>,
+    /// What the rules found.
+    pub findings: Arc<[Finding]>,
+    /// The assessments of the problems.
+    pub assessments: Arc<[Assessment]>,
+    /// The draft.
+    pub report: Arc<Report>,
+    /// SHA-256 of each source, once computed.
+    pub hashes: Vec<String>,
+    /// The analyst's work and how it is saved.
+    pub work: Work,
+    /// Which panels are shown.
+    pub panels: Panels,
+    /// The timeline.
+    pub timeline: Timeline,
+    /// The packet panel.
+    pub packet: PacketView,
+    /// The report panel.
+    pub reading: Reading,
+    /// The findings panel.
+    pub finding_list: List,
+    /// The queries panel.
+    pub query_list: List,
+    /// The ladder panel.
+    pub ladder: Ladder,
+    /// The filter line.
+    pub filter: FilterBar,
+    /// The text search.
+    pub search: Search,
+    /// Selections to go back to.
+    pub history: History,
+    /// What lies over the panels.
+    pub dialog: Option<Dialog>,
+    /// A word from the program until the next key.
+    pub notice: Option<Notice>,
+    /// Strokes that began a longer key.
+    pub pending: Vec<Stroke>,
+    /// Digits typed before a key.
+    pub count: Option<u32>,
+    /// What the next character is for.
+    pub awaiting: Option<Awaiting>,
+    /// Numbers of the newest job of each kind; replies with another number are late.
+    pub generations: Generations,
+    /// The last place the mouse was pressed and when, for double clicks.
+    pub clicked: Option<(u16, u16, u64)>,
+    /// Whether damage was dismissed.
+    pub damage_dismissed: bool,
+}
+
+/// How far loading is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Loading {
+    /// Bytes walked.
+    pub bytes_done: u64,
+    /// Bytes to walk.
+    pub bytes_total: u64,
+    /// Milliseconds since loading began.
+    pub elapsed_ms: u64,
+}
+
+/// What the next character is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Awaiting {
+    /// The letter of a new mark.
+    Mark,
+    /// The letter of a mark to go to.
+    GoToMark,
+}
+
+/// Newest job of each kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "one number per kind of job")]
+pub struct Generations {
+    pub filter: u64,
+    pub draft: u64,
+    pub search: u64,
+}
+
+/// How grave a notice is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tone {
+    /// Something happened.
+    Plain,
+    /// Something went well.
+    Good,
+    /// Something needs attention.
+    Warning,
+}
+
+/// A word from the program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// The text, escaped.
+    pub text: String,
+    /// How grave it is.
+    pub tone: Tone,
+}
+
+/// The rows the timeline shows.
+#[derive(Clone, Debug, Default)]
+pub enum Rows {
+    /// Every packet.
+    #[default]
+    All,
+    /// These packets, in the order of the index.
+    Some(Arc<[u32]>),
+}
+
+impl Rows {
+    /// How many.
+    pub fn len(&self, index: &Index) -> usize {
+        match self {
+            Self::All => index.len() as usize,
+            Self::Some(rows) => rows.len(),
+        }
+    }
+
+    /// The packet of a row.
+    pub fn get(&self, index: &Index, row: usize) -> Option<PacketId> {
+        match self {
+            Self::All => match &index.order {
+                Some(order) => order.get(row).map(|id| PacketId(*id)),
+                None => (row < index.len() as usize).then_some(PacketId(row as u32)),
+            },
+            Self::Some(rows) => rows.get(row).map(|id| PacketId(*id)),
+        }
+    }
+
+    /// The row of a packet.
+    pub fn find(&self, index: &Index, id: PacketId) -> Option<usize> {
+        let ordered = index.order.is_some();
+        match self {
+            Self::All if !ordered => (id.0 < index.len()).then_some(id.0 as usize),
+            Self::All => index.order.as_ref()?.iter().position(|at| *at == id.0),
+            Self::Some(rows) if !ordered => rows.binary_search(&id.0).ok(),
+            Self::Some(rows) => rows.iter().position(|at| *at == id.0),
+        }
+    }
+
+    /// The row of a packet, or of the nearest one after it.
+    pub fn nearest(&self, index: &Index, id: PacketId) -> usize {
+        let last = self.len(index).saturating_sub(1);
+        let found = match self {
+            Self::Some(rows) if index.order.is_none() => rows.partition_point(|at| *at < id.0),
+            _ => self.find(index, id).unwrap_or(0),
+        };
+        found.min(last)
+    }
+}
+
+/// How times are shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TimeFormat {
+    /// `13:24:32.192571`
+    #[default]
+    TimeOfDay,
+    /// `2024-05-14 13:24:32.192571`
+    DateAndTime,
+    /// Seconds since the first packet or the reference.
+    Relative,
+    /// Seconds since the row above.
+    Delta,
+}
+
+impl TimeFormat {
+    /// The next one round.
+    pub fn next(self) -> Self {
+        match self {
+            Self::TimeOfDay => Self::DateAndTime,
+            Self::DateAndTime => Self::Relative,
+            Self::Relative => Self::Delta,
+            Self::Delta => Self::TimeOfDay,
+        }
+    }
+
+    /// In words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::TimeOfDay => "time of day (UTC)",
+            Self::DateAndTime => "date and time (UTC)",
+            Self::Relative => "seconds since the first packet or the reference (T)",
+            Self::Delta => "seconds since the row above",
+        }
+    }
+}
+
+/// The timeline's state.
+#[derive(Clone, Debug, Default)]
+pub struct Timeline {
+    /// What it shows.
+    pub rows: Rows,
+    /// The selected row.
+    pub row: usize,
+    /// The selected packet; follows `row`.
+    pub selected: Option<PacketId>,
+    /// The first visible row.
+    pub top: usize,
+    /// How times are shown.
+    pub time: TimeFormat,
+    /// The packet relative times count from.
+    pub reference: Option<PacketId>,
+}
+
+/// A selected row and the first visible one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct List {
+    /// The selected row.
+    pub row: usize,
+    /// The first visible row.
+    pub top: usize,
+}
+
+/// What the packet panel shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PacketTab {
+    /// The layers as a tree.
+    #[default]
+    Layers,
+    /// The bytes.
+    Bytes,
+    /// In words.
+    Words,
+}
+
+/// The packet panel's state.
+#[derive(Clone, Debug, Default)]
+pub struct PacketView {
+    /// What it shows.
+    pub tab: PacketTab,
+    /// The selected row of the tree, counted among visible rows.
+    pub tree: List,
+    /// The first visible row of bytes.
+    pub bytes_top: usize,
+    /// The first visible row of words.
+    pub words_top: usize,
+    /// Headings (by their first word) that are folded.
+    pub folded: BTreeSet<String>,
+}
+
+/// The report panel's state.
+#[derive(Clone, Debug, Default)]
+pub struct Reading {
+    /// The selected block, counted over all sections.
+    pub item: usize,
+    /// The first visible line.
+    pub top: usize,
+    /// Tables and other long parts that are unfolded, by id.
+    pub open: BTreeSet<String>,
+    /// Which citation of the selected block Enter goes to next.
+    pub citation: usize,
+}
+
+/// The ladder's state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ladder {
+    /// The episode shown.
+    pub episode: Option<EpisodeId>,
+    /// The selected message.
+    pub list: List,
+}
+
+/// What the filter line says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum FilterStatus {
+    /// Nothing typed.
+    #[default]
+    Empty,
+    /// Being evaluated.
+    Running,
+    /// Evaluated.
+    Valid,
+    /// Not finished yet.
+    Unfinished(FilterError),
+    /// Wrong.
+    Wrong(FilterError),
+}
+
+/// The filter line.
+#[derive(Clone, Debug, Default)]
+pub struct FilterBar {
+    /// What is typed.
+    pub line: Line,
+    /// Whether keys go to it.
+    pub editing: bool,
+    /// What was applied before editing began.
+    pub before: String,
+    /// The filter whose rows are shown; `None` shows all.
+    pub applied: Option<Filter>,
+    /// Whether partners of matching packets are shown too.
+    pub partners: bool,
+    /// What it says.
+    pub status: FilterStatus,
+    /// Legal parts that can match nothing.
+    pub warnings: Vec<(Range<usize>, String)>,
+    /// Packets that match, partners not counted.
+    pub matching: usize,
+    /// Packets known when the rows were found; more may have come.
+    pub seen: u32,
+}
+
+/// The text search.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Search {
+    /// What was last looked for.
+    pub text: String,
+    /// Whether a search is running.
+    pub running: bool,
+}
+
+/// Selections to go back to.
+#[derive(Clone, Debug, Default)]
+pub struct History {
+    /// The packets, oldest first.
+    pub entries: Vec<PacketId>,
+    /// Where in them the selection is; one past the end when it is new.
+    pub at: usize,
+}
+
+impl State {
+    /// The state before anything is known.
+    pub fn new(size: Rect, unicode: bool, work: Work) -> Self {
+        Self {
+            size,
+            unicode,
+            now_ms: 0,
+            index: Index::default(),
+            overview: Arc::new(Overview::default()),
+            loading: Some(Loading::default()),
+            evidence: None,
+            problems: Arc::new([]),
+            findings: Arc::new([]),
+            assessments: Arc::new([]),
+            report: Arc::new(Report::default()),
+            hashes: Vec::new(),
+            work,
+            panels: Panels::default(),
+            timeline: Timeline::default(),
+            packet: PacketView::default(),
+            reading: Reading::default(),
+            finding_list: List::default(),
+            query_list: List::default(),
+            ladder: Ladder::default(),
+            filter: FilterBar::default(),
+            search: Search::default(),
+            history: History::default(),
+            dialog: None,
+            notice: None,
+            pending: Vec::new(),
+            count: None,
+            awaiting: None,
+            generations: Generations::default(),
+            clicked: None,
+            damage_dismissed: false,
+        }
+    }
+
+    /// Where everything is now.
+    pub fn layout(&self) -> Layout {
+        layout(self.size, &self.panels)
+    }
+
+    /// The contexts keys are looked up in, the nearest first.
+    pub fn contexts(&self) -> Vec<Context> {
+        if let Some(dialog) = &self.dialog {
+            return dialog.contexts();
+        }
+        if self.filter.editing {
+            return vec![Context::FilterLine, Context::Line];
+        }
+        vec![Context::of(self.panels.focus), Context::Panels]
+    }
+
+    /// The selected packet.
+    pub fn packet(&self) -> Option<Packet<'_>> {
+        self.index.packet(self.timeline.selected?)
+    }
+
+    /// The packet at the other end of the selected one's most telling link.
+    pub fn partner(&self) -> Option<PacketId> {
+        self.evidence.as_ref()?.partner(self.timeline.selected?)
+    }
+
+    /// `#17`, with several files `A#17`.
+    pub fn number(&self, id: PacketId) -> String {
+        let Some(packet) = self.index.packet(id) else { return format!("#?{}", id.0) };
+        if self.index.sources.len() > 1 {
+            format!("{}#{}", crate::index::source_label(packet.segment.source), packet.frame().0)
+        } else {
+            format!("#{}", packet.frame().0)
+        }
+    }
+
+    /// Time zero of relative times.
+    pub fn zero_ns(&self) -> Nanos {
+        let reference = self.timeline.reference.and_then(|id| self.index.packet(id));
+        reference.map(|packet| packet.time_ns()).or(self.overview.first_ns).unwrap_or(0)
+    }
+
+    /// Shows a word until the next key.
+    pub fn say(&mut self, text: impl Into<String>, tone: Tone) {
+        self.notice = Some(Notice { text: text.into(), tone });
+    }
+
+    /// Selects a row of the timeline.
+    pub fn select_row(&mut self, row: usize) {
+        let count = self.timeline.rows.len(&self.index);
+        self.timeline.row = row.min(count.saturating_sub(1));
+        let selected = self.timeline.rows.get(&self.index, self.timeline.row);
+        if selected != self.timeline.selected {
+            self.timeline.selected = selected;
+            self.packet.bytes_top = 0;
+            self.packet.words_top = 0;
+        }
+    }
+
+    /// Jumps to a packet and remembers where from. Returns false where the filter hides it.
+    pub fn jump(&mut self, id: PacketId) -> bool {
+        let Some(row) = self.timeline.rows.find(&self.index, id) else { return false };
+        if let Some(from) = self.timeline.selected.filter(|from| *from != id) {
+            self.history.entries.truncate(self.history.at);
+            self.history.entries.push(from);
+            if self.history.entries.len() > HISTORY_MAX {
+                self.history.entries.remove(0);
+            }
+            self.history.at = self.history.entries.len();
+        }
+        self.select_row(row);
+        true
+    }
+
+    /// Gives a panel the focus and shows it.
+    pub fn focus(&mut self, panel: Panel) {
+        self.panels.focus = panel;
+        if panel.is_side() {
+            self.panels.side = panel;
+        }
+    }
+}
+
+impl State {
+    /// Whether something is under way that changes the screen without a key.
+    pub fn is_busy(&self) -> bool {
+        self.loading.is_some() || self.filter.status == FilterStatus::Running || self.search.running
+    }
+}

@@ -1,0 +1,127 @@
+//! Draws the state: one file per panel, nothing is changed here, only visible rows are formatted.
+
+pub mod dialogs;
+pub mod filter_line;
+pub mod findings;
+pub mod help;
+pub mod ladder;
+pub mod overview;
+pub mod packet;
+pub mod queries;
+pub mod report;
+pub mod status;
+pub mod tabs;
+pub mod timeline;
+pub mod timeline_ties;
+pub mod title;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+use super::fit::{put, put_line};
+use super::layout::Panel;
+use super::state::State;
+use super::theme::{Role, Theme};
+
+/// Draws everything.
+pub fn render(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
+    let area = area.intersection(*buffer.area());
+    if area.is_empty() {
+        return;
+    }
+    let layout = super::layout::layout(area, &state.panels);
+    title::render(state, theme, layout.title, buffer);
+    overview::render(state, theme, layout.overview, buffer);
+    filter_line::render(state, theme, layout.filter, buffer);
+    if let (Some(text), false) = (super::update::damage_line(state), layout.damage.is_empty()) {
+        let line = Line::from(vec![
+            Span::styled(format!(" {} ", if state.unicode { "⚠" } else { "!" }), theme.style(Role::Warning)),
+            Span::styled(text, theme.style(Role::Warning)),
+            Span::styled("  D dismisses", theme.style(Role::Muted)),
+        ]);
+        put_line(buffer, layout.damage, 0, &line);
+    }
+    tabs::render(state, theme, layout.tabs, buffer);
+    for panel in [Panel::Timeline, Panel::Packet, state.panels.side] {
+        let place = layout.panel(panel);
+        if place.is_empty() {
+            continue;
+        }
+        if layout.bordered {
+            frame(state, theme, panel, place, buffer);
+        }
+        let inner = layout.inner(panel);
+        match panel {
+            Panel::Timeline => timeline::render(state, theme, inner, buffer),
+            Panel::Packet => packet::render(state, theme, inner, buffer),
+            Panel::Report => report::render(state, theme, inner, buffer),
+            Panel::Findings => findings::render(state, theme, inner, buffer),
+            Panel::Queries => queries::render(state, theme, inner, buffer),
+            Panel::Ladder => ladder::render(state, theme, inner, buffer),
+        }
+    }
+    status::render(state, theme, layout.status, buffer);
+    filter_line::render_popup(state, theme, layout.filter, buffer);
+    dialogs::render(state, theme, area, buffer);
+}
+
+/// A panel's border with its title; the focused one stands out by colour and weight.
+fn frame(state: &State, theme: &Theme, panel: Panel, area: Rect, buffer: &mut Buffer) {
+    let focused = state.panels.focus == panel && state.dialog.is_none();
+    let style = theme.style(if focused { Role::Focus } else { Role::Border });
+    boxed(buffer, area, style, state.unicode);
+    let title_style = if focused { style.patch(theme.style(Role::Title)) } else { theme.style(Role::Muted) };
+    let mut spans = vec![Span::styled(format!(" {} ", panel.title()), title_style)];
+    match panel {
+        Panel::Packet => spans = packet::title(state, theme, title_style),
+        Panel::Timeline => {}
+        _ => spans.extend(side_title(state, theme, panel)),
+    }
+    let room = area.width.saturating_sub(4);
+    put_line(buffer, Rect { x: area.x.saturating_add(2), width: room, ..area }, 0, &Line::from(spans));
+}
+
+fn side_title(state: &State, theme: &Theme, panel: Panel) -> Vec<Span<'static>> {
+    let muted = theme.style(Role::Muted);
+    let text = match panel {
+        Panel::Report => report::counts(state),
+        Panel::Findings => format!("{} ", state.findings.len()),
+        Panel::Queries => queries::counts(state),
+        Panel::Ladder => ladder::counts(state),
+        _ => String::new(),
+    };
+    vec![Span::styled(text, muted)]
+}
+
+/// Draws a box.
+pub fn boxed(buffer: &mut Buffer, area: Rect, style: Style, unicode: bool) {
+    if area.width < 2 || area.height < 2 {
+        return;
+    }
+    let [corner_a, corner_b, corner_c, corner_d, across, down] =
+        if unicode { ["╭", "╮", "╰", "╯", "─", "│"] } else { ["+", "+", "+", "+", "-", "|"] };
+    let line = across.repeat(usize::from(area.width - 2));
+    let (right, bottom) = (area.right() - 1, area.bottom() - 1);
+    put(buffer, (area.x, area.y), area.width, &format!("{corner_a}{line}{corner_b}"), style);
+    put(buffer, (area.x, bottom), area.width, &format!("{corner_c}{line}{corner_d}"), style);
+    for y in area.y + 1..bottom {
+        put(buffer, (area.x, y), 1, down, style);
+        put(buffer, (right, y), 1, down, style);
+    }
+}
+
+/// Writes several lines of muted text in the middle of an empty panel.
+pub fn empty(buffer: &mut Buffer, area: Rect, text: &str, style: Style) {
+    let width = area.width.saturating_sub(4).min(72);
+    let lines = super::fit::wrap(text, usize::from(width));
+    let top = area.y + area.height.saturating_sub(lines.len() as u16) / 3;
+    for (at, line) in lines.iter().enumerate() {
+        let y = top.saturating_add(at as u16);
+        if y >= area.bottom() {
+            return;
+        }
+        put(buffer, (area.x.saturating_add(2), y), area.width.saturating_sub(2), line, style);
+    }
+}

@@ -1,0 +1,229 @@
+//! What lies over the panels.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Modifier;
+use ratatui::widgets::Widget as _;
+use ratatui_textarea::TextArea;
+
+use super::boxed;
+use crate::tui::dialogs::{Annotate, Confirm, Dialog, Edit, Menu, Palette, Prompt, SEVERITIES, TAGS};
+use crate::tui::fit::{pad, put, width, wrap};
+use crate::tui::line::Line;
+use crate::tui::state::State;
+use crate::tui::theme::{Role, Theme};
+
+/// Draws the open dialog, if any.
+pub fn render(state: &State, theme: &Theme, screen: Rect, buffer: &mut Buffer) {
+    match &state.dialog {
+        None => {}
+        Some(Dialog::Annotate(dialog)) => annotate(state, theme, screen, dialog, buffer),
+        Some(Dialog::Edit(dialog)) => edit(state, theme, screen, dialog, buffer),
+        Some(Dialog::Prompt(dialog)) => prompt(state, theme, screen, dialog, buffer),
+        Some(Dialog::Menu(dialog)) => menu(state, theme, screen, dialog, buffer),
+        Some(Dialog::Palette(dialog)) => palette(state, theme, screen, dialog, buffer),
+        Some(Dialog::Confirm(dialog)) => confirm(state, theme, screen, dialog, buffer),
+        Some(Dialog::Help { context, top }) => {
+            super::help::render(state, theme, screen, (*context, *top), buffer);
+        }
+    }
+}
+
+/// Clears a place, draws a box with a title, and gives what is inside.
+pub fn popup(state: &State, theme: &Theme, area: Rect, title: &str, buffer: &mut Buffer) -> Rect {
+    let area = area.intersection(*buffer.area());
+    for y in area.top()..area.bottom() {
+        for x in area.left()..area.right() {
+            if let Some(cell) = buffer.cell_mut((x, y)) {
+                cell.reset();
+                cell.set_style(theme.style(Role::Popup));
+            }
+        }
+    }
+    boxed(buffer, area, theme.style(Role::Popup).patch(theme.style(Role::Focus)), state.unicode);
+    let style = theme.style(Role::Popup).patch(theme.style(Role::Title));
+    put(buffer, (area.x + 2, area.y), area.width.saturating_sub(4), &format!(" {title} "), style);
+    Rect {
+        x: area.x.saturating_add(2),
+        y: area.y.saturating_add(1),
+        width: area.width.saturating_sub(4),
+        height: area.height.saturating_sub(2),
+    }
+}
+
+/// A place in the middle of the screen.
+fn centred(screen: Rect, width: u16, height: u16) -> Rect {
+    let (width, height) = (width.min(screen.width), height.min(screen.height));
+    Rect {
+        x: screen.x + (screen.width - width) / 2,
+        y: screen.y + (screen.height - height) / 3,
+        width,
+        height,
+    }
+}
+
+fn footer(theme: &Theme, inner: Rect, text: &str, buffer: &mut Buffer) {
+    let y = inner.bottom().saturating_sub(1);
+    if inner.height > 0 {
+        let style = theme.style(Role::Popup).patch(theme.style(Role::Muted));
+        put(buffer, (inner.x, y), inner.width, text, style);
+    }
+}
+
+fn textarea(area: &TextArea<'_>, theme: &Theme, place: Rect, active: bool, buffer: &mut Buffer) {
+    let place = place.intersection(*buffer.area());
+    if place.width < 2 || place.height == 0 {
+        return;
+    }
+    let mut shown = area.clone();
+    shown.set_style(theme.style(Role::Popup).patch(theme.style(Role::Text)));
+    if !active {
+        shown.set_cursor_style(theme.style(Role::Popup));
+    }
+    (&shown).render(place, buffer);
+}
+
+fn line(line: &Line, theme: &Theme, place: Rect, active: bool, buffer: &mut Buffer) {
+    let style = theme.style(Role::Popup).patch(theme.style(Role::Text));
+    let before = width(line.before());
+    let skip = (before + 2).saturating_sub(usize::from(place.width));
+    let shown: String = line.text().chars().skip(skip).collect();
+    put(buffer, (place.x, place.y), place.width, &pad(&shown, usize::from(place.width)), style);
+    let x = place.x + (before - skip.min(before)) as u16;
+    if let Some(cell) = buffer.cell_mut((x, place.y)).filter(|_| active && x < place.right()) {
+        cell.set_style(cell.style().add_modifier(Modifier::REVERSED));
+    }
+}
+
+fn annotate(state: &State, theme: &Theme, screen: Rect, dialog: &Annotate, buffer: &mut Buffer) {
+    let frames = super::report::citation(state, &dialog.packets);
+    let verb = if dialog.id.is_some() { "Change the note on" } else { "Note on" };
+    let area = centred(screen, 76, 15);
+    let inner = popup(state, theme, area, &format!("{verb} {frames}"), buffer);
+    if inner.height < 5 {
+        textarea(&dialog.note, theme, inner, true, buffer);
+        return;
+    }
+    let label = |active: bool| {
+        let style = theme.style(Role::Popup);
+        style.patch(theme.style(if active { Role::Focus } else { Role::Muted }))
+    };
+    let about = dialog.packets.first().and_then(|id| state.index.packet(*id)).map(|packet| packet.summary());
+    put(buffer, (inner.x, inner.y), inner.width, &about.unwrap_or_default(), label(false));
+    let note = Rect { y: inner.y + 1, height: inner.height - 5, ..inner };
+    textarea(&dialog.note, theme, note, dialog.field == 0, buffer);
+    let y = note.bottom();
+    let x = put(buffer, (inner.x, y), inner.width, "Tag       ", label(dialog.field == 1));
+    let place = Rect { x, y, width: 14.min(inner.right().saturating_sub(x)), height: 1 };
+    line(&dialog.tag, theme, place, dialog.field == 1, buffer);
+    let x = place.right() + 1;
+    let known = TAGS.join(" ");
+    put(buffer, (x, y), inner.right().saturating_sub(x), &format!("↓ {known}"), label(false));
+    let mut x = put(buffer, (inner.x, y + 1), inner.width, "Severity  ", label(dialog.field == 2));
+    for (at, word) in SEVERITIES.iter().enumerate() {
+        let chosen = at == dialog.severity;
+        let text = if chosen { format!("[{word}] ") } else { format!(" {word}  ") };
+        let style =
+            if chosen { label(dialog.field == 2).patch(theme.style(Role::Title)) } else { label(false) };
+        x = put(buffer, (x, y + 1), inner.right().saturating_sub(x), &text, style);
+    }
+    footer(theme, inner, "Ctrl-s save · Tab next field · Ctrl-e $EDITOR · Esc leave", buffer);
+}
+
+fn edit(state: &State, theme: &Theme, screen: Rect, dialog: &Edit, buffer: &mut Buffer) {
+    let area = centred(screen, 84, 14);
+    let inner = popup(state, theme, area, &dialog.title, buffer);
+    let text = Rect { height: inner.height.saturating_sub(2), ..inner };
+    textarea(&dialog.area, theme, text, true, buffer);
+    footer(
+        theme,
+        inner,
+        "Ctrl-s save (empty: the program's wording again) · Ctrl-e $EDITOR · Esc leave",
+        buffer,
+    );
+}
+
+fn prompt(state: &State, theme: &Theme, screen: Rect, dialog: &Prompt, buffer: &mut Buffer) {
+    let area = centred(screen, 76, 5);
+    let inner = popup(state, theme, area, &dialog.title, buffer);
+    if inner.height == 0 {
+        return;
+    }
+    line(&dialog.line, theme, Rect { height: 1, ..inner }, true, buffer);
+    footer(theme, inner, "Enter take · Esc leave", buffer);
+}
+
+fn menu(state: &State, theme: &Theme, screen: Rect, dialog: &Menu, buffer: &mut Buffer) {
+    let widest = dialog.items.iter().map(|item| width(&item.label)).max().unwrap_or(0);
+    let columns = (widest as u16 + 12).clamp(44, 100);
+    let area = centred(screen, columns, dialog.items.len() as u16 + 4);
+    let inner = popup(state, theme, area, &dialog.title, buffer);
+    let rows = usize::from(inner.height.saturating_sub(2));
+    let top = crate::tui::fit::scroll_to(0, dialog.row, dialog.items.len(), rows);
+    for (at, item) in dialog.items.iter().enumerate().skip(top).take(rows) {
+        let y = inner.y + (at - top) as u16;
+        let style = theme.style(Role::Popup);
+        let key = style.patch(theme.style(Role::Key));
+        put(buffer, (inner.x, y), 3, &item.key.to_string(), key);
+        let room = inner.width.saturating_sub(3);
+        put(buffer, (inner.x + 3, y), room, &item.label, style.patch(theme.style(Role::Text)));
+        if at == dialog.row {
+            buffer.set_style(Rect { y, height: 1, ..inner }, theme.style(Role::Selected));
+        }
+    }
+    match dialog.join {
+        Some(join) => footer(theme, inner, &format!("Tab: {} · Enter or its letter", join.words()), buffer),
+        None => footer(theme, inner, "Enter or its letter takes it · Esc leave", buffer),
+    }
+}
+
+fn palette(state: &State, theme: &Theme, screen: Rect, dialog: &Palette, buffer: &mut Buffer) {
+    let area = centred(screen, 84, 20);
+    let inner = popup(state, theme, area, "Command by name, or a frame number", buffer);
+    if inner.height < 2 {
+        return;
+    }
+    line(&dialog.line, theme, Rect { height: 1, ..inner }, true, buffer);
+    if let Some(frame) = dialog.frame() {
+        put(
+            buffer,
+            (inner.x, inner.y + 2),
+            inner.width,
+            &format!("Enter: go to frame {frame}"),
+            theme.style(Role::Key),
+        );
+        return;
+    }
+    let rows = usize::from(inner.height.saturating_sub(2));
+    let top = crate::tui::fit::scroll_to(0, dialog.row, dialog.found.len(), rows);
+    for (at, action) in dialog.found.iter().enumerate().skip(top).take(rows) {
+        let y = inner.y + 2 + (at - top) as u16;
+        let style = theme.style(Role::Popup);
+        let keys = action.keys.first().copied().unwrap_or_default();
+        let x = put(
+            buffer,
+            (inner.x, y),
+            inner.width,
+            &pad(action.name, 24),
+            style.patch(theme.style(Role::Title)),
+        );
+        let room = inner.right().saturating_sub(x + 9);
+        put(buffer, (x, y), room, action.help, style.patch(theme.style(Role::Text)));
+        let key_x = inner.right().saturating_sub(8);
+        put(buffer, (key_x, y), 8, &crate::tui::fit::pad_left(keys, 8), style.patch(theme.style(Role::Key)));
+        if at == dialog.row {
+            buffer.set_style(Rect { y, height: 1, ..inner }, theme.style(Role::Selected));
+        }
+    }
+}
+
+fn confirm(state: &State, theme: &Theme, screen: Rect, dialog: &Confirm, buffer: &mut Buffer) {
+    let lines = wrap(&dialog.question, 66);
+    let area = centred(screen, 72, lines.len() as u16 + 4);
+    let inner = popup(state, theme, area, "Question", buffer);
+    let style = theme.style(Role::Popup).patch(theme.style(Role::Warning));
+    for (at, line) in lines.iter().enumerate().take(usize::from(inner.height)) {
+        put(buffer, (inner.x, inner.y + at as u16), inner.width, line, style);
+    }
+    footer(theme, inner, "y yes · n no", buffer);
+}

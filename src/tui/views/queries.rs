@@ -1,0 +1,119 @@
+//! One row a DNS query: attempts, outcome, times, and the packets at the other end.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use crate::correlate::{Outcome, Transaction};
+use crate::tui::fit::{pad, pad_left, put};
+use crate::tui::state::State;
+use crate::tui::theme::{Role, Theme};
+
+/// `412 queries · 30 failed `
+pub fn counts(state: &State) -> String {
+    let Some(evidence) = &state.evidence else { return String::new() };
+    let count = evidence.transactions.len();
+    let failed = evidence.transactions.iter().filter(|transaction| transaction.outcome.is_failure()).count();
+    format!(
+        "{} queries · {} failed ",
+        crate::text::thousands(count as u64),
+        crate::text::thousands(failed as u64)
+    )
+}
+
+/// Draws it.
+pub fn render(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
+    let Some(evidence) = state.evidence.as_ref().filter(|evidence| !evidence.transactions.is_empty()) else {
+        let text = if state.evidence.is_none() {
+            "Queries are joined with their answers when the capture has been read."
+        } else {
+            "There are no DNS queries in this capture."
+        };
+        super::empty(buffer, area, text, theme.style(Role::Muted));
+        return;
+    };
+    let head = format!("{} {} Question", pad_left("No", 7), pad("Tries Outcome", 24));
+    put(buffer, (area.x, area.y), area.width, &head, theme.style(Role::Muted));
+    let times = area.width >= 74;
+    if times {
+        put(
+            buffer,
+            (area.right().saturating_sub(26), area.y),
+            26,
+            "    Waited  Partner",
+            theme.style(Role::Muted),
+        );
+    }
+    let rows = usize::from(area.height.saturating_sub(1));
+    for (line, transaction) in evidence.transactions.iter().skip(state.query_list.top).take(rows).enumerate()
+    {
+        let y = area.y + 1 + line as u16;
+        row(state, theme, transaction, Rect { y, height: 1, ..area }, times, buffer);
+        if state.query_list.top + line == state.query_list.row {
+            buffer.set_style(Rect { y, height: 1, ..area }, theme.style(Role::Selected));
+        }
+    }
+}
+
+fn row(
+    state: &State,
+    theme: &Theme,
+    transaction: &Transaction,
+    area: Rect,
+    times: bool,
+    buffer: &mut Buffer,
+) {
+    let (word, role) = outcome(transaction);
+    let mut x = area.x;
+    let mut cell = |text: &str, role: Role, room: u16| {
+        x = put(buffer, (x, area.y), room.min(area.right().saturating_sub(x)), text, theme.style(role));
+    };
+    cell(&pad_left(&state.number(transaction.first), 7), Role::Muted, 7);
+    cell(&format!(" {} ", pad_left(&format!("{}×", transaction.tries), 4)), Role::Muted, 6);
+    cell(&pad(&word, 18), role, 18);
+    let tail = if times { 26 } else { 0 };
+    let question = question(state, transaction);
+    let room = area.width.saturating_sub(32 + tail);
+    cell(&format!(" {}", pad(&question, usize::from(room))), Role::Text, room + 1);
+    if times {
+        let waited = if transaction.waited_ns > 0 {
+            crate::time::span(transaction.waited_ns)
+        } else {
+            "–".to_owned()
+        };
+        let partner = transaction.error.or(transaction.answer);
+        let partner = partner.map(|id| state.number(id)).unwrap_or_default();
+        let text = format!("{}  {partner}", pad_left(&waited, 10));
+        put(buffer, (area.right().saturating_sub(tail), area.y), tail, &text, theme.style(Role::Muted));
+    }
+}
+
+fn question(state: &State, transaction: &Transaction) -> String {
+    let Some(packet) = state.index.packet(transaction.first) else { return String::new() };
+    let Some(row) = packet.dns() else { return packet.summary() };
+    let name = packet.segment.names.get(row.name).map(crate::decode::dns::presentation).unwrap_or_default();
+    format!("{}? {}", crate::protocols::dns::type_name(row.qtype), crate::text::escape(&name))
+}
+
+/// The outcome with the code that decided it, and its role.
+pub fn outcome(transaction: &Transaction) -> (String, Role) {
+    match transaction.outcome {
+        Outcome::Answered => match transaction.response_code {
+            0 => ("answered".to_owned(), Role::Answer),
+            3 => ("NXDOMAIN".to_owned(), Role::Answer),
+            2 => ("SERVFAIL".to_owned(), Role::Error),
+            5 => ("REFUSED".to_owned(), Role::Error),
+            1 => ("FORMERR".to_owned(), Role::Error),
+            4 => ("NOTIMP".to_owned(), Role::Error),
+            code => (format!("rcode {code}"), Role::Error),
+        },
+        Outcome::Late => ("late".to_owned(), Role::Warning),
+        Outcome::Refused => {
+            (format!("refused ICMP {}/{}", transaction.icmp.0, transaction.icmp.1), Role::Error)
+        }
+        Outcome::NoAnswer => ("no answer".to_owned(), Role::Error),
+        Outcome::TcpReset => ("TCP reset".to_owned(), Role::Error),
+        Outcome::Truncated => ("truncated".to_owned(), Role::Warning),
+        Outcome::CoveredByRateLimit => ("rate-limited".to_owned(), Role::Warning),
+        Outcome::Undetermined => ("undetermined".to_owned(), Role::Muted),
+    }
+}

@@ -1,0 +1,115 @@
+//! The last line: the most useful keys, or a word from the program, and the selected packet's link.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use crate::correlate::{Level, LinkKind};
+use crate::text::thousands;
+use crate::tui::fit::{line_width, put, put_line, width};
+use crate::tui::layout::Panel;
+use crate::tui::state::{State, Tone};
+use crate::tui::theme::{Role, Theme};
+
+/// Draws it.
+pub fn render(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
+    if area.is_empty() {
+        return;
+    }
+    let right = right(state);
+    let cells = width(&right) as u16;
+    let x = area.right().saturating_sub(cells + 1);
+    let room = if area.width > cells + 30 {
+        put(buffer, (x, area.y), cells, &right, theme.style(Role::Muted));
+        area.width - cells - 2
+    } else {
+        area.width
+    };
+    let left = Rect { width: room, ..area };
+    if let Some(notice) = &state.notice {
+        let (mark, role) = match notice.tone {
+            Tone::Plain => (" ", Role::Text),
+            Tone::Good => (if state.unicode { " ✓ " } else { " ok " }, Role::Accepted),
+            Tone::Warning => (" ! ", Role::Warning),
+        };
+        let style = theme.style(role);
+        let line = Line::from(vec![Span::styled(mark, style), Span::styled(notice.text.as_str(), style)]);
+        put_line(buffer, left, 0, &line);
+        return;
+    }
+    if let Some(count) = state.count {
+        let text = format!(" {count}… then gg, Enter after g, or a moving key");
+        put(buffer, (left.x, left.y), left.width, &text, theme.style(Role::Text));
+        return;
+    }
+    let mut spans: Vec<Span<'_>> = Vec::new();
+    for (key, what) in hints(state) {
+        let cells = width(key) + width(what) + 4;
+        if line_width(&spans) + cells > usize::from(room) {
+            break;
+        }
+        spans.push(Span::styled(format!(" {key} "), theme.style(Role::Key)));
+        spans.push(Span::styled(format!("{what} "), theme.style(Role::Muted)));
+    }
+    put_line(buffer, left, 0, &Line::from(spans));
+}
+
+/// The most useful keys of the focused panel, best first; `?` and `q` always fit.
+fn hints(state: &State) -> Vec<(&'static str, &'static str)> {
+    let enter = if state.unicode { "⏎" } else { "Enter" };
+    let own: &[(&str, &str)] = match state.panels.focus {
+        Panel::Timeline => &[
+            ("⏎", "partner"),
+            ("a", "annotate"),
+            ("]", "next problem"),
+            ("/", "filter"),
+            ("f", "filter by…"),
+            ("x", "export"),
+        ],
+        Panel::Packet => {
+            &[("Space", "layers, bytes, words"), ("⏎", "partner"), ("a", "annotate"), ("y", "copy")]
+        }
+        Panel::Report => &[
+            ("⏎", "go to citation"),
+            ("a", "accept"),
+            ("r", "reject"),
+            ("e", "edit"),
+            ("o", "next open"),
+            ("x", "export"),
+        ],
+        Panel::Findings => &[("⏎", "its frames"), ("a", "into the report"), ("Space", "filter")],
+        Panel::Queries => &[("⏎", "query, then partner"), ("l", "ladder"), ("a", "annotate")],
+        Panel::Ladder => &[("⏎", "its frame"), ("h →", "episodes"), ("a", "annotate")],
+    };
+    let mut all: Vec<(&str, &str)> = vec![("?", "help"), ("q", "quit")];
+    all.extend(own.iter().map(|(key, what)| (if *key == "⏎" { enter } else { *key }, *what)));
+    all.extend([("Tab", "panel"), (":", "command")]);
+    all
+}
+
+/// `#2 of 2,317 · about #1, exact`
+fn right(state: &State) -> String {
+    let Some(id) = state.timeline.selected else { return String::new() };
+    let count = state.timeline.rows.len(&state.index);
+    if count == 0 {
+        return String::new();
+    }
+    let mut text = format!("{} of {}", state.number(id), thousands(u64::from(state.index.len())));
+    let Some(evidence) = &state.evidence else { return text };
+    if let Some(link) = evidence.links_from(id).first() {
+        let word = match link.kind {
+            LinkKind::ErrorAbout => "about",
+            LinkKind::AnswerTo => "answers",
+            LinkKind::RetryOf => "repeats",
+            LinkKind::DuplicateOf => "copy of",
+        };
+        match link.to {
+            Some(to) => text.push_str(&format!(" · {word} {}: {}", state.number(to), link.level.name())),
+            None if link.level == Level::Contradicted => text.push_str(" · contradicted"),
+            None => text.push_str(" · orphan"),
+        }
+    } else if let Some(partner) = evidence.partner(id) {
+        text.push_str(&format!(" · linked to {}", state.number(partner)));
+    }
+    text
+}

@@ -1,0 +1,447 @@
+//! The timeline: one row a packet, with the ties between queries, answers and errors in its gutter.
+//!
+//! ```text
+//!  ╭     1  13:24:32.192571  192.51.100.15  203.0.113.2    DNS   35084+ A? yummyrecipesforme.com.
+//! A╰✗    2  13:24:36.098564  203.0.113.2    192.51.100.15  ICMP  port unreachable · about #1, exact
+//! ```
+
+use std::fmt::Write as _;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::timeline_ties::{Gutter, gutters};
+use crate::correlate::{Evidence, Level, Link, LinkKind, Outcome};
+use crate::decode::Address;
+use crate::index::{Packet, PacketId, segment::flags};
+use crate::time;
+use crate::tui::fit::{clip, clip_middle, pad, pad_left, put, width};
+use crate::tui::state::{State, TimeFormat};
+use crate::tui::theme::{Role, Theme};
+
+/// Below this width the addresses share a column and the selected row unfolds.
+const NARROW_COLUMNS: u16 = 96;
+
+/// Rows that fit.
+pub fn visible_rows(state: &State) -> usize {
+    let inner = state.layout().inner(crate::tui::layout::Panel::Timeline);
+    let rows = usize::from(inner.height.saturating_sub(1));
+    if is_narrow(inner.width) { rows.saturating_sub(1) } else { rows }
+}
+
+fn is_narrow(columns: u16) -> bool {
+    columns < NARROW_COLUMNS && columns < 88
+}
+
+/// The row of the timeline at a line of the panel.
+pub fn row_at(state: &State, line: usize) -> Option<usize> {
+    let inner = state.layout().inner(crate::tui::layout::Panel::Timeline);
+    let mut row = state.timeline.top + line.checked_sub(1)?;
+    if is_narrow(inner.width) && row > state.timeline.row {
+        row -= 1;
+    }
+    (row < state.timeline.rows.len(&state.index)).then_some(row)
+}
+
+/// What the columns are wide, for one drawing.
+struct Columns {
+    lanes: usize,
+    number: usize,
+    time: usize,
+    address: usize,
+    narrow: bool,
+}
+
+impl Columns {
+    fn of(state: &State, area: Rect) -> Self {
+        let narrow = is_narrow(area.width);
+        let digits = |count: u32| count.max(1).ilog10() as usize + 1;
+        let most = state.index.sources.iter().map(|source| source.packets).max().unwrap_or(0);
+        let letter = usize::from(state.index.sources.len() > 1) * 2;
+        let number = (digits(most) + letter).max(2);
+        let time = match state.timeline.time {
+            TimeFormat::TimeOfDay => 15,
+            TimeFormat::DateAndTime => 26,
+            TimeFormat::Relative | TimeFormat::Delta => {
+                let span = state.overview.last_ns.saturating_sub(state.overview.first_ns.unwrap_or(0));
+                (digits((span.unsigned_abs() / 1_000_000_000).min(u64::from(u32::MAX)) as u32) + 8).max(9)
+            }
+        };
+        let address_max = if area.width >= 130 { 24 } else { 17 };
+        let address = if narrow { 17 } else { state.overview.address_cells.clamp(11, address_max) };
+        let lanes = if narrow { 2 } else { (number + 1).clamp(3, 7) };
+        Self { lanes, number, time, address, narrow }
+    }
+}
+
+/// Draws it.
+pub fn render(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
+    if area.height == 0 {
+        return;
+    }
+    let count = state.timeline.rows.len(&state.index);
+    if count == 0 {
+        render_empty(state, theme, area, buffer);
+        return;
+    }
+    let columns = Columns::of(state, area);
+    header(&columns, theme, area, buffer);
+    let rows = usize::from(area.height - 1);
+    let top = state.timeline.top;
+    let ids: Vec<PacketId> =
+        (top..(top + rows).min(count)).filter_map(|row| state.timeline.rows.get(&state.index, row)).collect();
+    let ties = gutters(state, &ids, columns.lanes);
+    let partner = state.partner();
+    let mut y = area.y + 1;
+    for (at, id) in ids.iter().enumerate() {
+        if y >= area.bottom() {
+            return;
+        }
+        let Some(packet) = state.index.packet(*id) else { continue };
+        let selected = state.timeline.selected == Some(*id);
+        let row = Row {
+            state,
+            theme,
+            columns: &columns,
+            packet,
+            above: at.checked_sub(1).and_then(|at| ids.get(at)),
+        };
+        let line = Rect { y, height: 1, ..area };
+        row.render(ties.get(at), line, buffer);
+        y += 1;
+        let unfolded = selected && columns.narrow && y < area.bottom();
+        if unfolded {
+            row.render_unfolded(Rect { y, height: 1, ..area }, buffer);
+            y += 1;
+        }
+        let lit = if selected {
+            Some(theme.style(Role::Selected))
+        } else {
+            (partner == Some(*id)).then(|| theme.style(Role::Partner))
+        };
+        if let Some(style) = lit {
+            let height = 1 + u16::from(unfolded);
+            buffer.set_style(Rect { height, ..line }.intersection(area), style);
+        }
+    }
+}
+
+fn render_empty(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
+    let text = if state.loading.is_some() {
+        "reading…".to_owned()
+    } else if state.index.is_empty() {
+        "No packets: the capture's header was read, but no record follows it.".to_owned()
+    } else {
+        match state.filter.warnings.first() {
+            Some((span, message)) => {
+                let part = state.filter.line.text().get(span.clone()).unwrap_or_default();
+                format!(
+                    "Nothing matches: {message} (`{}`). Esc clears the filter.",
+                    crate::text::escape(part)
+                )
+            }
+            None => format!(
+                "Nothing matches: no packet fits `{}`. Esc clears the filter.",
+                crate::text::escape(state.filter.line.text())
+            ),
+        }
+    };
+    super::empty(buffer, area, &text, theme.style(Role::Muted));
+}
+
+fn header(columns: &Columns, theme: &Theme, area: Rect, buffer: &mut Buffer) {
+    let gutter = " ".repeat(columns.lanes + 2);
+    let number = pad_left("No", columns.number);
+    let time = pad("Time", columns.time);
+    let text = if columns.narrow {
+        format!("{gutter}{number} {time} {} Info", pad("Between", columns.address))
+    } else {
+        let address = columns.address;
+        let (source, destination) = (pad("Source", address), pad("Destination", address));
+        format!("{gutter}{number}  {time}  {source}  {destination}  {} Info", pad("Proto", 6))
+    };
+    put(buffer, (area.x, area.y), area.width, &text, theme.style(Role::Muted));
+}
+
+struct Row<'r> {
+    state: &'r State,
+    theme: &'r Theme,
+    columns: &'r Columns,
+    packet: Packet<'r>,
+    above: Option<&'r PacketId>,
+}
+
+impl Row<'_> {
+    fn render(&self, gutter: Option<&Gutter>, area: Rect, buffer: &mut Buffer) {
+        let (columns, theme, packet) = (self.columns, self.theme, &self.packet);
+        let right = area.right();
+        let mut x = area.x;
+        let mut cell = |text: &str, role: Role| {
+            x = put(buffer, (x, area.y), right.saturating_sub(x), text, theme.style(role));
+        };
+        let (mark, mark_role) = self.mark();
+        cell(&mark.to_string(), mark_role);
+        match gutter {
+            Some(gutter) => {
+                cell(
+                    &pad_left(&gutter.lanes, columns.lanes),
+                    if gutter.lit { Role::Error } else { Role::Tie },
+                );
+                cell(&gutter.mark.to_string(), gutter.role);
+            }
+            None => cell(&" ".repeat(columns.lanes + 1), Role::Text),
+        }
+        let backward = packet.flags() & flags::BACKWARD != 0;
+        let gap = if columns.narrow { " " } else { "  " };
+        cell(&pad_left(&frame_text(self.state, packet), columns.number), Role::Muted);
+        cell(gap, Role::Text);
+        let time = time_text(self.state, packet, self.above.copied());
+        cell(&pad(&time, columns.time), if backward { Role::Warning } else { Role::Muted });
+        cell(gap, Role::Text);
+        let role = role_of(self.state, packet);
+        let (source, destination) = (packet.source_address(), packet.destination_address());
+        if columns.narrow {
+            let arrow = if self.state.unicode { "→" } else { ">" };
+            let both = format!("{}{arrow}{}", short(source), short(destination));
+            cell(&pad(&both, columns.address), Role::Text);
+            cell(" ", Role::Text);
+        } else {
+            cell(&pad(&clip_middle(&source.to_string(), columns.address), columns.address), Role::Text);
+            cell("  ", Role::Text);
+            cell(&pad(&clip_middle(&destination.to_string(), columns.address), columns.address), Role::Text);
+            cell("  ", Role::Text);
+            cell(&pad(packet.protocol().protocol().label, 6), role);
+            cell(" ", Role::Text);
+        }
+        let room = usize::from(right.saturating_sub(x));
+        for (text, role) in self.info(room, role) {
+            x = put(buffer, (x, area.y), right.saturating_sub(x), &text, theme.style(role));
+        }
+    }
+
+    /// The summary and, after a dot, what we know; the summary gives way first.
+    fn info(&self, room: usize, role: Role) -> Vec<(String, Role)> {
+        let summary = self.packet.summary();
+        let known = remarks(self.state, &self.packet);
+        if known.is_empty() || (self.columns.narrow && self.state.timeline.selected == Some(self.packet.id)) {
+            return vec![(clip(&summary, room), role)];
+        }
+        let tail = format!(" · {}", known.join(" · "));
+        let tail_cells = width(&tail).min(room.saturating_sub(24.min(room / 2)));
+        let head = clip(&summary, room.saturating_sub(tail_cells));
+        let tail = clip(&tail, room.saturating_sub(width(&head)));
+        vec![(head, role), (tail, Role::Muted)]
+    }
+
+    /// The second line of the selected row on narrow screens: addresses whole, and what we know.
+    fn render_unfolded(&self, area: Rect, buffer: &mut Buffer) {
+        let packet = &self.packet;
+        let arrow = if self.state.unicode { "→" } else { ">" };
+        let mut text = format!("{} {arrow} {}", endpoint(packet, true), endpoint(packet, false));
+        let _ = write!(text, "  {}", packet.protocol().protocol().label);
+        for remark in remarks(self.state, packet) {
+            let _ = write!(text, " · {remark}");
+        }
+        let indent = (self.columns.lanes + 3) as u16;
+        let room = area.width.saturating_sub(indent);
+        put(buffer, (area.x + indent, area.y), room, &text, self.theme.style(Role::Text));
+    }
+
+    /// The first column: a note's letter, a mark, or where the selection is.
+    fn mark(&self) -> (char, Role) {
+        let id = self.packet.id;
+        if let Some((position, _)) = self.state.work.annotations(&self.state.index, id).next() {
+            return (crate::tui::work::letter(position), Role::Note);
+        }
+        if let Some(letter) = self.state.work.mark(&self.state.index, id) {
+            return (letter, Role::Focus);
+        }
+        if self.state.timeline.selected == Some(id) {
+            return (if self.state.unicode { '▸' } else { '>' }, Role::Focus);
+        }
+        (' ', Role::Text)
+    }
+}
+
+fn frame_text(state: &State, packet: &Packet<'_>) -> String {
+    if state.index.sources.len() > 1 {
+        format!("{}:{}", crate::index::source_label(packet.segment.source), packet.frame().0)
+    } else {
+        packet.frame().0.to_string()
+    }
+}
+
+/// Address with port, whole.
+pub fn endpoint(packet: &Packet<'_>, source: bool) -> String {
+    let (address, port) = if source {
+        (packet.source_address(), packet.source_port())
+    } else {
+        (packet.destination_address(), packet.destination_port())
+    };
+    if !matches!(packet.transport(), 6 | 17) {
+        return address.to_string();
+    }
+    match address {
+        Address::V6(_) => format!("[{address}]:{port}"),
+        _ => format!("{address}:{port}"),
+    }
+}
+
+/// The end of an address that tells it from its neighbours.
+fn short(address: Address) -> String {
+    let text = address.to_string();
+    match address {
+        Address::V4(_) => {
+            let mut dots = text.rmatch_indices('.');
+            dots.next();
+            dots.next().map_or(text.clone(), |(at, _)| text.get(at..).unwrap_or_default().to_owned())
+        }
+        _ => clip_middle(&text, 8),
+    }
+}
+
+/// The time cell.
+pub fn time_text(state: &State, packet: &Packet<'_>, above: Option<PacketId>) -> String {
+    let at = packet.time_ns();
+    match state.timeline.time {
+        TimeFormat::TimeOfDay => time::time_of_day(at),
+        TimeFormat::DateAndTime if !state.index.has_date() => format!("(no date)  {}", time::time_of_day(at)),
+        TimeFormat::DateAndTime => time::date_and_time(at),
+        TimeFormat::Relative => time::seconds(at.saturating_sub(state.zero_ns())),
+        TimeFormat::Delta => {
+            let before = above.or_else(|| {
+                let row = state.timeline.rows.find(&state.index, packet.id)?.checked_sub(1)?;
+                state.timeline.rows.get(&state.index, row)
+            });
+            let before = before.and_then(|id| state.index.packet(id)).map_or(at, |packet| packet.time_ns());
+            let gap = at.saturating_sub(before);
+            format!("{}{}", if gap < 0 { "" } else { "+" }, time::seconds(gap))
+        }
+    }
+}
+
+/// What a packet is to the investigation.
+pub fn role_of(state: &State, packet: &Packet<'_>) -> Role {
+    let bits = packet.flags();
+    if bits & flags::ICMP_ERROR != 0 {
+        return Role::Error;
+    }
+    if bits & flags::DNS_RESPONSE != 0 {
+        let code = packet.dns().map_or(0, |row| row.header.response_code());
+        return if matches!(code, 0 | 3) { Role::Answer } else { Role::Error };
+    }
+    if bits & flags::DNS_QUERY != 0 {
+        let retry = state.evidence.as_ref().is_some_and(|evidence| {
+            evidence.links_from(packet.id).iter().any(|link| link.kind == LinkKind::RetryOf)
+        });
+        return if retry { Role::Retry } else { Role::Query };
+    }
+    match packet.protocol() {
+        crate::protocols::ProtocolId::ICMP | crate::protocols::ProtocolId::ICMPV6 => Role::Text,
+        _ => Role::Muted,
+    }
+}
+
+/// What correlation and the capture know of a packet, in a few words each.
+pub fn remarks(state: &State, packet: &Packet<'_>) -> Vec<String> {
+    let mut out = Vec::new();
+    if let Some(evidence) = &state.evidence {
+        for link in evidence.links_from(packet.id) {
+            out.push(link_words(state, evidence, &link));
+        }
+        if packet.flags() & flags::DNS_QUERY != 0 {
+            query_words(state, evidence, packet.id, &mut out);
+        }
+        for anomaly in evidence.anomalies.iter().filter(|anomaly| anomaly.packet == packet.id).take(2) {
+            out.push(anomaly.kind.replace('_', " "));
+        }
+    }
+    if packet.flags() & flags::BACKWARD != 0 {
+        out.push("time steps back".to_owned());
+    }
+    if packet.flags() & flags::CUT != 0 && packet.dns().is_some_and(|row| row.malformed) {
+        out.push(format!("cut: {} of {} bytes", packet.captured(), packet.original()));
+    }
+    out
+}
+
+fn link_words(state: &State, evidence: &Evidence, link: &Link) -> String {
+    let Some(to) = link.to else {
+        return match link.level {
+            Level::Contradicted => format!("contradicted: {}", link.reason),
+            _ => "orphan: what it is about is not in this capture".to_owned(),
+        };
+    };
+    let target = state.number(to);
+    let gap = time::span(link.delta_ns);
+    match link.kind {
+        LinkKind::ErrorAbout if link.delayed => format!("about {target}, {} · {gap} late", link.level.name()),
+        LinkKind::ErrorAbout => format!("about {target}, {} · after {gap}", link.level.name()),
+        LinkKind::AnswerTo => {
+            let level =
+                if link.level == Level::Exact { String::new() } else { format!(", {}", link.level.name()) };
+            format!("answers {target}{level} · {gap}")
+        }
+        LinkKind::RetryOf => {
+            let tries =
+                evidence.transaction_of(to).and_then(|id| evidence.transaction(id)).map_or(0, |t| t.tries);
+            let before = evidence
+                .links_to(to)
+                .iter()
+                .filter(|other| other.kind == LinkKind::RetryOf && other.from <= link.from)
+                .count();
+            format!("attempt {}/{}", before + 1, usize::from(tries).max(before + 1))
+        }
+        LinkKind::DuplicateOf => format!("copy of {target}"),
+    }
+}
+
+fn query_words(state: &State, evidence: &Evidence, id: PacketId, out: &mut Vec<String>) {
+    let Some(transaction) = evidence.transaction_of(id).and_then(|id| evidence.transaction(id)) else {
+        return;
+    };
+    if transaction.first == id && transaction.tries > 1 {
+        out.push(format!("attempt 1/{}", transaction.tries));
+    }
+    // Each try names its own error; the outcome is said once, at the first.
+    let own = evidence.links_to(id).into_iter().find(|link| link.kind == LinkKind::ErrorAbout);
+    if let Some(error) = own {
+        out.push(format!("refused by {}", state.number(error.from)));
+    } else if let Some(answer) = transaction.answer {
+        let late = if transaction.outcome == Outcome::Late { "late, " } else { "" };
+        out.push(format!("{late}answered in {}", state.number(answer)));
+    } else if transaction.first == id || transaction.last == id {
+        out.push(outcome_words(transaction.outcome).to_owned());
+    }
+}
+
+/// An outcome in words.
+pub fn outcome_words(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Answered => "answered",
+        Outcome::Late => "answered late",
+        Outcome::Refused => "refused by ICMP",
+        Outcome::NoAnswer => "no answer",
+        Outcome::Undetermined => "undetermined: the capture cannot tell",
+        Outcome::TcpReset => "TCP reset",
+        Outcome::Truncated => "truncated, no TCP retry",
+        Outcome::CoveredByRateLimit => "silent, explained by ICMP rate limiting",
+    }
+}
+
+/// The cells of a row, whole.
+pub fn cells(state: &State, id: PacketId) -> Vec<String> {
+    let Some(packet) = state.index.packet(id) else { return Vec::new() };
+    let mut info = packet.summary();
+    for remark in remarks(state, &packet) {
+        let _ = write!(info, " · {remark}");
+    }
+    vec![
+        packet.frame().0.to_string(),
+        time::date_and_time(packet.time_ns()),
+        endpoint(&packet, true),
+        endpoint(&packet, false),
+        packet.protocol().protocol().label.to_owned(),
+        info,
+    ]
+}
