@@ -207,6 +207,10 @@ impl<'i> Packet<'i> {
     pub fn transport(&self) -> u8 {
         column(&self.segment.transport, self.row)
     }
+    /// TTL or hop limit, 0 where there is none.
+    pub fn ttl(&self) -> u8 {
+        column(&self.segment.ttl, self.row)
+    }
     /// Flags, see [`segment::flags`].
     pub fn flags(&self) -> u16 {
         column(&self.segment.flags, self.row)
