@@ -12,6 +12,7 @@ pub mod misaddressed;
 pub mod port_scan;
 pub mod prohibited;
 pub mod rcode;
+pub mod record_quality;
 pub mod reflection;
 pub mod refused;
 pub mod retransmissions;
@@ -129,6 +130,7 @@ pub static FINDINGS: &[&Rule] = &[
     &stray_icmp::RULE,
     &failover::RULE,
     &site_down::RULE,
+    &record_quality::RULE,
     &capture_quality::RULE,
 ];
 
@@ -140,6 +142,9 @@ pub fn run(input: &Input<'_>, suppressed: &[String]) -> Vec<Finding> {
         .filter(|rule| !suppressed.iter().any(|id| id == rule.id))
         .flat_map(|rule| (rule.run)(&facts))
         .collect();
-    found.sort_by(|a, b| b.severity.cmp(&a.severity).then_with(|| a.frames.cmp(&b.frames)));
+    found.sort_by(|a, b| {
+        let place = |finding: &Finding| (std::cmp::Reverse(finding.severity), finding.code);
+        place(a).cmp(&place(b)).then_with(|| a.frames.cmp(&b.frames))
+    });
     found
 }
