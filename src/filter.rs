@@ -1,5 +1,7 @@
 //! The filter language: text to rows. Wireshark's and tcpdump's habits in one grammar.
 
+pub mod build;
+mod complete;
 mod evaluate;
 mod evidence;
 pub mod expression;
@@ -10,17 +12,22 @@ mod literal;
 mod matcher;
 pub mod named;
 mod primitive;
+pub mod reference;
 mod scan;
 mod sparse;
 mod values;
+mod vocabulary;
+mod warnings;
 
 use std::ops::Range;
 use std::sync::atomic::AtomicBool;
 
 use crate::correlate::Evidence;
 use crate::index::{Index, PacketId};
+pub use complete::{COMPLETIONS_MAX, Completion, complete};
 pub use evaluate::Step;
 use expression::Expression;
+pub use vocabulary::Vocabulary;
 
 /// Why a text is no filter: where, what, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -97,7 +104,6 @@ impl Filter {
 
     /// Things that are legal but can match nothing, with their span.
     pub fn warnings(&self, context: &Context<'_>) -> Vec<(Range<usize>, String)> {
-        let _ = context;
-        Vec::new()
+        warnings::warnings(&self.text, &self.expression, context)
     }
 }

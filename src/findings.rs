@@ -1,11 +1,27 @@
 //! The FINDINGS table (one rule a file), and the competing hypotheses with their ledger.
 
+pub mod arp;
+pub mod capture_quality;
 pub mod facts;
+pub mod failover;
+pub mod flood;
 pub mod hypotheses;
+pub mod late;
+pub mod lost_fragments;
+pub mod misaddressed;
+pub mod port_scan;
 pub mod prohibited;
 pub mod rcode;
+pub mod record_quality;
+pub mod reflection;
 pub mod refused;
+pub mod retransmissions;
 pub mod rules;
+pub mod site_down;
+pub mod stray_icmp;
+pub mod tcp_failures;
+pub mod time_exceeded;
+pub mod truncated;
 pub mod unanswered;
 pub mod unreachable;
 pub mod zones;
@@ -94,8 +110,29 @@ pub struct Rule {
 }
 
 /// All rules. A new finding is one file and one line.
-pub static FINDINGS: &[&Rule] =
-    &[&refused::RULE, &prohibited::RULE, &unreachable::RULE, &unanswered::RULE, &rcode::RULE];
+pub static FINDINGS: &[&Rule] = &[
+    &refused::RULE,
+    &prohibited::RULE,
+    &unreachable::RULE,
+    &unanswered::RULE,
+    &rcode::RULE,
+    &misaddressed::RULE,
+    &late::RULE,
+    &truncated::RULE,
+    &lost_fragments::RULE,
+    &flood::RULE,
+    &reflection::RULE,
+    &port_scan::RULE,
+    &retransmissions::RULE,
+    &tcp_failures::RULE,
+    &arp::RULE,
+    &time_exceeded::RULE,
+    &stray_icmp::RULE,
+    &failover::RULE,
+    &site_down::RULE,
+    &record_quality::RULE,
+    &capture_quality::RULE,
+];
 
 /// Runs every rule that is not suppressed; gravest first.
 pub fn run(input: &Input<'_>, suppressed: &[String]) -> Vec<Finding> {
@@ -105,6 +142,9 @@ pub fn run(input: &Input<'_>, suppressed: &[String]) -> Vec<Finding> {
         .filter(|rule| !suppressed.iter().any(|id| id == rule.id))
         .flat_map(|rule| (rule.run)(&facts))
         .collect();
-    found.sort_by(|a, b| b.severity.cmp(&a.severity).then_with(|| a.frames.cmp(&b.frames)));
+    found.sort_by(|a, b| {
+        let place = |finding: &Finding| (std::cmp::Reverse(finding.severity), finding.code);
+        place(a).cmp(&place(b)).then_with(|| a.frames.cmp(&b.frames))
+    });
     found
 }

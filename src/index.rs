@@ -120,6 +120,15 @@ impl Index {
         }
     }
 
+    /// Puts packets, given in id order, in the order to show.
+    pub fn in_order(&self, rows: Vec<u32>) -> Vec<u32> {
+        let Some(order) = &self.order else { return rows };
+        if rows.len() == order.len() {
+            return order.to_vec();
+        }
+        order.iter().copied().filter(|id| rows.binary_search(id).is_ok()).collect()
+    }
+
     /// Every DNS message of the capture in packet order.
     pub fn dns_rows(&self) -> impl Iterator<Item = &DnsRow> {
         self.segments.iter().flat_map(|segment| segment.dns.iter())
@@ -197,6 +206,10 @@ impl<'i> Packet<'i> {
     /// IP protocol number (6, 17, 1, 58, …), 0 where there is none.
     pub fn transport(&self) -> u8 {
         column(&self.segment.transport, self.row)
+    }
+    /// TTL or hop limit, 0 where there is none.
+    pub fn ttl(&self) -> u8 {
+        column(&self.segment.ttl, self.row)
     }
     /// Flags, see [`segment::flags`].
     pub fn flags(&self) -> u16 {

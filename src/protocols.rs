@@ -1,12 +1,32 @@
 //! The PROTOCOLS table: for each protocol its ports, its fields (which are filter names and detail rows),
 //! and its one-line summary. A new protocol is one file here and one line in the table.
 
+/// Declares fields as statics and lists them in `FIELDS`.
+macro_rules! fields {
+    ($($id:ident $name:literal $kind:ident $help:literal;)*) => {
+        $(#[doc = concat!("`", $name, "`: ", $help, ".")]
+        pub static $id: $crate::protocols::Field =
+            $crate::protocols::Field { name: $name, kind: $crate::protocols::Kind::$kind, help: $help };)*
+        /// All fields of this protocol.
+        pub static FIELDS: &[&$crate::protocols::Field] = &[$(&$id),*];
+    };
+}
+
 pub mod arp;
+pub mod dhcp;
 pub mod dns;
+pub mod ethernet;
 pub mod fragment;
+pub mod frame;
+pub mod http;
 pub mod icmp;
+pub mod ip;
+pub mod ipv6;
+pub mod labels;
+pub mod ntp;
 pub mod other;
 pub mod tcp;
+pub mod tls;
 pub mod transcript;
 pub mod udp;
 
@@ -93,6 +113,8 @@ pub struct Node {
     pub end: u32,
     /// Whether the row belongs to a packet quoted inside an ICMP error.
     pub quoted: bool,
+    /// Whether the range counts in reassembled bytes ([`Tree::assembled`]) and not in the frame.
+    pub assembled: bool,
 }
 
 /// The detail rows of one packet, in reading order.
@@ -100,7 +122,12 @@ pub struct Node {
 pub struct Tree {
     /// The rows.
     pub nodes: Vec<Node>,
+    /// Values filters find although no row of their own shows them (`ip.addr`, `udp.port`).
+    pub hidden: Vec<Node>,
+    /// The reassembled bytes rows marked `assembled` point into.
+    pub assembled: Vec<u8>,
     quoted: bool,
+    in_assembled: bool,
     depth: u8,
 }
 
@@ -124,7 +151,18 @@ impl Tree {
         value: Value,
         range: std::ops::Range<usize>,
     ) {
-        self.nodes.push(Node {
+        let node = self.node(field, text, value, range);
+        self.nodes.push(node);
+    }
+
+    fn node(
+        &self,
+        field: Option<&'static Field>,
+        text: String,
+        value: Value,
+        range: std::ops::Range<usize>,
+    ) -> Node {
+        Node {
             depth: self.depth,
             field,
             text,
@@ -132,7 +170,58 @@ impl Tree {
             start: range.start as u32,
             end: range.end as u32,
             quoted: self.quoted,
-        });
+            assembled: self.in_assembled,
+        }
+    }
+
+    /// Adds a value of a field that no row of its own shows.
+    pub fn also(&mut self, field: &'static Field, value: Value, range: std::ops::Range<usize>) {
+        let node = self.node(Some(field), String::new(), value, range);
+        self.hidden.push(node);
+    }
+
+    /// Every value of a field, shown or hidden; those of quoted packets are marked.
+    pub fn values(&self, name: &str) -> impl Iterator<Item = &Node> {
+        let all = self.nodes.iter().chain(&self.hidden);
+        all.filter(move |node| node.field.is_some_and(|field| field.name == name))
+    }
+
+    /// Adds a true-or-false field as `label: yes`.
+    pub fn flag(
+        &mut self,
+        field: &'static Field,
+        label: &str,
+        value: impl Into<bool>,
+        range: std::ops::Range<usize>,
+    ) {
+        let value = value.into();
+        let word = if value { "yes" } else { "no" };
+        self.push(Some(field), format!("{label}: {word}"), Value::Bool(value), range);
+    }
+
+    /// Adds an address field as `label: address`.
+    pub fn address(
+        &mut self,
+        field: &'static Field,
+        label: &str,
+        value: Address,
+        range: std::ops::Range<usize>,
+    ) {
+        self.push(Some(field), format!("{label}: {value}"), Value::Address(value), range);
+    }
+
+    /// Adds a text field as `label: text`, escaped.
+    pub fn text(&mut self, field: &'static Field, label: &str, value: String, range: std::ops::Range<usize>) {
+        let shown = crate::text::escape(&value);
+        self.push(Some(field), format!("{label}: {shown}"), Value::Text(value), range);
+    }
+
+    /// Rows added inside `body` point into these reassembled bytes.
+    pub fn in_assembled(&mut self, bytes: &[u8], body: impl FnOnce(&mut Self)) {
+        self.assembled = bytes.to_vec();
+        let before = std::mem::replace(&mut self.in_assembled, true);
+        body(self);
+        self.in_assembled = before;
     }
 
     /// Adds a number field as `label: value`.
@@ -193,6 +282,44 @@ pub static PROTOCOLS: &[&Protocol] = &[
     &fragment::FRAGMENT,
     &tcp::TCP,
     &udp::UDP,
+    &tls::TLS,
+    &http::HTTP,
+    &dhcp::DHCP,
+    &ntp::NTP,
+    &labels::QUIC,
+    &labels::DNS_OVER_TLS,
+    &labels::NBNS,
+    &labels::NETBIOS,
+    &labels::SSDP,
+    &labels::SNMP,
+    &labels::SSH,
+    &labels::SMTP,
+    &labels::FTP,
+    &labels::TELNET,
+    &labels::POP,
+    &labels::IMAP,
+    &labels::LDAP,
+    &labels::KERBEROS,
+    &labels::SMB,
+    &labels::SIP,
+    &labels::SYSLOG,
+    &labels::TFTP,
+    &labels::RADIUS,
+    &labels::RDP,
+    &labels::BGP,
+    &labels::DHCPV6,
+    &labels::IGMP,
+    &labels::OSPF,
+    &labels::ESP,
+    &labels::SCTP,
+    &labels::GRE,
+    &labels::LLDP,
+    &labels::EAPOL,
+    // Headers: never a packet's own protocol, listed for their fields.
+    &frame::FRAME,
+    &ethernet::ETHERNET,
+    &ip::IP,
+    &ipv6::IPV6,
 ];
 
 impl ProtocolId {
@@ -299,13 +426,33 @@ pub fn classify(decoded: &Decoded<'_>) -> ProtocolId {
     ProtocolId(claims.ip.get(usize::from(number)).copied().unwrap_or(0))
 }
 
+/// Big-endian number of up to eight bytes at an offset; `None` past the end.
+pub(crate) fn big(bytes: &[u8], at: usize, size: usize) -> Option<u64> {
+    let slice = bytes.get(at..at.checked_add(size)?)?;
+    Some(slice.iter().fold(0, |value, byte| value << 8 | u64::from(*byte)))
+}
+
+/// All fields of all protocols.
+pub fn all_fields() -> impl Iterator<Item = &'static Field> {
+    PROTOCOLS.iter().flat_map(|protocol| protocol.fields.iter().copied())
+}
+
 /// The one-line summary of a packet, in the field's usual words.
 pub fn summary(protocol: ProtocolId, frame: &Frame<'_, '_>) -> String {
     let mut out = String::new();
     if transcript::summary(frame, &mut out) {
         return out;
     }
-    (protocol.protocol().summary)(frame, &mut out);
+    match frame.datagram {
+        Some(whole) => (protocol.protocol().summary)(&Frame { decoded: whole, ..*frame }, &mut out),
+        None => (protocol.protocol().summary)(frame, &mut out),
+    }
+    if frame.decoded.fragment.is_some() && protocol != ProtocolId::FRAGMENT {
+        if out.is_empty() {
+            (fragment::FRAGMENT.summary)(frame, &mut out);
+        }
+        out.push_str(" · from fragments");
+    }
     out
 }
 
@@ -315,7 +462,176 @@ pub fn dissect(protocol: ProtocolId, frame: &Frame<'_, '_>) -> Tree {
     if transcript::dissect(frame, &mut tree) {
         return tree;
     }
-    other::headers(frame.decoded, &mut tree);
-    (protocol.protocol().dissect)(frame, &mut tree);
+    match (frame.datagram, frame.assembled) {
+        // A fragment that completes its packet: its own headers, then the whole packet's.
+        (Some(whole), _) => {
+            other::headers(frame.decoded, &mut tree);
+            tree.in_assembled(whole.bytes, |tree| {
+                other::headers(whole, tree);
+                (protocol.protocol().dissect)(&Frame { decoded: whole, ..*frame }, tree);
+            });
+        }
+        (None, _) => {
+            other::headers(frame.decoded, &mut tree);
+            (protocol.protocol().dissect)(frame, &mut tree);
+        }
+    }
+    if let Some(stop) = frame.decoded.stopped {
+        let at = stop.at as usize;
+        let text = format!("Reading stopped: {}, byte {at}: {}", stop.reading, stop.reason);
+        tree.push(None, text, Value::None, at..at);
+    }
     tree
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::LinkType;
+    use crate::decode::{decode, dns as wire};
+    use proptest::prelude::*;
+
+    /// A query for `a.example` from 192.0.2.1:5000 to 192.0.2.53:53.
+    fn query() -> Vec<u8> {
+        let mut message = vec![0x12, 0x34, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+        message.extend_from_slice(b"\x01a\x07example\x00\x00\x01\x00\x01");
+        let mut datagram = vec![0x13, 0x88, 0, 53, 0, 8 + message.len() as u8, 0, 0];
+        datagram.extend(message);
+        let mut packet = vec![0x45, 0, 0, 20 + datagram.len() as u8, 0, 7, 0, 0, 64, 17, 0, 0];
+        packet.extend([192, 0, 2, 1, 192, 0, 2, 53]);
+        packet.extend(datagram);
+        packet
+    }
+
+    /// The ICMP port unreachable about [`query`], from its receiver.
+    fn error() -> Vec<u8> {
+        let quoted = query();
+        let mut message = vec![3, 3, 0, 0, 0, 0, 0, 0];
+        message.extend(quoted);
+        let sum = crate::decode::checksum(0, &message).to_be_bytes();
+        message[2..4].copy_from_slice(&sum);
+        let mut packet = vec![0x45, 0, 0, 20 + message.len() as u8, 0, 9, 0, 0, 64, 1, 0, 0];
+        packet.extend([192, 0, 2, 53, 192, 0, 2, 1]);
+        packet.extend(message);
+        packet
+    }
+
+    fn show(link_type: LinkType, bytes: &[u8]) -> (String, Tree) {
+        let decoded = decode(link_type, bytes);
+        let frame = Frame { decoded: &decoded, assembled: None, datagram: None };
+        let protocol = classify(&decoded);
+        (summary(protocol, &frame), dissect(protocol, &frame))
+    }
+
+    #[test]
+    fn an_error_names_the_refused_flow_and_marks_quoted_fields() {
+        let (summary, tree) = show(LinkType::RAW, &error());
+        assert_eq!(summary, "port unreachable (udp 53) 192.0.2.1:5000 → 192.0.2.53:53");
+        let names: Vec<_> = tree.values("dns.qry.name").collect();
+        assert_eq!(names.len(), 1);
+        assert!(names.iter().all(|node| node.quoted));
+        let sources: Vec<_> = tree.values("ip.src").map(|node| (node.quoted, node.value.clone())).collect();
+        assert_eq!(
+            sources,
+            [
+                (false, Value::Address(Address::V4([192, 0, 2, 53].into()))),
+                (true, Value::Address(Address::V4([192, 0, 2, 1].into())))
+            ]
+        );
+        assert_eq!(
+            tree.values("icmp.checksum.status").next().map(|n| n.value.clone()),
+            Some(Value::Number(1))
+        );
+    }
+
+    #[test]
+    fn rows_point_at_their_own_bytes() {
+        let bytes = query();
+        let (summary, tree) = show(LinkType::RAW, &bytes);
+        assert_eq!(summary, "A? a.example");
+        let node = tree.values("dns.qry.name").next().unwrap();
+        assert_eq!(&bytes[node.start as usize..node.end as usize], b"\x01a\x07example\x00");
+        let port = tree.values("udp.dstport").next().unwrap();
+        assert_eq!(&bytes[port.start as usize..port.end as usize], &[0, 53]);
+    }
+
+    #[test]
+    fn ports_survive_a_quote_of_eight_bytes() {
+        let mut packet = error();
+        packet.truncate(20 + 8 + 20 + 8);
+        let decoded = decode(LinkType::RAW, &packet);
+        let quote = crate::decode::Quote::read(&decoded).unwrap();
+        assert_eq!(quote.inner.ports(), Some((5000, 53)));
+        assert_eq!(crate::decode::icmp_checksum_is_right(&decoded), None);
+    }
+
+    #[test]
+    fn an_answer_shows_its_extended_error() {
+        let mut message = vec![0, 1, 0x81, 0x82, 0, 1, 0, 0, 0, 0, 0, 1];
+        message.extend_from_slice(b"\x01a\x00\x00\x01\x00\x01");
+        message.extend_from_slice(&[0, 0, 41, 4, 0xd0, 0, 0, 0x80, 0, 0, 8, 0, 15, 0, 4, 0, 23, b'n', b'o']);
+        let parsed = wire::read(&message).unwrap();
+        let extension = parsed.extension().unwrap();
+        assert!(extension.dnssec_ok());
+        assert_eq!(
+            extension.extended_error(&message).map(|(code, range)| (code, message[range].to_vec())),
+            Some((23, b"no".to_vec()))
+        );
+        let mut packet = vec![0, 53, 0x13, 0x88, 0, 8 + message.len() as u8, 0, 0];
+        packet.extend(message);
+        let mut ip =
+            vec![0x45, 0, 0, 20 + packet.len() as u8, 0, 7, 0, 0, 64, 17, 0, 0, 192, 0, 2, 53, 192, 0, 2, 1];
+        ip.extend(packet);
+        assert_eq!(show(LinkType::RAW, &ip).0, "SERVFAIL a (A) · EDE 23 Network Error: no");
+    }
+
+    #[test]
+    fn protocols_and_fields_have_distinct_names() {
+        let mut names: Vec<_> = PROTOCOLS.iter().map(|protocol| protocol.name).collect();
+        names.sort_unstable();
+        assert!(names.windows(2).all(|pair| pair[0] != pair[1]));
+        let mut fields: Vec<_> = all_fields().map(|field| field.name).collect();
+        fields.sort_unstable();
+        assert!(fields.windows(2).all(|pair| pair[0] != pair[1]), "{fields:?}");
+    }
+
+    const LINK_TYPES: [u16; 25] = [
+        0, 1, 9, 10, 12, 50, 51, 100, 101, 104, 105, 108, 109, 113, 117, 119, 127, 138, 163, 192, 226, 239,
+        258, 276, 7,
+    ];
+
+    fn never_panics(bytes: &[u8]) {
+        for link_type in LINK_TYPES {
+            let (_, tree) = show(LinkType(link_type), bytes);
+            for node in tree.nodes.iter().chain(&tree.hidden) {
+                assert!(node.start <= node.end, "{node:?}");
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn random_bytes_are_read_without_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            never_panics(&bytes);
+        }
+
+        #[test]
+        fn damaged_packets_are_read_without_panic(
+            flips in proptest::collection::vec((any::<proptest::sample::Index>(), any::<u8>()), 0..12),
+            cut in 0usize..160,
+            ethernet in any::<bool>(),
+        ) {
+            let mut bytes = if ethernet { vec![2; 12] } else { Vec::new() };
+            if ethernet {
+                bytes.extend([8, 0]);
+            }
+            bytes.extend(error());
+            for (at, value) in flips {
+                let at = at.index(bytes.len());
+                bytes[at] = value;
+            }
+            bytes.truncate(cut);
+            never_panics(&bytes);
+        }
+    }
 }

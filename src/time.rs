@@ -5,6 +5,12 @@ use chrono::{DateTime, Datelike, Timelike, Utc};
 /// Nanoseconds since 1970-01-01 00:00:00 UTC (transcripts: since midnight).
 pub type Nanos = i64;
 
+/// The earliest time an index holds (August 1906). Together with [`LATEST_NS`] it keeps the difference of any two
+/// times, and a rule's window added to one, inside 64 bits: only a damaged file states times beyond.
+pub const EARLIEST_NS: Nanos = -2_000_000_000_000_000_000;
+/// The latest time an index holds (August 2188).
+pub const LATEST_NS: Nanos = 6_900_000_000_000_000_000;
+
 fn moment(time_ns: Nanos) -> DateTime<Utc> {
     DateTime::from_timestamp_nanos(time_ns)
 }

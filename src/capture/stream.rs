@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use super::map::{self, Map};
 
-/// Bytes a stream may unpack to, unless the analyst says otherwise.
+/// Bytes kept of a plain pipe, unless the analyst says otherwise.
+pub const SPOOL_MAX_BYTES: u64 = 16 << 30;
+/// Bytes a packed capture may unpack to, unless the analyst says otherwise.
 pub const UNPACKED_MAX_BYTES: u64 = 16 << 30;
 /// Unpacked bytes a packed byte may give before it counts as a bomb, unless a limit was given explicitly.
 pub const RATIO_MAX: u64 = 400;
@@ -30,15 +32,24 @@ const ZSTD_WINDOW_LOG_MAX: u32 = 30;
 /// Limits on what is unpacked or spooled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Most bytes a stream may unpack to.
+    /// Most bytes kept of a plain pipe.
+    pub spool_bytes: u64,
+    /// Most bytes a packed capture may unpack to.
     pub unpacked_bytes: u64,
     /// Most unpacked bytes per packed byte.
     pub ratio: u64,
 }
 
+impl Limits {
+    fn bytes(self, packing: Option<Packing>) -> usize {
+        let bytes = if packing.is_some() { self.unpacked_bytes } else { self.spool_bytes };
+        usize::try_from(bytes).unwrap_or(usize::MAX)
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
-        Self { unpacked_bytes: UNPACKED_MAX_BYTES, ratio: RATIO_MAX }
+        Self { spool_bytes: SPOOL_MAX_BYTES, unpacked_bytes: UNPACKED_MAX_BYTES, ratio: RATIO_MAX }
     }
 }
 
@@ -98,8 +109,7 @@ pub(super) fn spool(input: impl Read + Send + 'static, limits: Limits) -> io::Re
     input.by_ref().take(8).read_to_end(&mut first)?;
     let packing = Packing::detect(&first);
     let file = tempfile::tempfile()?;
-    let max = usize::try_from(limits.unpacked_bytes).unwrap_or(usize::MAX);
-    let bytes = Arc::new(Map::growing(&file, max.max(1))?);
+    let bytes = Arc::new(Map::growing(&file, limits.bytes(packing).max(1))?);
     let writer = Arc::clone(&bytes);
     let input = Counted { inner: io::Cursor::new(first).chain(input), count: Arc::default() };
     std::thread::Builder::new().name("unpack".to_owned()).spawn(move || {
@@ -144,19 +154,24 @@ fn copy(
                 return Err(io::Error::other(format!("the {name} data end or are damaged here: {error}")));
             }
         };
-        let room = usize::try_from(limits.unpacked_bytes).unwrap_or(usize::MAX) - written;
+        let room = limits.bytes(packing) - written;
         let part = chunk.get(..read.min(room)).unwrap_or_default();
         map::append(file, part, written)?;
         written += part.len();
         map.publish(written);
         if part.len() < read {
-            let limit = crate::text::thousands(limits.unpacked_bytes);
-            return Err(io::Error::other(format!("the limit of {limit} unpacked bytes is reached")));
+            let limit = crate::text::thousands(limits.bytes(packing) as u64);
+            let raise = if packing.is_some() { "--max-unpacked" } else { "--spool-limit" };
+            return Err(io::Error::other(format!(
+                "the limit of {limit} bytes is reached; {raise} raises it"
+            )));
         }
         let packed = count.load(std::sync::atomic::Ordering::Relaxed).max(1);
         if packing.is_some() && written as u64 > RATIO_FROM_BYTES && written as u64 / packed > limits.ratio {
             let ratio = limits.ratio;
-            return Err(io::Error::other(format!("it unpacks to more than {ratio} times its size")));
+            return Err(io::Error::other(format!(
+                "it unpacks to more than {ratio} times its size; --max-unpacked allows it"
+            )));
         }
         if map.is_cancelled() {
             return Ok(());

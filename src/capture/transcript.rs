@@ -322,7 +322,9 @@ pub fn is_text(bytes: &[u8]) -> bool {
     let bytes = bytes.get(..LOOK_BYTES).unwrap_or(bytes);
     let odd =
         bytes.iter().filter(|&&b| b < 0x20 && !matches!(b, b'\n' | b'\r' | b'\t' | 0x0c | 0x1b)).count();
-    !bytes.is_empty() && !bytes.contains(&0) && odd * 50 <= bytes.len()
+    // Old code pages have a few bytes that are not UTF-8, packed or encrypted data every other one.
+    let foreign: usize = bytes.utf8_chunks().map(|chunk| chunk.invalid().len()).sum();
+    !bytes.is_empty() && !bytes.contains(&0) && odd * 50 <= bytes.len() && foreign * 10 <= bytes.len()
 }
 
 /// Where a packet's text ends: at the next packet, a blank line, or when its line is complete and not continued.

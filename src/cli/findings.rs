@@ -1,10 +1,13 @@
 //! `portmortem findings`: what the rules found, gravest first.
 
+mod hypotheses;
+
 use std::io::Write as _;
 
 use anyhow::{Result, bail};
 
 use super::{Outcome, load::Open};
+use crate::findings::hypotheses::assess_all;
 use crate::findings::{FINDINGS, Finding, Input, run as run_rules};
 use crate::index::Index;
 
@@ -30,6 +33,9 @@ pub struct Arguments {
     /// List the rules with what they detect, and stop.
     #[arg(long)]
     pub rules: bool,
+    /// Print the competing hypotheses with their ledgers after the findings (text only).
+    #[arg(long)]
+    pub hypotheses: bool,
     #[command(flatten)]
     open: Open,
 }
@@ -52,10 +58,15 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
         return Ok(Outcome::Done);
     }
     let loaded = arguments.open.load()?;
-    let found = run_rules(&Input { index: &loaded.index, evidence: &loaded.evidence }, &arguments.suppress);
+    let input = Input { index: &loaded.index, evidence: &loaded.evidence };
+    let found = run_rules(&input, &arguments.suppress);
     match arguments.format {
         Format::Text => text(&mut out, &loaded.index, &found)?,
         Format::Json => json(&mut out, &loaded.index, &found)?,
+    }
+    if arguments.hypotheses && arguments.format == Format::Text {
+        let assessments = assess_all(&input, &found, &[]);
+        hypotheses::print(&mut out, &loaded.index, &assessments)?;
     }
     out.flush()?;
     Ok(if found.is_empty() { Outcome::NothingMatched } else { Outcome::Done })

@@ -1,28 +1,46 @@
 //! Opens the captures named on the command line and builds index and evidence for headless subcommands.
 
-use std::path::PathBuf;
+mod arguments;
+
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 
-use crate::capture;
+use crate::capture::{self, OpenError};
 use crate::correlate::{Evidence, Parameters, correlate};
-use crate::index::{Index, Input, Progress, build};
+use crate::index::{Index, Input, Progress, SourceId, build, source_label};
 use crate::samples;
 use crate::text;
 
+/// Files left out of a directory that are named one by one on standard error.
+const NOTE_LINES_MAX: usize = 10;
 /// Damaged places named one by one on standard error.
 const DAMAGE_LINES_MAX: usize = 5;
+
+pub use arguments::ClockOffset;
 
 /// Which captures to open, and how.
 #[derive(clap::Args, Clone, Debug, Default)]
 pub struct Open {
-    /// Captures: pcap, pcapng, or text printed by tcpdump.
+    /// Captures: pcap, pcapng, text printed by tcpdump; packed or not; directories of them; - for standard input.
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// Open an embedded sample instead of files (see --list-samples).
     #[arg(long, value_name = "NAME", conflicts_with = "files")]
     pub sample: Option<String>,
+    /// Correct the clock of one file, by its label: B=+1.5s, A=-200ms.
+    #[arg(long, value_name = "LABEL=SPAN", value_parser = arguments::clock_offset, allow_hyphen_values = true)]
+    pub offset: Vec<ClockOffset>,
+    /// Wait for more at the end of a plain file that is still written.
+    #[arg(long)]
+    pub follow: bool,
+    /// Unpack compressed captures up to this size, whatever their ratio (default 16G, and at most 400 times their size).
+    #[arg(long, value_name = "BYTES", value_parser = arguments::size)]
+    pub max_unpacked: Option<u64>,
+    /// Keep at most this much of a pipe or of standard input (default 16G).
+    #[arg(long, value_name = "BYTES", value_parser = arguments::size)]
+    pub spool_limit: Option<u64>,
 }
 
 /// Captures, read to the end.
@@ -46,6 +64,11 @@ impl Open {
 
     /// Opens the files without reading them through.
     pub fn inputs(&self) -> Result<Vec<Input>> {
+        self.inputs_noting(&mut Vec::new())
+    }
+
+    /// Opens the files without reading them through; files of a directory that are left out are named in `notes`.
+    pub fn inputs_noting(&self, notes: &mut Vec<String>) -> Result<Vec<Input>> {
         let mut inputs = Vec::new();
         if let Some(name) = &self.sample {
             inputs.push(sample(name)?);
@@ -53,19 +76,85 @@ impl Open {
             bail!("no capture named: give a FILE, or --sample {}", samples::DEFAULT);
         }
         for file in &self.files {
-            let (source, walk) = capture::open(file)?;
-            inputs.push(Input { source, walk, offset_ns: 0 });
+            if file.is_dir() {
+                self.directory(file, &mut inputs, notes)?;
+            } else {
+                let (source, walk) = capture::open_with(file, self.options())?;
+                inputs.push(Input { source, walk, offset_ns: 0 });
+            }
+        }
+        for ClockOffset { label, offset_ns } in &self.offset {
+            let labelled = |at: &usize| source_label(SourceId(*at as u16)) == *label;
+            let at = (0..inputs.len()).find(labelled);
+            let Some(input) = at.and_then(|at| inputs.get_mut(at)) else {
+                let last = source_label(SourceId(inputs.len().saturating_sub(1) as u16));
+                bail!("--offset names file {label:?}, but the files are labelled A to {last}");
+            };
+            input.offset_ns = *offset_ns;
         }
         Ok(inputs)
+    }
+
+    fn options(&self) -> capture::Options {
+        let mut limits = capture::Limits::default();
+        if let Some(bytes) = self.max_unpacked {
+            limits = capture::Limits { unpacked_bytes: bytes, ratio: u64::MAX, ..limits };
+        }
+        limits.spool_bytes = self.spool_limit.unwrap_or(limits.spool_bytes);
+        let end = if self.follow { capture::AtEnd::Follow } else { capture::AtEnd::Stop };
+        capture::Options { limits, end }
+    }
+
+    /// Opens every capture of a directory in order of names; what is none is noted and left out.
+    fn directory(&self, path: &Path, inputs: &mut Vec<Input>, notes: &mut Vec<String>) -> Result<()> {
+        let shown = || text::escape(&path.display().to_string());
+        let entries = std::fs::read_dir(path).with_context(|| format!("cannot read {}", shown()))?;
+        let mut files: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+        files.sort();
+        let before = inputs.len();
+        for file in files {
+            // A FIFO would wait for a writer nobody promised.
+            if !file.is_file() {
+                notes.push(format!("{}: left out, it is no file", text::escape(&file.display().to_string())));
+                continue;
+            }
+            match capture::open_with(&file, self.options()) {
+                Ok((source, walk)) => inputs.push(Input { source, walk, offset_ns: 0 }),
+                Err(error) => notes.push(format!("left out: {error}")),
+            }
+        }
+        if inputs.len() == before {
+            bail!("there is no capture in {}", shown());
+        }
+        Ok(())
     }
 
     /// Reads everything and correlates it.
     pub fn load(&self) -> Result<Loaded> {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        let index = build(self.inputs()?, threads, &Progress::default(), |_| {});
+        let mut notes = Vec::new();
+        let index = build(self.inputs_noting(&mut notes)?, threads, &Progress::default(), |_| {});
+        warn_of_files(&notes);
         warn_of_damage(&index);
+        for source in &index.sources {
+            // Of a file this is known when it is opened, of a pipe only at its end.
+            if source.packets == 0 && source.metadata.format == capture::Format::Transcript {
+                return Err(OpenError::NoPackets { path: text::escape(&source.name) }.into());
+            }
+        }
         let evidence = correlate(&index, &Parameters::default(), &AtomicBool::new(false));
         Ok(Loaded { index, evidence })
+    }
+}
+
+/// Says on standard error which files of a directory were left out.
+#[expect(clippy::print_stderr, reason = "standard output carries the packets; a note must not mix with them")]
+fn warn_of_files(notes: &[String]) {
+    for note in notes.iter().take(NOTE_LINES_MAX) {
+        eprintln!("portmortem: {note}");
+    }
+    if notes.len() > NOTE_LINES_MAX {
+        eprintln!("portmortem: and {} more files left out", notes.len() - NOTE_LINES_MAX);
     }
 }
 

@@ -183,8 +183,11 @@ fn loopback(decoded: &mut Decoded<'_>, start: usize) {
     if !decoded.push_layer(LayerKind::Loopback, start, start + 4) {
         return;
     }
+    // Some writers put an Ethernet type or other numbers there; the IP version then tells.
+    let is_ip = matches!(decoded.bytes.get(start + 4), Some(0x45..=0x4f | 0x60..=0x6f));
     match family {
         2 | 10 | 24 | 28 | 30 => network::ip(decoded, start + 4),
+        _ if is_ip => network::ip(decoded, start + 4),
         _ => decoded.stop(start + 4, "loopback header", "the address family is neither IPv4 nor IPv6"),
     }
 }

@@ -12,9 +12,9 @@ const TRANSPARENT_ETHERNET: u16 = 0x6558;
 /// UDP ports whose payload is another packet.
 pub(super) fn udp_carrier(source_port: u16, destination_port: u16) -> Option<Carrier> {
     Some(match (source_port, destination_port) {
-        (_, 4789 | 8472) => Carrier::Vxlan,
-        (_, 4790) => Carrier::VxlanGpe,
-        (_, 6081) => Carrier::Geneve,
+        (_, 4789 | 8472) | (4789, _) => Carrier::Vxlan,
+        (_, 4790) | (4790, _) => Carrier::VxlanGpe,
+        (_, 6081) | (6081, _) => Carrier::Geneve,
         (3544, _) | (_, 3544) => Carrier::Teredo,
         (2152, _) | (_, 2152) => Carrier::Gtp,
         (1701, _) | (_, 1701) => Carrier::L2tp,

@@ -245,6 +245,18 @@ pub struct Step<'s> {
 
 /// Evaluates over the whole index and hands on matching rows as they are found; false when cancelled.
 pub fn run(expression: &Expression, context: &Context<'_>, step: &mut dyn FnMut(Step<'_>)) -> bool {
+    run_while(expression, context, &mut |found| {
+        step(found);
+        true
+    })
+}
+
+/// The same until `step` says no; false when cancelled.
+pub fn run_while(
+    expression: &Expression,
+    context: &Context<'_>,
+    step: &mut dyn FnMut(Step<'_>) -> bool,
+) -> bool {
     let plan = Plan::new(expression, context);
     let stretch = if plan.is_dear() { STRETCH_DEAR } else { usize::MAX };
     let views = views(context.index, stretch);
@@ -273,7 +285,9 @@ pub fn run(expression: &Expression, context: &Context<'_>, step: &mut dyn FnMut(
         if let Some(order) = &mut order {
             order.drain(&mut rows);
         }
-        step(Step { rows: &rows, done, total });
+        if !step(Step { rows: &rows, done, total }) {
+            return true;
+        }
         at = end;
         // The first results come soon, later ones in larger steps.
         batch = (batch * 2).min(batch_max);

@@ -212,6 +212,20 @@ impl FieldInfo {
         self.values = Values::Range(first, last);
         self
     }
+    /// Whether a datagram inside an ICMP error can have it.
+    pub fn can_be_quoted(&self) -> bool {
+        match self.source {
+            Source::Word(Word::Frame)
+            | Source::Flags(_)
+            | Source::Evidence(_)
+            | Source::Note(_)
+            | Source::File
+            | Source::Comment
+            | Source::Quote => false,
+            Source::Column(column) => column == Column::TcpFlags,
+            _ => true,
+        }
+    }
     /// Whether it is a protocol word, whose value is the protocol's bytes.
     pub fn is_word(&self) -> bool {
         matches!(self.source, Source::Word(_))

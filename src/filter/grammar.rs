@@ -324,6 +324,9 @@ impl<'t> Parser<'t> {
             return Ok((info, false));
         }
         if let Some(info) = word.strip_prefix("quoted.").and_then(fields::find) {
+            if !info.can_be_quoted() {
+                return Err(self.wrong(format!("a quoted datagram has no `{}`", info.name)));
+            }
             return Ok((info, true));
         }
         let names = fields::all().iter().flat_map(|info| info.aliases.iter().chain([&info.name])).copied();

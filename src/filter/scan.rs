@@ -324,21 +324,19 @@ fn dns(field: DnsField, check: &Check, view: &View<'_>) -> Mask {
     let start = rows.partition_point(|row| row.packet.0 < first);
     let stop = rows.partition_point(|row| row.packet.0 < end);
     let rows = rows.get(start..stop).unwrap_or_default();
-    let mut names = NameMemo { known: vec![0; view.segment.names.len()] };
+    let mut names = NameMemo::new(view, check);
     let mut pass = |row: &DnsRow| match check {
-        Check::Exists => (true, value_of(field, row, &mut |_| true, view, &mut names)),
+        _ if field == DnsField::Name => names.pass(row, view),
+        Check::Exists => {
+            let has = value_of(field, row, &mut |_| true);
+            (has, has)
+        }
         Check::Compare { matcher, negate, .. } => {
             let mut accepted = false;
-            let has = value_of(
-                field,
-                row,
-                &mut |value| {
-                    accepted = matcher.accepts(&value) != *negate;
-                    accepted
-                },
-                view,
-                &mut names,
-            );
+            let has = value_of(field, row, &mut |value| {
+                accepted = matcher.accepts(&value) != *negate;
+                accepted
+            });
             (accepted, has)
         }
     };
@@ -367,25 +365,80 @@ fn dns(field: DnsField, check: &Check, view: &View<'_>) -> Mask {
     mask
 }
 
-/// What is known of each name of a segment: not asked, refused, accepted.
-struct NameMemo {
-    known: Vec<u8>,
-}
-
-/// Hands one row's value to `test`; whether there was one.
-fn value_of(
-    field: DnsField,
-    row: &DnsRow,
-    test: &mut dyn FnMut(Scalar<'_>) -> bool,
-    view: &View<'_>,
-    memo: &mut NameMemo,
-) -> bool {
-    let _ = memo;
-    let name = if field == DnsField::Name { view.segment.names.get(row.name) } else { None };
+/// Hands one row's value of a header field to `test`; whether there was one.
+fn value_of(field: DnsField, row: &DnsRow, test: &mut dyn FnMut(Scalar<'_>) -> bool) -> bool {
     let mut some = false;
-    values::dns_value(field, row.header, name, (row.qtype, row.qclass), &mut |value| {
+    values::dns_value(field, row.header, None, (row.qtype, row.qclass), &mut |value| {
         some = true;
         test(value)
     });
     some
+}
+
+/// Compares each distinct name of a segment at most once.
+struct NameMemo<'c> {
+    check: &'c Check,
+    /// For each name: not asked yet, refused, accepted.
+    known: Vec<u8>,
+    text: String,
+}
+
+impl<'c> NameMemo<'c> {
+    const OPEN: u8 = 0;
+    const REFUSED: u8 = 1;
+    const ACCEPTED: u8 = 2;
+
+    fn new(view: &View<'_>, check: &'c Check) -> Self {
+        let known = match check {
+            Check::Exists => vec![Self::ACCEPTED; view.segment.names.len()],
+            Check::Compare { .. } => vec![Self::OPEN; view.segment.names.len()],
+        };
+        Self { check, known, text: String::new() }
+    }
+
+    /// Whether the name of a row is accepted, and whether it has one.
+    fn pass(&mut self, row: &DnsRow, view: &View<'_>) -> (bool, bool) {
+        let Some(known) = self.known.get_mut(row.name as usize) else { return (false, false) };
+        if *known == Self::OPEN {
+            let accepted = view
+                .segment
+                .names
+                .get(row.name)
+                .is_some_and(|wire| accepts(self.check, wire, &mut self.text));
+            *known = if accepted { Self::ACCEPTED } else { Self::REFUSED };
+        }
+        (*known == Self::ACCEPTED, true)
+    }
+}
+
+fn accepts(check: &Check, wire: &[u8], text: &mut String) -> bool {
+    let Check::Compare { matcher, negate, .. } = check else { return true };
+    plain_name(wire, text);
+    matcher.accepts(&Scalar::Name(text)) != *negate
+}
+
+/// Writes a name in lower case without final dot; the usual letters, digits and hyphens without detour.
+fn plain_name(wire: &[u8], out: &mut String) {
+    out.clear();
+    let mut rest = wire;
+    while let Some((length, labels)) = rest.split_first() {
+        let Some((label, after)) = labels.split_at_checked(usize::from(*length)) else { break };
+        if label.is_empty() {
+            break;
+        }
+        let usual =
+            |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_');
+        let Some(label) = label.iter().all(usual).then(|| std::str::from_utf8(label).ok()).flatten() else {
+            *out = super::literal::normal_name(&crate::decode::dns::presentation(wire));
+            return;
+        };
+        if !out.is_empty() {
+            out.push('.');
+        }
+        out.push_str(label);
+        rest = after;
+    }
+    if out.is_empty() {
+        out.push('.');
+    }
 }

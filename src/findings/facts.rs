@@ -2,7 +2,10 @@
 
 pub mod connections;
 pub mod errors;
+pub mod fragments;
 pub mod hosts;
+pub mod load;
+pub mod resolved;
 pub mod servers;
 
 use std::collections::BTreeMap;
@@ -14,7 +17,10 @@ use crate::index::{Index, PacketId};
 use crate::time::Nanos;
 pub use connections::{Connection, Ending};
 pub use errors::{ErrorFact, Meaning};
+pub use fragments::Pieces;
 pub use hosts::{Host, Neighbour, Sort};
+pub use load::Load;
+pub use resolved::SiteFailure;
 pub use servers::{Answered, Server, ServerKey};
 
 /// Problems looked at in detail; the gravest come first.
@@ -38,6 +44,12 @@ pub struct Facts<'i> {
     pub servers: BTreeMap<ServerKey, Server>,
     /// Answers to questions that failed at some server, by client and question.
     pub answered: Answered,
+    /// Packets that came in pieces.
+    pub pieces: Vec<Pieces>,
+    /// Load by server and zone.
+    pub load: Load,
+    /// Connections that failed although DNS had given the address.
+    pub sites: Vec<SiteFailure>,
     /// Limits that were reached.
     pub notes: Vec<String>,
 }
@@ -54,6 +66,9 @@ impl<'i> Facts<'i> {
             connections: Vec::new(),
             servers: BTreeMap::new(),
             answered: Answered::default(),
+            pieces: Vec::new(),
+            load: Load::default(),
+            sites: Vec::new(),
             notes: Vec::new(),
         };
         facts.errors = errors::read(&mut facts);
@@ -61,6 +76,9 @@ impl<'i> Facts<'i> {
         facts.answered = servers::answered(&facts);
         hosts::watch(&mut facts);
         facts.connections = connections::follow(&mut facts);
+        facts.pieces = fragments::collect(&mut facts);
+        facts.load = load::measure(&facts);
+        facts.sites = resolved::failures(&facts);
         facts
     }
 

@@ -180,7 +180,7 @@ pub fn assess(
     let facts = Facts::gather(input);
     let scene = match problem {
         Some(at) => Scene::of_problem(&facts, at, findings),
-        None => Scene::of_incident(&facts, findings),
+        None => Scene::of_incidents(&facts, findings).into_iter().next(),
     };
     scene.map_or_else(Assessment::default, |scene| assess_scene(&scene, changes))
 }
@@ -189,7 +189,8 @@ pub fn assess(
 pub fn assess_all(input: &Input<'_>, findings: &[Finding], changes: &[Change]) -> Vec<Assessment> {
     let facts = Facts::gather(input);
     let problems = facts.problems().filter_map(|(at, _)| Scene::of_problem(&facts, at, findings));
-    problems.chain(Scene::of_incident(&facts, findings)).map(|scene| assess_scene(&scene, changes)).collect()
+    let incidents = Scene::of_incidents(&facts, findings);
+    problems.chain(incidents).map(|scene| assess_scene(&scene, changes)).collect()
 }
 
 fn assess_scene(scene: &Scene<'_, '_>, changes: &[Change]) -> Assessment {

@@ -282,6 +282,7 @@ impl Work<'_> {
         set(&mut segment.destination_address, row, addresses.1);
         set(&mut segment.protocol, row, protocol.0);
         set(&mut segment.transport, row, decoded.ip_protocol);
+        set(&mut segment.ttl, row, decoded.ttl);
         if let Transport::Tcp { flags, .. } = decoded.transport {
             set(&mut segment.tcp_flags, row, flags);
         }

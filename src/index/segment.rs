@@ -9,7 +9,7 @@ use super::{PacketId, SourceId};
 use crate::capture::{LinkType, Record};
 use crate::decode::{Address, Decoded, Quote, Transport, decode, dns, transcript};
 use crate::protocols::{ProtocolId, classify};
-use crate::time::Nanos;
+use crate::time::{EARLIEST_NS, LATEST_NS, Nanos};
 
 /// Packets in a full segment.
 pub const SEGMENT_MAX: usize = 1 << 16;
@@ -376,7 +376,8 @@ impl SegmentBuilder {
         let destination_address = self.address(decoded.destination);
         let segment = &mut self.segment;
         segment.offset.push(record.offset);
-        segment.time_ns.push(record.time_ns.saturating_add(offset_ns));
+        let time_ns = record.time_ns.saturating_add(offset_ns).clamp(EARLIEST_NS, LATEST_NS);
+        segment.time_ns.push(time_ns);
         segment.captured.push(record.captured);
         segment.original.push(record.original);
         segment.source_address.push(source_address);

@@ -1,14 +1,11 @@
-//! Link and network headers, and packets no protocol claims.
+//! Link, network and transport headers of any packet, and packets no protocol claims.
 
-use super::{Claim, Field, Frame, Kind, Protocol, Tree, Value};
-use crate::decode::{Address, Decoded, LayerKind};
+use std::fmt::Write as _;
 
-/// Source address of the IP header.
-pub static IP_SRC: Field = Field { name: "ip.src", kind: Kind::Address, help: "source address" };
-/// Destination address of the IP header.
-pub static IP_DST: Field = Field { name: "ip.dst", kind: Kind::Address, help: "destination address" };
-/// TTL.
-pub static IP_TTL: Field = Field { name: "ip.ttl", kind: Kind::Number, help: "time to live" };
+use super::{Claim, Frame, Protocol, Tree, Value, ethernet, ip, ipv6, tcp, udp};
+use crate::decode::{Decoded, Layer, LayerKind};
+
+pub use super::ip::{DST as IP_DST, SRC as IP_SRC, TTL as IP_TTL};
 
 /// What no other protocol claims.
 pub static UNKNOWN: Protocol = Protocol {
@@ -16,40 +13,86 @@ pub static UNKNOWN: Protocol = Protocol {
     label: "?",
     title: "Other",
     claims: &[] as &[Claim],
-    fields: &[&IP_SRC, &IP_DST, &IP_TTL],
+    fields: &[],
     dissect: |_, _| {},
     summary,
 };
 
 fn summary(frame: &Frame<'_, '_>, out: &mut String) {
-    use std::fmt::Write as _;
     let decoded = frame.decoded;
-    if let Some(stop) = decoded.stopped {
-        let _ = write!(out, "{}: {}", stop.reading, stop.reason);
-    } else if let Some(fragment) = decoded.fragment {
-        let _ = write!(out, "fragment of protocol {}, offset {}", decoded.ip_protocol, fragment.offset_bytes);
+    let _ = if let Some(stop) = decoded.stopped {
+        write!(out, "{}: {}", stop.reading, stop.reason)
+    } else if decoded.is_ip() {
+        let name = ip::protocol_name(i64::from(decoded.ip_protocol));
+        write!(out, "IP protocol {}{name}, {} bytes", decoded.ip_protocol, decoded.payload().len())
+    } else if decoded.ether_type > 0 {
+        write!(out, "Ethernet type {:#06x}, {} bytes", decoded.ether_type, decoded.payload().len())
     } else {
-        let _ = write!(out, "{} bytes of payload", decoded.payload().len());
-    }
+        write!(out, "{} bytes", decoded.payload().len())
+    };
 }
 
-/// Adds a row for each link and network header.
+/// Adds rows for each link, network and transport header, outermost first.
 pub fn headers(decoded: &Decoded<'_>, tree: &mut Tree) {
+    let bytes = decoded.bytes;
+    let mut extension = 0;
     for layer in decoded.layers() {
         let (start, end) = (layer.start as usize, layer.end as usize);
-        if layer.start == decoded.network_start && matches!(layer.kind, LayerKind::Ipv4 | LayerKind::Ipv6) {
-            tree.enter(format!("{:?}  {} → {}", layer.kind, decoded.source, decoded.destination), start, end);
-            address(tree, &IP_SRC, "Source", decoded.source, start);
-            address(tree, &IP_DST, "Destination", decoded.destination, start);
-            tree.number(&IP_TTL, "Time to live", i64::from(decoded.ttl), start..end);
-            tree.leave();
-        } else if !matches!(layer.kind, LayerKind::Udp | LayerKind::Tcp | LayerKind::Icmp | LayerKind::Icmpv6)
-        {
-            tree.push(None, format!("{:?}", layer.kind), Value::None, start..end);
+        match layer.kind {
+            LayerKind::Ethernet => ethernet::rows(bytes, *layer, tree),
+            LayerKind::Vlan => ethernet::vlan(bytes, *layer, tree),
+            LayerKind::Ipv4 => ip::rows(bytes, *layer, tree),
+            LayerKind::Ipv6 => {
+                extension = bytes.get(start + 6).copied().unwrap_or(0);
+                ipv6::rows(bytes, *layer, tree);
+            }
+            LayerKind::Ipv6Extension => {
+                ipv6::extension(bytes, *layer, extension, tree);
+                extension = bytes.get(start).copied().unwrap_or(0);
+            }
+            LayerKind::Udp => udp::rows(decoded, *layer, tree),
+            LayerKind::Tcp => tcp::rows(decoded, *layer, tree),
+            // These protocols dissect themselves.
+            LayerKind::Arp | LayerKind::Icmp | LayerKind::Icmpv6 => {}
+            _ => tree.push(None, describe(bytes, *layer), Value::None, start..end),
         }
     }
 }
 
-fn address(tree: &mut Tree, field: &'static Field, label: &str, address: Address, start: usize) {
-    tree.push(Some(field), format!("{label}: {address}"), Value::Address(address), start..start);
+fn describe(bytes: &[u8], layer: Layer) -> String {
+    let number = |at: usize, size: usize| super::big(bytes, layer.start as usize + at, size).unwrap_or(0);
+    match layer.kind {
+        LayerKind::Sll => format!("Linux cooked capture  {}", direction(number(0, 2))),
+        LayerKind::Sll2 => {
+            format!("Linux cooked capture v2  {}, interface {}", direction(number(10, 1)), number(4, 4))
+        }
+        LayerKind::Loopback => "Loopback".to_owned(),
+        LayerKind::Radiotap => "Radio header".to_owned(),
+        LayerKind::Ieee80211 => "IEEE 802.11".to_owned(),
+        LayerKind::Llc => "LLC".to_owned(),
+        LayerKind::Ppp => "PPP".to_owned(),
+        LayerKind::Pppoe => format!("PPPoE  session {:#06x}", number(2, 2)),
+        LayerKind::Nflog => "Netfilter log".to_owned(),
+        LayerKind::Mpls => format!("MPLS  label {}, TTL {}", number(0, 3) >> 4, number(3, 1)),
+        LayerKind::Gre => format!("GRE  protocol {:#06x}", number(2, 2)),
+        LayerKind::Erspan => format!("ERSPAN  session {}", number(2, 2) & 0x3ff),
+        LayerKind::Vxlan => format!("VXLAN  network {}", number(4, 3)),
+        LayerKind::Geneve => format!("GENEVE  network {}", number(4, 3)),
+        LayerKind::Gtp => format!("GTP-U  tunnel {:#010x}", number(4, 4)),
+        LayerKind::Ah => "Authentication header".to_owned(),
+        LayerKind::Fddi => "FDDI".to_owned(),
+        LayerKind::Teredo => "Teredo".to_owned(),
+        kind => format!("{kind:?}"),
+    }
+}
+
+fn direction(kind: u64) -> &'static str {
+    match kind {
+        0 => "to this host",
+        1 => "broadcast",
+        2 => "multicast",
+        3 => "to another host",
+        4 => "sent by this host",
+        _ => "direction unknown",
+    }
 }

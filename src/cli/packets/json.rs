@@ -5,8 +5,7 @@ use std::net::Ipv4Addr;
 
 use crate::capture::Format;
 use crate::cli::load::Loaded;
-use crate::decode::transcript;
-use crate::decode::{Address, Decoded, Quote, Transport, dns};
+use crate::decode::{Address, Decoded, Quote, Transport, dns, transcript};
 use crate::index::segment::flags;
 use crate::index::{FrameNumber, Packet, source_label};
 use crate::protocols::ProtocolId;
@@ -98,7 +97,7 @@ fn network(packet: &Packet<'_>, decoded: &Decoded<'_>, out: &mut Vec<u8>) {
     out.push(b'"');
     if decoded.is_ip() || decoded.ttl != 0 {
         out.extend_from_slice(b",\"ttl\":");
-        number(out, u64::from(decoded.ttl));
+        number(out, u64::from(packet.ttl()));
     }
     out.extend_from_slice(b",\"vlan\":[");
     for (position, id) in decoded.vlans().iter().enumerate() {
@@ -108,7 +107,10 @@ fn network(packet: &Packet<'_>, decoded: &Decoded<'_>, out: &mut Vec<u8>) {
         number(out, u64::from(*id));
     }
     out.push(b']');
-    if let Some((source, destination)) = decoded.outer {
+    // A tunnel in fragments: the fragments' own addresses are the outer ones.
+    let in_fragments = packet.flags() & flags::TUNNEL != 0 && decoded.fragment.is_some();
+    let outer = if in_fragments { Some((decoded.source, decoded.destination)) } else { None };
+    if let Some((source, destination)) = decoded.outer.or(outer) {
         out.extend_from_slice(b",\"outer\":{\"source\":{\"ip\":\"");
         ip(out, source);
         out.extend_from_slice(b"\"},\"destination\":{\"ip\":\"");

@@ -79,6 +79,8 @@ pub struct Answer {
     pub client: Address,
     /// RCODE with its extended bits.
     pub response_code: u16,
+    /// Response minus the last try.
+    pub trip_ns: Nanos,
 }
 
 /// What is known of one server.
@@ -140,6 +142,7 @@ pub(super) fn tally(facts: &mut Facts<'_>) -> BTreeMap<ServerKey, Server> {
             packet: answer,
             client,
             response_code: transaction.response_code,
+            trip_ns: transaction.rtt_ns,
         });
     }
     for server in servers.values_mut() {

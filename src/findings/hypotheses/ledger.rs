@@ -161,6 +161,8 @@ pub enum Row {
     OtherError = 70,
     /// Silence over TCP.
     TcpSilent = 71,
+    /// Some new flows succeed in between.
+    IntermittentFlows = 72,
 }
 
 impl Row {

@@ -1,5 +1,7 @@
 //! One problem with everything the hypotheses are weighed on: its errors, its server, its clients, their surroundings.
 
+mod incidents;
+
 use std::collections::BTreeSet;
 
 use crate::correlate::{Consequence, Episode, Outcome, Problem, Signature, Transaction, Vantage};
@@ -8,6 +10,7 @@ use crate::findings::facts::{ErrorFact, Facts, Host, Meaning, Server, servers};
 use crate::findings::{FRAMES_MAX, Finding};
 use crate::index::PacketId;
 use crate::time::Nanos;
+pub use incidents::Incident;
 
 /// One problem, or the incident outside DNS failures.
 pub struct Scene<'f, 'i> {
@@ -17,6 +20,8 @@ pub struct Scene<'f, 'i> {
     pub findings: &'f [Finding],
     /// Position of the problem; `None` outside DNS failures.
     pub problem: Option<usize>,
+    /// What kind of incident it is; `None` for a DNS problem.
+    pub incident: Option<Incident<'f>>,
     /// The address asked.
     pub server: Address,
     /// Its port and IP protocol.
@@ -61,6 +66,7 @@ impl<'f, 'i> Scene<'f, 'i> {
             facts,
             findings,
             problem: Some(at),
+            incident: None,
             server: problem.server.0,
             service: (problem.server.1, problem.transport),
             signature: Some(&problem.signature),
@@ -73,10 +79,19 @@ impl<'f, 'i> Scene<'f, 'i> {
         })
     }
 
-    /// The scene of an incident that is no DNS failure, when a finding of weight points at one.
-    pub fn of_incident(facts: &'f Facts<'i>, findings: &'f [Finding]) -> Option<Self> {
-        let _ = (facts, findings);
-        None
+    /// The scenes of incidents that are no DNS problem of their own.
+    pub fn of_incidents(facts: &'f Facts<'i>, findings: &'f [Finding]) -> Vec<Self> {
+        incidents::all(facts, findings)
+    }
+
+    /// The failed transactions that were left in silence: those without an answer, and where the capture ends in
+    /// silence also those it cannot decide.
+    pub fn silent(&self) -> Vec<&'i Transaction> {
+        let cut_short = matches!(self.incident, Some(Incident::Silence));
+        let silent = |t: &&&'i Transaction| {
+            t.outcome == Outcome::NoAnswer || (cut_short && t.outcome == Outcome::Undetermined)
+        };
+        self.transactions.iter().filter(silent).copied().collect()
     }
 
     fn episodes_of(facts: &'f Facts<'i>, problem: &'i Problem) -> impl Iterator<Item = &'i Episode> {
@@ -128,6 +143,16 @@ impl<'f, 'i> Scene<'f, 'i> {
             Vantage::Client => false,
             Vantage::Middle | Vantage::Unknown => clients >= CLIENTS_FOR_LOAD,
         }
+    }
+
+    /// The record-quality points, when any of them is about packets of this scene.
+    pub fn quality(&self) -> impl Iterator<Item = &'f Finding> {
+        let mine = |frame: &PacketId| {
+            self.queries.binary_search(frame).is_ok() || self.errors.iter().any(|e| e.packet == *frame)
+        };
+        let points = || self.findings.iter().filter(|finding| finding.code.is_some());
+        let touched = points().any(|finding| finding.frames.iter().any(mine));
+        points().filter(move |_| touched)
     }
 
     /// Whether a query went to the resolver and its name was answered by another one within ten seconds.

@@ -373,7 +373,7 @@ fn load(scene: &Scene<'_, '_>, assessment: &Assessment, out: &mut Vec<Sentence>)
 }
 
 fn quality(scene: &Scene<'_, '_>, out: &mut Vec<Sentence>) {
-    let points: Vec<_> = scene.findings.iter().filter(|finding| finding.code.is_some()).collect();
+    let points: Vec<_> = scene.quality().collect();
     if points.is_empty() {
         return;
     }

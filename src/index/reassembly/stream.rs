@@ -69,6 +69,8 @@ struct Stream {
     born: u64,
     /// The sequence number that comes next; `None` until a place to begin is found.
     next: Option<u32>,
+    /// The highest acknowledgment number its receiver sent.
+    acked: Option<u32>,
     /// The bytes of a message that is not complete, its length first.
     buffer: Vec<u8>,
     /// The packets those bytes came in.
@@ -134,8 +136,10 @@ impl Streams {
         }
         let before = self.held_by(reverse);
         let Some(stream) = self.streams.get_mut(reverse) else { return };
-        let Some(first) = stream.pending.first() else { return };
-        if ahead(first.sequence, header.acknowledgment) <= 0 {
+        if stream.acked.is_none_or(|acked| ahead(header.acknowledgment, acked) > 0) {
+            stream.acked = Some(header.acknowledgment);
+        }
+        if stream.gap_is_acked() {
             stream.give_up_gap();
             stream.drain(reverse, now, work);
             self.held = (self.held + self.held_by(reverse)).saturating_sub(before);
@@ -211,6 +215,7 @@ impl Stream {
 
     fn reset(&mut self) {
         self.next = None;
+        self.acked = None;
         self.buffer.clear();
         self.parts.clear();
         self.pending.clear();
@@ -227,7 +232,8 @@ impl Stream {
         let distance = ahead(sequence, next);
         if distance > 0 {
             self.wait(Pending { sequence, data: data.clone(), packet: now.packet, time_ns: now.time_ns });
-            let gave_up = self.pending.len() >= PENDING_MAX
+            let gave_up = self.gap_is_acked()
+                || self.pending.len() >= PENDING_MAX
                 || self.pending.iter().any(|pending| now.time_ns - pending.time_ns > GAP_MAX_NS);
             if gave_up {
                 self.give_up_gap();
@@ -259,6 +265,12 @@ impl Stream {
         {
             self.pending.insert(at, segment);
         }
+    }
+
+    /// Whether the receiver has everything before the first waiting segment, so that nothing will fill the gap.
+    fn gap_is_acked(&self) -> bool {
+        let first = self.pending.first().zip(self.acked);
+        first.is_some_and(|(first, acked)| ahead(first.sequence, acked) <= 0)
     }
 
     /// Begins anew behind a gap: the unfinished message is lost.

@@ -1,25 +1,200 @@
 //! Rows about load: only where queries from many sources would be seen.
 
 use super::errors::put;
+use crate::findings::facts::{Meaning, load};
 use crate::findings::hypotheses::Group;
 use crate::findings::hypotheses::ledger::{Ledger, Observation, Row};
-use crate::findings::hypotheses::scene::Scene;
+use crate::findings::hypotheses::scene::{Incident, Scene};
+use crate::index::PacketId;
+use crate::text::escape;
+use crate::time::{Nanos, span};
+
+/// Distinct clients from which random labels are a flood on the server rather than one client's habit.
+const FLOOD_CLIENTS_MIN: usize = 5;
+/// Round trips this many times the earlier ones have risen.
+const RISEN_FACTOR: Nanos = 5;
+/// Round trips below this are not slow.
+const SLOW_NS: Nanos = 100_000_000;
+/// Answers needed on either side to compare round trips.
+const TRIPS_MIN: usize = 10;
+
+/// Whether names under one zone are asked at random.
+pub(super) fn is_random_flood(scene: &Scene<'_, '_>) -> bool {
+    scene.facts.load.random_zone(scene.server).is_some()
+}
 
 pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
-    if !scene.sees_load() {
-        let queries = scene.asked().map_or(0, |server| server.queries);
-        let observation = Observation {
-            row: Row::LoadUnknown,
-            text: format!(
-                "The capture contains {queries} queries to {} from {} client(s); the server's load is not visible here.",
-                scene.server,
-                scene.clients.len()
-            ),
-            frames: scene.queries.clone(),
-            group: Group::Load,
-            fits: "",
-            against: "",
-        };
-        put(ledger, &observation, &[("H9", 0)]);
+    if matches!(scene.incident, Some(Incident::Site(_))) {
+        return;
     }
+    let mut seen = victim(scene, ledger);
+    seen |= random_labels(scene, ledger);
+    seen |= amplification(scene, ledger);
+    if scene.sees_load() {
+        seen |= surge(scene, ledger);
+        rising(scene, ledger);
+        if !seen {
+            low(scene, ledger);
+        }
+    } else if !seen {
+        unknown(scene, ledger);
+    }
+}
+
+fn random_labels(scene: &Scene<'_, '_>, ledger: &mut Ledger) -> bool {
+    let Some((zone, of)) = scene.facts.load.random_zone(scene.server) else { return false };
+    let many = of.clients.len() >= FLOOD_CLIENTS_MIN || scene.sees_load();
+    let observation = Observation {
+        row: Row::RandomLabels,
+        text: format!(
+            "{} queries for {} different names under {} from {} clients, {} % without a useful answer.",
+            of.queries,
+            of.names,
+            escape(zone),
+            of.clients.len(),
+            of.failed * 100 / of.queries.max(1)
+        ),
+        frames: of.samples.clone(),
+        group: Group::Load,
+        fits: "names made up at random cannot be cached and exhaust resolver and zone",
+        against: "",
+    };
+    put(ledger, &observation, &[("H9", if many { 20 } else { 10 })]);
+    true
+}
+
+fn amplification(scene: &Scene<'_, '_>, ledger: &mut Ledger) -> bool {
+    let Some((source, of)) = scene.facts.load.reflected(scene.server) else { return false };
+    let observation = Observation {
+        row: Row::Amplification,
+        text: format!(
+            "{source} asked {} questions of types with large answers; answers are {} times the size of the queries.",
+            of.queries,
+            of.answer_bytes / of.query_bytes.max(1)
+        ),
+        frames: of.samples.clone(),
+        group: Group::Load,
+        fits: "a forged source turns the server into an amplifier against that address",
+        against: "",
+    };
+    put(ledger, &observation, &[("H9", 10)]);
+    true
+}
+
+fn victim(scene: &Scene<'_, '_>, ledger: &mut Ledger) -> bool {
+    if !matches!(scene.incident, Some(Incident::Victim)) {
+        return false;
+    }
+    let Some(unsolicited) = scene.facts.load.unsolicited.get(&scene.server) else { return false };
+    let refusals: Vec<PacketId> = scene
+        .facts
+        .errors
+        .iter()
+        .filter(|error| {
+            error.source == scene.server
+                && error.is_about_response()
+                && error.meaning == Meaning::PortUnreachable
+        })
+        .map(|error| error.packet)
+        .collect();
+    let refused =
+        if refusals.is_empty() { String::new() } else { format!(" and refused {} of them", refusals.len()) };
+    let observation = Observation {
+        row: Row::ReflectionVictim,
+        text: format!(
+            "{} received {} DNS responses from {} resolvers that answer none of its queries{refused}.",
+            scene.server,
+            unsolicited.responses,
+            unsolicited.resolvers.len()
+        ),
+        frames: unsolicited.samples.iter().copied().chain(refusals).collect(),
+        group: Group::Load,
+        fits: "queries with this address as forged source make resolvers send their answers here",
+        against: "",
+    };
+    put(ledger, &observation, &[("H9", 20), ("H19", 2)]);
+    true
+}
+
+fn surge(scene: &Scene<'_, '_>, ledger: &mut Ledger) -> bool {
+    let Some(surge) = scene.facts.load.surge(scene.server) else { return false };
+    let observation = Observation {
+        row: Row::RateHigh,
+        text: format!(
+            "Up to {} queries a second to {}; usual in this capture are {}.",
+            surge.peak, scene.server, surge.usual
+        ),
+        frames: scene.queries.iter().copied().take(64).collect(),
+        group: Group::Load,
+        fits: "the rate is at least ten times its own baseline",
+        against: "",
+    };
+    put(ledger, &observation, &[("H9", 10)]);
+    true
+}
+
+/// Answers took ever longer before they failed.
+fn rising(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
+    let Some(asked) = scene.asked() else { return };
+    let (from, to) = scene.period_ns;
+    let middle = |mut trips: Vec<Nanos>| {
+        trips.sort_unstable();
+        (trips.len() >= TRIPS_MIN).then(|| trips.get(trips.len() / 2).copied()).flatten()
+    };
+    let before = middle(asked.answers.iter().filter(|a| a.time_ns < from).map(|a| a.trip_ns).collect());
+    let during = middle(asked.answers_in(from, to).map(|answer| answer.trip_ns).collect());
+    let (Some(before), Some(during)) = (before, during) else { return };
+    if during < SLOW_NS || during < before.saturating_mul(RISEN_FACTOR) {
+        return;
+    }
+    let observation = Observation {
+        row: Row::RisingDelay,
+        text: format!(
+            "Answers of {} took {} before and {} during the failure.",
+            scene.server,
+            span(before),
+            span(during)
+        ),
+        frames: asked.answers_in(from, to).take(3).map(|answer| answer.packet).collect(),
+        group: Group::Timing,
+        fits: "queues grow before answers are lost",
+        against: "",
+    };
+    put(ledger, &observation, &[("H9", 5), ("H19", 2)]);
+}
+
+fn low(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
+    let Some(asked) = scene.asked() else { return };
+    let observation = Observation {
+        row: Row::RateLow,
+        text: format!(
+            "{} queries from {} clients to {}, never {} times the usual rate; this vantage sees its load.",
+            asked.queries,
+            asked.clients.len(),
+            scene.server,
+            load::RATE_FACTOR
+        ),
+        frames: scene.queries.iter().copied().take(64).collect(),
+        group: Group::Load,
+        fits: "",
+        against: "a flood would be seen here and is not",
+    };
+    put(ledger, &observation, &[("H9", -10)]);
+}
+
+fn unknown(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
+    let queries = scene.asked().map_or(0, |server| server.queries);
+    let observation = Observation {
+        row: Row::LoadUnknown,
+        text: format!(
+            "The capture contains {queries} queries to {} from {} client(s); the server's load is not visible here.",
+            scene.server,
+            scene.clients.len()
+        ),
+        frames: scene.queries.clone(),
+        group: Group::Load,
+        fits: "",
+        against: "",
+    };
+    put(ledger, &observation, &[("H9", 0)]);
 }

@@ -2,16 +2,20 @@
 
 use super::errors::put;
 use super::surroundings::absent_class;
-use crate::correlate::{Outcome, Transaction};
-use crate::findings::facts::Sort;
+use std::collections::BTreeSet;
+
+use crate::correlate::{Outcome, Signature, Transaction};
+use crate::decode::Address;
+use crate::findings::facts::{Connection, Ending, Sort};
 use crate::findings::hypotheses::Group;
 use crate::findings::hypotheses::ledger::{Ledger, Observation, Row};
 use crate::findings::hypotheses::scene::Scene;
 use crate::index::PacketId;
+use crate::time::Nanos;
 
 pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     rate_limited(scene, ledger);
-    let silent = scene.ended(Outcome::NoAnswer);
+    let silent = scene.silent();
     if silent.is_empty() {
         return;
     }
@@ -20,6 +24,8 @@ pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         return;
     }
     silence(scene, &silent, ledger);
+    other_address(scene, ledger);
+    new_flows(scene, ledger);
     if scene.names.len() > 1 && answered_in_period(scene).is_none() {
         let observation = Observation {
             row: Row::AllNamesFail,
@@ -97,6 +103,99 @@ fn silence(scene: &Scene<'_, '_>, silent: &[&Transaction], ledger: &mut Ledger) 
             ("H20", -10),
         ],
     );
+}
+
+/// An answer that came from another address than was asked; clients ignore it (RFC 2181 §4.1).
+fn other_address(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
+    let stray: Vec<PacketId> = scene
+        .facts
+        .evidence
+        .anomalies
+        .iter()
+        .filter(|anomaly| anomaly.kind == "answer_from_other_address")
+        .filter(|anomaly| anomaly.against.is_some_and(|query| scene.queries.contains(&query)))
+        .map(|anomaly| anomaly.packet)
+        .collect();
+    if stray.is_empty() {
+        return;
+    }
+    let observation = Observation {
+        row: Row::OtherAddress,
+        text: format!(
+            "{} answer(s) with the right id and question came from another address than was asked.",
+            stray.len()
+        ),
+        frames: stray,
+        group: Group::ErrorSemantics,
+        fits: "the answer exists, but clients drop it because of its source (RFC 2181 §4.1)",
+        against: "the query was answered, from another address",
+    };
+    put(ledger, &observation, &[("H16", 20), ("H8", -10), ("H1", -10), ("H6", -10), ("H3", 2)]);
+}
+
+/// Other destinations that must fail as well before new flows as such are thought to fail.
+const OTHER_DESTINATIONS_MIN: usize = 2;
+
+/// New flows fail whoever they go to, while flows that were open go on: the sign of a full translation table.
+fn new_flows(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
+    let (from, to) = scene.period_ns;
+    let inside = |time_ns: Nanos| (from..=to).contains(&time_ns);
+    let mut failed: BTreeSet<Address> = BTreeSet::new();
+    let mut frames = Vec::new();
+    for (_, problem) in scene.facts.problems() {
+        let overlaps = problem.first_ns <= to && problem.last_ns >= from;
+        if problem.signature == Signature::NoAnswer && overlaps && problem.server.0 != scene.server {
+            failed.insert(problem.server.0);
+        }
+    }
+    let attempts: Vec<&Connection> = scene
+        .facts
+        .connections
+        .iter()
+        .filter(|connection| connection.server.0 != scene.server && inside(connection.time_ns))
+        .collect();
+    let (silent, accepted): (Vec<&Connection>, Vec<&Connection>) =
+        attempts.into_iter().partition(|connection| connection.ending == Ending::Silent);
+    failed.extend(silent.iter().map(|connection| connection.server.0));
+    frames.extend(silent.iter().map(|connection| connection.syn));
+    if failed.len() < OTHER_DESTINATIONS_MIN || accepted.len() > silent.len().max(failed.len()) * 4 {
+        return;
+    }
+    frames.extend(firsts(&scene.silent()));
+    let observation = Observation {
+        row: Row::NewFlowsFail,
+        text: format!(
+            "New flows to {} other destinations were left without an answer at the same time.",
+            failed.len()
+        ),
+        frames,
+        group: Group::OtherTraffic,
+        fits: "what fails is every new flow, not one server: a translation or connection table may be full",
+        against: "other destinations fail as well",
+    };
+    put(ledger, &observation, &[("H22", 10), ("H8", -2), ("H6", -10), ("H4", -10)]);
+    if answered_in_period(scene).is_some() {
+        let observation = Observation {
+            row: Row::IntermittentFlows,
+            text: format!("Some new flows to {} still succeed in between.", scene.server),
+            frames: answered_in_period(scene).into_iter().collect(),
+            group: Group::Timing,
+            fits: "entries become free from time to time",
+            against: "",
+        };
+        put(ledger, &observation, &[("H22", 5)]);
+    }
+    if scene.clients.len() > 1 {
+        let observation = Observation {
+            row: Row::NeighboursFail,
+            text: format!("{} clients are affected alike.", scene.clients.len()),
+            frames: firsts(&scene.silent()),
+            group: Group::OtherTraffic,
+            fits: "hosts behind the same translator share its table",
+            against: "",
+        };
+        put(ledger, &observation, &[("H22", 5)]);
+    }
 }
 
 fn rate_limited(scene: &Scene<'_, '_>, ledger: &mut Ledger) {

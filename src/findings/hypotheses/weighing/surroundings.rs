@@ -2,11 +2,11 @@
 
 use super::errors::put;
 use super::silence::answered_in_period;
-use crate::correlate::{Outcome, Signature};
+use crate::correlate::Signature;
 use crate::findings::facts::{Connection, Ending, Meaning, Sort};
 use crate::findings::hypotheses::Group;
 use crate::findings::hypotheses::ledger::{EXCLUDED, Ledger, Observation, Row, Weight};
-use crate::findings::hypotheses::scene::Scene;
+use crate::findings::hypotheses::scene::{Incident, Scene};
 use crate::index::PacketId;
 use crate::time::Nanos;
 
@@ -20,6 +20,9 @@ pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         failover(scene, ledger);
         return;
     }
+    if !is_lookup(scene) {
+        return;
+    }
     history(scene, ledger);
     life(scene, ledger);
     transports(scene, ledger);
@@ -27,12 +30,17 @@ pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     neighbours(scene, ledger);
 }
 
+/// Whether the scene is about DNS queries to a server.
+fn is_lookup(scene: &Scene<'_, '_>) -> bool {
+    scene.problem.is_some() || matches!(scene.incident, Some(Incident::Silence | Incident::Uncaptured))
+}
+
 /// Whether nothing but errors about it was ever heard of the server's address.
 pub(super) fn nobody_there(scene: &Scene<'_, '_>) -> bool {
     let heard = scene.host().is_some_and(|host| host.alive().next().is_some());
     let by_server = scene.errors.iter().any(|error| error.source == scene.server);
     let neighbour = scene.facts.neighbours.get(&scene.server).is_some_and(|n| !n.replies.is_empty());
-    scene.problem.is_some() && !heard && !by_server && !neighbour
+    is_lookup(scene) && !heard && !by_server && !neighbour
 }
 
 /// The class a wrong address belongs to when nobody was ever heard there: it looks like whatever dead addresses look like.
@@ -44,7 +52,7 @@ pub(super) fn absent_class(scene: &Scene<'_, '_>) -> Option<&'static str> {
         Some("H6")
     } else if !scene.errors_of(Meaning::NetUnreachable).is_empty() {
         Some("H7")
-    } else if scene.errors.is_empty() && !scene.ended(Outcome::NoAnswer).is_empty() {
+    } else if scene.errors.is_empty() && !scene.silent().is_empty() {
         Some("H8")
     } else {
         None
@@ -90,7 +98,9 @@ fn history(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         weights.push(("H4", EXCLUDED));
         ledger.weigh(&observation, &weights);
     }
-    if asked.answers.is_empty() {
+    // Without any answer in the capture, the failure itself is all this would repeat.
+    let answers_seen = scene.facts.servers.values().any(|server| !server.answers.is_empty());
+    if asked.answers.is_empty() && answers_seen {
         let observation = Observation {
             row: Row::NeverAnswered,
             text: format!("No DNS answer from {} to any client was seen.", scene.server),

@@ -1,0 +1,114 @@
+//! Rule `capture-quality`: what the capture cannot show because of how it was taken.
+
+use super::facts::Facts;
+use super::{Count, Finding, Rule, Severity, rules};
+use crate::index::PacketId;
+use crate::index::segment::flags;
+
+/// The rule.
+pub static RULE: Rule = Rule {
+    id: "capture-quality",
+    title: "Limits of the capture",
+    doc: "One direction only, packets dropped while capturing, damage in the file, packets cut by the snap length, times that \
+          run backwards, copies from a mirror port, a capture filter that hides ICMP errors (`port 53` drops them, they have \
+          no ports). Each limits what absence means. Low for one-sided, dropped and hidden packets, otherwise info.",
+    run,
+};
+
+fn run(facts: &Facts<'_>) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let mut add = |severity, statement: String, frames: Vec<PacketId>, value: u64, filter: &str| {
+        let frames = rules::tidy(frames);
+        let shown = if filter.is_empty() { rules::frames_filter(facts, &frames) } else { filter.to_owned() };
+        found.push(Finding {
+            id: RULE.id,
+            severity,
+            statement,
+            frames,
+            counts: vec![Count { label: "packets".into(), value, filter: filter.to_owned() }],
+            filter: shown,
+            code: None,
+        });
+    };
+    if facts.evidence.one_sided {
+        let first = (!facts.index.is_empty()).then_some(PacketId(0)).into_iter().collect();
+        add(
+            Severity::Low,
+            "Only one direction was captured: silence means nothing here".to_owned(),
+            first,
+            u64::from(facts.index.len()),
+            "",
+        );
+    }
+    for source in &facts.index.sources {
+        let dropped: u64 = source.metadata.interfaces.iter().filter_map(|interface| interface.dropped).sum();
+        if dropped > 0 {
+            add(
+                Severity::Low,
+                format!("{dropped} packets were dropped while capturing"),
+                vec![source.base],
+                dropped,
+                "",
+            );
+        }
+        let hidden = source
+            .metadata
+            .interfaces
+            .iter()
+            .filter_map(|i| i.filter.as_deref())
+            .find(|filter| hides_icmp(filter));
+        if let Some(filter) = hidden {
+            let text = format!(
+                "The capture filter `{}` hides ICMP errors, which have no ports; `port 53 or icmp or icmp6` shows them",
+                crate::text::escape(filter)
+            );
+            add(Severity::Low, text, vec![source.base], u64::from(source.packets), "");
+        }
+    }
+    let (cut, cut_count) = flagged(facts, flags::CUT);
+    if cut_count > 0 {
+        add(Severity::Info, format!("{cut_count} packets are cut by the snap length"), cut, cut_count, "");
+    }
+    let (backward, backward_count) = flagged(facts, flags::BACKWARD);
+    if backward_count > 0 {
+        add(
+            Severity::Info,
+            format!("The time runs backwards at {backward_count} packets"),
+            backward,
+            backward_count,
+            "",
+        );
+    }
+    let copies: Vec<PacketId> = facts.evidence.duplicates().map(|(copy, ..)| copy).collect();
+    if !copies.is_empty() {
+        let count = copies.len() as u64;
+        add(
+            Severity::Info,
+            format!("{count} packets are copies of others and are not counted"),
+            copies,
+            count,
+            "duplicate",
+        );
+    }
+    found
+}
+
+fn hides_icmp(filter: &str) -> bool {
+    filter.contains("port") && !filter.contains("icmp")
+}
+
+fn flagged(facts: &Facts<'_>, bit: u16) -> (Vec<PacketId>, u64) {
+    let mut packets = Vec::new();
+    let mut count = 0;
+    for segment in facts.index.segments() {
+        for (row, bits) in segment.flags.iter().enumerate() {
+            if bits & bit != 0 {
+                count += 1;
+                if packets.len() < super::FRAMES_MAX {
+                    packets.push(PacketId(segment.base.0 + row as u32));
+                }
+            }
+        }
+    }
+    (packets, count)
+}

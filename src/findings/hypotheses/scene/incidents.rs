@@ -1,0 +1,293 @@
+//! Incidents that are no DNS problem of their own: silence the capture's end cuts short, errors about queries that were
+//! not captured, lost fragments, sites that fail although DNS works, floods, and errors that a genuine answer contradicts.
+
+use std::collections::BTreeMap;
+
+use super::Scene;
+use crate::correlate::{Level, Outcome, Transaction};
+use crate::decode::{Address, Quote, dns};
+use crate::findings::facts::{ErrorFact, Facts, Meaning, SiteFailure, servers};
+use crate::findings::{FRAMES_MAX, Finding};
+use crate::index::PacketId;
+use crate::time::Nanos;
+
+/// Incidents assessed; more are listed as findings only.
+const INCIDENTS_MAX: usize = 16;
+
+/// What kind of incident a scene without a DNS problem is.
+#[derive(Clone, Copy, Debug)]
+pub enum Incident<'f> {
+    /// Queries repeated without an answer until the capture ends.
+    Silence,
+    /// Errors about queries that are not in the capture.
+    Uncaptured,
+    /// DNS answers whose later fragments did not arrive.
+    Fragments,
+    /// A name resolved and the connection failed.
+    Site(&'f SiteFailure),
+    /// Far more queries than usual, or random labels, or amplifying questions.
+    Flood,
+    /// A host receives answers it did not ask for.
+    Victim,
+    /// An error and a genuine answer to the same query.
+    Conflict,
+}
+
+/// All incidents, gravest kind first.
+pub(super) fn all<'f, 'i>(facts: &'f Facts<'i>, findings: &'f [Finding]) -> Vec<Scene<'f, 'i>> {
+    let maker = Maker { facts, findings };
+    let mut scenes = Vec::new();
+    scenes.extend(maker.victims());
+    scenes.extend(maker.floods());
+    scenes.extend(maker.uncaptured());
+    scenes.extend(maker.silences());
+    scenes.extend(maker.fragments());
+    scenes.extend(maker.sites());
+    scenes.extend(maker.conflicts());
+    scenes.truncate(INCIDENTS_MAX);
+    scenes
+}
+
+struct Maker<'f, 'i> {
+    facts: &'f Facts<'i>,
+    findings: &'f [Finding],
+}
+
+impl<'f, 'i> Maker<'f, 'i> {
+    fn empty(&self, incident: Incident<'f>, server: Address, service: (u16, u8)) -> Scene<'f, 'i> {
+        Scene {
+            facts: self.facts,
+            findings: self.findings,
+            problem: None,
+            incident: Some(incident),
+            server,
+            service,
+            signature: None,
+            clients: Vec::new(),
+            names: Vec::new(),
+            transactions: Vec::new(),
+            queries: Vec::new(),
+            errors: Vec::new(),
+            period_ns: self.facts.span(),
+        }
+    }
+
+    fn has_problem(&self, server: Address) -> bool {
+        self.facts.problems().any(|(_, problem)| problem.server.0 == server)
+    }
+
+    /// Fills clients, names, queries and period from the transactions.
+    fn with_transactions(
+        &self,
+        mut scene: Scene<'f, 'i>,
+        transactions: Vec<&'i Transaction>,
+    ) -> Scene<'f, 'i> {
+        let (mut from, mut to) = (Nanos::MAX, Nanos::MIN);
+        for transaction in &transactions {
+            from = from.min(self.facts.time(transaction.first));
+            let last = transaction.answer.unwrap_or(transaction.last);
+            to = to.max(self.facts.time(last));
+            scene.queries.extend([transaction.first, transaction.last]);
+            if let Some((client, _)) = servers::key_of(self.facts, transaction)
+                && !scene.clients.contains(&client)
+                && scene.clients.len() < FRAMES_MAX
+            {
+                scene.clients.push(client);
+            }
+            if let Some(name) = self.facts.name_of(transaction.first)
+                && scene.names.len() < FRAMES_MAX
+                && !scene.names.contains(&name)
+            {
+                scene.names.push(name);
+            }
+        }
+        scene.queries.sort_unstable();
+        scene.queries.dedup();
+        if from <= to {
+            scene.period_ns = (from, to);
+        }
+        scene.transactions = transactions;
+        scene
+    }
+
+    /// Servers that left repeated queries unanswered until the capture ended, and answered nothing since.
+    fn silences(&self) -> Vec<Scene<'f, 'i>> {
+        let mut by_server: BTreeMap<servers::ServerKey, Vec<&'i Transaction>> = BTreeMap::new();
+        let (_, end_ns) = self.facts.span();
+        let watch_ns = self.facts.evidence.parameters.watch_ns;
+        for transaction in &self.facts.evidence.transactions {
+            let repeated = transaction.tries > 1 && transaction.outcome == Outcome::Undetermined;
+            if repeated
+                && end_ns - self.facts.time(transaction.first) >= watch_ns
+                && let Some((_, key)) = servers::key_of(self.facts, transaction)
+            {
+                by_server.entry(key).or_default().push(transaction);
+            }
+        }
+        by_server
+            .into_iter()
+            .filter(|(key, silent)| {
+                let since = silent.first().map_or(0, |transaction| self.facts.time(transaction.first));
+                let answered =
+                    self.facts.servers.get(key).is_some_and(|s| s.answers_in(since, end_ns).next().is_some());
+                !answered && !self.has_problem(key.0)
+            })
+            .map(|(key, silent)| {
+                let scene = self.empty(Incident::Silence, key.0, (key.1, key.2));
+                self.with_transactions(scene, silent)
+            })
+            .collect()
+    }
+
+    /// Errors about DNS queries that the capture does not hold.
+    fn uncaptured(&self) -> Vec<Scene<'f, 'i>> {
+        let mut by_server: BTreeMap<(Address, Meaning), Vec<&'f ErrorFact>> = BTreeMap::new();
+        for error in &self.facts.errors {
+            let Some(quoted) = error.quoted else { continue };
+            let unreachable =
+                !matches!(error.meaning, Meaning::TooBig | Meaning::Other | Meaning::ReassemblyExpired);
+            if error.level == Some(Level::Orphan)
+                && unreachable
+                && quoted.destination.1 == 53
+                && !error.is_about_response()
+                && !self.has_problem(quoted.destination.0)
+            {
+                by_server.entry((quoted.destination.0, error.meaning)).or_default().push(error);
+            }
+        }
+        by_server
+            .into_iter()
+            .map(|((server, _), errors)| {
+                let mut scene = self.empty(Incident::Uncaptured, server, (53, 17));
+                for error in &errors {
+                    let client = error.quoted.map(|quoted| quoted.source.0);
+                    scene.clients.extend(client.filter(|client| !scene.clients.contains(client)));
+                    let name = quoted_name(self.facts, error.packet);
+                    scene.names.extend(name.filter(|name| !scene.names.contains(name)));
+                }
+                scene.period_ns = (
+                    errors.first().map_or(0, |error| error.time_ns),
+                    errors.last().map_or(0, |error| error.time_ns),
+                );
+                scene.errors = errors;
+                scene
+            })
+            .collect()
+    }
+
+    /// Servers whose fragmented answers did not arrive whole.
+    fn fragments(&self) -> Vec<Scene<'f, 'i>> {
+        let mut lost: BTreeMap<Address, Vec<(Address, u16)>> = BTreeMap::new();
+        for pieces in
+            self.facts.pieces.iter().filter(|pieces| pieces.lacks_the_rest() && pieces.is_dns_answer())
+        {
+            if let Some((_, port)) = pieces.ports {
+                lost.entry(pieces.source).or_default().push((pieces.destination, port));
+            }
+        }
+        lost.into_iter()
+            .filter(|(server, _)| !self.has_problem(*server))
+            .map(|(server, ends)| {
+                let hit = |transaction: &&Transaction| {
+                    self.facts.index.packet(transaction.first).is_some_and(|packet| {
+                        packet.destination_address() == server
+                            && ends.contains(&(packet.source_address(), packet.source_port()))
+                    })
+                };
+                let transactions = self.facts.evidence.transactions.iter().filter(hit).collect();
+                let scene = self.empty(Incident::Fragments, server, (53, 17));
+                self.with_transactions(scene, transactions)
+            })
+            .collect()
+    }
+
+    fn sites(&self) -> Vec<Scene<'f, 'i>> {
+        let mut scenes = Vec::new();
+        for site in &self.facts.sites {
+            let mut scene = self.empty(Incident::Site(site), site.site.0, (site.site.1, 6));
+            scene.names.push(site.name.clone());
+            for attempt in &site.attempts {
+                if !scene.clients.contains(&attempt.client.0) {
+                    scene.clients.push(attempt.client.0);
+                }
+            }
+            scenes.push(scene);
+        }
+        scenes
+    }
+
+    fn floods(&self) -> Vec<Scene<'f, 'i>> {
+        let load = &self.facts.load;
+        let mut servers: Vec<Address> = load
+            .zones
+            .iter()
+            .filter(|(_, zone)| zone.is_random_flood())
+            .map(|((server, _), _)| *server)
+            .chain(load.amplifying.iter().filter(|(_, a)| a.is_reflection()).map(|((server, _), _)| *server))
+            .collect();
+        servers.sort_unstable();
+        servers.dedup();
+        servers
+            .into_iter()
+            .filter(|server| !self.has_problem(*server))
+            .map(|server| {
+                let mut scene = self.empty(Incident::Flood, server, (53, 17));
+                if let Some((zone, of)) = load.random_zone(server) {
+                    scene.names.push(zone.to_owned());
+                    scene.queries.clone_from(&of.samples);
+                    scene.clients.extend(of.clients.iter().copied());
+                } else if let Some((source, of)) = load.reflected(server) {
+                    scene.queries.clone_from(&of.samples);
+                    scene.clients.push(source);
+                }
+                scene
+            })
+            .collect()
+    }
+
+    fn victims(&self) -> Vec<Scene<'f, 'i>> {
+        if self.facts.evidence.one_sided {
+            return Vec::new();
+        }
+        let victims =
+            self.facts.load.unsolicited.iter().filter(|(_, unsolicited)| unsolicited.is_reflection());
+        victims
+            .map(|(victim, unsolicited)| {
+                let mut scene = self.empty(Incident::Victim, *victim, (53, 17));
+                scene.queries.clone_from(&unsolicited.samples);
+                scene
+            })
+            .collect()
+    }
+
+    fn conflicts(&self) -> Vec<Scene<'f, 'i>> {
+        let mut by_server: BTreeMap<Address, Vec<&'f ErrorFact>> = BTreeMap::new();
+        for anomaly in
+            self.facts.evidence.anomalies.iter().filter(|anomaly| anomaly.kind == "icmp_and_answer")
+        {
+            let Some(error) = self.facts.error(anomaly.packet) else { continue };
+            let Some(quoted) = error.quoted.filter(|quoted| !self.has_problem(quoted.destination.0)) else {
+                continue;
+            };
+            by_server.entry(quoted.destination.0).or_default().push(error);
+        }
+        by_server
+            .into_iter()
+            .map(|(server, errors)| {
+                let mut scene = self.empty(Incident::Conflict, server, (53, 17));
+                scene.errors = errors;
+                scene
+            })
+            .collect()
+    }
+}
+
+/// The name in the DNS query an error quotes, presentation form, lower case.
+fn quoted_name(facts: &Facts<'_>, error: PacketId) -> Option<String> {
+    let packet = facts.index.packet(error)?;
+    let decoded = packet.decode();
+    let quote = Quote::read(&decoded)?;
+    let mut message = dns::read(quote.payload())?;
+    message.name.make_lowercase();
+    (!message.name.wire().is_empty()).then(|| dns::presentation(message.name.wire()))
+}

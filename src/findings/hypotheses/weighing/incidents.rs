@@ -1,0 +1,92 @@
+//! Rows of incidents beside DNS: sites that fail, errors contradicted by answers, responses the client refused.
+
+use super::errors::{frames, put};
+use crate::findings::facts::{ErrorFact, Meaning};
+use crate::findings::hypotheses::Group;
+use crate::findings::hypotheses::ledger::{EXCLUDED, Ledger, Observation, Row, Weight};
+use crate::findings::hypotheses::scene::{Incident, Scene};
+use crate::index::PacketId;
+
+pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
+    if let Some(Incident::Site(site)) = scene.incident {
+        let observation = Observation {
+            row: Row::ConnectionFailed,
+            text: format!(
+                "{} was resolved to {}; {} connection(s) to port {} met {}.",
+                crate::text::escape(&site.name),
+                site.site.0,
+                site.attempts.len(),
+                site.site.1,
+                site.words()
+            ),
+            frames: site.frames(),
+            group: Group::ErrorSemantics,
+            fits: "name resolution had succeeded before the connection failed",
+            against: "the name was resolved: DNS worked for it",
+        };
+        let mut weights: Vec<(&'static str, Weight)> =
+            ["H1", "H2", "H3", "H4", "H5", "H6", "H7", "H8", "H13", "H14", "H15", "H16"]
+                .iter()
+                .map(|id| (*id, EXCLUDED))
+                .collect();
+        weights.extend([("H9", Some(0)), ("H17", Some(-10)), ("H20", Some(20))]);
+        ledger.weigh(&observation, &weights);
+    }
+    conflict(scene, ledger);
+    client_refused(scene, ledger);
+}
+
+/// An error about a query that was answered all the same.
+fn conflict(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
+    let both: Vec<PacketId> = scene
+        .facts
+        .evidence
+        .anomalies
+        .iter()
+        .filter(|anomaly| anomaly.kind == "icmp_and_answer")
+        .filter(|anomaly| {
+            let error = scene.facts.error(anomaly.packet);
+            error.and_then(|error| error.quoted).is_some_and(|quoted| quoted.destination.0 == scene.server)
+        })
+        .flat_map(|anomaly| [Some(anomaly.packet), anomaly.against].into_iter().flatten())
+        .collect();
+    if both.is_empty() {
+        return;
+    }
+    let observation = Observation {
+        row: Row::ErrorAndAnswer,
+        text: format!("Queries to {} met both an ICMP error and a genuine answer.", scene.server),
+        frames: both,
+        group: Group::Integrity,
+        fits: "one of the two did not come from the server",
+        against: "the service answered the same query",
+    };
+    put(ledger, &observation, &[("H17", 10), ("H1", -20), ("H6", -20), ("H7", -20)]);
+}
+
+/// The client's own host refused responses of this server.
+fn client_refused(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
+    let refused: Vec<&ErrorFact> = scene
+        .facts
+        .errors
+        .iter()
+        .filter(|error| error.is_about_response() && error.meaning == Meaning::PortUnreachable)
+        .filter(|error| error.quoted.is_some_and(|quoted| quoted.source.0 == scene.server))
+        .collect();
+    if refused.is_empty() {
+        return;
+    }
+    let observation = Observation {
+        row: Row::ClientRefused,
+        text: format!(
+            "{} port unreachable message(s) quote responses of {}: the client no longer listened.",
+            refused.len(),
+            scene.server
+        ),
+        frames: frames(&refused),
+        group: Group::OtherTraffic,
+        fits: "the client had given up and closed its socket before the answer came",
+        against: "the server's answer reached the client's host",
+    };
+    put(ledger, &observation, &[("H19", 10), ("H8", -10)]);
+}

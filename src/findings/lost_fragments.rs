@@ -1,0 +1,74 @@
+//! Rule `lost-fragments`: packets whose later fragments never arrive.
+
+use std::collections::BTreeMap;
+
+use super::facts::{Facts, Meaning, Pieces};
+use super::{Count, Finding, Rule, Severity, rules};
+use crate::decode::Address;
+use crate::index::PacketId;
+
+/// The rule.
+pub static RULE: Rule = Rule {
+    id: "lost-fragments",
+    title: "Fragments lost on the path",
+    doc: "Packets of which the first fragment arrived and later ones did not, with the receiver's reassembly time exceeded \
+          messages (RFC 792; RFC 8200 §4.5). For DNS answers this fails large answers only. Medium from two on, otherwise \
+          info.",
+    run,
+};
+
+fn run(facts: &Facts<'_>) -> Vec<Finding> {
+    let mut by_pair: BTreeMap<(Address, Address), Vec<&Pieces>> = BTreeMap::new();
+    for pieces in facts.pieces.iter().filter(|pieces| pieces.lacks_the_rest()) {
+        by_pair.entry((pieces.source, pieces.destination)).or_default().push(pieces);
+    }
+    let mut found = Vec::new();
+    for ((source, destination), lost) in by_pair {
+        let expired: Vec<PacketId> = facts
+            .errors
+            .iter()
+            .filter(|e| {
+                e.meaning == Meaning::ReassemblyExpired && e.source == destination && e.destination == source
+            })
+            .map(|error| error.packet)
+            .collect();
+        let dns = lost.iter().filter(|pieces| pieces.is_dns_answer()).count();
+        let what = if dns == lost.len() { "DNS answers" } else { "packets" };
+        let frames = rules::tidy(
+            lost.iter()
+                .flat_map(|pieces| pieces.packets.iter().copied())
+                .chain(expired.iter().copied())
+                .collect(),
+        );
+        let mut counts = vec![Count {
+            label: "incomplete packets".into(),
+            value: lost.len() as u64,
+            filter: rules::frames_filter(
+                facts,
+                &lost.iter().filter_map(|p| p.packets.first().copied()).collect::<Vec<_>>(),
+            ),
+        }];
+        if !expired.is_empty() {
+            counts.push(Count {
+                label: "reassembly time exceeded".into(),
+                value: expired.len() as u64,
+                filter: rules::frames_filter(facts, &expired),
+            });
+        }
+        found.push(Finding {
+            id: RULE.id,
+            severity: if lost.len() > 1 { Severity::Medium } else { Severity::Info },
+            statement: format!(
+                "Of {} fragmented {what} from {source} to {destination} later fragments did not arrive; {} reassembly \
+                 time exceeded messages followed",
+                lost.len(),
+                expired.len()
+            ),
+            filter: rules::frames_filter(facts, &frames),
+            frames,
+            counts,
+            code: None,
+        });
+    }
+    found
+}

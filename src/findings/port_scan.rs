@@ -1,0 +1,70 @@
+//! Rule `port-scan`: one host tries many closed ports.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::facts::{Ending, Facts, Meaning};
+use super::{Count, Finding, Rule, Severity, rules};
+use crate::decode::Address;
+use crate::index::PacketId;
+
+/// The rule.
+pub static RULE: Rule = Rule {
+    id: "port-scan",
+    title: "Port scan",
+    doc: "One source met closed or silent ports at 20 or more different destinations (address and port): ICMP port \
+          unreachable for UDP, resets or silence for TCP. It explains ICMP errors that have nothing to do with DNS. Low.",
+    run,
+};
+
+const TARGETS_MIN: usize = 20;
+
+fn run(facts: &Facts<'_>) -> Vec<Finding> {
+    let mut by_source: BTreeMap<Address, (BTreeSet<(Address, u16)>, Vec<PacketId>)> = BTreeMap::new();
+    let mut note = |source: Address, target: (Address, u16), frames: [Option<PacketId>; 2]| {
+        let (targets, packets) = by_source.entry(source).or_default();
+        if targets.insert(target) {
+            packets.extend(frames.into_iter().flatten());
+        }
+    };
+    for error in facts.errors.iter().filter(|error| error.meaning == Meaning::PortUnreachable) {
+        // Refused DNS responses and queries are told by other rules.
+        if let Some(quoted) = error.quoted.filter(|quoted| quoted.source.1 != 53) {
+            note(quoted.source.0, quoted.destination, [error.about, Some(error.packet)]);
+        }
+    }
+    for connection in &facts.connections {
+        if matches!(connection.ending, Ending::Refused | Ending::Silent) {
+            note(connection.client.0, connection.server, [Some(connection.syn), connection.decided]);
+        }
+    }
+    by_source
+        .into_iter()
+        .filter(|(_, (targets, _))| targets.len() >= TARGETS_MIN && !only_dns(targets))
+        .map(|(source, (targets, frames))| {
+            let hosts: BTreeSet<Address> = targets.iter().map(|(address, _)| *address).collect();
+            let filter = rules::from(source);
+            Finding {
+                id: RULE.id,
+                severity: Severity::Low,
+                statement: format!(
+                    "{source} tried {} closed or silent ports on {} hosts",
+                    targets.len(),
+                    hosts.len()
+                ),
+                frames: rules::tidy(frames),
+                counts: vec![Count {
+                    label: "closed or silent ports".into(),
+                    value: targets.len() as u64,
+                    filter: String::new(),
+                }],
+                filter,
+                code: None,
+            }
+        })
+        .collect()
+}
+
+/// Many resolvers asked at port 53 are no scan.
+fn only_dns(targets: &BTreeSet<(Address, u16)>) -> bool {
+    targets.iter().all(|(_, port)| *port == 53)
+}

@@ -1,0 +1,63 @@
+//! Rule `stray-icmp`: errors that fit no packet, disagree with what was sent, or stand beside a genuine answer.
+
+use super::facts::{ErrorFact, Facts};
+use super::{Count, Finding, Rule, Severity, rules};
+use crate::correlate::Level;
+use crate::index::PacketId;
+
+/// The rule.
+pub static RULE: Rule = Rule {
+    id: "stray-icmp",
+    title: "Unsolicited or contradicted ICMP errors",
+    doc: "ICMP errors whose quote disagrees with every packet sent (medium), errors about a query that was answered all the \
+          same (medium), and errors that refer to packets outside the capture (info). A blind sender cannot know the DNS id \
+          (RFC 5927 §4); a sender on the path can.",
+    run,
+};
+
+fn run(facts: &Facts<'_>) -> Vec<Finding> {
+    let level = |level: Level| -> Vec<PacketId> {
+        facts.errors.iter().filter(|e: &&ErrorFact| e.level == Some(level)).map(|e| e.packet).collect()
+    };
+    let both: Vec<PacketId> = facts
+        .evidence
+        .anomalies
+        .iter()
+        .filter(|anomaly| anomaly.kind == "icmp_and_answer")
+        .map(|anomaly| anomaly.packet)
+        .collect();
+    let groups = [
+        (
+            level(Level::Contradicted),
+            Severity::Medium,
+            "disagree with every packet sent; they should not be relied upon",
+            "link.level == contradicted",
+        ),
+        (both, Severity::Medium, "are about queries that were answered all the same", ""),
+        (
+            level(Level::Orphan),
+            Severity::Info,
+            "refer to packets that are not in this capture",
+            "link.level == orphan",
+        ),
+    ];
+    groups
+        .into_iter()
+        .filter(|(packets, ..)| !packets.is_empty())
+        .map(|(packets, severity, words, filter)| {
+            let count = packets.len() as u64;
+            let frames = rules::tidy(packets);
+            let shown = rules::frames_filter(facts, &frames);
+            let filter = if filter.is_empty() { shown } else { filter.to_owned() };
+            Finding {
+                id: RULE.id,
+                severity,
+                statement: format!("{count} ICMP errors {words}"),
+                counts: vec![Count { label: "errors".into(), value: count, filter: filter.clone() }],
+                frames,
+                filter,
+                code: None,
+            }
+        })
+        .collect()
+}

@@ -1,0 +1,93 @@
+//! The one-line summary of a DNS message.
+
+use std::fmt::Write as _;
+
+use super::{
+    Frame, extended_error_name, message, name_text, opcode_name, records, response_code_name, short_data,
+    type_name,
+};
+use crate::decode::dns::Message;
+
+/// Records named in a summary before the rest is counted.
+const SHOWN_MAX: usize = 4;
+
+/// Writes `A? name`, `A name → 203.0.113.5`, `NXDOMAIN name`, …
+pub(super) fn summary(frame: &Frame<'_, '_>, out: &mut String) {
+    let Some(message) = message(frame) else {
+        out.push_str("DNS message cut before its header ends");
+        return;
+    };
+    let header = message.header;
+    if header.opcode() != 0 {
+        let _ = write!(out, "{} ", opcode_name(header.opcode()));
+    }
+    let name = name_text(&message.name);
+    let has_question = message.question_end > 12;
+    if header.is_response() {
+        response(&message, &name, has_question, out);
+    } else if has_question {
+        let _ = write!(out, "{}? {name}", type_name(message.qtype));
+    } else {
+        let _ = write!(out, "query without a readable question");
+    }
+    if header.is_truncated() {
+        out.push_str(" · truncated");
+    }
+    if let Some(problem) = message.problem {
+        let _ = write!(out, " · {problem}");
+    }
+}
+
+fn response(message: &Message<'_>, name: &str, has_question: bool, out: &mut String) {
+    let extension = message.extension();
+    let high = extension.map_or(0, |extension| u16::from(extension.response_code_high));
+    let code = u16::from(message.header.response_code()) | high << 4;
+    let kind = if has_question { type_name(message.qtype) } else { String::new() };
+    if code == 0 {
+        answers(message, name, &kind, out);
+    } else {
+        let _ = write!(out, "{}", response_code_name(code));
+        if has_question {
+            let _ = write!(out, " {name} ({kind})");
+        }
+    }
+    if let Some((error, range)) = extension.and_then(|extension| extension.extended_error(message.bytes)) {
+        let _ = write!(out, " · EDE {error} {}", extended_error_name(error));
+        let text = message.bytes.get(range).unwrap_or_default();
+        if !text.is_empty() {
+            let _ = write!(out, ": {}", crate::text::escape_bytes(text));
+        }
+    }
+}
+
+fn answers(message: &Message<'_>, name: &str, kind: &str, out: &mut String) {
+    let (all, _) = records(message);
+    let in_answer = all.iter().filter(|record| record.section == "Answer");
+    // mDNS answers carry no question; the first record's owner then says what it is about.
+    let owner = || crate::decode::dns::read_name(message.bytes, all.first()?.start).ok();
+    let _ = match owner().filter(|_| kind.is_empty()) {
+        Some((owner, _)) => write!(out, "{} →", name_text(&owner)),
+        None => write!(out, "{kind} {name} →"),
+    };
+    let begin = out.len();
+    for (position, record) in in_answer.clone().take(SHOWN_MAX).enumerate() {
+        if position > 0 {
+            out.push(',');
+        }
+        if record.kind != message.qtype {
+            let _ = write!(out, " {}", type_name(record.kind));
+        }
+        // Signatures and keys are long and say nothing at a glance.
+        if !matches!(record.kind, 43 | 46 | 48 | 50) {
+            let _ = write!(out, " {}", short_data(message.bytes, record));
+        }
+    }
+    let stated = usize::from(message.header.counts.get(1).copied().unwrap_or(0));
+    let shown = in_answer.count().min(SHOWN_MAX);
+    if stated > shown && shown > 0 {
+        let _ = write!(out, ", and {} more", stated - shown);
+    }
+    if out.len() == begin {
+        out.push_str(if stated == 0 { " no records" } else { " records that are cut" });
+    }
+}

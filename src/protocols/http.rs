@@ -1,0 +1,95 @@
+//! HTTP/1: request and status lines, and the host asked for.
+
+use std::fmt::Write as _;
+
+use super::{Claim, Frame, Protocol, Tree};
+use crate::text::escape_bytes;
+
+/// Bytes of a segment in which lines are looked for.
+const HEAD_MAX_BYTES: usize = 8192;
+
+fields! {
+    METHOD "http.request.method" Text "request method";
+    URI "http.request.uri" Text "request target";
+    HOST "http.host" Name "host asked for";
+    STATUS "http.response.code" Number "status code";
+}
+
+/// Hypertext Transfer Protocol (RFC 9112).
+pub static HTTP: Protocol = Protocol {
+    name: "http",
+    label: "HTTP",
+    title: "Hypertext Transfer Protocol",
+    claims: &[Claim::TcpPort(80), Claim::TcpPort(8080), Claim::TcpPort(8000), Claim::TcpPort(3128)],
+    fields: FIELDS,
+    dissect,
+    summary,
+};
+
+/// A line without its end and where it stands in the payload.
+fn lines(payload: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
+    let mut at = 0;
+    let head = payload.get(..HEAD_MAX_BYTES.min(payload.len())).unwrap_or_default();
+    std::iter::from_fn(move || {
+        let rest = head.get(at..).filter(|rest| !rest.is_empty())?;
+        let length = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+        let line = rest.get(..length)?;
+        let start = at;
+        at += length + 1;
+        Some((start, line.strip_suffix(b"\r").unwrap_or(line)))
+    })
+}
+
+fn is_request(line: &[u8]) -> bool {
+    const METHODS: [&[u8]; 9] =
+        [b"GET ", b"POST ", b"HEAD ", b"PUT ", b"DELETE ", b"OPTIONS ", b"CONNECT ", b"PATCH ", b"TRACE "];
+    METHODS.iter().any(|method| line.starts_with(method))
+}
+
+fn host(payload: &[u8]) -> Option<(usize, &[u8])> {
+    let headers = lines(payload).skip(1).take_while(|(_, line)| !line.is_empty());
+    let mut found =
+        headers.filter(|(_, line)| line.get(..5).is_some_and(|n| n.eq_ignore_ascii_case(b"host:")));
+    let (at, line) = found.next()?;
+    let value = line.get(5..)?;
+    let skipped = value.len() - value.trim_ascii_start().len();
+    Some((at + 5 + skipped, value.trim_ascii()))
+}
+
+fn dissect(frame: &Frame<'_, '_>, tree: &mut Tree) {
+    let payload = frame.decoded.payload();
+    let start = frame.decoded.payload_start as usize;
+    let Some((_, first)) = lines(payload).next() else { return };
+    tree.enter("HTTP".to_owned(), start, frame.decoded.payload_end as usize);
+    let mut words = first.split(|byte| *byte == b' ');
+    let (word, second) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    let after = start + word.len() + 1;
+    if is_request(first) {
+        tree.text(&METHOD, "Method", String::from_utf8_lossy(word).into_owned(), start..after - 1);
+        tree.text(&URI, "Target", String::from_utf8_lossy(second).into_owned(), after..after + second.len());
+        if let Some((at, name)) = host(payload) {
+            let range = start + at..start + at + name.len();
+            tree.text(&HOST, "Host", String::from_utf8_lossy(name).into_owned(), range);
+        }
+    } else if word.starts_with(b"HTTP/") {
+        if let Some(code) = std::str::from_utf8(second).ok().and_then(|code| code.parse::<u16>().ok()) {
+            tree.number(&STATUS, "Status", i64::from(code), after..after + second.len());
+        }
+    }
+    tree.leave();
+}
+
+fn summary(frame: &Frame<'_, '_>, out: &mut String) {
+    let payload = frame.decoded.payload();
+    let first = lines(payload).next().map_or(&b""[..], |(_, line)| line);
+    if is_request(first) {
+        out.push_str(&escape_bytes(first));
+        if let Some((_, name)) = host(payload) {
+            let _ = write!(out, " · Host {}", escape_bytes(name));
+        }
+    } else if first.starts_with(b"HTTP/") {
+        out.push_str(&escape_bytes(first));
+    } else {
+        let _ = write!(out, "continuation, {} bytes", payload.len());
+    }
+}
