@@ -72,7 +72,7 @@ fn the_main_job_from_opening_to_reopening() {
     wait(&mut terminal, "your note");
     wait(&mut terminal, "case saved");
     // Edit the first claim.
-    type_text(&mut terminal, "3e");
+    type_text(&mut terminal, "3gge");
     wait(&mut terminal, "Edit this claim");
     type_text(&mut terminal, " Checked by hand.");
     terminal.send(Key::Ctrl('s')).unwrap();

@@ -209,7 +209,7 @@ fn every_capture_at_hand_can_be_walked_through() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig::with_cases(60))]
 
     #[test]
     fn hostile_notes_never_break_the_screen(note in "\\PC{0,200}", width in 1u16..90, height in 1u16..30) {
