@@ -268,8 +268,11 @@ pub enum PacketTab {
     Words,
 }
 
+/// Headings folded until the analyst opens them: what a packet says stands above how it travelled.
+const FOLDED_FIRST: [&str; 6] = ["Ethernet", "Linux", "IPv4", "IPv6", "UDP", "VLAN"];
+
 /// The packet panel's state.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct PacketView {
     /// What it shows.
     pub tab: PacketTab,
@@ -281,6 +284,18 @@ pub struct PacketView {
     pub words_top: usize,
     /// Headings (by their first word) that are folded.
     pub folded: BTreeSet<String>,
+}
+
+impl Default for PacketView {
+    fn default() -> Self {
+        Self {
+            tab: PacketTab::default(),
+            tree: List::default(),
+            bytes_top: 0,
+            words_top: 0,
+            folded: FOLDED_FIRST.iter().map(|word| (*word).to_owned()).collect(),
+        }
+    }
 }
 
 /// The report panel's state.

@@ -36,16 +36,17 @@ pub fn tree(state: &State) -> Vec<TreeRow> {
             continue;
         }
         let has_children = depths.get(at + 1).is_some_and(|depth| *depth > node.depth);
-        let folded = has_children && state.packet.folded.contains(fold_key(&node));
+        let folded = has_children && state.packet.folded.contains(&fold_key(&node));
         hidden_below = folded.then_some(node.depth);
         out.push(TreeRow { node, has_children, folded });
     }
     out
 }
 
-/// Headings are known by their first words, so that a fold holds from packet to packet.
-fn fold_key(node: &Node) -> &str {
-    node.text.split("  ").next().unwrap_or_default().split(':').next().unwrap_or_default()
+/// Headings are known by their first word, so that a fold holds from packet to packet.
+fn fold_key(node: &Node) -> String {
+    let word = node.text.split([' ', ':']).next().unwrap_or_default();
+    if node.quoted { format!("quoted {word}") } else { word.to_owned() }
 }
 
 /// Folds or unfolds the selected heading; on a field, its heading.
@@ -54,7 +55,7 @@ pub fn fold(state: &mut State, fold: bool) -> Effect {
     let at = state.packet.tree.row;
     let Some(row) = rows.get(at) else { return Effect::None };
     if row.has_children && row.folded != fold {
-        let key = fold_key(&row.node).to_owned();
+        let key = fold_key(&row.node);
         if fold {
             state.packet.folded.insert(key);
         } else {
@@ -76,9 +77,13 @@ pub fn title(state: &State, theme: &Theme, style: Style) -> Vec<Span<'static>> {
         [(PacketTab::Layers, "Layers"), (PacketTab::Bytes, "Bytes (b)"), (PacketTab::Words, "In words (w)")]
     {
         let chosen = state.packet.tab == tab;
-        let role = if chosen { Role::Selected } else { Role::Muted };
+        let style = if chosen {
+            theme.style(Role::Text).patch(theme.style(Role::Title)).patch(theme.style(Role::Selected))
+        } else {
+            theme.style(Role::Muted)
+        };
         let text = if chosen && !state.unicode { format!("[{name}]") } else { format!(" {name} ") };
-        spans.push(Span::styled(text, theme.style(role)));
+        spans.push(Span::styled(text, style));
     }
     spans
 }
