@@ -69,6 +69,8 @@ struct Stream {
     born: u64,
     /// The sequence number that comes next; `None` until a place to begin is found.
     next: Option<u32>,
+    /// Whether bytes are missing before `next`, so that it may stand in the middle of a message.
+    is_behind_gap: bool,
     /// The highest acknowledgment number its receiver sent.
     acked: Option<u32>,
     /// The bytes of a message that is not complete, its length first.
@@ -216,6 +218,7 @@ impl Stream {
     fn reset(&mut self) {
         self.next = None;
         self.acked = None;
+        self.is_behind_gap = false;
         self.buffer.clear();
         self.parts.clear();
         self.pending.clear();
@@ -278,6 +281,7 @@ impl Stream {
         self.buffer.clear();
         self.parts.clear();
         self.next = self.pending.first().map(|pending| pending.sequence);
+        self.is_behind_gap = true;
     }
 
     /// Takes waiting segments whose turn has come.
@@ -293,11 +297,6 @@ impl Stream {
             let Some(fresh) = bytes.get(distance.unsigned_abs() as usize..).filter(|b| !b.is_empty()) else {
                 continue;
             };
-            if self.buffer.is_empty() && distance == 0 && !begins_message(fresh) {
-                // Behind a gap the middle of a message is passed over until one begins.
-                self.next = Some(next.wrapping_add(fresh.len() as u32));
-                continue;
-            }
             let in_frame = match first.data {
                 Data::File(place) if first.packet == now.packet => {
                     let start = place.offset.saturating_sub(frame_offset(work.segment, now.row));
@@ -312,6 +311,10 @@ impl Stream {
     /// Adds bytes in their turn and cuts out the messages they complete.
     fn take(&mut self, chunk: &Chunk<'_>, key: &Key, now: Now, work: &mut Work<'_>) {
         self.next = self.next.map(|next| next.wrapping_add(chunk.bytes.len() as u32));
+        if self.is_behind_gap && !begins_message(chunk.bytes) {
+            return;
+        }
+        self.is_behind_gap = false;
         let carried = self.buffer.len();
         self.buffer.extend_from_slice(chunk.bytes);
         self.parts.push(chunk.packet);
