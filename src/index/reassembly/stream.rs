@@ -190,7 +190,10 @@ fn begins_message(bytes: &[u8]) -> bool {
         return false;
     }
     let Some(header) = bytes.get(2..2 + HEADER_BYTES) else { return bytes.len() == 2 };
-    let count = |at: usize| header.get(at..at + 2).map_or(0, |b| usize::from(b[0]) << 8 | usize::from(b[1]));
+    let count = |at: usize| {
+        let pair = header.get(at..).and_then(|rest| rest.first_chunk::<2>());
+        pair.map_or(0, |pair| usize::from(u16::from_be_bytes(*pair)))
+    };
     let opcode = header.get(2).map_or(0, |flags| flags >> 3 & 0xf);
     // Each question takes five bytes and each record eleven at least.
     let least = HEADER_BYTES + count(4) * 5 + (count(6) + count(8) + count(10)) * 11;
@@ -237,7 +240,10 @@ impl Stream {
             self.wait(Pending { sequence, data: data.clone(), packet: now.packet, time_ns: now.time_ns });
             let gave_up = self.gap_is_acked()
                 || self.pending.len() >= PENDING_MAX
-                || self.pending.iter().any(|pending| now.time_ns - pending.time_ns > GAP_MAX_NS);
+                || self
+                    .pending
+                    .iter()
+                    .any(|pending| now.time_ns.saturating_sub(pending.time_ns) > GAP_MAX_NS);
             if gave_up {
                 self.give_up_gap();
                 self.drain(key, now, work);
@@ -331,15 +337,12 @@ impl Stream {
             let Some(message) = buffer.get(at + 2..at + 2 + length) else { break };
             let ends = (key.from, key.to);
             let whole = (at >= carried).then_some(chunk.in_frame).flatten();
-            let place = match whole {
-                Some(start) => {
-                    let start = start + (at + 2 - carried) as u32;
-                    Message { start, assembled: false, transport: 6 }
-                }
-                None => {
-                    let start = work.assembly(now.packet, false, message, &self.parts);
-                    Message { start, assembled: true, transport: 6 }
-                }
+            let place = if let Some(start) = whole {
+                let start = start + (at + 2 - carried) as u32;
+                Message { start, assembled: false, transport: 6 }
+            } else {
+                let start = work.assembly(now.packet, false, message, &self.parts);
+                Message { start, assembled: true, transport: 6 }
             };
             work.message(now, ProtocolId::DNS, message, ends, place);
             self.parts.clear();
