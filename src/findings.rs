@@ -12,6 +12,7 @@ pub mod misaddressed;
 pub mod port_scan;
 pub mod prohibited;
 pub mod rcode;
+pub mod record_quality;
 pub mod reflection;
 pub mod refused;
 pub mod retransmissions;
@@ -25,7 +26,10 @@ pub mod unanswered;
 pub mod unreachable;
 pub mod zones;
 
+use std::sync::atomic::AtomicBool;
+
 use crate::correlate::Evidence;
+use crate::filter::{Context, Filter};
 use crate::index::{Index, PacketId};
 use facts::Facts;
 
@@ -129,6 +133,7 @@ pub static FINDINGS: &[&Rule] = &[
     &stray_icmp::RULE,
     &failover::RULE,
     &site_down::RULE,
+    &record_quality::RULE,
     &capture_quality::RULE,
 ];
 
@@ -140,6 +145,32 @@ pub fn run(input: &Input<'_>, suppressed: &[String]) -> Vec<Finding> {
         .filter(|rule| !suppressed.iter().any(|id| id == rule.id))
         .flat_map(|rule| (rule.run)(&facts))
         .collect();
-    found.sort_by(|a, b| b.severity.cmp(&a.severity).then_with(|| a.frames.cmp(&b.frames)));
+    found.sort_by(|a, b| {
+        let place = |finding: &Finding| (std::cmp::Reverse(finding.severity), finding.code);
+        place(a).cmp(&place(b)).then_with(|| a.frames.cmp(&b.frames))
+    });
+    settle(&facts, &mut found);
     found
+}
+
+/// Captures up to this size have every printed filter checked against its number.
+const CHECKED_PACKETS_MAX: u32 = 2_000_000;
+
+/// Counts each printed filter again; one that gives another number is left out: the frames stand in the finding.
+fn settle(facts: &Facts<'_>, found: &mut [Finding]) {
+    if facts.index.len() > CHECKED_PACKETS_MAX {
+        return;
+    }
+    let cancel = AtomicBool::new(false);
+    let context =
+        Context { index: facts.index, evidence: Some(facts.evidence), notes: None, cancel: &cancel };
+    for count in found.iter_mut().flat_map(|finding| &mut finding.counts) {
+        if count.filter.is_empty() {
+            continue;
+        }
+        let rows = Filter::parse(&count.filter).map(|filter| filter.rows(&context).len() as u64);
+        if rows != Ok(count.value) {
+            count.filter.clear();
+        }
+    }
 }

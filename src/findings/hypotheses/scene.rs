@@ -145,6 +145,21 @@ impl<'f, 'i> Scene<'f, 'i> {
         }
     }
 
+    /// Whether the scene is about lookups at a server.
+    pub fn is_lookup(&self) -> bool {
+        self.problem.is_some() || matches!(self.incident, Some(Incident::Silence | Incident::Uncaptured))
+    }
+
+    /// The record-quality points, when any of them is about packets of this scene.
+    pub fn quality(&self) -> impl Iterator<Item = &'f Finding> {
+        let mine = |frame: &PacketId| {
+            self.queries.binary_search(frame).is_ok() || self.errors.iter().any(|e| e.packet == *frame)
+        };
+        let points = || self.findings.iter().filter(|finding| finding.code.is_some());
+        let touched = points().any(|finding| finding.frames.iter().any(mine));
+        points().filter(move |_| touched)
+    }
+
     /// Whether a query went to the resolver and its name was answered by another one within ten seconds.
     pub fn failed_over(&self, transaction: &Transaction) -> Option<PacketId> {
         self.facts.answered_elsewhere(transaction)

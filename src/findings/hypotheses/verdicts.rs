@@ -22,6 +22,8 @@ pub struct Classing {
     pub wrong_address: Option<&'static str>,
     /// Load could not have been seen from here.
     pub load_unseen: bool,
+    /// The silence it is all about could not have been seen from here.
+    pub silence_unseen: bool,
 }
 
 /// Sums, ranks and words all hypotheses; best class first, companions that hold beside the class they hold with.
@@ -50,19 +52,45 @@ pub fn judge(mut ledger: Ledger, classing: Classing, changes: &[Change]) -> Vec<
         hypothesis.verdict = verdict(hypothesis, &ranked, classing);
     }
     tie(&mut all, &ranked);
+    let doubtful = all.iter().any(|h| h.id == "H21" && h.verdict == Verdict::BestSupported);
+    if doubtful {
+        lower(&mut all);
+    }
+    if classing.silence_unseen {
+        tie_silence(&mut all);
+    }
+    let silence_first = |hypothesis: &Hypothesis| classing.silence_unseen && hypothesis.id == "H8";
     let place = |hypothesis: &Hypothesis| {
         let class = ranked.iter().position(|(class, _)| *class == hypothesis.class).unwrap_or(ranked.len());
         let outside = in_tie(hypothesis, &classes);
-        (hypothesis.verdict, !outside, class)
+        (!silence_first(hypothesis), hypothesis.verdict, !outside, class)
     };
     // Sorting is stable: inside a tie the catalogue's order stands, which ranks nothing.
     all.sort_by_key(place);
     bring_companions_up(all)
 }
 
+/// In a doubtful record no cause is more than consistent with the evidence.
+fn lower(all: &mut [Hypothesis]) {
+    for hypothesis in all.iter_mut().filter(|h| is_cause(h.id) && h.verdict == Verdict::BestSupported) {
+        hypothesis.verdict = Verdict::Consistent;
+    }
+}
+
+/// Silence and a capture that would not show an answer cannot be told apart.
+fn tie_silence(all: &mut [Hypothesis]) {
+    for (id, other) in [("H8", "H21"), ("H21", "H8")] {
+        for hypothesis in all.iter_mut().filter(|hypothesis| hypothesis.id == id) {
+            hypothesis.tied_with = vec![other];
+        }
+    }
+}
+
 fn class_of(entry: &Entry, classing: Classing) -> &'static str {
     match entry.id {
         "H4" => classing.wrong_address.unwrap_or(entry.class),
+        // A host that is gone behind a router that says nothing is as silent as a filter.
+        "H6" if classing.wrong_address == Some("H8") => "H8",
         _ => entry.class,
     }
 }
@@ -95,6 +123,9 @@ fn verdict(hypothesis: &Hypothesis, ranked: &[(&'static str, i32)], classing: Cl
     let class = ranked.iter().find(|(class, _)| *class == hypothesis.class).map_or(own, |(_, score)| *score);
     let companion = !is_cause(hypothesis.id);
     let score = if companion || class - own >= LEAD_DB { own } else { class };
+    if hypothesis.id == "H8" && classing.silence_unseen {
+        return Verdict::NotAssessable;
+    }
     if hypothesis.id == "H9" && classing.load_unseen && score < CONSISTENT_DB {
         return Verdict::NotAssessable;
     }

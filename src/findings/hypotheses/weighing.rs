@@ -12,8 +12,9 @@ pub(in crate::findings) use answers::{code_name, extended_name};
 
 use super::Group;
 use super::ledger::{Ledger, Observation, Row};
-use super::scene::Scene;
+use super::scene::{Incident, Scene};
 use super::verdicts::Classing;
+use crate::findings::{Finding, record_quality};
 
 /// Weighs everything the scene shows.
 pub fn weigh(scene: &Scene<'_, '_>) -> (Ledger, Classing) {
@@ -26,9 +27,38 @@ pub fn weigh(scene: &Scene<'_, '_>) -> (Ledger, Classing) {
     fragments::weigh(scene, &mut ledger);
     incidents::weigh(scene, &mut ledger);
     load::weigh(scene, &mut ledger);
-    let classing =
-        Classing { wrong_address: surroundings::absent_class(scene), load_unseen: !scene.sees_load() };
+    unfaithful(scene, &mut ledger);
+    let classing = Classing {
+        wrong_address: surroundings::absent_class(scene),
+        load_unseen: !scene.sees_load(),
+        silence_unseen: scene.facts.evidence.one_sided && matches!(scene.incident, Some(Incident::Silence)),
+    };
     (ledger, classing)
+}
+
+/// The record-quality points about packets of this scene.
+fn unfaithful(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
+    let points: Vec<&Finding> = scene.quality().collect();
+    if points.is_empty() || !record_quality::is_unfaithful(scene.findings) {
+        return;
+    }
+    let codes: Vec<&str> = points.iter().filter_map(|finding| finding.code).collect();
+    let mut frames: Vec<_> = points.iter().flat_map(|finding| finding.frames.iter().copied()).collect();
+    frames.sort_unstable();
+    frames.dedup();
+    let observation = Observation {
+        row: Row::Unfaithful,
+        text: format!(
+            "Record quality: {} points that no faithful record has ({}).",
+            points.len(),
+            codes.join(", ")
+        ),
+        frames,
+        group: Group::Integrity,
+        fits: "conclusions rest on addresses, message types and order only",
+        against: "",
+    };
+    errors::put(ledger, &observation, &[("H21", 20)]);
 }
 
 fn prior(ledger: &mut Ledger) {

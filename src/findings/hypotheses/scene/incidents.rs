@@ -130,7 +130,7 @@ impl<'f, 'i> Maker<'f, 'i> {
                 let since = silent.first().map_or(0, |transaction| self.facts.time(transaction.first));
                 let answered =
                     self.facts.servers.get(key).is_some_and(|s| s.answers_in(since, end_ns).next().is_some());
-                !answered && !self.has_problem(key.0) && !self.facts.evidence.one_sided
+                !answered && !self.has_problem(key.0)
             })
             .map(|(key, silent)| {
                 let scene = self.empty(Incident::Silence, key.0, (key.1, key.2));
