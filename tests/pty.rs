@@ -96,8 +96,10 @@ fn the_main_job_from_opening_to_reopening() {
 
     let mut terminal = open(&[&capture], directory.path(), 150, 45, &[]);
     wait(&mut terminal, "(verified)");
-    type_text(&mut terminal, "/note\n");
+    type_text(&mut terminal, "/note");
     wait(&mut terminal, "1 of 6");
+    terminal.send(Key::Enter).unwrap();
+    wait(&mut terminal, "Esc clear");
     type_text(&mut terminal, "q");
     assert!(terminal.wait_exit().unwrap().success());
 }

@@ -14,6 +14,8 @@ use super::line::Line;
 use super::overview::Overview;
 use super::work::Work;
 use crate::correlate::{EpisodeId, Evidence};
+use crate::filter::Completion;
+use crate::filter::Vocabulary;
 use crate::filter::{Filter, FilterError};
 use crate::findings::Finding;
 use crate::findings::hypotheses::Assessment;
@@ -359,6 +361,12 @@ pub struct FilterBar {
     pub matching: usize,
     /// Packets known when the rows were found; more may have come.
     pub seen: u32,
+    /// What can stand at the cursor.
+    pub completions: Vec<Completion>,
+    /// The completion Tab takes.
+    pub completion: usize,
+    /// Values that occur in this capture; `None` until they are counted.
+    pub vocabulary: Option<Arc<Vocabulary>>,
 }
 
 /// The text search.

@@ -21,6 +21,8 @@ use crate::tui::theme::{Role, Theme};
 
 /// Below this width the addresses share a column and the selected row unfolds.
 const NARROW_COLUMNS: u16 = 88;
+/// Below this width columns stand close, and arrows in the gutter go without a number.
+const COMFORTABLE_COLUMNS: u16 = 112;
 /// Cells a summary keeps before remarks after the first give way.
 const SUMMARY_CELLS: usize = 24;
 
@@ -51,6 +53,8 @@ struct Columns {
     number: usize,
     time: usize,
     address: usize,
+    /// Between columns.
+    gap: &'static str,
     narrow: bool,
 }
 
@@ -71,8 +75,9 @@ impl Columns {
         };
         let address_max = if area.width >= 130 { 24 } else { 17 };
         let address = if narrow { 17 } else { state.overview.address_cells.clamp(11, address_max) };
-        let lanes = if narrow { 2 } else { (number + 1).clamp(2, 7) };
-        Self { lanes, number, time, address, narrow }
+        let close = area.width < COMFORTABLE_COLUMNS;
+        let lanes = if close { 2 } else { (number + 1).clamp(2, 7) };
+        Self { lanes, number, time, address, gap: if close { " " } else { "  " }, narrow }
     }
 }
 
@@ -160,7 +165,8 @@ fn header(columns: &Columns, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     } else {
         let address = columns.address;
         let (source, destination) = (pad("Source", address), pad("Destination", address));
-        format!("{gutter}{number}  {time}  {source}  {destination}  {} Info", pad("Proto", 6))
+        let gap = columns.gap;
+        format!("{gutter}{number}{gap}{time}{gap}{source}{gap}{destination}{gap}{} Info", pad("Proto", 6))
     };
     put(buffer, (area.x, area.y), area.width, &text, theme.style(Role::Muted));
 }
@@ -195,7 +201,7 @@ impl Row<'_> {
             None => cell(&" ".repeat(columns.lanes + 2), Role::Text),
         }
         let backward = packet.flags() & flags::BACKWARD != 0;
-        let gap = if columns.narrow { " " } else { "  " };
+        let gap = columns.gap;
         cell(&pad_left(&frame_text(self.state, packet), columns.number), Role::Muted);
         cell(gap, Role::Text);
         let time = time_text(self.state, packet, self.above.copied());
@@ -210,9 +216,9 @@ impl Row<'_> {
             cell(" ", Role::Text);
         } else {
             cell(&pad(&clip_middle(&source.to_string(), columns.address), columns.address), Role::Text);
-            cell("  ", Role::Text);
+            cell(gap, Role::Text);
             cell(&pad(&clip_middle(&destination.to_string(), columns.address), columns.address), Role::Text);
-            cell("  ", Role::Text);
+            cell(gap, Role::Text);
             cell(&pad(packet.protocol().protocol().label, 6), role);
             cell(" ", Role::Text);
         }
