@@ -201,12 +201,12 @@ fn say(claim: &Said, plain: bool) -> Value {
     };
     let body = if plain { body.replace('\n', " ") } else { markdown::escape_lines(body) };
     let citation = if claim.citation.is_empty() { String::new() } else { format!(" [{}]", claim.citation) };
-    let stale = if claim.state == "stale" {
-        " (the evidence has changed since this text was decided on)"
-    } else {
-        ""
+    let mark = match claim.state.as_str() {
+        "stale" => " (the evidence has changed since this text was decided on)",
+        "edited" => " (analyst's wording)",
+        _ => "",
     };
-    let text = format!("{body}{citation}{stop}{stale}");
+    let text = format!("{body}{citation}{stop}{mark}");
     if plain { Value::from(text) } else { Value::from_safe_string(text) }
 }
 
