@@ -1,6 +1,9 @@
 //! The command line: arguments, one file per subcommand, exit codes.
 
 pub mod completions;
+pub mod dns;
+pub mod episodes;
+pub mod explain;
 pub mod fields;
 pub mod findings;
 pub mod lint;
@@ -8,6 +11,7 @@ pub mod load;
 pub mod manual;
 pub mod mistake;
 pub mod packets;
+pub mod records;
 pub mod report;
 pub mod view;
 
@@ -63,6 +67,12 @@ struct Arguments {
 enum Command {
     /// Print packets, one a line.
     Packets(packets::Arguments),
+    /// Print DNS transactions, one a row.
+    Dns(dns::Arguments),
+    /// Print episodes of failed lookups, one a row.
+    Episodes(episodes::Arguments),
+    /// Explain one packet in plain words.
+    Explain(explain::Arguments),
     /// Print what the rules found, gravest first.
     Findings(findings::Arguments),
     /// List every field a filter can name, or how filters are written.
@@ -88,6 +98,9 @@ pub fn run() -> ExitCode {
     let result = match &arguments.command {
         None if arguments.list_samples => print(crate::samples::listing().as_bytes()),
         Some(Command::Packets(arguments)) => packets::run(arguments),
+        Some(Command::Dns(arguments)) => dns::run(arguments),
+        Some(Command::Episodes(arguments)) => episodes::run(arguments),
+        Some(Command::Explain(arguments)) => explain::run(arguments),
         Some(Command::Findings(arguments)) => findings::run(arguments),
         Some(Command::Fields(arguments)) => fields::run(arguments),
         Some(Command::Report(arguments)) => report::run(arguments),

@@ -12,6 +12,7 @@ mod nat;
 pub mod options;
 mod outcomes;
 pub mod parameters;
+mod printed;
 mod quotes;
 mod transactions;
 mod weigh;

@@ -26,7 +26,10 @@ pub mod unanswered;
 pub mod unreachable;
 pub mod zones;
 
+use std::sync::atomic::AtomicBool;
+
 use crate::correlate::Evidence;
+use crate::filter::{Context, Filter};
 use crate::index::{Index, PacketId};
 use facts::Facts;
 
@@ -146,5 +149,28 @@ pub fn run(input: &Input<'_>, suppressed: &[String]) -> Vec<Finding> {
         let place = |finding: &Finding| (std::cmp::Reverse(finding.severity), finding.code);
         place(a).cmp(&place(b)).then_with(|| a.frames.cmp(&b.frames))
     });
+    settle(&facts, &mut found);
     found
+}
+
+/// Captures up to this size have every printed filter checked against its number.
+const CHECKED_PACKETS_MAX: u32 = 2_000_000;
+
+/// Counts each printed filter again; one that gives another number is left out: the frames stand in the finding.
+fn settle(facts: &Facts<'_>, found: &mut [Finding]) {
+    if facts.index.len() > CHECKED_PACKETS_MAX {
+        return;
+    }
+    let cancel = AtomicBool::new(false);
+    let context =
+        Context { index: facts.index, evidence: Some(facts.evidence), notes: None, cancel: &cancel };
+    for count in found.iter_mut().flat_map(|finding| &mut finding.counts) {
+        if count.filter.is_empty() {
+            continue;
+        }
+        let rows = Filter::parse(&count.filter).map(|filter| filter.rows(&context).len() as u64);
+        if rows != Ok(count.value) {
+            count.filter.clear();
+        }
+    }
 }

@@ -462,19 +462,15 @@ pub fn dissect(protocol: ProtocolId, frame: &Frame<'_, '_>) -> Tree {
     if transcript::dissect(frame, &mut tree) {
         return tree;
     }
-    match (frame.datagram, frame.assembled) {
-        // A fragment that completes its packet: its own headers, then the whole packet's.
-        (Some(whole), _) => {
-            other::headers(frame.decoded, &mut tree);
-            tree.in_assembled(whole.bytes, |tree| {
-                other::headers(whole, tree);
-                (protocol.protocol().dissect)(&Frame { decoded: whole, ..*frame }, tree);
-            });
-        }
-        (None, _) => {
-            other::headers(frame.decoded, &mut tree);
-            (protocol.protocol().dissect)(frame, &mut tree);
-        }
+    other::headers(frame.decoded, &mut tree);
+    if let Some(whole) = frame.datagram {
+        // A fragment that completes its packet: after its own headers the whole packet's.
+        tree.in_assembled(whole.bytes, |tree| {
+            other::headers(whole, tree);
+            (protocol.protocol().dissect)(&Frame { decoded: whole, ..*frame }, tree);
+        });
+    } else {
+        (protocol.protocol().dissect)(frame, &mut tree);
     }
     if let Some(stop) = frame.decoded.stopped {
         let at = stop.at as usize;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use portmortem::capture;
-use portmortem::correlate::{Evidence, LinkKind, Outcome, Parameters, correlate};
+use portmortem::correlate::{Evidence, Level, LinkKind, Outcome, Parameters, correlate};
 use portmortem::index::{FrameNumber, Index, Input, PacketId, Progress, SourceId, build};
 use serde_json::Value;
 
@@ -83,7 +83,7 @@ fn the_seed_incident_is_one_episode_of_three_delayed_refusals() {
     let errors: Vec<_> = evidence.error_links().iter().cloned().collect();
     let deltas: Vec<i64> = errors.iter().map(|link| link.delta_ns).collect();
     assert_eq!(deltas, [3_905_993_000, 43_741_555_000, 17_830_396_000]);
-    assert!(errors.iter().all(|link| link.delayed && link.level == portmortem::correlate::Level::Exact));
+    assert!(errors.iter().all(|link| link.delayed && link.level == Level::Exact));
     assert_eq!(evidence.transactions.len(), 3, "a query 120 s later is no retransmission");
     assert_eq!(evidence.anomalies.iter().filter(|anomaly| anomaly.kind == "id_port_reuse").count(), 2);
     assert_eq!(evidence.episodes.len(), 1);
@@ -115,4 +115,19 @@ fn silence_between_rate_limited_errors_is_one_continuous_refusal() {
     let count = |outcome| evidence.transactions.iter().filter(|t| t.outcome == outcome).count();
     assert_eq!((count(Outcome::Refused), count(Outcome::CoveredByRateLimit)), (9, 31));
     assert_eq!(evidence.problems.len(), 1);
+}
+
+#[test]
+fn a_transcript_without_quotes_gives_probable_links_in_order() {
+    let (index, evidence) = load(&captures("lab").join("00_seed_canonical.txt"));
+    let pairs: Vec<_> = evidence
+        .error_links()
+        .iter()
+        .map(|link| {
+            (index.label(link.from), link.to.map(|to| index.label(to)).unwrap(), link.level, link.delayed)
+        })
+        .collect();
+    let pair = |from: &str, to: &str| (from.to_owned(), to.to_owned(), Level::Probable, true);
+    assert_eq!(pairs, [pair("L2", "L1"), pair("L4", "L3"), pair("L6", "L5")]);
+    assert_eq!(evidence.episodes[0].transactions.len(), 3);
 }

@@ -54,7 +54,7 @@ pub(super) fn find(messages: &Messages<'_>, errors: &[PacketId]) -> Vec<Option<W
 /// Whether the candidate is what the error quotes, but for the sender's address or port.
 fn same(messages: &Messages<'_>, error: &Error<'_>, candidate: PacketId) -> Option<Weighed> {
     let packet = messages.index.packet(candidate)?;
-    let delta_ns = error.time_ns - packet.time_ns();
+    let delta_ns = error.head.time_ns - packet.time_ns();
     let decoded = packet.decode();
     let inner = &error.quote.inner;
     let same_server = decoded.destination == inner.destination
@@ -62,7 +62,7 @@ fn same(messages: &Messages<'_>, error: &Error<'_>, candidate: PacketId) -> Opti
     let (quoted, sent) = (error.quote.payload(), decoded.payload());
     let both = quoted.len().min(sent.len());
     let equal = quoted.get(..both) == sent.get(..both);
-    (same_server && equal && (0..=error.window_ns()).contains(&delta_ns)).then_some(Weighed {
+    (same_server && equal && (0..=error.head.window_ns()).contains(&delta_ns)).then_some(Weighed {
         target: Some(candidate),
         level: Level::Nat,
         reason: "quotes its DNS bytes with the sender's address or port as a NAT changed them",

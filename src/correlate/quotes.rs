@@ -7,7 +7,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::messages::Messages;
-use super::weigh::{self, Error, Weighed};
+use super::printed;
+use super::weigh::{self, Error, Head, Weighed};
 use super::{Anomaly, Evidence, Level, Link, LinkKind};
 use crate::decode::Address;
 use crate::index::segment::{DnsKind, flags, flow_hash};
@@ -54,6 +55,8 @@ struct Quoted {
     flows: Map<u64, u32>,
     /// Pairs of hosts, for quotes without ports (ICMP, later fragments, cut quotes).
     pairs: Map<u64, u32>,
+    /// Client, server and port, for printed errors, which show no client port.
+    printed: Map<u64, u32>,
     seen: Vec<Flow>,
     rings: Vec<[u32; CANDIDATES_MAX]>,
     sources: HashSet<Address, foldhash::fast::FixedState>,
@@ -86,7 +89,20 @@ impl Quoted {
                 .entry(pair_hash(inner.ip_protocol, inner.source, inner.destination))
                 .or_insert(next),
         };
-        if *slot == next {
+        let new = *slot == next;
+        self.slot(new);
+    }
+
+    fn want_printed(&mut self, error: &printed::Error<'_>) {
+        self.sources.insert(error.client);
+        self.destinations.insert(error.server.0);
+        let next = self.seen.len() as u32;
+        let new = *self.printed.entry(error.hash()).or_insert(next) == next;
+        self.slot(new);
+    }
+
+    fn slot(&mut self, new: bool) {
+        if new {
             self.seen.push(Flow { few: [0; FEW], count: 0, ring: u32::MAX });
         }
     }
@@ -123,7 +139,12 @@ impl Quoted {
             Some(flow) => self.flows.get(&flow),
             None => self.pairs.get(&pair_hash(inner.ip_protocol, inner.source, inner.destination)),
         };
-        let flow = at.and_then(|at| self.seen.get(*at as usize));
+        self.newest(at.copied())
+    }
+
+    /// The packets remembered in one place, newest first.
+    fn newest(&self, at: Option<u32>) -> impl Iterator<Item = PacketId> {
+        let flow = at.and_then(|at| self.seen.get(at as usize));
         let count = flow.map_or(0, |flow| flow.count as usize);
         let ring = flow.map(|flow| match self.rings.get(flow.ring as usize) {
             Some(ring) => ring.as_slice(),
@@ -143,6 +164,8 @@ pub(super) fn join(messages: &Messages<'_>, evidence: &mut Evidence, cancel: &At
     for row in index.icmp_rows() {
         if let Some(error) = Error::read(index, row.packet) {
             quoted.want(&error);
+        } else if let Some(error) = printed::Error::read(index, row.packet) {
+            quoted.want_printed(&error);
         }
     }
     let mut lost = Vec::new();
@@ -153,7 +176,7 @@ pub(super) fn join(messages: &Messages<'_>, evidence: &mut Evidence, cancel: &At
     for (packet, found) in lost.iter().zip(found) {
         let Some(error) = Error::read(index, *packet) else { continue };
         let weighed = found.unwrap_or_else(|| orphan(messages, &error, &quoted));
-        attach(messages, evidence, &error, &weighed);
+        attach(messages, evidence, &error.head, &weighed);
     }
 }
 
@@ -224,7 +247,7 @@ fn remember(segment: &Segment, row: usize, evidence: &Evidence, quoted: &mut Quo
     let flow =
         quoted.ports.as_ref().is_some_and(|set| has_port(&set.0, ports.0) && has_port(&set.1, ports.1));
     let packet = PacketId(segment.base.0 + row as u32);
-    if !flow && quoted.pairs.is_empty() || evidence.is_duplicate(packet) {
+    if !flow && quoted.pairs.is_empty() && quoted.printed.is_empty() || evidence.is_duplicate(packet) {
         return;
     }
     let address = |values: &[u32]| segment.address(values.get(row).copied().unwrap_or_default());
@@ -237,6 +260,11 @@ fn remember(segment: &Segment, row: usize, evidence: &Evidence, quoted: &mut Quo
     }
     if !quoted.pairs.is_empty()
         && let Some(at) = quoted.pairs.get(&pair_hash(protocol, source, destination))
+    {
+        quoted.see(*at, packet);
+    }
+    if !quoted.printed.is_empty()
+        && let Some(at) = quoted.printed.get(&flow_hash(protocol, (source, 0), (destination, ports.1)))
     {
         quoted.see(*at, packet);
     }
@@ -253,6 +281,12 @@ fn judge(
     if evidence.is_duplicate(packet) {
         return;
     }
+    if let Some(error) = printed::Error::read(messages.index, packet) {
+        let candidates = quoted.newest(quoted.printed.get(&error.hash()).copied());
+        let weighed = printed::choose(messages.index, evidence, &error, candidates);
+        attach(messages, evidence, &error.head, &weighed);
+        return;
+    }
     let Some(error) = Error::read(messages.index, packet) else {
         let weighed = Weighed::nothing("it quotes no packet that can be read");
         let delta_ns = 0;
@@ -264,7 +298,7 @@ fn judge(
         evidence.transaction(id)?.answer.map(|answer| messages.time_ns(answer))
     };
     match weigh::choose(messages.index, &error, quoted.candidates(&error), &evidence.parameters, answered) {
-        Some(weighed) => attach(messages, evidence, &error, &weighed),
+        Some(weighed) => attach(messages, evidence, &error.head, &weighed),
         None => lost.push(packet),
     }
 }
@@ -282,7 +316,7 @@ fn link(from: PacketId, weighed: &Weighed, delta_ns: Nanos, delayed: bool) -> Li
 }
 
 /// Stores the link of an error and tells the transaction it is about.
-fn attach(messages: &Messages<'_>, evidence: &mut Evidence, error: &Error<'_>, weighed: &Weighed) {
+pub(super) fn attach(messages: &Messages<'_>, evidence: &mut Evidence, error: &Head, weighed: &Weighed) {
     let delta_ns = weighed.target.map_or(0, |target| error.time_ns - messages.time_ns(target));
     let delayed = weighed.target.is_some() && delta_ns > error.window_ns();
     evidence.push_link(link(error.packet, weighed, delta_ns, delayed));
@@ -324,7 +358,7 @@ fn orphan(messages: &Messages<'_>, error: &Error<'_>, quoted: &Quoted) -> Weighe
     let outer = (error.outer_source, error.outer_destination);
     Weighed::nothing(if outer.0 == outer.1 && outer.0 == inner.source {
         "the host told itself: the packet never left it"
-    } else if error.time_ns - messages.first_ns <= error.window_ns() {
+    } else if error.head.time_ns - messages.first_ns <= error.head.window_ns() {
         "the packet was sent before the capture began, or was not captured"
     } else if !quoted.senders.contains(&inner.source) {
         "no packet of the quoted sender is in this capture"
@@ -334,7 +368,7 @@ fn orphan(messages: &Messages<'_>, error: &Error<'_>, quoted: &Quoted) -> Weighe
 }
 
 impl Weighed {
-    fn nothing(reason: &'static str) -> Self {
+    pub(super) fn nothing(reason: &'static str) -> Self {
         Self { target: None, level: Level::Orphan, reason }
     }
 }

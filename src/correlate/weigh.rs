@@ -1,5 +1,6 @@
 //! Weighs one ICMP error against the packets it may quote (correlation rules E1–E5) and names the level and why.
 
+use super::parameters::error_window_ns;
 use super::{Level, Parameters};
 use crate::decode::{Address, Decoded, Quote, Transport};
 use crate::index::segment::flow_hash;
@@ -9,18 +10,24 @@ use crate::time::Nanos;
 /// Quoted payload bytes that must agree before they prove a link: a DNS header (RFC 1035 §4.1.1).
 const PAYLOAD_MIN_BYTES: usize = 12;
 
-/// An ICMP error with its quote read.
-pub(super) struct Error<'i> {
+/// What an ICMP error says about itself.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Head {
     pub packet: PacketId,
     pub time_ns: Nanos,
     pub kind: u8,
     pub code: u8,
     pub v6: bool,
+    /// The message is complete and its checksum does not fit: the receiving kernel drops it.
+    pub checksum_wrong: bool,
+}
+
+/// An ICMP error with its quote read.
+pub(super) struct Error<'i> {
+    pub head: Head,
     pub quote: Quote<'i>,
     pub outer_source: Address,
     pub outer_destination: Address,
-    /// The message is complete and its checksum does not fit: the receiving kernel drops it.
-    pub checksum_wrong: bool,
 }
 
 /// The outcome of weighing.
@@ -39,17 +46,15 @@ impl<'i> Error<'i> {
         let quote = Quote::read(&decoded)?;
         let (kind, code) = decoded.icmp()?;
         let cut = packet.captured() < packet.original();
-        Some(Self {
+        let head = Head {
             packet: id,
             time_ns: packet.time_ns(),
             kind,
             code,
             v6: matches!(decoded.transport, Transport::Icmpv6 { .. }),
-            quote,
-            outer_source: decoded.source,
-            outer_destination: decoded.destination,
             checksum_wrong: !cut && decoded.fragment.is_none() && !checksum_fits(&decoded),
-        })
+        };
+        Some(Self { head, quote, outer_source: decoded.source, outer_destination: decoded.destination })
     }
 
     /// The hash of the quoted flow as the index makes it; `None` without ports.
@@ -59,7 +64,9 @@ impl<'i> Error<'i> {
         let (from, to) = ((inner.source, source_port), (inner.destination, destination_port));
         Some(flow_hash(inner.ip_protocol, from, to))
     }
+}
 
+impl Head {
     /// ICMP redirect (RFC 792) or the ICMPv6 messages below 128 that report no failure (none).
     pub fn is_redirect(&self) -> bool {
         !self.v6 && self.kind == 5
@@ -67,14 +74,7 @@ impl<'i> Error<'i> {
 
     /// The time within which this type and code follows its packet (see `--help-parameters`).
     pub fn window_ns(&self) -> Nanos {
-        const SECOND: Nanos = 1_000_000_000;
-        match (self.v6, self.kind, self.code) {
-            // Neighbour resolution gives up after three requests a second apart.
-            (false, 3, 1) | (true, 1, 3) => 5 * SECOND,
-            // Reassembly timers: Linux 30 s, RFC 8200 60 s, RFC 1122 60–120 s.
-            (false, 11, 1) | (true, 3, 1) => 125 * SECOND,
-            _ => 2 * SECOND,
-        }
+        error_window_ns(self.v6, self.kind, self.code)
     }
 }
 
@@ -141,14 +141,14 @@ pub(super) fn choose(
     let mut equals = 0;
     for id in candidates {
         let Some(packet) = index.packet(id) else { continue };
-        let delta_ns = error.time_ns - packet.time_ns();
+        let delta_ns = error.head.time_ns - packet.time_ns();
         if delta_ns < -parameters.clock_tolerance_ns {
             continue;
         }
         any = true;
         let mut agreement = agree(error, &packet.decode());
-        agreement.unanswered = answered_ns(id).is_none_or(|answer_ns| answer_ns >= error.time_ns);
-        let late = delta_ns > parameters.error_limit_ns.max(error.window_ns());
+        agreement.unanswered = answered_ns(id).is_none_or(|answer_ns| answer_ns >= error.head.time_ns);
+        let late = delta_ns > parameters.error_limit_ns.max(error.head.window_ns());
         if late && !agreement.payload && !agreement.ip_id && !agreement.identifier {
             continue;
         }
@@ -215,7 +215,7 @@ fn name(error: &Error<'_>, agreement: Agreement, id: PacketId, crowd: Crowd) -> 
             "addresses and ports agree; several packets fit, the newest unanswered is named",
         ),
     };
-    if error.checksum_wrong && level == Level::Exact {
+    if error.head.checksum_wrong && level == Level::Exact {
         let reason = "quotes its bytes, but the ICMP checksum is wrong: the receiver would have dropped it";
         return Weighed { target: Some(id), level: Level::Probable, reason };
     }

@@ -128,8 +128,19 @@ fn evidence(job: &Job<'_>) -> Vec<Value> {
                 "filter": interface.and_then(|i| i.filter.as_ref()),
                 "drops": if dropped.is_empty() { Value::Null } else { json!(dropped.iter().sum::<u64>()) },
                 "vantage": format!("{:?}", job.input.evidence.vantage).to_lowercase(),
+                "quality": if at == 0 { quality(job) } else { Vec::new() },
                 "damage": source.metadata.damage.iter().map(ToString::to_string).collect::<Vec<_>>(),
             })
+        })
+        .collect()
+}
+
+/// Points about the record itself.
+fn quality(job: &Job<'_>) -> Vec<Value> {
+    let points = job.input.findings.iter().filter_map(|finding| Some((finding.code?, finding)));
+    points
+        .map(|(code, finding)| {
+            json!({ "code": code, "frames": frames(job, &finding.frames), "text": finding.statement })
         })
         .collect()
 }

@@ -108,8 +108,13 @@ pub fn about_errors(
             statement.push_str("; each question was then answered by another resolver");
         }
         let sender = first.source;
-        let queries = format!("dns.outcome == refused_by_icmp && {}", to(problem.server.0));
-        let messages = format!("{} && {}", icmp_filter(first.icmp), from(sender));
+        let kind = icmp_filter(first.icmp);
+        let queries =
+            format!("dns.outcome == refused_by_icmp && {} && partner({kind})", to(problem.server.0));
+        let mut about: Vec<PacketId> = errors.iter().filter_map(|error| error.about).collect();
+        about.sort_unstable();
+        about.dedup();
+        let messages = format!("{kind} && {}", from(sender));
         let frames =
             tidy(errors.iter().flat_map(|error| [error.about, Some(error.packet)]).flatten().collect());
         found.push(Finding {
@@ -118,7 +123,7 @@ pub fn about_errors(
             statement,
             frames,
             counts: vec![
-                Count { label: "queries refused".into(), value: failed as u64, filter: queries.clone() },
+                Count { label: "queries refused".into(), value: about.len() as u64, filter: queries.clone() },
                 Count { label: "errors".into(), value: errors.len() as u64, filter: messages.clone() },
             ],
             filter: format!("({queries}) || ({messages})"),

@@ -204,7 +204,7 @@ impl Reassembler {
                     packet: now.packet,
                 };
                 let head = (fragment.offset_bytes == 0).then_some((header, protocol));
-                let whole = self.datagrams.push(key, part, fragment.more, head, now, work.file);
+                let whole = self.datagrams.push(key, (part, fragment.more), head, now, work.file);
                 if let Some(whole) = whole {
                     self.complete(&whole, now, work);
                 }

@@ -3,7 +3,7 @@
 use crate::index::{FrameNumber, Index, PacketId, SourceId};
 
 /// Runs and single frames listed before a citation is shortened to first, last and count.
-const PARTS_MAX: usize = 8;
+const PARTS_MAX: usize = 6;
 /// A run of at least this many consecutive frames is written as a range.
 const RUN_MIN: u32 = 4;
 

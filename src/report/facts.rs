@@ -12,6 +12,10 @@ use crate::time::Nanos;
 
 /// Distinct addresses, ids and types kept for one sentence or table.
 const DISTINCT_MAX: usize = 4096;
+/// Problems written out in full; further ones are counted.
+pub const PROBLEMS_MAX: usize = 12;
+/// Questions closer together than this are one lookup's (A and AAAA), not repeats.
+const SIBLING_NS: Nanos = 1_000_000_000;
 
 /// What the captures hold.
 #[derive(Clone, Debug, Default)]
@@ -38,22 +42,64 @@ pub struct Inventory {
     pub last_ns: Nanos,
     /// Transactions by outcome, in the order of [`Outcome::ALL`].
     pub outcomes: Vec<(Outcome, u64)>,
-    /// Answered transactions by RCODE.
-    pub response_codes: Vec<(u16, u64)>,
+    /// Transactions.
+    pub questions: u64,
+    /// What else its server was asked, for each problem.
+    pub around: Vec<Around>,
+}
+
+/// What the server of a problem was asked besides the failures.
+#[derive(Clone, Debug, Default)]
+pub struct Around {
+    /// Questions between the problem's first and last frame, the failures included.
+    pub asked: u64,
+    /// The first question that was answered although it was asked between the failures.
+    pub meanwhile: Option<PacketId>,
+    /// The first question asked and answered after the last failure.
+    pub recovery: Option<PacketId>,
+}
+
+impl Around {
+    fn note(&mut self, index: &Index, problem: &Problem, transaction: &Transaction) {
+        let Some(packet) = index.packet(transaction.first) else { return };
+        let at = packet.time_ns();
+        if problem.server.0 != packet.destination_address() || at < problem.first_ns {
+            return;
+        }
+        let during = at <= problem.last_ns;
+        self.asked += u64::from(during);
+        let slot = if during { &mut self.meanwhile } else { &mut self.recovery };
+        let good = matches!(transaction.response_code, 0 | 3) && transaction.answer.is_some();
+        if slot.is_some() || !good || !problem.clients.contains(&packet.source_address()) {
+            return;
+        }
+        // Where the server itself works, only an answer about a failed name is a recovery.
+        let by_name = matches!(problem.signature, Signature::ResponseCode(_) | Signature::Truncated);
+        let name = || {
+            let wire = packet.segment.names.get(packet.dns()?.name)?;
+            Some(crate::decode::dns::presentation(wire))
+        };
+        let same = |name: String| problem.names.iter().any(|known| known.eq_ignore_ascii_case(&name));
+        if !by_name || name().is_some_and(same) {
+            *slot = Some(transaction.first);
+        }
+    }
 }
 
 impl Inventory {
     pub fn count(input: &Input<'_>) -> Self {
         let mut found = Self { packets: u64::from(input.index.len()), ..Self::default() };
         found.scan(input.index);
-        for row in input.index.dns_rows().filter(|row| row.kind == DnsKind::Dns) {
+        let own = |packet: PacketId| !input.evidence.is_duplicate(packet);
+        for row in input.index.dns_rows().filter(|row| row.kind == DnsKind::Dns && own(row.packet)) {
             if row.is_response() {
                 found.responses.push(row.packet);
             } else {
                 found.queries.push(row.packet);
             }
         }
-        found.icmp_errors = input.index.icmp_rows().map(|row| row.packet).collect();
+        found.icmp_errors =
+            input.index.icmp_rows().map(|row| row.packet).filter(|packet| own(*packet)).collect();
         found.tally(input.index, input.evidence);
         found
     }
@@ -99,24 +145,25 @@ impl Inventory {
     }
 
     fn tally(&mut self, index: &Index, evidence: &Evidence) {
-        let mut codes = std::collections::BTreeMap::<u16, u64>::new();
         let mut outcomes = std::collections::BTreeMap::<Outcome, u64>::new();
+        self.questions = evidence.transactions.len() as u64;
+        let problems = evidence.problems.get(..evidence.problems.len().min(PROBLEMS_MAX)).unwrap_or_default();
+        self.around = vec![Around::default(); problems.len()];
         for transaction in &evidence.transactions {
             *outcomes.entry(transaction.outcome).or_default() += 1;
-            if transaction.answer.is_some() {
-                *codes.entry(transaction.response_code).or_default() += 1;
-            }
             if self.dns_servers.len() < DISTINCT_MAX
                 && let Some(packet) = index.packet(transaction.first)
             {
                 self.dns_servers.insert(packet.destination_address());
+            }
+            for (problem, around) in problems.iter().zip(&mut self.around) {
+                around.note(index, problem, transaction);
             }
         }
         self.outcomes = Outcome::ALL
             .iter()
             .filter_map(|outcome| outcomes.get(outcome).map(|count| (*outcome, *count)))
             .collect();
-        self.response_codes = codes.into_iter().collect();
     }
 
     /// All packets of the capture for a statement about the whole: each when they are few, else first and last.
@@ -179,11 +226,14 @@ pub struct Facts<'i> {
     pub spacing: Option<Spread>,
     /// Error to the next query of the same episode.
     pub waits: Vec<(PacketId, PacketId, Nanos)>,
+    /// The first answered query after the last failure.
     pub recovery: Option<PacketId>,
+    /// An answered query between failures.
+    pub meanwhile: Option<PacketId>,
 }
 
 impl<'i> Facts<'i> {
-    pub fn of(input: &Input<'i>, problem: &'i Problem) -> Self {
+    pub fn of(input: &Input<'i>, problem: &'i Problem, around: &Around) -> Self {
         let (index, evidence) = (input.index, input.evidence);
         let episodes: Vec<_> =
             problem.episodes.iter().filter_map(|id| evidence.episodes.get(id.0 as usize)).collect();
@@ -206,6 +256,7 @@ impl<'i> Facts<'i> {
             spacing: None,
             waits: Vec::new(),
             recovery: None,
+            meanwhile: None,
         };
         let mut spacing = Vec::new();
         for episode in &episodes {
@@ -234,7 +285,9 @@ impl<'i> Facts<'i> {
             facts.transactions.extend(own);
             facts.frames.extend(&episode.frames);
         }
-        facts.recovery = episodes.iter().filter_map(|episode| episode.recovery).min();
+        facts.recovery = around.recovery;
+        facts.meanwhile = around.meanwhile;
+        spacing.retain(|gap| *gap >= SIBLING_NS);
         facts.spacing = Spread::of(spacing);
         facts.complete(input);
         facts

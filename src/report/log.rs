@@ -47,15 +47,16 @@ pub fn line(input: &Input<'_>, packet: &Packet<'_>) -> String {
     let end = |address: crate::decode::Address, port: u16| {
         if ports { format!("{address}.{port}") } else { address.to_string() }
     };
+    let summary = packet.summary();
     let word = match packet.protocol() {
         crate::protocols::ProtocolId::DNS => String::new(),
+        other if summary.starts_with(other.protocol().label) => String::new(),
         other => format!("{} ", other.protocol().label),
     };
     format!(
-        "{label} {} {family}{} > {}: {word}{}",
+        "{label} {} {family}{} > {}: {word}{summary}",
         time::time_of_day(packet.time_ns()),
         end(packet.source_address(), packet.source_port()),
         end(packet.destination_address(), packet.destination_port()),
-        packet.summary()
     )
 }

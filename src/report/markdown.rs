@@ -12,10 +12,39 @@ pub fn escape_lines(text: &str) -> String {
     text.lines().map(|line| escape_line(line.trim_end())).collect::<Vec<_>>().join("\\\n")
 }
 
+/// The same for a table cell, which never begins a line.
+pub fn escape_cell(text: &str) -> String {
+    let line = text.split(['\n', '\r']).map(str::trim).filter(|part| !part.is_empty());
+    escape_from(&line.collect::<Vec<_>>().join(" "), Position::Inside)
+}
+
+/// Text as a code span: nothing in it is markup, and it can be copied as it is.
+pub fn code(text: &str) -> String {
+    let text = text.replace(['\n', '\r'], " ");
+    if text.trim().is_empty() {
+        return String::new();
+    }
+    let fence = "`".repeat(run_of_backticks(&text) + 1);
+    let pad = if text.contains('`') { " " } else { "" };
+    // In a table even a code span needs its bars escaped (GFM §4.10).
+    format!("{fence}{pad}{}{pad}{fence}", text.replace('|', "\\|"))
+}
+
+/// Where the text will stand.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Position {
+    LineStart,
+    Inside,
+}
+
 fn escape_line(line: &str) -> String {
+    escape_from(line, Position::LineStart)
+}
+
+fn escape_from(line: &str, position: Position) -> String {
     let mut out = String::with_capacity(line.len() + 8);
     let mut previous = ' ';
-    let mut at_start = true;
+    let mut at_start = position == Position::LineStart;
     for (at, character) in line.char_indices() {
         let rest = line.get(at..).unwrap_or_default();
         let dangerous = match character {
@@ -25,10 +54,10 @@ fn escape_line(line: &str) -> String {
             '!' => rest.starts_with("!["),
             '#' | '+' | '-' | '=' => at_start,
             // A list or an autolink would begin here.
-            '.' | ')' if line.get(..at).is_some_and(is_digits) => true,
+            '.' | ')' if begins_list(position, line, at) => true,
             '.' => ends_with_www(line.get(..at).unwrap_or_default()),
             ':' => rest.starts_with("://"),
-            '@' => true,
+            '@' => previous.is_alphanumeric(),
             _ => false,
         };
         if dangerous {
@@ -43,6 +72,14 @@ fn escape_line(line: &str) -> String {
         previous = character;
     }
     out
+}
+
+/// `1.` or `1)` before a blank at the beginning of a line.
+fn begins_list(position: Position, line: &str, at: usize) -> bool {
+    let after = line.get(at + 1..).unwrap_or_default();
+    position == Position::LineStart
+        && (after.is_empty() || after.starts_with(char::is_whitespace))
+        && line.get(..at).is_some_and(is_digits)
 }
 
 fn is_digits(text: &str) -> bool {

@@ -1,5 +1,7 @@
 //! Fills templates with the report. What enters a Markdown template is escaped unless the template says otherwise.
 
+use std::fmt::Write as _;
+
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, Value};
@@ -131,10 +133,7 @@ fn fill(name: &str, source: &str, view: &View) -> Result<String, Error> {
     environment.add_filter("fill", move |field: Serde<Filled>| filled(&field, ticket));
     environment
         .add_filter("fence", |lines: Serde<Vec<String>>| Value::from_safe_string(markdown::fence(&lines)));
-    environment.add_filter("row", |cells: Serde<Vec<String>>| {
-        let cells: Vec<String> = cells.iter().map(|cell| markdown::escape(cell)).collect();
-        Value::from_safe_string(format!("| {} |", cells.join(" | ")))
-    });
+    environment.add_filter("table", |table: Serde<Tabled>| Value::from_safe_string(table.markdown()));
     environment.add_filter("cited", move |text: String| cited(&text, ticket));
     environment.add_filter("short", |text: String, most: usize| shorten(&text, most));
     environment.add_template("macros", include_str!("../../assets/templates/macros.md.j2"))?;
@@ -152,6 +151,41 @@ struct Said {
     state: String,
 }
 
+#[derive(Debug, Deserialize)]
+struct Tabled {
+    caption: String,
+    head: Vec<String>,
+    rows: Vec<Row>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Row {
+    cells: Vec<String>,
+    code: Vec<usize>,
+    citation: Option<String>,
+}
+
+impl Tabled {
+    /// Caption and table, without a line break at the end.
+    fn markdown(&self) -> String {
+        let head: Vec<String> = self.head.iter().map(|cell| markdown::escape_cell(cell)).collect();
+        let mut out = format!("**{}**\n\n| {} |\n|", markdown::escape(&self.caption), head.join(" | "));
+        out.push_str(&" --- |".repeat(head.len()));
+        for row in &self.rows {
+            let cells = row.cells.iter().enumerate().map(|(at, cell)| {
+                if row.code.contains(&at) { markdown::code(cell) } else { markdown::escape_cell(cell) }
+            });
+            let citation = row
+                .citation
+                .as_ref()
+                .map(|citation| if citation.is_empty() { String::new() } else { format!("[{citation}]") });
+            let cells: Vec<String> = cells.chain(citation).collect();
+            let _ = write!(out, "\n| {} |", cells.join(" | "));
+        }
+        out
+    }
+}
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Filled {
@@ -167,12 +201,12 @@ fn say(claim: &Said, plain: bool) -> Value {
     };
     let body = if plain { body.replace('\n', " ") } else { markdown::escape_lines(body) };
     let citation = if claim.citation.is_empty() { String::new() } else { format!(" [{}]", claim.citation) };
-    let stale = if claim.state == "stale" {
-        " (the evidence has changed since this text was decided on)"
-    } else {
-        ""
+    let mark = match claim.state.as_str() {
+        "stale" => " (the evidence has changed since this text was decided on)",
+        "edited" => " (analyst's wording)",
+        _ => "",
     };
-    let text = format!("{body}{citation}{stop}{stale}");
+    let text = format!("{body}{citation}{stop}{mark}");
     if plain { Value::from(text) } else { Value::from_safe_string(text) }
 }
 

@@ -8,16 +8,13 @@ mod opening;
 mod problem;
 mod timeline;
 
-use super::facts::{Facts, Inventory};
+use super::facts::{Facts, Inventory, PROBLEMS_MAX};
 use super::words::Clock;
 use super::{Block, Claim, ClaimState, Input, OpenField, Report, Section, Table, Voice, cite};
 use crate::capture::Format;
 use crate::case::{Annotation, hash::hash_text};
 use crate::findings::hypotheses::Assessment;
 use crate::index::{FrameNumber, PacketId, SourceId};
-
-/// Problems written out in full; further ones are listed in one table row each.
-const PROBLEMS_MAX: usize = 12;
 
 /// Makes the draft.
 pub fn draft(input: &Input<'_>) -> Report {
@@ -68,16 +65,13 @@ impl<'i> Builder<'i> {
     fn new(input: &Input<'i>) -> Self {
         let transcript =
             input.index.sources.iter().any(|source| source.metadata.format == Format::Transcript);
+        let inventory = Inventory::count(input);
+        let problems = input.evidence.problems.iter().take(PROBLEMS_MAX).zip(&inventory.around);
+        let facts = problems.map(|(problem, around)| Facts::of(input, problem, around)).collect();
         Self {
             input: *input,
-            inventory: Inventory::count(input),
-            facts: input
-                .evidence
-                .problems
-                .iter()
-                .take(PROBLEMS_MAX)
-                .map(|problem| Facts::of(input, problem))
-                .collect(),
+            inventory,
+            facts,
             clock: Clock { has_date: input.index.has_date() },
             record: if transcript { "log" } else { "capture" },
         }

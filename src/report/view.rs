@@ -135,6 +135,8 @@ pub struct ClaimView {
     pub frames: Vec<String>,
     /// `suggested`, `accepted`, `edited`, `stale`.
     pub state: &'static str,
+    /// A rule's finding whose frames the sentences about the gravest problem cite already.
+    pub repeats: bool,
 }
 
 /// A field.
@@ -157,10 +159,21 @@ pub struct TableView {
     pub id: String,
     /// Caption.
     pub caption: String,
-    /// Column heads; the last is `Frames` when any row cites.
+    /// Column heads; the last is `Frames` when `cited`.
     pub head: Vec<String>,
-    /// Cells of each row; the last is the citation when any row cites.
-    pub rows: Vec<Vec<String>>,
+    /// The rows.
+    pub rows: Vec<RowView>,
+}
+
+/// A row of a table.
+#[derive(Clone, Debug, Serialize)]
+pub struct RowView {
+    /// The cells without the citation.
+    pub cells: Vec<String>,
+    /// Which of the cells are commands or filters, to be shown as code.
+    pub code: Vec<usize>,
+    /// The citation without brackets; `None` where the table has no column for it.
+    pub citation: Option<String>,
 }
 
 /// The word for a voice.
@@ -201,6 +214,7 @@ fn claim(index: &crate::index::Index, claim: &Claim) -> ClaimView {
         citation: claim.citation.clone(),
         frames: claim.frames.iter().map(|id| index.label(*id)).collect(),
         state: state_name(claim.state),
+        repeats: false,
     }
 }
 
@@ -214,18 +228,21 @@ fn field(field: &OpenField) -> FieldView {
 }
 
 fn table(index: &crate::index::Index, table: &Table) -> TableView {
-    let cites = table.rows.iter().any(|(_, frames)| !frames.is_empty());
+    // Tables of frames and of links name their frames in their own columns.
+    let named = table.head.first().is_some_and(|head| head == "Frame" || head == "Error");
+    let cites = !named && table.rows.iter().any(|(_, frames)| !frames.is_empty());
     let mut head = table.head.clone();
+    let commands = ["Check", "Filter that counts it again"];
+    let code: Vec<usize> = (0..head.len())
+        .filter(|at| head.get(*at).is_some_and(|head| commands.contains(&head.as_str())))
+        .collect();
     if cites {
         head.push("Frames".to_owned());
     }
-    let rows = table.rows.iter().map(|(cells, frames)| {
-        let mut cells = cells.clone();
-        if cites {
-            let citation = cite::frames(index, frames);
-            cells.push(if citation.is_empty() { String::new() } else { format!("[{citation}]") });
-        }
-        cells
+    let rows = table.rows.iter().map(|(cells, frames)| RowView {
+        cells: cells.clone(),
+        code: code.clone(),
+        citation: cites.then(|| cite::frames(index, frames)),
     });
     TableView { id: table.id.clone(), caption: table.caption.clone(), head, rows: rows.collect() }
 }
@@ -273,6 +290,7 @@ impl View {
             captures: captures(input),
             options,
         };
+        mark_repeats(report, &mut view);
         view.collect(report.lead.as_deref());
         (view.log, view.log_left_out) = super::log::lines(input);
         view.walkthrough = super::walkthrough::items(report, input);
@@ -307,6 +325,27 @@ impl View {
                     BlockView::Lines { .. } | BlockView::Note { .. } => {}
                 }
             }
+        }
+    }
+}
+
+/// Short forms leave out findings that say again what the gravest problem's sentences say.
+fn mark_repeats(report: &Report, view: &mut View) {
+    let Some(lead) = report.lead.as_deref() else { return };
+    let told: std::collections::BTreeSet<_> = report
+        .claims()
+        .filter(|claim| claim.id.starts_with(lead) && claim.voice == Voice::Observed)
+        .flat_map(|claim| claim.frames.iter().copied())
+        .collect();
+    let repeated: std::collections::BTreeSet<&str> = report
+        .claims()
+        .filter(|claim| claim.id.starts_with("finding.") && claim.frames.iter().all(|id| told.contains(id)))
+        .map(|claim| claim.id.as_str())
+        .collect();
+    let all = view.section.values_mut().chain(&mut view.sections);
+    for block in all.flat_map(|section| &mut section.blocks) {
+        if let BlockView::Claim { claim } = block {
+            claim.repeats = repeated.contains(claim.id.as_str());
         }
     }
 }

@@ -19,6 +19,7 @@ use crate::findings::Finding;
 use crate::findings::hypotheses::Assessment;
 use crate::index::{Index, Packet, PacketId};
 use crate::report::Report;
+use crate::report::lint::Lint;
 use crate::time::Nanos;
 
 /// Positions kept in the selection history.
@@ -48,6 +49,8 @@ pub struct State {
     pub assessments: Arc<[Assessment]>,
     /// The draft.
     pub report: Arc<Report>,
+    /// What a supervisor would say to it.
+    pub lint: Arc<Lint>,
     /// SHA-256 of each source, once computed.
     pub hashes: Vec<String>,
     /// The analyst's work and how it is saved.
@@ -291,6 +294,8 @@ pub struct Reading {
     pub open: BTreeSet<String>,
     /// Which citation of the selected block Enter goes to next.
     pub citation: usize,
+    /// The note to bring into sight when it is in the draft.
+    pub reveal: Option<u64>,
 }
 
 /// The ladder's state.
@@ -374,6 +379,7 @@ impl State {
             findings: Arc::new([]),
             assessments: Arc::new([]),
             report: Arc::new(Report::default()),
+            lint: Arc::new(Lint::default()),
             hashes: Vec::new(),
             work,
             panels: Panels::default(),
@@ -468,6 +474,11 @@ impl State {
             self.history.at = self.history.entries.len();
         }
         self.select_row(row);
+        // What comes from out of sight is shown with its surroundings.
+        let visible = super::views::timeline::visible_rows(self);
+        if !(self.timeline.top..self.timeline.top + visible).contains(&row) {
+            self.timeline.top = row.saturating_sub(visible / 3);
+        }
         true
     }
 

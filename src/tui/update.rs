@@ -12,13 +12,14 @@ use super::layout::Panel;
 use super::overview::Overview;
 use super::settle::settle;
 use super::state::{Awaiting, FilterStatus, Loading, Rows, State, Tone};
-use crate::case::{Event, Notice, Saving, State as Case};
+use crate::case::{CustodyEntry, Event, Notice, Saving, State as Case};
 use crate::correlate::Evidence;
 use crate::filter::Filter;
 use crate::findings::Finding;
 use crate::findings::hypotheses::Assessment;
 use crate::index::{Index, PacketId};
-use crate::report::Report;
+use crate::report::lint::Lint;
+use crate::report::{Block, Report};
 
 /// Clicks nearer together than this are a double click.
 const DOUBLE_CLICK_MS: u64 = 400;
@@ -132,6 +133,15 @@ pub enum Job {
     },
     /// Write the report.
     Export(Export),
+    /// Write the report as a ticket, for the clipboard.
+    Ticket {
+        /// The packets.
+        index: Index,
+        /// What correlation found.
+        evidence: Arc<Evidence>,
+        /// The analyst's work.
+        case: Arc<Case>,
+    },
     /// Change the case.
     Change(Event),
     /// Take the last change of the case back.
@@ -195,6 +205,8 @@ pub enum Reply {
         assessments: Arc<[Assessment]>,
         /// The draft.
         report: Arc<Report>,
+        /// What a supervisor would say to it.
+        lint: Arc<Lint>,
     },
     /// A search ended.
     Found {
@@ -203,8 +215,10 @@ pub enum Reply {
         /// The row, if any.
         row: Option<usize>,
     },
-    /// An export ended.
-    Exported(Result<String, String>),
+    /// An export ended: what to say, and what goes into the chain of custody.
+    Exported(Result<(String, CustodyEntry), String>),
+    /// The report as a ticket, for the clipboard.
+    Ticket(Result<String, String>),
     /// The file is there already: ask.
     Exists(Export),
     /// The case after a change.
@@ -436,11 +450,13 @@ fn done(state: &mut State, reply: Reply) -> Effect {
             }
             Effect::None
         }
-        Reply::Drafted { generation, findings, assessments, report } => {
+        Reply::Drafted { generation, findings, assessments, report, lint } => {
             if generation == state.generations.draft {
                 state.findings = findings;
                 state.assessments = assessments;
                 state.report = report;
+                reveal_note(state);
+                state.lint = lint;
             }
             Effect::None
         }
@@ -450,11 +466,16 @@ fn done(state: &mut State, reply: Reply) -> Effect {
             }
             Effect::None
         }
-        Reply::Exported(Ok(text)) => {
+        Reply::Exported(Ok((text, entry))) => {
             state.say(text, Tone::Good);
-            Effect::None
+            let position = state.work.case.custody.len();
+            Effect::Start(Job::Change(Event::Custody { position, entry: Some(entry) }))
         }
-        Reply::Exported(Err(text)) => {
+        Reply::Ticket(Ok(text)) => {
+            state.say("the ticket text is on the clipboard", Tone::Good);
+            Effect::Copy(text)
+        }
+        Reply::Exported(Err(text)) | Reply::Ticket(Err(text)) => {
             state.say(text, Tone::Warning);
             Effect::None
         }
@@ -492,4 +513,14 @@ pub fn draft(state: &mut State) -> Effect {
         evidence,
         case: Arc::clone(&state.work.case),
     })
+}
+
+/// Brings the note just written into sight in the report, without taking the focus there.
+fn reveal_note(state: &mut State) {
+    let Some(id) = state.reading.reveal.take() else { return };
+    let is_note = |block: &Block| matches!(block, Block::Claim(claim) if claim.annotation == Some(id));
+    match state.report.blocks().position(is_note) {
+        Some(item) => state.reading.item = item,
+        None => state.reading.reveal = Some(id),
+    }
 }

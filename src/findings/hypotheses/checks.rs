@@ -1,6 +1,6 @@
 //! Next checks in order (cheapest and most telling first) with the result each explanation predicts.
 
-use super::scene::Scene;
+use super::scene::{Incident, Scene};
 use super::{Assessment, Check, Verdict};
 use crate::correlate::Signature;
 use crate::decode::Address;
@@ -35,7 +35,8 @@ const PEOPLE: &str = "people";
 pub fn list(scene: &Scene<'_, '_>, assessment: &Assessment) -> Vec<Check> {
     let leading: Vec<&'static str> = assessment.leading().iter().map(|h| h.id).collect();
     let mut checks = Vec::new();
-    if scene.problem.is_none() {
+    if !scene.is_lookup() {
+        beside_dns(scene, &mut checks);
         return checks;
     }
     let answered = matches!(scene.signature, Some(Signature::ResponseCode(_)));
@@ -63,6 +64,46 @@ pub fn list(scene: &Scene<'_, '_>, assessment: &Assessment) -> Vec<Check> {
         &[("H4", "they use another resolver"), ("H20", "name lookups work and the page still fails")],
     ));
     checks
+}
+
+/// Checks for incidents that are no failed lookups.
+fn beside_dns(scene: &Scene<'_, '_>, checks: &mut Vec<Check>) {
+    let server = scene.server;
+    match scene.incident {
+        Some(Incident::Site(site)) => {
+            let port = site.site.1;
+            checks.push(check(
+                format!("curl -v --connect-timeout 5 --resolve {}:{port}:{server} https://{}/", name(scene), name(scene)),
+                CLIENT,
+                &[("H20", "fails at the connection, after the name is known")],
+            ));
+            checks.push(check(
+                format!("tcptraceroute -n {server} {port}; the same from another network"),
+                CLIENT,
+                &[("H20", "ends at the site, or where a filter drops")],
+            ));
+            checks.push(check(
+                format!("ss -tlnp 'sport = :{port}'; nft -a list ruleset; the web service's log"),
+                SERVER,
+                &[("H20", "no socket, or a rule that rejects")],
+            ));
+        }
+        Some(Incident::Fragments) => checks.push(check(
+            format!("dig +bufsize=512 @{server}; dig +bufsize=1232 @{server}; dig +bufsize=4096 @{server}; ping -M do -s 1472 {server}"),
+            CLIENT,
+            &[("H11", "small sizes answer, large ones time out"), ("H8", "all sizes time out")],
+        )),
+        Some(Incident::Conflict) => checks.push(check(
+            format!("tcpdump -ni any -s0 -w again.pcapng 'host {server} and (port 53 or icmp or icmp6)', at client and server at once"),
+            "client and server",
+            &[("H17", "the error appears at the client and never leaves the server")],
+        )),
+        _ => checks.push(check(
+            "query log or dnstap, `rndc stats`, interface counters and upstream flow records for the time in question".to_owned(),
+            SERVER,
+            &[("H9", "a rate far above its usual level, from the same sources and for the same names")],
+        )),
+    }
 }
 
 fn from_client(scene: &Scene<'_, '_>, answered: bool, checks: &mut Vec<Check>) {

@@ -145,6 +145,11 @@ impl<'f, 'i> Scene<'f, 'i> {
         }
     }
 
+    /// Whether the scene is about lookups at a server.
+    pub fn is_lookup(&self) -> bool {
+        self.problem.is_some() || matches!(self.incident, Some(Incident::Silence | Incident::Uncaptured))
+    }
+
     /// The record-quality points, when any of them is about packets of this scene.
     pub fn quality(&self) -> impl Iterator<Item = &'f Finding> {
         let mine = |frame: &PacketId| {

@@ -1,6 +1,6 @@
 //! The report's sentences for an assessment (observed facts first, then what they leave open), each with its frames.
 
-use super::scene::Scene;
+use super::scene::{Incident, Scene};
 use super::weighing::{code_name, extended_name};
 use super::{Assessment, Verdict};
 use crate::correlate::{Outcome, Signature};
@@ -33,12 +33,105 @@ pub fn sentences(scene: &Scene<'_, '_>, assessment: &Assessment) -> Vec<Sentence
         Some(Signature::Late) => late(scene, &mut out),
         Some(Signature::TcpReset | Signature::Truncated) => over_tcp(scene, &mut out),
         Some(Signature::Icmp { .. }) => errors(scene, &leading, assessment, &mut out),
-        None => {}
+        None => incident(scene, &leading, assessment, &mut out),
     }
+    beside(&leading, assessment, &mut out);
     companions(scene, assessment, &mut out);
     load(scene, assessment, &mut out);
     quality(scene, &mut out);
     out
+}
+
+/// Incidents that are no DNS problem of their own.
+fn incident(scene: &Scene<'_, '_>, leading: &[&str], assessment: &Assessment, out: &mut Vec<Sentence>) {
+    match scene.incident {
+        Some(Incident::Silence) if scene.facts.evidence.one_sided => out.push((
+            format!(
+                "Repeated queries for {} to {} show no answer, but nothing at all was captured in the other direction; \
+                 silence cannot be assessed here.",
+                names(scene),
+                scene.server
+            ),
+            scene.queries.clone(),
+        )),
+        Some(Incident::Silence) => silent(scene, leading, out),
+        Some(Incident::Uncaptured) => {
+            let frames: Vec<PacketId> = scene.errors.iter().map(|error| error.packet).collect();
+            out.push((
+                format!(
+                    "Errors quote DNS queries to {} that are not in this capture: they never left the asking host, or were \
+                     not captured.",
+                    scene.server
+                ),
+                frames,
+            ));
+            errors(scene, leading, assessment, out);
+        }
+        Some(Incident::Site(site)) => {
+            let frames = site.frames();
+            out.push((
+                format!("Name resolution succeeded: {} was resolved to {}.", escape(&site.name), site.site.0),
+                vec![site.answer],
+            ));
+            out.push((
+                format!("The connection to {} port {} failed ({}).", site.site.0, site.site.1, site.words()),
+                frames.clone(),
+            ));
+            out.push(("DNS is not the cause of this failure.".to_owned(), frames));
+        }
+        Some(Incident::Conflict) => out.push((
+            format!(
+                "Queries to {} met both an ICMP error and a genuine answer. The errors should not be relied upon until \
+                 confirmed.",
+                scene.server
+            ),
+            scene.errors.iter().map(|error| error.packet).collect(),
+        )),
+        Some(Incident::Flood | Incident::Victim | Incident::Fragments) | None => {}
+    }
+}
+
+/// Causes whose sentence does not depend on how the failure showed.
+fn beside(leading: &[&str], assessment: &Assessment, out: &mut Vec<Sentence>) {
+    let rows = |id: &str| -> Vec<(String, Vec<PacketId>)> {
+        let ledger =
+            assessment.hypothesis(id).map(|hypothesis| hypothesis.ledger.as_slice()).unwrap_or_default();
+        let counted = ledger.iter().filter(|row| !row.off && row.weight_db > Some(0));
+        counted.map(|row| (row.observation.clone(), row.frames.clone())).collect()
+    };
+    let frames = |rows: &[Sentence]| -> Vec<PacketId> {
+        let mut all: Vec<PacketId> = rows.iter().flat_map(|(_, frames)| frames.iter().copied()).collect();
+        all.sort_unstable();
+        all.dedup();
+        all.truncate(FRAMES_MAX);
+        all
+    };
+    for (id, tail) in [
+        (
+            "H9",
+            "This is consistent with a denial-of-service condition; intent and origin are not established, source \
+             addresses may be forged.",
+        ),
+        ("H11", "This points to fragments or large packets lost on the path."),
+        ("H16", "Clients ignore such answers, so the lookups failed although answers were sent."),
+        (
+            "H19",
+            "The delay arose before the answers reached the client; it does not count against the service being there.",
+        ),
+        (
+            "H22",
+            "This fits an exhausted translation or connection table on the way; that device's counters are needed.",
+        ),
+        ("H17", "These errors should not be relied upon until confirmed."),
+    ] {
+        if !leading.contains(&id) {
+            continue;
+        }
+        let rows = rows(id);
+        let cited = frames(&rows);
+        out.extend(rows);
+        out.push((tail.to_owned(), cited));
+    }
 }
 
 /// The name, or how many there are.
@@ -310,7 +403,7 @@ fn companions(scene: &Scene<'_, '_>, assessment: &Assessment, out: &mut Vec<Sent
     if let Some(hypothesis) = holds("H12") {
         let frames = hypothesis.ledger.first().map(|row| row.frames.clone()).unwrap_or_default();
         out.push((format!("UDP port {0} was refused while TCP port {0} answered.", scene.service.0), frames));
-    } else if scene.service.1 == 17 && scene.problem.is_some() && !tcp_tried(scene) {
+    } else if scene.service.1 == 17 && scene.is_lookup() && !tcp_tried(scene) {
         out.push((
             "TCP was not tried in this capture.".to_owned(),
             scene.queries.iter().copied().take(1).collect(),
@@ -355,6 +448,9 @@ pub(super) fn tcp_tried(scene: &Scene<'_, '_>) -> bool {
 
 fn load(scene: &Scene<'_, '_>, assessment: &Assessment, out: &mut Vec<Sentence>) {
     if word(assessment, "H9") != Verdict::NotAssessable.words() {
+        return;
+    }
+    if !scene.is_lookup() {
         return;
     }
     let queries = scene.asked().map_or(0, |asked| asked.queries);

@@ -3,7 +3,7 @@
 use super::super::words;
 use super::super::{Block, Section, Voice};
 use super::opening::{explanation, scale};
-use super::problem::{ends, sentence};
+use super::problem::sentence;
 use super::{Builder, Need, section, table};
 use crate::findings::hypotheses::{Assessment, Author, Hypothesis, LedgerRow, Verdict};
 use crate::index::PacketId;
@@ -48,16 +48,18 @@ fn problem(b: &Builder<'_>, at: usize) -> Vec<Block> {
         blocks.push(b.claim(&id("tie"), Voice::Assessed, text, &facts.frames));
     }
     blocks.push(alternatives(facts.key.as_str(), assessment));
+    blocks.extend(silent(assessment));
     blocks.extend(attack_sentence(b, at));
-    for (number, text) in assessment.would_change.iter().enumerate() {
-        let text = sentence(text);
-        blocks.push(b.claim(&id(&format!("change.{}", number + 1)), Voice::Assessed, text, &ends(facts)));
+    if !assessment.would_change.is_empty() {
+        let rows = assessment.would_change.iter().map(|text| (vec![quoted(&sentence(text))], Vec::new()));
+        let head = ["What would change the ranking"];
+        blocks.push(table(&id("change"), "What would change the ranking", &head, rows.collect()));
     }
     blocks
 }
 
 fn alternatives(key: &str, assessment: &Assessment) -> Block {
-    let rows = assessment.hypotheses.iter().map(|h| {
+    let rows = assessment.hypotheses.iter().filter(|h| is_weighed(h)).map(|h| {
         let cells = vec![
             format!("{} {}", h.id, h.title),
             scale(h.verdict),
@@ -72,14 +74,49 @@ fn alternatives(key: &str, assessment: &Assessment) -> Block {
     table(&format!("{key}.hypotheses"), "Explanations weighed", &head, rows.collect())
 }
 
+/// Commands between backticks stand between quotation marks: the text enters formats without code.
+pub fn quoted(text: &str) -> String {
+    let mut open = false;
+    text.chars()
+        .map(|character| match character {
+            '`' => {
+                open = !open;
+                if open { '“' } else { '”' }
+            }
+            other => other,
+        })
+        .collect()
+}
+
+/// Whether any observation speaks for or against it.
+fn is_weighed(hypothesis: &Hypothesis) -> bool {
+    hypothesis.verdict != Verdict::Neither
+        || hypothesis.ledger.iter().any(|row| !row.off && row.weight_db != Some(0))
+}
+
+/// The explanations nothing in this capture speaks for or against, in one line.
+fn silent(assessment: &Assessment) -> Option<Block> {
+    let names: Vec<String> = assessment
+        .hypotheses
+        .iter()
+        .filter(|h| !is_weighed(h))
+        .map(|h| format!("{} {}", h.id, h.title))
+        .collect();
+    let text = format!(
+        "Neither supported nor excluded, as nothing here speaks for or against them: {}.",
+        names.join("; ")
+    );
+    (!names.is_empty()).then_some(Block::Note(text))
+}
+
 fn side(hypothesis: &Hypothesis, wanted: impl Fn(&LedgerRow) -> bool) -> String {
     let rows: Vec<String> = hypothesis
         .ledger
         .iter()
         .filter(|row| !row.off && wanted(row))
         .map(|row| match row.weight_db {
-            Some(weight) => format!("{} ({weight:+} dB)", row.observation),
-            None => format!("{} (excludes it)", row.observation),
+            Some(weight) => format!("{} ({weight:+} dB, {})", row.observation.trim_end_matches('.'), row.id),
+            None => format!("{} (excludes it, {})", row.observation.trim_end_matches('.'), row.id),
         })
         .collect();
     if rows.is_empty() { "–".to_owned() } else { rows.join("; ") }
@@ -157,7 +194,7 @@ pub fn response(b: &Builder<'_>) -> Section {
         }
         let rows = assessment.checks.iter().enumerate().map(|(number, check)| {
             let expected: Vec<String> =
-                check.expected.iter().map(|(id, result)| format!("{id}: {result}")).collect();
+                check.expected.iter().map(|(id, result)| format!("{id}: {}", quoted(result))).collect();
             let cells = vec![
                 (number + 1).to_string(),
                 check.place.to_owned(),

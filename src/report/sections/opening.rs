@@ -2,7 +2,8 @@
 
 use super::super::words;
 use super::super::{Block, Section, Subject, Voice, cite};
-use super::problem::{clients, ends, names, sentence};
+use super::cause::quoted;
+use super::problem::{clients, ends, names, sentence, then};
 use super::{Builder, Need, section, table};
 use crate::correlate::{Signature, Vantage};
 use crate::findings::Severity;
@@ -18,6 +19,7 @@ pub fn summary(b: &Builder<'_>) -> Section {
     } else {
         blocks.push(seen(b));
         blocks.push(span(b));
+        blocks.extend(went_on(b));
         blocks.extend(cause(b));
         blocks.extend(others(b));
         blocks.push(unknown(b));
@@ -29,7 +31,6 @@ pub fn summary(b: &Builder<'_>) -> Section {
 
 fn seen(b: &Builder<'_>) -> Block {
     let Some(facts) = b.facts.first() else { return Block::Note(String::new()) };
-    let total = facts.queries.len();
     let what = match &facts.problem.signature {
         Signature::Icmp { v6, kind, code } => {
             let from: Vec<String> = facts.senders.iter().map(ToString::to_string).collect();
@@ -42,11 +43,21 @@ fn seen(b: &Builder<'_>) -> Block {
         Signature::Truncated => "were answered with a cut message, without a retry over TCP".to_owned(),
         Signature::Late => "were answered late".to_owned(),
     };
-    let affected = if facts.is_icmp() { facts.refused() } else { facts.transactions.len() };
+    let failed = facts.transactions.len() as u64;
+    let asked = b.inventory.around.first().map_or(failed, |around| around.asked).max(failed);
+    let (one, many) = match facts.queries.len() as u64 == failed {
+        true => ("DNS query", "DNS queries"),
+        false => ("DNS question", "DNS questions"),
+    };
+    let sent = if facts.queries.len() as u64 == failed {
+        String::new()
+    } else {
+        format!(" (sent as {})", words::count(facts.queries.len(), "query", "queries"))
+    };
     let text = format!(
-        "Name resolution failed: {} of {} from {} to {} ({} port {}) for {} {what}.",
-        thousands(affected as u64),
-        words::count(total.max(affected), "DNS query", "DNS queries"),
+        "{} of {}{sent} from {} to {} ({} port {}) for {} {what}.",
+        thousands(failed),
+        words::count(asked as usize, one, many),
         clients(facts),
         facts.server,
         words::transport(facts.problem.transport),
@@ -61,6 +72,9 @@ fn span(b: &Builder<'_>) -> Block {
     let (first, last) = (facts.problem.first_ns, facts.problem.last_ns);
     let recovery = match facts.recovery {
         Some(_) => "later queries to this server were answered".to_owned(),
+        None if facts.meanwhile.is_some() => {
+            "queries to this server were answered between the failures, none after the last".to_owned()
+        }
         None => format!("no recovery within the {}", b.record),
     };
     let text = format!(
@@ -110,6 +124,15 @@ pub fn scale(verdict: Verdict) -> String {
     }
 }
 
+/// How the client got on without this server, where the packets show it: what users felt depends on it.
+fn went_on(b: &Builder<'_>) -> Option<Block> {
+    let problem = b.facts.first()?.problem;
+    let episodes = problem.episodes.iter().filter_map(|id| b.input.evidence.episodes.get(id.0 as usize));
+    let failover = episodes.flat_map(|episode| &episode.consequences).find(|next| next.code == "C2")?;
+    let text = then(failover.code, &failover.text, b.record);
+    Some(b.claim("summary.then", Voice::Observed, text, &failover.frames))
+}
+
 fn cause(b: &Builder<'_>) -> Option<Block> {
     let (text, frames) = explanation(b, 0)?;
     Some(b.claim("summary.cause", Voice::Assessed, text, &frames))
@@ -143,7 +166,8 @@ fn unknown(b: &Builder<'_>) -> Block {
 fn next(b: &Builder<'_>) -> Option<Block> {
     let check = b.assessment(0)?.checks.first()?;
     let facts = b.facts.first()?;
-    let text = format!("Next step: {} ({}).", check.action.trim_end_matches('.'), check.place);
+    let action = quoted(check.action.trim_end_matches('.'));
+    let text = format!("Next step: {action} ({}).", check.place);
     Some(b.claim("summary.next", Voice::Assessed, text, &facts.frames))
 }
 
@@ -170,8 +194,9 @@ fn nothing_found(b: &Builder<'_>) -> Vec<Block> {
             .map(|(outcome, n)| format!("{} {}", thousands(*n), outcome.name().replace('_', " ")))
             .collect();
         let text = format!(
-            "{} checked: {}. No failure that lasted or repeated was found in this {}.",
-            words::count(i.queries.len(), "DNS query was", "DNS queries were"),
+            "{} with {} checked: {}. No failure that lasted or repeated was found in this {}.",
+            words::count(i.queries.len(), "DNS query", "DNS queries"),
+            words::count(i.questions as usize, "question was", "questions were"),
             words::list(&outcomes, 8),
             b.record
         );
@@ -316,7 +341,7 @@ fn parties(b: &Builder<'_>) -> Block {
 pub fn subject(b: &Builder<'_>) -> Option<Subject> {
     let facts = b.facts.first()?;
     let addresses: Vec<String> = facts.problem.clients.iter().map(ToString::to_string).collect();
-    let then = facts
+    let next = facts
         .problem
         .episodes
         .iter()
@@ -329,8 +354,13 @@ pub fn subject(b: &Builder<'_>) -> Option<Subject> {
         port: facts.port,
         transport: words::transport(facts.problem.transport),
         names: names(facts),
-        failed: if facts.is_icmp() { facts.refused() } else { facts.transactions.len() },
-        asked: facts.queries.len(),
+        failed: facts.transactions.len(),
+        asked: b
+            .inventory
+            .around
+            .first()
+            .map_or(0, |around| around.asked as usize)
+            .max(facts.transactions.len()),
         what: words::signature(&facts.problem.signature),
         icmp: match facts.problem.signature {
             Signature::Icmp { v6, kind, code } => {
@@ -340,7 +370,13 @@ pub fn subject(b: &Builder<'_>) -> Option<Subject> {
         },
         range: b.clock.range(facts.problem.first_ns, facts.problem.last_ns),
         citation: cite::frames(b.input.index, &facts.frames),
-        then: then.map_or_else(|| "nothing further seen.".to_owned(), |next| sentence(&next.text)),
-        checks: checks.iter().take(2).map(|check| check.action.clone()).collect(),
+        then: next.map_or_else(
+            || "Nothing further seen.".to_owned(),
+            |next| match next.code {
+                "C10" => format!("undetermined, the {} ends too soon to show it.", b.record),
+                _ => sentence(&next.text),
+            },
+        ),
+        checks: checks.iter().take(2).map(|check| quoted(&check.action)).collect(),
     })
 }

@@ -10,8 +10,10 @@ use crate::time;
 
 /// Addresses or names spelled out in one sentence.
 const NAMED_MAX: usize = 3;
-/// Kinds of consequence told of one problem.
-const CONSEQUENCES_MAX: usize = 12;
+/// Repeats told one by one.
+const WAITS_MAX: usize = 4;
+/// Wordings of one kind of consequence told one by one.
+const TEXTS_MAX: usize = 3;
 
 /// All observed claims about a problem, in order.
 pub fn claims(b: &Builder<'_>, facts: &Facts<'_>) -> Vec<Block> {
@@ -156,7 +158,13 @@ fn delays(b: &Builder<'_>, facts: &Facts<'_>) -> Option<Block> {
     if !prompt.is_empty() {
         let values = prompt.iter().map(|(_, tie)| tie.link.delta_ns).collect();
         let spread = super::super::facts::Spread::of(values)?;
-        text = if prompt.len() == 1 {
+        text = if time::span(spread.min) == time::span(spread.max) && prompt.len() > 1 {
+            format!(
+                "Errors followed their queries after {} each (n = {}).",
+                time::span(spread.min),
+                spread.count
+            )
+        } else if prompt.len() == 1 {
             format!("The error followed its query after {}.", time::span(spread.min))
         } else {
             format!(
@@ -187,18 +195,21 @@ fn delays(b: &Builder<'_>, facts: &Facts<'_>) -> Option<Block> {
 }
 
 fn repeats(b: &Builder<'_>, facts: &Facts<'_>) -> Option<Block> {
-    let spacing = facts.spacing?;
     let attempts = facts.transactions.len();
-    let episodes = facts.problem.episodes.len();
-    let apart = if spacing.min == spacing.max {
-        format!("exactly {} s apart", time::seconds(spacing.min))
-    } else {
-        format!(
-            "{} to {} apart (median {})",
+    if attempts < 2 {
+        return None;
+    }
+    let apart = match facts.spacing {
+        None => String::new(),
+        Some(spacing) if spacing.min == spacing.max => {
+            format!(": the queries were sent exactly {} s apart", time::seconds(spacing.min))
+        }
+        Some(spacing) => format!(
+            ": the same name was asked for again after {} to {} (median {})",
             time::span(spacing.min),
             time::span(spacing.max),
             time::span(spacing.median)
-        )
+        ),
     };
     let same = if facts.ids.len() == 1 && facts.ports.len() == 1 {
         let id = facts.ids.first().copied().unwrap_or(0);
@@ -208,15 +219,15 @@ fn repeats(b: &Builder<'_>, facts: &Facts<'_>) -> Option<Block> {
         String::new()
     };
     let text = format!(
-        "These are {} in {}: the queries were sent {apart}{same}.",
+        "These are {} in {}{apart}{same}.",
         words::count(attempts, "attempt", "attempts"),
-        words::count(episodes, "episode", "episodes"),
+        words::count(facts.problem.episodes.len(), "episode", "episodes"),
     );
     Some(b.claim(&format!("{}.attempts", facts.key), Voice::Observed, text, &facts.queries))
 }
 
 fn next_queries(b: &Builder<'_>, facts: &Facts<'_>) -> Option<Block> {
-    let few = !facts.waits.is_empty() && facts.waits.len() <= 4;
+    let few = !facts.waits.is_empty() && facts.waits.len() <= WAITS_MAX;
     if !few {
         return None;
     }
@@ -249,35 +260,86 @@ fn recovery(b: &Builder<'_>, facts: &Facts<'_>) -> Block {
     } else {
         format!("the {} ends {} after the last frame of this failure", b.record, time::span(watched))
     };
-    let text = format!("No recovery within the {}: {ends}.", b.record);
-    let frames: Vec<PacketId> = facts.last().into_iter().collect();
+    let mut frames: Vec<PacketId> = facts.last().into_iter().collect();
+    let meanwhile = match facts.meanwhile {
+        Some(answered) => {
+            frames.push(answered);
+            format!(" Between the failures queries to {} were answered too.", facts.server)
+        }
+        None => String::new(),
+    };
+    let text = format!("No recovery within the {}: {ends}.{meanwhile}", b.record);
     b.claim(&id, Voice::Observed, text, &frames)
 }
 
+/// What the clients did after the failures, one sentence a kind.
 fn consequences(b: &Builder<'_>, facts: &Facts<'_>) -> Vec<Block> {
-    let mut merged: Vec<(&'static str, String, Vec<PacketId>)> = Vec::new();
-    for episode in &facts.problem.episodes {
-        let Some(episode) = b.input.evidence.episodes.get(episode.0 as usize) else { continue };
-        for consequence in &episode.consequences {
-            let frames = if consequence.frames.is_empty() { &episode.frames } else { &consequence.frames };
-            let known = |(code, text, _): &(&str, String, Vec<PacketId>)| {
-                *code == consequence.code && *text == consequence.text
-            };
-            match merged.iter().position(known) {
-                Some(at) => merged.get_mut(at).into_iter().for_each(|(.., known)| known.extend(frames)),
-                None if merged.len() < CONSEQUENCES_MAX => {
-                    merged.push((consequence.code, consequence.text.clone(), frames.clone()));
-                }
-                None => {}
+    let mut kinds: Vec<Kind> = Vec::new();
+    let episodes = facts.problem.episodes.iter();
+    for episode in episodes.filter_map(|id| b.input.evidence.episodes.get(id.0 as usize)) {
+        for next in &episode.consequences {
+            let frames = if next.frames.is_empty() { &episode.frames } else { &next.frames };
+            let at = kinds.iter().position(|kind| kind.code == next.code).unwrap_or_else(|| {
+                kinds.push(Kind { code: next.code, texts: Vec::new(), frames: Vec::new(), episodes: 0 });
+                kinds.len() - 1
+            });
+            let Some(kind) = kinds.get_mut(at) else { continue };
+            kind.episodes += 1;
+            kind.frames.extend(frames);
+            if !kind.texts.contains(&next.text) && kind.texts.len() <= TEXTS_MAX {
+                kind.texts.push(next.text.clone());
             }
         }
     }
-    let claim = |(at, (code, text, frames)): (usize, (&'static str, String, Vec<PacketId>))| {
-        let id = format!("{}.then.{code}.{at}", facts.key);
-        let text = sentence(&text);
-        b.claim(&id, Voice::Observed, text, &frames)
-    };
-    merged.into_iter().enumerate().map(claim).collect()
+    // A repeat at the same server is told with its exact times already.
+    let told = !facts.waits.is_empty() && facts.waits.len() <= WAITS_MAX;
+    kinds
+        .into_iter()
+        .filter(|kind| !(told && kind.code == "C1"))
+        .map(|kind| {
+            let id = format!("{}.then.{}", facts.key, kind.code);
+            b.claim(&id, Voice::Observed, then(kind.code, &kind.text(), b.record), &kind.frames)
+        })
+        .collect()
+}
+
+/// One kind of consequence over all episodes.
+struct Kind {
+    code: &'static str,
+    texts: Vec<String>,
+    frames: Vec<PacketId>,
+    episodes: usize,
+}
+
+impl Kind {
+    fn text(&self) -> String {
+        if let [only] = self.texts.as_slice() {
+            return only.clone();
+        }
+        let times = words::count(self.episodes, "episode", "episodes");
+        match self.code {
+            "C1" => format!("asked the same server again for the same name, in {times}"),
+            _ if self.texts.len() <= TEXTS_MAX => self.texts.join("; "),
+            "C5" => format!("asked for related names, in {times}"),
+            _ => {
+                let first = self.texts.first().cloned().unwrap_or_default();
+                format!("{first}; similar in {times} in all")
+            }
+        }
+    }
+}
+
+/// What the client did next, as a sentence.
+pub fn then(code: &str, text: &str, record: &str) -> String {
+    if code == "C10" {
+        return format!(
+            "What the client did next is undetermined: the {record} ends too soon after the failure to show it."
+        );
+    }
+    let mut characters = text.trim().chars();
+    let lower: String =
+        characters.next().into_iter().flat_map(char::to_lowercase).chain(characters).collect();
+    sentence(&format!("What the client did next: {lower}"))
 }
 
 /// Begins with a capital letter and ends with a full stop.

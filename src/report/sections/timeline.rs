@@ -86,14 +86,15 @@ pub fn reading(b: &Builder<'_>, id: PacketId) -> String {
             String::new()
         }
     };
+    let (label, summary) = (packet.protocol().protocol().label, packet.summary());
+    // Some summaries begin with their protocol's name already.
+    let what = if summary.starts_with(label) { summary } else { format!("{label} {summary}") };
     let mut text = format!(
-        "{}{} to {}{}: {} {}",
+        "{}{} to {}{}: {what}",
         packet.source_address(),
         port(packet.source_port()),
         packet.destination_address(),
         port(packet.destination_port()),
-        packet.protocol().protocol().label,
-        packet.summary()
     );
     let link = b.input.evidence.links_from(id).into_iter().find(|link| link.kind == LinkKind::ErrorAbout);
     if let Some(link) = link {

@@ -6,7 +6,7 @@ use crate::correlate::Signature;
 use crate::findings::facts::{Connection, Ending, Meaning, Sort};
 use crate::findings::hypotheses::Group;
 use crate::findings::hypotheses::ledger::{EXCLUDED, Ledger, Observation, Row, Weight};
-use crate::findings::hypotheses::scene::{Incident, Scene};
+use crate::findings::hypotheses::scene::Scene;
 use crate::index::PacketId;
 use crate::time::Nanos;
 
@@ -20,7 +20,7 @@ pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         failover(scene, ledger);
         return;
     }
-    if !is_lookup(scene) {
+    if !scene.is_lookup() {
         return;
     }
     history(scene, ledger);
@@ -30,17 +30,12 @@ pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     neighbours(scene, ledger);
 }
 
-/// Whether the scene is about DNS queries to a server.
-fn is_lookup(scene: &Scene<'_, '_>) -> bool {
-    scene.problem.is_some() || matches!(scene.incident, Some(Incident::Silence | Incident::Uncaptured))
-}
-
 /// Whether nothing but errors about it was ever heard of the server's address.
 pub(super) fn nobody_there(scene: &Scene<'_, '_>) -> bool {
     let heard = scene.host().is_some_and(|host| host.alive().next().is_some());
     let by_server = scene.errors.iter().any(|error| error.source == scene.server);
     let neighbour = scene.facts.neighbours.get(&scene.server).is_some_and(|n| !n.replies.is_empty());
-    is_lookup(scene) && !heard && !by_server && !neighbour
+    scene.is_lookup() && !heard && !by_server && !neighbour
 }
 
 /// The class a wrong address belongs to when nobody was ever heard there: it looks like whatever dead addresses look like.

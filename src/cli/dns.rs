@@ -1,0 +1,158 @@
+//! `portmortem dns`: one row a DNS transaction.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::sync::atomic::AtomicBool;
+
+use anyhow::Result;
+
+use super::load::{Loaded, Open};
+use super::records::{self, Cell, Column, Format};
+use super::{Outcome, mistake};
+use crate::correlate::{Outcome as Ending, Transaction, TransactionId};
+use crate::decode::dns;
+use crate::filter::Context;
+use crate::index::PacketId;
+use crate::protocols::dns as names;
+use crate::text;
+
+/// Arguments of `dns`.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// Show only transactions of which some packet (a try, the answer, the error) matches.
+    #[arg(long, default_value = "")]
+    pub filter: String,
+    /// How to print.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+    /// Print every number correlation uses, with its meaning and source, and stop.
+    #[arg(long)]
+    pub help_parameters: bool,
+    #[command(flatten)]
+    open: Open,
+}
+
+const COLUMNS: [Column; 20] = [
+    Column { key: "query", head: "query" },
+    Column { key: "time", head: "time" },
+    Column { key: "client", head: "client" },
+    Column { key: "client_port", head: "" },
+    Column { key: "server", head: "server" },
+    Column { key: "server_port", head: "" },
+    Column { key: "transport", head: "" },
+    Column { key: "id", head: "id" },
+    Column { key: "type", head: "type" },
+    Column { key: "name", head: "name" },
+    Column { key: "tries", head: "tries" },
+    Column { key: "outcome", head: "outcome" },
+    Column { key: "detail", head: "detail" },
+    Column { key: "rtt", head: "rtt" },
+    Column { key: "waited", head: "waited" },
+    Column { key: "answer", head: "answer" },
+    Column { key: "error", head: "error" },
+    Column { key: "retries", head: "" },
+    Column { key: "episode", head: "" },
+    Column { key: "extended_error", head: "" },
+];
+
+/// Runs the subcommand.
+pub fn run(arguments: &Arguments) -> Result<Outcome> {
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    if arguments.help_parameters {
+        records::parameters(&mut out)?;
+        out.flush()?;
+        return Ok(Outcome::Done);
+    }
+    let filter = mistake::parse(&arguments.filter)?;
+    let loaded = arguments.open.load()?;
+    let cancel = AtomicBool::new(false);
+    let context =
+        Context { index: &loaded.index, evidence: Some(&loaded.evidence), notes: None, cancel: &cancel };
+    let everything = arguments.filter.trim().is_empty();
+    let matches = |id: TransactionId, transaction: &Transaction| {
+        everything
+            || loaded.evidence.tries(id).into_iter().any(|packet| filter.matches(&context, packet))
+            || transaction.answer.is_some_and(|packet| filter.matches(&context, packet))
+            || transaction.error.is_some_and(|packet| filter.matches(&context, packet))
+    };
+    let mut episodes = BTreeMap::new();
+    for (at, episode) in loaded.evidence.episodes.iter().enumerate() {
+        episodes.extend(episode.transactions.iter().map(|id| (*id, at + 1)));
+    }
+    let mut ledger: BTreeMap<Ending, u64> = BTreeMap::new();
+    let transactions = loaded.evidence.transactions.iter().enumerate();
+    let chosen = transactions.filter_map(|(at, transaction)| {
+        let id = TransactionId(at as u32);
+        matches(id, transaction).then(|| {
+            *ledger.entry(transaction.outcome).or_default() += 1;
+            record(&loaded, id, transaction, episodes.get(&id).copied())
+        })
+    });
+    let count = records::write(&mut out, &loaded.index, arguments.format, &COLUMNS, chosen)?;
+    if arguments.format == Format::Text && count > 0 {
+        let endings: Vec<String> = Ending::ALL
+            .iter()
+            .filter_map(|ending| Some(format!("{} {}", ledger.get(ending)?, ending.name())))
+            .collect();
+        writeln!(out, "\n{count} transactions: {}", endings.join(", "))?;
+        for note in &loaded.evidence.notes {
+            writeln!(out, "note: {note}")?;
+        }
+    }
+    out.flush()?;
+    Ok(if count == 0 { Outcome::NothingMatched } else { Outcome::Done })
+}
+
+fn record(
+    loaded: &Loaded,
+    id: TransactionId,
+    transaction: &Transaction,
+    episode: Option<usize>,
+) -> Vec<Cell> {
+    let Some(query) = loaded.index.packet(transaction.first) else { return vec![Cell::Empty; COLUMNS.len()] };
+    let row = query.dns();
+    let name = row.and_then(|row| query.segment.names.get(row.name)).map(dns::presentation);
+    let one = |packet: Option<PacketId>| packet.map_or(Cell::Empty, |packet| Cell::Frames(vec![packet]));
+    let answered = transaction.answer.is_some();
+    vec![
+        Cell::Frames(vec![transaction.first]),
+        Cell::Time(query.time_ns()),
+        Cell::Text(query.source_address().to_string()),
+        Cell::Number(i64::from(query.source_port())),
+        Cell::Text(query.destination_address().to_string()),
+        Cell::Number(i64::from(query.destination_port())),
+        Cell::Text(if query.transport() == 6 { "tcp" } else { "udp" }.to_owned()),
+        row.map_or(Cell::Empty, |row| Cell::Number(i64::from(row.header.id))),
+        row.map_or(Cell::Empty, |row| Cell::Text(names::type_name(row.qtype))),
+        name.map_or(Cell::Empty, |name| Cell::Text(text::escape(&name))),
+        Cell::Number(i64::from(transaction.tries)),
+        Cell::Text(transaction.outcome.name().to_owned()),
+        Cell::Text(detail(transaction)),
+        if answered { Cell::Span(transaction.rtt_ns) } else { Cell::Empty },
+        if answered || transaction.error.is_some() { Cell::Span(transaction.waited_ns) } else { Cell::Empty },
+        one(transaction.answer),
+        one(transaction.error),
+        Cell::Frames(loaded.evidence.tries(id).into_iter().skip(1).collect()),
+        episode.map_or(Cell::Empty, |episode| Cell::Number(episode as i64)),
+        transaction
+            .extended_error
+            .map_or(Cell::Empty, |code| Cell::Text(format!("{code} {}", names::extended_error_name(code)))),
+    ]
+}
+
+/// The response code or the ICMP type and code.
+fn detail(transaction: &Transaction) -> String {
+    if transaction.answer.is_some() {
+        let code = names::response_code_name(transaction.response_code);
+        return match transaction.extended_error {
+            Some(error) => format!("{code} ({})", names::extended_error_name(error)),
+            None => code,
+        };
+    }
+    match transaction.outcome {
+        Ending::Refused | Ending::CoveredByRateLimit => {
+            format!("icmp {}/{}", transaction.icmp.0, transaction.icmp.1)
+        }
+        _ => String::new(),
+    }
+}

@@ -1,0 +1,149 @@
+//! `portmortem episodes`: one row an episode of failures.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::sync::atomic::AtomicBool;
+
+use anyhow::Result;
+
+use super::load::{Loaded, Open};
+use super::records::{self, Cell, Column, Format};
+use super::{Outcome, mistake};
+use crate::correlate::{Episode, Signature};
+use crate::filter::Context;
+use crate::protocols::dns as names;
+use crate::text;
+
+/// Arguments of `episodes`.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// Show only episodes of which some packet matches.
+    #[arg(long, default_value = "")]
+    pub filter: String,
+    /// How to print.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+    /// Print every number correlation uses, with its meaning and source, and stop.
+    #[arg(long)]
+    pub help_parameters: bool,
+    #[command(flatten)]
+    open: Open,
+}
+
+const COLUMNS: [Column; 17] = [
+    Column { key: "episode", head: "episode" },
+    Column { key: "problem", head: "problem" },
+    Column { key: "first", head: "first" },
+    Column { key: "duration", head: "seconds" },
+    Column { key: "client", head: "client" },
+    Column { key: "server", head: "server" },
+    Column { key: "server_port", head: "" },
+    Column { key: "transport", head: "" },
+    Column { key: "name", head: "name" },
+    Column { key: "signature", head: "signature" },
+    Column { key: "attempts", head: "attempts" },
+    Column { key: "errors", head: "errors" },
+    Column { key: "delayed_errors", head: "" },
+    Column { key: "recovery", head: "recovery" },
+    Column { key: "verdict", head: "verdict" },
+    Column { key: "frames", head: "frames" },
+    Column { key: "consequences", head: "" },
+];
+
+/// Runs the subcommand.
+pub fn run(arguments: &Arguments) -> Result<Outcome> {
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    if arguments.help_parameters {
+        records::parameters(&mut out)?;
+        out.flush()?;
+        return Ok(Outcome::Done);
+    }
+    let filter = mistake::parse(&arguments.filter)?;
+    let loaded = arguments.open.load()?;
+    let cancel = AtomicBool::new(false);
+    let context =
+        Context { index: &loaded.index, evidence: Some(&loaded.evidence), notes: None, cancel: &cancel };
+    let everything = arguments.filter.trim().is_empty();
+    let mut problems = BTreeMap::new();
+    for (at, problem) in loaded.evidence.problems.iter().enumerate() {
+        problems.extend(problem.episodes.iter().map(|id| (id.0 as usize, at + 1)));
+    }
+    let episodes = loaded.evidence.episodes.iter().enumerate();
+    let chosen = episodes
+        .filter(|(_, episode)| everything || episode.frames.iter().any(|id| filter.matches(&context, *id)))
+        .map(|(at, episode)| record(&loaded, at, episode, problems.get(&at).copied()));
+    let count = records::write(&mut out, &loaded.index, arguments.format, &COLUMNS, chosen)?;
+    if arguments.format == Format::Text && count > 0 {
+        consequences(&mut out, &loaded)?;
+    }
+    out.flush()?;
+    Ok(if count == 0 { Outcome::NothingMatched } else { Outcome::Done })
+}
+
+/// Episodes whose consequences are spelled out under the table.
+const CONSEQUENCES_SHOWN: usize = 20;
+
+fn consequences(out: &mut impl std::io::Write, loaded: &Loaded) -> Result<()> {
+    for (at, episode) in loaded.evidence.episodes.iter().take(CONSEQUENCES_SHOWN).enumerate() {
+        for consequence in &episode.consequences {
+            let frames: Vec<String> = consequence.frames.iter().map(|id| loaded.index.label(*id)).collect();
+            let space = if frames.is_empty() { "" } else { " " };
+            writeln!(
+                out,
+                "episode {}: {} {}{space}{}",
+                at + 1,
+                consequence.code,
+                consequence.text,
+                frames.join(" ")
+            )?;
+        }
+    }
+    for note in &loaded.evidence.notes {
+        writeln!(out, "note: {note}")?;
+    }
+    Ok(())
+}
+
+/// The signature in a few words.
+fn signature(signature: &Signature) -> String {
+    match signature {
+        Signature::Icmp { v6, kind, code } => format!("icmp{} {kind}/{code}", if *v6 { "v6" } else { "" }),
+        Signature::NoAnswer => "no answer".to_owned(),
+        Signature::ResponseCode(code) => names::response_code_name(*code),
+        Signature::TcpReset => "tcp reset".to_owned(),
+        Signature::Truncated => "truncated".to_owned(),
+        Signature::Late => "late answer".to_owned(),
+    }
+}
+
+fn record(loaded: &Loaded, at: usize, episode: &Episode, problem: Option<usize>) -> Vec<Cell> {
+    let delayed = episode
+        .errors
+        .iter()
+        .filter(|error| loaded.evidence.links_from(**error).iter().any(|link| link.delayed));
+    vec![
+        Cell::Number(at as i64 + 1),
+        problem.map_or(Cell::Empty, |problem| Cell::Number(problem as i64)),
+        Cell::Time(episode.first_ns),
+        Cell::Span(episode.last_ns - episode.first_ns),
+        Cell::Text(episode.client.to_string()),
+        Cell::Text(episode.server.0.to_string()),
+        Cell::Number(i64::from(episode.server.1)),
+        Cell::Text(if episode.transport == 6 { "tcp" } else { "udp" }.to_owned()),
+        Cell::Text(text::escape(&episode.name)),
+        Cell::Text(signature(&episode.signature)),
+        Cell::Number(episode.transactions.len() as i64),
+        Cell::Number(episode.errors.len() as i64),
+        Cell::Number(delayed.count() as i64),
+        episode.recovery.map_or(Cell::Empty, |recovery| Cell::Frames(vec![recovery])),
+        Cell::Text(episode.verdict().to_owned()),
+        Cell::Frames(episode.frames.clone()),
+        Cell::List(
+            episode
+                .consequences
+                .iter()
+                .map(|consequence| format!("{} {}", consequence.code, consequence.text))
+                .collect(),
+        ),
+    ]
+}

@@ -1,0 +1,443 @@
+//! Hypotheses on generated captures: one made for each kind of failure, from addresses and times of its own.
+
+#![expect(clippy::expect_used, reason = "a test that meets the unexpected should stop there")]
+
+use std::collections::BTreeSet;
+use std::sync::atomic::AtomicBool;
+
+use portmortem::capture::open;
+use portmortem::correlate::{Parameters, correlate};
+use portmortem::findings::hypotheses::{Assessment, assess_all};
+use portmortem::findings::{self, Finding, Severity};
+use portmortem::generate::dns::{self, Data, Message};
+use portmortem::generate::{Packet, PcapWriter, Segment, Variant, flags, link};
+use portmortem::index::{Input, Progress, build};
+
+const START_NS: i64 = 1_700_000_000_000_000_000;
+const MS: i64 = 1_000_000;
+const SECOND: i64 = 1_000 * MS;
+const SERVER: &str = "198.51.100.53";
+
+/// Packets with their times, in any order.
+#[derive(Default)]
+struct Scene {
+    packets: Vec<(i64, Vec<u8>)>,
+    ip_id: u16,
+}
+
+impl Scene {
+    fn put(&mut self, at_ns: i64, packet: Packet) -> Packet {
+        self.ip_id = self.ip_id.wrapping_add(1).max(1);
+        let packet = packet.id(self.ip_id);
+        self.packets.push((START_NS + at_ns, packet.ethernet()));
+        packet
+    }
+
+    fn query(&mut self, at_ns: i64, from: &str, to: &str, id: u16, name: &str, qtype: u16) -> Packet {
+        self.put(at_ns, Packet::udp(from, format!("{to}:53").as_str(), &dns::query(id, name, qtype)))
+    }
+
+    fn reply(&mut self, at_ns: i64, from: &str, to: &str, message: &[u8]) -> Packet {
+        self.put(at_ns, Packet::udp(format!("{from}:53").as_str(), to, message).ttl(57))
+    }
+
+    /// A question and its answer `trip_ns` later.
+    fn lookup(&mut self, at_ns: i64, trip_ns: i64, from: &str, to: &str, id: u16, name: &str) {
+        self.query(at_ns, from, to, id, name, dns::A);
+        let answer = dns::answer(id, name, Data::A([192, 0, 2, 80].into()));
+        self.reply(at_ns + trip_ns, to, from, &answer);
+    }
+
+    fn tcp(&mut self, at_ns: i64, from: &str, to: &str, bits: u8, payload: &[u8]) {
+        let segment = Segment { flags: bits, ..Segment::default() };
+        self.put(at_ns, Packet::tcp(from, to, segment, payload));
+    }
+
+    fn examine(mut self) -> (Vec<Finding>, Vec<Assessment>) {
+        self.packets.sort_by_key(|(time_ns, _)| *time_ns);
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("scene.pcap");
+        let file = std::fs::File::create(&path).expect("a file");
+        let mut writer = PcapWriter::new(file, Variant::default(), link::ETHERNET).expect("a header");
+        for (time_ns, frame) in &self.packets {
+            writer.packet(*time_ns, frame).expect("a packet");
+        }
+        writer.finish().expect("the end");
+        let (source, walk) = open(&path).expect("a capture");
+        let index = build(vec![Input { source, walk, offset_ns: 0 }], 2, &Progress::default(), |_| {});
+        let evidence = correlate(&index, &Parameters::default(), &AtomicBool::new(false));
+        let input = findings::Input { index: &index, evidence: &evidence };
+        let found = findings::run(&input, &[]);
+        let assessments = assess_all(&input, &found, &[]);
+        (found, assessments)
+    }
+}
+
+fn leading(assessments: &[Assessment]) -> BTreeSet<&'static str> {
+    let first = &assessments.first().expect("an assessment").hypotheses[0];
+    std::iter::once(first.id).chain(first.tied_with.iter().copied()).collect()
+}
+
+fn client(number: usize) -> String {
+    format!("192.0.2.{}:{}", 10 + number % 40, 30_000 + number)
+}
+
+#[track_caller]
+fn expect(scene: Scene, id: &str) -> (Vec<Finding>, Vec<Assessment>) {
+    let (found, assessments) = scene.examine();
+    let top = leading(&assessments);
+    let ledger: Vec<String> = assessments[0]
+        .hypotheses
+        .iter()
+        .take(4)
+        .flat_map(|h| {
+            let head = format!("{} {:?} {:?}", h.id, h.score_db, h.verdict);
+            std::iter::once(head)
+                .chain(h.ledger.iter().map(|r| format!("   {:?} {}", r.weight_db, r.observation)))
+        })
+        .collect();
+    assert!(top.contains(id), "{id} expected, {top:?} lead:\n{}", ledger.join("\n"));
+    (found, assessments)
+}
+
+/// Random labels from many clients; `answer` makes the response, if any.
+fn flood(answer: impl Fn(u16, &str) -> Option<Vec<u8>>) -> Scene {
+    let mut scene = Scene::default();
+    for second in 0..30 {
+        scene.lookup(
+            second * SECOND,
+            8 * MS,
+            &client(second as usize),
+            SERVER,
+            second as u16,
+            "www.example.org",
+        );
+    }
+    for number in 0..1_500_usize {
+        let at = 30 * SECOND + number as i64 * 4 * MS;
+        let name = format!("q{:x}.victim.example", number.wrapping_mul(2_654_435_761) & 0xff_ffff);
+        let (from, id) = (client(number), number as u16);
+        scene.query(at, &from, SERVER, id, &name, dns::A);
+        if let Some(message) = answer(id, &name) {
+            scene.reply(at + 9 * MS, SERVER, &from, &message);
+        }
+    }
+    scene.lookup(60 * SECOND, 8 * MS, &client(7), SERVER, 9, "www.example.org");
+    scene
+}
+
+#[test]
+fn a_random_subdomain_flood_is_load_whatever_the_server_answers() {
+    type Answer = fn(u16, &str) -> Option<Vec<u8>>;
+    let answers: [Answer; 3] = [
+        |id, name| Some(dns::failure(id, name, dns::A, dns::NAME_ERROR)),
+        |id, name| Some(dns::failure(id, name, dns::A, dns::SERVER_FAILURE)),
+        |_, _| None,
+    ];
+    for answer in answers {
+        let (found, assessments) = expect(flood(answer), "H9");
+        assert!(found.iter().any(|f| f.id == "random-subdomain-flood" && f.severity == Severity::High));
+        assert!(assessments[0].attack.iter().any(|technique| technique.starts_with("T1499.002")));
+    }
+}
+
+#[test]
+fn a_host_flooded_with_answers_it_did_not_ask_for_is_a_victim_of_reflection() {
+    let mut scene = Scene::default();
+    let victim = "192.0.2.200";
+    for second in 0..5 {
+        scene.lookup(second * SECOND, 8 * MS, "192.0.2.200:40000", SERVER, second as u16, "www.example.org");
+    }
+    for number in 0..300_i64 {
+        let resolver = format!("203.0.113.{}", 10 + number % 25);
+        let message = Message::response(number as u16, "big.example", 255, dns::NO_ERROR)
+            .answer(Data::Txt("x".repeat(240)))
+            .bytes();
+        let at = 6 * SECOND + number * 5 * MS;
+        let response = scene.reply(at, &resolver, &format!("{victim}:4444"), &message);
+        if number % 20 == 0 {
+            scene.put(at + MS, Packet::port_unreachable(&response));
+        }
+    }
+    let (found, assessments) = expect(scene, "H9");
+    assert!(found.iter().any(|f| f.id == "reflection" && f.severity == Severity::High));
+    assert!(assessments[0].attack.iter().any(|technique| technique.starts_with("T1498.002")));
+}
+
+#[test]
+fn a_source_that_asks_only_what_amplifies_points_at_reflection_through_the_server() {
+    let mut scene = Scene::default();
+    for number in 0..200_i64 {
+        let at = number * 20 * MS;
+        scene.query(at, "203.0.113.99:53000", SERVER, number as u16, "big.example", 255);
+        let mut message = Message::response(number as u16, "big.example", 255, dns::NO_ERROR);
+        for _ in 0..5 {
+            message = message.answer(Data::Txt("x".repeat(250)));
+        }
+        scene.reply(at + MS, SERVER, "203.0.113.99:53000", &message.bytes());
+    }
+    expect(scene, "H9");
+}
+
+#[test]
+fn a_site_that_refuses_is_no_fault_of_dns() {
+    for silent in [false, true] {
+        let mut scene = Scene::default();
+        for round in 0..3_i64 {
+            let at = round * 5 * SECOND;
+            scene.lookup(
+                at,
+                8 * MS,
+                &format!("192.0.2.10:{}", 40_000 + round),
+                SERVER,
+                round as u16,
+                "shop.example",
+            );
+            let from = format!("192.0.2.10:{}", 50_000 + round);
+            for again in 0..3 {
+                scene.tcp(at + (20 + again * 1000) * MS, &from, "192.0.2.80:443", flags::SYN, b"");
+                if !silent {
+                    scene.tcp(
+                        at + (30 + again * 1000) * MS,
+                        "192.0.2.80:443",
+                        &from,
+                        flags::RST | flags::ACK,
+                        b"",
+                    );
+                    break;
+                }
+            }
+        }
+        scene.lookup(30 * SECOND, 8 * MS, "192.0.2.10:41000", SERVER, 77, "other.example");
+        let (found, assessments) = expect(scene, "H20");
+        assert!(found.iter().any(|finding| finding.id == "site-down"));
+        let said: String = assessments[0].wording.iter().map(|(text, _)| text.as_str()).collect();
+        assert!(said.contains("DNS is not the cause"), "{said}");
+    }
+}
+
+#[test]
+fn answers_after_the_time_limit_are_late_not_missing() {
+    let mut scene = Scene::default();
+    for number in 0..12_i64 {
+        let at = number * 10 * SECOND;
+        let from = format!("192.0.2.10:{}", 40_000 + number);
+        let name = format!("host{number}.example");
+        scene.query(at, &from, SERVER, number as u16, &name, dns::A);
+        let answer = dns::answer(number as u16, &name, Data::A([192, 0, 2, 80].into()));
+        let late = scene.reply(at + 7 * SECOND, SERVER, &from, &answer);
+        scene.put(at + 7 * SECOND + MS, Packet::port_unreachable(&late));
+    }
+    let (found, _) = expect(scene, "H19");
+    assert!(found.iter().any(|finding| finding.id == "late-answers"));
+}
+
+/// Lookups of which those below one zone are answered by `failure`.
+fn failing_zone(failure: impl Fn(u16, &str) -> Vec<u8>) -> Scene {
+    let mut scene = Scene::default();
+    for number in 0..40_i64 {
+        let at = number * SECOND;
+        let from = format!("192.0.2.10:{}", 40_000 + number);
+        if number % 2 == 0 {
+            scene.lookup(at, 8 * MS, &from, SERVER, number as u16, &format!("www{number}.example.org"));
+        } else {
+            let name = format!("a{number}.broken.example");
+            scene.query(at, &from, SERVER, number as u16, &name, dns::A);
+            scene.reply(at + 30 * MS, SERVER, &from, &failure(number as u16, &name));
+        }
+    }
+    scene
+}
+
+#[test]
+fn codes_and_extended_errors_name_zone_policy_or_validation() {
+    let with = |code: u8, extended: Option<u16>| {
+        move |id: u16, name: &str| {
+            let message = Message::response(id, name, dns::A, code);
+            match extended {
+                Some(number) => message.edns(1232).extended_error(number, "").bytes(),
+                None => message.bytes(),
+            }
+        }
+    };
+    expect(failing_zone(with(dns::SERVER_FAILURE, None)), "H13");
+    expect(failing_zone(with(dns::SERVER_FAILURE, Some(22))), "H13");
+    expect(failing_zone(with(dns::SERVER_FAILURE, Some(6))), "H13");
+    expect(failing_zone(with(dns::REFUSED, None)), "H14");
+    expect(failing_zone(with(dns::REFUSED, Some(18))), "H14");
+}
+
+#[test]
+fn an_answer_from_another_address_is_mis_addressed() {
+    let mut scene = Scene::default();
+    for number in 0..6_i64 {
+        let at = number * 10 * SECOND;
+        let from = format!("192.0.2.10:{}", 40_000 + number);
+        let name = format!("host{number}.example");
+        for again in [0, 5] {
+            scene.query(at + again * SECOND, &from, SERVER, number as u16, &name, dns::A);
+            let answer = dns::answer(number as u16, &name, Data::A([192, 0, 2, 80].into()));
+            scene.reply(at + again * SECOND + 9 * MS, "198.51.100.54", &from, &answer);
+        }
+    }
+    scene.lookup(80 * SECOND, 9 * MS, "192.0.2.11:40100", "198.51.100.99", 5, "fine.example");
+    let (found, _) = expect(scene, "H16");
+    assert!(found.iter().any(|finding| finding.id == "misaddressed-answer"));
+}
+
+#[test]
+fn answers_cut_to_their_first_fragment_show_a_path_that_loses_fragments() {
+    let mut scene = Scene::default();
+    for number in 0..8_i64 {
+        let at = number * 12 * SECOND;
+        let from = format!("192.0.2.10:{}", 40_000 + number);
+        scene.lookup(
+            at,
+            9 * MS,
+            &format!("192.0.2.10:{}", 45_000 + number),
+            SERVER,
+            500 + number as u16,
+            "small.example",
+        );
+        let name = format!("signed{number}.example");
+        for again in [0, 5] {
+            let sent = at + SECOND + again * SECOND;
+            scene.query(sent, &from, SERVER, number as u16, &name, 48);
+            let mut message = Message::response(number as u16, &name, 48, dns::NO_ERROR);
+            for _ in 0..8 {
+                message = message.answer(Data::Txt("k".repeat(250)));
+            }
+            scene.ip_id += 1;
+            let whole =
+                Packet::udp(format!("{SERVER}:53").as_str(), from.as_str(), &message.bytes()).id(scene.ip_id);
+            let first = whole.fragments(1_480).swap_remove(0);
+            let frame = link::ethernet([2, 0, 0, 0, 0, 1], [2, 0, 0, 0, 0, 2], &[], 0x0800, &first);
+            scene.packets.push((START_NS + sent + 20 * MS, frame));
+        }
+    }
+    scene.lookup(120 * SECOND, 9 * MS, "192.0.2.10:47000", SERVER, 900, "small.example");
+    let (found, _) = expect(scene, "H11");
+    assert!(found.iter().any(|finding| finding.id == "lost-fragments"));
+}
+
+#[test]
+fn a_wrong_resolver_address_stays_in_the_tie_however_its_absence_shows() {
+    for (kind, code, delay_ns) in [(3, 1, 3_050 * MS), (3, 1, 2 * MS), (3, 0, 2 * MS)] {
+        let mut scene = Scene::default();
+        for number in 0..10_i64 {
+            let at = number * 8 * SECOND;
+            let from = format!("192.0.2.10:{}", 40_000 + number);
+            let name = format!("host{number}.example");
+            let query = scene.query(at, &from, "198.51.100.35", number as u16, &name, dns::A);
+            let gateway = "192.0.2.1".parse().expect("an address");
+            scene.put(at + delay_ns, Packet::error_about(gateway, kind, code, &query.after_hops(1)));
+            scene.lookup(at + delay_ns + 5 * MS, 9 * MS, &from, SERVER, number as u16, &name);
+        }
+        let (_, assessments) = expect(scene, "H4");
+        assert!(leading(&assessments).contains("H18"));
+    }
+}
+
+#[test]
+fn a_prohibition_from_the_server_itself_is_its_own_filter() {
+    let mut scene = Scene::default();
+    for number in 0..10_i64 {
+        let at = number * 2 * SECOND;
+        let from = format!("[2001:db8:1::10]:{}", 40_000 + number);
+        let query = Packet::udp(
+            from.as_str(),
+            "[2001:db8:2::53]:53",
+            &dns::query(number as u16, "www.example", dns::A),
+        );
+        let query = scene.put(at, query);
+        let server = "2001:db8:2::53".parse().expect("an address");
+        scene.put(at + 9 * MS, Packet::error_about(server, 1, 1, &query).ttl(57));
+    }
+    expect(scene, "H2");
+}
+
+#[test]
+fn queries_that_use_up_their_hops_travel_in_a_loop() {
+    let mut scene = Scene::default();
+    for number in 0..10_i64 {
+        let at = number * 5 * SECOND;
+        let from = format!("192.0.2.10:{}", 40_000 + number);
+        let query = scene.query(at, &from, SERVER, number as u16, "www.example", dns::A);
+        let router = "203.0.113.9".parse().expect("an address");
+        scene.put(at + 40 * MS, Packet::error_about(router, 11, 0, &query));
+    }
+    let (found, _) = expect(scene, "H7");
+    assert!(
+        found.iter().any(|finding| finding.id == "time-exceeded" && finding.severity == Severity::Medium)
+    );
+}
+
+#[test]
+fn when_every_new_flow_fails_and_old_ones_go_on_a_table_may_be_full() {
+    let mut scene = Scene::default();
+    for number in 0..20_i64 {
+        scene.lookup(
+            number * SECOND,
+            9 * MS,
+            &client(number as usize % 3),
+            SERVER,
+            number as u16,
+            "www.example.org",
+        );
+    }
+    scene.tcp(SECOND, "192.0.2.10:50000", "203.0.113.80:443", flags::SYN, b"");
+    scene.tcp(SECOND + 10 * MS, "203.0.113.80:443", "192.0.2.10:50000", flags::SYN | flags::ACK, b"");
+    for number in 0..30_i64 {
+        let at = 25 * SECOND + number * SECOND;
+        // The flow that was open goes on.
+        scene.tcp(at, "203.0.113.80:443", "192.0.2.10:50000", flags::PSH | flags::ACK, b"data");
+        let from = format!("192.0.2.{}:{}", 10 + number % 3, 51_000 + number);
+        let site = format!("203.0.113.{}:443", 100 + number);
+        let name = format!("host{number}.example");
+        if number % 6 == 5 {
+            scene.lookup(at, 9 * MS, &from, SERVER, number as u16, &name);
+        } else {
+            let other = if number % 2 == 0 { SERVER } else { "198.51.100.99" };
+            scene.query(at, &from, other, 100 + number as u16, &name, dns::A);
+            scene.query(at + 5 * SECOND, &from, other, 100 + number as u16, &name, dns::A);
+            scene.tcp(at + 100 * MS, &from, &site, flags::SYN, b"");
+            scene.tcp(at + 1_100 * MS, &from, &site, flags::SYN, b"");
+        }
+    }
+    scene.lookup(90 * SECOND, 9 * MS, &client(1), SERVER, 999, "www.example.org");
+    expect(scene, "H22");
+}
+
+#[test]
+fn a_surge_with_rising_delay_and_loss_is_load_where_the_server_is_seen() {
+    let mut scene = Scene::default();
+    for number in 0..120_i64 {
+        let at = number * 500 * MS;
+        scene.lookup(at, 5 * MS, &client(number as usize), SERVER, number as u16, "www.example.org");
+    }
+    for number in 0..3_000_i64 {
+        let at = 60 * SECOND + number * 5 * MS;
+        let from = client(number as usize);
+        let name = format!("www{}.example.org", number % 5);
+        if number % 3 == 0 {
+            scene.lookup(at, (200 + number / 5) * MS, &from, SERVER, number as u16, &name);
+        } else {
+            scene.query(at, &from, SERVER, number as u16, &name, dns::A);
+        }
+    }
+    scene.lookup(90 * SECOND, 5 * MS, &client(3), SERVER, 7, "www.example.org");
+    expect(scene, "H9");
+}
+
+#[test]
+fn one_lost_query_is_no_incident() {
+    let mut scene = Scene::default();
+    for number in 0..60_i64 {
+        let from = format!("192.0.2.10:{}", 40_000 + number);
+        scene.lookup(number * SECOND, 9 * MS, &from, SERVER, number as u16, &format!("host{number}.example"));
+    }
+    scene.query(30 * SECOND + 500 * MS, "192.0.2.10:49000", SERVER, 777, "lost.example", dns::A);
+    let (found, assessments) = scene.examine();
+    assert!(assessments.is_empty());
+    assert!(found.iter().all(|finding| finding.severity == Severity::Info));
+}
