@@ -197,7 +197,7 @@ mod tests {
             id: "c".to_owned(),
             voice: Voice::Observed,
             text: text.to_owned(),
-            suggestion: "3 of 3 queries were refused.".to_owned(),
+            suggestion: "3 of 3 queries to port 53 were refused.".to_owned(),
             frames: frames.iter().map(|id| PacketId(*id)).collect(),
             citation: "F2, F4, F6".to_owned(),
             state: ClaimState::Edited,
