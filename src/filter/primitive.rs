@@ -300,7 +300,7 @@ impl Parser<'_> {
         let span = item.span.start..self.end_before();
         let matcher = Matcher::Numbers(vec![(number, number)]);
         Ok(match qualifiers.protocol {
-            Scope::Ether => test("eth.type", Source::Header(HeaderField::EtherType), matcher, span),
+            Scope::Ether => test("eth.type", Source::Header(HeaderField::LinkProtocol), matcher, span),
             Scope::Ip(family) => test("ip.proto", Source::IpProtocol(family), matcher, span),
             _ => test("ip.proto", Source::IpProtocol(Family::Any), matcher, span),
         })

@@ -400,6 +400,9 @@ fn header_field(field: HeaderField, decoded: &Decoded<'_>, visit: Visit<'_>) -> 
             let first = decoded.layers().first().is_some_and(|layer| layer.kind == LayerKind::Ethernet);
             first && decoded.ether_type >= 0x600 && visit(Scalar::Number(i64::from(decoded.ether_type)))
         }
+        HeaderField::LinkProtocol => {
+            decoded.ether_type >= 0x600 && visit(Scalar::Number(i64::from(decoded.ether_type)))
+        }
         HeaderField::Vlan => decoded.vlans().iter().any(|id| visit(Scalar::Number(i64::from(*id)))),
         HeaderField::IpId => decoded.ip_id.is_some_and(|id| visit(Scalar::Number(i64::from(id)))),
         HeaderField::Payload(number) => {

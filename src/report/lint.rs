@@ -172,7 +172,7 @@ fn check_numbers(claim: &Claim, found: &mut Lint) {
         numbers(&claim.suggestion).chain(numbers(&claim.citation)).collect();
     let strange: Vec<String> = numbers(&claim.text)
         .filter(|number| !known.contains(number))
-        .filter(|number| number.parse::<usize>().map_or(true, |count| count != claim.frames.len()))
+        .filter(|number| number.parse::<usize>().ok() != Some(claim.frames.len()))
         .collect();
     if !strange.is_empty() {
         let message = format!("{} is not among the numbers of the evidence; check it", strange.join(", "));
@@ -197,7 +197,7 @@ mod tests {
             id: "c".to_owned(),
             voice: Voice::Observed,
             text: text.to_owned(),
-            suggestion: "3 of 3 queries were refused.".to_owned(),
+            suggestion: "3 of 3 queries to port 53 were refused.".to_owned(),
             frames: frames.iter().map(|id| PacketId(*id)).collect(),
             citation: "F2, F4, F6".to_owned(),
             state: ClaimState::Edited,
