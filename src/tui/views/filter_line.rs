@@ -1,5 +1,7 @@
 //! The filter line: its text, what it says about it, and how many packets match.
 
+use std::fmt::Write as _;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Modifier;
@@ -180,7 +182,7 @@ fn caret(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) -> u16 {
     let carets = if state.unicode { "▔" } else { "^" }.repeat((span.len()).clamp(1, 40));
     let mut text = format!("{carets} {}", crate::text::escape(message));
     if let Some(suggestion) = suggestion {
-        text.push_str(&format!(" · try {}", crate::text::escape(suggestion)));
+        let _ = write!(text, " · try {}", crate::text::escape(suggestion));
     }
     let x = area.x + PROMPT_CELLS + column;
     put(

@@ -221,20 +221,17 @@ pub fn citation(state: &State, frames: &[PacketId]) -> String {
 
 fn field_lines(field: &OpenField, item: usize, room: usize, out: &mut Vec<ReportLine>) {
     let start = out.len();
-    match &field.value {
-        Some(value) => {
-            for (at, line) in wrap(value, room.saturating_sub(2)).iter().enumerate() {
-                let lead = if at == 0 { "◆ " } else { "  " };
-                let pieces = vec![(lead.to_owned(), Role::Reported), (line.clone(), Role::Text)];
-                out.push(ReportLine { item: Some(item), pieces, right: None });
-            }
-            place_right(out, start, item, "filled in", Role::Accepted, room);
+    if let Some(value) = &field.value {
+        for (at, line) in wrap(value, room.saturating_sub(2)).iter().enumerate() {
+            let lead = if at == 0 { "◆ " } else { "  " };
+            let pieces = vec![(lead.to_owned(), Role::Reported), (line.clone(), Role::Text)];
+            out.push(ReportLine { item: Some(item), pieces, right: None });
         }
-        None => {
-            let text = format!("«to be completed: {}»", field.prompt);
-            for line in wrap(&text, room.saturating_sub(2)) {
-                out.push(plain(item, format!("  {line}"), Role::Warning));
-            }
+        place_right(out, start, item, "filled in", Role::Accepted, room);
+    } else {
+        let text = format!("«to be completed: {}»", field.prompt);
+        for line in wrap(&text, room.saturating_sub(2)) {
+            out.push(plain(item, format!("  {line}"), Role::Warning));
         }
     }
 }
