@@ -18,7 +18,9 @@ shot() { # name size step... : the sample is the first word of the name
     echo "screenshots/$name.png"
 }
 
-shot seed-wide 160x45 wait=yummyrecipesforme
-shot seed-narrow 80x24 wait=yummyrecipesforme
-shot office-wide 160x45 wait=office.example
-shot office-narrow 80x24 wait=office.example
+filter=(type=/ "type=dns or icmp.error" key=enter)
+problem=('type=]' 'type=]' 'type=]' 'type=]' 'type=]' 'type=]')
+shot seed-wide 160x45 wait=claims
+shot seed-narrow 80x24 wait=Timeline
+shot office-wide 160x45 wait=claims "${filter[@]}" "${problem[@]}"
+shot office-narrow 80x24 wait=Timeline "${filter[@]}" "${problem[@]}"

@@ -400,3 +400,6 @@ fn detect(name: &str, bytes: &[u8], complete: bool) -> Result<Box<dyn Walk>, Ope
     };
     Err(OpenError::NotACapture { path, found })
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,7 @@
 pub mod completions;
 pub mod dns;
 pub mod episodes;
+pub mod explain;
 pub mod fields;
 pub mod findings;
 pub mod lint;
@@ -70,6 +71,8 @@ enum Command {
     Dns(dns::Arguments),
     /// Print episodes of failed lookups, one a row.
     Episodes(episodes::Arguments),
+    /// Explain one packet in plain words.
+    Explain(explain::Arguments),
     /// Print what the rules found, gravest first.
     Findings(findings::Arguments),
     /// List every field a filter can name, or how filters are written.
@@ -97,6 +100,7 @@ pub fn run() -> ExitCode {
         Some(Command::Packets(arguments)) => packets::run(arguments),
         Some(Command::Dns(arguments)) => dns::run(arguments),
         Some(Command::Episodes(arguments)) => episodes::run(arguments),
+        Some(Command::Explain(arguments)) => explain::run(arguments),
         Some(Command::Findings(arguments)) => findings::run(arguments),
         Some(Command::Fields(arguments)) => fields::run(arguments),
         Some(Command::Report(arguments)) => report::run(arguments),

@@ -267,11 +267,11 @@ impl<'i> Packet<'i> {
     }
     /// The one-line summary.
     pub fn summary(&self) -> String {
-        self.with_frame(|protocol, frame| crate::protocols::summary(protocol, frame))
+        self.with_frame(crate::protocols::summary)
     }
     /// The detail rows.
     pub fn dissect(&self) -> crate::protocols::Tree {
-        self.with_frame(|protocol, frame| crate::protocols::dissect(protocol, frame))
+        self.with_frame(crate::protocols::dissect)
     }
     fn with_frame<T>(&self, body: impl FnOnce(ProtocolId, &crate::protocols::Frame<'_, '_>) -> T) -> T {
         let decoded = self.decode();

@@ -24,6 +24,8 @@ pub mod filter;
 
 pub mod findings;
 
+pub mod explain;
+
 pub mod case;
 
 pub mod report;

@@ -30,7 +30,7 @@ pub mod tls;
 pub mod transcript;
 pub mod udp;
 
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 use crate::decode::{Address, Decoded, Transport};
 
@@ -360,6 +360,19 @@ struct Claims {
     ether: Vec<(u16, u8)>,
 }
 
+static DNS_PORTS: OnceLock<Vec<u16>> = OnceLock::new();
+
+/// Makes packets of further UDP and TCP ports count as DNS. Holds for the whole process and must come
+/// before the first packet is read; later calls change nothing.
+pub fn claim_dns_ports(ports: &[u16]) {
+    let _ = DNS_PORTS.set(ports.to_vec());
+}
+
+/// Whether a port is DNS: 53, or claimed by [`claim_dns_ports`].
+pub fn is_dns_port(port: u16) -> bool {
+    port == 53 || DNS_PORTS.get().is_some_and(|ports| ports.contains(&port))
+}
+
 static CLAIMS: LazyLock<Claims> = LazyLock::new(|| {
     let mut claims = Claims {
         udp: vec![0; 65536].into_boxed_slice(),
@@ -380,6 +393,13 @@ static CLAIMS: LazyLock<Claims> = LazyLock::new(|| {
             };
             if let Some(slot) = slot {
                 *slot = at as u8;
+            }
+        }
+    }
+    for port in DNS_PORTS.get().into_iter().flatten() {
+        for table in [&mut claims.udp, &mut claims.tcp] {
+            if let Some(slot) = table.get_mut(usize::from(*port)) {
+                *slot = ProtocolId::DNS.0;
             }
         }
     }
@@ -462,19 +482,15 @@ pub fn dissect(protocol: ProtocolId, frame: &Frame<'_, '_>) -> Tree {
     if transcript::dissect(frame, &mut tree) {
         return tree;
     }
-    match (frame.datagram, frame.assembled) {
-        // A fragment that completes its packet: its own headers, then the whole packet's.
-        (Some(whole), _) => {
-            other::headers(frame.decoded, &mut tree);
-            tree.in_assembled(whole.bytes, |tree| {
-                other::headers(whole, tree);
-                (protocol.protocol().dissect)(&Frame { decoded: whole, ..*frame }, tree);
-            });
-        }
-        (None, _) => {
-            other::headers(frame.decoded, &mut tree);
-            (protocol.protocol().dissect)(frame, &mut tree);
-        }
+    other::headers(frame.decoded, &mut tree);
+    if let Some(whole) = frame.datagram {
+        // A fragment that completes its packet: after its own headers the whole packet's.
+        tree.in_assembled(whole.bytes, |tree| {
+            other::headers(whole, tree);
+            (protocol.protocol().dissect)(&Frame { decoded: whole, ..*frame }, tree);
+        });
+    } else {
+        (protocol.protocol().dissect)(frame, &mut tree);
     }
     if let Some(stop) = frame.decoded.stopped {
         let at = stop.at as usize;

@@ -22,6 +22,8 @@ const FOLLOW_MAX_BYTES: u64 = 1 << 40;
 /// How often a growing file's size is asked for.
 const FOLLOW_INTERVAL: Duration = Duration::from_millis(50);
 const CHUNK_BYTES: usize = 256 << 10;
+/// The xz and lz4 readers drop what they unpacked in a call that meets an error: little must be asked for at a time.
+const CAREFUL_CHUNK_BYTES: usize = 4 << 10;
 /// Bytes read at a time from a pipe or packed file.
 const INPUT_BYTES: usize = 1 << 20;
 /// Dictionaries of xz larger than this are refused (its own highest preset needs 64 MiB).
@@ -142,7 +144,8 @@ fn copy(
 ) -> io::Result<()> {
     let count = Arc::clone(&input.count);
     let mut reader = unpacker(packing, input)?;
-    let mut chunk = vec![0; CHUNK_BYTES];
+    let is_careful = matches!(packing, Some(Packing::Xz | Packing::Lz4 | Packing::Bzip2));
+    let mut chunk = vec![0; if is_careful { CAREFUL_CHUNK_BYTES } else { CHUNK_BYTES }];
     let mut written = 0usize;
     loop {
         let read = match reader.read(&mut chunk) {

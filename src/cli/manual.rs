@@ -25,6 +25,7 @@ pub fn sections() -> Vec<Section> {
     vec![
         Section { name: "subcommands", markdown: subcommands(&super::command()) },
         Section { name: "samples", markdown: samples() },
+        Section { name: "keys", markdown: crate::tui::actions::key_list() },
     ]
 }
 

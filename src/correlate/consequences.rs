@@ -13,6 +13,8 @@ use crate::time::{self, Nanos};
 const EPISODES_MAX: usize = 256;
 /// Packets looked at for all episodes together.
 const PACKETS_MAX: usize = 4_000_000;
+/// Different questions about one name this close together belong to one lookup.
+const SIBLINGS_NS: Nanos = 2_000_000_000;
 /// Frames cited for one consequence.
 const FRAMES_MAX: usize = 12;
 /// Addresses of answers remembered for one episode.
@@ -105,13 +107,19 @@ impl Aftermath<'_, '_> {
         let ends = |id| {
             let transaction = self.evidence.transaction(id)?;
             let end = transaction.error.or(transaction.answer).unwrap_or(transaction.last);
-            Some((transaction.first, end))
+            let question = self.messages.index.packet(transaction.first)?.dns()?.question;
+            Some((transaction.first, end, question))
         };
         let attempts: Vec<_> = self.episode.transactions.iter().filter_map(|id| ends(*id)).collect();
         let mut gaps = Vec::new();
         let mut frames = Vec::new();
         for pair in attempts.windows(2) {
-            let [(_, end), (next, _)] = pair else { continue };
+            let [(before, end, asked), (next, _, asks)] = pair else { continue };
+            let apart_ns = self.messages.time_ns(*next) - self.messages.time_ns(*before);
+            // A and AAAA of one lookup are siblings, not a second try.
+            if asked != asks && apart_ns <= SIBLINGS_NS {
+                continue;
+            }
             gaps.push(self.messages.time_ns(*next) - self.messages.time_ns(*end));
             frames.push(*next);
         }

@@ -98,8 +98,8 @@ impl<'i> Failing<'i> {
         Self { messages, clients, servers, segment: None, client_of: Vec::new(), server_of: Vec::new() }
     }
 
-    /// Time, client and server of a query; `None` unless both failed somewhere.
-    fn get(&mut self, query: PacketId) -> Option<(Nanos, (u32, u32))> {
+    /// Time, client, server and transport of a query; `None` unless both failed somewhere.
+    fn get(&mut self, query: PacketId) -> Option<(Nanos, (u32, u32, u8))> {
         let inside =
             |segment: &&Segment| (segment.base.0..segment.base.0 + segment.len() as u32).contains(&query.0);
         let segment = match self.segment.filter(inside) {
@@ -119,7 +119,8 @@ impl<'i> Failing<'i> {
         let number = |of: &[u32], column: &[u32]| of.get(*column.get(row)? as usize).copied();
         let client = number(&self.client_of, &segment.source_address).filter(|at| *at != NONE)?;
         let server = number(&self.server_of, &segment.destination_address).filter(|at| *at != NONE)?;
-        Some((segment.time_ns.get(row).copied()?, (client, server)))
+        let transport = segment.transport.get(row).copied()?;
+        Some((segment.time_ns.get(row).copied()?, (client, server, transport)))
     }
 }
 
@@ -140,7 +141,8 @@ struct Grouping {
     open: Map<(Key, Signature), usize>,
     /// The signatures of open episodes of each key.
     by_key: Map<Key, Vec<Signature>>,
-    pairs: Map<(u32, u32), Pair>,
+    /// By client, server and transport: a server that refuses UDP does not recover by answering over TCP.
+    pairs: Map<(u32, u32, u8), Pair>,
     /// When each server that failed was asked.
     asked_ns: Vec<Vec<Nanos>>,
 }
@@ -189,7 +191,7 @@ impl Grouping {
         asked: &Asked<'_>,
         signature: Signature,
         id: TransactionId,
-        pair: (u32, u32),
+        pair: (u32, u32, u8),
     ) {
         let first_ns = asked.packet.time_ns();
         let slot = (asked.key, signature.clone());
@@ -213,7 +215,7 @@ impl Grouping {
     }
 
     /// An answer of the server to the client ends its episodes of the same name and recovers those of all names.
-    fn success(&mut self, key: &Key, transaction: &Transaction, pair: (u32, u32)) {
+    fn success(&mut self, key: &Key, transaction: &Transaction, pair: (u32, u32, u8)) {
         let Some(answer) = transaction.answer.filter(|_| transaction.outcome == Outcome::Answered) else {
             return;
         };

@@ -133,7 +133,7 @@ pub(super) fn llc(decoded: &mut Decoded<'_>, at: usize) {
                 return;
             }
             // RFC 1042 and the bridge-tunnel code announce Ethernet types; others are a vendor's own.
-            if matches!(organisation, [0, 0, 0] | [0, 0, 0xf8]) {
+            if matches!(organisation, [0, 0, 0 | 0xf8]) {
                 ether_type(decoded, kind, at + 8);
             } else {
                 no_further(decoded, at + 8);
@@ -279,7 +279,7 @@ pub(super) fn ppp(decoded: &mut Decoded<'_>, start: usize) {
     }
 }
 
-/// A PPPoE session header: 6 bytes, then PPP (RFC 2516 §4).
+/// A `PPPoE` session header: 6 bytes, then PPP (RFC 2516 §4).
 fn pppoe(decoded: &mut Decoded<'_>, start: usize) {
     if decoded.bytes.len() < start + 6 {
         decoded.stop(start, "PPPoE header", "6 bytes are needed, fewer are there");

@@ -223,10 +223,11 @@ fn udp(decoded: &mut Decoded<'_>, rest: &[u8], start: usize) {
     if !decoded.push_layer(LayerKind::Udp, start, at) || decoded.fragment.is_some() {
         return;
     }
-    if let Some(carrier) = tunnel::udp_carrier(source_port, destination_port) {
-        if decoded.tunnels_left > 0 && decoded.payload_end > decoded.payload_start {
-            tunnel::read(carrier, decoded, at);
-        }
+    if decoded.tunnels_left > 0
+        && decoded.payload_end > decoded.payload_start
+        && let Some(carrier) = tunnel::udp_carrier(source_port, destination_port)
+    {
+        tunnel::read(carrier, decoded, at);
     }
 }
 

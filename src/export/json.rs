@@ -39,8 +39,7 @@ pub fn document(job: &Job<'_>) -> Value {
         "transactions": transactions(job),
         "links": links(job),
         "problems": problems.iter().enumerate().map(|(at, p)| problem(job, at, p)).collect::<Vec<_>>(),
-        "episodes": job.report.lead.iter().flat_map(|_| problems.first())
-            .flat_map(|p| episodes(job, p)).collect::<Vec<_>>(),
+        "episodes": problems.first().map(|problem| episodes(job, problem)).unwrap_or_default(),
         "hypotheses": lead.map(|lead| hypotheses(job, lead)).unwrap_or_default(),
         "findings": findings(job),
         "claims": claims(job),
@@ -128,8 +127,19 @@ fn evidence(job: &Job<'_>) -> Vec<Value> {
                 "filter": interface.and_then(|i| i.filter.as_ref()),
                 "drops": if dropped.is_empty() { Value::Null } else { json!(dropped.iter().sum::<u64>()) },
                 "vantage": format!("{:?}", job.input.evidence.vantage).to_lowercase(),
+                "quality": if at == 0 { quality(job) } else { Vec::new() },
                 "damage": source.metadata.damage.iter().map(ToString::to_string).collect::<Vec<_>>(),
             })
+        })
+        .collect()
+}
+
+/// Points about the record itself.
+fn quality(job: &Job<'_>) -> Vec<Value> {
+    let points = job.input.findings.iter().filter_map(|finding| Some((finding.code?, finding)));
+    points
+        .map(|(code, finding)| {
+            json!({ "code": code, "frames": frames(job, &finding.frames), "text": finding.statement })
         })
         .collect()
 }

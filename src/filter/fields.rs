@@ -102,7 +102,10 @@ pub enum HeaderField {
     EtherSource,
     EtherDestination,
     EtherEither,
+    /// The Ethernet type of Ethernet frames.
     EtherType,
+    /// The same of any link layer that carries one.
+    LinkProtocol,
     Vlan,
     IpId,
     Payload(u8),
@@ -536,6 +539,14 @@ static OWN: &[FieldInfo] = &[
         "ipv6.dst == 2001:db8::53",
         "IPv6 address of the receiver",
     ),
+    field(
+        "ipv6.nxt",
+        Number,
+        Source::IpProtocol(Family::V6),
+        "ipv6.nxt == 17",
+        "protocol above IPv6 and its extension headers",
+    )
+    .named(IP_PROTOCOLS),
     field("ipv6.hlim", Number, Source::Ttl(Family::V6), "ipv6.hlim == 1", "hop limit").limited(0, 255),
     field("fragment", Bool, Source::Flags(flags::FRAGMENT), "fragment", "a piece of a fragmented packet"),
     field("tunnel", Bool, Source::Flags(flags::TUNNEL), "tunnel", "the packet travelled in a tunnel"),

@@ -154,10 +154,7 @@ fn bits(target: Target<'_>, items: &[Item]) -> Result<Matcher, Complaint> {
     if !matches!(target.kind, Kind::Number) && !target.numeric_bytes {
         return Err(Complaint { message: "`&` takes bits of a number".to_owned(), ..Complaint::default() });
     }
-    let number_of = |item: &Item| {
-        matcher::whole(&item.text)
-            .or_else(|| TCP_BITS.iter().find(|(name, _)| *name == item.text).map(|b| b.1))
-    };
+    let number_of = |item: &Item| constant(&item.text);
     for item in items {
         let Some(value) = number_of(item) else {
             return complain(item, format!("expected a number, not `{}`", shown(&item.text)));
@@ -180,8 +177,8 @@ fn bits(target: Target<'_>, items: &[Item]) -> Result<Matcher, Complaint> {
     Ok(if target.numeric_bytes { Matcher::BytesAsNumber(Box::new(matcher)) } else { matcher })
 }
 
-/// Names of TCP flag bits in tcpdump's language.
-const TCP_BITS: &[(&str, i64)] = &[
+/// tcpdump's names for TCP flag bits and ICMP types.
+const CONSTANTS: &[(&str, i64)] = &[
     ("tcp-fin", 1),
     ("tcp-syn", 2),
     ("tcp-rst", 4),
@@ -190,7 +187,28 @@ const TCP_BITS: &[(&str, i64)] = &[
     ("tcp-urg", 32),
     ("tcp-ece", 64),
     ("tcp-cwr", 128),
+    ("icmp-echoreply", 0),
+    ("icmp-unreach", 3),
+    ("icmp-sourcequench", 4),
+    ("icmp-redirect", 5),
+    ("icmp-echo", 8),
+    ("icmp-routeradvert", 9),
+    ("icmp-routersolicit", 10),
+    ("icmp-timxceed", 11),
+    ("icmp-paramprob", 12),
+    ("icmp-tstamp", 13),
+    ("icmp-tstampreply", 14),
+    ("icmp6-destinationunreach", 1),
+    ("icmp6-packettoobig", 2),
+    ("icmp6-timeexceeded", 3),
+    ("icmp6-parameterproblem", 4),
+    ("icmp6-echo", 128),
+    ("icmp6-echoreply", 129),
 ];
+
+fn constant(text: &str) -> Option<i64> {
+    matcher::whole(text).or_else(|| CONSTANTS.iter().find(|(name, _)| *name == text).map(|(_, value)| *value))
+}
 
 /// The numbers meant by an operator and a value that stands for `first..=last`.
 fn compare(operator: Operator, first: i64, last: i64) -> Option<(i64, i64)> {
@@ -251,6 +269,9 @@ fn number(target: Target<'_>, item: &Item, text: &str) -> Result<i64, Complaint>
         Some(Values::Numbers(names)) => names,
         _ => &[],
     };
+    if let Some(value) = target.info.is_none().then(|| constant(text)).flatten() {
+        return Ok(value);
+    }
     let name = text.strip_prefix('\\').unwrap_or(text);
     if let Some((_, value)) = names.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)) {
         return Ok(*value);
@@ -307,12 +328,12 @@ fn times(operator: Operator, items: &[Item]) -> Result<Matcher, Complaint> {
         let equal = compare(operator, 0, 0) == Some((0, 0));
         let Some(to) = item.to.as_ref() else {
             // A time is a moment, except that `==` means the whole minute or second written.
-            let last = if equal { from.at_ns + from.precision_ns } else { from.at_ns };
+            let last = if equal { from.at_ns.saturating_add(from.precision_ns) } else { from.at_ns };
             let range = compare(operator, from.at_ns, last);
             if from.has_date {
-                dated.extend(range)
+                dated.extend(range);
             } else {
-                clocks.extend(range)
+                clocks.extend(range);
             }
             continue;
         };
@@ -466,7 +487,7 @@ fn check_word(item: &Item, words: &'static [&'static str]) -> Result<(), Complai
 }
 
 fn is_plain_number(item: &Item) -> bool {
-    !item.quoted && matcher::whole(&item.text).is_some()
+    !item.quoted && constant(&item.text).is_some()
 }
 
 fn byte_strings(target: Target<'_>, operator: Operator, items: &[Item]) -> Result<Matcher, Complaint> {
@@ -474,17 +495,16 @@ fn byte_strings(target: Target<'_>, operator: Operator, items: &[Item]) -> Resul
         let numeric = Target { kind: Kind::Number, info: None, numeric_bytes: false };
         return Ok(Matcher::BytesAsNumber(Box::new(numbers(numeric, operator, items)?)));
     }
-    let read = |item: &Item, text: &str| match item.quoted {
-        true => Ok(item.bytes.clone()),
-        false => match matcher::bytes(text) {
-            Some(bytes) => Ok(bytes),
-            None => Err(Complaint {
-                span: Some(item.span.clone()),
-                message: format!("expected bytes such as `01:00`, or text in quotes, not `{}`", shown(text)),
-                suggestion: Some(format!("\"{}\"", shown(text))),
-                unfinished: text.bytes().all(|b| b.is_ascii_hexdigit() || b == b':'),
-            }),
-        },
+    let read = |item: &Item, text: &str| {
+        let bytes = if item.quoted { Some(text.as_bytes().to_vec()) } else { matcher::bytes(text) };
+        // A quoted string may hold bytes that are no text.
+        let bytes = if item.quoted && text == item.text { Some(item.bytes.clone()) } else { bytes };
+        bytes.ok_or_else(|| Complaint {
+            span: Some(item.span.clone()),
+            message: format!("expected bytes such as `01:00`, or text in quotes, not `{}`", shown(text)),
+            suggestion: Some(format!("\"{}\"", shown(text))),
+            unfinished: text.bytes().all(|b| b.is_ascii_hexdigit() || b == b':'),
+        })
     };
     let Some(item) = items.first() else { return Err(Complaint::default()) };
     let first = read(item, &item.text)?;

@@ -38,6 +38,8 @@ pub struct Progress {
 
 /// Packets after which a segment of a live capture is closed: until then it is decoded again as it grows.
 const LIVE_SEGMENT_MAX: usize = 1 << 13;
+/// Growth within [`LIVE_INTERVAL`] that makes a source fast: then only full segments are decoded, each once.
+const LIVE_STEP_BYTES: usize = 2 << 20;
 /// How long a live capture may be quiet before what is there is shown.
 const LIVE_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -215,6 +217,8 @@ impl Walker<'_> {
         let mut records = Vec::with_capacity(limit);
         // Records of the open segment that are already decoded once.
         let mut shown = 0;
+        // Whether the source is slow enough that what is there should be shown before a segment is full.
+        let mut is_quiet = true;
         while !self.progress.cancel.load(Ordering::Relaxed) {
             let before = self.walk.position();
             let complete = self.bytes.is_complete();
@@ -226,14 +230,16 @@ impl Walker<'_> {
                 .fetch_max(self.progress.bytes_done.load(Ordering::Relaxed), Ordering::Relaxed);
             if fill == Fill::Starved {
                 let is_full = records.len() >= LIVE_SEGMENT_MAX;
-                if records.len() > shown {
+                if is_quiet && records.len() > shown {
                     let sent = if is_full { std::mem::take(&mut records) } else { records.clone() };
                     shown = if is_full { 0 } else { sent.len() };
                     if !self.send(sent, if is_full { Segments::Next } else { Segments::Open }) {
                         return;
                     }
                 }
-                self.bytes.wait(seen.len(), LIVE_INTERVAL);
+                let enough = seen.len().saturating_add(LIVE_STEP_BYTES);
+                self.bytes.wait(enough, LIVE_INTERVAL);
+                is_quiet = self.bytes.bytes().len() <= enough;
                 continue;
             }
             limit = SEGMENT_MAX;

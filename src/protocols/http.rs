@@ -71,10 +71,10 @@ fn dissect(frame: &Frame<'_, '_>, tree: &mut Tree) {
             let range = start + at..start + at + name.len();
             tree.text(&HOST, "Host", String::from_utf8_lossy(name).into_owned(), range);
         }
-    } else if word.starts_with(b"HTTP/") {
-        if let Some(code) = std::str::from_utf8(second).ok().and_then(|code| code.parse::<u16>().ok()) {
-            tree.number(&STATUS, "Status", i64::from(code), after..after + second.len());
-        }
+    } else if word.starts_with(b"HTTP/")
+        && let Some(code) = std::str::from_utf8(second).ok().and_then(|code| code.parse::<u16>().ok())
+    {
+        tree.number(&STATUS, "Status", i64::from(code), after..after + second.len());
     }
     tree.leave();
 }

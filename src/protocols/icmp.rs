@@ -245,10 +245,11 @@ fn body_rows(message: &Message<'_, '_>, tree: &mut Tree) {
             tree.address(&v4::GATEWAY, "Gateway", Address::V4((*gateway).into()), start + 4..start + 8);
         }
     }
-    if !message.is_v6 && matches!(message.kind, 3 | 11 | 12) {
-        if let Some(words) = message.number(5, 1).filter(|words| *words > 0) {
-            tree.number(&v4::LENGTH, "Length of quote", words as i64 * 4, start + 5..start + 6);
-        }
+    if !message.is_v6
+        && matches!(message.kind, 3 | 11 | 12)
+        && let Some(words) = message.number(5, 1).filter(|words| *words > 0)
+    {
+        tree.number(&v4::LENGTH, "Length of quote", words as i64 * 4, start + 5..start + 6);
     }
     if let Some(target) = message.target() {
         let field = if message.kind == 135 { &v6::TARGET } else { &v6::ADVERTISED };

@@ -6,7 +6,7 @@ use super::{Claim, Frame, Protocol, Tree};
 
 macro_rules! labels {
     ($($id:ident $name:literal $label:literal $title:literal [$($claim:expr),* $(,)?];)*) => {
-        $(#[doc = $title]
+        $(#[doc = concat!("`", $name, "`: only named.")]
         pub static $id: Protocol = Protocol {
             name: $name,
             label: $label,

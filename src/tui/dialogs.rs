@@ -5,7 +5,7 @@ use ratatui_textarea::{TextArea, WrapMode};
 
 use super::actions::{self, Action, Context};
 use super::line::Line;
-use super::update::{Effect, Job};
+use super::update::Job;
 use crate::index::PacketId;
 
 /// Words offered for an annotation's tag; the analyst may type any other.
@@ -112,8 +112,8 @@ pub enum Choice {
     Copy(String),
     /// Asks for the path of an export with this template.
     Export(String),
-    /// Writes the cited packets with the annotations.
-    Nothing,
+    /// Copies the report as a ticket.
+    Ticket,
 }
 
 /// Choices, each with a key.
@@ -357,9 +357,4 @@ pub fn editor(text: &str) -> TextArea<'static> {
 /// The text of an editor without empty lines at its end.
 pub fn text_of(area: &TextArea<'_>) -> String {
     area.lines().join("\n").trim_end().to_owned()
-}
-
-/// What an empty answer to a question does.
-pub fn nothing() -> Effect {
-    Effect::None
 }

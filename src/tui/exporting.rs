@@ -1,37 +1,97 @@
-//! Writes the report as Markdown where the analyst said.
+//! Writes the report where the analyst said; the ending of the path decides the format.
 
 use std::io::Write as _;
+use std::path::Path;
+
+use anyhow::Context as _;
 
 use super::update::Export;
+use crate::case::{CustodyEntry, State as Case};
+use crate::correlate::Evidence;
+use crate::export::{self, Job};
+use crate::findings::hypotheses::{self, Assessment, Change};
+use crate::findings::{self, Finding};
+use crate::index::Index;
+use crate::report::render::{self, Options};
+use crate::report::{Input, Report, draft};
+
+/// What rules, assessment and draft make of the evidence and the analyst's work.
+pub fn drafted(index: &Index, evidence: &Evidence, case: &Case) -> (Vec<Finding>, Vec<Assessment>, Report) {
+    let input = findings::Input { index, evidence };
+    let found = findings::run(&input, &[]);
+    let changes: Vec<Change> = case
+        .ledger
+        .iter()
+        .map(|change| Change {
+            hypothesis: change.hypothesis.clone(),
+            row: change.row.clone(),
+            weight_db: change.weight_db,
+            off: change.off,
+            note: change.note.clone(),
+        })
+        .collect();
+    let assessments = hypotheses::assess_all(&input, &found, &changes);
+    let report = draft(&Input { index, evidence, findings: &found, assessments: &assessments, case });
+    (found, assessments, report)
+}
 
 /// Writes the file whole or not at all: it is written beside its place and then moved there.
-pub fn write(export: &Export) -> anyhow::Result<()> {
+pub fn write(export: &Export) -> anyhow::Result<CustodyEntry> {
+    let (findings, assessments, report) = drafted(&export.index, &export.evidence, &export.case);
+    let input = Input {
+        index: &export.index,
+        evidence: &export.evidence,
+        findings: &findings,
+        assessments: &assessments,
+        case: &export.case,
+    };
+    let now_ns = super::wall_clock_ns();
+    let options = Options { generated: Some(crate::time::rfc3339(now_ns)), ..Options::default() };
+    let rendered = render::render_named(&report, &input, &export.template, &options)
+        .with_context(|| format!("template {}", export.template))?;
+    let format = format_of(&export.path);
     let directory = export.path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let directory = directory.unwrap_or(std::path::Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(directory)?;
-    file.write_all(markdown(export)?.as_bytes())?;
+    let directory = directory.unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new().prefix(".portmortem-").tempfile_in(directory)?;
+    (format.write)(&Job { report: &report, rendered: &rendered, input }, &mut file)?;
+    file.flush()?;
+    make_readable(file.as_file())?;
     file.as_file().sync_all()?;
     if export.overwrite {
         file.persist(&export.path)?;
     } else {
         file.persist_noclobber(&export.path)?;
     }
-    Ok(())
+    Ok(CustodyEntry {
+        at: crate::time::rfc3339(now_ns),
+        who: "portmortem".to_owned(),
+        action: "exported".to_owned(),
+        detail: format!("{} ({}, {})", export.path.display(), export.template, format.name),
+        hash_ok: None,
+    })
 }
 
-fn markdown(export: &Export) -> anyhow::Result<String> {
-    let input = crate::findings::Input { index: &export.index, evidence: &export.evidence };
-    let findings = crate::findings::run(&input, &[]);
-    let report = crate::report::draft(&crate::report::Input {
-        index: &export.index,
-        evidence: &export.evidence,
-        findings: &findings,
-        assessments: &crate::findings::hypotheses::assess_all(&input, &findings, &[]),
-        case: &export.case,
-    });
-    let mut out = format!("# {}\n", report.title);
-    for section in &report.sections {
-        out.push_str(&format!("\n## {}\n\n", section.title));
-    }
-    Ok(out)
+/// The format a path's ending names; Markdown where it names none.
+fn format_of(path: &Path) -> &'static export::Export {
+    let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
+    ending.and_then(|ending| export::find(&ending)).unwrap_or(&export::markdown::MARKDOWN)
+}
+
+/// The ticket form of the report, for the clipboard.
+pub fn ticket(index: &Index, evidence: &Evidence, case: &Case) -> anyhow::Result<String> {
+    let (findings, assessments, report) = drafted(index, evidence, case);
+    let input = Input { index, evidence, findings: &findings, assessments: &assessments, case };
+    Ok(render::render_named(&report, &input, "ticket", &Options::default())?.markdown)
+}
+
+/// Temporary files are private; a report is as readable as other new files.
+#[cfg(unix)]
+fn make_readable(file: &std::fs::File) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    file.set_permissions(std::fs::Permissions::from_mode(0o644))
+}
+
+#[cfg(not(unix))]
+fn make_readable(_: &std::fs::File) -> std::io::Result<()> {
+    Ok(())
 }

@@ -9,15 +9,9 @@ use super::state::Rows;
 use super::update::{Export, Job, Reply};
 use super::work::Notes;
 use crate::case::{Case, EvidenceRecord};
-use crate::correlate::{Evidence, LinkKind, Parameters, correlate};
-use crate::filter::{Context, Filter};
+use crate::correlate::{Evidence, Link, LinkKind, Parameters, correlate};
+use crate::filter::Context;
 use crate::index::{Index, PacketId};
-
-/// Templates offered for export: key, name, what it is.
-pub const TEMPLATES: &[(char, &str, &str)] = &[
-    ('f', "full", "the full incident report"),
-    ('g', "google", "the two-part form of the certificate course"),
-];
 
 /// What a thread sends: an event of the terminal, a step of loading, or a reply.
 pub type Send = dyn Fn(Reply) + std::marker::Send + Sync;
@@ -36,6 +30,7 @@ enum Kind {
     Hash,
     Filter,
     Draft,
+    Vocabulary,
     Search,
     Export,
 }
@@ -80,8 +75,9 @@ impl Jobs {
             Job::Hash { .. } => Kind::Hash,
             Job::Filter { .. } => Kind::Filter,
             Job::Draft { .. } => Kind::Draft,
+            Job::Vocabulary { .. } => Kind::Vocabulary,
             Job::Search { .. } => Kind::Search,
-            Job::Export(_) => Kind::Export,
+            Job::Export(_) | Job::Ticket { .. } => Kind::Export,
         };
         let cancel = Arc::new(AtomicBool::new(false));
         if let Some(older) = self.running.insert(kind, Arc::clone(&cancel)) {
@@ -150,8 +146,12 @@ pub fn run(job: Job, cancel: &AtomicBool) -> Option<Reply> {
     Some(match job {
         Job::Correlate { index } => {
             let evidence = Arc::new(correlate(&index, &Parameters::default(), cancel));
-            let problems = problems(&evidence).into();
+            let problems = problems(&index, &evidence).into();
             Reply::Evidence { evidence, problems }
+        }
+        Job::Vocabulary { index, evidence } => {
+            let context = Context { index: &index, evidence: Some(&evidence), notes: None, cancel };
+            Reply::Vocabulary(Arc::new(crate::filter::Vocabulary::new(&context)))
         }
         Job::Hash { index } => Reply::Hashed(hash(&index, cancel)?),
         Job::Filter { generation, filter, partners, index, evidence, case } => {
@@ -169,21 +169,14 @@ pub fn run(job: Job, cancel: &AtomicBool) -> Option<Reply> {
             Reply::Filtered { generation, filter, rows: Rows::Some(rows.into()), matching, seen, warnings }
         }
         Job::Draft { generation, index, evidence, case } => {
-            let input = crate::findings::Input { index: &index, evidence: &evidence };
-            let findings = crate::findings::run(&input, &[]);
-            let assessments = crate::findings::hypotheses::assess_all(&input, &findings, &[]);
-            let report = crate::report::draft(&crate::report::Input {
-                index: &index,
-                evidence: &evidence,
-                findings: &findings,
-                assessments: &assessments,
-                case: &case,
-            });
+            let (findings, assessments, report) = super::exporting::drafted(&index, &evidence, &case);
+            let lint = crate::report::lint::lint(&report);
             Reply::Drafted {
                 generation,
                 findings: findings.into(),
                 assessments: assessments.into(),
                 report: Arc::new(report),
+                lint: Arc::new(lint),
             }
         }
         Job::Search { generation, text, index, rows, from, backward } => Reply::Found {
@@ -191,6 +184,10 @@ pub fn run(job: Job, cancel: &AtomicBool) -> Option<Reply> {
             row: search(&Search { text: &text, index: &index, rows: &rows, from, backward }, cancel),
         },
         Job::Export(export) => write_export(export),
+        Job::Ticket { index, evidence, case } => {
+            let ticket = super::exporting::ticket(&index, &evidence, &case);
+            Reply::Ticket(ticket.map_err(|error| format!("no ticket: {error:#}")))
+        }
         Job::Change(_) | Job::Undo | Job::Redo => return None,
     })
 }
@@ -209,12 +206,20 @@ fn hash(index: &Index, cancel: &AtomicBool) -> Option<Vec<String>> {
     Some(hashes)
 }
 
-/// Packets `]` stops at: errors about DNS, and queries that ended in failure.
-fn problems(evidence: &Evidence) -> Vec<PacketId> {
+/// Packets `]` stops at: ICMP errors, and queries that ended in failure. Expired hop counts are a traceroute's
+/// ordinary echo unless they are about a DNS query.
+fn problems(index: &Index, evidence: &Evidence) -> Vec<PacketId> {
+    let expired: std::collections::HashSet<PacketId> = index
+        .icmp_rows()
+        .filter(|row| (row.v6, row.kind) == (false, 11) || (row.v6, row.kind) == (true, 3))
+        .map(|row| row.packet)
+        .collect();
+    let about_dns = |link: &Link| link.to.is_some_and(|to| evidence.transaction_of(to).is_some());
     let mut found: Vec<PacketId> = evidence
         .error_links()
         .iter()
         .filter(|link| link.kind == LinkKind::ErrorAbout)
+        .filter(|link| !expired.contains(&link.from) || about_dns(link))
         .map(|link| link.from)
         .collect();
     for transaction in &evidence.transactions {
@@ -293,12 +298,7 @@ fn write_export(export: Export) -> Reply {
         return Reply::Exported(Err(format!("{shown} is the capture itself: nothing was written")));
     }
     Reply::Exported(match super::exporting::write(&export) {
-        Ok(()) => Ok(format!("report written to {shown}")),
+        Ok(entry) => Ok((format!("report written to {shown}"), entry)),
         Err(error) => Err(format!("the report was not written: {error:#}")),
     })
-}
-
-/// Checks a filter text without running it.
-pub fn check(text: &str) -> Result<Filter, crate::filter::FilterError> {
-    Filter::parse(text)
 }

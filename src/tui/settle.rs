@@ -47,7 +47,7 @@ fn settle_report(state: &mut State, area: ratatui::layout::Rect) {
     if state.layout().panel(Panel::Report).is_empty() || state.panels.side != Panel::Report {
         return;
     }
-    let height = usize::from(area.height).saturating_sub(views::report::head_rows(state));
+    let height = usize::from(area.height);
     let lines = views::report::lines(state, area.width);
     let first = lines.iter().position(|line| line.item == Some(state.reading.item)).unwrap_or(0);
     let last = lines.iter().rposition(|line| line.item == Some(state.reading.item)).unwrap_or(first);

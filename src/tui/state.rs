@@ -14,11 +14,14 @@ use super::line::Line;
 use super::overview::Overview;
 use super::work::Work;
 use crate::correlate::{EpisodeId, Evidence};
+use crate::filter::Completion;
+use crate::filter::Vocabulary;
 use crate::filter::{Filter, FilterError};
 use crate::findings::Finding;
 use crate::findings::hypotheses::Assessment;
 use crate::index::{Index, Packet, PacketId};
 use crate::report::Report;
+use crate::report::lint::Lint;
 use crate::time::Nanos;
 
 /// Positions kept in the selection history.
@@ -48,6 +51,8 @@ pub struct State {
     pub assessments: Arc<[Assessment]>,
     /// The draft.
     pub report: Arc<Report>,
+    /// What a supervisor would say to it.
+    pub lint: Arc<Lint>,
     /// SHA-256 of each source, once computed.
     pub hashes: Vec<String>,
     /// The analyst's work and how it is saved.
@@ -265,8 +270,11 @@ pub enum PacketTab {
     Words,
 }
 
+/// Headings folded until the analyst opens them: what a packet says stands above how it travelled.
+const FOLDED_FIRST: [&str; 6] = ["Ethernet", "Linux", "IPv4", "IPv6", "UDP", "VLAN"];
+
 /// The packet panel's state.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct PacketView {
     /// What it shows.
     pub tab: PacketTab,
@@ -280,6 +288,18 @@ pub struct PacketView {
     pub folded: BTreeSet<String>,
 }
 
+impl Default for PacketView {
+    fn default() -> Self {
+        Self {
+            tab: PacketTab::default(),
+            tree: List::default(),
+            bytes_top: 0,
+            words_top: 0,
+            folded: FOLDED_FIRST.iter().map(|word| (*word).to_owned()).collect(),
+        }
+    }
+}
+
 /// The report panel's state.
 #[derive(Clone, Debug, Default)]
 pub struct Reading {
@@ -291,6 +311,8 @@ pub struct Reading {
     pub open: BTreeSet<String>,
     /// Which citation of the selected block Enter goes to next.
     pub citation: usize,
+    /// The note to bring into sight when it is in the draft.
+    pub reveal: Option<u64>,
 }
 
 /// The ladder's state.
@@ -339,6 +361,12 @@ pub struct FilterBar {
     pub matching: usize,
     /// Packets known when the rows were found; more may have come.
     pub seen: u32,
+    /// What can stand at the cursor.
+    pub completions: Vec<Completion>,
+    /// The completion Tab takes.
+    pub completion: usize,
+    /// Values that occur in this capture; `None` until they are counted.
+    pub vocabulary: Option<Arc<Vocabulary>>,
 }
 
 /// The text search.
@@ -374,6 +402,7 @@ impl State {
             findings: Arc::new([]),
             assessments: Arc::new([]),
             report: Arc::new(Report::default()),
+            lint: Arc::new(Lint::default()),
             hashes: Vec::new(),
             work,
             panels: Panels::default(),
@@ -468,6 +497,11 @@ impl State {
             self.history.at = self.history.entries.len();
         }
         self.select_row(row);
+        // What comes from out of sight is shown with its surroundings.
+        let visible = super::views::timeline::visible_rows(self);
+        if !(self.timeline.top..self.timeline.top + visible).contains(&row) {
+            self.timeline.top = row.saturating_sub(visible / 3);
+        }
         true
     }
 

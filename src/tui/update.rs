@@ -12,13 +12,15 @@ use super::layout::Panel;
 use super::overview::Overview;
 use super::settle::settle;
 use super::state::{Awaiting, FilterStatus, Loading, Rows, State, Tone};
-use crate::case::{Event, Notice, Saving, State as Case};
+use crate::case::{CustodyEntry, Event, Notice, Saving, State as Case};
 use crate::correlate::Evidence;
 use crate::filter::Filter;
+use crate::filter::Vocabulary;
 use crate::findings::Finding;
 use crate::findings::hypotheses::Assessment;
 use crate::index::{Index, PacketId};
-use crate::report::Report;
+use crate::report::lint::Lint;
+use crate::report::{Block, Report};
 
 /// Clicks nearer together than this are a double click.
 const DOUBLE_CLICK_MS: u64 = 400;
@@ -89,6 +91,13 @@ pub enum Job {
         /// The packets with their sources.
         index: Index,
     },
+    /// Count the values that occur.
+    Vocabulary {
+        /// The packets.
+        index: Index,
+        /// What correlation found.
+        evidence: Arc<Evidence>,
+    },
     /// Find the rows of a filter.
     Filter {
         /// Its number; only the newest counts.
@@ -132,6 +141,15 @@ pub enum Job {
     },
     /// Write the report.
     Export(Export),
+    /// Write the report as a ticket, for the clipboard.
+    Ticket {
+        /// The packets.
+        index: Index,
+        /// What correlation found.
+        evidence: Arc<Evidence>,
+        /// The analyst's work.
+        case: Arc<Case>,
+    },
     /// Change the case.
     Change(Event),
     /// Take the last change of the case back.
@@ -168,6 +186,8 @@ pub enum Reply {
         /// Packets of failures, sorted.
         problems: Arc<[PacketId]>,
     },
+    /// Values that occur in the capture.
+    Vocabulary(Arc<Vocabulary>),
     /// Hashes of the sources, in their order; empty text where one could not be read.
     Hashed(Vec<String>),
     /// The rows of a filter.
@@ -195,6 +215,8 @@ pub enum Reply {
         assessments: Arc<[Assessment]>,
         /// The draft.
         report: Arc<Report>,
+        /// What a supervisor would say to it.
+        lint: Arc<Lint>,
     },
     /// A search ended.
     Found {
@@ -203,8 +225,10 @@ pub enum Reply {
         /// The row, if any.
         row: Option<usize>,
     },
-    /// An export ended.
-    Exported(Result<String, String>),
+    /// An export ended: what to say, and what goes into the chain of custody.
+    Exported(Result<(String, CustodyEntry), String>),
+    /// The report as a ticket, for the clipboard.
+    Ticket(Result<String, String>),
     /// The file is there already: ask.
     Exists(Export),
     /// The case after a change.
@@ -416,11 +440,15 @@ fn done(state: &mut State, reply: Reply) -> Effect {
                 let first = state.evidence.as_ref().is_some_and(|evidence| !evidence.episodes.is_empty());
                 state.ladder.episode = first.then_some(crate::correlate::EpisodeId(0));
             }
-            let draft = draft(state);
+            let draft = Effect::Many(vec![draft(state), vocabulary(state)]);
             if state.filter.applied.is_some() {
                 return Effect::Many(vec![draft, actions::filtering::again(state)]);
             }
             draft
+        }
+        Reply::Vocabulary(vocabulary) => {
+            state.filter.vocabulary = Some(vocabulary);
+            Effect::None
         }
         Reply::Hashed(hashes) => {
             state.hashes = hashes;
@@ -436,11 +464,13 @@ fn done(state: &mut State, reply: Reply) -> Effect {
             }
             Effect::None
         }
-        Reply::Drafted { generation, findings, assessments, report } => {
+        Reply::Drafted { generation, findings, assessments, report, lint } => {
             if generation == state.generations.draft {
                 state.findings = findings;
                 state.assessments = assessments;
                 state.report = report;
+                reveal_note(state);
+                state.lint = lint;
             }
             Effect::None
         }
@@ -450,11 +480,16 @@ fn done(state: &mut State, reply: Reply) -> Effect {
             }
             Effect::None
         }
-        Reply::Exported(Ok(text)) => {
+        Reply::Exported(Ok((text, entry))) => {
             state.say(text, Tone::Good);
-            Effect::None
+            let position = state.work.case.custody.len();
+            Effect::Start(Job::Change(Event::Custody { position, entry: Some(entry) }))
         }
-        Reply::Exported(Err(text)) => {
+        Reply::Ticket(Ok(text)) => {
+            state.say("the ticket text is on the clipboard", Tone::Good);
+            Effect::Copy(text)
+        }
+        Reply::Exported(Err(text)) | Reply::Ticket(Err(text)) => {
             state.say(text, Tone::Warning);
             Effect::None
         }
@@ -482,6 +517,12 @@ fn done(state: &mut State, reply: Reply) -> Effect {
     }
 }
 
+/// Asks for the values that occur, for completion.
+fn vocabulary(state: &State) -> Effect {
+    let Some(evidence) = state.evidence.clone() else { return Effect::None };
+    Effect::Start(Job::Vocabulary { index: state.index.clone(), evidence })
+}
+
 /// Asks for a new draft.
 pub fn draft(state: &mut State) -> Effect {
     let Some(evidence) = state.evidence.clone() else { return Effect::None };
@@ -492,4 +533,14 @@ pub fn draft(state: &mut State) -> Effect {
         evidence,
         case: Arc::clone(&state.work.case),
     })
+}
+
+/// Brings the note just written into sight in the report, without taking the focus there.
+fn reveal_note(state: &mut State) {
+    let Some(id) = state.reading.reveal.take() else { return };
+    let is_note = |block: &Block| matches!(block, Block::Claim(claim) if claim.annotation == Some(id));
+    match state.report.blocks().position(is_note) {
+        Some(item) => state.reading.item = item,
+        None => state.reading.reveal = Some(id),
+    }
 }

@@ -70,13 +70,16 @@ impl Datagrams {
     pub fn push(
         &mut self,
         key: Key,
-        part: Part,
-        more: bool,
+        (part, more): (Part, bool),
         head: Option<Head>,
         now: Now,
         file: &[u8],
     ) -> Option<Whole> {
-        if self.waiting.get(&key).is_some_and(|waiting| (now.time_ns - waiting.last_ns).abs() > AGE_MAX_NS) {
+        if self
+            .waiting
+            .get(&key)
+            .is_some_and(|waiting| now.time_ns.saturating_sub(waiting.last_ns).saturating_abs() > AGE_MAX_NS)
+        {
             self.waiting.remove(&key);
         }
         if !self.waiting.contains_key(&key) {
@@ -134,23 +137,19 @@ impl Waiting {
             file.get(start..start.checked_add(length as usize)?)
         };
         let header = slice(header_offset, header_length)?;
-        let mut bytes = match (key.source, key.destination) {
-            (Address::V6(source), Address::V6(destination)) => {
-                let hop_limit = header.get(7).copied().unwrap_or(0);
-                let [high, low] = (total as u16).to_be_bytes();
-                let mut fixed = vec![0x60, 0, 0, 0, high, low, protocol, hop_limit];
-                fixed.extend_from_slice(&source.octets());
-                fixed.extend_from_slice(&destination.octets());
-                fixed
-            }
-            _ => {
-                let mut copy = header.to_vec();
-                let length = u16::try_from(header.len() + total as usize).ok()?.to_be_bytes();
-                copy.get_mut(2..4)?.copy_from_slice(&length);
-                copy.get_mut(6..8)?.fill(0);
-                copy
-            }
-        };
+        let mut bytes;
+        if let (Address::V6(source), Address::V6(destination)) = (key.source, key.destination) {
+            let hop_limit = header.get(7).copied().unwrap_or(0);
+            let [high, low] = (total as u16).to_be_bytes();
+            bytes = vec![0x60, 0, 0, 0, high, low, protocol, hop_limit];
+            bytes.extend_from_slice(&source.octets());
+            bytes.extend_from_slice(&destination.octets());
+        } else {
+            bytes = header.to_vec();
+            let length = u16::try_from(header.len() + total as usize).ok()?.to_be_bytes();
+            bytes.get_mut(2..4)?.copy_from_slice(&length);
+            bytes.get_mut(6..8)?.fill(0);
+        }
         let header_bytes = bytes.len();
         let mut parts = Vec::with_capacity(self.parts.len());
         for part in &self.parts {

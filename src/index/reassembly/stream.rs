@@ -69,6 +69,8 @@ struct Stream {
     born: u64,
     /// The sequence number that comes next; `None` until a place to begin is found.
     next: Option<u32>,
+    /// Whether bytes are missing before `next`, so that it may stand in the middle of a message.
+    is_behind_gap: bool,
     /// The highest acknowledgment number its receiver sent.
     acked: Option<u32>,
     /// The bytes of a message that is not complete, its length first.
@@ -188,7 +190,10 @@ fn begins_message(bytes: &[u8]) -> bool {
         return false;
     }
     let Some(header) = bytes.get(2..2 + HEADER_BYTES) else { return bytes.len() == 2 };
-    let count = |at: usize| header.get(at..at + 2).map_or(0, |b| usize::from(b[0]) << 8 | usize::from(b[1]));
+    let count = |at: usize| {
+        let pair = header.get(at..).and_then(|rest| rest.first_chunk::<2>());
+        pair.map_or(0, |pair| usize::from(u16::from_be_bytes(*pair)))
+    };
     let opcode = header.get(2).map_or(0, |flags| flags >> 3 & 0xf);
     // Each question takes five bytes and each record eleven at least.
     let least = HEADER_BYTES + count(4) * 5 + (count(6) + count(8) + count(10)) * 11;
@@ -216,6 +221,7 @@ impl Stream {
     fn reset(&mut self) {
         self.next = None;
         self.acked = None;
+        self.is_behind_gap = false;
         self.buffer.clear();
         self.parts.clear();
         self.pending.clear();
@@ -234,7 +240,10 @@ impl Stream {
             self.wait(Pending { sequence, data: data.clone(), packet: now.packet, time_ns: now.time_ns });
             let gave_up = self.gap_is_acked()
                 || self.pending.len() >= PENDING_MAX
-                || self.pending.iter().any(|pending| now.time_ns - pending.time_ns > GAP_MAX_NS);
+                || self
+                    .pending
+                    .iter()
+                    .any(|pending| now.time_ns.saturating_sub(pending.time_ns) > GAP_MAX_NS);
             if gave_up {
                 self.give_up_gap();
                 self.drain(key, now, work);
@@ -278,6 +287,7 @@ impl Stream {
         self.buffer.clear();
         self.parts.clear();
         self.next = self.pending.first().map(|pending| pending.sequence);
+        self.is_behind_gap = true;
     }
 
     /// Takes waiting segments whose turn has come.
@@ -293,11 +303,6 @@ impl Stream {
             let Some(fresh) = bytes.get(distance.unsigned_abs() as usize..).filter(|b| !b.is_empty()) else {
                 continue;
             };
-            if self.buffer.is_empty() && distance == 0 && !begins_message(fresh) {
-                // Behind a gap the middle of a message is passed over until one begins.
-                self.next = Some(next.wrapping_add(fresh.len() as u32));
-                continue;
-            }
             let in_frame = match first.data {
                 Data::File(place) if first.packet == now.packet => {
                     let start = place.offset.saturating_sub(frame_offset(work.segment, now.row));
@@ -312,6 +317,10 @@ impl Stream {
     /// Adds bytes in their turn and cuts out the messages they complete.
     fn take(&mut self, chunk: &Chunk<'_>, key: &Key, now: Now, work: &mut Work<'_>) {
         self.next = self.next.map(|next| next.wrapping_add(chunk.bytes.len() as u32));
+        if self.is_behind_gap && !begins_message(chunk.bytes) {
+            return;
+        }
+        self.is_behind_gap = false;
         let carried = self.buffer.len();
         self.buffer.extend_from_slice(chunk.bytes);
         self.parts.push(chunk.packet);
@@ -328,15 +337,12 @@ impl Stream {
             let Some(message) = buffer.get(at + 2..at + 2 + length) else { break };
             let ends = (key.from, key.to);
             let whole = (at >= carried).then_some(chunk.in_frame).flatten();
-            let place = match whole {
-                Some(start) => {
-                    let start = start + (at + 2 - carried) as u32;
-                    Message { start, assembled: false, transport: 6 }
-                }
-                None => {
-                    let start = work.assembly(now.packet, false, message, &self.parts);
-                    Message { start, assembled: true, transport: 6 }
-                }
+            let place = if let Some(start) = whole {
+                let start = start + (at + 2 - carried) as u32;
+                Message { start, assembled: false, transport: 6 }
+            } else {
+                let start = work.assembly(now.packet, false, message, &self.parts);
+                Message { start, assembled: true, transport: 6 }
             };
             work.message(now, ProtocolId::DNS, message, ends, place);
             self.parts.clear();

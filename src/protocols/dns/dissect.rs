@@ -170,10 +170,10 @@ fn data_row(bytes: &[u8], record: &Record, text: &str, base: usize, tree: &mut T
                 _ => None,
             };
             tree.push(None, format!("Data: {text}"), Value::None, range.clone());
-            if let Some((field, skip)) = named {
-                if let Ok((name, _)) = dns::read_name(bytes, record.data + skip) {
-                    tree.also(field, Value::Text(dns::presentation(name.wire())), range);
-                }
+            if let Some((field, skip)) = named
+                && let Ok((name, _)) = dns::read_name(bytes, record.data + skip)
+            {
+                tree.also(field, Value::Text(dns::presentation(name.wire())), range);
             }
         }
     }

@@ -6,6 +6,7 @@ use super::findings::{claim, is_quality};
 use super::opening::edge;
 use super::problem::ends;
 use super::{Builder, Need, section, table};
+use crate::findings::Severity;
 use crate::index::PacketId;
 use crate::text::thousands;
 
@@ -17,6 +18,7 @@ pub fn limitations(b: &Builder<'_>) -> Section {
         .filter(|finding| is_quality(finding))
         .map(|finding| claim(b, finding))
         .collect();
+    blocks.extend(unfaithful(b));
     for (number, (text, frames)) in cannot_tell(b).into_iter().enumerate() {
         blocks.push(b.claim(&format!("limits.open.{}", number + 1), Voice::Assessed, text, &frames));
     }
@@ -25,6 +27,18 @@ pub fn limitations(b: &Builder<'_>) -> Section {
     }
     blocks.extend(b.notes("limitations"));
     section("limitations", "Limitations and assumptions", blocks)
+}
+
+/// The conclusion from points that no faithful record shows.
+fn unfaithful(b: &Builder<'_>) -> Option<Block> {
+    let points = b.input.findings.iter().filter(|finding| finding.id == "record-quality");
+    let grave: Vec<_> = points.filter(|finding| finding.severity > Severity::Info).collect();
+    let frames: Vec<PacketId> = grave.iter().flat_map(|finding| finding.frames.iter().copied()).collect();
+    let text = format!(
+        "These points do not fit a faithful record (it may be edited, or teaching material); the conclusions of this report rest on addresses, message types and order only, not on lengths and delays in this {}.",
+        b.record
+    );
+    (!grave.is_empty()).then(|| b.claim("limits.unfaithful", Voice::Assessed, text, &frames))
 }
 
 /// What this capture cannot tell, one sentence each.

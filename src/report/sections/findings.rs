@@ -3,6 +3,7 @@
 use super::super::facts::Facts;
 use super::super::words;
 use super::super::{Block, Section, Voice};
+use super::cause::quoted;
 use super::problem::{self, sentence};
 use super::{Builder, section, table};
 use crate::findings::{Finding, Severity};
@@ -149,10 +150,19 @@ fn ruled(b: &Builder<'_>) -> Vec<Block> {
 /// The claim of a rule's finding; also used for record quality.
 pub fn claim(b: &Builder<'_>, finding: &Finding) -> Block {
     let first = finding.frames.first().map_or_else(|| "capture".to_owned(), |id| b.input.index.label(*id));
-    let id = format!("finding.{}.{first}", finding.id);
+    let alike = |other: &&Finding| {
+        other.id == finding.id && other.code == finding.code && other.frames.first() == finding.frames.first()
+    };
+    let before = b.input.findings.iter().take_while(|other| !std::ptr::eq(*other, finding));
+    let mut id = format!("finding.{}.{first}", finding.code.unwrap_or(finding.id));
+    match before.filter(alike).count() {
+        0 => {}
+        more => id = format!("{id}.{}", more + 1),
+    }
+    let statement = sentence(&quoted(&finding.statement));
     let text = match finding.severity {
-        Severity::Info => sentence(&finding.statement),
-        grave => format!("{} Severity: {}.", sentence(&finding.statement), grave.name()),
+        Severity::Info => statement,
+        grave => format!("{statement} Severity: {}.", grave.name()),
     };
     b.claim(&id, Voice::Observed, text, &finding.frames)
 }

@@ -109,13 +109,17 @@ pub fn choose(state: &mut State, choice: Choice) -> Effect {
         }
         Choice::Export(template) => {
             state.dialog = Some(Dialog::Prompt(Prompt {
-                title: format!("Write the report ({template}) to"),
+                title: format!("Write the report ({template}) to: .md .txt .html .docx .pdf .json"),
                 line: Line::new(&export_path(state)),
                 kind: PromptKind::Export { template },
             }));
             Effect::None
         }
-        Choice::Nothing => Effect::None,
+        Choice::Ticket => {
+            let Some(evidence) = state.evidence.clone() else { return Effect::None };
+            let case = std::sync::Arc::clone(&state.work.case);
+            Effect::Start(Job::Ticket { index: state.index.clone(), evidence, case })
+        }
     }
 }
 
@@ -182,6 +186,7 @@ fn save_note(state: &mut State, annotate: &Annotate) -> Effect {
         tag: annotate.tag.text().trim().to_owned(),
         severity: severity.map(|word| (*word).to_owned()),
     };
+    state.reading.reveal = Some(id);
     state.say("note saved; it stands in the report with its citation", Tone::Good);
     Effect::Start(Job::Change(Event::Annotate { annotation }))
 }

@@ -247,6 +247,10 @@ fn copy(state: &mut State) -> Effect {
         add('t', "the selected claim's text", claim.text.clone());
     }
     add('f', "the filter", state.filter.line.text().to_owned());
+    if state.evidence.is_some() {
+        let label = "the report as a ticket (at most 900 characters)".to_owned();
+        items.push(MenuItem { key: 'k', label, choice: Choice::Ticket });
+    }
     state.dialog = Some(Dialog::Menu(Menu { title: "Copy".to_owned(), items, row: 0, join: None }));
     Effect::None
 }
@@ -256,16 +260,16 @@ fn export(state: &mut State) -> Effect {
         state.say("the capture is still being read: export when it is done", Tone::Warning);
         return Effect::None;
     }
-    let items = crate::tui::jobs::TEMPLATES
+    let items = crate::report::render::TEMPLATES
         .iter()
-        .map(|(key, name, about)| MenuItem {
-            key: *key,
-            label: format!("{name:<12} {about}"),
-            choice: Choice::Export((*name).to_owned()),
+        .map(|template| MenuItem {
+            key: template.name.chars().next().unwrap_or(' '),
+            label: format!("{:<12} {}", template.name, template.about),
+            choice: Choice::Export(template.name.to_owned()),
         })
         .collect();
     state.dialog = Some(Dialog::Menu(Menu {
-        title: "Export the report as Markdown".to_owned(),
+        title: "Export the report: which form?".to_owned(),
         items,
         row: 0,
         join: None,

@@ -58,26 +58,13 @@ pub fn cited(state: &State, item: usize) -> Vec<PacketId> {
 
 /// `14 claims · 14 cited · 2 open `
 pub fn counts(state: &State) -> String {
-    let (mut claims, mut cited, mut open) = (0, 0, 0);
-    for block in state.report.sections.iter().flat_map(|section| &section.blocks) {
-        match block {
-            Block::Claim(claim) if claim.state != ClaimState::Rejected => {
-                claims += 1;
-                cited += usize::from(!claim.frames.is_empty());
-            }
-            Block::Field(field) if field.value.is_none() => open += 1,
-            _ => {}
-        }
-    }
-    if claims + open == 0 {
+    if state.report.sections.is_empty() {
         return String::new();
     }
-    format!("{claims} claims · {cited} cited · {open} open ")
-}
-
-/// Lines above the scrolled part.
-pub fn head_rows(_state: &State) -> usize {
-    0
+    let lint = &state.lint;
+    let undecided =
+        if lint.unaccepted > 0 { format!(" · {} to accept", lint.unaccepted) } else { String::new() };
+    format!("{} claims · {} cited · {} open{undecided} ", lint.claims, lint.cited, lint.open)
 }
 
 /// The block at a line of the panel.

@@ -1,0 +1,120 @@
+//! TCP, ARP, other UDP and everything else in words.
+
+use super::{Explanation, Subject, role};
+use crate::decode::Transport;
+
+pub(super) fn explain(subject: &Subject<'_>, explanation: &mut Explanation) {
+    let decoded = &subject.decoded;
+    match decoded.transport {
+        Transport::Tcp { .. } => tcp(subject, explanation),
+        Transport::Udp { destination_port, .. } => {
+            let length = decoded.payload_end.saturating_sub(decoded.payload_start);
+            explanation
+                .push("UDP,", "a datagram: sent without a connection, without confirmation", "RFC 768")
+                .glue(" ");
+            explanation.push(format!("length {length}"), format!("{length} bytes of data"), "RFC 768");
+            let (what, so_what) = udp_service(destination_port);
+            let (from, to) = (role(subject, decoded.source), role(subject, decoded.destination));
+            explanation.sentence = format!("{from} sent {to} {what}.");
+            explanation.so_what = so_what.to_owned();
+            explanation.not_so = "UDP itself reports nothing: silence after it says little.".to_owned();
+        }
+        _ if decoded.ether_type == 0x0806 => arp(subject, explanation),
+        _ => {
+            let title = subject.packet.protocol().protocol().title;
+            explanation.push(subject.packet.summary(), format!("a packet of {title}"), "");
+            explanation.so_what = "Not part of name resolution.".to_owned();
+            explanation.not_so = "Nothing here is reported as an error.".to_owned();
+        }
+    }
+}
+
+/// What a UDP service's packets are, and what one of them means.
+fn udp_service(port: u16) -> (&'static str, &'static str) {
+    match port {
+        5353 => ("a multicast DNS message", "It asks or tells the neighbours; no server is involved."),
+        5355 | 137 => {
+            ("a question to its neighbours", "Windows does so after DNS failed; anyone near can answer.")
+        }
+        443 => ("QUIC, encrypted web traffic", "Name resolution for it had worked before."),
+        67 | 68 => ("a DHCP message", "Option 6 of an acknowledgement names the DNS servers."),
+        123 => ("a time request or answer", "Clocks are set by it."),
+        _ => ("a UDP datagram", "Not part of name resolution as far as its port tells."),
+    }
+}
+
+fn tcp(subject: &Subject<'_>, explanation: &mut Explanation) {
+    let Transport::Tcp { flags, sequence, acknowledgment, window, .. } = subject.decoded.transport else {
+        return;
+    };
+    let decoded = &subject.decoded;
+    let (syn, ack, rst, fin) = (flags & 2 != 0, flags & 16 != 0, flags & 4 != 0, flags & 1 != 0);
+    let mut marks = String::new();
+    for (bit, mark) in [(2, 'S'), (1, 'F'), (4, 'R'), (8, 'P'), (16, '.')] {
+        if flags & bit != 0 {
+            marks.push(mark);
+        }
+    }
+    let length = decoded.payload_end.saturating_sub(decoded.payload_start);
+    let (says, so_what, not_so) = match (syn, ack, rst, fin) {
+        (_, _, true, _) => (
+            "refused or aborted",
+            "The connection was refused or aborted: nobody listens on the port, or a firewall answers so; the packet is the same.",
+            "A reset does not say that the host is down: it, or a device in its name, answered.",
+        ),
+        (true, false, ..) => (
+            "may I open a connection?",
+            "The first packet of a connection; see whether an answer follows.",
+            "One of them proves nothing; repeated ones without reply mean silence on the way or at the end.",
+        ),
+        (true, true, ..) => (
+            "yes, and I you",
+            "The port is open and accepts connections.",
+            "It does not say that the service behind it works.",
+        ),
+        (.., true) => {
+            ("I have finished sending", "One side closes in the usual way.", "A close is not an abort.")
+        }
+        _ if length > 0 => ("here is data", "Data on an open connection.", "Nothing here is an error."),
+        _ => ("received so far", "A confirmation.", "Nothing here is an error."),
+    };
+    explanation.push("Flags", "the TCP header's flags follow", "RFC 9293 §3.1");
+    let start = decoded.transport_start;
+    explanation.push(format!("[{marks}]"), says, "RFC 9293 §3.1").glue(", ").at(start + 13, 1);
+    explanation
+        .push(format!("seq {sequence}"), "my counter of bytes sent", "RFC 9293 §3.4")
+        .glue(", ")
+        .at(start + 4, 4);
+    if ack {
+        let words = "the next byte I expect from you";
+        explanation.push(format!("ack {acknowledgment}"), words, "RFC 9293 §3.4").glue(", ").at(start + 8, 4);
+    }
+    let words = "how many bytes I can take";
+    explanation.push(format!("win {window}"), words, "RFC 9293 §3.8.6").glue(", ").at(start + 14, 2);
+    explanation.push(format!("length {length}"), "bytes of data in this packet, headers not counted", "");
+    let (from, to) = (role(subject, decoded.source), role(subject, decoded.destination));
+    explanation.sentence = format!("{from} said to {to} over TCP: {says}");
+    explanation.so_what = so_what.to_owned();
+    explanation.not_so = not_so.to_owned();
+    explanation.quiz = vec![("What does this segment say?".to_owned(), says.to_owned())];
+}
+
+fn arp(subject: &Subject<'_>, explanation: &mut Explanation) {
+    let summary = subject.packet.summary();
+    let reply = summary.contains("is at") || summary.contains("is-at");
+    let words =
+        if reply { "that address is mine, at this link address" } else { "who owns this address? tell me" };
+    explanation.push(summary, words, "RFC 826");
+    let (from, to) = (subject.decoded.source, subject.decoded.destination);
+    explanation.sentence = if reply {
+        format!("{from} told {to} its link address.")
+    } else {
+        format!("{from} asked the local network who owns {to}.")
+    };
+    explanation.so_what = if reply {
+        "The machine is there and answers on the local network.".to_owned()
+    } else {
+        "Needed before anything can be sent to a neighbour; three requests a second apart without reply mean that the machine is not on this network.".to_owned()
+    };
+    explanation.not_so = "ARP never leaves the local network and says nothing about the Internet.".to_owned();
+}

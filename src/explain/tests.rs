@@ -1,0 +1,58 @@
+//! Explanations of real packets.
+
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+
+use super::*;
+use crate::correlate::correlate;
+use crate::index::{Input, Progress, build};
+
+fn explained(file: &str, frame: u32) -> Explanation {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/captures").join(file);
+    let (source, walk) = crate::capture::open(&path).unwrap();
+    let index = build(vec![Input { source, walk, offset_ns: 0 }], 1, &Progress::default(), |_| {});
+    let evidence = correlate(&index, &crate::correlate::Parameters::default(), &AtomicBool::new(false));
+    explain(&index, &evidence, PacketId(frame - 1)).unwrap()
+}
+
+#[test]
+fn a_query_is_printed_as_tcpdump_prints_it() {
+    let query = explained("lab/01_no_listener.pcap", 3);
+    assert_eq!(
+        query.line(),
+        "19:49:37.809242 IP 198.51.100.15.55774 > 203.0.113.2.53: 42445+ A? yummyrecipesforme.com. (39)"
+    );
+    assert!(query.tokens.iter().any(|token| token.words.contains("12 header + 23 name + 4 type and class")));
+    assert!(query.so_what.contains("It was refused: see F4"), "{}", query.so_what);
+    assert!(query.not_so.contains("not a warning"));
+}
+
+#[test]
+fn a_port_unreachable_names_the_query_it_returns_and_is_no_echo_reply() {
+    let error = explained("lab/01_no_listener.pcap", 4);
+    assert!(
+        error.line().ends_with("ICMP 203.0.113.2 udp port 53 unreachable, length 75"),
+        "{}",
+        error.line()
+    );
+    assert!(error.ties.iter().any(|tie| tie.contains("F3") && tie.contains("exact")), "{:?}", error.ties);
+    assert!(error.not_so.contains("Not an echo reply") && error.not_so.contains("host is down"));
+    let v6 = explained("lab/12_ipv6_no_listener.pcap", 2);
+    assert!(
+        v6.line().ends_with(
+            "ICMP6, destination unreachable, unreachable port, 2001:db8:2::2 udp port 53, length 95"
+        ),
+        "{}",
+        v6.line()
+    );
+}
+
+#[test]
+fn a_transcript_is_explained_with_its_impossible_length_and_a_probable_tie() {
+    let query = explained("lab/00_seed_canonical.txt", 1);
+    assert!(
+        query.tokens.iter().any(|token| token.text == "(24)" && token.words.contains("not a faithful print"))
+    );
+    let error = explained("lab/00_seed_canonical.txt", 2);
+    assert!(error.ties.iter().any(|tie| tie.contains("probable") && tie.contains("L1")), "{:?}", error.ties);
+}

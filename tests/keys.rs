@@ -1,0 +1,337 @@
+//! Keys in, state and screen out: what the analyst can do, without a terminal.
+
+mod bench;
+
+use std::collections::HashMap;
+
+use bench::Bench;
+use crossterm::event::{MouseButton, MouseEventKind};
+use portmortem::tui::actions::{self, Context};
+use portmortem::tui::keys::{Stroke, bindings};
+use portmortem::tui::layout::Panel;
+use portmortem::tui::state::Rows;
+use portmortem::tui::update::{Message, Reply};
+
+fn seed() -> Bench {
+    Bench::sample("seed", 160, 45)
+}
+
+#[test]
+fn no_key_has_two_meanings_in_one_context() {
+    let panels = [
+        Context::Timeline,
+        Context::Packet,
+        Context::Report,
+        Context::Findings,
+        Context::Queries,
+        Context::Ladder,
+    ];
+    let mut stacks: Vec<Vec<Context>> = panels.iter().map(|panel| vec![*panel, Context::Panels]).collect();
+    stacks.extend([
+        vec![Context::Line],
+        vec![Context::FilterLine],
+        vec![Context::Editor],
+        vec![Context::Choices],
+        vec![Context::Palette],
+        vec![Context::Question],
+        vec![Context::Help],
+    ]);
+    for stack in stacks {
+        let mut seen: HashMap<&[Stroke], &str> = HashMap::new();
+        for binding in bindings().iter().filter(|binding| stack.contains(&binding.context)) {
+            assert!(
+                !binding.strokes.is_empty(),
+                "{} has an unreadable key {}",
+                binding.action.name,
+                binding.text
+            );
+            if let Some(other) = seen.insert(&binding.strokes, binding.action.name) {
+                panic!("{} means {other} and {} in {stack:?}", binding.text, binding.action.name);
+            }
+        }
+        // No key may hide behind a longer one that begins with it.
+        for (short, name) in &seen {
+            let longer = seen.keys().find(|long| long.len() > short.len() && long.starts_with(short));
+            assert!(longer.is_none(), "{name} hides a longer key");
+        }
+    }
+}
+
+#[test]
+fn every_action_has_a_name_of_its_own_and_help() {
+    let mut names: Vec<&str> = actions::all().map(|action| action.name).collect();
+    let count = names.len();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), count);
+    assert!(actions::all().all(|action| !action.help.is_empty() && !action.keys.is_empty()));
+}
+
+#[test]
+fn enter_goes_to_the_other_end_and_back() {
+    let mut bench = seed();
+    bench.keys("G");
+    assert_eq!(bench.frame(), 6);
+    bench.keys("Enter");
+    assert_eq!(bench.frame(), 5);
+    bench.keys("Enter");
+    assert_eq!(bench.frame(), 6);
+    bench.keys("Ctrl-o");
+    assert_eq!(bench.frame(), 5);
+    bench.keys("Alt-Right");
+    assert_eq!(bench.frame(), 6);
+}
+
+#[test]
+fn problems_are_visited_one_after_the_other() {
+    let mut bench = seed();
+    let mut visited = Vec::new();
+    for _ in 0..3 {
+        bench.keys("]");
+        visited.push(bench.frame());
+    }
+    assert_eq!(visited, [2, 4, 6]);
+    bench.keys("]");
+    bench.shows("no further problem below");
+    bench.keys("[ [");
+    assert_eq!(bench.frame(), 2);
+}
+
+#[test]
+fn a_number_goes_to_its_frame() {
+    let mut bench = seed();
+    bench.keys("5 g g");
+    assert_eq!(bench.frame(), 5);
+    bench.keys("g 2 Enter");
+    assert_eq!(bench.frame(), 2);
+    bench.keys(":").text("4\n");
+    assert_eq!(bench.frame(), 4);
+}
+
+#[test]
+fn the_filter_narrows_while_it_is_typed_and_escape_brings_everything_back() {
+    let mut bench = seed();
+    bench.keys("/").text("icmp.error");
+    bench.shows("3 of 6");
+    bench.keys("Enter Esc");
+    assert!(matches!(bench.state.timeline.rows, Rows::All));
+    bench.keys("/").text("dns\n");
+    bench.shows("3 of 6");
+    bench.keys("/ Ctrl-u").text("icmp");
+    bench.keys("Esc");
+    assert_eq!(bench.state.filter.line.text(), "dns");
+}
+
+#[test]
+fn a_wrong_filter_is_marked_and_changes_nothing() {
+    let mut bench = seed();
+    bench.keys("/").text("dns or dns.nonsense == 4");
+    bench.shows("list unchanged");
+    let rows = bench.state.timeline.rows.len(&bench.state.index);
+    assert_eq!(rows, 3, "the last right text was `dns`");
+}
+
+#[test]
+fn hidden_partners_come_with_one_key() {
+    let mut bench = seed();
+    bench.keys("/").text("icmp.error\n");
+    bench.shows("#1 hidden: p");
+    bench.keys("Enter");
+    bench.shows("hidden by the filter");
+    bench.keys("p");
+    bench.shows("+ 3 partners");
+    bench.keys("Enter");
+    assert_eq!(bench.frame(), 1);
+}
+
+#[test]
+fn the_filter_menu_joins_what_the_packet_has() {
+    let mut bench = seed();
+    bench.keys("f p");
+    assert_eq!(bench.state.filter.line.text(), "dns");
+    bench.keys("f Tab Tab e");
+    assert_eq!(bench.state.filter.line.text(), "(dns) and not (icmp.error)");
+}
+
+#[test]
+fn a_note_stands_in_the_report_with_its_citation_and_undo_takes_it_back() {
+    let mut bench = seed();
+    bench.keys("] a").text("first refusal\nsecond line");
+    bench.keys("Ctrl-s");
+    assert_eq!(bench.case.state().annotations.len(), 1);
+    assert_eq!(bench.case.state().annotations[0].note, "first refusal\nsecond line");
+    let noted = bench
+        .state
+        .report
+        .claims()
+        .find(|claim| claim.annotation.is_some())
+        .expect("the note is in the draft");
+    assert_eq!(noted.frames, [portmortem::index::PacketId(1)]);
+    bench.keys("u");
+    assert!(bench.case.state().annotations.is_empty());
+    assert!(bench.state.report.claims().all(|claim| claim.annotation.is_none()));
+    bench.keys("Ctrl-r");
+    assert_eq!(bench.case.state().annotations.len(), 1);
+}
+
+#[test]
+fn a_note_takes_tag_and_severity() {
+    let mut bench = seed();
+    bench.keys("a").text("who asked?");
+    bench.keys("Tab Ctrl-u").text("question");
+    bench.keys("Tab h Ctrl-s");
+    let note = &bench.case.state().annotations[0];
+    assert_eq!((note.tag.as_str(), note.severity.as_deref()), ("question", Some("high")));
+}
+
+#[test]
+fn claims_are_accepted_rejected_edited_and_reset() {
+    let mut bench = seed();
+    bench.keys("3 a");
+    assert_eq!(bench.case.state().decisions.values().filter(|d| d.accepted == Some(true)).count(), 1);
+    bench.shows("accepted");
+    bench.keys("r");
+    bench.shows("rejected");
+    bench.keys("g g e Ctrl-e End").text(" Checked by hand.");
+    bench.keys("Ctrl-s");
+    bench.shows("Checked by hand.");
+    bench.shows("edited");
+    bench.keys("R");
+    bench.hides("Checked by hand.");
+}
+
+#[test]
+fn a_citation_is_a_link_to_its_packet() {
+    let mut bench = seed();
+    bench.keys("3 Enter");
+    assert_eq!(bench.frame(), 1);
+    bench.keys("Enter");
+    assert_eq!(bench.frame(), 2);
+    assert_eq!(bench.state.panels.focus, Panel::Report);
+    bench.shows("citation 2 of 6: #2");
+}
+
+#[test]
+fn marks_and_the_time_format_change_with_one_key() {
+    let mut bench = seed();
+    bench.keys("j m x G ' x");
+    assert_eq!(bench.frame(), 2);
+    bench.keys("t");
+    bench.shows("2000-01-01 13:24:36.098564");
+    bench.keys("T g g");
+    bench.shows("-3.905993");
+    bench.keys("t");
+    bench.shows("+3.905993");
+}
+
+#[test]
+fn the_report_is_exported_and_never_written_over_unasked() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("report.md");
+    let mut bench = seed();
+    let export = |bench: &mut Bench| {
+        bench.keys("x g Ctrl-u").text(path.to_str().unwrap());
+        bench.keys("Enter");
+    };
+    export(&mut bench);
+    bench.shows("report written to");
+    let first = std::fs::read_to_string(&path).unwrap();
+    assert!(
+        first.contains("Part 1: Provide a summary of the problem found in the DNS and ICMP traffic log.")
+    );
+    std::fs::write(&path, "mine").unwrap();
+    export(&mut bench);
+    bench.shows("Write over it?");
+    bench.keys("n");
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "mine");
+    export(&mut bench);
+    bench.keys("y");
+    assert_ne!(std::fs::read_to_string(&path).unwrap(), "mine");
+}
+
+#[test]
+fn text_is_copied() {
+    let mut bench = seed();
+    bench.keys("j y c");
+    assert_eq!(bench.copied, ["[F2]"]);
+    bench.keys("y k");
+    assert!(bench.copied[1].chars().count() <= 900);
+}
+
+#[test]
+fn text_is_found_in_both_directions() {
+    let mut bench = seed();
+    bench.keys("s").text("icmp\n");
+    assert_eq!(bench.frame(), 2);
+    bench.keys("n");
+    assert_eq!(bench.frame(), 4);
+    bench.keys("N N");
+    assert_eq!(bench.frame(), 6);
+    bench.keys("s Ctrl-u").text("nowhere\n");
+    bench.shows("“nowhere” is in none of these rows");
+}
+
+#[test]
+fn the_mouse_selects_scrolls_and_focuses() {
+    let mut bench = seed();
+    let layout = bench.state.layout();
+    let timeline = layout.inner(Panel::Timeline);
+    bench.mouse(MouseEventKind::Down(MouseButton::Left), timeline.x + 10, timeline.y + 3);
+    assert_eq!(bench.frame(), 3);
+    bench.mouse(MouseEventKind::Down(MouseButton::Left), layout.side.x + 5, layout.side.y + 2);
+    assert_eq!(bench.state.panels.focus, Panel::Report);
+    bench.mouse(MouseEventKind::ScrollDown, timeline.x + 10, timeline.y + 3);
+    assert_eq!(bench.frame(), 6);
+    assert_eq!(bench.state.panels.focus, Panel::Report);
+}
+
+#[test]
+fn a_late_filter_reply_is_dropped() {
+    let mut bench = seed();
+    bench.keys("/").text("dns\n");
+    let filter = portmortem::filter::Filter::parse("icmp").unwrap();
+    bench.send(Message::Done(Reply::Filtered {
+        generation: 0,
+        filter,
+        rows: Rows::Some([1].into()),
+        matching: 1,
+        seen: 6,
+        warnings: Vec::new(),
+    }));
+    assert_eq!(bench.state.timeline.rows.len(&bench.state.index), 3);
+}
+
+#[test]
+fn the_ladder_and_the_queries_lead_to_their_packets() {
+    let mut bench = seed();
+    bench.keys("] l");
+    bench.shows("resolver");
+    bench.keys("Enter");
+    assert_eq!(bench.frame(), 2);
+    bench.keys("d");
+    bench.shows("refused ICMP 3/3");
+    bench.keys("Enter");
+    assert_eq!(bench.frame(), 1);
+}
+
+#[test]
+fn layers_fold_and_fields_mark_their_bytes() {
+    let mut bench = Bench::sample("seed", 200, 60);
+    bench.keys("2");
+    let open = portmortem::tui::views::packet::tree(&bench.state).len();
+    bench.keys("g g Right");
+    assert!(portmortem::tui::views::packet::tree(&bench.state).len() > open);
+    bench.keys("Left");
+    assert_eq!(portmortem::tui::views::packet::tree(&bench.state).len(), open);
+}
+
+#[test]
+fn q_quits_and_help_lists_the_keys_of_the_panel() {
+    let mut bench = seed();
+    bench.keys("?");
+    bench.shows("write a note on this packet");
+    bench.keys("Esc 3 ?");
+    bench.shows("accept this claim");
+    bench.keys("q q");
+    assert!(bench.quit);
+}

@@ -1,0 +1,427 @@
+//! What the reports on the seed incident must say and must not, in every template, and that captured text stays text.
+
+#![expect(clippy::expect_used, reason = "a test that meets the unexpected should stop there")]
+
+use portmortem::case::{Annotation, Decision, FrameRef, ManualRow, State};
+use portmortem::cli::load::Open;
+use portmortem::cli::report::Made;
+use portmortem::export::{self, Job};
+use portmortem::report::render::{Options, TEMPLATES, render_named};
+use portmortem::report::{ClaimState, draft, lint::lint};
+use regex::Regex;
+use serde_json::Value;
+
+const PCAP: &str = "tests/captures/lab/00_seed_reenacted.pcap";
+const TRANSCRIPT: &str = "tests/captures/lab/00_seed_canonical.txt";
+
+fn made(path: &str) -> Made {
+    let open = Open { files: vec![path.into()], ..Open::default() };
+    Made::from(&open, false).expect("a readable capture")
+}
+
+fn report(path: &str, template: &str) -> String {
+    rendered(&made(path), template)
+}
+
+fn rendered(made: &Made, template: &str) -> String {
+    let input = made.input();
+    let report = draft(&input);
+    render_named(&report, &input, template, &Options::default()).expect("a template that renders").markdown
+}
+
+fn golden() -> Value {
+    serde_json::from_str(include_str!("cases/golden.json")).expect("golden.json is JSON")
+}
+
+fn patterns(key: &str) -> Vec<Regex> {
+    let golden = golden();
+    let list = golden.get(key).and_then(Value::as_array).expect("a list of patterns");
+    list.iter()
+        .map(|pattern| {
+            let pattern = pattern.as_str().expect("a pattern");
+            Regex::new(&format!("(?i){pattern}")).expect("a regular expression")
+        })
+        .collect()
+}
+
+#[test]
+fn every_template_says_what_it_must_and_nothing_it_must_not() {
+    for path in [PCAP, TRANSCRIPT] {
+        for template in TEMPLATES {
+            let text = report(path, template.name);
+            for pattern in patterns("must_not") {
+                let found = pattern.find(&text).map(|found| found.as_str());
+                assert_eq!(found, None, "{} of {path} says {pattern}", template.name);
+            }
+            // A ticket has 900 characters and leaves most of it out.
+            if template.name == "ticket" {
+                continue;
+            }
+            for pattern in patterns("must") {
+                assert!(
+                    pattern.is_match(&text),
+                    "{} of {path} does not say {pattern}:\n{text}",
+                    template.name
+                );
+            }
+        }
+    }
+}
+
+/// Asserts that each text appears somewhere in the full report.
+fn says(path: &str, texts: &[&str]) {
+    let text = report(path, "full").replace('\\', "");
+    for wanted in texts {
+        assert!(text.contains(wanted), "{path} does not say {wanted:?}:\n{text}");
+    }
+}
+
+fn both(letter: char, text: &str) -> String {
+    let citation = Regex::new(r"\bN(\d)").expect("a regular expression");
+    citation.replace_all(text, format!("{letter}$1")).into_owned()
+}
+
+#[test]
+fn the_golden_answers_hold_for_capture_and_transcript() {
+    for (path, letter) in [(PCAP, 'F'), (TRANSCRIPT, 'L')] {
+        let wanted = [
+            // G1 and G2
+            "6 packets in 257.830396 s (4 min 18 s): 3 DNS queries, 0 DNS responses, 3 ICMP errors, 0 TCP and 0 ARP",
+            "[N1–N6]",
+            "A client at 192.51.100.15 sent 3 DNS queries over UDP to 203.0.113.2, port 53, asking it to find (recursion desired) the IPv4 address of yummyrecipesforme.com; none was answered [N1, N3, N5].",
+            // G3
+            "an ICMP Destination Unreachable / Port Unreachable message (type 3, code 3) [N2, N4, N6].",
+            // G4
+            "3.905993 s, 43.741555 s and 17.830396 s",
+            "[N1→N2, N3→N4, N5→N6]",
+            // G5
+            "3 attempts in 1 episode: the queries were sent exactly 120.000000 s apart, all with query number 35084 and source port 52444",
+            "onset before and end after these times cannot be excluded",
+            "No recovery within the",
+            // G6 and G7
+            "no TCP attempt to port 53 of 203.0.113.2",
+            "no query to another DNS server",
+            "no connection to a web server",
+            "116.094007 s and 76.258445 s later [N2→N3, N4→N5]",
+            "What the client did next is undetermined",
+            // G8
+            "either no DNS service is listening there or a packet filter (firewall) refuses the port",
+            "does not separate the two",
+            "cannot be told apart without evidence from outside it",
+            // G9
+            "It neither supports nor excludes an attack on 203.0.113.2",
+            "None: no adversary behaviour shown.",
+            // G10
+            "Since when and until when the fault lasted is not known",
+            "Whether other clients or customers use 203.0.113.2 is not known",
+            "Whether TCP port 53 of 203.0.113.2 works is not known",
+            "Whether the web server works is not known",
+            "The role of 203.0.113.2 is not known",
+            "Whether the client has a second resolver is not known",
+            // G12
+            "dig @203.0.113.2 yummyrecipesforme.com A",
+            "dig +tcp @203.0.113.2",
+            "nstat -az UdpNoPorts IcmpOutDestUnreachs",
+            "ss -ulpn 'sport = :53'",
+            "nft -a list ruleset",
+            "host 203.0.113.2 and (port 53 or icmp",
+        ];
+        let wanted: Vec<String> = wanted.iter().map(|text| both(letter, text)).collect();
+        let wanted: Vec<&str> = wanted.iter().map(String::as_str).collect();
+        says(path, &wanted);
+    }
+    says(PCAP, &["links by level: 3 exact", "2000-01-01 13:24:32 to 13:28:50 UTC"]);
+    says(TRANSCRIPT, &["links by level: 3 probable", "The date and the time zone are not recorded"]);
+}
+
+#[test]
+fn record_quality_is_told_for_the_transcript_and_lengths_only_there() {
+    says(
+        TRANSCRIPT,
+        &[
+            "length (24) is impossible for this name: 39 bytes",
+            "254, 320, 150",
+            "RFC 5452",
+            "No comma before",
+            "documentation address",
+            "rest on addresses, message types and order only",
+        ],
+    );
+    let text = report(PCAP, "full");
+    assert!(!text.contains("(24)") && !text.contains("254"), "{text}");
+}
+
+#[test]
+fn delays_are_never_called_the_servers_speed() {
+    for path in [PCAP, TRANSCRIPT] {
+        let text = report(path, "full");
+        for sentence in text.split(['.', '\n']).filter(|sentence| sentence.contains("43.741")) {
+            assert!(!sentence.contains("latency") && !sentence.contains("response time"), "{sentence}");
+        }
+    }
+}
+
+#[test]
+fn every_claim_of_a_fresh_draft_is_cited_and_well_worded() {
+    for path in [
+        PCAP,
+        TRANSCRIPT,
+        "tests/captures/incidents/06a_servfail.pcap",
+        "tests/captures/incidents/13_portscan.pcap",
+        "tests/captures/incidents/17_healthy.pcap",
+    ] {
+        let made = made(path);
+        let report = draft(&made.input());
+        let found = lint(&report);
+        assert!(found.claims > 0);
+        assert_eq!(found.claims, found.cited, "{path}");
+        let other: Vec<_> = found.issues.iter().filter(|issue| issue.check != "open").collect();
+        assert!(other.is_empty(), "{path}: {other:?}");
+        let mut ids: Vec<&str> = report.claims().map(|claim| claim.id.as_str()).collect();
+        ids.sort_unstable();
+        let before = ids.len();
+        ids.dedup();
+        assert_eq!(ids.len(), before, "{path}: two claims share an id");
+    }
+}
+
+#[test]
+fn captures_without_incident_are_said_to_have_none() {
+    for name in ["13_portscan", "17_healthy"] {
+        let text = report(&format!("tests/captures/incidents/{name}.pcap"), "full");
+        assert!(Regex::new("No (DNS )?incident was found").expect("a pattern").is_match(&text), "{text}");
+    }
+}
+
+#[test]
+fn the_google_form_has_the_official_headings_and_one_note() {
+    let text = report(PCAP, "google");
+    for heading in [
+        "# Cybersecurity incident report: Network traffic analysis",
+        "## Part 1: Provide a summary of the problem found in the DNS and ICMP traffic log.",
+        "The UDP protocol reveals that:",
+        "This is based on the results of the network analysis, which show that the ICMP echo reply returned the error message:",
+        "The port noted in the error message is used for:",
+        "The most likely issue is:",
+        "## Part 2: Explain your analysis of the data and provide at least one cause of the incident.",
+        "Time incident occurred:",
+        "Explain how the IT team became aware of the incident:",
+        "Explain the actions taken by the IT department to investigate the incident:",
+        "Note key findings of the IT department's investigation (i.e., details related to the port affected, DNS server, etc.):",
+        "Note a likely cause of the incident:",
+    ] {
+        assert!(text.contains(heading), "{heading}");
+    }
+    assert_eq!(text.matches("echo reply").count(), 2, "the heading and one note");
+    let made = made(PCAP);
+    let input = made.input();
+    let mut options = Options::default();
+    options.form.corrected_headings = true;
+    let corrected =
+        render_named(&draft(&input), &input, "google", &options).expect("a template that renders").markdown;
+    assert!(!corrected.contains("echo reply") && corrected.contains("ICMP error message returned"));
+}
+
+#[test]
+fn a_ticket_fits_into_900_characters_and_keeps_its_evidence() {
+    for path in [PCAP, TRANSCRIPT, "tests/captures/incidents/01_server_down.pcap"] {
+        let text = report(path, "ticket");
+        assert!(text.chars().count() <= 900, "{} characters", text.chars().count());
+        assert!(text.contains("Means: ") && text.contains("sha256"), "{text}");
+    }
+}
+
+#[test]
+fn what_the_analyst_adds_lands_in_its_section_and_stays() {
+    let open = Open { files: vec![PCAP.into()], ..Open::default() };
+    let first = Made::from(&open, false).expect("a readable capture");
+    let report = draft(&first.input());
+    let claim = report.claim("summary.cause").expect("a cause");
+    let mut state = State::default();
+    state.apply(claim.edit("The port is refused.".to_owned()));
+    let errors = report.claims().find(|claim| claim.id.ends_with(".errors")).expect("errors");
+    state.apply(errors.reject());
+    let stale = Decision { accepted: Some(true), text: None, basis: "another".to_owned() };
+    state.decisions.insert("summary.seen".to_owned(), stale);
+    state.annotations.push(Annotation {
+        id: 1,
+        frames: vec![FrameRef { source: 0, frame: 2 }],
+        note: "*first* refusal".to_owned(),
+        tag: "impact".to_owned(),
+        severity: None,
+    });
+    state.manual_rows.push(ManualRow {
+        id: 2,
+        when: "13:20".to_owned(),
+        by: "service desk".to_owned(),
+        text: "first call".to_owned(),
+    });
+    let made = Made::of(open.load().expect("a readable capture"), state);
+    let report = draft(&made.input());
+    let cause = report.claim("summary.cause").expect("a cause");
+    assert_eq!((cause.state, cause.text.as_str()), (ClaimState::Edited, "The port is refused."));
+    assert_eq!(report.claim("summary.seen").map(|claim| claim.state), Some(ClaimState::Stale));
+    let impact = report.section("impact").expect("a section");
+    let note = report.claim("note.1").expect("the note");
+    assert!(format!("{impact:?}").contains("first* refusal") && note.citation == "F2");
+    let text = rendered(&made, "full");
+    assert!(text.contains(r"\*first\* refusal [F2]"), "{text}");
+    assert!(text.contains("The port is refused [F1–F6]. (analyst's wording)"), "{text}");
+    assert!(!text.contains("After each query"), "a rejected claim is printed");
+    let call = text.find("first call").expect("the manual row");
+    let query = text.find("| 2000-01-01T13:24:32.192571Z | packet").expect("the first packet");
+    assert!(call < query, "the row stands where its time is");
+}
+
+/// The seed with a name that tries to be Markdown, HTML and a terminal command.
+fn hostile_capture() -> Vec<u8> {
+    let labels: [&[u8]; 3] = [b"*x*|[a](b)<script>", b"\x1b[31m`!`", b"# _h_ \xe2\x80\xae"];
+    let mut name = Vec::new();
+    for label in labels {
+        name.push(u8::try_from(label.len()).expect("a short label"));
+        name.extend(label);
+    }
+    name.push(0);
+    let mut dns = vec![0x12, 0x34, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+    dns.extend(&name);
+    dns.extend([0, 1, 0, 1]);
+    let (client, server) = ([192, 0, 2, 1], [198, 51, 100, 53]);
+    let ip = |protocol: u8, from: [u8; 4], to: [u8; 4], payload: &[u8]| {
+        let total = u16::try_from(20 + payload.len()).expect("a short packet").to_be_bytes();
+        let mut packet = vec![0x45, 0, total[0], total[1], 0, 7, 0, 0, 64, protocol, 0, 0];
+        packet.extend(from);
+        packet.extend(to);
+        packet.extend(payload);
+        packet
+    };
+    let length = u16::try_from(8 + dns.len()).expect("a short datagram").to_be_bytes();
+    let mut udp = vec![0xc0, 0x01, 0, 53, length[0], length[1], 0, 0];
+    udp.extend(&dns);
+    let query = ip(17, client, server, &udp);
+    let mut icmp = vec![3, 3, 0, 0, 0, 0, 0, 0];
+    icmp.extend(&query);
+    let error = ip(1, server, client, &icmp);
+    let mut file = vec![0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 101, 0, 0, 0];
+    for (second, packet) in [(1u32, &query), (2, &error), (20, &query), (21, &error)] {
+        file.extend(second.to_le_bytes());
+        file.extend(0u32.to_le_bytes());
+        let length = u32::try_from(packet.len()).expect("a short packet").to_le_bytes();
+        file.extend(length);
+        file.extend(length);
+        file.extend(packet.as_slice());
+    }
+    file
+}
+
+#[test]
+fn a_hostile_name_stays_text_in_every_template_and_format() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let path = folder.path().join("hostile.pcap");
+    std::fs::write(&path, hostile_capture()).expect("written");
+    let made = made(path.to_str().expect("a path in UTF-8"));
+    let input = made.input();
+    let report = draft(&input);
+    assert!(report.lead.is_some(), "the failure is found");
+    for template in TEMPLATES {
+        let rendered = render_named(&report, &input, template.name, &Options::default())
+            .expect("a template that renders");
+        let text = &rendered.markdown;
+        assert!(!text.contains(['\u{1b}', '\u{202e}']), "{}", template.name);
+        if template.name != "ticket" {
+            let markdown = pulldown_cmark::Options::ENABLE_TABLES;
+            for event in pulldown_cmark::Parser::new_ext(text, markdown) {
+                use pulldown_cmark::{Event, Tag};
+                let markup = match &event {
+                    Event::Html(_) | Event::InlineHtml(_) => true,
+                    Event::Start(Tag::Link { .. }) => true,
+                    Event::Start(Tag::Image { dest_url, .. }) => !dest_url.starts_with("figure:"),
+                    _ => false,
+                };
+                assert!(!markup, "{} became markup in {}:\n{text}", format_args!("{event:?}"), template.name);
+            }
+        }
+        let job = Job { report: &report, rendered: &rendered, input };
+        for export in export::EXPORTS.iter().filter(|_| template.name == "full") {
+            let mut out = Vec::new();
+            (export.write)(&job, &mut out).expect("an export");
+            let text = String::from_utf8_lossy(&out);
+            if ["html", "markdown", "text", "json", "ecs"].contains(&export.name) {
+                assert!(!text.contains("<script>alert") && !text.contains('\u{1b}'), "{}", export.name);
+                assert!(export.name != "html" || !text.contains("<script"), "script in HTML");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_same_input_gives_the_same_draft() {
+    let (one, two) = (made(PCAP), made(PCAP));
+    assert_eq!(draft(&one.input()), draft(&two.input()));
+}
+
+/// Checks `required`, `type`, `enum`, `const`, `items`, `properties` and `$ref`: what the schema uses.
+fn validate(root: &Value, schema: &Value, value: &Value, at: &str) {
+    if let Some(name) = schema.get("$ref").and_then(Value::as_str) {
+        let target = root.pointer(name.trim_start_matches('#')).expect("a definition");
+        return validate(root, target, value, at);
+    }
+    if let Some(types) = schema.get("type") {
+        let types: Vec<&str> = match types {
+            Value::Array(list) => list.iter().filter_map(Value::as_str).collect(),
+            other => other.as_str().into_iter().collect(),
+        };
+        let own = match value {
+            Value::Null => "null",
+            Value::Bool(_) => "boolean",
+            Value::Number(_) => "integer",
+            Value::String(_) => "string",
+            Value::Array(_) => "array",
+            Value::Object(_) => "object",
+        };
+        assert!(types.contains(&own), "{at}: {own} is none of {types:?}");
+    }
+    if let Some(list) = schema.get("enum").and_then(Value::as_array) {
+        assert!(list.contains(value), "{at}: {value} is none of {list:?}");
+    }
+    if let Some(only) = schema.get("const") {
+        assert_eq!(only, value, "{at}");
+    }
+    for key in schema.get("required").and_then(Value::as_array).into_iter().flatten() {
+        let key = key.as_str().expect("a key");
+        assert!(value.get(key).is_some(), "{at}: {key} is missing");
+    }
+    if let (Some(items), Some(list)) = (schema.get("items"), value.as_array()) {
+        for (number, item) in list.iter().enumerate() {
+            validate(root, items, item, &format!("{at}[{number}]"));
+        }
+    }
+    if let (Some(Value::Object(properties)), Some(map)) = (schema.get("properties"), value.as_object()) {
+        for (key, schema) in properties {
+            if let Some(value) = map.get(key) {
+                validate(root, schema, value, &format!("{at}.{key}"));
+            }
+        }
+    }
+}
+
+#[test]
+fn the_json_report_keeps_to_its_schema_and_carries_the_tie() {
+    let schema: Value = serde_json::from_str(export::json::SCHEMA_TEXT).expect("the schema is JSON");
+    for path in [PCAP, TRANSCRIPT, "tests/captures/incidents/17_healthy.pcap"] {
+        let made = made(path);
+        let input = made.input();
+        let report = draft(&input);
+        let rendered =
+            render_named(&report, &input, "full", &Options::default()).expect("a template that renders");
+        let document = export::json::document(&Job { report: &report, rendered: &rendered, input });
+        validate(&schema, &schema, &document, path);
+        if path == PCAP {
+            let tied =
+                document.pointer("/hypotheses/0/tied_with").map(ToString::to_string).unwrap_or_default();
+            let first = document.pointer("/hypotheses/0/id").map(ToString::to_string).unwrap_or_default();
+            assert!(format!("{first}{tied}").contains("H1") && format!("{first}{tied}").contains("H2"));
+            assert_eq!(document.pointer("/links/0/delta_us"), Some(&Value::from(3_905_993)));
+            assert_eq!(document.pointer("/case/times/recovery"), Some(&Value::Null));
+        }
+    }
+}
