@@ -168,8 +168,7 @@ fn check_numbers(claim: &Claim, found: &mut Lint) {
     if claim.suggestion.is_empty() {
         return;
     }
-    let known: std::collections::BTreeSet<String> =
-        numbers(&claim.suggestion).chain(numbers(&claim.citation)).collect();
+    let known: std::collections::BTreeSet<String> = numbers(&claim.suggestion).collect();
     let strange: Vec<String> = numbers(&claim.text)
         .filter(|number| !known.contains(number))
         .filter(|number| number.parse::<usize>().ok() != Some(claim.frames.len()))
@@ -180,8 +179,9 @@ fn check_numbers(claim: &Claim, found: &mut Lint) {
     }
 }
 
+/// The numbers in a text; frame labels such as F2 are none.
 fn numbers(text: &str) -> impl Iterator<Item = String> + '_ {
-    text.split(|c: char| !c.is_ascii_digit() && !matches!(c, '.' | ',' | ':'))
+    text.split(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '.' | ',' | ':'))
         .map(|word| word.trim_matches(['.', ',', ':']).replace(',', ""))
         .filter(|word| word.starts_with(|c: char| c.is_ascii_digit()))
 }

@@ -3,7 +3,7 @@
 use super::surroundings::absent_class;
 use crate::correlate::Level;
 use crate::decode::Address;
-use crate::findings::facts::{ErrorFact, Meaning, Sort, hops};
+use crate::findings::facts::{ErrorFact, Meaning, Server, Sort, hops};
 use crate::findings::hypotheses::Group;
 use crate::findings::hypotheses::ledger::{Ledger, Observation, Row};
 use crate::findings::hypotheses::scene::Scene;
@@ -93,37 +93,11 @@ fn port_by_server(scene: &Scene<'_, '_>, errors: &[&ErrorFact], ledger: &mut Led
     };
     let exact = errors.iter().any(|error| matches!(error.level, Some(Level::Exact | Level::Nat)));
     let weights = if exact {
-        [
-            ("H1", 10),
-            ("H2", 10),
-            ("H3", 10),
-            ("H4", 10),
-            ("H5", -10),
-            ("H6", -20),
-            ("H7", -20),
-            ("H8", -20),
-            ("H9", 0),
-            ("H13", -10),
-            ("H17", 0),
-            ("H20", -10),
-        ]
+        [10, 10, 10, 10, -10, -20, -20, -20, 0, -10, 0, -10]
     } else {
-        [
-            ("H1", 5),
-            ("H2", 5),
-            ("H3", 5),
-            ("H4", 5),
-            ("H5", -5),
-            ("H6", -10),
-            ("H7", -10),
-            ("H8", -10),
-            ("H9", 0),
-            ("H13", -5),
-            ("H17", 2),
-            ("H20", -5),
-        ]
+        [5, 5, 5, 5, -5, -10, -10, -10, 0, -5, 2, -5]
     };
-    put(ledger, &observation, &weights);
+    matrix(ledger, &observation, weights);
 }
 
 fn port_elsewhere(scene: &Scene<'_, '_>, errors: &[&ErrorFact], ledger: &mut Ledger) {
@@ -138,24 +112,7 @@ fn port_elsewhere(scene: &Scene<'_, '_>, errors: &[&ErrorFact], ledger: &mut Led
         fits: "a filter on the path may reject with port unreachable in its own name",
         against: "the refusal does not come from the server's address",
     };
-    put(
-        ledger,
-        &observation,
-        &[
-            ("H1", -10),
-            ("H2", -20),
-            ("H3", 2),
-            ("H4", -2),
-            ("H5", 10),
-            ("H6", -5),
-            ("H7", -5),
-            ("H8", -10),
-            ("H9", 0),
-            ("H13", -5),
-            ("H17", 2),
-            ("H20", -5),
-        ],
-    );
+    matrix(ledger, &observation, [-10, -20, 2, -2, 10, -5, -5, -10, 0, -5, 2, -5]);
 }
 
 fn prohibited_by_server(scene: &Scene<'_, '_>, errors: &[&ErrorFact], ledger: &mut Ledger) {
@@ -170,24 +127,7 @@ fn prohibited_by_server(scene: &Scene<'_, '_>, errors: &[&ErrorFact], ledger: &m
         fits: "a rule on the host itself rejects with this code (RFC 1812 §5.2.7.1)",
         against: "the message names a rule at the server's address as the reason",
     };
-    put(
-        ledger,
-        &observation,
-        &[
-            ("H1", -10),
-            ("H2", 20),
-            ("H3", 5),
-            ("H4", -5),
-            ("H5", -5),
-            ("H6", -20),
-            ("H7", -20),
-            ("H8", -20),
-            ("H9", -2),
-            ("H13", -10),
-            ("H17", 0),
-            ("H20", -10),
-        ],
-    );
+    matrix(ledger, &observation, [-10, 20, 5, -5, -5, -20, -20, -20, -2, -10, 0, -10]);
 }
 
 fn prohibited_elsewhere(scene: &Scene<'_, '_>, errors: &[&ErrorFact], ledger: &mut Ledger) {
@@ -202,24 +142,7 @@ fn prohibited_elsewhere(scene: &Scene<'_, '_>, errors: &[&ErrorFact], ledger: &m
         fits: "the message is the one a filtering device sends in its own name (RFC 1812 §5.2.7.1)",
         against: "the message names a rule on another device as the reason",
     };
-    put(
-        ledger,
-        &observation,
-        &[
-            ("H1", -20),
-            ("H2", -20),
-            ("H3", 0),
-            ("H4", -5),
-            ("H5", 20),
-            ("H6", -10),
-            ("H7", -5),
-            ("H8", -20),
-            ("H9", -2),
-            ("H13", -10),
-            ("H17", 0),
-            ("H20", -10),
-        ],
-    );
+    matrix(ledger, &observation, [-20, -20, 0, -5, 20, -10, -5, -20, -2, -10, 0, -10]);
 }
 
 fn host_unreachable(scene: &Scene<'_, '_>, errors: &[&ErrorFact], ledger: &mut Ledger) {
@@ -247,43 +170,9 @@ fn host_unreachable(scene: &Scene<'_, '_>, errors: &[&ErrorFact], ledger: &mut L
     // Where nobody was ever heard, a wrong address sends the same packets as a dead host.
     let alike = |class, db| if absent_class(scene) == Some(class) { db } else { 0 };
     if row == Row::HostUnreachableSlow {
-        put(
-            ledger,
-            &observation,
-            &[
-                ("H1", -20),
-                ("H2", -20),
-                ("H3", -10),
-                ("H4", alike("H6", 20)),
-                ("H5", -5),
-                ("H6", 20),
-                ("H7", 2),
-                ("H8", -20),
-                ("H9", -2),
-                ("H13", -20),
-                ("H17", 0),
-                ("H20", -10),
-            ],
-        );
+        matrix(ledger, &observation, [-20, -20, -10, alike("H6", 20), -5, 20, 2, -20, -2, -20, 0, -10]);
     } else {
-        put(
-            ledger,
-            &observation,
-            &[
-                ("H1", -20),
-                ("H2", -20),
-                ("H3", -10),
-                ("H4", alike("H6", 5)),
-                ("H5", 2),
-                ("H6", 5),
-                ("H7", 2),
-                ("H8", -20),
-                ("H9", -2),
-                ("H13", -20),
-                ("H17", 0),
-                ("H20", -10),
-            ],
-        );
+        matrix(ledger, &observation, [-20, -20, -10, alike("H6", 5), 2, 5, 2, -20, -2, -20, 0, -10]);
     }
 }
 
@@ -300,24 +189,7 @@ fn net_unreachable(scene: &Scene<'_, '_>, errors: &[&ErrorFact], ledger: &mut Le
         against: "the query did not reach the server's network",
     };
     let alike = |class, db| if absent_class(scene) == Some(class) { db } else { 0 };
-    put(
-        ledger,
-        &observation,
-        &[
-            ("H1", -20),
-            ("H2", -20),
-            ("H3", -10),
-            ("H4", alike("H7", 20)),
-            ("H5", -2),
-            ("H6", -2),
-            ("H7", 20),
-            ("H8", -20),
-            ("H9", -2),
-            ("H13", -20),
-            ("H17", 0),
-            ("H20", -10),
-        ],
-    );
+    matrix(ledger, &observation, [-20, -20, -10, alike("H7", 20), -2, -2, 20, -20, -2, -20, 0, -10]);
 }
 
 fn hops_exceeded(scene: &Scene<'_, '_>, errors: &[&ErrorFact], ledger: &mut Ledger) {
@@ -332,24 +204,7 @@ fn hops_exceeded(scene: &Scene<'_, '_>, errors: &[&ErrorFact], ledger: &mut Ledg
         fits: "queries that use up their hops travel in a loop",
         against: "the query did not reach the server's network",
     };
-    put(
-        ledger,
-        &observation,
-        &[
-            ("H1", -20),
-            ("H2", -20),
-            ("H3", -10),
-            ("H4", 0),
-            ("H5", -5),
-            ("H6", -5),
-            ("H7", 20),
-            ("H8", -20),
-            ("H9", -2),
-            ("H13", -20),
-            ("H17", 0),
-            ("H20", -10),
-        ],
-    );
+    matrix(ledger, &observation, [-20, -20, -10, 0, -5, -5, 20, -20, -2, -20, 0, -10]);
 }
 
 /// Who sent the errors: address, distance, quoted TTL.
@@ -504,7 +359,7 @@ fn timing(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
 
 /// Compares the errors' delay with the server's round trip, where other packets show one.
 fn trips(scene: &Scene<'_, '_>, prompt: &[&ErrorFact], ledger: &mut Ledger) {
-    let Some(trip) = scene.asked().and_then(|server| server.median_trip_ns()).filter(|trip| *trip > 0) else {
+    let Some(trip) = scene.asked().and_then(Server::median_trip_ns).filter(|trip| *trip > 0) else {
         return;
     };
     let mut deltas: Vec<Nanos> = prompt.iter().map(|error| error.delta_ns).collect();
@@ -602,6 +457,15 @@ fn delays(errors: &[&ErrorFact]) -> String {
     let low = errors.iter().map(|error| error.delta_ns).min().unwrap_or(0);
     let high = errors.iter().map(|error| error.delta_ns).max().unwrap_or(0);
     if low == high { span(low) } else { format!("{} to {}", span(low), span(high)) }
+}
+
+/// The hypotheses of the evidence matrix, in the order of its columns.
+const COLUMNS: [&str; 12] = ["H1", "H2", "H3", "H4", "H5", "H6", "H7", "H8", "H9", "H13", "H17", "H20"];
+
+/// Adds one row of the evidence matrix.
+fn matrix(ledger: &mut Ledger, observation: &Observation, weights_db: [i32; 12]) {
+    let weights: Vec<_> = COLUMNS.iter().copied().zip(weights_db.map(Some)).collect();
+    ledger.weigh(observation, &weights);
 }
 
 pub(super) fn put(ledger: &mut Ledger, observation: &Observation, weights: &[(&'static str, i32)]) {
