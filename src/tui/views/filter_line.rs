@@ -127,6 +127,10 @@ fn completions(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let bar = &state.filter;
     let Some(first) = bar.completions.first() else { return };
     let before = bar.line.text().get(..first.range.start).unwrap_or_default();
+    // What is typed out already needs no list over the rows it found.
+    if bar.completion == 0 && bar.line.text().get(first.range.clone()) == Some(first.text.as_str()) {
+        return;
+    }
     let wide = bar.completions.iter().map(|found| width(&found.text)).max().unwrap_or(0).clamp(8, 44);
     let cells = (wide as u16 + 46).min(area.width);
     let x = (area.x + PROMPT_CELLS + width(before) as u16).min(area.right().saturating_sub(cells));

@@ -274,7 +274,8 @@ pub fn render(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
              look at TCP resets (tcp.flags.reset == 1), ARP (arp), or a host's traffic (host ADDRESS), and press a \
              on a packet to begin a report with a note."
         } else {
-            "Nothing is drafted yet. Press a on a packet to write a note: it appears here with its citation."
+            "The report is being drafted… Notes can be written meanwhile: a on a packet; they appear here with \
+             their citation."
         };
         super::empty(buffer, area, text, theme.style(Role::Muted));
         return;
