@@ -131,9 +131,16 @@ impl Open {
 
     /// Reads everything and correlates it.
     pub fn load(&self) -> Result<Loaded> {
+        self.load_noting(&mut |_| Ok(()))
+    }
+
+    /// The same, with a look at the opened files before they are read through.
+    pub fn load_noting(&self, before: &mut dyn FnMut(&[Input]) -> Result<()>) -> Result<Loaded> {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let mut notes = Vec::new();
-        let index = build(self.inputs_noting(&mut notes)?, threads, &Progress::default(), |_| {});
+        let inputs = self.inputs_noting(&mut notes)?;
+        before(&inputs)?;
+        let index = build(inputs, threads, &Progress::default(), |_| {});
         warn_of_files(&notes);
         warn_of_damage(&index);
         for source in &index.sources {
