@@ -1,6 +1,6 @@
 //! The real binary in a real pseudo-terminal: the main job from end to end, and what it leaves behind.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on ends")]
 
 use std::path::Path;
 use std::time::Duration;

@@ -212,6 +212,7 @@ pub enum TimeFormat {
 
 impl TimeFormat {
     /// The next one round.
+    #[must_use]
     pub fn next(self) -> Self {
         match self {
             Self::TimeOfDay => Self::DateAndTime,

@@ -1,5 +1,7 @@
 //! The filter line: its text, what it says about it, and how many packets match.
 
+use std::fmt::Write as _;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Modifier;
@@ -125,6 +127,10 @@ fn completions(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let bar = &state.filter;
     let Some(first) = bar.completions.first() else { return };
     let before = bar.line.text().get(..first.range.start).unwrap_or_default();
+    // What is typed out already needs no list over the rows it found.
+    if bar.completion == 0 && bar.line.text().get(first.range.clone()) == Some(first.text.as_str()) {
+        return;
+    }
     let wide = bar.completions.iter().map(|found| width(&found.text)).max().unwrap_or(0).clamp(8, 44);
     let cells = (wide as u16 + 46).min(area.width);
     let x = (area.x + PROMPT_CELLS + width(before) as u16).min(area.right().saturating_sub(cells));
@@ -180,7 +186,7 @@ fn caret(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) -> u16 {
     let carets = if state.unicode { "▔" } else { "^" }.repeat((span.len()).clamp(1, 40));
     let mut text = format!("{carets} {}", crate::text::escape(message));
     if let Some(suggestion) = suggestion {
-        text.push_str(&format!(" · try {}", crate::text::escape(suggestion)));
+        let _ = write!(text, " · try {}", crate::text::escape(suggestion));
     }
     let x = area.x + PROMPT_CELLS + column;
     put(
