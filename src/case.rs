@@ -330,6 +330,7 @@ impl Case {
     }
 
     /// Applies a change at a time (the wall clock, nanoseconds since 1970), and saves it.
+    #[expect(clippy::needless_pass_by_value, reason = "an event is made to be applied once")]
     pub fn apply(&mut self, event: Event, at_ns: Nanos) {
         let inverse = self.state.apply(event.clone());
         if event.is_undoable() {
@@ -372,7 +373,7 @@ impl Case {
             self.take_up_known(&records);
         }
         if self.state.evidence.is_empty() {
-            self.write_down(Event::Evidence { records }, at_ns);
+            self.write_down(&Event::Evidence { records }, at_ns);
             return;
         }
         let mut changed = Vec::new();
@@ -387,7 +388,7 @@ impl Case {
         }
         let more = records.len() > self.state.evidence.len();
         if changed.is_empty() && more {
-            self.write_down(Event::Evidence { records }, at_ns);
+            self.write_down(&Event::Evidence { records }, at_ns);
         }
         self.notices.extend(changed);
     }
@@ -419,11 +420,11 @@ impl Case {
     }
 
     /// Records something about the capture; saved only once the analyst has made something worth a file.
-    fn write_down(&mut self, event: Event, at_ns: Nanos) {
+    fn write_down(&mut self, event: &Event, at_ns: Nanos) {
         self.state.apply(event.clone());
         match &mut self.store {
             Store::Unplaced { journalled } if journalled.is_empty() => {}
-            _ => self.save(&event, at_ns),
+            _ => self.save(event, at_ns),
         }
     }
 
@@ -507,7 +508,7 @@ impl Case {
         let mut reason = "there is no place for it".to_owned();
         for paths in beside.into_iter().chain(other) {
             if paths.exist() {
-                reason = "another process created this case meanwhile; open it again".to_owned();
+                "another process created this case meanwhile; open it again".clone_into(&mut reason);
                 break;
             }
             if let Some(directory) = self.place.directory.as_deref()
@@ -522,7 +523,7 @@ impl Case {
                     self.fold();
                     return;
                 }
-                Ok(None) => reason = "another process has it".to_owned(),
+                Ok(None) => "another process has it".clone_into(&mut reason),
                 Err(error) => reason = error.to_string(),
             }
             if waits {

@@ -30,7 +30,7 @@ pub mod tls;
 pub mod transcript;
 pub mod udp;
 
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 use crate::decode::{Address, Decoded, Transport};
 
@@ -360,6 +360,19 @@ struct Claims {
     ether: Vec<(u16, u8)>,
 }
 
+static DNS_PORTS: OnceLock<Vec<u16>> = OnceLock::new();
+
+/// Makes packets of further UDP and TCP ports count as DNS. Holds for the whole process and must come
+/// before the first packet is read; later calls change nothing.
+pub fn claim_dns_ports(ports: &[u16]) {
+    let _ = DNS_PORTS.set(ports.to_vec());
+}
+
+/// Whether a port is DNS: 53, or claimed by [`claim_dns_ports`].
+pub fn is_dns_port(port: u16) -> bool {
+    port == 53 || DNS_PORTS.get().is_some_and(|ports| ports.contains(&port))
+}
+
 static CLAIMS: LazyLock<Claims> = LazyLock::new(|| {
     let mut claims = Claims {
         udp: vec![0; 65536].into_boxed_slice(),
@@ -380,6 +393,13 @@ static CLAIMS: LazyLock<Claims> = LazyLock::new(|| {
             };
             if let Some(slot) = slot {
                 *slot = at as u8;
+            }
+        }
+    }
+    for port in DNS_PORTS.get().into_iter().flatten() {
+        for table in [&mut claims.udp, &mut claims.tcp] {
+            if let Some(slot) = table.get_mut(usize::from(*port)) {
+                *slot = ProtocolId::DNS.0;
             }
         }
     }

@@ -131,3 +131,81 @@ fn a_transcript_without_quotes_gives_probable_links_in_order() {
     assert_eq!(pairs, [pair("L2", "L1"), pair("L4", "L3"), pair("L6", "L5")]);
     assert_eq!(evidence.episodes[0].transactions.len(), 3);
 }
+
+/// What a case file may say; names as in `portmortem dns` and `packets --format json`.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Case {
+    /// Path below tests/captures.
+    capture: String,
+    /// Queries, retries included, copies not.
+    queries: u64,
+    transactions: usize,
+    episodes: usize,
+    problems: usize,
+    /// Pairs of an error's frame and the frame it is about, 0 for none.
+    #[serde(default)]
+    errors: Vec<[u64; 2]>,
+    /// The ledger.
+    outcomes: BTreeMap<String, u64>,
+    /// Errors by level.
+    #[serde(default)]
+    levels: BTreeMap<String, u64>,
+}
+
+#[test]
+fn every_case_file_holds() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
+    let mut checked = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "toml") {
+            continue;
+        }
+        let case: Case = toml::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+        check(&case);
+        checked += 1;
+    }
+    assert!(checked >= 25, "only {checked} cases were found");
+}
+
+fn check(case: &Case) {
+    let name = &case.capture;
+    let (index, evidence) = load(&captures(name));
+    let mut outcomes = BTreeMap::new();
+    for transaction in &evidence.transactions {
+        *outcomes.entry(transaction.outcome.name().to_owned()).or_insert(0) += 1;
+    }
+    assert_eq!(outcomes, case.outcomes, "{name}");
+    assert_eq!(evidence.transactions.len(), case.transactions, "{name}");
+    let ledger: u64 = outcomes.values().sum();
+    assert_eq!(ledger, case.transactions as u64, "{name}: the ledger adds up");
+    let queries: u64 = evidence.transactions.iter().map(|transaction| u64::from(transaction.tries)).sum();
+    assert_eq!(queries, case.queries, "{name}");
+    assert_eq!((evidence.episodes.len(), evidence.problems.len()), (case.episodes, case.problems), "{name}");
+    let mut levels = BTreeMap::new();
+    let mut errors = BTreeMap::new();
+    for packet in 0..index.len() {
+        for link in evidence.links_from(PacketId(packet)) {
+            if link.kind == LinkKind::ErrorAbout {
+                *levels.entry(link.level.name().to_owned()).or_insert(0) += 1;
+                errors.insert(u64::from(packet) + 1, link.to.map_or(0, |to| u64::from(to.0) + 1));
+            }
+        }
+    }
+    assert_eq!(levels, case.levels, "{name}");
+    for [error, about] in &case.errors {
+        assert_eq!(errors.get(error), Some(about), "{name}: error in frame {error}");
+    }
+}
+
+#[test]
+fn a_retry_after_five_seconds_is_one_retransmission() {
+    let (index, evidence) = load(&captures("lab").join("19_glibc_single_ns_dropped.pcap"));
+    let links = evidence.links_from(PacketId(2));
+    assert_eq!(
+        (links[0].kind, links[0].to.map(|to| index.label(to))),
+        (LinkKind::RetryOf, Some("F1".to_owned()))
+    );
+    assert_eq!(links[0].delta_ns / 100_000, 50_036);
+}

@@ -77,7 +77,7 @@ fn packets_prints_a_line_for_each_packet() {
     assert!(printed.lines().next().is_some_and(|line| {
         line.contains("13:24:32.192571")
             && line.contains("192.51.100.15")
-            && line.contains("yummyrecipesforme.com.")
+            && line.contains("yummyrecipesforme.com")
     }));
 }
 

@@ -319,9 +319,9 @@ fn layers_fold_and_fields_mark_their_bytes() {
     let mut bench = Bench::sample("seed", 200, 60);
     bench.keys("2");
     let open = portmortem::tui::views::packet::tree(&bench.state).len();
-    bench.keys("g g Left");
-    assert!(portmortem::tui::views::packet::tree(&bench.state).len() < open);
-    bench.keys("Right");
+    bench.keys("g g Right");
+    assert!(portmortem::tui::views::packet::tree(&bench.state).len() > open);
+    bench.keys("Left");
     assert_eq!(portmortem::tui::views::packet::tree(&bench.state).len(), open);
 }
 

@@ -1,6 +1,6 @@
 //! The real binary in a real pseudo-terminal: the main job from end to end, and what it leaves behind.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on ends")]
 
 use std::path::Path;
 use std::time::Duration;
@@ -74,9 +74,9 @@ fn the_main_job_from_opening_to_reopening() {
     // Edit the first claim.
     type_text(&mut terminal, "3gge");
     wait(&mut terminal, "Edit this claim");
-    type_text(&mut terminal, " Checked by hand.");
+    type_text(&mut terminal, " (verified)");
     terminal.send(Key::Ctrl('s')).unwrap();
-    wait(&mut terminal, "Checked by hand.");
+    wait(&mut terminal, "(verified)");
     // Export.
     type_text(&mut terminal, "xf");
     wait(&mut terminal, "Write the report");
@@ -91,13 +91,15 @@ fn the_main_job_from_opening_to_reopening() {
 
     let text = std::fs::read_to_string(&report).unwrap();
     assert!(text.contains("Seen on the desk of the help line"), "{text}");
-    assert!(text.contains("Checked by hand."), "{text}");
+    assert!(text.contains("(verified)"), "{text}");
     assert_eq!(std::fs::read(&capture).unwrap(), before, "the capture was changed");
 
     let mut terminal = open(&[&capture], directory.path(), 150, 45, &[]);
-    wait(&mut terminal, "Checked by hand.");
-    type_text(&mut terminal, "/note\n");
+    wait(&mut terminal, "(verified)");
+    type_text(&mut terminal, "/note");
     wait(&mut terminal, "1 of 6");
+    terminal.send(Key::Enter).unwrap();
+    wait(&mut terminal, "Esc clear");
     type_text(&mut terminal, "q");
     assert!(terminal.wait_exit().unwrap().success());
 }

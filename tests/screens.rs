@@ -194,7 +194,7 @@ fn every_capture_at_hand_can_be_walked_through() {
         let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
         for entry in std::fs::read_dir(path).unwrap() {
             let name = entry.unwrap().file_name().to_string_lossy().into_owned();
-            if name.ends_with(".json") {
+            if std::path::Path::new(&name).extension().is_some_and(|ending| ending == "json") {
                 continue;
             }
             let mut bench = Bench::open(&format!("{folder}/{name}"), 120, 40);

@@ -3,16 +3,25 @@
 mod arguments;
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
+use signal_hook::consts::SIGINT;
 
 use crate::capture::{self, OpenError};
 use crate::correlate::{Evidence, Parameters, correlate};
 use crate::index::{Index, Input, Progress, SourceId, build, source_label};
+use crate::protocols;
 use crate::samples;
 use crate::text;
 
+/// Exit code after a second Ctrl-C, as shells count it.
+const INTERRUPTED: i32 = 130;
+const INTERRUPT_POLL: Duration = Duration::from_millis(50);
+/// What a writer on the same terminal gets to write its rest.
+const INTERRUPT_GRACE: Duration = Duration::from_millis(500);
 /// Files left out of a directory that are named one by one on standard error.
 const NOTE_LINES_MAX: usize = 10;
 /// Damaged places named one by one on standard error.
@@ -32,6 +41,9 @@ pub struct Open {
     /// Correct the clock of one file, by its label: B=+1.5s, A=-200ms.
     #[arg(long, value_name = "LABEL=SPAN", value_parser = arguments::clock_offset, allow_hyphen_values = true)]
     pub offset: Vec<ClockOffset>,
+    /// Read this UDP and TCP port as DNS too; may be given several times.
+    #[arg(long, value_name = "PORT")]
+    pub dns_port: Vec<u16>,
     /// Wait for more at the end of a plain file that is still written.
     #[arg(long)]
     pub follow: bool,
@@ -69,6 +81,7 @@ impl Open {
 
     /// Opens the files without reading them through; files of a directory that are left out are named in `notes`.
     pub fn inputs_noting(&self, notes: &mut Vec<String>) -> Result<Vec<Input>> {
+        protocols::claim_dns_ports(&self.dns_port);
         let mut inputs = Vec::new();
         if let Some(name) = &self.sample {
             inputs.push(sample(name)?);
@@ -140,7 +153,11 @@ impl Open {
         let mut notes = Vec::new();
         let inputs = self.inputs_noting(&mut notes)?;
         before(&inputs)?;
-        let index = build(inputs, threads, &Progress::default(), |_| {});
+        let progress = Arc::new(Progress::default());
+        if inputs.iter().any(|input| !input.source.bytes.is_complete()) {
+            finish_on_interrupt(&progress);
+        }
+        let index = build(inputs, threads, &progress, |_| {});
         warn_of_files(&notes);
         warn_of_damage(&index);
         for source in &index.sources {
@@ -152,6 +169,30 @@ impl Open {
         let evidence = correlate(&index, &Parameters::default(), &AtomicBool::new(false));
         Ok(Loaded { index, evidence })
     }
+}
+
+/// Makes the first Ctrl-C end the input instead of the program, so that what was read is still printed; the
+/// second ends the program. A writer on the same terminal gets the signal too and has a moment to write its rest.
+fn finish_on_interrupt(progress: &Arc<Progress>) {
+    let interrupted = Arc::new(AtomicBool::new(false));
+    let twice =
+        signal_hook::flag::register_conditional_shutdown(SIGINT, INTERRUPTED, Arc::clone(&interrupted));
+    if twice.is_err() || signal_hook::flag::register(SIGINT, Arc::clone(&interrupted)).is_err() {
+        return;
+    }
+    let progress = Arc::downgrade(progress);
+    std::thread::spawn(move || {
+        while !interrupted.load(Ordering::Relaxed) {
+            std::thread::sleep(INTERRUPT_POLL);
+            if progress.strong_count() == 0 {
+                return;
+            }
+        }
+        std::thread::sleep(INTERRUPT_GRACE);
+        if let Some(progress) = progress.upgrade() {
+            progress.cancel.store(true, Ordering::Relaxed);
+        }
+    });
 }
 
 /// Says on standard error which files of a directory were left out.

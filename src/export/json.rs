@@ -39,8 +39,7 @@ pub fn document(job: &Job<'_>) -> Value {
         "transactions": transactions(job),
         "links": links(job),
         "problems": problems.iter().enumerate().map(|(at, p)| problem(job, at, p)).collect::<Vec<_>>(),
-        "episodes": job.report.lead.iter().flat_map(|_| problems.first())
-            .flat_map(|p| episodes(job, p)).collect::<Vec<_>>(),
+        "episodes": problems.first().map(|problem| episodes(job, problem)).unwrap_or_default(),
         "hypotheses": lead.map(|lead| hypotheses(job, lead)).unwrap_or_default(),
         "findings": findings(job),
         "claims": claims(job),

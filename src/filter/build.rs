@@ -251,6 +251,6 @@ mod tests {
         let filter = crate::filter::Filter::parse(&text).unwrap();
         let mut texts = Vec::new();
         filter.expression.tests(&mut |test| texts.push(format!("{:?}", test.check)));
-        assert!(texts[0].contains(&format!("{:?}", name)), "{texts:?}");
+        assert!(texts[0].contains(&format!("{name:?}")), "{texts:?}");
     }
 }

@@ -107,6 +107,7 @@ pub enum Check {
 
 impl Expression {
     /// Joins two with and.
+    #[must_use]
     pub fn and(self, other: Self) -> Self {
         match self {
             Self::And(mut parts) => {
@@ -118,6 +119,7 @@ impl Expression {
     }
 
     /// Joins two with or.
+    #[must_use]
     pub fn or(self, other: Self) -> Self {
         match self {
             Self::Or(mut parts) => {

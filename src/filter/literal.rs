@@ -328,12 +328,12 @@ fn times(operator: Operator, items: &[Item]) -> Result<Matcher, Complaint> {
         let equal = compare(operator, 0, 0) == Some((0, 0));
         let Some(to) = item.to.as_ref() else {
             // A time is a moment, except that `==` means the whole minute or second written.
-            let last = if equal { from.at_ns + from.precision_ns } else { from.at_ns };
+            let last = if equal { from.at_ns.saturating_add(from.precision_ns) } else { from.at_ns };
             let range = compare(operator, from.at_ns, last);
             if from.has_date {
-                dated.extend(range)
+                dated.extend(range);
             } else {
-                clocks.extend(range)
+                clocks.extend(range);
             }
             continue;
         };
@@ -495,17 +495,16 @@ fn byte_strings(target: Target<'_>, operator: Operator, items: &[Item]) -> Resul
         let numeric = Target { kind: Kind::Number, info: None, numeric_bytes: false };
         return Ok(Matcher::BytesAsNumber(Box::new(numbers(numeric, operator, items)?)));
     }
-    let read = |item: &Item, text: &str| match item.quoted {
-        true => Ok(item.bytes.clone()),
-        false => match matcher::bytes(text) {
-            Some(bytes) => Ok(bytes),
-            None => Err(Complaint {
-                span: Some(item.span.clone()),
-                message: format!("expected bytes such as `01:00`, or text in quotes, not `{}`", shown(text)),
-                suggestion: Some(format!("\"{}\"", shown(text))),
-                unfinished: text.bytes().all(|b| b.is_ascii_hexdigit() || b == b':'),
-            }),
-        },
+    let read = |item: &Item, text: &str| {
+        let bytes = if item.quoted { Some(text.as_bytes().to_vec()) } else { matcher::bytes(text) };
+        // A quoted string may hold bytes that are no text.
+        let bytes = if item.quoted && text == item.text { Some(item.bytes.clone()) } else { bytes };
+        bytes.ok_or_else(|| Complaint {
+            span: Some(item.span.clone()),
+            message: format!("expected bytes such as `01:00`, or text in quotes, not `{}`", shown(text)),
+            suggestion: Some(format!("\"{}\"", shown(text))),
+            unfinished: text.bytes().all(|b| b.is_ascii_hexdigit() || b == b':'),
+        })
     };
     let Some(item) = items.first() else { return Err(Complaint::default()) };
     let first = read(item, &item.text)?;

@@ -59,9 +59,10 @@ impl AddressRange {
     pub fn open(address: Address, after: bool, inclusive: bool) -> Option<Self> {
         let (family, at) = number(address)?;
         let step = u128::from(!inclusive);
-        Some(match after {
-            true => Self { family, first: at.checked_add(step)?, last: u128::MAX },
-            false => Self { family, first: 0, last: at.checked_sub(step)? },
+        Some(if after {
+            Self { family, first: at.checked_add(step)?, last: u128::MAX }
+        } else {
+            Self { family, first: 0, last: at.checked_sub(step)? }
         })
     }
 
@@ -303,7 +304,7 @@ pub fn duration(text: &str) -> Option<i64> {
     let mut scale = i128::from(unit_ns);
     for digit in fraction.bytes().take(18) {
         value += scale * i128::from(digit - b'0') / 10;
-        scale = scale / 10;
+        scale /= 10;
     }
     let value = i64::try_from(value).ok()?;
     Some(if negative { -value } else { value })
@@ -374,7 +375,7 @@ pub fn bytes(text: &str) -> Option<Vec<u8>> {
     let pairs = |text: &str| -> Option<Vec<u8>> {
         let pair = |at: usize| u8::from_str_radix(text.get(at..at + 2)?, 16).ok();
         let hex = text.bytes().all(|byte| byte.is_ascii_hexdigit());
-        (hex && !text.is_empty() && text.len() % 2 == 0)
+        (hex && !text.is_empty() && text.len().is_multiple_of(2))
             .then(|| (0..text.len()).step_by(2).map(pair).collect::<Option<Vec<u8>>>())?
     };
     if let Some(hex) = text.strip_prefix("0x") {

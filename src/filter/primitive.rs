@@ -161,25 +161,20 @@ impl Parser<'_> {
         self.accept(Symbol::Equal);
         let start = self.span().start;
         let item = self.here().map_err(|mut error| {
-            error.message = match qualifiers.subject {
+            let expected = match qualifiers.subject {
                 Subject::Host => "expected an address",
                 Subject::Net => "expected a network such as 203.0.113.0/24",
                 Subject::Port => "expected a port number",
                 Subject::PortRange => "expected a range of ports such as 1024-2047",
                 Subject::Proto => "expected a protocol name or number",
-            }
-            .to_owned();
+            };
+            expected.clone_into(&mut error.message);
             error
         })?;
         let ranges = match qualifiers.subject {
             Subject::Host | Subject::Net => {
                 let matcher = Matcher::Addresses(vec![self.network(&item, qualifiers)?]);
-                return self.ends(
-                    qualifiers,
-                    start,
-                    |scope, direction| host_source(scope, direction),
-                    &matcher,
-                );
+                return Ok(self.ends(qualifiers, start, host_source, &matcher));
             }
             Subject::Port => self.port(&item)?,
             Subject::PortRange => self.port_range(&item)?,
@@ -191,7 +186,7 @@ impl Parser<'_> {
             _ => 0,
         };
         let source = |_: Scope, direction| ("port", Source::Port(transport, direction));
-        self.ends(qualifiers, start, source, &Matcher::Numbers(vec![ranges]))
+        Ok(self.ends(qualifiers, start, source, &Matcher::Numbers(vec![ranges])))
     }
 
     fn ends(
@@ -200,16 +195,16 @@ impl Parser<'_> {
         start: usize,
         source: impl Fn(Scope, Direction) -> (&'static str, Source),
         matcher: &Matcher,
-    ) -> Result<Expression, FilterError> {
+    ) -> Expression {
         let span = start..self.end_before();
         let one = |direction| {
             let (field, source) = source(qualifiers.protocol, direction);
             test(field, source, matcher.clone(), span.clone())
         };
-        Ok(match qualifiers.ends {
+        match qualifiers.ends {
             Ends::One(direction) => one(direction),
             Ends::Both => one(Direction::Source).and(one(Direction::Destination)),
-        })
+        }
     }
 
     fn network(&mut self, item: &Item, qualifiers: Qualifiers) -> Result<AddressRange, FilterError> {
@@ -274,14 +269,12 @@ impl Parser<'_> {
         let ends = item.text.split_once('-').unwrap_or((&item.text, &item.text));
         let port =
             |text| matcher::whole(text).or_else(|| service(text)).filter(|port| (0..=65535).contains(port));
-        match (port(ends.0), port(ends.1)) {
-            (Some(first), Some(last)) => Ok((first.min(last), first.max(last))),
-            _ => {
-                let mut error = self.wrong("expected a range of ports such as 1024-2047");
-                error.unfinished = item.text.ends_with('-') && item.span.end == self.text.len();
-                Err(error)
-            }
+        if let (Some(first), Some(last)) = (port(ends.0), port(ends.1)) {
+            return Ok((first.min(last), first.max(last)));
         }
+        let mut error = self.wrong("expected a range of ports such as 1024-2047");
+        error.unfinished = item.text.ends_with('-') && item.span.end == self.text.len();
+        Err(error)
     }
 
     fn proto(&mut self, item: &Item, qualifiers: Qualifiers) -> Result<Expression, FilterError> {

@@ -204,7 +204,7 @@ impl<'c> Columns<'c> {
             }
             Direction::Either => match accepted.only {
                 Some(only) => {
-                    words2(self.source_address, self.destination_address, |a, b| (a == only) | (b == only))
+                    words2(self.source_address, self.destination_address, |a, b| [a, b].contains(&only))
                 }
                 None => words2(self.source_address, self.destination_address, |a, b| {
                     accepted.has(a) | accepted.has(b)
@@ -227,7 +227,7 @@ impl<'c> Columns<'c> {
         let mut mask = match (direction, ranges) {
             (Direction::Either, [(a, b)]) if a == b && !negate && !all => {
                 let Ok(port) = u16::try_from(*a) else { return Some(vec![0; view.len().div_ceil(WORD)]) };
-                words2(self.source_port, self.destination_port, |a, b| (a == port) | (b == port))
+                words2(self.source_port, self.destination_port, |a, b| [a, b].contains(&port))
             }
             (Direction::Source, _) => words(self.source_port, has),
             (Direction::Destination, _) => words(self.destination_port, has),

@@ -131,13 +131,11 @@ fn word_start(word: Word, decoded: &Decoded<'_>) -> Option<u32> {
                 (decoded.ip_protocol == number && decoded.fragment.is_some()).then_some(innermost.end)
             })
         }
-        Word::Protocol(id) => match id {
-            ProtocolId::ARP => layer(&[LayerKind::Arp]),
-            _ => {
-                let found = protocols::classify(decoded) == id && decoded.payload_end > decoded.payload_start;
-                found.then_some(decoded.payload_start)
-            }
-        },
+        Word::Protocol(ProtocolId::ARP) => layer(&[LayerKind::Arp]),
+        Word::Protocol(id) => {
+            let found = protocols::classify(decoded) == id && decoded.payload_end > decoded.payload_start;
+            found.then_some(decoded.payload_start)
+        }
     }
 }
 
@@ -389,13 +387,16 @@ fn headers(source: Source, decoded: &Decoded<'_>, visit: Visit<'_>) -> bool {
 }
 
 fn header_field(field: HeaderField, decoded: &Decoded<'_>, visit: Visit<'_>) -> bool {
-    let mut ether = |pick: fn(([u8; 6], [u8; 6])) -> [u8; 6]| {
-        decoded.link_addresses.is_some_and(|pair| visit(Scalar::Address(Address::Ether(pick(pair)))))
+    let mut ether = |direction: Direction| {
+        decoded.link_addresses.is_some_and(|(source, destination)| {
+            let address = if direction == Direction::Source { source } else { destination };
+            visit(Scalar::Address(Address::Ether(address)))
+        })
     };
     match field {
-        HeaderField::EtherSource => ether(|pair| pair.0),
-        HeaderField::EtherDestination => ether(|pair| pair.1),
-        HeaderField::EtherEither => ether(|pair| pair.0) || ether(|pair| pair.1),
+        HeaderField::EtherSource => ether(Direction::Source),
+        HeaderField::EtherDestination => ether(Direction::Destination),
+        HeaderField::EtherEither => ether(Direction::Source) || ether(Direction::Destination),
         HeaderField::EtherType => {
             let first = decoded.layers().first().is_some_and(|layer| layer.kind == LayerKind::Ethernet);
             first && decoded.ether_type >= 0x600 && visit(Scalar::Number(i64::from(decoded.ether_type)))

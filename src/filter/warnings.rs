@@ -104,7 +104,7 @@ fn precedence(text: &str) -> Option<(Range<usize>, String)> {
             matches!(word(at.wrapping_sub(1)), "src" | "dst") && matches!(word(at + 1), "src" | "dst");
         let is_or = word(at) == "or" || lexeme.token == Token::Symbol(Symbol::Or);
         let is_and = word(at) == "and" || lexeme.token == Token::Symbol(Symbol::And);
-        let Some(slot) = pending.last_mut() else { return None };
+        let slot = pending.last_mut()?;
         if is_or && !joined_ends {
             *slot = Some(lexeme.span.start);
         } else if is_and

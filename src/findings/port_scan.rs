@@ -16,10 +16,13 @@ pub static RULE: Rule = Rule {
     run,
 };
 
+/// Closed or silent ports, and the packets that show them.
+type Tried = (BTreeSet<(Address, u16)>, Vec<PacketId>);
+
 const TARGETS_MIN: usize = 20;
 
 fn run(facts: &Facts<'_>) -> Vec<Finding> {
-    let mut by_source: BTreeMap<Address, (BTreeSet<(Address, u16)>, Vec<PacketId>)> = BTreeMap::new();
+    let mut by_source: BTreeMap<Address, Tried> = BTreeMap::new();
     let mut note = |source: Address, target: (Address, u16), frames: [Option<PacketId>; 2]| {
         let (targets, packets) = by_source.entry(source).or_default();
         if targets.insert(target) {

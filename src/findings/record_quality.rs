@@ -112,7 +112,7 @@ impl Points<'_, '_> {
         let longest = ICMP_MIN_BYTES + text.longest_dns;
         let impossible = |length: u32| {
             length < ICMP_MIN_BYTES
-                || (length > longest && (length < ICMP_EXTENDED_MIN_BYTES || length % 4 != 0))
+                || (length > longest && (length < ICMP_EXTENDED_MIN_BYTES || !length.is_multiple_of(4)))
         };
         if text.alike && (low != high || text.icmp.iter().any(|(_, length)| impossible(*length))) {
             let mut lengths: Vec<(PacketId, u32)> = text.icmp.clone();

@@ -10,7 +10,7 @@ mod stream;
 use super::segment::{DnsRow, IcmpRow, Segment, dns_row, flags, flow_hash};
 use super::{PacketId, segment};
 use crate::decode::{Address, Decoded, Fragment, Quote, Transport, decode_ip, dns};
-use crate::protocols::{ProtocolId, classify};
+use crate::protocols::{ProtocolId, classify, is_dns_port};
 use crate::time::Nanos;
 use datagram::Datagrams;
 use hashbrown::HashMap;
@@ -129,7 +129,7 @@ impl Piece {
             return None;
         }
         let header = StreamHeader::of(decoded)?;
-        if header.source_port != 53 && header.destination_port != 53 {
+        if !is_dns_port(header.source_port) && !is_dns_port(header.destination_port) {
             return None;
         }
         Some(piece(decoded.payload_start, decoded.payload_end, PieceKind::Stream(header)))

@@ -1,12 +1,12 @@
 //! The numbers that sentences are made of, each counted from index and evidence.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use super::Input;
 use crate::correlate::{Evidence, LinkKind, Outcome, Problem, Signature, Transaction};
 use crate::decode::Address;
 use crate::index::segment::{DnsKind, flags};
-use crate::index::{Index, PacketId};
+use crate::index::{Index, Packet, PacketId};
 use crate::protocols::ProtocolId;
 use crate::time::Nanos;
 
@@ -59,28 +59,48 @@ pub struct Around {
     pub recovery: Option<PacketId>,
 }
 
-impl Around {
-    fn note(&mut self, index: &Index, problem: &Problem, transaction: &Transaction) {
-        let Some(packet) = index.packet(transaction.first) else { return };
-        let at = packet.time_ns();
-        if problem.server.0 != packet.destination_address() || at < problem.first_ns {
-            return;
-        }
-        let during = at <= problem.last_ns;
-        self.asked += u64::from(during);
-        let slot = if during { &mut self.meanwhile } else { &mut self.recovery };
-        let good = matches!(transaction.response_code, 0 | 3) && transaction.answer.is_some();
-        if slot.is_some() || !good || !problem.clients.contains(&packet.source_address()) {
-            return;
-        }
-        // Where the server itself works, only an answer about a failed name is a recovery.
+/// A problem while the questions around it are counted; sets, because a flood has thousands of clients and names.
+struct Watch<'i> {
+    problem: &'i Problem,
+    clients: HashSet<Address>,
+    /// Where the server itself works, only an answer about a failed name is a recovery.
+    names: Option<HashSet<String>>,
+    around: Around,
+}
+
+impl<'i> Watch<'i> {
+    fn of(problem: &'i Problem) -> Self {
         let by_name = matches!(problem.signature, Signature::ResponseCode(_) | Signature::Truncated);
+        let names = || problem.names.iter().map(|name| name.to_ascii_lowercase()).collect();
+        Self {
+            problem,
+            clients: problem.clients.iter().copied().collect(),
+            names: by_name.then(names),
+            around: Around::default(),
+        }
+    }
+
+    fn note(&mut self, packet: &Packet<'_>, transaction: &Transaction) {
+        let at = packet.time_ns();
+        if self.problem.server.0 != packet.destination_address() || at < self.problem.first_ns {
+            return;
+        }
+        let during = at <= self.problem.last_ns;
+        self.around.asked += u64::from(during);
+        let slot = if during { &mut self.around.meanwhile } else { &mut self.around.recovery };
+        let good = matches!(transaction.response_code, 0 | 3) && transaction.answer.is_some();
+        if slot.is_some() || !good || !self.clients.contains(&packet.source_address()) {
+            return;
+        }
         let name = || {
             let wire = packet.segment.names.get(packet.dns()?.name)?;
-            Some(crate::decode::dns::presentation(wire))
+            Some(crate::decode::dns::presentation(wire).to_ascii_lowercase())
         };
-        let same = |name: String| problem.names.iter().any(|known| known.eq_ignore_ascii_case(&name));
-        if !by_name || name().is_some_and(same) {
+        let counts = match &self.names {
+            None => true,
+            Some(names) => name().is_some_and(|name| names.contains(&name)),
+        };
+        if counts {
             *slot = Some(transaction.first);
         }
     }
@@ -148,18 +168,18 @@ impl Inventory {
         let mut outcomes = std::collections::BTreeMap::<Outcome, u64>::new();
         self.questions = evidence.transactions.len() as u64;
         let problems = evidence.problems.get(..evidence.problems.len().min(PROBLEMS_MAX)).unwrap_or_default();
-        self.around = vec![Around::default(); problems.len()];
+        let mut watched: Vec<Watch<'_>> = problems.iter().map(Watch::of).collect();
         for transaction in &evidence.transactions {
             *outcomes.entry(transaction.outcome).or_default() += 1;
-            if self.dns_servers.len() < DISTINCT_MAX
-                && let Some(packet) = index.packet(transaction.first)
-            {
+            let Some(packet) = index.packet(transaction.first) else { continue };
+            if self.dns_servers.len() < DISTINCT_MAX {
                 self.dns_servers.insert(packet.destination_address());
             }
-            for (problem, around) in problems.iter().zip(&mut self.around) {
-                around.note(index, problem, transaction);
+            for watch in &mut watched {
+                watch.note(&packet, transaction);
             }
         }
+        self.around = watched.into_iter().map(|watch| watch.around).collect();
         self.outcomes = Outcome::ALL
             .iter()
             .filter_map(|outcome| outcomes.get(outcome).map(|count| (*outcome, *count)))
@@ -333,7 +353,7 @@ impl<'i> Facts<'i> {
     }
 
     /// Whether the failures are ICMP errors sent from the server's own address.
-    pub fn from_server_itself(&self) -> bool {
+    pub fn is_from_server_itself(&self) -> bool {
         self.is_icmp() && self.senders.len() == 1 && self.senders.contains(&self.server)
     }
 

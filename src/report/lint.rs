@@ -168,11 +168,10 @@ fn check_numbers(claim: &Claim, found: &mut Lint) {
     if claim.suggestion.is_empty() {
         return;
     }
-    let known: std::collections::BTreeSet<String> =
-        numbers(&claim.suggestion).chain(numbers(&claim.citation)).collect();
+    let known: std::collections::BTreeSet<String> = numbers(&claim.suggestion).collect();
     let strange: Vec<String> = numbers(&claim.text)
         .filter(|number| !known.contains(number))
-        .filter(|number| number.parse::<usize>().map_or(true, |count| count != claim.frames.len()))
+        .filter(|number| number.parse::<usize>().ok() != Some(claim.frames.len()))
         .collect();
     if !strange.is_empty() {
         let message = format!("{} is not among the numbers of the evidence; check it", strange.join(", "));
@@ -180,8 +179,9 @@ fn check_numbers(claim: &Claim, found: &mut Lint) {
     }
 }
 
+/// The numbers in a text; frame labels such as F2 are none.
 fn numbers(text: &str) -> impl Iterator<Item = String> + '_ {
-    text.split(|c: char| !c.is_ascii_digit() && !matches!(c, '.' | ',' | ':'))
+    text.split(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '.' | ',' | ':'))
         .map(|word| word.trim_matches(['.', ',', ':']).replace(',', ""))
         .filter(|word| word.starts_with(|c: char| c.is_ascii_digit()))
 }
@@ -197,7 +197,7 @@ mod tests {
             id: "c".to_owned(),
             voice: Voice::Observed,
             text: text.to_owned(),
-            suggestion: "3 of 3 queries were refused.".to_owned(),
+            suggestion: "3 of 3 queries to port 53 were refused.".to_owned(),
             frames: frames.iter().map(|id| PacketId(*id)).collect(),
             citation: "F2, F4, F6".to_owned(),
             state: ClaimState::Edited,

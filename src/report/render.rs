@@ -125,11 +125,12 @@ pub fn render_named(
 }
 
 fn fill(name: &str, source: &str, view: &View) -> Result<String, Error> {
-    let ticket = name == "ticket" || name.ends_with(".txt") || name.ends_with(".txt.j2");
+    let kind = std::path::Path::new(name.trim_end_matches(".j2")).extension();
+    let ticket = name == "ticket" || kind.is_some_and(|kind| kind.eq_ignore_ascii_case("txt"));
     let mut environment = Environment::new();
     environment.set_fuel(Some(FUEL));
     let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
-    environment.set_syntax(syntax.map_err(Error::from)?);
+    environment.set_syntax(syntax?);
     environment.set_auto_escape_callback(move |_| {
         if ticket { AutoEscape::None } else { AutoEscape::Custom("markdown".into()) }
     });

@@ -140,6 +140,7 @@ pub enum Join {
 
 impl Join {
     /// The next one round.
+    #[must_use]
     pub fn next(self) -> Self {
         match self {
             Self::Replace => Self::And,

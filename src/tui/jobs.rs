@@ -30,6 +30,7 @@ enum Kind {
     Hash,
     Filter,
     Draft,
+    Vocabulary,
     Search,
     Export,
 }
@@ -74,6 +75,7 @@ impl Jobs {
             Job::Hash { .. } => Kind::Hash,
             Job::Filter { .. } => Kind::Filter,
             Job::Draft { .. } => Kind::Draft,
+            Job::Vocabulary { .. } => Kind::Vocabulary,
             Job::Search { .. } => Kind::Search,
             Job::Export(_) | Job::Ticket { .. } => Kind::Export,
         };
@@ -146,6 +148,10 @@ pub fn run(job: Job, cancel: &AtomicBool) -> Option<Reply> {
             let evidence = Arc::new(correlate(&index, &Parameters::default(), cancel));
             let problems = problems(&index, &evidence).into();
             Reply::Evidence { evidence, problems }
+        }
+        Job::Vocabulary { index, evidence } => {
+            let context = Context { index: &index, evidence: Some(&evidence), notes: None, cancel };
+            Reply::Vocabulary(Arc::new(crate::filter::Vocabulary::new(&context)))
         }
         Job::Hash { index } => Reply::Hashed(hash(&index, cancel)?),
         Job::Filter { generation, filter, partners, index, evidence, case } => {

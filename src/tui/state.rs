@@ -14,6 +14,8 @@ use super::line::Line;
 use super::overview::Overview;
 use super::work::Work;
 use crate::correlate::{EpisodeId, Evidence};
+use crate::filter::Completion;
+use crate::filter::Vocabulary;
 use crate::filter::{Filter, FilterError};
 use crate::findings::Finding;
 use crate::findings::hypotheses::Assessment;
@@ -210,6 +212,7 @@ pub enum TimeFormat {
 
 impl TimeFormat {
     /// The next one round.
+    #[must_use]
     pub fn next(self) -> Self {
         match self {
             Self::TimeOfDay => Self::DateAndTime,
@@ -268,8 +271,11 @@ pub enum PacketTab {
     Words,
 }
 
+/// Headings folded until the analyst opens them: what a packet says stands above how it travelled.
+const FOLDED_FIRST: [&str; 6] = ["Ethernet", "Linux", "IPv4", "IPv6", "UDP", "VLAN"];
+
 /// The packet panel's state.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct PacketView {
     /// What it shows.
     pub tab: PacketTab,
@@ -281,6 +287,18 @@ pub struct PacketView {
     pub words_top: usize,
     /// Headings (by their first word) that are folded.
     pub folded: BTreeSet<String>,
+}
+
+impl Default for PacketView {
+    fn default() -> Self {
+        Self {
+            tab: PacketTab::default(),
+            tree: List::default(),
+            bytes_top: 0,
+            words_top: 0,
+            folded: FOLDED_FIRST.iter().map(|word| (*word).to_owned()).collect(),
+        }
+    }
 }
 
 /// The report panel's state.
@@ -344,6 +362,12 @@ pub struct FilterBar {
     pub matching: usize,
     /// Packets known when the rows were found; more may have come.
     pub seen: u32,
+    /// What can stand at the cursor.
+    pub completions: Vec<Completion>,
+    /// The completion Tab takes.
+    pub completion: usize,
+    /// Values that occur in this capture; `None` until they are counted.
+    pub vocabulary: Option<Arc<Vocabulary>>,
 }
 
 /// The text search.

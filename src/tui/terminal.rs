@@ -25,6 +25,7 @@ use super::theme::{Depth, Theme};
 /// Text longer than this is not put on the clipboard: terminals refuse it.
 const COPY_MAX_BYTES: usize = 100_000;
 
+static HOOK: Once = Once::new();
 static TAKEN: AtomicBool = AtomicBool::new(false);
 static KEYBOARD: AtomicBool = AtomicBool::new(false);
 static LENT: Mutex<bool> = Mutex::new(false);
@@ -47,7 +48,6 @@ impl Screen {
         // Asked before the terminal is ours: the answer comes through it.
         let depth = depth();
         let theme = Theme::suited(depth, has_light_background(depth));
-        static HOOK: Once = Once::new();
         HOOK.call_once(|| {
             let before = std::panic::take_hook();
             std::panic::set_hook(Box::new(move |info| {

@@ -15,6 +15,7 @@ use super::state::{Awaiting, FilterStatus, Loading, Rows, State, Tone};
 use crate::case::{CustodyEntry, Event, Notice, Saving, State as Case};
 use crate::correlate::Evidence;
 use crate::filter::Filter;
+use crate::filter::Vocabulary;
 use crate::findings::Finding;
 use crate::findings::hypotheses::Assessment;
 use crate::index::{Index, PacketId};
@@ -89,6 +90,13 @@ pub enum Job {
     Hash {
         /// The packets with their sources.
         index: Index,
+    },
+    /// Count the values that occur.
+    Vocabulary {
+        /// The packets.
+        index: Index,
+        /// What correlation found.
+        evidence: Arc<Evidence>,
     },
     /// Find the rows of a filter.
     Filter {
@@ -178,6 +186,8 @@ pub enum Reply {
         /// Packets of failures, sorted.
         problems: Arc<[PacketId]>,
     },
+    /// Values that occur in the capture.
+    Vocabulary(Arc<Vocabulary>),
     /// Hashes of the sources, in their order; empty text where one could not be read.
     Hashed(Vec<String>),
     /// The rows of a filter.
@@ -430,11 +440,15 @@ fn done(state: &mut State, reply: Reply) -> Effect {
                 let first = state.evidence.as_ref().is_some_and(|evidence| !evidence.episodes.is_empty());
                 state.ladder.episode = first.then_some(crate::correlate::EpisodeId(0));
             }
-            let draft = draft(state);
+            let draft = Effect::Many(vec![draft(state), vocabulary(state)]);
             if state.filter.applied.is_some() {
                 return Effect::Many(vec![draft, actions::filtering::again(state)]);
             }
             draft
+        }
+        Reply::Vocabulary(vocabulary) => {
+            state.filter.vocabulary = Some(vocabulary);
+            Effect::None
         }
         Reply::Hashed(hashes) => {
             state.hashes = hashes;
@@ -501,6 +515,12 @@ fn done(state: &mut State, reply: Reply) -> Effect {
             Effect::None
         }
     }
+}
+
+/// Asks for the values that occur, for completion.
+fn vocabulary(state: &State) -> Effect {
+    let Some(evidence) = state.evidence.clone() else { return Effect::None };
+    Effect::Start(Job::Vocabulary { index: state.index.clone(), evidence })
 }
 
 /// Asks for a new draft.

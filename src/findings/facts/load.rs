@@ -38,6 +38,8 @@ pub const AMPLIFICATION_FACTOR: u64 = 10;
 pub const AMPLIFYING_MIN: u64 = 50;
 /// Unsolicited responses to one host, and resolvers they come from, that make it a victim of reflection.
 pub const VICTIM_RESPONSES_MIN: u64 = 20;
+/// Responses per distinct question: reflected queries repeat the same few.
+pub const VICTIM_REPEATS_MIN: u64 = 5;
 /// See [`VICTIM_RESPONSES_MIN`].
 pub const VICTIM_RESOLVERS_MIN: usize = 5;
 
@@ -92,6 +94,8 @@ pub struct Unsolicited {
     pub responses: u64,
     /// Who sent them.
     pub resolvers: BTreeSet<Address>,
+    /// Distinct questions in them, up to a limit.
+    pub questions: BTreeSet<u64>,
     /// Example responses.
     pub samples: Vec<PacketId>,
 }
@@ -99,7 +103,9 @@ pub struct Unsolicited {
 impl Unsolicited {
     /// Whether the host looks like the victim of reflection.
     pub fn is_reflection(&self) -> bool {
-        self.responses >= VICTIM_RESPONSES_MIN && self.resolvers.len() >= VICTIM_RESOLVERS_MIN
+        // A resolver whose queries were not captured gets answers to many questions, each a few times.
+        let repeated = self.questions.len() as u64 * VICTIM_REPEATS_MIN <= self.responses;
+        self.responses >= VICTIM_RESPONSES_MIN && self.resolvers.len() >= VICTIM_RESOLVERS_MIN && repeated
     }
 }
 
@@ -246,6 +252,9 @@ pub(super) fn measure(facts: &Facts<'_>) -> Load {
         let unsolicited = load.unsolicited.entry(packet.destination_address()).or_default();
         unsolicited.responses += 1;
         unsolicited.resolvers.insert(packet.source_address());
+        if unsolicited.questions.len() < SAMPLES_MAX {
+            unsolicited.questions.extend(packet.dns().map(|row| row.question));
+        }
         keep(&mut unsolicited.samples, anomaly.packet);
     }
     load

@@ -63,7 +63,7 @@ pub(super) fn failures(facts: &Facts<'_>) -> Vec<SiteFailure> {
         let watched = end_ns - connection.last_syn_ns >= SYN_WATCH_NS;
         match connection.ending {
             Ending::Refused | Ending::ResetLater => {
-                sites.entry(connection.server).or_default().push(*connection)
+                sites.entry(connection.server).or_default().push(*connection);
             }
             Ending::Silent if watched || error_about(facts, connection).is_some() => {
                 sites.entry(connection.server).or_default().push(*connection);

@@ -45,9 +45,10 @@ fn seen(b: &Builder<'_>) -> Block {
     };
     let failed = facts.transactions.len() as u64;
     let asked = b.inventory.around.first().map_or(failed, |around| around.asked).max(failed);
-    let (one, many) = match facts.queries.len() as u64 == failed {
-        true => ("DNS query", "DNS queries"),
-        false => ("DNS question", "DNS questions"),
+    let (one, many) = if facts.queries.len() as u64 == failed {
+        ("DNS query", "DNS queries")
+    } else {
+        ("DNS question", "DNS questions")
     };
     let sent = if facts.queries.len() as u64 == failed {
         String::new()
@@ -95,7 +96,7 @@ pub fn explanation(b: &Builder<'_>, problem: usize) -> Option<(String, Vec<Packe
     let first = leading.first()?;
     let transport = words::transport(facts.problem.transport);
     let text = if facts.is_port_unreachable()
-        && facts.from_server_itself()
+        && facts.is_from_server_itself()
         && ["H1", "H2"].iter().all(|id| leading.iter().any(|h| h.id == *id))
     {
         format!(
@@ -142,7 +143,7 @@ fn others(b: &Builder<'_>) -> Option<Block> {
     let problems = &b.input.evidence.problems;
     let more = problems.len().saturating_sub(1);
     let frames: Vec<PacketId> =
-        b.facts.iter().skip(1).flat_map(|facts| facts.frames.first().copied()).collect();
+        b.facts.iter().skip(1).filter_map(|facts| facts.frames.first().copied()).collect();
     let text = format!(
         "{} described under Findings.",
         words::count(more, "further problem was found and is", "further problems were found and are")

@@ -85,7 +85,7 @@ fn errors(b: &Builder<'_>, facts: &Facts<'_>) -> Option<Block> {
     let Signature::Icmp { v6, kind, code } = facts.problem.signature else { return None };
     let (short, long) = words::icmp(v6, kind, code);
     let senders: Vec<String> = facts.senders.iter().map(ToString::to_string).collect();
-    let who = if facts.from_server_itself() {
+    let who = if facts.is_from_server_itself() {
         facts.server.to_string()
     } else {
         format!("{} (not the server {} itself)", words::list(&senders, NAMED_MAX), facts.server)

@@ -41,6 +41,26 @@ pub static ACTIONS: &[Action] = &[
         state.filter.editing = false;
         Effect::None
     }),
+    line("take-completion", "take the completion shown", &["Tab"], |state| {
+        let bar = &mut state.filter;
+        let Some(completion) = bar.completions.get(bar.completion).cloned() else { return Effect::None };
+        let mut text = bar.line.text().to_owned();
+        if text.get(completion.range.clone()).is_none() {
+            return Effect::None;
+        }
+        text.replace_range(completion.range.clone(), &completion.text);
+        bar.line.set_with_cursor(&text, completion.range.start + completion.text.len());
+        typed(state)
+    }),
+    line("next-completion", "next completion", &["Down", "Ctrl-n"], |state| {
+        let last = state.filter.completions.len().saturating_sub(1);
+        state.filter.completion = (state.filter.completion + 1).min(last);
+        Effect::None
+    }),
+    line("previous-completion", "previous completion", &["Up", "Ctrl-p"], |state| {
+        state.filter.completion = state.filter.completion.saturating_sub(1);
+        Effect::None
+    }),
     line("leave-filter", "back to the filter there was before", &["Esc", "Ctrl-c"], |state| {
         state.filter.editing = false;
         let before = std::mem::take(&mut state.filter.before);
@@ -72,12 +92,22 @@ pub fn open(state: &mut State) -> Effect {
     if !state.filter.editing {
         state.filter.before = state.filter.line.text().to_owned();
         state.filter.editing = true;
+        complete(state);
     }
     Effect::None
 }
 
+/// Finds what can stand at the cursor.
+fn complete(state: &mut State) {
+    let bar = &mut state.filter;
+    let vocabulary = bar.vocabulary.as_deref();
+    bar.completions = crate::filter::complete(bar.line.text(), bar.line.cursor(), vocabulary);
+    bar.completion = 0;
+}
+
 /// The filter's text has changed: parses it and asks for its rows.
 pub fn typed(state: &mut State) -> Effect {
+    complete(state);
     let text = state.filter.line.text().trim();
     if text.is_empty() {
         state.generations.filter += 1;

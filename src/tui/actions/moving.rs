@@ -105,15 +105,12 @@ pub fn go_to_count(state: &mut State) -> Effect {
 /// Goes to a frame of the selected packet's file.
 pub fn go_to_frame(state: &mut State, frame: u64) -> Effect {
     let source = state.packet().map_or(crate::index::SourceId(0), |packet| packet.segment.source);
-    match state.index.by_frame(source, crate::index::FrameNumber(frame)) {
-        Some(id) => {
-            state.focus(Panel::Timeline);
-            go(state, id)
-        }
-        None => {
-            state.say(format!("there is no frame {frame}"), Tone::Warning);
-            Effect::None
-        }
+    if let Some(id) = state.index.by_frame(source, crate::index::FrameNumber(frame)) {
+        state.focus(Panel::Timeline);
+        go(state, id)
+    } else {
+        state.say(format!("there is no frame {frame}"), Tone::Warning);
+        Effect::None
     }
 }
 
@@ -133,9 +130,10 @@ pub fn go(state: &mut State, id: PacketId) -> Effect {
 /// Enter.
 pub fn activate(state: &mut State) -> Effect {
     match state.panels.focus {
-        Panel::Timeline | Panel::Packet => match state.partner() {
-            Some(partner) => go(state, partner),
-            None => {
+        Panel::Timeline | Panel::Packet => {
+            if let Some(partner) = state.partner() {
+                go(state, partner)
+            } else {
                 let text = match state.evidence {
                     None => "links are not known yet: the capture is still being read",
                     Some(_) => "this packet is linked to no other",
@@ -143,7 +141,7 @@ pub fn activate(state: &mut State) -> Effect {
                 state.say(text, Tone::Plain);
                 Effect::None
             }
-        },
+        }
         Panel::Report => super::reporting::follow_citation(state),
         Panel::Findings => super::reporting::follow_finding(state),
         Panel::Queries => {
@@ -185,18 +183,17 @@ fn problem(state: &mut State, forward: bool) -> Effect {
         let at = problems.partition_point(|id| *id < here);
         problems.iter().take(at).rev().find(|id| visible(state, id)).copied()
     };
-    match found {
-        Some(id) => shown(state, id),
-        None => {
-            let text = match (&state.evidence, problems.is_empty(), forward) {
-                (None, _, _) => "problems are not known yet: the capture is still being read",
-                (_, true, _) => "there are no problems in this capture",
-                (_, _, true) => "no further problem below",
-                (_, _, false) => "no further problem above",
-            };
-            state.say(text, Tone::Plain);
-            Effect::None
-        }
+    if let Some(id) = found {
+        shown(state, id)
+    } else {
+        let text = match (&state.evidence, problems.is_empty(), forward) {
+            (None, _, _) => "problems are not known yet: the capture is still being read",
+            (_, true, _) => "there are no problems in this capture",
+            (_, _, true) => "no further problem below",
+            (_, _, false) => "no further problem above",
+        };
+        state.say(text, Tone::Plain);
+        Effect::None
     }
 }
 
@@ -231,13 +228,12 @@ fn conversation(state: &mut State, forward: bool) -> Effect {
     } else {
         (0..here).rev().take(CONVERSATION_ROWS_MAX).find(same)
     };
-    match found.and_then(|row| state.timeline.rows.get(&state.index, row)) {
-        Some(id) => shown(state, id),
-        None => {
-            let side = if forward { "below" } else { "above" };
-            state.say(format!("no further packet of this conversation {side}"), Tone::Plain);
-            Effect::None
-        }
+    if let Some(id) = found.and_then(|row| state.timeline.rows.get(&state.index, row)) {
+        shown(state, id)
+    } else {
+        let side = if forward { "below" } else { "above" };
+        state.say(format!("no further packet of this conversation {side}"), Tone::Plain);
+        Effect::None
     }
 }
 
@@ -284,15 +280,11 @@ pub fn set_mark(state: &mut State, letter: char) -> Effect {
 /// Goes to the packet of a mark.
 pub fn go_to_mark(state: &mut State, letter: char) -> Effect {
     let frame = state.work.case.marks.get(&letter).copied();
-    match frame.and_then(|frame| packet_of(&state.index, frame)) {
-        Some(id) => shown(state, id),
-        None => {
-            state.say(
-                format!("there is no mark '{}", crate::text::escape(&letter.to_string())),
-                Tone::Warning,
-            );
-            Effect::None
-        }
+    if let Some(id) = frame.and_then(|frame| packet_of(&state.index, frame)) {
+        shown(state, id)
+    } else {
+        state.say(format!("there is no mark '{}", crate::text::escape(&letter.to_string())), Tone::Warning);
+        Effect::None
     }
 }
 

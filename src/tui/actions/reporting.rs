@@ -86,12 +86,11 @@ fn annotate(state: &mut State) -> Effect {
 fn edit_note(state: &mut State) -> Effect {
     let Some(id) = state.timeline.selected else { return Effect::None };
     let found = state.work.annotations(&state.index, id).last().map(|(_, annotation)| annotation.id);
-    match found {
-        Some(note) => open_note(state, note),
-        None => {
-            state.say("there is no note on this packet: a writes one", Tone::Plain);
-            Effect::None
-        }
+    if let Some(note) = found {
+        open_note(state, note)
+    } else {
+        state.say("there is no note on this packet: a writes one", Tone::Plain);
+        Effect::None
     }
 }
 

@@ -32,14 +32,7 @@ pub fn render(state: &State, theme: &Theme, screen: Rect, buffer: &mut Buffer) {
 /// Clears a place, draws a box with a title, and gives what is inside.
 pub fn popup(state: &State, theme: &Theme, area: Rect, title: &str, buffer: &mut Buffer) -> Rect {
     let area = area.intersection(*buffer.area());
-    for y in area.top()..area.bottom() {
-        for x in area.left()..area.right() {
-            if let Some(cell) = buffer.cell_mut((x, y)) {
-                cell.reset();
-                cell.set_style(theme.style(Role::Popup));
-            }
-        }
-    }
+    clear(area, theme.style(Role::Popup), buffer);
     boxed(buffer, area, theme.style(Role::Popup).patch(theme.style(Role::Focus)), state.unicode);
     let style = theme.style(Role::Popup).patch(theme.style(Role::Title));
     put(buffer, (area.x + 2, area.y), area.width.saturating_sub(4), &format!(" {title} "), style);
@@ -48,6 +41,19 @@ pub fn popup(state: &State, theme: &Theme, area: Rect, title: &str, buffer: &mut
         y: area.y.saturating_add(1),
         width: area.width.saturating_sub(4),
         height: area.height.saturating_sub(2),
+    }
+}
+
+/// Empties a place.
+pub fn clear(area: Rect, style: ratatui::style::Style, buffer: &mut Buffer) {
+    let area = area.intersection(*buffer.area());
+    for y in area.top()..area.bottom() {
+        for x in area.left()..area.right() {
+            if let Some(cell) = buffer.cell_mut((x, y)) {
+                cell.reset();
+                cell.set_style(style);
+            }
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! The filter line: its text, what it says about it, and how many packets match.
 
+use std::fmt::Write as _;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Modifier;
@@ -110,8 +112,57 @@ fn hidden_partner(state: &State) -> Option<String> {
     state.timeline.rows.find(&state.index, partner).is_none().then(|| state.number(partner))
 }
 
-/// The caret line under the text: what is wrong and where, or what can match nothing.
+/// Completions shown at once.
+const COMPLETION_ROWS: usize = 8;
+
+/// What stands under the line while it is typed: what is wrong and where, and what can stand at the cursor.
 pub fn render_popup(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
+    let rows = caret(state, theme, area, buffer);
+    if state.filter.editing {
+        completions(state, theme, Rect { y: area.y.saturating_add(1 + rows), ..area }, buffer);
+    }
+}
+
+fn completions(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
+    let bar = &state.filter;
+    let Some(first) = bar.completions.first() else { return };
+    let before = bar.line.text().get(..first.range.start).unwrap_or_default();
+    // What is typed out already needs no list over the rows it found.
+    if bar.completion == 0 && bar.line.text().get(first.range.clone()) == Some(first.text.as_str()) {
+        return;
+    }
+    let wide = bar.completions.iter().map(|found| width(&found.text)).max().unwrap_or(0).clamp(8, 44);
+    let cells = (wide as u16 + 46).min(area.width);
+    let x = (area.x + PROMPT_CELLS + width(before) as u16).min(area.right().saturating_sub(cells));
+    let top = crate::tui::fit::scroll_to(0, bar.completion, bar.completions.len(), COMPLETION_ROWS);
+    let popup = theme.style(Role::Popup);
+    for (at, found) in bar.completions.iter().enumerate().skip(top).take(COMPLETION_ROWS) {
+        let y = area.y.saturating_add((at - top) as u16);
+        if y >= buffer.area().bottom() {
+            return;
+        }
+        let row = Rect { x, y, width: cells, height: 1 };
+        super::dialogs::clear(row, popup, buffer);
+        let end = put(
+            buffer,
+            (x, y),
+            cells,
+            &crate::tui::fit::pad(&found.text, wide),
+            popup.patch(theme.style(Role::Key)),
+        );
+        let count = found.count.map(thousands).unwrap_or_default();
+        let help = crate::tui::fit::pad(&found.help, 34);
+        let room = row.right().saturating_sub(end + 1);
+        let text = format!("{help} {}", crate::tui::fit::pad_left(&count, 9));
+        put(buffer, (end + 1, y), room, &text, popup.patch(theme.style(Role::Muted)));
+        if at == bar.completion {
+            buffer.set_style(row.intersection(*buffer.area()), theme.style(Role::Selected));
+        }
+    }
+}
+
+/// Draws the caret line; how many rows it took.
+fn caret(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) -> u16 {
     let bar = &state.filter;
     let (span, message, suggestion, role) = match &bar.status {
         FilterStatus::Wrong(error) => (error.span.clone(), &error.message, &error.suggestion, Role::Error),
@@ -120,27 +171,22 @@ pub fn render_popup(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffe
         }
         FilterStatus::Valid if bar.editing || bar.matching == 0 => match bar.warnings.first() {
             Some((span, message)) => (span.clone(), message, &None, Role::Warning),
-            None => return,
+            None => return 0,
         },
-        _ => return,
+        _ => return 0,
     };
     let y = area.y.saturating_add(1);
     if area.is_empty() || y >= buffer.area().bottom() {
-        return;
+        return 0;
     }
     let row = Rect { y, height: 1, ..area };
-    for x in row.x..row.right() {
-        if let Some(cell) = buffer.cell_mut((x, y)) {
-            cell.reset();
-            cell.set_style(theme.style(Role::Popup));
-        }
-    }
+    super::dialogs::clear(row, theme.style(Role::Popup), buffer);
     let column = width(bar.line.text().get(..span.start).unwrap_or_default()) as u16;
     let column = column.min(area.width.saturating_sub(PROMPT_CELLS + 30).max(1));
     let carets = if state.unicode { "▔" } else { "^" }.repeat((span.len()).clamp(1, 40));
     let mut text = format!("{carets} {}", crate::text::escape(message));
     if let Some(suggestion) = suggestion {
-        text.push_str(&format!(" · try {}", crate::text::escape(suggestion)));
+        let _ = write!(text, " · try {}", crate::text::escape(suggestion));
     }
     let x = area.x + PROMPT_CELLS + column;
     put(
@@ -150,4 +196,5 @@ pub fn render_popup(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffe
         &text,
         theme.style(Role::Popup).patch(theme.style(role)),
     );
+    1
 }

@@ -21,7 +21,8 @@ pub const HEAD_ROWS: usize = 3;
 /// Messages of one episode shown.
 const MESSAGES_MAX: usize = 2000;
 const TIME_CELLS: u16 = 13;
-const NUMBER_CELLS: u16 = 16;
+const NUMBER_CELLS: u16 = 20;
+const MARGIN_CELLS: u16 = 4;
 
 /// The episode shown.
 pub fn episode(state: &State) -> Option<&Episode> {
@@ -81,12 +82,12 @@ pub fn render(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     );
     put(buffer, (area.x + 1, area.y), area.width.saturating_sub(2), &title, theme.style(Role::Title));
     let hosts = hosts(state, episode, &frames);
-    let room = area.width.saturating_sub(TIME_CELLS + NUMBER_CELLS);
-    let step = room / hosts.len().max(1) as u16;
-    if step < 6 || area.height <= HEAD_ROWS as u16 {
+    let room = area.width.saturating_sub(TIME_CELLS + NUMBER_CELLS + 2 * MARGIN_CELLS);
+    let step = room / hosts.len().saturating_sub(1).max(1) as u16;
+    if step < 8 || area.height <= HEAD_ROWS as u16 {
         return;
     }
-    let column = |at: usize| area.x + TIME_CELLS + step / 2 + step * at as u16;
+    let column = |at: usize| area.x + TIME_CELLS + MARGIN_CELLS + step * at as u16;
     for (at, host) in hosts.iter().enumerate() {
         let word = match at {
             0 => "client",
@@ -95,7 +96,10 @@ pub fn render(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         };
         for (row, text) in [(1, word.to_owned()), (2, host.to_string())] {
             let text = clip(&text, usize::from(step.saturating_sub(1)));
-            let x = column(at).saturating_sub(width(&text) as u16 / 2);
+            let x = match at {
+                0 => column(at).saturating_sub(MARGIN_CELLS),
+                _ => column(at).saturating_sub(width(&text) as u16 / 2),
+            };
             let role = if row == 1 { Role::Muted } else { Role::Text };
             put(buffer, (x, area.y + row), step, &text, theme.style(role));
         }
@@ -135,7 +139,7 @@ fn message(message: &Message<'_>, area: Rect, buffer: &mut Buffer) {
         None => crate::time::clock(packet.time_ns()),
     };
     put(buffer, (area.x, area.y), TIME_CELLS, &pad_left(&time, 12), theme.style(Role::Muted));
-    let column = |at: usize| area.x + TIME_CELLS + step / 2 + step * at as u16;
+    let column = |at: usize| area.x + TIME_CELLS + MARGIN_CELLS + step * at as u16;
     let pole = if state.unicode { "│" } else { "|" };
     for at in 0..hosts.len() {
         put(buffer, (column(at), area.y), 1, pole, theme.style(Role::Border));

@@ -36,16 +36,17 @@ pub fn tree(state: &State) -> Vec<TreeRow> {
             continue;
         }
         let has_children = depths.get(at + 1).is_some_and(|depth| *depth > node.depth);
-        let folded = has_children && state.packet.folded.contains(fold_key(&node));
+        let folded = has_children && state.packet.folded.contains(&fold_key(&node));
         hidden_below = folded.then_some(node.depth);
         out.push(TreeRow { node, has_children, folded });
     }
     out
 }
 
-/// Headings are known by their first words, so that a fold holds from packet to packet.
-fn fold_key(node: &Node) -> &str {
-    node.text.split("  ").next().unwrap_or_default().split(':').next().unwrap_or_default()
+/// Headings are known by their first word, so that a fold holds from packet to packet.
+fn fold_key(node: &Node) -> String {
+    let word = node.text.split([' ', ':']).next().unwrap_or_default();
+    if node.quoted { format!("quoted {word}") } else { word.to_owned() }
 }
 
 /// Folds or unfolds the selected heading; on a field, its heading.
@@ -54,7 +55,7 @@ pub fn fold(state: &mut State, fold: bool) -> Effect {
     let at = state.packet.tree.row;
     let Some(row) = rows.get(at) else { return Effect::None };
     if row.has_children && row.folded != fold {
-        let key = fold_key(&row.node).to_owned();
+        let key = fold_key(&row.node);
         if fold {
             state.packet.folded.insert(key);
         } else {
@@ -76,9 +77,13 @@ pub fn title(state: &State, theme: &Theme, style: Style) -> Vec<Span<'static>> {
         [(PacketTab::Layers, "Layers"), (PacketTab::Bytes, "Bytes (b)"), (PacketTab::Words, "In words (w)")]
     {
         let chosen = state.packet.tab == tab;
-        let role = if chosen { Role::Selected } else { Role::Muted };
+        let style = if chosen {
+            theme.style(Role::Text).patch(theme.style(Role::Title)).patch(theme.style(Role::Selected))
+        } else {
+            theme.style(Role::Muted)
+        };
         let text = if chosen && !state.unicode { format!("[{name}]") } else { format!(" {name} ") };
-        spans.push(Span::styled(text, theme.style(role)));
+        spans.push(Span::styled(text, style));
     }
     spans
 }
@@ -94,10 +99,10 @@ pub fn render(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         PacketTab::Bytes => bytes(state, theme, area, buffer),
         PacketTab::Words => {
             let lines = words(state, area.width);
-            for (at, line) in
-                lines.iter().skip(state.packet.words_top).take(usize::from(area.height)).enumerate()
-            {
-                put(buffer, (area.x + 1, area.y + at as u16), area.width, line, theme.style(Role::Text));
+            let height = usize::from(area.height);
+            for (at, (line, role)) in lines.iter().skip(state.packet.words_top).take(height).enumerate() {
+                let room = area.width.saturating_sub(1);
+                put(buffer, (area.x + 1, area.y + at as u16), room, line, theme.style(*role));
             }
         }
     }
@@ -204,23 +209,42 @@ pub fn select_byte(state: &mut State, row: usize, column: u16) {
     }
 }
 
-/// The packet in words, wrapped.
-pub fn words(state: &State, columns: u16) -> Vec<String> {
+/// The packet in words, wrapped: what it says, what it is tied to, what follows and what does not, its line in parts.
+pub fn words(state: &State, columns: u16) -> Vec<(String, Role)> {
     if state.packet.tab != PacketTab::Words {
         return Vec::new();
     }
-    let Some(packet) = state.packet() else { return Vec::new() };
-    let mut text = format!(
-        "{} {}: {} sent {} to {}.",
-        packet.protocol().protocol().title,
-        state.number(packet.id),
-        super::timeline::endpoint(&packet, true),
-        packet.summary(),
-        super::timeline::endpoint(&packet, false),
-    );
-    for remark in super::timeline::remarks(state, &packet) {
-        text.push_str("\n· ");
-        text.push_str(&remark);
+    let Some(id) = state.timeline.selected else { return Vec::new() };
+    let Some(evidence) = &state.evidence else {
+        return vec![(
+            "Words need the links, which are made when the capture has been read.".to_owned(),
+            Role::Muted,
+        )];
+    };
+    let Some(explained) = crate::explain::explain(&state.index, evidence, id) else { return Vec::new() };
+    let room = usize::from(columns.saturating_sub(2));
+    let mut out: Vec<(String, Role)> = Vec::new();
+    let mut part = |lead: &str, text: &str, role: Role| {
+        if text.is_empty() {
+            return;
+        }
+        let cells = crate::tui::fit::width(lead);
+        for (at, line) in wrap(text, room.saturating_sub(cells).max(10)).into_iter().enumerate() {
+            let lead = if at == 0 { lead.to_owned() } else { " ".repeat(cells) };
+            out.push((format!("{lead}{line}"), role));
+        }
+    };
+    part("", &explained.sentence, Role::Title);
+    for tie in &explained.ties {
+        part("", tie, Role::Text);
     }
-    wrap(&text, usize::from(columns.saturating_sub(2)))
+    part("So what:  ", &explained.so_what, Role::Observed);
+    part("Not so:   ", &explained.not_so, Role::Warning);
+    part("", " ", Role::Text);
+    part("", &explained.line(), Role::Muted);
+    for token in explained.tokens.iter().filter(|token| !token.words.is_empty()) {
+        let lead = format!("{} ", crate::tui::fit::pad(&token.text, 22));
+        part(&lead, &token.words, Role::Text);
+    }
+    out
 }

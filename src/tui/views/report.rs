@@ -221,20 +221,17 @@ pub fn citation(state: &State, frames: &[PacketId]) -> String {
 
 fn field_lines(field: &OpenField, item: usize, room: usize, out: &mut Vec<ReportLine>) {
     let start = out.len();
-    match &field.value {
-        Some(value) => {
-            for (at, line) in wrap(value, room.saturating_sub(2)).iter().enumerate() {
-                let lead = if at == 0 { "◆ " } else { "  " };
-                let pieces = vec![(lead.to_owned(), Role::Reported), (line.clone(), Role::Text)];
-                out.push(ReportLine { item: Some(item), pieces, right: None });
-            }
-            place_right(out, start, item, "filled in", Role::Accepted, room);
+    if let Some(value) = &field.value {
+        for (at, line) in wrap(value, room.saturating_sub(2)).iter().enumerate() {
+            let lead = if at == 0 { "◆ " } else { "  " };
+            let pieces = vec![(lead.to_owned(), Role::Reported), (line.clone(), Role::Text)];
+            out.push(ReportLine { item: Some(item), pieces, right: None });
         }
-        None => {
-            let text = format!("«to be completed: {}»", field.prompt);
-            for line in wrap(&text, room.saturating_sub(2)) {
-                out.push(plain(item, format!("  {line}"), Role::Warning));
-            }
+        place_right(out, start, item, "filled in", Role::Accepted, room);
+    } else {
+        let text = format!("«to be completed: {}»", field.prompt);
+        for line in wrap(&text, room.saturating_sub(2)) {
+            out.push(plain(item, format!("  {line}"), Role::Warning));
         }
     }
 }
@@ -277,7 +274,8 @@ pub fn render(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
              look at TCP resets (tcp.flags.reset == 1), ARP (arp), or a host's traffic (host ADDRESS), and press a \
              on a packet to begin a report with a note."
         } else {
-            "Nothing is drafted yet. Press a on a packet to write a note: it appears here with its citation."
+            "The report is being drafted… Notes can be written meanwhile: a on a packet; they appear here with \
+             their citation."
         };
         super::empty(buffer, area, text, theme.style(Role::Muted));
         return;

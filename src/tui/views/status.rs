@@ -1,5 +1,7 @@
 //! The last line: the most useful keys, or a word from the program, and the selected packet's link.
 
+use std::fmt::Write as _;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
@@ -104,12 +106,14 @@ fn right(state: &State) -> String {
             LinkKind::DuplicateOf => "copy of",
         };
         match link.to {
-            Some(to) => text.push_str(&format!(" · {word} {}: {}", state.number(to), link.level.name())),
+            Some(to) => {
+                let _ = write!(text, " · {word} {}: {}", state.number(to), link.level.name());
+            }
             None if link.level == Level::Contradicted => text.push_str(" · contradicted"),
             None => text.push_str(" · orphan"),
         }
     } else if let Some(partner) = evidence.partner(id) {
-        text.push_str(&format!(" · linked to {}", state.number(partner)));
+        let _ = write!(text, " · linked to {}", state.number(partner));
     }
     text
 }

@@ -20,7 +20,11 @@ use crate::tui::state::{State, TimeFormat};
 use crate::tui::theme::{Role, Theme};
 
 /// Below this width the addresses share a column and the selected row unfolds.
-const NARROW_COLUMNS: u16 = 96;
+const NARROW_COLUMNS: u16 = 88;
+/// Below this width columns stand close, and arrows in the gutter go without a number.
+const COMFORTABLE_COLUMNS: u16 = 112;
+/// Cells a summary keeps before remarks after the first give way.
+const SUMMARY_CELLS: usize = 24;
 
 /// Rows that fit.
 pub fn visible_rows(state: &State) -> usize {
@@ -30,7 +34,7 @@ pub fn visible_rows(state: &State) -> usize {
 }
 
 fn is_narrow(columns: u16) -> bool {
-    columns < NARROW_COLUMNS && columns < 88
+    columns < NARROW_COLUMNS
 }
 
 /// The row of the timeline at a line of the panel.
@@ -49,6 +53,8 @@ struct Columns {
     number: usize,
     time: usize,
     address: usize,
+    /// Between columns.
+    gap: &'static str,
     narrow: bool,
 }
 
@@ -69,8 +75,9 @@ impl Columns {
         };
         let address_max = if area.width >= 130 { 24 } else { 17 };
         let address = if narrow { 17 } else { state.overview.address_cells.clamp(11, address_max) };
-        let lanes = if narrow { 2 } else { (number + 1).clamp(3, 7) };
-        Self { lanes, number, time, address, narrow }
+        let close = area.width < COMFORTABLE_COLUMNS;
+        let lanes = if close { 2 } else { (number + 1).clamp(2, 7) };
+        Self { lanes, number, time, address, gap: if close { " " } else { "  " }, narrow }
     }
 }
 
@@ -150,7 +157,7 @@ fn render_empty(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
 }
 
 fn header(columns: &Columns, theme: &Theme, area: Rect, buffer: &mut Buffer) {
-    let gutter = " ".repeat(columns.lanes + 2);
+    let gutter = " ".repeat(columns.lanes + 3);
     let number = pad_left("No", columns.number);
     let time = pad("Time", columns.time);
     let text = if columns.narrow {
@@ -158,7 +165,8 @@ fn header(columns: &Columns, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     } else {
         let address = columns.address;
         let (source, destination) = (pad("Source", address), pad("Destination", address));
-        format!("{gutter}{number}  {time}  {source}  {destination}  {} Info", pad("Proto", 6))
+        let gap = columns.gap;
+        format!("{gutter}{number}{gap}{time}{gap}{source}{gap}{destination}{gap}{} Info", pad("Proto", 6))
     };
     put(buffer, (area.x, area.y), area.width, &text, theme.style(Role::Muted));
 }
@@ -183,16 +191,17 @@ impl Row<'_> {
         cell(&mark.to_string(), mark_role);
         match gutter {
             Some(gutter) => {
-                cell(
-                    &pad_left(&gutter.lanes, columns.lanes),
-                    if gutter.lit { Role::Error } else { Role::Tie },
-                );
-                cell(&gutter.mark.to_string(), gutter.role);
+                let used: usize = gutter.lanes.iter().map(|(text, _)| width(text)).sum();
+                cell(&" ".repeat(columns.lanes.saturating_sub(used)), Role::Text);
+                for (text, role) in &gutter.lanes {
+                    cell(text, *role);
+                }
+                cell(&format!("{} ", gutter.mark), gutter.role);
             }
-            None => cell(&" ".repeat(columns.lanes + 1), Role::Text),
+            None => cell(&" ".repeat(columns.lanes + 2), Role::Text),
         }
         let backward = packet.flags() & flags::BACKWARD != 0;
-        let gap = if columns.narrow { " " } else { "  " };
+        let gap = columns.gap;
         cell(&pad_left(&frame_text(self.state, packet), columns.number), Role::Muted);
         cell(gap, Role::Text);
         let time = time_text(self.state, packet, self.above.copied());
@@ -207,9 +216,9 @@ impl Row<'_> {
             cell(" ", Role::Text);
         } else {
             cell(&pad(&clip_middle(&source.to_string(), columns.address), columns.address), Role::Text);
-            cell("  ", Role::Text);
+            cell(gap, Role::Text);
             cell(&pad(&clip_middle(&destination.to_string(), columns.address), columns.address), Role::Text);
-            cell("  ", Role::Text);
+            cell(gap, Role::Text);
             cell(&pad(packet.protocol().protocol().label, 6), role);
             cell(" ", Role::Text);
         }
@@ -219,16 +228,26 @@ impl Row<'_> {
         }
     }
 
-    /// The summary and, after a dot, what we know; the summary gives way first.
+    /// The summary and, after dots, what we know; where there is little room the later remarks go first, then
+    /// the summary's end: what a packet is tied to matters more than the rest of its name.
     fn info(&self, room: usize, role: Role) -> Vec<(String, Role)> {
         let summary = self.packet.summary();
-        let known = remarks(self.state, &self.packet);
+        let mut known = remarks(self.state, &self.packet);
         if known.is_empty() || (self.columns.narrow && self.state.timeline.selected == Some(self.packet.id)) {
             return vec![(clip(&summary, room), role)];
         }
-        let tail = format!(" · {}", known.join(" · "));
-        let tail_cells = width(&tail).min(room.saturating_sub(24.min(room / 2)));
-        let head = clip(&summary, room.saturating_sub(tail_cells));
+        let wanted = width(&summary).min(SUMMARY_CELLS);
+        let all = known.len();
+        let tail = loop {
+            let more = if known.len() < all { "…" } else { "" };
+            let tail = format!(" · {}{more}", known.join(" · "));
+            if known.len() == 1 || width(&tail) + wanted <= room {
+                break tail;
+            }
+            known.pop();
+        };
+        let head_room = room.saturating_sub(width(&tail)).max(room / 3);
+        let head = clip(&summary, head_room);
         let tail = clip(&tail, room.saturating_sub(width(&head)));
         vec![(head, role), (tail, Role::Muted)]
     }
@@ -242,7 +261,7 @@ impl Row<'_> {
         for remark in remarks(self.state, packet) {
             let _ = write!(text, " · {remark}");
         }
-        let indent = (self.columns.lanes + 3) as u16;
+        let indent = (self.columns.lanes + 4) as u16;
         let room = area.width.saturating_sub(indent);
         put(buffer, (area.x + indent, area.y), room, &text, self.theme.style(Role::Text));
     }
@@ -347,7 +366,7 @@ pub fn remarks(state: &State, packet: &Packet<'_>) -> Vec<String> {
     let mut out = Vec::new();
     if let Some(evidence) = &state.evidence {
         for link in evidence.links_from(packet.id) {
-            out.push(link_words(state, evidence, &link));
+            link_words(state, evidence, &link, &mut out);
         }
         if packet.flags() & flags::DNS_QUERY != 0 {
             query_words(state, evidence, packet.id, &mut out);
@@ -365,34 +384,34 @@ pub fn remarks(state: &State, packet: &Packet<'_>) -> Vec<String> {
     out
 }
 
-fn link_words(state: &State, evidence: &Evidence, link: &Link) -> String {
+fn link_words(state: &State, evidence: &Evidence, link: &Link, out: &mut Vec<String>) {
     let Some(to) = link.to else {
-        return match link.level {
+        out.push(match link.level {
             Level::Contradicted => format!("contradicted: {}", link.reason),
             _ => "orphan: what it is about is not in this capture".to_owned(),
-        };
+        });
+        return;
     };
     let target = state.number(to);
     let gap = time::span(link.delta_ns);
     match link.kind {
-        LinkKind::ErrorAbout if link.delayed => format!("about {target}, {} · {gap} late", link.level.name()),
-        LinkKind::ErrorAbout => format!("about {target}, {} · after {gap}", link.level.name()),
+        LinkKind::ErrorAbout => {
+            out.push(format!("about {target}, {}", link.level.name()));
+            out.push(if link.delayed { format!("{gap} late") } else { format!("after {gap}") });
+        }
         LinkKind::AnswerTo => {
             let level =
                 if link.level == Level::Exact { String::new() } else { format!(", {}", link.level.name()) };
-            format!("answers {target}{level} · {gap}")
+            out.push(format!("answers {target}{level}"));
+            out.push(gap);
         }
         LinkKind::RetryOf => {
-            let tries =
-                evidence.transaction_of(to).and_then(|id| evidence.transaction(id)).map_or(0, |t| t.tries);
-            let before = evidence
-                .links_to(to)
-                .iter()
-                .filter(|other| other.kind == LinkKind::RetryOf && other.from <= link.from)
-                .count();
-            format!("attempt {}/{}", before + 1, usize::from(tries).max(before + 1))
+            let id = evidence.transaction_of(to);
+            let tries = id.map(|id| evidence.tries(id)).unwrap_or_default();
+            let this = tries.iter().position(|id| *id == link.from).map_or(tries.len(), |at| at + 1);
+            out.push(format!("attempt {this}/{}", tries.len()));
         }
-        LinkKind::DuplicateOf => format!("copy of {target}"),
+        LinkKind::DuplicateOf => out.push(format!("copy of {target}")),
     }
 }
 

@@ -11,14 +11,12 @@ const LANES: usize = 2;
 /// The gutter of one row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Gutter {
-    /// Lanes or an arrow.
-    pub lanes: String,
+    /// Lanes or an arrow, with how each piece looks.
+    pub lanes: Vec<(String, Role)>,
     /// What the packet is: `✗ ✓ ? ! ↻` or nothing.
     pub mark: char,
     /// How the mark looks.
     pub role: Role,
-    /// Whether a tie of the selected packet passes.
-    pub lit: bool,
 }
 
 struct Tie {
@@ -26,8 +24,14 @@ struct Tie {
     top: usize,
     /// Row of the lower end.
     bottom: usize,
+    /// Whether it is the selected packet's.
     lit: bool,
+    /// How it looks.
+    role: Role,
 }
+
+/// A piece of a lane and how it looks.
+type Cell = (Piece, Role);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Piece {
@@ -39,7 +43,7 @@ enum Piece {
 
 /// The gutters of visible rows.
 pub fn gutters(state: &State, ids: &[PacketId], cells: usize) -> Vec<Gutter> {
-    let empty = Gutter { lanes: String::new(), mark: ' ', role: Role::Text, lit: false };
+    let empty = Gutter { lanes: Vec::new(), mark: ' ', role: Role::Text };
     let mut out = vec![empty; ids.len()];
     let Some(evidence) = state.evidence.as_ref() else { return out };
     for (gutter, id) in out.iter_mut().zip(ids) {
@@ -48,12 +52,13 @@ pub fn gutters(state: &State, ids: &[PacketId], cells: usize) -> Vec<Gutter> {
     let mut ties = visible_ties(state, evidence, ids);
     // The selected packet's tie comes first, then short ones: they are read together.
     ties.sort_by_key(|tie| (!tie.lit, tie.bottom - tie.top, tie.top));
-    let mut lanes = vec![[Piece::Empty; LANES]; ids.len()];
+    let mut lanes = vec![[(Piece::Empty, Role::Text); LANES]; ids.len()];
     let mut arrows: Vec<(usize, usize)> = Vec::new();
     for tie in &ties {
         let free = (0..LANES).find(|lane| {
-            (tie.top..=tie.bottom)
-                .all(|row| lanes.get(row).and_then(|l| l.get(*lane)).is_some_and(|p| *p == Piece::Empty))
+            (tie.top..=tie.bottom).all(|row| {
+                lanes.get(row).and_then(|l| l.get(*lane)).is_some_and(|cell| cell.0 == Piece::Empty)
+            })
         });
         let Some(lane) = free else {
             arrows.push((tie.top, tie.bottom));
@@ -66,10 +71,7 @@ pub fn gutters(state: &State, ids: &[PacketId], cells: usize) -> Vec<Gutter> {
                 _ => Piece::Passing,
             };
             if let Some(slot) = lanes.get_mut(row).and_then(|lanes| lanes.get_mut(lane)) {
-                *slot = piece;
-            }
-            if let (true, Some(gutter)) = (tie.lit, out.get_mut(row)) {
-                gutter.lit = true;
+                *slot = (piece, tie.role);
             }
         }
     }
@@ -103,7 +105,12 @@ fn visible_ties(state: &State, evidence: &Evidence, ids: &[PacketId]) -> Vec<Tie
             let tied = matches!(link.kind, LinkKind::ErrorAbout | LinkKind::AnswerTo);
             if let (true, Some(other)) = (tied, link.to.and_then(row_of)) {
                 let lit = selected == Some(*id) || selected == link.to;
-                ties.push(Tie { top: row.min(other), bottom: row.max(other), lit });
+                let role = match (link.kind, lit) {
+                    (LinkKind::AnswerTo, _) => Role::Answer,
+                    (_, true) => Role::Error,
+                    (_, false) => Role::Tie,
+                };
+                ties.push(Tie { top: row.min(other), bottom: row.max(other), lit, role });
             }
         }
     }
@@ -140,29 +147,32 @@ fn point(out: &mut [Gutter], row: usize, state: &State, down: bool, number: &str
     };
     let text = format!("{arrow}{number}");
     let short = format!("{arrow}{}", number.trim_start_matches('#'));
-    gutter.lanes =
+    let text =
         [text, short].into_iter().find(|text| text.chars().count() <= cells).unwrap_or(arrow.to_string());
+    gutter.lanes = vec![(text, Role::Muted)];
 }
 
-fn drawn(lanes: [Piece; LANES], unicode: bool) -> String {
-    let [inner, outer] = lanes;
-    let piece = |piece: Piece| match (piece, unicode) {
-        (Piece::Empty, _) => ' ',
-        (Piece::Top, true) => '╭',
-        (Piece::Bottom, true) => '╰',
-        (Piece::Passing, true) => '│',
-        (Piece::Top, false) => ',',
-        (Piece::Bottom, false) => '`',
-        (Piece::Passing, false) => '|',
+fn drawn(lanes: [Cell; LANES], unicode: bool) -> Vec<(String, Role)> {
+    let [(inner, inner_role), (outer, outer_role)] = lanes;
+    if (inner, outer) == (Piece::Empty, Piece::Empty) {
+        return Vec::new();
+    }
+    let draw = |piece: Piece| match (piece, unicode) {
+        (Piece::Empty, _) => " ",
+        (Piece::Top, true) => "╭",
+        (Piece::Bottom, true) => "╰",
+        (Piece::Passing, true) => "│",
+        (Piece::Top, false) => ",",
+        (Piece::Bottom, false) => "`",
+        (Piece::Passing, false) => "|",
     };
     let across = matches!(outer, Piece::Top | Piece::Bottom) && inner == Piece::Empty;
     let inner = match (across, unicode) {
-        (true, true) => '─',
-        (true, false) => '-',
-        _ => piece(inner),
+        (true, true) => ("─", outer_role),
+        (true, false) => ("-", outer_role),
+        _ => (draw(inner), inner_role),
     };
-    let text: String = [piece(outer), inner].iter().collect();
-    if text.trim().is_empty() { String::new() } else { text }
+    vec![(draw(outer).to_owned(), outer_role), (inner.0.to_owned(), inner.1)]
 }
 
 fn mark(state: &State, evidence: &Evidence, id: PacketId) -> (char, Role) {

@@ -1,5 +1,7 @@
 //! The title line: file, packets, span of time, loading or hash, and whether the case is saved.
 
+use std::fmt::Write as _;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
@@ -97,7 +99,7 @@ fn right(state: &State) -> Vec<(String, Role)> {
         match state.hashes.first().map(String::as_str) {
             Some("") => parts.push(("sha256 not readable".to_owned(), Role::Warning)),
             Some(hash) => {
-                parts.push((format!("sha256 {}… {tick}", hash.get(..6).unwrap_or(hash)), Role::Muted))
+                parts.push((format!("sha256 {}… {tick}", hash.get(..6).unwrap_or(hash)), Role::Muted));
             }
             None => parts.push(("sha256 …".to_owned(), Role::Muted)),
         }
@@ -123,7 +125,7 @@ fn loading_text(loading: &crate::tui::state::Loading) -> String {
     let mut text = format!("{percent} %");
     if let Some(rate) = (done / 1000).checked_div(loading.elapsed_ms).filter(|rate| *rate > 0) {
         let left_ms = total.saturating_sub(done) / 1000 / rate;
-        text.push_str(&format!(" · {rate} MB/s · {}.{} s left", left_ms / 1000, left_ms % 1000 / 100));
+        let _ = write!(text, " · {rate} MB/s · {}.{} s left", left_ms / 1000, left_ms % 1000 / 100);
     }
     let filled = (percent / 10) as usize;
     format!("{}{} {text}", "█".repeat(filled), "░".repeat(10 - filled))

@@ -1,9 +1,9 @@
 //! Rows from the ICMP errors about the failed queries: what they say, who sent them, when.
 
 use super::surroundings::absent_class;
-use crate::correlate::Level;
+use crate::correlate::{Level, generator};
 use crate::decode::Address;
-use crate::findings::facts::{ErrorFact, Meaning, Sort, hops};
+use crate::findings::facts::{ErrorFact, Meaning, Server};
 use crate::findings::hypotheses::Group;
 use crate::findings::hypotheses::ledger::{Ledger, Observation, Row};
 use crate::findings::hypotheses::scene::Scene;
@@ -14,9 +14,12 @@ use crate::time::{Nanos, span};
 const RESOLUTION_NS: std::ops::RangeInclusive<Nanos> = 2_500_000_000..=5_000_000_000;
 /// Errors this close together, about queries further apart, come from one queue being flushed.
 const TOGETHER_NS: Nanos = 20_000_000;
+/// Errors whose maker is read for one problem.
+const GENERATORS_MAX: usize = 32;
+
 pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     semantics(scene, ledger);
-    generator(scene, ledger);
+    sender(scene, ledger);
     timing(scene, ledger);
     integrity(scene, ledger);
 }
@@ -93,37 +96,11 @@ fn port_by_server(scene: &Scene<'_, '_>, errors: &[&ErrorFact], ledger: &mut Led
     };
     let exact = errors.iter().any(|error| matches!(error.level, Some(Level::Exact | Level::Nat)));
     let weights = if exact {
-        [
-            ("H1", 10),
-            ("H2", 10),
-            ("H3", 10),
-            ("H4", 10),
-            ("H5", -10),
-            ("H6", -20),
-            ("H7", -20),
-            ("H8", -20),
-            ("H9", 0),
-            ("H13", -10),
-            ("H17", 0),
-            ("H20", -10),
-        ]
+        [10, 10, 10, 10, -10, -20, -20, -20, 0, -10, 0, -10]
     } else {
-        [
-            ("H1", 5),
-            ("H2", 5),
-            ("H3", 5),
-            ("H4", 5),
-            ("H5", -5),
-            ("H6", -10),
-            ("H7", -10),
-            ("H8", -10),
-            ("H9", 0),
-            ("H13", -5),
-            ("H17", 2),
-            ("H20", -5),
-        ]
+        [5, 5, 5, 5, -5, -10, -10, -10, 0, -5, 2, -5]
     };
-    put(ledger, &observation, &weights);
+    matrix(ledger, &observation, weights);
 }
 
 fn port_elsewhere(scene: &Scene<'_, '_>, errors: &[&ErrorFact], ledger: &mut Ledger) {
@@ -138,24 +115,7 @@ fn port_elsewhere(scene: &Scene<'_, '_>, errors: &[&ErrorFact], ledger: &mut Led
         fits: "a filter on the path may reject with port unreachable in its own name",
         against: "the refusal does not come from the server's address",
     };
-    put(
-        ledger,
-        &observation,
-        &[
-            ("H1", -10),
-            ("H2", -20),
-            ("H3", 2),
-            ("H4", -2),
-            ("H5", 10),
-            ("H6", -5),
-            ("H7", -5),
-            ("H8", -10),
-            ("H9", 0),
-            ("H13", -5),
-            ("H17", 2),
-            ("H20", -5),
-        ],
-    );
+    matrix(ledger, &observation, [-10, -20, 2, -2, 10, -5, -5, -10, 0, -5, 2, -5]);
 }
 
 fn prohibited_by_server(scene: &Scene<'_, '_>, errors: &[&ErrorFact], ledger: &mut Ledger) {
@@ -170,24 +130,7 @@ fn prohibited_by_server(scene: &Scene<'_, '_>, errors: &[&ErrorFact], ledger: &m
         fits: "a rule on the host itself rejects with this code (RFC 1812 §5.2.7.1)",
         against: "the message names a rule at the server's address as the reason",
     };
-    put(
-        ledger,
-        &observation,
-        &[
-            ("H1", -10),
-            ("H2", 20),
-            ("H3", 5),
-            ("H4", -5),
-            ("H5", -5),
-            ("H6", -20),
-            ("H7", -20),
-            ("H8", -20),
-            ("H9", -2),
-            ("H13", -10),
-            ("H17", 0),
-            ("H20", -10),
-        ],
-    );
+    matrix(ledger, &observation, [-10, 20, 5, -5, -5, -20, -20, -20, -2, -10, 0, -10]);
 }
 
 fn prohibited_elsewhere(scene: &Scene<'_, '_>, errors: &[&ErrorFact], ledger: &mut Ledger) {
@@ -202,24 +145,7 @@ fn prohibited_elsewhere(scene: &Scene<'_, '_>, errors: &[&ErrorFact], ledger: &m
         fits: "the message is the one a filtering device sends in its own name (RFC 1812 §5.2.7.1)",
         against: "the message names a rule on another device as the reason",
     };
-    put(
-        ledger,
-        &observation,
-        &[
-            ("H1", -20),
-            ("H2", -20),
-            ("H3", 0),
-            ("H4", -5),
-            ("H5", 20),
-            ("H6", -10),
-            ("H7", -5),
-            ("H8", -20),
-            ("H9", -2),
-            ("H13", -10),
-            ("H17", 0),
-            ("H20", -10),
-        ],
-    );
+    matrix(ledger, &observation, [-20, -20, 0, -5, 20, -10, -5, -20, -2, -10, 0, -10]);
 }
 
 fn host_unreachable(scene: &Scene<'_, '_>, errors: &[&ErrorFact], ledger: &mut Ledger) {
@@ -247,43 +173,9 @@ fn host_unreachable(scene: &Scene<'_, '_>, errors: &[&ErrorFact], ledger: &mut L
     // Where nobody was ever heard, a wrong address sends the same packets as a dead host.
     let alike = |class, db| if absent_class(scene) == Some(class) { db } else { 0 };
     if row == Row::HostUnreachableSlow {
-        put(
-            ledger,
-            &observation,
-            &[
-                ("H1", -20),
-                ("H2", -20),
-                ("H3", -10),
-                ("H4", alike("H6", 20)),
-                ("H5", -5),
-                ("H6", 20),
-                ("H7", 2),
-                ("H8", -20),
-                ("H9", -2),
-                ("H13", -20),
-                ("H17", 0),
-                ("H20", -10),
-            ],
-        );
+        matrix(ledger, &observation, [-20, -20, -10, alike("H6", 20), -5, 20, 2, -20, -2, -20, 0, -10]);
     } else {
-        put(
-            ledger,
-            &observation,
-            &[
-                ("H1", -20),
-                ("H2", -20),
-                ("H3", -10),
-                ("H4", alike("H6", 5)),
-                ("H5", 2),
-                ("H6", 5),
-                ("H7", 2),
-                ("H8", -20),
-                ("H9", -2),
-                ("H13", -20),
-                ("H17", 0),
-                ("H20", -10),
-            ],
-        );
+        matrix(ledger, &observation, [-20, -20, -10, alike("H6", 5), 2, 5, 2, -20, -2, -20, 0, -10]);
     }
 }
 
@@ -300,24 +192,7 @@ fn net_unreachable(scene: &Scene<'_, '_>, errors: &[&ErrorFact], ledger: &mut Le
         against: "the query did not reach the server's network",
     };
     let alike = |class, db| if absent_class(scene) == Some(class) { db } else { 0 };
-    put(
-        ledger,
-        &observation,
-        &[
-            ("H1", -20),
-            ("H2", -20),
-            ("H3", -10),
-            ("H4", alike("H7", 20)),
-            ("H5", -2),
-            ("H6", -2),
-            ("H7", 20),
-            ("H8", -20),
-            ("H9", -2),
-            ("H13", -20),
-            ("H17", 0),
-            ("H20", -10),
-        ],
-    );
+    matrix(ledger, &observation, [-20, -20, -10, alike("H7", 20), -2, -2, 20, -20, -2, -20, 0, -10]);
 }
 
 fn hops_exceeded(scene: &Scene<'_, '_>, errors: &[&ErrorFact], ledger: &mut Ledger) {
@@ -332,28 +207,11 @@ fn hops_exceeded(scene: &Scene<'_, '_>, errors: &[&ErrorFact], ledger: &mut Ledg
         fits: "queries that use up their hops travel in a loop",
         against: "the query did not reach the server's network",
     };
-    put(
-        ledger,
-        &observation,
-        &[
-            ("H1", -20),
-            ("H2", -20),
-            ("H3", -10),
-            ("H4", 0),
-            ("H5", -5),
-            ("H6", -5),
-            ("H7", 20),
-            ("H8", -20),
-            ("H9", -2),
-            ("H13", -20),
-            ("H17", 0),
-            ("H20", -10),
-        ],
-    );
+    matrix(ledger, &observation, [-20, -20, -10, 0, -5, -5, 20, -20, -2, -20, 0, -10]);
 }
 
 /// Who sent the errors: address, distance, quoted TTL.
-fn generator(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
+fn sender(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     let about: Vec<&ErrorFact> =
         scene.errors.iter().filter(|e| !e.is_about_response() && is_unreachable(e)).copied().collect();
     let (by_server, elsewhere): (Vec<&ErrorFact>, Vec<&ErrorFact>) =
@@ -362,6 +220,7 @@ fn generator(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         source_differs(scene, &elsewhere, ledger);
     }
     distance(scene, &by_server, ledger);
+    bridge(scene, &by_server, ledger);
     if let Some(local) = about.iter().find(|error| error.source == error.destination) {
         let observation = Observation {
             row: Row::LocalError,
@@ -397,9 +256,8 @@ fn source_differs(scene: &Scene<'_, '_>, elsewhere: &[&ErrorFact], ledger: &mut 
         put(ledger, &observation, &[("H5", 10), ("H1", -5), ("H2", -5)]);
     }
     let quoted = rejecting.iter().find_map(|error| {
-        let quoted = error.quoted.filter(|quoted| quoted.ttl > 0)?;
-        let sent = sent_ttl(scene, error)?;
-        (quoted.ttl < sent).then(|| (*error, sent - quoted.ttl))
+        let generator = generator::of(scene.facts.index, scene.facts.evidence, error.packet)?;
+        Some((*error, generator.quoted_hops.filter(|gone| *gone > 0)?))
     });
     if let Some((error, gone)) = quoted {
         let observation = Observation {
@@ -416,22 +274,16 @@ fn source_differs(scene: &Scene<'_, '_>, elsewhere: &[&ErrorFact], ledger: &mut 
     }
 }
 
-/// TTL of the query an error is about; the sender's initial value when it was captured at the sender.
-fn sent_ttl(scene: &Scene<'_, '_>, error: &ErrorFact) -> Option<u8> {
-    let packet = scene.facts.index.packet(error.about?)?;
-    Some(packet.decode().ttl).filter(|ttl| *ttl > 0)
-}
-
 /// Compares the errors' distance with that of other packets from the same address (correlation §2.6).
 fn distance(scene: &Scene<'_, '_>, errors: &[&ErrorFact], ledger: &mut Ledger) {
-    let Some(host) = scene.host() else { return };
-    let Some(first) = errors.iter().find(|error| hops(error.ttl).is_some()) else { return };
-    let Some(error_hops) = hops(first.ttl) else { return };
-    let others = [Sort::Dns, Sort::Echo, Sort::Tcp, Sort::Reset, Sort::Other];
-    let sample = others.iter().find_map(|sort| host.of(*sort).iter().find(|sign| hops(sign.ttl).is_some()));
-    let Some(sample) = sample else { return };
-    let Some(other_hops) = hops(sample.ttl) else { return };
-    let frames = vec![first.packet, sample.packet];
+    let index = scene.facts.index;
+    let found = errors.iter().filter(|error| error.ttl > 0).find_map(|error| {
+        let generator = generator::of(index, scene.facts.evidence, error.packet)?;
+        Some((*error, generator.hops?, generator.other_hops?))
+    });
+    let Some((first, error_hops, (other_hops, sample))) = found else { return };
+    let other_ttl = index.packet(sample).map_or(0, |packet| packet.ttl());
+    let frames = vec![first.packet, sample];
     let (ledger_row, words) = if error_hops.abs_diff(other_hops) <= 1 {
         (Row::HopsAgree, "as far away as")
     } else {
@@ -441,7 +293,7 @@ fn distance(scene: &Scene<'_, '_>, errors: &[&ErrorFact], ledger: &mut Ledger) {
         row: ledger_row,
         text: format!(
             "The error (TTL {}, {error_hops} hops) comes from {words} other packets of {} (TTL {}, {other_hops} hops).",
-            first.ttl, scene.server, sample.ttl
+            first.ttl, scene.server, other_ttl
         ),
         frames,
         group: Group::Generator,
@@ -457,6 +309,28 @@ fn distance(scene: &Scene<'_, '_>, errors: &[&ErrorFact], ledger: &mut Ledger) {
     } else {
         put(ledger, &observation, &[("H1", -2), ("H2", -2), ("H3", 5), ("H4", -2), ("H5", 2), ("H17", 5)]);
     }
+}
+
+/// Marks of a transparent filter in errors that carry the server's address.
+fn bridge(scene: &Scene<'_, '_>, errors: &[&ErrorFact], ledger: &mut Ledger) {
+    let bridged = |error: &&&ErrorFact| {
+        generator::of(scene.facts.index, scene.facts.evidence, error.packet)
+            .is_some_and(|generator| generator.make == generator::Make::LinuxBridge)
+    };
+    let marked: Vec<PacketId> =
+        errors.iter().take(GENERATORS_MAX).filter(bridged).map(|error| error.packet).collect();
+    if marked.is_empty() || marked.len() < errors.len().min(GENERATORS_MAX) {
+        return;
+    }
+    let observation = Observation {
+        row: Row::BridgePattern,
+        text: "The errors carry TOS 0, don't fragment and IP id 0.".to_owned(),
+        frames: marked,
+        group: Group::Generator,
+        fits: "a reject rule on a Linux bridge makes errors like these; the kernel's own carry TOS 0xc0",
+        against: "",
+    };
+    put(ledger, &observation, &[("H3", 5)]);
 }
 
 /// When the errors came.
@@ -504,7 +378,7 @@ fn timing(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
 
 /// Compares the errors' delay with the server's round trip, where other packets show one.
 fn trips(scene: &Scene<'_, '_>, prompt: &[&ErrorFact], ledger: &mut Ledger) {
-    let Some(trip) = scene.asked().and_then(|server| server.median_trip_ns()).filter(|trip| *trip > 0) else {
+    let Some(trip) = scene.asked().and_then(Server::median_trip_ns).filter(|trip| *trip > 0) else {
         return;
     };
     let mut deltas: Vec<Nanos> = prompt.iter().map(|error| error.delta_ns).collect();
@@ -602,6 +476,15 @@ fn delays(errors: &[&ErrorFact]) -> String {
     let low = errors.iter().map(|error| error.delta_ns).min().unwrap_or(0);
     let high = errors.iter().map(|error| error.delta_ns).max().unwrap_or(0);
     if low == high { span(low) } else { format!("{} to {}", span(low), span(high)) }
+}
+
+/// The hypotheses of the evidence matrix, in the order of its columns.
+const COLUMNS: [&str; 12] = ["H1", "H2", "H3", "H4", "H5", "H6", "H7", "H8", "H9", "H13", "H17", "H20"];
+
+/// Adds one row of the evidence matrix.
+fn matrix(ledger: &mut Ledger, observation: &Observation, weights_db: [i32; 12]) {
+    let weights: Vec<_> = COLUMNS.iter().copied().zip(weights_db.map(Some)).collect();
+    ledger.weigh(observation, &weights);
 }
 
 pub(super) fn put(ledger: &mut Ledger, observation: &Observation, weights: &[(&'static str, i32)]) {
