@@ -14,10 +14,7 @@ pub mod pdf;
 pub mod redact;
 pub mod text;
 
-use std::cell::RefCell;
 use std::io::{self, Write};
-
-use redact::Pseudonyms;
 
 use crate::case::FrameRef;
 use crate::report::render::Rendered;
@@ -33,16 +30,13 @@ pub struct Job<'d> {
     /// What the draft was made from, for formats that carry packets or numbers.
     pub input: Input<'d>,
     /// Set when addresses and names are to be replaced. `rendered` is redacted already, the rest is not.
-    pub redaction: Option<&'d RefCell<Pseudonyms>>,
+    pub redaction: redact::Redaction<'d>,
 }
 
 impl Job<'_> {
     /// A text as it may leave: with pseudonyms where the job redacts.
     pub fn say(&self, text: String) -> String {
-        match self.redaction {
-            Some(pseudonyms) => pseudonyms.borrow_mut().text(&text),
-            None => text,
-        }
+        redact::say(self.redaction, text)
     }
 
     /// A JSON value as it may leave.
@@ -137,7 +131,7 @@ static PCAPNG: Export = Export {
             .into_iter()
             .map(|packet| pcapng::Commented { packet, comments: notes_on(job, packet) })
             .collect();
-        pcapng::write(job, &packets, &pcapng::section_comment(job), out)
+        pcapng::write((job.input.index, job.redaction), &packets, &pcapng::section_comment(job), out)
     },
 };
 

@@ -243,10 +243,10 @@ fn cited(job: &Job<'_>, files: &mut Vec<(String, Vec<u8>)>) -> io::Result<()> {
             .map(|packet| pcapng::Commented { packet: packet.id, comments: notes_on(job, packet.id) })
             .collect();
         let mut out = Vec::new();
-        pcapng::write(job, &commented, &pcapng::section_comment(job), &mut out)?;
+        pcapng::write((index, job.redaction), &commented, &pcapng::section_comment(job), &mut out)?;
         files.push((PACKETS.to_owned(), out));
         for (at, packet) in packets.iter().enumerate() {
-            rows.push(row(job, packet, (PACKETS, at), &pcapng::bytes_of(job, packet)));
+            rows.push(row(job, packet, (PACKETS, at), &pcapng::bytes_of(job.redaction, packet)));
         }
     }
     if !lines.is_empty() {

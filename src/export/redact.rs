@@ -109,8 +109,16 @@ struct Given {
     v6: u128,
 }
 
-/// What a report is redacted with: shared by everything one job writes.
-pub type Shared = RefCell<Pseudonyms>;
+/// What a report is redacted with, shared by everything one job writes; `None` where nothing is.
+pub type Redaction<'p> = Option<&'p RefCell<Pseudonyms>>;
+
+/// A text as it may leave: with pseudonyms where there are any.
+pub fn say(redaction: Redaction<'_>, text: String) -> String {
+    match redaction {
+        Some(pseudonyms) => pseudonyms.borrow_mut().text(&text),
+        None => text,
+    }
+}
 
 impl Pseudonyms {
     /// Collects the addresses and names of an index, in packet order.
