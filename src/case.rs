@@ -1,5 +1,6 @@
 //! The analyst's work on a capture: annotations, edits, marks, undo; saved as it is made.
 
+pub mod comments;
 pub mod event;
 pub mod hash;
 pub mod store;

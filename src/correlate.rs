@@ -7,6 +7,8 @@ mod consequences;
 pub mod duplicates;
 pub mod episodes;
 pub mod evidence;
+pub mod generator;
+pub mod hosts;
 mod messages;
 mod nat;
 pub mod options;
@@ -15,6 +17,7 @@ pub mod parameters;
 mod printed;
 mod quotes;
 mod transactions;
+mod vantage;
 mod weigh;
 
 use std::sync::atomic::AtomicBool;
@@ -307,6 +310,7 @@ pub fn correlate(index: &Index, parameters: &Parameters, cancel: &AtomicBool) ->
     quotes::join(&messages, &mut evidence, cancel);
     evidence.seal();
     connections::find(&messages, &mut evidence);
+    vantage::infer(&messages, &mut evidence);
     outcomes::conclude(&messages, &mut evidence);
     episodes::group(&messages, &mut evidence);
     consequences::find(&messages, &mut evidence);

@@ -223,6 +223,23 @@ fn the_google_form_has_the_official_headings_and_one_note() {
 }
 
 #[test]
+fn every_template_fits_every_kind_of_incident() {
+    let mut paths: Vec<std::path::PathBuf> = ["tests/captures/incidents", "tests/captures/lab"]
+        .iter()
+        .flat_map(|folder| std::fs::read_dir(folder).expect("a folder of captures"))
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|ending| ending == "pcap" || ending == "pcapng"))
+        .collect();
+    paths.sort();
+    for path in paths.iter().step_by(3) {
+        let made = made(path.to_str().expect("a path in UTF-8"));
+        for template in TEMPLATES {
+            assert!(rendered(&made, template.name).len() > 100, "{} of {}", template.name, path.display());
+        }
+    }
+}
+
+#[test]
 fn a_ticket_fits_into_900_characters_and_keeps_its_evidence() {
     for path in [PCAP, TRANSCRIPT, "tests/captures/incidents/01_server_down.pcap"] {
         let text = report(path, "ticket");
@@ -340,7 +357,7 @@ fn a_hostile_name_stays_text_in_every_template_and_format() {
                 assert!(!markup, "{} became markup in {}:\n{text}", format_args!("{event:?}"), template.name);
             }
         }
-        let job = Job { report: &report, rendered: &rendered, input };
+        let job = Job { report: &report, rendered: &rendered, input, redaction: None };
         for export in export::EXPORTS.iter().filter(|_| template.name == "full") {
             let mut out = Vec::new();
             (export.write)(&job, &mut out).expect("an export");
@@ -413,7 +430,8 @@ fn the_json_report_keeps_to_its_schema_and_carries_the_tie() {
         let report = draft(&input);
         let rendered =
             render_named(&report, &input, "full", &Options::default()).expect("a template that renders");
-        let document = export::json::document(&Job { report: &report, rendered: &rendered, input });
+        let document =
+            export::json::document(&Job { report: &report, rendered: &rendered, input, redaction: None });
         validate(&schema, &schema, &document, path);
         if path == PCAP {
             let tied =

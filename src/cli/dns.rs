@@ -32,7 +32,7 @@ pub struct Arguments {
     open: Open,
 }
 
-const COLUMNS: [Column; 20] = [
+const COLUMNS: [Column; 21] = [
     Column { key: "query", head: "query" },
     Column { key: "time", head: "time" },
     Column { key: "client", head: "client" },
@@ -53,6 +53,7 @@ const COLUMNS: [Column; 20] = [
     Column { key: "retries", head: "" },
     Column { key: "episode", head: "" },
     Column { key: "extended_error", head: "" },
+    Column { key: "error_from", head: "" },
 ];
 
 /// Runs the subcommand.
@@ -137,6 +138,10 @@ fn record(
         transaction
             .extended_error
             .map_or(Cell::Empty, |code| Cell::Text(format!("{code} {}", names::extended_error_name(code)))),
+        transaction
+            .error
+            .and_then(|error| loaded.index.packet(error))
+            .map_or(Cell::Empty, |error| Cell::Text(error.source_address().to_string())),
     ]
 }
 

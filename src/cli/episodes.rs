@@ -9,7 +9,7 @@ use anyhow::Result;
 use super::load::{Loaded, Open};
 use super::records::{self, Cell, Column, Format};
 use super::{Outcome, mistake};
-use crate::correlate::{Episode, Signature};
+use crate::correlate::{Episode, Signature, generator};
 use crate::filter::Context;
 use crate::protocols::dns as names;
 use crate::text;
@@ -30,7 +30,7 @@ pub struct Arguments {
     open: Open,
 }
 
-const COLUMNS: [Column; 17] = [
+const COLUMNS: [Column; 18] = [
     Column { key: "episode", head: "episode" },
     Column { key: "problem", head: "problem" },
     Column { key: "first", head: "first" },
@@ -48,6 +48,7 @@ const COLUMNS: [Column; 17] = [
     Column { key: "verdict", head: "verdict" },
     Column { key: "frames", head: "frames" },
     Column { key: "consequences", head: "" },
+    Column { key: "error_sender", head: "" },
 ];
 
 /// Runs the subcommand.
@@ -121,6 +122,8 @@ fn record(loaded: &Loaded, at: usize, episode: &Episode, problem: Option<usize>)
         .errors
         .iter()
         .filter(|error| loaded.evidence.links_from(**error).iter().any(|link| link.delayed));
+    let first = episode.errors.first();
+    let sender = first.and_then(|error| generator::of(&loaded.index, &loaded.evidence, *error));
     vec![
         Cell::Number(at as i64 + 1),
         problem.map_or(Cell::Empty, |problem| Cell::Number(problem as i64)),
@@ -145,5 +148,6 @@ fn record(loaded: &Loaded, at: usize, episode: &Episode, problem: Option<usize>)
                 .map(|consequence| format!("{} {}", consequence.code, consequence.text))
                 .collect(),
         ),
+        sender.map_or(Cell::Empty, |sender| Cell::Text(sender.note)),
     ]
 }

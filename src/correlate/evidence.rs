@@ -3,9 +3,11 @@
 
 use super::connections::Connection;
 use super::duplicates::{Copy, CopyKind};
+use super::hosts::{Place, Sight};
 use super::{
     Anomaly, Episode, Level, Link, LinkKind, Parameters, Problem, Transaction, TransactionId, Vantage,
 };
+use crate::decode::Address;
 use crate::index::PacketId;
 use crate::time::Nanos;
 
@@ -80,6 +82,8 @@ pub struct Evidence {
     pub vantage: Vantage,
     /// Why `vantage` is what it is.
     pub vantage_reasons: Vec<String>,
+    /// The hosts that ask, are asked or send ICMP errors, as far as looked at, sorted by address.
+    pub(super) sights: Vec<Sight>,
     /// Connections to port 53 over TCP in order of their first packet.
     pub connections: Vec<Connection>,
     /// Packets are seen in one direction only; silence then means nothing.
@@ -219,6 +223,17 @@ impl Evidence {
             reason: copy.kind.reason(),
             delayed: false,
         })
+    }
+
+    /// What the packets of a host tell about its place; `None` for hosts not looked at.
+    pub fn sight(&self, address: Address) -> Option<&Sight> {
+        let at = self.sights.binary_search_by_key(&address, |sight| sight.address).ok()?;
+        self.sights.get(at)
+    }
+
+    /// Where a host is, seen from the capture point.
+    pub fn place(&self, address: Address) -> Place {
+        self.sight(address).map_or(Place::Unknown, |sight| sight.place)
     }
 
     /// Whether a packet is a copy of one seen before; copies never count.

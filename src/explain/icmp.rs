@@ -1,6 +1,7 @@
 //! ICMP errors in words: an envelope that returns the letter it is about.
 
 use super::{Explanation, Subject, role, transport_name};
+use crate::correlate::generator;
 use crate::decode::{Address, Quote, Transport};
 
 /// What is known of an error and of what it quotes.
@@ -194,6 +195,9 @@ pub(super) fn explain(subject: &Subject<'_>, explanation: &mut Explanation) {
     }
     if !error.ids.is_empty() {
         explanation.ties.push(format!("{}.", error.ids));
+    }
+    if let Some(generator) = generator::of(subject.index, subject.evidence, subject.packet.id) {
+        explanation.ties.push(generator.note);
     }
     if decoded.is_icmp_error() {
         explanation.quiz = vec![

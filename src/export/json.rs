@@ -22,7 +22,7 @@ pub static JSON: Export =
     Export { name: "json", extension: "json", about: "portmortem-report/1, for machines", write };
 
 fn write(job: &Job<'_>, out: &mut dyn Write) -> io::Result<()> {
-    serde_json::to_writer_pretty(&mut *out, &document(job))?;
+    serde_json::to_writer_pretty(&mut *out, &job.say_value(document(job)))?;
     out.write_all(b"\n")
 }
 
@@ -46,7 +46,7 @@ pub fn document(job: &Job<'_>) -> Value {
         "fields": job.report.fields().map(|field| json!({
             "id": field.id, "prompt": field.prompt, "value": field.value, "required": field.required,
         })).collect::<Vec<_>>(),
-        "lint": job.rendered.view.lint,
+        "lint": crate::report::lint::lint(job.report),
         "custody": job.input.case.custody.iter().map(|entry| json!({
             "at": entry.at, "who": entry.who, "action": entry.action, "detail": entry.detail,
             "hash_ok": entry.hash_ok,
@@ -54,11 +54,12 @@ pub fn document(job: &Job<'_>) -> Value {
     })
 }
 
-fn tool(job: &Job<'_>) -> Value {
+pub(super) fn tool(job: &Job<'_>) -> Value {
     let parameters = &job.input.evidence.parameters;
     json!({
         "name": "portmortem",
         "version": env!("CARGO_PKG_VERSION"),
+        "rules_version": crate::report::rules_version(),
         "rules": crate::findings::FINDINGS.iter().map(|rule| rule.id).collect::<Vec<_>>(),
         "parameters": {
             "retry_window_ns": parameters.retry_window_ns,

@@ -144,8 +144,3 @@ impl<'i> Facts<'i> {
         if span.0 > span.1 { (0, 0) } else { span }
     }
 }
-
-/// Hops a packet has travelled, from its TTL, taking the nearest usual initial value; `None` for TTL 0 (not recorded).
-pub fn hops(ttl: u8) -> Option<u8> {
-    [32u8, 64, 128, 255].into_iter().find(|initial| ttl > 0 && *initial >= ttl).map(|initial| initial - ttl)
-}

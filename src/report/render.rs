@@ -14,7 +14,7 @@ use super::{Input, Report};
 /// Steps a template may take; a template that loops ends with an error.
 const FUEL: u64 = 20_000_000;
 /// The longest ticket, in characters.
-const TICKET_MAX: usize = 900;
+pub const TICKET_MAX: usize = 900;
 
 /// A template that comes with the program.
 #[derive(Clone, Copy, Debug)]
@@ -91,8 +91,20 @@ pub fn render(
     (name, source): (&str, &str),
     options: &Options,
 ) -> Result<Rendered, Error> {
+    render_changed(report, input, (name, source), options, &mut |_| {})
+}
+
+/// Fills a template after a last change of what it is filled from.
+pub fn render_changed(
+    report: &Report,
+    input: &Input<'_>,
+    (name, source): (&str, &str),
+    options: &Options,
+    change: &mut dyn FnMut(&mut View),
+) -> Result<Rendered, Error> {
     let mut view = View::of(report, input, options.form, options.generated.clone());
     view.status = if options.is_final { "final" } else { "draft" };
+    change(&mut view);
     let markdown = fill(name, source, &view)?;
     Ok(Rendered { view, markdown })
 }

@@ -169,7 +169,9 @@ impl<'i> Builder<'i> {
             text = format!("{text} (severity: {severity})");
         }
         let known = section_of_tag(&note.tag) != "findings" || note.tag == "finding" || note.tag.is_empty();
-        if !known {
+        if note.tag == crate::case::comments::TAG {
+            text = format!("Comment in the capture file: {text}");
+        } else if !known {
             text = format!("{}: {text}", note.tag);
         }
         let id = format!("note.{}", note.id);

@@ -68,7 +68,7 @@ pub fn write(export: &Export) -> anyhow::Result<CustodyEntry> {
     let directory = export.path.parent().filter(|parent| !parent.as_os_str().is_empty());
     let directory = directory.unwrap_or(Path::new("."));
     let mut file = tempfile::Builder::new().prefix(".portmortem-").tempfile_in(directory)?;
-    (format.write)(&Job { report: &report, rendered: &rendered, input }, &mut file)?;
+    (format.write)(&Job { report: &report, rendered: &rendered, input, redaction: None }, &mut file)?;
     file.flush()?;
     make_readable(file.as_file())?;
     file.as_file().sync_all()?;

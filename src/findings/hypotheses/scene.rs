@@ -4,6 +4,7 @@ mod incidents;
 
 use std::collections::BTreeSet;
 
+use crate::correlate::hosts::Place;
 use crate::correlate::{Consequence, Episode, Outcome, Problem, Signature, Transaction, Vantage};
 use crate::decode::Address;
 use crate::findings::facts::{ErrorFact, Facts, Host, Meaning, Server, servers};
@@ -138,10 +139,14 @@ impl<'f, 'i> Scene<'f, 'i> {
     /// Whether queries from many clients to this server would be seen here.
     pub fn sees_load(&self) -> bool {
         let clients = self.asked().map_or(0, |server| server.clients.len());
-        match self.facts.evidence.vantage {
+        let evidence = self.facts.evidence;
+        match evidence.vantage {
             Vantage::Server => true,
-            Vantage::Client => false,
-            Vantage::Middle | Vantage::Unknown => clients >= CLIENTS_FOR_LOAD,
+            Vantage::Client if self.clients.iter().any(|client| evidence.place(*client) == Place::Here) => {
+                false
+            }
+            // Next to the clients, on a link that many share.
+            Vantage::Client | Vantage::Middle | Vantage::Unknown => clients >= CLIENTS_FOR_LOAD,
         }
     }
 

@@ -13,6 +13,8 @@ use crate::time;
 
 /// Cited frames listed one by one.
 const FRAMES_MAX: usize = 400;
+/// Comments of a file or interface listed one by one.
+const COMMENTS_MAX: usize = 8;
 /// Frames in one printed filter.
 const FILTER_FRAMES_MAX: usize = 64;
 
@@ -22,11 +24,10 @@ pub fn evidence(b: &Builder<'_>) -> Section {
         rows.extend(facts_of_source(b, at, source));
     }
     let mut blocks = vec![table("evidence", "Captures", &["Capture", "Property", "Value"], rows)];
-    if b.input.case.custody.is_empty() {
-        let prompt =
-            "chain of custody: when, who, collected / received / copied, from where to where, hash checked";
-        blocks.push(b.field("evidence.custody", prompt, Need::Optional));
-    } else {
+    let prompt =
+        "chain of custody: when, who, collected / received / copied, from where to where, hash checked";
+    blocks.push(b.field("evidence.custody", prompt, Need::Optional));
+    if !b.input.case.custody.is_empty() {
         let rows = b.input.case.custody.iter().map(|entry| {
             let ok = entry.hash_ok.map_or("–", |ok| if ok { "yes" } else { "no" });
             let cells =
@@ -36,9 +37,8 @@ pub fn evidence(b: &Builder<'_>) -> Section {
         let head = ["When", "Who", "Action", "From, to", "Hash agreed"];
         blocks.push(table("custody", "Chain of custody", &head, rows.collect()));
     }
-    blocks.push(Block::Note(
-        "The captures were opened read-only and not changed. No value in this report was masked.".to_owned(),
-    ));
+    blocks.push(Block::Note("The captures were opened read-only and not changed.".to_owned()));
+    blocks.push(Block::Note(super::super::UNMASKED.to_owned()));
     blocks.extend(b.notes("evidence"));
     section("evidence", "A1 Evidence and chain of custody", blocks)
 }
@@ -66,9 +66,18 @@ fn facts_of_source(b: &Builder<'_>, at: usize, source: &IndexedSource) -> Vec<(V
         };
         values.push(("Snap length", snap));
         values.push(("Interface", interface.name.as_deref().map_or_else(absent, escape)));
+        if let Some(description) = &interface.description {
+            values.push(("Interface description", escape(description)));
+        }
         values.push(("Capture filter", interface.filter.as_deref().map_or_else(absent, escape)));
+        if let Some(received) = interface.received {
+            values.push(("Packets received", thousands(received)));
+        }
         values.push(("Packets dropped", interface.dropped.map_or_else(absent, thousands)));
         values.push(("Time resolution", interface.resolution.clone()));
+        for comment in interface.comments.iter().take(COMMENTS_MAX) {
+            values.push(("Comment on the interface", escape(comment)));
+        }
     }
     let packet = |id: u32| b.input.index.packet(PacketId(id)).map(|packet| packet.time_ns());
     if let (Some(first), Some(last)) =
@@ -84,7 +93,7 @@ fn facts_of_source(b: &Builder<'_>, at: usize, source: &IndexedSource) -> Vec<(V
     for by in &metadata.written_by {
         values.push(("Written by", escape(by)));
     }
-    for comment in metadata.section_comments.iter().take(8) {
+    for comment in metadata.section_comments.iter().take(COMMENTS_MAX) {
         values.push(("Comment in the file", escape(comment)));
     }
     values
@@ -108,7 +117,7 @@ pub fn method(b: &Builder<'_>) -> Section {
     let parameters = &b.input.evidence.parameters;
     let seconds = |ns: time::Nanos| time::span(ns);
     let lines = vec![
-        format!("portmortem {}", env!("CARGO_PKG_VERSION")),
+        format!("portmortem {}, rules {}", env!("CARGO_PKG_VERSION"), super::super::rules_version()),
         format!(
             "a repeat within {} of the last try is a retransmission",
             seconds(parameters.retry_window_ns)

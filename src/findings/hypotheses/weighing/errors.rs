@@ -1,9 +1,9 @@
 //! Rows from the ICMP errors about the failed queries: what they say, who sent them, when.
 
 use super::surroundings::absent_class;
-use crate::correlate::Level;
+use crate::correlate::{Level, generator};
 use crate::decode::Address;
-use crate::findings::facts::{ErrorFact, Meaning, Server, Sort, hops};
+use crate::findings::facts::{ErrorFact, Meaning, Server};
 use crate::findings::hypotheses::Group;
 use crate::findings::hypotheses::ledger::{Ledger, Observation, Row};
 use crate::findings::hypotheses::scene::Scene;
@@ -14,9 +14,12 @@ use crate::time::{Nanos, span};
 const RESOLUTION_NS: std::ops::RangeInclusive<Nanos> = 2_500_000_000..=5_000_000_000;
 /// Errors this close together, about queries further apart, come from one queue being flushed.
 const TOGETHER_NS: Nanos = 20_000_000;
+/// Errors whose maker is read for one problem.
+const GENERATORS_MAX: usize = 32;
+
 pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     semantics(scene, ledger);
-    generator(scene, ledger);
+    sender(scene, ledger);
     timing(scene, ledger);
     integrity(scene, ledger);
 }
@@ -208,7 +211,7 @@ fn hops_exceeded(scene: &Scene<'_, '_>, errors: &[&ErrorFact], ledger: &mut Ledg
 }
 
 /// Who sent the errors: address, distance, quoted TTL.
-fn generator(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
+fn sender(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     let about: Vec<&ErrorFact> =
         scene.errors.iter().filter(|e| !e.is_about_response() && is_unreachable(e)).copied().collect();
     let (by_server, elsewhere): (Vec<&ErrorFact>, Vec<&ErrorFact>) =
@@ -217,6 +220,7 @@ fn generator(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         source_differs(scene, &elsewhere, ledger);
     }
     distance(scene, &by_server, ledger);
+    bridge(scene, &by_server, ledger);
     if let Some(local) = about.iter().find(|error| error.source == error.destination) {
         let observation = Observation {
             row: Row::LocalError,
@@ -252,9 +256,8 @@ fn source_differs(scene: &Scene<'_, '_>, elsewhere: &[&ErrorFact], ledger: &mut 
         put(ledger, &observation, &[("H5", 10), ("H1", -5), ("H2", -5)]);
     }
     let quoted = rejecting.iter().find_map(|error| {
-        let quoted = error.quoted.filter(|quoted| quoted.ttl > 0)?;
-        let sent = sent_ttl(scene, error)?;
-        (quoted.ttl < sent).then(|| (*error, sent - quoted.ttl))
+        let generator = generator::of(scene.facts.index, scene.facts.evidence, error.packet)?;
+        Some((*error, generator.quoted_hops.filter(|gone| *gone > 0)?))
     });
     if let Some((error, gone)) = quoted {
         let observation = Observation {
@@ -271,22 +274,16 @@ fn source_differs(scene: &Scene<'_, '_>, elsewhere: &[&ErrorFact], ledger: &mut 
     }
 }
 
-/// TTL of the query an error is about; the sender's initial value when it was captured at the sender.
-fn sent_ttl(scene: &Scene<'_, '_>, error: &ErrorFact) -> Option<u8> {
-    let packet = scene.facts.index.packet(error.about?)?;
-    Some(packet.decode().ttl).filter(|ttl| *ttl > 0)
-}
-
 /// Compares the errors' distance with that of other packets from the same address (correlation §2.6).
 fn distance(scene: &Scene<'_, '_>, errors: &[&ErrorFact], ledger: &mut Ledger) {
-    let Some(host) = scene.host() else { return };
-    let Some(first) = errors.iter().find(|error| hops(error.ttl).is_some()) else { return };
-    let Some(error_hops) = hops(first.ttl) else { return };
-    let others = [Sort::Dns, Sort::Echo, Sort::Tcp, Sort::Reset, Sort::Other];
-    let sample = others.iter().find_map(|sort| host.of(*sort).iter().find(|sign| hops(sign.ttl).is_some()));
-    let Some(sample) = sample else { return };
-    let Some(other_hops) = hops(sample.ttl) else { return };
-    let frames = vec![first.packet, sample.packet];
+    let index = scene.facts.index;
+    let found = errors.iter().filter(|error| error.ttl > 0).find_map(|error| {
+        let generator = generator::of(index, scene.facts.evidence, error.packet)?;
+        Some((*error, generator.hops?, generator.other_hops?))
+    });
+    let Some((first, error_hops, (other_hops, sample))) = found else { return };
+    let other_ttl = index.packet(sample).map_or(0, |packet| packet.ttl());
+    let frames = vec![first.packet, sample];
     let (ledger_row, words) = if error_hops.abs_diff(other_hops) <= 1 {
         (Row::HopsAgree, "as far away as")
     } else {
@@ -296,7 +293,7 @@ fn distance(scene: &Scene<'_, '_>, errors: &[&ErrorFact], ledger: &mut Ledger) {
         row: ledger_row,
         text: format!(
             "The error (TTL {}, {error_hops} hops) comes from {words} other packets of {} (TTL {}, {other_hops} hops).",
-            first.ttl, scene.server, sample.ttl
+            first.ttl, scene.server, other_ttl
         ),
         frames,
         group: Group::Generator,
@@ -312,6 +309,28 @@ fn distance(scene: &Scene<'_, '_>, errors: &[&ErrorFact], ledger: &mut Ledger) {
     } else {
         put(ledger, &observation, &[("H1", -2), ("H2", -2), ("H3", 5), ("H4", -2), ("H5", 2), ("H17", 5)]);
     }
+}
+
+/// Marks of a transparent filter in errors that carry the server's address.
+fn bridge(scene: &Scene<'_, '_>, errors: &[&ErrorFact], ledger: &mut Ledger) {
+    let bridged = |error: &&&ErrorFact| {
+        generator::of(scene.facts.index, scene.facts.evidence, error.packet)
+            .is_some_and(|generator| generator.make == generator::Make::LinuxBridge)
+    };
+    let marked: Vec<PacketId> =
+        errors.iter().take(GENERATORS_MAX).filter(bridged).map(|error| error.packet).collect();
+    if marked.is_empty() || marked.len() < errors.len().min(GENERATORS_MAX) {
+        return;
+    }
+    let observation = Observation {
+        row: Row::BridgePattern,
+        text: "The errors carry TOS 0, don't fragment and IP id 0.".to_owned(),
+        frames: marked,
+        group: Group::Generator,
+        fits: "a reject rule on a Linux bridge makes errors like these; the kernel's own carry TOS 0xc0",
+        against: "",
+    };
+    put(ledger, &observation, &[("H3", 5)]);
 }
 
 /// When the errors came.

@@ -1,0 +1,334 @@
+//! What the packets of each host that matters tell about its place: TTL, checksums left unfinished, link header.
+//!
+//! A packet fresh from its sender carries an initial TTL (64, 128 or 255); every router takes one off. A host that
+//! leaves checksums to its network card is captured before the card has filled them in. Linux cooked headers state
+//! which packets the capturing host sent.
+
+use std::collections::HashMap;
+
+use super::Evidence;
+use super::messages::Messages;
+use crate::capture::LinkType;
+use crate::decode::{self, Address, Decoded, Quote, Transport};
+use crate::index::segment::flags;
+use crate::index::{Packet, PacketId, Segment};
+
+/// Hosts looked at: the ends of DNS questions and the senders of ICMP errors, in order of appearance.
+const HOSTS_MAX: usize = 4096;
+/// Transactions whose ends are looked at, spread evenly over all.
+const PAIRS_MAX: usize = 4096;
+/// Packets of one host whose bytes are read.
+const READ_MAX: u32 = 64;
+/// Share of a host's packets, in percent, that decides what its TTL says; the rest may be a traceroute.
+const MOST_PERCENT: u64 = 90;
+/// Packets whose checksum must be wrong alike before that means anything.
+const WRONG_MIN: u32 = 3;
+/// Initial TTLs in use (Linux and BSD, Windows, routers).
+const INITIAL: [u8; 3] = [64, 128, 255];
+/// Initial TTLs distances are counted from; 32 only old stacks send.
+const STARTS: [u8; 4] = [32, 64, 128, 255];
+
+/// Where a host is, seen from the capture point.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Place {
+    /// The capture was taken on this host.
+    Here,
+    /// On this host or on its link: its packets have passed no router.
+    Link,
+    /// This many routers away.
+    Away(u8),
+    /// Cannot be told.
+    #[default]
+    Unknown,
+}
+
+/// What a host's packets tell.
+#[derive(Clone, Debug, Default)]
+pub struct Sight {
+    /// Its address.
+    pub address: Address,
+    /// Packets it sent that state a TTL and are no copies; multicast and neighbour discovery are not counted.
+    pub sent: u64,
+    /// Those of them with an initial TTL.
+    pub initial: u64,
+    /// The TTL its packets carry most, 0 for none.
+    pub ttl: u8,
+    /// Packets that carry it.
+    pub with_ttl: u64,
+    /// A packet it sent that is no ICMP error, with its TTL.
+    pub sample: Option<(PacketId, u8)>,
+    /// Packets it sent whose transport checksum was read.
+    pub checked: u32,
+    /// Those of them with the pseudo-header's sum only, as senders leave it to their network card.
+    pub unfinished: u32,
+    /// Those of them with another wrong checksum.
+    pub wrong: u32,
+    /// Packets sent to it whose checksum was read.
+    pub checked_to: u32,
+    /// Those of them with a wrong or unfinished checksum.
+    pub wrong_to: u32,
+    /// Packets of it that a cooked header calls sent by the capturing host.
+    pub outgoing: u32,
+    /// Packets of it that a cooked header calls received.
+    pub incoming: u32,
+    /// It sent an ICMP error to itself, which never leaves a host.
+    pub told_itself: bool,
+    /// Link address its packets come from.
+    pub link: Option<[u8; 6]>,
+    /// Where that puts it.
+    pub place: Place,
+    counts: Vec<(u8, u64)>,
+}
+
+impl Sight {
+    /// Whether its checksums show that the capture was taken before its network card filled them in.
+    pub fn leaves_checksums_to_card(&self) -> bool {
+        let unfinished = self.checked > 0 && self.unfinished * 10 >= self.checked * 9;
+        let wrong = self.wrong >= WRONG_MIN && self.wrong == self.checked && self.checked_to >= WRONG_MIN;
+        (unfinished || wrong) && self.wrong_to == 0
+    }
+
+    /// Whether cooked headers show that the capturing host sent its packets and received none of them.
+    pub fn is_marked_outgoing(&self) -> bool {
+        self.outgoing > 0 && self.incoming == 0
+    }
+
+    fn locate(&mut self) {
+        self.counts.sort_unstable_by_key(|(ttl, count)| (std::cmp::Reverse(*count), *ttl));
+        (self.ttl, self.with_ttl) = self.counts.first().copied().unwrap_or_default();
+        let most = |count: u64| self.sent > 0 && count * 100 >= self.sent * MOST_PERCENT;
+        let fresh = most(self.initial) || self.sent == 0;
+        self.place = if self.told_itself
+            || fresh && (self.leaves_checksums_to_card() || self.is_marked_outgoing())
+            || is_loopback(self.address)
+        {
+            Place::Here
+        } else if most(self.initial) {
+            Place::Link
+        } else if most(self.sent - self.initial) {
+            hops(self.ttl).map_or(Place::Unknown, Place::Away)
+        } else {
+            Place::Unknown
+        };
+    }
+}
+
+/// Routers a packet has passed, from the nearest usual initial TTL; `None` where no TTL was recorded.
+pub fn hops(ttl: u8) -> Option<u8> {
+    STARTS.into_iter().find(|initial| ttl > 0 && *initial >= ttl).map(|initial| initial - ttl)
+}
+
+fn is_loopback(address: Address) -> bool {
+    address.ip().is_some_and(|ip| ip.is_loopback())
+}
+
+/// One question's client and server.
+pub(super) type Pair = (Address, Address);
+
+/// Looks at the hosts that matter; gives the pairs of client and server looked at, for the vantage.
+pub(super) fn look(messages: &Messages<'_>, evidence: &mut Evidence) -> Vec<Pair> {
+    let mut sights = Sights::default();
+    let mut pairs = Vec::new();
+    let step = evidence.transactions.len().div_ceil(PAIRS_MAX).max(1);
+    for transaction in evidence.transactions.iter().step_by(step) {
+        let Some(packet) = messages.index.packet(transaction.first) else { continue };
+        let pair = (packet.source_address(), packet.destination_address());
+        sights.want(pair.0);
+        sights.want(pair.1);
+        pairs.push(pair);
+    }
+    let none_asked = pairs.is_empty();
+    for row in messages.index.icmp_rows() {
+        if sights.all.len() >= HOSTS_MAX {
+            break;
+        }
+        let Some(packet) = messages.index.packet(row.packet) else { continue };
+        let source = packet.source_address();
+        if let Some(sight) = sights.want(source) {
+            sight.told_itself |= source == packet.destination_address();
+        }
+        if none_asked && pairs.len() < PAIRS_MAX {
+            let decoded = packet.decode();
+            if let Some(inner) = Quote::read(&decoded).map(|quote| quote.inner)
+                && inner.ports().is_some_and(|ports| ports.1 == 53)
+            {
+                sights.want(inner.source);
+                sights.want(inner.destination);
+                pairs.push((inner.source, inner.destination));
+            }
+        }
+    }
+    for segment in messages.index.segments() {
+        sights.read(messages, evidence, segment);
+    }
+    for sight in &mut sights.all {
+        sight.locate();
+        sight.counts = Vec::new();
+    }
+    sights.all.sort_unstable_by_key(|sight| sight.address);
+    evidence.sights = sights.all;
+    pairs
+}
+
+#[derive(Default)]
+struct Sights {
+    all: Vec<Sight>,
+    by_address: HashMap<Address, u32, foldhash::fast::FixedState>,
+}
+
+/// No host.
+const NONE: u32 = u32::MAX;
+
+impl Sights {
+    fn want(&mut self, address: Address) -> Option<&mut Sight> {
+        if let Some(at) = self.by_address.get(&address) {
+            return self.all.get_mut(*at as usize);
+        }
+        if self.all.len() >= HOSTS_MAX || address.ip().is_none() {
+            return None;
+        }
+        self.by_address.insert(address, self.all.len() as u32);
+        self.all.push(Sight { address, ..Sight::default() });
+        self.all.last_mut()
+    }
+
+    fn read(&mut self, messages: &Messages<'_>, evidence: &Evidence, segment: &Segment) {
+        let number = |address: &Address| self.by_address.get(address).copied().unwrap_or(NONE);
+        let numbers: Vec<u32> = segment.addresses.iter().map(number).collect();
+        if numbers.iter().all(|number| *number == NONE) {
+            return;
+        }
+        let multicast: Vec<bool> = segment.addresses.iter().map(|address| is_multicast(*address)).collect();
+        let columns = segment.source_address.iter().zip(&segment.destination_address);
+        let values = segment.ttl.iter().zip(&segment.flags);
+        for (row, ((source, destination), (ttl, bits))) in columns.zip(values).enumerate() {
+            let at = |position: &u32| numbers.get(*position as usize).copied().unwrap_or(NONE);
+            let (from, to) = (at(source), at(destination));
+            let id = PacketId(segment.base.0 + row as u32);
+            let aside = multicast.get(*destination as usize).copied().unwrap_or(true)
+                || bits & flags::TUNNEL != 0
+                || is_neighbour_discovery(segment, row);
+            if from == NONE && to == NONE || aside || evidence.is_duplicate(id) {
+                continue;
+            }
+            if let Some(sight) = self.all.get_mut(from as usize).filter(|_| *ttl > 0) {
+                sight.count(id, *ttl, bits & flags::ICMP_ERROR != 0);
+            }
+            let full = |at: u32, count: fn(&Sight) -> u32| {
+                self.all.get(at as usize).is_none_or(|sight| count(sight) >= READ_MAX)
+            };
+            if full(from, |sight| sight.checked.max(sight.outgoing + sight.incoming))
+                && full(to, |sight| sight.checked_to)
+            {
+                continue;
+            }
+            let Some(packet) = messages.index.packet(id) else { continue };
+            self.detail(&packet, from, to);
+        }
+    }
+
+    /// Reads what only a packet's bytes tell.
+    fn detail(&mut self, packet: &Packet<'_>, from: u32, to: u32) {
+        if packet.link_type() == LinkType::TRANSCRIPT {
+            return;
+        }
+        let decoded = packet.decode();
+        let sum = checksum(&decoded);
+        if let Some(sight) = self.all.get_mut(to as usize).filter(|sight| sight.checked_to < READ_MAX) {
+            sight.checked_to += u32::from(sum.is_some());
+            sight.wrong_to += u32::from(matches!(sum, Some(Sum::Unfinished | Sum::Wrong)));
+        }
+        let Some(sight) = self.all.get_mut(from as usize) else { return };
+        if sight.checked < READ_MAX {
+            sight.checked += u32::from(sum.is_some());
+            sight.unfinished += u32::from(sum == Some(Sum::Unfinished));
+            sight.wrong += u32::from(sum == Some(Sum::Wrong));
+        }
+        match cooked_kind(packet.link_type(), decoded.bytes) {
+            Some(OUTGOING) => sight.outgoing = sight.outgoing.saturating_add(1),
+            Some(_) => sight.incoming = sight.incoming.saturating_add(1),
+            None => {}
+        }
+        sight.link = sight.link.or(decoded.link_addresses.map(|addresses| addresses.0));
+    }
+}
+
+impl Sight {
+    fn count(&mut self, packet: PacketId, ttl: u8, error: bool) {
+        self.sent += 1;
+        self.initial += u64::from(INITIAL.contains(&ttl));
+        match self.counts.iter_mut().find(|(known, _)| *known == ttl) {
+            Some((_, count)) => *count += 1,
+            None => self.counts.push((ttl, 1)),
+        }
+        if !error && self.sample.is_none() {
+            self.sample = Some((packet, ttl));
+        }
+    }
+}
+
+fn is_multicast(address: Address) -> bool {
+    match address {
+        Address::V4(ip) => ip.is_multicast() || ip.is_broadcast(),
+        Address::V6(ip) => ip.is_multicast(),
+        Address::None | Address::Ether(_) => true,
+    }
+}
+
+/// Router and neighbour discovery carry hop limit 255 whoever sends them (RFC 4861 §4).
+fn is_neighbour_discovery(segment: &Segment, row: usize) -> bool {
+    segment.transport.get(row) == Some(&58)
+        && segment.source_port.get(row).is_some_and(|kind| (133..=137).contains(kind))
+}
+
+/// Packet type of cooked headers: sent by the capturing host (`LINKTYPE_LINUX_SLL`).
+const OUTGOING: u8 = 4;
+
+fn cooked_kind(link: LinkType, bytes: &[u8]) -> Option<u8> {
+    match link {
+        LinkType::LINUX_SLL => bytes.get(1).copied(),
+        LinkType::LINUX_SLL2 => bytes.get(10).copied(),
+        _ => None,
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sum {
+    Right,
+    Unfinished,
+    Wrong,
+}
+
+/// Verifies a transport checksum; `None` where there is none or not all bytes are there.
+fn checksum(decoded: &Decoded<'_>) -> Option<Sum> {
+    let (protocol, at) = match decoded.transport {
+        Transport::Udp { .. } => (17, 6),
+        Transport::Tcp { .. } => (6, 16),
+        _ => return None,
+    };
+    let end = (decoded.network_start + decoded.ip_length) as usize;
+    if decoded.fragment.is_some() || decoded.ip_length == 0 {
+        return None;
+    }
+    let bytes = decoded.bytes.get(decoded.transport_start as usize..end)?;
+    let stated = bytes.get(at..at + 2)?.first_chunk::<2>().map(|pair| u16::from_be_bytes(*pair))?;
+    if protocol == 17 && stated == 0 {
+        return None;
+    }
+    let words: Vec<u8> = match (decoded.source, decoded.destination) {
+        (Address::V4(from), Address::V4(to)) => [from.octets(), to.octets()].concat(),
+        (Address::V6(from), Address::V6(to)) => [from.octets(), to.octets()].concat(),
+        _ => return None,
+    };
+    let addresses = u32::from(!decode::checksum(0, &words));
+    let pseudo = addresses + protocol + bytes.len() as u32;
+    // What the kernel leaves: the sum over the pseudo-header, in large sends without the length.
+    let left = [pseudo, addresses + protocol].map(|sum| !decode::checksum(sum, &[]));
+    Some(if decode::checksum(pseudo, bytes) == 0 {
+        Sum::Right
+    } else if left.contains(&stated) {
+        Sum::Unfinished
+    } else {
+        Sum::Wrong
+    })
+}

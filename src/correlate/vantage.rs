@@ -1,0 +1,120 @@
+//! Infers where the capture was taken from the places of those who ask and those who are asked.
+
+use super::hosts::{self, Pair, Place, Sight};
+use super::messages::Messages;
+use super::{Evidence, Vantage};
+use crate::decode::Address;
+
+/// Share of the questions, in percent, whose ends must agree on the vantage.
+const MOST_PERCENT: usize = 70;
+/// Hosts whose place is stated in the reasons.
+const REASONS_MAX: usize = 4;
+
+/// Sets vantage and reasons.
+pub(super) fn infer(messages: &Messages<'_>, evidence: &mut Evidence) {
+    let pairs = hosts::look(messages, evidence);
+    let mut votes = [0usize; 4];
+    for pair in &pairs {
+        let vote = vote(evidence, *pair);
+        if let Some(count) = votes.get_mut(vote as usize) {
+            *count += 1;
+        }
+    }
+    let kinds = [Vantage::Client, Vantage::Server, Vantage::Middle, Vantage::Unknown];
+    let best = kinds.into_iter().zip(votes).max_by_key(|(_, count)| *count);
+    let vantage = best.filter(|(_, count)| *count > 0 && count * 100 >= pairs.len() * MOST_PERCENT);
+    evidence.vantage = vantage.map_or(Vantage::Unknown, |(vantage, _)| vantage);
+    evidence.vantage_reasons = reasons(evidence, &pairs, best.is_some() && vantage.is_none());
+}
+
+/// What one question's ends say.
+fn vote(evidence: &Evidence, (client, server): Pair) -> Vantage {
+    use Place::{Away, Here, Link, Unknown};
+    match (evidence.place(client), evidence.place(server)) {
+        (Here, _) => Vantage::Client,
+        (_, Here) => Vantage::Server,
+        (Link, Away(_) | Unknown) => Vantage::Client,
+        (Away(_) | Unknown, Link) => Vantage::Server,
+        (Away(_), Away(_)) => Vantage::Middle,
+        (Link, Link) | (Away(_) | Unknown, Unknown) | (Unknown, Away(_)) => Vantage::Unknown,
+    }
+}
+
+/// Why, in words with numbers.
+fn reasons(evidence: &Evidence, pairs: &[Pair], divided: bool) -> Vec<String> {
+    let distinct = |of: fn(&Pair) -> Address| {
+        let mut found: Vec<Address> = Vec::new();
+        for address in pairs.iter().map(of) {
+            if found.len() > REASONS_MAX {
+                break;
+            }
+            if !found.contains(&address) {
+                found.push(address);
+            }
+        }
+        found
+    };
+    let (clients, servers) = (distinct(|pair| pair.0), distinct(|pair| pair.1));
+    let mut reasons = Vec::new();
+    for (addresses, role) in [(&clients, "asking"), (&servers, "asked")] {
+        let words = addresses.iter().take(REASONS_MAX / 2).map(|address| match evidence.sight(*address) {
+            Some(sight) => words(sight),
+            None => format!("{address} was not looked at"),
+        });
+        reasons.extend(words);
+        if let Some(more) = addresses.len().checked_sub(REASONS_MAX / 2).filter(|more| *more > 0) {
+            reasons.push(format!("and {more} or more other {role} hosts"));
+        }
+    }
+    let near = |v6: bool| {
+        let near = |client: &&Address| client.is_v6() == v6 && evidence.place(**client) == Place::Link;
+        clients.iter().filter(near).count()
+    };
+    let several = near(false).max(near(true)) > 1 && !shares_a_link_address(evidence, &clients);
+    if evidence.vantage == Vantage::Client && several {
+        reasons.push("several asking hosts are on this link, so it was taken next to them".to_owned());
+    }
+    if divided {
+        reasons.push("the questions do not agree".to_owned());
+    }
+    reasons
+}
+
+fn shares_a_link_address(evidence: &Evidence, addresses: &[Address]) -> bool {
+    let mut links = addresses.iter().map(|address| evidence.sight(*address).and_then(|sight| sight.link));
+    let first = links.next().flatten();
+    first.is_some() && links.all(|link| link == first)
+}
+
+/// One host's place and what shows it.
+fn words(sight: &Sight) -> String {
+    let address = sight.address;
+    let ttl = match sight.sent {
+        1 => format!("the only packet of {address} carries TTL {}", sight.ttl),
+        sent if sight.with_ttl == sent => format!("all {sent} packets of {address} carry TTL {}", sight.ttl),
+        sent => format!("{} of {sent} packets of {address} carry TTL {}", sight.with_ttl, sight.ttl),
+    };
+    if sight.told_itself {
+        return format!("{address} sent an ICMP error to itself, which never leaves the host");
+    }
+    match sight.place {
+        Place::Here if sight.is_marked_outgoing() => {
+            format!(
+                "the link header marks {} packets of {address} as sent by the capturing host",
+                sight.outgoing
+            )
+        }
+        Place::Here if sight.checked > 0 && sight.leaves_checksums_to_card() => format!(
+            "{} of {} checksums {address} sent are left to its network card: captured on that host",
+            sight.unfinished + sight.wrong,
+            sight.checked
+        ),
+        Place::Here => format!("{address} is a loopback address"),
+        Place::Link => format!("{ttl}, an initial value: no router passed"),
+        Place::Away(hops) => {
+            format!("{ttl}: {hops} {} away", if hops == 1 { "hop" } else { "hops" })
+        }
+        Place::Unknown if sight.sent == 0 => format!("no packet of {address} states a TTL"),
+        Place::Unknown => format!("{ttl}, others another: its distance varies"),
+    }
+}

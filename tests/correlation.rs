@@ -1,0 +1,158 @@
+//! Correlation on captures made for one question each: vantage, who sent an error, consequences, lookups.
+
+#![expect(clippy::unwrap_used, reason = "a test that meets the unexpected should stop there")]
+
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+
+use portmortem::capture;
+use portmortem::correlate::generator::{self, Make};
+use portmortem::correlate::hosts::Place;
+use portmortem::correlate::{Evidence, Parameters, Vantage, correlate};
+use portmortem::generate::dns::{self, Data};
+use portmortem::generate::{Packet, PcapWriter, Variant, link};
+use portmortem::index::{Index, Input, PacketId, Progress, build};
+
+const START_NS: i64 = 1_700_000_000_000_000_000;
+const MS: i64 = 1_000_000;
+const CLIENT: &str = "192.0.2.10";
+const SERVER: &str = "198.51.100.53";
+
+fn load(path: &Path) -> (Index, Evidence) {
+    let (source, walk) = capture::open(path).unwrap();
+    let index = build(vec![Input { source, walk, offset_ns: 0 }], 2, &Progress::default(), |_| {});
+    let evidence = correlate(&index, &Parameters::default(), &AtomicBool::new(false));
+    (index, evidence)
+}
+
+fn capture_of(name: &str) -> (Index, Evidence) {
+    load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/captures").join(name))
+}
+
+/// Frames with the time since the start, written to a capture and read back.
+#[derive(Default)]
+struct Scene {
+    frames: Vec<(i64, Vec<u8>)>,
+    ip_id: u16,
+    cooked: bool,
+}
+
+impl Scene {
+    fn put(&mut self, at_ns: i64, packet: Packet) -> Packet {
+        self.ip_id += 1;
+        let packet = packet.id(self.ip_id);
+        self.frames.push((at_ns, packet.ethernet()));
+        packet
+    }
+
+    fn query(&mut self, at_ns: i64, from: &str, to: &str, id: u16, name: &str, hops: u8) -> Packet {
+        let query = dns::query(id, name, dns::A);
+        self.put(at_ns, Packet::udp(from, format!("{to}:53").as_str(), &query).after_hops(hops))
+    }
+
+    fn answer(&mut self, at_ns: i64, from: &str, to: &str, id: u16, name: &str, hops: u8) {
+        let answer = dns::answer(id, name, Data::A([203, 0, 113, 80].into()));
+        self.put(at_ns, Packet::udp(format!("{from}:53").as_str(), to, &answer).after_hops(hops));
+    }
+
+    fn examine(mut self) -> (Index, Evidence) {
+        self.frames.sort_by_key(|(at_ns, _)| *at_ns);
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let kind = if self.cooked { link::LINUX_SLL } else { link::ETHERNET };
+        let mut writer = PcapWriter::new(file.as_file(), Variant::default(), kind).unwrap();
+        for (at_ns, bytes) in &self.frames {
+            writer.packet(START_NS + at_ns, bytes).unwrap();
+        }
+        writer.finish().unwrap();
+        load(file.path())
+    }
+}
+
+/// Ten lookups of a client that many hops before the capture point, of a server that many hops behind it.
+fn lookups(client_hops: u8, server_hops: u8) -> Scene {
+    let mut scene = Scene::default();
+    for number in 0..10 {
+        let (at_ns, id) = (i64::from(number) * 900 * MS, 700 + number);
+        let client = format!("{CLIENT}:{}", 40_000 + number);
+        scene.query(at_ns, &client, SERVER, id, "www.shop.example", client_hops);
+        scene.answer(at_ns + 20 * MS, SERVER, &client, id, "www.shop.example", server_hops);
+    }
+    scene
+}
+
+#[test]
+fn initial_ttls_tell_on_which_side_the_capture_was_taken() {
+    for (client_hops, server_hops, vantage) in
+        [(0, 7, Vantage::Client), (7, 0, Vantage::Server), (3, 4, Vantage::Middle), (0, 0, Vantage::Unknown)]
+    {
+        let (_, evidence) = lookups(client_hops, server_hops).examine();
+        assert_eq!(evidence.vantage, vantage, "{client_hops} {server_hops}: {:?}", evidence.vantage_reasons);
+    }
+    let (_, evidence) = lookups(0, 7).examine();
+    let reasons = evidence.vantage_reasons.join("; ");
+    assert!(reasons.contains("all 10 packets of 198.51.100.53 carry TTL 57: 7 hops away"), "{reasons}");
+    assert_eq!(evidence.place(CLIENT.parse::<std::net::IpAddr>().unwrap().into()), Place::Link);
+}
+
+#[test]
+fn checksums_left_to_the_network_card_tell_the_capturing_host() {
+    let mut scene = lookups(0, 0);
+    for (_, frame) in scene.frames.iter_mut().skip(1).step_by(2) {
+        // What the kernel leaves of an answer: addresses, protocol and length, summed but not inverted.
+        let sum = frame[26..34].chunks(2).map(|pair| u32::from(u16::from_be_bytes([pair[0], pair[1]])));
+        let sum = sum.sum::<u32>() + 17 + u32::from(u16::from_be_bytes([frame[38], frame[39]]));
+        let sum = ((sum & 0xffff) + (sum >> 16)) as u16;
+        frame[40..42].copy_from_slice(&sum.to_be_bytes());
+    }
+    let (_, evidence) = scene.examine();
+    assert_eq!(evidence.vantage, Vantage::Server, "{:?}", evidence.vantage_reasons);
+    assert!(evidence.vantage_reasons.iter().any(|reason| reason.starts_with("10 of 10 checksums")));
+}
+
+#[test]
+fn a_cooked_header_tells_which_host_sends() {
+    let mut scene = lookups(0, 0);
+    scene.cooked = true;
+    for (at, (_, frame)) in scene.frames.iter_mut().enumerate() {
+        *frame = link::sll([2, 0, 0, 0, 0, 1], at % 2 == 0, &frame[14..]);
+    }
+    let (_, evidence) = scene.examine();
+    assert_eq!(evidence.vantage, Vantage::Client, "{:?}", evidence.vantage_reasons);
+}
+
+#[test]
+fn every_capture_at_hand_was_taken_on_the_client_side() {
+    for name in ["lab/01_no_listener.pcap", "lab/21_onlink_arp_unanswered.pcap", "incidents/11f_sll.pcap"] {
+        let (_, evidence) = capture_of(name);
+        assert_eq!(evidence.vantage, Vantage::Client, "{name}: {:?}", evidence.vantage_reasons);
+    }
+    let (_, evidence) = capture_of("lab/00_seed_canonical.txt");
+    assert_eq!(evidence.vantage, Vantage::Unknown, "a printed line states no TTL");
+}
+
+#[test]
+fn the_distance_of_an_error_is_compared_with_that_of_its_sender() {
+    let mut scene = lookups(0, 7);
+    let query = scene.query(30_000 * MS, "192.0.2.10:41000", SERVER, 9, "www.shop.example", 0);
+    scene.put(30_005 * MS, Packet::port_unreachable(&query.after_hops(2)).after_hops(2).dont_fragment());
+    let (index, evidence) = scene.examine();
+    let error = PacketId(index.len() - 1);
+    let found = generator::of(&index, &evidence, error).unwrap();
+    assert!(found.same_as_destination);
+    assert_eq!(
+        (found.hops, found.other_hops.map(|other| other.0), found.quoted_hops),
+        (Some(2), Some(7), Some(2))
+    );
+    assert_eq!(found.distances_agree(), Some(false));
+    assert!(found.note.contains("another device or another way back"), "{}", found.note);
+
+    let (index, evidence) = capture_of("incidents/02a_fw_admin_prohibited.pcap");
+    let error = evidence.error_links().first().unwrap().from;
+    let found = generator::of(&index, &evidence, error).unwrap();
+    assert!(!found.same_as_destination);
+    assert_eq!((found.hops, found.quoted_hops), (Some(2), Some(2)), "TTL 253 of 255, and 62 of 64 quoted");
+
+    let (index, evidence) = capture_of("lab/01_no_listener.pcap");
+    let error = evidence.error_links().first().unwrap().from;
+    assert_eq!(generator::of(&index, &evidence, error).unwrap().make, Make::LinuxKernel);
+}
