@@ -251,6 +251,8 @@ pub struct Consequence {
     pub text: String,
     /// The frames that show it.
     pub frames: Vec<PacketId>,
+    /// Whether it helped the client (an answer, an accepted connection); `None` where that cannot be told.
+    pub success: Option<bool>,
 }
 
 /// Episodes that share server and signature: what a report is about.

@@ -10,7 +10,7 @@ use portmortem::correlate::generator::{self, Make};
 use portmortem::correlate::hosts::Place;
 use portmortem::correlate::{Evidence, Parameters, Vantage, correlate};
 use portmortem::generate::dns::{self, Data};
-use portmortem::generate::{Packet, PcapWriter, Variant, link};
+use portmortem::generate::{Packet, PcapWriter, Segment, Variant, flags, link};
 use portmortem::index::{Index, Input, PacketId, Progress, build};
 
 const START_NS: i64 = 1_700_000_000_000_000_000;
@@ -155,4 +155,130 @@ fn the_distance_of_an_error_is_compared_with_that_of_its_sender() {
     let (index, evidence) = capture_of("lab/01_no_listener.pcap");
     let error = evidence.error_links().first().unwrap().from;
     assert_eq!(generator::of(&index, &evidence, error).unwrap().make, Make::LinuxKernel);
+}
+
+/// A TLS hello that names a host.
+fn hello(name: &str) -> Vec<u8> {
+    let length = name.len() as u8;
+    let mut bytes = vec![22, 3, 1, 0, 200, 1, 0, 0, 196, 3, 3];
+    bytes.extend([7; 32]);
+    bytes.extend([0, 0, 2, 0x13, 1, 1, 0, 0, length + 9, 0, 0, 0, length + 5, 0, length + 3, 0, 0, length]);
+    bytes.extend(name.as_bytes());
+    bytes
+}
+
+impl Scene {
+    fn tcp(&mut self, at_ns: i64, from: &str, to: &str, bits: u8, payload: &[u8]) -> Packet {
+        let segment = Segment { flags: bits, ..Segment::default() };
+        self.put(at_ns, Packet::tcp(from, to, segment, payload))
+    }
+
+    /// A connection accepted, and the hello sent over it.
+    fn connect(&mut self, at_ns: i64, from: &str, to: &str, name: &str) {
+        self.tcp(at_ns, from, to, flags::SYN, &[]);
+        self.tcp(at_ns + 10 * MS, to, from, flags::SYN | flags::ACK, &[]);
+        self.tcp(at_ns + 11 * MS, from, to, flags::ACK | flags::PSH, &hello(name));
+    }
+
+    /// A query for shop.example at second 100 that the server refuses.
+    fn refused(&mut self) {
+        let query = self.query(100_000 * MS, "192.0.2.10:52000", SERVER, 77, "shop.example", 0);
+        self.put(100_020 * MS, Packet::port_unreachable(&query));
+    }
+
+    /// Traffic long enough after the failure for it to be judged.
+    fn go_on(&mut self) {
+        self.tcp(190_000 * MS, "192.0.2.10:43999", "203.0.113.99:22", flags::ACK, &[]);
+        self.tcp(190_010 * MS, "203.0.113.99:22", "192.0.2.10:43999", flags::ACK, &[]);
+    }
+}
+
+/// The verdict of the only episode, and its consequences as `C8 text`.
+fn aftermath(scene: Scene) -> (&'static str, Vec<String>) {
+    let (_, evidence) = scene.examine();
+    let [episode] = evidence.episodes.as_slice() else { panic!("{} episodes", evidence.episodes.len()) };
+    let told = episode.consequences.iter().map(|next| format!("{} {}", next.code, next.text)).collect();
+    (episode.verdict(), told)
+}
+
+#[test]
+fn a_client_with_a_cached_address_reaches_the_site_without_dns() {
+    let mut scene = Scene::default();
+    scene.query(0, "192.0.2.10:51000", "198.51.100.54", 5, "shop.example", 0);
+    scene.answer(20 * MS, "198.51.100.54", "192.0.2.10:51000", 5, "shop.example", 7);
+    scene.refused();
+    scene.tcp(101_000 * MS, "192.0.2.10:43000", "203.0.113.80:443", flags::SYN, &[]);
+    let accepted = flags::SYN | flags::ACK;
+    scene.tcp(101_010 * MS, "203.0.113.80:443", "192.0.2.10:43000", accepted, &[]);
+    scene.go_on();
+    let (verdict, told) = aftermath(scene);
+    assert_eq!(verdict, "reached the site without visible DNS");
+    assert_eq!(
+        told,
+        ["C8 connected to 203.0.113.80 port 443, an address of an earlier answer (cache): accepted"]
+    );
+}
+
+#[test]
+fn the_name_in_a_tls_hello_shows_where_a_client_went() {
+    let mut scene = Scene::default();
+    scene.refused();
+    scene.connect(101_000 * MS, "192.0.2.10:43000", "203.0.113.81:443", "shop.example");
+    scene.connect(102_000 * MS, "192.0.2.10:43001", "203.0.113.82:443", "other.example");
+    scene.connect(103_000 * MS, "192.0.2.10:43002", "203.0.113.83:443", "cloudflare-dns.com");
+    scene.go_on();
+    let (verdict, told) = aftermath(scene);
+    assert_eq!(verdict, "reached the site without visible DNS");
+    let seen = "C8 named the host to 203.0.113.81 port 443 in its TLS hello: accepted";
+    let resolver = "C7 named a public resolver to 203.0.113.83 port 443 (possibly DNS over HTTPS or TLS)";
+    assert_eq!(told, [resolver, seen]);
+}
+
+#[test]
+fn a_name_resolved_elsewhere_is_no_success_when_the_connection_fails() {
+    for (ending, words) in [
+        (Some(flags::RST | flags::ACK), "refused by reset"),
+        (None, "no reply"),
+        (Some(0), "refused by ICMP 3/13"),
+        (Some(flags::SYN | flags::ACK), "accepted"),
+    ] {
+        let mut scene = Scene::default();
+        scene.refused();
+        scene.query(100_100 * MS, "192.0.2.10:51000", "198.51.100.54", 5, "shop.example", 0);
+        scene.answer(100_120 * MS, "198.51.100.54", "192.0.2.10:51000", 5, "shop.example", 7);
+        let syn = scene.tcp(101_000 * MS, "192.0.2.10:43000", "203.0.113.80:443", flags::SYN, &[]);
+        match ending {
+            Some(0) => {
+                let router = "203.0.113.1".parse().unwrap();
+                scene.put(101_010 * MS, Packet::error_about(router, 3, 13, &syn));
+            }
+            Some(bits) => {
+                scene.tcp(101_010 * MS, "203.0.113.80:443", "192.0.2.10:43000", bits, &[]);
+            }
+            None => {}
+        }
+        scene.go_on();
+        let (verdict, told) = aftermath(scene);
+        let expected =
+            if words == "accepted" { "resolved elsewhere" } else { "DNS worked, but the connection failed" };
+        assert_eq!(verdict, expected, "{told:?}");
+        let connected =
+            format!("C8 connected to 203.0.113.80 port 443, an address of a later answer: {words}");
+        assert!(told.contains(&connected), "{told:?}");
+    }
+}
+
+#[test]
+fn nothing_after_a_failure_is_giving_up_only_while_the_capture_watches() {
+    let mut scene = Scene::default();
+    scene.refused();
+    scene.go_on();
+    let (verdict, told) = aftermath(scene);
+    assert_eq!((verdict, told.len()), ("gave up as far as this capture shows", 1));
+
+    let mut scene = Scene::default();
+    scene.refused();
+    let (verdict, told) = aftermath(scene);
+    assert_eq!(verdict, "undetermined");
+    assert!(told.first().is_some_and(|next| next.starts_with("C10 ")), "{told:?}");
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::messages::Messages;
-use super::{Anomaly, Evidence, Outcome, Parameters, Transaction, options};
+use super::{Anomaly, Evidence, Outcome, Parameters, Transaction};
 use crate::decode::Address;
 use crate::index::PacketId;
 use crate::time::Nanos;
@@ -179,15 +179,15 @@ fn rate_limited(
     }
 }
 
-/// Reads extended response codes and errors of answers that are no success (RFC 6891 §6.1.3; RFC 8914).
+/// Takes over extended response codes and errors of answers (RFC 6891 §6.1.3; RFC 8914).
 fn extended(messages: &Messages<'_>, transactions: &mut [Transaction]) {
     for transaction in transactions.iter_mut().filter(|t| !matches!(t.response_code, 0 | 3)) {
-        let Some(packet) = transaction.answer.and_then(|answer| messages.index.packet(answer)) else {
-            continue;
-        };
-        let Some(row) = packet.dns() else { continue };
-        let Some(options) = options::read(messages.bytes(row)) else { continue };
-        transaction.response_code |= u16::from(options.extended_code) << 4;
-        transaction.extended_error = options.extended_error;
+        let answer = transaction.answer.and_then(|answer| messages.index.packet(answer));
+        let Some(packet) = answer else { continue };
+        let rows = packet.dns_rows().iter().filter(|row| row.is_response());
+        let low = transaction.response_code & 15;
+        let Some(row) = rows.into_iter().find(|row| row.response_code & 15 == low) else { continue };
+        transaction.response_code = row.response_code;
+        transaction.extended_error = row.extended_error;
     }
 }
