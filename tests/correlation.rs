@@ -8,9 +8,10 @@ use std::sync::atomic::AtomicBool;
 use portmortem::capture;
 use portmortem::correlate::generator::{self, Make};
 use portmortem::correlate::hosts::Place;
-use portmortem::correlate::{Evidence, Parameters, Vantage, correlate};
+use portmortem::correlate::lookups::{self, LookupId};
+use portmortem::correlate::{Evidence, Outcome, Parameters, Vantage, correlate};
 use portmortem::generate::dns::{self, Data};
-use portmortem::generate::{Packet, PcapWriter, Segment, Variant, flags, link};
+use portmortem::generate::{Arp, Packet, PcapWriter, Segment, Variant, arp, flags, link};
 use portmortem::index::{Index, Input, PacketId, Progress, build};
 
 const START_NS: i64 = 1_700_000_000_000_000_000;
@@ -281,4 +282,150 @@ fn nothing_after_a_failure_is_giving_up_only_while_the_capture_watches() {
     let (verdict, told) = aftermath(scene);
     assert_eq!(verdict, "undetermined");
     assert!(told.first().is_some_and(|next| next.starts_with("C10 ")), "{told:?}");
+}
+
+#[test]
+fn a_dead_server_is_silent_only_where_the_other_direction_is_captured() {
+    let ask = |scene: &mut Scene| {
+        for (number, at_s) in [(1, 0), (2, 5), (3, 20)] {
+            scene.query(at_s * 1_000 * MS, "192.0.2.10:52000", SERVER, number, "shop.example", 0);
+        }
+    };
+    let end = |scene: &mut Scene| {
+        scene.query(40_000 * MS, "192.0.2.10:52009", SERVER, 9, "bank.example", 0);
+    };
+    let outcomes = |scene: Scene| {
+        let (index, evidence) = scene.examine();
+        let first = evidence.transactions.first().unwrap();
+        (first.outcome, evidence.one_sided, evidence.undetermined_because(&index, first))
+    };
+    let mut nothing_else = Scene::default();
+    ask(&mut nothing_else);
+    end(&mut nothing_else);
+    let (outcome, one_sided, because) = outcomes(nothing_else);
+    assert_eq!((outcome, one_sided), (Outcome::Undetermined, true));
+    assert!(because.unwrap().contains("nothing sent to a client was captured"));
+
+    let mut with_web = Scene::default();
+    ask(&mut with_web);
+    with_web.connect(1_000 * MS, "192.0.2.10:43000", "203.0.113.81:443", "news.example");
+    end(&mut with_web);
+    assert_eq!(outcomes(with_web), (Outcome::NoAnswer, false, None));
+
+    let mut with_arp = Scene::default();
+    ask(&mut with_arp);
+    let router = "192.0.2.1".parse().unwrap();
+    let reply = Arp {
+        operation: 2,
+        sender_mac: [2, 0, 0, 0, 0, 1],
+        sender: router,
+        target_mac: [2, 0, 0, 0, 0, 10],
+        target: CLIENT.parse().unwrap(),
+    };
+    with_arp.frames.push((2_000 * MS, arp(&reply)));
+    end(&mut with_arp);
+    assert_eq!(outcomes(with_arp), (Outcome::NoAnswer, false, None));
+
+    // A resolver captured with `dst port 53`: what it is asked shows nothing of what it is answered.
+    let mut questions_only = Scene::default();
+    ask(&mut questions_only);
+    questions_only.query(3_000 * MS, "192.0.2.99:40000", CLIENT, 4, "shop.example", 0);
+    end(&mut questions_only);
+    assert_eq!(outcomes(questions_only).0, Outcome::Undetermined);
+}
+
+#[test]
+fn the_silent_incident_is_silence_and_its_end_is_undetermined() {
+    let (index, evidence) = capture_of("incidents/03_silent_drop.pcap");
+    assert!(!evidence.one_sided);
+    assert!(evidence.transactions.iter().any(|t| t.outcome == Outcome::NoAnswer));
+    let last = evidence.transactions.iter().rfind(|t| t.outcome == Outcome::Undetermined);
+    if let Some(last) = last {
+        assert!(evidence.undetermined_because(&index, last).unwrap().starts_with("the capture ends"));
+    }
+}
+
+#[test]
+fn types_servers_and_search_suffixes_are_one_lookup() {
+    let mut scene = Scene::default();
+    let ask = |scene: &mut Scene, at_ms: i64, server: &str, id: u16, name: &str, qtype: u16| {
+        let to = format!("{server}:53");
+        scene.put(at_ms * MS, Packet::udp("192.0.2.10:52000", to.as_str(), &dns::query(id, name, qtype)));
+    };
+    let deny = |scene: &mut Scene, at_ms: i64, id: u16, name: &str, qtype: u16| {
+        let failure = dns::failure(id, name, qtype, 3);
+        scene.put(at_ms * MS, Packet::udp("198.51.100.54:53", "192.0.2.10:52000", &failure));
+    };
+    ask(&mut scene, 0, SERVER, 1, "wiki.corp.example", dns::A);
+    ask(&mut scene, 1, SERVER, 2, "wiki.corp.example", dns::AAAA);
+    // The same id at another server after five seconds.
+    ask(&mut scene, 5_001, "198.51.100.54", 1, "wiki.corp.example", dns::A);
+    deny(&mut scene, 5_020, 1, "wiki.corp.example", dns::A);
+    ask(&mut scene, 5_030, "198.51.100.54", 3, "wiki.example", dns::A);
+    deny(&mut scene, 5_050, 3, "wiki.example", dns::A);
+    // Another name, another client, and the name again a minute later.
+    ask(&mut scene, 5_060, "198.51.100.54", 4, "mail.example", dns::A);
+    scene.query(5_070 * MS, "192.0.2.11:52000", SERVER, 5, "wiki.example", 0);
+    ask(&mut scene, 65_000, "198.51.100.54", 6, "wiki.example", dns::A);
+    let (index, evidence) = scene.examine();
+    let lookups = evidence.lookups(&index);
+    let members = |at| lookups.members(LookupId(at)).iter().map(|id| id.0).collect::<Vec<_>>();
+    assert_eq!(lookups.len(), 4);
+    assert_eq!(
+        [members(0), members(1), members(2), members(3)],
+        [vec![0, 1, 2, 3], vec![4], vec![5], vec![6]]
+    );
+    let second = lookups::attempt(&index, &evidence, PacketId(2)).unwrap();
+    assert_eq!((second.number, second.all, second.siblings.len()), (2, vec![PacketId(0), PacketId(2)], 2));
+}
+
+#[test]
+fn backward_steps_are_counted_with_the_largest() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let mut writer = PcapWriter::new(file.as_file(), Variant::default(), link::ETHERNET).unwrap();
+    let packet = Packet::udp("192.0.2.10:40000", "203.0.113.9:9000", b"data").ethernet();
+    for at_ms in [0, 100, 60, 200, 150, 150, 300] {
+        writer.packet(START_NS + at_ms * MS, &packet).unwrap();
+    }
+    writer.finish().unwrap();
+    let (_, evidence) = load(file.path());
+    let [clock] = evidence.backward.as_slice() else { panic!("{:?}", evidence.backward) };
+    assert_eq!((clock.steps, clock.largest_ns, clock.packet), (2, 50 * MS, PacketId(4)));
+}
+
+/// Queries from one port with one id, every 0.1 ms, the name chosen by number.
+fn repeats(name: impl Fn(u32) -> String) -> Scene {
+    let mut scene = Scene::default();
+    for number in 0..REPEATS {
+        let query = dns::query(7, &name(number), dns::A);
+        let packet = Packet::udp("192.0.2.10:52000", "198.51.100.53:53", &query).id(number as u16);
+        scene.frames.push((i64::from(number) * MS / 10, packet.ethernet()));
+    }
+    scene
+}
+
+const REPEATS: u32 = 100_000;
+
+#[test]
+fn one_query_repeated_without_end_is_one_transaction() {
+    let mut scene = repeats(|_| "shop.example".to_owned());
+    let last = Packet::udp("192.0.2.10:52000", "198.51.100.53:53", &dns::query(7, "shop.example", dns::A));
+    scene.put(10_001 * MS, Packet::port_unreachable(&last));
+    let (_, evidence) = scene.examine();
+    let [transaction] = evidence.transactions.as_slice() else { panic!("{}", evidence.transactions.len()) };
+    assert_eq!((transaction.tries, transaction.outcome), (REPEATS, Outcome::Refused));
+    let target = evidence.error_links().first().and_then(|link| link.to);
+    assert!(target.is_some_and(|target| target.0 >= REPEATS - 64), "only the newest are weighed: {target:?}");
+}
+
+#[test]
+fn an_answer_to_one_of_ever_new_questions_with_one_id_finds_the_newest_of_them() {
+    let mut scene = repeats(|number| format!("n{number}.shop.example"));
+    let newest = format!("n{}.shop.example", REPEATS - 1);
+    scene.answer(10_001 * MS, SERVER, "192.0.2.10:52000", 7, &newest, 7);
+    let (_, evidence) = scene.examine();
+    assert_eq!(evidence.transactions.len(), REPEATS as usize);
+    assert_eq!(evidence.transactions.iter().filter(|transaction| transaction.answer.is_some()).count(), 1);
+    let last = evidence.transactions.last().unwrap();
+    assert_eq!((last.answer, last.outcome), (Some(PacketId(REPEATS)), Outcome::Answered));
 }

@@ -19,8 +19,6 @@ use earlier::Earlier;
 const EPISODES_MAX: usize = 256;
 /// Packets looked at for all episodes together.
 const PACKETS_MAX: usize = 4_000_000;
-/// Different questions about one name this close together belong to one lookup.
-const SIBLINGS_NS: Nanos = 2_000_000_000;
 /// Frames cited for one consequence.
 const FRAMES_MAX: usize = 12;
 /// Addresses of answers remembered for one episode.
@@ -125,7 +123,7 @@ impl Aftermath<'_, '_> {
             let [(before, end, asked), (next, _, asks)] = pair else { continue };
             let apart_ns = self.messages.time_ns(*next) - self.messages.time_ns(*before);
             // A and AAAA of one lookup are siblings, not a second try.
-            if asked != asks && apart_ns <= SIBLINGS_NS {
+            if asked != asks && apart_ns <= super::lookups::SIBLINGS_NS {
                 continue;
             }
             gaps.push(self.messages.time_ns(*next) - self.messages.time_ns(*end));
@@ -136,7 +134,7 @@ impl Aftermath<'_, '_> {
             .transactions
             .iter()
             .filter_map(|id| self.evidence.transaction(*id))
-            .map(|transaction| u32::from(transaction.tries) - 1)
+            .map(|transaction| transaction.tries.saturating_sub(1))
             .sum();
         if gaps.is_empty() && retries == 0 {
             return;
@@ -399,7 +397,7 @@ impl Aftermath<'_, '_> {
     fn connections(&mut self) {
         for attempt in std::mem::take(&mut self.attempts.0) {
             let Some(why) = attempt.why else { continue };
-            let ending = attempt.ending(self.messages.index, self.evidence, self.messages.last_ns);
+            let ending = attempt.ending(self.messages.index, self.evidence);
             let over = if attempt.quic { "UDP port" } else { "port" };
             let to = format!("{} {over} {}", attempt.server, attempt.port);
             let what = match why {

@@ -100,8 +100,8 @@ impl Attempt {
         }
     }
 
-    /// How it ended, given when the capture ends.
-    pub fn ending(&self, index: &Index, evidence: &Evidence, last_ns: Nanos) -> Ending {
+    /// How it ended.
+    pub fn ending(&self, index: &Index, evidence: &Evidence) -> Ending {
         if let Some(ending) = self.ending {
             return ending;
         }
@@ -111,7 +111,7 @@ impl Attempt {
             // The port columns of ICMP hold type and code.
             return Ending::Icmp(error.source_port(), error.destination_port());
         }
-        if evidence.one_sided || last_ns - self.first_ns < evidence.parameters.watch_ns {
+        if evidence.one_sided || evidence.watched_after(self.first_ns) < evidence.parameters.watch_ns {
             return Ending::Unknown;
         }
         Ending::Silent
