@@ -37,7 +37,7 @@ enum Kind {
 
 enum CaseJob {
     Job(Job),
-    Identify(Vec<EvidenceRecord>),
+    Identify(Vec<EvidenceRecord>, Index),
 }
 
 /// Changes that may wait to be written.
@@ -54,7 +54,11 @@ impl Jobs {
             for change in changes {
                 match change {
                     CaseJob::Job(job) => change_case(&mut case, job),
-                    CaseJob::Identify(records) => case.identify(records, super::wall_clock_ns()),
+                    CaseJob::Identify(records, index) => {
+                        let now_ns = super::wall_clock_ns();
+                        case.identify(records.clone(), now_ns);
+                        case.opened(&index, &records, now_ns);
+                    }
                 }
                 reply(case_reply(&case));
             }
@@ -86,18 +90,19 @@ impl Jobs {
         let send = Arc::clone(&self.send);
         let case = self.case.clone();
         std::thread::spawn(move || {
-            let sources = if let Job::Hash { index } = &job { index.sources.clone() } else { Vec::new() };
+            let hashed = if let Job::Hash { index } = &job { index.clone() } else { Index::default() };
             let reply = run(job, &cancel);
             if cancel.load(Ordering::Relaxed) {
                 return;
             }
             if let (Some(Reply::Hashed(hashes)), Some(case)) = (&reply, case) {
-                let records = sources.iter().zip(hashes).map(|(source, sha256)| EvidenceRecord {
+                let records = hashed.sources.iter().zip(hashes).map(|(source, sha256)| EvidenceRecord {
                     name: source.name.clone(),
                     size: source.size,
                     sha256: sha256.clone(),
                 });
-                let _ = case.send(CaseJob::Identify(records.collect()));
+                let records = records.collect();
+                let _ = case.send(CaseJob::Identify(records, hashed));
             }
             if let Some(reply) = reply {
                 send(reply);
