@@ -416,6 +416,25 @@ fn a_hostile_name_stays_text_in_every_template_and_format() {
 }
 
 #[test]
+fn iris_gets_an_event_a_finding_and_every_host_of_the_problem() {
+    let made = made(PCAP);
+    let input = made.input();
+    let report = draft(&input);
+    let rendered = render_named(&report, &input, "full", &Options::default()).expect("a report");
+    let document =
+        export::iris::document(&Job { report: &report, rendered: &rendered, input, redaction: None });
+    let list = |key: &str| document.get(key).and_then(Value::as_array).cloned().expect("a list");
+    assert_eq!(list("timeline").len(), input.findings.len());
+    let texts = |key: &str, field: &str| -> Vec<String> {
+        list(key).iter().filter_map(|item| Some(item.get(field)?.as_str()?.to_owned())).collect()
+    };
+    assert_eq!(texts("assets", "asset_name"), ["192.51.100.15", "203.0.113.2"]);
+    assert!(texts("iocs", "ioc_value").contains(&"yummyrecipesforme.com".to_owned()));
+    assert_eq!(texts("evidences", "file_hash").first().map(String::len), Some(64));
+    assert!(document["case_description"].as_str().expect("Markdown").contains("●"));
+}
+
+#[test]
 fn the_same_input_gives_the_same_draft() {
     let (one, two) = (made(PCAP), made(PCAP));
     assert_eq!(draft(&one.input()), draft(&two.input()));
