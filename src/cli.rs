@@ -4,6 +4,7 @@ pub mod completions;
 pub mod dns;
 pub mod episodes;
 pub mod explain;
+pub mod export;
 pub mod fields;
 pub mod findings;
 pub mod lint;
@@ -13,6 +14,7 @@ pub mod mistake;
 pub mod packets;
 pub mod records;
 pub mod report;
+pub mod verify;
 pub mod view;
 
 use std::process::ExitCode;
@@ -34,8 +36,7 @@ and drafts an incident report in which every sentence cites frames. Without a co
 program on FILE, or on a sample incident when no FILE is given. Captures are opened read-only and never changed.";
 
 /// Exit codes, as help and manual page state them.
-const EXIT_CODES: &str =
-    "0 done (also when the reader of the output closed it), 1 nothing matched or no packets, 2 error";
+const EXIT_CODES: &str = "0 done (also when the reader of the output closed it), 1 nothing matched, no packets, or verify found a difference, 2 error";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -79,6 +80,10 @@ enum Command {
     Fields(fields::Arguments),
     /// Write the report.
     Report(report::Arguments),
+    /// Write a bundle: report, cited packets, frame map, case, hashes.
+    Export(export::Arguments),
+    /// Check a bundle: its hashes, and that the captures still give its report.
+    Verify(verify::Arguments),
     /// Check the report: citations, wording, counts, open fields.
     Lint(lint::Arguments),
     /// Print a completion script for a shell.
@@ -104,6 +109,8 @@ pub fn run() -> ExitCode {
         Some(Command::Findings(arguments)) => findings::run(arguments),
         Some(Command::Fields(arguments)) => fields::run(arguments),
         Some(Command::Report(arguments)) => report::run(arguments),
+        Some(Command::Export(arguments)) => export::run(arguments),
+        Some(Command::Verify(arguments)) => verify::run(arguments),
         Some(Command::Lint(arguments)) => lint::run(arguments),
         Some(Command::Completions(arguments)) => completions::run(arguments),
         Some(Command::Man) => manual::run(),

@@ -1,10 +1,12 @@
 //! The EXPORTS table: one file a format, all written from the rendered report.
 
+pub mod bundle;
 pub mod document;
 #[cfg(feature = "docx")]
 pub mod docx;
 pub mod ecs;
 pub mod html;
+pub mod iris;
 pub mod json;
 pub mod markdown;
 pub mod pcapng;
@@ -15,6 +17,7 @@ pub mod text;
 
 use std::io::{self, Write};
 
+use crate::case::FrameRef;
 use crate::report::render::Rendered;
 use crate::report::{Input, Report};
 
@@ -27,12 +30,30 @@ pub struct Job<'d> {
     pub rendered: &'d Rendered,
     /// What the draft was made from, for formats that carry packets or numbers.
     pub input: Input<'d>,
+    /// Set when addresses and names are to be replaced. `rendered` is redacted already, the rest is not.
+    pub redaction: redact::Redaction<'d>,
 }
 
 impl Job<'_> {
+    /// A text as it may leave: with pseudonyms where the job redacts.
+    pub fn say(&self, text: String) -> String {
+        redact::say(self.redaction, text)
+    }
+
+    /// A JSON value as it may leave.
+    pub fn say_value(&self, mut value: serde_json::Value) -> serde_json::Value {
+        if let Some(pseudonyms) = self.redaction {
+            pseudonyms.borrow_mut().value(&mut value);
+        }
+        value
+    }
+
     /// The rendered Markdown as blocks with the figures it names, for formats with a layout.
     fn document(&self) -> document::Document {
-        let figures = crate::report::figure::figures(self.input.index, self.input.evidence);
+        let figures =
+            crate::report::figure::figures_saying(self.input.index, self.input.evidence, &mut |text| {
+                self.say(text)
+            });
         let view = &self.rendered.view;
         let hash = view.captures.first().map(|capture| capture.sha256.get(..12).unwrap_or("").to_owned());
         let footer = match hash.filter(|hash| !hash.is_empty()) {
@@ -93,7 +114,10 @@ static ECS: Export = Export {
             sha256: &sha256,
             case: &job.report.title,
         };
-        ecs::write(&input, out)
+        for document in ecs::documents(&input) {
+            writeln!(out, "{}", job.say_value(document))?;
+        }
+        Ok(())
     },
 };
 
@@ -106,12 +130,19 @@ static PCAPNG: Export = Export {
             .report
             .cited()
             .into_iter()
-            .map(|packet| pcapng::Commented { packet, comments: job.report.notes_on(packet) })
+            .map(|packet| pcapng::Commented { packet, comments: notes_on(job, packet) })
             .collect();
-        let comment = format!("cited packets of: {}", job.report.title);
-        pcapng::write(job.input.index, &packets, &comment, out)
+        pcapng::write((job.input.index, job.redaction), &packets, &pcapng::section_comment(job), out)
     },
 };
+
+/// The analyst's notes on a frame, as written.
+fn notes_on(job: &Job<'_>, packet: crate::index::PacketId) -> Vec<String> {
+    let Some(packet) = job.input.index.packet(packet) else { return Vec::new() };
+    let frame = FrameRef { source: packet.segment.source.0, frame: packet.frame().0 };
+    let notes = job.input.case.annotations.iter().filter(|note| note.frames.contains(&frame));
+    notes.map(|note| note.note.trim().to_owned()).collect()
+}
 
 /// All formats, the default first. A new one is one file and one line.
 pub static EXPORTS: &[&Export] = &[
@@ -124,6 +155,7 @@ pub static EXPORTS: &[&Export] = &[
     &PDF,
     &json::JSON,
     &ECS,
+    &iris::IRIS,
     &PCAPNG,
 ];
 

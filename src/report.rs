@@ -61,6 +61,8 @@ pub struct Claim {
     pub frames: Vec<PacketId>,
     /// The citation in the report's form, without brackets: `F1, F3, F5`; empty without frames.
     pub citation: String,
+    /// Rows of the ledger behind an assessed claim about a cause (`L2`); empty for other claims.
+    pub rows: Vec<String>,
     /// Where it stands.
     pub state: ClaimState,
     /// The annotation it comes from, if any.
@@ -245,6 +247,31 @@ impl Report {
         notes.filter(|claim| claim.frames.contains(&packet)).map(|claim| claim.text.clone()).collect()
     }
 
+    /// Changes every text that may quote the capture or the analyst; ids, citations and headings stay.
+    pub fn each_text(&mut self, change: &mut dyn FnMut(&mut String)) {
+        change(&mut self.title);
+        for block in self.sections.iter_mut().flat_map(|section| &mut section.blocks) {
+            match block {
+                Block::Claim(claim) => {
+                    change(&mut claim.text);
+                    change(&mut claim.suggestion);
+                }
+                Block::Field(field) => field.value.iter_mut().for_each(&mut *change),
+                Block::Table(table) => {
+                    change(&mut table.caption);
+                    table.rows.iter_mut().flat_map(|(cells, _)| cells).for_each(&mut *change);
+                }
+                Block::Lines(_, lines) => lines.iter_mut().for_each(&mut *change),
+                Block::Note(text) => change(text),
+            }
+        }
+        let Some(subject) = &mut self.subject else { return };
+        let texts = [&mut subject.clients, &mut subject.server, &mut subject.names, &mut subject.what];
+        texts.into_iter().for_each(&mut *change);
+        change(&mut subject.then);
+        subject.checks.iter_mut().for_each(change);
+    }
+
     /// A claim by its id.
     pub fn claim(&self, id: &str) -> Option<&Claim> {
         self.claims().find(|claim| claim.id == id)
@@ -254,6 +281,18 @@ impl Report {
     pub fn section(&self, id: &str) -> Option<&Section> {
         self.sections.iter().find(|section| section.id == id)
     }
+}
+
+/// What the report says about masking when nothing is masked; redaction puts its own statement in this place.
+pub const UNMASKED: &str = "No value in this report was masked.";
+
+/// A mark of the rules of findings and hypotheses: two reports with the same mark were judged by the same rules.
+pub fn rules_version() -> String {
+    let rules = crate::findings::FINDINGS.iter().map(|rule| format!("{}: {}", rule.id, rule.title));
+    let rules: Vec<String> = rules.collect();
+    let mut hash = crate::case::hash::hash_text(&rules.join("\n"));
+    hash.truncate(12);
+    format!("{}-{hash}", rules.len())
 }
 
 /// Makes the draft. The same input gives the same draft.

@@ -60,23 +60,37 @@ pub fn seconds(span_ns: Nanos) -> String {
 pub fn span(span_ns: Nanos) -> String {
     let sign = if span_ns < 0 { "−" } else { "" };
     let ns = span_ns.unsigned_abs();
+    // Each unit ends where rounding would carry into the next one: 999.96 ms is `1.000 s`.
     let text = match ns {
         0..1_000 => format!("{ns} ns"),
-        1_000..1_000_000 => format!("{} µs", ns / 1_000),
-        1_000_000..1_000_000_000 => format!("{}.{} ms", ns / 1_000_000, ns / 100_000 % 10),
-        1_000_000_000..120_000_000_000 => {
-            format!("{}.{:03} s", ns / 1_000_000_000, ns / 1_000_000 % 1000)
+        1_000..999_500 => format!("{} µs", rounded(ns, 1_000)),
+        999_500..999_950_000 => {
+            let tenths = rounded(ns, 100_000);
+            format!("{}.{} ms", tenths / 10, tenths % 10)
+        }
+        999_950_000..119_999_500_000 => {
+            let ms = rounded(ns, 1_000_000);
+            format!("{}.{:03} s", ms / 1_000, ms % 1_000)
+        }
+        119_999_500_000..3_599_500_000_000 => {
+            let s = rounded(ns, 1_000_000_000);
+            format!("{} min {} s", s / 60, s % 60)
+        }
+        3_599_500_000_000..86_370_000_000_000 => {
+            let minutes = rounded(ns, 60_000_000_000);
+            format!("{} h {} min", minutes / 60, minutes % 60)
         }
         _ => {
-            let s = (ns + 500_000_000) / 1_000_000_000;
-            match s {
-                0..3_600 => format!("{} min {} s", s / 60, s % 60),
-                3_600..86_400 => format!("{} h {} min", s / 3_600, s / 60 % 60),
-                _ => format!("{} d {} h", s / 86_400, s / 3_600 % 24),
-            }
+            let hours = rounded(ns, 3_600_000_000_000);
+            format!("{} d {} h", hours / 24, hours % 24)
         }
     };
     format!("{sign}{text}")
+}
+
+/// Whole units nearest to a number of nanoseconds; halves go up.
+fn rounded(ns: u64, unit_ns: u64) -> u64 {
+    (ns + unit_ns / 2) / unit_ns
 }
 
 #[cfg(test)]
@@ -95,7 +109,22 @@ mod tests {
     fn spans_choose_their_unit() {
         assert_eq!(span(57_400), "57 µs");
         assert_eq!(span(3_640_000), "3.6 ms");
-        assert_eq!(span(3_905_993_000), "3.905 s");
+        assert_eq!(span(3_905_993_000), "3.906 s");
         assert_eq!(span(257_830_396_000), "4 min 18 s");
+        assert_eq!(span(7_530_000_000_000), "2 h 6 min");
+    }
+
+    #[test]
+    fn spans_are_rounded_and_carry_into_the_next_unit() {
+        assert_eq!(span(57_500), "58 µs");
+        assert_eq!(span(999_499), "999 µs");
+        assert_eq!(span(999_500), "1.0 ms");
+        assert_eq!(span(999_949_999), "999.9 ms");
+        assert_eq!(span(999_950_000), "1.000 s");
+        assert_eq!(span(119_999_499_999), "119.999 s");
+        assert_eq!(span(119_999_500_000), "2 min 0 s");
+        assert_eq!(span(3_599_500_000_000), "1 h 0 min");
+        assert_eq!(span(86_370_000_000_000), "1 d 0 h");
+        assert_eq!(span(-3_905_993_000), "−3.906 s");
     }
 }

@@ -4,6 +4,7 @@
 //! Everything slow runs in `jobs`; all events come through one bounded channel and are taken together before drawing.
 
 pub mod actions;
+pub mod conversation;
 pub mod dialogs;
 pub mod exporting;
 pub mod fit;

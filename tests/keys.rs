@@ -335,3 +335,112 @@ fn q_quits_and_help_lists_the_keys_of_the_panel() {
     bench.keys("q q");
     assert!(bench.quit);
 }
+
+#[test]
+fn the_next_packet_of_a_conversation_is_found_without_its_neighbours() {
+    let mut bench = Bench::open("tests/captures/incidents/08_failover.pcap", 160, 40);
+    // Frame 1 asks the first resolver; its own port is used once, so the conversation ends there.
+    bench.keys("}");
+    assert_eq!(bench.frame(), 1);
+    bench.shows("no further packet of this conversation below");
+    bench.keys("j");
+    let ends = |bench: &Bench| {
+        let packet = bench.state.packet().unwrap();
+        let mut ends = [packet.source_address().to_string(), packet.destination_address().to_string()];
+        ends.sort();
+        (ends, packet.transport())
+    };
+    let before = ends(&bench);
+    bench.keys("}");
+    assert_eq!(bench.frame(), 6, "the next ICMP error between the same two");
+    assert_eq!(ends(&bench), before);
+    bench.keys("{");
+    assert_eq!(bench.frame(), 2);
+}
+
+#[test]
+fn rows_in_order_of_time_are_found_by_packet() {
+    let read = |name: &str| {
+        let path =
+            std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/captures/incidents").join(name);
+        let bytes: &'static [u8] = std::fs::read(path).unwrap().leak();
+        let (source, walk) = portmortem::capture::open_bytes(name, bytes).unwrap();
+        portmortem::index::Input { source, walk, offset_ns: 0 }
+    };
+    let inputs = vec![read("08_failover.pcap"), read("00_seed_plain.pcap"), read("08_failover.pcap")];
+    let mut bench = Bench::with(inputs, 160, 45);
+    let check = |bench: &Bench| {
+        let (rows, index) = (&bench.state.timeline.rows, &bench.state.index);
+        assert!(index.order.is_some());
+        for row in 0..rows.len(index) {
+            assert_eq!(rows.find(index, rows.get(index, row).unwrap()), Some(row));
+        }
+        (0..index.len()).filter(|id| rows.find(index, portmortem::index::PacketId(*id)).is_some()).count()
+    };
+    assert_eq!(check(&bench), bench.state.index.len() as usize);
+    bench.keys("/").text("icmp.error\n");
+    let shown = bench.state.timeline.rows.len(&bench.state.index);
+    assert!(shown > 3);
+    assert_eq!(check(&bench), shown);
+}
+
+#[test]
+fn first_matches_show_while_the_filter_still_looks_and_the_selection_stays() {
+    let mut bench = seed();
+    bench.keys("G");
+    bench.state.generations.filter = 7;
+    let filter = portmortem::filter::Filter::parse("dns").unwrap();
+    bench.state.filter.status = portmortem::tui::state::FilterStatus::Running;
+    let first = |bench: &mut Bench, rows: &[u32]| {
+        let (filter, rows) = (filter.clone(), rows.into());
+        bench.send(Message::Done(Reply::Matching { generation: 7, filter, rows, done: 3 }));
+    };
+    first(&mut bench, &[0]);
+    bench.shows("1 so far");
+    assert_eq!(bench.frame(), 1);
+    first(&mut bench, &[0, 2, 4, 5]);
+    assert_eq!(bench.frame(), 6, "what was selected before is selected again");
+    first(&mut bench, &[0, 2]);
+    assert_eq!(bench.state.timeline.rows.len(&bench.state.index), 4, "rows shown do not become fewer");
+}
+
+#[test]
+fn a_word_about_the_case_and_one_about_damage_are_dismissed_one_by_one() {
+    let sample = portmortem::samples::find("seed").unwrap();
+    let cut: &'static [u8] = sample.bytes[..sample.bytes.len() - 7].to_vec().leak();
+    let (source, walk) = portmortem::capture::open_bytes("cut.pcap", cut).unwrap();
+    let mut bench = Bench::with(vec![portmortem::index::Input { source, walk, offset_ns: 0 }], 160, 45);
+    bench.shows("damaged after frame 5");
+    bench.send(Message::Done(Reply::Case {
+        case: std::sync::Arc::default(),
+        saving: portmortem::case::Saving::Nothing,
+        notices: vec![portmortem::case::Notice::Locked],
+    }));
+    bench.shows("another portmortem has this case open");
+    bench.keys("D");
+    bench.shows("damaged after frame 5");
+    bench.keys("D");
+    bench.hides("damaged after frame 5");
+}
+
+#[test]
+fn a_changed_capture_is_accepted_only_after_the_question() {
+    let mut bench = seed();
+    let record = |sha256: &str| portmortem::case::EvidenceRecord {
+        name: "sample:seed".to_owned(),
+        size: 0,
+        sha256: sha256.to_owned(),
+    };
+    bench.case.identify(vec![record("aa")], 0);
+    bench.keys("a").text("before").keys("Ctrl-s");
+    bench.case.identify(vec![record(&bench.state.hashes[0].clone())], 0);
+    bench.keys("m x");
+    bench.shows("has changed since this case was made");
+    bench.keys("A");
+    bench.shows("Record the new hash");
+    bench.keys("n");
+    assert_eq!(bench.case.state().evidence[0].sha256, "aa");
+    bench.keys("A y");
+    bench.hides("has changed since this case was made");
+    assert_eq!(bench.case.state().evidence[0].sha256, bench.state.hashes[0]);
+}

@@ -144,9 +144,15 @@ impl Open {
 
     /// Reads everything and correlates it.
     pub fn load(&self) -> Result<Loaded> {
+        self.load_noting(&mut |_| Ok(()))
+    }
+
+    /// The same, with a look at the opened files before they are read through.
+    pub fn load_noting(&self, before: &mut dyn FnMut(&[Input]) -> Result<()>) -> Result<Loaded> {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let mut notes = Vec::new();
         let inputs = self.inputs_noting(&mut notes)?;
+        before(&inputs)?;
         let progress = Arc::new(Progress::default());
         if inputs.iter().any(|input| !input.source.bytes.is_complete()) {
             finish_on_interrupt(&progress);

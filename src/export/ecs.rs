@@ -2,8 +2,6 @@
 //!
 //! ICMP types and codes have no field in the core schema and are written under a custom `icmp`.
 
-use std::io::{self, Write};
-
 use serde_json::{Map, Value, json};
 
 use crate::capture::Format;
@@ -28,15 +26,11 @@ pub struct Input<'i> {
     pub case: &'i str,
 }
 
-/// Writes JSON lines.
-pub fn write(input: &Input<'_>, out: &mut dyn Write) -> io::Result<()> {
-    for packet in input.packets.iter().filter_map(|id| input.index.packet(*id)) {
-        writeln!(out, "{}", packet_document(input, &packet))?;
-    }
-    for finding in input.findings {
-        writeln!(out, "{}", finding_document(input, finding))?;
-    }
-    Ok(())
+/// The documents, packets first; each becomes one line.
+pub fn documents<'i>(input: &'i Input<'_>) -> impl Iterator<Item = Value> + use<'i> {
+    let packets = input.packets.iter().filter_map(|id| input.index.packet(*id));
+    let packets = packets.map(|packet| packet_document(input, &packet));
+    packets.chain(input.findings.iter().map(|finding| finding_document(input, finding)))
 }
 
 fn common(input: &Input<'_>, packet: Option<&Packet<'_>>) -> Map<String, Value> {
@@ -201,10 +195,7 @@ mod tests {
             sha256: &["ab".to_owned()],
             case: "t",
         };
-        let mut out = Vec::new();
-        write(&input, &mut out).unwrap();
-        let text = String::from_utf8(out).unwrap();
-        let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let lines: Vec<Value> = documents(&input).collect();
         assert_eq!(lines.len(), 2);
         assert_eq!(lines[0]["dns"]["question"]["name"], "yummyrecipesforme.com.");
         assert_eq!(lines[0]["@timestamp"], "2000-01-01T13:24:32.192571Z");

@@ -22,7 +22,7 @@ pub static JSON: Export =
     Export { name: "json", extension: "json", about: "portmortem-report/1, for machines", write };
 
 fn write(job: &Job<'_>, out: &mut dyn Write) -> io::Result<()> {
-    serde_json::to_writer_pretty(&mut *out, &document(job))?;
+    serde_json::to_writer_pretty(&mut *out, &job.say_value(document(job)))?;
     out.write_all(b"\n")
 }
 
@@ -46,7 +46,7 @@ pub fn document(job: &Job<'_>) -> Value {
         "fields": job.report.fields().map(|field| json!({
             "id": field.id, "prompt": field.prompt, "value": field.value, "required": field.required,
         })).collect::<Vec<_>>(),
-        "lint": job.rendered.view.lint,
+        "lint": crate::report::lint::lint(job.report),
         "custody": job.input.case.custody.iter().map(|entry| json!({
             "at": entry.at, "who": entry.who, "action": entry.action, "detail": entry.detail,
             "hash_ok": entry.hash_ok,
@@ -54,11 +54,12 @@ pub fn document(job: &Job<'_>) -> Value {
     })
 }
 
-fn tool(job: &Job<'_>) -> Value {
+pub(super) fn tool(job: &Job<'_>) -> Value {
     let parameters = &job.input.evidence.parameters;
     json!({
         "name": "portmortem",
         "version": env!("CARGO_PKG_VERSION"),
+        "rules_version": crate::report::rules_version(),
         "rules": crate::findings::FINDINGS.iter().map(|rule| rule.id).collect::<Vec<_>>(),
         "parameters": {
             "retry_window_ns": parameters.retry_window_ns,
@@ -264,8 +265,8 @@ fn problem(job: &Job<'_>, at: usize, problem: &Problem) -> Value {
         "last": stamp(job, problem.last_ns),
         "episodes": episodes(job, problem),
         "hypotheses": assessment.map(|assessment| hypotheses(job, assessment)).unwrap_or_default(),
-        "wording": assessment.map(|a| a.wording.iter().map(|(text, ids)| json!({
-            "text": text, "frames": frames(job, ids),
+        "wording": assessment.map(|a| a.wording.iter().map(|sentence| json!({
+            "text": sentence.text, "frames": frames(job, &sentence.frames),
         })).collect::<Vec<_>>()).unwrap_or_default(),
         "checks": assessment.map(|a| a.checks.iter().map(|check| json!({
             "action": check.action, "place": check.place,

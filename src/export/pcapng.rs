@@ -12,9 +12,13 @@ use pcap_file::pcapng::blocks::interface_description::{
 use pcap_file::pcapng::blocks::opt_common::CommonOption;
 use pcap_file::pcapng::blocks::section_header::{SectionHeaderBlock, SectionHeaderOption};
 
+use super::Job;
+use super::redact::{Redaction, say};
 use crate::capture::LinkType;
 use crate::index::{Index, Packet, PacketId, SourceId};
 
+/// How the section comment of an exported file begins.
+pub const SECTION_COMMENT: &str = crate::case::comments::EXPORTED;
 /// The longest comment an option can hold (its length field has 16 bits).
 const COMMENT_MAX_BYTES: usize = 65_000;
 
@@ -35,7 +39,7 @@ struct Origin {
 
 /// Writes the packets in the order given. Packets of a transcript have no bytes and are an error.
 pub fn write(
-    index: &Index,
+    (index, redaction): (&Index, Redaction<'_>),
     packets: &[Commented],
     section_comment: &str,
     out: &mut dyn Write,
@@ -59,28 +63,32 @@ pub fn write(
     let section = SectionHeaderBlock {
         options: vec![
             SectionHeaderOption::UserApplication(concat!("portmortem ", env!("CARGO_PKG_VERSION")).into()),
-            SectionHeaderOption::Common(CommonOption::Comment(clipped(section_comment))),
+            SectionHeaderOption::Common(CommonOption::Comment(clipped(&say(
+                redaction,
+                section_comment.to_owned(),
+            )))),
         ],
         ..SectionHeaderBlock::default()
     };
     let mut writer = PcapNgWriter::with_section_header(out, section).map_err(io::Error::other)?;
     for origin in &origins {
-        writer.write_pcapng_block(interface(index, *origin, offset_s)).map_err(io::Error::other)?;
+        writer
+            .write_pcapng_block(interface((index, redaction), *origin, offset_s))
+            .map_err(io::Error::other)?;
     }
     for (packet, wanted) in &found {
         let number = origins.iter().position(|known| *known == origin(packet)).unwrap_or(0);
         let since = packet.time_ns().saturating_sub(offset_s.saturating_mul(1_000_000_000));
-        let bytes = packet.bytes();
-        let comments = wanted
-            .comments
-            .iter()
-            .map(|text| EnhancedPacketOption::Common(CommonOption::Comment(clipped(text))));
+        let bytes = bytes_of(redaction, packet);
+        let comments = wanted.comments.iter().map(|text| {
+            EnhancedPacketOption::Common(CommonOption::Comment(clipped(&say(redaction, text.clone()))))
+        });
         writer
             .write_pcapng_block(EnhancedPacketBlock {
                 interface_id: number as u32,
                 timestamp: Duration::from_nanos(since.max(0).unsigned_abs()),
                 original_len: packet.original().max(bytes.len() as u32),
-                data: Cow::Borrowed(bytes),
+                data: bytes,
                 options: comments.collect(),
             })
             .map_err(io::Error::other)?;
@@ -88,12 +96,32 @@ pub fn write(
     Ok(())
 }
 
+/// What the file says about itself.
+pub fn section_comment(job: &Job<'_>) -> String {
+    format!("{SECTION_COMMENT}{}", job.report.title)
+}
+
+/// The bytes of a packet as they may leave.
+pub fn bytes_of<'i>(redaction: Redaction<'_>, packet: &Packet<'i>) -> Cow<'i, [u8]> {
+    match redaction {
+        None => Cow::Borrowed(packet.bytes()),
+        Some(pseudonyms) => {
+            let mut pseudonyms = pseudonyms.borrow_mut();
+            super::redact::packet::redact(&mut pseudonyms, packet.link_type(), packet.bytes()).into()
+        }
+    }
+}
+
 fn origin(packet: &Packet<'_>) -> Origin {
     let interface = packet.segment.interface.get(packet.row).copied().unwrap_or(0);
     Origin { source: packet.segment.source, interface }
 }
 
-fn interface(index: &Index, origin: Origin, offset_s: i64) -> InterfaceDescriptionBlock<'static> {
+fn interface(
+    (index, redaction): (&Index, Redaction<'_>),
+    origin: Origin,
+    offset_s: i64,
+) -> InterfaceDescriptionBlock<'static> {
     let source = index.sources.get(usize::from(origin.source.0));
     let known = source.and_then(|source| source.metadata.interfaces.get(usize::from(origin.interface)));
     let mut options = vec![InterfaceDescriptionOption::IfTsResol(InterfaceTsResolution::NANO)];
@@ -101,7 +129,7 @@ fn interface(index: &Index, origin: Origin, offset_s: i64) -> InterfaceDescripti
         options.push(InterfaceDescriptionOption::IfTsOffset(offset_s));
     }
     if let Some(name) = known.and_then(|known| known.name.clone()) {
-        options.push(InterfaceDescriptionOption::IfName(name.into()));
+        options.push(InterfaceDescriptionOption::IfName(say(redaction, name).into()));
     }
     if let Some(source) = source {
         let label = crate::index::source_label(origin.source);
@@ -140,7 +168,7 @@ mod tests {
             Commented { packet: PacketId(4), comments: Vec::new() },
         ];
         let mut out = Vec::new();
-        write(&index, &packets, "cited packets", &mut out).unwrap();
+        write((&index, None), &packets, "cited packets", &mut out).unwrap();
         let mut reader = pcap_file::pcapng::PcapNgReader::new(out.as_slice()).unwrap();
         let mut read = Vec::new();
         while let Some(block) = reader.next_block() {

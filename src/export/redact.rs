@@ -1,18 +1,23 @@
 //! Consistent pseudonyms for addresses and names, in text and in packets; frame numbers and times stay.
 
+mod learn;
 pub mod packet;
 
+use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::LazyLock;
 
 use regex::Regex;
 
+use crate::case::State;
 use crate::decode::{Address, dns};
-use crate::index::Index;
+use crate::index::{Index, SourceId, source_label};
+use crate::report::render::{Options, Rendered, TICKET_MAX, render_changed};
+use crate::report::{Report, UNMASKED};
 
 /// Labels kept as they are: they name a role or a public zone, not a person or a company.
-const KEPT_LABELS: [&str; 36] = [
+const KEPT_LABELS: [&str; 31] = [
     "www",
     "mail",
     "ns",
@@ -34,8 +39,6 @@ const KEPT_LABELS: [&str; 36] = [
     "arpa",
     "local",
     "lan",
-    "home",
-    "internal",
     "localdomain",
     "wpad",
     "com",
@@ -46,16 +49,24 @@ const KEPT_LABELS: [&str; 36] = [
     "int",
     "mil",
     "info",
-    "example",
-    "test",
-    "invalid",
 ];
+
+/// Words of the report that are not replaced where a single-label name is spelled like them.
+const KEPT_WORDS: &str = "a address an analyst and answer answers any as asked at b be before bytes by c capture case cause check \
+checks class client clients d day dns does draft e error errors f file filter final finding for frame frames from g h has \
+header host i icmp id in into ip is it j k l late length link list log m message messages n name names network next no not \
+o of on one open or other p packet packets port ports q query queries r record report resolver response retry row rule s \
+seconds sent server service size so state status t tcp than that the time times title to tool type u udp under v value w \
+was what when where which who why with x y yes z zone unknown none null true false low medium high info";
 
 /// What the report says about redaction.
 pub const STATEMENT: &str = "Addresses and names are replaced by consistent pseudonyms (IPv4 in 198.18.0.0/15, \
 IPv6 in 2001:db8::/32, link addresses beginning with 02, labels of names by labels of the same length); top-level \
 zones and common role labels are kept. Times, sizes, ports, identifiers and frame numbers are unchanged. In exported \
 packets, contents other than DNS over UDP are cut off, and TCP checksums no longer fit.";
+
+/// The same in one line, for tickets.
+const SHORT_STATEMENT: &str = "Redacted: addresses and names are consistent pseudonyms.";
 
 static ADDRESSES: LazyLock<Option<Regex>> = LazyLock::new(|| {
     // Link addresses first, then IPv6 candidates (checked by parsing), then IPv4.
@@ -64,9 +75,13 @@ static ADDRESSES: LazyLock<Option<Regex>> = LazyLock::new(|| {
     )
     .ok()
 });
+/// Words, and words joined by dots.
 static NAMES: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r"(?i)[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)+").ok()
+    Regex::new(r"(?i)[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)*").ok()
 });
+/// What stands around a name in running text and is no part of it.
+const AROUND: &[char] =
+    &['(', ')', '"', '\'', ',', ';', ':', '?', '!', '.', '<', '>', '[', ']', '{', '}', '='];
 
 /// The mapping from what was captured to what is shown. The same capture gives the same mapping.
 #[derive(Default)]
@@ -78,26 +93,82 @@ pub struct Pseudonyms {
     taken: HashSet<Vec<u8>>,
     /// Suffixes of at least two labels of every captured name, lower case, without final dot.
     known: HashSet<String>,
+    /// Captured names of one label, lower case.
+    singles: HashSet<String>,
+    /// Captured names with characters that words do not have, lower case, without final dot.
+    odd: HashSet<String>,
+    /// Addresses of the capture: none of them is given out as a pseudonym.
+    captured: HashSet<Address>,
+    given: Given,
+}
+
+/// How many pseudonyms of each kind were tried.
+#[derive(Default)]
+struct Given {
+    v4: u32,
+    v6: u128,
+}
+
+/// What a report is redacted with, shared by everything one job writes; `None` where nothing is.
+pub type Redaction<'p> = Option<&'p RefCell<Pseudonyms>>;
+
+/// A text as it may leave: with pseudonyms where there are any.
+pub fn say(redaction: Redaction<'_>, text: String) -> String {
+    match redaction {
+        Some(pseudonyms) => pseudonyms.borrow_mut().text(&text),
+        None => text,
+    }
 }
 
 impl Pseudonyms {
     /// Collects the addresses and names of an index, in packet order.
     pub fn of(index: &Index) -> Self {
         let mut pseudonyms = Self::default();
+        let addresses = || index.segments().iter().flat_map(|segment| segment.addresses.iter().copied());
+        pseudonyms.captured.extend(addresses());
         for segment in index.segments() {
-            for address in &segment.addresses {
-                pseudonyms.address(*address);
-            }
             for name in (0..segment.names.len() as u32).filter_map(|at| segment.names.get(at)) {
                 pseudonyms.learn(name);
             }
         }
+        learn::answers(&mut pseudonyms, index);
+        learn::hosts(&mut pseudonyms, index);
+        for address in addresses() {
+            pseudonyms.address(address);
+        }
         pseudonyms
     }
 
+    /// Remembers a name in wire form.
     fn learn(&mut self, wire: &[u8]) {
-        let text = dns::presentation(wire).trim_end_matches('.').to_ascii_lowercase();
+        self.learn_text(&dns::presentation(wire));
+        let mut rest = wire;
+        while let Some((&length, tail)) = rest.split_first() {
+            let Some((label, tail)) = tail.split_at_checked(usize::from(length)) else { break };
+            if !label.is_empty() {
+                self.taken.insert(label.to_ascii_lowercase());
+            }
+            rest = tail;
+        }
+    }
+
+    /// Remembers a name as people write it.
+    fn learn_text(&mut self, name: &str) {
+        let text = name.trim_end_matches('.').to_ascii_lowercase();
+        if !text.contains('.') {
+            let frame =
+                text.len() > 1 && text.get(1..).is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_digit()));
+            let kept = KEPT_LABELS.contains(&text.as_str())
+                || KEPT_WORDS.split_ascii_whitespace().any(|word| word == text);
+            if !text.is_empty() && !kept && !frame {
+                self.singles.insert(text.clone());
+            }
+        }
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
         let mut rest = text.as_str();
+        if !rest.chars().all(plain) {
+            self.odd.insert(text.clone());
+        }
         while rest.contains('.') {
             if !self.known.insert(rest.to_owned()) {
                 break;
@@ -120,9 +191,19 @@ impl Pseudonyms {
         if ip.is_unspecified() || ip.is_loopback() || ip.is_broadcast() || ip.is_multicast() {
             return ip;
         }
+        if let Some(known) = self.v4.get(&ip) {
+            return *known;
+        }
         // 198.18.0.0/15 holds 131,072 addresses; a capture with more goes on into the next ones.
-        let next = 0xc612_0001_u32.wrapping_add(self.v4.len() as u32);
-        *self.v4.entry(ip).or_insert_with(|| Ipv4Addr::from(next))
+        let made = loop {
+            self.given.v4 = self.given.v4.wrapping_add(1);
+            let made = Ipv4Addr::from(0xc612_0000_u32.wrapping_add(self.given.v4));
+            if !self.captured.contains(&Address::V4(made)) {
+                break made;
+            }
+        };
+        self.v4.insert(ip, made);
+        made
     }
 
     fn v6(&mut self, ip: Ipv6Addr) -> Ipv6Addr {
@@ -132,8 +213,18 @@ impl Pseudonyms {
         if let Some(v4) = ip.to_ipv4_mapped() {
             return self.v4(v4).to_ipv6_mapped();
         }
-        let next = 0x2001_0db8_u128 << 96 | (self.v6.len() as u128 + 1);
-        *self.v6.entry(ip).or_insert_with(|| Ipv6Addr::from(next))
+        if let Some(known) = self.v6.get(&ip) {
+            return *known;
+        }
+        let made = loop {
+            self.given.v6 += 1;
+            let made = Ipv6Addr::from(0x2001_0db8_u128 << 96 | self.given.v6);
+            if !self.captured.contains(&Address::V6(made)) {
+                break made;
+            }
+        };
+        self.v6.insert(ip, made);
+        made
     }
 
     fn ether(&mut self, ether: [u8; 6]) -> [u8; 6] {
@@ -183,22 +274,15 @@ impl Pseudonyms {
         labels.collect::<Vec<_>>().join(".")
     }
 
-    /// Replaces every address, and every name that ends in a captured one, in a text.
+    /// Replaces every address, and every name that is a captured one or ends in one, in a text.
     pub fn text(&mut self, text: &str) -> String {
-        let replaced = replace(ADDRESSES.as_ref(), text, |found| {
-            if let Ok(ip) = found.parse::<Ipv4Addr>() {
-                return Some(self.v4(ip).to_string());
-            }
-            if let Ok(ip) = found.parse::<Ipv6Addr>() {
-                return Some(self.v6(ip).to_string());
-            }
-            let ether = parse_ether(found)?;
-            Some(Address::Ether(self.ether(ether)).to_string())
-        });
-        replace(NAMES.as_ref(), &replaced, |found| {
+        let odd = if self.odd.is_empty() { None } else { Some(self.odd_names(text)) };
+        let text = odd.as_deref().unwrap_or(text);
+        // Names first: the name of a reverse lookup holds an address that is not read as one.
+        let replaced = replace(NAMES.as_ref(), text, |found| {
             let lower = found.to_ascii_lowercase();
-            if found.parse::<Ipv4Addr>().is_ok() {
-                return None;
+            if self.singles.contains(&lower) {
+                return Some(self.single(&lower));
             }
             let mut rest = lower.as_str();
             while rest.contains('.') {
@@ -208,15 +292,57 @@ impl Pseudonyms {
                 rest = rest.split_once('.').map_or("", |(_, tail)| tail);
             }
             None
+        });
+        replace(ADDRESSES.as_ref(), &replaced, |found| {
+            if let Ok(ip) = found.parse::<Ipv4Addr>() {
+                return Some(self.v4(ip).to_string());
+            }
+            if let Ok(ip) = found.parse::<Ipv6Addr>() {
+                return Some(self.v6(ip).to_string());
+            }
+            let ether = parse_ether(found)?;
+            Some(Address::Ether(self.ether(ether)).to_string())
         })
     }
 
-    /// Replaces in every string of a JSON value, keys excepted.
+    /// A name of one label is replaced as a whole.
+    fn single(&mut self, label: &str) -> String {
+        String::from_utf8_lossy(&self.label(label.as_bytes())).into_owned()
+    }
+
+    /// Replaces captured names that are no plain words joined by dots (spaces and control characters escaped in them).
+    fn odd_names(&mut self, text: &str) -> String {
+        let mut out = String::with_capacity(text.len());
+        for piece in text.split_inclusive(char::is_whitespace) {
+            let lower = piece.to_ascii_lowercase();
+            let inner = lower.trim_end().trim_matches(AROUND);
+            let start = lower.find(inner).unwrap_or(0);
+            // Captured text is escaped before it comes here, which doubles backslashes.
+            let single = inner.replace("\\\\", "\\");
+            let found = [inner, single.as_str()].into_iter().find(|name| self.odd.contains(*name));
+            let Some(name) = found.filter(|_| !inner.is_empty()) else {
+                out.push_str(piece);
+                continue;
+            };
+            out.push_str(piece.get(..start).unwrap_or_default());
+            out.push_str(&self.name(name));
+            out.push_str(piece.get(start + inner.len()..).unwrap_or_default());
+        }
+        out
+    }
+
+    /// Replaces in every string of a JSON value, and in its keys.
     pub fn value(&mut self, value: &mut serde_json::Value) {
         match value {
             serde_json::Value::String(text) => *text = self.text(text),
             serde_json::Value::Array(values) => values.iter_mut().for_each(|value| self.value(value)),
-            serde_json::Value::Object(fields) => fields.values_mut().for_each(|value| self.value(value)),
+            serde_json::Value::Object(fields) => {
+                let old = std::mem::take(fields);
+                for (key, mut value) in old {
+                    self.value(&mut value);
+                    fields.insert(self.text(&key), value);
+                }
+            }
             _ => {}
         }
     }
@@ -236,6 +362,72 @@ fn numbered(number: usize, length: usize) -> Vec<u8> {
     }
     label.resize(length, b'x');
     label
+}
+
+/// Fills a template with everything replaced that redaction replaces; the report says that it was done.
+pub fn render(
+    pseudonyms: &mut Pseudonyms,
+    report: &Report,
+    input: &crate::report::Input<'_>,
+    template: (&str, &str),
+    options: &Options,
+) -> Result<Rendered, minijinja::Error> {
+    let mut masked = report.clone();
+    let mut mask = |text: &mut String| {
+        *text = if text == UNMASKED { STATEMENT.to_owned() } else { pseudonyms.text(text) };
+    };
+    masked.each_text(&mut mask);
+    let mut rendered = render_changed(&masked, input, template, options, &mut |view| {
+        view.lint = crate::report::lint::lint(report);
+        view.lint.issues.iter_mut().for_each(|issue| mask(&mut issue.message));
+        view.log.iter_mut().chain(&mut view.walkthrough).for_each(&mut mask);
+    })?;
+    // Short forms have no room for the whole statement, and templates of the user's own may leave it out.
+    if template.0 == "ticket" {
+        let room = TICKET_MAX - SHORT_STATEMENT.chars().count() - 1;
+        let kept: String = rendered.markdown.trim_end().chars().take(room).collect();
+        rendered.markdown = format!("{kept}\n{SHORT_STATEMENT}");
+    } else if !rendered.markdown.contains("replaced by consistent pseudonyms") {
+        rendered.markdown = format!("{}\n\n---\n\n{STATEMENT}\n", rendered.markdown.trim_end());
+    }
+    Ok(rendered)
+}
+
+/// Index and case with the captures' names replaced by their labels.
+pub fn without_file_names(index: &Index, case: &State) -> (Index, State) {
+    let (mut index, mut case) = (index.clone(), case.clone());
+    let mut names = Vec::new();
+    for (at, source) in index.sources.iter_mut().enumerate() {
+        let label = format!("capture-{}", source_label(SourceId(at as u16)));
+        let file = std::path::Path::new(&source.name).file_name();
+        names.extend(file.map(|file| (file.to_string_lossy().into_owned(), label.clone())));
+        names.push((std::mem::replace(&mut source.name, label.clone()), label.clone()));
+        source.path = None;
+        if let Some(record) = case.evidence.get_mut(at) {
+            record.name = label;
+        }
+    }
+    // The longest first: a path before the file name in it.
+    names.sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
+    let mut rename = |text: &mut String| {
+        for (name, label) in names.iter().filter(|(name, _)| name.len() > 2) {
+            if text.contains(name.as_str()) {
+                *text = text.replace(name.as_str(), label);
+            }
+        }
+    };
+    case.annotations.iter_mut().for_each(|note| rename(&mut note.note));
+    case.fields.values_mut().for_each(&mut rename);
+    case.manual_rows.iter_mut().for_each(|row| rename(&mut row.text));
+    case.decisions.values_mut().filter_map(|decision| decision.text.as_mut()).for_each(&mut rename);
+    for entry in &mut case.custody {
+        rename(&mut entry.detail);
+        // A file that was written keeps its name, not the folders above it.
+        if let Some((_, name)) = entry.detail.rsplit_once(['/', '\\']) {
+            entry.detail = name.to_owned();
+        }
+    }
+    (index, case)
 }
 
 fn parse_ether(text: &str) -> Option<[u8; 6]> {

@@ -247,11 +247,20 @@ pub fn xml(text: &str) -> String {
 /// All figures a report of this capture can show: the timeline where there is DNS or an ICMP error, and
 /// the ladder of the first episode of the gravest problem.
 pub fn figures(index: &Index, evidence: &Evidence) -> Vec<Figure> {
+    figures_saying(index, evidence, &mut |text| text)
+}
+
+/// The same, with every text that quotes the capture changed before it is cut to the room there is.
+pub fn figures_saying(
+    index: &Index,
+    evidence: &Evidence,
+    say: &mut dyn FnMut(String) -> String,
+) -> Vec<Figure> {
     let mut figures = Vec::new();
     figures.extend(timeline(index, evidence));
     let episode = evidence.problems.first().and_then(|problem| problem.episodes.first());
     if let Some(episode) = episode.and_then(|id| evidence.episodes.get(id.0 as usize)) {
-        figures.extend(ladder(index, episode));
+        figures.extend(ladder(index, episode, say));
     }
     figures
 }
@@ -377,7 +386,7 @@ fn binned_marks(
 }
 
 /// The messages of one episode between its hosts, top to bottom.
-pub fn ladder(index: &Index, episode: &Episode) -> Option<Figure> {
+pub fn ladder(index: &Index, episode: &Episode, say: &mut dyn FnMut(String) -> String) -> Option<Figure> {
     let mut hosts: Vec<Address> = vec![episode.client, episode.server.0];
     let shown: Vec<PacketId> = episode.frames.iter().copied().take(LADDER_MAX).collect();
     for packet in shown.iter().filter_map(|id| index.packet(*id)) {
@@ -389,12 +398,12 @@ pub fn ladder(index: &Index, episode: &Episode) -> Option<Figure> {
     }
     let first = index.packet(*shown.first()?)?;
     let left_out = episode.frames.len() - shown.len();
-    let mut caption = format!(
+    let mut caption = say(format!(
         "Messages between {} and {} about {}",
         episode.client,
         episode.server.0,
-        escape(&episode.name)
-    );
+        escape(episode.name.trim_end_matches('.'))
+    ));
     if left_out > 0 {
         let _ = write!(caption, "; {left_out} later messages are left out");
     }
@@ -407,7 +416,7 @@ pub fn ladder(index: &Index, episode: &Episode) -> Option<Figure> {
         |address: Address| hosts.iter().position(|host| *host == address).map(|at| left + at as f32 * step);
     for (at, host) in hosts.iter().enumerate() {
         let x = left + at as f32 * step;
-        figure.text((x, 12.0), Anchor::Middle, Role::Ink, host.to_string());
+        figure.text((x, 12.0), Anchor::Middle, Role::Ink, say(host.to_string()));
         figure.line((x, 18.0), (x, height - 6.0), Role::Muted);
     }
     let mut before_ns = first.time_ns();
@@ -438,7 +447,7 @@ pub fn ladder(index: &Index, episode: &Episode) -> Option<Figure> {
                 arrow: true,
             };
             figure.shapes.push(arrow);
-            let summary: String = packet.summary().chars().take(64).collect();
+            let summary: String = say(packet.summary()).chars().take(64).collect();
             figure.text((f32::midpoint(from, to), y - 4.0), Anchor::Middle, role, summary);
         }
         figure.text((516.0, y + 3.0), Anchor::End, Role::Muted, index.label(packet.id));

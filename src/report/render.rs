@@ -14,7 +14,7 @@ use super::{Input, Report};
 /// Steps a template may take; a template that loops ends with an error.
 const FUEL: u64 = 20_000_000;
 /// The longest ticket, in characters.
-const TICKET_MAX: usize = 900;
+pub const TICKET_MAX: usize = 900;
 
 /// A template that comes with the program.
 #[derive(Clone, Copy, Debug)]
@@ -91,8 +91,20 @@ pub fn render(
     (name, source): (&str, &str),
     options: &Options,
 ) -> Result<Rendered, Error> {
+    render_changed(report, input, (name, source), options, &mut |_| {})
+}
+
+/// Fills a template after a last change of what it is filled from.
+pub fn render_changed(
+    report: &Report,
+    input: &Input<'_>,
+    (name, source): (&str, &str),
+    options: &Options,
+    change: &mut dyn FnMut(&mut View),
+) -> Result<Rendered, Error> {
     let mut view = View::of(report, input, options.form, options.generated.clone());
     view.status = if options.is_final { "final" } else { "draft" };
+    change(&mut view);
     let markdown = fill(name, source, &view)?;
     Ok(Rendered { view, markdown })
 }
@@ -130,7 +142,8 @@ fn fill(name: &str, source: &str, view: &View) -> Result<String, Error> {
         let plain = value.is_safe() || matches!(state.auto_escape(), AutoEscape::None);
         out.write_str(&if plain { text } else { markdown::escape(&text) }).map_err(Error::from)
     });
-    environment.add_filter("say", move |claim: Serde<Said>| say(&claim, ticket));
+    environment.add_filter("say", move |claim: Serde<Said>| say(&claim, ticket, false));
+    environment.add_filter("weighed", move |claim: Serde<Said>| say(&claim, ticket, true));
     environment.add_filter("fill", move |field: Serde<Filled>| filled(&field, ticket));
     environment
         .add_filter("fence", |lines: Serde<Vec<String>>| Value::from_safe_string(markdown::fence(&lines)));
@@ -149,6 +162,7 @@ fn fill(name: &str, source: &str, view: &View) -> Result<String, Error> {
 struct Said {
     text: String,
     citation: String,
+    rows: Vec<String>,
     state: String,
 }
 
@@ -194,14 +208,18 @@ struct Filled {
     value: Option<String>,
 }
 
-/// A claim with its citation before the final full stop.
-fn say(claim: &Said, plain: bool) -> Value {
+/// A claim with its citation before the final full stop, and the ledger rows behind it where the ledger is printed.
+fn say(claim: &Said, plain: bool, with_rows: bool) -> Value {
     let (body, stop) = match claim.text.trim_end().strip_suffix('.') {
         Some(body) if !claim.citation.is_empty() => (body, "."),
         _ => (claim.text.trim_end(), ""),
     };
     let body = if plain { body.replace('\n', " ") } else { markdown::escape_lines(body) };
-    let citation = if claim.citation.is_empty() { String::new() } else { format!(" [{}]", claim.citation) };
+    let mut citation =
+        if claim.citation.is_empty() { String::new() } else { format!(" [{}]", claim.citation) };
+    if with_rows && !claim.rows.is_empty() {
+        citation = format!("{citation} (ledger {})", claim.rows.join(", "));
+    }
     let mark = match claim.state.as_str() {
         "stale" => " (the evidence has changed since this text was decided on)",
         "edited" => " (analyst's wording)",

@@ -2,47 +2,62 @@
 
 use std::io::Write as _;
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 
-use super::update::Export;
-use crate::case::{CustodyEntry, State as Case};
+use super::update::{Drafting, Export};
+use crate::case::{CustodyEntry, LedgerChange, State as Case};
 use crate::correlate::Evidence;
 use crate::export::{self, Job};
-use crate::findings::hypotheses::{self, Assessment, Change};
-use crate::findings::{self, Finding};
+use crate::findings;
+use crate::findings::hypotheses::{self, Change};
 use crate::index::Index;
 use crate::report::render::{self, Options};
 use crate::report::{Input, Report, draft};
 
-/// What rules, assessment and draft make of the evidence and the analyst's work.
-pub fn drafted(index: &Index, evidence: &Evidence, case: &Case) -> (Vec<Finding>, Vec<Assessment>, Report) {
+/// What rules, assessment and draft make of the evidence and the analyst's work. What `before` has and still holds
+/// is taken from there: the analyst's words change neither findings nor, without a change of the ledger, assessments.
+pub fn drafted(
+    index: &Index,
+    evidence: &Arc<Evidence>,
+    case: &Case,
+    before: Option<Drafting>,
+) -> (Report, Drafting) {
     let input = findings::Input { index, evidence };
-    let found = findings::run(&input, &[]);
-    let changes: Vec<Change> = case
-        .ledger
-        .iter()
-        .map(|change| Change {
-            hypothesis: change.hypothesis.clone(),
-            row: change.row.clone(),
-            weight_db: change.weight_db,
-            off: change.off,
-            note: change.note.clone(),
-        })
-        .collect();
-    let assessments = hypotheses::assess_all(&input, &found, &changes);
+    let before = before.filter(|before| Arc::ptr_eq(&before.evidence, evidence));
+    let found = match &before {
+        Some(before) => Arc::clone(&before.findings),
+        None => findings::run(&input, &[]).into(),
+    };
+    let assessments = match before.filter(|before| before.ledger == case.ledger) {
+        Some(before) => before.assessments,
+        None => hypotheses::assess_all(&input, &found, &changes(case)).into(),
+    };
     let report = draft(&Input { index, evidence, findings: &found, assessments: &assessments, case });
-    (found, assessments, report)
+    let (evidence, ledger) = (Arc::clone(evidence), case.ledger.clone());
+    (report, Drafting { evidence, ledger, findings: found, assessments })
+}
+
+fn changes(case: &Case) -> Vec<Change> {
+    let change = |change: &LedgerChange| Change {
+        hypothesis: change.hypothesis.clone(),
+        row: change.row.clone(),
+        weight_db: change.weight_db,
+        off: change.off,
+        note: change.note.clone(),
+    };
+    case.ledger.iter().map(change).collect()
 }
 
 /// Writes the file whole or not at all: it is written beside its place and then moved there.
 pub fn write(export: &Export) -> anyhow::Result<CustodyEntry> {
-    let (findings, assessments, report) = drafted(&export.index, &export.evidence, &export.case);
+    let (report, made_with) = drafted(&export.index, &export.evidence, &export.case, export.before.clone());
     let input = Input {
         index: &export.index,
         evidence: &export.evidence,
-        findings: &findings,
-        assessments: &assessments,
+        findings: &made_with.findings,
+        assessments: &made_with.assessments,
         case: &export.case,
     };
     let now_ns = super::wall_clock_ns();
@@ -53,7 +68,7 @@ pub fn write(export: &Export) -> anyhow::Result<CustodyEntry> {
     let directory = export.path.parent().filter(|parent| !parent.as_os_str().is_empty());
     let directory = directory.unwrap_or(Path::new("."));
     let mut file = tempfile::Builder::new().prefix(".portmortem-").tempfile_in(directory)?;
-    (format.write)(&Job { report: &report, rendered: &rendered, input }, &mut file)?;
+    (format.write)(&Job { report: &report, rendered: &rendered, input, redaction: None }, &mut file)?;
     file.flush()?;
     make_readable(file.as_file())?;
     file.as_file().sync_all()?;
@@ -78,9 +93,10 @@ fn format_of(path: &Path) -> &'static export::Export {
 }
 
 /// The ticket form of the report, for the clipboard.
-pub fn ticket(index: &Index, evidence: &Evidence, case: &Case) -> anyhow::Result<String> {
-    let (findings, assessments, report) = drafted(index, evidence, case);
-    let input = Input { index, evidence, findings: &findings, assessments: &assessments, case };
+pub fn ticket(index: &Index, evidence: &Arc<Evidence>, case: &Case) -> anyhow::Result<String> {
+    let (report, made_with) = drafted(index, evidence, case, None);
+    let Drafting { findings, assessments, .. } = &made_with;
+    let input = Input { index, evidence, findings, assessments, case };
     Ok(render::render_named(&report, &input, "ticket", &Options::default())?.markdown)
 }
 

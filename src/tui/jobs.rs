@@ -7,10 +7,10 @@ use std::sync::mpsc::{self, SyncSender};
 
 use super::state::Rows;
 use super::update::{Export, Job, Reply};
-use super::work::Notes;
+use super::work::{Notes, records};
 use crate::case::{Case, EvidenceRecord};
 use crate::correlate::{Evidence, Link, LinkKind, Parameters, correlate};
-use crate::filter::Context;
+use crate::filter::{Context, Filter};
 use crate::index::{Index, PacketId};
 
 /// What a thread sends: an event of the terminal, a step of loading, or a reply.
@@ -37,7 +37,7 @@ enum Kind {
 
 enum CaseJob {
     Job(Job),
-    Identify(Vec<EvidenceRecord>),
+    Identify(Vec<EvidenceRecord>, Index),
 }
 
 /// Changes that may wait to be written.
@@ -54,7 +54,11 @@ impl Jobs {
             for change in changes {
                 match change {
                     CaseJob::Job(job) => change_case(&mut case, job),
-                    CaseJob::Identify(records) => case.identify(records, super::wall_clock_ns()),
+                    CaseJob::Identify(records, index) => {
+                        let now_ns = super::wall_clock_ns();
+                        case.identify(records.clone(), now_ns);
+                        case.opened(&index, &records, now_ns);
+                    }
                 }
                 reply(case_reply(&case));
             }
@@ -65,7 +69,7 @@ impl Jobs {
     /// Starts a job.
     pub fn start(&mut self, job: Job) {
         let kind = match &job {
-            Job::Change(_) | Job::Undo | Job::Redo => {
+            Job::Change(_) | Job::AcceptCapture { .. } | Job::Undo | Job::Redo => {
                 if let Some(case) = &self.case {
                     let _ = case.send(CaseJob::Job(job));
                 }
@@ -76,7 +80,7 @@ impl Jobs {
             Job::Filter { .. } => Kind::Filter,
             Job::Draft { .. } => Kind::Draft,
             Job::Vocabulary { .. } => Kind::Vocabulary,
-            Job::Search { .. } => Kind::Search,
+            Job::Search { .. } | Job::Conversation { .. } => Kind::Search,
             Job::Export(_) | Job::Ticket { .. } => Kind::Export,
         };
         let cancel = Arc::new(AtomicBool::new(false));
@@ -86,18 +90,13 @@ impl Jobs {
         let send = Arc::clone(&self.send);
         let case = self.case.clone();
         std::thread::spawn(move || {
-            let sources = if let Job::Hash { index } = &job { index.sources.clone() } else { Vec::new() };
-            let reply = run(job, &cancel);
+            let hashed = if let Job::Hash { index } = &job { Some(index.clone()) } else { None };
+            let reply = run(job, &cancel, &*send);
             if cancel.load(Ordering::Relaxed) {
                 return;
             }
-            if let (Some(Reply::Hashed(hashes)), Some(case)) = (&reply, case) {
-                let records = sources.iter().zip(hashes).map(|(source, sha256)| EvidenceRecord {
-                    name: source.name.clone(),
-                    size: source.size,
-                    sha256: sha256.clone(),
-                });
-                let _ = case.send(CaseJob::Identify(records.collect()));
+            if let (Some(Reply::Hashed(hashes)), Some(index), Some(case)) = (&reply, hashed, case) {
+                let _ = case.send(CaseJob::Identify(records(&index, hashes), index));
             }
             if let Some(reply) = reply {
                 send(reply);
@@ -122,6 +121,7 @@ pub fn change_case(case: &mut Case, job: Job) {
     let now_ns = super::wall_clock_ns();
     match job {
         Job::Change(event) => case.apply(event, now_ns),
+        Job::AcceptCapture { records } => case.accept_changed_capture(records, now_ns),
         Job::Undo => {
             case.undo(now_ns);
         }
@@ -141,8 +141,9 @@ pub fn case_reply(case: &Case) -> Reply {
     }
 }
 
-/// Does a job that does not concern the case; `None` when there is nothing to say.
-pub fn run(job: Job, cancel: &AtomicBool) -> Option<Reply> {
+/// Does a job that does not concern the case; `None` when there is nothing more to say. What is found before the
+/// end goes through `early`.
+pub fn run(job: Job, cancel: &AtomicBool, early: &dyn Fn(Reply)) -> Option<Reply> {
     Some(match job {
         Job::Correlate { index } => {
             let evidence = Arc::new(correlate(&index, &Parameters::default(), cancel));
@@ -158,38 +159,60 @@ pub fn run(job: Job, cancel: &AtomicBool) -> Option<Reply> {
             let notes = Notes { case, index: index.clone() };
             let context =
                 Context { index: &index, evidence: evidence.as_deref(), notes: Some(&notes), cancel };
-            let rows = filter.rows(&context);
-            let matching = rows.len();
-            let warnings = filter.warnings(&context);
-            let rows = match (&evidence, partners) {
-                (Some(evidence), true) => with_partners(&index, evidence, &rows),
-                _ => rows,
-            };
-            let seen = index.len();
-            Reply::Filtered { generation, filter, rows: Rows::Some(rows.into()), matching, seen, warnings }
+            let partners = evidence.as_deref().filter(|_| partners);
+            filtered(generation, filter, partners, &context, early)?
         }
-        Job::Draft { generation, index, evidence, case } => {
-            let (findings, assessments, report) = super::exporting::drafted(&index, &evidence, &case);
-            let lint = crate::report::lint::lint(&report);
-            Reply::Drafted {
-                generation,
-                findings: findings.into(),
-                assessments: assessments.into(),
-                report: Arc::new(report),
-                lint: Arc::new(lint),
-            }
+        Job::Draft { generation, index, evidence, case, before } => {
+            let (report, made_with) = super::exporting::drafted(&index, &evidence, &case, before);
+            let lint = Arc::new(crate::report::lint::lint(&report));
+            Reply::Drafted { generation, report: Arc::new(report), lint, made_with }
         }
         Job::Search { generation, text, index, rows, from, backward } => Reply::Found {
             generation,
             row: search(&Search { text: &text, index: &index, rows: &rows, from, backward }, cancel),
         },
+        Job::Conversation { generation, index, rows, from, backward } => {
+            Reply::Found { generation, row: super::conversation::next(&index, &rows, from, backward, cancel) }
+        }
         Job::Export(export) => write_export(export),
         Job::Ticket { index, evidence, case } => {
             let ticket = super::exporting::ticket(&index, &evidence, &case);
             Reply::Ticket(ticket.map_err(|error| format!("no ticket: {error:#}")))
         }
-        Job::Change(_) | Job::Undo | Job::Redo => return None,
+        Job::Change(_) | Job::AcceptCapture { .. } | Job::Undo | Job::Redo => return None,
     })
+}
+
+/// The first rows are handed on at once; further ones whenever there are twice as many, so that copying them
+/// costs no more than finding them.
+fn filtered(
+    generation: u64,
+    filter: Filter,
+    partners: Option<&Evidence>,
+    context: &Context<'_>,
+    early: &dyn Fn(Reply),
+) -> Option<Reply> {
+    let mut rows: Vec<u32> = Vec::new();
+    let mut handed_on = 0;
+    let finished = filter.rows_with(context, &mut |step| {
+        rows.extend_from_slice(step.rows);
+        if partners.is_none() && step.done < step.total && rows.len() > handed_on * 2 {
+            handed_on = rows.len();
+            let (filter, rows) = (filter.clone(), rows.as_slice().into());
+            early(Reply::Matching { generation, filter, rows, done: step.done });
+        }
+    });
+    if !finished {
+        return None;
+    }
+    let matching = rows.len();
+    let warnings = filter.warnings(context);
+    let rows = match partners {
+        Some(evidence) => with_partners(context.index, evidence, &rows),
+        None => rows,
+    };
+    let seen = context.index.len();
+    Some(Reply::Filtered { generation, filter, rows: Rows::Some(rows.into()), matching, seen, warnings })
 }
 
 fn hash(index: &Index, cancel: &AtomicBool) -> Option<Vec<String>> {

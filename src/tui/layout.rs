@@ -64,7 +64,7 @@ pub struct Panels {
 
 impl Default for Panels {
     fn default() -> Self {
-        Self { focus: Panel::Timeline, side: Panel::Report, zoomed: false, left_percent: 65, damage: false }
+        Self { focus: Panel::Timeline, side: Panel::Report, zoomed: false, left_percent: 66, damage: false }
     }
 }
 

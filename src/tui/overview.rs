@@ -1,6 +1,7 @@
 //! How DNS queries and ICMP errors spread over time, in a fixed number of bins that widen as packets come.
 
 use crate::index::{Index, PacketId, Segment, segment::flags};
+use crate::protocols::ProtocolId;
 use crate::time::Nanos;
 
 /// Bins kept; a screen shows fewer.
@@ -21,6 +22,9 @@ pub struct Overview {
     pub errors: u64,
     /// Characters of the longest address.
     pub address_cells: usize,
+    /// Characters of the longest protocol label.
+    pub label_cells: usize,
+    protocols: [bool; 256],
     segments: usize,
     start_ns: i128,
     bin_ns: i128,
@@ -36,6 +40,8 @@ impl Default for Overview {
             queries: 0,
             errors: 0,
             address_cells: 0,
+            label_cells: 0,
+            protocols: [false; 256],
             segments: 0,
             start_ns: 0,
             bin_ns: BIN_NS,
@@ -65,6 +71,13 @@ impl Overview {
         self.last_ns = if self.segments == 0 && self.last_ns == 0 { *last } else { self.last_ns.max(*last) };
         let longest = segment.addresses.iter().map(|address| address.to_string().len()).max();
         self.address_cells = self.address_cells.max(longest.unwrap_or(0));
+        for protocol in &segment.protocol {
+            if let Some(seen) = self.protocols.get_mut(usize::from(*protocol)).filter(|seen| !**seen) {
+                *seen = true;
+                let label = ProtocolId(*protocol).protocol().label.chars().count();
+                self.label_cells = self.label_cells.max(label);
+            }
+        }
         let time = |packet: PacketId| segment.time_ns.get((packet.0 - segment.base.0) as usize).copied();
         for row in &segment.dns {
             let is_query = segment

@@ -12,6 +12,7 @@ use super::keys::Stroke;
 use super::layout::{Layout, Panel, Panels, layout};
 use super::line::Line;
 use super::overview::Overview;
+use super::update::Drafting;
 use super::work::Work;
 use crate::correlate::{EpisodeId, Evidence};
 use crate::filter::Completion;
@@ -53,6 +54,8 @@ pub struct State {
     pub report: Arc<Report>,
     /// What a supervisor would say to it.
     pub lint: Arc<Lint>,
+    /// How drafting stands.
+    pub draft: Draft,
     /// SHA-256 of each source, once computed.
     pub hashes: Vec<String>,
     /// The analyst's work and how it is saved.
@@ -93,6 +96,17 @@ pub struct State {
     pub clicked: Option<(u16, u16, u64)>,
     /// Whether damage was dismissed.
     pub damage_dismissed: bool,
+}
+
+/// How drafting stands.
+#[derive(Clone, Default)]
+pub struct Draft {
+    /// Since when a draft is being written, in milliseconds since the start; `None` while none is.
+    pub since_ms: Option<u64>,
+    /// Whether something changed meanwhile.
+    pub again: bool,
+    /// What the last one was made with.
+    pub made_with: Option<Drafting>,
 }
 
 /// How far loading is.
@@ -176,23 +190,28 @@ impl Rows {
 
     /// The row of a packet.
     pub fn find(&self, index: &Index, id: PacketId) -> Option<usize> {
-        let ordered = index.order.is_some();
-        match self {
-            Self::All if !ordered => (id.0 < index.len()).then_some(id.0 as usize),
-            Self::All => index.order.as_ref()?.iter().position(|at| *at == id.0),
-            Self::Some(rows) if !ordered => rows.binary_search(&id.0).ok(),
-            Self::Some(rows) => rows.iter().position(|at| *at == id.0),
+        let row = self.place(index, id);
+        (self.get(index, row) == Some(id)).then_some(row)
+    }
+
+    /// Where a packet stands, or would stand: rows go by id, where there is an order by time and then id.
+    fn place(&self, index: &Index, id: PacketId) -> usize {
+        let rows: &[u32] = match (self, &index.order) {
+            (Self::All, None) => return id.0.min(index.len()) as usize,
+            (Self::All, Some(order)) => order,
+            (Self::Some(rows), _) => rows,
+        };
+        if index.order.is_none() {
+            return rows.partition_point(|at| *at < id.0);
         }
+        let key = |id: PacketId| (index.packet(id).map(|packet| packet.time_ns()), id.0);
+        let wanted = key(id);
+        rows.partition_point(|at| key(PacketId(*at)) < wanted)
     }
 
     /// The row of a packet, or of the nearest one after it.
     pub fn nearest(&self, index: &Index, id: PacketId) -> usize {
-        let last = self.len(index).saturating_sub(1);
-        let found = match self {
-            Self::Some(rows) if index.order.is_none() => rows.partition_point(|at| *at < id.0),
-            _ => self.find(index, id).unwrap_or(0),
-        };
-        found.min(last)
+        self.place(index, id).min(self.len(index).saturating_sub(1))
     }
 }
 
@@ -360,6 +379,12 @@ pub struct FilterBar {
     pub warnings: Vec<(Range<usize>, String)>,
     /// Packets that match, partners not counted.
     pub matching: usize,
+    /// The text whose rows are shown.
+    pub shown: String,
+    /// Packets looked at while it is being evaluated.
+    pub done: u32,
+    /// The packet selected before the filter moved the selection, and where it moved it to.
+    pub anchor: Option<(PacketId, Option<PacketId>)>,
     /// Packets known when the rows were found; more may have come.
     pub seen: u32,
     /// What can stand at the cursor.
@@ -377,6 +402,20 @@ pub struct Search {
     pub text: String,
     /// Whether a search is running.
     pub running: bool,
+    /// What the running search looks for.
+    pub sought: Sought,
+}
+
+/// What a search looks for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sought {
+    /// The search text.
+    #[default]
+    Text,
+    /// The next packet of a conversation.
+    ConversationBelow,
+    /// The previous one.
+    ConversationAbove,
 }
 
 /// Selections to go back to.
@@ -404,6 +443,7 @@ impl State {
             assessments: Arc::new([]),
             report: Arc::new(Report::default()),
             lint: Arc::new(Lint::default()),
+            draft: Draft::default(),
             hashes: Vec::new(),
             work,
             panels: Panels::default(),
@@ -518,6 +558,10 @@ impl State {
 impl State {
     /// Whether something is under way that changes the screen without a key.
     pub fn is_busy(&self) -> bool {
-        self.loading.is_some() || self.filter.status == FilterStatus::Running || self.search.running
+        self.loading.is_some()
+            || self.draft.since_ms.is_some()
+            || self.evidence.is_none()
+            || self.filter.status == FilterStatus::Running
+            || self.search.running
     }
 }

@@ -29,11 +29,12 @@ pub enum Role {
     Note,
     Bytes,
     Popup,
+    Tab,
 }
 
 impl Role {
     /// All roles with their names in theme files.
-    pub const ALL: [(Self, &'static str); 21] = [
+    pub const ALL: [(Self, &'static str); 22] = [
         (Self::Text, "text"),
         (Self::Muted, "muted"),
         (Self::Border, "border"),
@@ -55,6 +56,7 @@ impl Role {
         (Self::Note, "note"),
         (Self::Bytes, "bytes"),
         (Self::Popup, "popup"),
+        (Self::Tab, "tab"),
     ];
 }
 

@@ -12,7 +12,7 @@ use super::layout::Panel;
 use super::overview::Overview;
 use super::settle::settle;
 use super::state::{Awaiting, FilterStatus, Loading, Rows, State, Tone};
-use crate::case::{CustodyEntry, Event, Notice, Saving, State as Case};
+use crate::case::{CustodyEntry, Event, EvidenceRecord, LedgerChange, Notice, Saving, State as Case};
 use crate::correlate::Evidence;
 use crate::filter::Filter;
 use crate::filter::Vocabulary;
@@ -123,6 +123,21 @@ pub enum Job {
         evidence: Arc<Evidence>,
         /// The analyst's work.
         case: Arc<Case>,
+        /// What the draft before was made with; what still holds is not worked out again.
+        before: Option<Drafting>,
+    },
+    /// Look for the next packet of a row's conversation.
+    Conversation {
+        /// Its number; only the newest counts.
+        generation: u64,
+        /// The packets.
+        index: Index,
+        /// The rows to look in.
+        rows: Rows,
+        /// The row whose conversation it is.
+        from: usize,
+        /// Towards the beginning.
+        backward: bool,
     },
     /// Look for text from a row on, round the end.
     Search {
@@ -152,10 +167,28 @@ pub enum Job {
     },
     /// Change the case.
     Change(Event),
+    /// Go on with captures that are not the ones the case was made for.
+    AcceptCapture {
+        /// What they are now.
+        records: Vec<EvidenceRecord>,
+    },
     /// Take the last change of the case back.
     Undo,
     /// Make it again.
     Redo,
+}
+
+/// What a draft was made with.
+#[derive(Clone)]
+pub struct Drafting {
+    /// What correlation found.
+    pub evidence: Arc<Evidence>,
+    /// The analyst's changes of the ledger.
+    pub ledger: Vec<LedgerChange>,
+    /// What the rules found.
+    pub findings: Arc<[Finding]>,
+    /// The assessments.
+    pub assessments: Arc<[Assessment]>,
 }
 
 /// A report to be written.
@@ -175,6 +208,8 @@ pub struct Export {
     pub case: Arc<Case>,
     /// SHA-256 of each source, once known.
     pub hashes: Vec<String>,
+    /// What the last draft was made with.
+    pub before: Option<Drafting>,
 }
 
 /// What a job found.
@@ -190,6 +225,17 @@ pub enum Reply {
     Vocabulary(Arc<Vocabulary>),
     /// Hashes of the sources, in their order; empty text where one could not be read.
     Hashed(Vec<String>),
+    /// The first rows of a filter, while it still looks for more.
+    Matching {
+        /// The job's number.
+        generation: u64,
+        /// The filter.
+        filter: Filter,
+        /// The rows so far.
+        rows: Arc<[u32]>,
+        /// Packets looked at.
+        done: u32,
+    },
     /// The rows of a filter.
     Filtered {
         /// The job's number.
@@ -209,14 +255,12 @@ pub enum Reply {
     Drafted {
         /// The job's number.
         generation: u64,
-        /// What the rules found.
-        findings: Arc<[Finding]>,
-        /// Assessments.
-        assessments: Arc<[Assessment]>,
         /// The draft.
         report: Arc<Report>,
         /// What a supervisor would say to it.
         lint: Arc<Lint>,
+        /// What it was made with.
+        made_with: Drafting,
     },
     /// A search ended.
     Found {
@@ -388,7 +432,7 @@ fn progressed(state: &mut State, progress: Progress) -> Effect {
     state.index = progress.index;
     state.overview = progress.overview;
     state.loading = (!complete).then_some(progress.loading);
-    state.panels.damage = !state.damage_dismissed && damage_line(state).is_some();
+    state.panels.damage = damage_line(state).is_some();
     if state.timeline.selected.is_none() && !state.index.is_empty() {
         state.select_row(0);
     }
@@ -406,11 +450,19 @@ fn progressed(state: &mut State, progress: Progress) -> Effect {
     Effect::Many(effects)
 }
 
-/// The one line about damage or a case that needs attention, if there is any.
+/// A word about the case that needs attention and was not dismissed.
+pub fn loud_notice(state: &State) -> Option<&Notice> {
+    let work = &state.work;
+    work.notices.iter().find(|notice| notice.is_loud() && !work.dismissed.contains(notice))
+}
+
+/// The one line about a case that needs attention, or about damage, if there is any.
 pub fn damage_line(state: &State) -> Option<String> {
-    if let Some(notice) = state.work.notices.iter().skip(state.work.dismissed).find(|notice| notice.is_loud())
-    {
+    if let Some(notice) = loud_notice(state) {
         return Some(notice.to_string());
+    }
+    if state.damage_dismissed {
+        return None;
     }
     let several = state.index.sources.len() > 1;
     let lines: Vec<String> = state
@@ -454,6 +506,12 @@ fn done(state: &mut State, reply: Reply) -> Effect {
             state.hashes = hashes;
             Effect::None
         }
+        Reply::Matching { generation, filter, rows, done } => {
+            if generation == state.generations.filter {
+                actions::filtering::show_first(state, &filter, rows, done);
+            }
+            Effect::None
+        }
         Reply::Filtered { generation, filter, rows, matching, seen, warnings } => {
             if generation == state.generations.filter {
                 let fresh = state.index.len() > seen;
@@ -464,19 +522,21 @@ fn done(state: &mut State, reply: Reply) -> Effect {
             }
             Effect::None
         }
-        Reply::Drafted { generation, findings, assessments, report, lint } => {
+        Reply::Drafted { generation, report, lint, made_with } => {
+            state.draft.since_ms = None;
             if generation == state.generations.draft {
-                state.findings = findings;
-                state.assessments = assessments;
+                state.findings = Arc::clone(&made_with.findings);
+                state.assessments = Arc::clone(&made_with.assessments);
+                state.draft.made_with = Some(made_with);
                 state.report = report;
                 reveal_note(state);
                 state.lint = lint;
             }
-            Effect::None
+            if std::mem::take(&mut state.draft.again) { draft(state) } else { Effect::None }
         }
         Reply::Found { generation, row } => {
             if generation == state.generations.search {
-                actions::filtering::found(state, row);
+                return actions::filtering::found(state, row);
             }
             Effect::None
         }
@@ -501,9 +561,13 @@ fn done(state: &mut State, reply: Reply) -> Effect {
             let changed = case != state.work.case;
             state.work.case = case;
             state.work.saving = saving;
+            let quiet =
+                notices.iter().find(|notice| !notice.is_loud() && !state.work.notices.contains(notice));
+            if let Some(notice) = quiet {
+                state.say(notice.to_string(), Tone::Plain);
+            }
             state.work.notices = notices;
-            state.panels.damage = damage_line(state).is_some() && !state.damage_dismissed
-                || state.work.notices.iter().skip(state.work.dismissed).any(Notice::is_loud);
+            state.panels.damage = damage_line(state).is_some();
             if changed { draft(state) } else { Effect::None }
         }
         Reply::Edited(Ok(text)) => {
@@ -523,15 +587,21 @@ fn vocabulary(state: &State) -> Effect {
     Effect::Start(Job::Vocabulary { index: state.index.clone(), evidence })
 }
 
-/// Asks for a new draft.
+/// Asks for a new draft. One is written at a time: what changes meanwhile is in the next one.
 pub fn draft(state: &mut State) -> Effect {
     let Some(evidence) = state.evidence.clone() else { return Effect::None };
+    if state.draft.since_ms.is_some() {
+        state.draft.again = true;
+        return Effect::None;
+    }
+    state.draft.since_ms = Some(state.now_ms);
     state.generations.draft += 1;
     Effect::Start(Job::Draft {
         generation: state.generations.draft,
         index: state.index.clone(),
         evidence,
         case: Arc::clone(&state.work.case),
+        before: state.draft.made_with.clone(),
     })
 }
 

@@ -36,10 +36,13 @@ pub fn render(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     overview::render(state, theme, layout.overview, buffer);
     filter_line::render(state, theme, layout.filter, buffer);
     if let (Some(text), false) = (super::update::damage_line(state), layout.damage.is_empty()) {
+        let changed =
+            matches!(super::update::loud_notice(state), Some(crate::case::Notice::CaptureChanged { .. }));
+        let hint = if changed { "  A goes on with it · D dismisses" } else { "  D dismisses" };
         let line = Line::from(vec![
             Span::styled(format!(" {} ", if state.unicode { "⚠" } else { "!" }), theme.style(Role::Warning)),
             Span::styled(text, theme.style(Role::Warning)),
-            Span::styled("  D dismisses", theme.style(Role::Muted)),
+            Span::styled(hint, theme.style(Role::Muted)),
         ]);
         put_line(buffer, layout.damage, 0, &line);
     }

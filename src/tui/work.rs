@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::case::{Annotation, FrameRef, Notice, Saving, State as Case};
+use crate::case::{Annotation, EvidenceRecord, FrameRef, Notice, Saving, State as Case};
 use crate::index::{FrameNumber, Index, PacketId, SourceId};
 
 /// The case and where it stands with the disk.
@@ -15,12 +15,12 @@ pub struct Work {
     /// What the analyst has to be told about it.
     pub notices: Vec<Notice>,
     /// Notices already dismissed.
-    pub dismissed: usize,
+    pub dismissed: Vec<Notice>,
 }
 
 impl Default for Work {
     fn default() -> Self {
-        Self { case: Arc::default(), saving: Saving::Nothing, notices: Vec::new(), dismissed: 0 }
+        Self { case: Arc::default(), saving: Saving::Nothing, notices: Vec::new(), dismissed: Vec::new() }
     }
 }
 
@@ -55,6 +55,16 @@ impl Work {
 pub fn frame_of(index: &Index, packet: PacketId) -> Option<FrameRef> {
     let packet = index.packet(packet)?;
     Some(FrameRef { source: packet.segment.source.0, frame: packet.frame().0 })
+}
+
+/// What the captures are, for the case: names, sizes and hashes in the order of the sources.
+pub fn records(index: &Index, hashes: &[String]) -> Vec<EvidenceRecord> {
+    let record = |(source, sha256): (&crate::index::IndexedSource, &String)| EvidenceRecord {
+        name: source.name.clone(),
+        size: source.size,
+        sha256: sha256.clone(),
+    };
+    index.sources.iter().zip(hashes).map(record).collect()
 }
 
 /// The packet a case names.

@@ -67,12 +67,15 @@ impl Bench {
                 Effect::Many(effects) => waiting.extend(effects),
                 Effect::Copy(text) => self.copied.push(text),
                 Effect::Quit => self.quit = true,
-                Effect::Start(job @ (Job::Change(_) | Job::Undo | Job::Redo)) => {
+                Effect::Start(job @ (Job::Change(_) | Job::AcceptCapture { .. } | Job::Undo | Job::Redo)) => {
                     jobs::change_case(&mut self.case, job);
                     waiting.push_back(update(&mut self.state, Message::Done(jobs::case_reply(&self.case))));
                 }
                 Effect::Start(job) => {
-                    if let Some(reply) = jobs::run(job, &AtomicBool::new(false)) {
+                    let early = std::cell::RefCell::new(Vec::new());
+                    let last =
+                        jobs::run(job, &AtomicBool::new(false), &|reply| early.borrow_mut().push(reply));
+                    for reply in early.into_inner().into_iter().chain(last) {
                         waiting.push_back(update(&mut self.state, Message::Done(reply)));
                     }
                 }

@@ -7,12 +7,15 @@ use super::cause::author;
 use super::timeline::reading;
 use super::{Builder, Need, section, table};
 use crate::capture::Format;
+use crate::findings::hypotheses::LedgerRow;
 use crate::index::{IndexedSource, PacketId, SourceId, source_label};
 use crate::text::{escape, thousands};
 use crate::time;
 
 /// Cited frames listed one by one.
 const FRAMES_MAX: usize = 400;
+/// Comments of a file or interface listed one by one.
+const COMMENTS_MAX: usize = 8;
 /// Frames in one printed filter.
 const FILTER_FRAMES_MAX: usize = 64;
 
@@ -22,11 +25,10 @@ pub fn evidence(b: &Builder<'_>) -> Section {
         rows.extend(facts_of_source(b, at, source));
     }
     let mut blocks = vec![table("evidence", "Captures", &["Capture", "Property", "Value"], rows)];
-    if b.input.case.custody.is_empty() {
-        let prompt =
-            "chain of custody: when, who, collected / received / copied, from where to where, hash checked";
-        blocks.push(b.field("evidence.custody", prompt, Need::Optional));
-    } else {
+    let prompt =
+        "chain of custody: when, who, collected / received / copied, from where to where, hash checked";
+    blocks.push(b.field("evidence.custody", prompt, Need::Optional));
+    if !b.input.case.custody.is_empty() {
         let rows = b.input.case.custody.iter().map(|entry| {
             let ok = entry.hash_ok.map_or("–", |ok| if ok { "yes" } else { "no" });
             let cells =
@@ -36,9 +38,8 @@ pub fn evidence(b: &Builder<'_>) -> Section {
         let head = ["When", "Who", "Action", "From, to", "Hash agreed"];
         blocks.push(table("custody", "Chain of custody", &head, rows.collect()));
     }
-    blocks.push(Block::Note(
-        "The captures were opened read-only and not changed. No value in this report was masked.".to_owned(),
-    ));
+    blocks.push(Block::Note("The captures were opened read-only and not changed.".to_owned()));
+    blocks.push(Block::Note(super::super::UNMASKED.to_owned()));
     blocks.extend(b.notes("evidence"));
     section("evidence", "A1 Evidence and chain of custody", blocks)
 }
@@ -66,9 +67,18 @@ fn facts_of_source(b: &Builder<'_>, at: usize, source: &IndexedSource) -> Vec<(V
         };
         values.push(("Snap length", snap));
         values.push(("Interface", interface.name.as_deref().map_or_else(absent, escape)));
+        if let Some(description) = &interface.description {
+            values.push(("Interface description", escape(description)));
+        }
         values.push(("Capture filter", interface.filter.as_deref().map_or_else(absent, escape)));
+        if let Some(received) = interface.received {
+            values.push(("Packets received", thousands(received)));
+        }
         values.push(("Packets dropped", interface.dropped.map_or_else(absent, thousands)));
         values.push(("Time resolution", interface.resolution.clone()));
+        for comment in interface.comments.iter().take(COMMENTS_MAX) {
+            values.push(("Comment on the interface", escape(comment)));
+        }
     }
     let packet = |id: u32| b.input.index.packet(PacketId(id)).map(|packet| packet.time_ns());
     if let (Some(first), Some(last)) =
@@ -84,7 +94,7 @@ fn facts_of_source(b: &Builder<'_>, at: usize, source: &IndexedSource) -> Vec<(V
     for by in &metadata.written_by {
         values.push(("Written by", escape(by)));
     }
-    for comment in metadata.section_comments.iter().take(8) {
+    for comment in metadata.section_comments.iter().take(COMMENTS_MAX) {
         values.push(("Comment in the file", escape(comment)));
     }
     values
@@ -108,7 +118,7 @@ pub fn method(b: &Builder<'_>) -> Section {
     let parameters = &b.input.evidence.parameters;
     let seconds = |ns: time::Nanos| time::span(ns);
     let lines = vec![
-        format!("portmortem {}", env!("CARGO_PKG_VERSION")),
+        format!("portmortem {}, rules {}", env!("CARGO_PKG_VERSION"), super::super::rules_version()),
         format!(
             "a repeat within {} of the last try is a retransmission",
             seconds(parameters.retry_window_ns)
@@ -173,25 +183,33 @@ pub fn frames(b: &Builder<'_>, report: &Report) -> Section {
 
 pub fn ledger(b: &Builder<'_>) -> Section {
     let mut blocks = Vec::new();
-    for (at, facts) in b.facts.iter().enumerate() {
-        let Some(assessment) = b.assessment(at) else { continue };
-        for hypothesis in assessment.hypotheses.iter().filter(|h| !h.ledger.is_empty()) {
-            let rows = hypothesis.ledger.iter().map(|row| {
-                let weight =
-                    row.weight_db.map_or_else(|| "excludes".to_owned(), |weight| format!("{weight:+}"));
-                let by = if row.off { "switched off by the analyst" } else { author(row.author) };
-                let cells =
-                    vec![row.id.clone(), row.observation.clone(), weight, row.reason.clone(), by.to_owned()];
-                (cells, row.frames.clone())
-            });
-            let score =
-                hypothesis.score_db.map_or_else(|| "excluded".to_owned(), |score| format!("{score:+} dB"));
-            let caption =
-                format!("{} {}: {score}, {}", hypothesis.id, hypothesis.title, hypothesis.verdict.words());
-            let id = format!("{}.ledger.{}", facts.key, hypothesis.id);
-            let head = ["Row", "Observation", "dB", "Reason", "By"];
-            blocks.push(table(&id, &caption, &head, rows.collect()));
+    for (key, assessment, _) in b.weighed_problems() {
+        let mut entries: Vec<Entry<'_>> = Vec::new();
+        for hypothesis in &assessment.hypotheses {
+            for row in &hypothesis.ledger {
+                enter(&mut entries, hypothesis.id, row);
+            }
         }
+        entries.sort_by_key(|entry| (entry.row.id.len(), entry.row.id.clone()));
+        let rows = entries.iter().map(|entry| {
+            let by = if entry.row.off { "switched off by the analyst" } else { author(entry.row.author) };
+            let cells = vec![
+                entry.row.id.clone(),
+                entry.row.observation.clone(),
+                entry.weights.join(", "),
+                entry.reasons.join("; "),
+                by.to_owned(),
+            ];
+            (cells, entry.row.frames.clone())
+        });
+        let head = ["Row", "Observation", "dB for each explanation", "Reason", "By"];
+        blocks.push(table(&format!("{key}.ledger"), "Observations and their weights", &head, rows.collect()));
+        let sums = assessment.hypotheses.iter().filter(|h| !h.ledger.is_empty()).map(|h| {
+            let score = h.score_db.map_or_else(|| "excluded".to_owned(), |score| format!("{score:+}"));
+            (vec![format!("{} {}", h.id, h.title), score, h.verdict.words().to_owned()], Vec::new())
+        });
+        let head = ["Explanation", "Sum, dB", "Verdict"];
+        blocks.push(table(&format!("{key}.sums"), "Sums", &head, sums.collect()));
     }
     if blocks.is_empty() {
         blocks.push(Block::Note("No explanation was weighed.".to_owned()));
@@ -200,6 +218,32 @@ pub fn ledger(b: &Builder<'_>) -> Section {
         blocks.insert(0, Block::Note(scale.to_owned()));
     }
     section("ledger", "A4 Ledger", blocks)
+}
+
+/// One observation with its weights for the explanations.
+struct Entry<'l> {
+    row: &'l LedgerRow,
+    weights: Vec<String>,
+    reasons: Vec<String>,
+}
+
+/// Adds a hypothesis's row to the entry of its observation; a row the analyst changed or added stands alone.
+fn enter<'l>(entries: &mut Vec<Entry<'l>>, hypothesis: &str, row: &'l LedgerRow) {
+    let weight = row
+        .weight_db
+        .map_or_else(|| format!("{hypothesis} excluded"), |weight| format!("{hypothesis} {weight:+}"));
+    let reason = (row.weight_db != Some(0)).then(|| row.reason.clone());
+    let same = |entry: &&mut Entry<'_>| {
+        entry.row.id == row.id && entry.row.author == row.author && entry.row.observation == row.observation
+    };
+    let Some(entry) = entries.iter_mut().find(same) else {
+        entries.push(Entry { row, weights: vec![weight], reasons: reason.into_iter().collect() });
+        return;
+    };
+    entry.weights.push(weight);
+    if let Some(reason) = reason.filter(|reason| !entry.reasons.contains(reason)) {
+        entry.reasons.push(reason);
+    }
 }
 
 pub fn glossary() -> Section {

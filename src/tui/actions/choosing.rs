@@ -150,6 +150,7 @@ fn take_line(state: &mut State) -> Effect {
                 evidence,
                 case: std::sync::Arc::clone(&state.work.case),
                 hashes: state.hashes.clone(),
+                before: state.draft.made_with.clone(),
             }))
         }
         Some(Dialog::Annotate(annotate)) => save_note(state, &annotate),

@@ -8,7 +8,7 @@ use crate::filter::Filter;
 use crate::protocols::ProtocolId;
 use crate::tui::dialogs::{Choice, Dialog, Join, Menu, MenuItem, Prompt, PromptKind};
 use crate::tui::line::Line;
-use crate::tui::state::{FilterStatus, Rows, State, Tone};
+use crate::tui::state::{FilterStatus, Rows, Sought, State, Tone};
 use crate::tui::update::{Effect, Job};
 
 /// The group's actions.
@@ -39,6 +39,9 @@ pub static ACTIONS: &[Action] = &[
             return Effect::None;
         }
         state.filter.editing = false;
+        if state.filter.status != FilterStatus::Running {
+            state.filter.anchor = None;
+        }
         Effect::None
     }),
     line("take-completion", "take the completion shown", &["Tab"], |state| {
@@ -115,6 +118,9 @@ pub fn typed(state: &mut State) -> Effect {
         state.filter.status = FilterStatus::Empty;
         state.filter.warnings.clear();
         set_rows(state, Rows::All);
+        if !state.filter.editing {
+            state.filter.anchor = None;
+        }
         return Effect::None;
     }
     match Filter::parse(state.filter.line.text()) {
@@ -152,6 +158,19 @@ fn run(state: &mut State, filter: Filter) -> Effect {
     })
 }
 
+/// Shows the first rows of a filter that is still looking. Rows of the same filter, shown already, never become fewer.
+pub fn show_first(state: &mut State, filter: &Filter, rows: Arc<[u32]>, done: u32) {
+    let bar = &mut state.filter;
+    bar.done = done;
+    let same = bar.shown == filter.text() && matches!(state.timeline.rows, Rows::Some(_));
+    if same && rows.len() <= state.timeline.rows.len(&state.index) {
+        return;
+    }
+    filter.text().clone_into(&mut bar.shown);
+    bar.matching = rows.len();
+    set_rows(state, Rows::Some(rows));
+}
+
 /// Shows the rows of a filter.
 pub fn show(
     state: &mut State,
@@ -162,17 +181,28 @@ pub fn show(
     warnings: Vec<(Range<usize>, String)>,
 ) {
     let bar = &mut state.filter;
+    filter.text().clone_into(&mut bar.shown);
     bar.applied = Some(filter);
     bar.status = FilterStatus::Valid;
     (bar.matching, bar.seen, bar.warnings) = (matching, seen, warnings);
     set_rows(state, rows);
+    if !state.filter.editing {
+        state.filter.anchor = None;
+    }
 }
 
+/// Shows other rows and keeps the selection, or the nearest row to it. While a filter is typed or still looking,
+/// what was selected before is selected again as soon as it is shown.
 fn set_rows(state: &mut State, rows: Rows) {
-    let keep = state.timeline.selected;
+    let selected = state.timeline.selected;
+    let keep = match state.filter.anchor {
+        Some((anchor, placed)) if placed == selected => Some(anchor),
+        _ => selected,
+    };
     state.timeline.rows = rows;
     let row = keep.map_or(0, |id| state.timeline.rows.nearest(&state.index, id));
     state.select_row(row);
+    state.filter.anchor = keep.map(|id| (id, state.timeline.selected));
 }
 
 fn clear(state: &mut State) -> Effect {
@@ -262,6 +292,7 @@ fn look(state: &mut State, backward: bool) -> Effect {
 pub fn search(state: &mut State, backward: bool) -> Effect {
     state.generations.search += 1;
     state.search.running = true;
+    state.search.sought = Sought::Text;
     Effect::Start(Job::Search {
         generation: state.generations.search,
         text: state.search.text.clone(),
@@ -273,13 +304,18 @@ pub fn search(state: &mut State, backward: bool) -> Effect {
 }
 
 /// A search has ended.
-pub fn found(state: &mut State, row: Option<usize>) {
+pub fn found(state: &mut State, row: Option<usize>) -> Effect {
     state.search.running = false;
-    let text = crate::text::escape(&state.search.text);
-    match row.and_then(|row| state.timeline.rows.get(&state.index, row)) {
-        Some(id) => {
-            state.jump(id);
-        }
-        None => state.say(format!("“{text}” is in none of these rows"), Tone::Warning),
+    if let Some(id) = row.and_then(|row| state.timeline.rows.get(&state.index, row)) {
+        return super::moving::shown(state, id);
     }
+    match state.search.sought {
+        Sought::Text => {
+            let text = crate::text::escape(&state.search.text);
+            state.say(format!("“{text}” is in none of these rows"), Tone::Warning);
+        }
+        Sought::ConversationBelow => state.say("no further packet of this conversation below", Tone::Plain),
+        Sought::ConversationAbove => state.say("no further packet of this conversation above", Tone::Plain),
+    }
+    Effect::None
 }

@@ -1,15 +1,12 @@
 //! Moving: rows, pages, partners, problems, conversations, marks and the selection history.
 
 use super::{Action, Context, Context::Panels};
-use crate::index::{Index, PacketId};
+use crate::index::PacketId;
 use crate::tui::layout::Panel;
-use crate::tui::state::{Awaiting, PacketTab, State, Tone};
+use crate::tui::state::{Awaiting, PacketTab, Sought, State, Tone};
 use crate::tui::update::{Effect, Job};
 use crate::tui::views;
 use crate::tui::work::{frame_of, packet_of};
-
-/// Rows looked through for the next packet of a conversation before giving up.
-const CONVERSATION_ROWS_MAX: usize = 20_000_000;
 
 /// The group's actions.
 pub static ACTIONS: &[Action] = &[
@@ -25,10 +22,10 @@ pub static ACTIONS: &[Action] = &[
     row("next-problem", "next problem: an error or a failed query", &["]"], |state| problem(state, true)),
     row("previous-problem", "previous problem", &["["], |state| problem(state, false)),
     row("next-in-conversation", "next packet of this conversation", &["}"], |state| {
-        conversation(state, true)
+        conversation(state, false)
     }),
     row("previous-in-conversation", "previous packet of this conversation", &["{"], |state| {
-        conversation(state, false)
+        conversation(state, true)
     }),
     row("back", "back in the selection history", &["Ctrl-o", "Alt-Left"], back),
     row("forward", "forward in the selection history", &["Ctrl-i", "Alt-Right"], forward),
@@ -197,44 +194,17 @@ fn problem(state: &mut State, forward: bool) -> Effect {
     }
 }
 
-type Flow = (crate::decode::Address, u16, crate::decode::Address, u16, u8);
-
-fn flow(index: &Index, id: PacketId) -> Option<Flow> {
-    let packet = index.packet(id)?;
-    let (mut from, mut to) = (packet.source_address(), packet.destination_address());
-    let (mut from_port, mut to_port) = (packet.source_port(), packet.destination_port());
-    if packet.decode().icmp().is_some() {
-        (from_port, to_port) = (0, 0);
-    }
-    if (from, from_port) > (to, to_port) {
-        std::mem::swap(&mut from, &mut to);
-        std::mem::swap(&mut from_port, &mut to_port);
-    }
-    Some((from, from_port, to, to_port, packet.transport()))
-}
-
-fn conversation(state: &mut State, forward: bool) -> Effect {
-    let Some(wanted) = state.timeline.selected.and_then(|id| flow(&state.index, id)) else {
-        return Effect::None;
-    };
-    let count = state.timeline.rows.len(&state.index);
-    let same = |row: &usize| {
-        let id = state.timeline.rows.get(&state.index, *row);
-        id.is_some_and(|id| flow(&state.index, id) == Some(wanted))
-    };
-    let here = state.timeline.row;
-    let found = if forward {
-        (here + 1..count).take(CONVERSATION_ROWS_MAX).find(same)
-    } else {
-        (0..here).rev().take(CONVERSATION_ROWS_MAX).find(same)
-    };
-    if let Some(id) = found.and_then(|row| state.timeline.rows.get(&state.index, row)) {
-        shown(state, id)
-    } else {
-        let side = if forward { "below" } else { "above" };
-        state.say(format!("no further packet of this conversation {side}"), Tone::Plain);
-        Effect::None
-    }
+fn conversation(state: &mut State, backward: bool) -> Effect {
+    state.generations.search += 1;
+    state.search.running = true;
+    state.search.sought = if backward { Sought::ConversationAbove } else { Sought::ConversationBelow };
+    Effect::Start(Job::Conversation {
+        generation: state.generations.search,
+        index: state.index.clone(),
+        rows: state.timeline.rows.clone(),
+        from: state.timeline.row,
+        backward,
+    })
 }
 
 fn back(state: &mut State) -> Effect {

@@ -1,10 +1,11 @@
 //! Panels: which is shown, which has the focus, how wide; time formats; help, palette and quitting.
 
 use super::{Action, Context};
-use crate::tui::dialogs::{Dialog, Palette};
+use crate::case::Notice;
+use crate::tui::dialogs::{Confirm, Dialog, Palette};
 use crate::tui::layout::Panel;
 use crate::tui::state::{PacketTab, State, Tone};
-use crate::tui::update::Effect;
+use crate::tui::update::{Effect, Job};
 
 /// Narrowest and widest share of the left column in percent.
 const LEFT_PERCENT: (u16, u16) = (25, 80);
@@ -51,11 +52,14 @@ pub static ACTIONS: &[Action] = &[
         Effect::None
     }),
     row("dismiss", "dismiss the warning line", &["D"], |state| {
-        state.work.dismissed = state.work.notices.len();
-        state.damage_dismissed = true;
-        state.panels.damage = false;
+        match crate::tui::update::loud_notice(state).cloned() {
+            Some(notice) => state.work.dismissed.push(notice),
+            None => state.damage_dismissed = true,
+        }
+        state.panels.damage = crate::tui::update::damage_line(state).is_some();
         Effect::None
     }),
+    row("accept-capture", "go on with a capture that changed since the case was made", &["A"], accept),
     row("quit", "quit; the case is saved", &["q", "Ctrl-c"], |_| Effect::Quit),
     Action {
         name: "next-tab",
@@ -139,6 +143,24 @@ fn around(state: &mut State, by: isize) -> Effect {
 fn widen(state: &mut State, by: i16) -> Effect {
     let percent = state.panels.left_percent.saturating_add_signed(by);
     state.panels.left_percent = percent.clamp(LEFT_PERCENT.0, LEFT_PERCENT.1);
+    Effect::None
+}
+
+/// Only after the warning, and once the new hashes are known.
+fn accept(state: &mut State) -> Effect {
+    let changed = |notice: &Notice| matches!(notice, Notice::CaptureChanged { .. });
+    if !state.work.notices.iter().any(changed) {
+        state.say("the capture is the one this case was made for", Tone::Plain);
+        return Effect::None;
+    }
+    let records = crate::tui::work::records(&state.index, &state.hashes);
+    state.dialog = Some(Dialog::Confirm(Confirm {
+        question:
+            "The capture differs from the one this case was made for. Notes and citations may point at \
+                   other packets. Record the new hash and go on with it?"
+                .to_owned(),
+        job: Job::AcceptCapture { records },
+    }));
     Effect::None
 }
 

@@ -86,7 +86,9 @@ fn right(state: &State, theme: &Theme) -> Vec<Span<'static>> {
             spans.push(Span::styled(format!("{cross} list unchanged"), theme.style(Role::Error)));
         }
         FilterStatus::Running => {
-            spans.push(Span::styled(format!("… of {total}"), muted));
+            let found = thousands(bar.matching as u64);
+            let percent = u64::from(bar.done) * 100 / u64::from(state.index.len().max(1));
+            spans.push(Span::styled(format!("{found} so far · {percent} % of {total}"), muted));
         }
         FilterStatus::Valid => {
             let matching = thousands(bar.matching as u64);

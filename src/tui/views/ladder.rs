@@ -21,8 +21,13 @@ pub const HEAD_ROWS: usize = 3;
 /// Messages of one episode shown.
 const MESSAGES_MAX: usize = 2000;
 const TIME_CELLS: u16 = 13;
-const NUMBER_CELLS: u16 = 20;
-const MARGIN_CELLS: u16 = 4;
+/// Below this width numbers and margins give way to the arrows.
+const COMFORTABLE_COLUMNS: u16 = 84;
+
+/// Cells of the numbers at the right, and of the margins beside the poles.
+fn sides(area: Rect) -> (u16, u16) {
+    if area.width >= COMFORTABLE_COLUMNS { (20, 4) } else { (11, 1) }
+}
 
 /// The episode shown.
 pub fn episode(state: &State) -> Option<&Episode> {
@@ -82,12 +87,13 @@ pub fn render(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     );
     put(buffer, (area.x + 1, area.y), area.width.saturating_sub(2), &title, theme.style(Role::Title));
     let hosts = hosts(state, episode, &frames);
-    let room = area.width.saturating_sub(TIME_CELLS + NUMBER_CELLS + 2 * MARGIN_CELLS);
+    let (number_cells, margin) = sides(area);
+    let room = area.width.saturating_sub(TIME_CELLS + number_cells + 2 * margin);
     let step = room / hosts.len().saturating_sub(1).max(1) as u16;
     if step < 8 || area.height <= HEAD_ROWS as u16 {
         return;
     }
-    let column = |at: usize| area.x + TIME_CELLS + MARGIN_CELLS + step * at as u16;
+    let column = |at: usize| area.x + TIME_CELLS + margin + step * at as u16;
     for (at, host) in hosts.iter().enumerate() {
         let word = match at {
             0 => "client",
@@ -97,7 +103,10 @@ pub fn render(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         for (row, text) in [(1, word.to_owned()), (2, host.to_string())] {
             let text = clip(&text, usize::from(step.saturating_sub(1)));
             let x = match at {
-                0 => column(at).saturating_sub(MARGIN_CELLS),
+                0 => column(at),
+                _ if at + 1 == hosts.len() => (column(at) + number_cells + margin)
+                    .saturating_sub(width(&text) as u16)
+                    .min(column(at).saturating_sub(width(&text) as u16 / 2)),
                 _ => column(at).saturating_sub(width(&text) as u16 / 2),
             };
             let role = if row == 1 { Role::Muted } else { Role::Text };
@@ -139,7 +148,8 @@ fn message(message: &Message<'_>, area: Rect, buffer: &mut Buffer) {
         None => crate::time::clock(packet.time_ns()),
     };
     put(buffer, (area.x, area.y), TIME_CELLS, &pad_left(&time, 12), theme.style(Role::Muted));
-    let column = |at: usize| area.x + TIME_CELLS + MARGIN_CELLS + step * at as u16;
+    let (number_cells, margin) = sides(area);
+    let column = |at: usize| area.x + TIME_CELLS + margin + step * at as u16;
     let pole = if state.unicode { "│" } else { "|" };
     for at in 0..hosts.len() {
         put(buffer, (column(at), area.y), 1, pole, theme.style(Role::Border));
@@ -168,14 +178,17 @@ fn message(message: &Message<'_>, area: Rect, buffer: &mut Buffer) {
         link.to
     });
     let number = state.number(*id);
+    let cross = if state.unicode { "✗" } else { "x" };
     let text = match about {
         Some(target) => {
-            format!("{} {number} about {}", if state.unicode { "✗" } else { "x" }, state.number(target))
+            let whole = format!("{cross} {number} about {}", state.number(target));
+            let short = format!("{cross}{number}>{}", state.number(target));
+            if width(&whole) <= usize::from(number_cells) { whole } else { short }
         }
         None => format!("  {number}"),
     };
-    let x = area.right().saturating_sub(NUMBER_CELLS);
-    put(buffer, (x, area.y), NUMBER_CELLS, &pad(&text, usize::from(NUMBER_CELLS)), theme.style(role));
+    let x = area.right().saturating_sub(number_cells);
+    put(buffer, (x, area.y), number_cells, &pad(&text, usize::from(number_cells)), theme.style(role));
 }
 
 fn label(state: &State, id: PacketId) -> String {

@@ -77,11 +77,7 @@ pub fn title(state: &State, theme: &Theme, style: Style) -> Vec<Span<'static>> {
         [(PacketTab::Layers, "Layers"), (PacketTab::Bytes, "Bytes (b)"), (PacketTab::Words, "In words (w)")]
     {
         let chosen = state.packet.tab == tab;
-        let style = if chosen {
-            theme.style(Role::Text).patch(theme.style(Role::Title)).patch(theme.style(Role::Selected))
-        } else {
-            theme.style(Role::Muted)
-        };
+        let style = if chosen { theme.style(Role::Tab) } else { theme.style(Role::Muted) };
         let text = if chosen && !state.unicode { format!("[{name}]") } else { format!(" {name} ") };
         spans.push(Span::styled(text, style));
     }

@@ -58,13 +58,28 @@ pub fn cited(state: &State, item: usize) -> Vec<PacketId> {
 
 /// `14 claims · 14 cited · 2 open `
 pub fn counts(state: &State) -> String {
+    let drafting = drafting(state);
     if state.report.sections.is_empty() {
-        return String::new();
+        return drafting;
     }
     let lint = &state.lint;
     let undecided =
         if lint.unaccepted > 0 { format!(" · {} to accept", lint.unaccepted) } else { String::new() };
-    format!("{} claims · {} cited · {} open{undecided} ", lint.claims, lint.cited, lint.open)
+    format!("{drafting}{} claims · {} cited · {} open{undecided} ", lint.claims, lint.cited, lint.open)
+}
+
+/// Drafts written faster than this are not spoken of.
+const DRAFTING_MS: u64 = 300;
+
+/// `drafting… 1,520,281 packets · 4 s · `
+fn drafting(state: &State) -> String {
+    let Some(since) = state.draft.since_ms else { return String::new() };
+    let taken_ms = state.now_ms.saturating_sub(since);
+    if taken_ms < DRAFTING_MS {
+        return String::new();
+    }
+    let packets = crate::text::thousands(u64::from(state.index.len()));
+    format!("drafting… {packets} packets · {} s · ", taken_ms / 1000)
 }
 
 /// The block at a line of the panel.
@@ -274,7 +289,7 @@ pub fn render(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
              look at TCP resets (tcp.flags.reset == 1), ARP (arp), or a host's traffic (host ADDRESS), and press a \
              on a packet to begin a report with a note."
         } else {
-            "The report is being drafted… Notes can be written meanwhile: a on a packet; they appear here with \
+            "The report is being drafted from the whole capture. Notes can be written meanwhile: a on a packet; they appear here with \
              their citation."
         };
         super::empty(buffer, area, text, theme.style(Role::Muted));

@@ -35,8 +35,7 @@ pub fn render(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         let room = area.right().saturating_sub(x);
         let text = label(key, title);
         if panel == state.panels.focus {
-            let style = theme.style(Role::Selected).patch(theme.style(Role::Title));
-            x = put(buffer, (x, area.y), room, &text, style);
+            x = put(buffer, (x, area.y), room, &text, theme.style(Role::Tab));
         } else {
             x = put(buffer, (x, area.y), room, &format!(" {key}"), theme.style(Role::Key));
             let room = area.right().saturating_sub(x);

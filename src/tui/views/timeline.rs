@@ -23,8 +23,10 @@ use crate::tui::theme::{Role, Theme};
 const NARROW_COLUMNS: u16 = 88;
 /// Below this width columns stand close, and arrows in the gutter go without a number.
 const COMFORTABLE_COLUMNS: u16 = 112;
+/// Captures up to this size have every part of a filter tried alone, so that an empty list can say which one is empty.
+const WARNED_PACKETS_MAX: u32 = 200_000;
 /// Cells a summary keeps before remarks after the first give way.
-const SUMMARY_CELLS: usize = 24;
+const SUMMARY_CELLS: usize = 40;
 
 /// Rows that fit.
 pub fn visible_rows(state: &State) -> usize {
@@ -53,6 +55,7 @@ struct Columns {
     number: usize,
     time: usize,
     address: usize,
+    protocol: usize,
     /// Between columns.
     gap: &'static str,
     narrow: bool,
@@ -77,7 +80,8 @@ impl Columns {
         let address = if narrow { 17 } else { state.overview.address_cells.clamp(11, address_max) };
         let close = area.width < COMFORTABLE_COLUMNS;
         let lanes = if close { 2 } else { (number + 1).clamp(2, 7) };
-        Self { lanes, number, time, address, gap: if close { " " } else { "  " }, narrow }
+        let protocol = state.overview.label_cells.clamp(5, 6);
+        Self { lanes, number, time, address, protocol, gap: if close { " " } else { "  " }, narrow }
     }
 }
 
@@ -147,10 +151,16 @@ fn render_empty(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
                     crate::text::escape(part)
                 )
             }
-            None => format!(
-                "Nothing matches: no packet fits `{}`. Esc clears the filter.",
-                crate::text::escape(state.filter.line.text())
-            ),
+            None => {
+                let text = crate::text::escape(state.filter.line.text());
+                let known = state.index.complete && state.index.len() <= WARNED_PACKETS_MAX;
+                let why = if known && state.evidence.is_some() {
+                    "its parts fit packets, but never the same one"
+                } else {
+                    "no packet fits"
+                };
+                format!("Nothing matches `{text}`: {why}. Esc clears the filter.")
+            }
         }
     };
     super::empty(buffer, area, &text, theme.style(Role::Muted));
@@ -166,7 +176,10 @@ fn header(columns: &Columns, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         let address = columns.address;
         let (source, destination) = (pad("Source", address), pad("Destination", address));
         let gap = columns.gap;
-        format!("{gutter}{number}{gap}{time}{gap}{source}{gap}{destination}{gap}{} Info", pad("Proto", 6))
+        format!(
+            "{gutter}{number}{gap}{time}{gap}{source}{gap}{destination}{gap}{} Info",
+            pad("Proto", columns.protocol)
+        )
     };
     put(buffer, (area.x, area.y), area.width, &text, theme.style(Role::Muted));
 }
@@ -219,7 +232,7 @@ impl Row<'_> {
             cell(gap, Role::Text);
             cell(&pad(&clip_middle(&destination.to_string(), columns.address), columns.address), Role::Text);
             cell(gap, Role::Text);
-            cell(&pad(packet.protocol().protocol().label, 6), role);
+            cell(&pad(&clip(packet.protocol().protocol().label, columns.protocol), columns.protocol), role);
             cell(" ", Role::Text);
         }
         let room = usize::from(right.saturating_sub(x));
@@ -236,13 +249,21 @@ impl Row<'_> {
         if known.is_empty() || (self.columns.narrow && self.state.timeline.selected == Some(self.packet.id)) {
             return vec![(clip(&summary, room), role)];
         }
-        let wanted = width(&summary).min(SUMMARY_CELLS);
         let all = known.len();
+        let wanted = self.telling_cells(&summary);
         let tail = loop {
             let more = if known.len() < all { "…" } else { "" };
             let tail = format!(" · {}{more}", known.join(" · "));
-            if known.len() == 1 || width(&tail) + wanted <= room {
+            if width(&tail) + wanted <= room {
                 break tail;
+            }
+            if known.len() == 1 {
+                // An exact link needs no word for it where there is little room.
+                let plain = format!("{}{more}", tail.trim_end_matches('…').trim_end_matches(", exact"));
+                if width(&plain) + wanted <= room {
+                    break plain;
+                }
+                break self.short_remark().filter(|short| width(short) < width(&tail)).unwrap_or(tail);
             }
             known.pop();
         };
@@ -250,6 +271,22 @@ impl Row<'_> {
         let head = clip(&summary, head_room);
         let tail = clip(&tail, room.saturating_sub(width(&head)));
         vec![(head, role), (tail, Role::Muted)]
+    }
+
+    /// Cells of the summary that come before later remarks: of an ICMP error what it says, as the packet it
+    /// returns is the one it is tied to; of others all of it, within reason.
+    fn telling_cells(&self, summary: &str) -> usize {
+        let is_error = self.packet.flags() & flags::ICMP_ERROR != 0;
+        match summary.find(')').filter(|_| is_error).and_then(|at| summary.get(..=at)) {
+            Some(says) if says.len() < summary.len() => width(says) + 1,
+            _ => width(summary).min(SUMMARY_CELLS),
+        }
+    }
+
+    /// The first remark in the fewest cells: only the packet it is tied to.
+    fn short_remark(&self) -> Option<String> {
+        let other = self.state.evidence.as_ref()?.partner(self.packet.id)?;
+        Some(format!(" {} {}", if self.state.unicode { "↔" } else { "~" }, self.state.number(other)))
     }
 
     /// The second line of the selected row on narrow screens: addresses whole, and what we know.
@@ -371,7 +408,10 @@ pub fn remarks(state: &State, packet: &Packet<'_>) -> Vec<String> {
         if packet.flags() & flags::DNS_QUERY != 0 {
             query_words(state, evidence, packet.id, &mut out);
         }
-        for anomaly in evidence.anomalies.iter().filter(|anomaly| anomaly.packet == packet.id).take(2) {
+        // Anomalies are sorted by packet.
+        let first = evidence.anomalies.partition_point(|anomaly| anomaly.packet < packet.id);
+        let own = evidence.anomalies.iter().skip(first).take_while(|anomaly| anomaly.packet == packet.id);
+        for anomaly in own.take(2) {
             out.push(anomaly.kind.replace('_', " "));
         }
     }

@@ -1,0 +1,158 @@
+//! `portmortem verify`: checks the hashes of a bundle and makes its report again.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64};
+
+use anyhow::{Context as _, Result};
+
+use super::load::{ClockOffset, Open};
+use super::report::{Form, Made};
+use super::{Outcome, print};
+use crate::case::{State, hash_source};
+use crate::export::bundle::check::{self, Check, check};
+use crate::export::bundle::{self, Manifest, SourceRecord, files};
+use crate::text::escape;
+
+/// Arguments of `verify`.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// The bundle: a folder or a .zip.
+    bundle: PathBuf,
+    /// The captures it was made from, in any order; looked for beside the bundle when not named.
+    #[arg(value_name = "FILE")]
+    captures: Vec<PathBuf>,
+}
+
+/// Runs the subcommand; exit code 1 when something differs.
+pub fn run(arguments: &Arguments) -> Result<Outcome> {
+    let shown = escape(&arguments.bundle.display().to_string());
+    let contents = files::read(&arguments.bundle).with_context(|| format!("cannot read {shown}"))?;
+    let manifest = files::manifest(&contents).with_context(|| shown.clone())?;
+    let mut notes = Vec::new();
+    let mut checks = check::hashes(&manifest, &contents);
+    match check::frame_map(&contents) {
+        Ok(rows) => checks.extend(check::cited(&contents, &rows)),
+        Err(problem) => checks.push(check("frame map", vec![problem])),
+    }
+    if manifest.redacted {
+        notes
+            .push("redacted: nothing is made again; hashes and the bundle in itself were checked".to_owned());
+    } else {
+        checks.extend(again(arguments, &manifest, &contents, &mut notes)?);
+    }
+    let mut out = String::new();
+    for line in &checks {
+        let _ = writeln!(out, "{line}");
+    }
+    for note in &notes {
+        let _ = writeln!(out, "note     {note}");
+    }
+    let wrong = checks.iter().filter(|check| check.differs.is_some()).count();
+    let _ = match wrong {
+        0 => writeln!(out, "{} checks hold", checks.len()),
+        wrong => writeln!(out, "{wrong} of {} checks differ", checks.len()),
+    };
+    print(out.as_bytes())?;
+    Ok(if wrong == 0 { Outcome::Done } else { Outcome::NothingMatched })
+}
+
+/// Makes the report again from the captures, where they are found.
+fn again(
+    arguments: &Arguments,
+    manifest: &Manifest,
+    contents: &files::Contents,
+    notes: &mut Vec<String>,
+) -> Result<Vec<Check>> {
+    let mut checks = Vec::new();
+    let mut open = Open::default();
+    for source in &manifest.sources {
+        if let Some(sample) = source.name.strip_prefix("sample:")
+            && crate::samples::find(sample).is_some()
+        {
+            open.sample = Some(sample.to_owned());
+            continue;
+        }
+        let label = escape(&source.label);
+        match find(arguments, source)? {
+            Found::Same(path) => {
+                checks.push(check(
+                    format!("capture {label}: hash of {}", escape(&path.display().to_string())),
+                    vec![],
+                ));
+                open.files.push(path);
+            }
+            Found::Other(path, sha256) => {
+                let differs = format!("SHA-256 is {sha256}, the manifest says {}", escape(&source.sha256));
+                let what = format!("capture {label}: hash of {}", escape(&path.display().to_string()));
+                checks.push(check(what, vec![differs]));
+            }
+            Found::Nothing => {}
+        }
+    }
+    let found = open.files.len() + usize::from(open.sample.is_some());
+    if found == 0 || found != manifest.sources.len() {
+        let text = "without every original capture nothing is made again; name them after the bundle";
+        notes.push(text.to_owned());
+        return Ok(checks);
+    }
+    notes.extend(check::other_tool(manifest));
+    let offsets = manifest.sources.iter().filter(|source| source.offset_ns != 0);
+    open.offset = offsets
+        .map(|source| ClockOffset { label: source.label.clone(), offset_ns: source.offset_ns })
+        .collect();
+    let state = state(contents).context("case.json")?;
+    let mut loaded = open.load()?;
+    for (source, recorded) in loaded.index.sources.iter_mut().zip(&manifest.sources) {
+        source.name.clone_from(&recorded.name);
+    }
+    let made = Made::of(loaded, state);
+    let form = Form::of(&manifest.template, manifest.status == "final");
+    let formed = form.fill(&made, manifest.generated.clone())?;
+    let job = formed.job();
+    let markdown = crate::export::markdown::without_figures(&job.rendered.markdown);
+    // Through text and back, so that numbers compare as they were written.
+    let document = serde_json::from_slice(&serde_json::to_vec(&crate::export::json::document(&job))?)?;
+    checks.extend(check::recomputed(manifest, contents, &document, &markdown));
+    Ok(checks)
+}
+
+fn state(contents: &files::Contents) -> Result<State> {
+    #[derive(serde::Deserialize)]
+    struct Saved {
+        state: State,
+    }
+    let text = contents.get(bundle::CASE).context("it is missing")?;
+    Ok(serde_json::from_slice::<Saved>(text)?.state)
+}
+
+enum Found {
+    Same(PathBuf),
+    Other(PathBuf, String),
+    Nothing,
+}
+
+/// The capture a manifest speaks of: by its hash among the files named, else beside the bundle or where it was.
+fn find(arguments: &Arguments, source: &SourceRecord) -> Result<Found> {
+    let recorded = Path::new(&source.name);
+    let mut candidates = arguments.captures.clone();
+    if candidates.is_empty() {
+        let beside = arguments.bundle.parent().filter(|parent| !parent.as_os_str().is_empty());
+        let name = recorded.file_name().map(|name| beside.unwrap_or(Path::new(".")).join(name));
+        candidates = name.into_iter().chain([recorded.to_owned()]).filter(|path| path.is_file()).collect();
+    }
+    let mut other = None;
+    for path in candidates {
+        let (never, progress) = (AtomicBool::new(false), AtomicU64::new(0));
+        let sha256 = hash_source(Some(&path), &[], &never, &progress)
+            .with_context(|| format!("cannot read {}", escape(&path.display().to_string())))?
+            .unwrap_or_default();
+        if sha256 == source.sha256 {
+            return Ok(Found::Same(path));
+        }
+        if path.file_name() == recorded.file_name() || arguments.captures.len() == 1 {
+            other = Some(Found::Other(path, sha256));
+        }
+    }
+    Ok(other.unwrap_or(Found::Nothing))
+}

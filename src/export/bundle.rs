@@ -1,0 +1,290 @@
+//! A bundle: the report in its formats, the cited packets, the frame map, the case, and a manifest that hashes them all.
+
+pub mod check;
+pub mod files;
+
+use std::io;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{Job, notes_on, pcapng};
+use crate::capture::LinkType;
+use crate::case::hash::hash_bytes;
+use crate::index::{Packet, SourceId, source_label};
+use crate::text::escape;
+use crate::time;
+
+/// The version written into manifests.
+pub const SCHEMA: &str = "portmortem-bundle/1";
+/// The manifest's name in the bundle; it is the one file it does not list.
+pub const MANIFEST: &str = "manifest.json";
+/// The cited packets.
+pub const PACKETS: &str = "cited.pcapng";
+/// The cited lines of transcripts, which have no packets.
+pub const LINES: &str = "cited.txt";
+/// Which cited frame is where.
+pub const FRAMES: &str = "frames.csv";
+/// The analyst's work.
+pub const CASE: &str = "case.json";
+/// The report for machines.
+pub const REPORT: &str = "report.json";
+/// The report as its template gives it.
+pub const MARKDOWN: &str = "report.md";
+
+/// Formats of the report in a bundle, by their names in the EXPORTS table.
+const FORMATS: [&str; 5] = ["markdown", "html", "pdf", "docx", "json"];
+
+/// What made a bundle.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tool {
+    /// `portmortem`.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// The mark of its rules ([`crate::report::rules_version`]).
+    pub rules: String,
+}
+
+impl Tool {
+    /// This program.
+    pub fn this() -> Self {
+        Self {
+            name: "portmortem".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            rules: crate::report::rules_version(),
+        }
+    }
+}
+
+/// The template of a report and the choices of form.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Template {
+    /// Name or file name.
+    pub name: String,
+    /// SHA-256 of its text.
+    pub sha256: String,
+    /// Whether the official wording "ICMP echo reply" was corrected.
+    pub corrected_headings: bool,
+    /// Whether the google template was filled as running text.
+    pub prose: bool,
+}
+
+impl Template {
+    /// Whether it is one of the program's own, of this version.
+    pub fn is_own(&self) -> bool {
+        let own = crate::report::render::find(&self.name);
+        own.is_some_and(|own| hash_bytes(own.source.as_bytes()) == self.sha256)
+    }
+}
+
+/// A capture the report was made from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceRecord {
+    /// Label (`A`).
+    pub label: String,
+    /// Name as given; the label's when redacted.
+    pub name: String,
+    /// Size in bytes as stored.
+    pub size: u64,
+    /// SHA-256 before the analysis.
+    pub sha256: String,
+    /// SHA-256 after it.
+    pub sha256_after: String,
+    /// Clock offset applied, in nanoseconds.
+    pub offset_ns: time::Nanos,
+    /// Packets in it.
+    pub frames: u32,
+}
+
+/// A file of the bundle.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileRecord {
+    /// Name; bundles have no folders.
+    pub name: String,
+    /// Size in bytes.
+    pub size: u64,
+    /// SHA-256.
+    pub sha256: String,
+}
+
+/// What a bundle says about itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// `portmortem-bundle/1`.
+    pub schema: String,
+    /// What made it.
+    pub tool: Tool,
+    /// When (RFC 3339).
+    pub generated: Option<String>,
+    /// The report's title.
+    pub title: String,
+    /// `draft` or `final`.
+    pub status: String,
+    /// The template of the report.
+    pub template: Template,
+    /// Whether addresses and names are pseudonyms.
+    pub redacted: bool,
+    /// The parameters of correlation by name.
+    pub parameters: Value,
+    /// The captures.
+    pub sources: Vec<SourceRecord>,
+    /// The files beside the manifest.
+    pub files: Vec<FileRecord>,
+}
+
+/// A frame of the frame map.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FrameRow {
+    /// Citation label (`F17`, `B:F3`).
+    pub label: String,
+    /// Label of its capture.
+    pub source: String,
+    /// Name of its capture.
+    pub capture: String,
+    /// Number in its capture, from 1.
+    pub frame: u64,
+    /// When, RFC 3339 or the time of day.
+    pub time: String,
+    /// Where its bytes are in the bundle.
+    pub file: String,
+    /// Position there, from 1.
+    pub position: usize,
+    /// Bytes there.
+    pub bytes: usize,
+    /// Their SHA-256.
+    pub sha256: String,
+}
+
+/// The files of a bundle, the manifest first.
+pub struct Bundle {
+    /// The manifest.
+    pub manifest: Manifest,
+    /// Names and contents, manifest included.
+    pub files: Vec<(String, Vec<u8>)>,
+}
+
+/// Makes all files. `template` is name and text of the report's template, `after` the captures' hashes after the analysis.
+pub fn make(job: &Job<'_>, template: (&str, &str), after: &[String]) -> io::Result<Bundle> {
+    let mut files = Vec::new();
+    for export in FORMATS.iter().filter_map(|name| super::find(name)) {
+        let mut out = Vec::new();
+        (export.write)(job, &mut out)?;
+        files.push((format!("report.{}", export.extension), out));
+    }
+    cited(job, &mut files)?;
+    let case = json!({ "schema": crate::case::store::SCHEMA, "state": job.input.case });
+    let mut case = serde_json::to_vec_pretty(&job.say_value(case))?;
+    case.push(b'\n');
+    files.push((CASE.to_owned(), case));
+    let manifest = Manifest {
+        schema: SCHEMA.to_owned(),
+        tool: Tool::this(),
+        generated: job.rendered.view.generated.clone(),
+        title: job.rendered.view.title.clone(),
+        status: job.rendered.view.status.to_owned(),
+        template: Template {
+            name: template.0.to_owned(),
+            sha256: hash_bytes(template.1.as_bytes()),
+            corrected_headings: job.rendered.view.options.corrected_headings,
+            prose: job.rendered.view.options.prose,
+        },
+        redacted: job.redaction.is_some(),
+        parameters: parameters(job),
+        sources: sources(job, after),
+        files: files
+            .iter()
+            .map(|(name, content)| FileRecord {
+                name: name.clone(),
+                size: content.len() as u64,
+                sha256: hash_bytes(content),
+            })
+            .collect(),
+    };
+    let mut text = serde_json::to_vec_pretty(&manifest)?;
+    text.push(b'\n');
+    files.insert(0, (MANIFEST.to_owned(), text));
+    Ok(Bundle { manifest, files })
+}
+
+fn parameters(job: &Job<'_>) -> Value {
+    let rows = job.input.evidence.parameters.rows();
+    rows.into_iter().map(|row| (row.name.to_owned(), Value::String(row.value))).collect()
+}
+
+fn sources(job: &Job<'_>, after: &[String]) -> Vec<SourceRecord> {
+    let sources = job.input.index.sources.iter().enumerate();
+    sources
+        .map(|(at, source)| {
+            let sha256 = job.input.case.evidence.get(at).map_or_else(String::new, |r| r.sha256.clone());
+            SourceRecord {
+                label: source_label(SourceId(at as u16)),
+                name: source.name.clone(),
+                size: source.size,
+                sha256_after: after.get(at).cloned().unwrap_or_default(),
+                sha256,
+                offset_ns: source.offset_ns,
+                frames: source.packets,
+            }
+        })
+        .collect()
+}
+
+/// The cited packets, the cited lines of transcripts, and the map of both.
+fn cited(job: &Job<'_>, files: &mut Vec<(String, Vec<u8>)>) -> io::Result<()> {
+    let index = job.input.index;
+    let found: Vec<Packet<'_>> = job.report.cited().into_iter().filter_map(|id| index.packet(id)).collect();
+    let (lines, packets): (Vec<&Packet<'_>>, Vec<&Packet<'_>>) =
+        found.iter().partition(|packet| packet.link_type() == LinkType::TRANSCRIPT);
+    let mut rows = Vec::new();
+    if !packets.is_empty() {
+        let commented: Vec<pcapng::Commented> = packets
+            .iter()
+            .map(|packet| pcapng::Commented { packet: packet.id, comments: notes_on(job, packet.id) })
+            .collect();
+        let mut out = Vec::new();
+        pcapng::write((index, job.redaction), &commented, &pcapng::section_comment(job), &mut out)?;
+        files.push((PACKETS.to_owned(), out));
+        for (at, packet) in packets.iter().enumerate() {
+            rows.push(row(job, packet, (PACKETS, at), &pcapng::bytes_of(job.redaction, packet)));
+        }
+    }
+    if !lines.is_empty() {
+        let mut out = Vec::new();
+        for (at, packet) in lines.iter().enumerate() {
+            let text = job.say(printed(packet.bytes()));
+            rows.push(row(job, packet, (LINES, at), text.as_bytes()));
+            out.extend(text.as_bytes());
+            out.push(b'\n');
+        }
+        files.push((LINES.to_owned(), out));
+    }
+    let mut csv = csv::Writer::from_writer(Vec::new());
+    for row in &rows {
+        csv.serialize(row).map_err(io::Error::other)?;
+    }
+    files.push((FRAMES.to_owned(), csv.into_inner().map_err(|error| io::Error::other(error.to_string()))?));
+    Ok(())
+}
+
+fn row(job: &Job<'_>, packet: &Packet<'_>, (file, at): (&str, usize), bytes: &[u8]) -> FrameRow {
+    let time_ns = packet.time_ns();
+    FrameRow {
+        label: job.input.index.label(packet.id),
+        source: source_label(packet.segment.source),
+        capture: escape(&packet.source.name),
+        frame: packet.frame().0,
+        time: if job.input.index.has_date() { time::rfc3339(time_ns) } else { time::time_of_day(time_ns) },
+        file: file.to_owned(),
+        position: at + 1,
+        bytes: bytes.len(),
+        sha256: hash_bytes(bytes),
+    }
+}
+
+/// The text of a transcript's packet with its line breaks and tabs, everything else escaped.
+fn printed(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    let line = |line: &str| line.split('\t').map(escape).collect::<Vec<_>>().join("\t");
+    text.lines().map(line).collect::<Vec<_>>().join("\n")
+}

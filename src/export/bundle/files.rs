@@ -1,0 +1,181 @@
+//! Writes a bundle as a folder or a ZIP archive, in full or not at all, and reads one back.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, Read as _, Write as _};
+use std::path::Path;
+
+use super::{Bundle, MANIFEST, Manifest, SCHEMA};
+
+/// The largest bundle read, in bytes, all files together.
+const BUNDLE_MAX_BYTES: u64 = 1 << 30;
+/// Files of a bundle that are looked at.
+const FILES_MAX: usize = 1_000;
+
+/// The files of a bundle by name.
+pub type Contents = BTreeMap<String, Vec<u8>>;
+
+fn refuse(text: String) -> io::Error {
+    io::Error::new(io::ErrorKind::AlreadyExists, text)
+}
+
+fn above(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Whether a path names an archive by its ending.
+pub fn is_archive(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("zip"))
+}
+
+/// Whether a bundle may be written here: nothing is there, or `force` is given and what is there is a bundle.
+pub fn check_place(path: &Path, force: bool) -> io::Result<()> {
+    let shown = crate::text::escape(&path.display().to_string());
+    if !path.exists() && !path.is_symlink() {
+        return Ok(());
+    }
+    if path.is_dir() == is_archive(path) && !is_archive(path) {
+        return Err(refuse(format!("{shown} is a file: a bundle is a folder or a .zip")));
+    }
+    let empty = path.is_dir() && fs::read_dir(path)?.next().is_none();
+    if empty {
+        return Ok(());
+    }
+    if !force {
+        return Err(refuse(format!("{shown} exists already: give --force to write over it")));
+    }
+    let manifest = read(path).ok().and_then(|contents| manifest(&contents).ok());
+    if manifest.is_none() {
+        return Err(refuse(format!("{shown} is no bundle of portmortem: it is never written over")));
+    }
+    Ok(())
+}
+
+/// Writes the bundle where [`check_place`] allows it.
+pub fn write(bundle: &Bundle, path: &Path, force: bool) -> io::Result<()> {
+    check_place(path, force)?;
+    if is_archive(path) { write_archive(bundle, path, force) } else { write_folder(bundle, path) }
+}
+
+fn write_folder(bundle: &Bundle, path: &Path) -> io::Result<()> {
+    let made = tempfile::Builder::new().prefix(".portmortem-").tempdir_in(above(path))?;
+    for (name, content) in &bundle.files {
+        let mut file = fs::File::create(made.path().join(name))?;
+        file.write_all(content)?;
+        file.sync_all()?;
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        fs::set_permissions(made.path(), fs::Permissions::from_mode(0o755))?;
+    }
+    // What was there goes aside first and comes back when the new one cannot take its place.
+    let aside = tempfile::Builder::new().prefix(".portmortem-").tempdir_in(above(path))?;
+    let old = aside.path().join("old");
+    let replaces = path.exists();
+    if replaces {
+        fs::rename(path, &old)?;
+    }
+    let made = made.keep();
+    if let Err(error) = fs::rename(&made, path) {
+        let _ = fs::remove_dir_all(&made);
+        if replaces {
+            let _ = fs::rename(&old, path);
+        }
+        return Err(error);
+    }
+    Ok(())
+}
+
+#[cfg(feature = "docx")]
+fn write_archive(bundle: &Bundle, path: &Path, force: bool) -> io::Result<()> {
+    let mut archive = zip::ZipWriter::new(io::Cursor::new(Vec::new()));
+    // A fixed time stamp makes the same bundle the same file.
+    let options = zip::write::SimpleFileOptions::default()
+        .last_modified_time(zip::DateTime::default())
+        .unix_permissions(0o644);
+    for (name, content) in &bundle.files {
+        archive.start_file(name.as_str(), options).map_err(io::Error::other)?;
+        archive.write_all(content)?;
+    }
+    let bytes = archive.finish().map_err(io::Error::other)?.into_inner();
+    let mut file = tempfile::Builder::new().prefix(".portmortem-").tempfile_in(above(path))?;
+    file.write_all(&bytes)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        file.as_file().set_permissions(fs::Permissions::from_mode(0o644))?;
+    }
+    file.as_file().sync_all()?;
+    let kept = if force { file.persist(path) } else { file.persist_noclobber(path) };
+    kept.map(|_| ()).map_err(|error| error.error)
+}
+
+#[cfg(not(feature = "docx"))]
+fn write_archive(_: &Bundle, _: &Path, _: bool) -> io::Result<()> {
+    Err(io::Error::new(io::ErrorKind::Unsupported, "this build writes no ZIP: name a folder instead"))
+}
+
+/// Reads every file of a bundle.
+pub fn read(path: &Path) -> io::Result<Contents> {
+    if path.is_dir() { read_folder(path) } else { read_archive(path) }
+}
+
+fn too_large() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "the bundle is too large")
+}
+
+fn read_folder(path: &Path) -> io::Result<Contents> {
+    let (mut contents, mut left) = (Contents::new(), BUNDLE_MAX_BYTES);
+    for entry in fs::read_dir(path)?.take(FILES_MAX) {
+        let entry = entry?;
+        if !entry.file_type()?.is_file() {
+            continue;
+        }
+        let mut content = Vec::new();
+        fs::File::open(entry.path())?.take(left + 1).read_to_end(&mut content)?;
+        left = left.checked_sub(content.len() as u64).ok_or_else(too_large)?;
+        contents.insert(entry.file_name().to_string_lossy().into_owned(), content);
+    }
+    Ok(contents)
+}
+
+#[cfg(feature = "docx")]
+fn read_archive(path: &Path) -> io::Result<Contents> {
+    let invalid = |error: zip::result::ZipError| {
+        io::Error::new(io::ErrorKind::InvalidData, format!("not a bundle: {error}"))
+    };
+    let mut archive = zip::ZipArchive::new(io::BufReader::new(fs::File::open(path)?)).map_err(invalid)?;
+    let (mut contents, mut left) = (Contents::new(), BUNDLE_MAX_BYTES);
+    for at in 0..archive.len().min(FILES_MAX) {
+        let file = archive.by_index(at).map_err(invalid)?;
+        if !file.is_file() {
+            continue;
+        }
+        let name = file.name().map_err(invalid)?.into_owned();
+        let mut content = Vec::new();
+        file.take(left + 1).read_to_end(&mut content)?;
+        left = left.checked_sub(content.len() as u64).ok_or_else(too_large)?;
+        contents.insert(name, content);
+    }
+    Ok(contents)
+}
+
+#[cfg(not(feature = "docx"))]
+fn read_archive(_: &Path) -> io::Result<Contents> {
+    Err(io::Error::new(io::ErrorKind::Unsupported, "this build reads no ZIP: unpack the bundle first"))
+}
+
+/// The manifest of a bundle.
+pub fn manifest(contents: &Contents) -> io::Result<Manifest> {
+    let invalid = |text: String| io::Error::new(io::ErrorKind::InvalidData, text);
+    let text =
+        contents.get(MANIFEST).ok_or_else(|| invalid(format!("not a bundle: it has no {MANIFEST}")))?;
+    let manifest: Manifest = serde_json::from_slice(text)
+        .map_err(|error| invalid(format!("{MANIFEST} cannot be read: {error}")))?;
+    if manifest.schema != SCHEMA {
+        let found = crate::text::escape(&manifest.schema);
+        return Err(invalid(format!("the bundle is of version {found}, this program reads {SCHEMA}")));
+    }
+    Ok(manifest)
+}

@@ -1,0 +1,89 @@
+//! Names that stand in packets besides the questions: in answers, in greetings of TLS, in requests of HTTP and DHCP.
+
+use super::Pseudonyms;
+use crate::decode::dns;
+use crate::index::Index;
+
+/// Records of one message that are read.
+const RECORDS_MAX: usize = 512;
+/// Packets whose summary is read for host names.
+const HOSTS_MAX: usize = 200_000;
+/// Protocols whose summaries carry host names.
+const WITH_HOSTS: [&str; 4] = ["tls", "http", "dhcp", "quic"];
+
+/// Learns the names in the records of every DNS response.
+pub fn answers(pseudonyms: &mut Pseudonyms, index: &Index) {
+    for row in index.dns_rows() {
+        let Some(packet) = index.packet(row.packet) else { continue };
+        records(pseudonyms, packet.message(row));
+    }
+}
+
+fn records(pseudonyms: &mut Pseudonyms, message: &[u8]) {
+    let count = |at: usize| {
+        let bytes = message.get(at..at + 2).and_then(|bytes| bytes.first_chunk::<2>());
+        bytes.map_or(0, |bytes| usize::from(u16::from_be_bytes(*bytes)))
+    };
+    let mut learn = |at: usize| -> Option<usize> {
+        let (name, end) = dns::read_name(message, at).ok()?;
+        pseudonyms.learn(name.wire());
+        Some(end)
+    };
+    let mut at = 12;
+    for _ in 0..count(4).min(RECORDS_MAX) {
+        let Some(end) = learn(at) else { return };
+        at = end + 4;
+    }
+    for _ in 0..(count(6) + count(8) + count(10)).min(RECORDS_MAX) {
+        let Some(end) = learn(at) else { return };
+        let (kind, length, data) = (count(end), count(end + 8), end + 10);
+        match kind {
+            2 | 5 | 12 | 39 => {
+                learn(data);
+            }
+            6 => {
+                learn(data).and_then(&mut learn);
+            }
+            15 => {
+                learn(data + 2);
+            }
+            33 => {
+                learn(data + 6);
+            }
+            47 => {
+                learn(data);
+            }
+            _ => {}
+        }
+        at = data + length;
+    }
+}
+
+/// Learns the host names that summaries of other protocols show, and those recorded in the file.
+pub fn hosts(pseudonyms: &mut Pseudonyms, index: &Index) {
+    for source in &index.sources {
+        for (_, name) in &source.metadata.names {
+            pseudonyms.learn_text(name);
+        }
+    }
+    let mut read = 0;
+    for segment in index.segments() {
+        for (row, protocol) in segment.protocol.iter().enumerate() {
+            let name = crate::protocols::ProtocolId(*protocol).protocol().name;
+            if !WITH_HOSTS.contains(&name) || read >= HOSTS_MAX {
+                continue;
+            }
+            read += 1;
+            let Some(packet) = index.packet(crate::index::PacketId(segment.base.0 + row as u32)) else {
+                continue;
+            };
+            let trim = |c: char| !(c.is_ascii_alphanumeric() || c == '_');
+            for word in packet.summary().split([' ', '/', ',', '=']).map(|word| word.trim_matches(trim)) {
+                let end = word.rsplit_once('.').map_or("", |(_, end)| end);
+                if end.len() > 1 && end.bytes().all(|byte| byte.is_ascii_alphabetic()) {
+                    pseudonyms.learn_text(word);
+                }
+            }
+        }
+    }
+}
