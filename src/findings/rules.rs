@@ -52,13 +52,22 @@ pub fn tidy(mut frames: Vec<PacketId>) -> Vec<PacketId> {
     frames
 }
 
-/// `a.example.`, `a.example. and b.example.`, `a.example. and 5 other names`; escaped.
+/// A name for running text: escaped, without the final dot.
+pub fn plain_name(name: &str) -> String {
+    match name.strip_suffix('.') {
+        Some("") => "the root".to_owned(),
+        Some(plain) => escape(plain),
+        None => escape(name),
+    }
+}
+
+/// `a.example`, `a.example and b.example`, `a.example and 5 other names`; escaped.
 pub fn names(names: &[String]) -> String {
     match names {
         [] => "no name".to_owned(),
-        [one] => escape(one),
-        [one, two] => format!("{} and {}", escape(one), escape(two)),
-        [one, rest @ ..] => format!("{} and {} other names", escape(one), rest.len()),
+        [one] => plain_name(one),
+        [one, two] => format!("{} and {}", plain_name(one), plain_name(two)),
+        [one, rest @ ..] => format!("{} and {} other names", plain_name(one), rest.len()),
     }
 }
 
@@ -185,7 +194,7 @@ impl Refusal<'_> {
 /// The zones of a problem's names, escaped, at most three.
 pub fn zone_words(names: &[String]) -> String {
     let zones = zones::common(names);
-    let shown: Vec<String> = zones.iter().take(3).map(|zone| escape(zone)).collect();
+    let shown: Vec<String> = zones.iter().take(3).map(|zone| plain_name(zone)).collect();
     match zones.len() {
         0..=3 => shown.join(", "),
         many => format!("{} and {} more zones", shown.join(", "), many - 3),

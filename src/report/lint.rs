@@ -200,6 +200,7 @@ mod tests {
             suggestion: "3 of 3 queries to port 53 were refused.".to_owned(),
             frames: frames.iter().map(|id| PacketId(*id)).collect(),
             citation: "F2, F4, F6".to_owned(),
+            rows: Vec::new(),
             state: ClaimState::Edited,
             annotation: None,
             basis: String::new(),

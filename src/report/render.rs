@@ -142,7 +142,8 @@ fn fill(name: &str, source: &str, view: &View) -> Result<String, Error> {
         let plain = value.is_safe() || matches!(state.auto_escape(), AutoEscape::None);
         out.write_str(&if plain { text } else { markdown::escape(&text) }).map_err(Error::from)
     });
-    environment.add_filter("say", move |claim: Serde<Said>| say(&claim, ticket));
+    environment.add_filter("say", move |claim: Serde<Said>| say(&claim, ticket, false));
+    environment.add_filter("weighed", move |claim: Serde<Said>| say(&claim, ticket, true));
     environment.add_filter("fill", move |field: Serde<Filled>| filled(&field, ticket));
     environment
         .add_filter("fence", |lines: Serde<Vec<String>>| Value::from_safe_string(markdown::fence(&lines)));
@@ -161,6 +162,7 @@ fn fill(name: &str, source: &str, view: &View) -> Result<String, Error> {
 struct Said {
     text: String,
     citation: String,
+    rows: Vec<String>,
     state: String,
 }
 
@@ -206,14 +208,18 @@ struct Filled {
     value: Option<String>,
 }
 
-/// A claim with its citation before the final full stop.
-fn say(claim: &Said, plain: bool) -> Value {
+/// A claim with its citation before the final full stop, and the ledger rows behind it where the ledger is printed.
+fn say(claim: &Said, plain: bool, with_rows: bool) -> Value {
     let (body, stop) = match claim.text.trim_end().strip_suffix('.') {
         Some(body) if !claim.citation.is_empty() => (body, "."),
         _ => (claim.text.trim_end(), ""),
     };
     let body = if plain { body.replace('\n', " ") } else { markdown::escape_lines(body) };
-    let citation = if claim.citation.is_empty() { String::new() } else { format!(" [{}]", claim.citation) };
+    let mut citation =
+        if claim.citation.is_empty() { String::new() } else { format!(" [{}]", claim.citation) };
+    if with_rows && !claim.rows.is_empty() {
+        citation = format!("{citation} (ledger {})", claim.rows.join(", "));
+    }
     let mark = match claim.state.as_str() {
         "stale" => " (the evidence has changed since this text was decided on)",
         "edited" => " (analyst's wording)",

@@ -23,11 +23,7 @@ pub fn list(items: &[String], most: usize) -> String {
     }
 }
 
-/// A name for running text: escaped, without the final dot.
-pub fn name(name: &str) -> String {
-    let short = if name.len() > 1 { name.strip_suffix('.').unwrap_or(name) } else { name };
-    crate::text::escape(short)
-}
+pub use crate::findings::rules::plain_name as name;
 
 /// The transport's name.
 pub fn transport(number: u8) -> String {

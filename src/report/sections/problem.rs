@@ -114,9 +114,13 @@ fn errors(b: &Builder<'_>, facts: &Facts<'_>) -> Option<Block> {
 
 fn when(b: &Builder<'_>, facts: &Facts<'_>) -> Block {
     let (first, last) = (facts.problem.first_ns, facts.problem.last_ns);
-    let basis = if b.clock.has_date { "" } else { ", time of day as logged" };
+    let basis = if b.clock.has_date {
+        "clock of the capturing host, its local time zone not recorded"
+    } else {
+        "time of day as logged; date and time zone not recorded"
+    };
     let text = format!(
-        "Observed failing from {} ({}{basis}); onset before and end after these times cannot be excluded.",
+        "Observed failing from {} ({}, {basis}); onset before and end after these times cannot be excluded.",
         b.clock.range(first, last),
         time::span(last - first),
     );
