@@ -488,6 +488,8 @@ pub fn damage_line(state: &State) -> Option<String> {
 fn done(state: &mut State, reply: Reply) -> Effect {
     match reply {
         Reply::Evidence { evidence, problems } => {
+            let failed = evidence.transactions.iter().filter(|query| query.outcome.is_failure());
+            state.failed_queries = failed.count() as u64;
             state.evidence = Some(evidence);
             state.problems = problems;
             if state.ladder.episode.is_none() {
