@@ -26,7 +26,7 @@ pub fn time_of_day(time_ns: Nanos) -> String {
     let at = moment(time_ns);
     let nanosecond = at.nanosecond() % 1_000_000_000;
     let clock = format!("{:02}:{:02}:{:02}", at.hour(), at.minute(), at.second());
-    if nanosecond % 1000 == 0 {
+    if nanosecond.is_multiple_of(1000) {
         format!("{clock}.{:06}", nanosecond / 1000)
     } else {
         format!("{clock}.{nanosecond:09}")

@@ -110,7 +110,7 @@ pub struct Draft {
     /// Whether something changed meanwhile.
     pub again: bool,
     /// What the last one was made with.
-    pub made_with: Option<Drafting>,
+    pub made_with: Option<Arc<Drafting>>,
 }
 
 /// How far loading is.

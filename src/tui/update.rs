@@ -126,7 +126,7 @@ pub enum Job {
         /// The analyst's work.
         case: Arc<Case>,
         /// What the draft before was made with; what still holds is not worked out again.
-        before: Option<Drafting>,
+        before: Option<Arc<Drafting>>,
     },
     /// Look for the next packet of a row's conversation.
     Conversation {
@@ -211,7 +211,7 @@ pub struct Export {
     /// SHA-256 of each source, once known.
     pub hashes: Vec<String>,
     /// What the last draft was made with.
-    pub before: Option<Drafting>,
+    pub before: Option<Arc<Drafting>>,
 }
 
 /// What a job found.
@@ -262,7 +262,7 @@ pub enum Reply {
         /// What a supervisor would say to it.
         lint: Arc<Lint>,
         /// What it was made with.
-        made_with: Drafting,
+        made_with: Arc<Drafting>,
     },
     /// A search ended.
     Found {

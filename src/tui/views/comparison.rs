@@ -54,14 +54,13 @@ fn fields(state: &State, id: PacketId) -> Vec<Field> {
     let mut seen: HashMap<String, usize> = HashMap::new();
     let mut layer = String::new();
     for node in packet.dissect().nodes {
-        let (name, value) = match node.text.split_once(": ") {
-            Some((name, value)) => (format!("{layer} {name}"), value.to_owned()),
-            None => {
-                let (word, rest) = node.text.split_once(' ').unwrap_or((node.text.as_str(), ""));
-                let quoted = if node.quoted { "quoted " } else { "" };
-                layer = format!("{quoted}{word}");
-                (layer.clone(), rest.trim().to_owned())
-            }
+        let (name, value) = if let Some((name, value)) = node.text.split_once(": ") {
+            (format!("{layer} {name}"), value.to_owned())
+        } else {
+            let (word, rest) = node.text.split_once(' ').unwrap_or((node.text.as_str(), ""));
+            let quoted = if node.quoted { "quoted " } else { "" };
+            layer = format!("{quoted}{word}");
+            (layer.clone(), rest.trim().to_owned())
         };
         let count = seen.entry(name.clone()).or_default();
         *count += 1;
