@@ -1,6 +1,7 @@
 //! Correlation on captures made for one question each: vantage, who sent an error, consequences, lookups.
 
-#![expect(clippy::unwrap_used, reason = "a test that meets the unexpected should stop there")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that meets the unexpected should stop there")]
+#![expect(clippy::too_many_arguments, reason = "a packet is told by its parts")]
 
 use std::path::Path;
 use std::sync::atomic::AtomicBool;

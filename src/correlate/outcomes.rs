@@ -149,6 +149,9 @@ fn one_sided(messages: &Messages<'_>, evidence: &Evidence) -> bool {
     })
 }
 
+/// An error's time, type and code, and packet.
+type ErrorSeen = (Nanos, (u8, u8), PacketId);
+
 /// Explains silence between errors of the same server by its rate limit (RFC 1812 §4.3.2.8; RFC 4443 §2.4f).
 fn rate_limited(
     messages: &Messages<'_>,
@@ -160,7 +163,7 @@ fn rate_limited(
         let packet = messages.index.packet(transaction.last)?;
         Some(((packet.source_address(), packet.destination_address()), packet.time_ns()))
     };
-    let mut errors: Map<(Address, Address), Vec<(Nanos, (u8, u8), PacketId)>> = Map::default();
+    let mut errors: Map<(Address, Address), Vec<ErrorSeen>> = Map::default();
     for transaction in transactions.iter().filter(|transaction| transaction.outcome == Outcome::Refused) {
         if let (Some((pair, _)), Some(error)) = (ends(transaction), transaction.error) {
             errors.entry(pair).or_default().push((messages.time_ns(error), transaction.icmp, error));
