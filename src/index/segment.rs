@@ -214,6 +214,11 @@ impl Names {
         self.bytes.get(start..end)
     }
 
+    fn shrink_to_fit(&mut self) {
+        self.bytes.shrink_to_fit();
+        self.ends.shrink_to_fit();
+    }
+
     pub(super) fn push(&mut self, name: &[u8]) -> u32 {
         self.bytes.extend_from_slice(name);
         self.ends.push(self.bytes.len() as u32);
@@ -391,6 +396,7 @@ impl SegmentBuilder {
     /// The finished segment.
     pub fn finish(mut self) -> Segment {
         self.segment.addresses.shrink_to_fit();
+        self.segment.names.shrink_to_fit();
         self.segment.dns.shrink_to_fit();
         self.segment
     }
