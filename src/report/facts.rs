@@ -39,7 +39,6 @@ pub struct Inventory {
     pub protocols: Vec<(&'static str, u64)>,
     pub cut: u64,
     pub stopped: u64,
-    pub backward: u64,
     pub first_ns: Nanos,
     pub last_ns: Nanos,
     /// Transactions by outcome, in the order of [`Outcome::ALL`].
@@ -142,7 +141,6 @@ impl Inventory {
             for bits in &segment.flags {
                 self.cut += u64::from(bits & flags::CUT != 0);
                 self.stopped += u64::from(bits & flags::STOPPED != 0);
-                self.backward += u64::from(bits & flags::BACKWARD != 0);
             }
             let ports = segment.source_port.iter().zip(&segment.destination_port);
             let rows = segment.transport.iter().zip(ports).zip(&segment.destination_address);

@@ -375,16 +375,24 @@ impl Layout<'_> {
     fn wrap(&self, inline: &[Span], width: f32, style: &Style) -> Vec<Vec<Word>> {
         let mut lines = vec![Vec::new()];
         let mut used = 0.0;
-        for word in self.words(inline, width, style) {
+        let words = self.words(inline, width, style);
+        for (at, word) in words.iter().enumerate() {
+            // Pieces of one word in different styles stay together: lines break only after a space.
+            let inside = at
+                .checked_sub(1)
+                .and_then(|at| words.get(at))
+                .is_some_and(|before| !before.breaks && !before.text.ends_with(' '));
             let visible = self.fonts.width(word.face, style.size, word.text.trim_end());
-            if used + visible > width && used > 0.0 {
+            let whole = if inside { visible } else { self.glued(words.get(at..).unwrap_or_default(), style) };
+            let fits = used + whole <= width || (whole > width && used + visible <= width);
+            if used > 0.0 && if inside { used + visible > width } else { !fits } {
                 lines.push(Vec::new());
                 used = 0.0;
             }
             used += word.width;
             let breaks = word.breaks;
             if let Some(line) = lines.last_mut() {
-                line.push(word);
+                line.push(word.clone());
             }
             if breaks {
                 lines.push(Vec::new());
@@ -392,6 +400,18 @@ impl Layout<'_> {
             }
         }
         lines
+    }
+
+    /// Width of the first word with the pieces that follow it without a space.
+    fn glued(&self, words: &[Word], style: &Style) -> f32 {
+        let mut width = 0.0;
+        for word in words {
+            if word.breaks || word.text.ends_with(' ') {
+                return width + self.fonts.width(word.face, style.size, word.text.trim_end());
+            }
+            width += word.width;
+        }
+        width
     }
 
     fn code(&mut self, lines: &str, left: f32) {
@@ -460,7 +480,12 @@ impl Layout<'_> {
         let columns = head.len().max(1);
         let (mut least, mut natural) = (vec![24.0_f32; columns], vec![24.0_f32; columns]);
         // A word longer than this is broken rather than given the page.
-        let word_max = width * if columns > 3 { 0.26 } else { 0.75 };
+        let word_max = width
+            * match columns {
+                0..=3 => 0.75,
+                4 => 0.33,
+                _ => 0.26,
+            };
         let faces = std::iter::once((Face::Bold, head));
         for (face, row) in faces.chain(rows.iter().map(|row| (Face::Sans, row.as_slice()))) {
             for (cell, (least, natural)) in row.iter().zip(least.iter_mut().zip(&mut natural)) {
