@@ -393,6 +393,41 @@ impl Case {
         self.notices.extend(changed);
     }
 
+    /// Writes into the chain of custody that the captures were opened and hashed, and takes up, once, the comments
+    /// found in them. Call it after [`Case::identify`] with the same records.
+    pub fn opened(&mut self, index: &crate::index::Index, records: &[EvidenceRecord], at_ns: Nanos) {
+        for (at, found) in records.iter().enumerate() {
+            let recorded = self.state.evidence.get(at).map(|record| record.sha256 == found.sha256);
+            let short = found.sha256.get(..12).unwrap_or_default();
+            let detail = format!("{} (SHA-256 {short}…)", found.name);
+            self.write_down_step(at_ns, "opened and hashed", detail, recorded);
+        }
+        if self.state.custody.iter().any(|entry| entry.action == comments::TAKEN_UP) {
+            return;
+        }
+        let events = comments::events(&self.state, index);
+        if events.is_empty() {
+            return;
+        }
+        let detail = format!("{} from the captures", events.len());
+        for event in &events {
+            self.write_down(event, at_ns);
+        }
+        self.write_down_step(at_ns, comments::TAKEN_UP, detail, None);
+    }
+
+    fn write_down_step(&mut self, at_ns: Nanos, action: &str, detail: String, hash_ok: Option<bool>) {
+        let entry = CustodyEntry {
+            at: rfc3339(at_ns),
+            who: "portmortem".to_owned(),
+            action: action.to_owned(),
+            detail,
+            hash_ok,
+        };
+        let position = self.state.custody.len();
+        self.write_down(&Event::Custody { position, entry: Some(entry) }, at_ns);
+    }
+
     /// The analyst has looked at the changed capture and goes on with it.
     pub fn accept_changed_capture(&mut self, records: Vec<EvidenceRecord>, at_ns: Nanos) {
         self.notices.retain(|notice| !matches!(notice, Notice::CaptureChanged { .. }));

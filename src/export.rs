@@ -6,6 +6,7 @@ pub mod document;
 pub mod docx;
 pub mod ecs;
 pub mod html;
+pub mod iris;
 pub mod json;
 pub mod markdown;
 pub mod pcapng;
@@ -154,6 +155,7 @@ pub static EXPORTS: &[&Export] = &[
     &PDF,
     &json::JSON,
     &ECS,
+    &iris::IRIS,
     &PCAPNG,
 ];
 

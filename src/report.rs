@@ -61,6 +61,8 @@ pub struct Claim {
     pub frames: Vec<PacketId>,
     /// The citation in the report's form, without brackets: `F1, F3, F5`; empty without frames.
     pub citation: String,
+    /// Rows of the ledger behind an assessed claim about a cause (`L2`); empty for other claims.
+    pub rows: Vec<String>,
     /// Where it stands.
     pub state: ClaimState,
     /// The annotation it comes from, if any.

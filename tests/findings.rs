@@ -162,7 +162,7 @@ fn a_healthy_network_gives_nothing_above_info_and_a_scan_no_dns_finding() {
 
 /// Everything an assessment says, in one text.
 fn text(assessment: &Assessment) -> String {
-    assessment.wording.iter().map(|(sentence, _)| sentence.as_str()).collect::<Vec<_>>().join(" ")
+    assessment.wording.iter().map(|sentence| sentence.text.as_str()).collect::<Vec<_>>().join(" ")
 }
 
 #[test]

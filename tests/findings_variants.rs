@@ -211,7 +211,7 @@ fn a_site_that_refuses_is_no_fault_of_dns() {
         scene.lookup(30 * SECOND, 8 * MS, "192.0.2.10:41000", SERVER, 77, "other.example");
         let (found, assessments) = expect(scene, "H20");
         assert!(found.iter().any(|finding| finding.id == "site-down"));
-        let said: String = assessments[0].wording.iter().map(|(text, _)| text.as_str()).collect();
+        let said: String = assessments[0].wording.iter().map(|sentence| sentence.text.as_str()).collect();
         assert!(said.contains("DNS is not the cause"), "{said}");
     }
 }

@@ -21,6 +21,7 @@ fn report() -> Report {
             voice,
             text: text.to_owned(),
             suggestion: text.to_owned(),
+            rows: Vec::new(),
             frames: frames.iter().map(|id| PacketId(*id)).collect(),
             citation: String::new(),
             state,

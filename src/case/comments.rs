@@ -5,6 +5,8 @@ use crate::index::Index;
 
 /// The tag of annotations that come from a file and not from the analyst.
 pub const TAG: &str = "comment";
+/// What the chain of custody says when comments were taken up; it happens once, so that removed ones stay away.
+pub const TAKEN_UP: &str = "took up comments";
 /// How the section comment of a file exported by this program begins; it is no annotation.
 pub const EXPORTED: &str = "cited packets of: ";
 /// Comments taken from one file at most.
@@ -43,6 +45,9 @@ pub fn events(state: &State, index: &Index) -> Vec<Event> {
 
 /// Adds the captures' comments to a state that is not saved.
 pub fn take_up(state: &mut State, index: &Index) {
+    if state.custody.iter().any(|entry| entry.action == TAKEN_UP) {
+        return;
+    }
     for event in events(state, index) {
         state.apply(event);
     }

@@ -240,3 +240,45 @@ fn a_hash_is_that_of_the_stored_file() {
     assert_eq!(hash.as_deref(), Some("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"));
     assert_eq!(progress.into_inner(), 3);
 }
+
+#[test]
+fn comments_of_a_capture_become_annotations_once() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let path = folder.path().join("c.pcapng");
+    let seed = std::path::Path::new("tests/captures/lab/00_seed_reenacted.pcap");
+    let build = |path: &std::path::Path| {
+        let (source, walk) = crate::capture::open(path).expect("a capture");
+        let input = crate::index::Input { source, walk, offset_ns: 0 };
+        crate::index::build(vec![input], 1, &crate::index::Progress::default(), |_| {})
+    };
+    let comment = |packet, text: &str| crate::export::pcapng::Commented {
+        packet: crate::index::PacketId(packet),
+        comments: vec![text.to_owned()],
+    };
+    let mut out = Vec::new();
+    let packets = [comment(0, "first try\u{1b}[31m"), comment(1, "refused")];
+    crate::export::pcapng::write((&build(seed), None), &packets, "from the lab", &mut out).expect("written");
+    std::fs::write(&path, out).expect("written");
+    let index = build(&path);
+    let mut case = Case::open(place(folder.path()));
+    case.identify(record("aa"), 0);
+    case.opened(&index, &record("aa"), 0);
+    let notes: Vec<(u64, &str, &str)> = case
+        .state()
+        .annotations
+        .iter()
+        .map(|note| (note.frames.first().map_or(0, |at| at.frame), note.note.as_str(), note.tag.as_str()))
+        .collect();
+    let tag = comments::TAG;
+    assert_eq!(notes, [(1, "from the lab", tag), (1, "first try\\x1b[31m", tag), (2, "refused", tag)]);
+    assert!(
+        case.state()
+            .custody
+            .iter()
+            .any(|entry| entry.action == "opened and hashed" && entry.hash_ok == Some(true))
+    );
+    // What the analyst removed stays away when the capture is opened again.
+    case.apply(Event::RemoveAnnotation { id: 2 }, 0);
+    case.opened(&index, &record("aa"), 0);
+    assert_eq!(case.state().annotations.len(), 2);
+}

@@ -34,9 +34,9 @@ pub struct Arguments {
     open: Open,
 }
 
-/// Now, in nanoseconds since 1970.
+/// Now, in nanoseconds since 1970, as exact as the chain of custody states it: in whole seconds.
 pub(super) fn now_ns() -> crate::time::Nanos {
-    chrono::Utc::now().timestamp_nanos_opt().unwrap_or(0)
+    chrono::Utc::now().timestamp().saturating_mul(1_000_000_000)
 }
 
 /// Now, as reports state it: RFC 3339 in whole seconds.

@@ -268,6 +268,12 @@ pub fn plain(inline: &[Span]) -> String {
     inline.iter().map(|span| span.text.as_str()).collect()
 }
 
+/// Whether a list item begins with the mark of a voice, which then stands in the place of a bullet.
+pub fn is_marked(item: &[Block]) -> bool {
+    let Some(Block::Paragraph(inline)) = item.first() else { return false };
+    inline.first().is_some_and(|span| span.text.starts_with(['●', '◆', '◇']))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use zip::write::SimpleFileOptions;
 
-use super::document::{Block, Document, Span};
+use super::document::{Block, Document, Span, is_marked, plain};
 use crate::report::figure::xml;
 
 const CONTENT_TYPES: &str = r#"<?xml version="1.0" encoding="UTF-8" standalone="yes"?>
@@ -98,6 +98,14 @@ impl Body {
         for item in items {
             for (at, block) in item.iter().enumerate() {
                 match block {
+                    // The mark of a voice stands in the place of the bullet.
+                    Block::Paragraph(inline) if at == 0 && !ordered && is_marked(item) => {
+                        let left = 720 * (level + 1) - 400;
+                        let properties = format!(
+                            "<w:pStyle w:val=\"ListParagraph\"/><w:ind w:left=\"{left}\" w:hanging=\"280\"/>"
+                        );
+                        self.paragraph(&properties, inline);
+                    }
                     Block::Paragraph(inline) if at == 0 => {
                         let properties = format!(
                             "<w:pStyle w:val=\"ListParagraph\"/><w:numPr><w:ilvl w:val=\"{level}\"/><w:numId w:val=\"{number}\"/></w:numPr>"
@@ -116,27 +124,25 @@ impl Body {
 
     fn table(&mut self, head: &[Vec<Span>], rows: &[Vec<Vec<Span>>]) {
         let columns = head.len().max(1);
-        let width = 9_600 / columns;
+        let widths = column_widths(head, rows, 9_600.0);
         self.xml.push_str(
             "<w:tbl><w:tblPr><w:tblStyle w:val=\"ReportTable\"/><w:tblW w:w=\"5000\" w:type=\"pct\"/></w:tblPr><w:tblGrid>",
         );
-        for _ in 0..columns {
-            let _ = write!(self.xml, "<w:gridCol w:w=\"{width}\"/>");
+        for width in &widths {
+            let _ = write!(self.xml, "<w:gridCol w:w=\"{width:.0}\"/>");
         }
         self.xml.push_str("</w:tblGrid>");
         let body = rows.iter().map(|row| (false, row.as_slice()));
         for (is_head, row) in std::iter::once((true, head)).chain(body) {
-            self.xml.push_str("<w:tr>");
-            if is_head {
-                self.xml.push_str("<w:trPr><w:tblHeader/></w:trPr>");
-            }
-            for column in 0..columns {
+            let properties = if is_head { "<w:cantSplit/><w:tblHeader/>" } else { "<w:cantSplit/>" };
+            let _ = write!(self.xml, "<w:tr><w:trPr>{properties}</w:trPr>");
+            for (column, width) in widths.iter().enumerate().take(columns) {
                 let cell = row.get(column).map(Vec::as_slice).unwrap_or_default();
                 let bold: Vec<Span> =
                     cell.iter().cloned().map(|span| Span { bold: span.bold || is_head, ..span }).collect();
                 let _ = write!(
                     self.xml,
-                    "<w:tc><w:tcPr><w:tcW w:w=\"{width}\" w:type=\"dxa\"/></w:tcPr><w:p><w:pPr><w:pStyle w:val=\"TableText\"/></w:pPr>{}</w:p></w:tc>",
+                    "<w:tc><w:tcPr><w:tcW w:w=\"{width:.0}\" w:type=\"dxa\"/></w:tcPr><w:p><w:pPr><w:pStyle w:val=\"TableText\"/></w:pPr>{}</w:p></w:tc>",
                     runs(&bold)
                 );
             }
@@ -151,6 +157,29 @@ impl Body {
             self.xml
         )
     }
+}
+
+/// Shares a width among columns: the longest word each, what is left by the amount of text; at least one column.
+fn column_widths(head: &[Vec<Span>], rows: &[Vec<Vec<Span>>], width: f32) -> Vec<f32> {
+    // About ninety characters of the size of tables fit into a line.
+    let (line, word_max) = (90.0_f32, if head.len() > 3 { 24.0_f32 } else { 66.0 });
+    let columns = head.len().max(1);
+    let (mut least, mut natural) = (vec![4.0_f32; columns], vec![4.0_f32; columns]);
+    for row in std::iter::once(head).chain(rows.iter().map(Vec::as_slice)) {
+        for (cell, (least, natural)) in row.iter().zip(least.iter_mut().zip(&mut natural)) {
+            let text = plain(cell);
+            let count = |text: &str| text.chars().count() as f32 + 4.0;
+            *least = least.max(text.split([' ', '\n']).map(count).fold(0.0, f32::max).min(word_max));
+            *natural = natural.max(count(&text).min(line * 0.75));
+        }
+    }
+    let needed: f32 = least.iter().sum();
+    let more: f32 = natural.iter().zip(&least).map(|(natural, least)| (natural - least).max(0.0)).sum();
+    let spare = (line - needed).max(0.0);
+    let chars = |(natural, least): (&f32, &f32)| least + spare * (natural - least).max(0.0) / more.max(1.0);
+    let shares: Vec<f32> = natural.iter().zip(&least).map(chars).collect();
+    let total: f32 = shares.iter().sum();
+    shares.iter().map(|share| share * width / total.max(1.0)).collect()
 }
 
 fn runs(inline: &[Span]) -> String {

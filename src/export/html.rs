@@ -2,9 +2,11 @@
 
 use std::io::{self, Write};
 
-use super::document::{Block, Document, Span};
+use super::document::{Block, Document, Span, is_marked, plain};
 use crate::report::figure::xml;
 
+/// A word of more characters is broken in a table.
+const LONG_WORD: usize = 32;
 const STYLE: &str = include_str!("../../assets/report.css");
 
 /// Writes the document as one HTML file.
@@ -42,7 +44,9 @@ fn write_block(document: &Document, block: &Block, out: &mut dyn Write) -> io::R
             writeln!(out, "</tr></thead>\n<tbody>")?;
             for row in rows {
                 write!(out, "<tr>")?;
-                row.iter().try_for_each(|cell| write!(out, "<td>{}</td>", spans(cell)))?;
+                for cell in row {
+                    write!(out, "<td{}>{}</td>", class_of(cell), spans(cell))?;
+                }
                 writeln!(out, "</tr>")?;
             }
             writeln!(out, "</tbody></table></div>")
@@ -59,6 +63,17 @@ fn write_block(document: &Document, block: &Block, out: &mut dyn Write) -> io::R
     }
 }
 
+/// Only cells with very long words may break them anywhere: otherwise columns collapse. Times and short words stay whole.
+fn class_of(cell: &[Span]) -> &'static str {
+    let text = plain(cell);
+    let longest = text.split([' ', '\n']).map(|word| word.chars().count()).max().unwrap_or(0);
+    match longest {
+        _ if longest > LONG_WORD => " class=\"long\"",
+        _ if !text.contains([' ', '\n']) => " class=\"word\"",
+        _ => "",
+    }
+}
+
 fn write_list(
     document: &Document,
     first: Option<u64>,
@@ -70,7 +85,8 @@ fn write_list(
         None => writeln!(out, "<ul>")?,
     }
     for item in items {
-        write!(out, "<li>")?;
+        let marked = first.is_none() && is_marked(item);
+        write!(out, "{}", if marked { "<li class=\"marked\">" } else { "<li>" })?;
         if let [Block::Paragraph(inline)] = item.as_slice() {
             write!(out, "{}", spans(inline))?;
         } else {

@@ -265,8 +265,8 @@ fn problem(job: &Job<'_>, at: usize, problem: &Problem) -> Value {
         "last": stamp(job, problem.last_ns),
         "episodes": episodes(job, problem),
         "hypotheses": assessment.map(|assessment| hypotheses(job, assessment)).unwrap_or_default(),
-        "wording": assessment.map(|a| a.wording.iter().map(|(text, ids)| json!({
-            "text": text, "frames": frames(job, ids),
+        "wording": assessment.map(|a| a.wording.iter().map(|sentence| json!({
+            "text": sentence.text, "frames": frames(job, &sentence.frames),
         })).collect::<Vec<_>>()).unwrap_or_default(),
         "checks": assessment.map(|a| a.checks.iter().map(|check| json!({
             "action": check.action, "place": check.place,

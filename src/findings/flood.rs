@@ -32,7 +32,7 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
                 "{} queries for {} different names under {} reached {server} from {} clients; {} got no useful answer",
                 load.queries,
                 load.names,
-                escape(zone),
+                rules::plain_name(zone),
                 load.clients.len(),
                 load.failed
             ),

@@ -141,6 +141,36 @@ pub struct Check {
     pub expected: Vec<(&'static str, String)>,
 }
 
+/// What a sentence is about; a report leaves out topics that another of its parts tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Topic {
+    /// The cause: what was seen and what it shows.
+    Cause,
+    /// Explanations that send the same packets.
+    Tie,
+    /// Delays that are no response times.
+    Delays,
+    /// What holds beside the cause.
+    Companion,
+    /// A transport that was not tried.
+    Transport,
+    /// Load and attack.
+    Load,
+    /// Whether the record can be trusted.
+    Quality,
+}
+
+/// A sentence for the report, with its frames.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sentence {
+    /// What it is about.
+    pub topic: Topic,
+    /// The text; captured text is escaped, names stand without their final dot.
+    pub text: String,
+    /// The frames that show it.
+    pub frames: Vec<PacketId>,
+}
+
 /// The whole assessment of one problem.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Assessment {
@@ -149,7 +179,7 @@ pub struct Assessment {
     /// All hypotheses, best first.
     pub hypotheses: Vec<Hypothesis>,
     /// The report's sentences for the top class (hypotheses §5), each with its frames.
-    pub wording: Vec<(String, Vec<PacketId>)>,
+    pub wording: Vec<Sentence>,
     /// Ordered next checks.
     pub checks: Vec<Check>,
     /// What would change the ranking, in sentences.

@@ -2,7 +2,6 @@
 
 use super::facts::Facts;
 use super::{Count, Finding, Rule, Severity, rules};
-use crate::text::escape;
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -29,7 +28,7 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
                 severity: if tries > 1 { Severity::High } else { Severity::Low },
                 statement: format!(
                     "{} resolved to {address}; {} connections to port {port} met {}",
-                    escape(&site.name),
+                    rules::plain_name(&site.name),
                     site.attempts.len(),
                     site.words()
                 ),

@@ -402,7 +402,7 @@ pub fn ladder(index: &Index, episode: &Episode, say: &mut dyn FnMut(String) -> S
         "Messages between {} and {} about {}",
         episode.client,
         episode.server.0,
-        escape(&episode.name)
+        escape(episode.name.trim_end_matches('.'))
     ));
     if left_out > 0 {
         let _ = write!(caption, "; {left_out} later messages are left out");

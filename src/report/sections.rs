@@ -13,8 +13,12 @@ use super::words::Clock;
 use super::{Block, Claim, ClaimState, Input, OpenField, Report, Section, Table, Voice, cite};
 use crate::capture::Format;
 use crate::case::{Annotation, hash::hash_text};
+use crate::correlate::Signature;
 use crate::findings::hypotheses::Assessment;
 use crate::index::{FrameNumber, PacketId, SourceId};
+
+/// Failures written out in full.
+const DETAILED_MAX: usize = 3;
 
 /// Makes the draft.
 pub fn draft(input: &Input<'_>) -> Report {
@@ -39,7 +43,7 @@ pub fn draft(input: &Input<'_>) -> Report {
     let mut report = Report {
         title: builder.title(),
         sections,
-        lead: builder.facts.first().map(|facts| facts.key.clone()),
+        lead: builder.weighed_problems().first().map(|(key, ..)| key.clone()),
         subject: opening::subject(&builder),
         record: builder.record,
         citation_example: builder.input.index.label(PacketId(0)),
@@ -67,7 +71,11 @@ impl<'i> Builder<'i> {
             input.index.sources.iter().any(|source| source.metadata.format == Format::Transcript);
         let inventory = Inventory::count(input);
         let problems = input.evidence.problems.iter().take(PROBLEMS_MAX).zip(&inventory.around);
-        let facts = problems.map(|(problem, around)| Facts::of(input, problem, around)).collect();
+        let questions = inventory.questions;
+        let facts = problems
+            .map(|(problem, around)| Facts::of(input, problem, around))
+            .take_while(|facts| !is_isolated(facts, questions))
+            .collect();
         Self {
             input: *input,
             inventory,
@@ -86,10 +94,13 @@ impl<'i> Builder<'i> {
                 facts.port,
                 super::words::signature(&facts.problem.signature)
             ),
-            None if self.inventory.queries.is_empty() => {
+            None if self.inventory.queries.is_empty() && self.incidents().is_empty() => {
                 "Network traffic analysis: no DNS queries".to_owned()
             }
-            None => "Network traffic analysis: no DNS failure found".to_owned(),
+            None => match self.incidents().first().and_then(|a| a.hypotheses.first()) {
+                Some(first) => format!("Network traffic analysis: {}", first.title),
+                None => "Network traffic analysis: no DNS failure found".to_owned(),
+            },
         }
     }
 
@@ -98,10 +109,46 @@ impl<'i> Builder<'i> {
         self.input.assessments.iter().find(|assessment| assessment.problem == Some(problem))
     }
 
+    /// The failures written out in full; the others stand in one table.
+    pub fn detailed(&self) -> &[Facts<'i>] {
+        self.facts.get(..self.facts.len().min(DETAILED_MAX)).unwrap_or_default()
+    }
+
+    /// The failures written out in full with the key of their claims: those of DNS, else those beside it.
+    pub fn weighed_problems(&self) -> Vec<(String, &'i Assessment, Option<&Facts<'i>>)> {
+        let of = |(at, facts): (usize, &'_ Facts<'i>)| Some((facts.key.clone(), self.assessment(at)?, at));
+        let mut out: Vec<_> = self
+            .detailed()
+            .iter()
+            .enumerate()
+            .filter_map(of)
+            .map(|(key, assessment, at)| (key, assessment, self.facts.get(at)))
+            .collect();
+        for (number, assessment) in self.incidents().into_iter().enumerate() {
+            out.push((format!("incident.{}", number + 1), assessment, None));
+        }
+        out
+    }
+
+    /// What was weighed beside DNS failures.
+    pub fn incidents(&self) -> Vec<&'i Assessment> {
+        let beside = |a: &&Assessment| a.problem.is_none() && !a.hypotheses.is_empty();
+        self.input.assessments.iter().filter(beside).take(DETAILED_MAX).collect()
+    }
+
     /// A claim of the program with what the analyst decided about it.
     pub fn claim(&self, id: &str, voice: Voice, text: String, frames: &[PacketId]) -> Block {
         let citation = cite::frames(self.input.index, frames);
         self.settle(id, voice, text, frames, citation)
+    }
+
+    /// A claim about a cause, with the ledger rows behind it.
+    pub fn weighed(&self, id: &str, text: String, frames: &[PacketId], rows: Vec<String>) -> Block {
+        let mut block = self.claim(id, Voice::Assessed, text, frames);
+        if let Block::Claim(claim) = &mut block {
+            claim.rows = rows;
+        }
+        block
     }
 
     /// A claim that cites pairs: each error with its query.
@@ -139,6 +186,7 @@ impl<'i> Builder<'i> {
             suggestion: text,
             frames,
             citation,
+            rows: Vec::new(),
             state,
             annotation: None,
             basis,
@@ -185,6 +233,7 @@ impl<'i> Builder<'i> {
             suggestion: String::new(),
             frames,
             citation,
+            rows: Vec::new(),
             state: if rejected { ClaimState::Rejected } else { ClaimState::Accepted },
             annotation: Some(note.id),
         })
@@ -201,6 +250,14 @@ impl<'i> Builder<'i> {
     pub fn time(&self, packet: PacketId) -> crate::time::Nanos {
         self.input.index.packet(packet).map_or(0, |packet| packet.time_ns())
     }
+}
+
+/// One question that stayed without answer, or was answered badly, among others is no failure to report at length; the
+/// findings of the rules list it. The gravest come first, so nothing graver follows.
+fn is_isolated(facts: &Facts<'_>, questions: u64) -> bool {
+    let tries: u64 = facts.transactions.iter().map(|transaction| u64::from(transaction.tries)).sum();
+    let refused = matches!(facts.problem.signature, Signature::Icmp { .. } | Signature::TcpReset);
+    facts.transactions.len() == 1 && tries < 3 && !refused && questions > 1
 }
 
 /// Whether a final report needs a field.

@@ -131,12 +131,12 @@ pub struct ClaimView {
     pub text: String,
     /// Citation without brackets.
     pub citation: String,
+    /// Rows of the ledger behind it.
+    pub rows: Vec<String>,
     /// Labels of the frames.
     pub frames: Vec<String>,
     /// `suggested`, `accepted`, `edited`, `stale`.
     pub state: &'static str,
-    /// A rule's finding whose frames the sentences about the gravest problem cite already.
-    pub repeats: bool,
 }
 
 /// A field.
@@ -212,9 +212,9 @@ fn claim(index: &crate::index::Index, claim: &Claim) -> ClaimView {
         mark: voice_mark(claim.voice),
         text: claim.text.clone(),
         citation: claim.citation.clone(),
+        rows: claim.rows.clone(),
         frames: claim.frames.iter().map(|id| index.label(*id)).collect(),
         state: state_name(claim.state),
-        repeats: false,
     }
 }
 
@@ -290,7 +290,6 @@ impl View {
             captures: captures(input),
             options,
         };
-        mark_repeats(report, &mut view);
         view.collect(report.lead.as_deref());
         (view.log, view.log_left_out) = super::log::lines(input);
         view.walkthrough = super::walkthrough::items(report, input);
@@ -325,27 +324,6 @@ impl View {
                     BlockView::Lines { .. } | BlockView::Note { .. } => {}
                 }
             }
-        }
-    }
-}
-
-/// Short forms leave out findings that say again what the gravest problem's sentences say.
-fn mark_repeats(report: &Report, view: &mut View) {
-    let Some(lead) = report.lead.as_deref() else { return };
-    let told: std::collections::BTreeSet<_> = report
-        .claims()
-        .filter(|claim| claim.id.starts_with(lead) && claim.voice == Voice::Observed)
-        .flat_map(|claim| claim.frames.iter().copied())
-        .collect();
-    let repeated: std::collections::BTreeSet<&str> = report
-        .claims()
-        .filter(|claim| claim.id.starts_with("finding.") && claim.frames.iter().all(|id| told.contains(id)))
-        .map(|claim| claim.id.as_str())
-        .collect();
-    let all = view.section.values_mut().chain(&mut view.sections);
-    for block in all.flat_map(|section| &mut section.blocks) {
-        if let BlockView::Claim { claim } = block {
-            claim.repeats = repeated.contains(claim.id.as_str());
         }
     }
 }

@@ -37,7 +37,7 @@ enum Kind {
 
 enum CaseJob {
     Job(Job),
-    Identify(Vec<EvidenceRecord>),
+    Identify(Vec<EvidenceRecord>, Index),
 }
 
 /// Changes that may wait to be written.
@@ -54,7 +54,11 @@ impl Jobs {
             for change in changes {
                 match change {
                     CaseJob::Job(job) => change_case(&mut case, job),
-                    CaseJob::Identify(records) => case.identify(records, super::wall_clock_ns()),
+                    CaseJob::Identify(records, index) => {
+                        let now_ns = super::wall_clock_ns();
+                        case.identify(records.clone(), now_ns);
+                        case.opened(&index, &records, now_ns);
+                    }
                 }
                 reply(case_reply(&case));
             }
@@ -92,7 +96,7 @@ impl Jobs {
                 return;
             }
             if let (Some(Reply::Hashed(hashes)), Some(index), Some(case)) = (&reply, hashed, case) {
-                let _ = case.send(CaseJob::Identify(records(&index, hashes)));
+                let _ = case.send(CaseJob::Identify(records(&index, hashes), index));
             }
             if let Some(reply) = reply {
                 send(reply);

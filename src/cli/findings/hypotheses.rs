@@ -18,8 +18,8 @@ pub fn print(out: &mut impl Write, index: &Index, assessments: &[Assessment]) ->
         for hypothesis in &assessment.hypotheses {
             one(out, index, hypothesis)?;
         }
-        for (sentence, frames) in &assessment.wording {
-            writeln!(out, "  {sentence} {}", cited(index, frames))?;
+        for sentence in &assessment.wording {
+            writeln!(out, "  {} {}", sentence.text, cited(index, &sentence.frames))?;
         }
         for technique in &assessment.attack {
             writeln!(out, "  ATT&CK: {technique}")?;

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use skrifa::instance::{LocationRef, Size};
 use skrifa::{FontRef, MetadataProvider as _};
 
-use crate::export::document::{Block, Document, Inline, Span, plain};
+use crate::export::document::{Block, Document, Inline, Span, is_marked, plain};
 use crate::report::figure::{Anchor, Figure, Shape, arrow_head};
 
 /// A4 width in points.
@@ -113,7 +113,9 @@ pub struct LaidOut {
 pub fn lay_out(document: &Document, fonts: &Fonts) -> LaidOut {
     let mut layout =
         Layout { fonts, out: LaidOut { pages: vec![Vec::new()], headings: Vec::new() }, y: MARGIN };
-    for block in &document.blocks {
+    for (at, block) in document.blocks.iter().enumerate() {
+        let following = document.blocks.get(at..).unwrap_or_default();
+        layout.need(layout.together(document, following).min(BOTTOM - MARGIN));
         layout.block(document, block, MARGIN);
         if layout.out.pages.len() >= PAGES_MAX {
             break;
@@ -143,6 +145,14 @@ struct Style {
 }
 
 const BODY: Style = Style { size: BODY_SIZE, rgb: INK, bold: false, mono: false };
+
+/// Cells of tables.
+const CELL: Style = Style { size: 8.6, ..BODY };
+
+/// How much a figure is enlarged to fill the width, and no more than a page.
+fn figure_scale(figure: &Figure, width: f32) -> f32 {
+    (width / figure.width).min((BOTTOM - MARGIN - 40.0) / figure.height)
+}
 
 struct Layout<'f> {
     fonts: &'f Fonts,
@@ -200,6 +210,28 @@ impl Layout<'_> {
         }
     }
 
+    /// The height a block needs to begin: headings and captions stay with what they are about.
+    fn together(&self, document: &Document, blocks: &[Block]) -> f32 {
+        let Some((block, rest)) = blocks.split_first() else { return 0.0 };
+        match block {
+            Block::Heading(..) => 44.0 + self.together(document, rest),
+            Block::Paragraph(inline) if inline.iter().all(|span| span.bold) => {
+                20.0 + self.together(document, rest)
+            }
+            Block::Table(head, rows) => {
+                let width = PAGE_WIDTH - 2.0 * MARGIN;
+                let widths = self.column_widths(head, rows, width, &CELL);
+                let first = rows.first().map_or(0.0, |row| self.row_height(row, &widths, &CELL));
+                // A first row of half a page may be split from its head.
+                12.0 + self.row_height(head, &widths, &CELL) + first.min((BOTTOM - MARGIN) / 2.0)
+            }
+            Block::Figure(id) => document
+                .figure(id)
+                .map_or(0.0, |figure| figure.height * figure_scale(figure, PAGE_WIDTH - 2.0 * MARGIN) + 30.0),
+            _ => BODY_SIZE * 3.0,
+        }
+    }
+
     fn rule(&mut self, left: f32) {
         let y = self.y;
         self.draw(Draw::Line {
@@ -240,6 +272,24 @@ impl Layout<'_> {
         for line in lines {
             self.need(style.size * 1.45);
             self.line(&line, left, style);
+        }
+    }
+
+    /// A paragraph whose first word, a mark, stands out to the left.
+    fn hanging(&mut self, inline: &[Span], left: f32) {
+        let indent = 14.0;
+        let lines = self.wrap(inline, PAGE_WIDTH - MARGIN - left - indent, &BODY);
+        for (at, line) in lines.iter().enumerate() {
+            self.need(BODY_SIZE * 1.45);
+            match line.split_first() {
+                Some((mark, rest)) if at == 0 => {
+                    let y = self.y;
+                    self.line(std::slice::from_ref(mark), left, &BODY);
+                    self.y = y;
+                    self.line(rest, left + indent, &BODY);
+                }
+                _ => self.line(line, left + indent, &BODY),
+            }
         }
     }
 
@@ -325,16 +375,24 @@ impl Layout<'_> {
     fn wrap(&self, inline: &[Span], width: f32, style: &Style) -> Vec<Vec<Word>> {
         let mut lines = vec![Vec::new()];
         let mut used = 0.0;
-        for word in self.words(inline, width, style) {
+        let words = self.words(inline, width, style);
+        for (at, word) in words.iter().enumerate() {
+            // Pieces of one word in different styles stay together: lines break only after a space.
+            let inside = at
+                .checked_sub(1)
+                .and_then(|at| words.get(at))
+                .is_some_and(|before| !before.breaks && !before.text.ends_with(' '));
             let visible = self.fonts.width(word.face, style.size, word.text.trim_end());
-            if used + visible > width && used > 0.0 {
+            let whole = if inside { visible } else { self.glued(words.get(at..).unwrap_or_default(), style) };
+            let fits = used + whole <= width || (whole > width && used + visible <= width);
+            if used > 0.0 && if inside { used + visible > width } else { !fits } {
                 lines.push(Vec::new());
                 used = 0.0;
             }
             used += word.width;
             let breaks = word.breaks;
             if let Some(line) = lines.last_mut() {
-                line.push(word);
+                line.push(word.clone());
             }
             if breaks {
                 lines.push(Vec::new());
@@ -342,6 +400,18 @@ impl Layout<'_> {
             }
         }
         lines
+    }
+
+    /// Width of the first word with the pieces that follow it without a space.
+    fn glued(&self, words: &[Word], style: &Style) -> f32 {
+        let mut width = 0.0;
+        for word in words {
+            if word.breaks || word.text.ends_with(' ') {
+                return width + self.fonts.width(word.face, style.size, word.text.trim_end());
+            }
+            width += word.width;
+        }
+        width
     }
 
     fn code(&mut self, lines: &str, left: f32) {
@@ -362,16 +432,26 @@ impl Layout<'_> {
     fn list(&mut self, document: &Document, first: Option<u64>, items: &[Vec<Block>], left: f32) {
         for (at, item) in items.iter().enumerate() {
             self.need(BODY_SIZE * 1.45);
-            let text = first.map_or_else(|| "•".to_owned(), |first| format!("{}.", first + at as u64));
-            let y = self.y + BODY_SIZE * 1.05;
-            self.draw(Draw::Text { x: left + 4.0, y, size: BODY_SIZE, face: Face::Sans, rgb: MUTED, text });
+            // The mark of a voice stands in the place of the bullet.
+            let marked = first.is_none() && is_marked(item);
+            let indent = if marked { 6.0 } else { 22.0 };
+            if !marked {
+                let text = first.map_or_else(|| "•".to_owned(), |first| format!("{}.", first + at as u64));
+                let y = self.y + BODY_SIZE * 1.05;
+                let (x, size) = (left + 4.0, BODY_SIZE);
+                self.draw(Draw::Text { x, y, size, face: Face::Sans, rgb: MUTED, text });
+            }
             for block in item {
                 match block {
-                    Block::Paragraph(inline) => {
-                        self.paragraph(inline, left + 22.0, &BODY);
+                    Block::Paragraph(inline) if marked => {
+                        self.hanging(inline, left + indent);
                         self.y += 2.0;
                     }
-                    other => self.block(document, other, left + 22.0),
+                    Block::Paragraph(inline) => {
+                        self.paragraph(inline, left + indent, &BODY);
+                        self.y += 2.0;
+                    }
+                    other => self.block(document, other, left + indent),
                 }
             }
         }
@@ -379,27 +459,42 @@ impl Layout<'_> {
     }
 
     fn table(&mut self, head: &[Inline], rows: &[Vec<Inline>], left: f32) {
-        let style = Style { size: 8.6, ..BODY };
-        let bold = Style { size: 8.6, rgb: MUTED, bold: true, mono: false };
-        let widths = self.column_widths(head, rows, PAGE_WIDTH - MARGIN - left, &style);
+        let bold = Style { rgb: MUTED, bold: true, ..CELL };
+        let widths = self.column_widths(head, rows, PAGE_WIDTH - MARGIN - left, &CELL);
         self.y += 2.0;
         self.row(head, &widths, left, &bold);
         for row in rows {
-            if self.row(row, &widths, left, &style) {
+            let height = self.row_height(row, &widths, &CELL);
+            if self.y + height > BOTTOM && height < BOTTOM - MARGIN - 40.0 {
+                self.out.pages.push(Vec::new());
+                self.y = MARGIN;
                 self.row(head, &widths, left, &bold);
             }
+            self.row(row, &widths, left, &CELL);
         }
         self.y += 8.0;
     }
 
-    /// Shares the width by what cells need, each column at least a tenth of a fair share.
+    /// Shares the width: each column gets its longest word, what is left goes where there is more text.
     fn column_widths(&self, head: &[Inline], rows: &[Vec<Inline>], width: f32, style: &Style) -> Vec<f32> {
         let columns = head.len().max(1);
-        let mut natural = vec![24.0_f32; columns];
-        for row in std::iter::once(head).chain(rows.iter().map(Vec::as_slice)) {
-            for (cell, natural) in row.iter().zip(&mut natural) {
-                let cell_width = self.fonts.width(Face::Bold, style.size, &plain(cell)) + 10.0;
-                *natural = natural.max(cell_width.min(width * 0.75));
+        let (mut least, mut natural) = (vec![24.0_f32; columns], vec![24.0_f32; columns]);
+        // A word longer than this is broken rather than given the page.
+        let word_max = width
+            * match columns {
+                0..=3 => 0.75,
+                4 => 0.33,
+                _ => 0.26,
+            };
+        let faces = std::iter::once((Face::Bold, head));
+        for (face, row) in faces.chain(rows.iter().map(|row| (Face::Sans, row.as_slice()))) {
+            for (cell, (least, natural)) in row.iter().zip(least.iter_mut().zip(&mut natural)) {
+                let text = plain(cell);
+                let face = if cell.iter().any(|span| span.code) { Face::Mono } else { face };
+                let wide = |text: &str| self.fonts.width(face, style.size, text) + 10.0;
+                let word = text.split([' ', '\n']).map(wide).fold(0.0, f32::max);
+                *least = least.max(word.min(word_max));
+                *natural = natural.max(wide(&text).min(width * 0.75));
             }
         }
         let total: f32 = natural.iter().sum();
@@ -407,24 +502,31 @@ impl Layout<'_> {
             let spare = width - total;
             return natural.iter().map(|n| n + spare * n / total).collect();
         }
-        // Narrow columns keep what they need; the wide ones share the rest.
-        let fair = width / columns as f32;
-        let narrow: f32 = natural.iter().filter(|n| **n <= fair).sum();
-        let wide: f32 = natural.iter().filter(|n| **n > fair).sum();
-        natural.iter().map(|n| if *n <= fair { *n } else { (width - narrow) * n / wide }).collect()
+        let needed: f32 = least.iter().sum();
+        if needed >= width {
+            return least.iter().map(|least| width * least / needed).collect();
+        }
+        let more: f32 = natural.iter().zip(&least).map(|(natural, least)| (natural - least).max(0.0)).sum();
+        let share = |(natural, least): (&f32, &f32)| {
+            least + (width - needed) * (natural - least).max(0.0) / more.max(1.0)
+        };
+        natural.iter().zip(&least).map(share).collect()
     }
 
-    /// Draws a row, split over pages where it must be; says whether it began on a new page.
-    fn row(&mut self, cells: &[Inline], widths: &[f32], left: f32, style: &Style) -> bool {
+    fn row_height(&self, cells: &[Inline], widths: &[f32], style: &Style) -> f32 {
+        let lines = cells.iter().zip(widths).map(|(cell, width)| self.wrap(cell, width - 8.0, style).len());
+        lines.max().unwrap_or(0) as f32 * style.size * 1.42 + 6.0
+    }
+
+    /// Draws a row, split over pages where it must be.
+    fn row(&mut self, cells: &[Inline], widths: &[f32], left: f32, style: &Style) {
         let wrapped: Vec<Vec<Vec<Word>>> =
             cells.iter().zip(widths).map(|(cell, width)| self.wrap(cell, width - 8.0, style)).collect();
         let lines = wrapped.iter().map(Vec::len).max().unwrap_or(0);
         let height = style.size * 1.42;
-        let pages = self.out.pages.len();
         if lines as f32 * height < BOTTOM - MARGIN {
             self.need(lines as f32 * height + 6.0);
         }
-        let fresh = self.out.pages.len() > pages;
         self.y += 2.5;
         for line in 0..lines {
             self.need(height);
@@ -440,12 +542,11 @@ impl Layout<'_> {
         }
         self.y += 2.5;
         self.rule(left);
-        fresh
     }
 
     fn figure(&mut self, figure: &Figure, left: f32) {
         let width = PAGE_WIDTH - MARGIN - left;
-        let scale = (width / figure.width).min((BOTTOM - MARGIN - 40.0) / figure.height);
+        let scale = figure_scale(figure, width);
         self.need(figure.height * scale + 30.0);
         let (x0, y0) = (left, self.y + 4.0);
         let place = |(x, y): (f32, f32)| (x0 + x * scale, y0 + y * scale);

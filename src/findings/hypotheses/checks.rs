@@ -202,7 +202,7 @@ fn on_path(scene: &Scene<'_, '_>, leading: &[&str], checks: &mut Vec<Check>) {
         checks.push(check(
             format!("on its network: ip neigh show {server}; arping -I <if> {server}; switch port and hypervisor state"),
             PATH,
-            &[("H6", "no reply, the port is down"), ("H4", "nobody has ever used the address")],
+            &[("H6", "no reply; the switch port shows no link"), ("H4", "nobody has ever used the address")],
         ));
     }
     if leading.contains(&"H7") {
@@ -273,7 +273,10 @@ pub fn would_change(scene: &Scene<'_, '_>, assessment: &Assessment) -> Vec<Strin
     let mut out = Vec::new();
     for (position, one) in leading.iter().enumerate() {
         for other in leading.iter().skip(position + 1) {
-            let parting = assessment.checks.iter().find_map(|check| {
+            // What the server counts separates more than what a client sees.
+            let on_server = assessment.checks.iter().filter(|check| check.place == SERVER);
+            let elsewhere = assessment.checks.iter().filter(|check| check.place != SERVER);
+            let parting = on_server.chain(elsewhere).find_map(|check| {
                 let find = |id: &str| check.expected.iter().find(|(of, _)| *of == id).map(|(_, text)| text);
                 let (a, b) = (find(one.id)?, find(other.id)?);
                 (a != b).then(|| {

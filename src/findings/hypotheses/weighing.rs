@@ -42,7 +42,8 @@ fn unfaithful(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     if points.is_empty() || !record_quality::is_unfaithful(scene.findings) {
         return;
     }
-    let codes: Vec<&str> = points.iter().filter_map(|finding| finding.code).collect();
+    let mut codes: Vec<&str> = points.iter().filter_map(|finding| finding.code).collect();
+    codes.sort_unstable();
     let mut frames: Vec<_> = points.iter().flat_map(|finding| finding.frames.iter().copied()).collect();
     frames.sort_unstable();
     frames.dedup();

@@ -2,12 +2,14 @@
 
 use super::scene::{Incident, Scene};
 use super::weighing::{code_name, extended_name};
-use super::{Assessment, Verdict};
+use super::{Assessment, Sentence, Topic, Verdict};
+use crate::capture::Format;
 use crate::correlate::{Outcome, Signature};
 use crate::findings::facts::{ErrorFact, Meaning};
+use crate::findings::rules::plain_name;
 use crate::findings::{FRAMES_MAX, zones};
 use crate::index::PacketId;
-use crate::text::escape;
+
 use crate::time::span;
 
 /// Words a report never uses of its own: they claim more than packets show.
@@ -21,10 +23,18 @@ pub const FORBIDDEN: [&str; 7] = [
     "customers were affected",
 ];
 
-type Sentence = (String, Vec<PacketId>);
+type Said = (String, Vec<PacketId>);
 
 /// The sentences, in the order of a paragraph.
 pub fn sentences(scene: &Scene<'_, '_>, assessment: &Assessment) -> Vec<Sentence> {
+    let mut all = Vec::new();
+    for (topic, part) in parts(scene, assessment) {
+        all.extend(part.into_iter().map(|(text, frames)| Sentence { topic, text, frames }));
+    }
+    all
+}
+
+fn parts(scene: &Scene<'_, '_>, assessment: &Assessment) -> Vec<(Topic, Vec<Said>)> {
     let mut out = Vec::new();
     let leading: Vec<&'static str> = assessment.leading().iter().map(|hypothesis| hypothesis.id).collect();
     match scene.signature {
@@ -35,15 +45,63 @@ pub fn sentences(scene: &Scene<'_, '_>, assessment: &Assessment) -> Vec<Sentence
         Some(Signature::Icmp { .. }) => errors(scene, &leading, assessment, &mut out),
         None => incident(scene, &leading, assessment, &mut out),
     }
-    beside(&leading, assessment, &mut out);
-    companions(scene, assessment, &mut out);
-    load(scene, assessment, &mut out);
-    quality(scene, &mut out);
-    out
+    let part = |write: &dyn Fn(&mut Vec<Said>)| {
+        let mut said = Vec::new();
+        write(&mut said);
+        said
+    };
+    let by_server: Vec<&ErrorFact> = refusals(scene).0;
+    let tied = part(&|out| tie(scene, &by_server, &leading, out));
+    let after = part(&|out| {
+        if !by_server.is_empty() && leading.contains(&"H4") && never_answered(scene) {
+            out.push((wrong_address(scene), packets(&by_server)));
+        }
+        beside(&leading, assessment, out);
+    });
+    vec![
+        (Topic::Cause, out),
+        (Topic::Tie, tied),
+        (Topic::Cause, after),
+        (Topic::Delays, part(&|out| delayed(&by_server, out))),
+        (Topic::Companion, part(&|out| companions(scene, assessment, out))),
+        (Topic::Transport, part(&|out| untried(scene, assessment, out))),
+        (Topic::Load, part(&|out| load(scene, assessment, out))),
+        (Topic::Quality, part(&|out| quality(scene, out))),
+    ]
+}
+
+/// `log` where the packets come from printed text, else `capture`.
+fn record(scene: &Scene<'_, '_>) -> &'static str {
+    let printed = |source: &crate::index::IndexedSource| source.metadata.format == Format::Transcript;
+    if scene.facts.index.sources.iter().any(printed) { "log" } else { "capture" }
+}
+
+/// The refusals about the scene's queries: those the server's address sent, and those others sent.
+fn refusals<'f>(scene: &Scene<'f, '_>) -> (Vec<&'f ErrorFact>, Vec<&'f ErrorFact>) {
+    let port = scene.errors_of(Meaning::PortUnreachable);
+    let prohibited = scene.errors_of(Meaning::Prohibited);
+    port.iter().chain(&prohibited).copied().partition(|error| error.source == scene.server)
+}
+
+fn never_answered(scene: &Scene<'_, '_>) -> bool {
+    scene.asked().is_none_or(|asked| asked.answers.is_empty())
+}
+
+/// The members of the leading class that send the same packets.
+fn tie(scene: &Scene<'_, '_>, errors: &[&ErrorFact], leading: &[&str], out: &mut Vec<Said>) {
+    if errors.is_empty() || !leading.contains(&"H1") || !leading.contains(&"H2") {
+        return;
+    }
+    let text = format!(
+        "The {} does not show whether no DNS service was listening there or whether a packet filter refused the port: both \
+         send the same message, so the two cannot be separated here.",
+        record(scene)
+    );
+    out.push((text, packets(errors)));
 }
 
 /// Incidents that are no DNS problem of their own.
-fn incident(scene: &Scene<'_, '_>, leading: &[&str], assessment: &Assessment, out: &mut Vec<Sentence>) {
+fn incident(scene: &Scene<'_, '_>, leading: &[&str], assessment: &Assessment, out: &mut Vec<Said>) {
     match scene.incident {
         Some(Incident::Silence) if scene.facts.evidence.one_sided => out.push((
             format!(
@@ -59,9 +117,10 @@ fn incident(scene: &Scene<'_, '_>, leading: &[&str], assessment: &Assessment, ou
             let frames: Vec<PacketId> = scene.errors.iter().map(|error| error.packet).collect();
             out.push((
                 format!(
-                    "Errors quote DNS queries to {} that are not in this capture: they never left the asking host, or were \
+                    "Errors quote DNS queries to {} that are not in this {}: they never left the asking host, or were \
                      not captured.",
-                    scene.server
+                    scene.server,
+                    record(scene)
                 ),
                 frames,
             ));
@@ -70,7 +129,7 @@ fn incident(scene: &Scene<'_, '_>, leading: &[&str], assessment: &Assessment, ou
         Some(Incident::Site(site)) => {
             let frames = site.frames();
             out.push((
-                format!("Name resolution succeeded: {} was resolved to {}.", escape(&site.name), site.site.0),
+                format!("Name resolution succeeded: {} was resolved to {}.", plain_name(&site.name), site.site.0),
                 vec![site.answer],
             ));
             out.push((
@@ -92,14 +151,14 @@ fn incident(scene: &Scene<'_, '_>, leading: &[&str], assessment: &Assessment, ou
 }
 
 /// Causes whose sentence does not depend on how the failure showed.
-fn beside(leading: &[&str], assessment: &Assessment, out: &mut Vec<Sentence>) {
+fn beside(leading: &[&str], assessment: &Assessment, out: &mut Vec<Said>) {
     let rows = |id: &str| -> Vec<(String, Vec<PacketId>)> {
         let ledger =
             assessment.hypothesis(id).map(|hypothesis| hypothesis.ledger.as_slice()).unwrap_or_default();
         let counted = ledger.iter().filter(|row| !row.off && row.weight_db > Some(0));
         counted.map(|row| (row.observation.clone(), row.frames.clone())).collect()
     };
-    let frames = |rows: &[Sentence]| -> Vec<PacketId> {
+    let frames = |rows: &[Said]| -> Vec<PacketId> {
         let mut all: Vec<PacketId> = rows.iter().flat_map(|(_, frames)| frames.iter().copied()).collect();
         all.sort_unstable();
         all.dedup();
@@ -138,9 +197,9 @@ fn beside(leading: &[&str], assessment: &Assessment, out: &mut Vec<Sentence>) {
 pub(super) fn names(scene: &Scene<'_, '_>) -> String {
     match scene.names.as_slice() {
         [] => "names".to_owned(),
-        [one] => escape(one),
-        [one, two] => format!("{} and {}", escape(one), escape(two)),
-        [one, rest @ ..] => format!("{} and {} other names", escape(one), rest.len()),
+        [one] => plain_name(one),
+        [one, two] => format!("{} and {}", plain_name(one), plain_name(two)),
+        [one, rest @ ..] => format!("{} and {} other names", plain_name(one), rest.len()),
     }
 }
 
@@ -152,15 +211,12 @@ fn packets(errors: &[&ErrorFact]) -> Vec<PacketId> {
     frames
 }
 
-fn errors(scene: &Scene<'_, '_>, leading: &[&str], assessment: &Assessment, out: &mut Vec<Sentence>) {
+fn errors(scene: &Scene<'_, '_>, leading: &[&str], assessment: &Assessment, out: &mut Vec<Said>) {
     let server = scene.server;
-    let port = scene.errors_of(Meaning::PortUnreachable);
-    let prohibited = scene.errors_of(Meaning::Prohibited);
     let host = scene.errors_of(Meaning::HostUnreachable);
     let route: Vec<&ErrorFact> =
         [Meaning::NetUnreachable, Meaning::HopsExceeded].iter().flat_map(|m| scene.errors_of(*m)).collect();
-    let (own, other): (Vec<&ErrorFact>, Vec<&ErrorFact>) =
-        port.iter().chain(&prohibited).copied().partition(|error| error.source == server);
+    let (own, other) = refusals(scene);
     if !own.is_empty() {
         refused(scene, &own, leading, assessment, out);
     }
@@ -188,9 +244,11 @@ fn errors(scene: &Scene<'_, '_>, leading: &[&str], assessment: &Assessment, out:
         let frames = packets(&host);
         out.push((
             format!(
-                "{} reported host {server} unreachable {} after the query.",
+                "{} reported host {server} unreachable{}.",
                 first.source,
-                span(first.delta_ns)
+                first
+                    .about
+                    .map_or_else(String::new, |_| format!(" {} after the query", span(first.delta_ns)))
             ),
             frames.clone(),
         ));
@@ -222,7 +280,7 @@ fn refused(
     errors: &[&ErrorFact],
     leading: &[&str],
     assessment: &Assessment,
-    out: &mut Vec<Sentence>,
+    out: &mut Vec<Said>,
 ) {
     let server = scene.server;
     let frames = packets(errors);
@@ -246,14 +304,7 @@ fn refused(
         format!("This shows that a device answering for {server} received the queries and refused UDP port {port}."),
         frames.clone(),
     ));
-    if leading.contains(&"H1") && leading.contains(&"H2") {
-        out.push((
-            "The capture does not show whether no DNS service was listening there or whether a packet filter refused the \
-             port: both send the same message, so the two cannot be separated here."
-                .to_owned(),
-            frames.clone(),
-        ));
-    } else if leading.contains(&"H2") {
+    if leading.contains(&"H2") && !leading.contains(&"H1") {
         out.push((
             format!(
                 "A packet filter on {server} is {}; whether it is intended cannot be told from packets.",
@@ -273,13 +324,9 @@ fn refused(
             row,
         ));
     }
-    if leading.contains(&"H4") && scene.asked().is_none_or(|asked| asked.answers.is_empty()) {
-        out.push((wrong_address(scene), frames));
-    }
-    delayed(errors, out);
 }
 
-fn delayed(errors: &[&ErrorFact], out: &mut Vec<Sentence>) {
+fn delayed(errors: &[&ErrorFact], out: &mut Vec<Said>) {
     let late: Vec<&ErrorFact> = errors.iter().filter(|error| error.delayed).copied().collect();
     if late.is_empty() {
         return;
@@ -311,7 +358,7 @@ fn word(assessment: &Assessment, id: &str) -> &'static str {
     assessment.hypothesis(id).map_or(Verdict::Neither, |hypothesis| hypothesis.verdict).words()
 }
 
-fn silent(scene: &Scene<'_, '_>, leading: &[&str], out: &mut Vec<Sentence>) {
+fn silent(scene: &Scene<'_, '_>, leading: &[&str], out: &mut Vec<Said>) {
     let tries: u64 = scene.transactions.iter().map(|transaction| u64::from(transaction.tries)).sum();
     let frames: Vec<PacketId> = scene.queries.iter().copied().take(FRAMES_MAX).collect();
     let (from, to) = scene.period_ns;
@@ -320,10 +367,11 @@ fn silent(scene: &Scene<'_, '_>, leading: &[&str], out: &mut Vec<Sentence>) {
     }
     out.push((
         format!(
-            "{tries} queries for {} to {} received neither an answer nor an error in {} of two-way capture.",
+            "{tries} queries for {} to {} received neither an answer nor an error in {} of two-way {}.",
             names(scene),
             scene.server,
-            span(to - from)
+            span(to - from),
+            record(scene)
         ),
         frames.clone(),
     ));
@@ -336,7 +384,7 @@ fn silent(scene: &Scene<'_, '_>, leading: &[&str], out: &mut Vec<Sentence>) {
     }
 }
 
-fn answered(scene: &Scene<'_, '_>, code: u16, out: &mut Vec<Sentence>) {
+fn answered(scene: &Scene<'_, '_>, code: u16, out: &mut Vec<Said>) {
     let frames: Vec<PacketId> =
         scene.transactions.iter().filter_map(|transaction| transaction.answer).take(FRAMES_MAX).collect();
     let extended = scene.transactions.iter().find_map(|transaction| transaction.extended_error);
@@ -361,12 +409,12 @@ fn answered(scene: &Scene<'_, '_>, code: u16, out: &mut Vec<Sentence>) {
     ));
     out.push((
         format!("The server and the path to it worked; the failure lies {place} (zone as guessed from the names: {}).",
-            zones.first().map_or_else(|| "none".to_owned(), |zone| escape(zone))),
+            zones.first().map_or_else(|| "none".to_owned(), |zone| plain_name(zone))),
         frames,
     ));
 }
 
-fn late(scene: &Scene<'_, '_>, out: &mut Vec<Sentence>) {
+fn late(scene: &Scene<'_, '_>, out: &mut Vec<Said>) {
     let frames: Vec<PacketId> = scene
         .transactions
         .iter()
@@ -388,26 +436,25 @@ fn late(scene: &Scene<'_, '_>, out: &mut Vec<Sentence>) {
     ));
 }
 
-fn over_tcp(scene: &Scene<'_, '_>, out: &mut Vec<Sentence>) {
+fn over_tcp(scene: &Scene<'_, '_>, out: &mut Vec<Said>) {
     let frames: Vec<PacketId> = scene.queries.iter().copied().take(FRAMES_MAX).collect();
     let text = if scene.signature == Some(&Signature::Truncated) {
-        format!("{} sent truncated answers and no TCP query followed in this capture.", scene.server)
+        format!(
+            "{} sent truncated answers and no TCP query followed in this {}.",
+            scene.server,
+            record(scene)
+        )
     } else {
         format!("TCP port {} of {} was reset or did not open.", scene.service.0, scene.server)
     };
     out.push((text, frames));
 }
 
-fn companions(scene: &Scene<'_, '_>, assessment: &Assessment, out: &mut Vec<Sentence>) {
+fn companions(scene: &Scene<'_, '_>, assessment: &Assessment, out: &mut Vec<Said>) {
     let holds = |id: &str| assessment.hypothesis(id).filter(|h| h.verdict == Verdict::BestSupported);
     if let Some(hypothesis) = holds("H12") {
         let frames = hypothesis.ledger.first().map(|row| row.frames.clone()).unwrap_or_default();
         out.push((format!("UDP port {0} was refused while TCP port {0} answered.", scene.service.0), frames));
-    } else if scene.service.1 == 17 && scene.is_lookup() && !tcp_tried(scene) {
-        out.push((
-            "TCP was not tried in this capture.".to_owned(),
-            scene.queries.iter().copied().take(1).collect(),
-        ));
     }
     if let Some(hypothesis) = holds("H18") {
         let frames = hypothesis.ledger.first().map(|row| row.frames.clone()).unwrap_or_default();
@@ -441,12 +488,20 @@ fn companions(scene: &Scene<'_, '_>, assessment: &Assessment, out: &mut Vec<Sent
     }
 }
 
+fn untried(scene: &Scene<'_, '_>, assessment: &Assessment, out: &mut Vec<Said>) {
+    let told = assessment.hypothesis("H12").is_some_and(|h| h.verdict == Verdict::BestSupported);
+    if !told && scene.service.1 == 17 && scene.is_lookup() && !tcp_tried(scene) {
+        let text = format!("TCP was not tried in this {}.", record(scene));
+        out.push((text, scene.queries.iter().copied().take(1).collect()));
+    }
+}
+
 /// Whether TCP to the asked port was tried at all.
 pub(super) fn tcp_tried(scene: &Scene<'_, '_>) -> bool {
     scene.facts.connections.iter().any(|connection| connection.server == (scene.server, scene.service.0))
 }
 
-fn load(scene: &Scene<'_, '_>, assessment: &Assessment, out: &mut Vec<Sentence>) {
+fn load(scene: &Scene<'_, '_>, assessment: &Assessment, out: &mut Vec<Said>) {
     if word(assessment, "H9") != Verdict::NotAssessable.words() {
         return;
     }
@@ -454,35 +509,43 @@ fn load(scene: &Scene<'_, '_>, assessment: &Assessment, out: &mut Vec<Sentence>)
         return;
     }
     let queries = scene.asked().map_or(0, |asked| asked.queries);
+    if queries == 0 {
+        return;
+    }
     let clients = match scene.clients.len() {
         1 => "one client".to_owned(),
         n => format!("{n} clients"),
     };
     out.push((
         format!(
-            "The capture contains {queries} queries from {clients}. It neither supports nor excludes an attack on {}; the \
-             server's own query statistics are needed.",
+            "The {} contains {} from {clients}. It neither supports nor excludes an attack on {}; the server's own query \
+             statistics are needed.",
+            record(scene),
+            if queries == 1 { "1 query".to_owned() } else { format!("{queries} queries") },
             scene.server
         ),
         scene.queries.iter().copied().take(FRAMES_MAX).collect(),
     ));
 }
 
-fn quality(scene: &Scene<'_, '_>, out: &mut Vec<Sentence>) {
+fn quality(scene: &Scene<'_, '_>, out: &mut Vec<Said>) {
     let points: Vec<_> = scene.quality().collect();
     if points.is_empty() {
         return;
     }
-    let list: Vec<&str> = points.iter().map(|finding| finding.statement.trim_end_matches('.')).collect();
+    let mut codes: Vec<&str> = points.iter().filter_map(|finding| finding.code).collect();
+    codes.sort_unstable();
     let mut frames: Vec<PacketId> =
         points.iter().flat_map(|finding| finding.frames.iter().copied()).collect();
     frames.sort_unstable();
     frames.dedup();
     out.push((
         format!(
-            "Record quality: {}. These points do not fit a faithful capture; the conclusions assume that addresses, \
+            "Record quality limits every conclusion: {} ({}) do not fit a faithful {}; the conclusions assume that addresses, \
              message types and order are correct.",
-            list.join("; ")
+            if points.len() == 1 { "1 point".to_owned() } else { format!("{} points", points.len()) },
+            codes.join(", "),
+            record(scene)
         ),
         frames,
     ));

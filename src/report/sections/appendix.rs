@@ -7,6 +7,7 @@ use super::cause::author;
 use super::timeline::reading;
 use super::{Builder, Need, section, table};
 use crate::capture::Format;
+use crate::findings::hypotheses::LedgerRow;
 use crate::index::{IndexedSource, PacketId, SourceId, source_label};
 use crate::text::{escape, thousands};
 use crate::time;
@@ -182,25 +183,33 @@ pub fn frames(b: &Builder<'_>, report: &Report) -> Section {
 
 pub fn ledger(b: &Builder<'_>) -> Section {
     let mut blocks = Vec::new();
-    for (at, facts) in b.facts.iter().enumerate() {
-        let Some(assessment) = b.assessment(at) else { continue };
-        for hypothesis in assessment.hypotheses.iter().filter(|h| !h.ledger.is_empty()) {
-            let rows = hypothesis.ledger.iter().map(|row| {
-                let weight =
-                    row.weight_db.map_or_else(|| "excludes".to_owned(), |weight| format!("{weight:+}"));
-                let by = if row.off { "switched off by the analyst" } else { author(row.author) };
-                let cells =
-                    vec![row.id.clone(), row.observation.clone(), weight, row.reason.clone(), by.to_owned()];
-                (cells, row.frames.clone())
-            });
-            let score =
-                hypothesis.score_db.map_or_else(|| "excluded".to_owned(), |score| format!("{score:+} dB"));
-            let caption =
-                format!("{} {}: {score}, {}", hypothesis.id, hypothesis.title, hypothesis.verdict.words());
-            let id = format!("{}.ledger.{}", facts.key, hypothesis.id);
-            let head = ["Row", "Observation", "dB", "Reason", "By"];
-            blocks.push(table(&id, &caption, &head, rows.collect()));
+    for (key, assessment, _) in b.weighed_problems() {
+        let mut entries: Vec<Entry<'_>> = Vec::new();
+        for hypothesis in &assessment.hypotheses {
+            for row in &hypothesis.ledger {
+                enter(&mut entries, hypothesis.id, row);
+            }
         }
+        entries.sort_by_key(|entry| (entry.row.id.len(), entry.row.id.clone()));
+        let rows = entries.iter().map(|entry| {
+            let by = if entry.row.off { "switched off by the analyst" } else { author(entry.row.author) };
+            let cells = vec![
+                entry.row.id.clone(),
+                entry.row.observation.clone(),
+                entry.weights.join(", "),
+                entry.reasons.join("; "),
+                by.to_owned(),
+            ];
+            (cells, entry.row.frames.clone())
+        });
+        let head = ["Row", "Observation", "dB for each explanation", "Reason", "By"];
+        blocks.push(table(&format!("{key}.ledger"), "Observations and their weights", &head, rows.collect()));
+        let sums = assessment.hypotheses.iter().filter(|h| !h.ledger.is_empty()).map(|h| {
+            let score = h.score_db.map_or_else(|| "excluded".to_owned(), |score| format!("{score:+}"));
+            (vec![format!("{} {}", h.id, h.title), score, h.verdict.words().to_owned()], Vec::new())
+        });
+        let head = ["Explanation", "Sum, dB", "Verdict"];
+        blocks.push(table(&format!("{key}.sums"), "Sums", &head, sums.collect()));
     }
     if blocks.is_empty() {
         blocks.push(Block::Note("No explanation was weighed.".to_owned()));
@@ -209,6 +218,32 @@ pub fn ledger(b: &Builder<'_>) -> Section {
         blocks.insert(0, Block::Note(scale.to_owned()));
     }
     section("ledger", "A4 Ledger", blocks)
+}
+
+/// One observation with its weights for the explanations.
+struct Entry<'l> {
+    row: &'l LedgerRow,
+    weights: Vec<String>,
+    reasons: Vec<String>,
+}
+
+/// Adds a hypothesis's row to the entry of its observation; a row the analyst changed or added stands alone.
+fn enter<'l>(entries: &mut Vec<Entry<'l>>, hypothesis: &str, row: &'l LedgerRow) {
+    let weight = row
+        .weight_db
+        .map_or_else(|| format!("{hypothesis} excluded"), |weight| format!("{hypothesis} {weight:+}"));
+    let reason = (row.weight_db != Some(0)).then(|| row.reason.clone());
+    let same = |entry: &&mut Entry<'_>| {
+        entry.row.id == row.id && entry.row.author == row.author && entry.row.observation == row.observation
+    };
+    let Some(entry) = entries.iter_mut().find(same) else {
+        entries.push(Entry { row, weights: vec![weight], reasons: reason.into_iter().collect() });
+        return;
+    };
+    entry.weights.push(weight);
+    if let Some(reason) = reason.filter(|reason| !entry.reasons.contains(reason)) {
+        entry.reasons.push(reason);
+    }
 }
 
 pub fn glossary() -> Section {

@@ -1,19 +1,25 @@
 //! Analysis of cause, impact, and response: what is assessed, with its alternatives and checks.
 
+use super::super::facts::Facts;
 use super::super::words;
 use super::super::{Block, Section, Voice};
-use super::opening::{explanation, scale};
-use super::problem::sentence;
+use super::opening::scale;
+use super::problem::{sentence, sentence as capital};
 use super::{Builder, Need, section, table};
-use crate::findings::hypotheses::{Assessment, Author, Hypothesis, LedgerRow, Verdict};
+use crate::correlate::Signature;
+use crate::findings::hypotheses::{Assessment, Author, Hypothesis, LedgerRow, Topic, Verdict};
 use crate::index::PacketId;
 
 pub fn cause(b: &Builder<'_>) -> Section {
     let mut blocks = Vec::new();
-    for at in 0..b.facts.len() {
-        blocks.extend(problem(b, at));
+    let weighed = b.weighed_problems();
+    for (key, assessment, facts) in &weighed {
+        if weighed.len() > 1 {
+            blocks.push(Block::Note(format!("{}:", heading(*facts, assessment))));
+        }
+        blocks.extend(problem(b, key, assessment, *facts));
     }
-    if b.facts.is_empty() {
+    if weighed.is_empty() {
         blocks.push(Block::Note("No failure was found, so no cause is weighed.".to_owned()));
     } else {
         blocks.push(Block::Note(SCALE.to_owned()));
@@ -26,51 +32,195 @@ pub fn cause(b: &Builder<'_>) -> Section {
 /// The scale of confidence words, printed once.
 const SCALE: &str = "Words used for explanations: best supported / consistent with the evidence / neither supported nor excluded / unlikely on this evidence / excluded within this capture / not assessable from this vantage. Weights are expert judgement, see the ledger; no percentages are given.";
 
-fn problem(b: &Builder<'_>, at: usize) -> Vec<Block> {
-    let (Some(facts), Some(assessment)) = (b.facts.get(at), b.assessment(at)) else { return Vec::new() };
-    let id = |what: &str| format!("{}.cause.{what}", facts.key);
+/// Which failure a part of the section is about.
+fn heading(facts: Option<&Facts<'_>>, assessment: &Assessment) -> String {
+    match facts {
+        Some(facts) => {
+            format!("{} port {}, {}", facts.server, facts.port, words::signature(&facts.problem.signature))
+        }
+        None => assessment.hypotheses.first().map_or("Beside DNS failures", |first| first.title).to_owned(),
+    }
+}
+
+fn problem(b: &Builder<'_>, key: &str, assessment: &Assessment, facts: Option<&Facts<'_>>) -> Vec<Block> {
+    let id = |what: &str| format!("{key}.cause.{what}");
     let mut blocks = Vec::new();
-    if let Some((text, frames)) = explanation(b, at) {
-        blocks.push(b.claim(&id("explanation"), Voice::Assessed, text, &frames));
+    let mut number = 0;
+    let frames = frames_of(assessment, facts);
+    // Delays and transports not tried are told under Findings; the alternatives tell the tie.
+    for sentence in &assessment.wording {
+        let what = match sentence.topic {
+            Topic::Delays | Topic::Transport | Topic::Tie => continue,
+            Topic::Load => id("attack"),
+            Topic::Quality => id("quality"),
+            Topic::Cause | Topic::Companion => {
+                number += 1;
+                id(&number.to_string())
+            }
+        };
+        let cited = if sentence.frames.is_empty() { &frames } else { &sentence.frames };
+        let rows = rows_behind(assessment, sentence.topic);
+        blocks.push(b.weighed(&what, capital(&sentence.text), cited, rows));
     }
-    for (number, (text, frames)) in assessment.wording.iter().enumerate() {
-        let frames = if frames.is_empty() { &facts.frames } else { frames };
-        blocks.push(b.claim(&id(&(number + 1).to_string()), Voice::Assessed, sentence(text), frames));
+    let rows = rows_behind(assessment, Topic::Tie);
+    if let Some(text) = alternatives(b, assessment, facts) {
+        // The alternatives follow what was seen and what it shows.
+        blocks.insert(number, b.weighed(&id("alternatives"), text, &frames, rows.clone()));
+        if let Some(parting) = assessment.would_change.first().filter(|_| assessment.leading().len() > 1) {
+            let text = format!("Check that separates {}", quoted(&parting.replacen(" or ", " from ", 1)));
+            blocks.insert(number + 1, b.weighed(&id("parting"), text, &frames, rows));
+        }
     }
-    let leading = assessment.leading();
-    if leading.len() > 1 {
-        let names: Vec<String> = leading.iter().map(|h| format!("{} ({})", h.title, h.id)).collect();
-        let text = format!(
-            "Tie: {} fit the same packets; the {} does not rank them, and they cannot be told apart without evidence from outside it.",
-            words::list(&names, 6),
-            b.record
-        );
-        blocks.push(b.claim(&id("tie"), Voice::Assessed, text, &facts.frames));
-    }
-    blocks.push(alternatives(facts.key.as_str(), assessment));
+    blocks.push(weighed_table(key, assessment));
     blocks.extend(silent(assessment));
-    blocks.extend(attack_sentence(b, at));
     if !assessment.would_change.is_empty() {
         let rows = assessment.would_change.iter().map(|text| (vec![quoted(&sentence(text))], Vec::new()));
-        let head = ["What would change the ranking"];
+        let head = ["Explanations and the check that separates them"];
         blocks.push(table(&id("change"), "What would change the ranking", &head, rows.collect()));
     }
     blocks
 }
 
-fn alternatives(key: &str, assessment: &Assessment) -> Block {
+/// The frames a failure is about.
+pub fn frames_of(assessment: &Assessment, facts: Option<&Facts<'_>>) -> Vec<PacketId> {
+    if let Some(facts) = facts {
+        return facts.frames.clone();
+    }
+    let mut frames: Vec<PacketId> =
+        assessment.wording.iter().flat_map(|sentence| sentence.frames.iter().copied()).collect();
+    if frames.is_empty() {
+        let leading = assessment.hypotheses.iter().take(1);
+        frames = leading.flat_map(|h| h.ledger.iter().flat_map(|row| row.frames.iter().copied())).collect();
+    }
+    frames.sort_unstable();
+    frames.dedup();
+    frames
+}
+
+/// The ids of the ledger rows a sentence about this rests on.
+pub fn rows_behind(assessment: &Assessment, topic: Topic) -> Vec<String> {
+    let behind: Vec<&Hypothesis> = match topic {
+        Topic::Load => assessment.hypothesis("H9").into_iter().collect(),
+        Topic::Quality => assessment.hypothesis("H21").into_iter().collect(),
+        Topic::Companion => ["H10", "H12", "H18"].iter().filter_map(|id| assessment.hypothesis(id)).collect(),
+        _ => {
+            let leading = assessment.leading();
+            if leading.is_empty() { assessment.hypotheses.iter().take(1).collect() } else { leading }
+        }
+    };
+    let own = |hypothesis: &Hypothesis, zero: bool| -> Vec<String> {
+        let counts = |row: &&LedgerRow| !row.off && (zero || row.weight_db != Some(0));
+        hypothesis.ledger.iter().filter(counts).map(|row| row.id.clone()).collect()
+    };
+    let sets: Vec<Vec<String>> = behind.iter().map(|hypothesis| own(hypothesis, false)).collect();
+    // What speaks for one member of a tie only is not what the sentence rests on.
+    let shared = |id: &String| topic == Topic::Companion || sets.iter().all(|set| set.contains(id));
+    let mut rows: Vec<String> = sets.iter().flatten().filter(|id| shared(id)).cloned().collect();
+    if rows.is_empty() {
+        rows = sets.concat();
+    }
+    if rows.is_empty() {
+        rows = behind.iter().flat_map(|hypothesis| own(hypothesis, true)).collect();
+    }
+    rows.sort_by_key(|id| (id.len(), id.clone()));
+    rows.dedup();
+    rows
+}
+
+/// The leading explanations side by side; a single one with the next behind it.
+fn alternatives(b: &Builder<'_>, assessment: &Assessment, facts: Option<&Facts<'_>>) -> Option<String> {
+    let leading = assessment.leading();
+    let say = |hypothesis: &Hypothesis| format!("{} ({})", phrase(hypothesis, facts), hypothesis.id);
+    match leading.as_slice() {
+        [] => None,
+        [only] => {
+            let next = assessment.hypotheses.iter().find(|h| {
+                h.id != only.id && is_cause(h.id) && h.verdict < Verdict::Unlikely && h.score_db > Some(0)
+            });
+            let behind = next.map_or_else(
+                || "; no other explanation is supported".to_owned(),
+                |next| format!("; the next explanation, {}, is {}", say(next), next.verdict.words()),
+            );
+            Some(format!("Likely cause: {}, {}{behind}.", say(only), scale(only.verdict)))
+        }
+        several => {
+            let letters = ('a'..='z').zip(several);
+            let listed: Vec<String> =
+                letters.map(|(letter, hypothesis)| format!("({letter}) {}", say(hypothesis))).collect();
+            Some(format!(
+                "Possible causes, in no order: {}. They fit the same packets ({}); the {} does not rank them, and they cannot be told apart without evidence from outside it.",
+                listed.join("; "),
+                several.first().map_or("", |first| first.verdict.words()),
+                b.record
+            ))
+        }
+    }
+}
+
+fn is_cause(id: &str) -> bool {
+    let mut entries = crate::findings::hypotheses::CATALOGUE.iter();
+    entries.any(|entry| entry.id == id && entry.role == crate::findings::hypotheses::Role::Cause)
+}
+
+/// An explanation as a clause about the addresses at hand.
+pub fn phrase(hypothesis: &Hypothesis, facts: Option<&Facts<'_>>) -> String {
+    let title = || {
+        let mut letters = hypothesis.title.chars();
+        let first = letters.next().unwrap_or_default();
+        let acronym = letters.clone().next().is_some_and(char::is_uppercase);
+        if acronym { hypothesis.title.to_owned() } else { first.to_lowercase().chain(letters).collect() }
+    };
+    match hypothesis.id {
+        "H13" => {
+            return "the failure lies behind the resolver: its upstream or the zone's own servers do not answer, or validation fails".to_owned();
+        }
+        "H21" => {
+            return "a record that does not show what is needed (one direction only, or edited)".to_owned();
+        }
+        _ => {}
+    }
+    let Some(facts) = facts else { return title() };
+    let (server, port) = (facts.server, facts.port);
+    let transport = words::transport(facts.problem.transport);
+    match hypothesis.id {
+        "H1" => format!("the DNS service on {server} is stopped, crashed or bound to another address"),
+        "H2" => format!("a packet filter (firewall) on {server} rejects {transport} port {port}"),
+        "H3" => format!("a device in front of {server} answers in its name"),
+        "H4" => format!("{server} was never meant to be a DNS server (wrong resolver address)"),
+        "H5" => format!("a device on the path rejects the traffic to {server}"),
+        "H6" => format!("the host {server} was not present on its network"),
+        "H7" => format!("there was no route to {server}, or a routing loop"),
+        "H8" => {
+            format!("queries to {server} are dropped silently (filter, loss, or a dead host behind a filter)")
+        }
+        _ => title(),
+    }
+}
+
+fn weighed_table(key: &str, assessment: &Assessment) -> Block {
     let rows = assessment.hypotheses.iter().filter(|h| is_weighed(h)).map(|h| {
         let cells = vec![
             format!("{} {}", h.id, h.title),
-            scale(h.verdict),
+            if is_cause(h.id) {
+                h.verdict.words().to_owned()
+            } else {
+                format!("{}; holds beside a cause", h.verdict.words())
+            },
             side(h, |row| row.weight_db.is_some_and(|weight| weight > 0)),
             side(h, |row| row.weight_db.is_none_or(|weight| weight < 0)),
             h.cannot_tell.clone(),
         ];
-        let frames: Vec<PacketId> = h.ledger.iter().flat_map(|row| row.frames.iter().copied()).collect();
+        (cells, Vec::new())
+    });
+    let mut told = String::new();
+    let rows = rows.map(|(mut cells, frames)| {
+        // Members of a class leave the same open: it is said once.
+        if let Some(last) = cells.last_mut() {
+            if *last == told { "as above".clone_into(last) } else { told.clone_from(last) }
+        }
         (cells, frames)
     });
-    let head = ["Explanation", "Verdict", "For", "Against", "Cannot tell"];
+    let head = ["Explanation", "Verdict", "For (ledger row, dB)", "Against", "Cannot tell"];
     table(&format!("{key}.hypotheses"), "Explanations weighed", &head, rows.collect())
 }
 
@@ -109,35 +259,18 @@ fn silent(assessment: &Assessment) -> Option<Block> {
     (!names.is_empty()).then_some(Block::Note(text))
 }
 
+/// The rows on one side with their weights; the ledger tells what they are.
 fn side(hypothesis: &Hypothesis, wanted: impl Fn(&LedgerRow) -> bool) -> String {
     let rows: Vec<String> = hypothesis
         .ledger
         .iter()
         .filter(|row| !row.off && wanted(row))
         .map(|row| match row.weight_db {
-            Some(weight) => format!("{} ({weight:+} dB, {})", row.observation.trim_end_matches('.'), row.id),
-            None => format!("{} (excludes it, {})", row.observation.trim_end_matches('.'), row.id),
+            Some(weight) => format!("{} {weight:+}", row.id),
+            None => format!("{} excludes it", row.id),
         })
         .collect();
-    if rows.is_empty() { "–".to_owned() } else { rows.join("; ") }
-}
-
-/// What is said about an attack when nothing else in the draft does.
-fn attack_sentence(b: &Builder<'_>, at: usize) -> Option<Block> {
-    let (facts, assessment) = (b.facts.get(at)?, b.assessment(at)?);
-    let overload = assessment.hypotheses.iter().find(|h| h.id == "H9")?;
-    let said = assessment.wording.iter().any(|(text, _)| text.contains("attack"));
-    if overload.verdict != Verdict::NotAssessable || said {
-        return None;
-    }
-    let text = format!(
-        "The {} contains {} from {}. It neither supports nor excludes an attack on {}; the server's own query statistics are needed.",
-        b.record,
-        words::count(facts.queries.len(), "such query", "such queries"),
-        words::count(facts.problem.clients.len(), "client", "clients"),
-        facts.server
-    );
-    Some(b.claim(&format!("{}.cause.attack", facts.key), Voice::Assessed, text, &facts.queries))
+    if rows.is_empty() { "–".to_owned() } else { rows.join(", ") }
 }
 
 /// Changes of the ledger, printed as the analyst's.
@@ -161,13 +294,15 @@ fn analyst_rows(b: &Builder<'_>) -> Vec<Block> {
 
 pub fn impact(b: &Builder<'_>) -> Section {
     let mut blocks = Vec::new();
-    for (facts, at) in b.facts.iter().zip(1..) {
+    for (facts, at) in b.detailed().iter().zip(1..) {
         let clients = words::count(facts.problem.clients.len(), "client", "clients");
         let names = words::count(facts.problem.names.len(), "name", "names");
-        let text = format!(
-            "As far as this {} shows, {clients} could not resolve {names} at {}.",
-            b.record, facts.server
-        );
+        let got = match facts.problem.signature {
+            Signature::Late => "got late answers about",
+            _ => "got no usable answer about",
+        };
+        let text =
+            format!("As far as this {} shows, {clients} {got} {names} from {}.", b.record, facts.server);
         blocks.push(b.claim(&format!("impact.{at}.{}", facts.key), Voice::Observed, text, &facts.frames));
     }
     if !b.facts.is_empty() {
@@ -182,17 +317,21 @@ pub fn impact(b: &Builder<'_>) -> Section {
     section("impact", "Impact", blocks)
 }
 
+/// Checks listed for failures after the gravest.
+const CHECKS_FURTHER: usize = 3;
+
 pub fn response(b: &Builder<'_>) -> Section {
     let mut blocks = vec![
         b.field("response.taken", "actions taken so far, by whom, with what result", Need::Required),
         b.field("response.containment", "containment or mitigation decided, if any", Need::Optional),
     ];
-    for (at, facts) in b.facts.iter().enumerate() {
-        let Some(assessment) = b.assessment(at) else { continue };
+    let weighed = b.weighed_problems();
+    for (at, (key, assessment, facts)) in weighed.iter().enumerate() {
         if assessment.checks.is_empty() {
             continue;
         }
-        let rows = assessment.checks.iter().enumerate().map(|(number, check)| {
+        let most = if at == 0 { usize::MAX } else { CHECKS_FURTHER };
+        let rows = assessment.checks.iter().take(most).enumerate().map(|(number, check)| {
             let expected: Vec<String> =
                 check.expected.iter().map(|(id, result)| format!("{id}: {}", quoted(result))).collect();
             let cells = vec![
@@ -205,8 +344,12 @@ pub fn response(b: &Builder<'_>) -> Section {
             (cells, Vec::new())
         });
         let head = ["No", "Where", "Check", "Expected result for each explanation", "Owner, due"];
-        let caption = "Next checks, cheapest and most telling first";
-        blocks.push(table(&format!("{}.checks", facts.key), caption, &head, rows.collect()));
+        let caption = match (weighed.len(), at) {
+            (1, _) => "Next checks, cheapest and most telling first".to_owned(),
+            (_, 0) => format!("Next checks for {}", heading(*facts, assessment)),
+            _ => format!("First checks for {}; the others as above", heading(*facts, assessment)),
+        };
+        blocks.push(table(&format!("{key}.checks"), &caption, &head, rows.collect()));
     }
     if !b.facts.is_empty() {
         let advice = "Longer term: a second resolver on another path; monitoring of port 53 over UDP and TCP; ICMP errors not filtered; captures with the filter “port 53 or icmp or icmp6”.";

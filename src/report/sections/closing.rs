@@ -2,25 +2,31 @@
 
 use super::super::words;
 use super::super::{Block, Section, Voice};
+use super::cause::{frames_of, quoted, rows_behind};
 use super::findings::{claim, is_quality};
 use super::opening::edge;
-use super::problem::ends;
+use super::problem::{ends, sentence};
 use super::{Builder, Need, section, table};
 use crate::findings::Severity;
+use crate::findings::hypotheses::Topic;
 use crate::index::PacketId;
 use crate::text::thousands;
+use crate::time;
 
 pub fn limitations(b: &Builder<'_>) -> Section {
-    let mut blocks: Vec<Block> = b
-        .input
-        .findings
-        .iter()
-        .filter(|finding| is_quality(finding))
-        .map(|finding| claim(b, finding))
-        .collect();
+    let quality = || b.input.findings.iter().filter(|finding| is_quality(finding));
+    let mut blocks: Vec<Block> = quality().filter(|f| f.code.is_none()).map(|f| claim(b, f)).collect();
     blocks.extend(unfaithful(b));
-    for (number, (text, frames)) in cannot_tell(b).into_iter().enumerate() {
-        blocks.push(b.claim(&format!("limits.open.{}", number + 1), Voice::Assessed, text, &frames));
+    let rows = quality().filter_map(|finding| {
+        let cells = vec![finding.code?.to_owned(), sentence(&quoted(&finding.statement))];
+        Some((cells, finding.frames.clone()))
+    });
+    let rows: Vec<_> = rows.collect();
+    if !rows.is_empty() {
+        blocks.push(table("limits.quality", "Record quality", &["Code", "Point"], rows));
+    }
+    for (what, text, frames) in cannot_tell(b) {
+        blocks.push(b.claim(&format!("limits.{what}"), Voice::Assessed, text, &frames));
     }
     for (number, text) in of_the_record(b).into_iter().enumerate() {
         blocks.push(b.claim(&format!("limits.record.{}", number + 1), Voice::Observed, text, &edge(b)));
@@ -31,33 +37,41 @@ pub fn limitations(b: &Builder<'_>) -> Section {
 
 /// The conclusion from points that no faithful record shows.
 fn unfaithful(b: &Builder<'_>) -> Option<Block> {
-    let points = b.input.findings.iter().filter(|finding| finding.id == "record-quality");
-    let grave: Vec<_> = points.filter(|finding| finding.severity > Severity::Info).collect();
+    let quality = || b.input.findings.iter().filter(|finding| finding.code.is_some());
+    let grave: Vec<_> = quality().filter(|finding| finding.severity > Severity::Info).collect();
+    let points = quality().count();
     let frames: Vec<PacketId> = grave.iter().flat_map(|finding| finding.frames.iter().copied()).collect();
     let text = format!(
-        "These points do not fit a faithful record (it may be edited, or teaching material); the conclusions of this report rest on addresses, message types and order only, not on lengths and delays in this {}.",
-        b.record
+        "{} of this {} not fit a faithful record (it may be edited, or teaching material); the conclusions of this report rest on addresses, message types and order only, not on its lengths and delays.",
+        match points {
+            1 => "1 detail".to_owned(),
+            many => format!("{many} details"),
+        },
+        if points == 1 { format!("{} does", b.record) } else { format!("{} do", b.record) },
     );
     (!grave.is_empty()).then(|| b.claim("limits.unfaithful", Voice::Assessed, text, &frames))
 }
 
 /// What this capture cannot tell, one sentence each.
-fn cannot_tell(b: &Builder<'_>) -> Vec<(String, Vec<PacketId>)> {
+fn cannot_tell(b: &Builder<'_>) -> Vec<(&'static str, String, Vec<PacketId>)> {
     let Some(facts) = b.facts.first() else { return Vec::new() };
     let (server, port, record) = (facts.server, facts.port, b.record);
     let first_and_last = ends(facts);
     let mut out = vec![(
+        "since",
         format!(
             "Since when and until when the fault lasted is not known; the {record} shows only the time between its first and last frame."
         ),
         first_and_last.clone(),
     )];
-    let mut say = |text: String, frames: &[PacketId]| out.push((text, frames.to_vec()));
+    let mut say =
+        |what: &'static str, text: String, frames: &[PacketId]| out.push((what, text, frames.to_vec()));
     if !b.clock.has_date {
-        say("The date and the time zone are not recorded.".to_owned(), &edge(b));
+        say("date", "The date and the time zone are not recorded.".to_owned(), &edge(b));
     }
     if facts.problem.clients.len() == 1 {
         say(
+            "clients",
             format!(
                 "Whether other clients or customers use {server} is not known; one client appears in this failure."
             ),
@@ -66,12 +80,14 @@ fn cannot_tell(b: &Builder<'_>) -> Vec<(String, Vec<PacketId>)> {
     }
     if facts.problem.transport == 17 && !b.inventory.tcp_dns_servers.contains(&server) {
         say(
+            "tcp",
             format!("Whether TCP port {port} of {server} works is not known: it was not tried."),
             &facts.queries,
         );
     }
     if b.inventory.web == 0 {
         say(
+            "web",
             "Whether the web server works is not known: no packet to a web server appears.".to_owned(),
             &b.inventory.whole(),
         );
@@ -80,6 +96,7 @@ fn cannot_tell(b: &Builder<'_>) -> Vec<(String, Vec<PacketId>)> {
         && !name.starts_with("www.")
     {
         say(
+            "www",
             format!(
                 "Only {0} was asked for; whether www.{0} can be resolved is not known.",
                 words::name(name)
@@ -87,8 +104,9 @@ fn cannot_tell(b: &Builder<'_>) -> Vec<(String, Vec<PacketId>)> {
             &facts.queries,
         );
     }
-    if facts.answers.is_empty() {
+    if !b.inventory.answering.contains(&server) {
         say(
+            "role",
             format!(
                 "The role of {server} is not known: no DNS answer from it appears, so whether it is meant to be a resolver should be confirmed."
             ),
@@ -98,6 +116,7 @@ fn cannot_tell(b: &Builder<'_>) -> Vec<(String, Vec<PacketId>)> {
     if facts.is_icmp() {
         let senders: Vec<String> = facts.senders.iter().map(ToString::to_string).collect();
         say(
+            "sender",
             format!(
                 "Which device sent the errors that carry the address {} is not known from the address alone.",
                 words::list(&senders, 3)
@@ -107,6 +126,7 @@ fn cannot_tell(b: &Builder<'_>) -> Vec<(String, Vec<PacketId>)> {
     }
     if b.inventory.dns_servers.len() == 1 {
         say(
+            "second",
             "Whether the client has a second resolver is not known: it asked none.".to_owned(),
             &facts.queries,
         );
@@ -118,7 +138,7 @@ fn cannot_tell(b: &Builder<'_>) -> Vec<(String, Vec<PacketId>)> {
 fn of_the_record(b: &Builder<'_>) -> Vec<String> {
     let i = &b.inventory;
     let mut out = Vec::new();
-    if i.packets > 0 {
+    if i.packets > 0 && (b.clock.has_date || b.facts.is_empty()) {
         out.push(format!("Times are {}.", b.clock.basis().trim_start_matches("times ")));
     }
     if b.input.evidence.one_sided {
@@ -129,12 +149,20 @@ fn of_the_record(b: &Builder<'_>) -> Vec<String> {
     let counted = [
         (i.cut, "packet was", "packets were", "captured only in part (snap length)"),
         (i.stopped, "packet", "packets", "could not be read to the end"),
-        (i.backward, "packet has", "packets have", "an earlier time than the packet before"),
     ];
     for (number, one, many, what) in counted {
         if number > 0 {
             out.push(format!("{} {what}.", words::count(number as usize, one, many)));
         }
+    }
+    for clock in &b.input.evidence.backward {
+        let source = b.input.index.sources.get(usize::from(clock.source.0));
+        out.push(format!(
+            "{}: {} an earlier time than the packet before, by {} at most; packets are matched by time and keep their numbers.",
+            source.map(|source| crate::text::escape(&source.name)).unwrap_or_default(),
+            words::count(clock.steps as usize, "packet has", "packets have"),
+            time::span(clock.largest_ns)
+        ));
     }
     for source in &b.input.index.sources {
         let name = crate::text::escape(&source.name);
@@ -162,7 +190,7 @@ pub fn observables(b: &Builder<'_>) -> Section {
     let mut row = |kind: &str, value: String, frames: &[PacketId]| {
         rows.push((vec![kind.to_owned(), value], frames.to_vec()));
     };
-    for facts in &b.facts {
+    for facts in b.detailed() {
         for client in facts.problem.clients.iter().take(32) {
             row("address (client)", client.to_string(), &[]);
         }
@@ -194,14 +222,14 @@ pub fn observables(b: &Builder<'_>) -> Section {
 
 pub fn attack(b: &Builder<'_>) -> Section {
     let mut blocks = Vec::new();
-    for (facts, at) in b.facts.iter().zip(0..) {
-        let techniques = b.assessment(at).map(|assessment| assessment.attack.as_slice()).unwrap_or_default();
-        for technique in techniques {
-            let id = format!("{}.attack.{technique}", facts.key);
+    for (key, assessment, facts) in b.weighed_problems() {
+        for technique in &assessment.attack {
+            let id = format!("{key}.attack.{technique}");
             let text = format!(
                 "The evidence allows a mapping to {technique}; intent and origin are not established."
             );
-            blocks.push(b.claim(&id, Voice::Assessed, text, &facts.frames));
+            let rows = rows_behind(assessment, Topic::Load);
+            blocks.push(b.weighed(&id, text, &frames_of(assessment, facts), rows));
         }
     }
     if blocks.is_empty() {

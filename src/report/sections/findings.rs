@@ -3,9 +3,11 @@
 use super::super::facts::Facts;
 use super::super::words;
 use super::super::{Block, Section, Voice};
-use super::cause::quoted;
+use super::cause::{frames_of, quoted};
 use super::problem::{self, sentence};
 use super::{Builder, section, table};
+use crate::correlate::Signature;
+use crate::findings::hypotheses::Assessment;
 use crate::findings::{Finding, Severity};
 use crate::index::PacketId;
 use crate::text::thousands;
@@ -18,12 +20,14 @@ const FINDINGS_MAX: usize = 40;
 
 pub fn findings(b: &Builder<'_>) -> Section {
     let mut blocks = Vec::new();
-    for (at, facts) in b.facts.iter().enumerate() {
+    if b.facts.len() > 1 {
+        blocks.push(overview(b));
+    }
+    for (at, facts) in b.detailed().iter().enumerate() {
         if b.facts.len() > 1 {
             blocks.push(Block::Note(format!(
-                "Problem {} of {}: {} port {}, {}",
+                "Failure {}: {} port {}, {}",
                 at + 1,
-                thousands(b.input.evidence.problems.len() as u64),
                 facts.server,
                 facts.port,
                 words::signature(&facts.problem.signature)
@@ -36,9 +40,71 @@ pub fn findings(b: &Builder<'_>) -> Section {
             blocks.push(links(b, facts));
         }
     }
+    for (key, assessment, facts) in b.weighed_problems() {
+        if facts.is_none() {
+            blocks.extend(errors_beside(b, &key, assessment));
+        }
+    }
     blocks.extend(ruled(b));
     blocks.extend(b.notes("findings"));
     section("findings", "Findings", blocks)
+}
+
+/// The ICMP errors an incident beside DNS failures is about.
+fn errors_beside(b: &Builder<'_>, key: &str, assessment: &Assessment) -> Option<Block> {
+    let frames = frames_of(assessment, None);
+    let errors: Vec<_> =
+        b.input.index.icmp_rows().filter(|row| frames.binary_search(&row.packet).is_ok()).collect();
+    let first = errors.first()?;
+    let packets: Vec<PacketId> = errors.iter().map(|row| row.packet).collect();
+    let sender = b.input.index.packet(first.packet)?.source_address();
+    let same = errors.iter().all(|row| (row.v6, row.kind, row.code) == (first.v6, first.kind, first.code));
+    let text = format!(
+        "{}{} from {sender}: “{}”, an {}.",
+        words::count(errors.len(), "ICMP error", "ICMP errors"),
+        if same { "" } else { " of several kinds, the first" },
+        words::icmp(first.v6, first.kind, first.code).0,
+        words::icmp(first.v6, first.kind, first.code).1
+    );
+    Some(b.claim(&format!("{key}.errors"), Voice::Observed, text, &packets))
+}
+
+/// All failures, gravest first.
+fn overview(b: &Builder<'_>) -> Block {
+    let rows = b.facts.iter().enumerate().map(|(at, facts)| {
+        let problem = facts.problem;
+        let failed = facts.transactions.len() as u64;
+        let asked = b.inventory.around.get(at).map_or(failed, |around| around.asked).max(failed);
+        let cause = b.assessment(at).map(|assessment| {
+            let leading: Vec<String> =
+                assessment.leading().iter().map(|h| format!("{} {}", h.id, h.title)).collect();
+            if leading.is_empty() { "none supported".to_owned() } else { leading.join(" or ") }
+        });
+        let cells = vec![
+            (at + 1).to_string(),
+            format!("{} port {} over {}", facts.server, facts.port, words::transport(problem.transport)),
+            words::signature(&problem.signature),
+            format!("{} of {}", thousands(failed), thousands(asked)),
+            thousands(problem.clients.len() as u64),
+            thousands(problem.names.len() as u64),
+            format!(
+                "{}, {}",
+                b.clock.prose(problem.first_ns),
+                time::span(problem.last_ns - problem.first_ns)
+            ),
+            cause.unwrap_or_default(),
+        ];
+        (cells, facts.frames.clone())
+    });
+    let head =
+        ["No", "Server", "Failure", "Questions", "Clients", "Names", "From, for", "Leading explanation"];
+    let total = b.input.evidence.problems.len();
+    let caption = if total > b.facts.len() {
+        format!("Failures, gravest first (first {} of {})", b.facts.len(), thousands(total as u64))
+    } else {
+        "Failures, gravest first".to_owned()
+    };
+    table("findings.failures", &caption, &head, rows.collect())
 }
 
 /// What did not appear although it would have shown.
@@ -60,8 +126,33 @@ fn absent(b: &Builder<'_>, facts: &Facts<'_>) -> Option<Block> {
     if missing.is_empty() {
         return None;
     }
-    let text = format!("Not in this {}: {}.", b.record, words::list(&missing, 8));
+    let failed = facts.transactions.len() as u64;
+    let around = b.facts.iter().position(|other| other.key == facts.key).and_then(|at| i.around.get(at));
+    let asked = around.map_or(failed, |around| around.asked).max(failed);
+    let text = format!(
+        "{} of {} {}; in this {} there is {}.",
+        thousands(failed),
+        words::count(asked as usize, "question", "questions"),
+        in_a_word(facts),
+        b.record,
+        words::list(&missing, 8)
+    );
     Some(b.claim(&format!("{}.absent", facts.key), Voice::Observed, text, &i.whole()))
+}
+
+/// What became of the questions, in a word or two.
+fn in_a_word(facts: &Facts<'_>) -> String {
+    let refusal = facts.is_port_unreachable()
+        || matches!(facts.problem.signature, Signature::Icmp { v6: false, kind: 3, code: 9 | 10 | 13 });
+    match facts.problem.signature {
+        _ if refusal => "refused".to_owned(),
+        Signature::Icmp { v6, kind, code } => format!("met {}", words::icmp(v6, kind, code).0),
+        Signature::NoAnswer => "unanswered".to_owned(),
+        Signature::ResponseCode(code) => format!("answered with {}", words::response_code(code)),
+        Signature::TcpReset => "reset".to_owned(),
+        Signature::Truncated => "answered with a cut message".to_owned(),
+        Signature::Late => "answered late".to_owned(),
+    }
 }
 
 fn numbers(facts: &Facts<'_>) -> Block {
@@ -118,9 +209,20 @@ fn links(b: &Builder<'_>, facts: &Facts<'_>) -> Block {
     table(&format!("{}.links.table", facts.key), &caption, &head, rows)
 }
 
+/// The findings of the rules: a claim for each that no failure's sentences tell, and the numbers of all.
 fn ruled(b: &Builder<'_>) -> Vec<Block> {
     let shown: Vec<&Finding> = b.input.findings.iter().filter(|f| !is_quality(f)).collect();
-    let mut blocks: Vec<Block> = shown.iter().take(FINDINGS_MAX).map(|finding| claim(b, finding)).collect();
+    let told: std::collections::BTreeSet<PacketId> =
+        b.facts.iter().flat_map(|facts| facts.frames.iter().copied()).collect();
+    let is_told = |finding: &&&Finding| {
+        OF_FAILURES.contains(&finding.id) && finding.frames.iter().all(|id| told.contains(id))
+    };
+    let mut blocks: Vec<Block> = shown
+        .iter()
+        .take(FINDINGS_MAX)
+        .filter(|finding| !is_told(finding))
+        .map(|finding| claim(b, finding))
+        .collect();
     let counted: Vec<(Vec<String>, Vec<PacketId>)> = shown
         .iter()
         .take(FINDINGS_MAX)
@@ -128,6 +230,7 @@ fn ruled(b: &Builder<'_>) -> Vec<Block> {
             finding.counts.iter().map(|count| {
                 let cells = vec![
                     finding.id.to_owned(),
+                    finding.severity.name().to_owned(),
                     count.label.clone(),
                     thousands(count.value),
                     count.filter.clone(),
@@ -137,7 +240,7 @@ fn ruled(b: &Builder<'_>) -> Vec<Block> {
         })
         .collect();
     if !counted.is_empty() {
-        let head = ["Finding", "Counted", "Number", "Filter that counts it again"];
+        let head = ["Finding", "Severity", "Counted", "Number", "Filter that counts it again"];
         blocks.push(table("findings.counts", "Numbers of the findings", &head, counted));
     }
     let rest = shown.len().saturating_sub(FINDINGS_MAX);
@@ -146,6 +249,17 @@ fn ruled(b: &Builder<'_>) -> Vec<Block> {
     }
     blocks
 }
+
+/// Rules that find what the sentences about a failure tell already.
+const OF_FAILURES: [&str; 7] = [
+    "refused-by-icmp",
+    "admin-prohibited",
+    "unreachable",
+    "unanswered-queries",
+    "rcode-outage",
+    "late-answers",
+    "truncated-without-tcp",
+];
 
 /// The claim of a rule's finding; also used for record quality.
 pub fn claim(b: &Builder<'_>, finding: &Finding) -> Block {

@@ -1,32 +1,90 @@
 //! Summary, case data, detection, and scope: what a reader sees first.
 
+use super::super::facts::Facts;
 use super::super::words;
 use super::super::{Block, Section, Subject, Voice, cite};
-use super::cause::quoted;
+use super::cause::{frames_of, quoted, rows_behind};
 use super::problem::{clients, ends, names, sentence, then};
 use super::{Builder, Need, section, table};
 use crate::correlate::{Signature, Vantage};
 use crate::findings::Severity;
-use crate::findings::hypotheses::Verdict;
+use crate::findings::hypotheses::{Assessment, Check, Topic, Verdict};
 use crate::index::PacketId;
 use crate::text::thousands;
 use crate::time;
 
 pub fn summary(b: &Builder<'_>) -> Section {
     let mut blocks = Vec::new();
-    if b.facts.is_empty() {
-        blocks.extend(nothing_found(b));
-    } else {
+    if !b.facts.is_empty() {
         blocks.push(seen(b));
         blocks.push(span(b));
         blocks.extend(went_on(b));
         blocks.extend(cause(b));
         blocks.extend(others(b));
         blocks.push(unknown(b));
+    } else if !b.incidents().is_empty() {
+        blocks.extend(beside_dns(b));
+    } else {
+        blocks.extend(nothing_found(b));
     }
     blocks.extend(next(b));
     blocks.extend(b.notes("summary"));
     section("summary", "Summary", blocks)
+}
+
+/// What was found where no lookup failed in the packets: silence that cannot be judged, errors about queries that are not
+/// in the capture, a site that fails although DNS works.
+fn beside_dns(b: &Builder<'_>) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    for (number, assessment) in b.incidents().into_iter().enumerate() {
+        let frames = frames_of(assessment, None);
+        let told = assessment.wording.iter().filter(|sentence| sentence.topic == Topic::Cause);
+        let text: Vec<String> = told.take(TOLD_MAX).map(|sentence| sentence.text.clone()).collect();
+        let suffix = if number == 0 { String::new() } else { format!(".{}", number + 1) };
+        if !text.is_empty() {
+            let text = text.join(" ");
+            blocks.push(b.claim(&format!("summary.seen{suffix}"), Voice::Assessed, text, &frames));
+        }
+        if let Some(text) = unseparated(b, assessment, None) {
+            let rows = rows_behind(assessment, Topic::Cause);
+            blocks.push(b.weighed(&format!("summary.cause{suffix}"), text, &frames, rows));
+        }
+    }
+    blocks
+}
+
+/// Sentences of an incident told in the summary.
+const TOLD_MAX: usize = 3;
+
+/// The leading explanations by their titles.
+fn unseparated(b: &Builder<'_>, assessment: &Assessment, facts: Option<&Facts<'_>>) -> Option<String> {
+    let mut leading = assessment.leading();
+    if leading.is_empty() {
+        // Nothing is supported: what is first looked at, though it cannot be assessed.
+        leading = assessment.hypotheses.iter().take(1).collect();
+    }
+    let first = leading.first()?;
+    let titles: Vec<String> = leading.iter().map(|h| super::cause::phrase(h, facts)).collect();
+    let text = if leading.len() > 1 {
+        format!(
+            "These explanations fit the same packets and cannot be separated from this {}: {} ({}).",
+            b.record,
+            titles.join("; "),
+            first.verdict.words()
+        )
+    } else if first.verdict == Verdict::NotAssessable && !first.tied_with.is_empty() {
+        let alike = first.tied_with.iter().filter_map(|id| assessment.hypothesis(id));
+        let alike: Vec<String> = alike.map(|h| super::cause::phrase(h, None)).collect();
+        format!(
+            "Whether there was a {}: {}. {} looks alike.",
+            titles.join("; "),
+            first.verdict.words(),
+            sentence(&alike.join("; ")).trim_end_matches('.')
+        )
+    } else {
+        format!("{} ({}).", titles.join("; "), scale(first.verdict))
+    };
+    Some(sentence(&text))
 }
 
 fn seen(b: &Builder<'_>) -> Block {
@@ -79,8 +137,8 @@ fn span(b: &Builder<'_>) -> Block {
         None => format!("no recovery within the {}", b.record),
     };
     let text = format!(
-        "Observed failing from {} ({}); {recovery}. Onset before and end after these times cannot be excluded.",
-        b.clock.range(first, last),
+        "Observed failing {} ({}); {recovery}. Onset before and end after these times cannot be excluded.",
+        b.clock.during(first, last),
         time::span(last - first)
     );
     let mut frames = ends(facts);
@@ -104,15 +162,10 @@ pub fn explanation(b: &Builder<'_>, problem: usize) -> Option<(String, Vec<Packe
             facts.server, facts.port, b.record
         )
     } else if leading.len() > 1 {
-        let titles: Vec<String> = leading.iter().map(|h| h.title.to_owned()).collect();
-        format!(
-            "These explanations fit the same packets and cannot be separated from this {}: {} ({}).",
-            b.record,
-            titles.join("; "),
-            first.verdict.words()
-        )
+        unseparated(b, assessment, Some(facts))?
     } else {
-        format!("{} ({}).", first.title, scale(first.verdict))
+        let phrase = super::cause::phrase(first, Some(facts));
+        format!("{phrase} ({})", scale(first.verdict))
     };
     Some((sentence(&text), facts.frames.clone()))
 }
@@ -130,46 +183,94 @@ fn went_on(b: &Builder<'_>) -> Option<Block> {
     let problem = b.facts.first()?.problem;
     let episodes = problem.episodes.iter().filter_map(|id| b.input.evidence.episodes.get(id.0 as usize));
     let failover = episodes.flat_map(|episode| &episode.consequences).find(|next| next.code == "C2")?;
-    let text = then(failover.code, &failover.text, b.record);
+    let text = then(failover.code, &failover.text, problem.clients.len(), b.record);
     Some(b.claim("summary.then", Voice::Observed, text, &failover.frames))
 }
 
 fn cause(b: &Builder<'_>) -> Option<Block> {
     let (text, frames) = explanation(b, 0)?;
-    Some(b.claim("summary.cause", Voice::Assessed, text, &frames))
+    let rows = rows_behind(b.assessment(0)?, Topic::Cause);
+    Some(b.weighed("summary.cause", text, &frames, rows))
 }
 
 fn others(b: &Builder<'_>) -> Option<Block> {
-    let problems = &b.input.evidence.problems;
-    let more = problems.len().saturating_sub(1);
+    let more = b.input.evidence.problems.len().saturating_sub(1);
+    let further = b.facts.iter().enumerate().skip(1);
     let frames: Vec<PacketId> =
-        b.facts.iter().skip(1).filter_map(|facts| facts.frames.first().copied()).collect();
-    let text = format!(
-        "{} described under Findings.",
-        words::count(more, "further problem was found and is", "further problems were found and are")
-    );
+        further.clone().filter_map(|(_, facts)| facts.frames.first().copied()).collect();
+    let told: Vec<String> = further
+        .map(|(at, facts)| {
+            let failed = facts.transactions.len() as u64;
+            let asked = b.inventory.around.get(at).map_or(failed, |around| around.asked).max(failed);
+            let what = words::signature(&facts.problem.signature);
+            format!(
+                "{} port {}, {} of {} {what}",
+                facts.server,
+                facts.port,
+                thousands(failed),
+                thousands(asked)
+            )
+        })
+        .collect();
+    let text = match told.len() {
+        0 => format!(
+            "{} of few packets {} listed under Numbers of the findings.",
+            words::count(more, "further failure", "further failures"),
+            if more == 1 { "is" } else { "are" }
+        ),
+        _ => format!(
+            "{}: {}.",
+            words::count(more, "further failure", "further failures"),
+            words::list(&told, TOLD_MAX)
+        ),
+    };
+    let frames = if frames.is_empty() { ends(b.facts.first()?) } else { frames };
     (more > 0).then(|| b.claim("summary.others", Voice::Observed, text, &frames))
 }
 
 fn unknown(b: &Builder<'_>) -> Block {
     let Some(facts) = b.facts.first() else { return Block::Note(String::new()) };
-    let clients = match facts.problem.clients.len() {
+    let mut open = vec!["since when and until when the fault lasted".to_owned()];
+    if !b.clock.has_date {
+        open.push("the date and the time zone".to_owned());
+    }
+    open.push(match facts.problem.clients.len() {
         1 => "whether anyone besides this client is affected".to_owned(),
         _ => "whether clients outside this vantage are affected".to_owned(),
-    };
-    let text = format!(
-        "Not known from this {}: since when and until when the fault lasted, {clients}, and what changed on the server or on the path.",
-        b.record
-    );
+    });
+    if facts.problem.transport == 17 && !b.inventory.tcp_dns_servers.contains(&facts.server) {
+        open.push(format!("whether TCP port {} works", facts.port));
+    }
+    if b.inventory.dns_servers.len() == 1 {
+        open.push("whether another resolver would have answered".to_owned());
+    }
+    if b.inventory.web == 0 {
+        open.push("whether the web site works".to_owned());
+    }
+    if !b.inventory.answering.contains(&facts.server) {
+        open.push(format!("whether {} is meant to be a resolver", facts.server));
+    }
+    let text = format!("Not known from this {}: {}.", b.record, words::list(&open, open.len()));
     b.claim("summary.unknown", Voice::Assessed, text, &ends(facts))
 }
 
 fn next(b: &Builder<'_>) -> Option<Block> {
-    let check = b.assessment(0)?.checks.first()?;
-    let facts = b.facts.first()?;
+    let (_, assessment, facts) = b.weighed_problems().into_iter().next()?;
+    let check = next_check(assessment)?;
     let action = quoted(check.action.trim_end_matches('.'));
-    let text = format!("Next step: {action} ({}).", check.place);
-    Some(b.claim("summary.next", Voice::Assessed, text, &facts.frames))
+    let place = match check.place {
+        "people" => String::new(),
+        place => format!(" (on the {place})"),
+    };
+    let text = format!("Next step: {action}{place}.");
+    Some(b.claim("summary.next", Voice::Assessed, text, &frames_of(assessment, facts)))
+}
+
+/// The check to begin with: the one that separates the leading explanations, else the first.
+pub fn next_check(assessment: &Assessment) -> Option<&Check> {
+    let parting = assessment.would_change.first().filter(|_| assessment.leading().len() > 1);
+    let named = |check: &&Check| parting.is_some_and(|text| text.contains(check.action.as_str()));
+    assessment.checks.iter().find(named).or_else(|| assessment.checks.first())
 }
 
 fn nothing_found(b: &Builder<'_>) -> Vec<Block> {
@@ -195,9 +296,9 @@ fn nothing_found(b: &Builder<'_>) -> Vec<Block> {
             .map(|(outcome, n)| format!("{} {}", thousands(*n), outcome.name().replace('_', " ")))
             .collect();
         let text = format!(
-            "{} with {} checked: {}. No failure that lasted or repeated was found in this {}.",
-            words::count(i.queries.len(), "DNS query", "DNS queries"),
-            words::count(i.questions as usize, "question was", "questions were"),
+            "{} ({}) were checked: {}. No failure that lasted or repeated was found in this {}.",
+            words::count(i.questions as usize, "DNS question", "DNS questions"),
+            words::count(i.queries.len(), "query", "queries"),
             words::list(&outcomes, 8),
             b.record
         );
@@ -206,12 +307,18 @@ fn nothing_found(b: &Builder<'_>) -> Vec<Block> {
     let grave: Vec<_> = b.input.findings.iter().filter(|finding| finding.severity > Severity::Info).collect();
     if grave.is_empty() {
         let text = format!(
-            "No incident was found. Checked were: unanswered and refused queries, error answers, late and cut answers, ICMP errors and what they quote, and the rules listed under Method; what this {} cannot show is listed under Limitations.",
+            "No incident was found. Checked were: unanswered and refused queries, error answers, late and cut answers, ICMP errors and what they quote, and the rules listed under Method. Not visible in this {}: traffic that does not pass the capture point, and what happened before and after it.",
             b.record
         );
         blocks.push(b.claim("summary.clear", Voice::Assessed, text, &whole));
     } else {
-        let text = "No DNS incident was found; other points are listed under Findings.".to_owned();
+        let shown: Vec<String> = grave
+            .iter()
+            .take(TOLD_MAX)
+            .map(|finding| quoted(finding.statement.trim_end_matches('.')))
+            .collect();
+        let more = if grave.len() > TOLD_MAX { ", and more under Findings" } else { "" };
+        let text = format!("No DNS incident was found. Other points: {}{more}.", shown.join("; "));
         let frames: Vec<PacketId> =
             grave.iter().filter_map(|finding| finding.frames.first().copied()).collect();
         blocks.push(b.claim("summary.clear", Voice::Assessed, text, &frames));
@@ -317,7 +424,7 @@ fn inventory(b: &Builder<'_>) -> String {
 
 fn parties(b: &Builder<'_>) -> Block {
     let mut rows = Vec::new();
-    for facts in &b.facts {
+    for facts in b.detailed() {
         for client in facts.problem.clients.iter().take(8) {
             let own: Vec<PacketId> = facts
                 .queries
@@ -348,7 +455,10 @@ pub fn subject(b: &Builder<'_>) -> Option<Subject> {
         .iter()
         .filter_map(|id| b.input.evidence.episodes.get(id.0 as usize))
         .find_map(|episode| episode.consequences.last());
-    let checks = b.assessment(0).map(|assessment| assessment.checks.as_slice()).unwrap_or_default();
+    let assessment = b.assessment(0);
+    let first = assessment.and_then(next_check);
+    let rest = assessment.map(|assessment| assessment.checks.as_slice()).unwrap_or_default();
+    let checks = first.into_iter().chain(rest.iter().filter(|check| Some(*check) != first));
     Some(Subject {
         clients: words::list(&addresses, 3),
         server: facts.server.to_string(),
@@ -378,6 +488,6 @@ pub fn subject(b: &Builder<'_>) -> Option<Subject> {
                 _ => sentence(&next.text),
             },
         ),
-        checks: checks.iter().take(2).map(|check| quoted(&check.action)).collect(),
+        checks: checks.take(2).map(|check| quoted(&check.action)).collect(),
     })
 }

@@ -145,7 +145,8 @@ fn zone(scene: &Scene<'_, '_>, code: u16, ledger: &mut Ledger) {
         })
     });
     if let Some(answer) = fine {
-        let shown: Vec<String> = failing.iter().take(3).map(|zone| crate::text::escape(zone)).collect();
+        let shown: Vec<String> =
+            failing.iter().take(3).map(|zone| crate::findings::rules::plain_name(zone)).collect();
         let observation = Observation {
             row: Row::OneZone,
             text: format!("Only names in {} fail; other names resolve at the same server.", shown.join(", ")),

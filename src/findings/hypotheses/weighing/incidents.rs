@@ -13,7 +13,7 @@ pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
             row: Row::ConnectionFailed,
             text: format!(
                 "{} was resolved to {}; {} connection(s) to port {} met {}.",
-                crate::text::escape(&site.name),
+                crate::findings::rules::plain_name(&site.name),
                 site.site.0,
                 site.attempts.len(),
                 site.site.1,

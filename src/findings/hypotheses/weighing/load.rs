@@ -6,7 +6,6 @@ use crate::findings::hypotheses::Group;
 use crate::findings::hypotheses::ledger::{Ledger, Observation, Row};
 use crate::findings::hypotheses::scene::{Incident, Scene};
 use crate::index::PacketId;
-use crate::text::escape;
 use crate::time::{Nanos, span};
 
 /// Distinct clients from which random labels are a flood on the server rather than one client's habit.
@@ -50,7 +49,7 @@ fn random_labels(scene: &Scene<'_, '_>, ledger: &mut Ledger) -> bool {
             "{} queries for {} different names under {} from {} clients, {} % without a useful answer.",
             of.queries,
             of.names,
-            escape(zone),
+            crate::findings::rules::plain_name(zone),
             of.clients.len(),
             of.failed * 100 / of.queries.max(1)
         ),
