@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::messages::Messages;
 use super::{Anomaly, Evidence, Outcome, Parameters, Transaction};
 use crate::decode::Address;
+use crate::decode::dns;
 use crate::index::PacketId;
 use crate::time::Nanos;
 
@@ -195,8 +196,12 @@ fn extended(messages: &Messages<'_>, transactions: &mut [Transaction]) {
         let Some(packet) = answer else { continue };
         let rows = packet.dns_rows().iter().filter(|row| row.is_response());
         let low = transaction.response_code & 15;
-        let Some(row) = rows.into_iter().find(|row| row.response_code & 15 == low) else { continue };
-        transaction.response_code = row.response_code;
-        transaction.extended_error = row.extended_error;
+        let fits = |row: &&crate::index::DnsRow| u16::from(row.header.response_code()) == low;
+        let Some(message) = rows.into_iter().find(fits).and_then(|row| dns::read(packet.message(row))) else {
+            continue;
+        };
+        let Some(extension) = message.extension() else { continue };
+        transaction.response_code = low | u16::from(extension.response_code_high) << 4;
+        transaction.extended_error = extension.extended_error(message.bytes).map(|(code, _)| code);
     }
 }
