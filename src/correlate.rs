@@ -2,6 +2,7 @@
 //!
 //! A batch over a finished (or frozen) index; live captures run it again. Every rule's number is in [`Parameters`].
 
+pub mod clock;
 pub mod connections;
 mod consequences;
 pub mod duplicates;
@@ -9,6 +10,7 @@ pub mod episodes;
 pub mod evidence;
 pub mod generator;
 pub mod hosts;
+pub mod lookups;
 mod messages;
 mod nat;
 pub mod options;
@@ -16,6 +18,7 @@ mod outcomes;
 pub mod parameters;
 mod printed;
 mod quotes;
+pub mod tally;
 mod transactions;
 mod vantage;
 mod weigh;
@@ -176,7 +179,7 @@ pub struct Transaction {
     /// ICMP type and code of `error`.
     pub icmp: (u8, u8),
     /// Queries sent, retries included, duplicates not.
-    pub tries: u16,
+    pub tries: u32,
     /// Extended DNS error (RFC 8914), when the answer carried one.
     pub extended_error: Option<u16>,
     /// Response minus the last try before it; 0 when not answered.
@@ -251,6 +254,8 @@ pub struct Consequence {
     pub text: String,
     /// The frames that show it.
     pub frames: Vec<PacketId>,
+    /// Whether it helped the client (an answer, an accepted connection); `None` where that cannot be told.
+    pub success: Option<bool>,
 }
 
 /// Episodes that share server and signature: what a report is about.
@@ -304,6 +309,7 @@ pub enum Vantage {
 pub fn correlate(index: &Index, parameters: &Parameters, cancel: &AtomicBool) -> Evidence {
     let mut evidence = Evidence::with(parameters.clone());
     let messages = messages::Messages::new(index);
+    clock::check(index, &mut evidence);
     duplicates::find(&messages, &mut evidence, cancel);
     transactions::join(&messages, &mut evidence, cancel);
     evidence.seal();

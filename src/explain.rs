@@ -5,7 +5,7 @@ mod icmp;
 mod other;
 
 use crate::capture::LinkType;
-use crate::correlate::{Evidence, Level, LinkKind};
+use crate::correlate::{Evidence, Level, LinkKind, lookups};
 use crate::decode::{Address, Decoded, Transport, transcript};
 use crate::index::{Index, Packet, PacketId};
 use crate::time::{self, Nanos};
@@ -256,6 +256,9 @@ fn ties(subject: &Subject<'_>, explanation: &mut Explanation) {
             }
         });
     }
+    if let Some(attempt) = lookups::attempt(subject.index, subject.evidence, subject.packet.id) {
+        explanation.ties.extend(attempt_words(subject, &attempt));
+    }
     for link in subject.evidence.links_to(subject.packet.id).into_iter().take(8) {
         let (from, after) = (label(link.from), time::span(link.delta_ns));
         explanation.ties.push(match link.kind {
@@ -267,6 +270,28 @@ fn ties(subject: &Subject<'_>, explanation: &mut Explanation) {
             }
         });
     }
+}
+
+/// Frames named of one lookup.
+const ATTEMPTS_TOLD: usize = 6;
+
+/// Which attempt of its lookup a query is, and what else the client asked for the name.
+fn attempt_words(subject: &Subject<'_>, attempt: &lookups::Attempt) -> Vec<String> {
+    let labels = |packets: &[PacketId]| {
+        let shown: Vec<String> =
+            packets.iter().take(ATTEMPTS_TOLD).map(|packet| subject.index.label(*packet)).collect();
+        let more = if packets.len() > ATTEMPTS_TOLD { ", …" } else { "" };
+        format!("{}{more}", shown.join(", "))
+    };
+    let mut words = Vec::new();
+    if attempt.all.len() > 1 {
+        let (number, of) = (attempt.number, attempt.all.len());
+        words.push(format!("It is attempt {number}/{of} of this lookup: {}.", labels(&attempt.all)));
+    }
+    if !attempt.siblings.is_empty() {
+        words.push(format!("The same lookup also asked {}.", labels(&attempt.siblings)));
+    }
+    words
 }
 
 /// How long until something, for sentences.

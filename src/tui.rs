@@ -13,6 +13,7 @@ pub mod keys;
 pub mod layout;
 pub mod line;
 pub mod overview;
+pub mod past;
 pub mod settle;
 pub mod state;
 pub mod terminal;
@@ -69,6 +70,7 @@ pub fn run(inputs: Vec<Input>) -> Result<()> {
     let mut jobs = Jobs::new(send, move || Case::open(place));
     let (width, height) = screen.size()?;
     let mut state = State::new(Rect::new(0, 0, width, height), terminal::shows_unicode(), Work::default());
+    state.filter.past = past::read();
     let result = event_loop(&mut state, &mut screen, &mut jobs, &receiver);
     // The receiver goes first: whoever waits to send sees that nobody listens any more.
     drop(receiver);
@@ -129,6 +131,8 @@ fn perform(state: &mut State, screen: &mut Screen, jobs: &mut Jobs, effect: Effe
             }
         }
         Effect::Start(job) => jobs.start(job),
+        // A filter that is not remembered is no reason to stop.
+        Effect::Remember(filters) => drop(past::write(&filters)),
         Effect::Copy(text) => screen.copy(&text)?,
         Effect::OpenEditor(text) => {
             let edited = screen.edit(&text).map_err(|error| format!("no text from the editor: {error:#}"));

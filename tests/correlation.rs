@@ -1,6 +1,7 @@
 //! Correlation on captures made for one question each: vantage, who sent an error, consequences, lookups.
 
-#![expect(clippy::unwrap_used, reason = "a test that meets the unexpected should stop there")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that meets the unexpected should stop there")]
+#![expect(clippy::too_many_arguments, reason = "a packet is told by its parts")]
 
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -8,9 +9,10 @@ use std::sync::atomic::AtomicBool;
 use portmortem::capture;
 use portmortem::correlate::generator::{self, Make};
 use portmortem::correlate::hosts::Place;
-use portmortem::correlate::{Evidence, Parameters, Vantage, correlate};
+use portmortem::correlate::lookups::{self, LookupId};
+use portmortem::correlate::{Evidence, Outcome, Parameters, Vantage, correlate};
 use portmortem::generate::dns::{self, Data};
-use portmortem::generate::{Packet, PcapWriter, Variant, link};
+use portmortem::generate::{Arp, Packet, PcapWriter, Segment, Variant, arp, flags, link};
 use portmortem::index::{Index, Input, PacketId, Progress, build};
 
 const START_NS: i64 = 1_700_000_000_000_000_000;
@@ -155,4 +157,276 @@ fn the_distance_of_an_error_is_compared_with_that_of_its_sender() {
     let (index, evidence) = capture_of("lab/01_no_listener.pcap");
     let error = evidence.error_links().first().unwrap().from;
     assert_eq!(generator::of(&index, &evidence, error).unwrap().make, Make::LinuxKernel);
+}
+
+/// A TLS hello that names a host.
+fn hello(name: &str) -> Vec<u8> {
+    let length = name.len() as u8;
+    let mut bytes = vec![22, 3, 1, 0, 200, 1, 0, 0, 196, 3, 3];
+    bytes.extend([7; 32]);
+    bytes.extend([0, 0, 2, 0x13, 1, 1, 0, 0, length + 9, 0, 0, 0, length + 5, 0, length + 3, 0, 0, length]);
+    bytes.extend(name.as_bytes());
+    bytes
+}
+
+impl Scene {
+    fn tcp(&mut self, at_ns: i64, from: &str, to: &str, bits: u8, payload: &[u8]) -> Packet {
+        let segment = Segment { flags: bits, ..Segment::default() };
+        self.put(at_ns, Packet::tcp(from, to, segment, payload))
+    }
+
+    /// A connection accepted, and the hello sent over it.
+    fn connect(&mut self, at_ns: i64, from: &str, to: &str, name: &str) {
+        self.tcp(at_ns, from, to, flags::SYN, &[]);
+        self.tcp(at_ns + 10 * MS, to, from, flags::SYN | flags::ACK, &[]);
+        self.tcp(at_ns + 11 * MS, from, to, flags::ACK | flags::PSH, &hello(name));
+    }
+
+    /// A query for shop.example at second 100 that the server refuses.
+    fn refused(&mut self) {
+        let query = self.query(100_000 * MS, "192.0.2.10:52000", SERVER, 77, "shop.example", 0);
+        self.put(100_020 * MS, Packet::port_unreachable(&query));
+    }
+
+    /// Traffic long enough after the failure for it to be judged.
+    fn go_on(&mut self) {
+        self.tcp(190_000 * MS, "192.0.2.10:43999", "203.0.113.99:22", flags::ACK, &[]);
+        self.tcp(190_010 * MS, "203.0.113.99:22", "192.0.2.10:43999", flags::ACK, &[]);
+    }
+}
+
+/// The verdict of the only episode, and its consequences as `C8 text`.
+fn aftermath(scene: Scene) -> (&'static str, Vec<String>) {
+    let (_, evidence) = scene.examine();
+    let [episode] = evidence.episodes.as_slice() else { panic!("{} episodes", evidence.episodes.len()) };
+    let told = episode.consequences.iter().map(|next| format!("{} {}", next.code, next.text)).collect();
+    (episode.verdict(), told)
+}
+
+#[test]
+fn a_client_with_a_cached_address_reaches_the_site_without_dns() {
+    let mut scene = Scene::default();
+    scene.query(0, "192.0.2.10:51000", "198.51.100.54", 5, "shop.example", 0);
+    scene.answer(20 * MS, "198.51.100.54", "192.0.2.10:51000", 5, "shop.example", 7);
+    scene.refused();
+    scene.tcp(101_000 * MS, "192.0.2.10:43000", "203.0.113.80:443", flags::SYN, &[]);
+    let accepted = flags::SYN | flags::ACK;
+    scene.tcp(101_010 * MS, "203.0.113.80:443", "192.0.2.10:43000", accepted, &[]);
+    scene.go_on();
+    let (verdict, told) = aftermath(scene);
+    assert_eq!(verdict, "reached the site without visible DNS");
+    assert_eq!(
+        told,
+        ["C8 connected to 203.0.113.80 port 443, an address of an earlier answer (cache): accepted"]
+    );
+}
+
+#[test]
+fn the_name_in_a_tls_hello_shows_where_a_client_went() {
+    let mut scene = Scene::default();
+    scene.refused();
+    scene.connect(101_000 * MS, "192.0.2.10:43000", "203.0.113.81:443", "shop.example");
+    scene.connect(102_000 * MS, "192.0.2.10:43001", "203.0.113.82:443", "other.example");
+    scene.connect(103_000 * MS, "192.0.2.10:43002", "203.0.113.83:443", "cloudflare-dns.com");
+    scene.go_on();
+    let (verdict, told) = aftermath(scene);
+    assert_eq!(verdict, "reached the site without visible DNS");
+    let seen = "C8 named the host to 203.0.113.81 port 443 in its TLS hello: accepted";
+    let resolver = "C7 named a public resolver to 203.0.113.83 port 443 (possibly DNS over HTTPS or TLS)";
+    assert_eq!(told, [resolver, seen]);
+}
+
+#[test]
+fn a_name_resolved_elsewhere_is_no_success_when_the_connection_fails() {
+    for (ending, words) in [
+        (Some(flags::RST | flags::ACK), "refused by reset"),
+        (None, "no reply"),
+        (Some(0), "refused by ICMP 3/13"),
+        (Some(flags::SYN | flags::ACK), "accepted"),
+    ] {
+        let mut scene = Scene::default();
+        scene.refused();
+        scene.query(100_100 * MS, "192.0.2.10:51000", "198.51.100.54", 5, "shop.example", 0);
+        scene.answer(100_120 * MS, "198.51.100.54", "192.0.2.10:51000", 5, "shop.example", 7);
+        let syn = scene.tcp(101_000 * MS, "192.0.2.10:43000", "203.0.113.80:443", flags::SYN, &[]);
+        match ending {
+            Some(0) => {
+                let router = "203.0.113.1".parse().unwrap();
+                scene.put(101_010 * MS, Packet::error_about(router, 3, 13, &syn));
+            }
+            Some(bits) => {
+                scene.tcp(101_010 * MS, "203.0.113.80:443", "192.0.2.10:43000", bits, &[]);
+            }
+            None => {}
+        }
+        scene.go_on();
+        let (verdict, told) = aftermath(scene);
+        let expected =
+            if words == "accepted" { "resolved elsewhere" } else { "DNS worked, but the connection failed" };
+        assert_eq!(verdict, expected, "{told:?}");
+        let connected =
+            format!("C8 connected to 203.0.113.80 port 443, an address of a later answer: {words}");
+        assert!(told.contains(&connected), "{told:?}");
+    }
+}
+
+#[test]
+fn nothing_after_a_failure_is_giving_up_only_while_the_capture_watches() {
+    let mut scene = Scene::default();
+    scene.refused();
+    scene.go_on();
+    let (verdict, told) = aftermath(scene);
+    assert_eq!((verdict, told.len()), ("gave up as far as this capture shows", 1));
+
+    let mut scene = Scene::default();
+    scene.refused();
+    let (verdict, told) = aftermath(scene);
+    assert_eq!(verdict, "undetermined");
+    assert!(told.first().is_some_and(|next| next.starts_with("C10 ")), "{told:?}");
+}
+
+#[test]
+fn a_dead_server_is_silent_only_where_the_other_direction_is_captured() {
+    let ask = |scene: &mut Scene| {
+        for (number, at_s) in [(1, 0), (2, 5), (3, 20)] {
+            scene.query(at_s * 1_000 * MS, "192.0.2.10:52000", SERVER, number, "shop.example", 0);
+        }
+    };
+    let end = |scene: &mut Scene| {
+        scene.query(40_000 * MS, "192.0.2.10:52009", SERVER, 9, "bank.example", 0);
+    };
+    let outcomes = |scene: Scene| {
+        let (index, evidence) = scene.examine();
+        let first = evidence.transactions.first().unwrap();
+        (first.outcome, evidence.one_sided, evidence.undetermined_because(&index, first))
+    };
+    let mut nothing_else = Scene::default();
+    ask(&mut nothing_else);
+    end(&mut nothing_else);
+    let (outcome, one_sided, because) = outcomes(nothing_else);
+    assert_eq!((outcome, one_sided), (Outcome::Undetermined, true));
+    assert!(because.unwrap().contains("nothing sent to a client was captured"));
+
+    let mut with_web = Scene::default();
+    ask(&mut with_web);
+    with_web.connect(1_000 * MS, "192.0.2.10:43000", "203.0.113.81:443", "news.example");
+    end(&mut with_web);
+    assert_eq!(outcomes(with_web), (Outcome::NoAnswer, false, None));
+
+    let mut with_arp = Scene::default();
+    ask(&mut with_arp);
+    let router = "192.0.2.1".parse().unwrap();
+    let reply = Arp {
+        operation: 2,
+        sender_mac: [2, 0, 0, 0, 0, 1],
+        sender: router,
+        target_mac: [2, 0, 0, 0, 0, 10],
+        target: CLIENT.parse().unwrap(),
+    };
+    with_arp.frames.push((2_000 * MS, arp(&reply)));
+    end(&mut with_arp);
+    assert_eq!(outcomes(with_arp), (Outcome::NoAnswer, false, None));
+
+    // A resolver captured with `dst port 53`: what it is asked shows nothing of what it is answered.
+    let mut questions_only = Scene::default();
+    ask(&mut questions_only);
+    questions_only.query(3_000 * MS, "192.0.2.99:40000", CLIENT, 4, "shop.example", 0);
+    end(&mut questions_only);
+    assert_eq!(outcomes(questions_only).0, Outcome::Undetermined);
+}
+
+#[test]
+fn the_silent_incident_is_silence_and_its_end_is_undetermined() {
+    let (index, evidence) = capture_of("incidents/03_silent_drop.pcap");
+    assert!(!evidence.one_sided);
+    assert!(evidence.transactions.iter().any(|t| t.outcome == Outcome::NoAnswer));
+    let last = evidence.transactions.iter().rfind(|t| t.outcome == Outcome::Undetermined);
+    if let Some(last) = last {
+        assert!(evidence.undetermined_because(&index, last).unwrap().starts_with("the capture ends"));
+    }
+}
+
+#[test]
+fn types_servers_and_search_suffixes_are_one_lookup() {
+    let mut scene = Scene::default();
+    let ask = |scene: &mut Scene, at_ms: i64, server: &str, id: u16, name: &str, qtype: u16| {
+        let to = format!("{server}:53");
+        scene.put(at_ms * MS, Packet::udp("192.0.2.10:52000", to.as_str(), &dns::query(id, name, qtype)));
+    };
+    let deny = |scene: &mut Scene, at_ms: i64, id: u16, name: &str, qtype: u16| {
+        let failure = dns::failure(id, name, qtype, 3);
+        scene.put(at_ms * MS, Packet::udp("198.51.100.54:53", "192.0.2.10:52000", &failure));
+    };
+    ask(&mut scene, 0, SERVER, 1, "wiki.corp.example", dns::A);
+    ask(&mut scene, 1, SERVER, 2, "wiki.corp.example", dns::AAAA);
+    // The same id at another server after five seconds.
+    ask(&mut scene, 5_001, "198.51.100.54", 1, "wiki.corp.example", dns::A);
+    deny(&mut scene, 5_020, 1, "wiki.corp.example", dns::A);
+    ask(&mut scene, 5_030, "198.51.100.54", 3, "wiki.example", dns::A);
+    deny(&mut scene, 5_050, 3, "wiki.example", dns::A);
+    // Another name, another client, and the name again a minute later.
+    ask(&mut scene, 5_060, "198.51.100.54", 4, "mail.example", dns::A);
+    scene.query(5_070 * MS, "192.0.2.11:52000", SERVER, 5, "wiki.example", 0);
+    ask(&mut scene, 65_000, "198.51.100.54", 6, "wiki.example", dns::A);
+    let (index, evidence) = scene.examine();
+    let lookups = evidence.lookups(&index);
+    let members = |at| lookups.members(LookupId(at)).iter().map(|id| id.0).collect::<Vec<_>>();
+    assert_eq!(lookups.len(), 4);
+    assert_eq!(
+        [members(0), members(1), members(2), members(3)],
+        [vec![0, 1, 2, 3], vec![4], vec![5], vec![6]]
+    );
+    let second = lookups::attempt(&index, &evidence, PacketId(2)).unwrap();
+    assert_eq!((second.number, second.all, second.siblings.len()), (2, vec![PacketId(0), PacketId(2)], 2));
+}
+
+#[test]
+fn backward_steps_are_counted_with_the_largest() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let mut writer = PcapWriter::new(file.as_file(), Variant::default(), link::ETHERNET).unwrap();
+    let packet = Packet::udp("192.0.2.10:40000", "203.0.113.9:9000", b"data").ethernet();
+    for at_ms in [0, 100, 60, 200, 150, 150, 300] {
+        writer.packet(START_NS + at_ms * MS, &packet).unwrap();
+    }
+    writer.finish().unwrap();
+    let (_, evidence) = load(file.path());
+    let [clock] = evidence.backward.as_slice() else { panic!("{:?}", evidence.backward) };
+    assert_eq!((clock.steps, clock.largest_ns, clock.packet), (2, 50 * MS, PacketId(4)));
+}
+
+/// Queries from one port with one id, every 0.1 ms, the name chosen by number.
+fn repeats(name: impl Fn(u32) -> String) -> Scene {
+    let mut scene = Scene::default();
+    for number in 0..REPEATS {
+        let query = dns::query(7, &name(number), dns::A);
+        let packet = Packet::udp("192.0.2.10:52000", "198.51.100.53:53", &query).id(number as u16);
+        scene.frames.push((i64::from(number) * MS / 10, packet.ethernet()));
+    }
+    scene
+}
+
+const REPEATS: u32 = 100_000;
+
+#[test]
+fn one_query_repeated_without_end_is_one_transaction() {
+    let mut scene = repeats(|_| "shop.example".to_owned());
+    let last = Packet::udp("192.0.2.10:52000", "198.51.100.53:53", &dns::query(7, "shop.example", dns::A));
+    scene.put(10_001 * MS, Packet::port_unreachable(&last));
+    let (_, evidence) = scene.examine();
+    let [transaction] = evidence.transactions.as_slice() else { panic!("{}", evidence.transactions.len()) };
+    assert_eq!((transaction.tries, transaction.outcome), (REPEATS, Outcome::Refused));
+    let target = evidence.error_links().first().and_then(|link| link.to);
+    assert!(target.is_some_and(|target| target.0 >= REPEATS - 64), "only the newest are weighed: {target:?}");
+}
+
+#[test]
+fn an_answer_to_one_of_ever_new_questions_with_one_id_finds_the_newest_of_them() {
+    let mut scene = repeats(|number| format!("n{number}.shop.example"));
+    let newest = format!("n{}.shop.example", REPEATS - 1);
+    scene.answer(10_001 * MS, SERVER, "192.0.2.10:52000", 7, &newest, 7);
+    let (_, evidence) = scene.examine();
+    assert_eq!(evidence.transactions.len(), REPEATS as usize);
+    assert_eq!(evidence.transactions.iter().filter(|transaction| transaction.answer.is_some()).count(), 1);
+    let last = evidence.transactions.last().unwrap();
+    assert_eq!((last.answer, last.outcome), (Some(PacketId(REPEATS)), Outcome::Answered));
 }

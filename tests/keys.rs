@@ -23,6 +23,7 @@ fn no_key_has_two_meanings_in_one_context() {
         Context::Packet,
         Context::Report,
         Context::Findings,
+        Context::Causes,
         Context::Queries,
         Context::Ladder,
     ];
@@ -443,4 +444,88 @@ fn a_changed_capture_is_accepted_only_after_the_question() {
     bench.keys("A y");
     bench.hides("has changed since this case was made");
     assert_eq!(bench.case.state().evidence[0].sha256, bench.state.hashes[0]);
+}
+
+#[test]
+fn several_packets_are_noted_as_one() {
+    let mut bench = seed();
+    bench.keys("j v j");
+    bench.keys("v j j v v");
+    bench.shows("3 packets picked");
+    bench.keys("a").text("the same refusal twice").keys("Ctrl-s");
+    let note = &bench.case.state().annotations[0];
+    let frames: Vec<u64> = note.frames.iter().map(|frame| frame.frame).collect();
+    assert_eq!(frames, [2, 3, 5]);
+    bench.keys("3");
+    bench.shows("the same refusal twice");
+    // A range is noted at once, and Escape lets go without touching the filter.
+    bench.keys("1 / d n s Enter g g v j Esc");
+    bench.shows("nothing is picked");
+    bench.shows("3 of 6");
+    bench.keys("v j a").text("both").keys("Ctrl-s");
+    assert_eq!(bench.case.state().annotations[1].frames.len(), 2);
+}
+
+#[test]
+fn a_timeline_row_is_made_changed_and_removed_by_hand() {
+    let mut bench = seed();
+    bench.keys("3 i").text("help line\nthe first call came in\n");
+    let row = bench.case.state().manual_rows[0].clone();
+    assert_eq!((row.when.as_str(), row.by.as_str()), ("2000-01-01 13:24:32", "help line"));
+    let in_timeline = bench.state.report.blocks().any(|block| match block {
+        portmortem::report::Block::Table(table) => {
+            table.id == "timeline" && format!("{:?}", table.rows).contains("the first call came in")
+        }
+        _ => false,
+    });
+    assert!(in_timeline);
+    bench.keys("I a Tab Tab Tab Ctrl-u").text("13:20").keys("Ctrl-s");
+    assert_eq!(bench.case.state().manual_rows[0].when, "13:20");
+    bench.keys("I a Tab Tab Ctrl-u Ctrl-s");
+    assert!(bench.case.state().manual_rows.is_empty());
+    bench.keys("u");
+    assert_eq!(bench.case.state().manual_rows.len(), 1);
+}
+
+#[test]
+fn what_the_analyst_knows_changes_the_ledger_and_the_report() {
+    let mut bench = seed();
+    let score = |bench: &Bench, id: &str| bench.state.assessments[0].hypothesis(id).unwrap().score_db;
+    bench.keys("c");
+    bench.shows("what the error says");
+    let (h1, h2) = (score(&bench, "H1").unwrap(), score(&bench, "H2"));
+    bench.keys("g g a").text("admin says named was stopped\n much\n");
+    bench.shows("is no weight between");
+    bench.keys("Ctrl-u").text("+10\n");
+    let first = bench.state.assessments[0].hypotheses[0].id;
+    assert_eq!(first, "H1");
+    assert_eq!(score(&bench, "H1"), Some(h1 + 10));
+    assert_eq!(score(&bench, "H2"), h2);
+    bench.shows("admin says named was stopped");
+    let printed = format!("{:?}", bench.state.report);
+    assert!(printed.contains("admin says named was stopped"), "the report names analyst input");
+    // The first row of the program is switched off, weighed otherwise, and put back.
+    bench.keys("j Space");
+    assert!(bench.state.assessments[0].hypothesis("H1").unwrap().ledger[0].off);
+    bench.shows("switched off by you");
+    bench.keys("R");
+    assert_eq!(score(&bench, "H1"), Some(h1 + 10));
+    let before = bench.state.assessments[0].hypothesis("H1").unwrap().ledger[0].weight_db.unwrap();
+    bench.keys("-");
+    assert!(bench.state.assessments[0].hypothesis("H1").unwrap().ledger[0].weight_db.unwrap() < before);
+    bench.keys("u u");
+    assert_eq!(bench.case.state().ledger.len(), 2, "undo takes back the change, then the reset");
+}
+
+#[test]
+fn filters_are_named_and_offered_again() {
+    let mut bench = seed();
+    bench.keys("/").text("icmp.error\n");
+    bench.keys("F").text("refusals\n");
+    assert_eq!(bench.case.state().filters["refusals"], "icmp.error");
+    bench.keys("Esc /");
+    bench.shows("named “refusals”");
+    bench.text("refu").keys("Tab Enter");
+    assert_eq!(bench.state.filter.line.text(), "icmp.error");
+    bench.shows("3 of 6");
 }

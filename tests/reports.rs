@@ -163,14 +163,8 @@ fn delays_are_never_called_the_servers_speed() {
 
 #[test]
 fn every_claim_of_a_fresh_draft_is_cited_and_well_worded() {
-    for path in [
-        PCAP,
-        TRANSCRIPT,
-        "tests/captures/incidents/06a_servfail.pcap",
-        "tests/captures/incidents/13_portscan.pcap",
-        "tests/captures/incidents/17_healthy.pcap",
-    ] {
-        let made = made(path);
+    for path in captures() {
+        let made = made(&path);
         let report = draft(&made.input());
         let found = lint(&report);
         assert!(found.claims > 0);
@@ -238,6 +232,19 @@ fn every_template_fits_every_kind_of_incident() {
             assert!(rendered(&made, template.name).len() > 100, "{} of {}", template.name, path.display());
         }
     }
+}
+
+#[test]
+fn a_report_called_final_all_the_same_says_what_is_open() {
+    let made = made(PCAP);
+    let input = made.input();
+    let report = draft(&input);
+    let options = Options { is_final: true, ..Options::default() };
+    let text = render_named(&report, &input, "full", &options).expect("a template that renders").markdown;
+    let (_, end) = text.split_once("## Open in this report").expect("the box");
+    assert!(end.contains("who noticed the fault first") && end.contains("nobody has accepted"), "{end}");
+    let ticket = render_named(&report, &input, "ticket", &options).expect("a template that renders");
+    assert!(!ticket.markdown.contains("Open in this report"));
 }
 
 /// Every capture of the incidents and of the lab.

@@ -9,7 +9,7 @@ use anyhow::Result;
 use super::load::{Loaded, Open};
 use super::records::{self, Cell, Column, Format};
 use super::{Outcome, mistake};
-use crate::correlate::{Outcome as Ending, Transaction, TransactionId};
+use crate::correlate::{Outcome as Ending, Transaction, TransactionId, tally};
 use crate::decode::dns;
 use crate::filter::Context;
 use crate::index::PacketId;
@@ -32,7 +32,7 @@ pub struct Arguments {
     open: Open,
 }
 
-const COLUMNS: [Column; 21] = [
+const COLUMNS: [Column; 22] = [
     Column { key: "query", head: "query" },
     Column { key: "time", head: "time" },
     Column { key: "client", head: "client" },
@@ -54,6 +54,7 @@ const COLUMNS: [Column; 21] = [
     Column { key: "episode", head: "" },
     Column { key: "extended_error", head: "" },
     Column { key: "error_from", head: "" },
+    Column { key: "lookup", head: "" },
 ];
 
 /// Runs the subcommand.
@@ -96,6 +97,10 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
             .filter_map(|ending| Some(format!("{} {}", ledger.get(ending)?, ending.name())))
             .collect();
         writeln!(out, "\n{count} transactions: {}", endings.join(", "))?;
+        let errors = tally::dns_errors(&loaded.index, &loaded.evidence);
+        if everything && errors.all > 0 {
+            writeln!(out, "{} ICMP errors about DNS, {} linked to a DNS message", errors.all, errors.linked)?;
+        }
         for note in &loaded.evidence.notes {
             writeln!(out, "note: {note}")?;
         }
@@ -115,6 +120,7 @@ fn record(
     let name = row.and_then(|row| query.segment.names.get(row.name)).map(dns::presentation);
     let one = |packet: Option<PacketId>| packet.map_or(Cell::Empty, |packet| Cell::Frames(vec![packet]));
     let answered = transaction.answer.is_some();
+    let lookup = loaded.evidence.lookups(&loaded.index).of(id);
     vec![
         Cell::Frames(vec![transaction.first]),
         Cell::Time(query.time_ns()),
@@ -128,7 +134,7 @@ fn record(
         name.map_or(Cell::Empty, |name| Cell::Text(text::escape(&name))),
         Cell::Number(i64::from(transaction.tries)),
         Cell::Text(transaction.outcome.name().to_owned()),
-        Cell::Text(detail(transaction)),
+        Cell::Text(detail(loaded, transaction)),
         if answered { Cell::Span(transaction.rtt_ns) } else { Cell::Empty },
         if answered || transaction.error.is_some() { Cell::Span(transaction.waited_ns) } else { Cell::Empty },
         one(transaction.answer),
@@ -142,11 +148,15 @@ fn record(
             .error
             .and_then(|error| loaded.index.packet(error))
             .map_or(Cell::Empty, |error| Cell::Text(error.source_address().to_string())),
+        lookup.map_or(Cell::Empty, |lookup| Cell::Number(i64::from(lookup.0) + 1)),
     ]
 }
 
-/// The response code or the ICMP type and code.
-fn detail(transaction: &Transaction) -> String {
+/// The response code, the ICMP type and code, or why the end cannot be told.
+fn detail(loaded: &Loaded, transaction: &Transaction) -> String {
+    if let Some(because) = loaded.evidence.undetermined_because(&loaded.index, transaction) {
+        return because;
+    }
     if transaction.answer.is_some() {
         let code = names::response_code_name(transaction.response_code);
         return match transaction.extended_error {

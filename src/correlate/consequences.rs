@@ -1,26 +1,28 @@
 //! What the client did after a failed lookup: retries, other servers, TCP, other names, other protocols, connections.
 
+mod attempts;
+mod earlier;
+mod requests;
+
 use std::net::IpAddr;
 
 use super::messages::Messages;
 use super::{Consequence, Episode, Evidence, Outcome, options};
-use crate::decode::{Address, dns};
+use crate::decode::dns;
 use crate::index::segment::{DnsKind, flags};
 use crate::index::{Packet, PacketId, Segment};
 use crate::time::{self, Nanos};
+use attempts::{Attempts, Ending, Seen, Why};
+use earlier::Earlier;
 
 /// Episodes whose consequences are looked for, in order; beyond them a flood makes each one alike.
 const EPISODES_MAX: usize = 256;
 /// Packets looked at for all episodes together.
 const PACKETS_MAX: usize = 4_000_000;
-/// Different questions about one name this close together belong to one lookup.
-const SIBLINGS_NS: Nanos = 2_000_000_000;
 /// Frames cited for one consequence.
 const FRAMES_MAX: usize = 12;
 /// Addresses of answers remembered for one episode.
 const ADDRESSES_MAX: usize = 64;
-/// Records read of one answer.
-const RECORDS_MAX: usize = 64;
 
 /// Fills in the consequences of the first episodes.
 pub(super) fn find(messages: &Messages<'_>, evidence: &mut Evidence) {
@@ -28,9 +30,10 @@ pub(super) fn find(messages: &Messages<'_>, evidence: &mut Evidence) {
     let episodes = std::mem::take(&mut evidence.episodes);
     let mut done = Vec::with_capacity(episodes.len());
     let all = episodes.len();
+    let earlier = Earlier::new(messages, evidence, episodes.get(..EPISODES_MAX).unwrap_or(&episodes));
     for (at, mut episode) in episodes.into_iter().enumerate() {
         if at < EPISODES_MAX && budget > 0 {
-            episode.consequences = of_episode(messages, evidence, &episode, &mut budget);
+            episode.consequences = of_episode(messages, evidence, &episode, &earlier, &mut budget);
         }
         done.push(episode);
     }
@@ -50,8 +53,13 @@ struct Aftermath<'e, 'i> {
     name: String,
     ids: Vec<u16>,
     types: Vec<u16>,
-    /// Addresses the name was answered with, and whether the answer came after the failure.
+    /// Addresses the name was answered with after the failure.
     addresses: Vec<IpAddr>,
+    /// Addresses it was answered with before.
+    cached: Vec<IpAddr>,
+    /// When the first try had failed.
+    failed_ns: Nanos,
+    attempts: Attempts,
     asked_with_options: bool,
     found: Vec<Consequence>,
 }
@@ -60,11 +68,14 @@ fn of_episode(
     messages: &Messages<'_>,
     evidence: &Evidence,
     episode: &Episode,
+    earlier: &Earlier,
     budget: &mut usize,
 ) -> Vec<Consequence> {
     let window_ns = evidence.parameters.consequence_window_ns;
     let tries = episode.transactions.iter().flat_map(|id| evidence.tries(*id)).take(FRAMES_MAX);
     let queries: Vec<Packet<'_>> = tries.filter_map(|query| messages.index.packet(query)).collect();
+    let first = episode.transactions.first().and_then(|id| evidence.transaction(*id));
+    let failed = first.and_then(|first| first.error.or(first.answer));
     let mut aftermath = Aftermath {
         messages,
         evidence,
@@ -73,22 +84,17 @@ fn of_episode(
         ids: queries.iter().filter_map(|query| Some(query.dns()?.header.id)).collect(),
         types: queries.iter().filter_map(|query| Some(query.dns()?.qtype)).collect(),
         addresses: Vec::new(),
+        cached: earlier.addresses(messages, evidence, episode),
+        failed_ns: failed.map_or(episode.first_ns, |frame| messages.time_ns(frame)),
+        attempts: Attempts::default(),
         asked_with_options: queries.iter().any(|query| has_options(messages, query)),
         found: Vec::new(),
     };
     aftermath.same_server_again();
     let until_ns = episode.last_ns.saturating_add(window_ns);
     aftermath.read_until(until_ns, budget);
-    let only_repeats = |found: &Consequence| found.code == "C1" && !found.text.contains(": answered");
-    if aftermath.found.iter().all(only_repeats) {
-        let (code, text) = if messages.last_ns >= until_ns {
-            ("C9", "gave up as far as this capture shows: nothing more names the host".to_owned())
-        } else {
-            let left = time::span((messages.last_ns - episode.last_ns).max(0));
-            ("C10", format!("undetermined: the capture ends {left} after the last packet of the failure"))
-        };
-        aftermath.found.push(Consequence { code, text, frames: Vec::new() });
-    }
+    aftermath.connections();
+    aftermath.conclude(until_ns);
     aftermath.found.sort_by_key(|consequence| order(consequence.code));
     aftermath.found
 }
@@ -117,7 +123,7 @@ impl Aftermath<'_, '_> {
             let [(before, end, asked), (next, _, asks)] = pair else { continue };
             let apart_ns = self.messages.time_ns(*next) - self.messages.time_ns(*before);
             // A and AAAA of one lookup are siblings, not a second try.
-            if asked != asks && apart_ns <= SIBLINGS_NS {
+            if asked != asks && apart_ns <= super::lookups::SIBLINGS_NS {
                 continue;
             }
             gaps.push(self.messages.time_ns(*next) - self.messages.time_ns(*end));
@@ -128,7 +134,7 @@ impl Aftermath<'_, '_> {
             .transactions
             .iter()
             .filter_map(|id| self.evidence.transaction(*id))
-            .map(|transaction| u32::from(transaction.tries) - 1)
+            .map(|transaction| transaction.tries.saturating_sub(1))
             .sum();
         if gaps.is_empty() && retries == 0 {
             return;
@@ -150,17 +156,18 @@ impl Aftermath<'_, '_> {
             }
             frames.truncate(FRAMES_MAX);
         }
-        self.found.push(Consequence { code: "C1", text: parts.join("; "), frames });
+        let success = self.episode.recovery.is_none().then_some(false);
+        self.found.push(Consequence { code: "C1", text: parts.join("; "), frames, success });
     }
 
-    fn add(&mut self, code: &'static str, text: String, frames: &[PacketId]) {
+    fn add(&mut self, code: &'static str, text: String, frames: &[PacketId], success: Option<bool>) {
         let known = self.found.iter_mut().find(|known| known.code == code && known.text == text);
         match known {
             Some(known) => {
                 known.frames.extend_from_slice(frames);
                 known.frames.truncate(FRAMES_MAX);
             }
-            None => self.found.push(Consequence { code, text, frames: frames.to_vec() }),
+            None => self.found.push(Consequence { code, text, frames: frames.to_vec(), success }),
         }
     }
 
@@ -181,17 +188,26 @@ impl Aftermath<'_, '_> {
             };
             let from = first.0.saturating_sub(segment.base.0) as usize;
             *budget = budget.saturating_sub(segment.len() - from);
-            let rows = segment.source_address.iter().enumerate().skip(from);
-            for (row, _) in rows.filter(|(_, source)| **source as usize == position) {
+            let ends = segment.source_address.iter().zip(&segment.destination_address).enumerate().skip(from);
+            for (row, (source, destination)) in ends {
+                let (sent, received) = (*source as usize == position, *destination as usize == position);
+                if !sent && !received {
+                    continue;
+                }
                 if segment.time_ns.get(row).is_some_and(|time_ns| *time_ns > until_ns) {
                     return;
                 }
-                self.one(segment, row);
+                if sent {
+                    self.sent(segment, row);
+                } else if !self.attempts.0.is_empty() {
+                    self.received(segment, row);
+                }
             }
         }
     }
 
-    fn one(&mut self, segment: &Segment, row: usize) {
+    /// A packet of the client.
+    fn sent(&mut self, segment: &Segment, row: usize) {
         let column = |values: &[u16]| values.get(row).copied().unwrap_or_default();
         let bits = column(&segment.flags);
         let (transport, port) = (segment.transport.get(row).copied(), column(&segment.destination_port));
@@ -206,13 +222,36 @@ impl Aftermath<'_, '_> {
         let Some(packet) = self.messages.index.packet(id) else { return };
         if bits & flags::DNS_QUERY != 0 {
             self.query(&packet);
-        } else if transport == Some(6) && opens {
+            return;
+        }
+        if packet.time_ns() < self.failed_ns {
+            return;
+        }
+        if transport == Some(6) && opens {
             self.opened(&packet);
         } else if transport == Some(17) {
             self.datagram(&packet);
-        } else if transport == Some(6) && matches!(port, 80 | 443) {
-            self.named_in_stream(&packet);
+        } else if transport == Some(6) && matches!(port, 80 | 443 | 853 | 8080 | 8443) {
+            let resolver = self.attempts.data_of_client(&packet, &self.name);
+            if matches!(resolver, Some(Seen::Resolver)) {
+                let to = packet.destination_address();
+                let text =
+                    format!("named a public resolver to {to} port {port} (possibly DNS over HTTPS or TLS)");
+                self.add("C7", text, &[id], None);
+            }
         }
+    }
+
+    /// A packet to the client.
+    fn received(&mut self, segment: &Segment, row: usize) {
+        let id = PacketId(segment.base.0 + row as u32);
+        let transport = segment.transport.get(row).copied();
+        if !matches!(transport, Some(6 | 17)) || self.evidence.is_duplicate(id) {
+            return;
+        }
+        let Some(packet) = self.messages.index.packet(id) else { return };
+        let bits = segment.tcp_flags.get(row).copied().unwrap_or_default();
+        self.attempts.reply(&packet, bits, &self.name);
     }
 
     /// A later query of the client.
@@ -225,66 +264,66 @@ impl Aftermath<'_, '_> {
         if row.kind != DnsKind::Dns {
             if first_label(&name) == first_label(&self.name) {
                 let how = if row.kind == DnsKind::Llmnr { "LLMNR" } else { "mDNS" };
-                self.add("C6", format!("asked its neighbours for the name by {how}"), &[packet.id]);
+                self.add("C6", format!("asked its neighbours for the name by {how}"), &[packet.id], None);
             }
             return;
         }
         if !same_name {
             if related(&name, &self.name) && packet.time_ns() >= self.episode.first_ns {
                 let name = crate::text::escape(&dns::presentation(wire));
-                self.add("C5", format!("asked for the related name {name}"), &[packet.id]);
+                self.add("C5", format!("asked for the related name {name}"), &[packet.id], None);
             }
             return;
         }
-        let result = self.result(packet.id);
+        let (result, end, success) = self.result(packet.id);
         self.learn(packet.id);
         let mut frames = vec![packet.id];
-        frames.extend(result.1);
+        frames.extend(end);
         let other_server = server != self.episode.server.0;
         if packet.transport() == 6 && self.episode.transport != 6 && !other_server {
-            self.add("C3", format!("asked the same server over TCP: {}", result.0), &frames);
+            self.add("C3", format!("asked the same server over TCP: {result}"), &frames, success);
         } else if other_server {
-            self.add("C2", format!("asked another server, {server}: {}", result.0), &frames);
+            self.add("C2", format!("asked another server, {server}: {result}"), &frames, success);
         } else if self.ids.contains(&row.header.id) {
-            self.add("C1", format!("repeated the query from another port: {}", result.0), &frames);
+            self.add("C1", format!("repeated the query from another port: {result}"), &frames, success);
         } else {
             let sibling = !self.types.contains(&row.qtype);
             let what = if sibling { "another record type of the name" } else { "the name again" };
-            let text = format!("asked the same server for {what}: {}", result.0);
-            self.add(if sibling { "C5" } else { "C1" }, text, &frames);
+            let text = format!("asked the same server for {what}: {result}");
+            self.add(if sibling { "C5" } else { "C1" }, text, &frames, success);
         }
         if self.asked_with_options && !has_options(self.messages, packet) {
-            self.add("C4", "repeated the query without EDNS".to_owned(), &[packet.id]);
+            self.add("C4", format!("repeated the query without EDNS: {result}"), &frames, success);
         }
     }
 
-    /// How a later query ended, and the frame that ended it.
-    fn result(&self, query: PacketId) -> (&'static str, Option<PacketId>) {
+    /// How a later query ended, the frame that ended it, and whether the client was helped.
+    fn result(&self, query: PacketId) -> (&'static str, Option<PacketId>, Option<bool>) {
         let transaction = self.evidence.transaction_of(query).and_then(|id| self.evidence.transaction(id));
-        let Some(transaction) = transaction else { return ("not matched", None) };
+        let Some(transaction) = transaction else { return ("not matched", None, None) };
         match transaction.outcome {
             Outcome::Answered | Outcome::Late if transaction.response_code == 0 => {
-                ("answered", transaction.answer)
+                ("answered", transaction.answer, Some(true))
             }
             Outcome::Answered | Outcome::Late if transaction.response_code == 3 => {
-                ("answered: the name does not exist", transaction.answer)
+                ("answered: the name does not exist", transaction.answer, Some(true))
             }
-            Outcome::Answered | Outcome::Late => ("answered with an error", transaction.answer),
-            Outcome::Refused => ("refused by ICMP", transaction.error),
-            Outcome::Undetermined => ("no answer before the capture ends", None),
-            Outcome::Truncated => ("truncated", transaction.answer),
-            Outcome::TcpReset => ("connection reset", None),
-            Outcome::NoAnswer | Outcome::CoveredByRateLimit => ("no answer", None),
+            Outcome::Answered | Outcome::Late => {
+                ("refused with an error code", transaction.answer, Some(false))
+            }
+            Outcome::Refused => ("refused by ICMP", transaction.error, Some(false)),
+            Outcome::Undetermined => ("no answer seen, which this capture cannot judge", None, None),
+            Outcome::Truncated => ("truncated", transaction.answer, Some(false)),
+            Outcome::TcpReset => ("connection reset", None, Some(false)),
+            Outcome::NoAnswer | Outcome::CoveredByRateLimit => ("no answer", None, Some(false)),
         }
     }
 
     /// Remembers the addresses the name was answered with.
     fn learn(&mut self, query: PacketId) {
         let transaction = self.evidence.transaction_of(query).and_then(|id| self.evidence.transaction(id));
-        let answer = transaction.and_then(|transaction| transaction.answer);
-        let Some(packet) = answer.and_then(|answer| self.messages.index.packet(answer)) else { return };
-        let Some(row) = packet.dns() else { return };
-        for address in addresses(self.messages.bytes(row)) {
+        let Some(answer) = transaction.and_then(|transaction| transaction.answer) else { return };
+        for address in earlier::answered(self.messages, answer) {
             if self.addresses.len() < ADDRESSES_MAX && !self.addresses.contains(&address) {
                 self.addresses.push(address);
             }
@@ -298,59 +337,95 @@ impl Aftermath<'_, '_> {
             if server == self.episode.server.0 && self.episode.transport != 6 {
                 let connection =
                     self.evidence.connections.iter().find(|connection| connection.first == packet.id);
-                let how = match connection {
-                    Some(connection) if connection.is_refused() => "refused by reset",
-                    Some(connection) if connection.accepted.is_some() => "accepted",
-                    Some(connection) if connection.is_silent() => "no reply",
-                    _ => "seen in part",
+                let (how, success) = match connection {
+                    Some(connection) if connection.is_refused() => ("refused by reset", Some(false)),
+                    Some(connection) if connection.accepted.is_some() => ("accepted", None),
+                    Some(connection) if connection.is_silent() => ("no reply", Some(false)),
+                    _ => ("seen in part", None),
                 };
-                self.add("C3", format!("opened TCP to port 53 of the same server: {how}"), &[packet.id]);
+                let text = format!("opened TCP to port 53 of the same server: {how}");
+                self.add("C3", text, &[packet.id], success);
             }
         } else if port == 853 {
-            self.add(
-                "C7",
-                format!("opened a connection to {server} port 853 (possibly DNS over TLS)"),
-                &[packet.id],
-            );
+            let text = format!("opened a connection to {server} port 853 (possibly DNS over TLS)");
+            self.add("C7", text, &[packet.id], None);
         } else {
-            self.connected(packet, server, port);
+            self.connected(packet);
         }
     }
 
-    fn connected(&mut self, packet: &Packet<'_>, server: Address, port: u16) {
-        if server.ip().is_some_and(|ip| self.addresses.contains(&ip)) {
-            let text = format!("connected to {server} port {port}, an address the name was answered with");
-            self.add("C8", text, &[packet.id]);
+    /// The first packet of a connection that may lead to the host.
+    fn connected(&mut self, packet: &Packet<'_>) {
+        let server = packet.destination_address();
+        let Some(ip) = server.ip() else { return };
+        if packet.destination_port() == 443
+            && (requests::is_resolver_address(ip) || server == self.episode.server.0)
+        {
+            let text = format!("connected to the resolver {server} on port 443 (possibly DNS over HTTPS)");
+            self.add("C7", text, &[packet.id], None);
+        }
+        let why = if self.addresses.contains(&ip) {
+            Some(Why::Answered)
+        } else {
+            self.cached.contains(&ip).then_some(Why::Cached)
+        };
+        if packet.transport() == 6 || why.is_some() {
+            self.attempts.of_client(packet, why);
         }
     }
 
     fn datagram(&mut self, packet: &Packet<'_>) {
-        let (server, port) = (packet.destination_address(), packet.destination_port());
-        match port {
-            443 => self.connected(packet, server, port),
-            853 => self.add(
-                "C7",
-                format!("sent UDP to {server} port 853 (possibly DNS over QUIC)"),
-                &[packet.id],
-            ),
+        let server = packet.destination_address();
+        match packet.destination_port() {
+            443 => self.connected(packet),
+            853 => {
+                let text = format!("sent UDP to {server} port 853 (possibly DNS over QUIC)");
+                self.add("C7", text, &[packet.id], None);
+            }
             _ => {
                 let payload = packet.decode();
                 let encoded = netbios(first_label(&self.name));
-                if payload.payload().windows(encoded.len()).any(|window| window == encoded.as_slice()) {
-                    self.add("C6", "asked its neighbours for the name by NetBIOS".to_owned(), &[packet.id]);
+                if memchr::memmem::find(payload.payload(), &encoded).is_some() {
+                    let text = "asked its neighbours for the name by NetBIOS".to_owned();
+                    self.add("C6", text, &[packet.id], None);
                 }
             }
         }
     }
 
-    /// A TLS server name or HTTP host equal to the name: the client knew the address from elsewhere.
-    fn named_in_stream(&mut self, packet: &Packet<'_>) {
-        let decoded = packet.decode();
-        let payload = decoded.payload();
-        let host = server_name(payload).or_else(|| http_host(payload));
-        if host.is_some_and(|host| host.eq_ignore_ascii_case(self.name.as_bytes())) {
-            let to = packet.destination_address();
-            self.add("C8", format!("named the host to {to} in its request"), &[packet.id]);
+    /// C8 from the connections followed.
+    fn connections(&mut self) {
+        for attempt in std::mem::take(&mut self.attempts.0) {
+            let Some(why) = attempt.why else { continue };
+            let ending = attempt.ending(self.messages.index, self.evidence);
+            let over = if attempt.quic { "UDP port" } else { "port" };
+            let to = format!("{} {over} {}", attempt.server, attempt.port);
+            let what = match why {
+                Why::Answered => format!("connected to {to}, an address of a later answer"),
+                Why::Cached => format!("connected to {to}, an address of an earlier answer (cache)"),
+                Why::ServerName => format!("named the host to {to} in its TLS hello"),
+                Why::HttpHost => format!("named the host to {to} in its HTTP request"),
+                Why::Certificate => format!("connected to {to}, whose certificate names the host"),
+            };
+            let ending_known = ending != Ending::Unknown;
+            let success = ending.success().filter(|_| ending_known);
+            self.add("C8", format!("{what}: {}", ending.words()), &attempt.frames, success);
+        }
+    }
+
+    /// C9 or C10 where nothing helped the client.
+    fn conclude(&mut self, until_ns: Nanos) {
+        if self.found.iter().any(|found| found.success == Some(true)) {
+            return;
+        }
+        let last_ns = self.messages.last_ns;
+        if last_ns < until_ns {
+            let left = time::span((last_ns - self.episode.last_ns).max(0));
+            let text = format!("undetermined: the capture ends {left} after the last packet of the failure");
+            self.found.push(Consequence { code: "C10", text, frames: Vec::new(), success: None });
+        } else if self.found.iter().all(|found| matches!(found.code, "C1" | "C7")) {
+            let text = "gave up as far as this capture shows: nothing more names the host".to_owned();
+            self.found.push(Consequence { code: "C9", text, frames: Vec::new(), success: Some(false) });
         }
     }
 }
@@ -370,89 +445,34 @@ fn related(name: &str, failed: &str) -> bool {
     longer(name, failed) || longer(failed, name)
 }
 
-/// First-level encoding of a NetBIOS name, without its suffix (RFC 1001 §14.1).
+/// First-level encoding of a `NetBIOS` name, without its suffix (RFC 1001 §14.1).
 fn netbios(label: &str) -> Vec<u8> {
     let letters = label.bytes().take(15).map(|byte| byte.to_ascii_uppercase());
     letters.flat_map(|byte| [b'A' + (byte >> 4), b'A' + (byte & 15)]).collect()
 }
 
-/// The addresses of the answer section.
-fn addresses(message: &[u8]) -> Vec<IpAddr> {
-    let mut found = Vec::new();
-    let Some(first) = dns::read(message) else { return found };
-    let mut at = first.question_end;
-    for _ in 0..usize::from(first.header.counts[1]).min(RECORDS_MAX) {
-        let Ok((_, fixed)) = dns::read_name(message, at) else { break };
-        let Some([kind_high, kind_low, _, _, _, _, _, _, high, low]) =
-            message.get(fixed..fixed + 10).and_then(|bytes| bytes.first_chunk::<10>())
-        else {
-            break;
-        };
-        let data = fixed + 10;
-        let length = usize::from(u16::from_be_bytes([*high, *low]));
-        let Some(bytes) = message.get(data..data + length) else { break };
-        match u16::from_be_bytes([*kind_high, *kind_low]) {
-            1 => found.extend(bytes.first_chunk::<4>().map(|octets| IpAddr::from(*octets))),
-            28 => found.extend(bytes.first_chunk::<16>().map(|octets| IpAddr::from(*octets))),
-            _ => {}
-        }
-        at = data + length;
-    }
-    found
-}
-
-/// The server name of a TLS ClientHello in one segment (RFC 8446 §4.1.2, RFC 6066 §3).
-fn server_name(payload: &[u8]) -> Option<&[u8]> {
-    let word = |at: usize| -> Option<usize> {
-        payload.get(at..at + 2)?.first_chunk::<2>().map(|pair| usize::from(u16::from_be_bytes(*pair)))
-    };
-    if payload.first() != Some(&22) || payload.get(5) != Some(&1) {
-        return None;
-    }
-    let mut at = 43 + 1 + usize::from(*payload.get(43)?);
-    at += 2 + word(at)?;
-    at += 1 + usize::from(*payload.get(at)?);
-    let end = at + 2 + word(at)?;
-    at += 2;
-    while at + 4 <= end {
-        let length = word(at + 2)?;
-        if word(at)? == 0 {
-            let name = word(at + 7)?;
-            return payload.get(at + 9..at + 9 + name);
-        }
-        at += 4 + length;
-    }
-    None
-}
-
-fn http_host(payload: &[u8]) -> Option<&[u8]> {
-    let methods: [&[u8]; 4] = [b"GET ", b"POST ", b"HEAD ", b"PUT "];
-    if !methods.iter().any(|method| payload.starts_with(method)) {
-        return None;
-    }
-    let lines = payload.split(|byte| *byte == b'\n');
-    let line =
-        lines.take(64).find(|line| line.get(..5).is_some_and(|name| name.eq_ignore_ascii_case(b"host:")))?;
-    let host = line.get(5..)?.trim_ascii();
-    host.split(|byte| *byte == b':').next()
-}
-
 impl Episode {
     /// What became of the lookup, in the words of reports.
     pub fn verdict(&self) -> &'static str {
-        let has = |code: &str, text: &str| {
-            self.consequences.iter().any(|c| c.code == code && c.text.contains(text))
+        let having = |code: &str, success: Option<bool>| {
+            self.consequences.iter().any(|next| next.code == code && next.success == success)
         };
-        if has("C2", ": answered") || has("C3", ": answered") {
+        let helped = |code: &str| having(code, Some(true));
+        let elsewhere = ["C2", "C3", "C4"].into_iter().any(helped);
+        let recovered = self.recovery.is_some() || helped("C1");
+        let connection_failed = having("C8", Some(false)) && !having("C8", None) && !helped("C8");
+        if (elsewhere || recovered) && connection_failed {
+            "DNS worked, but the connection failed"
+        } else if elsewhere {
             "resolved elsewhere"
-        } else if self.recovery.is_some() || has("C1", ": answered") {
+        } else if recovered {
             "recovered"
-        } else if has("C8", "named the host") {
+        } else if helped("C8") {
             "reached the site without visible DNS"
-        } else if has("C9", "") {
-            "gave up as far as this capture shows"
-        } else {
+        } else if self.consequences.is_empty() || having("C10", None) {
             "undetermined"
+        } else {
+            "gave up as far as this capture shows"
         }
     }
 }
@@ -466,17 +486,5 @@ mod tests {
         assert!(related("www.shop.example", "shop.example"));
         assert!(related("shop.example.corp.example", "shop.example"));
         assert!(!related("workshop.example", "shop.example"));
-    }
-
-    #[test]
-    fn a_cut_client_hello_gives_no_name() {
-        let mut hello = vec![22, 3, 1, 0, 60, 1, 0, 0, 56, 3, 3];
-        hello.extend([7; 32]);
-        hello.extend([0, 0, 2, 0x13, 1, 1, 0, 0, 14, 0, 0, 0, 10, 0, 8, 0, 0, 5]);
-        hello.extend(b"a.b.c");
-        assert_eq!(server_name(&hello), Some(b"a.b.c".as_slice()));
-        for cut in 0..hello.len() {
-            assert_eq!(server_name(&hello[..cut]), None, "{cut}");
-        }
     }
 }

@@ -1,15 +1,20 @@
 //! What correlation found, stored so that millions of transactions stay small: links between queries, retries
 //! and answers are not kept but worked out when asked for.
 
+use std::sync::OnceLock;
+
+use super::clock::Backward;
 use super::connections::Connection;
 use super::duplicates::{Copy, CopyKind};
 use super::hosts::{Place, Sight};
+use super::lookups::Lookups;
 use super::{
-    Anomaly, Episode, Level, Link, LinkKind, Parameters, Problem, Transaction, TransactionId, Vantage,
+    Anomaly, Episode, Level, Link, LinkKind, Outcome, Parameters, Problem, Transaction, TransactionId,
+    Vantage,
 };
 use crate::decode::Address;
-use crate::index::PacketId;
-use crate::time::Nanos;
+use crate::index::{Index, PacketId};
+use crate::time::{self, Nanos};
 
 /// What a packet is to its transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -86,6 +91,11 @@ pub struct Evidence {
     pub(super) sights: Vec<Sight>,
     /// Connections to port 53 over TCP in order of their first packet.
     pub connections: Vec<Connection>,
+    /// Backward steps of each source's clock, sources without any left out.
+    pub backward: Vec<Backward>,
+    /// The times the sources cover without a gap longer than the watch time, in order.
+    pub(super) covered: Vec<(Nanos, Nanos)>,
+    lookups: OnceLock<Lookups>,
     /// Packets are seen in one direction only; silence then means nothing.
     pub one_sided: bool,
     /// Limits that were reached and what was left out because of it.
@@ -129,6 +139,10 @@ impl Evidence {
                 continue;
             }
             let Some(transaction) = self.transaction(id) else { continue };
+            // Links end at the first try (from retries) and at the last (from answers) only.
+            if packet != transaction.first && packet != transaction.last {
+                continue;
+            }
             let answer = transaction.answer.and_then(|answer| {
                 let (_, role) = self.roles_of(answer).find(|(of, _)| *of == id)?;
                 self.member_link(answer, id, role)
@@ -223,6 +237,34 @@ impl Evidence {
             reason: copy.kind.reason(),
             delayed: false,
         })
+    }
+
+    /// The lookups, made when first asked for.
+    pub fn lookups(&self, index: &Index) -> &Lookups {
+        self.lookups.get_or_init(|| Lookups::make(index, &self.transactions))
+    }
+
+    /// How long the capture goes on after a time without a gap; 0 outside it.
+    pub fn watched_after(&self, time_ns: Nanos) -> Nanos {
+        let at = self.covered.partition_point(|(_, end_ns)| *end_ns < time_ns);
+        self.covered
+            .get(at)
+            .filter(|(first_ns, _)| *first_ns <= time_ns)
+            .map_or(0, |(_, end_ns)| end_ns - time_ns)
+    }
+
+    /// Why it cannot be told how a transaction ended, in words; `None` where it can.
+    pub fn undetermined_because(&self, index: &Index, transaction: &Transaction) -> Option<String> {
+        if transaction.outcome != Outcome::Undetermined {
+            return None;
+        }
+        if self.one_sided && transaction.answer.is_none() {
+            return Some("nothing sent to a client was captured, so an answer would not be seen".to_owned());
+        }
+        let seen = transaction.answer.unwrap_or(transaction.last);
+        let left_ns = self.watched_after(index.packet(seen).map_or(0, |packet| packet.time_ns()));
+        let after = if transaction.answer.is_some() { "the truncated answer" } else { "the last try" };
+        Some(format!("the capture ends {} after {after}", time::span(left_ns)))
     }
 
     /// What the packets of a host tell about its place; `None` for hosts not looked at.

@@ -83,11 +83,8 @@ impl<'i> Messages<'i> {
         self.index.locate(packet).map_or(0, |(segment, row)| segment.time_ns.get(row).copied().unwrap_or(0))
     }
 
-    /// The message's bytes as far as the packet that carries it holds them.
+    /// The message's bytes as far as they were captured.
     pub fn bytes(&self, row: &DnsRow) -> &'i [u8] {
-        self.index.packet(row.packet).map_or(&[], |packet| {
-            let decoded = packet.decode();
-            decoded.payload()
-        })
+        self.index.packet(row.packet).map_or(&[], |packet| packet.message(row))
     }
 }

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 
 use super::messages::Messages;
-use super::{Anomaly, Evidence, Outcome, Parameters, Transaction, options};
+use super::{Anomaly, Evidence, Outcome, Parameters, Transaction};
 use crate::decode::Address;
+use crate::decode::dns;
 use crate::index::PacketId;
 use crate::time::Nanos;
 
@@ -12,12 +13,18 @@ type Map<K, V> = HashMap<K, V, foldhash::fast::FixedState>;
 
 /// Distinct clients looked for as destinations when deciding whether both directions were captured.
 const CLIENTS_MAX: usize = 64;
+/// Queries go here.
+const DNS_PORT: u16 = 53;
 /// Linux lets this many ICMP errors to one host through at once (`icmp_ratelimit`, token bucket).
 const ERROR_BURST: i64 = 6;
 
 /// Decides all outcomes, once answers, errors and connections are known.
 pub(super) fn conclude(messages: &Messages<'_>, evidence: &mut Evidence) {
     evidence.one_sided = one_sided(messages, evidence);
+    if evidence.one_sided && !evidence.transactions.is_empty() {
+        let note = "Nothing sent to a host that asks was captured besides queries: silence may be the capture's, so it is undetermined.";
+        evidence.notes.push(note.to_owned());
+    }
     let parameters = evidence.parameters.clone();
     let mut both = Vec::new();
     let mut transactions = std::mem::take(&mut evidence.transactions);
@@ -28,7 +35,7 @@ pub(super) fn conclude(messages: &Messages<'_>, evidence: &mut Evidence) {
             if let Some(error) = transaction.error {
                 both.push(Anomaly { kind: "icmp_and_answer", packet: error, against: Some(answer) });
             }
-            answered(messages, &connections, transaction, &parameters)
+            answered((messages, evidence), &connections, transaction)
         } else if transaction.error.is_some() {
             Outcome::Refused
         } else {
@@ -36,7 +43,7 @@ pub(super) fn conclude(messages: &Messages<'_>, evidence: &mut Evidence) {
             if connections.resets_after(messages, transaction.last) {
                 Outcome::TcpReset
             } else if evidence.one_sided
-                || messages.last_ns - messages.time_ns(transaction.last) < parameters.watch_ns
+                || evidence.watched_after(messages.time_ns(transaction.last)) < parameters.watch_ns
             {
                 Outcome::Undetermined
             } else {
@@ -100,15 +107,15 @@ impl Connections {
 
 /// How an answered transaction ended: truncated answers count only with the TCP retry RFC 7766 §5 asks for.
 fn answered(
-    messages: &Messages<'_>,
+    (messages, evidence): (&Messages<'_>, &Evidence),
     connections: &Connections,
     transaction: &Transaction,
-    parameters: &Parameters,
 ) -> Outcome {
+    let parameters = &evidence.parameters;
     if let (Outcome::Truncated, Some(answer)) = (transaction.outcome, transaction.answer)
         && !connections.follows(messages, answer, parameters.tcp_retry_window_ns)
     {
-        let seen = messages.last_ns - messages.time_ns(answer) >= parameters.tcp_retry_window_ns;
+        let seen = evidence.watched_after(messages.time_ns(answer)) >= parameters.tcp_retry_window_ns;
         return if seen { Outcome::Truncated } else { Outcome::Undetermined };
     }
     if transaction.rtt_ns > parameters.late_after_ns { Outcome::Late } else { Outcome::Answered }
@@ -135,13 +142,16 @@ fn one_sided(messages: &Messages<'_>, evidence: &Evidence) -> bool {
     }
     !messages.index.segments().iter().any(|segment| {
         let client: Vec<bool> = segment.addresses.iter().map(|address| clients.contains(address)).collect();
-        segment
-            .destination_address
-            .iter()
-            .zip(&segment.source_address)
-            .any(|(to, from)| client.get(*to as usize).copied().unwrap_or(false) && from != to)
+        let ends = segment.destination_address.iter().zip(&segment.source_address);
+        // A host that asks may be asked itself: queries to it show only the direction that is captured anyway.
+        ends.zip(&segment.destination_port).any(|((to, from), port)| {
+            client.get(*to as usize).copied().unwrap_or(false) && from != to && *port != DNS_PORT
+        })
     })
 }
+
+/// An error's time, type and code, and packet.
+type ErrorSeen = (Nanos, (u8, u8), PacketId);
 
 /// Explains silence between errors of the same server by its rate limit (RFC 1812 §4.3.2.8; RFC 4443 §2.4f).
 fn rate_limited(
@@ -154,7 +164,7 @@ fn rate_limited(
         let packet = messages.index.packet(transaction.last)?;
         Some(((packet.source_address(), packet.destination_address()), packet.time_ns()))
     };
-    let mut errors: Map<(Address, Address), Vec<(Nanos, (u8, u8), PacketId)>> = Map::default();
+    let mut errors: Map<(Address, Address), Vec<ErrorSeen>> = Map::default();
     for transaction in transactions.iter().filter(|transaction| transaction.outcome == Outcome::Refused) {
         if let (Some((pair, _)), Some(error)) = (ends(transaction), transaction.error) {
             errors.entry(pair).or_default().push((messages.time_ns(error), transaction.icmp, error));
@@ -179,15 +189,19 @@ fn rate_limited(
     }
 }
 
-/// Reads extended response codes and errors of answers that are no success (RFC 6891 §6.1.3; RFC 8914).
+/// Takes over extended response codes and errors of answers (RFC 6891 §6.1.3; RFC 8914).
 fn extended(messages: &Messages<'_>, transactions: &mut [Transaction]) {
     for transaction in transactions.iter_mut().filter(|t| !matches!(t.response_code, 0 | 3)) {
-        let Some(packet) = transaction.answer.and_then(|answer| messages.index.packet(answer)) else {
+        let answer = transaction.answer.and_then(|answer| messages.index.packet(answer));
+        let Some(packet) = answer else { continue };
+        let rows = packet.dns_rows().iter().filter(|row| row.is_response());
+        let low = transaction.response_code & 15;
+        let fits = |row: &&crate::index::DnsRow| u16::from(row.header.response_code()) == low;
+        let Some(message) = rows.into_iter().find(fits).and_then(|row| dns::read(packet.message(row))) else {
             continue;
         };
-        let Some(row) = packet.dns() else { continue };
-        let Some(options) = options::read(messages.bytes(row)) else { continue };
-        transaction.response_code |= u16::from(options.extended_code) << 4;
-        transaction.extended_error = options.extended_error;
+        let Some(extension) = message.extension() else { continue };
+        transaction.response_code = low | u16::from(extension.response_code_high) << 4;
+        transaction.extended_error = extension.extended_error(message.bytes).map(|(code, _)| code);
     }
 }

@@ -167,7 +167,8 @@ fn ending(subject: &Subject<'_>) -> String {
         Outcome::NoAnswer => " No answer is in this capture.".to_owned(),
         Outcome::TcpReset => " The connection was reset before an answer.".to_owned(),
         Outcome::Undetermined => {
-            " Whether it was answered cannot be told: the capture ends too soon.".to_owned()
+            let because = evidence.undetermined_because(subject.index, transaction).unwrap_or_default();
+            format!(" Whether it was answered cannot be told: {because}.")
         }
     }
 }

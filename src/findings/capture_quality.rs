@@ -71,13 +71,17 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
     }
     let (backward, backward_count) = flagged(facts, flags::BACKWARD);
     if backward_count > 0 {
-        add(
-            Severity::Info,
-            format!("The time runs backwards at {backward_count} packets"),
-            backward,
-            backward_count,
-            "",
+        let steps = &facts.evidence.backward;
+        let largest_ns = steps.iter().map(|source| source.largest_ns).max().unwrap_or(0);
+        let mut text = format!(
+            "The time runs backwards at {backward_count} packets, by {} at most",
+            crate::time::span(largest_ns)
         );
+        if facts.index.sources.len() > 1 {
+            let each = steps.iter().map(|s| format!("{}: {}", crate::index::source_label(s.source), s.steps));
+            text.push_str(&format!(" ({})", each.collect::<Vec<_>>().join(", ")));
+        }
+        add(Severity::Info, text, backward, backward_count, "");
     }
     let copies: Vec<PacketId> = facts.evidence.duplicates().map(|(copy, ..)| copy).collect();
     if !copies.is_empty() {

@@ -15,14 +15,14 @@ pub static RULE: Rule = Rule {
     run,
 };
 
-const TRIES_MAX: u16 = 5;
+const TRIES_MAX: u32 = 5;
 const REPEATS_MIN: u64 = 20;
 
 #[derive(Default)]
 struct Tally {
     queries: u64,
     repeats: u64,
-    most: u16,
+    most: u32,
     frames: Vec<PacketId>,
 }
 

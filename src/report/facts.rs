@@ -33,11 +33,12 @@ pub struct Inventory {
     pub tcp_dns_servers: BTreeSet<Address>,
     /// Hosts a DNS query was sent to.
     pub dns_servers: BTreeSet<Address>,
+    /// DNS servers that sent any answer.
+    pub answering: BTreeSet<Address>,
     /// Packets a protocol of the table claims, by its label.
     pub protocols: Vec<(&'static str, u64)>,
     pub cut: u64,
     pub stopped: u64,
-    pub backward: u64,
     pub first_ns: Nanos,
     pub last_ns: Nanos,
     /// Transactions by outcome, in the order of [`Outcome::ALL`].
@@ -140,7 +141,6 @@ impl Inventory {
             for bits in &segment.flags {
                 self.cut += u64::from(bits & flags::CUT != 0);
                 self.stopped += u64::from(bits & flags::STOPPED != 0);
-                self.backward += u64::from(bits & flags::BACKWARD != 0);
             }
             let ports = segment.source_port.iter().zip(&segment.destination_port);
             let rows = segment.transport.iter().zip(ports).zip(&segment.destination_address);
@@ -174,6 +174,9 @@ impl Inventory {
             let Some(packet) = index.packet(transaction.first) else { continue };
             if self.dns_servers.len() < DISTINCT_MAX {
                 self.dns_servers.insert(packet.destination_address());
+            }
+            if transaction.answer.is_some() && self.answering.len() < DISTINCT_MAX {
+                self.answering.insert(packet.destination_address());
             }
             for watch in &mut watched {
                 watch.note(&packet, transaction);

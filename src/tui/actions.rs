@@ -1,7 +1,9 @@
 //! The ACTIONS table: everything a key can do, with its name, help and default keys. Help, palette and README are made from it.
 
+pub mod causes;
 pub mod choosing;
 pub mod filtering;
+pub mod manual;
 pub mod moving;
 pub mod panels;
 pub mod reporting;
@@ -23,6 +25,8 @@ pub enum Context {
     Report,
     /// The findings only.
     Findings,
+    /// The causes only.
+    Causes,
     /// The queries only.
     Queries,
     /// The ladder only.
@@ -45,12 +49,13 @@ pub enum Context {
 
 impl Context {
     /// All contexts with their headings.
-    pub const ALL: [(Self, &'static str); 14] = [
+    pub const ALL: [(Self, &'static str); 15] = [
         (Self::Panels, "Everywhere"),
         (Self::Timeline, "Timeline"),
         (Self::Packet, "Packet"),
         (Self::Report, "Report"),
         (Self::Findings, "Findings"),
+        (Self::Causes, "Causes"),
         (Self::Queries, "Queries"),
         (Self::Ladder, "Ladder"),
         (Self::FilterLine, "Filter line"),
@@ -69,6 +74,7 @@ impl Context {
             Panel::Packet => Self::Packet,
             Panel::Report => Self::Report,
             Panel::Findings => Self::Findings,
+            Panel::Causes => Self::Causes,
             Panel::Queries => Self::Queries,
             Panel::Ladder => Self::Ladder,
         }
@@ -88,6 +94,7 @@ impl Context {
                 | Self::Packet
                 | Self::Report
                 | Self::Findings
+                | Self::Causes
                 | Self::Queries
                 | Self::Ladder
         )
@@ -110,8 +117,15 @@ pub struct Action {
 }
 
 /// All actions in groups. A new action is one row in its group's file.
-pub static ACTIONS: &[&[Action]] =
-    &[moving::ACTIONS, panels::ACTIONS, filtering::ACTIONS, reporting::ACTIONS, choosing::ACTIONS];
+pub static ACTIONS: &[&[Action]] = &[
+    moving::ACTIONS,
+    panels::ACTIONS,
+    filtering::ACTIONS,
+    reporting::ACTIONS,
+    manual::ACTIONS,
+    causes::ACTIONS,
+    choosing::ACTIONS,
+];
 
 /// All actions one after the other.
 pub fn all() -> impl Iterator<Item = &'static Action> {

@@ -19,6 +19,8 @@ pub enum Dialog {
     Annotate(Box<Annotate>),
     /// A claim's or a field's text.
     Edit(Box<Edit>),
+    /// Several lines of text with their names.
+    Form(Form),
     /// One line of text.
     Prompt(Prompt),
     /// Choices, each with a key.
@@ -71,6 +73,41 @@ pub enum EditTarget {
     Field(String),
 }
 
+/// Several named lines of text.
+pub struct Form {
+    /// What they are for.
+    pub target: FormTarget,
+    /// Heading.
+    pub title: String,
+    /// Names and texts.
+    pub fields: Vec<(&'static str, Line)>,
+    /// The one being typed.
+    pub field: usize,
+    /// Said below.
+    pub hint: &'static str,
+}
+
+/// What a form makes or changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FormTarget {
+    /// A timeline row made by hand; `None` for a new one.
+    ManualRow(Option<u64>),
+    /// A ledger row of the analyst's own.
+    LedgerRow {
+        /// The cause it speaks for or against.
+        hypothesis: String,
+        /// The change it is; `None` for a new one.
+        id: Option<u64>,
+    },
+}
+
+impl Form {
+    /// The text of a field, trimmed.
+    pub fn text(&self, at: usize) -> String {
+        self.fields.get(at).map_or_else(String::new, |(_, line)| line.text().trim().to_owned())
+    }
+}
+
 /// What a prompt's text is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PromptKind {
@@ -81,6 +118,8 @@ pub enum PromptKind {
     },
     /// Text to look for.
     Search,
+    /// A name for the filter there is.
+    NameFilter,
 }
 
 /// One line of text.
@@ -114,6 +153,8 @@ pub enum Choice {
     Export(String),
     /// Copies the report as a ticket.
     Ticket,
+    /// Changes a timeline row made by hand.
+    ManualRow(u64),
 }
 
 /// Choices, each with a key.
@@ -199,6 +240,7 @@ impl Dialog {
             Self::Annotate(annotate) if annotate.field == 0 => vec![Context::Editor],
             Self::Annotate(_) => vec![Context::Editor, Context::Line],
             Self::Edit(_) => vec![Context::Editor],
+            Self::Form(_) => vec![Context::Editor, Context::Line],
             Self::Prompt(_) => vec![Context::Line],
             Self::Menu(_) => vec![Context::Choices],
             Self::Palette(_) => vec![Context::Palette, Context::Line],
@@ -213,6 +255,11 @@ impl Dialog {
             Self::Annotate(annotate) => annotate.key(key),
             Self::Edit(edit) => {
                 edit.area.input(key);
+            }
+            Self::Form(form) => {
+                if let Some((_, line)) = form.fields.get_mut(form.field) {
+                    line.key(key);
+                }
             }
             Self::Prompt(prompt) => {
                 prompt.line.key(key);
@@ -241,6 +288,11 @@ impl Dialog {
             Self::Annotate(annotate) if annotate.field == 1 => annotate.tag.insert(text),
             Self::Edit(edit) => {
                 edit.area.insert_str(clean(text));
+            }
+            Self::Form(form) => {
+                if let Some((_, line)) = form.fields.get_mut(form.field) {
+                    line.insert(text);
+                }
             }
             Self::Prompt(prompt) => prompt.line.insert(text),
             Self::Palette(palette) => {

@@ -19,6 +19,8 @@ pub enum Panel {
     Report,
     /// What the rules found.
     Findings,
+    /// The competing explanations and their ledgers.
+    Causes,
     /// One row per DNS query.
     Queries,
     /// The selected episode as a ladder.
@@ -27,11 +29,12 @@ pub enum Panel {
 
 impl Panel {
     /// All panels in the order of the tab strip, with the key that shows each.
-    pub const ALL: [(Self, &'static str, &'static str); 6] = [
+    pub const ALL: [(Self, &'static str, &'static str); 7] = [
         (Self::Timeline, "1", "Timeline"),
         (Self::Packet, "2", "Packet"),
         (Self::Report, "3", "Report"),
         (Self::Findings, "4", "Findings"),
+        (Self::Causes, "c", "Causes"),
         (Self::Queries, "d", "Queries"),
         (Self::Ladder, "l", "Ladder"),
     ];

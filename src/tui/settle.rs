@@ -22,6 +22,7 @@ pub fn settle(state: &mut State) {
     state.packet.words_top = state.packet.words_top.min(words.saturating_sub(height(Panel::Packet)));
 
     settle_report(state, layout.inner(Panel::Report));
+    settle_causes(state, layout.inner(Panel::Causes));
     let findings = state.findings.len();
     settle_list(&mut state.finding_list, findings, height(Panel::Findings) / views::findings::ROWS);
     let queries = state.evidence.as_ref().map_or(0, |evidence| evidence.transactions.len());
@@ -47,12 +48,28 @@ fn settle_report(state: &mut State, area: ratatui::layout::Rect) {
     if state.layout().panel(Panel::Report).is_empty() || state.panels.side != Panel::Report {
         return;
     }
-    let height = usize::from(area.height);
     let lines = views::report::lines(state, area.width);
-    let first = lines.iter().position(|line| line.item == Some(state.reading.item)).unwrap_or(0);
-    let last = lines.iter().rposition(|line| line.item == Some(state.reading.item)).unwrap_or(first);
-    // The heading above the first block of a section is worth seeing.
-    let first = if state.reading.item == 0 { 0 } else { first };
-    let below = scroll_to(state.reading.top, last, lines.len(), height);
-    state.reading.top = if first < below { scroll_to(below, first, lines.len(), height) } else { below };
+    state.reading.top = top_of(&lines, state.reading.item, state.reading.top, usize::from(area.height));
+}
+
+fn settle_causes(state: &mut State, area: ratatui::layout::Rect) {
+    let count = views::causes::items(state).len();
+    state.causes.problem = state.causes.problem.min(state.assessments.len().saturating_sub(1));
+    state.causes.list.row = state.causes.list.row.min(count.saturating_sub(1));
+    if state.layout().panel(Panel::Causes).is_empty() || state.panels.side != Panel::Causes {
+        return;
+    }
+    let lines = views::causes::lines(state, area.width);
+    let list = state.causes.list;
+    state.causes.list.top = top_of(&lines, list.row, list.top, usize::from(area.height));
+}
+
+/// The first visible line, so that an item is in sight.
+fn top_of(lines: &[views::report::ReportLine], item: usize, top: usize, height: usize) -> usize {
+    let first = lines.iter().position(|line| line.item == Some(item)).unwrap_or(0);
+    let last = lines.iter().rposition(|line| line.item == Some(item)).unwrap_or(first);
+    // The heading above the first item is worth seeing.
+    let first = if item == 0 { 0 } else { first };
+    let below = scroll_to(top, last, lines.len(), height);
+    if first < below { scroll_to(below, first, lines.len(), height) } else { below }
 }

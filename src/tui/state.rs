@@ -70,6 +70,8 @@ pub struct State {
     pub reading: Reading,
     /// The findings panel.
     pub finding_list: List,
+    /// The causes panel.
+    pub causes: Causes,
     /// The queries panel.
     pub query_list: List,
     /// The ladder panel.
@@ -267,6 +269,10 @@ pub struct Timeline {
     pub time: TimeFormat,
     /// The packet relative times count from.
     pub reference: Option<PacketId>,
+    /// Packets picked to be noted together.
+    pub picked: BTreeSet<PacketId>,
+    /// Where a range being picked begins; it ends at the selection.
+    pub range_from: Option<PacketId>,
 }
 
 /// A selected row and the first visible one.
@@ -335,6 +341,19 @@ pub struct Reading {
     pub reveal: Option<u64>,
 }
 
+/// The state of the causes panel.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Causes {
+    /// The problem shown, as a position among the assessments.
+    pub problem: usize,
+    /// The selected cause or ledger row.
+    pub list: List,
+    /// Causes the analyst folded or unfolded, by id; others are unfolded where they lead.
+    pub folds: std::collections::BTreeMap<&'static str, bool>,
+    /// Which frame of the selected row Enter goes to next.
+    pub citation: usize,
+}
+
 /// The ladder's state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ladder {
@@ -387,6 +406,8 @@ pub struct FilterBar {
     pub anchor: Option<(PacketId, Option<PacketId>)>,
     /// Packets known when the rows were found; more may have come.
     pub seen: u32,
+    /// Filters applied before, also in earlier sessions, oldest first.
+    pub past: Vec<String>,
     /// What can stand at the cursor.
     pub completions: Vec<Completion>,
     /// The completion Tab takes.
@@ -451,6 +472,7 @@ impl State {
             packet: PacketView::default(),
             reading: Reading::default(),
             finding_list: List::default(),
+            causes: Causes::default(),
             query_list: List::default(),
             ladder: Ladder::default(),
             filter: FilterBar::default(),
@@ -556,6 +578,13 @@ impl State {
 }
 
 impl State {
+    /// The rows of the range being picked, both ends included.
+    pub fn range(&self) -> Option<std::ops::RangeInclusive<usize>> {
+        let from = self.timeline.rows.find(&self.index, self.timeline.range_from?)?;
+        let to = self.timeline.row;
+        Some(from.min(to)..=from.max(to))
+    }
+
     /// Whether something is under way that changes the screen without a key.
     pub fn is_busy(&self) -> bool {
         self.loading.is_some()

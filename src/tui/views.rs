@@ -1,5 +1,6 @@
 //! Draws the state: one file per panel, nothing is changed here, only visible rows are formatted.
 
+pub mod causes;
 pub mod dialogs;
 pub mod filter_line;
 pub mod findings;
@@ -61,6 +62,7 @@ pub fn render(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
             Panel::Packet => packet::render(state, theme, inner, buffer),
             Panel::Report => report::render(state, theme, inner, buffer),
             Panel::Findings => findings::render(state, theme, inner, buffer),
+            Panel::Causes => causes::render(state, theme, inner, buffer),
             Panel::Queries => queries::render(state, theme, inner, buffer),
             Panel::Ladder => ladder::render(state, theme, inner, buffer),
         }
@@ -91,6 +93,7 @@ fn side_title(state: &State, theme: &Theme, panel: Panel) -> Vec<Span<'static>> 
     let text = match panel {
         Panel::Report => report::counts(state),
         Panel::Findings => format!("{} ", state.findings.len()),
+        Panel::Causes => causes::counts(state),
         Panel::Queries => queries::counts(state),
         Panel::Ladder => ladder::counts(state),
         _ => String::new(),

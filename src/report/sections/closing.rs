@@ -11,6 +11,7 @@ use crate::findings::Severity;
 use crate::findings::hypotheses::Topic;
 use crate::index::PacketId;
 use crate::text::thousands;
+use crate::time;
 
 pub fn limitations(b: &Builder<'_>) -> Section {
     let quality = || b.input.findings.iter().filter(|finding| is_quality(finding));
@@ -103,7 +104,7 @@ fn cannot_tell(b: &Builder<'_>) -> Vec<(&'static str, String, Vec<PacketId>)> {
             &facts.queries,
         );
     }
-    if facts.answers.is_empty() {
+    if !b.inventory.answering.contains(&server) {
         say(
             "role",
             format!(
@@ -148,12 +149,20 @@ fn of_the_record(b: &Builder<'_>) -> Vec<String> {
     let counted = [
         (i.cut, "packet was", "packets were", "captured only in part (snap length)"),
         (i.stopped, "packet", "packets", "could not be read to the end"),
-        (i.backward, "packet has", "packets have", "an earlier time than the packet before"),
     ];
     for (number, one, many, what) in counted {
         if number > 0 {
             out.push(format!("{} {what}.", words::count(number as usize, one, many)));
         }
+    }
+    for clock in &b.input.evidence.backward {
+        let source = b.input.index.sources.get(usize::from(clock.source.0));
+        out.push(format!(
+            "{}: {} an earlier time than the packet before, by {} at most; packets are matched by time and keep their numbers.",
+            source.map(|source| crate::text::escape(&source.name)).unwrap_or_default(),
+            words::count(clock.steps as usize, "packet has", "packets have"),
+            time::span(clock.largest_ns)
+        ));
     }
     for source in &b.input.index.sources {
         let name = crate::text::escape(&source.name);

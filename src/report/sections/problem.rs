@@ -120,8 +120,8 @@ fn when(b: &Builder<'_>, facts: &Facts<'_>) -> Block {
         "time of day as logged; date and time zone not recorded"
     };
     let text = format!(
-        "Observed failing from {} ({}, {basis}); onset before and end after these times cannot be excluded.",
-        b.clock.range(first, last),
+        "Observed failing {} ({}, {basis}); onset before and end after these times cannot be excluded.",
+        b.clock.during(first, last),
         time::span(last - first),
     );
     b.claim(&format!("{}.when", facts.key), Voice::Observed, text, &ends(facts))
@@ -302,7 +302,12 @@ fn consequences(b: &Builder<'_>, facts: &Facts<'_>) -> Vec<Block> {
         .filter(|kind| !(told && kind.code == "C1"))
         .map(|kind| {
             let id = format!("{}.then.{}", facts.key, kind.code);
-            b.claim(&id, Voice::Observed, then(kind.code, &kind.text(), b.record), &kind.frames)
+            b.claim(
+                &id,
+                Voice::Observed,
+                then(kind.code, &kind.text(), facts.problem.clients.len(), b.record),
+                &kind.frames,
+            )
         })
         .collect()
 }
@@ -334,16 +339,17 @@ impl Kind {
 }
 
 /// What the client did next, as a sentence.
-pub fn then(code: &str, text: &str, record: &str) -> String {
+pub fn then(code: &str, text: &str, clients: usize, record: &str) -> String {
+    let who = if clients == 1 { "the client" } else { "the clients" };
     if code == "C10" {
         return format!(
-            "What the client did next is undetermined: the {record} ends too soon after the failure to show it."
+            "What {who} did next is undetermined: the {record} ends too soon after the failure to show it."
         );
     }
     let mut characters = text.trim().chars();
     let lower: String =
         characters.next().into_iter().flat_map(char::to_lowercase).chain(characters).collect();
-    sentence(&format!("What the client did next: {lower}"))
+    sentence(&format!("What {who} did next: {lower}"))
 }
 
 /// Begins with a capital letter and ends with a full stop.

@@ -3,7 +3,8 @@
 use super::{Action, Context};
 use crate::case::{Annotation, Event};
 use crate::tui::dialogs::{
-    Annotate, Choice, Confirm, Dialog, Edit, EditTarget, Join, Prompt, PromptKind, SEVERITIES, text_of,
+    Annotate, Choice, Confirm, Dialog, Edit, EditTarget, Form, FormTarget, Join, Prompt, PromptKind,
+    SEVERITIES, text_of,
 };
 use crate::tui::line::Line;
 use crate::tui::state::{State, Tone};
@@ -68,8 +69,15 @@ fn help(state: &mut State, by: isize) -> Effect {
 }
 
 fn field(state: &mut State, by: usize) -> Effect {
-    if let Some(Dialog::Annotate(annotate)) = &mut state.dialog {
-        annotate.field = (annotate.field + by) % 3;
+    match &mut state.dialog {
+        Some(Dialog::Annotate(annotate)) => annotate.field = (annotate.field + by) % 3,
+        Some(Dialog::Form(form)) => {
+            let count = form.fields.len().max(1);
+            // Two steps of three back is one step back among three; a form may have another number.
+            let by = if by == 1 { 1 } else { count - 1 };
+            form.field = (form.field + by) % count;
+        }
+        _ => {}
     }
     Effect::None
 }
@@ -115,6 +123,7 @@ pub fn choose(state: &mut State, choice: Choice) -> Effect {
             }));
             Effect::None
         }
+        Choice::ManualRow(id) => super::manual::open(state, Some(id)),
         Choice::Ticket => {
             let Some(evidence) = state.evidence.clone() else { return Effect::None };
             let case = std::sync::Arc::clone(&state.work.case);
@@ -153,7 +162,17 @@ fn take_line(state: &mut State) -> Effect {
                 before: state.draft.made_with.clone(),
             }))
         }
+        Some(Dialog::Prompt(Prompt { kind: PromptKind::NameFilter, line, .. })) => {
+            super::filtering::name(state, line.text().trim())
+        }
         Some(Dialog::Annotate(annotate)) => save_note(state, &annotate),
+        // Enter goes on to the next line; on the last one it saves.
+        Some(Dialog::Form(mut form)) if form.field + 1 < form.fields.len() => {
+            form.field += 1;
+            state.dialog = Some(Dialog::Form(form));
+            Effect::None
+        }
+        Some(Dialog::Form(form)) => save_form(state, form),
         other => {
             state.dialog = other;
             Effect::None
@@ -161,10 +180,18 @@ fn take_line(state: &mut State) -> Effect {
     }
 }
 
+fn save_form(state: &mut State, form: Form) -> Effect {
+    match &form.target {
+        FormTarget::ManualRow(id) => super::manual::save(state, *id, &form),
+        FormTarget::LedgerRow { hypothesis, id } => super::causes::save(state, hypothesis, *id, &form),
+    }
+}
+
 fn save(state: &mut State) -> Effect {
     match state.dialog.take() {
         Some(Dialog::Annotate(annotate)) => save_note(state, &annotate),
         Some(Dialog::Edit(edit)) => save_edit(&edit),
+        Some(Dialog::Form(form)) => save_form(state, form),
         other => {
             state.dialog = other;
             Effect::None
@@ -187,6 +214,7 @@ fn save_note(state: &mut State, annotate: &Annotate) -> Effect {
         tag: annotate.tag.text().trim().to_owned(),
         severity: severity.map(|word| (*word).to_owned()),
     };
+    state.timeline.picked.clear();
     state.reading.reveal = Some(id);
     state.say("note saved; it stands in the report with its citation", Tone::Good);
     Effect::Start(Job::Change(Event::Annotate { annotation }))

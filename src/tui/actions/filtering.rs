@@ -4,23 +4,40 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::{Action, Context};
-use crate::filter::Filter;
+use crate::filter::{Completion, Filter};
 use crate::protocols::ProtocolId;
 use crate::tui::dialogs::{Choice, Dialog, Join, Menu, MenuItem, Prompt, PromptKind};
 use crate::tui::line::Line;
 use crate::tui::state::{FilterStatus, Rows, Sought, State, Tone};
 use crate::tui::update::{Effect, Job};
 
+/// Filters of earlier sessions and named ones offered at once.
+const REMEMBERED_MAX: usize = 8;
+/// Filters remembered from session to session.
+pub const PAST_MAX: usize = 200;
+
 /// The group's actions.
 pub static ACTIONS: &[Action] = &[
     row("filter", "type a filter", &["/"], open),
     row("filter-by", "filter by something of the selected packet", &["f"], menu),
-    row("clear-filter", "clear the filter, the notice, the search", &["Esc"], clear),
+    row("clear-filter", "let go of picked packets, then clear the filter", &["Esc"], clear),
     row("partners", "also show the partners the filter hides, and back", &["p"], |state| {
         state.filter.partners = !state.filter.partners;
         let words = if state.filter.partners { "shown" } else { "not shown" };
         state.say(format!("partners of matching packets are {words}"), Tone::Plain);
         again(state)
+    }),
+    row("name-filter", "give the filter a name; completion offers it", &["F"], |state| {
+        if state.filter.line.text().trim().is_empty() {
+            state.say("there is no filter to name: / types one", Tone::Plain);
+            return Effect::None;
+        }
+        state.dialog = Some(Dialog::Prompt(Prompt {
+            kind: PromptKind::NameFilter,
+            title: "A name for this filter (kept in the case)".to_owned(),
+            line: Line::new(""),
+        }));
+        Effect::None
     }),
     row("search", "look for text in the rows", &["s"], |state| {
         state.dialog = Some(Dialog::Prompt(Prompt {
@@ -42,7 +59,16 @@ pub static ACTIONS: &[Action] = &[
         if state.filter.status != FilterStatus::Running {
             state.filter.anchor = None;
         }
-        Effect::None
+        let text = state.filter.line.text().trim().to_owned();
+        if text.is_empty() {
+            return Effect::None;
+        }
+        let past = &mut state.filter.past;
+        past.retain(|earlier| *earlier != text);
+        past.push(text);
+        let surplus = past.len().saturating_sub(PAST_MAX);
+        past.drain(..surplus);
+        Effect::Remember(past.clone())
     }),
     line("take-completion", "take the completion shown", &["Tab"], |state| {
         let bar = &mut state.filter;
@@ -106,6 +132,13 @@ fn complete(state: &mut State) {
     let vocabulary = bar.vocabulary.as_deref();
     bar.completions = crate::filter::complete(bar.line.text(), bar.line.cursor(), vocabulary);
     bar.completion = 0;
+    // What has a name is meant when its name is typed; what was used before comes first on an empty line only.
+    let (named, past) = remembered(state);
+    let bar = &mut state.filter;
+    let empty = bar.line.text().trim().is_empty();
+    let at = if empty { 0 } else { bar.completions.len() };
+    bar.completions.splice(at..at, past);
+    bar.completions.splice(0..0, named);
 }
 
 /// The filter's text has changed: parses it and asks for its rows.
@@ -206,6 +239,11 @@ fn set_rows(state: &mut State, rows: Rows) {
 }
 
 fn clear(state: &mut State) -> Effect {
+    if state.timeline.range_from.take().is_some() || !state.timeline.picked.is_empty() {
+        state.timeline.picked.clear();
+        state.say("nothing is picked any more", Tone::Plain);
+        return Effect::None;
+    }
     if state.filter.line.text().is_empty() {
         return Effect::None;
     }
@@ -278,6 +316,46 @@ fn name_of(packet: &crate::index::Packet<'_>) -> Option<String> {
     let name = crate::decode::dns::presentation(wire);
     let plain = name.chars().all(|c| c.is_ascii_graphic() && c != '"' && c != '\\');
     plain.then(|| name.trim_end_matches('.').to_owned())
+}
+
+/// Keeps the filter there is under a name.
+pub fn name(state: &mut State, name: &str) -> Effect {
+    if name.is_empty() {
+        return Effect::None;
+    }
+    let filter = state.filter.line.text().trim().to_owned();
+    state.say(
+        format!("kept as “{}”: / and its first letters bring it back", crate::text::escape(name)),
+        Tone::Good,
+    );
+    let event = crate::case::Event::NameFilter { name: name.to_owned(), filter: Some(filter) };
+    Effect::Start(Job::Change(event))
+}
+
+/// Filters with a name in the case and those used before that fit what is typed.
+fn remembered(state: &State) -> (Vec<Completion>, Vec<Completion>) {
+    let text = state.filter.line.text();
+    let typed = text.trim().to_lowercase();
+    let offer = |filter: &str, help: String| Completion {
+        range: 0..text.len(),
+        text: filter.to_owned(),
+        help: crate::text::escape(&help),
+        count: None,
+    };
+    let named = state.work.case.filters.iter();
+    let named: Vec<Completion> = named
+        .filter(|(name, filter)| *filter != text && name.to_lowercase().starts_with(&typed))
+        .take(REMEMBERED_MAX)
+        .map(|(name, filter)| offer(filter, format!("named “{name}”")))
+        .collect();
+    let past = state.filter.past.iter().rev();
+    let past = past
+        .filter(|filter| *filter != text && filter.to_lowercase().starts_with(&typed))
+        .filter(|filter| named.iter().all(|known| known.text != **filter))
+        .take(REMEMBERED_MAX)
+        .map(|filter| offer(filter, "used before".to_owned()))
+        .collect();
+    (named, past)
 }
 
 fn look(state: &mut State, backward: bool) -> Effect {

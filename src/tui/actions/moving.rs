@@ -70,6 +70,10 @@ pub fn step(state: &mut State, by: isize) -> Effect {
             state.reading.citation = 0;
         }
         Panel::Findings => state.finding_list.row = moved(state.finding_list.row),
+        Panel::Causes => {
+            state.causes.list.row = moved(state.causes.list.row);
+            state.causes.citation = 0;
+        }
         Panel::Queries => state.query_list.row = moved(state.query_list.row),
         Panel::Ladder => state.ladder.list.row = moved(state.ladder.list.row),
     }
@@ -80,7 +84,7 @@ fn pages(state: &mut State, halves: isize) -> Effect {
     let height = usize::from(state.layout().inner(state.panels.focus).height);
     let rows = match state.panels.focus {
         // The report moves by blocks, not by lines.
-        Panel::Report => (height / 8).max(1),
+        Panel::Report | Panel::Causes => (height / 8).max(1),
         _ => (height / 2).max(1),
     };
     step(state, halves.saturating_mul(rows as isize))
@@ -141,6 +145,7 @@ pub fn activate(state: &mut State) -> Effect {
         }
         Panel::Report => super::reporting::follow_citation(state),
         Panel::Findings => super::reporting::follow_finding(state),
+        Panel::Causes => super::causes::follow(state),
         Panel::Queries => {
             let first = state.evidence.as_ref().and_then(|evidence| {
                 let transaction = evidence.transactions.get(state.query_list.row)?;
@@ -290,6 +295,12 @@ pub fn press(state: &mut State, panel: Panel, row: usize, column: u16) {
         Panel::Findings => {
             if let Some(row) = views::findings::row_at(state, row) {
                 state.finding_list.row = row;
+            }
+        }
+        Panel::Causes => {
+            if let Some(item) = views::causes::item_at(state, row) {
+                state.causes.list.row = item;
+                state.causes.citation = 0;
             }
         }
         Panel::Queries => {

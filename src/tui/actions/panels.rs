@@ -16,6 +16,9 @@ pub static ACTIONS: &[Action] = &[
     row("packet", "show the selected packet", &["2"], |state| show(state, Panel::Packet)),
     row("report", "show the report", &["3"], |state| show(state, Panel::Report)),
     row("findings", "show what the rules found", &["4"], |state| show(state, Panel::Findings)),
+    row("causes", "show the causes weighed against each other, with their ledgers", &["c"], |state| {
+        show(state, Panel::Causes)
+    }),
     row("queries", "show DNS queries, one a row, with their outcome", &["d"], |state| {
         follow_selection(state);
         show(state, Panel::Queries)

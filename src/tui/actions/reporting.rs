@@ -16,7 +16,8 @@ pub static ACTIONS: &[Action] = &[
     row("redo", "redo", &["Ctrl-r"], Context::Panels, |_| Effect::Start(Job::Redo)),
     row("export", "export the report", &["x"], Context::Panels, export),
     row("copy", "copy something of the selected packet or the report", &["y"], Context::Panels, copy),
-    row("annotate", "write a note on this packet", &["a"], Context::Timeline, annotate),
+    row("pick", "begin a range of packets; again: pick it", &["v"], Context::Timeline, pick),
+    row("annotate", "write a note on this packet, or on those picked", &["a"], Context::Timeline, annotate),
     row("annotate-packet", "write a note on this packet", &["a"], Context::Packet, annotate),
     row("annotate-query", "write a note on this query's packets", &["a"], Context::Queries, annotate),
     row("annotate-message", "write a note on this message", &["a"], Context::Ladder, annotate),
@@ -63,7 +64,7 @@ pub static ACTIONS: &[Action] = &[
     }),
 ];
 
-/// Frames one note made from a finding cites.
+/// Frames one note cites.
 const FRAMES_MAX: usize = 200;
 
 const fn row(
@@ -76,8 +77,50 @@ const fn row(
     Action { name, help, keys, context, run }
 }
 
+/// Begins a range, or ends it: its packets are picked, or let go where all of them were.
+fn pick(state: &mut State) -> Effect {
+    if state.timeline.range_from.is_none() {
+        state.timeline.range_from = state.timeline.selected;
+        state.say(
+            "range begun: move to its other end; v picks it, a notes it at once, Esc leaves",
+            Tone::Plain,
+        );
+        return Effect::None;
+    }
+    let range = in_range(state);
+    state.timeline.range_from = None;
+    if range.iter().all(|id| state.timeline.picked.contains(id)) {
+        for id in &range {
+            state.timeline.picked.remove(id);
+        }
+    } else {
+        state.timeline.picked.extend(range);
+    }
+    let count = state.timeline.picked.len();
+    let packets = if count == 1 { "packet" } else { "packets" };
+    state.say(format!("{count} {packets} picked: a notes them together, Esc lets go"), Tone::Good);
+    Effect::None
+}
+
+/// The packets of the range being picked, at most as many as one note cites.
+fn in_range(state: &State) -> Vec<PacketId> {
+    let rows = state.range().into_iter().flatten().take(FRAMES_MAX);
+    rows.filter_map(|row| state.timeline.rows.get(&state.index, row)).collect()
+}
+
 fn annotate(state: &mut State) -> Effect {
     let Some(id) = state.timeline.selected else { return Effect::None };
+    let range = in_range(state);
+    state.timeline.picked.extend(range);
+    let picked: Vec<PacketId> = state.timeline.picked.iter().copied().take(FRAMES_MAX).collect();
+    state.timeline.range_from = None;
+    if !picked.is_empty() {
+        let grave = picked.iter().any(|id| state.problems.binary_search(id).is_ok());
+        let severity = if grave { 3 } else { 1 };
+        let annotate = Annotate::new(picked, None, "", "finding", severity);
+        state.dialog = Some(Dialog::Annotate(Box::new(annotate)));
+        return Effect::None;
+    }
     let severity = if state.problems.binary_search(&id).is_ok() { 3 } else { 1 };
     state.dialog = Some(Dialog::Annotate(Box::new(Annotate::new(vec![id], None, "", "finding", severity))));
     Effect::None

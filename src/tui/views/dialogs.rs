@@ -7,7 +7,7 @@ use ratatui::widgets::Widget as _;
 use ratatui_textarea::TextArea;
 
 use super::boxed;
-use crate::tui::dialogs::{Annotate, Confirm, Dialog, Edit, Menu, Palette, Prompt, SEVERITIES, TAGS};
+use crate::tui::dialogs::{Annotate, Confirm, Dialog, Edit, Form, Menu, Palette, Prompt, SEVERITIES, TAGS};
 use crate::tui::fit::{pad, put, width, wrap};
 use crate::tui::line::Line;
 use crate::tui::state::State;
@@ -19,6 +19,7 @@ pub fn render(state: &State, theme: &Theme, screen: Rect, buffer: &mut Buffer) {
         None => {}
         Some(Dialog::Annotate(dialog)) => annotate(state, theme, screen, dialog, buffer),
         Some(Dialog::Edit(dialog)) => edit(state, theme, screen, dialog, buffer),
+        Some(Dialog::Form(dialog)) => form(state, theme, screen, dialog, buffer),
         Some(Dialog::Prompt(dialog)) => prompt(state, theme, screen, dialog, buffer),
         Some(Dialog::Menu(dialog)) => menu(state, theme, screen, dialog, buffer),
         Some(Dialog::Palette(dialog)) => palette(state, theme, screen, dialog, buffer),
@@ -157,6 +158,28 @@ fn prompt(state: &State, theme: &Theme, screen: Rect, dialog: &Prompt, buffer: &
     }
     line(&dialog.line, theme, Rect { height: 1, ..inner }, true, buffer);
     footer(theme, inner, "Enter take · Esc leave", buffer);
+}
+
+fn form(state: &State, theme: &Theme, screen: Rect, dialog: &Form, buffer: &mut Buffer) {
+    let area = centred(screen, 84, dialog.fields.len() as u16 + 5);
+    let inner = popup(state, theme, area, &dialog.title, buffer);
+    for (at, (name, text)) in dialog.fields.iter().enumerate() {
+        let y = inner.y + at as u16;
+        if y >= inner.bottom() {
+            return;
+        }
+        let active = at == dialog.field;
+        let style =
+            theme.style(Role::Popup).patch(theme.style(if active { Role::Focus } else { Role::Muted }));
+        let x = put(buffer, (inner.x, y), inner.width, &pad(name, 15), style);
+        let place = Rect { x, y, width: inner.right().saturating_sub(x), height: 1 };
+        line(text, theme, place, active, buffer);
+    }
+    let hint = Rect { height: inner.height.saturating_sub(1), ..inner };
+    if usize::from(hint.height) > dialog.fields.len() {
+        footer(theme, hint, dialog.hint, buffer);
+    }
+    footer(theme, inner, "Ctrl-s save · Tab or Enter next line · Esc leave", buffer);
 }
 
 fn menu(state: &State, theme: &Theme, screen: Rect, dialog: &Menu, buffer: &mut Buffer) {

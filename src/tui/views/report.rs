@@ -296,36 +296,48 @@ pub fn render(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         return;
     }
     let all = lines(state, area.width);
+    let focused = state.panels.focus == crate::tui::layout::Panel::Report;
+    let selected = focused.then_some(state.reading.item);
+    draw(&all, state.reading.top, selected, theme, area, buffer);
+    for (at, line) in all.iter().skip(state.reading.top).take(usize::from(area.height)).enumerate() {
+        if line.item != selected && line.item.is_some_and(|item| cites_selected(state, item)) {
+            let mark = Rect { y: area.y + at as u16, width: 1, height: 1, ..area };
+            buffer.set_style(mark, theme.style(Role::Bytes));
+        }
+    }
+}
+
+/// Draws lines from `top` on, the selected item's lit, and how far down that is.
+pub fn draw(
+    all: &[ReportLine],
+    top: usize,
+    selected: Option<usize>,
+    theme: &Theme,
+    area: Rect,
+    buffer: &mut Buffer,
+) {
     let height = usize::from(area.height);
-    for (at, line) in all.iter().skip(state.reading.top).take(height).enumerate() {
+    for (at, line) in all.iter().skip(top).take(height).enumerate() {
         let row = Rect { y: area.y + at as u16, height: 1, ..area };
         let spans: Vec<Span<'_>> =
             line.pieces.iter().map(|(text, role)| Span::styled(text.as_str(), theme.style(*role))).collect();
-        put_line(
-            buffer,
-            Rect { x: row.x + 1, width: row.width.saturating_sub(1), ..row },
-            0,
-            &Line::from(spans),
-        );
+        let inside = Rect { x: row.x + 1, width: row.width.saturating_sub(1), ..row };
+        put_line(buffer, inside, 0, &Line::from(spans));
         if let Some((word, role)) = &line.right {
             let cells = width(word) as u16;
             let x = row.right().saturating_sub(cells + 1).max(row.x);
             put(buffer, (x, row.y), cells, word, theme.style(*role));
         }
-        if line.item == Some(state.reading.item) && state.panels.focus == crate::tui::layout::Panel::Report {
+        if selected.is_some() && line.item == selected {
             buffer.set_style(row, theme.style(Role::Selected));
-        } else if line.item.is_some_and(|item| cites_selected(state, item)) {
-            buffer.set_style(Rect { width: 1, ..row }, theme.style(Role::Bytes));
         }
     }
     if all.len() > height && area.width > 8 {
-        let shown = state.reading.top + height;
-        let percent = format!("{} %", (shown.min(all.len()) * 100) / all.len());
-        let text = pad_left(&percent, 6);
+        let percent = format!("{} %", ((top + height).min(all.len()) * 100) / all.len());
         let y = area.bottom().saturating_sub(1);
         let last_is_full = buffer.cell((area.right() - 3, y)).is_some_and(|cell| cell.symbol() != " ");
         if !last_is_full {
-            put(buffer, (area.right() - 7, y), 6, &text, theme.style(Role::Muted));
+            put(buffer, (area.right() - 7, y), 6, &pad_left(&percent, 6), theme.style(Role::Muted));
         }
     }
 }

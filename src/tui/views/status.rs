@@ -66,6 +66,7 @@ fn hints(state: &State) -> Vec<(&'static str, &'static str)> {
             ("]", "next problem"),
             ("/", "filter"),
             ("f", "filter by…"),
+            ("v", "pick several"),
             ("x", "export"),
         ],
         Panel::Packet => {
@@ -77,9 +78,17 @@ fn hints(state: &State) -> Vec<(&'static str, &'static str)> {
             ("r", "reject"),
             ("e", "edit"),
             ("o", "next open"),
+            ("i", "timeline row"),
             ("x", "export"),
         ],
         Panel::Findings => &[("⏎", "its frames"), ("a", "into the report"), ("Space", "filter")],
+        Panel::Causes => &[
+            ("⏎", "its frames"),
+            ("Space", "on, off, fold"),
+            ("+ -", "weight"),
+            ("a", "add what you know"),
+            ("h →", "problems"),
+        ],
         Panel::Queries => &[("⏎", "query, then partner"), ("l", "ladder"), ("a", "annotate")],
         Panel::Ladder => &[("⏎", "its frame"), ("h →", "episodes"), ("a", "annotate")],
     };

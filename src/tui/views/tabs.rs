@@ -16,7 +16,7 @@ fn label(key: &str, title: &str) -> String {
 pub fn at(_state: &State, area: Rect, x: u16) -> Option<Panel> {
     let mut start = area.x;
     for (panel, key, title) in Panel::ALL {
-        let end = start + label(key, title).len() as u16 + 1;
+        let end = start + label(key, title).len() as u16;
         if (start..end).contains(&x) {
             return Some(panel);
         }
@@ -41,7 +41,6 @@ pub fn render(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
             let room = area.right().saturating_sub(x);
             x = put(buffer, (x, area.y), room, &format!(" {title} "), theme.style(Role::Muted));
         }
-        x = x.saturating_add(1);
     }
     let text = match state.panels.focus {
         Panel::Report => super::report::counts(state),

@@ -103,6 +103,7 @@ pub fn render(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         (top..(top + rows).min(count)).filter_map(|row| state.timeline.rows.get(&state.index, row)).collect();
     let ties = gutters(state, &ids, columns.lanes);
     let partner = state.partner();
+    let range = state.range();
     let mut y = area.y + 1;
     for (at, id) in ids.iter().enumerate() {
         if y >= area.bottom() {
@@ -116,6 +117,8 @@ pub fn render(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
             columns: &columns,
             packet,
             above: at.checked_sub(1).and_then(|at| ids.get(at)),
+            picked: state.timeline.picked.contains(id)
+                || range.as_ref().is_some_and(|range| range.contains(&(top + at))),
         };
         let line = Rect { y, height: 1, ..area };
         row.render(ties.get(at), line, buffer);
@@ -190,6 +193,8 @@ struct Row<'r> {
     columns: &'r Columns,
     packet: Packet<'r>,
     above: Option<&'r PacketId>,
+    /// Picked to be noted together with others.
+    picked: bool,
 }
 
 impl Row<'_> {
@@ -286,7 +291,17 @@ impl Row<'_> {
     /// The first remark in the fewest cells: only the packet it is tied to.
     fn short_remark(&self) -> Option<String> {
         let other = self.state.evidence.as_ref()?.partner(self.packet.id)?;
-        Some(format!(" {} {}", if self.state.unicode { "↔" } else { "~" }, self.state.number(other)))
+        let bits = self.state.index.packet(other).map_or(0, |packet| packet.flags());
+        let mark = match (bits & flags::ICMP_ERROR != 0, bits & flags::DNS_RESPONSE != 0, self.state.unicode)
+        {
+            (true, _, true) => "✗",
+            (true, _, false) => "x",
+            (_, true, true) => "✓",
+            (_, true, false) => "v",
+            (_, _, true) => "↔",
+            (_, _, false) => "~",
+        };
+        Some(format!(" {mark} {}", self.state.number(other)))
     }
 
     /// The second line of the selected row on narrow screens: addresses whole, and what we know.
@@ -306,6 +321,9 @@ impl Row<'_> {
     /// The first column: a note's letter, a mark, or where the selection is.
     fn mark(&self) -> (char, Role) {
         let id = self.packet.id;
+        if self.picked {
+            return (if self.state.unicode { '■' } else { '*' }, Role::Focus);
+        }
         if let Some((position, _)) = self.state.work.annotations(&self.state.index, id).next() {
             return (crate::tui::work::letter(position), Role::Note);
         }
@@ -418,7 +436,7 @@ pub fn remarks(state: &State, packet: &Packet<'_>) -> Vec<String> {
     if packet.flags() & flags::BACKWARD != 0 {
         out.push("time steps back".to_owned());
     }
-    if packet.flags() & flags::CUT != 0 && packet.dns().is_some_and(|row| row.malformed) {
+    if packet.flags() & flags::CUT != 0 && packet.dns().is_some_and(crate::index::DnsRow::is_malformed) {
         out.push(format!("cut: {} of {} bytes", packet.captured(), packet.original()));
     }
     out

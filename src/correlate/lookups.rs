@@ -1,0 +1,265 @@
+//! Joins the transactions by which one client looks one name up: A, AAAA and HTTPS, other servers, search suffixes.
+
+use std::collections::HashMap;
+
+use super::episodes::is_error_code;
+use super::{Evidence, Transaction, TransactionId};
+use crate::decode::Address;
+use crate::index::segment::question_hash;
+use crate::index::{Index, PacketId};
+use crate::time::Nanos;
+
+/// Other questions for the name this soon after the last sign of a lookup belong to it.
+pub const SIBLINGS_NS: Nanos = 2_000_000_000;
+/// The same DNS id from another port or to another server is a retry of the same stub within this time: glibc keeps
+/// the id when it opens a new socket.
+const SAME_ID_NS: Nanos = 30_000_000_000;
+/// Names of one client that a new name is compared with, the newest.
+const RECENT_MAX: usize = 16;
+
+type Map<K, V> = HashMap<K, V, foldhash::fast::FixedState>;
+
+/// Position of a lookup, in order of its first query.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LookupId(pub u32);
+
+/// All lookups; every transaction belongs to one.
+#[derive(Debug, Default)]
+pub struct Lookups {
+    /// The lookup of each transaction.
+    of: Vec<u32>,
+    /// Transactions ordered by lookup, and where each lookup's begin.
+    members: Vec<TransactionId>,
+    starts: Vec<u32>,
+}
+
+/// A lookup that may go on.
+#[derive(Clone, Copy)]
+struct Open {
+    last_ns: Nanos,
+    dns_id: u16,
+}
+
+/// A name a client asked for.
+#[derive(Clone, Copy)]
+struct Recent<'i> {
+    name: &'i [u8],
+    transaction: u32,
+}
+
+/// What is needed of the lookups while they are made.
+#[derive(Default)]
+struct Maker<'i> {
+    of: Vec<u32>,
+    open: Vec<Open>,
+    by_name: Map<(Address, u64), u32>,
+    by_question: Map<(Address, u64), u32>,
+    recent: Map<Address, Vec<Recent<'i>>>,
+}
+
+impl Lookups {
+    /// Groups the transactions of an index, in order of their first query.
+    pub(super) fn make(index: &Index, transactions: &[Transaction]) -> Self {
+        let mut maker = Maker::default();
+        for (at, transaction) in transactions.iter().enumerate() {
+            let lookup = maker.place(index, transactions, at as u32, transaction);
+            maker.of.push(lookup);
+        }
+        let mut members: Vec<TransactionId> = (0..maker.of.len() as u32).map(TransactionId).collect();
+        members.sort_by_key(|id| maker.of.get(id.0 as usize).copied());
+        let mut starts = vec![0u32; maker.open.len() + 1];
+        for lookup in &maker.of {
+            if let Some(count) = starts.get_mut(*lookup as usize + 1) {
+                *count += 1;
+            }
+        }
+        let mut sum = 0;
+        for start in &mut starts {
+            sum += *start;
+            *start = sum;
+        }
+        Self { of: maker.of, members, starts }
+    }
+
+    /// Number of lookups.
+    pub fn len(&self) -> usize {
+        self.starts.len().saturating_sub(1)
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The lookup a transaction belongs to.
+    pub fn of(&self, id: TransactionId) -> Option<LookupId> {
+        self.of.get(id.0 as usize).copied().map(LookupId)
+    }
+
+    /// The transactions of a lookup, in order of their first query.
+    pub fn members(&self, lookup: LookupId) -> &[TransactionId] {
+        let at = lookup.0 as usize;
+        let range = self.starts.get(at).zip(self.starts.get(at + 1));
+        let range = range.and_then(|(from, to)| self.members.get(*from as usize..*to as usize));
+        range.unwrap_or_default()
+    }
+}
+
+impl<'i> Maker<'i> {
+    fn place(
+        &mut self,
+        index: &'i Index,
+        transactions: &[Transaction],
+        at: u32,
+        transaction: &Transaction,
+    ) -> u32 {
+        let begin = |maker: &mut Self, last_ns, dns_id| {
+            maker.open.push(Open { last_ns, dns_id });
+            (maker.open.len() - 1) as u32
+        };
+        let packet = index.packet(transaction.first);
+        let Some((packet, row)) = packet.and_then(|packet| Some((packet, packet.dns()?))) else {
+            return begin(self, Nanos::MIN, 0);
+        };
+        let Some(name) = packet.segment.names.get(row.name) else {
+            return begin(self, Nanos::MIN, 0);
+        };
+        let (client, time_ns) = (packet.source_address(), packet.time_ns());
+        let last_ns = time_ns.saturating_add(transaction.waited_ns.max(0));
+        let by_name = (client, question_hash(name, 0, 0, 0));
+        let lookup =
+            match self.same_name(transactions, by_name, (client, row.question), time_ns, row.header.id) {
+                Some(lookup) => lookup,
+                None => self
+                    .other_suffix(transactions, client, name, time_ns)
+                    .unwrap_or_else(|| begin(self, last_ns, row.header.id)),
+            };
+        if let Some(open) = self.open.get_mut(lookup as usize) {
+            open.last_ns = open.last_ns.max(last_ns);
+        }
+        self.by_name.insert(by_name, lookup);
+        self.by_question.insert((client, row.question), at);
+        let recent = self.recent.entry(client).or_default();
+        if recent.len() == RECENT_MAX {
+            recent.remove(0);
+        }
+        recent.push(Recent { name, transaction: at });
+        lookup
+    }
+
+    fn since(&self, lookup: u32, time_ns: Nanos) -> Option<(Nanos, u16)> {
+        let open = self.open.get(lookup as usize)?;
+        Some((time_ns.saturating_sub(open.last_ns), open.dns_id))
+    }
+
+    /// The lookup of the same name that a question continues. A question answered before begins a new one.
+    fn same_name(
+        &self,
+        transactions: &[Transaction],
+        name: (Address, u64),
+        question: (Address, u64),
+        time_ns: Nanos,
+        dns_id: u16,
+    ) -> Option<u32> {
+        let lookup = *self.by_name.get(&name)?;
+        let (gap_ns, known_id) = self.since(lookup, time_ns)?;
+        let asked = self.by_question.get(&question).filter(|at| self.of.get(**at as usize) == Some(&lookup));
+        let answered = asked.and_then(|at| transactions.get(*at as usize)).is_some_and(is_settled);
+        let goes_on = gap_ns <= SIBLINGS_NS || known_id == dns_id && gap_ns <= SAME_ID_NS;
+        (goes_on && !answered).then_some(lookup)
+    }
+
+    /// The lookup of which a name is the next to try by a search list.
+    fn other_suffix(
+        &self,
+        transactions: &[Transaction],
+        client: Address,
+        name: &[u8],
+        time_ns: Nanos,
+    ) -> Option<u32> {
+        self.recent.get(&client)?.iter().rev().find_map(|recent| {
+            let before = transactions.get(recent.transaction as usize)?;
+            let lookup = *self.of.get(recent.transaction as usize)?;
+            let (gap_ns, _) = self.since(lookup, time_ns)?;
+            let resolved = before.answer.is_some() && before.response_code == 0;
+            (gap_ns <= SIBLINGS_NS && !resolved && is_search_variant(recent.name, name)).then_some(lookup)
+        })
+    }
+}
+
+/// Whether the client has its answer: an address, or that the name does not exist.
+fn is_settled(transaction: &Transaction) -> bool {
+    transaction.answer.is_some() && !is_error_code(transaction.response_code)
+}
+
+/// Whether two names (wire form) are one name with and without a search suffix, or with a suffix and its parent:
+/// `host` and `host.corp.example`, `host.corp.example` and `host.example`.
+fn is_search_variant(one: &[u8], other: &[u8]) -> bool {
+    let (long, short) = if one.len() > other.len() { (one, other) } else { (other, one) };
+    let Some(bare) = short.strip_suffix(&[0]).filter(|bare| !bare.is_empty()) else { return false };
+    if long.len() == short.len() {
+        return false;
+    }
+    if long.starts_with(bare) {
+        return true;
+    }
+    // The same first label, and what follows it in the shorter ends the longer.
+    let first = short.first().map_or(0, |length| usize::from(*length) + 1);
+    let (Some(host), Some(suffix)) = (short.get(..first), short.get(first..)) else { return false };
+    suffix.len() > 1 && long.starts_with(host) && long.get(first..).is_some_and(|rest| rest.ends_with(suffix))
+}
+
+/// Which of the tries for one question of one lookup a query is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// From 1.
+    pub number: usize,
+    /// All tries for the same name and type in this lookup, at any server, in order of time.
+    pub all: Vec<PacketId>,
+    /// First queries of the lookup's other questions: other types, other search suffixes.
+    pub siblings: Vec<PacketId>,
+}
+
+/// Tries and siblings told of one lookup.
+const TOLD_MAX: usize = 64;
+
+/// Reads which attempt of its lookup a query is; `None` for packets that are no query of a transaction.
+pub fn attempt(index: &Index, evidence: &Evidence, query: PacketId) -> Option<Attempt> {
+    let id = evidence.transaction_of(query)?;
+    let lookups = evidence.lookups(index);
+    let question = |id: &TransactionId| {
+        let first = evidence.transaction(*id)?.first;
+        index.packet(first)?.dns().map(|row| row.question)
+    };
+    let mine = question(&id)?;
+    let members = lookups.members(lookups.of(id)?);
+    let (same, others): (Vec<TransactionId>, Vec<TransactionId>) =
+        members.iter().take(TOLD_MAX).copied().partition(|member| question(member) == Some(mine));
+    let mut all: Vec<PacketId> =
+        same.iter().flat_map(|member| evidence.tries(*member)).take(TOLD_MAX).collect();
+    all.sort_by_key(|packet| (index.packet(*packet).map(|packet| packet.time_ns()), *packet));
+    let number = all.iter().position(|packet| *packet == query)? + 1;
+    let first = |member: &TransactionId| evidence.transaction(*member).map(|member| member.first);
+    Some(Attempt { number, all, siblings: others.iter().filter_map(first).collect() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn search_suffixes_are_variants_and_neighbours_are_not() {
+        let wire = |name: &str| -> Vec<u8> {
+            let labels = name.split('.').flat_map(|label| {
+                std::iter::once(label.len() as u8).chain(label.bytes()).collect::<Vec<_>>()
+            });
+            labels.chain([0]).collect()
+        };
+        let variants = |one: &str, other: &str| is_search_variant(&wire(one), &wire(other));
+        assert!(variants("intranet", "intranet.corp.example"));
+        assert!(variants("intranet.corp.example", "intranet.example"));
+        assert!(!variants("www.shop.example", "www.bank.example"));
+        assert!(!variants("shop.example", "www.shop.example"));
+        assert!(!variants("shop.example", "shop.example"));
+    }
+}

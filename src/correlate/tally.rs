@@ -1,0 +1,47 @@
+//! Counts the ICMP errors about DNS and those of them that are tied to a DNS message of the capture.
+
+use super::{Evidence, printed};
+use crate::decode::Quote;
+use crate::index::segment::flags;
+use crate::index::{Index, PacketId};
+
+const DNS_PORT: u16 = 53;
+
+/// ICMP errors about DNS; copies and redirects are not counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DnsErrors {
+    /// Errors that quote a packet from or to port 53.
+    pub all: u64,
+    /// Those linked to a DNS query or response (or the first piece of one), not to a probe without a question.
+    pub linked: u64,
+}
+
+/// Counts them.
+pub fn dns_errors(index: &Index, evidence: &Evidence) -> DnsErrors {
+    let mut counts = DnsErrors::default();
+    for link in evidence.error_links() {
+        if quotes_dns(index, link.from) {
+            counts.all += 1;
+            counts.linked += u64::from(link.to.is_some_and(|target| is_message(index, target)));
+        }
+    }
+    counts
+}
+
+fn quotes_dns(index: &Index, error: PacketId) -> bool {
+    if let Some(error) = printed::Error::read(index, error) {
+        return error.server.1 == DNS_PORT && !error.head.is_redirect();
+    }
+    let Some(packet) = index.packet(error) else { return false };
+    let decoded = packet.decode();
+    let redirect = !packet.source_address().is_v6() && packet.source_port() == 5;
+    let ports = Quote::read(&decoded).and_then(|quote| quote.inner.ports());
+    !redirect && ports.is_some_and(|ports| ports.0 == DNS_PORT || ports.1 == DNS_PORT)
+}
+
+fn is_message(index: &Index, target: PacketId) -> bool {
+    let Some(packet) = index.packet(target) else { return false };
+    let asks = packet.dns_rows().iter().any(|row| row.header.counts != [0; 4]);
+    // Over TCP the error is about a segment of the connection, which need not complete a message.
+    asks || packet.flags() & flags::FRAGMENT != 0 || packet.transport() == 6
+}

@@ -1,0 +1,224 @@
+//! The causes of a problem weighed against each other: verdict, sum, and the ledger each sum comes from.
+//!
+//! ```text
+//!  ▾ H1 DNS service not running                 +25 dB
+//!       best supported · tied with H2
+//!    [x] +10 dB  The port answered with an ICMP error …
+//!        what the error says: only a host that is up … [F2]
+//! ```
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::report::ReportLine;
+use crate::findings::hypotheses::{Assessment, Author, Group, Hypothesis, LedgerRow, Verdict};
+use crate::tui::fit::wrap;
+use crate::tui::state::State;
+use crate::tui::theme::{Role, Theme};
+
+/// What can be selected.
+#[derive(Clone, Copy)]
+pub enum Item<'a> {
+    /// A cause.
+    Cause(&'a Hypothesis),
+    /// A row of its ledger.
+    Row(&'a Hypothesis, &'a LedgerRow),
+}
+
+impl<'a> Item<'a> {
+    /// The cause it is or belongs to.
+    pub fn cause(self) -> &'a Hypothesis {
+        match self {
+            Self::Cause(cause) | Self::Row(cause, _) => cause,
+        }
+    }
+}
+
+/// The assessment shown.
+pub fn assessment(state: &State) -> Option<&Assessment> {
+    state.assessments.get(state.causes.problem)
+}
+
+/// Whether a cause's ledger is shown.
+pub fn is_open(state: &State, cause: &Hypothesis) -> bool {
+    let chosen = state.causes.folds.get(cause.id).copied();
+    chosen.unwrap_or_else(|| {
+        assessment(state).is_some_and(|shown| shown.leading().iter().any(|leader| leader.id == cause.id))
+    })
+}
+
+/// Everything that can be selected, from above.
+pub fn items(state: &State) -> Vec<Item<'_>> {
+    let mut out = Vec::new();
+    for cause in assessment(state).map(|shown| shown.hypotheses.as_slice()).unwrap_or_default() {
+        out.push(Item::Cause(cause));
+        if is_open(state, cause) {
+            out.extend(cause.ledger.iter().map(|row| Item::Row(cause, row)));
+        }
+    }
+    out
+}
+
+/// The selected one.
+pub fn selected(state: &State) -> Option<Item<'_>> {
+    items(state).get(state.causes.list.row).copied()
+}
+
+/// `problem 1 of 3 `
+pub fn counts(state: &State) -> String {
+    match state.assessments.len() {
+        0 => String::new(),
+        count => format!("problem {} of {count} ", state.causes.problem + 1),
+    }
+}
+
+/// The item at a line of the panel.
+pub fn item_at(state: &State, line: usize) -> Option<usize> {
+    let area = state.layout().inner(crate::tui::layout::Panel::Causes);
+    lines(state, area.width).get(state.causes.list.top + line)?.item
+}
+
+/// Every line, wrapped to the panel's width.
+pub fn lines(state: &State, columns: u16) -> Vec<ReportLine> {
+    let room = usize::from(columns).saturating_sub(2).max(12);
+    let mut out = Vec::new();
+    let Some(shown) = assessment(state) else { return out };
+    heading(state, shown, room, &mut out);
+    for (at, item) in items(state).into_iter().enumerate() {
+        match item {
+            Item::Cause(cause) => cause_lines(state, cause, at, room, &mut out),
+            Item::Row(_, row) => row_lines(state, row, at, room, &mut out),
+        }
+    }
+    if !shown.would_change.is_empty() {
+        out.push(plain(None, String::new(), Role::Text));
+        out.push(plain(None, "What would change the ranking".to_owned(), Role::Title));
+        for sentence in &shown.would_change {
+            push_wrapped(&mut out, None, "  ", sentence, Role::Muted, room);
+        }
+    }
+    out
+}
+
+fn heading(state: &State, shown: &Assessment, room: usize, out: &mut Vec<ReportLine>) {
+    let problem = shown.problem.and_then(|at| state.evidence.as_ref()?.problems.get(at));
+    let text = match problem {
+        Some(problem) => {
+            let clients = match problem.clients.as_slice() {
+                [one] => one.to_string(),
+                many => format!("{} clients", many.len()),
+            };
+            let arrow = if state.unicode { "→" } else { ">" };
+            format!("{clients} {arrow} {} port {}", problem.server.0, problem.server.1)
+        }
+        None => "an incident outside DNS failures".to_owned(),
+    };
+    push_wrapped(out, None, "", &text, Role::Title, room);
+}
+
+fn plain(item: Option<usize>, text: String, role: Role) -> ReportLine {
+    ReportLine { item, pieces: vec![(text, role)], right: None }
+}
+
+fn push_wrapped(
+    out: &mut Vec<ReportLine>,
+    item: Option<usize>,
+    lead: &str,
+    text: &str,
+    role: Role,
+    room: usize,
+) {
+    for line in wrap(text, room.saturating_sub(lead.len()).max(8)) {
+        out.push(plain(item, format!("{lead}{line}"), role));
+    }
+}
+
+/// `+10 dB`, `-5 dB`, or that it excludes.
+pub fn weight(weight_db: Option<i32>) -> String {
+    weight_db.map_or_else(|| "excluded".to_owned(), |db| format!("{db:+} dB"))
+}
+
+fn cause_lines(state: &State, cause: &Hypothesis, item: usize, room: usize, out: &mut Vec<ReportLine>) {
+    let mark = match (state.unicode, is_open(state, cause)) {
+        _ if cause.ledger.is_empty() => " ",
+        (true, true) => "▾",
+        (true, false) => "▸",
+        (false, true) => "v",
+        (false, false) => ">",
+    };
+    let role = match cause.verdict {
+        Verdict::BestSupported => Role::Assessed,
+        Verdict::Consistent => Role::Text,
+        _ => Role::Muted,
+    };
+    let sum = weight(cause.score_db);
+    let lines = wrap(&format!("{} {}", cause.id, cause.title), room.saturating_sub(sum.len() + 4).max(8));
+    for (at, line) in lines.into_iter().enumerate() {
+        let lead = if at == 0 { format!("{mark} ") } else { "     ".to_owned() };
+        let pieces = vec![(lead, Role::Muted), (line, if at == 0 { role } else { Role::Muted })];
+        let right = (at == 0).then(|| (sum.clone(), role));
+        out.push(ReportLine { item: Some(item), pieces, right });
+    }
+    let mut words = cause.verdict.words().to_owned();
+    if !cause.tied_with.is_empty() {
+        words = format!("{words} · tied with {}", cause.tied_with.join(", "));
+    }
+    push_wrapped(out, Some(item), "     ", &words, role, room);
+}
+
+/// A group of evidence in words.
+pub fn group(group: Group) -> &'static str {
+    match group {
+        Group::ErrorSemantics => "what the error says",
+        Group::Generator => "who sent it",
+        Group::Timing => "when it came",
+        Group::Load => "how much traffic",
+        Group::OtherTraffic => "what else the capture shows",
+        Group::Integrity => "whether the record holds",
+        Group::Analyst => "what you know",
+    }
+}
+
+fn row_lines(state: &State, row: &LedgerRow, item: usize, room: usize, out: &mut Vec<ReportLine>) {
+    let counted = if row.off { "[ ]" } else { "[x]" };
+    let (text_role, weight_role) = match (row.off, row.weight_db) {
+        (true, _) => (Role::Muted, Role::Muted),
+        (_, None | Some(i32::MIN..=-1)) => (Role::Text, Role::Warning),
+        (_, Some(0)) => (Role::Text, Role::Muted),
+        _ => (Role::Text, Role::Accepted),
+    };
+    let lead = format!("   {counted} {:>8}  ", weight(row.weight_db));
+    let indent = " ".repeat(lead.len());
+    for (at, line) in wrap(&row.observation, room.saturating_sub(lead.len()).max(8)).into_iter().enumerate() {
+        let lead = if at == 0 { lead.clone() } else { indent.clone() };
+        let pieces = vec![(lead, weight_role), (line, text_role)];
+        out.push(ReportLine { item: Some(item), pieces, right: None });
+    }
+    let mut why = format!("{}: {}", group(row.group), row.reason);
+    let citation = super::report::citation(state, &row.frames);
+    if !citation.is_empty() {
+        why = format!("{why} {citation}");
+    }
+    push_wrapped(out, Some(item), &indent, &why, Role::Muted, room);
+    if row.author == Author::Analyst {
+        let word = if row.off { "switched off by you" } else { "yours" };
+        push_wrapped(out, Some(item), &indent, word, Role::Note, room);
+    }
+}
+
+/// Draws it.
+pub fn render(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
+    if assessment(state).is_none_or(|shown| shown.hypotheses.is_empty()) {
+        let text = if state.evidence.is_none() || state.draft.made_with.is_none() {
+            "Causes are weighed when the capture has been read."
+        } else {
+            "There is no failure in this capture whose causes could be weighed."
+        };
+        super::empty(buffer, area, text, theme.style(Role::Muted));
+        return;
+    }
+    let all = lines(state, area.width);
+    let focused = state.panels.focus == crate::tui::layout::Panel::Causes;
+    let selected = focused.then_some(state.causes.list.row);
+    super::report::draw(&all, state.causes.list.top, selected, theme, area, buffer);
+}
