@@ -26,7 +26,7 @@ pub fn time_of_day(time_ns: Nanos) -> String {
     let at = moment(time_ns);
     let nanosecond = at.nanosecond() % 1_000_000_000;
     let clock = format!("{:02}:{:02}:{:02}", at.hour(), at.minute(), at.second());
-    if nanosecond % 1000 == 0 {
+    if nanosecond.is_multiple_of(1000) {
         format!("{clock}.{:06}", nanosecond / 1000)
     } else {
         format!("{clock}.{nanosecond:09}")
@@ -49,7 +49,7 @@ pub fn seconds(span_ns: Nanos) -> String {
     let sign = if span_ns < 0 { "-" } else { "" };
     let magnitude = span_ns.unsigned_abs();
     let (whole, rest) = (magnitude / 1_000_000_000, magnitude % 1_000_000_000);
-    if rest % 1000 == 0 {
+    if rest.is_multiple_of(1000) {
         format!("{sign}{whole}.{:06}", rest / 1000)
     } else {
         format!("{sign}{whole}.{rest:09}")

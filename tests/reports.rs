@@ -181,9 +181,10 @@ fn every_claim_of_a_fresh_draft_is_cited_and_well_worded() {
 
 #[test]
 fn captures_without_incident_are_said_to_have_none() {
+    let none = Regex::new("No (DNS )?incident was found").expect("a pattern");
     for name in ["13_portscan", "17_healthy"] {
         let text = report(&format!("tests/captures/incidents/{name}.pcap"), "full");
-        assert!(Regex::new("No (DNS )?incident was found").expect("a pattern").is_match(&text), "{text}");
+        assert!(none.is_match(&text), "{text}");
     }
 }
 
@@ -252,7 +253,7 @@ fn captures() -> Vec<String> {
     for folder in ["tests/captures/incidents", "tests/captures/lab"] {
         for entry in std::fs::read_dir(folder).expect("a folder") {
             let path = entry.expect("an entry").path().to_string_lossy().into_owned();
-            if !path.ends_with(".json") {
+            if !path.contains(".json") {
                 found.push(path);
             }
         }

@@ -102,18 +102,17 @@ impl<'i> Failing<'i> {
     fn get(&mut self, query: PacketId) -> Option<(Nanos, (u32, u32, u8))> {
         let inside =
             |segment: &&Segment| (segment.base.0..segment.base.0 + segment.len() as u32).contains(&query.0);
-        let segment = match self.segment.filter(inside) {
-            Some(segment) => segment,
-            None => {
-                let segment = self.messages.index.locate(query)?.0;
-                let number = |known: &Map<Address, u32>| -> Vec<u32> {
-                    segment.addresses.iter().map(|a| known.get(a).copied().unwrap_or(NONE)).collect()
-                };
-                self.client_of = number(&self.clients);
-                self.server_of = number(&self.servers);
-                self.segment = Some(segment);
-                segment
-            }
+        let segment = if let Some(segment) = self.segment.filter(inside) {
+            segment
+        } else {
+            let segment = self.messages.index.locate(query)?.0;
+            let number = |known: &Map<Address, u32>| -> Vec<u32> {
+                segment.addresses.iter().map(|a| known.get(a).copied().unwrap_or(NONE)).collect()
+            };
+            self.client_of = number(&self.clients);
+            self.server_of = number(&self.servers);
+            self.segment = Some(segment);
+            segment
         };
         let row = (query.0 - segment.base.0) as usize;
         let number = |of: &[u32], column: &[u32]| of.get(*column.get(row)? as usize).copied();
