@@ -101,6 +101,8 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
         if everything && errors.all > 0 {
             writeln!(out, "{} ICMP errors about DNS, {} linked to a DNS message", errors.all, errors.linked)?;
         }
+        let (vantage, reasons) = (loaded.evidence.vantage.name(), &loaded.evidence.vantage_reasons);
+        writeln!(out, "vantage: {vantage} ({})", reasons.join("; "))?;
         for note in &loaded.evidence.notes {
             writeln!(out, "note: {note}")?;
         }
