@@ -391,12 +391,11 @@ fn detect(name: &str, bytes: &[u8], complete: bool) -> Result<Box<dyn Walk>, Ope
         }
         return Ok(Box::new(transcript::Transcript::default()));
     }
-    let found = match bytes {
-        [] => "it is empty".to_owned(),
-        _ => {
-            let first: Vec<String> = bytes.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-            format!("it begins with the bytes {}", first.join(" "))
-        }
+    let found = if bytes.is_empty() {
+        "it is empty".to_owned()
+    } else {
+        let first: Vec<String> = bytes.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        format!("it begins with the bytes {}", first.join(" "))
     };
     Err(OpenError::NotACapture { path, found })
 }

@@ -305,6 +305,18 @@ pub enum Vantage {
     Unknown,
 }
 
+impl Vantage {
+    /// The word in JSON and reports: `client`, `server`, `middle`, `unknown`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Server => "server",
+            Self::Middle => "middle",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 /// Joins the packets of an index. Stops early, with what it has, when `cancel` is set.
 pub fn correlate(index: &Index, parameters: &Parameters, cancel: &AtomicBool) -> Evidence {
     let mut evidence = Evidence::with(parameters.clone());

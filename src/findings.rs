@@ -154,7 +154,7 @@ pub fn run(input: &Input<'_>, suppressed: &[String]) -> Vec<Finding> {
 }
 
 /// Captures up to this size have every printed filter checked against its number.
-const CHECKED_PACKETS_MAX: u32 = 2_000_000;
+const CHECKED_PACKETS_MAX: u32 = 100_000;
 
 /// Counts each printed filter again; one that gives another number is left out: the frames stand in the finding.
 fn settle(facts: &Facts<'_>, found: &mut [Finding]) {

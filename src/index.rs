@@ -254,11 +254,11 @@ impl<'i> Packet<'i> {
     }
     /// The bytes of one of its DNS messages.
     pub fn message(&self, row: &DnsRow) -> &'i [u8] {
-        if row.assembled {
+        if row.is_assembled() {
             return self.segment.message(row);
         }
         let start = row.start as usize;
-        self.bytes().get(start..start + row.length as usize).unwrap_or_default()
+        self.bytes().get(start..start + usize::from(row.length)).unwrap_or_default()
     }
     /// Its first DNS message, if it carries or completes one.
     pub fn dns(&self) -> Option<&'i DnsRow> {
@@ -276,7 +276,7 @@ impl<'i> Packet<'i> {
     fn with_frame<T>(&self, body: impl FnOnce(ProtocolId, &crate::protocols::Frame<'_, '_>) -> T) -> T {
         let decoded = self.decode();
         let datagram = self.datagram();
-        let assembled = self.dns().filter(|row| row.transport == 6 || row.assembled);
+        let assembled = self.dns().filter(|row| self.transport() == 6 || row.is_assembled());
         let frame = crate::protocols::Frame {
             decoded: &decoded,
             assembled: assembled.map(|row| self.message(row)),

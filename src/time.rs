@@ -49,7 +49,7 @@ pub fn seconds(span_ns: Nanos) -> String {
     let sign = if span_ns < 0 { "-" } else { "" };
     let magnitude = span_ns.unsigned_abs();
     let (whole, rest) = (magnitude / 1_000_000_000, magnitude % 1_000_000_000);
-    if rest % 1000 == 0 {
+    if rest.is_multiple_of(1000) {
         format!("{sign}{whole}.{:06}", rest / 1000)
     } else {
         format!("{sign}{whole}.{rest:09}")

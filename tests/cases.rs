@@ -1,5 +1,7 @@
 //! Correlation on real captures: the links, transactions and outcomes the files' own truth names.
 
+#![expect(clippy::unwrap_used, reason = "a test that meets the unexpected should stop there")]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
@@ -84,7 +86,7 @@ fn every_incident_has_the_links_its_truth_names() {
 #[test]
 fn the_seed_incident_is_one_episode_of_three_delayed_refusals() {
     let (index, evidence) = load(&captures("lab").join("00_seed_reenacted.pcap"));
-    let errors: Vec<_> = evidence.error_links().iter().cloned().collect();
+    let errors: Vec<_> = evidence.error_links().to_vec();
     let deltas: Vec<i64> = errors.iter().map(|link| link.delta_ns).collect();
     assert_eq!(deltas, [3_905_993_000, 43_741_555_000, 17_830_396_000]);
     assert!(errors.iter().all(|link| link.delayed && link.level == Level::Exact));

@@ -1,6 +1,7 @@
 //! Correlation on captures made for one question each: vantage, who sent an error, consequences, lookups.
 
-#![expect(clippy::unwrap_used, reason = "a test that meets the unexpected should stop there")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that meets the unexpected should stop there")]
+#![expect(clippy::too_many_arguments, reason = "a packet is told by its parts")]
 
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -89,6 +90,8 @@ fn initial_ttls_tell_on_which_side_the_capture_was_taken() {
         let (_, evidence) = lookups(client_hops, server_hops).examine();
         assert_eq!(evidence.vantage, vantage, "{client_hops} {server_hops}: {:?}", evidence.vantage_reasons);
     }
+    let (_, nothing) = Scene::default().examine();
+    assert_eq!(nothing.vantage_reasons, ["no DNS question is in it"]);
     let (_, evidence) = lookups(0, 7).examine();
     let reasons = evidence.vantage_reasons.join("; ");
     assert!(reasons.contains("all 10 packets of 198.51.100.53 carry TTL 57: 7 hops away"), "{reasons}");
@@ -267,6 +270,22 @@ fn a_name_resolved_elsewhere_is_no_success_when_the_connection_fails() {
             format!("C8 connected to 203.0.113.80 port 443, an address of a later answer: {words}");
         assert!(told.contains(&connected), "{told:?}");
     }
+}
+
+#[test]
+fn encrypted_dns_is_told_as_possible_and_answers_nothing() {
+    let mut scene = Scene::default();
+    scene.refused();
+    scene.tcp(101_000 * MS, "192.0.2.10:43000", "203.0.113.5:853", flags::SYN, &[]);
+    scene.put(101_100 * MS, Packet::udp("192.0.2.10:43001", "203.0.113.6:853", b"opaque"));
+    scene.tcp(101_200 * MS, "192.0.2.10:43002", "198.51.100.53:443", flags::SYN, &[]);
+    scene.go_on();
+    let (verdict, told) = aftermath(scene);
+    assert_eq!(verdict, "gave up as far as this capture shows");
+    let (encrypted, rest): (Vec<&String>, Vec<&String>) =
+        told.iter().partition(|next| next.starts_with("C7 "));
+    assert_eq!((encrypted.len(), rest.len()), (3, 1), "{told:?}");
+    assert!(encrypted.iter().all(|next| next.contains("possibly DNS over")), "{told:?}");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use super::{Damage, Fill, Format, Interface, LinkType, Metadata, Record, Walk};
 
 /// Larger captured lengths are taken as damage (tcpdump's own limit is 256 KiB; jumbo dumps reach a few MiB).
 const RECORD_MAX_BYTES: u32 = 64 << 20;
-/// A captured length above this and above the snap length makes a header suspect (libpcap's MAXIMUM_SNAPLEN).
+/// A captured length above this and above the snap length makes a header suspect (libpcap's `MAXIMUM_SNAPLEN`).
 const USUAL_MAX_BYTES: u32 = 256 << 10;
 /// How far the next good record is looked for after damage.
 const RESYNC_MAX_BYTES: usize = 4 << 20;
@@ -107,7 +107,7 @@ impl Pcap {
     }
 
     fn is_usual(&self, captured: u32) -> bool {
-        captured <= self.snap_length.max(USUAL_MAX_BYTES).min(RECORD_MAX_BYTES)
+        captured <= self.snap_length.clamp(USUAL_MAX_BYTES, RECORD_MAX_BYTES)
     }
 
     /// Whether good record headers follow each other from `at`, or end exactly with the bytes.

@@ -77,10 +77,10 @@ impl Clock {
     /// Nanoseconds since 1970; what does not fit in 64 bits stays at the nearest end.
     #[inline]
     fn time_ns(&self, ticks: u64) -> Nanos {
-        if let (Resolution::Multiply(factor), 0) = (self.resolution, self.offset_ns) {
-            if let Some(time) = ticks.checked_mul(factor) {
-                return Nanos::try_from(time).unwrap_or(Nanos::MAX);
-            }
+        if let (Resolution::Multiply(factor), 0) = (self.resolution, self.offset_ns)
+            && let Some(time) = ticks.checked_mul(factor)
+        {
+            return Nanos::try_from(time).unwrap_or(Nanos::MAX);
         }
         let ns = match self.resolution {
             Resolution::Multiply(factor) => u128::from(ticks) * u128::from(factor),
@@ -151,7 +151,7 @@ impl Pcapng {
             self.order
         };
         let length = order.u32(rest, 4) as usize;
-        if length < 12 || length % 4 != 0 || length > BLOCK_MAX_BYTES {
+        if length < 12 || !length.is_multiple_of(4) || length > BLOCK_MAX_BYTES {
             return Framed::Bad(format!("a block claims {length} bytes"));
         }
         if rest.len() < length {

@@ -242,7 +242,7 @@ fn every_clock_of_pcapng_becomes_nanoseconds() {
     assert_eq!(clock(6, 0, 1_500_000), 1_500_000_000);
     assert_eq!(clock(9, 0, 7), 7);
     assert_eq!(clock(12, 0, 7_999), 7);
-    assert_eq!(clock(0x80 | 20, 0, 3 << 19), 1_500_000_000);
+    assert_eq!(clock(0x80 | 0x14, 0, 3 << 19), 1_500_000_000);
     assert_eq!(clock(0x80 | 32, 0, 1 << 31), 500_000_000);
     assert_eq!(clock(6, -10, 1_000_000), -9_000_000_000);
     assert_eq!(clock(0, 0, 5_000_000_000), 5_000_000_000_000_000_000);

@@ -90,6 +90,7 @@ impl<'a> Words<'a> {
     }
 }
 
+#[expect(clippy::copy_iterator, reason = "a copy looks ahead without moving the original")]
 impl<'a> Iterator for Words<'a> {
     type Item = Word<'a>;
 
@@ -306,10 +307,11 @@ pub fn find(text: &[u8], from: usize) -> Option<(usize, Head)> {
     let rest = text.get(from..)?;
     let mut before = from.checked_sub(1).and_then(|at| text.get(at)).copied().unwrap_or(b' ');
     for (at, &byte) in rest.iter().enumerate() {
-        if byte.is_ascii_digit() && !(before.is_ascii_alphanumeric() || b".:-/".contains(&before)) {
-            if let Some(head) = rest.get(at..).and_then(head) {
-                return Some((from + at, head));
-            }
+        if byte.is_ascii_digit()
+            && !(before.is_ascii_alphanumeric() || b".:-/".contains(&before))
+            && let Some(head) = rest.get(at..).and_then(head)
+        {
+            return Some((from + at, head));
         }
         before = byte;
     }

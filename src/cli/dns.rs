@@ -9,7 +9,7 @@ use anyhow::Result;
 use super::load::{Loaded, Open};
 use super::records::{self, Cell, Column, Format};
 use super::{Outcome, mistake};
-use crate::correlate::{Outcome as Ending, Transaction, TransactionId};
+use crate::correlate::{Outcome as Ending, Transaction, TransactionId, tally};
 use crate::decode::dns;
 use crate::filter::Context;
 use crate::index::PacketId;
@@ -97,6 +97,12 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
             .filter_map(|ending| Some(format!("{} {}", ledger.get(ending)?, ending.name())))
             .collect();
         writeln!(out, "\n{count} transactions: {}", endings.join(", "))?;
+        let errors = tally::dns_errors(&loaded.index, &loaded.evidence);
+        if everything && errors.all > 0 {
+            writeln!(out, "{} ICMP errors about DNS, {} linked to a DNS message", errors.all, errors.linked)?;
+        }
+        let (vantage, reasons) = (loaded.evidence.vantage.name(), &loaded.evidence.vantage_reasons);
+        writeln!(out, "vantage: {vantage} ({})", reasons.join("; "))?;
         for note in &loaded.evidence.notes {
             writeln!(out, "note: {note}")?;
         }

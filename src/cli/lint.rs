@@ -48,14 +48,23 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
             writeln!(out)?;
         }
         Format::Text => {
-            for issue in &found.issues {
+            // What is wrong first, then what is open.
+            let (open, wrong): (Vec<_>, Vec<_>) =
+                found.issues.iter().partition(|issue| issue.check == "open");
+            for issue in wrong.iter().chain(&open) {
                 let id = crate::text::escape(&issue.id);
                 writeln!(out, "{}: {id}: {}", issue.check, crate::text::escape(&issue.message))?;
             }
             if found.unaccepted > 0 {
                 writeln!(out, "unaccepted: {} assessed claims are still suggestions", found.unaccepted)?;
             }
-            writeln!(out, "{found}")?;
+            let verdict = match (wrong.len(), found.is_final()) {
+                (0, true) => "ready to be signed".to_owned(),
+                (0, false) => "nothing wrong; not final while something is open or unaccepted".to_owned(),
+                (1, _) => "1 point to correct".to_owned(),
+                (many, _) => format!("{many} points to correct"),
+            };
+            writeln!(out, "{found}: {verdict}")?;
         }
     }
     out.flush()?;

@@ -445,7 +445,7 @@ fn related(name: &str, failed: &str) -> bool {
     longer(name, failed) || longer(failed, name)
 }
 
-/// First-level encoding of a NetBIOS name, without its suffix (RFC 1001 §14.1).
+/// First-level encoding of a `NetBIOS` name, without its suffix (RFC 1001 §14.1).
 fn netbios(label: &str) -> Vec<u8> {
     let letters = label.bytes().take(15).map(|byte| byte.to_ascii_uppercase());
     letters.flat_map(|byte| [b'A' + (byte >> 4), b'A' + (byte & 15)]).collect()

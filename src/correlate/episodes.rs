@@ -102,18 +102,17 @@ impl<'i> Failing<'i> {
     fn get(&mut self, query: PacketId) -> Option<(Nanos, (u32, u32, u8))> {
         let inside =
             |segment: &&Segment| (segment.base.0..segment.base.0 + segment.len() as u32).contains(&query.0);
-        let segment = match self.segment.filter(inside) {
-            Some(segment) => segment,
-            None => {
-                let segment = self.messages.index.locate(query)?.0;
-                let number = |known: &Map<Address, u32>| -> Vec<u32> {
-                    segment.addresses.iter().map(|a| known.get(a).copied().unwrap_or(NONE)).collect()
-                };
-                self.client_of = number(&self.clients);
-                self.server_of = number(&self.servers);
-                self.segment = Some(segment);
-                segment
-            }
+        let segment = if let Some(segment) = self.segment.filter(inside) {
+            segment
+        } else {
+            let segment = self.messages.index.locate(query)?.0;
+            let number = |known: &Map<Address, u32>| -> Vec<u32> {
+                segment.addresses.iter().map(|a| known.get(a).copied().unwrap_or(NONE)).collect()
+            };
+            self.client_of = number(&self.clients);
+            self.server_of = number(&self.servers);
+            self.segment = Some(segment);
+            segment
         };
         let row = (query.0 - segment.base.0) as usize;
         let number = |of: &[u32], column: &[u32]| of.get(*column.get(row)? as usize).copied();
@@ -326,15 +325,34 @@ fn problems(grouping: &Grouping, servers: &Map<Address, u32>, parameters: &Param
         });
         !is_background(problem, attempts(problem), asked, parameters) || !recovered
     });
-    let class = |signature: &Signature| match signature {
-        Signature::Icmp { .. } | Signature::NoAnswer | Signature::TcpReset => 0,
-        Signature::ResponseCode(_) => 1,
-        Signature::Truncated | Signature::Late => 2,
-    };
     problems.sort_by_key(|problem| {
-        (class(&problem.signature), std::cmp::Reverse(attempts(problem)), problem.first_ns)
+        let attempts = attempts(problem);
+        let isolated = attempts <= ISOLATED_MAX && problem.clients.len() == 1;
+        let gravity = attempts * weight(&problem.signature);
+        (is_aside(problem), isolated, std::cmp::Reverse(gravity), problem.first_ns)
     });
     problems
+}
+
+/// Failures of this many attempts of one client come after those that repeat.
+const ISOLATED_MAX: usize = 2;
+/// The ports of DNS (RFC 1035) and DNS over TLS (RFC 7858).
+const DNS_PORTS: [u16; 2] = [53, 853];
+
+/// Failures that rarely are what somebody reports: of another port than DNS's, or of no name.
+fn is_aside(problem: &Problem) -> bool {
+    let nameless = problem.names.iter().all(|name| name.is_empty() || name == ".");
+    nameless || !DNS_PORTS.contains(&problem.server.1)
+}
+
+/// How much a failed attempt counts: without any answer most, an answer that cannot be used least.
+fn weight(signature: &Signature) -> usize {
+    match signature {
+        Signature::Icmp { .. } | Signature::NoAnswer | Signature::TcpReset => 8,
+        Signature::ResponseCode(3) => 1,
+        Signature::ResponseCode(_) => 4,
+        Signature::Truncated | Signature::Late => 1,
+    }
 }
 
 /// Whether recovered failures are what a healthy network shows too: a few, or a small share while they lasted.

@@ -113,38 +113,37 @@ fn note(evidence: &Evidence, generator: &Generator) -> String {
             "{claimed} told itself: its own kernel made the error, and the packet never left it."
         );
     }
-    let mut note = if generator.same_as_destination {
+    let mut parts = vec![if generator.same_as_destination {
         format!(
             "It carries the address of the destination: {claimed} itself sent it, or a device answering in its name."
         )
     } else {
         format!("{claimed} is not the destination: a device on the way sent it.")
-    };
-    match (generator.hops, generator.other_hops, generator.distances_agree()) {
-        (Some(hops), Some((other, _)), Some(true)) => note.push_str(&format!(
-            " Its TTL says {} away, other packets of {claimed} {}: one place is supported.",
-            counted(hops),
-            counted(other)
-        )),
-        (Some(hops), Some((other, _)), Some(false)) => note.push_str(&format!(
-            " Its TTL says {} away, other packets of {claimed} {}: another device or another way back.",
-            counted(hops),
-            counted(other)
-        )),
-        (Some(hops), ..) => note.push_str(&format!(" Its TTL says {} away.", counted(hops))),
-        _ => {}
+    }];
+    if let Some(hops) = generator.hops {
+        let away = format!("Its TTL says {} away", counted(hops));
+        let other = generator.other_hops.map_or(0, |(other, _)| other);
+        parts.push(match generator.distances_agree() {
+            Some(true) => {
+                format!("{away}, other packets of {claimed} {}: one place is supported.", counted(other))
+            }
+            Some(false) => format!(
+                "{away}, other packets of {claimed} {}: another device or another way back.",
+                counted(other)
+            ),
+            None => format!("{away}."),
+        });
     }
-    if let Some(gone) =
-        generator.quoted_hops.filter(|gone| *gone > 0 || evidence.place(claimed) != Place::Link)
-    {
-        note.push_str(&format!(" The returned packet had passed {} when it was refused.", counted(gone)));
+    let near = evidence.place(claimed) == Place::Link;
+    if let Some(gone) = generator.quoted_hops.filter(|gone| *gone > 0 || !near) {
+        parts.push(format!("The returned packet had passed {} when it was refused.", counted(gone)));
     }
     if generator.make == Make::LinuxBridge {
-        note.push_str(
-            " TOS 0, don't fragment and IP id 0 are the marks of a reject rule on a transparent Linux bridge.",
-        );
+        let marks =
+            "TOS 0, don't fragment and IP id 0 are the marks of a reject rule on a transparent Linux bridge.";
+        parts.push(marks.to_owned());
     }
-    note
+    parts.join(" ")
 }
 
 #[cfg(test)]

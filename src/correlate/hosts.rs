@@ -78,6 +78,8 @@ pub struct Sight {
     /// Where that puts it.
     pub place: Place,
     counts: Vec<(u8, u64)>,
+    /// Packets from it and to it whose bytes were read.
+    read: [u32; 2],
 }
 
 impl Sight {
@@ -205,21 +207,23 @@ impl Sights {
             let at = |position: &u32| numbers.get(*position as usize).copied().unwrap_or(NONE);
             let (from, to) = (at(source), at(destination));
             let id = PacketId(segment.base.0 + row as u32);
+            if from == NONE && to == NONE {
+                continue;
+            }
             let aside = multicast.get(*destination as usize).copied().unwrap_or(true)
                 || bits & flags::TUNNEL != 0
                 || is_neighbour_discovery(segment, row);
-            if from == NONE && to == NONE || aside || evidence.is_duplicate(id) {
+            if aside || evidence.is_duplicate(id) {
                 continue;
             }
             if let Some(sight) = self.all.get_mut(from as usize).filter(|_| *ttl > 0) {
                 sight.count(id, *ttl, bits & flags::ICMP_ERROR != 0);
             }
-            let full = |at: u32, count: fn(&Sight) -> u32| {
-                self.all.get(at as usize).is_none_or(|sight| count(sight) >= READ_MAX)
+            let full = |at: u32, side: usize| {
+                let read = self.all.get(at as usize).and_then(|sight| sight.read.get(side));
+                read.is_none_or(|read| *read >= READ_MAX)
             };
-            if full(from, |sight| sight.checked.max(sight.outgoing + sight.incoming))
-                && full(to, |sight| sight.checked_to)
-            {
+            if full(from, 0) && full(to, 1) {
                 continue;
             }
             let Some(packet) = messages.index.packet(id) else { continue };
@@ -234,16 +238,18 @@ impl Sights {
         }
         let decoded = packet.decode();
         let sum = checksum(&decoded);
-        if let Some(sight) = self.all.get_mut(to as usize).filter(|sight| sight.checked_to < READ_MAX) {
+        if let Some(sight) = self.all.get_mut(to as usize).filter(|sight| sight.read[1] < READ_MAX) {
+            sight.read[1] += 1;
             sight.checked_to += u32::from(sum.is_some());
             sight.wrong_to += u32::from(matches!(sum, Some(Sum::Unfinished | Sum::Wrong)));
         }
-        let Some(sight) = self.all.get_mut(from as usize) else { return };
-        if sight.checked < READ_MAX {
-            sight.checked += u32::from(sum.is_some());
-            sight.unfinished += u32::from(sum == Some(Sum::Unfinished));
-            sight.wrong += u32::from(sum == Some(Sum::Wrong));
-        }
+        let Some(sight) = self.all.get_mut(from as usize).filter(|sight| sight.read[0] < READ_MAX) else {
+            return;
+        };
+        sight.read[0] += 1;
+        sight.checked += u32::from(sum.is_some());
+        sight.unfinished += u32::from(sum == Some(Sum::Unfinished));
+        sight.wrong += u32::from(sum == Some(Sum::Wrong));
         match cooked_kind(packet.link_type(), decoded.bytes) {
             Some(OUTGOING) => sight.outgoing = sight.outgoing.saturating_add(1),
             Some(_) => sight.incoming = sight.incoming.saturating_add(1),

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::messages::Messages;
 use super::{Anomaly, Evidence, Outcome, Parameters, Transaction};
 use crate::decode::Address;
+use crate::decode::dns;
 use crate::index::PacketId;
 use crate::time::Nanos;
 
@@ -149,6 +150,9 @@ fn one_sided(messages: &Messages<'_>, evidence: &Evidence) -> bool {
     })
 }
 
+/// An error's time, type and code, and packet.
+type ErrorSeen = (Nanos, (u8, u8), PacketId);
+
 /// Explains silence between errors of the same server by its rate limit (RFC 1812 §4.3.2.8; RFC 4443 §2.4f).
 fn rate_limited(
     messages: &Messages<'_>,
@@ -160,7 +164,7 @@ fn rate_limited(
         let packet = messages.index.packet(transaction.last)?;
         Some(((packet.source_address(), packet.destination_address()), packet.time_ns()))
     };
-    let mut errors: Map<(Address, Address), Vec<(Nanos, (u8, u8), PacketId)>> = Map::default();
+    let mut errors: Map<(Address, Address), Vec<ErrorSeen>> = Map::default();
     for transaction in transactions.iter().filter(|transaction| transaction.outcome == Outcome::Refused) {
         if let (Some((pair, _)), Some(error)) = (ends(transaction), transaction.error) {
             errors.entry(pair).or_default().push((messages.time_ns(error), transaction.icmp, error));
@@ -192,8 +196,12 @@ fn extended(messages: &Messages<'_>, transactions: &mut [Transaction]) {
         let Some(packet) = answer else { continue };
         let rows = packet.dns_rows().iter().filter(|row| row.is_response());
         let low = transaction.response_code & 15;
-        let Some(row) = rows.into_iter().find(|row| row.response_code & 15 == low) else { continue };
-        transaction.response_code = row.response_code;
-        transaction.extended_error = row.extended_error;
+        let fits = |row: &&crate::index::DnsRow| u16::from(row.header.response_code()) == low;
+        let Some(message) = rows.into_iter().find(fits).and_then(|row| dns::read(packet.message(row))) else {
+            continue;
+        };
+        let Some(extension) = message.extension() else { continue };
+        transaction.response_code = low | u16::from(extension.response_code_high) << 4;
+        transaction.extended_error = extension.extended_error(message.bytes).map(|(code, _)| code);
     }
 }

@@ -26,7 +26,8 @@ const ZONE_TRANSFERS: [u16; 2] = [251, 252];
 struct Open {
     /// The next older transaction of the same flow and id.
     previous: u32,
-    question: u64,
+    /// The low half of the question's hash; among one flow and id it is as telling as the whole.
+    question: u32,
     first_ns: Nanos,
     last_ns: Nanos,
 }
@@ -98,8 +99,9 @@ impl Joiner<'_> {
 
     fn query(&mut self, evidence: &mut Evidence, row: &DnsRow, time_ns: Nanos) {
         let key = key(row);
-        let same =
-            self.candidates(key).find(|at| self.at(*at).is_some_and(|open| open.question == row.question));
+        let same = self
+            .candidates(key)
+            .find(|at| self.at(*at).is_some_and(|open| open.question == row.question as u32));
         if let Some((at, open)) = same.and_then(|at| Some((at, self.open.get_mut(at as usize)?)))
             && let Some(transaction) = evidence.transactions.get_mut(at as usize)
         {
@@ -123,7 +125,7 @@ impl Joiner<'_> {
         }
         let previous = self.newest.insert(key, id as u32).unwrap_or(NONE);
         self.crowded |= previous != NONE && same.is_none() && self.candidates(key).count() == CANDIDATES_MAX;
-        self.open.push(Open { previous, question: row.question, first_ns: time_ns, last_ns: time_ns });
+        self.open.push(Open { previous, question: row.question as u32, first_ns: time_ns, last_ns: time_ns });
         evidence.transactions.push(Transaction {
             first: row.packet,
             last: row.packet,
@@ -162,7 +164,7 @@ impl Joiner<'_> {
             if open.first_ns > time_ns + tolerance {
                 continue;
             }
-            if comparable && open.question != row.question && open.question != 0 {
+            if comparable && open.question != row.question as u32 && open.question != 0 {
                 others = others.or(Some(transaction.last));
                 continue;
             }

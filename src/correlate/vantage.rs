@@ -74,9 +74,18 @@ fn reasons(evidence: &Evidence, pairs: &[Pair], divided: bool) -> Vec<String> {
     if evidence.vantage == Vantage::Client && several {
         reasons.push("several asking hosts are on this link, so it was taken next to them".to_owned());
     }
-    if divided {
+    let on_this_link = |addresses: &[Address]| {
+        !addresses.is_empty() && addresses.iter().all(|address| evidence.place(*address) == Place::Link)
+    };
+    if pairs.is_empty() {
+        reasons.push("no DNS question is in it".to_owned());
+    } else if divided {
         reasons.push("the questions do not agree".to_owned());
+    } else if evidence.vantage == Vantage::Unknown && on_this_link(&clients) && on_this_link(&servers) {
+        reasons.push("both sides are on this link".to_owned());
     }
+    let mut seen = std::collections::BTreeSet::new();
+    reasons.retain(|reason| seen.insert(reason.clone()));
     reasons
 }
 

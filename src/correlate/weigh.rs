@@ -255,7 +255,7 @@ fn agree(error: &Error<'_>, packet: &Decoded<'_>) -> Agreement {
             agreement.possible &= agreement.identifier;
         }
         (Transport::None | Transport::Other(_), _) => {
-            agreement.possible &= inner.ip_id.is_none() || agreement.ip_id
+            agreement.possible &= inner.ip_id.is_none() || agreement.ip_id;
         }
         _ => {
             let both = quoted.len().min(sent.len());

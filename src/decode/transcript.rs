@@ -591,10 +591,11 @@ fn finish(dns: &mut Dns<'_>, answered: bool, marks: Marks) {
         }
     }
     // tcpdump prints the number of questions only where it is not one.
-    if let Some(questions) = dns.header.counts.first_mut() {
-        if *questions == 0 && (dns.name.is_some() || answered) {
-            *questions = 1;
-        }
+    if let Some(questions) = dns.header.counts.first_mut()
+        && *questions == 0
+        && (dns.name.is_some() || answered)
+    {
+        *questions = 1;
     }
 }
 

@@ -42,8 +42,8 @@ fn read(subject: &Subject<'_>) -> Option<Error> {
             ids = format!("It returns IP id {id}");
         }
         if let Some(message) = crate::decode::dns::read(quote.payload()) {
-            let joint = if ids.is_empty() { "It returns" } else { " and" };
-            ids.push_str(&format!("{joint} DNS number {}", message.header.id));
+            let before = if ids.is_empty() { "It returns".to_owned() } else { format!("{ids} and") };
+            ids = format!("{before} DNS number {}", message.header.id);
         }
     }
     Some(Error {
@@ -179,19 +179,21 @@ pub(super) fn explain(subject: &Subject<'_>, explanation: &mut Explanation) {
         }
         None => format!("{from} sent {to} an ICMP message: {meaning}."),
     };
-    explanation.so_what = so_what.to_owned();
+    explanation.so_what = String::from(so_what);
     if error.about_answer {
-        explanation.so_what =
-            "The client had closed its port before the answer came: the answer was late or unwanted."
-                .to_owned();
-        explanation.not_so = "The DNS server is not down: this error is about its answer.".to_owned();
+        explanation.so_what = String::from(
+            "The client had closed its port before the answer came: the answer was late or unwanted.",
+        );
+        explanation.not_so = String::from("The DNS server is not down: this error is about its answer.");
     } else if decoded.is_icmp_error() {
-        explanation.not_so = "Not an echo reply, and not a reply of the DNS program. The ICMP packet itself was delivered; what could not be delivered is the packet it returns.".to_owned();
+        explanation.not_so = String::from(
+            "Not an echo reply, and not a reply of the DNS program. The ICMP packet itself was delivered; what could not be delivered is the packet it returns.",
+        );
         if matches!((error.v6, error.kind, error.code), (false, 3, 3) | (true, 1, 4)) {
             explanation.not_so.push_str(" It does not say that the host is down.");
         }
     } else {
-        explanation.not_so = "Not an error message.".to_owned();
+        explanation.not_so = String::from("Not an error message.");
     }
     if !error.ids.is_empty() {
         explanation.ties.push(format!("{}.", error.ids));

@@ -16,15 +16,15 @@ pub(super) fn explain(subject: &Subject<'_>, explanation: &mut Explanation) {
             let (what, so_what) = udp_service(destination_port);
             let (from, to) = (role(subject, decoded.source), role(subject, decoded.destination));
             explanation.sentence = format!("{from} sent {to} {what}.");
-            explanation.so_what = so_what.to_owned();
-            explanation.not_so = "UDP itself reports nothing: silence after it says little.".to_owned();
+            explanation.so_what = String::from(so_what);
+            explanation.not_so = String::from("UDP itself reports nothing: silence after it says little.");
         }
         _ if decoded.ether_type == 0x0806 => arp(subject, explanation),
         _ => {
             let title = subject.packet.protocol().protocol().title;
             explanation.push(subject.packet.summary(), format!("a packet of {title}"), "");
-            explanation.so_what = "Not part of name resolution.".to_owned();
-            explanation.not_so = "Nothing here is reported as an error.".to_owned();
+            explanation.so_what = String::from("Not part of name resolution.");
+            explanation.not_so = String::from("Nothing here is reported as an error.");
         }
     }
 }
@@ -94,8 +94,8 @@ fn tcp(subject: &Subject<'_>, explanation: &mut Explanation) {
     explanation.push(format!("length {length}"), "bytes of data in this packet, headers not counted", "");
     let (from, to) = (role(subject, decoded.source), role(subject, decoded.destination));
     explanation.sentence = format!("{from} said to {to} over TCP: {says}");
-    explanation.so_what = so_what.to_owned();
-    explanation.not_so = not_so.to_owned();
+    explanation.so_what = String::from(so_what);
+    explanation.not_so = String::from(not_so);
     explanation.quiz = vec![("What does this segment say?".to_owned(), says.to_owned())];
 }
 
@@ -116,5 +116,6 @@ fn arp(subject: &Subject<'_>, explanation: &mut Explanation) {
     } else {
         "Needed before anything can be sent to a neighbour; three requests a second apart without reply mean that the machine is not on this network.".to_owned()
     };
-    explanation.not_so = "ARP never leaves the local network and says nothing about the Internet.".to_owned();
+    explanation.not_so =
+        String::from("ARP never leaves the local network and says nothing about the Internet.");
 }

@@ -100,9 +100,9 @@ fn packet_document(input: &Input<'_>, packet: &Packet<'_>) -> Value {
         let name = packet.segment.names.get(row.name).map(dns::presentation);
         document.insert("dns".into(), dns_object(row.header, name, (row.qtype, row.qclass)));
     }
-    icmp_object(packet).into_iter().for_each(|icmp| {
+    if let Some(icmp) = icmp_object(packet) {
         document.insert("icmp".into(), icmp);
-    });
+    }
     document.into()
 }
 

@@ -9,8 +9,9 @@ pub static RULE: Rule = Rule {
     title: "DNS queries refused by ICMP port unreachable",
     doc: "Queries to one server that were answered by ICMP type 3 code 3 (ICMPv6 type 1 code 4). A device using the \
           named address received the query and refused the port (RFC 1122 §3.2.2.1); whether no service listens there or \
-          a filter rejects cannot be told from the packets. High, or medium when every question was answered by another \
-          resolver within ten seconds.",
+          a filter rejects cannot be told from the packets. By number, share and duration: one question is low, half of what \
+          the server was asked is high; at most medium when every question was answered by another resolver within ten \
+          seconds.",
     run,
 };
 

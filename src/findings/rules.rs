@@ -6,6 +6,7 @@ use crate::correlate::{Outcome, Problem, Transaction};
 use crate::decode::Address;
 use crate::index::PacketId;
 use crate::text::escape;
+use crate::time::Nanos;
 
 /// A filter for packets to an address.
 pub fn to(address: Address) -> String {
@@ -91,6 +92,29 @@ pub fn all_failed_over(facts: &Facts<'_>, problem: &Problem) -> bool {
     any
 }
 
+/// How grave failed questions are: by number, share of what the server was asked, and how long they went on.
+pub fn gravity(failed: u64, asked: u64, lasted_ns: Nanos) -> Severity {
+    let share = failed * 100 / asked.max(failed).max(1);
+    match failed {
+        0 | 1 => Severity::Low,
+        // Two at the same moment are one lookup, of an IPv4 and an IPv6 address.
+        2 if lasted_ns < LASTING_NS => Severity::Low,
+        2 => Severity::Medium,
+        _ if share >= MOST_PERCENT || failed >= MANY => Severity::High,
+        _ if share >= SOME_PERCENT => Severity::Medium,
+        _ => Severity::Low,
+    }
+}
+
+/// Failures over less than this may be one lookup's.
+const LASTING_NS: Nanos = 2_000_000_000;
+/// A share of failed questions that leaves hardly anything working.
+const MOST_PERCENT: u64 = 50;
+/// A share of failed questions that users notice.
+const SOME_PERCENT: u64 = 5;
+/// So many failed questions are an outage whatever their share.
+const MANY: u64 = 50;
+
 /// A finding about a problem whose errors have one of the meanings.
 pub fn about_errors(
     facts: &Facts<'_>,
@@ -111,7 +135,9 @@ pub fn about_errors(
             transactions.iter().filter(|transaction| transaction.outcome == Outcome::Refused).count();
         let refusal = Refusal { facts, problem, errors: &errors, failed, asked: asked(facts, problem) };
         let degraded = all_failed_over(facts, problem);
-        let severity = if degraded { Severity::Medium } else { Severity::High };
+        let lasted_ns = problem.last_ns - problem.first_ns;
+        let grave = gravity(failed as u64, refusal.asked, lasted_ns);
+        let severity = if degraded { grave.min(Severity::Medium) } else { grave };
         let mut statement = says(&refusal);
         if degraded {
             statement.push_str("; each question was then answered by another resolver");

@@ -15,8 +15,9 @@ pub static RULE: Rule = Rule {
     id: "unanswered-queries",
     title: "DNS queries without answer or error",
     doc: "Questions that got neither a response nor an ICMP error although the capture went on for five seconds and shows \
-          both directions. One or two, or fewer than one in twenty, count as ordinary loss (info); more is high, or medium \
-          when another resolver answered every question.",
+          both directions. One or two sent once, or fewer than one in twenty, count as ordinary loss (info). Otherwise by number, \
+          share and duration: one question repeated is low, half of what the server was asked is high; at most medium when \
+          another resolver answered every question.",
     run,
 };
 
@@ -28,16 +29,17 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
             .filter(|transaction| transaction.outcome == Outcome::NoAnswer)
             .collect();
         let asked = rules::asked(facts, problem);
-        let ordinary = silent.len() <= ORDINARY_COUNT || (silent.len() as u64) * ORDINARY_SHARE < asked;
-        let few_asked = asked < ORDINARY_SHARE && silent.len() as u64 * 2 > asked;
-        let severity = match (ordinary && !few_asked, rules::all_failed_over(facts, problem)) {
+        let tries: u64 = silent.iter().map(|transaction| u64::from(transaction.tries)).sum();
+        let few = silent.len() <= ORDINARY_COUNT && tries <= ORDINARY_COUNT as u64;
+        let ordinary = few || (silent.len() as u64) * ORDINARY_SHARE < asked;
+        let grave = rules::gravity(silent.len() as u64, asked, problem.last_ns - problem.first_ns);
+        let severity = match (ordinary, rules::all_failed_over(facts, problem)) {
             (true, _) => Severity::Info,
-            (false, true) => Severity::Medium,
-            (false, false) => Severity::High,
+            (false, true) => grave.min(Severity::Medium),
+            (false, false) => grave,
         };
         let frames: Vec<PacketId> = silent.iter().flat_map(|t| [t.first, t.last]).collect();
         let filter = format!("dns.outcome == no_answer && {}", rules::to(problem.server.0));
-        let tries: u64 = silent.iter().map(|transaction| u64::from(transaction.tries)).sum();
         found.push(Finding {
             id: RULE.id,
             severity,

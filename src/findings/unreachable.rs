@@ -9,7 +9,7 @@ pub static RULE: Rule = Rule {
     title: "DNS server's host or network unreachable",
     doc: "Queries answered by ICMP host or network unreachable or time exceeded. About 3 s after the query the last \
           router gave up address resolution; at once it had no route. RFC 1122 §3.2.2.1 calls these hints, not proof. \
-          High, or medium when another resolver answered every question.",
+          Severity by number, share and duration; at most medium when another resolver answered every question.",
     run,
 };
 

@@ -328,7 +328,7 @@ impl Work<'_> {
         let Some(message) = dns::read(bytes) else { return };
         let mut row: DnsRow = dns_row(now.packet, protocol, &message, at.transport, ends);
         row.start = at.start;
-        row.assembled = at.assembled;
+        row.set_assembled(at.assembled);
         if row.question != 0 {
             let mut lower = message.name;
             lower.make_lowercase();

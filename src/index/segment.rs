@@ -59,7 +59,7 @@ impl DnsKind {
     }
 }
 
-/// One DNS message. Client and server are decided by QR: a query's source is the client.
+/// One DNS message, in 48 bytes: captures hold millions. Client and server are decided by QR: a query's source is the client.
 #[derive(Clone, Copy, Debug)]
 pub struct DnsRow {
     /// The packet that carries or completes it.
@@ -72,8 +72,8 @@ pub struct DnsRow {
     pub name: u32,
     /// Where the message begins in the frame, or in the segment's reassembled bytes ([`Segment::message`]).
     pub start: u32,
-    /// Bytes of the message that are there.
-    pub length: u32,
+    /// Bytes of the message that are there; a DNS message has at most 65,535.
+    pub length: u16,
     /// The header.
     pub header: dns::Header,
     /// QTYPE.
@@ -82,16 +82,7 @@ pub struct DnsRow {
     pub qclass: u16,
     /// Whether it is DNS, mDNS or LLMNR.
     pub kind: DnsKind,
-    /// RCODE with the extended bits of OPT (RFC 6891 §6.1.3); for queries 0.
-    pub response_code: u16,
-    /// The first extended error of a response (RFC 8914).
-    pub extended_error: Option<u16>,
-    /// IP protocol that carried it: 17 or 6.
-    pub transport: u8,
-    /// Whether its bytes are reassembled ones.
-    pub assembled: bool,
-    /// Whether its header or first question is malformed or cut.
-    pub malformed: bool,
+    marks: u8,
 }
 
 impl DnsRow {
@@ -99,7 +90,24 @@ impl DnsRow {
     pub fn is_response(&self) -> bool {
         self.header.is_response()
     }
+
+    /// Whether its bytes are reassembled ones.
+    pub fn is_assembled(&self) -> bool {
+        self.marks & ASSEMBLED != 0
+    }
+
+    /// Whether its header or first question is malformed or cut.
+    pub fn is_malformed(&self) -> bool {
+        self.marks & MALFORMED != 0
+    }
+
+    pub(super) fn set_assembled(&mut self, assembled: bool) {
+        self.marks = self.marks & !ASSEMBLED | if assembled { ASSEMBLED } else { 0 };
+    }
 }
+
+const ASSEMBLED: u8 = 1;
+const MALFORMED: u8 = 2;
 
 /// One ICMP error that quotes a packet.
 #[derive(Clone, Copy, Debug)]
@@ -168,10 +176,10 @@ impl Segment {
     /// The bytes of a reassembled message; empty for messages that stand in one frame.
     pub fn message(&self, row: &DnsRow) -> &[u8] {
         let start = row.start as usize;
-        if !row.assembled {
+        if !row.is_assembled() {
             return &[];
         }
-        self.arena.get(start..start + row.length as usize).unwrap_or_default()
+        self.arena.get(start..start + usize::from(row.length)).unwrap_or_default()
     }
 
     /// The address at a position of the dictionary.
@@ -204,6 +212,11 @@ impl Names {
         let end = *self.ends.get(at)? as usize;
         let start = at.checked_sub(1).and_then(|before| self.ends.get(before)).map_or(0, |&e| e as usize);
         self.bytes.get(start..end)
+    }
+
+    fn shrink_to_fit(&mut self) {
+        self.bytes.shrink_to_fit();
+        self.ends.shrink_to_fit();
     }
 
     pub(super) fn push(&mut self, name: &[u8]) -> u32 {
@@ -251,31 +264,19 @@ pub(super) fn dns_row(
     } else {
         question_hash(lower.wire(), message.qtype, message.qclass, message.header.opcode())
     };
-    let mut row = DnsRow {
+    DnsRow {
         packet,
         flow: flow_hash(transport, client, server),
         question,
         name: u32::MAX,
         start: 0,
-        length: message.bytes.len() as u32,
+        length: message.bytes.len().min(usize::from(u16::MAX)) as u16,
         header: message.header,
         qtype: message.qtype,
         qclass: message.qclass,
         kind: DnsKind::of(protocol),
-        response_code: 0,
-        extended_error: None,
-        transport,
-        assembled: false,
-        malformed: message.problem.is_some(),
-    };
-    if response {
-        row.response_code = u16::from(message.header.response_code());
-        if let Some(extension) = message.extension() {
-            row.response_code |= u16::from(extension.response_code_high) << 4;
-            row.extended_error = extension.extended_error(message.bytes).map(|(code, _)| code);
-        }
+        marks: if message.problem.is_some() { MALFORMED } else { 0 },
     }
-    row
 }
 
 /// Builds one segment from records.
@@ -395,6 +396,7 @@ impl SegmentBuilder {
     /// The finished segment.
     pub fn finish(mut self) -> Segment {
         self.segment.addresses.shrink_to_fit();
+        self.segment.names.shrink_to_fit();
         self.segment.dns.shrink_to_fit();
         self.segment
     }
@@ -518,13 +520,19 @@ impl SegmentBuilder {
             qtype,
             qclass,
             kind: DnsKind::of(protocol),
-            length: message.end.saturating_sub(message.start),
-            response_code: u16::from(message.header.response_code()),
-            extended_error: None,
-            transport: line.protocol(),
-            assembled: false,
-            malformed: false,
+            length: message.end.saturating_sub(message.start).min(u32::from(u16::MAX)) as u16,
+            marks: 0,
         });
         if response { flags::DNS_RESPONSE } else { flags::DNS_QUERY }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dns_row_keeps_to_its_size() {
+        assert!(size_of::<DnsRow>() <= 48);
     }
 }

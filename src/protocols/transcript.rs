@@ -61,9 +61,10 @@ fn dns_rows(tree: &mut Tree, message: &Dns<'_>) {
     let what = if message.header.is_response() { "response" } else { "query" };
     tree.enter(format!("DNS {what}, id {}", message.header.id), start, end);
     if !message.header.is_response() {
-        let text = match message.header.recursion_desired() {
-            true => "Recursion desired: yes (the + after the id)",
-            false => "Recursion desired: no (no + after the id)",
+        let text = if message.header.recursion_desired() {
+            "Recursion desired: yes (the + after the id)"
+        } else {
+            "Recursion desired: no (no + after the id)"
         };
         tree.push(None, text.to_owned(), Value::Bool(message.header.recursion_desired()), start..start);
     }

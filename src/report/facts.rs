@@ -33,6 +33,8 @@ pub struct Inventory {
     pub tcp_dns_servers: BTreeSet<Address>,
     /// Hosts a DNS query was sent to.
     pub dns_servers: BTreeSet<Address>,
+    /// DNS servers that sent any answer.
+    pub answering: BTreeSet<Address>,
     /// Packets a protocol of the table claims, by its label.
     pub protocols: Vec<(&'static str, u64)>,
     pub cut: u64,
@@ -172,6 +174,9 @@ impl Inventory {
             let Some(packet) = index.packet(transaction.first) else { continue };
             if self.dns_servers.len() < DISTINCT_MAX {
                 self.dns_servers.insert(packet.destination_address());
+            }
+            if transaction.answer.is_some() && self.answering.len() < DISTINCT_MAX {
+                self.answering.insert(packet.destination_address());
             }
             for watch in &mut watched {
                 watch.note(&packet, transaction);

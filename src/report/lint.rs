@@ -1,5 +1,7 @@
 //! Checks a draft as a supervisor would: citations, wording, counts, and what is still open.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use super::{Block, Claim, ClaimState, Report, Voice};
@@ -9,7 +11,7 @@ use super::{Block, Claim, ClaimState, Report, Voice};
 pub struct Issue {
     /// The claim or field.
     pub id: String,
-    /// The check: `uncited`, `frames`, `wording`, `echo-reply`, `host-or-port`, `count`, `stale`, `open`, `unaccepted`.
+    /// The check: `uncited`, `ledger`, `frames`, `wording`, `echo-reply`, `host-or-port`, `count`, `stale`, `open`, `unaccepted`.
     pub check: &'static str,
     /// What is wrong and what to do, in one sentence.
     pub message: String,
@@ -73,9 +75,10 @@ const HOST_OR_PORT: &[(&str, &str)] = &[
 /// Checks the draft. Fast enough to run at every key press.
 pub fn lint(report: &Report) -> Lint {
     let mut found = Lint::default();
+    let known = Known::of(report);
     for block in report.blocks() {
         match block {
-            Block::Claim(claim) if claim.is_printed() => check_claim(claim, &mut found),
+            Block::Claim(claim) if claim.is_printed() => check_claim(claim, &known, &mut found),
             Block::Field(field) if field.value.is_none() && field.required => {
                 found.open += 1;
                 found.issue(&field.id, "open", format!("to be completed: {}", field.prompt));
@@ -96,8 +99,49 @@ impl Lint {
     }
 }
 
-fn check_claim(claim: &Claim, found: &mut Lint) {
+/// What the report itself says elsewhere, to compare sentences with.
+struct Known {
+    /// Ids of all ledger rows.
+    rows: BTreeSet<String>,
+    /// The failures are refusals of a port by the server's own address.
+    refused: bool,
+}
+
+impl Known {
+    fn of(report: &Report) -> Self {
+        let ledger = report.section("ledger").into_iter().flat_map(|section| &section.blocks);
+        let rows = ledger
+            .filter_map(|block| if let Block::Table(table) = block { Some(table) } else { None })
+            .flat_map(|table| table.rows.iter())
+            .filter_map(|(cells, _)| cells.first().cloned())
+            .collect();
+        let refused =
+            report.subject.as_ref().is_some_and(|subject| subject.what.ends_with("port unreachable"));
+        Self { rows, refused }
+    }
+}
+
+/// Whether a claim weighs causes: it has to name the ledger rows it rests on.
+fn weighs(claim: &Claim) -> bool {
+    let (id, own) = (claim.id.as_str(), claim.annotation.is_some());
+    claim.voice == Voice::Assessed && !own && (id == "summary.cause" || id.contains(".cause."))
+}
+
+fn check_ledger(claim: &Claim, known: &Known, found: &mut Lint) {
+    if weighs(claim) && claim.rows.is_empty() {
+        found.issue(&claim.id, "ledger", "a sentence about a cause names no row of the ledger".to_owned());
+    }
+    let strange: Vec<&str> =
+        claim.rows.iter().filter(|row| !known.rows.contains(*row)).map(String::as_str).collect();
+    if !strange.is_empty() {
+        let message = format!("the ledger has no row {}", strange.join(", "));
+        found.issue(&claim.id, "ledger", message);
+    }
+}
+
+fn check_claim(claim: &Claim, known: &Known, found: &mut Lint) {
     found.claims += 1;
+    check_ledger(claim, known, found);
     if !claim.frames.is_empty() {
         found.cited += 1;
     } else if claim.annotation.is_some() {
@@ -115,6 +159,8 @@ fn check_claim(claim: &Claim, found: &mut Lint) {
         _ => {}
     }
     check_words(&claim.id, &claim.text, found);
+    check_host(claim, known, found);
+    check_frame_count(claim, found);
     if matches!(claim.state, ClaimState::Edited | ClaimState::Stale) {
         check_numbers(claim, found);
     }
@@ -138,6 +184,47 @@ fn check_words(id: &str, text: &str, found: &mut Lint) {
     if contains(&plain, "echo reply") && !plain.contains("not an echo reply") {
         let message = "an ICMP error is no echo reply (that is the answer to a ping)".to_owned();
         found.issue(id, "echo-reply", message);
+    }
+}
+
+/// Sentences that call the host down although its address refused a port: it answered.
+fn check_host(claim: &Claim, known: &Known, found: &mut Lint) {
+    if !known.refused {
+        return;
+    }
+    let plain = unquoted(&claim.text.to_lowercase());
+    for subject in ["server", "resolver", "host"] {
+        for verb in ["is", "was"] {
+            for state in ["offline", "unreachable", "not responding", "unresponsive", "dead", "inactive"] {
+                let words = format!("{subject} {verb} {state}");
+                // Two of these are told by the general list.
+                let told = HOST_OR_PORT.iter().any(|(other, _)| words.contains(other));
+                if !told && contains(&plain, &words) {
+                    let message = format!("“{words}”: its address answered and refused the port");
+                    found.issue(&claim.id, "host-or-port", message);
+                }
+            }
+        }
+    }
+}
+
+/// Counts of packets in the program's sentences that exceed what they cite: "3 ICMP errors" needs three frames.
+fn check_frame_count(claim: &Claim, found: &mut Lint) {
+    let counted = [".errors", ".queries"].iter().any(|end| claim.id.ends_with(end));
+    if !counted || claim.frames.is_empty() || claim.frames.len() >= crate::findings::FRAMES_MAX {
+        return;
+    }
+    let mut words = claim.text.split_whitespace().peekable();
+    while let Some(word) = words.next() {
+        let Ok(number) = word.replace(',', "").parse::<usize>() else { continue };
+        let unit = words.peek().copied().unwrap_or_default();
+        let next: String = words.clone().take(2).collect::<Vec<_>>().join(" ");
+        let packets =
+            next.starts_with("ICMP error") || next.starts_with("DNS quer") || unit.starts_with("quer");
+        if packets && number != claim.frames.len() {
+            let message = format!("“{number} {next}” but {} frames are cited", claim.frames.len());
+            found.issue(&claim.id, "count", message);
+        }
     }
 }
 
@@ -168,7 +255,7 @@ fn check_numbers(claim: &Claim, found: &mut Lint) {
     if claim.suggestion.is_empty() {
         return;
     }
-    let known: std::collections::BTreeSet<String> = numbers(&claim.suggestion).collect();
+    let known: BTreeSet<String> = numbers(&claim.suggestion).collect();
     let strange: Vec<String> = numbers(&claim.text)
         .filter(|number| !known.contains(number))
         .filter(|number| number.parse::<usize>().ok() != Some(claim.frames.len()))
@@ -227,6 +314,46 @@ mod tests {
         assert_eq!(of("4 of 4 queries were refused."), ["count"]);
         assert!(of("The caller said “the server is down”.").is_empty());
         assert!(of("It improves with time.").is_empty());
+        let mut counted = claim("A client sent 4 DNS queries.", &[1, 3, 5]);
+        counted.id = "problem.F1.queries".to_owned();
+        counted.state = ClaimState::Suggested;
+        assert_eq!(checks(Block::Claim(counted)), ["count"]);
+    }
+
+    #[test]
+    fn a_sentence_about_a_cause_names_rows_that_the_ledger_has() {
+        let mut cause = claim("A filter refuses the port.", &[1]);
+        (cause.id, cause.voice) = ("problem.F1.cause.1".to_owned(), Voice::Assessed);
+        assert_eq!(checks(Block::Claim(cause.clone())), ["ledger"]);
+        cause.rows = vec!["L2".to_owned()];
+        assert_eq!(checks(Block::Claim(cause.clone())), ["ledger"], "no such row");
+        let ledger = Block::Table(crate::report::Table {
+            id: "problem.F1.ledger".to_owned(),
+            caption: String::new(),
+            head: Vec::new(),
+            rows: vec![(vec!["L2".to_owned()], Vec::new())],
+        });
+        let section = |id, block| Section { id, title: String::new(), blocks: vec![block] };
+        let report = Report {
+            sections: vec![section("cause", Block::Claim(cause)), section("ledger", ledger)],
+            ..Report::default()
+        };
+        assert!(lint(&report).issues.is_empty());
+    }
+
+    #[test]
+    fn a_host_that_refused_a_port_is_not_called_down() {
+        let report = |what: &str| Report {
+            subject: Some(crate::report::Subject { what: what.to_owned(), ..Default::default() }),
+            sections: vec![Section {
+                id: "summary",
+                title: String::new(),
+                blocks: vec![Block::Claim(claim("The server is offline.", &[1]))],
+            }],
+            ..Report::default()
+        };
+        assert_eq!(lint(&report("refused by ICMP port unreachable")).issues[0].check, "host-or-port");
+        assert!(lint(&report("unanswered")).issues.is_empty());
     }
 
     #[test]

@@ -105,8 +105,32 @@ pub fn render_changed(
     let mut view = View::of(report, input, options.form, options.generated.clone());
     view.status = if options.is_final { "final" } else { "draft" };
     change(&mut view);
-    let markdown = fill(name, source, &view)?;
+    let mut markdown = fill(name, source, &view)?;
+    if options.is_final && !view.lint.is_final() && !is_plain(name) {
+        markdown.push_str(&open_points(&view));
+    }
     Ok(Rendered { view, markdown })
+}
+
+/// What a report that is called final leaves open, in a box at its end.
+fn open_points(view: &View) -> String {
+    let open = view.lint.issues.iter().filter(|issue| issue.check == "open");
+    let mut rows: Vec<String> = open.map(|issue| markdown::escape_cell(&issue.message)).collect();
+    if view.lint.unaccepted > 0 {
+        rows.push(format!("{} suggestions of the program that nobody has accepted", view.lint.unaccepted));
+    }
+    let mut out = "\n## Open in this report\n\n| Called final all the same |\n| --- |".to_owned();
+    for row in rows {
+        let _ = write!(out, "\n| {row} |");
+    }
+    out.push('\n');
+    out
+}
+
+/// Whether a template's name says that it is plain text.
+fn is_plain(name: &str) -> bool {
+    let kind = std::path::Path::new(name.trim_end_matches(".j2")).extension();
+    name == "ticket" || kind.is_some_and(|kind| kind.eq_ignore_ascii_case("txt"))
 }
 
 /// Fills one of the program's templates by its name.
@@ -125,8 +149,7 @@ pub fn render_named(
 }
 
 fn fill(name: &str, source: &str, view: &View) -> Result<String, Error> {
-    let kind = std::path::Path::new(name.trim_end_matches(".j2")).extension();
-    let ticket = name == "ticket" || kind.is_some_and(|kind| kind.eq_ignore_ascii_case("txt"));
+    let ticket = is_plain(name);
     let mut environment = Environment::new();
     environment.set_fuel(Some(FUEL));
     let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();

@@ -13,6 +13,7 @@ use super::words::Clock;
 use super::{Block, Claim, ClaimState, Input, OpenField, Report, Section, Table, Voice, cite};
 use crate::capture::Format;
 use crate::case::{Annotation, hash::hash_text};
+use crate::correlate::Signature;
 use crate::findings::hypotheses::Assessment;
 use crate::index::{FrameNumber, PacketId, SourceId};
 
@@ -70,7 +71,11 @@ impl<'i> Builder<'i> {
             input.index.sources.iter().any(|source| source.metadata.format == Format::Transcript);
         let inventory = Inventory::count(input);
         let problems = input.evidence.problems.iter().take(PROBLEMS_MAX).zip(&inventory.around);
-        let facts = problems.map(|(problem, around)| Facts::of(input, problem, around)).collect();
+        let questions = inventory.questions;
+        let facts = problems
+            .map(|(problem, around)| Facts::of(input, problem, around))
+            .take_while(|facts| !is_isolated(facts, questions))
+            .collect();
         Self {
             input: *input,
             inventory,
@@ -245,6 +250,14 @@ impl<'i> Builder<'i> {
     pub fn time(&self, packet: PacketId) -> crate::time::Nanos {
         self.input.index.packet(packet).map_or(0, |packet| packet.time_ns())
     }
+}
+
+/// One question that stayed without answer, or was answered badly, among others is no failure to report at length; the
+/// findings of the rules list it. The gravest come first, so nothing graver follows.
+fn is_isolated(facts: &Facts<'_>, questions: u64) -> bool {
+    let tries: u64 = facts.transactions.iter().map(|transaction| u64::from(transaction.tries)).sum();
+    let refused = matches!(facts.problem.signature, Signature::Icmp { .. } | Signature::TcpReset);
+    facts.transactions.len() == 1 && tries < 3 && !refused && questions > 1
 }
 
 /// Whether a final report needs a field.

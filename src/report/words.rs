@@ -150,11 +150,22 @@ impl Clock {
     /// `2024-05-14 13:24:32 to 13:28:50 UTC`; both dates where they differ.
     pub fn range(self, first: Nanos, last: Nanos) -> String {
         let (from, to) = (self.prose(first), self.prose(last));
+        if from == to {
+            return from;
+        }
         if !self.has_date || from.get(..10) != to.get(..10) {
             return format!("{from} to {to}");
         }
         let from = from.strip_suffix(" UTC").unwrap_or(&from);
         format!("{from} to {}", to.get(11..).unwrap_or(&to))
+    }
+
+    /// `from 13:24:32 to 13:28:50`, or `at 13:24:32` where both are the same second.
+    pub fn during(self, first: Nanos, last: Nanos) -> String {
+        if self.prose(first) == self.prose(last) {
+            return format!("at {}", self.prose(first));
+        }
+        format!("from {}", self.range(first, last))
     }
 
     /// All digits, for tables.

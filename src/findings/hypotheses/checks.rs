@@ -202,7 +202,7 @@ fn on_path(scene: &Scene<'_, '_>, leading: &[&str], checks: &mut Vec<Check>) {
         checks.push(check(
             format!("on its network: ip neigh show {server}; arping -I <if> {server}; switch port and hypervisor state"),
             PATH,
-            &[("H6", "no reply, the port is down"), ("H4", "nobody has ever used the address")],
+            &[("H6", "no reply; the switch port shows no link"), ("H4", "nobody has ever used the address")],
         ));
     }
     if leading.contains(&"H7") {

@@ -244,9 +244,11 @@ fn errors(scene: &Scene<'_, '_>, leading: &[&str], assessment: &Assessment, out:
         let frames = packets(&host);
         out.push((
             format!(
-                "{} reported host {server} unreachable {} after the query.",
+                "{} reported host {server} unreachable{}.",
                 first.source,
-                span(first.delta_ns)
+                first
+                    .about
+                    .map_or_else(String::new, |_| format!(" {} after the query", span(first.delta_ns)))
             ),
             frames.clone(),
         ));
@@ -507,6 +509,9 @@ fn load(scene: &Scene<'_, '_>, assessment: &Assessment, out: &mut Vec<Said>) {
         return;
     }
     let queries = scene.asked().map_or(0, |asked| asked.queries);
+    if queries == 0 {
+        return;
+    }
     let clients = match scene.clients.len() {
         1 => "one client".to_owned(),
         n => format!("{n} clients"),

@@ -137,14 +137,10 @@ fn alternatives(b: &Builder<'_>, assessment: &Assessment, facts: Option<&Facts<'
             let next = assessment.hypotheses.iter().find(|h| {
                 h.id != only.id && is_cause(h.id) && h.verdict < Verdict::Unlikely && h.score_db > Some(0)
             });
-            let next = next.or_else(|| {
-                let open =
-                    |h: &&Hypothesis| h.id != only.id && is_cause(h.id) && h.verdict < Verdict::Unlikely;
-                assessment.hypotheses.iter().find(open)
-            });
-            let behind = next.map_or_else(String::new, |next| {
-                format!("; the next explanation, {}, is {}", say(next), next.verdict.words())
-            });
+            let behind = next.map_or_else(
+                || "; no other explanation is supported".to_owned(),
+                |next| format!("; the next explanation, {}, is {}", say(next), next.verdict.words()),
+            );
             Some(format!("Likely cause: {}, {}{behind}.", say(only), scale(only.verdict)))
         }
         several => {
@@ -174,6 +170,15 @@ pub fn phrase(hypothesis: &Hypothesis, facts: Option<&Facts<'_>>) -> String {
         let acronym = letters.clone().next().is_some_and(char::is_uppercase);
         if acronym { hypothesis.title.to_owned() } else { first.to_lowercase().chain(letters).collect() }
     };
+    match hypothesis.id {
+        "H13" => {
+            return "the failure lies behind the resolver: its upstream or the zone's own servers do not answer, or validation fails".to_owned();
+        }
+        "H21" => {
+            return "a record that does not show what is needed (one direction only, or edited)".to_owned();
+        }
+        _ => {}
+    }
     let Some(facts) = facts else { return title() };
     let (server, port) = (facts.server, facts.port);
     let transport = words::transport(facts.problem.transport);

@@ -104,7 +104,7 @@ fn cannot_tell(b: &Builder<'_>) -> Vec<(&'static str, String, Vec<PacketId>)> {
             &facts.queries,
         );
     }
-    if facts.answers.is_empty() {
+    if !b.inventory.answering.contains(&server) {
         say(
             "role",
             format!(

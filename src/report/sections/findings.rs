@@ -3,10 +3,11 @@
 use super::super::facts::Facts;
 use super::super::words;
 use super::super::{Block, Section, Voice};
-use super::cause::quoted;
+use super::cause::{frames_of, quoted};
 use super::problem::{self, sentence};
 use super::{Builder, section, table};
 use crate::correlate::Signature;
+use crate::findings::hypotheses::Assessment;
 use crate::findings::{Finding, Severity};
 use crate::index::PacketId;
 use crate::text::thousands;
@@ -39,9 +40,33 @@ pub fn findings(b: &Builder<'_>) -> Section {
             blocks.push(links(b, facts));
         }
     }
+    for (key, assessment, facts) in b.weighed_problems() {
+        if facts.is_none() {
+            blocks.extend(errors_beside(b, &key, assessment));
+        }
+    }
     blocks.extend(ruled(b));
     blocks.extend(b.notes("findings"));
     section("findings", "Findings", blocks)
+}
+
+/// The ICMP errors an incident beside DNS failures is about.
+fn errors_beside(b: &Builder<'_>, key: &str, assessment: &Assessment) -> Option<Block> {
+    let frames = frames_of(assessment, None);
+    let errors: Vec<_> =
+        b.input.index.icmp_rows().filter(|row| frames.binary_search(&row.packet).is_ok()).collect();
+    let first = errors.first()?;
+    let packets: Vec<PacketId> = errors.iter().map(|row| row.packet).collect();
+    let sender = b.input.index.packet(first.packet)?.source_address();
+    let same = errors.iter().all(|row| (row.v6, row.kind, row.code) == (first.v6, first.kind, first.code));
+    let text = format!(
+        "{}{} from {sender}: “{}”, an {}.",
+        words::count(errors.len(), "ICMP error", "ICMP errors"),
+        if same { "" } else { " of several kinds, the first" },
+        words::icmp(first.v6, first.kind, first.code).0,
+        words::icmp(first.v6, first.kind, first.code).1
+    );
+    Some(b.claim(&format!("{key}.errors"), Voice::Observed, text, &packets))
 }
 
 /// All failures, gravest first.

@@ -1,9 +1,10 @@
 //! Summary, case data, detection, and scope: what a reader sees first.
 
+use super::super::facts::Facts;
 use super::super::words;
 use super::super::{Block, Section, Subject, Voice, cite};
 use super::cause::{frames_of, quoted, rows_behind};
-use super::problem::{clients, ends, names, sentence, then};
+use super::problem::{clients, ends, lasting, names, sentence, then};
 use super::{Builder, Need, section, table};
 use crate::correlate::{Signature, Vantage};
 use crate::findings::Severity;
@@ -44,7 +45,7 @@ fn beside_dns(b: &Builder<'_>) -> Vec<Block> {
             let text = text.join(" ");
             blocks.push(b.claim(&format!("summary.seen{suffix}"), Voice::Assessed, text, &frames));
         }
-        if let Some(text) = unseparated(b, assessment) {
+        if let Some(text) = unseparated(b, assessment, None) {
             let rows = rows_behind(assessment, Topic::Cause);
             blocks.push(b.weighed(&format!("summary.cause{suffix}"), text, &frames, rows));
         }
@@ -56,14 +57,14 @@ fn beside_dns(b: &Builder<'_>) -> Vec<Block> {
 const TOLD_MAX: usize = 3;
 
 /// The leading explanations by their titles.
-fn unseparated(b: &Builder<'_>, assessment: &Assessment) -> Option<String> {
+fn unseparated(b: &Builder<'_>, assessment: &Assessment, facts: Option<&Facts<'_>>) -> Option<String> {
     let mut leading = assessment.leading();
     if leading.is_empty() {
-        // A companion may be all there is to say: the record does not show more.
+        // Nothing is supported: what is first looked at, though it cannot be assessed.
         leading = assessment.hypotheses.iter().take(1).collect();
     }
     let first = leading.first()?;
-    let titles: Vec<String> = leading.iter().map(|h| super::cause::phrase(h, None)).collect();
+    let titles: Vec<String> = leading.iter().map(|h| super::cause::phrase(h, facts)).collect();
     let text = if leading.len() > 1 {
         format!(
             "These explanations fit the same packets and cannot be separated from this {}: {} ({}).",
@@ -71,8 +72,17 @@ fn unseparated(b: &Builder<'_>, assessment: &Assessment) -> Option<String> {
             titles.join("; "),
             first.verdict.words()
         )
+    } else if first.verdict == Verdict::NotAssessable && !first.tied_with.is_empty() {
+        let alike = first.tied_with.iter().filter_map(|id| assessment.hypothesis(id));
+        let alike: Vec<String> = alike.map(|h| super::cause::phrase(h, None)).collect();
+        format!(
+            "Whether there was a {}: {}. {} looks alike.",
+            titles.join("; "),
+            first.verdict.words(),
+            sentence(&alike.join("; ")).trim_end_matches('.')
+        )
     } else {
-        format!("{} ({}).", first.title, scale(first.verdict))
+        format!("{}: {}.", scale(first.verdict), titles.join("; "))
     };
     Some(sentence(&text))
 }
@@ -127,9 +137,9 @@ fn span(b: &Builder<'_>) -> Block {
         None => format!("no recovery within the {}", b.record),
     };
     let text = format!(
-        "Observed failing from {} ({}); {recovery}. Onset before and end after these times cannot be excluded.",
-        b.clock.range(first, last),
-        time::span(last - first)
+        "Observed failing {} ({}); {recovery}. Onset before and end after these times cannot be excluded.",
+        b.clock.during(first, last),
+        lasting(first, last)
     );
     let mut frames = ends(facts);
     frames.extend(facts.recovery);
@@ -152,10 +162,10 @@ pub fn explanation(b: &Builder<'_>, problem: usize) -> Option<(String, Vec<Packe
             facts.server, facts.port, b.record
         )
     } else if leading.len() > 1 {
-        unseparated(b, assessment)?
+        unseparated(b, assessment, Some(facts))?
     } else {
         let phrase = super::cause::phrase(first, Some(facts));
-        format!("{phrase} ({})", scale(first.verdict))
+        format!("{}: {phrase}", scale(first.verdict))
     };
     Some((sentence(&text), facts.frames.clone()))
 }
@@ -173,7 +183,7 @@ fn went_on(b: &Builder<'_>) -> Option<Block> {
     let problem = b.facts.first()?.problem;
     let episodes = problem.episodes.iter().filter_map(|id| b.input.evidence.episodes.get(id.0 as usize));
     let failover = episodes.flat_map(|episode| &episode.consequences).find(|next| next.code == "C2")?;
-    let text = then(failover.code, &failover.text, b.record);
+    let text = then(failover.code, &failover.text, problem.clients.len(), b.record);
     Some(b.claim("summary.then", Voice::Observed, text, &failover.frames))
 }
 
@@ -184,14 +194,37 @@ fn cause(b: &Builder<'_>) -> Option<Block> {
 }
 
 fn others(b: &Builder<'_>) -> Option<Block> {
-    let problems = &b.input.evidence.problems;
-    let more = problems.len().saturating_sub(1);
+    let more = b.input.evidence.problems.len().saturating_sub(1);
+    let further = b.facts.iter().enumerate().skip(1);
     let frames: Vec<PacketId> =
-        b.facts.iter().skip(1).filter_map(|facts| facts.frames.first().copied()).collect();
-    let text = format!(
-        "{} described under Findings.",
-        words::count(more, "further problem was found and is", "further problems were found and are")
-    );
+        further.clone().filter_map(|(_, facts)| facts.frames.first().copied()).collect();
+    let told: Vec<String> = further
+        .map(|(at, facts)| {
+            let failed = facts.transactions.len() as u64;
+            let asked = b.inventory.around.get(at).map_or(failed, |around| around.asked).max(failed);
+            let what = words::signature(&facts.problem.signature);
+            format!(
+                "{} port {}, {} of {} {what}",
+                facts.server,
+                facts.port,
+                thousands(failed),
+                thousands(asked)
+            )
+        })
+        .collect();
+    let text = match told.len() {
+        0 => format!(
+            "{} of few packets {} listed under Numbers of the findings.",
+            words::count(more, "further failure", "further failures"),
+            if more == 1 { "is" } else { "are" }
+        ),
+        _ => format!(
+            "{}: {}.",
+            words::count(more, "further failure", "further failures"),
+            words::list(&told, TOLD_MAX)
+        ),
+    };
+    let frames = if frames.is_empty() { ends(b.facts.first()?) } else { frames };
     (more > 0).then(|| b.claim("summary.others", Voice::Observed, text, &frames))
 }
 
@@ -206,7 +239,7 @@ fn unknown(b: &Builder<'_>) -> Block {
         _ => "whether clients outside this vantage are affected".to_owned(),
     });
     if facts.problem.transport == 17 && !b.inventory.tcp_dns_servers.contains(&facts.server) {
-        open.push("whether TCP port 53 works".to_owned());
+        open.push(format!("whether TCP port {} works", facts.port));
     }
     if b.inventory.dns_servers.len() == 1 {
         open.push("whether another resolver would have answered".to_owned());
@@ -214,7 +247,7 @@ fn unknown(b: &Builder<'_>) -> Block {
     if b.inventory.web == 0 {
         open.push("whether the web site works".to_owned());
     }
-    if facts.answers.is_empty() && b.inventory.around.first().is_none_or(|around| around.recovery.is_none()) {
+    if !b.inventory.answering.contains(&facts.server) {
         open.push(format!("whether {} is meant to be a resolver", facts.server));
     }
     let text = format!("Not known from this {}: {}.", b.record, words::list(&open, open.len()));
@@ -244,6 +277,10 @@ fn nothing_found(b: &Builder<'_>) -> Vec<Block> {
     let whole = b.inventory.whole();
     let i = &b.inventory;
     let mut blocks = Vec::new();
+    if i.packets == 0 {
+        let text = format!("The {} holds no packet: nothing can be said from it.", b.record);
+        return vec![Block::Note(text)];
+    }
     if i.queries.is_empty() {
         let seen: Vec<String> =
             i.protocols.iter().map(|(label, n)| format!("{} {label}", thousands(*n))).collect();
@@ -254,25 +291,29 @@ fn nothing_found(b: &Builder<'_>) -> Vec<Block> {
             words::list(&seen, 8)
         );
         blocks.push(b.claim("summary.nodns", Voice::Observed, text, &whole));
-        let can = "What can be investigated here: who talks to whom, ICMP errors and the packets they quote, unanswered or reset TCP connections, unanswered ARP requests.";
-        blocks.push(Block::Note(can.to_owned()));
     } else {
         let outcomes: Vec<String> = i
             .outcomes
             .iter()
             .map(|(outcome, n)| format!("{} {}", thousands(*n), outcome.name().replace('_', " ")))
             .collect();
+        let sent = match i.queries.len() as u64 {
+            same if same == i.questions => String::new(),
+            more => format!(" (sent as {})", words::count(more as usize, "query", "queries")),
+        };
         let text = format!(
-            "{} ({}) checked: {}. No failure that lasted or repeated was found in this {}.",
-            words::count(i.questions as usize, "DNS question", "DNS questions"),
-            words::count(i.queries.len(), "query", "queries"),
+            "{}{sent} checked: {}. No failure that lasted or repeated was found in this {}.",
+            words::count(i.questions as usize, "DNS question was", "DNS questions were"),
             words::list(&outcomes, 8),
             b.record
         );
         blocks.push(b.claim("summary.checked", Voice::Observed, text, &whole));
     }
     let grave: Vec<_> = b.input.findings.iter().filter(|finding| finding.severity > Severity::Info).collect();
-    if grave.is_empty() {
+    if grave.is_empty() && i.queries.is_empty() {
+        let text = "Nothing was found among what can be checked without DNS: ICMP errors and what they quote, reset or unanswered TCP connections, unanswered ARP requests, port scans.";
+        blocks.push(b.claim("summary.clear", Voice::Assessed, text.to_owned(), &whole));
+    } else if grave.is_empty() {
         let text = format!(
             "No incident was found. Checked were: unanswered and refused queries, error answers, late and cut answers, ICMP errors and what they quote, and the rules listed under Method. Not visible in this {}: traffic that does not pass the capture point, and what happened before and after it.",
             b.record
@@ -349,6 +390,9 @@ pub fn scope(b: &Builder<'_>) -> Section {
         Vantage::Unknown => "taken at a point that the packets do not reveal",
     };
     let mut reasons = b.input.evidence.vantage_reasons.join("; ");
+    if i.queries.is_empty() {
+        reasons.clear();
+    }
     if !reasons.is_empty() {
         reasons = format!(" ({reasons})");
     }

@@ -120,11 +120,16 @@ fn when(b: &Builder<'_>, facts: &Facts<'_>) -> Block {
         "time of day as logged; date and time zone not recorded"
     };
     let text = format!(
-        "Observed failing from {} ({}, {basis}); onset before and end after these times cannot be excluded.",
-        b.clock.range(first, last),
-        time::span(last - first),
+        "Observed failing {} ({}, {basis}); onset before and end after these times cannot be excluded.",
+        b.clock.during(first, last),
+        lasting(first, last),
     );
     b.claim(&format!("{}.when", facts.key), Voice::Observed, text, &ends(facts))
+}
+
+/// How long a failure was observed.
+pub fn lasting(first: time::Nanos, last: time::Nanos) -> String {
+    if last > first { time::span(last - first) } else { "a single moment".to_owned() }
 }
 
 /// First and last frame of a problem.
@@ -302,7 +307,12 @@ fn consequences(b: &Builder<'_>, facts: &Facts<'_>) -> Vec<Block> {
         .filter(|kind| !(told && kind.code == "C1"))
         .map(|kind| {
             let id = format!("{}.then.{}", facts.key, kind.code);
-            b.claim(&id, Voice::Observed, then(kind.code, &kind.text(), b.record), &kind.frames)
+            b.claim(
+                &id,
+                Voice::Observed,
+                then(kind.code, &kind.text(), facts.problem.clients.len(), b.record),
+                &kind.frames,
+            )
         })
         .collect()
 }
@@ -323,7 +333,10 @@ impl Kind {
         let times = words::count(self.episodes, "episode", "episodes");
         match self.code {
             "C1" => format!("asked the same server again for the same name, in {times}"),
-            _ if self.texts.len() <= TEXTS_MAX => self.texts.join("; "),
+            _ if self.texts.len() <= TEXTS_MAX => {
+                let texts: Vec<&str> = self.texts.iter().map(|text| text.trim_end_matches('.')).collect();
+                texts.join("; ")
+            }
             "C5" => format!("asked for related names, in {times}"),
             _ => {
                 let first = self.texts.first().cloned().unwrap_or_default();
@@ -334,16 +347,17 @@ impl Kind {
 }
 
 /// What the client did next, as a sentence.
-pub fn then(code: &str, text: &str, record: &str) -> String {
+pub fn then(code: &str, text: &str, clients: usize, record: &str) -> String {
+    let who = if clients == 1 { "the client" } else { "the clients" };
     if code == "C10" {
         return format!(
-            "What the client did next is undetermined: the {record} ends too soon after the failure to show it."
+            "What {who} did next is undetermined: the {record} ends too soon after the failure to show it."
         );
     }
     let mut characters = text.trim().chars();
     let lower: String =
         characters.next().into_iter().flat_map(char::to_lowercase).chain(characters).collect();
-    sentence(&format!("What the client did next: {lower}"))
+    sentence(&format!("What {who} did next: {lower}"))
 }
 
 /// Begins with a capital letter and ends with a full stop.

@@ -428,7 +428,7 @@ pub fn remarks(state: &State, packet: &Packet<'_>) -> Vec<String> {
     if packet.flags() & flags::BACKWARD != 0 {
         out.push("time steps back".to_owned());
     }
-    if packet.flags() & flags::CUT != 0 && packet.dns().is_some_and(|row| row.malformed) {
+    if packet.flags() & flags::CUT != 0 && packet.dns().is_some_and(crate::index::DnsRow::is_malformed) {
         out.push(format!("cut: {} of {} bytes", packet.captured(), packet.original()));
     }
     out
