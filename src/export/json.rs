@@ -193,8 +193,8 @@ fn packet(job: &Job<'_>, id: PacketId) -> Option<Value> {
         let icmp = json!({
             "type": kind,
             "code": code,
-            "length": match printed { Some(icmp) => icmp.length_bytes, None => Some(length) },
-            "quoted": quoted(&decoded, printed),
+            "length": match &printed { Some(icmp) => icmp.length_bytes, None => Some(length) },
+            "quoted": quoted(&decoded, printed.as_ref()),
         });
         map.insert("icmp".to_owned(), icmp);
     }
@@ -202,7 +202,7 @@ fn packet(job: &Job<'_>, id: PacketId) -> Option<Value> {
 }
 
 /// The packet an ICMP error quotes; `bytes` is how much of it, unknown in printed text.
-fn quoted(decoded: &crate::decode::Decoded<'_>, printed: Option<transcript::Icmp<'_>>) -> Value {
+fn quoted(decoded: &crate::decode::Decoded<'_>, printed: Option<&transcript::Icmp<'_>>) -> Value {
     let transport = |protocol: u8| match protocol {
         6 => Some("tcp"),
         17 => Some("udp"),
