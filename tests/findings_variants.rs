@@ -441,3 +441,109 @@ fn one_lost_query_is_no_incident() {
     assert!(assessments.is_empty());
     assert!(found.iter().all(|finding| finding.severity == Severity::Info));
 }
+
+/// Two refusals, and a genuine answer to each of the same queries.
+fn forged(scene: &mut Scene, from: &str, number: i64, quote: usize) -> Packet {
+    let at = number * 10 * SECOND;
+    let name = format!("host{number}.example");
+    let query = scene.query(at, from, SERVER, number as u16, &name, dns::A);
+    let bytes = query.bytes();
+    let shown = bytes.get(..quote.min(bytes.len())).expect("a part of the query");
+    let to = query.source();
+    let error = Packet::error_quoting(SERVER.parse().expect("an address"), to, 3, 3, shown);
+    scene.put(at + 3 * MS, error.ttl(200));
+    query
+}
+
+#[test]
+fn an_error_beside_a_genuine_answer_should_not_be_relied_upon() {
+    let mut scene = Scene::default();
+    scene.lookup(0, 9 * MS, "192.0.2.10:39000", SERVER, 900, "before.example");
+    for number in 1..7_i64 {
+        let from = format!("192.0.2.10:{}", 40_000 + number);
+        forged(&mut scene, &from, number, 28);
+        let name = format!("host{number}.example");
+        let answer = dns::answer(number as u16, &name, Data::A([192, 0, 2, 80].into()));
+        scene.reply(number * 10 * SECOND + 9 * MS, SERVER, &from, &answer);
+    }
+    let (found, assessments) = scene.examine();
+    assert!(found.iter().any(|finding| finding.id == "stray-icmp"), "{found:?}");
+    let forgery = assessments.iter().filter_map(|a| a.hypothesis("H17"));
+    assert!(forgery.clone().any(|h| h.ledger.iter().any(|row| row.id == "L54" && row.weight_db == Some(10))));
+    for assessment in &assessments {
+        let gone = assessment.hypothesis("H1").expect("a hypothesis");
+        assert!(gone.score_db.is_none_or(|db| db < 0), "{:?}", gone.ledger);
+    }
+}
+
+/// The weight of one row for one hypothesis in the first assessment.
+fn weight(assessments: &[Assessment], hypothesis: &str, row: &str) -> Option<i32> {
+    let ledger = &assessments.first()?.hypothesis(hypothesis)?.ledger;
+    ledger.iter().find(|own| own.id == row)?.weight_db
+}
+
+#[test]
+fn a_short_quote_counts_only_where_the_sender_quotes_more_elsewhere() {
+    for (elsewhere, expected) in [(28, None), (1000, Some(5))] {
+        let mut scene = Scene::default();
+        for number in 0..5_i64 {
+            forged(&mut scene, &format!("192.0.2.10:{}", 40_000 + number), number, 28);
+        }
+        forged(&mut scene, "192.0.2.11:41000", 6, elsewhere);
+        let (_, assessments) = scene.examine();
+        assert_eq!(weight(&assessments, "H17", "L57"), expected);
+    }
+}
+
+#[test]
+fn several_refusing_servers_at_one_distance_point_in_front_of_them() {
+    let mut scene = Scene::default();
+    for number in 0..6_i64 {
+        for (server, id) in [(SERVER, 0), ("198.51.100.54", 100)] {
+            let from = format!("192.0.2.10:{}", 40_000 + number);
+            let at = number * 5 * SECOND;
+            let query = scene.query(at, &from, server, id + number as u16, "www.example", dns::A);
+            let error = Packet::port_unreachable(&query).ttl(60);
+            scene.put(at + 4 * MS, error);
+        }
+    }
+    let (_, assessments) = scene.examine();
+    assert_eq!(weight(&assessments, "H3", "L66"), Some(5));
+    assert_eq!(weight(&assessments, "H1", "L66"), None);
+}
+
+#[test]
+fn silence_over_tcp_speaks_against_a_missing_listener() {
+    let mut scene = Scene::default();
+    for number in 0..4_i64 {
+        let at = number * 8 * SECOND;
+        let from = format!("192.0.2.10:{}", 40_000 + number);
+        scene.query(at, &from, SERVER, number as u16, "www.example", dns::A);
+        scene.tcp(at + 5 * SECOND, &from, &format!("{SERVER}:53"), flags::SYN, b"");
+    }
+    scene.lookup(60 * SECOND, 9 * MS, "192.0.2.11:40100", "198.51.100.99", 5, "fine.example");
+    let (_, assessments) = expect(scene, "H8");
+    assert_eq!(weight(&assessments, "H8", "L71"), Some(2));
+    assert_eq!(weight(&assessments, "H1", "L71"), Some(-2));
+}
+
+#[test]
+fn answers_from_another_distance_than_the_server_are_told() {
+    let mut scene = Scene::default();
+    for number in 0..6_i64 {
+        let at = number * 10 * SECOND;
+        let from = format!("192.0.2.10:{}", 40_000 + number);
+        scene.query(at, &from, SERVER, number as u16, "www.example", dns::A);
+        scene.reply(
+            at + MS,
+            SERVER,
+            &from,
+            &dns::failure(number as u16, "www.example", dns::A, dns::REFUSED),
+        );
+    }
+    let (server, client) = (SERVER.parse().expect("an address"), "192.0.2.10".parse().expect("an address"));
+    scene.put(SECOND, Packet::echo(client, server, false, 7, 1));
+    scene.put(SECOND + 20 * MS, Packet::echo(server, client, true, 7, 1).ttl(48));
+    let (_, assessments) = scene.examine();
+    assert_eq!(weight(&assessments, "H23", "L65"), Some(10));
+}

@@ -515,3 +515,85 @@ fn the_json_report_keeps_to_its_schema_and_carries_the_tie() {
         }
     }
 }
+
+/// A capture of raw IP packets, a second apart unless told otherwise.
+fn raw_capture(folder: &std::path::Path, name: &str, packets: &[(u32, Vec<u8>)]) -> String {
+    let mut file = vec![0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 101, 0, 0, 0];
+    for (second, packet) in packets {
+        file.extend((1_700_000_000 + second).to_le_bytes());
+        file.extend(0u32.to_le_bytes());
+        let length = u32::try_from(packet.len()).expect("a short packet").to_le_bytes();
+        file.extend(length);
+        file.extend(length);
+        file.extend(packet);
+    }
+    let path = folder.join(name);
+    std::fs::write(&path, file).expect("written");
+    path.to_str().expect("a path in UTF-8").to_owned()
+}
+
+fn lookup(from: &str, to: &str, id: u16) -> Vec<u8> {
+    use portmortem::generate::{Packet, dns};
+    Packet::udp(from, to, &dns::query(id, "www.example", dns::A)).bytes()
+}
+
+#[test]
+fn captures_with_little_or_nothing_in_them_get_sensible_reports() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let multicast = |second| (second, lookup("192.0.2.1:5353", "224.0.0.251:5353", 0));
+    let syn = || {
+        use portmortem::generate::{Packet, Segment, flags};
+        let segment = Segment { flags: flags::SYN, ..Segment::default() };
+        Packet::tcp("192.0.2.1:40000", "198.51.100.7:443", segment, b"").bytes()
+    };
+    let cases: [(&str, Vec<(u32, Vec<u8>)>, &str); 3] = [
+        ("empty.pcap", Vec::new(), "holds no packet"),
+        ("mdns.pcap", (0..4).map(multicast).collect(), "holds no DNS query"),
+        ("tcp.pcap", vec![(0, syn()), (9, syn())], "holds no DNS query"),
+    ];
+    for (name, packets, wanted) in cases {
+        let path = raw_capture(folder.path(), name, &packets);
+        for template in TEMPLATES {
+            let text = report(&path, template.name);
+            assert!(template.name != "full" || text.contains(wanted), "{name}: {text}");
+            assert!(!text.contains("No incident was found"), "{name} could not have shown one: {text}");
+        }
+        let made = made(&path);
+        let found = lint(&draft(&made.input()));
+        assert!(found.issues.iter().all(|issue| issue.check == "open"), "{name}: {:?}", found.issues);
+    }
+}
+
+#[test]
+fn one_unanswered_question_is_no_outage() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let query = lookup("192.0.2.1:40000", "198.51.100.53:53", 7);
+    let other = {
+        use portmortem::generate::Packet;
+        Packet::udp("198.51.100.53:123", "192.0.2.1:123", &[0x24; 48]).bytes()
+    };
+    let path = raw_capture(folder.path(), "one.pcap", &[(0, query), (20, other)]);
+    let made = made(&path);
+    let input = made.input();
+    assert!(input.findings.iter().all(|finding| finding.severity.name() == "info"), "{:?}", input.findings);
+    let report = draft(&input);
+    let cause = report.claim("summary.cause").expect("a cause");
+    assert!(
+        !cause.text.starts_with("Best supported") && !cause.text.contains("not present"),
+        "{}",
+        cause.text
+    );
+}
+
+#[test]
+fn frames_of_several_files_carry_the_label_of_their_file() {
+    let files = ["01_server_down", "08_failover"]
+        .map(|name| format!("tests/captures/incidents/{name}.pcap").into())
+        .to_vec();
+    let made = Made::from(&Open { files, ..Open::default() }, false).expect("readable captures");
+    let text = rendered(&made, "full");
+    assert!(text.contains("[A:F1") && text.contains("B:F"), "{text}");
+    let bare = Regex::new(r"\[F\d").expect("a pattern");
+    assert_eq!(bare.find(&text).map(|found| found.as_str()), None);
+    assert!(lint(&draft(&made.input())).issues.iter().all(|issue| issue.check == "open"));
+}

@@ -78,6 +78,14 @@ fn servers(payload: &[u8]) -> impl Iterator<Item = (usize, Address)> + '_ {
     found.step_by(4).take(SERVERS_MAX).filter_map(|at| Some((at, four(payload, at)?)))
 }
 
+/// The name servers an offer or an acknowledgment gives (option 6); empty for other messages.
+pub fn name_servers(payload: &[u8]) -> Vec<Address> {
+    match message_type(payload) {
+        Some((2 | 5, _)) => servers(payload).map(|(_, server)| server).collect(),
+        _ => Vec::new(),
+    }
+}
+
 fn dissect(frame: &Frame<'_, '_>, tree: &mut Tree) {
     let payload = frame.decoded.payload();
     let start = frame.decoded.payload_start as usize;

@@ -1,5 +1,7 @@
 //! Breaks a document into pages of positioned text, rules and shapes.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use skrifa::instance::{LocationRef, Size};
@@ -24,7 +26,7 @@ const OPEN: [u8; 3] = [0xff, 0xf3, 0xc4];
 const PAGES_MAX: usize = 2_000;
 
 /// One of the embedded fonts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Face {
     /// Body text.
     Sans,
@@ -50,13 +52,20 @@ pub struct Fonts {
     sans: FontRef<'static>,
     bold: FontRef<'static>,
     mono: FontRef<'static>,
+    /// Advance widths of characters seen so far, at size 1; asking the font for each is slow.
+    advances: RefCell<HashMap<(Face, char), f32>>,
 }
 
 impl Fonts {
     /// Opens the embedded fonts.
     pub fn load() -> Option<Self> {
         let open = |face: Face| FontRef::new(face.bytes()).ok();
-        Some(Self { sans: open(Face::Sans)?, bold: open(Face::Bold)?, mono: open(Face::Mono)? })
+        Some(Self {
+            sans: open(Face::Sans)?,
+            bold: open(Face::Bold)?,
+            mono: open(Face::Mono)?,
+            advances: RefCell::default(),
+        })
     }
 
     fn font(&self, face: Face) -> &FontRef<'static> {
@@ -69,10 +78,16 @@ impl Fonts {
 
     /// Width of a text in points; characters without a glyph count as they are drawn (see [`Fonts::drawable`]).
     pub fn width(&self, face: Face, size: f32, text: &str) -> f32 {
-        let font = self.font(face);
-        let charmap = font.charmap();
-        let metrics = font.glyph_metrics(Size::new(size), LocationRef::default());
-        text.chars().filter_map(|c| metrics.advance_width(charmap.map(c)?)).sum()
+        let mut known = self.advances.borrow_mut();
+        let mut advance = |character: char| {
+            *known.entry((face, character)).or_insert_with(|| {
+                let font = self.font(face);
+                let metrics = font.glyph_metrics(Size::new(1.0), LocationRef::default());
+                let glyph = font.charmap().map(character);
+                glyph.and_then(|glyph| metrics.advance_width(glyph)).unwrap_or(0.0)
+            })
+        };
+        text.chars().map(&mut advance).sum::<f32>() * size
     }
 
     /// The text with characters the font cannot draw written as `U+XXXX`.

@@ -163,6 +163,8 @@ pub enum Row {
     TcpSilent = 71,
     /// Some new flows succeed in between.
     IntermittentFlows = 72,
+    /// DHCP gave the address, or others, as name servers.
+    HandedOut = 73,
 }
 
 impl Row {

@@ -228,5 +228,11 @@ pub fn leaders(all: &[Hypothesis]) -> Vec<&Hypothesis> {
     if first.verdict > Verdict::Consistent {
         return Vec::new();
     }
-    all.iter().filter(|h| is_cause(h.id) && (h.id == first.id || first.tied_with.contains(&h.id))).collect()
+    let scores = class_scores(all);
+    let top = scores.get(first.class);
+    // Another class with the same sum is not behind: none of the two is named alone.
+    let level =
+        |h: &Hypothesis| h.verdict == first.verdict && scores.get(h.class) == top && in_tie(h, &scores);
+    let leads = |h: &Hypothesis| h.id == first.id || first.tied_with.contains(&h.id) || level(h);
+    all.iter().filter(|h| is_cause(h.id) && leads(h)).collect()
 }

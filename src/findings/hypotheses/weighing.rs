@@ -3,6 +3,7 @@
 mod answers;
 mod errors;
 mod fragments;
+mod further;
 mod incidents;
 mod load;
 mod silence;
@@ -26,6 +27,7 @@ pub fn weigh(scene: &Scene<'_, '_>) -> (Ledger, Classing) {
     surroundings::weigh(scene, &mut ledger);
     fragments::weigh(scene, &mut ledger);
     incidents::weigh(scene, &mut ledger);
+    further::weigh(scene, &mut ledger);
     load::weigh(scene, &mut ledger);
     unfaithful(scene, &mut ledger);
     let classing = Classing {

@@ -4,7 +4,7 @@ use super::super::facts::Facts;
 use super::super::words;
 use super::super::{Block, Section, Subject, Voice, cite};
 use super::cause::{frames_of, quoted, rows_behind};
-use super::problem::{clients, ends, names, sentence, then};
+use super::problem::{clients, ends, lasting, names, sentence, then};
 use super::{Builder, Need, section, table};
 use crate::correlate::{Signature, Vantage};
 use crate::findings::Severity;
@@ -82,7 +82,7 @@ fn unseparated(b: &Builder<'_>, assessment: &Assessment, facts: Option<&Facts<'_
             sentence(&alike.join("; ")).trim_end_matches('.')
         )
     } else {
-        format!("{} ({}).", titles.join("; "), scale(first.verdict))
+        format!("{}: {}.", scale(first.verdict), titles.join("; "))
     };
     Some(sentence(&text))
 }
@@ -139,7 +139,7 @@ fn span(b: &Builder<'_>) -> Block {
     let text = format!(
         "Observed failing {} ({}); {recovery}. Onset before and end after these times cannot be excluded.",
         b.clock.during(first, last),
-        time::span(last - first)
+        lasting(first, last)
     );
     let mut frames = ends(facts);
     frames.extend(facts.recovery);
@@ -165,7 +165,7 @@ pub fn explanation(b: &Builder<'_>, problem: usize) -> Option<(String, Vec<Packe
         unseparated(b, assessment, Some(facts))?
     } else {
         let phrase = super::cause::phrase(first, Some(facts));
-        format!("{phrase} ({})", scale(first.verdict))
+        format!("{}: {phrase}", scale(first.verdict))
     };
     Some((sentence(&text), facts.frames.clone()))
 }
@@ -277,6 +277,10 @@ fn nothing_found(b: &Builder<'_>) -> Vec<Block> {
     let whole = b.inventory.whole();
     let i = &b.inventory;
     let mut blocks = Vec::new();
+    if i.packets == 0 {
+        let text = format!("The {} holds no packet: nothing can be said from it.", b.record);
+        return vec![Block::Note(text)];
+    }
     if i.queries.is_empty() {
         let seen: Vec<String> =
             i.protocols.iter().map(|(label, n)| format!("{} {label}", thousands(*n))).collect();
@@ -287,25 +291,29 @@ fn nothing_found(b: &Builder<'_>) -> Vec<Block> {
             words::list(&seen, 8)
         );
         blocks.push(b.claim("summary.nodns", Voice::Observed, text, &whole));
-        let can = "What can be investigated here: who talks to whom, ICMP errors and the packets they quote, unanswered or reset TCP connections, unanswered ARP requests.";
-        blocks.push(Block::Note(can.to_owned()));
     } else {
         let outcomes: Vec<String> = i
             .outcomes
             .iter()
             .map(|(outcome, n)| format!("{} {}", thousands(*n), outcome.name().replace('_', " ")))
             .collect();
+        let sent = match i.queries.len() as u64 {
+            same if same == i.questions => String::new(),
+            more => format!(" (sent as {})", words::count(more as usize, "query", "queries")),
+        };
         let text = format!(
-            "{} ({}) were checked: {}. No failure that lasted or repeated was found in this {}.",
-            words::count(i.questions as usize, "DNS question", "DNS questions"),
-            words::count(i.queries.len(), "query", "queries"),
+            "{}{sent} checked: {}. No failure that lasted or repeated was found in this {}.",
+            words::count(i.questions as usize, "DNS question was", "DNS questions were"),
             words::list(&outcomes, 8),
             b.record
         );
         blocks.push(b.claim("summary.checked", Voice::Observed, text, &whole));
     }
     let grave: Vec<_> = b.input.findings.iter().filter(|finding| finding.severity > Severity::Info).collect();
-    if grave.is_empty() {
+    if grave.is_empty() && i.queries.is_empty() {
+        let text = "Nothing was found among what can be checked without DNS: ICMP errors and what they quote, reset or unanswered TCP connections, unanswered ARP requests, port scans.";
+        blocks.push(b.claim("summary.clear", Voice::Assessed, text.to_owned(), &whole));
+    } else if grave.is_empty() {
         let text = format!(
             "No incident was found. Checked were: unanswered and refused queries, error answers, late and cut answers, ICMP errors and what they quote, and the rules listed under Method. Not visible in this {}: traffic that does not pass the capture point, and what happened before and after it.",
             b.record
@@ -382,6 +390,9 @@ pub fn scope(b: &Builder<'_>) -> Section {
         Vantage::Unknown => "taken at a point that the packets do not reveal",
     };
     let mut reasons = b.input.evidence.vantage_reasons.join("; ");
+    if i.queries.is_empty() {
+        reasons.clear();
+    }
     if !reasons.is_empty() {
         reasons = format!(" ({reasons})");
     }

@@ -122,9 +122,14 @@ fn when(b: &Builder<'_>, facts: &Facts<'_>) -> Block {
     let text = format!(
         "Observed failing {} ({}, {basis}); onset before and end after these times cannot be excluded.",
         b.clock.during(first, last),
-        time::span(last - first),
+        lasting(first, last),
     );
     b.claim(&format!("{}.when", facts.key), Voice::Observed, text, &ends(facts))
+}
+
+/// How long a failure was observed.
+pub fn lasting(first: time::Nanos, last: time::Nanos) -> String {
+    if last > first { time::span(last - first) } else { "a single moment".to_owned() }
 }
 
 /// First and last frame of a problem.
@@ -328,7 +333,10 @@ impl Kind {
         let times = words::count(self.episodes, "episode", "episodes");
         match self.code {
             "C1" => format!("asked the same server again for the same name, in {times}"),
-            _ if self.texts.len() <= TEXTS_MAX => self.texts.join("; "),
+            _ if self.texts.len() <= TEXTS_MAX => {
+                let texts: Vec<&str> = self.texts.iter().map(|text| text.trim_end_matches('.')).collect();
+                texts.join("; ")
+            }
             "C5" => format!("asked for related names, in {times}"),
             _ => {
                 let first = self.texts.first().cloned().unwrap_or_default();

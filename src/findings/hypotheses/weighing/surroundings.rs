@@ -12,6 +12,8 @@ use crate::time::Nanos;
 
 /// TCP tried this long after the last failure still belongs to it.
 const TCP_AFTER_NS: Nanos = 30_000_000_000;
+/// A life sign this close to a failure says something about the host during it.
+const AROUND_NS: Nanos = 60_000_000_000;
 /// ARP requests for one address before it counts as unanswered.
 const REQUESTS_MIN: usize = 3;
 
@@ -189,6 +191,18 @@ fn life(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
             against: "the host was present and reachable at the time",
         };
         put(ledger, &observation, &[("H6", -20), ("H7", -20)]);
+    } else if let Some(sign) =
+        host.alive().find(|sign| (from - AROUND_NS..=to + AROUND_NS).contains(&sign.time_ns))
+    {
+        let observation = Observation {
+            row: Row::ServerAlive,
+            text: format!("{} sent other packets within a minute of the failure.", scene.server),
+            frames: vec![sign.packet],
+            group: Group::OtherTraffic,
+            fits: "",
+            against: "the host was present and reachable shortly before or after",
+        };
+        put(ledger, &observation, &[("H6", -5), ("H7", -5)]);
     }
     let service = [Sort::Tcp, Sort::Echo]
         .iter()

@@ -1,0 +1,279 @@
+//! Rows that compare the scene with what else was captured: other servers, other quotes, other transports, DHCP.
+
+use std::collections::BTreeSet;
+
+use super::errors::{frames, put};
+use crate::correlate::Signature;
+use crate::correlate::hosts::hops;
+use crate::decode::Address;
+use crate::findings::facts::hosts::Sign;
+use crate::findings::facts::{Ending, ErrorFact, Meaning, Server, Sort};
+use crate::findings::hypotheses::Group;
+use crate::findings::hypotheses::ledger::{Ledger, Observation, Row};
+use crate::findings::hypotheses::scene::Scene;
+use crate::index::PacketId;
+use crate::protocols::dhcp;
+use crate::time::{Nanos, span};
+
+/// Errors that keep coming over this long are no single burst.
+const PERSISTENT_NS: Nanos = 60_000_000_000;
+/// Errors this many make a series.
+const SERIES_MIN: usize = 3;
+/// A connection attempt is silent when nothing came for this long.
+const SILENT_NS: Nanos = 3_000_000_000;
+/// Round trips closer together than this tell nothing about distance.
+const NOISE_NS: Nanos = 1_000_000;
+/// DHCP is looked up for the gravest failures only: it takes a pass over all packets.
+const DHCP_PROBLEMS_MAX: usize = 4;
+
+pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
+    several_servers(scene, ledger);
+    short_quote(scene, ledger);
+    persistent(scene, ledger);
+    if scene.is_lookup() {
+        tcp_silent(scene, ledger);
+        intercepted(scene, ledger);
+        lame(scene, ledger);
+        handed_out(scene, ledger);
+    }
+}
+
+/// Port refusals in the names of several servers that come from the same distance: one device may answer for all.
+fn several_servers(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
+    let own = scene.errors_of(Meaning::PortUnreachable);
+    let Some(first) = own.iter().find(|error| error.source == scene.server) else { return };
+    let Some(distance) = hops(first.ttl).filter(|hops| *hops > 0) else { return };
+    let others: Vec<&ErrorFact> = scene
+        .facts
+        .errors
+        .iter()
+        .filter(|error| error.meaning == Meaning::PortUnreachable && error.source != scene.server)
+        .filter(|error| hops(error.ttl) == Some(distance))
+        .filter(|error| {
+            error.quoted.is_some_and(|quoted| {
+                quoted.destination == (error.source, scene.service.0) && !error.is_about_response()
+            })
+        })
+        .collect();
+    let servers: BTreeSet<Address> = others.iter().map(|error| error.source).collect();
+    if servers.is_empty() {
+        return;
+    }
+    let mut cited = frames(&others);
+    cited.truncate(SERIES_MIN);
+    cited.push(first.packet);
+    let observation = Observation {
+        row: Row::SeveralServers,
+        text: format!(
+            "{} servers refuse port {} from the same distance ({distance} hops).",
+            servers.len() + 1,
+            scene.service.0
+        ),
+        frames: cited,
+        group: Group::Generator,
+        fits: "one device in front may refuse for all of them",
+        against: "",
+    };
+    put(ledger, &observation, &[("H3", 5)]);
+}
+
+/// Errors that quote eight bytes only although the same sender quotes more elsewhere.
+fn short_quote(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
+    let quotes = |error: &ErrorFact, wanted: fn(usize) -> bool| {
+        error.quoted.is_some_and(|quoted| quoted.transport == 17 && wanted(quoted.payload_bytes))
+    };
+    let short: Vec<&ErrorFact> =
+        scene.errors.iter().filter(|error| quotes(error, |bytes| bytes == 0)).copied().collect();
+    let fuller = short.iter().find_map(|short| {
+        let same = |error: &&ErrorFact| error.source == short.source && quotes(error, |bytes| bytes >= 12);
+        scene.facts.errors.iter().find(same)
+    });
+    let Some(fuller) = fuller else { return };
+    let mut cited = frames(&short);
+    cited.push(fuller.packet);
+    let observation = Observation {
+        row: Row::ShortQuote,
+        text: format!(
+            "{} error(s) quote 8 bytes of the query only; {} quotes more elsewhere.",
+            short.len(),
+            fuller.source
+        ),
+        frames: cited,
+        group: Group::Integrity,
+        fits: "one host quotes alike; a blind sender knows no more than addresses and ports (RFC 5927 §4)",
+        against: "",
+    };
+    put(ledger, &observation, &[("H17", 5)]);
+}
+
+/// Errors that kept coming at once after each query, for minutes.
+fn persistent(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
+    let prompt: Vec<&ErrorFact> =
+        scene.errors.iter().filter(|error| error.about.is_some() && !error.delayed).copied().collect();
+    let (Some(first), Some(last)) = (prompt.first(), prompt.last()) else { return };
+    let lasted = last.time_ns - first.time_ns;
+    if prompt.len() < SERIES_MIN || lasted < PERSISTENT_NS {
+        return;
+    }
+    let observation = Observation {
+        row: Row::Persistent,
+        text: format!("{} errors followed their queries without delay over {}.", prompt.len(), span(lasted)),
+        frames: frames(&prompt),
+        group: Group::Integrity,
+        fits: "",
+        against: "a forger would have to see or guess each query for all that time",
+    };
+    put(ledger, &observation, &[("H17", -5)]);
+}
+
+/// TCP to the same port got no answer at all.
+fn tcp_silent(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
+    if scene.facts.evidence.one_sided {
+        return;
+    }
+    let (from, to) = scene.period_ns;
+    let (_, end_ns) = scene.facts.span();
+    let silent: Vec<PacketId> = scene
+        .facts
+        .connections
+        .iter()
+        .filter(|connection| connection.server == (scene.server, scene.service.0))
+        .filter(|connection| (from..=to + 30_000_000_000).contains(&connection.time_ns))
+        .filter(|c| c.ending == Ending::Silent && end_ns - c.last_syn_ns >= SILENT_NS)
+        .map(|connection| connection.syn)
+        .collect();
+    if silent.is_empty() {
+        return;
+    }
+    let observation = Observation {
+        row: Row::TcpSilent,
+        text: format!(
+            "TCP port {} of {} gave no answer to {} attempt(s).",
+            scene.service.0,
+            scene.server,
+            silent.len()
+        ),
+        frames: silent,
+        group: Group::OtherTraffic,
+        fits: "a filter that drops, or a host that is gone, is silent on TCP too",
+        against: "a live host without a listener resets TCP",
+    };
+    if scene.errors_of(Meaning::PortUnreachable).is_empty() {
+        put(ledger, &observation, &[("H8", 2), ("H6", 2), ("H1", -2)]);
+    } else {
+        put(ledger, &observation, &[("H2", 2), ("H1", -2)]);
+    }
+}
+
+/// DNS answers in the server's name from another distance, or sooner, than its other packets.
+fn intercepted(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
+    let Some(host) = scene.host() else { return };
+    let known = |sign: &&Sign| hops(sign.ttl).is_some();
+    let answer = host.of(Sort::Dns).iter().find(known);
+    let sorts = [Sort::Echo, Sort::Tcp, Sort::Reset];
+    let other = sorts.iter().find_map(|sort| host.of(*sort).iter().find(|s| known(s) && s.port != 53));
+    let distance = answer.zip(other).and_then(|(answer, other)| {
+        let (near, far) = (hops(answer.ttl)?, hops(other.ttl)?);
+        (near.abs_diff(far) > 1).then(|| {
+            let text = format!(
+                "DNS answers of {} come from {near} hops away, its other packets from {far}.",
+                scene.server
+            );
+            (text, vec![answer.packet, other.packet])
+        })
+    });
+    let sooner = || {
+        let trip = scene.asked().and_then(Server::median_trip_ns)?;
+        let mine = |c: &&crate::findings::facts::Connection| {
+            c.server.0 == scene.server && c.tries == 1 && c.ending != Ending::Silent && c.server.1 != 53
+        };
+        let connection = scene.facts.connections.iter().find(mine)?;
+        let handshake = scene.facts.time(connection.decided?) - connection.time_ns;
+        (trip.saturating_mul(2) < handshake && handshake - trip > NOISE_NS).then(|| {
+            let text = format!(
+                "DNS answers of {} take {}, its TCP handshake {}.",
+                scene.server,
+                span(trip),
+                span(handshake)
+            );
+            (text, vec![connection.syn])
+        })
+    };
+    let Some((text, frames)) = distance.or_else(sooner) else { return };
+    let observation = Observation {
+        row: Row::Intercepted,
+        text,
+        frames,
+        group: Group::Generator,
+        fits: "another device than the server answers DNS in its name",
+        against: "",
+    };
+    put(ledger, &observation, &[("H23", 10)]);
+}
+
+/// A server that refuses questions sent without recursion desired: delegated to, but not serving the zone.
+fn lame(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
+    let Some(Signature::ResponseCode(2 | 5 | 9)) = scene.signature else { return };
+    let iterative = |packet: &&PacketId| {
+        let packet = scene.facts.index.packet(**packet);
+        packet.and_then(|packet| packet.dns().map(|row| row.header)).is_some_and(|h| !h.recursion_desired())
+    };
+    let asked: Vec<PacketId> = scene.queries.iter().filter(iterative).copied().collect();
+    if asked.is_empty() || asked.len() < scene.queries.len() {
+        return;
+    }
+    let observation = Observation {
+        row: Row::LameAnswer,
+        text: format!(
+            "{} does not answer for the zone, asked without recursion desired as resolvers ask a zone's own servers.",
+            scene.server
+        ),
+        frames: asked,
+        group: Group::ErrorSemantics,
+        fits: "a delegation that names a server which does not serve the zone (lame, RFC 8499)",
+        against: "",
+    };
+    put(ledger, &observation, &[("H16", 10)]);
+}
+
+/// Whether DHCP handed out the address as a name server, where it never answered.
+fn handed_out(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
+    let grave = scene.problem.is_some_and(|at| at < DHCP_PROBLEMS_MAX);
+    if !grave || scene.asked().is_some_and(|asked| !asked.answers.is_empty()) {
+        return;
+    }
+    let index = scene.facts.index;
+    let mut given: BTreeSet<Address> = BTreeSet::new();
+    let mut offers = Vec::new();
+    for segment in index.segments() {
+        let ports = segment.source_port.iter().zip(&segment.transport).enumerate();
+        for (row, _) in ports.filter(|(_, (port, transport))| **port == 67 && **transport == 17) {
+            let id = PacketId(segment.base.0 + row as u32);
+            let Some(packet) = index.packet(id) else { continue };
+            let servers = dhcp::name_servers(packet.decode().payload());
+            if !servers.is_empty() && offers.len() < SERIES_MIN {
+                offers.push(id);
+            }
+            given.extend(servers.into_iter().take(64));
+        }
+    }
+    if given.is_empty() {
+        return;
+    }
+    let (text, fits, weight) = if given.contains(&scene.server) {
+        let text = format!("DHCP gave {} as a name server; it never answered in this record.", scene.server);
+        (text, "a client uses what DHCP gives it, right or wrong", 10)
+    } else {
+        let text = format!("DHCP gave other name servers than {}.", scene.server);
+        (text, "the address asked does not come from the network's own configuration", 5)
+    };
+    let observation = Observation {
+        row: Row::HandedOut,
+        text,
+        frames: offers,
+        group: Group::OtherTraffic,
+        fits,
+        against: "",
+    };
+    put(ledger, &observation, &[("H4", weight)]);
+}
