@@ -529,3 +529,22 @@ fn filters_are_named_and_offered_again() {
     assert_eq!(bench.state.filter.line.text(), "icmp.error");
     bench.shows("3 of 6");
 }
+
+#[test]
+fn two_messages_of_the_ladder_are_compared_field_by_field() {
+    let mut bench = seed();
+    bench.keys("l g g =");
+    bench.shows("is compared with the message selected above");
+    bench.keys("j j");
+    bench.shows(" equal  ");
+    let (found, equal) = portmortem::tui::views::comparison::differences(
+        &bench.state,
+        portmortem::index::PacketId(0),
+        portmortem::index::PacketId(2),
+    );
+    // The same id, port and question: only the time and what depends on the datagram differ.
+    assert_eq!(found[0].name, "Time");
+    assert!(equal > 20 && found.len() <= 4, "{found:?}");
+    bench.keys("=");
+    bench.hides(" equal  ");
+}

@@ -37,7 +37,7 @@ pub fn next(index: &Index, rows: &Rows, from: usize, backward: bool, cancel: &At
     };
     let mut going = |_: &usize| {
         seen += 1;
-        seen % CANCEL_EVERY != 0 || !cancel.load(Ordering::Relaxed)
+        !seen.is_multiple_of(CANCEL_EVERY) || !cancel.load(Ordering::Relaxed)
     };
     if backward {
         (0..from).rev().take_while(&mut going).find(&mut same)
@@ -75,7 +75,7 @@ impl Conversation {
         else {
             return false;
         };
-        let (source, destination) = (u32::from(*source), u32::from(*destination));
+        let (source, destination) = (*source, *destination);
         if !((source, destination) == (a, b) || (source, destination) == (b, a)) {
             return false;
         }

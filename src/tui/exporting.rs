@@ -22,8 +22,8 @@ pub fn drafted(
     index: &Index,
     evidence: &Arc<Evidence>,
     case: &Case,
-    before: Option<Drafting>,
-) -> (Report, Drafting) {
+    before: Option<Arc<Drafting>>,
+) -> (Report, Arc<Drafting>) {
     let input = findings::Input { index, evidence };
     let before = before.filter(|before| Arc::ptr_eq(&before.evidence, evidence));
     let found = match &before {
@@ -31,12 +31,12 @@ pub fn drafted(
         None => findings::run(&input, &[]).into(),
     };
     let assessments = match before.filter(|before| before.ledger == case.ledger) {
-        Some(before) => before.assessments,
+        Some(before) => Arc::clone(&before.assessments),
         None => hypotheses::assess_all(&input, &found, &changes(case)).into(),
     };
     let report = draft(&Input { index, evidence, findings: &found, assessments: &assessments, case });
     let (evidence, ledger) = (Arc::clone(evidence), case.ledger.clone());
-    (report, Drafting { evidence, ledger, findings: found, assessments })
+    (report, Arc::new(Drafting { evidence, ledger, findings: found, assessments }))
 }
 
 fn changes(case: &Case) -> Vec<Change> {
@@ -95,7 +95,7 @@ fn format_of(path: &Path) -> &'static export::Export {
 /// The ticket form of the report, for the clipboard.
 pub fn ticket(index: &Index, evidence: &Arc<Evidence>, case: &Case) -> anyhow::Result<String> {
     let (report, made_with) = drafted(index, evidence, case, None);
-    let Drafting { findings, assessments, .. } = &made_with;
+    let Drafting { findings, assessments, .. } = &*made_with;
     let input = Input { index, evidence, findings, assessments, case };
     Ok(render::render_named(&report, &input, "ticket", &Options::default())?.markdown)
 }

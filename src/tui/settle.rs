@@ -28,7 +28,8 @@ pub fn settle(state: &mut State) {
     let queries = state.evidence.as_ref().map_or(0, |evidence| evidence.transactions.len());
     settle_list(&mut state.query_list, queries, height(Panel::Queries).saturating_sub(1));
     let frames = views::ladder::frames(state).len();
-    let room = height(Panel::Ladder).saturating_sub(views::ladder::HEAD_ROWS);
+    let (messages, _) = views::ladder::places(state, layout.inner(Panel::Ladder));
+    let room = usize::from(messages.height).saturating_sub(views::ladder::HEAD_ROWS);
     settle_list(&mut state.ladder.list, frames, room);
     if let Some(super::dialogs::Dialog::Help { context, top }) = &mut state.dialog {
         let lines = views::help::lines(*context).len();

@@ -46,6 +46,8 @@ pub struct State {
     pub evidence: Option<Arc<Evidence>>,
     /// Packets `]` and `[` stop at, sorted.
     pub problems: Arc<[PacketId]>,
+    /// DNS queries that ended in failure.
+    pub failed_queries: u64,
     /// What the rules found.
     pub findings: Arc<[Finding]>,
     /// The assessments of the problems.
@@ -108,7 +110,7 @@ pub struct Draft {
     /// Whether something changed meanwhile.
     pub again: bool,
     /// What the last one was made with.
-    pub made_with: Option<Drafting>,
+    pub made_with: Option<Arc<Drafting>>,
 }
 
 /// How far loading is.
@@ -348,7 +350,7 @@ pub struct Causes {
     pub problem: usize,
     /// The selected cause or ledger row.
     pub list: List,
-    /// Causes the analyst folded or unfolded, by id; others are unfolded where they lead.
+    /// Causes the analyst folded or unfolded, by id; of others only the first is unfolded.
     pub folds: std::collections::BTreeMap<&'static str, bool>,
     /// Which frame of the selected row Enter goes to next.
     pub citation: usize,
@@ -361,6 +363,8 @@ pub struct Ladder {
     pub episode: Option<EpisodeId>,
     /// The selected message.
     pub list: List,
+    /// The message the selected one is compared with.
+    pub compared: Option<PacketId>,
 }
 
 /// What the filter line says.
@@ -460,6 +464,7 @@ impl State {
             loading: Some(Loading::default()),
             evidence: None,
             problems: Arc::new([]),
+            failed_queries: 0,
             findings: Arc::new([]),
             assessments: Arc::new([]),
             report: Arc::new(Report::default()),

@@ -126,7 +126,7 @@ pub enum Job {
         /// The analyst's work.
         case: Arc<Case>,
         /// What the draft before was made with; what still holds is not worked out again.
-        before: Option<Drafting>,
+        before: Option<Arc<Drafting>>,
     },
     /// Look for the next packet of a row's conversation.
     Conversation {
@@ -211,7 +211,7 @@ pub struct Export {
     /// SHA-256 of each source, once known.
     pub hashes: Vec<String>,
     /// What the last draft was made with.
-    pub before: Option<Drafting>,
+    pub before: Option<Arc<Drafting>>,
 }
 
 /// What a job found.
@@ -262,7 +262,7 @@ pub enum Reply {
         /// What a supervisor would say to it.
         lint: Arc<Lint>,
         /// What it was made with.
-        made_with: Drafting,
+        made_with: Arc<Drafting>,
     },
     /// A search ended.
     Found {
@@ -488,6 +488,8 @@ pub fn damage_line(state: &State) -> Option<String> {
 fn done(state: &mut State, reply: Reply) -> Effect {
     match reply {
         Reply::Evidence { evidence, problems } => {
+            let failed = evidence.transactions.iter().filter(|query| query.outcome.is_failure());
+            state.failed_queries = failed.count() as u64;
             state.evidence = Some(evidence);
             state.problems = problems;
             if state.ladder.episode.is_none() {

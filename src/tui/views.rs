@@ -1,6 +1,7 @@
 //! Draws the state: one file per panel, nothing is changed here, only visible rows are formatted.
 
 pub mod causes;
+pub mod comparison;
 pub mod dialogs;
 pub mod filter_line;
 pub mod findings;

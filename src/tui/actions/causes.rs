@@ -139,13 +139,11 @@ fn open(state: &mut State, hypothesis: String, change: Option<LedgerChange>) -> 
 pub fn save(state: &mut State, hypothesis: &str, id: Option<u64>, form: &Form) -> Effect {
     let note = form.text(0);
     if note.is_empty() {
-        return match id {
-            Some(id) => Effect::Start(Job::Change(Event::RemoveLedger { id })),
-            None => {
-                state.say("a row without text was not saved", Tone::Warning);
-                Effect::None
-            }
-        };
+        if let Some(id) = id {
+            return Effect::Start(Job::Change(Event::RemoveLedger { id }));
+        }
+        state.say("a row without text was not saved", Tone::Warning);
+        return Effect::None;
     }
     let typed = form.text(1).replace('−', "-");
     let number = typed.trim_start_matches('+').trim_end_matches("dB").trim().parse::<i32>();
@@ -177,13 +175,11 @@ pub fn save(state: &mut State, hypothesis: &str, id: Option<u64>, form: &Form) -
 
 fn reset(state: &mut State) -> Effect {
     let Some((cause, row)) = selected_row(state) else { return Effect::None };
-    match change_of(state, cause, &row) {
-        Some(change) => Effect::Start(Job::Change(Event::RemoveLedger { id: change.id })),
-        None => {
-            state.say("this row is as the program weighs it", Tone::Plain);
-            Effect::None
-        }
+    if let Some(change) = change_of(state, cause, &row) {
+        return Effect::Start(Job::Change(Event::RemoveLedger { id: change.id }));
     }
+    state.say("this row is as the program weighs it", Tone::Plain);
+    Effect::None
 }
 
 fn problem(state: &mut State, forward: bool) -> Effect {

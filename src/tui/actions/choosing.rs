@@ -172,7 +172,7 @@ fn take_line(state: &mut State) -> Effect {
             state.dialog = Some(Dialog::Form(form));
             Effect::None
         }
-        Some(Dialog::Form(form)) => save_form(state, form),
+        Some(Dialog::Form(form)) => save_form(state, &form),
         other => {
             state.dialog = other;
             Effect::None
@@ -180,10 +180,10 @@ fn take_line(state: &mut State) -> Effect {
     }
 }
 
-fn save_form(state: &mut State, form: Form) -> Effect {
+fn save_form(state: &mut State, form: &Form) -> Effect {
     match &form.target {
-        FormTarget::ManualRow(id) => super::manual::save(state, *id, &form),
-        FormTarget::LedgerRow { hypothesis, id } => super::causes::save(state, hypothesis, *id, &form),
+        FormTarget::ManualRow(id) => super::manual::save(state, *id, form),
+        FormTarget::LedgerRow { hypothesis, id } => super::causes::save(state, hypothesis, *id, form),
     }
 }
 
@@ -191,7 +191,7 @@ fn save(state: &mut State) -> Effect {
     match state.dialog.take() {
         Some(Dialog::Annotate(annotate)) => save_note(state, &annotate),
         Some(Dialog::Edit(edit)) => save_edit(&edit),
-        Some(Dialog::Form(form)) => save_form(state, form),
+        Some(Dialog::Form(form)) => save_form(state, &form),
         other => {
             state.dialog = other;
             Effect::None

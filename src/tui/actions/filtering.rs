@@ -232,9 +232,12 @@ fn set_rows(state: &mut State, rows: Rows) {
         Some((anchor, placed)) if placed == selected => Some(anchor),
         _ => selected,
     };
+    // The selection stays where the eye is.
+    let offset = state.timeline.row.saturating_sub(state.timeline.top);
     state.timeline.rows = rows;
     let row = keep.map_or(0, |id| state.timeline.rows.nearest(&state.index, id));
     state.select_row(row);
+    state.timeline.top = state.timeline.row.saturating_sub(offset);
     state.filter.anchor = keep.map(|id| (id, state.timeline.selected));
 }
 

@@ -16,7 +16,7 @@ pub static ACTIONS: &[Action] = &[
     row("page-up", "one page up", &["PgUp", "Ctrl-b"], |state| pages(state, -2)),
     row("half-page-down", "half a page down", &["Ctrl-d"], |state| pages(state, 1)),
     row("half-page-up", "half a page up", &["Ctrl-u"], |state| pages(state, -1)),
-    row("top", "first row, or the frame of a number typed before (5gg, g1234Enter)", &["g g", "Home"], top),
+    row("top", "first row, or a frame by number (5gg, g1234Enter)", &["g g", "Home"], top),
     row("bottom", "last row", &["G", "End"], |state| step(state, isize::MAX)),
     row("activate", "the linked packet; in the report the cited packet", &["Enter"], activate),
     row("next-problem", "next problem: an error or a failed query", &["]"], |state| problem(state, true)),

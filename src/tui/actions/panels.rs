@@ -93,6 +93,20 @@ pub static ACTIONS: &[Action] = &[
         run: |state| crate::tui::views::packet::fold(state, false),
     },
     Action {
+        name: "compare",
+        help: "compare this message with the next one selected, and back",
+        keys: &["="],
+        context: Context::Ladder,
+        run: |state| {
+            let selected = crate::tui::views::ladder::frames(state).get(state.ladder.list.row).copied();
+            state.ladder.compared = if state.ladder.compared.is_some() { None } else { selected };
+            if state.ladder.compared.is_some() {
+                state.say("now select the message to compare it with; = ends", Tone::Plain);
+            }
+            Effect::None
+        },
+    },
+    Action {
         name: "previous-episode",
         help: "previous episode",
         keys: &["Left", "h"],

@@ -3,8 +3,8 @@
 //! ```text
 //!  ▾ H1 DNS service not running                 +25 dB
 //!       best supported · tied with H2
-//!    [x] +10 dB  The port answered with an ICMP error …
-//!        what the error says: only a host that is up … [F2]
+//!   [x] +10 dB: The port answered with an ICMP error …
+//!       what the error says: only a host that is up … [F2]
 //! ```
 
 use ratatui::buffer::Buffer;
@@ -39,11 +39,11 @@ pub fn assessment(state: &State) -> Option<&Assessment> {
     state.assessments.get(state.causes.problem)
 }
 
-/// Whether a cause's ledger is shown.
+/// Whether a cause's ledger is shown: unless the analyst chose, only the best supported one's.
 pub fn is_open(state: &State, cause: &Hypothesis) -> bool {
     let chosen = state.causes.folds.get(cause.id).copied();
     chosen.unwrap_or_else(|| {
-        assessment(state).is_some_and(|shown| shown.leading().iter().any(|leader| leader.id == cause.id))
+        assessment(state).and_then(|shown| shown.hypotheses.first()).is_some_and(|first| first.id == cause.id)
     })
 }
 
@@ -133,9 +133,13 @@ fn push_wrapped(
     }
 }
 
-/// `+10 dB`, `-5 dB`, or that it excludes.
+/// `+10 dB`, `-5 dB`, `0 dB`, or that it excludes.
 pub fn weight(weight_db: Option<i32>) -> String {
-    weight_db.map_or_else(|| "excluded".to_owned(), |db| format!("{db:+} dB"))
+    match weight_db {
+        None => "excluded".to_owned(),
+        Some(0) => "0 dB".to_owned(),
+        Some(db) => format!("{db:+} dB"),
+    }
 }
 
 fn cause_lines(state: &State, cause: &Hypothesis, item: usize, room: usize, out: &mut Vec<ReportLine>) {
@@ -187,11 +191,14 @@ fn row_lines(state: &State, row: &LedgerRow, item: usize, room: usize, out: &mut
         (_, Some(0)) => (Role::Text, Role::Muted),
         _ => (Role::Text, Role::Accepted),
     };
-    let lead = format!("   {counted} {:>8}  ", weight(row.weight_db));
-    let indent = " ".repeat(lead.len());
-    for (at, line) in wrap(&row.observation, room.saturating_sub(lead.len()).max(8)).into_iter().enumerate() {
-        let lead = if at == 0 { lead.clone() } else { indent.clone() };
-        let pieces = vec![(lead, weight_role), (line, text_role)];
+    let indent = " ".repeat(6);
+    let lead = format!("  {counted} {}: ", weight(row.weight_db));
+    let lines = wrap(&format!("{lead}{}", row.observation), room.saturating_sub(indent.len()).max(8));
+    for (at, line) in lines.into_iter().enumerate() {
+        let pieces = match line.strip_prefix(&lead).filter(|_| at == 0) {
+            Some(rest) => vec![(lead.clone(), weight_role), (rest.to_owned(), text_role)],
+            None => vec![(indent.clone(), text_role), (line, text_role)],
+        };
         out.push(ReportLine { item: Some(item), pieces, right: None });
     }
     let mut why = format!("{}: {}", group(row.group), row.reason);

@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use crate::tui::actions::{self, Context};
-use crate::tui::fit::{pad, put};
+use crate::tui::fit::{pad, put, width};
 use crate::tui::state::State;
 use crate::tui::theme::{Role, Theme};
 
@@ -39,6 +39,7 @@ pub fn lines(context: Context) -> Vec<(String, String)> {
         ("?", "orphan: what it is about is not in this capture"),
         ("!", "contradicted: it fits no packet that was sent"),
         ("A B C", "your notes"),
+        ("■", "picked, to be noted together"),
         ("● ◆ ◇", "observed in packets, reported by a person, assessed"),
     ] {
         out.push((mark.to_owned(), what.to_owned()));
@@ -66,14 +67,22 @@ fn place(screen: Rect) -> Rect {
 pub fn render(state: &State, theme: &Theme, screen: Rect, dialog: (Context, usize), buffer: &mut Buffer) {
     let (context, top) = dialog;
     let area = place(screen);
-    let inner = super::dialogs::popup(state, theme, area, "Keys · Esc closes", buffer);
-    for (at, (keys, help)) in lines(context).iter().skip(top).take(usize::from(inner.height)).enumerate() {
+    let all = lines(context);
+    let shown = top + usize::from(height(screen));
+    let title = if all.len() > usize::from(height(screen)) {
+        format!("Keys · j k scroll · Esc closes · {} %", shown.min(all.len()) * 100 / all.len().max(1))
+    } else {
+        "Keys · Esc closes".to_owned()
+    };
+    let inner = super::dialogs::popup(state, theme, area, &title, buffer);
+    for (at, (keys, help)) in all.iter().skip(top).take(usize::from(inner.height)).enumerate() {
         let y = inner.y + at as u16;
         if keys.is_empty() {
             put(buffer, (inner.x, y), inner.width, help, theme.style(Role::Title));
             continue;
         }
-        let x = put(buffer, (inner.x, y), inner.width, &pad(keys, KEY_CELLS), theme.style(Role::Key));
+        let cells = width(keys).max(KEY_CELLS);
+        let x = put(buffer, (inner.x, y), inner.width, &pad(keys, cells), theme.style(Role::Key));
         put(buffer, (x + 1, y), inner.right().saturating_sub(x + 1), help, theme.style(Role::Text));
     }
 }

@@ -66,8 +66,20 @@ fn hosts(state: &State, episode: &Episode, frames: &[PacketId]) -> Vec<Address> 
     hosts
 }
 
+/// The messages' place and, below it, that of the comparison.
+pub fn places(state: &State, area: Rect) -> (Rect, Rect) {
+    let below = if state.ladder.compared.is_some() { area.height / 2 } else { 0 };
+    let messages = Rect { height: area.height - below, ..area };
+    (messages, Rect { y: area.y + messages.height, height: below, ..area })
+}
+
 /// Draws it.
 pub fn render(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
+    let (area, below) = places(state, area);
+    let selected = frames(state).get(state.ladder.list.row).copied();
+    if let (Some(first), Some(second)) = (state.ladder.compared, selected) {
+        super::comparison::render(state, theme, (first, second), below, buffer);
+    }
     let Some(episode) = episode(state) else {
         let text = if state.evidence.is_none() {
             "Episodes are found when the capture has been read."
@@ -164,7 +176,7 @@ fn message(message: &Message<'_>, area: Rect, buffer: &mut Buffer) {
     let (left, right) = (column(from.min(to)), column(from.max(to)));
     let cells = usize::from(right.saturating_sub(left + 1));
     let (dash, head_right, head_left) = if state.unicode { ("─", "▶", "◀") } else { ("-", ">", "<") };
-    let label = format!(" {} ", clip(&label(state, *id), cells.saturating_sub(6)));
+    let label = format!(" {} ", clip(&label(state, *id), cells.saturating_sub(4)));
     let fill = cells.saturating_sub(width(&label) + 1);
     let (before, after) = (dash.repeat(fill / 2), dash.repeat(fill - fill / 2));
     let arrow = if from < to {

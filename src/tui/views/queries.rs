@@ -8,15 +8,17 @@ use crate::tui::fit::{pad, pad_left, put};
 use crate::tui::state::State;
 use crate::tui::theme::{Role, Theme};
 
+/// Cells of the time waited and the partner.
+const TIMES_CELLS: u16 = 20;
+
 /// `412 queries · 30 failed `
 pub fn counts(state: &State) -> String {
     let Some(evidence) = &state.evidence else { return String::new() };
     let count = evidence.transactions.len();
-    let failed = evidence.transactions.iter().filter(|transaction| transaction.outcome.is_failure()).count();
     format!(
         "{} queries · {} failed ",
         crate::text::thousands(count as u64),
-        crate::text::thousands(failed as u64)
+        crate::text::thousands(state.failed_queries)
     )
 }
 
@@ -37,8 +39,8 @@ pub fn render(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     if times {
         put(
             buffer,
-            (area.right().saturating_sub(26), area.y),
-            26,
+            (area.right().saturating_sub(TIMES_CELLS), area.y),
+            TIMES_CELLS,
             "    Waited  Partner",
             theme.style(Role::Muted),
         );
@@ -70,7 +72,7 @@ fn row(
     cell(&pad_left(&state.number(transaction.first), 7), Role::Muted, 7);
     cell(&format!(" {} ", pad_left(&format!("{}×", transaction.tries), 4)), Role::Muted, 6);
     cell(&pad(&word, 18), role, 18);
-    let tail = if times { 26 } else { 0 };
+    let tail = if times { TIMES_CELLS } else { 0 };
     let question = question(state, transaction);
     let room = area.width.saturating_sub(32 + tail);
     cell(&format!(" {}", pad(&question, usize::from(room))), Role::Text, room + 1);

@@ -87,10 +87,10 @@ fn hints(state: &State) -> Vec<(&'static str, &'static str)> {
             ("Space", "on, off, fold"),
             ("+ -", "weight"),
             ("a", "add what you know"),
-            ("h →", "problems"),
+            ("← →", "problems"),
         ],
         Panel::Queries => &[("⏎", "query, then partner"), ("l", "ladder"), ("a", "annotate")],
-        Panel::Ladder => &[("⏎", "its frame"), ("h →", "episodes"), ("a", "annotate")],
+        Panel::Ladder => &[("⏎", "its frame"), ("=", "compare"), ("← →", "episodes"), ("a", "annotate")],
     };
     let mut all: Vec<(&str, &str)> = vec![("?", "help"), ("q", "quit")];
     all.extend(own.iter().map(|(key, what)| (if *key == "⏎" { enter } else { *key }, *what)));

@@ -145,26 +145,18 @@ fn render_empty(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         "reading…".to_owned()
     } else if state.index.is_empty() {
         "No packets: the capture's header was read, but no record follows it.".to_owned()
+    } else if let Some((span, message)) = state.filter.warnings.first() {
+        let part = state.filter.line.text().get(span.clone()).unwrap_or_default();
+        format!("Nothing matches: {message} (`{}`). Esc clears the filter.", crate::text::escape(part))
     } else {
-        match state.filter.warnings.first() {
-            Some((span, message)) => {
-                let part = state.filter.line.text().get(span.clone()).unwrap_or_default();
-                format!(
-                    "Nothing matches: {message} (`{}`). Esc clears the filter.",
-                    crate::text::escape(part)
-                )
-            }
-            None => {
-                let text = crate::text::escape(state.filter.line.text());
-                let known = state.index.complete && state.index.len() <= WARNED_PACKETS_MAX;
-                let why = if known && state.evidence.is_some() {
-                    "its parts fit packets, but never the same one"
-                } else {
-                    "no packet fits"
-                };
-                format!("Nothing matches `{text}`: {why}. Esc clears the filter.")
-            }
-        }
+        let text = crate::text::escape(state.filter.line.text());
+        let known = state.index.complete && state.index.len() <= WARNED_PACKETS_MAX;
+        let why = if known && state.evidence.is_some() {
+            "its parts fit packets, but never the same one"
+        } else {
+            "no packet fits"
+        };
+        format!("Nothing matches `{text}`: {why}. Esc clears the filter.")
     };
     super::empty(buffer, area, &text, theme.style(Role::Muted));
 }

@@ -22,18 +22,23 @@ pub fn render(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let mut left = vec![Span::styled(" portmortem ", theme.style(Role::Key))];
     let mut used = 12;
     let mut push = |text: String, style, least: usize| {
-        let left_room = room.saturating_sub(used + right_cells);
-        if left_room < least {
-            return;
+        let left_room = room.saturating_sub(used + right_cells + 1);
+        if left_room < least.min(width(&text)) {
+            return false;
         }
         let text = clip(&text, left_room);
         used += width(&text);
         left.push(Span::styled(text, style));
+        true
     };
     push(format!(" {}  ", files(state)), title, 6);
     push(packets(state), theme.style(Role::Text), 10);
     if let Some(first) = state.overview.first_ns {
-        push(format!(" · {}", times(state, first)), muted, 24);
+        // Whole, or only when it begins and how long it is.
+        if !push(format!(" · {}", times(state, first)), muted, usize::MAX) {
+            let span = crate::time::span(state.overview.last_ns.saturating_sub(first));
+            push(format!(" · {} + {span}", crate::time::clock(first)), muted, usize::MAX);
+        }
     }
     put_line(buffer, area, 0, &Line::from(left));
     let mut x = area.right().saturating_sub(right_cells as u16);
