@@ -296,6 +296,14 @@ fn nothing_after_a_failure_is_giving_up_only_while_the_capture_watches() {
     let (verdict, told) = aftermath(scene);
     assert_eq!((verdict, told.len()), ("gave up as far as this capture shows", 1));
 
+    // The server answers again, but nobody asks it for the name.
+    let mut scene = Scene::default();
+    scene.refused();
+    scene.query(110_000 * MS, "192.0.2.10:51000", SERVER, 5, "bank.example", 0);
+    scene.answer(110_020 * MS, SERVER, "192.0.2.10:51000", 5, "bank.example", 7);
+    scene.go_on();
+    assert_eq!(aftermath(scene).0, "gave up as far as this capture shows");
+
     let mut scene = Scene::default();
     scene.refused();
     let (verdict, told) = aftermath(scene);

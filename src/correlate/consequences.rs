@@ -459,7 +459,9 @@ impl Episode {
         };
         let helped = |code: &str| having(code, Some(true));
         let elsewhere = ["C2", "C3", "C4"].into_iter().any(helped);
-        let recovered = self.recovery.is_some() || helped("C1");
+        // The server may answer again, but for this name the client never learned it.
+        let gave_up = having("C9", Some(false));
+        let recovered = helped("C1") || self.recovery.is_some() && !gave_up;
         let connection_failed = having("C8", Some(false)) && !having("C8", None) && !helped("C8");
         if (elsewhere || recovered) && connection_failed {
             "DNS worked, but the connection failed"
