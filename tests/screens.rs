@@ -152,7 +152,7 @@ fn without_unicode_every_mark_has_an_ascii_form() {
 #[test]
 fn no_size_panics() {
     let mut bench = Bench::sample("seed", 80, 24);
-    let states: [&[&str]; 10] = [
+    let states: [&[&str]; 13] = [
         &[],
         &["a"],
         &["Esc", "f"],
@@ -163,6 +163,9 @@ fn no_size_panics() {
         &["w"],
         &["3", "e"],
         &["Esc", "l"],
+        &["=", "j"],
+        &["c", "a"],
+        &["Esc", "v", "j", "3", "i"],
     ];
     for keys in states {
         for key in keys {
@@ -204,9 +207,10 @@ fn every_capture_at_hand_can_be_walked_through() {
                 continue;
             }
             let mut bench = Bench::open(&format!("{folder}/{name}"), 120, 40);
-            for key in
-                ["]", "Enter", "G", "}", "{", "d", "Enter", "l", "Enter", "4", "Enter", "w", "b", "t", "["]
-            {
+            for key in [
+                "]", "Enter", "G", "}", "{", "d", "Enter", "l", "=", "j", "Enter", "4", "Enter", "c", "j",
+                "Enter", "Space", "w", "b", "t", "[",
+            ] {
                 bench.keys(key);
                 let _ = bench.buffer();
             }
