@@ -496,7 +496,8 @@ fn validate(root: &Value, schema: &Value, value: &Value, at: &str) {
 #[test]
 fn the_json_report_keeps_to_its_schema_and_carries_the_tie() {
     let schema: Value = serde_json::from_str(export::json::SCHEMA_TEXT).expect("the schema is JSON");
-    for path in [PCAP, TRANSCRIPT, "tests/captures/incidents/17_healthy.pcap"] {
+    for path in captures() {
+        let path = path.as_str();
         let made = made(path);
         let input = made.input();
         let report = draft(&input);
@@ -510,6 +511,9 @@ fn the_json_report_keeps_to_its_schema_and_carries_the_tie() {
                 document.pointer("/hypotheses/0/tied_with").map(ToString::to_string).unwrap_or_default();
             let first = document.pointer("/hypotheses/0/id").map(ToString::to_string).unwrap_or_default();
             assert!(format!("{first}{tied}").contains("H1") && format!("{first}{tied}").contains("H2"));
+            assert_eq!(document.pointer("/problems/0/hypotheses"), document.pointer("/hypotheses"));
+            let quoted = document.pointer("/packets/1/icmp/quoted/destination/port");
+            assert_eq!(quoted, Some(&Value::from(53)));
             assert_eq!(document.pointer("/links/0/delta_us"), Some(&Value::from(3_905_993)));
             assert_eq!(document.pointer("/case/times/recovery"), Some(&Value::Null));
         }

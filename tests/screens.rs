@@ -142,6 +142,11 @@ fn without_unicode_every_mark_has_an_ascii_form() {
     let timeline: Vec<&str> = screen.lines().skip(5).take(8).collect();
     assert!(timeline.iter().any(|line| line.contains("`x")), "{screen}");
     assert!(!screen.contains('╭') && !screen.contains('✗'), "{screen}");
+    for keys in ["c", "l", "d", "4", "3", "f", "Esc", "?"] {
+        bench.keys(keys);
+        let screen = bench.screen();
+        assert!(screen.is_ascii(), "{screen}");
+    }
 }
 
 #[test]

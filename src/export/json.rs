@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::{Export, Job};
 use crate::case::hash::hash_text;
 use crate::correlate::{Episode, LinkKind, Problem, Signature};
+use crate::decode::transcript;
 use crate::findings::hypotheses::{Assessment, Author};
 use crate::index::PacketId;
 use crate::report::view::{state_name, voice_name};
@@ -178,18 +179,51 @@ fn packet(job: &Job<'_>, id: PacketId) -> Option<Value> {
         let dns = json!({
             "type": if row.is_response() { "answer" } else { "query" },
             "id": row.header.id,
-            "op_code": row.header.opcode(),
+            "op_code": crate::protocols::dns::opcode_name(row.header.opcode()),
             "response_code": row.is_response().then(|| row.header.response_code()),
             "header_flags": if row.header.recursion_desired() { vec!["RD"] } else { vec![] },
-            "question": { "name": name, "type": crate::protocols::dns::type_name(row.qtype), "class": row.qclass },
+            "question": { "name": name, "type": crate::protocols::dns::type_name(row.qtype), "class": crate::protocols::dns::class_name(row.qclass) },
         });
         map.insert("dns".to_owned(), dns);
     }
-    if let Some((kind, code)) = packet.decode().icmp() {
-        let length = u32::from(packet.decode().is_icmp_error()) * packet.original();
-        map.insert("icmp".to_owned(), json!({ "type": kind, "code": code, "frame_length": length }));
+    let decoded = packet.decode();
+    if let Some((kind, code)) = decoded.icmp() {
+        let length = decoded.payload_end.saturating_sub(decoded.transport_start);
+        let printed = packet.printed().and_then(|line| line.icmp);
+        let icmp = json!({
+            "type": kind,
+            "code": code,
+            "length": match &printed { Some(icmp) => icmp.length_bytes, None => Some(length) },
+            "quoted": quoted(&decoded, printed.as_ref()),
+        });
+        map.insert("icmp".to_owned(), icmp);
     }
     Some(value)
+}
+
+/// The packet an ICMP error quotes; `bytes` is how much of it, unknown in printed text.
+fn quoted(decoded: &crate::decode::Decoded<'_>, printed: Option<&transcript::Icmp<'_>>) -> Value {
+    let transport = |protocol: u8| match protocol {
+        6 => Some("tcp"),
+        17 => Some("udp"),
+        _ => None,
+    };
+    if let Some(icmp) = printed {
+        let Some(to) = icmp.quoted.filter(|host| host.address.ip().is_some()) else { return Value::Null };
+        return json!({
+            "destination": { "ip": to.address.to_string(), "port": icmp.quoted_port },
+            "network": { "transport": icmp.quoted_protocol.and_then(transport) },
+            "bytes": Value::Null,
+        });
+    }
+    let Some(quote) = crate::decode::Quote::read(decoded) else { return Value::Null };
+    let ports = quote.inner.ports();
+    json!({
+        "source": { "ip": quote.inner.source.to_string(), "port": ports.map(|ports| ports.0) },
+        "destination": { "ip": quote.inner.destination.to_string(), "port": ports.map(|ports| ports.1) },
+        "network": { "transport": transport(quote.inner.ip_protocol) },
+        "bytes": quote.length_bytes,
+    })
 }
 
 fn stable(prefix: &str, key: &str) -> String {
@@ -276,6 +310,17 @@ fn problem(job: &Job<'_>, at: usize, problem: &Problem) -> Value {
     })
 }
 
+/// What the client did last, in one word.
+fn consequence(episode: &Episode) -> &'static str {
+    match episode.consequences.last().map(|last| last.code) {
+        None | Some("C10") => "undetermined",
+        Some("C1") => "asked_again",
+        Some("C2") => "asked_another_server",
+        Some("C9") => "gave_up_in_capture",
+        Some(_) => "went_on",
+    }
+}
+
 fn episodes(job: &Job<'_>, problem: &Problem) -> Vec<Value> {
     let episode = |episode: &Episode| {
         json!({
@@ -288,6 +333,7 @@ fn episodes(job: &Job<'_>, problem: &Problem) -> Vec<Value> {
             "first": episode.frames.first().map(|id| frame(job, *id)),
             "last": episode.frames.last().map(|id| frame(job, *id)),
             "recovery": episode.recovery.map(|id| frame(job, id)),
+            "consequence": consequence(episode),
             "consequences": episode.consequences.iter().map(|c| json!({
                 "code": c.code, "text": c.text, "frames": frames(job, &c.frames),
             })).collect::<Vec<_>>(),
@@ -327,6 +373,13 @@ fn hypotheses(job: &Job<'_>, assessment: &Assessment) -> Vec<Value> {
                 "ledger": ledger(h),
                 "tied_with": h.tied_with,
                 "cannot_tell": h.cannot_tell,
+                "checks": assessment
+                    .checks
+                    .iter()
+                    .filter(|check| check.expected.iter().any(|(id, _)| *id == h.id))
+                    .map(|check| check.action.as_str())
+                    .collect::<Vec<_>>(),
+                "attack": if h.id == "H9" { assessment.attack.clone() } else { Vec::new() },
             })
         })
         .collect()
@@ -363,6 +416,7 @@ fn claims(job: &Job<'_>) -> Vec<Value> {
                 "text": claim.text,
                 "frames": frames(job, &claim.frames),
                 "citation": claim.citation,
+                "ledger": claim.rows,
                 "state": state_name(claim.state),
                 "accepted": matches!(claim.state, crate::report::ClaimState::Accepted | crate::report::ClaimState::Edited),
             }));

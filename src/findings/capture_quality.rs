@@ -79,7 +79,7 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
         );
         if facts.index.sources.len() > 1 {
             let each = steps.iter().map(|s| format!("{}: {}", crate::index::source_label(s.source), s.steps));
-            text.push_str(&format!(" ({})", each.collect::<Vec<_>>().join(", ")));
+            text = format!("{text} ({})", each.collect::<Vec<_>>().join(", "));
         }
         add(Severity::Info, text, backward, backward_count, "");
     }

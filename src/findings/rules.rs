@@ -53,6 +53,11 @@ pub fn tidy(mut frames: Vec<PacketId>) -> Vec<PacketId> {
     frames
 }
 
+/// `1 answer`, `3 answers`.
+pub fn counted(number: usize, one: &str, many: &str) -> String {
+    format!("{} {}", crate::text::thousands(number as u64), if number == 1 { one } else { many })
+}
+
 /// A name for running text: escaped, without the final dot.
 pub fn plain_name(name: &str) -> String {
     match name.strip_suffix('.') {

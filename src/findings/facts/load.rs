@@ -213,7 +213,7 @@ pub(super) fn measure(facts: &Facts<'_>) -> Load {
         let seconds = load.seconds.entry(key.0).or_default();
         if seconds.len() < SECONDS_MAX {
             *seconds.entry(packet.time_ns().div_euclid(1_000_000_000)).or_default() +=
-                u32::from(transaction.tries.max(1));
+                transaction.tries.max(1);
         }
         let Some(row) = packet.dns() else { continue };
         if let Some(zone) = cache.zone(&packet, row.name)

@@ -189,7 +189,11 @@ fn late(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     }
     let observation = Observation {
         row: Row::LateAnswer,
-        text: format!("{} answer(s) of {} came after the client's time limit.", late.len(), scene.server),
+        text: format!(
+            "{} of {} came after the client's time limit.",
+            crate::findings::rules::counted(late.len(), "answer", "answers"),
+            scene.server
+        ),
         frames: late.iter().filter_map(|transaction| transaction.answer).collect(),
         group: Group::ErrorSemantics,
         fits: "the answers exist but come too late to be used",

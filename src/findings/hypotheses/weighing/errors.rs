@@ -263,7 +263,8 @@ fn source_differs(scene: &Scene<'_, '_>, elsewhere: &[&ErrorFact], ledger: &mut 
         let observation = Observation {
             row: Row::QuotedTtl,
             text: format!(
-                "The quoted TTL shows that the query had travelled {gone} hop(s) when it was rejected."
+                "The quoted TTL shows that the query had travelled {} when it was rejected.",
+                crate::findings::rules::counted(usize::from(gone), "hop", "hops")
             ),
             frames: vec![error.packet],
             group: Group::Generator,
@@ -444,7 +445,10 @@ fn integrity(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     if !contradicted.is_empty() {
         let observation = Observation {
             row: Row::Contradicted,
-            text: format!("{} error(s) disagree with every packet sent.", contradicted.len()),
+            text: format!(
+                "{} not agree with any packet sent.",
+                crate::findings::rules::counted(contradicted.len(), "error does", "errors do")
+            ),
             frames: frames(&contradicted),
             group: Group::Integrity,
             fits: "a blind sender cannot know what the client really sent (RFC 5927 §4)",
@@ -462,7 +466,10 @@ fn integrity(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     if !exact.is_empty() {
         let observation = Observation {
             row: Row::FullQuote,
-            text: format!("{} error(s) quote the query with its DNS id, byte for byte.", exact.len()),
+            text: format!(
+                "{} the query with its DNS id, byte for byte.",
+                crate::findings::rules::counted(exact.len(), "error quotes", "errors quote")
+            ),
             frames: frames(&exact),
             group: Group::Integrity,
             fits: "",

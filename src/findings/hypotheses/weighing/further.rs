@@ -11,6 +11,7 @@ use crate::findings::facts::{Ending, ErrorFact, Meaning, Server, Sort};
 use crate::findings::hypotheses::Group;
 use crate::findings::hypotheses::ledger::{Ledger, Observation, Row};
 use crate::findings::hypotheses::scene::Scene;
+use crate::findings::rules::counted;
 use crate::index::PacketId;
 use crate::protocols::dhcp;
 use crate::time::{Nanos, span};
@@ -94,8 +95,8 @@ fn short_quote(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     let observation = Observation {
         row: Row::ShortQuote,
         text: format!(
-            "{} error(s) quote 8 bytes of the query only; {} quotes more elsewhere.",
-            short.len(),
+            "{} 8 bytes of the query only; {} quotes more elsewhere.",
+            counted(short.len(), "error quotes", "errors quote"),
             fuller.source
         ),
         frames: cited,
@@ -148,10 +149,10 @@ fn tcp_silent(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     let observation = Observation {
         row: Row::TcpSilent,
         text: format!(
-            "TCP port {} of {} gave no answer to {} attempt(s).",
+            "TCP port {} of {} gave no answer to {}.",
             scene.service.0,
             scene.server,
-            silent.len()
+            counted(silent.len(), "attempt", "attempts")
         ),
         frames: silent,
         group: Group::OtherTraffic,

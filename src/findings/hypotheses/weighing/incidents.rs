@@ -12,10 +12,10 @@ pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         let observation = Observation {
             row: Row::ConnectionFailed,
             text: format!(
-                "{} was resolved to {}; {} connection(s) to port {} met {}.",
+                "{} was resolved to {}; {} to port {} met {}.",
                 crate::findings::rules::plain_name(&site.name),
                 site.site.0,
-                site.attempts.len(),
+                crate::findings::rules::counted(site.attempts.len(), "connection", "connections"),
                 site.site.1,
                 site.words()
             ),
@@ -79,8 +79,12 @@ fn client_refused(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     let observation = Observation {
         row: Row::ClientRefused,
         text: format!(
-            "{} port unreachable message(s) quote responses of {}: the client no longer listened.",
-            refused.len(),
+            "{} responses of {}: the client no longer listened.",
+            crate::findings::rules::counted(
+                refused.len(),
+                "port unreachable message quotes",
+                "port unreachable messages quote"
+            ),
             scene.server
         ),
         frames: frames(&refused),

@@ -186,9 +186,10 @@ fn unknown(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     let observation = Observation {
         row: Row::LoadUnknown,
         text: format!(
-            "The capture contains {queries} queries to {} from {} client(s); the server's load is not visible here.",
+            "{} to {} from {} in view; the server's load is not visible here.",
+            crate::findings::rules::counted(queries as usize, "query", "queries"),
             scene.server,
-            scene.clients.len()
+            crate::findings::rules::counted(scene.clients.len(), "client is", "clients are")
         ),
         frames: scene.queries.clone(),
         group: Group::Load,

@@ -75,9 +75,10 @@ fn silence(scene: &Scene<'_, '_>, silent: &[&Transaction], ledger: &mut Ledger) 
     let observation = Observation {
         row: Row::Silence,
         text: format!(
-            "{} question(s), {tries} queries to {} received neither an answer nor an error, in two-way capture.",
-            silent.len(),
-            scene.server
+            "{} to {}, sent {}, received neither an answer nor an error with both directions in view.",
+            crate::findings::rules::counted(silent.len(), "question", "questions"),
+            scene.server,
+            crate::findings::rules::counted(tries as usize, "time", "times")
         ),
         frames: firsts(silent),
         group: Group::ErrorSemantics,
@@ -122,8 +123,8 @@ fn other_address(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     let observation = Observation {
         row: Row::OtherAddress,
         text: format!(
-            "{} answer(s) with the right id and question came from another address than was asked.",
-            stray.len()
+            "{} with the right id and question came from another address than was asked.",
+            crate::findings::rules::counted(stray.len(), "answer", "answers")
         ),
         frames: stray,
         group: Group::ErrorSemantics,
@@ -220,7 +221,7 @@ fn rate_limited(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
 fn one_sided(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     let observation = Observation {
         row: Row::OneSided,
-        text: "The capture shows one direction only; silence means nothing here.".to_owned(),
+        text: "Only one direction is in view; silence means nothing here.".to_owned(),
         frames: scene.queries.iter().copied().take(2).collect(),
         group: Group::Integrity,
         fits: "answers and errors would not have been captured",
