@@ -8,7 +8,7 @@ use std::time::Duration;
 use termlens::{Key, Screen, Terminal};
 
 /// Long enough for a debug build on a busy machine; every wait ends as soon as the text is there.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(90);
 
 fn open(arguments: &[&Path], home: &Path, columns: u16, rows: u16, extra: &[(&str, &str)]) -> Terminal {
     let mut builder = Terminal::builder()
