@@ -13,7 +13,6 @@ pub mod hosts;
 pub mod lookups;
 mod messages;
 mod nat;
-pub mod options;
 mod outcomes;
 pub mod parameters;
 mod printed;

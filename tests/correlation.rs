@@ -455,4 +455,9 @@ fn an_answer_to_one_of_ever_new_questions_with_one_id_finds_the_newest_of_them()
     assert_eq!(evidence.transactions.iter().filter(|transaction| transaction.answer.is_some()).count(), 1);
     let last = evidence.transactions.last().unwrap();
     assert_eq!((last.answer, last.outcome), (Some(PacketId(REPEATS)), Outcome::Answered));
+    assert!(
+        evidence.notes.iter().any(|note| note.contains("older ones were not compared")),
+        "{:?}",
+        evidence.notes
+    );
 }

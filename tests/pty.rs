@@ -96,6 +96,10 @@ fn the_main_job_from_opening_to_reopening() {
 
     let mut terminal = open(&[&capture], directory.path(), 150, 45, &[]);
     wait(&mut terminal, "(verified)");
+    // What was filtered by in the session before is offered again.
+    type_text(&mut terminal, "/");
+    wait(&mut terminal, "used before");
+    terminal.send(Key::Esc).unwrap();
     type_text(&mut terminal, "/note");
     wait(&mut terminal, "1 of 6");
     terminal.send(Key::Enter).unwrap();

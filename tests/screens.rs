@@ -142,12 +142,17 @@ fn without_unicode_every_mark_has_an_ascii_form() {
     let timeline: Vec<&str> = screen.lines().skip(5).take(8).collect();
     assert!(timeline.iter().any(|line| line.contains("`x")), "{screen}");
     assert!(!screen.contains('╭') && !screen.contains('✗'), "{screen}");
+    for keys in ["c", "l", "d", "4", "3", "f", "Esc", "?"] {
+        bench.keys(keys);
+        let screen = bench.screen();
+        assert!(screen.is_ascii(), "{screen}");
+    }
 }
 
 #[test]
 fn no_size_panics() {
     let mut bench = Bench::sample("seed", 80, 24);
-    let states: [&[&str]; 10] = [
+    let states: [&[&str]; 13] = [
         &[],
         &["a"],
         &["Esc", "f"],
@@ -158,6 +163,9 @@ fn no_size_panics() {
         &["w"],
         &["3", "e"],
         &["Esc", "l"],
+        &["=", "j"],
+        &["c", "a"],
+        &["Esc", "v", "j", "3", "i"],
     ];
     for keys in states {
         for key in keys {
@@ -199,9 +207,10 @@ fn every_capture_at_hand_can_be_walked_through() {
                 continue;
             }
             let mut bench = Bench::open(&format!("{folder}/{name}"), 120, 40);
-            for key in
-                ["]", "Enter", "G", "}", "{", "d", "Enter", "l", "Enter", "4", "Enter", "w", "b", "t", "["]
-            {
+            for key in [
+                "]", "Enter", "G", "}", "{", "d", "Enter", "l", "=", "j", "Enter", "4", "Enter", "c", "j",
+                "Enter", "Space", "w", "b", "t", "[",
+            ] {
                 bench.keys(key);
                 let _ = bench.buffer();
             }

@@ -7,7 +7,7 @@ mod requests;
 use std::net::IpAddr;
 
 use super::messages::Messages;
-use super::{Consequence, Episode, Evidence, Outcome, options};
+use super::{Consequence, Episode, Evidence, Outcome};
 use crate::decode::dns;
 use crate::index::segment::{DnsKind, flags};
 use crate::index::{Packet, PacketId, Segment};
@@ -104,7 +104,8 @@ fn order(code: &str) -> u32 {
 }
 
 fn has_options(messages: &Messages<'_>, query: &Packet<'_>) -> bool {
-    query.dns().is_some_and(|row| options::read(messages.bytes(row)).is_some())
+    let message = query.dns().and_then(|row| dns::read(messages.bytes(row)));
+    message.is_some_and(|message| message.extension().is_some())
 }
 
 impl Aftermath<'_, '_> {

@@ -123,8 +123,8 @@ impl Joiner<'_> {
         if id >= TRANSACTIONS_MAX {
             return;
         }
+        self.crowded |= same.is_none() && self.candidates(key).nth(CANDIDATES_MAX - 1).is_some();
         let previous = self.newest.insert(key, id as u32).unwrap_or(NONE);
-        self.crowded |= previous != NONE && same.is_none() && self.candidates(key).count() == CANDIDATES_MAX;
         self.open.push(Open { previous, question: row.question as u32, first_ns: time_ns, last_ns: time_ns });
         evidence.transactions.push(Transaction {
             first: row.packet,

@@ -71,6 +71,52 @@ pub fn render(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     status::render(state, theme, layout.status, buffer);
     filter_line::render_popup(state, theme, layout.filter, buffer);
     dialogs::render(state, theme, area, buffer);
+    if !state.unicode {
+        to_ascii(area, buffer);
+    }
+}
+
+/// What terminals without UTF-8 show instead of typography.
+const ASCII: [(&str, &str); 24] = [
+    ("…", "."),
+    ("·", "-"),
+    ("→", ">"),
+    ("←", "<"),
+    ("×", "x"),
+    ("–", "-"),
+    ("−", "-"),
+    ("±", "+"),
+    ("“", "\""),
+    ("”", "\""),
+    ("‘", "'"),
+    ("’", "'"),
+    ("«", "<"),
+    ("»", ">"),
+    ("µ", "u"),
+    ("§", "S"),
+    ("█", "#"),
+    ("░", "-"),
+    ("≥", ">"),
+    ("≤", "<"),
+    ("▾", "v"),
+    ("▸", ">"),
+    ("●", "o"),
+    ("◆", "r"),
+];
+
+/// Replaces what such a terminal cannot show, in every cell: texts come from many places.
+fn to_ascii(area: Rect, buffer: &mut Buffer) {
+    for y in area.top()..area.bottom() {
+        for x in area.left()..area.right() {
+            let Some(cell) = buffer.cell_mut((x, y)) else { continue };
+            if cell.symbol().is_ascii() {
+                continue;
+            }
+            let found = ASCII.iter().find(|(unicode, _)| *unicode == cell.symbol());
+            let plain = found.map_or("?", |(_, ascii)| ascii);
+            cell.set_symbol(plain);
+        }
+    }
 }
 
 /// A panel's border with its title; the focused one stands out by colour and weight.

@@ -159,7 +159,7 @@ fn cause_lines(state: &State, cause: &Hypothesis, item: usize, room: usize, out:
     let lines = wrap(&format!("{} {}", cause.id, cause.title), room.saturating_sub(sum.len() + 4).max(8));
     for (at, line) in lines.into_iter().enumerate() {
         let lead = if at == 0 { format!("{mark} ") } else { "     ".to_owned() };
-        let pieces = vec![(lead, Role::Muted), (line, if at == 0 { role } else { Role::Muted })];
+        let pieces = vec![(lead, Role::Muted), (line, role)];
         let right = (at == 0).then(|| (sum.clone(), role));
         out.push(ReportLine { item: Some(item), pieces, right });
     }

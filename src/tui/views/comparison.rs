@@ -90,7 +90,10 @@ pub fn render(
         theme.style(Role::Border),
     );
     if first == second {
-        let text = format!("{} is compared with the message selected above", state.number(first));
+        let text = format!(
+            "{} is compared with the message selected above: j and k select one",
+            state.number(first)
+        );
         put(buffer, (area.x + 1, area.y + 1), area.width.saturating_sub(1), &text, muted);
         return;
     }

@@ -436,10 +436,11 @@ pub fn remarks(state: &State, packet: &Packet<'_>) -> Vec<String> {
 
 fn link_words(state: &State, evidence: &Evidence, link: &Link, out: &mut Vec<String>) {
     let Some(to) = link.to else {
-        out.push(match link.level {
-            Level::Contradicted => format!("contradicted: {}", link.reason),
-            _ => "orphan: what it is about is not in this capture".to_owned(),
-        });
+        let (word, why) = match link.level {
+            Level::Contradicted => ("contradicted", link.reason.to_string()),
+            _ => ("orphan", "what it is about is not in this capture".to_owned()),
+        };
+        out.extend([word.to_owned(), why]);
         return;
     };
     let target = state.number(to);
