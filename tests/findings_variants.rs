@@ -1,6 +1,11 @@
 //! Hypotheses on generated captures: one made for each kind of failure, from addresses and times of its own.
 
-#![expect(clippy::expect_used, reason = "a test that meets the unexpected should stop there")]
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test that meets the unexpected should stop there"
+)]
+#![expect(clippy::too_many_arguments, reason = "a packet has as many properties")]
 
 use std::collections::BTreeSet;
 use std::sync::atomic::AtomicBool;

@@ -550,7 +550,7 @@ fn captures_with_little_or_nothing_in_them_get_sensible_reports() {
         let segment = Segment { flags: flags::SYN, ..Segment::default() };
         Packet::tcp("192.0.2.1:40000", "198.51.100.7:443", segment, b"").bytes()
     };
-    let cases: [(&str, Vec<(u32, Vec<u8>)>, &str); 3] = [
+    let cases = [
         ("empty.pcap", Vec::new(), "holds no packet"),
         ("mdns.pcap", (0..4).map(multicast).collect(), "holds no DNS query"),
         ("tcp.pcap", vec![(0, syn()), (9, syn())], "holds no DNS query"),

@@ -97,8 +97,14 @@ impl<'i> Builder<'i> {
             None if self.inventory.queries.is_empty() && self.incidents().is_empty() => {
                 "Network traffic analysis: no DNS queries".to_owned()
             }
-            None => match self.incidents().first().and_then(|a| a.hypotheses.first()) {
-                Some(first) => format!("Network traffic analysis: {}", first.title),
+            None => match self.incidents().first().map(|assessment| assessment.leading()) {
+                Some(leading) if leading.is_empty() => {
+                    format!("Network traffic analysis: a failure that this {} cannot assess", self.record)
+                }
+                Some(leading) => {
+                    let titles: Vec<&str> = leading.iter().map(|h| h.title).collect();
+                    format!("Network traffic analysis: {}", titles.join(", or "))
+                }
                 None => "Network traffic analysis: no DNS failure found".to_owned(),
             },
         }
