@@ -3,6 +3,8 @@
 //! `peer` names the program whose answer was compared when the table was made (`tshark -Y`, `tcpdump -r`);
 //! where its answer differs, `peer_frames` holds it and `reason` says why.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot run has failed")]
+
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
