@@ -82,7 +82,11 @@ fn text(out: &mut impl std::io::Write, index: &Index, found: &[Finding]) -> std:
         let more = if more > 0 { format!(" … {more} more") } else { String::new() };
         writeln!(out, "       frames {}{more}", shown.join(" "))?;
         for count in &finding.counts {
-            writeln!(out, "       {} {}  ({})", count.value, count.label, count.filter)?;
+            let filter = match count.filter.as_str() {
+                "" => String::new(),
+                filter => format!("  ({filter})"),
+            };
+            writeln!(out, "       {} {}{filter}", count.value, count.label)?;
         }
         writeln!(out, "       filter {}", finding.filter)?;
     }

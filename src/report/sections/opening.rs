@@ -302,8 +302,9 @@ fn nothing_found(b: &Builder<'_>) -> Vec<Block> {
             more => format!(" (sent as {})", words::count(more as usize, "query", "queries")),
         };
         let text = format!(
-            "{}{sent} checked: {}. No failure that lasted or repeated was found in this {}.",
-            words::count(i.questions as usize, "DNS question was", "DNS questions were"),
+            "{}{sent} {} checked: {}. No failure that lasted or repeated was found in this {}.",
+            words::count(i.questions as usize, "DNS question", "DNS questions"),
+            if i.questions == 1 { "was" } else { "were" },
             words::list(&outcomes, 8),
             b.record
         );
