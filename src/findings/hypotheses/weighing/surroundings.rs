@@ -56,12 +56,15 @@ pub(super) fn absent_class(scene: &Scene<'_, '_>) -> Option<&'static str> {
     }
 }
 
+/// One gap between failures in this many must hold an answer for the two to count as simultaneous.
+const INTERLEAVED_ONE_IN: usize = 10;
+
 /// Whether the server answered before, meanwhile, after, or never.
 fn history(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     let (from, to) = scene.period_ns;
     let Some(asked) = scene.asked() else { return };
     let refused = !scene.errors_of(Meaning::PortUnreachable).is_empty();
-    if let Some(packet) = answered_in_period(scene) {
+    if let Some(packet) = answered_in_period(scene).filter(|_| is_interleaved(scene)) {
         meanwhile(scene, packet, ledger);
         other_client(scene, ledger);
     }
@@ -109,6 +112,27 @@ fn history(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         put(ledger, &observation, &[("H4", 2)]);
     }
     other_resolver(scene, ledger);
+}
+
+/// Whether answers stand among the failures and not only between long runs of them. A service that stops,
+/// works and stops again answers between failures too, but never while it fails.
+fn is_interleaved(scene: &Scene<'_, '_>) -> bool {
+    let (from, to) = scene.period_ns;
+    let Some(asked) = scene.asked() else { return false };
+    let time = |packet| scene.facts.index.packet(packet).map_or(0, |packet| packet.time_ns());
+    let mut failed: Vec<_> = scene.transactions.iter().map(|transaction| time(transaction.first)).collect();
+    failed.sort_unstable();
+    let mut answered: Vec<_> =
+        asked.answers_in(from, to).map(|answer| answer.time_ns.saturating_sub(answer.trip_ns)).collect();
+    answered.sort_unstable();
+    let between = failed.windows(2).filter(|pair| match pair {
+        [before, after] => {
+            let next = answered.partition_point(|asked_ns| asked_ns <= before);
+            answered.get(next).is_some_and(|asked_ns| asked_ns < after)
+        }
+        _ => false,
+    });
+    between.count() * INTERLEAVED_ONE_IN >= failed.len().saturating_sub(1)
 }
 
 fn meanwhile(scene: &Scene<'_, '_>, packet: PacketId, ledger: &mut Ledger) {
