@@ -476,6 +476,11 @@ pub fn summary(protocol: ProtocolId, frame: &Frame<'_, '_>) -> String {
     out
 }
 
+/// Adds the rows of link, network and transport headers only.
+pub fn headers(decoded: &Decoded<'_>, tree: &mut Tree) {
+    other::headers(decoded, tree);
+}
+
 /// All detail rows of a packet: link, network and transport headers, then its protocol.
 pub fn dissect(protocol: ProtocolId, frame: &Frame<'_, '_>) -> Tree {
     let mut tree = Tree::default();
@@ -484,9 +489,9 @@ pub fn dissect(protocol: ProtocolId, frame: &Frame<'_, '_>) -> Tree {
     }
     other::headers(frame.decoded, &mut tree);
     if let Some(whole) = frame.datagram {
-        // A fragment that completes its packet: after its own headers the whole packet's.
+        // A fragment that completes its packet: after its own headers what follows the whole packet's IP header.
         tree.in_assembled(whole.bytes, |tree| {
-            other::headers(whole, tree);
+            other::above_ip(whole, tree);
             (protocol.protocol().dissect)(&Frame { decoded: whole, ..*frame }, tree);
         });
     } else {
