@@ -25,6 +25,7 @@ pub mod ipv6;
 pub mod labels;
 pub mod ntp;
 pub mod other;
+pub mod sll;
 pub mod tcp;
 pub mod tls;
 pub mod transcript;
@@ -320,6 +321,7 @@ pub static PROTOCOLS: &[&Protocol] = &[
     &ethernet::ETHERNET,
     &ip::IP,
     &ipv6::IPV6,
+    &sll::SLL,
 ];
 
 impl ProtocolId {
@@ -419,7 +421,10 @@ pub fn classify(decoded: &Decoded<'_>) -> ProtocolId {
         if first == 0 || (second != 0 && second < first) { second } else { first }
     };
     let id = match decoded.transport {
-        Transport::Udp { source_port, destination_port, .. } => {
+        // Without a payload a port says nothing: a probe of port 53 is no DNS message.
+        Transport::Udp { source_port, destination_port, .. }
+            if decoded.payload_end > decoded.payload_start =>
+        {
             by_port(&claims.udp, source_port, destination_port)
         }
         Transport::Tcp { source_port, destination_port, .. }

@@ -29,6 +29,8 @@ pub fn each(field: EvidenceField, packet: PacketId, index: &Index, evidence: &Ev
         EvidenceField::Duplicate => {
             visit(Scalar::Bool(evidence.is_duplicate(packet)));
         }
+        // A copy is not the answer.
+        EvidenceField::ResponseTo | EvidenceField::ResponseTime if evidence.is_duplicate(packet) => {}
         EvidenceField::ResponseTo => {
             let links = evidence.links_from(packet);
             let mut answers = links.iter().filter(|link| link.kind == LinkKind::AnswerTo);

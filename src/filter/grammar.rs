@@ -368,7 +368,12 @@ impl<'t> Parser<'t> {
         let message = if matcher::whole(word).is_some() {
             format!("expected a field before `{shown}`, such as `port {shown}` or `frame.number == {shown}`")
         } else if self.at == 0 || !matches!(self.peek(), Token::Word) {
-            format!("no field, protocol or keyword is named `{shown}`")
+            match shown.split_once('.').filter(|(family, _)| fields::find(family).is_some()) {
+                Some((family, _)) => {
+                    format!("no field is named `{shown}`; `portmortem fields {family}` lists those there are")
+                }
+                None => format!("no field, protocol or keyword is named `{shown}`"),
+            }
         } else {
             format!("expected a field or protocol; none is named `{shown}`")
         };

@@ -234,7 +234,7 @@ fn number(target: Target<'_>, item: &Item, text: &str) -> Result<i64, Complaint>
         };
         return Ok(value);
     }
-    if let Some(value) = matcher::whole(text).or(item.character) {
+    if let Some(value) = item.character.or_else(|| matcher::whole(text)) {
         return Ok(value);
     }
     let names: &[(&str, i64)] = match target.info.map(|info| info.values) {
@@ -243,6 +243,12 @@ fn number(target: Target<'_>, item: &Item, text: &str) -> Result<i64, Complaint>
     };
     let name = text.strip_prefix('\\').unwrap_or(text);
     if let Some((_, value)) = names.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)) {
+        return Ok(*value);
+    }
+    let words =
+        target.info.filter(|info| info.name == "dns.flags.rcode").map(|_| fields::RESPONSE_CODE_WORDS);
+    let worded = words.into_iter().flatten().find(|(known, _)| known.eq_ignore_ascii_case(name));
+    if let Some((_, value)) = worded {
         return Ok(*value);
     }
     let is_port = target.info.is_some_and(|info| matches!(info.source, Source::Port(..)));
@@ -418,6 +424,10 @@ pub fn no_address(item: &Item, text: &str) -> Complaint {
 /// A name as names are compared: lower case, no final dot.
 pub fn normal_name(text: &str) -> String {
     let lower = text.to_ascii_lowercase();
+    if lower == "<root>" {
+        // Wireshark's word for it.
+        return ".".to_owned();
+    }
     match lower.strip_suffix('.') {
         Some("") | None => lower,
         Some(rest) => rest.to_owned(),

@@ -338,7 +338,14 @@ pub struct Moment {
 pub fn moment(text: &str) -> Option<Moment> {
     let text = text.trim();
     let text = text.strip_suffix(['Z', 'z']).or_else(|| text.strip_suffix(" UTC")).unwrap_or(text);
-    if let Some((date, clock)) = text.split_once(['T', ' ', 't']) {
+    // Wireshark writes `May 14, 2024 13:26:05`.
+    let written = text.find(", ").and_then(|comma| Some(comma + 2 + text.get(comma + 2..)?.find(' ')?));
+    let parts = match written {
+        Some(at) => Some((text.get(..at)?, text.get(at + 1..)?)),
+        None if text.contains(", ") => None,
+        None => text.split_once(['T', ' ', 't']),
+    };
+    if let Some((date, clock)) = parts {
         let day_ns = day(date)?;
         let (at_ns, precision_ns) = clock_time(clock.trim())?;
         return Some(Moment { at_ns: day_ns.checked_add(at_ns)?, precision_ns, has_date: true });
@@ -351,7 +358,8 @@ pub fn moment(text: &str) -> Option<Moment> {
 }
 
 fn day(text: &str) -> Option<i64> {
-    let date = chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
+    let forms = ["%Y-%m-%d", "%b %d, %Y"];
+    let date = forms.iter().find_map(|form| chrono::NaiveDate::parse_from_str(text, form).ok())?;
     date.and_hms_opt(0, 0, 0)?.and_utc().timestamp_nanos_opt()
 }
 

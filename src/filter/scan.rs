@@ -389,7 +389,7 @@ fn several(field: DnsField, check: &Check, row: &DnsRow, all: bool, view: &View<
 /// Hands one row's value of a header field to `test`; whether there was one.
 fn value_of(field: DnsField, row: &DnsRow, test: &mut dyn FnMut(Scalar<'_>) -> bool) -> bool {
     let mut some = false;
-    values::dns_value(field, row.header, None, (row.qtype, row.qclass), &mut |value| {
+    values::dns_value(field, row.header, None, (row.qtype, values::class_of(row)), &mut |value| {
         some = true;
         test(value)
     });

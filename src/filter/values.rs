@@ -6,7 +6,7 @@ use super::fields::{Column, Direction, DnsField, Family, HeaderField, NoteField,
 use super::matcher::Scalar;
 use super::{evidence, literal, tree};
 use crate::decode::{Address, Decoded, LayerKind, Quote, Transport, dns};
-use crate::index::segment::{DnsRow, flags};
+use crate::index::segment::{DnsKind, DnsRow, flags};
 use crate::index::{Packet, source_label};
 use crate::protocols::{self, ProtocolId};
 
@@ -374,9 +374,20 @@ pub fn dns_row(field: DnsField, row: &DnsRow, packet: &Packet<'_>, visit: Visit<
         return questions(field, packet.message(row), row, visit);
     }
     let name = if field == DnsField::Name { packet.segment.names.get(row.name) } else { None };
-    dns_value(field, row.header, name, (row.qtype, row.qclass), visit)
+    dns_value(field, row.header, name, (row.qtype, class_of(row)), visit)
 }
 
+/// The class asked for, without the mark mDNS adds to it.
+pub fn class_of(row: &DnsRow) -> u16 {
+    plain_class(row.kind, row.qclass)
+}
+
+fn plain_class(kind: DnsKind, class: u16) -> u16 {
+    if kind == DnsKind::Mdns { class & !UNICAST_WANTED } else { class }
+}
+
+/// The top bit of a class in an mDNS question (RFC 6762 §5.4).
+const UNICAST_WANTED: u16 = 0x8000;
 /// Questions of one message that are looked at.
 const QUESTIONS_MAX: usize = 64;
 
@@ -394,6 +405,7 @@ fn questions(field: DnsField, bytes: &[u8], row: &DnsRow, visit: Visit<'_>) -> b
         name.make_lowercase();
         let word = |at: usize| protocols::big(bytes, at, 2).map(|value| value as u16);
         let (Some(qtype), Some(qclass)) = (word(end), word(end + 2)) else { return false };
+        let qclass = plain_class(row.kind, qclass);
         if dns_value(field, row.header, Some(name.wire()), (qtype, qclass), visit) {
             return true;
         }
@@ -421,8 +433,7 @@ pub fn dns_value(
         }
         DnsField::Response => return visit(Scalar::Bool(header.is_response())),
         DnsField::Bit(bit, responses) => {
-            let there = !responses || header.is_response() && header.opcode() != UPDATE;
-            return there && visit(Scalar::Bool(header.flags & bit != 0));
+            return (header.is_response() || !responses) && visit(Scalar::Bool(header.flags & bit != 0));
         }
         DnsField::Type if questions => i64::from(qtype),
         DnsField::Class if questions => i64::from(qclass),
@@ -485,8 +496,10 @@ pub fn headers(source: Source, decoded: &Decoded<'_>, visit: Visit<'_>) -> bool 
 }
 
 fn header_field(field: HeaderField, decoded: &Decoded<'_>, visit: Visit<'_>) -> bool {
+    // Other links have such addresses too, under other names.
+    let is_ethernet = decoded.layers().iter().any(|layer| layer.kind == LayerKind::Ethernet);
     let mut ether = |direction: Direction| {
-        decoded.link_addresses.is_some_and(|(source, destination)| {
+        decoded.link_addresses.filter(|_| is_ethernet).is_some_and(|(source, destination)| {
             let address = if direction == Direction::Source { source } else { destination };
             visit(Scalar::Address(Address::Ether(address)))
         })

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Claim, Frame, Protocol, Tree, Value, ethernet, ip, ipv6, tcp, udp};
+use super::{Claim, Frame, Protocol, Tree, Value, ethernet, ip, ipv6, sll, tcp, udp};
 use crate::decode::{Decoded, Layer, LayerKind};
 
 pub use super::ip::{DST as IP_DST, SRC as IP_SRC, TTL as IP_TTL};
@@ -66,6 +66,7 @@ fn layers(decoded: &Decoded<'_>, layers: &[Layer], tree: &mut Tree) {
             LayerKind::Tcp => tcp::rows(decoded, *layer, tree),
             // These protocols dissect themselves.
             LayerKind::Arp | LayerKind::Icmp | LayerKind::Icmpv6 => {}
+            LayerKind::Sll | LayerKind::Sll2 => sll::rows(bytes, *layer, describe(bytes, *layer), tree),
             _ => tree.push(None, describe(bytes, *layer), Value::None, start..end),
         }
     }

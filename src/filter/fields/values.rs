@@ -18,6 +18,16 @@ pub const RESPONSE_CODES: &[(&str, i64)] = &[
     ("BADCOOKIE", 23),
 ];
 
+/// The same in Wireshark's words.
+pub const RESPONSE_CODE_WORDS: &[(&str, i64)] = &[
+    ("No error", 0),
+    ("Format error", 1),
+    ("Server failure", 2),
+    ("No such name", 3),
+    ("Not implemented", 4),
+    ("Refused", 5),
+];
+
 /// Record types by name.
 pub const RECORD_TYPES: &[(&str, i64)] = &[
     ("A", 1),
@@ -170,7 +180,10 @@ pub const TREE_VALUES: &[(&str, &[(&str, i64)])] = &[
 /// Other names of fields that only the detail tree has.
 pub const TREE_ALIASES: &[(&str, &[&str])] = &[
     ("ip.dsfield", &["ip.tos"]),
-    ("tcp.seq_raw", &["tcp.seq.raw"]),
+    ("tcp.options.mss_val", &["tcp.options.mss"]),
+    ("tcp.options.wscale.shift", &["tcp.options.wscale"]),
+    ("tcp.options.timestamp.tsval", &["tcp.options.timestamp"]),
+    ("dns.rr.udp_payload_size", &["dns.opt.udp_size"]),
     ("tls.handshake.extensions_server_name", &["tls.sni"]),
 ];
 
