@@ -329,6 +329,7 @@ pub fn correlate(index: &Index, parameters: &Parameters, cancel: &AtomicBool) ->
     transactions::join(&messages, &mut evidence, cancel);
     evidence.seal();
     quotes::join(&messages, &mut evidence, cancel);
+    printed::join_nameless(&messages, &mut evidence);
     evidence.seal();
     connections::find(&messages, &mut evidence);
     vantage::infer(&messages, &mut evidence);

@@ -23,7 +23,9 @@ type Set<K> = HashSet<K, foldhash::fast::FixedState>;
 pub(super) fn mark(messages: &Messages<'_>, transactions: &mut [Transaction]) {
     let mut absent: Set<Asked> = Set::default();
     let mut hidden: HashMap<Asked, u16, foldhash::fast::FixedState> = HashMap::default();
+    let mut bare = false;
     for_each_answer(messages, NXDOMAIN, |row, asked| {
+        bare |= row.question == 0;
         if absent.len() < QUESTIONS_MAX {
             absent.insert(asked);
         }
@@ -44,29 +46,41 @@ pub(super) fn mark(messages: &Messages<'_>, transactions: &mut [Transaction]) {
             present.insert(asked);
         }
     });
+    if bare {
+        // Printed answers do not repeat the question: their queries tell it.
+        let answered = |code: u16| {
+            let ends = transactions
+                .iter()
+                .filter(move |t| t.outcome == Outcome::Answered && t.response_code == code);
+            ends.filter_map(|transaction| asked(messages, transaction))
+        };
+        absent.extend(answered(u16::from(NXDOMAIN)).take(QUESTIONS_MAX));
+        present.extend(answered(0).filter(|asked| absent.contains(asked)));
+    }
     if present.is_empty() && hidden.is_empty() {
         return;
     }
     let nameless =
         |t: &&mut Transaction| t.outcome == Outcome::Answered && t.response_code == u16::from(NXDOMAIN);
     for transaction in transactions.iter_mut().filter(nameless) {
-        let answer = transaction.answer.and_then(|answer| messages.index.packet(answer));
-        let Some(packet) = answer else { continue };
-        let Some(row) = packet.dns_rows().iter().find(|row| row.header.response_code() == NXDOMAIN) else {
-            continue;
-        };
-        let asked = (row.question, packet.source_address());
+        let Some(asked) = asked(messages, transaction) else { continue };
         let policy = hidden.get(&asked).copied();
         transaction.name_lost = policy.is_some() || present.contains(&asked);
         transaction.extended_error = transaction.extended_error.or(policy);
     }
 }
 
-/// Visits the responses with one response code and a question, segment by segment.
+/// What a transaction asks, and whom.
+fn asked(messages: &Messages<'_>, transaction: &Transaction) -> Option<Asked> {
+    let packet = messages.index.packet(transaction.first)?;
+    let question = packet.dns()?.question;
+    (question != 0).then(|| (question, packet.destination_address()))
+}
+
+/// Visits the responses with one response code, segment by segment.
 fn for_each_answer(messages: &Messages<'_>, code: u8, mut visit: impl FnMut(&DnsRow, Asked)) {
     for segment in messages.index.segments() {
-        let fits =
-            |row: &&DnsRow| row.is_response() && row.header.response_code() == code && row.question != 0;
+        let fits = |row: &&DnsRow| row.is_response() && row.header.response_code() == code;
         for row in segment.dns.iter().filter(fits) {
             let at = (row.packet.0 - segment.base.0) as usize;
             let server = segment.source_address.get(at).and_then(|id| segment.addresses.get(*id as usize));
