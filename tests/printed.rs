@@ -101,3 +101,21 @@ fn a_printed_answer_without_its_question_tells_that_a_name_vanished() {
     assert!(leads(&assessments, "H15"), "{:?}", assessments.first());
     assert!(found.iter().any(|finding| finding.id == "rcode-outage"), "{found:?}");
 }
+
+#[test]
+fn a_site_that_refuses_after_a_printed_answer_is_no_fault_of_dns() {
+    let mut text = String::new();
+    for number in 0..4 {
+        let (port, sequence) = (40_000 + number, 1000 + number);
+        text += &format!(
+            "13:{number:02}:00.000000 IP 192.0.2.10.{port} > 198.51.100.53.53: 7{number}+ A? www.example.org. (33)\n\
+             13:{number:02}:00.012000 IP 198.51.100.53.53 > 192.0.2.10.{port}: 7{number} 1/0/0 A 192.0.2.80 (49)\n\
+             13:{number:02}:00.020000 IP 192.0.2.10.{port} > 192.0.2.80.443: Flags [S], seq {sequence}, win 64240, length 0\n\
+             13:{number:02}:00.031000 IP 192.0.2.80.443 > 192.0.2.10.{port}: Flags [R.], seq 0, ack 1, win 0, length 0\n"
+        );
+    }
+    let (found, assessments) = judge(&text);
+    assert!(leads(&assessments, "H20"), "{found:?}");
+    let down = found.iter().find(|finding| finding.id == "site-down").expect("a finding");
+    assert!(down.statement.contains("www.example.org"), "{}", down.statement);
+}
