@@ -98,6 +98,8 @@ pub struct ErrorFact {
     pub about: Option<PacketId>,
     /// The packet it is about is a DNS response.
     of_response: bool,
+    /// Where the packet it is about was going.
+    about_destination: Option<Address>,
     /// How sure that is; `None` when correlation made no link.
     pub level: Option<Level>,
     /// Time since that packet; 0 without one.
@@ -111,6 +113,11 @@ impl ErrorFact {
     pub fn code_words(&self) -> String {
         let (kind, code, v6) = self.icmp;
         if v6 { format!("ICMPv6 type {kind} code {code}") } else { format!("ICMP type {kind} code {code}") }
+    }
+
+    /// Where the packet went that it is about: as quoted, or, where a printed line quotes nothing, as linked.
+    pub fn refused_destination(&self) -> Option<Address> {
+        self.quoted.map(|quoted| quoted.destination.0).or(self.about_destination)
     }
 
     /// Whether it is about a DNS response, not a query: the client's side sent it.
@@ -156,6 +163,7 @@ pub(super) fn read(facts: &mut Facts<'_>) -> Vec<ErrorFact> {
                 }
             }),
             about,
+            about_destination: target.map(|packet| packet.destination_address()),
             of_response: target.is_some_and(|packet| packet.dns().is_some_and(DnsRow::is_response)),
             level: link.as_ref().map(|link| link.level),
             delta_ns: link.as_ref().map_or(0, |link| link.delta_ns),

@@ -47,7 +47,7 @@ fn conflict(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         .filter(|anomaly| anomaly.kind == "icmp_and_answer")
         .filter(|anomaly| {
             let error = scene.facts.error(anomaly.packet);
-            error.and_then(|error| error.quoted).is_some_and(|quoted| quoted.destination.0 == scene.server)
+            error.and_then(ErrorFact::refused_destination) == Some(scene.server)
         })
         .flat_map(|anomaly| [Some(anomaly.packet), anomaly.against].into_iter().flatten())
         .collect();
