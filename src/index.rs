@@ -264,6 +264,13 @@ impl<'i> Packet<'i> {
         let start = row.start as usize;
         self.bytes().get(start..start + usize::from(row.length)).unwrap_or_default()
     }
+    /// The addresses its DNS answer gives (A and AAAA records).
+    pub fn answer_addresses(&self) -> Vec<std::net::IpAddr> {
+        if self.link_type() == crate::capture::LinkType::TRANSCRIPT {
+            return crate::decode::answers::printed_addresses(&String::from_utf8_lossy(self.bytes()));
+        }
+        self.dns().map_or_else(Vec::new, |row| crate::decode::answers::addresses(self.message(row)))
+    }
     /// Its first DNS message, if it carries or completes one.
     pub fn dns(&self) -> Option<&'i DnsRow> {
         let at = self.segment.dns.partition_point(|row| row.packet < self.id);
