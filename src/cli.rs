@@ -60,6 +60,9 @@ struct Arguments {
     /// List the embedded samples and stop.
     #[arg(long)]
     list_samples: bool,
+    /// Print every number correlation uses, with its meaning and source, and stop.
+    #[arg(long)]
+    help_parameters: bool,
     #[command(flatten)]
     open: load::Open,
 }
@@ -102,6 +105,10 @@ pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match &arguments.command {
         None if arguments.list_samples => print(crate::samples::listing().as_bytes()),
+        None if arguments.help_parameters => {
+            let mut text = Vec::new();
+            records::parameters(&mut text).and_then(|()| print(&text))
+        }
         Some(Command::Packets(arguments)) => packets::run(arguments),
         Some(Command::Dns(arguments)) => dns::run(arguments),
         Some(Command::Episodes(arguments)) => episodes::run(arguments),
