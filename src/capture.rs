@@ -300,20 +300,20 @@ pub fn open_with(path: &Path, options: Options) -> Result<(Source, Box<dyn Walk>
     let name = path.display().to_string();
     let failed = |source| OpenError::Io { path: crate::text::escape(&name), source };
     if path.as_os_str() == "-" {
-        let spooled = stream::spool(std::io::stdin(), options.limits).map_err(failed)?;
+        let spooled = stream::spool(std::io::stdin(), None, options.limits).map_err(failed)?;
         return open_spooled(name, None, 0, spooled);
     }
     let status = std::fs::metadata(path).map_err(failed)?;
     let size = status.len();
     let packed = || std::fs::File::open(path).map_err(failed);
     if !status.is_file() {
-        let spooled = stream::spool(packed()?, options.limits).map_err(failed)?;
+        let spooled = stream::spool(packed()?, None, options.limits).map_err(failed)?;
         return open_spooled(name, None, 0, spooled);
     }
     let map = Map::file(path).map_err(failed)?;
     let path = Some(path.to_owned());
     if stream::Packing::detect(map.bytes()).is_some() {
-        let spooled = stream::spool(packed()?, options.limits).map_err(failed)?;
+        let spooled = stream::spool(packed()?, Some(size), options.limits).map_err(failed)?;
         return open_spooled(name, path, size, spooled);
     }
     if options.end == AtEnd::Follow {
@@ -335,7 +335,7 @@ pub fn open_reader(
     options: Options,
 ) -> Result<(Source, Box<dyn Walk>), OpenError> {
     let failed = |source| OpenError::Io { path: crate::text::escape(name), source };
-    let spooled = stream::spool(reader, options.limits).map_err(failed)?;
+    let spooled = stream::spool(reader, None, options.limits).map_err(failed)?;
     open_spooled(name.to_owned(), None, 0, spooled)
 }
 
@@ -363,6 +363,9 @@ fn open_spooled(
     }
     let complete = bytes.is_complete();
     let walk = detect(&name, bytes.bytes(), complete);
+    if walk.is_err() {
+        bytes.cancel();
+    }
     if let (Err(OpenError::NotACapture { path, .. }), Some(problem)) = (&walk, bytes.problem()) {
         return Err(OpenError::NotACapture { path: path.clone(), found: problem });
     }
