@@ -252,6 +252,16 @@ pub enum OpenError {
         /// The file.
         path: String,
     },
+    /// Packets printed by a program other than tcpdump.
+    #[error(
+        "{path} is {what}, which is not read; give the capture itself, or its text from tcpdump -nr FILE"
+    )]
+    OtherText {
+        /// The file.
+        path: String,
+        /// What it is.
+        what: &'static str,
+    },
 }
 
 /// One opened capture: its bytes and where they came from. The file is never written to.
@@ -372,6 +382,14 @@ fn open_spooled(
     Ok((Source { name, path, size, bytes, container: packing.map(stream::Packing::name) }, walk?))
 }
 
+/// Why a text has no packets, as far as its look tells.
+pub fn no_packets(path: String, text: &[u8]) -> OpenError {
+    match transcript::other_program(text) {
+        Some(what) => OpenError::OtherText { path, what },
+        None => OpenError::NoPackets { path },
+    }
+}
+
 /// Chooses the walker by the first bytes.
 fn detect(name: &str, bytes: &[u8], complete: bool) -> Result<Box<dyn Walk>, OpenError> {
     if let Some(walk) = pcap::Pcap::detect(bytes) {
@@ -389,8 +407,8 @@ fn detect(name: &str, bytes: &[u8], complete: bool) -> Result<Box<dyn Walk>, Ope
     }
     if transcript::is_text(bytes) {
         // In a text that still grows, packets may follow later.
-        if complete && transcript::find(bytes, 0).is_none() {
-            return Err(OpenError::NoPackets { path });
+        if complete && !transcript::has_packets(bytes) {
+            return Err(no_packets(path, bytes));
         }
         return Ok(Box::new(transcript::Transcript::default()));
     }
