@@ -63,7 +63,6 @@ pub static ACTIONS: &[Action] = &[
         Effect::None
     }),
     row("accept-capture", "go on with a capture that changed since the case was made", &["A"], accept),
-    row("quit", "quit; the case is saved", &["q", "Ctrl-c"], |_| Effect::Quit),
     Action {
         name: "next-tab",
         help: "layers, bytes, in words",

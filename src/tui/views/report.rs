@@ -56,9 +56,14 @@ pub fn cited(state: &State, item: usize) -> Vec<PacketId> {
     }
 }
 
-/// `14 claims · 14 cited · 2 open `
+/// `14 claims · 14 cited · 2 open `; while packets come, also of how many of them the draft speaks.
 pub fn counts(state: &State) -> String {
-    let drafting = drafting(state);
+    let so_far = if state.index.complete || state.evidence.is_none() {
+        String::new()
+    } else {
+        format!("first {} packets · ", crate::text::thousands(u64::from(state.correlated.len())))
+    };
+    let drafting = format!("{}{so_far}", drafting(state));
     if state.report.sections.is_empty() {
         return drafting;
     }
