@@ -16,6 +16,7 @@ pub mod tabs;
 pub mod timeline;
 pub mod timeline_ties;
 pub mod title;
+pub mod words;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
