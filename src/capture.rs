@@ -221,12 +221,12 @@ pub trait Walk: Send {
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The operating system refused.
-    #[error("cannot open {path}: {source}")]
+    #[error("cannot open {path}: {reason}")]
     Io {
         /// The file.
         path: String,
         /// The system's reason.
-        source: std::io::Error,
+        reason: std::io::Error,
     },
     /// The content is no capture in a format that is read.
     #[error("{path} is not a capture: {found}. Expected pcap, pcapng or text printed by tcpdump.")]
@@ -298,7 +298,7 @@ pub fn open(path: &Path) -> Result<(Source, Box<dyn Walk>), OpenError> {
 /// Opens a file, a pipe, or standard input (`-`). Blocks until the first bytes of a pipe are there.
 pub fn open_with(path: &Path, options: Options) -> Result<(Source, Box<dyn Walk>), OpenError> {
     let name = path.display().to_string();
-    let failed = |source| OpenError::Io { path: crate::text::escape(&name), source };
+    let failed = |reason| OpenError::Io { path: crate::text::escape(&name), reason };
     if path.as_os_str() == "-" {
         let spooled = stream::spool(std::io::stdin(), options.limits).map_err(failed)?;
         return open_spooled(name, None, 0, spooled);
@@ -334,7 +334,7 @@ pub fn open_reader(
     reader: impl std::io::Read + Send + 'static,
     options: Options,
 ) -> Result<(Source, Box<dyn Walk>), OpenError> {
-    let failed = |source| OpenError::Io { path: crate::text::escape(name), source };
+    let failed = |reason| OpenError::Io { path: crate::text::escape(name), reason };
     let spooled = stream::spool(reader, options.limits).map_err(failed)?;
     open_spooled(name.to_owned(), None, 0, spooled)
 }
