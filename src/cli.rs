@@ -163,5 +163,13 @@ fn complain_line(line: &str) {
 
 #[expect(clippy::print_stderr, reason = "the command line reports its errors here")]
 fn complain(error: &anyhow::Error) {
-    eprintln!("portmortem: {error:#}");
+    // Some errors say their cause themselves; it is not said twice.
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string).collect::<Vec<_>>() {
+        if !text.contains(&cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        }
+    }
+    eprintln!("portmortem: {text}");
 }
