@@ -10,7 +10,7 @@ use crate::capture::{Format, LinkType, Map, Metadata};
 use crate::decode::{Address, Decoded, transcript};
 use crate::protocols::ProtocolId;
 use crate::time::Nanos;
-pub use build::{Input, Progress, build};
+pub use build::{Input, Plan, Progress, build, build_as};
 pub use reassembly::Assembly;
 pub use segment::{DnsRow, IcmpRow, Segment};
 

@@ -65,6 +65,7 @@ enum Incoming {
 
 /// Opens the captures on the full screen and returns when the analyst quits.
 pub fn run(inputs: Vec<Input>) -> Result<()> {
+    let is_sample = inputs.first().is_some_and(|input| input.source.name.starts_with("sample:"));
     let capture = inputs.first().and_then(|input| input.source.path.clone());
     let place = Place::new(capture.as_deref());
     let mut screen = Screen::open()?;
@@ -84,6 +85,8 @@ pub fn run(inputs: Vec<Input>) -> Result<()> {
     state.colours = Arc::new(colours);
     if let Some(message) = wrong_filters.or(wrong) {
         state.say(message, state::Tone::Warning);
+    } else if is_sample {
+        state.say("a sample incident · ] next problem · ? keys · yours: portmortem FILE", state::Tone::Plain);
     }
     let result = event_loop(&mut state, &mut screen, &mut jobs, &receiver);
     // The receiver goes first: whoever waits to send sees that nobody listens any more.

@@ -279,6 +279,26 @@ fn a_redacted_bundle_is_exported_from_the_dialog() {
 }
 
 #[test]
+fn a_packet_is_read_in_words_at_three_levels() {
+    let mut bench = seed();
+    bench.keys("] w");
+    bench.shows("So what:");
+    bench.shows("Not so:");
+    bench.hides("offset ");
+    bench.keys("W");
+    bench.shows("In words, with bytes");
+    bench.shows("offset 26, 4 bytes: cb 00 71 02");
+    bench.keys("W");
+    bench.shows("? What does each part of the line say?");
+    bench.hides("So what:");
+    bench.keys("W");
+    bench.shows("In words, answers");
+    bench.hides("W shows the answers");
+    bench.keys("W");
+    bench.shows("So what:");
+}
+
+#[test]
 fn text_is_copied() {
     let mut bench = seed();
     bench.keys("j y c");

@@ -165,6 +165,8 @@ pub fn run(job: Job, cancel: &AtomicBool, early: &dyn Fn(Reply)) -> Option<Reply
             Reply::Evidence { generation, index, evidence, problems }
         }
         Job::Vocabulary { index, evidence } => {
+            // Worked out here once, so that no screen waits for it.
+            evidence.lookups(&index);
             let context = Context { index: &index, evidence: Some(&evidence), notes: None, cancel };
             Reply::Vocabulary(Arc::new(crate::filter::Vocabulary::new(&context)))
         }

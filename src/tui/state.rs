@@ -218,6 +218,33 @@ pub enum PacketTab {
     Words,
 }
 
+/// How much the packet in words says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WordsLevel {
+    /// What it means, and its line in words.
+    #[default]
+    Plain,
+    /// With the bytes and the definition of each part.
+    Fields,
+    /// Questions to a learner; the words are hidden.
+    Quiz,
+    /// The answers.
+    Answers,
+}
+
+impl WordsLevel {
+    /// The next one round.
+    #[must_use]
+    pub fn next(self) -> Self {
+        match self {
+            Self::Plain => Self::Fields,
+            Self::Fields => Self::Quiz,
+            Self::Quiz => Self::Answers,
+            Self::Answers => Self::Plain,
+        }
+    }
+}
+
 /// Headings folded until the analyst opens them: what a packet says stands above how it travelled.
 const FOLDED_FIRST: [&str; 6] = ["Ethernet", "Linux", "IPv4", "IPv6", "UDP", "VLAN"];
 
@@ -226,6 +253,8 @@ const FOLDED_FIRST: [&str; 6] = ["Ethernet", "Linux", "IPv4", "IPv6", "UDP", "VL
 pub struct PacketView {
     /// What it shows.
     pub tab: PacketTab,
+    /// How much the words say.
+    pub level: WordsLevel,
     /// The selected row of the tree, counted among visible rows.
     pub tree: List,
     /// The first visible row of bytes.
@@ -240,6 +269,7 @@ impl Default for PacketView {
     fn default() -> Self {
         Self {
             tab: PacketTab::default(),
+            level: WordsLevel::default(),
             tree: List::default(),
             bytes_top: 0,
             words_top: 0,

@@ -141,6 +141,7 @@ pub fn activate(state: &mut State) -> Effect {
                 go(state, partner)
             } else {
                 let text = match state.evidence {
+                    None if state.index.complete => "links are not known yet: packets are being tied",
                     None => "links are not known yet: the capture is still being read",
                     Some(_) => "this packet is linked to no other",
                 };
@@ -194,6 +195,7 @@ fn problem(state: &mut State, forward: bool) -> Effect {
         shown(state, id)
     } else {
         let text = match (&state.evidence, problems.is_empty(), forward) {
+            (None, _, _) if state.index.complete => "problems are not known yet: packets are being tied",
             (None, _, _) => "problems are not known yet: the capture is still being read",
             (_, true, _) => "there are no problems in this capture",
             (_, _, true) => "no further problem below",

@@ -73,6 +73,19 @@ pub fn counts(state: &State) -> String {
     format!("{drafting}{} claims · {} cited · {} open{undecided} ", lint.claims, lint.cited, lint.open)
 }
 
+/// `14/14 cited · 2 open `, for narrow titles.
+pub fn short_counts(state: &State) -> String {
+    let lint = &state.lint;
+    match (state.report.sections.is_empty(), state.index.complete) {
+        (true, _) => String::new(),
+        (false, true) => format!("{}/{} cited · {} open ", lint.cited, lint.claims, lint.open),
+        (false, false) => {
+            let packets = crate::text::thousands(u64::from(state.correlated.len()));
+            format!("first {packets} packets ")
+        }
+    }
+}
+
 /// Drafts written faster than this are not spoken of.
 const DRAFTING_MS: u64 = 300;
 
