@@ -317,6 +317,22 @@ impl Evidence {
         })
     }
 
+    /// How many entries [`Evidence::members`] has.
+    pub fn member_count(&self) -> usize {
+        self.members.len()
+    }
+
+    /// A part of [`Evidence::members`], by position.
+    pub fn members_between(
+        &self,
+        range: std::ops::Range<usize>,
+    ) -> impl Iterator<Item = (PacketId, TransactionId, Role)> + '_ {
+        self.members.get(range).unwrap_or_default().iter().map(|member| {
+            let role = Role::from_bits(member.tag & ((1 << ROLE_BITS) - 1));
+            (member.packet, TransactionId(member.tag >> ROLE_BITS), role)
+        })
+    }
+
     /// Every try and response of a transaction.
     pub fn packets_of(&self, id: TransactionId) -> Vec<PacketId> {
         let extras = self.extras_of(id).map(|extra| extra.packet);
