@@ -1,10 +1,13 @@
 //! What rules and hypotheses need to know of a capture beyond links and episodes, gathered once.
 
 pub mod connections;
+pub mod delegations;
+pub mod denials;
 pub mod errors;
 pub mod fragments;
 pub mod hosts;
 pub mod load;
+pub mod records;
 pub mod resolved;
 pub mod servers;
 
@@ -15,7 +18,9 @@ use crate::correlate::{Evidence, Problem, Transaction};
 use crate::decode::Address;
 use crate::index::{Index, PacketId};
 use crate::time::Nanos;
-pub use connections::{Connection, Ending};
+pub use connections::{Connection, Ending, Stuck};
+pub use delegations::Lame;
+pub use denials::Denial;
 pub use errors::{ErrorFact, Meaning};
 pub use fragments::Pieces;
 pub use hosts::{Host, Neighbour, Sort};
@@ -50,6 +55,12 @@ pub struct Facts<'i> {
     pub load: Load,
     /// Connections that failed although DNS had given the address.
     pub sites: Vec<SiteFailure>,
+    /// Answers of servers that do not serve the zone they were asked for.
+    pub lame: Vec<Lame<'i>>,
+    /// Names denied or filtered where that is no ordinary background.
+    pub denials: Vec<Denial<'i>>,
+    /// Truncated answers whose questions then failed over TCP.
+    pub stuck: Vec<Stuck<'i>>,
     /// Limits that were reached.
     pub notes: Vec<String>,
 }
@@ -69,6 +80,9 @@ impl<'i> Facts<'i> {
             pieces: Vec::new(),
             load: Load::default(),
             sites: Vec::new(),
+            lame: Vec::new(),
+            denials: Vec::new(),
+            stuck: Vec::new(),
             notes: Vec::new(),
         };
         facts.errors = errors::read(&mut facts);
@@ -79,6 +93,9 @@ impl<'i> Facts<'i> {
         facts.pieces = fragments::collect(&mut facts);
         facts.load = load::measure(&facts);
         facts.sites = resolved::failures(&facts);
+        facts.lame = delegations::lame(&facts);
+        facts.denials = denials::find(&facts);
+        facts.stuck = connections::stuck(&facts);
         facts
     }
 

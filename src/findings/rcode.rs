@@ -1,6 +1,7 @@
 //! Rule `rcode-outage`: a server answers a group of names with an error code.
 
-use super::facts::Facts;
+use super::facts::denials::Why;
+use super::facts::{Denial, Facts};
 use super::hypotheses::weighing::{code_name, extended_name};
 use super::{Count, Finding, Rule, Severity, rules};
 use crate::correlate::{Signature, Transaction};
@@ -12,7 +13,8 @@ pub static RULE: Rule = Rule {
     title: "DNS answers with an error code",
     doc: "One server answers names of a zone with SERVFAIL, REFUSED or another error code: server and path work, the \
           failure lies behind the server, in its policy or in the zone. Name errors (NXDOMAIN) are ordinary and stay at \
-          info. High when all the server's answers fail, low for a single question, otherwise medium.",
+          info unless the names existed before (medium) or hardly any name asked of the server exists (low). High when all the \
+          server's answers fail, low for a single question, otherwise medium.",
     run,
 };
 
@@ -57,5 +59,37 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
             code: None,
         });
     }
+    found.extend(facts.denials.iter().map(|denial| denied(denial)));
     found
+}
+
+/// Names that are denied beyond the ordinary, or filtered.
+fn denied(denial: &Denial<'_>) -> Finding {
+    let (severity, words) = match denial.why {
+        // Whoever runs a filter knows of it.
+        Why::Filtered => (Severity::Info, "because of a filter, as the answers say"),
+        Why::Changed => (Severity::Medium, "although it had answered the same questions before"),
+        Why::NearlyAll => (Severity::Low, "and hardly any other question was asked of it"),
+    };
+    let answers = denial.transactions.iter().filter_map(|transaction| transaction.answer);
+    let mut frames: Vec<PacketId> = denial.transactions.iter().map(|transaction| transaction.first).collect();
+    frames.extend(answers);
+    let filter = format!("dns.flags.rcode == 3 && {}", rules::from(denial.server.0));
+    Finding {
+        id: RULE.id,
+        severity,
+        statement: format!(
+            "{} denied {} {words}",
+            denial.server.0,
+            rules::counted(denial.transactions.len(), "question", "questions")
+        ),
+        frames: rules::tidy(frames),
+        counts: vec![Count {
+            label: "denied questions".into(),
+            value: denial.transactions.len() as u64,
+            filter: filter.clone(),
+        }],
+        filter,
+        code: None,
+    }
 }

@@ -1,8 +1,12 @@
 //! Rule `truncated-without-tcp`: truncated answers that no TCP query followed.
 
-use super::facts::Facts;
+use std::collections::BTreeMap;
+
+use super::facts::{Facts, Stuck};
 use super::{Count, Finding, Rule, Severity, rules};
 use crate::correlate::{Signature, Transaction};
+use crate::decode::Address;
+use crate::index::PacketId;
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -14,7 +18,7 @@ pub static RULE: Rule = Rule {
 };
 
 fn run(facts: &Facts<'_>) -> Vec<Finding> {
-    let mut found = Vec::new();
+    let mut found = failed_over_tcp(facts);
     for (_, problem) in facts.problems().filter(|(_, problem)| problem.signature == Signature::Truncated) {
         let cut: Vec<&Transaction> = facts.transactions(problem).collect();
         let filter = format!("dns.outcome == truncated && {}", rules::from(problem.server.0));
@@ -38,4 +42,38 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
         });
     }
     found
+}
+
+/// Truncated answers whose questions were then tried over TCP, in vain.
+fn failed_over_tcp(facts: &Facts<'_>) -> Vec<Finding> {
+    let mut by_server: BTreeMap<Address, Vec<&Stuck<'_>>> = BTreeMap::new();
+    for stuck in &facts.stuck {
+        by_server.entry(stuck.server.0).or_default().push(stuck);
+    }
+    by_server
+        .into_iter()
+        .map(|(server, stuck)| {
+            let answers: Vec<PacketId> = stuck.iter().filter_map(|stuck| stuck.transaction.answer).collect();
+            let filter = format!("dns.flags.truncated == 1 && {}", rules::from(server));
+            let tried = stuck.iter().flat_map(|stuck| {
+                [Some(stuck.transaction.first), Some(stuck.connection.syn), stuck.connection.decided]
+            });
+            Finding {
+                id: RULE.id,
+                severity: Severity::Medium,
+                statement: format!(
+                    "{} of {server} were followed by TCP connections that failed",
+                    rules::counted(answers.len(), "truncated answer", "truncated answers")
+                ),
+                frames: rules::tidy(tried.flatten().chain(answers.iter().copied()).collect()),
+                counts: vec![Count {
+                    label: "truncated answers".into(),
+                    value: answers.len() as u64,
+                    filter: filter.clone(),
+                }],
+                filter,
+                code: None,
+            }
+        })
+        .collect()
 }

@@ -37,7 +37,22 @@ pub fn common(names: &[String]) -> Vec<String> {
 /// Whether a name is a zone or below it; both with a final dot, compared without case.
 pub fn is_below(name: &str, zone: &str) -> bool {
     let (name, zone) = (name.to_lowercase(), zone.to_lowercase());
-    name == zone || name.strip_suffix(zone.as_str()).is_some_and(|rest| rest.ends_with('.'))
+    let below = |rest: &str| zone == "." || rest.ends_with('.');
+    name == zone || name.strip_suffix(zone.as_str()).is_some_and(below)
+}
+
+/// Whether a name is looked up as in a table rather than visited: a reverse name (RFC 1035 §3.5, RFC 3596 §2.5), or an
+/// address written in front of a block list's zone (RFC 5782 §2.1). Presentation form.
+pub fn is_table(name: &str) -> bool {
+    let lower = name.trim_end_matches('.').to_lowercase();
+    let labels: Vec<&str> = lower.split('.').collect();
+    let octets = labels.iter().take(4).filter(|label| label.parse::<u8>().is_ok()).count();
+    let nibbles = labels
+        .iter()
+        .take(32)
+        .filter(|label| matches!(label.as_bytes(), [b] if b.is_ascii_hexdigit()))
+        .count();
+    labels.last() == Some(&"arpa") || octets == 4 || nibbles == 32
 }
 
 #[cfg(test)]
@@ -51,5 +66,13 @@ mod tests {
         assert_eq!(of("."), ".");
         assert!(is_below("Www.Shop.Example.", "shop.example."));
         assert!(!is_below("workshop.example.", "shop.example."));
+        assert!(is_below("a.example.", "."));
+    }
+
+    #[test]
+    fn reverse_names_and_block_lists_are_tables() {
+        assert!(is_table("7.113.0.203.in-addr.arpa."));
+        assert!(is_table("7.113.0.203.list.example."));
+        assert!(!is_table("7.www.shop.example."));
     }
 }

@@ -76,6 +76,8 @@ pub struct Amplifying {
     pub query_bytes: u64,
     /// Bytes of their answers.
     pub answer_bytes: u64,
+    /// Distinct questions, up to a limit.
+    pub questions: BTreeSet<u64>,
     /// Example queries.
     pub samples: Vec<PacketId>,
 }
@@ -83,7 +85,11 @@ pub struct Amplifying {
 impl Amplifying {
     /// Whether the answers are so much larger that the source may be forged and the server a reflector.
     pub fn is_reflection(&self) -> bool {
-        self.queries >= AMPLIFYING_MIN && self.answer_bytes > self.query_bytes * AMPLIFICATION_FACTOR
+        // A validating resolver or a mail server asks many different such questions, each once.
+        let repeated = self.questions.len() as u64 * VICTIM_REPEATS_MIN <= self.queries;
+        self.queries >= AMPLIFYING_MIN
+            && repeated
+            && self.answer_bytes > self.query_bytes * AMPLIFICATION_FACTOR
     }
 }
 
@@ -174,6 +180,9 @@ impl Load {
     }
 }
 
+/// The zone number of names that are looked up as in a table.
+const TABLE: u32 = u32::MAX;
+
 /// Zone numbers by segment and name position, so that a name is cut only once.
 #[derive(Default)]
 struct ZoneCache {
@@ -189,16 +198,26 @@ impl ZoneCache {
             return Some(*number);
         }
         let wire = packet.segment.names.get(name)?;
-        let zone = zones::of(&crate::decode::dns::presentation(wire));
+        let shown = crate::decode::dns::presentation(wire);
+        // Each address has a name of its own in a reverse zone or block list, and most do not exist: no flood.
+        if zones::is_table(&shown) {
+            self.remember(key, TABLE);
+            return Some(TABLE);
+        }
+        let zone = zones::of(&shown);
         let next = self.zones.len() as u32;
         let number = *self.numbers.entry(zone.clone()).or_insert(next);
         if number == next {
             self.zones.push(zone);
         }
+        self.remember(key, number);
+        Some(number)
+    }
+
+    fn remember(&mut self, key: (u32, u32), number: u32) {
         if self.known.len() < NAMES_MAX {
             self.known.insert(key, number);
         }
-        Some(number)
     }
 }
 
@@ -217,6 +236,7 @@ pub(super) fn measure(facts: &Facts<'_>) -> Load {
         }
         let Some(row) = packet.dns() else { continue };
         if let Some(zone) = cache.zone(&packet, row.name)
+            && zone != TABLE
             && (by_zone.len() < ZONES_MAX || by_zone.contains_key(&(key.0, zone)))
         {
             let (zone_load, names) = by_zone.entry((key.0, zone)).or_default();
@@ -236,6 +256,9 @@ pub(super) fn measure(facts: &Facts<'_>) -> Load {
         if matches!(row.qtype, 255 | 16 | 48 | 46) && key.2 == 17 {
             let amplifying = load.amplifying.entry((key.0, client)).or_default();
             amplifying.queries += 1;
+            if amplifying.questions.len() < NAMES_MAX {
+                amplifying.questions.insert(row.question);
+            }
             amplifying.query_bytes += u64::from(packet.original());
             let answer = transaction.answer.and_then(|answer| facts.index.packet(answer));
             amplifying.answer_bytes += answer.map_or(0, |answer| u64::from(answer.original()));

@@ -39,7 +39,8 @@ pub fn list(scene: &Scene<'_, '_>, assessment: &Assessment) -> Vec<Check> {
         beside_dns(scene, &mut checks);
         return checks;
     }
-    let answered = matches!(scene.signature, Some(Signature::ResponseCode(_)));
+    let answered = matches!(scene.signature, Some(Signature::ResponseCode(_)))
+        || matches!(scene.incident, Some(Incident::Lame));
     from_client(scene, answered, &mut checks);
     if answered {
         behind(scene, &mut checks);

@@ -146,8 +146,42 @@ fn incident(scene: &Scene<'_, '_>, leading: &[&str], assessment: &Assessment, ou
             ),
             scene.errors.iter().map(|error| error.packet).collect(),
         )),
-        Some(Incident::Flood | Incident::Victim | Incident::Fragments) | None => {}
+        Some(Incident::Vanished) => vanished(scene, out),
+        Some(Incident::Lame) => lame(scene, out),
+        Some(Incident::Flood | Incident::Victim | Incident::Fragments | Incident::Stuck | Incident::Denied(_))
+        | None => {}
     }
+}
+
+/// A server on this network that no longer answers for its address.
+fn vanished(scene: &Scene<'_, '_>, out: &mut Vec<Said>) {
+    out.push((
+        format!(
+            "{} requests for the link address of {} were not answered, and no query reached it.",
+            scene.queries.len(),
+            scene.server
+        ),
+        scene.queries.clone(),
+    ));
+    out.push((
+        format!("{} was probably not present on its network at that time.", scene.server),
+        scene.queries.clone(),
+    ));
+}
+
+/// A server that does not serve the zone it was asked for.
+fn lame(scene: &Scene<'_, '_>, out: &mut Vec<Said>) {
+    let lame: Vec<_> = scene.facts.lame.iter().filter(|lame| lame.server == scene.server).collect();
+    let Some(first) = lame.first() else { return };
+    out.push((
+        format!(
+            "{} {} when asked for {}, without recursion desired.",
+            scene.server,
+            first.how.words(),
+            names(scene)
+        ),
+        lame.iter().flat_map(|lame| [lame.transaction.first, lame.answer]).take(FRAMES_MAX).collect(),
+    ));
 }
 
 /// Causes whose sentence does not depend on how the failure showed.
@@ -172,7 +206,7 @@ fn beside(leading: &[&str], assessment: &Assessment, out: &mut Vec<Said>) {
              addresses may be forged.",
         ),
         ("H11", "This points to fragments or large packets lost on the path."),
-        ("H16", "Clients ignore such answers, so the lookups failed although answers were sent."),
+        ("H16", "Such answers do not help the asker, so the lookups failed although answers were sent."),
         (
             "H19",
             "The delay arose before the answers reached the client; it does not count against the service being there.",
@@ -440,8 +474,13 @@ fn over_tcp(scene: &Scene<'_, '_>, out: &mut Vec<Said>) {
     let frames: Vec<PacketId> = scene.queries.iter().copied().take(FRAMES_MAX).collect();
     let text = if scene.signature == Some(&Signature::Truncated) {
         format!(
-            "{} sent truncated answers and no TCP query followed in this {}.",
+            "{} sent truncated answers and {} in this {}.",
             scene.server,
+            if matches!(scene.incident, Some(Incident::Stuck)) {
+                "the TCP connections that followed failed"
+            } else {
+                "no TCP query followed"
+            },
             record(scene)
         )
     } else {

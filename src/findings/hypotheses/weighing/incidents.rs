@@ -32,6 +32,19 @@ pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         weights.extend([("H9", Some(0)), ("H17", Some(-10)), ("H20", Some(20))]);
         ledger.weigh(&observation, &weights);
     }
+    if let Some(Incident::Denied(denial)) = scene.incident
+        && let Some(answer) = denial.before
+    {
+        let observation = Observation {
+            row: Row::ExistedBefore,
+            text: format!("{} answered the same question usefully before.", scene.server),
+            frames: vec![answer],
+            group: Group::OtherTraffic,
+            fits: "the name was removed, expired or changed meanwhile",
+            against: "",
+        };
+        put(ledger, &observation, &[("H15", 5), ("H13", 2)]);
+    }
     conflict(scene, ledger);
     client_refused(scene, ledger);
 }
@@ -61,7 +74,10 @@ fn conflict(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         fits: "one of the two did not come from the server",
         against: "the service answered the same query",
     };
-    put(ledger, &observation, &[("H17", 10), ("H1", -20), ("H6", -20), ("H7", -20)]);
+    // A rule that rejects a query does not let it through as well.
+    let against = ["H1", "H2", "H5", "H6", "H7"].map(|id| (id, -20));
+    put(ledger, &observation, &against);
+    put(ledger, &observation, &[("H17", 10), ("H3", -10), ("H4", -20)]);
 }
 
 /// The client's own host refused responses of this server.
