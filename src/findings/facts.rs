@@ -1,5 +1,6 @@
 //! What rules and hypotheses need to know of a capture beyond links and episodes, gathered once.
 
+pub mod asked;
 pub mod connections;
 pub mod delegations;
 pub mod denials;
@@ -26,7 +27,7 @@ pub use fragments::Pieces;
 pub use hosts::{Host, Neighbour, Sort};
 pub use load::Load;
 pub use resolved::SiteFailure;
-pub use servers::{Answered, Server, ServerKey};
+pub use servers::{Answered, Served, Server, ServerKey};
 
 /// Problems looked at in detail; the gravest come first.
 pub const PROBLEMS_MAX: usize = 64;
@@ -37,16 +38,22 @@ pub struct Facts<'i> {
     pub index: &'i Index,
     /// What correlation found.
     pub evidence: &'i Evidence,
+    /// First and last time of the capture.
+    span_ns: (Nanos, Nanos),
     /// Every ICMP error, read, up to a limit.
     pub errors: Vec<ErrorFact>,
     /// What was seen of the hosts that matter.
     pub hosts: BTreeMap<Address, Host>,
     /// ARP and neighbour requests by target.
     pub neighbours: BTreeMap<Address, Neighbour>,
+    /// DHCP replies, the first of them.
+    pub leases: Vec<PacketId>,
     /// TCP connection attempts.
     pub connections: Vec<Connection>,
     /// DNS by server asked.
     pub servers: BTreeMap<ServerKey, Server>,
+    /// The first answer of each server to each client.
+    pub served: Served,
     /// Answers to questions that failed at some server, by client and question.
     pub answered: Answered,
     /// Packets that came in pieces.
@@ -66,16 +73,43 @@ pub struct Facts<'i> {
 }
 
 impl<'i> Facts<'i> {
-    /// Looks at everything once.
+    /// Looks at everything once: load and denied names on another thread.
     pub fn gather(input: &Input<'i>) -> Self {
-        let mut facts = Facts {
+        let mut facts = Self::nothing(input);
+        let (tally, load, denied) = std::thread::scope(|scope| {
+            let other = scope.spawn(|| (load::measure(input), denials::collect(input)));
+            facts.errors = errors::read(&mut facts);
+            hosts::watch(&mut facts);
+            facts.connections = connections::follow(&mut facts);
+            facts.pieces = fragments::collect(&mut facts);
+            facts.answered = servers::answered(input);
+            let tally = servers::tally(input);
+            let (load, denied) = other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            (tally, load, denied)
+        });
+        facts.servers = tally.servers;
+        facts.served = tally.served;
+        facts.notes.extend(tally.notes);
+        facts.load = load;
+        facts.sites = resolved::failures(&facts);
+        facts.lame = delegations::lame(&facts);
+        facts.denials = denials::find(&facts, denied);
+        facts.stuck = connections::stuck(&facts);
+        facts
+    }
+
+    fn nothing(input: &Input<'i>) -> Self {
+        Facts {
             index: input.index,
             evidence: input.evidence,
+            span_ns: span(input.index),
             errors: Vec::new(),
             hosts: BTreeMap::new(),
             neighbours: BTreeMap::new(),
+            leases: Vec::new(),
             connections: Vec::new(),
             servers: BTreeMap::new(),
+            served: Served::default(),
             answered: Answered::default(),
             pieces: Vec::new(),
             load: Load::default(),
@@ -84,19 +118,12 @@ impl<'i> Facts<'i> {
             denials: Vec::new(),
             stuck: Vec::new(),
             notes: Vec::new(),
-        };
-        facts.errors = errors::read(&mut facts);
-        facts.servers = servers::tally(&mut facts);
-        facts.answered = servers::answered(&facts);
-        hosts::watch(&mut facts);
-        facts.connections = connections::follow(&mut facts);
-        facts.pieces = fragments::collect(&mut facts);
-        facts.load = load::measure(&facts);
-        facts.sites = resolved::failures(&facts);
-        facts.lame = delegations::lame(&facts);
-        facts.denials = denials::find(&facts);
-        facts.stuck = connections::stuck(&facts);
-        facts
+        }
+    }
+
+    /// What it was gathered from.
+    pub fn input(&self) -> Input<'i> {
+        Input { index: self.index, evidence: self.evidence }
     }
 
     /// The problems looked at, with their position.
@@ -152,12 +179,14 @@ impl<'i> Facts<'i> {
 
     /// First and last time of the capture.
     pub fn span(&self) -> (Nanos, Nanos) {
-        let mut span = (Nanos::MAX, Nanos::MIN);
-        for segment in self.index.segments() {
-            for time in &segment.time_ns {
-                span = (span.0.min(*time), span.1.max(*time));
-            }
-        }
-        if span.0 > span.1 { (0, 0) } else { span }
+        self.span_ns
     }
+}
+
+fn span(index: &Index) -> (Nanos, Nanos) {
+    let mut span = (Nanos::MAX, Nanos::MIN);
+    for time in index.segments().iter().flat_map(|segment| &segment.time_ns) {
+        span = (span.0.min(*time), span.1.max(*time));
+    }
+    if span.0 > span.1 { (0, 0) } else { span }
 }

@@ -89,7 +89,7 @@ fn lame(facts: &Facts<'_>) -> Vec<Finding> {
                 counts: vec![Count {
                     label: "answers".into(),
                     value: lame.len() as u64,
-                    filter: rules::frames_filter(facts, &answers),
+                    filter: rules::frames_counted(facts, &answers),
                 }],
                 frames: rules::tidy(answers.iter().copied().chain(referrals).chain(tried).collect()),
                 code: None,

@@ -26,9 +26,16 @@ fn family(address: Address) -> &'static str {
     }
 }
 
-/// A filter for exactly these frames, as far as one line can hold them.
+/// Frames one filter lists.
+const LISTED_MAX: usize = 64;
+
+/// A filter that counts exactly these frames; empty where one line cannot hold them.
+pub fn frames_counted(facts: &Facts<'_>, frames: &[PacketId]) -> String {
+    if frames.len() > LISTED_MAX { String::new() } else { frames_filter(facts, frames) }
+}
+
+/// A filter that shows these frames, as far as one line can hold them.
 pub fn frames_filter(facts: &Facts<'_>, frames: &[PacketId]) -> String {
-    const LISTED_MAX: usize = 64;
     let numbers: Vec<String> = frames
         .iter()
         .take(LISTED_MAX)
@@ -43,6 +50,24 @@ pub fn icmp_filter(icmp: (u8, u8, bool)) -> String {
     let (kind, code, v6) = icmp;
     let protocol = if v6 { "icmpv6" } else { "icmp" };
     format!("{protocol}.type == {kind} && {protocol}.code == {code}")
+}
+
+/// The most frequent members a finding about many names one by one.
+pub const TOP_MAX: usize = 8;
+/// Members one filter lists; longer ones nobody reads.
+const MEMBERS_MAX: usize = 64;
+
+/// A filter for any of these, each as `one` says it; empty where one line cannot hold them.
+pub fn any_of<T: Copy>(members: &[T], one: impl Fn(T) -> String) -> String {
+    if members.len() > MEMBERS_MAX {
+        return String::new();
+    }
+    match members {
+        [only] => one(*only),
+        several => {
+            several.iter().map(|member| format!("({})", one(*member))).collect::<Vec<_>>().join(" || ")
+        }
+    }
 }
 
 /// The frames, sorted, each once, no more than a finding holds.

@@ -23,6 +23,41 @@ pub fn of(name: &str) -> String {
     zone
 }
 
+/// The same for a name in wire form, lower case: the part of it that is the zone, as a key; `None` for names that are looked
+/// up as in a table.
+pub fn of_wire(wire: &[u8]) -> Option<&[u8]> {
+    let mut starts = [0usize; LABELS_MAX];
+    let mut count = 0;
+    let mut at = 0;
+    while let Some(length) = wire.get(at).copied().filter(|length| *length > 0) {
+        *starts.get_mut(count)? = at;
+        count += 1;
+        at += 1 + usize::from(length);
+    }
+    let label = |number: usize| -> &[u8] {
+        let Some(start) = starts.get(number).copied().filter(|_| number < count) else { return &[] };
+        let length = wire.get(start).copied().map_or(0, usize::from);
+        wire.get(start + 1..start + 1 + length).unwrap_or_default()
+    };
+    let octet = |number: &usize| {
+        let digits = label(*number);
+        (1..=3).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit)
+    };
+    let nibble = |number: &usize| matches!(label(*number), [byte] if byte.is_ascii_hexdigit());
+    let last = count.checked_sub(1).map(label).unwrap_or_default();
+    if last == b"arpa" || (0..4).all(|at| octet(&at)) || (0..32).all(|at| nibble(&at)) {
+        return None;
+    }
+    let registry = count >= 3
+        && last.len() == 2
+        && std::str::from_utf8(label(count - 2)).is_ok_and(|label| REGISTRY_LABELS.contains(&label));
+    let keep = LABELS + usize::from(registry);
+    wire.get(starts.get(count.saturating_sub(keep)).copied().unwrap_or(0)..)
+}
+
+/// A name has at most this many labels: 255 bytes, two for each (RFC 1035 §2.3.4).
+const LABELS_MAX: usize = 128;
+
 /// The zones of several names, most frequent first.
 pub fn common(names: &[String]) -> Vec<String> {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
@@ -67,6 +102,27 @@ mod tests {
         assert!(is_below("Www.Shop.Example.", "shop.example."));
         assert!(!is_below("workshop.example.", "shop.example."));
         assert!(is_below("a.example.", "."));
+    }
+
+    #[test]
+    fn wire_names_have_the_zones_of_printed_ones() {
+        for name in [
+            "www.shop.example.",
+            "a.b.shop.co.uk.",
+            ".",
+            "example.",
+            "7.113.0.203.in-addr.arpa.",
+            "1.2.3.4.list.example.",
+        ] {
+            let mut wire = Vec::new();
+            for label in name.split('.').filter(|label| !label.is_empty()) {
+                wire.push(label.len() as u8);
+                wire.extend(label.as_bytes());
+            }
+            wire.push(0);
+            let zone = of_wire(&wire).map(crate::decode::dns::presentation);
+            assert_eq!(zone, (!is_table(name)).then(|| of(name)), "{name}");
+        }
     }
 
     #[test]

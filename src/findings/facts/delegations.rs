@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::Facts;
 use super::records::{self, Data, Place, Record};
+use super::{Facts, asked};
 use crate::correlate::Transaction;
 use crate::decode::Address;
 use crate::findings::zones;
@@ -91,19 +91,17 @@ pub(super) fn lame<'i>(facts: &Facts<'i>) -> Vec<Lame<'i>> {
 
 fn iterative<'i>(facts: &Facts<'i>) -> Vec<Asked<'i>> {
     let mut asked = Vec::new();
-    for transaction in &facts.evidence.transactions {
+    let input = facts.input();
+    for lookup in asked::all(&input).filter(|lookup| !lookup.row.header.recursion_desired()).take(QUERIES_MAX)
+    {
+        let transaction = lookup.transaction;
         let Some(answer) = transaction.answer else { continue };
-        let Some(query) = facts.index.packet(transaction.first) else { continue };
-        let recursive = query.dns().is_none_or(|row| row.header.recursion_desired());
-        if recursive || asked.len() >= QUERIES_MAX {
-            continue;
-        }
         let Some(packet) = facts.index.packet(answer) else { continue };
         let Some(row) = packet.dns() else { continue };
         asked.push(Asked {
             transaction,
             answer,
-            server: query.destination_address(),
+            server: lookup.server.0,
             name: facts.name_of(transaction.first).unwrap_or_default(),
             authoritative: row.header.flags & AUTHORITATIVE != 0,
             records: records::of(&packet, row),

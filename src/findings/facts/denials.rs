@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 
 use hashbrown::{HashMap, HashSet};
 
-use super::{Facts, ServerKey, servers};
+use super::{Facts, ServerKey, asked};
 use crate::correlate::Transaction;
 use crate::decode::Address;
+use crate::findings::{Input, zones};
 use crate::index::PacketId;
 
 /// Denied questions remembered.
@@ -50,80 +51,96 @@ pub fn is_filter(extended_error: Option<u16>) -> bool {
     matches!(extended_error, Some(15..=18))
 }
 
-/// Finds them.
-pub(super) fn find<'i>(facts: &Facts<'i>) -> Vec<Denial<'i>> {
-    let mut denied: BTreeMap<ServerKey, Vec<&'i Transaction>> = BTreeMap::new();
+/// Denied lookups with their question.
+type Denied<'i> = Vec<(&'i Transaction, u64)>;
+
+/// What the walk over all lookups gives: denied ones by server, and the first useful answer to each of their questions.
+#[derive(Default)]
+pub(super) struct Collected<'i> {
+    denied: BTreeMap<ServerKey, Denied<'i>>,
+    existed: HashMap<(u64, Address), PacketId>,
+}
+
+/// Collects denied lookups.
+pub(super) fn collect<'i>(input: &Input<'i>) -> Collected<'i> {
+    let mut denied: HashMap<ServerKey, Denied<'i>> = HashMap::new();
     let mut total = 0;
-    for transaction in &facts.evidence.transactions {
+    for asked in asked::all(input) {
+        let transaction = asked.transaction;
         let filtered = is_filter(transaction.extended_error) && transaction.response_code == 0;
         let is_denied = transaction.answer.is_some() && (transaction.response_code == NAME_ERROR || filtered);
-        if !is_denied || total >= DENIED_MAX || is_table_lookup(facts, transaction.first) {
+        if !is_denied || total >= DENIED_MAX {
             continue;
         }
-        if let Some((_, key)) = servers::key_of(facts, transaction) {
+        // In reverse zones and block lists most names do not exist.
+        let is_table =
+            asked.segment.names.get(asked.row.name).is_none_or(|wire| zones::of_wire(wire).is_none());
+        if !is_table {
             total += 1;
-            denied.entry(key).or_default().push(transaction);
+            denied.entry(asked.server).or_default().push((transaction, asked.row.question));
         }
     }
-    denied.retain(|key, list| list.len() >= SEVERAL && facts.load.random_zone(key.0).is_none());
-    let existed = existed(facts, &denied);
-    denied.into_iter().filter_map(|(server, list)| standing_out(facts, server, list, &existed)).collect()
+    denied.retain(|_, list| list.len() >= SEVERAL);
+    let denied: BTreeMap<_, _> = denied.into_iter().collect();
+    let existed = existed(input, &denied);
+    Collected { denied, existed }
+}
+
+/// Those that stand out.
+pub(super) fn find<'i>(facts: &Facts<'i>, collected: Collected<'i>) -> Vec<Denial<'i>> {
+    let existed = collected.existed;
+    let denied = collected.denied.into_iter();
+    denied
+        .filter(|(server, _)| facts.load.random_zone(server.0).is_none())
+        .filter_map(|(server, list)| standing_out(facts, server, &list, &existed))
+        .collect()
 }
 
 fn standing_out<'i>(
     facts: &Facts<'i>,
     server: ServerKey,
-    list: Vec<&'i Transaction>,
-    existed: &HashMap<(Address, u64), PacketId>,
+    list: &[(&'i Transaction, u64)],
+    existed: &HashMap<(u64, Address), PacketId>,
 ) -> Option<Denial<'i>> {
-    let only = |keep: &dyn Fn(&Transaction) -> bool| -> Vec<&'i Transaction> {
-        list.iter().copied().filter(|transaction| keep(transaction)).collect()
+    let only = |keep: &dyn Fn(&(&Transaction, u64)) -> bool| -> Vec<&'i Transaction> {
+        list.iter().filter(|entry| keep(entry)).map(|(transaction, _)| *transaction).collect()
     };
-    let filtered = only(&|transaction| is_filter(transaction.extended_error));
+    let filtered = only(&|(transaction, _)| is_filter(transaction.extended_error));
     if filtered.len() >= SEVERAL {
         return Some(Denial { server, transactions: filtered, why: Why::Filtered, before: None });
     }
-    let before = |transaction: &Transaction| {
-        let question = facts.index.packet(transaction.first)?.dns()?.question;
-        existed.get(&(server.0, question)).copied().filter(|answer| *answer < transaction.first)
+    let before = |(transaction, question): &(&Transaction, u64)| {
+        existed.get(&(*question, server.0)).copied().filter(|answer| *answer < transaction.first)
     };
-    let changed = only(&|transaction| before(transaction).is_some());
+    let changed = only(&|entry| before(entry).is_some());
     if changed.len() >= SEVERAL {
-        let earlier = changed.first().and_then(|transaction| before(transaction));
+        let earlier = list.iter().find_map(|entry| before(entry));
         return Some(Denial { server, transactions: changed, why: Why::Changed, before: earlier });
     }
     let asked = facts.servers.get(&server).map_or(0, |known| known.queries);
     let nearly_all = list.len() >= MANY && list.len() as u64 * 100 >= asked * NEARLY_ALL_PERCENT;
-    nearly_all.then_some(Denial { server, transactions: list, why: Why::NearlyAll, before: None })
+    nearly_all.then(|| Denial { server, transactions: only(&|_| true), why: Why::NearlyAll, before: None })
 }
 
 /// The first useful answer to each denied question.
-fn existed(
-    facts: &Facts<'_>,
-    denied: &BTreeMap<ServerKey, Vec<&Transaction>>,
-) -> HashMap<(Address, u64), PacketId> {
-    let question = |transaction: &Transaction| {
-        let packet = facts.index.packet(transaction.first)?;
-        Some((packet.destination_address(), packet.dns()?.question))
-    };
-    let wanted: HashSet<(Address, u64)> =
-        denied.values().flatten().filter_map(|transaction| question(transaction)).collect();
+fn existed(input: &Input<'_>, denied: &BTreeMap<ServerKey, Denied<'_>>) -> HashMap<(u64, Address), PacketId> {
+    let wanted: HashSet<u64> = denied.values().flatten().map(|(_, question)| *question).collect();
     let mut found = HashMap::new();
     if wanted.is_empty() {
         return found;
     }
-    for transaction in facts.evidence.transactions.iter().filter(|t| t.response_code == 0) {
-        let Some(answer) = transaction.answer else { continue };
-        let Some(key) = question(transaction).filter(|key| wanted.contains(key)) else { continue };
-        let useful = facts.index.packet(answer).and_then(|packet| packet.dns());
+    for asked in asked::all(input).filter(|asked| asked.transaction.response_code == 0) {
+        let Some(answer) = asked.transaction.answer.filter(|_| wanted.contains(&asked.row.question)) else {
+            continue;
+        };
+        let key = (asked.row.question, asked.server.0);
+        if found.contains_key(&key) {
+            continue;
+        }
+        let useful = input.index.packet(answer).and_then(|packet| packet.dns());
         if useful.is_some_and(|row| row.header.counts.get(1) > Some(&0)) {
-            found.entry(key).or_insert(answer);
+            found.insert(key, answer);
         }
     }
     found
-}
-
-/// Whether a name is looked up as in a table: reverse names and block lists, where most answers are NXDOMAIN.
-fn is_table_lookup(facts: &Facts<'_>, query: PacketId) -> bool {
-    facts.name_of(query).is_some_and(|name| crate::findings::zones::is_table(&name))
 }

@@ -160,7 +160,8 @@ impl<'f, 'i> Scene<'f, 'i> {
     /// The record-quality points, when any of them is about packets of this scene.
     pub fn quality(&self) -> impl Iterator<Item = &'f Finding> {
         let mine = |frame: &PacketId| {
-            self.queries.binary_search(frame).is_ok() || self.errors.iter().any(|e| e.packet == *frame)
+            self.queries.binary_search(frame).is_ok()
+                || self.errors.binary_search_by_key(frame, |error| error.packet).is_ok()
         };
         let points = || self.findings.iter().filter(|finding| finding.code.is_some());
         let touched = points().any(|finding| finding.frames.iter().any(mine));

@@ -4,7 +4,7 @@ use super::scene::{Incident, Scene};
 use super::weighing::{code_name, extended_name};
 use super::{Assessment, Sentence, Topic, Verdict};
 use crate::capture::Format;
-use crate::correlate::{Outcome, Signature};
+use crate::correlate::{Level, Outcome, Signature};
 use crate::findings::facts::{ErrorFact, Meaning};
 use crate::findings::rules::plain_name;
 use crate::findings::{FRAMES_MAX, zones};
@@ -139,11 +139,11 @@ fn incident(scene: &Scene<'_, '_>, leading: &[&str], assessment: &Assessment, ou
             out.push(("DNS is not the cause of this failure.".to_owned(), frames));
         }
         Some(Incident::Conflict) => out.push((
-            format!(
-                "Queries to {} met both an ICMP error and a genuine answer. The errors should not be relied upon until \
-                 confirmed.",
-                scene.server
-            ),
+            if scene.errors.iter().any(|error| error.level == Some(Level::Contradicted)) {
+                format!("ICMP errors about {} disagree with every packet sent to it.", scene.server)
+            } else {
+                format!("Queries to {} met both an ICMP error and a genuine answer.", scene.server)
+            },
             scene.errors.iter().map(|error| error.packet).collect(),
         )),
         Some(Incident::Vanished) => vanished(scene, out),

@@ -375,6 +375,18 @@ impl<'f, 'i> Maker<'f, 'i> {
             };
             by_server.entry(quoted.destination.0).or_default().push(error);
         }
+        // An error that disagrees with every packet sent to that server speaks of something nobody sent.
+        for error in self.facts.errors.iter().filter(|error| error.level == Some(Level::Contradicted)) {
+            let Some(quoted) = error.quoted.filter(|quoted| quoted.destination.1 == 53) else { continue };
+            let known = self.facts.servers.keys().any(|key| key.0 == quoted.destination.0);
+            if known && !self.has_problem(quoted.destination.0) {
+                by_server.entry(quoted.destination.0).or_default().push(error);
+            }
+        }
+        for errors in by_server.values_mut() {
+            errors.sort_by_key(|error| error.packet);
+            errors.dedup_by_key(|error| error.packet);
+        }
         by_server
             .into_iter()
             .map(|(server, errors)| {

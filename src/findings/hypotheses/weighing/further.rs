@@ -25,8 +25,6 @@ const SERIES_MIN: usize = 3;
 const SILENT_NS: Nanos = 3_000_000_000;
 /// Round trips closer together than this tell nothing about distance.
 const NOISE_NS: Nanos = 1_000_000;
-/// DHCP is looked up for the gravest failures only: it takes a pass over all packets.
-const DHCP_PROBLEMS_MAX: usize = 4;
 
 pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     several_servers(scene, ledger);
@@ -262,24 +260,19 @@ fn lame(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
 
 /// Whether DHCP handed out the address as a name server, where it never answered.
 fn handed_out(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
-    let grave = scene.problem.is_some_and(|at| at < DHCP_PROBLEMS_MAX);
-    if !grave || scene.asked().is_some_and(|asked| !asked.answers.is_empty()) {
+    if scene.asked().is_some_and(|asked| !asked.answers.is_empty()) {
         return;
     }
     let index = scene.facts.index;
     let mut given: BTreeSet<Address> = BTreeSet::new();
     let mut offers = Vec::new();
-    for segment in index.segments() {
-        let ports = segment.source_port.iter().zip(&segment.transport).enumerate();
-        for (row, _) in ports.filter(|(_, (port, transport))| **port == 67 && **transport == 17) {
-            let id = PacketId(segment.base.0 + row as u32);
-            let Some(packet) = index.packet(id) else { continue };
-            let servers = dhcp::name_servers(packet.decode().payload());
-            if !servers.is_empty() && offers.len() < SERIES_MIN {
-                offers.push(id);
-            }
-            given.extend(servers.into_iter().take(64));
+    for id in &scene.facts.leases {
+        let Some(packet) = index.packet(*id) else { continue };
+        let servers = dhcp::name_servers(packet.decode().payload());
+        if !servers.is_empty() && offers.len() < SERIES_MIN {
+            offers.push(*id);
         }
+        given.extend(servers.into_iter().take(64));
     }
     if given.is_empty() {
         return;

@@ -77,7 +77,7 @@ fn conflict(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     // A rule that rejects a query does not let it through as well.
     let against = ["H1", "H2", "H5", "H6", "H7"].map(|id| (id, -20));
     put(ledger, &observation, &against);
-    put(ledger, &observation, &[("H17", 10), ("H3", -10), ("H4", -20)]);
+    put(ledger, &observation, &[("H17", 10), ("H3", -20), ("H4", -20)]);
 }
 
 /// The client's own host refused responses of this server.

@@ -183,11 +183,11 @@ fn other_client(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
 }
 
 fn other_resolver(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
-    let found =
-        scene.facts.servers.iter().filter(|(key, _)| key.0 != scene.server).find_map(|(key, server)| {
-            let answer = server.answers.iter().find(|answer| scene.clients.contains(&answer.client))?;
-            Some((key.0, answer.packet))
-        });
+    let found = scene.clients.iter().filter_map(|client| {
+        let servers = scene.facts.served.get(client)?;
+        servers.iter().find(|(server, _)| **server != scene.server).map(|(server, packet)| (*server, *packet))
+    });
+    let found = found.min();
     if let Some((other, packet)) = found {
         let observation = Observation {
             row: Row::OtherResolver,
