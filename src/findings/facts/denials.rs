@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use hashbrown::{HashMap, HashSet};
 
 use super::{Facts, ServerKey, asked};
+use crate::capture::LinkType;
 use crate::correlate::Transaction;
-use crate::decode::Address;
+use crate::decode::{Address, dns};
 use crate::findings::{Input, zones};
 use crate::index::PacketId;
 
@@ -44,15 +45,19 @@ pub struct Denial<'i> {
     pub why: Why,
     /// An earlier answer to one of the questions, for names that existed.
     pub before: Option<PacketId>,
+    /// The extended error that names a filter: blocked, censored, filtered, prohibited (RFC 8914 §4.16 to §4.19).
+    pub filter: Option<u16>,
 }
 
-/// Whether an extended error names a filter: blocked, censored, filtered, prohibited.
-pub fn is_filter(extended_error: Option<u16>) -> bool {
-    matches!(extended_error, Some(15..=18))
+/// A denied lookup.
+struct Lookup<'i> {
+    transaction: &'i Transaction,
+    question: u64,
+    /// The extended error, when it names a filter.
+    filter: Option<u16>,
 }
 
-/// Denied lookups with their question.
-type Denied<'i> = Vec<(&'i Transaction, u64)>;
+type Denied<'i> = Vec<Lookup<'i>>;
 
 /// What the walk over all lookups gives: denied ones by server, and the first useful answer to each of their questions.
 #[derive(Default)]
@@ -67,9 +72,8 @@ pub(super) fn collect<'i>(input: &Input<'i>) -> Collected<'i> {
     let mut total = 0;
     for asked in asked::all(input) {
         let transaction = asked.transaction;
-        let filtered = is_filter(transaction.extended_error) && transaction.response_code == 0;
-        let is_denied = transaction.answer.is_some() && (transaction.response_code == NAME_ERROR || filtered);
-        if !is_denied || total >= DENIED_MAX {
+        let Some(answer) = transaction.answer else { continue };
+        if transaction.response_code != NAME_ERROR || total >= DENIED_MAX {
             continue;
         }
         // In reverse zones and block lists most names do not exist.
@@ -77,13 +81,24 @@ pub(super) fn collect<'i>(input: &Input<'i>) -> Collected<'i> {
             asked.segment.names.get(asked.row.name).is_none_or(|wire| zones::of_wire(wire).is_none());
         if !is_table {
             total += 1;
-            denied.entry(asked.server).or_default().push((transaction, asked.row.question));
+            let question = asked.row.question;
+            let lookup = Lookup { transaction, question, filter: filter(input, answer) };
+            denied.entry(asked.server).or_default().push(lookup);
         }
     }
     denied.retain(|_, list| list.len() >= SEVERAL);
     let denied: BTreeMap<_, _> = denied.into_iter().collect();
     let existed = existed(input, &denied);
     Collected { denied, existed }
+}
+
+/// The extended error of an answer, when it names a filter.
+fn filter(input: &Input<'_>, answer: PacketId) -> Option<u16> {
+    let packet = input.index.packet(answer)?;
+    let row = packet.dns().filter(|row| row.header.counts.get(3) > Some(&0))?;
+    let message = dns::read(packet.message(row)).filter(|_| packet.link_type() != LinkType::TRANSCRIPT)?;
+    let (number, _) = message.extension()?.extended_error(message.bytes)?;
+    (15..=18).contains(&number).then_some(number)
 }
 
 /// Those that stand out.
@@ -99,32 +114,34 @@ pub(super) fn find<'i>(facts: &Facts<'i>, collected: Collected<'i>) -> Vec<Denia
 fn standing_out<'i>(
     facts: &Facts<'i>,
     server: ServerKey,
-    list: &[(&'i Transaction, u64)],
+    list: &[Lookup<'i>],
     existed: &HashMap<(u64, Address), PacketId>,
 ) -> Option<Denial<'i>> {
-    let only = |keep: &dyn Fn(&(&Transaction, u64)) -> bool| -> Vec<&'i Transaction> {
-        list.iter().filter(|entry| keep(entry)).map(|(transaction, _)| *transaction).collect()
+    let only = |keep: &dyn Fn(&Lookup<'_>) -> bool| -> Vec<&'i Transaction> {
+        list.iter().filter(|lookup| keep(lookup)).map(|lookup| lookup.transaction).collect()
     };
-    let filtered = only(&|(transaction, _)| is_filter(transaction.extended_error));
+    let denial = |transactions, why| Denial { server, transactions, why, before: None, filter: None };
+    let filtered = only(&|lookup| lookup.filter.is_some());
     if filtered.len() >= SEVERAL {
-        return Some(Denial { server, transactions: filtered, why: Why::Filtered, before: None });
+        let filter = list.iter().find_map(|lookup| lookup.filter);
+        return Some(Denial { filter, ..denial(filtered, Why::Filtered) });
     }
-    let before = |(transaction, question): &(&Transaction, u64)| {
-        existed.get(&(*question, server.0)).copied().filter(|answer| *answer < transaction.first)
+    let before = |lookup: &Lookup<'_>| {
+        let known = existed.get(&(lookup.question, server.0)).copied();
+        known.filter(|answer| *answer < lookup.transaction.first)
     };
-    let changed = only(&|entry| before(entry).is_some());
+    let changed = only(&|lookup| before(lookup).is_some());
     if changed.len() >= SEVERAL {
-        let earlier = list.iter().find_map(|entry| before(entry));
-        return Some(Denial { server, transactions: changed, why: Why::Changed, before: earlier });
+        return Some(Denial { before: list.iter().find_map(before), ..denial(changed, Why::Changed) });
     }
     let asked = facts.servers.get(&server).map_or(0, |known| known.queries);
     let nearly_all = list.len() >= MANY && list.len() as u64 * 100 >= asked * NEARLY_ALL_PERCENT;
-    nearly_all.then(|| Denial { server, transactions: only(&|_| true), why: Why::NearlyAll, before: None })
+    nearly_all.then(|| denial(only(&|_| true), Why::NearlyAll))
 }
 
 /// The first useful answer to each denied question.
 fn existed(input: &Input<'_>, denied: &BTreeMap<ServerKey, Denied<'_>>) -> HashMap<(u64, Address), PacketId> {
-    let wanted: HashSet<u64> = denied.values().flatten().map(|(_, question)| *question).collect();
+    let wanted: HashSet<u64> = denied.values().flatten().map(|lookup| lookup.question).collect();
     let mut found = HashMap::new();
     if wanted.is_empty() {
         return found;

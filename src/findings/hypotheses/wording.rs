@@ -148,7 +148,7 @@ fn incident(scene: &Scene<'_, '_>, leading: &[&str], assessment: &Assessment, ou
         )),
         Some(Incident::Vanished) => vanished(scene, out),
         Some(Incident::Lame) => lame(scene, out),
-        Some(Incident::Flood | Incident::Victim | Incident::Fragments | Incident::Stuck | Incident::Denied(_))
+        Some(Incident::Flood | Incident::Victim | Incident::Fragments | Incident::Stuck | Incident::NoTcp | Incident::Denied(_))
         | None => {}
     }
 }
@@ -421,7 +421,12 @@ fn silent(scene: &Scene<'_, '_>, leading: &[&str], out: &mut Vec<Said>) {
 fn answered(scene: &Scene<'_, '_>, code: u16, out: &mut Vec<Said>) {
     let frames: Vec<PacketId> =
         scene.transactions.iter().filter_map(|transaction| transaction.answer).take(FRAMES_MAX).collect();
-    let extended = scene.transactions.iter().find_map(|transaction| transaction.extended_error);
+    let named = match scene.incident {
+        Some(Incident::Denied(denial)) => denial.filter,
+        _ => None,
+    };
+    let extended =
+        named.or_else(|| scene.transactions.iter().find_map(|transaction| transaction.extended_error));
     let words = extended.map_or_else(String::new, |number| {
         format!(" and extended DNS error {number} ({})", extended_name(number))
     });

@@ -7,7 +7,7 @@ use super::Scene;
 use crate::correlate::{Level, Outcome, Signature, Transaction};
 use crate::decode::{Address, Quote, dns};
 use crate::findings::facts::delegations::How;
-use crate::findings::facts::{Denial, ErrorFact, Facts, Meaning, SiteFailure, servers};
+use crate::findings::facts::{Connection, Denial, Ending, ErrorFact, Facts, Meaning, SiteFailure, servers};
 use crate::findings::{FRAMES_MAX, Finding};
 use crate::index::PacketId;
 use crate::time::Nanos;
@@ -21,6 +21,12 @@ const LARGE_MIN: usize = 2;
 const REQUESTS_MIN: usize = 3;
 /// Answers that refer back before a server counts as lame.
 const LAME_MIN: usize = 2;
+/// TCP attempts at a DNS port that all failed before it is more than a probe.
+const ATTEMPTS_MIN: usize = 3;
+/// A SYN unanswered for this long is silence.
+const SYN_WATCH_NS: Nanos = 3_000_000_000;
+/// What TCP connections that never open have in common.
+static TCP_RESET: Signature = Signature::TcpReset;
 /// What truncated answers without TCP have in common.
 static TRUNCATED: Signature = Signature::Truncated;
 /// What denied names have in common (NXDOMAIN, RFC 1035 §4.1.1).
@@ -37,6 +43,8 @@ pub enum Incident<'f> {
     Fragments,
     /// Truncated answers whose questions then failed over TCP.
     Stuck,
+    /// TCP connections to the DNS port that all failed, and nothing was asked over UDP.
+    NoTcp,
     /// Link address requests for a DNS server that nobody answers any more.
     Vanished,
     /// A server that does not serve what a referral hands it.
@@ -61,6 +69,7 @@ pub(super) fn all<'f, 'i>(facts: &'f Facts<'i>, findings: &'f [Finding]) -> Vec<
     scenes.extend(maker.floods());
     scenes.extend(maker.uncaptured());
     scenes.extend(maker.silences());
+    scenes.extend(maker.without_tcp());
     scenes.extend(maker.vanished());
     scenes.extend(maker.fragments());
     scenes.extend(maker.stuck());
@@ -249,6 +258,45 @@ impl<'f, 'i> Maker<'f, 'i> {
                 let mut scene = self.empty(Incident::Stuck, key.0, (key.1, key.2));
                 scene.signature = Some(&TRUNCATED);
                 self.with_transactions(scene, transactions)
+            })
+            .collect()
+    }
+
+    /// Servers whose DNS port refuses or ignores every TCP connection, before any question could be sent.
+    fn without_tcp(&self) -> Vec<Scene<'f, 'i>> {
+        let (_, end_ns) = self.facts.span();
+        let mut by_server: BTreeMap<Address, Vec<&'f Connection>> = BTreeMap::new();
+        for connection in self.facts.connections.iter().filter(|connection| connection.server.1 == 53) {
+            by_server.entry(connection.server.0).or_default().push(connection);
+        }
+        let failed = |c: &&Connection| match c.ending {
+            Ending::Refused => true,
+            Ending::Silent => end_ns - c.last_syn_ns >= SYN_WATCH_NS,
+            Ending::Accepted | Ending::ResetLater => false,
+        };
+        // One host that tries very many is a scan, and its rule tells so.
+        by_server
+            .into_iter()
+            .filter(|(server, list)| {
+                list.len() >= ATTEMPTS_MIN && list.iter().all(failed) && !self.has_problem(*server)
+            })
+            .filter(|(server, _)| self.facts.servers.keys().all(|key| key.0 != *server))
+            .take(INCIDENTS_MAX)
+            .map(|(server, list)| {
+                let mut scene = self.empty(Incident::NoTcp, server, (53, 6));
+                scene.signature = Some(&TCP_RESET);
+                scene.queries = list.iter().flat_map(|c| [c.syn, c.last_syn]).collect();
+                scene.queries.sort_unstable();
+                scene.queries.dedup();
+                for connection in &list {
+                    if !scene.clients.contains(&connection.client.0) && scene.clients.len() < FRAMES_MAX {
+                        scene.clients.push(connection.client.0);
+                    }
+                }
+                let times = |pick: fn(&Connection) -> Nanos| list.iter().map(move |c| pick(c));
+                scene.period_ns =
+                    (times(|c| c.time_ns).min().unwrap_or(0), times(|c| c.last_syn_ns).max().unwrap_or(0));
+                scene
             })
             .collect()
     }

@@ -1,6 +1,7 @@
 //! Rows of incidents beside DNS: sites that fail, errors contradicted by answers, responses the client refused.
 
 use super::errors::{frames, put};
+use super::extended_name;
 use crate::findings::facts::{ErrorFact, Meaning};
 use crate::findings::hypotheses::Group;
 use crate::findings::hypotheses::ledger::{EXCLUDED, Ledger, Observation, Row, Weight};
@@ -31,6 +32,19 @@ pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
                 .collect();
         weights.extend([("H9", Some(0)), ("H17", Some(-10)), ("H20", Some(20))]);
         ledger.weigh(&observation, &weights);
+    }
+    if let Some(Incident::Denied(denial)) = scene.incident
+        && let Some(number) = denial.filter
+    {
+        let observation = Observation {
+            row: Row::ExtendedError,
+            text: format!("The answers carry extended DNS error {number} ({}).", extended_name(number)),
+            frames: denial.transactions.iter().filter_map(|transaction| transaction.answer).collect(),
+            group: Group::ErrorSemantics,
+            fits: "the server itself names the reason (RFC 8914)",
+            against: "the server says that it filters, not that the name does not exist",
+        };
+        put(ledger, &observation, &[("H14", 20), ("H15", -10)]);
     }
     if let Some(Incident::Denied(denial)) = scene.incident
         && let Some(answer) = denial.before
