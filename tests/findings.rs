@@ -280,7 +280,7 @@ fn what_the_analyst_knows_breaks_a_tie_and_is_marked_as_theirs() {
 #[test]
 fn printed_filters_count_what_the_findings_count() {
     use portmortem::filter::{Context, Filter};
-    for (path, _) in incidents() {
+    for path in incidents().into_iter().map(|(path, _)| path).chain(lab()) {
         let examined = examine(&path);
         let cancel = AtomicBool::new(false);
         let context = Context {

@@ -36,8 +36,9 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
 /// A filter for the requests for one address.
 fn requests(target: Address) -> String {
     match target {
-        Address::V6(_) => format!("icmpv6.nd.ns.target_address == {target}"),
-        _ => format!("arp.opcode == 1 && arp.dst.proto_ipv4 == {target}"),
+        // The protocol first: it is a column, and leaves few packets to be read.
+        Address::V6(_) => format!("icmpv6 && icmpv6.nd.ns.target_address == {target}"),
+        _ => format!("arp && arp.opcode == 1 && arp.dst.proto_ipv4 == {target}"),
     }
 }
 

@@ -129,10 +129,12 @@ fn absent(b: &Builder<'_>, facts: &Facts<'_>) -> Option<Block> {
     let failed = facts.transactions.len() as u64;
     let around = b.facts.iter().position(|other| other.key == facts.key).and_then(|at| i.around.get(at));
     let asked = around.map_or(failed, |around| around.asked).max(failed);
+    let all = i.questions <= asked;
     let text = format!(
-        "{} of {} {}; in this {} there is {}.",
+        "{} of {}{}{}; in this {} there is {}.",
         thousands(failed),
         words::count(asked as usize, "question", "questions"),
+        if all { " ".to_owned() } else { format!(" to {} in that time ", facts.server) },
         in_a_word(facts),
         b.record,
         words::list(&missing, 8)
