@@ -7,6 +7,7 @@ pub mod explain;
 pub mod export;
 pub mod fields;
 pub mod findings;
+pub mod help;
 pub mod lint;
 pub mod load;
 pub mod manual;
@@ -53,7 +54,8 @@ Examples:
     about = "Investigates network incidents in packet captures",
     long_about = LONG_ABOUT,
     after_help = format!("{EXAMPLES}\n\nExit codes: {EXIT_CODES}"),
-    args_conflicts_with_subcommands = true
+    args_conflicts_with_subcommands = true,
+    disable_help_subcommand = true
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -61,6 +63,9 @@ struct Arguments {
     /// List the embedded samples and stop.
     #[arg(long)]
     list_samples: bool,
+    /// Print every number correlation uses, with its meaning and source, and stop.
+    #[arg(long)]
+    help_parameters: bool,
     #[command(flatten)]
     open: load::Open,
 }
@@ -77,8 +82,10 @@ enum Command {
     Explain(explain::Arguments),
     /// Print what the rules found, gravest first.
     Findings(findings::Arguments),
-    /// List every field a filter can name, or how filters are written.
+    /// List every field a filter can name, with its type and an example.
     Fields(fields::Arguments),
+    /// Explain how filters are written (`help filters`), or a subcommand.
+    Help(help::Arguments),
     /// Write the report.
     Report(report::Arguments),
     /// Write a bundle: report, cited packets, frame map, case, hashes.
@@ -103,12 +110,17 @@ pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match &arguments.command {
         None if arguments.list_samples => print(crate::samples::listing().as_bytes()),
+        None if arguments.help_parameters => {
+            let mut text = Vec::new();
+            records::parameters(&mut text).and_then(|()| print(&text))
+        }
         Some(Command::Packets(arguments)) => packets::run(arguments),
         Some(Command::Dns(arguments)) => dns::run(arguments),
         Some(Command::Episodes(arguments)) => episodes::run(arguments),
         Some(Command::Explain(arguments)) => explain::run(arguments),
         Some(Command::Findings(arguments)) => findings::run(arguments),
         Some(Command::Fields(arguments)) => fields::run(arguments),
+        Some(Command::Help(arguments)) => help::run(arguments),
         Some(Command::Report(arguments)) => report::run(arguments),
         Some(Command::Export(arguments)) => export::run(arguments),
         Some(Command::Verify(arguments)) => verify::run(arguments),
@@ -157,5 +169,13 @@ fn complain_line(line: &str) {
 
 #[expect(clippy::print_stderr, reason = "the command line reports its errors here")]
 fn complain(error: &anyhow::Error) {
-    eprintln!("portmortem: {error:#}");
+    // Some errors say their cause themselves; it is not said twice.
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string).collect::<Vec<_>>() {
+        if !text.contains(&cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        }
+    }
+    eprintln!("portmortem: {text}");
 }

@@ -2,6 +2,7 @@
 //!
 //! A batch over a finished (or frozen) index; live captures run it again. Every rule's number is in [`Parameters`].
 
+mod absent;
 pub mod clock;
 pub mod connections;
 mod consequences;
@@ -181,6 +182,9 @@ pub struct Transaction {
     pub tries: u32,
     /// Extended DNS error (RFC 8914), when the answer carried one.
     pub extended_error: Option<u16>,
+    /// Answered with NXDOMAIN although the same server answers the question at another time, or says that its policy hides
+    /// the name: a failure, where most names that do not exist are none.
+    pub name_lost: bool,
     /// Response minus the last try before it; 0 when not answered.
     pub rtt_ns: Nanos,
     /// Response or error minus the first try: what the user felt; 0 when neither came.
@@ -325,10 +329,12 @@ pub fn correlate(index: &Index, parameters: &Parameters, cancel: &AtomicBool) ->
     transactions::join(&messages, &mut evidence, cancel);
     evidence.seal();
     quotes::join(&messages, &mut evidence, cancel);
+    printed::join_nameless(&messages, &mut evidence);
     evidence.seal();
     connections::find(&messages, &mut evidence);
     vantage::infer(&messages, &mut evidence);
     outcomes::conclude(&messages, &mut evidence);
+    absent::mark(&messages, &mut evidence.transactions);
     episodes::group(&messages, &mut evidence);
     consequences::find(&messages, &mut evidence);
     evidence.seal();

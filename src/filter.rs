@@ -1,6 +1,7 @@
 //! The filter language: text to rows. Wireshark's and tcpdump's habits in one grammar.
 
 pub mod build;
+mod calculate;
 mod complete;
 mod evaluate;
 mod evidence;
@@ -11,10 +12,13 @@ mod lexer;
 mod literal;
 mod matcher;
 pub mod named;
+mod operand;
 mod primitive;
 pub mod reference;
 mod scan;
 mod sparse;
+mod streams;
+mod tree;
 mod values;
 mod vocabulary;
 mod warnings;
@@ -76,7 +80,19 @@ pub struct Filter {
 impl Filter {
     /// Parses a text. The empty text matches every packet.
     pub fn parse(text: &str) -> Result<Self, FilterError> {
-        Ok(Self { text: text.to_owned(), expression: grammar::parse(text)? })
+        Self::parse_with(text, &|_| None)
+    }
+
+    /// The same, with further filters that `$name` can mean; they go before those of [`named`].
+    pub fn parse_with(text: &str, own: named::Own<'_>) -> Result<Self, FilterError> {
+        Ok(Self { text: text.to_owned(), expression: grammar::parse(text, own)? })
+    }
+
+    /// Whether one packet can be tested without looking at all the others.
+    pub fn is_local(&self) -> bool {
+        let mut local = true;
+        self.expression.fields(&mut |test| local &= !matches!(test.source, fields::Source::Stream(_)));
+        local
     }
 
     /// The text as it was parsed.

@@ -136,6 +136,7 @@ impl Joiner<'_> {
             icmp: (0, 0),
             tries: 1,
             extended_error: None,
+            name_lost: false,
             rtt_ns: 0,
             waited_ns: 0,
         });

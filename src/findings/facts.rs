@@ -19,7 +19,7 @@ use crate::correlate::{Evidence, Problem, Transaction};
 use crate::decode::Address;
 use crate::index::{Index, PacketId};
 use crate::time::Nanos;
-pub use connections::{Connection, Ending, Stuck};
+pub use connections::{Connection, Ending};
 pub use delegations::Lame;
 pub use denials::Denial;
 pub use errors::{ErrorFact, Meaning};
@@ -64,10 +64,8 @@ pub struct Facts<'i> {
     pub sites: Vec<SiteFailure>,
     /// Answers of servers that do not serve the zone they were asked for.
     pub lame: Vec<Lame<'i>>,
-    /// Names denied or filtered where that is no ordinary background.
+    /// Servers that deny nearly every name asked of them.
     pub denials: Vec<Denial<'i>>,
-    /// Truncated answers whose questions then failed over TCP.
-    pub stuck: Vec<Stuck<'i>>,
     /// Limits that were reached.
     pub notes: Vec<String>,
 }
@@ -94,7 +92,6 @@ impl<'i> Facts<'i> {
         facts.sites = resolved::failures(&facts);
         facts.lame = delegations::lame(&facts);
         facts.denials = denials::find(&facts, denied);
-        facts.stuck = connections::stuck(&facts);
         facts
     }
 
@@ -116,7 +113,6 @@ impl<'i> Facts<'i> {
             sites: Vec::new(),
             lame: Vec::new(),
             denials: Vec::new(),
-            stuck: Vec::new(),
             notes: Vec::new(),
         }
     }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use super::facts::denials::Why;
 use super::facts::{Denial, Facts};
 use super::hypotheses::weighing::{code_name, extended_name};
 use super::{Count, Finding, Rule, Severity, rules};
@@ -15,9 +14,9 @@ pub static RULE: Rule = Rule {
     id: "rcode-outage",
     title: "DNS answers with an error code",
     doc: "One server answers names of a zone with SERVFAIL, REFUSED or another error code: server and path work, the \
-          failure lies behind the server, in its policy or in the zone. Name errors (NXDOMAIN) are ordinary and stay at \
-          info unless the names existed before (medium) or hardly any name asked of the server exists (low). High when all the \
-          server's answers fail, low for a single question, otherwise medium.",
+          failure lies behind the server, in its policy or in the zone. NXDOMAIN counts only where the same server answers \
+          the name at another time, says that its policy hides it, or denies nearly every name asked of it (low). High when \
+          all the server's answers fail, low for a single question, otherwise medium.",
     run,
 };
 
@@ -40,7 +39,6 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
         let failed: Vec<&Transaction> = facts.transactions(problem).collect();
         let asked = rules::asked(facts, problem);
         let severity = match code {
-            3 => Severity::Info,
             _ if failed.len() as u64 == asked && asked > 2 => Severity::High,
             // One question that fails is no outage, however often it is repeated.
             _ if failed.len() == 1 => Severity::Low,
@@ -140,23 +138,17 @@ fn together(outages: &[Outage<'_>]) -> Option<Finding> {
     })
 }
 
-/// Names that are denied beyond the ordinary, or filtered.
+/// A server that denies nearly every name.
 fn denied(denial: &Denial<'_>) -> Finding {
-    let (severity, words) = match denial.why {
-        // Whoever runs a filter knows of it.
-        Why::Filtered => (Severity::Info, "because of a filter, as the answers say"),
-        Why::Changed => (Severity::Medium, "although it had answered the same questions before"),
-        Why::NearlyAll => (Severity::Low, "and hardly any other question was asked of it"),
-    };
     let answers = denial.transactions.iter().filter_map(|transaction| transaction.answer);
     let mut frames: Vec<PacketId> = denial.transactions.iter().map(|transaction| transaction.first).collect();
     frames.extend(answers);
     let filter = format!("dns.flags.rcode == 3 && {}", rules::from(denial.server.0));
     Finding {
         id: RULE.id,
-        severity,
+        severity: Severity::Low,
         statement: format!(
-            "{} denied {} {words}",
+            "{} denied {} (NXDOMAIN) and hardly any other question was asked of it",
             denial.server.0,
             rules::counted(denial.transactions.len(), "question", "questions")
         ),

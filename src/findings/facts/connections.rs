@@ -1,9 +1,8 @@
 //! TCP connection attempts: who opened to whom, and how it ended.
 
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashMap;
 
-use super::{Facts, ServerKey, servers};
-use crate::correlate::{Outcome, Transaction};
+use super::Facts;
 use crate::decode::Address;
 use crate::index::PacketId;
 use crate::time::Nanos;
@@ -129,54 +128,4 @@ fn answer(connection: &mut Connection, tcp_flags: u8, packet: PacketId) {
         Ending::Accepted if tcp_flags & PSH != 0 => connection.served = true,
         _ => {}
     }
-}
-
-/// A truncated answer, and the TCP attempt that should have brought the whole one and failed.
-#[derive(Clone, Copy, Debug)]
-pub struct Stuck<'i> {
-    /// Who was asked.
-    pub server: ServerKey,
-    /// The lookup over UDP.
-    pub transaction: &'i Transaction,
-    /// The TCP attempt that followed.
-    pub connection: Connection,
-}
-
-/// TCP follows a truncated answer within this time (RFC 7766 §5).
-const TCP_AFTER_NS: Nanos = 10_000_000_000;
-/// A SYN unanswered for this long is silence.
-const SYN_WATCH_NS: Nanos = 3_000_000_000;
-
-/// Truncated answers whose questions then failed over TCP; servers whose TCP serves anyone in between are left out.
-pub(super) fn stuck<'i>(facts: &Facts<'i>) -> Vec<Stuck<'i>> {
-    let (_, end_ns) = facts.span();
-    let over_dns = |connection: &&Connection| connection.server.1 == 53;
-    let failed = |connection: &Connection| match connection.ending {
-        Ending::Refused | Ending::ResetLater => true,
-        Ending::Silent => end_ns - connection.last_syn_ns >= SYN_WATCH_NS,
-        Ending::Accepted => false,
-    };
-    let mut attempts: HashMap<(Address, Address), Vec<Connection>> = HashMap::new();
-    for connection in facts.connections.iter().filter(over_dns).filter(|connection| failed(connection)) {
-        attempts.entry((connection.client.0, connection.server.0)).or_default().push(*connection);
-    }
-    if attempts.is_empty() {
-        return Vec::new();
-    }
-    let working: HashSet<Address> =
-        facts.connections.iter().filter(over_dns).filter(|c| c.served).map(|c| c.server.0).collect();
-    let mut found = Vec::new();
-    for transaction in facts.evidence.transactions.iter().filter(|t| t.outcome == Outcome::Answered) {
-        let Some((client, server)) = servers::key_of(facts, transaction) else { continue };
-        let Some(tried) = attempts.get(&(client, server.0)).filter(|_| server.2 == 17) else { continue };
-        let Some(answer) = transaction.answer.and_then(|answer| facts.index.packet(answer)) else { continue };
-        if working.contains(&server.0) || !answer.dns().is_some_and(|row| row.header.is_truncated()) {
-            continue;
-        }
-        let window = answer.time_ns()..=answer.time_ns() + TCP_AFTER_NS;
-        if let Some(connection) = tried.iter().find(|connection| window.contains(&connection.time_ns)) {
-            found.push(Stuck { server, transaction, connection: *connection });
-        }
-    }
-    found
 }

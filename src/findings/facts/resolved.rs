@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::records::{self, Data, Place};
 use super::{Connection, Ending, Facts, Meaning};
 use crate::decode::Address;
 use crate::index::PacketId;
@@ -142,13 +141,15 @@ fn given(facts: &Facts<'_>, wanted: &BTreeSet<Address>) -> Vec<Given> {
         .take(RESPONSES_MAX);
     for row in responses {
         let Some(packet) = facts.index.packet(row.packet) else { continue };
-        for record in records::of(&packet, row) {
-            let (Place::Answer, Data::Address(address)) = (record.place, record.data) else { continue };
+        // A printed answer does not repeat the question: its query names it.
+        let query =
+            || facts.evidence.transaction(facts.evidence.transaction_of(row.packet)?).map(|t| t.first);
+        for address in packet.answer_addresses().into_iter().map(Address::from) {
             if wanted.contains(&address) {
                 given.push(Given {
                     address,
                     client: packet.destination_address(),
-                    name: facts.name_of(row.packet).unwrap_or_default(),
+                    name: facts.name_of(row.packet).or_else(|| facts.name_of(query()?)).unwrap_or_default(),
                     packet: row.packet,
                     time_ns: packet.time_ns(),
                 });

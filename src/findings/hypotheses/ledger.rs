@@ -165,7 +165,7 @@ pub enum Row {
     IntermittentFlows = 72,
     /// DHCP gave the address, or others, as name servers.
     HandedOut = 73,
-    /// A name that is denied was answered before.
+    /// A name that is denied was answered at another time.
     ExistedBefore = 74,
 }
 

@@ -152,12 +152,9 @@ impl<'f, 'i> Scene<'f, 'i> {
 
     /// Whether the scene is about lookups at a server.
     pub fn is_lookup(&self) -> bool {
-        use Incident::{Denied, Lame, NoTcp, Silence, Stuck, Uncaptured, Vanished};
+        use Incident::{Denied, Lame, NoTcp, Silence, Uncaptured, Vanished};
         self.problem.is_some()
-            || matches!(
-                self.incident,
-                Some(Silence | NoTcp | Uncaptured | Vanished | Stuck | Lame | Denied(_))
-            )
+            || matches!(self.incident, Some(Silence | NoTcp | Uncaptured | Vanished | Lame | Denied))
     }
 
     /// The record-quality points, when any of them is about packets of this scene.

@@ -148,7 +148,7 @@ fn incident(scene: &Scene<'_, '_>, leading: &[&str], assessment: &Assessment, ou
         )),
         Some(Incident::Vanished) => vanished(scene, out),
         Some(Incident::Lame) => lame(scene, out),
-        Some(Incident::Flood | Incident::Victim | Incident::Fragments | Incident::Stuck | Incident::NoTcp | Incident::Denied(_))
+        Some(Incident::Flood | Incident::Victim | Incident::Fragments | Incident::NoTcp | Incident::Denied)
         | None => {}
     }
 }
@@ -421,12 +421,7 @@ fn silent(scene: &Scene<'_, '_>, leading: &[&str], out: &mut Vec<Said>) {
 fn answered(scene: &Scene<'_, '_>, code: u16, out: &mut Vec<Said>) {
     let frames: Vec<PacketId> =
         scene.transactions.iter().filter_map(|transaction| transaction.answer).take(FRAMES_MAX).collect();
-    let named = match scene.incident {
-        Some(Incident::Denied(denial)) => denial.filter,
-        _ => None,
-    };
-    let extended =
-        named.or_else(|| scene.transactions.iter().find_map(|transaction| transaction.extended_error));
+    let extended = scene.transactions.iter().find_map(|transaction| transaction.extended_error);
     let words = extended.map_or_else(String::new, |number| {
         format!(" and extended DNS error {number} ({})", extended_name(number))
     });
@@ -479,13 +474,8 @@ fn over_tcp(scene: &Scene<'_, '_>, out: &mut Vec<Said>) {
     let frames: Vec<PacketId> = scene.queries.iter().copied().take(FRAMES_MAX).collect();
     let text = if scene.signature == Some(&Signature::Truncated) {
         format!(
-            "{} sent truncated answers and {} in this {}.",
+            "{} sent truncated answers, and TCP brought no whole one in this {}.",
             scene.server,
-            if matches!(scene.incident, Some(Incident::Stuck)) {
-                "the TCP connections that followed failed"
-            } else {
-                "no TCP query followed"
-            },
             record(scene)
         )
     } else {
@@ -498,7 +488,14 @@ fn companions(scene: &Scene<'_, '_>, assessment: &Assessment, out: &mut Vec<Said
     let holds = |id: &str| assessment.hypothesis(id).filter(|h| h.verdict == Verdict::BestSupported);
     if let Some(hypothesis) = holds("H12") {
         let frames = hypothesis.ledger.first().map(|row| row.frames.clone()).unwrap_or_default();
-        out.push((format!("UDP port {0} was refused while TCP port {0} answered.", scene.service.0), frames));
+        let over_udp = scene.service.1 == 17 && scene.signature != Some(&Signature::Truncated);
+        let text = if over_udp {
+            let fared = if scene.errors.is_empty() { "gave no answer" } else { "was refused" };
+            format!("UDP port {0} {fared} while TCP port {0} answered.", scene.service.0)
+        } else {
+            format!("UDP port {0} answered while TCP port {0} failed.", scene.service.0)
+        };
+        out.push((text, frames));
     }
     if let Some(hypothesis) = holds("H18") {
         let frames = hypothesis.ledger.first().map(|row| row.frames.clone()).unwrap_or_default();

@@ -7,7 +7,7 @@ use super::Scene;
 use crate::correlate::{Level, Outcome, Signature, Transaction};
 use crate::decode::{Address, Quote, dns};
 use crate::findings::facts::delegations::How;
-use crate::findings::facts::{Connection, Denial, Ending, ErrorFact, Facts, Meaning, SiteFailure, servers};
+use crate::findings::facts::{Connection, Ending, ErrorFact, Facts, Meaning, SiteFailure, servers};
 use crate::findings::{FRAMES_MAX, Finding};
 use crate::index::PacketId;
 use crate::time::Nanos;
@@ -27,8 +27,6 @@ const ATTEMPTS_MIN: usize = 3;
 const SYN_WATCH_NS: Nanos = 3_000_000_000;
 /// What TCP connections that never open have in common.
 static TCP_RESET: Signature = Signature::TcpReset;
-/// What truncated answers without TCP have in common.
-static TRUNCATED: Signature = Signature::Truncated;
 /// What denied names have in common (NXDOMAIN, RFC 1035 §4.1.1).
 static NAME_ERROR: Signature = Signature::ResponseCode(3);
 
@@ -41,16 +39,14 @@ pub enum Incident<'f> {
     Uncaptured,
     /// DNS answers too large for the path: later fragments did not arrive, or devices on the path said so.
     Fragments,
-    /// Truncated answers whose questions then failed over TCP.
-    Stuck,
     /// TCP connections to the DNS port that all failed, and nothing was asked over UDP.
     NoTcp,
     /// Link address requests for a DNS server that nobody answers any more.
     Vanished,
     /// A server that does not serve what a referral hands it.
     Lame,
-    /// Names denied or filtered beyond the ordinary.
-    Denied(&'f Denial<'f>),
+    /// A server that denies nearly every name asked of it.
+    Denied,
     /// A name resolved and the connection failed.
     Site(&'f SiteFailure),
     /// Far more queries than usual, or random labels, or amplifying questions.
@@ -72,7 +68,6 @@ pub(super) fn all<'f, 'i>(facts: &'f Facts<'i>, findings: &'f [Finding]) -> Vec<
     scenes.extend(maker.without_tcp());
     scenes.extend(maker.vanished());
     scenes.extend(maker.fragments());
-    scenes.extend(maker.stuck());
     scenes.extend(maker.sites());
     scenes.extend(maker.conflicts());
     scenes.extend(maker.lame());
@@ -245,23 +240,6 @@ impl<'f, 'i> Maker<'f, 'i> {
             .collect()
     }
 
-    /// Servers that answer truncated and then fail over TCP.
-    fn stuck(&self) -> Vec<Scene<'f, 'i>> {
-        let mut by_server: BTreeMap<servers::ServerKey, Vec<&'i Transaction>> = BTreeMap::new();
-        for stuck in &self.facts.stuck {
-            by_server.entry(stuck.server).or_default().push(stuck.transaction);
-        }
-        by_server
-            .into_iter()
-            .filter(|(key, _)| !self.has_problem(key.0))
-            .map(|(key, transactions)| {
-                let mut scene = self.empty(Incident::Stuck, key.0, (key.1, key.2));
-                scene.signature = Some(&TRUNCATED);
-                self.with_transactions(scene, transactions)
-            })
-            .collect()
-    }
-
     /// Servers whose DNS port refuses or ignores every TCP connection, before any question could be sent.
     fn without_tcp(&self) -> Vec<Scene<'f, 'i>> {
         let (_, end_ns) = self.facts.span();
@@ -341,12 +319,11 @@ impl<'f, 'i> Maker<'f, 'i> {
             .collect()
     }
 
-    /// Names that are denied or filtered.
+    /// Servers that deny nearly every name.
     fn denied(&self) -> Vec<Scene<'f, 'i>> {
         let own = self.facts.denials.iter().filter(|denial| !self.has_problem(denial.server.0));
         own.map(|denial| {
-            let mut scene =
-                self.empty(Incident::Denied(denial), denial.server.0, (denial.server.1, denial.server.2));
+            let mut scene = self.empty(Incident::Denied, denial.server.0, (denial.server.1, denial.server.2));
             scene.signature = Some(&NAME_ERROR);
             self.with_transactions(scene, denial.transactions.clone())
         })
@@ -418,10 +395,10 @@ impl<'f, 'i> Maker<'f, 'i> {
             self.facts.evidence.anomalies.iter().filter(|anomaly| anomaly.kind == "icmp_and_answer")
         {
             let Some(error) = self.facts.error(anomaly.packet) else { continue };
-            let Some(quoted) = error.quoted.filter(|quoted| !self.has_problem(quoted.destination.0)) else {
+            let Some(server) = error.refused_destination().filter(|server| !self.has_problem(*server)) else {
                 continue;
             };
-            by_server.entry(quoted.destination.0).or_default().push(error);
+            by_server.entry(server).or_default().push(error);
         }
         // An error that disagrees with every packet sent to that server speaks of something nobody sent.
         for error in self.facts.errors.iter().filter(|error| error.level == Some(Level::Contradicted)) {

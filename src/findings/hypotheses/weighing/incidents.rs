@@ -1,7 +1,7 @@
 //! Rows of incidents beside DNS: sites that fail, errors contradicted by answers, responses the client refused.
 
 use super::errors::{frames, put};
-use super::extended_name;
+use super::surroundings::meanwhile;
 use crate::findings::facts::{ErrorFact, Meaning};
 use crate::findings::hypotheses::Group;
 use crate::findings::hypotheses::ledger::{EXCLUDED, Ledger, Observation, Row, Weight};
@@ -33,32 +33,6 @@ pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         weights.extend([("H9", Some(0)), ("H17", Some(-10)), ("H20", Some(20))]);
         ledger.weigh(&observation, &weights);
     }
-    if let Some(Incident::Denied(denial)) = scene.incident
-        && let Some(number) = denial.filter
-    {
-        let observation = Observation {
-            row: Row::ExtendedError,
-            text: format!("The answers carry extended DNS error {number} ({}).", extended_name(number)),
-            frames: denial.transactions.iter().filter_map(|transaction| transaction.answer).collect(),
-            group: Group::ErrorSemantics,
-            fits: "the server itself names the reason (RFC 8914)",
-            against: "the server says that it filters, not that the name does not exist",
-        };
-        put(ledger, &observation, &[("H14", 20), ("H15", -10)]);
-    }
-    if let Some(Incident::Denied(denial)) = scene.incident
-        && let Some(answer) = denial.before
-    {
-        let observation = Observation {
-            row: Row::ExistedBefore,
-            text: format!("{} answered the same question usefully before.", scene.server),
-            frames: vec![answer],
-            group: Group::OtherTraffic,
-            fits: "the name was removed, expired or changed meanwhile",
-            against: "",
-        };
-        put(ledger, &observation, &[("H15", 5), ("H13", 2)]);
-    }
     conflict(scene, ledger);
     client_refused(scene, ledger);
 }
@@ -73,7 +47,7 @@ fn conflict(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         .filter(|anomaly| anomaly.kind == "icmp_and_answer")
         .filter(|anomaly| {
             let error = scene.facts.error(anomaly.packet);
-            error.and_then(|error| error.quoted).is_some_and(|quoted| quoted.destination.0 == scene.server)
+            error.and_then(ErrorFact::refused_destination) == Some(scene.server)
         })
         .flat_map(|anomaly| [Some(anomaly.packet), anomaly.against].into_iter().flatten())
         .collect();
@@ -83,15 +57,26 @@ fn conflict(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     let observation = Observation {
         row: Row::ErrorAndAnswer,
         text: format!("Queries to {} met both an ICMP error and a genuine answer.", scene.server),
-        frames: both,
+        frames: both.clone(),
         group: Group::Integrity,
         fits: "one of the two did not come from the server",
         against: "the service answered the same query",
     };
-    // A rule that rejects a query does not let it through as well.
-    let against = ["H1", "H2", "H5", "H6", "H7"].map(|id| (id, -20));
-    put(ledger, &observation, &against);
-    put(ledger, &observation, &[("H17", 10), ("H3", -20), ("H4", -20)]);
+    let weights = [
+        ("H17", 10),
+        ("H1", -20),
+        ("H2", -10),
+        ("H3", -10),
+        ("H4", -20),
+        ("H5", -10),
+        ("H6", -20),
+        ("H7", -20),
+    ];
+    put(ledger, &observation, &weights);
+    // A problem of its own has this row from its surroundings.
+    if let Some(answer) = both.get(1).filter(|_| scene.incident.is_some()) {
+        meanwhile(scene, *answer, ledger);
+    }
 }
 
 /// The client's own host refused responses of this server.
