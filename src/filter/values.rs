@@ -303,6 +303,12 @@ fn notes(field: NoteField, packet: &Packet<'_>, context: &Context<'_>, visit: Vi
 
 fn dns_rows(field: DnsField, packet: &Packet<'_>, visit: Visit<'_>) {
     for row in packet.dns_rows() {
+        if field == DnsField::ResponseCode {
+            if row.is_response() && visit(Scalar::Number(i64::from(row.response_code()))) {
+                return;
+            }
+            continue;
+        }
         let name = if field == DnsField::Name { packet.segment.names.get(row.name) } else { None };
         if dns_value(field, row.header, name, (row.qtype, row.qclass), visit) {
             return;

@@ -393,7 +393,7 @@ pub fn role_of(state: &State, packet: &Packet<'_>) -> Role {
         return Role::Error;
     }
     if bits & flags::DNS_RESPONSE != 0 {
-        let code = packet.dns().map_or(0, |row| row.header.response_code());
+        let code = packet.dns().map_or(0, crate::index::DnsRow::response_code);
         return if matches!(code, 0 | 3) { Role::Answer } else { Role::Error };
     }
     if bits & flags::DNS_QUERY != 0 {
