@@ -65,6 +65,10 @@ fi
 if has soffice; then
     HOME=$place timeout 120 soffice --headless --convert-to pdf --outdir "$place/word" "$place/report.docx" >/dev/null 2>&1
     [ -s "$place/word/report.pdf" ] || fail "DOCX is not opened by LibreOffice"
+    if has pdfimages; then
+        pictures=$(pdfimages -list "$place/word/report.pdf" | tail -n +3 | wc -l)
+        [ "$pictures" -ge 2 ] || fail "DOCX shows $pictures figures"
+    fi
     echo "DOCX: opened by LibreOffice"
 fi
 if has tshark; then

@@ -3,6 +3,7 @@
 pub mod comments;
 pub mod event;
 pub mod hash;
+mod notice;
 pub mod store;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::time::{Nanos, rfc3339};
 pub use event::Event;
 pub use hash::hash_source;
+pub use notice::Notice;
 use store::Paths;
 
 /// Events that can be taken back.
@@ -137,79 +139,6 @@ pub struct State {
     pub evidence: Vec<EvidenceRecord>,
 }
 
-/// Something about the case the analyst has to be told. `Display` gives the sentence.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Notice {
-    /// The capture is not the one the case was made for.
-    CaptureChanged {
-        /// The capture's name.
-        name: String,
-        /// The hash in the case.
-        recorded: String,
-        /// The hash of the file as it is now.
-        found: String,
-    },
-    /// Another process has the case open.
-    Locked,
-    /// The case cannot be read or written; nothing will be saved.
-    ReadOnly {
-        /// Why.
-        reason: String,
-    },
-    /// Journal lines that could not be read were passed over.
-    DamagedJournal {
-        /// How many.
-        lines: u64,
-    },
-    /// The case was found by the capture's hash under another name.
-    FoundElsewhere {
-        /// Where.
-        path: PathBuf,
-    },
-}
-
-impl Notice {
-    /// Whether conclusions are in doubt until the analyst has looked at it.
-    pub fn is_loud(&self) -> bool {
-        !matches!(self, Self::FoundElsewhere { .. })
-    }
-}
-
-impl std::fmt::Display for Notice {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let short = |hash: &str| hash.get(..12).unwrap_or(hash).to_owned();
-        match self {
-            Self::CaptureChanged { name, recorded, found } => write!(
-                f,
-                "WARNING: {} has changed since this case was made (SHA-256 was {}…, is {}…); notes and citations may not fit",
-                crate::text::escape(name),
-                short(recorded),
-                short(found)
-            ),
-            Self::Locked => f.write_str("another portmortem has this case open: changes here are not saved"),
-            Self::ReadOnly { reason } => {
-                write!(
-                    f,
-                    "the case cannot be saved ({}): changes stay in memory only",
-                    crate::text::escape(reason)
-                )
-            }
-            Self::DamagedJournal { lines } => write!(
-                f,
-                "the case's journal has {lines} unreadable {}; everything else was kept",
-                if *lines == 1 { "line" } else { "lines" }
-            ),
-            Self::FoundElsewhere { path } => {
-                write!(
-                    f,
-                    "case found by the capture's hash: {}",
-                    crate::text::escape(&path.display().to_string())
-                )
-            }
-        }
-    }
-}
-
 /// Where the case stands with the disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Saving {
@@ -263,6 +192,8 @@ pub struct Case {
     sequence: u64,
     saved: Option<Nanos>,
     notices: Vec<Notice>,
+    /// What was done in files made before the captures' hashes were known; a case known under the hash gets it too.
+    early: Option<Vec<(Event, String)>>,
 }
 
 impl Case {
@@ -281,6 +212,7 @@ impl Case {
             sequence: 0,
             saved: None,
             notices: Vec::new(),
+            early: None,
         }
     }
 
@@ -369,8 +301,9 @@ impl Case {
     /// Tells the case what its captures are. A capture that differs from the recorded one gives a loud
     /// notice and leaves the record as it was; a case known under this hash elsewhere is taken up.
     pub fn identify(&mut self, records: Vec<EvidenceRecord>, at_ns: Nanos) {
+        let early = self.early.take();
         if self.state.evidence.is_empty() {
-            self.take_up_known(&records);
+            self.take_up_known(&records, early);
         }
         if self.state.evidence.is_empty() {
             self.write_down(&Event::Evidence { records }, at_ns);
@@ -463,17 +396,29 @@ impl Case {
         }
     }
 
-    /// Joins a case stored under this hash with what was done since opening.
-    fn take_up_known(&mut self, records: &[EvidenceRecord]) {
+    /// Joins a case stored under this hash with what was done since opening. Files made meanwhile give way to it.
+    fn take_up_known(&mut self, records: &[EvidenceRecord], early: Option<Vec<(Event, String)>>) {
         let Some(first) = records.first() else { return };
-        let Store::Unplaced { journalled } = &mut self.store else { return };
+        let made = match (&self.store, early) {
+            (Store::Unplaced { journalled }, _) => journalled.clone(),
+            (Store::Open { .. }, Some(early)) => early,
+            _ => return,
+        };
         let (capture, directory) = (self.place.capture.clone(), self.place.directory.clone());
         let found = store::find_by_hash(capture.as_deref(), directory.as_deref(), &first.sha256);
         let Some(paths) = found else { return };
-        let made = std::mem::take(journalled);
         let (undo, redo) = (std::mem::take(&mut self.undo), std::mem::take(&mut self.redo));
-        self.state = State::default();
+        let before = (std::mem::take(&mut self.state), self.sequence);
+        let own = std::mem::replace(&mut self.store, Store::Memory);
         self.adopt(&paths);
+        if let (Store::Open { paths: own, .. }, Store::Open { .. }) = (&own, &self.store) {
+            store::remove(own);
+        } else if matches!(own, Store::Open { .. }) {
+            // The known case cannot be had now: what was made stays where it is saved.
+            (self.state, self.sequence) = before;
+            (self.store, self.undo, self.redo) = (own, undo, redo);
+            return;
+        }
         if Some(&paths.snapshot) != capture.map(|c| Paths::beside(&c).snapshot).as_ref() {
             self.notices.push(Notice::FoundElsewhere { path: paths.snapshot });
         }
@@ -549,11 +494,14 @@ impl Case {
             if let Some(directory) = self.place.directory.as_deref()
                 && paths.snapshot.starts_with(directory)
             {
-                let _ = std::fs::create_dir_all(directory);
+                store::make_directory(directory);
             }
             match store::lock(&paths) {
                 Ok(Some(journal)) => {
                     self.sequence += 1;
+                    if let (Store::Unplaced { journalled }, true) = (&mut self.store, hash.is_none()) {
+                        self.early = Some(std::mem::take(journalled));
+                    }
                     self.store = Store::Open { paths, journal, since_fold: 1, damaged: false };
                     self.fold();
                     return;
@@ -575,6 +523,9 @@ impl Case {
         self.sequence += 1;
         *since_fold += 1;
         let fold = *since_fold >= FOLD_EVERY;
+        if let Some(early) = &mut self.early {
+            early.push((event.clone(), at.to_owned()));
+        }
         if let Err(error) = store::append(journal, self.sequence, at, event) {
             self.lose(error.to_string());
         } else if fold {

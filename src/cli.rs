@@ -60,6 +60,9 @@ struct Arguments {
     /// List the embedded samples and stop.
     #[arg(long)]
     list_samples: bool,
+    /// Print every number correlation uses, with its meaning and source, and stop.
+    #[arg(long)]
+    help_parameters: bool,
     #[command(flatten)]
     open: load::Open,
 }
@@ -102,6 +105,10 @@ pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match &arguments.command {
         None if arguments.list_samples => print(crate::samples::listing().as_bytes()),
+        None if arguments.help_parameters => {
+            let mut text = Vec::new();
+            records::parameters(&mut text).and_then(|()| print(&text))
+        }
         Some(Command::Packets(arguments)) => packets::run(arguments),
         Some(Command::Dns(arguments)) => dns::run(arguments),
         Some(Command::Episodes(arguments)) => episodes::run(arguments),
@@ -156,5 +163,13 @@ fn complain_line(line: &str) {
 
 #[expect(clippy::print_stderr, reason = "the command line reports its errors here")]
 fn complain(error: &anyhow::Error) {
-    eprintln!("portmortem: {error:#}");
+    // Some errors say their cause themselves; it is not said twice.
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string).collect::<Vec<_>>() {
+        if !text.contains(&cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        }
+    }
+    eprintln!("portmortem: {text}");
 }

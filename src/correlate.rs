@@ -2,6 +2,7 @@
 //!
 //! A batch over a finished (or frozen) index; live captures run it again. Every rule's number is in [`Parameters`].
 
+mod absent;
 pub mod clock;
 pub mod connections;
 mod consequences;
@@ -186,6 +187,9 @@ pub struct Transaction {
     pub tries: u32,
     /// Extended DNS error (RFC 8914), when the answer carried one.
     pub extended_error: Option<u16>,
+    /// Answered with NXDOMAIN although the same server answers the question at another time, or says that its policy hides
+    /// the name: a failure, where most names that do not exist are none.
+    pub name_lost: bool,
     /// Response minus the last try before it; 0 when not answered.
     pub rtt_ns: Nanos,
     /// Response or error minus the first try: what the user felt; 0 when neither came.
@@ -337,8 +341,10 @@ pub fn correlate(index: &Index, parameters: &Parameters, cancel: &AtomicBool) ->
     quotes::attach_all(&messages, &mut evidence, judged);
     evidence.connections = connections;
     vantage::infer(&mut evidence, seen);
+    printed::join_nameless(&messages, &mut evidence);
     evidence.seal();
     outcomes::conclude(&messages, &mut evidence);
+    absent::mark(&messages, &mut evidence.transactions);
     episodes::group(&messages, &mut evidence);
     consequences::find(&messages, &mut evidence);
     evidence.seal();

@@ -3,6 +3,7 @@
 //! No heap is used: a frame is decoded again whenever it is shown.
 
 pub mod address;
+pub mod answers;
 pub mod dns;
 pub mod link;
 pub mod network;

@@ -5,6 +5,8 @@ pub mod document;
 #[cfg(feature = "docx")]
 pub mod docx;
 pub mod ecs;
+#[cfg(any(feature = "docx", feature = "pdf"))]
+pub mod fonts;
 pub mod html;
 pub mod iris;
 pub mod json;
@@ -12,6 +14,8 @@ pub mod markdown;
 pub mod pcapng;
 #[cfg(feature = "pdf")]
 pub mod pdf;
+#[cfg(feature = "docx")]
+pub mod picture;
 pub mod redact;
 pub mod text;
 

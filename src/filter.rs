@@ -1,6 +1,7 @@
 //! The filter language: text to rows. Wireshark's and tcpdump's habits in one grammar.
 
 pub mod build;
+mod calculate;
 mod complete;
 mod evaluate;
 mod evidence;
@@ -11,10 +12,13 @@ mod lexer;
 mod literal;
 mod matcher;
 pub mod named;
+mod operand;
 mod primitive;
 pub mod reference;
 mod scan;
 mod sparse;
+mod streams;
+mod tree;
 mod values;
 mod vocabulary;
 mod warnings;

@@ -10,7 +10,7 @@ use crate::capture::{Format, LinkType, Map, Metadata};
 use crate::decode::{Address, Decoded, transcript};
 use crate::protocols::ProtocolId;
 use crate::time::Nanos;
-pub use build::{Input, Progress, build};
+pub use build::{Input, Plan, Progress, build, build_as};
 pub use reassembly::Assembly;
 pub use segment::{DnsRow, IcmpRow, Segment};
 
@@ -233,9 +233,13 @@ impl<'i> Packet<'i> {
     pub fn decode(&self) -> Decoded<'i> {
         crate::decode::decode(self.link_type(), self.bytes())
     }
+    /// Whether the packet is text that a program printed, and no bytes.
+    pub fn is_text(&self) -> bool {
+        self.link_type() == LinkType::TRANSCRIPT
+    }
     /// The packet as a transcript prints it; `None` for packets that are bytes.
     pub fn printed(&self) -> Option<transcript::Line<'i>> {
-        (self.link_type() == LinkType::TRANSCRIPT).then(|| transcript::read(self.bytes()))?
+        self.is_text().then(|| transcript::read(self.bytes()))?
     }
     /// The IP packet it completes, where that was kept: DNS messages and ICMP errors sent in fragments.
     pub fn datagram(&self) -> Option<Decoded<'i>> {
@@ -263,6 +267,13 @@ impl<'i> Packet<'i> {
         }
         let start = row.start as usize;
         self.bytes().get(start..start + usize::from(row.length)).unwrap_or_default()
+    }
+    /// The addresses its DNS answer gives (A and AAAA records).
+    pub fn answer_addresses(&self) -> Vec<std::net::IpAddr> {
+        if self.link_type() == crate::capture::LinkType::TRANSCRIPT {
+            return crate::decode::answers::printed_addresses(&String::from_utf8_lossy(self.bytes()));
+        }
+        self.dns().map_or_else(Vec::new, |row| crate::decode::answers::addresses(self.message(row)))
     }
     /// Its first DNS message, if it carries or completes one.
     pub fn dns(&self) -> Option<&'i DnsRow> {

@@ -25,6 +25,7 @@ pub mod ipv6;
 pub mod labels;
 pub mod ntp;
 pub mod other;
+pub mod sll;
 pub mod tcp;
 pub mod tls;
 pub mod transcript;
@@ -320,6 +321,7 @@ pub static PROTOCOLS: &[&Protocol] = &[
     &ethernet::ETHERNET,
     &ip::IP,
     &ipv6::IPV6,
+    &sll::SLL,
 ];
 
 impl ProtocolId {
@@ -419,7 +421,10 @@ pub fn classify(decoded: &Decoded<'_>) -> ProtocolId {
         if first == 0 || (second != 0 && second < first) { second } else { first }
     };
     let id = match decoded.transport {
-        Transport::Udp { source_port, destination_port, .. } => {
+        // Without a payload a port says nothing: a probe of port 53 is no DNS message.
+        Transport::Udp { source_port, destination_port, .. }
+            if decoded.payload_end > decoded.payload_start =>
+        {
             by_port(&claims.udp, source_port, destination_port)
         }
         Transport::Tcp { source_port, destination_port, .. }
@@ -476,6 +481,11 @@ pub fn summary(protocol: ProtocolId, frame: &Frame<'_, '_>) -> String {
     out
 }
 
+/// Adds the rows of link, network and transport headers only.
+pub fn headers(decoded: &Decoded<'_>, tree: &mut Tree) {
+    other::headers(decoded, tree);
+}
+
 /// All detail rows of a packet: link, network and transport headers, then its protocol.
 pub fn dissect(protocol: ProtocolId, frame: &Frame<'_, '_>) -> Tree {
     let mut tree = Tree::default();
@@ -484,9 +494,9 @@ pub fn dissect(protocol: ProtocolId, frame: &Frame<'_, '_>) -> Tree {
     }
     other::headers(frame.decoded, &mut tree);
     if let Some(whole) = frame.datagram {
-        // A fragment that completes its packet: after its own headers the whole packet's.
+        // A fragment that completes its packet: after its own headers what follows the whole packet's IP header.
         tree.in_assembled(whole.bytes, |tree| {
-            other::headers(whole, tree);
+            other::above_ip(whole, tree);
             (protocol.protocol().dissect)(&Frame { decoded: whole, ..*frame }, tree);
         });
     } else {

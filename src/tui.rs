@@ -6,14 +6,20 @@
 pub mod actions;
 pub mod conversation;
 pub mod dialogs;
+pub mod export_form;
 pub mod exporting;
 pub mod fit;
 pub mod jobs;
 pub mod keys;
 pub mod layout;
 pub mod line;
+pub mod live;
+pub mod message;
+pub mod mouse;
 pub mod overview;
 pub mod past;
+pub mod places;
+pub mod rows;
 pub mod settle;
 pub mod state;
 pub mod terminal;
@@ -57,6 +63,7 @@ enum Incoming {
 
 /// Opens the captures on the full screen and returns when the analyst quits.
 pub fn run(inputs: Vec<Input>) -> Result<()> {
+    let is_sample = inputs.first().is_some_and(|input| input.source.name.starts_with("sample:"));
     let capture = inputs.first().and_then(|input| input.source.path.clone());
     let place = Place::new(capture.as_deref());
     let mut screen = Screen::open()?;
@@ -71,11 +78,14 @@ pub fn run(inputs: Vec<Input>) -> Result<()> {
     let (width, height) = screen.size()?;
     let mut state = State::new(Rect::new(0, 0, width, height), terminal::shows_unicode(), Work::default());
     state.filter.past = past::read();
+    if is_sample {
+        state.say("a sample incident · ] next problem · ? keys · yours: portmortem FILE", state::Tone::Plain);
+    }
     let result = event_loop(&mut state, &mut screen, &mut jobs, &receiver);
     // The receiver goes first: whoever waits to send sees that nobody listens any more.
     drop(receiver);
     drop(sender);
-    jobs.finish();
+    jobs.finish(&state);
     screen.close();
     result
 }
@@ -101,7 +111,10 @@ fn event_loop(
                 Err(_) => return Ok(()),
             }
         };
-        update(state, Message::Tick(start.elapsed().as_millis() as u64));
+        let effect = update(state, Message::Tick(start.elapsed().as_millis() as u64));
+        if !perform(state, screen, jobs, effect)? {
+            return Ok(());
+        }
         let waiting: Vec<Incoming> = first.into_iter().chain(receiver.try_iter().take(QUEUE_MAX)).collect();
         for incoming in waiting {
             let message = match incoming {
@@ -170,7 +183,8 @@ fn load(inputs: Vec<Input>, sender: SyncSender<Incoming>) {
         let start = Instant::now();
         let mut last: Option<Instant> = None;
         let mut overview = Overview::default();
-        let loading = |progress: &crate::index::Progress| Loading {
+        let loading = |progress: &crate::index::Progress, index: &Index| Loading {
+            receiving: is_receiving(index),
             bytes_done: progress.bytes_done.load(std::sync::atomic::Ordering::Relaxed),
             bytes_total: progress.bytes_total.load(std::sync::atomic::Ordering::Relaxed),
             elapsed_ms: start.elapsed().as_millis() as u64,
@@ -185,13 +199,21 @@ fn load(inputs: Vec<Input>, sender: SyncSender<Incoming>) {
             }
             last = Some(Instant::now());
             overview.extend(index);
-            if !send(index, &overview, loading(&progress)) {
+            if !send(index, &overview, loading(&progress, index)) {
                 progress.cancel.store(true, std::sync::atomic::Ordering::Relaxed);
             }
         });
         overview.extend(&index);
-        send(&index, &overview, loading(&progress));
+        send(&index, &overview, loading(&progress, &index));
     });
+}
+
+/// Whether a source is a pipe or a file that grows; a packed file is neither, although it is unpacked bit by bit.
+fn is_receiving(index: &Index) -> bool {
+    let grows = |source: &crate::index::IndexedSource| {
+        source.metadata.container.is_none() && !source.bytes.is_complete()
+    };
+    index.sources.iter().any(grows)
 }
 
 /// Nanoseconds since 1970 by the machine's clock.

@@ -434,6 +434,94 @@ fn a_surge_with_rising_delay_and_loss_is_load_where_the_server_is_seen() {
     expect(scene, "H9");
 }
 
+/// Truncated answers, and what the server does with the connection that follows; `None`: nothing.
+fn truncated(reset: Option<u8>) -> Scene {
+    let mut scene = Scene::default();
+    for number in 0..6_i64 {
+        let at_ns = number * 8 * SECOND;
+        let from = client(number as usize);
+        scene.lookup(at_ns + SECOND, 8 * MS, &from, SERVER, 900 + number as u16, "www.example.org");
+        scene.query(at_ns, &from, SERVER, number as u16, "big.example.net", 16);
+        let mut cut = Message::response(number as u16, "big.example.net", 16, 0).bytes();
+        cut[2] |= 2;
+        scene.reply(at_ns + 8 * MS, SERVER, &from, &cut);
+        for wait_ns in [0, SECOND, 3 * SECOND] {
+            scene.tcp(at_ns + 9 * MS + wait_ns, &from, &format!("{SERVER}:53"), flags::SYN, b"");
+            if let Some(bits) = reset {
+                scene.tcp(at_ns + 17 * MS, &format!("{SERVER}:53"), &from, bits, b"");
+                break;
+            }
+        }
+    }
+    scene.lookup(60 * SECOND, 8 * MS, &client(1), SERVER, 999, "www.example.org");
+    scene
+}
+
+#[test]
+fn a_truncated_answer_without_tcp_is_a_failure_of_one_transport() {
+    for reset in [None, Some(flags::RST | flags::ACK)] {
+        let (found, _) = expect(truncated(reset), "H12");
+        let finding = found.iter().find(|finding| finding.id == "truncated-without-tcp").expect("a finding");
+        assert_eq!(finding.counts[0].value, 6, "{}", finding.statement);
+    }
+}
+
+#[test]
+fn a_name_that_vanishes_for_a_while_is_a_name_error_and_one_that_never_was_is_none() {
+    let mut scene = Scene::default();
+    for number in 0..40_i64 {
+        let (at_ns, from) = (number * SECOND, client(number as usize));
+        scene.lookup(at_ns, 8 * MS, &from, SERVER, number as u16, "www.example.org");
+        let never = Message::response(500 + number as u16, "wpad.example.org", dns::A, 3).bytes();
+        scene.query(at_ns + 100 * MS, &from, SERVER, 500 + number as u16, "wpad.example.org", dns::A);
+        scene.reply(at_ns + 108 * MS, SERVER, &from, &never);
+        if (10..30).contains(&number) {
+            let gone = Message::response(100 + number as u16, "mail.example.net", dns::A, 3).bytes();
+            scene.query(at_ns + 200 * MS, &from, SERVER, 100 + number as u16, "mail.example.net", dns::A);
+            scene.reply(at_ns + 208 * MS, SERVER, &from, &gone);
+        } else {
+            scene.lookup(at_ns + 200 * MS, 8 * MS, &from, SERVER, 100 + number as u16, "mail.example.net");
+        }
+    }
+    let (found, _) = expect(scene, "H15");
+    let outage = found.iter().find(|finding| finding.id == "rcode-outage").expect("a finding");
+    assert_eq!(outage.counts[0].value, 20, "{}", outage.statement);
+    assert!(outage.statement.contains("example.net"), "{}", outage.statement);
+}
+
+#[test]
+fn a_name_the_server_says_it_blocks_is_an_answer_by_policy() {
+    let mut scene = Scene::default();
+    for number in 0..10_i64 {
+        let (at_ns, from) = (number * SECOND, client(number as usize));
+        scene.lookup(at_ns, 8 * MS, &from, SERVER, number as u16, "www.example.org");
+        let blocked =
+            Message::response(100 + number as u16, "ads.example.net", dns::A, 3).extended_error(15, "");
+        scene.query(at_ns + 200 * MS, &from, SERVER, 100 + number as u16, "ads.example.net", dns::A);
+        scene.reply(at_ns + 208 * MS, SERVER, &from, &blocked.bytes());
+    }
+    expect(scene, "H14");
+}
+
+#[test]
+fn answers_to_a_client_port_of_a_tunnel_are_answers() {
+    let mut scene = Scene::default();
+    for (number, port) in [4789, 8472, 6081, 2152, 3544, 1701, 4341].into_iter().enumerate() {
+        let from = format!("192.0.2.10:{port}");
+        scene.lookup(
+            number as i64 * SECOND,
+            8 * MS,
+            &from,
+            SERVER,
+            0x0800 + number as u16,
+            "www.example.org",
+        );
+    }
+    let (found, assessments) = scene.examine();
+    assert!(assessments.is_empty(), "{assessments:?}");
+    assert!(found.iter().all(|finding| finding.severity == Severity::Info), "{found:?}");
+}
+
 #[test]
 fn one_lost_query_is_no_incident() {
     let mut scene = Scene::default();
@@ -473,6 +561,7 @@ fn an_error_beside_a_genuine_answer_should_not_be_relied_upon() {
     }
     let (found, assessments) = scene.examine();
     assert!(found.iter().any(|finding| finding.id == "stray-icmp"), "{found:?}");
+    assert!(leading(&assessments).contains("H17"), "{:?}", assessments[0].hypotheses[0]);
     let forgery = assessments.iter().filter_map(|a| a.hypothesis("H17"));
     assert!(forgery.clone().any(|h| h.ledger.iter().any(|row| row.id == "L54" && row.weight_db == Some(10))));
     for assessment in &assessments {

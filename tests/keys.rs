@@ -231,7 +231,7 @@ fn the_report_is_exported_and_never_written_over_unasked() {
     let path = directory.path().join("report.md");
     let mut bench = seed();
     let export = |bench: &mut Bench| {
-        bench.keys("x g Ctrl-u").text(path.to_str().unwrap());
+        bench.keys("x Tab g Tab Tab Ctrl-u").text(path.to_str().unwrap());
         bench.keys("Enter");
     };
     export(&mut bench);
@@ -248,6 +248,54 @@ fn the_report_is_exported_and_never_written_over_unasked() {
     export(&mut bench);
     bench.keys("y");
     assert_ne!(std::fs::read_to_string(&path).unwrap(), "mine");
+}
+
+#[test]
+fn a_redacted_bundle_is_exported_from_the_dialog() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("outage.zip");
+    let mut bench = seed();
+    bench.keys("] a").text("call 192.51.100.15 back").keys("Ctrl-s");
+    bench.keys("x");
+    bench.shows("Formats: markdown text html");
+    bench.keys("b Tab Tab Space Tab Ctrl-u").text(path.to_str().unwrap());
+    bench.shows("report, cited packets, frame map, case and hashes");
+    bench.keys("Enter");
+    bench.shows("redacted bundle written to");
+    let contents = portmortem::export::bundle::files::read(&path).unwrap();
+    let manifest = portmortem::export::bundle::files::manifest(&contents).unwrap();
+    assert!(manifest.redacted && contents.contains_key("cited.pcapng"));
+    for (name, content) in &contents {
+        let text = String::from_utf8_lossy(content);
+        assert!(!text.contains("192.51.100.15") && !text.contains("yummy"), "{name}");
+    }
+    // The choices are offered again, and the ending follows the format.
+    bench.keys("x");
+    bench.shows("incident.bundle.redacted.zip");
+    bench.keys("m");
+    bench.shows("incident.report.redacted.md");
+    bench.keys("Esc");
+    bench.hides("Export the report");
+}
+
+#[test]
+fn a_packet_is_read_in_words_at_three_levels() {
+    let mut bench = seed();
+    bench.keys("] w");
+    bench.shows("So what:");
+    bench.shows("Not so:");
+    bench.hides("offset ");
+    bench.keys("W");
+    bench.shows("In words, with bytes");
+    bench.shows("offset 26, 4 bytes: cb 00 71 02");
+    bench.keys("W");
+    bench.shows("? What does each part of the line say?");
+    bench.hides("So what:");
+    bench.keys("W");
+    bench.shows("In words, answers");
+    bench.hides("W shows the answers");
+    bench.keys("W");
+    bench.shows("So what:");
 }
 
 #[test]

@@ -1,6 +1,11 @@
 //! The real binary in a real pseudo-terminal: the main job from end to end, and what it leaves behind.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on ends")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on ends"
+)]
 
 use std::path::Path;
 use std::time::Duration;
@@ -78,8 +83,9 @@ fn the_main_job_from_opening_to_reopening() {
     terminal.send(Key::Ctrl('s')).unwrap();
     wait(&mut terminal, "(verified)");
     // Export.
-    type_text(&mut terminal, "xf");
-    wait(&mut terminal, "Write the report");
+    type_text(&mut terminal, "x");
+    wait(&mut terminal, "Export the report");
+    type_text(&mut terminal, "\t\t\t");
     clear_line(&mut terminal);
     type_text(&mut terminal, report.to_str().unwrap());
     terminal.send(Key::Enter).unwrap();
@@ -134,4 +140,106 @@ fn a_file_that_is_no_capture_is_refused_before_the_screen_is_taken() {
     let status = terminal.wait_exit().unwrap();
     assert_eq!(status.code(), Some(2));
     assert!(!terminal.screen().alternate_screen());
+}
+
+/// The bytes of a pcap file up to and with its first `count` packets, and the rest.
+fn split_after(capture: &[u8], count: usize) -> (&[u8], &[u8]) {
+    let mut at = 24;
+    for _ in 0..count {
+        let length = u32::from_le_bytes(capture[at + 8..at + 12].try_into().unwrap());
+        at += 16 + length as usize;
+    }
+    capture.split_at(at)
+}
+
+fn append(path: &Path, bytes: &[u8]) {
+    use std::io::Write as _;
+    let mut file = std::fs::OpenOptions::new().append(true).open(path).unwrap();
+    file.write_all(bytes).unwrap();
+    file.sync_all().unwrap();
+}
+
+const SEED: &[u8] = include_bytes!("captures/lab/00_seed_reenacted.pcap");
+
+#[test]
+fn a_growing_file_is_tied_and_drafted_while_it_grows() {
+    let home = tempfile::tempdir().unwrap();
+    let capture = home.path().join("growing.pcap");
+    let (first, rest) = split_after(SEED, 2);
+    std::fs::write(&capture, first).unwrap();
+    let mut terminal = open(&[Path::new("--follow"), &capture], home.path(), 150, 45, &[]);
+    // The view follows, the tie and a draft of what there is are shown, and the keyboard works.
+    wait(&mut terminal, "live · following");
+    wait(&mut terminal, "about #1");
+    wait(&mut terminal, "first 2 packets");
+    type_text(&mut terminal, "a");
+    wait(&mut terminal, "Ctrl-s save");
+    type_text(&mut terminal, "seen live");
+    terminal.send(Key::Ctrl('s')).unwrap();
+    wait(&mut terminal, "your note");
+    wait(&mut terminal, "G follows");
+    // More packets do not move the selection; the draft grows and keeps the note.
+    append(&capture, rest);
+    wait(&mut terminal, "first 6 packets");
+    wait(&mut terminal, "3 exact");
+    wait(&mut terminal, "#2 of 6");
+    wait(&mut terminal, "your note");
+    type_text(&mut terminal, "1G");
+    wait(&mut terminal, "#6 of 6");
+    wait(&mut terminal, "live · following");
+    type_text(&mut terminal, "k");
+    wait(&mut terminal, "#5 of 6");
+    wait(&mut terminal, "auto-scroll stopped");
+    type_text(&mut terminal, "q");
+    assert!(terminal.wait_exit().unwrap().success());
+    assert!(home.path().join("growing.pcap.portmortem.json").exists(), "the note was lost");
+}
+
+#[test]
+fn a_pipe_is_shown_until_it_ends_and_quitting_keeps_what_it_brought() {
+    let home = tempfile::tempdir().unwrap();
+    let fifo = home.path().join("fifo");
+    assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    let command = format!("cat {} | {} -", fifo.display(), env!("CARGO_BIN_EXE_portmortem"));
+    let mut terminal = Terminal::builder()
+        .size(100, 30)
+        .env_clear()
+        .env("TERM", "xterm-256color")
+        .env("LANG", "C.UTF-8")
+        .env("PATH", std::env::var("PATH").unwrap())
+        .env("HOME", home.path())
+        .current_dir(home.path())
+        .timeout(PATIENCE)
+        .arg("-c")
+        .arg(command)
+        .spawn("/bin/sh")
+        .unwrap();
+    let mut input = std::fs::OpenOptions::new().write(true).open(&fifo).unwrap();
+    let write = |input: &mut std::fs::File, bytes: &[u8]| std::io::Write::write_all(input, bytes).unwrap();
+    let (first, rest) = split_after(SEED, 4);
+    write(&mut input, first);
+    wait(&mut terminal, "about #3");
+    type_text(&mut terminal, "k");
+    wait(&mut terminal, "#3 of 4");
+    type_text(&mut terminal, "a");
+    wait(&mut terminal, "Ctrl-s save");
+    type_text(&mut terminal, "from the pipe");
+    terminal.send(Key::Ctrl('s')).unwrap();
+    write(&mut input, rest);
+    drop(input);
+    wait(&mut terminal, "end of input: 6 packets");
+    wait(&mut terminal, "input ended");
+    // A capture that is nowhere else is offered to be kept; the note stays with it.
+    type_text(&mut terminal, "q");
+    wait(&mut terminal, "in no file");
+    type_text(&mut terminal, "s");
+    wait(&mut terminal, "Keep the capture as");
+    clear_line(&mut terminal);
+    type_text(&mut terminal, "kept.pcap\r");
+    assert!(terminal.wait_exit().unwrap().success());
+    assert_eq!(std::fs::read(home.path().join("kept.pcap")).unwrap(), SEED);
+    let mut terminal = open(&[&home.path().join("kept.pcap")], home.path(), 150, 45, &[]);
+    wait(&mut terminal, "case found by the capture's hash");
+    type_text(&mut terminal, "q");
+    assert!(terminal.wait_exit().unwrap().success());
 }

@@ -133,13 +133,68 @@ fn read_text(path: &Path) -> io::Result<String> {
 
 /// Opens the journal for appending and locks it against other processes. `Ok(None)`: another process holds it.
 pub fn lock(paths: &Paths) -> io::Result<Option<File>> {
-    let file = OpenOptions::new().create(true).read(true).append(true).open(&paths.journal)?;
+    let mut options = OpenOptions::new();
+    options.create(true).read(true).append(true);
+    let file = private(&mut options).open(&paths.journal)?;
+    keep_private(&file)?;
     match file.try_lock() {
         Ok(()) => Ok(Some(file)),
         Err(TryLockError::WouldBlock) => Ok(None),
         Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => Ok(Some(file)),
         Err(TryLockError::Error(error)) => Err(error),
     }
+}
+
+/// New files are the owner's alone, as snapshots are: notes and names in them are nobody else's business.
+#[cfg(unix)]
+fn private(options: &mut OpenOptions) -> &OpenOptions {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    options.mode(0o600)
+}
+
+#[cfg(not(unix))]
+fn private(options: &mut OpenOptions) -> &OpenOptions {
+    options
+}
+
+/// A journal that others could read (made by an earlier version, or by hand) becomes private when it is used.
+#[cfg(unix)]
+fn keep_private(file: &File) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let metadata = file.metadata()?;
+    let for_others = 0o077;
+    if metadata.permissions().mode() & for_others == 0 {
+        return Ok(());
+    }
+    match file.set_permissions(std::fs::Permissions::from_mode(0o600)) {
+        // Some file systems have no permissions to set.
+        Err(error)
+            if matches!(error.kind(), io::ErrorKind::Unsupported | io::ErrorKind::PermissionDenied) =>
+        {
+            Ok(())
+        }
+        result => result,
+    }
+}
+
+#[cfg(not(unix))]
+fn keep_private(_: &File) -> io::Result<()> {
+    Ok(())
+}
+
+/// Makes the directory of cases, for its owner alone where it is new. Whether that worked shows when a file is made in it.
+pub fn make_directory(directory: &Path) {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    let _ = builder.create(directory);
+}
+
+/// Takes the files of a case away that was joined with another.
+pub fn remove(paths: &Paths) {
+    let _ = std::fs::remove_file(&paths.snapshot);
+    let _ = std::fs::remove_file(&paths.journal);
 }
 
 /// Appends one event and waits until the disk has it.

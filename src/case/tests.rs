@@ -282,3 +282,71 @@ fn comments_of_a_capture_become_annotations_once() {
     case.opened(&index, &record("aa"), 0);
     assert_eq!(case.state().annotations.len(), 2);
 }
+
+#[test]
+fn a_note_made_before_the_hash_is_known_joins_the_case_found_by_it() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let mut case = Case::open(place(folder.path()));
+    case.identify(record("feed"), 0);
+    case.apply(note(1, "yesterday"), 0);
+    drop(case);
+    let renamed = || Place { capture: Some(folder.path().join("renamed.pcap")), directory: None };
+    let mut case = Case::open(renamed());
+    case.apply(note(1, "made while hashing"), 0);
+    case.apply(note(2, "and another"), 0);
+    // A crash before the hash is known would lose nothing.
+    assert!(folder.path().join("renamed.pcap.portmortem.journal").exists());
+    case.identify(record("feed"), 0);
+    let notes: Vec<&str> = case.state().annotations.iter().map(|note| note.note.as_str()).collect();
+    assert_eq!(notes, ["yesterday", "made while hashing", "and another"]);
+    assert!(case.undo(0) && case.undo(0) && !case.undo(0));
+    assert!(case.redo(0));
+    drop(case);
+    let mut files: Vec<String> = std::fs::read_dir(folder.path())
+        .expect("readable")
+        .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
+        .collect();
+    files.sort();
+    assert_eq!(files, ["c.pcap.portmortem.journal", "c.pcap.portmortem.json"], "one case, not two");
+    let mut case = Case::open(renamed());
+    case.identify(record("feed"), 0);
+    assert_eq!(case.state().annotations.len(), 2);
+}
+
+#[test]
+fn a_known_case_that_is_in_use_leaves_early_notes_where_they_are_saved() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let mut first = Case::open(place(folder.path()));
+    first.identify(record("feed"), 0);
+    first.apply(note(1, "mine"), 0);
+    first.fold();
+    let renamed = || Place { capture: Some(folder.path().join("renamed.pcap")), directory: None };
+    let mut second = Case::open(renamed());
+    second.apply(note(1, "theirs"), 0);
+    second.identify(record("feed"), 7);
+    assert!(second.notices().contains(&Notice::Locked));
+    assert_eq!(second.saving(), Saving::Saved(7));
+    drop((first, second));
+    assert_eq!(
+        Case::open(renamed()).state().annotations.first().map(|note| note.note.as_str()),
+        Some("theirs")
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn nobody_else_can_read_a_case() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let names = ["c.pcap.portmortem.json", "c.pcap.portmortem.journal"].map(|name| folder.path().join(name));
+    let mode = |path: &PathBuf| std::fs::metadata(path).expect("a file").permissions().mode() & 0o777;
+    for _ in 0..2 {
+        let mut case = Case::open(place(folder.path()));
+        case.apply(note(1, "a"), 0);
+        case.fold();
+        assert_eq!(names.each_ref().map(mode), [0o600, 0o600]);
+        drop(case);
+        // One that was readable before becomes private again.
+        std::fs::set_permissions(&names[1], std::fs::Permissions::from_mode(0o644)).expect("set");
+    }
+}

@@ -187,14 +187,20 @@ impl Aftermath<'_, '_> {
         let mut parts = Vec::new();
         if let (Some(shortest), Some(longest)) = (gaps.iter().min(), gaps.iter().max()) {
             let range = if gaps.len() <= 3 {
-                gaps.iter().map(|gap| format!("{} s", time::seconds(*gap))).collect::<Vec<_>>().join(" and ")
+                let spans: Vec<String> = gaps.iter().map(|gap| time::seconds(*gap)).collect();
+                match spans.split_last() {
+                    Some((last, before)) if !before.is_empty() => {
+                        format!("{} and {last} s", before.join(", "))
+                    }
+                    _ => format!("{} s", spans.concat()),
+                }
             } else {
                 format!("{} to {} s", time::seconds(*shortest), time::seconds(*longest))
             };
-            parts.push(format!("asked the same server again {range} after the failure before"));
+            parts.push(format!("asked the same server again {range} after the previous failure"));
         }
         if retries > 0 {
-            parts.push(format!("retransmitted {retries} times"));
+            parts.push(format!("retransmitted {retries} {}", if retries == 1 { "time" } else { "times" }));
             for id in &self.episode.transactions {
                 frames.extend(self.evidence.tries(*id).into_iter().skip(1));
             }

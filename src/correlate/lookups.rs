@@ -189,7 +189,7 @@ impl<'i> Maker<'i> {
 
 /// Whether the client has its answer: an address, or that the name does not exist.
 fn is_settled(transaction: &Transaction) -> bool {
-    transaction.answer.is_some() && !is_error_code(transaction.response_code)
+    transaction.answer.is_some() && !is_error_code(transaction.response_code) && !transaction.name_lost
 }
 
 /// Whether two names (wire form) are one name with and without a search suffix, or with a suffix and its parent:

@@ -76,7 +76,9 @@ fn conclude_one(
 ) {
     let parameters = &evidence.parameters;
     transaction.outcome = if let Some(answer) = transaction.answer {
-        if let Some(error) = transaction.error {
+        if let Some(error) = transaction.error
+            && is_about_answered_try(messages, evidence, transaction, error, answer)
+        {
             part.anomalies.push(Anomaly { kind: "icmp_and_answer", packet: error, against: Some(answer) });
         }
         part.anomalies.extend(transactions::implausible(transaction, parameters.implausible_after_ns));
@@ -97,7 +99,7 @@ fn conclude_one(
 /// The connections to port 53 by who made them.
 #[derive(Default)]
 struct Connections {
-    /// When each pair of hosts opened connections, in order.
+    /// When each pair of hosts opened connections that came about, in order.
     opened: Map<(Address, Address), Vec<Nanos>>,
     /// The last reset of each client port and server.
     reset: Map<((Address, u16), Address), Nanos>,
@@ -108,7 +110,9 @@ impl Connections {
         let mut found = Self::default();
         for connection in &evidence.connections {
             let pair = (connection.client.0, connection.server.0);
-            found.opened.entry(pair).or_default().push(connection.first_ns);
+            if !connection.is_refused() && !connection.is_silent() {
+                found.opened.entry(pair).or_default().push(connection.first_ns);
+            }
             if let Some((_, reset_ns)) = connection.reset {
                 let latest = found.reset.entry((connection.client, connection.server.0)).or_insert(reset_ns);
                 *latest = reset_ns.max(*latest);
@@ -132,7 +136,7 @@ impl Connections {
         self.reset.get(&key).is_some_and(|reset_ns| *reset_ns >= query.time_ns())
     }
 
-    /// Whether the client opened a connection to the server within `window_ns` after an answer.
+    /// Whether the client opened a connection to the server within `window_ns` after an answer, and the server accepted it.
     fn follows(&self, messages: &Messages<'_>, answer: PacketId, window_ns: Nanos) -> bool {
         let Some(answer) = messages.index.packet(answer) else { return false };
         let pair = (answer.destination_address(), answer.source_address());
@@ -140,6 +144,22 @@ impl Connections {
         let next = times.partition_point(|time_ns| *time_ns < answer.time_ns());
         times.get(next).is_some_and(|time_ns| *time_ns <= answer.time_ns() + window_ns)
     }
+}
+
+/// Whether an error is about the very try that was answered; an error about an earlier try contradicts nothing.
+fn is_about_answered_try(
+    messages: &Messages<'_>,
+    evidence: &Evidence,
+    transaction: &Transaction,
+    error: PacketId,
+    answer: PacketId,
+) -> bool {
+    let asked_ns = messages.time_ns(answer) - transaction.rtt_ns;
+    transaction.tries == 1
+        || evidence
+            .links_from(error)
+            .iter()
+            .any(|link| link.to.is_some_and(|query| messages.time_ns(query) == asked_ns))
 }
 
 /// How an answered transaction ended: truncated answers count only with the TCP retry RFC 7766 §5 asks for.

@@ -1,11 +1,17 @@
 //! Links errors of a tcpdump transcript, which name the quoted server and port but neither client port nor ids.
 
+use super::messages::Messages;
 use super::weigh::{Head, Weighed};
-use super::{Evidence, Level, Outcome};
+use super::{Evidence, Level, Outcome, quotes};
 use crate::capture::LinkType;
 use crate::decode::{Address, transcript};
 use crate::index::segment::flow_hash;
 use crate::index::{Index, PacketId};
+
+/// Open queries looked back at for an error that names nothing.
+const LOOK_BACK_MAX: usize = 64;
+/// Where a query goes when the line does not say.
+const DNS_PORT: u16 = 53;
 
 /// An error as tcpdump printed it.
 pub(super) struct Error<'i> {
@@ -15,6 +21,8 @@ pub(super) struct Error<'i> {
     /// Where the quoted packet was going.
     pub server: (Address, u16),
     protocol: u8,
+    /// The line names the server alone (`ICMP host S unreachable`): its DNS port is supposed.
+    portless: bool,
     quote: Option<transcript::Quoted<'i>>,
 }
 
@@ -25,19 +33,13 @@ impl<'i> Error<'i> {
         let line = transcript::read(packet.bytes())?;
         let icmp = line.icmp?;
         let quoted = icmp.quoted?;
-        let head = Head {
-            packet: id,
-            time_ns: packet.time_ns(),
-            kind: icmp.kind,
-            code: icmp.code,
-            v6: line.protocol() == 58,
-            checksum_wrong: false,
-        };
-        let port = icmp.quoted_port.or(quoted.port).unwrap_or(0);
+        let head = head(index, id, line.protocol() == 58, icmp)?;
+        let port = icmp.quoted_port.or(quoted.port);
         Some(Self {
             head,
             client: packet.destination_address(),
-            server: (quoted.address, port),
+            server: (quoted.address, port.unwrap_or(DNS_PORT)),
+            portless: port.is_none(),
             protocol: icmp.quoted_protocol.unwrap_or(17),
             quote: icmp.quote,
         })
@@ -46,6 +48,50 @@ impl<'i> Error<'i> {
     /// The hash candidates are remembered under: the client's port is not printed.
     pub fn hash(&self) -> u64 {
         flow_hash(self.protocol, (self.client, 0), self.server)
+    }
+}
+
+fn head(index: &Index, id: PacketId, v6: bool, icmp: transcript::Icmp<'_>) -> Option<Head> {
+    let time_ns = index.packet(id)?.time_ns();
+    Some(Head { packet: id, time_ns, kind: icmp.kind, code: icmp.code, v6, checksum_wrong: false })
+}
+
+/// An error of a printed line that names no packet; `None` for other packets.
+pub(super) fn nameless(index: &Index, id: PacketId) -> Option<Head> {
+    let packet = index.packet(id).filter(|packet| packet.link_type() == LinkType::TRANSCRIPT)?;
+    let line = transcript::read(packet.bytes())?;
+    let icmp = line.icmp.filter(|icmp| icmp.quoted.is_none())?;
+    let v6 = line.protocol() == 58;
+    matches!((v6, icmp.kind), (false, 3 | 11) | (true, 1 | 3)).then(|| head(index, id, v6, icmp))?
+}
+
+/// Ties errors that name neither address nor port (`ICMP time exceeded in-transit`) to the newest open query of the host told.
+pub(super) fn join_nameless(messages: &Messages<'_>, evidence: &mut Evidence) {
+    let index = messages.index;
+    for row in index.icmp_rows() {
+        let Some(head) = nameless(index, row.packet) else { continue };
+        let Some(packet) = index.packet(row.packet) else { continue };
+        let told = packet.destination_address();
+        let before = evidence.transactions.partition_point(|t| messages.time_ns(t.first) <= head.time_ns);
+        let recent = evidence.transactions.get(..before).unwrap_or_default().iter().rev().take(LOOK_BACK_MAX);
+        let mut open = recent.filter(|t| {
+            let asks = index.packet(t.first).is_some_and(|query| query.source_address() == told);
+            asks && t.answer.is_none() && t.error.is_none() && messages.time_ns(t.last) <= head.time_ns
+        });
+        let (newest, another) = (open.next().map(|t| t.last), open.next().is_some());
+        let weighed = match newest {
+            Some(query) => Weighed {
+                target: Some(query),
+                level: Level::Probable,
+                reason: if another {
+                    "the newest open query of this client; the line shows no address, no port and no id"
+                } else {
+                    "the only open query of this client; the line shows no address, no port and no id"
+                },
+            },
+            None => Weighed::nothing("the line names no packet, and this client has no open query"),
+        };
+        quotes::attach(messages, evidence, &head, &weighed);
     }
 }
 
@@ -83,6 +129,15 @@ pub(super) fn choose(
         }
     }
     let reason = match open.len() {
+        0 if error.portless => {
+            "server and client agree, the line shows no port; all such queries were answered or refused before"
+        }
+        1 if error.portless => {
+            "the only open query of this client to that server; the line shows no port or id"
+        }
+        _ if error.portless => {
+            "the newest open query of this client to that server; the line shows no port or id"
+        }
         0 => "server, port and client agree; all such queries were answered or refused before",
         1 => "the only open query of this client to that server and port; the line shows no port or id",
         _ => "the newest open query of this client to that server and port; the line shows no port or id",

@@ -73,7 +73,9 @@ pub(super) fn attach_all(messages: &Messages<'_>, evidence: &mut Evidence, weigh
 /// Weighs one error against what was seen of what it quotes.
 fn judge(messages: &Messages<'_>, evidence: &Evidence, quoted: &Quoted, packet: PacketId) -> Judged {
     let Some(error) = Error::read(messages.index, packet) else {
-        let printed = printed::Error::read(messages.index, packet).is_some();
+        let index = messages.index;
+        let printed =
+            printed::Error::read(index, packet).is_some() || printed::nameless(index, packet).is_some();
         return if printed { Judged::Printed } else { Judged::Unreadable };
     };
     let answered = |query: PacketId| {

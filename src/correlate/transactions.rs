@@ -209,6 +209,7 @@ fn transaction(messages: &Messages<'_>, first: Position, answer: Position) -> Tr
         icmp: (0, 0),
         tries: 1,
         extended_error,
+        name_lost: false,
         rtt_ns: waited_ns,
         waited_ns,
     }

@@ -23,6 +23,11 @@ impl Address {
         matches!(self, Self::V6(_))
     }
 
+    /// Whether another address is of the same kind, so that the two can be ordered.
+    pub fn same_kind(&self, other: &Self) -> bool {
+        std::mem::discriminant(self) == std::mem::discriminant(other)
+    }
+
     /// The IP address, if it is one.
     pub fn ip(self) -> Option<IpAddr> {
         match self {

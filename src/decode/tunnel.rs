@@ -9,8 +9,15 @@ use super::{Decoded, LayerKind, network};
 const GTP_EXTENSIONS_MAX: usize = 8;
 const TRANSPARENT_ETHERNET: u16 = 0x6558;
 
-/// UDP ports whose payload is another packet.
+/// Ports below 1024 belong to services; their clients' ports are chosen at random and may be a tunnel's by chance.
+const SERVICE_PORTS: std::ops::Range<u16> = 1..1024;
+
+/// UDP ports whose payload is another packet. A packet from or to a service's port is that service's: an answer of a DNS
+/// server to a client port of 4789 is no VXLAN.
 pub(super) fn udp_carrier(source_port: u16, destination_port: u16) -> Option<Carrier> {
+    if SERVICE_PORTS.contains(&source_port) || SERVICE_PORTS.contains(&destination_port) {
+        return None;
+    }
     Some(match (source_port, destination_port) {
         (_, 4789 | 8472) | (4789, _) => Carrier::Vxlan,
         (_, 4790) | (4790, _) => Carrier::VxlanGpe,

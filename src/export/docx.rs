@@ -6,16 +6,22 @@ use std::io::{self, Write};
 use zip::write::SimpleFileOptions;
 
 use super::document::{Block, Document, Span, is_marked, plain};
-use crate::report::figure::xml;
+use crate::report::figure::{Figure, xml};
 
 const CONTENT_TYPES: &str = r#"<?xml version="1.0" encoding="UTF-8" standalone="yes"?>
-<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"><Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/><Default Extension="xml" ContentType="application/xml"/><Override PartName="/word/document.xml" ContentType="application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml"/><Override PartName="/word/styles.xml" ContentType="application/vnd.openxmlformats-officedocument.wordprocessingml.styles+xml"/><Override PartName="/word/numbering.xml" ContentType="application/vnd.openxmlformats-officedocument.wordprocessingml.numbering+xml"/><Override PartName="/word/footer1.xml" ContentType="application/vnd.openxmlformats-officedocument.wordprocessingml.footer+xml"/><Override PartName="/docProps/core.xml" ContentType="application/vnd.openxmlformats-package.core-properties+xml"/></Types>"#;
+<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"><Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/><Default Extension="png" ContentType="image/png"/><Default Extension="xml" ContentType="application/xml"/><Override PartName="/word/document.xml" ContentType="application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml"/><Override PartName="/word/styles.xml" ContentType="application/vnd.openxmlformats-officedocument.wordprocessingml.styles+xml"/><Override PartName="/word/numbering.xml" ContentType="application/vnd.openxmlformats-officedocument.wordprocessingml.numbering+xml"/><Override PartName="/word/footer1.xml" ContentType="application/vnd.openxmlformats-officedocument.wordprocessingml.footer+xml"/><Override PartName="/docProps/core.xml" ContentType="application/vnd.openxmlformats-package.core-properties+xml"/></Types>"#;
 const RELATIONS: &str = r#"<?xml version="1.0" encoding="UTF-8" standalone="yes"?>
 <Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship Id="rId1" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument" Target="word/document.xml"/><Relationship Id="rId2" Type="http://schemas.openxmlformats.org/package/2006/relationships/metadata/core-properties" Target="docProps/core.xml"/></Relationships>"#;
 const DOCUMENT_RELATIONS: &str = r#"<?xml version="1.0" encoding="UTF-8" standalone="yes"?>
-<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship Id="rId1" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/styles" Target="styles.xml"/><Relationship Id="rId2" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/numbering" Target="numbering.xml"/><Relationship Id="rId3" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/footer" Target="footer1.xml"/></Relationships>"#;
-const WORD: &str = r#"xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main" xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships""#;
+<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship Id="rId1" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/styles" Target="styles.xml"/><Relationship Id="rId2" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/numbering" Target="numbering.xml"/><Relationship Id="rId3" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/footer" Target="footer1.xml"/>"#;
+const WORD: &str = r#"xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main" xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships" xmlns:wp="http://schemas.openxmlformats.org/drawingml/2006/wordprocessingDrawing" xmlns:a="http://schemas.openxmlformats.org/drawingml/2006/main" xmlns:pic="http://schemas.openxmlformats.org/drawingml/2006/picture""#;
 const HEAD: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?>\n";
+
+/// Width and height of the text on a page, in points.
+const TEXT_WIDTH_PT: f32 = 481.0;
+const TEXT_HEIGHT_PT: f32 = 640.0;
+/// English metric units, of which `DrawingML` makes its lengths.
+const EMU_PER_POINT: f32 = 12_700.0;
 
 /// Writes the document as a DOCX package.
 pub fn write(document: &Document, out: &mut dyn Write) -> io::Result<()> {
@@ -24,12 +30,13 @@ pub fn write(document: &Document, out: &mut dyn Write) -> io::Result<()> {
     for block in &document.blocks {
         body.block(document, block, 0);
     }
+    let relations = document_relations(body.pictures.len());
     let parts = [
         ("[Content_Types].xml", CONTENT_TYPES.to_owned()),
         ("_rels/.rels", RELATIONS.to_owned()),
         ("docProps/core.xml", core_properties(&document.title)),
         ("word/document.xml", body.finish()),
-        ("word/_rels/document.xml.rels", DOCUMENT_RELATIONS.to_owned()),
+        ("word/_rels/document.xml.rels", relations),
         ("word/styles.xml", styles()),
         ("word/numbering.xml", numbering(body.ordered)),
         ("word/footer1.xml", footer(&document.footer)),
@@ -40,7 +47,26 @@ pub fn write(document: &Document, out: &mut dyn Write) -> io::Result<()> {
         package.start_file(name, options).map_err(io::Error::other)?;
         package.write_all(content.as_bytes())?;
     }
+    // Pictures are packed already.
+    let options = options.compression_method(zip::CompressionMethod::Stored);
+    for (at, picture) in body.pictures.iter().enumerate() {
+        package.start_file(format!("word/media/figure{}.png", at + 1), options).map_err(io::Error::other)?;
+        package.write_all(picture)?;
+    }
     out.write_all(package.finish().map_err(io::Error::other)?.get_ref())
+}
+
+/// What the body refers to: styles, lists, the footer, and a picture for each figure.
+fn document_relations(pictures: usize) -> String {
+    let mut out = DOCUMENT_RELATIONS.to_owned();
+    for number in 1..=pictures {
+        let _ = write!(
+            out,
+            "<Relationship Id=\"figure{number}\" Type=\"http://schemas.openxmlformats.org/officeDocument/2006/relationships/image\" Target=\"media/figure{number}.png\"/>"
+        );
+    }
+    out.push_str("</Relationships>");
+    out
 }
 
 #[derive(Default)]
@@ -48,6 +74,8 @@ struct Body {
     xml: String,
     /// Ordered lists begun so far; each counts from its own start.
     ordered: u32,
+    /// PNG files of the figures so far.
+    pictures: Vec<Vec<u8>>,
 }
 
 impl Body {
@@ -76,7 +104,8 @@ impl Body {
             Block::Table(head, rows) => self.table(head, rows),
             Block::Figure(id) => {
                 if let Some(figure) = document.figure(id) {
-                    let text = format!("Figure: {} (drawn in the HTML and PDF forms of this report)", figure.caption);
+                    self.picture(figure);
+                    let text = figure.caption.clone();
                     self.paragraph("<w:pStyle w:val=\"Caption\"/>", &[Span { text, italic: true, ..Span::default() }]);
                 }
             }
@@ -85,6 +114,21 @@ impl Body {
 
     fn paragraph(&mut self, properties: &str, inline: &[Span]) {
         let _ = write!(self.xml, "<w:p><w:pPr>{properties}</w:pPr>{}</w:p>", runs(inline));
+    }
+
+    /// A figure as a picture in the line, as wide as the text at most; its caption is its description.
+    fn picture(&mut self, figure: &Figure) {
+        let Some(picture) = super::picture::png(figure) else { return };
+        self.pictures.push(picture);
+        let number = self.pictures.len();
+        let scale = (TEXT_WIDTH_PT / figure.width).min(TEXT_HEIGHT_PT / figure.height);
+        let emu = |points: f32| (points * scale * EMU_PER_POINT) as u64;
+        let (width, height) = (emu(figure.width), emu(figure.height));
+        let (id, caption) = (xml(&figure.id), xml(&figure.caption));
+        let _ = write!(
+            self.xml,
+            "<w:p><w:pPr><w:keepNext/></w:pPr><w:r><w:drawing><wp:inline distT=\"0\" distB=\"0\" distL=\"0\" distR=\"0\"><wp:extent cx=\"{width}\" cy=\"{height}\"/><wp:docPr id=\"{number}\" name=\"{id}\" descr=\"{caption}\"/><a:graphic><a:graphicData uri=\"http://schemas.openxmlformats.org/drawingml/2006/picture\"><pic:pic><pic:nvPicPr><pic:cNvPr id=\"{number}\" name=\"{id}\"/><pic:cNvPicPr/></pic:nvPicPr><pic:blipFill><a:blip r:embed=\"figure{number}\"/><a:stretch><a:fillRect/></a:stretch></pic:blipFill><pic:spPr><a:xfrm><a:off x=\"0\" y=\"0\"/><a:ext cx=\"{width}\" cy=\"{height}\"/></a:xfrm><a:prstGeom prst=\"rect\"><a:avLst/></a:prstGeom></pic:spPr></pic:pic></a:graphicData></a:graphic></wp:inline></w:drawing></w:r></w:p>"
+        );
     }
 
     fn list(&mut self, document: &Document, ordered: bool, items: &[Vec<Block>], depth: usize) {
@@ -308,5 +352,35 @@ mod tests {
         archive.by_name("word/document.xml").unwrap().read_to_string(&mut body).unwrap();
         assert!(body.contains("Heading1") && body.contains("&lt;b&gt;") && body.contains("<w:tbl>"));
         assert!(body.contains("w:numId w:val=\"2\""));
+    }
+
+    #[test]
+    fn a_figure_is_a_picture_with_its_caption_as_description() {
+        let shape = crate::report::figure::Shape::Rect {
+            area: (1.0, 1.0, 50.0, 10.0),
+            role: crate::report::figure::Role::Query,
+        };
+        let figure = Figure {
+            id: "timeline".to_owned(),
+            caption: "Queries & <errors>".to_owned(),
+            width: 200.0,
+            height: 50.0,
+            shapes: vec![shape],
+        };
+        let mut out = Vec::new();
+        write(&Document::read("t", "foot", "![x](figure:timeline)\n", vec![figure]), &mut out).unwrap();
+        let mut archive = zip::ZipArchive::new(io::Cursor::new(out)).unwrap();
+        let mut read = |name: &str| {
+            let mut content = Vec::new();
+            archive.by_name(name).unwrap().read_to_end(&mut content).unwrap();
+            content
+        };
+        assert!(read("word/media/figure1.png").starts_with(b"\x89PNG"));
+        let body = String::from_utf8(read("word/document.xml")).unwrap();
+        assert!(
+            body.contains("r:embed=\"figure1\"") && body.contains("descr=\"Queries &amp; &lt;errors&gt;\"")
+        );
+        let relations = String::from_utf8(read("word/_rels/document.xml.rels")).unwrap();
+        assert!(relations.contains("Id=\"figure1\"") && relations.contains("media/figure1.png"));
     }
 }

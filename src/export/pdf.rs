@@ -17,7 +17,8 @@ use krilla::surface::Surface;
 use krilla::text::{Font, TextDirection};
 
 use super::document::Document;
-use layout::{Draw, Face, Fonts, PAGE_HEIGHT, PAGE_WIDTH};
+use super::fonts::{Face, Fonts};
+use layout::{Draw, PAGE_HEIGHT, PAGE_WIDTH};
 
 /// Writes the document as a PDF file.
 pub fn write(document: &Document, out: &mut dyn Write) -> io::Result<()> {

@@ -5,8 +5,8 @@ use std::sync::atomic::Ordering;
 use rayon::prelude::*;
 
 use super::Context;
-use super::expression::{Check, Expression, Function, Test};
-use super::{scan, sparse, values};
+use super::expression::{Check, Expression, Function, Relation, Test};
+use super::{calculate, scan, sparse, values};
 use crate::index::{Index, IndexedSource, Packet, PacketId, Segment};
 
 /// Rows a dear test looks at before results are handed on and cancellation is seen to.
@@ -61,6 +61,8 @@ pub enum Plan<'f> {
     Not(Box<Plan<'f>>),
     /// One test.
     Test(&'f Test),
+    /// A comparison of two operands.
+    Relation(&'f Relation),
     /// These packets, in order.
     Packets(Vec<u32>),
 }
@@ -82,6 +84,7 @@ impl<'f> Plan<'f> {
                 Some(packets) => Self::Packets(packets),
                 None => Self::Test(test),
             },
+            Expression::Relation(relation) => Self::Relation(relation),
             Expression::Function(function, inner) => {
                 let rows = all_rows(inner, context);
                 Self::Packets(sparse::related(*function, &rows, context))
@@ -95,6 +98,7 @@ impl<'f> Plan<'f> {
             Self::Everything => 0,
             Self::Packets(_) => 1,
             Self::Test(test) => scan::cost(test),
+            Self::Relation(_) => scan::DEAR * 3,
             Self::Not(inner) => inner.cost(),
             Self::And(parts) | Self::Or(parts) => parts.iter().map(Self::cost).sum(),
         }
@@ -105,6 +109,7 @@ impl<'f> Plan<'f> {
         match self {
             Self::Everything | Self::Packets(_) => false,
             Self::Test(test) => scan::cost(test) >= scan::DEAR,
+            Self::Relation(_) => true,
             Self::Not(inner) => inner.is_dear(),
             Self::And(parts) | Self::Or(parts) => parts.iter().any(Self::is_dear),
         }
@@ -147,6 +152,9 @@ impl<'f> Plan<'f> {
                 mask
             }
             Self::Packets(packets) => sparse_mask(packets, view, candidates),
+            Self::Relation(relation) => {
+                row_by_row(view, context, candidates, &|packet| calculate::passes(relation, packet, context))
+            }
             Self::Test(test) => match scan::dense(test, view) {
                 Some(mut mask) => {
                     for (word, candidate) in mask.iter_mut().zip(candidates) {
@@ -154,7 +162,7 @@ impl<'f> Plan<'f> {
                     }
                     mask
                 }
-                None => row_by_row(test, view, context, candidates),
+                None => row_by_row(view, context, candidates, &|packet| matches_test(test, packet, context)),
             },
         }
     }
@@ -176,7 +184,12 @@ fn sparse_mask(packets: &[u32], view: &View<'_>, candidates: &Mask) -> Mask {
     mask
 }
 
-fn row_by_row(test: &Test, view: &View<'_>, context: &Context<'_>, candidates: &Mask) -> Mask {
+fn row_by_row(
+    view: &View<'_>,
+    context: &Context<'_>,
+    candidates: &Mask,
+    passes: &dyn Fn(&Packet<'_>) -> bool,
+) -> Mask {
     let mut mask = vec![0u64; candidates.len()];
     for (at, (out, candidate)) in mask.iter_mut().zip(candidates).enumerate() {
         if context.cancel.load(Ordering::Relaxed) {
@@ -186,7 +199,7 @@ fn row_by_row(test: &Test, view: &View<'_>, context: &Context<'_>, candidates: &
         while left != 0 {
             let bit = left.trailing_zeros() as usize;
             left &= left - 1;
-            if matches_test(test, &view.packet(at * WORD + bit), context) {
+            if passes(&view.packet(at * WORD + bit)) {
                 *out |= 1 << bit;
             }
         }
@@ -221,6 +234,7 @@ pub fn matches(expression: &Expression, packet: &Packet<'_>, context: &Context<'
         Expression::Or(parts) => parts.iter().any(|part| matches(part, packet, context)),
         Expression::Not(inner) => !matches(inner, packet, context),
         Expression::Test(test) => matches_test(test, packet, context),
+        Expression::Relation(relation) => calculate::passes(relation, packet, context),
         Expression::Function(function, inner) => related(*function, inner, packet, context),
     }
 }

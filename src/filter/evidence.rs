@@ -29,10 +29,17 @@ pub fn each(field: EvidenceField, packet: PacketId, index: &Index, evidence: &Ev
         EvidenceField::Duplicate => {
             visit(Scalar::Bool(evidence.is_duplicate(packet)));
         }
+        // A copy is not the answer.
+        EvidenceField::ResponseTo | EvidenceField::ResponseTime if evidence.is_duplicate(packet) => {}
         EvidenceField::ResponseTo => {
             let links = evidence.links_from(packet);
             let mut answers = links.iter().filter(|link| link.kind == LinkKind::AnswerTo);
             let _ = answers.any(|link| link.to.is_some_and(|to| visit(Scalar::Number(frame(to)))));
+        }
+        EvidenceField::ResponseTime => {
+            let links = evidence.links_from(packet);
+            let mut answers = links.iter().filter(|link| link.kind == LinkKind::AnswerTo);
+            let _ = answers.any(|link| link.to.is_some() && visit(Scalar::Number(link.delta_ns)));
         }
         EvidenceField::ResponseIn => {
             let links = evidence.links_to(packet);

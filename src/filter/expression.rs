@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::fields::Source;
+use super::fields::{Source, Word};
 use super::matcher::Matcher;
 
 /// A parsed filter.
@@ -18,6 +18,8 @@ pub enum Expression {
     Not(Box<Expression>),
     /// One test.
     Test(Box<Test>),
+    /// A comparison of two things that are read from the packet, or calculated.
+    Relation(Box<Relation>),
     /// Packets that stand in a relation to those that match.
     Function(Function, Box<Expression>),
 }
@@ -68,6 +70,8 @@ pub enum Transform {
     Lower,
     /// In upper case.
     Upper,
+    /// As text: numbers in decimal, addresses as they are written.
+    Text,
 }
 
 /// One test of one field.
@@ -81,12 +85,16 @@ pub struct Test {
     pub source: Source,
     /// The field of the datagram inside an ICMP error is meant.
     pub quoted: bool,
+    /// Only this frame's own headers count, as for tcpdump: a fragment is not read together with the others.
+    pub own: bool,
     /// Parts of the value, end to end.
     pub slice: Option<Vec<SlicePart>>,
     /// What is done with the value first.
     pub transform: Transform,
     /// What is asked of the values.
     pub check: Check,
+    /// The conversations, once a field has asked for them.
+    pub streams: super::streams::Cache,
 }
 
 /// What is asked of a field's values.
@@ -103,6 +111,123 @@ pub enum Check {
         /// Every value must be accepted, and there must be one.
         all: bool,
     },
+}
+
+/// How two values are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are the operators' own")]
+pub enum Comparison {
+    Equal,
+    NotEqual,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+}
+
+/// A comparison of two operands.
+#[derive(Clone, Debug)]
+pub struct Relation {
+    /// Where it stands in the text.
+    pub span: Range<usize>,
+    /// What stands left of the sign.
+    pub left: Operand,
+    /// The sign.
+    pub comparison: Comparison,
+    /// What stands right of it.
+    pub right: Operand,
+    /// Every pair of values must pass, and there must be one.
+    pub all: bool,
+}
+
+/// A number as written, and what it means beside other things than numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// Its value.
+    pub value: i64,
+    /// Beside a duration.
+    pub as_duration_ns: Option<i64>,
+    /// Beside bytes, where digits without `0x` are hexadecimal, as in Wireshark.
+    pub as_bytes: Option<i64>,
+}
+
+/// What can be calculated with.
+#[derive(Clone, Debug)]
+pub enum Operand {
+    /// A number.
+    Number(Written),
+    /// The values of a field; what the test asks of them is not looked at.
+    Values(Box<Test>),
+    /// Bytes of a header as a big-endian number, as tcpdump's `proto[offset:size]`.
+    Access {
+        /// The header.
+        word: Word,
+        /// Where the bytes begin in it.
+        offset: Box<Operand>,
+        /// 1, 2 or 4 bytes.
+        size: u8,
+    },
+    /// Two operands, calculated with.
+    Binary(Arithmetic, Box<Operand>, Box<Operand>),
+    /// The opposite number.
+    Negative(Box<Operand>),
+    /// The largest, the smallest, or the distance from 0.
+    Function(NumberFunction, Vec<Operand>),
+}
+
+/// Arithmetic signs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are the signs' own")]
+pub enum Arithmetic {
+    Add,
+    Subtract,
+    Multiply,
+    Divide,
+    Remainder,
+    BitAnd,
+    BitOr,
+    BitXor,
+    ShiftLeft,
+    ShiftRight,
+}
+
+/// Functions of numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are the functions' own")]
+pub enum NumberFunction {
+    Max,
+    Min,
+    Abs,
+}
+
+/// Functions of numbers by name.
+pub const NUMBER_FUNCTIONS: &[(&str, NumberFunction)] =
+    &[("max", NumberFunction::Max), ("min", NumberFunction::Min), ("abs", NumberFunction::Abs)];
+
+/// What is done with a field's value, by name.
+pub const TRANSFORMS: &[(&str, Transform)] = &[
+    ("len", Transform::Length),
+    ("count", Transform::Count),
+    ("lower", Transform::Lower),
+    ("upper", Transform::Upper),
+    ("string", Transform::Text),
+];
+
+impl Operand {
+    /// Calls `visit` with every field in it.
+    pub fn fields(&self, visit: &mut dyn FnMut(&Test)) {
+        match self {
+            Self::Number(_) => {}
+            Self::Values(test) => visit(test),
+            Self::Access { offset, .. } => offset.fields(visit),
+            Self::Negative(inner) => inner.fields(visit),
+            Self::Binary(_, left, right) => {
+                left.fields(visit);
+                right.fields(visit);
+            }
+            Self::Function(_, all) => all.iter().for_each(|operand| operand.fields(visit)),
+        }
+    }
 }
 
 impl Expression {
@@ -130,10 +255,10 @@ impl Expression {
         }
     }
 
-    /// Calls `visit` with every test, those inside functions too.
+    /// Calls `visit` with every test, those inside functions too; comparisons of two operands are none.
     pub fn tests(&self, visit: &mut dyn FnMut(&Test)) {
         match self {
-            Self::Everything => {}
+            Self::Everything | Self::Relation(_) => {}
             Self::And(parts) | Self::Or(parts) => parts.iter().for_each(|part| part.tests(visit)),
             Self::Not(inner) | Self::Function(_, inner) => inner.tests(visit),
             Self::Test(test) => visit(test),

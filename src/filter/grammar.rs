@@ -5,13 +5,13 @@
 use std::ops::Range;
 
 use super::FilterError;
-use super::expression::{Check, Expression, FUNCTIONS, SlicePart, Test, Transform};
-use super::fields::{self, FieldInfo, Source};
+use super::expression::{Expression, FUNCTIONS, NUMBER_FUNCTIONS, TRANSFORMS};
+use super::fields::{self, FieldInfo};
 use super::lexer::{Lexeme, Symbol, Token, lex};
-use super::literal::{self, Item, Operator};
+use super::literal::{Item, Operator};
 use super::matcher;
+use super::operand::is_comparison;
 use super::primitive::Qualifiers;
-use crate::protocols::Kind;
 
 /// Parentheses and functions deeper than this are refused.
 pub const NEST_MAX: usize = 64;
@@ -46,7 +46,17 @@ pub fn parse(text: &str) -> Result<Expression, FilterError> {
 
 fn parse_at(text: &str, names: usize) -> Result<Expression, FilterError> {
     let tokens = lex(text)?;
-    let mut parser = Parser { text, tokens, at: 0, depth: 0, names, qualifiers: None };
+    let mut parser = Parser {
+        text,
+        flat: is_tcpdumps(text, &tokens),
+        closing: closing(&tokens),
+        tokens,
+        at: 0,
+        skipped: 0,
+        depth: 0,
+        names,
+        qualifiers: None,
+    };
     if parser.peek() == &Token::End {
         return Ok(Expression::Everything);
     }
@@ -62,8 +72,14 @@ pub(super) struct Parser<'t> {
     pub text: &'t str,
     tokens: Vec<Lexeme>,
     at: usize,
+    /// Bytes of the token here that are read already, where a sign or a number ends inside a word.
+    skipped: usize,
+    /// For each parenthesis or brace the token that closes it.
+    closing: Vec<usize>,
     depth: usize,
     names: usize,
+    /// `and` and `or` bind alike, from left to right.
+    flat: bool,
     /// The qualifiers of the last tcpdump primitive, for `port 53 or 80`.
     pub qualifiers: Option<Qualifiers>,
 }
@@ -71,6 +87,21 @@ pub(super) struct Parser<'t> {
 static END: Lexeme = Lexeme { token: Token::End, span: 0..0 };
 
 impl<'t> Parser<'t> {
+    /// A parser of other tokens of the same text, as deep as this one.
+    pub fn with(&self, tokens: Vec<Lexeme>) -> Self {
+        Self {
+            text: self.text,
+            closing: closing(&tokens),
+            tokens,
+            at: 0,
+            skipped: 0,
+            depth: self.depth,
+            names: self.names,
+            flat: self.flat,
+            qualifiers: None,
+        }
+    }
+
     pub fn lexeme(&self) -> &Lexeme {
         self.tokens.get(self.at).or(self.tokens.last()).unwrap_or(&END)
     }
@@ -80,16 +111,58 @@ impl<'t> Parser<'t> {
     }
 
     pub fn span(&self) -> Range<usize> {
-        self.lexeme().span.clone()
+        let span = &self.lexeme().span;
+        span.start + self.skipped..span.end
     }
 
-    fn ahead(&self, steps: usize) -> &Token {
+    pub fn span_ahead(&self, steps: usize) -> Range<usize> {
+        self.tokens
+            .get(self.at + steps)
+            .map_or(self.text.len()..self.text.len(), |lexeme| lexeme.span.clone())
+    }
+
+    /// The token before this one, and its word.
+    pub fn behind(&self) -> (&Token, &'t str) {
+        let Some(lexeme) = self.at.checked_sub(1).and_then(|at| self.tokens.get(at)) else {
+            return (&Token::End, "");
+        };
+        let word = self.text.get(lexeme.span.clone()).filter(|_| lexeme.token == Token::Word);
+        (&lexeme.token, word.unwrap_or_default())
+    }
+
+    /// Takes a part of the word here.
+    pub fn skip(&mut self, bytes: usize) {
+        self.skipped += bytes;
+    }
+
+    /// Counts a level that must be left again.
+    pub fn deeper(&mut self) -> Result<(), FilterError> {
+        self.depth += 1;
+        if self.depth <= NEST_MAX {
+            return Ok(());
+        }
+        Err(FilterError {
+            span: self.span(),
+            message: format!("nested deeper than {NEST_MAX} levels"),
+            suggestion: None,
+            unfinished: false,
+        })
+    }
+
+    pub fn shallower(&mut self) {
+        self.depth -= 1;
+    }
+
+    pub fn ahead(&self, steps: usize) -> &Token {
         self.tokens.get(self.at + steps).map_or(&Token::End, |lexeme| &lexeme.token)
     }
 
     pub fn word_ahead(&self, steps: usize) -> &'t str {
         match self.tokens.get(self.at + steps) {
-            Some(Lexeme { token: Token::Word, span }) => self.text.get(span.clone()).unwrap_or_default(),
+            Some(Lexeme { token: Token::Word, span }) => {
+                let start = if steps == 0 { span.start + self.skipped } else { span.start };
+                self.text.get(start..span.end).unwrap_or_default()
+            }
             _ => "",
         }
     }
@@ -104,6 +177,7 @@ impl<'t> Parser<'t> {
     }
 
     pub fn advance(&mut self) {
+        self.skipped = 0;
         if self.at + 1 < self.tokens.len() {
             self.at += 1;
         }
@@ -147,27 +221,30 @@ impl<'t> Parser<'t> {
     }
 
     fn or(&mut self) -> Result<Expression, FilterError> {
-        self.depth += 1;
-        if self.depth > NEST_MAX {
-            return Err(FilterError {
-                span: self.span(),
-                message: format!("nested deeper than {NEST_MAX} levels"),
-                suggestion: None,
-                unfinished: false,
-            });
-        }
+        self.deeper()?;
         let mut left = self.and()?;
-        while self.is_word(&["or"]) || self.peek() == &Token::Symbol(Symbol::Or) {
-            self.advance();
-            left = left.or(self.and()?);
+        loop {
+            if self.is_joined_by("or", Symbol::Or) {
+                self.advance();
+                left = left.or(self.and()?);
+            } else if self.flat && self.is_joined_by("and", Symbol::And) {
+                self.advance();
+                left = left.and(self.and()?);
+            } else {
+                break;
+            }
         }
-        self.depth -= 1;
+        self.shallower();
         Ok(left)
+    }
+
+    fn is_joined_by(&self, word: &str, sign: Symbol) -> bool {
+        self.is_word(&[word]) || self.peek() == &Token::Symbol(sign)
     }
 
     fn and(&mut self) -> Result<Expression, FilterError> {
         let mut left = self.not()?;
-        while self.is_word(&["and"]) || self.peek() == &Token::Symbol(Symbol::And) {
+        while !self.flat && self.is_joined_by("and", Symbol::And) {
             self.advance();
             left = left.and(self.not()?);
         }
@@ -185,6 +262,9 @@ impl<'t> Parser<'t> {
     }
 
     fn primary(&mut self) -> Result<Expression, FilterError> {
+        if self.is_calculated() {
+            return self.relation();
+        }
         if self.accept(Symbol::OpenParenthesis) {
             let inner = self.or()?;
             self.close()?;
@@ -213,7 +293,27 @@ impl<'t> Parser<'t> {
         self.relation()
     }
 
-    fn close(&mut self) -> Result<(), FilterError> {
+    /// Whether the parenthesis here holds something calculated: a sign follows its end.
+    fn is_calculated(&self) -> bool {
+        let brace = self.peek() == &Token::Symbol(Symbol::OpenBrace);
+        if !brace && self.peek() != &Token::Symbol(Symbol::OpenParenthesis) {
+            return false;
+        }
+        let Some(steps) = self.closing.get(self.at).and_then(|end| end.checked_sub(self.at)) else {
+            return false;
+        };
+        let (next, word) = (self.ahead(steps + 1), self.word_ahead(steps + 1));
+        let signs = matches!(
+            next,
+            Token::Symbol(
+                Symbol::BitAnd | Symbol::BitOr | Symbol::Caret | Symbol::ShiftLeft | Symbol::ShiftRight
+            )
+        );
+        steps > 0
+            && (brace || signs || is_comparison(next, word) || word.starts_with(['+', '-', '*', '/', '%']))
+    }
+
+    pub fn close(&mut self) -> Result<(), FilterError> {
         if self.accept(Symbol::CloseParenthesis) { Ok(()) } else { Err(self.wrong("expected `)`")) }
     }
 
@@ -240,85 +340,8 @@ impl<'t> Parser<'t> {
         Ok(relocate(expression, &span))
     }
 
-    /// `FIELD`, `FIELD OPERATOR VALUE`, `any FIELD …`, `all FIELD …`, `len(FIELD) …`.
-    fn relation(&mut self) -> Result<Expression, FilterError> {
-        let start = self.span().start;
-        let quantifier = self.quantifier();
-        let transform = self.transform();
-        let (info, quoted) = self.field()?;
-        self.advance();
-        let slice = self.slice(info)?;
-        if transform != Transform::None {
-            self.close()?;
-        }
-        let mut test = Test {
-            span: start..start,
-            field: info.name,
-            source: info.source,
-            quoted,
-            slice,
-            transform,
-            check: Check::Exists,
-        };
-        let kind = match transform {
-            Transform::Length | Transform::Count => Kind::Number,
-            _ if test.slice.is_some() => Kind::Bytes,
-            _ => info.kind,
-        };
-        let Some(operator) = self.operator() else {
-            if transform != Transform::None {
-                return Err(self.wrong("expected a comparison after the function"));
-            }
-            test.check = existence(info);
-            test.span.end = self.end_before();
-            return Ok(Expression::Test(Box::new(test)));
-        };
-        let negated_set = operator == Operator::NotIn;
-        let items = self.items(operator)?;
-        let value_span = items.first().map_or(self.span(), |item| item.span.start..item.span.end);
-        let plain = transform == Transform::None && test.slice.is_none();
-        let target =
-            literal::Target { kind, info: plain.then_some(info), numeric_bytes: test.slice.is_some() };
-        let (matcher, negate) = literal::compile(target, operator, &items).map_err(|complaint| {
-            let span = complaint.span.unwrap_or(value_span);
-            let unfinished = complaint.unfinished && span.end == self.text.len();
-            FilterError { span, message: complaint.message, suggestion: complaint.suggestion, unfinished }
-        })?;
-        let all = quantifier.unwrap_or(matches!(operator, Operator::NotEqual | Operator::AllEqual));
-        test.check = Check::Compare { matcher, negate, all };
-        test.span.end = self.end_before();
-        let expression = Expression::Test(Box::new(test));
-        Ok(if negated_set { Expression::Not(Box::new(expression)) } else { expression })
-    }
-
-    fn quantifier(&mut self) -> Option<bool> {
-        let all = match self.word() {
-            "all" => true,
-            "any" => false,
-            _ => return None,
-        };
-        self.advance();
-        Some(all)
-    }
-
-    fn transform(&mut self) -> Transform {
-        let transform = match self.word() {
-            "len" => Transform::Length,
-            "count" => Transform::Count,
-            "lower" => Transform::Lower,
-            "upper" => Transform::Upper,
-            _ => return Transform::None,
-        };
-        if self.ahead(1) != &Token::Symbol(Symbol::OpenParenthesis) {
-            return Transform::None;
-        }
-        self.advance();
-        self.advance();
-        transform
-    }
-
     /// The field named here; `quoted.` asks for the datagram inside an ICMP error.
-    fn field(&mut self) -> Result<(&'static FieldInfo, bool), FilterError> {
+    pub fn field(&mut self) -> Result<(&'static FieldInfo, bool), FilterError> {
         let word = self.word();
         if let Some(info) = fields::find(word) {
             return Ok((info, false));
@@ -338,37 +361,26 @@ impl<'t> Parser<'t> {
             return Err(error);
         }
         let keywords = KEYWORDS.iter().copied().chain(FUNCTIONS.iter().map(|(name, _, _)| *name));
+        let keywords = keywords
+            .chain(TRANSFORMS.iter().map(|(name, _)| *name))
+            .chain(NUMBER_FUNCTIONS.iter().map(|(name, _)| *name));
         let shown = crate::text::escape(word);
         let message = if matcher::whole(word).is_some() {
             format!("expected a field before `{shown}`, such as `port {shown}` or `frame.number == {shown}`")
         } else if self.at == 0 || !matches!(self.peek(), Token::Word) {
-            format!("no field, protocol or keyword is named `{shown}`")
+            match shown.split_once('.').filter(|(family, _)| fields::find(family).is_some()) {
+                Some((family, _)) => {
+                    format!("no field is named `{shown}`; `portmortem fields {family}` lists those there are")
+                }
+                None => format!("no field, protocol or keyword is named `{shown}`"),
+            }
         } else {
             format!("expected a field or protocol; none is named `{shown}`")
         };
         Err(self.unknown(message, names.chain(keywords).chain(["quoted."])))
     }
 
-    fn slice(&mut self, info: &FieldInfo) -> Result<Option<Vec<SlicePart>>, FilterError> {
-        if self.peek() != &Token::Slice {
-            return Ok(None);
-        }
-        let span = self.span();
-        let body = self.text.get(span.start + 1..span.end - 1).unwrap_or_default();
-        if !matches!(info.kind, Kind::Bytes | Kind::Text | Kind::Name | Kind::Address) {
-            return Err(self.wrong(format!("`{}` has no bytes to take a part of", info.name)));
-        }
-        let parts = body.split(',').map(slice_part).collect::<Option<Vec<_>>>();
-        let Some(parts) = parts else {
-            return Err(self.wrong(
-                "expected a part of bytes: `[4]`, `[0:2]` (offset and length), `[2-5]`, `[:4]`, `[4:]`, `[-2:]`",
-            ));
-        };
-        self.advance();
-        Ok(Some(parts))
-    }
-
-    fn operator(&mut self) -> Option<Operator> {
+    pub fn operator(&mut self) -> Option<Operator> {
         let operator = match self.peek() {
             Token::Symbol(symbol) => match symbol {
                 Symbol::Equal => Operator::Equal,
@@ -380,7 +392,6 @@ impl<'t> Parser<'t> {
                 Symbol::Greater => Operator::Greater,
                 Symbol::GreaterOrEqual => Operator::GreaterOrEqual,
                 Symbol::Matches => Operator::Matches,
-                Symbol::BitAnd => Operator::Bits,
                 _ => return None,
             },
             Token::Word => {
@@ -402,7 +413,6 @@ impl<'t> Parser<'t> {
                     "contains" => Operator::Contains,
                     "matches" => Operator::Matches,
                     "in" => Operator::In,
-                    "bitand" | "bitwise_and" => Operator::Bits,
                     _ => return None,
                 }
             }
@@ -412,8 +422,8 @@ impl<'t> Parser<'t> {
         Some(operator)
     }
 
-    /// The values after an operator: one, a set, or a mask with what it is compared with.
-    fn items(&mut self, operator: Operator) -> Result<Vec<Item>, FilterError> {
+    /// The values after an operator: one, or a set.
+    pub fn items(&mut self, operator: Operator) -> Result<Vec<Item>, FilterError> {
         match operator {
             Operator::In | Operator::NotIn if self.accept(Symbol::OpenBrace) => {
                 let mut items = vec![self.item()?];
@@ -444,34 +454,16 @@ impl<'t> Parser<'t> {
                 }
                 Ok(vec![item])
             }
-            Operator::Bits => self.mask(),
             _ => Ok(vec![self.single()?]),
         }
     }
 
-    /// `& MASK`, `& (a|b) != 0`.
-    fn mask(&mut self) -> Result<Vec<Item>, FilterError> {
-        let mut items = Vec::new();
-        if self.accept(Symbol::OpenParenthesis) {
-            items.push(self.single()?);
-            while self.accept(Symbol::BitOr) {
-                items.push(self.single()?);
-            }
-            self.close()?;
-        } else {
-            items.push(self.single()?);
-        }
-        if let Some(operator) = self.operator() {
-            let mut item = self.single()?;
-            item.operator = Some(operator);
-            items.push(item);
-        }
-        Ok(items)
-    }
-
     fn single(&mut self) -> Result<Item, FilterError> {
         let item = match self.peek() {
-            Token::Text(bytes) => Item::quoted(bytes.clone(), self.span()),
+            Token::Text(bytes) => {
+                let single = self.text.get(self.span().start..).is_some_and(|rest| rest.starts_with('\''));
+                Item::quoted(bytes.clone(), single, self.span())
+            }
             Token::Word => Item::bare(self.word(), self.span()),
             _ => return Err(self.wrong("expected a value")),
         };
@@ -500,16 +492,6 @@ impl<'t> Parser<'t> {
     }
 }
 
-fn existence(info: &FieldInfo) -> Check {
-    // Our own yes-or-no fields mean "yes" when they stand alone; Wireshark's mean "has the field".
-    let own = matches!(info.source, Source::Flags(_) | Source::Note(_) | Source::Evidence(_) | Source::Quote);
-    if own && info.kind == Kind::Bool {
-        Check::Compare { matcher: matcher::Matcher::Bool(true), negate: false, all: false }
-    } else {
-        Check::Exists
-    }
-}
-
 fn relocate(expression: Expression, span: &Range<usize>) -> Expression {
     match expression {
         Expression::Everything => Expression::Everything,
@@ -523,28 +505,60 @@ fn relocate(expression: Expression, span: &Range<usize>) -> Expression {
             test.span = span.clone();
             Expression::Test(test)
         }
+        Expression::Relation(mut relation) => {
+            relation.span = span.clone();
+            Expression::Relation(relation)
+        }
     }
 }
 
-/// Offsets of header fields that tcpdump has names for.
-const OFFSETS: &[(&str, i32)] =
-    &[("tcpflags", 13), ("icmptype", 0), ("icmpcode", 1), ("icmp6type", 0), ("icmp6code", 1)];
+/// For each opening parenthesis or brace the token that closes it; for all others themselves.
+fn closing(tokens: &[Lexeme]) -> Vec<usize> {
+    let mut ends: Vec<usize> = (0..tokens.len()).collect();
+    let mut open = Vec::new();
+    for (at, lexeme) in tokens.iter().enumerate() {
+        match lexeme.token {
+            Token::Symbol(Symbol::OpenParenthesis | Symbol::OpenBrace) => open.push(at),
+            Token::Symbol(Symbol::CloseParenthesis | Symbol::CloseBrace) => {
+                if let Some(end) = open.pop().and_then(|start| ends.get_mut(start)) {
+                    *end = at;
+                }
+            }
+            _ => {}
+        }
+    }
+    ends
+}
 
-fn slice_part(text: &str) -> Option<SlicePart> {
-    let text = text.trim();
-    if let Some((_, offset)) = OFFSETS.iter().find(|(name, _)| *name == text) {
-        return Some(SlicePart { start: *offset, length: Some(1), last: None });
+/// Words only tcpdump's language has.
+const TCPDUMP_WORDS: &[&str] = &["host", "net", "port", "portrange", "src", "dst", "proto"];
+
+/// Whether a text is written in tcpdump's words alone, and so means what it means there.
+pub(super) fn is_tcpdumps(text: &str, tokens: &[Lexeme]) -> bool {
+    let mut habit = false;
+    for (at, lexeme) in tokens.iter().enumerate() {
+        match lexeme.token {
+            Token::Text(_) | Token::Symbol(Symbol::OpenBrace | Symbol::Matches | Symbol::Range) => {
+                return false;
+            }
+            Token::Word => {
+                let word = text.get(lexeme.span.clone()).unwrap_or_default();
+                let called = tokens.get(at + 1).map(|next| &next.token)
+                    == Some(&Token::Symbol(Symbol::OpenParenthesis));
+                let ours = word.starts_with('$')
+                    || called
+                        && (FUNCTIONS.iter().any(|(name, _, _)| *name == word)
+                            || TRANSFORMS.iter().any(|(name, _)| *name == word))
+                    || matches!(word, "contains" | "matches" | "in" | "any" | "all")
+                    || fields::find(word).is_some_and(|info| info.name.contains('.') && word != "len")
+                    || word.starts_with("quoted.");
+                if ours {
+                    return false;
+                }
+                habit |= TCPDUMP_WORDS.contains(&word);
+            }
+            _ => {}
+        }
     }
-    let number = |text: &str| i32::try_from(matcher::whole(text.trim())?).ok();
-    if let Some((start, length)) = text.split_once(':') {
-        let start = if start.trim().is_empty() { 0 } else { number(start)? };
-        let length = if length.trim().is_empty() { None } else { Some(u32::try_from(number(length)?).ok()?) };
-        return Some(SlicePart { start, length, last: None });
-    }
-    if let Some(start) = number(text) {
-        return Some(SlicePart { start, length: Some(1), last: None });
-    }
-    let dash = text.get(1..)?.find('-')? + 1;
-    let (start, last) = (number(text.get(..dash)?)?, number(text.get(dash + 1..)?)?);
-    Some(SlicePart { start, length: None, last: Some(last) })
+    habit
 }

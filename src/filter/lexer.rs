@@ -44,6 +44,9 @@ pub enum Symbol {
     Not,
     BitAnd,
     BitOr,
+    Caret,
+    ShiftLeft,
+    ShiftRight,
     Matches,
     Range,
 }
@@ -85,6 +88,8 @@ pub fn is_word(character: char) -> bool {
 const SYMBOLS: &[(&str, Symbol)] = &[
     ("===", Symbol::AllEqual),
     ("!==", Symbol::AnyNotEqual),
+    ("<<", Symbol::ShiftLeft),
+    (">>", Symbol::ShiftRight),
     ("==", Symbol::Equal),
     ("!=", Symbol::NotEqual),
     ("~=", Symbol::AnyNotEqual),
@@ -99,6 +104,7 @@ const SYMBOLS: &[(&str, Symbol)] = &[
     ("!", Symbol::Not),
     ("&", Symbol::BitAnd),
     ("|", Symbol::BitOr),
+    ("^", Symbol::Caret),
     ("~", Symbol::Matches),
     ("(", Symbol::OpenParenthesis),
     (")", Symbol::CloseParenthesis),
@@ -139,10 +145,10 @@ impl<'t> Lexer<'t> {
         } else if (trimmed.starts_with("r\"") || trimmed.starts_with("R\"")) && trimmed.is_char_boundary(1) {
             self.raw()?;
         } else if first == '[' {
-            let Some(length) = trimmed.find(']') else {
+            let Some(length) = bracketed(trimmed) else {
                 return Err(self.error(self.at..self.text.len(), "`[` without its `]`", true));
             };
-            self.push(Token::Slice, length + 1);
+            self.push(Token::Slice, length);
         } else if let Some((sign, symbol)) = SYMBOLS.iter().find(|(sign, _)| trimmed.starts_with(sign)) {
             self.push(Token::Symbol(*symbol), sign.len());
         } else if is_word(first) {
@@ -202,6 +208,22 @@ impl<'t> Lexer<'t> {
         }
         Err(self.error(self.at..self.text.len(), "the string has no closing quote", true))
     }
+}
+
+/// Bytes from a `[` to its `]`, both included; brackets inside are passed.
+fn bracketed(text: &str) -> Option<usize> {
+    let mut depth = 0usize;
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            b'[' => depth += 1,
+            b']' => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return Some(at + 1);
+        }
+    }
+    None
 }
 
 fn word_length(text: &str) -> usize {

@@ -27,7 +27,6 @@ pub enum Operator {
     Matches,
     In,
     NotIn,
-    Bits,
 }
 
 /// A value as written: one, or a range.
@@ -39,25 +38,29 @@ pub struct Item {
     pub bytes: Vec<u8>,
     /// Whether it was quoted.
     pub quoted: bool,
+    /// The number a single character in single quotes stands for, as in C and Wireshark.
+    pub character: Option<i64>,
     /// The end of a range.
     pub to: Option<String>,
-    /// The comparison after a mask.
-    pub operator: Option<Operator>,
     /// Where it stands.
     pub span: Range<usize>,
 }
 
 impl Item {
-    /// A quoted string.
-    pub fn quoted(bytes: Vec<u8>, span: Range<usize>) -> Self {
+    /// A quoted string; `single`: in single quotes.
+    pub fn quoted(bytes: Vec<u8>, single: bool, span: Range<usize>) -> Self {
         let text = String::from_utf8_lossy(&bytes).into_owned();
-        Self { text, bytes, quoted: true, to: None, operator: None, span }
+        let character = match bytes.as_slice() {
+            [byte] if single => Some(i64::from(*byte)),
+            _ => None,
+        };
+        Self { text, bytes, quoted: true, character, to: None, span }
     }
 
     /// A bare word.
     pub fn bare(word: &str, span: Range<usize>) -> Self {
         let bytes = word.as_bytes().to_vec();
-        Self { text: word.to_owned(), bytes, quoted: false, to: None, operator: None, span }
+        Self { text: word.to_owned(), bytes, quoted: false, character: None, to: None, span }
     }
 }
 
@@ -68,8 +71,6 @@ pub struct Target<'f> {
     pub kind: Kind,
     /// The field, where its own values (and not a length or a part) are compared.
     pub info: Option<&'f FieldInfo>,
-    /// Bytes may be compared with numbers.
-    pub numeric_bytes: bool,
 }
 
 /// Why values do not fit.
@@ -98,12 +99,11 @@ pub fn compile(target: Target<'_>, operator: Operator, items: &[Item]) -> Result
     // For text and bytes `<` is written as "not from here on" and `>` as "not up to here".
     let turned = matches!(target.kind, Kind::Name | Kind::Text | Kind::Bytes)
         && matches!(operator, Operator::Less | Operator::Greater)
-        && !(target.numeric_bytes && items.iter().all(is_plain_number));
+        && !(target.kind == Kind::Bytes && items.iter().all(is_prefixed_number));
     let negate = turned || matches!(operator, Operator::NotEqual | Operator::AnyNotEqual);
     let matcher = match operator {
         Operator::Contains => contains(target, items)?,
         Operator::Matches => pattern(target, items)?,
-        Operator::Bits => bits(target, items)?,
         _ => ordered(target, operator, items)?,
     };
     Ok((matcher, negate))
@@ -148,35 +148,6 @@ fn pattern(target: Target<'_>, items: &[Item]) -> Result<Matcher, Complaint> {
     }
 }
 
-fn bits(target: Target<'_>, items: &[Item]) -> Result<Matcher, Complaint> {
-    let mut mask = 0;
-    let mut ranges = vec![(i64::MIN, -1), (1, i64::MAX)];
-    if !matches!(target.kind, Kind::Number) && !target.numeric_bytes {
-        return Err(Complaint { message: "`&` takes bits of a number".to_owned(), ..Complaint::default() });
-    }
-    let number_of = |item: &Item| constant(&item.text);
-    for item in items {
-        let Some(value) = number_of(item) else {
-            return complain(item, format!("expected a number, not `{}`", shown(&item.text)));
-        };
-        match item.operator {
-            None => mask |= value,
-            Some(operator) => {
-                let Some(compared) = compare(operator, value, value) else {
-                    return complain(item, "expected `==`, `!=`, `<`, `>` after the mask");
-                };
-                ranges = if operator == Operator::NotEqual {
-                    vec![(i64::MIN, value.saturating_sub(1)), (value.saturating_add(1), i64::MAX)]
-                } else {
-                    vec![compared]
-                };
-            }
-        }
-    }
-    let matcher = Matcher::Bits(mask, ranges);
-    Ok(if target.numeric_bytes { Matcher::BytesAsNumber(Box::new(matcher)) } else { matcher })
-}
-
 /// tcpdump's names for TCP flag bits and ICMP types.
 const CONSTANTS: &[(&str, i64)] = &[
     ("tcp-fin", 1),
@@ -206,7 +177,8 @@ const CONSTANTS: &[(&str, i64)] = &[
     ("icmp6-echoreply", 129),
 ];
 
-fn constant(text: &str) -> Option<i64> {
+/// A number, or one of the names tcpdump has for numbers.
+pub fn constant(text: &str) -> Option<i64> {
     matcher::whole(text).or_else(|| CONSTANTS.iter().find(|(name, _)| *name == text).map(|(_, value)| *value))
 }
 
@@ -220,7 +192,7 @@ fn compare(operator: Operator, first: i64, last: i64) -> Option<(i64, i64)> {
         Operator::LessOrEqual => (i64::MIN, last),
         Operator::Greater => above(last),
         Operator::GreaterOrEqual => (first, i64::MAX),
-        Operator::Contains | Operator::Matches | Operator::Bits => return None,
+        Operator::Contains | Operator::Matches => return None,
         _ => (first, last),
     })
 }
@@ -262,18 +234,21 @@ fn number(target: Target<'_>, item: &Item, text: &str) -> Result<i64, Complaint>
         };
         return Ok(value);
     }
-    if let Some(value) = matcher::whole(text) {
+    if let Some(value) = item.character.or_else(|| matcher::whole(text)) {
         return Ok(value);
     }
     let names: &[(&str, i64)] = match target.info.map(|info| info.values) {
         Some(Values::Numbers(names)) => names,
         _ => &[],
     };
-    if let Some(value) = target.info.is_none().then(|| constant(text)).flatten() {
-        return Ok(value);
-    }
     let name = text.strip_prefix('\\').unwrap_or(text);
     if let Some((_, value)) = names.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)) {
+        return Ok(*value);
+    }
+    let words =
+        target.info.filter(|info| info.name == "dns.flags.rcode").map(|_| fields::RESPONSE_CODE_WORDS);
+    let worded = words.into_iter().flatten().find(|(known, _)| known.eq_ignore_ascii_case(name));
+    if let Some((_, value)) = worded {
         return Ok(*value);
     }
     let is_port = target.info.is_some_and(|info| matches!(info.source, Source::Port(..)));
@@ -449,6 +424,10 @@ pub fn no_address(item: &Item, text: &str) -> Complaint {
 /// A name as names are compared: lower case, no final dot.
 pub fn normal_name(text: &str) -> String {
     let lower = text.to_ascii_lowercase();
+    if lower == "<root>" {
+        // Wireshark's word for it.
+        return ".".to_owned();
+    }
     match lower.strip_suffix('.') {
         Some("") | None => lower,
         Some(rest) => rest.to_owned(),
@@ -486,13 +465,14 @@ fn check_word(item: &Item, words: &'static [&'static str]) -> Result<(), Complai
     })
 }
 
-fn is_plain_number(item: &Item) -> bool {
-    !item.quoted && constant(&item.text).is_some()
+/// `0x…`: a number, whatever the width of the bytes it is compared with.
+fn is_prefixed_number(item: &Item) -> bool {
+    !item.quoted && item.text.starts_with("0x") && matcher::whole(&item.text).is_some()
 }
 
-fn byte_strings(target: Target<'_>, operator: Operator, items: &[Item]) -> Result<Matcher, Complaint> {
-    if target.numeric_bytes && items.iter().all(is_plain_number) {
-        let numeric = Target { kind: Kind::Number, info: None, numeric_bytes: false };
+fn byte_strings(_target: Target<'_>, operator: Operator, items: &[Item]) -> Result<Matcher, Complaint> {
+    if items.iter().all(is_prefixed_number) {
+        let numeric = Target { kind: Kind::Number, info: None };
         return Ok(Matcher::BytesAsNumber(Box::new(numbers(numeric, operator, items)?)));
     }
     let read = |item: &Item, text: &str| {

@@ -217,6 +217,13 @@ pub fn address(text: &str) -> Option<Address> {
     }
     let mut bytes = [0u8; 6];
     let mut count = 0;
+    let quads: Vec<&str> = text.splitn(4, '.').collect();
+    if let [a, b, c] = quads.as_slice()
+        && [a, b, c].iter().all(|part| part.len() == 4 && part.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    {
+        let value = u64::from_str_radix(&[*a, *b, *c].concat(), 16).ok()?;
+        return Some(Address::Ether(*value.to_be_bytes().last_chunk::<6>()?));
+    }
     let separator = if text.contains('-') { '-' } else { ':' };
     for part in text.split(separator) {
         *bytes.get_mut(count)? = u8::from_str_radix(part, 16).ok().filter(|_| hexadecimal(part))?;
@@ -255,7 +262,7 @@ pub fn network(text: &str) -> Option<AddressRange> {
     AddressRange::prefix(IpAddr::from(octets), length).filter(|_| length <= 32)
 }
 
-/// Reads a whole number: decimal, hexadecimal (`0x…`), binary (`0b…`), with sign.
+/// Reads a whole number: decimal, hexadecimal (`0x…`), binary (`0b…`), octal (`017`), with sign.
 pub fn whole(text: &str) -> Option<i64> {
     let (negative, digits) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
     if !digits.starts_with(|c: char| c.is_ascii_digit()) {
@@ -269,6 +276,12 @@ pub fn whole(text: &str) -> Option<i64> {
         plain(hex, 16)?
     } else if let Some(bits) = lower.strip_prefix("0b") {
         plain(bits, 2)?
+    } else if lower.len() > 1
+        && lower.bytes().all(|byte| (b'0'..=b'7').contains(&byte))
+        && lower.starts_with('0')
+    {
+        // Both peers read a leading zero as C does.
+        plain(&lower, 8)?
     } else {
         plain(&lower, 10)?
     };
@@ -325,7 +338,14 @@ pub struct Moment {
 pub fn moment(text: &str) -> Option<Moment> {
     let text = text.trim();
     let text = text.strip_suffix(['Z', 'z']).or_else(|| text.strip_suffix(" UTC")).unwrap_or(text);
-    if let Some((date, clock)) = text.split_once(['T', ' ', 't']) {
+    // Wireshark writes `May 14, 2024 13:26:05`.
+    let written = text.find(", ").and_then(|comma| Some(comma + 2 + text.get(comma + 2..)?.find(' ')?));
+    let parts = match written {
+        Some(at) => Some((text.get(..at)?, text.get(at + 1..)?)),
+        None if text.contains(", ") => None,
+        None => text.split_once(['T', ' ', 't']),
+    };
+    if let Some((date, clock)) = parts {
         let day_ns = day(date)?;
         let (at_ns, precision_ns) = clock_time(clock.trim())?;
         return Some(Moment { at_ns: day_ns.checked_add(at_ns)?, precision_ns, has_date: true });
@@ -338,7 +358,8 @@ pub fn moment(text: &str) -> Option<Moment> {
 }
 
 fn day(text: &str) -> Option<i64> {
-    let date = chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
+    let forms = ["%Y-%m-%d", "%b %d, %Y"];
+    let date = forms.iter().find_map(|form| chrono::NaiveDate::parse_from_str(text, form).ok())?;
     date.and_hms_opt(0, 0, 0)?.and_utc().timestamp_nanos_opt()
 }
 
@@ -382,7 +403,11 @@ pub fn bytes(text: &str) -> Option<Vec<u8>> {
         return pairs(hex);
     }
     let separator = text.chars().find(|c| matches!(c, ':' | '.' | '-'));
-    let Some(separator) = separator else { return pairs(text).filter(|bytes| bytes.len() == 1) };
+    let Some(separator) = separator else {
+        // A single digit is a byte; otherwise two digits make one.
+        let single = text.len() == 1 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        return if single { u8::from_str_radix(text, 16).ok().map(|byte| vec![byte]) } else { pairs(text) };
+    };
     let text = text.strip_suffix(separator).unwrap_or(text);
     text.split(separator)
         .map(|part| pairs(part).filter(|bytes| bytes.len() <= 2))
@@ -402,6 +427,7 @@ mod tests {
         assert_eq!(duration("s"), None);
         assert_eq!(whole("0x10"), Some(16));
         assert_eq!(whole("0x+1"), None);
+        assert_eq!((whole("0120"), whole("089"), whole("0")), (Some(80), Some(89), Some(0)));
         assert_eq!(bytes("01:00"), Some(vec![1, 0]));
         assert_eq!(bytes("0x0a0b"), Some(vec![10, 11]));
         assert_eq!(address("00:11:22:33:44:5f"), Some(Address::Ether([0, 0x11, 0x22, 0x33, 0x44, 0x5f])));

@@ -151,7 +151,7 @@ impl Parser<'_> {
     fn here(&self) -> Result<Item, FilterError> {
         match self.peek() {
             Token::Word => Ok(Item::bare(self.word(), self.span())),
-            Token::Text(bytes) => Ok(Item::quoted(bytes.clone(), self.span())),
+            Token::Text(bytes) => Ok(Item::quoted(bytes.clone(), false, self.span())),
             _ => Err(self.wrong("expected a value")),
         }
     }
@@ -338,7 +338,8 @@ impl Parser<'_> {
         let ranges = match (scope, broadcast) {
             (Scope::Ip(Family::V6), _) => prefix("ff00::/8"),
             (Scope::Ip(_), true) => prefix("255.255.255.255"),
-            (Scope::Ip(_), false) => prefix("224.0.0.0/4"),
+            // Everything from 224.0.0.0 on, as tcpdump has it: the limited broadcast too.
+            (Scope::Ip(_), false) => prefix("224.0.0.0/3"),
             (_, true) => prefix("ff:ff:ff:ff:ff:ff"),
             // The group bit is the lowest bit of the first octet.
             (_, false) => (0..=255u8).filter(|first| first & 1 == 1).filter_map(ether).collect(),
@@ -364,8 +365,10 @@ fn test(field: &'static str, source: Source, matcher: Matcher, span: std::ops::R
         field,
         source,
         quoted: false,
+        own: true,
         slice: None,
         transform: Transform::None,
         check: Check::Compare { matcher, negate: false, all: false },
+        streams: super::streams::Cache::default(),
     }))
 }

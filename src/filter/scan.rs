@@ -3,7 +3,9 @@
 use super::Context;
 use super::evaluate::{Mask, View, WORD};
 use super::expression::{Check, Test, Transform};
-use super::fields::{Column, Direction, DnsField, EvidenceField, Family, HeaderField, Source, Word};
+use super::fields::{
+    Column, Direction, DnsField, EvidenceField, Family, HeaderField, Source, StreamField, Word,
+};
 use super::matcher::{Matcher, Scalar};
 use super::values;
 use crate::decode::Address;
@@ -35,6 +37,9 @@ pub fn cost(test: &Test) -> u32 {
         Source::Quote => DEAR,
         Source::Header(HeaderField::Payload(_)) => DEAR * 2,
         Source::Header(_) => DEAR,
+        Source::Layers => DEAR * 2,
+        Source::Stream(StreamField::Number(_)) => DEAR,
+        Source::Stream(_) => DEAR * 2,
         Source::Tree(_) => DEAR * 10,
     }
 }
@@ -243,7 +248,7 @@ impl<'c> Columns<'c> {
         let Check::Compare { matcher, .. } = &test.check else { return None };
         self.settle(&mut mask, UNSURE, view, |packet| {
             let (mut any, mut every, mut some) = (false, true, false);
-            values::transport(test.source, packet, &mut |value| {
+            values::transport(test.source, test.own, packet, &mut |value| {
                 let accepted = matcher.accepts(&value) != negate;
                 (any, every, some) = (any | accepted, every & accepted, true);
                 false
@@ -325,7 +330,9 @@ fn dns(field: DnsField, check: &Check, view: &View<'_>) -> Mask {
     let stop = rows.partition_point(|row| row.packet.0 < end);
     let rows = rows.get(start..stop).unwrap_or_default();
     let mut names = NameMemo::new(view, check);
+    let all = matches!(check, Check::Compare { all: true, .. });
     let mut pass = |row: &DnsRow| match check {
+        _ if values::has_questions(field, row) => several(field, check, row, all, view),
         _ if field == DnsField::Name => names.pass(row, view),
         Check::Exists => {
             let has = value_of(field, row, &mut |_| true);
@@ -340,7 +347,6 @@ fn dns(field: DnsField, check: &Check, view: &View<'_>) -> Mask {
             (accepted, has)
         }
     };
-    let all = matches!(check, Check::Compare { all: true, .. });
     let mut at = 0;
     while let Some(row) = rows.get(at) {
         // Several messages can end in one packet.
@@ -365,6 +371,21 @@ fn dns(field: DnsField, check: &Check, view: &View<'_>) -> Mask {
     mask
 }
 
+/// Whether a message with several questions passes, and whether it has the field.
+fn several(field: DnsField, check: &Check, row: &DnsRow, all: bool, view: &View<'_>) -> (bool, bool) {
+    let packet = view.packet((row.packet.0 - view.base()) as usize);
+    let (mut any, mut every, mut some) = (false, true, false);
+    values::dns_row(field, row, &packet, &mut |value| {
+        let accepted = match check {
+            Check::Exists => true,
+            Check::Compare { matcher, negate, .. } => matcher.accepts(&value) != *negate,
+        };
+        (any, every, some) = (any | accepted, every & accepted, true);
+        false
+    });
+    (if all { every } else { any }, some)
+}
+
 /// Hands one row's value of a header field to `test`; whether there was one.
 fn value_of(field: DnsField, row: &DnsRow, test: &mut dyn FnMut(Scalar<'_>) -> bool) -> bool {
     if field == DnsField::ResponseCode {
@@ -374,7 +395,7 @@ fn value_of(field: DnsField, row: &DnsRow, test: &mut dyn FnMut(Scalar<'_>) -> b
         };
     }
     let mut some = false;
-    values::dns_value(field, row.header, None, (row.qtype, row.qclass), &mut |value| {
+    values::dns_value(field, row.header, None, (row.qtype, values::class_of(row)), &mut |value| {
         some = true;
         test(value)
     });

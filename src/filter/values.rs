@@ -4,11 +4,11 @@ use super::Context;
 use super::expression::{SlicePart, Test, Transform};
 use super::fields::{Column, Direction, DnsField, Family, HeaderField, NoteField, Source, Word};
 use super::matcher::Scalar;
-use super::{evidence, literal};
+use super::{evidence, literal, tree};
 use crate::decode::{Address, Decoded, LayerKind, Quote, Transport, dns};
-use crate::index::segment::flags;
+use crate::index::segment::{DnsKind, DnsRow, flags};
 use crate::index::{Packet, source_label};
-use crate::protocols::{self, ProtocolId, Value};
+use crate::protocols::{self, ProtocolId};
 
 /// Receives values; returns true to stop.
 pub type Visit<'v> = &'v mut dyn FnMut(Scalar<'_>) -> bool;
@@ -33,6 +33,9 @@ pub fn each(test: &Test, packet: &Packet<'_>, context: &Context<'_>, visit: Visi
 }
 
 fn shaped(test: &Test, value: &Scalar<'_>, visit: Visit<'_>) -> bool {
+    if test.transform == Transform::Text {
+        return visit(Scalar::Text(&text_of(value)));
+    }
     let Some(mut bytes) = bytes_of(value) else { return false };
     if let Some(parts) = &test.slice {
         let Some(cut) = slice(&bytes, parts) else { return false };
@@ -42,7 +45,18 @@ fn shaped(test: &Test, value: &Scalar<'_>, visit: Visit<'_>) -> bool {
         Transform::Length => visit(Scalar::Number(bytes.len() as i64)),
         Transform::Lower => visit(Scalar::Bytes(&bytes.to_ascii_lowercase())),
         Transform::Upper => visit(Scalar::Bytes(&bytes.to_ascii_uppercase())),
-        Transform::None | Transform::Count => visit(Scalar::Bytes(&bytes)),
+        Transform::None | Transform::Count | Transform::Text => visit(Scalar::Bytes(&bytes)),
+    }
+}
+
+/// A value as it is written.
+fn text_of(value: &Scalar<'_>) -> String {
+    match value {
+        Scalar::Number(number) => number.to_string(),
+        Scalar::Bool(flag) => if *flag { "True" } else { "False" }.to_owned(),
+        Scalar::Text(text) | Scalar::Name(text) => (*text).to_owned(),
+        Scalar::Address(address) => address.to_string(),
+        Scalar::Bytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
     }
 }
 
@@ -143,16 +157,9 @@ fn raw(test: &Test, packet: &Packet<'_>, context: &Context<'_>, visit: Visit<'_>
     if test.quoted {
         return quoted(test.source, packet, visit);
     }
+    let tunnelled = packet.flags() & flags::TUNNEL != 0;
     match test.source {
-        Source::Word(word) => {
-            if !has_word(word, packet) {
-                return;
-            }
-            let decoded = packet.decode();
-            if let Some(start) = word_start(word, &decoded) {
-                visit(Scalar::Bytes(decoded.bytes.get(start as usize..).unwrap_or_default()));
-            }
-        }
+        Source::Word(word) => word_bytes(word, packet, visit),
         Source::Column(column) => {
             if let Some(value) = column_value(column, packet, context) {
                 visit(Scalar::Number(value));
@@ -182,40 +189,85 @@ fn raw(test: &Test, packet: &Packet<'_>, context: &Context<'_>, visit: Visit<'_>
                 }
             }
         }
-        Source::Header(_) => {
-            headers(test.source, &packet.decode(), visit);
+        Source::Tree(name) => tree::each(name, packet, visit),
+        Source::Layers => {
+            visit(Scalar::Text(&tree::layers(packet)));
         }
-        Source::Tree(name) => tree(name, packet, visit),
+        Source::Stream(field) => {
+            let streams = test.streams.get(field, context);
+            if let Some(value) = streams.and_then(|streams| streams.value(field, packet)) {
+                visit(Scalar::Number(value));
+            }
+        }
         Source::Quote => {
             let found = packet.flags() & flags::ICMP_ERROR != 0 && Quote::read(&packet.decode()).is_some();
             visit(Scalar::Bool(found));
         }
+        // Every header of its kind counts, as in Wireshark.
+        source if tunnelled => tree::every_header(source, packet, visit),
+        Source::Header(HeaderField::Payload(_)) if !test.own && packet.flags() & flags::FRAGMENT != 0 => {
+            joined_headers(test.source, packet, visit);
+        }
+        Source::Header(_) => {
+            headers(test.source, &packet.decode(), visit);
+        }
         Source::Address(family, direction) => addresses(family, direction, packet, visit),
         Source::Ttl(_) | Source::IpProtocol(_) | Source::Port(..) | Source::TcpFlag(_) | Source::Icmp(..) => {
-            transport(test.source, packet, visit);
+            transport(test.source, test.own, packet, visit);
         }
+    }
+}
+
+/// The bytes of a protocol in a packet.
+fn word_bytes(word: Word, packet: &Packet<'_>, visit: Visit<'_>) {
+    if !has_word(word, packet) {
+        return;
+    }
+    let messages = packet.dns_rows();
+    if matches!(word, Word::Protocol(_)) && !messages.is_empty() {
+        let _ = messages.iter().any(|row| visit(Scalar::Bytes(packet.message(row))));
+        return;
+    }
+    let decoded = packet.decode();
+    if let Some(start) = word_start(word, &decoded) {
+        visit(Scalar::Bytes(decoded.bytes.get(start as usize..).unwrap_or_default()));
+    }
+}
+
+/// Values of a packet that is read together with the fragments before it; a fragment that does not complete its
+/// packet has none.
+fn joined_headers(source: Source, packet: &Packet<'_>, visit: Visit<'_>) {
+    if let Some(whole) = packet.datagram() {
+        headers(source, &whole, visit);
+        return;
+    }
+    let decoded = packet.decode();
+    if !decoded.is_piece() {
+        headers(source, &decoded, visit);
     }
 }
 
 fn addresses(family: Family, direction: Direction, packet: &Packet<'_>, visit: Visit<'_>) {
-    let pairs = [
-        Some((packet.source_address(), packet.destination_address())),
-        (packet.flags() & flags::TUNNEL != 0).then(|| packet.decode().outer).flatten(),
-    ];
-    for (source, destination) in pairs.into_iter().flatten() {
-        for (end, address) in [(Direction::Source, source), (Direction::Destination, destination)] {
-            let wanted = direction == Direction::Either || direction == end;
-            if wanted && is_family(family, address, packet.protocol()) && visit(Scalar::Address(address)) {
-                return;
-            }
+    let (source, destination) = (packet.source_address(), packet.destination_address());
+    for (end, address) in [(Direction::Source, source), (Direction::Destination, destination)] {
+        let wanted = direction == Direction::Either || direction == end;
+        if wanted && is_family(family, address, packet.protocol()) && visit(Scalar::Address(address)) {
+            return;
         }
     }
 }
 
-/// Values of transport and IP header fields that the columns hold.
-pub fn transport(source: Source, packet: &Packet<'_>, visit: Visit<'_>) {
-    let unsure = packet.flags() & (flags::FRAGMENT | flags::STOPPED | flags::TUNNEL) != 0;
-    if unsure {
+/// Values of transport and IP header fields that the columns hold; `own`: those of this frame alone.
+pub fn transport(source: Source, own: bool, packet: &Packet<'_>, visit: Visit<'_>) {
+    let bits = packet.flags();
+    if bits & flags::TUNNEL != 0 {
+        return tree::every_header(source, packet, visit);
+    }
+    let of_ip = matches!(source, Source::Ttl(_) | Source::IpProtocol(_));
+    if bits & flags::FRAGMENT != 0 && !own && !of_ip {
+        return joined_headers(source, packet, visit);
+    }
+    if bits & (flags::FRAGMENT | flags::STOPPED) != 0 {
         headers(source, &packet.decode(), visit);
         return;
     }
@@ -269,10 +321,15 @@ fn column_value(column: Column, packet: &Packet<'_>, context: &Context<'_>) -> O
             let before = before.and_then(|id| context.index.packet(crate::index::PacketId(id)));
             before.map_or(0, |before| packet.time_ns().saturating_sub(before.time_ns()))
         }
-        Column::Interface => i64::from(packet.segment.interface.get(packet.row).copied()?),
+        Column::Interface => {
+            // Only pcapng tells interfaces apart.
+            let tells = packet.source.metadata.format == crate::capture::Format::Pcapng;
+            i64::from(packet.segment.interface.get(packet.row).copied().filter(|_| tells)?)
+        }
         Column::TcpFlags => {
+            let decoded = || packet.decode();
             let cut = packet.flags() & (flags::FRAGMENT | flags::STOPPED) != 0;
-            if packet.transport() != 6 || (cut && packet.decode().ports().is_none()) {
+            if packet.transport() != 6 || (cut && (decoded().ports().is_none() || decoded().is_piece())) {
                 return None;
             }
             i64::from(packet.segment.tcp_flags.get(packet.row).copied()?)
@@ -287,11 +344,13 @@ pub fn first_time(context: &Context<'_>) -> i64 {
 }
 
 fn notes(field: NoteField, packet: &Packet<'_>, context: &Context<'_>, visit: Visit<'_>) {
+    if field == NoteField::Marked {
+        visit(Scalar::Bool(context.notes.is_some_and(|notes| notes.is_marked(packet.id))));
+        return;
+    }
     let Some(notes) = context.notes else { return };
     match field {
-        NoteField::Marked => {
-            visit(Scalar::Bool(notes.is_marked(packet.id)));
-        }
+        NoteField::Marked => {}
         NoteField::Note => {
             let _ = notes.notes(packet.id).iter().any(|note| visit(Scalar::Text(note)));
         }
@@ -303,18 +362,63 @@ fn notes(field: NoteField, packet: &Packet<'_>, context: &Context<'_>, visit: Vi
 
 fn dns_rows(field: DnsField, packet: &Packet<'_>, visit: Visit<'_>) {
     for row in packet.dns_rows() {
-        if field == DnsField::ResponseCode {
-            if row.is_response() && visit(Scalar::Number(i64::from(row.response_code()))) {
-                return;
-            }
-            continue;
-        }
-        let name = if field == DnsField::Name { packet.segment.names.get(row.name) } else { None };
-        if dns_value(field, row.header, name, (row.qtype, row.qclass), visit) {
+        if dns_row(field, row, packet, visit) {
             return;
         }
     }
 }
+
+/// Values of one message; true when `visit` stopped.
+pub fn dns_row(field: DnsField, row: &DnsRow, packet: &Packet<'_>, visit: Visit<'_>) -> bool {
+    if field == DnsField::ResponseCode {
+        return row.is_response() && visit(Scalar::Number(i64::from(row.response_code())));
+    }
+    if has_questions(field, row) {
+        return questions(field, packet.message(row), row, visit);
+    }
+    let name = if field == DnsField::Name { packet.segment.names.get(row.name) } else { None };
+    dns_value(field, row.header, name, (row.qtype, class_of(row)), visit)
+}
+
+/// The class asked for, without the mark mDNS adds to it.
+pub fn class_of(row: &DnsRow) -> u16 {
+    plain_class(row.kind, row.qclass)
+}
+
+fn plain_class(kind: DnsKind, class: u16) -> u16 {
+    if kind == DnsKind::Mdns { class & !UNICAST_WANTED } else { class }
+}
+
+/// The top bit of a class in an mDNS question (RFC 6762 §5.4).
+const UNICAST_WANTED: u16 = 0x8000;
+/// Questions of one message that are looked at.
+const QUESTIONS_MAX: usize = 64;
+
+/// Whether a field has a value in each of several questions, of which the side table knows the first.
+pub fn has_questions(field: DnsField, row: &DnsRow) -> bool {
+    matches!(field, DnsField::Name | DnsField::Type | DnsField::Class)
+        && row.header.counts.first().is_some_and(|count| *count > 1)
+}
+
+fn questions(field: DnsField, bytes: &[u8], row: &DnsRow, visit: Visit<'_>) -> bool {
+    let mut at = 12;
+    let count = row.header.counts.first().copied().unwrap_or_default();
+    for _ in 0..usize::from(count).min(QUESTIONS_MAX) {
+        let Ok((mut name, end)) = dns::read_name(bytes, at) else { return false };
+        name.make_lowercase();
+        let word = |at: usize| protocols::big(bytes, at, 2).map(|value| value as u16);
+        let (Some(qtype), Some(qclass)) = (word(end), word(end + 2)) else { return false };
+        let qclass = plain_class(row.kind, qclass);
+        if dns_value(field, row.header, Some(name.wire()), (qtype, qclass), visit) {
+            return true;
+        }
+        at = end + 4;
+    }
+    false
+}
+
+/// The operation whose sections and flags are others (RFC 2136).
+const UPDATE: u8 = 5;
 
 /// Calls `visit` with one field of a message's header or first question; true when it stopped.
 pub fn dns_value(
@@ -342,13 +446,15 @@ pub fn dns_value(
         DnsField::Opcode => i64::from(header.opcode()),
         DnsField::ResponseCode if header.is_response() => i64::from(header.response_code()),
         DnsField::ResponseCode => return false,
+        // The sections of an update are others (RFC 2136 §2.2).
+        DnsField::Count(0..=2) if header.opcode() == UPDATE => return false,
         DnsField::Count(which) => i64::from(header.counts.get(which).copied().unwrap_or_default()),
     };
     visit(Scalar::Number(number))
 }
 
 /// Values read from decoded headers; true when `visit` stopped.
-fn headers(source: Source, decoded: &Decoded<'_>, visit: Visit<'_>) -> bool {
+pub fn headers(source: Source, decoded: &Decoded<'_>, visit: Visit<'_>) -> bool {
     let protocol = if decoded.ether_type == 0x0806 && decoded.network_start == 0 {
         ProtocolId::ARP
     } else {
@@ -393,8 +499,10 @@ fn headers(source: Source, decoded: &Decoded<'_>, visit: Visit<'_>) -> bool {
 }
 
 fn header_field(field: HeaderField, decoded: &Decoded<'_>, visit: Visit<'_>) -> bool {
+    // Other links have such addresses too, under other names.
+    let is_ethernet = decoded.layers().iter().any(|layer| layer.kind == LayerKind::Ethernet);
     let mut ether = |direction: Direction| {
-        decoded.link_addresses.is_some_and(|(source, destination)| {
+        decoded.link_addresses.filter(|_| is_ethernet).is_some_and(|(source, destination)| {
             let address = if direction == Direction::Source { source } else { destination };
             visit(Scalar::Address(Address::Ether(address)))
         })
@@ -404,13 +512,26 @@ fn header_field(field: HeaderField, decoded: &Decoded<'_>, visit: Visit<'_>) -> 
         HeaderField::EtherDestination => ether(Direction::Destination),
         HeaderField::EtherEither => ether(Direction::Source) || ether(Direction::Destination),
         HeaderField::EtherType => {
-            let first = decoded.layers().first().is_some_and(|layer| layer.kind == LayerKind::Ethernet);
-            first && decoded.ether_type >= 0x600 && visit(Scalar::Number(i64::from(decoded.ether_type)))
+            let first = decoded.layers().first().filter(|layer| layer.kind == LayerKind::Ethernet);
+            let kind = first.and_then(|layer| protocols::big(decoded.bytes, layer.start as usize + 12, 2));
+            kind.is_some_and(|kind| kind >= 0x600 && visit(Scalar::Number(kind as i64)))
         }
         HeaderField::LinkProtocol => {
-            decoded.ether_type >= 0x600 && visit(Scalar::Number(i64::from(decoded.ether_type)))
+            // Where the link says nothing, the IP version does.
+            let version = decoded.layers().first().map_or(0, |layer| match layer.kind {
+                LayerKind::Ipv4 => 0x0800,
+                LayerKind::Ipv6 => 0x86dd,
+                _ => 0,
+            });
+            let kind = if decoded.ether_type == 0 { version } else { decoded.ether_type };
+            kind >= 0x600 && visit(Scalar::Number(i64::from(kind)))
         }
         HeaderField::Vlan => decoded.vlans().iter().any(|id| visit(Scalar::Number(i64::from(*id)))),
+        HeaderField::Ipv6Next => {
+            let header = decoded.layers().iter().rev().find(|layer| layer.kind == LayerKind::Ipv6);
+            let next = header.and_then(|layer| decoded.bytes.get(layer.start as usize + 6));
+            next.is_some_and(|next| visit(Scalar::Number(i64::from(*next))))
+        }
         HeaderField::IpId => decoded.ip_id.is_some_and(|id| visit(Scalar::Number(i64::from(id)))),
         HeaderField::Payload(number) => {
             let payload = decoded.payload();
@@ -433,32 +554,6 @@ fn stated_length(decoded: &Decoded<'_>) -> i64 {
     match decoded.ip_length {
         0 => i64::from(decoded.payload_end.saturating_sub(decoded.payload_start)),
         stated => i64::from(stated.saturating_sub(header)),
-    }
-}
-
-fn tree(name: &str, packet: &Packet<'_>, visit: Visit<'_>) {
-    nodes(name, &packet.dissect(), false, visit);
-}
-
-fn nodes(name: &str, tree: &protocols::Tree, quoted: bool, visit: Visit<'_>) {
-    for node in &tree.nodes {
-        let Some(field) = node.field.filter(|field| node.quoted == quoted && field.name == name) else {
-            continue;
-        };
-        let stop = match &node.value {
-            Value::None => visit(Scalar::Bytes(&[])),
-            Value::Number(number) => visit(Scalar::Number(*number)),
-            Value::Bool(flag) => visit(Scalar::Bool(*flag)),
-            Value::Text(text) if field.kind == protocols::Kind::Name => {
-                visit(Scalar::Name(&literal::normal_name(text)))
-            }
-            Value::Text(text) => visit(Scalar::Text(text)),
-            Value::Address(address) => visit(Scalar::Address(*address)),
-            Value::Bytes(bytes) => visit(Scalar::Bytes(bytes)),
-        };
-        if stop {
-            return;
-        }
     }
 }
 
@@ -492,7 +587,7 @@ fn quoted(source: Source, packet: &Packet<'_>, visit: Visit<'_>) {
             }
         }
         Source::Tree(name) => {
-            nodes(name, &packet.dissect(), true, visit);
+            tree::nodes(name, &packet.dissect(), true, visit);
         }
         other => {
             headers(other, &quote.inner, visit);

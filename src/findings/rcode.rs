@@ -11,8 +11,8 @@ pub static RULE: Rule = Rule {
     id: "rcode-outage",
     title: "DNS answers with an error code",
     doc: "One server answers names of a zone with SERVFAIL, REFUSED or another error code: server and path work, the \
-          failure lies behind the server, in its policy or in the zone. Name errors (NXDOMAIN) are ordinary and stay at \
-          info. High when all the server's answers fail, low for a single question, otherwise medium.",
+          failure lies behind the server, in its policy or in the zone. NXDOMAIN counts only where \
+          the same server answers the name at another time or says that its policy hides it. High when all the server's answers fail, low for a single question, otherwise medium.",
     run,
 };
 
@@ -23,7 +23,6 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
         let failed: Vec<&Transaction> = facts.transactions(problem).collect();
         let asked = rules::asked(facts, problem);
         let severity = match code {
-            3 => Severity::Info,
             _ if failed.len() as u64 == asked && asked > 2 => Severity::High,
             // One question that fails is no outage, however often it is repeated.
             _ if failed.len() == 1 => Severity::Low,

@@ -1,4 +1,4 @@
-//! Rule `truncated-without-tcp`: truncated answers that no TCP query followed.
+//! Rule `truncated-without-tcp`: truncated answers after which TCP brought none.
 
 use super::facts::Facts;
 use super::{Count, Finding, Rule, Severity, rules};
@@ -7,9 +7,9 @@ use crate::correlate::{Signature, Transaction};
 /// The rule.
 pub static RULE: Rule = Rule {
     id: "truncated-without-tcp",
-    title: "Truncated DNS answers without a TCP retry",
-    doc: "An answer with TC set must be followed by the same question over TCP (RFC 7766 §5); none was seen within five \
-          seconds, or TCP failed. Medium.",
+    title: "Truncated DNS answers without one over TCP",
+    doc: "An answer with TC set must be followed by the same question over TCP (RFC 7766 §5); no connection was accepted \
+          within five seconds: the client tried none, or TCP is refused or dropped. Medium.",
     run,
 };
 
@@ -22,7 +22,7 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
             id: RULE.id,
             severity: Severity::Medium,
             statement: format!(
-                "{} truncated answers of {} for {} were not followed by TCP",
+                "{} truncated answers of {} for {} were not followed by a whole one over TCP",
                 cut.len(),
                 problem.server.0,
                 rules::names(&problem.names)

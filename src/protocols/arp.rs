@@ -6,6 +6,12 @@ use super::{Claim, Frame, Protocol, Tree, Value, big};
 use crate::decode::{Address, LayerKind};
 
 fields! {
+    HARDWARE_TYPE "arp.hw.type" Number "kind of link addresses: 1 Ethernet";
+    PROTOCOL_TYPE "arp.proto.type" Number "kind of addresses asked about, as an Ethernet type";
+    HARDWARE_SIZE "arp.hw.size" Number "bytes of a link address";
+    PROTOCOL_SIZE "arp.proto.size" Number "bytes of an address asked about";
+    GRATUITOUS "arp.isgratuitous" Bool "sender and target are the same address";
+    PROBE "arp.isprobe" Bool "asks whether an address is in use before taking it (RFC 5227)";
     OPCODE "arp.opcode" Number "operation: 1 request, 2 reply";
     SOURCE_HARDWARE "arp.src.hw_mac" Address "sender's hardware address";
     SOURCE "arp.src.proto_ipv4" Address "sender's IPv4 address";
@@ -62,6 +68,19 @@ fn dissect(frame: &Frame<'_, '_>, tree: &mut Tree) {
         2 => " (reply)",
         _ => "",
     };
+    let number = |at: usize, size: usize| {
+        Value::Number(big(frame.decoded.bytes, start + at, size).map_or(0, |value| value as i64))
+    };
+    tree.also(&HARDWARE_TYPE, number(0, 2), start..start + 2);
+    tree.also(&PROTOCOL_TYPE, number(2, 2), start + 2..start + 4);
+    tree.also(&HARDWARE_SIZE, number(4, 1), start + 4..start + 5);
+    tree.also(&PROTOCOL_SIZE, number(5, 1), start + 5..start + 6);
+    if packet.source == packet.target {
+        tree.also(&GRATUITOUS, Value::Bool(true), start + 14..start + 28);
+    }
+    if packet.operation == 1 && packet.source == Address::V4([0, 0, 0, 0].into()) {
+        tree.also(&PROBE, Value::Bool(true), start + 14..start + 18);
+    }
     let text = format!("Operation: {}{what}", packet.operation);
     tree.push(Some(&OPCODE), text, Value::Number(packet.operation as i64), start + 6..start + 8);
     tree.address(&SOURCE_HARDWARE, "Sender hardware address", packet.source_hardware, start + 8..start + 14);

@@ -2,13 +2,19 @@
 
 use std::fmt::Write as _;
 
-use super::{Claim, Frame, Protocol, Tree};
+use super::{Claim, Field, Frame, Protocol, Tree, Value};
 use crate::text::escape_bytes;
 
 /// Bytes of a segment in which lines are looked for.
 const HEAD_MAX_BYTES: usize = 8192;
 
 fields! {
+    REQUEST "http.request" Bool "a request begins here";
+    RESPONSE "http.response" Bool "a response begins here";
+    REQUEST_VERSION "http.request.version" Text "version of a request";
+    USER_AGENT "http.user_agent" Text "program that asks";
+    CONTENT_TYPE "http.content_type" Text "type of what is sent";
+    SERVER "http.server" Text "program that answers";
     METHOD "http.request.method" Text "request method";
     URI "http.request.uri" Text "request target";
     HOST "http.host" Name "host asked for";
@@ -46,14 +52,18 @@ fn is_request(line: &[u8]) -> bool {
     METHODS.iter().any(|method| line.starts_with(method))
 }
 
-fn host(payload: &[u8]) -> Option<(usize, &[u8])> {
+/// The value of a header and where it stands; `name` ends with the colon.
+fn header<'p>(payload: &'p [u8], name: &[u8]) -> Option<(usize, &'p [u8])> {
     let headers = lines(payload).skip(1).take_while(|(_, line)| !line.is_empty());
-    let mut found =
-        headers.filter(|(_, line)| line.get(..5).is_some_and(|n| n.eq_ignore_ascii_case(b"host:")));
-    let (at, line) = found.next()?;
-    let value = line.get(5..)?;
+    let is_named = |line: &[u8]| line.get(..name.len()).is_some_and(|n| n.eq_ignore_ascii_case(name));
+    let (at, line) = headers.into_iter().find(|(_, line)| is_named(line))?;
+    let value = line.get(name.len()..)?;
     let skipped = value.len() - value.trim_ascii_start().len();
-    Some((at + 5 + skipped, value.trim_ascii()))
+    Some((at + name.len() + skipped, value.trim_ascii()))
+}
+
+fn host(payload: &[u8]) -> Option<(usize, &[u8])> {
+    header(payload, b"host:")
 }
 
 fn dissect(frame: &Frame<'_, '_>, tree: &mut Tree) {
@@ -65,6 +75,11 @@ fn dissect(frame: &Frame<'_, '_>, tree: &mut Tree) {
     let (word, second) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
     let after = start + word.len() + 1;
     if is_request(first) {
+        tree.also(&REQUEST, Value::Bool(true), start..start + first.len());
+        if let Some(version) = words.next() {
+            let text = String::from_utf8_lossy(version).into_owned();
+            tree.also(&REQUEST_VERSION, Value::Text(text), start..start + first.len());
+        }
         tree.text(&METHOD, "Method", String::from_utf8_lossy(word).into_owned(), start..after - 1);
         tree.text(&URI, "Target", String::from_utf8_lossy(second).into_owned(), after..after + second.len());
         if let Some((at, name)) = host(payload) {
@@ -74,7 +89,19 @@ fn dissect(frame: &Frame<'_, '_>, tree: &mut Tree) {
     } else if word.starts_with(b"HTTP/")
         && let Some(code) = std::str::from_utf8(second).ok().and_then(|code| code.parse::<u16>().ok())
     {
+        tree.also(&RESPONSE, Value::Bool(true), start..start + first.len());
         tree.number(&STATUS, "Status", i64::from(code), after..after + second.len());
+    }
+    let shown: [(&'static Field, &str, &[u8]); 3] = [
+        (&USER_AGENT, "User agent", b"user-agent:"),
+        (&SERVER, "Server", b"server:"),
+        (&CONTENT_TYPE, "Content type", b"content-type:"),
+    ];
+    for (field, label, name) in shown {
+        if let Some((at, value)) = header(payload, name) {
+            let range = start + at..start + at + value.len();
+            tree.text(field, label, String::from_utf8_lossy(value).into_owned(), range);
+        }
     }
     tree.leave();
 }

@@ -167,6 +167,11 @@ impl<'f, 'a> Message<'f, 'a> {
         matches!((self.is_v6, self.kind), (false, 0 | 8) | (true, 128 | 129))
     }
 
+    /// Echoes, time stamps, and requests for information and masks (RFC 792; RFC 950).
+    fn is_numbered(&self) -> bool {
+        self.is_echo() || (!self.is_v6 && matches!(self.kind, 13..=18))
+    }
+
     /// The MTU an error states, where it does.
     fn mtu(&self) -> Option<(u64, usize, usize)> {
         match (self.is_v6, self.kind, self.code) {
@@ -227,7 +232,7 @@ fn checksum_rows(message: &Message<'_, '_>, tree: &mut Tree) {
 
 fn body_rows(message: &Message<'_, '_>, tree: &mut Tree) {
     let start = message.start;
-    if message.is_echo() {
+    if message.is_numbered() {
         let (ident, sequence) =
             if message.is_v6 { (&v6::IDENT, &v6::SEQUENCE) } else { (&v4::IDENT, &v4::SEQUENCE) };
         if let (Some(id), Some(number)) = (message.number(4, 2), message.number(6, 2)) {

@@ -6,10 +6,12 @@ use crate::decode::{Address, Layer, checksum};
 fields! {
     VERSION "ip.version" Number "version";
     HEADER_LENGTH "ip.hdr_len" Number "header length in bytes";
+    SERVICE "ip.dsfield" Number "differentiated services field, all eight bits";
     DSCP "ip.dsfield.dscp" Number "differentiated services code point";
     ECN "ip.dsfield.ecn" Number "explicit congestion notification";
     LENGTH "ip.len" Number "total length in bytes";
     ID "ip.id" Number "identification";
+    FLAGS "ip.flags" Number "flag bits: 2 don't fragment, 1 more fragments";
     DONT_FRAGMENT "ip.flags.df" Bool "don't fragment";
     MORE_FRAGMENTS "ip.flags.mf" Bool "more fragments";
     FRAGMENT_OFFSET "ip.frag_offset" Number "fragment offset in bytes";
@@ -45,6 +47,7 @@ pub(super) fn rows(bytes: &[u8], layer: Layer, tree: &mut Tree) {
     tree.number(&HEADER_LENGTH, "Header length", (number(0, 1) & 0xf) * 4, start..start + 1);
     tree.number(&DSCP, "Differentiated services", number(1, 1) >> 2, start + 1..start + 2);
     tree.number(&ECN, "Congestion notification", number(1, 1) & 3, start + 1..start + 2);
+    tree.also(&SERVICE, Value::Number(number(1, 1)), start + 1..start + 2);
     tree.number(&LENGTH, "Total length", number(2, 2), start + 2..start + 4);
     let id = number(4, 2);
     tree.push(
@@ -54,6 +57,7 @@ pub(super) fn rows(bytes: &[u8], layer: Layer, tree: &mut Tree) {
         start + 4..start + 6,
     );
     let flags = number(6, 2);
+    tree.also(&FLAGS, Value::Number(flags >> 13), start + 6..start + 7);
     tree.flag(&DONT_FRAGMENT, "Don't fragment", flags & 0x4000 != 0, start + 6..start + 7);
     tree.flag(&MORE_FRAGMENTS, "More fragments", flags & 0x2000 != 0, start + 6..start + 7);
     tree.number(&FRAGMENT_OFFSET, "Fragment offset", (flags & 0x1fff) * 8, start + 6..start + 8);

@@ -6,9 +6,11 @@ use crate::decode::{Address, Layer};
 fields! {
     VERSION "ipv6.version" Number "version";
     TRAFFIC_CLASS "ipv6.tclass" Number "traffic class";
+    DSCP "ipv6.tclass.dscp" Number "differentiated services code point";
+    ECN "ipv6.tclass.ecn" Number "explicit congestion notification";
     FLOW "ipv6.flow" Number "flow label";
     PAYLOAD_LENGTH "ipv6.plen" Number "payload length in bytes";
-    NEXT "ipv6.nxt" Number "next header";
+    NEXT "ipv6.nxt" Number "next header, as the IPv6 header itself announces it";
     HOP_LIMIT "ipv6.hlim" Number "hop limit";
     SRC "ipv6.src" Address "source address";
     DST "ipv6.dst" Address "destination address";
@@ -41,9 +43,12 @@ pub(super) fn rows(bytes: &[u8], layer: Layer, tree: &mut Tree) {
     let first = number(0, 4);
     tree.number(&VERSION, "Version", first >> 28, start..start + 1);
     tree.number(&TRAFFIC_CLASS, "Traffic class", first >> 20 & 0xff, start..start + 2);
+    tree.also(&DSCP, Value::Number(first >> 22 & 0x3f), start..start + 2);
+    tree.also(&ECN, Value::Number(first >> 20 & 3), start + 1..start + 2);
     tree.number(&FLOW, "Flow label", first & 0xf_ffff, start + 1..start + 4);
     tree.number(&PAYLOAD_LENGTH, "Payload length", number(4, 2), start + 4..start + 6);
-    next_header(tree, number(6, 1), start + 6);
+    let next = number(6, 1);
+    tree.push(Some(&NEXT), next_header(next), Value::Number(next), start + 6..start + 7);
     tree.number(&HOP_LIMIT, "Hop limit", number(7, 1), start + 7..start + 8);
     tree.address(&SRC, "Source", source, start + 8..start + 24);
     tree.also(&ADDR, Value::Address(source), start + 8..start + 24);
@@ -52,9 +57,8 @@ pub(super) fn rows(bytes: &[u8], layer: Layer, tree: &mut Tree) {
     tree.leave();
 }
 
-fn next_header(tree: &mut Tree, next: i64, at: usize) {
-    let text = format!("Next header: {next}{}", ip::protocol_name(next));
-    tree.push(Some(&NEXT), text, Value::Number(next), at..at + 1);
+fn next_header(next: i64) -> String {
+    format!("Next header: {next}{}", ip::protocol_name(next))
 }
 
 /// An extension header; `kind` is what the header before announced.
@@ -69,7 +73,8 @@ pub(super) fn extension(bytes: &[u8], layer: Layer, kind: u8, tree: &mut Tree) {
         _ => "Extension header",
     };
     tree.enter(format!("IPv6 {name}"), start, end);
-    next_header(tree, bytes.get(start).map_or(0, |next| i64::from(*next)), start);
+    let next = bytes.get(start).map_or(0, |next| i64::from(*next));
+    tree.push(None, next_header(next), Value::Number(next), start..start + 1);
     if kind == 44 {
         let word = big(bytes, start + 2, 2).map_or(0, |value| value as i64);
         tree.number(&FRAGMENT_OFFSET, "Offset", word & 0xfff8, start + 2..start + 4);

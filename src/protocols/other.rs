@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Claim, Frame, Protocol, Tree, Value, ethernet, ip, ipv6, tcp, udp};
+use super::{Claim, Frame, Protocol, Tree, Value, ethernet, ip, ipv6, sll, tcp, udp};
 use crate::decode::{Decoded, Layer, LayerKind};
 
 pub use super::ip::{DST as IP_DST, SRC as IP_SRC, TTL as IP_TTL};
@@ -34,9 +34,21 @@ fn summary(frame: &Frame<'_, '_>, out: &mut String) {
 
 /// Adds rows for each link, network and transport header, outermost first.
 pub fn headers(decoded: &Decoded<'_>, tree: &mut Tree) {
+    layers(decoded, decoded.layers(), tree);
+}
+
+/// The same for a packet put together from fragments: its IP header was sent with each of them.
+pub fn above_ip(decoded: &Decoded<'_>, tree: &mut Tree) {
+    let of_ip =
+        |layer: &Layer| matches!(layer.kind, LayerKind::Ipv4 | LayerKind::Ipv6 | LayerKind::Ipv6Extension);
+    let start = decoded.layers().iter().take_while(|layer| of_ip(layer)).count();
+    layers(decoded, decoded.layers().get(start..).unwrap_or_default(), tree);
+}
+
+fn layers(decoded: &Decoded<'_>, layers: &[Layer], tree: &mut Tree) {
     let bytes = decoded.bytes;
     let mut extension = 0;
-    for layer in decoded.layers() {
+    for layer in layers {
         let (start, end) = (layer.start as usize, layer.end as usize);
         match layer.kind {
             LayerKind::Ethernet => ethernet::rows(bytes, *layer, tree),
@@ -54,6 +66,7 @@ pub fn headers(decoded: &Decoded<'_>, tree: &mut Tree) {
             LayerKind::Tcp => tcp::rows(decoded, *layer, tree),
             // These protocols dissect themselves.
             LayerKind::Arp | LayerKind::Icmp | LayerKind::Icmpv6 => {}
+            LayerKind::Sll | LayerKind::Sll2 => sll::rows(bytes, *layer, describe(bytes, *layer), tree),
             _ => tree.push(None, describe(bytes, *layer), Value::None, start..end),
         }
     }

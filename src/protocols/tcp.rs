@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{Claim, Field, Frame, Protocol, Tree, Value, big};
-use crate::decode::{Decoded, Layer, Transport};
+use crate::decode::{Decoded, Layer, LayerKind, Transport};
 
 /// Options of one header that are read; 40 bytes hold no more.
 const OPTIONS_MAX: usize = 40;
@@ -132,6 +132,22 @@ fn flag_rows(tree: &mut Tree, flags: u8, at: usize) {
     for (bit, field, label) in FLAG_ROWS {
         tree.flag(field, label, flags & bit != 0, at..at + 1);
     }
+}
+
+/// The window shift a header announces (RFC 7323 §2.2).
+pub fn window_shift(decoded: &Decoded<'_>) -> Option<u8> {
+    let layer = decoded.layers().iter().rev().find(|layer| layer.kind == LayerKind::Tcp)?;
+    let options = decoded.bytes.get(layer.start as usize + 20..layer.end as usize)?;
+    let mut at = 0;
+    for _ in 0..OPTIONS_MAX {
+        match *options.get(at)? {
+            0 => return None,
+            1 => at += 1,
+            3 => return options.get(at + 2).copied(),
+            _ => at += usize::from(*options.get(at + 1)?).max(1),
+        }
+    }
+    None
 }
 
 fn options(bytes: &[u8], mut at: usize, end: usize, tree: &mut Tree) {

@@ -56,6 +56,12 @@ pub(super) fn rows(decoded: &Decoded<'_>, layer: Layer, tree: &mut Tree) {
     if layer.end == decoded.payload_start && decoded.payload_end > decoded.payload_start {
         let range = decoded.payload_start as usize..decoded.payload_end as usize;
         tree.also(&PAYLOAD, Value::Bytes(decoded.payload().to_vec()), range);
+    } else if layer.end < decoded.payload_start
+        && let Some(range) = number(4).map(|length| end..(start + length as usize).min(bytes.len()))
+        && let Some(carried) = bytes.get(range.clone()).filter(|carried| !carried.is_empty())
+    {
+        // The outer header of a tunnel.
+        tree.also(&PAYLOAD, Value::Bytes(carried.to_vec()), range);
     }
     tree.leave();
 }

@@ -123,7 +123,7 @@ pub fn signature(signature: &Signature) -> String {
         Signature::NoAnswer => "unanswered".to_owned(),
         Signature::ResponseCode(code) => format!("answered with {}", response_code(*code)),
         Signature::TcpReset => "refused by TCP reset".to_owned(),
-        Signature::Truncated => "answered with a cut message and no retry over TCP".to_owned(),
+        Signature::Truncated => "answered with a cut message, without a whole one over TCP".to_owned(),
         Signature::Late => "answered late".to_owned(),
     }
 }

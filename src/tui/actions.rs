@@ -3,6 +3,7 @@
 pub mod causes;
 pub mod choosing;
 pub mod filtering;
+pub mod leaving;
 pub mod manual;
 pub mod moving;
 pub mod panels;
@@ -37,6 +38,8 @@ pub enum Context {
     Line,
     /// Text of several lines.
     Editor,
+    /// The export dialog.
+    Export,
     /// A menu.
     Choices,
     /// The command palette.
@@ -49,7 +52,7 @@ pub enum Context {
 
 impl Context {
     /// All contexts with their headings.
-    pub const ALL: [(Self, &'static str); 15] = [
+    pub const ALL: [(Self, &'static str); 16] = [
         (Self::Panels, "Everywhere"),
         (Self::Timeline, "Timeline"),
         (Self::Packet, "Packet"),
@@ -61,6 +64,7 @@ impl Context {
         (Self::FilterLine, "Filter line"),
         (Self::Line, "Lines of text"),
         (Self::Editor, "Notes and edits"),
+        (Self::Export, "Export"),
         (Self::Choices, "Menus"),
         (Self::Palette, "Commands by name"),
         (Self::Question, "Questions"),
@@ -124,6 +128,7 @@ pub static ACTIONS: &[&[Action]] = &[
     reporting::ACTIONS,
     manual::ACTIONS,
     causes::ACTIONS,
+    leaving::ACTIONS,
     choosing::ACTIONS,
 ];
 

@@ -4,6 +4,7 @@ use crossterm::event::KeyEvent;
 use ratatui_textarea::{TextArea, WrapMode};
 
 use super::actions::{self, Action, Context};
+use super::export_form::ExportForm;
 use super::line::Line;
 use super::update::Job;
 use crate::index::PacketId;
@@ -21,6 +22,8 @@ pub enum Dialog {
     Edit(Box<Edit>),
     /// Several lines of text with their names.
     Form(Form),
+    /// Format, form, redaction and file of an export.
+    Export(Box<ExportForm>),
     /// One line of text.
     Prompt(Prompt),
     /// Choices, each with a key.
@@ -111,11 +114,8 @@ impl Form {
 /// What a prompt's text is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PromptKind {
-    /// Path of an export in a format of a template.
-    Export {
-        /// Template name.
-        template: String,
-    },
+    /// File that keeps a capture which came through a pipe.
+    KeepCapture,
     /// Text to look for.
     Search,
     /// A name for the filter there is.
@@ -149,8 +149,10 @@ pub enum Choice {
     Filter(String),
     /// Copies text.
     Copy(String),
-    /// Asks for the path of an export with this template.
-    Export(String),
+    /// Asks where to keep a capture that came through a pipe.
+    KeepCapture,
+    /// Leaves the program.
+    Quit,
     /// Copies the report as a ticket.
     Ticket,
     /// Changes a timeline row made by hand.
@@ -241,6 +243,7 @@ impl Dialog {
             Self::Annotate(_) => vec![Context::Editor, Context::Line],
             Self::Edit(_) => vec![Context::Editor],
             Self::Form(_) => vec![Context::Editor, Context::Line],
+            Self::Export(_) => vec![Context::Export],
             Self::Prompt(_) => vec![Context::Line],
             Self::Menu(_) => vec![Context::Choices],
             Self::Palette(_) => vec![Context::Palette, Context::Line],
@@ -261,6 +264,7 @@ impl Dialog {
                     line.key(key);
                 }
             }
+            Self::Export(form) => form.key(key),
             Self::Prompt(prompt) => {
                 prompt.line.key(key);
             }
@@ -294,6 +298,7 @@ impl Dialog {
                     line.insert(text);
                 }
             }
+            Self::Export(form) => form.paste(text),
             Self::Prompt(prompt) => prompt.line.insert(text),
             Self::Palette(palette) => {
                 palette.line.insert(text);

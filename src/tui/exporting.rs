@@ -1,15 +1,19 @@
-//! Writes the report where the analyst said; the ending of the path decides the format.
+//! Writes reports and bundles where the analyst said, redacted or not.
 
-use std::io::Write as _;
+use std::cell::RefCell;
+use std::io::{self, Write as _};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use anyhow::Context as _;
 
+use super::export_form::BUNDLE;
 use super::update::{Drafting, Export};
 use crate::case::{CustodyEntry, LedgerChange, State as Case};
 use crate::correlate::Evidence;
-use crate::export::{self, Job};
+use crate::export::redact::{self, Pseudonyms};
+use crate::export::{self, Job, bundle};
 use crate::findings;
 use crate::findings::hypotheses::{self, Change};
 use crate::index::Index;
@@ -50,46 +54,119 @@ fn changes(case: &Case) -> Vec<Change> {
     case.ledger.iter().map(change).collect()
 }
 
-/// Writes the file whole or not at all: it is written beside its place and then moved there.
+/// What a redacted report is made from instead of the originals.
+struct Masked {
+    index: Index,
+    case: Case,
+    pseudonyms: RefCell<Pseudonyms>,
+}
+
+/// Writes a report or a bundle, whole or not at all.
 pub fn write(export: &Export) -> anyhow::Result<CustodyEntry> {
-    let (report, made_with) = drafted(&export.index, &export.evidence, &export.case, export.before.clone());
-    let input = Input {
-        index: &export.index,
-        evidence: &export.evidence,
-        findings: &made_with.findings,
-        assessments: &made_with.assessments,
-        case: &export.case,
-    };
-    let now_ns = super::wall_clock_ns();
-    let options = Options { generated: Some(crate::time::rfc3339(now_ns)), ..Options::default() };
-    let rendered = render::render_named(&report, &input, &export.template, &options)
-        .with_context(|| format!("template {}", export.template))?;
-    let format = format_of(&export.path);
-    let directory = export.path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let directory = directory.unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new().prefix(".portmortem-").tempfile_in(directory)?;
-    (format.write)(&Job { report: &report, rendered: &rendered, input, redaction: None }, &mut file)?;
-    file.flush()?;
-    make_readable(file.as_file())?;
-    file.as_file().sync_all()?;
-    if export.overwrite {
-        file.persist(&export.path)?;
-    } else {
-        file.persist_noclobber(&export.path)?;
+    let bundle = export.format == BUNDLE;
+    if bundle && (!export.index.complete || export.hashes.is_empty()) {
+        anyhow::bail!("a bundle needs the whole capture and its hash, which are not there yet");
     }
-    Ok(CustodyEntry {
+    let now_ns = super::wall_clock_ns();
+    let name = export.path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    let detail = format!("{} ({}, {})", export.path.display(), export.template, export.format);
+    let entry = |detail: String| CustodyEntry {
         at: crate::time::rfc3339(now_ns),
         who: "portmortem".to_owned(),
         action: "exported".to_owned(),
-        detail: format!("{} ({}, {})", export.path.display(), export.template, format.name),
-        hash_ok: None,
-    })
+        detail,
+        hash_ok: bundle.then_some(true),
+    };
+    let mut case = Case::clone(&export.case);
+    if !export.hashes.is_empty() {
+        case.evidence = super::work::records(&export.index, &export.hashes);
+    }
+    if bundle {
+        case.custody.push(entry(format!("bundle {name}")));
+    }
+    let after = unchanged(export)?;
+    let masked = export.redact.then(|| {
+        let (index, case) = redact::without_file_names(&export.index, &case);
+        Masked { pseudonyms: RefCell::new(Pseudonyms::of(&index)), index, case }
+    });
+    let (index, case) = match &masked {
+        Some(masked) => (&masked.index, &masked.case),
+        None => (&export.index, &case),
+    };
+    let (report, made_with) = drafted(index, &export.evidence, case, export.before.clone());
+    let Drafting { findings, assessments, .. } = &*made_with;
+    let input = Input { index, evidence: &export.evidence, findings, assessments, case };
+    let template = render::find(&export.template)
+        .map(|template| (template.name, template.source))
+        .with_context(|| format!("there is no template {}", export.template))?;
+    let options = Options { generated: Some(crate::time::rfc3339(now_ns)), ..Options::default() };
+    let redaction = masked.as_ref().map(|masked| &masked.pseudonyms);
+    let rendered = match redaction {
+        None => render::render(&report, &input, template, &options),
+        Some(pseudonyms) => redact::render(&mut pseudonyms.borrow_mut(), &report, &input, template, &options),
+    };
+    let rendered = rendered.with_context(|| format!("template {}", export.template))?;
+    let job = Job { report: &report, rendered: &rendered, input, redaction };
+    if bundle {
+        let bundle = bundle::make(&job, template, &after)?;
+        bundle::files::write(&bundle, &export.path, export.overwrite)?;
+    } else {
+        let format = export::find(export.format).unwrap_or(&export::markdown::MARKDOWN);
+        replace(&export.path, export.overwrite, &mut |out| (format.write)(&job, out))?;
+    }
+    Ok(entry(detail))
 }
 
-/// The format a path's ending names; Markdown where it names none.
-fn format_of(path: &Path) -> &'static export::Export {
-    let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
-    ending.and_then(|ending| export::find(&ending)).unwrap_or(&export::markdown::MARKDOWN)
+/// The captures' hashes now. An error when a finished capture is not what it was when it was opened.
+fn unchanged(export: &Export) -> anyhow::Result<Vec<String>> {
+    let mut after = Vec::new();
+    for (source, before) in export.index.sources.iter().zip(&export.hashes) {
+        let (never, progress) = (AtomicBool::new(false), AtomicU64::new(0));
+        let Some(path) = source.path.as_deref().filter(|_| export.index.complete) else {
+            after.push(before.clone());
+            continue;
+        };
+        let now = crate::case::hash_source(Some(path), &[], &never, &progress);
+        let name = crate::text::escape(&source.name);
+        let now = now.with_context(|| format!("cannot hash {name}"))?.unwrap_or_default();
+        if now != *before {
+            anyhow::bail!("{name} changed since it was opened (SHA-256 was {before}, is {now})");
+        }
+        after.push(now);
+    }
+    Ok(after)
+}
+
+/// Writes a file beside its place and then moves it there.
+fn replace(
+    path: &Path,
+    overwrite: bool,
+    write: &mut dyn FnMut(&mut dyn io::Write) -> io::Result<()>,
+) -> anyhow::Result<()> {
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let directory = directory.unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new().prefix(".portmortem-").tempfile_in(directory)?;
+    let mut out = io::BufWriter::new(&mut file);
+    write(&mut out)?;
+    out.flush()?;
+    drop(out);
+    make_readable(file.as_file())?;
+    file.as_file().sync_all()?;
+    if overwrite {
+        file.persist(path)?;
+    } else {
+        file.persist_noclobber(path)?;
+    }
+    Ok(())
+}
+
+/// Writes a capture that came through a pipe to a new file, as far as it has come; gives its SHA-256.
+pub fn keep(path: &Path, index: &Index) -> anyhow::Result<String> {
+    let source = index.sources.iter().find(|source| source.path.is_none());
+    let source = source.context("there is no capture that came through a pipe")?;
+    let bytes = source.bytes.bytes();
+    replace(path, false, &mut |out| out.write_all(bytes))?;
+    Ok(crate::case::hash::hash_bytes(bytes))
 }
 
 /// The ticket form of the report, for the clipboard.

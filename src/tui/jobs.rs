@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{self, SyncSender};
 
-use super::state::Rows;
+use super::state::{Rows, State};
 use super::update::{Export, Job, Reply};
 use super::work::{Notes, records};
-use crate::case::{Case, EvidenceRecord};
+use crate::case::{Case, EvidenceRecord, Saving};
 use crate::correlate::{Evidence, Link, LinkKind, Parameters, correlate};
 use crate::filter::{Context, Filter};
 use crate::index::{Index, PacketId};
@@ -81,7 +81,8 @@ impl Jobs {
             Job::Draft { .. } => Kind::Draft,
             Job::Vocabulary { .. } => Kind::Vocabulary,
             Job::Search { .. } | Job::Conversation { .. } => Kind::Search,
-            Job::Export(_) | Job::Ticket { .. } => Kind::Export,
+            Job::Export(_) | Job::Ticket { .. } | Job::Keep { .. } => Kind::Export,
+            Job::Quit => return,
         };
         let cancel = Arc::new(AtomicBool::new(false));
         if let Some(older) = self.running.insert(kind, Arc::clone(&cancel)) {
@@ -90,13 +91,21 @@ impl Jobs {
         let send = Arc::clone(&self.send);
         let case = self.case.clone();
         std::thread::spawn(move || {
-            let hashed = if let Job::Hash { index } = &job { Some(index.clone()) } else { None };
+            let hashed = match &job {
+                Job::Hash { index } | Job::Keep { index, .. } => Some(index.clone()),
+                _ => None,
+            };
             let reply = run(job, &cancel, &*send);
             if cancel.load(Ordering::Relaxed) {
                 return;
             }
-            if let (Some(Reply::Hashed(hashes)), Some(index), Some(case)) = (&reply, hashed, case) {
-                let _ = case.send(CaseJob::Identify(records(&index, hashes), index));
+            let known = match &reply {
+                Some(Reply::Hashed(hashes)) => hashes.clone(),
+                Some(Reply::Kept(Ok(hash))) => vec![hash.clone()],
+                _ => Vec::new(),
+            };
+            if let (false, Some(index), Some(case)) = (known.is_empty(), hashed, case) {
+                let _ = case.send(CaseJob::Identify(records(&index, &known), index));
             }
             if let Some(reply) = reply {
                 send(reply);
@@ -104,10 +113,15 @@ impl Jobs {
         });
     }
 
-    /// Cancels everything and waits until the case is written.
-    pub fn finish(&mut self) {
+    /// Cancels everything and waits until the case is written. Changes that wait for the capture's hash get it.
+    pub fn finish(&mut self, state: &State) {
         for cancel in self.running.values() {
             cancel.store(true, Ordering::Relaxed);
+        }
+        if let (Some(case), Saving::Waiting) = (&self.case, &state.work.saving)
+            && let Some(hashes) = hash(&state.index, &AtomicBool::new(false))
+        {
+            let _ = case.send(CaseJob::Identify(records(&state.index, &hashes), state.index.clone()));
         }
         self.case = None;
         if let Some(thread) = self.case_thread.take() {
@@ -145,12 +159,14 @@ pub fn case_reply(case: &Case) -> Reply {
 /// end goes through `early`.
 pub fn run(job: Job, cancel: &AtomicBool, early: &dyn Fn(Reply)) -> Option<Reply> {
     Some(match job {
-        Job::Correlate { index } => {
+        Job::Correlate { generation, index } => {
             let evidence = Arc::new(correlate(&index, &Parameters::default(), cancel));
             let problems = problems(&index, &evidence).into();
-            Reply::Evidence { evidence, problems }
+            Reply::Evidence { generation, index, evidence, problems }
         }
         Job::Vocabulary { index, evidence } => {
+            // Worked out here once, so that no screen waits for it.
+            evidence.lookups(&index);
             let context = Context { index: &index, evidence: Some(&evidence), notes: None, cancel };
             Reply::Vocabulary(Arc::new(crate::filter::Vocabulary::new(&context)))
         }
@@ -175,11 +191,15 @@ pub fn run(job: Job, cancel: &AtomicBool, early: &dyn Fn(Reply)) -> Option<Reply
             Reply::Found { generation, row: super::conversation::next(&index, &rows, from, backward, cancel) }
         }
         Job::Export(export) => write_export(export),
+        Job::Keep { path, index } => Reply::Kept(
+            super::exporting::keep(&path, &index)
+                .map_err(|error| format!("the capture was not kept: {error:#}")),
+        ),
         Job::Ticket { index, evidence, case } => {
             let ticket = super::exporting::ticket(&index, &evidence, &case);
             Reply::Ticket(ticket.map_err(|error| format!("no ticket: {error:#}")))
         }
-        Job::Change(_) | Job::AcceptCapture { .. } | Job::Undo | Job::Redo => return None,
+        Job::Change(_) | Job::AcceptCapture { .. } | Job::Undo | Job::Redo | Job::Quit => return None,
     })
 }
 
@@ -321,7 +341,11 @@ fn write_export(export: Export) -> Reply {
         return Reply::Exported(Err(format!("{shown} is the capture itself: nothing was written")));
     }
     Reply::Exported(match super::exporting::write(&export) {
-        Ok(entry) => Ok((format!("report written to {shown}"), entry)),
-        Err(error) => Err(format!("the report was not written: {error:#}")),
+        Ok(entry) => {
+            let what = if export.format == super::export_form::BUNDLE { "bundle" } else { "report" };
+            let redacted = if export.redact { "redacted " } else { "" };
+            Ok((format!("{redacted}{what} written to {shown}"), entry))
+        }
+        Err(error) => Err(format!("nothing was written: {error:#}")),
     })
 }

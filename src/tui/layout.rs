@@ -4,6 +4,8 @@ use ratatui::layout::Rect;
 
 /// From this width on panels stand side by side; below it one fills the screen under a tab strip.
 pub const WIDE_COLUMNS: u16 = 110;
+/// What the right column gets from the left one while it shows queries or a ladder.
+const TABLE_MORE_PERCENT: u16 = 18;
 /// From this height on the overview is shown.
 const OVERVIEW_ROWS_FROM: u16 = 30;
 
@@ -144,7 +146,10 @@ pub fn layout(area: Rect, panels: &Panels) -> Layout {
         return out;
     }
     out.bordered = true;
-    let left = (u32::from(rest.width) * u32::from(panels.left_percent) / 100) as u16;
+    // Wide tables and ladders need room; the timeline beside them does with less.
+    let is_table = matches!(panels.side, Panel::Ladder | Panel::Queries);
+    let percent = panels.left_percent.saturating_sub(if is_table { TABLE_MORE_PERCENT } else { 0 }).max(20);
+    let left = (u32::from(rest.width) * u32::from(percent) / 100) as u16;
     let packet_rows = (rest.height * 2 / 5).clamp(6, 24).min(rest.height);
     out.timeline = Rect { width: left, height: rest.height - packet_rows, ..rest };
     out.packet = Rect { y: rest.y + out.timeline.height, width: left, height: packet_rows, ..rest };

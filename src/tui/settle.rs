@@ -2,7 +2,7 @@
 
 use super::fit::scroll_to;
 use super::layout::Panel;
-use super::state::{List, State};
+use super::state::{List, PacketTab, State};
 use super::views;
 
 /// Keeps every selection inside what there is, and inside what is visible.
@@ -18,7 +18,10 @@ pub fn settle(state: &mut State) {
     settle_list(&mut state.packet.tree, nodes, height(Panel::Packet));
     let bytes = views::packet::byte_rows(state);
     state.packet.bytes_top = state.packet.bytes_top.min(bytes.saturating_sub(height(Panel::Packet)));
-    let words = views::packet::words(state, layout.inner(Panel::Packet).width).len();
+    let words = match state.packet.tab {
+        PacketTab::Words => views::words::lines(state, layout.inner(Panel::Packet).width).len(),
+        _ => 0,
+    };
     state.packet.words_top = state.packet.words_top.min(words.saturating_sub(height(Panel::Packet)));
 
     settle_report(state, layout.inner(Panel::Report));

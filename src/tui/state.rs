@@ -8,10 +8,13 @@ use ratatui::layout::Rect;
 
 use super::actions::Context;
 use super::dialogs::Dialog;
+use super::export_form::Choices;
 use super::keys::Stroke;
 use super::layout::{Layout, Panel, Panels, layout};
 use super::line::Line;
+use super::live::Live;
 use super::overview::Overview;
+pub use super::rows::{Rows, TimeFormat};
 use super::update::Drafting;
 use super::work::Work;
 use crate::correlate::{EpisodeId, Evidence};
@@ -42,8 +45,12 @@ pub struct State {
     pub overview: Arc<Overview>,
     /// How far loading is; `None` when done.
     pub loading: Option<Loading>,
+    /// How the input stands while it grows.
+    pub live: Live,
     /// What correlation found; `None` until it has.
     pub evidence: Option<Arc<Evidence>>,
+    /// The packets that correlation saw; fewer than the index while more come. The draft speaks of these.
+    pub correlated: Index,
     /// Packets `]` and `[` stop at, sorted.
     pub problems: Arc<[PacketId]>,
     /// DNS queries that ended in failure.
@@ -100,6 +107,8 @@ pub struct State {
     pub clicked: Option<(u16, u16, u64)>,
     /// Whether damage was dismissed.
     pub damage_dismissed: bool,
+    /// What was chosen in the export dialog last.
+    pub exported: Choices,
 }
 
 /// How drafting stands.
@@ -122,6 +131,8 @@ pub struct Loading {
     pub bytes_total: u64,
     /// Milliseconds since loading began.
     pub elapsed_ms: u64,
+    /// Whether it comes through a pipe or from a growing file, so that nobody knows how much there will be.
+    pub receiving: bool,
 }
 
 /// What the next character is for.
@@ -137,6 +148,7 @@ pub enum Awaiting {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(missing_docs, reason = "one number per kind of job")]
 pub struct Generations {
+    pub correlate: u64,
     pub filter: u64,
     pub draft: u64,
     pub search: u64,
@@ -160,100 +172,6 @@ pub struct Notice {
     pub text: String,
     /// How grave it is.
     pub tone: Tone,
-}
-
-/// The rows the timeline shows.
-#[derive(Clone, Debug, Default)]
-pub enum Rows {
-    /// Every packet.
-    #[default]
-    All,
-    /// These packets, in the order of the index.
-    Some(Arc<[u32]>),
-}
-
-impl Rows {
-    /// How many.
-    pub fn len(&self, index: &Index) -> usize {
-        match self {
-            Self::All => index.len() as usize,
-            Self::Some(rows) => rows.len(),
-        }
-    }
-
-    /// The packet of a row.
-    pub fn get(&self, index: &Index, row: usize) -> Option<PacketId> {
-        match self {
-            Self::All => match &index.order {
-                Some(order) => order.get(row).map(|id| PacketId(*id)),
-                None => (row < index.len() as usize).then_some(PacketId(row as u32)),
-            },
-            Self::Some(rows) => rows.get(row).map(|id| PacketId(*id)),
-        }
-    }
-
-    /// The row of a packet.
-    pub fn find(&self, index: &Index, id: PacketId) -> Option<usize> {
-        let row = self.place(index, id);
-        (self.get(index, row) == Some(id)).then_some(row)
-    }
-
-    /// Where a packet stands, or would stand: rows go by id, where there is an order by time and then id.
-    fn place(&self, index: &Index, id: PacketId) -> usize {
-        let rows: &[u32] = match (self, &index.order) {
-            (Self::All, None) => return id.0.min(index.len()) as usize,
-            (Self::All, Some(order)) => order,
-            (Self::Some(rows), _) => rows,
-        };
-        if index.order.is_none() {
-            return rows.partition_point(|at| *at < id.0);
-        }
-        let key = |id: PacketId| (index.packet(id).map(|packet| packet.time_ns()), id.0);
-        let wanted = key(id);
-        rows.partition_point(|at| key(PacketId(*at)) < wanted)
-    }
-
-    /// The row of a packet, or of the nearest one after it.
-    pub fn nearest(&self, index: &Index, id: PacketId) -> usize {
-        self.place(index, id).min(self.len(index).saturating_sub(1))
-    }
-}
-
-/// How times are shown.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum TimeFormat {
-    /// `13:24:32.192571`
-    #[default]
-    TimeOfDay,
-    /// `2024-05-14 13:24:32.192571`
-    DateAndTime,
-    /// Seconds since the first packet or the reference.
-    Relative,
-    /// Seconds since the row above.
-    Delta,
-}
-
-impl TimeFormat {
-    /// The next one round.
-    #[must_use]
-    pub fn next(self) -> Self {
-        match self {
-            Self::TimeOfDay => Self::DateAndTime,
-            Self::DateAndTime => Self::Relative,
-            Self::Relative => Self::Delta,
-            Self::Delta => Self::TimeOfDay,
-        }
-    }
-
-    /// In words.
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::TimeOfDay => "time of day (UTC)",
-            Self::DateAndTime => "date and time (UTC)",
-            Self::Relative => "seconds since the first packet or the reference (T)",
-            Self::Delta => "seconds since the row above",
-        }
-    }
 }
 
 /// The timeline's state.
@@ -298,6 +216,33 @@ pub enum PacketTab {
     Words,
 }
 
+/// How much the packet in words says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WordsLevel {
+    /// What it means, and its line in words.
+    #[default]
+    Plain,
+    /// With the bytes and the definition of each part.
+    Fields,
+    /// Questions to a learner; the words are hidden.
+    Quiz,
+    /// The answers.
+    Answers,
+}
+
+impl WordsLevel {
+    /// The next one round.
+    #[must_use]
+    pub fn next(self) -> Self {
+        match self {
+            Self::Plain => Self::Fields,
+            Self::Fields => Self::Quiz,
+            Self::Quiz => Self::Answers,
+            Self::Answers => Self::Plain,
+        }
+    }
+}
+
 /// Headings folded until the analyst opens them: what a packet says stands above how it travelled.
 const FOLDED_FIRST: [&str; 6] = ["Ethernet", "Linux", "IPv4", "IPv6", "UDP", "VLAN"];
 
@@ -306,6 +251,8 @@ const FOLDED_FIRST: [&str; 6] = ["Ethernet", "Linux", "IPv4", "IPv6", "UDP", "VL
 pub struct PacketView {
     /// What it shows.
     pub tab: PacketTab,
+    /// How much the words say.
+    pub level: WordsLevel,
     /// The selected row of the tree, counted among visible rows.
     pub tree: List,
     /// The first visible row of bytes.
@@ -320,6 +267,7 @@ impl Default for PacketView {
     fn default() -> Self {
         Self {
             tab: PacketTab::default(),
+            level: WordsLevel::default(),
             tree: List::default(),
             bytes_top: 0,
             words_top: 0,
@@ -462,7 +410,9 @@ impl State {
             index: Index::default(),
             overview: Arc::new(Overview::default()),
             loading: Some(Loading::default()),
+            live: Live::default(),
             evidence: None,
+            correlated: Index::default(),
             problems: Arc::new([]),
             failed_queries: 0,
             findings: Arc::new([]),
@@ -491,6 +441,7 @@ impl State {
             generations: Generations::default(),
             clicked: None,
             damage_dismissed: false,
+            exported: Choices::default(),
         }
     }
 

@@ -16,13 +16,14 @@ pub mod tabs;
 pub mod timeline;
 pub mod timeline_ties;
 pub mod title;
+pub mod words;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::fit::{put, put_line};
+use super::fit::{put, put_line, width};
 use super::layout::Panel;
 use super::state::State;
 use super::theme::{Role, Theme};
@@ -129,16 +130,21 @@ fn frame(state: &State, theme: &Theme, panel: Panel, area: Rect, buffer: &mut Bu
     match panel {
         Panel::Packet => spans = packet::title(state, theme, title_style),
         Panel::Timeline => {}
-        _ => spans.extend(side_title(state, theme, panel)),
+        _ => {
+            let room = usize::from(area.width.saturating_sub(6)).saturating_sub(width(panel.title()) + 2);
+            spans.extend(side_title(state, theme, panel, room));
+        }
     }
     let room = area.width.saturating_sub(4);
     put_line(buffer, Rect { x: area.x.saturating_add(2), width: room, ..area }, 0, &Line::from(spans));
 }
 
-fn side_title(state: &State, theme: &Theme, panel: Panel) -> Vec<Span<'static>> {
+fn side_title(state: &State, theme: &Theme, panel: Panel, room: usize) -> Vec<Span<'static>> {
     let muted = theme.style(Role::Muted);
     let text = match panel {
-        Panel::Report => report::counts(state),
+        Panel::Report => Some(report::counts(state))
+            .filter(|text| width(text) <= room)
+            .unwrap_or_else(|| report::short_counts(state)),
         Panel::Findings => format!("{} ", state.findings.len()),
         Panel::Causes => causes::counts(state),
         Panel::Queries => queries::counts(state),

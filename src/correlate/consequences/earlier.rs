@@ -8,15 +8,13 @@ use rayon::prelude::*;
 use super::super::messages::Messages;
 use super::super::{Episode, Evidence};
 use super::ADDRESSES_MAX;
-use crate::decode::{Address, dns};
+use crate::decode::Address;
 use crate::index::segment::{DnsKind, question_hash};
 use crate::index::{PacketId, Segment};
 use crate::time::Nanos;
 
 /// Answers kept for one client and name, the newest.
 const ANSWERS_MAX: usize = 16;
-/// Records read of one answer.
-const RECORDS_MAX: usize = 64;
 
 type Fast = foldhash::fast::FixedState;
 
@@ -126,32 +124,5 @@ impl Earlier {
 
 /// The addresses in the answer section of a response.
 pub(super) fn answered(messages: &Messages<'_>, response: PacketId) -> Vec<IpAddr> {
-    let packet = messages.index.packet(response);
-    let row = packet.and_then(|packet| Some((packet, packet.dns()?)));
-    row.map_or_else(Vec::new, |(packet, row)| addresses(packet.message(row)))
-}
-
-fn addresses(message: &[u8]) -> Vec<IpAddr> {
-    let mut found = Vec::new();
-    let Some(first) = dns::read(message) else { return found };
-    let mut at = first.question_end;
-    let [_, answers, ..] = first.header.counts;
-    for _ in 0..usize::from(answers).min(RECORDS_MAX) {
-        let Ok((_, fixed)) = dns::read_name(message, at) else { break };
-        let Some([kind_high, kind_low, _, _, _, _, _, _, high, low]) =
-            message.get(fixed..fixed + 10).and_then(|bytes| bytes.first_chunk::<10>())
-        else {
-            break;
-        };
-        let data = fixed + 10;
-        let length = usize::from(u16::from_be_bytes([*high, *low]));
-        let Some(bytes) = message.get(data..data + length) else { break };
-        match u16::from_be_bytes([*kind_high, *kind_low]) {
-            1 => found.extend(bytes.first_chunk::<4>().map(|octets| IpAddr::from(*octets))),
-            28 => found.extend(bytes.first_chunk::<16>().map(|octets| IpAddr::from(*octets))),
-            _ => {}
-        }
-        at = data + length;
-    }
-    found
+    messages.index.packet(response).map_or_else(Vec::new, |packet| packet.answer_addresses())
 }

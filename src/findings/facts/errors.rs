@@ -3,7 +3,7 @@
 use super::Facts;
 use crate::correlate::{Level, LinkKind};
 use crate::decode::{Address, Quote};
-use crate::index::PacketId;
+use crate::index::{DnsRow, PacketId};
 use crate::time::Nanos;
 
 /// Errors read in detail; a scan or a flood of answers to closed ports can hold millions.
@@ -96,6 +96,10 @@ pub struct ErrorFact {
     pub quoted: Option<Quoted>,
     /// The packet it is about.
     pub about: Option<PacketId>,
+    /// The packet it is about is a DNS response.
+    of_response: bool,
+    /// Where the packet it is about was going.
+    about_destination: Option<Address>,
     /// How sure that is; `None` when correlation made no link.
     pub level: Option<Level>,
     /// Time since that packet; 0 without one.
@@ -111,9 +115,15 @@ impl ErrorFact {
         if v6 { format!("ICMPv6 type {kind} code {code}") } else { format!("ICMP type {kind} code {code}") }
     }
 
+    /// Where the packet went that it is about: as quoted, or, where a printed line quotes nothing, as linked.
+    pub fn refused_destination(&self) -> Option<Address> {
+        self.quoted.map(|quoted| quoted.destination.0).or(self.about_destination)
+    }
+
     /// Whether it is about a DNS response, not a query: the client's side sent it.
     pub fn is_about_response(&self) -> bool {
-        self.quoted.is_some_and(|quoted| quoted.source.1 == 53 && quoted.destination.1 != 53)
+        self.of_response
+            || self.quoted.is_some_and(|quoted| quoted.source.1 == 53 && quoted.destination.1 != 53)
     }
 }
 
@@ -132,6 +142,8 @@ pub(super) fn read(facts: &mut Facts<'_>) -> Vec<ErrorFact> {
         let decoded = packet.decode();
         let link =
             facts.evidence.links_from(row.packet).into_iter().find(|link| link.kind == LinkKind::ErrorAbout);
+        let about = link.as_ref().and_then(|link| link.to);
+        let target = about.and_then(|about| facts.index.packet(about));
         errors.push(ErrorFact {
             packet: row.packet,
             time_ns: packet.time_ns(),
@@ -150,7 +162,9 @@ pub(super) fn read(facts: &mut Facts<'_>) -> Vec<ErrorFact> {
                     payload_bytes: quote.payload().len(),
                 }
             }),
-            about: link.as_ref().and_then(|link| link.to),
+            about,
+            about_destination: target.map(|packet| packet.destination_address()),
+            of_response: target.is_some_and(|packet| packet.dns().is_some_and(DnsRow::is_response)),
             level: link.as_ref().map(|link| link.level),
             delta_ns: link.as_ref().map_or(0, |link| link.delta_ns),
             delayed: link.as_ref().is_some_and(|link| link.delayed),

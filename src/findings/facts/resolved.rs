@@ -3,15 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Connection, Ending, Facts, Meaning};
-use crate::decode::{Address, dns};
+use crate::decode::Address;
 use crate::index::PacketId;
 use crate::index::segment::DnsKind;
 use crate::time::Nanos;
 
 /// Responses read for their addresses.
 const RESPONSES_MAX: usize = 200_000;
-/// Records read per response.
-const RECORDS_MAX: usize = 256;
 /// A SYN unanswered for this long is silence.
 const SYN_WATCH_NS: Nanos = 3_000_000_000;
 
@@ -143,14 +141,15 @@ fn given(facts: &Facts<'_>, wanted: &BTreeSet<Address>) -> Vec<Given> {
         .take(RESPONSES_MAX);
     for row in responses {
         let Some(packet) = facts.index.packet(row.packet) else { continue };
-        let decoded = packet.decode();
-        let payload = decoded.payload();
-        for address in addresses(payload) {
+        // A printed answer does not repeat the question: its query names it.
+        let query =
+            || facts.evidence.transaction(facts.evidence.transaction_of(row.packet)?).map(|t| t.first);
+        for address in packet.answer_addresses().into_iter().map(Address::from) {
             if wanted.contains(&address) {
                 given.push(Given {
                     address,
                     client: packet.destination_address(),
-                    name: facts.name_of(row.packet).unwrap_or_default(),
+                    name: facts.name_of(row.packet).or_else(|| facts.name_of(query()?)).unwrap_or_default(),
                     packet: row.packet,
                     time_ns: packet.time_ns(),
                 });
@@ -158,39 +157,4 @@ fn given(facts: &Facts<'_>, wanted: &BTreeSet<Address>) -> Vec<Given> {
         }
     }
     given
-}
-
-/// The addresses in the answer section of a message (RFC 1035 §4.1.3, RFC 3596 §2.2).
-fn addresses(message: &[u8]) -> Vec<Address> {
-    let mut found = Vec::new();
-    let Some(head) = dns::read(message) else { return found };
-    let answers = head.header.counts.get(1).copied().unwrap_or(0);
-    let mut at = head.question_end;
-    for _ in 0..usize::from(answers).min(RECORDS_MAX) {
-        let Ok((_, after)) = dns::read_name(message, at) else { break };
-        let Some(fixed) = message.get(after..).and_then(|rest| rest.first_chunk::<10>()) else { break };
-        let [type_high, type_low, _, _, _, _, _, _, length_high, length_low] = *fixed;
-        let length = usize::from(u16::from_be_bytes([length_high, length_low]));
-        let Some(data) = message.get(after + 10..after + 10 + length) else { break };
-        match u16::from_be_bytes([type_high, type_low]) {
-            1 => found.extend(data.first_chunk::<4>().map(|octets| Address::V4((*octets).into()))),
-            28 => found.extend(data.first_chunk::<16>().map(|octets| Address::V6((*octets).into()))),
-            _ => {}
-        }
-        at = after + 10 + length;
-    }
-    found
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_come_from_answers_only_and_a_cut_message_ends_reading() {
-        let mut message = vec![0, 7, 0x81, 0x80, 0, 1, 0, 2, 0, 0, 0, 0, 1, b'a', 0, 0, 1, 0, 1];
-        message.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 198, 51, 100, 7]);
-        message.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0xff, 0xff, 1]);
-        assert_eq!(addresses(&message), [Address::V4([198, 51, 100, 7].into())]);
-    }
 }

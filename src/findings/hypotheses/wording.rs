@@ -440,7 +440,7 @@ fn over_tcp(scene: &Scene<'_, '_>, out: &mut Vec<Said>) {
     let frames: Vec<PacketId> = scene.queries.iter().copied().take(FRAMES_MAX).collect();
     let text = if scene.signature == Some(&Signature::Truncated) {
         format!(
-            "{} sent truncated answers and no TCP query followed in this {}.",
+            "{} sent truncated answers, and TCP brought no whole one in this {}.",
             scene.server,
             record(scene)
         )
@@ -454,7 +454,14 @@ fn companions(scene: &Scene<'_, '_>, assessment: &Assessment, out: &mut Vec<Said
     let holds = |id: &str| assessment.hypothesis(id).filter(|h| h.verdict == Verdict::BestSupported);
     if let Some(hypothesis) = holds("H12") {
         let frames = hypothesis.ledger.first().map(|row| row.frames.clone()).unwrap_or_default();
-        out.push((format!("UDP port {0} was refused while TCP port {0} answered.", scene.service.0), frames));
+        let over_udp = scene.service.1 == 17 && scene.signature != Some(&Signature::Truncated);
+        let text = if over_udp {
+            let fared = if scene.errors.is_empty() { "gave no answer" } else { "was refused" };
+            format!("UDP port {0} {fared} while TCP port {0} answered.", scene.service.0)
+        } else {
+            format!("UDP port {0} answered while TCP port {0} failed.", scene.service.0)
+        };
+        out.push((text, frames));
     }
     if let Some(hypothesis) = holds("H18") {
         let frames = hypothesis.ledger.first().map(|row| row.frames.clone()).unwrap_or_default();

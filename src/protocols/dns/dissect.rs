@@ -1,31 +1,41 @@
 //! The detail rows of a DNS message.
 
 use super::{
-    A, AAAA, ADDITIONALS, ANSWERS, AUTHENTICATED, AUTHORITATIVE, AUTHORITIES, CHECKING_DISABLED, CNAME,
-    COOKIE, DNSSEC_OK, EDNS_VERSION, EXTENDED_ERROR, EXTENDED_ERROR_TEXT, EXTENDED_RESPONSE_CODE,
-    FLAGS_FIELD, Frame, ID, LENGTH, MX, NS, OPCODE, OPTION, PTR, QUERY_CLASS, QUERY_NAME, QUERY_TYPE,
-    QUESTIONS, RECORD_CLASS, RECORD_NAME, RECORD_TTL, RECORD_TYPE, RECURSION_AVAILABLE, RECURSION_DESIRED,
-    RESPONSE, RESPONSE_CODE, Record, SOA, SRV, TRUNCATED, TXT, UDP_SIZE, class_name, data_text,
+    A, AAAA, ADDITIONALS, ANSWERS, AUTHENTICATED, AUTHORITATIVE, AUTHORITIES, CACHE_FLUSH, CHECKING_DISABLED,
+    CNAME, COOKIE, DNSSEC_OK, EDNS_VERSION, EXTENDED_ERROR, EXTENDED_ERROR_TEXT, EXTENDED_RESPONSE_CODE,
+    FLAGS_FIELD, Frame, ID, LABELS, LENGTH, MX, MX_PREFERENCE, NS, OPCODE, OPTION, PTR, QUERY_CLASS,
+    QUERY_NAME, QUERY_NAME_LENGTH, QUERY_TYPE, QUESTIONS, RECORD_CLASS, RECORD_LENGTH, RECORD_NAME,
+    RECORD_TTL, RECORD_TYPE, RECURSION_AVAILABLE, RECURSION_DESIRED, RESPONSE, RESPONSE_CODE, Record, SOA,
+    SOA_EXPIRE, SOA_MAIL, SOA_MINIMUM, SOA_REFRESH, SOA_RETRY, SOA_SERIAL, SRV, SRV_PORT, SRV_PRIORITY,
+    SRV_WEIGHT, TRUNCATED, TXT, TXT_LENGTH, UDP_SIZE, UNICAST_WANTED, ZERO, class_name, data_text,
     extended_error_name, message, opcode_name, option_name, records, response_code_name, type_name,
 };
-use crate::decode::Address;
 use crate::decode::dns::{self, Message};
+use crate::decode::{Address, Transport};
 use crate::protocols::{Field, Tree, Value};
 use crate::text::{escape, escape_bytes};
 
 const OPT: u16 = 41;
+const MDNS_PORT: u16 = 5353;
+/// The top bit of a class in mDNS: cache-flush, or unicast wanted (RFC 6762 §5.4, §10.2).
+const CLASS_MARK: u16 = 0x8000;
 
 /// Adds the rows of the frame's message. Messages that stand in the frame keep the frame's byte ranges.
 pub(super) fn dissect(frame: &Frame<'_, '_>, tree: &mut Tree) {
     let Some(message) = message(frame) else { return };
     let payload = frame.decoded.payload_start as usize;
+    let multicast = frame.decoded.ports().is_some_and(|(from, to)| from == MDNS_PORT || to == MDNS_PORT);
     match frame.assembled {
-        None => rows(&message, payload, tree),
+        None => rows(&message, payload, multicast, tree),
         Some(bytes) => match place_in(frame.decoded.bytes, bytes) {
-            Some(start) => rows(&message, start, tree),
+            Some(start) => rows(&message, start, multicast, tree),
             // Already among the reassembled packet's bytes, or a message of its own from a stream.
-            None => tree.in_assembled(bytes, |tree| rows(&message, 0, tree)),
+            None => tree.in_assembled(bytes, |tree| rows(&message, 0, multicast, tree)),
         },
+    }
+    if matches!(frame.decoded.transport, Transport::Tcp { .. }) {
+        let length = message.bytes.len();
+        tree.also(&LENGTH, Value::Number(length as i64), payload..payload);
     }
 }
 
@@ -35,7 +45,7 @@ fn place_in(whole: &[u8], part: &[u8]) -> Option<usize> {
     (offset + part.len() <= whole.len()).then_some(offset)
 }
 
-fn rows(message: &Message<'_>, base: usize, tree: &mut Tree) {
+fn rows(message: &Message<'_>, base: usize, multicast: bool, tree: &mut Tree) {
     let header = message.header;
     let what = if header.is_response() { "response" } else { "query" };
     tree.enter(
@@ -45,7 +55,6 @@ fn rows(message: &Message<'_>, base: usize, tree: &mut Tree) {
     );
     let id = format!("Id: {:#06x} ({})", header.id, header.id);
     tree.push(Some(&ID), id, Value::Number(i64::from(header.id)), base..base + 2);
-    tree.also(&LENGTH, Value::Number(message.bytes.len() as i64), base..base + message.bytes.len());
     flag_rows(message, base, tree);
     let counts: [(&'static Field, &str); 4] = [
         (&QUESTIONS, "Questions"),
@@ -57,13 +66,16 @@ fn rows(message: &Message<'_>, base: usize, tree: &mut Tree) {
         let at = base + 4 + position * 2;
         tree.number(field, label, i64::from(count), at..at + 2);
     }
-    question_rows(message, base, tree);
+    question_rows(message, base, multicast, tree);
     let (all, ended) = records(message);
     for record in &all {
         if record.kind == OPT {
+            let range = base + record.start..base + record.end;
+            tree.also(&RECORD_NAME, Value::Text(".".to_owned()), range.clone());
+            tree.also(&RECORD_TYPE, Value::Number(i64::from(OPT)), range);
             extension_rows(message, base, tree);
         } else {
-            record_rows(message.bytes, record, base, tree);
+            record_rows(message.bytes, record, base, multicast, tree);
         }
     }
     if let Some(problem) = message.problem.or(ended) {
@@ -92,6 +104,7 @@ fn flag_rows(message: &Message<'_>, base: usize, tree: &mut Tree) {
         tree.flag(&RECURSION_AVAILABLE, "Recursion available", flags & 0x0080 != 0, second.clone());
         tree.flag(&AUTHENTICATED, "Authenticated data", flags & 0x0020 != 0, second.clone());
     }
+    tree.also(&ZERO, Value::Bool(flags & 0x0040 != 0), second.clone());
     tree.flag(&CHECKING_DISABLED, "Checking disabled", flags & 0x0010 != 0, second.clone());
     if header.is_response() {
         let low = u16::from(header.response_code());
@@ -105,7 +118,7 @@ fn flag_rows(message: &Message<'_>, base: usize, tree: &mut Tree) {
     }
 }
 
-fn question_rows(message: &Message<'_>, base: usize, tree: &mut Tree) {
+fn question_rows(message: &Message<'_>, base: usize, multicast: bool, tree: &mut Tree) {
     let mut at = 12;
     for _ in 0..message.header.counts.first().copied().unwrap_or(0).min(64) {
         let Ok((name, end)) = dns::read_name(message.bytes, at) else { return };
@@ -113,20 +126,40 @@ fn question_rows(message: &Message<'_>, base: usize, tree: &mut Tree) {
         let word = |at: usize| super::super::big(message.bytes, at, 2).map(|value| value as u16);
         let kind = word(end).map_or_else(String::new, |kind| format!(" {}", type_name(kind)));
         tree.enter(format!("Question: {shown}{kind}"), base + at, base + (end + 4).min(message.bytes.len()));
-        tree.text(&QUERY_NAME, "Name", shown, base + at..base + end);
+        let range = base + at..base + end;
+        // Without the final dot, except for the root itself.
+        let length = shown.chars().count().saturating_sub(1);
+        let labels = message.bytes.get(at..end).map_or(0, |_| label_count(name.wire()));
+        tree.also(&QUERY_NAME_LENGTH, Value::Number(length as i64), range.clone());
+        tree.also(&LABELS, Value::Number(labels), range.clone());
+        tree.text(&QUERY_NAME, "Name", shown, range);
         if let (Some(kind), Some(class)) = (word(end), word(end + 2)) {
             let text = format!("Type: {} ({kind})", type_name(kind));
             tree.push(Some(&QUERY_TYPE), text, Value::Number(i64::from(kind)), base + end..base + end + 2);
-            let text = format!("Class: {} ({class})", class_name(class));
+            let plain = if multicast { class & !CLASS_MARK } else { class };
+            let text = format!("Class: {} ({class})", class_name(plain));
             let range = base + end + 2..base + end + 4;
-            tree.push(Some(&QUERY_CLASS), text, Value::Number(i64::from(class)), range);
+            if multicast {
+                tree.also(&UNICAST_WANTED, Value::Bool(class != plain), range.clone());
+            }
+            tree.push(Some(&QUERY_CLASS), text, Value::Number(i64::from(plain)), range);
         }
         tree.leave();
         at = end + 4;
     }
 }
 
-fn record_rows(bytes: &[u8], record: &Record, base: usize, tree: &mut Tree) {
+/// Labels of a name in wire form, the root not counted.
+fn label_count(wire: &[u8]) -> i64 {
+    let (mut rest, mut count) = (wire, 0);
+    while let Some((length, tail)) = rest.split_first().filter(|(length, _)| **length > 0) {
+        count += 1;
+        rest = tail.get(usize::from(*length)..).unwrap_or_default();
+    }
+    count
+}
+
+fn record_rows(bytes: &[u8], record: &Record, base: usize, multicast: bool, tree: &mut Tree) {
     let Ok((name, name_end)) = dns::read_name(bytes, record.start) else { return };
     let owner = dns::presentation(name.wire());
     let kind = type_name(record.kind);
@@ -137,9 +170,13 @@ fn record_rows(bytes: &[u8], record: &Record, base: usize, tree: &mut Tree) {
     let fixed = base + record.data - 10;
     let text = format!("Type: {kind} ({})", record.kind);
     tree.push(Some(&RECORD_TYPE), text, Value::Number(i64::from(record.kind)), fixed..fixed + 2);
-    // The top bit of the class is mDNS's cache-flush bit (RFC 6762 §10.2).
-    let text = format!("Class: {} ({})", class_name(record.class & 0x7fff), record.class);
-    tree.push(Some(&RECORD_CLASS), text, Value::Number(i64::from(record.class)), fixed + 2..fixed + 4);
+    let plain = if multicast { record.class & !CLASS_MARK } else { record.class };
+    let text = format!("Class: {} ({})", class_name(record.class & !CLASS_MARK), record.class);
+    tree.push(Some(&RECORD_CLASS), text, Value::Number(i64::from(plain)), fixed + 2..fixed + 4);
+    if multicast {
+        tree.also(&CACHE_FLUSH, Value::Bool(record.class != plain), fixed + 2..fixed + 4);
+    }
+    tree.also(&RECORD_LENGTH, Value::Number((record.end - record.data) as i64), fixed + 8..fixed + 10);
     tree.number(&RECORD_TTL, "Time to live", i64::from(record.ttl), fixed + 4..fixed + 8);
     data_row(bytes, record, &data, base, tree);
     tree.leave();
@@ -157,6 +194,7 @@ fn data_row(bytes: &[u8], record: &Record, text: &str, base: usize, tree: &mut T
             let mut joined = Vec::new();
             let mut rest = data;
             while let Some((&length, tail)) = rest.split_first() {
+                tree.also(&TXT_LENGTH, Value::Number(i64::from(length)), range.clone());
                 joined.extend_from_slice(tail.get(..usize::from(length)).unwrap_or(tail));
                 rest = tail.get(usize::from(length)..).unwrap_or_default();
             }
@@ -174,10 +212,36 @@ fn data_row(bytes: &[u8], record: &Record, text: &str, base: usize, tree: &mut T
             };
             tree.push(None, format!("Data: {text}"), Value::None, range.clone());
             if let Some((field, skip)) = named
-                && let Ok((name, _)) = dns::read_name(bytes, record.data + skip)
+                && record.data + skip < record.end
+                && let Ok((name, end)) = dns::read_name(bytes, record.data + skip)
             {
-                tree.also(field, Value::Text(dns::presentation(name.wire())), range);
+                tree.also(field, Value::Text(dns::presentation(name.wire())), range.clone());
+                if record.kind == 6 {
+                    zone_rows(bytes, end, range.clone(), tree);
+                }
             }
+            let numbers: &[(&'static Field, usize)] = match record.kind {
+                15 => &[(&MX_PREFERENCE, 0)],
+                33 => &[(&SRV_PRIORITY, 0), (&SRV_WEIGHT, 2), (&SRV_PORT, 4)],
+                _ => &[],
+            };
+            for (field, at) in numbers {
+                if let Some(value) = crate::protocols::big(data, *at, 2) {
+                    tree.also(field, Value::Number(value as i64), range.clone());
+                }
+            }
+        }
+    }
+}
+
+/// What follows the primary server in a SOA record (RFC 1035 §3.3.13).
+fn zone_rows(bytes: &[u8], at: usize, range: std::ops::Range<usize>, tree: &mut Tree) {
+    let Ok((mail, end)) = dns::read_name(bytes, at) else { return };
+    tree.also(&SOA_MAIL, Value::Text(dns::presentation(mail.wire())), range.clone());
+    let numbers = [&SOA_SERIAL, &SOA_REFRESH, &SOA_RETRY, &SOA_EXPIRE, &SOA_MINIMUM];
+    for (position, field) in numbers.into_iter().enumerate() {
+        if let Some(value) = crate::protocols::big(bytes, end + position * 4, 4) {
+            tree.also(field, Value::Number(value as i64), range.clone());
         }
     }
 }

@@ -98,7 +98,7 @@ fn seen(b: &Builder<'_>) -> Block {
         Signature::ResponseCode(code) => format!("were answered with {}", words::response_code(*code)),
         Signature::NoAnswer => "got neither an answer nor an error".to_owned(),
         Signature::TcpReset => "were refused by a TCP reset".to_owned(),
-        Signature::Truncated => "were answered with a cut message, without a retry over TCP".to_owned(),
+        Signature::Truncated => "were answered with a cut message and got no whole one over TCP".to_owned(),
         Signature::Late => "were answered late".to_owned(),
     };
     let failed = facts.transactions.len() as u64;

@@ -56,7 +56,7 @@ fn outcome(facts: &Facts<'_>) -> String {
         Signature::NoAnswer => "neither an answer nor an error was seen".to_owned(),
         Signature::ResponseCode(code) => format!("each was answered with {}", words::response_code(*code)),
         Signature::TcpReset => "the TCP connection was reset or not accepted".to_owned(),
-        Signature::Truncated => "the answers were cut (TC set) and no retry over TCP was seen".to_owned(),
+        Signature::Truncated => "the answers were cut (TC set) and TCP brought no whole one".to_owned(),
         Signature::Late => "the answers came late".to_owned(),
     }
 }

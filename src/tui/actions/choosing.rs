@@ -2,11 +2,12 @@
 
 use super::{Action, Context};
 use crate::case::{Annotation, Event};
+use crate::report::render::TEMPLATES;
 use crate::tui::dialogs::{
     Annotate, Choice, Confirm, Dialog, Edit, EditTarget, Form, FormTarget, Join, Prompt, PromptKind,
     SEVERITIES, text_of,
 };
-use crate::tui::line::Line;
+use crate::tui::export_form::{self, ExportForm};
 use crate::tui::state::{State, Tone};
 use crate::tui::update::{Effect, Export, Job};
 use crate::tui::work::frame_of;
@@ -20,6 +21,14 @@ pub static ACTIONS: &[Action] = &[
     row("next-field", "next field", &["Tab"], Context::Editor, |state| field(state, 1)),
     row("previous-field", "previous field", &["Shift-Tab"], Context::Editor, |state| field(state, 2)),
     row("own-editor", "write in $EDITOR", &["Ctrl-e"], Context::Editor, own_editor),
+    row("write-export", "write it", &["Enter", "Ctrl-s"], Context::Export, write_export),
+    row("export-down", "next line", &["Down", "Tab", "Ctrl-n"], Context::Export, |state| {
+        export_line(state, 1)
+    }),
+    row("export-up", "previous line", &["Up", "Shift-Tab", "Ctrl-p"], Context::Export, |state| {
+        export_line(state, export_form::FIELDS - 1)
+    }),
+    row("leave-export", "leave without writing", &["Esc", "Ctrl-c"], Context::Export, leave),
     row("choice-down", "next choice", &["Down", "Ctrl-n"], Context::Choices, |state| choice(state, 1)),
     row("choice-up", "previous choice", &["Up", "Ctrl-p"], Context::Choices, |state| choice(state, -1)),
     row("take-choice", "take the choice (or press its letter)", &["Enter"], Context::Choices, take_choice),
@@ -34,6 +43,7 @@ pub static ACTIONS: &[Action] = &[
     row("command-up", "previous command", &["Up", "Ctrl-p"], Context::Palette, |state| choice(state, -1)),
     row("run-command", "run it", &["Enter"], Context::Palette, run_command),
     row("yes", "yes", &["y"], Context::Question, |state| match state.dialog.take() {
+        Some(Dialog::Confirm(Confirm { job: Job::Quit, .. })) => Effect::Quit,
         Some(Dialog::Confirm(confirm)) => Effect::Start(confirm.job),
         other => {
             state.dialog = other;
@@ -115,30 +125,58 @@ pub fn choose(state: &mut State, choice: Choice) -> Effect {
             state.say(format!("copied: {shown}"), Tone::Good);
             Effect::Copy(text)
         }
-        Choice::Export(template) => {
-            state.dialog = Some(Dialog::Prompt(Prompt {
-                title: format!("Write the report ({template}) to: .md .txt .html .docx .pdf .json"),
-                line: Line::new(&export_path(state)),
-                kind: PromptKind::Export { template },
-            }));
-            Effect::None
-        }
+        Choice::KeepCapture => super::leaving::ask_where(state),
+        Choice::Quit => Effect::Quit,
         Choice::ManualRow(id) => super::manual::open(state, Some(id)),
         Choice::Ticket => {
             let Some(evidence) = state.evidence.clone() else { return Effect::None };
             let case = std::sync::Arc::clone(&state.work.case);
-            Effect::Start(Job::Ticket { index: state.index.clone(), evidence, case })
+            Effect::Start(Job::Ticket { index: state.correlated.clone(), evidence, case })
         }
     }
 }
 
-/// Where an export goes unless the analyst says otherwise: beside the capture.
-fn export_path(state: &State) -> String {
+/// Opens the export dialog. An export goes beside the capture unless the analyst says otherwise.
+pub fn open_export(state: &mut State) {
     let source = state.index.sources.first();
-    match source.and_then(|source| source.path.as_ref()) {
-        Some(path) => path.with_extension("report.md").display().to_string(),
-        None => "incident-report.md".to_owned(),
+    let base = match source.and_then(|source| source.path.as_ref()) {
+        Some(path) => path.with_extension("").display().to_string(),
+        None => "incident".to_owned(),
+    };
+    state.dialog = Some(Dialog::Export(Box::new(ExportForm::new(&base, state.exported))));
+}
+
+fn export_line(state: &mut State, by: usize) -> Effect {
+    if let Some(Dialog::Export(form)) = &mut state.dialog {
+        form.field = (form.field + by) % export_form::FIELDS;
     }
+    Effect::None
+}
+
+fn write_export(state: &mut State) -> Effect {
+    let Some(Dialog::Export(form)) = state.dialog.take() else { return Effect::None };
+    let template = TEMPLATES.get(form.choices.template).or(TEMPLATES.first());
+    let (Some(evidence), Some(template)) = (state.evidence.clone(), template) else { return Effect::None };
+    let path = form.path.text().trim().to_owned();
+    if path.is_empty() {
+        state.dialog = Some(Dialog::Export(form));
+        state.say("where to? Give the file a name", Tone::Warning);
+        return Effect::None;
+    }
+    state.exported = form.choices;
+    state.say(format!("writing {}…", crate::text::escape(&path)), Tone::Plain);
+    Effect::Start(Job::Export(Export {
+        path: path.into(),
+        template: template.name.to_owned(),
+        format: form.format().0,
+        redact: form.choices.redact,
+        overwrite: false,
+        index: state.correlated.clone(),
+        evidence,
+        case: std::sync::Arc::clone(&state.work.case),
+        hashes: state.hashes.clone(),
+        before: state.draft.made_with.clone(),
+    }))
 }
 
 fn take_line(state: &mut State) -> Effect {
@@ -147,20 +185,8 @@ fn take_line(state: &mut State) -> Effect {
             line.text().clone_into(&mut state.search.text);
             if line.text().is_empty() { Effect::None } else { super::filtering::search(state, false) }
         }
-        Some(Dialog::Prompt(Prompt { kind: PromptKind::Export { template }, line, .. })) => {
-            let (Some(evidence), false) = (state.evidence.clone(), line.text().trim().is_empty()) else {
-                return Effect::None;
-            };
-            Effect::Start(Job::Export(Export {
-                path: line.text().trim().into(),
-                template,
-                overwrite: false,
-                index: state.index.clone(),
-                evidence,
-                case: std::sync::Arc::clone(&state.work.case),
-                hashes: state.hashes.clone(),
-                before: state.draft.made_with.clone(),
-            }))
+        Some(Dialog::Prompt(Prompt { kind: PromptKind::KeepCapture, line, .. })) => {
+            super::leaving::keep(state, line.text().trim())
         }
         Some(Dialog::Prompt(Prompt { kind: PromptKind::NameFilter, line, .. })) => {
             super::filtering::name(state, line.text().trim())

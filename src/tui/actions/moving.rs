@@ -17,7 +17,12 @@ pub static ACTIONS: &[Action] = &[
     row("half-page-down", "half a page down", &["Ctrl-d"], |state| pages(state, 1)),
     row("half-page-up", "half a page up", &["Ctrl-u"], |state| pages(state, -1)),
     row("top", "first row, or a frame by number (5gg, g1234Enter)", &["g g", "Home"], top),
-    row("bottom", "last row", &["G", "End"], |state| step(state, isize::MAX)),
+    row("bottom", "last row; of a live capture's timeline: follow it", &["G", "End"], |state| {
+        let effect = step(state, isize::MAX);
+        let receiving = state.live.input == crate::tui::live::Input::Receiving;
+        state.live.following |= receiving && state.panels.focus == Panel::Timeline;
+        effect
+    }),
     row("activate", "the linked packet; in the report the cited packet", &["Enter"], activate),
     row("next-problem", "next problem: an error or a failed query", &["]"], |state| problem(state, true)),
     row("previous-problem", "previous problem", &["["], |state| problem(state, false)),
@@ -136,6 +141,7 @@ pub fn activate(state: &mut State) -> Effect {
                 go(state, partner)
             } else {
                 let text = match state.evidence {
+                    None if state.index.complete => "links are not known yet: packets are being tied",
                     None => "links are not known yet: the capture is still being read",
                     Some(_) => "this packet is linked to no other",
                 };
@@ -189,6 +195,7 @@ fn problem(state: &mut State, forward: bool) -> Effect {
         shown(state, id)
     } else {
         let text = match (&state.evidence, problems.is_empty(), forward) {
+            (None, _, _) if state.index.complete => "problems are not known yet: packets are being tied",
             (None, _, _) => "problems are not known yet: the capture is still being read",
             (_, true, _) => "there are no problems in this capture",
             (_, _, true) => "no further problem below",

@@ -25,6 +25,18 @@ pub static ACTIONS: &[Action] = &[
     }),
     row("ladder", "show the selected packet's episode as a ladder", &["l"], ladder),
     row("in-words", "explain the selected packet in words", &["w"], |state| tab(state, PacketTab::Words)),
+    row("words-level", "in words: plain, with bytes and definitions, quiz, answers", &["W"], |state| {
+        if state.packet.tab == PacketTab::Words {
+            state.packet.level = state.packet.level.next();
+            state.packet.words_top = 0;
+        } else {
+            state.packet.tab = PacketTab::Words;
+        }
+        if state.layout().packet.is_empty() {
+            state.focus(Panel::Packet);
+        }
+        Effect::None
+    }),
     row("bytes", "show the selected packet's bytes", &["b"], |state| tab(state, PacketTab::Bytes)),
     row("next-panel", "next panel", &["Tab"], |state| around(state, 1)),
     row("previous-panel", "previous panel", &["Shift-Tab"], |state| around(state, -1)),
@@ -63,7 +75,6 @@ pub static ACTIONS: &[Action] = &[
         Effect::None
     }),
     row("accept-capture", "go on with a capture that changed since the case was made", &["A"], accept),
-    row("quit", "quit; the case is saved", &["q", "Ctrl-c"], |_| Effect::Quit),
     Action {
         name: "next-tab",
         help: "layers, bytes, in words",

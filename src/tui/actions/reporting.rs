@@ -14,7 +14,7 @@ use crate::tui::work::packet_of;
 pub static ACTIONS: &[Action] = &[
     row("undo", "undo", &["u"], Context::Panels, |_| Effect::Start(Job::Undo)),
     row("redo", "redo", &["Ctrl-r"], Context::Panels, |_| Effect::Start(Job::Redo)),
-    row("export", "export the report", &["x"], Context::Panels, export),
+    row("export", "export the report or a bundle, redacted or not", &["x"], Context::Panels, export),
     row("copy", "copy something of the selected packet or the report", &["y"], Context::Panels, copy),
     row("pick", "begin a range of packets; again: pick it", &["v"], Context::Timeline, pick),
     row("annotate", "write a note on this packet, or on those picked", &["a"], Context::Timeline, annotate),
@@ -302,19 +302,6 @@ fn export(state: &mut State) -> Effect {
         state.say("the capture is still being read: export when it is done", Tone::Warning);
         return Effect::None;
     }
-    let items = crate::report::render::TEMPLATES
-        .iter()
-        .map(|template| MenuItem {
-            key: template.name.chars().next().unwrap_or(' '),
-            label: format!("{:<12} {}", template.name, template.about),
-            choice: Choice::Export(template.name.to_owned()),
-        })
-        .collect();
-    state.dialog = Some(Dialog::Menu(Menu {
-        title: "Export the report: which form?".to_owned(),
-        items,
-        row: 0,
-        join: None,
-    }));
+    super::choosing::open_export(state);
     Effect::None
 }

@@ -7,7 +7,9 @@ use ratatui::widgets::Widget as _;
 use ratatui_textarea::TextArea;
 
 use super::boxed;
+use crate::report::render::TEMPLATES;
 use crate::tui::dialogs::{Annotate, Confirm, Dialog, Edit, Form, Menu, Palette, Prompt, SEVERITIES, TAGS};
+use crate::tui::export_form::ExportForm;
 use crate::tui::fit::{pad, put, width, wrap};
 use crate::tui::line::Line;
 use crate::tui::state::State;
@@ -20,6 +22,7 @@ pub fn render(state: &State, theme: &Theme, screen: Rect, buffer: &mut Buffer) {
         Some(Dialog::Annotate(dialog)) => annotate(state, theme, screen, dialog, buffer),
         Some(Dialog::Edit(dialog)) => edit(state, theme, screen, dialog, buffer),
         Some(Dialog::Form(dialog)) => form(state, theme, screen, dialog, buffer),
+        Some(Dialog::Export(dialog)) => export(state, theme, screen, dialog, buffer),
         Some(Dialog::Prompt(dialog)) => prompt(state, theme, screen, dialog, buffer),
         Some(Dialog::Menu(dialog)) => menu(state, theme, screen, dialog, buffer),
         Some(Dialog::Palette(dialog)) => palette(state, theme, screen, dialog, buffer),
@@ -182,9 +185,82 @@ fn form(state: &State, theme: &Theme, screen: Rect, dialog: &Form, buffer: &mut 
     footer(theme, inner, "Ctrl-s save · Tab or Enter next line · Esc leave", buffer);
 }
 
+fn export(state: &State, theme: &Theme, screen: Rect, dialog: &ExportForm, buffer: &mut Buffer) {
+    let area = centred(screen, 84, 12);
+    let inner = popup(state, theme, area, "Export the report", buffer);
+    let (name, about, _) = dialog.format();
+    let template = TEMPLATES.get(dialog.choices.template);
+    let form = match template {
+        Some(template) if dialog.has_form() => (template.name, template.about),
+        _ => ("-", "this format has one form only"),
+    };
+    let redact = if dialog.choices.redact {
+        ("yes", "addresses and names become consistent pseudonyms, in packets too")
+    } else {
+        ("no", "addresses and names stay as they are")
+    };
+    let popup = theme.style(Role::Popup);
+    let (left, right) = if state.unicode { ("‹", "›") } else { ("<", ">") };
+    for (at, (label, (word, about))) in
+        [("Format", (name, about)), ("Form", form), ("Redact", redact)].into_iter().enumerate()
+    {
+        let y = inner.y + at as u16;
+        if y >= inner.bottom() {
+            return;
+        }
+        let active = at == dialog.field;
+        let style = popup.patch(theme.style(if active { Role::Focus } else { Role::Muted }));
+        let x = put(buffer, (inner.x, y), inner.width, &pad(label, 8), style);
+        let chosen = pad(&format!("{left} {word} {right}"), 16);
+        let role = if active { Role::Selected } else { Role::Title };
+        let x = put(buffer, (x, y), inner.right().saturating_sub(x), &chosen, popup.patch(theme.style(role)));
+        put(
+            buffer,
+            (x + 1, y),
+            inner.right().saturating_sub(x + 1),
+            about,
+            popup.patch(theme.style(Role::Text)),
+        );
+    }
+    let y = inner.y + 3;
+    if y >= inner.bottom() {
+        return;
+    }
+    let active = dialog.field == crate::tui::export_form::FILE;
+    let style = popup.patch(theme.style(if active { Role::Focus } else { Role::Muted }));
+    let x = put(buffer, (inner.x, y), inner.width, &pad("File", 8), style);
+    let place = Rect { x, y, width: inner.right().saturating_sub(x), height: 1 };
+    line(&dialog.path, theme, place, active, buffer);
+    let words: Vec<&str> = crate::tui::export_form::formats().iter().map(|format| format.0).collect();
+    let notes = [format!("Formats: {}", words.join(" ")), draft_word(state)];
+    for (at, text) in notes.iter().enumerate() {
+        let y = inner.y + 5 + at as u16;
+        if y + 1 < inner.bottom() {
+            put(buffer, (inner.x, y), inner.width, text, popup.patch(theme.style(Role::Muted)));
+        }
+    }
+    let arrows =
+        if state.unicode { "↑ ↓ line · ← → change" } else { "Up Down line, Left Right change" };
+    footer(theme, inner, &format!("Enter write · {arrows} · Esc leave"), buffer);
+}
+
+/// What is still to be done before the report could be signed.
+fn draft_word(state: &State) -> String {
+    let lint = &state.lint;
+    let growing = if state.index.complete {
+        String::new()
+    } else {
+        let packets = crate::text::thousands(u64::from(state.correlated.len()));
+        format!("The capture still grows: this is the report of its first {packets} packets. ")
+    };
+    let fields = if lint.open == 1 { "field" } else { "fields" };
+    let claims = if lint.unaccepted == 1 { "claim" } else { "claims" };
+    format!("{growing}Draft: {} required {fields} open, {} {claims} to accept", lint.open, lint.unaccepted)
+}
+
 fn menu(state: &State, theme: &Theme, screen: Rect, dialog: &Menu, buffer: &mut Buffer) {
     let widest = dialog.items.iter().map(|item| width(&item.label)).max().unwrap_or(0);
-    let columns = (widest as u16 + 12).clamp(44, 100);
+    let columns = (widest as u16 + 12).max(width(&dialog.title) as u16 + 8).clamp(44, 100);
     let area = centred(screen, columns, dialog.items.len() as u16 + 4);
     let inner = popup(state, theme, area, &dialog.title, buffer);
     let rows = usize::from(inner.height.saturating_sub(2));

@@ -12,7 +12,7 @@ use ratatui::layout::Rect;
 use crate::correlate::{Episode, LinkKind};
 use crate::decode::Address;
 use crate::index::PacketId;
-use crate::tui::fit::{clip, pad, pad_left, put, width};
+use crate::tui::fit::{clip, clip_middle, pad, pad_left, put, width};
 use crate::tui::state::State;
 use crate::tui::theme::{Role, Theme};
 
@@ -106,14 +106,21 @@ pub fn render(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         return;
     }
     let column = |at: usize| area.x + TIME_CELLS + margin + step * at as u16;
+    let mut free = [area.x; 2];
     for (at, host) in hosts.iter().enumerate() {
         let word = match at {
             0 => "client",
             1 => "resolver",
             _ => "ICMP sender",
         };
-        for (row, text) in [(1, word.to_owned()), (2, host.to_string())] {
-            let text = clip(&text, usize::from(step.saturating_sub(1)));
+        for ((row, text), free) in [(1, word.to_owned()), (2, host.to_string())].into_iter().zip(&mut free) {
+            // Both ends of an address tell it apart; the last one may reach over the numbers.
+            let cells = match at {
+                _ if hosts.len() > 2 => step.saturating_sub(1),
+                0 => (step + number_cells + margin) / 2 - 1,
+                _ => (area.right() - 1).saturating_sub(*free),
+            };
+            let text = clip_middle(&text, usize::from(cells));
             let x = match at {
                 0 => column(at),
                 _ if at + 1 == hosts.len() => (column(at) + number_cells + margin)
@@ -121,8 +128,9 @@ pub fn render(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
                     .min(column(at).saturating_sub(width(&text) as u16 / 2)),
                 _ => column(at).saturating_sub(width(&text) as u16 / 2),
             };
+            let x = x.max(*free);
             let role = if row == 1 { Role::Muted } else { Role::Text };
-            put(buffer, (x, area.y + row), step, &text, theme.style(role));
+            *free = put(buffer, (x, area.y + row), cells, &text, theme.style(role)) + 1;
         }
     }
     let rows = usize::from(area.height) - HEAD_ROWS;

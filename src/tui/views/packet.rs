@@ -6,8 +6,8 @@ use ratatui::style::Style;
 use ratatui::text::Span;
 
 use crate::protocols::Node;
-use crate::tui::fit::{put, wrap};
-use crate::tui::state::{PacketTab, State};
+use crate::tui::fit::put;
+use crate::tui::state::{PacketTab, State, WordsLevel};
 use crate::tui::theme::{Role, Theme};
 use crate::tui::update::Effect;
 
@@ -73,8 +73,14 @@ pub fn fold(state: &mut State, fold: bool) -> Effect {
 pub fn title(state: &State, theme: &Theme, style: Style) -> Vec<Span<'static>> {
     let number = state.timeline.selected.map(|id| state.number(id)).unwrap_or_default();
     let mut spans = vec![Span::styled(format!(" Packet {number} "), style)];
+    let words = match state.packet.level {
+        WordsLevel::Plain => "In words (w)",
+        WordsLevel::Fields => "In words, with bytes (W)",
+        WordsLevel::Quiz => "In words, quiz (W)",
+        WordsLevel::Answers => "In words, answers (W)",
+    };
     for (tab, name) in
-        [(PacketTab::Layers, "Layers"), (PacketTab::Bytes, "Bytes (b)"), (PacketTab::Words, "In words (w)")]
+        [(PacketTab::Layers, "Layers"), (PacketTab::Bytes, "Bytes (b)"), (PacketTab::Words, words)]
     {
         let chosen = state.packet.tab == tab;
         let style = if chosen { theme.style(Role::Tab) } else { theme.style(Role::Muted) };
@@ -94,7 +100,7 @@ pub fn render(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         PacketTab::Layers => layers(state, theme, area, buffer),
         PacketTab::Bytes => bytes(state, theme, area, buffer),
         PacketTab::Words => {
-            let lines = words(state, area.width);
+            let lines = super::words::lines(state, area.width);
             let height = usize::from(area.height);
             for (at, (line, role)) in lines.iter().skip(state.packet.words_top).take(height).enumerate() {
                 let room = area.width.saturating_sub(1);
@@ -203,44 +209,4 @@ pub fn select_byte(state: &mut State, row: usize, column: u16) {
     if let Some(found) = found {
         state.packet.tree.row = found;
     }
-}
-
-/// The packet in words, wrapped: what it says, what it is tied to, what follows and what does not, its line in parts.
-pub fn words(state: &State, columns: u16) -> Vec<(String, Role)> {
-    if state.packet.tab != PacketTab::Words {
-        return Vec::new();
-    }
-    let Some(id) = state.timeline.selected else { return Vec::new() };
-    let Some(evidence) = &state.evidence else {
-        return vec![(
-            "Words need the links, which are made when the capture has been read.".to_owned(),
-            Role::Muted,
-        )];
-    };
-    let Some(explained) = crate::explain::explain(&state.index, evidence, id) else { return Vec::new() };
-    let room = usize::from(columns.saturating_sub(2));
-    let mut out: Vec<(String, Role)> = Vec::new();
-    let mut part = |lead: &str, text: &str, role: Role| {
-        if text.is_empty() {
-            return;
-        }
-        let cells = crate::tui::fit::width(lead);
-        for (at, line) in wrap(text, room.saturating_sub(cells).max(10)).into_iter().enumerate() {
-            let lead = if at == 0 { lead.to_owned() } else { " ".repeat(cells) };
-            out.push((format!("{lead}{line}"), role));
-        }
-    };
-    part("", &explained.sentence, Role::Title);
-    for tie in &explained.ties {
-        part("", tie, Role::Text);
-    }
-    part("So what:  ", &explained.so_what, Role::Observed);
-    part("Not so:   ", &explained.not_so, Role::Warning);
-    part("", " ", Role::Text);
-    part("", &explained.line(), Role::Muted);
-    for token in explained.tokens.iter().filter(|token| !token.words.is_empty()) {
-        let lead = format!("{} ", crate::tui::fit::pad(&token.text, 22));
-        part(&lead, &token.words, Role::Text);
-    }
-    out
 }

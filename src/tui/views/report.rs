@@ -56,9 +56,14 @@ pub fn cited(state: &State, item: usize) -> Vec<PacketId> {
     }
 }
 
-/// `14 claims · 14 cited · 2 open `
+/// `14 claims · 14 cited · 2 open `; while packets come, also of how many of them the draft speaks.
 pub fn counts(state: &State) -> String {
-    let drafting = drafting(state);
+    let so_far = if state.index.complete || state.evidence.is_none() {
+        String::new()
+    } else {
+        format!("first {} packets · ", crate::text::thousands(u64::from(state.correlated.len())))
+    };
+    let drafting = format!("{}{so_far}", drafting(state));
     if state.report.sections.is_empty() {
         return drafting;
     }
@@ -66,6 +71,19 @@ pub fn counts(state: &State) -> String {
     let undecided =
         if lint.unaccepted > 0 { format!(" · {} to accept", lint.unaccepted) } else { String::new() };
     format!("{drafting}{} claims · {} cited · {} open{undecided} ", lint.claims, lint.cited, lint.open)
+}
+
+/// `14/14 cited · 2 open `, for narrow titles.
+pub fn short_counts(state: &State) -> String {
+    let lint = &state.lint;
+    match (state.report.sections.is_empty(), state.index.complete) {
+        (true, _) => String::new(),
+        (false, true) => format!("{}/{} cited · {} open ", lint.cited, lint.claims, lint.open),
+        (false, false) => {
+            let packets = crate::text::thousands(u64::from(state.correlated.len()));
+            format!("first {packets} packets ")
+        }
+    }
 }
 
 /// Drafts written faster than this are not spoken of.

@@ -8,7 +8,7 @@ use ratatui::text::{Line, Span};
 
 use crate::correlate::{Level, LinkKind};
 use crate::text::thousands;
-use crate::tui::fit::{line_width, put, put_line, width};
+use crate::tui::fit::{clip_middle, line_width, put, put_line, width};
 use crate::tui::layout::Panel;
 use crate::tui::state::{State, Tone};
 use crate::tui::theme::{Role, Theme};
@@ -18,10 +18,15 @@ pub fn render(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     if area.is_empty() {
         return;
     }
-    let right = right(state);
+    let mut right = right(state);
+    // A word from the program is read whole before the selection's.
+    let said = state.notice.as_ref().map_or(0, |notice| width(&notice.text) + 4);
+    if said + width(&right) + 2 > usize::from(area.width) {
+        right.clear();
+    }
     let cells = width(&right) as u16;
     let x = area.right().saturating_sub(cells + 1);
-    let room = if area.width > cells + 30 {
+    let room = if !right.is_empty() && area.width > cells + 30 {
         put(buffer, (x, area.y), cells, &right, theme.style(Role::Muted));
         area.width - cells - 2
     } else {
@@ -35,7 +40,8 @@ pub fn render(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
             Tone::Warning => (" ! ", Role::Warning),
         };
         let style = theme.style(role);
-        let line = Line::from(vec![Span::styled(mark, style), Span::styled(notice.text.as_str(), style)]);
+        let text = clip_middle(&notice.text, usize::from(left.width).saturating_sub(width(mark) + 1));
+        let line = Line::from(vec![Span::styled(mark, style), Span::styled(text, style)]);
         put_line(buffer, left, 0, &line);
         return;
     }
@@ -69,6 +75,9 @@ fn hints(state: &State) -> Vec<(&'static str, &'static str)> {
             ("v", "pick several"),
             ("x", "export"),
         ],
+        Panel::Packet if state.packet.tab == crate::tui::state::PacketTab::Words => {
+            &[("Space", "layers, bytes, words"), ("W", "more, quiz"), ("⏎", "partner"), ("a", "annotate")]
+        }
         Panel::Packet => {
             &[("Space", "layers, bytes, words"), ("⏎", "partner"), ("a", "annotate"), ("y", "copy")]
         }

@@ -27,6 +27,8 @@ const COMFORTABLE_COLUMNS: u16 = 112;
 const WARNED_PACKETS_MAX: u32 = 200_000;
 /// Cells a summary keeps before remarks after the first give way.
 const SUMMARY_CELLS: usize = 40;
+/// Free rows below a short list from which on they tell what the selected packet means.
+const PREVIEW_ROWS_MIN: usize = 5;
 
 /// Rows that fit.
 pub fn visible_rows(state: &State) -> usize {
@@ -137,6 +139,27 @@ pub fn render(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
             let height = 1 + u16::from(unfolded);
             buffer.set_style(Rect { height, ..line }.intersection(area), style);
         }
+    }
+    // Where one panel is shown at a time, the room a short list leaves tells what the selected packet means.
+    if columns.narrow {
+        preview(state, theme, Rect { y, height: area.bottom().saturating_sub(y), ..area }, buffer);
+    }
+}
+
+fn preview(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
+    let lines = super::words::preview(state, area.width);
+    if lines.is_empty() || usize::from(area.height) < PREVIEW_ROWS_MIN {
+        return;
+    }
+    let rule = if state.unicode { "─" } else { "-" }.repeat(usize::from(area.width));
+    put(buffer, (area.x, area.y + 1), area.width, &rule, theme.style(Role::Border));
+    let room = usize::from(area.height - 2);
+    for (at, (line, role)) in lines.iter().take(room).enumerate() {
+        let (y, cells) = (area.y + 2 + at as u16, area.width.saturating_sub(1));
+        let more = at + 1 == room && lines.len() > room;
+        let text = if more { "… w shows all" } else { line.as_str() };
+        let role = if more { Role::Muted } else { *role };
+        put(buffer, (area.x + 1, y), cells, text, theme.style(role));
     }
 }
 

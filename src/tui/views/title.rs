@@ -9,6 +9,7 @@ use ratatui::text::{Line, Span};
 use crate::case::Saving;
 use crate::text::{escape, thousands};
 use crate::tui::fit::{clip, put_line, width};
+use crate::tui::live::Input;
 use crate::tui::state::State;
 use crate::tui::theme::{Role, Theme};
 
@@ -63,6 +64,9 @@ fn files(state: &State) -> String {
 }
 
 fn base_name(name: &str) -> String {
+    if name == "-" {
+        return "standard input".to_owned();
+    }
     escape(name.rsplit('/').next().unwrap_or(name))
 }
 
@@ -91,15 +95,18 @@ fn times(state: &State, first: i64) -> String {
 }
 
 fn right(state: &State) -> Vec<(String, Role)> {
-    if let Some(loading) = state.loading {
-        return vec![(loading_text(&loading), Role::Key)];
-    }
     let mut parts = Vec::new();
-    if state.evidence.is_none() && !state.index.is_empty() {
+    match (state.live.input, state.loading) {
+        (Input::Receiving, _) => parts.push((live_text(state).to_owned(), Role::Key)),
+        (_, Some(loading)) => return vec![(loading_text(&loading), Role::Key)],
+        (Input::Ended, None) => parts.push(("input ended".to_owned(), Role::Muted)),
+        (Input::Files, None) => {}
+    }
+    if state.evidence.is_none() && state.index.complete && !state.index.is_empty() {
         parts.push(("linking…".to_owned(), Role::Key));
     }
     let wide = state.size.width >= 100;
-    if wide {
+    if wide && state.index.complete {
         let tick = if state.unicode { "✓" } else { "ok" };
         match state.hashes.first().map(String::as_str) {
             Some("") => parts.push(("sha256 not readable".to_owned(), Role::Warning)),
@@ -121,6 +128,16 @@ fn right(state: &State) -> Vec<(String, Role)> {
         Saving::NotSaved => parts.push(("case NOT saved".to_owned(), Role::Warning)),
     }
     parts
+}
+
+/// `● live · following`
+fn live_text(state: &State) -> &'static str {
+    match (state.unicode, state.live.following) {
+        (true, true) => "● live · following",
+        (true, false) => "● live · G follows",
+        (false, true) => "live, following",
+        (false, false) => "live, G follows",
+    }
 }
 
 /// `61 % · 640 MB/s · 0.4 s left`

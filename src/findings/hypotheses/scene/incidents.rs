@@ -266,10 +266,10 @@ impl<'f, 'i> Maker<'f, 'i> {
             self.facts.evidence.anomalies.iter().filter(|anomaly| anomaly.kind == "icmp_and_answer")
         {
             let Some(error) = self.facts.error(anomaly.packet) else { continue };
-            let Some(quoted) = error.quoted.filter(|quoted| !self.has_problem(quoted.destination.0)) else {
+            let Some(server) = error.refused_destination().filter(|server| !self.has_problem(*server)) else {
                 continue;
             };
-            by_server.entry(quoted.destination.0).or_default().push(error);
+            by_server.entry(server).or_default().push(error);
         }
         by_server
             .into_iter()

@@ -1,6 +1,7 @@
 //! Rows of incidents beside DNS: sites that fail, errors contradicted by answers, responses the client refused.
 
 use super::errors::{frames, put};
+use super::surroundings::meanwhile;
 use crate::findings::facts::{ErrorFact, Meaning};
 use crate::findings::hypotheses::Group;
 use crate::findings::hypotheses::ledger::{EXCLUDED, Ledger, Observation, Row, Weight};
@@ -46,7 +47,7 @@ fn conflict(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         .filter(|anomaly| anomaly.kind == "icmp_and_answer")
         .filter(|anomaly| {
             let error = scene.facts.error(anomaly.packet);
-            error.and_then(|error| error.quoted).is_some_and(|quoted| quoted.destination.0 == scene.server)
+            error.and_then(ErrorFact::refused_destination) == Some(scene.server)
         })
         .flat_map(|anomaly| [Some(anomaly.packet), anomaly.against].into_iter().flatten())
         .collect();
@@ -56,12 +57,26 @@ fn conflict(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     let observation = Observation {
         row: Row::ErrorAndAnswer,
         text: format!("Queries to {} met both an ICMP error and a genuine answer.", scene.server),
-        frames: both,
+        frames: both.clone(),
         group: Group::Integrity,
         fits: "one of the two did not come from the server",
         against: "the service answered the same query",
     };
-    put(ledger, &observation, &[("H17", 10), ("H1", -20), ("H6", -20), ("H7", -20)]);
+    let weights = [
+        ("H17", 10),
+        ("H1", -20),
+        ("H2", -10),
+        ("H3", -10),
+        ("H4", -20),
+        ("H5", -10),
+        ("H6", -20),
+        ("H7", -20),
+    ];
+    put(ledger, &observation, &weights);
+    // A problem of its own has this row from its surroundings.
+    if let Some(answer) = both.get(1).filter(|_| scene.incident.is_some()) {
+        meanwhile(scene, *answer, ledger);
+    }
 }
 
 /// The client's own host refused responses of this server.

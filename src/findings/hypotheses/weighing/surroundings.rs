@@ -135,7 +135,8 @@ fn is_interleaved(scene: &Scene<'_, '_>) -> bool {
     between.count() * INTERLEAVED_ONE_IN >= failed.len().saturating_sub(1)
 }
 
-fn meanwhile(scene: &Scene<'_, '_>, packet: PacketId, ledger: &mut Ledger) {
+/// The server answered while queries to it failed.
+pub(super) fn meanwhile(scene: &Scene<'_, '_>, packet: PacketId, ledger: &mut Ledger) {
     let observation = Observation {
         row: Row::AnsweredMeanwhile,
         text: format!("{} answered DNS while these queries failed.", scene.server),

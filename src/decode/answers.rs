@@ -1,0 +1,73 @@
+//! The addresses a DNS answer gives, from its bytes or from the line tcpdump printed of it.
+
+use std::net::IpAddr;
+
+use super::{dns, transcript};
+
+/// Records read of one answer section.
+const RECORDS_MAX: usize = 256;
+
+/// The A and AAAA records in the answer section of a message (RFC 1035 §4.1.3, RFC 3596 §2.2); reading ends where it is cut.
+pub fn addresses(message: &[u8]) -> Vec<IpAddr> {
+    let mut found = Vec::new();
+    let Some(head) = dns::read(message) else { return found };
+    let [_, answers, ..] = head.header.counts;
+    let mut at = head.question_end;
+    for _ in 0..usize::from(answers).min(RECORDS_MAX) {
+        let Ok((_, after)) = dns::read_name(message, at) else { break };
+        let Some(fixed) = message.get(after..).and_then(|rest| rest.first_chunk::<10>()) else { break };
+        let [type_high, type_low, _, _, _, _, _, _, length_high, length_low] = *fixed;
+        let length = usize::from(u16::from_be_bytes([length_high, length_low]));
+        let Some(data) = message.get(after + 10..after + 10 + length) else { break };
+        match u16::from_be_bytes([type_high, type_low]) {
+            1 => found.extend(data.first_chunk::<4>().map(|octets| IpAddr::from(*octets))),
+            28 => found.extend(data.first_chunk::<16>().map(|octets| IpAddr::from(*octets))),
+            _ => {}
+        }
+        at = after + 10 + length;
+    }
+    found
+}
+
+/// The addresses in a printed answer: `2/0/1 CNAME a.example., A 192.0.2.1 (60)`. Only the answer section's are taken, by its
+/// count; with `-v` the records carry classes and lifetimes (`A [5m] 192.0.2.1`).
+pub fn printed_addresses(line: &str) -> Vec<IpAddr> {
+    let dns = transcript::read(line.as_bytes()).and_then(|line| line.dns);
+    let Some(dns) = dns.filter(|dns| dns.header.is_response()) else { return Vec::new() };
+    let [_, answers, ..] = dns.header.counts;
+    let text = line.get(dns.start as usize..dns.end as usize).unwrap_or_default();
+    let mut found = Vec::new();
+    // Records are separated by commas; the first stands behind the counts.
+    for record in text.split(',').take(usize::from(answers).min(RECORDS_MAX)) {
+        let mut words = record.split_whitespace().skip_while(|word| !matches!(*word, "A" | "AAAA")).skip(1);
+        let data = words.find(|word| !word.starts_with('['));
+        found.extend(data.and_then(|word| word.parse::<IpAddr>().ok()));
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_come_from_answers_only_and_a_cut_message_ends_reading() {
+        let mut message = vec![0, 7, 0x81, 0x80, 0, 1, 0, 2, 0, 0, 0, 0, 1, b'a', 0, 0, 1, 0, 1];
+        message.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 198, 51, 100, 7]);
+        message.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0xff, 0xff, 1]);
+        assert_eq!(addresses(&message), [IpAddr::from([198, 51, 100, 7])]);
+    }
+
+    #[test]
+    fn a_printed_answer_gives_the_addresses_of_its_answer_section() {
+        let head = "13:00:00.012000 IP 198.51.100.53.53 > 192.0.2.10.40000: 7";
+        let read = |rest: &str| -> Vec<String> {
+            printed_addresses(&format!("{head} {rest}")).iter().map(ToString::to_string).collect()
+        };
+        assert_eq!(read("1/0/0 A 192.0.2.80 (49)"), ["192.0.2.80"]);
+        assert_eq!(read("2/0/0 CNAME a.example., A 192.0.2.80 (70)"), ["192.0.2.80"]);
+        assert_eq!(read("2/0/0 AAAA 2001:db8::1, AAAA 2001:db8::2 (90)"), ["2001:db8::1", "2001:db8::2"]);
+        assert_eq!(read("1/1/1 A 192.0.2.80, ns: ns.example., ar: A 192.0.2.99 (90)"), ["192.0.2.80"]);
+        assert_eq!(read("NXDomain 0/1/0 (89)"), [""; 0]);
+    }
+}

@@ -1,0 +1,191 @@
+//! Names that stand for values in filters.
+
+/// RCODE names (RFC 1035 §4.1.1, RFC 2136, RFC 6891).
+pub const RESPONSE_CODES: &[(&str, i64)] = &[
+    ("NOERROR", 0),
+    ("FORMERR", 1),
+    ("SERVFAIL", 2),
+    ("NXDOMAIN", 3),
+    ("NOTIMP", 4),
+    ("REFUSED", 5),
+    ("YXDOMAIN", 6),
+    ("YXRRSET", 7),
+    ("NXRRSET", 8),
+    ("NOTAUTH", 9),
+    ("NOTZONE", 10),
+    ("DSOTYPENI", 11),
+    ("BADVERS", 16),
+    ("BADCOOKIE", 23),
+];
+
+/// The same in Wireshark's words.
+pub const RESPONSE_CODE_WORDS: &[(&str, i64)] = &[
+    ("No error", 0),
+    ("Format error", 1),
+    ("Server failure", 2),
+    ("No such name", 3),
+    ("Not implemented", 4),
+    ("Refused", 5),
+];
+
+/// Record types by name.
+pub const RECORD_TYPES: &[(&str, i64)] = &[
+    ("A", 1),
+    ("NS", 2),
+    ("CNAME", 5),
+    ("SOA", 6),
+    ("PTR", 12),
+    ("HINFO", 13),
+    ("MX", 15),
+    ("TXT", 16),
+    ("AAAA", 28),
+    ("SRV", 33),
+    ("NAPTR", 35),
+    ("DNAME", 39),
+    ("OPT", 41),
+    ("DS", 43),
+    ("SSHFP", 44),
+    ("RRSIG", 46),
+    ("NSEC", 47),
+    ("DNSKEY", 48),
+    ("NSEC3", 50),
+    ("TLSA", 52),
+    ("CDS", 59),
+    ("SVCB", 64),
+    ("HTTPS", 65),
+    ("SPF", 99),
+    ("IXFR", 251),
+    ("AXFR", 252),
+    ("ANY", 255),
+    ("CAA", 257),
+];
+
+/// Classes by name (RFC 1035 §3.2.4).
+pub const CLASSES: &[(&str, i64)] = &[("IN", 1), ("CH", 3), ("HS", 4), ("NONE", 254), ("ANY", 255)];
+/// Operations by name (RFC 1035 §4.1.1 and its registry).
+pub const OPCODES: &[(&str, i64)] =
+    &[("QUERY", 0), ("IQUERY", 1), ("STATUS", 2), ("NOTIFY", 4), ("UPDATE", 5), ("DSO", 6)];
+/// ICMP types as tcpdump names them (pcap-filter), with shorter words.
+pub const ICMP_TYPES: &[(&str, i64)] = &[
+    ("echo-reply", 0),
+    ("unreachable", 3),
+    ("unreach", 3),
+    ("source-quench", 4),
+    ("redirect", 5),
+    ("echo", 8),
+    ("router-advertisement", 9),
+    ("router-solicitation", 10),
+    ("time-exceeded", 11),
+    ("parameter-problem", 12),
+    ("timestamp", 13),
+    ("timestamp-reply", 14),
+];
+/// ICMPv6 types by name.
+pub const ICMPV6_TYPES: &[(&str, i64)] = &[
+    ("unreachable", 1),
+    ("packet-too-big", 2),
+    ("time-exceeded", 3),
+    ("parameter-problem", 4),
+    ("echo", 128),
+    ("echo-reply", 129),
+    ("router-solicitation", 133),
+    ("router-advertisement", 134),
+    ("neighbor-solicitation", 135),
+    ("neighbor-advertisement", 136),
+    ("redirect", 137),
+];
+/// IP protocol numbers by name.
+pub const IP_PROTOCOLS: &[(&str, i64)] = &[
+    ("icmp", 1),
+    ("igmp", 2),
+    ("tcp", 6),
+    ("udp", 17),
+    ("gre", 47),
+    ("esp", 50),
+    ("ah", 51),
+    ("icmp6", 58),
+    ("icmpv6", 58),
+    ("ospf", 89),
+    ("pim", 103),
+    ("vrrp", 112),
+    ("sctp", 132),
+];
+/// Ethernet types by name.
+pub const ETHER_TYPES: &[(&str, i64)] =
+    &[("ip", 0x0800), ("arp", 0x0806), ("rarp", 0x8035), ("vlan", 0x8100), ("ip6", 0x86dd), ("ipv6", 0x86dd)];
+/// Ports by service name, besides those of the PROTOCOLS table.
+pub const SERVICES: &[(&str, i64)] = &[
+    ("domain", 53),
+    ("ftp", 21),
+    ("ssh", 22),
+    ("telnet", 23),
+    ("smtp", 25),
+    ("bootps", 67),
+    ("bootpc", 68),
+    ("tftp", 69),
+    ("http", 80),
+    ("pop3", 110),
+    ("ntp", 123),
+    ("imap", 143),
+    ("snmp", 161),
+    ("bgp", 179),
+    ("ldap", 389),
+    ("https", 443),
+    ("syslog", 514),
+    ("mdns", 5353),
+    ("llmnr", 5355),
+];
+/// Link levels.
+pub const LEVELS: &[&str] = &["exact", "probable", "nat", "orphan", "contradicted"];
+/// Link kinds.
+pub const LINK_KINDS: &[&str] = &["answer_to", "retry_of", "error_about", "duplicate_of"];
+/// Outcomes of DNS transactions.
+pub const OUTCOMES: &[&str] = &[
+    "answered",
+    "late",
+    "refused_by_icmp",
+    "covered_by_rate_limit",
+    "no_answer",
+    "tcp_reset",
+    "truncated",
+    "undetermined",
+];
+
+/// ARP operations by name.
+const ARP_OPERATIONS: &[(&str, i64)] = &[("request", 1), ("reply", 2)];
+
+/// DHCP message types by name (RFC 2132 §9.6).
+const DHCP_MESSAGES: &[(&str, i64)] = &[
+    ("discover", 1),
+    ("offer", 2),
+    ("request", 3),
+    ("decline", 4),
+    ("ack", 5),
+    ("nak", 6),
+    ("release", 7),
+    ("inform", 8),
+];
+
+/// Named values of fields that only the detail tree has.
+pub const TREE_VALUES: &[(&str, &[(&str, i64)])] = &[
+    ("arp.opcode", ARP_OPERATIONS),
+    ("arp.proto.type", ETHER_TYPES),
+    ("dhcp.option.dhcp", DHCP_MESSAGES),
+    ("dns.resp.class", CLASSES),
+    ("dns.resp.type", RECORD_TYPES),
+    ("sll.etype", ETHER_TYPES),
+    ("vlan.etype", ETHER_TYPES),
+];
+
+/// Other names of fields that only the detail tree has.
+pub const TREE_ALIASES: &[(&str, &[&str])] = &[
+    ("ip.dsfield", &["ip.tos"]),
+    ("tcp.options.mss_val", &["tcp.options.mss"]),
+    ("tcp.options.wscale.shift", &["tcp.options.wscale"]),
+    ("tcp.options.timestamp.tsval", &["tcp.options.timestamp"]),
+    ("dns.rr.udp_payload_size", &["dns.opt.udp_size"]),
+    ("tls.handshake.extensions_server_name", &["tls.sni"]),
+];
+
+/// Earlier names of protocols, which people still type.
+pub const PROTOCOL_ALIASES: &[(&str, &[&str])] = &[("tls", &["ssl"]), ("dhcp", &["bootp"])];

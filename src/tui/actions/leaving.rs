@@ -1,0 +1,77 @@
+//! Quitting: asks where something would be lost, and keeps a capture that came through a pipe.
+
+use super::{Action, Context};
+use crate::case::Saving;
+use crate::tui::dialogs::{Choice, Confirm, Dialog, Menu, MenuItem, Prompt, PromptKind};
+use crate::tui::line::Line;
+use crate::tui::state::{State, Tone};
+use crate::tui::update::{Effect, Job};
+
+/// The group's actions.
+pub static ACTIONS: &[Action] = &[Action {
+    name: "quit",
+    help: "quit; the case is saved",
+    keys: &["q", "Ctrl-c"],
+    context: Context::Panels,
+    run: quit,
+}];
+
+fn quit(state: &mut State) -> Effect {
+    if !state.index.is_empty() && piped(state).is_some() {
+        let item = |key: char, label: &str, choice: Choice| MenuItem { key, label: label.to_owned(), choice };
+        state.dialog = Some(Dialog::Menu(Menu {
+            title: "This capture came through a pipe and is in no file".to_owned(),
+            items: vec![
+                item('s', "save the capture with its notes, then quit", Choice::KeepCapture),
+                item('q', "quit and lose the capture", Choice::Quit),
+            ],
+            row: 0,
+            join: None,
+        }));
+        return Effect::None;
+    }
+    let case = &state.work.case;
+    let made = !case.annotations.is_empty()
+        || !case.decisions.is_empty()
+        || !case.fields.is_empty()
+        || !case.manual_rows.is_empty()
+        || !case.ledger.is_empty();
+    if made && state.work.saving == Saving::NotSaved {
+        let reason = state.work.notices.iter().find(|notice| notice.is_loud()).map(ToString::to_string);
+        let reason = reason.map_or_else(String::new, |reason| format!(" ({reason})"));
+        let question = format!("Your notes and decisions are not saved{reason}. Quit and lose them?");
+        state.dialog = Some(Dialog::Confirm(Confirm { question, job: Job::Quit }));
+        return Effect::None;
+    }
+    Effect::Quit
+}
+
+/// The position of the first capture that came through a pipe.
+pub fn piped(state: &State) -> Option<usize> {
+    state.index.sources.iter().position(|source| source.path.is_none() && source.size == 0)
+}
+
+/// Asks for a file to keep the capture in.
+pub fn ask_where(state: &mut State) -> Effect {
+    let format = piped(state).and_then(|at| state.index.sources.get(at)).map(|source| source.metadata.format);
+    let name = match format.map(crate::capture::Format::name) {
+        Some("pcapng") => "capture.pcapng",
+        Some("transcript") => "capture.txt",
+        _ => "capture.pcap",
+    };
+    state.dialog = Some(Dialog::Prompt(Prompt {
+        title: "Keep the capture as".to_owned(),
+        line: Line::new(name),
+        kind: PromptKind::KeepCapture,
+    }));
+    Effect::None
+}
+
+/// Writes the capture to a file; the program ends when that is done.
+pub fn keep(state: &mut State, path: &str) -> Effect {
+    if path.is_empty() {
+        return ask_where(state);
+    }
+    state.say("writing the capture…", Tone::Plain);
+    Effect::Start(Job::Keep { path: path.into(), index: state.index.clone() })
+}

@@ -1,0 +1,303 @@
+//! What can happen, what is asked of the outside, and what background work answers.
+
+use std::sync::Arc;
+
+use crossterm::event::{KeyEvent, MouseEvent};
+
+use super::actions::Action;
+use super::overview::Overview;
+use super::state::{Loading, Rows};
+use crate::case::{CustodyEntry, Event, EvidenceRecord, LedgerChange, Notice, Saving, State as Case};
+use crate::correlate::Evidence;
+use crate::filter::{Filter, Vocabulary};
+use crate::findings::Finding;
+use crate::findings::hypotheses::Assessment;
+use crate::index::{Index, PacketId};
+use crate::report::Report;
+use crate::report::lint::Lint;
+
+/// Everything that can happen.
+pub enum Message {
+    /// An action of the table.
+    Act(&'static Action),
+    /// A key that is no action, or pasted text.
+    Text(Typed),
+    /// The mouse.
+    Mouse(MouseEvent),
+    /// The screen's new size.
+    Resize(u16, u16),
+    /// Loading went on.
+    Progress(Progress),
+    /// A job has ended.
+    Done(Reply),
+    /// Milliseconds since the start.
+    Tick(u64),
+}
+
+/// Text from the keyboard.
+pub enum Typed {
+    /// One key.
+    Key(KeyEvent),
+    /// Pasted text.
+    Paste(String),
+}
+
+/// A step of loading.
+pub struct Progress {
+    /// The packets so far.
+    pub index: Index,
+    /// Their spread over time.
+    pub overview: Arc<Overview>,
+    /// How far it is.
+    pub loading: Loading,
+}
+
+/// What the state asks the outside to do.
+#[derive(Default)]
+pub enum Effect {
+    /// Nothing.
+    #[default]
+    None,
+    /// Several things in order.
+    Many(Vec<Effect>),
+    /// Start work in the background.
+    Start(Job),
+    /// Put text on the clipboard.
+    Copy(String),
+    /// Keep these filters for later sessions.
+    Remember(Vec<String>),
+    /// Let the analyst's own editor change the text of the open dialog.
+    OpenEditor(String),
+    /// Leave.
+    Quit,
+}
+
+/// Work done in the background.
+pub enum Job {
+    /// Join the packets of an index, which may still grow.
+    Correlate {
+        /// Its number; only the newest counts.
+        generation: u64,
+        /// The packets.
+        index: Index,
+    },
+    /// Hash the captures.
+    Hash {
+        /// The packets with their sources.
+        index: Index,
+    },
+    /// Count the values that occur.
+    Vocabulary {
+        /// The packets.
+        index: Index,
+        /// What correlation found.
+        evidence: Arc<Evidence>,
+    },
+    /// Find the rows of a filter.
+    Filter {
+        /// Its number; only the newest counts.
+        generation: u64,
+        /// The filter.
+        filter: Filter,
+        /// Whether partners of matching packets are wanted too.
+        partners: bool,
+        /// The packets.
+        index: Index,
+        /// What correlation found.
+        evidence: Option<Arc<Evidence>>,
+        /// The analyst's work.
+        case: Arc<Case>,
+    },
+    /// Run the rules and write the draft.
+    Draft {
+        /// Its number; only the newest counts.
+        generation: u64,
+        /// The packets.
+        index: Index,
+        /// What correlation found.
+        evidence: Arc<Evidence>,
+        /// The analyst's work.
+        case: Arc<Case>,
+        /// What the draft before was made with; what still holds is not worked out again.
+        before: Option<Arc<Drafting>>,
+    },
+    /// Look for the next packet of a row's conversation.
+    Conversation {
+        /// Its number; only the newest counts.
+        generation: u64,
+        /// The packets.
+        index: Index,
+        /// The rows to look in.
+        rows: Rows,
+        /// The row whose conversation it is.
+        from: usize,
+        /// Towards the beginning.
+        backward: bool,
+    },
+    /// Look for text from a row on, round the end.
+    Search {
+        /// Its number; only the newest counts.
+        generation: u64,
+        /// The text.
+        text: String,
+        /// The packets.
+        index: Index,
+        /// The rows to look in.
+        rows: Rows,
+        /// The row before the first looked at.
+        from: usize,
+        /// Towards the beginning.
+        backward: bool,
+    },
+    /// Write the report or a bundle.
+    Export(Export),
+    /// Write a capture that came through a pipe to a file, and tell the case what it is.
+    Keep {
+        /// Where to.
+        path: std::path::PathBuf,
+        /// The packets with their sources.
+        index: Index,
+    },
+    /// Leave without saving.
+    Quit,
+    /// Write the report as a ticket, for the clipboard.
+    Ticket {
+        /// The packets.
+        index: Index,
+        /// What correlation found.
+        evidence: Arc<Evidence>,
+        /// The analyst's work.
+        case: Arc<Case>,
+    },
+    /// Change the case.
+    Change(Event),
+    /// Go on with captures that are not the ones the case was made for.
+    AcceptCapture {
+        /// What they are now.
+        records: Vec<EvidenceRecord>,
+    },
+    /// Take the last change of the case back.
+    Undo,
+    /// Make it again.
+    Redo,
+}
+
+/// What a draft was made with.
+#[derive(Clone)]
+pub struct Drafting {
+    /// What correlation found.
+    pub evidence: Arc<Evidence>,
+    /// The analyst's changes of the ledger.
+    pub ledger: Vec<LedgerChange>,
+    /// What the rules found.
+    pub findings: Arc<[Finding]>,
+    /// The assessments.
+    pub assessments: Arc<[Assessment]>,
+}
+
+/// A report to be written.
+#[derive(Clone)]
+pub struct Export {
+    /// Where to.
+    pub path: std::path::PathBuf,
+    /// Template name.
+    pub template: String,
+    /// The format's name, or [`super::export_form::BUNDLE`].
+    pub format: &'static str,
+    /// Replace addresses and names by pseudonyms.
+    pub redact: bool,
+    /// Write over a file that is there.
+    pub overwrite: bool,
+    /// The packets.
+    pub index: Index,
+    /// What correlation found.
+    pub evidence: Arc<Evidence>,
+    /// The analyst's work.
+    pub case: Arc<Case>,
+    /// SHA-256 of each source, once known.
+    pub hashes: Vec<String>,
+    /// What the last draft was made with.
+    pub before: Option<Arc<Drafting>>,
+}
+
+/// What a job found.
+pub enum Reply {
+    /// Correlation.
+    Evidence {
+        /// The job's number.
+        generation: u64,
+        /// The packets it saw.
+        index: Index,
+        /// What it found.
+        evidence: Arc<Evidence>,
+        /// Packets of failures, sorted.
+        problems: Arc<[PacketId]>,
+    },
+    /// Values that occur in the capture.
+    Vocabulary(Arc<Vocabulary>),
+    /// Hashes of the sources, in their order; empty text where one could not be read.
+    Hashed(Vec<String>),
+    /// The first rows of a filter, while it still looks for more.
+    Matching {
+        /// The job's number.
+        generation: u64,
+        /// The filter.
+        filter: Filter,
+        /// The rows so far.
+        rows: Arc<[u32]>,
+        /// Packets looked at.
+        done: u32,
+    },
+    /// The rows of a filter.
+    Filtered {
+        /// The job's number.
+        generation: u64,
+        /// The filter.
+        filter: Filter,
+        /// The rows.
+        rows: Rows,
+        /// Packets that match, partners not counted.
+        matching: usize,
+        /// Packets there were.
+        seen: u32,
+        /// Legal parts that can match nothing.
+        warnings: Vec<(std::ops::Range<usize>, String)>,
+    },
+    /// The draft.
+    Drafted {
+        /// The job's number.
+        generation: u64,
+        /// The draft.
+        report: Arc<Report>,
+        /// What a supervisor would say to it.
+        lint: Arc<Lint>,
+        /// What it was made with.
+        made_with: Arc<Drafting>,
+    },
+    /// A search ended.
+    Found {
+        /// The job's number.
+        generation: u64,
+        /// The row, if any.
+        row: Option<usize>,
+    },
+    /// An export ended: what to say, and what goes into the chain of custody.
+    Exported(Result<(String, CustodyEntry), String>),
+    /// The report as a ticket, for the clipboard.
+    Ticket(Result<String, String>),
+    /// A capture is kept: its hash. Or why not.
+    Kept(Result<String, String>),
+    /// The file is there already: ask.
+    Exists(Export),
+    /// The case after a change.
+    Case {
+        /// The case.
+        case: Arc<Case>,
+        /// Where it stands with the disk.
+        saving: Saving,
+        /// What the analyst has to be told.
+        notices: Vec<Notice>,
+    },
+    /// The analyst's editor gave this text back.
+    Edited(Result<String, String>),
+}

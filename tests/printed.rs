@@ -1,0 +1,121 @@
+//! What tcpdump's lines alone show: errors that name no port, answers that repeat no question.
+
+#![expect(clippy::expect_used, reason = "a test that meets the unexpected should stop there")]
+
+use std::sync::atomic::AtomicBool;
+
+use portmortem::capture::open;
+use portmortem::correlate::{Evidence, Level, Outcome, Parameters, correlate};
+use portmortem::findings::hypotheses::{Assessment, assess_all};
+use portmortem::findings::{self, Finding};
+use portmortem::index::{Index, Input, PacketId, Progress, build};
+
+fn read(text: &str) -> (Index, Evidence) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("log.txt");
+    std::fs::write(&path, text).expect("a file");
+    let (source, walk) = open(&path).expect("packets in the text");
+    let index = build(vec![Input { source, walk, offset_ns: 0 }], 2, &Progress::default(), |_| {});
+    let evidence = correlate(&index, &Parameters::default(), &AtomicBool::new(false));
+    (index, evidence)
+}
+
+fn judge(text: &str) -> (Vec<Finding>, Vec<Assessment>) {
+    let (index, evidence) = read(text);
+    let input = findings::Input { index: &index, evidence: &evidence };
+    let found = findings::run(&input, &[]);
+    let assessments = assess_all(&input, &found, &[]);
+    (found, assessments)
+}
+
+fn leads(assessments: &[Assessment], id: &str) -> bool {
+    let first = assessments.first().and_then(|assessment| assessment.hypotheses.first());
+    first.is_some_and(|first| first.id == id || first.tied_with.contains(&id))
+}
+
+/// Lookups that fail with one printed error each: what stands between the two addresses and the length.
+fn failing(network: &str, client: &str, server: &str, sender: &str, error: &str) -> String {
+    let mut text = String::new();
+    for number in 0..6 {
+        let (minute, port) = (number * 2, 40_000 + number);
+        text += &format!(
+            "13:{minute:02}:00.000000 {network} {client}.{port} > {server}.53: {}+ A? www.example.org. (33)\n\
+             13:{minute:02}:00.004000 {network} {sender} > {client}: {error}, length 69\n",
+            1000 + number
+        );
+    }
+    text
+}
+
+#[test]
+fn an_error_that_names_the_server_alone_is_tied_to_the_open_query_to_it() {
+    for (error, cause) in [
+        ("ICMP host 198.51.100.53 unreachable - admin prohibited filter", "H5"),
+        ("ICMP host 198.51.100.53 unreachable - admin prohibited", "H5"),
+        ("ICMP net 198.51.100.53 unreachable", "H7"),
+        ("ICMP time exceeded in-transit", "H7"),
+    ] {
+        let text = failing("IP", "192.0.2.10", "198.51.100.53", "192.0.2.1", error);
+        let (_, evidence) = read(&text);
+        assert!(evidence.transactions.iter().all(|t| t.outcome == Outcome::Refused), "{error}");
+        for packet in [1, 3, 11] {
+            let link = evidence.links_from(PacketId(packet)).into_iter().next().expect("a link");
+            assert_eq!((link.to, link.level), (Some(PacketId(packet - 1)), Level::Probable), "{error}");
+            assert!(link.reason.contains("no port"), "{}", link.reason);
+        }
+        let (_, assessments) = judge(&text);
+        assert!(leads(&assessments, cause), "{error}: {:?}", assessments.first());
+    }
+    let error = "ICMP6, destination unreachable,  unreachable prohibited 2001:db8:53::5";
+    let text = failing("IP6", "2001:db8:1::21", "2001:db8:53::5", "2001:db8:ff::1", error);
+    assert!(leads(&judge(&text).1, "H5"));
+}
+
+#[test]
+fn an_error_of_the_client_about_an_answer_is_no_fault_of_the_server() {
+    let mut text = String::new();
+    for number in 0..4 {
+        let (minute, port) = (number * 2, 40_000 + number);
+        text += &format!(
+            "13:{minute:02}:00.000000 IP 192.0.2.10.{port} > 198.51.100.53.53: 7{number}+ A? www.example.org. (33)\n\
+             13:{minute:02}:06.200000 IP 198.51.100.53.53 > 192.0.2.10.{port}: 7{number} 1/0/0 A 192.0.2.80 (49)\n\
+             13:{minute:02}:06.200100 IP 192.0.2.10 > 198.51.100.53: ICMP 192.0.2.10 udp port {port} unreachable, length 85\n"
+        );
+    }
+    let (_, assessments) = judge(&text);
+    assert!(leads(&assessments, "H19"), "{:?}", assessments.first());
+}
+
+#[test]
+fn a_printed_answer_without_its_question_tells_that_a_name_vanished() {
+    let mut text = String::new();
+    for number in 0..12 {
+        let port = 40_000 + number;
+        let answer = if number < 6 { "1/0/0 A 192.0.2.80 (49)" } else { "NXDomain 0/1/0 (89)" };
+        text += &format!(
+            "13:{number:02}:00.000000 IP 192.0.2.10.{port} > 198.51.100.53.53: 7{number}+ A? www.example.org. (33)\n\
+             13:{number:02}:00.012000 IP 198.51.100.53.53 > 192.0.2.10.{port}: 7{number} {answer}\n"
+        );
+    }
+    let (found, assessments) = judge(&text);
+    assert!(leads(&assessments, "H15"), "{:?}", assessments.first());
+    assert!(found.iter().any(|finding| finding.id == "rcode-outage"), "{found:?}");
+}
+
+#[test]
+fn a_site_that_refuses_after_a_printed_answer_is_no_fault_of_dns() {
+    let mut text = String::new();
+    for number in 0..4 {
+        let (port, sequence) = (40_000 + number, 1000 + number);
+        text += &format!(
+            "13:{number:02}:00.000000 IP 192.0.2.10.{port} > 198.51.100.53.53: 7{number}+ A? www.example.org. (33)\n\
+             13:{number:02}:00.012000 IP 198.51.100.53.53 > 192.0.2.10.{port}: 7{number} 1/0/0 A 192.0.2.80 (49)\n\
+             13:{number:02}:00.020000 IP 192.0.2.10.{port} > 192.0.2.80.443: Flags [S], seq {sequence}, win 64240, length 0\n\
+             13:{number:02}:00.031000 IP 192.0.2.80.443 > 192.0.2.10.{port}: Flags [R.], seq 0, ack 1, win 0, length 0\n"
+        );
+    }
+    let (found, assessments) = judge(&text);
+    assert!(leads(&assessments, "H20"), "{found:?}");
+    let down = found.iter().find(|finding| finding.id == "site-down").expect("a finding");
+    assert!(down.statement.contains("www.example.org"), "{}", down.statement);
+}
