@@ -7,6 +7,7 @@ pub mod explain;
 pub mod export;
 pub mod fields;
 pub mod findings;
+pub mod help;
 pub mod lint;
 pub mod load;
 pub mod manual;
@@ -52,7 +53,8 @@ Examples:
     about = "Investigates network incidents in packet captures",
     long_about = LONG_ABOUT,
     after_help = format!("{EXAMPLES}\n\nExit codes: {EXIT_CODES}"),
-    args_conflicts_with_subcommands = true
+    args_conflicts_with_subcommands = true,
+    disable_help_subcommand = true
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -79,8 +81,10 @@ enum Command {
     Explain(explain::Arguments),
     /// Print what the rules found, gravest first.
     Findings(findings::Arguments),
-    /// List every field a filter can name, or how filters are written.
+    /// List every field a filter can name, with its type and an example.
     Fields(fields::Arguments),
+    /// Explain how filters are written (`help filters`), or a subcommand.
+    Help(help::Arguments),
     /// Write the report.
     Report(report::Arguments),
     /// Write a bundle: report, cited packets, frame map, case, hashes.
@@ -115,6 +119,7 @@ pub fn run() -> ExitCode {
         Some(Command::Explain(arguments)) => explain::run(arguments),
         Some(Command::Findings(arguments)) => findings::run(arguments),
         Some(Command::Fields(arguments)) => fields::run(arguments),
+        Some(Command::Help(arguments)) => help::run(arguments),
         Some(Command::Report(arguments)) => report::run(arguments),
         Some(Command::Export(arguments)) => export::run(arguments),
         Some(Command::Verify(arguments)) => verify::run(arguments),
