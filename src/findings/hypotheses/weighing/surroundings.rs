@@ -276,15 +276,17 @@ fn transports(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
             fits: "a rule treats UDP otherwise than TCP",
             against: "the service runs and the host is reachable over TCP",
         };
+        // Where UDP answers as well, only too little, no rule parts the two.
+        let apart = |db| Some(if scene.signature == Some(&Signature::Truncated) { 0 } else { db });
         let weights: Vec<(&'static str, Weight)> = vec![
             ("H1", Some(-5)),
-            ("H2", Some(10)),
+            ("H2", apart(10)),
             ("H3", Some(0)),
             ("H4", EXCLUDED),
-            ("H5", Some(5)),
+            ("H5", apart(5)),
             ("H6", Some(-20)),
             ("H7", Some(-20)),
-            ("H8", Some(5)),
+            ("H8", apart(5)),
             ("H9", Some(-5)),
             ("H13", Some(0)),
             ("H17", Some(0)),
