@@ -18,6 +18,7 @@ pub mod bulk;
 pub mod dns;
 mod file;
 pub mod link;
+pub mod mixed;
 pub mod office;
 mod packet;
 pub mod payload;
