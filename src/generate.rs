@@ -16,6 +16,7 @@
 
 pub mod bulk;
 pub mod dns;
+pub mod encapsulate;
 mod file;
 pub mod link;
 pub mod mixed;
