@@ -56,16 +56,21 @@ fn head(index: &Index, id: PacketId, v6: bool, icmp: transcript::Icmp<'_>) -> Op
     Some(Head { packet: id, time_ns, kind: icmp.kind, code: icmp.code, v6, checksum_wrong: false })
 }
 
+/// An error of a printed line that names no packet; `None` for other packets.
+pub(super) fn nameless(index: &Index, id: PacketId) -> Option<Head> {
+    let packet = index.packet(id).filter(|packet| packet.link_type() == LinkType::TRANSCRIPT)?;
+    let line = transcript::read(packet.bytes())?;
+    let icmp = line.icmp.filter(|icmp| icmp.quoted.is_none())?;
+    let v6 = line.protocol() == 58;
+    matches!((v6, icmp.kind), (false, 3 | 11) | (true, 1 | 3)).then(|| head(index, id, v6, icmp))?
+}
+
 /// Ties errors that name neither address nor port (`ICMP time exceeded in-transit`) to the newest open query of the host told.
 pub(super) fn join_nameless(messages: &Messages<'_>, evidence: &mut Evidence) {
     let index = messages.index;
-    for row in index.icmp_rows().filter(|row| matches!((row.v6, row.kind), (false, 3 | 11) | (true, 1 | 3))) {
-        let Some(packet) = index.packet(row.packet).filter(|p| p.link_type() == LinkType::TRANSCRIPT) else {
-            continue;
-        };
-        let Some(line) = transcript::read(packet.bytes()) else { continue };
-        let Some(icmp) = line.icmp.filter(|icmp| icmp.quoted.is_none()) else { continue };
-        let Some(head) = head(index, row.packet, line.protocol() == 58, icmp) else { continue };
+    for row in index.icmp_rows() {
+        let Some(head) = nameless(index, row.packet) else { continue };
+        let Some(packet) = index.packet(row.packet) else { continue };
         let told = packet.destination_address();
         let before = evidence.transactions.partition_point(|t| messages.time_ns(t.first) <= head.time_ns);
         let recent = evidence.transactions.get(..before).unwrap_or_default().iter().rev().take(LOOK_BACK_MAX);
