@@ -64,7 +64,9 @@ fn headers(pseudonyms: &mut Pseudonyms, decoded: &Decoded<'_>, out: &mut [u8]) {
             LayerKind::Ieee80211 => {
                 let relayed = out.get(start + 1).is_some_and(|flags| flags & 3 == 3);
                 let places: &[usize] = if relayed { &[4, 10, 16, 24] } else { &[4, 10, 16] };
-                places.iter().for_each(|at| ether(pseudonyms, out, start + at));
+                for at in places {
+                    ether(pseudonyms, out, start + at);
+                }
             }
             LayerKind::Fddi => [1, 7].iter().for_each(|at| ether(pseudonyms, out, start + at)),
             // Routing headers and destination options hold addresses; next header and length stay.
