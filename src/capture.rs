@@ -252,6 +252,16 @@ pub enum OpenError {
         /// The file.
         path: String,
     },
+    /// Packets printed by a program other than tcpdump.
+    #[error(
+        "{path} is {what}, which is not read; give the capture itself, or its text from tcpdump -nr FILE"
+    )]
+    OtherText {
+        /// The file.
+        path: String,
+        /// What it is.
+        what: &'static str,
+    },
 }
 
 /// One opened capture: its bytes and where they came from. The file is never written to.
@@ -300,20 +310,20 @@ pub fn open_with(path: &Path, options: Options) -> Result<(Source, Box<dyn Walk>
     let name = path.display().to_string();
     let failed = |reason| OpenError::Io { path: crate::text::escape(&name), reason };
     if path.as_os_str() == "-" {
-        let spooled = stream::spool(std::io::stdin(), options.limits).map_err(failed)?;
+        let spooled = stream::spool(std::io::stdin(), None, options.limits).map_err(failed)?;
         return open_spooled(name, None, 0, spooled);
     }
     let status = std::fs::metadata(path).map_err(failed)?;
     let size = status.len();
     let packed = || std::fs::File::open(path).map_err(failed);
     if !status.is_file() {
-        let spooled = stream::spool(packed()?, options.limits).map_err(failed)?;
+        let spooled = stream::spool(packed()?, None, options.limits).map_err(failed)?;
         return open_spooled(name, None, 0, spooled);
     }
     let map = Map::file(path).map_err(failed)?;
     let path = Some(path.to_owned());
     if stream::Packing::detect(map.bytes()).is_some() {
-        let spooled = stream::spool(packed()?, options.limits).map_err(failed)?;
+        let spooled = stream::spool(packed()?, Some(size), options.limits).map_err(failed)?;
         return open_spooled(name, path, size, spooled);
     }
     if options.end == AtEnd::Follow {
@@ -335,7 +345,7 @@ pub fn open_reader(
     options: Options,
 ) -> Result<(Source, Box<dyn Walk>), OpenError> {
     let failed = |reason| OpenError::Io { path: crate::text::escape(name), reason };
-    let spooled = stream::spool(reader, options.limits).map_err(failed)?;
+    let spooled = stream::spool(reader, None, options.limits).map_err(failed)?;
     open_spooled(name.to_owned(), None, 0, spooled)
 }
 
@@ -363,10 +373,21 @@ fn open_spooled(
     }
     let complete = bytes.is_complete();
     let walk = detect(&name, bytes.bytes(), complete);
+    if walk.is_err() {
+        bytes.cancel();
+    }
     if let (Err(OpenError::NotACapture { path, .. }), Some(problem)) = (&walk, bytes.problem()) {
         return Err(OpenError::NotACapture { path: path.clone(), found: problem });
     }
     Ok((Source { name, path, size, bytes, container: packing.map(stream::Packing::name) }, walk?))
+}
+
+/// Why a text has no packets, as far as its look tells.
+pub fn no_packets(path: String, text: &[u8]) -> OpenError {
+    match transcript::other_program(text) {
+        Some(what) => OpenError::OtherText { path, what },
+        None => OpenError::NoPackets { path },
+    }
 }
 
 /// Chooses the walker by the first bytes.
@@ -386,8 +407,8 @@ fn detect(name: &str, bytes: &[u8], complete: bool) -> Result<Box<dyn Walk>, Ope
     }
     if transcript::is_text(bytes) {
         // In a text that still grows, packets may follow later.
-        if complete && transcript::find(bytes, 0).is_none() {
-            return Err(OpenError::NoPackets { path });
+        if complete && !transcript::has_packets(bytes) {
+            return Err(no_packets(path, bytes));
         }
         return Ok(Box::new(transcript::Transcript::default()));
     }

@@ -7,11 +7,13 @@ pub mod explain;
 pub mod export;
 pub mod fields;
 pub mod findings;
+pub mod help;
 pub mod lint;
 pub mod load;
 pub mod manual;
 pub mod mistake;
 pub mod packets;
+pub mod printing;
 pub mod records;
 pub mod report;
 pub mod verify;
@@ -52,7 +54,8 @@ Examples:
     about = "Investigates network incidents in packet captures",
     long_about = LONG_ABOUT,
     after_help = format!("{EXAMPLES}\n\nExit codes: {EXIT_CODES}"),
-    args_conflicts_with_subcommands = true
+    args_conflicts_with_subcommands = true,
+    disable_help_subcommand = true
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -60,6 +63,9 @@ struct Arguments {
     /// List the embedded samples and stop.
     #[arg(long)]
     list_samples: bool,
+    /// Print every number correlation uses, with its meaning and source, and stop.
+    #[arg(long)]
+    help_parameters: bool,
     #[command(flatten)]
     open: load::Open,
 }
@@ -76,8 +82,10 @@ enum Command {
     Explain(explain::Arguments),
     /// Print what the rules found, gravest first.
     Findings(findings::Arguments),
-    /// List every field a filter can name, or how filters are written.
+    /// List every field a filter can name, with its type and an example.
     Fields(fields::Arguments),
+    /// Explain how filters are written (`help filters`), or a subcommand.
+    Help(help::Arguments),
     /// Write the report.
     Report(report::Arguments),
     /// Write a bundle: report, cited packets, frame map, case, hashes.
@@ -102,12 +110,17 @@ pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match &arguments.command {
         None if arguments.list_samples => print(crate::samples::listing().as_bytes()),
+        None if arguments.help_parameters => {
+            let mut text = Vec::new();
+            records::parameters(&mut text).and_then(|()| print(&text))
+        }
         Some(Command::Packets(arguments)) => packets::run(arguments),
         Some(Command::Dns(arguments)) => dns::run(arguments),
         Some(Command::Episodes(arguments)) => episodes::run(arguments),
         Some(Command::Explain(arguments)) => explain::run(arguments),
         Some(Command::Findings(arguments)) => findings::run(arguments),
         Some(Command::Fields(arguments)) => fields::run(arguments),
+        Some(Command::Help(arguments)) => help::run(arguments),
         Some(Command::Report(arguments)) => report::run(arguments),
         Some(Command::Export(arguments)) => export::run(arguments),
         Some(Command::Verify(arguments)) => verify::run(arguments),

@@ -80,7 +80,19 @@ pub struct Filter {
 impl Filter {
     /// Parses a text. The empty text matches every packet.
     pub fn parse(text: &str) -> Result<Self, FilterError> {
-        Ok(Self { text: text.to_owned(), expression: grammar::parse(text)? })
+        Self::parse_with(text, &|_| None)
+    }
+
+    /// The same, with further filters that `$name` can mean; they go before those of [`named`].
+    pub fn parse_with(text: &str, own: named::Own<'_>) -> Result<Self, FilterError> {
+        Ok(Self { text: text.to_owned(), expression: grammar::parse(text, own)? })
+    }
+
+    /// Whether one packet can be tested without looking at all the others.
+    pub fn is_local(&self) -> bool {
+        let mut local = true;
+        self.expression.fields(&mut |test| local &= !matches!(test.source, fields::Source::Stream(_)));
+        local
     }
 
     /// The text as it was parsed.

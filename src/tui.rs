@@ -4,6 +4,7 @@
 //! Everything slow runs in `jobs`; all events come through one bounded channel and are taken together before drawing.
 
 pub mod actions;
+pub mod colours;
 pub mod conversation;
 pub mod dialogs;
 pub mod export_form;
@@ -20,6 +21,7 @@ pub mod overview;
 pub mod past;
 pub mod places;
 pub mod rows;
+pub mod settings;
 pub mod settle;
 pub mod state;
 pub mod terminal;
@@ -78,7 +80,12 @@ pub fn run(inputs: Vec<Input>) -> Result<()> {
     let (width, height) = screen.size()?;
     let mut state = State::new(Rect::new(0, 0, width, height), terminal::shows_unicode(), Work::default());
     state.filter.past = past::read();
-    if is_sample {
+    let wrong_filters = settings::read_filters();
+    let (colours, wrong) = settings::colours();
+    state.colours = Arc::new(colours);
+    if let Some(message) = wrong_filters.or(wrong) {
+        state.say(message, state::Tone::Warning);
+    } else if is_sample {
         state.say("a sample incident · ] next problem · ? keys · yours: portmortem FILE", state::Tone::Plain);
     }
     let result = event_loop(&mut state, &mut screen, &mut jobs, &receiver);

@@ -193,6 +193,9 @@ fn a_reader_that_closes_the_pipe_is_no_error() {
 #[test]
 fn samples_are_listed_and_open_everywhere() {
     let place = Place::new();
+    let parameters = stdout(&place.run(&["--help-parameters"]));
+    assert!(parameters.contains("retry_window_ns = 30 s") && parameters.contains("Source: "), "{parameters}");
+    assert_eq!(parameters, stdout(&place.run(&["dns", "--help-parameters"])));
     let listing = stdout(&place.run(&["--list-samples"]));
     let names: Vec<&str> = listing.lines().filter_map(|line| line.split_whitespace().next()).collect();
     assert_eq!(names, ["seed", "transcript", "office"]);

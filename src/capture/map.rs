@@ -1,13 +1,31 @@
-//! The bytes of a capture in one piece that never moves: a memory map of a file, of a growing file, or of the
-//! unlinked temporary file a stream is unpacked into.
+//! The bytes of a capture in one piece that never moves: a memory map of a file, of a growing file, or room for
+//! what a stream is unpacked into.
+//!
+//! Unpacked bytes are written straight into memory the walker reads, as far as a share of the machine's memory
+//! goes; what comes after that is written to an unlinked temporary file which is mapped behind it, so that the bytes
+//! stay one run.
 
 use std::fs::File;
 use std::io;
+use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex};
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, OnceLock};
 use std::time::Duration;
+
+/// Of the memory that is free when the first stream is opened, all streams together may use one part in this many.
+const MEMORY_SHARE: u64 = 2;
+/// Memory all streams together may use where the system does not say how much is free.
+const MEMORY_UNKNOWN_BYTES: u64 = 1 << 30;
+/// Memory a stream takes at first; each further step doubles it, up to [`STEP_MAX_BYTES`].
+const STEP_MIN_BYTES: usize = 1 << 20;
+const STEP_MAX_BYTES: usize = 64 << 20;
+/// From here on the system is asked for huge pages; a small stream would waste most of one.
+const HUGE_FROM_BYTES: usize = 4 << 20;
+/// Bytes gathered before they are written to the spool file.
+const SPOOL_CHUNK_BYTES: usize = 256 << 10;
 
 /// A run of bytes that never moves while it lives, and may grow at its end.
 pub struct Map {
@@ -19,21 +37,53 @@ enum Kind {
     Mapped(memmap2::Mmap),
     /// Mapped at its greatest length; only what is published is ever read.
     Growing(memmap2::MmapRaw),
+    /// The same for what a [`Writer`] fills.
+    Reserved(Reserved),
     Fixed(&'static [u8]),
     Owned(Vec<u8>),
 }
 
 /// How far a growing map has come.
-#[derive(Default)]
 struct State {
     length: AtomicUsize,
     complete: AtomicBool,
     /// Set when nobody wants more bytes.
     cancelled: AtomicBool,
+    /// Set when somebody wants more than the first bytes.
+    begun: AtomicBool,
+    /// Whether the bytes come as they are captured, and may never end.
+    live: bool,
     problem: Mutex<Option<String>>,
+    /// The length somebody waits for; growth below it wakes nobody.
+    wanted: AtomicUsize,
     /// Wakes who waits for growth; the mutex guards nothing but the waiting.
     turn: Mutex<()>,
     grown: Condvar,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            length: AtomicUsize::new(0),
+            complete: AtomicBool::new(false),
+            cancelled: AtomicBool::new(false),
+            begun: AtomicBool::new(false),
+            live: false,
+            problem: Mutex::new(None),
+            wanted: AtomicUsize::new(usize::MAX),
+            turn: Mutex::new(()),
+            grown: Condvar::new(),
+        }
+    }
+}
+
+/// Whether bytes come from a packed file, which ends, or as they are captured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// A file that is unpacked.
+    File,
+    /// A pipe, or a file that is still written.
+    Live,
 }
 
 impl Map {
@@ -66,9 +116,24 @@ impl Map {
     }
 
     /// Maps `file` at `max` bytes although it is shorter now; nothing is published yet.
-    pub(super) fn growing(file: &File, max: usize) -> io::Result<Self> {
+    pub(super) fn growing(file: &File, max: usize, origin: Origin) -> io::Result<Self> {
         let kind = Kind::Growing(memmap2::MmapOptions::new().len(max).map_raw_read_only(file)?);
-        Ok(Self { kind, state: State::default() })
+        Ok(Self { kind, state: State { live: origin == Origin::Live, ..State::default() } })
+    }
+
+    /// Room for at most `max` bytes, and the one who may write them.
+    pub(super) fn reserve(max: usize, origin: Origin) -> io::Result<(Arc<Self>, Writer)> {
+        let max = max.max(1);
+        let live = origin == Origin::Live;
+        let (map, spool) = if let Some(reserved) = Reserved::new(max) {
+            (Self { kind: Kind::Reserved(reserved), state: State { live, ..State::default() } }, None)
+        } else {
+            // A system that promises only memory it has: everything goes through the file.
+            let file = tempfile::tempfile()?;
+            (Self::growing(&file, max, origin)?, Some(Spool { file, begin: 0 }))
+        };
+        let map = Arc::new(map);
+        Ok((Arc::clone(&map), Writer { map, max, written: 0, granted: 0, spool, chunk: Vec::new() }))
     }
 
     /// All bytes that are there so far.
@@ -77,6 +142,7 @@ impl Map {
             Kind::Mapped(map) => map,
             Kind::Fixed(bytes) => bytes,
             Kind::Owned(bytes) => bytes,
+            Kind::Reserved(reserved) => reserved.read(self.state.length.load(Ordering::Acquire)),
             Kind::Growing(map) => {
                 let length = self.state.length.load(Ordering::Acquire).min(map.len());
                 // SAFETY: the map lives as long as `self` and is at least `length` long. Bytes below the published
@@ -103,27 +169,56 @@ impl Map {
         self.state.problem.lock().ok()?.clone()
     }
 
+    /// Whether the bytes come as they are captured, so that their end may be far.
+    pub fn is_live(&self) -> bool {
+        self.state.live && !self.is_complete()
+    }
+
+    /// Says that more than the first bytes are wanted: a packed file is unpacked no further before.
+    pub fn begin(&self) {
+        if !self.state.begun.swap(true, Ordering::AcqRel) {
+            self.wake();
+        }
+    }
+
     /// Waits until more than `length` bytes are there, no more will come, or `timeout` has passed.
     pub fn wait(&self, length: usize, timeout: Duration) {
-        let waiting = || self.bytes().len() <= length && !self.is_complete();
+        let waiting = || self.length() <= length && !self.is_complete();
         if let Ok(turn) = self.state.turn.lock() {
+            self.state.wanted.store(length, Ordering::SeqCst);
             let _ = self.state.grown.wait_timeout_while(turn, timeout, |()| waiting());
+            self.state.wanted.store(usize::MAX, Ordering::SeqCst);
         }
+    }
+
+    fn length(&self) -> usize {
+        self.state.length.load(Ordering::SeqCst)
     }
 
     /// Tells whoever writes the map that no more bytes are wanted; what is there stays.
     pub fn cancel(&self) {
         self.state.cancelled.store(true, Ordering::Relaxed);
+        self.wake();
     }
 
     pub(super) fn is_cancelled(&self) -> bool {
         self.state.cancelled.load(Ordering::Relaxed)
     }
 
+    /// Waits until more than the first bytes are wanted, or none at all.
+    pub(super) fn wait_for_begin(&self) {
+        let waiting = || !self.state.begun.load(Ordering::Acquire) && !self.is_cancelled();
+        if let Ok(turn) = self.state.turn.lock() {
+            let _turn = self.state.grown.wait_while(turn, |()| waiting());
+        }
+    }
+
     /// Makes the first `length` bytes visible.
     pub(super) fn publish(&self, length: usize) {
-        self.state.length.fetch_max(length, Ordering::AcqRel);
-        self.wake();
+        self.state.length.fetch_max(length, Ordering::SeqCst);
+        if length > self.state.wanted.load(Ordering::SeqCst) {
+            self.wake();
+        }
     }
 
     /// Says that no more bytes will come, and why if that is not their natural end.
@@ -141,7 +236,180 @@ impl Map {
     }
 }
 
-/// Appends `bytes` to a spool file at `at`.
-pub(super) fn append(file: &File, bytes: &[u8], at: usize) -> io::Result<()> {
-    file.write_all_at(bytes, at as u64)
+/// The only one who adds bytes to a map. It is not cloned, so two parts of a stream never meet.
+pub(super) struct Writer {
+    map: Arc<Map>,
+    max: usize,
+    written: usize,
+    /// Bytes of the map that memory was granted for; later ones lie in the spool file.
+    granted: usize,
+    spool: Option<Spool>,
+    chunk: Vec<u8>,
+}
+
+/// A temporary file mapped from byte `begin` of the map on.
+struct Spool {
+    file: File,
+    begin: usize,
+}
+
+impl Writer {
+    /// The map that is filled.
+    pub fn map(&self) -> &Map {
+        &self.map
+    }
+
+    /// Bytes written so far.
+    pub fn written(&self) -> usize {
+        self.written
+    }
+
+    /// Room for the next bytes, at most `want`; empty only at the end of the map.
+    pub fn room(&mut self, want: usize) -> io::Result<&mut [u8]> {
+        let want = want.min(self.max - self.written);
+        if self.spool.is_none() && self.written == self.granted && want > 0 {
+            self.grow()?;
+        }
+        match &self.map.kind {
+            Kind::Reserved(reserved) if self.spool.is_none() => {
+                let end = (self.written + want).min(self.granted);
+                let (start, length) = (self.written, end - self.written);
+                // SAFETY: the range begins where the published bytes end, and readers are given no others. This is
+                // the only writer, and `&mut self` is borrowed as long as the slice lives, so nothing else is in it.
+                #[expect(unsafe_code, reason = "unpacking into the map saves a copy of every byte")]
+                Ok(unsafe { std::slice::from_raw_parts_mut(reserved.start.as_ptr().add(start), length) })
+            }
+            _ => {
+                self.chunk.resize(want.min(SPOOL_CHUNK_BYTES), 0);
+                Ok(&mut self.chunk)
+            }
+        }
+    }
+
+    /// Publishes the first `count` bytes of the room handed out last.
+    pub fn commit(&mut self, count: usize) -> io::Result<()> {
+        if let Some(spool) = &self.spool {
+            let bytes = self.chunk.get(..count).unwrap_or_default();
+            spool.file.write_all_at(bytes, (self.written - spool.begin) as u64)?;
+        }
+        self.written += count;
+        self.map.publish(self.written);
+        Ok(())
+    }
+
+    /// Takes more memory, or begins the spool file when there is none to take.
+    fn grow(&mut self) -> io::Result<()> {
+        let Kind::Reserved(reserved) = &self.map.kind else { return Ok(()) };
+        let step = self.granted.clamp(STEP_MIN_BYTES, STEP_MAX_BYTES).min(self.max - self.granted);
+        if take_memory(step as u64) {
+            reserved.charged.fetch_add(step as u64, Ordering::Relaxed);
+            self.granted += step;
+            return Ok(());
+        }
+        let file = tempfile::tempfile()?;
+        reserved.map_behind(&file, self.granted)?;
+        self.spool = Some(Spool { file, begin: self.granted });
+        Ok(())
+    }
+}
+
+/// Memory that streams may still take.
+fn memory() -> &'static AtomicU64 {
+    static LEFT: OnceLock<AtomicU64> = OnceLock::new();
+    LEFT.get_or_init(|| {
+        AtomicU64::new(free_memory().map_or(MEMORY_UNKNOWN_BYTES, |free| free / MEMORY_SHARE))
+    })
+}
+
+/// Memory that is free by the system's account, and by that of the control group the program runs in.
+fn free_memory() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let free = line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.saturating_mul(1024);
+    let group = |name: &str| {
+        let text = std::fs::read_to_string(Path::new("/sys/fs/cgroup").join(name)).ok()?;
+        text.trim().parse::<u64>().ok()
+    };
+    let allowed = group("memory.max").map(|most| most.saturating_sub(group("memory.current").unwrap_or(0)));
+    Some(allowed.map_or(free, |allowed| allowed.min(free)))
+}
+
+fn take_memory(bytes: u64) -> bool {
+    let taken = memory().fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| left.checked_sub(bytes));
+    taken.is_ok()
+}
+
+/// Addresses for as many bytes as may come; memory is behind them only where something was written.
+struct Reserved {
+    start: NonNull<u8>,
+    length: usize,
+    /// Bytes taken from [`memory`].
+    charged: AtomicU64,
+}
+
+// SAFETY: the pointer is to a mapping of its own, valid until the value is dropped; who may read and write which
+// part of it is settled by `Map::bytes` and `Writer::room`.
+#[expect(unsafe_code, reason = "a raw pointer is neither Send nor Sync by itself")]
+unsafe impl Send for Reserved {}
+// SAFETY: as above.
+#[expect(unsafe_code, reason = "a raw pointer is neither Send nor Sync by itself")]
+unsafe impl Sync for Reserved {}
+
+impl Reserved {
+    /// `None` where the system does not give that many addresses.
+    fn new(length: usize) -> Option<Self> {
+        let protection = libc::PROT_READ | libc::PROT_WRITE;
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+        // SAFETY: a new anonymous mapping at an address of the system's choice touches nothing that exists.
+        #[expect(unsafe_code, reason = "memmap2 cannot map a file behind an anonymous mapping later on")]
+        let start = unsafe { libc::mmap(std::ptr::null_mut(), length, protection, flags, -1, 0) };
+        if start == libc::MAP_FAILED {
+            return None;
+        }
+        let start = NonNull::new(start.cast::<u8>())?;
+        #[cfg(target_os = "linux")]
+        if length > HUGE_FROM_BYTES {
+            // SAFETY: the range lies inside the mapping made above; the advice changes no contents. It may be refused.
+            #[expect(unsafe_code, reason = "as above")]
+            unsafe {
+                let from = start.as_ptr().add(HUGE_FROM_BYTES).cast();
+                libc::madvise(from, length - HUGE_FROM_BYTES, libc::MADV_HUGEPAGE);
+            }
+        }
+        Some(Self { start, length, charged: AtomicU64::new(0) })
+    }
+
+    /// Replaces the addresses from `begin` on by a mapping of `file`, which may still be shorter than that.
+    fn map_behind(&self, file: &File, begin: usize) -> io::Result<()> {
+        let length = self.length.saturating_sub(begin);
+        let flags = libc::MAP_SHARED | libc::MAP_FIXED;
+        // SAFETY: the replaced range is part of this mapping and lies behind everything published or handed out to
+        // be written (`begin` is where the granted memory ends, a multiple of the page size), so nobody refers to it.
+        // Only bytes already written to the file are published; the file has no name, so nobody shortens it.
+        #[expect(unsafe_code, reason = "one run of bytes over memory and a file needs a fixed mapping")]
+        let mapped = unsafe {
+            let at = self.start.as_ptr().add(begin).cast();
+            libc::mmap(at, length, libc::PROT_READ, flags, file.as_raw_fd(), 0)
+        };
+        if mapped == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(()) }
+    }
+
+    fn read(&self, length: usize) -> &[u8] {
+        // SAFETY: the mapping lives as long as `self`; what is published is never written again.
+        #[expect(unsafe_code, reason = "the mapping is longer than what is there")]
+        unsafe {
+            std::slice::from_raw_parts(self.start.as_ptr(), length.min(self.length))
+        }
+    }
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        memory().fetch_add(self.charged.load(Ordering::Relaxed), Ordering::AcqRel);
+        // SAFETY: the range is exactly the mapping made in `new`, and no slice of it outlives `self`.
+        #[expect(unsafe_code, reason = "the mapping was made by hand")]
+        unsafe {
+            libc::munmap(self.start.as_ptr().cast(), self.length);
+        }
+    }
 }

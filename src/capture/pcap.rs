@@ -1,5 +1,7 @@
 //! Walks classic pcap files of every magic, either byte order, and record headers of 16, 20, 24 and 28 bytes.
 
+mod lanes;
+
 use pcap_file::Endianness;
 use pcap_file::pcap::{PcapHeader, PcapTsResolution};
 
@@ -23,6 +25,8 @@ pub struct Pcap {
     order: Order,
     fraction_ns: i64,
     record_header: usize,
+    /// Record header sizes to choose from, in the order they are tried.
+    sizes: &'static [usize],
     lengths_swapped: bool,
     snap_length: u32,
     last_s: Option<i64>,
@@ -83,6 +87,7 @@ impl Pcap {
             order: magic.order,
             fraction_ns: if magic.nanoseconds { 1 } else { 1000 },
             record_header: magic.sizes.first().copied().unwrap_or(16),
+            sizes: magic.sizes,
             // Before version 2.3 the two lengths stood in the other order.
             lengths_swapped: magic.version.0 == 2 && magic.version.1 < 3,
             snap_length: magic.snap_length,
@@ -91,13 +96,18 @@ impl Pcap {
             frames: 0,
             metadata,
         };
-        let fits = |size: &&usize| {
-            walk.record_header = **size;
-            walk.chain(bytes, FILE_HEADER_BYTES)
-        };
-        let size = magic.sizes.iter().find(fits).or(magic.sizes.first()).copied();
-        walk.record_header = size.unwrap_or(16);
+        walk.choose_size(bytes);
         Some(walk)
+    }
+
+    /// Chooses the size with which good records follow each other; without one the usual size stays.
+    fn choose_size(&mut self, bytes: &[u8]) {
+        let (usual, sizes) = (self.record_header, self.sizes);
+        let fits = |size: &&usize| {
+            self.record_header = **size;
+            self.chain(bytes, FILE_HEADER_BYTES)
+        };
+        self.record_header = sizes.iter().find(fits).copied().unwrap_or(usual);
     }
 
     #[inline]
@@ -166,18 +176,31 @@ enum Step {
 }
 
 impl Pcap {
-    /// The record at the position when its header is as it should be.
+    /// The record at `at` when its header is as it should be.
     #[inline]
-    fn step(&mut self, bytes: &[u8], complete: bool) -> Step {
-        let rest = bytes.get(self.position..).unwrap_or_default();
-        if let Some(header) = rest.get(..self.record_header) {
-            let (captured, original) = self.lengths(header);
-            let whole = rest.len() - header.len() >= captured as usize;
-            if whole && self.is_usual(captured) && original != 0 {
-                return Step::Record { captured, original };
-            }
+    fn plain_record(&self, bytes: &[u8], at: usize) -> Option<Record> {
+        let rest = bytes.get(at..)?;
+        let header = rest.get(..self.record_header)?;
+        let (captured, original) = self.lengths(header);
+        let whole = rest.len() - header.len() >= captured as usize;
+        (whole && self.is_usual(captured) && original != 0)
+            .then(|| self.record(header, at, captured, original))
+    }
+
+    /// A record whose header is at `at`.
+    #[inline]
+    fn record(&self, header: &[u8], at: usize, captured: u32, original: u32) -> Record {
+        let seconds = i64::from(self.order.u32(header, 0));
+        let fraction = i64::from(self.order.u32(header, 4));
+        Record {
+            offset: (at + self.record_header) as u64,
+            // 2³² seconds and as many microseconds stay far below 2⁶³ nanoseconds.
+            time_ns: seconds * 1_000_000_000 + fraction * self.fraction_ns,
+            captured,
+            original,
+            interface: 0,
+            has_time: true,
         }
-        self.odd_step(bytes, complete)
     }
 
     /// The rare cases: the end, a cut record, a length that cannot be.
@@ -235,27 +258,28 @@ impl Pcap {
 
 impl Walk for Pcap {
     fn fill(&mut self, bytes: &[u8], complete: bool, limit: usize, records: &mut Vec<Record>) -> Fill {
+        if self.frames == 0 && self.position == FILE_HEADER_BYTES {
+            // A pipe may have held too little to tell when it was opened.
+            self.choose_size(bytes);
+        }
+        lanes::walk(self, bytes, limit, records);
         while records.len() < limit {
-            let (captured, original) = match self.step(bytes, complete) {
-                Step::Record { captured, original } => (captured, original),
-                Step::Again => continue,
-                Step::Stop(fill) => return fill,
+            let record = if let Some(record) = self.plain_record(bytes, self.position) {
+                record
+            } else {
+                match self.odd_step(bytes, complete) {
+                    Step::Record { captured, original } => {
+                        let header = bytes.get(self.position..).unwrap_or_default();
+                        self.record(header, self.position, captured, original)
+                    }
+                    Step::Again => continue,
+                    Step::Stop(fill) => return fill,
+                }
             };
-            let seconds = i64::from(self.order.u32(bytes, self.position));
-            let fraction = i64::from(self.order.u32(bytes, self.position + 4));
-            let start = self.position + self.record_header;
-            self.last_s = Some(seconds);
-            records.push(Record {
-                offset: start as u64,
-                // 2³² seconds and as many microseconds stay far below 2⁶³ nanoseconds.
-                time_ns: seconds * 1_000_000_000 + fraction * self.fraction_ns,
-                captured,
-                original,
-                interface: 0,
-                has_time: true,
-            });
+            self.last_s = Some(record.time_ns.div_euclid(1_000_000_000));
             self.frames += 1;
-            self.position = start + captured as usize;
+            self.position = record.offset as usize + record.captured as usize;
+            records.push(record);
         }
         Fill::More
     }

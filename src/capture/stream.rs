@@ -1,5 +1,5 @@
-//! Captures that are not a plain file: pipes, packed files, files that still grow. A thread unpacks them into an
-//! unlinked temporary file while their packets are already read.
+//! Captures that are not a plain file: pipes, packed files, files that still grow. A thread unpacks them into the
+//! bytes of the capture while their packets are already read.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::map::{self, Map};
+use super::map::{Map, Origin, Writer};
 
 /// Bytes kept of a plain pipe, unless the analyst says otherwise.
 pub const SPOOL_MAX_BYTES: u64 = 16 << 30;
@@ -21,6 +21,7 @@ const RATIO_FROM_BYTES: u64 = 256 << 20;
 const FOLLOW_MAX_BYTES: u64 = 1 << 40;
 /// How often a growing file's size is asked for.
 const FOLLOW_INTERVAL: Duration = Duration::from_millis(50);
+/// Bytes asked for at a time. A packed file whose turn has not come is unpacked this far, enough to know its format.
 const CHUNK_BYTES: usize = 256 << 10;
 /// The xz and lz4 readers drop what they unpacked in a call that meets an error: little must be asked for at a time.
 const CAREFUL_CHUNK_BYTES: usize = 4 << 10;
@@ -103,20 +104,29 @@ pub(super) struct Spooled {
     pub packing: Option<Packing>,
 }
 
-/// Spools a pipe or a packed file; the reading thread is started here. Waits for the first bytes.
-pub(super) fn spool(input: impl Read + Send + 'static, limits: Limits) -> io::Result<Spooled> {
-    let mut input = BufReader::with_capacity(INPUT_BYTES, input);
+/// Spools a pipe or a packed file of `size` bytes; the reading thread is started here. Waits for the first bytes.
+pub(super) fn spool(
+    mut input: impl Read + Send + 'static,
+    size: Option<u64>,
+    limits: Limits,
+) -> io::Result<Spooled> {
     let mut first = Vec::new();
     // Eight bytes tell every packing; a pipe may hand them out one by one.
     input.by_ref().take(8).read_to_end(&mut first)?;
     let packing = Packing::detect(&first);
-    let file = tempfile::tempfile()?;
-    let bytes = Arc::new(Map::growing(&file, limits.bytes(packing).max(1))?);
-    let writer = Arc::clone(&bytes);
+    let origin = if size.is_some() { Origin::File } else { Origin::Live };
+    let mut max = limits.bytes(packing);
+    if let (Some(size), true) = (size, packing.is_some()) {
+        // The ratio bounds what can come; thousands of small files must not each reserve the greatest length.
+        let bound =
+            size.saturating_mul(limits.ratio).max(RATIO_FROM_BYTES).saturating_add(CHUNK_BYTES as u64);
+        max = max.min(usize::try_from(bound).unwrap_or(usize::MAX));
+    }
+    let (bytes, mut writer) = Map::reserve(max, origin)?;
     let input = Counted { inner: io::Cursor::new(first).chain(input), count: Arc::default() };
     std::thread::Builder::new().name("unpack".to_owned()).spawn(move || {
-        let problem = copy(packing, input, &file, &writer, limits).err().map(|error| error.to_string());
-        writer.finish(problem);
+        let problem = copy(packing, input, &mut writer, limits).err().map(|error| error.to_string());
+        writer.map().finish(problem);
     })?;
     Ok(Spooled { bytes, packing })
 }
@@ -138,17 +148,18 @@ impl<R: Read> Read for Counted<R> {
 fn copy(
     packing: Option<Packing>,
     input: Counted<impl Read + 'static>,
-    file: &File,
-    map: &Map,
+    writer: &mut Writer,
     limits: Limits,
 ) -> io::Result<()> {
     let count = Arc::clone(&input.count);
     let mut reader = unpacker(packing, input)?;
     let is_careful = matches!(packing, Some(Packing::Xz | Packing::Lz4 | Packing::Bzip2));
-    let mut chunk = vec![0; if is_careful { CAREFUL_CHUNK_BYTES } else { CHUNK_BYTES }];
-    let mut written = 0usize;
+    let want = if is_careful { CAREFUL_CHUNK_BYTES } else { CHUNK_BYTES };
+    let mut beyond = [0];
     loop {
-        let read = match reader.read(&mut chunk) {
+        let room = writer.room(want)?;
+        let is_full = room.is_empty();
+        let read = match reader.read(if is_full { &mut beyond } else { room }) {
             Ok(0) => return Ok(()),
             Ok(read) => read,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -157,26 +168,27 @@ fn copy(
                 return Err(io::Error::other(format!("the {name} data end or are damaged here: {error}")));
             }
         };
-        let room = limits.bytes(packing) - written;
-        let part = chunk.get(..read.min(room)).unwrap_or_default();
-        map::append(file, part, written)?;
-        written += part.len();
-        map.publish(written);
-        if part.len() < read {
+        let packed = count.load(std::sync::atomic::Ordering::Relaxed).max(1);
+        let written = writer.written() as u64 + read as u64;
+        let is_bomb = written > RATIO_FROM_BYTES && written > packed.saturating_mul(limits.ratio);
+        if packing.is_some() && is_bomb {
+            let ratio = limits.ratio;
+            return Err(io::Error::other(format!(
+                "it unpacks to more than {ratio} times its size; --max-unpacked allows it"
+            )));
+        }
+        if is_full {
             let limit = crate::text::thousands(limits.bytes(packing) as u64);
             let raise = if packing.is_some() { "--max-unpacked" } else { "--spool-limit" };
             return Err(io::Error::other(format!(
                 "the limit of {limit} bytes is reached; {raise} raises it"
             )));
         }
-        let packed = count.load(std::sync::atomic::Ordering::Relaxed).max(1);
-        if packing.is_some() && written as u64 > RATIO_FROM_BYTES && written as u64 / packed > limits.ratio {
-            let ratio = limits.ratio;
-            return Err(io::Error::other(format!(
-                "it unpacks to more than {ratio} times its size; --max-unpacked allows it"
-            )));
+        writer.commit(read)?;
+        if packing.is_some() && writer.written() >= CHUNK_BYTES {
+            writer.map().wait_for_begin();
         }
-        if map.is_cancelled() {
+        if writer.map().is_cancelled() {
             return Ok(());
         }
     }
@@ -219,7 +231,7 @@ impl<R: BufRead> Read for Lz4<R> {
 pub(super) fn follow(path: &Path) -> io::Result<Arc<Map>> {
     let file = File::open(path)?;
     let max = usize::try_from(file.metadata()?.len().saturating_add(FOLLOW_MAX_BYTES)).unwrap_or(usize::MAX);
-    let map = Arc::new(Map::growing(&file, max)?);
+    let map = Arc::new(Map::growing(&file, max, Origin::Live)?);
     let weak = Arc::downgrade(&map);
     std::thread::Builder::new().name("follow".to_owned()).spawn(move || {
         let mut length = 0;

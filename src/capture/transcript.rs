@@ -1,321 +1,144 @@
 //! Finds the packets in text that tcpdump printed and somebody pasted: bullets, wrapped lines, typographic arrows.
 //!
 //! A packet begins where a time stamp is followed by `IP`, `IP6` or `ARP` and, for IP, by `host > host`; anything
-//! else is prose. Its bytes are the slice of the original text from the time stamp to its last token.
+//! else is prose. In a text without any time stamp (`tcpdump -t`) it begins at the start of a line. Its bytes are the
+//! slice of the original text from the time stamp to its last token.
+
+mod head;
+mod words;
 
 use super::{Fill, Format, Interface, LinkType, Metadata, Record, Walk};
 use crate::time::Nanos;
+pub use head::{Head, Link, Network, Stamp, head};
+pub use words::{Word, Words, group, is_arrow};
 
 /// A printed packet never needs more text than this; what follows is not looked at.
 const PACKET_MAX_BYTES: usize = 16 << 10;
 /// Words read in search of the end of a bracketed group or of a link-layer prefix.
 const PREFIX_MAX_WORDS: usize = 64;
+/// Packets looked at to tell `-ttt` from `-ttttt`.
+const CLOCK_MAX_PACKETS: usize = 1_000;
 const SECOND_NS: Nanos = 1_000_000_000;
 const DAY_NS: Nanos = 86_400 * SECOND_NS;
 
-/// What the word after the time stamp says the packet is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Network {
-    /// `IP`.
-    Ip,
-    /// `IP6`.
-    Ip6,
-    /// `ARP` or, in old versions, `arp`.
-    Arp,
-}
-
-/// The start of a printed packet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Head {
-    /// Time since 1970 where a date or an epoch time is printed, else since midnight.
-    pub time_ns: Nanos,
-    /// Whether the time carries a date.
-    pub has_date: bool,
-    /// The network protocol.
-    pub network: Network,
-    /// Where the text after the protocol word and link-layer prefix begins.
-    pub body: usize,
-    /// The least end of the packet's text: after `host > host`, or after the word `ARP`.
-    pub least_end: usize,
-}
-
-/// One word of the text and where it stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Word<'a> {
-    /// The word, without the blanks around it; empty where it is not UTF-8.
-    pub text: &'a str,
-    /// Offset of its first byte.
-    pub start: usize,
-    /// Offset after its last byte.
-    pub end: usize,
-}
-
-/// Splits text at blanks, line ends and no-break spaces.
-#[derive(Clone, Copy, Debug)]
-pub struct Words<'a> {
-    text: &'a [u8],
-    at: usize,
-}
-
-impl<'a> Words<'a> {
-    /// The words of `text` from byte `at` on.
-    pub fn new(text: &'a [u8], at: usize) -> Self {
-        Self { text, at }
-    }
-
-    /// Where the next word will be looked for.
-    pub fn offset(&self) -> usize {
-        self.at
-    }
-
-    /// The next word without consuming it.
-    pub fn peek(&self) -> Option<Word<'a>> {
-        self.clone_next().0
-    }
-
-    fn clone_next(&self) -> (Option<Word<'a>>, usize) {
-        let mut at = self.at;
-        while let Some(length) = blank(self.text, at) {
-            at += length;
-        }
-        let start = at;
-        while at < self.text.len() && blank(self.text, at).is_none() {
-            at += 1;
-        }
-        if at == start {
-            return (None, at);
-        }
-        let text = self.text.get(start..at).and_then(|word| std::str::from_utf8(word).ok()).unwrap_or("");
-        (Some(Word { text, start, end: at }), at)
-    }
-}
-
-#[expect(clippy::copy_iterator, reason = "a copy looks ahead without moving the original")]
-impl<'a> Iterator for Words<'a> {
-    type Item = Word<'a>;
-
-    fn next(&mut self) -> Option<Word<'a>> {
-        let (word, at) = self.clone_next();
-        self.at = at;
-        word
-    }
-}
-
-fn blank(text: &[u8], at: usize) -> Option<usize> {
-    match *text.get(at)? {
-        b' ' | b'\t' | b'\r' | b'\n' | 0x0b | 0x0c => Some(1),
-        0xc2 if text.get(at + 1) == Some(&0xa0) => Some(2),
-        _ => None,
-    }
-}
-
-/// Whether a word stands for the `>` between source and destination, as tcpdump, word processors and web pages write it.
-pub fn is_arrow(word: &str) -> bool {
-    matches!(word, ">" | "›" | "»" | "→" | "⇒" | "&gt;" | "\\>" | "->" | "â€º" | "‚Ä∫")
-}
-
-/// Passes a `(…)` group, brackets counted; gives its text without the outer brackets.
-pub fn group<'a>(words: &mut Words<'a>) -> Option<Word<'a>> {
-    let start = words.peek().filter(|word| word.text.starts_with('('))?.start;
-    let mut depth = 0i32;
-    for _ in 0..PREFIX_MAX_WORDS {
-        let word = words.next()?;
-        depth += word.text.matches('(').count() as i32 - word.text.matches(')').count() as i32;
-        if depth <= 0 {
-            let inner = words.text.get(start + 1..word.end)?;
-            let inner = inner.strip_suffix(b")").unwrap_or(inner);
-            return Some(Word {
-                text: std::str::from_utf8(inner).unwrap_or(""),
-                start: start + 1,
-                end: start + 1 + inner.len(),
-            });
-        }
-    }
-    None
-}
-
-/// Reads the start of a packet at the first byte of `text`, which must be that of the time stamp.
-pub fn head(text: &[u8]) -> Option<Head> {
-    let text = text.get(..PACKET_MAX_BYTES).unwrap_or(text);
-    let mut words = Words::new(text, 0);
-    let (time_ns, has_date) = time_stamp(&mut words)?;
-    let network = network(&mut words)?;
-    let body = words.offset();
-    let least_end = match network {
-        Network::Arp => body,
-        Network::Ip | Network::Ip6 => {
-            group(&mut words);
-            let source = words.next()?;
-            let arrow = words.next()?;
-            let destination = words.next()?;
-            if !is_host(source.text) || !is_arrow(arrow.text) || !is_host(destination.text) {
-                return None;
-            }
-            destination.end
-        }
-    };
-    Some(Head { time_ns, has_date, network, body, least_end })
-}
-
-fn is_host(word: &str) -> bool {
-    word.contains(['.', ':']) && word.bytes().all(|b| b.is_ascii_alphanumeric() || b".:-_%/*".contains(&b))
-}
-
-/// Reads `[date] time`, `dateTtime` or seconds since 1970.
-fn time_stamp(words: &mut Words<'_>) -> Option<(Nanos, bool)> {
-    let first = words.next()?.text;
-    if let Some(time) = time_of_day(first) {
-        return Some((time, false));
-    }
-    if let Some(time) = epoch(first) {
-        return Some((time, true));
-    }
-    let (day, rest) = date(first)?;
-    let time = match rest.strip_prefix(['T', 't', '_']) {
-        Some(time) => time_of_day(time.trim_end_matches('Z'))?,
-        None if rest.is_empty() => time_of_day(words.next()?.text)?,
-        None => return None,
-    };
-    Some((day.checked_mul(DAY_NS)?.checked_add(time)?, true))
-}
-
-fn digits(text: &str, count: usize) -> Option<i64> {
-    let digits = text.get(..count)?;
-    digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok())?
-}
-
-/// `HH:MM:SS` with up to nine decimals.
-fn time_of_day(word: &str) -> Option<Nanos> {
-    let (clock, fraction) = word.split_once(['.', ',']).unwrap_or((word, ""));
-    if clock.len() != 8 || clock.get(2..3) != Some(":") || clock.get(5..6) != Some(":") {
-        return None;
-    }
-    let (hour, minute, second) =
-        (digits(clock, 2)?, digits(clock.get(3..)?, 2)?, digits(clock.get(6..)?, 2)?);
-    if hour > 23 || minute > 59 || second > 60 {
-        return None;
-    }
-    Some((hour * 3600 + minute * 60 + second) * SECOND_NS + nanoseconds(fraction)?)
-}
-
-fn nanoseconds(fraction: &str) -> Option<Nanos> {
-    if fraction.len() > 9 {
-        return None;
-    }
-    if fraction.is_empty() {
-        return Some(0);
-    }
-    Some(digits(fraction, fraction.len())? * 10i64.pow(9 - fraction.len() as u32))
-}
-
-/// `1715693072.192571`: the decimals are required, a bare number is none.
-fn epoch(word: &str) -> Option<Nanos> {
-    let (seconds, fraction) = word.split_once('.')?;
-    if !(9..=10).contains(&seconds.len()) || !(6..=9).contains(&fraction.len()) {
-        return None;
-    }
-    Some(digits(seconds, seconds.len())? * SECOND_NS + nanoseconds(fraction)?)
-}
-
-/// Days since 1970 of `YYYY-MM-DD` or `YYYY/MM/DD`, and what follows in the word.
-fn date(word: &str) -> Option<(i64, &str)> {
-    let separator = word.get(4..5).filter(|s| matches!(*s, "-" | "/"))?;
-    if word.get(7..8) != Some(separator) {
-        return None;
-    }
-    let (year, month, day) = (digits(word, 4)?, digits(word.get(5..)?, 2)?, digits(word.get(8..)?, 2)?);
-    let date = chrono::NaiveDate::from_ymd_opt(year as i32, month as u32, day as u32)?;
-    let days = date.signed_duration_since(chrono::NaiveDate::default()).num_days();
-    // A 64-bit count of nanoseconds ends in the year 2262.
-    (1678..2262).contains(&year).then_some(())?;
-    Some((days, word.get(10..)?))
-}
-
-/// Reads the protocol word, after an interface name and direction (`-i any`) or a link-layer prefix (`-e`).
-fn network(words: &mut Words<'_>) -> Option<Network> {
-    let mut word = words.next()?;
-    let is_direction = |word: &str| matches!(word, "In" | "Out" | "B" | "M" | "P" | "?");
-    if let Some(second) = words.peek().filter(|second| is_direction(second.text)) {
-        if word.text.len() > 32 {
-            return None;
-        }
-        words.next();
-        let _ = second;
-        word = words.next()?;
-    } else if is_direction(word.text) {
-        word = words.next()?;
-    }
-    match word.text {
-        "IP" | "IPv4" => Some(Network::Ip),
-        "IP6" | "IPv6" => Some(Network::Ip6),
-        "ARP," | "ARP" | "arp" => arp_follows(words).then_some(Network::Arp),
-        other if is_link_address(other) => ether_type(words),
-        _ => None,
-    }
-}
-
-fn arp_follows(words: &Words<'_>) -> bool {
-    let next = words.peek().map_or("", |word| word.text);
-    matches!(
-        next,
-        "Request" | "Reply" | "Ethernet" | "who-has" | "reply" | "request" | "Announcement" | "Unknown"
-    )
-}
-
-fn is_link_address(word: &str) -> bool {
-    let mut count = 0;
-    word.split(':').all(|pair| {
-        count += 1;
-        pair.len() == 2 && pair.bytes().all(|b| b.is_ascii_hexdigit())
-    }) && count >= 6
-}
-
-/// Passes `> MAC, ethertype IPv4 (0x0800), length 81:` and VLAN tags, up to what the network layer prints.
-fn ether_type(words: &mut Words<'_>) -> Option<Network> {
-    let mut found = None;
-    for _ in 0..PREFIX_MAX_WORDS {
-        let next = words.peek()?;
-        match next.text {
-            "ethertype" => {
-                words.next();
-                found = match words.next()?.text.trim_end_matches(',') {
-                    "IPv4" => Some(Network::Ip),
-                    "IPv6" => Some(Network::Ip6),
-                    "ARP" => Some(Network::Arp),
-                    _ => None,
-                };
-                continue;
-            }
-            "Request" | "Reply" | "Ethernet" if found == Some(Network::Arp) => return found,
-            text if found.is_some() && text.starts_with('(') && !text.starts_with("(0x") => return found,
-            _ if matches!(found, Some(Network::Ip | Network::Ip6)) => {
-                let mut ahead = *words;
-                ahead.next();
-                if ahead.next().is_some_and(|word| is_arrow(word.text)) {
-                    return found;
-                }
-            }
-            _ => {}
-        }
-        words.next();
-    }
-    None
-}
-
-/// The first packet at or after `from`: where its time stamp begins, and its start.
-pub fn find(text: &[u8], from: usize) -> Option<(usize, Head)> {
+/// The first packet at or after `from` that begins with a time stamp: where that begins, and its start.
+fn find_stamped(text: &[u8], from: usize) -> Option<(usize, Head)> {
     let rest = text.get(from..)?;
     let mut before = from.checked_sub(1).and_then(|at| text.get(at)).copied().unwrap_or(b' ');
     for (at, &byte) in rest.iter().enumerate() {
-        if byte.is_ascii_digit()
-            && !(before.is_ascii_alphanumeric() || b".:-/".contains(&before))
-            && let Some(head) = rest.get(at..).and_then(head)
-        {
-            return Some((from + at, head));
+        if byte.is_ascii_digit() && !(before.is_ascii_alphanumeric() || b".:-/".contains(&before)) {
+            let start = from + at;
+            if let Some(head) = stamped(text, start) {
+                return Some((start, head));
+            }
+        } else if byte.is_ascii_digit() && before == b'-' && begins_line(text, from + at - 1) {
+            // `-ttt` prints a negative difference with its sign.
+            let start = from + at - 1;
+            if let Some(head) = stamped(text, start) {
+                return Some((start, head));
+            }
         }
         before = byte;
     }
     None
+}
+
+fn stamped(text: &[u8], start: usize) -> Option<Head> {
+    text.get(start..).and_then(head::stamped_head)
+}
+
+/// Whether nothing but blanks stands before `at` on its line.
+fn begins_line(text: &[u8], at: usize) -> bool {
+    let before = text.get(..at).unwrap_or_default();
+    before.iter().rev().take_while(|byte| **byte != b'\n').all(|byte| matches!(byte, b' ' | b'\t'))
+}
+
+/// The same in a text without time stamps: a packet begins its line, behind bullets, quotation marks and numbers.
+///
+/// A line indented by more than `indent` continues the packet above: below an ICMP error `-v` prints the packet it is about.
+fn find_unstamped(text: &[u8], from: usize, indent: usize) -> Option<(usize, Head)> {
+    let begun = memchr::memrchr(b'\n', text.get(..from)?).map_or(0, |at| at + 1);
+    let mut line = if text.get(begun..from)?.iter().copied().all(is_mark) {
+        begun
+    } else {
+        from + memchr::memchr(b'\n', text.get(from..)?)? + 1
+    };
+    while line < text.len() {
+        let rest = text.get(line..)?;
+        let end = memchr::memchr(b'\n', rest).map_or(rest.len(), |at| at + 1);
+        let marks = rest.iter().take(end).take_while(|byte| is_mark(**byte)).count();
+        // Digits right before the text are the beginning of a link address.
+        let digits = rest.iter().take(marks).rev().take_while(|byte| byte.is_ascii_digit()).count();
+        let start = marks - digits;
+        if indentation(rest) <= indent
+            && let Some(head) = rest.get(start..).and_then(head).filter(|head| head.stamp == Stamp::None)
+        {
+            return Some((line + start, head));
+        }
+        line += end;
+    }
+    None
+}
+
+/// Bullets, quotation marks, numbers and blanks in front of a packet.
+fn is_mark(byte: u8) -> bool {
+    byte.is_ascii_digit() || b" \t>*-|`.)#+\xc2\xa0".contains(&byte)
+}
+
+/// How the packets of a text are told from what surrounds them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// By their time stamps.
+    Stamped,
+    /// By the start of a line indented no further than this.
+    Unstamped { indent: usize },
+}
+
+impl Kind {
+    fn of(text: &[u8]) -> Option<Self> {
+        if find_stamped(text, 0).is_some() {
+            return Some(Self::Stamped);
+        }
+        let (start, _) = find_unstamped(text, 0, usize::MAX)?;
+        Some(Self::Unstamped { indent: indentation_before(text, start) })
+    }
+
+    fn find(self, text: &[u8], from: usize) -> Option<(usize, Head)> {
+        match self {
+            Self::Stamped => find_stamped(text, from),
+            Self::Unstamped { indent } => find_unstamped(text, from, indent),
+        }
+    }
+}
+
+/// Whether the text has a packet.
+pub(super) fn has_packets(text: &[u8]) -> bool {
+    Kind::of(text).is_some()
+}
+
+/// What other programs printed, by the look of the text: something to say instead of "no packets".
+pub(super) fn other_program(text: &[u8]) -> Option<&'static str> {
+    let text = text.get(..PACKET_MAX_BYTES).unwrap_or(text);
+    let text = String::from_utf8_lossy(text);
+    for line in text.lines() {
+        let mut words = line.split_whitespace();
+        let is_number = |word: Option<&str>| word.is_some_and(|word| word.parse::<f64>().is_ok());
+        let numbered = is_number(words.next());
+        if numbered && is_number(words.next()) && words.next().is_some_and(is_address) {
+            let arrow = words.next().is_some_and(|word| is_arrow(word) || is_address(word));
+            if arrow {
+                return Some("the packet list of tshark or Wireshark");
+            }
+        }
+        if line.starts_with("Frame ") && line.contains(" bytes on wire") {
+            return Some("packet details printed by tshark or Wireshark");
+        }
+    }
+    None
+}
+
+fn is_address(word: &str) -> bool {
+    word.parse::<std::net::IpAddr>().is_ok()
 }
 
 /// Whether the first bytes are text: no NUL, and nearly everything printable.
@@ -333,8 +156,7 @@ pub fn is_text(bytes: &[u8]) -> bool {
 fn end_of(text: &[u8], start: usize, head: Head, next: usize) -> (usize, bool) {
     let limit = next.min(start + PACKET_MAX_BYTES).min(text.len());
     let least = start + head.least_end;
-    let line_start = memchr::memrchr(b'\n', text.get(..start).unwrap_or_default()).map_or(0, |at| at + 1);
-    let indent = indentation(text.get(line_start..start).unwrap_or_default());
+    let indent = indentation_before(text, start);
     let mut end = start;
     while end < limit {
         let rest = text.get(end..limit).unwrap_or_default();
@@ -350,6 +172,12 @@ fn end_of(text: &[u8], start: usize, head: Head, next: usize) -> (usize, bool) {
         end = line_end;
     }
     (trimmed(text, start, end), limit < text.len())
+}
+
+/// The indentation of the line on which `start` stands.
+fn indentation_before(text: &[u8], start: usize) -> usize {
+    let line_start = memchr::memrchr(b'\n', text.get(..start).unwrap_or_default()).map_or(0, |at| at + 1);
+    indentation(text.get(line_start..start).unwrap_or_default())
 }
 
 fn indentation(line: &[u8]) -> usize {
@@ -389,10 +217,25 @@ fn trimmed(text: &[u8], start: usize, end: usize) -> usize {
     end - tail
 }
 
+/// What times of day without a date count from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Clock {
+    /// Nothing seen yet.
+    Unknown,
+    /// From midnight.
+    Midnight,
+    /// From the first packet (`-ttttt`).
+    First,
+    /// From the packet before (`-ttt`).
+    Before,
+}
+
 /// The state of a walk over one transcript.
 pub struct Transcript {
     position: usize,
     next: Option<(usize, Head)>,
+    kind: Option<Kind>,
+    clock: Clock,
     day_ns: Nanos,
     last_ns: Nanos,
     metadata: Metadata,
@@ -402,24 +245,75 @@ impl Default for Transcript {
     fn default() -> Self {
         let mut metadata = Metadata::new(Format::Transcript);
         metadata.interfaces.push(Interface::new(LinkType::TRANSCRIPT, 0, "as printed"));
-        Self { position: 0, next: None, day_ns: 0, last_ns: Nanos::MIN, metadata }
+        Self {
+            position: 0,
+            next: None,
+            kind: None,
+            clock: Clock::Unknown,
+            day_ns: 0,
+            last_ns: Nanos::MIN,
+            metadata,
+        }
     }
 }
 
 impl Transcript {
     fn time(&mut self, head: Head) -> Nanos {
-        if head.has_date {
-            return head.time_ns;
-        }
+        let clock_ns = match head.stamp {
+            Stamp::Date(time_ns) => {
+                self.last_ns = time_ns;
+                return time_ns;
+            }
+            Stamp::None => {
+                self.metadata.has_date = false;
+                return if self.last_ns == Nanos::MIN { 0 } else { self.last_ns };
+            }
+            Stamp::Clock(clock_ns) => clock_ns,
+        };
         self.metadata.has_date = false;
-        let mut time = head.time_ns + self.day_ns;
-        // Without a date, a jump back by more than half a day is midnight.
-        if self.last_ns != Nanos::MIN && time < self.last_ns - DAY_NS / 2 {
-            self.day_ns += DAY_NS;
-            time += DAY_NS;
+        // Differences can be negative, and from the first packet on they only grow in a capture that is in order.
+        if self.clock == Clock::First && clock_ns < self.last_ns.max(0) {
+            self.clock = Clock::Before;
         }
+        let time = match self.clock {
+            Clock::Before => self.last_ns.max(0) + clock_ns,
+            Clock::First => clock_ns,
+            Clock::Midnight | Clock::Unknown => {
+                let mut time = clock_ns.abs() + self.day_ns;
+                // Without a date, a jump back by more than half a day is midnight.
+                if self.last_ns != Nanos::MIN && time < self.last_ns - DAY_NS / 2 {
+                    self.day_ns += DAY_NS;
+                    time += DAY_NS;
+                }
+                time
+            }
+        };
         self.last_ns = time;
         time
+    }
+
+    /// Decides what times count from by the first packets: one at exactly midnight begins a count of differences.
+    fn choose_clock(&mut self, text: &[u8], kind: Kind, first: (usize, Head)) {
+        let mut before = match first.1.stamp {
+            Stamp::Clock(0) => 0,
+            _ => {
+                self.clock = Clock::Midnight;
+                return;
+            }
+        };
+        self.clock = Clock::First;
+        let mut at = first.0 + first.1.least_end;
+        for _ in 0..CLOCK_MAX_PACKETS {
+            let Some((start, head)) = kind.find(text, at) else { return };
+            if let Stamp::Clock(time_ns) = head.stamp {
+                if time_ns < before {
+                    self.clock = Clock::Before;
+                    return;
+                }
+                before = time_ns;
+            }
+            at = start + head.least_end;
+        }
     }
 }
 
@@ -433,19 +327,27 @@ impl Walk for Transcript {
             bytes.get(..end).unwrap_or_default()
         };
         let starved = if complete { Fill::End } else { Fill::Starved };
+        self.kind = self.kind.or_else(|| Kind::of(known));
+        let Some(kind) = self.kind else {
+            self.position = if complete { bytes.len() } else { 0 };
+            return starved;
+        };
         for _ in 0..limit {
-            let Some((start, head)) = self.next.take().or_else(|| find(known, self.position)) else {
+            let Some((start, head)) = self.next.take().or_else(|| kind.find(known, self.position)) else {
                 if complete {
                     self.position = bytes.len();
                 }
                 return starved;
             };
-            let following = find(known, start + head.least_end);
+            let following = kind.find(known, start + head.least_end);
             let next = following.map_or(known.len(), |(at, _)| at);
             let (end, ended) = end_of(known, start, head, next);
             if !ended && !complete {
                 self.position = start;
                 return Fill::Starved;
+            }
+            if self.clock == Clock::Unknown {
+                self.choose_clock(known, kind, (start, head));
             }
             let length = (end - start) as u32;
             records.push(Record {
@@ -454,7 +356,7 @@ impl Walk for Transcript {
                 captured: length,
                 original: length,
                 interface: 0,
-                has_time: true,
+                has_time: head.stamp != Stamp::None,
             });
             self.position = end;
             self.next = following;

@@ -59,7 +59,7 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
         out.flush()?;
         return Ok(Outcome::Done);
     }
-    let filter = mistake::parse(&arguments.filter)?;
+    let filter = mistake::parse(&arguments.filter, &arguments.open)?;
     let loaded = arguments.open.load()?;
     let cancel = AtomicBool::new(false);
     let context =

@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, anyhow, bail};
 use signal_hook::consts::SIGINT;
 
-use crate::capture::{self, OpenError};
+use crate::capture;
 use crate::correlate::{Evidence, Parameters, correlate};
 use crate::index::{Index, Input, Progress, SourceId, build, source_label};
 use crate::protocols;
@@ -163,7 +163,8 @@ impl Open {
         for source in &index.sources {
             // Of a file this is known when it is opened, of a pipe only at its end.
             if source.packets == 0 && source.metadata.format == capture::Format::Transcript {
-                return Err(OpenError::NoPackets { path: text::escape(&source.name) }.into());
+                let path = text::escape(&source.name);
+                return Err(capture::no_packets(path, source.bytes.bytes()).into());
             }
         }
         let evidence = correlate(&index, &Parameters::default(), &AtomicBool::new(false));

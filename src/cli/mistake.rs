@@ -3,12 +3,25 @@
 use anyhow::{Result, anyhow};
 use unicode_width::UnicodeWidthChar as _;
 
+use super::load::Open;
+use crate::case::Case;
+use crate::case::store::Paths;
 use crate::filter::{Context, Filter, FilterError};
 use crate::text::is_unsafe;
+use crate::tui::settings;
 
-/// Parses `text`; the error shows it with the mistake marked.
-pub fn parse(text: &str) -> Result<Filter> {
-    Filter::parse(text).map_err(|error| anyhow!(marked(text, &error)))
+/// Parses `text`; the error shows it with the mistake marked. `$name` may also be a filter of the user's
+/// configuration, or of the case beside the first capture.
+pub fn parse(text: &str, open: &Open) -> Result<Filter> {
+    if !text.contains('$') {
+        return Filter::parse(text).map_err(|error| anyhow!(marked(text, &error)));
+    }
+    if let Some(wrong) = settings::read_filters() {
+        super::complain_line(&format!("warning: {wrong}"));
+    }
+    let case = open.files.first().and_then(|file| Case::read_state(&Paths::beside(file)).ok());
+    let own = |name: &str| case.as_ref().and_then(|(state, _)| state.filters.get(name).cloned());
+    Filter::parse_with(text, &own).map_err(|error| anyhow!(marked(text, &error)))
 }
 
 /// Says on standard error what in the filter can match nothing.

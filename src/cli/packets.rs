@@ -43,7 +43,7 @@ pub struct Arguments {
 
 /// Runs the subcommand.
 pub fn run(arguments: &Arguments) -> Result<Outcome> {
-    let filter = super::mistake::parse(&arguments.filter)?;
+    let filter = super::mistake::parse(&arguments.filter, &arguments.open)?;
     let loaded = arguments.open.load()?;
     let cancel = AtomicBool::new(false);
     let context =

@@ -206,7 +206,7 @@ fn terms(found: &mut Candidates<'_>, vocabulary: Option<&Vocabulary>) {
     for (word, _, help) in FUNCTIONS {
         found.add(format!("{word}("), *help, None);
     }
-    for filter in named::shipped() {
+    for filter in named::all() {
         found.add(format!("${}", filter.name), filter.title.as_str(), None);
     }
     found.add("not", "packets that do not match", None);

@@ -255,6 +255,20 @@ impl Expression {
         }
     }
 
+    /// Calls `visit` with every field asked for, wherever it stands.
+    pub fn fields(&self, visit: &mut dyn FnMut(&Test)) {
+        match self {
+            Self::Everything => {}
+            Self::And(parts) | Self::Or(parts) => parts.iter().for_each(|part| part.fields(visit)),
+            Self::Not(inner) | Self::Function(_, inner) => inner.fields(visit),
+            Self::Test(test) => visit(test),
+            Self::Relation(relation) => {
+                relation.left.fields(visit);
+                relation.right.fields(visit);
+            }
+        }
+    }
+
     /// Calls `visit` with every test, those inside functions too; comparisons of two operands are none.
     pub fn tests(&self, visit: &mut dyn FnMut(&Test)) {
         match self {

@@ -10,6 +10,7 @@ use super::fields::{self, FieldInfo};
 use super::lexer::{Lexeme, Symbol, Token, lex};
 use super::literal::{Item, Operator};
 use super::matcher;
+use super::named::Own;
 use super::operand::is_comparison;
 use super::primitive::Qualifiers;
 
@@ -40,11 +41,11 @@ pub const KEYWORDS: &[&str] = &[
 ];
 
 /// Parses a text.
-pub fn parse(text: &str) -> Result<Expression, FilterError> {
-    parse_at(text, 0)
+pub fn parse(text: &str, own: Own<'_>) -> Result<Expression, FilterError> {
+    parse_at(text, 0, own)
 }
 
-fn parse_at(text: &str, names: usize) -> Result<Expression, FilterError> {
+fn parse_at(text: &str, names: usize, own: Own<'_>) -> Result<Expression, FilterError> {
     let tokens = lex(text)?;
     let mut parser = Parser {
         text,
@@ -55,6 +56,7 @@ fn parse_at(text: &str, names: usize) -> Result<Expression, FilterError> {
         skipped: 0,
         depth: 0,
         names,
+        own,
         qualifiers: None,
     };
     if parser.peek() == &Token::End {
@@ -78,6 +80,8 @@ pub(super) struct Parser<'t> {
     closing: Vec<usize>,
     depth: usize,
     names: usize,
+    /// Filters with names that only the caller knows.
+    own: Own<'t>,
     /// `and` and `or` bind alike, from left to right.
     flat: bool,
     /// The qualifiers of the last tcpdump primitive, for `port 53 or 80`.
@@ -97,6 +101,7 @@ impl<'t> Parser<'t> {
             skipped: 0,
             depth: self.depth,
             names: self.names,
+            own: self.own,
             flat: self.flat,
             qualifiers: None,
         }
@@ -318,8 +323,9 @@ impl<'t> Parser<'t> {
     }
 
     fn named(&mut self, name: &str) -> Result<Expression, FilterError> {
-        let Some(found) = super::named::find(name) else {
-            let names = super::named::shipped().iter().map(|filter| filter.name.as_str());
+        let shipped = || super::named::find(name).map(|found| found.filter.clone());
+        let Some(found) = (self.own)(name).or_else(shipped) else {
+            let names = super::named::all().map(|filter| filter.name.as_str());
             let mut error = self.wrong(format!("no filter is named `{name}`"));
             error.suggestion = fields::nearest(name, names.clone()).map(|near| format!("${near}"));
             error.unfinished = self.span().end == self.text.len()
@@ -330,7 +336,7 @@ impl<'t> Parser<'t> {
             return Err(self.wrong("named filters refer to each other too deeply"));
         }
         let span = self.span();
-        let expression = parse_at(&found.filter, self.names + 1).map_err(|error| FilterError {
+        let expression = parse_at(&found, self.names + 1, self.own).map_err(|error| FilterError {
             message: format!("in `${name}`: {}", error.message),
             span: span.clone(),
             suggestion: None,

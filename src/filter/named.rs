@@ -1,6 +1,7 @@
-//! Filters with names: those shipped with the program, written `$name` inside other filters.
+//! Filters with names, written `$name` inside other filters: those shipped with the program, those of the user's
+//! configuration, and those of a case.
 
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 use serde::Deserialize;
 
@@ -10,6 +11,7 @@ pub struct NamedFilter {
     /// The word after `$`.
     pub name: String,
     /// What it shows, in one line.
+    #[serde(default)]
     pub title: String,
     /// Its text.
     pub filter: String,
@@ -26,14 +28,36 @@ static SHIPPED: LazyLock<Vec<NamedFilter>> = LazyLock::new(|| {
         .unwrap_or_default()
 });
 
+/// Finds the text of a filter by its name: those of a case, which only it knows.
+pub type Own<'o> = &'o dyn Fn(&str) -> Option<String>;
+
+static CONFIGURED: OnceLock<Vec<NamedFilter>> = OnceLock::new();
+
+/// Reads a file of named filters as the shipped one is written: tables `[[filter]]` with `name`, `title`, `filter`.
+pub fn read(text: &str) -> Result<Vec<NamedFilter>, String> {
+    let read: Shipped = toml::from_str(text).map_err(|error| error.message().to_owned())?;
+    Ok(read.filter)
+}
+
+/// Makes the user's own filters known. Holds for the whole process; later calls change nothing.
+pub fn configure(filters: Vec<NamedFilter>) {
+    let _ = CONFIGURED.set(filters);
+}
+
 /// The filters the program brings along, in the order they are offered.
 pub fn shipped() -> &'static [NamedFilter] {
     &SHIPPED
 }
 
-/// Finds a shipped filter by name.
+/// The user's own and the shipped filters.
+pub fn all() -> impl Iterator<Item = &'static NamedFilter> + Clone {
+    let own = CONFIGURED.get().map(Vec::as_slice).unwrap_or_default();
+    own.iter().chain(SHIPPED.iter().filter(|shipped| own.iter().all(|filter| filter.name != shipped.name)))
+}
+
+/// Finds a filter by name, the user's own before a shipped one.
 pub fn find(name: &str) -> Option<&'static NamedFilter> {
-    SHIPPED.iter().find(|filter| filter.name == name)
+    all().find(|filter| filter.name == name)
 }
 
 #[cfg(test)]

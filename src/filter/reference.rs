@@ -52,7 +52,7 @@ pub fn text() -> String {
         let _ = writeln!(out, "  {:<22} {help}", format!("{word}(FILTER)"));
     }
     out.push_str("\nNAMED FILTERS\n");
-    for filter in named::shipped() {
+    for filter in named::all() {
         let _ = writeln!(out, "  {:<22} {}", format!("${}", filter.name), filter.title);
     }
     out.push_str("\nEvery field with its type and an example: portmortem fields\n");

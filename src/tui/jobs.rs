@@ -9,8 +9,8 @@ use super::state::{Rows, State};
 use super::update::{Export, Job, Reply};
 use super::work::{Notes, records};
 use crate::case::{Case, EvidenceRecord, Saving};
-use crate::correlate::{Evidence, Link, LinkKind, Parameters, correlate};
-use crate::filter::{Context, Filter};
+use crate::correlate::{Evidence, Parameters, correlate};
+use crate::filter::{Context, Filter, named};
 use crate::index::{Index, PacketId};
 
 /// What a thread sends: an event of the terminal, a step of loading, or a reply.
@@ -161,7 +161,7 @@ pub fn run(job: Job, cancel: &AtomicBool, early: &dyn Fn(Reply)) -> Option<Reply
     Some(match job {
         Job::Correlate { generation, index } => {
             let evidence = Arc::new(correlate(&index, &Parameters::default(), cancel));
-            let problems = problems(&index, &evidence).into();
+            let problems = problems(&index, &evidence, cancel).into();
             Reply::Evidence { generation, index, evidence, problems }
         }
         Job::Vocabulary { index, evidence } => {
@@ -249,35 +249,16 @@ fn hash(index: &Index, cancel: &AtomicBool) -> Option<Vec<String>> {
     Some(hashes)
 }
 
-/// Packets `]` stops at: ICMP errors, and queries that ended in failure. Expired hop counts are a traceroute's
-/// ordinary echo unless they are about a DNS query.
-fn problems(index: &Index, evidence: &Evidence) -> Vec<PacketId> {
-    let expired: std::collections::HashSet<PacketId> = index
-        .icmp_rows()
-        .filter(|row| (row.v6, row.kind) == (false, 11) || (row.v6, row.kind) == (true, 3))
-        .map(|row| row.packet)
-        .collect();
-    let about_dns = |link: &Link| link.to.is_some_and(|to| evidence.transaction_of(to).is_some());
-    let mut found: Vec<PacketId> = evidence
-        .error_links()
-        .iter()
-        .filter(|link| link.kind == LinkKind::ErrorAbout)
-        .filter(|link| !expired.contains(&link.from) || about_dns(link))
-        .map(|link| link.from)
-        .collect();
-    for transaction in &evidence.transactions {
-        let failed = transaction.outcome.is_failure();
-        let refused = transaction.answer.filter(|_| !matches!(transaction.response_code, 0 | 3));
-        match (transaction.error, refused) {
-            (Some(error), _) => found.push(error),
-            (None, Some(answer)) => found.push(answer),
-            (None, None) if failed => found.push(transaction.first),
-            _ => {}
-        }
-    }
-    found.sort_unstable();
-    found.dedup();
-    found
+/// Packets `]` stops at: those of the filter `$problem-marks`, in packet order.
+fn problems(index: &Index, evidence: &Evidence, cancel: &AtomicBool) -> Vec<PacketId> {
+    let Some(filter) = named::find("problem-marks").and_then(|named| Filter::parse(&named.filter).ok())
+    else {
+        return Vec::new();
+    };
+    let context = Context { index, evidence: Some(evidence), notes: None, cancel };
+    let mut rows = filter.rows(&context);
+    rows.sort_unstable();
+    rows.into_iter().map(PacketId).collect()
 }
 
 fn with_partners(index: &Index, evidence: &Evidence, rows: &[u32]) -> Vec<u32> {

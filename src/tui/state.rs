@@ -87,6 +87,8 @@ pub struct State {
     pub ladder: Ladder,
     /// The filter line.
     pub filter: FilterBar,
+    /// Which rows have which role.
+    pub colours: Arc<super::colours::Colours>,
     /// The text search.
     pub search: Search,
     /// Selections to go back to.
@@ -414,6 +416,7 @@ impl State {
             evidence: None,
             correlated: Index::default(),
             problems: Arc::new([]),
+            colours: Arc::default(),
             failed_queries: 0,
             findings: Arc::new([]),
             assessments: Arc::new([]),

@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::net::Ipv4Addr;
 
 use crate::capture::Format;
+use crate::capture::transcript::Network;
 use crate::cli::load::Loaded;
 use crate::decode::{Address, Decoded, Quote, Transport, dns, transcript};
 use crate::index::segment::flags;
@@ -28,8 +29,11 @@ pub(super) fn write(loaded: &Loaded, packet: &Packet<'_>, out: &mut Vec<u8>) {
     } else {
         out.extend_from_slice(b"null");
     }
-    // A transcript prints the length of the payload, not of the frame.
-    if packet.source.metadata.format != Format::Transcript {
+    // A transcript prints the length of the payload; that of the frame only with `-e`.
+    if let Some(length) = packet.printed().and_then(|line| line.head.link.length) {
+        out.extend_from_slice(b",\"length\":");
+        number(out, u64::from(length));
+    } else if packet.source.metadata.format != Format::Transcript {
         out.extend_from_slice(b",\"length\":");
         number(out, u64::from(packet.original()));
         out.extend_from_slice(b",\"captured_length\":");
@@ -51,7 +55,8 @@ pub(super) fn write(loaded: &Loaded, packet: &Packet<'_>, out: &mut Vec<u8>) {
 }
 
 fn endpoints(packet: &Packet<'_>, decoded: &Decoded<'_>, out: &mut Vec<u8>) {
-    if !decoded.is_ip() && packet.printed().is_none() {
+    let printed = || packet.printed().is_some_and(|line| line.head.network != Network::Arp);
+    if !decoded.is_ip() && !printed() {
         return;
     }
     // The ports of a fragmented packet are told where it is complete. A printed line may lack a port.
@@ -149,6 +154,11 @@ fn dns_object(message: &dns::Message<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(b",\"response_code\":");
     if header.is_response() {
         number(out, u64::from(header.response_code()));
+        let code = message.response_code();
+        if code != u16::from(header.response_code()) {
+            out.extend_from_slice(b",\"extended_response_code\":");
+            number(out, u64::from(code));
+        }
     } else {
         out.extend_from_slice(b"null");
     }

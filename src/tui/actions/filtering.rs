@@ -156,7 +156,8 @@ pub fn typed(state: &mut State) -> Effect {
         }
         return Effect::None;
     }
-    match Filter::parse(state.filter.line.text()) {
+    let named = Arc::clone(&state.work.case);
+    match Filter::parse_with(state.filter.line.text(), &|name| named.filters.get(name).cloned()) {
         Ok(filter) => run(state, filter),
         Err(error) if error.unfinished => {
             state.filter.status = FilterStatus::Unfinished(error);

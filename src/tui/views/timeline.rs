@@ -409,26 +409,9 @@ pub fn time_text(state: &State, packet: &Packet<'_>, above: Option<PacketId>) ->
     }
 }
 
-/// What a packet is to the investigation.
+/// What a packet is to the investigation, as the colour rules have it.
 pub fn role_of(state: &State, packet: &Packet<'_>) -> Role {
-    let bits = packet.flags();
-    if bits & flags::ICMP_ERROR != 0 {
-        return Role::Error;
-    }
-    if bits & flags::DNS_RESPONSE != 0 {
-        let code = packet.dns().map_or(0, |row| row.header.response_code());
-        return if matches!(code, 0 | 3) { Role::Answer } else { Role::Error };
-    }
-    if bits & flags::DNS_QUERY != 0 {
-        let retry = state.evidence.as_ref().is_some_and(|evidence| {
-            evidence.links_from(packet.id).iter().any(|link| link.kind == LinkKind::RetryOf)
-        });
-        return if retry { Role::Retry } else { Role::Query };
-    }
-    match packet.protocol() {
-        crate::protocols::ProtocolId::ICMP | crate::protocols::ProtocolId::ICMPV6 => Role::Text,
-        _ => Role::Muted,
-    }
+    state.colours.role(state, packet)
 }
 
 /// What correlation and the capture know of a packet, in a few words each.

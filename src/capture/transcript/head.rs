@@ -1,0 +1,340 @@
+//! Reads the start of a printed packet: its time stamp, what `-e` prints of the link, the protocol, the two hosts.
+
+use super::{DAY_NS, PACKET_MAX_BYTES, PREFIX_MAX_WORDS, SECOND_NS, Words, group, is_arrow};
+use crate::time::Nanos;
+
+/// What the word after the time stamp says the packet is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Network {
+    /// `IP`.
+    Ip,
+    /// `IP6`.
+    Ip6,
+    /// `ARP` or, in old versions, `arp`.
+    Arp,
+}
+
+/// What a packet's line says of its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stamp {
+    /// Nothing (`tcpdump -t`).
+    None,
+    /// Since midnight, or since the line before or the first line (`-ttt`, `-ttttt`); negative only in the latter.
+    Clock(Nanos),
+    /// Since 1970.
+    Date(Nanos),
+}
+
+/// What `-e` prints of the link layer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Link {
+    /// Sender.
+    pub source: Option<[u8; 6]>,
+    /// Receiver.
+    pub destination: Option<[u8; 6]>,
+    /// VLAN ids, outermost first; 0 where there is none.
+    pub vlans: [u16; 2],
+    /// Length of the frame in bytes.
+    pub length: Option<u32>,
+}
+
+/// The start of a printed packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// Its time.
+    pub stamp: Stamp,
+    /// The link layer.
+    pub link: Link,
+    /// The network protocol.
+    pub network: Network,
+    /// Where the text after the protocol word and link-layer prefix begins.
+    pub body: usize,
+    /// The least end of the packet's text: after `host > host`, or after the word `ARP`.
+    pub least_end: usize,
+}
+
+/// Reads the start of a packet at the first byte of `text`: a time stamp, or where the text has none what follows it.
+pub fn head(text: &[u8]) -> Option<Head> {
+    stamped_head(text).or_else(|| read(text, Words::new(text, 0), None))
+}
+
+/// Reads the start of a packet that begins with a time stamp.
+pub(super) fn stamped_head(text: &[u8]) -> Option<Head> {
+    if !matches!(text.first()?, b'0'..=b'9' | b'-') {
+        return None;
+    }
+    let text = text.get(..PACKET_MAX_BYTES).unwrap_or(text);
+    let mut words = Words::new(text, 0);
+    let stamp = time_stamp(&mut words)?;
+    read(text, words, Some(stamp))
+}
+
+fn read(text: &[u8], mut words: Words<'_>, stamp: Option<Stamp>) -> Option<Head> {
+    let mut link = Link::default();
+    let network = network(&mut words, &mut link)?;
+    let body = words.offset();
+    let least_end = match network {
+        Network::Arp => body,
+        Network::Ip | Network::Ip6 => {
+            group(&mut words);
+            let end = hosts(&mut words)?;
+            // Without a time stamp only the colon tells a packet from prose.
+            if stamp.is_none() && text.get(end - 1) != Some(&b':') {
+                return None;
+            }
+            end
+        }
+    };
+    Some(Head { stamp: stamp.unwrap_or(Stamp::None), link, network, body, least_end })
+}
+
+/// Passes `host > host`; gives its end.
+fn hosts(words: &mut Words<'_>) -> Option<usize> {
+    let source = words.next()?;
+    let arrow = words.arrow()?;
+    let destination = words.next()?;
+    let both = is_host(source.text) && is_arrow(arrow.text) && is_host(destination.text);
+    both.then_some(destination.end)
+}
+
+fn is_host(word: &str) -> bool {
+    word.contains(['.', ':']) && word.bytes().all(|b| b.is_ascii_alphanumeric() || b".:-_%/*".contains(&b))
+}
+
+/// Reads `[date] time`, `dateTtime` or seconds since 1970.
+fn time_stamp(words: &mut Words<'_>) -> Option<Stamp> {
+    let first = words.next()?.text;
+    let (sign, bare) = first.strip_prefix('-').map_or((1, first), |bare| (-1, bare));
+    if let Some(time) = time_of_day(bare) {
+        return Some(Stamp::Clock(sign * time));
+    }
+    if let Some(time) = epoch(bare) {
+        return Some(Stamp::Date(sign * time));
+    }
+    let (day, rest) = date(bare)?;
+    let time = match rest.strip_prefix(['T', 't', '_']) {
+        Some(time) => time_of_day(time.trim_end_matches('Z'))?,
+        None if rest.is_empty() => time_of_day(words.next()?.text)?,
+        None => return None,
+    };
+    Some(Stamp::Date(day.checked_mul(DAY_NS)?.checked_add(time)?))
+}
+
+fn digits(text: &str, count: usize) -> Option<i64> {
+    let digits = text.get(..count)?;
+    digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok())?
+}
+
+/// `HH:MM:SS` with up to nine decimals.
+fn time_of_day(word: &str) -> Option<Nanos> {
+    let (clock, fraction) = word.split_once(['.', ',']).unwrap_or((word, ""));
+    if clock.len() != 8 || clock.get(2..3) != Some(":") || clock.get(5..6) != Some(":") {
+        return None;
+    }
+    let (hour, minute, second) =
+        (digits(clock, 2)?, digits(clock.get(3..)?, 2)?, digits(clock.get(6..)?, 2)?);
+    if hour > 23 || minute > 59 || second > 60 {
+        return None;
+    }
+    Some((hour * 3600 + minute * 60 + second) * SECOND_NS + nanoseconds(fraction)?)
+}
+
+fn nanoseconds(fraction: &str) -> Option<Nanos> {
+    if fraction.len() > 9 {
+        return None;
+    }
+    if fraction.is_empty() {
+        return Some(0);
+    }
+    Some(digits(fraction, fraction.len())? * 10i64.pow(9 - fraction.len() as u32))
+}
+
+/// `1715693072.192571`: the decimals are required, a bare number is none.
+fn epoch(word: &str) -> Option<Nanos> {
+    let (seconds, fraction) = word.split_once('.')?;
+    let whole = (9..=10).contains(&seconds.len()) && (6..=9).contains(&fraction.len());
+    // Captures made without a clock begin in 1970; six or nine decimals tell them from other numbers.
+    let early = (1..9).contains(&seconds.len()) && matches!(fraction.len(), 6 | 9);
+    if !whole && !early {
+        return None;
+    }
+    Some(digits(seconds, seconds.len())? * SECOND_NS + nanoseconds(fraction)?)
+}
+
+/// Days since 1970 of `YYYY-MM-DD` or `YYYY/MM/DD`, and what follows in the word.
+fn date(word: &str) -> Option<(i64, &str)> {
+    let separator = word.get(4..5).filter(|s| matches!(*s, "-" | "/"))?;
+    if word.get(7..8) != Some(separator) {
+        return None;
+    }
+    let (year, month, day) = (digits(word, 4)?, digits(word.get(5..)?, 2)?, digits(word.get(8..)?, 2)?);
+    let date = chrono::NaiveDate::from_ymd_opt(year as i32, month as u32, day as u32)?;
+    let days = date.signed_duration_since(chrono::NaiveDate::default()).num_days();
+    // A 64-bit count of nanoseconds ends in the year 2262.
+    (1678..2262).contains(&year).then_some(())?;
+    Some((days, word.get(10..)?))
+}
+
+/// Reads up to the protocol word, or to the hosts where `-e` has told the protocol. Before it may stand an interface and
+/// direction (`-i any`), link addresses and VLAN tags (`-e`), and what links print of themselves (PPPoE, MPLS, radio).
+fn network(words: &mut Words<'_>, link: &mut Link) -> Option<Network> {
+    let first_line = memchr::memchr(b'\n', words.rest()).map_or(usize::MAX, |at| words.offset() + at);
+    let mut prefix = Prefix { link, found: None, is_link: false };
+    for _ in 0..PREFIX_MAX_WORDS {
+        let before = *words;
+        let word = words.next()?;
+        // Beyond its own line only a link-layer prefix goes on, and never over another time stamp.
+        if word.start > first_line && !prefix.is_link || time_of_day(word.text).is_some() {
+            return None;
+        }
+        if let Some(network) = prefix.network(word.text, *words) {
+            return Some(network);
+        }
+        if let Some(network) = prefix.implied(before) {
+            *words = before;
+            return Some(network);
+        }
+        prefix.pass(word.text, words, before);
+    }
+    None
+}
+
+/// What has been read before the network protocol is certain.
+struct Prefix<'l> {
+    link: &'l mut Link,
+    /// The protocol an ethertype names.
+    found: Option<Network>,
+    is_link: bool,
+}
+
+impl Prefix<'_> {
+    /// The protocol when this word names it and what follows agrees.
+    fn network(&self, word: &str, after: Words<'_>) -> Option<Network> {
+        match word {
+            "IP" | "IPv4" => hosts_follow(after).then_some(Network::Ip),
+            "IP6" | "IPv6" => hosts_follow(after).then_some(Network::Ip6),
+            "ARP," | "ARP" | "arp" => arp_follows(after).then_some(Network::Arp),
+            _ => None,
+        }
+    }
+
+    /// The protocol when it is known and its own text begins at `words`.
+    fn implied(&self, mut words: Words<'_>) -> Option<Network> {
+        if !self.is_link {
+            return None;
+        }
+        if self.found == Some(Network::Arp) {
+            return arp_follows(words).then_some(Network::Arp);
+        }
+        let next = words.peek()?.text;
+        if link_address(next).is_some() {
+            return None;
+        }
+        if next.starts_with("(tos") {
+            return Some(Network::Ip);
+        }
+        if ["(class", "(flowlabel", "(hlim"].iter().any(|start| next.starts_with(start)) {
+            return Some(Network::Ip6);
+        }
+        let six = next.matches(':').count() > 1;
+        hosts(&mut words)?;
+        self.found.or(Some(if six { Network::Ip6 } else { Network::Ip }))
+    }
+
+    /// Takes what a word of a link-layer prefix says.
+    fn pass<'a>(&mut self, word: &str, words: &mut Words<'a>, before: Words<'a>) {
+        let number = |words: &mut Words<'a>| {
+            let text = words.next().map_or("", |word| word.text);
+            text.trim_end_matches([',', ':']).parse::<u32>().ok()
+        };
+        if let Some(address) = link_address(word.trim_end_matches(',')) {
+            self.is_link = true;
+            let slot =
+                if self.link.source.is_none() { &mut self.link.source } else { &mut self.link.destination };
+            *slot = Some(address);
+            return;
+        }
+        let next = words.peek().map_or("", |word| word.text);
+        match word {
+            "ethertype" | "AF" => {
+                self.is_link = true;
+                let named = words.next().map_or("", |word| word.text);
+                self.found = ether_type(named.trim_end_matches(','));
+            }
+            "IPv4," | "IPv6," | "ARP," if self.is_link || next == "length" => {
+                self.is_link = true;
+                self.found = ether_type(word.trim_end_matches(','));
+            }
+            // PPP numbers its protocols: `IP (0x0021), length 72:`.
+            "IP" | "IP6" if next.starts_with("(0x") => {
+                self.is_link = true;
+                self.found = Some(if word == "IP" { Network::Ip } else { Network::Ip6 });
+            }
+            "ip:" | "ip6:" => {
+                self.is_link = true;
+                self.found = Some(if word == "ip:" { Network::Ip } else { Network::Ip6 });
+            }
+            "Broadcast" | "Broadcast," if self.is_link => self.link.destination = Some([0xff; 6]),
+            "ifindex" => {
+                self.is_link = true;
+                let _ = number(words);
+            }
+            "vlan" => {
+                self.is_link = true;
+                let id = number(words).unwrap_or(0) as u16;
+                let free = self.link.vlans.iter_mut().find(|slot| **slot == 0);
+                if let Some(slot) = free {
+                    *slot = id;
+                }
+            }
+            // The first length is the frame's; links inside print theirs behind it.
+            "length" if self.link.source.is_some() => self.link.length = self.link.length.or(number(words)),
+            "MPLS" => self.is_link = true,
+            _ if self.is_link && word.starts_with('(') => {
+                let mut ahead = before;
+                if group(&mut ahead).is_some() {
+                    *words = ahead;
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn hosts_follow(mut words: Words<'_>) -> bool {
+    group(&mut words);
+    hosts(&mut words).is_some()
+}
+
+fn arp_follows(words: Words<'_>) -> bool {
+    let next = words.peek().map_or("", |word| word.text);
+    matches!(
+        next,
+        "Request" | "Reply" | "Ethernet" | "who-has" | "reply" | "request" | "Announcement" | "Unknown"
+    )
+}
+
+/// Six or more pairs of hexadecimal digits; only the first six are kept.
+fn link_address(word: &str) -> Option<[u8; 6]> {
+    let mut address = [0; 6];
+    let mut count = 0;
+    for pair in word.split(':') {
+        if pair.len() != 2 || !pair.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return None;
+        }
+        if let Some(slot) = address.get_mut(count) {
+            *slot = u8::from_str_radix(pair, 16).ok()?;
+        }
+        count += 1;
+    }
+    (count >= 6).then_some(address)
+}
+
+fn ether_type(name: &str) -> Option<Network> {
+    match name {
+        "IPv4" => Some(Network::Ip),
+        "IPv6" => Some(Network::Ip6),
+        "ARP" => Some(Network::Arp),
+        _ => None,
+    }
+}

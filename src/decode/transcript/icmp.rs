@@ -1,0 +1,239 @@
+//! Reads an ICMP message in the wordings of tcpdump's `print-icmp.c` and `print-icmp6.c`.
+
+use super::dns::{self, Dns};
+use super::{Host, IpHeader, datagram, host, port};
+use crate::capture::transcript::{Word, Words};
+
+/// An ICMP message as printed.
+#[derive(Clone, Copy, Debug)]
+pub struct Icmp<'a> {
+    /// Type.
+    pub kind: u8,
+    /// Code.
+    pub code: u8,
+    /// The destination of the packet it quotes.
+    pub quoted: Option<Host<'a>>,
+    /// IP protocol number of the quoted packet.
+    pub quoted_protocol: Option<u8>,
+    /// Its destination port.
+    pub quoted_port: Option<u16>,
+    /// The quoted packet itself, where `-v` printed it.
+    pub quote: Option<Quoted<'a>>,
+    /// The ICMP message's length in bytes as printed: `length 254`.
+    pub length_bytes: Option<u32>,
+    /// Where the message's text stands.
+    pub start: u32,
+    /// One past its last byte.
+    pub end: u32,
+    /// Where the printed length stands; empty without one.
+    pub length_range: (u32, u32),
+}
+
+/// A packet printed inside an ICMP error.
+#[derive(Clone, Copy, Debug)]
+pub struct Quoted<'a> {
+    /// Its IP header.
+    pub ip: IpHeader,
+    /// Its sender.
+    pub source: Host<'a>,
+    /// Its receiver.
+    pub destination: Host<'a>,
+    /// Its DNS message.
+    pub dns: Option<Dns<'a>>,
+}
+
+/// Reads an ICMP message in the wordings of `print-icmp.c` and `print-icmp6.c`.
+pub(super) fn read(words: Words<'_>, v6: bool) -> Option<Icmp<'_>> {
+    let start = words.peek()?.start;
+    let mut icmp = Icmp {
+        kind: 0,
+        code: 0,
+        quoted: None,
+        quoted_protocol: None,
+        quoted_port: None,
+        quote: None,
+        length_bytes: None,
+        start: start as u32,
+        end: start as u32,
+        length_range: (0, 0),
+    };
+    let mut list = [""; 24];
+    let mut used = 0;
+    let mut cursor = words;
+    cursor.next();
+    while let Some(word) = cursor.next() {
+        let plain = word.text.trim_end_matches([',', ':', ';']);
+        icmp.end = word.end as u32;
+        if plain == "length" {
+            if let Some(number) = cursor.next() {
+                icmp.length_bytes = number.text.trim_end_matches([',', '.', ':', '*']).parse().ok();
+                icmp.length_range = (number.start as u32, number.end as u32);
+                icmp.end = number.end as u32;
+            }
+            break;
+        }
+        let Some(slot) = list.get_mut(used) else { break };
+        *slot = plain;
+        used += 1;
+        if icmp.quoted.is_none() && plain.parse::<std::net::IpAddr>().is_ok() {
+            icmp.quoted = host(Word { text: plain, ..word }, false);
+        }
+    }
+    let said = list.get(..used).unwrap_or_default();
+    (icmp.kind, icmp.code) = if v6 { icmp6_type(said) } else { icmp4_type(said) }?;
+    icmp.quote = quoted(cursor);
+    transport_of_quote(said, &mut icmp);
+    if let Some(quote) = icmp.quote {
+        icmp.quoted = icmp.quoted.or(Some(quote.destination));
+        icmp.quoted_port = icmp.quoted_port.or(quote.destination.port);
+        icmp.quoted_protocol = icmp.quoted_protocol.or(quote.ip.protocol);
+    }
+    Some(icmp)
+}
+
+/// Finds `udp port 53`, `tcp port http`, `protocol 17 port 53` among the words.
+fn transport_of_quote(said: &[&str], icmp: &mut Icmp<'_>) {
+    for three in said.windows(3) {
+        let [first, second, third] = three else { continue };
+        match (*first, *second) {
+            ("udp", "port") => (icmp.quoted_protocol, icmp.quoted_port) = (Some(17), port(third)),
+            ("tcp", "port") => (icmp.quoted_protocol, icmp.quoted_port) = (Some(6), port(third)),
+            ("protocol", number) => {
+                icmp.quoted_protocol = number.parse().ok();
+                let at = said.iter().position(|word| *word == "port");
+                icmp.quoted_port = at.and_then(|at| port(said.get(at + 1)?));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Reads the packet `-v` prints under an ICMP error.
+fn quoted(mut words: Words<'_>) -> Option<Quoted<'_>> {
+    let word = words.next()?;
+    if !matches!(word.text, "IP" | "IP6") {
+        return None;
+    }
+    let packet = datagram(&mut words)?;
+    let is_dns = packet.source.port == Some(53) || packet.destination.port == Some(53);
+    Some(Quoted {
+        ip: packet.ip,
+        source: packet.source,
+        destination: packet.destination,
+        dns: if is_dns { dns::read(words) } else { None },
+    })
+}
+
+fn has(said: &[&str], phrase: &[&str]) -> bool {
+    said.windows(phrase.len()).any(|window| window == phrase)
+}
+
+/// Type and code of ICMP for IPv4 (RFC 792, RFC 1122 §3.2.2.1, RFC 1812 §5.2.7.1).
+fn icmp4_type(said: &[&str]) -> Option<(u8, u8)> {
+    let unreachable = said.contains(&"unreachable");
+    let of_net = said.first() == Some(&"net");
+    let code = if !unreachable {
+        return icmp4_other(said);
+    } else if has(said, &["admin", "prohibited", "filter"]) {
+        13
+    } else if has(said, &["admin", "prohibited"]) {
+        if of_net { 9 } else { 10 }
+    } else if has(said, &["tos", "prohibited"]) {
+        if of_net { 11 } else { 12 }
+    } else if has(said, &["need", "to", "frag"]) {
+        4
+    } else if has(said, &["source", "route", "failed"]) {
+        5
+    } else if has(said, &["source", "host", "isolated"]) {
+        8
+    } else if has(said, &["precedence", "violation"]) {
+        14
+    } else if has(said, &["precedence", "cutoff"]) {
+        15
+    } else if said.contains(&"unknown") {
+        if of_net { 6 } else { 7 }
+    } else if said.contains(&"port") {
+        3
+    } else if said.contains(&"protocol") {
+        2
+    } else if of_net {
+        0
+    } else if said.first() == Some(&"host") {
+        1
+    } else {
+        let number = said.first().and_then(|word| word.strip_prefix('#'));
+        number.and_then(|number| number.parse().ok())?
+    };
+    Some((3, code))
+}
+
+fn icmp4_other(said: &[&str]) -> Option<(u8, u8)> {
+    if has(said, &["echo", "request"]) {
+        Some((8, 0))
+    } else if has(said, &["echo", "reply"]) {
+        Some((0, 0))
+    } else if has(said, &["source", "quench"]) {
+        Some((4, 0))
+    } else if matches!(said.first(), Some(&("redirect" | "redirect-tos"))) {
+        let tos = said.first() == Some(&"redirect-tos");
+        let host = said.contains(&"host");
+        Some((5, u8::from(tos) * 2 + u8::from(host)))
+    } else if has(said, &["reassembly", "time", "exceeded"]) {
+        Some((11, 1))
+    } else if has(said, &["time", "exceeded"]) {
+        Some((11, 0))
+    } else if has(said, &["parameter", "problem"]) {
+        Some((12, 0))
+    } else if has(said, &["router", "advertisement"]) {
+        Some((9, 0))
+    } else if has(said, &["router", "solicitation"]) {
+        Some((10, 0))
+    } else if has(said, &["time", "stamp", "query"]) {
+        Some((13, 0))
+    } else if has(said, &["time", "stamp", "reply"]) {
+        Some((14, 0))
+    } else if has(said, &["address", "mask"]) {
+        Some((if said.contains(&"request") { 17 } else { 18 }, 0))
+    } else {
+        None
+    }
+}
+
+/// Type and code of ICMPv6 (RFC 4443, RFC 4861).
+fn icmp6_type(said: &[&str]) -> Option<(u8, u8)> {
+    if has(said, &["destination", "unreachable"]) {
+        let code = if has(said, &["unreachable", "route"]) {
+            0
+        } else if has(said, &["unreachable", "prohibited"]) {
+            1
+        } else if has(said, &["beyond", "scope"]) {
+            2
+        } else if has(said, &["unreachable", "address"]) {
+            3
+        } else if has(said, &["unreachable", "port"]) {
+            4
+        } else {
+            let number = said.iter().find_map(|word| word.strip_prefix('(')?.strip_suffix(')'));
+            number.and_then(|number| number.parse().ok())?
+        };
+        return Some((1, code));
+    }
+    let table: &[(&[&str], (u8, u8))] = &[
+        (&["packet", "too", "big"], (2, 0)),
+        (&["time", "exceeded", "in-reassembly"], (3, 1)),
+        (&["time", "exceeded"], (3, 0)),
+        (&["parameter", "problem"], (4, 0)),
+        (&["echo", "request"], (128, 0)),
+        (&["echo", "reply"], (129, 0)),
+        (&["multicast", "listener", "query"], (130, 0)),
+        (&["multicast", "listener", "report", "v2"], (143, 0)),
+        (&["multicast", "listener", "report"], (131, 0)),
+        (&["multicast", "listener", "done"], (132, 0)),
+        (&["router", "solicitation"], (133, 0)),
+        (&["router", "advertisement"], (134, 0)),
+        (&["neighbor", "solicitation"], (135, 0)),
+        (&["neighbor", "advertisement"], (136, 0)),
+        (&["redirect"], (137, 0)),
+    ];
+    table.iter().find(|(phrase, _)| has(said, phrase)).map(|(_, kind)| *kind)
+}
