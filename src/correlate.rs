@@ -12,12 +12,17 @@ pub mod evidence;
 pub mod generator;
 pub mod hosts;
 pub mod lookups;
+mod matching;
 mod messages;
 mod nat;
+mod numbers;
 mod outcomes;
 pub mod parameters;
 mod printed;
+mod problems;
+mod quoted;
 mod quotes;
+mod strays;
 pub mod tally;
 mod transactions;
 mod vantage;
@@ -323,16 +328,21 @@ impl Vantage {
 /// Joins the packets of an index. Stops early, with what it has, when `cancel` is set.
 pub fn correlate(index: &Index, parameters: &Parameters, cancel: &AtomicBool) -> Evidence {
     let mut evidence = Evidence::with(parameters.clone());
-    let messages = messages::Messages::new(index);
-    clock::check(index, &mut evidence);
+    let clock = clock::check(index, &mut evidence);
+    let messages = messages::Messages::new(index, &clock);
     duplicates::find(&messages, &mut evidence, cancel);
     transactions::join(&messages, &mut evidence, cancel);
     evidence.seal();
-    quotes::join(&messages, &mut evidence, cancel);
+    let shared = &evidence;
+    let (judged, (seen, connections)) = rayon::join(
+        || quotes::weigh(&messages, shared, cancel),
+        || (hosts::look(&messages, shared), connections::find(&messages, shared)),
+    );
+    quotes::attach_all(&messages, &mut evidence, judged);
+    evidence.connections = connections;
+    vantage::infer(&mut evidence, seen);
     printed::join_nameless(&messages, &mut evidence);
     evidence.seal();
-    connections::find(&messages, &mut evidence);
-    vantage::infer(&messages, &mut evidence);
     outcomes::conclude(&messages, &mut evidence);
     absent::mark(&messages, &mut evidence.transactions);
     episodes::group(&messages, &mut evidence);

@@ -87,10 +87,14 @@ impl Index {
         self.segments.push(segment);
     }
 
+    /// The place in [`Index::segments`] of the segment that holds a packet.
+    pub(crate) fn segment_of(&self, id: PacketId) -> Option<usize> {
+        self.starts.partition_point(|&start| start <= id.0).checked_sub(1)
+    }
+
     /// The segment of a packet and the packet's row in it.
     pub fn locate(&self, id: PacketId) -> Option<(&Segment, usize)> {
-        let at = self.starts.partition_point(|&start| start <= id.0).checked_sub(1)?;
-        let segment = self.segments.get(at)?;
+        let segment = self.segments.get(self.segment_of(id)?)?;
         let row = (id.0 - segment.base.0) as usize;
         (row < segment.len()).then_some((segment.as_ref(), row))
     }

@@ -2,10 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 
+use rayon::prelude::*;
+
 use super::messages::Messages;
 use super::{Outcome, Transaction};
 use crate::decode::{Address, dns};
-use crate::index::DnsRow;
+use crate::index::{DnsRow, Segment};
 
 /// RCODE 3 (RFC 1035 §4.1.1).
 const NXDOMAIN: u8 = 3;
@@ -18,34 +20,52 @@ const POLICY: std::ops::RangeInclusive<u16> = 15..=18;
 type Asked = (u64, Address);
 type Set<K> = HashSet<K, foldhash::fast::FixedState>;
 
+/// What one segment's answers with NXDOMAIN say.
+#[derive(Default)]
+struct Part {
+    absent: Set<Asked>,
+    hidden: Vec<(Asked, u16)>,
+    bare: bool,
+}
+
 /// Marks transactions answered with NXDOMAIN whose question the same server answers at another time in the capture, or whose
 /// answer says that policy hides the name.
 pub(super) fn mark(messages: &Messages<'_>, transactions: &mut [Transaction]) {
     let mut absent: Set<Asked> = Set::default();
     let mut hidden: HashMap<Asked, u16, foldhash::fast::FixedState> = HashMap::default();
     let mut bare = false;
-    for_each_answer(messages, NXDOMAIN, |row, asked| {
-        bare |= row.question == 0;
+    let segments = messages.index.segments();
+    let parts: Vec<Part> = segments.par_iter().map(|segment| absent_in(messages, segment)).collect();
+    for part in parts {
+        bare |= part.bare;
         if absent.len() < QUESTIONS_MAX {
-            absent.insert(asked);
+            absent.extend(part.absent);
         }
-        // Without additional records there is no OPT, hence no extended error.
-        if row.header.counts[3] > 0
-            && hidden.len() < QUESTIONS_MAX
-            && let Some(number) = extended_error(messages, row).filter(|n| POLICY.contains(n))
-        {
-            hidden.insert(asked, number);
+        if hidden.len() < QUESTIONS_MAX {
+            hidden.extend(part.hidden);
         }
-    });
+    }
     if absent.is_empty() {
         return;
     }
-    let mut present: Set<Asked> = Set::default();
-    for_each_answer(messages, 0, |_, asked| {
-        if absent.contains(&asked) {
-            present.insert(asked);
+    let mut rough = vec![0u64; 1 << (ROUGH_BITS - 6)];
+    for (question, _) in &absent {
+        if let Some(word) = rough.get_mut(rough_word(*question)) {
+            *word |= 1 << (question >> 1 & 63);
         }
-    });
+    }
+    let may_be = |question: u64| {
+        rough.get(rough_word(question)).is_some_and(|word| word >> (question >> 1 & 63) & 1 != 0)
+    };
+    let parts: Vec<Vec<Asked>> = segments
+        .par_iter()
+        .map(|segment| {
+            let rows = answers(segment, 0).filter(|row| may_be(row.question));
+            let asked = rows.filter_map(|row| asked_of(segment, row));
+            asked.filter(|asked| absent.contains(asked)).collect()
+        })
+        .collect();
+    let mut present: Set<Asked> = parts.into_iter().flatten().collect();
     if bare {
         // Printed answers do not repeat the question: their queries tell it.
         let answered = |code: u16| {
@@ -60,14 +80,38 @@ pub(super) fn mark(messages: &Messages<'_>, transactions: &mut [Transaction]) {
     if present.is_empty() && hidden.is_empty() {
         return;
     }
-    let nameless =
-        |t: &&mut Transaction| t.outcome == Outcome::Answered && t.response_code == u16::from(NXDOMAIN);
-    for transaction in transactions.iter_mut().filter(nameless) {
-        let Some(asked) = asked(messages, transaction) else { continue };
+    transactions.par_iter_mut().for_each(|transaction| {
+        if transaction.outcome != Outcome::Answered || transaction.response_code != u16::from(NXDOMAIN) {
+            return;
+        }
+        let Some(asked) = asked(messages, transaction) else { return };
         let policy = hidden.get(&asked).copied();
         transaction.name_lost = policy.is_some() || present.contains(&asked);
         transaction.extended_error = transaction.extended_error.or(policy);
+    });
+}
+
+/// Bits of the table that sorts most questions out at once, as a power of two.
+const ROUGH_BITS: u32 = 20;
+
+/// Where a question stands in that table; the lowest bit of its hash is always set.
+fn rough_word(question: u64) -> usize {
+    (question >> 7) as usize & ((1 << (ROUGH_BITS - 6)) - 1)
+}
+
+fn absent_in(messages: &Messages<'_>, segment: &Segment) -> Part {
+    let mut part = Part::default();
+    for row in answers(segment, NXDOMAIN) {
+        let Some(asked) = asked_of(segment, row) else { continue };
+        part.bare |= row.question == 0;
+        part.absent.insert(asked);
+        if row.is_extended()
+            && let Some(number) = extended_error(messages, row).filter(|n| POLICY.contains(n))
+        {
+            part.hidden.push((asked, number));
+        }
     }
+    part
 }
 
 /// What a transaction asks, and whom.
@@ -77,18 +121,16 @@ fn asked(messages: &Messages<'_>, transaction: &Transaction) -> Option<Asked> {
     (question != 0).then(|| (question, packet.destination_address()))
 }
 
-/// Visits the responses with one response code, segment by segment.
-fn for_each_answer(messages: &Messages<'_>, code: u8, mut visit: impl FnMut(&DnsRow, Asked)) {
-    for segment in messages.index.segments() {
-        let fits = |row: &&DnsRow| row.is_response() && row.header.response_code() == code;
-        for row in segment.dns.iter().filter(fits) {
-            let at = (row.packet.0 - segment.base.0) as usize;
-            let server = segment.source_address.get(at).and_then(|id| segment.addresses.get(*id as usize));
-            if let Some(server) = server {
-                visit(row, (row.question, *server));
-            }
-        }
-    }
+/// The responses of a segment with one response code.
+fn answers(segment: &Segment, code: u8) -> impl Iterator<Item = &DnsRow> {
+    segment.dns.iter().filter(move |row| row.is_response() && row.header.response_code() == code)
+}
+
+/// What a response answers, and who sent it.
+fn asked_of(segment: &Segment, response: &DnsRow) -> Option<Asked> {
+    let at = (response.packet.0 - segment.base.0) as usize;
+    let server = segment.addresses.get(*segment.source_address.get(at)? as usize)?;
+    Some((response.question, *server))
 }
 
 fn extended_error(messages: &Messages<'_>, row: &DnsRow) -> Option<u16> {

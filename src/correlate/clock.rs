@@ -1,9 +1,16 @@
-//! Checks the clocks: steps backward, and the times each source covers.
+//! Checks the clocks: steps backward, the times each source covers, and whether frames stand in the order of time.
+
+use std::sync::Arc;
+
+use rayon::prelude::*;
 
 use super::Evidence;
 use crate::index::segment::flags;
-use crate::index::{Index, PacketId, SourceId};
+use crate::index::{Index, PacketId, Segment, SourceId};
 use crate::time::Nanos;
+
+/// Backward steps remembered one by one; a capture with more has no order to speak of.
+const STEPS_MAX: usize = 4096;
 
 /// Steps backward in one source. Matching sorts by time where the index has an order; frames keep their numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,35 +25,98 @@ pub struct Backward {
     pub packet: PacketId,
 }
 
-/// Counts the steps and finds what time is covered.
-pub(super) fn check(index: &Index, evidence: &mut Evidence) {
-    let mut spans: Vec<(Nanos, Nanos)> = vec![(Nanos::MAX, Nanos::MIN); index.sources.len()];
-    let mut before: Option<(SourceId, Nanos)> = None;
-    for segment in index.segments() {
-        let mut found = Backward { source: segment.source, steps: 0, largest_ns: 0, packet: segment.base };
-        let (mut first_ns, mut last_ns) = (Nanos::MAX, Nanos::MIN);
-        let mut last = before.filter(|(source, _)| *source == segment.source).map(|(_, time_ns)| time_ns);
+/// What the time stamps of an index say together.
+pub(super) struct Clock {
+    /// Time of the earliest and the latest packet.
+    pub first_ns: Nanos,
+    pub last_ns: Nanos,
+    /// The first packets after which time went backward by more than the tolerance, in order.
+    pub steps: Vec<PacketId>,
+}
+
+/// What the time stamps of one segment say.
+struct Span {
+    first_ns: Nanos,
+    last_ns: Nanos,
+    /// Packets marked as earlier than the one before, and by how much; the first of a segment is compared later.
+    backward: Vec<(PacketId, Nanos)>,
+}
+
+fn span(segment: &Segment) -> Span {
+    let (mut first_ns, mut last_ns) = (Nanos::MAX, Nanos::MIN);
+    for time_ns in &segment.time_ns {
+        (first_ns, last_ns) = (first_ns.min(*time_ns), last_ns.max(*time_ns));
+    }
+    let mut backward = Vec::new();
+    if segment.flags.iter().any(|bits| bits & flags::BACKWARD != 0) {
+        let mut last: Option<Nanos> = None;
         for (row, (time_ns, bits)) in segment.time_ns.iter().zip(&segment.flags).enumerate() {
-            (first_ns, last_ns) = (first_ns.min(*time_ns), last_ns.max(*time_ns));
             if bits & flags::BACKWARD != 0 {
-                found.steps += 1;
                 let step_ns = last.map_or(0, |last| last.saturating_sub(*time_ns));
-                if step_ns > found.largest_ns {
-                    found.largest_ns = step_ns;
-                    found.packet = PacketId(segment.base.0 + row as u32);
-                }
+                backward.push((PacketId(segment.base.0 + row as u32), step_ns));
             }
             last = Some(*time_ns);
         }
-        before = last.map(|last| (segment.source, last));
-        if let Some(span) = spans.get_mut(usize::from(segment.source.0)) {
-            *span = (span.0.min(first_ns), span.1.max(last_ns));
+    }
+    Span { first_ns, last_ns, backward }
+}
+
+/// Counts the steps and finds what time is covered.
+pub(super) fn check(index: &Index, evidence: &mut Evidence) -> Clock {
+    let spans: Vec<Span> = index.segments().par_iter().map(|segment| span(segment)).collect();
+    let mut clock = Clock { first_ns: Nanos::MAX, last_ns: Nanos::MIN, steps: Vec::new() };
+    let mut covered: Vec<(Nanos, Nanos)> = vec![(Nanos::MAX, Nanos::MIN); index.sources.len()];
+    let mut before: Option<(SourceId, Nanos)> = None;
+    for (segment, mut span) in index.segments().iter().zip(spans) {
+        let last = before.filter(|(source, _)| *source == segment.source).map(|(_, time_ns)| time_ns);
+        if let (Some(last), Some((packet, step_ns)), Some(first_ns)) =
+            (last, span.backward.first_mut(), segment.time_ns.first())
+            && *packet == segment.base
+        {
+            *step_ns = last.saturating_sub(*first_ns);
+        }
+        let mut found = Backward { source: segment.source, steps: 0, largest_ns: 0, packet: segment.base };
+        for (packet, step_ns) in span.backward {
+            found.steps += 1;
+            if step_ns > found.largest_ns {
+                (found.largest_ns, found.packet) = (step_ns, packet);
+            }
+            if step_ns > evidence.parameters.clock_tolerance_ns && clock.steps.len() < STEPS_MAX {
+                clock.steps.push(packet);
+            }
+        }
+        before = segment.time_ns.last().map(|last| (segment.source, *last));
+        clock.first_ns = clock.first_ns.min(span.first_ns);
+        clock.last_ns = clock.last_ns.max(span.last_ns);
+        if let Some(known) = covered.get_mut(usize::from(segment.source.0)) {
+            *known = (known.0.min(span.first_ns), known.1.max(span.last_ns));
         }
         if found.steps > 0 {
             add(&mut evidence.backward, found);
         }
     }
-    evidence.covered = merged(spans, evidence.parameters.watch_ns);
+    evidence.covered = merged(covered, evidence.parameters.watch_ns);
+    clock
+}
+
+impl Clock {
+    /// The packets in the order of time: where several files make up the capture, and where several interfaces were
+    /// written to one file out of order. With one interface the order of the file is kept: there a step backward is
+    /// the clock's.
+    pub fn order(&self, index: &Index) -> Option<Arc<[u32]>> {
+        if index.order.is_some() || self.steps.is_empty() {
+            return index.order.clone();
+        }
+        let several = index.sources.iter().any(|source| source.metadata.interfaces.len() > 1);
+        if !several {
+            return None;
+        }
+        let times: Vec<Nanos> =
+            index.segments().iter().flat_map(|segment| segment.time_ns.iter().copied()).collect();
+        let mut order: Vec<u32> = (0..times.len() as u32).collect();
+        order.sort_by_key(|id| times.get(*id as usize).copied().unwrap_or(Nanos::MAX));
+        Some(order.into())
+    }
 }
 
 fn add(all: &mut Vec<Backward>, found: Backward) {

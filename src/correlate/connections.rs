@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 
+use rayon::prelude::*;
+
 use super::Evidence;
 use super::messages::Messages;
 use crate::decode::Address;
-use crate::index::{Packet, PacketId};
+use crate::index::{Packet, PacketId, Segment};
 use crate::time::Nanos;
 
 const DNS_PORT: u16 = 53;
@@ -51,16 +53,13 @@ impl Connection {
 }
 
 /// Finds the connections; a port reused after a reset or close begins a new one.
-pub(super) fn find(messages: &Messages<'_>, evidence: &mut Evidence) {
+pub(super) fn find(messages: &Messages<'_>, evidence: &Evidence) -> Vec<Connection> {
     let mut newest: HashMap<((Address, u16), Address), usize, foldhash::fast::FixedState> =
         HashMap::default();
     let mut connections: Vec<Connection> = Vec::new();
-    for segment in messages.index.segments() {
-        let columns = segment.transport.iter().zip(&segment.source_port).zip(&segment.destination_port);
-        for (row, ((transport, source_port), destination_port)) in columns.enumerate() {
-            if *transport != TCP || (*source_port != DNS_PORT && *destination_port != DNS_PORT) {
-                continue;
-            }
+    let rows: Vec<Vec<usize>> = messages.index.segments().par_iter().map(|segment| rows(segment)).collect();
+    for (segment, rows) in messages.index.segments().iter().zip(rows) {
+        for row in rows {
             let id = PacketId(segment.base.0 + row as u32);
             if evidence.is_duplicate(id) {
                 continue;
@@ -70,7 +69,16 @@ pub(super) fn find(messages: &Messages<'_>, evidence: &mut Evidence) {
             follow(&mut connections, &mut newest, &packet, flags);
         }
     }
-    evidence.connections = connections;
+    connections
+}
+
+/// The rows of a segment that are TCP from or to port 53.
+fn rows(segment: &Segment) -> Vec<usize> {
+    let columns = segment.transport.iter().zip(&segment.source_port).zip(&segment.destination_port);
+    let is_dns = |((transport, from), to): ((&u8, &u16), &u16)| {
+        *transport == TCP && (*from == DNS_PORT || *to == DNS_PORT)
+    };
+    columns.enumerate().filter(|(_, columns)| is_dns(*columns)).map(|(row, _)| row).collect()
 }
 
 fn follow(

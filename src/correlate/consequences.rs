@@ -6,6 +6,8 @@ mod requests;
 
 use std::net::IpAddr;
 
+use rayon::prelude::*;
+
 use super::messages::Messages;
 use super::{Consequence, Episode, Evidence, Outcome};
 use crate::decode::dns;
@@ -26,22 +28,63 @@ const ADDRESSES_MAX: usize = 64;
 
 /// Fills in the consequences of the first episodes.
 pub(super) fn find(messages: &Messages<'_>, evidence: &mut Evidence) {
-    let mut budget = PACKETS_MAX;
-    let episodes = std::mem::take(&mut evidence.episodes);
-    let mut done = Vec::with_capacity(episodes.len());
+    let mut episodes = std::mem::take(&mut evidence.episodes);
     let all = episodes.len();
-    let earlier = Earlier::new(messages, evidence, episodes.get(..EPISODES_MAX).unwrap_or(&episodes));
-    for (at, mut episode) in episodes.into_iter().enumerate() {
-        if at < EPISODES_MAX && budget > 0 {
-            episode.consequences = of_episode(messages, evidence, &episode, &earlier, &mut budget);
-        }
-        done.push(episode);
+    let first = episodes.get(..EPISODES_MAX).unwrap_or(&episodes);
+    let earlier = Earlier::new(messages, evidence, first);
+    let shared = &*evidence;
+    let mut left = PACKETS_MAX;
+    let mut budgets = Vec::with_capacity(first.len());
+    for episode in first {
+        budgets.push(left);
+        left = left.saturating_sub(cost(messages, shared, episode));
     }
-    if all > EPISODES_MAX || budget == 0 {
-        let looked = done.iter().filter(|episode| !episode.consequences.is_empty()).count();
+    let found: Vec<Vec<Consequence>> =
+        first
+            .par_iter()
+            .zip(&budgets)
+            .map(|(episode, budget)| {
+                if *budget == 0 {
+                    Vec::new()
+                } else {
+                    of_episode(messages, shared, episode, &earlier, *budget)
+                }
+            })
+            .collect();
+    for (episode, found) in episodes.iter_mut().zip(found) {
+        episode.consequences = found;
+    }
+    if all > EPISODES_MAX || left == 0 {
+        let looked = episodes.iter().filter(|episode| !episode.consequences.is_empty()).count();
         evidence.notes.push(format!("Consequences were looked for in the first {looked} of {all} episodes."));
     }
-    evidence.episodes = done;
+    evidence.episodes = episodes;
+}
+
+/// The segments an episode's aftermath may lie in, each with the row to begin at and the client's place in the dictionary.
+fn segments<'i>(
+    messages: &Messages<'i>,
+    evidence: &Evidence,
+    episode: &Episode,
+) -> impl Iterator<Item = (&'i Segment, usize, usize)> {
+    let until_ns = episode.last_ns.saturating_add(evidence.parameters.consequence_window_ns);
+    let first = episode.frames.first().copied();
+    let client = episode.client;
+    let from = first.and_then(|first| messages.index.segment_of(first));
+    let segments = from.and_then(|from| messages.index.segments().get(from..)).unwrap_or_default();
+    segments
+        .iter()
+        .take_while(move |segment| segment.time_ns.first().is_none_or(|time_ns| *time_ns <= until_ns))
+        .filter_map(move |segment| {
+            let client = segment.addresses.iter().position(|address| *address == client)?;
+            let from = first.map_or(0, |first| first.0.saturating_sub(segment.base.0)) as usize;
+            Some((&**segment, from, client))
+        })
+}
+
+/// Packets that are looked at for one episode, at most.
+fn cost(messages: &Messages<'_>, evidence: &Evidence, episode: &Episode) -> usize {
+    segments(messages, evidence, episode).map(|(segment, from, _)| segment.len() - from).sum()
 }
 
 /// What is known of one episode while its aftermath is read.
@@ -69,7 +112,7 @@ fn of_episode(
     evidence: &Evidence,
     episode: &Episode,
     earlier: &Earlier,
-    budget: &mut usize,
+    mut budget: usize,
 ) -> Vec<Consequence> {
     let window_ns = evidence.parameters.consequence_window_ns;
     let tries = episode.transactions.iter().flat_map(|id| evidence.tries(*id)).take(FRAMES_MAX);
@@ -92,7 +135,7 @@ fn of_episode(
     };
     aftermath.same_server_again();
     let until_ns = episode.last_ns.saturating_add(window_ns);
-    aftermath.read_until(until_ns, budget);
+    aftermath.read_until(until_ns, &mut budget);
     aftermath.connections();
     aftermath.conclude(until_ns);
     aftermath.found.sort_by_key(|consequence| order(consequence.code));
@@ -180,20 +223,10 @@ impl Aftermath<'_, '_> {
 
     /// Reads the client's packets from the episode's first frame to the end of the window.
     fn read_until(&mut self, until_ns: Nanos, budget: &mut usize) {
-        let Some(first) = self.episode.frames.first().copied() else { return };
-        let client = self.episode.client;
-        for segment in self.messages.index.segments() {
-            let end = segment.base.0 + segment.len() as u32;
-            if end <= first.0 {
-                continue;
-            }
-            if *budget == 0 || segment.time_ns.first().is_some_and(|time_ns| *time_ns > until_ns) {
+        for (segment, from, position) in segments(self.messages, self.evidence, self.episode) {
+            if *budget == 0 {
                 return;
             }
-            let Some(position) = segment.addresses.iter().position(|address| *address == client) else {
-                continue;
-            };
-            let from = first.0.saturating_sub(segment.base.0) as usize;
             *budget = budget.saturating_sub(segment.len() - from);
             let ends = segment.source_address.iter().zip(&segment.destination_address).enumerate().skip(from);
             for (row, (source, destination)) in ends {

@@ -5,6 +5,8 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use rayon::prelude::*;
+
 use super::messages::Messages;
 use super::{Evidence, Parameters};
 use crate::decode::{Decoded, LayerKind};
@@ -18,6 +20,10 @@ const RECENT_MAX: usize = 1 << 16;
 const SAMPLE: u32 = 4096;
 /// One copy in this many packets of the sample makes all packets be compared.
 const SAMPLE_SHARE: u32 = 20;
+/// Messages looked through by one thread at a time.
+const BLOCK: u32 = 1 << 16;
+/// Messages before a block that are remembered when it begins.
+const WARM_MAX: usize = 1 << 14;
 
 /// How a packet came to be captured again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -60,9 +66,16 @@ struct Slot {
 /// The newest packet for each of many hashes.
 struct Recent(Vec<Slot>);
 
+/// No packet.
+const EMPTY: Slot = Slot { key: 0, time_ns: Nanos::MIN, packet: PacketId(0) };
+
 impl Recent {
     fn new() -> Self {
-        Self(vec![Slot { key: 0, time_ns: Nanos::MIN, packet: PacketId(0) }; RECENT_MAX])
+        Self(vec![EMPTY; RECENT_MAX])
+    }
+
+    fn clear(&mut self) {
+        self.0.fill(EMPTY);
     }
 
     /// Remembers a packet and gives the one remembered before under the same key, when it is recent.
@@ -104,16 +117,37 @@ fn message_key(row: &DnsRow) -> u64 {
     mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
-/// DNS messages: id and question decide what is worth comparing, so that a NAT's copy is found too.
+/// DNS messages: id and question decide what is worth comparing, so that a NAT's copy is found too. Blocks are looked
+/// through side by side, each from a little before its beginning.
 fn of_messages(messages: &Messages<'_>, parameters: &Parameters) -> Vec<Copy> {
-    let mut recent = Recent::new();
+    let blocks: Vec<Vec<Copy>> = (0..messages.len().div_ceil(BLOCK))
+        .into_par_iter()
+        .map_init(Recent::new, |recent, block| of_block(messages, parameters, recent, block))
+        .collect();
+    blocks.into_iter().flatten().collect()
+}
+
+fn of_block(messages: &Messages<'_>, parameters: &Parameters, recent: &mut Recent, block: u32) -> Vec<Copy> {
+    recent.clear();
+    let window_ns = parameters.duplicate_window_ns;
+    let start = block * BLOCK;
+    let end = start.saturating_add(BLOCK).min(messages.len());
+    let first_ns = messages.at(start).map_or(Nanos::MIN, |(_, time_ns)| time_ns);
+    let is_near = |position: &u32| {
+        messages.at(*position).is_some_and(|(_, time_ns)| first_ns.saturating_sub(time_ns) <= 2 * window_ns)
+    };
+    let before = (0..start).rev().take(WARM_MAX).take_while(is_near).count() as u32;
     let mut copies = Vec::new();
-    for (row, time_ns) in messages.iter().filter(|(row, _)| row.kind == DnsKind::Dns) {
-        let window_ns = parameters.duplicate_window_ns;
+    for (position, (row, time_ns)) in (start - before..end).zip(messages.range(start - before..end)) {
+        if row.kind != DnsKind::Dns {
+            continue;
+        }
         let Some(before) = recent.replace(message_key(row), time_ns, row.packet, window_ns) else { continue };
         if let Some(copy) = compare(messages.index, before, row.packet, time_ns, parameters) {
-            copies.push(copy);
             recent.keep(before);
+            if position >= start {
+                copies.push(copy);
+            }
         }
     }
     copies

@@ -1,33 +1,33 @@
-//! Groups failed transactions into episodes (one client, server, name and signature) and episodes into problems.
+//! Groups failed transactions into episodes: one client, server, name and signature, close in time.
+//!
+//! Only failures are looked at closely. Of the answered transactions, those matter that end an episode: the first
+//! of a client and server after a failure, and those for a name that failed.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{HashMap, HashSet};
 
-use super::messages::Messages;
-use super::{
-    Episode, EpisodeId, Evidence, LinkKind, Outcome, Parameters, Problem, Signature, Transaction,
-    TransactionId,
-};
+use rayon::prelude::*;
+
+use super::messages::{Messages, NONE, Position};
+use super::numbers::Numbers;
+use super::{Episode, Evidence, Outcome, Signature, Transaction, TransactionId, problems};
 use crate::decode::{Address, dns};
-use crate::index::{Packet, PacketId, Segment};
+use crate::index::PacketId;
+use crate::index::segment::question_hash;
 use crate::time::Nanos;
 
 type Map<K, V> = HashMap<K, V, foldhash::fast::FixedState>;
+type Set<K> = HashSet<K, foldhash::fast::FixedState>;
+
+/// Transactions filtered by one thread at a time.
+const BLOCK: usize = 1 << 14;
+/// Shares of all messages in which answers are looked for: few, because each begins not knowing who had failed.
+const SHARES: u32 = 8;
 
 /// Response codes that say the server could not or would not answer (RFC 1035 §4.1.1, RFC 6895 §2.3):
 /// format error, server failure, not implemented, refused; extended ones from BADVERS on. A name that does not
 /// exist is an answer.
 pub fn is_error_code(code: u16) -> bool {
     matches!(code, 1 | 2 | 4 | 5 | 9 | 16..)
-}
-
-/// Who asked whom, and which name.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-struct Key {
-    client: Address,
-    server: Address,
-    port: u16,
-    transport: u8,
-    name: u64,
 }
 
 /// What a failed transaction has in common with others, or `None` when it did not fail.
@@ -47,322 +47,275 @@ pub(super) fn signature(v6: bool, transaction: &Transaction) -> Option<Signature
     })
 }
 
-fn name_hash(wire: &[u8]) -> u64 {
-    crate::index::segment::question_hash(wire, 0, 0, 0)
+/// A failed transaction.
+struct Failure {
+    id: u32,
+    client: Address,
+    server: Address,
+    port: u16,
+    transport: u8,
+    name: u64,
+    signature: Signature,
+    first_ns: Nanos,
+    /// Its last try, error or answer.
+    last_ns: Nanos,
 }
 
-struct Asked<'i> {
-    packet: Packet<'i>,
+/// Which client asked which server for which name, in numbers.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Key {
+    pair: u32,
+    name: u32,
+    port: u16,
+}
+
+/// An answered transaction that may end episodes.
+struct Success {
+    id: u32,
+    /// Its name is [`NONE`] where the name never failed for this client and server.
     key: Key,
 }
 
-/// Reads who asked whom from a transaction's first query.
-fn asked(packet: Packet<'_>) -> Option<Asked<'_>> {
+fn read(messages: &Messages<'_>, evidence: &Evidence, id: u32) -> Option<Failure> {
+    let transaction = evidence.transaction(TransactionId(id))?;
+    let packet = messages.index.packet(transaction.first)?;
     let row = packet.dns()?;
-    let name = packet.segment.names.get(row.name).unwrap_or_default();
-    let key = Key {
-        client: packet.source_address(),
+    let client = packet.source_address();
+    let mut last_ns = packet.time_ns();
+    for frame in frames(evidence, TransactionId(id), transaction) {
+        last_ns = last_ns.max(messages.time_ns(frame));
+    }
+    Some(Failure {
+        id,
+        client,
         server: packet.destination_address(),
         port: packet.destination_port(),
         transport: packet.transport(),
-        name: name_hash(name),
-    };
-    Some(Asked { packet, key })
+        name: question_hash(packet.segment.names.get(row.name).unwrap_or_default(), 0, 0, 0),
+        signature: signature(client.is_v6(), transaction)?,
+        first_ns: packet.time_ns(),
+        last_ns,
+    })
 }
 
-/// Hosts of which at least one lookup failed, numbered; other transactions cost a dictionary look-up only.
-struct Failing<'i> {
-    messages: &'i Messages<'i>,
-    clients: Map<Address, u32>,
-    servers: Map<Address, u32>,
-    segment: Option<&'i Segment>,
-    /// Numbers of the addresses of `segment`.
-    client_of: Vec<u32>,
-    server_of: Vec<u32>,
+/// The tries of a failed transaction, the errors about them, and its answer.
+fn frames(evidence: &Evidence, id: TransactionId, transaction: &Transaction) -> Vec<PacketId> {
+    let mut frames = evidence.tries(id);
+    let errors: Vec<PacketId> = frames.iter().flat_map(|query| evidence.errors_about(*query)).collect();
+    frames.extend(errors);
+    frames.extend(transaction.answer);
+    frames
 }
 
-/// No number.
-const NONE: u32 = u32::MAX;
+/// All numbers given to hosts, pairs of hosts, and names that failed.
+struct Numbered {
+    hosts: Numbers,
+    /// By client, server and transport: a server that refuses UDP does not recover by answering over TCP.
+    pairs: Map<(u32, u32, u8), u32>,
+    keys: Set<Key>,
+    /// By segment, the number of each name.
+    names: Vec<Vec<u32>>,
+}
 
-impl<'i> Failing<'i> {
-    fn new(messages: &'i Messages<'i>, evidence: &Evidence) -> Self {
-        let (mut clients, mut servers): (Map<Address, u32>, Map<Address, u32>) = Default::default();
-        let failed =
-            evidence.transactions.iter().filter(|transaction| signature(false, transaction).is_some());
-        for packet in failed.filter_map(|transaction| messages.index.packet(transaction.first)) {
-            let next = clients.len() as u32;
-            clients.entry(packet.source_address()).or_insert(next);
-            let next = servers.len() as u32;
-            servers.entry(packet.destination_address()).or_insert(next);
+impl Numbered {
+    /// Numbers what failed; gives each failure's key.
+    fn new(messages: &Messages<'_>, failures: &[Failure]) -> (Self, Vec<Key>) {
+        let mut hosts = Numbers::default();
+        let mut pairs = Map::default();
+        let mut by_hash: Map<u64, u32> = Map::default();
+        let mut of_failure = Vec::with_capacity(failures.len());
+        for failure in failures {
+            let ends = (hosts.client(failure.client), hosts.server(failure.server));
+            let next = pairs.len() as u32;
+            let pair = *pairs.entry((ends.0, ends.1, failure.transport)).or_insert(next);
+            let next = by_hash.len() as u32;
+            let name = *by_hash.entry(failure.name).or_insert(next);
+            of_failure.push(Key { pair, name, port: failure.port });
         }
-        Self { messages, clients, servers, segment: None, client_of: Vec::new(), server_of: Vec::new() }
+        hosts.read(messages.index);
+        let number = |name: &[u8]| by_hash.get(&question_hash(name, 0, 0, 0)).copied().unwrap_or(NONE);
+        let names = messages.index.segments().par_iter().map(|segment| {
+            let names = 0..segment.names.len() as u32;
+            names.map(|at| segment.names.get(at).map_or(NONE, number)).collect()
+        });
+        let names = names.collect();
+        let keys = of_failure.iter().copied().collect();
+        (Self { hosts, pairs, keys, names }, of_failure)
     }
 
-    /// Time, client, server and transport of a query; `None` unless both failed somewhere.
-    fn get(&mut self, query: PacketId) -> Option<(Nanos, (u32, u32, u8))> {
-        let inside =
-            |segment: &&Segment| (segment.base.0..segment.base.0 + segment.len() as u32).contains(&query.0);
-        let segment = if let Some(segment) = self.segment.filter(inside) {
-            segment
-        } else {
-            let segment = self.messages.index.locate(query)?.0;
-            let number = |known: &Map<Address, u32>| -> Vec<u32> {
-                segment.addresses.iter().map(|a| known.get(a).copied().unwrap_or(NONE)).collect()
-            };
-            self.client_of = number(&self.clients);
-            self.server_of = number(&self.servers);
-            self.segment = Some(segment);
-            segment
-        };
-        let row = (query.0 - segment.base.0) as usize;
-        let number = |of: &[u32], column: &[u32]| of.get(*column.get(row)? as usize).copied();
-        let client = number(&self.client_of, &segment.source_address).filter(|at| *at != NONE)?;
-        let server = number(&self.server_of, &segment.destination_address).filter(|at| *at != NONE)?;
-        let transport = segment.transport.get(row).copied()?;
-        Some((segment.time_ns.get(row).copied()?, (client, server, transport)))
+    /// The answered transactions among some messages that may end an episode.
+    fn successes(
+        &self,
+        messages: &Messages<'_>,
+        evidence: &Evidence,
+        range: std::ops::Range<Position>,
+    ) -> Vec<Success> {
+        let mut found = Vec::new();
+        // Pairs whose next answer ends all their episodes.
+        let mut waiting = vec![true; self.pairs.len()];
+        for (position, (_, row)) in range.clone().zip(messages.rows(range)) {
+            let Some(id) = evidence.first_at(messages.ordinal(position)) else { continue };
+            let Some(transaction) = evidence.transaction(id) else { continue };
+            let Some((at, ends)) = self.hosts.ends(messages.index, row.packet) else { continue };
+            let Some(pair) = self.pairs.get(&(ends.client, ends.server, ends.transport)) else { continue };
+            let Some(waits) = waiting.get_mut(*pair as usize) else { continue };
+            if signature(false, transaction).is_some() {
+                *waits = true;
+                continue;
+            }
+            if transaction.answer.is_none() || transaction.outcome != Outcome::Answered {
+                continue;
+            }
+            let name = self.names.get(at).and_then(|names| names.get(row.name as usize));
+            let mut key = Key { pair: *pair, name: name.copied().unwrap_or(NONE), port: ends.port };
+            if key.name != NONE && !self.keys.contains(&key) {
+                key.name = NONE;
+            }
+            if *waits || key.name != NONE {
+                found.push(Success { id: id.0, key });
+            }
+            *waits = false;
+        }
+        found
     }
 }
 
-/// What is open between one client and one server.
-#[derive(Default)]
-struct Pair {
-    /// Open episodes.
-    open: usize,
-    /// Episodes that wait for the first answer after them.
-    unrecovered: Vec<usize>,
+/// An episode under construction.
+struct Draft {
+    /// Its first failure.
+    failure: u32,
+    transactions: Vec<TransactionId>,
+    last_ns: Nanos,
+    recovery: Option<PacketId>,
 }
 
 /// Episodes under construction.
 #[derive(Default)]
 struct Grouping {
-    episodes: Vec<Episode>,
+    drafts: Vec<Draft>,
     /// The open episode of each key and signature.
-    open: Map<(Key, Signature), usize>,
+    open: Map<(Key, Signature), u32>,
     /// The signatures of open episodes of each key.
     by_key: Map<Key, Vec<Signature>>,
-    /// By client, server and transport: a server that refuses UDP does not recover by answering over TCP.
-    pairs: Map<(u32, u32, u8), Pair>,
-    /// When each server that failed was asked.
-    asked_ns: Vec<Vec<Nanos>>,
+    /// By pair, the episodes that wait for the first answer after them.
+    unrecovered: Vec<Vec<u32>>,
 }
 
 /// Makes the episodes and problems.
 pub(super) fn group(messages: &Messages<'_>, evidence: &mut Evidence) {
-    let mut failing = Failing::new(messages, evidence);
-    if failing.clients.is_empty() {
+    let shared = &*evidence;
+    let failures: Vec<Failure> = shared
+        .transactions
+        .par_chunks(BLOCK)
+        .enumerate()
+        .flat_map_iter(|(block, transactions)| {
+            let failed = transactions.iter().enumerate().filter(|(_, t)| signature(false, t).is_some());
+            let ids: Vec<u32> = failed.map(|(at, _)| (block * BLOCK + at) as u32).collect();
+            ids.into_iter().filter_map(|id| read(messages, shared, id))
+        })
+        .collect();
+    if failures.is_empty() {
         return;
     }
-    let mut grouping = Grouping { asked_ns: vec![Vec::new(); failing.servers.len()], ..Grouping::default() };
-    for (at, transaction) in evidence.transactions.iter().enumerate() {
-        let Some((time_ns, pair)) = failing.get(transaction.first) else { continue };
-        if let Some(times) = grouping.asked_ns.get_mut(pair.1 as usize) {
-            times.push(time_ns);
+    let (numbered, keys) = Numbered::new(messages, &failures);
+    let share = messages.len().div_ceil(SHARES).max(1);
+    let successes: Vec<Success> = (0..SHARES)
+        .into_par_iter()
+        .flat_map_iter(|at| {
+            let range = at.saturating_mul(share)..(at + 1).saturating_mul(share).min(messages.len());
+            if range.is_empty() { Vec::new() } else { numbered.successes(messages, shared, range) }
+        })
+        .collect();
+    let mut grouping =
+        Grouping { unrecovered: vec![Vec::new(); numbered.pairs.len()], ..Grouping::default() };
+    let mut successes = successes.iter().peekable();
+    for (at, (failure, key)) in failures.iter().zip(&keys).enumerate() {
+        while let Some(success) = successes.next_if(|success| success.id < failure.id) {
+            grouping.success(shared, success);
         }
-        let failed = signature(false, transaction).is_some();
-        if !failed && !grouping.pairs.contains_key(&pair) {
-            continue;
-        }
-        let Some(asked) = messages.index.packet(transaction.first).and_then(asked) else { continue };
-        match signature(matches!(asked.key.client, Address::V6(_)), transaction) {
-            Some(signature) => {
-                grouping.failure((messages, evidence), &asked, signature, TransactionId(at as u32), pair);
-            }
-            None => grouping.success(&asked.key, transaction, pair),
-        }
+        grouping.failure((at as u32, failure), *key, shared.parameters.episode_gap_ns);
     }
-    for episode in &mut grouping.episodes {
-        episode.frames.sort_unstable();
-        episode.frames.dedup();
-        episode.errors.sort_unstable();
-        episode.errors.dedup();
+    for success in successes {
+        grouping.success(shared, success);
     }
-    for times in &mut grouping.asked_ns {
-        times.sort_unstable();
-    }
-    evidence.problems = problems(&grouping, &failing.servers, &evidence.parameters);
-    evidence.episodes = grouping.episodes;
+    let episodes: Vec<Episode> = grouping
+        .drafts
+        .into_par_iter()
+        .filter_map(|draft| Some(finish(messages, shared, failures.get(draft.failure as usize)?, draft)))
+        .collect();
+    evidence.problems = problems::find(messages, shared, &episodes, &numbered.hosts);
+    evidence.episodes = episodes;
 }
 
 impl Grouping {
-    fn failure(
-        &mut self,
-        (messages, evidence): (&Messages<'_>, &Evidence),
-        asked: &Asked<'_>,
-        signature: Signature,
-        id: TransactionId,
-        pair: (u32, u32, u8),
-    ) {
-        let first_ns = asked.packet.time_ns();
-        let slot = (asked.key, signature.clone());
-        let gap_ns = evidence.parameters.episode_gap_ns;
-        let known = self.open.get(&slot).copied();
-        let known = known.filter(|at| self.episodes.get(*at).is_some_and(|e| first_ns - e.last_ns <= gap_ns));
-        let pair = self.pairs.entry(pair).or_default();
-        let position = known.unwrap_or_else(|| {
-            self.episodes.push(begin(asked, signature.clone(), first_ns));
-            if self.open.insert(slot, self.episodes.len() - 1).is_none() {
-                self.by_key.entry(asked.key).or_default().push(signature);
-                pair.open += 1;
-            }
-            self.episodes.len() - 1
+    fn failure(&mut self, (at, failure): (u32, &Failure), key: Key, gap_ns: Nanos) {
+        let slot = (key, failure.signature.clone());
+        let known = self.open.get(&slot).copied().filter(|known| {
+            let last_ns = self.drafts.get(*known as usize).map(|draft| draft.last_ns);
+            last_ns.is_some_and(|last_ns| failure.first_ns - last_ns <= gap_ns)
         });
-        let Some(episode) = self.episodes.get_mut(position) else { return };
-        add(messages, evidence, episode, id);
-        if episode.recovery.take().is_some() || pair.unrecovered.last() != Some(&position) {
-            pair.unrecovered.push(position);
+        let position = known.unwrap_or_else(|| {
+            let position = self.drafts.len() as u32;
+            let last_ns = failure.first_ns;
+            self.drafts.push(Draft { failure: at, transactions: Vec::new(), last_ns, recovery: None });
+            if self.open.insert(slot, position).is_none() {
+                self.by_key.entry(key).or_default().push(failure.signature.clone());
+            }
+            position
+        });
+        let Some(draft) = self.drafts.get_mut(position as usize) else { return };
+        draft.transactions.push(TransactionId(failure.id));
+        draft.last_ns = draft.last_ns.max(failure.last_ns);
+        let Some(unrecovered) = self.unrecovered.get_mut(key.pair as usize) else { return };
+        if draft.recovery.take().is_some() || unrecovered.last() != Some(&position) {
+            unrecovered.push(position);
         }
     }
 
     /// An answer of the server to the client ends its episodes of the same name and recovers those of all names.
-    fn success(&mut self, key: &Key, transaction: &Transaction, pair: (u32, u32, u8)) {
-        let Some(answer) = transaction.answer.filter(|_| transaction.outcome == Outcome::Answered) else {
-            return;
-        };
-        let Some(state) = self.pairs.get_mut(&pair) else { return };
-        for signature in self.by_key.remove(key).into_iter().flatten() {
-            self.open.remove(&(*key, signature));
-            state.open = state.open.saturating_sub(1);
+    fn success(&mut self, evidence: &Evidence, success: &Success) {
+        let answer = evidence.transaction(TransactionId(success.id)).and_then(|success| success.answer);
+        for signature in self.by_key.remove(&success.key).into_iter().flatten() {
+            self.open.remove(&(success.key, signature));
         }
-        for at in state.unrecovered.drain(..) {
-            if let Some(episode) = self.episodes.get_mut(at) {
-                episode.recovery = episode.recovery.or(Some(answer));
+        for at in
+            self.unrecovered.get_mut(success.key.pair as usize).into_iter().flat_map(|all| all.drain(..))
+        {
+            if let Some(draft) = self.drafts.get_mut(at as usize) {
+                draft.recovery = draft.recovery.or(answer);
             }
         }
-        if state.open == 0 {
-            self.pairs.remove(&pair);
-        }
     }
 }
 
-fn begin(asked: &Asked<'_>, signature: Signature, first_ns: Nanos) -> Episode {
-    let name =
-        asked.packet.dns().and_then(|row| asked.packet.segment.names.get(row.name)).unwrap_or_default();
+/// An episode with all its frames.
+fn finish(messages: &Messages<'_>, evidence: &Evidence, failure: &Failure, draft: Draft) -> Episode {
+    let first = evidence.transaction(TransactionId(failure.id)).map(|first| first.first);
+    let packet = first.and_then(|first| messages.index.packet(first));
+    let name = packet.and_then(|packet| packet.segment.names.get(packet.dns()?.name)).unwrap_or_default();
+    let (mut all, mut errors) = (Vec::new(), Vec::new());
+    for id in &draft.transactions {
+        let Some(transaction) = evidence.transaction(*id) else { continue };
+        all.extend(frames(evidence, *id, transaction));
+        errors.extend(evidence.tries(*id).into_iter().flat_map(|query| evidence.errors_about(query)));
+    }
+    for frames in [&mut all, &mut errors] {
+        frames.sort_unstable();
+        frames.dedup();
+        frames.shrink_to_fit();
+    }
     Episode {
-        client: asked.key.client,
-        server: (asked.key.server, asked.key.port),
-        transport: asked.key.transport,
+        client: failure.client,
+        server: (failure.server, failure.port),
+        transport: failure.transport,
         name: dns::presentation(name),
-        signature,
-        transactions: Vec::new(),
-        frames: Vec::new(),
-        errors: Vec::new(),
-        first_ns,
-        last_ns: first_ns,
-        recovery: None,
+        signature: failure.signature.clone(),
+        transactions: draft.transactions,
+        frames: all,
+        errors,
+        first_ns: failure.first_ns,
+        last_ns: draft.last_ns,
+        recovery: draft.recovery,
         consequences: Vec::new(),
-    }
-}
-
-/// Adds a transaction with its tries, errors and failing answer.
-fn add(messages: &Messages<'_>, evidence: &Evidence, episode: &mut Episode, id: TransactionId) {
-    let Some(transaction) = evidence.transaction(id) else { return };
-    episode.transactions.push(id);
-    let mut frames = evidence.tries(id);
-    let errors: Vec<PacketId> = frames
-        .iter()
-        .flat_map(|query| evidence.links_to(*query))
-        .filter(|link| link.kind == LinkKind::ErrorAbout)
-        .map(|link| link.from)
-        .collect();
-    frames.extend(&errors);
-    frames.extend(transaction.answer);
-    for frame in &frames {
-        episode.last_ns = episode.last_ns.max(messages.time_ns(*frame));
-    }
-    episode.frames.extend(frames);
-    episode.errors.extend(errors);
-}
-
-/// Episodes that share server and signature and overlap or follow closely, without isolated losses.
-fn problems(grouping: &Grouping, servers: &Map<Address, u32>, parameters: &Parameters) -> Vec<Problem> {
-    let episodes = grouping.episodes.as_slice();
-    let gap_ns = parameters.episode_gap_ns;
-    let mut open: BTreeMap<(Address, u16, u8, Signature), usize> = BTreeMap::new();
-    let mut problems: Vec<Problem> = Vec::new();
-    for (at, episode) in episodes.iter().enumerate() {
-        let key = (episode.server.0, episode.server.1, episode.transport, episode.signature.clone());
-        let known = open.get(&key).copied();
-        let known =
-            known.filter(|at| problems.get(*at).is_some_and(|p| episode.first_ns - p.last_ns <= gap_ns));
-        let position = known.unwrap_or_else(|| {
-            problems.push(Problem {
-                server: episode.server,
-                transport: episode.transport,
-                signature: episode.signature.clone(),
-                episodes: Vec::new(),
-                clients: Vec::new(),
-                names: Vec::new(),
-                first_ns: episode.first_ns,
-                last_ns: episode.last_ns,
-            });
-            open.insert(key, problems.len() - 1);
-            problems.len() - 1
-        });
-        let Some(problem) = problems.get_mut(position) else { continue };
-        problem.episodes.push(EpisodeId(at as u32));
-        problem.clients.push(episode.client);
-        problem.names.push(episode.name.clone());
-        problem.last_ns = problem.last_ns.max(episode.last_ns);
-    }
-    for problem in &mut problems {
-        problem.clients.sort_unstable();
-        problem.clients.dedup();
-        problem.names.sort_unstable();
-        problem.names.dedup();
-    }
-    let of =
-        |problem: &Problem| problem.episodes.iter().filter_map(|id| episodes.get(id.0 as usize)).collect();
-    let attempts = |problem: &Problem| -> usize {
-        let episodes: Vec<&Episode> = of(problem);
-        episodes.iter().map(|episode| episode.transactions.len()).sum()
-    };
-    problems.retain(|problem| {
-        let recovered = of(problem).iter().all(|episode: &&Episode| episode.recovery.is_some());
-        let times = servers.get(&problem.server.0).and_then(|server| grouping.asked_ns.get(*server as usize));
-        let asked = times.map_or(0, |times| {
-            let before = times.partition_point(|time_ns| *time_ns < problem.first_ns);
-            times.partition_point(|time_ns| *time_ns <= problem.last_ns) - before
-        });
-        !is_background(problem, attempts(problem), asked, parameters) || !recovered
-    });
-    problems.sort_by_key(|problem| {
-        let attempts = attempts(problem);
-        let isolated = attempts <= ISOLATED_MAX && problem.clients.len() == 1;
-        let gravity = attempts * weight(&problem.signature);
-        (is_aside(problem), isolated, std::cmp::Reverse(gravity), problem.first_ns)
-    });
-    problems
-}
-
-/// Failures of this many attempts of one client come after those that repeat.
-const ISOLATED_MAX: usize = 2;
-/// The ports of DNS (RFC 1035) and DNS over TLS (RFC 7858).
-const DNS_PORTS: [u16; 2] = [53, 853];
-
-/// Failures that rarely are what somebody reports: of another port than DNS's, or of no name.
-fn is_aside(problem: &Problem) -> bool {
-    let nameless = problem.names.iter().all(|name| name.is_empty() || name == ".");
-    nameless || !DNS_PORTS.contains(&problem.server.1)
-}
-
-/// How much a failed attempt counts: without any answer most, an answer that cannot be used least.
-fn weight(signature: &Signature) -> usize {
-    match signature {
-        Signature::Icmp { .. } | Signature::NoAnswer | Signature::TcpReset => 8,
-        Signature::ResponseCode(3) => 1,
-        Signature::ResponseCode(_) => 4,
-        Signature::Truncated | Signature::Late => 1,
-    }
-}
-
-/// Whether recovered failures are what a healthy network shows too: a few, or a small share while they lasted.
-/// Refusals never are.
-fn is_background(problem: &Problem, attempts: usize, asked: usize, parameters: &Parameters) -> bool {
-    let few = attempts <= parameters.background_attempts as usize;
-    let rare = attempts * 100 < asked * parameters.background_percent as usize;
-    match problem.signature {
-        Signature::Icmp { .. } | Signature::TcpReset => false,
-        Signature::ResponseCode(_) => few,
-        Signature::NoAnswer | Signature::Late | Signature::Truncated => few || rare,
     }
 }

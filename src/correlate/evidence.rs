@@ -8,6 +8,7 @@ use super::connections::Connection;
 use super::duplicates::{Copy, CopyKind};
 use super::hosts::{Place, Sight};
 use super::lookups::Lookups;
+use super::messages::Messages;
 use super::{
     Anomaly, Episode, Level, Link, LinkKind, Outcome, Parameters, Problem, Transaction, TransactionId,
     Vantage,
@@ -32,6 +33,9 @@ pub enum Role {
 }
 
 impl Role {
+    /// All but the first try.
+    pub(super) const OTHERS: [Self; 4] =
+        [Self::Retry, Self::Answer, Self::ProbableAnswer, Self::FurtherAnswer];
     const ALL: [Self; 5] =
         [Self::First, Self::Retry, Self::Answer, Self::ProbableAnswer, Self::FurtherAnswer];
 
@@ -40,25 +44,19 @@ impl Role {
     }
 }
 
-/// A packet's membership in a transaction: the transaction above, the role in the low bits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Member {
-    packet: PacketId,
-    tag: u32,
-}
-
-const ROLE_BITS: u32 = 3;
+/// Low bits of a tag: the role of a message in the transaction whose number stands above.
+pub(super) const ROLE_BITS: u32 = 3;
 
 /// Transactions that can be told apart; more are left out with a note.
 pub const TRANSACTIONS_MAX: usize = 1 << (32 - ROLE_BITS);
 
 /// A try or response beyond the first of its transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Extra {
-    transaction: TransactionId,
-    packet: PacketId,
-    role: Role,
-    delta_ns: Nanos,
+pub(super) struct Extra {
+    pub transaction: TransactionId,
+    pub packet: PacketId,
+    pub role: Role,
+    pub delta_ns: Nanos,
 }
 
 /// Everything correlation found. Never changes once made.
@@ -74,7 +72,12 @@ pub struct Evidence {
     copies: Vec<Copy>,
     /// Positions in `copies` sorted by the original.
     copies_by_original: Vec<u32>,
-    members: Vec<Member>,
+    /// The index it is about; its segments are shared.
+    index: Index,
+    /// Ordinal of the first DNS message of each segment.
+    starts: Vec<u32>,
+    /// The transaction and role of each DNS message by ordinal, [`UNTAGGED`] for none.
+    tags: Vec<u32>,
     /// Tries and responses beyond the first, sorted by transaction.
     extras: Vec<Extra>,
     /// Episodes in order of their first query.
@@ -221,6 +224,14 @@ impl Evidence {
         &self.stored
     }
 
+    /// The ICMP errors linked to a packet, in packet order.
+    pub fn errors_about(&self, packet: PacketId) -> impl Iterator<Item = PacketId> + '_ {
+        let target = |at: &u32| self.stored.get(*at as usize).and_then(|link| link.to);
+        let start = self.by_target.partition_point(|at| target(at) < Some(packet));
+        let stored = self.by_target.iter().skip(start).filter_map(|at| self.stored.get(*at as usize));
+        stored.take_while(move |link| link.to == Some(packet)).take(LINKS_TO_MAX).map(|link| link.from)
+    }
+
     fn copy(&self, packet: PacketId) -> Option<&Copy> {
         let at = self.copies.partition_point(|copy| copy.copy < packet);
         self.copies.get(at).filter(|copy| copy.copy == packet)
@@ -302,18 +313,23 @@ impl Evidence {
 
     /// Every transaction a packet belongs to, and what it is to it.
     pub fn roles_of(&self, packet: PacketId) -> impl Iterator<Item = (TransactionId, Role)> + use<'_> {
-        let start = self.members.partition_point(|member| member.packet < packet);
-        let members = self.members.iter().skip(start).take_while(move |member| member.packet == packet);
-        members.map(|member| {
-            (TransactionId(member.tag >> ROLE_BITS), Role::from_bits(member.tag & ((1 << ROLE_BITS) - 1)))
-        })
+        let at = self.index.segment_of(packet);
+        let tags = at.and_then(|at| {
+            let rows = &self.index.segments().get(at)?.dns;
+            let start = rows.partition_point(|row| row.packet < packet);
+            let same = rows.get(start..)?.iter().take_while(|row| row.packet == packet).count();
+            let start = *self.starts.get(at)? as usize + start;
+            self.tags.get(start..start + same)
+        });
+        tags.unwrap_or_default().iter().filter_map(|tag| membership(*tag))
     }
 
     /// Every query and response that belongs to a transaction, in packet order.
     pub fn members(&self) -> impl Iterator<Item = (PacketId, TransactionId, Role)> + '_ {
-        self.members.iter().map(|member| {
-            let role = Role::from_bits(member.tag & ((1 << ROLE_BITS) - 1));
-            (member.packet, TransactionId(member.tag >> ROLE_BITS), role)
+        let rows = self.index.segments().iter().flat_map(|segment| segment.dns.iter());
+        rows.zip(&self.tags).filter_map(|(row, tag)| {
+            let (id, role) = membership(*tag)?;
+            Some((row.packet, id, role))
         })
     }
 
@@ -366,25 +382,39 @@ impl Evidence {
         self.stored.push(link);
     }
 
-    pub(super) fn push_member(&mut self, packet: PacketId, id: TransactionId, role: Role) {
-        self.members.push(Member { packet, tag: id.0 << ROLE_BITS | role as u32 });
+    /// Takes over the transaction and role of each message, by position.
+    pub(super) fn set_tags(&mut self, messages: &Messages<'_>, tags: Vec<u32>) {
+        self.index = messages.index.clone();
+        self.starts.clone_from(&messages.starts);
+        self.tags = match &messages.ordered {
+            None => tags,
+            Some(ordered) => {
+                let mut sorted = vec![UNTAGGED; tags.len()];
+                for (ordinal, tag) in ordered.iter().zip(tags) {
+                    if let Some(slot) = sorted.get_mut(*ordinal as usize) {
+                        *slot = tag;
+                    }
+                }
+                sorted
+            }
+        };
     }
 
-    pub(super) fn push_extra(&mut self, packet: PacketId, id: TransactionId, role: Role, delta_ns: Nanos) {
-        self.push_member(packet, id, role);
-        self.extras.push(Extra { transaction: id, packet, role, delta_ns });
+    /// The transaction whose first query stands at an ordinal.
+    pub(super) fn first_at(&self, ordinal: u32) -> Option<TransactionId> {
+        let tag = self.tags.get(ordinal as usize)?;
+        membership(*tag).filter(|(_, role)| *role == Role::First).map(|(id, _)| id)
     }
 
-    pub(super) fn reserve(&mut self, messages: usize, queries: usize) {
-        self.members.reserve_exact(messages);
-        self.transactions.reserve_exact(queries);
+    pub(super) fn set_extras(&mut self, mut extras: Vec<Extra>) {
+        extras.sort_unstable();
+        extras.shrink_to_fit();
+        self.extras = extras;
     }
 
     /// Sorts what queries need sorted; call after a stage that adds members or links.
     pub(super) fn seal(&mut self) {
         self.stored.sort_by_key(|link| (link.from, link.kind, link.to));
-        self.members.sort_unstable();
-        self.extras.sort_unstable();
         self.anomalies.sort_by_key(|anomaly| (anomaly.packet, anomaly.kind));
         let stored = &self.stored;
         let mut order: Vec<u32> = (0..stored.len() as u32)
@@ -393,6 +423,14 @@ impl Evidence {
         order.sort_by_key(|at| stored.get(*at as usize).map(|link| (link.to, link.from)));
         self.by_target = order;
     }
+}
+
+/// The tag of a message that belongs to no transaction.
+pub(super) const UNTAGGED: u32 = u32::MAX;
+
+fn membership(tag: u32) -> Option<(TransactionId, Role)> {
+    let role = Role::from_bits(tag & ((1 << ROLE_BITS) - 1));
+    (tag != UNTAGGED).then_some((TransactionId(tag >> ROLE_BITS), role))
 }
 
 /// Links shown as ending at one packet; a packet with more is the target of a flood.

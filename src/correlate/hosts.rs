@@ -6,6 +6,8 @@
 
 use std::collections::HashMap;
 
+use rayon::prelude::*;
+
 use super::Evidence;
 use super::messages::Messages;
 use crate::capture::LinkType;
@@ -17,8 +19,14 @@ use crate::index::{Packet, PacketId, Segment};
 const HOSTS_MAX: usize = 4096;
 /// Transactions whose ends are looked at, spread evenly over all.
 const PAIRS_MAX: usize = 4096;
-/// Packets of one host whose bytes are read.
+/// Packets of one host in each direction whose bytes are read.
 const READ_MAX: u32 = 64;
+/// The same of hosts after the first of a capture with many.
+const READ_FEW: u32 = 8;
+/// The first hosts.
+const FIRST_HOSTS: usize = 64;
+/// Segments looked through side by side before the bytes of their packets are read.
+const WAVE: usize = 16;
 /// Share of a host's packets, in percent, that decides what its TTL says; the rest may be a traceroute.
 const MOST_PERCENT: u64 = 90;
 /// Packets whose checksum must be wrong alike before that means anything.
@@ -128,7 +136,7 @@ fn is_loopback(address: Address) -> bool {
 pub(super) type Pair = (Address, Address);
 
 /// Looks at the hosts that matter; gives the pairs of client and server looked at, for the vantage.
-pub(super) fn look(messages: &Messages<'_>, evidence: &mut Evidence) -> Vec<Pair> {
+pub(super) fn look(messages: &Messages<'_>, evidence: &Evidence) -> Seen {
     let mut sights = Sights::default();
     let mut pairs = Vec::new();
     let step = evidence.transactions.len().div_ceil(PAIRS_MAX).max(1);
@@ -160,16 +168,49 @@ pub(super) fn look(messages: &Messages<'_>, evidence: &mut Evidence) -> Vec<Pair
             }
         }
     }
-    for segment in messages.index.segments() {
-        sights.read(messages, evidence, segment);
+    for wave in messages.index.segments().chunks(WAVE) {
+        let shared = &sights;
+        let parts: Vec<Part> =
+            wave.par_iter().map(|segment| shared.look_through(evidence, segment)).collect();
+        for (segment, part) in wave.iter().zip(parts) {
+            sights.take(messages, segment, part);
+        }
     }
     for sight in &mut sights.all {
         sight.locate();
         sight.counts = Vec::new();
     }
     sights.all.sort_unstable_by_key(|sight| sight.address);
-    evidence.sights = sights.all;
-    pairs
+    Seen { sights: sights.all, pairs }
+}
+
+/// What was seen of the hosts that matter.
+pub(super) struct Seen {
+    /// The hosts, by address.
+    pub sights: Vec<Sight>,
+    /// The client and server of the questions looked at.
+    pub pairs: Vec<Pair>,
+}
+
+/// What one segment holds of one host.
+#[derive(Clone, Default)]
+struct Tally {
+    /// The TTL seen last and how often; most hosts have no other.
+    last: (u8, u64),
+    counts: Vec<(u8, u64)>,
+    sample: Option<(PacketId, u8)>,
+    /// Packets from it and to it noted for reading.
+    noted: [u32; 2],
+}
+
+/// What one segment holds of the hosts that matter.
+#[derive(Default)]
+struct Part {
+    /// Host numbers by position in the segment's dictionary.
+    numbers: Vec<u32>,
+    tallies: Vec<Tally>,
+    /// Rows whose bytes may be worth reading.
+    rows: Vec<u32>,
 }
 
 #[derive(Default)]
@@ -194,40 +235,83 @@ impl Sights {
         self.all.last_mut()
     }
 
-    fn read(&mut self, messages: &Messages<'_>, evidence: &Evidence, segment: &Segment) {
+    /// Packets of a host that are read in one direction.
+    fn limit(at: u32) -> u32 {
+        if (at as usize) < FIRST_HOSTS { READ_MAX } else { READ_FEW }
+    }
+
+    /// Whether enough packets of a host were read in one direction.
+    fn is_full(&self, at: u32, side: usize, noted: u32) -> bool {
+        let read = self.all.get(at as usize).and_then(|sight| sight.read.get(side));
+        read.is_none_or(|read| read + noted >= Self::limit(at))
+    }
+
+    /// Counts TTLs in one segment, and notes the packets to read.
+    fn look_through(&self, evidence: &Evidence, segment: &Segment) -> Part {
         let number = |address: &Address| self.by_address.get(address).copied().unwrap_or(NONE);
         let numbers: Vec<u32> = segment.addresses.iter().map(number).collect();
         if numbers.iter().all(|number| *number == NONE) {
-            return;
+            return Part::default();
         }
         let multicast: Vec<bool> = segment.addresses.iter().map(|address| is_multicast(*address)).collect();
+        let mut tallies = vec![Tally::default(); numbers.len()];
+        let mut rows = Vec::new();
         let columns = segment.source_address.iter().zip(&segment.destination_address);
         let values = segment.ttl.iter().zip(&segment.flags);
         for (row, ((source, destination), (ttl, bits))) in columns.zip(values).enumerate() {
             let at = |position: &u32| numbers.get(*position as usize).copied().unwrap_or(NONE);
             let (from, to) = (at(source), at(destination));
-            let id = PacketId(segment.base.0 + row as u32);
             if from == NONE && to == NONE {
                 continue;
             }
+            let id = PacketId(segment.base.0 + row as u32);
             let aside = multicast.get(*destination as usize).copied().unwrap_or(true)
                 || bits & flags::TUNNEL != 0
                 || is_neighbour_discovery(segment, row);
             if aside || evidence.is_duplicate(id) {
                 continue;
             }
-            if let Some(sight) = self.all.get_mut(from as usize).filter(|_| *ttl > 0) {
-                sight.count(id, *ttl, bits & flags::ICMP_ERROR != 0);
+            let mut read = false;
+            for (at, position, side) in [(from, source, 0), (to, destination, 1)] {
+                let Some(tally) = tallies.get_mut(*position as usize).filter(|_| at != NONE) else {
+                    continue;
+                };
+                if side == 0 && *ttl > 0 {
+                    tally.count(id, *ttl, bits & flags::ICMP_ERROR != 0);
+                }
+                let Some(noted) = tally.noted.get_mut(side) else { continue };
+                if !self.is_full(at, side, *noted) {
+                    *noted += 1;
+                    read = true;
+                }
             }
-            let full = |at: u32, side: usize| {
-                let read = self.all.get(at as usize).and_then(|sight| sight.read.get(side));
-                read.is_none_or(|read| *read >= READ_MAX)
-            };
-            if full(from, 0) && full(to, 1) {
+            if read {
+                rows.push(row as u32);
+            }
+        }
+        Part { numbers, tallies, rows }
+    }
+
+    /// Adds what a segment holds; segments come in order.
+    fn take(&mut self, messages: &Messages<'_>, segment: &Segment, part: Part) {
+        for (number, tally) in part.numbers.iter().zip(part.tallies) {
+            if let Some(sight) = self.all.get_mut(*number as usize) {
+                sight.add(tally);
+            }
+        }
+        let number = |column: &[u32], row: u32| {
+            let position = column.get(row as usize).copied().unwrap_or(NONE);
+            part.numbers.get(position as usize).copied().unwrap_or(NONE)
+        };
+        for row in part.rows {
+            let (from, to) =
+                (number(&segment.source_address, row), number(&segment.destination_address, row));
+            if self.is_full(from, 0, 0) && self.is_full(to, 1, 0) {
                 continue;
             }
-            let Some(packet) = messages.index.packet(id) else { continue };
-            self.detail(&packet, from, to);
+            if let Some(packet) = messages.index.packet(PacketId(segment.base.0 + row)) {
+                self.detail(&packet, from, to);
+            }
         }
     }
 
@@ -238,12 +322,13 @@ impl Sights {
         }
         let decoded = packet.decode();
         let sum = checksum(&decoded);
-        if let Some(sight) = self.all.get_mut(to as usize).filter(|sight| sight.read[1] < READ_MAX) {
+        if let Some(sight) = self.all.get_mut(to as usize).filter(|sight| sight.read[1] < Self::limit(to)) {
             sight.read[1] += 1;
             sight.checked_to += u32::from(sum.is_some());
             sight.wrong_to += u32::from(matches!(sum, Some(Sum::Unfinished | Sum::Wrong)));
         }
-        let Some(sight) = self.all.get_mut(from as usize).filter(|sight| sight.read[0] < READ_MAX) else {
+        let limit = Self::limit(from);
+        let Some(sight) = self.all.get_mut(from as usize).filter(|sight| sight.read[0] < limit) else {
             return;
         };
         sight.read[0] += 1;
@@ -259,17 +344,43 @@ impl Sights {
     }
 }
 
-impl Sight {
+impl Tally {
     fn count(&mut self, packet: PacketId, ttl: u8, error: bool) {
-        self.sent += 1;
-        self.initial += u64::from(INITIAL.contains(&ttl));
-        match self.counts.iter_mut().find(|(known, _)| *known == ttl) {
-            Some((_, count)) => *count += 1,
-            None => self.counts.push((ttl, 1)),
+        if self.last.0 == ttl {
+            self.last.1 += 1;
+        } else {
+            self.turn(ttl);
         }
         if !error && self.sample.is_none() {
             self.sample = Some((packet, ttl));
         }
+    }
+
+    /// Files the count of the TTL seen last and begins another.
+    fn turn(&mut self, ttl: u8) {
+        let (last, packets) = std::mem::replace(&mut self.last, (ttl, 1));
+        if packets > 0 {
+            count(&mut self.counts, last, packets);
+        }
+    }
+}
+
+impl Sight {
+    fn add(&mut self, mut tally: Tally) {
+        tally.turn(0);
+        for (ttl, packets) in tally.counts {
+            self.sent += packets;
+            self.initial += if INITIAL.contains(&ttl) { packets } else { 0 };
+            count(&mut self.counts, ttl, packets);
+        }
+        self.sample = self.sample.or(tally.sample);
+    }
+}
+
+fn count(counts: &mut Vec<(u8, u64)>, ttl: u8, packets: u64) {
+    match counts.iter_mut().find(|(known, _)| *known == ttl) {
+        Some((_, count)) => *count += packets,
+        None => counts.push((ttl, packets)),
     }
 }
 

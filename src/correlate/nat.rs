@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use rayon::prelude::*;
+
 use super::Level;
 use super::messages::Messages;
 use super::weigh::{Error, Weighed};
@@ -11,6 +13,8 @@ use crate::index::{DnsRow, PacketId};
 
 /// Messages with one id and question an error is compared with, newest first.
 const CANDIDATES_MAX: usize = 8;
+/// Messages looked through by one thread at a time.
+const BLOCK: u32 = 1 << 16;
 
 /// For each error whose flow is not in the capture: the message it quotes as translated by a NAT, if there is one.
 pub(super) fn find(messages: &Messages<'_>, errors: &[PacketId]) -> Vec<Option<Weighed>> {
@@ -26,15 +30,27 @@ pub(super) fn find(messages: &Messages<'_>, errors: &[PacketId]) -> Vec<Option<W
         })
     };
     let read = |packet: &PacketId| Error::read(messages.index, *packet);
-    for key in errors.iter().filter_map(read).filter_map(|error| key(&error)) {
+    let keys: Vec<Option<(u16, u64)>> = errors.par_iter().map(|packet| key(&read(packet)?)).collect();
+    for key in keys.iter().copied().flatten() {
         wanted.entry(key).or_default();
         if let Some(id) = ids.get_mut(usize::from(key.0)) {
             *id = true;
         }
     }
     if !wanted.is_empty() {
-        let is_wanted = |row: &DnsRow| ids.get(usize::from(row.header.id)).copied().unwrap_or(false);
-        for (row, _) in messages.iter().filter(|(row, _)| is_wanted(row) && row.kind == DnsKind::Dns) {
+        let is_wanted = |row: &DnsRow| {
+            row.kind == DnsKind::Dns && ids.get(usize::from(row.header.id)).copied().unwrap_or(false)
+        };
+        let blocks: Vec<Vec<&DnsRow>> = (0..messages.len().div_ceil(BLOCK))
+            .into_par_iter()
+            .map(|block| {
+                let range = block * BLOCK..(block + 1).saturating_mul(BLOCK).min(messages.len());
+                let rows = messages.rows(range).map(|(_, row)| row);
+                rows.filter(|row| is_wanted(row) && wanted.contains_key(&(row.header.id, row.question)))
+                    .collect()
+            })
+            .collect();
+        for row in blocks.into_iter().flatten() {
             if let Some(seen) = wanted.get_mut(&(row.header.id, row.question)) {
                 if seen.len() == CANDIDATES_MAX {
                     seen.remove(0);
@@ -43,12 +59,12 @@ pub(super) fn find(messages: &Messages<'_>, errors: &[PacketId]) -> Vec<Option<W
             }
         }
     }
-    let find = |packet: &PacketId| {
+    let find = |(packet, key): (&PacketId, &Option<(u16, u64)>)| {
+        let seen = wanted.get(key.as_ref()?).filter(|seen| !seen.is_empty())?;
         let error = read(packet)?;
-        let seen = wanted.get(&key(&error)?)?;
         seen.iter().rev().find_map(|candidate| same(messages, &error, *candidate))
     };
-    errors.iter().map(find).collect()
+    errors.par_iter().zip(&keys).map(find).collect()
 }
 
 /// Whether the candidate is what the error quotes, but for the sender's address or port.

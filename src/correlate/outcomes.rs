@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 
+use rayon::prelude::*;
+
 use super::messages::Messages;
-use super::{Anomaly, Evidence, Outcome, Parameters, Transaction};
+use super::{Anomaly, Evidence, Outcome, Parameters, Transaction, transactions};
 use crate::decode::Address;
-use crate::decode::dns;
 use crate::index::PacketId;
 use crate::time::Nanos;
 
@@ -26,37 +27,73 @@ pub(super) fn conclude(messages: &Messages<'_>, evidence: &mut Evidence) {
         evidence.notes.push(note.to_owned());
     }
     let parameters = evidence.parameters.clone();
-    let mut both = Vec::new();
     let mut transactions = std::mem::take(&mut evidence.transactions);
-    let mut silent = Vec::new();
     let connections = Connections::new(evidence);
-    for (at, transaction) in transactions.iter_mut().enumerate() {
-        transaction.outcome = if let Some(answer) = transaction.answer {
-            if let Some(error) = transaction.error
-                && is_about_answered_try(messages, evidence, transaction, error, answer)
-            {
-                both.push(Anomaly { kind: "icmp_and_answer", packet: error, against: Some(answer) });
+    let shared = &*evidence;
+    let parts: Vec<Part> = transactions
+        .par_chunks_mut(BLOCK)
+        .enumerate()
+        .map(|(block, transactions)| {
+            let mut part = Part::default();
+            for (at, transaction) in transactions.iter_mut().enumerate() {
+                conclude_one((messages, shared), &connections, transaction, &mut part);
+                match transaction.outcome {
+                    Outcome::Refused => part.refused.push((block * BLOCK + at) as u32),
+                    _ if transaction.answer.is_none() => part.silent.push((block * BLOCK + at) as u32),
+                    _ => {}
+                }
             }
-            answered((messages, evidence), &connections, transaction)
-        } else if transaction.error.is_some() {
-            Outcome::Refused
-        } else {
-            silent.push(at);
-            if connections.resets_after(messages, transaction.last) {
-                Outcome::TcpReset
-            } else if evidence.one_sided
-                || evidence.watched_after(messages.time_ns(transaction.last)) < parameters.watch_ns
-            {
-                Outcome::Undetermined
-            } else {
-                Outcome::NoAnswer
-            }
-        };
+            part
+        })
+        .collect();
+    let (mut silent, mut refused) = (Vec::new(), Vec::new());
+    for mut part in parts {
+        evidence.anomalies.append(&mut part.anomalies);
+        silent.append(&mut part.silent);
+        refused.append(&mut part.refused);
     }
-    rate_limited(messages, &mut transactions, &silent, &parameters);
-    extended(messages, &mut transactions);
+    rate_limited(messages, &mut transactions, (&silent, &refused), &parameters);
     evidence.transactions = transactions;
-    evidence.anomalies.append(&mut both);
+}
+
+/// Transactions decided by one thread at a time.
+const BLOCK: usize = 1 << 15;
+
+/// What is noticed of some transactions while their outcomes are decided.
+#[derive(Default)]
+struct Part {
+    anomalies: Vec<Anomaly>,
+    /// Those with neither answer nor error.
+    silent: Vec<u32>,
+    refused: Vec<u32>,
+}
+
+fn conclude_one(
+    (messages, evidence): (&Messages<'_>, &Evidence),
+    connections: &Connections,
+    transaction: &mut Transaction,
+    part: &mut Part,
+) {
+    let parameters = &evidence.parameters;
+    transaction.outcome = if let Some(answer) = transaction.answer {
+        if let Some(error) = transaction.error
+            && is_about_answered_try(messages, evidence, transaction, error, answer)
+        {
+            part.anomalies.push(Anomaly { kind: "icmp_and_answer", packet: error, against: Some(answer) });
+        }
+        part.anomalies.extend(transactions::implausible(transaction, parameters.implausible_after_ns));
+        answered((messages, evidence), connections, transaction)
+    } else if transaction.error.is_some() {
+        Outcome::Refused
+    } else if connections.resets_after(messages, transaction.last) {
+        Outcome::TcpReset
+    } else if evidence.one_sided
+        || evidence.watched_after(messages.time_ns(transaction.last)) < parameters.watch_ns
+    {
+        Outcome::Undetermined
+    } else {
+        Outcome::NoAnswer
+    };
 }
 
 /// The connections to port 53 by who made them.
@@ -177,7 +214,7 @@ type ErrorSeen = (Nanos, (u8, u8), PacketId);
 fn rate_limited(
     messages: &Messages<'_>,
     transactions: &mut [Transaction],
-    silent: &[usize],
+    (silent, refused): (&[u32], &[u32]),
     parameters: &Parameters,
 ) {
     let ends = |transaction: &Transaction| {
@@ -185,7 +222,7 @@ fn rate_limited(
         Some(((packet.source_address(), packet.destination_address()), packet.time_ns()))
     };
     let mut errors: Map<(Address, Address), Vec<ErrorSeen>> = Map::default();
-    for transaction in transactions.iter().filter(|transaction| transaction.outcome == Outcome::Refused) {
+    for transaction in refused.iter().filter_map(|at| transactions.get(*at as usize)) {
         if let (Some((pair, _)), Some(error)) = (ends(transaction), transaction.error) {
             errors.entry(pair).or_default().push((messages.time_ns(error), transaction.icmp, error));
         }
@@ -194,7 +231,7 @@ fn rate_limited(
         times.sort_unstable();
     }
     for at in silent {
-        let Some(transaction) = transactions.get_mut(*at) else { continue };
+        let Some(transaction) = transactions.get_mut(*at as usize) else { continue };
         let Some((pair, query_ns)) = ends(transaction) else { continue };
         let Some(times) = errors.get(&pair) else { continue };
         let next = times.partition_point(|(time_ns, ..)| *time_ns <= query_ns);
@@ -206,22 +243,5 @@ fn rate_limited(
             transaction.outcome = Outcome::CoveredByRateLimit;
             transaction.icmp = *icmp;
         }
-    }
-}
-
-/// Takes over extended response codes and errors of answers (RFC 6891 §6.1.3; RFC 8914).
-fn extended(messages: &Messages<'_>, transactions: &mut [Transaction]) {
-    for transaction in transactions.iter_mut().filter(|t| !matches!(t.response_code, 0 | 3)) {
-        let answer = transaction.answer.and_then(|answer| messages.index.packet(answer));
-        let Some(packet) = answer else { continue };
-        let rows = packet.dns_rows().iter().filter(|row| row.is_response());
-        let low = transaction.response_code & 15;
-        let fits = |row: &&crate::index::DnsRow| u16::from(row.header.response_code()) == low;
-        let Some(message) = rows.into_iter().find(fits).and_then(|row| dns::read(packet.message(row))) else {
-            continue;
-        };
-        let Some(extension) = message.extension() else { continue };
-        transaction.response_code = low | u16::from(extension.response_code_high) << 4;
-        transaction.extended_error = extension.extended_error(message.bytes).map(|(code, _)| code);
     }
 }

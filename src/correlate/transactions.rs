@@ -1,278 +1,269 @@
 //! Pairs DNS queries with their retries and responses (RFC 5452 §9.1: same addresses, ports, id and question).
+//!
+//! Messages are noted in blocks, each block is sorted by share (a part of all flows and ids), every share is matched
+//! on its own, and the blocks are put back in order; blocks and shares are worked on side by side.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::evidence::{Role, TRANSACTIONS_MAX};
-use super::messages::Messages;
-use super::{Anomaly, Evidence, Outcome, Transaction, TransactionId};
-use crate::index::segment::DnsKind;
+use rayon::prelude::*;
+
+use super::evidence::{Extra, Role, TRANSACTIONS_MAX};
+use super::matching::{self, CANDIDATES_MAX, Entry, Found, Further, Room, UNPLACED};
+use super::messages::{Messages, NONE, Position};
+use super::{Anomaly, Evidence, Outcome, Transaction, TransactionId, strays};
+use crate::decode::dns;
 use crate::index::{DnsRow, PacketId};
 use crate::time::Nanos;
 
-/// Transactions of one flow and id that a message is compared with, newest first. A flow that repeats
-/// an id with ever new questions would otherwise cost the square of its length.
-const CANDIDATES_MAX: usize = 16;
-/// Messages looked up together.
-const BATCH: usize = 64;
-/// Queries with one id and question a stray response is compared with.
-const STRAYS_MAX: usize = 8;
-/// End of a chain.
-const NONE: u32 = u32::MAX;
+/// Messages of a block: with their entries they fit the second cache.
+const BLOCK: usize = 1 << 15;
+/// Messages a share should have, so that its table fits the second cache.
+const SHARE: usize = 1 << 14;
+/// Shares at most, as a power of two.
+const SHARE_BITS_MAX: u32 = 10;
 /// QTYPE of zone transfers, whose answer is a sequence of messages (RFC 5936 §2.2; RFC 1995 §4).
 const ZONE_TRANSFERS: [u16; 2] = [251, 252];
 
-/// What matching needs to know of a transaction and results do not.
-struct Open {
-    /// The next older transaction of the same flow and id.
-    previous: u32,
-    /// The low half of the question's hash; among one flow and id it is as telling as the whole.
-    question: u32,
-    first_ns: Nanos,
-    last_ns: Nanos,
-}
-
-#[derive(Default)]
-struct Joiner<'i> {
-    open: Vec<Open>,
-    /// The newest transaction of each flow and id.
-    newest: HashMap<u64, u32, foldhash::fast::FixedState>,
-    /// Responses that matched nothing.
-    unmatched: Vec<&'i DnsRow>,
-    crowded: bool,
-}
-
-fn key(row: &DnsRow) -> u64 {
-    row.flow ^ u64::from(row.header.id).wrapping_mul(0x9e37_79b9_7f4a_7c15)
-}
-
 /// Makes the transactions of all unicast DNS messages.
 pub(super) fn join(messages: &Messages<'_>, evidence: &mut Evidence, cancel: &AtomicBool) {
-    let mut joiner = Joiner::default();
-    joiner.open.reserve_exact(messages.queries);
-    joiner.newest.reserve(messages.queries);
-    evidence.reserve(messages.len() as usize, messages.queries);
-    let mut rows = messages.iter().filter(|(row, _)| row.kind == DnsKind::Dns);
-    let mut batch = Vec::with_capacity(BATCH);
-    while !cancel.load(Ordering::Relaxed) {
-        batch.clear();
-        batch.extend(rows.by_ref().take(BATCH));
-        if batch.is_empty() {
-            break;
-        }
-        // Looking all of a batch up at once lets the processor wait for many table rows at the same time.
-        let touched =
-            batch.iter().filter_map(|(row, _)| joiner.newest.get(&key(row))).fold(0, |sum, at| sum ^ at);
-        std::hint::black_box(touched);
-        for (row, time_ns) in batch.iter().copied() {
-            if evidence.is_duplicate(row.packet) {
-                continue;
-            }
-            if !row.is_response() {
-                // A header that asks nothing and carries nothing is a probe, not a query.
-                if row.header.counts != [0; 4] {
-                    joiner.query(evidence, row, time_ns);
-                }
-            } else if !joiner.response(messages, evidence, row, time_ns) {
-                joiner.unmatched.push(row);
-            }
-        }
+    let mut entries: Vec<Entry> = (0..messages.len())
+        .into_par_iter()
+        .map(|position| match messages.at(position) {
+            Some((row, time_ns)) => Entry::of(row, time_ns, position, evidence.is_duplicate(row.packet)),
+            None => Entry { position, ..Entry::default() },
+        })
+        .collect();
+    if cancel.load(Ordering::Relaxed) {
+        return;
     }
-    if joiner.crowded {
+    let bits = (entries.len() / SHARE).next_power_of_two().trailing_zeros().min(SHARE_BITS_MAX);
+    let found = matched(messages, evidence, &mut entries, bits);
+    let firsts = numbered(&mut entries);
+    evidence.set_tags(messages, tags(&entries));
+    let number = |first: Position| {
+        let tag = entries.get(first as usize).map_or(UNPLACED, |entry| entry.key);
+        (tag != UNPLACED).then_some(TransactionId((tag >> super::evidence::ROLE_BITS) as u32))
+    };
+    let further: Vec<(TransactionId, Further)> =
+        found.further.iter().filter_map(|further| Some((number(further.first)?, *further))).collect();
+    drop(entries);
+    evidence.transactions =
+        firsts.par_iter().map(|(first, answer)| transaction(messages, *first, *answer)).collect();
+    let packet = |position| messages.at(position).map(|(row, _)| row.packet);
+    for (kind, position, against) in found.odd {
+        let Some(odd) = packet(position) else { continue };
+        evidence.anomalies.push(Anomaly { kind, packet: odd, against: packet(against) });
+    }
+    extend(messages, evidence, &further);
+    if found.crowded {
         evidence.notes.push(format!(
             "Some flow repeats one DNS id with more than {CANDIDATES_MAX} different open questions; older ones were not compared."
         ));
     }
-    unmatched(messages, evidence, &joiner.unmatched);
+    strays::explain(messages, evidence, &found.strays);
 }
 
-impl Joiner<'_> {
-    /// The transactions of a flow and id, newest first, as far as they are compared.
-    fn candidates(&self, key: u64) -> impl Iterator<Item = u32> {
-        let mut at = self.newest.get(&key).copied().unwrap_or(NONE);
-        std::iter::from_fn(move || {
-            let found = self.open.get(at as usize)?;
-            Some(std::mem::replace(&mut at, found.previous))
+/// Sorts the blocks by share, matches the shares, and puts the blocks back in order.
+fn matched(messages: &Messages<'_>, evidence: &Evidence, entries: &mut [Entry], bits: u32) -> Found {
+    let starts: Vec<Vec<u32>> = entries
+        .par_chunks_mut(BLOCK)
+        .map_init(Vec::new, |scratch, block| sort_by_share(block, scratch, bits))
+        .collect();
+    let mut shares: Vec<Vec<&mut [Entry]>> = (0..1usize << bits).map(|_| Vec::new()).collect();
+    for (mut block, starts) in entries.chunks_mut(BLOCK).zip(&starts) {
+        for (share, pair) in shares.iter_mut().zip(starts.windows(2)) {
+            let length = pair.last().zip(pair.first()).map_or(0, |(end, start)| end - start);
+            let Some((run, rest)) = block.split_at_mut_checked(length as usize) else { break };
+            block = rest;
+            if !run.is_empty() {
+                share.push(run);
+            }
+        }
+    }
+    let all: Vec<Found> = shares
+        .par_iter_mut()
+        .map_init(Room::default, |room, runs| matching::share(messages, &evidence.parameters, runs, room))
+        .collect();
+    entries.par_chunks_mut(BLOCK).for_each_init(Vec::new, |scratch, block| sort_by_position(block, scratch));
+    let mut found = Found::default();
+    for mut part in all {
+        found.further.append(&mut part.further);
+        found.odd.append(&mut part.odd);
+        found.strays.append(&mut part.strays);
+        found.crowded |= part.crowded;
+    }
+    found.further.sort_unstable_by_key(|further| further.position);
+    found.odd.sort_unstable_by_key(|(_, position, _)| *position);
+    found.strays.sort_unstable();
+    found
+}
+
+/// Sorts a block by share, keeping the order within each; gives where each share begins, and the end.
+fn sort_by_share(block: &mut [Entry], scratch: &mut Vec<Entry>, bits: u32) -> Vec<u32> {
+    let mut starts = vec![0u32; (1 << bits) + 1];
+    for entry in &*block {
+        if let Some(count) = starts.get_mut(entry.share(bits) + 1) {
+            *count += 1;
+        }
+    }
+    let mut sum = 0;
+    for start in &mut starts {
+        sum += *start;
+        *start = sum;
+    }
+    scratch.clear();
+    scratch.extend_from_slice(block);
+    let mut next = starts.clone();
+    for entry in &*scratch {
+        let Some(next) = next.get_mut(entry.share(bits)) else { continue };
+        if let Some(slot) = block.get_mut(*next as usize) {
+            *slot = *entry;
+        }
+        *next += 1;
+    }
+    starts
+}
+
+fn sort_by_position(block: &mut [Entry], scratch: &mut Vec<Entry>) {
+    scratch.clear();
+    scratch.extend_from_slice(block);
+    let first = scratch.iter().map(|entry| entry.position).min().unwrap_or(0);
+    for entry in &*scratch {
+        if let Some(slot) = block.get_mut((entry.position - first) as usize) {
+            *slot = *entry;
+        }
+    }
+}
+
+/// Numbers the first queries in matching order; gives each one's position and that of its answer.
+fn numbered(entries: &mut [Entry]) -> Vec<(Position, Position)> {
+    let counts: Vec<usize> = entries
+        .par_chunks(BLOCK)
+        .map(|block| block.iter().filter(|entry| entry.key == Role::First as u64).count())
+        .collect();
+    let before = counts.iter().scan(0, |sum, count| {
+        let before = *sum;
+        *sum += count;
+        Some(before)
+    });
+    let before: Vec<usize> = before.collect();
+    let blocks: Vec<Vec<(Position, Position)>> = entries
+        .par_chunks_mut(BLOCK)
+        .zip(before)
+        .map(|(block, before)| {
+            let mut firsts = Vec::new();
+            for entry in block.iter_mut().filter(|entry| entry.key == Role::First as u64) {
+                let id = before + firsts.len();
+                if id >= TRANSACTIONS_MAX {
+                    entry.key = UNPLACED;
+                    continue;
+                }
+                firsts.push((entry.position, entry.question));
+                // First is role 0, so that the tag of a first query is its number alone.
+                entry.key = (id as u64) << super::evidence::ROLE_BITS;
+            }
+            firsts
         })
-        .take(CANDIDATES_MAX)
+        .collect();
+    let mut firsts = Vec::with_capacity(blocks.iter().map(Vec::len).sum());
+    for block in blocks {
+        firsts.extend(block);
     }
-
-    fn query(&mut self, evidence: &mut Evidence, row: &DnsRow, time_ns: Nanos) {
-        let key = key(row);
-        let same = self
-            .candidates(key)
-            .find(|at| self.at(*at).is_some_and(|open| open.question == row.question as u32));
-        if let Some((at, open)) = same.and_then(|at| Some((at, self.open.get_mut(at as usize)?)))
-            && let Some(transaction) = evidence.transactions.get_mut(at as usize)
-        {
-            let within = time_ns - open.last_ns <= evidence.parameters.retry_window_ns;
-            if within && transaction.answer.is_none() {
-                transaction.last = row.packet;
-                transaction.tries = transaction.tries.saturating_add(1);
-                let delta_ns = time_ns - open.first_ns;
-                open.last_ns = time_ns;
-                evidence.push_extra(row.packet, TransactionId(at), Role::Retry, delta_ns);
-                return;
-            }
-            if !within {
-                let against = Some(transaction.first);
-                evidence.anomalies.push(Anomaly { kind: "id_port_reuse", packet: row.packet, against });
-            }
-        }
-        let id = self.open.len();
-        if id >= TRANSACTIONS_MAX {
-            return;
-        }
-        self.crowded |= same.is_none() && self.candidates(key).nth(CANDIDATES_MAX - 1).is_some();
-        let previous = self.newest.insert(key, id as u32).unwrap_or(NONE);
-        self.open.push(Open { previous, question: row.question as u32, first_ns: time_ns, last_ns: time_ns });
-        evidence.transactions.push(Transaction {
-            first: row.packet,
-            last: row.packet,
-            answer: None,
-            error: None,
-            outcome: Outcome::Undetermined,
-            response_code: 0,
-            icmp: (0, 0),
-            tries: 1,
-            extended_error: None,
-            name_lost: false,
-            rtt_ns: 0,
-            waited_ns: 0,
-        });
-        evidence.push_member(row.packet, TransactionId(id as u32), Role::First);
-    }
-
-    fn at(&self, at: u32) -> Option<&Open> {
-        self.open.get(at as usize)
-    }
-
-    /// Gives a response its place; false when nothing fits.
-    fn response(
-        &mut self,
-        messages: &Messages<'_>,
-        evidence: &mut Evidence,
-        row: &DnsRow,
-        time_ns: Nanos,
-    ) -> bool {
-        let comparable = row.question != 0;
-        let tolerance = evidence.parameters.clock_tolerance_ns;
-        let (mut unanswered, mut answered, mut others, mut waiting) = (None, None, None, 0);
-        for at in self.candidates(key(row)) {
-            let Some((open, transaction)) = self.at(at).zip(evidence.transactions.get(at as usize)) else {
-                break;
-            };
-            if open.first_ns > time_ns + tolerance {
-                continue;
-            }
-            if comparable && open.question != row.question as u32 && open.question != 0 {
-                others = others.or(Some(transaction.last));
-                continue;
-            }
-            if transaction.answer.is_none() {
-                waiting += 1;
-                unanswered = unanswered.or(Some(at));
-            } else {
-                answered = answered.or(Some(at));
-            }
-        }
-        let exact = comparable
-            || row.header.counts.first() == Some(&0)
-                && unanswered.is_some_and(|at| self.at(at).is_some_and(|open| open.question == 0));
-        match (unanswered, answered) {
-            (Some(at), _) if exact || waiting == 1 => {
-                let Some(open) = self.at(at) else { return false };
-                let (rtt_ns, waited_ns) = (time_ns - open.last_ns, time_ns - open.first_ns);
-                let Some(transaction) = evidence.transactions.get_mut(at as usize) else { return false };
-                transaction.answer = Some(row.packet);
-                transaction.response_code = u16::from(row.header.response_code());
-                transaction.rtt_ns = rtt_ns;
-                transaction.waited_ns = waited_ns;
-                if row.header.is_truncated() {
-                    transaction.outcome = Outcome::Truncated;
-                }
-                let role = if exact { Role::Answer } else { Role::ProbableAnswer };
-                evidence.push_member(row.packet, TransactionId(at), role);
-                if rtt_ns > evidence.parameters.implausible_after_ns {
-                    evidence.anomalies.push(Anomaly {
-                        kind: "implausibly_late_answer",
-                        packet: row.packet,
-                        against: Some(PacketId(0))
-                            .and(evidence.transactions.get(at as usize).map(|t| t.last)),
-                    });
-                }
-                true
-            }
-            (_, Some(at)) => {
-                self.further(messages, evidence, (row, time_ns), at);
-                true
-            }
-            _ => {
-                if let Some(query) = others {
-                    evidence.anomalies.push(Anomaly {
-                        kind: "answer_to_other_question",
-                        packet: row.packet,
-                        against: Some(query),
-                    });
-                }
-                others.is_some()
-            }
-        }
-    }
-
-    /// A response to a query that has its answer already.
-    fn further(
-        &self,
-        messages: &Messages<'_>,
-        evidence: &mut Evidence,
-        (row, time_ns): (&DnsRow, Nanos),
-        at: u32,
-    ) {
-        let Some(answer) = evidence.transactions.get(at as usize).and_then(|t| t.answer) else { return };
-        let Some(open) = self.at(at) else { return };
-        evidence.push_extra(row.packet, TransactionId(at), Role::FurtherAnswer, time_ns - open.last_ns);
-        if ZONE_TRANSFERS.contains(&row.qtype) || row.question == 0 {
-            return;
-        }
-        let first = messages.index.packet(answer).and_then(|packet| packet.dns());
-        let equal = first.is_some_and(|first| messages.bytes(first) == messages.bytes(row));
-        let kind = if equal { "duplicate_answer" } else { "conflicting_answer" };
-        evidence.anomalies.push(Anomaly { kind, packet: row.packet, against: Some(answer) });
-    }
+    firsts
 }
 
-/// Looks for the queries of responses that came from another address than was asked (RFC 2181 §4.1).
-fn unmatched(messages: &Messages<'_>, evidence: &mut Evidence, responses: &[&DnsRow]) {
-    let key = |row: &DnsRow| (row.question, row.header.id);
-    let mut wanted: HashMap<(u64, u16), Vec<PacketId>, foldhash::fast::FixedState> = HashMap::default();
-    for row in responses {
-        wanted.insert(key(row), Vec::new());
-    }
-    if wanted.is_empty() {
-        return;
-    }
-    for (row, _) in messages.iter() {
-        let eligible = !row.is_response() && row.kind == DnsKind::Dns && row.question != 0;
-        if eligible
-            && let Some(queries) = wanted.get_mut(&key(row))
-            && queries.len() < STRAYS_MAX
-        {
-            queries.push(row.packet);
+/// The transaction and role of every message, by position.
+fn tags(entries: &[Entry]) -> Vec<u32> {
+    let tag = |entry: &Entry| {
+        if entry.key == UNPLACED {
+            return NONE;
         }
-    }
-    for row in responses {
-        let queries = wanted.get(&key(row)).map(Vec::as_slice).unwrap_or_default();
-        let query = queries.iter().rev().copied().find(|query| same_client(messages, *query, row.packet));
-        let kind = if query.is_some() { "answer_from_other_address" } else { "unsolicited" };
-        evidence.anomalies.push(Anomaly { kind, packet: row.packet, against: query });
-    }
-}
-
-fn same_client(messages: &Messages<'_>, query: PacketId, response: PacketId) -> bool {
-    let (Some(query), Some(response)) = (messages.index.packet(query), messages.index.packet(response))
-    else {
-        return false;
+        let of_first = |first: &Entry| if first.key == UNPLACED { NONE } else { first.key as u32 };
+        let role = Role::OTHERS.into_iter().find(|role| *role as u64 == entry.key && entry.question != NONE);
+        match role {
+            Some(role) => {
+                let first = entries.get(entry.question as usize).map_or(NONE, of_first);
+                if first == NONE { NONE } else { first | role as u32 }
+            }
+            None => entry.key as u32,
+        }
     };
-    query.source_address() == response.destination_address()
-        && query.source_port() == response.destination_port()
+    entries.par_iter().map(tag).collect()
+}
+
+/// A transaction as its first query and its answer tell it.
+fn transaction(messages: &Messages<'_>, first: Position, answer: Position) -> Transaction {
+    let (query, asked_ns) =
+        messages.at(first).map_or((PacketId(0), 0), |(row, time_ns)| (row.packet, time_ns));
+    let answer = if answer == NONE { None } else { messages.at(answer) };
+    let truncated = answer.is_some_and(|(row, _)| row.header.is_truncated());
+    let waited_ns = answer.map_or(0, |(_, time_ns)| time_ns - asked_ns);
+    let (response_code, extended_error) = answer.map_or((0, None), |(row, _)| ending(messages, row));
+    Transaction {
+        first: query,
+        last: query,
+        answer: answer.map(|(row, _)| row.packet),
+        error: None,
+        outcome: if truncated { Outcome::Truncated } else { Outcome::Undetermined },
+        response_code,
+        icmp: (0, 0),
+        tries: 1,
+        extended_error,
+        name_lost: false,
+        rtt_ns: waited_ns,
+        waited_ns,
+    }
+}
+
+/// The response code with its extended bits and the extended error of an answer (RFC 6891 §6.1.3; RFC 8914).
+fn ending(messages: &Messages<'_>, row: &DnsRow) -> (u16, Option<u16>) {
+    let low = u16::from(row.header.response_code());
+    if !row.is_extended() {
+        return (low, None);
+    }
+    let message = dns::read(messages.bytes(row));
+    let Some((message, extension)) = message.and_then(|m| Some((m, m.extension()?))) else {
+        return (low, None);
+    };
+    let error = extension.extended_error(message.bytes).map(|(code, _)| code);
+    (u16::from(extension.response_code_high) << 4 | low, error)
+}
+
+/// Adds tries and responses beyond the first.
+fn extend(messages: &Messages<'_>, evidence: &mut Evidence, all: &[(TransactionId, Further)]) {
+    let mut extras = Vec::with_capacity(all.len());
+    for (id, further) in all {
+        let Some((row, time_ns)) = messages.at(further.position) else { continue };
+        let Some(transaction) = evidence.transactions.get_mut(id.0 as usize) else { continue };
+        let (packet, role, delta_ns) = (row.packet, further.role, further.delta_ns);
+        extras.push(Extra { transaction: *id, packet, role, delta_ns });
+        if role == Role::Retry {
+            transaction.last = row.packet;
+            transaction.tries = transaction.tries.saturating_add(1);
+            if let Some(answer) = transaction.answer {
+                transaction.rtt_ns = messages.time_ns(answer) - time_ns;
+            }
+        } else if let Some(answer) = transaction.answer
+            && let Some(kind) = repeated(messages, answer, row)
+        {
+            evidence.anomalies.push(Anomaly { kind, packet: row.packet, against: Some(answer) });
+        }
+    }
+    evidence.set_extras(extras);
+}
+
+/// What a response is to one that came before it; `None` where several belong together.
+fn repeated(messages: &Messages<'_>, answer: PacketId, row: &DnsRow) -> Option<&'static str> {
+    if ZONE_TRANSFERS.contains(&row.qtype) || row.question == 0 {
+        return None;
+    }
+    let first = messages.index.packet(answer).and_then(|packet| packet.dns());
+    let equal = first.is_some_and(|first| messages.bytes(first) == messages.bytes(row));
+    Some(if equal { "duplicate_answer" } else { "conflicting_answer" })
+}
+
+/// Marks answers that come later than any client waits.
+pub(super) fn implausible(transaction: &Transaction, limit_ns: Nanos) -> Option<Anomaly> {
+    let packet = transaction.answer.filter(|_| transaction.rtt_ns > limit_ns)?;
+    Some(Anomaly { kind: "implausibly_late_answer", packet, against: Some(transaction.last) })
 }

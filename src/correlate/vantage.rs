@@ -1,7 +1,6 @@
 //! Infers where the capture was taken from the places of those who ask and those who are asked.
 
-use super::hosts::{self, Pair, Place, Sight};
-use super::messages::Messages;
+use super::hosts::{Pair, Place, Seen, Sight};
 use super::{Evidence, Vantage};
 use crate::decode::Address;
 
@@ -11,8 +10,9 @@ const MOST_PERCENT: usize = 70;
 const REASONS_MAX: usize = 4;
 
 /// Sets vantage and reasons.
-pub(super) fn infer(messages: &Messages<'_>, evidence: &mut Evidence) {
-    let pairs = hosts::look(messages, evidence);
+pub(super) fn infer(evidence: &mut Evidence, seen: Seen) {
+    let Seen { sights, pairs } = seen;
+    evidence.sights = sights;
     let mut votes = [0usize; 4];
     for pair in &pairs {
         let vote = vote(evidence, *pair);

@@ -1,5 +1,6 @@
 //! Weighs one ICMP error against the packets it may quote (correlation rules E1–E5) and names the level and why.
 
+use super::messages::Messages;
 use super::parameters::error_window_ns;
 use super::{Level, Parameters};
 use crate::decode::{Address, Decoded, Quote, Transport};
@@ -130,7 +131,7 @@ struct Agreement {
 
 /// Chooses the packet an error is about. `None` when there is no candidate at all.
 pub(super) fn choose(
-    index: &Index,
+    messages: &Messages<'_>,
     error: &Error<'_>,
     candidates: impl Iterator<Item = PacketId>,
     parameters: &Parameters,
@@ -140,9 +141,10 @@ pub(super) fn choose(
     let (mut fitting, mut any) = (0, false);
     let mut equals = 0;
     for id in candidates {
-        let Some(packet) = index.packet(id) else { continue };
+        let Some(packet) = messages.index.packet(id) else { continue };
         let delta_ns = error.head.time_ns - packet.time_ns();
-        if delta_ns < -parameters.clock_tolerance_ns {
+        let early = delta_ns < -parameters.clock_tolerance_ns;
+        if early && !messages.is_set_back_between(id, error.head.packet) {
             continue;
         }
         any = true;

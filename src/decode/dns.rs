@@ -65,6 +65,12 @@ pub struct Message<'a> {
 }
 
 impl Message<'_> {
+    /// RCODE with the extended bits of OPT (RFC 6891 §6.1.3).
+    pub fn response_code(&self) -> u16 {
+        let high = self.extension().map_or(0, |extension| u16::from(extension.response_code_high));
+        high << 4 | u16::from(self.header.response_code())
+    }
+
     /// The OPT record, if the message has one and everything before it can be passed (RFC 6891 §6.1).
     pub fn extension(&self) -> Option<Extension> {
         let [questions, answers, authorities, additionals] = self.header.counts.map(usize::from);

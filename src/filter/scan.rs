@@ -446,6 +446,12 @@ fn several(field: DnsField, check: &Check, row: &DnsRow, all: bool, view: &View<
 
 /// Hands one row's value of a header field to `test`; whether there was one.
 fn value_of(field: DnsField, row: &DnsRow, test: &mut dyn FnMut(Scalar<'_>) -> bool) -> bool {
+    if field == DnsField::ResponseCode {
+        return row.is_response() && {
+            test(Scalar::Number(i64::from(row.response_code())));
+            true
+        };
+    }
     let mut some = false;
     values::dns_value(field, row.header, None, (row.qtype, values::class_of(row)), &mut |value| {
         some = true;

@@ -370,6 +370,9 @@ fn dns_rows(field: DnsField, packet: &Packet<'_>, visit: Visit<'_>) {
 
 /// Values of one message; true when `visit` stopped.
 pub fn dns_row(field: DnsField, row: &DnsRow, packet: &Packet<'_>, visit: Visit<'_>) -> bool {
+    if field == DnsField::ResponseCode {
+        return row.is_response() && visit(Scalar::Number(i64::from(row.response_code())));
+    }
     if has_questions(field, row) {
         return questions(field, packet.message(row), row, visit);
     }

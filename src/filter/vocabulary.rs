@@ -26,7 +26,7 @@ pub struct Vocabulary {
     /// IP protocol numbers.
     pub transports: Vec<(u8, u64)>,
     /// Response codes.
-    pub response_codes: Vec<(u8, u64)>,
+    pub response_codes: Vec<(u16, u64)>,
     /// Record types asked for.
     pub record_types: Vec<(u16, u64)>,
     /// ICMP type and code by IP protocol number.
@@ -44,7 +44,7 @@ struct Counts {
     ports: HashMap<(u8, u16), u64>,
     protocols: HashMap<ProtocolId, u64>,
     transports: HashMap<u8, u64>,
-    response_codes: HashMap<u8, u64>,
+    response_codes: HashMap<u16, u64>,
     record_types: HashMap<u16, u64>,
     icmp: HashMap<(u8, u8, u8), u64>,
 }
@@ -162,7 +162,7 @@ impl Counts {
                 *count += 1;
             }
             if row.is_response() {
-                *self.response_codes.entry(row.header.response_code()).or_default() += 1;
+                *self.response_codes.entry(row.response_code()).or_default() += 1;
             }
             if row.name != u32::MAX {
                 *self.record_types.entry(row.qtype).or_default() += 1;

@@ -101,6 +101,16 @@ impl DnsRow {
         self.marks & MALFORMED != 0
     }
 
+    /// Whether it is a response whose OPT record carries an extended response code or error (RFC 6891; RFC 8914).
+    pub fn is_extended(&self) -> bool {
+        self.marks & EXTENDED != 0
+    }
+
+    /// RCODE with its extended bits (RFC 6891 §6.1.3); codes from 240 on, of which none is assigned, stand for each other.
+    pub fn response_code(&self) -> u16 {
+        u16::from(self.marks >> HIGH_SHIFT) << 4 | u16::from(self.header.response_code())
+    }
+
     pub(super) fn set_assembled(&mut self, assembled: bool) {
         self.marks = self.marks & !ASSEMBLED | if assembled { ASSEMBLED } else { 0 };
     }
@@ -108,6 +118,21 @@ impl DnsRow {
 
 const ASSEMBLED: u8 = 1;
 const MALFORMED: u8 = 2;
+const EXTENDED: u8 = 4;
+/// The upper half of the marks holds the upper bits of the response code, as far as they fit.
+const HIGH_SHIFT: u32 = 4;
+const HIGH_MAX: u8 = 15;
+
+/// The marks for what the OPT record of a response adds to its header.
+fn extended(message: &dns::Message<'_>) -> u8 {
+    if !message.header.is_response() {
+        return 0;
+    }
+    let Some(opt) = message.extension() else { return 0 };
+    let high = opt.response_code_high;
+    let extended = high != 0 || opt.extended_error(message.bytes).is_some();
+    high.min(HIGH_MAX) << HIGH_SHIFT | if extended { EXTENDED } else { 0 }
+}
 
 /// One ICMP error that quotes a packet.
 #[derive(Clone, Copy, Debug)]
@@ -275,7 +300,7 @@ pub(super) fn dns_row(
         qtype: message.qtype,
         qclass: message.qclass,
         kind: DnsKind::of(protocol),
-        marks: if message.problem.is_some() { MALFORMED } else { 0 },
+        marks: if message.problem.is_some() { MALFORMED } else { 0 } | extended(message),
     }
 }
 
@@ -354,8 +379,14 @@ impl SegmentBuilder {
             None => decoded.ports().unwrap_or((0, 0)),
         };
         if let Some(line) = &line {
-            if line.dns.is_some() && protocol.protocol().name == "tcp" {
-                protocol = ProtocolId::DNS;
+            // Printed lines carry no payload to claim: the ports say which relative of DNS it is.
+            if line.dns.is_some() && matches!(protocol.protocol().name, "tcp" | "udp") {
+                let has = |port| source_port == port || destination_port == port;
+                protocol = match () {
+                    () if has(5353) => ProtocolId::MDNS,
+                    () if has(5355) => ProtocolId::LLMNR,
+                    () => ProtocolId::DNS,
+                };
             }
             bits |= self.push_printed_dns(id, protocol, line);
         } else if matches!(protocol, ProtocolId::DNS | ProtocolId::MDNS | ProtocolId::LLMNR) {

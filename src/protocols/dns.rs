@@ -23,7 +23,7 @@ fields! {
     RECURSION_AVAILABLE "dns.flags.recavail" Bool "recursion available (RA)";
     AUTHENTICATED "dns.flags.authenticated" Bool "authenticated data (AD)";
     CHECKING_DISABLED "dns.flags.checkdisable" Bool "checking disabled (CD)";
-    RESPONSE_CODE "dns.flags.rcode" Number "response code in the header";
+    RESPONSE_CODE "dns.flags.rcode" Number "response code";
     EXTENDED_RESPONSE_CODE "dns.rcode" Number "response code with its extended bits";
     QUESTIONS "dns.count.queries" Number "questions";
     ANSWERS "dns.count.answers" Number "answer records";

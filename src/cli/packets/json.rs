@@ -154,6 +154,11 @@ fn dns_object(message: &dns::Message<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(b",\"response_code\":");
     if header.is_response() {
         number(out, u64::from(header.response_code()));
+        let code = message.response_code();
+        if code != u16::from(header.response_code()) {
+            out.extend_from_slice(b",\"extended_response_code\":");
+            number(out, u64::from(code));
+        }
     } else {
         out.extend_from_slice(b"null");
     }

@@ -3,12 +3,14 @@
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
+use rayon::prelude::*;
+
 use super::super::messages::Messages;
 use super::super::{Episode, Evidence};
 use super::ADDRESSES_MAX;
 use crate::decode::Address;
-use crate::index::PacketId;
-use crate::index::segment::DnsKind;
+use crate::index::segment::{DnsKind, question_hash};
+use crate::index::{PacketId, Segment};
 use crate::time::Nanos;
 
 /// Answers kept for one client and name, the newest.
@@ -24,68 +26,91 @@ struct Answers {
     newest: Vec<(Nanos, PacketId)>,
 }
 
-/// Answers by client and name in wire form.
+/// Answers by client and hash of the name.
 #[derive(Default)]
-pub(super) struct Earlier(HashMap<(Address, Vec<u8>), Answers, Fast>);
+pub(super) struct Earlier(HashMap<(Address, u64), Answers, Fast>);
 
-/// The name an episode is about, in wire form.
-fn wire<'i>(messages: &Messages<'i>, evidence: &Evidence, episode: &Episode) -> Option<&'i [u8]> {
+/// The client and name an episode is about.
+fn key(messages: &Messages<'_>, evidence: &Evidence, episode: &Episode) -> Option<(Address, u64)> {
     let first = evidence.transaction(*episode.transactions.first()?)?.first;
     let packet = messages.index.packet(first)?;
-    packet.segment.names.get(packet.dns()?.name)
+    let name = packet.segment.names.get(packet.dns()?.name)?;
+    Some((episode.client, name_hash(name)))
 }
+
+fn name_hash(wire: &[u8]) -> u64 {
+    question_hash(wire, 0, 0, 0)
+}
+
+/// An answer to a client and name of some episode.
+type Found = ((Address, u64), Nanos, PacketId);
 
 impl Earlier {
     /// Reads all answers to the names and clients of the episodes, in one pass.
     pub fn new(messages: &Messages<'_>, evidence: &Evidence, episodes: &[Episode]) -> Self {
         let mut found = Self::default();
-        let mut names: HashSet<&[u8], Fast> = HashSet::default();
+        let mut names: HashSet<u64, Fast> = HashSet::default();
         for episode in episodes {
-            if let Some(name) = wire(messages, evidence, episode) {
-                names.insert(name);
-                let answers = found.0.entry((episode.client, name.to_vec())).or_default();
+            if let Some(key) = key(messages, evidence, episode) {
+                names.insert(key.1);
+                let answers = found.0.entry(key).or_default();
                 answers.until_ns = answers.until_ns.max(episode.first_ns);
             }
         }
-        for segment in messages.index.segments() {
-            if names.is_empty() || segment.dns.is_empty() {
-                continue;
+        if names.is_empty() {
+            return found;
+        }
+        let shared = &found;
+        let parts: Vec<Vec<Found>> = messages
+            .index
+            .segments()
+            .par_iter()
+            .map(|segment| shared.of_segment(messages, &names, segment))
+            .collect();
+        for (key, time_ns, packet) in parts.into_iter().flatten() {
+            let Some(kept) = found.0.get_mut(&key) else { continue };
+            if kept.newest.len() == ANSWERS_MAX {
+                kept.newest.remove(0);
             }
-            let wanted = |at: u32| segment.names.get(at).is_some_and(|name| names.contains(name));
-            let wanted: Vec<bool> = (0..segment.names.len() as u32).map(wanted).collect();
-            if !wanted.contains(&true) {
-                continue;
-            }
-            let answers = segment.dns.iter().filter(|row| {
-                let [_, answers, ..] = row.header.counts;
-                row.is_response()
-                    && answers > 0
-                    && row.kind == DnsKind::Dns
-                    && wanted.get(row.name as usize).copied().unwrap_or(false)
-            });
-            for row in answers {
-                let Some(packet) = messages.index.packet(row.packet) else { continue };
-                let name = segment.names.get(row.name).unwrap_or_default().to_vec();
-                let Some(kept) = found.0.get_mut(&(packet.destination_address(), name)) else { continue };
-                let time_ns = packet.time_ns();
-                if time_ns >= kept.until_ns {
-                    continue;
-                }
-                if kept.newest.len() == ANSWERS_MAX {
-                    kept.newest.remove(0);
-                }
-                kept.newest.push((time_ns, row.packet));
-            }
+            kept.newest.push((time_ns, packet));
         }
         found
     }
 
+    fn of_segment(
+        &self,
+        messages: &Messages<'_>,
+        names: &HashSet<u64, Fast>,
+        segment: &Segment,
+    ) -> Vec<Found> {
+        let hashes = (0..segment.names.len() as u32).map(|at| {
+            let hash = segment.names.get(at).map(name_hash);
+            hash.filter(|hash| names.contains(hash))
+        });
+        let hashes: Vec<Option<u64>> = hashes.collect();
+        if hashes.iter().all(Option::is_none) {
+            return Vec::new();
+        }
+        let rows = segment.dns.iter().filter(|row| {
+            let [_, answers, ..] = row.header.counts;
+            row.is_response() && answers > 0 && row.kind == DnsKind::Dns
+        });
+        let answers = rows.filter_map(|row| {
+            let hash = hashes.get(row.name as usize).copied().flatten()?;
+            let packet = messages.index.packet(row.packet)?;
+            let key = (packet.destination_address(), hash);
+            let kept = self.0.get(&key)?;
+            let time_ns = packet.time_ns();
+            (time_ns < kept.until_ns).then_some((key, time_ns, row.packet))
+        });
+        answers.collect()
+    }
+
     /// The addresses a client had for the name of an episode when it began.
     pub fn addresses(&self, messages: &Messages<'_>, evidence: &Evidence, episode: &Episode) -> Vec<IpAddr> {
-        let key = wire(messages, evidence, episode).map(|name| (episode.client, name.to_vec()));
-        let answers = key.and_then(|key| self.0.get(&key)).map(|answers| answers.newest.as_slice());
+        let answers = key(messages, evidence, episode).and_then(|key| self.0.get(&key));
+        let answers = answers.map(|answers| answers.newest.as_slice()).unwrap_or_default();
         let mut found: Vec<IpAddr> = Vec::new();
-        let answers = answers.unwrap_or_default();
         for (_, packet) in answers.iter().rev().filter(|(time_ns, _)| *time_ns < episode.first_ns) {
             for address in answered(messages, *packet) {
                 if found.len() < ADDRESSES_MAX && !found.contains(&address) {

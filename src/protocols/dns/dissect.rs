@@ -107,11 +107,14 @@ fn flag_rows(message: &Message<'_>, base: usize, tree: &mut Tree) {
     tree.also(&ZERO, Value::Bool(flags & 0x0040 != 0), second.clone());
     tree.flag(&CHECKING_DISABLED, "Checking disabled", flags & 0x0010 != 0, second.clone());
     if header.is_response() {
-        let code = u16::from(header.response_code());
-        let text = format!("Response code: {code} ({})", response_code_name(code));
+        let low = u16::from(header.response_code());
+        let code = message.response_code();
+        let mut text = format!("Response code: {code} ({})", response_code_name(code));
+        if code != low {
+            text = format!("{text}: {low} in the header, the rest in OPT");
+        }
         tree.push(Some(&RESPONSE_CODE), text, Value::Number(i64::from(code)), second.clone());
-        let high = message.extension().map_or(0, |extension| u16::from(extension.response_code_high));
-        tree.also(&EXTENDED_RESPONSE_CODE, Value::Number(i64::from(code | high << 4)), second);
+        tree.also(&EXTENDED_RESPONSE_CODE, Value::Number(i64::from(code)), second);
     }
 }
 

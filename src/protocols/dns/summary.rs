@@ -40,8 +40,7 @@ pub(super) fn summary(frame: &Frame<'_, '_>, out: &mut String) {
 
 fn response(message: &Message<'_>, name: &str, has_question: bool, out: &mut String) {
     let extension = message.extension();
-    let high = extension.map_or(0, |extension| u16::from(extension.response_code_high));
-    let code = u16::from(message.header.response_code()) | high << 4;
+    let code = message.response_code();
     let kind = if has_question { type_name(message.qtype) } else { String::new() };
     if code == 0 {
         answers(message, name, &kind, out);

@@ -420,12 +420,16 @@ fn inventory(b: &Builder<'_>) -> String {
         1 => format!(" One DNS server was asked: {}.", words::list(&servers, 1)),
         n => format!(" {} DNS servers were asked: {}.", thousands(n as u64), words::list(&servers, 4)),
     };
+    // Seconds need no second form until they are minutes.
+    let lasted = time::span(i.last_ns - i.first_ns);
+    let minutes =
+        if lasted.contains("min") || lasted.contains(" h") { format!(" ({lasted})") } else { String::new() };
     format!(
-        "The {} holds {} in {} s ({}): {}, {}, {}, {} TCP and {} ARP.{asked}",
+        "The {} holds {} in {} s{}: {}, {}, {}, {} TCP and {} ARP.{asked}",
         b.record,
         words::count(i.packets as usize, "packet", "packets"),
         time::seconds(i.last_ns - i.first_ns),
-        time::span(i.last_ns - i.first_ns),
+        minutes,
         words::count(i.queries.len(), "DNS query", "DNS queries"),
         words::count(i.responses.len(), "DNS response", "DNS responses"),
         words::count(i.icmp_errors.len(), "ICMP error", "ICMP errors"),
@@ -493,13 +497,14 @@ pub fn subject(b: &Builder<'_>) -> Option<Subject> {
         },
         range: b.clock.range(facts.problem.first_ns, facts.problem.last_ns),
         citation: cite::frames(b.input.index, &facts.frames),
-        then: next.map_or_else(
-            || "Nothing further seen.".to_owned(),
-            |next| match next.code {
-                "C10" => format!("undetermined, the {} ends too soon to show it.", b.record),
-                _ => sentence(&next.text),
-            },
-        ),
+        then: match (facts.recovery, next) {
+            (Some(recovery), _) => format!("answered again from {}.", b.clock.prose(b.time(recovery))),
+            (None, None) => "nothing further seen.".to_owned(),
+            (None, Some(next)) if next.code == "C10" => {
+                format!("undetermined, the {} ends too soon to show it.", b.record)
+            }
+            (None, Some(next)) => sentence(&next.text),
+        },
         checks: checks.take(2).map(|check| quoted(&check.action)).collect(),
     })
 }

@@ -6,6 +6,7 @@ use super::super::{Block, Voice};
 use super::Builder;
 use crate::correlate::{Level, Signature};
 use crate::index::PacketId;
+use crate::text::thousands;
 use crate::time;
 
 /// Addresses or names spelled out in one sentence.
@@ -70,9 +71,22 @@ fn queries(b: &Builder<'_>, facts: &Facts<'_>) -> Block {
     } else {
         format!("asking for {} {}", words::asked(&facts.types), names(facts))
     };
+    let (failed, all) = (facts.queries.len(), b.inventory.queries.len());
+    let queries = words::count(failed, "DNS query", "DNS queries");
+    // Where more was asked than what failed, the number says that it counts the failures.
+    let sent = if failed < all {
+        let them = if failed == 1 { "it" } else { "them" };
+        format!(
+            "{queries} failed, of {} in this {}: {} sent {them}",
+            thousands(all as u64),
+            b.record,
+            clients(facts)
+        )
+    } else {
+        format!("{who} sent {queries}")
+    };
     let text = format!(
-        "{who} sent {} over {} to {}, port {}, {asked}; {}.",
-        words::count(facts.queries.len(), "DNS query", "DNS queries"),
+        "{sent} over {} to {}, port {}, {asked}; {}.",
         words::transport(facts.problem.transport),
         facts.server,
         facts.port,
@@ -357,6 +371,11 @@ pub fn then(code: &str, text: &str, clients: usize, record: &str) -> String {
     let mut characters = text.trim().chars();
     let lower: String =
         characters.next().into_iter().flat_map(char::to_lowercase).chain(characters).collect();
+    // Where the text tells the outcome after a colon, there is one colon enough.
+    let lower = match lower.rsplit_once(": ") {
+        Some((did, outcome)) if !outcome.contains(' ') => format!("{did} ({outcome})"),
+        _ => lower,
+    };
     sentence(&format!("What {who} did next: {lower}"))
 }
 

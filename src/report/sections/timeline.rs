@@ -8,7 +8,7 @@ use crate::index::PacketId;
 use crate::time::Nanos;
 
 /// Packet rows in the table; what is left out is said under it.
-const ROWS_MAX: usize = 60;
+const ROWS_MAX: usize = 40;
 
 struct Row {
     at: Option<Nanos>,
@@ -100,7 +100,8 @@ pub fn reading(b: &Builder<'_>, id: PacketId) -> String {
     if let Some(link) = link {
         match link.to {
             Some(to) => {
-                text = format!("{text} – about {}, {}", b.input.index.label(to), link.level.name());
+                let (about, level) = (b.input.index.label(to), link.level.name());
+                text = format!("{text} – {} s after {about}, {level}", crate::time::seconds(link.delta_ns));
             }
             None => text = format!("{text} – {}", words::name(link.reason)),
         }

@@ -188,7 +188,7 @@ fn mark(state: &State, evidence: &Evidence, id: PacketId) -> (char, Role) {
         };
     }
     if bits & flags::DNS_RESPONSE != 0 {
-        let code = packet.dns().map_or(0, |row| row.header.response_code());
+        let code = packet.dns().map_or(0, crate::index::DnsRow::response_code);
         let answers = evidence.links_from(id).iter().any(|link| link.kind == LinkKind::AnswerTo);
         return match (matches!(code, 0 | 3), answers) {
             (true, true) => (pick('✓', 'v'), Role::Answer),

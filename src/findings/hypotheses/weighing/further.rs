@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 
 use super::errors::{frames, put};
-use crate::correlate::Signature;
 use crate::correlate::hosts::hops;
 use crate::decode::Address;
+use crate::findings::FRAMES_MAX;
+use crate::findings::facts::delegations::How;
 use crate::findings::facts::hosts::Sign;
-use crate::findings::facts::{Ending, ErrorFact, Meaning, Server, Sort};
+use crate::findings::facts::{Ending, ErrorFact, Lame, Meaning, Server, Sort};
 use crate::findings::hypotheses::Group;
-use crate::findings::hypotheses::ledger::{Ledger, Observation, Row};
+use crate::findings::hypotheses::ledger::{EXCLUDED, Ledger, Observation, Row, Weight};
 use crate::findings::hypotheses::scene::Scene;
 use crate::findings::rules::counted;
 use crate::index::PacketId;
@@ -24,8 +25,6 @@ const SERIES_MIN: usize = 3;
 const SILENT_NS: Nanos = 3_000_000_000;
 /// Round trips closer together than this tell nothing about distance.
 const NOISE_NS: Nanos = 1_000_000;
-/// DHCP is looked up for the gravest failures only: it takes a pass over all packets.
-const DHCP_PROBLEMS_MAX: usize = 4;
 
 pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     several_servers(scene, ledger);
@@ -57,25 +56,39 @@ fn several_servers(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         })
         .collect();
     let servers: BTreeSet<Address> = others.iter().map(|error| error.source).collect();
-    if servers.is_empty() {
+    // Servers of one network stand at one distance anyway; it takes servers that should not.
+    let apart = servers.iter().any(|other| network(*other) != network(scene.server));
+    let elsewhere = servers.iter().chain([&scene.server]).any(|server| {
+        let signs = scene.facts.hosts.get(server).into_iter().flat_map(|host| host.alive());
+        signs.filter_map(|sign| hops(sign.ttl)).any(|hops| hops.abs_diff(distance) > 1)
+    });
+    if servers.is_empty() || !(apart || elsewhere) {
         return;
     }
     let mut cited = frames(&others);
     cited.truncate(SERIES_MIN);
     cited.push(first.packet);
-    let observation = Observation {
-        row: Row::SeveralServers,
-        text: format!(
+    let observation = Observation::new(
+        Row::SeveralServers,
+        Group::Generator,
+        format!(
             "{} servers refuse port {} from the same distance ({distance} hops).",
             servers.len() + 1,
             scene.service.0
         ),
-        frames: cited,
-        group: Group::Generator,
-        fits: "one device in front may refuse for all of them",
-        against: "",
-    };
+        cited,
+    )
+    .fits("one device in front may refuse for all of them");
     put(ledger, &observation, &[("H3", 5)]);
+}
+
+/// The first half of an address's network part: what one site's servers share (IPv4 /16, IPv6 /32).
+fn network(address: Address) -> Option<u32> {
+    match address {
+        Address::V4(ip) => Some(u32::from(ip) >> 16),
+        Address::V6(ip) => Some((u128::from(ip) >> 96) as u32),
+        Address::None | Address::Ether(_) => None,
+    }
 }
 
 /// Errors that quote eight bytes only although the same sender quotes more elsewhere.
@@ -92,18 +105,17 @@ fn short_quote(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     let Some(fuller) = fuller else { return };
     let mut cited = frames(&short);
     cited.push(fuller.packet);
-    let observation = Observation {
-        row: Row::ShortQuote,
-        text: format!(
+    let observation = Observation::new(
+        Row::ShortQuote,
+        Group::Integrity,
+        format!(
             "{} 8 bytes of the query only; {} quotes more elsewhere.",
             counted(short.len(), "error quotes", "errors quote"),
             fuller.source
         ),
-        frames: cited,
-        group: Group::Integrity,
-        fits: "one host quotes alike; a blind sender knows no more than addresses and ports (RFC 5927 §4)",
-        against: "",
-    };
+        cited,
+    )
+    .fits("one host quotes alike; a blind sender knows no more than addresses and ports (RFC 5927 §4)");
     put(ledger, &observation, &[("H17", 5)]);
 }
 
@@ -116,14 +128,13 @@ fn persistent(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     if prompt.len() < SERIES_MIN || lasted < PERSISTENT_NS {
         return;
     }
-    let observation = Observation {
-        row: Row::Persistent,
-        text: format!("{} errors followed their queries without delay over {}.", prompt.len(), span(lasted)),
-        frames: frames(&prompt),
-        group: Group::Integrity,
-        fits: "",
-        against: "a forger would have to see or guess each query for all that time",
-    };
+    let observation = Observation::new(
+        Row::Persistent,
+        Group::Integrity,
+        format!("{} errors followed their queries without delay over {}.", prompt.len(), span(lasted)),
+        frames(&prompt),
+    )
+    .against("a forger would have to see or guess each query for all that time");
     put(ledger, &observation, &[("H17", -5)]);
 }
 
@@ -146,19 +157,19 @@ fn tcp_silent(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     if silent.is_empty() {
         return;
     }
-    let observation = Observation {
-        row: Row::TcpSilent,
-        text: format!(
+    let observation = Observation::new(
+        Row::TcpSilent,
+        Group::OtherTraffic,
+        format!(
             "TCP port {} of {} gave no answer to {}.",
             scene.service.0,
             scene.server,
             counted(silent.len(), "attempt", "attempts")
         ),
-        frames: silent,
-        group: Group::OtherTraffic,
-        fits: "a filter that drops, or a host that is gone, is silent on TCP too",
-        against: "a live host without a listener resets TCP",
-    };
+        silent,
+    )
+    .fits("a filter that drops, or a host that is gone, is silent on TCP too")
+    .against("a live host without a listener resets TCP");
     if scene.errors_of(Meaning::PortUnreachable).is_empty() {
         put(ledger, &observation, &[("H8", 2), ("H6", 2), ("H1", -2)]);
     } else {
@@ -201,62 +212,58 @@ fn intercepted(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         })
     };
     let Some((text, frames)) = distance.or_else(sooner) else { return };
-    let observation = Observation {
-        row: Row::Intercepted,
-        text,
-        frames,
-        group: Group::Generator,
-        fits: "another device than the server answers DNS in its name",
-        against: "",
-    };
+    let observation = Observation::new(Row::Intercepted, Group::Generator, text, frames)
+        .fits("another device than the server answers DNS in its name");
     put(ledger, &observation, &[("H23", 10)]);
 }
 
-/// A server that refuses questions sent without recursion desired: delegated to, but not serving the zone.
+/// Answers of a server that does not serve the zone it was asked for, as resolvers ask a zone's own servers.
 fn lame(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
-    let Some(Signature::ResponseCode(2 | 5 | 9)) = scene.signature else { return };
-    let iterative = |packet: &&PacketId| {
-        let packet = scene.facts.index.packet(**packet);
-        packet.and_then(|packet| packet.dns().map(|row| row.header)).is_some_and(|h| !h.recursion_desired())
-    };
-    let asked: Vec<PacketId> = scene.queries.iter().filter(iterative).copied().collect();
-    if asked.is_empty() || asked.len() < scene.queries.len() {
-        return;
-    }
-    let observation = Observation {
-        row: Row::LameAnswer,
-        text: format!(
-            "{} does not answer for the zone, asked without recursion desired as resolvers ask a zone's own servers.",
-            scene.server
+    let mine =
+        |lame: &&Lame<'_>| lame.server == scene.server && scene.queries.contains(&lame.transaction.first);
+    let lame: Vec<&Lame<'_>> = scene.facts.lame.iter().filter(mine).take(FRAMES_MAX).collect();
+    let Some(first) = lame.first() else { return };
+    let referral = lame.iter().find_map(|lame| lame.referral);
+    let named = if referral.is_some() { ", which a referral names for the zone," } else { "" };
+    let observation = Observation::new(
+        Row::LameAnswer,
+        Group::ErrorSemantics,
+        format!(
+            "{}{named} {} when asked without recursion desired, as resolvers ask a zone's own servers.",
+            scene.server,
+            first.how.words()
         ),
-        frames: asked,
-        group: Group::ErrorSemantics,
-        fits: "a delegation that names a server which does not serve the zone (lame, RFC 8499)",
-        against: "",
-    };
-    put(ledger, &observation, &[("H16", 10)]);
+        referral.into_iter().chain(lame.iter().map(|lame| lame.answer)).collect(),
+    )
+    .fits("a delegation that names a server which does not serve the zone (lame, RFC 9499 §7)")
+    .against("the server answered");
+    if !matches!(first.how, How::Code(_)) {
+        let excluded: Vec<(&'static str, Weight)> =
+            ["H1", "H2", "H3", "H4", "H5", "H6", "H7", "H8"].iter().map(|id| (*id, EXCLUDED)).collect();
+        ledger.weigh(&observation, &excluded);
+    }
+    if referral.is_some() || first.how == How::Upward {
+        put(ledger, &observation, &[("H16", 20), ("H13", -2), ("H14", -5)]);
+    } else {
+        put(ledger, &observation, &[("H16", 10), ("H13", -2), ("H14", -2)]);
+    }
 }
 
 /// Whether DHCP handed out the address as a name server, where it never answered.
 fn handed_out(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
-    let grave = scene.problem.is_some_and(|at| at < DHCP_PROBLEMS_MAX);
-    if !grave || scene.asked().is_some_and(|asked| !asked.answers.is_empty()) {
+    if scene.asked().is_some_and(|asked| !asked.answers.is_empty()) {
         return;
     }
     let index = scene.facts.index;
     let mut given: BTreeSet<Address> = BTreeSet::new();
     let mut offers = Vec::new();
-    for segment in index.segments() {
-        let ports = segment.source_port.iter().zip(&segment.transport).enumerate();
-        for (row, _) in ports.filter(|(_, (port, transport))| **port == 67 && **transport == 17) {
-            let id = PacketId(segment.base.0 + row as u32);
-            let Some(packet) = index.packet(id) else { continue };
-            let servers = dhcp::name_servers(packet.decode().payload());
-            if !servers.is_empty() && offers.len() < SERIES_MIN {
-                offers.push(id);
-            }
-            given.extend(servers.into_iter().take(64));
+    for id in &scene.facts.leases {
+        let Some(packet) = index.packet(*id) else { continue };
+        let servers = dhcp::name_servers(packet.decode().payload());
+        if !servers.is_empty() && offers.len() < SERIES_MIN {
+            offers.push(*id);
         }
+        given.extend(servers.into_iter().take(64));
     }
     if given.is_empty() {
         return;
@@ -268,13 +275,6 @@ fn handed_out(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         let text = format!("DHCP gave other name servers than {}.", scene.server);
         (text, "the address asked does not come from the network's own configuration", 5)
     };
-    let observation = Observation {
-        row: Row::HandedOut,
-        text,
-        frames: offers,
-        group: Group::OtherTraffic,
-        fits,
-        against: "",
-    };
+    let observation = Observation::new(Row::HandedOut, Group::OtherTraffic, text, offers).fits(fits);
     put(ledger, &observation, &[("H4", weight)]);
 }

@@ -1,0 +1,158 @@
+//! Groups episodes into problems: what a report is about.
+
+use std::collections::BTreeMap;
+
+use rayon::prelude::*;
+
+use super::messages::Messages;
+use super::numbers::Numbers;
+use super::{Episode, EpisodeId, Evidence, Parameters, Problem, Signature};
+use crate::decode::Address;
+use crate::time::Nanos;
+
+/// Messages looked through by one thread at a time.
+const BLOCK: u32 = 1 << 16;
+
+/// Episodes that share server and signature and overlap or follow closely, without isolated losses; gravest first.
+pub(super) fn find(
+    messages: &Messages<'_>,
+    evidence: &Evidence,
+    episodes: &[Episode],
+    hosts: &Numbers,
+) -> Vec<Problem> {
+    let parameters = &evidence.parameters;
+    let mut problems = grouped(episodes, parameters.episode_gap_ns);
+    let of = |id: &EpisodeId| episodes.get(id.0 as usize);
+    problems.par_iter_mut().for_each(|problem| {
+        problem.clients = problem.episodes.iter().filter_map(of).map(|episode| episode.client).collect();
+        problem.clients.sort_unstable();
+        problem.clients.dedup();
+        let mut names: Vec<&str> =
+            problem.episodes.iter().filter_map(of).map(|episode| episode.name.as_str()).collect();
+        names.sort_unstable();
+        names.dedup();
+        problem.names = names.into_iter().map(str::to_owned).collect();
+    });
+    let attempts = |problem: &Problem| -> usize {
+        problem.episodes.iter().filter_map(of).map(|episode| episode.transactions.len()).sum()
+    };
+    let recovered = |problem: &Problem| problem.episodes.iter().filter_map(of).all(|e| e.recovery.is_some());
+    let asked = asked(messages, evidence, &problems, hosts);
+    let mut asked = asked.into_iter();
+    problems.retain(|problem| {
+        let asked = asked.next().unwrap_or(0);
+        !is_background(problem, attempts(problem), asked, parameters) || !recovered(problem)
+    });
+    problems.sort_by_key(|problem| {
+        let attempts = attempts(problem);
+        let isolated = attempts <= ISOLATED_MAX && problem.clients.len() == 1;
+        let gravity = attempts * weight(&problem.signature);
+        (is_aside(problem), isolated, std::cmp::Reverse(gravity), problem.first_ns)
+    });
+    problems
+}
+
+fn grouped(episodes: &[Episode], gap_ns: Nanos) -> Vec<Problem> {
+    let mut open: BTreeMap<(Address, u16, u8, Signature), usize> = BTreeMap::new();
+    let mut problems: Vec<Problem> = Vec::new();
+    for (at, episode) in episodes.iter().enumerate() {
+        let key = (episode.server.0, episode.server.1, episode.transport, episode.signature.clone());
+        let known = open.get(&key).copied();
+        let known =
+            known.filter(|at| problems.get(*at).is_some_and(|p| episode.first_ns - p.last_ns <= gap_ns));
+        let position = known.unwrap_or_else(|| {
+            problems.push(Problem {
+                server: episode.server,
+                transport: episode.transport,
+                signature: episode.signature.clone(),
+                episodes: Vec::new(),
+                clients: Vec::new(),
+                names: Vec::new(),
+                first_ns: episode.first_ns,
+                last_ns: episode.last_ns,
+            });
+            open.insert(key, problems.len() - 1);
+            problems.len() - 1
+        });
+        let Some(problem) = problems.get_mut(position) else { continue };
+        problem.episodes.push(EpisodeId(at as u32));
+        problem.last_ns = problem.last_ns.max(episode.last_ns);
+    }
+    problems
+}
+
+/// How often the server of each problem was asked while it lasted, by clients of which some lookup failed; 0 where
+/// that decides nothing.
+fn asked(messages: &Messages<'_>, evidence: &Evidence, problems: &[Problem], hosts: &Numbers) -> Vec<usize> {
+    let mut spans: Vec<Vec<(usize, Nanos, Nanos)>> = Vec::new();
+    for (at, problem) in problems.iter().enumerate() {
+        let decides =
+            matches!(problem.signature, Signature::NoAnswer | Signature::Late | Signature::Truncated);
+        let Some(server) = hosts.server_number(problem.server.0).filter(|_| decides) else { continue };
+        spans.resize_with(spans.len().max(server as usize + 1), Vec::new);
+        if let Some(spans) = spans.get_mut(server as usize) {
+            spans.push((at, problem.first_ns, problem.last_ns));
+        }
+    }
+    if spans.is_empty() {
+        return vec![0; problems.len()];
+    }
+    let of_block = |block: u32| {
+        let range = block * BLOCK..(block + 1).saturating_mul(BLOCK).min(messages.len());
+        let mut counts = vec![0usize; problems.len()];
+        for (position, (_, row)) in range.clone().zip(messages.rows(range)) {
+            if row.is_response() || evidence.first_at(messages.ordinal(position)).is_none() {
+                continue;
+            }
+            let Some((_, ends)) = hosts.ends(messages.index, row.packet) else { continue };
+            let time_ns = messages.time_ns(row.packet);
+            for (at, first_ns, last_ns) in spans.get(ends.server as usize).into_iter().flatten() {
+                if (*first_ns..=*last_ns).contains(&time_ns)
+                    && let Some(count) = counts.get_mut(*at)
+                {
+                    *count += 1;
+                }
+            }
+        }
+        counts
+    };
+    let sum = |mut one: Vec<usize>, other: Vec<usize>| {
+        one.iter_mut().zip(other).for_each(|(one, other)| *one += other);
+        one
+    };
+    let blocks = (0..messages.len().div_ceil(BLOCK)).into_par_iter();
+    blocks.map(of_block).reduce(|| vec![0; problems.len()], sum)
+}
+
+/// Failures of this many attempts of one client come after those that repeat.
+const ISOLATED_MAX: usize = 2;
+/// The ports of DNS (RFC 1035) and DNS over TLS (RFC 7858).
+const DNS_PORTS: [u16; 2] = [53, 853];
+
+/// Failures that rarely are what somebody reports: of another port than DNS's, or of no name.
+fn is_aside(problem: &Problem) -> bool {
+    let nameless = problem.names.iter().all(|name| name.is_empty() || name == ".");
+    nameless || !DNS_PORTS.contains(&problem.server.1)
+}
+
+/// How much a failed attempt counts: without any answer most, an answer that cannot be used least.
+fn weight(signature: &Signature) -> usize {
+    match signature {
+        Signature::Icmp { .. } | Signature::NoAnswer | Signature::TcpReset => 8,
+        Signature::ResponseCode(3) => 1,
+        Signature::ResponseCode(_) => 4,
+        Signature::Truncated | Signature::Late => 1,
+    }
+}
+
+/// Whether recovered failures are what a healthy network shows too: a few, or a small share while they lasted.
+/// Refusals never are.
+fn is_background(problem: &Problem, attempts: usize, asked: usize, parameters: &Parameters) -> bool {
+    let few = attempts <= parameters.background_attempts as usize;
+    let rare = attempts * 100 < asked * parameters.background_percent as usize;
+    match problem.signature {
+        Signature::Icmp { .. } | Signature::TcpReset => false,
+        Signature::ResponseCode(_) => few,
+        Signature::NoAnswer | Signature::Late | Signature::Truncated => few || rare,
+    }
+}

@@ -1,0 +1,91 @@
+//! Explains responses that match no query: from another address than was asked (RFC 2181 §4.1), or unsolicited.
+
+use std::collections::HashMap;
+
+use rayon::prelude::*;
+
+use super::messages::{Messages, Position};
+use super::{Anomaly, Evidence};
+use crate::decode::Address;
+use crate::index::segment::DnsKind;
+use crate::index::{DnsRow, PacketId};
+use crate::time::Nanos;
+
+/// Stray responses with one id and question that a query is compared with.
+const STRAYS_MAX: usize = 64;
+/// Positions looked through by one thread at a time.
+const BLOCK: u32 = 1 << 16;
+
+type Map<K, V> = HashMap<K, V, foldhash::fast::FixedState>;
+
+/// A response without a query.
+struct Stray {
+    packet: PacketId,
+    time_ns: Nanos,
+    /// Where it was going.
+    client: (Address, u16),
+    /// The newest query it may answer.
+    query: Option<PacketId>,
+}
+
+fn key(row: &DnsRow) -> (u64, u16) {
+    (row.question, row.header.id)
+}
+
+/// Names what each stray response is.
+pub(super) fn explain(messages: &Messages<'_>, evidence: &mut Evidence, positions: &[Position]) {
+    let mut strays: Vec<Stray> = Vec::new();
+    let mut wanted: Map<(u64, u16), Vec<u32>> = Map::default();
+    let mut ids = vec![false; 1 << 16];
+    for position in positions {
+        let Some((row, time_ns)) = messages.at(*position) else { continue };
+        let packet = messages.index.packet(row.packet);
+        let client = packet.map(|packet| (packet.destination_address(), packet.destination_port()));
+        let same = wanted.entry(key(row)).or_default();
+        if same.len() < STRAYS_MAX {
+            same.push(strays.len() as u32);
+            if let Some(id) = ids.get_mut(usize::from(row.header.id)) {
+                *id = true;
+            }
+        }
+        let client = client.unwrap_or_default();
+        strays.push(Stray { packet: row.packet, time_ns, client, query: None });
+    }
+    if strays.is_empty() {
+        return;
+    }
+    // A printed answer repeats no question: id and client must do.
+    let keys = |row: &DnsRow| [key(row), (0, row.header.id)];
+    let is_wanted = |row: &DnsRow| {
+        !row.is_response()
+            && row.kind == DnsKind::Dns
+            && row.question != 0
+            && ids.get(usize::from(row.header.id)).copied().unwrap_or(false)
+            && keys(row).iter().any(|key| wanted.contains_key(key))
+            && !evidence.is_duplicate(row.packet)
+    };
+    let blocks = messages.len().div_ceil(BLOCK);
+    let queries: Vec<Vec<(&DnsRow, Nanos)>> = (0..blocks)
+        .into_par_iter()
+        .map(|block| {
+            let range = block * BLOCK..(block + 1).saturating_mul(BLOCK).min(messages.len());
+            let rows = messages.rows(range).map(|(_, row)| row).filter(|row| is_wanted(row));
+            rows.map(|row| (row, messages.time_ns(row.packet))).collect()
+        })
+        .collect();
+    let tolerance_ns = evidence.parameters.clock_tolerance_ns;
+    for (row, time_ns) in queries.into_iter().flatten() {
+        let Some(packet) = messages.index.packet(row.packet) else { continue };
+        let client = (packet.source_address(), packet.source_port());
+        for at in keys(row).iter().filter_map(|key| wanted.get(key)).flatten() {
+            let Some(stray) = strays.get_mut(*at as usize) else { continue };
+            if stray.client == client && time_ns <= stray.time_ns.saturating_add(tolerance_ns) {
+                stray.query = Some(row.packet);
+            }
+        }
+    }
+    for stray in strays {
+        let kind = if stray.query.is_some() { "answer_from_other_address" } else { "unsolicited" };
+        evidence.anomalies.push(Anomaly { kind, packet: stray.packet, against: stray.query });
+    }
+}
