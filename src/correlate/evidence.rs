@@ -333,19 +333,20 @@ impl Evidence {
         })
     }
 
-    /// How many entries [`Evidence::members`] has.
-    pub fn member_count(&self) -> usize {
-        self.members.len()
+    /// How many segments the packets are in.
+    pub fn segment_count(&self) -> usize {
+        self.index.segments().len()
     }
 
-    /// A part of [`Evidence::members`], by position.
-    pub fn members_between(
-        &self,
-        range: std::ops::Range<usize>,
-    ) -> impl Iterator<Item = (PacketId, TransactionId, Role)> + '_ {
-        self.members.get(range).unwrap_or_default().iter().map(|member| {
-            let role = Role::from_bits(member.tag & ((1 << ROLE_BITS) - 1));
-            (member.packet, TransactionId(member.tag >> ROLE_BITS), role)
+    /// The part of [`Evidence::members`] that is in one segment.
+    pub fn members_of(&self, segment: usize) -> impl Iterator<Item = (PacketId, TransactionId, Role)> + '_ {
+        let rows =
+            self.index.segments().get(segment).map(|segment| segment.dns.as_slice()).unwrap_or_default();
+        let start = self.starts.get(segment).map_or(usize::MAX, |start| *start as usize);
+        let tags = self.tags.get(start..).unwrap_or_default();
+        rows.iter().zip(tags).filter_map(|(row, tag)| {
+            let (id, role) = membership(*tag)?;
+            Some((row.packet, id, role))
         })
     }
 

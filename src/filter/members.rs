@@ -11,7 +11,7 @@ use super::fields::EvidenceField;
 use super::matcher::{Matcher, Scalar};
 use crate::correlate::{Evidence, Outcome, Transaction};
 
-/// Transactions and packets looked at before cancellation is seen to.
+/// Transactions looked at before cancellation is seen to.
 const STRETCH: usize = 1 << 16;
 
 /// A bit for each packet: those of transactions that pass, and the errors about them.
@@ -19,36 +19,26 @@ pub fn passing(test: &Test, field: EvidenceField, evidence: &Evidence, context: 
     let accepted = transactions(test, field, evidence, context);
     let has = |id: u32| bit(&accepted, id as usize);
     let words = (context.index.len() as usize).div_ceil(WORD);
-    let parts: Vec<(usize, Vec<u64>)> = stretches(evidence.member_count())
+    let parts: Vec<(usize, Vec<u64>)> = (0..evidence.segment_count())
         .into_par_iter()
-        .map(|range| {
-            if context.cancel.load(Ordering::Relaxed) {
-                return (0, Vec::new());
-            }
-            let mut before = range
-                .start
-                .checked_sub(1)
-                .and_then(|at| evidence.members_between(at..at + 1).next().map(|(packet, ..)| packet));
-            let first = evidence.members_between(range.start..range.start + 1).next();
-            let base = first.map_or(0, |(packet, ..)| packet.0 as usize / WORD);
-            let mut bits: Vec<u64> = Vec::new();
-            for (packet, id, _) in evidence.members_between(range) {
+        .map(|segment| {
+            let (mut base, mut bits, mut before) = (None, Vec::new(), None);
+            let stopped = context.cancel.load(Ordering::Relaxed);
+            for (packet, id, _) in evidence.members_of(segment).take_while(|_| !stopped) {
                 // Of several messages in one packet the first speaks for it.
-                if before == Some(packet) {
+                if before.replace(packet) == Some(packet) || !has(id.0) {
                     continue;
                 }
-                before = Some(packet);
-                if has(id.0) {
-                    let at = packet.0 as usize / WORD - base;
-                    if bits.len() <= at {
-                        bits.resize(at + 1, 0);
-                    }
-                    if let Some(word) = bits.get_mut(at) {
-                        *word |= 1 << (packet.0 as usize % WORD);
-                    }
+                let word = packet.0 as usize / WORD;
+                let at = word - *base.get_or_insert(word);
+                if bits.len() <= at {
+                    bits.resize(at + 1, 0u64);
+                }
+                if let Some(word) = bits.get_mut(at) {
+                    *word |= 1 << (packet.0 as usize % WORD);
                 }
             }
-            (base, bits)
+            (base.unwrap_or_default(), bits)
         })
         .collect();
     let mut all = vec![0u64; words];
@@ -70,10 +60,6 @@ pub fn passing(test: &Test, field: EvidenceField, evidence: &Evidence, context: 
         }
     }
     all
-}
-
-fn stretches(count: usize) -> Vec<std::ops::Range<usize>> {
-    (0..count).step_by(STRETCH).map(|start| start..(start + STRETCH).min(count)).collect()
 }
 
 fn bit(bits: &[u64], at: usize) -> bool {
