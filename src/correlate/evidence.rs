@@ -14,7 +14,7 @@ use super::{
     Vantage,
 };
 use crate::decode::Address;
-use crate::index::{Index, PacketId};
+use crate::index::{DnsRow, Index, PacketId};
 use crate::time::{self, Nanos};
 
 /// What a packet is to its transaction.
@@ -330,6 +330,15 @@ impl Evidence {
         rows.zip(&self.tags).filter_map(|(row, tag)| {
             let (id, role) = membership(*tag)?;
             Some((row.packet, id, role))
+        })
+    }
+
+    /// Every query of a transaction, first tries and retries, in packet order.
+    pub fn queries(&self) -> impl Iterator<Item = (&DnsRow, TransactionId)> + '_ {
+        let rows = self.index.segments().iter().flat_map(|segment| segment.dns.iter());
+        rows.zip(&self.tags).filter_map(|(row, tag)| {
+            let (id, role) = membership(*tag)?;
+            matches!(role, Role::First | Role::Retry).then_some((row, id))
         })
     }
 

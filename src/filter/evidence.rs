@@ -3,7 +3,7 @@
 use super::fields::EvidenceField;
 use super::matcher::Scalar;
 use super::values::Visit;
-use crate::correlate::{Evidence, Link, LinkKind, Transaction, TransactionId};
+use crate::correlate::{Evidence, Link, LinkKind, Transaction, TransactionId, lookups};
 use crate::index::{Index, PacketId};
 
 /// Calls `visit` with each value of a field for one packet.
@@ -59,7 +59,7 @@ pub fn each(field: EvidenceField, packet: PacketId, index: &Index, evidence: &Ev
             if let Some(transaction) =
                 transaction_id(packet, evidence).and_then(|id| evidence.transaction(id))
             {
-                of_transaction(field, packet, transaction, evidence, visit);
+                of_transaction(field, packet, transaction, (index, evidence), visit);
             }
         }
     }
@@ -80,7 +80,7 @@ fn of_transaction(
     field: EvidenceField,
     packet: PacketId,
     transaction: &Transaction,
-    evidence: &Evidence,
+    (index, evidence): (&Index, &Evidence),
     visit: Visit<'_>,
 ) {
     let answered = transaction.answer.is_some();
@@ -93,19 +93,12 @@ fn of_transaction(
         EvidenceField::Rtt if answered => Some(transaction.rtt_ns),
         EvidenceField::Tries => Some(i64::from(transaction.tries)),
         EvidenceField::ExtendedError => transaction.extended_error.map(i64::from),
-        EvidenceField::Attempt => attempt(packet, transaction, evidence),
+        EvidenceField::Attempt => lookups::place(index, evidence, packet).map(|(number, _)| number as i64),
         _ => None,
     };
     if let Some(value) = value {
         visit(Scalar::Number(value));
     }
-}
-
-/// Which try of its transaction a query is, from 1; `None` for answers and errors.
-fn attempt(packet: PacketId, transaction: &Transaction, evidence: &Evidence) -> Option<i64> {
-    let id = evidence.transaction_of(transaction.first)?;
-    let at = evidence.tries(id).iter().position(|id| *id == packet)?;
-    Some(at as i64 + 1)
 }
 
 fn membership(field: EvidenceField, packet: PacketId, evidence: &Evidence, visit: Visit<'_>) {
