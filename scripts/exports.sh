@@ -84,3 +84,16 @@ fi
 "$program" verify "$place/bundle.zip" "$place/seed.pcap" >"$place/verify.log" || fail "$(grep differs "$place/verify.log")"
 if has unzip; then unzip -tq "$place/bundle.zip" >/dev/null || fail "the bundle is no ZIP"; fi
 echo "bundle: $(tail -1 "$place/verify.log")"
+"$program" export --redact --bundle "$place/redacted" "$place/seed.pcap" >/dev/null || fail "the redacted bundle is not written"
+if has unzip; then unzip -q -d "$place/redacted/word" "$place/redacted/report.docx"; fi
+if has pdftotext; then pdftotext "$place/redacted/report.pdf" "$place/redacted/pdf.txt"; fi
+if has pdfinfo; then pdfinfo "$place/redacted/report.pdf" >"$place/redacted/info.txt"; fi
+for secret in 192.51.100.15 203.0.113.2 15.100.51.192 yummy seed.pcap "$place"; do
+    grep -raiqF -e "$secret" "$place/redacted" && fail "the redacted bundle holds $secret"
+    # Headings and properties of a PDF are UTF-16.
+    LC_ALL=C grep -raiqP "$(printf '%s' "$secret" | sed 's/./\\x00&/g; s/[.]/\\./g')" "$place/redacted" && fail "a PDF holds $secret"
+done
+for bytes in '\xc0\x33\x64\x0f' '\xcb\x00\x71\x02' '\x11yummyrecipesforme'; do
+    LC_ALL=C grep -raqP "$bytes" "$place/redacted" && fail "packets of the redacted bundle hold $bytes"
+done
+echo "redacted bundle: nothing of the original is left"

@@ -14,6 +14,7 @@ pub mod load;
 pub mod manual;
 pub mod mistake;
 pub mod packets;
+pub mod printing;
 pub mod records;
 pub mod report;
 pub mod verify;

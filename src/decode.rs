@@ -294,7 +294,7 @@ impl<'a> Decoded<'a> {
 
     pub(crate) fn stop(&mut self, at: usize, reading: &'static str, reason: &'static str) {
         if self.stopped.is_none() {
-            self.stopped = Some(Stop { at: at as u32, reading, reason });
+            self.stopped = Some(Stop { at: at.min(self.bytes.len()) as u32, reading, reason });
         }
     }
 }
@@ -315,7 +315,13 @@ pub fn decode(link_type: LinkType, bytes: &[u8]) -> Decoded<'_> {
 /// bytes include a correct checksum.
 pub(crate) fn checksum(sum: u32, bytes: &[u8]) -> u16 {
     let mut sum = u64::from(sum);
-    for pair in bytes.chunks(2) {
+    // 2³² and 2¹⁶ leave the same remainder as 1, so larger words add up to the same sum (RFC 1071 §2, "deferred carries").
+    let (words, rest) = bytes.as_chunks::<8>();
+    for word in words {
+        let word = u64::from_be_bytes(*word);
+        sum += (word >> 32) + (word & 0xffff_ffff);
+    }
+    for pair in rest.chunks(2) {
         let high = pair.first().copied().unwrap_or(0);
         sum += u64::from(u16::from_be_bytes([high, pair.get(1).copied().unwrap_or(0)]));
     }
@@ -342,4 +348,24 @@ pub fn icmp_checksum_is_right(decoded: &Decoded<'_>) -> Option<bool> {
         _ => return None,
     };
     Some(checksum(pseudo, message) == 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::checksum;
+
+    #[test]
+    fn wide_words_give_the_checksum_of_narrow_ones() {
+        let bytes: Vec<u8> = (0..200u32).map(|at| (at * 37 + 11) as u8).collect();
+        for end in 0..bytes.len() {
+            let mut sum = 7u32;
+            for pair in bytes[..end].chunks(2) {
+                sum += u32::from(pair[0]) << 8 | pair.get(1).copied().map_or(0, u32::from);
+            }
+            while sum > 0xffff {
+                sum = (sum & 0xffff) + (sum >> 16);
+            }
+            assert_eq!(checksum(7, &bytes[..end]), !(sum as u16), "{end} bytes");
+        }
+    }
 }

@@ -139,34 +139,52 @@ pub static FINDINGS: &[&Rule] = &[
 
 /// Runs every rule that is not suppressed; gravest first.
 pub fn run(input: &Input<'_>, suppressed: &[String]) -> Vec<Finding> {
+    find(&Facts::gather(input), suppressed)
+}
+
+/// Findings and assessments, gathered for once: what [`run`] and [`hypotheses::assess_all`] give.
+pub fn examine(
+    input: &Input<'_>,
+    suppressed: &[String],
+    changes: &[hypotheses::Change],
+) -> (Vec<Finding>, Vec<hypotheses::Assessment>) {
     let facts = Facts::gather(input);
+    let found = find(&facts, suppressed);
+    let assessments = hypotheses::assess_facts(&facts, &found, changes);
+    (found, assessments)
+}
+
+fn find(facts: &Facts<'_>, suppressed: &[String]) -> Vec<Finding> {
     let mut found: Vec<Finding> = FINDINGS
         .iter()
         .filter(|rule| !suppressed.iter().any(|id| id == rule.id))
-        .flat_map(|rule| (rule.run)(&facts))
+        .flat_map(|rule| (rule.run)(facts))
         .collect();
     found.sort_by(|a, b| {
         let place = |finding: &Finding| (std::cmp::Reverse(finding.severity), finding.code);
         place(a).cmp(&place(b)).then_with(|| a.frames.cmp(&b.frames))
     });
-    settle(&facts, &mut found);
+    settle(facts, &mut found);
     found
 }
 
-/// Captures up to this size have every printed filter checked against its number.
-const CHECKED_PACKETS_MAX: u32 = 100_000;
+/// Packets that printed filters look at together while they are checked: a small part of a second. The gravest findings
+/// come first; of a capture of ten million packets only theirs are checked, of one of a hundred thousand all.
+const CHECKED_ROWS_MAX: u64 = 20_000_000;
 
 /// Counts each printed filter again; one that gives another number is left out: the frames stand in the finding.
 fn settle(facts: &Facts<'_>, found: &mut [Finding]) {
-    if facts.index.len() > CHECKED_PACKETS_MAX {
-        return;
-    }
+    let mut rows_left = CHECKED_ROWS_MAX;
     let cancel = AtomicBool::new(false);
     let context =
         Context { index: facts.index, evidence: Some(facts.evidence), notes: None, cancel: &cancel };
     for count in found.iter_mut().flat_map(|finding| &mut finding.counts) {
         if count.filter.is_empty() {
             continue;
+        }
+        match rows_left.checked_sub(u64::from(facts.index.len())) {
+            Some(left) => rows_left = left,
+            None => break,
         }
         let rows = Filter::parse(&count.filter).map(|filter| filter.rows(&context).len() as u64);
         if rows != Ok(count.value) {

@@ -16,8 +16,10 @@
 
 pub mod bulk;
 pub mod dns;
+pub mod encapsulate;
 mod file;
 pub mod link;
+pub mod mixed;
 pub mod office;
 mod packet;
 pub mod payload;

@@ -1,5 +1,6 @@
 //! The draft: sections of claims with citations, tables, figures and open fields, made from evidence and case.
 
+pub mod agreement;
 pub mod cite;
 mod facts;
 pub mod figure;

@@ -100,27 +100,33 @@ fn what_was_changed_in_a_bundle_is_found() {
     let place = folder.path().join("bundle");
     let verify = || run(folder.path(), &["verify", text(&place)]);
     assert_eq!(code(&run(folder.path(), &["export", "--bundle", text(&place), text(&copy)])), 0);
-    // One claim changed, with the hash in the manifest made to fit: only making it again shows that.
-    let report = place.join("report.json");
-    let before = fs::read_to_string(&report).expect("a report");
-    let after = before.replace("port unreachable", "port reachable");
-    fs::write(&report, &after).expect("written");
+    // What was changed with all hashes made to fit shows only when it is made again from the capture.
     let manifest = place.join("manifest.json");
     let listed = fs::read_to_string(&manifest).expect("a manifest");
-    let hash = |text: &str| portmortem::case::hash::hash_bytes(text.as_bytes());
-    let sizes = |text: &str| format!("\"size\": {}", text.len());
-    let forged = listed.replace(&hash(&before), &hash(&after)).replace(&sizes(&before), &sizes(&after));
-    fs::write(&manifest, forged).expect("written");
-    let said = verify();
-    let lines = String::from_utf8_lossy(&said.stdout).into_owned();
-    assert_eq!(code(&said), 1, "{lines}");
-    assert!(
-        lines.contains("ok       report.json: hash") && lines.contains("differs") && lines.contains(": text")
-    );
-    // And a packet changed in place.
-    fs::write(&report, &before).expect("written");
-    fs::write(&manifest, &listed).expect("written");
+    let forgeries = [
+        ("report.json", "port unreachable", "port reachable", "claims made again"),
+        ("report.json", "\"severity\": \"high\"", "\"severity\": \"low\"", "findings made again"),
+        ("report.md", "refuses", "serves", "report.md written again"),
+        ("report.html", "refuses", "serves", "report.html written again"),
+        ("frames.csv", "F1,A,", "F9,A,", "frames.csv written again"),
+    ];
+    for (name, said, forged, differs) in forgeries {
+        let file = place.join(name);
+        let before = fs::read_to_string(&file).expect("a text");
+        assert!(before.contains(said), "{said} in {name}");
+        fs::write(&file, before.replace(said, forged)).expect("written");
+        seal(&place);
+        let output = verify();
+        let lines = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(code(&output), 1, "{lines}");
+        let differing = |line: &str| line.starts_with("differs") && line.contains(differs);
+        assert!(lines.contains(&format!("ok       {name}: hash")), "{lines}");
+        assert!(lines.lines().any(differing), "{differs}: {lines}");
+        fs::write(&file, &before).expect("written");
+        fs::write(&manifest, &listed).expect("written");
+    }
     assert_eq!(code(&verify()), 0);
+    // And a packet changed in place.
     let packets = place.join("cited.pcapng");
     let mut bytes = fs::read(&packets).expect("packets");
     let at = bytes.windows(4).rposition(|window| window == [203, 0, 113, 2]).expect("an address");
@@ -131,6 +137,122 @@ fn what_was_changed_in_a_bundle_is_found() {
         lines.contains("differs  cited.pcapng: hash") && lines.contains("other bytes than frames.csv"),
         "{lines}"
     );
+}
+
+/// Makes the manifest of a bundle fit its files again, as a forger would.
+fn seal(place: &Path) {
+    let contents = bundle::files::read(place).expect("a bundle");
+    let mut manifest = bundle::files::manifest(&contents).expect("a manifest");
+    for record in &mut manifest.files {
+        let content = contents.get(&record.name).expect("a file");
+        record.size = content.len() as u64;
+        record.sha256 = portmortem::case::hash::hash_bytes(content);
+    }
+    let (_, text) = bundle::sealed(manifest).expect("a manifest");
+    fs::write(place.join(bundle::MANIFEST), text).expect("written");
+}
+
+#[test]
+fn a_changed_byte_in_any_file_of_a_bundle_is_named() {
+    let (folder, copy) = with_copy(SEED);
+    let place = folder.path().join("bundle");
+    assert_eq!(code(&run(folder.path(), &["export", "--bundle", text(&place), text(&copy)])), 0);
+    fs::remove_file(&copy).expect("removed");
+    let contents = bundle::files::read(&place).expect("a bundle");
+    let said = |output: &Output| String::from_utf8_lossy(&output.stdout).into_owned();
+    let names_it = |output: &Output, name: &str| {
+        assert_eq!(code(output), 1, "{name}: {output:?}");
+        let lines = said(output);
+        let named = lines.lines().any(|line| line.starts_with("differs") && line.contains(name));
+        assert!(named, "{name}: {lines}");
+    };
+    let verify = || run(folder.path(), &["verify", text(&place)]);
+    assert_eq!(code(&verify()), 0);
+    for (name, content) in &contents {
+        let file = place.join(name);
+        // Every bit of every byte would take long: some from everywhere.
+        for at in [0, content.len() / 3, content.len() / 2, content.len() - 1] {
+            let mut changed = content.clone();
+            *changed.get_mut(at).expect("a byte") ^= 1;
+            fs::write(&file, changed).expect("written");
+            names_it(&verify(), name);
+        }
+        fs::remove_file(&file).expect("removed");
+        names_it(&verify(), name);
+        fs::write(&file, content).expect("written");
+    }
+    assert_eq!(code(&verify()), 0);
+    for extra in ["note.txt", "folder"] {
+        let file = place.join(extra);
+        if extra == "folder" { fs::create_dir(&file) } else { fs::write(&file, "hello") }.expect("made");
+        names_it(&verify(), extra);
+        if extra == "folder" { fs::remove_dir(&file) } else { fs::remove_file(&file) }.expect("removed");
+    }
+    // What never was a bundle is an error and no difference.
+    let other = folder.path().join("other");
+    fs::create_dir(&other).expect("a folder");
+    fs::write(other.join("hello.txt"), "hello").expect("a file");
+    assert_eq!(code(&run(folder.path(), &["verify", text(&other)])), 2);
+}
+
+#[test]
+fn no_byte_of_a_manifest_changes_unnoticed() {
+    let (folder, copy) = with_copy(TRANSCRIPT);
+    let place = folder.path().join("bundle");
+    assert_eq!(code(&run(folder.path(), &["export", "--bundle", text(&place), text(&copy)])), 0);
+    let mut contents = bundle::files::read(&place).expect("a bundle");
+    assert_eq!(bundle::check::own_hash(&contents).differs, None);
+    let manifest = contents.get(bundle::MANIFEST).expect("a manifest").clone();
+    for at in 0..manifest.len() {
+        for bit in [0, 5] {
+            let mut changed = manifest.clone();
+            *changed.get_mut(at).expect("a byte") ^= 1 << bit;
+            contents.insert(bundle::MANIFEST.to_owned(), changed);
+            assert!(bundle::check::own_hash(&contents).differs.is_some(), "byte {at}, bit {bit}");
+        }
+    }
+}
+
+#[cfg(feature = "docx")]
+#[test]
+fn a_damaged_or_doubled_entry_of_an_archive_is_named() {
+    use std::io::Write as _;
+    let (folder, copy) = with_copy(SEED);
+    let place = folder.path().join("bundle.zip");
+    assert_eq!(code(&run(folder.path(), &["export", "--bundle", text(&place), text(&copy)])), 0);
+    fs::remove_file(&copy).expect("removed");
+    let whole = fs::read(&place).expect("an archive");
+    let check = |named: &str| {
+        let output = run(folder.path(), &["verify", text(&place)]);
+        let lines = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(code(&output), 1, "{output:?}");
+        assert!(lines.lines().any(|line| line.starts_with("differs") && line.contains(named)), "{lines}");
+    };
+    let mut archive = zip::ZipArchive::new(std::io::Cursor::new(&whole)).expect("an archive");
+    let places: Vec<(String, u64, u64)> = (0..archive.len())
+        .map(|at| {
+            let file = archive.by_index(at).expect("an entry");
+            (
+                file.name().expect("a name").into_owned(),
+                file.data_start().expect("a place"),
+                file.compressed_size(),
+            )
+        })
+        .collect();
+    for (name, start, size) in &places {
+        let mut changed = whole.clone();
+        *changed.get_mut((start + size / 2) as usize).expect("a byte") ^= 4;
+        fs::write(&place, changed).expect("written");
+        check(name);
+    }
+    // A second entry of the same name would be what another program unpacks.
+    let mut writer = zip::ZipWriter::new_append(std::io::Cursor::new(whole.clone())).expect("an archive");
+    let options = zip::write::SimpleFileOptions::default();
+    writer.start_file("folder/report.md", options).expect("an entry");
+    writer.write_all(b"other").expect("written");
+    let changed = writer.finish().expect("an archive").into_inner();
+    fs::write(&place, changed).expect("written");
+    check("folder/report.md");
 }
 
 #[test]
@@ -224,7 +346,9 @@ fn unpacked(bytes: &[u8]) -> String {
     let mut archive = zip::ZipArchive::new(std::io::Cursor::new(bytes)).expect("a DOCX");
     let mut text = String::new();
     for at in 0..archive.len() {
-        archive.by_index(at).expect("a part").read_to_string(&mut text).expect("XML");
+        let mut part = Vec::new();
+        archive.by_index(at).expect("a part").read_to_end(&mut part).expect("readable");
+        text.push_str(&String::from_utf8_lossy(&part));
     }
     text
 }

@@ -280,7 +280,7 @@ fn what_the_analyst_knows_breaks_a_tie_and_is_marked_as_theirs() {
 #[test]
 fn printed_filters_count_what_the_findings_count() {
     use portmortem::filter::{Context, Filter};
-    for (path, _) in incidents() {
+    for path in incidents().into_iter().map(|(path, _)| path).chain(lab()) {
         let examined = examine(&path);
         let cancel = AtomicBool::new(false);
         let context = Context {
@@ -298,7 +298,7 @@ fn printed_filters_count_what_the_findings_count() {
                 assert_eq!(rows, count.value, "{}: {} {}", path.display(), finding.id, count.filter);
             }
             let checked = finding.counts.iter().any(|count| !count.filter.is_empty());
-            let countless = ["port-scan", "resolver-failover"].contains(&finding.id);
+            let countless = ["port-scan", "resolver-failover", "capture-quality"].contains(&finding.id);
             assert!(checked || countless, "{}: {} has no filter that counts", path.display(), finding.id);
         }
     }

@@ -5,105 +5,13 @@
     clippy::indexing_slicing,
     reason = "a test that meets the unexpected should stop there"
 )]
-#![expect(clippy::too_many_arguments, reason = "a packet has as many properties")]
 
-use std::collections::BTreeSet;
-use std::sync::atomic::AtomicBool;
+mod scene;
 
-use portmortem::capture::open;
-use portmortem::correlate::{Parameters, correlate};
-use portmortem::findings::hypotheses::{Assessment, assess_all};
-use portmortem::findings::{self, Finding, Severity};
+use portmortem::findings::Severity;
 use portmortem::generate::dns::{self, Data, Message};
-use portmortem::generate::{Packet, PcapWriter, Segment, Variant, flags, link};
-use portmortem::index::{Input, Progress, build};
-
-const START_NS: i64 = 1_700_000_000_000_000_000;
-const MS: i64 = 1_000_000;
-const SECOND: i64 = 1_000 * MS;
-const SERVER: &str = "198.51.100.53";
-
-/// Packets with their times, in any order.
-#[derive(Default)]
-struct Scene {
-    packets: Vec<(i64, Vec<u8>)>,
-    ip_id: u16,
-}
-
-impl Scene {
-    fn put(&mut self, at_ns: i64, packet: Packet) -> Packet {
-        self.ip_id = self.ip_id.wrapping_add(1).max(1);
-        let packet = packet.id(self.ip_id);
-        self.packets.push((START_NS + at_ns, packet.ethernet()));
-        packet
-    }
-
-    fn query(&mut self, at_ns: i64, from: &str, to: &str, id: u16, name: &str, qtype: u16) -> Packet {
-        self.put(at_ns, Packet::udp(from, format!("{to}:53").as_str(), &dns::query(id, name, qtype)))
-    }
-
-    fn reply(&mut self, at_ns: i64, from: &str, to: &str, message: &[u8]) -> Packet {
-        self.put(at_ns, Packet::udp(format!("{from}:53").as_str(), to, message).ttl(57))
-    }
-
-    /// A question and its answer `trip_ns` later.
-    fn lookup(&mut self, at_ns: i64, trip_ns: i64, from: &str, to: &str, id: u16, name: &str) {
-        self.query(at_ns, from, to, id, name, dns::A);
-        let answer = dns::answer(id, name, Data::A([192, 0, 2, 80].into()));
-        self.reply(at_ns + trip_ns, to, from, &answer);
-    }
-
-    fn tcp(&mut self, at_ns: i64, from: &str, to: &str, bits: u8, payload: &[u8]) {
-        let segment = Segment { flags: bits, ..Segment::default() };
-        self.put(at_ns, Packet::tcp(from, to, segment, payload));
-    }
-
-    fn examine(mut self) -> (Vec<Finding>, Vec<Assessment>) {
-        self.packets.sort_by_key(|(time_ns, _)| *time_ns);
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let path = folder.path().join("scene.pcap");
-        let file = std::fs::File::create(&path).expect("a file");
-        let mut writer = PcapWriter::new(file, Variant::default(), link::ETHERNET).expect("a header");
-        for (time_ns, frame) in &self.packets {
-            writer.packet(*time_ns, frame).expect("a packet");
-        }
-        writer.finish().expect("the end");
-        let (source, walk) = open(&path).expect("a capture");
-        let index = build(vec![Input { source, walk, offset_ns: 0 }], 2, &Progress::default(), |_| {});
-        let evidence = correlate(&index, &Parameters::default(), &AtomicBool::new(false));
-        let input = findings::Input { index: &index, evidence: &evidence };
-        let found = findings::run(&input, &[]);
-        let assessments = assess_all(&input, &found, &[]);
-        (found, assessments)
-    }
-}
-
-fn leading(assessments: &[Assessment]) -> BTreeSet<&'static str> {
-    let first = &assessments.first().expect("an assessment").hypotheses[0];
-    std::iter::once(first.id).chain(first.tied_with.iter().copied()).collect()
-}
-
-fn client(number: usize) -> String {
-    format!("192.0.2.{}:{}", 10 + number % 40, 30_000 + number)
-}
-
-#[track_caller]
-fn expect(scene: Scene, id: &str) -> (Vec<Finding>, Vec<Assessment>) {
-    let (found, assessments) = scene.examine();
-    let top = leading(&assessments);
-    let ledger: Vec<String> = assessments[0]
-        .hypotheses
-        .iter()
-        .take(4)
-        .flat_map(|h| {
-            let head = format!("{} {:?} {:?}", h.id, h.score_db, h.verdict);
-            std::iter::once(head)
-                .chain(h.ledger.iter().map(|r| format!("   {:?} {}", r.weight_db, r.observation)))
-        })
-        .collect();
-    assert!(top.contains(id), "{id} expected, {top:?} lead:\n{}", ledger.join("\n"));
-    (found, assessments)
-}
+use portmortem::generate::{Packet, flags, link};
+use scene::{MS, SECOND, SERVER, START_NS, Scene, client, expect, leading, weight};
 
 /// Random labels from many clients; `answer` makes the response, if any.
 fn flood(answer: impl Fn(u16, &str) -> Option<Vec<u8>>) -> Scene {
@@ -570,12 +478,6 @@ fn an_error_beside_a_genuine_answer_should_not_be_relied_upon() {
     }
 }
 
-/// The weight of one row for one hypothesis in the first assessment.
-fn weight(assessments: &[Assessment], hypothesis: &str, row: &str) -> Option<i32> {
-    let ledger = &assessments.first()?.hypothesis(hypothesis)?.ledger;
-    ledger.iter().find(|own| own.id == row)?.weight_db
-}
-
 #[test]
 fn a_short_quote_counts_only_where_the_sender_quotes_more_elsewhere() {
     for (elsewhere, expected) in [(28, None), (1000, Some(5))] {
@@ -587,23 +489,6 @@ fn a_short_quote_counts_only_where_the_sender_quotes_more_elsewhere() {
         let (_, assessments) = scene.examine();
         assert_eq!(weight(&assessments, "H17", "L57"), expected);
     }
-}
-
-#[test]
-fn several_refusing_servers_at_one_distance_point_in_front_of_them() {
-    let mut scene = Scene::default();
-    for number in 0..6_i64 {
-        for (server, id) in [(SERVER, 0), ("198.51.100.54", 100)] {
-            let from = format!("192.0.2.10:{}", 40_000 + number);
-            let at = number * 5 * SECOND;
-            let query = scene.query(at, &from, server, id + number as u16, "www.example", dns::A);
-            let error = Packet::port_unreachable(&query).ttl(60);
-            scene.put(at + 4 * MS, error);
-        }
-    }
-    let (_, assessments) = scene.examine();
-    assert_eq!(weight(&assessments, "H3", "L66"), Some(5));
-    assert_eq!(weight(&assessments, "H1", "L66"), None);
 }
 
 #[test]

@@ -247,6 +247,22 @@ fn a_report_called_final_all_the_same_says_what_is_open() {
     assert!(!ticket.markdown.contains("Open in this report"));
 }
 
+#[test]
+fn a_final_report_is_refused_while_something_required_is_open() {
+    let run = |extra: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_portmortem"));
+        command.args(["report", "--final"]).args(extra).arg(PCAP).output().expect("the program runs")
+    };
+    let refused = run(&[]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(refused.stdout.is_empty());
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(said.contains("not final") && said.contains("required fields are open"), "{said}");
+    let allowed = run(&["--allow-open"]);
+    assert!(allowed.status.success());
+    assert!(String::from_utf8_lossy(&allowed.stdout).contains("Open in this report"));
+}
+
 /// Every capture of the incidents and of the lab.
 fn captures() -> Vec<String> {
     let mut found = Vec::new();
@@ -515,6 +531,9 @@ fn the_json_report_keeps_to_its_schema_and_carries_the_tie() {
             let quoted = document.pointer("/packets/1/icmp/quoted/destination/port");
             assert_eq!(quoted, Some(&Value::from(53)));
             assert_eq!(document.pointer("/links/0/delta_us"), Some(&Value::from(3_905_993)));
+            let fields = document.pointer("/links/0/fields").map(ToString::to_string).unwrap_or_default();
+            assert!(fields.contains("ip_id") && fields.contains("bytes"), "{fields}");
+            assert_eq!(document.pointer("/links/0/alternatives"), Some(&Value::Array(Vec::new())));
             assert_eq!(document.pointer("/case/times/recovery"), Some(&Value::Null));
         }
     }

@@ -25,6 +25,8 @@ pub struct Pcap {
     order: Order,
     fraction_ns: i64,
     record_header: usize,
+    /// Record header sizes to choose from, in the order they are tried.
+    sizes: &'static [usize],
     lengths_swapped: bool,
     snap_length: u32,
     last_s: Option<i64>,
@@ -85,6 +87,7 @@ impl Pcap {
             order: magic.order,
             fraction_ns: if magic.nanoseconds { 1 } else { 1000 },
             record_header: magic.sizes.first().copied().unwrap_or(16),
+            sizes: magic.sizes,
             // Before version 2.3 the two lengths stood in the other order.
             lengths_swapped: magic.version.0 == 2 && magic.version.1 < 3,
             snap_length: magic.snap_length,
@@ -93,13 +96,18 @@ impl Pcap {
             frames: 0,
             metadata,
         };
-        let fits = |size: &&usize| {
-            walk.record_header = **size;
-            walk.chain(bytes, FILE_HEADER_BYTES)
-        };
-        let size = magic.sizes.iter().find(fits).or(magic.sizes.first()).copied();
-        walk.record_header = size.unwrap_or(16);
+        walk.choose_size(bytes);
         Some(walk)
+    }
+
+    /// Chooses the size with which good records follow each other; without one the usual size stays.
+    fn choose_size(&mut self, bytes: &[u8]) {
+        let (usual, sizes) = (self.record_header, self.sizes);
+        let fits = |size: &&usize| {
+            self.record_header = **size;
+            self.chain(bytes, FILE_HEADER_BYTES)
+        };
+        self.record_header = sizes.iter().find(fits).copied().unwrap_or(usual);
     }
 
     #[inline]
@@ -250,6 +258,10 @@ impl Pcap {
 
 impl Walk for Pcap {
     fn fill(&mut self, bytes: &[u8], complete: bool, limit: usize, records: &mut Vec<Record>) -> Fill {
+        if self.frames == 0 && self.position == FILE_HEADER_BYTES {
+            // A pipe may have held too little to tell when it was opened.
+            self.choose_size(bytes);
+        }
         lanes::walk(self, bytes, limit, records);
         while records.len() < limit {
             let record = if let Some(record) = self.plain_record(bytes, self.position) {

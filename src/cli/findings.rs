@@ -6,27 +6,16 @@ use std::io::Write as _;
 
 use anyhow::{Result, bail};
 
+use super::printing::{Format, Printing};
 use super::{Outcome, load::Open};
-use crate::findings::hypotheses::assess_all;
-use crate::findings::{FINDINGS, Finding, Input, run as run_rules};
+use crate::findings::{FINDINGS, Finding, Input, examine, run as run_rules};
 use crate::index::Index;
-
-/// How to print.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum Format {
-    /// One block a finding.
-    #[default]
-    Text,
-    /// One array of objects.
-    Json,
-}
 
 /// Arguments of `findings`.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// How to print.
-    #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
+    #[command(flatten)]
+    printing: Printing,
     /// Leave out the findings of a rule; may be given several times.
     #[arg(long, value_name = "ID")]
     pub suppress: Vec<String>,
@@ -59,13 +48,16 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
     }
     let loaded = arguments.open.load()?;
     let input = Input { index: &loaded.index, evidence: &loaded.evidence };
-    let found = run_rules(&input, &arguments.suppress);
-    match arguments.format {
+    let (found, assessments) = if arguments.hypotheses {
+        examine(&input, &arguments.suppress, &[])
+    } else {
+        (run_rules(&input, &arguments.suppress), Vec::new())
+    };
+    match arguments.printing.format {
         Format::Text => text(&mut out, &loaded.index, &found)?,
         Format::Json => json(&mut out, &loaded.index, &found)?,
     }
-    if arguments.hypotheses && arguments.format == Format::Text {
-        let assessments = assess_all(&input, &found, &[]);
+    if arguments.hypotheses && arguments.printing.format == Format::Text {
         hypotheses::print(&mut out, &loaded.index, &assessments)?;
     }
     out.flush()?;

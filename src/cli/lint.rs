@@ -7,25 +7,15 @@ use anyhow::Result;
 
 use super::Outcome;
 use super::load::Open;
+use super::printing::{Format, Printing};
 use super::report::Made;
 use crate::report::{draft, lint::lint};
-
-/// How to print.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum Format {
-    /// One line an issue.
-    #[default]
-    Text,
-    /// One object.
-    Json,
-}
 
 /// Arguments of `lint`.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// How to print.
-    #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
+    #[command(flatten)]
+    printing: Printing,
     #[command(flatten)]
     open: Open,
 }
@@ -42,7 +32,7 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
     let report = draft(&made.input());
     let found = lint(&report);
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-    match arguments.format {
+    match arguments.printing.format {
         Format::Json => {
             serde_json::to_writer_pretty(&mut out, &found)?;
             writeln!(out)?;

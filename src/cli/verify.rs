@@ -27,10 +27,21 @@ pub struct Arguments {
 /// Runs the subcommand; exit code 1 when something differs.
 pub fn run(arguments: &Arguments) -> Result<Outcome> {
     let shown = escape(&arguments.bundle.display().to_string());
-    let contents = files::read(&arguments.bundle).with_context(|| format!("cannot read {shown}"))?;
-    let manifest = files::manifest(&contents).with_context(|| shown.clone())?;
+    let found = files::inspect(&arguments.bundle).with_context(|| format!("cannot read {shown}"))?;
     let mut notes = Vec::new();
-    let mut checks = check::hashes(&manifest, &contents);
+    let mut checks = check::damaged(&found);
+    let manifest = files::manifest(&found.contents);
+    let manifest = match manifest {
+        // What is left of a bundle whose manifest is gone or spoilt differs; anything else was never one.
+        Err(error) if is_bundle(&found) => {
+            checks.push(check(bundle::MANIFEST, vec![escape(&error.to_string())]));
+            return conclude(&checks, &notes);
+        }
+        manifest => manifest.with_context(|| shown.clone())?,
+    };
+    let contents = found.contents;
+    checks.push(check::own_hash(&contents));
+    checks.extend(check::hashes(&manifest, &contents));
     match check::frame_map(&contents) {
         Ok(rows) => checks.extend(check::cited(&contents, &rows)),
         Err(problem) => checks.push(check("frame map", vec![problem])),
@@ -41,11 +52,22 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
     } else {
         checks.extend(again(arguments, &manifest, &contents, &mut notes)?);
     }
+    conclude(&checks, &notes)
+}
+
+fn is_bundle(found: &files::Found) -> bool {
+    let names = [bundle::MANIFEST, bundle::REPORT, bundle::FRAMES, bundle::CASE];
+    let named = |name: &str| names.contains(&name);
+    found.contents.keys().any(|name| named(name)) || found.problems.iter().any(|(name, _)| named(name))
+}
+
+/// Prints the checks; exit code 1 when one differs.
+fn conclude(checks: &[Check], notes: &[String]) -> Result<Outcome> {
     let mut out = String::new();
-    for line in &checks {
+    for line in checks {
         let _ = writeln!(out, "{line}");
     }
-    for note in &notes {
+    for note in notes {
         let _ = writeln!(out, "note     {note}");
     }
     let wrong = checks.iter().filter(|check| check.differs.is_some()).count();
@@ -110,10 +132,12 @@ fn again(
     let form = Form::of(&manifest.template, manifest.status == "final");
     let formed = form.fill(&made, manifest.generated.clone())?;
     let job = formed.job();
-    let markdown = crate::export::markdown::without_figures(&job.rendered.markdown);
     // Through text and back, so that numbers compare as they were written.
     let document = serde_json::from_slice(&serde_json::to_vec(&crate::export::json::document(&job))?)?;
-    checks.extend(check::recomputed(manifest, contents, &document, &markdown));
+    let own = crate::report::render::find(&manifest.template.name).map_or("", |own| own.source);
+    let after: Vec<String> = manifest.sources.iter().map(|source| source.sha256_after.clone()).collect();
+    let template = (manifest.template.name.as_str(), own);
+    checks.extend(check::recomputed(contents, &document, &bundle::make(&job, template, &after)?));
     Ok(checks)
 }
 

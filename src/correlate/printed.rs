@@ -1,10 +1,11 @@
-//! Links errors of a tcpdump transcript, which name the quoted server and port but neither client port nor ids.
+//! Links errors of a tcpdump transcript, which name the quoted server and port but neither client port nor ids, and errors
+//! whose quote the capture cut off.
 
 use super::messages::Messages;
 use super::weigh::{Head, Weighed};
 use super::{Evidence, Level, Outcome, quotes};
 use crate::capture::LinkType;
-use crate::decode::{Address, transcript};
+use crate::decode::{Address, Quote, Transport, transcript};
 use crate::index::segment::flow_hash;
 use crate::index::{Index, PacketId};
 
@@ -56,26 +57,43 @@ fn head(index: &Index, id: PacketId, v6: bool, icmp: transcript::Icmp<'_>) -> Op
     Some(Head { packet: id, time_ns, kind: icmp.kind, code: icmp.code, v6, checksum_wrong: false })
 }
 
-/// An error of a printed line that names no packet; `None` for other packets.
+/// An error that names no packet: a printed line without one, or a frame cut before the end of the quoted header. `None` for
+/// other packets.
 pub(super) fn nameless(index: &Index, id: PacketId) -> Option<Head> {
-    let packet = index.packet(id).filter(|packet| packet.link_type() == LinkType::TRANSCRIPT)?;
+    let packet = index.packet(id)?;
+    if packet.link_type() != LinkType::TRANSCRIPT {
+        if packet.captured() >= packet.original() {
+            return None;
+        }
+        let decoded = packet.decode();
+        let (kind, code) =
+            decoded.icmp().filter(|_| decoded.is_icmp_error() && Quote::read(&decoded).is_none())?;
+        let v6 = matches!(decoded.transport, Transport::Icmpv6 { .. });
+        return Some(Head { packet: id, time_ns: packet.time_ns(), kind, code, v6, checksum_wrong: false });
+    }
     let line = transcript::read(packet.bytes())?;
     let icmp = line.icmp.filter(|icmp| icmp.quoted.is_none())?;
     let v6 = line.protocol() == 58;
     matches!((v6, icmp.kind), (false, 3 | 11) | (true, 1 | 3)).then(|| head(index, id, v6, icmp))?
 }
 
-/// Ties errors that name neither address nor port (`ICMP time exceeded in-transit`) to the newest open query of the host told.
+/// Ties errors that name neither address nor port (`ICMP time exceeded in-transit`) to the newest open query of the host told;
+/// a refused port is told by the host that was asked.
 pub(super) fn join_nameless(messages: &Messages<'_>, evidence: &mut Evidence) {
     let index = messages.index;
     for row in index.icmp_rows() {
         let Some(head) = nameless(index, row.packet) else { continue };
         let Some(packet) = index.packet(row.packet) else { continue };
         let told = packet.destination_address();
+        let by_host = matches!((head.v6, head.kind, head.code), (false, 3, 3) | (true, 1, 4));
+        let asked = by_host.then(|| packet.source_address());
         let before = evidence.transactions.partition_point(|t| messages.time_ns(t.first) <= head.time_ns);
         let recent = evidence.transactions.get(..before).unwrap_or_default().iter().rev().take(LOOK_BACK_MAX);
         let mut open = recent.filter(|t| {
-            let asks = index.packet(t.first).is_some_and(|query| query.source_address() == told);
+            let asks = index.packet(t.first).is_some_and(|query| {
+                query.source_address() == told
+                    && asked.is_none_or(|server| query.destination_address() == server)
+            });
             asks && t.answer.is_none() && t.error.is_none() && messages.time_ns(t.last) <= head.time_ns
         });
         let (newest, another) = (open.next().map(|t| t.last), open.next().is_some());
@@ -84,12 +102,14 @@ pub(super) fn join_nameless(messages: &Messages<'_>, evidence: &mut Evidence) {
                 target: Some(query),
                 level: Level::Probable,
                 reason: if another {
-                    "the newest open query of this client; the line shows no address, no port and no id"
+                    "the newest open query of this client; the error as recorded shows no address, port or id"
                 } else {
-                    "the only open query of this client; the line shows no address, no port and no id"
+                    "the only open query of this client; the error as recorded shows no address, port or id"
                 },
             },
-            None => Weighed::nothing("the line names no packet, and this client has no open query"),
+            None => {
+                Weighed::nothing("the error as recorded names no packet, and this client has no open query")
+            }
         };
         quotes::attach(messages, evidence, &head, &weighed);
     }

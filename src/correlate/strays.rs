@@ -42,7 +42,7 @@ pub(super) fn explain(messages: &Messages<'_>, evidence: &mut Evidence, position
         let packet = messages.index.packet(row.packet);
         let client = packet.map(|packet| (packet.destination_address(), packet.destination_port()));
         let same = wanted.entry(key(row)).or_default();
-        if row.question != 0 && same.len() < STRAYS_MAX {
+        if same.len() < STRAYS_MAX {
             same.push(strays.len() as u32);
             if let Some(id) = ids.get_mut(usize::from(row.header.id)) {
                 *id = true;
@@ -54,12 +54,15 @@ pub(super) fn explain(messages: &Messages<'_>, evidence: &mut Evidence, position
     if strays.is_empty() {
         return;
     }
+    // A printed answer repeats no question: id and client must do.
+    let keys = |row: &DnsRow| [key(row), (0, row.header.id)];
     let is_wanted = |row: &DnsRow| {
         !row.is_response()
             && row.kind == DnsKind::Dns
             && row.question != 0
             && ids.get(usize::from(row.header.id)).copied().unwrap_or(false)
-            && wanted.contains_key(&key(row))
+            && keys(row).iter().any(|key| wanted.contains_key(key))
+            && !evidence.is_duplicate(row.packet)
     };
     let blocks = messages.len().div_ceil(BLOCK);
     let queries: Vec<Vec<(&DnsRow, Nanos)>> = (0..blocks)
@@ -74,7 +77,7 @@ pub(super) fn explain(messages: &Messages<'_>, evidence: &mut Evidence, position
     for (row, time_ns) in queries.into_iter().flatten() {
         let Some(packet) = messages.index.packet(row.packet) else { continue };
         let client = (packet.source_address(), packet.source_port());
-        for at in wanted.get(&key(row)).into_iter().flatten() {
+        for at in keys(row).iter().filter_map(|key| wanted.get(key)).flatten() {
             let Some(stray) = strays.get_mut(*at as usize) else { continue };
             if stray.client == client && time_ns <= stray.time_ns.saturating_add(tolerance_ns) {
                 stray.query = Some(row.packet);

@@ -255,6 +255,8 @@ pub(super) fn ppp(decoded: &mut Decoded<'_>, start: usize) {
         at += 2;
     }
     let protocol = match decoded.bytes.get(at) {
+        // The address byte alone; as a protocol it would be the control field's (RFC 1661 §6.6).
+        Some(0xff) => None,
         Some(&odd) if odd & 1 == 1 => {
             at += 1;
             Some(u16::from(odd))

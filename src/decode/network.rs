@@ -140,7 +140,7 @@ fn ipv6(decoded: &mut Decoded<'_>, start: usize) {
 fn enter_network(decoded: &mut Decoded<'_>, start: usize, source: Address, destination: Address) -> bool {
     if decoded.network_start_known {
         if decoded.tunnels_left == 0 {
-            decoded.stop(start, "tunnel", "tunnels nest deeper than they are followed");
+            too_deep(decoded, start);
             return false;
         }
         decoded.tunnels_left -= 1;
@@ -151,6 +151,10 @@ fn enter_network(decoded: &mut Decoded<'_>, start: usize, source: Address, desti
     decoded.source = source;
     decoded.destination = destination;
     true
+}
+
+fn too_deep(decoded: &mut Decoded<'_>, at: usize) {
+    decoded.stop(at, "tunnel", "tunnels nest deeper than they are followed");
 }
 
 /// Reads the transport header; `end` is where the IP packet ends in the captured bytes.
@@ -171,7 +175,8 @@ fn transport(decoded: &mut Decoded<'_>, protocol: u8, start: usize, end: usize) 
         1 | 58 => icmp(decoded, rest, start, protocol),
         132 => sctp(decoded, rest, start),
         51 => authentication(decoded, rest, start, end),
-        4 | 41 | 47 | 97 | 137 if decoded.fragment.is_none() && decoded.tunnels_left > 0 => match protocol {
+        4 | 41 | 47 | 97 | 137 if decoded.fragment.is_none() => match protocol {
+            _ if decoded.tunnels_left == 0 => too_deep(decoded, start),
             47 => tunnel::gre(decoded, start),
             97 => tunnel::ethernet_in_ip(decoded, start),
             137 => tunnel::mpls(decoded, start),
@@ -223,11 +228,14 @@ fn udp(decoded: &mut Decoded<'_>, rest: &[u8], start: usize) {
     if !decoded.push_layer(LayerKind::Udp, start, at) || decoded.fragment.is_some() {
         return;
     }
-    if decoded.tunnels_left > 0
-        && decoded.payload_end > decoded.payload_start
+    if decoded.payload_end > decoded.payload_start
         && let Some(carrier) = tunnel::udp_carrier(source_port, destination_port)
     {
-        tunnel::read(carrier, decoded, at);
+        if decoded.tunnels_left == 0 {
+            too_deep(decoded, at);
+        } else {
+            tunnel::read(carrier, decoded, at);
+        }
     }
 }
 

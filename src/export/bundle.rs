@@ -131,6 +131,20 @@ pub struct Manifest {
     pub sources: Vec<SourceRecord>,
     /// The files beside the manifest.
     pub files: Vec<FileRecord>,
+    /// SHA-256 of the manifest's own text with zeros in this place, so that no byte of it changes unnoticed.
+    #[serde(default)]
+    pub digest: String,
+}
+
+/// What the digest is made over in its own place.
+const NO_DIGEST: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+
+/// The manifest's text with zeros in the place of its digest, and the digest; `None` where it has none.
+pub fn undigested(text: &str) -> Option<(String, String)> {
+    let key = "\"digest\": \"";
+    let at = text.rfind(key)? + key.len();
+    let digest = text.get(at..at + NO_DIGEST.len())?.to_owned();
+    Some((format!("{}{NO_DIGEST}{}", text.get(..at)?, text.get(at + NO_DIGEST.len()..)?), digest))
 }
 
 /// A frame of the frame map.
@@ -200,11 +214,20 @@ pub fn make(job: &Job<'_>, template: (&str, &str), after: &[String]) -> io::Resu
                 sha256: hash_bytes(content),
             })
             .collect(),
+        digest: NO_DIGEST.to_owned(),
     };
-    let mut text = serde_json::to_vec_pretty(&manifest)?;
-    text.push(b'\n');
-    files.insert(0, (MANIFEST.to_owned(), text));
+    let (manifest, text) = sealed(manifest)?;
+    files.insert(0, (MANIFEST.to_owned(), text.into_bytes()));
     Ok(Bundle { manifest, files })
+}
+
+/// The manifest with its digest, and its text.
+pub fn sealed(mut manifest: Manifest) -> io::Result<(Manifest, String)> {
+    let text = |manifest: &Manifest| serde_json::to_string_pretty(manifest).map(|text| text + "\n");
+    NO_DIGEST.clone_into(&mut manifest.digest);
+    manifest.digest = hash_bytes(text(&manifest)?.as_bytes());
+    let text = text(&manifest)?;
+    Ok((manifest, text))
 }
 
 fn parameters(job: &Job<'_>) -> Value {

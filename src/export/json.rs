@@ -267,6 +267,11 @@ fn links(job: &Job<'_>) -> Vec<Value> {
                 "delta_us": link.to.map(|_| link.delta_ns / 1000),
                 "delayed": link.delayed,
                 "reason": link.reason,
+                "fields": crate::report::agreement::fields(job.input.index, link),
+                "alternatives": frames(
+                    job,
+                    &crate::report::agreement::alternatives(job.input.index, job.input.evidence, link),
+                ),
             })
         })
         .collect()

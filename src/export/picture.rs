@@ -214,9 +214,9 @@ impl Canvas {
         header.extend((self.height as u32).to_be_bytes());
         // Eight bits a sample, red green blue, the one compression and filter there is, not interlaced.
         header.extend([8, 2, 0, 0, 0]);
-        chunk(&mut out, b"IHDR", &header);
-        chunk(&mut out, b"IDAT", &packed.finish()?);
-        chunk(&mut out, b"IEND", &[]);
+        chunk(&mut out, *b"IHDR", &header);
+        chunk(&mut out, *b"IDAT", &packed.finish()?);
+        chunk(&mut out, *b"IEND", &[]);
         Ok(out)
     }
 }
@@ -270,7 +270,7 @@ impl Area {
     }
 }
 
-fn chunk(out: &mut Vec<u8>, name: &[u8; 4], content: &[u8]) {
+fn chunk(out: &mut Vec<u8>, name: [u8; 4], content: &[u8]) {
     out.extend((content.len() as u32).to_be_bytes());
     let start = out.len();
     out.extend(name);

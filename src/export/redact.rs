@@ -63,7 +63,8 @@ was what when where which who why with x y yes z zone unknown none null true fal
 pub const STATEMENT: &str = "Addresses and names are replaced by consistent pseudonyms (IPv4 in 198.18.0.0/15, \
 IPv6 in 2001:db8::/32, link addresses beginning with 02, labels of names by labels of the same length); top-level \
 zones and common role labels are kept. Times, sizes, ports, identifiers and frame numbers are unchanged. In exported \
-packets, contents other than DNS over UDP are cut off, and TCP checksums no longer fit.";
+packets, contents other than DNS over UDP are cut off, IP options and headers of the capturing system are blanked, \
+and TCP checksums no longer fit.";
 
 /// The same in one line, for tickets.
 const SHORT_STATEMENT: &str = "Redacted: addresses and names are consistent pseudonyms.";

@@ -1,10 +1,14 @@
 //! What rules and hypotheses need to know of a capture beyond links and episodes, gathered once.
 
+pub mod asked;
 pub mod connections;
+pub mod delegations;
+pub mod denials;
 pub mod errors;
 pub mod fragments;
 pub mod hosts;
 pub mod load;
+pub mod records;
 pub mod resolved;
 pub mod servers;
 
@@ -16,12 +20,14 @@ use crate::decode::Address;
 use crate::index::{Index, PacketId};
 use crate::time::Nanos;
 pub use connections::{Connection, Ending};
+pub use delegations::Lame;
+pub use denials::Denial;
 pub use errors::{ErrorFact, Meaning};
 pub use fragments::Pieces;
 pub use hosts::{Host, Neighbour, Sort};
 pub use load::Load;
 pub use resolved::SiteFailure;
-pub use servers::{Answered, Server, ServerKey};
+pub use servers::{Answered, Served, Server, ServerKey};
 
 /// Problems looked at in detail; the gravest come first.
 pub const PROBLEMS_MAX: usize = 64;
@@ -32,16 +38,22 @@ pub struct Facts<'i> {
     pub index: &'i Index,
     /// What correlation found.
     pub evidence: &'i Evidence,
+    /// First and last time of the capture.
+    span_ns: (Nanos, Nanos),
     /// Every ICMP error, read, up to a limit.
     pub errors: Vec<ErrorFact>,
     /// What was seen of the hosts that matter.
     pub hosts: BTreeMap<Address, Host>,
     /// ARP and neighbour requests by target.
     pub neighbours: BTreeMap<Address, Neighbour>,
+    /// DHCP replies, the first of them.
+    pub leases: Vec<PacketId>,
     /// TCP connection attempts.
     pub connections: Vec<Connection>,
     /// DNS by server asked.
     pub servers: BTreeMap<ServerKey, Server>,
+    /// The first answer of each server to each client.
+    pub served: Served,
     /// Answers to questions that failed at some server, by client and question.
     pub answered: Answered,
     /// Packets that came in pieces.
@@ -50,36 +62,64 @@ pub struct Facts<'i> {
     pub load: Load,
     /// Connections that failed although DNS had given the address.
     pub sites: Vec<SiteFailure>,
+    /// Answers of servers that do not serve the zone they were asked for.
+    pub lame: Vec<Lame<'i>>,
+    /// Servers that deny nearly every name asked of them.
+    pub denials: Vec<Denial<'i>>,
     /// Limits that were reached.
     pub notes: Vec<String>,
 }
 
 impl<'i> Facts<'i> {
-    /// Looks at everything once.
+    /// Looks at everything once: load and denied names on another thread.
     pub fn gather(input: &Input<'i>) -> Self {
-        let mut facts = Facts {
+        let mut facts = Self::nothing(input);
+        let (tally, load, denied) = std::thread::scope(|scope| {
+            let other = scope.spawn(|| (load::measure(input), denials::collect(input)));
+            facts.errors = errors::read(&mut facts);
+            hosts::watch(&mut facts);
+            facts.connections = connections::follow(&mut facts);
+            facts.pieces = fragments::collect(&mut facts);
+            facts.answered = servers::answered(input);
+            let tally = servers::tally(input);
+            let (load, denied) = other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            (tally, load, denied)
+        });
+        facts.servers = tally.servers;
+        facts.served = tally.served;
+        facts.notes.extend(tally.notes);
+        facts.load = load;
+        facts.sites = resolved::failures(&facts);
+        facts.lame = delegations::lame(&facts);
+        facts.denials = denials::find(&facts, denied);
+        facts
+    }
+
+    fn nothing(input: &Input<'i>) -> Self {
+        Facts {
             index: input.index,
             evidence: input.evidence,
+            span_ns: span(input.index),
             errors: Vec::new(),
             hosts: BTreeMap::new(),
             neighbours: BTreeMap::new(),
+            leases: Vec::new(),
             connections: Vec::new(),
             servers: BTreeMap::new(),
+            served: Served::default(),
             answered: Answered::default(),
             pieces: Vec::new(),
             load: Load::default(),
             sites: Vec::new(),
+            lame: Vec::new(),
+            denials: Vec::new(),
             notes: Vec::new(),
-        };
-        facts.errors = errors::read(&mut facts);
-        facts.servers = servers::tally(&mut facts);
-        facts.answered = servers::answered(&facts);
-        hosts::watch(&mut facts);
-        facts.connections = connections::follow(&mut facts);
-        facts.pieces = fragments::collect(&mut facts);
-        facts.load = load::measure(&facts);
-        facts.sites = resolved::failures(&facts);
-        facts
+        }
+    }
+
+    /// What it was gathered from.
+    pub fn input(&self) -> Input<'i> {
+        Input { index: self.index, evidence: self.evidence }
     }
 
     /// The problems looked at, with their position.
@@ -135,12 +175,14 @@ impl<'i> Facts<'i> {
 
     /// First and last time of the capture.
     pub fn span(&self) -> (Nanos, Nanos) {
-        let mut span = (Nanos::MAX, Nanos::MIN);
-        for segment in self.index.segments() {
-            for time in &segment.time_ns {
-                span = (span.0.min(*time), span.1.max(*time));
-            }
-        }
-        if span.0 > span.1 { (0, 0) } else { span }
+        self.span_ns
     }
+}
+
+fn span(index: &Index) -> (Nanos, Nanos) {
+    let mut span = (Nanos::MAX, Nanos::MIN);
+    for time in index.segments().iter().flat_map(|segment| &segment.time_ns) {
+        span = (span.0.min(*time), span.1.max(*time));
+    }
+    if span.0 > span.1 { (0, 0) } else { span }
 }

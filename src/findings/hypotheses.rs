@@ -217,9 +217,13 @@ pub fn assess(
 
 /// Assesses every problem, gravest first, and the incident outside DNS failures where there is one.
 pub fn assess_all(input: &Input<'_>, findings: &[Finding], changes: &[Change]) -> Vec<Assessment> {
-    let facts = Facts::gather(input);
-    let problems = facts.problems().filter_map(|(at, _)| Scene::of_problem(&facts, at, findings));
-    let incidents = Scene::of_incidents(&facts, findings);
+    assess_facts(&Facts::gather(input), findings, changes)
+}
+
+/// The same from what is gathered already.
+pub(super) fn assess_facts(facts: &Facts<'_>, findings: &[Finding], changes: &[Change]) -> Vec<Assessment> {
+    let problems = facts.problems().filter_map(|(at, _)| Scene::of_problem(facts, at, findings));
+    let incidents = Scene::of_incidents(facts, findings);
     problems.chain(incidents).map(|scene| assess_scene(&scene, changes)).collect()
 }
 

@@ -43,7 +43,7 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
         let mut counts = vec![Count {
             label: "incomplete packets".into(),
             value: lost.len() as u64,
-            filter: rules::frames_filter(
+            filter: rules::frames_counted(
                 facts,
                 &lost.iter().filter_map(|p| p.packets.first().copied()).collect::<Vec<_>>(),
             ),
@@ -52,7 +52,7 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
             counts.push(Count {
                 label: "reassembly time exceeded".into(),
                 value: expired.len() as u64,
-                filter: rules::frames_filter(facts, &expired),
+                filter: rules::frames_counted(facts, &expired),
             });
         }
         found.push(Finding {

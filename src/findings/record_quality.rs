@@ -78,7 +78,7 @@ impl Points<'_, '_> {
             counts: vec![Count {
                 label: "packets".into(),
                 value: frames.len() as u64,
-                filter: filter.clone(),
+                filter: rules::frames_counted(self.facts, &frames),
             }],
             frames,
             filter,

@@ -4,7 +4,7 @@ use super::facts::{ErrorFact, Facts, Meaning, servers};
 use super::{Count, FRAMES_MAX, Finding, Severity, zones};
 use crate::correlate::{Outcome, Problem, Transaction};
 use crate::decode::Address;
-use crate::index::PacketId;
+use crate::index::{Index, PacketId};
 use crate::text::escape;
 use crate::time::Nanos;
 
@@ -26,16 +26,47 @@ fn family(address: Address) -> &'static str {
     }
 }
 
-/// A filter for exactly these frames, as far as one line can hold them.
+/// Frames and runs of frames that one filter lists.
+const LISTED_MAX: usize = 64;
+/// A run of at least this many frames is written as a range.
+const RUN_MIN: u64 = 3;
+
+/// Frame numbers as a filter's set lists them: `1..3`, `9`.
+pub fn runs(index: &Index, frames: &[PacketId]) -> Vec<String> {
+    let mut numbers: Vec<u64> =
+        frames.iter().filter_map(|id| index.packet(*id)).map(|packet| packet.frame().0).collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    let mut listed = Vec::new();
+    let mut rest = numbers.as_slice();
+    while let Some(first) = rest.first() {
+        let length = rest.iter().zip(*first..).take_while(|(number, expected)| *number == expected).count();
+        let (run, after) = rest.split_at(length);
+        match run.last() {
+            Some(last) if length as u64 >= RUN_MIN => listed.push(format!("{first}..{last}")),
+            _ => listed.extend(run.iter().map(ToString::to_string)),
+        }
+        rest = after;
+    }
+    listed
+}
+
+/// A filter that counts exactly these frames; empty where one line cannot hold them.
+pub fn frames_counted(facts: &Facts<'_>, frames: &[PacketId]) -> String {
+    let listed = runs(facts.index, frames);
+    let several = facts.index.sources.len() > 1;
+    if several || listed.len() > LISTED_MAX { String::new() } else { in_set(&listed) }
+}
+
+/// A filter that shows these frames, as far as one line can hold them.
 pub fn frames_filter(facts: &Facts<'_>, frames: &[PacketId]) -> String {
-    const LISTED_MAX: usize = 64;
-    let numbers: Vec<String> = frames
-        .iter()
-        .take(LISTED_MAX)
-        .filter_map(|id| facts.index.packet(*id))
-        .map(|packet| packet.frame().0.to_string())
-        .collect();
-    format!("frame.number in {{{}}}", numbers.join(", "))
+    let mut listed = runs(facts.index, frames);
+    listed.truncate(LISTED_MAX);
+    in_set(&listed)
+}
+
+fn in_set(listed: &[String]) -> String {
+    format!("frame.number in {{{}}}", listed.join(", "))
 }
 
 /// A filter for an ICMP error's type and code.
@@ -43,6 +74,24 @@ pub fn icmp_filter(icmp: (u8, u8, bool)) -> String {
     let (kind, code, v6) = icmp;
     let protocol = if v6 { "icmpv6" } else { "icmp" };
     format!("{protocol}.type == {kind} && {protocol}.code == {code}")
+}
+
+/// The most frequent members a finding about many names one by one.
+pub const TOP_MAX: usize = 8;
+/// Members one filter lists; longer ones nobody reads.
+const MEMBERS_MAX: usize = 64;
+
+/// A filter for any of these, each as `one` says it; empty where one line cannot hold them.
+pub fn any_of<T: Copy>(members: &[T], one: impl Fn(T) -> String) -> String {
+    if members.len() > MEMBERS_MAX {
+        return String::new();
+    }
+    match members {
+        [only] => one(*only),
+        several => {
+            several.iter().map(|member| format!("({})", one(*member))).collect::<Vec<_>>().join(" || ")
+        }
+    }
 }
 
 /// The frames, sorted, each once, no more than a finding holds.

@@ -48,12 +48,14 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
             let count = packets.len() as u64;
             let frames = rules::tidy(packets);
             let shown = rules::frames_filter(facts, &frames);
+            let counted =
+                if filter.is_empty() { rules::frames_counted(facts, &frames) } else { filter.to_owned() };
             let filter = if filter.is_empty() { shown } else { filter.to_owned() };
             Finding {
                 id: RULE.id,
                 severity,
                 statement: format!("{count} ICMP errors {words}"),
-                counts: vec![Count { label: "errors".into(), value: count, filter: filter.clone() }],
+                counts: vec![Count { label: "errors".into(), value: count, filter: counted }],
                 frames,
                 filter,
                 code: None,

@@ -1,6 +1,6 @@
 //! Rule `time-exceeded`: packets that used up their hops.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::facts::{Facts, Meaning};
 use super::{Count, Finding, Rule, Severity, rules};
@@ -12,51 +12,92 @@ pub static RULE: Rule = Rule {
     id: "time-exceeded",
     title: "Time exceeded in transit",
     doc: "ICMP time exceeded from routers. One router that repeats it for one destination points at a routing loop (medium \
-          when DNS queries are concerned, otherwise low); several routers in turn are a traceroute (info).",
+          when DNS queries are concerned, otherwise low); several routers in turn are a traceroute (info). All destinations \
+          of one kind make one finding.",
     run,
 };
 
 const REPEATS_MIN: usize = 5;
 
+/// The messages about one destination, by router.
+type Routers = BTreeMap<Address, Vec<PacketId>>;
+
 fn run(facts: &Facts<'_>) -> Vec<Finding> {
-    let mut by_destination: BTreeMap<Address, BTreeMap<Address, Vec<PacketId>>> = BTreeMap::new();
-    let mut dns: Vec<Address> = Vec::new();
+    let mut by_destination: BTreeMap<Address, Routers> = BTreeMap::new();
+    let mut dns: BTreeSet<Address> = BTreeSet::new();
     for error in facts.errors.iter().filter(|error| error.meaning == Meaning::HopsExceeded) {
         let Some(quoted) = error.quoted else { continue };
-        by_destination
-            .entry(quoted.destination.0)
-            .or_default()
-            .entry(error.source)
-            .or_default()
-            .push(error.packet);
+        let routers = by_destination.entry(quoted.destination.0).or_default();
+        routers.entry(error.source).or_default().push(error.packet);
         if quoted.destination.1 == 53 {
-            dns.push(quoted.destination.0);
+            dns.insert(quoted.destination.0);
         }
     }
-    by_destination
-        .into_iter()
-        .map(|(destination, routers)| {
-            let total: usize = routers.values().map(Vec::len).sum();
-            let most = routers.values().map(Vec::len).max().unwrap_or(0);
-            let for_dns = dns.contains(&destination);
-            let looped = most >= REPEATS_MIN && most * 2 > total;
-            let severity = match (looped, for_dns) {
-                (true, true) => Severity::Medium,
-                (true, false) => Severity::Low,
-                _ => Severity::Info,
-            };
-            let words = if looped { "a routing loop sends this" } else { "a traceroute makes routers send this" };
-            let frames = rules::tidy(routers.values().flatten().copied().collect());
-            let filter = rules::frames_filter(facts, &frames);
-            Finding {
-                id: RULE.id,
-                severity,
-                statement: format!("{total} time exceeded messages about packets to {destination} came from {} routers; {words}", routers.len()),
-                counts: vec![Count { label: "messages".into(), value: total as u64, filter: if total <= 64 { filter.clone() } else { String::new() } }],
-                filter,
-                frames,
-                code: None,
+    let mut by_kind: BTreeMap<Severity, Vec<(Address, Routers)>> = BTreeMap::new();
+    for (destination, routers) in by_destination {
+        let total: usize = routers.values().map(Vec::len).sum();
+        let most = routers.values().map(Vec::len).max().unwrap_or(0);
+        let looped = most >= REPEATS_MIN && most * 2 > total;
+        let severity = match (looped, dns.contains(&destination)) {
+            (true, true) => Severity::Medium,
+            (true, false) => Severity::Low,
+            _ => Severity::Info,
+        };
+        by_kind.entry(severity).or_default().push((destination, routers));
+    }
+    let alone = by_kind.len() == 1;
+    by_kind.into_iter().filter_map(|(severity, list)| of_kind(facts, severity, list, alone)).collect()
+}
+
+/// One finding about all destinations of one kind, the most frequent first.
+fn of_kind(
+    facts: &Facts<'_>,
+    severity: Severity,
+    mut list: Vec<(Address, Routers)>,
+    alone: bool,
+) -> Option<Finding> {
+    let messages = |routers: &Routers| routers.values().map(Vec::len).sum::<usize>();
+    list.sort_by_key(|(destination, routers)| (std::cmp::Reverse(messages(routers)), *destination));
+    let all: Vec<PacketId> =
+        list.iter().flat_map(|(_, routers)| routers.values().flatten().copied()).collect();
+    let senders: BTreeSet<Address> = list.iter().flat_map(|(_, routers)| routers.keys().copied()).collect();
+    let (first, of_first) = list.first()?;
+    let total = all.len() as u64;
+    // The type alone counts them again where there is no other kind of them.
+    let every = "(icmp.type == 11 && icmp.code == 0) || (icmpv6.type == 3 && icmpv6.code == 0)";
+    let listed = rules::frames_counted(facts, &all);
+    let counted = if alone && listed.is_empty() { every.to_owned() } else { listed };
+    let filter = if counted.is_empty() { every.to_owned() } else { counted.clone() };
+    let mut counts = vec![Count { label: "messages".into(), value: total, filter: counted }];
+    if list.len() > 1 {
+        counts.extend(list.iter().take(rules::TOP_MAX).map(|(destination, routers)| {
+            let frames: Vec<PacketId> = routers.values().flatten().copied().collect();
+            Count {
+                label: format!("messages about packets to {destination}"),
+                value: frames.len() as u64,
+                filter: rules::frames_counted(facts, &rules::tidy(frames)),
             }
-        })
-        .collect()
+        }));
+    }
+    let words = match severity {
+        Severity::Info => "a traceroute makes routers send this",
+        _ => "a routing loop sends this",
+    };
+    let destinations = match list.len() {
+        1 => first.to_string(),
+        many => format!("{many} destinations (most, {}, about {first})", messages(of_first)),
+    };
+    Some(Finding {
+        id: RULE.id,
+        severity,
+        statement: format!(
+            "{} about packets to {destinations} came from {}; {words}",
+            rules::counted(all.len(), "time exceeded message", "time exceeded messages"),
+            rules::counted(senders.len(), "router", "routers")
+        ),
+        frames: rules::tidy(all),
+        counts,
+        filter,
+        code: None,
+    })
 }

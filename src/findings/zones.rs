@@ -23,6 +23,41 @@ pub fn of(name: &str) -> String {
     zone
 }
 
+/// The same for a name in wire form, lower case: the part of it that is the zone, as a key; `None` for names that are looked
+/// up as in a table.
+pub fn of_wire(wire: &[u8]) -> Option<&[u8]> {
+    let mut starts = [0usize; LABELS_MAX];
+    let mut count = 0;
+    let mut at = 0;
+    while let Some(length) = wire.get(at).copied().filter(|length| *length > 0) {
+        *starts.get_mut(count)? = at;
+        count += 1;
+        at += 1 + usize::from(length);
+    }
+    let label = |number: usize| -> &[u8] {
+        let Some(start) = starts.get(number).copied().filter(|_| number < count) else { return &[] };
+        let length = wire.get(start).copied().map_or(0, usize::from);
+        wire.get(start + 1..start + 1 + length).unwrap_or_default()
+    };
+    let octet = |number: &usize| {
+        let digits = label(*number);
+        (1..=3).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit)
+    };
+    let nibble = |number: &usize| matches!(label(*number), [byte] if byte.is_ascii_hexdigit());
+    let last = count.checked_sub(1).map(label).unwrap_or_default();
+    if last == b"arpa" || (0..4).all(|at| octet(&at)) || (0..32).all(|at| nibble(&at)) {
+        return None;
+    }
+    let registry = count >= 3
+        && last.len() == 2
+        && std::str::from_utf8(label(count - 2)).is_ok_and(|label| REGISTRY_LABELS.contains(&label));
+    let keep = LABELS + usize::from(registry);
+    wire.get(starts.get(count.saturating_sub(keep)).copied().unwrap_or(0)..)
+}
+
+/// A name has at most this many labels: 255 bytes, two for each (RFC 1035 §2.3.4).
+const LABELS_MAX: usize = 128;
+
 /// The zones of several names, most frequent first.
 pub fn common(names: &[String]) -> Vec<String> {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
@@ -37,7 +72,22 @@ pub fn common(names: &[String]) -> Vec<String> {
 /// Whether a name is a zone or below it; both with a final dot, compared without case.
 pub fn is_below(name: &str, zone: &str) -> bool {
     let (name, zone) = (name.to_lowercase(), zone.to_lowercase());
-    name == zone || name.strip_suffix(zone.as_str()).is_some_and(|rest| rest.ends_with('.'))
+    let below = |rest: &str| zone == "." || rest.ends_with('.');
+    name == zone || name.strip_suffix(zone.as_str()).is_some_and(below)
+}
+
+/// Whether a name is looked up as in a table rather than visited: a reverse name (RFC 1035 §3.5, RFC 3596 §2.5), or an
+/// address written in front of a block list's zone (RFC 5782 §2.1). Presentation form.
+pub fn is_table(name: &str) -> bool {
+    let lower = name.trim_end_matches('.').to_lowercase();
+    let labels: Vec<&str> = lower.split('.').collect();
+    let octets = labels.iter().take(4).filter(|label| label.parse::<u8>().is_ok()).count();
+    let nibbles = labels
+        .iter()
+        .take(32)
+        .filter(|label| matches!(label.as_bytes(), [b] if b.is_ascii_hexdigit()))
+        .count();
+    labels.last() == Some(&"arpa") || octets == 4 || nibbles == 32
 }
 
 #[cfg(test)]
@@ -51,5 +101,34 @@ mod tests {
         assert_eq!(of("."), ".");
         assert!(is_below("Www.Shop.Example.", "shop.example."));
         assert!(!is_below("workshop.example.", "shop.example."));
+        assert!(is_below("a.example.", "."));
+    }
+
+    #[test]
+    fn wire_names_have_the_zones_of_printed_ones() {
+        for name in [
+            "www.shop.example.",
+            "a.b.shop.co.uk.",
+            ".",
+            "example.",
+            "7.113.0.203.in-addr.arpa.",
+            "1.2.3.4.list.example.",
+        ] {
+            let mut wire = Vec::new();
+            for label in name.split('.').filter(|label| !label.is_empty()) {
+                wire.push(label.len() as u8);
+                wire.extend(label.as_bytes());
+            }
+            wire.push(0);
+            let zone = of_wire(&wire).map(crate::decode::dns::presentation);
+            assert_eq!(zone, (!is_table(name)).then(|| of(name)), "{name}");
+        }
+    }
+
+    #[test]
+    fn reverse_names_and_block_lists_are_tables() {
+        assert!(is_table("7.113.0.203.in-addr.arpa."));
+        assert!(is_table("7.113.0.203.list.example."));
+        assert!(!is_table("7.www.shop.example."));
     }
 }

@@ -357,6 +357,38 @@ mod tests {
     }
 
     #[test]
+    fn a_decision_on_evidence_that_changed_is_stale_and_a_note_needs_its_frames() {
+        let mut decided = claim("3 of 3 queries were refused.", &[1, 3, 5]);
+        decided.state = ClaimState::Stale;
+        assert_eq!(checks(Block::Claim(decided.clone())), ["stale"]);
+        decided.state = ClaimState::Accepted;
+        assert!(checks(Block::Claim(decided.clone())).is_empty());
+        // What is struck out is not checked.
+        (decided.state, decided.text) = (ClaimState::Rejected, "The server is down.".to_owned());
+        assert!(checks(Block::Claim(decided)).is_empty());
+        let mut note = claim("First refusal.", &[]);
+        (note.annotation, note.voice) = (Some(1), Voice::Reported);
+        assert_eq!(checks(Block::Claim(note.clone())), ["frames"]);
+        note.frames = vec![PacketId(2)];
+        assert!(checks(Block::Claim(note)).is_empty());
+    }
+
+    #[test]
+    fn a_report_is_final_when_nothing_is_open_and_each_judgement_is_accepted() {
+        let found = |state| {
+            let mut judgement = claim("A filter may refuse the port.", &[1]);
+            (judgement.voice, judgement.state) = (Voice::Assessed, state);
+            let blocks = vec![Block::Claim(judgement)];
+            lint(&Report {
+                sections: vec![Section { id: "limitations", title: String::new(), blocks }],
+                ..Report::default()
+            })
+        };
+        assert!(!found(ClaimState::Suggested).is_final() && found(ClaimState::Suggested).unaccepted == 1);
+        assert!(found(ClaimState::Accepted).is_final());
+    }
+
+    #[test]
     fn uncited_claims_and_open_fields_are_counted() {
         assert_eq!(checks(Block::Claim(claim("Refused.", &[]))), ["uncited"]);
         let field = |value: Option<&str>| {

@@ -9,7 +9,7 @@ use crate::case::store::{self, Paths};
 use crate::case::{Case, CustodyEntry, EvidenceRecord, Notice, Place, State, hash_source};
 use crate::cli::complain_line;
 use crate::cli::load::{Loaded, Open};
-use crate::findings::hypotheses::{self, Assessment, Change};
+use crate::findings::hypotheses::{Assessment, Change};
 use crate::findings::{self, Finding};
 use crate::index::Index;
 use crate::report::Input;
@@ -42,8 +42,7 @@ impl Made {
     /// Runs rules and assessment over loaded captures.
     pub fn of(loaded: Loaded, state: State) -> Self {
         let input = findings::Input { index: &loaded.index, evidence: &loaded.evidence };
-        let findings = findings::run(&input, &[]);
-        let assessments = hypotheses::assess_all(&input, &findings, &changes(&state));
+        let (findings, assessments) = findings::examine(&input, &[], &changes(&state));
         Self { loaded, findings, assessments, state }
     }
 

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::files::Contents;
-use super::{FRAMES, FrameRow, LINES, MANIFEST, MARKDOWN, Manifest, PACKETS, REPORT, Tool};
+use super::files::{Contents, Found};
+use super::{Bundle, FRAMES, FrameRow, LINES, MANIFEST, Manifest, PACKETS, REPORT, Tool};
 use crate::capture;
 use crate::case::hash::hash_bytes;
 use crate::index::{Index, Input, PacketId, Progress, build};
@@ -40,6 +40,23 @@ pub fn check(what: impl Into<String>, differs: Vec<String>) -> Check {
         named.push(format!("and {more} more"));
     }
     Check { what: what.into(), differs: (!named.is_empty()).then(|| named.join("; ")) }
+}
+
+/// What cannot be read or does not belong into a bundle.
+pub fn damaged(found: &Found) -> Vec<Check> {
+    let problems = found.problems.iter();
+    problems.map(|(name, problem)| check(escape(name), vec![problem.clone()])).collect()
+}
+
+/// Whether the manifest is as it was written.
+pub fn own_hash(contents: &Contents) -> Check {
+    let text = contents.get(MANIFEST).and_then(|text| std::str::from_utf8(text).ok());
+    let differs = match text.and_then(super::undigested) {
+        Some((text, digest)) if hash_bytes(text.as_bytes()) == digest => vec![],
+        Some(_) => vec!["its text is not the one its digest was made of".to_owned()],
+        None => vec!["it has no digest".to_owned()],
+    };
+    check(format!("{MANIFEST}: its own hash"), differs)
 }
 
 /// Sizes and hashes of all files, and that there are no others.
@@ -169,7 +186,9 @@ fn text_of(value: &Value, key: &str) -> String {
 }
 
 /// Compares the report in the bundle with one made again from the captures.
-pub fn recomputed(manifest: &Manifest, contents: &Contents, again: &Value, markdown: &str) -> Vec<Check> {
+///
+/// `made` is the bundle made again; `again` its report.
+pub fn recomputed(contents: &Contents, again: &Value, made: &Bundle) -> Vec<Check> {
     let said: Value =
         contents.get(REPORT).and_then(|text| serde_json::from_slice(text).ok()).unwrap_or_default();
     let (old, new) = (list(&said, "claims"), list(again, "claims"));
@@ -198,17 +217,22 @@ pub fn recomputed(manifest: &Manifest, contents: &Contents, again: &Value, markd
     let packets = |report: &Value| list(report, "packets").to_vec();
     let differs = if packets(&said) == packets(again) { vec![] } else { vec!["they differ".to_owned()] };
     checks.push(check(format!("{} cited packets read again", packets(&said).len()), differs));
-    // A template of the user's own is not in the bundle.
-    if manifest.template.is_own() {
-        let same = contents.get(MARKDOWN).is_some_and(|text| text.as_slice() == markdown.as_bytes());
-        let differs = if same { vec![] } else { vec![first_difference(contents, markdown)] };
-        checks.push(check(format!("{MARKDOWN} written again"), differs));
+    // A template of the user's own is not in the bundle: nothing written in its form can be made again.
+    let is_own = made.manifest.template.is_own();
+    let formed = |name: &str| name.starts_with("report.") && name != REPORT;
+    for (name, content) in made.files.iter().filter(|(name, _)| is_own || !formed(name)) {
+        let said = contents.get(name).map_or(&[][..], Vec::as_slice);
+        let differs = if said == content { vec![] } else { vec![first_difference(said, content)] };
+        checks.push(check(format!("{name} written again"), differs));
     }
     checks
 }
 
-fn first_difference(contents: &Contents, again: &str) -> String {
-    let said = String::from_utf8_lossy(contents.get(MARKDOWN).map_or(&[][..], Vec::as_slice)).into_owned();
+fn first_difference(said: &[u8], again: &[u8]) -> String {
+    let (Ok(said), Ok(again)) = (std::str::from_utf8(said), std::str::from_utf8(again)) else {
+        let at = said.iter().zip(again).position(|(said, again)| said != again);
+        return format!("from byte {} on", at.unwrap_or(said.len().min(again.len())));
+    };
     let at = said.lines().zip(again.lines()).position(|(said, again)| said != again);
     let at = at.unwrap_or_else(|| said.lines().count().min(again.lines().count()));
     format!("from line {} on", at + 1)

@@ -116,8 +116,29 @@ fn write_archive(_: &Bundle, _: &Path, _: bool) -> io::Result<()> {
     Err(io::Error::new(io::ErrorKind::Unsupported, "this build writes no ZIP: name a folder instead"))
 }
 
-/// Reads every file of a bundle.
+/// What a bundle holds, and what in it cannot be read or does not belong there: names and problems.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// The files.
+    pub contents: Contents,
+    /// Damaged, doubled and nested entries.
+    pub problems: Vec<(String, String)>,
+}
+
+/// Reads every file of a bundle; an error where one cannot be read.
 pub fn read(path: &Path) -> io::Result<Contents> {
+    let found = inspect(path)?;
+    match found.problems.into_iter().next() {
+        None => Ok(found.contents),
+        Some((name, problem)) => {
+            let text = format!("{}: {problem}", crate::text::escape(&name));
+            Err(io::Error::new(io::ErrorKind::InvalidData, text))
+        }
+    }
+}
+
+/// Reads what can be read of a bundle and notes the rest.
+pub fn inspect(path: &Path) -> io::Result<Found> {
     if path.is_dir() { read_folder(path) } else { read_archive(path) }
 }
 
@@ -125,44 +146,70 @@ fn too_large() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, "the bundle is too large")
 }
 
-fn read_folder(path: &Path) -> io::Result<Contents> {
-    let (mut contents, mut left) = (Contents::new(), BUNDLE_MAX_BYTES);
-    for entry in fs::read_dir(path)?.take(FILES_MAX) {
+fn read_folder(path: &Path) -> io::Result<Found> {
+    let (mut found, mut left) = (Found::default(), BUNDLE_MAX_BYTES);
+    for (at, entry) in fs::read_dir(path)?.enumerate() {
         let entry = entry?;
-        if !entry.file_type()?.is_file() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if !entry.file_type()?.is_file() || at >= FILES_MAX {
+            let problem =
+                if at >= FILES_MAX { "too many files" } else { "it is no file: bundles have none such" };
+            found.problems.push((name, problem.to_owned()));
+            if at >= FILES_MAX {
+                break;
+            }
             continue;
         }
         let mut content = Vec::new();
         fs::File::open(entry.path())?.take(left + 1).read_to_end(&mut content)?;
         left = left.checked_sub(content.len() as u64).ok_or_else(too_large)?;
-        contents.insert(entry.file_name().to_string_lossy().into_owned(), content);
+        found.contents.insert(name, content);
     }
-    Ok(contents)
+    Ok(found)
 }
 
 #[cfg(feature = "docx")]
-fn read_archive(path: &Path) -> io::Result<Contents> {
+fn read_archive(path: &Path) -> io::Result<Found> {
     let invalid = |error: zip::result::ZipError| {
         io::Error::new(io::ErrorKind::InvalidData, format!("not a bundle: {error}"))
     };
     let mut archive = zip::ZipArchive::new(io::BufReader::new(fs::File::open(path)?)).map_err(invalid)?;
-    let (mut contents, mut left) = (Contents::new(), BUNDLE_MAX_BYTES);
+    let (mut found, mut left) = (Found::default(), BUNDLE_MAX_BYTES);
+    if archive.len() > FILES_MAX {
+        found.problems.push((format!("{} entries", archive.len()), "too many files".to_owned()));
+    }
     for at in 0..archive.len().min(FILES_MAX) {
-        let file = archive.by_index(at).map_err(invalid)?;
+        let known = match archive.name_for_index(at) {
+            Some(Ok(name)) => name.into_owned(),
+            _ => format!("entry {}", at + 1),
+        };
+        let file = match archive.by_index(at) {
+            Ok(file) => file,
+            Err(error) => {
+                found.problems.push((known, format!("it cannot be read: {error}")));
+                continue;
+            }
+        };
         if !file.is_file() {
+            found.problems.push((known, "it is no file: bundles have none such".to_owned()));
             continue;
         }
         let name = file.name().map_err(invalid)?.into_owned();
         let mut content = Vec::new();
-        file.take(left + 1).read_to_end(&mut content)?;
+        if let Err(error) = file.take(left + 1).read_to_end(&mut content) {
+            found.problems.push((name, format!("it cannot be read: {error}")));
+            continue;
+        }
         left = left.checked_sub(content.len() as u64).ok_or_else(too_large)?;
-        contents.insert(name, content);
+        if found.contents.insert(name.clone(), content).is_some() {
+            found.problems.push((name, "it is there twice".to_owned()));
+        }
     }
-    Ok(contents)
+    Ok(found)
 }
 
 #[cfg(not(feature = "docx"))]
-fn read_archive(_: &Path) -> io::Result<Contents> {
+fn read_archive(_: &Path) -> io::Result<Found> {
     Err(io::Error::new(io::ErrorKind::Unsupported, "this build reads no ZIP: unpack the bundle first"))
 }
 

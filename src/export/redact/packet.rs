@@ -1,4 +1,6 @@
 //! Pseudonyms inside packets: headers, ARP, DNS messages and ICMP quotes are rewritten in place, other contents cut.
+//!
+//! What a header may carry beside its fixed fields (IP options, extension headers, attributes of capture headers) is blanked.
 
 use std::collections::HashSet;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -14,8 +16,12 @@ const RECORDS_MAX: usize = 4_096;
 /// Rewrites one packet. The result is never longer than the input.
 pub fn redact(pseudonyms: &mut Pseudonyms, link_type: LinkType, bytes: &[u8]) -> Vec<u8> {
     let decoded = decode(link_type, bytes);
+    if decoded.layers().is_empty() {
+        return Vec::new();
+    }
     let mut out = bytes.to_vec();
     headers(pseudonyms, &decoded, &mut out);
+    capture_header(link_type, &decoded, &mut out);
     let keep = if decoded.is_icmp_error() {
         quote(pseudonyms, &decoded, &mut out)
     } else {
@@ -40,6 +46,8 @@ fn headers(pseudonyms: &mut Pseudonyms, decoded: &Decoded<'_>, out: &mut [u8]) {
                 v4(pseudonyms, out, start + 12);
                 v4(pseudonyms, out, start + 16);
                 let header = layer.start as usize..layer.end as usize;
+                // Options record routes: "no operation" stands in their place (RFC 791 §3.1).
+                fill(out, start + 20..header.end, 1);
                 set_checksum(out, header.clone(), start + 10, 0);
             }
             LayerKind::Ipv6 => {
@@ -52,9 +60,78 @@ fn headers(pseudonyms: &mut Pseudonyms, decoded: &Decoded<'_>, out: &mut [u8]) {
                 ether(pseudonyms, out, start + 18);
                 v4(pseudonyms, out, start + 24);
             }
-            LayerKind::Ieee80211 => [4, 10, 16].iter().for_each(|at| ether(pseudonyms, out, start + at)),
+            // Between two access points (To DS and From DS) a fourth address follows (IEEE 802.11 §9.3.2.1).
+            LayerKind::Ieee80211 => {
+                let relayed = out.get(start + 1).is_some_and(|flags| flags & 3 == 3);
+                let places: &[usize] = if relayed { &[4, 10, 16, 24] } else { &[4, 10, 16] };
+                for at in places {
+                    ether(pseudonyms, out, start + at);
+                }
+            }
+            LayerKind::Fddi => [1, 7].iter().for_each(|at| ether(pseudonyms, out, start + at)),
+            // Routing headers and destination options hold addresses; next header and length stay.
+            LayerKind::Ipv6Extension if !is_fragment(decoded, layer.start) => {
+                fill(out, start + 2..layer.end as usize, 0);
+            }
+            // A redirect names a gateway (RFC 792).
+            LayerKind::Icmp if out.get(start) == Some(&5) => v4(pseudonyms, out, start + 4),
+            // Of other ICMP messages that are no error, the second word may be an address.
+            LayerKind::Icmp if matches!(out.get(start), Some(17 | 18)) => fill(out, start + 8..start + 12, 0),
             _ => {}
         }
+    }
+}
+
+fn fill(out: &mut [u8], range: std::ops::Range<usize>, value: u8) {
+    let end = range.end.min(out.len());
+    if let Some(part) = out.get_mut(range.start.min(end)..end) {
+        part.fill(value);
+    }
+}
+
+/// Whether the extension header that begins here is a fragment header, whose fields say where the piece belongs.
+fn is_fragment(decoded: &Decoded<'_>, start: u32) -> bool {
+    let before = decoded.layers().iter().take_while(|layer| layer.start < start).last();
+    let next = before.and_then(|layer| match layer.kind {
+        LayerKind::Ipv6 => decoded.bytes.get(layer.start as usize + 6),
+        LayerKind::Ipv6Extension => decoded.bytes.get(layer.start as usize),
+        _ => None,
+    });
+    next == Some(&44)
+}
+
+/// Blanks what headers made by the capturing system say beside how to read the frame: names of interfaces, of
+/// rules and of programs, positions, hardware addresses.
+fn capture_header(link_type: LinkType, decoded: &Decoded<'_>, out: &mut [u8]) {
+    let Some(first) = decoded.layers().first() else { return };
+    let end = first.end as usize;
+    match link_type.0 {
+        // OpenBSD's packet filter log: length, family, action, reason; then names (PFLOG).
+        117 => fill(out, 4..end, 0),
+        // IP over IEEE 1394: two hardware addresses.
+        138 => fill(out, 0..16, 0),
+        // Per-packet information: version, flags, length and link type; then attributes.
+        192 => fill(out, 8..end, 0),
+        // Packet tap: length, type and link type; then names of interface and program.
+        258 => fill(out, 12..end, 0),
+        239 => netfilter_log(out, end),
+        _ => {}
+    }
+}
+
+/// Blanks every attribute before the packet, but not what it is and how long.
+fn netfilter_log(out: &mut [u8], end: usize) {
+    let mut at = 4;
+    // The last attribute's four bytes are the packet's.
+    while at + 8 <= end {
+        let Some([a, b]) = out.get(at..).and_then(|rest| rest.first_chunk::<2>()).copied() else { return };
+        // Attributes are in the writer's byte order, as when they are read.
+        let length = usize::from(u16::from_be_bytes([a, b]).min(u16::from_le_bytes([a, b])));
+        if length < 4 {
+            return;
+        }
+        fill(out, at + 4..(at + length).min(end - 4), 0);
+        at += length.next_multiple_of(4);
     }
 }
 
@@ -96,8 +173,18 @@ fn contents(pseudonyms: &mut Pseudonyms, decoded: &Decoded<'_>, out: &mut [u8]) 
 /// Rewrites the packet quoted in an ICMP error.
 fn quote(pseudonyms: &mut Pseudonyms, decoded: &Decoded<'_>, out: &mut [u8]) -> usize {
     let end = (decoded.payload_end as usize).min(out.len());
-    let Some(quote) = Quote::read(decoded) else { return decoded.payload_start as usize };
+    let Some(quote) = Quote::read(decoded) else { return (decoded.payload_start as usize).min(out.len()) };
     headers(pseudonyms, &quote.inner, out);
+    let kept = quoted_contents(pseudonyms, &quote, end, out);
+    // What was quoted whole gets the checksum that the redacted original has.
+    if kept >= quote.inner.payload_end as usize {
+        checksums(&quote.inner, out);
+    }
+    kept
+}
+
+/// Rewrites what the quoted packet carried; says how many bytes of the frame may be kept.
+fn quoted_contents(pseudonyms: &mut Pseudonyms, quote: &Quote<'_>, end: usize, out: &mut [u8]) -> usize {
     let (start, stop) = (quote.inner.payload_start as usize, (quote.inner.payload_end as usize).min(end));
     let dns = matches!(quote.inner.ports(), Some((53, _) | (_, 53)));
     match quote.inner.transport {

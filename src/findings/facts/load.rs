@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hashbrown::{HashMap, HashSet};
 
-use super::{Facts, servers};
+use super::asked::{self, Asked};
 use crate::correlate::Outcome;
 use crate::decode::Address;
-use crate::findings::zones;
-use crate::index::{Packet, PacketId};
+use crate::findings::{Input, zones};
+use crate::index::{PacketId, Segment};
 use crate::time::Nanos;
 
 /// Distinct names counted per zone.
@@ -19,6 +19,8 @@ const ZONES_MAX: usize = 50_000;
 const CLIENTS_MAX: usize = 10_000;
 /// Example frames kept per zone, client or victim.
 const SAMPLES_MAX: usize = 512;
+/// Distinct questions kept per amplifying source; one that asks more is no reflection.
+const QUESTIONS_MAX: usize = 1_024;
 /// Seconds counted per server.
 const SECONDS_MAX: usize = 1_000_000;
 
@@ -63,7 +65,11 @@ impl ZoneLoad {
     pub fn is_random_flood(&self) -> bool {
         self.queries >= FLOOD_QUERIES_MIN
             && self.names * 100 >= self.queries * FLOOD_UNIQUE_PERCENT
-            && self.failed * 100 >= self.queries * FLOOD_FAILED_PERCENT
+            && self.is_failing()
+    }
+
+    fn is_failing(&self) -> bool {
+        self.failed * 100 >= self.queries * FLOOD_FAILED_PERCENT
     }
 }
 
@@ -76,6 +82,8 @@ pub struct Amplifying {
     pub query_bytes: u64,
     /// Bytes of their answers.
     pub answer_bytes: u64,
+    /// Distinct questions, up to a limit.
+    pub questions: BTreeSet<u64>,
     /// Example queries.
     pub samples: Vec<PacketId>,
 }
@@ -83,7 +91,12 @@ pub struct Amplifying {
 impl Amplifying {
     /// Whether the answers are so much larger that the source may be forged and the server a reflector.
     pub fn is_reflection(&self) -> bool {
-        self.queries >= AMPLIFYING_MIN && self.answer_bytes > self.query_bytes * AMPLIFICATION_FACTOR
+        // A validating resolver or a mail server asks many different such questions, each once.
+        let repeated = self.questions.len() < QUESTIONS_MAX
+            && self.questions.len() as u64 * VICTIM_REPEATS_MIN <= self.queries;
+        self.queries >= AMPLIFYING_MIN
+            && repeated
+            && self.answer_bytes > self.query_bytes * AMPLIFICATION_FACTOR
     }
 }
 
@@ -158,8 +171,9 @@ impl Load {
     /// The zone with most queries of a server that looks like random labels.
     pub fn random_zone(&self, server: Address) -> Option<(&str, &ZoneLoad)> {
         self.zones
-            .iter()
-            .filter(|((of, _), load)| *of == server && load.is_random_flood())
+            .range((server, String::new())..)
+            .take_while(|((of, _), _)| *of == server)
+            .filter(|(_, load)| load.is_random_flood())
             .max_by_key(|(_, load)| load.queries)
             .map(|((_, zone), load)| (zone.as_str(), load))
     }
@@ -167,88 +181,150 @@ impl Load {
     /// The source at a server that asks most of what amplifies.
     pub fn reflected(&self, server: Address) -> Option<(Address, &Amplifying)> {
         self.amplifying
-            .iter()
-            .filter(|((of, _), amplifying)| *of == server && amplifying.is_reflection())
+            .range((server, Address::None)..)
+            .take_while(|((of, _), _)| *of == server)
+            .filter(|(_, amplifying)| amplifying.is_reflection())
             .max_by_key(|(_, amplifying)| amplifying.queries)
             .map(|((_, source), amplifying)| (*source, amplifying))
     }
 }
 
-/// Zone numbers by segment and name position, so that a name is cut only once.
+/// The zone number of names that are looked up as in a table.
+const TABLE: u32 = u32::MAX;
+/// The zone number of a name not seen yet.
+const UNSEEN: u32 = u32::MAX - 1;
+
+/// Zone numbers by name position of one segment, so that a name is cut only once there.
 #[derive(Default)]
 struct ZoneCache {
-    known: HashMap<(u32, u32), u32>,
-    numbers: HashMap<String, u32>,
+    base: Option<PacketId>,
+    of_name: Vec<u32>,
+    numbers: HashMap<Vec<u8>, u32>,
     zones: Vec<String>,
 }
 
 impl ZoneCache {
-    fn zone(&mut self, packet: &Packet<'_>, name: u32) -> Option<u32> {
-        let key = (packet.segment.base.0, name);
-        if let Some(number) = self.known.get(&key) {
-            return Some(*number);
+    fn zone(&mut self, segment: &Segment, name: u32) -> Option<u32> {
+        if self.base != Some(segment.base) {
+            self.base = Some(segment.base);
+            self.of_name.clear();
+            self.of_name.resize(segment.names.len(), UNSEEN);
         }
-        let wire = packet.segment.names.get(name)?;
-        let zone = zones::of(&crate::decode::dns::presentation(wire));
-        let next = self.zones.len() as u32;
-        let number = *self.numbers.entry(zone.clone()).or_insert(next);
-        if number == next {
-            self.zones.push(zone);
+        let slot = self.of_name.get_mut(name as usize)?;
+        if *slot != UNSEEN {
+            return Some(*slot);
         }
-        if self.known.len() < NAMES_MAX {
-            self.known.insert(key, number);
-        }
-        Some(number)
+        // Each address has a name of its own in a reverse zone or block list, and most do not exist: no flood.
+        *slot = match zones::of_wire(segment.names.get(name)?) {
+            None => TABLE,
+            Some(zone) => {
+                let next = self.numbers.len() as u32;
+                *self.numbers.entry_ref(zone).or_insert_with(|| {
+                    self.zones.push(crate::decode::dns::presentation(zone));
+                    next
+                })
+            }
+        };
+        Some(*slot)
     }
 }
 
+/// Queries of the second that is being counted, by server; transactions stand in order of time.
+#[derive(Default)]
+struct Second {
+    at: Nanos,
+    queries: u32,
+}
+
 /// Measures load over all transactions and unsolicited responses.
-pub(super) fn measure(facts: &Facts<'_>) -> Load {
+pub(super) fn measure(input: &Input<'_>) -> Load {
     let mut load = Load::default();
     let mut cache = ZoneCache::default();
-    let mut by_zone: HashMap<(Address, u32), (ZoneLoad, HashSet<u64>)> = HashMap::new();
-    for transaction in &facts.evidence.transactions {
-        let Some((client, key)) = servers::key_of(facts, transaction) else { continue };
-        let Some(packet) = facts.index.packet(transaction.first) else { continue };
-        let seconds = load.seconds.entry(key.0).or_default();
-        if seconds.len() < SECONDS_MAX {
-            *seconds.entry(packet.time_ns().div_euclid(1_000_000_000)).or_default() +=
-                transaction.tries.max(1);
-        }
-        let Some(row) = packet.dns() else { continue };
-        if let Some(zone) = cache.zone(&packet, row.name)
-            && (by_zone.len() < ZONES_MAX || by_zone.contains_key(&(key.0, zone)))
+    let mut by_zone: HashMap<(Address, u32), ZoneLoad> = HashMap::new();
+    let mut seconds: HashMap<Address, Second> = HashMap::new();
+    let mut amplifying: HashMap<(Address, Address), Amplifying> = HashMap::new();
+    for asked in asked::all(input) {
+        let (server, row, transaction) = (asked.server, asked.row, asked.transaction);
+        count_second(&mut load, &mut seconds, &asked);
+        if let Some(zone) = cache.zone(asked.segment, row.name).filter(|zone| *zone != TABLE)
+            && (by_zone.len() < ZONES_MAX || by_zone.contains_key(&(server.0, zone)))
         {
-            let (zone_load, names) = by_zone.entry((key.0, zone)).or_default();
+            let zone_load = by_zone.entry((server.0, zone)).or_default();
             zone_load.queries += 1;
-            if names.len() < NAMES_MAX {
-                names.insert(row.question);
-            }
             let failed =
                 transaction.outcome == Outcome::NoAnswer || matches!(transaction.response_code, 2 | 3);
             zone_load.failed += u64::from(failed);
-            keep(&mut zone_load.samples, transaction.first);
-            if zone_load.clients.len() < CLIENTS_MAX {
-                zone_load.clients.insert(client);
-            }
         }
         // ANY, TXT, DNSKEY and RRSIG have the largest answers.
-        if matches!(row.qtype, 255 | 16 | 48 | 46) && key.2 == 17 {
-            let amplifying = load.amplifying.entry((key.0, client)).or_default();
-            amplifying.queries += 1;
-            amplifying.query_bytes += u64::from(packet.original());
-            let answer = transaction.answer.and_then(|answer| facts.index.packet(answer));
-            amplifying.answer_bytes += answer.map_or(0, |answer| u64::from(answer.original()));
-            keep(&mut amplifying.samples, transaction.first);
+        if matches!(row.qtype, 255 | 16 | 48 | 46) && server.2 == 17 {
+            amplified(amplifying.entry((server.0, asked.client)).or_default(), input, &asked);
         }
     }
-    for ((server, zone), (mut zone_load, names)) in by_zone {
-        zone_load.names = names.len() as u64;
+    for (server, second) in seconds {
+        *load.seconds.entry(server).or_default().entry(second.at).or_default() += second.queries;
+    }
+    load.amplifying.extend(amplifying);
+    // Names are counted only where so many queries failed that it may be a flood.
+    by_zone.retain(|_, zone| zone.queries >= FLOOD_QUERIES_MIN && zone.is_failing());
+    for ((server, zone), zone_load) in distinct(input, by_zone, &mut cache) {
         let zone = cache.zones.get(zone as usize).cloned().unwrap_or_default();
         load.zones.insert((server, zone), zone_load);
     }
-    for anomaly in facts.evidence.anomalies.iter().filter(|anomaly| anomaly.kind == "unsolicited") {
-        let Some(packet) = facts.index.packet(anomaly.packet) else { continue };
+    unsolicited(&mut load, input);
+    load
+}
+
+fn count_second(load: &mut Load, seconds: &mut HashMap<Address, Second>, asked: &Asked<'_>) {
+    let at = asked.time_ns.div_euclid(1_000_000_000);
+    let second = seconds.entry(asked.server.0).or_default();
+    if second.at != at && second.queries > 0 {
+        let counted = load.seconds.entry(asked.server.0).or_default();
+        if counted.len() < SECONDS_MAX {
+            *counted.entry(second.at).or_default() += second.queries;
+        }
+        second.queries = 0;
+    }
+    second.at = at;
+    second.queries += asked.transaction.tries.max(1);
+}
+
+fn amplified(amplifying: &mut Amplifying, input: &Input<'_>, asked: &Asked<'_>) {
+    amplifying.queries += 1;
+    if amplifying.questions.len() < QUESTIONS_MAX {
+        amplifying.questions.insert(asked.row.question);
+    }
+    amplifying.query_bytes += u64::from(asked.original);
+    let answer = asked.transaction.answer.and_then(|answer| input.index.packet(answer));
+    amplifying.answer_bytes += answer.map_or(0, |answer| u64::from(answer.original()));
+    keep(&mut amplifying.samples, asked.transaction.first);
+}
+
+/// Counts the distinct names and the clients of these zones.
+fn distinct(
+    input: &Input<'_>,
+    mut by_zone: HashMap<(Address, u32), ZoneLoad>,
+    cache: &mut ZoneCache,
+) -> HashMap<(Address, u32), ZoneLoad> {
+    if by_zone.is_empty() {
+        return by_zone;
+    }
+    let mut names: HashSet<(u32, Address, u64)> = HashSet::new();
+    for asked in asked::all(input) {
+        let Some(zone) = cache.zone(asked.segment, asked.row.name) else { continue };
+        let Some(zone_load) = by_zone.get_mut(&(asked.server.0, zone)) else { continue };
+        let is_new = names.len() < NAMES_MAX && names.insert((zone, asked.server.0, asked.row.question));
+        zone_load.names += u64::from(is_new);
+        keep(&mut zone_load.samples, asked.transaction.first);
+        if zone_load.clients.len() < CLIENTS_MAX {
+            zone_load.clients.insert(asked.client);
+        }
+    }
+    by_zone
+}
+
+fn unsolicited(load: &mut Load, input: &Input<'_>) {
+    for anomaly in input.evidence.anomalies.iter().filter(|anomaly| anomaly.kind == "unsolicited") {
+        let Some(packet) = input.index.packet(anomaly.packet) else { continue };
         let unsolicited = load.unsolicited.entry(packet.destination_address()).or_default();
         unsolicited.responses += 1;
         unsolicited.resolvers.insert(packet.source_address());
@@ -257,7 +333,6 @@ pub(super) fn measure(facts: &Facts<'_>) -> Load {
         }
         keep(&mut unsolicited.samples, anomaly.packet);
     }
-    load
 }
 
 fn keep(samples: &mut Vec<PacketId>, packet: PacketId) {

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
-use super::Facts;
+use super::{Facts, asked};
 use crate::correlate::{Outcome, Transaction};
 use crate::decode::Address;
+use crate::findings::Input;
 use crate::index::PacketId;
 use crate::time::Nanos;
 
@@ -40,29 +41,21 @@ pub struct AnswerElsewhere {
 }
 
 /// Collects the usable answers to every question that failed at least once.
-pub(super) fn answered(facts: &Facts<'_>) -> Answered {
+pub(super) fn answered(input: &Input<'_>) -> Answered {
     let mut table = Answered::new();
-    let question = |transaction: &Transaction| {
-        let (client, key) = key_of(facts, transaction)?;
-        let hash = facts.index.packet(transaction.first)?.dns()?.question;
-        Some(((client, hash), key.0))
-    };
-    let failed = |transaction: &&Transaction| {
+    let failed = |transaction: &Transaction| {
         transaction.outcome.is_failure() || (transaction.answer.is_some() && transaction.response_code > 0)
     };
-    for transaction in facts.evidence.transactions.iter().filter(failed).take(FAILED_MAX) {
-        if let Some((key, _)) = question(transaction) {
-            table.entry(key).or_default();
-        }
+    for asked in asked::all(input).filter(|asked| failed(asked.transaction)).take(FAILED_MAX) {
+        table.entry((asked.client, asked.row.question)).or_default();
     }
     if table.is_empty() {
         return table;
     }
-    for transaction in &facts.evidence.transactions {
-        let Some(packet) = transaction.answer.filter(|_| transaction.response_code == 0) else { continue };
-        let Some((key, server)) = question(transaction) else { continue };
-        if let Some(answers) = table.get_mut(&key) {
-            answers.push(AnswerElsewhere { server, packet, time_ns: facts.time(packet) });
+    for asked in asked::all(input).filter(|asked| asked.transaction.response_code == 0) {
+        let Some(packet) = asked.transaction.answer else { continue };
+        if let Some(answers) = table.get_mut(&(asked.client, asked.row.question)) {
+            answers.push(AnswerElsewhere { server: asked.server.0, packet, time_ns: asked.ended_ns() });
         }
     }
     table
@@ -117,19 +110,42 @@ pub fn key_of(facts: &Facts<'_>, transaction: &Transaction) -> Option<(Address, 
     Some((packet.source_address(), key))
 }
 
+/// What the tally of all lookups gives.
+#[derive(Default)]
+pub(super) struct Tally {
+    /// By server.
+    pub servers: BTreeMap<ServerKey, Server>,
+    /// The first answer of each server to each client.
+    pub served: Served,
+    /// Limits that were reached.
+    pub notes: Vec<String>,
+}
+
+/// The first answer of each server to a client, in order of the servers.
+pub type Served = HashMap<Address, BTreeMap<Address, PacketId>>;
+/// Clients whose servers are remembered.
+const SERVED_MAX: usize = 65_536;
+
 /// Tallies all transactions.
-pub(super) fn tally(facts: &mut Facts<'_>) -> BTreeMap<ServerKey, Server> {
-    let mut servers: BTreeMap<ServerKey, Server> = BTreeMap::new();
+pub(super) fn tally(input: &Input<'_>) -> Tally {
+    let mut places: HashMap<ServerKey, usize> = HashMap::new();
+    let mut servers: Vec<(ServerKey, Server, HashSet<Address>)> = Vec::new();
+    let mut tally = Tally::default();
     let mut left_out = 0u64;
-    for transaction in &facts.evidence.transactions {
-        let Some((client, key)) = key_of(facts, transaction) else { continue };
-        let server = servers.entry(key).or_default();
+    for asked in asked::all(input) {
+        let at = *places.entry(asked.server).or_insert_with(|| {
+            servers.push((asked.server, Server::default(), HashSet::new()));
+            servers.len() - 1
+        });
+        let Some((_, server, clients)) = servers.get_mut(at) else { continue };
+        let transaction = asked.transaction;
         server.queries += 1;
         *server.outcomes.entry(transaction.outcome).or_default() += 1;
-        if server.clients.len() < CLIENTS_MAX {
-            server.clients.insert(client);
+        let is_new = !clients.contains(&asked.client);
+        if is_new && clients.len() < CLIENTS_MAX {
+            clients.insert(asked.client);
         }
-        let Some(answer) = transaction.answer else { continue };
+        let Some(packet) = transaction.answer else { continue };
         if server.trips_ns.len() < TRIPS_MAX && transaction.tries == 1 {
             server.trips_ns.push(transaction.rtt_ns);
         }
@@ -138,20 +154,27 @@ pub(super) fn tally(facts: &mut Facts<'_>) -> BTreeMap<ServerKey, Server> {
             continue;
         }
         server.answers.push(Answer {
-            time_ns: facts.time(answer),
-            packet: answer,
-            client,
+            time_ns: asked.ended_ns(),
+            packet,
+            client: asked.client,
             response_code: transaction.response_code,
             trip_ns: transaction.rtt_ns,
         });
     }
-    for server in servers.values_mut() {
+    for (key, mut server, clients) in servers {
         server.trips_ns.sort_unstable();
+        server.clients = clients.into_iter().collect();
+        for answer in &server.answers {
+            if tally.served.len() < SERVED_MAX || tally.served.contains_key(&answer.client) {
+                tally.served.entry(answer.client).or_default().entry(key.0).or_insert(answer.packet);
+            }
+        }
+        tally.servers.insert(key, server);
     }
     if left_out > 0 {
-        facts
+        tally
             .notes
             .push(format!("{left_out} answers beyond {ANSWERS_MAX} per server were counted but not kept"));
     }
-    servers
+    tally
 }

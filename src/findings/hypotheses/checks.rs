@@ -39,7 +39,8 @@ pub fn list(scene: &Scene<'_, '_>, assessment: &Assessment) -> Vec<Check> {
         beside_dns(scene, &mut checks);
         return checks;
     }
-    let answered = matches!(scene.signature, Some(Signature::ResponseCode(_)));
+    let answered = matches!(scene.signature, Some(Signature::ResponseCode(_)))
+        || matches!(scene.incident, Some(Incident::Lame));
     from_client(scene, answered, &mut checks);
     if answered {
         behind(scene, &mut checks);
@@ -267,24 +268,28 @@ fn capture_again(scene: &Scene<'_, '_>, checks: &mut Vec<Check>) {
     ));
 }
 
+/// The position of the check that parts two explanations, with what each expects: what the server counts separates more
+/// than what a client sees.
+pub fn parting(checks: &[Check], one: &str, other: &str) -> Option<(usize, String, String)> {
+    let numbered = || checks.iter().enumerate();
+    let on_server = numbered().filter(|(_, check)| check.place == SERVER);
+    let elsewhere = numbered().filter(|(_, check)| check.place != SERVER);
+    on_server.chain(elsewhere).find_map(|(at, check)| {
+        let find = |id: &str| check.expected.iter().find(|(of, _)| *of == id).map(|(_, text)| text);
+        let (a, b) = (find(one)?, find(other)?);
+        (a != b).then(|| (at, a.clone(), b.clone()))
+    })
+}
+
 /// What would change the ranking, in sentences: for the members of the leading tie, the check that parts them.
 pub fn would_change(scene: &Scene<'_, '_>, assessment: &Assessment) -> Vec<String> {
     let leading = assessment.leading();
     let mut out = Vec::new();
     for (position, one) in leading.iter().enumerate() {
         for other in leading.iter().skip(position + 1) {
-            // What the server counts separates more than what a client sees.
-            let on_server = assessment.checks.iter().filter(|check| check.place == SERVER);
-            let elsewhere = assessment.checks.iter().filter(|check| check.place != SERVER);
-            let parting = on_server.chain(elsewhere).find_map(|check| {
-                let find = |id: &str| check.expected.iter().find(|(of, _)| *of == id).map(|(_, text)| text);
-                let (a, b) = (find(one.id)?, find(other.id)?);
-                (a != b).then(|| {
-                    format!(
-                        "{} or {}: `{}` – {}: {a}; {}: {b}.",
-                        one.id, other.id, check.action, one.id, other.id
-                    )
-                })
+            let parting = parting(&assessment.checks, one.id, other.id).and_then(|(at, a, b)| {
+                let action = &assessment.checks.get(at)?.action;
+                Some(format!("{} or {}: `{action}` – {}: {a}; {}: {b}.", one.id, other.id, one.id, other.id))
             });
             out.extend(parting);
         }

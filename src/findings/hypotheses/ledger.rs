@@ -165,6 +165,8 @@ pub enum Row {
     IntermittentFlows = 72,
     /// DHCP gave the address, or others, as name servers.
     HandedOut = 73,
+    /// A name that is denied was answered at another time.
+    ExistedBefore = 74,
 }
 
 impl Row {

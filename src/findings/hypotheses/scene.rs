@@ -152,13 +152,16 @@ impl<'f, 'i> Scene<'f, 'i> {
 
     /// Whether the scene is about lookups at a server.
     pub fn is_lookup(&self) -> bool {
-        self.problem.is_some() || matches!(self.incident, Some(Incident::Silence | Incident::Uncaptured))
+        use Incident::{Denied, Lame, NoTcp, Silence, Uncaptured, Vanished};
+        self.problem.is_some()
+            || matches!(self.incident, Some(Silence | NoTcp | Uncaptured | Vanished | Lame | Denied))
     }
 
     /// The record-quality points, when any of them is about packets of this scene.
     pub fn quality(&self) -> impl Iterator<Item = &'f Finding> {
         let mine = |frame: &PacketId| {
-            self.queries.binary_search(frame).is_ok() || self.errors.iter().any(|e| e.packet == *frame)
+            self.queries.binary_search(frame).is_ok()
+                || self.errors.binary_search_by_key(frame, |error| error.packet).is_ok()
         };
         let points = || self.findings.iter().filter(|finding| finding.code.is_some());
         let touched = points().any(|finding| finding.frames.iter().any(mine));

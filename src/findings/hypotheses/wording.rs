@@ -4,7 +4,7 @@ use super::scene::{Incident, Scene};
 use super::weighing::{code_name, extended_name};
 use super::{Assessment, Sentence, Topic, Verdict};
 use crate::capture::Format;
-use crate::correlate::{Outcome, Signature};
+use crate::correlate::{Level, Outcome, Signature};
 use crate::findings::facts::{ErrorFact, Meaning};
 use crate::findings::rules::plain_name;
 use crate::findings::{FRAMES_MAX, zones};
@@ -139,15 +139,49 @@ fn incident(scene: &Scene<'_, '_>, leading: &[&str], assessment: &Assessment, ou
             out.push(("DNS is not the cause of this failure.".to_owned(), frames));
         }
         Some(Incident::Conflict) => out.push((
-            format!(
-                "Queries to {} met both an ICMP error and a genuine answer. The errors should not be relied upon until \
-                 confirmed.",
-                scene.server
-            ),
+            if scene.errors.iter().any(|error| error.level == Some(Level::Contradicted)) {
+                format!("ICMP errors about {} disagree with every packet sent to it.", scene.server)
+            } else {
+                format!("Queries to {} met both an ICMP error and a genuine answer.", scene.server)
+            },
             scene.errors.iter().map(|error| error.packet).collect(),
         )),
-        Some(Incident::Flood | Incident::Victim | Incident::Fragments) | None => {}
+        Some(Incident::Vanished) => vanished(scene, out),
+        Some(Incident::Lame) => lame(scene, out),
+        Some(Incident::Flood | Incident::Victim | Incident::Fragments | Incident::NoTcp | Incident::Denied)
+        | None => {}
     }
+}
+
+/// A server on this network that no longer answers for its address.
+fn vanished(scene: &Scene<'_, '_>, out: &mut Vec<Said>) {
+    out.push((
+        format!(
+            "{} requests for the link address of {} were not answered, and no query reached it.",
+            scene.queries.len(),
+            scene.server
+        ),
+        scene.queries.clone(),
+    ));
+    out.push((
+        format!("{} was probably not present on its network at that time.", scene.server),
+        scene.queries.clone(),
+    ));
+}
+
+/// A server that does not serve the zone it was asked for.
+fn lame(scene: &Scene<'_, '_>, out: &mut Vec<Said>) {
+    let lame: Vec<_> = scene.facts.lame.iter().filter(|lame| lame.server == scene.server).collect();
+    let Some(first) = lame.first() else { return };
+    out.push((
+        format!(
+            "{} {} when asked for {}, without recursion desired.",
+            scene.server,
+            first.how.words(),
+            names(scene)
+        ),
+        lame.iter().flat_map(|lame| [lame.transaction.first, lame.answer]).take(FRAMES_MAX).collect(),
+    ));
 }
 
 /// Causes whose sentence does not depend on how the failure showed.
@@ -172,7 +206,7 @@ fn beside(leading: &[&str], assessment: &Assessment, out: &mut Vec<Said>) {
              addresses may be forged.",
         ),
         ("H11", "This points to fragments or large packets lost on the path."),
-        ("H16", "Clients ignore such answers, so the lookups failed although answers were sent."),
+        ("H16", "Such answers do not help the asker, so the lookups failed although answers were sent."),
         (
             "H19",
             "The delay arose before the answers reached the client; it does not count against the service being there.",

@@ -1,23 +1,28 @@
 //! Appendices: evidence and custody, method, cited frames, ledger, glossary.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::{Block, Report, Section};
 use super::cause::author;
 use super::timeline::reading;
 use super::{Builder, Need, section, table};
 use crate::capture::Format;
-use crate::findings::hypotheses::LedgerRow;
+use crate::findings::hypotheses::{Author, LedgerRow};
+use crate::findings::rules::runs;
 use crate::index::{IndexedSource, PacketId, SourceId, source_label};
 use crate::text::{escape, thousands};
 use crate::time;
 
-/// Cited frames listed one by one.
-const FRAMES_MAX: usize = 400;
+/// Cited frames read one by one.
+const FRAMES_MAX: usize = 40;
+/// The value of a property the file does not state.
+const ABSENT: &str = "not recorded";
 /// Comments of a file or interface listed one by one.
 const COMMENTS_MAX: usize = 8;
-/// Frames in one printed filter.
-const FILTER_FRAMES_MAX: usize = 64;
+/// Frames and runs of frames in one printed filter.
+const FILTER_PARTS_MAX: usize = 64;
+/// Filters printed.
+const FILTERS_MAX: usize = 8;
 
 pub fn evidence(b: &Builder<'_>) -> Section {
     let mut rows = Vec::new();
@@ -45,7 +50,7 @@ pub fn evidence(b: &Builder<'_>) -> Section {
 }
 
 fn facts_of_source(b: &Builder<'_>, at: usize, source: &IndexedSource) -> Vec<(Vec<String>, Vec<PacketId>)> {
-    let absent = || "not recorded".to_owned();
+    let absent = || ABSENT.to_owned();
     let metadata = &source.metadata;
     let label = source_label(SourceId(at as u16));
     let sha =
@@ -97,6 +102,14 @@ fn facts_of_source(b: &Builder<'_>, at: usize, source: &IndexedSource) -> Vec<(V
     for comment in metadata.section_comments.iter().take(COMMENTS_MAX) {
         values.push(("Comment in the file", escape(comment)));
     }
+    let mut missing: Vec<&str> =
+        values.iter().filter(|(_, value)| value == ABSENT).map(|(property, _)| *property).collect();
+    values.retain(|(_, value)| value != ABSENT);
+    if !missing.is_empty() {
+        missing.sort_unstable();
+        missing.dedup();
+        values.push(("Not recorded", missing.join(", ").to_lowercase()));
+    }
     values
         .into_iter()
         .map(|(property, value)| (vec![label.clone(), property.to_owned(), value], Vec::new()))
@@ -127,14 +140,16 @@ pub fn method(b: &Builder<'_>) -> Section {
         format!("silence counts when the capture goes on for {}", seconds(parameters.watch_ns)),
         format!("failures further apart than {} are separate episodes", seconds(parameters.episode_gap_ns)),
     ];
-    let rules: Vec<String> =
-        crate::findings::FINDINGS.iter().map(|rule| format!("{}: {}", rule.id, rule.title)).collect();
+    let rules: Vec<&str> = crate::findings::FINDINGS.iter().map(|rule| rule.id).collect();
     let mut blocks = vec![
         Block::Note("Queries are paired with answers by addresses, ports, query number and question; ICMP errors with the packet they quote. Frame numbers count from 1 in the file, before any filtering.".to_owned()),
         Block::Lines("Program and parameters".to_owned(), lines),
     ];
     if !rules.is_empty() {
-        blocks.push(Block::Lines("Rules applied".to_owned(), rules));
+        blocks.push(Block::Note(format!(
+            "Rules applied (“portmortem findings --rules” explains them): {}.",
+            rules.join(", ")
+        )));
     }
     blocks.push(Block::Lines("To repeat".to_owned(), repeat(b)));
     section("method", "A2 Method", blocks)
@@ -155,30 +170,58 @@ fn repeat(b: &Builder<'_>) -> Vec<String> {
     lines
 }
 
-/// Every frame the claims and tables before it cite.
+/// Every frame the claims before it cite: a reading for each that a citation names and no table shows, numbers of all.
 pub fn frames(b: &Builder<'_>, report: &Report) -> Section {
     let mut cited: BTreeSet<PacketId> = BTreeSet::new();
+    let mut named: BTreeSet<PacketId> = BTreeSet::new();
     for claim in report.claims().filter(|claim| claim.is_printed()) {
         cited.extend(&claim.frames);
+        // A long citation names its first and its last frame.
+        if claim.citation.contains('…') {
+            named.extend(claim.frames.first());
+            named.extend(claim.frames.last());
+        } else {
+            named.extend(&claim.frames);
+        }
     }
-    let rows = cited.iter().take(FRAMES_MAX).map(|id| {
+    let shown = in_timeline(report);
+    let missing: Vec<PacketId> = named.difference(&shown).copied().collect();
+    let rows = missing.iter().take(FRAMES_MAX).map(|id| {
         let cells = vec![b.input.index.label(*id), b.clock.exact(b.time(*id)), reading(b, *id)];
         (cells, vec![*id])
     });
-    let mut blocks = vec![table("frames", "Cited frames", &["Frame", "Time", "Reading"], rows.collect())];
-    if cited.len() > FRAMES_MAX {
-        blocks.push(Block::Note(format!(
-            "{} further cited frames are not listed; the counts and filters above find them again.",
-            thousands((cited.len() - FRAMES_MAX) as u64)
-        )));
+    let rows: Vec<_> = rows.collect();
+    let mut blocks = Vec::new();
+    if named.len() > missing.len() {
+        let text = "The timeline in section 5 shows number, time and reading of cited frames; those it leaves out stand here.";
+        blocks.push(Block::Note(text.to_owned()));
     }
-    let single = b.input.index.sources.len() == 1;
-    if single && !cited.is_empty() && cited.len() <= FILTER_FRAMES_MAX {
-        let numbers: Vec<String> = cited.iter().map(|id| (id.0 + 1).to_string()).collect();
-        let filter = format!("frame.number in {{{}}}", numbers.join(", "));
-        blocks.push(Block::Lines("Filter that shows them again".to_owned(), vec![filter]));
+    if !rows.is_empty() {
+        blocks.push(table("frames", "Cited frames", &["Frame", "Time", "Reading"], rows));
+    }
+    let cited: Vec<PacketId> = cited.into_iter().collect();
+    let listed = runs(b.input.index, &cited);
+    if b.input.index.sources.len() == 1 && !listed.is_empty() {
+        let lines = listed.chunks(FILTER_PARTS_MAX).take(FILTERS_MAX);
+        let lines = lines.map(|part| format!("frame.number in {{{}}}", part.join(", "))).collect();
+        let caption = format!("Filters that show all {} cited frames again", thousands(cited.len() as u64));
+        blocks.push(Block::Lines(caption, lines));
+        let rest = listed.len().saturating_sub(FILTER_PARTS_MAX * FILTERS_MAX);
+        if rest > 0 {
+            blocks.push(Block::Note(format!(
+                "And {} more frames or runs of frames: the JSON form of this report lists each.",
+                thousands(rest as u64)
+            )));
+        }
     }
     section("frames", "A3 Cited frames", blocks)
+}
+
+/// The frames whose reading stands in the timeline.
+fn in_timeline(report: &Report) -> BTreeSet<PacketId> {
+    let blocks = report.section("timeline").into_iter().flat_map(|section| &section.blocks);
+    let tables = blocks.filter_map(|block| if let Block::Table(table) = block { Some(table) } else { None });
+    tables.flat_map(|table| table.rows.iter().flat_map(|(_, frames)| frames.iter().copied())).collect()
 }
 
 pub fn ledger(b: &Builder<'_>) -> Section {
@@ -191,25 +234,23 @@ pub fn ledger(b: &Builder<'_>) -> Section {
             }
         }
         entries.sort_by_key(|entry| (entry.row.id.len(), entry.row.id.clone()));
+        let own = entries.iter().all(|entry| !entry.row.off && entry.row.author == Author::Program);
         let rows = entries.iter().map(|entry| {
             let by = if entry.row.off { "switched off by the analyst" } else { author(entry.row.author) };
-            let cells = vec![
+            let mut cells = vec![
                 entry.row.id.clone(),
                 entry.row.observation.clone(),
-                entry.weights.join(", "),
+                entry.weights(),
                 entry.reasons.join("; "),
-                by.to_owned(),
             ];
+            if !own {
+                cells.push(by.to_owned());
+            }
             (cells, entry.row.frames.clone())
         });
         let head = ["Row", "Observation", "dB for each explanation", "Reason", "By"];
-        blocks.push(table(&format!("{key}.ledger"), "Observations and their weights", &head, rows.collect()));
-        let sums = assessment.hypotheses.iter().filter(|h| !h.ledger.is_empty()).map(|h| {
-            let score = h.score_db.map_or_else(|| "excluded".to_owned(), |score| format!("{score:+}"));
-            (vec![format!("{} {}", h.id, h.title), score, h.verdict.words().to_owned()], Vec::new())
-        });
-        let head = ["Explanation", "Sum, dB", "Verdict"];
-        blocks.push(table(&format!("{key}.sums"), "Sums", &head, sums.collect()));
+        let head = head.get(..head.len() - usize::from(own)).unwrap_or(&head);
+        blocks.push(table(&format!("{key}.ledger"), "Observations and their weights", head, rows.collect()));
     }
     if blocks.is_empty() {
         blocks.push(Block::Note("No explanation was weighed.".to_owned()));
@@ -223,15 +264,32 @@ pub fn ledger(b: &Builder<'_>) -> Section {
 /// One observation with its weights for the explanations.
 struct Entry<'l> {
     row: &'l LedgerRow,
-    weights: Vec<String>,
+    weights: Vec<(&'l str, Option<i32>)>,
     reasons: Vec<String>,
 }
 
+impl Entry<'_> {
+    /// `H1, H2 +10; H5 -10; H9 0`, greatest weight first, what it excludes last.
+    fn weights(&self) -> String {
+        let mut by_weight: BTreeMap<std::cmp::Reverse<Option<i32>>, Vec<&str>> = BTreeMap::new();
+        for (hypothesis, weight) in &self.weights {
+            by_weight.entry(std::cmp::Reverse(*weight)).or_default().push(hypothesis);
+        }
+        let parts: Vec<String> = by_weight
+            .into_iter()
+            .map(|(std::cmp::Reverse(weight), ids)| match weight {
+                None => format!("{} excluded", ids.join(", ")),
+                Some(0) => format!("{} 0", ids.join(", ")),
+                Some(weight) => format!("{} {weight:+}", ids.join(", ")),
+            })
+            .collect();
+        parts.join("; ")
+    }
+}
+
 /// Adds a hypothesis's row to the entry of its observation; a row the analyst changed or added stands alone.
-fn enter<'l>(entries: &mut Vec<Entry<'l>>, hypothesis: &str, row: &'l LedgerRow) {
-    let weight = row
-        .weight_db
-        .map_or_else(|| format!("{hypothesis} excluded"), |weight| format!("{hypothesis} {weight:+}"));
+fn enter<'l>(entries: &mut Vec<Entry<'l>>, hypothesis: &'l str, row: &'l LedgerRow) {
+    let weight = (hypothesis, row.weight_db);
     let reason = (row.weight_db != Some(0)).then(|| row.reason.clone());
     let same = |entry: &&mut Entry<'_>| {
         entry.row.id == row.id && entry.row.author == row.author && entry.row.observation == row.observation

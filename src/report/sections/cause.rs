@@ -1,5 +1,7 @@
 //! Analysis of cause, impact, and response: what is assessed, with its alternatives and checks.
 
+use std::collections::BTreeMap;
+
 use super::super::facts::Facts;
 use super::super::words;
 use super::super::{Block, Section, Voice};
@@ -7,7 +9,8 @@ use super::opening::scale;
 use super::problem::{sentence, sentence as capital};
 use super::{Builder, Need, section, table};
 use crate::correlate::Signature;
-use crate::findings::hypotheses::{Assessment, Author, Hypothesis, LedgerRow, Topic, Verdict};
+use crate::findings::hypotheses::checks::parting;
+use crate::findings::hypotheses::{Assessment, Author, Check, Hypothesis, LedgerRow, Topic, Verdict};
 use crate::index::PacketId;
 
 pub fn cause(b: &Builder<'_>) -> Section {
@@ -72,13 +75,36 @@ fn problem(b: &Builder<'_>, key: &str, assessment: &Assessment, facts: Option<&F
         }
     }
     blocks.push(weighed_table(key, assessment));
+    blocks.extend(cannot_tell(assessment));
     blocks.extend(silent(assessment));
-    if !assessment.would_change.is_empty() {
-        let rows = assessment.would_change.iter().map(|text| (vec![quoted(&sentence(text))], Vec::new()));
-        let head = ["Explanations and the check that separates them"];
-        blocks.push(table(&id("change"), "What would change the ranking", &head, rows.collect()));
-    }
+    blocks.extend(would_change(assessment));
     blocks
+}
+
+/// What would change the ranking: the numbers of the checks that part the leading explanations, and what else would.
+fn would_change(assessment: &Assessment) -> Option<Block> {
+    let leading = assessment.leading();
+    let mut by_check: BTreeMap<usize, Vec<String>> = BTreeMap::new();
+    for (at, one) in leading.iter().enumerate() {
+        for other in leading.iter().skip(at + 1) {
+            if let Some((check, ..)) = parting(&assessment.checks, one.id, other.id) {
+                by_check.entry(check + 1).or_default().push(format!("{} from {}", one.id, other.id));
+            }
+        }
+    }
+    let mut said: Vec<String> = by_check
+        .iter()
+        .map(|(check, pairs)| {
+            format!("Check {check} of section 9 separates {}.", words::list(pairs, usize::MAX))
+        })
+        .collect();
+    let pair = |text: &&String| {
+        leading.len() > 1 && leading.iter().any(|h| text.starts_with(&format!("{} or ", h.id)))
+    };
+    said.extend(
+        assessment.would_change.iter().filter(|text| !pair(text)).map(|text| quoted(&sentence(text))),
+    );
+    (!said.is_empty()).then(|| Block::Note(format!("What would change the ranking: {}", said.join(" "))))
 }
 
 /// The frames a failure is about.
@@ -206,22 +232,32 @@ fn weighed_table(key: &str, assessment: &Assessment) -> Block {
             } else {
                 format!("{}; holds beside a cause", h.verdict.words())
             },
+            h.score_db.map_or_else(|| "–".to_owned(), |score| format!("{score:+}")),
             side(h, |row| row.weight_db.is_some_and(|weight| weight > 0)),
             side(h, |row| row.weight_db.is_none_or(|weight| weight < 0)),
-            h.cannot_tell.clone(),
         ];
         (cells, Vec::new())
     });
-    let mut told = String::new();
-    let rows = rows.map(|(mut cells, frames)| {
-        // Members of a class leave the same open: it is said once.
-        if let Some(last) = cells.last_mut() {
-            if *last == told { "as above".clone_into(last) } else { told.clone_from(last) }
-        }
-        (cells, frames)
-    });
-    let head = ["Explanation", "Verdict", "For (ledger row, dB)", "Against", "Cannot tell"];
+    let head = ["Explanation", "Verdict", "Sum, dB", "For (ledger row, dB)", "Against"];
     table(&format!("{key}.hypotheses"), "Explanations weighed", &head, rows.collect())
+}
+
+/// What even the leading explanations leave open; members of a class leave the same open.
+fn cannot_tell(assessment: &Assessment) -> Option<Block> {
+    let leading = assessment.leading();
+    let beside =
+        assessment.hypotheses.iter().filter(|h| !is_cause(h.id) && h.verdict == Verdict::BestSupported);
+    let mut open: Vec<(&str, Vec<&str>)> = Vec::new();
+    for hypothesis in leading.iter().copied().chain(beside) {
+        match open.iter_mut().find(|(text, _)| *text == hypothesis.cannot_tell) {
+            Some((_, ids)) => ids.push(hypothesis.id),
+            None => open.push((&hypothesis.cannot_tell, vec![hypothesis.id])),
+        }
+    }
+    let said: Vec<String> =
+        open.into_iter().map(|(text, ids)| format!("{}: {}", ids.join(", "), sentence(text))).collect();
+    (!said.is_empty())
+        .then(|| Block::Note(format!("Left open by the leading explanations – {}", said.join(" "))))
 }
 
 /// Commands between backticks stand between quotation marks: the text enters formats without code.
@@ -320,6 +356,16 @@ pub fn impact(b: &Builder<'_>) -> Section {
 /// Checks listed for failures after the gravest.
 const CHECKS_FURTHER: usize = 3;
 
+/// The results that explanations not yet ruled out expect of a check; of all where none of those expects one.
+fn expected(assessment: &Assessment, check: &Check) -> Vec<String> {
+    let open = |id: &str| {
+        assessment.hypothesis(id).is_none_or(|h| !matches!(h.verdict, Verdict::Unlikely | Verdict::Excluded))
+    };
+    let any = check.expected.iter().any(|(id, _)| open(id));
+    let shown = check.expected.iter().filter(|(id, _)| !any || open(id));
+    shown.map(|(id, result)| format!("{id}: {}", quoted(result))).collect()
+}
+
 pub fn response(b: &Builder<'_>) -> Section {
     let mut blocks = vec![
         b.field("response.taken", "actions taken so far, by whom, with what result", Need::Required),
@@ -332,8 +378,7 @@ pub fn response(b: &Builder<'_>) -> Section {
         }
         let most = if at == 0 { usize::MAX } else { CHECKS_FURTHER };
         let rows = assessment.checks.iter().take(most).enumerate().map(|(number, check)| {
-            let expected: Vec<String> =
-                check.expected.iter().map(|(id, result)| format!("{id}: {}", quoted(result))).collect();
+            let expected = expected(assessment, check);
             let cells = vec![
                 (number + 1).to_string(),
                 check.place.to_owned(),

@@ -185,21 +185,35 @@ fn of_the_record(b: &Builder<'_>) -> Vec<String> {
     out
 }
 
+/// Observables of one kind and failure listed one by one.
+const LISTED_MAX: usize = 16;
+
 pub fn observables(b: &Builder<'_>) -> Section {
     let mut rows = Vec::new();
     let mut row = |kind: &str, value: String, frames: &[PacketId]| {
         rows.push((vec![kind.to_owned(), value], frames.to_vec()));
     };
     for facts in b.detailed() {
-        for client in facts.problem.clients.iter().take(32) {
+        for client in facts.problem.clients.iter().take(LISTED_MAX) {
             row("address (client)", client.to_string(), &[]);
         }
         row("address (server asked)", facts.server.to_string(), &facts.queries);
-        for sender in facts.senders.iter().filter(|sender| **sender != facts.server).take(32) {
+        for sender in facts.senders.iter().filter(|sender| **sender != facts.server).take(LISTED_MAX) {
             row("address (sender of errors)", sender.to_string(), &facts.errors);
         }
-        for name in facts.problem.names.iter().take(32) {
+        for name in facts.problem.names.iter().take(LISTED_MAX) {
             row("domain name", crate::text::escape(name), &[]);
+        }
+        let further = [
+            ("address (client)", facts.problem.clients.len()),
+            ("address (sender of errors)", facts.senders.len()),
+            ("domain name", facts.problem.names.len()),
+        ];
+        for (kind, count) in further {
+            if count > LISTED_MAX {
+                let rest = thousands((count - LISTED_MAX) as u64);
+                row(kind, format!("and {rest} more of the failure at {}", facts.server), &[]);
+            }
         }
         row("port", format!("{} {}", words::transport(facts.problem.transport), facts.port), &facts.queries);
         if let (1, Some(id)) = (facts.ids.len(), facts.ids.first()) {

@@ -14,7 +14,7 @@ use crate::text::thousands;
 use crate::time;
 
 /// Links listed one by one.
-const LINKS_MAX: usize = 24;
+const LINKS_MAX: usize = 12;
 /// Findings written out.
 const FINDINGS_MAX: usize = 40;
 
@@ -129,10 +129,12 @@ fn absent(b: &Builder<'_>, facts: &Facts<'_>) -> Option<Block> {
     let failed = facts.transactions.len() as u64;
     let around = b.facts.iter().position(|other| other.key == facts.key).and_then(|at| i.around.get(at));
     let asked = around.map_or(failed, |around| around.asked).max(failed);
+    let all = i.questions <= asked;
     let text = format!(
-        "{} of {} {}; in this {} there is {}.",
+        "{} of {}{}{}; in this {} there is {}.",
         thousands(failed),
         words::count(asked as usize, "question", "questions"),
+        if all { " ".to_owned() } else { format!(" to {} in that time ", facts.server) },
         in_a_word(facts),
         b.record,
         words::list(&missing, 8)
@@ -174,6 +176,12 @@ fn numbers(facts: &Facts<'_>) -> Block {
 
 fn links(b: &Builder<'_>, facts: &Facts<'_>) -> Block {
     let mut rows = Vec::new();
+    // One reason for all links is said once.
+    let reason = facts
+        .ties
+        .first()
+        .map(|first| first.link.reason)
+        .filter(|reason| facts.ties.iter().all(|tie| tie.link.reason == *reason));
     for tie in facts.ties.iter().take(LINKS_MAX) {
         let about =
             tie.link.to.map_or_else(|| "not in this capture".to_owned(), |to| b.input.index.label(to));
@@ -185,28 +193,23 @@ fn links(b: &Builder<'_>, facts: &Facts<'_>) -> Block {
         };
         let mut frames: Vec<PacketId> = tie.link.to.into_iter().collect();
         frames.push(tie.error);
-        rows.push((
-            vec![
-                b.input.index.label(tie.error),
-                about,
-                delta,
-                tie.link.level.name().to_owned(),
-                tie.link.reason.to_owned(),
-            ],
-            frames,
-        ));
+        let mut cells = vec![b.input.index.label(tie.error), about, delta, tie.link.level.name().to_owned()];
+        if reason.is_none() {
+            cells.push(tie.link.reason.to_owned());
+        }
+        rows.push((cells, frames));
     }
     let rest = facts.ties.len().saturating_sub(LINKS_MAX);
-    let caption = if rest > 0 {
-        format!(
-            "Errors and the queries they refer to (first {LINKS_MAX} of {})",
-            thousands(facts.ties.len() as u64)
-        )
-    } else {
-        "Errors and the queries they refer to".to_owned()
-    };
+    let mut caption = "Errors and the queries they refer to".to_owned();
+    if rest > 0 {
+        caption = format!("{caption} (first {LINKS_MAX} of {})", thousands(facts.ties.len() as u64));
+    }
+    if let Some(reason) = reason {
+        caption = format!("{caption}: {reason}");
+    }
     let head = ["Error", "About", "After", "Level", "Reason"];
-    table(&format!("{}.links.table", facts.key), &caption, &head, rows)
+    let head = head.get(..head.len() - usize::from(reason.is_some())).unwrap_or(&head);
+    table(&format!("{}.links.table", facts.key), &caption, head, rows)
 }
 
 /// The findings of the rules: a claim for each that no failure's sentences tell, and the numbers of all.

@@ -493,13 +493,14 @@ pub fn subject(b: &Builder<'_>) -> Option<Subject> {
         },
         range: b.clock.range(facts.problem.first_ns, facts.problem.last_ns),
         citation: cite::frames(b.input.index, &facts.frames),
-        then: next.map_or_else(
-            || "Nothing further seen.".to_owned(),
-            |next| match next.code {
-                "C10" => format!("undetermined, the {} ends too soon to show it.", b.record),
-                _ => sentence(&next.text),
-            },
-        ),
+        then: match (facts.recovery, next) {
+            (Some(recovery), _) => format!("answered again from {}.", b.clock.prose(b.time(recovery))),
+            (None, None) => "nothing further seen.".to_owned(),
+            (None, Some(next)) if next.code == "C10" => {
+                format!("undetermined, the {} ends too soon to show it.", b.record)
+            }
+            (None, Some(next)) => sentence(&next.text),
+        },
         checks: checks.take(2).map(|check| quoted(&check.action)).collect(),
     })
 }

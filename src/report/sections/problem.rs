@@ -6,6 +6,7 @@ use super::super::{Block, Voice};
 use super::Builder;
 use crate::correlate::{Level, Signature};
 use crate::index::PacketId;
+use crate::text::thousands;
 use crate::time;
 
 /// Addresses or names spelled out in one sentence.
@@ -70,9 +71,22 @@ fn queries(b: &Builder<'_>, facts: &Facts<'_>) -> Block {
     } else {
         format!("asking for {} {}", words::asked(&facts.types), names(facts))
     };
+    let (failed, all) = (facts.queries.len(), b.inventory.queries.len());
+    let queries = words::count(failed, "DNS query", "DNS queries");
+    // Where more was asked than what failed, the number says that it counts the failures.
+    let sent = if failed < all {
+        let them = if failed == 1 { "it" } else { "them" };
+        format!(
+            "{queries} failed, of {} in this {}: {} sent {them}",
+            thousands(all as u64),
+            b.record,
+            clients(facts)
+        )
+    } else {
+        format!("{who} sent {queries}")
+    };
     let text = format!(
-        "{who} sent {} over {} to {}, port {}, {asked}; {}.",
-        words::count(facts.queries.len(), "DNS query", "DNS queries"),
+        "{sent} over {} to {}, port {}, {asked}; {}.",
         words::transport(facts.problem.transport),
         facts.server,
         facts.port,

@@ -8,7 +8,7 @@ use crate::index::PacketId;
 use crate::time::Nanos;
 
 /// Packet rows in the table; what is left out is said under it.
-const ROWS_MAX: usize = 60;
+const ROWS_MAX: usize = 40;
 
 struct Row {
     at: Option<Nanos>,

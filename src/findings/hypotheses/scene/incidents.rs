@@ -1,18 +1,34 @@
 //! Incidents that are no DNS problem of their own: silence the capture's end cuts short, errors about queries that were
 //! not captured, lost fragments, sites that fail although DNS works, floods, and errors that a genuine answer contradicts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Scene;
-use crate::correlate::{Level, Outcome, Transaction};
+use crate::correlate::{Level, Outcome, Signature, Transaction};
 use crate::decode::{Address, Quote, dns};
-use crate::findings::facts::{ErrorFact, Facts, Meaning, SiteFailure, servers};
+use crate::findings::facts::delegations::How;
+use crate::findings::facts::{Connection, Ending, ErrorFact, Facts, Meaning, SiteFailure, servers};
 use crate::findings::{FRAMES_MAX, Finding};
 use crate::index::PacketId;
 use crate::time::Nanos;
 
 /// Incidents assessed; more are listed as findings only.
 const INCIDENTS_MAX: usize = 16;
+
+/// Large answers that fail before it is more than a link that told its size once.
+const LARGE_MIN: usize = 2;
+/// Link address requests without reply before a server counts as gone.
+const REQUESTS_MIN: usize = 3;
+/// Answers that refer back before a server counts as lame.
+const LAME_MIN: usize = 2;
+/// TCP attempts at a DNS port that all failed before it is more than a probe.
+const ATTEMPTS_MIN: usize = 3;
+/// A SYN unanswered for this long is silence.
+const SYN_WATCH_NS: Nanos = 3_000_000_000;
+/// What TCP connections that never open have in common.
+static TCP_RESET: Signature = Signature::TcpReset;
+/// What denied names have in common (NXDOMAIN, RFC 1035 §4.1.1).
+static NAME_ERROR: Signature = Signature::ResponseCode(3);
 
 /// What kind of incident a scene without a DNS problem is.
 #[derive(Clone, Copy, Debug)]
@@ -21,8 +37,16 @@ pub enum Incident<'f> {
     Silence,
     /// Errors about queries that are not in the capture.
     Uncaptured,
-    /// DNS answers whose later fragments did not arrive.
+    /// DNS answers too large for the path: later fragments did not arrive, or devices on the path said so.
     Fragments,
+    /// TCP connections to the DNS port that all failed, and nothing was asked over UDP.
+    NoTcp,
+    /// Link address requests for a DNS server that nobody answers any more.
+    Vanished,
+    /// A server that does not serve what a referral hands it.
+    Lame,
+    /// A server that denies nearly every name asked of it.
+    Denied,
     /// A name resolved and the connection failed.
     Site(&'f SiteFailure),
     /// Far more queries than usual, or random labels, or amplifying questions.
@@ -41,9 +65,13 @@ pub(super) fn all<'f, 'i>(facts: &'f Facts<'i>, findings: &'f [Finding]) -> Vec<
     scenes.extend(maker.floods());
     scenes.extend(maker.uncaptured());
     scenes.extend(maker.silences());
+    scenes.extend(maker.without_tcp());
+    scenes.extend(maker.vanished());
     scenes.extend(maker.fragments());
     scenes.extend(maker.sites());
     scenes.extend(maker.conflicts());
+    scenes.extend(maker.lame());
+    scenes.extend(maker.denied());
     scenes.truncate(INCIDENTS_MAX);
     scenes
 }
@@ -175,19 +203,30 @@ impl<'f, 'i> Maker<'f, 'i> {
             .collect()
     }
 
-    /// Servers whose fragmented answers did not arrive whole.
+    /// Servers whose large answers do not arrive: in pieces, as the receiver complains, or as routers report.
     fn fragments(&self) -> Vec<Scene<'f, 'i>> {
-        let mut lost: BTreeMap<Address, Vec<(Address, u16)>> = BTreeMap::new();
+        let mut lost: BTreeMap<Address, (usize, BTreeSet<(Address, u16)>)> = BTreeMap::new();
         for pieces in
             self.facts.pieces.iter().filter(|pieces| pieces.lacks_the_rest() && pieces.is_dns_answer())
         {
             if let Some((_, port)) = pieces.ports {
-                lost.entry(pieces.source).or_default().push((pieces.destination, port));
+                let (signs, ends) = lost.entry(pieces.source).or_default();
+                *signs += 1;
+                ends.insert((pieces.destination, port));
+            }
+        }
+        for error in &self.facts.errors {
+            let Some(quoted) = error.quoted.filter(|_| error.is_about_response()) else { continue };
+            if matches!(error.meaning, Meaning::ReassemblyExpired | Meaning::TooBig) {
+                let (signs, ends) = lost.entry(quoted.source.0).or_default();
+                *signs += 1;
+                ends.insert(quoted.destination);
             }
         }
         lost.into_iter()
-            .filter(|(server, _)| !self.has_problem(*server))
-            .map(|(server, ends)| {
+            // One may be a link that told its size and was heard.
+            .filter(|(server, (signs, _))| *signs >= LARGE_MIN && !self.has_problem(*server))
+            .map(|(server, (_, ends))| {
                 let hit = |transaction: &&Transaction| {
                     self.facts.index.packet(transaction.first).is_some_and(|packet| {
                         packet.destination_address() == server
@@ -199,6 +238,96 @@ impl<'f, 'i> Maker<'f, 'i> {
                 self.with_transactions(scene, transactions)
             })
             .collect()
+    }
+
+    /// Servers whose DNS port refuses or ignores every TCP connection, before any question could be sent.
+    fn without_tcp(&self) -> Vec<Scene<'f, 'i>> {
+        let (_, end_ns) = self.facts.span();
+        let mut by_server: BTreeMap<Address, Vec<&'f Connection>> = BTreeMap::new();
+        for connection in self.facts.connections.iter().filter(|connection| connection.server.1 == 53) {
+            by_server.entry(connection.server.0).or_default().push(connection);
+        }
+        let failed = |c: &&Connection| match c.ending {
+            Ending::Refused => true,
+            Ending::Silent => end_ns - c.last_syn_ns >= SYN_WATCH_NS,
+            Ending::Accepted | Ending::ResetLater => false,
+        };
+        // One host that tries very many is a scan, and its rule tells so.
+        by_server
+            .into_iter()
+            .filter(|(server, list)| {
+                list.len() >= ATTEMPTS_MIN && list.iter().all(failed) && !self.has_problem(*server)
+            })
+            .filter(|(server, _)| self.facts.servers.keys().all(|key| key.0 != *server))
+            .take(INCIDENTS_MAX)
+            .map(|(server, list)| {
+                let mut scene = self.empty(Incident::NoTcp, server, (53, 6));
+                scene.signature = Some(&TCP_RESET);
+                scene.queries = list.iter().flat_map(|c| [c.syn, c.last_syn]).collect();
+                scene.queries.sort_unstable();
+                scene.queries.dedup();
+                for connection in &list {
+                    if !scene.clients.contains(&connection.client.0) && scene.clients.len() < FRAMES_MAX {
+                        scene.clients.push(connection.client.0);
+                    }
+                }
+                let times = |pick: fn(&Connection) -> Nanos| list.iter().map(move |c| pick(c));
+                scene.period_ns =
+                    (times(|c| c.time_ns).min().unwrap_or(0), times(|c| c.last_syn_ns).max().unwrap_or(0));
+                scene
+            })
+            .collect()
+    }
+
+    /// DNS servers on this network that stopped answering for their address.
+    fn vanished(&self) -> Vec<Scene<'f, 'i>> {
+        let mut scenes = Vec::new();
+        for (key, asked) in &self.facts.servers {
+            let Some(neighbour) = self.facts.neighbours.get(&key.0) else { continue };
+            let last_ns = asked.answers.iter().map(|answer| answer.time_ns).max().unwrap_or(Nanos::MIN);
+            let since: Vec<_> = neighbour.requests.iter().filter(|(time_ns, _)| *time_ns > last_ns).collect();
+            let replied = neighbour.replies.iter().any(|reply| self.facts.time(*reply) > last_ns);
+            let (Some(first), Some(last)) = (since.first(), since.last()) else { continue };
+            if since.len() < REQUESTS_MIN || replied || self.has_problem(key.0) {
+                continue;
+            }
+            let mut scene = self.empty(Incident::Vanished, key.0, (key.1, key.2));
+            scene.queries = since.iter().map(|(_, packet)| *packet).collect();
+            scene.period_ns = (first.0, last.0);
+            for (_, packet) in since {
+                let client = self.facts.index.packet(*packet).map(|packet| packet.source_address());
+                scene.clients.extend(client.filter(|client| !scene.clients.contains(client)));
+            }
+            scenes.push(scene);
+        }
+        scenes
+    }
+
+    /// Servers that refer back or are not authoritative for what a referral hands them.
+    fn lame(&self) -> Vec<Scene<'f, 'i>> {
+        let mut by_server: BTreeMap<Address, Vec<&'i Transaction>> = BTreeMap::new();
+        for lame in self.facts.lame.iter().filter(|lame| !matches!(lame.how, How::Code(_))) {
+            by_server.entry(lame.server).or_default().push(lame.transaction);
+        }
+        by_server
+            .into_iter()
+            .filter(|(server, list)| list.len() >= LAME_MIN && !self.has_problem(*server))
+            .map(|(server, transactions)| {
+                let scene = self.empty(Incident::Lame, server, (53, 17));
+                self.with_transactions(scene, transactions)
+            })
+            .collect()
+    }
+
+    /// Servers that deny nearly every name.
+    fn denied(&self) -> Vec<Scene<'f, 'i>> {
+        let own = self.facts.denials.iter().filter(|denial| !self.has_problem(denial.server.0));
+        own.map(|denial| {
+            let mut scene = self.empty(Incident::Denied, denial.server.0, (denial.server.1, denial.server.2));
+            scene.signature = Some(&NAME_ERROR);
+            self.with_transactions(scene, denial.transactions.clone())
+        })
+        .collect()
     }
 
     fn sites(&self) -> Vec<Scene<'f, 'i>> {
@@ -270,6 +399,18 @@ impl<'f, 'i> Maker<'f, 'i> {
                 continue;
             };
             by_server.entry(server).or_default().push(error);
+        }
+        // An error that disagrees with every packet sent to that server speaks of something nobody sent.
+        for error in self.facts.errors.iter().filter(|error| error.level == Some(Level::Contradicted)) {
+            let Some(quoted) = error.quoted.filter(|quoted| quoted.destination.1 == 53) else { continue };
+            let known = self.facts.servers.keys().any(|key| key.0 == quoted.destination.0);
+            if known && !self.has_problem(quoted.destination.0) {
+                by_server.entry(quoted.destination.0).or_default().push(error);
+            }
+        }
+        for errors in by_server.values_mut() {
+            errors.sort_by_key(|error| error.packet);
+            errors.dedup_by_key(|error| error.packet);
         }
         by_server
             .into_iter()

@@ -15,6 +15,7 @@ pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
             response_code(scene, *code, ledger);
             extended(scene, *code, ledger);
             zone(scene, *code, ledger);
+            existed(scene, *code, ledger);
         }
         Some(Signature::Late) => late(scene, ledger),
         _ => {}
@@ -79,7 +80,8 @@ fn extended(scene: &Scene<'_, '_>, code: u16, ledger: &mut Ledger) {
         1 | 2 | 5..=12 | 24 | 25 | 27 => &[("H13", 20)],
         22 | 23 => &[("H13", 10)],
         3 | 13 | 14 | 19 => &[("H13", 5)],
-        15..=18 => &[("H14", 20)],
+        // The server says that it filters, not that the name does not exist.
+        15..=18 => &[("H14", 20), ("H15", -10)],
         20 if code == 5 => &[("H14", 10)],
         _ => &[("H13", 2)],
     };
@@ -89,7 +91,7 @@ fn extended(scene: &Scene<'_, '_>, code: u16, ledger: &mut Ledger) {
         frames: with.iter().filter_map(|transaction| transaction.answer).collect(),
         group: Group::ErrorSemantics,
         fits: "the server itself names the reason (RFC 8914)",
-        against: "",
+        against: "the server names another reason (RFC 8914)",
     };
     put(ledger, &observation, weights);
 }
@@ -181,6 +183,32 @@ fn zone(scene: &Scene<'_, '_>, code: u16, ledger: &mut Ledger) {
         put(ledger, &observation, &[("H13", 10)]);
     }
 }
+
+/// A name that is denied now was answered usefully at another time.
+fn existed(scene: &Scene<'_, '_>, code: u16, ledger: &mut Ledger) {
+    let question = |packet: PacketId| Some(scene.facts.index.packet(packet)?.dns()?.question);
+    let Some(wanted) = scene.transactions.first().filter(|_| code == 3).and_then(|t| question(t.first))
+    else {
+        return;
+    };
+    let answers = scene.asked().into_iter().flat_map(|asked| &asked.answers);
+    let useful = answers.filter(|answer| answer.response_code == 0).take(ANSWERS_MAX);
+    let Some(answer) = useful.into_iter().find(|answer| question(answer.packet) == Some(wanted)) else {
+        return;
+    };
+    let observation = Observation {
+        row: Row::ExistedBefore,
+        text: format!("{} answered the same question usefully at another time.", scene.server),
+        frames: vec![answer.packet],
+        group: Group::OtherTraffic,
+        fits: "the name was removed, expired or changed meanwhile",
+        against: "",
+    };
+    put(ledger, &observation, &[("H15", 5), ("H13", 2)]);
+}
+
+/// Answers of a server compared with one question.
+const ANSWERS_MAX: usize = 100_000;
 
 fn late(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     let late = scene.ended(Outcome::Late);

@@ -212,8 +212,13 @@ fn hops_exceeded(scene: &Scene<'_, '_>, errors: &[&ErrorFact], ledger: &mut Ledg
 
 /// Who sent the errors: address, distance, quoted TTL.
 fn sender(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
-    let about: Vec<&ErrorFact> =
-        scene.errors.iter().filter(|e| !e.is_about_response() && is_unreachable(e)).copied().collect();
+    // What disagrees with every packet sent says nothing about where the server stands.
+    let about: Vec<&ErrorFact> = scene
+        .errors
+        .iter()
+        .filter(|e| !e.is_about_response() && is_unreachable(e) && e.level != Some(Level::Contradicted))
+        .copied()
+        .collect();
     let (by_server, elsewhere): (Vec<&ErrorFact>, Vec<&ErrorFact>) =
         about.iter().copied().partition(|error| error.source == scene.server);
     if !elsewhere.is_empty() && by_server.len() < elsewhere.len() {

@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 
 use super::errors::{frames, put};
-use crate::correlate::Signature;
 use crate::correlate::hosts::hops;
 use crate::decode::Address;
+use crate::findings::FRAMES_MAX;
+use crate::findings::facts::delegations::How;
 use crate::findings::facts::hosts::Sign;
-use crate::findings::facts::{Ending, ErrorFact, Meaning, Server, Sort};
+use crate::findings::facts::{Ending, ErrorFact, Lame, Meaning, Server, Sort};
 use crate::findings::hypotheses::Group;
-use crate::findings::hypotheses::ledger::{Ledger, Observation, Row};
+use crate::findings::hypotheses::ledger::{EXCLUDED, Ledger, Observation, Row, Weight};
 use crate::findings::hypotheses::scene::Scene;
 use crate::findings::rules::counted;
 use crate::index::PacketId;
@@ -24,8 +25,6 @@ const SERIES_MIN: usize = 3;
 const SILENT_NS: Nanos = 3_000_000_000;
 /// Round trips closer together than this tell nothing about distance.
 const NOISE_NS: Nanos = 1_000_000;
-/// DHCP is looked up for the gravest failures only: it takes a pass over all packets.
-const DHCP_PROBLEMS_MAX: usize = 4;
 
 pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     several_servers(scene, ledger);
@@ -57,7 +56,13 @@ fn several_servers(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         })
         .collect();
     let servers: BTreeSet<Address> = others.iter().map(|error| error.source).collect();
-    if servers.is_empty() {
+    // Servers of one network stand at one distance anyway; it takes servers that should not.
+    let apart = servers.iter().any(|other| network(*other) != network(scene.server));
+    let elsewhere = servers.iter().chain([&scene.server]).any(|server| {
+        let signs = scene.facts.hosts.get(server).into_iter().flat_map(|host| host.alive());
+        signs.filter_map(|sign| hops(sign.ttl)).any(|hops| hops.abs_diff(distance) > 1)
+    });
+    if servers.is_empty() || !(apart || elsewhere) {
         return;
     }
     let mut cited = frames(&others);
@@ -76,6 +81,15 @@ fn several_servers(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         against: "",
     };
     put(ledger, &observation, &[("H3", 5)]);
+}
+
+/// The first half of an address's network part: what one site's servers share (IPv4 /16, IPv6 /32).
+fn network(address: Address) -> Option<u32> {
+    match address {
+        Address::V4(ip) => Some(u32::from(ip) >> 16),
+        Address::V6(ip) => Some((u128::from(ip) >> 96) as u32),
+        Address::None | Address::Ether(_) => None,
+    }
 }
 
 /// Errors that quote eight bytes only although the same sender quotes more elsewhere.
@@ -212,51 +226,53 @@ fn intercepted(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     put(ledger, &observation, &[("H23", 10)]);
 }
 
-/// A server that refuses questions sent without recursion desired: delegated to, but not serving the zone.
+/// Answers of a server that does not serve the zone it was asked for, as resolvers ask a zone's own servers.
 fn lame(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
-    let Some(Signature::ResponseCode(2 | 5 | 9)) = scene.signature else { return };
-    let iterative = |packet: &&PacketId| {
-        let packet = scene.facts.index.packet(**packet);
-        packet.and_then(|packet| packet.dns().map(|row| row.header)).is_some_and(|h| !h.recursion_desired())
-    };
-    let asked: Vec<PacketId> = scene.queries.iter().filter(iterative).copied().collect();
-    if asked.is_empty() || asked.len() < scene.queries.len() {
-        return;
-    }
+    let mine =
+        |lame: &&Lame<'_>| lame.server == scene.server && scene.queries.contains(&lame.transaction.first);
+    let lame: Vec<&Lame<'_>> = scene.facts.lame.iter().filter(mine).take(FRAMES_MAX).collect();
+    let Some(first) = lame.first() else { return };
+    let referral = lame.iter().find_map(|lame| lame.referral);
+    let named = if referral.is_some() { ", which a referral names for the zone," } else { "" };
     let observation = Observation {
         row: Row::LameAnswer,
         text: format!(
-            "{} does not answer for the zone, asked without recursion desired as resolvers ask a zone's own servers.",
-            scene.server
+            "{}{named} {} when asked without recursion desired, as resolvers ask a zone's own servers.",
+            scene.server,
+            first.how.words()
         ),
-        frames: asked,
+        frames: referral.into_iter().chain(lame.iter().map(|lame| lame.answer)).collect(),
         group: Group::ErrorSemantics,
-        fits: "a delegation that names a server which does not serve the zone (lame, RFC 8499)",
-        against: "",
+        fits: "a delegation that names a server which does not serve the zone (lame, RFC 9499 §7)",
+        against: "the server answered",
     };
-    put(ledger, &observation, &[("H16", 10)]);
+    if !matches!(first.how, How::Code(_)) {
+        let excluded: Vec<(&'static str, Weight)> =
+            ["H1", "H2", "H3", "H4", "H5", "H6", "H7", "H8"].iter().map(|id| (*id, EXCLUDED)).collect();
+        ledger.weigh(&observation, &excluded);
+    }
+    if referral.is_some() || first.how == How::Upward {
+        put(ledger, &observation, &[("H16", 20), ("H13", -2), ("H14", -5)]);
+    } else {
+        put(ledger, &observation, &[("H16", 10), ("H13", -2), ("H14", -2)]);
+    }
 }
 
 /// Whether DHCP handed out the address as a name server, where it never answered.
 fn handed_out(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
-    let grave = scene.problem.is_some_and(|at| at < DHCP_PROBLEMS_MAX);
-    if !grave || scene.asked().is_some_and(|asked| !asked.answers.is_empty()) {
+    if scene.asked().is_some_and(|asked| !asked.answers.is_empty()) {
         return;
     }
     let index = scene.facts.index;
     let mut given: BTreeSet<Address> = BTreeSet::new();
     let mut offers = Vec::new();
-    for segment in index.segments() {
-        let ports = segment.source_port.iter().zip(&segment.transport).enumerate();
-        for (row, _) in ports.filter(|(_, (port, transport))| **port == 67 && **transport == 17) {
-            let id = PacketId(segment.base.0 + row as u32);
-            let Some(packet) = index.packet(id) else { continue };
-            let servers = dhcp::name_servers(packet.decode().payload());
-            if !servers.is_empty() && offers.len() < SERIES_MIN {
-                offers.push(id);
-            }
-            given.extend(servers.into_iter().take(64));
+    for id in &scene.facts.leases {
+        let Some(packet) = index.packet(*id) else { continue };
+        let servers = dhcp::name_servers(packet.decode().payload());
+        if !servers.is_empty() && offers.len() < SERIES_MIN {
+            offers.push(*id);
         }
+        given.extend(servers.into_iter().take(64));
     }
     if given.is_empty() {
         return;

@@ -6,7 +6,7 @@ use crate::correlate::Signature;
 use crate::findings::facts::{Connection, Ending, Meaning, Sort};
 use crate::findings::hypotheses::Group;
 use crate::findings::hypotheses::ledger::{EXCLUDED, Ledger, Observation, Row, Weight};
-use crate::findings::hypotheses::scene::Scene;
+use crate::findings::hypotheses::scene::{Incident, Scene};
 use crate::index::PacketId;
 use crate::time::Nanos;
 
@@ -184,11 +184,11 @@ fn other_client(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
 }
 
 fn other_resolver(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
-    let found =
-        scene.facts.servers.iter().filter(|(key, _)| key.0 != scene.server).find_map(|(key, server)| {
-            let answer = server.answers.iter().find(|answer| scene.clients.contains(&answer.client))?;
-            Some((key.0, answer.packet))
-        });
+    let found = scene.clients.iter().filter_map(|client| {
+        let servers = scene.facts.served.get(client)?;
+        servers.iter().find(|(server, _)| **server != scene.server).map(|(server, packet)| (*server, *packet))
+    });
+    let found = found.min();
     if let Some((other, packet)) = found {
         let observation = Observation {
             row: Row::OtherResolver,
@@ -381,17 +381,20 @@ fn failover(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
 /// ARP or neighbour requests for the server that nobody answered.
 fn neighbours(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     let Some(neighbour) = scene.facts.neighbours.get(&scene.server) else { return };
-    if neighbour.requests.len() < REQUESTS_MIN || !neighbour.replies.is_empty() {
+    let vanished = matches!(scene.incident, Some(Incident::Vanished));
+    if !vanished && (neighbour.requests.len() < REQUESTS_MIN || !neighbour.replies.is_empty()) {
         return;
     }
+    let requests: Vec<PacketId> =
+        if vanished { scene.queries.clone() } else { neighbour.requests.iter().map(|r| r.1).collect() };
     let observation = Observation {
         row: Row::ArpUnanswered,
         text: format!(
             "{} requests for the link address of {} were not answered.",
-            neighbour.requests.len(),
+            requests.len(),
             scene.server
         ),
-        frames: neighbour.requests.iter().map(|(_, packet)| *packet).collect(),
+        frames: requests,
         group: Group::Generator,
         fits: "nobody on that network holds the address",
         against: "the host did not answer for its address",

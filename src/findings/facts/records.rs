@@ -1,0 +1,120 @@
+//! The resource records of a DNS message, read as far as its bytes go.
+
+use crate::capture::LinkType;
+use crate::decode::{Address, dns};
+use crate::index::Packet;
+use crate::index::segment::DnsRow;
+
+/// Records read per message.
+const RECORDS_MAX: usize = 256;
+
+/// Where a record stands in its message (RFC 1035 §4.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Answer section.
+    Answer,
+    /// Authority section.
+    Authority,
+    /// Additional section.
+    Additional,
+}
+
+/// One record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// Its section.
+    pub place: Place,
+    /// Owner, presentation form, lower case, with final dot.
+    pub owner: String,
+    /// TYPE.
+    pub rtype: u16,
+    /// What it says, where that is an address or a name server.
+    pub data: Data,
+}
+
+/// RDATA of the types that rules look at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Data {
+    /// A or AAAA.
+    Address(Address),
+    /// NS: the server's name, presentation form, lower case.
+    Server(String),
+    /// Any other type.
+    Other,
+}
+
+const A: u16 = 1;
+const NS: u16 = 2;
+const AAAA: u16 = 28;
+
+/// The records of a packet's DNS message; none where it is printed text.
+pub fn of(packet: &Packet<'_>, row: &DnsRow) -> Vec<Record> {
+    if packet.link_type() == LinkType::TRANSCRIPT { Vec::new() } else { read(packet.message(row)) }
+}
+
+/// The records behind the question, in order; a message that is cut ends the list.
+fn read(message: &[u8]) -> Vec<Record> {
+    let mut found = Vec::new();
+    let Some(head) = dns::read(message) else { return found };
+    let count = |at: usize| usize::from(head.header.counts.get(at).copied().unwrap_or(0));
+    let places = [(Place::Answer, count(1)), (Place::Authority, count(2)), (Place::Additional, count(3))];
+    let mut at = head.question_end;
+    let all = places.into_iter().flat_map(|(place, count)| std::iter::repeat_n(place, count));
+    for place in all.take(RECORDS_MAX) {
+        let Some((record, after)) = one(message, at, place) else { break };
+        found.push(record);
+        at = after;
+    }
+    found
+}
+
+/// One record and where the next begins (RFC 1035 §4.1.3, RFC 3596 §2.2).
+fn one(message: &[u8], at: usize, place: Place) -> Option<(Record, usize)> {
+    let (owner, after) = dns::read_name(message, at).ok()?;
+    let fixed = message.get(after..)?.first_chunk::<10>()?;
+    let [type_high, type_low, _, _, _, _, _, _, length_high, length_low] = *fixed;
+    let length = usize::from(u16::from_be_bytes([length_high, length_low]));
+    let begin = after + fixed.len();
+    let data = message.get(begin..begin + length)?;
+    let rtype = u16::from_be_bytes([type_high, type_low]);
+    let said = match rtype {
+        A => data.first_chunk::<4>().map(|octets| Data::Address(Address::V4((*octets).into()))),
+        AAAA => data.first_chunk::<16>().map(|octets| Data::Address(Address::V6((*octets).into()))),
+        NS => dns::read_name(message, begin).ok().map(|(name, _)| Data::Server(lower(name))),
+        _ => None,
+    };
+    let record = Record { place, owner: lower(owner), rtype, data: said.unwrap_or(Data::Other) };
+    Some((record, begin + length))
+}
+
+fn lower(mut name: dns::Name) -> String {
+    name.make_lowercase();
+    dns::presentation(name.wire())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_are_read_until_the_message_is_cut() {
+        let mut message = vec![0, 7, 0x81, 0x80, 0, 1, 0, 2, 0, 0, 0, 0, 1, b'A', 0, 0, 1, 0, 1];
+        message.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 198, 51, 100, 7]);
+        message.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0xff, 0xff, 1]);
+        let records = read(&message);
+        let address = Data::Address(Address::V4([198, 51, 100, 7].into()));
+        assert_eq!(records, [Record { place: Place::Answer, owner: "a.".into(), rtype: A, data: address }]);
+    }
+
+    #[test]
+    fn a_referral_gives_zone_and_server() {
+        let mut message = vec![0, 7, 0x80, 0, 0, 1, 0, 0, 0, 1, 0, 0, 1, b'a', 0, 0, 1, 0, 1];
+        message.extend([0xc0, 12, 0, 2, 0, 1, 0, 0, 0, 60, 0, 5, 2, b'n', b's', 0xc0, 12]);
+        let records = read(&message);
+        let server = Data::Server("ns.a.".into());
+        assert_eq!(
+            records,
+            [Record { place: Place::Authority, owner: "a.".into(), rtype: NS, data: server }]
+        );
+    }
+}

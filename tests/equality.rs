@@ -1,0 +1,214 @@
+//! How a capture is read never changes what is read: serial or parallel, in large pieces or small, from a file or a pipe.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
+use std::io::{Cursor, Read, Write as _};
+
+use portmortem::capture::pcap::Pcap;
+use portmortem::capture::{self, Fill, Options, Record, Source, Walk};
+use portmortem::generate::bulk::{self, Mix};
+use portmortem::generate::{Random, mixed};
+use portmortem::index::{Index, Input, PacketId, Plan, Progress, build_as};
+use proptest::prelude::*;
+
+/// Everything in one segment, one thread.
+const SERIAL: Plan = Plan { threads: 1, first_packets: 1 << 20, segment_packets: 1 << 20 };
+
+fn indexed((source, walk): (Source, Box<dyn Walk>), plan: Plan) -> Index {
+    build_as(vec![Input { source, walk, offset_ns: 0 }], plan, &Progress::default(), |_| {})
+}
+
+fn from_memory(bytes: &[u8]) -> (Source, Box<dyn Walk>) {
+    capture::open_bytes("capture", bytes.to_vec().leak()).unwrap()
+}
+
+/// All an index says of its packets, one line each, and of its source.
+fn contents(index: &Index) -> Vec<String> {
+    let mut lines: Vec<String> = (0..index.len()).map(|id| line(index, PacketId(id))).collect();
+    for source in &index.sources {
+        let metadata = &source.metadata;
+        lines.push(format!(
+            "{} {:?} {:?} {:?}",
+            source.packets, metadata.interfaces, metadata.damage, metadata.comments
+        ));
+    }
+    lines
+}
+
+fn line(index: &Index, id: PacketId) -> String {
+    let packet = index.packet(id).unwrap();
+    let mut line = format!(
+        "{} {} {} {} {}:{} {}:{} {} {} {} {:x} {:x?}",
+        packet.frame().0,
+        packet.time_ns(),
+        packet.captured(),
+        packet.original(),
+        packet.source_address(),
+        packet.source_port(),
+        packet.destination_address(),
+        packet.destination_port(),
+        packet.protocol().protocol().name,
+        packet.transport(),
+        packet.ttl(),
+        packet.flags(),
+        packet.bytes(),
+    );
+    for row in packet.dns_rows() {
+        let name = packet.segment.names.get(row.name);
+        line += &format!(
+            " dns {:?} {name:?} {} {:x} {:x} {:?}",
+            row.header,
+            row.qtype,
+            row.flow,
+            row.question,
+            packet.message(row)
+        );
+    }
+    for row in packet.segment.icmp.iter().filter(|row| row.packet == id) {
+        line += &format!(" icmp {row:?}");
+    }
+    for assembly in packet.assemblies() {
+        line += &format!(" from {:?} {:?}", assembly.parts(packet.segment), assembly.bytes(packet.segment));
+    }
+    line
+}
+
+/// Hands out its bytes in pieces of random size.
+struct Pieces {
+    bytes: Cursor<Vec<u8>>,
+    random: Random,
+    largest: u64,
+}
+
+impl Pieces {
+    fn new(bytes: Vec<u8>, largest: u64, seed: u64) -> Self {
+        Self { bytes: Cursor::new(bytes), random: Random::new(seed), largest }
+    }
+}
+
+impl Read for Pieces {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let size = (self.random.between(1, self.largest + 1) as usize).min(buffer.len());
+        if self.random.chance(10) {
+            // The other side of the pipe writes when it likes.
+            std::thread::yield_now();
+        }
+        self.bytes.read(&mut buffer[..size])
+    }
+}
+
+fn packed(bytes: &[u8], how: u8) -> Vec<u8> {
+    match how {
+        1 => {
+            let mut writer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            writer.write_all(bytes).unwrap();
+            writer.finish().unwrap()
+        }
+        2 => zstd::encode_all(bytes, 1).unwrap(),
+        _ => bytes.to_vec(),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    #[test]
+    fn a_parallel_build_of_any_batches_is_the_serial_one(
+        seed in any::<u64>(),
+        shape in 0..mixed::SHAPES.len(),
+        packets in 1usize..700,
+        threads in 1usize..5,
+        first_packets in 1usize..60,
+        segment_packets in 1usize..200,
+    ) {
+        let bytes = mixed::write(mixed::SHAPES[shape], packets, seed).unwrap();
+        let serial = indexed(from_memory(&bytes), SERIAL);
+        prop_assert!(serial.len() as usize >= packets);
+        let parallel = indexed(from_memory(&bytes), Plan { threads, first_packets, segment_packets });
+        prop_assert!(parallel.segments().len() >= serial.len() as usize / segment_packets.max(first_packets));
+        prop_assert_eq!(contents(&serial), contents(&parallel));
+    }
+
+    #[test]
+    fn a_pipe_in_random_pieces_is_the_file(
+        seed in any::<u64>(),
+        shape in 0..mixed::SHAPES.len(),
+        packets in 1usize..400,
+        largest in prop_oneof![1u64..20, 20u64..3_000, 3_000u64..100_000],
+        packing in 0u8..3,
+        segment_packets in 1usize..200,
+    ) {
+        let bytes = mixed::write(mixed::SHAPES[shape], packets, seed).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("capture");
+        std::fs::write(&path, &bytes).unwrap();
+        let file = indexed(capture::open(&path).unwrap(), SERIAL);
+        let pieces = Pieces::new(packed(&bytes, packing), largest, seed);
+        let opened = capture::open_reader("pipe", pieces, Options::default()).unwrap();
+        let piped = indexed(opened, Plan { threads: 2, first_packets: 7, segment_packets });
+        prop_assert_eq!(contents(&file), contents(&piped));
+    }
+}
+
+fn walked(bytes: &[u8], step: usize) -> (Vec<Record>, String) {
+    let mut walk = Pcap::detect(bytes).unwrap();
+    let mut records = Vec::new();
+    loop {
+        let mut some = Vec::new();
+        let fill = walk.fill(bytes, true, step, &mut some);
+        assert!(some.len() <= step);
+        records.append(&mut some);
+        if fill == Fill::End {
+            return (records, format!("{:?}", walk.metadata().damage));
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    // Steps below the least number of records are walked one by one, larger ones in several lanes.
+    #[test]
+    fn walking_in_lanes_gives_the_records_of_one_walk(
+        seed in any::<u64>(),
+        mix in prop::sample::select(vec![Mix::Ordinary, Mix::Small]),
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..12),
+        step in 4_096usize..40_000,
+    ) {
+        let mut bytes = Vec::new();
+        bulk::write(&mut bytes, mix, 4 << 20, seed).unwrap();
+        for (at, value) in changes {
+            let at = 24 + at.index(bytes.len() - 24);
+            bytes[at] = value;
+        }
+        let (expected, damage) = walked(&bytes, 1_000);
+        let (records, same) = walked(&bytes, step);
+        prop_assert_eq!(expected.len(), records.len());
+        prop_assert!(expected == records, "the records differ");
+        prop_assert_eq!(damage, same);
+    }
+}
+
+#[test]
+fn live_sources_are_read_after_files_and_merged_by_time() {
+    let first = mixed::write(mixed::SHAPES[0], 60, 1).unwrap();
+    let second = mixed::write(mixed::SHAPES[4], 50, 2).unwrap();
+    let pipe = capture::open_reader("pipe", Pieces::new(first.clone(), 100, 3), Options::default()).unwrap();
+    let inputs = [pipe, from_memory(&second)];
+    let inputs = inputs.into_iter().map(|(source, walk)| Input { source, walk, offset_ns: 0 }).collect();
+    let mut snapshots_in_order = 0;
+    let index = build_as(inputs, Plan::new(2), &Progress::default(), |index| {
+        if let Some(order) = &index.order {
+            assert_eq!(order.len(), index.len() as usize);
+            snapshots_in_order += 1;
+        }
+    });
+    let order = index.order.as_ref().unwrap();
+    let time = |id: &u32| index.packet(PacketId(*id)).unwrap().time_ns();
+    assert!(order.is_sorted_by_key(time));
+    let alone = indexed(from_memory(&first), SERIAL);
+    let source = &index.sources[0];
+    assert_eq!((source.name.as_str(), source.packets), ("pipe", alone.len()));
+    let frame = index.by_frame(portmortem::index::SourceId(0), portmortem::index::FrameNumber(7)).unwrap();
+    assert_eq!(index.label(frame), "A:F7");
+    assert_eq!(index.packet(frame).unwrap().bytes(), alone.packet(PacketId(6)).unwrap().bytes());
+}

@@ -1,0 +1,121 @@
+//! Generated captures for the tests of findings and hypotheses: packets at chosen times, examined as a file.
+
+#![allow(dead_code, reason = "each test uses its part of it")]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::too_many_arguments,
+    reason = "it serves tests only"
+)]
+
+use std::collections::BTreeSet;
+use std::sync::atomic::AtomicBool;
+
+use portmortem::capture::open;
+use portmortem::correlate::{Parameters, correlate};
+use portmortem::filter::{Context, Filter};
+use portmortem::findings::hypotheses::Assessment;
+use portmortem::findings::{self, Finding};
+use portmortem::generate::dns::{self, Data};
+use portmortem::generate::{Packet, PcapWriter, Segment, Variant, link};
+use portmortem::index::{Input, Progress, build};
+
+pub const START_NS: i64 = 1_700_000_000_000_000_000;
+pub const MS: i64 = 1_000_000;
+pub const SECOND: i64 = 1_000 * MS;
+pub const SERVER: &str = "198.51.100.53";
+
+/// Packets with their times, in any order.
+#[derive(Default)]
+pub struct Scene {
+    pub packets: Vec<(i64, Vec<u8>)>,
+    pub ip_id: u16,
+}
+
+impl Scene {
+    pub fn put(&mut self, at_ns: i64, packet: Packet) -> Packet {
+        self.ip_id = self.ip_id.wrapping_add(1).max(1);
+        let packet = packet.id(self.ip_id);
+        self.packets.push((START_NS + at_ns, packet.ethernet()));
+        packet
+    }
+
+    pub fn query(&mut self, at_ns: i64, from: &str, to: &str, id: u16, name: &str, qtype: u16) -> Packet {
+        self.put(at_ns, Packet::udp(from, format!("{to}:53").as_str(), &dns::query(id, name, qtype)))
+    }
+
+    pub fn reply(&mut self, at_ns: i64, from: &str, to: &str, message: &[u8]) -> Packet {
+        self.put(at_ns, Packet::udp(format!("{from}:53").as_str(), to, message).ttl(57))
+    }
+
+    /// A question and its answer `trip_ns` later.
+    pub fn lookup(&mut self, at_ns: i64, trip_ns: i64, from: &str, to: &str, id: u16, name: &str) {
+        self.query(at_ns, from, to, id, name, dns::A);
+        let answer = dns::answer(id, name, Data::A([192, 0, 2, 80].into()));
+        self.reply(at_ns + trip_ns, to, from, &answer);
+    }
+
+    pub fn tcp(&mut self, at_ns: i64, from: &str, to: &str, bits: u8, payload: &[u8]) {
+        let segment = Segment { flags: bits, ..Segment::default() };
+        self.put(at_ns, Packet::tcp(from, to, segment, payload));
+    }
+
+    pub fn examine(mut self) -> (Vec<Finding>, Vec<Assessment>) {
+        self.packets.sort_by_key(|(time_ns, _)| *time_ns);
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("scene.pcap");
+        let file = std::fs::File::create(&path).expect("a file");
+        let mut writer = PcapWriter::new(file, Variant::default(), link::ETHERNET).expect("a header");
+        for (time_ns, frame) in &self.packets {
+            writer.packet(*time_ns, frame).expect("a packet");
+        }
+        writer.finish().expect("the end");
+        let (source, walk) = open(&path).expect("a capture");
+        let index = build(vec![Input { source, walk, offset_ns: 0 }], 2, &Progress::default(), |_| {});
+        let evidence = correlate(&index, &Parameters::default(), &AtomicBool::new(false));
+        let input = findings::Input { index: &index, evidence: &evidence };
+        let (found, assessments) = findings::examine(&input, &[], &[]);
+        // Every printed filter counts again what its finding says.
+        let cancel = AtomicBool::new(false);
+        let context = Context { index: &index, evidence: Some(&evidence), notes: None, cancel: &cancel };
+        for count in found.iter().flat_map(|finding| &finding.counts).filter(|count| !count.filter.is_empty())
+        {
+            let filter = Filter::parse(&count.filter).expect("a filter that parses");
+            assert_eq!(filter.rows(&context).len() as u64, count.value, "{}", count.filter);
+        }
+        (found, assessments)
+    }
+}
+
+pub fn leading(assessments: &[Assessment]) -> BTreeSet<&'static str> {
+    let first = &assessments.first().expect("an assessment").hypotheses[0];
+    std::iter::once(first.id).chain(first.tied_with.iter().copied()).collect()
+}
+
+pub fn client(number: usize) -> String {
+    format!("192.0.2.{}:{}", 10 + number % 40, 30_000 + number)
+}
+
+#[track_caller]
+pub fn expect(scene: Scene, id: &str) -> (Vec<Finding>, Vec<Assessment>) {
+    let (found, assessments) = scene.examine();
+    let top = leading(&assessments);
+    let ledger: Vec<String> = assessments[0]
+        .hypotheses
+        .iter()
+        .take(4)
+        .flat_map(|h| {
+            let head = format!("{} {:?} {:?}", h.id, h.score_db, h.verdict);
+            std::iter::once(head)
+                .chain(h.ledger.iter().map(|r| format!("   {:?} {}", r.weight_db, r.observation)))
+        })
+        .collect();
+    assert!(top.contains(id), "{id} expected, {top:?} lead:\n{}", ledger.join("\n"));
+    (found, assessments)
+}
+
+/// The weight of one row for one hypothesis in the first assessment.
+pub fn weight(assessments: &[Assessment], hypothesis: &str, row: &str) -> Option<i32> {
+    let ledger = &assessments.first()?.hypothesis(hypothesis)?.ledger;
+    ledger.iter().find(|own| own.id == row)?.weight_db
+}
