@@ -37,7 +37,7 @@ pub(super) fn find(messages: &Messages<'_>, evidence: &mut Evidence) {
     let mut budgets = Vec::with_capacity(first.len());
     for episode in first {
         budgets.push(left);
-        left = left.saturating_sub(cost(messages, shared, episode));
+        left = if left == 0 { 0 } else { left.saturating_sub(cost(messages, shared, episode)) };
     }
     let found: Vec<Vec<Consequence>> =
         first

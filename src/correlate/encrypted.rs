@@ -118,8 +118,8 @@ pub fn label(packet: &Packet<'_>) -> Option<&'static str> {
         return Some(label);
     }
     let known = |address: crate::decode::Address| address.ip().is_some_and(is_resolver_address);
-    let resolver = to == HTTPS && known(packet.destination_address())
-        || from == HTTPS && known(packet.source_address());
+    let resolver =
+        to == HTTPS && known(packet.destination_address()) || from == HTTPS && known(packet.source_address());
     if resolver {
         return Some("DNS over HTTPS");
     }

@@ -315,8 +315,8 @@ impl Evidence {
     pub fn roles_of(&self, packet: PacketId) -> impl Iterator<Item = (TransactionId, Role)> + use<'_> {
         let at = self.index.segment_of(packet);
         let tags = at.and_then(|at| {
-            let rows = &self.index.segments().get(at)?.dns;
-            let start = rows.partition_point(|row| row.packet < packet);
+            let segment = self.index.segments().get(at)?;
+            let (rows, start) = (&segment.dns, segment.first_dns(packet));
             let same = rows.get(start..)?.iter().take_while(|row| row.packet == packet).count();
             let start = *self.starts.get(at)? as usize + start;
             self.tags.get(start..start + same)
