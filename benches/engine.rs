@@ -1,18 +1,24 @@
-//! Times the engine on generated captures: building the index, correlating, filtering.
+//! Times the engine on generated captures: building the index, unpacking, correlating, filtering, drafting.
 //!
 //! `cargo bench`; `PORTMORTEM_BENCH_MIB` sets the size of each capture (32 MiB otherwise).
 
 #![expect(clippy::expect_used, reason = "a benchmark that cannot start should stop and say so")]
 
+use std::io::Write as _;
 use std::sync::OnceLock;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use divan::counter::{BytesCount, ItemsCount};
-use portmortem::capture::open_bytes;
+use portmortem::capture::{Options, open_bytes, open_reader};
+use portmortem::case::State;
 use portmortem::correlate::{Evidence, Parameters, correlate};
 use portmortem::filter::{Context, Filter};
+use portmortem::findings::hypotheses::assess_all;
+use portmortem::findings::{self, Input as Examined};
 use portmortem::generate::bulk::{self, Mix};
+use portmortem::generate::office::Office;
 use portmortem::index::{Index, Input, Progress, build};
+use portmortem::report;
 
 fn main() {
     divan::main();
@@ -78,4 +84,80 @@ fn filter_small_packets(bencher: divan::Bencher, text: &str) {
     let context = Context { index: &index, evidence: Some(&evidence), notes: None, cancel: &cancel };
     let filter = Filter::parse(text).expect("the filters are right");
     bencher.counter(ItemsCount::new(index.len())).bench_local(|| filter.rows(&context).len());
+}
+
+const CONTAINERS: [&str; 5] = ["gzip", "zstd", "xz", "bzip2", "lz4"];
+
+fn packed(container: &str) -> Vec<u8> {
+    let bytes = capture(Mix::Ordinary);
+    let failed = "packing in memory cannot fail";
+    match container {
+        "gzip" => {
+            let mut writer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            writer.write_all(bytes).expect(failed);
+            writer.finish().expect(failed)
+        }
+        "zstd" => zstd::encode_all(bytes, 3).expect(failed),
+        "xz" => {
+            let options = lzma_rust2::XzOptions::with_preset(0);
+            let mut writer = lzma_rust2::XzWriter::new(Vec::new(), options).expect(failed);
+            writer.write_all(bytes).expect(failed);
+            writer.finish().expect(failed)
+        }
+        "bzip2" => {
+            let mut writer = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+            writer.write_all(bytes).expect(failed);
+            writer.finish().expect(failed)
+        }
+        _ => {
+            let mut writer = lz4_flex::frame::FrameEncoder::new(Vec::new());
+            writer.write_all(bytes).expect(failed);
+            writer.finish().expect(failed)
+        }
+    }
+}
+
+/// Unpacking and indexing at the same time; compare with `build_on_all_threads`.
+#[divan::bench(args = CONTAINERS, sample_count = 3)]
+fn unpack_and_build(bencher: divan::Bencher, container: &str) {
+    let bytes: &'static [u8] = packed(container).leak();
+    bencher.counter(BytesCount::new(capture(Mix::Ordinary).len())).bench_local(|| {
+        let (source, walk) = open_reader("packed", bytes, Options::default()).expect("it opens");
+        let input = Input { source, walk, offset_ns: 0 };
+        build(vec![input], 2, &Progress::default(), |_| {}).len()
+    });
+}
+
+/// From opening to the first snapshot that could be shown.
+#[divan::bench(sample_count = 20)]
+fn first_snapshot(bencher: divan::Bencher) {
+    bencher.bench_local(|| {
+        let (source, walk) = open_bytes("bulk", capture(Mix::Small)).expect("a generated capture opens");
+        let progress = Progress::default();
+        let stop = |_: &Index| progress.cancel.store(true, Ordering::Relaxed);
+        build(vec![Input { source, walk, offset_ns: 0 }], 2, &progress, stop).len()
+    });
+}
+
+/// Findings, hypotheses and the draft of the report over an hour of an office with an outage.
+#[divan::bench(sample_count = 10)]
+fn examine_and_draft(bencher: divan::Bencher) {
+    let office = Office::sample().write_pcap(Vec::new()).expect("writing to memory cannot fail");
+    let (source, walk) = open_bytes("office", office.leak()).expect("a generated capture opens");
+    let index = build(vec![Input { source, walk, offset_ns: 0 }], 2, &Progress::default(), |_| {});
+    let evidence = evidence_of(&index);
+    let examined = Examined { index: &index, evidence: &evidence };
+    bencher.counter(ItemsCount::new(index.len())).bench_local(|| {
+        let findings = findings::run(&examined, &[]);
+        let assessments = assess_all(&examined, &findings, &[]);
+        let case = State::default();
+        let input = report::Input {
+            index: &index,
+            evidence: &evidence,
+            findings: &findings,
+            assessments: &assessments,
+            case: &case,
+        };
+        report::draft(&input).sections.len()
+    });
 }

@@ -305,6 +305,7 @@ pub fn decode_ip(bytes: &[u8]) -> Decoded<'_> {
 }
 
 /// Decodes one frame. Never fails: what cannot be read is said in [`Decoded::stopped`].
+#[inline]
 pub fn decode(link_type: LinkType, bytes: &[u8]) -> Decoded<'_> {
     let mut decoded = Decoded::empty(bytes);
     link::read(link_type, &mut decoded);

@@ -33,7 +33,7 @@ pub mod udp;
 
 use std::sync::{LazyLock, OnceLock};
 
-use crate::decode::{Address, Decoded, Transport};
+use crate::decode::{Address, Decoded, LayerKind, Transport};
 
 /// How a packet is recognised as belonging to a protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -420,16 +420,15 @@ pub fn classify(decoded: &Decoded<'_>) -> ProtocolId {
         // Between two claimed ports the earlier row of the table wins.
         if first == 0 || (second != 0 && second < first) { second } else { first }
     };
+    // A printed line has no payload bytes: what UDP carried, its port says.
+    let printed = decoded.layers().first().is_some_and(|layer| layer.kind == LayerKind::Transcript);
+    let carries = decoded.payload_end > decoded.payload_start;
     let id = match decoded.transport {
         // Without a payload a port says nothing: a probe of port 53 is no DNS message.
-        Transport::Udp { source_port, destination_port, .. }
-            if decoded.payload_end > decoded.payload_start =>
-        {
+        Transport::Udp { source_port, destination_port, .. } if carries || printed => {
             by_port(&claims.udp, source_port, destination_port)
         }
-        Transport::Tcp { source_port, destination_port, .. }
-            if decoded.payload_end > decoded.payload_start =>
-        {
+        Transport::Tcp { source_port, destination_port, .. } if carries => {
             by_port(&claims.tcp, source_port, destination_port)
         }
         _ => 0,

@@ -196,8 +196,8 @@ fn load(inputs: Vec<Input>, sender: SyncSender<Incoming>) {
             bytes_total: progress.bytes_total.load(std::sync::atomic::Ordering::Relaxed),
             elapsed_ms: start.elapsed().as_millis() as u64,
         };
-        let send = |index: &Index, overview: &Overview, loading: Loading| {
-            let message = Progress { index: index.clone(), overview: Arc::new(overview.clone()), loading };
+        let send = |index: &Index, overview: Overview, loading: Loading| {
+            let message = Progress { index: index.clone(), overview: Arc::new(overview), loading };
             sender.send(Incoming::Progress(message)).is_ok()
         };
         let index = crate::index::build(inputs, threads, &progress, |index| {
@@ -205,13 +205,11 @@ fn load(inputs: Vec<Input>, sender: SyncSender<Incoming>) {
                 return;
             }
             last = Some(Instant::now());
-            overview.extend(index);
-            if !send(index, &overview, loading(&progress, index)) {
+            if !send(index, overview.growing(index), loading(&progress, index)) {
                 progress.cancel.store(true, std::sync::atomic::Ordering::Relaxed);
             }
         });
-        overview.extend(&index);
-        send(&index, &overview, loading(&progress, &index));
+        send(&index, overview.growing(&index), loading(&progress, &index));
     });
 }
 

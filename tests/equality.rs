@@ -1,6 +1,7 @@
 //! How a capture is read never changes what is read: serial or parallel, in large pieces or small, from a file or a pipe.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
+use std::fmt::Write as _;
 use std::io::{Cursor, Read, Write as _};
 
 use portmortem::capture::pcap::Pcap;
@@ -54,20 +55,23 @@ fn line(index: &Index, id: PacketId) -> String {
     );
     for row in packet.dns_rows() {
         let name = packet.segment.names.get(row.name);
-        line += &format!(
+        write!(
+            line,
             " dns {:?} {name:?} {} {:x} {:x} {:?}",
             row.header,
             row.qtype,
             row.flow,
             row.question,
             packet.message(row)
-        );
+        )
+        .unwrap();
     }
     for row in packet.segment.icmp.iter().filter(|row| row.packet == id) {
-        line += &format!(" icmp {row:?}");
+        write!(line, " icmp {row:?}").unwrap();
     }
     for assembly in packet.assemblies() {
-        line += &format!(" from {:?} {:?}", assembly.parts(packet.segment), assembly.bytes(packet.segment));
+        let (parts, bytes) = (assembly.parts(packet.segment), assembly.bytes(packet.segment));
+        write!(line, " from {parts:?} {bytes:?}").unwrap();
     }
     line
 }

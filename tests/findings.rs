@@ -303,3 +303,38 @@ fn printed_filters_count_what_the_findings_count() {
         }
     }
 }
+
+/// Examines text as tcpdump prints it.
+fn printed(lines: &[&str]) -> Examined {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log.txt");
+    std::fs::write(&path, lines.join("\n")).unwrap();
+    examine(&path)
+}
+
+#[test]
+fn printed_multicast_questions_are_no_unanswered_lookups() {
+    let examined = printed(&[
+        "12:00:00.000000 IP 192.0.2.10.40000 > 203.0.113.2.53: 7+ A? www.example. (29)",
+        "12:00:00.009000 IP 203.0.113.2.53 > 192.0.2.10.40000: 7 1/0/0 A 198.51.100.80 (45)",
+        "12:00:01.000000 IP 192.0.2.10.5353 > 224.0.0.251.5353: 0 PTR (QM)? _http._tcp.local. (34)",
+        "12:00:09.000000 IP 192.0.2.10.5353 > 224.0.0.251.5353: 0 PTR (QM)? _http._tcp.local. (34)",
+        "12:00:17.000000 IP 192.0.2.10.5353 > 224.0.0.251.5353: 0 PTR (QM)? _http._tcp.local. (34)",
+        "12:01:00.000000 IP 192.0.2.10.40001 > 203.0.113.2.53: 8+ A? www.example. (29)",
+        "12:01:00.009000 IP 203.0.113.2.53 > 192.0.2.10.40001: 8 1/0/0 A 198.51.100.80 (45)",
+    ]);
+    assert!(examined.assessments.is_empty());
+    assert!(examined.findings.iter().all(|f| f.severity == Severity::Info), "{:?}", examined.findings);
+}
+
+#[test]
+fn printed_errors_without_their_queries_are_judged_by_what_they_name() {
+    let line = |second: u32, from: &str, what: &str| {
+        format!("12:00:{second:02}.000000 IP {from} > 192.0.2.10: ICMP {what}, length 65")
+    };
+    let by_server: Vec<String> =
+        (0..6).map(|at| line(at * 5, "203.0.113.2", "203.0.113.2 udp port 53 unreachable")).collect();
+    let lines: Vec<&str> = by_server.iter().map(String::as_str).collect();
+    let examined = printed(&lines);
+    assert!(leading(&examined.assessments[0]).is_superset(&BTreeSet::from(["H1", "H2"])));
+}

@@ -431,6 +431,22 @@ fn answers_to_a_client_port_of_a_tunnel_are_answers() {
 }
 
 #[test]
+fn an_error_whose_quote_was_cut_off_still_counts_as_one() {
+    let server = "2001:db8:53::5";
+    let mut scene = Scene { snap: 96, ..Scene::default() };
+    for number in 0..8_i64 {
+        let from = format!("[2001:db8:1::21]:{}", 40_000 + number);
+        let message = dns::query(number as u16, "www.example.org", dns::A);
+        let query =
+            scene.put(number * 10 * SECOND, Packet::udp(from.as_str(), "[2001:db8:53::5]:53", &message));
+        let error = Packet::error_about(server.parse().expect("an address"), 1, 4, &query);
+        scene.put(number * 10 * SECOND + 9 * MS, error);
+    }
+    let (found, _) = expect(scene, "H1");
+    assert!(found.iter().all(|finding| finding.id != "unanswered-queries"), "{found:?}");
+}
+
+#[test]
 fn one_lost_query_is_no_incident() {
     let mut scene = Scene::default();
     for number in 0..60_i64 {

@@ -125,3 +125,15 @@ fn a_file_that_is_read_once_is_not_followed() {
     assert!(!bench.state.live.following);
     assert_eq!(bench.frame(), 1);
 }
+
+#[test]
+fn the_overview_counts_packets_of_a_segment_that_comes_again_once() {
+    let (two, all) = (first(DOWN, 60), first(DOWN, 100_000));
+    let mut settled = Overview::default();
+    let before = settled.growing(&two);
+    let after = settled.growing(&all);
+    let mut whole = Overview::default();
+    whole.extend(&all);
+    assert!(before.queries < after.queries);
+    assert_eq!(after, whole);
+}

@@ -56,7 +56,9 @@ fn an_error_that_names_the_server_alone_is_tied_to_the_open_query_to_it() {
         ("ICMP time exceeded in-transit", "H7"),
     ] {
         let text = failing("IP", "192.0.2.10", "198.51.100.53", "192.0.2.1", error);
-        let (_, evidence) = read(&text);
+        let (index, evidence) = read(&text);
+        let named = index.packet(PacketId(0)).map(|packet| packet.protocol().protocol().name);
+        assert_eq!(named, Some("dns"), "a printed query is DNS");
         assert!(evidence.transactions.iter().all(|t| t.outcome == Outcome::Refused), "{error}");
         for packet in [1, 3, 11] {
             let link = evidence.links_from(PacketId(packet)).into_iter().next().expect("a link");

@@ -63,9 +63,16 @@ fn every_kind_of_time_stamp_is_read() {
 }
 
 #[test]
+fn a_time_that_does_not_fit_is_no_time() {
+    let text = format!("9999999999.000000 IP {QUERY}\n1715693072.192571 IP {QUERY}\n");
+    assert_eq!(index(&text).len(), 1);
+}
+
+#[test]
 fn differences_to_the_line_before_are_added_up() {
     let stamps = ["00:00:00.000000", "00:00:05.000000", "00:00:01.000000", "00:00:02.000000"];
-    let text: String = stamps.iter().map(|stamp| format!(" {stamp} IP {QUERY}\n")).collect();
+    let lines: Vec<String> = stamps.iter().map(|stamp| format!(" {stamp} IP {QUERY}\n")).collect();
+    let text = lines.concat();
     let index = index(&text);
     let times: Vec<i64> =
         (0..4).map(|id| index.packet(PacketId(id)).unwrap().time_ns() / 1_000_000_000).collect();
@@ -166,6 +173,16 @@ fn icmp_for_ipv6_is_read_with_and_without_its_checksum() {
     }
 }
 
+fn quoted(text: &str) -> String {
+    let lines = text.lines().map(|line| format!("> {}\n", line.replace(" A? ", " A?\n> ")));
+    lines.collect::<Vec<_>>().concat()
+}
+
+fn numbered(text: &str) -> String {
+    let lines = text.lines().map(|line| format!("1. \u{201c}{line}\u{201d}\n"));
+    lines.collect::<Vec<_>>().concat()
+}
+
 #[test]
 fn what_mail_programs_and_word_processors_do_to_a_paste_is_undone() {
     let changes: [fn(&str) -> String; 8] = [
@@ -174,8 +191,8 @@ fn what_mail_programs_and_word_processors_do_to_a_paste_is_undone() {
         |text| text.replace(" > ", " \u{203a} "),
         |text| text.replace(" > ", " &gt; "),
         |text| text.replace(" A? ", " A?\n   ").replace("udp port", "\n   udp port"),
-        |text| text.lines().map(|line| format!("> {}\n", line.replace(" A? ", " A?\n> "))).collect(),
-        |text| text.lines().map(|line| format!("1. \u{201c}{line}\u{201d}\n")).collect(),
+        |text| quoted(text),
+        |text| numbered(text),
         |text| format!("\u{feff}# Log\n\n```text\n{text}```\n\nAt 13:30:00 we gave up > in the end.\n"),
     ];
     for change in changes {

@@ -276,14 +276,14 @@ impl Transcript {
             self.clock = Clock::Before;
         }
         let time = match self.clock {
-            Clock::Before => self.last_ns.max(0) + clock_ns,
+            Clock::Before => self.last_ns.max(0).saturating_add(clock_ns),
             Clock::First => clock_ns,
             Clock::Midnight | Clock::Unknown => {
-                let mut time = clock_ns.abs() + self.day_ns;
+                let mut time = self.day_ns.saturating_add(clock_ns.abs());
                 // Without a date, a jump back by more than half a day is midnight.
-                if self.last_ns != Nanos::MIN && time < self.last_ns - DAY_NS / 2 {
-                    self.day_ns += DAY_NS;
-                    time += DAY_NS;
+                if self.last_ns != Nanos::MIN && time < self.last_ns.saturating_sub(DAY_NS / 2) {
+                    self.day_ns = self.day_ns.saturating_add(DAY_NS);
+                    time = time.saturating_add(DAY_NS);
                 }
                 time
             }
@@ -294,14 +294,12 @@ impl Transcript {
 
     /// Decides what times count from by the first packets: one at exactly midnight begins a count of differences.
     fn choose_clock(&mut self, text: &[u8], kind: Kind, first: (usize, Head)) {
-        let mut before = match first.1.stamp {
-            Stamp::Clock(0) => 0,
-            _ => {
-                self.clock = Clock::Midnight;
-                return;
-            }
-        };
+        if first.1.stamp != Stamp::Clock(0) {
+            self.clock = Clock::Midnight;
+            return;
+        }
         self.clock = Clock::First;
+        let mut before = 0;
         let mut at = first.0 + first.1.least_end;
         for _ in 0..CLOCK_MAX_PACKETS {
             let Some((start, head)) = kind.find(text, at) else { return };

@@ -65,7 +65,7 @@ pub(super) fn read(carrier: Carrier, decoded: &mut Decoded<'_>, start: usize) {
 pub(super) fn mpls(decoded: &mut Decoded<'_>, start: usize) {
     let mut at = start;
     loop {
-        let Some(&bottom) = decoded.bytes.get(at + 2) else {
+        let Some(&[_, _, bottom, _]) = decoded.bytes.get(at..at + 4) else {
             decoded.stop(at, "MPLS label", "4 bytes are needed, fewer are there");
             return;
         };

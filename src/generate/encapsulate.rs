@@ -100,7 +100,7 @@ fn ppp_protocol(ip: &[u8]) -> [u8; 2] {
     if is_v6(ip) { [0, 0x57] } else { [0, 0x21] }
 }
 
-/// A PPPoE session header (RFC 2516 §4).
+/// A `PPPoE` session header (RFC 2516 §4).
 fn session(ip: &[u8]) -> Vec<u8> {
     let length = (ip.len() as u16 + 2).to_be_bytes();
     [&[0x11, 0, 0, 7][..], &length, &ppp_protocol(ip), ip].concat()

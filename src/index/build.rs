@@ -91,7 +91,7 @@ enum Work {
 
 /// The same after decoding.
 enum Done {
-    Segment { segment: Segment, after: Segments },
+    Segment { segment: Box<Segment>, after: Segments },
     End(SourceId),
 }
 
@@ -205,9 +205,9 @@ fn assemble(
     }
 }
 
-fn add(index: &mut Index, segment: Segment) {
+fn add(index: &mut Index, segment: Box<Segment>) {
     let (source, base) = (usize::from(segment.source.0), segment.base);
-    index.push_or_replace(Arc::new(segment));
+    index.push_or_replace(Arc::new(*segment));
     let len = index.len();
     if let Some(source) = index.sources.get_mut(source) {
         if source.packets == 0 {
@@ -220,7 +220,7 @@ fn add(index: &mut Index, segment: Segment) {
 fn decode_work(work: Numbered<Work>) -> Numbered<Done> {
     let Numbered { number, metadata, what } = work;
     let what = match what {
-        Work::Decode(batch) => Done::Segment { after: batch.after, segment: decode_batch(&batch) },
+        Work::Decode(batch) => Done::Segment { after: batch.after, segment: Box::new(decode_batch(&batch)) },
         Work::End(source) => Done::End(source),
     };
     Numbered { number, metadata, what }

@@ -406,8 +406,14 @@ impl SegmentBuilder {
             None => decoded.ports().unwrap_or((0, 0)),
         };
         if let Some(line) = &line {
-            if line.dns.is_some() && protocol.protocol().name == "tcp" {
-                protocol = ProtocolId::DNS;
+            // Printed lines carry no payload to claim: the ports say which relative of DNS it is.
+            if line.dns.is_some() && matches!(protocol.protocol().name, "tcp" | "udp") {
+                let has = |port| source_port == port || destination_port == port;
+                protocol = match () {
+                    () if has(5353) => ProtocolId::MDNS,
+                    () if has(5355) => ProtocolId::LLMNR,
+                    () => ProtocolId::DNS,
+                };
             }
             bits |= self.push_printed_dns(id, protocol, line);
         } else if matches!(protocol, ProtocolId::DNS | ProtocolId::MDNS | ProtocolId::LLMNR) {

@@ -118,7 +118,11 @@ pub fn signature(signature: &Signature) -> String {
     match signature {
         Signature::Icmp { v6, kind, code } => {
             let family = if *v6 { "ICMPv6" } else { "ICMP" };
-            format!("refused by {family} {}", icmp(*v6, *kind, *code).0)
+            // A port is refused by a host or a rule; what did not arrive was refused by nobody.
+            let refused =
+                matches!((*v6, *kind, *code), (false, 3, 2 | 3 | 9 | 10 | 13..=15) | (true, 1, 1 | 4..=6));
+            let verb = if refused { "refused" } else { "returned" };
+            format!("{verb} by {family} {}", icmp(*v6, *kind, *code).0)
         }
         Signature::NoAnswer => "unanswered".to_owned(),
         Signature::ResponseCode(code) => format!("answered with {}", response_code(*code)),

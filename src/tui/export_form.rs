@@ -48,7 +48,7 @@ pub type Format = (&'static str, &'static str, &'static str);
 /// All formats, a bundle last.
 pub fn formats() -> Vec<Format> {
     let one = EXPORTS.iter().map(|export| (export.name, export.about, export.extension));
-    one.chain([(BUNDLE, "report, cited packets, frame map, case and hashes in one archive", "zip")]).collect()
+    one.chain([(BUNDLE, "report, cited packets, frame map, case and hashes", "zip")]).collect()
 }
 
 impl ExportForm {

@@ -60,6 +60,21 @@ impl Overview {
         self.segments = index.segments().len();
     }
 
+    /// The overview of an index that grows: its last segment may come again with more packets, so that only those
+    /// before it are counted for good.
+    #[must_use]
+    pub fn growing(&mut self, index: &Index) -> Self {
+        let closed = index.segments().len().saturating_sub(1);
+        let fresh = closed.saturating_sub(self.segments);
+        for segment in index.segments().iter().skip(self.segments).take(fresh) {
+            self.add(segment);
+        }
+        self.segments = self.segments.max(closed);
+        let mut whole = self.clone();
+        whole.extend(index);
+        whole
+    }
+
     fn add(&mut self, segment: &Segment) {
         let (Some(first), Some(last)) = (segment.time_ns.iter().min(), segment.time_ns.iter().max()) else {
             return;

@@ -142,9 +142,7 @@ fn frame(state: &State, theme: &Theme, panel: Panel, area: Rect, buffer: &mut Bu
 fn side_title(state: &State, theme: &Theme, panel: Panel, room: usize) -> Vec<Span<'static>> {
     let muted = theme.style(Role::Muted);
     let text = match panel {
-        Panel::Report => Some(report::counts(state))
-            .filter(|text| width(text) <= room)
-            .unwrap_or_else(|| report::short_counts(state)),
+        Panel::Report => report::counts_within(state, room),
         Panel::Findings => format!("{} ", state.findings.len()),
         Panel::Causes => causes::counts(state),
         Panel::Queries => queries::counts(state),

@@ -30,6 +30,8 @@ pub const SERVER: &str = "198.51.100.53";
 pub struct Scene {
     pub packets: Vec<(i64, Vec<u8>)>,
     pub ip_id: u16,
+    /// Bytes kept of each frame; 0 keeps all.
+    pub snap: usize,
 }
 
 impl Scene {
@@ -67,7 +69,8 @@ impl Scene {
         let file = std::fs::File::create(&path).expect("a file");
         let mut writer = PcapWriter::new(file, Variant::default(), link::ETHERNET).expect("a header");
         for (time_ns, frame) in &self.packets {
-            writer.packet(*time_ns, frame).expect("a packet");
+            let kept = if self.snap == 0 { frame.len() } else { frame.len().min(self.snap) };
+            writer.cut_packet(*time_ns, &frame[..kept], frame.len() as u32).expect("a packet");
         }
         writer.finish().expect("the end");
         let (source, walk) = open(&path).expect("a capture");

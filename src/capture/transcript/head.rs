@@ -158,7 +158,7 @@ fn epoch(word: &str) -> Option<Nanos> {
     if !whole && !early {
         return None;
     }
-    Some(digits(seconds, seconds.len())? * SECOND_NS + nanoseconds(fraction)?)
+    digits(seconds, seconds.len())?.checked_mul(SECOND_NS)?.checked_add(nanoseconds(fraction)?)
 }
 
 /// Days since 1970 of `YYYY-MM-DD` or `YYYY/MM/DD`, and what follows in the word.
@@ -176,7 +176,7 @@ fn date(word: &str) -> Option<(i64, &str)> {
 }
 
 /// Reads up to the protocol word, or to the hosts where `-e` has told the protocol. Before it may stand an interface and
-/// direction (`-i any`), link addresses and VLAN tags (`-e`), and what links print of themselves (PPPoE, MPLS, radio).
+/// direction (`-i any`), link addresses and VLAN tags (`-e`), and what links print of themselves (`PPPoE`, MPLS, radio).
 fn network(words: &mut Words<'_>, link: &mut Link) -> Option<Network> {
     let first_line = memchr::memchr(b'\n', words.rest()).map_or(usize::MAX, |at| words.offset() + at);
     let mut prefix = Prefix { link, found: None, is_link: false };
@@ -187,7 +187,7 @@ fn network(words: &mut Words<'_>, link: &mut Link) -> Option<Network> {
         if word.start > first_line && !prefix.is_link || time_of_day(word.text).is_some() {
             return None;
         }
-        if let Some(network) = prefix.network(word.text, *words) {
+        if let Some(network) = Prefix::network(word.text, *words) {
             return Some(network);
         }
         if let Some(network) = prefix.implied(before) {
@@ -209,7 +209,7 @@ struct Prefix<'l> {
 
 impl Prefix<'_> {
     /// The protocol when this word names it and what follows agrees.
-    fn network(&self, word: &str, after: Words<'_>) -> Option<Network> {
+    fn network(word: &str, after: Words<'_>) -> Option<Network> {
         match word {
             "IP" | "IPv4" => hosts_follow(after).then_some(Network::Ip),
             "IP6" | "IPv6" => hosts_follow(after).then_some(Network::Ip6),

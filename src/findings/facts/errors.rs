@@ -3,7 +3,7 @@
 use super::Facts;
 use crate::correlate::{Level, LinkKind};
 use crate::decode::{Address, Quote};
-use crate::index::{DnsRow, PacketId};
+use crate::index::{DnsRow, Packet, PacketId};
 use crate::time::Nanos;
 
 /// Errors read in detail; a scan or a flood of answers to closed ports can hold millions.
@@ -152,16 +152,18 @@ pub(super) fn read(facts: &mut Facts<'_>) -> Vec<ErrorFact> {
             icmp: (row.kind, row.code, row.v6),
             meaning: Meaning::of(row.v6, row.kind, row.code),
             ttl: decoded.ttl,
-            quoted: Quote::read(&decoded).map(|quote| {
-                let (source_port, destination_port) = quote.inner.ports().unwrap_or((0, 0));
-                Quoted {
-                    source: (quote.inner.source, source_port),
-                    destination: (quote.inner.destination, destination_port),
-                    transport: quote.inner.ip_protocol,
-                    ttl: quote.inner.ttl,
-                    payload_bytes: quote.payload().len(),
-                }
-            }),
+            quoted: Quote::read(&decoded)
+                .map(|quote| {
+                    let (source_port, destination_port) = quote.inner.ports().unwrap_or((0, 0));
+                    Quoted {
+                        source: (quote.inner.source, source_port),
+                        destination: (quote.inner.destination, destination_port),
+                        transport: quote.inner.ip_protocol,
+                        ttl: quote.inner.ttl,
+                        payload_bytes: quote.payload().len(),
+                    }
+                })
+                .or_else(|| printed(&packet)),
             about,
             about_destination: target.map(|packet| packet.destination_address()),
             of_response: target.is_some_and(|packet| packet.dns().is_some_and(DnsRow::is_response)),
@@ -171,6 +173,18 @@ pub(super) fn read(facts: &mut Facts<'_>) -> Vec<ErrorFact> {
         });
     }
     errors
+}
+
+/// What a printed line tells of the packet an error is about: `203.0.113.2 udp port 53 unreachable`.
+fn printed(packet: &Packet<'_>) -> Option<Quoted> {
+    let icmp = packet.printed()?.icmp?;
+    Some(Quoted {
+        source: (packet.destination_address(), 0),
+        destination: (icmp.quoted?.address, icmp.quoted_port?),
+        transport: icmp.quoted_protocol?,
+        ttl: 0,
+        payload_bytes: 0,
+    })
 }
 
 #[cfg(test)]

@@ -179,17 +179,38 @@ impl Row {
 /// One observed fact, to be weighed.
 pub struct Observation {
     /// Which kind; counted once however often it is seen.
-    pub row: Row,
+    row: Row,
     /// What was seen, in words.
-    pub text: String,
+    text: String,
     /// Where.
-    pub frames: Vec<PacketId>,
+    frames: Vec<PacketId>,
     /// Its evidence group.
-    pub group: Group,
+    group: Group,
     /// Why it speaks for a hypothesis.
-    pub fits: &'static str,
+    fits: &'static str,
     /// Why it speaks against one.
-    pub against: &'static str,
+    against: &'static str,
+}
+
+impl Observation {
+    /// An observation that gives no reason yet.
+    pub fn new(row: Row, group: Group, text: String, frames: Vec<PacketId>) -> Self {
+        Self { row, text, frames, group, fits: "", against: "" }
+    }
+
+    /// Why it speaks for a hypothesis.
+    #[must_use]
+    pub fn fits(mut self, why: &'static str) -> Self {
+        self.fits = why;
+        self
+    }
+
+    /// Why it speaks against one.
+    #[must_use]
+    pub fn against(mut self, why: &'static str) -> Self {
+        self.against = why;
+        self
+    }
 }
 
 /// Rows by hypothesis id.

@@ -40,7 +40,13 @@ pub fn judge(mut ledger: Ledger, classing: Classing, changes: &[Change]) -> Vec<
                 verdict: Verdict::Neither,
                 ledger: rows,
                 tied_with: Vec::new(),
-                cannot_tell: entry.cannot_tell.to_owned(),
+                // In another class than its own it leaves something else open.
+                cannot_tell: if class_of(entry, classing) == entry.class {
+                    entry.cannot_tell.to_owned()
+                } else {
+                    "Whether anyone ever used the address: a wrong address sends the same packets as an absent host."
+                        .to_owned()
+                },
             }
         })
         .collect();

@@ -49,29 +49,27 @@ fn unfaithful(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     let mut frames: Vec<_> = points.iter().flat_map(|finding| finding.frames.iter().copied()).collect();
     frames.sort_unstable();
     frames.dedup();
-    let observation = Observation {
-        row: Row::Unfaithful,
-        text: format!(
+    let observation = Observation::new(
+        Row::Unfaithful,
+        Group::Integrity,
+        format!(
             "Record quality: {} points that no faithful record has ({}).",
             points.len(),
             codes.join(", ")
         ),
         frames,
-        group: Group::Integrity,
-        fits: "conclusions rest on addresses, message types and order only",
-        against: "",
-    };
+    )
+    .fits("conclusions rest on addresses, message types and order only");
     errors::put(ledger, &observation, &[("H21", 20)]);
 }
 
 fn prior(ledger: &mut Ledger) {
-    let rare = Observation {
-        row: Row::RarePrior,
-        text: "Prior: attacks and forgeries are rarer than faults.".to_owned(),
-        frames: Vec::new(),
-        group: Group::Analyst,
-        fits: "",
-        against: "a starting value by judgement, to be changed by the analyst where more is known",
-    };
+    let rare = Observation::new(
+        Row::RarePrior,
+        Group::Analyst,
+        "Prior: attacks and forgeries are rarer than faults.".to_owned(),
+        Vec::new(),
+    )
+    .against("a starting value by judgement, to be changed by the analyst where more is known");
     ledger.weigh(&rare, &[("H9", Some(-5)), ("H17", Some(-5))]);
 }

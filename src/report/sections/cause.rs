@@ -356,13 +356,18 @@ pub fn impact(b: &Builder<'_>) -> Section {
 /// Checks listed for failures after the gravest.
 const CHECKS_FURTHER: usize = 3;
 
-/// The results that explanations not yet ruled out expect of a check; of all where none of those expects one.
+/// The results that the leading explanations expect of a check, or else those not yet ruled out, or else all.
 fn expected(assessment: &Assessment, check: &Check) -> Vec<String> {
+    let leads: Vec<&str> = assessment.leading().iter().map(|h| h.id).collect();
     let open = |id: &str| {
         assessment.hypothesis(id).is_none_or(|h| !matches!(h.verdict, Verdict::Unlikely | Verdict::Excluded))
     };
-    let any = check.expected.iter().any(|(id, _)| open(id));
-    let shown = check.expected.iter().filter(|(id, _)| !any || open(id));
+    let has = |wanted: &dyn Fn(&str) -> bool| check.expected.iter().any(|(id, _)| wanted(id));
+    let shown = check.expected.iter().filter(|(id, _)| match () {
+        () if has(&|id| leads.contains(&id)) => leads.contains(id),
+        () if has(&open) => open(id),
+        () => true,
+    });
     shown.map(|(id, result)| format!("{id}: {}", quoted(result))).collect()
 }
 

@@ -15,6 +15,8 @@ use crate::time;
 
 /// Links listed one by one.
 const LINKS_MAX: usize = 12;
+/// Errors up to this number all stand in the timeline with what they are about.
+const TIES_IN_TIMELINE: usize = 8;
 /// Findings written out.
 const FINDINGS_MAX: usize = 40;
 
@@ -36,7 +38,8 @@ pub fn findings(b: &Builder<'_>) -> Section {
         blocks.extend(problem::claims(b, facts));
         blocks.extend(absent(b, facts));
         blocks.push(numbers(facts));
-        if !facts.ties.is_empty() {
+        // The timeline tells the ties of a few errors.
+        if facts.ties.len() > TIES_IN_TIMELINE || facts.ties.iter().any(|tie| tie.link.to.is_none()) {
             blocks.push(links(b, facts));
         }
     }
@@ -47,6 +50,9 @@ pub fn findings(b: &Builder<'_>) -> Section {
     }
     blocks.extend(ruled(b));
     blocks.extend(b.notes("findings"));
+    if blocks.is_empty() {
+        blocks.push(Block::Note("No rule found anything to report.".to_owned()));
+    }
     section("findings", "Findings", blocks)
 }
 

@@ -420,12 +420,16 @@ fn inventory(b: &Builder<'_>) -> String {
         1 => format!(" One DNS server was asked: {}.", words::list(&servers, 1)),
         n => format!(" {} DNS servers were asked: {}.", thousands(n as u64), words::list(&servers, 4)),
     };
+    // Seconds need no second form until they are minutes.
+    let lasted = time::span(i.last_ns - i.first_ns);
+    let minutes =
+        if lasted.contains("min") || lasted.contains(" h") { format!(" ({lasted})") } else { String::new() };
     format!(
-        "The {} holds {} in {} s ({}): {}, {}, {}, {} TCP and {} ARP.{asked}",
+        "The {} holds {} in {} s{}: {}, {}, {}, {} TCP and {} ARP.{asked}",
         b.record,
         words::count(i.packets as usize, "packet", "packets"),
         time::seconds(i.last_ns - i.first_ns),
-        time::span(i.last_ns - i.first_ns),
+        minutes,
         words::count(i.queries.len(), "DNS query", "DNS queries"),
         words::count(i.responses.len(), "DNS response", "DNS responses"),
         words::count(i.icmp_errors.len(), "ICMP error", "ICMP errors"),

@@ -377,6 +377,11 @@ pub fn then(code: &str, text: &str, clients: usize, record: &str) -> String {
     let mut characters = text.trim().chars();
     let lower: String =
         characters.next().into_iter().flat_map(char::to_lowercase).chain(characters).collect();
+    // Where the text tells the outcome after a colon, there is one colon enough.
+    let lower = match lower.rsplit_once(": ") {
+        Some((did, outcome)) if !outcome.contains(' ') => format!("{did} ({outcome})"),
+        _ => lower,
+    };
     sentence(&format!("What {who} did next: {lower}"))
 }
 

@@ -100,7 +100,8 @@ pub fn reading(b: &Builder<'_>, id: PacketId) -> String {
     if let Some(link) = link {
         match link.to {
             Some(to) => {
-                text = format!("{text} – about {}, {}", b.input.index.label(to), link.level.name());
+                let (about, level) = (b.input.index.label(to), link.level.name());
+                text = format!("{text} – {} s after {about}, {level}", crate::time::seconds(link.delta_ns));
             }
             None => text = format!("{text} – {}", words::name(link.reason)),
         }

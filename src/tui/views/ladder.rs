@@ -23,10 +23,16 @@ const MESSAGES_MAX: usize = 2000;
 const TIME_CELLS: u16 = 13;
 /// Below this width numbers and margins give way to the arrows.
 const COMFORTABLE_COLUMNS: u16 = 84;
+/// From this width on both numbers of a pair are shown whole.
+const NUMBERS_COLUMNS: u16 = 60;
 
 /// Cells of the numbers at the right, and of the margins beside the poles.
 fn sides(area: Rect) -> (u16, u16) {
-    if area.width >= COMFORTABLE_COLUMNS { (20, 4) } else { (11, 1) }
+    match area.width {
+        COMFORTABLE_COLUMNS.. => (20, 4),
+        NUMBERS_COLUMNS.. => (16, 1),
+        _ => (11, 1),
+    }
 }
 
 /// The episode shown.
@@ -90,13 +96,8 @@ pub fn render(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         return;
     };
     let frames = frames(state);
-    let title = format!(
-        "{} → {} port {} · {}",
-        episode.client,
-        episode.server.0,
-        episode.server.1,
-        crate::text::escape(&episode.name)
-    );
+    let title =
+        format!("{} → {} port {} · {}", episode.client, episode.server.0, episode.server.1, episode.name);
     put(buffer, (area.x + 1, area.y), area.width.saturating_sub(2), &title, theme.style(Role::Title));
     let hosts = hosts(state, episode, &frames);
     let (number_cells, margin) = sides(area);

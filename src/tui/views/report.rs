@@ -73,17 +73,22 @@ pub fn counts(state: &State) -> String {
     format!("{drafting}{} claims · {} cited · {} open{undecided} ", lint.claims, lint.cited, lint.open)
 }
 
-/// `14/14 cited · 2 open `, for narrow titles.
-pub fn short_counts(state: &State) -> String {
-    let lint = &state.lint;
-    match (state.report.sections.is_empty(), state.index.complete) {
-        (true, _) => String::new(),
-        (false, true) => format!("{}/{} cited · {} open ", lint.cited, lint.claims, lint.open),
-        (false, false) => {
-            let packets = crate::text::thousands(u64::from(state.correlated.len()));
-            format!("first {packets} packets ")
-        }
+/// The counts as they fit: with what is to be accepted, without, and as few characters as possible.
+pub fn counts_within(state: &State, room: usize) -> String {
+    let whole = counts(state);
+    if width(&whole) <= room || state.report.sections.is_empty() {
+        return whole;
     }
+    let lint = &state.lint;
+    if !state.index.complete {
+        let packets = crate::text::thousands(u64::from(state.correlated.len()));
+        return format!("first {packets} packets ");
+    }
+    let plain = format!("{} claims · {} cited · {} open ", lint.claims, lint.cited, lint.open);
+    if width(&plain) <= room {
+        return plain;
+    }
+    format!("{}/{} cited · {} open ", lint.cited, lint.claims, lint.open)
 }
 
 /// Drafts written faster than this are not spoken of.

@@ -141,7 +141,7 @@ pub fn render(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         }
     }
     // Where one panel is shown at a time, the room a short list leaves tells what the selected packet means.
-    if columns.narrow {
+    if columns.narrow && !state.layout().bordered {
         preview(state, theme, Rect { y, height: area.bottom().saturating_sub(y), ..area }, buffer);
     }
 }

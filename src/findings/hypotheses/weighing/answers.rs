@@ -28,14 +28,14 @@ fn answers(scene: &Scene<'_, '_>) -> Vec<PacketId> {
 
 fn response_code(scene: &Scene<'_, '_>, code: u16, ledger: &mut Ledger) {
     let name = code_name(code);
-    let observation = Observation {
-        row: Row::ResponseCode,
-        text: format!("{} answered {} queries with {name}.", scene.server, scene.transactions.len()),
-        frames: answers(scene),
-        group: Group::ErrorSemantics,
-        fits: "the code names this kind of failure (RFC 1035 §4.1.1)",
-        against: "the server received the query and answered it",
-    };
+    let observation = Observation::new(
+        Row::ResponseCode,
+        Group::ErrorSemantics,
+        format!("{} answered {} queries with {name}.", scene.server, scene.transactions.len()),
+        answers(scene),
+    )
+    .fits("the code names this kind of failure (RFC 1035 §4.1.1)")
+    .against("the server received the query and answered it");
     let (upstream, policy, missing) = match code {
         2 => (10, 0, 0),
         5 => (0, 10, 0),
@@ -85,14 +85,14 @@ fn extended(scene: &Scene<'_, '_>, code: u16, ledger: &mut Ledger) {
         20 if code == 5 => &[("H14", 10)],
         _ => &[("H13", 2)],
     };
-    let observation = Observation {
-        row: Row::ExtendedError,
-        text: format!("The answers carry extended DNS error {number} ({}).", extended_name(number)),
-        frames: with.iter().filter_map(|transaction| transaction.answer).collect(),
-        group: Group::ErrorSemantics,
-        fits: "the server itself names the reason (RFC 8914)",
-        against: "the server names another reason (RFC 8914)",
-    };
+    let observation = Observation::new(
+        Row::ExtendedError,
+        Group::ErrorSemantics,
+        format!("The answers carry extended DNS error {number} ({}).", extended_name(number)),
+        with.iter().filter_map(|transaction| transaction.answer).collect(),
+    )
+    .fits("the server itself names the reason (RFC 8914)")
+    .against("the server names another reason (RFC 8914)");
     put(ledger, &observation, weights);
 }
 
@@ -149,14 +149,14 @@ fn zone(scene: &Scene<'_, '_>, code: u16, ledger: &mut Ledger) {
     if let Some(answer) = fine {
         let shown: Vec<String> =
             failing.iter().take(3).map(|zone| crate::findings::rules::plain_name(zone)).collect();
-        let observation = Observation {
-            row: Row::OneZone,
-            text: format!("Only names in {} fail; other names resolve at the same server.", shown.join(", ")),
-            frames: vec![answer.packet],
-            group: Group::OtherTraffic,
-            fits: "the fault follows the zone, not the resolver",
-            against: "the server resolves other names at the same time",
-        };
+        let observation = Observation::new(
+            Row::OneZone,
+            Group::OtherTraffic,
+            format!("Only names in {} fail; other names resolve at the same server.", shown.join(", ")),
+            vec![answer.packet],
+        )
+        .fits("the fault follows the zone, not the resolver")
+        .against("the server resolves other names at the same time");
         let weights: &[(&'static str, i32)] = match code {
             // Random labels fail in one zone only, whatever is at fault.
             2 if super::load::is_random_flood(scene) => &[("H13", 0), ("H9", 0)],
@@ -172,14 +172,13 @@ fn zone(scene: &Scene<'_, '_>, code: u16, ledger: &mut Ledger) {
             && other.names.iter().any(|name| scene.names.contains(name))
     });
     if let Some((_, other)) = alike.filter(|_| code == 2) {
-        let observation = Observation {
-            row: Row::SeveralResolvers,
-            text: format!("{} fails for the same names with the same code.", other.server.0),
-            frames: firsts(&scene.transactions).into_iter().take(1).collect(),
-            group: Group::OtherTraffic,
-            fits: "independent resolvers agree",
-            against: "",
-        };
+        let observation = Observation::new(
+            Row::SeveralResolvers,
+            Group::OtherTraffic,
+            format!("{} fails for the same names with the same code.", other.server.0),
+            firsts(&scene.transactions).into_iter().take(1).collect(),
+        )
+        .fits("independent resolvers agree");
         put(ledger, &observation, &[("H13", 10)]);
     }
 }
@@ -196,14 +195,13 @@ fn existed(scene: &Scene<'_, '_>, code: u16, ledger: &mut Ledger) {
     let Some(answer) = useful.into_iter().find(|answer| question(answer.packet) == Some(wanted)) else {
         return;
     };
-    let observation = Observation {
-        row: Row::ExistedBefore,
-        text: format!("{} answered the same question usefully at another time.", scene.server),
-        frames: vec![answer.packet],
-        group: Group::OtherTraffic,
-        fits: "the name was removed, expired or changed meanwhile",
-        against: "",
-    };
+    let observation = Observation::new(
+        Row::ExistedBefore,
+        Group::OtherTraffic,
+        format!("{} answered the same question usefully at another time.", scene.server),
+        vec![answer.packet],
+    )
+    .fits("the name was removed, expired or changed meanwhile");
     put(ledger, &observation, &[("H15", 5), ("H13", 2)]);
 }
 
@@ -215,18 +213,18 @@ fn late(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     if late.is_empty() {
         return;
     }
-    let observation = Observation {
-        row: Row::LateAnswer,
-        text: format!(
+    let observation = Observation::new(
+        Row::LateAnswer,
+        Group::ErrorSemantics,
+        format!(
             "{} of {} came after the client's time limit.",
             crate::findings::rules::counted(late.len(), "answer", "answers"),
             scene.server
         ),
-        frames: late.iter().filter_map(|transaction| transaction.answer).collect(),
-        group: Group::ErrorSemantics,
-        fits: "the answers exist but come too late to be used",
-        against: "the server answered",
-    };
+        late.iter().filter_map(|transaction| transaction.answer).collect(),
+    )
+    .fits("the answers exist but come too late to be used")
+    .against("the server answered");
     let mut weights: Vec<(&'static str, Weight)> =
         [("H19", 10), ("H9", 2), ("H13", 2), ("H8", -10), ("H20", -5)]
             .iter()

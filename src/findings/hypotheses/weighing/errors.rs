@@ -86,14 +86,7 @@ fn port_by_server(scene: &Scene<'_, '_>, errors: &[&ErrorFact], ledger: &mut Led
     if errors.is_empty() {
         return;
     }
-    let observation = Observation {
-        row: Row::PortUnreachable,
-        text: text(scene, errors),
-        frames: frames(errors),
-        group: Group::ErrorSemantics,
-        fits: "a host without a listener, a rejecting filter and a device in front all send exactly this (RFC 1122 §3.2.2.1)",
-        against: "a device using the server's address received the query and refused the port",
-    };
+    let observation = Observation::new(Row::PortUnreachable, Group::ErrorSemantics, text(scene, errors), frames(errors)).fits("a host without a listener, a rejecting filter and a device in front all send exactly this (RFC 1122 §3.2.2.1)").against("a device using the server's address received the query and refused the port");
     let exact = errors.iter().any(|error| matches!(error.level, Some(Level::Exact | Level::Nat)));
     let weights = if exact {
         [10, 10, 10, 10, -10, -20, -20, -20, 0, -10, 0, -10]
@@ -107,14 +100,14 @@ fn port_elsewhere(scene: &Scene<'_, '_>, errors: &[&ErrorFact], ledger: &mut Led
     if errors.is_empty() {
         return;
     }
-    let observation = Observation {
-        row: Row::PortUnreachableElsewhere,
-        text: text(scene, errors),
-        frames: frames(errors),
-        group: Group::ErrorSemantics,
-        fits: "a filter on the path may reject with port unreachable in its own name",
-        against: "the refusal does not come from the server's address",
-    };
+    let observation = Observation::new(
+        Row::PortUnreachableElsewhere,
+        Group::ErrorSemantics,
+        text(scene, errors),
+        frames(errors),
+    )
+    .fits("a filter on the path may reject with port unreachable in its own name")
+    .against("the refusal does not come from the server's address");
     matrix(ledger, &observation, [-10, -20, 2, -2, 10, -5, -5, -10, 0, -5, 2, -5]);
 }
 
@@ -122,14 +115,10 @@ fn prohibited_by_server(scene: &Scene<'_, '_>, errors: &[&ErrorFact], ledger: &m
     if errors.is_empty() {
         return;
     }
-    let observation = Observation {
-        row: Row::ProhibitedByServer,
-        text: text(scene, errors),
-        frames: frames(errors),
-        group: Group::ErrorSemantics,
-        fits: "a rule on the host itself rejects with this code (RFC 1812 §5.2.7.1)",
-        against: "the message names a rule at the server's address as the reason",
-    };
+    let observation =
+        Observation::new(Row::ProhibitedByServer, Group::ErrorSemantics, text(scene, errors), frames(errors))
+            .fits("a rule on the host itself rejects with this code (RFC 1812 §5.2.7.1)")
+            .against("the message names a rule at the server's address as the reason");
     matrix(ledger, &observation, [-10, 20, 5, -5, -5, -20, -20, -20, -2, -10, 0, -10]);
 }
 
@@ -137,14 +126,14 @@ fn prohibited_elsewhere(scene: &Scene<'_, '_>, errors: &[&ErrorFact], ledger: &m
     if errors.is_empty() {
         return;
     }
-    let observation = Observation {
-        row: Row::ProhibitedElsewhere,
-        text: text(scene, errors),
-        frames: frames(errors),
-        group: Group::ErrorSemantics,
-        fits: "the message is the one a filtering device sends in its own name (RFC 1812 §5.2.7.1)",
-        against: "the message names a rule on another device as the reason",
-    };
+    let observation = Observation::new(
+        Row::ProhibitedElsewhere,
+        Group::ErrorSemantics,
+        text(scene, errors),
+        frames(errors),
+    )
+    .fits("the message is the one a filtering device sends in its own name (RFC 1812 §5.2.7.1)")
+    .against("the message names a rule on another device as the reason");
     matrix(ledger, &observation, [-20, -20, 0, -5, 20, -10, -5, -20, -2, -10, 0, -10]);
 }
 
@@ -162,14 +151,7 @@ fn host_unreachable(scene: &Scene<'_, '_>, errors: &[&ErrorFact], ledger: &mut L
     if decisive.is_empty() {
         return;
     }
-    let observation = Observation {
-        row,
-        text: format!("{} Delay after the query: {}.", text(scene, &decisive), delays(&decisive)),
-        frames: frames(&decisive),
-        group: Group::ErrorSemantics,
-        fits: "the last router could not resolve the host's link address; three tries a second apart take about 3 s",
-        against: "the last router reported that the host did not answer on its network",
-    };
+    let observation = Observation::new(row, Group::ErrorSemantics, format!("{} Delay after the query: {}.", text(scene, &decisive), delays(&decisive)), frames(&decisive)).fits("the last router could not resolve the host's link address; three tries a second apart take about 3 s").against("the last router reported that the host did not answer on its network");
     // Where nobody was ever heard, a wrong address sends the same packets as a dead host.
     let alike = |class, db| if absent_class(scene) == Some(class) { db } else { 0 };
     if row == Row::HostUnreachableSlow {
@@ -183,14 +165,10 @@ fn net_unreachable(scene: &Scene<'_, '_>, errors: &[&ErrorFact], ledger: &mut Le
     if errors.is_empty() {
         return;
     }
-    let observation = Observation {
-        row: Row::NetUnreachable,
-        text: text(scene, errors),
-        frames: frames(errors),
-        group: Group::ErrorSemantics,
-        fits: "a router without a route to the network sends this",
-        against: "the query did not reach the server's network",
-    };
+    let observation =
+        Observation::new(Row::NetUnreachable, Group::ErrorSemantics, text(scene, errors), frames(errors))
+            .fits("a router without a route to the network sends this")
+            .against("the query did not reach the server's network");
     let alike = |class, db| if absent_class(scene) == Some(class) { db } else { 0 };
     matrix(ledger, &observation, [-20, -20, -10, alike("H7", 20), -2, -2, 20, -20, -2, -20, 0, -10]);
 }
@@ -199,14 +177,10 @@ fn hops_exceeded(scene: &Scene<'_, '_>, errors: &[&ErrorFact], ledger: &mut Ledg
     if errors.is_empty() {
         return;
     }
-    let observation = Observation {
-        row: Row::TimeExceeded,
-        text: text(scene, errors),
-        frames: frames(errors),
-        group: Group::ErrorSemantics,
-        fits: "queries that use up their hops travel in a loop",
-        against: "the query did not reach the server's network",
-    };
+    let observation =
+        Observation::new(Row::TimeExceeded, Group::ErrorSemantics, text(scene, errors), frames(errors))
+            .fits("queries that use up their hops travel in a loop")
+            .against("the query did not reach the server's network");
     matrix(ledger, &observation, [-20, -20, -10, 0, -5, -5, 20, -20, -2, -20, 0, -10]);
 }
 
@@ -227,14 +201,14 @@ fn sender(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     distance(scene, &by_server, ledger);
     bridge(scene, &by_server, ledger);
     if let Some(local) = about.iter().find(|error| error.source == error.destination) {
-        let observation = Observation {
-            row: Row::LocalError,
-            text: format!("The error about {} was sent by {} to itself.", scene.server, local.source),
-            frames: vec![local.packet],
-            group: Group::Generator,
-            fits: "the asking host's own kernel reports that it could not resolve the neighbour's link address",
-            against: "the query never left the asking host",
-        };
+        let observation = Observation::new(
+            Row::LocalError,
+            Group::Generator,
+            format!("The error about {} was sent by {} to itself.", scene.server, local.source),
+            vec![local.packet],
+        )
+        .fits("the asking host's own kernel reports that it could not resolve the neighbour's link address")
+        .against("the query never left the asking host");
         put(ledger, &observation, &[("H6", 10), ("H5", -10), ("H7", -5)]);
     }
 }
@@ -250,14 +224,14 @@ fn source_differs(scene: &Scene<'_, '_>, elsewhere: &[&ErrorFact], ledger: &mut 
         .filter(|error| matches!(error.meaning, Meaning::Prohibited | Meaning::PortUnreachable))
         .collect();
     if !rejecting.is_empty() {
-        let observation = Observation {
-            row: Row::SourceDiffers,
-            text: format!("The errors come from {}, not from {}.", senders(&rejecting), scene.server),
-            frames: frames(&rejecting),
-            group: Group::Generator,
-            fits: "a device on the path speaks in its own name",
-            against: "the server's address did not send the message",
-        };
+        let observation = Observation::new(
+            Row::SourceDiffers,
+            Group::Generator,
+            format!("The errors come from {}, not from {}.", senders(&rejecting), scene.server),
+            frames(&rejecting),
+        )
+        .fits("a device on the path speaks in its own name")
+        .against("the server's address did not send the message");
         put(ledger, &observation, &[("H5", 10), ("H1", -5), ("H2", -5)]);
     }
     let quoted = rejecting.iter().find_map(|error| {
@@ -265,17 +239,16 @@ fn source_differs(scene: &Scene<'_, '_>, elsewhere: &[&ErrorFact], ledger: &mut 
         Some((*error, generator.quoted_hops.filter(|gone| *gone > 0)?))
     });
     if let Some((error, gone)) = quoted {
-        let observation = Observation {
-            row: Row::QuotedTtl,
-            text: format!(
+        let observation = Observation::new(
+            Row::QuotedTtl,
+            Group::Generator,
+            format!(
                 "The quoted TTL shows that the query had travelled {} when it was rejected.",
                 crate::findings::rules::counted(usize::from(gone), "hop", "hops")
             ),
-            frames: vec![error.packet],
-            group: Group::Generator,
-            fits: "the rejecting device stands that far along the path",
-            against: "",
-        };
+            vec![error.packet],
+        )
+        .fits("the rejecting device stands that far along the path");
         put(ledger, &observation, &[("H5", 2)]);
     }
 }
@@ -295,17 +268,10 @@ fn distance(scene: &Scene<'_, '_>, errors: &[&ErrorFact], ledger: &mut Ledger) {
     } else {
         (Row::HopsDiffer, "at another distance than")
     };
-    let observation = Observation {
-        row: ledger_row,
-        text: format!(
+    let observation = Observation::new(ledger_row, Group::Generator, format!(
             "The error (TTL {}, {error_hops} hops) comes from {words} other packets of {} (TTL {}, {other_hops} hops).",
             first.ttl, scene.server, other_ttl
-        ),
-        frames,
-        group: Group::Generator,
-        fits: "the distance agrees with where this explanation puts the sender",
-        against: "the distance does not agree with where this explanation puts the sender",
-    };
+        ), frames).fits("the distance agrees with where this explanation puts the sender").against("the distance does not agree with where this explanation puts the sender");
     if ledger_row == Row::HopsAgree {
         put(
             ledger,
@@ -328,14 +294,13 @@ fn bridge(scene: &Scene<'_, '_>, errors: &[&ErrorFact], ledger: &mut Ledger) {
     if marked.is_empty() || marked.len() < errors.len().min(GENERATORS_MAX) {
         return;
     }
-    let observation = Observation {
-        row: Row::BridgePattern,
-        text: "The errors carry TOS 0, don't fragment and IP id 0.".to_owned(),
-        frames: marked,
-        group: Group::Generator,
-        fits: "a reject rule on a Linux bridge makes errors like these; the kernel's own carry TOS 0xc0",
-        against: "",
-    };
+    let observation = Observation::new(
+        Row::BridgePattern,
+        Group::Generator,
+        "The errors carry TOS 0, don't fragment and IP id 0.".to_owned(),
+        marked,
+    )
+    .fits("a reject rule on a Linux bridge makes errors like these; the kernel's own carry TOS 0xc0");
     put(ledger, &observation, &[("H3", 5)]);
 }
 
@@ -350,17 +315,13 @@ fn timing(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         .collect();
     let (late, prompt): (Vec<&ErrorFact>, Vec<&ErrorFact>) = refusals.into_iter().partition(|e| e.delayed);
     if !late.is_empty() {
-        let observation = Observation {
-            row: Row::Delayed,
-            text: format!(
-                "The errors came {} after their queries; such an error is sent at once.",
-                delays(&late)
-            ),
-            frames: frames(&late),
-            group: Group::Timing,
-            fits: "an unexplained delay leaves room for another sender",
-            against: "",
-        };
+        let observation = Observation::new(
+            Row::Delayed,
+            Group::Timing,
+            format!("The errors came {} after their queries; such an error is sent at once.", delays(&late)),
+            frames(&late),
+        )
+        .fits("an unexplained delay leaves room for another sender");
         put(
             ledger,
             &observation,
@@ -397,24 +358,14 @@ fn trips(scene: &Scene<'_, '_>, prompt: &[&ErrorFact], ledger: &mut Ledger) {
         span(trip)
     );
     if delta.saturating_mul(2) < trip && trip - delta > 1_000_000 {
-        let observation = Observation {
-            row: Row::DelayShort,
-            text: words,
-            frames: frames(prompt),
-            group: Group::Timing,
-            fits: "the sender is nearer than the server",
-            against: "the message came sooner than the server can respond",
-        };
+        let observation = Observation::new(Row::DelayShort, Group::Timing, words, frames(prompt))
+            .fits("the sender is nearer than the server")
+            .against("the message came sooner than the server can respond");
         put(ledger, &observation, &[("H3", 5), ("H5", 5), ("H1", -5), ("H2", -5), ("H4", -5)]);
     } else if delta <= trip.saturating_mul(2) {
-        let observation = Observation {
-            row: Row::DelayFits,
-            text: words,
-            frames: frames(prompt),
-            group: Group::Timing,
-            fits: "the delay is one round trip to the server",
-            against: "the delay is one round trip to the server",
-        };
+        let observation = Observation::new(Row::DelayFits, Group::Timing, words, frames(prompt))
+            .fits("the delay is one round trip to the server")
+            .against("the delay is one round trip to the server");
         put(ledger, &observation, &[("H1", 2), ("H2", 2), ("H4", 2), ("H17", -5)]);
     }
 }
@@ -431,14 +382,13 @@ fn together(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         _ => None,
     });
     if let Some(frames) = pair {
-        let observation = Observation {
-            row: Row::ErrorsTogether,
-            text: "Errors about queries sent at different times came at the same moment.".to_owned(),
+        let observation = Observation::new(
+            Row::ErrorsTogether,
+            Group::Timing,
+            "Errors about queries sent at different times came at the same moment.".to_owned(),
             frames,
-            group: Group::Timing,
-            fits: "queries wait in one queue while the address is resolved and are returned together",
-            against: "",
-        };
+        )
+        .fits("queries wait in one queue while the address is resolved and are returned together");
         put(ledger, &observation, &[("H6", 5)]);
     }
 }
@@ -448,17 +398,16 @@ fn integrity(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     let contradicted: Vec<&ErrorFact> =
         scene.errors.iter().filter(|error| error.level == Some(Level::Contradicted)).copied().collect();
     if !contradicted.is_empty() {
-        let observation = Observation {
-            row: Row::Contradicted,
-            text: format!(
+        let observation = Observation::new(
+            Row::Contradicted,
+            Group::Integrity,
+            format!(
                 "{} not agree with any packet sent.",
                 crate::findings::rules::counted(contradicted.len(), "error does", "errors do")
             ),
-            frames: frames(&contradicted),
-            group: Group::Integrity,
-            fits: "a blind sender cannot know what the client really sent (RFC 5927 §4)",
-            against: "",
-        };
+            frames(&contradicted),
+        )
+        .fits("a blind sender cannot know what the client really sent (RFC 5927 §4)");
         put(ledger, &observation, &[("H17", 10)]);
     }
     let exact: Vec<&ErrorFact> = scene
@@ -469,17 +418,16 @@ fn integrity(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         .copied()
         .collect();
     if !exact.is_empty() {
-        let observation = Observation {
-            row: Row::FullQuote,
-            text: format!(
+        let observation = Observation::new(
+            Row::FullQuote,
+            Group::Integrity,
+            format!(
                 "{} the query with its DNS id, byte for byte.",
                 crate::findings::rules::counted(exact.len(), "error quotes", "errors quote")
             ),
-            frames: frames(&exact),
-            group: Group::Integrity,
-            fits: "",
-            against: "a sender off the path cannot know the DNS id",
-        };
+            frames(&exact),
+        )
+        .against("a sender off the path cannot know the DNS id");
         put(ledger, &observation, &[("H17", -10)]);
     }
 }

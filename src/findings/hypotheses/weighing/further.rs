@@ -8,7 +8,7 @@ use crate::decode::Address;
 use crate::findings::FRAMES_MAX;
 use crate::findings::facts::delegations::How;
 use crate::findings::facts::hosts::Sign;
-use crate::findings::facts::{Ending, ErrorFact, Lame, Meaning, Server, Sort};
+use crate::findings::facts::{Ending, ErrorFact, Host, Lame, Meaning, Server, Sort};
 use crate::findings::hypotheses::Group;
 use crate::findings::hypotheses::ledger::{EXCLUDED, Ledger, Observation, Row, Weight};
 use crate::findings::hypotheses::scene::Scene;
@@ -59,7 +59,7 @@ fn several_servers(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     // Servers of one network stand at one distance anyway; it takes servers that should not.
     let apart = servers.iter().any(|other| network(*other) != network(scene.server));
     let elsewhere = servers.iter().chain([&scene.server]).any(|server| {
-        let signs = scene.facts.hosts.get(server).into_iter().flat_map(|host| host.alive());
+        let signs = scene.facts.hosts.get(server).into_iter().flat_map(Host::alive);
         signs.filter_map(|sign| hops(sign.ttl)).any(|hops| hops.abs_diff(distance) > 1)
     });
     if servers.is_empty() || !(apart || elsewhere) {
@@ -68,18 +68,17 @@ fn several_servers(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     let mut cited = frames(&others);
     cited.truncate(SERIES_MIN);
     cited.push(first.packet);
-    let observation = Observation {
-        row: Row::SeveralServers,
-        text: format!(
+    let observation = Observation::new(
+        Row::SeveralServers,
+        Group::Generator,
+        format!(
             "{} servers refuse port {} from the same distance ({distance} hops).",
             servers.len() + 1,
             scene.service.0
         ),
-        frames: cited,
-        group: Group::Generator,
-        fits: "one device in front may refuse for all of them",
-        against: "",
-    };
+        cited,
+    )
+    .fits("one device in front may refuse for all of them");
     put(ledger, &observation, &[("H3", 5)]);
 }
 
@@ -106,18 +105,17 @@ fn short_quote(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     let Some(fuller) = fuller else { return };
     let mut cited = frames(&short);
     cited.push(fuller.packet);
-    let observation = Observation {
-        row: Row::ShortQuote,
-        text: format!(
+    let observation = Observation::new(
+        Row::ShortQuote,
+        Group::Integrity,
+        format!(
             "{} 8 bytes of the query only; {} quotes more elsewhere.",
             counted(short.len(), "error quotes", "errors quote"),
             fuller.source
         ),
-        frames: cited,
-        group: Group::Integrity,
-        fits: "one host quotes alike; a blind sender knows no more than addresses and ports (RFC 5927 §4)",
-        against: "",
-    };
+        cited,
+    )
+    .fits("one host quotes alike; a blind sender knows no more than addresses and ports (RFC 5927 §4)");
     put(ledger, &observation, &[("H17", 5)]);
 }
 
@@ -130,14 +128,13 @@ fn persistent(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     if prompt.len() < SERIES_MIN || lasted < PERSISTENT_NS {
         return;
     }
-    let observation = Observation {
-        row: Row::Persistent,
-        text: format!("{} errors followed their queries without delay over {}.", prompt.len(), span(lasted)),
-        frames: frames(&prompt),
-        group: Group::Integrity,
-        fits: "",
-        against: "a forger would have to see or guess each query for all that time",
-    };
+    let observation = Observation::new(
+        Row::Persistent,
+        Group::Integrity,
+        format!("{} errors followed their queries without delay over {}.", prompt.len(), span(lasted)),
+        frames(&prompt),
+    )
+    .against("a forger would have to see or guess each query for all that time");
     put(ledger, &observation, &[("H17", -5)]);
 }
 
@@ -160,19 +157,19 @@ fn tcp_silent(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     if silent.is_empty() {
         return;
     }
-    let observation = Observation {
-        row: Row::TcpSilent,
-        text: format!(
+    let observation = Observation::new(
+        Row::TcpSilent,
+        Group::OtherTraffic,
+        format!(
             "TCP port {} of {} gave no answer to {}.",
             scene.service.0,
             scene.server,
             counted(silent.len(), "attempt", "attempts")
         ),
-        frames: silent,
-        group: Group::OtherTraffic,
-        fits: "a filter that drops, or a host that is gone, is silent on TCP too",
-        against: "a live host without a listener resets TCP",
-    };
+        silent,
+    )
+    .fits("a filter that drops, or a host that is gone, is silent on TCP too")
+    .against("a live host without a listener resets TCP");
     if scene.errors_of(Meaning::PortUnreachable).is_empty() {
         put(ledger, &observation, &[("H8", 2), ("H6", 2), ("H1", -2)]);
     } else {
@@ -215,14 +212,8 @@ fn intercepted(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         })
     };
     let Some((text, frames)) = distance.or_else(sooner) else { return };
-    let observation = Observation {
-        row: Row::Intercepted,
-        text,
-        frames,
-        group: Group::Generator,
-        fits: "another device than the server answers DNS in its name",
-        against: "",
-    };
+    let observation = Observation::new(Row::Intercepted, Group::Generator, text, frames)
+        .fits("another device than the server answers DNS in its name");
     put(ledger, &observation, &[("H23", 10)]);
 }
 
@@ -234,18 +225,18 @@ fn lame(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     let Some(first) = lame.first() else { return };
     let referral = lame.iter().find_map(|lame| lame.referral);
     let named = if referral.is_some() { ", which a referral names for the zone," } else { "" };
-    let observation = Observation {
-        row: Row::LameAnswer,
-        text: format!(
+    let observation = Observation::new(
+        Row::LameAnswer,
+        Group::ErrorSemantics,
+        format!(
             "{}{named} {} when asked without recursion desired, as resolvers ask a zone's own servers.",
             scene.server,
             first.how.words()
         ),
-        frames: referral.into_iter().chain(lame.iter().map(|lame| lame.answer)).collect(),
-        group: Group::ErrorSemantics,
-        fits: "a delegation that names a server which does not serve the zone (lame, RFC 9499 §7)",
-        against: "the server answered",
-    };
+        referral.into_iter().chain(lame.iter().map(|lame| lame.answer)).collect(),
+    )
+    .fits("a delegation that names a server which does not serve the zone (lame, RFC 9499 §7)")
+    .against("the server answered");
     if !matches!(first.how, How::Code(_)) {
         let excluded: Vec<(&'static str, Weight)> =
             ["H1", "H2", "H3", "H4", "H5", "H6", "H7", "H8"].iter().map(|id| (*id, EXCLUDED)).collect();
@@ -284,13 +275,6 @@ fn handed_out(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         let text = format!("DHCP gave other name servers than {}.", scene.server);
         (text, "the address asked does not come from the network's own configuration", 5)
     };
-    let observation = Observation {
-        row: Row::HandedOut,
-        text,
-        frames: offers,
-        group: Group::OtherTraffic,
-        fits,
-        against: "",
-    };
+    let observation = Observation::new(Row::HandedOut, Group::OtherTraffic, text, offers).fits(fits);
     put(ledger, &observation, &[("H4", weight)]);
 }

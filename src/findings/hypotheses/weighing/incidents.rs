@@ -10,9 +10,10 @@ use crate::index::PacketId;
 
 pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     if let Some(Incident::Site(site)) = scene.incident {
-        let observation = Observation {
-            row: Row::ConnectionFailed,
-            text: format!(
+        let observation = Observation::new(
+            Row::ConnectionFailed,
+            Group::ErrorSemantics,
+            format!(
                 "{} was resolved to {}; {} to port {} met {}.",
                 crate::findings::rules::plain_name(&site.name),
                 site.site.0,
@@ -20,11 +21,10 @@ pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
                 site.site.1,
                 site.words()
             ),
-            frames: site.frames(),
-            group: Group::ErrorSemantics,
-            fits: "name resolution had succeeded before the connection failed",
-            against: "the name was resolved: DNS worked for it",
-        };
+            site.frames(),
+        )
+        .fits("name resolution had succeeded before the connection failed")
+        .against("the name was resolved: DNS worked for it");
         let mut weights: Vec<(&'static str, Weight)> =
             ["H1", "H2", "H3", "H4", "H5", "H6", "H7", "H8", "H13", "H14", "H15", "H16"]
                 .iter()
@@ -54,14 +54,14 @@ fn conflict(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     if both.is_empty() {
         return;
     }
-    let observation = Observation {
-        row: Row::ErrorAndAnswer,
-        text: format!("Queries to {} met both an ICMP error and a genuine answer.", scene.server),
-        frames: both.clone(),
-        group: Group::Integrity,
-        fits: "one of the two did not come from the server",
-        against: "the service answered the same query",
-    };
+    let observation = Observation::new(
+        Row::ErrorAndAnswer,
+        Group::Integrity,
+        format!("Queries to {} met both an ICMP error and a genuine answer.", scene.server),
+        both.clone(),
+    )
+    .fits("one of the two did not come from the server")
+    .against("the service answered the same query");
     let weights = [
         ("H17", 10),
         ("H1", -20),
@@ -91,9 +91,10 @@ fn client_refused(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     if refused.is_empty() {
         return;
     }
-    let observation = Observation {
-        row: Row::ClientRefused,
-        text: format!(
+    let observation = Observation::new(
+        Row::ClientRefused,
+        Group::OtherTraffic,
+        format!(
             "{} responses of {}: the client no longer listened.",
             crate::findings::rules::counted(
                 refused.len(),
@@ -102,10 +103,9 @@ fn client_refused(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
             ),
             scene.server
         ),
-        frames: frames(&refused),
-        group: Group::OtherTraffic,
-        fits: "the client had given up and closed its socket before the answer came",
-        against: "the server's answer reached the client's host",
-    };
+        frames(&refused),
+    )
+    .fits("the client had given up and closed its socket before the answer came")
+    .against("the server's answer reached the client's host");
     put(ledger, &observation, &[("H19", 10), ("H8", -10)]);
 }

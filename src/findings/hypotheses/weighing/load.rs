@@ -43,9 +43,10 @@ pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
 fn random_labels(scene: &Scene<'_, '_>, ledger: &mut Ledger) -> bool {
     let Some((zone, of)) = scene.facts.load.random_zone(scene.server) else { return false };
     let many = of.clients.len() >= FLOOD_CLIENTS_MIN || scene.sees_load();
-    let observation = Observation {
-        row: Row::RandomLabels,
-        text: format!(
+    let observation = Observation::new(
+        Row::RandomLabels,
+        Group::Load,
+        format!(
             "{} queries for {} different names under {} from {} clients, {} % without a useful answer.",
             of.queries,
             of.names,
@@ -53,29 +54,20 @@ fn random_labels(scene: &Scene<'_, '_>, ledger: &mut Ledger) -> bool {
             of.clients.len(),
             of.failed * 100 / of.queries.max(1)
         ),
-        frames: of.samples.clone(),
-        group: Group::Load,
-        fits: "names made up at random cannot be cached and exhaust resolver and zone",
-        against: "",
-    };
+        of.samples.clone(),
+    )
+    .fits("names made up at random cannot be cached and exhaust resolver and zone");
     put(ledger, &observation, &[("H9", if many { 20 } else { 10 })]);
     true
 }
 
 fn amplification(scene: &Scene<'_, '_>, ledger: &mut Ledger) -> bool {
     let Some((source, of)) = scene.facts.load.reflected(scene.server) else { return false };
-    let observation = Observation {
-        row: Row::Amplification,
-        text: format!(
+    let observation = Observation::new(Row::Amplification, Group::Load, format!(
             "{source} asked {} questions of types with large answers; answers are {} times the size of the queries.",
             of.queries,
             of.answer_bytes / of.query_bytes.max(1)
-        ),
-        frames: of.samples.clone(),
-        group: Group::Load,
-        fits: "a forged source turns the server into an amplifier against that address",
-        against: "",
-    };
+        ), of.samples.clone()).fits("a forged source turns the server into an amplifier against that address");
     put(ledger, &observation, &[("H9", 10)]);
     true
 }
@@ -98,36 +90,34 @@ fn victim(scene: &Scene<'_, '_>, ledger: &mut Ledger) -> bool {
         .collect();
     let refused =
         if refusals.is_empty() { String::new() } else { format!(" and refused {} of them", refusals.len()) };
-    let observation = Observation {
-        row: Row::ReflectionVictim,
-        text: format!(
+    let observation = Observation::new(
+        Row::ReflectionVictim,
+        Group::Load,
+        format!(
             "{} received {} DNS responses from {} resolvers that answer none of its queries{refused}.",
             scene.server,
             unsolicited.responses,
             unsolicited.resolvers.len()
         ),
-        frames: unsolicited.samples.iter().copied().chain(refusals).collect(),
-        group: Group::Load,
-        fits: "queries with this address as forged source make resolvers send their answers here",
-        against: "",
-    };
+        unsolicited.samples.iter().copied().chain(refusals).collect(),
+    )
+    .fits("queries with this address as forged source make resolvers send their answers here");
     put(ledger, &observation, &[("H9", 20), ("H19", 2)]);
     true
 }
 
 fn surge(scene: &Scene<'_, '_>, ledger: &mut Ledger) -> bool {
     let Some(surge) = scene.facts.load.surge(scene.server) else { return false };
-    let observation = Observation {
-        row: Row::RateHigh,
-        text: format!(
+    let observation = Observation::new(
+        Row::RateHigh,
+        Group::Load,
+        format!(
             "Up to {} queries a second to {}; usual in this capture are {}.",
             surge.peak, scene.server, surge.usual
         ),
-        frames: scene.queries.iter().copied().take(64).collect(),
-        group: Group::Load,
-        fits: "the rate is at least ten times its own baseline",
-        against: "",
-    };
+        scene.queries.iter().copied().take(64).collect(),
+    )
+    .fits("the rate is at least ten times its own baseline");
     put(ledger, &observation, &[("H9", 10)]);
     true
 }
@@ -146,55 +136,51 @@ fn rising(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     if during < SLOW_NS || during < before.saturating_mul(RISEN_FACTOR) {
         return;
     }
-    let observation = Observation {
-        row: Row::RisingDelay,
-        text: format!(
+    let observation = Observation::new(
+        Row::RisingDelay,
+        Group::Timing,
+        format!(
             "Answers of {} took {} before and {} during the failure.",
             scene.server,
             span(before),
             span(during)
         ),
-        frames: asked.answers_in(from, to).take(3).map(|answer| answer.packet).collect(),
-        group: Group::Timing,
-        fits: "queues grow before answers are lost",
-        against: "",
-    };
+        asked.answers_in(from, to).take(3).map(|answer| answer.packet).collect(),
+    )
+    .fits("queues grow before answers are lost");
     put(ledger, &observation, &[("H9", 5), ("H19", 2)]);
 }
 
 fn low(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     let Some(asked) = scene.asked() else { return };
-    let observation = Observation {
-        row: Row::RateLow,
-        text: format!(
+    let observation = Observation::new(
+        Row::RateLow,
+        Group::Load,
+        format!(
             "{} queries from {} clients to {}, never {} times the usual rate; this vantage sees its load.",
             asked.queries,
             asked.clients.len(),
             scene.server,
             load::RATE_FACTOR
         ),
-        frames: scene.queries.iter().copied().take(64).collect(),
-        group: Group::Load,
-        fits: "",
-        against: "a flood would be seen here and is not",
-    };
+        scene.queries.iter().copied().take(64).collect(),
+    )
+    .against("a flood would be seen here and is not");
     put(ledger, &observation, &[("H9", -10)]);
 }
 
 fn unknown(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     let queries = scene.asked().map_or(0, |server| server.queries);
-    let observation = Observation {
-        row: Row::LoadUnknown,
-        text: format!(
+    let observation = Observation::new(
+        Row::LoadUnknown,
+        Group::Load,
+        format!(
             "{} to {} from {} in view; the server's load is not visible here.",
             crate::findings::rules::counted(queries as usize, "query", "queries"),
             scene.server,
             crate::findings::rules::counted(scene.clients.len(), "client is", "clients are")
         ),
-        frames: scene.queries.clone(),
-        group: Group::Load,
-        fits: "",
-        against: "",
-    };
+        scene.queries.clone(),
+    );
     put(ledger, &observation, &[("H9", 0)]);
 }

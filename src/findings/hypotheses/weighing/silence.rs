@@ -27,18 +27,13 @@ pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     other_address(scene, ledger);
     new_flows(scene, ledger);
     if scene.names.len() > 1 && answered_in_period(scene).is_none() {
-        let observation = Observation {
-            row: Row::AllNamesFail,
-            text: format!(
-                "All {} names asked of {} in this time failed alike.",
-                scene.names.len(),
-                scene.server
-            ),
-            frames: firsts(&silent),
-            group: Group::OtherTraffic,
-            fits: "what is dropped does not depend on the name",
-            against: "",
-        };
+        let observation = Observation::new(
+            Row::AllNamesFail,
+            Group::OtherTraffic,
+            format!("All {} names asked of {} in this time failed alike.", scene.names.len(), scene.server),
+            firsts(&silent),
+        )
+        .fits("what is dropped does not depend on the name");
         put(ledger, &observation, &[("H8", 5)]);
     }
     let Some(host) = scene.host() else { return };
@@ -47,44 +42,42 @@ pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         host.of(sort).iter().find(|sign| (from..=to).contains(&sign.time_ns)).map(|sign| sign.packet)
     };
     if let Some(packet) = inside(Sort::Tcp).or_else(|| inside(Sort::Other)) {
-        let observation = Observation {
-            row: Row::OtherTraffic,
-            text: format!("Other traffic with {} flowed meanwhile.", scene.server),
-            frames: vec![packet],
-            group: Group::OtherTraffic,
-            fits: "the path and the host work; only this port is silent, as a filter makes it",
-            against: "",
-        };
+        let observation = Observation::new(
+            Row::OtherTraffic,
+            Group::OtherTraffic,
+            format!("Other traffic with {} flowed meanwhile.", scene.server),
+            vec![packet],
+        )
+        .fits("the path and the host work; only this port is silent, as a filter makes it");
         put(ledger, &observation, &[("H8", 5)]);
     }
     if let Some(packet) = inside(Sort::Echo) {
-        let observation = Observation {
-            row: Row::EchoWorks,
-            text: format!("{} answered echo requests meanwhile.", scene.server),
-            frames: vec![packet],
-            group: Group::OtherTraffic,
-            fits: "the host is there and reachable; only this port is silent",
-            against: "",
-        };
+        let observation = Observation::new(
+            Row::EchoWorks,
+            Group::OtherTraffic,
+            format!("{} answered echo requests meanwhile.", scene.server),
+            vec![packet],
+        )
+        .fits("the host is there and reachable; only this port is silent");
         put(ledger, &observation, &[("H8", 5)]);
     }
 }
 
 fn silence(scene: &Scene<'_, '_>, silent: &[&Transaction], ledger: &mut Ledger) {
     let tries: u64 = silent.iter().map(|transaction| u64::from(transaction.tries)).sum();
-    let observation = Observation {
-        row: Row::Silence,
-        text: format!(
+    let observation = Observation::new(
+        Row::Silence,
+        Group::ErrorSemantics,
+        format!(
             "{} to {}, sent {}, received neither an answer nor an error with both directions in view.",
             crate::findings::rules::counted(silent.len(), "question", "questions"),
             scene.server,
             crate::findings::rules::counted(tries as usize, "time", "times")
         ),
-        frames: firsts(silent),
-        group: Group::ErrorSemantics,
-        fits: "a filter that drops, loss, and a host that is gone are all silent",
-        against: "a live host without a listener normally sends port unreachable, and a working server answers",
-    };
+        firsts(silent),
+    )
+    .fits("a filter that drops, loss, and a host that is gone are all silent")
+    .against("a live host without a listener normally sends port unreachable, and a working server answers");
     let wrong_address = if absent_class(scene) == Some("H8") { 5 } else { 2 };
     put(
         ledger,
@@ -120,17 +113,17 @@ fn other_address(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     if stray.is_empty() {
         return;
     }
-    let observation = Observation {
-        row: Row::OtherAddress,
-        text: format!(
+    let observation = Observation::new(
+        Row::OtherAddress,
+        Group::ErrorSemantics,
+        format!(
             "{} with the right id and question came from another address than was asked.",
             crate::findings::rules::counted(stray.len(), "answer", "answers")
         ),
-        frames: stray,
-        group: Group::ErrorSemantics,
-        fits: "the answer exists, but clients drop it because of its source (RFC 2181 §4.1)",
-        against: "the query was answered, from another address",
-    };
+        stray,
+    )
+    .fits("the answer exists, but clients drop it because of its source (RFC 2181 §4.1)")
+    .against("the query was answered, from another address");
     put(ledger, &observation, &[("H16", 20), ("H8", -10), ("H1", -10), ("H6", -10), ("H3", 2)]);
 }
 
@@ -163,38 +156,36 @@ fn new_flows(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         return;
     }
     frames.extend(firsts(&scene.silent()));
-    let observation = Observation {
-        row: Row::NewFlowsFail,
-        text: format!(
+    let observation = Observation::new(
+        Row::NewFlowsFail,
+        Group::OtherTraffic,
+        format!(
             "New flows to {} other destinations were left without an answer at the same time.",
             failed.len()
         ),
         frames,
-        group: Group::OtherTraffic,
-        fits: "what fails is every new flow, not one server: a translation or connection table may be full",
-        against: "other destinations fail as well",
-    };
+    )
+    .fits("what fails is every new flow, not one server: a translation or connection table may be full")
+    .against("other destinations fail as well");
     put(ledger, &observation, &[("H22", 10), ("H8", -2), ("H6", -10), ("H4", -10)]);
     if answered_in_period(scene).is_some() {
-        let observation = Observation {
-            row: Row::IntermittentFlows,
-            text: format!("Some new flows to {} still succeed in between.", scene.server),
-            frames: answered_in_period(scene).into_iter().collect(),
-            group: Group::Timing,
-            fits: "entries become free from time to time",
-            against: "",
-        };
+        let observation = Observation::new(
+            Row::IntermittentFlows,
+            Group::Timing,
+            format!("Some new flows to {} still succeed in between.", scene.server),
+            answered_in_period(scene).into_iter().collect(),
+        )
+        .fits("entries become free from time to time");
         put(ledger, &observation, &[("H22", 5)]);
     }
     if scene.clients.len() > 1 {
-        let observation = Observation {
-            row: Row::NeighboursFail,
-            text: format!("{} clients are affected alike.", scene.clients.len()),
-            frames: firsts(&scene.silent()),
-            group: Group::OtherTraffic,
-            fits: "hosts behind the same translator share its table",
-            against: "",
-        };
+        let observation = Observation::new(
+            Row::NeighboursFail,
+            Group::OtherTraffic,
+            format!("{} clients are affected alike.", scene.clients.len()),
+            firsts(&scene.silent()),
+        )
+        .fits("hosts behind the same translator share its table");
         put(ledger, &observation, &[("H22", 5)]);
     }
 }
@@ -204,29 +195,28 @@ fn rate_limited(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     if covered.is_empty() {
         return;
     }
-    let observation = Observation {
-        row: Row::RateLimited,
-        text: format!(
+    let observation = Observation::new(
+        Row::RateLimited,
+        Group::Timing,
+        format!(
             "{} silent queries lie between errors that came no faster than an ICMP rate limit allows.",
             covered.len()
         ),
-        frames: firsts(&covered),
-        group: Group::Timing,
-        fits: "hosts limit the rate of errors (6 at once, then 1 a second on Linux); the refusal was continuous",
-        against: "the silence is explained by rate limiting of the errors",
-    };
+        firsts(&covered),
+    )
+    .fits("hosts limit the rate of errors (6 at once, then 1 a second on Linux); the refusal was continuous")
+    .against("the silence is explained by rate limiting of the errors");
     put(ledger, &observation, &[("H10", 20), ("H8", -5)]);
 }
 
 fn one_sided(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
-    let observation = Observation {
-        row: Row::OneSided,
-        text: "Only one direction is in view; silence means nothing here.".to_owned(),
-        frames: scene.queries.iter().copied().take(2).collect(),
-        group: Group::Integrity,
-        fits: "answers and errors would not have been captured",
-        against: "",
-    };
+    let observation = Observation::new(
+        Row::OneSided,
+        Group::Integrity,
+        "Only one direction is in view; silence means nothing here.".to_owned(),
+        scene.queries.iter().copied().take(2).collect(),
+    )
+    .fits("answers and errors would not have been captured");
     put(ledger, &observation, &[("H21", 20), ("H8", 0)]);
 }
 
