@@ -11,6 +11,7 @@ mod grammar;
 mod lexer;
 mod literal;
 mod matcher;
+mod members;
 pub mod named;
 mod operand;
 mod primitive;
@@ -110,6 +111,21 @@ impl Filter {
     /// Hands on matching packets, in the order of the index, as they are found; false when cancelled.
     pub fn rows_with(&self, context: &Context<'_>, step: &mut dyn FnMut(Step<'_>)) -> bool {
         evaluate::run(&self.expression, context, step)
+    }
+
+    /// The same from a packet on; what comes before it counts as looked at.
+    pub fn rows_from(&self, first: u32, context: &Context<'_>, step: &mut dyn FnMut(Step<'_>)) -> bool {
+        evaluate::run_from(&self.expression, first, context, &mut |found| {
+            step(found);
+            true
+        })
+    }
+
+    /// Whether what a packet matches stays the same however many packets follow it.
+    pub fn is_stepwise(&self) -> bool {
+        let mut functions = false;
+        self.expression.functions(&mut |_| functions = true);
+        self.is_local() && !functions
     }
 
     /// Whether one packet matches.

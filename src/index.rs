@@ -99,6 +99,11 @@ impl Index {
         (row < segment.len()).then_some((segment.as_ref(), row))
     }
 
+    /// The first packet of the segment that holds a packet; 0 past the end.
+    pub fn segment_start(&self, id: u32) -> u32 {
+        self.locate(PacketId(id)).map_or(0, |(segment, _)| segment.base.0)
+    }
+
     /// One packet; `None` past the end.
     pub fn packet(&self, id: PacketId) -> Option<Packet<'_>> {
         let (segment, row) = self.locate(id)?;

@@ -333,6 +333,23 @@ impl Evidence {
         })
     }
 
+    /// How many segments the packets are in.
+    pub fn segment_count(&self) -> usize {
+        self.index.segments().len()
+    }
+
+    /// The part of [`Evidence::members`] that is in one segment.
+    pub fn members_of(&self, segment: usize) -> impl Iterator<Item = (PacketId, TransactionId, Role)> + '_ {
+        let rows =
+            self.index.segments().get(segment).map(|segment| segment.dns.as_slice()).unwrap_or_default();
+        let start = self.starts.get(segment).map_or(usize::MAX, |start| *start as usize);
+        let tags = self.tags.get(start..).unwrap_or_default();
+        rows.iter().zip(tags).filter_map(|(row, tag)| {
+            let (id, role) = membership(*tag)?;
+            Some((row.packet, id, role))
+        })
+    }
+
     /// Every try and response of a transaction.
     pub fn packets_of(&self, id: TransactionId) -> Vec<PacketId> {
         let extras = self.extras_of(id).map(|extra| extra.packet);

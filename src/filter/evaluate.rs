@@ -65,6 +65,8 @@ pub enum Plan<'f> {
     Relation(&'f Relation),
     /// These packets, in order.
     Packets(Vec<u32>),
+    /// The packets whose bits are set.
+    Bits(Vec<u64>),
 }
 
 impl<'f> Plan<'f> {
@@ -81,7 +83,7 @@ impl<'f> Plan<'f> {
             Expression::Or(parts) => Self::Or(many(parts)),
             Expression::Not(inner) => Self::Not(Box::new(Self::new(inner, context))),
             Expression::Test(test) => match sparse::packets(test, context) {
-                Some(packets) => Self::Packets(packets),
+                Some(found) => found,
                 None => Self::Test(test),
             },
             Expression::Relation(relation) => Self::Relation(relation),
@@ -96,7 +98,7 @@ impl<'f> Plan<'f> {
     fn cost(&self) -> u32 {
         match self {
             Self::Everything => 0,
-            Self::Packets(_) => 1,
+            Self::Packets(_) | Self::Bits(_) => 1,
             Self::Test(test) => scan::cost(test),
             Self::Relation(_) => scan::DEAR * 3,
             Self::Not(inner) => inner.cost(),
@@ -107,7 +109,7 @@ impl<'f> Plan<'f> {
     /// Whether any part decodes packets again.
     fn is_dear(&self) -> bool {
         match self {
-            Self::Everything | Self::Packets(_) => false,
+            Self::Everything | Self::Packets(_) | Self::Bits(_) => false,
             Self::Test(test) => scan::cost(test) >= scan::DEAR,
             Self::Relation(_) => true,
             Self::Not(inner) => inner.is_dear(),
@@ -152,10 +154,11 @@ impl<'f> Plan<'f> {
                 mask
             }
             Self::Packets(packets) => sparse_mask(packets, view, candidates),
+            Self::Bits(bits) => bits_mask(bits, view, candidates),
             Self::Relation(relation) => {
                 row_by_row(view, context, candidates, &|packet| calculate::passes(relation, packet, context))
             }
-            Self::Test(test) => match scan::dense(test, view) {
+            Self::Test(test) => match scan::dense(test, view, context) {
                 Some(mut mask) => {
                     for (word, candidate) in mask.iter_mut().zip(candidates) {
                         *word &= candidate;
@@ -166,6 +169,17 @@ impl<'f> Plan<'f> {
             },
         }
     }
+}
+
+/// The part of a bit for each packet of the index that a view covers.
+fn bits_mask(bits: &[u64], view: &View<'_>, candidates: &Mask) -> Mask {
+    let (first, shift) = (view.base() as usize / WORD, view.base() as usize % WORD);
+    let word = |at: usize| bits.get(first + at).copied().unwrap_or_default();
+    let part = |(at, candidate): (usize, &u64)| {
+        let high = if shift == 0 { 0 } else { word(at + 1) << (WORD - shift) };
+        (word(at) >> shift | high) & candidate
+    };
+    candidates.iter().enumerate().map(part).collect()
 }
 
 fn sparse_mask(packets: &[u32], view: &View<'_>, candidates: &Mask) -> Mask {
@@ -271,13 +285,30 @@ pub fn run_while(
     context: &Context<'_>,
     step: &mut dyn FnMut(Step<'_>) -> bool,
 ) -> bool {
+    run_from(expression, 0, context, step)
+}
+
+/// The same over the segments from packet `first` on.
+pub fn run_from(
+    expression: &Expression,
+    first: u32,
+    context: &Context<'_>,
+    step: &mut dyn FnMut(Step<'_>) -> bool,
+) -> bool {
     let plan = Plan::new(expression, context);
     let stretch = if plan.is_dear() { STRETCH_DEAR } else { usize::MAX };
-    let views = views(context.index, stretch);
+    if context.cancel.load(Ordering::Relaxed) {
+        // What the plan needed beforehand is incomplete.
+        return false;
+    }
+    let mut views = views(context.index, stretch);
+    if context.index.order.is_none() {
+        views.retain(|view| view.base() >= first);
+    }
     let threads = rayon::current_num_threads().max(1);
     let total = context.index.len();
     let mut order = context.index.order.as_deref().map(|order| Ordered::new(order, total));
-    let (mut done, mut at, mut batch) = (0, 0, threads);
+    let (mut done, mut at, mut batch) = (if context.index.order.is_none() { first } else { 0 }, 0, threads);
     let batch_max = if stretch == usize::MAX { threads * 8 } else { threads * 16 };
     let mut rows = Vec::new();
     while at < views.len() {

@@ -83,21 +83,28 @@ fn of_transaction(
     evidence: &Evidence,
     visit: Visit<'_>,
 ) {
-    let answered = transaction.answer.is_some();
     let value = match field {
         EvidenceField::Outcome => {
             visit(Scalar::Text(transaction.outcome.name()));
             return;
         }
+        EvidenceField::Attempt => attempt(packet, transaction, evidence),
+        _ => number_of(field, transaction),
+    };
+    if let Some(value) = value {
+        visit(Scalar::Number(value));
+    }
+}
+
+/// A number known of a transaction as a whole.
+pub fn number_of(field: EvidenceField, transaction: &Transaction) -> Option<i64> {
+    let answered = transaction.answer.is_some();
+    match field {
         EvidenceField::Waited if answered || transaction.error.is_some() => Some(transaction.waited_ns),
         EvidenceField::Rtt if answered => Some(transaction.rtt_ns),
         EvidenceField::Tries => Some(i64::from(transaction.tries)),
         EvidenceField::ExtendedError => transaction.extended_error.map(i64::from),
-        EvidenceField::Attempt => attempt(packet, transaction, evidence),
         _ => None,
-    };
-    if let Some(value) = value {
-        visit(Scalar::Number(value));
     }
 }
 

@@ -255,6 +255,29 @@ impl Expression {
         }
     }
 
+    /// Calls `visit` with every comparison of two operands.
+    pub fn relations(&self, visit: &mut dyn FnMut(&Relation)) {
+        match self {
+            Self::Everything | Self::Test(_) => {}
+            Self::And(parts) | Self::Or(parts) => parts.iter().for_each(|part| part.relations(visit)),
+            Self::Not(inner) | Self::Function(_, inner) => inner.relations(visit),
+            Self::Relation(relation) => visit(relation),
+        }
+    }
+
+    /// Calls `visit` with every function over linked packets.
+    pub fn functions(&self, visit: &mut dyn FnMut(Function)) {
+        match self {
+            Self::Everything | Self::Test(_) | Self::Relation(_) => {}
+            Self::And(parts) | Self::Or(parts) => parts.iter().for_each(|part| part.functions(visit)),
+            Self::Not(inner) => inner.functions(visit),
+            Self::Function(function, inner) => {
+                visit(*function);
+                inner.functions(visit);
+            }
+        }
+    }
+
     /// Calls `visit` with every field asked for, wherever it stands.
     pub fn fields(&self, visit: &mut dyn FnMut(&Test)) {
         match self {

@@ -69,7 +69,7 @@ pub fn exists(test: &Test, packet: &Packet<'_>, context: &Context<'_>) -> bool {
 const UNSURE: u16 = flags::FRAGMENT | flags::STOPPED | flags::TUNNEL;
 
 /// A mask of a stretch, where columns or side tables alone can tell.
-pub fn dense(test: &Test, view: &View<'_>) -> Option<Mask> {
+pub fn dense(test: &Test, view: &View<'_>, context: &Context<'_>) -> Option<Mask> {
     if test.quoted || test.slice.is_some() || test.transform != Transform::None {
         return None;
     }
@@ -90,9 +90,19 @@ pub fn dense(test: &Test, view: &View<'_>) -> Option<Mask> {
             Source::Port(transport, direction),
             Check::Compare { matcher: Matcher::Numbers(ranges), negate, all },
         ) => columns.ports(transport, direction, (ranges, *negate, *all), test, view),
-        (Source::Column(column), Check::Compare { matcher: Matcher::Numbers(ranges), negate, .. }) => {
+        (Source::Column(column), Check::Compare { matcher: Matcher::Numbers(ranges), negate, .. })
+            if column != Column::TcpFlags =>
+        {
             columns.numbers(column, ranges, *negate, view)
         }
+        (
+            Source::TcpFlag(_)
+            | Source::Column(Column::TcpFlags)
+            | Source::Icmp(..)
+            | Source::Ttl(_)
+            | Source::IpProtocol(_),
+            Check::Compare { matcher, negate, .. },
+        ) => columns.single(test, &|value| matcher.accepts(&value) != *negate, context, view),
         _ => None,
     }
 }
@@ -255,6 +265,54 @@ impl<'c> Columns<'c> {
             });
             if all { some && every } else { any }
         });
+        Some(mask)
+    }
+
+    /// Fields with one value of a byte in packets of one transport or family; each byte is asked about once.
+    fn single(
+        &self,
+        test: &Test,
+        accepts: &dyn Fn(Scalar<'_>) -> bool,
+        context: &Context<'_>,
+        view: &View<'_>,
+    ) -> Option<Mask> {
+        let table: Vec<bool> = (0..=255u8)
+            .map(|byte| match test.source {
+                Source::TcpFlag(bit) => accepts(Scalar::Bool(byte & bit != 0)),
+                _ => accepts(Scalar::Number(i64::from(byte))),
+            })
+            .collect();
+        let table: &[bool; 256] = table.first_chunk()?;
+        let has = |byte: u8| table.get(usize::from(byte)).copied().unwrap_or_default();
+        let rows = view.start..view.end;
+        let mut mask = match test.source {
+            Source::TcpFlag(_) | Source::Column(_) => {
+                let bits = view.segment.tcp_flags.get(rows)?;
+                words2(self.transport, bits, |number, bits| (number == 6) & has(bits))
+            }
+            Source::Icmp(wanted, code) => {
+                let column = if code { self.destination_port } else { self.source_port };
+                words2(self.transport, column, |number, value| (number == wanted) & has(value as u8))
+            }
+            Source::Ttl(family) => {
+                let ttl = view.segment.ttl.get(rows)?;
+                let of = family_table(view, family);
+                let is_of = |at: u32| of.get(at as usize).copied().unwrap_or_default();
+                let mask = words2(self.source_address, ttl, |at, ttl| is_of(at) & has(ttl));
+                self.without_arp(mask, family)
+            }
+            Source::IpProtocol(family) => {
+                let of = family_table(view, family);
+                let is_of = |at: u32| of.get(at as usize).copied().unwrap_or_default();
+                let mask = words2(self.source_address, self.transport, |at, number| is_of(at) & has(number));
+                let arp = ProtocolId::ARP.0;
+                let keep = words(self.protocol, |found| found != arp);
+                let mask = self.without_arp(mask, family);
+                mask.iter().zip(keep).map(|(word, keep)| word & keep).collect()
+            }
+            _ => return None,
+        };
+        self.settle(&mut mask, UNSURE, view, |packet| super::evaluate::matches_test(test, packet, context));
         Some(mask)
     }
 

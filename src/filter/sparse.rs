@@ -1,22 +1,25 @@
 //! Tests and functions whose answer is a list of packets: what correlation found, and what is linked to a match.
 
 use super::Context;
-use super::evaluate::matches_test;
-use super::evidence;
+use super::evaluate::{Plan, matches_test};
 use super::expression::{Check, Function, Test, Transform};
 use super::fields::{EvidenceField, Source};
+use super::matcher::Scalar;
+use super::{evidence, members};
+use std::sync::atomic::Ordering;
+
 use crate::correlate::evidence::Role;
 use crate::correlate::{Evidence, LinkKind, TransactionId};
 use crate::index::PacketId;
 
 /// The packets that pass a test on evidence; `None` for tests of any other kind.
-pub fn packets(test: &Test, context: &Context<'_>) -> Option<Vec<u32>> {
+pub fn packets<'f>(test: &Test, context: &Context<'_>) -> Option<Plan<'f>> {
     let Source::Evidence(field) = test.source else { return None };
-    let Some(evidence) = context.evidence else { return Some(Vec::new()) };
+    let Some(evidence) = context.evidence else { return Some(Plan::Packets(Vec::new())) };
     let accepted_absent = matches!(&test.check, Check::Compare { matcher, negate, .. }
         if test.transform == Transform::None
             && matches!(field, EvidenceField::Duplicate | EvidenceField::LinkDelayed)
-            && matcher.accepts(&super::matcher::Scalar::Bool(false)) != *negate);
+            && matcher.accepts(&Scalar::Bool(false)) != *negate);
     if accepted_absent || test.quoted {
         // Packets without any link match too: they have to be looked at one by one.
         return None;
@@ -26,36 +29,53 @@ pub fn packets(test: &Test, context: &Context<'_>) -> Option<Vec<u32>> {
             evidence.episodes.iter().flat_map(|episode| episode.frames.iter().copied()).collect()
         }
         EvidenceField::Anomaly => evidence.anomalies.iter().map(|anomaly| anomaly.packet).collect(),
-        EvidenceField::Attempt => return Some(attempts(test, evidence)),
+        EvidenceField::Attempt => return Some(Plan::Packets(attempts(test, evidence))),
+        EvidenceField::Duplicate => evidence.duplicates().map(|(copy, _, _)| copy).collect(),
         EvidenceField::Outcome
         | EvidenceField::Waited
         | EvidenceField::Rtt
         | EvidenceField::Tries
-        | EvidenceField::ExtendedError => with_errors(evidence),
-        _ => linked_at_all(evidence),
+        | EvidenceField::ExtendedError => {
+            return Some(Plan::Bits(members::passing(test, field, evidence, context)));
+        }
+        // Queries and answers are tied exactly or probably, and never as errors or copies.
+        EvidenceField::LinkLevel if !accepts_any(test, &["exact", "probable"]) => {
+            rare_ends(evidence).collect()
+        }
+        EvidenceField::LinkKind if !accepts_any(test, &["answer_to", "retry_of"]) => {
+            rare_ends(evidence).collect()
+        }
+        _ => evidence.members().map(|(packet, _, _)| packet).chain(rare_ends(evidence)).collect(),
     };
     candidates.sort_unstable();
     candidates.dedup();
-    Some(passing(test, &candidates, context))
+    Some(Plan::Packets(passing(test, &candidates, context)))
 }
 
-/// Queries, answers, and the errors about them.
-fn with_errors(evidence: &Evidence) -> Vec<PacketId> {
-    let errors = evidence.error_links().iter().map(|link| link.from);
-    evidence.members().map(|(packet, _, _)| packet).chain(errors).collect()
+/// Whether a test passes with one of these words.
+fn accepts_any(test: &Test, words: &[&str]) -> bool {
+    match &test.check {
+        Check::Compare { matcher, negate, all: false } if test.transform == Transform::None => {
+            words.iter().any(|word| matcher.accepts(&Scalar::Text(word)) != *negate)
+        }
+        _ => true,
+    }
 }
 
-/// Both ends of every link.
-fn linked_at_all(evidence: &Evidence) -> Vec<PacketId> {
+/// Both ends of the links of errors and copies.
+fn rare_ends(evidence: &Evidence) -> impl Iterator<Item = PacketId> + '_ {
     let errors = evidence.error_links().iter().flat_map(|link| [Some(link.from), link.to]).flatten();
     let copies = evidence.duplicates().flat_map(|(copy, original, _)| [copy, original]);
-    evidence.members().map(|(packet, _, _)| packet).chain(errors).chain(copies).collect()
+    errors.chain(copies)
 }
 
 fn passing(test: &Test, candidates: &[PacketId], context: &Context<'_>) -> Vec<u32> {
     use rayon::prelude::*;
-    let passes =
-        |id: &PacketId| context.index.packet(*id).is_some_and(|packet| matches_test(test, &packet, context));
+    let passes = |id: &PacketId| {
+        // Nobody waits for the rest of a cancelled search.
+        !context.cancel.load(Ordering::Relaxed)
+            && context.index.packet(*id).is_some_and(|packet| matches_test(test, &packet, context))
+    };
     candidates.par_iter().filter(|id| passes(id)).map(|id| id.0).collect()
 }
 
@@ -73,7 +93,7 @@ fn attempts(test: &Test, evidence: &Evidence) -> Vec<u32> {
             Check::Exists => true,
             Check::Compare { matcher, negate, .. } => {
                 let value = if test.transform == Transform::Count { 1 } else { *count };
-                matcher.accepts(&super::matcher::Scalar::Number(value)) != *negate
+                matcher.accepts(&Scalar::Number(value)) != *negate
             }
         };
         if accepted {

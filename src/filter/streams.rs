@@ -13,6 +13,8 @@ use crate::index::segment::flags;
 use crate::index::{Packet, PacketId};
 
 const NONE: u32 = u32::MAX;
+/// Packets looked at before cancellation is seen to.
+const STRETCH: usize = 2048;
 const SYN: u8 = 2;
 const ACK: u8 = 16;
 
@@ -86,11 +88,11 @@ impl Streams {
             Self { identity, of: vec![NONE; context.index.len() as usize], connections: Vec::new() };
         let mut known: HashMap<(End, End), u32> = HashMap::new();
         for segment in context.index.segments() {
-            if context.cancel.load(Ordering::Relaxed) {
-                return None;
-            }
             let Some(source) = context.index.sources.get(usize::from(segment.source.0)) else { continue };
             for row in 0..segment.len() {
+                if row % STRETCH == 0 && context.cancel.load(Ordering::Relaxed) {
+                    return None;
+                }
                 let bits = segment.flags.get(row).copied().unwrap_or_default();
                 let number = segment.transport.get(row).copied().unwrap_or_default();
                 let is_error = bits & flags::ICMP_ERROR != 0;

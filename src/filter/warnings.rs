@@ -1,12 +1,15 @@
 //! Warns about filters that can match nothing, or that tcpdump would read another way.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::Context;
 use super::evaluate;
-use super::expression::{Check, Expression, Test};
-use super::fields::{self, DnsField, Source, Values};
+use super::expression::{Check, Expression, Operand, Relation, Test};
+use super::fields::{self, DnsField, Source, Values, Word};
+use super::grammar::is_tcpdumps;
 use super::lexer::{Symbol, Token, lex};
+use crate::index::Segment;
 
 /// Packets up to which tests that decode are tried for warnings.
 const DEAR_PACKETS_MAX: u32 = 200_000;
@@ -19,8 +22,60 @@ pub fn warnings(text: &str, expression: &Expression, context: &Context<'_>) -> V
             found.push((test.span.clone(), message));
         }
     });
+    expression.relations(&mut |relation| {
+        if let Some(message) = unrelated(relation, context) {
+            found.push((relation.span.clone(), message));
+        }
+        found.extend(header_bytes(text, relation, context));
+    });
     found.extend(precedence(text));
     found
+}
+
+/// A comparison of two operands no packet of this capture passes.
+fn unrelated(relation: &Relation, context: &Context<'_>) -> Option<String> {
+    if !context.index.complete || context.index.len() > DEAR_PACKETS_MAX || context.index.is_empty() {
+        return None;
+    }
+    let single = Expression::Relation(Box::new(relation.clone()));
+    finds_nothing(&single, context).then(|| "no packet of this capture matches this part".to_owned())
+}
+
+fn finds_nothing(single: &Expression, context: &Context<'_>) -> bool {
+    let mut any = false;
+    let finished = evaluate::run_while(single, context, &mut |step| {
+        any |= !step.rows.is_empty();
+        !any
+    });
+    !any && finished
+}
+
+/// Bytes of a header that a peer reads otherwise: Wireshark takes bare digits as hexadecimal, and tcpdump looks into
+/// IPv4 only.
+fn header_bytes(text: &str, relation: &Relation, context: &Context<'_>) -> Option<(Range<usize>, String)> {
+    let Operand::Access { word, .. } = &relation.left else { return None };
+    let part = text.get(relation.span.clone())?;
+    let digits = part.rsplit(|c: char| !c.is_ascii_alphanumeric()).next()?;
+    let plain =
+        digits.len() == 2 && digits.bytes().all(|byte| byte.is_ascii_digit()) && !digits.starts_with('0');
+    if plain && !matches!(relation.right, Operand::Binary(..)) {
+        let message = format!(
+            "read as {digits} in decimal, as tcpdump does; Wireshark reads the byte 0x{digits}, which is written so"
+        );
+        return Some((relation.span.clone(), message));
+    }
+    let transport = match word {
+        Word::Transport(number @ (6 | 17)) => *number,
+        _ => return None,
+    };
+    let v6 = |segment: &Arc<Segment>| {
+        let of = |at: &u32| segment.address(*at).is_v6();
+        segment.source_address.iter().zip(&segment.transport).any(|(at, found)| *found == transport && of(at))
+    };
+    context.index.segments().iter().any(v6).then(|| {
+        let message = "tcpdump looks into IPv4 here and so does this; packets over IPv6 are left out";
+        (relation.span.clone(), message.to_owned())
+    })
 }
 
 /// A comparison no packet of any capture can pass.
@@ -59,13 +114,7 @@ fn absent(test: &Test, context: &Context<'_>) -> Option<String> {
     if matches!(test.source, Source::Evidence(_)) && context.evidence.is_none() {
         return None;
     }
-    let single = Expression::Test(Box::new(test.clone()));
-    let mut any = false;
-    let finished = evaluate::run_while(&single, context, &mut |step| {
-        any |= !step.rows.is_empty();
-        !any
-    });
-    if any || !finished {
+    if !finds_nothing(&Expression::Test(Box::new(test.clone())), context) {
         return None;
     }
     Some(match (test.source, &test.check) {
@@ -75,7 +124,8 @@ fn absent(test: &Test, context: &Context<'_>) -> Option<String> {
     })
 }
 
-/// `a or b and c` with tcpdump's words in it: tcpdump reads it from left to right.
+/// `a or b and c` with tcpdump's words in it: tcpdump reads it from left to right, and so does this where all of it
+/// is in tcpdump's words.
 fn precedence(text: &str) -> Option<(Range<usize>, String)> {
     let tokens = lex(text).ok()?;
     let word = |at: usize| {
@@ -111,8 +161,11 @@ fn precedence(text: &str) -> Option<(Range<usize>, String)> {
             && !joined_ends
             && let Some(start) = *slot
         {
-            let message =
-                "`and` binds tighter than `or` here; tcpdump reads from left to right: add parentheses";
+            let message = if is_tcpdumps(text, &tokens) {
+                "read from left to right, as tcpdump does; Wireshark takes `and` first: add parentheses"
+            } else {
+                "`and` binds tighter than `or` here; tcpdump reads from left to right: add parentheses"
+            };
             return Some((start..lexeme.span.end, message.to_owned()));
         }
     }

@@ -171,12 +171,12 @@ pub fn run(job: Job, cancel: &AtomicBool, early: &dyn Fn(Reply)) -> Option<Reply
             Reply::Vocabulary(Arc::new(crate::filter::Vocabulary::new(&context)))
         }
         Job::Hash { index } => Reply::Hashed(hash(&index, cancel)?),
-        Job::Filter { generation, filter, partners, index, evidence, case } => {
+        Job::Filter { generation, filter, partners, known, index, evidence, case } => {
             let notes = Notes { case, index: index.clone() };
             let context =
                 Context { index: &index, evidence: evidence.as_deref(), notes: Some(&notes), cancel };
             let partners = evidence.as_deref().filter(|_| partners);
-            filtered(generation, filter, partners, &context, early)?
+            filtered(generation, filter, partners, known, &context, early)?
         }
         Job::Draft { generation, index, evidence, case, before } => {
             let (report, made_with) = super::exporting::drafted(&index, &evidence, &case, before);
@@ -209,12 +209,20 @@ fn filtered(
     generation: u64,
     filter: Filter,
     partners: Option<&Evidence>,
+    known: Option<(u32, Arc<[u32]>)>,
     context: &Context<'_>,
     early: &dyn Fn(Reply),
 ) -> Option<Reply> {
-    let mut rows: Vec<u32> = Vec::new();
-    let mut handed_on = 0;
-    let finished = filter.rows_with(context, &mut |step| {
+    let (first, mut rows) = match known {
+        // The last segment may have been completed meanwhile: what spans packets is found at its end.
+        Some((seen, known)) => {
+            let first = context.index.segment_start(seen.saturating_sub(1));
+            (first, known.iter().copied().take_while(|row| *row < first).collect())
+        }
+        None => (0, Vec::new()),
+    };
+    let mut handed_on = rows.len();
+    let finished = filter.rows_from(first, context, &mut |step| {
         rows.extend_from_slice(step.rows);
         if partners.is_none() && step.done < step.total && rows.len() > handed_on * 2 {
             handed_on = rows.len();

@@ -101,6 +101,8 @@ pub enum Job {
         filter: Filter,
         /// Whether partners of matching packets are wanted too.
         partners: bool,
+        /// What it found among the first packets already, and how many those were.
+        known: Option<(u32, Arc<[u32]>)>,
         /// The packets.
         index: Index,
         /// What correlation found.

@@ -117,7 +117,7 @@ fn progressed(state: &mut State, progress: Progress) -> Effect {
     }
     live::grew(state, more, receiving);
     if state.filter.applied.is_some() && state.filter.status != FilterStatus::Running {
-        effects.push(actions::filtering::again(state));
+        effects.push(actions::filtering::go_on(state));
     }
     Effect::Many(effects)
 }
@@ -202,7 +202,7 @@ fn done(state: &mut State, reply: Reply) -> Effect {
                 let fresh = state.index.len() > seen;
                 actions::filtering::show(state, filter, rows, matching, seen, warnings);
                 if fresh {
-                    return actions::filtering::again(state);
+                    return actions::filtering::go_on(state);
                 }
             }
             Effect::None

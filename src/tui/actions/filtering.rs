@@ -178,7 +178,26 @@ pub fn again(state: &mut State) -> Effect {
     }
 }
 
+/// The same when packets were added and nothing else has changed: only those are looked at, where the filter
+/// allows it.
+pub fn go_on(state: &mut State) -> Effect {
+    let Some(filter) = state.filter.applied.clone() else { return Effect::None };
+    let bar = &state.filter;
+    let settled = bar.status == FilterStatus::Valid && bar.shown == filter.text() && !bar.partners;
+    let known = match &state.timeline.rows {
+        Rows::Some(rows) if settled && filter.is_stepwise() && state.index.order.is_none() => {
+            Some((bar.seen, Arc::clone(rows)))
+        }
+        _ => None,
+    };
+    start(state, filter, known)
+}
+
 fn run(state: &mut State, filter: Filter) -> Effect {
+    start(state, filter, None)
+}
+
+fn start(state: &mut State, filter: Filter, known: Option<(u32, Arc<[u32]>)>) -> Effect {
     state.generations.filter += 1;
     state.filter.status = FilterStatus::Running;
     state.filter.applied = Some(filter.clone());
@@ -186,6 +205,7 @@ fn run(state: &mut State, filter: Filter) -> Effect {
         generation: state.generations.filter,
         filter,
         partners: state.filter.partners,
+        known,
         index: state.index.clone(),
         evidence: state.evidence.clone(),
         case: Arc::clone(&state.work.case),
