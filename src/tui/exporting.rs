@@ -72,7 +72,7 @@ struct Masked {
 pub fn write(export: &Export) -> anyhow::Result<CustodyEntry> {
     let bundle = export.format == BUNDLE;
     if bundle && (!export.index.complete || export.hashes.is_empty()) {
-        anyhow::bail!("a bundle needs the whole capture and its hash, which are not there yet");
+        anyhow::bail!("a bundle needs the whole capture, hashed");
     }
     let now_ns = super::wall_clock_ns();
     let name = export.path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
