@@ -51,3 +51,14 @@ compare "one port" \
 compare "ICMP errors only" \
     "$program packets --format json --filter icmp.error $file" \
     "tshark -n -r $file -Y 'icmp.type==3'"
+unpack() { # name packer unpacker
+    packed=target/peers.$1
+    command -v "$2" >/dev/null || { echo "   ($2 is not installed)"; return; }
+    "$2" -c "$file" >"$packed"
+    compare "opened from $1, beside unpacking alone" \
+        "$program packets --format json --filter icmp.error $packed" \
+        "$3 $packed | wc -c"
+    rm -f "$packed"
+}
+unpack gzip gzip zcat
+unpack zstd zstd zstdcat

@@ -3,6 +3,7 @@
 pub mod completions;
 pub mod dns;
 pub mod episodes;
+mod evidence;
 pub mod explain;
 pub mod export;
 pub mod fields;

@@ -7,6 +7,7 @@ pub mod clock;
 pub mod connections;
 mod consequences;
 pub mod duplicates;
+pub mod encrypted;
 pub mod episodes;
 pub mod evidence;
 pub mod generator;

@@ -284,8 +284,8 @@ fn attempt_words(subject: &Subject<'_>, attempt: &lookups::Attempt) -> Vec<Strin
         format!("{}{more}", shown.join(", "))
     };
     let mut words = Vec::new();
-    if attempt.all.len() > 1 {
-        let (number, of) = (attempt.number, attempt.all.len());
+    if attempt.total > 1 {
+        let (number, of) = (attempt.number, attempt.total);
         words.push(format!("It is attempt {number}/{of} of this lookup: {}.", labels(&attempt.all)));
     }
     if !attempt.siblings.is_empty() {

@@ -89,6 +89,14 @@ impl Index {
 
     /// The place in [`Index::segments`] of the segment that holds a packet.
     pub(crate) fn segment_of(&self, id: PacketId) -> Option<usize> {
+        // All segments but the first of a file are usually full, so that the place can be guessed.
+        let guess = id.0 as usize / segment::SEGMENT_MAX;
+        let at = |at: usize| self.starts.get(at).is_some_and(|start| *start <= id.0);
+        for guess in [guess + 1, guess] {
+            if at(guess) && !at(guess + 1) {
+                return Some(guess);
+            }
+        }
         self.starts.partition_point(|&start| start <= id.0).checked_sub(1)
     }
 
@@ -260,10 +268,9 @@ impl<'i> Packet<'i> {
     }
     /// All DNS messages it carries or completes.
     pub fn dns_rows(&self) -> &'i [DnsRow] {
-        let all = &self.segment.dns;
-        let start = all.partition_point(|row| row.packet < self.id);
-        let end = all.partition_point(|row| row.packet <= self.id);
-        all.get(start..end).unwrap_or_default()
+        let rows = self.segment.dns.get(self.segment.first_dns(self.id)..).unwrap_or_default();
+        let own = rows.iter().take_while(|row| row.packet == self.id).count();
+        rows.get(..own).unwrap_or_default()
     }
     /// The bytes of one of its DNS messages.
     pub fn message(&self, row: &DnsRow) -> &'i [u8] {
@@ -282,8 +289,7 @@ impl<'i> Packet<'i> {
     }
     /// Its first DNS message, if it carries or completes one.
     pub fn dns(&self) -> Option<&'i DnsRow> {
-        let at = self.segment.dns.partition_point(|row| row.packet < self.id);
-        self.segment.dns.get(at).filter(|row| row.packet == self.id)
+        self.segment.dns.get(self.segment.first_dns(self.id)).filter(|row| row.packet == self.id)
     }
     /// The one-line summary.
     pub fn summary(&self) -> String {

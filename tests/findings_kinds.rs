@@ -1,10 +1,6 @@
 //! Kinds of incident beside failed queries, and healthy traffic that only looks like one.
 
-#![expect(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "a test that meets the unexpected should stop there"
-)]
+#![expect(clippy::indexing_slicing, reason = "a test that meets the unexpected should stop there")]
 
 mod scene;
 

@@ -1,36 +1,19 @@
 //! `portmortem dns`: one row a DNS transaction.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
-use std::sync::atomic::AtomicBool;
 
 use anyhow::Result;
 
-use super::load::{Loaded, Open};
+use super::Outcome;
+pub use super::evidence::Arguments;
+use super::evidence::Chooser;
+use super::load::Loaded;
 use super::records::{self, Cell, Column, Format};
-use super::{Outcome, mistake};
 use crate::correlate::{Outcome as Ending, Transaction, TransactionId, tally};
 use crate::decode::dns;
-use crate::filter::Context;
 use crate::index::PacketId;
 use crate::protocols::dns as names;
 use crate::text;
-
-/// Arguments of `dns`.
-#[derive(clap::Args)]
-pub struct Arguments {
-    /// Show only transactions of which some packet (a try, the answer, the error) matches.
-    #[arg(long, default_value = "")]
-    pub filter: String,
-    /// How to print.
-    #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
-    /// Print every number correlation uses, with its meaning and source, and stop.
-    #[arg(long)]
-    pub help_parameters: bool,
-    #[command(flatten)]
-    open: Open,
-}
 
 const COLUMNS: [Column; 22] = [
     Column { key: "query", head: "query" },
@@ -59,23 +42,18 @@ const COLUMNS: [Column; 22] = [
 
 /// Runs the subcommand.
 pub fn run(arguments: &Arguments) -> Result<Outcome> {
-    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-    if arguments.help_parameters {
-        records::parameters(&mut out)?;
-        out.flush()?;
-        return Ok(Outcome::Done);
-    }
-    let filter = mistake::parse(&arguments.filter, &arguments.open)?;
-    let loaded = arguments.open.load()?;
-    let cancel = AtomicBool::new(false);
-    let context =
-        Context { index: &loaded.index, evidence: Some(&loaded.evidence), notes: None, cancel: &cancel };
-    let everything = arguments.filter.trim().is_empty();
+    arguments.run(|out, loaded, chooser| print(out, arguments.format, loaded, chooser))
+}
+
+fn print(
+    mut out: &mut dyn std::io::Write,
+    format: Format,
+    loaded: &Loaded,
+    chooser: &Chooser<'_>,
+) -> Result<usize> {
     let matches = |id: TransactionId, transaction: &Transaction| {
-        everything
-            || loaded.evidence.tries(id).into_iter().any(|packet| filter.matches(&context, packet))
-            || transaction.answer.is_some_and(|packet| filter.matches(&context, packet))
-            || transaction.error.is_some_and(|packet| filter.matches(&context, packet))
+        let tries = if chooser.is_everything() { Vec::new() } else { loaded.evidence.tries(id) };
+        chooser.matches(tries.into_iter().chain(transaction.answer).chain(transaction.error))
     };
     let mut episodes = BTreeMap::new();
     for (at, episode) in loaded.evidence.episodes.iter().enumerate() {
@@ -87,18 +65,18 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
         let id = TransactionId(at as u32);
         matches(id, transaction).then(|| {
             *ledger.entry(transaction.outcome).or_default() += 1;
-            record(&loaded, id, transaction, episodes.get(&id).copied())
+            record(loaded, id, transaction, episodes.get(&id).copied())
         })
     });
-    let count = records::write(&mut out, &loaded.index, arguments.format, &COLUMNS, chosen)?;
-    if arguments.format == Format::Text && count > 0 {
+    let count = records::write(&mut out, &loaded.index, format, &COLUMNS, chosen)?;
+    if format == Format::Text && count > 0 {
         let endings: Vec<String> = Ending::ALL
             .iter()
             .filter_map(|ending| Some(format!("{} {}", ledger.get(ending)?, ending.name())))
             .collect();
         writeln!(out, "\n{count} transactions: {}", endings.join(", "))?;
         let errors = tally::dns_errors(&loaded.index, &loaded.evidence);
-        if everything && errors.all > 0 {
+        if chooser.is_everything() && errors.all > 0 {
             writeln!(out, "{} ICMP errors about DNS, {} linked to a DNS message", errors.all, errors.linked)?;
         }
         let (vantage, reasons) = (loaded.evidence.vantage.name(), &loaded.evidence.vantage_reasons);
@@ -107,8 +85,7 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
             writeln!(out, "note: {note}")?;
         }
     }
-    out.flush()?;
-    Ok(if count == 0 { Outcome::NothingMatched } else { Outcome::Done })
+    Ok(count)
 }
 
 fn record(

@@ -1,34 +1,17 @@
 //! `portmortem episodes`: one row an episode of failures.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
-use std::sync::atomic::AtomicBool;
 
 use anyhow::Result;
 
-use super::load::{Loaded, Open};
+use super::Outcome;
+pub use super::evidence::Arguments;
+use super::evidence::Chooser;
+use super::load::Loaded;
 use super::records::{self, Cell, Column, Format};
-use super::{Outcome, mistake};
 use crate::correlate::{Episode, Signature, generator};
-use crate::filter::Context;
 use crate::protocols::dns as names;
 use crate::text;
-
-/// Arguments of `episodes`.
-#[derive(clap::Args)]
-pub struct Arguments {
-    /// Show only episodes of which some packet matches.
-    #[arg(long, default_value = "")]
-    pub filter: String,
-    /// How to print.
-    #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
-    /// Print every number correlation uses, with its meaning and source, and stop.
-    #[arg(long)]
-    pub help_parameters: bool,
-    #[command(flatten)]
-    open: Open,
-}
 
 const COLUMNS: [Column; 18] = [
     Column { key: "episode", head: "episode" },
@@ -53,32 +36,28 @@ const COLUMNS: [Column; 18] = [
 
 /// Runs the subcommand.
 pub fn run(arguments: &Arguments) -> Result<Outcome> {
-    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-    if arguments.help_parameters {
-        records::parameters(&mut out)?;
-        out.flush()?;
-        return Ok(Outcome::Done);
-    }
-    let filter = mistake::parse(&arguments.filter, &arguments.open)?;
-    let loaded = arguments.open.load()?;
-    let cancel = AtomicBool::new(false);
-    let context =
-        Context { index: &loaded.index, evidence: Some(&loaded.evidence), notes: None, cancel: &cancel };
-    let everything = arguments.filter.trim().is_empty();
+    arguments.run(|out, loaded, chooser| print(out, arguments.format, loaded, chooser))
+}
+
+fn print(
+    mut out: &mut dyn std::io::Write,
+    format: Format,
+    loaded: &Loaded,
+    chooser: &Chooser<'_>,
+) -> Result<usize> {
     let mut problems = BTreeMap::new();
     for (at, problem) in loaded.evidence.problems.iter().enumerate() {
         problems.extend(problem.episodes.iter().map(|id| (id.0 as usize, at + 1)));
     }
     let episodes = loaded.evidence.episodes.iter().enumerate();
     let chosen = episodes
-        .filter(|(_, episode)| everything || episode.frames.iter().any(|id| filter.matches(&context, *id)))
-        .map(|(at, episode)| record(&loaded, at, episode, problems.get(&at).copied()));
-    let count = records::write(&mut out, &loaded.index, arguments.format, &COLUMNS, chosen)?;
-    if arguments.format == Format::Text && count > 0 {
-        consequences(&mut out, &loaded)?;
+        .filter(|(_, episode)| chooser.matches(episode.frames.iter().copied()))
+        .map(|(at, episode)| record(loaded, at, episode, problems.get(&at).copied()));
+    let count = records::write(&mut out, &loaded.index, format, &COLUMNS, chosen)?;
+    if format == Format::Text && count > 0 {
+        consequences(&mut out, loaded)?;
     }
-    out.flush()?;
-    Ok(if count == 0 { Outcome::NothingMatched } else { Outcome::Done })
+    Ok(count)
 }
 
 /// Episodes whose consequences are spelled out under the table.

@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use signal_hook::consts::SIGINT;
 
 use crate::capture;
-use crate::correlate::{Evidence, Parameters, correlate};
+use crate::correlate::{Evidence, Parameters, correlate, encrypted};
 use crate::index::{Index, Input, Progress, SourceId, build, source_label};
 use crate::protocols;
 use crate::samples;
@@ -44,6 +44,9 @@ pub struct Open {
     /// Read this UDP and TCP port as DNS too; may be given several times.
     #[arg(long, value_name = "PORT")]
     pub dns_port: Vec<u16>,
+    /// Take this address or name for a resolver that speaks DNS over HTTPS; may be given several times.
+    #[arg(long, value_name = "ADDRESS|NAME")]
+    pub encrypted_dns: Vec<String>,
     /// Wait for more at the end of a plain file that is still written.
     #[arg(long)]
     pub follow: bool,
@@ -82,6 +85,7 @@ impl Open {
     /// Opens the files without reading them through; files of a directory that are left out are named in `notes`.
     pub fn inputs_noting(&self, notes: &mut Vec<String>) -> Result<Vec<Input>> {
         protocols::claim_dns_ports(&self.dns_port);
+        encrypted::list_resolvers(&self.encrypted_dns);
         let mut inputs = Vec::new();
         if let Some(name) = &self.sample {
             inputs.push(sample(name)?);

@@ -2,14 +2,14 @@
 
 mod attempts;
 mod earlier;
-mod requests;
+pub(super) mod requests;
 
 use std::net::IpAddr;
 
 use rayon::prelude::*;
 
 use super::messages::Messages;
-use super::{Consequence, Episode, Evidence, Outcome};
+use super::{Consequence, Episode, Evidence, Outcome, encrypted};
 use crate::decode::dns;
 use crate::index::segment::{DnsKind, flags};
 use crate::index::{Packet, PacketId, Segment};
@@ -37,7 +37,7 @@ pub(super) fn find(messages: &Messages<'_>, evidence: &mut Evidence) {
     let mut budgets = Vec::with_capacity(first.len());
     for episode in first {
         budgets.push(left);
-        left = left.saturating_sub(cost(messages, shared, episode));
+        left = if left == 0 { 0 } else { left.saturating_sub(cost(messages, shared, episode)) };
     }
     let found: Vec<Vec<Consequence>> =
         first
@@ -255,7 +255,7 @@ impl Aftermath<'_, '_> {
         let id = PacketId(segment.base.0 + row as u32);
         let interesting = bits & flags::DNS_QUERY != 0
             || transport == Some(6)
-            || transport == Some(17) && matches!(port, 137 | 443 | 853);
+            || transport == Some(17) && matches!(port, 137 | 443 | 784 | 853 | 8853);
         if !interesting || self.episode.frames.binary_search(&id).is_ok() || self.evidence.is_duplicate(id) {
             return;
         }
@@ -386,8 +386,8 @@ impl Aftermath<'_, '_> {
                 let text = format!("opened TCP to port 53 of the same server: {how}");
                 self.add("C3", text, &[packet.id], success);
             }
-        } else if port == 853 {
-            let text = format!("opened a connection to {server} port 853 (possibly DNS over TLS)");
+        } else if let Some(what) = encrypted::by_port(packet.transport(), port) {
+            let text = format!("opened a connection to {server} port {port} (possibly {what})");
             self.add("C7", text, &[packet.id], None);
         } else {
             self.connected(packet);
@@ -399,7 +399,7 @@ impl Aftermath<'_, '_> {
         let server = packet.destination_address();
         let Some(ip) = server.ip() else { return };
         if packet.destination_port() == 443
-            && (requests::is_resolver_address(ip) || server == self.episode.server.0)
+            && (encrypted::is_resolver_address(ip) || server == self.episode.server.0)
         {
             let text = format!("connected to the resolver {server} on port 443 (possibly DNS over HTTPS)");
             self.add("C7", text, &[packet.id], None);
@@ -416,12 +416,14 @@ impl Aftermath<'_, '_> {
 
     fn datagram(&mut self, packet: &Packet<'_>) {
         let server = packet.destination_address();
-        match packet.destination_port() {
+        let port = packet.destination_port();
+        if let Some(what) = encrypted::by_port(packet.transport(), port) {
+            let text = format!("sent UDP to {server} port {port} (possibly {what})");
+            self.add("C7", text, &[packet.id], None);
+            return;
+        }
+        match port {
             443 => self.connected(packet),
-            853 => {
-                let text = format!("sent UDP to {server} port 853 (possibly DNS over QUIC)");
-                self.add("C7", text, &[packet.id], None);
-            }
             _ => {
                 let payload = packet.decode();
                 let encoded = netbios(first_label(&self.name));

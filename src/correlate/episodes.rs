@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use rayon::prelude::*;
 
 use super::messages::{Messages, NONE, Position};
-use super::numbers::Numbers;
+use super::numbers::{Ends, Numbers};
 use super::{Episode, Evidence, Outcome, Signature, Transaction, TransactionId, problems};
 use crate::decode::{Address, dns};
 use crate::index::PacketId;
@@ -46,6 +46,10 @@ pub(super) fn signature(v6: bool, transaction: &Transaction) -> Option<Signature
         Outcome::Truncated => Signature::Truncated,
     })
 }
+
+/// Pairs of numbered clients and servers kept in a plain table.
+const DENSE_MAX: usize = 1 << 22;
+const UDP: u8 = 17;
 
 /// A failed transaction.
 struct Failure {
@@ -110,8 +114,12 @@ fn frames(evidence: &Evidence, id: TransactionId, transaction: &Transaction) -> 
 /// All numbers given to hosts, pairs of hosts, and names that failed.
 struct Numbered {
     hosts: Numbers,
+    /// Places of pairs in `dense` have this many servers for each client.
+    servers: u32,
     /// By client, server and transport: a server that refuses UDP does not recover by answering over TCP.
     pairs: Map<(u32, u32, u8), u32>,
+    /// The pairs over UDP again by client and server, where they are few enough.
+    dense: Vec<u32>,
     keys: Set<Key>,
     /// By segment, the number of each name.
     names: Vec<Vec<u32>>,
@@ -140,7 +148,25 @@ impl Numbered {
         });
         let names = names.collect();
         let keys = of_failure.iter().copied().collect();
-        (Self { hosts, pairs, keys, names }, of_failure)
+        let (clients, servers) = hosts.counts();
+        let mut dense = Vec::new();
+        if clients * servers <= DENSE_MAX {
+            dense.resize(clients * servers, NONE);
+            for ((client, server, _), pair) in pairs.iter().filter(|((.., transport), _)| *transport == UDP) {
+                if let Some(slot) = dense.get_mut(*client as usize * servers + *server as usize) {
+                    *slot = *pair;
+                }
+            }
+        }
+        (Self { hosts, servers: servers as u32, pairs, dense, keys, names }, of_failure)
+    }
+
+    fn pair(&self, ends: Ends) -> Option<u32> {
+        if ends.transport == UDP && !self.dense.is_empty() {
+            let at = ends.client as usize * self.servers as usize + ends.server as usize;
+            return self.dense.get(at).copied().filter(|pair| *pair != NONE);
+        }
+        self.pairs.get(&(ends.client, ends.server, ends.transport)).copied()
     }
 
     /// The answered transactions among some messages that may end an episode.
@@ -157,8 +183,8 @@ impl Numbered {
             let Some(id) = evidence.first_at(messages.ordinal(position)) else { continue };
             let Some(transaction) = evidence.transaction(id) else { continue };
             let Some((at, ends)) = self.hosts.ends(messages.index, row.packet) else { continue };
-            let Some(pair) = self.pairs.get(&(ends.client, ends.server, ends.transport)) else { continue };
-            let Some(waits) = waiting.get_mut(*pair as usize) else { continue };
+            let Some(pair) = self.pair(ends) else { continue };
+            let Some(waits) = waiting.get_mut(pair as usize) else { continue };
             if signature(false, transaction).is_some() {
                 *waits = true;
                 continue;
@@ -167,7 +193,7 @@ impl Numbered {
                 continue;
             }
             let name = self.names.get(at).and_then(|names| names.get(row.name as usize));
-            let mut key = Key { pair: *pair, name: name.copied().unwrap_or(NONE), port: ends.port };
+            let mut key = Key { pair, name: name.copied().unwrap_or(NONE), port: ends.port };
             if key.name != NONE && !self.keys.contains(&key) {
                 key.name = NONE;
             }
@@ -238,12 +264,13 @@ pub(super) fn group(messages: &Messages<'_>, evidence: &mut Evidence) {
     for success in successes {
         grouping.success(shared, success);
     }
-    let episodes: Vec<Episode> = grouping
-        .drafts
+    let Numbered { hosts, .. } = numbered;
+    let Grouping { drafts, .. } = grouping;
+    let episodes: Vec<Episode> = drafts
         .into_par_iter()
         .filter_map(|draft| Some(finish(messages, shared, failures.get(draft.failure as usize)?, draft)))
         .collect();
-    evidence.problems = problems::find(messages, shared, &episodes, &numbered.hosts);
+    evidence.problems = problems::find(messages, shared, &episodes, &hosts);
     evidence.episodes = episodes;
 }
 

@@ -14,7 +14,7 @@ use super::{
     Vantage,
 };
 use crate::decode::Address;
-use crate::index::{Index, PacketId};
+use crate::index::{DnsRow, Index, PacketId};
 use crate::time::{self, Nanos};
 
 /// What a packet is to its transaction.
@@ -315,8 +315,8 @@ impl Evidence {
     pub fn roles_of(&self, packet: PacketId) -> impl Iterator<Item = (TransactionId, Role)> + use<'_> {
         let at = self.index.segment_of(packet);
         let tags = at.and_then(|at| {
-            let rows = &self.index.segments().get(at)?.dns;
-            let start = rows.partition_point(|row| row.packet < packet);
+            let segment = self.index.segments().get(at)?;
+            let (rows, start) = (&segment.dns, segment.first_dns(packet));
             let same = rows.get(start..)?.iter().take_while(|row| row.packet == packet).count();
             let start = *self.starts.get(at)? as usize + start;
             self.tags.get(start..start + same)
@@ -330,6 +330,15 @@ impl Evidence {
         rows.zip(&self.tags).filter_map(|(row, tag)| {
             let (id, role) = membership(*tag)?;
             Some((row.packet, id, role))
+        })
+    }
+
+    /// Every query of a transaction, first tries and retries, in packet order.
+    pub fn queries(&self) -> impl Iterator<Item = (&DnsRow, TransactionId)> + '_ {
+        let rows = self.index.segments().iter().flat_map(|segment| segment.dns.iter());
+        rows.zip(&self.tags).filter_map(|(row, tag)| {
+            let (id, role) = membership(*tag)?;
+            matches!(role, Role::First | Role::Retry).then_some((row, id))
         })
     }
 

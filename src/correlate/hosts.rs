@@ -206,9 +206,10 @@ struct Tally {
 /// What one segment holds of the hosts that matter.
 #[derive(Default)]
 struct Part {
-    /// Host numbers by position in the segment's dictionary.
-    numbers: Vec<u32>,
-    tallies: Vec<Tally>,
+    /// Positions in `tallies` by position in the segment's dictionary.
+    slots: Vec<u32>,
+    /// The hosts the segment knows, with what it holds of each.
+    tallies: Vec<(u32, Tally)>,
     /// Rows whose bytes may be worth reading.
     rows: Vec<u32>,
 }
@@ -248,18 +249,22 @@ impl Sights {
 
     /// Counts TTLs in one segment, and notes the packets to read.
     fn look_through(&self, evidence: &Evidence, segment: &Segment) -> Part {
-        let number = |address: &Address| self.by_address.get(address).copied().unwrap_or(NONE);
-        let numbers: Vec<u32> = segment.addresses.iter().map(number).collect();
-        if numbers.iter().all(|number| *number == NONE) {
+        let mut tallies: Vec<(u32, Tally)> = Vec::new();
+        let slot = |address: &Address| {
+            let Some(number) = self.by_address.get(address) else { return NONE };
+            tallies.push((*number, Tally::default()));
+            tallies.len() as u32 - 1
+        };
+        let slots: Vec<u32> = segment.addresses.iter().map(slot).collect();
+        if tallies.is_empty() {
             return Part::default();
         }
         let multicast: Vec<bool> = segment.addresses.iter().map(|address| is_multicast(*address)).collect();
-        let mut tallies = vec![Tally::default(); numbers.len()];
         let mut rows = Vec::new();
         let columns = segment.source_address.iter().zip(&segment.destination_address);
         let values = segment.ttl.iter().zip(&segment.flags);
         for (row, ((source, destination), (ttl, bits))) in columns.zip(values).enumerate() {
-            let at = |position: &u32| numbers.get(*position as usize).copied().unwrap_or(NONE);
+            let at = |position: &u32| slots.get(*position as usize).copied().unwrap_or(NONE);
             let (from, to) = (at(source), at(destination));
             if from == NONE && to == NONE {
                 continue;
@@ -272,15 +277,13 @@ impl Sights {
                 continue;
             }
             let mut read = false;
-            for (at, position, side) in [(from, source, 0), (to, destination, 1)] {
-                let Some(tally) = tallies.get_mut(*position as usize).filter(|_| at != NONE) else {
-                    continue;
-                };
+            for (slot, side) in [(from, 0), (to, 1)] {
+                let Some((at, tally)) = tallies.get_mut(slot as usize) else { continue };
                 if side == 0 && *ttl > 0 {
                     tally.count(id, *ttl, bits & flags::ICMP_ERROR != 0);
                 }
                 let Some(noted) = tally.noted.get_mut(side) else { continue };
-                if !self.is_full(at, side, *noted) {
+                if !self.is_full(*at, side, *noted) {
                     *noted += 1;
                     read = true;
                 }
@@ -289,19 +292,22 @@ impl Sights {
                 rows.push(row as u32);
             }
         }
-        Part { numbers, tallies, rows }
+        Part { slots, tallies, rows }
     }
 
     /// Adds what a segment holds; segments come in order.
     fn take(&mut self, messages: &Messages<'_>, segment: &Segment, part: Part) {
-        for (number, tally) in part.numbers.iter().zip(part.tallies) {
-            if let Some(sight) = self.all.get_mut(*number as usize) {
+        let mut numbers = Vec::with_capacity(part.tallies.len());
+        for (number, tally) in part.tallies {
+            numbers.push(number);
+            if let Some(sight) = self.all.get_mut(number as usize) {
                 sight.add(tally);
             }
         }
         let number = |column: &[u32], row: u32| {
             let position = column.get(row as usize).copied().unwrap_or(NONE);
-            part.numbers.get(position as usize).copied().unwrap_or(NONE)
+            let slot = part.slots.get(position as usize).copied().unwrap_or(NONE);
+            numbers.get(slot as usize).copied().unwrap_or(NONE)
         };
         for row in part.rows {
             let (from, to) =

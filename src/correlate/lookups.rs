@@ -6,7 +6,7 @@ use super::episodes::is_error_code;
 use super::{Evidence, Transaction, TransactionId};
 use crate::decode::Address;
 use crate::index::segment::question_hash;
-use crate::index::{Index, PacketId};
+use crate::index::{DnsRow, Index, PacketId};
 use crate::time::Nanos;
 
 /// Other questions for the name this soon after the last sign of a lookup belong to it.
@@ -214,7 +214,9 @@ fn is_search_variant(one: &[u8], other: &[u8]) -> bool {
 pub struct Attempt {
     /// From 1.
     pub number: usize,
-    /// All tries for the same name and type in this lookup, at any server, in order of time.
+    /// Tries for the same name and type in this lookup, at any server.
+    pub total: usize,
+    /// The first of them in order of time.
     pub all: Vec<PacketId>,
     /// First queries of the lookup's other questions: other types, other search suffixes.
     pub siblings: Vec<PacketId>,
@@ -223,24 +225,90 @@ pub struct Attempt {
 /// Tries and siblings told of one lookup.
 const TOLD_MAX: usize = 64;
 
-/// Reads which attempt of its lookup a query is; `None` for packets that are no query of a transaction.
-pub fn attempt(index: &Index, evidence: &Evidence, query: PacketId) -> Option<Attempt> {
+fn question(index: &Index, evidence: &Evidence, id: TransactionId) -> Option<u64> {
+    index.packet(evidence.transaction(id)?.first)?.dns().map(|row| row.question)
+}
+
+/// The transactions of a query's lookup: those that ask the same, and the others.
+fn parted(
+    index: &Index,
+    evidence: &Evidence,
+    query: PacketId,
+) -> Option<(Vec<TransactionId>, Vec<TransactionId>)> {
     let id = evidence.transaction_of(query)?;
     let lookups = evidence.lookups(index);
-    let question = |id: &TransactionId| {
-        let first = evidence.transaction(*id)?.first;
-        index.packet(first)?.dns().map(|row| row.question)
-    };
-    let mine = question(&id)?;
-    let members = lookups.members(lookups.of(id)?);
-    let (same, others): (Vec<TransactionId>, Vec<TransactionId>) =
-        members.iter().take(TOLD_MAX).copied().partition(|member| question(member) == Some(mine));
-    let mut all: Vec<PacketId> =
-        same.iter().flat_map(|member| evidence.tries(*member)).take(TOLD_MAX).collect();
+    let members = lookups.members(lookups.of(id)?).iter().copied();
+    if let (Some(_), None) = (members.clone().next(), members.clone().nth(1)) {
+        return Some((vec![id], Vec::new()));
+    }
+    let mine = question(index, evidence, id)?;
+    Some(members.partition(|member| question(index, evidence, *member) == Some(mine)))
+}
+
+/// The number of a query among the tries for its question in its lookup, from 1, and how many these are; `None` for
+/// packets that are no query of a transaction.
+pub fn place(index: &Index, evidence: &Evidence, query: PacketId) -> Option<(usize, usize)> {
+    let (same, _) = parted(index, evidence, query)?;
+    place_in(index, evidence, query, &same)
+}
+
+fn place_in(
+    index: &Index,
+    evidence: &Evidence,
+    query: PacketId,
+    same: &[TransactionId],
+) -> Option<(usize, usize)> {
+    let when = |packet: PacketId| (index.packet(packet).map(|packet| packet.time_ns()), packet);
+    let (mut before, mut total, mut found) = (0, 0, false);
+    for member in same {
+        let transaction = evidence.transaction(*member)?;
+        total += transaction.tries as usize;
+        if transaction.tries == 1 {
+            before += usize::from(when(transaction.first) <= when(query));
+            found |= transaction.first == query;
+        } else {
+            let tries = evidence.tries(*member);
+            before += tries.iter().filter(|packet| when(**packet) <= when(query)).count();
+            found |= tries.contains(&query);
+        }
+    }
+    found.then_some((before, total))
+}
+
+/// Reads which attempt of its lookup a query is; `None` for packets that are no query of a transaction.
+pub fn attempt(index: &Index, evidence: &Evidence, query: PacketId) -> Option<Attempt> {
+    let (same, others) = parted(index, evidence, query)?;
+    let (number, total) = place_in(index, evidence, query, &same)?;
+    let tries = |member: &TransactionId| evidence.tries(*member).into_iter().take(TOLD_MAX);
+    let mut all: Vec<PacketId> = same.iter().take(TOLD_MAX).flat_map(tries).collect();
     all.sort_by_key(|packet| (index.packet(*packet).map(|packet| packet.time_ns()), *packet));
-    let number = all.iter().position(|packet| *packet == query)? + 1;
+    all.truncate(TOLD_MAX);
     let first = |member: &TransactionId| evidence.transaction(*member).map(|member| member.first);
-    Some(Attempt { number, all, siblings: others.iter().filter_map(first).collect() })
+    let siblings = others.iter().take(TOLD_MAX).filter_map(first).collect();
+    Some(Attempt { number, total, all, siblings })
+}
+
+/// Every query of a transaction with its number, as [`place`] gives it, in packet order and in one pass.
+pub fn numbered(index: &Index, evidence: &Evidence) -> Vec<(PacketId, usize)> {
+    let lookups = evidence.lookups(index);
+    let queries = evidence.queries();
+    if index.order.is_some() {
+        let place = |packet| place(index, evidence, packet).map(|(number, _)| (packet, number));
+        return queries.filter_map(|(row, _)| place(row.packet)).collect();
+    }
+    // Most lookups are one question asked once; only the others are counted.
+    let mut counts: Map<(LookupId, u64), usize> = Map::default();
+    let number = |(row, id): (&DnsRow, TransactionId)| {
+        let lookup = lookups.of(id)?;
+        let once = lookups.members(lookup).len() == 1 && evidence.transaction(id)?.tries == 1;
+        if once {
+            return Some((row.packet, 1));
+        }
+        let count = counts.entry((lookup, row.question)).or_default();
+        *count += 1;
+        Some((row.packet, *count))
+    };
+    queries.filter_map(number).collect()
 }
 
 #[cfg(test)]

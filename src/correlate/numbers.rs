@@ -45,6 +45,11 @@ impl Numbers {
         number(&mut self.servers, address)
     }
 
+    /// Numbered clients and servers.
+    pub fn counts(&self) -> (usize, usize) {
+        (self.clients.len(), self.servers.len())
+    }
+
     /// The number of a server that has one.
     pub fn server_number(&self, address: Address) -> Option<u32> {
         self.servers.get(&address).copied()

@@ -3,7 +3,7 @@
 use super::fields::EvidenceField;
 use super::matcher::Scalar;
 use super::values::Visit;
-use crate::correlate::{Evidence, Link, LinkKind, Transaction, TransactionId};
+use crate::correlate::{Evidence, Link, LinkKind, Transaction, TransactionId, lookups};
 use crate::index::{Index, PacketId};
 
 /// Calls `visit` with each value of a field for one packet.
@@ -59,7 +59,7 @@ pub fn each(field: EvidenceField, packet: PacketId, index: &Index, evidence: &Ev
             if let Some(transaction) =
                 transaction_id(packet, evidence).and_then(|id| evidence.transaction(id))
             {
-                of_transaction(field, packet, transaction, evidence, visit);
+                of_transaction(field, packet, transaction, (index, evidence), visit);
             }
         }
     }
@@ -80,7 +80,7 @@ fn of_transaction(
     field: EvidenceField,
     packet: PacketId,
     transaction: &Transaction,
-    evidence: &Evidence,
+    (index, evidence): (&Index, &Evidence),
     visit: Visit<'_>,
 ) {
     let value = match field {
@@ -88,7 +88,7 @@ fn of_transaction(
             visit(Scalar::Text(transaction.outcome.name()));
             return;
         }
-        EvidenceField::Attempt => attempt(packet, transaction, evidence),
+        EvidenceField::Attempt => lookups::place(index, evidence, packet).map(|(number, _)| number as i64),
         _ => number_of(field, transaction),
     };
     if let Some(value) = value {
@@ -106,13 +106,6 @@ pub fn number_of(field: EvidenceField, transaction: &Transaction) -> Option<i64>
         EvidenceField::ExtendedError => transaction.extended_error.map(i64::from),
         _ => None,
     }
-}
-
-/// Which try of its transaction a query is, from 1; `None` for answers and errors.
-fn attempt(packet: PacketId, transaction: &Transaction, evidence: &Evidence) -> Option<i64> {
-    let id = evidence.transaction_of(transaction.first)?;
-    let at = evidence.tries(id).iter().position(|id| *id == packet)?;
-    Some(at as i64 + 1)
 }
 
 fn membership(field: EvidenceField, packet: PacketId, evidence: &Evidence, visit: Visit<'_>) {

@@ -41,7 +41,11 @@ pub enum Function {
 pub const FUNCTIONS: &[(&str, Function, &str)] = &[
     ("partner", Function::Partner, "packets linked to one that matches"),
     ("transaction", Function::Transaction, "every packet of a DNS transaction in which one matches"),
-    ("sibling", Function::Sibling, "packets of a DNS transaction in which another one matches"),
+    (
+        "sibling",
+        Function::Sibling,
+        "packets of a lookup (other types, servers, search suffixes) in which another one matches",
+    ),
     ("first", Function::First, "the first query of each DNS transaction in which a packet matches"),
 ];
 

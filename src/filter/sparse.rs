@@ -8,9 +8,8 @@ use super::matcher::Scalar;
 use super::{evidence, members};
 use std::sync::atomic::Ordering;
 
-use crate::correlate::evidence::Role;
-use crate::correlate::{Evidence, LinkKind, TransactionId};
-use crate::index::PacketId;
+use crate::correlate::{Evidence, LinkKind, TransactionId, lookups};
+use crate::index::{Index, PacketId};
 
 /// The packets that pass a test on evidence; `None` for tests of any other kind.
 pub fn packets<'f>(test: &Test, context: &Context<'_>) -> Option<Plan<'f>> {
@@ -29,7 +28,7 @@ pub fn packets<'f>(test: &Test, context: &Context<'_>) -> Option<Plan<'f>> {
             evidence.episodes.iter().flat_map(|episode| episode.frames.iter().copied()).collect()
         }
         EvidenceField::Anomaly => evidence.anomalies.iter().map(|anomaly| anomaly.packet).collect(),
-        EvidenceField::Attempt => return Some(Plan::Packets(attempts(test, evidence))),
+        EvidenceField::Attempt => return Some(Plan::Packets(attempts(test, context, evidence))),
         EvidenceField::Duplicate => evidence.duplicates().map(|(copy, _, _)| copy).collect(),
         EvidenceField::Outcome
         | EvidenceField::Waited
@@ -79,28 +78,17 @@ fn passing(test: &Test, candidates: &[PacketId], context: &Context<'_>) -> Vec<u
     candidates.par_iter().filter(|id| passes(id)).map(|id| id.0).collect()
 }
 
-/// Numbers the tries of all transactions in one pass instead of searching for each.
-fn attempts(test: &Test, evidence: &Evidence) -> Vec<u32> {
-    let mut counts = vec![0i64; evidence.transactions.len()];
-    let mut found = Vec::new();
-    for (packet, TransactionId(id), role) in evidence.members() {
-        if !matches!(role, Role::First | Role::Retry) {
-            continue;
+/// Numbers the tries of all lookups in one pass instead of searching for each.
+fn attempts(test: &Test, context: &Context<'_>, evidence: &Evidence) -> Vec<u32> {
+    let accepted = |number: usize| match &test.check {
+        Check::Exists => true,
+        Check::Compare { matcher, negate, .. } => {
+            let value = if test.transform == Transform::Count { 1 } else { number as i64 };
+            matcher.accepts(&Scalar::Number(value)) != *negate
         }
-        let Some(count) = counts.get_mut(id as usize) else { continue };
-        *count += 1;
-        let accepted = match &test.check {
-            Check::Exists => true,
-            Check::Compare { matcher, negate, .. } => {
-                let value = if test.transform == Transform::Count { 1 } else { *count };
-                matcher.accepts(&Scalar::Number(value)) != *negate
-            }
-        };
-        if accepted {
-            found.push(packet.0);
-        }
-    }
-    found
+    };
+    let numbered = lookups::numbered(context.index, evidence).into_iter();
+    numbered.filter(|(_, number)| accepted(*number)).map(|(packet, _)| packet.0).collect()
 }
 
 /// The packets that stand in a relation to any of `rows`, in order.
@@ -110,12 +98,15 @@ pub fn related(function: Function, rows: &[u32], context: &Context<'_>) -> Vec<u
         Function::Partner => {
             rows.iter().flat_map(|row| linked(PacketId(*row), evidence)).map(|id| id.0).collect()
         }
-        _ => by_transaction(function, rows, evidence),
+        _ => by_transaction(function, rows, context.index, evidence),
     };
     out.sort_unstable();
     out.dedup();
     out
 }
+
+/// Transactions of one lookup that are looked at for one packet.
+const LOOKUP_MAX: usize = 4096;
 
 fn linked(packet: PacketId, evidence: &Evidence) -> Vec<PacketId> {
     let mut ends: Vec<PacketId> = evidence.links_from(packet).iter().filter_map(|link| link.to).collect();
@@ -123,12 +114,17 @@ fn linked(packet: PacketId, evidence: &Evidence) -> Vec<PacketId> {
     ends
 }
 
-fn by_transaction(function: Function, rows: &[u32], evidence: &Evidence) -> Vec<u32> {
-    // For each transaction how many of its packets matched, and the last that did.
+fn by_transaction(function: Function, rows: &[u32], index: &Index, evidence: &Evidence) -> Vec<u32> {
+    // A lookup's transactions stand together for siblings: other types, other servers, search suffixes.
+    let group = |id: TransactionId| match function {
+        Function::Sibling => evidence.lookups(index).of(id).map_or(id.0, |lookup| lookup.0),
+        _ => id.0,
+    };
+    // For each group how many of its packets matched, and the last that did.
     let mut matched = vec![(0u32, 0u32); evidence.transactions.len()];
     for row in rows {
         let id = evidence::transaction_id(PacketId(*row), evidence);
-        if let Some(entry) = id.and_then(|id| matched.get_mut(id.0 as usize)) {
+        if let Some(entry) = id.and_then(|id| matched.get_mut(group(id) as usize)) {
             *entry = (entry.0 + 1, *row);
         }
     }
@@ -137,7 +133,7 @@ fn by_transaction(function: Function, rows: &[u32], evidence: &Evidence) -> Vec<
         return hit.map(|(_, transaction)| transaction.first.0).collect();
     }
     let wanted = |packet: PacketId, id: TransactionId| {
-        matched.get(id.0 as usize).is_some_and(|(count, last)| match function {
+        matched.get(group(id) as usize).is_some_and(|(count, last)| match function {
             Function::Sibling => *count > 1 || (*count == 1 && *last != packet.0),
             _ => *count > 0,
         })
@@ -162,7 +158,10 @@ pub fn neighbours(function: Function, packet: PacketId, context: &Context<'_>) -
     if function == Function::First && first != Some(packet) {
         return Vec::new();
     }
-    let mut all = evidence.packets_of(id);
+    let lookups = (function == Function::Sibling).then(|| evidence.lookups(context.index));
+    let lookup = lookups.and_then(|lookups| Some(lookups.members(lookups.of(id)?)));
+    let members = lookup.unwrap_or(std::slice::from_ref(&id)).iter().take(LOOKUP_MAX);
+    let mut all: Vec<PacketId> = members.flat_map(|id| evidence.packets_of(*id)).collect();
     let about =
         |id: &PacketId| evidence.links_to(*id).into_iter().filter(|link| link.kind == LinkKind::ErrorAbout);
     let errors: Vec<PacketId> = all.iter().flat_map(about).map(|link| link.from).collect();

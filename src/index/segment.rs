@@ -207,6 +207,33 @@ impl Segment {
         self.arena.get(start..start + usize::from(row.length)).unwrap_or_default()
     }
 
+    /// Where the rows of DNS messages begin that belong to a packet or a later one. Messages lie about evenly in a segment:
+    /// the search begins where the packet's would be and widens from there.
+    pub(crate) fn first_dns(&self, packet: PacketId) -> usize {
+        let is_before = |at: usize| self.dns.get(at).is_some_and(|row| row.packet < packet);
+        let row = packet.0.saturating_sub(self.base.0) as usize;
+        let (mut low, mut high) = (0, self.dns.len());
+        let guess = (row * self.dns.len() / self.len().max(1)).min(self.dns.len());
+        let mut step = 8;
+        if is_before(guess) {
+            low = guess + 1;
+            while is_before(guess + step) {
+                low = guess + step + 1;
+                step *= 2;
+            }
+            high = high.min(guess + step);
+        } else {
+            high = guess;
+            while let Some(at) = guess.checked_sub(step).filter(|at| !is_before(*at)) {
+                high = at;
+                step *= 2;
+            }
+            low = guess.checked_sub(step).map_or(low, |at| at + 1);
+        }
+        let rows = self.dns.get(low..high).unwrap_or_default();
+        low + rows.partition_point(|row| row.packet < packet)
+    }
+
     /// The address at a position of the dictionary.
     pub fn address(&self, position: u32) -> Address {
         self.addresses.get(position as usize).copied().unwrap_or_default()

@@ -231,6 +231,8 @@ pub struct Facts<'i> {
     pub server: Address,
     pub port: u16,
     pub transactions: Vec<&'i Transaction>,
+    /// The lookups they belong to: other record types, other servers and search suffixes are one.
+    pub lookups: usize,
     /// Queries sent, retries included, in order.
     pub queries: Vec<PacketId>,
     pub errors: Vec<PacketId>,
@@ -266,6 +268,7 @@ impl<'i> Facts<'i> {
             server: problem.server.0,
             port: problem.server.1,
             transactions: Vec::new(),
+            lookups: 0,
             queries: Vec::new(),
             errors: Vec::new(),
             answers: Vec::new(),
@@ -308,6 +311,10 @@ impl<'i> Facts<'i> {
             facts.transactions.extend(own);
             facts.frames.extend(&episode.frames);
         }
+        let lookups = evidence.lookups(index);
+        let of = |id: &crate::correlate::TransactionId| lookups.of(*id);
+        let of: BTreeSet<_> = episodes.iter().flat_map(|e| &e.transactions).filter_map(of).collect();
+        facts.lookups = of.len();
         facts.recovery = around.recovery;
         facts.meanwhile = around.meanwhile;
         spacing.retain(|gap| *gap >= SIBLING_NS);

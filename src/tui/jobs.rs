@@ -161,12 +161,12 @@ pub fn run(job: Job, cancel: &AtomicBool, early: &dyn Fn(Reply)) -> Option<Reply
     Some(match job {
         Job::Correlate { generation, index } => {
             let evidence = Arc::new(correlate(&index, &Parameters::default(), cancel));
+            // Worked out here once, so that no screen waits for it.
+            evidence.lookups(&index);
             let problems = problems(&index, &evidence, cancel).into();
             Reply::Evidence { generation, index, evidence, problems }
         }
         Job::Vocabulary { index, evidence } => {
-            // Worked out here once, so that no screen waits for it.
-            evidence.lookups(&index);
             let context = Context { index: &index, evidence: Some(&evidence), notes: None, cancel };
             Reply::Vocabulary(Arc::new(crate::filter::Vocabulary::new(&context)))
         }

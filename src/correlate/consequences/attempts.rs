@@ -1,7 +1,7 @@
 //! The connections a client tries after a failure, why they belong to the failed name, and how they end.
 
 use super::requests;
-use crate::correlate::{Evidence, LinkKind};
+use crate::correlate::{Evidence, LinkKind, encrypted};
 use crate::decode::Address;
 use crate::index::{Index, Packet, PacketId};
 use crate::time::Nanos;
@@ -177,9 +177,7 @@ impl Attempts {
         } else if requests::http_host(payload).is_some_and(is_name) {
             attempt.because(Why::HttpHost, packet.id);
         }
-        let resolver =
-            hello.is_some_and(|hello| hello.offers_dns || hello.name.is_some_and(requests::is_resolver_name));
-        resolver.then_some(Seen::Resolver)
+        hello.is_some_and(encrypted::is_of_resolver).then_some(Seen::Resolver)
     }
 
     /// A packet to the client.

@@ -1,6 +1,4 @@
-//! The host a client names in its request: TLS server name, HTTP host; and the names of certificates and known resolvers.
-
-use std::net::IpAddr;
+//! The host a client names in its request: TLS server name, HTTP host; and the names of certificates.
 
 /// Extensions read of one `ClientHello`.
 const EXTENSIONS_MAX: usize = 64;
@@ -12,7 +10,7 @@ const PROTOCOLS: usize = 16;
 
 /// What a `ClientHello` says in clear.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Hello<'a> {
+pub(in crate::correlate) struct Hello<'a> {
     /// The server's name (RFC 6066 §3).
     pub name: Option<&'a [u8]>,
     /// It offers DNS over TLS as protocol (`dot`, RFC 7858 with RFC 7301).
@@ -24,7 +22,7 @@ fn word(bytes: &[u8], at: usize) -> Option<usize> {
 }
 
 /// Reads a `ClientHello` that begins in this segment (RFC 8446 §4.1.2), as far as it goes.
-pub(super) fn hello(payload: &[u8]) -> Option<Hello<'_>> {
+pub(in crate::correlate) fn hello(payload: &[u8]) -> Option<Hello<'_>> {
     if payload.first() != Some(&22) || payload.get(5) != Some(&1) {
         return None;
     }
@@ -78,44 +76,6 @@ pub(super) fn certifies(payload: &[u8], name: &str) -> bool {
 /// Whether a segment begins with a fatal TLS alert in clear (RFC 8446 §6).
 pub(super) fn is_fatal_alert(payload: &[u8]) -> bool {
     matches!(payload, [21, 3, _, 0, 2, 2, _, ..])
-}
-
-/// Public resolvers by the name they are reached under with DNS over HTTPS or TLS.
-const RESOLVER_NAMES: [&str; 12] = [
-    "dns.google",
-    "cloudflare-dns.com",
-    "mozilla.cloudflare-dns.com",
-    "chrome.cloudflare-dns.com",
-    "one.one.one.one",
-    "dns.quad9.net",
-    "doh.opendns.com",
-    "dns.nextdns.io",
-    "dns.adguard-dns.com",
-    "doh.cleanbrowsing.org",
-    "dns.mullvad.net",
-    "doh.dns.sb",
-];
-
-/// The addresses of the largest of them.
-const RESOLVER_ADDRESSES: [[u8; 4]; 8] = [
-    [1, 1, 1, 1],
-    [1, 0, 0, 1],
-    [8, 8, 8, 8],
-    [8, 8, 4, 4],
-    [9, 9, 9, 9],
-    [149, 112, 112, 112],
-    [208, 67, 222, 222],
-    [208, 67, 220, 220],
-];
-
-/// Whether a host name is that of a public resolver.
-pub(super) fn is_resolver_name(name: &[u8]) -> bool {
-    RESOLVER_NAMES.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes()))
-}
-
-/// Whether an address is that of a public resolver.
-pub(super) fn is_resolver_address(address: IpAddr) -> bool {
-    matches!(address, IpAddr::V4(ip) if RESOLVER_ADDRESSES.contains(&ip.octets()))
 }
 
 #[cfg(test)]

@@ -40,7 +40,7 @@ pub static FIELDS: &[FieldInfo] = &[
         Number,
         Source::Evidence(EvidenceField::Attempt),
         "dns.attempt > 1",
-        "which try of its transaction a query is, from 1",
+        "which try for its question a query is in its lookup, from 1",
     ),
     field(
         "dns.tries",

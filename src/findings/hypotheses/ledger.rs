@@ -199,12 +199,14 @@ impl Observation {
     }
 
     /// Why it speaks for a hypothesis.
+    #[must_use]
     pub fn fits(mut self, why: &'static str) -> Self {
         self.fits = why;
         self
     }
 
     /// Why it speaks against one.
+    #[must_use]
     pub fn against(mut self, why: &'static str) -> Self {
         self.against = why;
         self

@@ -98,7 +98,7 @@ fn cannot_tell(b: &Builder<'_>) -> Vec<(&'static str, String, Vec<PacketId>)> {
         say(
             "www",
             format!(
-                "Only {0} was asked for; whether www.{0} can be resolved is not known.",
+                "Only {0} was asked for, not www.{0}; whether that name can be resolved is not known.",
                 words::name(name)
             ),
             &facts.queries,

@@ -241,8 +241,14 @@ fn repeats(b: &Builder<'_>, facts: &Facts<'_>) -> Option<Block> {
     } else {
         String::new()
     };
+    let lookups = facts.lookups;
+    let of_lookups = if lookups < attempts {
+        format!(" of {}", words::count(lookups, "lookup", "lookups"))
+    } else {
+        String::new()
+    };
     let text = format!(
-        "These are {} in {}{apart}{same}.",
+        "These are {}{of_lookups} in {}{apart}{same}.",
         words::count(attempts, "attempt", "attempts"),
         words::count(facts.problem.episodes.len(), "episode", "episodes"),
     );

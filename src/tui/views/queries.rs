@@ -71,7 +71,7 @@ fn attempt(state: &State, transaction: &Transaction) -> String {
     let evidence = state.evidence.as_deref();
     let found = evidence.and_then(|evidence| lookups::attempt(&state.index, evidence, transaction.first));
     let tries = usize::try_from(transaction.tries).unwrap_or(1).max(1);
-    let (number, all) = found.map_or((1, tries), |attempt| (attempt.number, attempt.all.len()));
+    let (number, all) = found.map_or((1, tries), |attempt| (attempt.number, attempt.total));
     match tries {
         1 => format!("{number}/{all}"),
         tries => format!("{number}-{}/{all}", number + tries - 1),

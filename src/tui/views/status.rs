@@ -14,7 +14,7 @@ use crate::tui::state::{State, Tone};
 use crate::tui::theme::{Role, Theme};
 
 /// Below this width there is no room for keys and selection.
-const CROWDED_COLUMNS: u16 = 72;
+const CROWDED_COLUMNS: u16 = 100;
 
 /// Draws it.
 pub fn render(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
@@ -24,8 +24,9 @@ pub fn render(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let mut right = right(state);
     // A word from the program is read whole before the selection's.
     let said = state.notice.as_ref().map_or(0, |notice| width(&notice.text) + 4);
-    // Where there is no room for both, the keys of a panel are worth more than the timeline's selection.
-    let crowded = area.width < CROWDED_COLUMNS && state.panels.focus != Panel::Timeline;
+    // Where the selected packet is not on the screen, the keys of the panel that is are worth more.
+    let elsewhere = !matches!(state.panels.focus, Panel::Timeline | Panel::Packet);
+    let crowded = area.width < CROWDED_COLUMNS && elsewhere;
     if crowded || said + width(&right) + 2 > usize::from(area.width) {
         right.clear();
     }

@@ -11,7 +11,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::timeline_ties::{Gutter, gutters};
-use crate::correlate::{Evidence, Level, Link, LinkKind, Outcome};
+use crate::correlate::{Evidence, Level, Link, LinkKind, Outcome, encrypted, lookups};
 use crate::decode::Address;
 use crate::index::{Packet, PacketId, segment::flags};
 use crate::time;
@@ -431,6 +431,9 @@ pub fn remarks(state: &State, packet: &Packet<'_>) -> Vec<String> {
             out.push(anomaly.kind.replace('_', " "));
         }
     }
+    if let Some(what) = encrypted::label(packet) {
+        out.push(format!("possibly {what}"));
+    }
     if packet.flags() & flags::BACKWARD != 0 {
         out.push("time steps back".to_owned());
     }
@@ -463,10 +466,9 @@ fn link_words(state: &State, evidence: &Evidence, link: &Link, out: &mut Vec<Str
             out.push(gap);
         }
         LinkKind::RetryOf => {
-            let id = evidence.transaction_of(to);
-            let tries = id.map(|id| evidence.tries(id)).unwrap_or_default();
-            let this = tries.iter().position(|id| *id == link.from).map_or(tries.len(), |at| at + 1);
-            out.push(format!("attempt {this}/{}", tries.len()));
+            if let Some((number, total)) = lookups::place(&state.index, evidence, link.from) {
+                out.push(format!("attempt {number}/{total}"));
+            }
         }
         LinkKind::DuplicateOf => out.push(format!("copy of {target}")),
     }
@@ -476,8 +478,10 @@ fn query_words(state: &State, evidence: &Evidence, id: PacketId, out: &mut Vec<S
     let Some(transaction) = evidence.transaction_of(id).and_then(|id| evidence.transaction(id)) else {
         return;
     };
-    if transaction.first == id && transaction.tries > 1 {
-        out.push(format!("attempt 1/{}", transaction.tries));
+    if transaction.first == id
+        && let Some((number, total @ 2..)) = lookups::place(&state.index, evidence, id)
+    {
+        out.push(format!("attempt {number}/{total}"));
     }
     // Each try names its own error; the outcome is said once, at the first.
     let own = evidence.links_to(id).into_iter().find(|link| link.kind == LinkKind::ErrorAbout);

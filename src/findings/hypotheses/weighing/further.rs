@@ -8,7 +8,7 @@ use crate::decode::Address;
 use crate::findings::FRAMES_MAX;
 use crate::findings::facts::delegations::How;
 use crate::findings::facts::hosts::Sign;
-use crate::findings::facts::{Ending, ErrorFact, Lame, Meaning, Server, Sort};
+use crate::findings::facts::{Ending, ErrorFact, Host, Lame, Meaning, Server, Sort};
 use crate::findings::hypotheses::Group;
 use crate::findings::hypotheses::ledger::{EXCLUDED, Ledger, Observation, Row, Weight};
 use crate::findings::hypotheses::scene::Scene;
@@ -59,7 +59,7 @@ fn several_servers(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     // Servers of one network stand at one distance anyway; it takes servers that should not.
     let apart = servers.iter().any(|other| network(*other) != network(scene.server));
     let elsewhere = servers.iter().chain([&scene.server]).any(|server| {
-        let signs = scene.facts.hosts.get(server).into_iter().flat_map(|host| host.alive());
+        let signs = scene.facts.hosts.get(server).into_iter().flat_map(Host::alive);
         signs.filter_map(|sign| hops(sign.ttl)).any(|hops| hops.abs_diff(distance) > 1)
     });
     if servers.is_empty() || !(apart || elsewhere) {
