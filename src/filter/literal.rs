@@ -340,8 +340,8 @@ fn truth(operator: Operator, items: &[Item]) -> Result<Matcher, Complaint> {
         return complain(item, "a yes-or-no field is compared with `==` or `!=`");
     }
     match item.text.to_ascii_lowercase().as_str() {
-        "1" | "true" | "yes" => Ok(Matcher::Bool(true)),
-        "0" | "false" | "no" => Ok(Matcher::Bool(false)),
+        "1" | "true" | "yes" | "set" => Ok(Matcher::Bool(true)),
+        "0" | "false" | "no" | "not set" => Ok(Matcher::Bool(false)),
         other => Err(Complaint {
             span: Some(item.span.clone()),
             message: format!("expected true or false (1 or 0), not `{}`", shown(&item.text)),

@@ -417,6 +417,8 @@ fn questions(field: DnsField, bytes: &[u8], row: &DnsRow, visit: Visit<'_>) -> b
     false
 }
 
+/// AD (RFC 4035 §3.2.3; in queries RFC 6840 §5.7).
+const AUTHENTICATED: u16 = 0x0020;
 /// The operation whose sections and flags are others (RFC 2136).
 const UPDATE: u8 = 5;
 
@@ -436,7 +438,10 @@ pub fn dns_value(
         }
         DnsField::Response => return visit(Scalar::Bool(header.is_response())),
         DnsField::Bit(bit, responses) => {
-            return (header.is_response() || !responses) && visit(Scalar::Bool(header.flags & bit != 0));
+            // A query has AD only where it is set, as in Wireshark.
+            let there =
+                header.is_response() || (!responses && (bit != AUTHENTICATED || header.flags & bit != 0));
+            return there && visit(Scalar::Bool(header.flags & bit != 0));
         }
         DnsField::Type if questions => i64::from(qtype),
         DnsField::Class if questions => i64::from(qclass),

@@ -14,7 +14,7 @@ fields! {
     FLAGS "ip.flags" Number "flag bits: 2 don't fragment, 1 more fragments";
     DONT_FRAGMENT "ip.flags.df" Bool "don't fragment";
     MORE_FRAGMENTS "ip.flags.mf" Bool "more fragments";
-    FRAGMENT_OFFSET "ip.frag_offset" Number "fragment offset in bytes";
+    FRAGMENT_OFFSET "ip.frag_offset" Number "fragment offset in units of eight bytes";
     TTL "ip.ttl" Number "time to live";
     PROTOCOL "ip.proto" Number "protocol above";
     CHECKSUM "ip.checksum" Number "header checksum";
@@ -60,7 +60,9 @@ pub(super) fn rows(bytes: &[u8], layer: Layer, tree: &mut Tree) {
     tree.also(&FLAGS, Value::Number(flags >> 13), start + 6..start + 7);
     tree.flag(&DONT_FRAGMENT, "Don't fragment", flags & 0x4000 != 0, start + 6..start + 7);
     tree.flag(&MORE_FRAGMENTS, "More fragments", flags & 0x2000 != 0, start + 6..start + 7);
-    tree.number(&FRAGMENT_OFFSET, "Fragment offset", (flags & 0x1fff) * 8, start + 6..start + 8);
+    let offset = flags & 0x1fff;
+    let text = format!("Fragment offset: {} bytes", offset * 8);
+    tree.push(Some(&FRAGMENT_OFFSET), text, Value::Number(offset), start + 6..start + 8);
     tree.number(&TTL, "Time to live", number(8, 1), start + 8..start + 9);
     let protocol = number(9, 1);
     tree.push(

@@ -72,7 +72,8 @@ fn rows(message: &Message<'_>, base: usize, multicast: bool, tree: &mut Tree) {
         if record.kind == OPT {
             let range = base + record.start..base + record.end;
             tree.also(&RECORD_NAME, Value::Text(".".to_owned()), range.clone());
-            tree.also(&RECORD_TYPE, Value::Number(i64::from(OPT)), range);
+            tree.also(&RECORD_TYPE, Value::Number(i64::from(OPT)), range.clone());
+            tree.also(&RECORD_LENGTH, Value::Number((record.end - record.data) as i64), range);
             extension_rows(message, base, tree);
         } else {
             record_rows(message.bytes, record, base, multicast, tree);
