@@ -30,13 +30,20 @@ pub fn drafted(
 ) -> (Report, Arc<Drafting>) {
     let input = findings::Input { index, evidence };
     let before = before.filter(|before| Arc::ptr_eq(&before.evidence, evidence));
-    let found = match &before {
-        Some(before) => Arc::clone(&before.findings),
-        None => findings::run(&input, &[]).into(),
-    };
-    let assessments = match before.filter(|before| before.ledger == case.ledger) {
-        Some(before) => Arc::clone(&before.assessments),
-        None => hypotheses::assess_all(&input, &found, &changes(case)).into(),
+    let (found, assessments) = match before {
+        Some(before) => {
+            let found = Arc::clone(&before.findings);
+            let assessments = if before.ledger == case.ledger {
+                Arc::clone(&before.assessments)
+            } else {
+                hypotheses::assess_all(&input, &found, &changes(case)).into()
+            };
+            (found, assessments)
+        }
+        None => {
+            let (found, assessments) = findings::examine(&input, &[], &changes(case));
+            (found.into(), assessments.into())
+        }
     };
     let report = draft(&Input { index, evidence, findings: &found, assessments: &assessments, case });
     let (evidence, ledger) = (Arc::clone(evidence), case.ledger.clone());
@@ -65,7 +72,7 @@ struct Masked {
 pub fn write(export: &Export) -> anyhow::Result<CustodyEntry> {
     let bundle = export.format == BUNDLE;
     if bundle && (!export.index.complete || export.hashes.is_empty()) {
-        anyhow::bail!("a bundle needs the whole capture and its hash, which are not there yet");
+        anyhow::bail!("a bundle needs the whole capture, hashed");
     }
     let now_ns = super::wall_clock_ns();
     let name = export.path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
