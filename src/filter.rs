@@ -13,6 +13,7 @@ mod literal;
 mod matcher;
 mod members;
 pub mod named;
+mod numbers;
 mod operand;
 mod primitive;
 pub mod reference;

@@ -151,7 +151,27 @@ fn the_filter_menu_joins_what_the_packet_has() {
     bench.keys("f p");
     assert_eq!(bench.state.filter.line.text(), "dns");
     bench.keys("f Tab Tab e");
-    assert_eq!(bench.state.filter.line.text(), "(dns) and not (icmp.error)");
+    assert_eq!(bench.state.filter.line.text(), "dns and not icmp.error");
+    // What has an `or` of its own keeps it when it is joined.
+    bench.keys("f a");
+    assert_eq!(bench.state.filter.line.text(), "dns and not icmp.error and (dns or icmp.error)");
+}
+
+#[test]
+fn a_transaction_and_a_field_of_the_tree_become_filters() {
+    let mut bench = seed();
+    bench.keys("j f t");
+    assert_eq!(bench.state.filter.line.text(), "transaction(frame.number == 2)");
+    bench.shows("2 of 6");
+    bench.keys("Esc 2 G");
+    let rows = portmortem::tui::views::packet::tree(&bench.state);
+    let row =
+        rows.iter().position(|row| row.node.field.is_some_and(|field| field.name == "icmp.code")).unwrap();
+    bench.state.packet.tree.row = row;
+    bench.keys("f i");
+    assert_eq!(bench.state.filter.line.text(), "icmp.code == 3");
+    bench.keys("f Tab Tab i");
+    assert_eq!(bench.state.filter.line.text(), "icmp.code == 3 and not icmp.code == 3");
 }
 
 #[test]

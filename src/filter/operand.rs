@@ -5,13 +5,14 @@ use std::ops::Range;
 use super::FilterError;
 use super::expression::{
     Arithmetic, Check, Comparison, Expression, NUMBER_FUNCTIONS, Operand, Relation, SlicePart, TRANSFORMS,
-    Test, Transform, Written,
+    Test, Transform,
 };
 use super::fields::{self, Family, FieldInfo, Source, Word};
 use super::grammar::Parser;
 use super::lexer::{Lexeme, Symbol, Token, lex};
 use super::literal::{self, Operator};
 use super::matcher::{self, Matcher};
+use super::numbers::{join, last_colon, number_before_sign, written};
 use crate::decode::LayerKind;
 use crate::protocols::Kind;
 
@@ -195,7 +196,7 @@ impl Parser<'_> {
                 TRANSFORMS.iter().any(|(name, _)| *name == word)
                     || NUMBER_FUNCTIONS.iter().any(|(name, _)| *name == word)
             }
-            Token::Word if word.contains('.') && self.field_named(word).is_some() => true,
+            Token::Word if word.contains('.') && Self::field_named(word).is_some() => true,
             Token::Word => {
                 let number = class(&Operand::Values(Box::new(left.clone()))) == Class::Number
                     || matches!(value_kind(left), Kind::Bytes);
@@ -343,9 +344,9 @@ impl Parser<'_> {
         }
         if let Some(rest) = word.strip_prefix('-') {
             if rest.is_empty() {
-                self.advance()
+                self.advance();
             } else {
-                self.skip(1)
+                self.skip(1);
             }
             self.deeper()?;
             let inner = self.single_operand()?;
@@ -476,7 +477,7 @@ impl Parser<'_> {
     }
 
     /// A field by name; `quoted.` asks for the datagram inside an ICMP error.
-    fn field_named(&self, word: &str) -> Option<&'static FieldInfo> {
+    fn field_named(word: &str) -> Option<&'static FieldInfo> {
         fields::find(word).or_else(|| fields::find(word.strip_prefix("quoted.")?))
     }
 
@@ -498,74 +499,6 @@ impl Parser<'_> {
         self.advance();
         Ok(Some(parts))
     }
-}
-
-impl Operand {
-    /// A number that means the same everywhere.
-    pub fn number(value: i64) -> Self {
-        Self::Number(Written { value, as_duration_ns: Some(value), as_bytes: Some(value) })
-    }
-
-    /// Reads every number as what stands beside it asks for: seconds, or bytes in hexadecimal.
-    fn read_numbers(&mut self, duration: bool, bytes: bool) {
-        match self {
-            Self::Number(written) => {
-                let other =
-                    if duration { written.as_duration_ns } else { written.as_bytes.filter(|_| bytes) };
-                *written = Written { value: other.unwrap_or(written.value), ..*written };
-            }
-            Self::Values(_) | Self::Access { .. } => {}
-            Self::Negative(inner) => inner.read_numbers(duration, bytes),
-            Self::Binary(_, left, right) => {
-                left.read_numbers(duration, bytes);
-                right.read_numbers(duration, bytes);
-            }
-            Self::Function(_, all) => all.iter_mut().for_each(|one| one.read_numbers(duration, bytes)),
-        }
-    }
-}
-
-/// The last colon outside brackets: what follows it is how many bytes are read.
-fn last_colon(text: &str) -> Option<usize> {
-    let (mut depth, mut found) = (0i32, None);
-    for (at, byte) in text.bytes().enumerate() {
-        match byte {
-            b'(' | b'[' => depth += 1,
-            b')' | b']' => depth -= 1,
-            b':' if depth == 0 => found = Some(at),
-            _ => {}
-        }
-    }
-    found
-}
-
-fn written(word: &str) -> Option<Written> {
-    let value = literal::constant(word);
-    let as_duration_ns = matcher::duration(word);
-    let hex = word.len().is_multiple_of(2) && word.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let as_bytes = if hex { i64::from_str_radix(word, 16).ok() } else { None };
-    let value = value.or(as_duration_ns.filter(|_| word.starts_with(|c: char| c.is_ascii_digit())))?;
-    Some(Written { value, as_duration_ns, as_bytes })
-}
-
-/// How long the number is that a word such as `20+8` begins with.
-fn number_before_sign(word: &str) -> Option<usize> {
-    let at = word.find(['+', '-', '*', '/', '%']).filter(|at| *at > 0)?;
-    matcher::whole(word.get(..at)?).is_some().then_some(at)
-}
-
-/// Joins two operands; numbers are calculated at once.
-fn join(sign: Arithmetic, left: Operand, right: Operand) -> Operand {
-    if let (Operand::Number(a), Operand::Number(b)) = (&left, &right)
-        && let Some(value) = super::calculate::arithmetic(sign, a.value, b.value)
-    {
-        let ns = a.as_duration_ns.zip(b.as_duration_ns);
-        let as_duration_ns = ns.and_then(|(a, b)| super::calculate::arithmetic(sign, a, b));
-        let bytes = a.as_bytes.zip(b.as_bytes);
-        let as_bytes = bytes.and_then(|(a, b)| super::calculate::arithmetic(sign, a, b));
-        return Operand::Number(Written { value, as_duration_ns, as_bytes });
-    }
-    Operand::Binary(sign, Box::new(left), Box::new(right))
 }
 
 /// `FIELD & NUMBER == NUMBER` as a test of the field, which columns can answer.

@@ -55,6 +55,7 @@ pub fn text() -> String {
     for filter in named::all() {
         let _ = writeln!(out, "  {:<22} {}", format!("${}", filter.name), filter.title);
     }
+    out.push_str(OWN);
     out.push_str("\nEvery field with its type and an example: portmortem fields\n");
     out
 }
@@ -106,7 +107,10 @@ WIRESHARK'S WAY
   tcp.port in {80, 443, 8000..8080}
   udp.payload[0:2] == 01:00      bytes by offset and length; also [4], [2-5], [:4], [-2:]
   tcp.flags & 0x12 == 0x02       bits of a number
-  len(dns.qry.name) > 50         also count(), lower(), upper()
+  len(dns.qry.name) > 50         also count(), lower(), upper(), string(), max(), min(), abs()
+  ip.src == ip.dst               a field against a field
+  udp.length == ip.len - 20      + - * / % & | ^ << >>
+  tcp.stream == 3                connections and conversations, numbered from 0
   time >= 13:26                  UTC; time in 13:24..13:27; 2024-05-14T13:26:05; the date may be left out
   dns.waited > 2s                ns, us, ms, s, min, h, d; seconds without a unit
 
@@ -116,10 +120,22 @@ TCPDUMP'S WAY
   udp port 53 or icmp            also ip proto 17, ether host 02:00:00:00:00:01, less 64, greater 1000
   port 53 or 5353                the words before the value hold on
   tcp[tcpflags] & (tcp-syn|tcp-rst) != 0
+  ip[8] < 64                     bytes of a header as a number; ip[2:2], udp[10:2], tcp[((tcp[12] & 0xf0) >> 2):4]
 
 JOINING
   and or not, && || !, ( )       not binds tightest, then and, then or, as in Wireshark;
-                                 tcpdump reads and/or from left to right: a warning says so where it matters
+                                 a filter in tcpdump's words alone is read from left to right, as tcpdump does:
+                                 a warning says so where it matters
+
+WHERE THE PEERS DISAGREE
+  ip[9] == 11                    after ip tcp udp icmp … numbers are decimal, as in tcpdump; 0x11 is hexadecimal in both.
+                                 After other fields digits are hexadecimal, as in Wireshark: udp.payload[0:2] == 0100
+  tcp[…] udp[…] icmp[…]          IPv4 only and the first fragment only, as in tcpdump
+  udp, tcp, icmp, port, host     count every fragment that shows them, as in tcpdump; udp.port and other fields of a
+                                 fragmented packet belong to the fragment that completes it, as in Wireshark
+  host, net, port, udp           also look inside VLAN tags and tunnels; tcpdump does not
+  dns.qry.name contains "WWW"    names are compared without case; Wireshark's are not
+  http, tls                      every segment with data on their ports; Wireshark: the one that completes a message
 
 WHAT A FIELD MEANS
   A field that occurs several times matches when one of its values does (ip.addr, udp.port).
@@ -128,6 +144,17 @@ WHAT A FIELD MEANS
   A field never looks into the datagram an ICMP error quotes: quoted.udp.port, quoted.dns.qry.name do.
   (Wireshark's fields look there too, so that `dns` counts an ICMP error as a DNS message.)
   == with a time means the whole minute or second written; all other comparisons mean the moment.
+"#;
+
+const OWN: &str = r#"
+YOUR OWN
+  F gives the filter on screen a name in the case; it is then $name on the screen and on the command line.
+  filters.toml and colours.toml in portmortem's configuration directory (~/.config/portmortem) hold named filters and
+  colour rules for all cases. Yours go before the shipped ones; a filter named problem-marks decides where ] stops.
+    [[filter]]                           [[rule]]
+    name = "office"                      name = "office"
+    title = "our own network"            filter = "$office"
+    filter = "net 192.0.2.0/24"          role = "warning"
 "#;
 
 #[cfg(test)]

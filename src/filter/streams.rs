@@ -75,8 +75,19 @@ pub struct Streams {
 #[derive(Clone, Copy, Default)]
 struct Connection {
     first: [Option<u32>; 2],
-    /// Window shift announced in a SYN; `Some(None)`: a SYN without one.
-    shift: [Option<Option<u8>>; 2],
+    shift: [Shift; 2],
+}
+
+/// What a side's SYN says of scaling its window.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Shift {
+    /// No SYN was seen.
+    #[default]
+    Unknown,
+    /// The SYN announces no shift.
+    Refused,
+    /// It announces this one.
+    Announced(u8),
 }
 
 type End = (Address, u16);
@@ -216,16 +227,18 @@ impl Connection {
             *other = Some(segment.acknowledgment.wrapping_sub(1));
         }
         if let Some(shift) = self.shift.get_mut(side).filter(|_| syn) {
-            *shift = Some(segment.shift);
+            *shift = segment.shift.map_or(Shift::Refused, Shift::Announced);
         }
     }
 
     /// The window in bytes (RFC 7323 §2.2: only when both sides announce a shift, and never in a SYN).
     fn window(&self, side: usize, segment: &Segment) -> i64 {
         let plain = i64::from(segment.window);
-        let refused = self.shift.iter().any(|shift| matches!(shift, Some(None)));
-        match self.shift.get(side).copied().flatten().flatten() {
-            Some(shift) if !refused && segment.flags & SYN == 0 => plain << shift.min(14),
+        let refused = self.shift.contains(&Shift::Refused);
+        match self.shift.get(side) {
+            Some(Shift::Announced(shift)) if !refused && segment.flags & SYN == 0 => {
+                plain << (*shift).min(14)
+            }
             _ => plain,
         }
     }

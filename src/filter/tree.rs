@@ -164,7 +164,7 @@ pub fn layers(packet: &Packet<'_>) -> String {
     names.join(":")
 }
 
-fn add_layers<'n>(decoded: &Decoded<'_>, names: &mut Vec<&'n str>) {
+fn add_layers(decoded: &Decoded<'_>, names: &mut Vec<&str>) {
     let first = decoded.layers().first().map(|layer| layer.kind);
     if matches!(first, Some(LayerKind::Ipv4 | LayerKind::Ipv6)) {
         names.push("raw");

@@ -11,7 +11,7 @@ fields! {
     TYPE "sll.etype" Number "Ethernet type of what follows";
 }
 
-/// Linux cooked capture (LINKTYPE_LINUX_SLL).
+/// Linux cooked capture (`LINKTYPE_LINUX_SLL`).
 pub static SLL: Protocol = Protocol {
     name: "sll",
     label: "SLL",

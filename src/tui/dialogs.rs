@@ -205,15 +205,14 @@ impl Join {
 
     /// Joins `new` to `old`.
     pub fn apply(self, old: &str, new: &str) -> String {
-        let old = old.trim();
-        match self {
-            Self::AndNot if old.is_empty() => format!("not ({new})"),
-            _ if old.is_empty() => new.to_owned(),
-            Self::Replace => new.to_owned(),
-            Self::And => format!("({old}) and {new}"),
-            Self::Or => format!("({old}) or {new}"),
-            Self::AndNot => format!("({old}) and not ({new})"),
-        }
+        use crate::filter::build;
+        let how = match self {
+            Self::Replace => build::Join::Replace,
+            Self::And => build::Join::And,
+            Self::Or => build::Join::Or,
+            Self::AndNot => build::Join::AndNot,
+        };
+        build::join(old, how, new)
     }
 }
 

@@ -4,9 +4,10 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::{Action, Context};
-use crate::filter::{Completion, Filter};
+use crate::filter::{Completion, Filter, build};
 use crate::protocols::ProtocolId;
 use crate::tui::dialogs::{Choice, Dialog, Join, Menu, MenuItem, Prompt, PromptKind};
+use crate::tui::layout::Panel;
 use crate::tui::line::Line;
 use crate::tui::state::{FilterStatus, Rows, Sought, State, Tone};
 use crate::tui::update::{Effect, Job};
@@ -283,13 +284,20 @@ pub fn join(state: &mut State, expression: &str, join: Join) -> Effect {
     typed(state)
 }
 
+/// The packet a filter is to be about: the query chosen in the queries panel, else the selected packet.
+fn subject(state: &State) -> Option<crate::index::Packet<'_>> {
+    let query = state.evidence.as_ref().filter(|_| state.panels.focus == Panel::Queries);
+    let first = query.and_then(|evidence| evidence.transactions.get(state.query_list.row));
+    first.map_or_else(|| state.packet(), |transaction| state.index.packet(transaction.first))
+}
+
 fn menu(state: &mut State) -> Effect {
     let mut items = Vec::new();
     let mut add = |key: char, label: &str, expression: String| {
         let label = format!("{label:<13} {expression}");
         items.push(MenuItem { key, label, choice: Choice::Filter(expression) });
     };
-    if let Some(packet) = state.packet() {
+    if let Some(packet) = subject(state) {
         let protocol = packet.protocol();
         if protocol != ProtocolId::UNKNOWN {
             add('p', "protocol", protocol.protocol().name.to_owned());
@@ -323,6 +331,22 @@ fn menu(state: &mut State) -> Effect {
         });
         if let Some(outcome) = outcome {
             add('u', "outcome", format!("dns.outcome == \"{outcome}\""));
+        }
+    }
+    if let Some(packet) = subject(state) {
+        let goes_on = std::sync::atomic::AtomicBool::new(false);
+        let context = crate::filter::Context {
+            index: &state.index,
+            evidence: state.evidence.as_deref(),
+            notes: None,
+            cancel: &goes_on,
+        };
+        if let Some(filter) = build::for_packet(build::Selection::Transaction, &packet, &context) {
+            add('t', "transaction", filter);
+        }
+        let row = crate::tui::views::packet::tree(state).into_iter().nth(state.packet.tree.row);
+        if let Some(filter) = row.and_then(|row| build::for_node(&row.node)) {
+            add('i', "this field", filter);
         }
     }
     add('e', "all errors", "icmp.error".to_owned());
