@@ -11,7 +11,10 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use portmortem::capture;
-use portmortem::correlate::{Evidence, Level, LinkKind, Outcome, Parameters, Transaction, correlate};
+use portmortem::correlate::{
+    Evidence, Level, LinkKind, Outcome, Parameters, Transaction, correlate, encrypted, lookups,
+};
+use portmortem::filter::{Context, Filter};
 use portmortem::generate::dns::{self, Data, Message};
 use portmortem::generate::{ByteOrder, Packet, PcapWriter, PcapngWriter, Variant, link};
 use portmortem::index::{Index, Input, PacketId, Progress, build};
@@ -113,6 +116,23 @@ fn a_stub_that_goes_from_resolver_to_resolver_asks_once() {
     let (index, evidence) = examine(&frames);
     assert_eq!(outcomes(&evidence), [Outcome::NoAnswer, Outcome::NoAnswer, Outcome::Answered]);
     assert_eq!(evidence.lookups(&index).len(), 1);
+    assert_eq!(lookups::place(&index, &evidence, PacketId(2)), Some((3, 3)));
+    let cancel = AtomicBool::new(false);
+    let context = Context { index: &index, evidence: Some(&evidence), notes: None, cancel: &cancel };
+    let rows = |text: &str| Filter::parse(text).unwrap().rows(&context);
+    assert_eq!(rows("dns.attempt == 2"), [1]);
+    assert_eq!(rows("sibling(frame.number == 4)"), [0, 1, 2]);
+}
+
+#[test]
+fn flows_that_may_carry_encrypted_dns_are_labelled() {
+    let to = |server: &str| (0, Packet::udp(CLIENT, server, &[0x40; 32]));
+    let frames = [to("198.51.100.9:8853"), to("198.51.100.9:784"), to("9.9.9.9:443"), to("198.51.100.9:443")];
+    let (index, evidence) = examine(&frames);
+    let labels = (0..4).map(|at| encrypted::label(&index.packet(PacketId(at)).unwrap()));
+    let labels: Vec<Option<&str>> = labels.collect();
+    assert_eq!(labels, [Some("DNS over QUIC"), Some("DNS over QUIC"), Some("DNS over HTTPS"), None]);
+    assert!(evidence.transactions.is_empty(), "a label is no query");
 }
 
 #[test]
@@ -279,13 +299,9 @@ fn a_code_that_stands_in_opt_is_no_success() {
     assert_eq!(evidence.episodes.len(), 1, "BADVERS is a failure");
     let row = *index.packet(PacketId(1)).unwrap().dns().unwrap();
     assert_eq!(row.response_code(), 16);
-    let context = portmortem::filter::Context {
-        index: &index,
-        evidence: Some(&evidence),
-        notes: None,
-        cancel: &AtomicBool::new(false),
-    };
-    let rows = |text: &str| portmortem::filter::Filter::parse(text).unwrap().rows(&context);
+    let cancel = AtomicBool::new(false);
+    let context = Context { index: &index, evidence: Some(&evidence), notes: None, cancel: &cancel };
+    let rows = |text: &str| Filter::parse(text).unwrap().rows(&context);
     assert_eq!(rows("dns.flags.rcode == BADVERS"), [1]);
     assert_eq!(rows("dns.flags.rcode == 0"), [] as [u32; 0]);
 }

@@ -422,16 +422,15 @@ impl Aftermath<'_, '_> {
             self.add("C7", text, &[packet.id], None);
             return;
         }
-        match port {
-            443 => self.connected(packet),
-            _ => {
-                let payload = packet.decode();
-                let encoded = netbios(first_label(&self.name));
-                if memchr::memmem::find(payload.payload(), &encoded).is_some() {
-                    let text = "asked its neighbours for the name by NetBIOS".to_owned();
-                    self.add("C6", text, &[packet.id], None);
-                }
-            }
+        if port == 443 {
+            self.connected(packet);
+            return;
+        }
+        let payload = packet.decode();
+        let encoded = netbios(first_label(&self.name));
+        if memchr::memmem::find(payload.payload(), &encoded).is_some() {
+            let text = "asked its neighbours for the name by NetBIOS".to_owned();
+            self.add("C6", text, &[packet.id], None);
         }
     }
 

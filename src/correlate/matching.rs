@@ -235,14 +235,12 @@ impl Matcher<'_, '_> {
     fn begin(&mut self, place: Place, entry: Entry, previous: u32) {
         let id = self.room.open.len() as u32;
         let Room { open, newest, .. } = &mut *self.room;
-        match newest
-            .find_mut(hash(entry.key), |at| open.get(*at as usize).is_some_and(|o| o.key == entry.key))
-        {
-            Some(slot) => *slot = id,
-            None => {
-                let rehash = |at: &u32| open.get(*at as usize).map_or(0, |open| hash(open.key));
-                newest.insert_unique(hash(entry.key), id, rehash);
-            }
+        let same = |at: &u32| open.get(*at as usize).is_some_and(|open| open.key == entry.key);
+        if let Some(slot) = newest.find_mut(hash(entry.key), same) {
+            *slot = id;
+        } else {
+            let rehash = |at: &u32| open.get(*at as usize).map_or(0, |open| hash(open.key));
+            newest.insert_unique(hash(entry.key), id, rehash);
         }
         let early = self.early_answer(&entry);
         self.room.open.push(Open {

@@ -34,7 +34,7 @@ impl<'i> Error<'i> {
         let line = transcript::read(packet.bytes())?;
         let icmp = line.icmp?;
         let quoted = icmp.quoted?;
-        let head = head(index, id, line.protocol() == 58, icmp)?;
+        let head = head(index, id, line.protocol() == 58, &icmp)?;
         let port = icmp.quoted_port.or(quoted.port);
         Some(Self {
             head,
@@ -52,7 +52,7 @@ impl<'i> Error<'i> {
     }
 }
 
-fn head(index: &Index, id: PacketId, v6: bool, icmp: transcript::Icmp<'_>) -> Option<Head> {
+fn head(index: &Index, id: PacketId, v6: bool, icmp: &transcript::Icmp<'_>) -> Option<Head> {
     let time_ns = index.packet(id)?.time_ns();
     Some(Head { packet: id, time_ns, kind: icmp.kind, code: icmp.code, v6, checksum_wrong: false })
 }
@@ -74,7 +74,7 @@ pub(super) fn nameless(index: &Index, id: PacketId) -> Option<Head> {
     let line = transcript::read(packet.bytes())?;
     let icmp = line.icmp.filter(|icmp| icmp.quoted.is_none())?;
     let v6 = line.protocol() == 58;
-    matches!((v6, icmp.kind), (false, 3 | 11) | (true, 1 | 3)).then(|| head(index, id, v6, icmp))?
+    matches!((v6, icmp.kind), (false, 3 | 11) | (true, 1 | 3)).then(|| head(index, id, v6, &icmp))?
 }
 
 /// Ties errors that name neither address nor port (`ICMP time exceeded in-transit`) to the newest open query of the host told;

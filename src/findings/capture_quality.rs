@@ -45,7 +45,10 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
         if dropped > 0 {
             add(
                 Severity::Low,
-                format!("{dropped} packets were dropped while capturing"),
+                format!(
+                    "{} dropped while capturing",
+                    rules::counted(dropped as usize, "packet was", "packets were")
+                ),
                 vec![source.base],
                 dropped,
                 "",
@@ -67,14 +70,24 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
     }
     let (cut, cut_count) = flagged(facts, flags::CUT);
     if cut_count > 0 {
-        add(Severity::Info, format!("{cut_count} packets are cut by the snap length"), cut, cut_count, "");
+        add(
+            Severity::Info,
+            format!(
+                "{} cut by the snap length",
+                rules::counted(cut_count as usize, "packet is", "packets are")
+            ),
+            cut,
+            cut_count,
+            "",
+        );
     }
     let (backward, backward_count) = flagged(facts, flags::BACKWARD);
     if backward_count > 0 {
         let steps = &facts.evidence.backward;
         let largest_ns = steps.iter().map(|source| source.largest_ns).max().unwrap_or(0);
         let mut text = format!(
-            "The time runs backwards at {backward_count} packets, by {} at most",
+            "The time runs backwards at {}, by {} at most",
+            rules::counted(backward_count as usize, "packet", "packets"),
             crate::time::span(largest_ns)
         );
         if facts.index.sources.len() > 1 {
@@ -88,7 +101,14 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
         let count = copies.len() as u64;
         add(
             Severity::Info,
-            format!("{count} packets are copies of others and are not counted"),
+            format!(
+                "{} not counted",
+                rules::counted(
+                    copies.len(),
+                    "packet is a copy of another and is",
+                    "packets are copies of others and are"
+                )
+            ),
             copies,
             count,
             "duplicate",

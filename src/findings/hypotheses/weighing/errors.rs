@@ -86,7 +86,13 @@ fn port_by_server(scene: &Scene<'_, '_>, errors: &[&ErrorFact], ledger: &mut Led
     if errors.is_empty() {
         return;
     }
-    let observation = Observation::new(Row::PortUnreachable, Group::ErrorSemantics, text(scene, errors), frames(errors)).fits("a host without a listener, a rejecting filter and a device in front all send exactly this (RFC 1122 §3.2.2.1)").against("a device using the server's address received the query and refused the port");
+    let observation =
+        Observation::new(Row::PortUnreachable, Group::ErrorSemantics, text(scene, errors), frames(errors))
+            .fits(
+                "a host without a listener, a rejecting filter and a device in front all send exactly \
+                 this (RFC 1122 §3.2.2.1)",
+            )
+            .against("a device using the server's address received the query and refused the port");
     let exact = errors.iter().any(|error| matches!(error.level, Some(Level::Exact | Level::Nat)));
     let weights = if exact {
         [10, 10, 10, 10, -10, -20, -20, -20, 0, -10, 0, -10]
@@ -151,7 +157,17 @@ fn host_unreachable(scene: &Scene<'_, '_>, errors: &[&ErrorFact], ledger: &mut L
     if decisive.is_empty() {
         return;
     }
-    let observation = Observation::new(row, Group::ErrorSemantics, format!("{} Delay after the query: {}.", text(scene, &decisive), delays(&decisive)), frames(&decisive)).fits("the last router could not resolve the host's link address; three tries a second apart take about 3 s").against("the last router reported that the host did not answer on its network");
+    let observation = Observation::new(
+        row,
+        Group::ErrorSemantics,
+        host_unreachable_text(scene, &decisive),
+        frames(&decisive),
+    )
+    .fits(
+        "the last router could not resolve the host's link address; three tries a second \
+             apart take about 3 s",
+    )
+    .against("the last router reported that the host did not answer on its network");
     // Where nobody was ever heard, a wrong address sends the same packets as a dead host.
     let alike = |class, db| if absent_class(scene) == Some(class) { db } else { 0 };
     if row == Row::HostUnreachableSlow {
@@ -159,6 +175,15 @@ fn host_unreachable(scene: &Scene<'_, '_>, errors: &[&ErrorFact], ledger: &mut L
     } else {
         matrix(ledger, &observation, [-20, -20, -10, alike("H6", 5), 2, 5, 2, -20, -2, -20, 0, -10]);
     }
+}
+
+/// The errors with their delay, where the queries they are about were captured.
+fn host_unreachable_text(scene: &Scene<'_, '_>, errors: &[&ErrorFact]) -> String {
+    let text = text(scene, errors);
+    if errors.iter().all(|error| error.about.is_none()) {
+        return text;
+    }
+    format!("{text} Delay after the query: {}.", delays(errors))
 }
 
 fn net_unreachable(scene: &Scene<'_, '_>, errors: &[&ErrorFact], ledger: &mut Ledger) {
