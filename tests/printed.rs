@@ -2,6 +2,7 @@
 
 #![expect(clippy::expect_used, reason = "a test that meets the unexpected should stop there")]
 
+use std::fmt::Write as _;
 use std::sync::atomic::AtomicBool;
 
 use portmortem::capture::open;
@@ -38,7 +39,8 @@ fn failing(network: &str, client: &str, server: &str, sender: &str, error: &str)
     let mut text = String::new();
     for number in 0..6 {
         let (minute, port) = (number * 2, 40_000 + number);
-        text += &format!(
+        let _ = write!(
+            text,
             "13:{minute:02}:00.000000 {network} {client}.{port} > {server}.53: {}+ A? www.example.org. (33)\n\
              13:{minute:02}:00.004000 {network} {sender} > {client}: {error}, length 69\n",
             1000 + number
@@ -82,7 +84,8 @@ fn an_error_of_the_client_about_an_answer_is_no_fault_of_the_server() {
     let mut text = String::new();
     for number in 0..4 {
         let (minute, port) = (number * 2, 40_000 + number);
-        text += &format!(
+        let _ = write!(
+            text,
             "13:{minute:02}:00.000000 IP 192.0.2.10.{port} > 198.51.100.53.53: 7{number}+ A? www.example.org. (33)\n\
              13:{minute:02}:06.200000 IP 198.51.100.53.53 > 192.0.2.10.{port}: 7{number} 1/0/0 A 192.0.2.80 (49)\n\
              13:{minute:02}:06.200100 IP 192.0.2.10 > 198.51.100.53: ICMP 192.0.2.10 udp port {port} unreachable, length 85\n"
@@ -98,7 +101,8 @@ fn a_printed_answer_without_its_question_tells_that_a_name_vanished() {
     for number in 0..12 {
         let port = 40_000 + number;
         let answer = if number < 6 { "1/0/0 A 192.0.2.80 (49)" } else { "NXDomain 0/1/0 (89)" };
-        text += &format!(
+        let _ = write!(
+            text,
             "13:{number:02}:00.000000 IP 192.0.2.10.{port} > 198.51.100.53.53: 7{number}+ A? www.example.org. (33)\n\
              13:{number:02}:00.012000 IP 198.51.100.53.53 > 192.0.2.10.{port}: 7{number} {answer}\n"
         );
@@ -113,7 +117,8 @@ fn a_site_that_refuses_after_a_printed_answer_is_no_fault_of_dns() {
     let mut text = String::new();
     for number in 0..4 {
         let (port, sequence) = (40_000 + number, 1000 + number);
-        text += &format!(
+        let _ = write!(
+            text,
             "13:{number:02}:00.000000 IP 192.0.2.10.{port} > 198.51.100.53.53: 7{number}+ A? www.example.org. (33)\n\
              13:{number:02}:00.012000 IP 198.51.100.53.53 > 192.0.2.10.{port}: 7{number} 1/0/0 A 192.0.2.80 (49)\n\
              13:{number:02}:00.020000 IP 192.0.2.10.{port} > 192.0.2.80.443: Flags [S], seq {sequence}, win 64240, length 0\n\
@@ -132,7 +137,8 @@ fn a_printed_answer_from_another_address_is_told_by_id_and_client() {
     for number in 0..4 {
         let port = 40_000 + number;
         for second in [0, 5] {
-            text += &format!(
+            let _ = write!(
+                text,
                 "13:{number:02}:0{second}.000000 IP 192.0.2.10.{port} > 198.51.100.53.53: 7{number}+ A? www.example.org. (33)\n\
                  13:{number:02}:0{second}.012000 IP 198.51.100.54.53 > 192.0.2.10.{port}: 7{number} 1/0/0 A 192.0.2.80 (49)\n"
             );

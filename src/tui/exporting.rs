@@ -30,20 +30,17 @@ pub fn drafted(
 ) -> (Report, Arc<Drafting>) {
     let input = findings::Input { index, evidence };
     let before = before.filter(|before| Arc::ptr_eq(&before.evidence, evidence));
-    let (found, assessments) = match before {
-        Some(before) => {
-            let found = Arc::clone(&before.findings);
-            let assessments = if before.ledger == case.ledger {
-                Arc::clone(&before.assessments)
-            } else {
-                hypotheses::assess_all(&input, &found, &changes(case)).into()
-            };
-            (found, assessments)
-        }
-        None => {
-            let (found, assessments) = findings::examine(&input, &[], &changes(case));
-            (found.into(), assessments.into())
-        }
+    let (found, assessments) = if let Some(before) = before {
+        let found = Arc::clone(&before.findings);
+        let assessments = if before.ledger == case.ledger {
+            Arc::clone(&before.assessments)
+        } else {
+            hypotheses::assess_all(&input, &found, &changes(case)).into()
+        };
+        (found, assessments)
+    } else {
+        let (found, assessments) = findings::examine(&input, &[], &changes(case));
+        (found.into(), assessments.into())
     };
     let report = draft(&Input { index, evidence, findings: &found, assessments: &assessments, case });
     let (evidence, ledger) = (Arc::clone(evidence), case.ledger.clone());
