@@ -100,12 +100,13 @@ impl Pcap {
         Some(walk)
     }
 
-    /// Chooses the size with which good records follow each other; without one the usual size stays.
+    /// Chooses the first size with which good records follow each other as far as there are bytes; without one the usual
+    /// size stays. A growing file may end anywhere: another size must not win because it ends just there.
     fn choose_size(&mut self, bytes: &[u8]) {
         let (usual, sizes) = (self.record_header, self.sizes);
         let fits = |size: &&usize| {
             self.record_header = **size;
-            self.chain(bytes, FILE_HEADER_BYTES)
+            self.follow(bytes, FILE_HEADER_BYTES) != Chain::Broken
         };
         self.record_header = sizes.iter().find(fits).copied().unwrap_or(usual);
     }
@@ -121,14 +122,19 @@ impl Pcap {
     }
 
     /// Whether good record headers follow each other from `at`, or end exactly with the bytes.
-    fn chain(&self, bytes: &[u8], mut at: usize) -> bool {
+    fn chain(&self, bytes: &[u8], at: usize) -> bool {
+        self.follow(bytes, at) == Chain::Whole
+    }
+
+    /// Reads a few record headers from `at` on.
+    fn follow(&self, bytes: &[u8], mut at: usize) -> Chain {
         let fraction_max = if self.fraction_ns == 1 { 1_000_000_000 } else { 1_000_000 };
         for count in 0..RESYNC_CHAIN {
             if at == bytes.len() && count > 0 {
-                return true;
+                return Chain::Whole;
             }
             let Some(header) = bytes.get(at..).filter(|rest| rest.len() >= self.record_header) else {
-                return false;
+                return if count > 0 { Chain::Short } else { Chain::Broken };
             };
             let (captured, original) = self.lengths(header);
             let seconds = i64::from(self.order.u32(header, 0));
@@ -140,11 +146,11 @@ impl Pcap {
                 || self.order.u32(header, 4) >= fraction_max
                 || !near
             {
-                return false;
+                return Chain::Broken;
             }
             at += self.record_header + captured as usize;
         }
-        at <= bytes.len()
+        if at <= bytes.len() { Chain::Whole } else { Chain::Short }
     }
 
     /// Looks for good records after `from`. `Err` says that more bytes may bring them.
@@ -166,6 +172,17 @@ impl Pcap {
         });
         self.position = next;
     }
+}
+
+/// How far good records follow each other.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Chain {
+    /// As many as are looked at, or to the end of the bytes.
+    Whole,
+    /// At least one, until the bytes end within the next.
+    Short,
+    /// Something else stands where a record should.
+    Broken,
 }
 
 /// What to do with the bytes at the position.

@@ -432,6 +432,20 @@ fn fixtures() -> Vec<Vec<u8>> {
     ]
 }
 
+#[test]
+fn a_source_that_pauses_anywhere_gives_the_records_of_the_whole() {
+    for (which, bytes) in fixtures().into_iter().enumerate() {
+        let (whole, _) = walk(&bytes, 1000).expect("a capture");
+        for pause in 64..bytes.len() {
+            let mut walker = detect("test", &bytes, true).expect("a capture");
+            let mut records = Vec::new();
+            while walker.fill(&bytes[..pause], false, records.len() + 3, &mut records) == Fill::More {}
+            while walker.fill(&bytes, true, records.len() + 3, &mut records) == Fill::More {}
+            assert_eq!(records, whole, "fixture {which}, pause after {pause} bytes");
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
