@@ -5,8 +5,11 @@ mod bench;
 use std::sync::Arc;
 
 use bench::Bench;
+use portmortem::filter::Filter;
 use portmortem::index::PacketId;
 use portmortem::report::{Block, Claim, ClaimState, OpenField, Report, Section, Table, Voice};
+use portmortem::tui::message::{Message, Reply};
+use portmortem::tui::state::{FilterStatus, Rows};
 use portmortem::tui::theme::{Depth, Theme};
 use portmortem::tui::views;
 use proptest::prelude::*;
@@ -120,6 +123,43 @@ fn the_filter_bar_says_what_is_wrong_and_what_is_not_finished() {
         bench.keys("Esc");
     }
     insta::assert_snapshot!(bars.join("\n\n"));
+}
+
+#[test]
+fn the_filter_bar_says_that_it_is_looking_and_that_nothing_can_match() {
+    let mut bench = Bench::sample("seed", 120, 30);
+    let bar =
+        |bench: &Bench| -> String { bench.screen().lines().skip(1).take(4).collect::<Vec<_>>().join("\n") };
+    bench.keys("/").text("dns.flags.rcode == 99");
+    assert!(bar(&bench).contains("dns.flags.rcode has no value 99"), "{}", bar(&bench));
+    bench.keys("Ctrl-u").text("dns");
+    assert!(bar(&bench).contains("✓ 3 of 6"), "{}", bar(&bench));
+    bench.state.filter.status = FilterStatus::Running;
+    (bench.state.filter.matching, bench.state.filter.done) = (2, 3);
+    assert!(bar(&bench).contains("2 so far · 50 % of 6"), "{}", bar(&bench));
+}
+
+#[test]
+fn a_late_count_of_an_older_filter_is_no_answer_to_an_unfinished_one() {
+    let mut bench = Bench::sample("seed", 120, 30);
+    bench.keys("/").text("dns");
+    let generation = bench.state.generations.filter;
+    bench.text(" and");
+    let filter = Filter::parse("dns").expect("a filter");
+    let rows = Rows::Some(vec![0, 2, 4].into());
+    bench.send(Message::Done(Reply::Filtered {
+        generation,
+        filter,
+        rows,
+        matching: 3,
+        seen: 6,
+        warnings: Vec::new(),
+    }));
+    let bar = bench.screen().lines().nth(3).map(str::to_owned).unwrap_or_default();
+    assert!(bench.screen().contains("… not finished"), "{bar}");
+    assert!(!bench.screen().contains("✓ 3 of 6"), "{bar}");
+    bench.text(" udp");
+    bench.shows("✓ 3 of 6");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::protocols::ProtocolId;
 use crate::tui::dialogs::{Choice, Dialog, Join, Menu, MenuItem, Prompt, PromptKind};
 use crate::tui::layout::Panel;
 use crate::tui::line::Line;
-use crate::tui::state::{FilterStatus, Rows, Sought, State, Tone};
+use crate::tui::state::{FilterBar, FilterStatus, Rows, Sought, State, Tone};
 use crate::tui::update::{Effect, Job};
 
 /// Filters of earlier sessions and named ones offered at once.
@@ -200,7 +200,9 @@ fn run(state: &mut State, filter: Filter) -> Effect {
 
 fn start(state: &mut State, filter: Filter, known: Option<(u32, Arc<[u32]>)>) -> Effect {
     state.generations.filter += 1;
-    state.filter.status = FilterStatus::Running;
+    if !is_left_behind(&state.filter, &filter) {
+        state.filter.status = FilterStatus::Running;
+    }
     state.filter.applied = Some(filter.clone());
     Effect::Start(Job::Filter {
         generation: state.generations.filter,
@@ -211,6 +213,13 @@ fn start(state: &mut State, filter: Filter, known: Option<(u32, Arc<[u32]>)>) ->
         evidence: state.evidence.clone(),
         case: Arc::clone(&state.work.case),
     })
+}
+
+/// Whether the text has become another, which is not finished or wrong: the filter before it keeps the list, its count is
+/// no answer to what is written.
+fn is_left_behind(bar: &FilterBar, filter: &Filter) -> bool {
+    matches!(bar.status, FilterStatus::Unfinished(_) | FilterStatus::Wrong(_))
+        && bar.line.text() != filter.text()
 }
 
 /// Shows the first rows of a filter that is still looking. Rows of the same filter, shown already, never become fewer.
@@ -237,8 +246,10 @@ pub fn show(
 ) {
     let bar = &mut state.filter;
     filter.text().clone_into(&mut bar.shown);
+    if !is_left_behind(bar, &filter) {
+        bar.status = FilterStatus::Valid;
+    }
     bar.applied = Some(filter);
-    bar.status = FilterStatus::Valid;
     (bar.matching, bar.seen, bar.warnings) = (matching, seen, warnings);
     set_rows(state, rows);
     if !state.filter.editing {
