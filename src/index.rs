@@ -198,7 +198,7 @@ impl<'i> Packet<'i> {
     }
     /// Bytes on the wire.
     pub fn original(&self) -> u32 {
-        column(&self.segment.original, self.row)
+        column(self.segment.originals(), self.row)
     }
     /// Source address.
     pub fn source_address(&self) -> Address {
@@ -239,7 +239,7 @@ impl<'i> Packet<'i> {
     }
     /// The link type of its interface.
     pub fn link_type(&self) -> LinkType {
-        let interface = usize::from(column(&self.segment.interface, self.row));
+        let interface = usize::from(self.segment.interface(self.row));
         self.source.metadata.interfaces.get(interface).map_or(LinkType(u16::MAX), |i| i.link_type)
     }
     /// The headers, read again from the bytes.

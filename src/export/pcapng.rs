@@ -113,7 +113,7 @@ pub fn bytes_of<'i>(redaction: Redaction<'_>, packet: &Packet<'i>) -> Cow<'i, [u
 }
 
 fn origin(packet: &Packet<'_>) -> Origin {
-    let interface = packet.segment.interface.get(packet.row).copied().unwrap_or(0);
+    let interface = packet.segment.interface(packet.row);
     Origin { source: packet.segment.source, interface }
 }
 

@@ -148,7 +148,7 @@ impl<'c> Columns<'c> {
             source_address: segment.source_address.get(rows.clone())?,
             destination_address: segment.destination_address.get(rows.clone())?,
             time_ns: segment.time_ns.get(rows.clone())?,
-            original: segment.original.get(rows.clone())?,
+            original: segment.originals().get(rows.clone())?,
             captured: segment.captured.get(rows)?,
         })
     }

@@ -324,7 +324,7 @@ fn column_value(column: Column, packet: &Packet<'_>, context: &Context<'_>) -> O
         Column::Interface => {
             // Only pcapng tells interfaces apart.
             let tells = packet.source.metadata.format == crate::capture::Format::Pcapng;
-            i64::from(packet.segment.interface.get(packet.row).copied().filter(|_| tells)?)
+            tells.then(|| i64::from(packet.segment.interface(packet.row)))?
         }
         Column::TcpFlags => {
             let decoded = || packet.decode();

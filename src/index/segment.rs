@@ -160,12 +160,14 @@ pub struct Segment {
     pub offset: Vec<u64>,
     pub time_ns: Vec<Nanos>,
     pub captured: Vec<u32>,
-    pub original: Vec<u32>,
+    /// Empty where every packet of the segment was captured whole ([`Segment::originals`]).
+    pub(super) original: Vec<u32>,
     pub source_address: Vec<u32>,
     pub destination_address: Vec<u32>,
     pub source_port: Vec<u16>,
     pub destination_port: Vec<u16>,
-    pub interface: Vec<u16>,
+    /// Empty where all packets are of the first interface ([`Segment::interface`]).
+    pub(super) interface: Vec<u16>,
     pub flags: Vec<u16>,
     pub protocol: Vec<u8>,
     pub transport: Vec<u8>,
@@ -232,6 +234,16 @@ impl Segment {
         }
         let rows = self.dns.get(low..high).unwrap_or_default();
         low + rows.partition_point(|row| row.packet < packet)
+    }
+
+    /// Bytes on the wire, by row.
+    pub fn originals(&self) -> &[u32] {
+        if self.original.is_empty() { &self.captured } else { &self.original }
+    }
+
+    /// The interface of a row's packet, by its number in the source.
+    pub fn interface(&self, row: usize) -> u16 {
+        self.interface.get(row).copied().unwrap_or(0)
     }
 
     /// The address at a position of the dictionary.
@@ -453,6 +465,13 @@ impl SegmentBuilder {
 
     /// The finished segment.
     pub fn finish(mut self) -> Segment {
+        // Most captures are of one interface and keep packets whole: what all rows share is not stored.
+        if self.segment.original == self.segment.captured {
+            self.segment.original = Vec::new();
+        }
+        if self.segment.interface.iter().all(|interface| *interface == 0) {
+            self.segment.interface = Vec::new();
+        }
         self.segment.addresses.shrink_to_fit();
         self.segment.names.shrink_to_fit();
         self.segment.dns.shrink_to_fit();

@@ -88,7 +88,7 @@ impl<'i> Walk<'i> {
                 segment.transport.get(at).copied()?,
             ),
             time_ns: segment.time_ns.get(at).copied()?,
-            original: segment.original.get(at).copied()?,
+            original: segment.originals().get(at).copied()?,
             segment,
             row,
         })
