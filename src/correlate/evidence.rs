@@ -99,6 +99,8 @@ pub struct Evidence {
     /// The times the sources cover without a gap longer than the watch time, in order.
     pub(super) covered: Vec<(Nanos, Nanos)>,
     lookups: OnceLock<Lookups>,
+    /// The packets of episodes with the episode's position, in packet order.
+    placed: OnceLock<Vec<(PacketId, u32)>>,
     /// Packets are seen in one direction only; silence then means nothing.
     pub one_sided: bool,
     /// Limits that were reached and what was left out because of it.
@@ -253,6 +255,21 @@ impl Evidence {
     /// The lookups, made when first asked for.
     pub fn lookups(&self, index: &Index) -> &Lookups {
         self.lookups.get_or_init(|| Lookups::make(index, &self.transactions))
+    }
+
+    /// The positions of the episodes a packet is part of.
+    pub fn episodes_of(&self, packet: PacketId) -> impl Iterator<Item = usize> {
+        let placed = self.placed.get_or_init(|| {
+            let all = self.episodes.iter().enumerate();
+            let mut placed: Vec<(PacketId, u32)> =
+                all.flat_map(|(at, of)| of.frames.iter().map(move |frame| (*frame, at as u32))).collect();
+            placed.sort_unstable();
+            placed.dedup();
+            placed
+        });
+        let first = placed.partition_point(|(frame, _)| *frame < packet);
+        let own = placed.iter().skip(first).take_while(move |(frame, _)| *frame == packet);
+        own.map(|(_, at)| *at as usize)
     }
 
     /// How long the capture goes on after a time without a gap; 0 outside it.

@@ -3,7 +3,7 @@
 use super::fields::EvidenceField;
 use super::matcher::Scalar;
 use super::values::Visit;
-use crate::correlate::{Evidence, Link, LinkKind, Transaction, TransactionId, lookups};
+use crate::correlate::{EpisodeId, Evidence, Link, LinkKind, Transaction, TransactionId, lookups};
 use crate::index::{Index, PacketId};
 
 /// Calls `visit` with each value of a field for one packet.
@@ -109,10 +109,7 @@ pub fn number_of(field: EvidenceField, transaction: &Transaction) -> Option<i64>
 }
 
 fn membership(field: EvidenceField, packet: PacketId, evidence: &Evidence, visit: Visit<'_>) {
-    for (at, episode) in evidence.episodes.iter().enumerate() {
-        if episode.frames.binary_search(&packet).is_err() && !episode.frames.contains(&packet) {
-            continue;
-        }
+    for at in evidence.episodes_of(packet) {
         if field == EvidenceField::Episode {
             if visit(Scalar::Number(at as i64 + 1)) {
                 return;
@@ -120,7 +117,7 @@ fn membership(field: EvidenceField, packet: PacketId, evidence: &Evidence, visit
             continue;
         }
         for (number, problem) in evidence.problems.iter().enumerate() {
-            let belongs = problem.episodes.iter().any(|id| id.0 as usize == at);
+            let belongs = problem.episodes.binary_search(&EpisodeId(at as u32)).is_ok();
             if belongs && visit(Scalar::Number(number as i64 + 1)) {
                 return;
             }
