@@ -138,8 +138,15 @@ fn of_episode(
     aftermath.read_until(until_ns, &mut budget);
     aftermath.connections();
     aftermath.conclude(until_ns);
-    aftermath.found.sort_by_key(|consequence| order(consequence.code));
-    aftermath.found
+    let mut found = aftermath.found;
+    found.sort_by_key(|consequence| order(consequence.code));
+    for consequence in &mut found {
+        consequence.text.shrink_to_fit();
+        consequence.frames.shrink_to_fit();
+    }
+    // Most episodes have one, and a vector begins with room for four.
+    found.shrink_to_fit();
+    found
 }
 
 fn order(code: &str) -> u32 {
