@@ -196,6 +196,18 @@ fn a_changed_byte_in_any_file_of_a_bundle_is_named() {
 }
 
 #[test]
+fn a_spoilt_case_beside_its_capture_differs() {
+    let (folder, copy) = with_copy(TRANSCRIPT);
+    let place = folder.path().join("bundle");
+    assert_eq!(code(&run(folder.path(), &["export", "--bundle", text(&place), text(&copy)])), 0);
+    fs::write(place.join(bundle::CASE), "{ no case").expect("written");
+    let output = run(folder.path(), &["verify", text(&place), text(&copy)]);
+    assert_eq!(code(&output), 1, "{output:?}");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(said.contains("case.json: cannot be read"), "{said}");
+}
+
+#[test]
 fn no_byte_of_a_manifest_changes_unnoticed() {
     let (folder, copy) = with_copy(TRANSCRIPT);
     let place = folder.path().join("bundle");

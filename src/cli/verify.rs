@@ -123,7 +123,14 @@ fn again(
     open.offset = offsets
         .map(|source| ClockOffset { label: source.label.clone(), offset_ns: source.offset_ns })
         .collect();
-    let state = state(contents).context("case.json")?;
+    let state = match state(contents) {
+        Ok(state) => state,
+        Err(error) => {
+            let differs = format!("cannot be read: {}", escape(&format!("{error:#}")));
+            checks.push(check(bundle::CASE, vec![differs]));
+            return Ok(checks);
+        }
+    };
     let mut loaded = open.load()?;
     for (source, recorded) in loaded.index.sources.iter_mut().zip(&manifest.sources) {
         source.name.clone_from(&recorded.name);
