@@ -7,24 +7,54 @@ use super::{dns, transcript};
 /// Records read of one answer section.
 const RECORDS_MAX: usize = 256;
 
-/// The A and AAAA records in the answer section of a message (RFC 1035 §4.1.3, RFC 3596 §2.2); reading ends where it is cut.
+/// One resource record as it stands in a message (RFC 1035 §4.1.3).
+pub struct Resource<'m> {
+    /// Owner.
+    pub owner: dns::Name,
+    /// TYPE.
+    pub rtype: u16,
+    /// Where RDATA begins.
+    pub start: usize,
+    /// RDATA.
+    pub data: &'m [u8],
+}
+
+impl<'m> Resource<'m> {
+    /// Reads the record at `at`; `None` where it is cut or malformed.
+    pub fn read(message: &'m [u8], at: usize) -> Option<Self> {
+        let (owner, after) = dns::read_name(message, at).ok()?;
+        let fixed = message.get(after..)?.first_chunk::<10>()?;
+        let [type_high, type_low, _, _, _, _, _, _, length_high, length_low] = *fixed;
+        let start = after + fixed.len();
+        let data = message.get(start..start + usize::from(u16::from_be_bytes([length_high, length_low])))?;
+        Some(Self { owner, rtype: u16::from_be_bytes([type_high, type_low]), start, data })
+    }
+
+    /// Where the next record begins.
+    pub fn end(&self) -> usize {
+        self.start + self.data.len()
+    }
+
+    /// The address of an A or AAAA record (RFC 1035 §3.4.1, RFC 3596 §2.2).
+    pub fn address(&self) -> Option<IpAddr> {
+        match self.rtype {
+            1 => self.data.first_chunk::<4>().map(|octets| IpAddr::from(*octets)),
+            28 => self.data.first_chunk::<16>().map(|octets| IpAddr::from(*octets)),
+            _ => None,
+        }
+    }
+}
+
+/// The A and AAAA records in the answer section of a message; reading ends where it is cut.
 pub fn addresses(message: &[u8]) -> Vec<IpAddr> {
     let mut found = Vec::new();
     let Some(head) = dns::read(message) else { return found };
     let [_, answers, ..] = head.header.counts;
     let mut at = head.question_end;
     for _ in 0..usize::from(answers).min(RECORDS_MAX) {
-        let Ok((_, after)) = dns::read_name(message, at) else { break };
-        let Some(fixed) = message.get(after..).and_then(|rest| rest.first_chunk::<10>()) else { break };
-        let [type_high, type_low, _, _, _, _, _, _, length_high, length_low] = *fixed;
-        let length = usize::from(u16::from_be_bytes([length_high, length_low]));
-        let Some(data) = message.get(after + 10..after + 10 + length) else { break };
-        match u16::from_be_bytes([type_high, type_low]) {
-            1 => found.extend(data.first_chunk::<4>().map(|octets| IpAddr::from(*octets))),
-            28 => found.extend(data.first_chunk::<16>().map(|octets| IpAddr::from(*octets))),
-            _ => {}
-        }
-        at = after + 10 + length;
+        let Some(record) = Resource::read(message, at) else { break };
+        found.extend(record.address());
+        at = record.end();
     }
     found
 }

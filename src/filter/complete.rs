@@ -162,26 +162,11 @@ fn place(before: &str) -> Place {
     }
 }
 
+/// Whether a value follows: a comparison, or one of the operators that take a text, a pattern, a set or bits.
 fn is_comparison(lexeme: &Lexeme, word: &str) -> bool {
-    match &lexeme.token {
-        Token::Symbol(symbol) => matches!(
-            symbol,
-            Symbol::Equal
-                | Symbol::AllEqual
-                | Symbol::NotEqual
-                | Symbol::AnyNotEqual
-                | Symbol::Less
-                | Symbol::LessOrEqual
-                | Symbol::Greater
-                | Symbol::GreaterOrEqual
-                | Symbol::Matches
-                | Symbol::BitAnd
-        ),
-        Token::Word => {
-            matches!(word, "eq" | "ne" | "lt" | "le" | "gt" | "ge" | "contains" | "matches" | "in")
-        }
-        _ => false,
-    }
+    super::operand::is_comparison(&lexeme.token, word)
+        || matches!(lexeme.token, Token::Symbol(Symbol::Matches | Symbol::BitAnd))
+        || (lexeme.token == Token::Word && matches!(word, "contains" | "matches" | "in"))
 }
 
 const PRIMITIVES: &[(&str, &str)] = &[

@@ -1,6 +1,7 @@
 //! The resource records of a DNS message, read as far as its bytes go.
 
 use crate::capture::LinkType;
+use crate::decode::answers::Resource;
 use crate::decode::{Address, dns};
 use crate::index::Packet;
 use crate::index::segment::DnsRow;
@@ -43,9 +44,7 @@ pub enum Data {
     Other,
 }
 
-const A: u16 = 1;
 const NS: u16 = 2;
-const AAAA: u16 = 28;
 
 /// The records of a packet's DNS message; none where it is printed text.
 pub fn of(packet: &Packet<'_>, row: &DnsRow) -> Vec<Record> {
@@ -68,23 +67,17 @@ fn read(message: &[u8]) -> Vec<Record> {
     found
 }
 
-/// One record and where the next begins (RFC 1035 §4.1.3, RFC 3596 §2.2).
+/// One record and where the next begins.
 fn one(message: &[u8], at: usize, place: Place) -> Option<(Record, usize)> {
-    let (owner, after) = dns::read_name(message, at).ok()?;
-    let fixed = message.get(after..)?.first_chunk::<10>()?;
-    let [type_high, type_low, _, _, _, _, _, _, length_high, length_low] = *fixed;
-    let length = usize::from(u16::from_be_bytes([length_high, length_low]));
-    let begin = after + fixed.len();
-    let data = message.get(begin..begin + length)?;
-    let rtype = u16::from_be_bytes([type_high, type_low]);
-    let said = match rtype {
-        A => data.first_chunk::<4>().map(|octets| Data::Address(Address::V4((*octets).into()))),
-        AAAA => data.first_chunk::<16>().map(|octets| Data::Address(Address::V6((*octets).into()))),
-        NS => dns::read_name(message, begin).ok().map(|(name, _)| Data::Server(lower(name))),
-        _ => None,
+    let resource = Resource::read(message, at)?;
+    let server = || dns::read_name(message, resource.start).ok().map(|(name, _)| Data::Server(lower(name)));
+    let data = match resource.rtype {
+        NS => server(),
+        _ => resource.address().map(|address| Data::Address(address.into())),
     };
-    let record = Record { place, owner: lower(owner), rtype, data: said.unwrap_or(Data::Other) };
-    Some((record, begin + length))
+    let owner = lower(resource.owner);
+    let record = Record { place, owner, rtype: resource.rtype, data: data.unwrap_or(Data::Other) };
+    Some((record, resource.end()))
 }
 
 fn lower(mut name: dns::Name) -> String {
@@ -95,6 +88,8 @@ fn lower(mut name: dns::Name) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const A: u16 = 1;
 
     #[test]
     fn records_are_read_until_the_message_is_cut() {
