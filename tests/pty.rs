@@ -225,6 +225,8 @@ fn a_pipe_is_shown_until_it_ends_and_quitting_keeps_what_it_brought() {
     wait(&mut terminal, "Ctrl-s save");
     type_text(&mut terminal, "from the pipe");
     terminal.send(Key::Ctrl('s')).unwrap();
+    // Both have something to say in the status line, and the later word stands: the note's must have been said before.
+    wait(&mut terminal, "note saved");
     write(&mut input, rest);
     drop(input);
     wait(&mut terminal, "end of input: 6 packets");
