@@ -1,5 +1,7 @@
 //! The first pass over a DNS message: header and first question, without allocating (RFC 1035 §4.1).
 
+pub mod names;
+
 /// The longest name on the wire (RFC 1035 §3.1).
 pub const NAME_MAX_BYTES: usize = 255;
 const HEADER_BYTES: usize = 12;

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::facts::{Denial, Facts};
-use super::hypotheses::weighing::{code_name, extended_name};
 use super::{Count, Finding, Rule, Severity, rules};
 use crate::correlate::{Problem, Signature, Transaction};
 use crate::decode::Address;
 use crate::index::PacketId;
+use crate::protocols::dns::{extended_error_name, response_code_name};
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -71,7 +71,7 @@ fn answers(outage: &Outage<'_>) -> String {
 fn extended(failed: &[&Transaction]) -> String {
     let number = failed.iter().find_map(|transaction| transaction.extended_error);
     number.map_or_else(String::new, |number| {
-        format!(" and extended error {number} ({})", extended_name(number))
+        format!(" and extended error {number} ({})", extended_error_name(number))
     })
 }
 
@@ -85,13 +85,13 @@ fn single(outage: &Outage<'_>) -> Finding {
             "{} answered {} of {asked} questions with {}{}, all for names in {}",
             problem.server.0,
             failed.len(),
-            code_name(*code),
+            response_code_name(*code),
             extended(failed),
             rules::zone_words(&problem.names)
         ),
         frames: frames(failed),
         counts: vec![Count {
-            label: format!("{} answers", code_name(*code)),
+            label: format!("{} answers", response_code_name(*code)),
             value: failed.len() as u64,
             filter: filter.clone(),
         }],
@@ -110,7 +110,7 @@ fn together(outages: &[Outage<'_>]) -> Option<Finding> {
     servers.sort_unstable();
     servers.dedup();
     let names: Vec<String> = sorted.iter().flat_map(|outage| outage.problem.names.iter().cloned()).collect();
-    let code = code_name(first.code);
+    let code = response_code_name(first.code);
     let from = rules::any_of(&servers, rules::from);
     let every = format!("dns.flags.rcode == {}", first.code & 0xf);
     let filter = if from.is_empty() { every.clone() } else { format!("{every} && ({from})") };

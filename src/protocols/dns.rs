@@ -1,12 +1,11 @@
 //! DNS and its relatives on other ports.
 
 mod dissect;
-mod names;
 mod summary;
 
 use super::{Claim, Frame, Protocol};
 use crate::decode::dns;
-pub use names::{
+pub use crate::decode::dns::names::{
     class_name, extended_error_name, opcode_name, option_name, push_class_name, push_type_name,
     response_code_name, response_code_number, type_name, type_number,
 };

@@ -1,6 +1,7 @@
 //! The report's words: lists, times, ICMP types and DNS codes as people say them.
 
 use crate::correlate::Signature;
+use crate::protocols::dns::response_code_name;
 use crate::time::{self, Nanos};
 
 /// `1 query`, `3 queries`.
@@ -47,22 +48,6 @@ pub fn asked(types: &[u16]) -> String {
             format!("the {} records of", list(&names, 4))
         }
     }
-}
-
-/// RCODE as people write it.
-pub fn response_code(code: u16) -> String {
-    let known = match code {
-        0 => "NOERROR",
-        1 => "FORMERR",
-        2 => "SERVFAIL",
-        3 => "NXDOMAIN",
-        4 => "NOTIMP",
-        5 => "REFUSED",
-        9 => "NOTAUTH",
-        16 => "BADVERS",
-        _ => return format!("RCODE {code}"),
-    };
-    known.to_owned()
 }
 
 /// An ICMP error: the line tcpdump prints for it in a few words, and its full name with numbers.
@@ -125,7 +110,7 @@ pub fn signature(signature: &Signature) -> String {
             format!("{verb} by {family} {}", icmp(*v6, *kind, *code).0)
         }
         Signature::NoAnswer => "unanswered".to_owned(),
-        Signature::ResponseCode(code) => format!("answered with {}", response_code(*code)),
+        Signature::ResponseCode(code) => format!("answered with {}", response_code_name(*code)),
         Signature::TcpReset => "refused by TCP reset".to_owned(),
         Signature::Truncated => "answered with a cut message, without a whole one over TCP".to_owned(),
         Signature::Late => "answered late".to_owned(),

@@ -30,58 +30,13 @@ pub struct Dns<'a> {
     pub length_range: (u32, u32),
 }
 
-const RECORD_TYPES: &[(&str, u16)] = &[
-    ("A", 1),
-    ("NS", 2),
-    ("CNAME", 5),
-    ("SOA", 6),
-    ("NULL", 10),
-    ("WKS", 11),
-    ("PTR", 12),
-    ("HINFO", 13),
-    ("MX", 15),
-    ("TXT", 16),
-    ("RP", 17),
-    ("AFSDB", 18),
-    ("SIG", 24),
-    ("KEY", 25),
-    ("AAAA", 28),
-    ("LOC", 29),
-    ("SRV", 33),
-    ("NAPTR", 35),
-    ("KX", 36),
-    ("CERT", 37),
-    ("A6", 38),
-    ("DNAME", 39),
-    ("OPT", 41),
-    ("DS", 43),
-    ("SSHFP", 44),
-    ("RRSIG", 46),
-    ("NSEC", 47),
-    ("DNSKEY", 48),
-    ("NSEC3", 50),
-    ("NSEC3PARAM", 51),
-    ("TLSA", 52),
-    ("CDS", 59),
-    ("CDNSKEY", 60),
-    ("SVCB", 64),
-    ("HTTPS", 65),
-    ("SPF", 99),
-    ("TKEY", 249),
-    ("TSIG", 250),
-    ("IXFR", 251),
-    ("AXFR", 252),
-    ("ANY", 255),
-    ("URI", 256),
-    ("CAA", 257),
-];
-
-/// A record type by name, as `TYPE65` or as tcpdump's `Type65`.
+/// A record type by name in capital letters, as `TYPE65` or as tcpdump's `Type65`.
 fn record_type(text: &str) -> Option<u16> {
-    if let Some((_, number)) = RECORD_TYPES.iter().find(|(name, _)| *name == text) {
-        return Some(*number);
+    if let Some(number) = text.strip_prefix("Type") {
+        return number.parse().ok();
     }
-    text.strip_prefix("TYPE").or_else(|| text.strip_prefix("Type"))?.parse().ok()
+    // In small letters it is a word of the text around.
+    dns::names::type_number(text).filter(|_| !text.bytes().any(|byte| byte.is_ascii_lowercase()))
 }
 
 fn class(text: &str) -> Option<u16> {

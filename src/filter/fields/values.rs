@@ -1,22 +1,20 @@
 //! Names that stand for values in filters.
 
+use crate::decode::dns::names;
+
+/// A registry's table as values by name.
+const fn by_name<const N: usize>(table: &[(u16, &'static str); N]) -> [(&'static str, i64); N] {
+    let mut values = [("", 0); N];
+    let (mut from, mut to): (&[_], &mut [_]) = (table, &mut values);
+    while let ([(number, name), more @ ..], [value, room @ ..]) = (from, to) {
+        *value = (*name, *number as i64);
+        (from, to) = (more, room);
+    }
+    values
+}
+
 /// RCODE names (RFC 1035 §4.1.1, RFC 2136, RFC 6891).
-pub const RESPONSE_CODES: &[(&str, i64)] = &[
-    ("NOERROR", 0),
-    ("FORMERR", 1),
-    ("SERVFAIL", 2),
-    ("NXDOMAIN", 3),
-    ("NOTIMP", 4),
-    ("REFUSED", 5),
-    ("YXDOMAIN", 6),
-    ("YXRRSET", 7),
-    ("NXRRSET", 8),
-    ("NOTAUTH", 9),
-    ("NOTZONE", 10),
-    ("DSOTYPENI", 11),
-    ("BADVERS", 16),
-    ("BADCOOKIE", 23),
-];
+pub const RESPONSE_CODES: &[(&str, i64)] = &by_name(&names::RESPONSE_CODES);
 
 /// The same in Wireshark's words.
 pub const RESPONSE_CODE_WORDS: &[(&str, i64)] = &[
@@ -29,42 +27,11 @@ pub const RESPONSE_CODE_WORDS: &[(&str, i64)] = &[
 ];
 
 /// Record types by name.
-pub const RECORD_TYPES: &[(&str, i64)] = &[
-    ("A", 1),
-    ("NS", 2),
-    ("CNAME", 5),
-    ("SOA", 6),
-    ("PTR", 12),
-    ("HINFO", 13),
-    ("MX", 15),
-    ("TXT", 16),
-    ("AAAA", 28),
-    ("SRV", 33),
-    ("NAPTR", 35),
-    ("DNAME", 39),
-    ("OPT", 41),
-    ("DS", 43),
-    ("SSHFP", 44),
-    ("RRSIG", 46),
-    ("NSEC", 47),
-    ("DNSKEY", 48),
-    ("NSEC3", 50),
-    ("TLSA", 52),
-    ("CDS", 59),
-    ("SVCB", 64),
-    ("HTTPS", 65),
-    ("SPF", 99),
-    ("IXFR", 251),
-    ("AXFR", 252),
-    ("ANY", 255),
-    ("CAA", 257),
-];
-
-/// Classes by name (RFC 1035 §3.2.4).
-pub const CLASSES: &[(&str, i64)] = &[("IN", 1), ("CH", 3), ("HS", 4), ("NONE", 254), ("ANY", 255)];
-/// Operations by name (RFC 1035 §4.1.1 and its registry).
-pub const OPCODES: &[(&str, i64)] =
-    &[("QUERY", 0), ("IQUERY", 1), ("STATUS", 2), ("NOTIFY", 4), ("UPDATE", 5), ("DSO", 6)];
+pub const RECORD_TYPES: &[(&str, i64)] = &by_name(&names::TYPES);
+/// Classes by name.
+pub const CLASSES: &[(&str, i64)] = &by_name(&names::CLASSES);
+/// Operations by name.
+pub const OPCODES: &[(&str, i64)] = &by_name(&names::OPCODES);
 /// ICMP types as tcpdump names them (pcap-filter), with shorter words.
 pub const ICMP_TYPES: &[(&str, i64)] = &[
     ("echo-reply", 0),

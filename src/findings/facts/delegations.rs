@@ -8,6 +8,7 @@ use crate::correlate::Transaction;
 use crate::decode::Address;
 use crate::findings::zones;
 use crate::index::PacketId;
+use crate::protocols::dns::response_code_name;
 
 /// Iterative queries looked at.
 const QUERIES_MAX: usize = 100_000;
@@ -31,7 +32,7 @@ impl How {
     /// What it did, to follow the server's address.
     pub fn words(self) -> String {
         match self {
-            Self::Code(code) => format!("answered {}", super::super::hypotheses::weighing::code_name(code)),
+            Self::Code(code) => format!("answered {}", response_code_name(code)),
             Self::Upward => "referred back to the zone itself or to one above it".to_owned(),
             Self::NotAuthoritative => "answered without being authoritative".to_owned(),
         }

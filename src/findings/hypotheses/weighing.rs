@@ -9,8 +9,6 @@ mod load;
 mod silence;
 mod surroundings;
 
-pub(in crate::findings) use answers::{code_name, extended_name};
-
 use super::Group;
 use super::ledger::{Ledger, Observation, Row};
 use super::scene::{Incident, Scene};

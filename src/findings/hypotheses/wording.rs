@@ -1,7 +1,6 @@
 //! The report's sentences for an assessment (observed facts first, then what they leave open), each with its frames.
 
 use super::scene::{Incident, Scene};
-use super::weighing::{code_name, extended_name};
 use super::{Assessment, Sentence, Topic, Verdict};
 use crate::capture::Format;
 use crate::correlate::{Level, Outcome, Signature};
@@ -10,6 +9,7 @@ use crate::findings::rules::plain_name;
 use crate::findings::{FRAMES_MAX, zones};
 use crate::index::PacketId;
 
+use crate::protocols::dns::{extended_error_name, response_code_name};
 use crate::time::span;
 
 /// Words a report never uses of its own: they claim more than packets show.
@@ -423,7 +423,7 @@ fn answered(scene: &Scene<'_, '_>, code: u16, out: &mut Vec<Said>) {
         scene.transactions.iter().filter_map(|transaction| transaction.answer).take(FRAMES_MAX).collect();
     let extended = scene.transactions.iter().find_map(|transaction| transaction.extended_error);
     let words = extended.map_or_else(String::new, |number| {
-        format!(" and extended DNS error {number} ({})", extended_name(number))
+        format!(" and extended DNS error {number} ({})", extended_error_name(number))
     });
     let zones = zones::common(&scene.names);
     let place = match code {
@@ -437,7 +437,7 @@ fn answered(scene: &Scene<'_, '_>, code: u16, out: &mut Vec<Said>) {
             scene.server,
             scene.transactions.len(),
             names(scene),
-            code_name(code)
+            response_code_name(code)
         ),
         frames.clone(),
     ));

@@ -10,6 +10,7 @@ use crate::correlate::{Signature, Vantage};
 use crate::findings::Severity;
 use crate::findings::hypotheses::{Assessment, Check, Topic, Verdict};
 use crate::index::PacketId;
+use crate::protocols::dns::response_code_name;
 use crate::text::thousands;
 use crate::time;
 
@@ -95,7 +96,7 @@ fn seen(b: &Builder<'_>) -> Block {
             let family = if *v6 { "ICMPv6" } else { "ICMP" };
             format!("met {family} {} from {}", words::icmp(*v6, *kind, *code).0, words::list(&from, 3))
         }
-        Signature::ResponseCode(code) => format!("were answered with {}", words::response_code(*code)),
+        Signature::ResponseCode(code) => format!("were answered with {}", response_code_name(*code)),
         Signature::NoAnswer => "got neither an answer nor an error".to_owned(),
         Signature::TcpReset => "were refused by a TCP reset".to_owned(),
         Signature::Truncated => "were answered with a cut message and got no whole one over TCP".to_owned(),

@@ -6,6 +6,7 @@ use super::super::{Block, Voice};
 use super::Builder;
 use crate::correlate::{Level, Signature};
 use crate::index::PacketId;
+use crate::protocols::dns::response_code_name;
 use crate::text::thousands;
 use crate::time;
 
@@ -55,7 +56,7 @@ fn outcome(facts: &Facts<'_>) -> String {
         }
         Signature::Icmp { .. } => "each met an ICMP error".to_owned(),
         Signature::NoAnswer => "neither an answer nor an error was seen".to_owned(),
-        Signature::ResponseCode(code) => format!("each was answered with {}", words::response_code(*code)),
+        Signature::ResponseCode(code) => format!("each was answered with {}", response_code_name(*code)),
         Signature::TcpReset => "the TCP connection was reset or not accepted".to_owned(),
         Signature::Truncated => "the answers were cut (TC set) and TCP brought no whole one".to_owned(),
         Signature::Late => "the answers came late".to_owned(),

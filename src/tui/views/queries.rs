@@ -115,15 +115,14 @@ fn question(state: &State, transaction: &Transaction) -> String {
 /// The outcome with the code that decided it, and its role.
 pub fn outcome(transaction: &Transaction) -> (String, Role) {
     match transaction.outcome {
-        Outcome::Answered => match transaction.response_code {
-            0 => ("answered".to_owned(), Role::Answer),
-            3 => ("NXDOMAIN".to_owned(), Role::Answer),
-            2 => ("SERVFAIL".to_owned(), Role::Error),
-            5 => ("REFUSED".to_owned(), Role::Error),
-            1 => ("FORMERR".to_owned(), Role::Error),
-            4 => ("NOTIMP".to_owned(), Role::Error),
-            code => (format!("rcode {code}"), Role::Error),
-        },
+        Outcome::Answered => {
+            let role = if matches!(transaction.response_code, 0 | 3) { Role::Answer } else { Role::Error };
+            let name = match transaction.response_code {
+                0 => "answered".to_owned(),
+                code => crate::protocols::dns::response_code_name(code),
+            };
+            (name, role)
+        }
         Outcome::Late => ("late".to_owned(), Role::Warning),
         Outcome::Refused => {
             (format!("refused ICMP {}/{}", transaction.icmp.0, transaction.icmp.1), Role::Error)

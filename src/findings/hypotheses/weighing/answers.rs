@@ -8,6 +8,7 @@ use crate::findings::hypotheses::ledger::{EXCLUDED, Ledger, Observation, Row, We
 use crate::findings::hypotheses::scene::Scene;
 use crate::findings::zones;
 use crate::index::PacketId;
+use crate::protocols::dns::{extended_error_name, response_code_name};
 
 pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     match scene.signature {
@@ -27,7 +28,7 @@ fn answers(scene: &Scene<'_, '_>) -> Vec<PacketId> {
 }
 
 fn response_code(scene: &Scene<'_, '_>, code: u16, ledger: &mut Ledger) {
-    let name = code_name(code);
+    let name = response_code_name(code);
     let observation = Observation::new(
         Row::ResponseCode,
         Group::ErrorSemantics,
@@ -55,22 +56,6 @@ fn response_code(scene: &Scene<'_, '_>, code: u16, ledger: &mut Ledger) {
     ledger.weigh(&observation, &weights);
 }
 
-/// The usual name of a response code.
-pub(in crate::findings) fn code_name(code: u16) -> String {
-    match code {
-        0 => "NOERROR".to_owned(),
-        1 => "FORMERR".to_owned(),
-        2 => "SERVFAIL".to_owned(),
-        3 => "NXDOMAIN".to_owned(),
-        4 => "NOTIMP".to_owned(),
-        5 => "REFUSED".to_owned(),
-        9 => "NOTAUTH".to_owned(),
-        16 => "BADVERS".to_owned(),
-        23 => "BADCOOKIE".to_owned(),
-        other => format!("RCODE {other}"),
-    }
-}
-
 /// Extended DNS errors (RFC 8914).
 fn extended(scene: &Scene<'_, '_>, code: u16, ledger: &mut Ledger) {
     let with: Vec<&Transaction> =
@@ -88,49 +73,12 @@ fn extended(scene: &Scene<'_, '_>, code: u16, ledger: &mut Ledger) {
     let observation = Observation::new(
         Row::ExtendedError,
         Group::ErrorSemantics,
-        format!("The answers carry extended DNS error {number} ({}).", extended_name(number)),
+        format!("The answers carry extended DNS error {number} ({}).", extended_error_name(number)),
         with.iter().filter_map(|transaction| transaction.answer).collect(),
     )
     .fits("the server itself names the reason (RFC 8914)")
     .against("the server names another reason (RFC 8914)");
     put(ledger, &observation, weights);
-}
-
-/// The registered name of an extended DNS error (RFC 8914 §4).
-pub(in crate::findings) fn extended_name(number: u16) -> &'static str {
-    match number {
-        0 => "Other Error",
-        1 => "Unsupported DNSKEY Algorithm",
-        2 => "Unsupported DS Digest Type",
-        3 => "Stale Answer",
-        4 => "Forged Answer",
-        5 => "DNSSEC Indeterminate",
-        6 => "DNSSEC Bogus",
-        7 => "Signature Expired",
-        8 => "Signature Not Yet Valid",
-        9 => "DNSKEY Missing",
-        10 => "RRSIGs Missing",
-        11 => "No Zone Key Bit Set",
-        12 => "NSEC Missing",
-        13 => "Cached Error",
-        14 => "Not Ready",
-        15 => "Blocked",
-        16 => "Censored",
-        17 => "Filtered",
-        18 => "Prohibited",
-        19 => "Stale NXDOMAIN Answer",
-        20 => "Not Authoritative",
-        21 => "Not Supported",
-        22 => "No Reachable Authority",
-        23 => "Network Error",
-        24 => "Invalid Data",
-        25 => "Signature Expired before Valid",
-        26 => "Too Early",
-        27 => "Unsupported NSEC3 Iterations Value",
-        28 => "Unable to conform to policy",
-        29 => "Synthesized",
-        _ => "not registered when this program was written",
-    }
 }
 
 /// Only some zones fail while others resolve at the same server; several resolvers fail alike.

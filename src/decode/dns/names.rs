@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 /// Record and query types (IANA DNS parameters, Resource Record TYPEs).
-const TYPES: &[(u16, &str)] = &[
+pub const TYPES: [(u16, &str); 81] = [
     (1, "A"),
     (2, "NS"),
     (3, "MD"),
@@ -88,7 +88,7 @@ const TYPES: &[(u16, &str)] = &[
 ];
 
 /// Response codes with their extended range (IANA DNS parameters, RCODEs).
-const RESPONSE_CODES: &[(u16, &str)] = &[
+pub const RESPONSE_CODES: [(u16, &str); 20] = [
     (0, "NOERROR"),
     (1, "FORMERR"),
     (2, "SERVFAIL"),
@@ -110,6 +110,13 @@ const RESPONSE_CODES: &[(u16, &str)] = &[
     (22, "BADTRUNC"),
     (23, "BADCOOKIE"),
 ];
+
+/// Classes (RFC 1035 §3.2.4, RFC 2136 §2.4).
+pub const CLASSES: [(u16, &str); 5] = [(1, "IN"), (3, "CH"), (4, "HS"), (254, "NONE"), (255, "ANY")];
+
+/// Operations (RFC 1035 §4.1.1 and its registry).
+pub const OPCODES: [(u16, &str); 6] =
+    [(0, "QUERY"), (1, "IQUERY"), (2, "STATUS"), (4, "NOTIFY"), (5, "UPDATE"), (6, "DSO")];
 
 /// Extended DNS error codes (RFC 8914 §5.2 and its registry).
 const EXTENDED_ERRORS: &[&str] = &[
@@ -168,14 +175,14 @@ const OPTIONS: &[(u16, &str)] = &[
     (19, "Zone Version"),
 ];
 
-fn find(table: &'static [(u16, &'static str)], number: u16) -> Option<&'static str> {
+fn find(table: &[(u16, &'static str)], number: u16) -> Option<&'static str> {
     let at = table.binary_search_by_key(&number, |(value, _)| *value).ok()?;
     table.get(at).map(|(_, name)| *name)
 }
 
 /// The name of a record type; unknown ones as `TYPE1234` (RFC 3597 §5).
 pub fn type_name(qtype: u16) -> String {
-    find(TYPES, qtype).map_or_else(|| format!("TYPE{qtype}"), str::to_owned)
+    find(&TYPES, qtype).map_or_else(|| format!("TYPE{qtype}"), str::to_owned)
 }
 
 /// The number of a record type, by its name without case or as `TYPE1234`.
@@ -186,32 +193,21 @@ pub fn type_number(name: &str) -> Option<u16> {
 
 /// Appends the name of a record type without allocating.
 pub fn push_type_name(qtype: u16, out: &mut Vec<u8>) {
-    match find(TYPES, qtype) {
+    match find(&TYPES, qtype) {
         Some(name) => out.extend_from_slice(name.as_bytes()),
         // Writing to memory cannot fail.
         None => drop(write!(out, "TYPE{qtype}")),
     }
 }
 
-fn class(qclass: u16) -> Option<&'static str> {
-    Some(match qclass {
-        1 => "IN",
-        3 => "CH",
-        4 => "HS",
-        254 => "NONE",
-        255 => "ANY",
-        _ => return None,
-    })
-}
-
 /// The name of a class; unknown ones as `CLASS1234` (RFC 3597 §5).
 pub fn class_name(qclass: u16) -> String {
-    class(qclass).map_or_else(|| format!("CLASS{qclass}"), str::to_owned)
+    find(&CLASSES, qclass).map_or_else(|| format!("CLASS{qclass}"), str::to_owned)
 }
 
 /// Appends the name of a class without allocating.
 pub fn push_class_name(qclass: u16, out: &mut Vec<u8>) {
-    match class(qclass) {
+    match find(&CLASSES, qclass) {
         Some(name) => out.extend_from_slice(name.as_bytes()),
         None => drop(write!(out, "CLASS{qclass}")),
     }
@@ -219,7 +215,7 @@ pub fn push_class_name(qclass: u16, out: &mut Vec<u8>) {
 
 /// The name of a response code, extended range included; unknown ones as `RCODE11`.
 pub fn response_code_name(code: u16) -> String {
-    find(RESPONSE_CODES, code).map_or_else(|| format!("RCODE{code}"), str::to_owned)
+    find(&RESPONSE_CODES, code).map_or_else(|| format!("RCODE{code}"), str::to_owned)
 }
 
 /// The number of a response code, by its name without case.
@@ -227,23 +223,14 @@ pub fn response_code_number(name: &str) -> Option<u16> {
     RESPONSE_CODES.iter().find(|(_, known)| known.eq_ignore_ascii_case(name)).map(|(number, _)| *number)
 }
 
-/// The name of an operation (RFC 1035 §4.1.1 and its registry).
+/// The name of an operation; unknown ones as `OPCODE7`.
 pub fn opcode_name(opcode: u8) -> String {
-    let known = match opcode {
-        0 => "QUERY",
-        1 => "IQUERY",
-        2 => "STATUS",
-        4 => "NOTIFY",
-        5 => "UPDATE",
-        6 => "DSO",
-        _ => return format!("OPCODE{opcode}"),
-    };
-    known.to_owned()
+    find(&OPCODES, u16::from(opcode)).map_or_else(|| format!("OPCODE{opcode}"), str::to_owned)
 }
 
-/// The name of an extended DNS error; unknown ones as `EDE 99`.
-pub fn extended_error_name(code: u16) -> String {
-    EXTENDED_ERRORS.get(usize::from(code)).map_or_else(|| format!("EDE {code}"), |name| (*name).to_owned())
+/// The name of an extended DNS error; `unregistered` where there is none.
+pub fn extended_error_name(code: u16) -> &'static str {
+    EXTENDED_ERRORS.get(usize::from(code)).copied().unwrap_or("unregistered")
 }
 
 /// The name of an EDNS option; unknown ones as `option 99`.
@@ -257,7 +244,7 @@ mod tests {
 
     #[test]
     fn tables_are_sorted_so_that_lookups_find_everything() {
-        for table in [TYPES, RESPONSE_CODES, OPTIONS] {
+        for table in [&TYPES[..], &RESPONSE_CODES, &CLASSES, &OPCODES, OPTIONS] {
             assert!(table.is_sorted_by_key(|(number, _)| *number));
         }
         assert_eq!(type_name(65), "HTTPS");
