@@ -624,3 +624,16 @@ fn two_messages_of_the_ladder_are_compared_field_by_field() {
     bench.keys("=");
     bench.hides(" equal  ");
 }
+
+#[test]
+fn a_small_screen_says_first_what_failed_and_hides_it_with_the_first_key() {
+    let mut bench = Bench::open("tests/captures/incidents/08_failover.pcap", 80, 24);
+    bench.shows("]  Queries to 203.0.113.2 (UDP port 53) refused by ICMP port unreachable");
+    bench.keys("]");
+    bench.hides("Queries to 203.0.113.2");
+    assert_eq!(bench.frame(), 2);
+
+    Bench::open("tests/captures/incidents/17_healthy.pcap", 80, 24)
+        .shows("3  Network traffic analysis: no DNS failure");
+    Bench::open("tests/captures/incidents/08_failover.pcap", 160, 40).hides("]  Queries to 203.0.113.2");
+}

@@ -211,6 +211,7 @@ fn done(state: &mut State, reply: Reply) -> Effect {
             state.draft.since_ms = None;
             state.live.rest(state.now_ms);
             if generation == state.generations.draft {
+                let first = state.draft.made_with.is_none();
                 let places = Places::of(state);
                 state.findings = Arc::clone(&made_with.findings);
                 state.assessments = Arc::clone(&made_with.assessments);
@@ -219,6 +220,9 @@ fn done(state: &mut State, reply: Reply) -> Effect {
                 state.lint = lint;
                 places.restore_draft(state);
                 reveal_note(state);
+                if first {
+                    say_what_failed(state);
+                }
             }
             if std::mem::take(&mut state.draft.again) { draft(state) } else { Effect::None }
         }
@@ -297,6 +301,17 @@ pub fn draft(state: &mut State) -> Effect {
         case: Arc::clone(&state.work.case),
         before: state.draft.made_with.clone(),
     })
+}
+
+/// Where the screen has no room for the report beside the packets, its title is said once, behind the key that shows more.
+fn say_what_failed(state: &mut State) {
+    let hidden = state.layout().side.is_empty();
+    if !hidden || state.notice.is_some() || state.live.input == super::live::Input::Receiving {
+        return;
+    }
+    let failed = state.evidence.as_ref().is_some_and(|evidence| !evidence.problems.is_empty());
+    let (key, tone) = if failed { ("]", Tone::Warning) } else { ("3", Tone::Plain) };
+    state.say(format!("{key}  {}", state.report.title), tone);
 }
 
 /// Brings the note just written into sight in the report, without taking the focus there.
