@@ -12,8 +12,13 @@ pub fn count(number: usize, one: &str, many: &str) -> String {
 
 /// `a`, `a and b`, `a, b and c`; after `most` items `a, b and 7 more`.
 pub fn list(items: &[String], most: usize) -> String {
-    let rest = items.len().saturating_sub(most);
+    list_of(items, most, items.len())
+}
+
+/// The same where `items` are only the first of `all`.
+pub fn list_of(items: &[String], most: usize, all: usize) -> String {
     let shown = items.get(..items.len().min(most)).unwrap_or_default();
+    let rest = all.saturating_sub(shown.len());
     if rest > 0 {
         return format!("{} and {} more", shown.join(", "), crate::text::thousands(rest as u64));
     }
@@ -169,5 +174,18 @@ impl Clock {
         } else {
             "time of day as logged; date and time zone are not recorded"
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_list_leaves_out_is_counted_against_all_there_are() {
+        let items: Vec<String> = ["a", "b", "c", "d"].map(str::to_owned).to_vec();
+        assert_eq!(list(&items, 2), "a, b and 2 more");
+        assert_eq!(list(&items, 4), "a, b, c and d");
+        assert_eq!(list_of(&items, 3, 106), "a, b, c and 103 more");
     }
 }

@@ -197,8 +197,11 @@ fn cause(b: &Builder<'_>) -> Option<Block> {
 fn others(b: &Builder<'_>) -> Option<Block> {
     let more = b.input.evidence.problems.len().saturating_sub(1);
     let further = b.facts.iter().enumerate().skip(1);
-    let frames: Vec<PacketId> =
-        further.clone().filter_map(|(_, facts)| facts.frames.first().copied()).collect();
+    // Only the gravest are weighed, but all are counted and cited.
+    let all = b.input.evidence.problems.iter().skip(1);
+    let episodes =
+        all.filter_map(|problem| b.input.evidence.episodes.get(problem.episodes.first()?.0 as usize));
+    let frames: Vec<PacketId> = episodes.filter_map(|episode| episode.frames.first().copied()).collect();
     let told: Vec<String> = further
         .map(|(at, facts)| {
             let failed = facts.transactions.len() as u64;
@@ -222,7 +225,7 @@ fn others(b: &Builder<'_>) -> Option<Block> {
         _ => format!(
             "{}: {}.",
             words::count(more, "further failure", "further failures"),
-            words::list(&told, TOLD_MAX)
+            words::list_of(&told, TOLD_MAX, more)
         ),
     };
     let frames = if frames.is_empty() { ends(b.facts.first()?) } else { frames };
