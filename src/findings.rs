@@ -19,6 +19,7 @@ pub mod retransmissions;
 pub mod rules;
 pub mod site_down;
 pub mod stray_icmp;
+pub mod surge;
 pub mod tcp_failures;
 pub mod time_exceeded;
 pub mod truncated;
@@ -124,6 +125,7 @@ pub static FINDINGS: &[&Rule] = &[
     &truncated::RULE,
     &lost_fragments::RULE,
     &flood::RULE,
+    &surge::RULE,
     &reflection::RULE,
     &port_scan::RULE,
     &retransmissions::RULE,

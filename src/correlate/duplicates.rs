@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use super::messages::Messages;
 use super::{Evidence, Parameters};
-use crate::decode::{Decoded, LayerKind};
+use crate::decode::{Decoded, LayerKind, Quote};
 use crate::index::segment::{DnsKind, flow_hash};
 use crate::index::{DnsRow, Index, PacketId};
 use crate::time::Nanos;
@@ -22,6 +22,10 @@ const SAMPLE: u32 = 4096;
 const SAMPLE_SHARE: u32 = 20;
 /// Messages looked through by one thread at a time.
 const BLOCK: u32 = 1 << 16;
+/// Bytes quoted of a message that tell it from others: a DNS header (RFC 1035 §4.1.1).
+const QUOTED_MIN: usize = 12;
+/// Copies one behind the other that are followed to the first.
+const CHAIN_MAX: usize = 8;
 /// Messages before a block that are remembered when it begins.
 const WARM_MAX: usize = 1 << 14;
 
@@ -86,10 +90,15 @@ impl Recent {
         (before.key == key && (0..=window_ns).contains(&age_ns)).then_some(before)
     }
 
-    /// Puts the original back in the place of its copy, so that a third copy refers to it as well.
-    fn keep(&mut self, original: Slot) {
+    /// Leaves the original in the place of both, so that a third copy refers to it as well; what travels on in a loop
+    /// comes by for long.
+    fn settle(&mut self, original: Slot, copy: &Copy) {
+        if copy.original != original.packet {
+            return;
+        }
         if let Some(slot) = self.0.get_mut((original.key >> 48) as usize & (RECENT_MAX - 1)) {
-            *slot = original;
+            let time_ns = if copy.kind == CopyKind::Routed { slot.time_ns } else { original.time_ns };
+            *slot = Slot { time_ns, ..original };
         }
     }
 }
@@ -107,9 +116,31 @@ pub(super) fn find(messages: &Messages<'_>, evidence: &mut Evidence, cancel: &At
     if !everywhere {
         copies.extend(of_errors(messages, &parameters));
     }
+    // Where a NAT changed messages, it changed the errors about them as well.
+    if copies.iter().any(|copy| copy.kind == CopyKind::Nat) {
+        copies.extend(of_translated_errors(messages, &parameters));
+    }
     copies.sort_unstable();
     copies.dedup_by_key(|copy| copy.copy);
-    evidence.set_copies(copies);
+    evidence.set_copies(settled(&copies));
+}
+
+/// Copies of copies made copies of the one packet that is none.
+fn settled(copies: &[Copy]) -> Vec<Copy> {
+    let of = |packet: PacketId| {
+        let at = copies.partition_point(|copy| copy.copy < packet);
+        copies.get(at).filter(|copy| copy.copy == packet)
+    };
+    let settle = |copy: &Copy| {
+        let mut settled = *copy;
+        for _ in 0..CHAIN_MAX {
+            let Some(next) = of(settled.original) else { break };
+            settled.original = next.original;
+            settled.delta_ns = settled.delta_ns.saturating_add(next.delta_ns);
+        }
+        settled
+    };
+    copies.iter().map(settle).collect()
 }
 
 fn message_key(row: &DnsRow) -> u64 {
@@ -144,7 +175,7 @@ fn of_block(messages: &Messages<'_>, parameters: &Parameters, recent: &mut Recen
         }
         let Some(before) = recent.replace(message_key(row), time_ns, row.packet, window_ns) else { continue };
         if let Some(copy) = compare(messages.index, before, row.packet, time_ns, parameters) {
-            recent.keep(before);
+            recent.settle(before, &copy);
             if position >= start {
                 copies.push(copy);
             }
@@ -165,7 +196,7 @@ fn of_errors(messages: &Messages<'_>, parameters: &Parameters) -> Vec<Copy> {
         };
         if let Some(copy) = compare(messages.index, before, row.packet, time_ns, parameters) {
             copies.push(copy);
-            recent.keep(before);
+            recent.settle(before, &copy);
         }
     }
     copies
@@ -187,7 +218,7 @@ fn of_all(index: &Index, parameters: &Parameters, limit: Option<u32>, cancel: &A
         };
         if let Some(copy) = compare(index, before, packet.id, time_ns, parameters) {
             copies.push(copy);
-            recent.keep(before);
+            recent.settle(before, &copy);
         }
     }
     copies
@@ -216,16 +247,79 @@ fn compare(
     time_ns: Nanos,
     parameters: &Parameters,
 ) -> Option<Copy> {
-    let delta_ns = time_ns - before.time_ns;
+    let gap_ns = time_ns - before.time_ns;
     let (first, second) = (index.packet(before.packet)?, index.packet(packet)?);
+    let delta_ns = gap_ns.max(second.time_ns() - first.time_ns());
+    let is_response = second.dns().is_some_and(DnsRow::is_response);
     let (first, second) = (first.decode(), second.decode());
+    let to_client = is_response || is_error_to_client(&second);
     let kind = copy_kind(&first, &second)?;
     // An IPv4 id of 0 in an atomic datagram means nothing (RFC 6864 §4.1), and IPv6 has none.
     let told_apart = first.ip_id.is_some_and(|id| id != 0);
-    if !told_apart && (kind == CopyKind::Nat || delta_ns > parameters.duplicate_window_without_id_ns) {
+    let routed = second.ttl < first.ttl;
+    if !told_apart && (kind == CopyKind::Nat && !routed || gap_ns > parameters.duplicate_window_without_id_ns)
+    {
         return None;
     }
-    Some(Copy { copy: packet, original: before.packet, delta_ns: delta_ns as i32, kind })
+    Some(copy(before.packet, packet, delta_ns, kind, to_client))
+}
+
+/// Whether it is an error about what a client sent, not about a server's answer.
+fn is_error_to_client(decoded: &Decoded<'_>) -> bool {
+    decoded.icmp().is_some()
+        && Quote::read(decoded).is_some_and(|quote| quote.inner.ports().is_some_and(|ports| ports.0 != 53))
+}
+
+/// The packet nearer the client is the original: the first of what the client sends, the last of what it is sent.
+fn copy(first: PacketId, second: PacketId, delta_ns: Nanos, kind: CopyKind, to_client: bool) -> Copy {
+    let delta_ns = i32::try_from(delta_ns).unwrap_or(i32::MAX);
+    if to_client && kind != CopyKind::Mirror {
+        Copy { copy: first, original: second, delta_ns: -delta_ns, kind }
+    } else {
+        Copy { copy: second, original: first, delta_ns, kind }
+    }
+}
+
+/// Errors that differ only in the addresses a NAT changed, outside and in the quote (RFC 5508 §4.2).
+fn of_translated_errors(messages: &Messages<'_>, parameters: &Parameters) -> Vec<Copy> {
+    use std::hash::{BuildHasher as _, Hasher as _};
+    let mut recent = Recent::new();
+    let mut copies = Vec::new();
+    for row in messages.index.icmp_rows() {
+        let Some(packet) = messages.index.packet(row.packet) else { continue };
+        let decoded = packet.decode();
+        let Some(quote) = Quote::read(&decoded).filter(|quote| quote.payload().len() >= QUOTED_MIN) else {
+            continue;
+        };
+        let mut hasher = foldhash::fast::FixedState::default().build_hasher();
+        hasher.write(quote.payload());
+        hasher.write_u16(u16::from(row.kind) << 8 | u16::from(row.code));
+        let time_ns = messages.time_ns(row.packet);
+        let window_ns = parameters.duplicate_window_ns;
+        let Some(before) = recent.replace(hasher.finish(), time_ns, row.packet, window_ns) else { continue };
+        let Some(first) = messages.index.packet(before.packet) else { continue };
+        if is_translated_error(&first.decode(), &decoded) {
+            let to_client = is_error_to_client(&decoded);
+            let delta_ns = time_ns - before.time_ns;
+            copies.push(copy(before.packet, row.packet, delta_ns, CopyKind::Nat, to_client));
+        }
+    }
+    copies
+}
+
+/// Whether the second error is the first with other addresses.
+fn is_translated_error(first: &Decoded<'_>, second: &Decoded<'_>) -> bool {
+    let same_datagram = first.ip_id.is_some_and(|id| id != 0)
+        && first.ip_id == second.ip_id
+        && first.ip_length == second.ip_length
+        && first.icmp() == second.icmp();
+    let hops = first.ttl.checked_sub(second.ttl);
+    let ends = |decoded: &Decoded<'_>| (decoded.source, decoded.destination);
+    let payloads = Quote::read(first).zip(Quote::read(second));
+    same_datagram
+        && hops.is_some_and(|hops| hops <= 2)
+        && ends(first) != ends(second)
+        && payloads.is_some_and(|(one, other)| one.payload() == other.payload())
 }
 
 /// What kind of copy the second packet is of the first, if it is one.
@@ -235,10 +329,12 @@ fn copy_kind(first: &Decoded<'_>, second: &Decoded<'_>) -> Option<CopyKind> {
         && first.ip_protocol == second.ip_protocol
         && first.fragment == second.fragment;
     let hops = first.ttl.checked_sub(second.ttl)?;
-    if !same_datagram || hops > 2 {
+    let same_ends = first.source == second.source && first.destination == second.destination;
+    // In a routing loop the same datagram, told by its id, comes by until its hops are used up.
+    let looped = same_ends && first.ip_id.is_some_and(|id| id != 0);
+    if !same_datagram || hops > 2 && !looped {
         return None;
     }
-    let same_ends = first.source == second.source && first.destination == second.destination;
     if same_ends {
         let equal = above_network(first)? == above_network(second)?;
         return equal.then_some(if hops == 0 { CopyKind::Mirror } else { CopyKind::Routed });

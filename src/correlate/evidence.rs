@@ -13,7 +13,7 @@ use super::{
     Anomaly, Episode, Level, Link, LinkKind, Outcome, Parameters, Problem, Transaction, TransactionId,
     Vantage,
 };
-use crate::decode::Address;
+use crate::decode::{Address, Quote};
 use crate::index::{DnsRow, Index, PacketId};
 use crate::time::{self, Nanos};
 
@@ -125,11 +125,45 @@ impl Evidence {
         for (id, role) in self.roles_of(speaker) {
             links.extend(self.member_link(speaker, id, role));
         }
+        let nearer: Vec<Link> = links.iter().filter_map(|link| self.nearer(packet, link)).collect();
+        links.extend(nearer);
         for link in &mut links {
             link.from = packet;
         }
         links.sort_by_key(|link| (link.kind, link.to));
         links
+    }
+
+    /// The link of an error or answer to the copy of its query that was captured on its own side of a router or NAT:
+    /// the copy whose addresses and TTL it quotes, or whose flow it answers.
+    fn nearer(&self, packet: PacketId, link: &Link) -> Option<Link> {
+        let target = link.to.filter(|_| matches!(link.kind, LinkKind::ErrorAbout | LinkKind::AnswerTo))?;
+        let mut copies = self.copies_of(target).filter(|copy| copy.kind != CopyKind::Mirror).peekable();
+        copies.peek()?;
+        let speaker = self.index.packet(packet)?;
+        let decoded = speaker.decode();
+        let quoted = Quote::read(&decoded).map(|quote| {
+            let ends =
+                quote.inner.ports().map(|ports| (quote.inner.source, ports.0, quote.inner.destination));
+            (ends, quote.inner.ttl)
+        });
+        let fits = |copy: &&Copy| {
+            let Some(query) = self.index.packet(copy.copy) else { return false };
+            let (source, port) = (query.source_address(), query.source_port());
+            match quoted {
+                Some((ends, ttl)) => {
+                    ends == Some((source, port, query.destination_address())) && query.ttl() >= ttl
+                }
+                None => {
+                    copy.kind == CopyKind::Nat
+                        && (decoded.destination, decoded.source) == (source, query.destination_address())
+                        && decoded.ports().is_some_and(|ports| ports.1 == port)
+                }
+            }
+        };
+        let copy = copies.filter(|copy| copy.copy < packet).filter(fits).last()?;
+        let sent_ns = self.index.packet(copy.copy)?.time_ns();
+        Some(Link { to: Some(copy.copy), delta_ns: speaker.time_ns() - sent_ns, ..link.clone() })
     }
 
     /// Links that end at a packet, the most telling first.
@@ -158,10 +192,7 @@ impl Evidence {
                 answer.into_iter().chain(further).filter(|link| link.to == Some(packet)).take(LINKS_TO_MAX),
             );
         }
-        let original = |at: &u32| self.copies.get(*at as usize).map(|copy| copy.original);
-        let start = self.copies_by_original.partition_point(|at| original(at) < Some(packet));
-        let copies = self.copies_by_original.iter().skip(start).take_while(|at| original(at) == Some(packet));
-        let copies = copies.filter_map(|at| self.copies.get(*at as usize)).take(LINKS_TO_MAX);
+        let copies = self.copies_of(packet).take(LINKS_TO_MAX);
         links.extend(copies.filter_map(|copy| self.copy_link(copy.copy)));
         links.sort_by_key(|link| (link.kind, link.from));
         links
@@ -309,6 +340,24 @@ impl Evidence {
     /// Whether a packet is a copy of one seen before; copies never count.
     pub fn is_duplicate(&self, packet: PacketId) -> bool {
         !self.copies.is_empty() && self.copy(packet).is_some()
+    }
+
+    /// How the last copy of a packet was made, where there is one.
+    pub fn copied_as(&self, packet: PacketId) -> Option<CopyKind> {
+        self.copies_of(packet).last().map(|copy| copy.kind)
+    }
+
+    /// The packets that are copies of a packet, with what made each.
+    pub fn copies(&self, packet: PacketId) -> impl Iterator<Item = (PacketId, CopyKind)> {
+        self.copies_of(packet).map(|copy| (copy.copy, copy.kind))
+    }
+
+    /// The copies of a packet, in packet order.
+    fn copies_of(&self, packet: PacketId) -> impl Iterator<Item = &Copy> {
+        let original = |at: &u32| self.copies.get(*at as usize).map(|copy| copy.original);
+        let start = self.copies_by_original.partition_point(|at| original(at) < Some(packet));
+        let own = self.copies_by_original.iter().skip(start);
+        own.filter_map(|at| self.copies.get(*at as usize)).take_while(move |copy| copy.original == packet)
     }
 
     /// Every copy with its original and what made it, in packet order.

@@ -1,12 +1,12 @@
-//! Finds the DNS message an ICMP error quotes when a NAT changed its source address or port on the way (RFC 5508 §4.2).
+//! Finds the DNS message an ICMP error quotes when a NAT changed an address or port on the way (RFC 5508 §4.2).
 
 use std::collections::HashMap;
 
 use rayon::prelude::*;
 
-use super::Level;
 use super::messages::Messages;
 use super::weigh::{Error, Weighed};
+use super::{Evidence, Level};
 use crate::decode::dns;
 use crate::index::segment::{DnsKind, question_hash};
 use crate::index::{DnsRow, PacketId};
@@ -17,7 +17,11 @@ const CANDIDATES_MAX: usize = 8;
 const BLOCK: u32 = 1 << 16;
 
 /// For each error whose flow is not in the capture: the message it quotes as translated by a NAT, if there is one.
-pub(super) fn find(messages: &Messages<'_>, errors: &[PacketId]) -> Vec<Option<Weighed>> {
+pub(super) fn find(
+    messages: &Messages<'_>,
+    evidence: &Evidence,
+    errors: &[PacketId],
+) -> Vec<Option<Weighed>> {
     let mut ids = vec![false; 1 << 16];
     let mut wanted: HashMap<(u16, u64), Vec<PacketId>, foldhash::fast::FixedState> = HashMap::default();
     let key = |error: &Error<'_>| {
@@ -50,7 +54,7 @@ pub(super) fn find(messages: &Messages<'_>, errors: &[PacketId]) -> Vec<Option<W
                     .collect()
             })
             .collect();
-        for row in blocks.into_iter().flatten() {
+        for row in blocks.into_iter().flatten().filter(|row| !evidence.is_duplicate(row.packet)) {
             if let Some(seen) = wanted.get_mut(&(row.header.id, row.question)) {
                 if seen.len() == CANDIDATES_MAX {
                     seen.remove(0);
@@ -73,14 +77,21 @@ fn same(messages: &Messages<'_>, error: &Error<'_>, candidate: PacketId) -> Opti
     let delta_ns = error.head.time_ns - packet.time_ns();
     let decoded = packet.decode();
     let inner = &error.quote.inner;
-    let same_server = decoded.destination == inner.destination
-        && decoded.ports().map(|ports| ports.1) == inner.ports().map(|ports| ports.1);
+    let (sent_from, sent_to) = decoded.ports()?;
+    let (quoted_from, quoted_to) = inner.ports()?;
+    let same_server = (decoded.destination, sent_to) == (inner.destination, quoted_to);
+    let same_client = (decoded.source, sent_from) == (inner.source, quoted_from);
     let (quoted, sent) = (error.quote.payload(), decoded.payload());
     let both = quoted.len().min(sent.len());
     let equal = quoted.get(..both) == sent.get(..both);
-    (same_server && equal && (0..=error.head.window_ns()).contains(&delta_ns)).then_some(Weighed {
+    let in_time = (0..=error.head.window_ns()).contains(&delta_ns);
+    ((same_server || same_client) && equal && in_time).then_some(Weighed {
         target: Some(candidate),
         level: Level::Nat,
-        reason: "quotes its DNS bytes with the sender's address or port as a NAT changed them",
+        reason: if same_server {
+            "quotes its DNS bytes with the sender's address or port as a NAT changed them"
+        } else {
+            "quotes its DNS bytes with the receiver's address or port as a NAT changed them"
+        },
     })
 }

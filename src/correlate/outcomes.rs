@@ -16,6 +16,8 @@ type Map<K, V> = HashMap<K, V, foldhash::fast::FixedState>;
 const CLIENTS_MAX: usize = 64;
 /// Queries go here.
 const DNS_PORT: u16 = 53;
+/// Senders of errors about one client's queries to one server that are looked at.
+const SENDERS_MAX: usize = 8;
 /// Linux lets this many ICMP errors to one host through at once (`icmp_ratelimit`, token bucket).
 const ERROR_BURST: i64 = 6;
 
@@ -101,6 +103,8 @@ fn conclude_one(
 struct Connections {
     /// When each pair of hosts opened connections that came about, in order.
     opened: Map<(Address, Address), Vec<Nanos>>,
+    /// When each pair of hosts tried a connection that was refused, by a reset or an ICMP error, in order.
+    refused: Map<(Address, Address), Vec<Nanos>>,
     /// The last reset of each client port and server.
     reset: Map<((Address, u16), Address), Nanos>,
 }
@@ -110,7 +114,11 @@ impl Connections {
         let mut found = Self::default();
         for connection in &evidence.connections {
             let pair = (connection.client.0, connection.server.0);
-            if !connection.is_refused() && !connection.is_silent() {
+            let rejected =
+                || connection.is_silent() && evidence.errors_about(connection.first).next().is_some();
+            if connection.is_refused() || rejected() {
+                found.refused.entry(pair).or_default().push(connection.first_ns);
+            } else if !connection.is_silent() {
                 found.opened.entry(pair).or_default().push(connection.first_ns);
             }
             if let Some((_, reset_ns)) = connection.reset {
@@ -118,7 +126,7 @@ impl Connections {
                 *latest = reset_ns.max(*latest);
             }
         }
-        for times in found.opened.values_mut() {
+        for times in found.opened.values_mut().chain(found.refused.values_mut()) {
             times.sort_unstable();
         }
         found
@@ -138,12 +146,27 @@ impl Connections {
 
     /// Whether the client opened a connection to the server within `window_ns` after an answer, and the server accepted it.
     fn follows(&self, messages: &Messages<'_>, answer: PacketId, window_ns: Nanos) -> bool {
-        let Some(answer) = messages.index.packet(answer) else { return false };
-        let pair = (answer.destination_address(), answer.source_address());
-        let times = self.opened.get(&pair).map(Vec::as_slice).unwrap_or_default();
-        let next = times.partition_point(|time_ns| *time_ns < answer.time_ns());
-        times.get(next).is_some_and(|time_ns| *time_ns <= answer.time_ns() + window_ns)
+        after(&self.opened, messages, answer, window_ns)
     }
+
+    /// Whether it tried and was refused.
+    fn is_refused_after(&self, messages: &Messages<'_>, answer: PacketId, window_ns: Nanos) -> bool {
+        after(&self.refused, messages, answer, window_ns)
+    }
+}
+
+/// Whether one of these connections was begun by the receiver of an answer within `window_ns` after it.
+fn after(
+    connections: &Map<(Address, Address), Vec<Nanos>>,
+    messages: &Messages<'_>,
+    answer: PacketId,
+    window_ns: Nanos,
+) -> bool {
+    let Some(answer) = messages.index.packet(answer) else { return false };
+    let pair = (answer.destination_address(), answer.source_address());
+    let times = connections.get(&pair).map(Vec::as_slice).unwrap_or_default();
+    let next = times.partition_point(|time_ns| *time_ns < answer.time_ns());
+    times.get(next).is_some_and(|time_ns| *time_ns <= answer.time_ns() + window_ns)
 }
 
 /// Whether an error is about the very try that was answered; an error about an earlier try contradicts nothing.
@@ -172,7 +195,9 @@ fn answered(
     if let (Outcome::Truncated, Some(answer)) = (transaction.outcome, transaction.answer)
         && !connections.follows(messages, answer, parameters.tcp_retry_window_ns)
     {
-        let seen = evidence.watched_after(messages.time_ns(answer)) >= parameters.tcp_retry_window_ns;
+        let window_ns = parameters.tcp_retry_window_ns;
+        let seen = connections.is_refused_after(messages, answer, window_ns)
+            || evidence.watched_after(messages.time_ns(answer)) >= window_ns;
         return if seen { Outcome::Truncated } else { Outcome::Undetermined };
     }
     if transaction.rtt_ns > parameters.late_after_ns { Outcome::Late } else { Outcome::Answered }
@@ -221,11 +246,20 @@ fn rate_limited(
         let packet = messages.index.packet(transaction.last)?;
         Some(((packet.source_address(), packet.destination_address()), packet.time_ns()))
     };
+    // One sender limits its errors to one receiver, whatever server they are about.
     let mut errors: Map<(Address, Address), Vec<ErrorSeen>> = Map::default();
+    let mut senders: Map<(Address, Address), Vec<Address>> = Map::default();
     for transaction in refused.iter().filter_map(|at| transactions.get(*at as usize)) {
-        if let (Some((pair, _)), Some(error)) = (ends(transaction), transaction.error) {
-            errors.entry(pair).or_default().push((messages.time_ns(error), transaction.icmp, error));
+        let (Some((pair, _)), Some(error)) = (ends(transaction), transaction.error) else { continue };
+        let Some(sender) = messages.index.packet(error).map(|packet| packet.source_address()) else {
+            continue;
+        };
+        let all = senders.entry(pair).or_default();
+        if !all.contains(&sender) && all.len() < SENDERS_MAX {
+            all.push(sender);
         }
+        let seen = (messages.time_ns(error), transaction.icmp, error);
+        errors.entry((pair.0, sender)).or_default().push(seen);
     }
     for times in errors.values_mut() {
         times.sort_unstable();
@@ -233,15 +267,19 @@ fn rate_limited(
     for at in silent {
         let Some(transaction) = transactions.get_mut(*at as usize) else { continue };
         let Some((pair, query_ns)) = ends(transaction) else { continue };
-        let Some(times) = errors.get(&pair) else { continue };
-        let next = times.partition_point(|(time_ns, ..)| *time_ns <= query_ns);
-        let Some((before_ns, icmp, _)) = next.checked_sub(1).and_then(|at| times.get(at)) else { continue };
-        let first_ns = times.first().map_or(0, |(time_ns, ..)| *time_ns);
-        let allowed = ERROR_BURST + 1 + (query_ns - first_ns) / 1_000_000_000;
-        let soon = query_ns - before_ns <= parameters.rate_limit_gap_ns;
-        if soon && next as i64 <= allowed {
+        let senders = senders.get(&pair).map(Vec::as_slice).unwrap_or_default();
+        let covered = senders.iter().find_map(|sender| {
+            let times = errors.get(&(pair.0, *sender))?;
+            let next = times.partition_point(|(time_ns, ..)| *time_ns <= query_ns);
+            let (before_ns, icmp, _) = next.checked_sub(1).and_then(|at| times.get(at))?;
+            let first_ns = times.first().map_or(0, |(time_ns, ..)| *time_ns);
+            let allowed = ERROR_BURST + 1 + (query_ns - first_ns) / 1_000_000_000;
+            let soon = query_ns - before_ns <= parameters.rate_limit_gap_ns;
+            (soon && next as i64 <= allowed).then_some(*icmp)
+        });
+        if let Some(icmp) = covered {
             transaction.outcome = Outcome::CoveredByRateLimit;
-            transaction.icmp = *icmp;
+            transaction.icmp = icmp;
         }
     }
 }

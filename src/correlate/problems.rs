@@ -1,13 +1,14 @@
 //! Groups episodes into problems: what a report is about.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use rayon::prelude::*;
 
 use super::messages::Messages;
 use super::numbers::Numbers;
 use super::{Episode, EpisodeId, Evidence, Parameters, Problem, Signature};
-use crate::decode::Address;
+use crate::decode::{Address, dns};
+use crate::index::PacketId;
 use crate::time::Nanos;
 
 /// Messages looked through by one thread at a time.
@@ -36,12 +37,25 @@ pub(super) fn find(
     let attempts = |problem: &Problem| -> usize {
         problem.episodes.iter().filter_map(of).map(|episode| episode.transactions.len()).sum()
     };
-    let recovered = |problem: &Problem| problem.episodes.iter().filter_map(of).all(|e| e.recovery.is_some());
+    let failing = failing(episodes);
+    let recovered = |problem: &Problem| {
+        problem.episodes.iter().filter_map(of).all(|episode| {
+            let failed = failing.get(&key(episode)).copied().unwrap_or(0);
+            let again = failed > parameters.background_attempts as usize;
+            episode.recovery.is_some_and(|answer| !again || asks(messages, answer, &episode.name))
+        })
+    };
+    let told = |problem: &Problem| {
+        let all = problem.episodes.iter().filter_map(of).flat_map(|episode| &episode.transactions);
+        let mut all = all.filter_map(|id| evidence.transaction(*id));
+        all.any(|transaction| transaction.extended_error.is_some_and(names_a_reason))
+            || problem.signature == Signature::Truncated && never_over_tcp(evidence, problem)
+    };
     let asked = asked(messages, evidence, &problems, hosts);
     let mut asked = asked.into_iter();
     problems.retain(|problem| {
         let asked = asked.next().unwrap_or(0);
-        !is_background(problem, attempts(problem), asked, parameters) || !recovered(problem)
+        !is_background(problem, attempts(problem), asked, parameters) || !recovered(problem) || told(problem)
     });
     problems.sort_by_key(|problem| {
         let attempts = attempts(problem);
@@ -50,6 +64,46 @@ pub(super) fn find(
         (is_aside(problem), isolated, std::cmp::Reverse(gravity), problem.first_ns)
     });
     problems
+}
+
+/// Who asked whom for which name, and how often that failed in all, whatever the signature.
+type Failing<'e> = HashMap<(Address, Address, &'e str), usize, foldhash::fast::FixedState>;
+
+fn key(episode: &Episode) -> (Address, Address, &str) {
+    (episode.client, episode.server.0, episode.name.as_str())
+}
+
+fn failing(episodes: &[Episode]) -> Failing<'_> {
+    let mut failing = Failing::default();
+    for episode in episodes {
+        *failing.entry(key(episode)).or_default() += episode.transactions.len();
+    }
+    failing
+}
+
+/// Whether an answer is about a name.
+fn asks(messages: &Messages<'_>, answer: PacketId, name: &str) -> bool {
+    let Some(packet) = messages.index.packet(answer) else { return false };
+    let wire = packet.dns().and_then(|row| packet.segment.names.get(row.name));
+    wire.is_some_and(|wire| dns::presentation(wire) == name)
+}
+
+/// Extended DNS errors by which a server says that it filters, or that zone or upstream fails (RFC 8914 §4): no chance loss.
+fn names_a_reason(extended_error: u16) -> bool {
+    matches!(extended_error, 1 | 2 | 5..=12 | 15..=18 | 22..=25 | 27)
+}
+
+/// Whether the clients of a problem tried TCP after the truncated answers and never got through.
+fn never_over_tcp(evidence: &Evidence, problem: &Problem) -> bool {
+    let mut tried = evidence.connections.iter().filter(|connection| {
+        connection.server.0 == problem.server.0 && problem.clients.binary_search(&connection.client.0).is_ok()
+    });
+    let mut any = false;
+    let got_through = tried.any(|connection| {
+        any = true;
+        connection.accepted.is_some()
+    });
+    any && !got_through
 }
 
 fn grouped(episodes: &[Episode], gap_ns: Nanos) -> Vec<Problem> {

@@ -62,7 +62,7 @@ pub(super) fn attach_all(messages: &Messages<'_>, evidence: &mut Evidence, weigh
             }
         }
     }
-    let found = super::nat::find(messages, &lost);
+    let found = super::nat::find(messages, evidence, &lost);
     for (packet, found) in lost.iter().zip(found) {
         let Some(error) = Error::read(messages.index, *packet) else { continue };
         let weighed = found.unwrap_or_else(|| orphan(messages, &error, &quoted));

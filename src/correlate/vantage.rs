@@ -1,11 +1,14 @@
 //! Infers where the capture was taken from the places of those who ask and those who are asked.
 
+use super::duplicates::CopyKind;
 use super::hosts::{Pair, Place, Seen, Sight};
 use super::{Evidence, Vantage};
 use crate::decode::Address;
 
 /// Share of the questions, in percent, whose ends must agree on the vantage.
 const MOST_PERCENT: usize = 70;
+/// Questions whose copies are looked at, spread evenly over all.
+const QUESTIONS_MAX: usize = 4096;
 /// Hosts whose place is stated in the reasons.
 const REASONS_MAX: usize = 4;
 
@@ -25,6 +28,38 @@ pub(super) fn infer(evidence: &mut Evidence, seen: Seen) {
     let vantage = best.filter(|(_, count)| *count > 0 && count * 100 >= pairs.len() * MOST_PERCENT);
     evidence.vantage = vantage.map_or(Vantage::Unknown, |(vantage, _)| vantage);
     evidence.vantage_reasons = reasons(evidence, &pairs, best.is_some() && vantage.is_none());
+    if let Some(reason) = on_both_sides(evidence) {
+        // A card's checksums can reach the router unfinished where links are virtual, so they decide nothing here.
+        let here = |reason: &String| reason.contains("captured on that host");
+        evidence.vantage = Vantage::Middle;
+        evidence.vantage_reasons.retain(|reason| !here(reason));
+        evidence.vantage_reasons.insert(0, reason);
+    }
+}
+
+/// Why the capture was taken on both sides of a router, when most questions were captured before and behind one.
+fn on_both_sides(evidence: &Evidence) -> Option<String> {
+    let mut sides = [0usize; 2];
+    let step = evidence.transactions.len().div_ceil(QUESTIONS_MAX).max(1);
+    let mut asked = 0;
+    for transaction in evidence.transactions.iter().step_by(step) {
+        asked += 1;
+        let side = match evidence.copied_as(transaction.first) {
+            Some(CopyKind::Routed) => 0,
+            Some(CopyKind::Nat) => 1,
+            Some(CopyKind::Mirror) | None => continue,
+        };
+        if let Some(count) = sides.get_mut(side) {
+            *count += 1;
+        }
+    }
+    let [routed, translated] = sides;
+    let both = routed + translated;
+    if both == 0 || both * 100 < asked * MOST_PERCENT {
+        return None;
+    }
+    let device = if translated > 0 { "a router that translates addresses (NAT)" } else { "a router" };
+    Some(format!("{both} of {asked} questions looked at were captured before and behind {device}"))
 }
 
 /// What one question's ends say.

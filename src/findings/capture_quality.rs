@@ -2,6 +2,7 @@
 
 use super::facts::Facts;
 use super::{Count, Finding, Rule, Severity, rules};
+use crate::correlate::Signature;
 use crate::index::PacketId;
 use crate::index::segment::flags;
 
@@ -11,7 +12,8 @@ pub static RULE: Rule = Rule {
     title: "Limits of the capture",
     doc: "One direction only, packets dropped while capturing, damage in the file, packets cut by the snap length, times that \
           run backwards, copies from a mirror port, a capture filter that hides ICMP errors (`port 53` drops them, they have \
-          no ports). Each limits what absence means. Low for one-sided, dropped and hidden packets, otherwise info.",
+          no ports), recorded or to be guessed because no packet has another port. Each limits what absence means. Low for \
+          one-sided, dropped and hidden packets, otherwise info.",
     run,
 };
 
@@ -67,6 +69,19 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
             );
             add(Severity::Low, text, vec![source.base], u64::from(source.packets), "");
         }
+    }
+    let told = facts.index.sources.iter().flat_map(|s| &s.metadata.interfaces).any(|i| i.filter.is_some());
+    let silent = || facts.problems().any(|(_, problem)| problem.signature == Signature::NoAnswer);
+    if facts.port_only && !told {
+        add(
+            if silent() { Severity::Low } else { Severity::Info },
+            "Every packet has port 53: a capture filter by port leaves out ICMP errors, which have none; \
+             `port 53 or icmp or icmp6` keeps them"
+                .to_owned(),
+            vec![PacketId(0)],
+            u64::from(facts.index.len()),
+            "",
+        );
     }
     let (cut, cut_count) = flagged(facts, flags::CUT);
     if cut_count > 0 {

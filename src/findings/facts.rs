@@ -6,6 +6,7 @@ pub mod delegations;
 pub mod denials;
 pub mod errors;
 pub mod fragments;
+pub mod given_up;
 pub mod hosts;
 pub mod load;
 pub mod records;
@@ -24,6 +25,7 @@ pub use delegations::Lame;
 pub use denials::Denial;
 pub use errors::{ErrorFact, Meaning};
 pub use fragments::Pieces;
+pub use given_up::GivenUp;
 pub use hosts::{Host, Neighbour, Sort};
 pub use load::Load;
 pub use resolved::SiteFailure;
@@ -66,6 +68,10 @@ pub struct Facts<'i> {
     pub lame: Vec<Lame<'i>>,
     /// Servers that deny nearly every name asked of them.
     pub denials: Vec<Denial<'i>>,
+    /// Answers that their clients no longer waited for.
+    pub given_up: Vec<GivenUp<'i>>,
+    /// Every packet has the DNS port: a capture filter by port leaves out ICMP errors, which have none.
+    pub port_only: bool,
     /// Limits that were reached.
     pub notes: Vec<String>,
 }
@@ -79,6 +85,7 @@ impl<'i> Facts<'i> {
             facts.errors = errors::read(&mut facts);
             hosts::watch(&mut facts);
             facts.connections = connections::follow(&mut facts);
+            connections::reject(&mut facts.connections, &facts.errors);
             facts.pieces = fragments::collect(&mut facts);
             facts.answered = servers::answered(input);
             let tally = servers::tally(input);
@@ -92,6 +99,7 @@ impl<'i> Facts<'i> {
         facts.sites = resolved::failures(&facts);
         facts.lame = delegations::lame(&facts);
         facts.denials = denials::find(&facts, denied);
+        facts.given_up = given_up::find(&facts);
         facts
     }
 
@@ -113,6 +121,8 @@ impl<'i> Facts<'i> {
             sites: Vec::new(),
             lame: Vec::new(),
             denials: Vec::new(),
+            given_up: Vec::new(),
+            port_only: has_dns_port_only(input.index),
             notes: Vec::new(),
         }
     }
@@ -177,6 +187,20 @@ impl<'i> Facts<'i> {
     pub fn span(&self) -> (Nanos, Nanos) {
         self.span_ns
     }
+}
+
+/// Packets from which it is no chance that all have the DNS port.
+const PORT_ONLY_MIN: u32 = 4;
+
+fn has_dns_port_only(index: &Index) -> bool {
+    let is_dns = |((transport, from), to): ((&u8, &u16), &u16)| {
+        matches!(transport, 6 | 17) && (*from == 53 || *to == 53)
+    };
+    index.len() >= PORT_ONLY_MIN
+        && index.segments().iter().all(|segment| {
+            let ports = segment.transport.iter().zip(&segment.source_port).zip(&segment.destination_port);
+            ports.into_iter().all(is_dns)
+        })
 }
 
 fn span(index: &Index) -> (Nanos, Nanos) {

@@ -1,22 +1,52 @@
 //! Rule `late-answers`: answers that came after clients stop waiting.
 
-use super::facts::Facts;
+use super::facts::{Facts, GivenUp};
 use super::{Count, Finding, Rule, Severity, rules};
 use crate::correlate::{Signature, Transaction};
+use crate::time::span;
 
 /// The rule.
 pub static RULE: Rule = Rule {
     id: "late-answers",
     title: "DNS answers too late to be used",
     doc: "Answers that came more than five seconds after the last try. The server and the path work, but clients have given \
-          up by then. Medium from three on, otherwise info.",
+          up by then; and answers from one second on that the client's own host refused, three at least, because it no longer \
+          listened. Medium from three on, otherwise info.",
     run,
 };
 
 const FEW: usize = 3;
 
+/// Answers in time by the clock, but not for this client.
+fn refused(facts: &Facts<'_>, given_up: &GivenUp<'_>) -> Finding {
+    let (shortest, longest) = given_up.waits_ns();
+    let asked = facts.servers.get(&given_up.server).map_or(0, |server| server.queries);
+    let questions = given_up.transactions.iter().flat_map(|t| [Some(t.first), t.answer]).flatten();
+    let frames = rules::tidy(questions.chain(given_up.errors.iter().copied()).collect());
+    Finding {
+        id: RULE.id,
+        severity: Severity::Medium,
+        statement: format!(
+            "{} refused {} of {asked} answers of {}, which came {} to {} after the question: it had stopped waiting",
+            given_up.client,
+            given_up.errors.len(),
+            given_up.server.0,
+            span(shortest),
+            span(longest)
+        ),
+        counts: vec![Count {
+            label: "answers refused by the client".into(),
+            value: given_up.errors.len() as u64,
+            filter: rules::frames_counted(facts, &given_up.errors),
+        }],
+        filter: rules::frames_filter(facts, &frames),
+        frames,
+        code: None,
+    }
+}
+
 fn run(facts: &Facts<'_>) -> Vec<Finding> {
-    let mut found = Vec::new();
+    let mut found: Vec<Finding> = facts.given_up.iter().map(|given_up| refused(facts, given_up)).collect();
     for (_, problem) in facts.problems().filter(|(_, problem)| problem.signature == Signature::Late) {
         let late: Vec<&Transaction> = facts.transactions(problem).collect();
         let filter =

@@ -1,6 +1,6 @@
 //! Rule `lost-fragments`: packets whose later fragments never arrive.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::facts::{Facts, Meaning, Pieces};
 use super::{Count, Finding, Rule, Severity, rules};
@@ -12,17 +12,50 @@ pub static RULE: Rule = Rule {
     id: "lost-fragments",
     title: "Fragments lost on the path",
     doc: "Packets of which the first fragment arrived and later ones did not, with the receiver's reassembly time exceeded \
-          messages (RFC 792; RFC 8200 §4.5). For DNS answers this fails large answers only. Medium from two on, otherwise \
-          info.",
+          messages (RFC 792; RFC 8200 §4.5). For DNS answers this fails large answers only. Where all fragments \
+          were captured, the receiver's messages alone. Medium from two on, otherwise info.",
     run,
 };
+
+/// Receivers that complain about packets whose fragments all left here, or were not captured.
+fn complaints(facts: &Facts<'_>, told: &BTreeSet<(Address, Address)>) -> Vec<Finding> {
+    let mut by_pair: BTreeMap<(Address, Address), Vec<PacketId>> = BTreeMap::new();
+    for error in facts.errors.iter().filter(|error| error.meaning == Meaning::ReassemblyExpired) {
+        if !told.contains(&(error.destination, error.source)) {
+            by_pair.entry((error.destination, error.source)).or_default().push(error.packet);
+        }
+    }
+    let finding = |((sender, receiver), errors): ((Address, Address), Vec<PacketId>)| {
+        let frames = rules::tidy(errors.clone());
+        Finding {
+            id: RULE.id,
+            severity: if errors.len() > 1 { Severity::Medium } else { Severity::Info },
+            statement: format!(
+                "{receiver} told {sender} {} that fragments of a packet had not all arrived (reassembly time exceeded)",
+                match errors.len() {
+                    1 => "once".to_owned(),
+                    times => format!("{times} times"),
+                }
+            ),
+            counts: vec![Count {
+                label: "reassembly time exceeded".into(),
+                value: errors.len() as u64,
+                filter: rules::frames_counted(facts, &errors),
+            }],
+            filter: rules::frames_filter(facts, &frames),
+            frames,
+            code: None,
+        }
+    };
+    by_pair.into_iter().map(finding).collect()
+}
 
 fn run(facts: &Facts<'_>) -> Vec<Finding> {
     let mut by_pair: BTreeMap<(Address, Address), Vec<&Pieces>> = BTreeMap::new();
     for pieces in facts.pieces.iter().filter(|pieces| pieces.lacks_the_rest()) {
         by_pair.entry((pieces.source, pieces.destination)).or_default().push(pieces);
     }
-    let mut found = Vec::new();
+    let mut found = complaints(facts, &by_pair.keys().copied().collect());
     for ((source, destination), lost) in by_pair {
         let expired: Vec<PacketId> = facts
             .errors
@@ -59,10 +92,13 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
             id: RULE.id,
             severity: if lost.len() > 1 { Severity::Medium } else { Severity::Info },
             statement: format!(
-                "Of {} fragmented {what} from {source} to {destination} later fragments did not arrive; {} reassembly \
-                 time exceeded messages followed",
+                "Of {} fragmented {what} from {source} to {destination} later fragments did not arrive; {} followed",
                 lost.len(),
-                expired.len()
+                rules::counted(
+                    expired.len(),
+                    "reassembly time exceeded message",
+                    "reassembly time exceeded messages"
+                )
             ),
             filter: rules::frames_filter(facts, &frames),
             frames,

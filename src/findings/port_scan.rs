@@ -36,7 +36,7 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
         }
     }
     for connection in &facts.connections {
-        if matches!(connection.ending, Ending::Refused | Ending::Silent) {
+        if matches!(connection.ending, Ending::Refused | Ending::Rejected | Ending::Silent) {
             note(connection.client.0, connection.server, [Some(connection.syn), connection.decided]);
         }
     }

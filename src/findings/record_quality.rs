@@ -114,7 +114,9 @@ impl Points<'_, '_> {
             length < ICMP_MIN_BYTES
                 || (length > longest && (length < ICMP_EXTENDED_MIN_BYTES || !length.is_multiple_of(4)))
         };
-        if text.alike && (low != high || text.icmp.iter().any(|(_, length)| impossible(*length))) {
+        // Queries of several lengths make errors of several lengths.
+        let differ = low != high && text.lengths.len() <= 1;
+        if text.alike && (differ || text.icmp.iter().any(|(_, length)| impossible(*length))) {
             let mut lengths: Vec<(PacketId, u32)> = text.icmp.clone();
             lengths.sort_unstable();
             let shown: Vec<String> = lengths.iter().take(6).map(|(_, length)| length.to_string()).collect();
@@ -252,6 +254,8 @@ impl Points<'_, '_> {
     }
 }
 
+/// Distinct lengths of queries remembered.
+const LENGTHS_MAX: usize = 8;
 /// Transactions up to which intervals and addresses are compared.
 const SPACING_QUERIES_MAX: usize = 1_000;
 
@@ -285,6 +289,8 @@ fn kind(address: Address) -> Option<bool> {
 struct Printed {
     short_dns: Vec<(PacketId, u32, u32)>,
     longest_dns: u32,
+    /// Distinct printed lengths of queries, up to a limit.
+    lengths: Vec<u32>,
     icmp: Vec<(PacketId, u32)>,
     questions: Vec<String>,
     alike: bool,
@@ -298,7 +304,12 @@ impl Printed {
         if let Some(dns) = line.dns.as_ref().filter(|dns| !dns.header.is_response()) {
             if let Some(name) = dns.name {
                 let expected = transcript::wire_name(name).wire().len() as u32 + QUERY_FIXED_BYTES;
-                self.longest_dns = self.longest_dns.max(expected + OPT_BYTES);
+                // An OPT record may carry options, such as a cookie: the printed length says how long the query is.
+                let printed = dns.length_bytes.unwrap_or(0);
+                self.longest_dns = self.longest_dns.max(expected + OPT_BYTES).max(printed);
+                if self.lengths.len() < LENGTHS_MAX && !self.lengths.contains(&printed) {
+                    self.lengths.push(printed);
+                }
                 if let Some(printed) = dns.length_bytes
                     && (printed < expected || (expected + 1..expected + OPT_BYTES).contains(&printed))
                 {
@@ -312,7 +323,10 @@ impl Printed {
                 self.named.push(id);
             }
         }
-        if let Some(icmp) = line.icmp.as_ref().filter(|icmp| icmp.kind == 3) {
+        // Errors about answers, to a client's port, quote something else.
+        let about_query = |port: Option<u16>| port.is_none_or(|port| port == 53);
+        if let Some(icmp) = line.icmp.as_ref().filter(|icmp| icmp.kind == 3 && about_query(icmp.quoted_port))
+        {
             self.icmp.extend(icmp.length_bytes.map(|length| (id, length)));
             if line.text.contains(" port 53 ") {
                 self.numeric.push(id);

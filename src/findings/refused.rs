@@ -22,6 +22,7 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
         } else {
             refusal.senders()
         };
-        format!("{} were answered by ICMP port unreachable from {by}", refusal.queries())
+        let words = refusal.errors.first().map_or("port unreachable", |error| error.words());
+        format!("{} were answered by ICMP {words} from {by}", refusal.queries())
     })
 }

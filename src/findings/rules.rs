@@ -228,6 +228,12 @@ pub fn asked(facts: &Facts<'_>, problem: &Problem) -> u64 {
     facts.servers.get(&key).map_or(0, |server| server.queries)
 }
 
+/// Whether the problem's server ever sent a DNS answer.
+pub fn answered(facts: &Facts<'_>, problem: &Problem) -> bool {
+    let key: servers::ServerKey = (problem.server.0, problem.server.1, problem.transport);
+    facts.servers.get(&key).is_some_and(|server| !server.answers.is_empty())
+}
+
 /// What a statement about refused queries is made from.
 pub struct Refusal<'r> {
     /// Everything gathered.

@@ -30,13 +30,21 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
         (
             level(Level::Contradicted),
             Severity::Medium,
+            "disagrees with every packet sent; it should not be relied upon",
             "disagree with every packet sent; they should not be relied upon",
             "link.level == contradicted",
         ),
-        (both, Severity::Medium, "are about queries that were answered all the same", ""),
+        (
+            both,
+            Severity::Medium,
+            "is about a query that was answered all the same",
+            "are about queries that were answered all the same",
+            "",
+        ),
         (
             level(Level::Orphan),
             Severity::Info,
+            "refers to a packet that is not in this capture",
             "refer to packets that are not in this capture",
             "link.level == orphan",
         ),
@@ -44,7 +52,7 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
     groups
         .into_iter()
         .filter(|(packets, ..)| !packets.is_empty())
-        .map(|(packets, severity, words, filter)| {
+        .map(|(packets, severity, one, words, filter)| {
             let count = packets.len() as u64;
             let frames = rules::tidy(packets);
             let shown = rules::frames_filter(facts, &frames);
@@ -54,7 +62,11 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
             Finding {
                 id: RULE.id,
                 severity,
-                statement: format!("{count} ICMP errors {words}"),
+                statement: format!(
+                    "{} {}",
+                    rules::counted(count as usize, "ICMP error", "ICMP errors"),
+                    if count == 1 { one } else { words }
+                ),
                 counts: vec![Count { label: "errors".into(), value: count, filter: counted }],
                 frames,
                 filter,

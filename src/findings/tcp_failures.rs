@@ -12,13 +12,15 @@ use crate::time::Nanos;
 pub static RULE: Rule = Rule {
     id: "tcp-failures",
     title: "TCP connections refused or unanswered",
-    doc: "Connection attempts to one address and port that met a reset or silence (three seconds without SYN-ACK). Low from \
-          three on when none succeeds, otherwise info.",
+    doc: "Connection attempts to one address and port that met a reset, an ICMP error or silence (three seconds without \
+          SYN-ACK). Low from three on, at the DNS port from two on, when none succeeds, otherwise info.",
     run,
 };
 
 const WATCH_NS: Nanos = 3_000_000_000;
 const FEW: usize = 3;
+const FEW_DNS: usize = 2;
+const DNS_PORT: u16 = 53;
 
 fn run(facts: &Facts<'_>) -> Vec<Finding> {
     let (_, end_ns) = facts.span();
@@ -34,22 +36,46 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
     let scanned = |service: &(Address, u16)| facts.sites.iter().any(|site| site.site == *service);
     by_service
         .into_iter()
-        .filter(|(service, (failed, _))| failed.len() >= FEW && !scanned(service))
+        .filter(|(service, (failed, _))| {
+            let few = if service.1 == DNS_PORT { FEW_DNS } else { FEW };
+            failed.len() >= few && !scanned(service)
+        })
         .map(|((address, port), (failed, accepted))| {
-            let refused = failed.iter().filter(|connection| connection.ending != Ending::Silent).count();
+            let ended = |ending: &[Ending]| failed.iter().filter(|c| ending.contains(&c.ending)).count();
+            let rejected = ended(&[Ending::Rejected]);
+            let ways = [
+                (ended(&[Ending::Refused, Ending::ResetLater]), "reset"),
+                (rejected, "refused by an ICMP error"),
+                (ended(&[Ending::Silent]), "unanswered"),
+            ];
+            let ways: Vec<String> = ways
+                .iter()
+                .filter(|(number, _)| *number > 0)
+                .map(|(number, way)| format!("{number} {way}"))
+                .collect();
             let frames: Vec<PacketId> =
                 failed.iter().flat_map(|c| [Some(c.syn), c.decided]).flatten().collect();
-            let filter = format!("tcp.port == {port} && ({} || {})", rules::from(address), rules::to(address));
+            let filter =
+                format!("tcp.port == {port} && ({} || {})", rules::from(address), rules::to(address));
             Finding {
                 id: RULE.id,
                 severity: if accepted == 0 { Severity::Low } else { Severity::Info },
                 statement: format!(
-                    "{} connections to {address} port {port} failed ({refused} reset, {} unanswered); {accepted} were accepted",
-                    failed.len(),
-                    failed.len() - refused
+                    "{} to {address} port {port} failed ({}); {}",
+                    rules::counted(failed.len(), "connection", "connections"),
+                    ways.join(", "),
+                    match accepted {
+                        0 => "none was accepted".to_owned(),
+                        1 => "1 was accepted".to_owned(),
+                        several => format!("{several} were accepted"),
+                    }
                 ),
                 frames: rules::tidy(frames),
-                counts: vec![Count { label: "failed connections".into(), value: failed.len() as u64, filter: String::new() }],
+                counts: vec![Count {
+                    label: "failed connections".into(),
+                    value: failed.len() as u64,
+                    filter: rules::frames_counted(facts, &failed.iter().map(|c| c.syn).collect::<Vec<_>>()),
+                }],
                 filter,
                 code: None,
             }

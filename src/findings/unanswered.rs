@@ -15,7 +15,8 @@ pub static RULE: Rule = Rule {
     id: "unanswered-queries",
     title: "DNS queries without answer or error",
     doc: "Questions that got neither a response nor an ICMP error although the capture went on for five seconds and shows \
-          both directions. One or two sent once, or fewer than one in twenty, count as ordinary loss (info). Otherwise by number, \
+          both directions. One, or two at a server \
+          that answers others, sent once, or fewer than one in twenty, count as ordinary loss (info). Otherwise by number, \
           share and duration: one question repeated is low, half of what the server was asked is high; at most medium when \
           another resolver answered every question.",
     run,
@@ -30,7 +31,9 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
             .collect();
         let asked = rules::asked(facts, problem);
         let tries: u64 = silent.iter().map(|transaction| u64::from(transaction.tries)).sum();
-        let few = silent.len() <= ORDINARY_COUNT && tries <= ORDINARY_COUNT as u64;
+        // Where the server never answered anybody, even two questions are more than chance.
+        let heard = rules::answered(facts, problem) || silent.len() == 1;
+        let few = heard && silent.len() <= ORDINARY_COUNT && tries <= ORDINARY_COUNT as u64;
         let ordinary = few || (silent.len() as u64) * ORDINARY_SHARE < asked;
         let grave = rules::gravity(silent.len() as u64, asked, problem.last_ns - problem.first_ns);
         let severity = match (ordinary, rules::all_failed_over(facts, problem)) {

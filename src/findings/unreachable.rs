@@ -16,7 +16,7 @@ pub static RULE: Rule = Rule {
 fn run(facts: &Facts<'_>) -> Vec<Finding> {
     let meanings = [Meaning::HostUnreachable, Meaning::NetUnreachable, Meaning::HopsExceeded];
     rules::about_errors(facts, RULE.id, &meanings, &|refusal| {
-        let words = refusal.errors.first().map_or("unreachable", |error| error.meaning.words());
+        let words = refusal.errors.first().map_or("unreachable", |error| error.words());
         format!("{} were answered by ICMP {words} from {}", refusal.queries(), refusal.senders())
     })
 }

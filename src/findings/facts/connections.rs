@@ -2,7 +2,7 @@
 
 use hashbrown::HashMap;
 
-use super::Facts;
+use super::{ErrorFact, Facts, Meaning};
 use crate::decode::Address;
 use crate::index::PacketId;
 use crate::time::Nanos;
@@ -17,6 +17,8 @@ pub enum Ending {
     Accepted,
     /// Reset instead of SYN-ACK.
     Refused,
+    /// An ICMP error about the SYN, and nothing else.
+    Rejected,
     /// Nothing came.
     Silent,
     /// Accepted, then reset by the server before it sent data.
@@ -98,6 +100,27 @@ pub(super) fn follow(facts: &mut Facts<'_>) -> Vec<Connection> {
             .push(format!("{left_out} connection attempts beyond {CONNECTIONS_MAX} were not followed"));
     }
     connections
+}
+
+/// Notes which silent attempts met an ICMP error about a SYN (destination unreachable, time exceeded).
+pub(super) fn reject(connections: &mut [Connection], errors: &[ErrorFact]) {
+    let about = errors.iter().filter(|error| !matches!(error.meaning, Meaning::TooBig | Meaning::Other));
+    let quoted = about.filter_map(|error| {
+        let quoted = error.quoted.filter(|quoted| quoted.transport == 6)?;
+        Some(((quoted.source, quoted.destination), error.packet))
+    });
+    let mut by_flow: HashMap<((Address, u16), (Address, u16)), PacketId> = HashMap::new();
+    for (flow, packet) in quoted {
+        by_flow.entry(flow).or_insert(packet);
+    }
+    if by_flow.is_empty() {
+        return;
+    }
+    for connection in connections.iter_mut().filter(|connection| connection.ending == Ending::Silent) {
+        if let Some(error) = by_flow.get(&(connection.client, connection.server)) {
+            (connection.ending, connection.decided) = (Ending::Rejected, Some(*error));
+        }
+    }
 }
 
 fn opened(client: (Address, u16), server: (Address, u16), syn: PacketId, time_ns: Nanos) -> Connection {

@@ -109,6 +109,14 @@ pub struct ErrorFact {
 }
 
 impl ErrorFact {
+    /// The message's name in plain words; 3/2 means the same as 3/3 and has a name of its own.
+    pub fn words(&self) -> &'static str {
+        match self.icmp {
+            (3, 2, false) => "protocol unreachable",
+            _ => self.meaning.words(),
+        }
+    }
+
     /// `3/3`, `v6 1/4`.
     pub fn code_words(&self) -> String {
         let (kind, code, v6) = self.icmp;

@@ -185,13 +185,16 @@ fn solicitation(neighbours: &mut BTreeMap<Address, Neighbour>, packet: &Packet<'
     }
 }
 
-/// ARP: the operation stands in bytes 6 and 7 of the packet (RFC 826); 1 asks, 2 answers.
+/// ARP: the operation stands in bytes 6 and 7 of the packet (RFC 826), or in a printed line as words; 1 asks, 2 answers.
 fn neighbour(neighbours: &mut BTreeMap<Address, Neighbour>, packet: &Packet<'_>) {
     let decoded = packet.decode();
-    let Some(layer) = decoded.layers().last() else { return };
-    let at = layer.start as usize;
-    let operation = decoded.bytes.get(at + 6..at + 8).and_then(|bytes| bytes.first_chunk::<2>());
-    match operation.map(|bytes| u16::from_be_bytes(*bytes)) {
+    let printed = || packet.printed().map(|line| 1 + u16::from(line.body().contains(" is-at ")));
+    let stated = || {
+        let at = decoded.layers().last()?.start as usize;
+        let operation = decoded.bytes.get(at + 6..at + 8)?.first_chunk::<2>()?;
+        Some(u16::from_be_bytes(*operation))
+    };
+    match printed().or_else(stated) {
         // Source and destination equal is an announcement, not a question (RFC 5227).
         Some(1) if decoded.source != decoded.destination && neighbours.len() < HOSTS_MAX => {
             neighbours.entry(decoded.destination).or_default().ask(packet);

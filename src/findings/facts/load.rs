@@ -295,7 +295,12 @@ fn amplified(amplifying: &mut Amplifying, input: &Input<'_>, asked: &Asked<'_>) 
     }
     amplifying.query_bytes += u64::from(asked.original);
     let answer = asked.transaction.answer.and_then(|answer| input.index.packet(answer));
-    amplifying.answer_bytes += answer.map_or(0, |answer| u64::from(answer.original()));
+    // Of an answer in fragments only the last one is this packet.
+    let bytes = |answer: crate::index::Packet<'_>| {
+        let message = answer.dns().map_or(0, |row| u32::from(row.length));
+        u64::from(answer.original().max(message))
+    };
+    amplifying.answer_bytes += answer.map_or(0, bytes);
     keep(&mut amplifying.samples, asked.transaction.first);
 }
 

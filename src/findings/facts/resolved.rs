@@ -60,10 +60,10 @@ pub(super) fn failures(facts: &Facts<'_>) -> Vec<SiteFailure> {
     for connection in facts.connections.iter().filter(|connection| connection.server.1 != 53) {
         let watched = end_ns - connection.last_syn_ns >= SYN_WATCH_NS;
         match connection.ending {
-            Ending::Refused | Ending::ResetLater => {
+            Ending::Refused | Ending::ResetLater | Ending::Rejected => {
                 sites.entry(connection.server).or_default().push(*connection);
             }
-            Ending::Silent if watched || error_about(facts, connection).is_some() => {
+            Ending::Silent if watched => {
                 sites.entry(connection.server).or_default().push(*connection);
             }
             Ending::Accepted => {

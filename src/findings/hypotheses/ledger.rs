@@ -167,6 +167,22 @@ pub enum Row {
     HandedOut = 73,
     /// A name that is denied was answered at another time.
     ExistedBefore = 74,
+    /// TCP to the same port was refused by an ICMP error from the server's address.
+    TcpRejected = 75,
+    /// Host or network unreachable, told by the server's own address.
+    UnreachableByServer = 76,
+    /// The server asked others for the same names in vain.
+    UpstreamFails = 77,
+    /// The query was captured again on its way to another address.
+    Translated = 78,
+    /// The same datagram passed again and again with ever fewer hops left.
+    Looped = 79,
+    /// The server answered the same name with SERVFAIL at another time.
+    FailedElsewhen = 80,
+    /// Responses to the asking ports that fit no query: another id or question.
+    OtherAnswer = 81,
+    /// No packet has another port than DNS's: errors may have been left out.
+    PortOnly = 82,
 }
 
 impl Row {

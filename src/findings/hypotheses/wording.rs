@@ -1,9 +1,12 @@
 //! The report's sentences for an assessment (observed facts first, then what they leave open), each with its frames.
 
+mod errors;
+
+use super::ledger::Row;
 use super::scene::{Incident, Scene};
 use super::{Assessment, Sentence, Topic, Verdict};
 use crate::capture::Format;
-use crate::correlate::{Level, Outcome, Signature};
+use crate::correlate::{Level, Signature};
 use crate::findings::facts::{ErrorFact, Meaning};
 use crate::findings::rules::plain_name;
 use crate::findings::{FRAMES_MAX, zones};
@@ -42,7 +45,7 @@ fn parts(scene: &Scene<'_, '_>, assessment: &Assessment) -> Vec<(Topic, Vec<Said
         Some(Signature::NoAnswer) => silent(scene, &leading, &mut out),
         Some(Signature::Late) => late(scene, &mut out),
         Some(Signature::TcpReset | Signature::Truncated) => over_tcp(scene, &mut out),
-        Some(Signature::Icmp { .. }) => errors(scene, &leading, assessment, &mut out),
+        Some(Signature::Icmp { .. }) => errors::errors(scene, &leading, assessment, &mut out),
         None => incident(scene, &leading, assessment, &mut out),
     }
     let part = |write: &dyn Fn(&mut Vec<Said>)| {
@@ -57,12 +60,15 @@ fn parts(scene: &Scene<'_, '_>, assessment: &Assessment) -> Vec<(Topic, Vec<Said
             out.push((wrong_address(scene), packets(&by_server)));
         }
         beside(&leading, assessment, out);
+        for id in ["H13", "H3", "H7", "H2"].iter().filter(|id| leading.contains(id)) {
+            out.extend(told(assessment, id));
+        }
     });
     vec![
         (Topic::Cause, out),
         (Topic::Tie, tied),
         (Topic::Cause, after),
-        (Topic::Delays, part(&|out| delayed(&by_server, out))),
+        (Topic::Delays, part(&|out| errors::delayed(&by_server, out))),
         (Topic::Companion, part(&|out| companions(scene, assessment, out))),
         (Topic::Transport, part(&|out| untried(scene, assessment, out))),
         (Topic::Load, part(&|out| load(scene, assessment, out))),
@@ -124,7 +130,7 @@ fn incident(scene: &Scene<'_, '_>, leading: &[&str], assessment: &Assessment, ou
                 ),
                 frames,
             ));
-            errors(scene, leading, assessment, out);
+            errors::errors(scene, leading, assessment, out);
         }
         Some(Incident::Site(site)) => {
             let frames = site.frames();
@@ -148,7 +154,14 @@ fn incident(scene: &Scene<'_, '_>, leading: &[&str], assessment: &Assessment, ou
         )),
         Some(Incident::Vanished) => vanished(scene, out),
         Some(Incident::Lame) => lame(scene, out),
-        Some(Incident::Flood | Incident::Victim | Incident::Fragments | Incident::NoTcp | Incident::Denied)
+        Some(
+            Incident::Flood
+            | Incident::Victim
+            | Incident::Fragments
+            | Incident::NoTcp
+            | Incident::Denied
+            | Incident::GivenUp(_),
+        )
         | None => {}
     }
 }
@@ -227,6 +240,19 @@ fn beside(leading: &[&str], assessment: &Assessment, out: &mut Vec<Said>) {
     }
 }
 
+/// Observations that decide between explanations and are worth a sentence of their own.
+const DECISIVE: [Row; 5] =
+    [Row::UpstreamFails, Row::FailedElsewhen, Row::Translated, Row::Looped, Row::TcpRejected];
+
+/// The decisive observations for a hypothesis, as sentences.
+fn told(assessment: &Assessment, id: &str) -> Vec<Said> {
+    let ledger = assessment.hypothesis(id).map(|hypothesis| hypothesis.ledger.as_slice()).unwrap_or_default();
+    let decisive = |row: &&super::LedgerRow| {
+        !row.off && row.weight_db > Some(0) && DECISIVE.iter().any(|kind| kind.id() == row.id)
+    };
+    ledger.iter().filter(decisive).map(|row| (row.observation.clone(), row.frames.clone())).collect()
+}
+
 /// The name, or how many there are.
 pub(super) fn names(scene: &Scene<'_, '_>) -> String {
     match scene.names.as_slice() {
@@ -243,136 +269,6 @@ fn packets(errors: &[&ErrorFact]) -> Vec<PacketId> {
     frames.dedup();
     frames.truncate(FRAMES_MAX);
     frames
-}
-
-fn errors(scene: &Scene<'_, '_>, leading: &[&str], assessment: &Assessment, out: &mut Vec<Said>) {
-    let server = scene.server;
-    let host = scene.errors_of(Meaning::HostUnreachable);
-    let route: Vec<&ErrorFact> =
-        [Meaning::NetUnreachable, Meaning::HopsExceeded].iter().flat_map(|m| scene.errors_of(*m)).collect();
-    let (own, other) = refusals(scene);
-    if !own.is_empty() {
-        refused(scene, &own, leading, assessment, out);
-    }
-    if let Some(first) = other.first() {
-        let frames = packets(&other);
-        let says = if first.meaning == Meaning::Prohibited {
-            "is administratively prohibited"
-        } else {
-            "is refused (port unreachable)"
-        };
-        out.push((
-            format!("{} – not the server {server} – reported that traffic to {server} {says}.", first.source),
-            frames.clone(),
-        ));
-        out.push((
-            format!(
-                "A filtering rule on or behind {} is {}. Whether it is intended cannot be told from packets.",
-                first.source,
-                word(assessment, "H5")
-            ),
-            frames,
-        ));
-    }
-    if let Some(first) = host.first() {
-        let frames = packets(&host);
-        out.push((
-            format!(
-                "{} reported host {server} unreachable{}.",
-                first.source,
-                first
-                    .about
-                    .map_or_else(String::new, |_| format!(" {} after the query", span(first.delta_ns)))
-            ),
-            frames.clone(),
-        ));
-        let fits = first.delta_ns >= 2_500_000_000;
-        let tail = if fits { "; the delay fits failed address resolution" } else { "" };
-        out.push((
-            format!("{server} was probably not present on its network at that time{tail}."),
-            frames.clone(),
-        ));
-        if leading.contains(&"H4") {
-            out.push((wrong_address(scene), frames));
-        }
-    }
-    if let Some(first) = route.first() {
-        out.push((
-            format!(
-                "{} had no route to {server} at the time ({}). RFC 1122 treats such messages as a hint, since they also \
-                 occur during routing changes.",
-                first.source,
-                first.meaning.words()
-            ),
-            packets(&route),
-        ));
-    }
-}
-
-fn refused(
-    scene: &Scene<'_, '_>,
-    errors: &[&ErrorFact],
-    leading: &[&str],
-    assessment: &Assessment,
-    out: &mut Vec<Said>,
-) {
-    let server = scene.server;
-    let frames = packets(errors);
-    let answered = scene.ended(Outcome::Refused).len();
-    let of_all = if answered == scene.transactions.len() {
-        format!("each of the {answered} queries")
-    } else {
-        format!("{answered} of the {} queries", scene.transactions.len())
-    };
-    let meaning = errors.first().map_or("port unreachable", |error| error.meaning.words());
-    let code = errors.first().map_or_else(String::new, |error| error.code_words());
-    out.push((
-        format!(
-            "The address {server} answered {of_all} for {} with an ICMP {meaning} message ({code}).",
-            names(scene)
-        ),
-        frames.clone(),
-    ));
-    let port = scene.service.0;
-    out.push((
-        format!("This shows that a device answering for {server} received the queries and refused UDP port {port}."),
-        frames.clone(),
-    ));
-    if leading.contains(&"H2") && !leading.contains(&"H1") {
-        out.push((
-            format!(
-                "A packet filter on {server} is {}; whether it is intended cannot be told from packets.",
-                word(assessment, "H2")
-            ),
-            frames.clone(),
-        ));
-    }
-    if leading.contains(&"H3")
-        && let Some(row) = row_of(assessment, "H3", &["L15", "L20"])
-    {
-        out.push((
-            format!(
-                "The messages carry the server's address, but their distance or timing differs from other packets of \
-                 {server}; a device in front of the server may have sent them."
-            ),
-            row,
-        ));
-    }
-}
-
-fn delayed(errors: &[&ErrorFact], out: &mut Vec<Said>) {
-    let late: Vec<&ErrorFact> = errors.iter().filter(|error| error.delayed).copied().collect();
-    if late.is_empty() {
-        return;
-    }
-    out.push((
-        format!(
-            "{} of the errors came more than two seconds after the query; a host sends such an error at once, so these \
-             delays are not a response time of the service and are left out of latency figures.",
-            late.len()
-        ),
-        packets(&late),
-    ));
 }
 
 fn wrong_address(scene: &Scene<'_, '_>) -> String {
@@ -409,10 +305,22 @@ fn silent(scene: &Scene<'_, '_>, leading: &[&str], out: &mut Vec<Said>) {
         ),
         frames.clone(),
     ));
-    out.push((
-        "A filter, packet loss and an unresponsive server look alike here.".to_owned(),
-        frames.clone(),
-    ));
+    if !leading.contains(&"H13") {
+        out.push((
+            "A filter, packet loss and an unresponsive server look alike here.".to_owned(),
+            frames.clone(),
+        ));
+    }
+    if scene.facts.port_only {
+        out.push((
+            format!(
+                "Every packet of this {} has port 53: a filter by port leaves out ICMP errors, so the server or a device on the \
+                 path may also have refused the queries.",
+                record(scene)
+            ),
+            frames.clone(),
+        ));
+    }
     if leading.contains(&"H4") {
         out.push((wrong_address(scene), frames));
     }

@@ -7,7 +7,8 @@ use super::Scene;
 use crate::correlate::{Level, Outcome, Signature, Transaction};
 use crate::decode::{Address, Quote, dns};
 use crate::findings::facts::delegations::How;
-use crate::findings::facts::{Connection, Ending, ErrorFact, Facts, Meaning, SiteFailure, servers};
+use crate::findings::facts::{Connection, Ending, ErrorFact, Facts, GivenUp, Meaning, SiteFailure, servers};
+use crate::findings::surge;
 use crate::findings::{FRAMES_MAX, Finding};
 use crate::index::PacketId;
 use crate::time::Nanos;
@@ -22,7 +23,7 @@ const REQUESTS_MIN: usize = 3;
 /// Answers that refer back before a server counts as lame.
 const LAME_MIN: usize = 2;
 /// TCP attempts at a DNS port that all failed before it is more than a probe.
-const ATTEMPTS_MIN: usize = 3;
+const ATTEMPTS_MIN: usize = 2;
 /// A SYN unanswered for this long is silence.
 const SYN_WATCH_NS: Nanos = 3_000_000_000;
 /// What TCP connections that never open have in common.
@@ -32,7 +33,7 @@ static NAME_ERROR: Signature = Signature::ResponseCode(3);
 
 /// What kind of incident a scene without a DNS problem is.
 #[derive(Clone, Copy, Debug)]
-pub enum Incident<'f> {
+pub enum Incident<'f, 'i> {
     /// Queries repeated without an answer until the capture ends.
     Silence,
     /// Errors about queries that are not in the capture.
@@ -51,6 +52,8 @@ pub enum Incident<'f> {
     Site(&'f SiteFailure),
     /// Far more queries than usual, or random labels, or amplifying questions.
     Flood,
+    /// Answers that came when their client had stopped waiting.
+    GivenUp(&'f GivenUp<'i>),
     /// A host receives answers it did not ask for.
     Victim,
     /// An error and a genuine answer to the same query.
@@ -69,6 +72,7 @@ pub(super) fn all<'f, 'i>(facts: &'f Facts<'i>, findings: &'f [Finding]) -> Vec<
     scenes.extend(maker.vanished());
     scenes.extend(maker.fragments());
     scenes.extend(maker.sites());
+    scenes.extend(maker.given_up());
     scenes.extend(maker.conflicts());
     scenes.extend(maker.lame());
     scenes.extend(maker.denied());
@@ -82,7 +86,7 @@ struct Maker<'f, 'i> {
 }
 
 impl<'f, 'i> Maker<'f, 'i> {
-    fn empty(&self, incident: Incident<'f>, server: Address, service: (u16, u8)) -> Scene<'f, 'i> {
+    fn empty(&self, incident: Incident<'f, 'i>, server: Address, service: (u16, u8)) -> Scene<'f, 'i> {
         Scene {
             facts: self.facts,
             findings: self.findings,
@@ -248,7 +252,7 @@ impl<'f, 'i> Maker<'f, 'i> {
             by_server.entry(connection.server.0).or_default().push(connection);
         }
         let failed = |c: &&Connection| match c.ending {
-            Ending::Refused => true,
+            Ending::Refused | Ending::Rejected => true,
             Ending::Silent => end_ns - c.last_syn_ns >= SYN_WATCH_NS,
             Ending::Accepted | Ending::ResetLater => false,
         };
@@ -303,6 +307,17 @@ impl<'f, 'i> Maker<'f, 'i> {
         scenes
     }
 
+    /// Clients that no longer listened when the answers came.
+    fn given_up(&self) -> Vec<Scene<'f, 'i>> {
+        let own = self.facts.given_up.iter().filter(|given_up| !self.has_problem(given_up.server.0));
+        own.map(|given_up| {
+            let (server, port, transport) = given_up.server;
+            let scene = self.empty(Incident::GivenUp(given_up), server, (port, transport));
+            self.with_transactions(scene, given_up.transactions.clone())
+        })
+        .collect()
+    }
+
     /// Servers that refer back or are not authoritative for what a referral hands them.
     fn lame(&self) -> Vec<Scene<'f, 'i>> {
         let mut by_server: BTreeMap<Address, Vec<&'i Transaction>> = BTreeMap::new();
@@ -353,6 +368,7 @@ impl<'f, 'i> Maker<'f, 'i> {
             .filter(|(_, zone)| zone.is_random_flood())
             .map(|((server, _), _)| *server)
             .chain(load.amplifying.iter().filter(|(_, a)| a.is_reflection()).map(|((server, _), _)| *server))
+            .chain(self.facts.servers.keys().map(|key| key.0).filter(|s| surge::of(self.facts, *s).is_some()))
             .collect();
         servers.sort_unstable();
         servers.dedup();
@@ -368,6 +384,12 @@ impl<'f, 'i> Maker<'f, 'i> {
                 } else if let Some((source, of)) = load.reflected(server) {
                     scene.queries.clone_from(&of.samples);
                     scene.clients.push(source);
+                } else if let Some(surge) = surge::of(self.facts, server) {
+                    scene.queries = surge::sample(self.facts, server, surge);
+                    let asked = self.facts.servers.iter().filter(|(key, _)| key.0 == server);
+                    scene
+                        .clients
+                        .extend(asked.flat_map(|(_, asked)| asked.clients.iter().copied()).take(FRAMES_MAX));
                 }
                 scene
             })

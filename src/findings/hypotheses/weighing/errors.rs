@@ -3,7 +3,7 @@
 use super::surroundings::absent_class;
 use crate::correlate::{Level, generator};
 use crate::decode::Address;
-use crate::findings::facts::{ErrorFact, Meaning, Server};
+use crate::findings::facts::{Ending, ErrorFact, Meaning};
 use crate::findings::hypotheses::Group;
 use crate::findings::hypotheses::ledger::{Ledger, Observation, Row};
 use crate::findings::hypotheses::scene::Scene;
@@ -45,7 +45,7 @@ fn text(scene: &Scene<'_, '_>, errors: &[&ErrorFact]) -> String {
     format!(
         "{} × {} ({}) from {} about queries to {}.",
         errors.len(),
-        first.map_or("", |error| error.meaning.words()),
+        first.map_or("", |error| error.words()),
         first.map_or_else(String::new, |error| error.code_words()),
         senders(errors),
         scene.server
@@ -75,8 +75,14 @@ fn semantics(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
                 prohibited_by_server(scene, &by_server, ledger);
                 prohibited_elsewhere(scene, &elsewhere, ledger);
             }
-            Meaning::HostUnreachable => host_unreachable(scene, &scene.errors_of(meaning), ledger),
-            Meaning::NetUnreachable => net_unreachable(scene, &scene.errors_of(meaning), ledger),
+            Meaning::HostUnreachable => {
+                unreachable_by_server(scene, &by_server, ledger);
+                host_unreachable(scene, &elsewhere, ledger);
+            }
+            Meaning::NetUnreachable => {
+                unreachable_by_server(scene, &by_server, ledger);
+                net_unreachable(scene, &elsewhere, ledger);
+            }
             _ => hops_exceeded(scene, &scene.errors_of(meaning), ledger),
         }
     }
@@ -143,6 +149,32 @@ fn prohibited_elsewhere(scene: &Scene<'_, '_>, errors: &[&ErrorFact], ledger: &m
     matrix(ledger, &observation, [-20, -20, 0, -5, 20, -10, -5, -20, -2, -10, 0, -10]);
 }
 
+/// A host that says of itself that it cannot be reached: a rule with this code, or a translating device in front whose
+/// backend is gone. Only the device waits for address resolution.
+fn unreachable_by_server(scene: &Scene<'_, '_>, errors: &[&ErrorFact], ledger: &mut Ledger) {
+    if errors.is_empty() {
+        return;
+    }
+    let waited = errors.iter().any(|error| RESOLUTION_NS.contains(&error.delta_ns));
+    let observation = Observation::new(
+        Row::UnreachableByServer,
+        Group::ErrorSemantics,
+        host_unreachable_text(scene, errors),
+        frames(errors),
+    )
+    .fits(if waited {
+        "a device that translates the address could not resolve the link address of the real server behind it"
+    } else {
+        "a rule can reject with this code; no host reports itself unreachable of its own accord"
+    })
+    .against("a device using the server's address received the query and sent the message");
+    if waited {
+        matrix(ledger, &observation, [-20, -5, 20, -5, -5, 10, -5, -20, -2, -20, 0, -10]);
+    } else {
+        matrix(ledger, &observation, [-10, 20, 10, -5, -5, -20, -10, -20, -2, -10, 0, -10]);
+    }
+}
+
 fn host_unreachable(scene: &Scene<'_, '_>, errors: &[&ErrorFact], ledger: &mut Ledger) {
     let (slow, fast): (Vec<&ErrorFact>, Vec<&ErrorFact>) = errors
         .iter()
@@ -163,17 +195,20 @@ fn host_unreachable(scene: &Scene<'_, '_>, errors: &[&ErrorFact], ledger: &mut L
         host_unreachable_text(scene, &decisive),
         frames(&decisive),
     )
-    .fits(
+    .fits(if row == Row::HostUnreachableSlow {
         "the last router could not resolve the host's link address; three tries a second \
-             apart take about 3 s",
-    )
-    .against("the last router reported that the host did not answer on its network");
+             apart take about 3 s"
+    } else {
+        "at once it comes from a reject route, a rule with this code, or an address that had just failed to resolve"
+    })
+    .against("the router reported that the host could not be reached");
     // Where nobody was ever heard, a wrong address sends the same packets as a dead host.
     let alike = |class, db| if absent_class(scene) == Some(class) { db } else { 0 };
     if row == Row::HostUnreachableSlow {
         matrix(ledger, &observation, [-20, -20, -10, alike("H6", 20), -5, 20, 2, -20, -2, -20, 0, -10]);
     } else {
-        matrix(ledger, &observation, [-20, -20, -10, alike("H6", 5), 2, 5, 2, -20, -2, -20, 0, -10]);
+        // Three causes send this alike, and it proves none of them.
+        matrix(ledger, &observation, [-20, -20, -10, alike("H6", 5), 5, 5, 5, -20, -2, -20, 0, -10]);
     }
 }
 
@@ -223,8 +258,8 @@ fn sender(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     if !elsewhere.is_empty() && by_server.len() < elsewhere.len() {
         source_differs(scene, &elsewhere, ledger);
     }
-    distance(scene, &by_server, ledger);
-    bridge(scene, &by_server, ledger);
+    let bridged = bridge(scene, &by_server, ledger);
+    distance(scene, &by_server, bridged, ledger);
     if let Some(local) = about.iter().find(|error| error.source == error.destination) {
         let observation = Observation::new(
             Row::LocalError,
@@ -279,7 +314,7 @@ fn source_differs(scene: &Scene<'_, '_>, elsewhere: &[&ErrorFact], ledger: &mut 
 }
 
 /// Compares the errors' distance with that of other packets from the same address (correlation §2.6).
-fn distance(scene: &Scene<'_, '_>, errors: &[&ErrorFact], ledger: &mut Ledger) {
+fn distance(scene: &Scene<'_, '_>, errors: &[&ErrorFact], bridged: Bridged, ledger: &mut Ledger) {
     let index = scene.facts.index;
     let found = errors.iter().filter(|error| error.ttl > 0).find_map(|error| {
         let generator = generator::of(index, scene.facts.evidence, error.packet)?;
@@ -301,15 +336,31 @@ fn distance(scene: &Scene<'_, '_>, errors: &[&ErrorFact], ledger: &mut Ledger) {
         put(
             ledger,
             &observation,
-            &[("H1", 2), ("H2", 2), ("H3", -5), ("H4", 2), ("H5", -5), ("H9", 0), ("H17", -5)],
+            // A bridge takes no hop off: as far away as the server is where it stands.
+            &[
+                ("H1", 2),
+                ("H2", 2),
+                ("H3", if bridged == Bridged::Yes { 0 } else { -5 }),
+                ("H4", 2),
+                ("H5", -5),
+                ("H9", 0),
+                ("H17", -5),
+            ],
         );
     } else {
         put(ledger, &observation, &[("H1", -2), ("H2", -2), ("H3", 5), ("H4", -2), ("H5", 2), ("H17", 5)]);
     }
 }
 
+/// Whether errors bear the marks of a transparent filter.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Bridged {
+    Yes,
+    No,
+}
+
 /// Marks of a transparent filter in errors that carry the server's address.
-fn bridge(scene: &Scene<'_, '_>, errors: &[&ErrorFact], ledger: &mut Ledger) {
+fn bridge(scene: &Scene<'_, '_>, errors: &[&ErrorFact], ledger: &mut Ledger) -> Bridged {
     let bridged = |error: &&&ErrorFact| {
         generator::of(scene.facts.index, scene.facts.evidence, error.packet)
             .is_some_and(|generator| generator.make == generator::Make::LinuxBridge)
@@ -317,7 +368,7 @@ fn bridge(scene: &Scene<'_, '_>, errors: &[&ErrorFact], ledger: &mut Ledger) {
     let marked: Vec<PacketId> =
         errors.iter().take(GENERATORS_MAX).filter(bridged).map(|error| error.packet).collect();
     if marked.is_empty() || marked.len() < errors.len().min(GENERATORS_MAX) {
-        return;
+        return Bridged::No;
     }
     let observation = Observation::new(
         Row::BridgePattern,
@@ -325,8 +376,10 @@ fn bridge(scene: &Scene<'_, '_>, errors: &[&ErrorFact], ledger: &mut Ledger) {
         "The errors carry TOS 0, don't fragment and IP id 0.".to_owned(),
         marked,
     )
-    .fits("a reject rule on a Linux bridge makes errors like these; the kernel's own carry TOS 0xc0");
-    put(ledger, &observation, &[("H3", 5)]);
+    .fits("a reject rule on a Linux bridge makes errors like these; the kernel's own carry TOS 0xc0")
+    .against("a Linux host's own errors carry TOS 0xc0, no don't fragment and an IP id");
+    put(ledger, &observation, &[("H3", 5), ("H1", -5), ("H2", -5), ("H4", -5)]);
+    Bridged::Yes
 }
 
 /// When the errors came.
@@ -370,14 +423,12 @@ fn timing(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
 
 /// Compares the errors' delay with the server's round trip, where other packets show one.
 fn trips(scene: &Scene<'_, '_>, prompt: &[&ErrorFact], ledger: &mut Ledger) {
-    let Some(trip) = scene.asked().and_then(Server::median_trip_ns).filter(|trip| *trip > 0) else {
-        return;
-    };
+    let Some((trip, what)) = shortest_trip(scene) else { return };
     let mut deltas: Vec<Nanos> = prompt.iter().map(|error| error.delta_ns).collect();
     deltas.sort_unstable();
     let Some(delta) = deltas.get(deltas.len() / 2).copied() else { return };
     let words = format!(
-        "The errors came {} after the queries; answers of {} take {}.",
+        "The errors came {} after the queries; {what} of {} took {}.",
         span(delta),
         scene.server,
         span(trip)
@@ -393,6 +444,21 @@ fn trips(scene: &Scene<'_, '_>, prompt: &[&ErrorFact], ledger: &mut Ledger) {
             .against("the delay is one round trip to the server");
         put(ledger, &observation, &[("H1", 2), ("H2", 2), ("H4", 2), ("H17", -5)]);
     }
+}
+
+/// The shortest round trip to the server seen, of answers or of TCP, and what it is of: what takes longer, the server
+/// may have spent on its own.
+fn shortest_trip(scene: &Scene<'_, '_>) -> Option<(Nanos, &'static str)> {
+    let answers = scene.asked().and_then(|asked| asked.trips_ns.first().copied());
+    let handshakes = scene.facts.connections.iter().filter_map(|connection| {
+        let mine = connection.server.0 == scene.server && connection.tries == 1;
+        let ended = matches!(connection.ending, Ending::Accepted | Ending::Refused | Ending::ResetLater);
+        let decided = connection.decided.filter(|_| mine && ended)?;
+        Some(scene.facts.time(decided) - connection.time_ns)
+    });
+    let answers = answers.map(|trip| (trip, "the fastest answer"));
+    let handshakes = handshakes.map(|trip| (trip, "the fastest TCP reply"));
+    answers.into_iter().chain(handshakes).filter(|(trip, _)| *trip > 0).min()
 }
 
 /// Errors about several queries that arrive at the same moment: a waiting queue was flushed.

@@ -7,6 +7,7 @@ use crate::findings::hypotheses::Group;
 use crate::findings::hypotheses::ledger::{EXCLUDED, Ledger, Observation, Row, Weight};
 use crate::findings::hypotheses::scene::{Incident, Scene};
 use crate::index::PacketId;
+use crate::time::span;
 
 pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     if let Some(Incident::Site(site)) = scene.incident {
@@ -31,6 +32,27 @@ pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
                 .map(|id| (*id, EXCLUDED))
                 .collect();
         weights.extend([("H9", Some(0)), ("H17", Some(-10)), ("H20", Some(20))]);
+        ledger.weigh(&observation, &weights);
+    }
+    if let Some(Incident::GivenUp(given_up)) = scene.incident {
+        let (shortest, longest) = given_up.waits_ns();
+        let observation = Observation::new(
+            Row::LateAnswer,
+            Group::ErrorSemantics,
+            format!(
+                "{} of {} came {} to {} after the question, when the client no longer listened.",
+                crate::findings::rules::counted(given_up.errors.len(), "answer", "answers"),
+                scene.server,
+                span(shortest),
+                span(longest)
+            ),
+            given_up.transactions.iter().filter_map(|transaction| transaction.answer).collect(),
+        )
+        .fits("the answers exist but come too late to be used")
+        .against("the server answered");
+        let mut weights: Vec<(&'static str, Weight)> =
+            ["H1", "H2", "H4", "H6", "H7"].iter().map(|id| (*id, EXCLUDED)).collect();
+        weights.extend([("H19", Some(10)), ("H9", Some(2)), ("H13", Some(2)), ("H8", Some(-10))]);
         ledger.weigh(&observation, &weights);
     }
     conflict(scene, ledger);
@@ -107,5 +129,10 @@ fn client_refused(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     )
     .fits("the client had given up and closed its socket before the answer came")
     .against("the server's answer reached the client's host");
-    put(ledger, &observation, &[("H19", 10), ("H8", -10)]);
+    // Whoever refuses answers to questions that only amplify did not ask them.
+    if scene.facts.load.reflected(scene.server).is_some() {
+        put(ledger, &observation, &[("H9", 10), ("H19", 0), ("H8", -10)]);
+    } else {
+        put(ledger, &observation, &[("H19", 10), ("H8", -10)]);
+    }
 }

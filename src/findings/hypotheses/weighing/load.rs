@@ -175,10 +175,11 @@ fn unknown(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         Row::LoadUnknown,
         Group::Load,
         format!(
-            "{} to {} from {} in view; the server's load is not visible here.",
+            "{} to {} from {} {} in view; the server's load is not visible here.",
             crate::findings::rules::counted(queries as usize, "query", "queries"),
             scene.server,
-            crate::findings::rules::counted(scene.clients.len(), "client is", "clients are")
+            crate::findings::rules::counted(scene.clients.len(), "client", "clients"),
+            if queries == 1 { "is" } else { "are" }
         ),
         scene.queries.clone(),
     );

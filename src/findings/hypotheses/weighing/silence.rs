@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use crate::correlate::{Outcome, Signature, Transaction};
 use crate::decode::Address;
-use crate::findings::facts::{Connection, Ending, Sort};
+use crate::findings::facts::{Connection, Ending, Meaning, Sort};
 use crate::findings::hypotheses::Group;
 use crate::findings::hypotheses::ledger::{Ledger, Observation, Row};
 use crate::findings::hypotheses::scene::Scene;
@@ -24,7 +24,9 @@ pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         return;
     }
     silence(scene, &silent, ledger);
+    port_only(scene, &silent, ledger);
     other_address(scene, ledger);
+    other_answer(scene, &silent, ledger);
     new_flows(scene, ledger);
     if scene.names.len() > 1 && answered_in_period(scene).is_none() {
         let observation = Observation::new(
@@ -39,13 +41,14 @@ pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     let Some(host) = scene.host() else { return };
     let inside = |sort: Sort| {
         let (from, to) = scene.period_ns;
-        host.of(sort).iter().find(|sign| (from..=to).contains(&sign.time_ns)).map(|sign| sign.packet)
+        let around = from - AROUND_NS..=to + AROUND_NS;
+        host.of(sort).iter().find(|sign| around.contains(&sign.time_ns)).map(|sign| sign.packet)
     };
     if let Some(packet) = inside(Sort::Tcp).or_else(|| inside(Sort::Other)) {
         let observation = Observation::new(
             Row::OtherTraffic,
             Group::OtherTraffic,
-            format!("Other traffic with {} flowed meanwhile.", scene.server),
+            format!("Other traffic with {} flowed at that time.", scene.server),
             vec![packet],
         )
         .fits("the path and the host work; only this port is silent, as a filter makes it");
@@ -55,7 +58,7 @@ pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         let observation = Observation::new(
             Row::EchoWorks,
             Group::OtherTraffic,
-            format!("{} answered echo requests meanwhile.", scene.server),
+            format!("{} answered echo requests at that time.", scene.server),
             vec![packet],
         )
         .fits("the host is there and reachable; only this port is silent");
@@ -127,6 +130,65 @@ fn other_address(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     put(ledger, &observation, &[("H16", 20), ("H8", -10), ("H1", -10), ("H6", -10), ("H3", 2)]);
 }
 
+/// A capture filter by port would have left out the errors that tell a refusal from silence.
+fn port_only(scene: &Scene<'_, '_>, silent: &[&Transaction], ledger: &mut Ledger) {
+    if !scene.facts.port_only {
+        return;
+    }
+    let observation = Observation::new(
+        Row::PortOnly,
+        Group::Integrity,
+        "Every packet of the capture has port 53; a capture filter by port leaves out ICMP errors."
+            .to_owned(),
+        firsts(silent),
+    )
+    .fits("a refusal would look like silence in such a capture");
+    put(
+        ledger,
+        &observation,
+        &[("H1", 10), ("H2", 5), ("H3", 5), ("H4", 5), ("H5", 5), ("H7", 2), ("H21", 10)],
+    );
+}
+
+/// Responses of the server to the very ports that asked, with an id or a question nobody asked with.
+fn other_answer(scene: &Scene<'_, '_>, silent: &[&Transaction], ledger: &mut Ledger) {
+    let index = scene.facts.index;
+    let asked: BTreeSet<(Address, u16)> = silent
+        .iter()
+        .filter_map(|transaction| index.packet(transaction.first))
+        .map(|query| (query.source_address(), query.source_port()))
+        .collect();
+    let stray: Vec<PacketId> = scene
+        .facts
+        .evidence
+        .anomalies
+        .iter()
+        .filter(|anomaly| matches!(anomaly.kind, "unsolicited" | "answer_to_other_question"))
+        .filter_map(|anomaly| index.packet(anomaly.packet))
+        .filter(|answer| answer.source_address() == scene.server)
+        .filter(|answer| asked.contains(&(answer.destination_address(), answer.destination_port())))
+        .map(|answer| answer.id)
+        .collect();
+    if stray.is_empty() {
+        return;
+    }
+    let observation = Observation::new(
+        Row::OtherAnswer,
+        Group::ErrorSemantics,
+        format!(
+            "{} from {} to the asking ports with another id or question than was asked.",
+            crate::findings::rules::counted(stray.len(), "response came", "responses came"),
+            scene.server
+        ),
+        stray,
+    )
+    .fits("the answer comes, but clients must ignore what fits no question of theirs (RFC 5452 §9.1)")
+    .against("something at the server's address received the query and responded");
+    put(ledger, &observation, &[("H16", 10), ("H23", 5), ("H8", -10), ("H1", -20), ("H6", -20), ("H3", 2)]);
+}
+
+/// Packets of the server this close to a failure say something about the path during it.
+const AROUND_NS: Nanos = 10_000_000_000;
 /// Other destinations that must fail as well before new flows as such are thought to fail.
 const OTHER_DESTINATIONS_MIN: usize = 2;
 
@@ -134,6 +196,19 @@ const OTHER_DESTINATIONS_MIN: usize = 2;
 fn new_flows(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     let (from, to) = scene.period_ns;
     let inside = |time_ns: Nanos| (from..=to).contains(&time_ns);
+    // Where routers report that they cannot deliver, what fails beside it needs no full table.
+    let undelivered = scene.facts.errors.iter().any(|error| {
+        let lost = matches!(
+            error.meaning,
+            Meaning::HostUnreachable | Meaning::NetUnreachable | Meaning::HopsExceeded
+        );
+        let near = (from - AROUND_NS..=to + AROUND_NS).contains(&error.time_ns);
+        let receiver = error.destination;
+        lost && near && (scene.clients.contains(&receiver) || receiver == scene.server)
+    });
+    if undelivered {
+        return;
+    }
     let mut failed: BTreeSet<Address> = BTreeSet::new();
     let mut frames = Vec::new();
     for (_, problem) in scene.facts.problems() {
@@ -149,7 +224,7 @@ fn new_flows(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         .filter(|connection| connection.server.0 != scene.server && inside(connection.time_ns))
         .collect();
     let (silent, accepted): (Vec<&Connection>, Vec<&Connection>) =
-        attempts.into_iter().partition(|connection| connection.ending == Ending::Silent);
+        attempts.into_iter().partition(|c| c.ending == Ending::Silent);
     failed.extend(silent.iter().map(|connection| connection.server.0));
     frames.extend(silent.iter().map(|connection| connection.syn));
     if failed.len() < OTHER_DESTINATIONS_MIN || accepted.len() > silent.len().max(failed.len()) * 4 {

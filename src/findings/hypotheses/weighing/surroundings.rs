@@ -2,7 +2,8 @@
 
 use super::errors::put;
 use super::silence::answered_in_period;
-use crate::correlate::Signature;
+use crate::correlate::duplicates::CopyKind;
+use crate::correlate::{Problem, Signature};
 use crate::findings::facts::{Connection, Ending, Meaning, Sort};
 use crate::findings::hypotheses::Group;
 use crate::findings::hypotheses::ledger::{EXCLUDED, Ledger, Observation, Row, Weight};
@@ -14,10 +15,20 @@ use crate::time::Nanos;
 const TCP_AFTER_NS: Nanos = 30_000_000_000;
 /// A life sign this close to a failure says something about the host during it.
 const AROUND_NS: Nanos = 60_000_000_000;
+/// Copies of one query looked at.
+const COPIES_MAX: usize = 256;
+/// Copies further on that make a loop: a packet passes one router, seldom two or three, beside the capture point.
+const LOOPED_MIN: usize = 4;
+/// Lookups and servers behind a server that are named.
+const UPSTREAM_CITED: usize = 3;
 /// ARP requests for one address before it counts as unanswered.
 const REQUESTS_MIN: usize = 3;
 
 pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
+    if scene.is_lookup() {
+        upstream(scene, ledger);
+        failed_elsewhen(scene, ledger);
+    }
     if matches!(scene.signature, Some(Signature::ResponseCode(_) | Signature::Late)) {
         failover(scene, ledger);
         return;
@@ -25,11 +36,132 @@ pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     if !scene.is_lookup() {
         return;
     }
+    travelled(scene, ledger);
     history(scene, ledger);
     life(scene, ledger);
     transports(scene, ledger);
     failover(scene, ledger);
     neighbours(scene, ledger);
+}
+
+/// The server asked others for the same names, and that failed too.
+fn upstream(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
+    let (from, to) = scene.period_ns;
+    let behind: Vec<&Problem> = scene
+        .facts
+        .problems()
+        .map(|(_, other)| other)
+        .filter(|other| {
+            other.clients.contains(&scene.server)
+                && other.server.0 != scene.server
+                && other.first_ns <= to + AROUND_NS
+                // A resolver remembers a failure for a while (RFC 9520 §3.2).
+                && other.last_ns >= from - AROUND_NS
+                && other.names.iter().any(|name| scene.names.contains(name))
+        })
+        .collect();
+    let mut servers: Vec<_> = behind.iter().map(|other| other.server.0).collect();
+    servers.sort_unstable();
+    servers.dedup();
+    if servers.is_empty() {
+        return;
+    }
+    let frames = behind
+        .into_iter()
+        .flat_map(|other| scene.facts.transactions(other).take(UPSTREAM_CITED))
+        .flat_map(|t| [Some(t.first), t.error, t.answer])
+        .flatten()
+        .collect();
+    let shown: Vec<String> = servers.iter().take(UPSTREAM_CITED).map(ToString::to_string).collect();
+    let observation = Observation::new(
+        Row::UpstreamFails,
+        Group::OtherTraffic,
+        format!(
+            "{} itself asked {} for the same {}, without success.",
+            scene.server,
+            shown.join(", "),
+            if scene.names.len() == 1 { "name" } else { "names" }
+        ),
+        frames,
+    )
+    .fits("the server received the query and could not find an answer behind it")
+    .against("the server received the query and worked on it");
+    put(
+        ledger,
+        &observation,
+        &[
+            ("H13", 20),
+            ("H8", -10),
+            ("H1", -20),
+            ("H2", -10),
+            ("H4", -20),
+            ("H6", -20),
+            ("H7", -20),
+            ("H22", -5),
+        ],
+    );
+}
+
+/// The server left a name unanswered and answered it with SERVFAIL (RFC 1035 §4.1.1, code 2) at another time: it works on
+/// it longer than the client waits.
+fn failed_elsewhen(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
+    let failed = scene.facts.problems().map(|(_, other)| other).find(|other| {
+        other.server == (scene.server, scene.service.0)
+            && other.signature == Signature::ResponseCode(2)
+            && other.names.iter().any(|name| scene.names.contains(name))
+    });
+    let Some(failed) = failed.filter(|_| scene.signature == Some(&Signature::NoAnswer)) else { return };
+    let cited = scene.facts.transactions(failed).take(UPSTREAM_CITED);
+    let observation = Observation::new(
+        Row::FailedElsewhen,
+        Group::OtherTraffic,
+        format!("{} answered SERVFAIL for the same name at another time.", scene.server),
+        cited.flat_map(|t| [Some(t.first), t.answer]).flatten().collect(),
+    )
+    .fits("it receives the queries and works on them longer than the client waits")
+    .against("the server received a query for this name and worked on it");
+    put(
+        ledger,
+        &observation,
+        &[("H13", 10), ("H8", -10), ("H1", -20), ("H2", -5), ("H4", -20), ("H6", -20), ("H7", -20)],
+    );
+}
+
+/// What became of the query on the way, where it was captured more than once: sent on to another address, or
+/// travelling in a loop.
+fn travelled(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
+    let index = scene.facts.index;
+    let copies = |query: &PacketId| scene.facts.evidence.copies(*query).take(COPIES_MAX).collect::<Vec<_>>();
+    let translated = scene.queries.iter().find_map(|query| {
+        let nat = copies(query).into_iter().filter(|(_, kind)| *kind == CopyKind::Nat);
+        let mut to = nat.filter_map(|(copy, _)| Some((copy, index.packet(copy)?.destination_address())));
+        to.find(|(_, to)| *to != scene.server).map(|(copy, to)| (*query, copy, to))
+    });
+    if let Some((query, copy, to)) = translated {
+        let observation = Observation::new(
+            Row::Translated,
+            Group::OtherTraffic,
+            format!("The query to {} was captured again on its way to {to}.", scene.server),
+            vec![query, copy],
+        )
+        .fits("a device translates the address asked to that of another host, whose refusal returns in the asked name");
+        put(ledger, &observation, &[("H3", 10)]);
+    }
+    let looped = scene.queries.iter().find_map(|query| {
+        let mut all = copies(query);
+        all.retain(|(_, kind)| *kind == CopyKind::Routed);
+        (all.len() >= LOOPED_MIN).then(|| (*query, all))
+    });
+    if let Some((query, again)) = looped {
+        let observation = Observation::new(
+            Row::Looped,
+            Group::OtherTraffic,
+            format!("The query passed this point {} times with ever fewer hops left.", again.len() + 1),
+            std::iter::once(query).chain(again.into_iter().map(|(copy, _)| copy)).collect(),
+        )
+        .fits("routers send the packet to each other until its hops are used up");
+        put(ledger, &observation, &[("H7", 20), ("H5", -10), ("H6", -10), ("H8", -10)]);
+    }
 }
 
 /// Whether nothing but errors about it was ever heard of the server's address.
@@ -240,7 +372,11 @@ fn life(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
             format!("{} {words}.", scene.server),
             vec![sign.packet],
         )
-        .fits("the host lives while its DNS port refuses");
+        .fits(if scene.errors.is_empty() {
+            "the host lives while its DNS port is silent"
+        } else {
+            "the host lives while its DNS port refuses"
+        });
         let other_role = if sort == Sort::Tcp && scene.asked().is_none_or(|asked| asked.answers.is_empty()) {
             5
         } else {
@@ -261,6 +397,8 @@ fn transports(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         .filter(|connection| connection.time_ns >= from && connection.time_ns <= to + TCP_AFTER_NS)
         .collect();
     let over_udp = scene.service.1 == 17;
+    // The service answers over UDP: it runs, and only TCP is refused.
+    let truncated = scene.signature == Some(&Signature::Truncated);
     if let Some(works) = tried.iter().find(|connection| connection.served) {
         let observation = Observation::new(
             Row::TcpWorks,
@@ -271,7 +409,7 @@ fn transports(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         .fits("a rule treats UDP otherwise than TCP")
         .against("the service runs and the host is reachable over TCP");
         // Where UDP answers as well, only too little, no rule parts the two.
-        let apart = |db| Some(if scene.signature == Some(&Signature::Truncated) { 0 } else { db });
+        let apart = |db| Some(if truncated { 0 } else { db });
         let weights: Vec<(&'static str, Weight)> = vec![
             ("H1", Some(-5)),
             ("H2", apart(10)),
@@ -287,7 +425,7 @@ fn transports(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
             ("H20", Some(0)),
         ];
         ledger.weigh(&observation, &weights);
-        if over_udp && scene.signature != Some(&Signature::Truncated) {
+        if over_udp && !truncated {
             split(scene, works, "UDP fails while TCP to the same port answers", ledger);
         }
     }
@@ -304,10 +442,10 @@ fn transports(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
             ledger,
             &observation,
             &[
-                ("H1", 5),
-                ("H2", 2),
+                ("H1", if truncated { 0 } else { 5 }),
+                ("H2", if truncated { 5 } else { 2 }),
                 ("H3", 0),
-                ("H4", 5),
+                ("H4", if truncated { -20 } else { 5 }),
                 ("H5", 0),
                 ("H6", -20),
                 ("H7", -20),
@@ -319,8 +457,9 @@ fn transports(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
             ],
         );
     }
+    rejected(scene, &tried, ledger);
     let failed =
-        tried.iter().find(|connection| matches!(connection.ending, Ending::Refused | Ending::Silent));
+        tried.iter().find(|c| matches!(c.ending, Ending::Refused | Ending::Rejected | Ending::Silent));
     let udp_works = scene
         .facts
         .servers
@@ -328,7 +467,7 @@ fn transports(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         .is_some_and(|udp| !udp.answers.is_empty());
     if let Some(failed) = failed
         && udp_works
-        && (!over_udp || scene.signature == Some(&Signature::Truncated))
+        && (!over_udp || truncated)
     {
         split(
             scene,
@@ -337,6 +476,36 @@ fn transports(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
             ledger,
         );
     }
+}
+
+/// TCP refused by an ICMP error in the server's name: a host without a listener resets instead (RFC 9293 §3.10.7.1).
+fn rejected(scene: &Scene<'_, '_>, tried: &[&Connection], ledger: &mut Ledger) {
+    let by_server = |connection: &&&Connection| {
+        let error = connection.decided.and_then(|error| scene.facts.error(error));
+        connection.ending == Ending::Rejected
+            && error.is_some_and(|error| {
+                error.source == scene.server
+                    && matches!(error.meaning, Meaning::PortUnreachable | Meaning::Prohibited)
+            })
+    };
+    let rejected: Vec<&&Connection> = tried.iter().filter(by_server).collect();
+    if rejected.is_empty() {
+        return;
+    }
+    let observation = Observation::new(
+        Row::TcpRejected,
+        Group::OtherTraffic,
+        format!(
+            "{} to TCP port {} of {} met an ICMP error from its address instead of a reset.",
+            crate::findings::rules::counted(rejected.len(), "connection attempt", "connection attempts"),
+            scene.service.0,
+            scene.server
+        ),
+        rejected.iter().flat_map(|c| [Some(c.syn), c.decided]).flatten().collect(),
+    )
+    .fits("a reject rule answers TCP with an ICMP error as well")
+    .against("a host without a listener answers TCP with a reset (RFC 9293 §3.10.7.1)");
+    put(ledger, &observation, &[("H2", 10), ("H3", 5), ("H1", -10), ("H4", -5), ("H8", -5)]);
 }
 
 fn split(scene: &Scene<'_, '_>, connection: &Connection, words: &str, ledger: &mut Ledger) {
