@@ -68,22 +68,59 @@ fn correlate_everything(bencher: divan::Bencher, mix: Mix) {
     bencher.counter(ItemsCount::new(messages)).bench_local(|| evidence_of(&index).transactions.len());
 }
 
-const FILTERS: [&str; 5] = [
+/// One filter of every kind: columns, names, payloads, conversations, what correlation found, functions.
+const FILTERS: [&str; 15] = [
     "udp port 53",
     "ip.addr == 203.0.113.2",
     "icmp.error",
     "dns.qry.name contains \"zone17\"",
+    "udp.payload matches \"zone1[0-9]\"",
+    "udp.stream == 3",
+    "dns.outcome == no_answer",
+    "dns.attempt > 1",
+    "dns.response_in",
+    "link.level == exact",
+    "episode == 3",
     "partner(icmp.error)",
+    "transaction(icmp.error)",
+    "sibling(dns.flags.rcode == 3)",
+    "link.level == exact and ip.src == 203.0.113.2",
 ];
 
+/// What the small packets hold, made once for all filters.
+fn small() -> &'static (Index, Evidence) {
+    static SMALL: OnceLock<(Index, Evidence)> = OnceLock::new();
+    SMALL.get_or_init(|| {
+        let index = index_of(Mix::Small, 2);
+        let evidence = evidence_of(&index);
+        evidence.lookups(&index);
+        (index, evidence)
+    })
+}
+
+/// All matches.
 #[divan::bench(args = FILTERS, sample_count = 20)]
 fn filter_small_packets(bencher: divan::Bencher, text: &str) {
-    let index = index_of(Mix::Small, 2);
-    let evidence = evidence_of(&index);
+    let (index, evidence) = small();
     let cancel = AtomicBool::new(false);
-    let context = Context { index: &index, evidence: Some(&evidence), notes: None, cancel: &cancel };
-    let filter = Filter::parse(text).expect("the filters are right");
-    bencher.counter(ItemsCount::new(index.len())).bench_local(|| filter.rows(&context).len());
+    let context = Context { index, evidence: Some(evidence), notes: None, cancel: &cancel };
+    bencher
+        .counter(ItemsCount::new(index.len()))
+        .with_inputs(|| Filter::parse(text).expect("the filters are right"))
+        .bench_local_refs(|filter| filter.rows(&context).len());
+}
+
+/// The first match: what a person waits for. The search is cancelled there, so stopping is in it too.
+#[divan::bench(args = FILTERS, sample_count = 20)]
+fn first_match_among_small_packets(bencher: divan::Bencher, text: &str) {
+    let (index, evidence) = small();
+    bencher.with_inputs(|| Filter::parse(text).expect("the filters are right")).bench_local_refs(|filter| {
+        let cancel = AtomicBool::new(false);
+        let context = Context { index, evidence: Some(evidence), notes: None, cancel: &cancel };
+        filter.rows_with(&context, &mut |step| {
+            cancel.store(!step.rows.is_empty(), Ordering::Relaxed);
+        })
+    });
 }
 
 const CONTAINERS: [&str; 5] = ["gzip", "zstd", "xz", "bzip2", "lz4"];

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot run has failed")]
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use portmortem::capture::open_bytes;
@@ -84,9 +84,16 @@ fn rows_come_in_the_order_of_time_with_progress_to_the_end() {
     let (index, evidence) = open(captures);
     assert!(index.order.is_some());
     let context = context(&index, &evidence, &NEVER);
-    for text in
-        ["udp.port == 53", "dns.qry.name contains \"a\"", "frame contains 01:00", "dns.outcome == answered"]
-    {
+    for text in [
+        "udp.port == 53",
+        "dns.qry.name contains \"a\"",
+        "frame contains 01:00",
+        "dns.outcome == answered",
+        "dns.attempt > 1",
+        "sibling(dns.attempt > 1)",
+        "partner(icmp.error)",
+        "udp.stream == 7",
+    ] {
         let filter = Filter::parse(text).unwrap();
         let (mut rows, mut done) = (Vec::new(), 0);
         let mut total = 0;
@@ -99,6 +106,212 @@ fn rows_come_in_the_order_of_time_with_progress_to_the_end() {
         let matching: Vec<u32> =
             (0..index.len()).filter(|id| filter.matches(&context, PacketId(*id))).collect();
         assert_eq!(rows, index.in_order(matching), "{text}");
+    }
+}
+
+/// Filters of every kind, each with matches in the first segments of a generated capture.
+const KINDS: &[&str] = &[
+    "udp.port == 53",
+    "dns.qry.name contains \"a\"",
+    "frame contains 01:00",
+    "ip.ttl + 1 > 2",
+    "udp.stream < 70000",
+    "dns.outcome == answered",
+    "dns.waited < 10s",
+    "dns.attempt == 1",
+    "dns.response_in",
+    "dns.time < 10s",
+    "link.level == exact",
+    "link.frame > 0",
+    "not link.level == exact",
+    "link.level == exact and udp.srcport == 53",
+    "not duplicate",
+    "link.delayed == false",
+    "all link.level == exact",
+    "count(link.frame) == 1",
+    "partner(udp.srcport == 53)",
+    "not partner(udp.srcport == 53)",
+    "transaction(dns.flags.response)",
+    "first(dns.flags.response)",
+    "sibling(dns)",
+    "not sibling(dns.flags.rcode == 3)",
+    "partner(transaction(dns.flags.response == 1))",
+    "partner(frame contains 01:00)",
+    "icmp.error or partner(icmp.error)",
+    "episode or dns",
+];
+
+/// Runs something on one thread, so that a batch is one stretch of packets on every machine.
+fn on_one_thread<T: Send>(body: impl FnOnce() -> T + Send) -> T {
+    rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap().install(body)
+}
+
+#[test]
+fn every_kind_of_filter_shows_its_first_rows_before_it_has_looked_at_the_rest() {
+    let (index, evidence) = open(vec![bulk_capture(Mix::Small, 20, 1)]);
+    // The first step is about one segment, the second about two.
+    let early: u32 = index.segments().iter().take(3).map(|segment| segment.len() as u32).sum();
+    assert!(early < index.len());
+    on_one_thread(|| {
+        for text in KINDS {
+            let filter = Filter::parse(text).unwrap();
+            let cancel = AtomicBool::new(false);
+            let (mut steps, mut first) = (0, None);
+            let finished = filter.rows_with(&context(&index, &evidence, &cancel), &mut |step| {
+                steps += 1;
+                if first.is_none() && !step.rows.is_empty() {
+                    first = Some((steps, step.done));
+                    cancel.store(true, Ordering::Relaxed);
+                }
+            });
+            let (at, done) = first.unwrap();
+            assert!(done <= early, "{text}: the first rows came after {done} packets");
+            assert!(!finished && steps == at, "{text}: {steps} steps, stopped after {at}");
+        }
+    });
+}
+
+/// Notes that count how often they are asked for, and stop the search at one of the times.
+struct Counted<'c> {
+    asked: AtomicUsize,
+    stop_at: usize,
+    cancel: &'c AtomicBool,
+}
+
+impl portmortem::filter::Notes for Counted<'_> {
+    fn notes(&self, _: PacketId) -> Vec<String> {
+        Vec::new()
+    }
+    fn tags(&self, _: PacketId) -> Vec<String> {
+        Vec::new()
+    }
+    fn is_marked(&self, packet: PacketId) -> bool {
+        if self.asked.fetch_add(1, Ordering::Relaxed) + 1 == self.stop_at {
+            self.cancel.store(true, Ordering::Relaxed);
+        }
+        packet.0 % 3 == 0
+    }
+}
+
+const ABOUT_MARKS: &[&str] = &[
+    "marked",
+    "not marked",
+    "partner(marked)",
+    "not partner(marked)",
+    "transaction(marked)",
+    "first(not marked)",
+    "sibling(marked)",
+    "partner(transaction(marked))",
+    "link.level == exact and sibling(marked)",
+];
+
+#[test]
+fn a_function_asks_only_where_the_packets_of_a_stretch_have_their_links() {
+    let (index, evidence) = open(vec![bulk_capture(Mix::Small, 20, 1)]);
+    on_one_thread(|| {
+        for text in ABOUT_MARKS {
+            let filter = Filter::parse(text).unwrap();
+            let cancel = AtomicBool::new(false);
+            let notes = Counted { asked: AtomicUsize::new(0), stop_at: 0, cancel: &cancel };
+            let context = Context { notes: Some(&notes), ..context(&index, &evidence, &cancel) };
+            let mut asked = Vec::new();
+            filter.rows_with(&context, &mut |_| asked.push(notes.asked.load(Ordering::Relaxed)));
+            let all = index.len() as usize;
+            assert!(asked[0] > 0 && asked[0] < all, "{text}: {asked:?} of {all}");
+            assert!(asked.last().is_some_and(|asked| *asked <= all), "{text}: {asked:?} of {all}");
+        }
+    });
+}
+
+#[test]
+fn cancelling_is_seen_to_within_a_stretch() {
+    let (index, evidence) = open(vec![bulk_capture(Mix::Small, 20, 1)]);
+    on_one_thread(|| {
+        for text in ABOUT_MARKS {
+            let filter = Filter::parse(text).unwrap();
+            for stop_at in [1, 1000, 3000] {
+                let cancel = AtomicBool::new(false);
+                let notes = Counted { asked: AtomicUsize::new(0), stop_at, cancel: &cancel };
+                let context = Context { notes: Some(&notes), ..context(&index, &evidence, &cancel) };
+                assert!(!filter.rows_with(&context, &mut |_| {}), "{text}");
+                let after = notes.asked.load(Ordering::Relaxed) - stop_at;
+                assert!(after < 64, "{text}: {after} more packets were asked about");
+            }
+        }
+    });
+}
+
+/// Tests and functions over what correlation found.
+const LINKED: &[&str] = &[
+    "link.level == exact",
+    "link.level != exact",
+    "link.level == orphan",
+    "link.level in {nat, orphan, contradicted}",
+    "all link.level == exact",
+    "any link.level != exact",
+    "not link.level",
+    "link.kind == retry_of",
+    "link.kind == duplicate_of or link.kind == error_about",
+    "link.frame == 1",
+    "count(link.frame) > 1",
+    "link.delta > 10ms",
+    "link.delayed",
+    "not link.delayed",
+    "link.delayed == false",
+    "dns.outcome",
+    "dns.outcome != answered",
+    "upper(dns.outcome) == \"ANSWERED\"",
+    "dns.waited > 100ms",
+    "dns.tries > 1",
+    "dns.ede",
+    "dns.attempt > 1",
+    "not dns.attempt == 1",
+    "dns.response_in",
+    "dns.response_to < 20",
+    "dns.time > 10ms",
+    "duplicate",
+    "not duplicate",
+    "duplicate == false",
+    "episode",
+    "episode == 1",
+    "not problem == 1",
+    "count(episode) == 1",
+    "anomaly",
+    "anomaly != unsolicited",
+    "partner(duplicate)",
+    "partner(icmp.error)",
+    "partner(not dns)",
+    "partner(dns.flags.response == 1)",
+    "transaction(icmp.error)",
+    "transaction(dns.flags.rcode == 3)",
+    "transaction(frame.number < 30)",
+    "first(icmp.error)",
+    "first(dns.attempt > 1)",
+    "sibling(icmp.error)",
+    "sibling(dns.flags.rcode != 0)",
+    "not sibling(dns.qry.type == 28)",
+    "sibling(frame contains \"www\")",
+    "partner(partner(icmp.error))",
+    "sibling(not transaction(icmp.error)) and not duplicate",
+];
+
+#[test]
+fn a_stretch_of_packets_and_each_packet_alone_are_answered_alike() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/captures/incidents");
+    let file = |name: &str| std::fs::read(folder.join(name)).unwrap();
+    for captures in [
+        vec![file("02a_fw_admin_prohibited.pcap")],
+        vec![file("15_span_duplicates.pcap")],
+        vec![file("08_failover.pcap"), file("07_udp_rejected_tcp_ok.pcap")],
+        vec![bulk_capture(Mix::Ordinary, 1, 5)],
+    ] {
+        let (index, evidence) = open(captures);
+        let context = context(&index, &evidence, &NEVER);
+        for text in LINKED {
+            let filter = Filter::parse(text).unwrap();
+            let alone = (0..index.len()).filter(|id| filter.matches(&context, PacketId(*id))).collect();
+            assert_eq!(filter.rows(&context), index.in_order(alone), "{text}");
+        }
     }
 }
 

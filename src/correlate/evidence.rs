@@ -1,6 +1,7 @@
 //! What correlation found, stored so that millions of transactions stay small: links between queries, retries
 //! and answers are not kept but worked out when asked for.
 
+use std::ops::Range;
 use std::sync::OnceLock;
 
 use super::clock::Backward;
@@ -80,6 +81,8 @@ pub struct Evidence {
     tags: Vec<u32>,
     /// Tries and responses beyond the first, sorted by transaction.
     extras: Vec<Extra>,
+    /// A bit for each transaction that has any of them: most have none, and need not be searched for.
+    has_extras: Vec<u64>,
     /// Episodes in order of their first query.
     pub episodes: Vec<Episode>,
     /// Problems, gravest first.
@@ -138,7 +141,7 @@ impl Evidence {
     /// the copy whose addresses and TTL it quotes, or whose flow it answers.
     fn nearer(&self, packet: PacketId, link: &Link) -> Option<Link> {
         let target = link.to.filter(|_| matches!(link.kind, LinkKind::ErrorAbout | LinkKind::AnswerTo))?;
-        let mut copies = self.copies_of(target).filter(|copy| copy.kind != CopyKind::Mirror).peekable();
+        let mut copies = self.made_of(target).filter(|copy| copy.kind != CopyKind::Mirror).peekable();
         copies.peek()?;
         let speaker = self.index.packet(packet)?;
         let decoded = speaker.decode();
@@ -168,34 +171,60 @@ impl Evidence {
 
     /// Links that end at a packet, the most telling first.
     pub fn links_to(&self, packet: PacketId) -> Vec<Link> {
-        let target = |at: &u32| self.stored.get(*at as usize).and_then(|link| link.to);
-        let start = self.by_target.partition_point(|at| target(at) < Some(packet));
-        let stored = self.by_target.iter().skip(start).filter_map(|at| self.stored.get(*at as usize));
-        let mut links: Vec<Link> =
-            stored.take_while(|link| link.to == Some(packet)).take(LINKS_TO_MAX).cloned().collect();
+        let mut links: Vec<Link> = self.errors_to(packet).take(LINKS_TO_MAX).cloned().collect();
         for (id, role) in self.roles_of(packet) {
-            if !matches!(role, Role::First | Role::Retry) {
-                continue;
-            }
-            let Some(transaction) = self.transaction(id) else { continue };
-            // Links end at the first try (from retries) and at the last (from answers) only.
-            if packet != transaction.first && packet != transaction.last {
-                continue;
-            }
-            let answer = transaction.answer.and_then(|answer| {
-                let (_, role) = self.roles_of(answer).find(|(of, _)| *of == id)?;
-                self.member_link(answer, id, role)
+            let mut left = LINKS_TO_MAX;
+            self.each_link_to_member(packet, id, role, &mut |link| {
+                links.push(link);
+                left -= 1;
+                left == 0
             });
-            let further =
-                self.extras_of(id).filter_map(|extra| self.member_link(extra.packet, id, extra.role));
-            links.extend(
-                answer.into_iter().chain(further).filter(|link| link.to == Some(packet)).take(LINKS_TO_MAX),
-            );
         }
         let copies = self.copies_of(packet).take(LINKS_TO_MAX);
-        links.extend(copies.filter_map(|copy| self.copy_link(copy.copy)));
+        links.extend(copies.filter_map(|copy| self.copy_link(copy)));
         links.sort_by_key(|link| (link.kind, link.from));
         links
+    }
+
+    /// Calls `visit` with the link of a member of a transaction to another member, and with those that end at it,
+    /// until it says true. Links of errors and copies are not among them.
+    pub fn each_member_link(
+        &self,
+        (packet, id, role): (PacketId, TransactionId, Role),
+        visit: &mut dyn FnMut(Link) -> bool,
+    ) {
+        if self.member_link(packet, id, role).is_none_or(|link| !visit(link)) {
+            self.each_link_to_member(packet, id, role, visit);
+        }
+    }
+
+    fn each_link_to_member(
+        &self,
+        packet: PacketId,
+        id: TransactionId,
+        role: Role,
+        visit: &mut dyn FnMut(Link) -> bool,
+    ) {
+        if !matches!(role, Role::First | Role::Retry) {
+            return;
+        }
+        let Some(transaction) = self.transaction(id) else { return };
+        // Links end at the first try (from retries) and at the last (from answers) only.
+        if packet != transaction.first && packet != transaction.last {
+            return;
+        }
+        if let Some(answer) = transaction.answer.filter(|_| packet == transaction.last) {
+            let role = self.roles_of(answer).find(|(of, _)| *of == id);
+            if role.and_then(|(_, role)| self.member_link(answer, id, role)).is_some_and(&mut *visit) {
+                return;
+            }
+        }
+        for extra in self.extras_of(id) {
+            let link = self.member_link(extra.packet, id, extra.role);
+            if link.filter(|link| link.to == Some(packet)).is_some_and(&mut *visit) {
+                return;
+            }
+        }
     }
 
     /// The link a member of a transaction has to another of it.
@@ -259,10 +288,57 @@ impl Evidence {
 
     /// The ICMP errors linked to a packet, in packet order.
     pub fn errors_about(&self, packet: PacketId) -> impl Iterator<Item = PacketId> + '_ {
-        let target = |at: &u32| self.stored.get(*at as usize).and_then(|link| link.to);
-        let start = self.by_target.partition_point(|at| target(at) < Some(packet));
-        let stored = self.by_target.iter().skip(start).filter_map(|at| self.stored.get(*at as usize));
-        stored.take_while(move |link| link.to == Some(packet)).take(LINKS_TO_MAX).map(|link| link.from)
+        self.errors_to(packet).take(LINKS_TO_MAX).map(|link| link.from)
+    }
+
+    /// The links of errors about a packet, in packet order and however many they are.
+    pub fn errors_to(&self, packet: PacketId) -> impl Iterator<Item = &Link> {
+        self.targets(packet..PacketId(packet.0.saturating_add(1)))
+    }
+
+    /// The links of errors about packets of a range, by the packet they are about.
+    pub fn targets(&self, range: Range<PacketId>) -> impl Iterator<Item = &Link> {
+        let link = |at: &u32| self.stored.get(*at as usize);
+        let target = move |at: &u32| link(at).and_then(|link| link.to);
+        let start = self.by_target.partition_point(|at| target(at) < Some(range.start));
+        let links = self.by_target.iter().skip(start).filter_map(link);
+        links.take_while(move |link| link.to < Some(range.end))
+    }
+
+    /// The links of errors among the packets of a range.
+    pub fn errors_in(&self, range: &Range<PacketId>) -> &[Link] {
+        let start = self.stored.partition_point(|link| link.from < range.start);
+        let end = self.stored.partition_point(|link| link.from < range.end);
+        self.stored.get(start..end).unwrap_or_default()
+    }
+
+    /// The copies among the packets of a range.
+    pub fn copies_in(&self, range: &Range<PacketId>) -> impl Iterator<Item = PacketId> + use<'_> {
+        let start = self.copies.partition_point(|copy| copy.copy < range.start);
+        let end = self.copies.partition_point(|copy| copy.copy < range.end);
+        self.copies.get(start..end).unwrap_or_default().iter().map(|copy| copy.copy)
+    }
+
+    /// The packets of a range that were captured again, once for each copy.
+    pub fn originals_in(&self, range: Range<PacketId>) -> impl Iterator<Item = PacketId> {
+        self.by_original(range).map(|copy| copy.original)
+    }
+
+    /// The copies of a packet.
+    pub fn copies_of(&self, packet: PacketId) -> impl Iterator<Item = PacketId> {
+        self.made_of(packet).map(|copy| copy.copy)
+    }
+
+    fn made_of(&self, packet: PacketId) -> impl Iterator<Item = &Copy> {
+        self.by_original(packet..PacketId(packet.0.saturating_add(1)))
+    }
+
+    fn by_original(&self, range: Range<PacketId>) -> impl Iterator<Item = &Copy> {
+        let copy = |at: &u32| self.copies.get(*at as usize);
+        let original = move |at: &u32| copy(at).map(|copy| copy.original);
+        let start = self.copies_by_original.partition_point(|at| original(at) < Some(range.start));
+        let copies = self.copies_by_original.iter().skip(start).filter_map(copy);
+        copies.take_while(move |copy| copy.original < range.end)
     }
 
     fn copy(&self, packet: PacketId) -> Option<&Copy> {
@@ -290,6 +366,12 @@ impl Evidence {
 
     /// The positions of the episodes a packet is part of.
     pub fn episodes_of(&self, packet: PacketId) -> impl Iterator<Item = usize> {
+        let own = self.placed_in(&(packet..PacketId(packet.0.saturating_add(1))));
+        own.iter().map(|(_, at)| *at as usize)
+    }
+
+    /// The packets of a range that are part of episodes with the episode's position, in packet order.
+    pub fn placed_in(&self, range: &Range<PacketId>) -> &[(PacketId, u32)] {
         let placed = self.placed.get_or_init(|| {
             let all = self.episodes.iter().enumerate();
             let mut placed: Vec<(PacketId, u32)> =
@@ -298,9 +380,16 @@ impl Evidence {
             placed.dedup();
             placed
         });
-        let first = placed.partition_point(|(frame, _)| *frame < packet);
-        let own = placed.iter().skip(first).take_while(move |(frame, _)| *frame == packet);
-        own.map(|(_, at)| *at as usize)
+        let start = placed.partition_point(|(frame, _)| *frame < range.start);
+        let end = placed.partition_point(|(frame, _)| *frame < range.end);
+        placed.get(start..end).unwrap_or_default()
+    }
+
+    /// What was noticed about the packets of a range, in packet order.
+    pub fn anomalies_in(&self, range: &Range<PacketId>) -> &[Anomaly] {
+        let start = self.anomalies.partition_point(|anomaly| anomaly.packet < range.start);
+        let end = self.anomalies.partition_point(|anomaly| anomaly.packet < range.end);
+        self.anomalies.get(start..end).unwrap_or_default()
     }
 
     /// How long the capture goes on after a time without a gap; 0 outside it.
@@ -344,20 +433,12 @@ impl Evidence {
 
     /// How the last copy of a packet was made, where there is one.
     pub fn copied_as(&self, packet: PacketId) -> Option<CopyKind> {
-        self.copies_of(packet).last().map(|copy| copy.kind)
+        self.made_of(packet).last().map(|copy| copy.kind)
     }
 
     /// The packets that are copies of a packet, with what made each.
     pub fn copies(&self, packet: PacketId) -> impl Iterator<Item = (PacketId, CopyKind)> {
-        self.copies_of(packet).map(|copy| (copy.copy, copy.kind))
-    }
-
-    /// The copies of a packet, in packet order.
-    fn copies_of(&self, packet: PacketId) -> impl Iterator<Item = &Copy> {
-        let original = |at: &u32| self.copies.get(*at as usize).map(|copy| copy.original);
-        let start = self.copies_by_original.partition_point(|at| original(at) < Some(packet));
-        let own = self.copies_by_original.iter().skip(start);
-        own.filter_map(|at| self.copies.get(*at as usize)).take_while(move |copy| copy.original == packet)
+        self.made_of(packet).map(|copy| (copy.copy, copy.kind))
     }
 
     /// Every copy with its original and what made it, in packet order.
@@ -408,28 +489,45 @@ impl Evidence {
         })
     }
 
-    /// How many segments the packets are in.
-    pub fn segment_count(&self) -> usize {
-        self.index.segments().len()
+    /// The part of [`Evidence::members`] that is in a range of packets.
+    pub fn members_in(
+        &self,
+        range: Range<PacketId>,
+    ) -> impl Iterator<Item = (PacketId, TransactionId, Role)> + '_ {
+        self.rows_in(range).map(|(row, id, role)| (row.packet, id, role))
     }
 
-    /// The part of [`Evidence::members`] that is in one segment.
-    pub fn members_of(&self, segment: usize) -> impl Iterator<Item = (PacketId, TransactionId, Role)> + '_ {
-        let rows =
-            self.index.segments().get(segment).map(|segment| segment.dns.as_slice()).unwrap_or_default();
-        let start = self.starts.get(segment).map_or(usize::MAX, |start| *start as usize);
-        let tags = self.tags.get(start..).unwrap_or_default();
-        rows.iter().zip(tags).filter_map(|(row, tag)| {
+    /// The part of [`Evidence::queries`] that is in a range of packets.
+    pub fn queries_in(&self, range: Range<PacketId>) -> impl Iterator<Item = (&DnsRow, TransactionId)> + '_ {
+        let queries = self.rows_in(range).filter(|(.., role)| matches!(role, Role::First | Role::Retry));
+        queries.map(|(row, id, _)| (row, id))
+    }
+
+    fn rows_in(&self, range: Range<PacketId>) -> impl Iterator<Item = (&DnsRow, TransactionId, Role)> + '_ {
+        let first = self.index.segment_of(range.start).unwrap_or(usize::MAX);
+        let segments = self.index.segments().iter().enumerate().skip(first);
+        let segments = segments.take_while(move |(_, segment)| segment.base < range.end);
+        let all = segments.flat_map(move |(at, segment)| {
+            let start = segment.first_dns(range.start);
+            let tags = self.starts.get(at).and_then(|first| self.tags.get(*first as usize + start..));
+            segment.dns.get(start..).unwrap_or_default().iter().zip(tags.unwrap_or_default())
+        });
+        all.take_while(move |(row, _)| row.packet < range.end).filter_map(|(row, tag)| {
             let (id, role) = membership(*tag)?;
-            Some((row.packet, id, role))
+            Some((row, id, role))
         })
     }
 
+    /// The tries and responses beyond the first of a transaction, and what they are to it.
+    pub fn further(&self, id: TransactionId) -> impl Iterator<Item = (PacketId, Role)> {
+        self.extras_of(id).map(|extra| (extra.packet, extra.role))
+    }
+
     /// Every try and response of a transaction.
-    pub fn packets_of(&self, id: TransactionId) -> Vec<PacketId> {
+    pub fn packets_of(&self, id: TransactionId) -> impl Iterator<Item = PacketId> {
         let extras = self.extras_of(id).map(|extra| extra.packet);
         let own = self.transaction(id).map(|found| [Some(found.first), found.answer]);
-        own.into_iter().flatten().flatten().chain(extras).collect()
+        own.into_iter().flatten().flatten().chain(extras)
     }
 
     /// Every try of a transaction, in order.
@@ -445,8 +543,16 @@ impl Evidence {
     }
 
     fn extras_of(&self, id: TransactionId) -> impl Iterator<Item = &Extra> {
-        let start = self.extras.partition_point(|extra| extra.transaction < id);
+        let start = if self.has_extras(id) {
+            self.extras.partition_point(|extra| extra.transaction < id)
+        } else {
+            usize::MAX
+        };
         self.extras.iter().skip(start).take_while(move |extra| extra.transaction == id)
+    }
+
+    fn has_extras(&self, id: TransactionId) -> bool {
+        self.has_extras.get(id.0 as usize / 64).is_some_and(|word| word >> (id.0 % 64) & 1 == 1)
     }
 
     /// One transaction.
@@ -485,6 +591,15 @@ impl Evidence {
     pub(super) fn set_extras(&mut self, mut extras: Vec<Extra>) {
         extras.sort_unstable();
         extras.shrink_to_fit();
+        for extra in &extras {
+            let (word, bit) = (extra.transaction.0 as usize / 64, extra.transaction.0 % 64);
+            if self.has_extras.len() <= word {
+                self.has_extras.resize(word + 1, 0);
+            }
+            if let Some(word) = self.has_extras.get_mut(word) {
+                *word |= 1 << bit;
+            }
+        }
         self.extras = extras;
     }
 

@@ -1,12 +1,13 @@
 //! Joins the transactions by which one client looks one name up: A, AAAA and HTTPS, other servers, search suffixes.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use super::episodes::is_error_code;
 use super::{Evidence, Transaction, TransactionId};
 use crate::decode::Address;
 use crate::index::segment::question_hash;
-use crate::index::{DnsRow, Index, PacketId};
+use crate::index::{Index, PacketId};
 use crate::time::Nanos;
 
 /// Other questions for the name this soon after the last sign of a lookup belong to it.
@@ -44,6 +45,8 @@ struct Open {
 #[derive(Clone, Copy)]
 struct Recent<'i> {
     name: &'i [u8],
+    /// Hash of the first label: variants of a name share it, and comparing it first keeps the rest out of the way.
+    label: u32,
     transaction: u32,
 }
 
@@ -143,7 +146,7 @@ impl<'i> Maker<'i> {
         if recent.len() == RECENT_MAX {
             recent.remove(0);
         }
-        recent.push(Recent { name, transaction: at });
+        recent.push(Recent { name, label: first_label(name), transaction: at });
         lookup
     }
 
@@ -177,7 +180,9 @@ impl<'i> Maker<'i> {
         name: &[u8],
         time_ns: Nanos,
     ) -> Option<u32> {
-        self.recent.get(&client)?.iter().rev().find_map(|recent| {
+        let label = first_label(name);
+        let mut alike = self.recent.get(&client)?.iter().rev().filter(|recent| recent.label == label);
+        alike.find_map(|recent| {
             let before = transactions.get(recent.transaction as usize)?;
             let lookup = *self.of.get(recent.transaction as usize)?;
             let (gap_ns, _) = self.since(lookup, time_ns)?;
@@ -190,6 +195,13 @@ impl<'i> Maker<'i> {
 /// Whether the client has its answer: an address, or that the name does not exist.
 fn is_settled(transaction: &Transaction) -> bool {
     transaction.answer.is_some() && !is_error_code(transaction.response_code) && !transaction.name_lost
+}
+
+/// A hash of a name's first label (FNV-1a).
+fn first_label(name: &[u8]) -> u32 {
+    let length = name.first().map_or(0, |length| usize::from(*length) + 1);
+    let label = name.get(..length).unwrap_or(name);
+    label.iter().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
 }
 
 /// Whether two names (wire form) are one name with and without a search suffix, or with a suffix and its parent:
@@ -258,7 +270,10 @@ fn place_in(
     query: PacketId,
     same: &[TransactionId],
 ) -> Option<(usize, usize)> {
-    let when = |packet: PacketId| (index.packet(packet).map(|packet| packet.time_ns()), packet);
+    // Where one interface captured, a step backward is the clock's.
+    let time =
+        |packet: PacketId| index.order.as_ref().and(index.packet(packet)).map(|packet| packet.time_ns());
+    let when = |packet: PacketId| (time(packet), packet);
     let (mut before, mut total, mut found) = (0, 0, false);
     for member in same {
         let transaction = evidence.transaction(*member)?;
@@ -288,27 +303,62 @@ pub fn attempt(index: &Index, evidence: &Evidence, query: PacketId) -> Option<At
     Some(Attempt { number, total, all, siblings })
 }
 
-/// Every query of a transaction with its number, as [`place`] gives it, in packet order and in one pass.
-pub fn numbered(index: &Index, evidence: &Evidence) -> Vec<(PacketId, usize)> {
+/// Calls `visit` with every query of a range of packets and its number, as [`place`] gives it, in packet order and in
+/// one pass, until it says no.
+pub fn number(
+    index: &Index,
+    evidence: &Evidence,
+    range: Range<PacketId>,
+    visit: &mut dyn FnMut(PacketId, usize) -> bool,
+) {
     let lookups = evidence.lookups(index);
-    let queries = evidence.queries();
-    if index.order.is_some() {
-        let place = |packet| place(index, evidence, packet).map(|(number, _)| (packet, number));
-        return queries.filter_map(|(row, _)| place(row.packet)).collect();
-    }
-    // Most lookups are one question asked once; only the others are counted.
     let mut counts: Map<(LookupId, u64), usize> = Map::default();
-    let number = |(row, id): (&DnsRow, TransactionId)| {
-        let lookup = lookups.of(id)?;
-        let once = lookups.members(lookup).len() == 1 && evidence.transaction(id)?.tries == 1;
-        if once {
-            return Some((row.packet, 1));
+    let mut counted: Map<LookupId, ()> = Map::default();
+    let mut last = None;
+    for (row, id) in evidence.queries_in(range.clone()) {
+        let Some(lookup) = lookups.of(id) else { continue };
+        let members = lookups.members(lookup);
+        let once = members.len() == 1 && evidence.transaction(id).is_some_and(|found| found.tries == 1);
+        let number = if once {
+            Some(1)
+        } else if index.order.is_some() {
+            place(index, evidence, row.packet).map(|(number, _)| number)
+        } else {
+            if counted.insert(lookup, ()).is_none() {
+                count_before(index, evidence, (lookup, members), range.start, &mut counts);
+            }
+            let count = counts.entry((lookup, row.question)).or_default();
+            *count += 1;
+            Some(*count)
+        };
+        // Of several messages in one packet the first speaks for it.
+        if last.replace(row.packet) != Some(row.packet)
+            && number.is_some_and(|number| !visit(row.packet, number))
+        {
+            return;
         }
-        let count = counts.entry((lookup, row.question)).or_default();
-        *count += 1;
-        Some((row.packet, *count))
-    };
-    queries.filter_map(number).collect()
+    }
+}
+
+/// Counts the tries of a lookup before a packet, question by question.
+fn count_before(
+    index: &Index,
+    evidence: &Evidence,
+    (lookup, members): (LookupId, &[TransactionId]),
+    packet: PacketId,
+    counts: &mut Map<(LookupId, u64), usize>,
+) {
+    for id in members {
+        let Some(transaction) = evidence.transaction(*id).filter(|found| found.first < packet) else { break };
+        let tries = if transaction.tries == 1 {
+            1
+        } else {
+            evidence.tries(*id).iter().filter(|query| **query < packet).count()
+        };
+        if let Some(question) = question(index, evidence, *id) {
+            *counts.entry((lookup, question)).or_default() += tries;
+        }
+    }
 }
 
 #[cfg(test)]

@@ -193,9 +193,10 @@ pub fn join(current: &str, how: Join, part: &str) -> String {
     let negated = || {
         if is_single(part) { format!("not {part}") } else { format!("not ({part})") }
     };
-    let left =
-        |other: &str| if mentions(current, other) { format!("({current})") } else { current.to_owned() };
-    let right = |other: &str| if mentions(part, other) { format!("({part})") } else { part.to_owned() };
+    let wrapped = |text: &str, other: &str| {
+        if mentions(text, other) || mentions(text, "xor") { format!("({text})") } else { text.to_owned() }
+    };
+    let (left, right) = (|other: &str| wrapped(current, other), |other: &str| wrapped(part, other));
     match how {
         Join::ReplaceNot => negated(),
         Join::AndNot if current.is_empty() => negated(),
@@ -212,7 +213,11 @@ pub fn join(current: &str, how: Join, part: &str) -> String {
 /// Whether a filter has `and` or `or` outside strings; parentheses are not looked at, one pair more does no harm.
 fn mentions(text: &str, word: &str) -> bool {
     use super::lexer::{Symbol, Token, lex};
-    let sign = if word == "or" { Symbol::Or } else { Symbol::And };
+    let sign = match word {
+        "or" => Symbol::Or,
+        "xor" => Symbol::Xor,
+        _ => Symbol::And,
+    };
     lex(text).is_ok_and(|tokens| {
         tokens.iter().any(|lexeme| match &lexeme.token {
             Token::Word => {
@@ -225,7 +230,7 @@ fn mentions(text: &str, word: &str) -> bool {
 }
 
 fn is_single(text: &str) -> bool {
-    !mentions(text, "and") && !mentions(text, "or")
+    ["and", "or", "xor"].iter().all(|word| !mentions(text, word))
 }
 
 #[cfg(test)]
@@ -238,6 +243,8 @@ mod tests {
         assert_eq!(join("dns or icmp", Join::And, "udp"), "(dns or icmp) and udp");
         assert_eq!(join("dns", Join::AndNot, "ip.addr == 192.0.2.1"), "dns and not ip.addr == 192.0.2.1");
         assert_eq!(join("a", Join::AndNot, "b and c"), "a and not (b and c)");
+        assert_eq!(join("dns xor icmp", Join::And, "udp"), "(dns xor icmp) and udp");
+        assert_eq!(join("", Join::AndNot, "dns ^^ icmp"), "not (dns ^^ icmp)");
         assert_eq!(
             join("x contains \"this or that\"", Join::And, "udp"),
             "x contains \"this or that\" and udp"

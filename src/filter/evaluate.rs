@@ -6,7 +6,10 @@ use rayon::prelude::*;
 
 use super::Context;
 use super::expression::{Check, Expression, Function, Relation, Test};
-use super::{calculate, scan, sparse, values};
+use super::linked::Linked;
+use super::related::{self, Related};
+use super::{calculate, scan, values};
+use crate::index::segment::SEGMENT_MAX;
 use crate::index::{Index, IndexedSource, Packet, PacketId, Segment};
 
 /// Rows a dear test looks at before results are handed on and cancellation is seen to.
@@ -57,20 +60,22 @@ pub enum Plan<'f> {
     And(Vec<Plan<'f>>),
     /// Any of them, cheapest first.
     Or(Vec<Plan<'f>>),
+    /// One of two, but not both.
+    Xor(Box<[Plan<'f>; 2]>),
     /// The packets that do not match.
     Not(Box<Plan<'f>>),
     /// One test.
     Test(&'f Test),
     /// A comparison of two operands.
     Relation(&'f Relation),
-    /// These packets, in order.
-    Packets(Vec<u32>),
-    /// The packets whose bits are set.
-    Bits(Vec<u64>),
+    /// A test of what correlation found.
+    Linked(Linked<'f>),
+    /// A function over linked packets.
+    Related(Box<Related<'f>>),
 }
 
 impl<'f> Plan<'f> {
-    /// Sorts by cost and evaluates what needs the whole capture.
+    /// Sorts by cost; nothing is evaluated yet.
     pub fn new(expression: &'f Expression, context: &Context<'_>) -> Self {
         let many = |parts: &'f [Expression]| {
             let mut plans: Vec<_> = parts.iter().map(|part| Self::new(part, context)).collect();
@@ -81,44 +86,52 @@ impl<'f> Plan<'f> {
             Expression::Everything => Self::Everything,
             Expression::And(parts) => Self::And(many(parts)),
             Expression::Or(parts) => Self::Or(many(parts)),
+            Expression::Xor(parts) => {
+                Self::Xor(Box::new(parts.each_ref().map(|part| Self::new(part, context))))
+            }
             Expression::Not(inner) => Self::Not(Box::new(Self::new(inner, context))),
-            Expression::Test(test) => match sparse::packets(test, context) {
-                Some(found) => found,
-                None => Self::Test(test),
-            },
+            Expression::Test(test) => Linked::new(test, context).map_or(Self::Test(test), Self::Linked),
             Expression::Relation(relation) => Self::Relation(relation),
             Expression::Function(function, inner) => {
-                let rows = all_rows(inner, context);
-                Self::Packets(sparse::related(*function, &rows, context))
+                Self::Related(Box::new(Related::new(*function, Self::new(inner, context), context)))
             }
         }
     }
 
     /// Relative time a row takes.
-    fn cost(&self) -> u32 {
+    pub fn cost(&self) -> u32 {
         match self {
             Self::Everything => 0,
-            Self::Packets(_) | Self::Bits(_) => 1,
+            Self::Linked(_) => scan::LINKED,
+            Self::Related(related) => related.cost(),
             Self::Test(test) => scan::cost(test),
             Self::Relation(_) => scan::DEAR * 3,
             Self::Not(inner) => inner.cost(),
+            Self::Xor(parts) => parts.iter().map(Self::cost).sum(),
             Self::And(parts) | Self::Or(parts) => parts.iter().map(Self::cost).sum(),
         }
     }
 
     /// Whether any part decodes packets again.
-    fn is_dear(&self) -> bool {
+    pub fn is_dear(&self) -> bool {
         match self {
-            Self::Everything | Self::Packets(_) | Self::Bits(_) => false,
+            Self::Everything | Self::Linked(_) => false,
+            Self::Related(related) => related.is_dear(),
             Self::Test(test) => scan::cost(test) >= scan::DEAR,
             Self::Relation(_) => true,
             Self::Not(inner) => inner.is_dear(),
+            Self::Xor(parts) => parts.iter().any(Self::is_dear),
             Self::And(parts) | Self::Or(parts) => parts.iter().any(Self::is_dear),
         }
     }
 
+    /// Rows to look at before results are handed on.
+    pub fn stretch(&self) -> usize {
+        if self.is_dear() { STRETCH_DEAR } else { SEGMENT_MAX }
+    }
+
     /// The matching packets among `candidates`.
-    fn mask(&self, view: &View<'_>, context: &Context<'_>, candidates: &Mask) -> Mask {
+    pub fn mask(&self, view: &View<'_>, context: &Context<'_>, candidates: &Mask) -> Mask {
         match self {
             Self::Everything => candidates.clone(),
             Self::And(parts) => {
@@ -146,6 +159,11 @@ impl<'f> Plan<'f> {
                 }
                 found
             }
+            Self::Xor(parts) => {
+                let [mut mask, other] = parts.each_ref().map(|part| part.mask(view, context, candidates));
+                mask.iter_mut().zip(other).for_each(|(word, other)| *word ^= other);
+                mask
+            }
             Self::Not(inner) => {
                 let mut mask = inner.mask(view, context, candidates);
                 for (word, candidate) in mask.iter_mut().zip(candidates) {
@@ -153,8 +171,8 @@ impl<'f> Plan<'f> {
                 }
                 mask
             }
-            Self::Packets(packets) => sparse_mask(packets, view, candidates),
-            Self::Bits(bits) => bits_mask(bits, view, candidates),
+            Self::Linked(linked) => linked.mask(view, context, candidates),
+            Self::Related(related) => related.mask(view, context, candidates),
             Self::Relation(relation) => {
                 row_by_row(view, context, candidates, &|packet| calculate::passes(relation, packet, context))
             }
@@ -171,34 +189,8 @@ impl<'f> Plan<'f> {
     }
 }
 
-/// The part of a bit for each packet of the index that a view covers.
-fn bits_mask(bits: &[u64], view: &View<'_>, candidates: &Mask) -> Mask {
-    let (first, shift) = (view.base() as usize / WORD, view.base() as usize % WORD);
-    let word = |at: usize| bits.get(first + at).copied().unwrap_or_default();
-    let part = |(at, candidate): (usize, &u64)| {
-        let high = if shift == 0 { 0 } else { word(at + 1) << (WORD - shift) };
-        (word(at) >> shift | high) & candidate
-    };
-    candidates.iter().enumerate().map(part).collect()
-}
-
-fn sparse_mask(packets: &[u32], view: &View<'_>, candidates: &Mask) -> Mask {
-    let base = view.base();
-    let mut mask = vec![0; candidates.len()];
-    let start = packets.partition_point(|id| *id < base);
-    for id in packets.iter().skip(start).take_while(|id| **id < base + view.len() as u32) {
-        let at = (id - base) as usize;
-        if let Some(word) = mask.get_mut(at / WORD) {
-            *word |= 1 << (at % WORD);
-        }
-    }
-    for (word, candidate) in mask.iter_mut().zip(candidates) {
-        *word &= candidate;
-    }
-    mask
-}
-
-fn row_by_row(
+/// The rows among `candidates` that pass.
+pub fn row_by_row(
     view: &View<'_>,
     context: &Context<'_>,
     candidates: &Mask,
@@ -225,19 +217,35 @@ fn row_by_row(
 pub fn matches_test(test: &Test, packet: &Packet<'_>, context: &Context<'_>) -> bool {
     match &test.check {
         Check::Exists => scan::exists(test, packet, context),
-        Check::Compare { matcher, negate, all } => {
-            let (mut any, mut every, mut some) = (false, true, false);
-            values::each(test, packet, context, &mut |value| {
-                let accepted = matcher.accepts(&value) != *negate;
-                some = true;
-                any |= accepted;
-                every &= accepted;
-                // The answer cannot change once one value decides it.
-                if *all { !every } else { any }
-            });
-            if *all { some && every } else { any }
-        }
+        Check::Compare { .. } => compares(test, &mut |visit| values::each(test, packet, context, visit)),
     }
+}
+
+/// Whether the values that `raw` hands out pass a test.
+pub fn passes(test: &Test, raw: &mut dyn FnMut(values::Visit<'_>)) -> bool {
+    compares(test, &mut |visit| values::shape(test, raw, visit))
+}
+
+/// Whether values, once they have the shape that is compared, pass a test.
+fn compares(test: &Test, each: &mut dyn FnMut(values::Visit<'_>)) -> bool {
+    let Check::Compare { matcher, negate, all } = &test.check else {
+        let mut found = false;
+        each(&mut |_| {
+            found = true;
+            true
+        });
+        return found;
+    };
+    let (mut any, mut every, mut some) = (false, true, false);
+    each(&mut |value| {
+        let accepted = matcher.accepts(&value) != *negate;
+        some = true;
+        any |= accepted;
+        every &= accepted;
+        // The answer cannot change once one value decides it.
+        if *all { !every } else { any }
+    });
+    if *all { some && every } else { any }
 }
 
 /// Whether one packet matches.
@@ -246,15 +254,19 @@ pub fn matches(expression: &Expression, packet: &Packet<'_>, context: &Context<'
         Expression::Everything => true,
         Expression::And(parts) => parts.iter().all(|part| matches(part, packet, context)),
         Expression::Or(parts) => parts.iter().any(|part| matches(part, packet, context)),
+        Expression::Xor(parts) => {
+            let [a, b] = parts.each_ref().map(|part| matches(part, packet, context));
+            a != b
+        }
         Expression::Not(inner) => !matches(inner, packet, context),
         Expression::Test(test) => matches_test(test, packet, context),
         Expression::Relation(relation) => calculate::passes(relation, packet, context),
-        Expression::Function(function, inner) => related(*function, inner, packet, context),
+        Expression::Function(function, inner) => is_related(*function, inner, packet, context),
     }
 }
 
-fn related(function: Function, inner: &Expression, packet: &Packet<'_>, context: &Context<'_>) -> bool {
-    sparse::neighbours(function, packet.id, context)
+fn is_related(function: Function, inner: &Expression, packet: &Packet<'_>, context: &Context<'_>) -> bool {
+    related::neighbours(function, packet.id, context)
         .into_iter()
         .filter_map(|id| context.index.packet(id))
         .any(|other| matches(inner, &other, context))
@@ -296,11 +308,7 @@ pub fn run_from(
     step: &mut dyn FnMut(Step<'_>) -> bool,
 ) -> bool {
     let plan = Plan::new(expression, context);
-    let stretch = if plan.is_dear() { STRETCH_DEAR } else { usize::MAX };
-    if context.cancel.load(Ordering::Relaxed) {
-        // What the plan needed beforehand is incomplete.
-        return false;
-    }
+    let stretch = plan.stretch();
     let mut views = views(context.index, stretch);
     if context.index.order.is_none() {
         views.retain(|view| view.base() >= first);
@@ -309,7 +317,7 @@ pub fn run_from(
     let total = context.index.len();
     let mut order = context.index.order.as_deref().map(|order| Ordered::new(order, total));
     let (mut done, mut at, mut batch) = (if context.index.order.is_none() { first } else { 0 }, 0, threads);
-    let batch_max = if stretch == usize::MAX { threads * 8 } else { threads * 16 };
+    let batch_max = if plan.is_dear() { threads * 16 } else { threads * 8 };
     let mut rows = Vec::new();
     while at < views.len() {
         let end = (at + batch).min(views.len());
@@ -340,17 +348,8 @@ pub fn run_from(
     true
 }
 
-fn all_rows(expression: &Expression, context: &Context<'_>) -> Vec<u32> {
-    let mut plain = context.index.clone();
-    plain.order = None;
-    let inner = Context { index: &plain, ..*context };
-    let mut rows = Vec::new();
-    run(expression, &inner, &mut |step| rows.extend_from_slice(step.rows));
-    rows
-}
-
 /// A mask with a bit for each of `length` rows.
-fn full(length: usize) -> Mask {
+pub fn full(length: usize) -> Mask {
     let mut mask = vec![u64::MAX; length.div_ceil(WORD)];
     if let (Some(last), rest @ 1..) = (mask.last_mut(), length % WORD) {
         *last = (1 << rest) - 1;

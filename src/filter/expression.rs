@@ -1,4 +1,4 @@
-//! What a filter means: tests joined by and, or, not, and functions over linked packets.
+//! What a filter means: tests joined by and, or, xor, not, and functions over linked packets.
 
 use std::ops::Range;
 
@@ -14,6 +14,8 @@ pub enum Expression {
     And(Vec<Expression>),
     /// Any of them.
     Or(Vec<Expression>),
+    /// One of two, but not both.
+    Xor(Box<[Expression; 2]>),
     /// The packets that do not match.
     Not(Box<Expression>),
     /// One test.
@@ -264,6 +266,7 @@ impl Expression {
         match self {
             Self::Everything | Self::Test(_) => {}
             Self::And(parts) | Self::Or(parts) => parts.iter().for_each(|part| part.relations(visit)),
+            Self::Xor(parts) => parts.iter().for_each(|part| part.relations(visit)),
             Self::Not(inner) | Self::Function(_, inner) => inner.relations(visit),
             Self::Relation(relation) => visit(relation),
         }
@@ -274,6 +277,7 @@ impl Expression {
         match self {
             Self::Everything | Self::Test(_) | Self::Relation(_) => {}
             Self::And(parts) | Self::Or(parts) => parts.iter().for_each(|part| part.functions(visit)),
+            Self::Xor(parts) => parts.iter().for_each(|part| part.functions(visit)),
             Self::Not(inner) => inner.functions(visit),
             Self::Function(function, inner) => {
                 visit(*function);
@@ -287,6 +291,7 @@ impl Expression {
         match self {
             Self::Everything => {}
             Self::And(parts) | Self::Or(parts) => parts.iter().for_each(|part| part.fields(visit)),
+            Self::Xor(parts) => parts.iter().for_each(|part| part.fields(visit)),
             Self::Not(inner) | Self::Function(_, inner) => inner.fields(visit),
             Self::Test(test) => visit(test),
             Self::Relation(relation) => {
@@ -301,6 +306,7 @@ impl Expression {
         match self {
             Self::Everything | Self::Relation(_) => {}
             Self::And(parts) | Self::Or(parts) => parts.iter().for_each(|part| part.tests(visit)),
+            Self::Xor(parts) => parts.iter().for_each(|part| part.tests(visit)),
             Self::Not(inner) | Self::Function(_, inner) => inner.tests(visit),
             Self::Test(test) => visit(test),
         }

@@ -1,5 +1,6 @@
 //! Every field a filter can name: those answered from columns, those of our own, and those of the PROTOCOLS table.
 
+mod absent;
 mod dns;
 mod evidence;
 mod frame;
@@ -13,6 +14,7 @@ use std::sync::LazyLock;
 
 use crate::decode::LayerKind;
 use crate::protocols::{Field, Kind, PROTOCOLS, ProtocolId};
+pub use absent::absent;
 pub use nearest::nearest;
 pub use values::*;
 
@@ -183,6 +185,8 @@ pub enum Source {
     Layers,
     /// A datagram quoted by an ICMP error.
     Quote,
+    /// The name of the interface that captured it.
+    InterfaceName,
 }
 
 /// Names that stand for values.
@@ -255,6 +259,7 @@ impl FieldInfo {
             | Source::Comment
             | Source::Stream(_)
             | Source::Layers
+            | Source::InterfaceName
             | Source::Quote => false,
             Source::Column(column) => column == Column::TcpFlags,
             _ => true,

@@ -23,6 +23,7 @@ pub const NAMES_MAX: usize = 8;
 pub const KEYWORDS: &[&str] = &[
     "and",
     "or",
+    "xor",
     "not",
     "in",
     "contains",
@@ -66,7 +67,7 @@ fn parse_at(text: &str, names: usize, own: Own<'_>) -> Result<Expression, Filter
     match parser.peek() {
         Token::End => Ok(expression),
         Token::Symbol(Symbol::CloseParenthesis) => Err(parser.wrong("`)` without its `(`")),
-        _ => Err(parser.wrong("expected `and` or `or` here")),
+        _ => Err(parser.unjoined()),
     }
 }
 
@@ -227,11 +228,11 @@ impl<'t> Parser<'t> {
 
     fn or(&mut self) -> Result<Expression, FilterError> {
         self.deeper()?;
-        let mut left = self.and()?;
+        let mut left = self.xor()?;
         loop {
             if self.is_joined_by("or", Symbol::Or) {
                 self.advance();
-                left = left.or(self.and()?);
+                left = left.or(self.xor()?);
             } else if self.flat && self.is_joined_by("and", Symbol::And) {
                 self.advance();
                 left = left.and(self.and()?);
@@ -243,8 +244,43 @@ impl<'t> Parser<'t> {
         Ok(left)
     }
 
+    /// The error about something that neither goes on nor ends a filter.
+    fn unjoined(&self) -> FilterError {
+        let (word, (_, before)) = (self.word(), self.behind());
+        let mut error = self.wrong("expected `and` or `or` here");
+        if word == "protochain" {
+            "`protochain` is not known; `proto` asks for what follows the last extension header"
+                .clone_into(&mut error.message);
+            error.suggestion = Some("proto".to_owned());
+        } else if matches!(before, "tcp" | "udp" | "sctp") && matcher::whole(word).is_some() {
+            error.suggestion = Some(format!("port {word}"));
+        } else if before == "mpls" && matcher::whole(word).is_some() {
+            "the labels of MPLS are not read; `mpls` alone finds packets that have one"
+                .clone_into(&mut error.message);
+        } else if word == "like" {
+            error.suggestion = Some("contains".to_owned());
+        } else if matches!(word, "is" | "equals") {
+            error.suggestion = Some("==".to_owned());
+        }
+        error
+    }
+
     fn is_joined_by(&self, word: &str, sign: Symbol) -> bool {
         self.is_word(&[word]) || self.peek() == &Token::Symbol(sign)
+    }
+
+    fn xor(&mut self) -> Result<Expression, FilterError> {
+        let mut left = self.and()?;
+        let mut count = 0;
+        while self.is_joined_by("xor", Symbol::Xor) {
+            // Each one nests what stands before it.
+            self.deeper()?;
+            count += 1;
+            self.advance();
+            left = Expression::Xor(Box::new([left, self.and()?]));
+        }
+        (0..count).for_each(|_| self.shallower());
+        Ok(left)
     }
 
     fn and(&mut self) -> Result<Expression, FilterError> {
@@ -261,6 +297,10 @@ impl<'t> Parser<'t> {
         while self.is_word(&["not"]) || self.peek() == &Token::Symbol(Symbol::Not) {
             self.advance();
             negations += 1;
+        }
+        if self.is_word(&["and", "or", "xor"]) {
+            let message = format!("expected a field, a protocol or `(` before `{}`", self.word());
+            return Err(self.wrong(message));
         }
         let inner = self.primary()?;
         Ok(if negations % 2 == 1 { Expression::Not(Box::new(inner)) } else { inner })
@@ -364,6 +404,11 @@ impl<'t> Parser<'t> {
             error.unfinished |=
                 self.span().end == self.text.len() && names.clone().any(|name| name.starts_with(rest));
             error.suggestion = fields::nearest(rest, names).map(|near| format!("quoted.{near}"));
+            return Err(error);
+        }
+        if let Some((why, instead)) = fields::absent(word) {
+            let mut error = self.wrong(why);
+            error.suggestion = instead.map(str::to_owned);
             return Err(error);
         }
         let keywords = KEYWORDS.iter().copied().chain(FUNCTIONS.iter().map(|(name, _, _)| *name));
@@ -471,6 +516,14 @@ impl<'t> Parser<'t> {
                 Item::quoted(bytes.clone(), single, self.span())
             }
             Token::Word => Item::bare(self.word(), self.span()),
+            // `=>` and `=<` are signs turned round.
+            Token::Symbol(sign @ (Symbol::Greater | Symbol::Less))
+                if self.behind().0 == &Token::Symbol(Symbol::Equal) =>
+            {
+                let mut error = self.wrong("expected a value");
+                error.suggestion = Some(if *sign == Symbol::Less { "<=" } else { ">=" }.to_owned());
+                return Err(error);
+            }
             _ => return Err(self.wrong("expected a value")),
         };
         self.advance();
@@ -503,6 +556,7 @@ fn relocate(expression: Expression, span: &Range<usize>) -> Expression {
         Expression::Everything => Expression::Everything,
         Expression::And(parts) => Expression::And(parts.into_iter().map(|p| relocate(p, span)).collect()),
         Expression::Or(parts) => Expression::Or(parts.into_iter().map(|p| relocate(p, span)).collect()),
+        Expression::Xor(parts) => Expression::Xor(Box::new(parts.map(|part| relocate(part, span)))),
         Expression::Not(inner) => Expression::Not(Box::new(relocate(*inner, span))),
         Expression::Function(function, inner) => {
             Expression::Function(function, Box::new(relocate(*inner, span)))

@@ -109,6 +109,10 @@ pub fn compile(target: Target<'_>, operator: Operator, items: &[Item]) -> Result
     Ok((matcher, negate))
 }
 
+/// The complaint about an operator that reads text.
+const UNREADABLE: &str =
+    "`{}` looks into text, names, addresses and bytes; this is a number: wrap it in `string(…)`";
+
 fn contains(target: Target<'_>, items: &[Item]) -> Result<Matcher, Complaint> {
     let Some(item) = items.first() else { return Err(Complaint::default()) };
     let needle = match target.kind {
@@ -116,20 +120,17 @@ fn contains(target: Target<'_>, items: &[Item]) -> Result<Matcher, Complaint> {
         Kind::Text => item.bytes.clone(),
         Kind::Bytes if item.quoted => item.bytes.clone(),
         Kind::Bytes => matcher::bytes(&item.text).unwrap_or_else(|| item.bytes.clone()),
-        _ => {
-            return complain(
-                item,
-                "`contains` looks into text, names and bytes; this field has none of them",
-            );
-        }
+        // As it is written: `.113.`, `38:e6`.
+        Kind::Address => item.text.to_ascii_lowercase().into_bytes(),
+        _ => return complain(item, UNREADABLE.replace("{}", "contains")),
     };
     Ok(Matcher::Contains(Arc::new(memchr::memmem::Finder::new(&needle).into_owned())))
 }
 
 fn pattern(target: Target<'_>, items: &[Item]) -> Result<Matcher, Complaint> {
     let Some(item) = items.first() else { return Err(Complaint::default()) };
-    if !matches!(target.kind, Kind::Name | Kind::Text | Kind::Bytes) {
-        return complain(item, "`matches` looks into text, names and bytes; this field has none of them");
+    if !matches!(target.kind, Kind::Name | Kind::Text | Kind::Bytes | Kind::Address) {
+        return complain(item, UNREADABLE.replace("{}", "matches"));
     }
     let built = regex::bytes::RegexBuilder::new(&item.text)
         .case_insensitive(true)
@@ -169,12 +170,30 @@ const CONSTANTS: &[(&str, i64)] = &[
     ("icmp-paramprob", 12),
     ("icmp-tstamp", 13),
     ("icmp-tstampreply", 14),
+    ("icmp-ireq", 15),
+    ("icmp-ireqreply", 16),
+    ("icmp-maskreq", 17),
+    ("icmp-maskreply", 18),
     ("icmp6-destinationunreach", 1),
     ("icmp6-packettoobig", 2),
     ("icmp6-timeexceeded", 3),
     ("icmp6-parameterproblem", 4),
     ("icmp6-echo", 128),
     ("icmp6-echoreply", 129),
+    ("icmp6-multicastlistenerquery", 130),
+    ("icmp6-multicastlistenerreportv1", 131),
+    ("icmp6-multicastlistenerdone", 132),
+    ("icmp6-routersolicit", 133),
+    ("icmp6-routeradvert", 134),
+    ("icmp6-neighborsolicit", 135),
+    ("icmp6-neighboradvert", 136),
+    ("icmp6-redirect", 137),
+    ("icmp6-routerrenum", 138),
+    ("icmp6-nodeinformationquery", 139),
+    ("icmp6-nodeinformationresponse", 140),
+    ("icmp6-ineighbordiscoverysolicit", 141),
+    ("icmp6-ineighbordiscoveryadvert", 142),
+    ("icmp6-multicastlistenerreportv2", 143),
 ];
 
 /// A number, or one of the names tcpdump has for numbers.
@@ -260,13 +279,15 @@ fn number(target: Target<'_>, item: &Item, text: &str) -> Result<i64, Complaint>
             && known.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name))
     };
     let digits = matches!(text, "0x" | "0b" | "-" | "0X" | "0B");
+    let near = fields::nearest(name, names.iter().map(|(known, _)| *known));
+    let near = near.or_else(|| names.iter().map(|(known, _)| *known).find(|known| typed_on(known)));
     Err(Complaint {
         span: Some(item.span.clone()),
         message: match names {
             [] => format!("expected a number, not `{}`", shown(text)),
             _ => format!("`{}` is no number and no known value of this field", shown(text)),
         },
-        suggestion: fields::nearest(name, names.iter().map(|(known, _)| *known)).map(str::to_owned),
+        suggestion: near.map(str::to_owned),
         unfinished: digits || names.iter().any(|(known, _)| typed_on(known)),
     })
 }
@@ -479,11 +500,16 @@ fn byte_strings(_target: Target<'_>, operator: Operator, items: &[Item]) -> Resu
         let bytes = if item.quoted { Some(text.as_bytes().to_vec()) } else { matcher::bytes(text) };
         // A quoted string may hold bytes that are no text.
         let bytes = if item.quoted && text == item.text { Some(item.bytes.clone()) } else { bytes };
-        bytes.ok_or_else(|| Complaint {
-            span: Some(item.span.clone()),
-            message: format!("expected bytes such as `01:00`, or text in quotes, not `{}`", shown(text)),
-            suggestion: Some(format!("\"{}\"", shown(text))),
-            unfinished: text.bytes().all(|b| b.is_ascii_hexdigit() || b == b':'),
+        bytes.ok_or_else(|| {
+            let names = CONSTANTS.iter().map(|(name, _)| *name);
+            let begun = names.clone().any(|name| name.len() > text.len() && name.starts_with(text));
+            let near = fields::nearest(text, names).map(str::to_owned);
+            Complaint {
+                span: Some(item.span.clone()),
+                message: format!("expected bytes such as `01:00`, or text in quotes, not `{}`", shown(text)),
+                suggestion: near.or_else(|| Some(format!("\"{}\"", shown(text)))),
+                unfinished: begun || text.bytes().all(|b| b.is_ascii_hexdigit() || b == b':'),
+            }
         })
     };
     let Some(item) = items.first() else { return Err(Complaint::default()) };

@@ -425,7 +425,11 @@ impl Parser<'_> {
         }
         self.deeper()?;
         let mut inner = self.inside(&inside)?;
-        let offset = inner.operand().map_err(|error| FilterError { unfinished: false, ..error })?;
+        let offset = inner.operand().map_err(|error| {
+            let near = fields::nearest(inner.word(), OFFSETS.iter().map(|(name, _)| *name));
+            let suggestion = near.map(str::to_owned).or(error.suggestion);
+            FilterError { unfinished: false, suggestion, ..error }
+        })?;
         if inner.peek() != &Token::End {
             return Err(wrong());
         }

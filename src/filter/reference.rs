@@ -104,6 +104,7 @@ WIRESHARK'S WAY
   ip.src == 203.0.113.0/24       an address inside a prefix
   dns.qry.name contains "yummy"  text inside; names are compared without case and final dot
   dns.qry.name matches r"^www\." a regular expression, without case; r"…" takes backslashes as they are
+  ip.src contains ".113."        contains and matches read addresses as they are written
   tcp.port in {80, 443, 8000..8080}
   udp.payload[0:2] == 01:00      bytes by offset and length; also [4], [2-5], [:4], [-2:]
   tcp.flags & 0x12 == 0x02       bits of a number
@@ -123,7 +124,8 @@ TCPDUMP'S WAY
   ip[8] < 64                     bytes of a header as a number; ip[2:2], udp[10:2], tcp[((tcp[12] & 0xf0) >> 2):4]
 
 JOINING
-  and or not, && || !, ( )       not binds tightest, then and, then or, as in Wireshark;
+  and or xor not, && || ^^ !, ( )
+                                 not binds tightest, then and, xor, or, as in Wireshark;
                                  a filter in tcpdump's words alone is read from left to right, as tcpdump does:
                                  a warning says so where it matters
 

@@ -3,9 +3,7 @@
 use super::Context;
 use super::evaluate::{Mask, View, WORD};
 use super::expression::{Check, Test, Transform};
-use super::fields::{
-    Column, Direction, DnsField, EvidenceField, Family, HeaderField, Source, StreamField, Word,
-};
+use super::fields::{Column, Direction, DnsField, Family, HeaderField, Source, StreamField, Word};
 use super::matcher::{Matcher, Scalar};
 use super::values;
 use crate::decode::Address;
@@ -15,6 +13,9 @@ use crate::protocols::ProtocolId;
 
 /// Tests that cost this much or more decode packets again.
 pub const DEAR: u32 = 100;
+
+/// What a test of links costs.
+pub const LINKED: u32 = 10;
 
 /// Relative time one row takes.
 pub fn cost(test: &Test) -> u32 {
@@ -32,8 +33,9 @@ pub fn cost(test: &Test) -> u32 {
         | Source::IpProtocol(_)
         | Source::Icmp(..) => 2,
         Source::Dns(_) => 3,
-        Source::Evidence(EvidenceField::Duplicate | EvidenceField::LinkDelayed) => 10,
-        Source::Evidence(_) | Source::Note(_) | Source::File | Source::Comment => 10,
+        Source::Evidence(_) | Source::Note(_) | Source::File | Source::Comment | Source::InterfaceName => {
+            LINKED
+        }
         Source::Quote => DEAR,
         Source::Header(HeaderField::Payload(_)) => DEAR * 2,
         Source::Header(_) => DEAR,

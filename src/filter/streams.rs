@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use super::Context;
 use super::fields::StreamField;
@@ -29,16 +29,16 @@ impl std::fmt::Debug for Cache {
 }
 
 impl Cache {
-    /// The conversations of an index, made now if they are not known yet; `None` when cancelled.
-    pub fn get(&self, field: StreamField, context: &Context<'_>) -> Option<Arc<Streams>> {
-        let mut kept = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    /// The conversations of an index, as far as they were asked for.
+    pub fn get(&self, field: StreamField, context: &Context<'_>) -> Arc<Streams> {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let identity = Identity::of(field, context);
         if let Some(known) = kept.as_ref().filter(|known| known.identity == identity) {
-            return Some(Arc::clone(known));
+            return Arc::clone(known);
         }
-        let made = Arc::new(Streams::new(identity, field, context)?);
+        let made = Arc::new(Streams { identity, grown: RwLock::default() });
         *kept = Some(Arc::clone(&made));
-        Some(made)
+        made
     }
 }
 
@@ -64,11 +64,23 @@ fn transport_of(field: StreamField) -> u8 {
     }
 }
 
-/// The conversation of every packet of one transport.
+/// The conversation of every packet of one transport, worked out segment by segment as packets are asked about.
 pub struct Streams {
     identity: Identity,
+    grown: RwLock<Grown>,
+}
+
+/// What is known up to the end of a segment. What is said of a packet does not change as more becomes known, except for
+/// windows, which wait for the end.
+#[derive(Default)]
+struct Grown {
+    /// Segments looked through.
+    segments: usize,
+    /// Rows looked through of the next one.
+    rows: usize,
     of: Vec<u32>,
     connections: Vec<Connection>,
+    known: HashMap<(End, End), u32>,
 }
 
 /// What is counted from the beginning of a TCP connection; one entry a direction, that of the lower end first.
@@ -93,57 +105,79 @@ enum Shift {
 type End = (Address, u16);
 
 impl Streams {
-    fn new(identity: Identity, field: StreamField, context: &Context<'_>) -> Option<Self> {
-        let transport = transport_of(field);
-        let mut streams =
-            Self { identity, of: vec![NONE; context.index.len() as usize], connections: Vec::new() };
-        let mut known: HashMap<(End, End), u32> = HashMap::new();
-        for segment in context.index.segments() {
-            let Some(source) = context.index.sources.get(usize::from(segment.source.0)) else { continue };
-            for row in 0..segment.len() {
-                if row % STRETCH == 0 && context.cancel.load(Ordering::Relaxed) {
-                    return None;
-                }
-                let bits = segment.flags.get(row).copied().unwrap_or_default();
-                let number = segment.transport.get(row).copied().unwrap_or_default();
-                let is_error = bits & flags::ICMP_ERROR != 0;
-                if number != transport && !is_error {
-                    continue;
-                }
-                let id = PacketId(segment.base.0 + row as u32);
-                let packet = Packet { id, segment, row, source };
-                if is_error {
-                    // Wireshark counts what an error quotes as a conversation of its own when it is the first of it.
-                    let decoded = packet.decode();
-                    if let Some(ends) =
-                        Quote::read(&decoded).and_then(|quote| ends_of(&quote.inner, transport))
-                    {
-                        streams.number(&mut known, ends, None);
-                    }
-                    continue;
-                }
-                if transport == 17 && bits & flags::FRAGMENT == 0 {
-                    let ends = (
-                        (packet.source_address(), packet.source_port()),
-                        (packet.destination_address(), packet.destination_port()),
-                    );
-                    let at = streams.number(&mut known, ends, None);
-                    streams.put(id, at);
-                    continue;
-                }
-                let datagram = packet.datagram();
-                let decoded = packet.decode();
-                let decoded = datagram.as_ref().unwrap_or(&decoded);
-                if datagram.is_none() && decoded.is_piece() {
-                    continue;
-                }
-                if let Some(ends) = ends_of(decoded, transport) {
-                    let at = streams.number(&mut known, ends, Some(decoded));
-                    streams.put(id, at);
-                }
+    /// A field of one packet; `None` where it has none, and when cancelled.
+    pub fn value(&self, field: StreamField, packet: &Packet<'_>, context: &Context<'_>) -> Option<i64> {
+        let wanted = match field {
+            StreamField::Window => context.index.segments().len(),
+            _ => context.index.segment_of(packet.id)? + 1,
+        };
+        {
+            let grown = self.grown.read().unwrap_or_else(PoisonError::into_inner);
+            if grown.segments >= wanted {
+                return grown.value(field, packet);
             }
         }
-        Some(streams)
+        let mut grown = self.grown.write().unwrap_or_else(PoisonError::into_inner);
+        while grown.segments < wanted {
+            if !grown.grow(self.identity.transport, context) {
+                return None;
+            }
+        }
+        grown.value(field, packet)
+    }
+}
+
+impl Grown {
+    /// Looks through the next segment; false when cancelled, and the rest of it follows when asked again.
+    fn grow(&mut self, transport: u8, context: &Context<'_>) -> bool {
+        let index = context.index;
+        let Some(segment) = index.segments().get(self.segments) else { return false };
+        self.of.resize(segment.base.0 as usize + segment.len(), NONE);
+        let Some(source) = index.sources.get(usize::from(segment.source.0)) else { return false };
+        for row in self.rows..segment.len() {
+            if row % STRETCH == 0 && context.cancel.load(Ordering::Relaxed) {
+                self.rows = row;
+                return false;
+            }
+            let bits = segment.flags.get(row).copied().unwrap_or_default();
+            let number = segment.transport.get(row).copied().unwrap_or_default();
+            let is_error = bits & flags::ICMP_ERROR != 0;
+            if number != transport && !is_error {
+                continue;
+            }
+            let id = PacketId(segment.base.0 + row as u32);
+            let packet = Packet { id, segment, row, source };
+            if is_error {
+                // Wireshark counts what an error quotes as a conversation of its own when it is the first of it.
+                let decoded = packet.decode();
+                if let Some(ends) = Quote::read(&decoded).and_then(|quote| ends_of(&quote.inner, transport)) {
+                    self.number(ends, None);
+                }
+                continue;
+            }
+            if transport == 17 && bits & flags::FRAGMENT == 0 {
+                let ends = (
+                    (packet.source_address(), packet.source_port()),
+                    (packet.destination_address(), packet.destination_port()),
+                );
+                let at = self.number(ends, None);
+                self.put(id, at);
+                continue;
+            }
+            let datagram = packet.datagram();
+            let decoded = packet.decode();
+            let decoded = datagram.as_ref().unwrap_or(&decoded);
+            if datagram.is_none() && decoded.is_piece() {
+                continue;
+            }
+            if let Some(ends) = ends_of(decoded, transport) {
+                let at = self.number(ends, Some(decoded));
+                self.put(id, at);
+            }
+        }
+        self.segments += 1;
+        self.rows = 0;
+        true
     }
 
     fn put(&mut self, id: PacketId, at: u32) {
@@ -153,14 +187,9 @@ impl Streams {
     }
 
     /// The number of a conversation, a new one where it is new.
-    fn number(
-        &mut self,
-        known: &mut HashMap<(End, End), u32>,
-        (from, to): (End, End),
-        decoded: Option<&Decoded<'_>>,
-    ) -> u32 {
+    fn number(&mut self, (from, to): (End, End), decoded: Option<&Decoded<'_>>) -> u32 {
         let (key, side) = if from <= to { ((from, to), 0) } else { ((to, from), 1) };
-        let mut at = known.get(&key).copied();
+        let mut at = self.known.get(&key).copied();
         let segment = decoded.and_then(Segment::of);
         if let (Some(found), Some(segment)) = (at, segment)
             && segment.flags & (SYN | ACK) == SYN
@@ -172,7 +201,7 @@ impl Streams {
         let at = at.unwrap_or_else(|| {
             let next = self.connections.len() as u32;
             self.connections.push(Connection::default());
-            known.insert(key, next);
+            self.known.insert(key, next);
             next
         });
         if let Some((connection, segment)) = self.connections.get_mut(at as usize).zip(segment) {
@@ -185,8 +214,7 @@ impl Streams {
         *self.connections.get(at as usize)?.first.get(side)?
     }
 
-    /// A field of one packet; `None` where it has none.
-    pub fn value(&self, field: StreamField, packet: &Packet<'_>) -> Option<i64> {
+    fn value(&self, field: StreamField, packet: &Packet<'_>) -> Option<i64> {
         let at = self.of.get(packet.id.0 as usize).copied().filter(|at| *at != NONE)?;
         if let StreamField::Number(_) = field {
             return Some(i64::from(at));

@@ -92,6 +92,8 @@ pub fn every_header(source: Source, packet: &Packet<'_>, visit: Visit<'_>) {
         Source::IpProtocol(Family::V4) => &["ip.proto"],
         Source::IpProtocol(Family::V6) => &["ipv6.nxt"],
         Source::IpProtocol(_) => &["ip.proto", "ipv6.nxt"],
+        // Of SCTP the tree has no fields.
+        Source::Port(132, _) => &[],
         Source::Port(17, Direction::Either) => &["udp.port"],
         Source::Port(17, Direction::Source) => &["udp.srcport"],
         Source::Port(17, Direction::Destination) => &["udp.dstport"],

@@ -15,9 +15,14 @@ pub type Visit<'v> = &'v mut dyn FnMut(Scalar<'_>) -> bool;
 
 /// Calls `visit` with each value of the test's field, its slice and transform applied.
 pub fn each(test: &Test, packet: &Packet<'_>, context: &Context<'_>, visit: Visit<'_>) {
+    shape(test, &mut |visit| raw(test, packet, context, visit), visit);
+}
+
+/// Calls `visit` with each value that `raw` hands out, the test's slice and transform applied.
+pub fn shape(test: &Test, raw: &mut dyn FnMut(Visit<'_>), visit: Visit<'_>) {
     if test.transform == Transform::Count {
         let mut count = 0;
-        raw(test, packet, context, &mut |_| {
+        raw(&mut |_| {
             count += 1;
             false
         });
@@ -27,9 +32,9 @@ pub fn each(test: &Test, packet: &Packet<'_>, context: &Context<'_>, visit: Visi
         return;
     }
     if test.slice.is_none() && test.transform == Transform::None {
-        return raw(test, packet, context, visit);
+        return raw(visit);
     }
-    raw(test, packet, context, &mut |value| shaped(test, &value, visit));
+    raw(&mut |value| shaped(test, &value, visit));
 }
 
 fn shaped(test: &Test, value: &Scalar<'_>, visit: Visit<'_>) -> bool {
@@ -189,13 +194,20 @@ fn raw(test: &Test, packet: &Packet<'_>, context: &Context<'_>, visit: Visit<'_>
                 }
             }
         }
+        Source::InterfaceName => {
+            let interface = usize::from(packet.segment.interface(packet.row));
+            let interface = packet.source.metadata.interfaces.get(interface);
+            if let Some(name) = interface.and_then(|interface| interface.name.as_deref()) {
+                visit(Scalar::Text(name));
+            }
+        }
         Source::Tree(name) => tree::each(name, packet, visit),
         Source::Layers => {
             visit(Scalar::Text(&tree::layers(packet)));
         }
         Source::Stream(field) => {
             let streams = test.streams.get(field, context);
-            if let Some(value) = streams.and_then(|streams| streams.value(field, packet)) {
+            if let Some(value) = streams.value(field, packet, context) {
                 visit(Scalar::Number(value));
             }
         }

@@ -58,6 +58,13 @@ pub static FIELDS: &[FieldInfo] = &[
     )
     .limited(0, u16::MAX as i64),
     field(
+        "frame.interface_name",
+        Text,
+        Source::InterfaceName,
+        "frame.interface_name == \"eth0\"",
+        "name of the interface it was captured on, where the capture tells it",
+    ),
+    field(
         "frame.protocols",
         Text,
         Source::Layers,
@@ -71,7 +78,8 @@ pub static FIELDS: &[FieldInfo] = &[
         Source::Comment,
         "frame.comment contains \"retry\"",
         "comment stored in the capture",
-    ),
+    )
+    .or(&["pkt_comment"]),
     field("fragment", Bool, Source::Flags(flags::FRAGMENT), "fragment", "a piece of a fragmented packet"),
     field("tunnel", Bool, Source::Flags(flags::TUNNEL), "tunnel", "the packet travelled in a tunnel"),
     field(

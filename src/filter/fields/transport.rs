@@ -110,5 +110,23 @@ pub static FIELDS: &[FieldInfo] = &[
     field("icmpv6.code", Number, Source::Icmp(58, true), "icmpv6.code == 4", "ICMPv6 code").limited(0, 255),
     field("igmp", Bytes, Source::Word(Word::Transport(2)), "igmp", "IGMP"),
     field("sctp", Bytes, Source::Word(Word::Transport(132)), "sctp", "SCTP"),
+    field(
+        "sctp.port",
+        Number,
+        Source::Port(132, Either),
+        "sctp.port == 3868",
+        "SCTP port of sender or receiver",
+    )
+    .named(SERVICES),
+    field("sctp.srcport", Number, Source::Port(132, Src), "sctp.srcport == 3868", "SCTP port of the sender")
+        .named(SERVICES),
+    field(
+        "sctp.dstport",
+        Number,
+        Source::Port(132, Dst),
+        "sctp.dstport == 3868",
+        "SCTP port of the receiver",
+    )
+    .named(SERVICES),
     field("quoted", Bool, Source::Quote, "quoted", "an ICMP error whose quoted datagram can be read"),
 ];

@@ -1,0 +1,361 @@
+//! Functions over linked packets, answered for one stretch of packets at a time: what they are linked to is looked up
+//! packet by packet, and what a filter says of those is worked out where they stand and kept.
+
+use std::collections::HashMap;
+use std::sync::atomic::Ordering;
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use super::Context;
+use super::evaluate::{Mask, Plan, View, WORD, full};
+use super::expression::Function;
+use super::linked::{Marks, range, tied};
+use crate::correlate::evidence::Role;
+use crate::correlate::lookups::LookupId;
+use crate::correlate::{Evidence, TransactionId};
+use crate::index::PacketId;
+
+/// Packets of a lookup or transaction that are asked for one packet of it; what is known of larger ones is kept.
+const ASKED_MAX: usize = 64;
+/// Packets asked before cancellation is seen to.
+const STRIDE: usize = 256;
+/// Transactions of one lookup that are looked at for a single packet.
+const LOOKUP_MAX: usize = 4096;
+
+/// A function made ready for one context.
+pub struct Related<'f> {
+    function: Function,
+    inner: Answers<'f>,
+    /// For each segment the packets that errors are about.
+    targets: Vec<OnceLock<Mask>>,
+    /// What is known of large groups.
+    large: Mutex<HashMap<Group, Known>>,
+}
+
+/// Transactions whose packets speak for each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Group {
+    Transaction(TransactionId),
+    Lookup(LookupId),
+}
+
+/// Which packets of a group match.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Known {
+    None,
+    Only(PacketId),
+    Several,
+}
+
+/// What a filter says of packets anywhere, worked out block by block when asked.
+struct Answers<'f> {
+    plan: Plan<'f>,
+    stretch: usize,
+    /// The first block of each segment.
+    firsts: Vec<usize>,
+    blocks: Vec<OnceLock<Mask>>,
+}
+
+impl<'f> Answers<'f> {
+    fn new(plan: Plan<'f>, context: &Context<'_>) -> Self {
+        let stretch = plan.stretch();
+        let mut firsts = Vec::new();
+        let mut count = 0;
+        for segment in context.index.segments() {
+            firsts.push(count);
+            count += segment.len().div_ceil(stretch);
+        }
+        Self { plan, stretch, firsts, blocks: (0..count).map(|_| OnceLock::new()).collect() }
+    }
+
+    fn has(&self, packet: PacketId, context: &Context<'_>) -> bool {
+        self.word(packet, context).is_some_and(|(word, bit)| word >> bit & 1 == 1)
+    }
+
+    fn word(&self, packet: PacketId, context: &Context<'_>) -> Option<(u64, usize)> {
+        let at = context.index.segment_of(packet)?;
+        let segment = context.index.segments().get(at)?;
+        let row = (packet.0 - segment.base.0) as usize;
+        let block = row / self.stretch;
+        let mask = self.blocks.get(self.firsts.get(at)? + block)?.get_or_init(|| {
+            let source = context.index.sources.get(usize::from(segment.source.0));
+            let start = block * self.stretch;
+            let end = segment.len().min(start.saturating_add(self.stretch));
+            let view = source.map(|source| View { segment, source, start, end });
+            view.map_or_else(Vec::new, |view| self.work_out(&view, context))
+        });
+        let row = row - block * self.stretch;
+        Some((*mask.get(row / WORD)?, row % WORD))
+    }
+
+    fn work_out(&self, view: &View<'_>, context: &Context<'_>) -> Mask {
+        let all = full(view.len());
+        match context.evidence {
+            // Nobody asks about packets that are tied to nothing.
+            Some(evidence) if self.plan.is_dear() => {
+                self.plan.mask(view, context, &tied(view, evidence, &all))
+            }
+            _ => self.plan.mask(view, context, &all),
+        }
+    }
+}
+
+impl<'f> Related<'f> {
+    /// Makes a function ready; nothing is evaluated yet.
+    pub fn new(function: Function, inner: Plan<'f>, context: &Context<'_>) -> Self {
+        let targets = context.index.segments().iter().map(|_| OnceLock::new()).collect();
+        Self { function, inner: Answers::new(inner, context), targets, large: Mutex::default() }
+    }
+
+    /// Relative time a row takes.
+    pub fn cost(&self) -> u32 {
+        self.inner.plan.cost().saturating_add(20)
+    }
+
+    /// Whether any part decodes packets again.
+    pub fn is_dear(&self) -> bool {
+        self.inner.plan.is_dear()
+    }
+
+    /// The packets of a view that stand in the relation to one that matches.
+    pub fn mask(&self, view: &View<'_>, context: &Context<'_>, candidates: &Mask) -> Mask {
+        let Some(evidence) = context.evidence else { return vec![0; candidates.len()] };
+        let asked = Asked { context, evidence, related: self };
+        let mut marks = Marks::new(view, candidates);
+        match self.function {
+            Function::Partner => asked.partners(view, &mut marks),
+            Function::Transaction | Function::Sibling | Function::First => asked.members(view, &mut marks),
+        }
+        marks.mask()
+    }
+}
+
+/// A function with what it is asked about.
+struct Asked<'a, 'f> {
+    context: &'a Context<'a>,
+    evidence: &'a Evidence,
+    related: &'a Related<'f>,
+}
+
+impl Asked<'_, '_> {
+    fn has(&self, packet: PacketId) -> bool {
+        self.related.inner.has(packet, self.context)
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.context.cancel.load(Ordering::Relaxed)
+    }
+
+    /// Each link is asked for both its ends.
+    fn partners(&self, view: &View<'_>, marks: &mut Marks<'_>) {
+        let range = range(view);
+        for link in self.evidence.errors_in(&range) {
+            if self.is_stopped() {
+                return;
+            }
+            if marks.is_open(link.from) && link.to.is_some_and(|to| self.has(to)) {
+                marks.set(link.from);
+            }
+        }
+        for link in self.evidence.targets(range.clone()) {
+            if self.is_stopped() {
+                return;
+            }
+            if let Some(target) = link.to.filter(|target| marks.is_open(*target) && self.has(link.from)) {
+                marks.set(target);
+            }
+        }
+        for (packet, id, role) in self.evidence.members_in(range.clone()) {
+            if self.is_stopped() {
+                return;
+            }
+            if marks.is_open(packet) && self.has_partner(packet, id, role) {
+                marks.set(packet);
+            }
+        }
+        if self.evidence.duplicates().len() > 0 {
+            let tied = tied(view, self.evidence, &full(view.len()));
+            self.partners_of_copies(view, &tied, marks);
+        }
+    }
+
+    /// Whether one of the packets of its transaction that a packet is linked to matches.
+    fn has_partner(&self, packet: PacketId, id: TransactionId, role: Role) -> bool {
+        let Some(transaction) = self.evidence.transaction(id) else { return false };
+        if !matches!(role, Role::First | Role::Retry) {
+            return self.has(transaction.last);
+        }
+        let (first, last) = (packet == transaction.first, packet == transaction.last);
+        role == Role::Retry && self.has(transaction.first)
+            || last && transaction.answer.is_some_and(|answer| self.has(answer))
+            || (first || last)
+                && self.evidence.further(id).any(|(other, role)| {
+                    other != packet && (if role == Role::Retry { first } else { last }) && self.has(other)
+                })
+    }
+
+    /// A copy has the links of its original, in both directions.
+    fn partners_of_copies(&self, view: &View<'_>, tied: &Mask, marks: &mut Marks<'_>) {
+        for at in 0..view.len() {
+            let packet = PacketId(view.base() + at as u32);
+            let is_tied = tied.get(at / WORD).is_some_and(|word| word >> (at % WORD) & 1 == 1);
+            if is_tied
+                && marks.is_open(packet)
+                && linked(packet, self.evidence).into_iter().any(|id| self.has(id))
+            {
+                marks.set(packet);
+            }
+            if self.is_stopped() {
+                return;
+            }
+        }
+    }
+
+    /// Members of transactions and the errors about them.
+    fn members(&self, view: &View<'_>, marks: &mut Marks<'_>) {
+        let range = range(view);
+        for (packet, id, role) in self.evidence.members_in(range.clone()) {
+            if self.is_stopped() {
+                return;
+            }
+            let asked = self.related.function != Function::First || role == Role::First;
+            if asked && marks.is_open(packet) && self.is_wanted(packet, id) {
+                marks.set(packet);
+            }
+        }
+        if self.related.function == Function::First {
+            return;
+        }
+        for link in self.evidence.errors_in(&range) {
+            if self.is_stopped() {
+                return;
+            }
+            let Some(to) = link.to.filter(|_| marks.is_open(link.from)) else { continue };
+            if self.evidence.roles_of(to).any(|(id, _)| self.is_wanted(link.from, id)) {
+                marks.set(link.from);
+            }
+        }
+    }
+
+    /// Whether a packet of the group of a transaction matches; for siblings another one than the packet itself.
+    fn is_wanted(&self, packet: PacketId, id: TransactionId) -> bool {
+        let siblings = self.related.function == Function::Sibling;
+        let decides = |other: PacketId| (!siblings || other != packet) && self.has(other);
+        let lookups = siblings.then(|| self.evidence.lookups(self.context.index));
+        let lookup = lookups.and_then(|lookups| lookups.of(id));
+        let group = lookup.map_or(Group::Transaction(id), Group::Lookup);
+        let own = [id];
+        let members = lookups.zip(lookup).map_or(own.as_slice(), |(lookups, lookup)| lookups.members(lookup));
+        let (mut left, mut found) = (ASKED_MAX, false);
+        let decided = self.each(members, &mut |other| {
+            found = decides(other);
+            left -= 1;
+            found || left == 0
+        });
+        if found || !decided {
+            return found;
+        }
+        match self.known(group, members) {
+            Known::None => false,
+            Known::Only(only) => !siblings || only != packet,
+            Known::Several => true,
+        }
+    }
+
+    /// What is known of a large group, worked out the first time it is asked for.
+    fn known(&self, group: Group, members: &[TransactionId]) -> Known {
+        let kept = || self.related.large.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = kept().get(&group) {
+            return *known;
+        }
+        let (mut known, mut asked) = (Known::None, 0);
+        self.each(members, &mut |other| {
+            asked += 1;
+            if asked % STRIDE == 0 && self.is_stopped() {
+                return true;
+            }
+            known = match known {
+                Known::Only(only) if only != other && self.has(other) => Known::Several,
+                Known::None if self.has(other) => Known::Only(other),
+                known => known,
+            };
+            known == Known::Several
+        });
+        kept().insert(group, known);
+        known
+    }
+
+    /// Calls `visit` with every packet of some transactions and the errors about them until it says true; whether
+    /// it did.
+    fn each(&self, members: &[TransactionId], visit: &mut dyn FnMut(PacketId) -> bool) -> bool {
+        members.iter().any(|id| {
+            self.evidence.packets_of(*id).any(|packet| {
+                visit(packet)
+                    || self.is_target(packet) && self.evidence.errors_to(packet).any(|link| visit(link.from))
+            })
+        })
+    }
+
+    /// Whether any error is about a packet, without searching.
+    fn is_target(&self, packet: PacketId) -> bool {
+        let index = self.context.index;
+        let find = || {
+            let at = index.segment_of(packet)?;
+            let segment = index.segments().get(at)?;
+            let mask = self.related.targets.get(at)?.get_or_init(|| {
+                let mut mask = vec![0u64; segment.len().div_ceil(WORD)];
+                let end = PacketId(segment.base.0 + segment.len() as u32);
+                for target in self.evidence.targets(segment.base..end).filter_map(|link| link.to) {
+                    let row = (target.0 - segment.base.0) as usize;
+                    if let Some(word) = mask.get_mut(row / WORD) {
+                        *word |= 1 << (row % WORD);
+                    }
+                }
+                mask
+            });
+            let row = (packet.0 - segment.base.0) as usize;
+            Some(mask.get(row / WORD)? >> (row % WORD) & 1 == 1)
+        };
+        find().unwrap_or_default()
+    }
+}
+
+/// The packets at the other ends of a packet's links; a copy has those of its original.
+fn linked(packet: PacketId, evidence: &Evidence) -> Vec<PacketId> {
+    let mut ends: Vec<PacketId> = evidence.links_from(packet).iter().filter_map(|link| link.to).collect();
+    for link in evidence.links_to(packet) {
+        ends.push(link.from);
+        ends.extend(evidence.copies_of(link.from).filter(|copy| *copy != packet));
+    }
+    ends
+}
+
+/// The packets one of which must match for `packet` to stand in a relation to it.
+pub fn neighbours(function: Function, packet: PacketId, context: &Context<'_>) -> Vec<PacketId> {
+    let Some(evidence) = context.evidence else { return Vec::new() };
+    if function == Function::Partner {
+        return linked(packet, evidence);
+    }
+    let first = |id: &TransactionId| evidence.transaction(*id).map(|transaction| transaction.first);
+    let mut ids: Vec<TransactionId> = evidence.roles_of(packet).map(|(id, _)| id).collect();
+    if function == Function::First {
+        ids.retain(|id| first(id) == Some(packet));
+    } else {
+        let range = packet..PacketId(packet.0.saturating_add(1));
+        let about = evidence.errors_in(&range).iter().filter_map(|link| link.to);
+        ids.extend(about.flat_map(|to| evidence.roles_of(to)).map(|(id, _)| id));
+    }
+    if function == Function::Sibling {
+        let lookups = evidence.lookups(context.index);
+        let members = |id: &TransactionId| lookups.of(*id).map(|lookup| lookups.members(lookup));
+        ids = ids.iter().filter_map(members).flatten().copied().take(LOOKUP_MAX).collect();
+    }
+    ids.sort_unstable();
+    ids.dedup();
+    let mut all: Vec<PacketId> = ids.iter().flat_map(|id| evidence.packets_of(*id)).collect();
+    let errors: Vec<PacketId> = all.iter().flat_map(|id| evidence.errors_about(*id)).collect();
+    all.extend(errors);
+    if function == Function::Sibling {
+        all.retain(|id| *id != packet);
+    }
+    all
+}
