@@ -49,7 +49,7 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
                     "{} dropped while capturing",
                     rules::counted(dropped as usize, "packet was", "packets were")
                 ),
-                vec![source.base],
+                source.packet(0).into_iter().collect(),
                 dropped,
                 "",
             );
@@ -65,7 +65,7 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
                 "The capture filter `{}` hides ICMP errors, which have no ports; `port 53 or icmp or icmp6` shows them",
                 crate::text::escape(filter)
             );
-            add(Severity::Low, text, vec![source.base], u64::from(source.packets), "");
+            add(Severity::Low, text, source.packet(0).into_iter().collect(), u64::from(source.packets), "");
         }
     }
     let (cut, cut_count) = flagged(facts, flags::CUT);
