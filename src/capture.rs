@@ -7,10 +7,12 @@ pub mod pcap;
 pub mod pcapng;
 pub mod stream;
 pub mod transcript;
+mod undecided;
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::time::Nanos;
 pub use map::Map;
@@ -183,7 +185,16 @@ impl Metadata {
 
     /// Adds damage; past [`DAMAGE_MAX`] entries only the bytes are counted, in the last one.
     pub(crate) fn push_damage(&mut self, damage: Damage) {
-        if self.damage.len() < DAMAGE_MAX {
+        let touches = |last: &&mut Damage| {
+            last.after_frame == damage.after_frame
+                && last.reason == damage.reason
+                && last.skipped > 0
+                && last.offset.saturating_add(last.skipped) == damage.offset
+        };
+        // The same damage found bit by bit, as the bytes of a stream come.
+        if let Some(last) = self.damage.last_mut().filter(touches) {
+            last.skipped = last.skipped.saturating_add(damage.skipped);
+        } else if self.damage.len() < DAMAGE_MAX {
             self.damage.push(damage);
         } else if let Some(last) = self.damage.last_mut() {
             last.skipped = last.skipped.saturating_add(damage.skipped);
@@ -215,6 +226,11 @@ pub trait Walk: Send {
     fn metadata(&self) -> &Metadata;
     /// Bytes walked so far.
     fn position(&self) -> u64;
+    /// The record that stands at the end of a source which has been quiet for a while, when it looks whole although only
+    /// what follows could prove it. It is not walked: [`Walk::fill`] gives it again, perhaps longer, when that is known.
+    fn unproven(&mut self, _bytes: &[u8]) -> Option<Record> {
+        None
+    }
 }
 
 /// Why a file could not be opened. Each message says what, where and what to do.
@@ -274,8 +290,6 @@ pub struct Source {
     pub size: u64,
     /// The bytes records point into (unpacked where the file is compressed).
     pub bytes: Arc<Map>,
-    /// The packing around the capture (`gzip`, `zstd`, …), if any.
-    pub container: Option<&'static str>,
 }
 
 /// How captures are opened.
@@ -285,6 +299,18 @@ pub struct Options {
     pub limits: Limits,
     /// What to do at the end of a plain file.
     pub end: AtEnd,
+    /// What to do when nothing has come yet.
+    pub start: AtStart,
+}
+
+/// What opening a stream that has not begun means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AtStart {
+    /// Its first bytes are waited for, and must be those of a capture.
+    #[default]
+    Wait,
+    /// They are waited for a moment; what comes later is judged when it comes, so that others need not wait for it.
+    GoOn,
 }
 
 /// What the end of a plain file means.
@@ -299,38 +325,43 @@ pub enum AtEnd {
 
 /// Bytes of a stream that must be there before its format is judged.
 const DETECT_BYTES: usize = 64;
+/// How long more of a stream's first bytes are waited for at a time.
+const START_WAIT: Duration = Duration::from_millis(50);
+/// Such waits after which a stream that need not have begun counts as silent.
+const START_WAITS_MAX: usize = 10;
 
 /// Opens a capture file read-only and chooses the walker for its format.
 pub fn open(path: &Path) -> Result<(Source, Box<dyn Walk>), OpenError> {
     open_with(path, Options::default())
 }
 
-/// Opens a file, a pipe, or standard input (`-`). Blocks until the first bytes of a pipe are there.
+/// Opens a file, a pipe, or standard input (`-`). What a stream's first bytes are waited for, [`Options::start`] says.
 pub fn open_with(path: &Path, options: Options) -> Result<(Source, Box<dyn Walk>), OpenError> {
     let name = path.display().to_string();
     let failed = |reason| OpenError::Io { path: crate::text::escape(&name), reason };
     if path.as_os_str() == "-" {
-        let spooled = stream::spool(std::io::stdin(), None, options.limits).map_err(failed)?;
-        return open_spooled(name, None, 0, spooled);
+        let bytes = stream::spool(|| Ok(std::io::stdin()), options.limits).map_err(failed)?;
+        return open_spooled(name, None, 0, bytes, options.start);
     }
     let status = std::fs::metadata(path).map_err(failed)?;
     let size = status.len();
-    let packed = || std::fs::File::open(path).map_err(failed);
     if !status.is_file() {
-        let spooled = stream::spool(packed()?, None, options.limits).map_err(failed)?;
-        return open_spooled(name, None, 0, spooled);
+        let pipe = path.to_owned();
+        let bytes = stream::spool(move || std::fs::File::open(pipe), options.limits).map_err(failed)?;
+        return open_spooled(name, None, 0, bytes, options.start);
     }
     let map = Map::file(path).map_err(failed)?;
-    let path = Some(path.to_owned());
-    if stream::Packing::detect(map.bytes()).is_some() {
-        let spooled = stream::spool(packed()?, Some(size), options.limits).map_err(failed)?;
-        return open_spooled(name, path, size, spooled);
+    let own = Some(path.to_owned());
+    if let Some(packing) = stream::Packing::detect(map.bytes()) {
+        let file = std::fs::File::open(path).map_err(failed)?;
+        let bytes = stream::unpack(file, size, packing, options.limits).map_err(failed)?;
+        return open_spooled(name, own, size, bytes, AtStart::Wait);
     }
     if options.end == AtEnd::Follow {
-        let bytes = stream::follow(path.as_deref().unwrap_or(Path::new(""))).map_err(failed)?;
-        return open_spooled(name, path, size, stream::Spooled { bytes, packing: None });
+        let bytes = stream::follow(path).map_err(failed)?;
+        return open_spooled(name, own, size, bytes, options.start);
     }
-    open_map(name, path, map)
+    open_map(name, own, map)
 }
 
 /// Opens a capture that is already in memory, such as an embedded sample.
@@ -345,41 +376,50 @@ pub fn open_reader(
     options: Options,
 ) -> Result<(Source, Box<dyn Walk>), OpenError> {
     let failed = |reason| OpenError::Io { path: crate::text::escape(name), reason };
-    let spooled = stream::spool(reader, None, options.limits).map_err(failed)?;
-    open_spooled(name.to_owned(), None, 0, spooled)
+    let bytes = stream::spool(|| Ok(reader), options.limits).map_err(failed)?;
+    open_spooled(name.to_owned(), None, 0, bytes, options.start)
 }
 
 fn open_map(name: String, path: Option<PathBuf>, map: Map) -> Result<(Source, Box<dyn Walk>), OpenError> {
     let bytes = Arc::new(map);
     let walk = detect(&name, bytes.bytes(), true)?;
     let size = bytes.bytes().len() as u64;
-    Ok((Source { name, path, size, bytes, container: None }, walk))
+    Ok((Source { name, path, size, bytes }, walk))
 }
 
 fn open_spooled(
     name: String,
     path: Option<PathBuf>,
     size: u64,
-    spooled: stream::Spooled,
+    bytes: Arc<Map>,
+    start: AtStart,
 ) -> Result<(Source, Box<dyn Walk>), OpenError> {
-    let stream::Spooled { bytes, packing } = spooled;
-    while bytes.bytes().len() < DETECT_BYTES && !bytes.is_complete() {
-        let there = bytes.bytes().len();
-        // A trickling source may need longer than any wait; a pcap header alone is enough to begin.
-        if there >= 24 && pcap::Pcap::detect(bytes.bytes()).is_some() {
-            break;
+    let mut waits = 0;
+    while !is_enough(bytes.bytes(), bytes.is_complete()) {
+        if start == AtStart::GoOn && waits == START_WAITS_MAX {
+            let walk = Box::new(undecided::Undecided::new(&name));
+            return Ok((Source { name, path, size, bytes }, walk));
         }
-        bytes.wait(there, std::time::Duration::from_secs(1));
+        waits += 1;
+        bytes.wait(bytes.bytes().len(), START_WAIT);
     }
-    let complete = bytes.is_complete();
-    let walk = detect(&name, bytes.bytes(), complete);
+    let walk = detect(&name, bytes.bytes(), bytes.is_complete());
+    if let (Err(OpenError::NotACapture { path, .. }), Some(problem)) = (&walk, bytes.problem()) {
+        if bytes.bytes().is_empty() && bytes.container().is_none() {
+            return Err(OpenError::Io { path: path.clone(), reason: std::io::Error::other(problem) });
+        }
+        return Err(OpenError::NotACapture { path: path.clone(), found: problem });
+    }
     if walk.is_err() {
         bytes.cancel();
     }
-    if let (Err(OpenError::NotACapture { path, .. }), Some(problem)) = (&walk, bytes.problem()) {
-        return Err(OpenError::NotACapture { path: path.clone(), found: problem });
-    }
-    Ok((Source { name, path, size, bytes, container: packing.map(stream::Packing::name) }, walk?))
+    Ok((Source { name, path, size, bytes }, walk?))
+}
+
+/// Whether the first bytes of a stream are enough to judge its format by. A trickling source may need longer than any
+/// wait; a pcap header alone is enough to begin.
+fn is_enough(bytes: &[u8], complete: bool) -> bool {
+    complete || bytes.len() >= DETECT_BYTES || (bytes.len() >= 24 && pcap::Pcap::detect(bytes).is_some())
 }
 
 /// Why a text has no packets, as far as its look tells.
@@ -399,6 +439,11 @@ fn detect(name: &str, bytes: &[u8], complete: bool) -> Result<Box<dyn Walk>, Ope
         return Ok(Box::new(walk));
     }
     let path = crate::text::escape(name);
+    if let Some(packing) = stream::Packing::detect(bytes) {
+        let found =
+            format!("inside its packing it is packed once more, with {}; unpack it once", packing.name());
+        return Err(OpenError::NotACapture { path, found });
+    }
     if let Some(foreign) = foreign::recognise(bytes) {
         if foreign.convertible {
             return Err(OpenError::Foreign { path, what: foreign.what });

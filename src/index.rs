@@ -14,7 +14,7 @@ pub use build::{Input, Plan, Progress, build, build_as};
 pub use reassembly::Assembly;
 pub use segment::{DnsRow, IcmpRow, Segment};
 
-/// A packet of the whole index: sources one after the other, each in file order, from 0.
+/// A packet of the whole index, from 0: files one after the other, each in its order; what is followed live by turns, as it came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PacketId(pub u32);
 
@@ -39,12 +39,47 @@ pub struct IndexedSource {
     pub bytes: Arc<Map>,
     /// What the capture says about itself; complete when the index is.
     pub metadata: Arc<Metadata>,
-    /// The first packet of this source.
-    pub base: PacketId,
     /// Packets of this source.
     pub packets: u32,
+    /// Where its packets stand in the index: one run, or many where it was followed beside others.
+    runs: Vec<Run>,
     /// Added to every time stamp of this source (clock offset given by the analyst).
     pub offset_ns: Nanos,
+}
+
+/// Packets of one source that follow each other in the index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Run {
+    /// Packets of the source before them.
+    first_row: u32,
+    /// The first of them.
+    base: PacketId,
+}
+
+impl IndexedSource {
+    /// One of its packets, by position in the source; `None` past its end.
+    pub fn packet(&self, row: u32) -> Option<PacketId> {
+        if row >= self.packets {
+            return None;
+        }
+        let run = self.runs.partition_point(|run| run.first_row <= row).checked_sub(1)?;
+        self.runs.get(run).map(|run| PacketId(run.base.0 + (row - run.first_row)))
+    }
+
+    /// All its packets in file order.
+    pub fn ids(&self) -> impl Iterator<Item = PacketId> {
+        (0..self.packets).filter_map(|row| self.packet(row))
+    }
+
+    /// Counts a segment that was added or grew.
+    fn extend(&mut self, segment: &Segment) {
+        self.packets = segment.first_row + segment.len() as u32;
+        let follows =
+            |run: &Run| run.base.0.wrapping_add(segment.first_row - run.first_row) == segment.base.0;
+        if !self.runs.last().is_some_and(follows) {
+            self.runs.push(Run { first_row: segment.first_row, base: segment.base });
+        }
+    }
 }
 
 /// All packets, as a snapshot that never changes; cheap to clone.
@@ -123,7 +158,7 @@ impl Index {
     pub fn by_frame(&self, source: SourceId, frame: FrameNumber) -> Option<PacketId> {
         let source = self.sources.get(usize::from(source.0))?;
         let row = u32::try_from(frame.0.checked_sub(1)?).ok()?;
-        (row < source.packets).then(|| PacketId(source.base.0 + row))
+        source.packet(row)
     }
 
     /// A citation label: `F17`; with several files `A:F17`; `L17` for packets of a transcript.
@@ -186,7 +221,7 @@ pub struct Packet<'i> {
 impl<'i> Packet<'i> {
     /// Frame number in its own file.
     pub fn frame(&self) -> FrameNumber {
-        FrameNumber(u64::from(self.id.0 - self.source.base.0) + 1)
+        FrameNumber(u64::from(self.segment.first_row) + self.row as u64 + 1)
     }
     /// Time of capture, with the source's clock offset applied.
     pub fn time_ns(&self) -> Nanos {

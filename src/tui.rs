@@ -215,10 +215,7 @@ fn load(inputs: Vec<Input>, sender: SyncSender<Incoming>) {
 
 /// Whether a source is a pipe or a file that grows; a packed file is neither, although it is unpacked bit by bit.
 fn is_receiving(index: &Index) -> bool {
-    let grows = |source: &crate::index::IndexedSource| {
-        source.metadata.container.is_none() && !source.bytes.is_complete()
-    };
-    index.sources.iter().any(grows)
+    index.sources.iter().any(|source| source.bytes.is_live())
 }
 
 /// Nanoseconds since 1970 by the machine's clock.

@@ -1,5 +1,5 @@
 //! A DNS query and an ICMP error are read through every link and every tunnel, and a cut frame says where reading stopped.
-#![expect(clippy::unwrap_used, reason = "a test that cannot run has failed")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot run has failed")]
 
 use portmortem::capture::{self, LinkType, OpenError};
 use portmortem::decode::{Address, LayerKind, TUNNELS_MAX, decode};
@@ -144,4 +144,32 @@ fn captures_of_other_programs_are_named_with_the_command_that_converts_them() {
         let text = error.to_string();
         assert!(text.contains("editcap -F pcap capture.bin") && text.contains(what), "{text}");
     }
+}
+
+#[test]
+fn extension_headers_are_passed_to_a_limit_and_a_short_udp_length_is_named() {
+    let ipv6 = query(true).bytes();
+    let chain = |count: usize| {
+        let mut frame = ipv6[..40].to_vec();
+        let length = u16::try_from(ipv6.len() - 40 + 8 * count).unwrap();
+        frame[4..6].copy_from_slice(&length.to_be_bytes());
+        frame[6] = if count > 0 { 60 } else { 17 };
+        for number in 1..=count {
+            frame.extend_from_slice(&[if number < count { 60 } else { 17 }, 0, 1, 4, 0, 0, 0, 0]);
+        }
+        frame.extend_from_slice(&ipv6[40..]);
+        frame
+    };
+    let frame = chain(10);
+    let decoded = decode(LinkType::RAW, &frame);
+    assert_eq!((decoded.ports(), decoded.stopped), (Some((50000, 53)), None));
+    let frame = chain(11);
+    let stop = decode(LinkType::RAW, &frame).stopped.unwrap();
+    assert_eq!((stop.at, stop.reading), (40 + 80, "IPv6 extension header"));
+
+    let mut frame = chain(0);
+    frame[44..46].copy_from_slice(&[0, 7]);
+    let decoded = decode(LinkType::RAW, &frame);
+    assert_eq!(decoded.ports(), Some((50000, 53)));
+    assert!(decoded.stopped.unwrap().reason.contains("less than the header"));
 }

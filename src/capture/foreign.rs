@@ -33,6 +33,7 @@ const OTHERS: &[(&[u8], &str)] = &[
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive; unpack it first"),
     (b"Rar!", "a RAR archive; unpack it first"),
     (b"LZIP", "an lzip archive; unpack it first"),
+    (b"\x5d\0\0", "a file packed by lzma; unpack it first"),
     (b"\x1f\x9d", "a file packed by compress; unpack it first"),
     (b"SQLite format 3", "an SQLite database"),
     (b"MZ", "a Windows program"),

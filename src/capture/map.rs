@@ -5,23 +5,23 @@
 //! goes; what comes after that is written to an unlinked temporary file which is mapped behind it, so that the bytes
 //! stay one run.
 
+mod reserved;
+
 use std::fs::File;
 use std::io;
-use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
-use std::ptr::NonNull;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock};
 use std::time::Duration;
 
-/// Of the memory that is free when the first stream is opened, all streams together may use one part in this many.
-const MEMORY_SHARE: u64 = 2;
-/// Memory all streams together may use where the system does not say how much is free.
-const MEMORY_UNKNOWN_BYTES: u64 = 1 << 30;
+use reserved::{Ahead, Reserved};
+
 /// Memory a stream takes at first; each further step doubles it, up to [`STEP_MAX_BYTES`].
 const STEP_MIN_BYTES: usize = 1 << 20;
 const STEP_MAX_BYTES: usize = 64 << 20;
+/// Memory is made ready ahead from steps of this size on; less is there before a thread for it is.
+const AHEAD_MIN_BYTES: usize = 16 << 20;
 /// Bytes gathered before they are written to the spool file.
 const SPOOL_CHUNK_BYTES: usize = 256 << 10;
 
@@ -52,6 +52,8 @@ struct State {
     /// Whether the bytes come as they are captured, and may never end.
     live: bool,
     problem: Mutex<Option<String>>,
+    /// The packing the bytes come out of.
+    container: OnceLock<&'static str>,
     /// The length somebody waits for; growth below it wakes nobody.
     wanted: AtomicUsize,
     /// Wakes who waits for growth; the mutex guards nothing but the waiting.
@@ -68,6 +70,7 @@ impl Default for State {
             begun: AtomicBool::new(false),
             live: false,
             problem: Mutex::new(None),
+            container: OnceLock::new(),
             wanted: AtomicUsize::new(usize::MAX),
             turn: Mutex::new(()),
             grown: Condvar::new(),
@@ -131,7 +134,16 @@ impl Map {
             (Self::growing(&file, max, origin)?, Some(Spool { file, begin: 0 }))
         };
         let map = Arc::new(map);
-        Ok((Arc::clone(&map), Writer { map, max, written: 0, granted: 0, spool, chunk: Vec::new() }))
+        let writer = Writer {
+            map: Arc::clone(&map),
+            max,
+            written: 0,
+            granted: 0,
+            ahead: None,
+            spool,
+            chunk: Vec::new(),
+        };
+        Ok((map, writer))
     }
 
     /// All bytes that are there so far.
@@ -165,6 +177,11 @@ impl Map {
     /// Why the bytes end where they end, when that is not their natural end.
     pub fn problem(&self) -> Option<String> {
         self.state.problem.lock().ok()?.clone()
+    }
+
+    /// The packing the bytes come out of (`gzip`, `zstd`, …), known when the first of them are there.
+    pub fn container(&self) -> Option<&'static str> {
+        self.state.container.get().copied()
     }
 
     /// Whether the bytes come as they are captured, so that their end may be far.
@@ -228,6 +245,13 @@ impl Map {
         self.wake();
     }
 
+    fn reserved(&self) -> Option<&Reserved> {
+        match &self.kind {
+            Kind::Reserved(reserved) => Some(reserved),
+            _ => None,
+        }
+    }
+
     fn wake(&self) {
         drop(self.state.turn.lock());
         self.state.grown.notify_all();
@@ -241,6 +265,7 @@ pub(super) struct Writer {
     written: usize,
     /// Bytes of the map that memory was granted for; later ones lie in the spool file.
     granted: usize,
+    ahead: Option<Ahead>,
     spool: Option<Spool>,
     chunk: Vec<u8>,
 }
@@ -257,6 +282,14 @@ impl Writer {
         &self.map
     }
 
+    /// Says what the bytes come out of, and lowers how many may come to `max`.
+    pub fn unpack(&mut self, container: Option<&'static str>, max: usize) {
+        if let Some(container) = container {
+            let _ = self.map.state.container.set(container);
+        }
+        self.max = self.max.min(max);
+    }
+
     /// Bytes written so far.
     pub fn written(&self) -> usize {
         self.written
@@ -264,18 +297,17 @@ impl Writer {
 
     /// Room for the next bytes, at most `want`; empty only at the end of the map.
     pub fn room(&mut self, want: usize) -> io::Result<&mut [u8]> {
-        let want = want.min(self.max - self.written);
+        let want = want.min(self.max.saturating_sub(self.written));
         if self.spool.is_none() && self.written == self.granted && want > 0 {
             self.grow()?;
         }
         match &self.map.kind {
             Kind::Reserved(reserved) if self.spool.is_none() => {
                 let end = (self.written + want).min(self.granted);
-                let (start, length) = (self.written, end - self.written);
                 // SAFETY: the range begins where the published bytes end, and readers are given no others. This is
                 // the only writer, and `&mut self` is borrowed as long as the slice lives, so nothing else is in it.
                 #[expect(unsafe_code, reason = "unpacking into the map saves a copy of every byte")]
-                Ok(unsafe { std::slice::from_raw_parts_mut(reserved.start.as_ptr().add(start), length) })
+                Ok(unsafe { reserved.room(self.written..end) })
             }
             _ => {
                 self.chunk.resize(want.min(SPOOL_CHUNK_BYTES), 0);
@@ -298,10 +330,17 @@ impl Writer {
     /// Takes more memory, or begins the spool file when there is none to take.
     fn grow(&mut self) -> io::Result<()> {
         let Kind::Reserved(reserved) = &self.map.kind else { return Ok(()) };
-        let step = self.granted.clamp(STEP_MIN_BYTES, STEP_MAX_BYTES).min(self.max - self.granted);
-        if take_memory(step as u64) {
-            reserved.charged.fetch_add(step as u64, Ordering::Relaxed);
+        let step =
+            self.granted.clamp(STEP_MIN_BYTES, STEP_MAX_BYTES).min(self.max.saturating_sub(self.granted));
+        if reserved.charge(step) {
+            let range = self.granted..self.granted + step;
             self.granted += step;
+            if step >= AHEAD_MIN_BYTES {
+                self.ahead = self.ahead.take().or_else(|| Ahead::start(Arc::clone(&self.map), Map::reserved));
+                if let Some(ahead) = &self.ahead {
+                    ahead.make_ready(range);
+                }
+            }
             return Ok(());
         }
         let file = tempfile::tempfile()?;
@@ -309,97 +348,15 @@ impl Writer {
         self.spool = Some(Spool { file, begin: self.granted });
         Ok(())
     }
-}
 
-/// Memory that streams may still take.
-fn memory() -> &'static AtomicU64 {
-    static LEFT: OnceLock<AtomicU64> = OnceLock::new();
-    LEFT.get_or_init(|| {
-        AtomicU64::new(free_memory().map_or(MEMORY_UNKNOWN_BYTES, |free| free / MEMORY_SHARE))
-    })
-}
-
-/// Memory that is free by the system's account, and by that of the control group the program runs in.
-fn free_memory() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    let free = line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.saturating_mul(1024);
-    let group = |name: &str| {
-        let text = std::fs::read_to_string(Path::new("/sys/fs/cgroup").join(name)).ok()?;
-        text.trim().parse::<u64>().ok()
-    };
-    let allowed = group("memory.max").map(|most| most.saturating_sub(group("memory.current").unwrap_or(0)));
-    Some(allowed.map_or(free, |allowed| allowed.min(free)))
-}
-
-fn take_memory(bytes: u64) -> bool {
-    let taken = memory().fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| left.checked_sub(bytes));
-    taken.is_ok()
-}
-
-/// Addresses for as many bytes as may come; memory is behind them only where something was written.
-struct Reserved {
-    start: NonNull<u8>,
-    length: usize,
-    /// Bytes taken from [`memory`].
-    charged: AtomicU64,
-}
-
-// SAFETY: the pointer is to a mapping of its own, valid until the value is dropped; who may read and write which
-// part of it is settled by `Map::bytes` and `Writer::room`.
-#[expect(unsafe_code, reason = "a raw pointer is neither Send nor Sync by itself")]
-unsafe impl Send for Reserved {}
-// SAFETY: as above.
-#[expect(unsafe_code, reason = "a raw pointer is neither Send nor Sync by itself")]
-unsafe impl Sync for Reserved {}
-
-impl Reserved {
-    /// `None` where the system does not give that many addresses. Huge pages are not asked for: where most memory holds
-    /// cached files the system has to move those away for each, which measured three times slower.
-    fn new(length: usize) -> Option<Self> {
-        let protection = libc::PROT_READ | libc::PROT_WRITE;
-        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
-        // SAFETY: a new anonymous mapping at an address of the system's choice touches nothing that exists.
-        #[expect(unsafe_code, reason = "memmap2 cannot map a file behind an anonymous mapping later on")]
-        let start = unsafe { libc::mmap(std::ptr::null_mut(), length, protection, flags, -1, 0) };
-        if start == libc::MAP_FAILED {
-            return None;
+    /// Says that no more bytes will come, and why if that is not their natural end.
+    pub fn finish(self, problem: Option<String>) {
+        if let Some(ahead) = self.ahead {
+            ahead.stop();
         }
-        let start = NonNull::new(start.cast::<u8>())?;
-        Some(Self { start, length, charged: AtomicU64::new(0) })
-    }
-
-    /// Replaces the addresses from `begin` on by a mapping of `file`, which may still be shorter than that.
-    fn map_behind(&self, file: &File, begin: usize) -> io::Result<()> {
-        let length = self.length.saturating_sub(begin);
-        let flags = libc::MAP_SHARED | libc::MAP_FIXED;
-        // SAFETY: the replaced range is part of this mapping and lies behind everything published or handed out to
-        // be written (`begin` is where the granted memory ends, a multiple of the page size), so nobody refers to it.
-        // Only bytes already written to the file are published; the file has no name, so nobody shortens it.
-        #[expect(unsafe_code, reason = "one run of bytes over memory and a file needs a fixed mapping")]
-        let mapped = unsafe {
-            let at = self.start.as_ptr().add(begin).cast();
-            libc::mmap(at, length, libc::PROT_READ, flags, file.as_raw_fd(), 0)
-        };
-        if mapped == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(()) }
-    }
-
-    fn read(&self, length: usize) -> &[u8] {
-        // SAFETY: the mapping lives as long as `self`; what is published is never written again.
-        #[expect(unsafe_code, reason = "the mapping is longer than what is there")]
-        unsafe {
-            std::slice::from_raw_parts(self.start.as_ptr(), length.min(self.length))
+        if let Some(reserved) = self.map.reserved().filter(|_| self.written < self.granted) {
+            reserved.give_back(self.written..self.granted);
         }
-    }
-}
-
-impl Drop for Reserved {
-    fn drop(&mut self) {
-        memory().fetch_add(self.charged.load(Ordering::Relaxed), Ordering::AcqRel);
-        // SAFETY: the range is exactly the mapping made in `new`, and no slice of it outlives `self`.
-        #[expect(unsafe_code, reason = "the mapping was made by hand")]
-        unsafe {
-            libc::munmap(self.start.as_ptr().cast(), self.length);
-        }
+        self.map.finish(problem);
     }
 }

@@ -121,6 +121,20 @@ impl Pcap {
         captured <= self.snap_length.clamp(USUAL_MAX_BYTES, RECORD_MAX_BYTES)
     }
 
+    /// Whether a record header has lengths and a time that go with the file's.
+    fn is_plausible(&self, header: &[u8]) -> bool {
+        let (captured, original) = self.lengths(header);
+        let fraction_max = if self.fraction_ns == 1 { 1_000_000_000 } else { 1_000_000 };
+        let seconds = i64::from(self.order.u32(header, 0));
+        let near = self.last_s.is_none_or(|last| (seconds - last).abs() <= RESYNC_MAX_S);
+        self.is_usual(captured)
+            && captured <= original
+            && original != 0
+            && original <= RECORD_MAX_BYTES
+            && self.order.u32(header, 4) < fraction_max
+            && near
+    }
+
     /// Whether good record headers follow each other from `at`, or end exactly with the bytes.
     fn chain(&self, bytes: &[u8], at: usize) -> bool {
         self.follow(bytes, at) == Chain::Whole
@@ -128,7 +142,6 @@ impl Pcap {
 
     /// Reads a few record headers from `at` on.
     fn follow(&self, bytes: &[u8], mut at: usize) -> Chain {
-        let fraction_max = if self.fraction_ns == 1 { 1_000_000_000 } else { 1_000_000 };
         for count in 0..RESYNC_CHAIN {
             if at == bytes.len() && count > 0 {
                 return Chain::Whole;
@@ -136,19 +149,10 @@ impl Pcap {
             let Some(header) = bytes.get(at..).filter(|rest| rest.len() >= self.record_header) else {
                 return if count > 0 { Chain::Short } else { Chain::Broken };
             };
-            let (captured, original) = self.lengths(header);
-            let seconds = i64::from(self.order.u32(header, 0));
-            let near = self.last_s.is_none_or(|last| (seconds - last).abs() <= RESYNC_MAX_S);
-            if !self.is_usual(captured)
-                || captured > original
-                || original == 0
-                || original > RECORD_MAX_BYTES
-                || self.order.u32(header, 4) >= fraction_max
-                || !near
-            {
+            if !self.is_plausible(header) {
                 return Chain::Broken;
             }
-            at += self.record_header + captured as usize;
+            at += self.record_header + self.lengths(header).0 as usize;
         }
         if at <= bytes.len() { Chain::Whole } else { Chain::Short }
     }
@@ -220,6 +224,12 @@ impl Pcap {
         }
     }
 
+    /// Whether the bytes at the position are the file's header once more; the snap length may be another.
+    fn is_file_header(&self, bytes: &[u8], rest: &[u8]) -> bool {
+        let same = |range: std::ops::Range<usize>| rest.get(range.clone()) == bytes.get(range);
+        rest.len() >= FILE_HEADER_BYTES && same(0..8) && same(20..FILE_HEADER_BYTES)
+    }
+
     /// The rare cases: the end, a cut record, a length that cannot be.
     #[cold]
     fn odd_step(&mut self, bytes: &[u8], complete: bool) -> Step {
@@ -238,6 +248,11 @@ impl Pcap {
         let (captured, original) = self.lengths(header);
         let need = self.record_header + captured as usize;
         let whole = rest.len() >= need;
+        if self.is_file_header(bytes, rest) {
+            let reason = "the file header of another capture (captures put end to end)".to_owned();
+            self.skip(self.position + FILE_HEADER_BYTES, reason);
+            return Step::Again;
+        }
         let zeros = original == 0 && captured == 0 && header.iter().all(|byte| *byte == 0);
         if self.is_usual(captured) && !zeros {
             if whole {
@@ -247,6 +262,13 @@ impl Pcap {
                 return Step::Stop(Fill::Starved);
             }
             let reason = format!("{} bytes of a {need}-byte record", rest.len());
+            // The last record is usually just cut; one that could not be right anyway may have good ones behind it.
+            if !self.is_plausible(header)
+                && let Ok(Some(next)) = self.resync(bytes, self.position + 1, complete)
+            {
+                self.skip(next, reason);
+                return Step::Again;
+            }
             self.skip(bytes.len(), reason);
             return Step::Stop(Fill::End);
         }

@@ -25,8 +25,8 @@ const FOLLOW_INTERVAL: Duration = Duration::from_millis(50);
 const CHUNK_BYTES: usize = 256 << 10;
 /// The xz and lz4 readers drop what they unpacked in a call that meets an error: little must be asked for at a time.
 const CAREFUL_CHUNK_BYTES: usize = 4 << 10;
-/// Bytes read at a time from a pipe or packed file.
-const INPUT_BYTES: usize = 1 << 20;
+/// Bytes read at a time from a pipe or packed file: few enough to be still in the cache when they are unpacked.
+const INPUT_BYTES: usize = 256 << 10;
 /// Dictionaries of xz larger than this are refused (its own highest preset needs 64 MiB).
 const XZ_MEMORY_KIB: u32 = 512 << 10;
 /// zstd windows up to 2³⁰ bytes are accepted (`zstd --long=30`).
@@ -81,7 +81,8 @@ impl Packing {
             [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Some(Self::Zstd),
             [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Some(Self::Xz),
             [b'B', b'Z', b'h', b'1'..=b'9', 0x31, 0x41, 0x59, 0x26, ..] => Some(Self::Bzip2),
-            [0x04, 0x22, 0x4d, 0x18, ..] => Some(Self::Lz4),
+            // The second is the magic number of `lz4 -l`.
+            [0x04, 0x22, 0x4d, 0x18, ..] | [0x02, 0x21, 0x4c, 0x18, ..] => Some(Self::Lz4),
             _ => None,
         }
     }
@@ -98,37 +99,46 @@ impl Packing {
     }
 }
 
-/// A stream that is being spooled.
-pub(super) struct Spooled {
-    pub bytes: Arc<Map>,
-    pub packing: Option<Packing>,
+/// Spools a pipe. It is opened and read by a thread that is started here, since either may take until another program
+/// has something to say; what the packing is, and what went wrong, is found in the map.
+pub(super) fn spool<R: Read + Send + 'static>(
+    open: impl FnOnce() -> io::Result<R> + Send + 'static,
+    limits: Limits,
+) -> io::Result<Arc<Map>> {
+    let max = limits.bytes(None).max(limits.bytes(Some(Packing::Gzip)));
+    let (map, mut writer) = Map::reserve(max, Origin::Live)?;
+    std::thread::Builder::new().name("unpack".to_owned()).spawn(move || {
+        let read = || {
+            let mut input = open()?;
+            let mut first = Vec::new();
+            // Eight bytes tell every packing; a pipe may hand them out one by one.
+            input.by_ref().take(8).read_to_end(&mut first)?;
+            let packing = Packing::detect(&first);
+            writer.unpack(packing.map(Packing::name), limits.bytes(packing));
+            // A plain stream is handed on as it comes: a second buffer would only hold it back.
+            let buffer = if packing.is_some() { INPUT_BYTES } else { 1 };
+            let input = BufReader::with_capacity(buffer, io::Cursor::new(first).chain(input));
+            copy(packing, Counted { inner: input, count: Arc::default() }, &mut writer, limits)
+        };
+        let problem = read().err().map(|error: io::Error| error.to_string());
+        writer.finish(problem);
+    })?;
+    Ok(map)
 }
 
-/// Spools a pipe or a packed file of `size` bytes; the reading thread is started here. Waits for the first bytes.
-pub(super) fn spool(
-    mut input: impl Read + Send + 'static,
-    size: Option<u64>,
-    limits: Limits,
-) -> io::Result<Spooled> {
-    let mut first = Vec::new();
-    // Eight bytes tell every packing; a pipe may hand them out one by one.
-    input.by_ref().take(8).read_to_end(&mut first)?;
-    let packing = Packing::detect(&first);
-    let origin = if size.is_some() { Origin::File } else { Origin::Live };
-    let mut max = limits.bytes(packing);
-    if let (Some(size), true) = (size, packing.is_some()) {
-        // The ratio bounds what can come; thousands of small files must not each reserve the greatest length.
-        let bound =
-            size.saturating_mul(limits.ratio).max(RATIO_FROM_BYTES).saturating_add(CHUNK_BYTES as u64);
-        max = max.min(usize::try_from(bound).unwrap_or(usize::MAX));
-    }
-    let (bytes, mut writer) = Map::reserve(max, origin)?;
-    let input = Counted { inner: io::Cursor::new(first).chain(input), count: Arc::default() };
+/// Unpacks a file of `size` bytes; the thread that does is started here.
+pub(super) fn unpack(file: File, size: u64, packing: Packing, limits: Limits) -> io::Result<Arc<Map>> {
+    // The ratio bounds what can come; thousands of small files must not each reserve the greatest length.
+    let bound = size.saturating_mul(limits.ratio).max(RATIO_FROM_BYTES).saturating_add(CHUNK_BYTES as u64);
+    let max = limits.bytes(Some(packing)).min(usize::try_from(bound).unwrap_or(usize::MAX));
+    let (map, mut writer) = Map::reserve(max, Origin::File)?;
+    writer.unpack(Some(packing.name()), max);
     std::thread::Builder::new().name("unpack".to_owned()).spawn(move || {
-        let problem = copy(packing, input, &mut writer, limits).err().map(|error| error.to_string());
-        writer.map().finish(problem);
+        let input = Counted { inner: BufReader::with_capacity(INPUT_BYTES, file), count: Arc::default() };
+        let problem = copy(Some(packing), input, &mut writer, limits).err().map(|error| error.to_string());
+        writer.finish(problem);
     })?;
-    Ok(Spooled { bytes, packing })
+    Ok(map)
 }
 
 /// Counts the bytes that pass, so that the ratio can be judged while unpacking.
@@ -145,9 +155,20 @@ impl<R: Read> Read for Counted<R> {
     }
 }
 
+impl<R: BufRead> BufRead for Counted<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.inner.fill_buf()
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.count.fetch_add(count as u64, std::sync::atomic::Ordering::Relaxed);
+        self.inner.consume(count);
+    }
+}
+
 fn copy(
     packing: Option<Packing>,
-    input: Counted<impl Read + 'static>,
+    input: Counted<impl BufRead + 'static>,
     writer: &mut Writer,
     limits: Limits,
 ) -> io::Result<()> {
@@ -194,10 +215,8 @@ fn copy(
     }
 }
 
-fn unpacker(packing: Option<Packing>, input: impl Read + 'static) -> io::Result<Box<dyn Read>> {
-    // A plain stream is handed on as it comes: a second buffer would only hold it back.
+fn unpacker(packing: Option<Packing>, input: impl BufRead + 'static) -> io::Result<Box<dyn Read>> {
     let Some(packing) = packing else { return Ok(Box::new(input)) };
-    let input = BufReader::with_capacity(INPUT_BYTES, input);
     Ok(match packing {
         Packing::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(input)),
         Packing::Zstd => {
@@ -211,7 +230,7 @@ fn unpacker(packing: Option<Packing>, input: impl Read + 'static) -> io::Result<
     })
 }
 
-/// LZ4 frames one after the other (`lz4 -c a >> b`): the decoder ends at each.
+/// LZ4 frames one after the other (`lz4 -c a >> b`): the decoder ends at each, and stops at frames to be skipped.
 struct Lz4<R: BufRead> {
     inner: lz4_flex::frame::FrameDecoder<R>,
 }
@@ -219,11 +238,25 @@ struct Lz4<R: BufRead> {
 impl<R: BufRead> Read for Lz4<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
-            let read = self.inner.read(buffer)?;
+            let read = match self.inner.read(buffer) {
+                Err(error) => self.skip(error)?,
+                Ok(read) => read,
+            };
             if read > 0 || self.inner.get_mut().fill_buf()?.is_empty() {
                 return Ok(read);
             }
         }
+    }
+}
+
+impl<R: BufRead> Lz4<R> {
+    /// Skips the frame an error is about, if that is what it says.
+    fn skip(&mut self, error: io::Error) -> io::Result<usize> {
+        let said = error.get_ref().and_then(|inner| inner.downcast_ref::<lz4_flex::frame::Error>());
+        let Some(lz4_flex::frame::Error::SkippableFrame(length)) = said else { return Err(error) };
+        let mut frame = self.inner.get_mut().take(u64::from(*length));
+        io::copy(&mut frame, &mut io::sink())?;
+        Ok(0)
     }
 }
 

@@ -381,6 +381,68 @@ fn a_cut_archive_keeps_what_comes_before_the_cut() {
 }
 
 #[test]
+fn lz4_frames_of_the_old_kind_and_frames_to_skip_are_read() {
+    let bytes = pcap(End::Little, 0xa1b2_c3d4, 0, 200);
+    let (front, back) = bytes.split_at(1000);
+    let packed = |bytes: &[u8], legacy| {
+        let info = lz4_flex::frame::FrameInfo::new().legacy_frame(legacy);
+        let mut encoder = lz4_flex::frame::FrameEncoder::with_frame_info(info, Vec::new());
+        encoder.write_all(bytes).expect("memory");
+        encoder.finish().expect("memory")
+    };
+    let skipped = [&[0x53, 0x2a, 0x4d, 0x18, 3, 0, 0, 0][..], b"abc"].concat();
+    for packed in [packed(&bytes, true), [packed(front, false), skipped, packed(back, false)].concat()] {
+        let index = indexed(open_reader("lz4", std::io::Cursor::new(packed), Options::default()), 1);
+        assert_eq!((index.len(), index.sources[0].metadata.container), (200, Some("lz4")));
+        assert!(index.sources[0].metadata.damage.is_empty(), "{:?}", index.sources[0].metadata.damage);
+    }
+}
+
+#[test]
+fn a_capture_packed_twice_says_so() {
+    let twice = gzip(&gzip(&pcap(End::Little, 0xa1b2_c3d4, 0, 3)));
+    let opened = open_reader("twice.gz.gz", std::io::Cursor::new(twice), Options::default());
+    let message = opened.err().map(|error| error.to_string()).unwrap_or_default();
+    assert!(message.contains("packed once more, with gzip"), "{message}");
+}
+
+#[test]
+fn pcap_files_put_end_to_end_are_read_on() {
+    let one = pcap(End::Big, 0xa1b2_3c4d, 0, 5);
+    let both = [&one[..], &one].concat();
+    assert_eq!(frames(&both), [expected(5), expected(5)].concat());
+    let (_, metadata) = walk(&both, 3).expect("a capture");
+    assert_eq!(metadata.damage.len(), 1);
+    assert!(metadata.damage[0].reason.contains("end to end"));
+}
+
+#[test]
+fn a_wrong_length_shortly_before_the_end_costs_one_record() {
+    let mut bytes = pcap(End::Little, 0xa1b2_c3d4, 0, 6);
+    // The fourth record claims less than it has; what then stands where a header should claims more than is left.
+    let at = 24 + 3 * 44 + 8;
+    bytes[at] = 10;
+    bytes[at + 4] = 10;
+    let kept = frames(&bytes);
+    assert_eq!(kept[..3], expected(6)[..3]);
+    assert_eq!(kept[4..], expected(6)[4..]);
+    // A record that is merely cut brings no other.
+    let cut = &pcap(End::Little, 0xa1b2_c3d4, 0, 6)[..24 + 6 * 44 - 3];
+    assert_eq!(frames(cut), expected(5));
+}
+
+#[test]
+fn damage_found_bit_by_bit_is_one_damage() {
+    let mut metadata = Metadata::new(Format::Pcap);
+    let damage =
+        |offset, skipped, after_frame| Damage { offset, skipped, after_frame, reason: "zeros".to_owned() };
+    metadata.push_damage(damage(100, 20, 3));
+    metadata.push_damage(damage(120, 30, 3));
+    metadata.push_damage(damage(150, 1, 4));
+    assert_eq!(metadata.damage, [damage(100, 50, 3), damage(150, 1, 4)]);
+}
+
+#[test]
 fn unpacking_stops_at_the_limit_and_says_how_to_raise_it() {
     let bytes = pcap(End::Little, 0xa1b2_c3d4, 0, 200);
     let limits = Limits { unpacked_bytes: 1000, ..Limits::default() };

@@ -369,6 +369,17 @@ impl Walk for Transcript {
     fn position(&self) -> u64 {
         self.position as u64
     }
+
+    /// The last packet of the whole lines there are. tcpdump writes the lines of one packet at once, but a full pipe or a
+    /// stopped terminal can come between them; so the packet is given again when more lines of it come, and none is split.
+    fn unproven(&mut self, bytes: &[u8]) -> Option<Record> {
+        let end = memchr::memrchr(b'\n', bytes)? + 1;
+        let before = (self.position, self.next, self.kind, self.clock, self.day_ns, self.last_ns);
+        let mut records = Vec::new();
+        self.fill(bytes.get(..end)?, true, 1, &mut records);
+        (self.position, self.next, self.kind, self.clock, self.day_ns, self.last_ns) = before;
+        records.pop()
+    }
 }
 
 #[cfg(test)]

@@ -119,7 +119,10 @@ impl Open {
         }
         limits.spool_bytes = self.spool_limit.unwrap_or(limits.spool_bytes);
         let end = if self.follow { capture::AtEnd::Follow } else { capture::AtEnd::Stop };
-        capture::Options { limits, end }
+        // Of several streams one may stay silent, and the others must not wait for it.
+        let several = self.files.len() > 1;
+        let start = if several { capture::AtStart::GoOn } else { capture::AtStart::Wait };
+        capture::Options { limits, end, start }
     }
 
     /// Opens every capture of a directory in order of names; what is none is noted and left out.

@@ -66,11 +66,12 @@ pub(super) fn check(index: &Index, evidence: &mut Evidence) -> Clock {
     let spans: Vec<Span> = index.segments().par_iter().map(|segment| span(segment)).collect();
     let mut clock = Clock { first_ns: Nanos::MAX, last_ns: Nanos::MIN, steps: Vec::new() };
     let mut covered: Vec<(Nanos, Nanos)> = vec![(Nanos::MAX, Nanos::MIN); index.sources.len()];
-    let mut before: Option<(SourceId, Nanos)> = None;
+    let mut before: Vec<Option<Nanos>> = vec![None; index.sources.len()];
     for (segment, mut span) in index.segments().iter().zip(spans) {
-        let last = before.filter(|(source, _)| *source == segment.source).map(|(_, time_ns)| time_ns);
+        let mut none = None;
+        let before = before.get_mut(usize::from(segment.source.0)).unwrap_or(&mut none);
         if let (Some(last), Some((packet, step_ns)), Some(first_ns)) =
-            (last, span.backward.first_mut(), segment.time_ns.first())
+            (*before, span.backward.first_mut(), segment.time_ns.first())
             && *packet == segment.base
         {
             *step_ns = last.saturating_sub(*first_ns);
@@ -85,7 +86,7 @@ pub(super) fn check(index: &Index, evidence: &mut Evidence) -> Clock {
                 clock.steps.push(packet);
             }
         }
-        before = segment.time_ns.last().map(|last| (segment.source, *last));
+        *before = segment.time_ns.last().copied().or(*before);
         clock.first_ns = clock.first_ns.min(span.first_ns);
         clock.last_ns = clock.last_ns.max(span.last_ns);
         if let Some(known) = covered.get_mut(usize::from(segment.source.0)) {

@@ -133,6 +133,9 @@ fn ipv6(decoded: &mut Decoded<'_>, start: usize) {
         }
         at += length;
     }
+    if matches!(next, 0 | 43 | 44 | 60 | 135 | 139 | 140) {
+        decoded.stop(at, "IPv6 extension header", "more of them follow than are read");
+    }
     transport(decoded, next, at, end);
 }
 
@@ -222,6 +225,10 @@ fn udp(decoded: &mut Decoded<'_>, rest: &[u8], start: usize) {
     decoded.transport = Transport::Udp { source_port, destination_port, length };
     let at = start + 8;
     decoded.payload_start = at as u32;
+    if (1..8).contains(&length) {
+        // 0 stands for "as long as the IP packet" (RFC 2675 §4, and what offloading leaves).
+        decoded.stop(start, "UDP header", "its length field is less than the header");
+    }
     if length >= 8 {
         decoded.payload_end = decoded.payload_end.min((start + usize::from(length)) as u32);
     }

@@ -325,7 +325,7 @@ impl<'c> Columns<'c> {
             Column::Captured => Some(words(self.captured, |value| has(i64::from(value)))),
             Column::Time => Some(words(self.time_ns, has)),
             Column::FrameNumber => {
-                let first = i64::from(view.base() - view.source.base.0) + 1;
+                let first = i64::from(view.segment.first_row) + view.start as i64 + 1;
                 let numbers: Vec<i64> = (first..first + view.len() as i64).collect();
                 Some(words(&numbers, has))
             }

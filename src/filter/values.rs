@@ -329,8 +329,8 @@ fn column_value(column: Column, packet: &Packet<'_>, context: &Context<'_>) -> O
         Column::Time => packet.time_ns(),
         Column::TimeRelative => packet.time_ns().saturating_sub(first_time(context)),
         Column::TimeDelta => {
-            let before = packet.id.0.checked_sub(1).filter(|id| *id >= packet.source.base.0);
-            let before = before.and_then(|id| context.index.packet(crate::index::PacketId(id)));
+            let before = packet.frame().0.checked_sub(2).and_then(|row| packet.source.packet(row as u32));
+            let before = before.and_then(|id| context.index.packet(id));
             before.map_or(0, |before| packet.time_ns().saturating_sub(before.time_ns()))
         }
         Column::Interface => {

@@ -51,7 +51,7 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
                     "{} dropped while capturing",
                     rules::counted(dropped as usize, "packet was", "packets were")
                 ),
-                vec![source.base],
+                source.packet(0).into_iter().collect(),
                 dropped,
                 "",
             );
@@ -67,7 +67,7 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
                 "The capture filter `{}` hides ICMP errors, which have no ports; `port 53 or icmp or icmp6` shows them",
                 crate::text::escape(filter)
             );
-            add(Severity::Low, text, vec![source.base], u64::from(source.packets), "");
+            add(Severity::Low, text, source.packet(0).into_iter().collect(), u64::from(source.packets), "");
         }
     }
     let told = facts.index.sources.iter().flat_map(|s| &s.metadata.interfaces).any(|i| i.filter.is_some());

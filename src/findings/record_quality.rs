@@ -90,7 +90,7 @@ impl Points<'_, '_> {
     fn printed(&mut self) {
         let mut text = Printed::default();
         for source in self.facts.index.sources.iter().filter(|s| s.metadata.format == Format::Transcript) {
-            for id in (source.base.0..source.base.0 + source.packets).map(PacketId).take(super::FRAMES_MAX) {
+            for id in source.ids().take(super::FRAMES_MAX) {
                 let Some(packet) = self.facts.index.packet(id) else { continue };
                 if packet.link_type() == LinkType::TRANSCRIPT
                     && let Some(line) = transcript::read(packet.bytes())

@@ -67,6 +67,8 @@ struct Batch {
     after: Segments,
     base: PacketId,
     source: SourceId,
+    /// Packets of the source before them.
+    first_row: u32,
     bytes: Arc<Map>,
     offset_ns: Nanos,
     records: Vec<Record>,
@@ -105,7 +107,7 @@ struct Numbered<T> {
 /// Walks and decodes all inputs with `threads` workers (at least one). `publish` receives a snapshot
 /// after each finished segment, in order; a live capture's last segment grows from snapshot to snapshot.
 /// With several sources the finished index has an order by time, then source, then frame; what comes live is
-/// read after everything that is already there, and snapshots have the order while it grows.
+/// read after everything that is already there, side by side, and snapshots have the order while it grows.
 pub fn build(inputs: Vec<Input>, threads: usize, progress: &Progress, publish: impl FnMut(&Index)) -> Index {
     build_as(inputs, Plan::new(threads), progress, publish)
 }
@@ -121,6 +123,7 @@ pub fn build_as(
     progress.bytes_total.store(total, Ordering::Relaxed);
     let mut index = Index { sources: inputs.iter().map(described).collect(), ..Index::default() };
     let maps: Vec<Arc<Map>> = inputs.iter().map(|input| Arc::clone(&input.source.bytes)).collect();
+    let live: Vec<bool> = maps.iter().map(|map| map.is_live()).collect();
     let (to_workers, works) = mpsc::sync_channel::<Numbered<Work>>(QUEUE_MAX);
     let works = Mutex::new(works);
     let (to_index, done) = mpsc::channel::<Numbered<Done>>();
@@ -139,8 +142,9 @@ pub fn build_as(
         }
         drop(to_index);
         let walker = Walker::new(plan, progress, to_workers);
-        scope.spawn(move || walker.run(inputs));
-        assemble(&mut index, &maps, done, &mut publish);
+        let live = &live;
+        scope.spawn(move || walker.run(inputs, live));
+        assemble(&mut index, (&maps, live), done, &mut publish);
     });
     index.order = order::by_time(&index);
     index.complete = true;
@@ -154,9 +158,9 @@ fn described(input: &Input) -> IndexedSource {
         path: source.path.clone(),
         size: source.size,
         bytes: Arc::clone(&source.bytes),
-        metadata: Arc::new(walker::metadata(walk.as_ref(), source.container)),
-        base: PacketId(0),
+        metadata: Arc::new(walker::metadata(walk.as_ref(), &source.bytes)),
         packets: 0,
+        runs: Vec::new(),
         offset_ns: *offset_ns,
     }
 }
@@ -164,13 +168,14 @@ fn described(input: &Input) -> IndexedSource {
 /// Puts what the workers hand back in its order, finishes what spans frames, and publishes.
 fn assemble(
     index: &mut Index,
-    maps: &[Arc<Map>],
+    (maps, live): (&[Arc<Map>], &[bool]),
     done: mpsc::Receiver<Numbered<Done>>,
     publish: &mut impl FnMut(&Index),
 ) {
     let mut waiting = BTreeMap::new();
     let mut next = 0;
-    let mut reassembler = Reassembler::default();
+    let mut reassemblers = vec![Reassembler::default(); maps.len()];
+    let mut none = Reassembler::default();
     let mut order = Order::default();
     for one in done {
         waiting.insert(one.number, one);
@@ -179,6 +184,7 @@ fn assemble(
             let source = match what {
                 Done::Segment { mut segment, after } => {
                     let source = segment.source;
+                    let reassembler = reassemblers.get_mut(usize::from(source.0)).unwrap_or(&mut none);
                     let bytes = maps.get(usize::from(source.0)).map_or(&[][..], |map| map.bytes());
                     match after {
                         Segments::Next => reassembler.absorb(&mut segment, bytes),
@@ -190,14 +196,16 @@ fn assemble(
                     source
                 }
                 Done::End(source) => {
-                    reassembler = Reassembler::default();
+                    if let Some(reassembler) = reassemblers.get_mut(usize::from(source.0)) {
+                        *reassembler = Reassembler::default();
+                    }
                     source
                 }
             };
             if let (Some(slot), Some(metadata)) = (index.sources.get_mut(usize::from(source.0)), metadata) {
                 slot.metadata = metadata;
             }
-            let is_live = maps.get(usize::from(source.0)).is_some_and(|map| map.is_live());
+            let is_live = live.get(usize::from(source.0)).copied().unwrap_or(false);
             if order.extend(index, is_live) {
                 publish(index);
             }
@@ -206,15 +214,10 @@ fn assemble(
 }
 
 fn add(index: &mut Index, segment: Box<Segment>) {
-    let (source, base) = (usize::from(segment.source.0), segment.base);
-    index.push_or_replace(Arc::new(*segment));
-    let len = index.len();
-    if let Some(source) = index.sources.get_mut(source) {
-        if source.packets == 0 {
-            source.base = base;
-        }
-        source.packets = len - source.base.0;
+    if let Some(source) = index.sources.get_mut(usize::from(segment.source.0)) {
+        source.extend(&segment);
     }
+    index.push_or_replace(Arc::new(*segment));
 }
 
 fn decode_work(work: Numbered<Work>) -> Numbered<Done> {
@@ -228,7 +231,7 @@ fn decode_work(work: Numbered<Work>) -> Numbered<Done> {
 
 fn decode_batch(batch: &Batch) -> Segment {
     let bytes = batch.bytes.bytes();
-    let mut builder = SegmentBuilder::new(batch.base, batch.source, batch.records.len());
+    let mut builder = SegmentBuilder::new(batch.base, (batch.source, batch.first_row), batch.records.len());
     for records in batch.records.chunks(AHEAD_FRAMES) {
         touch(records, bytes);
         for record in records {

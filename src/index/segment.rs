@@ -157,6 +157,8 @@ pub struct IcmpRow {
 pub struct Segment {
     pub base: PacketId,
     pub source: SourceId,
+    /// Packets of the source before its first.
+    pub first_row: u32,
     pub offset: Vec<u64>,
     pub time_ns: Vec<Nanos>,
     pub captured: Vec<u32>,
@@ -351,11 +353,12 @@ pub struct SegmentBuilder {
 }
 
 impl SegmentBuilder {
-    /// An empty segment that begins at `base`.
-    pub fn new(base: PacketId, source: SourceId, capacity: usize) -> Self {
+    /// An empty segment that begins at `base`, with the `first_row`th packet of its source.
+    pub fn new(base: PacketId, (source, first_row): (SourceId, u32), capacity: usize) -> Self {
         let segment = Segment {
             base,
             source,
+            first_row,
             offset: Vec::with_capacity(capacity),
             time_ns: Vec::with_capacity(capacity),
             captured: Vec::with_capacity(capacity),

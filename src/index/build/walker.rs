@@ -1,4 +1,4 @@
-//! The thread that walks record headers, source after source, and hands out batches.
+//! The thread that walks record headers and hands out batches: file after file, then what comes live side by side.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -16,11 +16,16 @@ const LIVE_SEGMENT_MAX: usize = 1 << 13;
 const LIVE_STEP_BYTES: usize = 2 << 20;
 /// How long a live capture may be quiet before what is there is shown.
 const LIVE_INTERVAL: Duration = Duration::from_millis(100);
+/// Sources followed side by side take turns, and each turn is a segment of its own: after this many turns there are
+/// fewer of them, so that a day of two sources is not a million segments.
+const QUICK_TURNS_MAX: u32 = 4_096;
+/// The least time between turns from then on.
+const SLOW_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What a walk knows of its capture, with the packing around it.
-pub(super) fn metadata(walk: &dyn Walk, container: Option<&'static str>) -> Metadata {
+pub(super) fn metadata(walk: &dyn Walk, bytes: &Map) -> Metadata {
     let mut metadata = walk.metadata().clone();
-    metadata.container = container;
+    metadata.container = bytes.container();
     metadata
 }
 
@@ -36,20 +41,49 @@ pub(super) struct Walker<'w> {
     base: PacketId,
     /// Records in the next batch.
     limit: usize,
+    /// The source whose open segment stands at the end of the index.
+    open: Option<SourceId>,
+    turns: u32,
 }
 
-/// The source being walked.
-struct Current<'c> {
+/// A source being walked.
+struct Current {
     id: SourceId,
-    walk: &'c mut dyn Walk,
-    bytes: &'c Arc<Map>,
-    container: Option<&'static str>,
+    walk: Box<dyn Walk>,
+    bytes: Arc<Map>,
     offset_ns: Nanos,
     /// Interfaces the index knows of.
     interfaces: usize,
     /// Its packets in closed segments.
     packets: u64,
     before_ns: Nanos,
+    /// Records of the next segment.
+    records: Vec<Record>,
+    /// How many of them were decoded already, and the last of those.
+    shown: (usize, Option<Record>),
+    /// Bytes there were before the last wait, until they are looked at again.
+    before_wait: Option<usize>,
+    /// Whether it is slow enough that what is there should be shown before a segment is full.
+    is_slow: bool,
+}
+
+impl Current {
+    fn new(id: SourceId, input: Input) -> Self {
+        let Input { source, walk, offset_ns } = input;
+        Self {
+            id,
+            walk,
+            bytes: source.bytes,
+            offset_ns,
+            interfaces: 0,
+            packets: 0,
+            before_ns: Nanos::MIN,
+            records: Vec::new(),
+            shown: (0, None),
+            before_wait: None,
+            is_slow: true,
+        }
+    }
 }
 
 impl<'w> Walker<'w> {
@@ -59,36 +93,27 @@ impl<'w> Walker<'w> {
         to_workers: mpsc::SyncSender<Numbered<Work>>,
     ) -> Self {
         let limit = plan.first_packets.max(1);
-        Self { plan, progress, to_workers, number: 0, base: PacketId(0), limit }
+        Self { plan, progress, to_workers, number: 0, base: PacketId(0), limit, open: None, turns: 0 }
     }
 
-    /// Walks all sources: those that have an end first, in the order given, then the live ones.
-    pub(super) fn run(mut self, inputs: Vec<Input>) {
-        let mut queue: Vec<(SourceId, Input)> =
-            inputs.into_iter().enumerate().map(|(at, input)| (SourceId(at as u16), input)).collect();
-        queue.sort_by_key(|(_, input)| input.source.bytes.is_live());
-        for (_, input) in &queue {
-            if input.source.bytes.is_live() {
-                input.source.bytes.begin();
-            }
+    /// Walks all sources: those that have an end first, in the order given, then those that are `live` side by side.
+    pub(super) fn run(mut self, inputs: Vec<Input>, live: &[bool]) {
+        let maps: Vec<Arc<Map>> = inputs.iter().map(|input| Arc::clone(&input.source.bytes)).collect();
+        let sources =
+            inputs.into_iter().enumerate().map(|(at, input)| Current::new(SourceId(at as u16), input));
+        let is_live = |current: &Current| live.get(usize::from(current.id.0)).copied().unwrap_or(false);
+        let (live, files): (Vec<Current>, Vec<Current>) = sources.partition(is_live);
+        for current in &live {
+            current.bytes.begin();
         }
-        let maps: Vec<Arc<Map>> = queue.iter().map(|(_, input)| Arc::clone(&input.source.bytes)).collect();
-        for (at, (id, mut input)) in queue.into_iter().enumerate() {
+        let packed: Vec<Arc<Map>> = files.iter().map(|current| Arc::clone(&current.bytes)).collect();
+        let files = files.into_iter().enumerate().map(|(at, current)| (at, vec![current]));
+        for (at, together) in files.chain([(packed.len(), live)]) {
             // The next file is unpacked while this one is read.
-            for map in maps.iter().skip(at).take(2) {
+            for map in packed.iter().skip(at).take(2) {
                 map.begin();
             }
-            let mut current = Current {
-                id,
-                walk: input.walk.as_mut(),
-                bytes: &input.source.bytes,
-                container: input.source.container,
-                offset_ns: input.offset_ns,
-                interfaces: 0,
-                packets: 0,
-                before_ns: Nanos::MIN,
-            };
-            if self.walk(&mut current).is_err() || self.end(&current).is_err() {
+            if self.walk(together).is_err() {
                 break;
             }
         }
@@ -97,51 +122,137 @@ impl<'w> Walker<'w> {
         }
     }
 
-    fn walk(&mut self, current: &mut Current<'_>) -> Result<(), NobodyListens> {
-        let mut records = Vec::with_capacity(self.limit);
-        // Records of the open segment that are already decoded once.
-        let mut shown = 0;
-        // Whether the source is slow enough that what is there should be shown before a segment is full.
-        let mut is_quiet = true;
-        while !self.progress.cancel.load(Ordering::Relaxed) {
-            let complete = current.bytes.is_complete();
-            let seen = current.bytes.bytes();
-            let fill = self.fill(current, seen, complete, &mut records);
-            if fill == Fill::Starved {
-                let is_full = records.len() >= LIVE_SEGMENT_MAX;
-                if is_quiet && records.len() > shown {
-                    let sent = if is_full { std::mem::take(&mut records) } else { records.clone() };
-                    shown = if is_full { 0 } else { sent.len() };
-                    self.send(current, sent, if is_full { Segments::Next } else { Segments::Open })?;
+    /// Walks sources side by side until all have ended.
+    fn walk(&mut self, mut together: Vec<Current>) -> Result<(), NobodyListens> {
+        while !together.is_empty() && !self.progress.cancel.load(Ordering::Relaxed) {
+            let (mut going, mut starved) = (Vec::with_capacity(together.len()), true);
+            for at in 0..together.len() {
+                match self.step(&mut together, at)? {
+                    Fill::Starved => going.push(true),
+                    Fill::More => {
+                        going.push(true);
+                        starved = false;
+                    }
+                    Fill::End => {
+                        going.push(false);
+                        starved = false;
+                    }
                 }
-                let enough = seen.len().saturating_add(LIVE_STEP_BYTES);
-                current.bytes.wait(enough, LIVE_INTERVAL);
-                is_quiet = current.bytes.bytes().len() <= enough;
-                continue;
             }
-            self.limit = self.plan.segment_packets.max(1);
-            if !records.is_empty() {
-                let sent = std::mem::replace(&mut records, Vec::with_capacity(self.limit));
-                shown = 0;
-                self.send(current, sent, Segments::Next)?;
+            for (at, _) in going.iter().enumerate().rev().filter(|(_, going)| !**going) {
+                let ended = together.remove(at);
+                ended.bytes.cancel();
+                self.end(&ended)?;
             }
-            if fill == Fill::End {
-                return Ok(());
+            if starved {
+                self.wait(&mut together);
             }
         }
         // What was read before the interrupt is kept.
-        if records.is_empty() { Ok(()) } else { self.send(current, records, Segments::Next) }
+        for at in 0..together.len() {
+            let Some(current) = together.get_mut(at) else { break };
+            let last = current.walk.unproven(current.bytes.bytes());
+            current.records.extend(last);
+            self.close(&mut together, at)?;
+        }
+        for current in &together {
+            self.end(current)?;
+        }
+        Ok(())
     }
 
-    fn fill(
-        &self,
-        current: &mut Current<'_>,
-        seen: &[u8],
-        complete: bool,
-        records: &mut Vec<Record>,
-    ) -> Fill {
+    /// Waits a moment for more. Of several sources one is waited for, and the others are looked at when the moment is over.
+    fn wait(&self, together: &mut [Current]) {
+        for current in together.iter_mut().filter(|current| current.before_wait.is_none()) {
+            current.before_wait = Some(current.bytes.bytes().len());
+        }
+        let slow = together.len() > 1 && self.turns > QUICK_TURNS_MAX;
+        let Some(first) = together.first() else { return };
+        let enough = first.before_wait.unwrap_or(0).saturating_add(LIVE_STEP_BYTES);
+        first.bytes.wait(enough, if slow { SLOW_INTERVAL } else { LIVE_INTERVAL });
+    }
+
+    /// Walks one source as far as it goes at once.
+    fn step(&mut self, together: &mut [Current], at: usize) -> Result<Fill, NobodyListens> {
+        let alone = together.len() == 1;
+        let Some(current) = together.get_mut(at) else { return Ok(Fill::End) };
+        let complete = current.bytes.is_complete();
+        let there = Arc::clone(&current.bytes);
+        let seen = there.bytes();
+        let fill = self.fill(current, seen, complete);
+        let grown = current.before_wait.take().map(|before| seen.len() - before);
+        current.is_slow = grown.map_or(current.is_slow, |grown| grown <= LIVE_STEP_BYTES);
+        if fill != Fill::Starved {
+            self.limit = self.plan.segment_packets.max(1);
+            self.close(together, at)?;
+            return Ok(fill);
+        }
+        if !current.is_slow {
+            return Ok(fill);
+        }
+        // Beside others the end of a text waits for its next line: a packet another source has come after stays as it is.
+        let unproven = (alone && grown == Some(0)).then(|| current.walk.unproven(seen)).flatten();
+        if current.records.len() >= LIVE_SEGMENT_MAX {
+            self.close(together, at)?;
+        } else if !current.records.is_empty() || unproven.is_some() {
+            self.show(together, at, unproven)?;
+        }
+        Ok(fill)
+    }
+
+    /// Has the open segment of a source decoded as far as it has come, where that is news.
+    fn show(
+        &mut self,
+        together: &mut [Current],
+        at: usize,
+        unproven: Option<Record>,
+    ) -> Result<(), NobodyListens> {
+        let Some(current) = together.get_mut(at) else { return Ok(()) };
+        let records: Vec<Record> = current.records.iter().copied().chain(unproven).collect();
+        let shown = (records.len(), records.last().copied());
+        if shown == current.shown || shown.0 < current.shown.0 {
+            return Ok(());
+        }
+        current.shown = shown;
+        self.take_turn(together, at)?;
+        let Some(current) = together.get_mut(at) else { return Ok(()) };
+        self.open = Some(current.id);
+        self.send(current, records, Segments::Open)
+    }
+
+    /// Has the records of a source decoded for good.
+    fn close(&mut self, together: &mut [Current], at: usize) -> Result<(), NobodyListens> {
+        let is_empty = together.get(at).is_none_or(|current| current.records.is_empty());
+        if is_empty {
+            return Ok(());
+        }
+        self.take_turn(together, at)?;
+        let Some(current) = together.get_mut(at) else { return Ok(()) };
+        let next = Vec::with_capacity(current.records.len());
+        let records = std::mem::replace(&mut current.records, next);
+        current.shown = (0, None);
+        self.open = None;
+        self.send(current, records, Segments::Next)
+    }
+
+    /// Closes the open segment of another source: only the last segment of the index grows.
+    fn take_turn(&mut self, together: &mut [Current], at: usize) -> Result<(), NobodyListens> {
+        let id = together.get(at).map(|current| current.id);
+        if self.open.is_none() || self.open == id {
+            return Ok(());
+        }
+        let open = together.iter_mut().find(|current| Some(current.id) == self.open);
+        self.open = None;
+        self.turns = self.turns.saturating_add(1);
+        let Some(other) = open else { return Ok(()) };
+        let records = std::mem::take(&mut other.records);
+        other.shown = (0, None);
+        self.send(other, records, Segments::Next)
+    }
+
+    fn fill(&self, current: &mut Current, seen: &[u8], complete: bool) -> Fill {
         let before = current.walk.position();
-        let fill = current.walk.fill(seen, complete, self.limit, records);
+        let fill = current.walk.fill(seen, complete, self.limit, &mut current.records);
         let walked = current.walk.position() - before;
         let done = self.progress.bytes_done.fetch_add(walked, Ordering::Relaxed) + walked;
         self.progress.bytes_total.fetch_max(done, Ordering::Relaxed);
@@ -151,7 +262,7 @@ impl<'w> Walker<'w> {
     /// Hands out one batch.
     fn send(
         &mut self,
-        current: &mut Current<'_>,
+        current: &mut Current,
         records: Vec<Record>,
         after: Segments,
     ) -> Result<(), NobodyListens> {
@@ -159,14 +270,15 @@ impl<'w> Walker<'w> {
         let link_types: Arc<[LinkType]> = metadata.interfaces.iter().map(|i| i.link_type).collect();
         let changed = link_types.len() != current.interfaces;
         current.interfaces = link_types.len();
-        let metadata = changed.then(|| Arc::new(self::metadata(current.walk, current.container)));
+        let metadata = changed.then(|| Arc::new(self::metadata(current.walk.as_ref(), &current.bytes)));
         let count = records.len() as u32;
         let last_ns = records.last().map_or(current.before_ns, |record| record.time_ns);
         let batch = Batch {
             after,
             base: self.base,
             source: current.id,
-            bytes: Arc::clone(current.bytes),
+            first_row: current.packets as u32,
+            bytes: Arc::clone(&current.bytes),
             offset_ns: current.offset_ns,
             records,
             link_types,
@@ -181,8 +293,8 @@ impl<'w> Walker<'w> {
     }
 
     /// Says that a source has ended, and what its capture says of itself now.
-    fn end(&mut self, current: &Current<'_>) -> Result<(), NobodyListens> {
-        let mut metadata = metadata(current.walk, current.container);
+    fn end(&mut self, current: &Current) -> Result<(), NobodyListens> {
+        let mut metadata = metadata(current.walk.as_ref(), &current.bytes);
         if let Some(reason) = current.bytes.problem() {
             let offset = current.bytes.bytes().len() as u64;
             metadata.push_damage(Damage { offset, skipped: 0, after_frame: current.packets, reason });

@@ -85,10 +85,8 @@ fn facts_of_source(b: &Builder<'_>, at: usize, source: &IndexedSource) -> Vec<(V
             values.push(("Comment on the interface", escape(comment)));
         }
     }
-    let packet = |id: u32| b.input.index.packet(PacketId(id)).map(|packet| packet.time_ns());
-    if let (Some(first), Some(last)) =
-        (packet(source.base.0), packet(source.base.0 + source.packets.saturating_sub(1)))
-    {
+    let time_of = |row| b.input.index.packet(source.packet(row)?).map(|packet| packet.time_ns());
+    if let (Some(first), Some(last)) = (time_of(0), time_of(source.packets.saturating_sub(1))) {
         values.push(("First frame", b.clock.exact(first)));
         values.push(("Last frame", b.clock.exact(last)));
         values.push(("Duration", time::span(last - first)));
