@@ -3,7 +3,6 @@
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
-    clippy::indexing_slicing,
     reason = "a test that meets the unexpected should stop there"
 )]
 
@@ -78,8 +77,10 @@ fn a_capture_of_one_port_does_not_tell_silence_from_refusal() {
     scene.lookup(20 * SECOND, 8 * MS, "192.0.2.10:41000", "203.0.113.9", 9, "mail.example.net");
     scene.lookup(21 * SECOND, 8 * MS, "192.0.2.10:41001", "203.0.113.9", 10, "mail.example.net");
     let (found, assessments) = scene.examine();
-    assert!(found.iter().any(|f| f.id == "capture-quality" && f.severity == Severity::Low), "{found:?}");
-    assert_eq!(weight(&assessments, "H1", "L82"), Some(10));
+    let quality = found.iter().find(|f| f.id == "capture-quality").unwrap();
+    assert!(quality.statement.contains("`port 53 or icmp or icmp6`"), "{}", quality.statement);
+    assert_eq!(weight(&assessments, "H1", "L82"), Some(5));
+    assert!(leading(&assessments).contains("H8"), "what is seen is silence");
     let quality = assessments[0].wording.iter().any(|sentence| sentence.text.contains("filter by port"));
     assert!(quality, "{:?}", assessments[0].wording);
 }
@@ -215,4 +216,26 @@ fn printed_link_address_requests_count_as_captured_ones_do() {
     let unanswered: Vec<&str> =
         found.iter().filter(|f| f.id == "arp-unanswered").map(|f| f.statement.as_str()).collect();
     assert_eq!(unanswered, ["4 requests for the link address of 198.51.100.99 got no reply"]);
+}
+
+#[test]
+fn errors_about_queries_nobody_sent_are_stray_where_all_that_was_sent_got_answers() {
+    let mut scene = Scene::default();
+    for round in 0..20_i64 {
+        let from = format!("192.0.2.10:{}", 42_000 + round);
+        scene.lookup(round * 3 * SECOND, 20 * MS, &from, SERVER, round as u16, "www.example.org");
+    }
+    for number in 0..60_u16 {
+        let from = format!("192.0.2.10:{}", 20_000 + number);
+        let message = dns::query(0, "www.example.org", dns::A);
+        let guessed = Packet::udp(from.as_str(), format!("{SERVER}:53").as_str(), &message);
+        // Eight bytes beyond the IP header, as far as a blind sender has to guess.
+        let quote = &guessed.bytes()[..28];
+        let error = Packet::error_quoting(address(SERVER), address("192.0.2.10"), 3, 3, quote).ttl(244);
+        scene.put(30 * SECOND + i64::from(number) * 2 * MS, error);
+    }
+    let (found, assessments) = expect(scene, "H17");
+    assert!(found.iter().any(|f| f.id == "stray-icmp" && f.severity == Severity::Medium), "{found:?}");
+    assert_eq!(weight(&assessments, "H17", "L84"), Some(10));
+    assert_eq!(assessments[0].hypothesis("H1").unwrap().verdict, Verdict::Unlikely);
 }

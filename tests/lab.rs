@@ -1,10 +1,6 @@
 //! Captures of a real kernel's routers, translators, filters and resolvers: what is counted, found and judged.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test that meets the unexpected should stop there"
-)]
+#![expect(clippy::unwrap_used, reason = "a test that meets the unexpected should stop there")]
 
 mod scene;
 

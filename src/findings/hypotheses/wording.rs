@@ -147,6 +147,11 @@ fn incident(scene: &Scene<'_, '_>, leading: &[&str], assessment: &Assessment, ou
         Some(Incident::Conflict) => out.push((
             if scene.errors.iter().any(|error| error.level == Some(Level::Contradicted)) {
                 format!("ICMP errors about {} disagree with every packet sent to it.", scene.server)
+            } else if scene.errors.iter().all(|e| scene.facts.unsent.binary_search(&e.packet).is_ok()) {
+                format!(
+                    "ICMP errors quote queries to {} that were never sent, while the queries that were sent got answers.",
+                    scene.server
+                )
             } else {
                 format!("Queries to {} met both an ICMP error and a genuine answer.", scene.server)
             },

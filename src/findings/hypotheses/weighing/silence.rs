@@ -144,11 +144,7 @@ fn port_only(scene: &Scene<'_, '_>, silent: &[&Transaction], ledger: &mut Ledger
         firsts(silent),
     )
     .fits("a refusal would look like silence in such a capture");
-    put(
-        ledger,
-        &observation,
-        &[("H1", 10), ("H2", 5), ("H3", 5), ("H4", 5), ("H5", 5), ("H7", 2), ("H21", 10)],
-    );
+    put(ledger, &observation, &[("H1", 5), ("H2", 2), ("H3", 2), ("H4", 2), ("H5", 2), ("H21", 10)]);
 }
 
 /// Responses of the server to the very ports that asked, with an id or a question nobody asked with.
