@@ -1,10 +1,6 @@
 //! Captures of a real kernel's routers, translators, filters and resolvers: what is counted, found and judged.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test that meets the unexpected should stop there"
-)]
+#![expect(clippy::unwrap_used, reason = "a test that meets the unexpected should stop there")]
 
 mod scene;
 
@@ -45,7 +41,7 @@ impl Examined {
     /// The frames a frame links to with one kind of link, the first one first.
     fn linked(&self, frame: u64, kind: LinkKind) -> Vec<u64> {
         let packet = self.index.by_frame(SourceId(0), FrameNumber(frame)).unwrap();
-        let links = self.evidence.links_from(packet);
+        let links = self.evidence.all_links_from(packet);
         let to = links.iter().filter(|link| link.kind == kind).filter_map(|link| link.to);
         to.map(|to| self.index.packet(to).unwrap().frame().0).collect()
     }

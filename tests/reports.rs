@@ -103,7 +103,7 @@ fn the_golden_answers_hold_for_capture_and_transcript() {
             "no query to another DNS server",
             "no connection to a web server",
             "116.094007 s and 76.258445 s later [N2→N3, N4→N5]",
-            "What the client did next is undetermined",
+            "What the client did after the last failure is undetermined",
             // G8
             "either no DNS service is listening there or a packet filter (firewall) refuses the port",
             "does not separate the two",

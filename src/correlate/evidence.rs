@@ -128,11 +128,19 @@ impl Evidence {
         for (id, role) in self.roles_of(speaker) {
             links.extend(self.member_link(speaker, id, role));
         }
-        let nearer: Vec<Link> = links.iter().filter_map(|link| self.nearer(packet, link)).collect();
-        links.extend(nearer);
         for link in &mut links {
             link.from = packet;
         }
+        links.sort_by_key(|link| (link.kind, link.to));
+        links
+    }
+
+    /// The same, and for errors and answers also the link to the copy of the query that was captured on their own side
+    /// of a router or NAT.
+    pub fn all_links_from(&self, packet: PacketId) -> Vec<Link> {
+        let mut links = self.links_from(packet);
+        let nearer: Vec<Link> = links.iter().filter_map(|link| self.nearer(packet, link)).collect();
+        links.extend(nearer);
         links.sort_by_key(|link| (link.kind, link.to));
         links
     }

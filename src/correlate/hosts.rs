@@ -128,7 +128,8 @@ pub fn hops(ttl: u8) -> Option<u8> {
     STARTS.into_iter().find(|initial| ttl > 0 && *initial >= ttl).map(|initial| initial - ttl)
 }
 
-fn is_loopback(address: Address) -> bool {
+/// Whether an address never leaves its host.
+pub fn is_loopback(address: Address) -> bool {
     address.ip().is_some_and(|ip| ip.is_loopback())
 }
 

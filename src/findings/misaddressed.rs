@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::facts::delegations::How;
 use super::facts::{Facts, Lame};
 use super::{Count, Finding, Rule, Severity, rules};
-use crate::correlate::Anomaly;
+use crate::correlate::{Anomaly, Signature, Transaction};
 use crate::decode::Address;
 use crate::index::PacketId;
 
@@ -14,8 +14,8 @@ pub static RULE: Rule = Rule {
     id: "misaddressed-answer",
     title: "DNS answers from another address, to another question, in conflict, or lame",
     doc: "A response with the right id that came from another address than was asked, answers another question, or differs \
-          from an earlier answer. Clients ignore such answers (RFC 5452 §9.1, RFC 2181 §4.1). Medium for another address, \
-          low for the others. Also a server that refers back, or answers without authority, for a zone that a referral hands it \
+          from an earlier answer, and responses with another id to a port that asked in vain. Clients ignore such answers (RFC 5452 §9.1, RFC 2181 §4.1). Medium for another address \
+          or id, low for the others. Also a server that refers back, or answers without authority, for a zone that a referral hands it \
           (lame delegation, RFC 9499 §7): medium from two on.",
     run,
 };
@@ -24,6 +24,8 @@ pub static RULE: Rule = Rule {
 fn is_told(facts: &Facts<'_>, anomaly: &Anomaly) -> bool {
     match anomaly.kind {
         "answer_from_other_address" | "answer_to_other_question" => true,
+        // With another id it is a response only where the very port that asked got nothing else.
+        "unsolicited" => asked_in_vain(facts, anomaly.packet),
         "conflicting_answer" => {
             let id = facts.evidence.transaction_of(anomaly.packet);
             id.and_then(|id| facts.evidence.transaction(id)).is_none_or(|transaction| transaction.tries < 2)
@@ -32,22 +34,58 @@ fn is_told(facts: &Facts<'_>, anomaly: &Anomaly) -> bool {
     }
 }
 
+/// Whether a response came to a port that asked its sender and got no answer.
+fn asked_in_vain(facts: &Facts<'_>, response: PacketId) -> bool {
+    let Some(response) = facts.index.packet(response) else { return false };
+    let port = (response.destination_address(), response.destination_port());
+    let to_port = |transaction: &Transaction| {
+        let query = facts.index.packet(transaction.first);
+        query.is_some_and(|query| (query.source_address(), query.source_port()) == port)
+    };
+    facts
+        .problems()
+        .filter(|(_, problem)| {
+            problem.server.0 == response.source_address() && problem.signature == Signature::NoAnswer
+        })
+        .any(|(_, problem)| facts.transactions(problem).take(ASKED_MAX).any(to_port))
+}
+
+/// Unanswered questions of one problem whose ports are compared with those of stray responses.
+const ASKED_MAX: usize = 1_000;
+/// Stray responses compared with them.
+const STRAYS_MAX: usize = 1_000;
+
 fn run(facts: &Facts<'_>) -> Vec<Finding> {
     let mut by_kind: BTreeMap<&'static str, Vec<PacketId>> = BTreeMap::new();
+    let mut responses: BTreeMap<&'static str, Vec<PacketId>> = BTreeMap::new();
+    let mut strays = 0;
     for anomaly in &facts.evidence.anomalies {
-        if is_told(facts, anomaly) {
+        strays += usize::from(anomaly.kind == "unsolicited");
+        if (anomaly.kind != "unsolicited" || strays <= STRAYS_MAX) && is_told(facts, anomaly) {
             let frames = by_kind.entry(anomaly.kind).or_default();
             frames.extend(anomaly.against);
             frames.push(anomaly.packet);
+            responses.entry(anomaly.kind).or_default().push(anomaly.packet);
         }
     }
     let mut found = lame(facts);
     found.extend(by_kind.into_iter().map(|(kind, frames)| {
-        let told = |anomaly: &&Anomaly| anomaly.kind == kind && is_told(facts, anomaly);
-        let count = facts.evidence.anomalies.iter().filter(told).count() as u64;
+        let responses = responses.get(kind).map(Vec::as_slice).unwrap_or_default();
+        let count = responses.len() as u64;
         let (words, severity) = match kind {
             "answer_from_other_address" => ("came from another address than was asked", Severity::Medium),
-            "answer_to_other_question" => ("answer another question than was asked", Severity::Low),
+            "answer_to_other_question" => (
+                if count == 1 {
+                    "answers another question than was asked"
+                } else {
+                    "answer another question than was asked"
+                },
+                Severity::Low,
+            ),
+            "unsolicited" => {
+                ("came to the asking ports with another id than was asked with", Severity::Medium)
+            }
+            _ if count == 1 => ("differs from the answer that came first", Severity::Low),
             _ => ("differ from the answer that came first", Severity::Low),
         };
         let frames = rules::tidy(frames);
@@ -55,9 +93,13 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
         Finding {
             id: RULE.id,
             severity,
-            statement: format!("{count} DNS responses {words}"),
+            statement: format!("{} {words}", rules::counted(count as usize, "DNS response", "DNS responses")),
             frames,
-            counts: vec![Count { label: "responses".into(), value: count, filter: String::new() }],
+            counts: vec![Count {
+                label: "responses".into(),
+                value: count,
+                filter: rules::frames_counted(facts, responses),
+            }],
             filter,
             code: None,
         }

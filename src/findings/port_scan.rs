@@ -50,9 +50,9 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
                 id: RULE.id,
                 severity: Severity::Low,
                 statement: format!(
-                    "{source} tried {} closed or silent ports on {} hosts",
+                    "{source} tried {} closed or silent ports on {}",
                     targets.len(),
-                    hosts.len()
+                    rules::counted(hosts.len(), "host", "hosts")
                 ),
                 frames: rules::tidy(frames),
                 counts: vec![Count {

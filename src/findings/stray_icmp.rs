@@ -10,14 +10,19 @@ pub static RULE: Rule = Rule {
     id: "stray-icmp",
     title: "Unsolicited or contradicted ICMP errors",
     doc: "ICMP errors whose quote disagrees with every packet sent (medium), errors about a query that was answered all the \
-          same (medium), and errors that refer to packets outside the capture (info). A blind sender cannot know the DNS id \
+          same (medium), errors about queries nobody sent while those that were sent got answers (medium), and errors that refer to \
+          packets outside the capture (info). A blind sender cannot know the DNS id \
           (RFC 5927 §4); a sender on the path can.",
     run,
 };
 
 fn run(facts: &Facts<'_>) -> Vec<Finding> {
     let level = |level: Level| -> Vec<PacketId> {
-        facts.errors.iter().filter(|e: &&ErrorFact| e.level == Some(level)).map(|e| e.packet).collect()
+        let own = |e: &&ErrorFact| {
+            e.level == Some(level)
+                && (level != Level::Orphan || facts.unsent.binary_search(&e.packet).is_err())
+        };
+        facts.errors.iter().filter(own).map(|e| e.packet).collect()
     };
     let both: Vec<PacketId> = facts
         .evidence
@@ -42,11 +47,18 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
             "",
         ),
         (
+            facts.unsent.clone(),
+            Severity::Medium,
+            "quotes a query its receiver did not send, although its other queries were captured and answered",
+            "quote queries their receiver did not send, although its other queries were captured and answered",
+            "",
+        ),
+        (
             level(Level::Orphan),
             Severity::Info,
             "refers to a packet that is not in this capture",
             "refer to packets that are not in this capture",
-            "link.level == orphan",
+            if facts.unsent.is_empty() { "link.level == orphan" } else { "" },
         ),
     ];
     groups

@@ -307,7 +307,7 @@ fn optional(out: &mut Vec<u8>, key: &str, value: Option<u64>) {
 }
 
 fn links(loaded: &Loaded, packet: &Packet<'_>, out: &mut Vec<u8>) {
-    let found = loaded.evidence.links_from(packet.id);
+    let found = loaded.evidence.all_links_from(packet.id);
     if found.is_empty() {
         return;
     }

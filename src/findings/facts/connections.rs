@@ -102,6 +102,9 @@ pub(super) fn follow(facts: &mut Facts<'_>) -> Vec<Connection> {
     connections
 }
 
+/// Client and server of a connection.
+type Flow = ((Address, u16), (Address, u16));
+
 /// Notes which silent attempts met an ICMP error about a SYN (destination unreachable, time exceeded).
 pub(super) fn reject(connections: &mut [Connection], errors: &[ErrorFact]) {
     let about = errors.iter().filter(|error| !matches!(error.meaning, Meaning::TooBig | Meaning::Other));
@@ -109,7 +112,7 @@ pub(super) fn reject(connections: &mut [Connection], errors: &[ErrorFact]) {
         let quoted = error.quoted.filter(|quoted| quoted.transport == 6)?;
         Some(((quoted.source, quoted.destination), error.packet))
     });
-    let mut by_flow: HashMap<((Address, u16), (Address, u16)), PacketId> = HashMap::new();
+    let mut by_flow: HashMap<Flow, PacketId> = HashMap::new();
     for (flow, packet) in quoted {
         by_flow.entry(flow).or_insert(packet);
     }

@@ -5,11 +5,20 @@ use super::{Assessment, Check, Verdict};
 use crate::correlate::Signature;
 use crate::decode::Address;
 use crate::findings::facts::Meaning;
+use crate::protocols::dns::type_name;
 use crate::text::escape;
 
 /// The name to ask with: the first that failed.
 fn name(scene: &Scene<'_, '_>) -> String {
     scene.names.first().map_or_else(|| "example.com".to_owned(), |name| shell_word(name))
+}
+
+/// The type to ask for: that of the first question that failed.
+fn kind(scene: &Scene<'_, '_>) -> String {
+    let first =
+        scene.transactions.first().and_then(|transaction| scene.facts.index.packet(transaction.first));
+    let qtype = first.and_then(|packet| packet.dns().map(|row| row.qtype)).filter(|qtype| *qtype > 0);
+    qtype.map_or_else(|| "A".to_owned(), type_name)
 }
 
 /// A captured name in a command line: only letters that mean nothing to a shell.
@@ -94,6 +103,19 @@ fn beside_dns(scene: &Scene<'_, '_>, checks: &mut Vec<Check>) {
             CLIENT,
             &[("H11", "small sizes answer, large ones time out"), ("H8", "all sizes time out")],
         )),
+        Some(Incident::GivenUp(_)) => {
+            let (name, kind) = (name(scene), kind(scene));
+            checks.push(check(
+                format!("date -u; dig @{server} {name} {kind} +tries=1 +time=15; the same twice"),
+                CLIENT,
+                &[("H19", "an answer, but seconds later; sooner the second time, when it is cached")],
+            ));
+            checks.push(check(
+                "query log or dnstap with response times; the resolver's own upstream queries".to_owned(),
+                SERVER,
+                &[("H19", "the time is spent there, or on the way back"), ("H13", "the time is spent upstream")],
+            ));
+        }
         Some(Incident::Conflict) => checks.push(check(
             format!("tcpdump -ni any -s0 -w again.pcapng 'host {server} and (port 53 or icmp or icmp6)', at client and server at once"),
             "client and server",
@@ -108,9 +130,16 @@ fn beside_dns(scene: &Scene<'_, '_>, checks: &mut Vec<Check>) {
 }
 
 fn from_client(scene: &Scene<'_, '_>, answered: bool, checks: &mut Vec<Check>) {
-    let (server, name) = (scene.server, name(scene));
+    let (server, name, kind) = (scene.server, name(scene), kind(scene));
+    if scene.signature == Some(&Signature::Truncated) {
+        checks.push(check(
+            format!("dig +tcp @{server} {name} {kind}"),
+            CLIENT,
+            &[("H12", "no connection, or no answer over it"), ("H2", "refused at once")],
+        ));
+    }
     checks.push(check(
-        format!("date -u; dig @{server} {name} A +tries=1 +time=2"),
+        format!("date -u; dig @{server} {name} {kind} +tries=1 +time=2"),
         CLIENT,
         if answered {
             &[("H13", "the same code again"), ("H14", "the same code again")]
@@ -124,18 +153,20 @@ fn from_client(scene: &Scene<'_, '_>, answered: bool, checks: &mut Vec<Check>) {
             ]
         },
     ));
+    if scene.signature != Some(&Signature::Truncated) {
+        checks.push(check(
+            format!("dig +tcp @{server} {name} {kind}"),
+            CLIENT,
+            &[
+                ("H1", "connection refused as well, unless the service listens on TCP only"),
+                ("H2", "may answer, when the rule names UDP only"),
+                ("H8", "answers when only UDP is dropped"),
+                ("H12", "answers"),
+            ],
+        ));
+    }
     checks.push(check(
-        format!("dig +tcp @{server} {name} A"),
-        CLIENT,
-        &[
-            ("H1", "connection refused as well, unless the service listens on TCP only"),
-            ("H2", "may answer, when the rule names UDP only"),
-            ("H8", "answers when only UDP is dropped"),
-            ("H12", "answers"),
-        ],
-    ));
-    checks.push(check(
-        format!("dig @<another resolver> {name} A; dig @<another resolver> www.{name} A"),
+        format!("dig @<another resolver> {name} {kind}; dig @<another resolver> www.{name} {kind}"),
         CLIENT,
         &[
             ("H1", "answers"),

@@ -183,6 +183,10 @@ pub enum Row {
     OtherAnswer = 81,
     /// No packet has another port than DNS's: errors may have been left out.
     PortOnly = 82,
+    /// Errors about queries their receiver did not send.
+    Unsent = 83,
+    /// Errors that name many ports in a burst.
+    ManyPorts = 84,
 }
 
 impl Row {

@@ -59,7 +59,7 @@ fn parts(scene: &Scene<'_, '_>, assessment: &Assessment) -> Vec<(Topic, Vec<Said
         if !by_server.is_empty() && leading.contains(&"H4") && never_answered(scene) {
             out.push((wrong_address(scene), packets(&by_server)));
         }
-        beside(&leading, assessment, out);
+        beside(scene, &leading, assessment, out);
         for id in ["H13", "H3", "H7", "H2"].iter().filter(|id| leading.contains(id)) {
             out.extend(told(assessment, id));
         }
@@ -147,6 +147,11 @@ fn incident(scene: &Scene<'_, '_>, leading: &[&str], assessment: &Assessment, ou
         Some(Incident::Conflict) => out.push((
             if scene.errors.iter().any(|error| error.level == Some(Level::Contradicted)) {
                 format!("ICMP errors about {} disagree with every packet sent to it.", scene.server)
+            } else if scene.errors.iter().all(|e| scene.facts.unsent.binary_search(&e.packet).is_ok()) {
+                format!(
+                    "ICMP errors quote queries to {} that were never sent, while the queries that were sent got answers.",
+                    scene.server
+                )
             } else {
                 format!("Queries to {} met both an ICMP error and a genuine answer.", scene.server)
             },
@@ -198,7 +203,7 @@ fn lame(scene: &Scene<'_, '_>, out: &mut Vec<Said>) {
 }
 
 /// Causes whose sentence does not depend on how the failure showed.
-fn beside(leading: &[&str], assessment: &Assessment, out: &mut Vec<Said>) {
+fn beside(scene: &Scene<'_, '_>, leading: &[&str], assessment: &Assessment, out: &mut Vec<Said>) {
     let rows = |id: &str| -> Vec<(String, Vec<PacketId>)> {
         let ledger =
             assessment.hypothesis(id).map(|hypothesis| hypothesis.ledger.as_slice()).unwrap_or_default();
@@ -233,11 +238,24 @@ fn beside(leading: &[&str], assessment: &Assessment, out: &mut Vec<Said>) {
         if !leading.contains(&id) {
             continue;
         }
-        let rows = rows(id);
-        let cited = frames(&rows);
-        out.extend(rows);
+        let all = rows(id);
+        let cited = frames(&all);
+        // A surge alone, with every question answered, shows load and no denial.
+        let only_load = id == "H9" && all.len() == 1 && rows_of(assessment, "H9", Row::RateHigh);
+        out.extend(all);
+        let tail = if only_load && scene.problem.is_none() {
+            "No failure goes with it in this capture: load is shown, denial of service is not; a crowd, a program that \
+             runs wild and an attack look alike, and source addresses may be forged."
+        } else {
+            tail
+        };
         out.push((tail.to_owned(), cited));
     }
+}
+
+fn rows_of(assessment: &Assessment, id: &str, row: Row) -> bool {
+    let ledger = assessment.hypothesis(id).map(|h| h.ledger.as_slice()).unwrap_or_default();
+    ledger.iter().any(|own| own.id == row.id() && !own.off && own.weight_db > Some(0))
 }
 
 /// Observations that decide between explanations and are worth a sentence of their own.

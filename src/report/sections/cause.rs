@@ -158,7 +158,7 @@ fn alternatives(b: &Builder<'_>, assessment: &Assessment, facts: Option<&Facts<'
     let leading = assessment.leading();
     let say = |hypothesis: &Hypothesis| format!("{} ({})", phrase(hypothesis, facts), hypothesis.id);
     match leading.as_slice() {
-        [] => None,
+        [] => facts.map(|facts| unsupported(b, assessment, Some(facts))),
         [only] => {
             let next = assessment.hypotheses.iter().find(|h| {
                 h.id != only.id && is_cause(h.id) && h.verdict < Verdict::Unlikely && h.score_db > Some(0)
@@ -177,6 +177,25 @@ fn alternatives(b: &Builder<'_>, assessment: &Assessment, facts: Option<&Facts<'
                 "Possible causes, in no order: {}. They fit the same packets ({}); the {} does not rank them, and they cannot be told apart without evidence from outside it.",
                 listed.join("; "),
                 several.first().map_or("", |first| first.verdict.words()),
+                b.record
+            ))
+        }
+    }
+}
+
+/// What is said where no cause is supported: what holds all the same, or that nothing does.
+pub fn unsupported(b: &Builder<'_>, assessment: &Assessment, facts: Option<&Facts<'_>>) -> String {
+    let holds = ["H12", "H18"].iter().filter_map(|id| assessment.hypothesis(id));
+    let holds: Vec<&Hypothesis> = holds.filter(|h| h.verdict == Verdict::BestSupported).collect();
+    match holds.as_slice() {
+        [] => format!("No explanation is supported by this {}.", b.record),
+        [first, ..] => {
+            let said: Vec<String> =
+                holds.iter().map(|h| format!("{} ({})", phrase(h, facts), h.id)).collect();
+            capital(&format!(
+                "{}: {}; why, this {} does not show.",
+                scale(first.verdict),
+                said.join(" and "),
                 b.record
             ))
         }
@@ -207,8 +226,15 @@ pub fn phrase(hypothesis: &Hypothesis, facts: Option<&Facts<'_>>) -> String {
     }
     let Some(facts) = facts else { return title() };
     let (server, port) = (facts.server, facts.port);
-    let transport = words::transport(facts.problem.transport);
+    // Truncated answers came over UDP; what failed is TCP.
+    let truncated = facts.problem.signature == Signature::Truncated;
+    let transport = if truncated { "TCP".to_owned() } else { words::transport(facts.problem.transport) };
     match hypothesis.id {
+        "H1" if truncated => format!("the DNS service on {server} does not listen on TCP port {port}"),
+        "H12" if truncated => {
+            format!("only UDP port {port} of {server} answers, while TCP port {port} brings no answer")
+        }
+        "H12" => format!("UDP and TCP port {port} of {server} fare differently"),
         "H1" => format!("the DNS service on {server} is stopped, crashed or bound to another address"),
         "H2" => format!("a packet filter (firewall) on {server} rejects {transport} port {port}"),
         "H3" => format!("a device in front of {server} answers in its name"),

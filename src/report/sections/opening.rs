@@ -6,7 +6,7 @@ use super::super::{Block, Section, Subject, Voice, cite};
 use super::cause::{frames_of, quoted, rows_behind};
 use super::problem::{clients, ends, lasting, names, sentence, then};
 use super::{Builder, Need, section, table};
-use crate::correlate::{Signature, Vantage};
+use crate::correlate::{Outcome, Signature, Vantage};
 use crate::findings::Severity;
 use crate::findings::hypotheses::{Assessment, Check, Topic, Verdict};
 use crate::index::PacketId;
@@ -152,7 +152,10 @@ pub fn explanation(b: &Builder<'_>, problem: usize) -> Option<(String, Vec<Packe
     let assessment = b.assessment(problem)?;
     let facts = b.facts.get(problem)?;
     let leading = assessment.leading();
-    let first = leading.first()?;
+    let Some(first) = leading.first() else {
+        let text = super::cause::unsupported(b, assessment, Some(facts));
+        return Some((text, facts.frames.clone()));
+    };
     let transport = words::transport(facts.problem.transport);
     let text = if facts.is_port_unreachable()
         && facts.is_from_server_itself()
@@ -331,7 +334,15 @@ fn nothing_found(b: &Builder<'_>) -> Vec<Block> {
             .map(|finding| quoted(finding.statement.trim_end_matches('.')))
             .collect();
         let more = if grave.len() > TOLD_MAX { ", and more under Findings" } else { "" };
-        let text = format!("No DNS incident was found. Other points: {}{more}.", shown.join("; "));
+        let all = &b.input.evidence.transactions;
+        let untold = b.input.evidence.one_sided
+            || !all.is_empty() && all.iter().all(|transaction| transaction.outcome == Outcome::Undetermined);
+        let verdict = if untold {
+            format!("Whether lookups failed cannot be told from this {}.", b.record)
+        } else {
+            "No DNS incident was found.".to_owned()
+        };
+        let text = format!("{verdict} Other points: {}{more}.", shown.join("; "));
         let frames: Vec<PacketId> =
             grave.iter().filter_map(|finding| finding.frames.first().copied()).collect();
         blocks.push(b.claim("summary.clear", Voice::Assessed, text, &frames));

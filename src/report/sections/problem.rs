@@ -372,7 +372,7 @@ pub fn then(code: &str, text: &str, clients: usize, record: &str) -> String {
     let who = if clients == 1 { "the client" } else { "the clients" };
     if code == "C10" {
         return format!(
-            "What {who} did next is undetermined: the {record} ends too soon after the failure to show it."
+            "What {who} did after the last failure is undetermined: the {record} ends too soon to show it."
         );
     }
     let mut characters = text.trim().chars();

@@ -183,6 +183,7 @@ impl<'f, 'i> Maker<'f, 'i> {
                 && quoted.destination.1 == 53
                 && !error.is_about_response()
                 && !self.has_problem(quoted.destination.0)
+                && self.facts.unsent.binary_search(&error.packet).is_err()
             {
                 by_server.entry((quoted.destination.0, error.meaning)).or_default().push(error);
             }
@@ -421,6 +422,12 @@ impl<'f, 'i> Maker<'f, 'i> {
                 continue;
             };
             by_server.entry(server).or_default().push(error);
+        }
+        for error in self.facts.unsent.iter().filter_map(|packet| self.facts.error(*packet)) {
+            let server = error.refused_destination().filter(|server| !self.has_problem(*server));
+            if let Some(server) = server {
+                by_server.entry(server).or_default().push(error);
+            }
         }
         // An error that disagrees with every packet sent to that server speaks of something nobody sent.
         for error in self.facts.errors.iter().filter(|error| error.level == Some(Level::Contradicted)) {

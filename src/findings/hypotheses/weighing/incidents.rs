@@ -1,5 +1,7 @@
 //! Rows of incidents beside DNS: sites that fail, errors contradicted by answers, responses the client refused.
 
+use std::collections::BTreeSet;
+
 use super::errors::{frames, put};
 use super::surroundings::meanwhile;
 use crate::findings::facts::{ErrorFact, Meaning};
@@ -7,7 +9,7 @@ use crate::findings::hypotheses::Group;
 use crate::findings::hypotheses::ledger::{EXCLUDED, Ledger, Observation, Row, Weight};
 use crate::findings::hypotheses::scene::{Incident, Scene};
 use crate::index::PacketId;
-use crate::time::span;
+use crate::time::{Nanos, span};
 
 pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     if let Some(Incident::Site(site)) = scene.incident {
@@ -56,8 +58,60 @@ pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         ledger.weigh(&observation, &weights);
     }
     conflict(scene, ledger);
+    unsent(scene, ledger);
     client_refused(scene, ledger);
 }
+
+/// Errors about queries their receiver did not send, although what it sent was captured and answered.
+fn unsent(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
+    let about = |error: &&&ErrorFact| scene.facts.unsent.binary_search(&error.packet).is_ok();
+    let unsent: Vec<&ErrorFact> = scene.errors.iter().filter(about).copied().collect();
+    let (Some(first), Some(last)) = (unsent.first(), unsent.last()) else { return };
+    let observation = Observation::new(
+        Row::Unsent,
+        Group::Integrity,
+        format!(
+            "{} queries that {} did not send in this capture, while its other queries were captured and answered.",
+            crate::findings::rules::counted(unsent.len(), "error quotes", "errors quote"),
+            first.destination
+        ),
+        frames(&unsent),
+    )
+    .fits("a blind sender guesses ports (RFC 5927 §4)")
+    .against("the service answered the queries that were sent");
+    put(
+        ledger,
+        &observation,
+        &[
+            ("H17", 10),
+            ("H1", -20),
+            ("H2", -10),
+            ("H3", -10),
+            ("H4", -20),
+            ("H5", -10),
+            ("H6", -20),
+            ("H7", -20),
+        ],
+    );
+    let ports: BTreeSet<u16> = unsent.iter().filter_map(|e| e.quoted.map(|quoted| quoted.source.1)).collect();
+    let lasted = last.time_ns - first.time_ns;
+    if ports.len() < PORTS_MIN || lasted > ports.len() as Nanos * PORT_NS {
+        return;
+    }
+    let observation = Observation::new(
+        Row::ManyPorts,
+        Group::Timing,
+        format!("The errors name {} ports of {} within {}.", ports.len(), first.destination, span(lasted)),
+        frames(&unsent),
+    )
+    .fits("a burst that tries one port after the other guesses");
+    put(ledger, &observation, &[("H17", 10)]);
+}
+
+/// Ports named from which errors are a burst.
+const PORTS_MIN: usize = 20;
+/// Time for each port within which they are one.
+const PORT_NS: Nanos = 100_000_000;
 
 /// An error about a query that was answered all the same.
 fn conflict(scene: &Scene<'_, '_>, ledger: &mut Ledger) {

@@ -112,8 +112,11 @@ fn surge(scene: &Scene<'_, '_>, ledger: &mut Ledger) -> bool {
         Row::RateHigh,
         Group::Load,
         format!(
-            "Up to {} queries a second to {}; usual in this capture are {}.",
-            surge.peak, scene.server, surge.usual
+            "Up to {} queries a second to {}; usual in this capture {} {}.",
+            crate::text::thousands(surge.peak),
+            scene.server,
+            if surge.usual == 1 { "is" } else { "are" },
+            surge.usual
         ),
         scene.queries.iter().copied().take(64).collect(),
     )

@@ -4,6 +4,7 @@ use super::errors::put;
 use super::surroundings::absent_class;
 use std::collections::BTreeSet;
 
+use crate::correlate::hosts::is_loopback;
 use crate::correlate::{Outcome, Signature, Transaction};
 use crate::decode::Address;
 use crate::findings::facts::{Connection, Ending, Meaning, Sort};
@@ -143,11 +144,7 @@ fn port_only(scene: &Scene<'_, '_>, silent: &[&Transaction], ledger: &mut Ledger
         firsts(silent),
     )
     .fits("a refusal would look like silence in such a capture");
-    put(
-        ledger,
-        &observation,
-        &[("H1", 10), ("H2", 5), ("H3", 5), ("H4", 5), ("H5", 5), ("H7", 2), ("H21", 10)],
-    );
+    put(ledger, &observation, &[("H1", 5), ("H2", 2), ("H3", 2), ("H4", 2), ("H5", 2), ("H21", 10)]);
 }
 
 /// Responses of the server to the very ports that asked, with an id or a question nobody asked with.
@@ -213,7 +210,10 @@ fn new_flows(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     let mut frames = Vec::new();
     for (_, problem) in scene.facts.problems() {
         let overlaps = problem.first_ns <= to && problem.last_ns >= from;
-        if problem.signature == Signature::NoAnswer && overlaps && problem.server.0 != scene.server {
+        // A resolver on the way fails because the one behind it does; that makes no further destination.
+        let asks_on = is_loopback(problem.server.0) || scene.clients.contains(&problem.server.0);
+        let other = problem.server.0 != scene.server && !asks_on;
+        if problem.signature == Signature::NoAnswer && overlaps && other {
             failed.insert(problem.server.0);
         }
     }

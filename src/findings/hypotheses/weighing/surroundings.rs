@@ -3,7 +3,9 @@
 use super::errors::put;
 use super::silence::answered_in_period;
 use crate::correlate::duplicates::CopyKind;
+use crate::correlate::hosts::{Place, is_loopback};
 use crate::correlate::{Problem, Signature};
+use crate::decode::Address;
 use crate::findings::facts::{Connection, Ending, Meaning, Sort};
 use crate::findings::hypotheses::Group;
 use crate::findings::hypotheses::ledger::{EXCLUDED, Ledger, Observation, Row, Weight};
@@ -52,7 +54,7 @@ fn upstream(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         .problems()
         .map(|(_, other)| other)
         .filter(|other| {
-            other.clients.contains(&scene.server)
+            other.clients.iter().any(|client| is_same_host(scene, *client))
                 && other.server.0 != scene.server
                 && other.first_ns <= to + AROUND_NS
                 // A resolver remembers a failure for a while (RFC 9520 §3.2).
@@ -100,6 +102,13 @@ fn upstream(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
             ("H22", -5),
         ],
     );
+}
+
+/// Whether an address is the server's: its own, or any of the capturing host where the server is asked over loopback, as
+/// stub resolvers are.
+fn is_same_host(scene: &Scene<'_, '_>, address: Address) -> bool {
+    let here = |address| scene.facts.evidence.place(address) == Place::Here;
+    address == scene.server || is_loopback(scene.server) && !is_loopback(address) && here(address)
 }
 
 /// The server left a name unanswered and answered it with SERVFAIL (RFC 1035 §4.1.1, code 2) at another time: it works on
@@ -150,7 +159,7 @@ fn travelled(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     let looped = scene.queries.iter().find_map(|query| {
         let mut all = copies(query);
         all.retain(|(_, kind)| *kind == CopyKind::Routed);
-        (all.len() >= LOOPED_MIN).then(|| (*query, all))
+        (all.len() >= LOOPED_MIN).then_some((*query, all))
     });
     if let Some((query, again)) = looped {
         let observation = Observation::new(
@@ -443,7 +452,7 @@ fn transports(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
             &observation,
             &[
                 ("H1", if truncated { 0 } else { 5 }),
-                ("H2", if truncated { 5 } else { 2 }),
+                ("H2", 2),
                 ("H3", 0),
                 ("H4", if truncated { -20 } else { 5 }),
                 ("H5", 0),
