@@ -1,5 +1,5 @@
 //! A DNS query and an ICMP error are read through every link and every tunnel, and a cut frame says where reading stopped.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot run has failed")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot run has failed")]
 
 use portmortem::capture::{self, LinkType, OpenError};
 use portmortem::decode::{Address, LayerKind, TUNNELS_MAX, decode};

@@ -22,6 +22,8 @@ const STEP_MIN_BYTES: usize = 1 << 20;
 const STEP_MAX_BYTES: usize = 64 << 20;
 /// Memory is made ready ahead from steps of this size on; less is there before a thread for it is.
 const AHEAD_MIN_BYTES: usize = 16 << 20;
+/// How far before who writes memory is made ready at the least, so that the two do not meet.
+const READY_MARGIN_BYTES: usize = 2 << 20;
 /// Bytes gathered before they are written to the spool file.
 const SPOOL_CHUNK_BYTES: usize = 256 << 10;
 
@@ -298,7 +300,9 @@ impl Writer {
     /// Room for the next bytes, at most `want`; empty only at the end of the map.
     pub fn room(&mut self, want: usize) -> io::Result<&mut [u8]> {
         let want = want.min(self.max.saturating_sub(self.written));
-        if self.spool.is_none() && self.written == self.granted && want > 0 {
+        // With a thread that makes it ready, the next step is taken before this one is used up.
+        let early = if self.ahead.is_some() { STEP_MAX_BYTES / 2 } else { 0 };
+        if self.spool.is_none() && self.written + early >= self.granted && self.granted < self.max {
             self.grow()?;
         }
         match &self.map.kind {
@@ -333,14 +337,19 @@ impl Writer {
         let step =
             self.granted.clamp(STEP_MIN_BYTES, STEP_MAX_BYTES).min(self.max.saturating_sub(self.granted));
         if reserved.charge(step) {
-            let range = self.granted..self.granted + step;
+            // Who writes is already at the first bytes.
+            let range = self.granted.max(self.written + READY_MARGIN_BYTES)..self.granted + step;
             self.granted += step;
-            if step >= AHEAD_MIN_BYTES {
+            // What comes live comes slowly, and memory it may never need is not touched.
+            if step >= AHEAD_MIN_BYTES && !self.map.state.live {
                 self.ahead = self.ahead.take().or_else(|| Ahead::start(Arc::clone(&self.map), Map::reserved));
                 if let Some(ahead) = &self.ahead {
                     ahead.make_ready(range);
                 }
             }
+            return Ok(());
+        }
+        if self.written < self.granted {
             return Ok(());
         }
         let file = tempfile::tempfile()?;

@@ -189,6 +189,12 @@ enum Chain {
     Broken,
 }
 
+/// Whether `rest` begins with the header of the file `bytes` once more; the snap length may be another.
+fn is_file_header(bytes: &[u8], rest: &[u8]) -> bool {
+    let same = |range: std::ops::Range<usize>| rest.get(range.clone()) == bytes.get(range);
+    rest.len() >= FILE_HEADER_BYTES && same(0..8) && same(20..FILE_HEADER_BYTES)
+}
+
 /// What to do with the bytes at the position.
 enum Step {
     Record { captured: u32, original: u32 },
@@ -224,12 +230,6 @@ impl Pcap {
         }
     }
 
-    /// Whether the bytes at the position are the file's header once more; the snap length may be another.
-    fn is_file_header(&self, bytes: &[u8], rest: &[u8]) -> bool {
-        let same = |range: std::ops::Range<usize>| rest.get(range.clone()) == bytes.get(range);
-        rest.len() >= FILE_HEADER_BYTES && same(0..8) && same(20..FILE_HEADER_BYTES)
-    }
-
     /// The rare cases: the end, a cut record, a length that cannot be.
     #[cold]
     fn odd_step(&mut self, bytes: &[u8], complete: bool) -> Step {
@@ -248,7 +248,7 @@ impl Pcap {
         let (captured, original) = self.lengths(header);
         let need = self.record_header + captured as usize;
         let whole = rest.len() >= need;
-        if self.is_file_header(bytes, rest) {
+        if is_file_header(bytes, rest) {
             let reason = "the file header of another capture (captures put end to end)".to_owned();
             self.skip(self.position + FILE_HEADER_BYTES, reason);
             return Step::Again;

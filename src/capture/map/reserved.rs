@@ -222,8 +222,7 @@ impl Reserved {
         // times as long as small pages do. So they are only asked for while there is more than enough of them.
         let enough = range.len().saturating_mul(2).saturating_add(HUGE_MARGIN_BYTES);
         let there = *huge == HugePages::Untried && free_huge_bytes() >= enough;
-        // Who writes is already at the first bytes.
-        let mut begin = range.start.saturating_add(HUGE_BYTES);
+        let mut begin = range.start;
         while begin < range.end {
             let end = begin.saturating_add(READY_BYTES).min(range.end);
             let try_huge = there && *huge == HugePages::Untried;
