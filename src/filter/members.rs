@@ -79,7 +79,7 @@ fn transactions(test: &Test, field: EvidenceField, evidence: &Evidence, context:
         EvidenceField::Outcome => {
             outcomes.iter().any(|(outcome, accepted)| *outcome == transaction.outcome && *accepted)
         }
-        _ => super::evidence::number_of(field, transaction)
+        _ => super::evidence::number_of(field, evidence, transaction)
             .is_some_and(|number| accepts(Scalar::Number(number))),
     };
     let part = |chunk: &[Transaction]| {
