@@ -6,6 +6,7 @@ mod absent;
 pub mod clock;
 pub mod connections;
 mod consequences;
+mod dictionary;
 pub mod duplicates;
 pub mod encrypted;
 pub mod episodes;
@@ -191,9 +192,8 @@ pub struct Transaction {
     /// Answered with NXDOMAIN although the same server answers the question at another time, or says that its policy hides
     /// the name: a failure, where most names that do not exist are none.
     pub name_lost: bool,
-    /// Response minus the last try before it; 0 when not answered.
-    pub rtt_ns: Nanos,
-    /// Response or error minus the first try: what the user felt; 0 when neither came.
+    /// Response or error minus the first try: what the user felt; 0 when neither came. From the last try on it is
+    /// [`Evidence::rtt_ns`].
     pub waited_ns: Nanos,
 }
 
@@ -328,26 +328,49 @@ impl Vantage {
 
 /// Joins the packets of an index. Stops early, with what it has, when `cancel` is set.
 pub fn correlate(index: &Index, parameters: &Parameters, cancel: &AtomicBool) -> Evidence {
+    correlate_noting(index, parameters, cancel, &mut |_| {})
+}
+
+/// The same; `passed` hears the name of each stage when it is done.
+pub fn correlate_noting(
+    index: &Index,
+    parameters: &Parameters,
+    cancel: &AtomicBool,
+    passed: &mut dyn FnMut(&'static str),
+) -> Evidence {
     let mut evidence = Evidence::with(parameters.clone());
     let clock = clock::check(index, &mut evidence);
     let messages = messages::Messages::new(index, &clock);
+    passed("clock");
     duplicates::find(&messages, &mut evidence, cancel);
-    transactions::join(&messages, &mut evidence, cancel);
+    passed("duplicates");
+    let denials = transactions::join(&messages, &mut evidence, cancel);
     evidence.seal();
+    passed("transactions");
+    let dictionary = dictionary::Dictionary::new(index);
+    passed("addresses numbered");
     let shared = &evidence;
     let (judged, (seen, connections)) = rayon::join(
-        || quotes::weigh(&messages, shared, cancel),
-        || (hosts::look(&messages, shared), connections::find(&messages, shared)),
+        || quotes::weigh(&messages, &dictionary, shared, cancel),
+        || (hosts::look(&messages, &dictionary, shared), connections::find(&messages, shared)),
     );
+    passed("errors weighed, hosts, connections");
     quotes::attach_all(&messages, &mut evidence, judged);
     evidence.connections = connections;
     vantage::infer(&mut evidence, seen);
     printed::join_nameless(&messages, &mut evidence);
     evidence.seal();
+    passed("errors attached");
     outcomes::conclude(&messages, &mut evidence);
-    absent::mark(&messages, &mut evidence.transactions);
-    episodes::group(&messages, &mut evidence);
+    passed("outcomes");
+    absent::mark(&messages, &denials, &mut evidence.transactions);
+    drop(denials);
+    passed("absent names");
+    episodes::group(&messages, &dictionary, &mut evidence);
+    drop(dictionary);
+    passed("episodes");
     consequences::find(&messages, &mut evidence);
     evidence.seal();
+    passed("consequences");
     evidence
 }

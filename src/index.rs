@@ -1,6 +1,7 @@
 //! The packets of all sources as columns in immutable segments; everything else is decoded again when shown.
 
 pub mod build;
+pub mod names;
 pub mod reassembly;
 pub mod segment;
 

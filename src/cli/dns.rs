@@ -114,7 +114,7 @@ fn record(
         Cell::Number(i64::from(transaction.tries)),
         Cell::Text(transaction.outcome.name().to_owned()),
         Cell::Text(detail(loaded, transaction)),
-        if answered { Cell::Span(transaction.rtt_ns) } else { Cell::Empty },
+        if answered { Cell::Span(loaded.evidence.rtt_ns(transaction)) } else { Cell::Empty },
         if answered || transaction.error.is_some() { Cell::Span(transaction.waited_ns) } else { Cell::Empty },
         one(transaction.answer),
         one(transaction.error),

@@ -32,12 +32,16 @@ pub(super) struct Clock {
     pub last_ns: Nanos,
     /// The first packets after which time went backward by more than the tolerance, in order.
     pub steps: Vec<PacketId>,
+    /// How far the time of any packet lies before that of an earlier one in the files at most; 0 where none does.
+    pub fall_ns: Nanos,
 }
 
 /// What the time stamps of one segment say.
 struct Span {
     first_ns: Nanos,
     last_ns: Nanos,
+    /// How far a time lies before an earlier one of the segment at most.
+    fall_ns: Nanos,
     /// Packets marked as earlier than the one before, and by how much; the first of a segment is compared later.
     backward: Vec<(PacketId, Nanos)>,
 }
@@ -48,6 +52,7 @@ fn span(segment: &Segment) -> Span {
         (first_ns, last_ns) = (first_ns.min(*time_ns), last_ns.max(*time_ns));
     }
     let mut backward = Vec::new();
+    let (mut latest_ns, mut fall_ns) = (Nanos::MIN, 0);
     if segment.flags.iter().any(|bits| bits & flags::BACKWARD != 0) {
         let mut last: Option<Nanos> = None;
         for (row, (time_ns, bits)) in segment.time_ns.iter().zip(&segment.flags).enumerate() {
@@ -56,15 +61,17 @@ fn span(segment: &Segment) -> Span {
                 backward.push((PacketId(segment.base.0 + row as u32), step_ns));
             }
             last = Some(*time_ns);
+            latest_ns = latest_ns.max(*time_ns);
+            fall_ns = fall_ns.max(latest_ns.saturating_sub(*time_ns));
         }
     }
-    Span { first_ns, last_ns, backward }
+    Span { first_ns, last_ns, fall_ns, backward }
 }
 
 /// Counts the steps and finds what time is covered.
 pub(super) fn check(index: &Index, evidence: &mut Evidence) -> Clock {
     let spans: Vec<Span> = index.segments().par_iter().map(|segment| span(segment)).collect();
-    let mut clock = Clock { first_ns: Nanos::MAX, last_ns: Nanos::MIN, steps: Vec::new() };
+    let mut clock = Clock { first_ns: Nanos::MAX, last_ns: Nanos::MIN, steps: Vec::new(), fall_ns: 0 };
     let mut covered: Vec<(Nanos, Nanos)> = vec![(Nanos::MAX, Nanos::MIN); index.sources.len()];
     let mut before: Vec<Option<Nanos>> = vec![None; index.sources.len()];
     for (segment, mut span) in index.segments().iter().zip(spans) {
@@ -87,6 +94,7 @@ pub(super) fn check(index: &Index, evidence: &mut Evidence) -> Clock {
             }
         }
         *before = segment.time_ns.last().copied().or(*before);
+        clock.fall_ns = clock.fall_ns.max(span.fall_ns).max(clock.last_ns.saturating_sub(span.first_ns));
         clock.first_ns = clock.first_ns.min(span.first_ns);
         clock.last_ns = clock.last_ns.max(span.last_ns);
         if let Some(known) = covered.get_mut(usize::from(segment.source.0)) {

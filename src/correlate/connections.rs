@@ -73,13 +73,27 @@ pub(super) fn find(messages: &Messages<'_>, evidence: &Evidence) -> Vec<Connecti
 }
 
 /// The rows of a segment that are TCP from or to port 53.
+#[expect(clippy::needless_bitwise_bool, reason = "a lazy operator is a way out of the loop over a stretch")]
 fn rows(segment: &Segment) -> Vec<usize> {
-    let columns = segment.transport.iter().zip(&segment.source_port).zip(&segment.destination_port);
     let is_dns = |((transport, from), to): ((&u8, &u16), &u16)| {
-        *transport == TCP && (*from == DNS_PORT || *to == DNS_PORT)
+        (*transport == TCP) & ((*from == DNS_PORT) | (*to == DNS_PORT))
     };
-    columns.enumerate().filter(|(_, columns)| is_dns(*columns)).map(|(row, _)| row).collect()
+    let mut found = Vec::new();
+    let stretches = segment.transport.chunks(STRETCH).zip(segment.source_port.chunks(STRETCH));
+    for (at, ((transports, from), to)) in stretches.zip(segment.destination_port.chunks(STRETCH)).enumerate()
+    {
+        let columns = transports.iter().zip(from).zip(to);
+        // Without a way out of the loop the processor compares many rows at once; few stretches have such a packet.
+        if columns.clone().fold(false, |any, columns| any | is_dns(columns)) {
+            let rows = columns.enumerate().filter(|(_, columns)| is_dns(*columns));
+            found.extend(rows.map(|(row, _)| at * STRETCH + row));
+        }
+    }
+    found
 }
+
+/// Rows that are looked at together.
+const STRETCH: usize = 128;
 
 fn follow(
     connections: &mut Vec<Connection>,

@@ -3,6 +3,7 @@
 //! DNS messages and ICMP errors are always compared. All other packets are compared only when a sample or those
 //! show that the capture holds copies, because that means reading every packet's bytes again.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rayon::prelude::*;
@@ -20,8 +21,8 @@ const RECENT_MAX: usize = 1 << 16;
 const SAMPLE: u32 = 4096;
 /// One copy in this many packets of the sample makes all packets be compared.
 const SAMPLE_SHARE: u32 = 20;
-/// Messages looked through by one thread at a time.
-const BLOCK: u32 = 1 << 16;
+/// Messages looked through by one thread at a time; with those before, their places fit 16 bits.
+const BLOCK: u32 = 1 << 15;
 /// Bytes quoted of a message that tell it from others: a DNS header (RFC 1035 §4.1.1).
 const QUOTED_MIN: usize = 12;
 /// Copies one behind the other that are followed to the first.
@@ -76,10 +77,6 @@ const EMPTY: Slot = Slot { key: 0, time_ns: Nanos::MIN, packet: PacketId(0) };
 impl Recent {
     fn new() -> Self {
         Self(vec![EMPTY; RECENT_MAX])
-    }
-
-    fn clear(&mut self) {
-        self.0.fill(EMPTY);
     }
 
     /// Remembers a packet and gives the one remembered before under the same key, when it is recent.
@@ -148,18 +145,50 @@ fn message_key(row: &DnsRow) -> u64 {
     mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
+/// The newest message for each of many hashes, by the place in a block; half a word a slot, so that all fit the second cache.
+struct Newest(Vec<u32>);
+
+impl Newest {
+    fn new() -> Self {
+        Self(vec![u32::MAX; RECENT_MAX])
+    }
+
+    fn clear(&mut self) {
+        self.0.fill(u32::MAX);
+    }
+
+    /// Remembers a message and gives the place of the one remembered before, if its hash may be the same.
+    fn replace(&mut self, key: u64, place: u16) -> Option<u16> {
+        let slot = self.0.get_mut((key >> 48) as usize & (RECENT_MAX - 1))?;
+        let before = std::mem::replace(slot, Self::slot(key, place));
+        (before != u32::MAX && before >> 16 == Self::slot(key, place) >> 16).then_some(before as u16)
+    }
+
+    /// Puts the original back in the place of its copy, so that a third copy refers to it as well.
+    fn keep(&mut self, key: u64, original: u16) {
+        if let Some(slot) = self.0.get_mut((key >> 48) as usize & (RECENT_MAX - 1)) {
+            *slot = Self::slot(key, original);
+        }
+    }
+
+    /// Bits of the hash that do not choose the slot, and the place.
+    fn slot(key: u64, place: u16) -> u32 {
+        (key >> 16) as u32 & 0xffff_0000 | u32::from(place)
+    }
+}
+
 /// DNS messages: id and question decide what is worth comparing, so that a NAT's copy is found too. Blocks are looked
 /// through side by side, each from a little before its beginning.
 fn of_messages(messages: &Messages<'_>, parameters: &Parameters) -> Vec<Copy> {
     let blocks: Vec<Vec<Copy>> = (0..messages.len().div_ceil(BLOCK))
         .into_par_iter()
-        .map_init(Recent::new, |recent, block| of_block(messages, parameters, recent, block))
+        .map_init(Newest::new, |newest, block| of_block(messages, parameters, newest, block))
         .collect();
     blocks.into_iter().flatten().collect()
 }
 
-fn of_block(messages: &Messages<'_>, parameters: &Parameters, recent: &mut Recent, block: u32) -> Vec<Copy> {
-    recent.clear();
+fn of_block(messages: &Messages<'_>, parameters: &Parameters, newest: &mut Newest, block: u32) -> Vec<Copy> {
+    newest.clear();
     let window_ns = parameters.duplicate_window_ns;
     let start = block * BLOCK;
     let end = start.saturating_add(BLOCK).min(messages.len());
@@ -167,15 +196,33 @@ fn of_block(messages: &Messages<'_>, parameters: &Parameters, recent: &mut Recen
     let is_near = |position: &u32| {
         messages.at(*position).is_some_and(|(_, time_ns)| first_ns.saturating_sub(time_ns) <= 2 * window_ns)
     };
-    let before = (0..start).rev().take(WARM_MAX).take_while(is_near).count() as u32;
+    let warm = (0..start).rev().take(WARM_MAX).take_while(is_near).count() as u32;
     let mut copies = Vec::new();
-    for (position, (row, time_ns)) in (start - before..end).zip(messages.range(start - before..end)) {
+    // When the newest copy behind a router was seen, by the original's place.
+    let mut again: HashMap<u16, Nanos> = HashMap::new();
+    for (place, row) in messages.rows(start - warm..end).enumerate() {
         if row.kind != DnsKind::Dns {
             continue;
         }
-        let Some(before) = recent.replace(message_key(row), time_ns, row.packet, window_ns) else { continue };
+        let (key, place) = (message_key(row), place as u16);
+        let Some(known) = newest.replace(key, place) else { continue };
+        let position = start - warm + u32::from(place);
+        let Some((before, sent_ns)) = messages.at(start - warm + u32::from(known)) else { continue };
+        let before_ns = again.get(&known).copied().unwrap_or(sent_ns);
+        let time_ns = messages.time_ns(row.packet);
+        let age_ns = time_ns.saturating_sub(before_ns);
+        if message_key(before) != key || !(0..=window_ns).contains(&age_ns) {
+            continue;
+        }
+        let before = Slot { key, time_ns: before_ns, packet: before.packet };
         if let Some(copy) = compare(messages.index, before, row.packet, time_ns, parameters) {
-            recent.settle(before, &copy);
+            if copy.original == before.packet {
+                newest.keep(key, known);
+            }
+            // What travels on in a loop comes by for long.
+            if copy.kind == CopyKind::Routed {
+                again.insert(known, time_ns);
+            }
             if position >= start {
                 copies.push(copy);
             }
@@ -270,10 +317,11 @@ fn is_error_to_client(decoded: &Decoded<'_>) -> bool {
         && Quote::read(decoded).is_some_and(|quote| quote.inner.ports().is_some_and(|ports| ports.0 != 53))
 }
 
-/// The packet nearer the client is the original: the first of what the client sends, the last of what it is sent.
+/// The first is the original; behind a NAT it is the one nearer the client, whose addresses are those of the client: the
+/// first of what it sends, the last of what it is sent.
 fn copy(first: PacketId, second: PacketId, delta_ns: Nanos, kind: CopyKind, to_client: bool) -> Copy {
     let delta_ns = i32::try_from(delta_ns).unwrap_or(i32::MAX);
-    if to_client && kind != CopyKind::Mirror {
+    if to_client && kind == CopyKind::Nat {
         Copy { copy: first, original: second, delta_ns: -delta_ns, kind }
     } else {
         Copy { copy: second, original: first, delta_ns, kind }

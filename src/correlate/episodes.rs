@@ -3,20 +3,21 @@
 //! Only failures are looked at closely. Of the answered transactions, those matter that end an episode: the first
 //! of a client and server after a failure, and those for a name that failed.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use rayon::prelude::*;
 
-use super::messages::{Messages, NONE, Position};
+use super::dictionary::Dictionary;
+use super::evidence::first_of;
+use super::messages::{Messages, NONE, Position, Run};
 use super::numbers::{Ends, Numbers};
 use super::{Episode, Evidence, Outcome, Signature, Transaction, TransactionId, problems};
 use crate::decode::{Address, dns};
 use crate::index::PacketId;
-use crate::index::segment::question_hash;
+use crate::index::names::{Names, name_hash};
 use crate::time::Nanos;
 
 type Map<K, V> = HashMap<K, V, foldhash::fast::FixedState>;
-type Set<K> = HashSet<K, foldhash::fast::FixedState>;
 
 /// Transactions filtered by one thread at a time.
 const BLOCK: usize = 1 << 14;
@@ -50,10 +51,18 @@ pub(super) fn signature(v6: bool, transaction: &Transaction) -> Option<Signature
 /// Pairs of numbered clients and servers kept in a plain table.
 const DENSE_MAX: usize = 1 << 22;
 const UDP: u8 = 17;
+/// Bits for each key in the table that sorts other keys out, and all bits at most (they fit the second cache).
+const KEY_BITS: usize = 16;
+const KEY_BITS_MAX: usize = 1 << 21;
+/// Stands for the hash of the name where there is none.
+const NAMELESS: u64 = 0;
 
 /// A failed transaction.
 struct Failure {
     id: u32,
+    /// The place of its segment, and where client and server stand in the segment's dictionary.
+    at: u32,
+    ends: (u32, u32),
     client: Address,
     server: Address,
     port: u16,
@@ -76,6 +85,7 @@ struct Key {
 /// An answered transaction that may end episodes.
 struct Success {
     id: u32,
+    answer: PacketId,
     /// Its name is [`NONE`] where the name never failed for this client and server.
     key: Key,
 }
@@ -85,86 +95,97 @@ fn read(messages: &Messages<'_>, evidence: &Evidence, id: u32) -> Option<Failure
     let packet = messages.index.packet(transaction.first)?;
     let row = packet.dns()?;
     let client = packet.source_address();
+    let position = |column: &[u32]| column.get(packet.row).copied();
     let mut last_ns = packet.time_ns();
-    for frame in frames(evidence, TransactionId(id), transaction) {
+    each_frame(evidence, TransactionId(id), transaction, |frame, _| {
         last_ns = last_ns.max(messages.time_ns(frame));
-    }
+    });
     Some(Failure {
         id,
+        at: messages.index.segment_of(transaction.first)? as u32,
+        ends: (position(&packet.segment.source_address)?, position(&packet.segment.destination_address)?),
         client,
         server: packet.destination_address(),
         port: packet.destination_port(),
         transport: packet.transport(),
-        name: question_hash(packet.segment.names.get(row.name).unwrap_or_default(), 0, 0, 0),
+        name: packet.segment.names.get(row.name).map_or(NAMELESS, name_hash),
         signature: signature(client.is_v6(), transaction)?,
         first_ns: packet.time_ns(),
         last_ns,
     })
 }
 
+/// What a frame of a failed transaction is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Frame {
+    Message,
+    Error,
+}
+
 /// The tries of a failed transaction, the errors about them, and its answer.
-fn frames(evidence: &Evidence, id: TransactionId, transaction: &Transaction) -> Vec<PacketId> {
-    let mut frames = evidence.tries(id);
-    let errors: Vec<PacketId> = frames.iter().flat_map(|query| evidence.errors_about(*query)).collect();
-    frames.extend(errors);
-    frames.extend(transaction.answer);
-    frames
+fn each_frame(
+    evidence: &Evidence,
+    id: TransactionId,
+    transaction: &Transaction,
+    mut visit: impl FnMut(PacketId, Frame),
+) {
+    for query in evidence.tries_of(id) {
+        visit(query, Frame::Message);
+        evidence.errors_about(query).for_each(|error| visit(error, Frame::Error));
+    }
+    if let Some(answer) = transaction.answer {
+        visit(answer, Frame::Message);
+    }
 }
 
 /// All numbers given to hosts, pairs of hosts, and names that failed.
-struct Numbered {
-    hosts: Numbers,
+struct Numbered<'d> {
+    hosts: Numbers<'d>,
     /// Places of pairs in `dense` have this many servers for each client.
     servers: u32,
     /// By client, server and transport: a server that refuses UDP does not recover by answering over TCP.
     pairs: Map<(u32, u32, u8), u32>,
-    /// The pairs over UDP again by client and server, where they are few enough.
+    /// The pairs over UDP again by client and server, where they are few enough, and a bit for each place that has one.
     dense: Vec<u32>,
-    keys: Set<Key>,
-    /// By segment, the number of each name.
-    names: Vec<Vec<u32>>,
+    dense_bits: Vec<u64>,
+    keys: Keys,
 }
 
-impl Numbered {
+impl<'d> Numbered<'d> {
     /// Numbers what failed; gives each failure's key.
-    fn new(messages: &Messages<'_>, failures: &[Failure]) -> (Self, Vec<Key>) {
-        let mut hosts = Numbers::default();
+    fn new(messages: &Messages<'_>, dictionary: &'d Dictionary, failures: &[Failure]) -> (Self, Vec<Key>) {
+        let mut hosts = Numbers::new(dictionary);
         let mut pairs = Map::default();
-        let mut by_hash: Map<u64, u32> = Map::default();
+        let mut keys = Keys::new(failures.len());
         let mut of_failure = Vec::with_capacity(failures.len());
         for failure in failures {
-            let ends = (hosts.client(failure.client), hosts.server(failure.server));
+            let ends = hosts.number(failure.at as usize, failure.ends);
             let next = pairs.len() as u32;
             let pair = *pairs.entry((ends.0, ends.1, failure.transport)).or_insert(next);
-            let next = by_hash.len() as u32;
-            let name = *by_hash.entry(failure.name).or_insert(next);
-            of_failure.push(Key { pair, name, port: failure.port });
+            of_failure.push(keys.add(pair, failure.port, failure.name));
         }
-        hosts.read(messages.index);
-        let number = |name: &[u8]| by_hash.get(&question_hash(name, 0, 0, 0)).copied().unwrap_or(NONE);
-        let names = messages.index.segments().par_iter().map(|segment| {
-            let names = 0..segment.names.len() as u32;
-            names.map(|at| segment.names.get(at).map_or(NONE, number)).collect()
-        });
-        let names = names.collect();
-        let keys = of_failure.iter().copied().collect();
+        hosts.read(messages.index.segments().len());
         let (clients, servers) = hosts.counts();
-        let mut dense = Vec::new();
+        let (mut dense, mut dense_bits) = (Vec::new(), Vec::new());
         if clients * servers <= DENSE_MAX {
             dense.resize(clients * servers, NONE);
+            dense_bits.resize((clients * servers).div_ceil(64), 0u64);
             for ((client, server, _), pair) in pairs.iter().filter(|((.., transport), _)| *transport == UDP) {
-                if let Some(slot) = dense.get_mut(*client as usize * servers + *server as usize) {
+                let at = *client as usize * servers + *server as usize;
+                if let (Some(slot), Some(bits)) = (dense.get_mut(at), dense_bits.get_mut(at / 64)) {
                     *slot = *pair;
+                    *bits |= 1 << (at % 64);
                 }
             }
         }
-        (Self { hosts, servers: servers as u32, pairs, dense, keys, names }, of_failure)
+        (Self { hosts, servers: servers as u32, pairs, dense, dense_bits, keys }, of_failure)
     }
 
     fn pair(&self, ends: Ends) -> Option<u32> {
         if ends.transport == UDP && !self.dense.is_empty() {
             let at = ends.client as usize * self.servers as usize + ends.server as usize;
-            return self.dense.get(at).copied().filter(|pair| *pair != NONE);
+            self.dense_bits.get(at / 64).filter(|bits| **bits >> (at % 64) & 1 != 0)?;
+            return self.dense.get(at).copied();
         }
         self.pairs.get(&(ends.client, ends.server, ends.transport)).copied()
     }
@@ -177,58 +198,110 @@ impl Numbered {
         range: std::ops::Range<Position>,
     ) -> Vec<Success> {
         let mut found = Vec::new();
-        // Pairs whose next answer ends all their episodes.
+        // Pairs and keys whose next answer ends episodes.
         let mut waiting = vec![true; self.pairs.len()];
-        for (position, (_, row)) in range.clone().zip(messages.rows(range)) {
-            let Some(id) = evidence.first_at(messages.ordinal(position)) else { continue };
-            let Some(transaction) = evidence.transaction(id) else { continue };
-            let Some((at, ends)) = self.hosts.ends(messages.index, row.packet) else { continue };
-            let Some(pair) = self.pair(ends) else { continue };
-            let Some(waits) = waiting.get_mut(pair as usize) else { continue };
-            if signature(false, transaction).is_some() {
-                *waits = true;
-                continue;
+        let mut keys_waiting = vec![true; self.keys.all.len()];
+        for Run { at, segment, rows, ordinal, .. } in messages.runs(range) {
+            for (row, tag) in rows.iter().zip(evidence.tags_from(ordinal)) {
+                let Some(id) = first_of(*tag) else { continue };
+                let Some(ends) = self.hosts.ends((at, segment), row.packet) else { continue };
+                let Some(pair) = self.pair(ends) else { continue };
+                let Some(waits) = waiting.get_mut(pair as usize) else { continue };
+                let Some(transaction) = evidence.transaction(id) else { continue };
+                let failed = signature(false, transaction).is_some();
+                let answer = transaction.answer.filter(|_| transaction.outcome == Outcome::Answered);
+                if !failed && answer.is_none() {
+                    continue;
+                }
+                let known = self.keys.find((pair, ends.port), &segment.names, row.name);
+                let key_waits = known.and_then(|(_, number)| keys_waiting.get_mut(number as usize));
+                let key_waits = key_waits.map(|waits| std::mem::replace(waits, failed));
+                let pair_waits = std::mem::replace(waits, failed);
+                if let Some(answer) = answer
+                    && !failed
+                    && (pair_waits || key_waits == Some(true))
+                {
+                    let nameless = Key { pair, name: NONE, port: ends.port };
+                    found.push(Success { id: id.0, answer, key: known.map_or(nameless, |(key, _)| key) });
+                }
             }
-            if transaction.answer.is_none() || transaction.outcome != Outcome::Answered {
-                continue;
-            }
-            let name = self.names.get(at).and_then(|names| names.get(row.name as usize));
-            let mut key = Key { pair, name: name.copied().unwrap_or(NONE), port: ends.port };
-            if key.name != NONE && !self.keys.contains(&key) {
-                key.name = NONE;
-            }
-            if *waits || key.name != NONE {
-                found.push(Success { id: id.0, key });
-            }
-            *waits = false;
         }
         found
     }
 }
 
+/// The keys of failures, with a table of bits that sorts most others out.
+struct Keys {
+    /// The keys and their numbers.
+    all: Map<Key, u32>,
+    /// The numbers of names by hash.
+    names: Map<u64, u32>,
+    rough: Vec<u64>,
+}
+
+impl Keys {
+    fn new(failures: usize) -> Self {
+        let bits = (failures * KEY_BITS).next_power_of_two().clamp(64, KEY_BITS_MAX);
+        Self { all: Map::default(), names: Map::default(), rough: vec![0; bits / 64] }
+    }
+
+    /// Word and bit of a pair and a name's half hash in the rough table.
+    fn place(&self, pair: u32, half: u32) -> (usize, u64) {
+        let mixed = (u64::from(pair) << 32 | u64::from(half)).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+        ((mixed >> 6) as usize & (self.rough.len() - 1), 1 << (mixed & 63))
+    }
+
+    fn add(&mut self, pair: u32, port: u16, name: u64) -> Key {
+        let (word, bit) = self.place(pair, name as u32);
+        if let Some(word) = self.rough.get_mut(word) {
+            *word |= bit;
+        }
+        let next = self.names.len() as u32;
+        let key = Key { pair, name: *self.names.entry(name).or_insert(next), port };
+        let next = self.all.len() as u32;
+        self.all.entry(key).or_insert(next);
+        key
+    }
+
+    /// The key of a pair, port and name of a segment with its number, if it ever failed.
+    fn find(&self, (pair, port): (u32, u16), names: &Names, name: u32) -> Option<(Key, u32)> {
+        let (word, bit) = self.place(pair, *names.hashes().get(name as usize)?);
+        self.rough.get(word).filter(|word| **word & bit != 0)?;
+        let key = Key { pair, name: *self.names.get(&name_hash(names.get(name)?))?, port };
+        self.all.get(&key).map(|number| (key, *number))
+    }
+}
+
 /// An episode under construction.
-struct Draft {
+struct Draft<'f> {
     /// Its first failure.
-    failure: u32,
+    failure: &'f Failure,
     transactions: Vec<TransactionId>,
     last_ns: Nanos,
     recovery: Option<PacketId>,
 }
 
-/// Episodes under construction.
-#[derive(Default)]
-struct Grouping {
-    drafts: Vec<Draft>,
+/// Shares of all pairs of hosts whose failures are grouped side by side.
+const GROUPINGS: usize = 8;
+
+/// Episodes of a share of all pairs under construction.
+struct Grouping<'f> {
+    drafts: Vec<Draft<'f>>,
     /// The open episode of each key and signature.
     open: Map<(Key, Signature), u32>,
     /// The signatures of open episodes of each key.
     by_key: Map<Key, Vec<Signature>>,
-    /// By pair, the episodes that wait for the first answer after them.
+    /// By pair, the episodes that wait for the first answer after them; see [`place_of`].
     unrecovered: Vec<Vec<u32>>,
 }
 
+/// The place of a pair among those of its share.
+fn place_of(key: Key) -> usize {
+    key.pair as usize / GROUPINGS
+}
+
 /// Makes the episodes and problems.
-pub(super) fn group(messages: &Messages<'_>, evidence: &mut Evidence) {
+pub(super) fn group(messages: &Messages<'_>, dictionary: &Dictionary, evidence: &mut Evidence) {
     let shared = &*evidence;
     let failures: Vec<Failure> = shared
         .transactions
@@ -243,7 +316,7 @@ pub(super) fn group(messages: &Messages<'_>, evidence: &mut Evidence) {
     if failures.is_empty() {
         return;
     }
-    let (numbered, keys) = Numbered::new(messages, &failures);
+    let (numbered, keys) = Numbered::new(messages, dictionary, &failures);
     let share = messages.len().div_ceil(SHARES).max(1);
     let successes: Vec<Success> = (0..SHARES)
         .into_par_iter()
@@ -252,30 +325,42 @@ pub(super) fn group(messages: &Messages<'_>, evidence: &mut Evidence) {
             if range.is_empty() { Vec::new() } else { numbered.successes(messages, shared, range) }
         })
         .collect();
-    let mut grouping =
-        Grouping { unrecovered: vec![Vec::new(); numbered.pairs.len()], ..Grouping::default() };
-    let mut successes = successes.iter().peekable();
-    for (at, (failure, key)) in failures.iter().zip(&keys).enumerate() {
-        while let Some(success) = successes.next_if(|success| success.id < failure.id) {
-            grouping.success(shared, success);
+    let pairs = numbered.pairs.len();
+    let drafts = (0..GROUPINGS).into_par_iter().flat_map_iter(|own| {
+        let mut grouping = Grouping::new(pairs);
+        let is_own = |key: &Key| key.pair as usize % GROUPINGS == own;
+        let mut successes = successes.iter().filter(|success| is_own(&success.key)).peekable();
+        for (failure, key) in failures.iter().zip(&keys).filter(|(_, key)| is_own(key)) {
+            while let Some(success) = successes.next_if(|success| success.id < failure.id) {
+                grouping.success(success);
+            }
+            grouping.failure(failure, *key, shared.parameters.episode_gap_ns);
         }
-        grouping.failure((at as u32, failure), *key, shared.parameters.episode_gap_ns);
-    }
-    for success in successes {
-        grouping.success(shared, success);
-    }
+        for success in successes {
+            grouping.success(success);
+        }
+        grouping.drafts
+    });
+    let mut drafts: Vec<Draft<'_>> = drafts.collect();
+    drafts.sort_unstable_by_key(|draft| draft.failure.id);
     let Numbered { hosts, .. } = numbered;
-    let Grouping { drafts, .. } = grouping;
-    let episodes: Vec<Episode> = drafts
-        .into_par_iter()
-        .filter_map(|draft| Some(finish(messages, shared, failures.get(draft.failure as usize)?, draft)))
-        .collect();
+    let episodes: Vec<Episode> =
+        drafts.into_par_iter().map(|draft| finish(messages, shared, draft)).collect();
     evidence.problems = problems::find(messages, shared, &episodes, &hosts);
     evidence.episodes = episodes;
 }
 
-impl Grouping {
-    fn failure(&mut self, (at, failure): (u32, &Failure), key: Key, gap_ns: Nanos) {
+impl<'f> Grouping<'f> {
+    fn new(pairs: usize) -> Self {
+        Self {
+            drafts: Vec::new(),
+            open: Map::default(),
+            by_key: Map::default(),
+            unrecovered: vec![Vec::new(); pairs.div_ceil(GROUPINGS)],
+        }
+    }
+
+    fn failure(&mut self, failure: &'f Failure, key: Key, gap_ns: Nanos) {
         let slot = (key, failure.signature.clone());
         let known = self.open.get(&slot).copied().filter(|known| {
             let last_ns = self.drafts.get(*known as usize).map(|draft| draft.last_ns);
@@ -284,7 +369,7 @@ impl Grouping {
         let position = known.unwrap_or_else(|| {
             let position = self.drafts.len() as u32;
             let last_ns = failure.first_ns;
-            self.drafts.push(Draft { failure: at, transactions: Vec::new(), last_ns, recovery: None });
+            self.drafts.push(Draft { failure, transactions: Vec::new(), last_ns, recovery: None });
             if self.open.insert(slot, position).is_none() {
                 self.by_key.entry(key).or_default().push(failure.signature.clone());
             }
@@ -293,38 +378,40 @@ impl Grouping {
         let Some(draft) = self.drafts.get_mut(position as usize) else { return };
         draft.transactions.push(TransactionId(failure.id));
         draft.last_ns = draft.last_ns.max(failure.last_ns);
-        let Some(unrecovered) = self.unrecovered.get_mut(key.pair as usize) else { return };
+        let Some(unrecovered) = self.unrecovered.get_mut(place_of(key)) else { return };
         if draft.recovery.take().is_some() || unrecovered.last() != Some(&position) {
             unrecovered.push(position);
         }
     }
 
     /// An answer of the server to the client ends its episodes of the same name and recovers those of all names.
-    fn success(&mut self, evidence: &Evidence, success: &Success) {
-        let answer = evidence.transaction(TransactionId(success.id)).and_then(|success| success.answer);
+    fn success(&mut self, success: &Success) {
         for signature in self.by_key.remove(&success.key).into_iter().flatten() {
             self.open.remove(&(success.key, signature));
         }
-        for at in
-            self.unrecovered.get_mut(success.key.pair as usize).into_iter().flat_map(|all| all.drain(..))
-        {
+        for at in self.unrecovered.get_mut(place_of(success.key)).into_iter().flat_map(|all| all.drain(..)) {
             if let Some(draft) = self.drafts.get_mut(at as usize) {
-                draft.recovery = draft.recovery.or(answer);
+                draft.recovery = draft.recovery.or(Some(success.answer));
             }
         }
     }
 }
 
 /// An episode with all its frames.
-fn finish(messages: &Messages<'_>, evidence: &Evidence, failure: &Failure, draft: Draft) -> Episode {
+fn finish(messages: &Messages<'_>, evidence: &Evidence, draft: Draft<'_>) -> Episode {
+    let failure = draft.failure;
     let first = evidence.transaction(TransactionId(failure.id)).map(|first| first.first);
     let packet = first.and_then(|first| messages.index.packet(first));
     let name = packet.and_then(|packet| packet.segment.names.get(packet.dns()?.name)).unwrap_or_default();
     let (mut all, mut errors) = (Vec::new(), Vec::new());
     for id in &draft.transactions {
         let Some(transaction) = evidence.transaction(*id) else { continue };
-        all.extend(frames(evidence, *id, transaction));
-        errors.extend(evidence.tries(*id).into_iter().flat_map(|query| evidence.errors_about(query)));
+        each_frame(evidence, *id, transaction, |frame, kind| {
+            all.push(frame);
+            if kind == Frame::Error {
+                errors.push(frame);
+            }
+        });
     }
     for frames in [&mut all, &mut errors] {
         frames.sort_unstable();

@@ -34,9 +34,6 @@ pub enum Role {
 }
 
 impl Role {
-    /// All but the first try.
-    pub(super) const OTHERS: [Self; 4] =
-        [Self::Retry, Self::Answer, Self::ProbableAnswer, Self::FurtherAnswer];
     const ALL: [Self; 5] =
         [Self::First, Self::Retry, Self::Answer, Self::ProbableAnswer, Self::FurtherAnswer];
 
@@ -67,8 +64,8 @@ pub struct Evidence {
     pub transactions: Vec<Transaction>,
     /// Links of ICMP errors, sorted by `from`; all others are worked out.
     stored: Vec<Link>,
-    /// Positions in `stored` sorted by target.
-    by_target: Vec<u32>,
+    /// The targets of stored links in order, each with the link's position in `stored`.
+    by_target: Vec<(PacketId, u32)>,
     /// Packets captured again, sorted by the copy.
     copies: Vec<Copy>,
     /// Positions in `copies` sorted by the original.
@@ -252,14 +249,14 @@ impl Evidence {
                 transaction.last,
                 LinkKind::AnswerTo,
                 Level::Exact,
-                transaction.rtt_ns,
+                self.rtt_ns(transaction),
                 "same addresses, ports, id and question",
             ),
             Role::ProbableAnswer => (
                 transaction.last,
                 LinkKind::AnswerTo,
                 Level::Probable,
-                transaction.rtt_ns,
+                self.rtt_ns(transaction),
                 "same addresses, ports and id; no question to compare",
             ),
             Role::FurtherAnswer => (
@@ -306,11 +303,9 @@ impl Evidence {
 
     /// The links of errors about packets of a range, by the packet they are about.
     pub fn targets(&self, range: Range<PacketId>) -> impl Iterator<Item = &Link> {
-        let link = |at: &u32| self.stored.get(*at as usize);
-        let target = move |at: &u32| link(at).and_then(|link| link.to);
-        let start = self.by_target.partition_point(|at| target(at) < Some(range.start));
-        let links = self.by_target.iter().skip(start).filter_map(link);
-        links.take_while(move |link| link.to < Some(range.end))
+        let start = self.by_target.partition_point(|(target, _)| *target < range.start);
+        let links = self.by_target.iter().skip(start).take_while(move |(target, _)| *target < range.end);
+        links.filter_map(|(_, at)| self.stored.get(*at as usize))
     }
 
     /// The links of errors among the packets of a range.
@@ -540,9 +535,15 @@ impl Evidence {
 
     /// Every try of a transaction, in order.
     pub fn tries(&self, id: TransactionId) -> Vec<PacketId> {
-        let first = self.transaction(id).map(|transaction| transaction.first);
-        let retries = self.extras_of(id).filter(|extra| extra.role == Role::Retry).map(|extra| extra.packet);
-        first.into_iter().chain(retries).collect()
+        self.tries_of(id).collect()
+    }
+
+    /// The same one by one.
+    pub(super) fn tries_of(&self, id: TransactionId) -> impl Iterator<Item = PacketId> {
+        let found = self.transaction(id);
+        let extras = found.filter(|found| found.tries > 1).map(|_| self.extras_of(id));
+        let retries = extras.into_iter().flatten().filter(|extra| extra.role == Role::Retry);
+        found.map(|found| found.first).into_iter().chain(retries.map(|extra| extra.packet))
     }
 
     fn extra(&self, id: TransactionId, packet: PacketId) -> Option<&Extra> {
@@ -568,6 +569,17 @@ impl Evidence {
         self.transactions.get(id.0 as usize)
     }
 
+    /// The response of a transaction minus the last try before it; 0 when not answered.
+    pub fn rtt_ns(&self, transaction: &Transaction) -> Nanos {
+        if transaction.answer.is_none() {
+            return 0;
+        }
+        let time_ns = |packet| self.index.packet(packet).map_or(0, |packet| packet.time_ns());
+        let retried = transaction.last != transaction.first;
+        let tried_ns = if retried { time_ns(transaction.last) - time_ns(transaction.first) } else { 0 };
+        transaction.waited_ns - tried_ns
+    }
+
     pub(super) fn push_link(&mut self, link: Link) {
         self.stored.push(link);
     }
@@ -590,10 +602,9 @@ impl Evidence {
         };
     }
 
-    /// The transaction whose first query stands at an ordinal.
-    pub(super) fn first_at(&self, ordinal: u32) -> Option<TransactionId> {
-        let tag = self.tags.get(ordinal as usize)?;
-        membership(*tag).filter(|(_, role)| *role == Role::First).map(|(id, _)| id)
+    /// The tags of the messages from an ordinal on; see [`first_of`].
+    pub(super) fn tags_from(&self, ordinal: u32) -> &[u32] {
+        self.tags.get(ordinal as usize..).unwrap_or_default()
     }
 
     pub(super) fn set_extras(&mut self, mut extras: Vec<Extra>) {
@@ -615,17 +626,20 @@ impl Evidence {
     pub(super) fn seal(&mut self) {
         self.stored.sort_by_key(|link| (link.from, link.kind, link.to));
         self.anomalies.sort_by_key(|anomaly| (anomaly.packet, anomaly.kind));
-        let stored = &self.stored;
-        let mut order: Vec<u32> = (0..stored.len() as u32)
-            .filter(|at| stored.get(*at as usize).is_some_and(|link| link.to.is_some()))
-            .collect();
-        order.sort_by_key(|at| stored.get(*at as usize).map(|link| (link.to, link.from)));
-        self.by_target = order;
+        let targets = self.stored.iter().zip(0u32..).filter_map(|(link, at)| Some((link.to?, link.from, at)));
+        let mut targets: Vec<(PacketId, PacketId, u32)> = targets.collect();
+        targets.sort_unstable();
+        self.by_target = targets.into_iter().map(|(target, _, at)| (target, at)).collect();
     }
 }
 
 /// The tag of a message that belongs to no transaction.
 pub(super) const UNTAGGED: u32 = u32::MAX;
+
+/// The transaction whose first query has a tag.
+pub(super) fn first_of(tag: u32) -> Option<TransactionId> {
+    membership(tag).filter(|(_, role)| *role == Role::First).map(|(id, _)| id)
+}
 
 fn membership(tag: u32) -> Option<(TransactionId, Role)> {
     let role = Role::from_bits(tag & ((1 << ROLE_BITS) - 1));

@@ -5,10 +5,12 @@
 //! which packets the capturing host sent.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
 use super::Evidence;
+use super::dictionary::Dictionary;
 use super::messages::Messages;
 use crate::capture::LinkType;
 use crate::decode::{self, Address, Decoded, Quote, Transport};
@@ -137,7 +139,7 @@ pub fn is_loopback(address: Address) -> bool {
 pub(super) type Pair = (Address, Address);
 
 /// Looks at the hosts that matter; gives the pairs of client and server looked at, for the vantage.
-pub(super) fn look(messages: &Messages<'_>, evidence: &Evidence) -> Seen {
+pub(super) fn look(messages: &Messages<'_>, dictionary: &Dictionary, evidence: &Evidence) -> Seen {
     let mut sights = Sights::default();
     let mut pairs = Vec::new();
     let step = evidence.transactions.len().div_ceil(PAIRS_MAX).max(1);
@@ -169,11 +171,25 @@ pub(super) fn look(messages: &Messages<'_>, evidence: &Evidence) -> Seen {
             }
         }
     }
-    for wave in messages.index.segments().chunks(WAVE) {
+    let mut wanted = dictionary.table(NONE);
+    for (address, at) in &sights.by_address {
+        let slot = dictionary.number(*address).and_then(|number| wanted.get_mut(number as usize));
+        if let Some(slot) = slot {
+            *slot = *at;
+        }
+    }
+    let numbered: Vec<(usize, &Arc<Segment>)> = messages.index.segments().iter().enumerate().collect();
+    for wave in numbered.chunks(WAVE) {
         let shared = &sights;
-        let parts: Vec<Part> =
-            wave.par_iter().map(|segment| shared.look_through(evidence, segment)).collect();
-        for (segment, part) in wave.iter().zip(parts) {
+        let wanted = |at| {
+            let numbers = dictionary.of_segment(at).iter();
+            numbers.map(|number| wanted.get(*number as usize).copied().unwrap_or(NONE))
+        };
+        let parts: Vec<Part> = wave
+            .par_iter()
+            .map(|(at, segment)| shared.look_through(evidence, segment, wanted(*at)))
+            .collect();
+        for ((_, segment), part) in wave.iter().zip(parts) {
             sights.take(messages, segment, part);
         }
     }
@@ -193,15 +209,22 @@ pub(super) struct Seen {
     pub pairs: Vec<Pair>,
 }
 
-/// What one segment holds of one host.
+/// What one segment holds of one host, besides what is counted for every packet.
 #[derive(Clone, Default)]
 struct Tally {
-    /// The TTL seen last and how often; most hosts have no other.
-    last: (u8, u64),
     counts: Vec<(u8, u64)>,
     sample: Option<(PacketId, u8)>,
-    /// Packets from it and to it noted for reading.
-    noted: [u32; 2],
+}
+
+/// What every packet of a host changes: small, so that all hosts of a segment fit the cache.
+#[derive(Clone, Copy)]
+struct Hot {
+    /// Packets with the TTL seen last; most hosts have no other.
+    packets: u32,
+    ttl: u8,
+    sampled: bool,
+    /// Packets from it and to it that may still be noted for reading.
+    left: [u8; 2],
 }
 
 /// What one segment holds of the hosts that matter.
@@ -242,21 +265,31 @@ impl Sights {
         if (at as usize) < FIRST_HOSTS { READ_MAX } else { READ_FEW }
     }
 
-    /// Whether enough packets of a host were read in one direction.
-    fn is_full(&self, at: u32, side: usize, noted: u32) -> bool {
+    /// Packets of a host that may still be read in one direction.
+    fn left(&self, at: u32, side: usize) -> u8 {
         let read = self.all.get(at as usize).and_then(|sight| sight.read.get(side));
-        read.is_none_or(|read| read + noted >= Self::limit(at))
+        read.map_or(0, |read| Self::limit(at).saturating_sub(*read) as u8)
     }
 
-    /// Counts TTLs in one segment, and notes the packets to read.
-    fn look_through(&self, evidence: &Evidence, segment: &Segment) -> Part {
+    /// Counts TTLs in one segment, and notes the packets to read; `wanted` gives the host of each of its addresses.
+    fn look_through(
+        &self,
+        evidence: &Evidence,
+        segment: &Segment,
+        wanted: impl Iterator<Item = u32>,
+    ) -> Part {
         let mut tallies: Vec<(u32, Tally)> = Vec::new();
-        let slot = |address: &Address| {
-            let Some(number) = self.by_address.get(address) else { return NONE };
-            tallies.push((*number, Tally::default()));
+        let mut hot: Vec<Hot> = Vec::new();
+        let slot = |host: u32| {
+            if host == NONE {
+                return NONE;
+            }
+            tallies.push((host, Tally::default()));
+            let left = [self.left(host, 0), self.left(host, 1)];
+            hot.push(Hot { packets: 0, ttl: 0, sampled: false, left });
             tallies.len() as u32 - 1
         };
-        let slots: Vec<u32> = segment.addresses.iter().map(slot).collect();
+        let slots: Vec<u32> = wanted.map(slot).collect();
         if tallies.is_empty() {
             return Part::default();
         }
@@ -278,20 +311,29 @@ impl Sights {
                 continue;
             }
             let mut read = false;
-            for (slot, side) in [(from, 0), (to, 1)] {
-                let Some((at, tally)) = tallies.get_mut(slot as usize) else { continue };
-                if side == 0 && *ttl > 0 {
-                    tally.count(id, *ttl, bits & flags::ICMP_ERROR != 0);
+            if let Some(host) = hot.get_mut(from as usize) {
+                read = host.note(0);
+                let sampled = host.sampled || bits & flags::ICMP_ERROR != 0;
+                if *ttl > 0
+                    && (host.ttl != *ttl || !sampled)
+                    && let Some((_, tally)) = tallies.get_mut(from as usize)
+                {
+                    host.turn(tally, *ttl);
+                    if !sampled {
+                        (tally.sample, host.sampled) = (Some((id, *ttl)), true);
+                    }
                 }
-                let Some(noted) = tally.noted.get_mut(side) else { continue };
-                if !self.is_full(*at, side, *noted) {
-                    *noted += 1;
-                    read = true;
-                }
+                host.packets += u32::from(*ttl > 0);
+            }
+            if let Some(host) = hot.get_mut(to as usize) {
+                read |= host.note(1);
             }
             if read {
                 rows.push(row as u32);
             }
+        }
+        for ((_, tally), mut host) in tallies.iter_mut().zip(hot) {
+            host.turn(tally, 0);
         }
         Part { slots, tallies, rows }
     }
@@ -313,7 +355,7 @@ impl Sights {
         for row in part.rows {
             let (from, to) =
                 (number(&segment.source_address, row), number(&segment.destination_address, row));
-            if self.is_full(from, 0, 0) && self.is_full(to, 1, 0) {
+            if self.left(from, 0) == 0 && self.left(to, 1) == 0 {
                 continue;
             }
             if let Some(packet) = messages.index.packet(PacketId(segment.base.0 + row)) {
@@ -351,30 +393,25 @@ impl Sights {
     }
 }
 
-impl Tally {
-    fn count(&mut self, packet: PacketId, ttl: u8, error: bool) {
-        if self.last.0 == ttl {
-            self.last.1 += 1;
-        } else {
-            self.turn(ttl);
-        }
-        if !error && self.sample.is_none() {
-            self.sample = Some((packet, ttl));
-        }
+impl Hot {
+    /// Whether a packet may be worth reading; counts it if so.
+    fn note(&mut self, side: usize) -> bool {
+        let Some(left) = self.left.get_mut(side).filter(|left| **left > 0) else { return false };
+        *left -= 1;
+        true
     }
 
     /// Files the count of the TTL seen last and begins another.
-    fn turn(&mut self, ttl: u8) {
-        let (last, packets) = std::mem::replace(&mut self.last, (ttl, 1));
-        if packets > 0 {
-            count(&mut self.counts, last, packets);
+    fn turn(&mut self, tally: &mut Tally, ttl: u8) {
+        if self.packets > 0 {
+            count(&mut tally.counts, self.ttl, u64::from(self.packets));
         }
+        (self.ttl, self.packets) = (ttl, 0);
     }
 }
 
 impl Sight {
-    fn add(&mut self, mut tally: Tally) {
-        tally.turn(0);
+    fn add(&mut self, tally: Tally) {
         for (ttl, packets) in tally.counts {
             self.sent += packets;
             self.initial += if INITIAL.contains(&ttl) { packets } else { 0 };

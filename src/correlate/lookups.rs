@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::episodes::is_error_code;
 use super::{Evidence, Transaction, TransactionId};
 use crate::decode::Address;
-use crate::index::segment::question_hash;
+use crate::index::names::name_hash;
 use crate::index::{Index, PacketId};
 use crate::time::Nanos;
 
@@ -129,7 +129,7 @@ impl<'i> Maker<'i> {
         };
         let (client, time_ns) = (packet.source_address(), packet.time_ns());
         let last_ns = time_ns.saturating_add(transaction.waited_ns.max(0));
-        let by_name = (client, question_hash(name, 0, 0, 0));
+        let by_name = (client, name_hash(name));
         let lookup =
             match self.same_name(transactions, by_name, (client, row.question), time_ns, row.header.id) {
                 Some(lookup) => lookup,

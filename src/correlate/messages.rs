@@ -20,6 +20,17 @@ pub(super) const NONE: u32 = u32::MAX;
 /// Ordinals that share a hint of their segment, as a power of two.
 const HINT_BITS: u32 = 12;
 
+/// Messages that stand side by side in one segment and follow one another in matching order.
+pub(super) struct Run<'i> {
+    /// The place of the segment.
+    pub at: usize,
+    pub segment: &'i Segment,
+    pub rows: &'i [DnsRow],
+    /// Position and ordinal of the first; those of the others follow.
+    pub first: Position,
+    pub ordinal: Ordinal,
+}
+
 /// All DNS messages of an index.
 pub(super) struct Messages<'i> {
     pub index: &'i Index,
@@ -28,14 +39,16 @@ pub(super) struct Messages<'i> {
     /// The segment of every `1 << HINT_BITS`th ordinal.
     hints: Vec<u32>,
     len: Ordinal,
-    /// Queries among them.
-    pub queries: usize,
     /// The packets in the order of time, where that is not the order in the files.
     pub order: Option<Arc<[u32]>>,
     /// The ordinals in the order of time, likewise.
     pub ordered: Option<Vec<Ordinal>>,
     /// Packets before which a clock was set back by more than the tolerance, where file order is kept all the same.
     steps: Vec<PacketId>,
+    /// How far the time of a message lies before that of an earlier position at most.
+    pub fall_ns: Nanos,
+    /// The same of packets in the order of the files.
+    pub file_fall_ns: Nanos,
     /// Time of the latest and the earliest packet of the capture.
     pub last_ns: Nanos,
     pub first_ns: Nanos,
@@ -44,19 +57,11 @@ pub(super) struct Messages<'i> {
 impl<'i> Messages<'i> {
     pub fn new(index: &'i Index, clock: &Clock) -> Self {
         let segments = index.segments();
-        let counts: Vec<(usize, usize)> = segments
-            .par_iter()
-            .map(|segment| {
-                let queries = segment.dns.iter().filter(|row| !row.is_response()).count();
-                (segment.dns.len(), queries)
-            })
-            .collect();
-        let mut starts = Vec::with_capacity(counts.len());
-        let (mut len, mut queries) = (0, 0);
-        for (messages, asked) in counts {
+        let mut starts = Vec::with_capacity(segments.len());
+        let mut len = 0;
+        for segment in segments {
             starts.push(len);
-            len += messages as Ordinal;
-            queries += asked;
+            len += segment.dns.len() as Ordinal;
         }
         let segment = |ordinal: Ordinal| starts.partition_point(|start| *start <= ordinal).saturating_sub(1);
         let hints = (0..=len >> HINT_BITS).map(|at| segment(at << HINT_BITS) as u32).collect();
@@ -65,10 +70,11 @@ impl<'i> Messages<'i> {
             starts,
             hints,
             len,
-            queries,
             order: clock.order(index),
             ordered: None,
             steps: Vec::new(),
+            fall_ns: clock.fall_ns,
+            file_fall_ns: clock.fall_ns,
             last_ns: clock.last_ns,
             first_ns: clock.first_ns,
         };
@@ -76,6 +82,7 @@ impl<'i> Messages<'i> {
             let mut ordinals: Vec<Ordinal> = (0..len).collect();
             ordinals.par_sort_by_key(|at| messages.row(*at).map(|row| messages.time_ns(row.packet)));
             messages.ordered = Some(ordinals);
+            messages.fall_ns = 0;
         } else {
             messages.steps.clone_from(&clock.steps);
         }
@@ -118,32 +125,27 @@ impl<'i> Messages<'i> {
         Some((row, time_in(segment, row)))
     }
 
-    /// The messages of a range of positions with their times.
-    pub fn range(&self, range: Range<Position>) -> impl Iterator<Item = (&'i DnsRow, Nanos)> + use<'i, '_> {
-        self.rows(range).map(|(segment, row)| (row, time_in(segment, row)))
+    /// The messages of a range of positions, in runs that stand side by side in one segment.
+    pub fn runs(&self, range: Range<Position>) -> impl Iterator<Item = Run<'i>> + use<'i, '_> {
+        let mut next = range.start;
+        std::iter::from_fn(move || {
+            let left = range.end.checked_sub(next).filter(|left| *left > 0)?;
+            let ordinal = self.ordinal(next);
+            let at = self.segment_at(ordinal);
+            let segment = self.index.segments().get(at)?;
+            let from = ordinal.checked_sub(*self.starts.get(at)?)? as usize;
+            let most = if self.ordered.is_none() { left as usize } else { 1 };
+            let rows = segment.dns.get(from..)?;
+            let rows = rows.get(..most).unwrap_or(rows);
+            let first = next;
+            next += rows.len() as Position;
+            (!rows.is_empty()).then_some(Run { at, segment, rows, first, ordinal })
+        })
     }
 
-    /// The messages of a range of positions with the segments they are in.
-    pub fn rows(
-        &self,
-        range: Range<Position>,
-    ) -> impl Iterator<Item = (&'i Segment, &'i DnsRow)> + use<'i, '_> {
-        let plain = self.ordered.is_none().then(|| {
-            let at = self.segment_at(range.start);
-            let skipped = (range.start - self.starts.get(at).copied().unwrap_or(0)) as usize;
-            let segments = self.index.segments().get(at..).unwrap_or_default();
-            let rows =
-                segments.iter().flat_map(|segment| segment.dns.iter().map(move |row| (&**segment, row)));
-            rows.skip(skipped).take(range.len())
-        });
-        let ordered = plain.is_none().then(|| {
-            range.filter_map(|position| {
-                let ordinal = self.ordinal(position);
-                let segment = self.index.segments().get(self.segment_at(ordinal))?;
-                Some((&**segment, self.row(ordinal)?))
-            })
-        });
-        ordered.into_iter().flatten().chain(plain.into_iter().flatten())
+    /// The messages of a range of positions.
+    pub fn rows(&self, range: Range<Position>) -> impl Iterator<Item = &'i DnsRow> + use<'i, '_> {
+        self.runs(range).flat_map(|run| run.rows)
     }
 
     /// Time of capture of a packet; 0 for one that is not there.
@@ -164,6 +166,7 @@ impl<'i> Messages<'i> {
     }
 }
 
-fn time_in(segment: &Segment, row: &DnsRow) -> Nanos {
+/// Time of capture of a message of a segment.
+pub(super) fn time_in(segment: &Segment, row: &DnsRow) -> Nanos {
     segment.time_ns.get((row.packet.0 - segment.base.0) as usize).copied().unwrap_or_default()
 }

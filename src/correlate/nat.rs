@@ -8,6 +8,7 @@ use super::messages::Messages;
 use super::weigh::{Error, Weighed};
 use super::{Evidence, Level};
 use crate::decode::dns;
+use crate::index::names::name_hash;
 use crate::index::segment::{DnsKind, question_hash};
 use crate::index::{DnsRow, PacketId};
 
@@ -30,7 +31,7 @@ pub(super) fn find(
         name.make_lowercase();
         (!name.wire().is_empty()).then(|| {
             let opcode = message.header.opcode();
-            (message.header.id, question_hash(name.wire(), message.qtype, message.qclass, opcode))
+            (message.header.id, question_hash(name_hash(name.wire()), message.qtype, message.qclass, opcode))
         })
     };
     let read = |packet: &PacketId| Error::read(messages.index, *packet);
@@ -49,7 +50,7 @@ pub(super) fn find(
             .into_par_iter()
             .map(|block| {
                 let range = block * BLOCK..(block + 1).saturating_mul(BLOCK).min(messages.len());
-                let rows = messages.rows(range).map(|(_, row)| row);
+                let rows = messages.rows(range);
                 rows.filter(|row| is_wanted(row) && wanted.contains_key(&(row.header.id, row.question)))
                     .collect()
             })

@@ -1,22 +1,25 @@
 //! Numbers for the clients and servers of failed lookups, so that other packets cost a look into two columns.
 
-use std::collections::HashMap;
-
 use rayon::prelude::*;
 
+use super::dictionary::Dictionary;
 use super::messages::NONE;
 use crate::decode::Address;
-use crate::index::{Index, PacketId};
-
-type Map<K, V> = HashMap<K, V, foldhash::fast::FixedState>;
+use crate::index::{PacketId, Segment};
 
 /// The clients and servers, and their numbers in the dictionary of each segment.
-#[derive(Default)]
-pub(super) struct Numbers {
-    clients: Map<Address, u32>,
-    servers: Map<Address, u32>,
+pub(super) struct Numbers<'d> {
+    dictionary: &'d Dictionary,
+    clients: Numbering,
+    servers: Numbering,
     /// By segment and position in its dictionary: number as client, number as server.
     of: Vec<Vec<(u32, u32)>>,
+}
+
+/// Numbers given in the order in which they are first asked for, by the address's number in the dictionary.
+struct Numbering {
+    of: Vec<u32>,
+    count: u32,
 }
 
 /// A query between numbered hosts.
@@ -29,46 +32,56 @@ pub(super) struct Ends {
     pub transport: u8,
 }
 
-fn number(known: &mut Map<Address, u32>, address: Address) -> u32 {
-    let next = known.len() as u32;
-    *known.entry(address).or_insert(next)
-}
-
-impl Numbers {
-    /// The number of a client, given when first asked for.
-    pub fn client(&mut self, address: Address) -> u32 {
-        number(&mut self.clients, address)
+impl Numbering {
+    fn number(&mut self, address: u32) -> u32 {
+        let Some(slot) = self.of.get_mut(address as usize) else { return NONE };
+        if *slot == NONE {
+            *slot = self.count;
+            self.count += 1;
+        }
+        *slot
     }
 
-    /// The number of a server, given when first asked for.
-    pub fn server(&mut self, address: Address) -> u32 {
-        number(&mut self.servers, address)
+    fn known(&self, address: u32) -> u32 {
+        self.of.get(address as usize).copied().unwrap_or(NONE)
+    }
+}
+
+impl<'d> Numbers<'d> {
+    pub fn new(dictionary: &'d Dictionary) -> Self {
+        let none = || Numbering { of: dictionary.table(NONE), count: 0 };
+        Self { dictionary, clients: none(), servers: none(), of: Vec::new() }
+    }
+
+    /// The numbers of a client and a server, given by their positions in a segment's dictionary.
+    pub fn number(&mut self, at: usize, (client, server): (u32, u32)) -> (u32, u32) {
+        let numbers = self.dictionary.of_segment(at);
+        let get = |position: u32| numbers.get(position as usize).copied().unwrap_or(NONE);
+        (self.clients.number(get(client)), self.servers.number(get(server)))
     }
 
     /// Numbered clients and servers.
     pub fn counts(&self) -> (usize, usize) {
-        (self.clients.len(), self.servers.len())
+        (self.clients.count as usize, self.servers.count as usize)
     }
 
     /// The number of a server that has one.
     pub fn server_number(&self, address: Address) -> Option<u32> {
-        self.servers.get(&address).copied()
+        let number = self.servers.known(self.dictionary.number(address)?);
+        (number != NONE).then_some(number)
     }
 
-    /// Looks the numbered hosts up in all dictionaries; call when all have their numbers.
-    pub fn read(&mut self, index: &Index) {
-        let (clients, servers) = (&self.clients, &self.servers);
-        let get = |known: &Map<Address, u32>, address| known.get(address).copied().unwrap_or(NONE);
-        let of = index.segments().par_iter().map(|segment| {
-            segment.addresses.iter().map(|address| (get(clients, address), get(servers, address))).collect()
+    /// Looks the numbered hosts up in the dictionaries of all segments; call when all have their numbers.
+    pub fn read(&mut self, segments: usize) {
+        let of = (0..segments).into_par_iter().map(|at| {
+            let both = |number: &u32| (self.clients.known(*number), self.servers.known(*number));
+            self.dictionary.of_segment(at).iter().map(both).collect()
         });
         self.of = of.collect();
     }
 
-    /// The segment and ends of a query; `None` unless both its client and its server are numbered.
-    pub fn ends(&self, index: &Index, query: PacketId) -> Option<(usize, Ends)> {
-        let at = index.segment_of(query)?;
-        let segment = index.segments().get(at)?;
+    /// The ends of a query in a segment; `None` unless both its client and its server are numbered.
+    pub fn ends(&self, (at, segment): (usize, &Segment), query: PacketId) -> Option<Ends> {
         let numbers = self.of.get(at)?;
         let row = (query.0 - segment.base.0) as usize;
         let (client, _) = *numbers.get(*segment.source_address.get(row)? as usize)?;
@@ -77,6 +90,6 @@ impl Numbers {
             return None;
         }
         let (port, transport) = (*segment.destination_port.get(row)?, *segment.transport.get(row)?);
-        Some((at, Ends { client, server, port, transport }))
+        Some(Ends { client, server, port, transport })
     }
 }

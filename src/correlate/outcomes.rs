@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::messages::Messages;
 use super::{Anomaly, Evidence, Outcome, Parameters, Transaction, transactions};
 use crate::decode::Address;
-use crate::index::PacketId;
+use crate::index::{DnsRow, PacketId};
 use crate::time::Nanos;
 
 type Map<K, V> = HashMap<K, V, foldhash::fast::FixedState>;
@@ -79,11 +79,16 @@ fn conclude_one(
     let parameters = &evidence.parameters;
     transaction.outcome = if let Some(answer) = transaction.answer {
         if let Some(error) = transaction.error
-            && is_about_answered_try(messages, evidence, transaction, error, answer)
+            && is_about_answered_try(messages, evidence, transaction, error)
         {
             part.anomalies.push(Anomaly { kind: "icmp_and_answer", packet: error, against: Some(answer) });
         }
-        part.anomalies.extend(transactions::implausible(transaction, parameters.implausible_after_ns));
+        let rtt_ns = evidence.rtt_ns(transaction);
+        part.anomalies.extend(transactions::implausible(
+            transaction,
+            rtt_ns,
+            parameters.implausible_after_ns,
+        ));
         answered((messages, evidence), connections, transaction)
     } else if transaction.error.is_some() {
         Outcome::Refused
@@ -175,9 +180,8 @@ fn is_about_answered_try(
     evidence: &Evidence,
     transaction: &Transaction,
     error: PacketId,
-    answer: PacketId,
 ) -> bool {
-    let asked_ns = messages.time_ns(answer) - transaction.rtt_ns;
+    let asked_ns = messages.time_ns(transaction.last);
     transaction.tries == 1
         || evidence
             .links_from(error)
@@ -200,7 +204,7 @@ fn answered(
             || evidence.watched_after(messages.time_ns(answer)) >= window_ns;
         return if seen { Outcome::Truncated } else { Outcome::Undetermined };
     }
-    if transaction.rtt_ns > parameters.late_after_ns { Outcome::Late } else { Outcome::Answered }
+    if evidence.rtt_ns(transaction) > parameters.late_after_ns { Outcome::Late } else { Outcome::Answered }
 }
 
 /// Whether only one direction of the DNS traffic was captured: nothing of any protocol ever goes to a client.
@@ -213,7 +217,7 @@ fn one_sided(messages: &Messages<'_>, evidence: &Evidence) -> bool {
         return false;
     }
     if evidence.transactions.is_empty() {
-        return messages.len() > 0 && messages.queries == 0;
+        return messages.len() > 0 && messages.index.dns_rows().all(DnsRow::is_response);
     }
     let mut clients: Vec<Address> = Vec::new();
     for transaction in evidence.transactions.iter().take(CLIENTS_MAX) {

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use rayon::prelude::*;
 
-use super::messages::Messages;
+use super::evidence::first_of;
+use super::messages::{Messages, Run};
 use super::numbers::Numbers;
 use super::{Episode, EpisodeId, Evidence, Parameters, Problem, Signature};
 use crate::decode::{Address, dns};
@@ -19,7 +20,7 @@ pub(super) fn find(
     messages: &Messages<'_>,
     evidence: &Evidence,
     episodes: &[Episode],
-    hosts: &Numbers,
+    hosts: &Numbers<'_>,
 ) -> Vec<Problem> {
     let parameters = &evidence.parameters;
     let mut problems = grouped(episodes, parameters.episode_gap_ns);
@@ -51,13 +52,19 @@ pub(super) fn find(
         all.any(|transaction| transaction.extended_error.is_some_and(names_a_reason))
             || problem.signature == Signature::Truncated && never_over_tcp(evidence, problem)
     };
-    let asked = asked(messages, evidence, &problems, hosts);
+    // Only of recovered problems that are more than a few attempts it matters how rare they are.
+    let decides = |problem: &Problem| {
+        matches!(problem.signature, Signature::NoAnswer | Signature::Late | Signature::Truncated)
+            && attempts(problem) > parameters.background_attempts as usize
+            && recovered(problem)
+    };
+    let asked = asked(messages, evidence, (&problems, decides), hosts);
     let mut asked = asked.into_iter();
     problems.retain(|problem| {
         let asked = asked.next().unwrap_or(0);
         !is_background(problem, attempts(problem), asked, parameters) || !recovered(problem) || told(problem)
     });
-    problems.sort_by_key(|problem| {
+    problems.sort_by_cached_key(|problem| {
         let attempts = attempts(problem);
         let isolated = attempts <= ISOLATED_MAX && problem.clients.len() == 1;
         let gravity = attempts * weight(&problem.signature);
@@ -137,12 +144,15 @@ fn grouped(episodes: &[Episode], gap_ns: Nanos) -> Vec<Problem> {
 
 /// How often the server of each problem was asked while it lasted, by clients of which some lookup failed; 0 where
 /// that decides nothing.
-fn asked(messages: &Messages<'_>, evidence: &Evidence, problems: &[Problem], hosts: &Numbers) -> Vec<usize> {
+fn asked(
+    messages: &Messages<'_>,
+    evidence: &Evidence,
+    (problems, decides): (&[Problem], impl Fn(&Problem) -> bool),
+    hosts: &Numbers<'_>,
+) -> Vec<usize> {
     let mut spans: Vec<Vec<(usize, Nanos, Nanos)>> = Vec::new();
-    for (at, problem) in problems.iter().enumerate() {
-        let decides =
-            matches!(problem.signature, Signature::NoAnswer | Signature::Late | Signature::Truncated);
-        let Some(server) = hosts.server_number(problem.server.0).filter(|_| decides) else { continue };
+    for (at, problem) in problems.iter().enumerate().filter(|(_, problem)| decides(problem)) {
+        let Some(server) = hosts.server_number(problem.server.0) else { continue };
         spans.resize_with(spans.len().max(server as usize + 1), Vec::new);
         if let Some(spans) = spans.get_mut(server as usize) {
             spans.push((at, problem.first_ns, problem.last_ns));
@@ -154,17 +164,22 @@ fn asked(messages: &Messages<'_>, evidence: &Evidence, problems: &[Problem], hos
     let of_block = |block: u32| {
         let range = block * BLOCK..(block + 1).saturating_mul(BLOCK).min(messages.len());
         let mut counts = vec![0usize; problems.len()];
-        for (position, (_, row)) in range.clone().zip(messages.rows(range)) {
-            if row.is_response() || evidence.first_at(messages.ordinal(position)).is_none() {
-                continue;
-            }
-            let Some((_, ends)) = hosts.ends(messages.index, row.packet) else { continue };
-            let time_ns = messages.time_ns(row.packet);
-            for (at, first_ns, last_ns) in spans.get(ends.server as usize).into_iter().flatten() {
-                if (*first_ns..=*last_ns).contains(&time_ns)
-                    && let Some(count) = counts.get_mut(*at)
-                {
-                    *count += 1;
+        for Run { at, segment, rows, ordinal, .. } in messages.runs(range) {
+            for (row, tag) in rows.iter().zip(evidence.tags_from(ordinal)) {
+                if first_of(*tag).is_none() {
+                    continue;
+                }
+                let Some(ends) = hosts.ends((at, segment), row.packet) else { continue };
+                let spans = spans.get(ends.server as usize).filter(|spans| !spans.is_empty());
+                let Some(spans) = spans else { continue };
+                let row = (row.packet.0 - segment.base.0) as usize;
+                let time_ns = segment.time_ns.get(row).copied().unwrap_or_default();
+                for (at, first_ns, last_ns) in spans {
+                    if (*first_ns..=*last_ns).contains(&time_ns)
+                        && let Some(count) = counts.get_mut(*at)
+                    {
+                        *count += 1;
+                    }
                 }
             }
         }

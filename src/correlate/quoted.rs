@@ -3,10 +3,12 @@
 //! No table holds flows that no error quotes.
 
 use std::collections::{HashMap, HashSet};
+use std::hash::BuildHasher as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rayon::prelude::*;
 
+use super::dictionary::Dictionary;
 use super::messages::Messages;
 use super::weigh::Error;
 use super::{Evidence, printed};
@@ -19,27 +21,49 @@ const CANDIDATES_MAX: usize = 64;
 /// Packets after an error in the file that are looked at when none before fits.
 const FOLLOWING_MAX: usize = 4;
 
-/// One bit for each port.
-type PortSet = [u64; 1024];
-
-fn port_slot(port: u16) -> (usize, u64) {
-    (usize::from(port) >> 6, 1 << (port & 63))
-}
-
-fn add_port(set: &mut PortSet, port: u16) {
-    let (word, bit) = port_slot(port);
-    if let Some(word) = set.get_mut(word) {
-        *word |= bit;
-    }
-}
-
-fn has_port(set: &PortSet, port: u16) -> bool {
-    let (word, bit) = port_slot(port);
-    set.get(word).is_some_and(|word| word & bit != 0)
-}
-
 type Map<K, V> = HashMap<K, V, foldhash::fast::FixedState>;
 type Set<K> = HashSet<K, foldhash::fast::FixedState>;
+
+/// Bits for each error in the table that sorts most packets out, and all bits at most (they fit the second cache).
+const ROUGH_BITS: usize = 16;
+const ROUGH_BITS_MAX: usize = 1 << 21;
+
+/// Marks of quoted addresses and ports, a bit each: a packet without its bit is quoted by no error.
+#[derive(Default)]
+struct Rough(Vec<u64>);
+
+impl Rough {
+    fn new(wishes: usize) -> Self {
+        let bits = (wishes * ROUGH_BITS).next_power_of_two().clamp(64, ROUGH_BITS_MAX);
+        Self(vec![0; bits / 64])
+    }
+
+    /// The mark of an address; not 0.
+    fn mark(address: Address) -> u32 {
+        foldhash::fast::FixedState::default().hash_one(address) as u32 | 1
+    }
+
+    /// Word and bit of the marks of a source and a destination, with their ports or none.
+    fn place(&self, (source, destination): (u32, u32), ports: (u16, u16)) -> (usize, u64) {
+        let ends = u64::from(source) << 32 | u64::from(destination);
+        let ports = u64::from(ports.0) << 16 | u64::from(ports.1);
+        let mixed =
+            (ends ^ ports.wrapping_mul(0xd6e8_feb8_6659_fd93)).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+        ((mixed >> 6) as usize & self.0.len().saturating_sub(1), 1 << (mixed & 63))
+    }
+
+    fn add(&mut self, ends: (u32, u32), ports: (u16, u16)) {
+        let (word, bit) = self.place(ends, ports);
+        if let Some(word) = self.0.get_mut(word) {
+            *word |= bit;
+        }
+    }
+
+    fn may_hold(&self, ends: (u32, u32), ports: (u16, u16)) -> bool {
+        let (word, bit) = self.place(ends, ports);
+        self.0.get(word).is_some_and(|word| word & bit != 0)
+    }
+}
 
 /// What one error quotes, as packets are looked up by it.
 #[derive(Clone, Copy)]
@@ -86,6 +110,23 @@ impl Wish {
     }
 }
 
+/// The marks of quoted addresses, 0 for all others, by number.
+fn marks(dictionary: &Dictionary, set: &Set<Address>) -> Vec<u32> {
+    let mut marks = dictionary.table(0);
+    for address in set {
+        let slot = dictionary.number(*address).and_then(|number| marks.get_mut(number as usize));
+        if let Some(slot) = slot {
+            *slot = Rough::mark(*address);
+        }
+    }
+    marks
+}
+
+/// What a table by number says of the numbers of a segment.
+fn of(numbers: &[u32], table: &[u32]) -> Vec<u32> {
+    numbers.iter().map(|number| table.get(*number as usize).copied().unwrap_or(0)).collect()
+}
+
 /// What errors quote, and the packets seen of it.
 #[derive(Default)]
 pub(super) struct Quoted {
@@ -96,8 +137,7 @@ pub(super) struct Quoted {
     count: u32,
     sources: Set<Address>,
     destinations: Set<Address>,
-    /// Quoted source and destination ports.
-    ports: Option<Box<(PortSet, PortSet)>>,
+    rough: Rough,
     /// Quoted sources of which at least one packet is in the capture.
     pub senders: Set<Address>,
     /// The packets of all slots, slot after slot, and where each slot begins.
@@ -117,23 +157,34 @@ struct Part {
 
 impl Quoted {
     /// Reads all errors and finds the packets they may quote.
-    pub fn find(messages: &Messages<'_>, evidence: &Evidence, cancel: &AtomicBool) -> Self {
+    pub fn find(
+        messages: &Messages<'_>,
+        dictionary: &Dictionary,
+        evidence: &Evidence,
+        cancel: &AtomicBool,
+    ) -> Self {
         let errors: Vec<PacketId> = messages.index.icmp_rows().map(|row| row.packet).collect();
         let wishes: Vec<Wish> =
             errors.par_iter().filter_map(|packet| Wish::read(messages, *packet)).collect();
-        let mut quoted = Self::default();
+        let mut quoted = Self { rough: Rough::new(wishes.len()), ..Self::default() };
         for wish in &wishes {
             quoted.want(wish);
         }
         if quoted.count == 0 {
             return quoted;
         }
+        let marks = (marks(dictionary, &quoted.sources), marks(dictionary, &quoted.destinations));
         let parts: Vec<Part> = messages
             .index
             .segments()
             .par_iter()
-            .map(|segment| {
-                if cancel.load(Ordering::Relaxed) { Part::default() } else { quoted.look(segment, evidence) }
+            .enumerate()
+            .map(|(at, segment)| {
+                if cancel.load(Ordering::Relaxed) {
+                    return Part::default();
+                }
+                let numbers = dictionary.of_segment(at);
+                quoted.look(segment, (&of(numbers, &marks.0), &of(numbers, &marks.1)), evidence)
             })
             .collect();
         quoted.gather(messages, parts);
@@ -143,11 +194,8 @@ impl Quoted {
     fn want(&mut self, wish: &Wish) {
         self.sources.insert(wish.source);
         self.destinations.insert(wish.destination);
-        if let Some((source_port, destination_port)) = wish.ports {
-            let ports = self.ports.get_or_insert_with(|| Box::new(([0; 1024], [0; 1024])));
-            add_port(&mut ports.0, source_port);
-            add_port(&mut ports.1, destination_port);
-        }
+        let ends = (Rough::mark(wish.source), Rough::mark(wish.destination));
+        self.rough.add(ends, wish.ports.unwrap_or_default());
         let next = self.count;
         let slot = match wish.target {
             Target::Flow(flow) => self.flows.entry(flow).or_insert(next),
@@ -157,32 +205,45 @@ impl Quoted {
         self.count += u32::from(*slot == next);
     }
 
-    fn look(&self, segment: &Segment, evidence: &Evidence) -> Part {
-        let dictionary = |set: &Set<Address>| -> Vec<bool> {
-            segment.addresses.iter().map(|address| set.contains(address)).collect()
-        };
-        let sources = dictionary(&self.sources);
-        if !sources.contains(&true) {
+    /// `sources` and `destinations` are the marks of the segment's addresses.
+    fn look(
+        &self,
+        segment: &Segment,
+        (sources, destinations): (&[u32], &[u32]),
+        evidence: &Evidence,
+    ) -> Part {
+        if sources.iter().all(|mark| *mark == 0) {
             return Part::default();
         }
-        let destinations = dictionary(&self.destinations);
-        let is = |set: &[bool], position: &u32| set.get(*position as usize).copied().unwrap_or(false);
-        let rows = segment.source_address.iter().zip(&segment.destination_address).zip(&segment.flags);
+        let mark = |marks: &[u32], position: &u32| marks.get(*position as usize).copied().unwrap_or(0);
+        let portless = !self.pairs.is_empty() || !self.printed.is_empty();
+        let ends = segment.source_address.iter().zip(&segment.destination_address);
+        let ports = segment.source_port.iter().zip(&segment.destination_port);
         let mut sent = vec![false; segment.addresses.len()];
         let mut part = Part::default();
-        for (row, ((source, destination), bits)) in rows.enumerate() {
+        let rows = ends.zip(ports).zip(&segment.flags).enumerate();
+        for (row, (((source, destination), ports), bits)) in rows {
             if *bits & flags::ICMP_ERROR != 0 {
+                continue;
+            }
+            let marks = (mark(sources, source), mark(destinations, destination));
+            if marks.0 == 0 {
                 continue;
             }
             if let Some(sent) = sent.get_mut(*source as usize) {
                 *sent = true;
             }
-            if is(&sources, source) && is(&destinations, destination) {
+            if marks.1 == 0 {
+                continue;
+            }
+            let ports = (*ports.0, *ports.1);
+            let flow = self.rough.may_hold(marks, ports);
+            if flow || portless && self.rough.may_hold(marks, (0, 0)) {
                 self.remember(segment, row, evidence, &mut part.seen);
             }
         }
         let senders = segment.addresses.iter().zip(sources).zip(sent);
-        let senders = senders.filter(|((_, quoted), sent)| *quoted && *sent);
+        let senders = senders.filter(|((_, mark), sent)| **mark != 0 && *sent);
         part.senders = senders.map(|((address, _), _)| *address).collect();
         part
     }
@@ -191,17 +252,15 @@ impl Quoted {
     fn remember(&self, segment: &Segment, row: usize, evidence: &Evidence, seen: &mut Vec<(u32, PacketId)>) {
         let column = |values: &[u16]| values.get(row).copied().unwrap_or_default();
         let ports = (column(&segment.source_port), column(&segment.destination_port));
-        let flow =
-            self.ports.as_ref().is_some_and(|set| has_port(&set.0, ports.0) && has_port(&set.1, ports.1));
         let packet = PacketId(segment.base.0 + row as u32);
-        if !flow && self.pairs.is_empty() && self.printed.is_empty() || evidence.is_duplicate(packet) {
+        if evidence.is_duplicate(packet) {
             return;
         }
         let address = |values: &[u32]| segment.address(values.get(row).copied().unwrap_or_default());
         let (source, destination) = (address(&segment.source_address), address(&segment.destination_address));
         let protocol = segment.transport.get(row).copied().unwrap_or_default();
         let mut see = |slot: Option<&u32>| seen.extend(slot.map(|slot| (*slot, packet)));
-        if flow {
+        if !self.flows.is_empty() {
             see(self.flows.get(&flow_hash(protocol, (source, ports.0), (destination, ports.1))));
         }
         if !self.pairs.is_empty() {

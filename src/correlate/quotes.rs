@@ -7,11 +7,12 @@ use std::sync::atomic::AtomicBool;
 
 use rayon::prelude::*;
 
+use super::dictionary::Dictionary;
 use super::messages::Messages;
 use super::printed;
 use super::quoted::{Quoted, Target};
 use super::weigh::{self, Error, Head, Weighed};
-use super::{Anomaly, Evidence, Level, Link, LinkKind};
+use super::{Anomaly, Evidence, Level, Link, LinkKind, TransactionId};
 use crate::index::PacketId;
 use crate::index::segment::DnsKind;
 use crate::time::Nanos;
@@ -19,7 +20,7 @@ use crate::time::Nanos;
 /// What is known of one error after weighing.
 enum Judged {
     /// A packet in the capture, or why none.
-    Weighed(Head, Weighed),
+    Told(Told),
     /// Nothing of what it quotes was seen.
     Lost,
     /// A line of text: what it is about depends on the errors before it.
@@ -35,8 +36,13 @@ pub(super) struct Weighing {
 }
 
 /// Weighs each ICMP error against the packets it may be about.
-pub(super) fn weigh(messages: &Messages<'_>, evidence: &Evidence, cancel: &AtomicBool) -> Weighing {
-    let quoted = Quoted::find(messages, evidence, cancel);
+pub(super) fn weigh(
+    messages: &Messages<'_>,
+    dictionary: &Dictionary,
+    evidence: &Evidence,
+    cancel: &AtomicBool,
+) -> Weighing {
+    let quoted = Quoted::find(messages, dictionary, evidence, cancel);
     let mut errors: Vec<PacketId> = messages.index.icmp_rows().map(|row| row.packet).collect();
     errors.retain(|packet| !evidence.is_duplicate(*packet));
     if messages.order.is_some() {
@@ -53,7 +59,7 @@ pub(super) fn attach_all(messages: &Messages<'_>, evidence: &mut Evidence, weigh
     let mut lost = Vec::new();
     for (packet, judged) in errors {
         match judged {
-            Judged::Weighed(head, weighed) => attach(messages, evidence, &head, &weighed),
+            Judged::Told(told) => store(messages, evidence, told),
             Judged::Lost => lost.push(packet),
             Judged::Printed => print(messages, evidence, &quoted, packet),
             Judged::Unreadable => {
@@ -88,7 +94,7 @@ fn judge(messages: &Messages<'_>, evidence: &Evidence, quoted: &Quoted, packet: 
             .or_else(|| {
                 weigh::choose(messages, &error, quoted.after(target, packet), &evidence.parameters, answered)
             });
-    weighed.map_or(Judged::Lost, |weighed| Judged::Weighed(error.head, weighed))
+    weighed.map_or(Judged::Lost, |weighed| Judged::Told(told(messages, evidence, &error.head, &weighed)))
 }
 
 fn print(messages: &Messages<'_>, evidence: &mut Evidence, quoted: &Quoted, packet: PacketId) {
@@ -110,32 +116,53 @@ fn link(from: PacketId, weighed: &Weighed, delta_ns: Nanos, delayed: bool) -> Li
     }
 }
 
-/// Stores the link of an error and tells the transaction it is about.
-pub(super) fn attach(messages: &Messages<'_>, evidence: &mut Evidence, error: &Head, weighed: &Weighed) {
+/// What follows from one error.
+struct Told {
+    head: Head,
+    link: Link,
+    /// It is about a response.
+    about_response: bool,
+    /// The transactions it is about; most errors are about one.
+    first: Option<TransactionId>,
+    others: Vec<TransactionId>,
+}
+
+/// Works out what follows from an error.
+fn told(messages: &Messages<'_>, evidence: &Evidence, error: &Head, weighed: &Weighed) -> Told {
     let delta_ns = weighed.target.map_or(0, |target| error.time_ns - messages.time_ns(target));
     let delayed = weighed.target.is_some() && delta_ns > error.window_ns();
-    evidence.push_link(link(error.packet, weighed, delta_ns, delayed));
-    if error.checksum_wrong {
-        evidence.anomalies.push(Anomaly {
-            kind: "icmp_bad_checksum",
-            packet: error.packet,
-            against: weighed.target,
-        });
-    }
-    let Some(target) = weighed.target else { return };
+    let link = link(error.packet, weighed, delta_ns, delayed);
+    let mut told = Told { head: *error, link, about_response: false, first: None, others: Vec::new() };
+    let Some(target) = weighed.target else { return told };
     let packet = messages.index.packet(target);
     let row = packet.and_then(|packet| packet.dns()).filter(|row| row.kind == DnsKind::Dns);
-    if row.is_some_and(crate::index::DnsRow::is_response) {
-        let kind = "error_about_response";
-        evidence.anomalies.push(Anomaly { kind, packet: error.packet, against: Some(target) });
-        return;
-    }
+    told.about_response = row.is_some_and(crate::index::DnsRow::is_response);
     // A redirect reports no failure (RFC 792).
-    if error.is_redirect() {
-        return;
+    if !told.about_response && !error.is_redirect() {
+        let mut ids = evidence.roles_of(target).map(|(id, _)| id);
+        told.first = ids.next();
+        told.others = ids.collect();
     }
-    let of_packet: Vec<_> = evidence.roles_of(target).map(|(id, _)| id).collect();
-    for id in of_packet {
+    told
+}
+
+/// Stores the link of an error and tells the transactions it is about.
+pub(super) fn attach(messages: &Messages<'_>, evidence: &mut Evidence, error: &Head, weighed: &Weighed) {
+    let told = told(messages, evidence, error, weighed);
+    store(messages, evidence, told);
+}
+
+fn store(messages: &Messages<'_>, evidence: &mut Evidence, told: Told) {
+    let Told { head: error, link, about_response, first, others } = told;
+    let (packet, against) = (error.packet, link.to);
+    evidence.push_link(link);
+    if error.checksum_wrong {
+        evidence.anomalies.push(Anomaly { kind: "icmp_bad_checksum", packet, against });
+    }
+    if about_response {
+        evidence.anomalies.push(Anomaly { kind: "error_about_response", packet, against });
+    }
+    for id in first.into_iter().chain(others) {
         let Some(transaction) = evidence.transactions.get_mut(id.0 as usize) else { continue };
         if transaction.error.is_none() {
             transaction.error = Some(error.packet);

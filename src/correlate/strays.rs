@@ -69,7 +69,7 @@ pub(super) fn explain(messages: &Messages<'_>, evidence: &mut Evidence, position
         .into_par_iter()
         .map(|block| {
             let range = block * BLOCK..(block + 1).saturating_mul(BLOCK).min(messages.len());
-            let rows = messages.rows(range).map(|(_, row)| row).filter(|row| is_wanted(row));
+            let rows = messages.rows(range).filter(|row| is_wanted(row));
             rows.map(|row| (row, messages.time_ns(row.packet))).collect()
         })
         .collect();

@@ -1,54 +1,83 @@
 //! Pairs DNS queries with their retries and responses (RFC 5452 §9.1: same addresses, ports, id and question).
 //!
-//! Messages are noted in blocks, each block is sorted by share (a part of all flows and ids), every share is matched
-//! on its own, and the blocks are put back in order; blocks and shares are worked on side by side.
+//! Messages are noted in blocks, each block sorted by share (a part of all flows and ids); every share is matched on its
+//! own and writes the answers of its first queries where those stand. Blocks and shares are worked on side by side.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use rayon::prelude::*;
 
-use super::evidence::{Extra, Role, TRANSACTIONS_MAX};
-use super::matching::{self, CANDIDATES_MAX, Entry, Found, Further, Room, UNPLACED};
-use super::messages::{Messages, NONE, Position};
+use super::evidence::{Extra, ROLE_BITS, Role, TRANSACTIONS_MAX, UNTAGGED};
+use super::matching::{self, CANDIDATES_MAX, Entry, Found, Further, Room, UNANSWERED};
+use super::messages::{self, Messages, NONE, Ordinal, Position, Run};
 use super::{Anomaly, Evidence, Outcome, Transaction, TransactionId, strays};
 use crate::decode::dns;
 use crate::index::{DnsRow, PacketId};
 use crate::time::Nanos;
 
-/// Messages of a block: with their entries they fit the second cache.
-const BLOCK: usize = 1 << 15;
-/// Messages a share should have, so that its table fits the second cache.
-const SHARE: usize = 1 << 14;
+/// Messages of a block: their entries fit the second cache.
+const BLOCK: Position = 1 << 15;
+/// Messages a share should have at most, so that they and their table fit the second cache.
+const SHARE: u32 = 1 << 13;
 /// Shares at most, as a power of two.
 const SHARE_BITS_MAX: u32 = 10;
 /// QTYPE of zone transfers, whose answer is a sequence of messages (RFC 5936 §2.2; RFC 1995 §4).
 const ZONE_TRANSFERS: [u16; 2] = [251, 252];
 
-/// Makes the transactions of all unicast DNS messages.
-pub(super) fn join(messages: &Messages<'_>, evidence: &mut Evidence, cancel: &AtomicBool) {
-    let mut entries: Vec<Entry> = (0..messages.len())
+/// RCODE 3: the name does not exist (RFC 1035 §4.1.1).
+pub(super) const NXDOMAIN: u8 = 3;
+
+/// Makes the transactions of all unicast DNS messages; gives the ordinals of all responses that deny a name, in order.
+pub(super) fn join(messages: &Messages<'_>, evidence: &mut Evidence, cancel: &AtomicBool) -> Vec<Ordinal> {
+    let bits = (messages.len() / SHARE).next_power_of_two().trailing_zeros().min(SHARE_BITS_MAX);
+    let blocks: Vec<Block> = (0..messages.len().div_ceil(BLOCK))
         .into_par_iter()
-        .map(|position| match messages.at(position) {
-            Some((row, time_ns)) => Entry::of(row, time_ns, position, evidence.is_duplicate(row.packet)),
-            None => Entry { position, ..Entry::default() },
-        })
+        .map_init(Vec::new, |scratch, block| Block::read(messages, evidence, (block, bits), scratch))
         .collect();
     if cancel.load(Ordering::Relaxed) {
-        return;
+        return Vec::new();
     }
-    let bits = (entries.len() / SHARE).next_power_of_two().trailing_zeros().min(SHARE_BITS_MAX);
-    let found = matched(messages, evidence, &mut entries, bits);
-    let firsts = numbered(&mut entries);
-    evidence.set_tags(messages, tags(&entries));
-    let number = |first: Position| {
-        let tag = entries.get(first as usize).map_or(UNPLACED, |entry| entry.key);
-        (tag != UNPLACED).then_some(TransactionId((tag >> super::evidence::ROLE_BITS) as u32))
+    let mut denials: Vec<Ordinal> = blocks.iter().flat_map(|block| block.denials.iter().copied()).collect();
+    if messages.ordered.is_some() {
+        denials.sort_unstable();
+    }
+    let answers: Vec<AtomicU32> = (0..messages.len()).map(|_| AtomicU32::new(NONE)).collect();
+    let found = matched(messages, evidence, &blocks, &answers);
+    drop(blocks);
+    let firsts = firsts(&answers);
+    // Whoever reads an answer takes it away: what is left is the tags of messages that have none yet.
+    let tags = answers;
+    let tag = |position: Position, tag: u32| {
+        if let Some(slot) = tags.get(position as usize) {
+            slot.store(tag, Ordering::Relaxed);
+        }
     };
-    let further: Vec<(TransactionId, Further)> =
-        found.further.iter().filter_map(|further| Some((number(further.first)?, *further))).collect();
-    drop(entries);
-    evidence.transactions =
-        firsts.par_iter().map(|(first, answer)| transaction(messages, *first, *answer)).collect();
+    let one = |window: &mut Window<'_>, (id, (first, answer)): (usize, &(Position, Position))| {
+        let id = (id as u32) << ROLE_BITS;
+        tag(*first, id | Role::First as u32);
+        if *answer != UNANSWERED {
+            tag(*answer, id | Role::Answer as u32);
+        }
+        transaction(window, *first, *answer)
+    };
+    let numbered = firsts.par_iter().enumerate();
+    evidence.transactions = numbered.map_init(|| Window::new(messages), one).collect();
+    drop(firsts);
+    let number = |position: Position| {
+        let tag = tags.get(position as usize).map_or(UNTAGGED, |tag| tag.load(Ordering::Relaxed));
+        (tag != UNTAGGED).then_some(tag >> ROLE_BITS)
+    };
+    for position in &found.probable {
+        let Some(id) = number(*position) else { continue };
+        tag(*position, id << ROLE_BITS | Role::ProbableAnswer as u32);
+    }
+    let mut further = Vec::with_capacity(found.further.len());
+    for one in &found.further {
+        let Some(id) = number(one.first) else { continue };
+        tag(one.position, id << ROLE_BITS | one.role as u32);
+        further.push((TransactionId(id), *one));
+    }
+    evidence.set_tags(messages, tags.into_iter().map(AtomicU32::into_inner).collect());
     let packet = |position| messages.at(position).map(|(row, _)| row.packet);
     for (kind, position, against) in found.odd {
         let Some(odd) = packet(position) else { continue };
@@ -61,148 +90,207 @@ pub(super) fn join(messages: &Messages<'_>, evidence: &mut Evidence, cancel: &At
         ));
     }
     strays::explain(messages, evidence, &found.strays);
+    denials
 }
 
-/// Sorts the blocks by share, matches the shares, and puts the blocks back in order.
-fn matched(messages: &Messages<'_>, evidence: &Evidence, entries: &mut [Entry], bits: u32) -> Found {
-    let starts: Vec<Vec<u32>> = entries
-        .par_chunks_mut(BLOCK)
-        .map_init(Vec::new, |scratch, block| sort_by_share(block, scratch, bits))
-        .collect();
-    let mut shares: Vec<Vec<&mut [Entry]>> = (0..1usize << bits).map(|_| Vec::new()).collect();
-    for (mut block, starts) in entries.chunks_mut(BLOCK).zip(&starts) {
-        for (share, pair) in shares.iter_mut().zip(starts.windows(2)) {
-            let length = pair.last().zip(pair.first()).map_or(0, |(end, start)| end - start);
-            let Some((run, rest)) = block.split_at_mut_checked(length as usize) else { break };
-            block = rest;
-            if !run.is_empty() {
-                share.push(run);
+/// The messages of a block, sorted by share.
+struct Block {
+    entries: Vec<Entry>,
+    /// Where each share begins, and the end.
+    starts: Vec<u32>,
+    /// Responses with NXDOMAIN of whatever kind: gathered here because every pass over all messages has its price.
+    denials: Vec<Ordinal>,
+}
+
+impl Block {
+    fn read(
+        messages: &Messages<'_>,
+        evidence: &Evidence,
+        (block, bits): (u32, u32),
+        scratch: &mut Vec<Entry>,
+    ) -> Self {
+        let first = block * BLOCK;
+        let range = first..first.saturating_add(BLOCK).min(messages.len());
+        let mut starts = vec![0u32; (1 << bits) + 1];
+        let mut denials = Vec::new();
+        scratch.clear();
+        for run in messages.runs(range) {
+            for (row, position) in run.rows.iter().zip(run.first..) {
+                if row.is_response() && row.header.response_code() == NXDOMAIN {
+                    denials.push(run.ordinal + (position - run.first));
+                }
+                let Some(entry) = Entry::of(row, position) else { continue };
+                if evidence.is_duplicate(row.packet) {
+                    continue;
+                }
+                if let Some(count) = starts.get_mut(entry.share(bits) + 1) {
+                    *count += 1;
+                }
+                scratch.push(entry);
             }
         }
+        let mut sum = 0;
+        for start in &mut starts {
+            sum += *start;
+            *start = sum;
+        }
+        let mut next = starts.clone();
+        let mut entries = scratch.clone();
+        for entry in &*scratch {
+            let Some(next) = next.get_mut(entry.share(bits)) else { continue };
+            if let Some(slot) = entries.get_mut(*next as usize) {
+                *slot = *entry;
+            }
+            *next += 1;
+        }
+        Self { entries, starts, denials }
     }
-    let all: Vec<Found> = shares
-        .par_iter_mut()
-        .map_init(Room::default, |room, runs| matching::share(messages, &evidence.parameters, runs, room))
+
+    fn share(&self, share: usize) -> &[Entry] {
+        let range = self.starts.get(share).zip(self.starts.get(share + 1));
+        let range = range.map(|(start, end)| *start as usize..*end as usize);
+        range.and_then(|range| self.entries.get(range)).unwrap_or_default()
+    }
+}
+
+/// Matches the shares side by side.
+fn matched(messages: &Messages<'_>, evidence: &Evidence, blocks: &[Block], answers: &[AtomicU32]) -> Found {
+    let shares = blocks.first().map_or(0, |block| block.starts.len() - 1);
+    let all: Vec<Found> = (0..shares)
+        .into_par_iter()
+        .map_init(Room::default, |room, share| {
+            room.entries.clear();
+            for block in blocks {
+                room.entries.extend_from_slice(block.share(share));
+            }
+            matching::share(messages, &evidence.parameters, room, answers)
+        })
         .collect();
-    entries.par_chunks_mut(BLOCK).for_each_init(Vec::new, |scratch, block| sort_by_position(block, scratch));
     let mut found = Found::default();
     for mut part in all {
         found.further.append(&mut part.further);
+        found.probable.append(&mut part.probable);
         found.odd.append(&mut part.odd);
         found.strays.append(&mut part.strays);
         found.crowded |= part.crowded;
     }
-    found.further.sort_unstable_by_key(|further| further.position);
+    found.further.par_sort_unstable_by_key(|further| further.position);
     found.odd.sort_unstable_by_key(|(_, position, _)| *position);
     found.strays.sort_unstable();
     found
 }
 
-/// Sorts a block by share, keeping the order within each; gives where each share begins, and the end.
-fn sort_by_share(block: &mut [Entry], scratch: &mut Vec<Entry>, bits: u32) -> Vec<u32> {
-    let mut starts = vec![0u32; (1 << bits) + 1];
-    for entry in &*block {
-        if let Some(count) = starts.get_mut(entry.share(bits) + 1) {
-            *count += 1;
-        }
+/// The first queries in matching order, each one's position and that of its answer; takes them out of `answers`.
+fn firsts(answers: &[AtomicU32]) -> Vec<(Position, Position)> {
+    let is_first = |answer: &&AtomicU32| answer.load(Ordering::Relaxed) != NONE;
+    let blocks = || answers.par_chunks(BLOCK as usize);
+    let counts: Vec<usize> = blocks().map(|block| block.iter().filter(is_first).count()).collect();
+    let mut firsts = vec![(0, 0); counts.iter().sum()];
+    let mut rest = firsts.as_mut_slice();
+    let mut parts = Vec::with_capacity(counts.len());
+    for count in counts {
+        let Some((part, after)) = std::mem::take(&mut rest).split_at_mut_checked(count) else { break };
+        parts.push(part);
+        rest = after;
     }
-    let mut sum = 0;
-    for start in &mut starts {
-        sum += *start;
-        *start = sum;
-    }
-    scratch.clear();
-    scratch.extend_from_slice(block);
-    let mut next = starts.clone();
-    for entry in &*scratch {
-        let Some(next) = next.get_mut(entry.share(bits)) else { continue };
-        if let Some(slot) = block.get_mut(*next as usize) {
-            *slot = *entry;
-        }
-        *next += 1;
-    }
-    starts
-}
-
-fn sort_by_position(block: &mut [Entry], scratch: &mut Vec<Entry>) {
-    scratch.clear();
-    scratch.extend_from_slice(block);
-    let first = scratch.iter().map(|entry| entry.position).min().unwrap_or(0);
-    for entry in &*scratch {
-        if let Some(slot) = block.get_mut((entry.position - first) as usize) {
-            *slot = *entry;
-        }
-    }
-}
-
-/// Numbers the first queries in matching order; gives each one's position and that of its answer.
-fn numbered(entries: &mut [Entry]) -> Vec<(Position, Position)> {
-    let counts: Vec<usize> = entries
-        .par_chunks(BLOCK)
-        .map(|block| block.iter().filter(|entry| entry.key == Role::First as u64).count())
-        .collect();
-    let before = counts.iter().scan(0, |sum, count| {
-        let before = *sum;
-        *sum += count;
-        Some(before)
-    });
-    let before: Vec<usize> = before.collect();
-    let blocks: Vec<Vec<(Position, Position)>> = entries
-        .par_chunks_mut(BLOCK)
-        .zip(before)
-        .map(|(block, before)| {
-            let mut firsts = Vec::new();
-            for entry in block.iter_mut().filter(|entry| entry.key == Role::First as u64) {
-                let id = before + firsts.len();
-                if id >= TRANSACTIONS_MAX {
-                    entry.key = UNPLACED;
-                    continue;
-                }
-                firsts.push((entry.position, entry.question));
-                // First is role 0, so that the tag of a first query is its number alone.
-                entry.key = (id as u64) << super::evidence::ROLE_BITS;
+    parts.into_par_iter().zip(blocks()).enumerate().for_each(|(at, (part, block))| {
+        let mut slots = part.iter_mut();
+        for (answer, position) in block.iter().zip(at as Position * BLOCK..) {
+            if is_first(&answer)
+                && let Some(slot) = slots.next()
+            {
+                *slot = (position, answer.load(Ordering::Relaxed));
+                answer.store(NONE, Ordering::Relaxed);
             }
-            firsts
-        })
-        .collect();
-    let mut firsts = Vec::with_capacity(blocks.iter().map(Vec::len).sum());
-    for block in blocks {
-        firsts.extend(block);
-    }
+        }
+    });
+    firsts.truncate(TRANSACTIONS_MAX);
     firsts
 }
 
-/// The transaction and role of every message, by position.
-fn tags(entries: &[Entry]) -> Vec<u32> {
-    let tag = |entry: &Entry| {
-        if entry.key == UNPLACED {
-            return NONE;
+/// What a transaction needs to know of a message.
+#[derive(Clone, Copy)]
+struct Brief {
+    time_ns: Nanos,
+    packet: PacketId,
+    response_code: u8,
+    is_truncated: bool,
+    is_extended: bool,
+}
+
+impl Brief {
+    fn of(row: &DnsRow, time_ns: Nanos) -> Self {
+        Self {
+            time_ns,
+            packet: row.packet,
+            response_code: row.header.response_code(),
+            is_truncated: row.header.is_truncated(),
+            is_extended: row.is_extended(),
         }
-        let of_first = |first: &Entry| if first.key == UNPLACED { NONE } else { first.key as u32 };
-        let role = Role::OTHERS.into_iter().find(|role| *role as u64 == entry.key && entry.question != NONE);
-        match role {
-            Some(role) => {
-                let first = entries.get(entry.question as usize).map_or(NONE, of_first);
-                if first == NONE { NONE } else { first | role as u32 }
-            }
-            None => entry.key as u32,
+    }
+}
+
+/// The messages around the first queries worked on, read one after the other: answers lie a little further on, and asking
+/// memory for each on its own takes longer.
+struct Window<'m> {
+    messages: &'m Messages<'m>,
+    start: Position,
+    briefs: Vec<Brief>,
+}
+
+/// First queries whose messages are read together, and messages read beyond them.
+const WINDOW: Position = 1 << 12;
+const AHEAD: Position = 1 << 12;
+
+impl<'m> Window<'m> {
+    fn new(messages: &'m Messages<'m>) -> Self {
+        Self { messages, start: 0, briefs: Vec::new() }
+    }
+
+    /// Reads on when a first query is not among the first half of what was read.
+    fn reach(&mut self, position: Position) {
+        if !self.briefs.is_empty() && (self.start..self.start + WINDOW).contains(&position) {
+            return;
         }
-    };
-    entries.par_iter().map(tag).collect()
+        let passed = position.checked_sub(self.start).map_or(self.briefs.len(), |passed| passed as usize);
+        self.briefs.drain(..passed.min(self.briefs.len()));
+        self.start = position;
+        let next = position + self.briefs.len() as Position;
+        let end = position.saturating_add(WINDOW + AHEAD).min(self.messages.len());
+        for Run { segment, rows, .. } in self.messages.runs(next..end.max(next)) {
+            let brief = |row: &DnsRow| Brief::of(row, messages::time_in(segment, row));
+            self.briefs.extend(rows.iter().map(brief));
+        }
+    }
+
+    fn brief(&self, position: Position) -> Option<Brief> {
+        let near = position.checked_sub(self.start).and_then(|at| self.briefs.get(at as usize));
+        near.copied().or_else(|| {
+            let (row, time_ns) = self.messages.at(position)?;
+            Some(Brief::of(row, time_ns))
+        })
+    }
 }
 
 /// A transaction as its first query and its answer tell it.
-fn transaction(messages: &Messages<'_>, first: Position, answer: Position) -> Transaction {
+fn transaction(window: &mut Window<'_>, first: Position, answer: Position) -> Transaction {
+    window.reach(first);
     let (query, asked_ns) =
-        messages.at(first).map_or((PacketId(0), 0), |(row, time_ns)| (row.packet, time_ns));
-    let answer = if answer == NONE { None } else { messages.at(answer) };
-    let truncated = answer.is_some_and(|(row, _)| row.header.is_truncated());
-    let waited_ns = answer.map_or(0, |(_, time_ns)| time_ns - asked_ns);
-    let (response_code, extended_error) = answer.map_or((0, None), |(row, _)| ending(messages, row));
+        window.brief(first).map_or((PacketId(0), 0), |brief| (brief.packet, brief.time_ns));
+    let brief = if answer == UNANSWERED { None } else { window.brief(answer) };
+    let truncated = brief.is_some_and(|brief| brief.is_truncated);
+    let waited_ns = brief.map_or(0, |brief| brief.time_ns - asked_ns);
+    let (response_code, extended_error) = match brief {
+        Some(brief) if brief.is_extended => {
+            window.messages.at(answer).map_or((0, None), |(row, _)| ending(window.messages, row))
+        }
+        Some(brief) => (u16::from(brief.response_code), None),
+        None => (0, None),
+    };
     Transaction {
         first: query,
         last: query,
-        answer: answer.map(|(row, _)| row.packet),
+        answer: brief.map(|brief| brief.packet),
         error: None,
         outcome: if truncated { Outcome::Truncated } else { Outcome::Undetermined },
         response_code,
@@ -210,7 +298,6 @@ fn transaction(messages: &Messages<'_>, first: Position, answer: Position) -> Tr
         tries: 1,
         extended_error,
         name_lost: false,
-        rtt_ns: waited_ns,
         waited_ns,
     }
 }
@@ -218,9 +305,6 @@ fn transaction(messages: &Messages<'_>, first: Position, answer: Position) -> Tr
 /// The response code with its extended bits and the extended error of an answer (RFC 6891 §6.1.3; RFC 8914).
 fn ending(messages: &Messages<'_>, row: &DnsRow) -> (u16, Option<u16>) {
     let low = u16::from(row.header.response_code());
-    if !row.is_extended() {
-        return (low, None);
-    }
     let message = dns::read(messages.bytes(row));
     let Some((message, extension)) = message.and_then(|m| Some((m, m.extension()?))) else {
         return (low, None);
@@ -233,16 +317,13 @@ fn ending(messages: &Messages<'_>, row: &DnsRow) -> (u16, Option<u16>) {
 fn extend(messages: &Messages<'_>, evidence: &mut Evidence, all: &[(TransactionId, Further)]) {
     let mut extras = Vec::with_capacity(all.len());
     for (id, further) in all {
-        let Some((row, time_ns)) = messages.at(further.position) else { continue };
+        let Some((row, _)) = messages.at(further.position) else { continue };
         let Some(transaction) = evidence.transactions.get_mut(id.0 as usize) else { continue };
         let (packet, role, delta_ns) = (row.packet, further.role, further.delta_ns);
         extras.push(Extra { transaction: *id, packet, role, delta_ns });
         if role == Role::Retry {
             transaction.last = row.packet;
             transaction.tries = transaction.tries.saturating_add(1);
-            if let Some(answer) = transaction.answer {
-                transaction.rtt_ns = messages.time_ns(answer) - time_ns;
-            }
         } else if let Some(answer) = transaction.answer
             && let Some(kind) = repeated(messages, answer, row)
         {
@@ -263,7 +344,7 @@ fn repeated(messages: &Messages<'_>, answer: PacketId, row: &DnsRow) -> Option<&
 }
 
 /// Marks answers that come later than any client waits.
-pub(super) fn implausible(transaction: &Transaction, limit_ns: Nanos) -> Option<Anomaly> {
-    let packet = transaction.answer.filter(|_| transaction.rtt_ns > limit_ns)?;
+pub(super) fn implausible(transaction: &Transaction, rtt_ns: Nanos, limit_ns: Nanos) -> Option<Anomaly> {
+    let packet = transaction.answer.filter(|_| rtt_ns > limit_ns)?;
     Some(Anomaly { kind: "implausibly_late_answer", packet, against: Some(transaction.last) })
 }

@@ -179,7 +179,9 @@ impl Name {
     /// Lower-cases ASCII letters in place (names compare without case, RFC 4343).
     pub fn make_lowercase(&mut self) {
         // Length octets are below 64 and so never letters.
-        self.bytes.make_ascii_lowercase();
+        if let Some(wire) = self.bytes.get_mut(..usize::from(self.length)) {
+            wire.make_ascii_lowercase();
+        }
     }
 
     /// The wire form; empty for no name.

@@ -245,7 +245,7 @@ fn transactions(job: &Job<'_>) -> Vec<Value> {
                 "answer": transaction.answer.map(|id| frame(job, id)),
                 "error": transaction.error.map(|id| frame(job, id)),
                 "outcome": transaction.outcome.name(),
-                "rtt_us": transaction.answer.map(|_| transaction.rtt_ns / 1000),
+                "rtt_us": transaction.answer.map(|_| evidence.rtt_ns(transaction) / 1000),
             })
         })
         .collect()

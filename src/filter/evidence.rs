@@ -89,7 +89,7 @@ fn of_transaction(
             return;
         }
         EvidenceField::Attempt => lookups::place(index, evidence, packet).map(|(number, _)| number as i64),
-        _ => number_of(field, transaction),
+        _ => number_of(field, evidence, transaction),
     };
     if let Some(value) = value {
         visit(Scalar::Number(value));
@@ -97,11 +97,11 @@ fn of_transaction(
 }
 
 /// A number known of a transaction as a whole.
-pub fn number_of(field: EvidenceField, transaction: &Transaction) -> Option<i64> {
+pub fn number_of(field: EvidenceField, evidence: &Evidence, transaction: &Transaction) -> Option<i64> {
     let answered = transaction.answer.is_some();
     match field {
         EvidenceField::Waited if answered || transaction.error.is_some() => Some(transaction.waited_ns),
-        EvidenceField::Rtt if answered => Some(transaction.rtt_ns),
+        EvidenceField::Rtt if answered => Some(evidence.rtt_ns(transaction)),
         EvidenceField::Tries => Some(i64::from(transaction.tries)),
         EvidenceField::ExtendedError => transaction.extended_error.map(i64::from),
         _ => None,

@@ -7,6 +7,7 @@
 mod datagram;
 mod stream;
 
+use super::names::Hashed;
 use super::segment::{DnsRow, IcmpRow, Segment, dns_row, flags, flow_hash};
 use super::{PacketId, segment};
 use crate::decode::{Address, Decoded, Fragment, Quote, Transport, decode_ip, dns};
@@ -325,14 +326,14 @@ impl Work<'_> {
         ends: ((Address, u16), (Address, u16)),
         at: Message,
     ) {
-        let Some(message) = dns::read(bytes) else { return };
-        let mut row: DnsRow = dns_row(now.packet, protocol, &message, at.transport, ends);
+        let Some(mut message) = dns::read(bytes) else { return };
+        message.name.make_lowercase();
+        let name = Hashed::new(&message.name);
+        let mut row: DnsRow = dns_row(now.packet, protocol, (&message, name), at.transport, ends);
         row.start = at.start;
         row.set_assembled(at.assembled);
         if row.question != 0 {
-            let mut lower = message.name;
-            lower.make_lowercase();
-            row.name = self.name(lower.wire());
+            row.name = self.name(name);
         }
         self.flag(now, if row.is_response() { flags::DNS_RESPONSE } else { flags::DNS_QUERY });
         set(&mut self.segment.protocol, now.row as usize, protocol.0);
@@ -340,12 +341,12 @@ impl Work<'_> {
         self.segment.dns.push(row);
     }
 
-    fn name(&mut self, wire: &[u8]) -> u32 {
-        if let Some(at) = self.names.get(wire) {
+    fn name(&mut self, name: Hashed<'_>) -> u32 {
+        if let Some(at) = self.names.get(name.wire) {
             return *at;
         }
-        let at = self.segment.names.push(wire);
-        self.names.insert(wire.into(), at);
+        let at = self.segment.names.push(name.wire, name.hash);
+        self.names.insert(name.wire.into(), at);
         at
     }
 

@@ -4,6 +4,7 @@ use std::hash::{BuildHasher, Hasher};
 
 use hashbrown::HashTable;
 
+use super::names::{Hashed, Names};
 use super::reassembly::{Assembly, Piece};
 use super::{PacketId, SourceId};
 use crate::capture::{LinkType, Record};
@@ -254,46 +255,8 @@ impl Segment {
     }
 }
 
-/// Distinct names of a segment, end to end in one buffer.
-#[derive(Default)]
-pub struct Names {
-    bytes: Vec<u8>,
-    ends: Vec<u32>,
-}
-
-impl Names {
-    /// Number of names.
-    pub fn len(&self) -> usize {
-        self.ends.len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.ends.is_empty()
-    }
-
-    /// The wire form of one name.
-    pub fn get(&self, position: u32) -> Option<&[u8]> {
-        let at = position as usize;
-        let end = *self.ends.get(at)? as usize;
-        let start = at.checked_sub(1).and_then(|before| self.ends.get(before)).map_or(0, |&e| e as usize);
-        self.bytes.get(start..end)
-    }
-
-    fn shrink_to_fit(&mut self) {
-        self.bytes.shrink_to_fit();
-        self.ends.shrink_to_fit();
-    }
-
-    pub(super) fn push(&mut self, name: &[u8]) -> u32 {
-        self.bytes.extend_from_slice(name);
-        self.ends.push(self.bytes.len() as u32);
-        (self.ends.len() - 1) as u32
-    }
-}
-
 /// The seed is fixed so that two builds of one capture are equal; the hashes never decide a table's layout.
-fn hasher() -> impl Hasher {
+pub(super) fn hasher() -> impl Hasher {
     foldhash::quality::FixedState::with_seed(0x706f_7274).build_hasher()
 }
 
@@ -305,30 +268,28 @@ pub fn flow_hash(transport: u8, from: (Address, u16), to: (Address, u16)) -> u64
     hasher.finish() | 1
 }
 
-/// Hashes a question; the name is in wire form, lower-cased.
-pub fn question_hash(name: &[u8], qtype: u16, qclass: u16, opcode: u8) -> u64 {
+/// Hashes a question from the hash of its name.
+pub fn question_hash(name: u64, qtype: u16, qclass: u16, opcode: u8) -> u64 {
     let mut hasher = hasher();
-    hasher.write(name);
+    hasher.write_u64(name);
     hasher.write_u64(u64::from(qtype) << 32 | u64::from(qclass) << 16 | u64::from(opcode));
     hasher.finish() | 1
 }
 
-/// The row of a message that is bytes; its name and place are the caller's to fill in.
+/// The row of a message that is bytes, whose name is given; the name's place and the message's are the caller's to fill in.
 pub(super) fn dns_row(
     packet: PacketId,
     protocol: ProtocolId,
-    message: &dns::Message<'_>,
+    (message, name): (&dns::Message<'_>, Hashed<'_>),
     transport: u8,
     (from, to): ((Address, u16), (Address, u16)),
 ) -> DnsRow {
-    let mut lower = message.name;
-    lower.make_lowercase();
     let response = message.header.is_response();
     let (client, server) = if response { (to, from) } else { (from, to) };
-    let question = if lower.wire().is_empty() {
+    let question = if name.wire.is_empty() {
         0
     } else {
-        question_hash(lower.wire(), message.qtype, message.qclass, message.header.opcode())
+        question_hash(name.hash, message.qtype, message.qclass, message.header.opcode())
     };
     DnsRow {
         packet,
@@ -500,16 +461,18 @@ impl SegmentBuilder {
         at
     }
 
-    fn name(&mut self, name: &[u8]) -> u32 {
-        let state = foldhash::fast::FixedState::default();
-        let hash = state.hash_one(name);
+    fn name(&mut self, name: Hashed<'_>) -> u32 {
         let names = &mut self.segment.names;
-        if let Some(at) = self.name_table.find(hash, |at| names.get(*at) == Some(name)) {
+        // Half a hash is kept of each name; the table looks at both ends of a whole one.
+        let spread = |half: u32| u64::from(half).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let hash = spread(name.hash as u32);
+        if let Some(at) = self.name_table.find(hash, |at| names.get(*at) == Some(name.wire)) {
             return *at;
         }
-        let at = names.push(name);
-        let names = &*names;
-        self.name_table.insert_unique(hash, at, |at| state.hash_one(names.get(*at).unwrap_or_default()));
+        let at = names.push(name.wire, name.hash);
+        let hashes = names.hashes();
+        let known = |at: &u32| spread(hashes.get(*at as usize).copied().unwrap_or(0));
+        self.name_table.insert_unique(hash, at, known);
         at
     }
 
@@ -535,15 +498,15 @@ impl SegmentBuilder {
     }
 
     fn push_dns(&mut self, id: PacketId, protocol: ProtocolId, decoded: &Decoded<'_>) -> u16 {
-        let Some(message) = dns::read(decoded.payload()) else { return flags::STOPPED };
+        let Some(mut message) = dns::read(decoded.payload()) else { return flags::STOPPED };
         let Some((source_port, destination_port)) = decoded.ports() else { return 0 };
         let ends = ((decoded.source, source_port), (decoded.destination, destination_port));
-        let mut row = dns_row(id, protocol, &message, decoded.ip_protocol, ends);
+        message.name.make_lowercase();
+        let name = Hashed::new(&message.name);
+        let mut row = dns_row(id, protocol, (&message, name), decoded.ip_protocol, ends);
         row.start = decoded.payload_start;
         if row.question != 0 {
-            let mut lower = message.name;
-            lower.make_lowercase();
-            row.name = self.name(lower.wire());
+            row.name = self.name(name);
         }
         self.segment.dns.push(row);
         if row.is_response() { flags::DNS_RESPONSE } else { flags::DNS_QUERY }
@@ -587,8 +550,9 @@ impl SegmentBuilder {
         let (name, question) = if lower.wire().is_empty() {
             (u32::MAX, 0)
         } else {
-            let hash = question_hash(lower.wire(), qtype, qclass, message.header.opcode());
-            (self.name(lower.wire()), hash)
+            let name = Hashed::new(&lower);
+            let hash = question_hash(name.hash, qtype, qclass, message.header.opcode());
+            (self.name(name), hash)
         };
         self.segment.dns.push(DnsRow {
             packet: id,

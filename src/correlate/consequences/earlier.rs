@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
@@ -9,7 +10,8 @@ use super::super::messages::Messages;
 use super::super::{Episode, Evidence};
 use super::ADDRESSES_MAX;
 use crate::decode::Address;
-use crate::index::segment::{DnsKind, question_hash};
+use crate::index::names::name_hash;
+use crate::index::segment::DnsKind;
 use crate::index::{PacketId, Segment};
 use crate::time::Nanos;
 
@@ -38,10 +40,6 @@ fn key(messages: &Messages<'_>, evidence: &Evidence, episode: &Episode) -> Optio
     Some((episode.client, name_hash(name)))
 }
 
-fn name_hash(wire: &[u8]) -> u64 {
-    question_hash(wire, 0, 0, 0)
-}
-
 /// An answer to a client and name of some episode.
 type Found = ((Address, u64), Nanos, PacketId);
 
@@ -60,11 +58,18 @@ impl Earlier {
         if names.is_empty() {
             return found;
         }
+        let until_ns = found.0.values().map(|answers| answers.until_ns).max().unwrap_or(Nanos::MIN);
+        // No time of a segment lies further before its first one than any packet's before an earlier one.
+        let fall_ns = messages.file_fall_ns;
+        let is_near = |segment: &&Arc<Segment>| {
+            segment.time_ns.first().is_some_and(|first_ns| first_ns.saturating_sub(fall_ns) < until_ns)
+        };
         let shared = &found;
         let parts: Vec<Vec<Found>> = messages
             .index
             .segments()
             .par_iter()
+            .filter(is_near)
             .map(|segment| shared.of_segment(messages, &names, segment))
             .collect();
         for (key, time_ns, packet) in parts.into_iter().flatten() {

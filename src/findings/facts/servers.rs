@@ -147,7 +147,7 @@ pub(super) fn tally(input: &Input<'_>) -> Tally {
         }
         let Some(packet) = transaction.answer else { continue };
         if server.trips_ns.len() < TRIPS_MAX && transaction.tries == 1 {
-            server.trips_ns.push(transaction.rtt_ns);
+            server.trips_ns.push(transaction.waited_ns);
         }
         if server.answers.len() >= ANSWERS_MAX {
             left_out += 1;
@@ -158,7 +158,7 @@ pub(super) fn tally(input: &Input<'_>) -> Tally {
             packet,
             client: asked.client,
             response_code: transaction.response_code,
-            trip_ns: transaction.rtt_ns,
+            trip_ns: input.evidence.rtt_ns(transaction),
         });
     }
     for (key, mut server, clients) in servers {

@@ -382,7 +382,7 @@ fn late(scene: &Scene<'_, '_>, out: &mut Vec<Said>) {
         .flatten()
         .take(FRAMES_MAX)
         .collect();
-    let waits = scene.transactions.iter().map(|transaction| transaction.rtt_ns);
+    let waits = scene.transactions.iter().map(|transaction| scene.facts.evidence.rtt_ns(transaction));
     let (low, high) = (waits.clone().min().unwrap_or(0), waits.max().unwrap_or(0));
     out.push((
         format!(

@@ -95,13 +95,17 @@ fn row(state: &State, theme: &Theme, transaction: &Transaction, area: Rect, buff
         let span = |ns: i64| if ns > 0 { crate::time::span(ns) } else { "–".to_owned() };
         let round_trip = match tail {
             TIMES_CELLS => String::new(),
-            _ => pad_left(&span(transaction.rtt_ns), usize::from(ROUND_TRIP_CELLS)),
+            _ => pad_left(&span(round_trip_ns(state, transaction)), usize::from(ROUND_TRIP_CELLS)),
         };
         let partner = transaction.error.or(transaction.answer);
         let partner = partner.map(|id| state.number(id)).unwrap_or_default();
         let text = format!("{round_trip}{}  {partner}", pad_left(&span(transaction.waited_ns), 10));
         put(buffer, (area.right().saturating_sub(tail), area.y), tail, &text, theme.style(Role::Muted));
     }
+}
+
+fn round_trip_ns(state: &State, transaction: &Transaction) -> i64 {
+    state.evidence.as_ref().map_or(0, |evidence| evidence.rtt_ns(transaction))
 }
 
 fn question(state: &State, transaction: &Transaction) -> String {
