@@ -228,7 +228,8 @@ impl<'f> Linked<'f> {
         let passes = |id: TransactionId| {
             evidence.transaction(id).is_some_and(|transaction| match self.field {
                 EvidenceField::Outcome => self.words.contains(&transaction.outcome.name()),
-                field => evidence::number_of(field, evidence, transaction).is_some_and(|number| self.accepts(number)),
+                field => evidence::number_of(field, evidence, transaction)
+                    .is_some_and(|number| self.accepts(number)),
             })
         };
         let range = range(view);
