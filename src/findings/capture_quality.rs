@@ -2,6 +2,7 @@
 
 use super::facts::Facts;
 use super::{Count, Finding, Rule, Severity, rules};
+use crate::correlate::Signature;
 use crate::index::PacketId;
 use crate::index::segment::flags;
 
@@ -11,7 +12,7 @@ pub static RULE: Rule = Rule {
     title: "Limits of the capture",
     doc: "One direction only, packets dropped while capturing, damage in the file, packets cut by the snap length, times that \
           run backwards, copies from a mirror port, a capture filter that hides ICMP errors (`port 53` drops them, they have \
-          no ports), recorded or to be guessed because no packet has another port. Each limits what absence means. Low for \
+          no ports), recorded or, where queries stay unanswered, to be guessed because no packet has another port. Each limits what absence means. Low for \
           one-sided and dropped packets and a recorded filter, otherwise info.",
     run,
 };
@@ -70,7 +71,9 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
         }
     }
     let told = facts.index.sources.iter().flat_map(|s| &s.metadata.interfaces).any(|i| i.filter.is_some());
-    if facts.port_only && !told {
+    // It matters only where silence is told.
+    let silent = facts.problems().any(|(_, problem)| problem.signature == Signature::NoAnswer);
+    if facts.port_only && silent && !told {
         add(
             Severity::Info,
             "Every packet has port 53: a capture filter by port leaves out ICMP errors, which have none; \

@@ -29,11 +29,11 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
             id: RULE.id,
             severity: if load.clients.len() >= MANY_CLIENTS { Severity::High } else { Severity::Medium },
             statement: format!(
-                "{} queries for {} different names under {} reached {server} from {} clients; {} got no useful answer",
+                "{} queries for {} different names under {} reached {server} from {}; {} got no useful answer",
                 load.queries,
                 load.names,
                 rules::plain_name(zone),
-                load.clients.len(),
+                rules::counted(load.clients.len(), "client", "clients"),
                 load.failed
             ),
             frames: rules::tidy(load.samples.clone()),

@@ -130,7 +130,7 @@ pub fn names(names: &[String]) -> String {
 pub fn clients(clients: &[Address]) -> String {
     match clients {
         [one] => one.to_string(),
-        many => format!("{} clients", many.len()),
+        many => counted(many.len(), "client", "clients"),
     }
 }
 

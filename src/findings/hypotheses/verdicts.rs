@@ -153,7 +153,10 @@ fn tie(all: &mut [Hypothesis], ranked: &[(&'static str, i32)]) {
         .filter(|hypothesis| is_cause(hypothesis.id) && in_tie(hypothesis, &classes))
         .map(|hypothesis| (hypothesis.id, hypothesis.class))
         .collect();
-    let top = ranked.first().filter(|(_, score)| *score >= CONSISTENT_DB).map(|(class, _)| *class);
+    // Classes with the same sum at the top are not ranked against each other either.
+    let highest = ranked.first().map(|(_, score)| *score).filter(|score| *score >= CONSISTENT_DB);
+    let tops: Vec<&'static str> =
+        ranked.iter().filter(|(_, score)| Some(*score) == highest).map(|(class, _)| *class).collect();
     let held: Vec<&'static str> = all
         .iter()
         .filter(|h| matches!(h.id, "H12" | "H18") && h.verdict == Verdict::BestSupported)
@@ -162,16 +165,17 @@ fn tie(all: &mut [Hypothesis], ranked: &[(&'static str, i32)]) {
     for hypothesis in all {
         let inside = members.iter().any(|(id, _)| *id == hypothesis.id);
         let held_here = held.contains(&hypothesis.id);
-        let class = if held_here { top.unwrap_or_default() } else { hypothesis.class };
+        let class = if held_here { tops.first().copied().unwrap_or_default() } else { hypothesis.class };
         if !inside && !held_here {
             continue;
         }
+        let at_top = tops.contains(&class);
         let mut tied: Vec<&'static str> = members
             .iter()
-            .filter(|(id, of)| *of == class && *id != hypothesis.id)
+            .filter(|(id, of)| *id != hypothesis.id && (*of == class || at_top && tops.contains(of)))
             .map(|(id, _)| *id)
             .collect();
-        if Some(class) == top {
+        if at_top {
             tied.extend(held.iter().filter(|id| **id != hypothesis.id));
         }
         hypothesis.tied_with = tied;

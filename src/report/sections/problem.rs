@@ -35,7 +35,9 @@ pub fn clients(facts: &Facts<'_>) -> String {
     let clients: Vec<String> = facts.problem.clients.iter().map(ToString::to_string).collect();
     match clients.as_slice() {
         [one] => format!("a client at {one}"),
-        many => format!("{} clients ({})", many.len(), words::list(many, NAMED_MAX)),
+        many => {
+            format!("{} ({})", words::count(many.len(), "client", "clients"), words::list(many, NAMED_MAX))
+        }
     }
 }
 

@@ -326,7 +326,7 @@ fn distance(scene: &Scene<'_, '_>, errors: &[&ErrorFact], bridged: Bridged, ledg
     let (ledger_row, words) = if error_hops.abs_diff(other_hops) <= 1 {
         (Row::HopsAgree, "as far away as")
     } else {
-        (Row::HopsDiffer, "at another distance than")
+        (Row::HopsDiffer, "another distance than")
     };
     let observation = Observation::new(ledger_row, Group::Generator, format!(
             "The error (TTL {}, {error_hops} hops) comes from {words} other packets of {} (TTL {}, {other_hops} hops).",

@@ -47,11 +47,11 @@ fn random_labels(scene: &Scene<'_, '_>, ledger: &mut Ledger) -> bool {
         Row::RandomLabels,
         Group::Load,
         format!(
-            "{} queries for {} different names under {} from {} clients, {} % without a useful answer.",
+            "{} queries for {} different names under {} from {}, {} % without a useful answer.",
             of.queries,
             of.names,
             crate::findings::rules::plain_name(zone),
-            of.clients.len(),
+            crate::findings::rules::counted(of.clients.len(), "client", "clients"),
             of.failed * 100 / of.queries.max(1)
         ),
         of.samples.clone(),
