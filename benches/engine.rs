@@ -93,7 +93,7 @@ fn small() -> &'static (Index, Evidence) {
     SMALL.get_or_init(|| {
         let index = index_of(Mix::Small, 2);
         let evidence = evidence_of(&index);
-        evidence.lookups(&index);
+        evidence.prepare(&index);
         (index, evidence)
     })
 }

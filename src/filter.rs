@@ -32,7 +32,7 @@ use crate::correlate::Evidence;
 use crate::index::{Index, PacketId};
 pub use complete::{COMPLETIONS_MAX, Completion, complete};
 pub use evaluate::Step;
-use expression::Expression;
+use expression::{Expression, Function};
 pub use vocabulary::Vocabulary;
 
 /// Why a text is no filter: where, what, and what to do.
@@ -95,6 +95,13 @@ impl Filter {
         let mut local = true;
         self.expression.fields(&mut |test| local &= !matches!(test.source, fields::Source::Stream(_)));
         local
+    }
+
+    /// The same filter with the packets linked to a match besides.
+    #[must_use]
+    pub fn with_partners(&self) -> Self {
+        let partners = Expression::Function(Function::Partner, Box::new(self.expression.clone()));
+        Self { text: self.text.clone(), expression: self.expression.clone().or(partners) }
     }
 
     /// The text as it was parsed.

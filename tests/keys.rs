@@ -175,6 +175,43 @@ fn a_transaction_and_a_field_of_the_tree_become_filters() {
 }
 
 #[test]
+fn what_is_chosen_in_queries_findings_and_ladder_becomes_a_filter() {
+    let mut bench = Bench::sample("seed", 200, 60);
+    let filter = |bench: &Bench| bench.state.filter.line.text().to_owned();
+    // The second query, while another packet is selected in the timeline.
+    bench.keys("d");
+    bench.state.query_list.row = 1;
+    bench.keys("f");
+    bench.shows("replace the filter");
+    bench.keys("t");
+    assert_eq!(filter(&bench), "transaction(frame.number == 3)");
+    bench.shows("2 of 6");
+    bench.keys("Esc f Tab Tab Tab t");
+    assert_eq!(filter(&bench), "not transaction(frame.number == 3)");
+    bench.shows("4 of 6");
+    // The ladder's selected message, and its episode.
+    bench.keys("Esc 1 ] l");
+    bench.state.ladder.list.row = 1;
+    bench.keys("f k");
+    assert_eq!(filter(&bench), "episode == 1");
+    bench.keys("Esc f Tab Tab s");
+    assert_eq!(filter(&bench), "host 203.0.113.2");
+    // A finding's own filter, joined to what is there.
+    bench.keys("Esc 4 f f");
+    let own = bench.state.findings[bench.state.finding_list.row].filter.clone();
+    assert_eq!(filter(&bench), own);
+    bench.keys("f Tab f");
+    assert!(filter(&bench).contains(" or "), "{}", filter(&bench));
+    // In the tree the field pointed at comes first.
+    bench.keys("Esc 1 g g 2");
+    let rows = portmortem::tui::views::packet::tree(&bench.state);
+    let of_id = rows.iter().position(|row| row.node.field.is_some_and(|field| field.name == "dns.id"));
+    bench.state.packet.tree.row = of_id.unwrap();
+    bench.keys("f Enter");
+    assert!(filter(&bench).starts_with("dns.id == "), "{}", filter(&bench));
+}
+
+#[test]
 fn a_note_stands_in_the_report_with_its_citation_and_undo_takes_it_back() {
     let mut bench = seed();
     bench.keys("] a").text("first refusal\nsecond line");

@@ -99,6 +99,8 @@ pub struct Evidence {
     /// The times the sources cover without a gap longer than the watch time, in order.
     pub(super) covered: Vec<(Nanos, Nanos)>,
     lookups: OnceLock<Lookups>,
+    /// A bit for each transaction that is more than a query and at most one response.
+    involved: OnceLock<Vec<u64>>,
     /// The packets of episodes with the episode's position, in packet order.
     placed: OnceLock<Vec<(PacketId, u32)>>,
     /// Packets are seen in one direction only; silence then means nothing.
@@ -362,6 +364,13 @@ impl Evidence {
         })
     }
 
+    /// Works out what is otherwise made when first asked for.
+    pub fn prepare(&self, index: &Index) {
+        self.lookups(index);
+        self.is_plain(TransactionId(0));
+        self.placed_in(&(PacketId(0)..PacketId(0)));
+    }
+
     /// The lookups, made when first asked for.
     pub fn lookups(&self, index: &Index) -> &Lookups {
         self.lookups.get_or_init(|| Lookups::make(index, &self.transactions))
@@ -561,7 +570,20 @@ impl Evidence {
     }
 
     fn has_extras(&self, id: TransactionId) -> bool {
-        self.has_extras.get(id.0 as usize / 64).is_some_and(|word| word >> (id.0 % 64) & 1 == 1)
+        has_bit(&self.has_extras, id)
+    }
+
+    /// Whether a transaction is one query and at most one response, and no error is about either.
+    pub fn is_plain(&self, id: TransactionId) -> bool {
+        let involved = self.involved.get_or_init(|| {
+            let mut involved = self.has_extras.clone();
+            let targets = self.stored.iter().filter_map(|link| link.to);
+            for (id, _) in targets.flat_map(|target| self.roles_of(target)) {
+                set_bit(&mut involved, id);
+            }
+            involved
+        });
+        !has_bit(involved, id)
     }
 
     /// One transaction.
@@ -611,13 +633,7 @@ impl Evidence {
         extras.sort_unstable();
         extras.shrink_to_fit();
         for extra in &extras {
-            let (word, bit) = (extra.transaction.0 as usize / 64, extra.transaction.0 % 64);
-            if self.has_extras.len() <= word {
-                self.has_extras.resize(word + 1, 0);
-            }
-            if let Some(word) = self.has_extras.get_mut(word) {
-                *word |= 1 << bit;
-            }
+            set_bit(&mut self.has_extras, extra.transaction);
         }
         self.extras = extras;
     }
@@ -630,6 +646,20 @@ impl Evidence {
         let mut targets: Vec<(PacketId, PacketId, u32)> = targets.collect();
         targets.sort_unstable();
         self.by_target = targets.into_iter().map(|(target, _, at)| (target, at)).collect();
+    }
+}
+
+fn has_bit(bits: &[u64], id: TransactionId) -> bool {
+    bits.get(id.0 as usize / 64).is_some_and(|word| word >> (id.0 % 64) & 1 == 1)
+}
+
+fn set_bit(bits: &mut Vec<u64>, id: TransactionId) {
+    let at = id.0 as usize / 64;
+    if bits.len() <= at {
+        bits.resize(at + 1, 0);
+    }
+    if let Some(word) = bits.get_mut(at) {
+        *word |= 1 << (id.0 % 64);
     }
 }
 

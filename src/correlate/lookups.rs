@@ -32,6 +32,8 @@ pub struct Lookups {
     /// Transactions ordered by lookup, and where each lookup's begin.
     members: Vec<TransactionId>,
     starts: Vec<u32>,
+    /// A bit for each transaction that shares its lookup with another.
+    shared: Vec<u64>,
 }
 
 /// A lookup that may go on.
@@ -81,7 +83,14 @@ impl Lookups {
             sum += *start;
             *start = sum;
         }
-        Self { of: maker.of, members, starts }
+        let mut shared = vec![0u64; maker.of.len().div_ceil(64)];
+        for (at, lookup) in maker.of.iter().enumerate() {
+            let range = starts.get(*lookup as usize).zip(starts.get(*lookup as usize + 1));
+            if let (Some((from, to)), Some(word)) = (range, shared.get_mut(at / 64)) {
+                *word |= u64::from(to - from > 1) << (at % 64);
+            }
+        }
+        Self { of: maker.of, members, starts, shared }
     }
 
     /// Number of lookups.
@@ -97,6 +106,12 @@ impl Lookups {
     /// The lookup a transaction belongs to.
     pub fn of(&self, id: TransactionId) -> Option<LookupId> {
         self.of.get(id.0 as usize).copied().map(LookupId)
+    }
+
+    /// Whether a transaction is a lookup by itself.
+    pub fn is_alone(&self, id: TransactionId) -> bool {
+        let word = self.shared.get(id.0 as usize / 64).copied().unwrap_or_default();
+        word >> (id.0 % 64) & 1 == 0
     }
 
     /// The transactions of a lookup, in order of their first query.

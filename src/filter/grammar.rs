@@ -406,15 +406,15 @@ impl<'t> Parser<'t> {
             error.suggestion = fields::nearest(rest, names).map(|near| format!("quoted.{near}"));
             return Err(error);
         }
-        if let Some((why, instead)) = fields::absent(word) {
-            let mut error = self.wrong(why);
-            error.suggestion = instead.map(str::to_owned);
-            return Err(error);
-        }
         let keywords = KEYWORDS.iter().copied().chain(FUNCTIONS.iter().map(|(name, _, _)| *name));
         let keywords = keywords
             .chain(TRANSFORMS.iter().map(|(name, _)| *name))
             .chain(NUMBER_FUNCTIONS.iter().map(|(name, _)| *name));
+        if let Some((why, instead)) = fields::absent(word) {
+            let mut error = self.unknown(why.to_owned(), names.chain(keywords));
+            error.suggestion = instead.map(str::to_owned);
+            return Err(error);
+        }
         let shown = crate::text::escape(word);
         let message = if matcher::whole(word).is_some() {
             format!("expected a field before `{shown}`, such as `port {shown}` or `frame.number == {shown}`")

@@ -17,13 +17,19 @@ use crate::index::PacketId;
 pub struct Linked<'f> {
     test: &'f Test,
     field: EvidenceField,
-    /// The words of the field that pass.
-    words: Vec<&'static str>,
+    /// For each word of the field, by its place in the enumeration, whether it passes.
+    words: [bool; WORDS_MAX],
     /// Whether a packet that is tied to nothing passes: it is no duplicate, and its link is not delayed.
     untied: bool,
     /// For each episode whether it passes, or its problem.
     episodes: Vec<bool>,
 }
+
+/// Words a field of our own can have.
+const WORDS_MAX: usize = 8;
+const LEVELS: [Level; 5] = [Level::Exact, Level::Probable, Level::Nat, Level::Orphan, Level::Contradicted];
+const KINDS: [LinkKind; 4] =
+    [LinkKind::AnswerTo, LinkKind::RetryOf, LinkKind::ErrorAbout, LinkKind::DuplicateOf];
 
 /// The packets of a view.
 pub fn range(view: &View<'_>) -> Range<PacketId> {
@@ -87,15 +93,18 @@ impl<'f> Linked<'f> {
                 visit(value.clone());
             })
         };
-        let levels = [Level::Exact, Level::Probable, Level::Nat, Level::Orphan, Level::Contradicted];
-        let kinds = [LinkKind::AnswerTo, LinkKind::RetryOf, LinkKind::ErrorAbout, LinkKind::DuplicateOf];
-        let words: Vec<&str> = match field {
-            EvidenceField::Outcome => Outcome::ALL.iter().map(|outcome| outcome.name()).collect(),
-            EvidenceField::LinkLevel => levels.iter().map(|level| level.name()).collect(),
-            EvidenceField::LinkKind => kinds.iter().map(|kind| kind.name()).collect(),
-            _ => Vec::new(),
+        let mut words = [false; WORDS_MAX];
+        let mut word = |at: usize, name: &str| {
+            if let Some(slot) = words.get_mut(at) {
+                *slot = accepts(Scalar::Text(name));
+            }
         };
-        let words = words.into_iter().filter(|word| accepts(Scalar::Text(word))).collect();
+        match field {
+            EvidenceField::Outcome => Outcome::ALL.iter().for_each(|it| word(*it as usize, it.name())),
+            EvidenceField::LinkLevel => LEVELS.iter().for_each(|it| word(*it as usize, it.name())),
+            EvidenceField::LinkKind => KINDS.iter().for_each(|it| word(*it as usize, it.name())),
+            _ => {}
+        }
         let untied = matches!(field, EvidenceField::Duplicate | EvidenceField::LinkDelayed)
             && accepts(Scalar::Bool(false));
         let number = |at: usize| accepts(Scalar::Number(at as i64 + 1));
@@ -227,7 +236,7 @@ impl<'f> Linked<'f> {
     ) {
         let passes = |id: TransactionId| {
             evidence.transaction(id).is_some_and(|transaction| match self.field {
-                EvidenceField::Outcome => self.words.contains(&transaction.outcome.name()),
+                EvidenceField::Outcome => self.has_word(transaction.outcome as usize),
                 field => evidence::number_of(field, evidence, transaction)
                     .is_some_and(|number| self.accepts(number)),
             })
@@ -328,14 +337,22 @@ impl<'f> Linked<'f> {
 
     /// Queries and answers are tied exactly or probably, and never as errors or copies.
     fn asks_members(&self) -> bool {
-        let any = |words: &[&str]| {
-            matches!(self.test.check, Check::Exists) || words.iter().any(|word| self.words.contains(word))
-        };
+        let exists = matches!(self.test.check, Check::Exists);
         match self.field {
-            EvidenceField::LinkLevel => any(&["exact", "probable"]),
-            EvidenceField::LinkKind => any(&["answer_to", "retry_of"]),
+            EvidenceField::LinkLevel => {
+                let own = [Level::Exact, Level::Probable];
+                exists || own.iter().any(|level| self.has_word(*level as usize))
+            }
+            EvidenceField::LinkKind => {
+                let own = [LinkKind::AnswerTo, LinkKind::RetryOf];
+                exists || own.iter().any(|kind| self.has_word(*kind as usize))
+            }
             _ => true,
         }
+    }
+
+    fn has_word(&self, at: usize) -> bool {
+        self.words.get(at).copied().unwrap_or_default()
     }
 
     fn can_have(&self, role: Role) -> bool {
@@ -370,8 +387,8 @@ impl<'f> Linked<'f> {
 
     fn passes_link(&self, link: &Link, other: Option<PacketId>, context: &Context<'_>) -> bool {
         match self.field {
-            EvidenceField::LinkLevel => self.words.contains(&link.level.name()),
-            EvidenceField::LinkKind => self.words.contains(&link.kind.name()),
+            EvidenceField::LinkLevel => self.has_word(link.level as usize),
+            EvidenceField::LinkKind => self.has_word(link.kind as usize),
             EvidenceField::LinkDelta => link.to.is_some() && self.accepts(link.delta_ns),
             EvidenceField::LinkFrame => other.is_some_and(|other| self.passes_frame(other, context)),
             _ => false,

@@ -10,7 +10,7 @@ use super::evaluate::{Mask, Plan, View, WORD, full};
 use super::expression::Function;
 use super::linked::{Marks, range, tied};
 use crate::correlate::evidence::Role;
-use crate::correlate::lookups::LookupId;
+use crate::correlate::lookups::{LookupId, Lookups};
 use crate::correlate::{Evidence, TransactionId};
 use crate::index::PacketId;
 
@@ -55,6 +55,22 @@ struct Answers<'f> {
     blocks: Vec<OnceLock<Mask>>,
 }
 
+/// What a filter says of the packets of one block.
+#[derive(Clone, Copy)]
+struct Block<'b> {
+    mask: &'b [u64],
+    first: u32,
+    length: u32,
+}
+
+impl Block<'_> {
+    /// Whether a packet matches; `None` where it is in another block.
+    fn has(&self, packet: PacketId) -> Option<bool> {
+        let row = packet.0.checked_sub(self.first).filter(|row| *row < self.length)? as usize;
+        Some(self.mask.get(row / WORD)? >> (row % WORD) & 1 == 1)
+    }
+}
+
 impl<'f> Answers<'f> {
     fn new(plan: Plan<'f>, context: &Context<'_>) -> Self {
         let stretch = plan.stretch();
@@ -68,10 +84,11 @@ impl<'f> Answers<'f> {
     }
 
     fn has(&self, packet: PacketId, context: &Context<'_>) -> bool {
-        self.word(packet, context).is_some_and(|(word, bit)| word >> bit & 1 == 1)
+        self.block(packet, context).is_some_and(|block| block.has(packet) == Some(true))
     }
 
-    fn word(&self, packet: PacketId, context: &Context<'_>) -> Option<(u64, usize)> {
+    /// The block a packet is in.
+    fn block(&self, packet: PacketId, context: &Context<'_>) -> Option<Block<'_>> {
         let at = context.index.segment_of(packet)?;
         let segment = context.index.segments().get(at)?;
         let row = (packet.0 - segment.base.0) as usize;
@@ -83,8 +100,9 @@ impl<'f> Answers<'f> {
             let view = source.map(|source| View { segment, source, start, end });
             view.map_or_else(Vec::new, |view| self.work_out(&view, context))
         });
-        let row = row - block * self.stretch;
-        Some((*mask.get(row / WORD)?, row % WORD))
+        let start = block * self.stretch;
+        let length = segment.len().saturating_sub(start).min(self.stretch) as u32;
+        Some(Block { mask, first: segment.base.0 + start as u32, length })
     }
 
     fn work_out(&self, view: &View<'_>, context: &Context<'_>) -> Mask {
@@ -119,7 +137,8 @@ impl<'f> Related<'f> {
     /// The packets of a view that stand in the relation to one that matches.
     pub fn mask(&self, view: &View<'_>, context: &Context<'_>, candidates: &Mask) -> Mask {
         let Some(evidence) = context.evidence else { return vec![0; candidates.len()] };
-        let asked = Asked { context, evidence, related: self };
+        let here = self.inner.block(PacketId(view.base()), context);
+        let asked = Asked { context, evidence, related: self, here };
         let mut marks = Marks::new(view, candidates);
         match self.function {
             Function::Partner => asked.partners(view, &mut marks),
@@ -134,11 +153,14 @@ struct Asked<'a, 'f> {
     context: &'a Context<'a>,
     evidence: &'a Evidence,
     related: &'a Related<'f>,
+    /// The block the view begins in, which most of what is asked about is in.
+    here: Option<Block<'a>>,
 }
 
 impl Asked<'_, '_> {
     fn has(&self, packet: PacketId) -> bool {
-        self.related.inner.has(packet, self.context)
+        let here = self.here.and_then(|block| block.has(packet));
+        here.unwrap_or_else(|| self.related.inner.has(packet, self.context))
     }
 
     fn is_stopped(&self) -> bool {
@@ -239,8 +261,13 @@ impl Asked<'_, '_> {
     /// Whether a packet of the group of a transaction matches; for siblings another one than the packet itself.
     fn is_wanted(&self, packet: PacketId, id: TransactionId) -> bool {
         let siblings = self.related.function == Function::Sibling;
+        if self.evidence.is_plain(id) && (!siblings || self.lookups().is_some_and(|all| all.is_alone(id))) {
+            let Some(transaction) = self.evidence.transaction(id) else { return false };
+            let both = [Some(transaction.first), transaction.answer];
+            return both.into_iter().flatten().any(|other| (!siblings || other != packet) && self.has(other));
+        }
         let decides = |other: PacketId| (!siblings || other != packet) && self.has(other);
-        let lookups = siblings.then(|| self.evidence.lookups(self.context.index));
+        let lookups = self.lookups();
         let lookup = lookups.and_then(|lookups| lookups.of(id));
         let group = lookup.map_or(Group::Transaction(id), Group::Lookup);
         let own = [id];
@@ -259,6 +286,11 @@ impl Asked<'_, '_> {
             Known::Only(only) => !siblings || only != packet,
             Known::Several => true,
         }
+    }
+
+    fn lookups(&self) -> Option<&Lookups> {
+        let siblings = self.related.function == Function::Sibling;
+        siblings.then(|| self.evidence.lookups(self.context.index))
     }
 
     /// What is known of a large group, worked out the first time it is asked for.

@@ -40,7 +40,7 @@ pub fn cost(test: &Test) -> u32 {
         Source::Header(HeaderField::Payload(_)) => DEAR * 2,
         Source::Header(_) => DEAR,
         Source::Layers => DEAR * 2,
-        Source::Stream(StreamField::Number(_)) => DEAR,
+        Source::Stream(StreamField::Number(_)) => LINKED,
         Source::Stream(_) => DEAR * 2,
         Source::Tree(_) => DEAR * 10,
     }
@@ -84,6 +84,13 @@ pub fn dense(test: &Test, view: &View<'_>, context: &Context<'_>) -> Option<Mask
             Some(words(columns.flags, |found| if found & bits != 0 { yes } else { no }))
         }
         (Source::Dns(field), check) => Some(dns(field, check, view)),
+        (Source::Stream(field @ StreamField::Number(_)), check) => {
+            let streams = test.streams.get(field, context);
+            Some(streams.mask(view, context, &|number| match check {
+                Check::Exists => true,
+                Check::Compare { matcher, negate, .. } => matcher.accepts(&Scalar::Number(number)) != *negate,
+            }))
+        }
         (Source::Address(family, direction), Check::Compare { matcher, negate, all }) => {
             let accepted = Accepted::new(view, family, matcher, *negate);
             columns.addresses(family, direction, &accepted, *all, view)

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use super::Context;
+use super::evaluate::{Mask, View, WORD};
 use super::fields::StreamField;
 use crate::decode::{Address, Decoded, Quote, Transport};
 use crate::index::segment::flags;
@@ -124,6 +125,24 @@ impl Streams {
             }
         }
         grown.value(field, packet)
+    }
+}
+
+impl Streams {
+    /// The rows of a view whose conversation has one of the numbers accepted.
+    pub fn mask(&self, view: &View<'_>, context: &Context<'_>, accepts: &dyn Fn(i64) -> bool) -> Mask {
+        let mut mask = vec![0u64; view.len().div_ceil(WORD)];
+        // The last packet needs all that is known of those before it.
+        let last = view.packet(view.len().saturating_sub(1));
+        let _ = self.value(StreamField::Number(self.identity.transport), &last, context);
+        let grown = self.grown.read().unwrap_or_else(PoisonError::into_inner);
+        let first = view.base() as usize;
+        let of = grown.of.get(first..first + view.len()).unwrap_or_default();
+        for (word, of) in mask.iter_mut().zip(of.chunks(WORD)) {
+            let passes = |at: &u32| *at != NONE && accepts(i64::from(*at));
+            *word = of.iter().enumerate().fold(0, |word, (at, of)| word | u64::from(passes(of)) << at);
+        }
+        mask
     }
 }
 

@@ -161,8 +161,8 @@ pub fn run(job: Job, cancel: &AtomicBool, early: &dyn Fn(Reply)) -> Option<Reply
     Some(match job {
         Job::Correlate { generation, index } => {
             let evidence = Arc::new(correlate(&index, &Parameters::default(), cancel));
-            // Worked out here once, so that no screen waits for it.
-            evidence.lookups(&index);
+            // Worked out here once, so that no screen and no filter waits for it.
+            evidence.prepare(&index);
             let problems = problems(&index, &evidence, cancel).into();
             Reply::Evidence { generation, index, evidence, problems }
         }
@@ -175,8 +175,8 @@ pub fn run(job: Job, cancel: &AtomicBool, early: &dyn Fn(Reply)) -> Option<Reply
             let notes = Notes { case, index: index.clone() };
             let context =
                 Context { index: &index, evidence: evidence.as_deref(), notes: Some(&notes), cancel };
-            let partners = evidence.as_deref().filter(|_| partners);
-            filtered(generation, filter, partners, known, &context, early)?
+            let wider = (partners && evidence.is_some()).then(|| filter.with_partners());
+            filtered(generation, filter, wider, known, &context, early)?
         }
         Job::Draft { generation, index, evidence, case, before } => {
             let (report, made_with) = super::exporting::drafted(&index, &evidence, &case, before);
@@ -204,11 +204,11 @@ pub fn run(job: Job, cancel: &AtomicBool, early: &dyn Fn(Reply)) -> Option<Reply
 }
 
 /// The first rows are handed on at once; further ones whenever there are twice as many, so that copying them
-/// costs no more than finding them.
+/// costs no more than finding them. `wider` says what is shown where that is more than what matches.
 fn filtered(
     generation: u64,
     filter: Filter,
-    partners: Option<&Evidence>,
+    wider: Option<Filter>,
     known: Option<(u32, Arc<[u32]>)>,
     context: &Context<'_>,
     early: &dyn Fn(Reply),
@@ -224,7 +224,7 @@ fn filtered(
     let mut handed_on = rows.len();
     let finished = filter.rows_from(first, context, &mut |step| {
         rows.extend_from_slice(step.rows);
-        if partners.is_none() && step.done < step.total && rows.len() > handed_on * 2 {
+        if wider.is_none() && step.done < step.total && rows.len() > handed_on * 2 {
             handed_on = rows.len();
             let (filter, rows) = (filter.clone(), rows.as_slice().into());
             early(Reply::Matching { generation, filter, rows, done: step.done });
@@ -235,10 +235,12 @@ fn filtered(
     }
     let matching = rows.len();
     let warnings = filter.warnings(context);
-    let rows = match partners {
-        Some(evidence) => with_partners(context.index, evidence, &rows),
-        None => rows,
-    };
+    if let Some(wider) = wider {
+        rows.clear();
+        if !wider.rows_with(context, &mut |step| rows.extend_from_slice(step.rows)) {
+            return None;
+        }
+    }
     let seen = context.index.len();
     Some(Reply::Filtered { generation, filter, rows: Rows::Some(rows.into()), matching, seen, warnings })
 }
@@ -267,22 +269,6 @@ fn problems(index: &Index, evidence: &Evidence, cancel: &AtomicBool) -> Vec<Pack
     let mut rows = filter.rows(&context);
     rows.sort_unstable();
     rows.into_iter().map(PacketId).collect()
-}
-
-fn with_partners(index: &Index, evidence: &Evidence, rows: &[u32]) -> Vec<u32> {
-    let mut all: Vec<u32> = rows.to_vec();
-    for row in rows {
-        let id = PacketId(*row);
-        all.extend(evidence.links_from(id).into_iter().filter_map(|link| link.to).map(|to| to.0));
-        all.extend(evidence.links_to(id).into_iter().map(|link| link.from.0));
-    }
-    all.sort_unstable();
-    all.dedup();
-    if let Some(order) = &index.order {
-        let wanted: std::collections::HashSet<u32> = all.into_iter().collect();
-        return order.iter().copied().filter(|id| wanted.contains(id)).collect();
-    }
-    all
 }
 
 struct Search<'s> {

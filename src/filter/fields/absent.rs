@@ -6,7 +6,7 @@ type Absent = (&'static str, &'static str, Option<&'static str>);
 const SEGMENTS: &str = "TCP is not analysed segment by segment here";
 const TIMES: &str = "times within a conversation are not kept";
 const RECORDS: &str = "what is inside these records is not a field; their type is";
-const OPTIONS: &str = "of EDNS options only the extended error is a field";
+const OPTIONS: &str = "of EDNS options only the code and the extended error are fields";
 const ECHOES: &str = "echo requests are not tied to their replies";
 const LINK_LAYERS: &str = "this protocol is not told apart; its number below IP or Ethernet is";
 const LOGS: &str = "logs of packet filters are not read";
@@ -40,8 +40,8 @@ const ABSENT: &[Absent] = &[
     ("dns.unsolicited", "an answer nobody asked for is an anomaly here", Some("anomaly == unsolicited")),
     ("dns.extended_error", OPTIONS, Some("dns.ede")),
     ("dns.opt.ext_error.", OPTIONS, Some("dns.ede")),
-    ("dns.opt.", OPTIONS, Some("dns.resp.type == OPT")),
-    ("dns.opt", OPTIONS, Some("dns.resp.type == OPT")),
+    ("dns.opt.", OPTIONS, Some("dns.opt.code")),
+    ("dns.opt", OPTIONS, Some("dns.opt.code")),
     ("dns.rrsig", RECORDS, Some("dns.resp.type == RRSIG")),
     ("dns.rrsig.", RECORDS, Some("dns.resp.type == RRSIG")),
     ("dns.dnskey.", RECORDS, Some("dns.resp.type == DNSKEY")),

@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::{Action, Context};
+use crate::decode::Address;
 use crate::filter::{Completion, Filter, build};
 use crate::protocols::ProtocolId;
 use crate::tui::dialogs::{Choice, Dialog, Join, Menu, MenuItem, Prompt, PromptKind};
@@ -295,86 +296,106 @@ pub fn join(state: &mut State, expression: &str, join: Join) -> Effect {
     typed(state)
 }
 
-/// The packet a filter is to be about: the query chosen in the queries panel, else the selected packet.
+/// The packet a filter is to be about: that of the row chosen in the queries or the ladder, else the selected one.
 fn subject(state: &State) -> Option<crate::index::Packet<'_>> {
-    let query = state.evidence.as_ref().filter(|_| state.panels.focus == Panel::Queries);
-    let first = query.and_then(|evidence| evidence.transactions.get(state.query_list.row));
-    first.map_or_else(|| state.packet(), |transaction| state.index.packet(transaction.first))
+    let chosen = match state.panels.focus {
+        Panel::Queries => {
+            let evidence = state.evidence.as_ref();
+            evidence
+                .and_then(|evidence| evidence.transactions.get(state.query_list.row))
+                .map(|found| found.first)
+        }
+        Panel::Ladder => crate::tui::views::ladder::frames(state).get(state.ladder.list.row).copied(),
+        _ => None,
+    };
+    chosen.map_or_else(|| state.packet(), |id| state.index.packet(id))
 }
 
+fn item(key: char, label: &str, expression: String) -> MenuItem {
+    let label = format!("{label:<13} {expression}");
+    MenuItem { key, label, choice: Choice::Filter(expression) }
+}
+
+/// What the focused panel's row is a filter for by itself, then what its packet has.
 fn menu(state: &mut State) -> Effect {
     let mut items = Vec::new();
-    let mut add = |key: char, label: &str, expression: String| {
-        let label = format!("{label:<13} {expression}");
-        items.push(MenuItem { key, label, choice: Choice::Filter(expression) });
-    };
-    if let Some(packet) = subject(state) {
-        let protocol = packet.protocol();
-        if protocol != ProtocolId::UNKNOWN {
-            add('p', "protocol", protocol.protocol().name.to_owned());
-        }
-        let (source, destination) = (packet.source_address(), packet.destination_address());
-        let hosts = packet.decode().ports().is_some();
-        if source != crate::decode::Address::None {
-            add('s', "source", format!("host {source}"));
-            add('d', "destination", format!("host {destination}"));
-            add('c', "between them", format!("host {source} and host {destination}"));
-        }
-        if hosts {
-            let (from, to) = (packet.source_port(), packet.destination_port());
-            add('o', "port", format!("port {}", from.min(to)));
-            let word = if packet.transport() == 6 { "tcp" } else { "udp" };
-            add(
-                'v',
-                "conversation",
-                format!("{word} and host {source} and host {destination} and port {from} and port {to}"),
-            );
-        }
-        if let Some(name) = name_of(&packet) {
-            add('n', "name", format!("dns.qry.name == \"{name}\""));
-        }
-        let outcome = state.evidence.as_ref().and_then(|evidence| {
-            let own = evidence.transaction_of(packet.id).or_else(|| {
-                let partner = evidence.partner(packet.id)?;
-                evidence.transaction_of(partner)
-            })?;
-            evidence.transaction(own).map(|transaction| transaction.outcome.name())
-        });
-        if let Some(outcome) = outcome {
-            add('u', "outcome", format!("dns.outcome == \"{outcome}\""));
-        }
+    if let Some(finding) = state.findings.get(state.finding_list.row)
+        && state.panels.focus == Panel::Findings
+        && !finding.filter.is_empty()
+    {
+        items.push(item('f', "this finding", finding.filter.clone()));
     }
     if let Some(packet) = subject(state) {
-        let goes_on = std::sync::atomic::AtomicBool::new(false);
-        let context = crate::filter::Context {
-            index: &state.index,
-            evidence: state.evidence.as_deref(),
-            notes: None,
-            cancel: &goes_on,
-        };
-        if let Some(filter) = build::for_packet(build::Selection::Transaction, &packet, &context) {
-            add('t', "transaction", filter);
-        }
+        items.extend(of_packet(&packet));
+        items.extend(of_evidence(state, &packet));
         let row = crate::tui::views::packet::tree(state).into_iter().nth(state.packet.tree.row);
+        let row = row.filter(|_| state.packet().is_some_and(|selected| selected.id == packet.id));
         if let Some(filter) = row.and_then(|row| build::for_node(&row.node)) {
-            add('i', "this field", filter);
+            let field = item('i', "this field", filter);
+            // In the tree the field is what is pointed at.
+            items.insert(if state.panels.focus == Panel::Packet { 0 } else { items.len() }, field);
         }
     }
-    add('e', "all errors", "icmp.error".to_owned());
-    add('a', "the subject", "dns or icmp.error".to_owned());
+    items.push(item('e', "all errors", "icmp.error".to_owned()));
+    items.push(item('a', "the subject", "dns or icmp.error".to_owned()));
     let join = if state.filter.line.text().is_empty() { Join::Replace } else { Join::And };
     state.dialog =
         Some(Dialog::Menu(Menu { title: "Filter by".to_owned(), items, row: 0, join: Some(join) }));
     Effect::None
 }
 
-/// The question's name, as a filter writes it.
-fn name_of(packet: &crate::index::Packet<'_>) -> Option<String> {
-    let row = packet.dns()?;
-    let wire = packet.segment.names.get(row.name)?;
-    let name = crate::decode::dns::presentation(wire);
-    let plain = name.chars().all(|c| c.is_ascii_graphic() && c != '"' && c != '\\');
-    plain.then(|| name.trim_end_matches('.').to_owned())
+/// Filters for what a packet's headers and its question have.
+fn of_packet(packet: &crate::index::Packet<'_>) -> Vec<MenuItem> {
+    let mut items = Vec::new();
+    let protocol = packet.protocol();
+    if protocol != ProtocolId::UNKNOWN {
+        items.push(item('p', "protocol", protocol.protocol().name.to_owned()));
+    }
+    let host = |address| match address {
+        Address::None => None,
+        Address::Ether(_) => Some(format!("ether host {address}")),
+        Address::V4(_) | Address::V6(_) => Some(format!("host {address}")),
+    };
+    let (source, destination) = (host(packet.source_address()), host(packet.destination_address()));
+    items.extend(source.clone().map(|source| item('s', "source", source)));
+    items.extend(destination.clone().map(|destination| item('d', "destination", destination)));
+    if let Some((source, destination)) = source.zip(destination) {
+        let between = format!("{source} and {destination}");
+        let word = if packet.transport() == 6 { "tcp" } else { "udp" };
+        items.push(item('c', "between them", between.clone()));
+        if packet.decode().ports().is_some() {
+            let (from, to) = (packet.source_port(), packet.destination_port());
+            items.push(item('o', "port", format!("port {}", from.min(to))));
+            let whole = format!("{word} and {between} and port {from} and port {to}");
+            items.push(item('v', "conversation", whole));
+        }
+    }
+    let row = packet.dns().and_then(|row| packet.segment.names.get(row.name));
+    items.extend(row.map(|wire| item('n', "name", build::for_name(&crate::decode::dns::presentation(wire)))));
+    items
+}
+
+/// Filters for what correlation found about a packet.
+fn of_evidence(state: &State, packet: &crate::index::Packet<'_>) -> Vec<MenuItem> {
+    let Some(evidence) = state.evidence.as_deref() else { return Vec::new() };
+    let mut items = Vec::new();
+    let own = || evidence.transaction_of(evidence.partner(packet.id)?);
+    let id = evidence.transaction_of(packet.id).or_else(own);
+    if let Some(transaction) = id.and_then(|id| evidence.transaction(id)) {
+        items.push(item('u', "outcome", format!("dns.outcome == \"{}\"", transaction.outcome.name())));
+    }
+    let goes_on = std::sync::atomic::AtomicBool::new(false);
+    let context = crate::filter::Context {
+        index: &state.index,
+        evidence: Some(evidence),
+        notes: None,
+        cancel: &goes_on,
+    };
+    let transaction = build::for_packet(build::Selection::Transaction, packet, &context);
+    items.extend(transaction.map(|filter| item('t', "transaction", filter)));
+    let episode = evidence.episodes_of(packet.id).next();
+    items.extend(episode.map(|at| item('k', "its episode", format!("episode == {}", at + 1))));
+    items
 }
 
 /// Keeps the filter there is under a name.

@@ -84,9 +84,13 @@ fn hints(state: &State) -> Vec<(&'static str, &'static str)> {
         Panel::Packet if state.packet.tab == crate::tui::state::PacketTab::Words => {
             &[("Space", "layers, bytes, words"), ("W", "more, quiz"), ("⏎", "partner"), ("a", "annotate")]
         }
-        Panel::Packet => {
-            &[("Space", "layers, bytes, words"), ("⏎", "partner"), ("a", "annotate"), ("y", "copy")]
-        }
+        Panel::Packet => &[
+            ("Space", "layers, bytes, words"),
+            ("⏎", "partner"),
+            ("a", "annotate"),
+            ("f", "filter by…"),
+            ("y", "copy"),
+        ],
         Panel::Report => &[
             ("⏎", "go to citation"),
             ("a", "accept"),
@@ -96,7 +100,9 @@ fn hints(state: &State) -> Vec<(&'static str, &'static str)> {
             ("i", "timeline row"),
             ("x", "export"),
         ],
-        Panel::Findings => &[("⏎", "its frames"), ("a", "into the report"), ("Space", "filter")],
+        Panel::Findings => {
+            &[("⏎", "its frames"), ("a", "into the report"), ("Space", "filter"), ("f", "filter by…")]
+        }
         Panel::Causes => &[
             ("⏎", "its frames"),
             ("Space", "on, off, fold"),
@@ -104,8 +110,16 @@ fn hints(state: &State) -> Vec<(&'static str, &'static str)> {
             ("a", "add what you know"),
             ("← →", "problems"),
         ],
-        Panel::Queries => &[("⏎", "query, then partner"), ("l", "ladder"), ("a", "annotate")],
-        Panel::Ladder => &[("⏎", "its frame"), ("=", "compare"), ("← →", "episodes"), ("a", "annotate")],
+        Panel::Queries => {
+            &[("⏎", "query, then partner"), ("l", "ladder"), ("f", "filter by…"), ("a", "annotate")]
+        }
+        Panel::Ladder => &[
+            ("⏎", "its frame"),
+            ("=", "compare"),
+            ("← →", "episodes"),
+            ("f", "filter by…"),
+            ("a", "annotate"),
+        ],
     };
     let mut all: Vec<(&str, &str)> = vec![("?", "help"), ("q", "quit")];
     all.extend(own.iter().map(|(key, what)| (if *key == "⏎" { enter } else { *key }, *what)));
