@@ -189,7 +189,7 @@ impl portmortem::filter::Notes for Counted<'_> {
         if self.asked.fetch_add(1, Ordering::Relaxed) + 1 == self.stop_at {
             self.cancel.store(true, Ordering::Relaxed);
         }
-        packet.0 % 3 == 0
+        packet.0.is_multiple_of(3)
     }
 }
 

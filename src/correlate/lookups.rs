@@ -1,6 +1,6 @@
 //! Joins the transactions by which one client looks one name up: A, AAAA and HTTPS, other servers, search suffixes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use super::episodes::is_error_code;
@@ -328,7 +328,7 @@ pub fn number(
 ) {
     let lookups = evidence.lookups(index);
     let mut counts: Map<(LookupId, u64), usize> = Map::default();
-    let mut counted: Map<LookupId, ()> = Map::default();
+    let mut counted: HashSet<LookupId, foldhash::fast::FixedState> = HashSet::default();
     let mut last = None;
     for (row, id) in evidence.queries_in(range.clone()) {
         let Some(lookup) = lookups.of(id) else { continue };
@@ -339,7 +339,7 @@ pub fn number(
         } else if index.order.is_some() {
             place(index, evidence, row.packet).map(|(number, _)| number)
         } else {
-            if counted.insert(lookup, ()).is_none() {
+            if counted.insert(lookup) {
                 count_before(index, evidence, (lookup, members), range.start, &mut counts);
             }
             let count = counts.entry((lookup, row.question)).or_default();

@@ -165,7 +165,7 @@ impl<'f> Linked<'f> {
             }
             EvidenceField::Anomaly => {
                 let found = evidence.anomalies_in(&range(view)).iter();
-                let passing = found.filter(|anomaly| self.accepts_value(Scalar::Text(anomaly.kind)));
+                let passing = found.filter(|anomaly| self.accepts_value(&Scalar::Text(anomaly.kind)));
                 passing.for_each(|anomaly| marks.set(anomaly.packet));
             }
             _ => self.links(view, (context, evidence), &mut marks),
@@ -174,19 +174,19 @@ impl<'f> Linked<'f> {
     }
 
     fn accepts(&self, number: i64) -> bool {
-        self.accepts_value(Scalar::Number(number))
+        self.accepts_value(&Scalar::Number(number))
     }
 
     fn accepts_bool(&self, flag: bool) -> bool {
-        self.accepts_value(Scalar::Bool(flag))
+        self.accepts_value(&Scalar::Bool(flag))
     }
 
-    fn accepts_value(&self, value: Scalar<'_>) -> bool {
+    fn accepts_value(&self, value: &Scalar<'_>) -> bool {
         match &self.test.check {
             Check::Compare { matcher, negate, .. }
                 if self.test.transform == Transform::None && self.test.slice.is_none() =>
             {
-                matcher.accepts(&value) != *negate
+                matcher.accepts(value) != *negate
             }
             _ => passes(self.test, &mut |visit| {
                 visit(value.clone());
