@@ -2,9 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot run has failed")]
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
 
 use portmortem::capture::open_bytes;
 use portmortem::correlate::{Evidence, Parameters, correlate};
@@ -41,40 +39,6 @@ fn capture_of(packets: &[(i64, Packet)]) -> Vec<u8> {
         capture.packet(*at_ns, &packet.ethernet()).unwrap();
     }
     capture.finish().unwrap()
-}
-
-/// Far more than the 50 ms a person notices, because tests share their machine and are not optimised.
-const STOPPED_WITHIN: Duration = Duration::from_millis(400);
-
-#[test]
-fn a_search_stops_soon_after_another_thread_cancels_it() {
-    let (index, evidence) = open(vec![bulk_capture(Mix::Small, 12, 1)]);
-    for text in [
-        "frame contains \"no such text anywhere\"",
-        "udp.payload matches r\"(no|such){3}text$\"",
-        "dns.resp.ttl == 77777777",
-        "tcp.seq == 4000000000 or udp.stream == 70000000",
-        "udp.length - 8 == 70000",
-        "link.frame == 70000000",
-        "partner(frame contains \"no such text\")",
-    ] {
-        let filter = Filter::parse(text).unwrap();
-        let cancel = Arc::new(AtomicBool::new(false));
-        let raised = {
-            let cancel = Arc::clone(&cancel);
-            std::thread::spawn(move || {
-                std::thread::sleep(Duration::from_millis(20));
-                cancel.store(true, Ordering::Relaxed);
-                Instant::now()
-            })
-        };
-        let finished = filter.rows_with(&context(&index, &evidence, &cancel), &mut |_| {});
-        let returned = Instant::now();
-        let raised = raised.join().unwrap();
-        assert!(!finished || returned < raised, "{text}: ran to its end although it was cancelled");
-        let after = returned.saturating_duration_since(raised);
-        assert!(after < STOPPED_WITHIN, "{text}: stopped {after:?} after it was cancelled");
-    }
 }
 
 #[test]

@@ -203,13 +203,16 @@ fn long_texts_take_time_in_proportion() {
     let time = |count: usize| {
         let texts =
             ["(".repeat(count), "not ".repeat(count), "dns or ".repeat(count), "port 53 and ".repeat(count)];
-        let start = std::time::Instant::now();
-        for text in &texts {
-            let _ = Filter::parse(text);
-        }
-        start.elapsed()
+        let run = || {
+            let start = std::time::Instant::now();
+            for text in &texts {
+                let _ = Filter::parse(text);
+            }
+            start.elapsed()
+        };
+        // The best of several is what the text costs; whatever else the machine does only adds to it.
+        (0..9).map(|_| run()).min().unwrap_or_default()
     };
-    let _ = time(100);
-    // Four times the text in far less than sixteen times the time, with room for a busy machine.
+    // Four times the text in far less than sixteen times the time.
     assert!(time(4000) < time(1000) * 16 + std::time::Duration::from_millis(50));
 }
