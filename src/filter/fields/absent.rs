@@ -59,7 +59,7 @@ const ABSENT: &[Absent] = &[
     ("icmp.resptime", ECHOES, Some("icmp.ident")),
     ("icmp.no_resp", ECHOES, Some("icmp.ident")),
     ("icmp.seq_le", "no field is named `icmp.seq_le`", Some("icmp.seq")),
-    ("data.len", "bytes no protocol reads are not a field of their own", Some("len(udp.payload)")),
+    ("data.len", "bytes no protocol reads are not a field of their own", Some("len(udp.payload) > 0")),
     ("data.", "bytes no protocol reads are not a field of their own", Some("udp.payload")),
     ("ip.fragment", "fragments are told by their flags and offsets", Some("ip and fragment")),
     ("ip.fragment.", "fragments are told by their flags and offsets", Some("ip and fragment")),
