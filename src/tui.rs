@@ -182,35 +182,54 @@ fn read_terminal(sender: SyncSender<Incoming>) {
     });
 }
 
-/// Builds the index on a thread of its own and sends snapshots as it grows.
+/// Builds the index on a thread of its own; another sends the newest snapshot as it grows, the last one at once.
 fn load(inputs: Vec<Input>, sender: SyncSender<Incoming>) {
+    let progress = Arc::new(crate::index::Progress::default());
+    let (snapshots, newest) = mpsc::channel::<Index>();
+    let shared = Arc::clone(&progress);
     std::thread::spawn(move || {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        let progress = crate::index::Progress::default();
+        let index = crate::index::build(inputs, threads, &shared, |index| {
+            let _ = snapshots.send(index.clone());
+        });
+        let _ = snapshots.send(index);
+    });
+    std::thread::spawn(move || {
         let start = Instant::now();
-        let mut last: Option<Instant> = None;
         let mut overview = Overview::default();
-        let loading = |progress: &crate::index::Progress, index: &Index| Loading {
-            receiving: is_receiving(index),
-            bytes_done: progress.bytes_done.load(std::sync::atomic::Ordering::Relaxed),
-            bytes_total: progress.bytes_total.load(std::sync::atomic::Ordering::Relaxed),
-            elapsed_ms: start.elapsed().as_millis() as u64,
-        };
-        let send = |index: &Index, overview: Overview, loading: Loading| {
-            let message = Progress { index: index.clone(), overview: Arc::new(overview), loading };
-            sender.send(Incoming::Progress(message)).is_ok()
-        };
-        let index = crate::index::build(inputs, threads, &progress, |index| {
-            if last.is_some_and(|last| last.elapsed() < PUBLISH_EVERY) {
+        let mut rest = Duration::ZERO;
+        // A snapshot that comes too soon is not lost: the newest is sent when the time is over.
+        while let Some(index) = next_snapshot(&newest, rest) {
+            let loading = Loading {
+                receiving: is_receiving(&index),
+                bytes_done: progress.bytes_done.load(std::sync::atomic::Ordering::Relaxed),
+                bytes_total: progress.bytes_total.load(std::sync::atomic::Ordering::Relaxed),
+                elapsed_ms: start.elapsed().as_millis() as u64,
+            };
+            let overview = Arc::new(overview.growing(&index));
+            if sender.send(Incoming::Progress(Progress { index, overview, loading })).is_err() {
+                progress.cancel.store(true, std::sync::atomic::Ordering::Relaxed);
                 return;
             }
-            last = Some(Instant::now());
-            if !send(index, overview.growing(index), loading(&progress, index)) {
-                progress.cancel.store(true, std::sync::atomic::Ordering::Relaxed);
-            }
-        });
-        send(&index, overview.growing(&index), loading(&progress, &index));
+            rest = PUBLISH_EVERY;
+        }
     });
+}
+
+/// The newest snapshot when `rest` is over, or the last there will be as soon as it comes; `None` after that.
+fn next_snapshot(snapshots: &mpsc::Receiver<Index>, rest: Duration) -> Option<Index> {
+    let begun = Instant::now();
+    let mut newest = None;
+    loop {
+        let left = rest.saturating_sub(begun.elapsed());
+        match snapshots.recv_timeout(left) {
+            Ok(index) if index.complete => return Some(index),
+            Ok(index) => newest = Some(index),
+            Err(RecvTimeoutError::Disconnected) => return newest,
+            Err(RecvTimeoutError::Timeout) if newest.is_some() => return newest,
+            Err(RecvTimeoutError::Timeout) => newest = Some(snapshots.recv().ok()?),
+        }
+    }
 }
 
 /// Whether a source is a pipe or a file that grows; a packed file is neither, although it is unpacked bit by bit.

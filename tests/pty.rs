@@ -196,6 +196,25 @@ fn a_growing_file_is_tied_and_drafted_while_it_grows() {
 }
 
 #[test]
+fn two_growing_files_are_shown_side_by_side_as_soon_as_each_grows() {
+    let home = tempfile::tempdir().unwrap();
+    let (first, rest) = split_after(SEED, 1);
+    let (header, _) = split_after(SEED, 0);
+    let (queries, errors) = (home.path().join("queries.pcap"), home.path().join("errors.pcap"));
+    let record = &split_after(SEED, 2).0[first.len()..];
+    std::fs::write(&queries, first).unwrap();
+    std::fs::write(&errors, [header, record].concat()).unwrap();
+    let mut terminal = open(&[Path::new("--follow"), &queries, &errors], home.path(), 150, 45, &[]);
+    // What came last is shown without waiting for more.
+    wait(&mut terminal, "2 packets");
+    wait(&mut terminal, "about A#1");
+    append(&queries, &rest[record.len()..]);
+    wait(&mut terminal, "6 packets");
+    type_text(&mut terminal, "q");
+    assert!(terminal.wait_exit().unwrap().success());
+}
+
+#[test]
 fn a_pipe_is_shown_until_it_ends_and_quitting_keeps_what_it_brought() {
     let home = tempfile::tempdir().unwrap();
     let fifo = home.path().join("fifo");

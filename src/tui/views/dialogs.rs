@@ -250,8 +250,7 @@ fn draft_word(state: &State) -> String {
     let growing = if state.index.complete {
         String::new()
     } else {
-        let packets = crate::text::thousands(u64::from(state.correlated.len()));
-        format!("The capture still grows: this is the report of its first {packets} packets. ")
+        format!("The capture still grows: this is the report of its {}. ", super::report::spoken_of(state))
     };
     let fields = if lint.open == 1 { "field" } else { "fields" };
     let claims = if lint.unaccepted == 1 { "claim" } else { "claims" };

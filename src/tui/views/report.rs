@@ -56,12 +56,20 @@ pub fn cited(state: &State, item: usize) -> Vec<PacketId> {
     }
 }
 
+/// Of which packets of a growing capture the draft speaks: `first packet`, `first 6 packets`.
+pub fn spoken_of(state: &State) -> String {
+    match state.correlated.len() {
+        1 => "first packet".to_owned(),
+        count => format!("first {} packets", crate::text::thousands(u64::from(count))),
+    }
+}
+
 /// `14 claims · 14 cited · 2 open `; while packets come, also of how many of them the draft speaks.
 pub fn counts(state: &State) -> String {
     let so_far = if state.index.complete || state.evidence.is_none() {
         String::new()
     } else {
-        format!("first {} packets · ", crate::text::thousands(u64::from(state.correlated.len())))
+        format!("{} · ", spoken_of(state))
     };
     let drafting = format!("{}{so_far}", drafting(state));
     if state.report.sections.is_empty() {
@@ -81,8 +89,7 @@ pub fn counts_within(state: &State, room: usize) -> String {
     }
     let lint = &state.lint;
     if !state.index.complete {
-        let packets = crate::text::thousands(u64::from(state.correlated.len()));
-        return format!("first {packets} packets ");
+        return format!("{} ", spoken_of(state));
     }
     let plain = format!("{} claims · {} cited · {} open ", lint.claims, lint.cited, lint.open);
     if width(&plain) <= room {
