@@ -176,7 +176,8 @@ fn numbers(facts: &Facts<'_>) -> Block {
     rows.push(row("DNS answers", &facts.answers));
     rows.push(row("ICMP errors", &facts.errors));
     for (outcome, frames) in outcomes {
-        rows.push(row(&format!("Transactions {}", outcome.replace('_', " ")), &frames));
+        let outcome = outcome.replace('_', " ").replace("icmp", "ICMP").replace("tcp", "TCP");
+        rows.push(row(&format!("Transactions {outcome}"), &frames));
     }
     table(&format!("{}.numbers", facts.key), "Numbers", &["Counted", "Number"], rows)
 }
