@@ -11,6 +11,10 @@ use crate::findings::hypotheses::scene::{Incident, Scene};
 use crate::index::PacketId;
 use crate::time::{Nanos, span};
 
+/// What an error weighs where the service it denies answered all the same.
+const SERVED: [(&str, i32); 8] =
+    [("H17", 10), ("H1", -20), ("H2", -10), ("H3", -10), ("H4", -20), ("H5", -10), ("H6", -20), ("H7", -20)];
+
 pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     if let Some(Incident::Site(site)) = scene.incident {
         let observation = Observation::new(
@@ -79,20 +83,7 @@ fn unsent(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     )
     .fits("a blind sender guesses ports (RFC 5927 §4)")
     .against("the service answered the queries that were sent");
-    put(
-        ledger,
-        &observation,
-        &[
-            ("H17", 10),
-            ("H1", -20),
-            ("H2", -10),
-            ("H3", -10),
-            ("H4", -20),
-            ("H5", -10),
-            ("H6", -20),
-            ("H7", -20),
-        ],
-    );
+    put(ledger, &observation, &SERVED);
     let ports: BTreeSet<u16> = unsent.iter().filter_map(|e| e.quoted.map(|quoted| quoted.source.1)).collect();
     let lasted = last.time_ns - first.time_ns;
     if ports.len() < PORTS_MIN || lasted > ports.len() as Nanos * PORT_NS {
@@ -138,17 +129,7 @@ fn conflict(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     )
     .fits("one of the two did not come from the server")
     .against("the service answered the same query");
-    let weights = [
-        ("H17", 10),
-        ("H1", -20),
-        ("H2", -10),
-        ("H3", -10),
-        ("H4", -20),
-        ("H5", -10),
-        ("H6", -20),
-        ("H7", -20),
-    ];
-    put(ledger, &observation, &weights);
+    put(ledger, &observation, &SERVED);
     // A problem of its own has this row from its surroundings.
     if let Some(answer) = both.get(1).filter(|_| scene.incident.is_some()) {
         meanwhile(scene, *answer, ledger);
