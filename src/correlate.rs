@@ -363,7 +363,7 @@ pub fn correlate_noting(
     passed("errors attached");
     outcomes::conclude(&messages, &mut evidence);
     passed("outcomes");
-    absent::mark(&messages, &denials, &mut evidence.transactions);
+    absent::mark(&messages, &dictionary, &denials, &mut evidence);
     drop(denials);
     passed("absent names");
     episodes::group(&messages, &dictionary, &mut evidence);

@@ -1,17 +1,18 @@
 //! Tells names that vanished from names that never were: most NXDOMAIN answers are ordinary, some are the failure.
 
 use std::collections::HashMap;
-use std::hash::BuildHasher as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use hashbrown::HashTable;
 use rayon::prelude::*;
 
-use super::messages::{Messages, Ordinal};
+use super::dictionary::Dictionary;
+use super::evidence::{answer_of, set_bit};
+use super::messages::{Messages, NONE, Ordinal};
 use super::transactions::NXDOMAIN;
-use super::{Outcome, Transaction};
-use crate::decode::{Address, dns};
+use super::{Evidence, Outcome, Transaction, TransactionId};
+use crate::decode::dns;
 use crate::index::{DnsRow, Segment};
 
 /// Distinct absent questions followed; random names of a flood would fill the table without end.
@@ -19,11 +20,12 @@ const QUESTIONS_MAX: usize = 1 << 16;
 /// Extended DNS errors by which a server says that its policy hides the name (RFC 8914 §4.16 to §4.19).
 const POLICY: std::ops::RangeInclusive<u16> = 15..=18;
 
-/// A question to a server: its hash, and the server's address.
-type Asked = (u64, Address);
+/// A question to a server: its hash, and the server's number in the dictionary.
+type Asked = (u64, u32);
 
-fn hash(asked: &Asked) -> u64 {
-    foldhash::fast::FixedState::default().hash_one(asked)
+/// Questions are hashes already.
+fn hash((question, server): &Asked) -> u64 {
+    (question ^ u64::from(*server).wrapping_mul(0x9e37_79b9_7f4a_7c15)).wrapping_mul(0xd6e8_feb8_6659_fd93)
 }
 
 /// The questions answered with NXDOMAIN.
@@ -54,14 +56,19 @@ impl Absent {
 /// What one segment's answers with NXDOMAIN say.
 #[derive(Default)]
 struct Part {
-    absent: Vec<Asked>,
+    absent: Vec<(Asked, Ordinal)>,
     hidden: Vec<(Asked, u16)>,
     bare: bool,
 }
 
 /// Marks transactions answered with NXDOMAIN whose question the same server answers at another time in the capture, or whose
 /// answer says that policy hides the name. `denials` are the ordinals of all responses with NXDOMAIN, in order.
-pub(super) fn mark(messages: &Messages<'_>, denials: &[Ordinal], transactions: &mut [Transaction]) {
+pub(super) fn mark(
+    messages: &Messages<'_>,
+    dictionary: &Dictionary,
+    denials: &[Ordinal],
+    evidence: &mut Evidence,
+) {
     let mut absent = Absent::default();
     let mut hidden: HashMap<Asked, u16, foldhash::fast::FixedState> = HashMap::default();
     let mut bare = false;
@@ -75,28 +82,29 @@ pub(super) fn mark(messages: &Messages<'_>, denials: &[Ordinal], transactions: &
             own
         })
         .collect();
-    let parts = segments.par_iter().zip(own).map(|(segment, own)| absent_in(messages, segment, own));
+    let parts = segments.par_iter().enumerate().zip(own);
+    let parts = parts.map(|((at, segment), own)| absent_in(messages, dictionary, (at, segment), own));
     let parts: Vec<Part> = parts.collect();
-    for part in parts {
+    for part in &parts {
         bare |= part.bare;
         if absent.all.len() < QUESTIONS_MAX {
-            part.absent.into_iter().for_each(|asked| absent.insert(asked));
+            part.absent.iter().for_each(|(asked, _)| absent.insert(*asked));
         }
         if hidden.len() < QUESTIONS_MAX {
-            hidden.extend(part.hidden);
+            hidden.extend(part.hidden.iter().copied());
         }
     }
     if absent.all.is_empty() {
         return;
     }
-    let mut present = present(segments, &absent);
+    let asked = |transaction: &Transaction| asked(messages, dictionary, transaction);
+    let mut present = present(segments, dictionary, &absent);
     if bare {
         // Printed answers do not repeat the question: their queries tell it.
         let answered = |code: u16| {
-            let ends = transactions
-                .iter()
-                .filter(move |t| t.outcome == Outcome::Answered && t.response_code == code);
-            ends.filter_map(|transaction| asked(messages, transaction))
+            let all = evidence.transactions.iter();
+            let ends = all.filter(move |t| t.outcome == Outcome::Answered && t.response_code == code);
+            ends.filter_map(asked)
         };
         answered(u16::from(NXDOMAIN)).take(QUESTIONS_MAX).for_each(|asked| absent.insert(asked));
         present.resize(absent.all.len(), false);
@@ -109,16 +117,27 @@ pub(super) fn mark(messages: &Messages<'_>, denials: &[Ordinal], transactions: &
     if !present.contains(&true) && hidden.is_empty() {
         return;
     }
-    transactions.par_iter_mut().for_each(|transaction| {
-        if transaction.outcome != Outcome::Answered || transaction.response_code != u16::from(NXDOMAIN) {
-            return;
-        }
-        let Some(asked) = asked(messages, transaction) else { return };
-        let policy = hidden.get(&asked).copied();
-        let is_present = || absent.position(&asked).and_then(|at| present.get(at)).copied();
-        transaction.name_lost = policy.is_some() || is_present().unwrap_or(false);
-        transaction.extended_error = transaction.extended_error.or(policy);
+    let lost = parts.par_iter().flat_map_iter(|part| &part.absent).filter_map(|(told, ordinal)| {
+        let lost = |told: &Asked| {
+            let policy = hidden.get(told).copied();
+            let is_present = || absent.position(told).and_then(|at| present.get(at)).copied();
+            (policy.is_some() || is_present().unwrap_or(false)).then_some(policy)
+        };
+        let repeats_question = told.0 != 0;
+        let policy = if repeats_question { Some(lost(told)?) } else { None };
+        let id = answer_of(*evidence.tags_from(*ordinal).first()?)?;
+        let denied =
+            |t: &&Transaction| t.outcome == Outcome::Answered && t.response_code == u16::from(NXDOMAIN);
+        let transaction = evidence.transaction(id).filter(denied)?;
+        Some((id, policy.or_else(|| lost(&asked(transaction)?))?))
     });
+    let lost: Vec<(TransactionId, Option<u16>)> = lost.collect();
+    for (id, policy) in lost {
+        let Some(transaction) = evidence.transactions.get_mut(id.0 as usize) else { continue };
+        transaction.name_lost = true;
+        set_bit(&mut evidence.unsettled, id);
+        transaction.extended_error = transaction.extended_error.or(policy);
+    }
 }
 
 /// Bits of the table that sorts most questions out at once, as a power of two.
@@ -132,7 +151,7 @@ fn rough_place(question: u64) -> (usize, u64) {
 }
 
 /// Whether each absent question is answered at another time.
-fn present(segments: &[Arc<Segment>], absent: &Absent) -> Vec<bool> {
+fn present(segments: &[Arc<Segment>], dictionary: &Dictionary, absent: &Absent) -> Vec<bool> {
     let mut rough = vec![0u64; 1 << (ROUGH_BITS - 6)];
     for (question, _) in &absent.all {
         let (word, bit) = rough_place(*question);
@@ -145,7 +164,8 @@ fn present(segments: &[Arc<Segment>], absent: &Absent) -> Vec<bool> {
         rough.get(word).is_some_and(|word| word & bit != 0)
     };
     let present: Vec<AtomicBool> = absent.all.iter().map(|_| AtomicBool::new(false)).collect();
-    segments.par_iter().for_each(|segment| {
+    segments.par_iter().enumerate().for_each(|(at, segment)| {
+        let numbers = dictionary.of_segment(at);
         let mut compared = vec![0u64; 1 << COMPARED_BITS];
         for row in answers(segment).filter(may_be) {
             let Some(position) = server(segment, row) else { continue };
@@ -156,7 +176,8 @@ fn present(segments: &[Arc<Segment>], absent: &Absent) -> Vec<bool> {
                 continue;
             }
             *slot = both;
-            let at = absent.position(&(row.question, segment.address(position)));
+            let Some(number) = numbers.get(position as usize) else { continue };
+            let at = absent.position(&(row.question, *number));
             if let Some(slot) = at.and_then(|at| present.get(at)) {
                 slot.store(true, Ordering::Relaxed);
             }
@@ -165,13 +186,20 @@ fn present(segments: &[Arc<Segment>], absent: &Absent) -> Vec<bool> {
     present.into_iter().map(AtomicBool::into_inner).collect()
 }
 
-fn absent_in(messages: &Messages<'_>, segment: &Segment, denials: &[Ordinal]) -> Part {
+fn absent_in(
+    messages: &Messages<'_>,
+    dictionary: &Dictionary,
+    (at, segment): (usize, &Segment),
+    denials: &[Ordinal],
+) -> Part {
     let mut part = Part::default();
-    for row in denials.iter().filter_map(|ordinal| messages.row(*ordinal)) {
+    let numbers = dictionary.of_segment(at);
+    let rows = denials.iter().filter_map(|ordinal| Some((messages.row(*ordinal)?, *ordinal)));
+    for (row, ordinal) in rows {
         let Some(position) = server(segment, row) else { continue };
-        let asked = (row.question, segment.address(position));
+        let asked = (row.question, numbers.get(position as usize).copied().unwrap_or(NONE));
         part.bare |= row.question == 0;
-        part.absent.push(asked);
+        part.absent.push((asked, ordinal));
         if row.is_extended()
             && let Some(number) = extended_error(messages, row).filter(|n| POLICY.contains(n))
         {
@@ -182,10 +210,12 @@ fn absent_in(messages: &Messages<'_>, segment: &Segment, denials: &[Ordinal]) ->
 }
 
 /// What a transaction asks, and whom.
-fn asked(messages: &Messages<'_>, transaction: &Transaction) -> Option<Asked> {
+fn asked(messages: &Messages<'_>, dictionary: &Dictionary, transaction: &Transaction) -> Option<Asked> {
     let packet = messages.index.packet(transaction.first)?;
     let question = packet.dns()?.question;
-    (question != 0).then(|| (question, packet.destination_address()))
+    let numbers = dictionary.of_segment(messages.index.segment_of(transaction.first)?);
+    let position = *packet.segment.destination_address.get(packet.row)?;
+    (question != 0).then_some((question, *numbers.get(position as usize)?))
 }
 
 /// The responses of a segment that report no error.

@@ -12,7 +12,7 @@ use crate::decode::Address;
 use crate::index::Index;
 
 /// Shares of all addresses that are numbered side by side, as a power of two; the lowest bits of a number name the share.
-const SHARE_BITS: u32 = 3;
+const SHARE_BITS: u32 = 2;
 
 /// The numbers of all addresses.
 pub(super) struct Dictionary {

@@ -4,25 +4,27 @@
 //! of a client and server after a failure, and those for a name that failed.
 
 use std::collections::HashMap;
+use std::hash::BuildHasher as _;
+use std::ops::Range;
 
 use rayon::prelude::*;
 
 use super::dictionary::Dictionary;
-use super::evidence::first_of;
-use super::messages::{Messages, NONE, Position, Run};
+use super::evidence::set_in;
+use super::messages::{Messages, NONE};
 use super::numbers::{Ends, Numbers};
 use super::{Episode, Evidence, Outcome, Signature, Transaction, TransactionId, problems};
 use crate::decode::{Address, dns};
 use crate::index::PacketId;
-use crate::index::names::{Names, name_hash};
+use crate::index::names::name_hash;
 use crate::time::Nanos;
 
 type Map<K, V> = HashMap<K, V, foldhash::fast::FixedState>;
 
-/// Transactions filtered by one thread at a time.
+/// Transactions filtered by one thread at a time, a multiple of 64.
 const BLOCK: usize = 1 << 14;
-/// Shares of all messages in which answers are looked for: few, because each begins not knowing who had failed.
-const SHARES: u32 = 8;
+/// Shares of all transactions in which answers are looked for: few, because each begins not knowing who was answered.
+const SHARES: usize = 8;
 
 /// Response codes that say the server could not or would not answer (RFC 1035 §4.1.1, RFC 6895 §2.3):
 /// format error, server failure, not implemented, refused; extended ones from BADVERS on. A name that does not
@@ -51,10 +53,7 @@ pub(super) fn signature(v6: bool, transaction: &Transaction) -> Option<Signature
 /// Pairs of numbered clients and servers kept in a plain table.
 const DENSE_MAX: usize = 1 << 22;
 const UDP: u8 = 17;
-/// Bits for each key in the table that sorts other keys out, and all bits at most (they fit the second cache).
-const KEY_BITS: usize = 16;
-const KEY_BITS_MAX: usize = 1 << 21;
-/// Stands for the hash of the name where there is none.
+/// Stands for the hash of the name where there is none, and of one that never failed.
 const NAMELESS: u64 = 0;
 
 /// A failed transaction.
@@ -63,22 +62,31 @@ struct Failure {
     /// The place of its segment, and where client and server stand in the segment's dictionary.
     at: u32,
     ends: (u32, u32),
-    client: Address,
-    server: Address,
     port: u16,
     transport: u8,
-    name: u64,
     signature: Signature,
+    /// Where its name stands among those of the segment, and the name's hash.
+    name: u32,
+    hash: u64,
     first_ns: Nanos,
     /// Its last try, error or answer.
     last_ns: Nanos,
+    /// Where its frames stand among those of all failures.
+    frames: Range<u32>,
 }
 
-/// Which client asked which server for which name, in numbers.
+/// All failed transactions in order, with their tries, errors and answers.
+#[derive(Default)]
+struct Failures {
+    all: Vec<Failure>,
+    frames: Vec<(PacketId, Frame)>,
+}
+
+/// Which client asked which server for which name: the number of the pair, and the hash of the name.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct Key {
+    name: u64,
     pair: u32,
-    name: u32,
     port: u16,
 }
 
@@ -86,33 +94,71 @@ struct Key {
 struct Success {
     id: u32,
     answer: PacketId,
-    /// Its name is [`NONE`] where the name never failed for this client and server.
+    /// Its name is [`NAMELESS`] where the name never failed for this client and server.
     key: Key,
 }
 
-fn read(messages: &Messages<'_>, evidence: &Evidence, id: u32) -> Option<Failure> {
-    let transaction = evidence.transaction(TransactionId(id))?;
-    let packet = messages.index.packet(transaction.first)?;
-    let row = packet.dns()?;
-    let client = packet.source_address();
-    let position = |column: &[u32]| column.get(packet.row).copied();
-    let mut last_ns = packet.time_ns();
-    each_frame(evidence, TransactionId(id), transaction, |frame, _| {
-        last_ns = last_ns.max(messages.time_ns(frame));
-    });
-    Some(Failure {
-        id,
-        at: messages.index.segment_of(transaction.first)? as u32,
-        ends: (position(&packet.segment.source_address)?, position(&packet.segment.destination_address)?),
-        client,
-        server: packet.destination_address(),
-        port: packet.destination_port(),
-        transport: packet.transport(),
-        name: packet.segment.names.get(row.name).map_or(NAMELESS, name_hash),
-        signature: signature(client.is_v6(), transaction)?,
-        first_ns: packet.time_ns(),
-        last_ns,
-    })
+impl Failures {
+    /// Reads those of a block of transactions that failed.
+    fn of_block(messages: &Messages<'_>, evidence: &Evidence, block: usize, unsettled: &[u64]) -> Self {
+        let mut failures = Self::default();
+        for id in set_in(unsettled, (block * BLOCK) as u32) {
+            let transaction = evidence.transaction(TransactionId(id));
+            if let Some(failed) = transaction.filter(|transaction| signature(false, transaction).is_some()) {
+                failures.read(messages, evidence, (id, failed));
+            }
+        }
+        failures
+    }
+
+    fn read(
+        &mut self,
+        messages: &Messages<'_>,
+        evidence: &Evidence,
+        (id, transaction): (u32, &Transaction),
+    ) -> Option<()> {
+        let packet = messages.index.packet(transaction.first)?;
+        let row = packet.dns()?;
+        let position = |column: &[u32]| column.get(packet.row).copied();
+        let start = self.frames.len();
+        let mut last_ns = packet.time_ns();
+        each_frame(evidence, TransactionId(id), transaction, |frame, kind| {
+            self.frames.push((frame, kind));
+            if frame != transaction.first {
+                last_ns = last_ns.max(messages.time_ns(frame));
+            }
+        });
+        let refused = matches!(transaction.outcome, Outcome::Refused | Outcome::CoveredByRateLimit);
+        self.all.push(Failure {
+            id,
+            at: messages.index.segment_of(transaction.first)? as u32,
+            ends: (position(&packet.segment.source_address)?, position(&packet.segment.destination_address)?),
+            port: packet.destination_port(),
+            transport: packet.transport(),
+            signature: signature(refused && packet.source_address().is_v6(), transaction)?,
+            name: row.name,
+            hash: packet.segment.names.get(row.name).map_or(NAMELESS, name_hash),
+            first_ns: packet.time_ns(),
+            last_ns,
+            frames: start as u32..self.frames.len() as u32,
+        });
+        Some(())
+    }
+
+    fn append(&mut self, other: Self) {
+        let before = self.frames.len() as u32;
+        let moved = |failure: Failure| {
+            let Range { start, end } = failure.frames;
+            Failure { frames: start + before..end + before, ..failure }
+        };
+        self.all.extend(other.all.into_iter().map(moved));
+        self.frames.extend(other.frames);
+    }
+
+    fn frames_of(&self, failure: &Failure) -> &[(PacketId, Frame)] {
+        let range = failure.frames.start as usize..failure.frames.end as usize;
+        self.frames.get(range).unwrap_or_default()
+    }
 }
 
 /// What a frame of a failed transaction is.
@@ -141,142 +187,176 @@ fn each_frame(
 /// All numbers given to hosts, pairs of hosts, and names that failed.
 struct Numbered<'d> {
     hosts: Numbers<'d>,
-    /// Places of pairs in `dense` have this many servers for each client.
-    servers: u32,
     /// By client, server and transport: a server that refuses UDP does not recover by answering over TCP.
     pairs: Map<(u32, u32, u8), u32>,
-    /// The pairs over UDP again by client and server, where they are few enough, and a bit for each place that has one.
+    /// The first failed transaction of each pair.
+    first: Vec<u32>,
+    /// The pairs over UDP again by client and server, where they are few enough, with this many servers for each client.
     dense: Vec<u32>,
-    dense_bits: Vec<u64>,
+    servers: usize,
     keys: Keys,
 }
+
+/// What is known of a pair while answers are looked for: its next answer ends episodes; a name of it failed more than once.
+const WAITS: u8 = 1;
+const REPEATS: u8 = 2;
+/// The pair failed at some time; the same over something else than UDP.
+const FAILED: u8 = 4;
+const ELSEWHERE: u8 = 8;
 
 impl<'d> Numbered<'d> {
     /// Numbers what failed; gives each failure's key.
     fn new(messages: &Messages<'_>, dictionary: &'d Dictionary, failures: &[Failure]) -> (Self, Vec<Key>) {
         let mut hosts = Numbers::new(dictionary);
         let mut pairs = Map::default();
-        let mut keys = Keys::new(failures.len());
+        let mut first = Vec::new();
+        let mut keys = Keys::default();
         let mut of_failure = Vec::with_capacity(failures.len());
         for failure in failures {
             let ends = hosts.number(failure.at as usize, failure.ends);
             let next = pairs.len() as u32;
             let pair = *pairs.entry((ends.0, ends.1, failure.transport)).or_insert(next);
-            of_failure.push(keys.add(pair, failure.port, failure.name));
+            if pair == next {
+                first.push(failure.id);
+            }
+            let key = Key { name: failure.hash, pair, port: failure.port };
+            keys.add(key, failure.id);
+            of_failure.push(key);
         }
         hosts.read(messages.index.segments().len());
         let (clients, servers) = hosts.counts();
-        let (mut dense, mut dense_bits) = (Vec::new(), Vec::new());
+        let mut dense = Vec::new();
         if clients * servers <= DENSE_MAX {
             dense.resize(clients * servers, NONE);
-            dense_bits.resize((clients * servers).div_ceil(64), 0u64);
             for ((client, server, _), pair) in pairs.iter().filter(|((.., transport), _)| *transport == UDP) {
-                let at = *client as usize * servers + *server as usize;
-                if let (Some(slot), Some(bits)) = (dense.get_mut(at), dense_bits.get_mut(at / 64)) {
+                if let Some(slot) = dense.get_mut(*client as usize * servers + *server as usize) {
                     *slot = *pair;
-                    *bits |= 1 << (at % 64);
                 }
             }
         }
-        (Self { hosts, servers: servers as u32, pairs, dense, dense_bits, keys }, of_failure)
+        (Self { hosts, pairs, first, dense, servers, keys }, of_failure)
     }
 
-    fn pair(&self, ends: Ends) -> Option<u32> {
+    /// The place of a pair among the states: that of the dense table, or one behind it.
+    fn place(&self, ends: Ends) -> Option<usize> {
         if ends.transport == UDP && !self.dense.is_empty() {
-            let at = ends.client as usize * self.servers as usize + ends.server as usize;
-            self.dense_bits.get(at / 64).filter(|bits| **bits >> (at % 64) & 1 != 0)?;
-            return self.dense.get(at).copied();
+            return Some(self.dense_place((ends.client, ends.server)));
         }
-        self.pairs.get(&(ends.client, ends.server, ends.transport)).copied()
+        let pair = self.pairs.get(&(ends.client, ends.server, ends.transport))?;
+        Some(self.dense.len() + *pair as usize)
     }
 
-    /// The answered transactions among some messages that may end an episode.
-    fn successes(
-        &self,
-        messages: &Messages<'_>,
-        evidence: &Evidence,
-        range: std::ops::Range<Position>,
-    ) -> Vec<Success> {
+    fn dense_place(&self, (client, server): (u32, u32)) -> usize {
+        client as usize * self.servers + server as usize
+    }
+
+    /// The number of the pair at a place.
+    fn pair(&self, place: usize) -> u32 {
+        self.dense.get(place).copied().unwrap_or(place.saturating_sub(self.dense.len()) as u32)
+    }
+
+    /// The states of all places when a transaction begins: who has not failed before waits for nothing.
+    fn states(&self, from: u32) -> Vec<u8> {
+        let state = |pair: u32| {
+            let failed = self.first.get(pair as usize);
+            let repeats = self.keys.repeats.get(pair as usize).is_some_and(|repeats| *repeats);
+            failed.map_or(0, |first| FAILED | u8::from(*first < from) * WAITS | u8::from(repeats) * REPEATS)
+        };
+        let dense = self.dense.iter().map(|pair| state(*pair));
+        let mut states: Vec<u8> = dense.chain((0..self.pairs.len() as u32).map(state)).collect();
+        let dense = states.get_mut(..self.dense.len()).unwrap_or_default();
+        for (client, server, _) in self.pairs.keys().filter(|(.., transport)| *transport != UDP) {
+            if let Some(state) = dense.get_mut(self.dense_place((*client, *server))) {
+                *state |= ELSEWHERE;
+            }
+        }
+        states
+    }
+
+    /// The answered transactions among those of a range that may end an episode.
+    fn successes(&self, messages: &Messages<'_>, transactions: &[Transaction], from: u32) -> Vec<Success> {
         let mut found = Vec::new();
-        // Pairs and keys whose next answer ends episodes.
-        let mut waiting = vec![true; self.pairs.len()];
-        let mut keys_waiting = vec![true; self.keys.all.len()];
-        for Run { at, segment, rows, ordinal, .. } in messages.runs(range) {
-            for (row, tag) in rows.iter().zip(evidence.tags_from(ordinal)) {
-                let Some(id) = first_of(*tag) else { continue };
-                let Some(ends) = self.hosts.ends((at, segment), row.packet) else { continue };
-                let Some(pair) = self.pair(ends) else { continue };
-                let Some(waits) = waiting.get_mut(pair as usize) else { continue };
-                let Some(transaction) = evidence.transaction(id) else { continue };
-                let failed = signature(false, transaction).is_some();
-                let answer = transaction.answer.filter(|_| transaction.outcome == Outcome::Answered);
-                if !failed && answer.is_none() {
-                    continue;
-                }
-                let known = self.keys.find((pair, ends.port), &segment.names, row.name);
-                let key_waits = known.and_then(|(_, number)| keys_waiting.get_mut(number as usize));
-                let key_waits = key_waits.map(|waits| std::mem::replace(waits, failed));
-                let pair_waits = std::mem::replace(waits, failed);
-                if let Some(answer) = answer
-                    && !failed
-                    && (pair_waits || key_waits == Some(true))
-                {
-                    let nameless = Key { pair, name: NONE, port: ends.port };
-                    found.push(Success { id: id.0, answer, key: known.map_or(nameless, |(key, _)| key) });
-                }
+        let mut states = self.states(from);
+        // Keys whose next answer ends episodes.
+        let mut waiting: Vec<bool> = self.keys.first.iter().map(|first| *first < from).collect();
+        for (transaction, id) in transactions.iter().zip(from..) {
+            let failed = signature(false, transaction).is_some();
+            let answer = transaction.answer.filter(|_| transaction.outcome == Outcome::Answered);
+            if !failed && answer.is_none() {
+                continue;
+            }
+            let Some(at) = messages.index.segment_of(transaction.first) else { continue };
+            let Some(segment) = messages.index.segments().get(at) else { continue };
+            let row = (transaction.first.0 - segment.base.0) as usize;
+            let Some(hosts) = self.hosts.hosts((at, segment), row) else { continue };
+            // Most pairs wait for nothing, and their ports need not be looked at.
+            let idle = |state: &u8| *state & !FAILED == 0 && (!failed || *state == 0);
+            if !self.dense.is_empty() && states.get(self.dense_place(hosts)).is_none_or(idle) {
+                continue;
+            }
+            let Some(ends) = self.hosts.ends((at, segment), transaction.first) else { continue };
+            let Some(place) = self.place(ends) else { continue };
+            let Some(state) = states.get_mut(place) else { continue };
+            if *state == 0 || !failed && *state & (WAITS | REPEATS) == 0 {
+                continue;
+            }
+            let pair = self.pair(place);
+            let known = if *state & REPEATS == 0 {
+                None
+            } else {
+                let row = segment.dns.get(segment.first_dns(transaction.first));
+                let name = row.and_then(|row| segment.names.get(row.name)).map_or(NAMELESS, name_hash);
+                let key = Key { name, pair, port: ends.port };
+                self.keys.all.get(&key).map(|number| (key, *number))
+            };
+            let key_waits = known.and_then(|(_, number)| waiting.get_mut(number as usize));
+            let key_waits = key_waits.map(|waits| std::mem::replace(waits, failed));
+            let pair_waits = *state & WAITS != 0;
+            *state = *state & !WAITS | u8::from(failed) * WAITS;
+            if let Some(answer) = answer
+                && !failed
+                && (pair_waits || key_waits == Some(true))
+            {
+                let nameless = Key { name: NAMELESS, pair, port: ends.port };
+                found.push(Success { id, answer, key: known.map_or(nameless, |(key, _)| key) });
             }
         }
         found
     }
 }
 
-/// The keys of failures, with a table of bits that sorts most others out.
+/// The keys of failures.
+#[derive(Default)]
 struct Keys {
     /// The keys and their numbers.
     all: Map<Key, u32>,
-    /// The numbers of names by hash.
-    names: Map<u64, u32>,
-    rough: Vec<u64>,
+    /// The first failed transaction of each.
+    first: Vec<u32>,
+    /// By pair, whether one of its keys failed more than once: an answer in between makes two episodes of that, while it
+    /// changes nothing for keys that failed once.
+    repeats: Vec<bool>,
 }
 
 impl Keys {
-    fn new(failures: usize) -> Self {
-        let bits = (failures * KEY_BITS).next_power_of_two().clamp(64, KEY_BITS_MAX);
-        Self { all: Map::default(), names: Map::default(), rough: vec![0; bits / 64] }
-    }
-
-    /// Word and bit of a pair and a name's half hash in the rough table.
-    fn place(&self, pair: u32, half: u32) -> (usize, u64) {
-        let mixed = (u64::from(pair) << 32 | u64::from(half)).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
-        ((mixed >> 6) as usize & (self.rough.len() - 1), 1 << (mixed & 63))
-    }
-
-    fn add(&mut self, pair: u32, port: u16, name: u64) -> Key {
-        let (word, bit) = self.place(pair, name as u32);
-        if let Some(word) = self.rough.get_mut(word) {
-            *word |= bit;
+    /// Notes the key of a failed transaction; transactions come in order.
+    fn add(&mut self, key: Key, id: u32) {
+        if self.repeats.len() <= key.pair as usize {
+            self.repeats.resize(key.pair as usize + 1, false);
         }
-        let next = self.names.len() as u32;
-        let key = Key { pair, name: *self.names.entry(name).or_insert(next), port };
-        let next = self.all.len() as u32;
-        self.all.entry(key).or_insert(next);
-        key
-    }
-
-    /// The key of a pair, port and name of a segment with its number, if it ever failed.
-    fn find(&self, (pair, port): (u32, u16), names: &Names, name: u32) -> Option<(Key, u32)> {
-        let (word, bit) = self.place(pair, *names.hashes().get(name as usize)?);
-        self.rough.get(word).filter(|word| **word & bit != 0)?;
-        let key = Key { pair, name: *self.names.get(&name_hash(names.get(name)?))?, port };
-        self.all.get(&key).map(|number| (key, *number))
+        let next = self.first.len() as u32;
+        if *self.all.entry(key).or_insert(next) == next {
+            self.first.push(id);
+        } else if let Some(repeats) = self.repeats.get_mut(key.pair as usize) {
+            *repeats = true;
+        }
     }
 }
 
 /// An episode under construction.
 struct Draft<'f> {
-    /// Its first failure.
-    failure: &'f Failure,
-    transactions: Vec<TransactionId>,
+    /// Its failures, of which there is at least one.
+    first: &'f Failure,
+    further: Vec<&'f Failure>,
     last_ns: Nanos,
     recovery: Option<PacketId>,
 }
@@ -287,10 +367,8 @@ const GROUPINGS: usize = 8;
 /// Episodes of a share of all pairs under construction.
 struct Grouping<'f> {
     drafts: Vec<Draft<'f>>,
-    /// The open episode of each key and signature.
-    open: Map<(Key, Signature), u32>,
-    /// The signatures of open episodes of each key.
-    by_key: Map<Key, Vec<Signature>>,
+    /// The open episodes of each key, each of a signature of its own.
+    open: Map<Key, Vec<u32>>,
     /// By pair, the episodes that wait for the first answer after them; see [`place_of`].
     unrecovered: Vec<Vec<u32>>,
 }
@@ -303,34 +381,24 @@ fn place_of(key: Key) -> usize {
 /// Makes the episodes and problems.
 pub(super) fn group(messages: &Messages<'_>, dictionary: &Dictionary, evidence: &mut Evidence) {
     let shared = &*evidence;
-    let failures: Vec<Failure> = shared
-        .transactions
-        .par_chunks(BLOCK)
-        .enumerate()
-        .flat_map_iter(|(block, transactions)| {
-            let failed = transactions.iter().enumerate().filter(|(_, t)| signature(false, t).is_some());
-            let ids: Vec<u32> = failed.map(|(at, _)| (block * BLOCK + at) as u32).collect();
-            ids.into_iter().filter_map(|id| read(messages, shared, id))
-        })
-        .collect();
-    if failures.is_empty() {
+    let blocks = shared.unsettled.par_chunks(BLOCK / 64).enumerate();
+    let blocks = blocks.map(|(block, all)| Failures::of_block(messages, shared, block, all));
+    let mut failures = Failures::default();
+    blocks.collect::<Vec<_>>().into_iter().for_each(|block| failures.append(block));
+    if failures.all.is_empty() {
         return;
     }
-    let (numbered, keys) = Numbered::new(messages, dictionary, &failures);
-    let share = messages.len().div_ceil(SHARES).max(1);
-    let successes: Vec<Success> = (0..SHARES)
-        .into_par_iter()
-        .flat_map_iter(|at| {
-            let range = at.saturating_mul(share)..(at + 1).saturating_mul(share).min(messages.len());
-            if range.is_empty() { Vec::new() } else { numbered.successes(messages, shared, range) }
-        })
-        .collect();
+    let (numbered, keys) = Numbered::new(messages, dictionary, &failures.all);
+    let share = shared.transactions.len().div_ceil(SHARES).max(1);
+    let shares = shared.transactions.par_chunks(share).enumerate();
+    let successes = shares.map(|(at, part)| numbered.successes(messages, part, (at * share) as u32));
+    let successes: Vec<Vec<Success>> = successes.collect();
     let pairs = numbered.pairs.len();
     let drafts = (0..GROUPINGS).into_par_iter().flat_map_iter(|own| {
         let mut grouping = Grouping::new(pairs);
         let is_own = |key: &Key| key.pair as usize % GROUPINGS == own;
-        let mut successes = successes.iter().filter(|success| is_own(&success.key)).peekable();
-        for (failure, key) in failures.iter().zip(&keys).filter(|(_, key)| is_own(key)) {
+        let mut successes = successes.iter().flatten().filter(|success| is_own(&success.key)).peekable();
+        for (failure, key) in failures.all.iter().zip(&keys).filter(|(_, key)| is_own(key)) {
             while let Some(success) = successes.next_if(|success| success.id < failure.id) {
                 grouping.success(success);
             }
@@ -342,11 +410,15 @@ pub(super) fn group(messages: &Messages<'_>, dictionary: &Dictionary, evidence: 
         grouping.drafts
     });
     let mut drafts: Vec<Draft<'_>> = drafts.collect();
-    drafts.sort_unstable_by_key(|draft| draft.failure.id);
-    let Numbered { hosts, .. } = numbered;
+    drafts.sort_unstable_by_key(|draft| draft.first.id);
+    let Numbered { mut hosts, .. } = numbered;
+    let hasher = foldhash::fast::FixedState::default();
+    let mut asks =
+        |failure: &Failure| hasher.hash_one((hosts.number(failure.at as usize, failure.ends), failure.hash));
+    let asking: Vec<u64> = drafts.iter().map(|draft| asks(draft.first)).collect();
     let episodes: Vec<Episode> =
-        drafts.into_par_iter().map(|draft| finish(messages, shared, draft)).collect();
-    evidence.problems = problems::find(messages, shared, &episodes, &hosts);
+        drafts.into_par_iter().map(|draft| finish(messages, &failures, draft)).collect();
+    evidence.problems = problems::find(messages, shared, (&episodes, &asking), &hosts);
     evidence.episodes = episodes;
 }
 
@@ -355,29 +427,39 @@ impl<'f> Grouping<'f> {
         Self {
             drafts: Vec::new(),
             open: Map::default(),
-            by_key: Map::default(),
             unrecovered: vec![Vec::new(); pairs.div_ceil(GROUPINGS)],
         }
     }
 
     fn failure(&mut self, failure: &'f Failure, key: Key, gap_ns: Nanos) {
-        let slot = (key, failure.signature.clone());
-        let known = self.open.get(&slot).copied().filter(|known| {
-            let last_ns = self.drafts.get(*known as usize).map(|draft| draft.last_ns);
-            last_ns.is_some_and(|last_ns| failure.first_ns - last_ns <= gap_ns)
-        });
-        let position = known.unwrap_or_else(|| {
-            let position = self.drafts.len() as u32;
-            let last_ns = failure.first_ns;
-            self.drafts.push(Draft { failure, transactions: Vec::new(), last_ns, recovery: None });
-            if self.open.insert(slot, position).is_none() {
-                self.by_key.entry(key).or_default().push(failure.signature.clone());
+        let open = self.open.entry(key).or_default();
+        let drafts = &mut self.drafts;
+        let same = |at: &&mut u32| {
+            drafts.get(**at as usize).is_some_and(|draft| draft.first.signature == failure.signature)
+        };
+        let follows = |draft: &Draft<'_>| failure.first_ns - draft.last_ns <= gap_ns;
+        let next = drafts.len() as u32;
+        let position = match open.iter_mut().find(same) {
+            Some(known) => {
+                if !drafts.get(*known as usize).is_some_and(follows) {
+                    *known = next;
+                }
+                *known
             }
-            position
-        });
-        let Some(draft) = self.drafts.get_mut(position as usize) else { return };
-        draft.transactions.push(TransactionId(failure.id));
-        draft.last_ns = draft.last_ns.max(failure.last_ns);
+            None => {
+                open.push(next);
+                next
+            }
+        };
+        if position == next {
+            let last_ns = failure.last_ns.max(failure.first_ns);
+            drafts.push(Draft { first: failure, further: Vec::new(), last_ns, recovery: None });
+        }
+        let Some(draft) = drafts.get_mut(position as usize) else { return };
+        if position != next {
+            draft.further.push(failure);
+            draft.last_ns = draft.last_ns.max(failure.last_ns);
+        }
         let Some(unrecovered) = self.unrecovered.get_mut(place_of(key)) else { return };
         if draft.recovery.take().is_some() || unrecovered.last() != Some(&position) {
             unrecovered.push(position);
@@ -386,8 +468,8 @@ impl<'f> Grouping<'f> {
 
     /// An answer of the server to the client ends its episodes of the same name and recovers those of all names.
     fn success(&mut self, success: &Success) {
-        for signature in self.by_key.remove(&success.key).into_iter().flatten() {
-            self.open.remove(&(success.key, signature));
+        if success.key.name != NAMELESS {
+            self.open.remove(&success.key);
         }
         for at in self.unrecovered.get_mut(place_of(success.key)).into_iter().flat_map(|all| all.drain(..)) {
             if let Some(draft) = self.drafts.get_mut(at as usize) {
@@ -398,38 +480,32 @@ impl<'f> Grouping<'f> {
 }
 
 /// An episode with all its frames.
-fn finish(messages: &Messages<'_>, evidence: &Evidence, draft: Draft<'_>) -> Episode {
-    let failure = draft.failure;
-    let first = evidence.transaction(TransactionId(failure.id)).map(|first| first.first);
-    let packet = first.and_then(|first| messages.index.packet(first));
-    let name = packet.and_then(|packet| packet.segment.names.get(packet.dns()?.name)).unwrap_or_default();
-    let (mut all, mut errors) = (Vec::new(), Vec::new());
-    for id in &draft.transactions {
-        let Some(transaction) = evidence.transaction(*id) else { continue };
-        each_frame(evidence, *id, transaction, |frame, kind| {
-            all.push(frame);
-            if kind == Frame::Error {
-                errors.push(frame);
-            }
-        });
-    }
-    for frames in [&mut all, &mut errors] {
+fn finish(messages: &Messages<'_>, failures: &Failures, draft: Draft<'_>) -> Episode {
+    let Draft { first, further, last_ns, recovery } = draft;
+    let members = || std::iter::once(first).chain(further.iter().copied());
+    let segment = messages.index.segments().get(first.at as usize);
+    let address = |position| segment.map_or(Address::None, |segment| segment.address(position));
+    let name = segment.and_then(|segment| segment.names.get(first.name)).unwrap_or_default();
+    let all = members().flat_map(|failure| failures.frames_of(failure));
+    let sorted = |mut frames: Vec<PacketId>| {
         frames.sort_unstable();
         frames.dedup();
         frames.shrink_to_fit();
-    }
+        frames
+    };
+    let errors = all.clone().filter(|(_, kind)| *kind == Frame::Error);
     Episode {
-        client: failure.client,
-        server: (failure.server, failure.port),
-        transport: failure.transport,
+        client: address(first.ends.0),
+        server: (address(first.ends.1), first.port),
+        transport: first.transport,
         name: dns::presentation(name),
-        signature: failure.signature.clone(),
-        transactions: draft.transactions,
-        frames: all,
-        errors,
-        first_ns: failure.first_ns,
-        last_ns: draft.last_ns,
-        recovery: draft.recovery,
+        signature: first.signature.clone(),
+        transactions: members().map(|failure| TransactionId(failure.id)).collect(),
+        errors: sorted(errors.map(|(frame, _)| *frame).collect()),
+        frames: sorted(all.map(|(frame, _)| *frame).collect()),
+        first_ns: first.first_ns,
+        last_ns,
+        recovery,
         consequences: Vec::new(),
     }
 }

@@ -79,6 +79,9 @@ pub struct Evidence {
     extras: Vec<Extra>,
     /// A bit for each transaction that has any of them: most have none, and need not be searched for.
     has_extras: Vec<u64>,
+    /// A bit for each transaction that is more than a query answered in time without an error: outcomes and failures are
+    /// looked for among these.
+    pub(super) unsettled: Vec<u64>,
     /// Episodes in order of their first query.
     pub episodes: Vec<Episode>,
     /// Problems, gravest first.
@@ -386,6 +389,7 @@ impl Evidence {
         extras.shrink_to_fit();
         for extra in &extras {
             set_bit(&mut self.has_extras, extra.transaction);
+            set_bit(&mut self.unsettled, extra.transaction);
         }
         self.extras = extras;
     }
@@ -401,11 +405,23 @@ impl Evidence {
     }
 }
 
+/// The transactions whose bits are set, of some words of bits of which the first stands for this transaction.
+pub(super) fn set_in(words: &[u64], first: u32) -> impl Iterator<Item = u32> + '_ {
+    words.iter().zip((first..).step_by(64)).flat_map(|(word, first)| {
+        let mut left = *word;
+        std::iter::from_fn(move || {
+            let at = left.trailing_zeros();
+            left &= left.checked_sub(1)?;
+            Some(first + at)
+        })
+    })
+}
+
 fn has_bit(bits: &[u64], id: TransactionId) -> bool {
     bits.get(id.0 as usize / 64).is_some_and(|word| word >> (id.0 % 64) & 1 == 1)
 }
 
-fn set_bit(bits: &mut Vec<u64>, id: TransactionId) {
+pub(super) fn set_bit(bits: &mut Vec<u64>, id: TransactionId) {
     let at = id.0 as usize / 64;
     if bits.len() <= at {
         bits.resize(at + 1, 0);
@@ -421,6 +437,12 @@ pub(super) const UNTAGGED: u32 = u32::MAX;
 /// The transaction whose first query has a tag.
 pub(super) fn first_of(tag: u32) -> Option<TransactionId> {
     membership(tag).filter(|(_, role)| *role == Role::First).map(|(id, _)| id)
+}
+
+/// The transaction whose answer that counts has a tag.
+pub(super) fn answer_of(tag: u32) -> Option<TransactionId> {
+    let counts = |role| matches!(role, Role::Answer | Role::ProbableAnswer);
+    membership(tag).filter(|(_, role)| counts(*role)).map(|(id, _)| id)
 }
 
 fn membership(tag: u32) -> Option<(TransactionId, Role)> {

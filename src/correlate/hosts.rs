@@ -193,6 +193,7 @@ pub(super) fn look(messages: &Messages<'_>, dictionary: &Dictionary, evidence: &
             sights.take(messages, segment, part);
         }
     }
+
     for sight in &mut sights.all {
         sight.locate();
         sight.counts = Vec::new();
@@ -210,33 +211,39 @@ pub(super) struct Seen {
 }
 
 /// What one segment holds of one host, besides what is counted for every packet.
-#[derive(Clone, Default)]
 struct Tally {
-    counts: Vec<(u8, u64)>,
+    host: u32,
+    /// TTLs other than the one seen last, with the packets that carry them.
+    others: Vec<(u8, u64)>,
     sample: Option<(PacketId, u8)>,
+    /// Packets from it and to it that may still be noted for reading.
+    left: [u8; 2],
 }
 
 /// What every packet of a host changes: small, so that all hosts of a segment fit the cache.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 struct Hot {
     /// Packets with the TTL seen last; most hosts have no other.
     packets: u32,
     ttl: u8,
-    sampled: bool,
-    /// Packets from it and to it that may still be noted for reading.
-    left: [u8; 2],
+    /// The next packet may tell more than its TTL.
+    watched: bool,
 }
 
 /// What one segment holds of the hosts that matter.
 #[derive(Default)]
 struct Part {
-    /// Positions in `tallies` by position in the segment's dictionary.
-    slots: Vec<u32>,
+    /// Positions in `tallies` plus 1 by position in the segment's dictionary; 0 for other hosts.
+    slots: Vec<u16>,
     /// The hosts the segment knows, with what it holds of each.
-    tallies: Vec<(u32, Tally)>,
+    tallies: Vec<(Tally, Hot)>,
     /// Rows whose bytes may be worth reading.
     rows: Vec<u32>,
 }
+
+/// Marks of a destination: packets to it are not counted, or may be worth reading.
+const ASIDE: u8 = 1;
+const WATCHED: u8 = 2;
 
 #[derive(Default)]
 struct Sights {
@@ -246,6 +253,7 @@ struct Sights {
 
 /// No host.
 const NONE: u32 = u32::MAX;
+const ICMPV6: u8 = 58;
 
 impl Sights {
     fn want(&mut self, address: Address) -> Option<&mut Sight> {
@@ -278,79 +286,101 @@ impl Sights {
         segment: &Segment,
         wanted: impl Iterator<Item = u32>,
     ) -> Part {
-        let mut tallies: Vec<(u32, Tally)> = Vec::new();
-        let mut hot: Vec<Hot> = Vec::new();
+        let mut tallies: Vec<Tally> = Vec::new();
+        let mut hot = vec![Hot::default()];
         let slot = |host: u32| {
-            if host == NONE {
-                return NONE;
-            }
-            tallies.push((host, Tally::default()));
+            let Some(sight) = self.all.get(host as usize) else { return 0 };
             let left = [self.left(host, 0), self.left(host, 1)];
-            hot.push(Hot { packets: 0, ttl: 0, sampled: false, left });
-            tallies.len() as u32 - 1
+            tallies.push(Tally { host, others: Vec::new(), sample: sight.sample, left });
+            // What earlier segments hold tells what to expect of this one.
+            let ttl = sight.counts.first().map_or(0, |(ttl, _)| *ttl);
+            hot.push(Hot { packets: 0, ttl, watched: sight.sample.is_none() || left[0] > 0 });
+            tallies.len() as u16
         };
-        let slots: Vec<u32> = wanted.map(slot).collect();
+        let slots: Vec<u16> = wanted.map(slot).collect();
         if tallies.is_empty() {
             return Part::default();
         }
-        let multicast: Vec<bool> = segment.addresses.iter().map(|address| is_multicast(*address)).collect();
+        let slot_of = |position: &u32| slots.get(*position as usize).copied().unwrap_or(0);
+        let watches = |slot: u16, side: usize| {
+            let tally = usize::from(slot).checked_sub(1).and_then(|at| tallies.get(at));
+            tally.is_some_and(|tally| tally.left.get(side).is_some_and(|left| *left > 0))
+        };
+        let marks = segment.addresses.iter().zip(&slots).map(|(address, slot)| {
+            u8::from(is_multicast(*address)) * ASIDE | u8::from(watches(*slot, 1)) * WATCHED
+        });
+        let mut marks: Vec<u8> = marks.collect();
+        let copies = evidence.duplicates().len() > 0;
         let mut rows = Vec::new();
         let columns = segment.source_address.iter().zip(&segment.destination_address);
-        let values = segment.ttl.iter().zip(&segment.flags);
-        for (row, ((source, destination), (ttl, bits))) in columns.zip(values).enumerate() {
-            let at = |position: &u32| slots.get(*position as usize).copied().unwrap_or(NONE);
-            let (from, to) = (at(source), at(destination));
-            if from == NONE && to == NONE {
+        let values = segment.ttl.iter().zip(&segment.flags).zip(&segment.transport);
+        for (row, ((source, destination), ((ttl, bits), transport))) in columns.zip(values).enumerate() {
+            let from = usize::from(slot_of(source));
+            let mark = marks.get(*destination as usize).copied().unwrap_or(ASIDE);
+            let Some(host) = hot.get_mut(from) else { continue };
+            // Most packets only add to a count; one condition tells them, since the processor guesses it right.
+            let known = (host.ttl == *ttl)
+                & !host.watched
+                & (bits & flags::TUNNEL == 0)
+                & (*transport != ICMPV6)
+                & !copies;
+            if (mark == 0) & (known | (from == 0)) {
+                host.packets += 1;
+                continue;
+            }
+            let to = slot_of(destination);
+            if mark & ASIDE != 0 || from == 0 && to == 0 {
                 continue;
             }
             let id = PacketId(segment.base.0 + row as u32);
-            let aside = multicast.get(*destination as usize).copied().unwrap_or(true)
-                || bits & flags::TUNNEL != 0
-                || is_neighbour_discovery(segment, row);
+            let aside = bits & flags::TUNNEL != 0 || is_neighbour_discovery(segment, row);
             if aside || evidence.is_duplicate(id) {
                 continue;
             }
             let mut read = false;
-            if let Some(host) = hot.get_mut(from as usize) {
-                read = host.note(0);
-                let sampled = host.sampled || bits & flags::ICMP_ERROR != 0;
-                if *ttl > 0
-                    && (host.ttl != *ttl || !sampled)
-                    && let Some((_, tally)) = tallies.get_mut(from as usize)
-                {
-                    host.turn(tally, *ttl);
-                    if !sampled {
-                        (tally.sample, host.sampled) = (Some((id, *ttl)), true);
+            if let Some(tally) = from.checked_sub(1).and_then(|at| tallies.get_mut(at)) {
+                read = tally.note(0);
+                if *ttl > 0 {
+                    if host.ttl != *ttl {
+                        host.turn(tally, *ttl);
                     }
+                    if bits & flags::ICMP_ERROR == 0 {
+                        tally.sample = tally.sample.or(Some((id, *ttl)));
+                    }
+                    host.packets += 1;
                 }
-                host.packets += u32::from(*ttl > 0);
+                let [left, _] = tally.left;
+                host.watched = tally.sample.is_none() || left > 0;
             }
-            if let Some(host) = hot.get_mut(to as usize) {
-                read |= host.note(1);
+            if let Some(tally) = usize::from(to).checked_sub(1).and_then(|at| tallies.get_mut(at)) {
+                read |= tally.note(1);
+                let [_, left] = tally.left;
+                if let Some(mark) = marks.get_mut(*destination as usize).filter(|_| left == 0) {
+                    *mark &= !WATCHED;
+                }
             }
             if read {
                 rows.push(row as u32);
             }
         }
-        for ((_, tally), mut host) in tallies.iter_mut().zip(hot) {
-            host.turn(tally, 0);
-        }
+        let tallies = tallies.into_iter().zip(hot.into_iter().skip(1)).collect();
         Part { slots, tallies, rows }
     }
 
     /// Adds what a segment holds; segments come in order.
     fn take(&mut self, messages: &Messages<'_>, segment: &Segment, part: Part) {
         let mut numbers = Vec::with_capacity(part.tallies.len());
-        for (number, tally) in part.tallies {
-            numbers.push(number);
-            if let Some(sight) = self.all.get_mut(number as usize) {
-                sight.add(tally);
+        for (tally, hot) in part.tallies {
+            numbers.push(tally.host);
+            if let Some(sight) = self.all.get_mut(tally.host as usize) {
+                sight.add(tally, hot);
             }
         }
         let number = |column: &[u32], row: u32| {
             let position = column.get(row as usize).copied().unwrap_or(NONE);
-            let slot = part.slots.get(position as usize).copied().unwrap_or(NONE);
-            numbers.get(slot as usize).copied().unwrap_or(NONE)
+            let slot = part.slots.get(position as usize).copied().unwrap_or(0);
+            let at = usize::from(slot).checked_sub(1);
+            at.and_then(|at| numbers.get(at)).copied().unwrap_or(NONE)
         };
         for row in part.rows {
             let (from, to) =
@@ -393,26 +423,29 @@ impl Sights {
     }
 }
 
-impl Hot {
+impl Tally {
     /// Whether a packet may be worth reading; counts it if so.
     fn note(&mut self, side: usize) -> bool {
         let Some(left) = self.left.get_mut(side).filter(|left| **left > 0) else { return false };
         *left -= 1;
         true
     }
+}
 
+impl Hot {
     /// Files the count of the TTL seen last and begins another.
     fn turn(&mut self, tally: &mut Tally, ttl: u8) {
         if self.packets > 0 {
-            count(&mut tally.counts, self.ttl, u64::from(self.packets));
+            count(&mut tally.others, self.ttl, u64::from(self.packets));
         }
         (self.ttl, self.packets) = (ttl, 0);
     }
 }
 
 impl Sight {
-    fn add(&mut self, tally: Tally) {
-        for (ttl, packets) in tally.counts {
+    fn add(&mut self, tally: Tally, hot: Hot) {
+        let last = (hot.packets > 0).then_some((hot.ttl, u64::from(hot.packets)));
+        for (ttl, packets) in tally.others.into_iter().chain(last) {
             self.sent += packets;
             self.initial += if INITIAL.contains(&ttl) { packets } else { 0 };
             count(&mut self.counts, ttl, packets);
@@ -438,7 +471,7 @@ fn is_multicast(address: Address) -> bool {
 
 /// Router and neighbour discovery carry hop limit 255 whoever sends them (RFC 4861 §4).
 fn is_neighbour_discovery(segment: &Segment, row: usize) -> bool {
-    segment.transport.get(row) == Some(&58)
+    segment.transport.get(row) == Some(&ICMPV6)
         && segment.source_port.get(row).is_some_and(|kind| (133..=137).contains(kind))
 }
 

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use rayon::prelude::*;
 
+use super::evidence::set_in;
 use super::messages::Messages;
 use super::{Anomaly, Evidence, Outcome, Parameters, Transaction, transactions};
 use crate::decode::Address;
@@ -21,7 +22,7 @@ const SENDERS_MAX: usize = 8;
 /// Linux lets this many ICMP errors to one host through at once (`icmp_ratelimit`, token bucket).
 const ERROR_BURST: i64 = 6;
 
-/// Decides all outcomes, once answers, errors and connections are known.
+/// Decides the outcomes that are not settled, once answers, errors and connections are known.
 pub(super) fn conclude(messages: &Messages<'_>, evidence: &mut Evidence) {
     evidence.one_sided = one_sided(messages, evidence);
     if evidence.one_sided && !evidence.transactions.is_empty() {
@@ -32,22 +33,22 @@ pub(super) fn conclude(messages: &Messages<'_>, evidence: &mut Evidence) {
     let mut transactions = std::mem::take(&mut evidence.transactions);
     let connections = Connections::new(evidence);
     let shared = &*evidence;
-    let parts: Vec<Part> = transactions
-        .par_chunks_mut(BLOCK)
-        .enumerate()
-        .map(|(block, transactions)| {
-            let mut part = Part::default();
-            for (at, transaction) in transactions.iter_mut().enumerate() {
-                conclude_one((messages, shared), &connections, transaction, &mut part);
-                match transaction.outcome {
-                    Outcome::Refused => part.refused.push((block * BLOCK + at) as u32),
-                    _ if transaction.answer.is_none() => part.silent.push((block * BLOCK + at) as u32),
-                    _ => {}
-                }
+    let blocks = transactions.par_chunks_mut(BLOCK).zip(shared.unsettled.par_chunks(BLOCK / 64)).enumerate();
+    let parts = blocks.map(|(block, (transactions, unsettled))| {
+        let mut part = Part::default();
+        for at in set_in(unsettled, 0) {
+            let Some(transaction) = transactions.get_mut(at as usize) else { continue };
+            conclude_one((messages, shared), &connections, transaction, &mut part);
+            let id = (block * BLOCK) as u32 + at;
+            match transaction.outcome {
+                Outcome::Refused => part.refused.push(id),
+                _ if transaction.answer.is_none() => part.silent.push(id),
+                _ => {}
             }
-            part
-        })
-        .collect();
+        }
+        part
+    });
+    let parts: Vec<Part> = parts.collect();
     let (mut silent, mut refused) = (Vec::new(), Vec::new());
     for mut part in parts {
         evidence.anomalies.append(&mut part.anomalies);
@@ -58,7 +59,7 @@ pub(super) fn conclude(messages: &Messages<'_>, evidence: &mut Evidence) {
     evidence.transactions = transactions;
 }
 
-/// Transactions decided by one thread at a time.
+/// Transactions decided by one thread at a time, a multiple of 64.
 const BLOCK: usize = 1 << 15;
 
 /// What is noticed of some transactions while their outcomes are decided.
@@ -253,26 +254,25 @@ fn rate_limited(
     // One sender limits its errors to one receiver, whatever server they are about.
     let mut errors: Map<(Address, Address), Vec<ErrorSeen>> = Map::default();
     let mut senders: Map<(Address, Address), Vec<Address>> = Map::default();
-    for transaction in refused.iter().filter_map(|at| transactions.get(*at as usize)) {
-        let (Some((pair, _)), Some(error)) = (ends(transaction), transaction.error) else { continue };
-        let Some(sender) = messages.index.packet(error).map(|packet| packet.source_address()) else {
-            continue;
-        };
+    let told = refused.par_iter().filter_map(|at| {
+        let transaction = transactions.get(*at as usize)?;
+        let ((pair, _), error) = (ends(transaction)?, transaction.error?);
+        let packet = messages.index.packet(error)?;
+        Some((pair, packet.source_address(), (packet.time_ns(), transaction.icmp, error)))
+    });
+    for (pair, sender, seen) in told.collect::<Vec<_>>() {
         let all = senders.entry(pair).or_default();
         if !all.contains(&sender) && all.len() < SENDERS_MAX {
             all.push(sender);
         }
-        let seen = (messages.time_ns(error), transaction.icmp, error);
         errors.entry((pair.0, sender)).or_default().push(seen);
     }
     for times in errors.values_mut() {
         times.sort_unstable();
     }
-    for at in silent {
-        let Some(transaction) = transactions.get_mut(*at as usize) else { continue };
-        let Some((pair, query_ns)) = ends(transaction) else { continue };
-        let senders = senders.get(&pair).map(Vec::as_slice).unwrap_or_default();
-        let covered = senders.iter().find_map(|sender| {
+    let covered = silent.par_iter().filter_map(|at| {
+        let (pair, query_ns) = ends(transactions.get(*at as usize)?)?;
+        let icmp = senders.get(&pair)?.iter().find_map(|sender| {
             let times = errors.get(&(pair.0, *sender))?;
             let next = times.partition_point(|(time_ns, ..)| *time_ns <= query_ns);
             let (before_ns, icmp, _) = next.checked_sub(1).and_then(|at| times.get(at))?;
@@ -281,9 +281,11 @@ fn rate_limited(
             let soon = query_ns - before_ns <= parameters.rate_limit_gap_ns;
             (soon && next as i64 <= allowed).then_some(*icmp)
         });
-        if let Some(icmp) = covered {
-            transaction.outcome = Outcome::CoveredByRateLimit;
-            transaction.icmp = icmp;
-        }
+        Some((*at, icmp?))
+    });
+    for (at, icmp) in covered.collect::<Vec<_>>() {
+        let Some(transaction) = transactions.get_mut(at as usize) else { continue };
+        transaction.outcome = Outcome::CoveredByRateLimit;
+        transaction.icmp = icmp;
     }
 }

@@ -1,6 +1,6 @@
 //! Groups episodes into problems: what a report is about.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use rayon::prelude::*;
 
@@ -12,14 +12,17 @@ use crate::decode::{Address, dns};
 use crate::index::PacketId;
 use crate::time::Nanos;
 
+type Map<K, V> = HashMap<K, V, foldhash::fast::FixedState>;
+
 /// Messages looked through by one thread at a time.
 const BLOCK: u32 = 1 << 16;
 
-/// Episodes that share server and signature and overlap or follow closely, without isolated losses; gravest first.
+/// Episodes that share server and signature and overlap or follow closely, without isolated losses; gravest first. `asking`
+/// tells of each episode by a hash who asked whom for which name, whatever the signature.
 pub(super) fn find(
     messages: &Messages<'_>,
     evidence: &Evidence,
-    episodes: &[Episode],
+    (episodes, asking): (&[Episode], &[u64]),
     hosts: &Numbers<'_>,
 ) -> Vec<Problem> {
     let parameters = &evidence.parameters;
@@ -38,10 +41,14 @@ pub(super) fn find(
     let attempts = |problem: &Problem| -> usize {
         problem.episodes.iter().filter_map(of).map(|episode| episode.transactions.len()).sum()
     };
-    let failing = failing(episodes);
+    // How often each failed in all.
+    let mut failing: Map<u64, usize> = Map::default();
+    for (asks, episode) in asking.iter().zip(episodes) {
+        *failing.entry(*asks).or_default() += episode.transactions.len();
+    }
     let recovered = |problem: &Problem| {
-        problem.episodes.iter().filter_map(of).all(|episode| {
-            let failed = failing.get(&key(episode)).copied().unwrap_or(0);
+        problem.episodes.iter().filter_map(|id| Some((id, of(id)?))).all(|(id, episode)| {
+            let failed = asking.get(id.0 as usize).and_then(|asks| failing.get(asks)).copied().unwrap_or(0);
             let again = failed > parameters.background_attempts as usize;
             episode.recovery.is_some_and(|answer| !again || asks(messages, answer, &episode.name))
         })
@@ -59,11 +66,11 @@ pub(super) fn find(
             && recovered(problem)
     };
     let asked = asked(messages, evidence, (&problems, decides), hosts);
-    let mut asked = asked.into_iter();
-    problems.retain(|problem| {
-        let asked = asked.next().unwrap_or(0);
+    let keeps = problems.par_iter().zip(asked).map(|(problem, asked)| {
         !is_background(problem, attempts(problem), asked, parameters) || !recovered(problem) || told(problem)
     });
+    let mut keeps = keeps.collect::<Vec<_>>().into_iter();
+    problems.retain(|_| keeps.next().unwrap_or(true));
     problems.sort_by_cached_key(|problem| {
         let attempts = attempts(problem);
         let isolated = attempts <= ISOLATED_MAX && problem.clients.len() == 1;
@@ -71,21 +78,6 @@ pub(super) fn find(
         (is_aside(problem), isolated, std::cmp::Reverse(gravity), problem.first_ns)
     });
     problems
-}
-
-/// Who asked whom for which name, and how often that failed in all, whatever the signature.
-type Failing<'e> = HashMap<(Address, Address, &'e str), usize, foldhash::fast::FixedState>;
-
-fn key(episode: &Episode) -> (Address, Address, &str) {
-    (episode.client, episode.server.0, episode.name.as_str())
-}
-
-fn failing(episodes: &[Episode]) -> Failing<'_> {
-    let mut failing = Failing::default();
-    for episode in episodes {
-        *failing.entry(key(episode)).or_default() += episode.transactions.len();
-    }
-    failing
 }
 
 /// Whether an answer is about a name.
@@ -114,7 +106,7 @@ fn never_over_tcp(evidence: &Evidence, problem: &Problem) -> bool {
 }
 
 fn grouped(episodes: &[Episode], gap_ns: Nanos) -> Vec<Problem> {
-    let mut open: BTreeMap<(Address, u16, u8, Signature), usize> = BTreeMap::new();
+    let mut open: Map<(Address, u16, u8, Signature), usize> = Map::default();
     let mut problems: Vec<Problem> = Vec::new();
     for (at, episode) in episodes.iter().enumerate() {
         let key = (episode.server.0, episode.server.1, episode.transport, episode.signature.clone());

@@ -3,7 +3,6 @@
 //! No table holds flows that no error quotes.
 
 use std::collections::{HashMap, HashSet};
-use std::hash::BuildHasher as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rayon::prelude::*;
@@ -28,7 +27,7 @@ type Set<K> = HashSet<K, foldhash::fast::FixedState>;
 const ROUGH_BITS: usize = 16;
 const ROUGH_BITS_MAX: usize = 1 << 21;
 
-/// Marks of quoted addresses and ports, a bit each: a packet without its bit is quoted by no error.
+/// Quoted pairs of addresses, by their numbers, with ports, a bit each: a packet without its bit is quoted by no error.
 #[derive(Default)]
 struct Rough(Vec<u64>);
 
@@ -38,12 +37,7 @@ impl Rough {
         Self(vec![0; bits / 64])
     }
 
-    /// The mark of an address; not 0.
-    fn mark(address: Address) -> u32 {
-        foldhash::fast::FixedState::default().hash_one(address) as u32 | 1
-    }
-
-    /// Word and bit of the marks of a source and a destination, with their ports or none.
+    /// Word and bit of a source and a destination, with their ports or none.
     fn place(&self, (source, destination): (u32, u32), ports: (u16, u16)) -> (usize, u64) {
         let ends = u64::from(source) << 32 | u64::from(destination);
         let ports = u64::from(ports.0) << 16 | u64::from(ports.1);
@@ -81,7 +75,8 @@ pub(super) enum Target {
 struct Wish {
     target: Target,
     source: Address,
-    destination: Address,
+    /// The numbers of source and destination; `None` for an address that no packet carries.
+    ends: (Option<u32>, Option<u32>),
     ports: Option<(u16, u16)>,
 }
 
@@ -98,34 +93,30 @@ impl Target {
 }
 
 impl Wish {
-    fn read(messages: &Messages<'_>, packet: PacketId) -> Option<Self> {
+    fn read(messages: &Messages<'_>, dictionary: &Dictionary, packet: PacketId) -> Option<Self> {
+        let ends = |source, destination| (dictionary.number(source), dictionary.number(destination));
         if let Some(error) = Error::read(messages.index, packet) {
             let inner = &error.quote.inner;
-            let (source, destination, ports) = (inner.source, inner.destination, inner.ports());
-            return Some(Self { target: Target::of(&error), source, destination, ports });
+            let ends = ends(inner.source, inner.destination);
+            return Some(Self {
+                target: Target::of(&error),
+                source: inner.source,
+                ends,
+                ports: inner.ports(),
+            });
         }
         let error = printed::Error::read(messages.index, packet)?;
-        let (source, destination) = (error.client, error.server.0);
-        Some(Self { target: Target::Printed(error.hash()), source, destination, ports: None })
+        let ends = ends(error.client, error.server.0);
+        Some(Self { target: Target::Printed(error.hash()), source: error.client, ends, ports: None })
     }
 }
 
-/// The marks of quoted addresses, 0 for all others, by number.
-fn marks(dictionary: &Dictionary, set: &Set<Address>) -> Vec<u32> {
-    let mut marks = dictionary.table(0);
-    for address in set {
-        let slot = dictionary.number(*address).and_then(|number| marks.get_mut(number as usize));
-        if let Some(slot) = slot {
-            *slot = Rough::mark(*address);
-        }
-    }
-    marks
-}
+/// Words of a bit for each port.
+const PORT_WORDS: usize = (1 << 16) / 64;
 
-/// What a table by number says of the numbers of a segment.
-fn of(numbers: &[u32], table: &[u32]) -> Vec<u32> {
-    numbers.iter().map(|number| table.get(*number as usize).copied().unwrap_or(0)).collect()
-}
+/// What errors quote an address as.
+const SOURCE: u8 = 1;
+const DESTINATION: u8 = 2;
 
 /// What errors quote, and the packets seen of it.
 #[derive(Default)]
@@ -135,9 +126,9 @@ pub(super) struct Quoted {
     printed: Map<u64, u32>,
     /// Flows, pairs and printed flows together.
     count: u32,
-    sources: Set<Address>,
-    destinations: Set<Address>,
     rough: Rough,
+    /// A bit for each source port that is quoted.
+    ports: Vec<u64>,
     /// Quoted sources of which at least one packet is in the capture.
     pub senders: Set<Address>,
     /// The packets of all slots, slot after slot, and where each slot begins.
@@ -147,13 +138,35 @@ pub(super) struct Quoted {
     ranks: Option<Vec<u32>>,
 }
 
-/// What one segment holds of what errors quote.
-#[derive(Default)]
-struct Part {
-    /// Slot and packet.
-    seen: Vec<(u32, PacketId)>,
-    senders: Vec<Address>,
+/// What of all addresses errors quote, by number.
+struct Ends {
+    /// [`SOURCE`] and [`DESTINATION`].
+    kinds: Vec<u8>,
+    /// Whether the address, quoted as a source, sent a packet.
+    sent: Vec<AtomicBool>,
 }
+
+impl Ends {
+    fn new(dictionary: &Dictionary, wishes: &[Wish]) -> Self {
+        let mut kinds = dictionary.table(0);
+        for Wish { ends: (source, destination), .. } in wishes {
+            for (number, kind) in [(source, SOURCE), (destination, DESTINATION)] {
+                if let Some(slot) = number.and_then(|number| kinds.get_mut(number as usize)) {
+                    *slot |= kind;
+                }
+            }
+        }
+        let sent = kinds.iter().map(|_| AtomicBool::new(false)).collect();
+        Self { kinds, sent }
+    }
+
+    fn has_sent(&self, number: u32) -> bool {
+        self.sent.get(number as usize).is_some_and(|sent| sent.load(Ordering::Relaxed))
+    }
+}
+
+/// The packets of one segment that errors quote: slot and packet.
+type Seen = Vec<(u32, PacketId)>;
 
 impl Quoted {
     /// Reads all errors and finds the packets they may quote.
@@ -164,38 +177,40 @@ impl Quoted {
         cancel: &AtomicBool,
     ) -> Self {
         let errors: Vec<PacketId> = messages.index.icmp_rows().map(|row| row.packet).collect();
-        let wishes: Vec<Wish> =
-            errors.par_iter().filter_map(|packet| Wish::read(messages, *packet)).collect();
-        let mut quoted = Self { rough: Rough::new(wishes.len()), ..Self::default() };
+        let read = |packet: &PacketId| Wish::read(messages, dictionary, *packet);
+        let wishes: Vec<Wish> = errors.par_iter().filter_map(read).collect();
+        let rough = Rough::new(wishes.len());
+        let mut quoted = Self { rough, ports: vec![0; PORT_WORDS], ..Self::default() };
         for wish in &wishes {
             quoted.want(wish);
         }
         if quoted.count == 0 {
             return quoted;
         }
-        let marks = (marks(dictionary, &quoted.sources), marks(dictionary, &quoted.destinations));
-        let parts: Vec<Part> = messages
-            .index
-            .segments()
-            .par_iter()
-            .enumerate()
-            .map(|(at, segment)| {
-                if cancel.load(Ordering::Relaxed) {
-                    return Part::default();
-                }
-                let numbers = dictionary.of_segment(at);
-                quoted.look(segment, (&of(numbers, &marks.0), &of(numbers, &marks.1)), evidence)
-            })
-            .collect();
-        quoted.gather(messages, parts);
+        let ends = Ends::new(dictionary, &wishes);
+        let segments = messages.index.segments().par_iter().enumerate();
+        let parts = segments.map(|(at, segment)| {
+            if cancel.load(Ordering::Relaxed) {
+                return Seen::new();
+            }
+            quoted.look(segment, dictionary.of_segment(at), &ends, evidence)
+        });
+        let parts: Vec<Seen> = parts.collect();
+        quoted.gather(messages, &parts);
+        let sent = wishes.iter().filter(|wish| wish.ends.0.is_some_and(|number| ends.has_sent(number)));
+        quoted.senders = sent.map(|wish| wish.source).collect();
         quoted
     }
 
     fn want(&mut self, wish: &Wish) {
-        self.sources.insert(wish.source);
-        self.destinations.insert(wish.destination);
-        let ends = (Rough::mark(wish.source), Rough::mark(wish.destination));
-        self.rough.add(ends, wish.ports.unwrap_or_default());
+        if let (Some(source), Some(destination)) = wish.ends {
+            self.rough.add((source, destination), wish.ports.unwrap_or_default());
+        }
+        if let Some((source, _)) = wish.ports
+            && let Some(word) = self.ports.get_mut(usize::from(source / 64))
+        {
+            *word |= 1 << (source % 64);
+        }
         let next = self.count;
         let slot = match wish.target {
             Target::Flow(flow) => self.flows.entry(flow).or_insert(next),
@@ -205,51 +220,53 @@ impl Quoted {
         self.count += u32::from(*slot == next);
     }
 
-    /// `sources` and `destinations` are the marks of the segment's addresses.
-    fn look(
-        &self,
-        segment: &Segment,
-        (sources, destinations): (&[u32], &[u32]),
-        evidence: &Evidence,
-    ) -> Part {
-        if sources.iter().all(|mark| *mark == 0) {
-            return Part::default();
+    /// Finds the packets of a segment that errors may quote; `numbers` are those of its addresses.
+    fn look(&self, segment: &Segment, numbers: &[u32], ends: &Ends, evidence: &Evidence) -> Seen {
+        let kind = |number: &u32| ends.kinds.get(*number as usize).copied().unwrap_or(0);
+        // A byte an address, so that those of a segment fit the first cache.
+        let kinds: Vec<u8> = numbers.iter().map(kind).collect();
+        if kinds.iter().all(|kind| kind & SOURCE == 0) {
+            return Seen::new();
         }
-        let mark = |marks: &[u32], position: &u32| marks.get(*position as usize).copied().unwrap_or(0);
         let portless = !self.pairs.is_empty() || !self.printed.is_empty();
-        let ends = segment.source_address.iter().zip(&segment.destination_address);
+        let of = |position: u32| kinds.get(position as usize).copied().unwrap_or(0);
+        let number = |position: u32| numbers.get(position as usize).copied().unwrap_or(u32::MAX);
         let ports = segment.source_port.iter().zip(&segment.destination_port);
-        let mut sent = vec![false; segment.addresses.len()];
-        let mut part = Part::default();
-        let rows = ends.zip(ports).zip(&segment.flags).enumerate();
-        for (row, (((source, destination), ports), bits)) in rows {
-            if *bits & flags::ICMP_ERROR != 0 {
+        let addresses = segment.source_address.iter().zip(&segment.destination_address);
+        let mut sent = vec![false; kinds.len()];
+        let mut seen = Seen::new();
+        for (row, (((source, destination), ports), bits)) in
+            addresses.zip(ports).zip(&segment.flags).enumerate()
+        {
+            let (source, destination) = (*source, *destination);
+            let is_error = bits & flags::ICMP_ERROR != 0;
+            if let Some(sent) = sent.get_mut(source as usize) {
+                *sent |= !is_error;
+            }
+            let word = self.ports.get(usize::from(ports.0 / 64)).copied().unwrap_or(0);
+            let asked = portless | (word >> (ports.0 % 64) & 1 != 0);
+            if (of(source) & SOURCE == 0) | (of(destination) & DESTINATION == 0) | is_error | !asked {
                 continue;
             }
-            let marks = (mark(sources, source), mark(destinations, destination));
-            if marks.0 == 0 {
-                continue;
-            }
-            if let Some(sent) = sent.get_mut(*source as usize) {
-                *sent = true;
-            }
-            if marks.1 == 0 {
-                continue;
-            }
-            let ports = (*ports.0, *ports.1);
-            let flow = self.rough.may_hold(marks, ports);
-            if flow || portless && self.rough.may_hold(marks, (0, 0)) {
-                self.remember(segment, row, evidence, &mut part.seen);
+            let ends = (number(source), number(destination));
+            let flow = self.rough.may_hold(ends, (*ports.0, *ports.1));
+            if flow || portless && self.rough.may_hold(ends, (0, 0)) {
+                self.remember(segment, row, evidence, &mut seen);
             }
         }
-        let senders = segment.addresses.iter().zip(sources).zip(sent);
-        let senders = senders.filter(|((_, mark), sent)| **mark != 0 && *sent);
-        part.senders = senders.map(|((address, _), _)| *address).collect();
-        part
+        for ((number, kind), sent) in numbers.iter().zip(kinds).zip(sent) {
+            if sent
+                && kind & SOURCE != 0
+                && let Some(slot) = ends.sent.get(*number as usize)
+            {
+                slot.store(true, Ordering::Relaxed);
+            }
+        }
+        seen
     }
 
     /// Keeps a packet between quoted hosts when some error may quote it.
-    fn remember(&self, segment: &Segment, row: usize, evidence: &Evidence, seen: &mut Vec<(u32, PacketId)>) {
+    fn remember(&self, segment: &Segment, row: usize, evidence: &Evidence, seen: &mut Seen) {
         let column = |values: &[u16]| values.get(row).copied().unwrap_or_default();
         let ports = (column(&segment.source_port), column(&segment.destination_port));
         let packet = PacketId(segment.base.0 + row as u32);
@@ -272,13 +289,11 @@ impl Quoted {
     }
 
     /// Sorts what the segments hold by slot, in matching order within each.
-    fn gather(&mut self, messages: &Messages<'_>, parts: Vec<Part>) {
+    fn gather(&mut self, messages: &Messages<'_>, parts: &[Seen]) {
         let mut starts = vec![0u32; self.count as usize + 1];
-        for part in &parts {
-            for (slot, _) in &part.seen {
-                if let Some(count) = starts.get_mut(*slot as usize + 1) {
-                    *count += 1;
-                }
+        for (slot, _) in parts.iter().flatten() {
+            if let Some(count) = starts.get_mut(*slot as usize + 1) {
+                *count += 1;
             }
         }
         let mut sum = 0;
@@ -288,15 +303,12 @@ impl Quoted {
         }
         let mut next = starts.clone();
         let mut packets = vec![PacketId(0); sum as usize];
-        for part in parts {
-            self.senders.extend(part.senders);
-            for (slot, packet) in part.seen {
-                let Some(next) = next.get_mut(slot as usize) else { continue };
-                if let Some(place) = packets.get_mut(*next as usize) {
-                    *place = packet;
-                }
-                *next += 1;
+        for (slot, packet) in parts.iter().flatten() {
+            let Some(next) = next.get_mut(*slot as usize) else { continue };
+            if let Some(place) = packets.get_mut(*next as usize) {
+                *place = *packet;
             }
+            *next += 1;
         }
         if let Some(order) = &messages.order {
             let mut ranks = vec![0u32; order.len()];

@@ -8,6 +8,7 @@ use std::sync::atomic::AtomicBool;
 use rayon::prelude::*;
 
 use super::dictionary::Dictionary;
+use super::evidence::set_bit;
 use super::messages::Messages;
 use super::printed;
 use super::quoted::{Quoted, Target};
@@ -69,10 +70,15 @@ pub(super) fn attach_all(messages: &Messages<'_>, evidence: &mut Evidence, weigh
         }
     }
     let found = super::nat::find(messages, evidence, &lost);
-    for (packet, found) in lost.iter().zip(found) {
-        let Some(error) = Error::read(messages.index, *packet) else { continue };
+    let shared = &*evidence;
+    let told = lost.par_iter().zip(found).filter_map(|(packet, found)| {
+        let error = Error::read(messages.index, *packet)?;
         let weighed = found.unwrap_or_else(|| orphan(messages, &error, &quoted));
-        attach(messages, evidence, &error.head, &weighed);
+        Some(told(messages, shared, &error.head, &weighed))
+    });
+    let told: Vec<Told> = told.collect();
+    for told in told {
+        store(messages, evidence, told);
     }
 }
 
@@ -164,6 +170,7 @@ fn store(messages: &Messages<'_>, evidence: &mut Evidence, told: Told) {
     }
     for id in first.into_iter().chain(others) {
         let Some(transaction) = evidence.transactions.get_mut(id.0 as usize) else { continue };
+        set_bit(&mut evidence.unsettled, id);
         if transaction.error.is_none() {
             transaction.error = Some(error.packet);
             transaction.icmp = (error.kind, error.code);

@@ -3,10 +3,11 @@
 //! Messages are noted in blocks, each block sorted by share (a part of all flows and ids); every share is matched on its
 //! own and writes the answers of its first queries where those stand. Blocks and shares are worked on side by side.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use rayon::prelude::*;
 
+use super::episodes::is_error_code;
 use super::evidence::{Extra, ROLE_BITS, Role, TRANSACTIONS_MAX, UNTAGGED};
 use super::matching::{self, CANDIDATES_MAX, Entry, Found, Further, Room, UNANSWERED};
 use super::messages::{self, Messages, NONE, Ordinal, Position, Run};
@@ -52,17 +53,26 @@ pub(super) fn join(messages: &Messages<'_>, evidence: &mut Evidence, cancel: &At
             slot.store(tag, Ordering::Relaxed);
         }
     };
+    let unsettled: Vec<AtomicU64> = (0..firsts.len().div_ceil(64)).map(|_| AtomicU64::new(0)).collect();
+    let late_after_ns = evidence.parameters.late_after_ns;
     let one = |window: &mut Window<'_>, (id, (first, answer)): (usize, &(Position, Position))| {
-        let id = (id as u32) << ROLE_BITS;
-        tag(*first, id | Role::First as u32);
+        let number = (id as u32) << ROLE_BITS;
+        tag(*first, number | Role::First as u32);
         if *answer != UNANSWERED {
-            tag(*answer, id | Role::Answer as u32);
+            tag(*answer, number | Role::Answer as u32);
         }
-        transaction(window, *first, *answer)
+        let transaction = transaction(window, (*first, *answer), late_after_ns);
+        if (transaction.outcome != Outcome::Answered || is_error_code(transaction.response_code))
+            && let Some(word) = unsettled.get(id / 64)
+        {
+            word.fetch_or(1 << (id % 64), Ordering::Relaxed);
+        }
+        transaction
     };
     let numbered = firsts.par_iter().enumerate();
     evidence.transactions = numbered.map_init(|| Window::new(messages), one).collect();
     drop(firsts);
+    evidence.unsettled = unsettled.into_iter().map(AtomicU64::into_inner).collect();
     let number = |position: Position| {
         let tag = tags.get(position as usize).map_or(UNTAGGED, |tag| tag.load(Ordering::Relaxed));
         (tag != UNTAGGED).then_some(tag >> ROLE_BITS)
@@ -272,13 +282,16 @@ impl<'m> Window<'m> {
     }
 }
 
-/// A transaction as its first query and its answer tell it.
-fn transaction(window: &mut Window<'_>, first: Position, answer: Position) -> Transaction {
+/// A transaction as its first query and its answer tell it; how it ended is settled where nothing else can change it.
+fn transaction(
+    window: &mut Window<'_>,
+    (first, answer): (Position, Position),
+    late_after_ns: Nanos,
+) -> Transaction {
     window.reach(first);
     let (query, asked_ns) =
         window.brief(first).map_or((PacketId(0), 0), |brief| (brief.packet, brief.time_ns));
     let brief = if answer == UNANSWERED { None } else { window.brief(answer) };
-    let truncated = brief.is_some_and(|brief| brief.is_truncated);
     let waited_ns = brief.map_or(0, |brief| brief.time_ns - asked_ns);
     let (response_code, extended_error) = match brief {
         Some(brief) if brief.is_extended => {
@@ -287,12 +300,17 @@ fn transaction(window: &mut Window<'_>, first: Position, answer: Position) -> Tr
         Some(brief) => (u16::from(brief.response_code), None),
         None => (0, None),
     };
+    let outcome = match brief {
+        Some(brief) if brief.is_truncated => Outcome::Truncated,
+        Some(_) if waited_ns <= late_after_ns => Outcome::Answered,
+        _ => Outcome::Undetermined,
+    };
     Transaction {
         first: query,
         last: query,
         answer: brief.map(|brief| brief.packet),
         error: None,
-        outcome: if truncated { Outcome::Truncated } else { Outcome::Undetermined },
+        outcome,
         response_code,
         icmp: (0, 0),
         tries: 1,
