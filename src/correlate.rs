@@ -27,7 +27,7 @@ mod quotes;
 mod strays;
 pub mod tally;
 mod transactions;
-mod vantage;
+pub mod vantage;
 mod weigh;
 
 use std::sync::atomic::AtomicBool;
@@ -350,14 +350,13 @@ pub fn correlate_noting(
     let dictionary = dictionary::Dictionary::new(index);
     passed("addresses numbered");
     let shared = &evidence;
-    let (judged, (seen, connections)) = rayon::join(
+    let (judged, connections) = rayon::join(
         || quotes::weigh(&messages, &dictionary, shared, cancel),
-        || (hosts::look(&messages, &dictionary, shared), connections::find(&messages, shared)),
+        || connections::find(&messages, shared),
     );
-    passed("errors weighed, hosts, connections");
+    passed("errors weighed, connections");
     quotes::attach_all(&messages, &mut evidence, judged);
     evidence.connections = connections;
-    vantage::infer(&mut evidence, seen);
     printed::join_nameless(&messages, &mut evidence);
     evidence.seal();
     passed("errors attached");

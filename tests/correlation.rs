@@ -88,12 +88,17 @@ fn initial_ttls_tell_on_which_side_the_capture_was_taken() {
         [(0, 7, Vantage::Client), (7, 0, Vantage::Server), (3, 4, Vantage::Middle), (0, 0, Vantage::Unknown)]
     {
         let (_, evidence) = lookups(client_hops, server_hops).examine();
-        assert_eq!(evidence.vantage, vantage, "{client_hops} {server_hops}: {:?}", evidence.vantage_reasons);
+        assert_eq!(
+            evidence.surroundings().vantage,
+            vantage,
+            "{client_hops} {server_hops}: {:?}",
+            evidence.surroundings().reasons
+        );
     }
     let (_, nothing) = Scene::default().examine();
-    assert_eq!(nothing.vantage_reasons, ["no DNS question is in it"]);
+    assert_eq!(nothing.surroundings().reasons, ["no DNS question is in it"]);
     let (_, evidence) = lookups(0, 7).examine();
-    let reasons = evidence.vantage_reasons.join("; ");
+    let reasons = evidence.surroundings().reasons.join("; ");
     assert!(reasons.contains("all 10 packets of 198.51.100.53 carry TTL 57: 7 hops away"), "{reasons}");
     assert_eq!(evidence.place(CLIENT.parse::<std::net::IpAddr>().unwrap().into()), Place::Link);
 }
@@ -109,8 +114,8 @@ fn checksums_left_to_the_network_card_tell_the_capturing_host() {
         frame[40..42].copy_from_slice(&sum.to_be_bytes());
     }
     let (_, evidence) = scene.examine();
-    assert_eq!(evidence.vantage, Vantage::Server, "{:?}", evidence.vantage_reasons);
-    assert!(evidence.vantage_reasons.iter().any(|reason| reason.starts_with("10 of 10 checksums")));
+    assert_eq!(evidence.surroundings().vantage, Vantage::Server, "{:?}", evidence.surroundings().reasons);
+    assert!(evidence.surroundings().reasons.iter().any(|reason| reason.starts_with("10 of 10 checksums")));
 }
 
 #[test]
@@ -121,17 +126,22 @@ fn a_cooked_header_tells_which_host_sends() {
         *frame = link::sll([2, 0, 0, 0, 0, 1], at % 2 == 0, &frame[14..]);
     }
     let (_, evidence) = scene.examine();
-    assert_eq!(evidence.vantage, Vantage::Client, "{:?}", evidence.vantage_reasons);
+    assert_eq!(evidence.surroundings().vantage, Vantage::Client, "{:?}", evidence.surroundings().reasons);
 }
 
 #[test]
 fn every_capture_at_hand_was_taken_on_the_client_side() {
     for name in ["lab/01_no_listener.pcap", "lab/21_onlink_arp_unanswered.pcap", "incidents/11f_sll.pcap"] {
         let (_, evidence) = capture_of(name);
-        assert_eq!(evidence.vantage, Vantage::Client, "{name}: {:?}", evidence.vantage_reasons);
+        assert_eq!(
+            evidence.surroundings().vantage,
+            Vantage::Client,
+            "{name}: {:?}",
+            evidence.surroundings().reasons
+        );
     }
     let (_, evidence) = capture_of("lab/00_seed_canonical.txt");
-    assert_eq!(evidence.vantage, Vantage::Unknown, "a printed line states no TTL");
+    assert_eq!(evidence.surroundings().vantage, Vantage::Unknown, "a printed line states no TTL");
 }
 
 #[test]

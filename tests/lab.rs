@@ -63,7 +63,12 @@ fn answers_that_a_nat_changes_back_are_the_answers_of_the_queries() {
     let seen = examine("30_masquerade_both_sides.pcap");
     assert_eq!((seen.evidence.transactions.len(), seen.count(Outcome::Answered)), (4, 4));
     assert!(seen.evidence.problems.is_empty());
-    assert_eq!(seen.evidence.vantage, Vantage::Middle, "{:?}", seen.evidence.vantage_reasons);
+    assert_eq!(
+        seen.evidence.surroundings().vantage,
+        Vantage::Middle,
+        "{:?}",
+        seen.evidence.surroundings().reasons
+    );
     let answers: Vec<u64> = seen
         .evidence
         .transactions

@@ -79,7 +79,8 @@ fn print(
         if chooser.is_everything() && errors.all > 0 {
             writeln!(out, "{} ICMP errors about DNS, {} linked to a DNS message", errors.all, errors.linked)?;
         }
-        let (vantage, reasons) = (loaded.evidence.vantage.name(), &loaded.evidence.vantage_reasons);
+        let (vantage, reasons) =
+            (loaded.evidence.surroundings().vantage.name(), &loaded.evidence.surroundings().reasons);
         writeln!(out, "vantage: {vantage} ({})", reasons.join("; "))?;
         for note in &loaded.evidence.notes {
             writeln!(out, "note: {note}")?;

@@ -260,7 +260,8 @@ impl<'d> Numbered<'d> {
         let state = |pair: u32| {
             let failed = self.first.get(pair as usize);
             let repeats = self.keys.repeats.get(pair as usize).is_some_and(|repeats| *repeats);
-            failed.map_or(0, |first| FAILED | u8::from(*first < from) * WAITS | u8::from(repeats) * REPEATS)
+            failed
+                .map_or(0, |first| FAILED | (u8::from(*first < from) * WAITS) | (u8::from(repeats) * REPEATS))
         };
         let dense = self.dense.iter().map(|pair| state(*pair));
         let mut states: Vec<u8> = dense.chain((0..self.pairs.len() as u32).map(state)).collect();
@@ -312,7 +313,7 @@ impl<'d> Numbered<'d> {
             let key_waits = known.and_then(|(_, number)| waiting.get_mut(number as usize));
             let key_waits = key_waits.map(|waits| std::mem::replace(waits, failed));
             let pair_waits = *state & WAITS != 0;
-            *state = *state & !WAITS | u8::from(failed) * WAITS;
+            *state = *state & !WAITS | (u8::from(failed) * WAITS);
             if let Some(answer) = answer
                 && !failed
                 && (pair_waits || key_waits == Some(true))
@@ -439,17 +440,14 @@ impl<'f> Grouping<'f> {
         };
         let follows = |draft: &Draft<'_>| failure.first_ns - draft.last_ns <= gap_ns;
         let next = drafts.len() as u32;
-        let position = match open.iter_mut().find(same) {
-            Some(known) => {
-                if !drafts.get(*known as usize).is_some_and(follows) {
-                    *known = next;
-                }
-                *known
+        let position = if let Some(known) = open.iter_mut().find(same) {
+            if !drafts.get(*known as usize).is_some_and(follows) {
+                *known = next;
             }
-            None => {
-                open.push(next);
-                next
-            }
+            *known
+        } else {
+            open.push(next);
+            next
         };
         if position == next {
             let last_ns = failure.last_ns.max(failure.first_ns);

@@ -12,7 +12,8 @@ use super::duplicates::{Copy, CopyKind};
 use super::hosts::{Place, Sight};
 use super::lookups::Lookups;
 use super::messages::Messages;
-use super::{Anomaly, Episode, Link, Outcome, Parameters, Problem, Transaction, TransactionId, Vantage};
+use super::vantage::Surroundings;
+use super::{Anomaly, Episode, Link, Outcome, Parameters, Problem, Transaction, TransactionId};
 use crate::decode::Address;
 use crate::index::{DnsRow, Index, PacketId};
 use crate::time::{self, Nanos};
@@ -88,18 +89,13 @@ pub struct Evidence {
     pub problems: Vec<Problem>,
     /// What was noticed, sorted by packet.
     pub anomalies: Vec<Anomaly>,
-    /// Where the capture was taken.
-    pub vantage: Vantage,
-    /// Why `vantage` is what it is.
-    pub vantage_reasons: Vec<String>,
-    /// The hosts that ask, are asked or send ICMP errors, as far as looked at, sorted by address.
-    pub(super) sights: Vec<Sight>,
     /// Connections to port 53 over TCP in order of their first packet.
     pub connections: Vec<Connection>,
     /// Backward steps of each source's clock, sources without any left out.
     pub backward: Vec<Backward>,
     /// The times the sources cover without a gap longer than the watch time, in order.
     pub(super) covered: Vec<(Nanos, Nanos)>,
+    surroundings: OnceLock<Surroundings>,
     lookups: OnceLock<Lookups>,
     /// A bit for each transaction that is more than a query and at most one response.
     involved: OnceLock<Vec<u64>>,
@@ -122,8 +118,15 @@ impl Evidence {
     /// Works out what is otherwise made when first asked for.
     pub fn prepare(&self, index: &Index) {
         self.lookups(index);
+        self.surroundings();
         self.is_plain(TransactionId(0));
         self.placed_in(&(PacketId(0)..PacketId(0)));
+    }
+
+    /// The hosts and where the capture was taken, looked at when first asked for: that takes every packet. Threads that work
+    /// for one pool must not be the first to ask, since they would wait for one another.
+    pub fn surroundings(&self) -> &Surroundings {
+        self.surroundings.get_or_init(|| Surroundings::look(&self.index, self))
     }
 
     /// The lookups, made when first asked for.
@@ -184,13 +187,12 @@ impl Evidence {
 
     /// What the packets of a host tell about its place; `None` for hosts not looked at.
     pub fn sight(&self, address: Address) -> Option<&Sight> {
-        let at = self.sights.binary_search_by_key(&address, |sight| sight.address).ok()?;
-        self.sights.get(at)
+        self.surroundings().sight(address)
     }
 
     /// Where a host is, seen from the capture point.
     pub fn place(&self, address: Address) -> Place {
-        self.sight(address).map_or(Place::Unknown, |sight| sight.place)
+        self.surroundings().place(address)
     }
 
     /// Whether a packet is a copy of one seen before; copies never count.

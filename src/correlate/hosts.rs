@@ -11,11 +11,10 @@ use rayon::prelude::*;
 
 use super::Evidence;
 use super::dictionary::Dictionary;
-use super::messages::Messages;
 use crate::capture::LinkType;
 use crate::decode::{self, Address, Decoded, Quote, Transport};
 use crate::index::segment::flags;
-use crate::index::{Packet, PacketId, Segment};
+use crate::index::{Index, Packet, PacketId, Segment};
 
 /// Hosts looked at: the ends of DNS questions and the senders of ICMP errors, in order of appearance.
 const HOSTS_MAX: usize = 4096;
@@ -139,35 +138,43 @@ pub fn is_loopback(address: Address) -> bool {
 pub(super) type Pair = (Address, Address);
 
 /// Looks at the hosts that matter; gives the pairs of client and server looked at, for the vantage.
-pub(super) fn look(messages: &Messages<'_>, dictionary: &Dictionary, evidence: &Evidence) -> Seen {
+pub(super) fn look(index: &Index, evidence: &Evidence) -> Seen {
+    let dictionary = Dictionary::new(index);
     let mut sights = Sights::default();
     let mut pairs = Vec::new();
     let step = evidence.transactions.len().div_ceil(PAIRS_MAX).max(1);
     for transaction in evidence.transactions.iter().step_by(step) {
-        let Some(packet) = messages.index.packet(transaction.first) else { continue };
+        let Some(packet) = index.packet(transaction.first) else { continue };
         let pair = (packet.source_address(), packet.destination_address());
         sights.want(pair.0);
         sights.want(pair.1);
         pairs.push(pair);
     }
     let none_asked = pairs.is_empty();
-    for row in messages.index.icmp_rows() {
-        if sights.all.len() >= HOSTS_MAX {
-            break;
-        }
-        let Some(packet) = messages.index.packet(row.packet) else { continue };
-        let source = packet.source_address();
-        if let Some(sight) = sights.want(source) {
-            sight.told_itself |= source == packet.destination_address();
-        }
-        if none_asked && pairs.len() < PAIRS_MAX {
-            let decoded = packet.decode();
-            if let Some(inner) = Quote::read(&decoded).map(|quote| quote.inner)
-                && inner.ports().is_some_and(|ports| ports.1 == 53)
+    for segment in index.segments().iter().filter(|segment| !segment.icmp.is_empty()) {
+        let mut seen = vec![false; segment.addresses.len()];
+        for row in &segment.icmp {
+            if sights.all.len() >= HOSTS_MAX {
+                break;
+            }
+            let Some(packet) = index.packet(row.packet) else { continue };
+            let position = |column: &[u32]| column.get(packet.row).copied().unwrap_or(NONE);
+            let (from, to) = (position(&segment.source_address), position(&segment.destination_address));
+            let again = seen.get_mut(from as usize).is_some_and(|seen| std::mem::replace(seen, true));
+            if (!again || from == to)
+                && let Some(sight) = sights.want(segment.address(from))
             {
-                sights.want(inner.source);
-                sights.want(inner.destination);
-                pairs.push((inner.source, inner.destination));
+                sight.told_itself |= from == to;
+            }
+            if none_asked && pairs.len() < PAIRS_MAX {
+                let decoded = packet.decode();
+                if let Some(inner) = Quote::read(&decoded).map(|quote| quote.inner)
+                    && inner.ports().is_some_and(|ports| ports.1 == 53)
+                {
+                    sights.want(inner.source);
+                    sights.want(inner.destination);
+                    pairs.push((inner.source, inner.destination));
+                }
             }
         }
     }
@@ -178,7 +185,7 @@ pub(super) fn look(messages: &Messages<'_>, dictionary: &Dictionary, evidence: &
             *slot = *at;
         }
     }
-    let numbered: Vec<(usize, &Arc<Segment>)> = messages.index.segments().iter().enumerate().collect();
+    let numbered: Vec<(usize, &Arc<Segment>)> = index.segments().iter().enumerate().collect();
     for wave in numbered.chunks(WAVE) {
         let shared = &sights;
         let wanted = |at| {
@@ -190,7 +197,7 @@ pub(super) fn look(messages: &Messages<'_>, dictionary: &Dictionary, evidence: &
             .map(|(at, segment)| shared.look_through(evidence, segment, wanted(*at)))
             .collect();
         for ((_, segment), part) in wave.iter().zip(parts) {
-            sights.take(messages, segment, part);
+            sights.take(index, segment, part);
         }
     }
 
@@ -280,6 +287,10 @@ impl Sights {
     }
 
     /// Counts TTLs in one segment, and notes the packets to read; `wanted` gives the host of each of its addresses.
+    #[expect(
+        clippy::needless_bitwise_bool,
+        reason = "lazy operators are branches, and the processor guesses these badly"
+    )]
     fn look_through(
         &self,
         evidence: &Evidence,
@@ -307,7 +318,7 @@ impl Sights {
             tally.is_some_and(|tally| tally.left.get(side).is_some_and(|left| *left > 0))
         };
         let marks = segment.addresses.iter().zip(&slots).map(|(address, slot)| {
-            u8::from(is_multicast(*address)) * ASIDE | u8::from(watches(*slot, 1)) * WATCHED
+            (u8::from(is_multicast(*address)) * ASIDE) | (u8::from(watches(*slot, 1)) * WATCHED)
         });
         let mut marks: Vec<u8> = marks.collect();
         let copies = evidence.duplicates().len() > 0;
@@ -368,7 +379,7 @@ impl Sights {
     }
 
     /// Adds what a segment holds; segments come in order.
-    fn take(&mut self, messages: &Messages<'_>, segment: &Segment, part: Part) {
+    fn take(&mut self, index: &Index, segment: &Segment, part: Part) {
         let mut numbers = Vec::with_capacity(part.tallies.len());
         for (tally, hot) in part.tallies {
             numbers.push(tally.host);
@@ -388,7 +399,7 @@ impl Sights {
             if self.left(from, 0) == 0 && self.left(to, 1) == 0 {
                 continue;
             }
-            if let Some(packet) = messages.index.packet(PacketId(segment.base.0 + row)) {
+            if let Some(packet) = index.packet(PacketId(segment.base.0 + row)) {
                 self.detail(&packet, from, to);
             }
         }

@@ -117,10 +117,9 @@ pub(super) struct Found {
     pub crowded: bool,
 }
 
-/// Room for the messages and transactions of one share, kept from share to share.
+/// Room for the transactions of one share, kept from share to share.
 #[derive(Default)]
 pub(super) struct Room {
-    pub entries: Vec<Entry>,
     open: Vec<Open>,
     newest: HashTable<u32>,
     early: Vec<Early>,
@@ -140,20 +139,20 @@ struct Matcher<'m> {
     found: Found,
 }
 
-/// Matches the messages of one share, which stand in `room`; `answers` receives the answer of each first query, or
-/// [`UNANSWERED`], at the query's position.
-pub(super) fn share(
+/// Matches the messages of one share; `answers` receives the answer of each first query, or [`UNANSWERED`], at the query's
+/// position.
+pub(super) fn share<'e>(
     messages: &Messages<'_>,
     parameters: &Parameters,
-    room: &mut Room,
+    (entries, room): (impl Iterator<Item = &'e Entry>, &mut Room),
     answers: &[AtomicU32],
 ) -> Found {
-    let Room { entries, open, newest, early } = room;
+    let Room { open, newest, early } = room;
     open.clear();
     newest.clear();
     early.clear();
     let mut matcher = Matcher { messages, parameters, open, newest, early, found: Found::default() };
-    for entry in entries.iter() {
+    for entry in entries {
         if entry.is_response() { matcher.response(entry) } else { matcher.query(entry) }
     }
     for open in matcher.open.iter() {

@@ -122,7 +122,7 @@ impl<'i> Messages<'i> {
         let at = self.segment_at(ordinal);
         let segment = self.index.segments().get(at)?;
         let row = segment.dns.get(ordinal.checked_sub(*self.starts.get(at)?)? as usize)?;
-        Some((row, time_in(segment, row)))
+        Some((row, time_in(segment, row.packet)))
     }
 
     /// The messages of a range of positions, in runs that stand side by side in one segment.
@@ -166,7 +166,7 @@ impl<'i> Messages<'i> {
     }
 }
 
-/// Time of capture of a message of a segment.
-pub(super) fn time_in(segment: &Segment, row: &DnsRow) -> Nanos {
-    segment.time_ns.get((row.packet.0 - segment.base.0) as usize).copied().unwrap_or_default()
+/// Time of capture of a packet of a segment.
+pub(super) fn time_in(segment: &Segment, packet: PacketId) -> Nanos {
+    segment.time_ns.get((packet.0 - segment.base.0) as usize).copied().unwrap_or_default()
 }

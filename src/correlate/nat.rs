@@ -17,26 +17,29 @@ const CANDIDATES_MAX: usize = 8;
 /// Messages looked through by one thread at a time.
 const BLOCK: u32 = 1 << 16;
 
+/// Id and question of a quoted message, which no NAT changes.
+pub(super) type Key = (u16, u64);
+
+/// What an error quotes of a DNS message, where it quotes a question.
+pub(super) fn key(error: &Error<'_>) -> Option<Key> {
+    let message = dns::read(error.quote.payload())?;
+    let mut name = message.name;
+    name.make_lowercase();
+    (!name.wire().is_empty()).then(|| {
+        let opcode = message.header.opcode();
+        (message.header.id, question_hash(name_hash(name.wire()), message.qtype, message.qclass, opcode))
+    })
+}
+
 /// For each error whose flow is not in the capture: the message it quotes as translated by a NAT, if there is one.
 pub(super) fn find(
     messages: &Messages<'_>,
     evidence: &Evidence,
-    errors: &[PacketId],
+    errors: &[(PacketId, Option<Key>)],
 ) -> Vec<Option<Weighed>> {
     let mut ids = vec![false; 1 << 16];
-    let mut wanted: HashMap<(u16, u64), Vec<PacketId>, foldhash::fast::FixedState> = HashMap::default();
-    let key = |error: &Error<'_>| {
-        let message = dns::read(error.quote.payload())?;
-        let mut name = message.name;
-        name.make_lowercase();
-        (!name.wire().is_empty()).then(|| {
-            let opcode = message.header.opcode();
-            (message.header.id, question_hash(name_hash(name.wire()), message.qtype, message.qclass, opcode))
-        })
-    };
-    let read = |packet: &PacketId| Error::read(messages.index, *packet);
-    let keys: Vec<Option<(u16, u64)>> = errors.par_iter().map(|packet| key(&read(packet)?)).collect();
-    for key in keys.iter().copied().flatten() {
+    let mut wanted: HashMap<Key, Vec<PacketId>, foldhash::fast::FixedState> = HashMap::default();
+    for key in errors.iter().filter_map(|(_, key)| *key) {
         wanted.entry(key).or_default();
         if let Some(id) = ids.get_mut(usize::from(key.0)) {
             *id = true;
@@ -64,12 +67,12 @@ pub(super) fn find(
             }
         }
     }
-    let find = |(packet, key): (&PacketId, &Option<(u16, u64)>)| {
+    let find = |(packet, key): &(PacketId, Option<Key>)| {
         let seen = wanted.get(key.as_ref()?).filter(|seen| !seen.is_empty())?;
-        let error = read(packet)?;
+        let error = Error::read(messages.index, *packet)?;
         seen.iter().rev().find_map(|candidate| same(messages, &error, *candidate))
     };
-    errors.par_iter().zip(&keys).map(find).collect()
+    errors.par_iter().map(find).collect()
 }
 
 /// Whether the candidate is what the error quotes, but for the sender's address or port.

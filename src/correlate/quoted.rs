@@ -114,9 +114,11 @@ impl Wish {
 /// Words of a bit for each port.
 const PORT_WORDS: usize = (1 << 16) / 64;
 
-/// What errors quote an address as.
+/// What errors quote an address as, with ports and without.
 const SOURCE: u8 = 1;
 const DESTINATION: u8 = 2;
+const BARE_SOURCE: u8 = 4;
+const BARE_DESTINATION: u8 = 8;
 
 /// What errors quote, and the packets seen of it.
 #[derive(Default)]
@@ -140,7 +142,7 @@ pub(super) struct Quoted {
 
 /// What of all addresses errors quote, by number.
 struct Ends {
-    /// [`SOURCE`] and [`DESTINATION`].
+    /// [`SOURCE`], [`DESTINATION`] and so on.
     kinds: Vec<u8>,
     /// Whether the address, quoted as a source, sent a packet.
     sent: Vec<AtomicBool>,
@@ -149,8 +151,10 @@ struct Ends {
 impl Ends {
     fn new(dictionary: &Dictionary, wishes: &[Wish]) -> Self {
         let mut kinds = dictionary.table(0);
-        for Wish { ends: (source, destination), .. } in wishes {
-            for (number, kind) in [(source, SOURCE), (destination, DESTINATION)] {
+        for Wish { ends: (source, destination), ports, .. } in wishes {
+            let as_what =
+                if ports.is_some() { (SOURCE, DESTINATION) } else { (BARE_SOURCE, BARE_DESTINATION) };
+            for (number, kind) in [(source, as_what.0), (destination, as_what.1)] {
                 if let Some(slot) = number.and_then(|number| kinds.get_mut(number as usize)) {
                     *slot |= kind;
                 }
@@ -221,14 +225,17 @@ impl Quoted {
     }
 
     /// Finds the packets of a segment that errors may quote; `numbers` are those of its addresses.
+    #[expect(
+        clippy::needless_bitwise_bool,
+        reason = "lazy operators are branches, and the processor guesses these badly"
+    )]
     fn look(&self, segment: &Segment, numbers: &[u32], ends: &Ends, evidence: &Evidence) -> Seen {
         let kind = |number: &u32| ends.kinds.get(*number as usize).copied().unwrap_or(0);
         // A byte an address, so that those of a segment fit the first cache.
         let kinds: Vec<u8> = numbers.iter().map(kind).collect();
-        if kinds.iter().all(|kind| kind & SOURCE == 0) {
+        if kinds.iter().all(|kind| kind & (SOURCE | BARE_SOURCE) == 0) {
             return Seen::new();
         }
-        let portless = !self.pairs.is_empty() || !self.printed.is_empty();
         let of = |position: u32| kinds.get(position as usize).copied().unwrap_or(0);
         let number = |position: u32| numbers.get(position as usize).copied().unwrap_or(u32::MAX);
         let ports = segment.source_port.iter().zip(&segment.destination_port);
@@ -244,19 +251,23 @@ impl Quoted {
                 *sent |= !is_error;
             }
             let word = self.ports.get(usize::from(ports.0 / 64)).copied().unwrap_or(0);
-            let asked = portless | (word >> (ports.0 % 64) & 1 != 0);
-            if (of(source) & SOURCE == 0) | (of(destination) & DESTINATION == 0) | is_error | !asked {
+            let (from, to) = (of(source), of(destination));
+            let port = word >> (ports.0 % 64) & 1 != 0;
+            let flow = port & (from & SOURCE != 0) & (to & DESTINATION != 0);
+            let bare = (from & BARE_SOURCE != 0) & (to & BARE_DESTINATION != 0);
+            if is_error | !(flow | bare) {
                 continue;
             }
             let ends = (number(source), number(destination));
-            let flow = self.rough.may_hold(ends, (*ports.0, *ports.1));
-            if flow || portless && self.rough.may_hold(ends, (0, 0)) {
+            if flow && self.rough.may_hold(ends, (*ports.0, *ports.1))
+                || bare && self.rough.may_hold(ends, (0, 0))
+            {
                 self.remember(segment, row, evidence, &mut seen);
             }
         }
         for ((number, kind), sent) in numbers.iter().zip(kinds).zip(sent) {
             if sent
-                && kind & SOURCE != 0
+                && kind & (SOURCE | BARE_SOURCE) != 0
                 && let Some(slot) = ends.sent.get(*number as usize)
             {
                 slot.store(true, Ordering::Relaxed);

@@ -10,10 +10,10 @@ use rayon::prelude::*;
 use super::dictionary::Dictionary;
 use super::evidence::set_bit;
 use super::messages::Messages;
-use super::printed;
 use super::quoted::{Quoted, Target};
 use super::weigh::{self, Error, Head, Weighed};
 use super::{Anomaly, Evidence, Level, Link, LinkKind, TransactionId};
+use super::{nat, printed};
 use crate::index::PacketId;
 use crate::index::segment::DnsKind;
 use crate::time::Nanos;
@@ -22,8 +22,8 @@ use crate::time::Nanos;
 enum Judged {
     /// A packet in the capture, or why none.
     Told(Told),
-    /// Nothing of what it quotes was seen.
-    Lost,
+    /// Nothing of what it quotes was seen, for the reason told, unless a NAT changed what it quotes.
+    Lost(Told, Option<nat::Key>),
     /// A line of text: what it is about depends on the errors before it.
     Printed,
     Unreadable,
@@ -61,7 +61,7 @@ pub(super) fn attach_all(messages: &Messages<'_>, evidence: &mut Evidence, weigh
     for (packet, judged) in errors {
         match judged {
             Judged::Told(told) => store(messages, evidence, told),
-            Judged::Lost => lost.push(packet),
+            Judged::Lost(told, key) => lost.push((told, key)),
             Judged::Printed => print(messages, evidence, &quoted, packet),
             Judged::Unreadable => {
                 let weighed = Weighed::nothing("it quotes no packet that can be read");
@@ -69,16 +69,16 @@ pub(super) fn attach_all(messages: &Messages<'_>, evidence: &mut Evidence, weigh
             }
         }
     }
-    let found = super::nat::find(messages, evidence, &lost);
-    let shared = &*evidence;
-    let told = lost.par_iter().zip(found).filter_map(|(packet, found)| {
-        let error = Error::read(messages.index, *packet)?;
-        let weighed = found.unwrap_or_else(|| orphan(messages, &error, &quoted));
-        Some(told(messages, shared, &error.head, &weighed))
-    });
-    let told: Vec<Told> = told.collect();
-    for told in told {
-        store(messages, evidence, told);
+    let translated = nat::find(
+        messages,
+        evidence,
+        &lost.iter().map(|(told, key)| (told.head.packet, *key)).collect::<Vec<_>>(),
+    );
+    for ((told, _), weighed) in lost.into_iter().zip(translated) {
+        match weighed {
+            Some(weighed) => attach(messages, evidence, &told.head, &weighed),
+            None => store(messages, evidence, told),
+        }
     }
 }
 
@@ -100,7 +100,11 @@ fn judge(messages: &Messages<'_>, evidence: &Evidence, quoted: &Quoted, packet: 
             .or_else(|| {
                 weigh::choose(messages, &error, quoted.after(target, packet), &evidence.parameters, answered)
             });
-    weighed.map_or(Judged::Lost, |weighed| Judged::Told(told(messages, evidence, &error.head, &weighed)))
+    if let Some(weighed) = weighed {
+        return Judged::Told(told(messages, evidence, &error.head, &weighed));
+    }
+    let weighed = orphan(messages, &error, quoted);
+    Judged::Lost(told(messages, evidence, &error.head, &weighed), nat::key(&error))
 }
 
 fn print(messages: &Messages<'_>, evidence: &mut Evidence, quoted: &Quoted, packet: PacketId) {

@@ -169,11 +169,8 @@ fn matched(messages: &Messages<'_>, evidence: &Evidence, blocks: &[Block], answe
     let all: Vec<Found> = (0..shares)
         .into_par_iter()
         .map_init(Room::default, |room, share| {
-            room.entries.clear();
-            for block in blocks {
-                room.entries.extend_from_slice(block.share(share));
-            }
-            matching::share(messages, &evidence.parameters, room, answers)
+            let entries = blocks.iter().flat_map(|block| block.share(share));
+            matching::share(messages, &evidence.parameters, (entries, room), answers)
         })
         .collect();
     let mut found = Found::default();
@@ -218,10 +215,9 @@ fn firsts(answers: &[AtomicU32]) -> Vec<(Position, Position)> {
     firsts
 }
 
-/// What a transaction needs to know of a message.
+/// What a transaction needs to know of a message besides its time.
 #[derive(Clone, Copy)]
 struct Brief {
-    time_ns: Nanos,
     packet: PacketId,
     response_code: u8,
     is_truncated: bool,
@@ -229,9 +225,8 @@ struct Brief {
 }
 
 impl Brief {
-    fn of(row: &DnsRow, time_ns: Nanos) -> Self {
+    fn of(row: &DnsRow) -> Self {
         Self {
-            time_ns,
             packet: row.packet,
             response_code: row.header.response_code(),
             is_truncated: row.header.is_truncated(),
@@ -246,6 +241,7 @@ struct Window<'m> {
     messages: &'m Messages<'m>,
     start: Position,
     briefs: Vec<Brief>,
+    times_ns: Vec<Nanos>,
 }
 
 /// First queries whose messages are read together, and messages read beyond them.
@@ -254,7 +250,7 @@ const AHEAD: Position = 1 << 12;
 
 impl<'m> Window<'m> {
     fn new(messages: &'m Messages<'m>) -> Self {
-        Self { messages, start: 0, briefs: Vec::new() }
+        Self { messages, start: 0, briefs: Vec::new(), times_ns: Vec::new() }
     }
 
     /// Reads on when a first query is not among the first half of what was read.
@@ -263,21 +259,28 @@ impl<'m> Window<'m> {
             return;
         }
         let passed = position.checked_sub(self.start).map_or(self.briefs.len(), |passed| passed as usize);
-        self.briefs.drain(..passed.min(self.briefs.len()));
+        let passed = passed.min(self.briefs.len());
+        self.briefs.drain(..passed);
+        self.times_ns.drain(..passed);
         self.start = position;
         let next = position + self.briefs.len() as Position;
         let end = position.saturating_add(WINDOW + AHEAD).min(self.messages.len());
         for Run { segment, rows, .. } in self.messages.runs(next..end.max(next)) {
-            let brief = |row: &DnsRow| Brief::of(row, messages::time_in(segment, row));
-            self.briefs.extend(rows.iter().map(brief));
+            // Two short loops: each asks memory for what comes later while it waits for what comes first.
+            let known = self.briefs.len();
+            self.briefs.extend(rows.iter().map(Brief::of));
+            let read = self.briefs.get(known..).unwrap_or_default();
+            self.times_ns.extend(read.iter().map(|brief| messages::time_in(segment, brief.packet)));
         }
     }
 
-    fn brief(&self, position: Position) -> Option<Brief> {
-        let near = position.checked_sub(self.start).and_then(|at| self.briefs.get(at as usize));
-        near.copied().or_else(|| {
+    /// A message and its time.
+    fn brief(&self, position: Position) -> Option<(Brief, Nanos)> {
+        let at = position.checked_sub(self.start).map(|at| at as usize);
+        let near = at.and_then(|at| Some((*self.briefs.get(at)?, *self.times_ns.get(at)?)));
+        near.or_else(|| {
             let (row, time_ns) = self.messages.at(position)?;
-            Some(Brief::of(row, time_ns))
+            Some((Brief::of(row), time_ns))
         })
     }
 }
@@ -290,9 +293,10 @@ fn transaction(
 ) -> Transaction {
     window.reach(first);
     let (query, asked_ns) =
-        window.brief(first).map_or((PacketId(0), 0), |brief| (brief.packet, brief.time_ns));
-    let brief = if answer == UNANSWERED { None } else { window.brief(answer) };
-    let waited_ns = brief.map_or(0, |brief| brief.time_ns - asked_ns);
+        window.brief(first).map_or((PacketId(0), 0), |(brief, time_ns)| (brief.packet, time_ns));
+    let answered = if answer == UNANSWERED { None } else { window.brief(answer) };
+    let waited_ns = answered.map_or(0, |(_, time_ns)| time_ns - asked_ns);
+    let brief = answered.map(|(brief, _)| brief);
     let (response_code, extended_error) = match brief {
         Some(brief) if brief.is_extended => {
             window.messages.at(answer).map_or((0, None), |(row, _)| ending(window.messages, row))

@@ -1,9 +1,10 @@
 //! Infers where the capture was taken from the places of those who ask and those who are asked.
 
 use super::duplicates::CopyKind;
-use super::hosts::{Pair, Place, Seen, Sight};
+use super::hosts::{self, Pair, Place, Seen, Sight};
 use super::{Evidence, Vantage};
 use crate::decode::Address;
+use crate::index::Index;
 
 /// Share of the questions, in percent, whose ends must agree on the vantage.
 const MOST_PERCENT: usize = 70;
@@ -12,28 +13,119 @@ const QUESTIONS_MAX: usize = 4096;
 /// Hosts whose place is stated in the reasons.
 const REASONS_MAX: usize = 4;
 
-/// Sets vantage and reasons.
-pub(super) fn infer(evidence: &mut Evidence, seen: Seen) {
-    let Seen { sights, pairs } = seen;
-    evidence.sights = sights;
-    let mut votes = [0usize; 4];
-    for pair in &pairs {
-        let vote = vote(evidence, *pair);
-        if let Some(count) = votes.get_mut(vote as usize) {
-            *count += 1;
+/// Where the capture was taken, and the hosts whose packets tell it.
+pub struct Surroundings {
+    /// Where the capture was taken.
+    pub vantage: Vantage,
+    /// Why `vantage` is what it is, in words.
+    pub reasons: Vec<String>,
+    /// The hosts that ask, are asked or send ICMP errors, as far as looked at, sorted by address.
+    sights: Vec<Sight>,
+}
+
+impl Surroundings {
+    /// Looks at the hosts and infers the vantage.
+    pub(super) fn look(index: &Index, evidence: &Evidence) -> Self {
+        let Seen { sights, pairs } = hosts::look(index, evidence);
+        let mut found = Self { vantage: Vantage::Unknown, reasons: Vec::new(), sights };
+        let mut votes = [0usize; 4];
+        for pair in &pairs {
+            if let Some(count) = votes.get_mut(found.vote(*pair) as usize) {
+                *count += 1;
+            }
+        }
+        let kinds = [Vantage::Client, Vantage::Server, Vantage::Middle, Vantage::Unknown];
+        let best = kinds.into_iter().zip(votes).max_by_key(|(_, count)| *count);
+        let vantage = best.filter(|(_, count)| *count > 0 && count * 100 >= pairs.len() * MOST_PERCENT);
+        found.vantage = vantage.map_or(Vantage::Unknown, |(vantage, _)| vantage);
+        found.reasons = found.reasons(&pairs, best.is_some() && vantage.is_none());
+        if let Some(reason) = on_both_sides(evidence) {
+            // A card's checksums can reach the router unfinished where links are virtual, so they decide nothing here.
+            let here = |reason: &String| reason.contains("captured on that host");
+            found.vantage = Vantage::Middle;
+            found.reasons.retain(|reason| !here(reason));
+            found.reasons.insert(0, reason);
+        }
+        found
+    }
+
+    /// What the packets of a host tell about its place; `None` for hosts not looked at.
+    pub fn sight(&self, address: Address) -> Option<&Sight> {
+        let at = self.sights.binary_search_by_key(&address, |sight| sight.address).ok()?;
+        self.sights.get(at)
+    }
+
+    /// Where a host is, seen from the capture point.
+    pub fn place(&self, address: Address) -> Place {
+        self.sight(address).map_or(Place::Unknown, |sight| sight.place)
+    }
+
+    /// What one question's ends say.
+    fn vote(&self, (client, server): Pair) -> Vantage {
+        use Place::{Away, Here, Link, Unknown};
+        match (self.place(client), self.place(server)) {
+            (Here, _) => Vantage::Client,
+            (_, Here) => Vantage::Server,
+            (Link, Away(_) | Unknown) => Vantage::Client,
+            (Away(_) | Unknown, Link) => Vantage::Server,
+            (Away(_), Away(_)) => Vantage::Middle,
+            (Link, Link) | (Away(_) | Unknown, Unknown) | (Unknown, Away(_)) => Vantage::Unknown,
         }
     }
-    let kinds = [Vantage::Client, Vantage::Server, Vantage::Middle, Vantage::Unknown];
-    let best = kinds.into_iter().zip(votes).max_by_key(|(_, count)| *count);
-    let vantage = best.filter(|(_, count)| *count > 0 && count * 100 >= pairs.len() * MOST_PERCENT);
-    evidence.vantage = vantage.map_or(Vantage::Unknown, |(vantage, _)| vantage);
-    evidence.vantage_reasons = reasons(evidence, &pairs, best.is_some() && vantage.is_none());
-    if let Some(reason) = on_both_sides(evidence) {
-        // A card's checksums can reach the router unfinished where links are virtual, so they decide nothing here.
-        let here = |reason: &String| reason.contains("captured on that host");
-        evidence.vantage = Vantage::Middle;
-        evidence.vantage_reasons.retain(|reason| !here(reason));
-        evidence.vantage_reasons.insert(0, reason);
+
+    /// Why, in words with numbers.
+    fn reasons(&self, pairs: &[Pair], divided: bool) -> Vec<String> {
+        let distinct = |of: fn(&Pair) -> Address| {
+            let mut found: Vec<Address> = Vec::new();
+            for address in pairs.iter().map(of) {
+                if found.len() > REASONS_MAX {
+                    break;
+                }
+                if !found.contains(&address) {
+                    found.push(address);
+                }
+            }
+            found
+        };
+        let (clients, servers) = (distinct(|pair| pair.0), distinct(|pair| pair.1));
+        let mut reasons = Vec::new();
+        for (addresses, role) in [(&clients, "asking"), (&servers, "asked")] {
+            let words = addresses.iter().take(REASONS_MAX / 2).map(|address| match self.sight(*address) {
+                Some(sight) => words(sight),
+                None => format!("{address} was not looked at"),
+            });
+            reasons.extend(words);
+            if let Some(more) = addresses.len().checked_sub(REASONS_MAX / 2).filter(|more| *more > 0) {
+                reasons.push(format!("and {more} or more other {role} hosts"));
+            }
+        }
+        let near = |v6: bool| {
+            let near = |client: &&Address| client.is_v6() == v6 && self.place(**client) == Place::Link;
+            clients.iter().filter(near).count()
+        };
+        let several = near(false).max(near(true)) > 1 && !self.shares_a_link_address(&clients);
+        if self.vantage == Vantage::Client && several {
+            reasons.push("several asking hosts are on this link, so it was taken next to them".to_owned());
+        }
+        let on_this_link = |addresses: &[Address]| {
+            !addresses.is_empty() && addresses.iter().all(|address| self.place(*address) == Place::Link)
+        };
+        if pairs.is_empty() {
+            reasons.push("no DNS question is in it".to_owned());
+        } else if divided {
+            reasons.push("the questions do not agree".to_owned());
+        } else if self.vantage == Vantage::Unknown && on_this_link(&clients) && on_this_link(&servers) {
+            reasons.push("both sides are on this link".to_owned());
+        }
+        let mut seen = std::collections::BTreeSet::new();
+        reasons.retain(|reason| seen.insert(reason.clone()));
+        reasons
+    }
+
+    fn shares_a_link_address(&self, addresses: &[Address]) -> bool {
+        let mut links = addresses.iter().map(|address| self.sight(*address).and_then(|sight| sight.link));
+        let first = links.next().flatten();
+        first.is_some() && links.all(|link| link == first)
     }
 }
 
@@ -60,74 +152,6 @@ fn on_both_sides(evidence: &Evidence) -> Option<String> {
     }
     let device = if translated > 0 { "a router that translates addresses (NAT)" } else { "a router" };
     Some(format!("{both} of {asked} questions looked at were captured before and behind {device}"))
-}
-
-/// What one question's ends say.
-fn vote(evidence: &Evidence, (client, server): Pair) -> Vantage {
-    use Place::{Away, Here, Link, Unknown};
-    match (evidence.place(client), evidence.place(server)) {
-        (Here, _) => Vantage::Client,
-        (_, Here) => Vantage::Server,
-        (Link, Away(_) | Unknown) => Vantage::Client,
-        (Away(_) | Unknown, Link) => Vantage::Server,
-        (Away(_), Away(_)) => Vantage::Middle,
-        (Link, Link) | (Away(_) | Unknown, Unknown) | (Unknown, Away(_)) => Vantage::Unknown,
-    }
-}
-
-/// Why, in words with numbers.
-fn reasons(evidence: &Evidence, pairs: &[Pair], divided: bool) -> Vec<String> {
-    let distinct = |of: fn(&Pair) -> Address| {
-        let mut found: Vec<Address> = Vec::new();
-        for address in pairs.iter().map(of) {
-            if found.len() > REASONS_MAX {
-                break;
-            }
-            if !found.contains(&address) {
-                found.push(address);
-            }
-        }
-        found
-    };
-    let (clients, servers) = (distinct(|pair| pair.0), distinct(|pair| pair.1));
-    let mut reasons = Vec::new();
-    for (addresses, role) in [(&clients, "asking"), (&servers, "asked")] {
-        let words = addresses.iter().take(REASONS_MAX / 2).map(|address| match evidence.sight(*address) {
-            Some(sight) => words(sight),
-            None => format!("{address} was not looked at"),
-        });
-        reasons.extend(words);
-        if let Some(more) = addresses.len().checked_sub(REASONS_MAX / 2).filter(|more| *more > 0) {
-            reasons.push(format!("and {more} or more other {role} hosts"));
-        }
-    }
-    let near = |v6: bool| {
-        let near = |client: &&Address| client.is_v6() == v6 && evidence.place(**client) == Place::Link;
-        clients.iter().filter(near).count()
-    };
-    let several = near(false).max(near(true)) > 1 && !shares_a_link_address(evidence, &clients);
-    if evidence.vantage == Vantage::Client && several {
-        reasons.push("several asking hosts are on this link, so it was taken next to them".to_owned());
-    }
-    let on_this_link = |addresses: &[Address]| {
-        !addresses.is_empty() && addresses.iter().all(|address| evidence.place(*address) == Place::Link)
-    };
-    if pairs.is_empty() {
-        reasons.push("no DNS question is in it".to_owned());
-    } else if divided {
-        reasons.push("the questions do not agree".to_owned());
-    } else if evidence.vantage == Vantage::Unknown && on_this_link(&clients) && on_this_link(&servers) {
-        reasons.push("both sides are on this link".to_owned());
-    }
-    let mut seen = std::collections::BTreeSet::new();
-    reasons.retain(|reason| seen.insert(reason.clone()));
-    reasons
-}
-
-fn shares_a_link_address(evidence: &Evidence, addresses: &[Address]) -> bool {
-    let mut links = addresses.iter().map(|address| evidence.sight(*address).and_then(|sight| sight.link));
-    let first = links.next().flatten();
-    first.is_some() && links.all(|link| link == first)
 }
 
 /// One host's place and what shows it.

@@ -128,7 +128,7 @@ fn evidence(job: &Job<'_>) -> Vec<Value> {
                 "snaplen": interface.map(|i| i.snap_length).filter(|bytes| *bytes > 0),
                 "filter": interface.and_then(|i| i.filter.as_ref()),
                 "drops": if dropped.is_empty() { Value::Null } else { json!(dropped.iter().sum::<u64>()) },
-                "vantage": format!("{:?}", job.input.evidence.vantage).to_lowercase(),
+                "vantage": format!("{:?}", job.input.evidence.surroundings().vantage).to_lowercase(),
                 "quality": if at == 0 { quality(job) } else { Vec::new() },
                 "damage": source.metadata.damage.iter().map(ToString::to_string).collect::<Vec<_>>(),
             })

@@ -82,6 +82,8 @@ pub struct Facts<'i> {
 impl<'i> Facts<'i> {
     /// Looks at everything once: load and denied names on another thread.
     pub fn gather(input: &Input<'i>) -> Self {
+        // Looked at here, before threads ask for it.
+        input.evidence.surroundings();
         let mut facts = Self::nothing(input);
         let (tally, load, denied) = std::thread::scope(|scope| {
             let other = scope.spawn(|| (load::measure(input), denials::collect(input)));

@@ -179,6 +179,7 @@ impl Reassembler {
         }
         if work.added {
             segment.dns.sort_by_key(|row| row.packet);
+            segment.place_dns();
             segment.icmp.sort_by_key(|row| row.packet);
         }
     }

@@ -153,6 +153,9 @@ pub struct IcmpRow {
     pub port_unknown: bool,
 }
 
+/// Packets that share a place among the DNS messages, as a power of two.
+const DNS_STEP_BITS: u32 = 5;
+
 /// One run of packets.
 #[expect(missing_docs, reason = "the columns are described at Packet, their accessor")]
 pub struct Segment {
@@ -181,6 +184,8 @@ pub struct Segment {
     /// The distinct question names, lower-cased, in wire form.
     pub names: Names,
     pub dns: Vec<DnsRow>,
+    /// How many rows of `dns` come before each `1 << DNS_STEP_BITS`th packet, and all of them; see [`Segment::place_dns`].
+    dns_places: Vec<u32>,
     pub icmp: Vec<IcmpRow>,
     /// What packets of the segment completed, in packet order.
     pub assemblies: Vec<Assembly>,
@@ -212,31 +217,25 @@ impl Segment {
         self.arena.get(start..start + usize::from(row.length)).unwrap_or_default()
     }
 
-    /// Where the rows of DNS messages begin that belong to a packet or a later one. Messages lie about evenly in a segment:
-    /// the search begins where the packet's would be and widens from there.
+    /// Where the rows of DNS messages begin that belong to a packet or a later one.
     pub(crate) fn first_dns(&self, packet: PacketId) -> usize {
-        let is_before = |at: usize| self.dns.get(at).is_some_and(|row| row.packet < packet);
-        let row = packet.0.saturating_sub(self.base.0) as usize;
-        let (mut low, mut high) = (0, self.dns.len());
-        let guess = (row * self.dns.len() / self.len().max(1)).min(self.dns.len());
-        let mut step = 8;
-        if is_before(guess) {
-            low = guess + 1;
-            while is_before(guess + step) {
-                low = guess + step + 1;
-                step *= 2;
-            }
-            high = high.min(guess + step);
-        } else {
-            high = guess;
-            while let Some(at) = guess.checked_sub(step).filter(|at| !is_before(*at)) {
-                high = at;
-                step *= 2;
-            }
-            low = guess.checked_sub(step).map_or(low, |at| at + 1);
-        }
+        let step = (packet.0.saturating_sub(self.base.0) >> DNS_STEP_BITS) as usize;
+        let place = |step: usize| self.dns_places.get(step).map_or(self.dns.len(), |place| *place as usize);
+        let (low, high) = (place(step), place(step + 1));
         let rows = self.dns.get(low..high).unwrap_or_default();
         low + rows.partition_point(|row| row.packet < packet)
+    }
+
+    /// Notes where the rows of DNS messages stand; call when they have changed.
+    pub(super) fn place_dns(&mut self) {
+        let mut places = Vec::with_capacity((self.len() >> DNS_STEP_BITS) + 2);
+        for (row, at) in self.dns.iter().zip(0u32..) {
+            let step = (row.packet.0.saturating_sub(self.base.0) >> DNS_STEP_BITS) as usize;
+            if places.len() <= step {
+                places.resize(step + 1, at);
+            }
+        }
+        self.dns_places = places;
     }
 
     /// Bytes on the wire, by row.
@@ -337,6 +336,7 @@ impl SegmentBuilder {
             addresses: vec![Address::None],
             names: Names::default(),
             dns: Vec::new(),
+            dns_places: Vec::new(),
             icmp: Vec::new(),
             assemblies: Vec::new(),
             parts: Vec::new(),
@@ -439,6 +439,7 @@ impl SegmentBuilder {
         self.segment.addresses.shrink_to_fit();
         self.segment.names.shrink_to_fit();
         self.segment.dns.shrink_to_fit();
+        self.segment.place_dns();
         self.segment
     }
 

@@ -140,7 +140,7 @@ impl<'f, 'i> Scene<'f, 'i> {
     pub fn sees_load(&self) -> bool {
         let clients = self.asked().map_or(0, |server| server.clients.len());
         let evidence = self.facts.evidence;
-        match evidence.vantage {
+        match evidence.surroundings().vantage {
             Vantage::Server => true,
             Vantage::Client if self.clients.iter().any(|client| evidence.place(*client) == Place::Here) => {
                 false

@@ -399,13 +399,13 @@ pub fn scope(b: &Builder<'_>) -> Section {
     if i.packets > 0 {
         blocks.push(b.claim("scope.inventory", Voice::Observed, inventory(b), &i.whole()));
     }
-    let vantage = match b.input.evidence.vantage {
+    let vantage = match b.input.evidence.surroundings().vantage {
         Vantage::Client => "taken on or next to the asking host",
         Vantage::Server => "taken on or next to the answering host",
         Vantage::Middle => "taken between the asking and the answering host",
         Vantage::Unknown => "taken at a point that the packets do not reveal",
     };
-    let mut reasons = b.input.evidence.vantage_reasons.join("; ");
+    let mut reasons = b.input.evidence.surroundings().reasons.join("; ");
     if i.queries.is_empty() {
         reasons.clear();
     }
@@ -414,7 +414,7 @@ pub fn scope(b: &Builder<'_>) -> Section {
     }
     if i.packets > 0 {
         let text = format!("The {} was most likely {vantage}{reasons}.", b.record);
-        let text = if b.input.evidence.vantage == Vantage::Unknown {
+        let text = if b.input.evidence.surroundings().vantage == Vantage::Unknown {
             format!("Where the {} was taken cannot be told from its packets{reasons}.", b.record)
         } else {
             text
