@@ -355,21 +355,19 @@ pub fn correlate_noting(
         || connections::find(&messages, shared),
     );
     passed("errors weighed, connections");
-    quotes::attach_all(&messages, &mut evidence, judged);
-    evidence.connections = connections;
-    printed::join_nameless(&messages, &mut evidence);
-    evidence.seal();
-    passed("errors attached");
-    outcomes::conclude(&messages, &mut evidence);
-    passed("outcomes");
-    absent::mark(&messages, &dictionary, &denials, &mut evidence);
-    drop(denials);
-    passed("absent names");
+    let conclude = || {
+        quotes::attach_all(&messages, &mut evidence, judged);
+        evidence.connections = connections;
+        printed::join_nameless(&messages, &mut evidence);
+        evidence.seal();
+        outcomes::conclude(&messages, &mut evidence);
+    };
+    let ((), denied) = rayon::join(conclude, || absent::Denied::read(&messages, &dictionary, &denials));
+    passed("errors attached, outcomes, denied names");
+    denied.mark(&messages, &dictionary, &mut evidence);
+    passed("names that vanished");
     episodes::group(&messages, &dictionary, &mut evidence);
-    drop(dictionary);
-    passed("episodes");
-    consequences::find(&messages, &mut evidence);
     evidence.seal();
-    passed("consequences");
+    passed("episodes, problems, consequences");
     evidence
 }

@@ -61,82 +61,104 @@ struct Part {
     bare: bool,
 }
 
-/// Marks transactions answered with NXDOMAIN whose question the same server answers at another time in the capture, or whose
-/// answer says that policy hides the name. `denials` are the ordinals of all responses with NXDOMAIN, in order.
-pub(super) fn mark(
-    messages: &Messages<'_>,
-    dictionary: &Dictionary,
-    denials: &[Ordinal],
-    evidence: &mut Evidence,
-) {
-    let mut absent = Absent::default();
-    let mut hidden: HashMap<Asked, u16, foldhash::fast::FixedState> = HashMap::default();
-    let mut bare = false;
-    let segments = messages.index.segments();
-    let starts = messages.starts.iter().skip(1).copied().chain([messages.len()]);
-    let mut rest = denials;
-    let own: Vec<&[Ordinal]> = starts
-        .map(|end| {
-            let (own, after) = rest.split_at(rest.partition_point(|ordinal| *ordinal < end));
-            rest = after;
-            own
-        })
-        .collect();
-    let parts = segments.par_iter().enumerate().zip(own);
-    let parts = parts.map(|((at, segment), own)| absent_in(messages, dictionary, (at, segment), own));
-    let parts: Vec<Part> = parts.collect();
-    for part in &parts {
-        bare |= part.bare;
-        if absent.all.len() < QUESTIONS_MAX {
-            part.absent.iter().for_each(|(asked, _)| absent.insert(*asked));
-        }
-        if hidden.len() < QUESTIONS_MAX {
-            hidden.extend(part.hidden.iter().copied());
-        }
-    }
-    if absent.all.is_empty() {
-        return;
-    }
-    let asked = |transaction: &Transaction| asked(messages, dictionary, transaction);
-    let mut present = present(segments, dictionary, &absent);
-    if bare {
-        // Printed answers do not repeat the question: their queries tell it.
-        let answered = |code: u16| {
-            let all = evidence.transactions.iter();
-            let ends = all.filter(move |t| t.outcome == Outcome::Answered && t.response_code == code);
-            ends.filter_map(asked)
-        };
-        answered(u16::from(NXDOMAIN)).take(QUESTIONS_MAX).for_each(|asked| absent.insert(asked));
-        present.resize(absent.all.len(), false);
-        for asked in answered(0) {
-            if let Some(slot) = absent.position(&asked).and_then(|at| present.get_mut(at)) {
-                *slot = true;
+/// A name that was lost: it is answered at another time, or policy hides it.
+struct Lost {
+    /// The extended error by which policy hides it.
+    policy: Option<u16>,
+}
+
+/// What the responses with NXDOMAIN, and others to the same questions, say.
+#[derive(Default)]
+pub(super) struct Denied {
+    absent: Absent,
+    /// Whether each absent question is answered at another time.
+    present: Vec<bool>,
+    /// Questions whose answers say that policy hides the name, with the extended error.
+    hidden: HashMap<Asked, u16, foldhash::fast::FixedState>,
+    /// Some response does not repeat its question.
+    bare: bool,
+    parts: Vec<Part>,
+}
+
+impl Denied {
+    /// Reads the messages; `denials` are the ordinals of all responses with NXDOMAIN, in order.
+    pub fn read(messages: &Messages<'_>, dictionary: &Dictionary, denials: &[Ordinal]) -> Self {
+        let mut denied = Self::default();
+        let segments = messages.index.segments();
+        let starts = messages.starts.iter().skip(1).copied().chain([messages.len()]);
+        let mut rest = denials;
+        let own: Vec<&[Ordinal]> = starts
+            .map(|end| {
+                let (own, after) = rest.split_at(rest.partition_point(|ordinal| *ordinal < end));
+                rest = after;
+                own
+            })
+            .collect();
+        let parts = segments.par_iter().enumerate().zip(own);
+        let parts = parts.map(|((at, segment), own)| absent_in(messages, dictionary, (at, segment), own));
+        denied.parts = parts.collect();
+        for part in &denied.parts {
+            denied.bare |= part.bare;
+            if denied.absent.all.len() < QUESTIONS_MAX {
+                part.absent.iter().for_each(|(asked, _)| denied.absent.insert(*asked));
+            }
+            if denied.hidden.len() < QUESTIONS_MAX {
+                denied.hidden.extend(part.hidden.iter().copied());
             }
         }
+        if !denied.absent.all.is_empty() {
+            denied.present = present(segments, dictionary, &denied.absent);
+        }
+        denied
     }
-    if !present.contains(&true) && hidden.is_empty() {
-        return;
+
+    /// Why a question's name counts as lost, if it does.
+    fn lost(&self, told: &Asked) -> Option<Lost> {
+        let policy = self.hidden.get(told).copied();
+        let is_present = || self.absent.position(told).and_then(|at| self.present.get(at)).copied();
+        (policy.is_some() || is_present().unwrap_or(false)).then_some(Lost { policy })
     }
-    let lost = parts.par_iter().flat_map_iter(|part| &part.absent).filter_map(|(told, ordinal)| {
-        let lost = |told: &Asked| {
-            let policy = hidden.get(told).copied();
-            let is_present = || absent.position(told).and_then(|at| present.get(at)).copied();
-            (policy.is_some() || is_present().unwrap_or(false)).then_some(policy)
-        };
-        let repeats_question = told.0 != 0;
-        let policy = if repeats_question { Some(lost(told)?) } else { None };
-        let id = answer_of(*evidence.tags_from(*ordinal).first()?)?;
-        let denied =
-            |t: &&Transaction| t.outcome == Outcome::Answered && t.response_code == u16::from(NXDOMAIN);
-        let transaction = evidence.transaction(id).filter(denied)?;
-        Some((id, policy.or_else(|| lost(&asked(transaction)?))?))
-    });
-    let lost: Vec<(TransactionId, Option<u16>)> = lost.collect();
-    for (id, policy) in lost {
-        let Some(transaction) = evidence.transactions.get_mut(id.0 as usize) else { continue };
-        transaction.name_lost = true;
-        set_bit(&mut evidence.unsettled, id);
-        transaction.extended_error = transaction.extended_error.or(policy);
+
+    /// Marks transactions answered with NXDOMAIN whose question the same server answers at another time in the capture, or
+    /// whose answer says that policy hides the name.
+    pub fn mark(mut self, messages: &Messages<'_>, dictionary: &Dictionary, evidence: &mut Evidence) {
+        let asked = |transaction: &Transaction| asked(messages, dictionary, transaction);
+        if self.bare {
+            // Printed answers do not repeat the question: their queries tell it.
+            let answered = |code: u16| {
+                let all = evidence.transactions.iter();
+                let ends = all.filter(move |t| t.outcome == Outcome::Answered && t.response_code == code);
+                ends.filter_map(asked)
+            };
+            let denied = answered(u16::from(NXDOMAIN)).take(QUESTIONS_MAX);
+            denied.for_each(|asked| self.absent.insert(asked));
+            self.present.resize(self.absent.all.len(), false);
+            for asked in answered(0) {
+                if let Some(slot) = self.absent.position(&asked).and_then(|at| self.present.get_mut(at)) {
+                    *slot = true;
+                }
+            }
+        }
+        if !self.present.contains(&true) && self.hidden.is_empty() {
+            return;
+        }
+        let all = self.parts.par_iter().flat_map_iter(|part| &part.absent);
+        let lost = all.filter_map(|(told, ordinal)| {
+            let repeats_question = told.0 != 0;
+            let lost = if repeats_question { Some(self.lost(told)?) } else { None };
+            let id = answer_of(*evidence.tags_from(*ordinal).first()?)?;
+            let denied =
+                |t: &&Transaction| t.outcome == Outcome::Answered && t.response_code == u16::from(NXDOMAIN);
+            let transaction = evidence.transaction(id).filter(denied)?;
+            Some((id, lost.or_else(|| self.lost(&asked(transaction)?))?))
+        });
+        let lost: Vec<(TransactionId, Lost)> = lost.collect();
+        for (id, Lost { policy }) in lost {
+            let Some(transaction) = evidence.transactions.get_mut(id.0 as usize) else { continue };
+            transaction.name_lost = true;
+            set_bit(&mut evidence.unsettled, id);
+            transaction.extended_error = transaction.extended_error.or(policy);
+        }
     }
 }
 

@@ -26,39 +26,29 @@ const FRAMES_MAX: usize = 12;
 /// Addresses of answers remembered for one episode.
 const ADDRESSES_MAX: usize = 64;
 
-/// Fills in the consequences of the first episodes.
-pub(super) fn find(messages: &Messages<'_>, evidence: &mut Evidence) {
-    let mut episodes = std::mem::take(&mut evidence.episodes);
+/// The consequences of the first episodes, and a note where others were left out.
+pub(super) fn find(
+    messages: &Messages<'_>,
+    evidence: &Evidence,
+    episodes: &[Episode],
+) -> (Vec<Vec<Consequence>>, Option<String>) {
     let all = episodes.len();
-    let first = episodes.get(..EPISODES_MAX).unwrap_or(&episodes);
+    let first = episodes.get(..EPISODES_MAX).unwrap_or(episodes);
     let earlier = Earlier::new(messages, evidence, first);
-    let shared = &*evidence;
     let mut left = PACKETS_MAX;
     let mut budgets = Vec::with_capacity(first.len());
     for episode in first {
         budgets.push(left);
-        left = if left == 0 { 0 } else { left.saturating_sub(cost(messages, shared, episode)) };
+        left = if left == 0 { 0 } else { left.saturating_sub(cost(messages, evidence, episode)) };
     }
-    let found: Vec<Vec<Consequence>> =
-        first
-            .par_iter()
-            .zip(&budgets)
-            .map(|(episode, budget)| {
-                if *budget == 0 {
-                    Vec::new()
-                } else {
-                    of_episode(messages, shared, episode, &earlier, *budget)
-                }
-            })
-            .collect();
-    for (episode, found) in episodes.iter_mut().zip(found) {
-        episode.consequences = found;
-    }
-    if all > EPISODES_MAX || left == 0 {
-        let looked = episodes.iter().filter(|episode| !episode.consequences.is_empty()).count();
-        evidence.notes.push(format!("Consequences were looked for in the first {looked} of {all} episodes."));
-    }
-    evidence.episodes = episodes;
+    let found = first.par_iter().zip(&budgets).map(|(episode, budget)| {
+        if *budget == 0 { Vec::new() } else { of_episode(messages, evidence, episode, &earlier, *budget) }
+    });
+    let found: Vec<Vec<Consequence>> = found.collect();
+    let looked = found.iter().filter(|consequences| !consequences.is_empty()).count();
+    let note = (all > EPISODES_MAX || left == 0)
+        .then(|| format!("Consequences were looked for in the first {looked} of {all} episodes."));
+    (found, note)
 }
 
 /// The segments an episode's aftermath may lie in, each with the row to begin at and the client's place in the dictionary.

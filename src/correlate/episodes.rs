@@ -13,7 +13,7 @@ use super::dictionary::Dictionary;
 use super::evidence::set_in;
 use super::messages::{Messages, NONE};
 use super::numbers::{Ends, Numbers};
-use super::{Episode, Evidence, Outcome, Signature, Transaction, TransactionId, problems};
+use super::{Episode, Evidence, Outcome, Signature, Transaction, TransactionId, consequences, problems};
 use crate::decode::{Address, dns};
 use crate::index::PacketId;
 use crate::index::names::name_hash;
@@ -208,22 +208,25 @@ impl<'d> Numbered<'d> {
     /// Numbers what failed; gives each failure's key.
     fn new(messages: &Messages<'_>, dictionary: &'d Dictionary, failures: &[Failure]) -> (Self, Vec<Key>) {
         let mut hosts = Numbers::new(dictionary);
+        let ends = failures.iter().map(|failure| hosts.number(failure.at as usize, failure.ends));
+        let ends: Vec<(u32, u32)> = ends.collect();
         let mut pairs = Map::default();
         let mut first = Vec::new();
         let mut keys = Keys::default();
         let mut of_failure = Vec::with_capacity(failures.len());
-        for failure in failures {
-            let ends = hosts.number(failure.at as usize, failure.ends);
-            let next = pairs.len() as u32;
-            let pair = *pairs.entry((ends.0, ends.1, failure.transport)).or_insert(next);
-            if pair == next {
-                first.push(failure.id);
+        let number = || {
+            for (failure, (client, server)) in failures.iter().zip(ends) {
+                let next = pairs.len() as u32;
+                let pair = *pairs.entry((client, server, failure.transport)).or_insert(next);
+                if pair == next {
+                    first.push(failure.id);
+                }
+                let key = Key { name: failure.hash, pair, port: failure.port };
+                keys.add(key, failure.id);
+                of_failure.push(key);
             }
-            let key = Key { name: failure.hash, pair, port: failure.port };
-            keys.add(key, failure.id);
-            of_failure.push(key);
-        }
-        hosts.read(messages.index.segments().len());
+        };
+        rayon::join(number, || hosts.read(messages.index.segments().len()));
         let (clients, servers) = hosts.counts();
         let mut dense = Vec::new();
         if clients * servers <= DENSE_MAX {
@@ -379,7 +382,7 @@ fn place_of(key: Key) -> usize {
     key.pair as usize / GROUPINGS
 }
 
-/// Makes the episodes and problems.
+/// Makes the episodes with their consequences, and the problems.
 pub(super) fn group(messages: &Messages<'_>, dictionary: &Dictionary, evidence: &mut Evidence) {
     let shared = &*evidence;
     let blocks = shared.unsettled.par_chunks(BLOCK / 64).enumerate();
@@ -417,9 +420,17 @@ pub(super) fn group(messages: &Messages<'_>, dictionary: &Dictionary, evidence: 
     let mut asks =
         |failure: &Failure| hasher.hash_one((hosts.number(failure.at as usize, failure.ends), failure.hash));
     let asking: Vec<u64> = drafts.iter().map(|draft| asks(draft.first)).collect();
-    let episodes: Vec<Episode> =
+    let mut episodes: Vec<Episode> =
         drafts.into_par_iter().map(|draft| finish(messages, &failures, draft)).collect();
-    evidence.problems = problems::find(messages, shared, (&episodes, &asking), &hosts);
+    let (problems, (found, note)) = rayon::join(
+        || problems::find(messages, shared, (&episodes, &asking), &hosts),
+        || consequences::find(messages, shared, &episodes),
+    );
+    for (episode, found) in episodes.iter_mut().zip(found) {
+        episode.consequences = found;
+    }
+    evidence.notes.extend(note);
+    evidence.problems = problems;
     evidence.episodes = episodes;
 }
 

@@ -26,26 +26,24 @@ pub(super) fn find(
     hosts: &Numbers<'_>,
 ) -> Vec<Problem> {
     let parameters = &evidence.parameters;
-    let mut problems = grouped(episodes, parameters.episode_gap_ns);
     let of = |id: &EpisodeId| episodes.get(id.0 as usize);
-    problems.par_iter_mut().for_each(|problem| {
-        problem.clients = problem.episodes.iter().filter_map(of).map(|episode| episode.client).collect();
-        problem.clients.sort_unstable();
-        problem.clients.dedup();
-        let mut names: Vec<&str> =
-            problem.episodes.iter().filter_map(of).map(|episode| episode.name.as_str()).collect();
-        names.sort_unstable();
-        names.dedup();
-        problem.names = names.into_iter().map(str::to_owned).collect();
-    });
+    let group = || {
+        let mut problems = grouped(episodes, parameters.episode_gap_ns);
+        problems.par_iter_mut().for_each(|problem| describe(problem, of));
+        problems
+    };
+    // How often each who, whom and what failed in all.
+    let count = || {
+        let mut failing: Map<u64, usize> = Map::default();
+        for (asks, episode) in asking.iter().zip(episodes) {
+            *failing.entry(*asks).or_default() += episode.transactions.len();
+        }
+        failing
+    };
+    let (mut problems, failing) = rayon::join(group, count);
     let attempts = |problem: &Problem| -> usize {
         problem.episodes.iter().filter_map(of).map(|episode| episode.transactions.len()).sum()
     };
-    // How often each failed in all.
-    let mut failing: Map<u64, usize> = Map::default();
-    for (asks, episode) in asking.iter().zip(episodes) {
-        *failing.entry(*asks).or_default() += episode.transactions.len();
-    }
     let recovered = |problem: &Problem| {
         problem.episodes.iter().filter_map(|id| Some((id, of(id)?))).all(|(id, episode)| {
             let failed = asking.get(id.0 as usize).and_then(|asks| failing.get(asks)).copied().unwrap_or(0);
@@ -78,6 +76,18 @@ pub(super) fn find(
         (is_aside(problem), isolated, std::cmp::Reverse(gravity), problem.first_ns)
     });
     problems
+}
+
+/// Fills in whose lookups of which names failed.
+fn describe<'e>(problem: &mut Problem, of: impl Fn(&EpisodeId) -> Option<&'e Episode>) {
+    problem.clients = problem.episodes.iter().filter_map(&of).map(|episode| episode.client).collect();
+    problem.clients.sort_unstable();
+    problem.clients.dedup();
+    let names = problem.episodes.iter().filter_map(&of).map(|episode| episode.name.as_str());
+    let mut names: Vec<&str> = names.collect();
+    names.sort_unstable();
+    names.dedup();
+    problem.names = names.into_iter().map(str::to_owned).collect();
 }
 
 /// Whether an answer is about a name.

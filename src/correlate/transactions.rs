@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use super::episodes::is_error_code;
 use super::evidence::{Extra, ROLE_BITS, Role, TRANSACTIONS_MAX, UNTAGGED};
 use super::matching::{self, CANDIDATES_MAX, Entry, Found, Further, Room, UNANSWERED};
-use super::messages::{self, Messages, NONE, Ordinal, Position, Run};
+use super::messages::{Messages, NONE, Ordinal, Position};
 use super::{Anomaly, Evidence, Outcome, Transaction, TransactionId, strays};
 use crate::decode::dns;
 use crate::index::{DnsRow, PacketId};
@@ -44,7 +44,8 @@ pub(super) fn join(messages: &Messages<'_>, evidence: &mut Evidence, cancel: &At
     }
     let answers: Vec<AtomicU32> = (0..messages.len()).map(|_| AtomicU32::new(NONE)).collect();
     let found = matched(messages, evidence, &blocks, &answers);
-    drop(blocks);
+    let briefs = blocks.into_iter().map(|block| block.briefs).collect();
+    let briefs = Briefs { messages, blocks: briefs };
     let firsts = firsts(&answers);
     // Whoever reads an answer takes it away: what is left is the tags of messages that have none yet.
     let tags = answers;
@@ -55,13 +56,13 @@ pub(super) fn join(messages: &Messages<'_>, evidence: &mut Evidence, cancel: &At
     };
     let unsettled: Vec<AtomicU64> = (0..firsts.len().div_ceil(64)).map(|_| AtomicU64::new(0)).collect();
     let late_after_ns = evidence.parameters.late_after_ns;
-    let one = |window: &mut Window<'_>, (id, (first, answer)): (usize, &(Position, Position))| {
+    let one = |(id, (first, answer)): (usize, &(Position, Position))| {
         let number = (id as u32) << ROLE_BITS;
         tag(*first, number | Role::First as u32);
         if *answer != UNANSWERED {
             tag(*answer, number | Role::Answer as u32);
         }
-        let transaction = transaction(window, (*first, *answer), late_after_ns);
+        let transaction = transaction(&briefs, (*first, *answer), late_after_ns);
         if (transaction.outcome != Outcome::Answered || is_error_code(transaction.response_code))
             && let Some(word) = unsettled.get(id / 64)
         {
@@ -70,8 +71,8 @@ pub(super) fn join(messages: &Messages<'_>, evidence: &mut Evidence, cancel: &At
         transaction
     };
     let numbered = firsts.par_iter().enumerate();
-    evidence.transactions = numbered.map_init(|| Window::new(messages), one).collect();
-    drop(firsts);
+    evidence.transactions = numbered.map(one).collect();
+    drop((firsts, briefs));
     evidence.unsettled = unsettled.into_iter().map(AtomicU64::into_inner).collect();
     let number = |position: Position| {
         let tag = tags.get(position as usize).map_or(UNTAGGED, |tag| tag.load(Ordering::Relaxed));
@@ -108,6 +109,8 @@ struct Block {
     entries: Vec<Entry>,
     /// Where each share begins, and the end.
     starts: Vec<u32>,
+    /// All messages in the order of their positions.
+    briefs: Vec<Brief>,
     /// Responses with NXDOMAIN of whatever kind: gathered here because every pass over all messages has its price.
     denials: Vec<Ordinal>,
 }
@@ -123,9 +126,11 @@ impl Block {
         let range = first..first.saturating_add(BLOCK).min(messages.len());
         let mut starts = vec![0u32; (1 << bits) + 1];
         let mut denials = Vec::new();
+        let mut briefs = Vec::with_capacity(range.len());
         scratch.clear();
         for run in messages.runs(range) {
             for (row, position) in run.rows.iter().zip(run.first..) {
+                briefs.push(Brief::of(row));
                 if row.is_response() && row.header.response_code() == NXDOMAIN {
                     denials.push(run.ordinal + (position - run.first));
                 }
@@ -153,7 +158,7 @@ impl Block {
             }
             *next += 1;
         }
-        Self { entries, starts, denials }
+        Self { entries, starts, briefs, denials }
     }
 
     fn share(&self, share: usize) -> &[Entry] {
@@ -215,7 +220,8 @@ fn firsts(answers: &[AtomicU32]) -> Vec<(Position, Position)> {
     firsts
 }
 
-/// What a transaction needs to know of a message besides its time.
+/// What a transaction needs to know of a message besides its time: eight bytes, so that those between a query and its answer
+/// fit the cache.
 #[derive(Clone, Copy)]
 struct Brief {
     packet: PacketId,
@@ -235,71 +241,35 @@ impl Brief {
     }
 }
 
-/// The messages around the first queries worked on, read one after the other: answers lie a little further on, and asking
-/// memory for each on its own takes longer.
-struct Window<'m> {
+/// All messages in brief, block after block.
+struct Briefs<'m> {
     messages: &'m Messages<'m>,
-    start: Position,
-    briefs: Vec<Brief>,
-    times_ns: Vec<Nanos>,
+    blocks: Vec<Vec<Brief>>,
 }
 
-/// First queries whose messages are read together, and messages read beyond them.
-const WINDOW: Position = 1 << 12;
-const AHEAD: Position = 1 << 12;
-
-impl<'m> Window<'m> {
-    fn new(messages: &'m Messages<'m>) -> Self {
-        Self { messages, start: 0, briefs: Vec::new(), times_ns: Vec::new() }
-    }
-
-    /// Reads on when a first query is not among the first half of what was read.
-    fn reach(&mut self, position: Position) {
-        if !self.briefs.is_empty() && (self.start..self.start + WINDOW).contains(&position) {
-            return;
-        }
-        let passed = position.checked_sub(self.start).map_or(self.briefs.len(), |passed| passed as usize);
-        let passed = passed.min(self.briefs.len());
-        self.briefs.drain(..passed);
-        self.times_ns.drain(..passed);
-        self.start = position;
-        let next = position + self.briefs.len() as Position;
-        let end = position.saturating_add(WINDOW + AHEAD).min(self.messages.len());
-        for Run { segment, rows, .. } in self.messages.runs(next..end.max(next)) {
-            // Two short loops: each asks memory for what comes later while it waits for what comes first.
-            let known = self.briefs.len();
-            self.briefs.extend(rows.iter().map(Brief::of));
-            let read = self.briefs.get(known..).unwrap_or_default();
-            self.times_ns.extend(read.iter().map(|brief| messages::time_in(segment, brief.packet)));
-        }
-    }
-
+impl Briefs<'_> {
     /// A message and its time.
-    fn brief(&self, position: Position) -> Option<(Brief, Nanos)> {
-        let at = position.checked_sub(self.start).map(|at| at as usize);
-        let near = at.and_then(|at| Some((*self.briefs.get(at)?, *self.times_ns.get(at)?)));
-        near.or_else(|| {
-            let (row, time_ns) = self.messages.at(position)?;
-            Some((Brief::of(row), time_ns))
-        })
+    fn get(&self, position: Position) -> Option<(Brief, Nanos)> {
+        let block = self.blocks.get((position / BLOCK) as usize)?;
+        let brief = *block.get((position % BLOCK) as usize)?;
+        Some((brief, self.messages.time_ns(brief.packet)))
     }
 }
 
 /// A transaction as its first query and its answer tell it; how it ended is settled where nothing else can change it.
 fn transaction(
-    window: &mut Window<'_>,
+    briefs: &Briefs<'_>,
     (first, answer): (Position, Position),
     late_after_ns: Nanos,
 ) -> Transaction {
-    window.reach(first);
     let (query, asked_ns) =
-        window.brief(first).map_or((PacketId(0), 0), |(brief, time_ns)| (brief.packet, time_ns));
-    let answered = if answer == UNANSWERED { None } else { window.brief(answer) };
+        briefs.get(first).map_or((PacketId(0), 0), |(brief, time_ns)| (brief.packet, time_ns));
+    let answered = if answer == UNANSWERED { None } else { briefs.get(answer) };
     let waited_ns = answered.map_or(0, |(_, time_ns)| time_ns - asked_ns);
     let brief = answered.map(|(brief, _)| brief);
     let (response_code, extended_error) = match brief {
         Some(brief) if brief.is_extended => {
-            window.messages.at(answer).map_or((0, None), |(row, _)| ending(window.messages, row))
+            briefs.messages.at(answer).map_or((0, None), |(row, _)| ending(briefs.messages, row))
         }
         Some(brief) => (u16::from(brief.response_code), None),
         None => (0, None),
