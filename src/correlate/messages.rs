@@ -167,6 +167,6 @@ impl<'i> Messages<'i> {
 }
 
 /// Time of capture of a packet of a segment.
-fn time_in(segment: &Segment, packet: PacketId) -> Nanos {
+pub(super) fn time_in(segment: &Segment, packet: PacketId) -> Nanos {
     segment.time_ns.get((packet.0 - segment.base.0) as usize).copied().unwrap_or_default()
 }

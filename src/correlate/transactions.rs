@@ -10,10 +10,10 @@ use rayon::prelude::*;
 use super::episodes::is_error_code;
 use super::evidence::{Extra, ROLE_BITS, Role, TRANSACTIONS_MAX, UNTAGGED};
 use super::matching::{self, CANDIDATES_MAX, Entry, Found, Further, Room, UNANSWERED};
-use super::messages::{Messages, NONE, Ordinal, Position};
+use super::messages::{self, Messages, NONE, Ordinal, Position};
 use super::{Anomaly, Evidence, Outcome, Transaction, TransactionId, strays};
 use crate::decode::dns;
-use crate::index::{DnsRow, PacketId};
+use crate::index::{DnsRow, PacketId, Segment};
 use crate::time::Nanos;
 
 /// Messages of a block: their entries fit the second cache.
@@ -130,7 +130,7 @@ impl Block {
         scratch.clear();
         for run in messages.runs(range) {
             for (row, position) in run.rows.iter().zip(run.first..) {
-                briefs.push(Brief::of(row));
+                briefs.push(Brief::of(run.segment, row));
                 if row.is_response() && row.header.response_code() == NXDOMAIN {
                     denials.push(run.ordinal + (position - run.first));
                 }
@@ -220,10 +220,10 @@ fn firsts(answers: &[AtomicU32]) -> Vec<(Position, Position)> {
     firsts
 }
 
-/// What a transaction needs to know of a message besides its time: eight bytes, so that those between a query and its answer
-/// fit the cache.
+/// What a transaction needs to know of a message: sixteen bytes, so that those between a query and its answer fit the cache.
 #[derive(Clone, Copy)]
 struct Brief {
+    time_ns: Nanos,
     packet: PacketId,
     response_code: u8,
     is_truncated: bool,
@@ -231,8 +231,9 @@ struct Brief {
 }
 
 impl Brief {
-    fn of(row: &DnsRow) -> Self {
+    fn of(segment: &Segment, row: &DnsRow) -> Self {
         Self {
+            time_ns: messages::time_in(segment, row.packet),
             packet: row.packet,
             response_code: row.header.response_code(),
             is_truncated: row.header.is_truncated(),
@@ -248,11 +249,8 @@ struct Briefs<'m> {
 }
 
 impl Briefs<'_> {
-    /// A message and its time.
-    fn get(&self, position: Position) -> Option<(Brief, Nanos)> {
-        let block = self.blocks.get((position / BLOCK) as usize)?;
-        let brief = *block.get((position % BLOCK) as usize)?;
-        Some((brief, self.messages.time_ns(brief.packet)))
+    fn get(&self, position: Position) -> Option<Brief> {
+        self.blocks.get((position / BLOCK) as usize)?.get((position % BLOCK) as usize).copied()
     }
 }
 
@@ -262,11 +260,9 @@ fn transaction(
     (first, answer): (Position, Position),
     late_after_ns: Nanos,
 ) -> Transaction {
-    let (query, asked_ns) =
-        briefs.get(first).map_or((PacketId(0), 0), |(brief, time_ns)| (brief.packet, time_ns));
-    let answered = if answer == UNANSWERED { None } else { briefs.get(answer) };
-    let waited_ns = answered.map_or(0, |(_, time_ns)| time_ns - asked_ns);
-    let brief = answered.map(|(brief, _)| brief);
+    let (query, asked_ns) = briefs.get(first).map_or((PacketId(0), 0), |brief| (brief.packet, brief.time_ns));
+    let brief = if answer == UNANSWERED { None } else { briefs.get(answer) };
+    let waited_ns = brief.map_or(0, |brief| brief.time_ns - asked_ns);
     let (response_code, extended_error) = match brief {
         Some(brief) if brief.is_extended => {
             briefs.messages.at(answer).map_or((0, None), |(row, _)| ending(briefs.messages, row))
