@@ -342,13 +342,14 @@ pub fn correlate_noting(
     let clock = clock::check(index, &mut evidence);
     let messages = messages::Messages::new(index, &clock);
     passed("clock");
-    duplicates::find(&messages, &mut evidence, cancel);
-    passed("duplicates");
-    let denials = transactions::join(&messages, &mut evidence, cancel);
-    evidence.seal();
-    passed("transactions");
-    let dictionary = dictionary::Dictionary::new(index);
-    passed("addresses numbered");
+    let join = || {
+        duplicates::find(&messages, &mut evidence, cancel);
+        let denials = transactions::join(&messages, &mut evidence, cancel);
+        evidence.seal();
+        denials
+    };
+    let (denials, dictionary) = rayon::join(join, || dictionary::Dictionary::new(index));
+    passed("duplicates, transactions, addresses numbered");
     let shared = &evidence;
     let (judged, connections) = rayon::join(
         || quotes::weigh(&messages, &dictionary, shared, cancel),

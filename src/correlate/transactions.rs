@@ -42,7 +42,7 @@ pub(super) fn join(messages: &Messages<'_>, evidence: &mut Evidence, cancel: &At
     if messages.ordered.is_some() {
         denials.sort_unstable();
     }
-    let answers: Vec<AtomicU32> = (0..messages.len()).map(|_| AtomicU32::new(NONE)).collect();
+    let answers: Vec<AtomicU32> = (0..messages.len()).into_par_iter().map(|_| AtomicU32::new(NONE)).collect();
     let found = matched(messages, evidence, &blocks, &answers);
     let briefs = blocks.into_iter().map(|block| block.briefs).collect();
     let briefs = Briefs { messages, blocks: briefs };
