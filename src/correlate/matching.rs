@@ -141,10 +141,10 @@ struct Matcher<'m> {
 
 /// Matches the messages of one share; `answers` receives the answer of each first query, or [`UNANSWERED`], at the query's
 /// position.
-pub(super) fn share<'e>(
+pub(super) fn share(
     messages: &Messages<'_>,
     parameters: &Parameters,
-    (entries, room): (impl Iterator<Item = &'e Entry>, &mut Room),
+    (entries, room): (impl Iterator<Item = Entry>, &mut Room),
     answers: &[AtomicU32],
 ) -> Found {
     let Room { open, newest, early } = room;
@@ -153,7 +153,7 @@ pub(super) fn share<'e>(
     early.clear();
     let mut matcher = Matcher { messages, parameters, open, newest, early, found: Found::default() };
     for entry in entries {
-        if entry.is_response() { matcher.response(entry) } else { matcher.query(entry) }
+        if entry.is_response() { matcher.response(&entry) } else { matcher.query(&entry) }
     }
     for open in matcher.open.iter() {
         if let Some(slot) = answers.get(open.first as usize) {

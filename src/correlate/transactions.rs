@@ -7,17 +7,16 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use rayon::prelude::*;
 
+use super::briefs::{BLOCK, Briefed, Briefs};
 use super::episodes::is_error_code;
 use super::evidence::{Extra, ROLE_BITS, Role, TRANSACTIONS_MAX, UNTAGGED};
 use super::matching::{self, CANDIDATES_MAX, Entry, Found, Further, Room, UNANSWERED};
-use super::messages::{self, Messages, NONE, Ordinal, Position};
+use super::messages::{Messages, NONE, Ordinal, Position};
 use super::{Anomaly, Evidence, Outcome, Transaction, TransactionId, strays};
 use crate::decode::dns;
-use crate::index::{DnsRow, PacketId, Segment};
+use crate::index::{DnsRow, PacketId};
 use crate::time::Nanos;
 
-/// Messages of a block: their entries fit the second cache.
-const BLOCK: Position = 1 << 15;
 /// Messages a share should have at most, so that they and their table fit the second cache.
 const SHARE: u32 = 1 << 13;
 /// Shares at most, as a power of two.
@@ -46,7 +45,7 @@ pub(super) fn join(messages: &Messages<'_>, evidence: &mut Evidence, cancel: &At
     let found = matched(messages, evidence, &blocks, &answers);
     let briefs = blocks.into_iter().map(|block| block.briefs).collect();
     let briefs = Briefs { messages, blocks: briefs };
-    let firsts = firsts(&answers);
+    let firsts = Firsts::take(&answers);
     // Whoever reads an answer takes it away: what is left is the tags of messages that have none yet.
     let tags = answers;
     let tag = |position: Position, tag: u32| {
@@ -56,13 +55,14 @@ pub(super) fn join(messages: &Messages<'_>, evidence: &mut Evidence, cancel: &At
     };
     let unsettled: Vec<AtomicU64> = (0..firsts.len().div_ceil(64)).map(|_| AtomicU64::new(0)).collect();
     let late_after_ns = evidence.parameters.late_after_ns;
-    let one = |(id, (first, answer)): (usize, &(Position, Position))| {
+    let one = |block: &mut usize, id: usize| {
+        let (first, answer) = firsts.get(id, block).unwrap_or((NONE, UNANSWERED));
         let number = (id as u32) << ROLE_BITS;
-        tag(*first, number | Role::First as u32);
-        if *answer != UNANSWERED {
-            tag(*answer, number | Role::Answer as u32);
+        tag(first, number | Role::First as u32);
+        if answer != UNANSWERED {
+            tag(answer, number | Role::Answer as u32);
         }
-        let transaction = transaction(&briefs, (*first, *answer), late_after_ns);
+        let transaction = transaction(&briefs, (first, answer), late_after_ns);
         if (transaction.outcome != Outcome::Answered || is_error_code(transaction.response_code))
             && let Some(word) = unsettled.get(id / 64)
         {
@@ -70,8 +70,7 @@ pub(super) fn join(messages: &Messages<'_>, evidence: &mut Evidence, cancel: &At
         }
         transaction
     };
-    let numbered = firsts.par_iter().enumerate();
-    evidence.transactions = numbered.map(one).collect();
+    evidence.transactions = (0..firsts.len()).into_par_iter().map_init(|| 0, one).collect();
     drop((firsts, briefs));
     evidence.unsettled = unsettled.into_iter().map(AtomicU64::into_inner).collect();
     let number = |position: Position| {
@@ -110,7 +109,7 @@ struct Block {
     /// Where each share begins, and the end.
     starts: Vec<u32>,
     /// All messages in the order of their positions.
-    briefs: Vec<Brief>,
+    briefs: Option<Briefed>,
     /// Responses with NXDOMAIN of whatever kind: gathered here because every pass over all messages has its price.
     denials: Vec<Ordinal>,
 }
@@ -126,11 +125,11 @@ impl Block {
         let range = first..first.saturating_add(BLOCK).min(messages.len());
         let mut starts = vec![0u32; (1 << bits) + 1];
         let mut denials = Vec::new();
-        let mut briefs = Vec::with_capacity(range.len());
+        let mut briefs: Option<Briefed> = None;
         scratch.clear();
         for run in messages.runs(range) {
             for (row, position) in run.rows.iter().zip(run.first..) {
-                briefs.push(Brief::of(run.segment, row));
+                briefs.get_or_insert_with(|| Briefed::new(run.segment, row)).push(run.segment, row);
                 if row.is_response() && row.header.response_code() == NXDOMAIN {
                     denials.push(run.ordinal + (position - run.first));
                 }
@@ -174,7 +173,7 @@ fn matched(messages: &Messages<'_>, evidence: &Evidence, blocks: &[Block], answe
     let all: Vec<Found> = (0..shares)
         .into_par_iter()
         .map_init(Room::default, |room, share| {
-            let entries = blocks.iter().flat_map(|block| block.share(share));
+            let entries = blocks.iter().flat_map(|block| block.share(share)).copied();
             matching::share(messages, &evidence.parameters, (entries, room), answers)
         })
         .collect();
@@ -192,65 +191,52 @@ fn matched(messages: &Messages<'_>, evidence: &Evidence, blocks: &[Block], answe
     found
 }
 
-/// The first queries in matching order, each one's position and that of its answer; takes them out of `answers`.
-fn firsts(answers: &[AtomicU32]) -> Vec<(Position, Position)> {
-    let is_first = |answer: &&AtomicU32| answer.load(Ordering::Relaxed) != NONE;
-    let blocks = || answers.par_chunks(BLOCK as usize);
-    let counts: Vec<usize> = blocks().map(|block| block.iter().filter(is_first).count()).collect();
-    let mut firsts = vec![(0, 0); counts.iter().sum()];
-    let mut rest = firsts.as_mut_slice();
-    let mut parts = Vec::with_capacity(counts.len());
-    for count in counts {
-        let Some((part, after)) = std::mem::take(&mut rest).split_at_mut_checked(count) else { break };
-        parts.push(part);
-        rest = after;
-    }
-    parts.into_par_iter().zip(blocks()).enumerate().for_each(|(at, (part, block))| {
-        let mut slots = part.iter_mut();
-        for (answer, position) in block.iter().zip(at as Position * BLOCK..) {
-            if is_first(&answer)
-                && let Some(slot) = slots.next()
-            {
-                *slot = (position, answer.load(Ordering::Relaxed));
-                answer.store(NONE, Ordering::Relaxed);
+/// The first queries in matching order, each one's position and that of its answer.
+struct Firsts {
+    /// Block by block: small pieces of memory, as there is plenty of after matching.
+    blocks: Vec<Vec<(Position, Position)>>,
+    /// How many come before each block, and all of them.
+    starts: Vec<usize>,
+}
+
+impl Firsts {
+    /// Takes them out of `answers`.
+    fn take(answers: &[AtomicU32]) -> Self {
+        let take = |(at, block): (usize, &[AtomicU32])| {
+            let is_first = |answer: &&AtomicU32| answer.load(Ordering::Relaxed) != NONE;
+            let mut firsts = Vec::with_capacity(block.iter().filter(is_first).count());
+            for (answer, position) in block.iter().zip(at as Position * BLOCK..) {
+                if is_first(&answer) {
+                    firsts.push((position, answer.load(Ordering::Relaxed)));
+                    answer.store(NONE, Ordering::Relaxed);
+                }
             }
+            firsts
+        };
+        let blocks: Vec<Vec<_>> = answers.par_chunks(BLOCK as usize).enumerate().map(take).collect();
+        let mut starts = vec![0];
+        let mut sum = 0;
+        for block in &blocks {
+            sum += block.len();
+            starts.push(sum);
         }
-    });
-    firsts.truncate(TRANSACTIONS_MAX);
-    firsts
-}
-
-/// What a transaction needs to know of a message: sixteen bytes, so that those between a query and its answer fit the cache.
-#[derive(Clone, Copy)]
-struct Brief {
-    time_ns: Nanos,
-    packet: PacketId,
-    response_code: u8,
-    is_truncated: bool,
-    is_extended: bool,
-}
-
-impl Brief {
-    fn of(segment: &Segment, row: &DnsRow) -> Self {
-        Self {
-            time_ns: messages::time_in(segment, row.packet),
-            packet: row.packet,
-            response_code: row.header.response_code(),
-            is_truncated: row.header.is_truncated(),
-            is_extended: row.is_extended(),
-        }
+        Self { blocks, starts }
     }
-}
 
-/// All messages in brief, block after block.
-struct Briefs<'m> {
-    messages: &'m Messages<'m>,
-    blocks: Vec<Vec<Brief>>,
-}
+    fn len(&self) -> usize {
+        self.starts.last().map_or(0, |all| (*all).min(TRANSACTIONS_MAX))
+    }
 
-impl Briefs<'_> {
-    fn get(&self, position: Position) -> Option<Brief> {
-        self.blocks.get((position / BLOCK) as usize)?.get((position % BLOCK) as usize).copied()
+    /// One of them; `block` is where the one before was found.
+    fn get(&self, id: usize, block: &mut usize) -> Option<(Position, Position)> {
+        let holds = |block: usize| {
+            let range = self.starts.get(block).zip(self.starts.get(block + 1));
+            range.is_some_and(|(start, end)| (*start..*end).contains(&id))
+        };
+        if !holds(*block) {
+            *block = self.starts.partition_point(|start| *start <= id).checked_sub(1)?;
+        }
+        self.blocks.get(*block)?.get(id - self.starts.get(*block)?).copied()
     }
 }
 
