@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::text::thousands;
 use crate::time::Nanos;
 pub use map::Map;
 pub use stream::Limits;
@@ -129,18 +130,33 @@ pub struct Damage {
     pub after_frame: u64,
     /// What is wrong, in words, without the position: `the record needs 90 bytes, 12 are left`.
     pub reason: String,
+    /// What `offset` and `skipped` count.
+    pub place: Place,
+}
+
+/// Which bytes a position counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Place {
+    /// Those of the capture, unpacked.
+    #[default]
+    Capture,
+    /// Those of the packed data it came out of.
+    Packed,
 }
 
 impl std::fmt::Display for Damage {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "damaged after frame {}: {} (byte {}, {} bytes lost)",
-            crate::text::thousands(self.after_frame),
-            self.reason,
-            crate::text::thousands(self.offset),
-            crate::text::thousands(self.skipped)
-        )
+        let (frame, offset) = (thousands(self.after_frame), thousands(self.offset));
+        let damaged = if self.place == Place::Capture && self.skipped > 0 { "damaged " } else { "" };
+        write!(f, "{damaged}after frame {frame}: {} (byte {offset}", self.reason)?;
+        match (self.place, self.skipped) {
+            // Nothing is lost, or how much is not known.
+            (Place::Capture, 0) => write!(f, ")"),
+            (Place::Capture, lost) => write!(f, ", {} bytes lost)", thousands(lost)),
+            (Place::Packed, unread) => {
+                write!(f, " of the packed data, {} bytes not read)", thousands(unread))
+            }
+        }
     }
 }
 
@@ -187,6 +203,7 @@ impl Metadata {
     pub(crate) fn push_damage(&mut self, damage: Damage) {
         let touches = |last: &&mut Damage| {
             last.after_frame == damage.after_frame
+                && last.place == damage.place
                 && last.reason == damage.reason
                 && last.skipped > 0
                 && last.offset.saturating_add(last.skipped) == damage.offset
@@ -408,7 +425,6 @@ fn open_spooled(
         if bytes.bytes().is_empty() && bytes.container().is_none() {
             return Err(OpenError::Io { path: path.clone(), reason: std::io::Error::other(problem) });
         }
-        return Err(OpenError::NotACapture { path: path.clone(), found: problem });
     }
     if walk.is_err() {
         bytes.cancel();

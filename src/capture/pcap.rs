@@ -6,7 +6,7 @@ use pcap_file::Endianness;
 use pcap_file::pcap::{PcapHeader, PcapTsResolution};
 
 use super::order::Order;
-use super::{Damage, Fill, Format, Interface, LinkType, Metadata, Record, Walk};
+use super::{Damage, Fill, Format, Interface, LinkType, Metadata, Place, Record, Walk};
 
 /// Larger captured lengths are taken as damage (tcpdump's own limit is 256 KiB; jumbo dumps reach a few MiB).
 const RECORD_MAX_BYTES: u32 = 64 << 20;
@@ -18,10 +18,16 @@ const RESYNC_MAX_BYTES: usize = 4 << 20;
 const RESYNC_CHAIN: usize = 3;
 /// Good records after damage lie at most this many seconds from the last one before it.
 const RESYNC_MAX_S: i64 = 7 * 86_400;
+/// Interfaces kept of captures put end to end: one for each link type and resolution.
+const INTERFACES_MAX: usize = 64;
 const FILE_HEADER_BYTES: usize = 24;
 
-/// The state of a walk over one pcap file.
+/// The state of a walk over one pcap file, or several put end to end.
 pub struct Pcap {
+    /// Where the first record of the capture being read begins.
+    begin: usize,
+    /// Its position in [`Metadata::interfaces`].
+    interface: u16,
     order: Order,
     fraction_ns: i64,
     record_header: usize,
@@ -74,41 +80,118 @@ fn magic(bytes: &[u8]) -> Option<Magic> {
     })
 }
 
+impl Magic {
+    fn interface(&self) -> Interface {
+        let resolution = if self.nanoseconds { "ns" } else { "µs" };
+        // The upper bits say how long the frame check sequence is, not what the link is.
+        Interface::new(LinkType((self.link & 0x03ff_ffff) as u16), self.snap_length, resolution)
+    }
+}
+
+/// The first bytes of the magics `magic` knows.
+const MAGICS: [[u8; 4]; 6] = [
+    [0xd4, 0xc3, 0xb2, 0xa1],
+    [0xa1, 0xb2, 0xc3, 0xd4],
+    [0x4d, 0x3c, 0xb2, 0xa1],
+    [0xa1, 0xb2, 0x3c, 0x4d],
+    [0x34, 0xcd, 0xb2, 0xa1],
+    [0xa1, 0xb2, 0xcd, 0x34],
+];
+
+/// Whether the bytes are those of such a header, as far as they go. Where it has zeros, since nobody ever wrote an
+/// accuracy of time stamps, a record has its length on the wire.
+fn may_be_header(rest: &[u8]) -> bool {
+    rest.first_chunk::<4>().is_some_and(|first| MAGICS.contains(first))
+        && rest.iter().take(16).skip(12).all(|byte| *byte == 0)
+}
+
+/// The header of a capture put behind another.
+fn next_magic(rest: &[u8]) -> Option<Magic> {
+    may_be_header(rest).then(|| magic(rest))?.filter(|magic| magic.version.0 == 2 && magic.version.1 <= 4)
+}
+
 impl Pcap {
     /// Recognises the magic and reads the file header.
     pub fn detect(bytes: &[u8]) -> Option<Self> {
         let magic = magic(bytes)?;
-        let resolution = if magic.nanoseconds { "ns" } else { "µs" };
-        let mut metadata = Metadata::new(Format::Pcap);
-        // The upper bits say how long the frame check sequence is, not what the link is.
-        let link_type = LinkType((magic.link & 0x03ff_ffff) as u16);
-        metadata.interfaces.push(Interface::new(link_type, magic.snap_length, resolution));
         let mut walk = Self {
+            begin: FILE_HEADER_BYTES,
+            interface: 0,
             order: magic.order,
-            fraction_ns: if magic.nanoseconds { 1 } else { 1000 },
-            record_header: magic.sizes.first().copied().unwrap_or(16),
-            sizes: magic.sizes,
-            // Before version 2.3 the two lengths stood in the other order.
-            lengths_swapped: magic.version.0 == 2 && magic.version.1 < 3,
-            snap_length: magic.snap_length,
+            fraction_ns: 1000,
+            record_header: 16,
+            sizes: &[],
+            lengths_swapped: false,
+            snap_length: 0,
             last_s: None,
-            position: FILE_HEADER_BYTES,
+            position: 0,
             frames: 0,
-            metadata,
+            metadata: Metadata::new(Format::Pcap),
         };
-        walk.choose_size(bytes);
+        walk.metadata.interfaces.push(magic.interface());
+        walk.enter(bytes, &magic);
         Some(walk)
     }
 
+    /// Goes on behind the file header at the position; false when more bytes must tell how its records look.
+    fn enter(&mut self, bytes: &[u8], magic: &Magic) -> bool {
+        self.position += FILE_HEADER_BYTES;
+        self.begin = self.position;
+        self.order = magic.order;
+        self.fraction_ns = if magic.nanoseconds { 1 } else { 1000 };
+        self.sizes = magic.sizes;
+        self.record_header = magic.sizes.first().copied().unwrap_or(16);
+        // Before version 2.3 the two lengths stood in the other order.
+        self.lengths_swapped = magic.version.0 == 2 && magic.version.1 < 3;
+        self.snap_length = magic.snap_length;
+        self.last_s = None;
+        self.choose_size(bytes)
+    }
+
+    /// Goes on with the next of several captures put end to end.
+    fn enter_next(&mut self, bytes: &[u8], complete: bool, magic: &Magic) -> Step {
+        let next = magic.interface();
+        let same =
+            |known: &Interface| known.link_type == next.link_type && known.resolution == next.resolution;
+        let known = self.metadata.interfaces.iter().position(same);
+        if known.is_none() && self.metadata.interfaces.len() >= INTERFACES_MAX {
+            if !complete {
+                return Step::Stop(Fill::Starved);
+            }
+            let reason = format!(
+                "a capture put behind others is of link type {}, and more kinds than are kept came before",
+                next.link_type.0
+            );
+            self.skip(bytes.len(), reason);
+            return Step::Stop(Fill::End);
+        }
+        let reason = format!(
+            "another capture begins (captures put end to end), of link type {} with times in {}",
+            next.link_type.0, next.resolution
+        );
+        // Nothing is lost by it, but frames are counted on, and clocks may go back.
+        self.damaged(0, reason);
+        self.interface = known.unwrap_or(self.metadata.interfaces.len()) as u16;
+        if known.is_none() {
+            self.metadata.interfaces.push(next);
+        }
+        let decided = self.enter(bytes, magic);
+        if decided || complete { Step::Again } else { Step::Stop(Fill::Starved) }
+    }
+
     /// Chooses the first size with which good records follow each other as far as there are bytes; without one the usual
-    /// size stays. A growing file may end anywhere: another size must not win because it ends just there.
-    fn choose_size(&mut self, bytes: &[u8]) {
-        let (usual, sizes) = (self.record_header, self.sizes);
-        let fits = |size: &&usize| {
-            self.record_header = **size;
-            self.follow(bytes, FILE_HEADER_BYTES) != Chain::Broken
-        };
-        self.record_header = sizes.iter().find(fits).copied().unwrap_or(usual);
+    /// size stays. A growing file may end anywhere: another size must not win because it ends just there, and with
+    /// `false` more bytes could still make another win.
+    fn choose_size(&mut self, bytes: &[u8]) -> bool {
+        let usual = self.sizes.first().copied().unwrap_or(16);
+        let mut fits = self.sizes.iter().filter_map(|size| {
+            self.record_header = *size;
+            let chain = self.follow(bytes, self.begin);
+            (chain != Chain::Broken).then_some((*size, chain))
+        });
+        let (first, another) = (fits.next(), fits.next());
+        self.record_header = first.map_or(usual, |(size, _)| size);
+        another.is_none() || first.is_some_and(|(_, chain)| chain == Chain::Whole)
     }
 
     #[inline]
@@ -143,38 +226,50 @@ impl Pcap {
     /// Reads a few record headers from `at` on.
     fn follow(&self, bytes: &[u8], mut at: usize) -> Chain {
         for count in 0..RESYNC_CHAIN {
-            if at == bytes.len() && count > 0 {
+            let begins = |rest| next_magic(rest).is_some();
+            if count > 0 && (at == bytes.len() || bytes.get(at..).is_some_and(begins)) {
                 return Chain::Whole;
             }
-            let Some(header) = bytes.get(at..).filter(|rest| rest.len() >= self.record_header) else {
+            let rest = bytes.get(at..).unwrap_or_default();
+            let is_short =
+                rest.len() < self.record_header || (rest.len() < FILE_HEADER_BYTES && may_be_header(rest));
+            if is_short {
                 return if count > 0 { Chain::Short } else { Chain::Broken };
-            };
-            if !self.is_plausible(header) {
+            }
+            if !self.is_plausible(rest) {
                 return Chain::Broken;
             }
-            at += self.record_header + self.lengths(header).0 as usize;
+            at += self.record_header + self.lengths(rest).0 as usize;
         }
         if at <= bytes.len() { Chain::Whole } else { Chain::Short }
     }
 
-    /// Looks for good records after `from`. `Err` says that more bytes may bring them.
+    /// Looks for good records, or another capture's header, after `from`. `Err` says that more bytes may bring them.
     fn resync(&self, bytes: &[u8], from: usize, complete: bool) -> Result<Option<usize>, ()> {
         let end = from.saturating_add(RESYNC_MAX_BYTES);
         if end > bytes.len() && !complete {
             return Err(());
         }
-        Ok((from..end.min(bytes.len())).find(|at| self.chain(bytes, *at)))
+        let goes_on = |at: &usize| {
+            self.chain(bytes, *at) || bytes.get(*at..).is_some_and(|rest| next_magic(rest).is_some())
+        };
+        Ok((from..end.min(bytes.len())).find(goes_on))
     }
 
     /// Records damage at the position and goes on at `next`.
     fn skip(&mut self, next: usize, reason: String) {
+        self.damaged(next - self.position, reason);
+        self.position = next;
+    }
+
+    fn damaged(&mut self, skipped: usize, reason: String) {
         self.metadata.push_damage(Damage {
             offset: self.position as u64,
-            skipped: (next - self.position) as u64,
+            skipped: skipped as u64,
             after_frame: self.frames,
             reason,
+            place: Place::Capture,
         });
-        self.position = next;
     }
 }
 
@@ -187,12 +282,6 @@ enum Chain {
     Short,
     /// Something else stands where a record should.
     Broken,
-}
-
-/// Whether `rest` begins with the header of the file `bytes` once more; the snap length may be another.
-fn is_file_header(bytes: &[u8], rest: &[u8]) -> bool {
-    let same = |range: std::ops::Range<usize>| rest.get(range.clone()) == bytes.get(range);
-    rest.len() >= FILE_HEADER_BYTES && same(0..8) && same(20..FILE_HEADER_BYTES)
 }
 
 /// What to do with the bytes at the position.
@@ -225,7 +314,7 @@ impl Pcap {
             time_ns: seconds * 1_000_000_000 + fraction * self.fraction_ns,
             captured,
             original,
-            interface: 0,
+            interface: self.interface,
             has_time: true,
         }
     }
@@ -236,6 +325,18 @@ impl Pcap {
         let rest = bytes.get(self.position..).unwrap_or_default();
         if rest.is_empty() {
             return Step::Stop(if complete { Fill::End } else { Fill::Starved });
+        }
+        if let Some(magic) = next_magic(rest) {
+            return self.enter_next(bytes, complete, &magic);
+        }
+        if rest.len() < FILE_HEADER_BYTES && may_be_header(rest) {
+            if !complete {
+                return Step::Stop(Fill::Starved);
+            }
+            let reason =
+                format!("{} of the {FILE_HEADER_BYTES} bytes of another capture's header", rest.len());
+            self.skip(bytes.len(), reason);
+            return Step::Stop(Fill::End);
         }
         let Some(header) = rest.get(..self.record_header) else {
             if !complete {
@@ -248,11 +349,6 @@ impl Pcap {
         let (captured, original) = self.lengths(header);
         let need = self.record_header + captured as usize;
         let whole = rest.len() >= need;
-        if is_file_header(bytes, rest) {
-            let reason = "the file header of another capture (captures put end to end)".to_owned();
-            self.skip(self.position + FILE_HEADER_BYTES, reason);
-            return Step::Again;
-        }
         let zeros = original == 0 && captured == 0 && header.iter().all(|byte| *byte == 0);
         if self.is_usual(captured) && !zeros {
             if whole {
@@ -297,9 +393,11 @@ impl Pcap {
 
 impl Walk for Pcap {
     fn fill(&mut self, bytes: &[u8], complete: bool, limit: usize, records: &mut Vec<Record>) -> Fill {
-        if self.frames == 0 && self.position == FILE_HEADER_BYTES {
-            // A pipe may have held too little to tell when it was opened.
-            self.choose_size(bytes);
+        if self.position == self.begin {
+            // A pipe may have held too little to tell when it was opened, and may still.
+            if !self.choose_size(bytes) && !complete {
+                return Fill::Starved;
+            }
         }
         lanes::walk(self, bytes, limit, records);
         while records.len() < limit {

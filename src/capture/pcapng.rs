@@ -14,7 +14,7 @@ use pcap_file::pcapng::blocks::block_common::{
 };
 
 use super::order::Order;
-use super::{Damage, Fill, Format, Interface, LinkType, Metadata, Record, Walk};
+use super::{Damage, Fill, Format, Interface, LinkType, Metadata, Place, Record, Walk};
 use crate::time::Nanos;
 
 /// Larger blocks are taken as damage.
@@ -132,6 +132,7 @@ impl Pcapng {
             skipped: skipped as u64,
             after_frame: self.frames,
             reason,
+            place: Place::Capture,
         });
     }
 

@@ -7,6 +7,9 @@ use proptest::prelude::*;
 use super::*;
 use crate::index::{Index, Input, Progress, build};
 
+mod containers;
+mod end_to_end;
+
 /// A little-endian or big-endian writer of fixtures.
 #[derive(Clone, Copy)]
 enum End {
@@ -407,16 +410,6 @@ fn a_capture_packed_twice_says_so() {
 }
 
 #[test]
-fn pcap_files_put_end_to_end_are_read_on() {
-    let one = pcap(End::Big, 0xa1b2_3c4d, 0, 5);
-    let both = [&one[..], &one].concat();
-    assert_eq!(frames(&both), [expected(5), expected(5)].concat());
-    let (_, metadata) = walk(&both, 3).expect("a capture");
-    assert_eq!(metadata.damage.len(), 1);
-    assert!(metadata.damage[0].reason.contains("end to end"));
-}
-
-#[test]
 fn a_wrong_length_shortly_before_the_end_costs_one_record() {
     let mut bytes = pcap(End::Little, 0xa1b2_c3d4, 0, 6);
     // The fourth record claims less than it has; what then stands where a header should claims more than is left.
@@ -434,8 +427,13 @@ fn a_wrong_length_shortly_before_the_end_costs_one_record() {
 #[test]
 fn damage_found_bit_by_bit_is_one_damage() {
     let mut metadata = Metadata::new(Format::Pcap);
-    let damage =
-        |offset, skipped, after_frame| Damage { offset, skipped, after_frame, reason: "zeros".to_owned() };
+    let damage = |offset, skipped, after_frame| Damage {
+        offset,
+        skipped,
+        after_frame,
+        reason: "zeros".to_owned(),
+        place: Place::Capture,
+    };
     metadata.push_damage(damage(100, 20, 3));
     metadata.push_damage(damage(120, 30, 3));
     metadata.push_damage(damage(150, 1, 4));
@@ -490,6 +488,7 @@ fn fixtures() -> Vec<Vec<u8>> {
         pcap(End::Little, 0xa1b2_c3d4, 0, 40),
         pcap(End::Big, 0xa1b2_cd34, 8, 40),
         [pcapng(End::Little, 20), b"xyz".to_vec(), pcapng(End::Big, 20)].concat(),
+        end_to_end::mixed(),
         include_bytes!("../../assets/samples/transcript.txt").to_vec(),
     ]
 }
@@ -512,7 +511,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
-    fn a_pipe_in_any_pieces_is_the_file(which in 0usize..4, sizes in prop::collection::vec(1usize..700, 1..20), threads in 1usize..4) {
+    fn a_pipe_in_any_pieces_is_the_file(which in 0usize..5, sizes in prop::collection::vec(1usize..700, 1..20), threads in 1usize..4) {
         let bytes = fixtures().swap_remove(which);
         let whole = indexed(open_map("file".to_owned(), None, Map::owned(bytes.clone())), 1);
         let reader = Trickle { bytes, at: 0, sizes, turn: 0 };
@@ -522,7 +521,7 @@ proptest! {
     }
 
     #[test]
-    fn a_growing_source_gives_the_records_of_the_whole(which in 0usize..4, cuts in prop::collection::vec(0usize..4000, 0..12)) {
+    fn a_growing_source_gives_the_records_of_the_whole(which in 0usize..5, cuts in prop::collection::vec(0usize..4000, 0..12)) {
         let bytes = fixtures().swap_remove(which);
         let (whole, _) = walk(&bytes, 1000).expect("a capture");
         let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| 64 + cut % (bytes.len() - 64)).collect();
@@ -537,7 +536,7 @@ proptest! {
     }
 
     #[test]
-    fn hostile_bytes_never_panic_or_point_outside(which in 0usize..4, changes in prop::collection::vec((0usize..4000, any::<u8>()), 0..30), cut in 0usize..4000) {
+    fn hostile_bytes_never_panic_or_point_outside(which in 0usize..5, changes in prop::collection::vec((0usize..4000, any::<u8>()), 0..30), cut in 0usize..4000) {
         let mut bytes = fixtures().swap_remove(which);
         let length = bytes.len();
         for (at, value) in changes {

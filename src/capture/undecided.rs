@@ -1,6 +1,6 @@
 //! Walks a stream that had not begun when it was opened: its format is found when its first bytes come.
 
-use super::{Damage, Fill, Format, Metadata, Record, Walk, detect, is_enough};
+use super::{Damage, Fill, Format, Metadata, Place, Record, Walk, detect, is_enough};
 
 /// A walk that becomes that of the format found.
 pub(super) struct Undecided {
@@ -23,7 +23,13 @@ impl Walk for Undecided {
                 Ok(walk) => self.walk = Some(walk),
                 Err(error) => {
                     let (skipped, reason) = (bytes.len() as u64, error.to_string());
-                    self.metadata.push_damage(Damage { offset: 0, skipped, after_frame: 0, reason });
+                    self.metadata.push_damage(Damage {
+                        offset: 0,
+                        skipped,
+                        after_frame: 0,
+                        reason,
+                        place: Place::Capture,
+                    });
                     return Fill::End;
                 }
             }
