@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use crate::text::thousands;
 use crate::time::Nanos;
-pub use map::Map;
+pub use map::{Map, Problem};
 pub use stream::Limits;
 
 /// A link-layer header type (the LINKTYPE_ registry of the pcap formats, FCS bits masked off).
@@ -420,10 +420,26 @@ fn open_spooled(
         waits += 1;
         bytes.wait(bytes.bytes().len(), START_WAIT);
     }
-    let walk = detect(&name, bytes.bytes(), bytes.is_complete());
-    if let (Err(OpenError::NotACapture { path, .. }), Some(problem)) = (&walk, bytes.problem()) {
-        if bytes.bytes().is_empty() && bytes.container().is_none() {
-            return Err(OpenError::Io { path: path.clone(), reason: std::io::Error::other(problem) });
+    let is_complete = bytes.is_complete();
+    let seen = bytes.bytes();
+    let walk = detect(&name, seen, is_complete);
+    let is_empty = seen.is_empty();
+    // Where enough is there, what it is tells more than why there is no more.
+    if seen.len() < DETECT_BYTES
+        && let (Err(OpenError::NotACapture { path, .. }), Some(problem)) = (&walk, bytes.problem())
+    {
+        let path = path.clone();
+        match problem {
+            Problem::Stopped(reason) if is_empty && bytes.container().is_none() => {
+                return Err(OpenError::Io { path, reason: std::io::Error::other(reason) });
+            }
+            Problem::Stopped(found) => return Err(OpenError::NotACapture { path, found }),
+            Problem::Trailing { reason, offset, bytes } if is_empty => {
+                let (offset, bytes) = (thousands(offset), thousands(bytes));
+                let found = format!("nothing is packed in it; {reason} (byte {offset}, {bytes} bytes)");
+                return Err(OpenError::NotACapture { path, found });
+            }
+            Problem::Trailing { .. } => {}
         }
     }
     if walk.is_err() {

@@ -33,6 +33,22 @@ pub struct Map {
     state: State,
 }
 
+/// What is wrong at the end of the bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Problem {
+    /// They end before their natural end, for this reason.
+    Stopped(String),
+    /// They are whole, and something else stands behind what they come out of.
+    Trailing {
+        /// What it is, in words.
+        reason: String,
+        /// Where it begins in the packed data.
+        offset: u64,
+        /// How many bytes it has.
+        bytes: u64,
+    },
+}
+
 enum Kind {
     Mapped(memmap2::Mmap),
     /// Mapped at its greatest length; only what is published is ever read.
@@ -53,7 +69,7 @@ struct State {
     begun: AtomicBool,
     /// Whether the bytes come as they are captured, and may never end.
     live: bool,
-    problem: Mutex<Option<String>>,
+    problem: Mutex<Option<Problem>>,
     /// The packing the bytes come out of.
     container: OnceLock<&'static str>,
     /// The length somebody waits for; growth below it wakes nobody.
@@ -144,6 +160,7 @@ impl Map {
             ahead: None,
             spool,
             chunk: Vec::new(),
+            has_finished: false,
         };
         Ok((map, writer))
     }
@@ -176,8 +193,8 @@ impl Map {
         self.state.complete.load(Ordering::Acquire)
     }
 
-    /// Why the bytes end where they end, when that is not their natural end.
-    pub fn problem(&self) -> Option<String> {
+    /// What was wrong with the end of the bytes, or behind it.
+    pub fn problem(&self) -> Option<Problem> {
         self.state.problem.lock().ok()?.clone()
     }
 
@@ -238,8 +255,8 @@ impl Map {
         }
     }
 
-    /// Says that no more bytes will come, and why if that is not their natural end.
-    pub(super) fn finish(&self, problem: Option<String>) {
+    /// Says that no more bytes will come, and what was wrong with their end.
+    pub(super) fn finish(&self, problem: Option<Problem>) {
         if let Ok(mut slot) = self.state.problem.lock() {
             *slot = problem;
         }
@@ -270,6 +287,7 @@ pub(super) struct Writer {
     ahead: Option<Ahead>,
     spool: Option<Spool>,
     chunk: Vec<u8>,
+    has_finished: bool,
 }
 
 /// A temporary file mapped from byte `begin` of the map on.
@@ -358,14 +376,28 @@ impl Writer {
         Ok(())
     }
 
-    /// Says that no more bytes will come, and why if that is not their natural end.
-    pub fn finish(self, problem: Option<String>) {
-        if let Some(ahead) = self.ahead {
+    /// Says that no more bytes will come, and what was wrong with their end.
+    pub fn finish(mut self, problem: Option<Problem>) {
+        self.end(problem);
+    }
+
+    fn end(&mut self, problem: Option<Problem>) {
+        if std::mem::replace(&mut self.has_finished, true) {
+            return;
+        }
+        if let Some(ahead) = self.ahead.take() {
             ahead.stop();
         }
         if let Some(reserved) = self.map.reserved().filter(|_| self.written < self.granted) {
             reserved.give_back(self.written..self.granted);
         }
         self.map.finish(problem);
+    }
+}
+
+impl Drop for Writer {
+    /// A reader must not wait for a writer that is gone, even where a decoder has panicked.
+    fn drop(&mut self) {
+        self.end(Some(Problem::Stopped("the data cannot be unpacked from here on".to_owned())));
     }
 }

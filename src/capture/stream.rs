@@ -1,13 +1,16 @@
 //! Captures that are not a plain file: pipes, packed files, files that still grow. A thread unpacks them into the
 //! bytes of the capture while their packets are already read.
 
+mod unpack;
+
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::map::{Map, Origin, Writer};
+use super::map::{Map, Origin, Problem, Writer};
+use unpack::{Input, MAGIC_BYTES, Unpacker};
 
 /// Bytes kept of a plain pipe, unless the analyst says otherwise.
 pub const SPOOL_MAX_BYTES: u64 = 16 << 30;
@@ -23,14 +26,10 @@ const FOLLOW_MAX_BYTES: u64 = 1 << 40;
 const FOLLOW_INTERVAL: Duration = Duration::from_millis(50);
 /// Bytes asked for at a time. A packed file whose turn has not come is unpacked this far, enough to know its format.
 const CHUNK_BYTES: usize = 256 << 10;
-/// The xz and lz4 readers drop what they unpacked in a call that meets an error: little must be asked for at a time.
+/// The xz reader drops what it unpacked in a call that meets an error: little must be asked for at a time.
 const CAREFUL_CHUNK_BYTES: usize = 4 << 10;
 /// Bytes read at a time from a pipe or packed file: few enough to be still in the cache when they are unpacked.
 const INPUT_BYTES: usize = 256 << 10;
-/// Dictionaries of xz larger than this are refused (its own highest preset needs 64 MiB).
-const XZ_MEMORY_KIB: u32 = 512 << 10;
-/// zstd windows up to 2³⁰ bytes are accepted (`zstd --long=30`).
-const ZSTD_WINDOW_LOG_MAX: u32 = 30;
 
 /// Limits on what is unpacked or spooled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,10 +76,12 @@ impl Packing {
         match bytes {
             [0x1f, 0x8b, 0x08, ..] => Some(Self::Gzip),
             [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(Self::Zstd),
-            // A skippable frame may come first.
-            [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Some(Self::Zstd),
+            // Frames to be skipped may come first, of either.
+            [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Some(unpack::behind_skipped(bytes)),
             [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Some(Self::Xz),
-            [b'B', b'Z', b'h', b'1'..=b'9', 0x31, 0x41, 0x59, 0x26, ..] => Some(Self::Bzip2),
+            // The first block follows, or in an empty stream the end.
+            [b'B', b'Z', b'h', b'1'..=b'9', 0x31, 0x41, 0x59, 0x26, ..]
+            | [b'B', b'Z', b'h', b'1'..=b'9', 0x17, 0x72, 0x45, 0x38, ..] => Some(Self::Bzip2),
             // The second is the magic number of `lz4 -l`.
             [0x04, 0x22, 0x4d, 0x18, ..] | [0x02, 0x21, 0x4c, 0x18, ..] => Some(Self::Lz4),
             _ => None,
@@ -111,16 +112,21 @@ pub(super) fn spool<R: Read + Send + 'static>(
         let read = || {
             let mut input = open()?;
             let mut first = Vec::new();
-            // Eight bytes tell every packing; a pipe may hand them out one by one.
-            input.by_ref().take(8).read_to_end(&mut first)?;
-            let packing = Packing::detect(&first);
-            writer.unpack(packing.map(Packing::name), limits.bytes(packing));
+            // They tell every packing; a pipe may hand them out one by one.
+            input.by_ref().take(MAGIC_BYTES as u64).read_to_end(&mut first)?;
+            let guess = Packing::detect(&first);
             // A plain stream is handed on as it comes: a second buffer would only hold it back.
-            let buffer = if packing.is_some() { INPUT_BYTES } else { 1 };
-            let input = BufReader::with_capacity(buffer, io::Cursor::new(first).chain(input));
-            copy(packing, Counted { inner: input, count: Arc::default() }, &mut writer, limits)
+            let buffer = if guess.is_some() { INPUT_BYTES } else { 1 };
+            let mut input = Input::new(first, BufReader::with_capacity(buffer, input));
+            let settled = guess.map(|guess| input.settle(guess).map_err(|error| (guess, error))).transpose();
+            let packing = settled.map_err(|(guess, error)| {
+                writer.unpack(Some(guess.name()), 0);
+                damaged(guess, &error)
+            })?;
+            writer.unpack(packing.map(Packing::name), limits.bytes(packing));
+            copy(packing, input, &mut writer, limits)
         };
-        let problem = read().err().map(|error: io::Error| error.to_string());
+        let problem = read().unwrap_or_else(|error: io::Error| Some(Problem::Stopped(error.to_string())));
         writer.finish(problem);
     })?;
     Ok(map)
@@ -134,59 +140,41 @@ pub(super) fn unpack(file: File, size: u64, packing: Packing, limits: Limits) ->
     let (map, mut writer) = Map::reserve(max, Origin::File)?;
     writer.unpack(Some(packing.name()), max);
     std::thread::Builder::new().name("unpack".to_owned()).spawn(move || {
-        let input = Counted { inner: BufReader::with_capacity(INPUT_BYTES, file), count: Arc::default() };
-        let problem = copy(Some(packing), input, &mut writer, limits).err().map(|error| error.to_string());
+        let input = Input::new(Vec::new(), BufReader::with_capacity(INPUT_BYTES, file));
+        let copied = copy(Some(packing), input, &mut writer, limits);
+        let problem = copied.unwrap_or_else(|error| Some(Problem::Stopped(error.to_string())));
         writer.finish(problem);
     })?;
     Ok(map)
 }
 
-/// Counts the bytes that pass, so that the ratio can be judged while unpacking.
-struct Counted<R> {
-    inner: R,
-    count: Arc<std::sync::atomic::AtomicU64>,
+fn damaged(packing: Packing, error: &io::Error) -> io::Error {
+    io::Error::other(format!("the {} data end or are damaged here: {error}", packing.name()))
 }
 
-impl<R: Read> Read for Counted<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.inner.read(buffer)?;
-        self.count.fetch_add(count as u64, std::sync::atomic::Ordering::Relaxed);
-        Ok(count)
-    }
-}
-
-impl<R: BufRead> BufRead for Counted<R> {
-    fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        self.inner.fill_buf()
-    }
-
-    fn consume(&mut self, count: usize) {
-        self.count.fetch_add(count as u64, std::sync::atomic::Ordering::Relaxed);
-        self.inner.consume(count);
-    }
-}
-
+/// Unpacks all of `input`, and says what stands behind it.
 fn copy(
     packing: Option<Packing>,
-    input: Counted<impl BufRead + 'static>,
+    input: Input<impl BufRead>,
     writer: &mut Writer,
     limits: Limits,
-) -> io::Result<()> {
-    let count = Arc::clone(&input.count);
-    let mut reader = unpacker(packing, input)?;
-    let is_careful = matches!(packing, Some(Packing::Xz | Packing::Lz4 | Packing::Bzip2));
-    let want = if is_careful { CAREFUL_CHUNK_BYTES } else { CHUNK_BYTES };
+) -> io::Result<Option<Problem>> {
+    let count = input.count();
+    let mut reader = Unpacker::new(packing, input);
+    let want = if packing == Some(Packing::Xz) { CAREFUL_CHUNK_BYTES } else { CHUNK_BYTES };
     let mut beyond = [0];
     loop {
         let room = writer.room(want)?;
         let is_full = room.is_empty();
         let read = match reader.read(if is_full { &mut beyond } else { room }) {
-            Ok(0) => return Ok(()),
+            Ok(0) => break,
             Ok(read) => read,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => {
-                let name = packing.map_or("stream", Packing::name);
-                return Err(io::Error::other(format!("the {name} data end or are damaged here: {error}")));
+                return Err(packing.map_or_else(
+                    || io::Error::other(format!("the stream ends here: {error}")),
+                    |packing| damaged(packing, &error),
+                ));
             }
         };
         let packed = count.load(std::sync::atomic::Ordering::Relaxed).max(1);
@@ -210,54 +198,16 @@ fn copy(
             writer.map().wait_for_begin();
         }
         if writer.map().is_cancelled() {
-            return Ok(());
+            return Ok(None);
         }
     }
-}
-
-fn unpacker(packing: Option<Packing>, input: impl BufRead + 'static) -> io::Result<Box<dyn Read>> {
-    let Some(packing) = packing else { return Ok(Box::new(input)) };
-    Ok(match packing {
-        Packing::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(input)),
-        Packing::Zstd => {
-            let mut decoder = zstd::stream::read::Decoder::with_buffer(input)?;
-            decoder.window_log_max(ZSTD_WINDOW_LOG_MAX)?;
-            Box::new(decoder)
-        }
-        Packing::Xz => Box::new(lzma_rust2::XzReader::new_mem_limit(input, true, XZ_MEMORY_KIB)),
-        Packing::Bzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(input)),
-        Packing::Lz4 => Box::new(Lz4 { inner: lz4_flex::frame::FrameDecoder::new(input) }),
-    })
-}
-
-/// LZ4 frames one after the other (`lz4 -c a >> b`): the decoder ends at each, and stops at frames to be skipped.
-struct Lz4<R: BufRead> {
-    inner: lz4_flex::frame::FrameDecoder<R>,
-}
-
-impl<R: BufRead> Read for Lz4<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            let read = match self.inner.read(buffer) {
-                Err(error) => self.skip(error)?,
-                Ok(read) => read,
-            };
-            if read > 0 || self.inner.get_mut().fill_buf()?.is_empty() {
-                return Ok(read);
-            }
-        }
-    }
-}
-
-impl<R: BufRead> Lz4<R> {
-    /// Skips the frame an error is about, if that is what it says.
-    fn skip(&mut self, error: io::Error) -> io::Result<usize> {
-        let said = error.get_ref().and_then(|inner| inner.downcast_ref::<lz4_flex::frame::Error>());
-        let Some(lz4_flex::frame::Error::SkippableFrame(length)) = said else { return Err(error) };
-        let mut frame = self.inner.get_mut().take(u64::from(*length));
-        io::copy(&mut frame, &mut io::sink())?;
-        Ok(0)
-    }
+    let Some(packing) = packing else { return Ok(None) };
+    let trailing = reader.trailing(|| writer.map().is_cancelled())?;
+    Ok(trailing.map(|trailing| Problem::Trailing {
+        reason: format!("the {} data end here, and what follows is none of them", packing.name()),
+        offset: trailing.offset,
+        bytes: trailing.bytes,
+    }))
 }
 
 /// Maps a file that another program still writes; a thread publishes its growth until it is cancelled.
@@ -270,12 +220,14 @@ pub(super) fn follow(path: &Path) -> io::Result<Arc<Map>> {
         let mut length = 0;
         while let Some(map) = weak.upgrade().filter(|map| !map.is_cancelled()) {
             match file.metadata().map(|metadata| metadata.len()) {
-                Ok(now) if now < length => return map.finish(Some("the file was shortened".to_owned())),
+                Ok(now) if now < length => {
+                    return map.finish(Some(Problem::Stopped("the file was shortened".to_owned())));
+                }
                 Ok(now) => {
                     length = now;
                     map.publish(usize::try_from(now).unwrap_or(usize::MAX));
                 }
-                Err(error) => return map.finish(Some(error.to_string())),
+                Err(error) => return map.finish(Some(Problem::Stopped(error.to_string()))),
             }
             drop(map);
             std::thread::sleep(FOLLOW_INTERVAL);

@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use super::{Batch, Input, Numbered, Plan, Progress, Segments, Work};
-use crate::capture::{Damage, Fill, LinkType, Map, Metadata, Record, Walk};
+use crate::capture::{Damage, Fill, LinkType, Map, Metadata, Place, Problem, Record, Walk};
 use crate::index::{PacketId, SourceId};
 use crate::time::Nanos;
 
@@ -181,6 +181,7 @@ impl<'w> Walker<'w> {
         let seen = there.bytes();
         let fill = self.fill(current, seen, complete);
         let grown = current.before_wait.take().map(|before| seen.len() - before);
+        let count = current.records.len();
         current.is_slow = grown.map_or(current.is_slow, |grown| grown <= LIVE_STEP_BYTES);
         if fill != Fill::Starved {
             self.limit = self.plan.segment_packets.max(1);
@@ -235,7 +236,8 @@ impl<'w> Walker<'w> {
         self.send(current, records, Segments::Next)
     }
 
-    /// Closes the open segment of another source: only the last segment of the index grows.
+    /// Closes the open segment of another source: only the last segment of the index grows. A packet it shows stays
+    /// where it is, also when only what follows could prove that it is whole.
     fn take_turn(&mut self, together: &mut [Current], at: usize) -> Result<(), NobodyListens> {
         let id = together.get(at).map(|current| current.id);
         if self.open.is_none() || self.open == id {
@@ -295,9 +297,17 @@ impl<'w> Walker<'w> {
     /// Says that a source has ended, and what its capture says of itself now.
     fn end(&mut self, current: &Current) -> Result<(), NobodyListens> {
         let mut metadata = metadata(current.walk.as_ref(), &current.bytes);
-        if let Some(reason) = current.bytes.problem() {
-            let offset = current.bytes.bytes().len() as u64;
-            metadata.push_damage(Damage { offset, skipped: 0, after_frame: current.packets, reason });
+        let after_frame = current.packets;
+        if let Some(problem) = current.bytes.problem() {
+            metadata.push_damage(match problem {
+                Problem::Stopped(reason) => {
+                    let offset = current.bytes.bytes().len() as u64;
+                    Damage { offset, skipped: 0, after_frame, reason, place: Place::Capture }
+                }
+                Problem::Trailing { reason, offset, bytes } => {
+                    Damage { offset, skipped: bytes, after_frame, reason, place: Place::Packed }
+                }
+            });
         }
         self.hand_on(Some(Arc::new(metadata)), Work::End(current.id))
     }
