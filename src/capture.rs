@@ -248,6 +248,11 @@ pub trait Walk: Send {
     fn unproven(&mut self, _bytes: &[u8]) -> Option<Record> {
         None
     }
+    /// Takes what [`Walk::unproven`] gives as walked, because packets of another source come after it. What of it comes
+    /// later is counted as damage.
+    fn settle(&mut self, _bytes: &[u8]) -> Option<Record> {
+        None
+    }
 }
 
 /// Why a file could not be opened. Each message says what, where and what to do.

@@ -261,6 +261,51 @@ fn the_last_printed_line_appears_before_the_next_one_and_grows_when_it_is_contin
 }
 
 #[test]
+fn the_last_printed_line_beside_other_sources_appears_at_once_and_stays() {
+    let line = |second: u32| {
+        format!(
+            "13:24:3{second}.192571 IP 192.0.2.15.52444 > 203.0.113.2.53: 3508{second}+ A? example.com. (39)"
+        )
+    };
+    let rest = "\t0x0000:  4500 0043 0001 0000 4011 0000 c000 020f cb00 7102";
+    let of_text = |index: &Index| -> Vec<String> {
+        let frames = 1..=u64::from(index.sources[0].packets);
+        let ids = frames.filter_map(|frame| index.by_frame(SourceId(0), FrameNumber(frame)));
+        ids.map(|id| String::from_utf8_lossy(index.packet(id).unwrap().bytes()).into_owned()).collect()
+    };
+    // The third source says nothing; the second comes between.
+    let mut followed = Followed::new(3);
+    followed.write(0, format!("{}\n", line(1)).as_bytes());
+    followed.until(|index| of_text(index) == [line(1)]);
+    // Until another source comes, the packet grows.
+    followed.write(0, format!("{rest}\n").as_bytes());
+    let longer = format!("{}\n{rest}", line(1));
+    followed.until(|index| of_text(index) == [longer.clone()]);
+    followed.write(1, &CAPTURE[..after(1)]);
+    let index = followed.until(|index| index.len() == 2);
+    assert_eq!(of_text(&index), [longer.clone()]);
+    followed.write(0, format!("{}\n", line(2)).as_bytes());
+    let index = followed.until(|index| index.len() == 3);
+    assert_eq!(of_text(&index), [longer.clone(), line(2)]);
+    // From then on it stays as it is, and what comes too late is counted.
+    followed.write(1, &CAPTURE[after(1)..after(2)]);
+    followed.until(|index| index.len() == 4);
+    followed.write(0, format!("{rest}\n{}\n", line(3)).as_bytes());
+    let index = followed.until(|index| index.len() == 5);
+    assert_eq!(of_text(&index), [longer.clone(), line(2), line(3)]);
+    followed.close(0);
+    followed.write(1, &CAPTURE[after(2)..]);
+    let index = followed.end();
+    assert_eq!((of_text(&index).len(), index.sources[1].packets, index.len()), (3, 8, 11));
+    let damage = &index.sources[0].metadata.damage;
+    assert_eq!(
+        (damage.len(), damage[0].skipped, damage[0].after_frame),
+        (1, rest.len() as u64 + 1, 2),
+        "{damage:?}"
+    );
+}
+
+#[test]
 fn an_interrupt_keeps_the_last_printed_line() {
     let mut child = packets(&["-"]).spawn().unwrap();
     let mut input = child.stdin.take().unwrap();

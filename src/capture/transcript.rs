@@ -7,7 +7,7 @@
 mod head;
 mod words;
 
-use super::{Fill, Format, Interface, LinkType, Metadata, Record, Walk};
+use super::{Damage, Fill, Format, Interface, LinkType, Metadata, Place, Record, Walk};
 use crate::time::Nanos;
 pub use head::{Head, Link, Network, Stamp, head};
 pub use words::{Word, Words, group, is_arrow};
@@ -234,6 +234,10 @@ enum Clock {
 pub struct Transcript {
     position: usize,
     next: Option<(usize, Head)>,
+    /// The packet walked last, where it was settled before its end was known.
+    settled: Option<(usize, Head)>,
+    /// Packets walked.
+    frames: u64,
     kind: Option<Kind>,
     clock: Clock,
     day_ns: Nanos,
@@ -248,6 +252,8 @@ impl Default for Transcript {
         Self {
             position: 0,
             next: None,
+            settled: None,
+            frames: 0,
             kind: None,
             clock: Clock::Unknown,
             day_ns: 0,
@@ -292,6 +298,30 @@ impl Transcript {
         time
     }
 
+    /// Counts what came of a settled packet after it was settled; false while more of it may come.
+    fn finish_settled(&mut self, known: &[u8], kind: Kind, complete: bool) -> bool {
+        let Some((start, head)) = self.settled else { return true };
+        let following = kind.find(known, start + head.least_end);
+        let next = following.map_or(known.len(), |(at, _)| at);
+        let (end, ended) = end_of(known, start, head, next);
+        if !ended && !complete {
+            return false;
+        }
+        if let Some(late) = end.checked_sub(self.position).filter(|late| *late > 0) {
+            self.metadata.push_damage(Damage {
+                offset: self.position as u64,
+                skipped: late as u64,
+                after_frame: self.frames,
+                reason: "lines of a printed packet came when it was shown and others after it".to_owned(),
+                place: Place::Capture,
+            });
+            self.position = end;
+        }
+        self.settled = None;
+        self.next = following;
+        true
+    }
+
     /// Decides what times count from by the first packets: one at exactly midnight begins a count of differences.
     fn choose_clock(&mut self, text: &[u8], kind: Kind, first: (usize, Head)) {
         if first.1.stamp != Stamp::Clock(0) {
@@ -330,6 +360,9 @@ impl Walk for Transcript {
             self.position = if complete { bytes.len() } else { 0 };
             return starved;
         };
+        if !self.finish_settled(known, kind, complete) {
+            return Fill::Starved;
+        }
         for _ in 0..limit {
             let Some((start, head)) = self.next.take().or_else(|| kind.find(known, self.position)) else {
                 if complete {
@@ -357,6 +390,7 @@ impl Walk for Transcript {
                 has_time: head.stamp != Stamp::None,
             });
             self.position = end;
+            self.frames += 1;
             self.next = following;
         }
         Fill::More
@@ -375,9 +409,26 @@ impl Walk for Transcript {
     fn unproven(&mut self, bytes: &[u8]) -> Option<Record> {
         let end = memchr::memrchr(b'\n', bytes)? + 1;
         let before = (self.position, self.next, self.kind, self.clock, self.day_ns, self.last_ns);
+        let (settled, frames) = (self.settled, self.frames);
         let mut records = Vec::new();
-        self.fill(bytes.get(..end)?, true, 1, &mut records);
+        if settled.is_none() {
+            self.fill(bytes.get(..end)?, true, 1, &mut records);
+        }
         (self.position, self.next, self.kind, self.clock, self.day_ns, self.last_ns) = before;
+        (self.settled, self.frames) = (settled, frames);
+        records.pop()
+    }
+
+    fn settle(&mut self, bytes: &[u8]) -> Option<Record> {
+        let known = bytes.get(..memchr::memrchr(b'\n', bytes)? + 1)?;
+        let kind = self.kind.or_else(|| Kind::of(known))?;
+        if self.settled.is_some() {
+            return None;
+        }
+        let first = self.next.or_else(|| kind.find(known, self.position))?;
+        let mut records = Vec::new();
+        self.fill(known, true, 1, &mut records);
+        self.settled = (!records.is_empty()).then_some(first);
         records.pop()
     }
 }

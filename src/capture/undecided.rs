@@ -51,4 +51,8 @@ impl Walk for Undecided {
     fn unproven(&mut self, bytes: &[u8]) -> Option<Record> {
         self.walk.as_mut()?.unproven(bytes)
     }
+
+    fn settle(&mut self, bytes: &[u8]) -> Option<Record> {
+        self.walk.as_mut()?.settle(bytes)
+    }
 }

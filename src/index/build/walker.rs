@@ -61,6 +61,8 @@ struct Current {
     records: Vec<Record>,
     /// How many of them were decoded already, and the last of those.
     shown: (usize, Option<Record>),
+    /// Whether that last one is not walked yet.
+    shows_unproven: bool,
     /// Bytes there were before the last wait, until they are looked at again.
     before_wait: Option<usize>,
     /// Whether it is slow enough that what is there should be shown before a segment is full.
@@ -80,6 +82,7 @@ impl Current {
             before_ns: Nanos::MIN,
             records: Vec::new(),
             shown: (0, None),
+            shows_unproven: false,
             before_wait: None,
             is_slow: true,
         }
@@ -174,14 +177,14 @@ impl<'w> Walker<'w> {
 
     /// Walks one source as far as it goes at once.
     fn step(&mut self, together: &mut [Current], at: usize) -> Result<Fill, NobodyListens> {
-        let alone = together.len() == 1;
         let Some(current) = together.get_mut(at) else { return Ok(Fill::End) };
         let complete = current.bytes.is_complete();
         let there = Arc::clone(&current.bytes);
         let seen = there.bytes();
-        let fill = self.fill(current, seen, complete);
-        let grown = current.before_wait.take().map(|before| seen.len() - before);
         let count = current.records.len();
+        let fill = self.fill(current, seen, complete);
+        current.shows_unproven &= current.records.len() == count;
+        let grown = current.before_wait.take().map(|before| seen.len() - before);
         current.is_slow = grown.map_or(current.is_slow, |grown| grown <= LIVE_STEP_BYTES);
         if fill != Fill::Starved {
             self.limit = self.plan.segment_packets.max(1);
@@ -191,8 +194,7 @@ impl<'w> Walker<'w> {
         if !current.is_slow {
             return Ok(fill);
         }
-        // Beside others the end of a text waits for its next line: a packet another source has come after stays as it is.
-        let unproven = (alone && grown == Some(0)).then(|| current.walk.unproven(seen)).flatten();
+        let unproven = (grown == Some(0)).then(|| current.walk.unproven(seen)).flatten();
         if current.records.len() >= LIVE_SEGMENT_MAX {
             self.close(together, at)?;
         } else if !current.records.is_empty() || unproven.is_some() {
@@ -215,6 +217,7 @@ impl<'w> Walker<'w> {
             return Ok(());
         }
         current.shown = shown;
+        current.shows_unproven = unproven.is_some();
         self.take_turn(together, at)?;
         let Some(current) = together.get_mut(at) else { return Ok(()) };
         self.open = Some(current.id);
@@ -232,6 +235,7 @@ impl<'w> Walker<'w> {
         let next = Vec::with_capacity(current.records.len());
         let records = std::mem::replace(&mut current.records, next);
         current.shown = (0, None);
+        current.shows_unproven = false;
         self.open = None;
         self.send(current, records, Segments::Next)
     }
@@ -247,7 +251,10 @@ impl<'w> Walker<'w> {
         self.open = None;
         self.turns = self.turns.saturating_add(1);
         let Some(other) = open else { return Ok(()) };
-        let records = std::mem::take(&mut other.records);
+        let mut records = std::mem::take(&mut other.records);
+        if std::mem::take(&mut other.shows_unproven) {
+            records.extend(other.walk.settle(other.bytes.bytes()));
+        }
         other.shown = (0, None);
         self.send(other, records, Segments::Next)
     }
