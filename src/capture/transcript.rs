@@ -96,10 +96,15 @@ enum Kind {
 
 impl Kind {
     fn of(text: &[u8]) -> Option<Self> {
-        if find_stamped(text, 0).is_some() {
+        Self::of_rest(text, 0)
+    }
+
+    /// The same for a text looked through up to `from` before.
+    fn of_rest(text: &[u8], from: usize) -> Option<Self> {
+        if find_stamped(text, from).is_some() {
             return Some(Self::Stamped);
         }
-        let (start, _) = find_unstamped(text, 0, usize::MAX)?;
+        let (start, _) = find_unstamped(text, from, usize::MAX)?;
         Some(Self::Unstamped { indent: indentation_before(text, start) })
     }
 
@@ -109,6 +114,13 @@ impl Kind {
             Self::Unstamped { indent } => find_unstamped(text, from, indent),
         }
     }
+}
+
+/// Up to where a text without packets need not be looked through again when it grows: what begins before is judged by
+/// bytes that are there already.
+fn looked_through(text: &[u8]) -> usize {
+    let judged = text.get(..text.len().saturating_sub(PACKET_MAX_BYTES)).unwrap_or_default();
+    memchr::memrchr(b'\n', judged).map_or(0, |at| at + 1)
 }
 
 /// Whether the text has a packet.
@@ -355,9 +367,9 @@ impl Walk for Transcript {
             bytes.get(..end).unwrap_or_default()
         };
         let starved = if complete { Fill::End } else { Fill::Starved };
-        self.kind = self.kind.or_else(|| Kind::of(known));
+        self.kind = self.kind.or_else(|| Kind::of_rest(known, self.position));
         let Some(kind) = self.kind else {
-            self.position = if complete { bytes.len() } else { 0 };
+            self.position = if complete { bytes.len() } else { looked_through(known) };
             return starved;
         };
         if !self.finish_settled(known, kind, complete) {
@@ -365,9 +377,8 @@ impl Walk for Transcript {
         }
         for _ in 0..limit {
             let Some((start, head)) = self.next.take().or_else(|| kind.find(known, self.position)) else {
-                if complete {
-                    self.position = bytes.len();
-                }
+                let looked = if complete { bytes.len() } else { looked_through(known) };
+                self.position = self.position.max(looked);
                 return starved;
             };
             let following = kind.find(known, start + head.least_end);
@@ -421,7 +432,7 @@ impl Walk for Transcript {
 
     fn settle(&mut self, bytes: &[u8]) -> Option<Record> {
         let known = bytes.get(..memchr::memrchr(b'\n', bytes)? + 1)?;
-        let kind = self.kind.or_else(|| Kind::of(known))?;
+        let kind = self.kind.or_else(|| Kind::of_rest(known, self.position))?;
         if self.settled.is_some() {
             return None;
         }
@@ -488,6 +499,48 @@ mod tests {
         let found = slices(&format!("23:59:59.9 {body}\n00:00:01.1 {body}\n00:00:01.0 {body}\n"));
         assert_eq!(found[1].1 - found[0].1, 1_200_000_000);
         assert_eq!(found[2].1 - found[1].1, -100_000_000);
+    }
+
+    // Quadratic in the length of the text, these would take minutes.
+    #[test]
+    fn numbers_without_blanks_between_them_are_no_packets_and_soon_known_to_be_none() {
+        for number in ["1,", "1.100000,", "13:24:32,", "2024-05-14,"] {
+            assert!(slices(&number.repeat(400_000)).is_empty());
+        }
+    }
+
+    #[test]
+    fn a_long_text_that_grows_is_looked_through_once() {
+        let prose =
+            "At 13:24 nothing answered, see 10.1 and 192.0.2.1, said the log of 2024-05-14.\n".repeat(12_000);
+        let text = format!("{prose}{QUERY}\n{ERROR}\n\n{prose}{QUERY}\n");
+        let mut walk = Transcript::default();
+        let mut records = Vec::new();
+        for end in (0..text.len()).step_by(4_099) {
+            walk.fill(&text.as_bytes()[..end], false, 10, &mut records);
+        }
+        walk.fill(text.as_bytes(), true, 10, &mut records);
+        let mut whole = Vec::new();
+        Transcript::default().fill(text.as_bytes(), true, 10, &mut whole);
+        assert_eq!(records, whole);
+        assert_eq!(whole.len(), 3);
+    }
+
+    #[test]
+    fn a_settled_packet_stays_and_what_comes_late_is_counted() {
+        let text = format!("{QUERY}\n\tmore of it\n{ERROR}\n");
+        let first = QUERY.len() + 1;
+        let mut walk = Transcript::default();
+        let mut records = Vec::new();
+        walk.fill(&text.as_bytes()[..first], false, 10, &mut records);
+        assert!(records.is_empty());
+        let shown = walk.unproven(&text.as_bytes()[..first]);
+        assert_eq!(walk.settle(&text.as_bytes()[..first]), shown);
+        assert_eq!((walk.settle(text.as_bytes()), walk.unproven(text.as_bytes())), (None, None));
+        walk.fill(text.as_bytes(), true, 10, &mut records);
+        assert_eq!((records.len(), walk.metadata().damage.len()), (1, 1));
+        let late = &walk.metadata().damage[0];
+        assert_eq!((late.offset, late.skipped, late.after_frame), (first as u64 - 1, 12, 1));
     }
 
     #[test]

@@ -3,6 +3,9 @@
 use super::{DAY_NS, PACKET_MAX_BYTES, PREFIX_MAX_WORDS, SECOND_NS, Words, group, is_arrow};
 use crate::time::Nanos;
 
+/// A time stamp, with its date and the blanks between them, is never longer.
+const STAMP_MAX_BYTES: usize = 128;
+
 /// What the word after the time stamp says the packet is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Network {
@@ -55,6 +58,7 @@ pub struct Head {
 
 /// Reads the start of a packet at the first byte of `text`: a time stamp, or where the text has none what follows it.
 pub fn head(text: &[u8]) -> Option<Head> {
+    let text = text.get(..PACKET_MAX_BYTES).unwrap_or(text);
     stamped_head(text).or_else(|| read(text, Words::new(text, 0), None))
 }
 
@@ -64,8 +68,13 @@ pub(super) fn stamped_head(text: &[u8]) -> Option<Head> {
         return None;
     }
     let text = text.get(..PACKET_MAX_BYTES).unwrap_or(text);
-    let mut words = Words::new(text, 0);
-    let stamp = time_stamp(&mut words)?;
+    // In a text without blanks every number would have all that follows read as its word.
+    let mut stamp_words = Words::new(text.get(..STAMP_MAX_BYTES).unwrap_or(text), 0);
+    let stamp = time_stamp(&mut stamp_words)?;
+    let words = Words::new(text, stamp_words.offset());
+    if words.offset() == STAMP_MAX_BYTES {
+        return None;
+    }
     read(text, words, Some(stamp))
 }
 
