@@ -79,7 +79,7 @@ pub struct Record {
     pub has_time: bool,
 }
 
-/// One interface packets were captured on (pcap: always one).
+/// One interface packets were captured on (pcap: one; several put end to end: one for each link type and resolution).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Interface {
     /// Link-layer header type of its packets.

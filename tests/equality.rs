@@ -108,8 +108,34 @@ fn packed(bytes: &[u8], how: u8) -> Vec<u8> {
             writer.finish().unwrap()
         }
         2 => zstd::encode_all(bytes, 1).unwrap(),
+        3 => {
+            let options = lzma_rust2::XzOptions::with_preset(0);
+            let mut writer = lzma_rust2::XzWriter::new(Vec::new(), options).unwrap();
+            writer.write_all(bytes).unwrap();
+            writer.finish().unwrap()
+        }
+        4 => {
+            let mut writer = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+            writer.write_all(bytes).unwrap();
+            writer.finish().unwrap()
+        }
+        5 => {
+            let mut writer = lz4_flex::frame::FrameEncoder::new(Vec::new());
+            writer.write_all(bytes).unwrap();
+            writer.finish().unwrap()
+        }
         _ => bytes.to_vec(),
     }
+}
+
+/// The same in two parts with padding behind each, where there is a packing that can have it.
+fn packed_in_two(bytes: &[u8], how: u8, cut: usize, padding: usize) -> Vec<u8> {
+    if how == 0 {
+        return bytes.to_vec();
+    }
+    let (front, back) = bytes.split_at(cut);
+    let zeros = vec![0; padding];
+    [packed(front, how), zeros.clone(), packed(back, how), zeros].concat()
 }
 
 proptest! {
@@ -138,7 +164,9 @@ proptest! {
         shape in 0..mixed::SHAPES.len(),
         packets in 1usize..400,
         largest in prop_oneof![1u64..20, 20u64..3_000, 3_000u64..100_000],
-        packing in 0u8..3,
+        packing in 0u8..6,
+        cut in any::<prop::sample::Index>(),
+        padding in prop_oneof![Just(0usize), 1usize..600],
         segment_packets in 1usize..200,
     ) {
         let bytes = mixed::write(mixed::SHAPES[shape], packets, seed).unwrap();
@@ -146,7 +174,8 @@ proptest! {
         let path = folder.path().join("capture");
         std::fs::write(&path, &bytes).unwrap();
         let file = indexed(capture::open(&path).unwrap(), SERIAL);
-        let pieces = Pieces::new(packed(&bytes, packing), largest, seed);
+        let whole = packed_in_two(&bytes, packing, cut.index(bytes.len()), padding);
+        let pieces = Pieces::new(whole, largest, seed);
         let opened = capture::open_reader("pipe", pieces, Options::default()).unwrap();
         let piped = indexed(opened, Plan { threads: 2, first_packets: 7, segment_packets });
         prop_assert_eq!(contents(&file), contents(&piped));

@@ -280,10 +280,10 @@ fn the_last_printed_line_beside_other_sources_appears_at_once_and_stays() {
     // Until another source comes, the packet grows.
     followed.write(0, format!("{rest}\n").as_bytes());
     let longer = format!("{}\n{rest}", line(1));
-    followed.until(|index| of_text(index) == [longer.clone()]);
+    followed.until(|index| of_text(index) == std::slice::from_ref(&longer));
     followed.write(1, &CAPTURE[..after(1)]);
     let index = followed.until(|index| index.len() == 2);
-    assert_eq!(of_text(&index), [longer.clone()]);
+    assert_eq!(of_text(&index), std::slice::from_ref(&longer));
     followed.write(0, format!("{}\n", line(2)).as_bytes());
     let index = followed.until(|index| index.len() == 3);
     assert_eq!(of_text(&index), [longer.clone(), line(2)]);

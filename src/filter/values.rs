@@ -334,8 +334,9 @@ fn column_value(column: Column, packet: &Packet<'_>, context: &Context<'_>) -> O
             before.map_or(0, |before| packet.time_ns().saturating_sub(before.time_ns()))
         }
         Column::Interface => {
-            // Only pcapng tells interfaces apart.
-            let tells = packet.source.metadata.format == crate::capture::Format::Pcapng;
+            // Only pcapng tells interfaces apart, and pcaps of several kinds put end to end.
+            let metadata = &packet.source.metadata;
+            let tells = metadata.format == crate::capture::Format::Pcapng || metadata.interfaces.len() > 1;
             tells.then(|| i64::from(packet.segment.interface(packet.row)))?
         }
         Column::TcpFlags => {

@@ -2,6 +2,9 @@
 
 use super::PREFIX_MAX_WORDS;
 
+/// Marks and blanks in front of a quoted line are never more.
+const QUOTATION_MAX_BYTES: usize = 128;
+
 /// One word of the text and where it stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Word<'a> {
@@ -127,7 +130,7 @@ fn is_quotation(text: &[u8], word: Word<'_>) -> bool {
     }
     let before = text.get(..word.start).unwrap_or_default();
     let line = memchr::memrchr(b'\n', before).map(|at| at + 1);
-    line.is_some_and(|line| {
+    line.filter(|line| before.len() - line <= QUOTATION_MAX_BYTES).is_some_and(|line| {
         before.get(line..).unwrap_or_default().iter().all(|byte| matches!(byte, b' ' | b'\t' | b'>' | b'|'))
     })
 }
