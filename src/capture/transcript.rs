@@ -315,8 +315,13 @@ impl Transcript {
 
     /// Counts what came of a settled packet after it was settled; false while more of it may come.
     fn finish_settled(&mut self, known: &[u8], kind: Kind, complete: bool) -> bool {
-        let Some((start, head)) = self.settled else { return true };
-        let following = kind.find(known, start + head.least_end);
+        let Some((mut start, mut head)) = self.settled else { return true };
+        let mut following = kind.find(known, start + head.least_end);
+        // What has become a packet's start since then stands in the settled one, and stays there.
+        while let Some((at, within)) = following.filter(|(at, _)| *at < self.position) {
+            (start, head) = (at, within);
+            following = kind.find(known, start + head.least_end);
+        }
         let next = following.map_or(known.len(), |(at, _)| at);
         let (end, ended) = end_of(known, start, head, next);
         if !ended && !complete {
@@ -552,6 +557,26 @@ mod tests {
         assert_eq!((records.len(), walk.metadata().damage.len()), (1, 1));
         let late = &walk.metadata().damage[0];
         assert_eq!((late.offset, late.skipped, late.after_frame), (first as u64 - 1, 12, 1));
+    }
+
+    #[test]
+    fn a_packet_that_begins_within_a_settled_one_does_not_overlap_it() {
+        // The second line is the start of a packet only when the third has come.
+        let text = format!("{QUERY}\n\t13:24:36.098564 IP 203.0.113.2 >\n\t192.51.100.15: ICMP\n\n{ERROR}\n");
+        let first = text.find(">\n").unwrap() + 2;
+        let mut walk = Transcript::default();
+        let mut records = Vec::new();
+        walk.fill(&text.as_bytes()[..first], false, 10, &mut records);
+        records.extend(walk.settle(&text.as_bytes()[..first]));
+        let settled = walk.position();
+        for end in first..text.len() {
+            walk.fill(&text.as_bytes()[..end], false, 10, &mut records);
+            assert!(walk.position() >= settled);
+        }
+        walk.fill(text.as_bytes(), true, 10, &mut records);
+        assert_eq!(records.len(), 2);
+        assert!(records[0].offset + u64::from(records[0].captured) <= records[1].offset);
+        assert!(walk.metadata().damage[0].skipped >= 20, "{:?}", walk.metadata().damage);
     }
 
     #[test]
