@@ -115,7 +115,7 @@ fn frames_to_be_skipped_do_not_hide_whether_zstd_or_lz4_follows() {
         ("lz4", legacy(&bytes)),
     ];
     let heads =
-        [skipped(b""), skipped(b"\x28\xb5\x2f\xfd"), [skipped(b"one"), skipped(&[7; 100_000])].concat()];
+        [skipped(b""), skipped(b"\x28\xb5\x2f\xfd"), [skipped(b"one"), skipped(&vec![7; 100_000])].concat()];
     for (name, packed) in both {
         for head in &heads {
             let (packets, container, damage) = read(&[&head[..], &packed, head].concat()).unwrap();
