@@ -47,13 +47,10 @@ struct Span {
 }
 
 fn span(segment: &Segment) -> Span {
-    let (mut first_ns, mut last_ns) = (Nanos::MAX, Nanos::MIN);
-    for time_ns in &segment.time_ns {
-        (first_ns, last_ns) = (first_ns.min(*time_ns), last_ns.max(*time_ns));
-    }
+    let (first_ns, last_ns) = segment.span_ns;
     let mut backward = Vec::new();
     let (mut latest_ns, mut fall_ns) = (Nanos::MIN, 0);
-    if segment.flags.iter().any(|bits| bits & flags::BACKWARD != 0) {
+    if segment.goes_back {
         let mut last: Option<Nanos> = None;
         for (row, (time_ns, bits)) in segment.time_ns.iter().zip(&segment.flags).enumerate() {
             if bits & flags::BACKWARD != 0 {

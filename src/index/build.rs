@@ -261,10 +261,14 @@ fn touch(records: &[Record], bytes: &[u8]) {
 }
 
 fn mark_backward(segment: &mut Segment, mut before: Nanos) {
+    let (mut first_ns, mut last_ns) = segment.span_ns;
     for (time_ns, bits) in segment.time_ns.iter().zip(&mut segment.flags) {
         if *time_ns < before {
             *bits |= flags::BACKWARD;
+            segment.goes_back = true;
         }
         before = *time_ns;
+        (first_ns, last_ns) = (first_ns.min(before), last_ns.max(before));
     }
+    segment.span_ns = (first_ns, last_ns);
 }

@@ -165,6 +165,10 @@ pub struct Segment {
     pub first_row: u32,
     pub offset: Vec<u64>,
     pub time_ns: Vec<Nanos>,
+    /// The earliest and the latest time; the first is greater than the last without packets.
+    pub span_ns: (Nanos, Nanos),
+    /// Whether some packet has [`flags::BACKWARD`].
+    pub goes_back: bool,
     pub captured: Vec<u32>,
     /// Empty where every packet of the segment was captured whole ([`Segment::originals`]).
     pub(super) original: Vec<u32>,
@@ -321,6 +325,8 @@ impl SegmentBuilder {
             first_row,
             offset: Vec::with_capacity(capacity),
             time_ns: Vec::with_capacity(capacity),
+            span_ns: (Nanos::MAX, Nanos::MIN),
+            goes_back: false,
             captured: Vec::with_capacity(capacity),
             original: Vec::with_capacity(capacity),
             source_address: Vec::with_capacity(capacity),
