@@ -71,16 +71,19 @@ struct Failure {
     first_ns: Nanos,
     /// Its last try, error or answer.
     last_ns: Nanos,
-    /// Where its frames stand among those of all failures.
+    /// Where its frames stand among those of its block.
     frames: Range<u32>,
 }
 
-/// All failed transactions in order, with their tries, errors and answers.
+/// The failed transactions of a block in order, with their tries, errors and answers.
 #[derive(Default)]
-struct Failures {
-    all: Vec<Failure>,
+struct Block {
+    failures: Vec<Failure>,
     frames: Vec<(PacketId, Frame)>,
 }
+
+/// All failed transactions, block by block.
+struct Failures(Vec<Block>);
 
 /// Which client asked which server for which name: the number of the pair, and the hash of the name.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -98,20 +101,20 @@ struct Success {
     key: Key,
 }
 
-impl Failures {
+impl Block {
     /// Reads those of a block of transactions that failed.
-    fn of_block(messages: &Messages<'_>, evidence: &Evidence, block: usize, unsettled: &[u64]) -> Self {
-        let mut failures = Self::default();
+    fn read(messages: &Messages<'_>, evidence: &Evidence, block: usize, unsettled: &[u64]) -> Self {
+        let mut own = Self::default();
         for id in set_in(unsettled, (block * BLOCK) as u32) {
             let transaction = evidence.transaction(TransactionId(id));
             if let Some(failed) = transaction.filter(|transaction| signature(false, transaction).is_some()) {
-                failures.read(messages, evidence, (id, failed));
+                own.add(messages, evidence, (id, failed));
             }
         }
-        failures
+        own
     }
 
-    fn read(
+    fn add(
         &mut self,
         messages: &Messages<'_>,
         evidence: &Evidence,
@@ -129,7 +132,7 @@ impl Failures {
             }
         });
         let refused = matches!(transaction.outcome, Outcome::Refused | Outcome::CoveredByRateLimit);
-        self.all.push(Failure {
+        self.failures.push(Failure {
             id,
             at: messages.index.segment_of(transaction.first)? as u32,
             ends: (position(&packet.segment.source_address)?, position(&packet.segment.destination_address)?),
@@ -144,20 +147,22 @@ impl Failures {
         });
         Some(())
     }
+}
 
-    fn append(&mut self, other: Self) {
-        let before = self.frames.len() as u32;
-        let moved = |failure: Failure| {
-            let Range { start, end } = failure.frames;
-            Failure { frames: start + before..end + before, ..failure }
-        };
-        self.all.extend(other.all.into_iter().map(moved));
-        self.frames.extend(other.frames);
+impl Failures {
+    /// All of them in order.
+    fn all(&self) -> impl Iterator<Item = &Failure> + Clone {
+        self.0.iter().flat_map(|block| &block.failures)
+    }
+
+    fn len(&self) -> usize {
+        self.0.iter().map(|block| block.failures.len()).sum()
     }
 
     fn frames_of(&self, failure: &Failure) -> &[(PacketId, Frame)] {
         let range = failure.frames.start as usize..failure.frames.end as usize;
-        self.frames.get(range).unwrap_or_default()
+        let block = self.0.get(failure.id as usize / BLOCK);
+        block.and_then(|block| block.frames.get(range)).unwrap_or_default()
     }
 }
 
@@ -206,16 +211,16 @@ const ELSEWHERE: u8 = 8;
 
 impl<'d> Numbered<'d> {
     /// Numbers what failed; gives each failure's key.
-    fn new(messages: &Messages<'_>, dictionary: &'d Dictionary, failures: &[Failure]) -> (Self, Vec<Key>) {
+    fn new(messages: &Messages<'_>, dictionary: &'d Dictionary, failures: &Failures) -> (Self, Vec<Key>) {
         let mut hosts = Numbers::new(dictionary);
-        let ends = failures.iter().map(|failure| hosts.number(failure.at as usize, failure.ends));
+        let ends = failures.all().map(|failure| hosts.number(failure.at as usize, failure.ends));
         let ends: Vec<(u32, u32)> = ends.collect();
         let mut pairs = Map::default();
         let mut first = Vec::new();
         let mut keys = Keys::default();
         let mut of_failure = Vec::with_capacity(failures.len());
         let number = || {
-            for (failure, (client, server)) in failures.iter().zip(ends) {
+            for (failure, (client, server)) in failures.all().zip(ends) {
                 let next = pairs.len() as u32;
                 let pair = *pairs.entry((client, server, failure.transport)).or_insert(next);
                 if pair == next {
@@ -386,13 +391,12 @@ fn place_of(key: Key) -> usize {
 pub(super) fn group(messages: &Messages<'_>, dictionary: &Dictionary, evidence: &mut Evidence) {
     let shared = &*evidence;
     let blocks = shared.unsettled.par_chunks(BLOCK / 64).enumerate();
-    let blocks = blocks.map(|(block, all)| Failures::of_block(messages, shared, block, all));
-    let mut failures = Failures::default();
-    blocks.collect::<Vec<_>>().into_iter().for_each(|block| failures.append(block));
-    if failures.all.is_empty() {
+    let blocks = blocks.map(|(block, unsettled)| Block::read(messages, shared, block, unsettled));
+    let failures = Failures(blocks.collect());
+    if failures.len() == 0 {
         return;
     }
-    let (numbered, keys) = Numbered::new(messages, dictionary, &failures.all);
+    let (numbered, keys) = Numbered::new(messages, dictionary, &failures);
     let share = shared.transactions.len().div_ceil(SHARES).max(1);
     let shares = shared.transactions.par_chunks(share).enumerate();
     let successes = shares.map(|(at, part)| numbered.successes(messages, part, (at * share) as u32));
@@ -402,7 +406,7 @@ pub(super) fn group(messages: &Messages<'_>, dictionary: &Dictionary, evidence: 
         let mut grouping = Grouping::new(pairs);
         let is_own = |key: &Key| key.pair as usize % GROUPINGS == own;
         let mut successes = successes.iter().flatten().filter(|success| is_own(&success.key)).peekable();
-        for (failure, key) in failures.all.iter().zip(&keys).filter(|(_, key)| is_own(key)) {
+        for (failure, key) in failures.all().zip(&keys).filter(|(_, key)| is_own(key)) {
             while let Some(success) = successes.next_if(|success| success.id < failure.id) {
                 grouping.success(success);
             }
@@ -414,12 +418,15 @@ pub(super) fn group(messages: &Messages<'_>, dictionary: &Dictionary, evidence: 
         grouping.drafts
     });
     let mut drafts: Vec<Draft<'_>> = drafts.collect();
-    drafts.sort_unstable_by_key(|draft| draft.first.id);
-    let Numbered { mut hosts, .. } = numbered;
+    drafts.par_sort_unstable_by_key(|draft| draft.first.id);
+    let Numbered { hosts, .. } = numbered;
     let hasher = foldhash::fast::FixedState::default();
-    let mut asks =
-        |failure: &Failure| hasher.hash_one((hosts.number(failure.at as usize, failure.ends), failure.hash));
-    let asking: Vec<u64> = drafts.iter().map(|draft| asks(draft.first)).collect();
+    let asks = |failure: &Failure| {
+        let numbers = dictionary.of_segment(failure.at as usize);
+        let number = |position: u32| numbers.get(position as usize);
+        hasher.hash_one((number(failure.ends.0), number(failure.ends.1), failure.hash))
+    };
+    let asking: Vec<u64> = drafts.par_iter().map(|draft| asks(draft.first)).collect();
     let mut episodes: Vec<Episode> =
         drafts.into_par_iter().map(|draft| finish(messages, &failures, draft)).collect();
     let (problems, (found, note)) = rayon::join(
