@@ -14,7 +14,7 @@ use crate::filter::Context;
 use crate::index::{Packet, PacketId};
 
 /// Packets formatted by one worker at a time; large enough to hide the cost of handing out work.
-const CHUNK_PACKETS: usize = 1024;
+const CHUNK_PACKETS: usize = 256;
 /// Chunks formatted before the next are begun, which bounds the text held in memory.
 const WAVE_CHUNKS: usize = 16;
 

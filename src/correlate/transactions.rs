@@ -45,8 +45,8 @@ pub(super) fn join(messages: &Messages<'_>, evidence: &mut Evidence, cancel: &At
     let found = matched(messages, evidence, &blocks, &answers);
     let briefs = blocks.into_iter().map(|block| block.briefs).collect();
     let briefs = Briefs { messages, blocks: briefs };
-    let firsts = Firsts::take(&answers);
-    // Whoever reads an answer takes it away: what is left is the tags of messages that have none yet.
+    let firsts = Firsts::find(&answers);
+    // Each answer is read once, by its own query's transaction, which puts the query's tag in its place.
     let tags = answers;
     let tag = |position: Position, tag: u32| {
         if let Some(slot) = tags.get(position as usize) {
@@ -56,7 +56,8 @@ pub(super) fn join(messages: &Messages<'_>, evidence: &mut Evidence, cancel: &At
     let unsettled: Vec<AtomicU64> = (0..firsts.len().div_ceil(64)).map(|_| AtomicU64::new(0)).collect();
     let late_after_ns = evidence.parameters.late_after_ns;
     let one = |block: &mut usize, id: usize| {
-        let (first, answer) = firsts.get(id, block).unwrap_or((NONE, UNANSWERED));
+        let first = firsts.get(id, block).unwrap_or(NONE);
+        let answer = tags.get(first as usize).map_or(UNANSWERED, |answer| answer.load(Ordering::Relaxed));
         let number = (id as u32) << ROLE_BITS;
         tag(first, number | Role::First as u32);
         if answer != UNANSWERED {
@@ -191,32 +192,32 @@ fn matched(messages: &Messages<'_>, evidence: &Evidence, blocks: &[Block], answe
     found
 }
 
-/// The first queries in matching order, each one's position and that of its answer.
+/// The first queries in matching order.
 struct Firsts {
-    /// Block by block: small pieces of memory, as there is plenty of after matching.
-    blocks: Vec<Vec<(Position, Position)>>,
+    /// Their positions from the beginning of each block.
+    blocks: Vec<Vec<u16>>,
     /// How many come before each block, and all of them.
     starts: Vec<usize>,
 }
 
 impl Firsts {
-    /// Takes them out of `answers`.
-    fn take(answers: &[AtomicU32]) -> Self {
-        let take = |(at, block): (usize, &[AtomicU32])| {
+    /// Finds those that have an answer, or stand as unanswered.
+    fn find(answers: &[AtomicU32]) -> Self {
+        let find = |block: &[AtomicU32]| {
             let is_first = |answer: &&AtomicU32| answer.load(Ordering::Relaxed) != NONE;
             let mut firsts = Vec::with_capacity(block.iter().filter(is_first).count());
-            for (answer, position) in block.iter().zip(at as Position * BLOCK..) {
-                if is_first(&answer) {
-                    firsts.push((position, answer.load(Ordering::Relaxed)));
-                    answer.store(NONE, Ordering::Relaxed);
-                }
-            }
+            firsts.extend(block.iter().zip(0u16..).filter(|(answer, _)| is_first(answer)).map(|(_, at)| at));
             firsts
         };
-        let blocks: Vec<Vec<_>> = answers.par_chunks(BLOCK as usize).enumerate().map(take).collect();
+        let mut blocks: Vec<Vec<u16>> = answers.par_chunks(BLOCK as usize).map(find).collect();
         let mut starts = vec![0];
-        let mut sum = 0;
-        for block in &blocks {
+        let mut sum = 0usize;
+        for (block, answers) in blocks.iter_mut().zip(answers.chunks(BLOCK as usize)) {
+            // What cannot be numbered is left out.
+            let room = TRANSACTIONS_MAX.saturating_sub(sum).min(block.len());
+            for answer in block.drain(room..).filter_map(|at| answers.get(usize::from(at))) {
+                answer.store(NONE, Ordering::Relaxed);
+            }
             sum += block.len();
             starts.push(sum);
         }
@@ -224,11 +225,11 @@ impl Firsts {
     }
 
     fn len(&self) -> usize {
-        self.starts.last().map_or(0, |all| (*all).min(TRANSACTIONS_MAX))
+        self.starts.last().copied().unwrap_or(0)
     }
 
-    /// One of them; `block` is where the one before was found.
-    fn get(&self, id: usize, block: &mut usize) -> Option<(Position, Position)> {
+    /// The position of one of them; `block` is where the one before was found.
+    fn get(&self, id: usize, block: &mut usize) -> Option<Position> {
         let holds = |block: usize| {
             let range = self.starts.get(block).zip(self.starts.get(block + 1));
             range.is_some_and(|(start, end)| (*start..*end).contains(&id))
@@ -236,7 +237,8 @@ impl Firsts {
         if !holds(*block) {
             *block = self.starts.partition_point(|start| *start <= id).checked_sub(1)?;
         }
-        self.blocks.get(*block)?.get(id - self.starts.get(*block)?).copied()
+        let at = self.blocks.get(*block)?.get(id - self.starts.get(*block)?)?;
+        Some(*block as Position * BLOCK + Position::from(*at))
     }
 }
 
