@@ -79,9 +79,8 @@ fn print(
         if chooser.is_everything() && errors.all > 0 {
             writeln!(out, "{} ICMP errors about DNS, {} linked to a DNS message", errors.all, errors.linked)?;
         }
-        let (vantage, reasons) =
-            (loaded.evidence.surroundings().vantage.name(), &loaded.evidence.surroundings().reasons);
-        writeln!(out, "vantage: {vantage} ({})", reasons.join("; "))?;
+        let surroundings = loaded.evidence.surroundings();
+        writeln!(out, "vantage: {} ({})", surroundings.vantage.name(), surroundings.reasons.join("; "))?;
         for note in &loaded.evidence.notes {
             writeln!(out, "note: {note}")?;
         }

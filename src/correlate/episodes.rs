@@ -196,8 +196,9 @@ struct Numbered<'d> {
     pairs: Map<(u32, u32, u8), u32>,
     /// The first failed transaction of each pair.
     first: Vec<u32>,
-    /// The pairs over UDP again by client and server, where they are few enough, with this many servers for each client.
+    /// The pairs over UDP again by client and server, where they are few enough.
     dense: Vec<u32>,
+    /// Places of `dense` for each client.
     servers: usize,
     keys: Keys,
 }
@@ -263,7 +264,7 @@ impl<'d> Numbered<'d> {
         self.dense.get(place).copied().unwrap_or(place.saturating_sub(self.dense.len()) as u32)
     }
 
-    /// The states of all places when a transaction begins: who has not failed before waits for nothing.
+    /// The states of all places when the transaction `from` begins: who has not failed before it waits for nothing.
     fn states(&self, from: u32) -> Vec<u8> {
         let state = |pair: u32| {
             let failed = self.first.get(pair as usize);
