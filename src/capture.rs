@@ -1,5 +1,6 @@
 //! Opens anything that holds packets, detects its format by content, and hands out records.
 
+pub mod bytes;
 pub mod foreign;
 pub mod map;
 pub mod order;
@@ -16,8 +17,9 @@ use std::time::Duration;
 
 use crate::text::thousands;
 use crate::time::Nanos;
-pub use map::{Map, Problem};
-pub use stream::Limits;
+pub use bytes::Bytes;
+pub use map::{Look, Map, Problem, Window};
+pub use stream::{Hold, Limits};
 
 /// A link-layer header type (the LINKTYPE_ registry of the pcap formats, FCS bits masked off).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -234,23 +236,27 @@ pub enum Fill {
     End,
 }
 
-/// Walks the records of one capture. Works on a prefix of the bytes that may grow between calls.
+/// Walks the records of one capture. Works on the bytes that are there, which may grow between calls.
 pub trait Walk: Send {
-    /// Appends up to `limit` records to `records`. `bytes` is the whole source so far; `complete`
+    /// Appends up to `limit` records to `records`. `bytes` is the source so far, from [`Walk::wanted`] on at least; `complete`
     /// says that it will not grow. A partial record at the end of an incomplete source is left for the next call.
-    fn fill(&mut self, bytes: &[u8], complete: bool, limit: usize, records: &mut Vec<Record>) -> Fill;
+    fn fill(&mut self, bytes: Bytes<'_>, complete: bool, limit: usize, records: &mut Vec<Record>) -> Fill;
     /// What is known about the capture so far.
     fn metadata(&self) -> &Metadata;
     /// Bytes walked so far.
     fn position(&self) -> u64;
+    /// The first byte that is still looked at.
+    fn wanted(&self) -> u64 {
+        self.position()
+    }
     /// The record that stands at the end of a source which has been quiet for a while, when it looks whole although only
     /// what follows could prove it. It is not walked: [`Walk::fill`] gives it again, perhaps longer, when that is known.
-    fn unproven(&mut self, _bytes: &[u8]) -> Option<Record> {
+    fn unproven(&mut self, _bytes: Bytes<'_>) -> Option<Record> {
         None
     }
     /// Takes what [`Walk::unproven`] gives as walked, because packets of another source come after it. What of it comes
     /// later is counted as damage.
-    fn settle(&mut self, _bytes: &[u8]) -> Option<Record> {
+    fn settle(&mut self, _bytes: Bytes<'_>) -> Option<Record> {
         None
     }
 }
@@ -323,6 +329,8 @@ pub struct Options {
     pub end: AtEnd,
     /// What to do when nothing has come yet.
     pub start: AtStart,
+    /// What of a packed file stays in memory.
+    pub hold: Hold,
 }
 
 /// What opening a stream that has not begun means.
@@ -376,7 +384,8 @@ pub fn open_with(path: &Path, options: Options) -> Result<(Source, Box<dyn Walk>
     let own = Some(path.to_owned());
     if let Some(packing) = stream::Packing::detect(map.bytes()) {
         let file = std::fs::File::open(path).map_err(failed)?;
-        let bytes = stream::unpack(file, size, packing, options.limits).map_err(failed)?;
+        let bytes =
+            stream::unpack(Arc::new(file), size, packing, options.limits, options.hold).map_err(failed)?;
         return open_spooled(name, own, size, bytes, AtStart::Wait);
     }
     if options.end == AtEnd::Follow {
@@ -416,17 +425,21 @@ fn open_spooled(
     bytes: Arc<Map>,
     start: AtStart,
 ) -> Result<(Source, Box<dyn Walk>), OpenError> {
+    // Nothing is given up before more than the first bytes were asked for.
+    let look = bytes.look(0);
+    let first = || look.as_ref().and_then(|look| look.bytes().get(..)).unwrap_or_default();
     let mut waits = 0;
-    while !is_enough(bytes.bytes(), bytes.is_complete()) {
+    while !is_enough(first(), bytes.is_complete()) {
         if start == AtStart::GoOn && waits == START_WAITS_MAX {
             let walk = Box::new(undecided::Undecided::new(&name));
+            drop(look);
             return Ok((Source { name, path, size, bytes }, walk));
         }
         waits += 1;
-        bytes.wait(bytes.bytes().len(), START_WAIT);
+        bytes.wait(first().len(), START_WAIT);
     }
     let is_complete = bytes.is_complete();
-    let seen = bytes.bytes();
+    let seen = first();
     let walk = detect(&name, seen, is_complete);
     let is_empty = seen.is_empty();
     // Where enough is there, what it is tells more than why there is no more.
@@ -450,6 +463,7 @@ fn open_spooled(
     if walk.is_err() {
         bytes.cancel();
     }
+    drop(look);
     Ok((Source { name, path, size, bytes }, walk?))
 }
 

@@ -251,8 +251,6 @@ pub struct Episode {
     pub last_ns: Nanos,
     /// The first answered query of the same client and server after the last failure.
     pub recovery: Option<PacketId>,
-    /// What the client did next.
-    pub consequences: Vec<Consequence>,
 }
 
 /// What the client did after a failure (correlation §4).
@@ -370,6 +368,6 @@ pub fn correlate_noting(
     passed("names that vanished");
     episodes::group(&messages, &dictionary, &mut evidence);
     evidence.seal();
-    passed("episodes, problems, consequences");
+    passed("episodes, problems");
     evidence
 }

@@ -97,6 +97,11 @@ impl Filter {
         local
     }
 
+    /// Whether it can only match DNS messages, ICMP messages and pieces of them, so that no other packets are read again.
+    pub fn is_about_evidence(&self) -> bool {
+        scan::is_about_evidence(&self.expression)
+    }
+
     /// The same filter with the packets linked to a match besides.
     #[must_use]
     pub fn with_partners(&self) -> Self {

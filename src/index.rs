@@ -1,6 +1,7 @@
 //! The packets of all sources as columns in immutable segments; everything else is decoded again when shown.
 
 pub mod build;
+mod kept;
 pub mod names;
 pub mod reassembly;
 pub mod segment;
@@ -268,10 +269,16 @@ impl<'i> Packet<'i> {
     pub fn flags(&self) -> u16 {
         column(&self.segment.flags, self.row)
     }
-    /// The captured bytes.
+    /// The captured bytes. Where they are not held in memory, the capture is unpacked again.
     pub fn bytes(&self) -> &'i [u8] {
-        let start = column(&self.segment.offset, self.row) as usize;
-        self.source.bytes.bytes().get(start..start + self.captured() as usize).unwrap_or_default()
+        let offset = column(&self.segment.offset, self.row);
+        let range = offset..offset + u64::from(self.captured());
+        if !self.segment.kept.is_empty()
+            && let Some(kept) = self.segment.kept.get(range.clone())
+        {
+            return kept;
+        }
+        self.source.bytes.slice(range.start as usize..range.end as usize).unwrap_or_default()
     }
     /// The link type of its interface.
     pub fn link_type(&self) -> LinkType {

@@ -349,6 +349,11 @@ impl ProtocolId {
         PROTOCOLS.get(usize::from(self.0)).copied().unwrap_or(&other::UNKNOWN)
     }
 
+    /// Whether correlation and findings read its packets again.
+    pub fn is_evidence(self) -> bool {
+        matches!(self, Self::DNS | Self::MDNS | Self::LLMNR | Self::ICMP | Self::ICMPV6)
+    }
+
     /// Finds a protocol by its filter word.
     pub fn by_name(name: &str) -> Option<Self> {
         PROTOCOLS.iter().position(|p| p.name == name).map(|at| Self(at as u8))

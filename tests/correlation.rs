@@ -211,8 +211,8 @@ impl Scene {
 fn aftermath(scene: Scene) -> (&'static str, Vec<String>) {
     let (_, evidence) = scene.examine();
     let [episode] = evidence.episodes.as_slice() else { panic!("{} episodes", evidence.episodes.len()) };
-    let told = episode.consequences.iter().map(|next| format!("{} {}", next.code, next.text)).collect();
-    (episode.verdict(), told)
+    let told = evidence.consequences(0).iter().map(|next| format!("{} {}", next.code, next.text)).collect();
+    (episode.verdict(evidence.consequences(0)), told)
 }
 
 #[test]
@@ -466,8 +466,8 @@ fn an_answer_to_one_of_ever_new_questions_with_one_id_finds_the_newest_of_them()
     let last = evidence.transactions.last().unwrap();
     assert_eq!((last.answer, last.outcome), (Some(PacketId(REPEATS)), Outcome::Answered));
     assert!(
-        evidence.notes.iter().any(|note| note.contains("older ones were not compared")),
+        evidence.notes().any(|note| note.contains("older ones were not compared")),
         "{:?}",
-        evidence.notes
+        evidence.notes().collect::<Vec<_>>()
     );
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::io::{Cursor, Read, Write as _};
 
 use portmortem::capture::pcap::Pcap;
-use portmortem::capture::{self, Fill, Options, Record, Source, Walk};
+use portmortem::capture::{self, Fill, Hold, Options, Record, Source, Walk, Window};
 use portmortem::generate::bulk::{self, Mix};
 use portmortem::generate::{Random, mixed};
 use portmortem::index::{Index, Input, PacketId, Plan, Progress, build_as};
@@ -182,12 +182,98 @@ proptest! {
     }
 }
 
+/// A window that gives up bytes as early as can be.
+fn narrow(steps: usize) -> Hold {
+    Hold::Window(Window { least_bytes: steps * PAGE, step_bytes: PAGE })
+}
+
+/// Memory is moved by pages, of which the largest in use have this size.
+const PAGE: usize = 64 << 10;
+
+/// A frame that says how long it is, so that it can be unpacked in place, with a window that is shorter.
+fn zstd_frame(bytes: &[u8], window_log: u32) -> Vec<u8> {
+    let mut writer = zstd::Encoder::new(Vec::new(), 1).unwrap();
+    writer.window_log(window_log).unwrap();
+    writer.include_checksum(true).unwrap();
+    writer.set_pledged_src_size(Some(bytes.len() as u64)).unwrap();
+    writer.write_all(bytes).unwrap();
+    writer.finish().unwrap()
+}
+
+fn from_file(bytes: &[u8], hold: Hold) -> (Source, Box<dyn Walk>) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("capture");
+    std::fs::write(&path, bytes).unwrap();
+    capture::open_with(&path, Options { hold, ..Options::default() }).unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(30))]
+
+    // Frames larger than those that are kept anyway make sure that some are unpacked again.
+    #[test]
+    fn bytes_given_up_behind_their_readers_are_those_of_the_file(
+        seed in any::<u64>(),
+        shape in 0..mixed::SHAPES.len(),
+        packets in 1_000usize..6_000,
+        packing in 1u8..6,
+        cut in any::<prop::sample::Index>(),
+        steps in 1usize..6,
+        segment_packets in 1usize..2_000,
+    ) {
+        let bytes = mixed::write(mixed::SHAPES[shape], packets, seed).unwrap();
+        let whole = indexed(from_memory(&bytes), SERIAL);
+        let packed = packed_in_two(&bytes, packing, cut.index(bytes.len()), 0);
+        let plan = Plan { threads: 2, first_packets: 7, segment_packets };
+        let passing = indexed(from_file(&packed, narrow(steps)), plan);
+        prop_assert!(passing.sources[0].bytes.is_passing());
+        prop_assert_eq!(contents(&whole), contents(&passing));
+        prop_assert!(passing.sources[0].bytes.bytes() == bytes, "the capture is another when it is unpacked again");
+    }
+
+    // A pipe is never unpacked in place.
+    #[test]
+    fn zstd_unpacked_in_place_is_what_a_pipe_gives(
+        seed in any::<u64>(),
+        mix in prop::sample::select(vec![Mix::Ordinary, Mix::Small]),
+        window_log in 10u32..19,
+        cut in any::<prop::sample::Index>(),
+        damage in prop_oneof![Just(None), any::<(prop::sample::Index, u8)>().prop_map(Some)],
+        is_cut in any::<bool>(),
+        steps in 8usize..40,
+    ) {
+        let mut bytes = Vec::new();
+        bulk::write(&mut bytes, mix, 4 << 20, seed).unwrap();
+        let (front, back) = bytes.split_at(cut.index(bytes.len()));
+        let mut packed = [zstd_frame(front, window_log), zstd_frame(back, window_log)].concat();
+        if let Some((at, value)) = damage {
+            // The header of the capture stays, so that there is one.
+            let at = 4_096 + at.index(packed.len() - 4_096);
+            packed[at] = value;
+        }
+        if is_cut {
+            packed.truncate(packed.len() * 3 / 4);
+        }
+        let pipe = Pieces::new(packed.clone(), 1 << 20, seed);
+        let piped = indexed(capture::open_reader("pipe", pipe, Options::default()).unwrap(), Plan::new(2));
+        let piped_contents = contents(&piped);
+        for hold in [Hold::All, narrow(steps)] {
+            let file = indexed(from_file(&packed, hold), Plan::new(2));
+            let file_contents = contents(&file);
+            prop_assert_eq!(file_contents.len(), piped_contents.len());
+            let differing = file_contents.iter().zip(&piped_contents).find(|(one, other)| one != other);
+            prop_assert!(differing.is_none(), "{hold:?}: {differing:?}");
+            prop_assert!(file.sources[0].bytes.bytes() == piped.sources[0].bytes.bytes(), "{hold:?}");
+        }
+    }
+}
+
 fn walked(bytes: &[u8], step: usize) -> (Vec<Record>, String) {
     let mut walk = Pcap::detect(bytes).unwrap();
     let mut records = Vec::new();
     loop {
         let mut some = Vec::new();
-        let fill = walk.fill(bytes, true, step, &mut some);
+        let fill = walk.fill(bytes.into(), true, step, &mut some);
         assert!(some.len() <= step);
         records.append(&mut some);
         if fill == Fill::End {

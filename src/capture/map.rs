@@ -5,32 +5,30 @@
 //! goes; what comes after that is written to an unlinked temporary file which is mapped behind it, so that the bytes
 //! stay one run.
 
+mod passing;
+mod place;
 mod reserved;
+mod writer;
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock};
 use std::time::Duration;
 
-use reserved::{Ahead, Reserved};
-
-/// Memory a stream takes at first; each further step doubles it, up to [`STEP_MAX_BYTES`].
-const STEP_MIN_BYTES: usize = 1 << 20;
-const STEP_MAX_BYTES: usize = 64 << 20;
-/// Memory is made ready ahead from steps of this size on; less is there before a thread for it is.
-const AHEAD_MIN_BYTES: usize = 16 << 20;
-/// How far before who writes memory is made ready at the least, so that the two do not meet.
-const READY_MARGIN_BYTES: usize = 2 << 20;
-/// Bytes gathered before they are written to the spool file.
-const SPOOL_CHUNK_BYTES: usize = 256 << 10;
+pub(super) use passing::Passing;
+pub use passing::{Look, Window};
+pub(super) use place::Place;
+use reserved::Reserved;
+pub(super) use writer::Writer;
 
 /// A run of bytes that never moves while it lives, and may grow at its end.
 pub struct Map {
     kind: Kind,
     state: State,
+    /// Where bytes are given up when they were read.
+    passing: Option<Passing>,
 }
 
 /// What is wrong at the end of the bytes.
@@ -108,7 +106,7 @@ pub(super) enum Origin {
 impl Map {
     fn whole(kind: Kind) -> Self {
         let state = State { complete: AtomicBool::new(true), ..State::default() };
-        Self { kind, state }
+        Self { kind, state, passing: None }
     }
 
     /// Maps a whole file, read-only.
@@ -137,41 +135,40 @@ impl Map {
     /// Maps `file` at `max` bytes although it is shorter now; nothing is published yet.
     pub(super) fn growing(file: &File, max: usize, origin: Origin) -> io::Result<Self> {
         let kind = Kind::Growing(memmap2::MmapOptions::new().len(max).map_raw_read_only(file)?);
-        Ok(Self { kind, state: State { live: origin == Origin::Live, ..State::default() } })
+        Ok(Self { kind, state: State { live: origin == Origin::Live, ..State::default() }, passing: None })
     }
 
-    /// Room for at most `max` bytes, and the one who may write them.
-    pub(super) fn reserve(max: usize, origin: Origin) -> io::Result<(Arc<Self>, Writer)> {
+    /// Room for at most `max` bytes, and the one who may write them. With `passing` bytes are given up behind their readers.
+    pub(super) fn reserve(
+        max: usize,
+        origin: Origin,
+        passing: Option<Passing>,
+    ) -> io::Result<(Arc<Self>, Writer)> {
         let max = max.max(1);
         let live = origin == Origin::Live;
         let (map, spool) = if let Some(reserved) = Reserved::new(max) {
-            (Self { kind: Kind::Reserved(reserved), state: State { live, ..State::default() } }, None)
+            let state = State { live, ..State::default() };
+            (Self { kind: Kind::Reserved(reserved), state, passing }, None)
         } else {
             // A system that promises only memory it has: everything goes through the file.
             let file = tempfile::tempfile()?;
-            (Self::growing(&file, max, origin)?, Some(Spool { file, begin: 0 }))
+            (Self::growing(&file, max, origin)?, Some(file))
         };
         let map = Arc::new(map);
-        let writer = Writer {
-            map: Arc::clone(&map),
-            max,
-            written: 0,
-            granted: 0,
-            ahead: None,
-            spool,
-            chunk: Vec::new(),
-            has_finished: false,
-        };
+        let writer = Writer::new(&map, max, spool);
         Ok((map, writer))
     }
 
-    /// All bytes that are there so far.
+    /// All bytes that are there so far; where some were given up, all are unpacked again first.
     pub fn bytes(&self) -> &[u8] {
+        if let Some(all) = self.again() {
+            return all;
+        }
         match &self.kind {
             Kind::Mapped(map) => map,
             Kind::Fixed(bytes) => bytes,
             Kind::Owned(bytes) => bytes,
-            Kind::Reserved(reserved) => reserved.read(self.state.length.load(Ordering::Acquire)),
+            Kind::Reserved(reserved) => reserved.read(0..self.length()),
             Kind::Growing(map) => {
                 let length = self.state.length.load(Ordering::Acquire).min(map.len());
                 // SAFETY: the map lives as long as `self` and is at least `length` long. Bytes below the published
@@ -225,8 +222,14 @@ impl Map {
         }
     }
 
-    fn length(&self) -> usize {
-        self.state.length.load(Ordering::SeqCst)
+    /// How many bytes there are so far.
+    pub fn length(&self) -> usize {
+        match &self.kind {
+            Kind::Mapped(map) => map.len(),
+            Kind::Fixed(bytes) => bytes.len(),
+            Kind::Owned(bytes) => bytes.len(),
+            Kind::Growing(_) | Kind::Reserved(_) => self.state.length.load(Ordering::SeqCst),
+        }
     }
 
     /// Tells whoever writes the map that no more bytes are wanted; what is there stays.
@@ -274,130 +277,5 @@ impl Map {
     fn wake(&self) {
         drop(self.state.turn.lock());
         self.state.grown.notify_all();
-    }
-}
-
-/// The only one who adds bytes to a map. It is not cloned, so two parts of a stream never meet.
-pub(super) struct Writer {
-    map: Arc<Map>,
-    max: usize,
-    written: usize,
-    /// Bytes of the map that memory was granted for; later ones lie in the spool file.
-    granted: usize,
-    ahead: Option<Ahead>,
-    spool: Option<Spool>,
-    chunk: Vec<u8>,
-    has_finished: bool,
-}
-
-/// A temporary file mapped from byte `begin` of the map on.
-struct Spool {
-    file: File,
-    begin: usize,
-}
-
-impl Writer {
-    /// The map that is filled.
-    pub fn map(&self) -> &Map {
-        &self.map
-    }
-
-    /// Says what the bytes come out of, and lowers how many may come to `max`.
-    pub fn unpack(&mut self, container: Option<&'static str>, max: usize) {
-        if let Some(container) = container {
-            let _ = self.map.state.container.set(container);
-        }
-        self.max = self.max.min(max);
-    }
-
-    /// Bytes written so far.
-    pub fn written(&self) -> usize {
-        self.written
-    }
-
-    /// Room for the next bytes, at most `want`; empty only at the end of the map.
-    pub fn room(&mut self, want: usize) -> io::Result<&mut [u8]> {
-        let want = want.min(self.max.saturating_sub(self.written));
-        // With a thread that makes it ready, the next step is taken before this one is used up.
-        let early = if self.ahead.is_some() { STEP_MAX_BYTES / 2 } else { 0 };
-        if self.spool.is_none() && self.written + early >= self.granted && self.granted < self.max {
-            self.grow()?;
-        }
-        match &self.map.kind {
-            Kind::Reserved(reserved) if self.spool.is_none() => {
-                let end = (self.written + want).min(self.granted);
-                // SAFETY: the range begins where the published bytes end, and readers are given no others. This is
-                // the only writer, and `&mut self` is borrowed as long as the slice lives, so nothing else is in it.
-                #[expect(unsafe_code, reason = "unpacking into the map saves a copy of every byte")]
-                Ok(unsafe { reserved.room(self.written..end) })
-            }
-            _ => {
-                self.chunk.resize(want.min(SPOOL_CHUNK_BYTES), 0);
-                Ok(&mut self.chunk)
-            }
-        }
-    }
-
-    /// Publishes the first `count` bytes of the room handed out last.
-    pub fn commit(&mut self, count: usize) -> io::Result<()> {
-        if let Some(spool) = &self.spool {
-            let bytes = self.chunk.get(..count).unwrap_or_default();
-            spool.file.write_all_at(bytes, (self.written - spool.begin) as u64)?;
-        }
-        self.written += count;
-        self.map.publish(self.written);
-        Ok(())
-    }
-
-    /// Takes more memory, or begins the spool file when there is none to take.
-    fn grow(&mut self) -> io::Result<()> {
-        let Kind::Reserved(reserved) = &self.map.kind else { return Ok(()) };
-        let step =
-            self.granted.clamp(STEP_MIN_BYTES, STEP_MAX_BYTES).min(self.max.saturating_sub(self.granted));
-        if reserved.charge(step) {
-            // Who writes is already at the first bytes.
-            let range = self.granted.max(self.written + READY_MARGIN_BYTES)..self.granted + step;
-            self.granted += step;
-            // What comes live comes slowly, and memory it may never need is not touched.
-            if step >= AHEAD_MIN_BYTES && !self.map.state.live {
-                self.ahead = self.ahead.take().or_else(|| Ahead::start(Arc::clone(&self.map), Map::reserved));
-                if let Some(ahead) = &self.ahead {
-                    ahead.make_ready(range);
-                }
-            }
-            return Ok(());
-        }
-        if self.written < self.granted {
-            return Ok(());
-        }
-        let file = tempfile::tempfile()?;
-        reserved.map_behind(&file, self.granted)?;
-        self.spool = Some(Spool { file, begin: self.granted });
-        Ok(())
-    }
-
-    /// Says that no more bytes will come, and what was wrong with their end.
-    pub fn finish(mut self, problem: Option<Problem>) {
-        self.end(problem);
-    }
-
-    fn end(&mut self, problem: Option<Problem>) {
-        if std::mem::replace(&mut self.has_finished, true) {
-            return;
-        }
-        if let Some(ahead) = self.ahead.take() {
-            ahead.stop();
-        }
-        if let Some(reserved) = self.map.reserved().filter(|_| self.written < self.granted) {
-            reserved.give_back(self.written..self.granted);
-        }
-        self.map.finish(problem);
-    }
-}
-
-impl Drop for Writer {
-    /// A reader must not wait for a writer that is gone, even where a decoder has panicked.
-    fn drop(&mut self) {
-        self.end(Some(Problem::Stopped("the data cannot be unpacked from here on".to_owned())));
     }
 }

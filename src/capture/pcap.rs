@@ -6,7 +6,7 @@ use pcap_file::Endianness;
 use pcap_file::pcap::{PcapHeader, PcapTsResolution};
 
 use super::order::Order;
-use super::{Damage, Fill, Format, Interface, LinkType, Metadata, Place, Record, Walk};
+use super::{Bytes, Damage, Fill, Format, Interface, LinkType, Metadata, Place, Record, Walk};
 
 /// Larger captured lengths are taken as damage (tcpdump's own limit is 256 KiB; jumbo dumps reach a few MiB).
 const RECORD_MAX_BYTES: u32 = 64 << 20;
@@ -129,12 +129,12 @@ impl Pcap {
             metadata: Metadata::new(Format::Pcap),
         };
         walk.metadata.interfaces.push(magic.interface());
-        walk.enter(bytes, &magic);
+        walk.enter(bytes.into(), &magic);
         Some(walk)
     }
 
     /// Goes on behind the file header at the position; false when more bytes must tell how its records look.
-    fn enter(&mut self, bytes: &[u8], magic: &Magic) -> bool {
+    fn enter(&mut self, bytes: Bytes<'_>, magic: &Magic) -> bool {
         self.position += FILE_HEADER_BYTES;
         self.begin = self.position;
         self.order = magic.order;
@@ -149,7 +149,7 @@ impl Pcap {
     }
 
     /// Goes on with the next of several captures put end to end.
-    fn enter_next(&mut self, bytes: &[u8], complete: bool, magic: &Magic) -> Step {
+    fn enter_next(&mut self, bytes: Bytes<'_>, complete: bool, magic: &Magic) -> Step {
         let next = magic.interface();
         let same =
             |known: &Interface| known.link_type == next.link_type && known.resolution == next.resolution;
@@ -182,7 +182,7 @@ impl Pcap {
     /// Chooses the first size with which good records follow each other as far as there are bytes; without one the usual
     /// size stays. A growing file may end anywhere: another size must not win because it ends just there, and with
     /// `false` more bytes could still make another win.
-    fn choose_size(&mut self, bytes: &[u8]) -> bool {
+    fn choose_size(&mut self, bytes: Bytes<'_>) -> bool {
         let usual = self.sizes.first().copied().unwrap_or(16);
         let mut fits = self.sizes.iter().filter_map(|size| {
             self.record_header = *size;
@@ -219,12 +219,12 @@ impl Pcap {
     }
 
     /// Whether good record headers follow each other from `at`, or end exactly with the bytes.
-    fn chain(&self, bytes: &[u8], at: usize) -> bool {
+    fn chain(&self, bytes: Bytes<'_>, at: usize) -> bool {
         self.follow(bytes, at) == Chain::Whole
     }
 
     /// Reads a few record headers from `at` on.
-    fn follow(&self, bytes: &[u8], mut at: usize) -> Chain {
+    fn follow(&self, bytes: Bytes<'_>, mut at: usize) -> Chain {
         for count in 0..RESYNC_CHAIN {
             let begins = |rest| next_magic(rest).is_some();
             if count > 0 && (at == bytes.len() || bytes.get(at..).is_some_and(begins)) {
@@ -245,7 +245,7 @@ impl Pcap {
     }
 
     /// Looks for good records, or another capture's header, after `from`. `Err` says that more bytes may bring them.
-    fn resync(&self, bytes: &[u8], from: usize, complete: bool) -> Result<Option<usize>, ()> {
+    fn resync(&self, bytes: Bytes<'_>, from: usize, complete: bool) -> Result<Option<usize>, ()> {
         let end = from.saturating_add(RESYNC_MAX_BYTES);
         if end > bytes.len() && !complete {
             return Err(());
@@ -294,7 +294,7 @@ enum Step {
 impl Pcap {
     /// The record at `at` when its header is as it should be.
     #[inline]
-    fn plain_record(&self, bytes: &[u8], at: usize) -> Option<Record> {
+    fn plain_record(&self, bytes: Bytes<'_>, at: usize) -> Option<Record> {
         let rest = bytes.get(at..)?;
         let header = rest.get(..self.record_header)?;
         let (captured, original) = self.lengths(header);
@@ -321,7 +321,7 @@ impl Pcap {
 
     /// The rare cases: the end, a cut record, a length that cannot be.
     #[cold]
-    fn odd_step(&mut self, bytes: &[u8], complete: bool) -> Step {
+    fn odd_step(&mut self, bytes: Bytes<'_>, complete: bool) -> Step {
         let rest = bytes.get(self.position..).unwrap_or_default();
         if rest.is_empty() {
             return Step::Stop(if complete { Fill::End } else { Fill::Starved });
@@ -392,7 +392,7 @@ impl Pcap {
 }
 
 impl Walk for Pcap {
-    fn fill(&mut self, bytes: &[u8], complete: bool, limit: usize, records: &mut Vec<Record>) -> Fill {
+    fn fill(&mut self, bytes: Bytes<'_>, complete: bool, limit: usize, records: &mut Vec<Record>) -> Fill {
         if self.position == self.begin {
             // A pipe may have held too little to tell when it was opened, and may still.
             if !self.choose_size(bytes) && !complete {

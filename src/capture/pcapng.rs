@@ -14,7 +14,7 @@ use pcap_file::pcapng::blocks::block_common::{
 };
 
 use super::order::Order;
-use super::{Damage, Fill, Format, Interface, LinkType, Metadata, Place, Record, Walk};
+use super::{Bytes, Damage, Fill, Format, Interface, LinkType, Metadata, Place, Record, Walk};
 use crate::time::Nanos;
 
 /// Larger blocks are taken as damage.
@@ -169,7 +169,7 @@ impl Pcapng {
     }
 
     /// Looks for the next block from `searched` on; true when the walk can go on.
-    fn search(&mut self, bytes: &[u8], complete: bool) -> Option<Fill> {
+    fn search(&mut self, bytes: Bytes<'_>, complete: bool) -> Option<Fill> {
         while self.searched + 12 <= bytes.len() {
             let rest = bytes.get(self.searched..).unwrap_or_default();
             if is_known(self.order.u32(rest, 0)) {
@@ -475,7 +475,7 @@ impl<'b> Iterator for Options<'b> {
 }
 
 impl Walk for Pcapng {
-    fn fill(&mut self, bytes: &[u8], complete: bool, limit: usize, records: &mut Vec<Record>) -> Fill {
+    fn fill(&mut self, bytes: Bytes<'_>, complete: bool, limit: usize, records: &mut Vec<Record>) -> Fill {
         while records.len() < limit {
             if self.searched > 0 {
                 match self.search(bytes, complete) {

@@ -5,11 +5,12 @@ mod unpack;
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
+use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::map::{Map, Origin, Problem, Writer};
+use super::map::{Map, Origin, Passing, Problem, Window, Writer};
 use unpack::{Input, MAGIC_BYTES, Unpacker};
 
 /// Bytes kept of a plain pipe, unless the analyst says otherwise.
@@ -107,7 +108,7 @@ pub(super) fn spool<R: Read + Send + 'static>(
     limits: Limits,
 ) -> io::Result<Arc<Map>> {
     let max = limits.bytes(None).max(limits.bytes(Some(Packing::Gzip)));
-    let (map, mut writer) = Map::reserve(max, Origin::Live)?;
+    let (map, mut writer) = Map::reserve(max, Origin::Live, None)?;
     std::thread::Builder::new().name("unpack".to_owned()).spawn(move || {
         let read = || {
             let mut input = open()?;
@@ -132,14 +133,53 @@ pub(super) fn spool<R: Read + Send + 'static>(
     Ok(map)
 }
 
+/// What of a packed file's bytes stays in memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Hold {
+    /// All of them.
+    #[default]
+    All,
+    /// What readers have not come to yet. What is asked for afterwards is unpacked a second time.
+    Window(Window),
+}
+
+/// A file read from its beginning, whoever else reads it.
+struct FromStart {
+    file: Arc<File>,
+    at: u64,
+}
+
+impl Read for FromStart {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read_at(buffer, self.at)?;
+        self.at += read as u64;
+        Ok(read)
+    }
+}
+
 /// Unpacks a file of `size` bytes; the thread that does is started here.
-pub(super) fn unpack(file: File, size: u64, packing: Packing, limits: Limits) -> io::Result<Arc<Map>> {
+pub(super) fn unpack(
+    file: Arc<File>,
+    size: u64,
+    packing: Packing,
+    limits: Limits,
+    hold: Hold,
+) -> io::Result<Arc<Map>> {
     // The ratio bounds what can come; thousands of small files must not each reserve the greatest length.
     let bound = size.saturating_mul(limits.ratio).max(RATIO_FROM_BYTES).saturating_add(CHUNK_BYTES as u64);
     let max = limits.bytes(Some(packing)).min(usize::try_from(bound).unwrap_or(usize::MAX));
-    let (map, mut writer) = Map::reserve(max, Origin::File)?;
+    let passing = match hold {
+        Hold::All => None,
+        Hold::Window(window) => {
+            let file = Arc::clone(&file);
+            let again = move || unpack(Arc::clone(&file), size, packing, limits, Hold::All);
+            Some(Passing::new(window, again))
+        }
+    };
+    let (map, mut writer) = Map::reserve(max, Origin::File, passing)?;
     writer.unpack(Some(packing.name()), max);
     std::thread::Builder::new().name("unpack".to_owned()).spawn(move || {
+        let file = FromStart { file, at: 0 };
         let input = Input::new(Vec::new(), BufReader::with_capacity(INPUT_BYTES, file));
         let copied = copy(Some(packing), input, &mut writer, limits);
         let problem = copied.unwrap_or_else(|error| Some(Problem::Stopped(error.to_string())));
@@ -162,12 +202,9 @@ fn copy(
     let count = input.count();
     let mut reader = Unpacker::new(packing, input);
     let want = if packing == Some(Packing::Xz) { CAREFUL_CHUNK_BYTES } else { CHUNK_BYTES };
-    let mut beyond = [0];
     loop {
-        let room = writer.room(want)?;
-        let is_full = room.is_empty();
-        let read = match reader.read(if is_full { &mut beyond } else { room }) {
-            Ok(0) => break,
+        let (read, is_full) = match next(&mut reader, writer, want) {
+            Ok((0, _)) => break,
             Ok(read) => read,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => {
@@ -208,6 +245,31 @@ fn copy(
         offset: trailing.offset,
         bytes: trailing.bytes,
     }))
+}
+
+/// Unpacks a little more into the map, to be committed: how many bytes, and whether there was no room for them. 0 at the end.
+fn next(reader: &mut Unpacker<impl BufRead>, writer: &mut Writer, want: usize) -> io::Result<(usize, bool)> {
+    let mut beyond = [0];
+    loop {
+        // Of a pipe nothing is asked for that the decoder could do without.
+        if !writer.map().is_live()
+            && let Some((length, history)) = reader.announced()?
+            && writer.enter(length, history)
+        {
+            reader.write_in_place()?;
+        }
+        if let Some(place) = writer.place() {
+            let read = reader.read_in_place(place)?;
+            if read > 0 {
+                return Ok((read, false));
+            }
+            writer.leave();
+            continue;
+        }
+        let room = writer.room(want)?;
+        let is_full = room.is_empty();
+        return Ok((reader.read(if is_full { &mut beyond } else { room })?, is_full));
+    }
 }
 
 /// Maps a file that another program still writes; a thread publishes its growth until it is cancelled.

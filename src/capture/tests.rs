@@ -121,7 +121,7 @@ fn walk(bytes: &[u8], limit: usize) -> Option<(Vec<Record>, Metadata)> {
     let mut all = Vec::new();
     loop {
         let mut records = Vec::new();
-        let fill = walk.fill(bytes, true, limit, &mut records);
+        let fill = walk.fill(bytes.into(), true, limit, &mut records);
         all.extend(records);
         if fill == Fill::End {
             return Some((all, walk.metadata().clone()));
@@ -500,8 +500,8 @@ fn a_source_that_pauses_anywhere_gives_the_records_of_the_whole() {
         for pause in 64..bytes.len() {
             let mut walker = detect("test", &bytes, true).expect("a capture");
             let mut records = Vec::new();
-            while walker.fill(&bytes[..pause], false, records.len() + 3, &mut records) == Fill::More {}
-            while walker.fill(&bytes, true, records.len() + 3, &mut records) == Fill::More {}
+            while walker.fill(bytes[..pause].into(), false, records.len() + 3, &mut records) == Fill::More {}
+            while walker.fill(bytes.as_slice().into(), true, records.len() + 3, &mut records) == Fill::More {}
             assert_eq!(records, whole, "fixture {which}, pause after {pause} bytes");
         }
     }
@@ -529,9 +529,9 @@ proptest! {
         let mut walker = detect("test", &bytes, true).expect("a capture");
         let mut records = Vec::new();
         for cut in cuts {
-            while walker.fill(&bytes[..cut], false, records.len() + 3, &mut records) == Fill::More {}
+            while walker.fill(bytes[..cut].into(), false, records.len() + 3, &mut records) == Fill::More {}
         }
-        while walker.fill(&bytes, true, records.len() + 3, &mut records) == Fill::More {}
+        while walker.fill(bytes.as_slice().into(), true, records.len() + 3, &mut records) == Fill::More {}
         prop_assert_eq!(records, whole);
     }
 

@@ -7,7 +7,7 @@
 mod head;
 mod words;
 
-use super::{Damage, Fill, Format, Interface, LinkType, Metadata, Place, Record, Walk};
+use super::{Bytes, Damage, Fill, Format, Interface, LinkType, Metadata, Place, Record, Walk};
 use crate::time::Nanos;
 pub use head::{Head, Link, Network, Stamp, head};
 pub use words::{Word, Words, group, is_arrow};
@@ -366,7 +366,8 @@ impl Transcript {
 }
 
 impl Walk for Transcript {
-    fn fill(&mut self, bytes: &[u8], complete: bool, limit: usize, records: &mut Vec<Record>) -> Fill {
+    fn fill(&mut self, bytes: Bytes<'_>, complete: bool, limit: usize, records: &mut Vec<Record>) -> Fill {
+        let bytes = bytes.get(..).unwrap_or_default();
         // While more may come, the last line may be half of a packet's.
         let known = if complete {
             bytes
@@ -423,22 +424,29 @@ impl Walk for Transcript {
         self.position as u64
     }
 
+    /// Lines are looked at again from any place.
+    fn wanted(&self) -> u64 {
+        0
+    }
+
     /// The last packet of the whole lines there are. tcpdump writes the lines of one packet at once, but a full pipe or a
     /// stopped terminal can come between them; so the packet is given again when more lines of it come, and none is split.
-    fn unproven(&mut self, bytes: &[u8]) -> Option<Record> {
+    fn unproven(&mut self, bytes: Bytes<'_>) -> Option<Record> {
+        let bytes = bytes.get(..)?;
         let end = memchr::memrchr(b'\n', bytes)? + 1;
         let before = (self.position, self.next, self.kind, self.clock, self.day_ns, self.last_ns);
         let (settled, frames) = (self.settled, self.frames);
         let mut records = Vec::new();
         if settled.is_none() {
-            self.fill(bytes.get(..end)?, true, 1, &mut records);
+            self.fill(bytes.get(..end)?.into(), true, 1, &mut records);
         }
         (self.position, self.next, self.kind, self.clock, self.day_ns, self.last_ns) = before;
         (self.settled, self.frames) = (settled, frames);
         records.pop()
     }
 
-    fn settle(&mut self, bytes: &[u8]) -> Option<Record> {
+    fn settle(&mut self, bytes: Bytes<'_>) -> Option<Record> {
+        let bytes = bytes.get(..)?;
         let known = bytes.get(..memchr::memrchr(b'\n', bytes)? + 1)?;
         let kind = self.kind.or_else(|| Kind::of_rest(known, self.position))?;
         if self.settled.is_some() {
@@ -446,7 +454,7 @@ impl Walk for Transcript {
         }
         let first = self.next.or_else(|| kind.find(known, self.position))?;
         let mut records = Vec::new();
-        self.fill(known, true, 1, &mut records);
+        self.fill(known.into(), true, 1, &mut records);
         self.settled = (!records.is_empty()).then_some(first);
         records.pop()
     }
@@ -458,7 +466,7 @@ mod tests {
 
     fn slices(text: &str) -> Vec<(String, Nanos)> {
         let mut records = Vec::new();
-        Transcript::default().fill(text.as_bytes(), true, 1000, &mut records);
+        Transcript::default().fill(text.as_bytes().into(), true, 1000, &mut records);
         records
             .iter()
             .map(|r| {
@@ -533,11 +541,11 @@ mod tests {
         let mut walk = Transcript::default();
         let mut records = Vec::new();
         for end in (0..text.len()).step_by(4_099) {
-            walk.fill(&text.as_bytes()[..end], false, 10, &mut records);
+            walk.fill(text.as_bytes()[..end].into(), false, 10, &mut records);
         }
-        walk.fill(text.as_bytes(), true, 10, &mut records);
+        walk.fill(text.as_bytes().into(), true, 10, &mut records);
         let mut whole = Vec::new();
-        Transcript::default().fill(text.as_bytes(), true, 10, &mut whole);
+        Transcript::default().fill(text.as_bytes().into(), true, 10, &mut whole);
         assert_eq!(records, whole);
         assert_eq!(whole.len(), 3);
     }
@@ -548,12 +556,15 @@ mod tests {
         let first = QUERY.len() + 1;
         let mut walk = Transcript::default();
         let mut records = Vec::new();
-        walk.fill(&text.as_bytes()[..first], false, 10, &mut records);
+        walk.fill(text.as_bytes()[..first].into(), false, 10, &mut records);
         assert!(records.is_empty());
-        let shown = walk.unproven(&text.as_bytes()[..first]);
-        assert_eq!(walk.settle(&text.as_bytes()[..first]), shown);
-        assert_eq!((walk.settle(text.as_bytes()), walk.unproven(text.as_bytes())), (None, None));
-        walk.fill(text.as_bytes(), true, 10, &mut records);
+        let shown = walk.unproven(text.as_bytes()[..first].into());
+        assert_eq!(walk.settle(text.as_bytes()[..first].into()), shown);
+        assert_eq!(
+            (walk.settle(text.as_bytes().into()), walk.unproven(text.as_bytes().into())),
+            (None, None)
+        );
+        walk.fill(text.as_bytes().into(), true, 10, &mut records);
         assert_eq!((records.len(), walk.metadata().damage.len()), (1, 1));
         let late = &walk.metadata().damage[0];
         assert_eq!((late.offset, late.skipped, late.after_frame), (first as u64 - 1, 12, 1));
@@ -566,14 +577,14 @@ mod tests {
         let first = text.find(">\n").unwrap() + 2;
         let mut walk = Transcript::default();
         let mut records = Vec::new();
-        walk.fill(&text.as_bytes()[..first], false, 10, &mut records);
-        records.extend(walk.settle(&text.as_bytes()[..first]));
+        walk.fill(text.as_bytes()[..first].into(), false, 10, &mut records);
+        records.extend(walk.settle(text.as_bytes()[..first].into()));
         let settled = walk.position();
         for end in first..text.len() {
-            walk.fill(&text.as_bytes()[..end], false, 10, &mut records);
+            walk.fill(text.as_bytes()[..end].into(), false, 10, &mut records);
             assert!(walk.position() >= settled);
         }
-        walk.fill(text.as_bytes(), true, 10, &mut records);
+        walk.fill(text.as_bytes().into(), true, 10, &mut records);
         assert_eq!(records.len(), 2);
         assert!(records[0].offset + u64::from(records[0].captured) <= records[1].offset);
         assert!(walk.metadata().damage[0].skipped >= 20, "{:?}", walk.metadata().damage);
@@ -585,11 +596,11 @@ mod tests {
         let mut walk = Transcript::default();
         let mut records = Vec::new();
         for end in 0..text.len() {
-            walk.fill(&text.as_bytes()[..end], false, 10, &mut records);
+            walk.fill(text.as_bytes()[..end].into(), false, 10, &mut records);
         }
-        walk.fill(text.as_bytes(), true, 10, &mut records);
+        walk.fill(text.as_bytes().into(), true, 10, &mut records);
         let mut whole = Vec::new();
-        Transcript::default().fill(text.as_bytes(), true, 10, &mut whole);
+        Transcript::default().fill(text.as_bytes().into(), true, 10, &mut whole);
         assert_eq!(records, whole);
         assert_eq!(whole.len(), 4);
     }

@@ -1,6 +1,6 @@
 //! Walks a stream that had not begun when it was opened: its format is found when its first bytes come.
 
-use super::{Damage, Fill, Format, Metadata, Place, Record, Walk, detect, is_enough};
+use super::{Bytes, Damage, Fill, Format, Metadata, Place, Record, Walk, detect, is_enough};
 
 /// A walk that becomes that of the format found.
 pub(super) struct Undecided {
@@ -17,9 +17,10 @@ impl Undecided {
 }
 
 impl Walk for Undecided {
-    fn fill(&mut self, bytes: &[u8], complete: bool, limit: usize, records: &mut Vec<Record>) -> Fill {
-        if self.walk.is_none() && is_enough(bytes, complete) {
-            match detect(&self.name, bytes, complete) {
+    fn fill(&mut self, bytes: Bytes<'_>, complete: bool, limit: usize, records: &mut Vec<Record>) -> Fill {
+        let first = bytes.get(..).unwrap_or_default();
+        if self.walk.is_none() && is_enough(first, complete) {
+            match detect(&self.name, first, complete) {
                 Ok(walk) => self.walk = Some(walk),
                 Err(error) => {
                     let (skipped, reason) = (bytes.len() as u64, error.to_string());
@@ -48,11 +49,15 @@ impl Walk for Undecided {
         self.walk.as_ref().map_or(0, |walk| walk.position())
     }
 
-    fn unproven(&mut self, bytes: &[u8]) -> Option<Record> {
+    fn wanted(&self) -> u64 {
+        self.walk.as_ref().map_or(0, |walk| walk.wanted())
+    }
+
+    fn unproven(&mut self, bytes: Bytes<'_>) -> Option<Record> {
         self.walk.as_mut()?.unproven(bytes)
     }
 
-    fn settle(&mut self, bytes: &[u8]) -> Option<Record> {
+    fn settle(&mut self, bytes: Bytes<'_>) -> Option<Record> {
         self.walk.as_mut()?.settle(bytes)
     }
 }

@@ -81,7 +81,7 @@ fn print(
         }
         let surroundings = loaded.evidence.surroundings();
         writeln!(out, "vantage: {} ({})", surroundings.vantage.name(), surroundings.reasons.join("; "))?;
-        for note in &loaded.evidence.notes {
+        for note in loaded.evidence.notes() {
             writeln!(out, "note: {note}")?;
         }
     }

@@ -53,6 +53,8 @@ fn print(
     let chosen = episodes
         .filter(|(_, episode)| chooser.matches(episode.frames.iter().copied()))
         .map(|(at, episode)| record(loaded, at, episode, problems.get(&at).copied()));
+    // Before threads ask for it.
+    loaded.evidence.look_again();
     let count = records::write(&mut out, &loaded.index, format, &COLUMNS, chosen)?;
     if format == Format::Text && count > 0 {
         consequences(&mut out, loaded)?;
@@ -64,8 +66,8 @@ fn print(
 const CONSEQUENCES_SHOWN: usize = 20;
 
 fn consequences(out: &mut impl std::io::Write, loaded: &Loaded) -> Result<()> {
-    for (at, episode) in loaded.evidence.episodes.iter().take(CONSEQUENCES_SHOWN).enumerate() {
-        for consequence in &episode.consequences {
+    for at in 0..loaded.evidence.episodes.len().min(CONSEQUENCES_SHOWN) {
+        for consequence in loaded.evidence.consequences(at) {
             let frames: Vec<String> = consequence.frames.iter().map(|id| loaded.index.label(*id)).collect();
             let space = if frames.is_empty() { "" } else { " " };
             writeln!(
@@ -78,7 +80,7 @@ fn consequences(out: &mut impl std::io::Write, loaded: &Loaded) -> Result<()> {
             )?;
         }
     }
-    for note in &loaded.evidence.notes {
+    for note in loaded.evidence.notes() {
         writeln!(out, "note: {note}")?;
     }
     Ok(())
@@ -118,11 +120,12 @@ fn record(loaded: &Loaded, at: usize, episode: &Episode, problem: Option<usize>)
         Cell::Number(episode.errors.len() as i64),
         Cell::Number(delayed.count() as i64),
         episode.recovery.map_or(Cell::Empty, |recovery| Cell::Frames(vec![recovery])),
-        Cell::Text(episode.verdict().to_owned()),
+        Cell::Text(episode.verdict(loaded.evidence.consequences(at)).to_owned()),
         Cell::Frames(episode.frames.clone()),
         Cell::List(
-            episode
-                .consequences
+            loaded
+                .evidence
+                .consequences(at)
                 .iter()
                 .map(|consequence| format!("{} {}", consequence.code, consequence.text))
                 .collect(),

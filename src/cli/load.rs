@@ -56,6 +56,9 @@ pub struct Open {
     /// Keep at most this much of a pipe or of standard input (default 16G).
     #[arg(long, value_name = "BYTES", value_parser = arguments::size)]
     pub spool_limit: Option<u64>,
+    /// What of packed files stays in memory.
+    #[arg(skip)]
+    pub hold: capture::Hold,
 }
 
 /// Captures, read to the end.
@@ -122,7 +125,7 @@ impl Open {
         // Of several streams one may stay silent, and the others must not wait for it.
         let several = self.files.len() > 1;
         let start = if several { capture::AtStart::GoOn } else { capture::AtStart::Wait };
-        capture::Options { limits, end, start }
+        capture::Options { limits, end, start, hold: self.hold }
     }
 
     /// Opens every capture of a directory in order of names; what is none is noted and left out.
@@ -152,6 +155,13 @@ impl Open {
     /// Reads everything and correlates it.
     pub fn load(&self) -> Result<Loaded> {
         self.load_noting(&mut |_| Ok(()))
+    }
+
+    /// The same, where little but DNS and ICMP will be read again: of packed files that alone stays in memory. What
+    /// else is asked for after all is unpacked a second time.
+    pub fn load_evidence(&self) -> Result<Loaded> {
+        let hold = capture::Hold::Window(capture::Window::default());
+        Self { hold, ..self.clone() }.load()
     }
 
     /// The same, with a look at the opened files before they are read through.

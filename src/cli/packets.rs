@@ -44,7 +44,8 @@ pub struct Arguments {
 /// Runs the subcommand.
 pub fn run(arguments: &Arguments) -> Result<Outcome> {
     let filter = super::mistake::parse(&arguments.filter, &arguments.open)?;
-    let loaded = arguments.open.load()?;
+    let loaded =
+        if filter.is_about_evidence() { arguments.open.load_evidence()? } else { arguments.open.load()? };
     let cancel = AtomicBool::new(false);
     let context =
         Context { index: &loaded.index, evidence: Some(&loaded.evidence), notes: None, cancel: &cancel };

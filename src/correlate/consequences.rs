@@ -9,10 +9,10 @@ use std::net::IpAddr;
 use rayon::prelude::*;
 
 use super::messages::Messages;
-use super::{Consequence, Episode, Evidence, Outcome, encrypted};
+use super::{Consequence, Episode, Evidence, Outcome, clock, encrypted};
 use crate::decode::dns;
 use crate::index::segment::{DnsKind, flags};
-use crate::index::{Packet, PacketId, Segment};
+use crate::index::{Index, Packet, PacketId, Segment};
 use crate::time::{self, Nanos};
 use attempts::{Attempts, Ending, Seen, Why};
 use earlier::Earlier;
@@ -26,12 +26,24 @@ const FRAMES_MAX: usize = 12;
 /// Addresses of answers remembered for one episode.
 const ADDRESSES_MAX: usize = 64;
 
-/// The consequences of the first episodes, and a note where others were left out.
-pub(super) fn find(
-    messages: &Messages<'_>,
-    evidence: &Evidence,
-    episodes: &[Episode],
-) -> (Vec<Vec<Consequence>>, Option<String>) {
+/// What clients did after the first episodes.
+#[derive(Default)]
+pub(super) struct Consequences {
+    /// By position of the episode.
+    pub found: Vec<Vec<Consequence>>,
+    /// Where others were left out.
+    pub note: Option<String>,
+}
+
+impl Consequences {
+    /// Looks for it in the packets `evidence` is about.
+    pub fn look(index: &Index, evidence: &Evidence) -> Self {
+        let clock = clock::check(index, &mut Evidence::default());
+        find(&Messages::new(index, &clock), evidence, &evidence.episodes)
+    }
+}
+
+fn find(messages: &Messages<'_>, evidence: &Evidence, episodes: &[Episode]) -> Consequences {
     let all = episodes.len();
     let first = episodes.get(..EPISODES_MAX).unwrap_or(episodes);
     let earlier = Earlier::new(messages, evidence, first);
@@ -48,7 +60,7 @@ pub(super) fn find(
     let looked = found.iter().filter(|consequences| !consequences.is_empty()).count();
     let note = (all > EPISODES_MAX || left == 0)
         .then(|| format!("Consequences were looked for in the first {looked} of {all} episodes."));
-    (found, note)
+    Consequences { found, note }
 }
 
 /// The segments an episode's aftermath may lie in, each with the row to begin at and the client's place in the dictionary.
@@ -490,10 +502,10 @@ fn netbios(label: &str) -> Vec<u8> {
 }
 
 impl Episode {
-    /// What became of the lookup, in the words of reports.
-    pub fn verdict(&self) -> &'static str {
+    /// What became of the lookup, in the words of reports, given what its client did next ([`Evidence::consequences`]).
+    pub fn verdict(&self, consequences: &[Consequence]) -> &'static str {
         let having = |code: &str, success: Option<bool>| {
-            self.consequences.iter().any(|next| next.code == code && next.success == success)
+            consequences.iter().any(|next| next.code == code && next.success == success)
         };
         let helped = |code: &str| having(code, Some(true));
         let elsewhere = ["C2", "C3", "C4"].into_iter().any(helped);
@@ -509,7 +521,7 @@ impl Episode {
             "recovered"
         } else if helped("C8") {
             "reached the site without visible DNS"
-        } else if self.consequences.is_empty() || having("C10", None) {
+        } else if consequences.is_empty() || having("C10", None) {
             "undetermined"
         } else {
             "gave up as far as this capture shows"

@@ -13,7 +13,7 @@ use super::dictionary::Dictionary;
 use super::evidence::set_in;
 use super::messages::{Messages, NONE};
 use super::numbers::{Ends, Numbers};
-use super::{Episode, Evidence, Outcome, Signature, Transaction, TransactionId, consequences, problems};
+use super::{Episode, Evidence, Outcome, Signature, Transaction, TransactionId, problems};
 use crate::decode::{Address, dns};
 use crate::index::PacketId;
 use crate::index::names::name_hash;
@@ -388,7 +388,7 @@ fn place_of(key: Key) -> usize {
     key.pair as usize / GROUPINGS
 }
 
-/// Makes the episodes with their consequences, and the problems.
+/// Makes the episodes and the problems.
 pub(super) fn group(messages: &Messages<'_>, dictionary: &Dictionary, evidence: &mut Evidence) {
     let shared = &*evidence;
     let blocks = shared.unsettled.par_chunks(BLOCK / 64).enumerate();
@@ -428,17 +428,9 @@ pub(super) fn group(messages: &Messages<'_>, dictionary: &Dictionary, evidence: 
         hasher.hash_one((number(failure.ends.0), number(failure.ends.1), failure.hash))
     };
     let asking: Vec<u64> = drafts.par_iter().map(|draft| asks(draft.first)).collect();
-    let mut episodes: Vec<Episode> =
+    let episodes: Vec<Episode> =
         drafts.into_par_iter().map(|draft| finish(messages, &failures, draft)).collect();
-    let (problems, (found, note)) = rayon::join(
-        || problems::find(messages, shared, (&episodes, &asking), &hosts),
-        || consequences::find(messages, shared, &episodes),
-    );
-    for (episode, found) in episodes.iter_mut().zip(found) {
-        episode.consequences = found;
-    }
-    evidence.notes.extend(note);
-    evidence.problems = problems;
+    evidence.problems = problems::find(messages, shared, (&episodes, &asking), &hosts);
     evidence.episodes = episodes;
 }
 
@@ -523,6 +515,5 @@ fn finish(messages: &Messages<'_>, failures: &Failures, draft: Draft<'_>) -> Epi
         first_ns: first.first_ns,
         last_ns,
         recovery,
-        consequences: Vec::new(),
     }
 }

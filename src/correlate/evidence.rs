@@ -8,12 +8,13 @@ use std::sync::OnceLock;
 
 use super::clock::Backward;
 use super::connections::Connection;
+use super::consequences::Consequences;
 use super::duplicates::{Copy, CopyKind};
 use super::hosts::{Place, Sight};
 use super::lookups::Lookups;
 use super::messages::Messages;
 use super::vantage::Surroundings;
-use super::{Anomaly, Episode, Link, Outcome, Parameters, Problem, Transaction, TransactionId};
+use super::{Anomaly, Consequence, Episode, Link, Outcome, Parameters, Problem, Transaction, TransactionId};
 use crate::decode::Address;
 use crate::index::{DnsRow, Index, PacketId};
 use crate::time::{self, Nanos};
@@ -96,6 +97,7 @@ pub struct Evidence {
     /// The times the sources cover without a gap longer than the watch time, in order.
     pub(super) covered: Vec<(Nanos, Nanos)>,
     surroundings: OnceLock<Surroundings>,
+    followed: OnceLock<Consequences>,
     lookups: OnceLock<Lookups>,
     /// A bit for each transaction that is more than a query and at most one response.
     involved: OnceLock<Vec<u64>>,
@@ -103,8 +105,8 @@ pub struct Evidence {
     placed: OnceLock<Vec<(PacketId, u32)>>,
     /// Packets are seen in one direction only; silence then means nothing.
     pub one_sided: bool,
-    /// Limits that were reached and what was left out because of it.
-    pub notes: Vec<String>,
+    /// Limits that correlation reached.
+    pub(super) limits: Vec<String>,
     /// The numbers used.
     pub parameters: Parameters,
 }
@@ -118,15 +120,36 @@ impl Evidence {
     /// Works out what is otherwise made when first asked for.
     pub fn prepare(&self, index: &Index) {
         self.lookups(index);
-        self.surroundings();
+        self.look_again();
         self.is_plain(TransactionId(0));
         self.placed_in(&(PacketId(0)..PacketId(0)));
     }
 
-    /// The hosts and where the capture was taken, looked at when first asked for: that takes every packet. Threads that work
-    /// for one pool must not be the first to ask, since they would wait for one another.
+    /// Reads again what hosts are like and what clients did after failures. Threads that work for one pool must not be the
+    /// first to ask for either, since they would wait for one another.
+    pub fn look_again(&self) {
+        self.surroundings();
+        self.followed();
+    }
+
+    /// The hosts and where the capture was taken, looked at when first asked for: that takes every packet.
     pub fn surroundings(&self) -> &Surroundings {
         self.surroundings.get_or_init(|| Surroundings::look(&self.index, self))
+    }
+
+    /// What clients did after their episodes, looked for when first asked for: packets are read again for it.
+    fn followed(&self) -> &Consequences {
+        self.followed.get_or_init(|| Consequences::look(&self.index, self))
+    }
+
+    /// What the client of an episode, by its position, did next.
+    pub fn consequences(&self, episode: usize) -> &[Consequence] {
+        self.followed().found.get(episode).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Limits that were reached and what was left out because of it.
+    pub fn notes(&self) -> impl Iterator<Item = &String> {
+        self.limits.iter().chain(&self.followed().note)
     }
 
     /// The lookups, made when first asked for.

@@ -27,7 +27,7 @@ pub(super) fn conclude(messages: &Messages<'_>, evidence: &mut Evidence) {
     evidence.one_sided = one_sided(messages, evidence);
     if evidence.one_sided && !evidence.transactions.is_empty() {
         let note = "Nothing sent to a host that asks was captured besides queries: silence may be the capture's, so it is undetermined.";
-        evidence.notes.push(note.to_owned());
+        evidence.limits.push(note.to_owned());
     }
     let parameters = evidence.parameters.clone();
     let mut transactions = std::mem::take(&mut evidence.transactions);

@@ -96,7 +96,7 @@ pub(super) fn join(messages: &Messages<'_>, evidence: &mut Evidence, cancel: &At
     }
     extend(messages, evidence, &further);
     if found.crowded {
-        evidence.notes.push(format!(
+        evidence.limits.push(format!(
             "Some flow repeats one DNS id with more than {CANDIDATES_MAX} different open questions; older ones were not compared."
         ));
     }

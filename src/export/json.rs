@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{Export, Job};
 use crate::case::hash::hash_text;
-use crate::correlate::{Episode, LinkKind, Problem, Signature};
+use crate::correlate::{Consequence, Episode, LinkKind, Problem, Signature};
 use crate::decode::transcript;
 use crate::findings::hypotheses::{Assessment, Author};
 use crate::index::PacketId;
@@ -316,8 +316,8 @@ fn problem(job: &Job<'_>, at: usize, problem: &Problem) -> Value {
 }
 
 /// What the client did last, in one word.
-fn consequence(episode: &Episode) -> &'static str {
-    match episode.consequences.last().map(|last| last.code) {
+fn consequence(all: &[Consequence]) -> &'static str {
+    match all.last().map(|last| last.code) {
         None | Some("C10") => "undetermined",
         Some("C1") => "asked_again",
         Some("C2") => "asked_another_server",
@@ -327,7 +327,7 @@ fn consequence(episode: &Episode) -> &'static str {
 }
 
 fn episodes(job: &Job<'_>, problem: &Problem) -> Vec<Value> {
-    let episode = |episode: &Episode| {
+    let episode = |(episode, consequences): (&Episode, &[Consequence])| {
         json!({
             "id": stable("e", &format!("{} {} {} {}", episode.client, episode.server.0, episode.name, episode.first_ns)),
             "client": episode.client.to_string(),
@@ -338,14 +338,16 @@ fn episodes(job: &Job<'_>, problem: &Problem) -> Vec<Value> {
             "first": episode.frames.first().map(|id| frame(job, *id)),
             "last": episode.frames.last().map(|id| frame(job, *id)),
             "recovery": episode.recovery.map(|id| frame(job, id)),
-            "consequence": consequence(episode),
-            "consequences": episode.consequences.iter().map(|c| json!({
+            "consequence": consequence(consequences),
+            "consequences": consequences.iter().map(|c| json!({
                 "code": c.code, "text": c.text, "frames": frames(job, &c.frames),
             })).collect::<Vec<_>>(),
         })
     };
-    let ids = problem.episodes.iter().filter_map(|id| job.input.evidence.episodes.get(id.0 as usize));
-    ids.take(MANY_MAX).map(episode).collect()
+    let evidence = job.input.evidence;
+    let told = |at: usize| Some((evidence.episodes.get(at)?, evidence.consequences(at)));
+    let episodes = problem.episodes.iter().filter_map(|id| told(id.0 as usize));
+    episodes.take(MANY_MAX).map(episode).collect()
 }
 
 fn hypotheses(job: &Job<'_>, assessment: &Assessment) -> Vec<Value> {

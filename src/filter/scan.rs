@@ -2,14 +2,14 @@
 
 use super::Context;
 use super::evaluate::{Mask, View, WORD};
-use super::expression::{Check, Test, Transform};
+use super::expression::{Check, Expression, Test, Transform};
 use super::fields::{Column, Direction, DnsField, Family, HeaderField, Source, StreamField, Word};
 use super::matcher::{Matcher, Scalar};
 use super::values;
 use crate::decode::Address;
 use crate::index::Packet;
 use crate::index::segment::{DnsRow, flags};
-use crate::protocols::ProtocolId;
+use crate::protocols::{ProtocolId, is_dns_port};
 
 /// Tests that cost this much or more decode packets again.
 pub const DEAR: u32 = 100;
@@ -45,6 +45,36 @@ pub fn cost(test: &Test) -> u32 {
         Source::Tree(_) => DEAR * 10,
     }
 }
+
+/// Whether nothing but DNS and ICMP can match, told from the form alone.
+pub fn is_about_evidence(expression: &Expression) -> bool {
+    match expression {
+        Expression::And(parts) => parts.iter().any(is_about_evidence),
+        Expression::Or(parts) => parts.iter().all(is_about_evidence),
+        Expression::Xor(parts) => parts.iter().all(is_about_evidence),
+        Expression::Everything | Expression::Not(_) | Expression::Relation(_) | Expression::Function(..) => {
+            false
+        }
+        Expression::Test(test) => match test.source {
+            _ if test.quoted => true,
+            Source::Word(Word::Protocol(protocol)) => protocol.is_evidence(),
+            Source::Word(Word::Transport(number)) => matches!(number, 1 | 58),
+            Source::Port(..) => match &test.check {
+                Check::Compare { matcher: Matcher::Numbers(ranges), negate: false, .. } => {
+                    let is_dns = |port: i64| u16::try_from(port).is_ok_and(is_dns_port);
+                    ranges.iter().all(|(first, last)| first == last && is_dns(*first))
+                }
+                _ => false,
+            },
+            Source::Flags(bits) => bits & !ABOUT_EVIDENCE == 0,
+            Source::Dns(_) | Source::Icmp(..) | Source::Quote => true,
+            _ => false,
+        },
+    }
+}
+
+/// Flags only such packets have.
+const ABOUT_EVIDENCE: u16 = flags::ICMP_ERROR | flags::DNS_QUERY | flags::DNS_RESPONSE;
 
 impl Test {
     fn check_is_existence(&self) -> bool {

@@ -83,7 +83,7 @@ impl<'i> Facts<'i> {
     /// Looks at everything once: load and denied names on another thread.
     pub fn gather(input: &Input<'i>) -> Self {
         // Looked at here, before threads ask for it.
-        input.evidence.surroundings();
+        input.evidence.look_again();
         let mut facts = Self::nothing(input);
         let (tally, load, denied) = std::thread::scope(|scope| {
             let other = scope.spawn(|| (load::measure(input), denials::collect(input)));

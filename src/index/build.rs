@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use super::reassembly::Reassembler;
 use super::segment::{SEGMENT_MAX, SegmentBuilder, flags};
 use super::{Index, IndexedSource, PacketId, Segment, SourceId};
-use crate::capture::{LinkType, Map, Metadata, Record, Source, Walk};
+use crate::capture::{Bytes, LinkType, Look, Map, Metadata, Record, Source, Walk};
 use crate::time::Nanos;
 use order::Order;
 use walker::Walker;
@@ -69,7 +69,8 @@ struct Batch {
     source: SourceId,
     /// Packets of the source before them.
     first_row: u32,
-    bytes: Arc<Map>,
+    /// Holds their bytes in memory.
+    look: Option<Look>,
     offset_ns: Nanos,
     records: Vec<Record>,
     link_types: Arc<[LinkType]>,
@@ -119,7 +120,7 @@ pub fn build_as(
     progress: &Progress,
     mut publish: impl FnMut(&Index),
 ) -> Index {
-    let total = inputs.iter().map(|input| input.source.bytes.bytes().len() as u64).sum();
+    let total = inputs.iter().map(|input| input.source.bytes.length() as u64).sum();
     progress.bytes_total.store(total, Ordering::Relaxed);
     let mut index = Index { sources: inputs.iter().map(described).collect(), ..Index::default() };
     let maps: Vec<Arc<Map>> = inputs.iter().map(|input| Arc::clone(&input.source.bytes)).collect();
@@ -185,12 +186,12 @@ fn assemble(
                 Done::Segment { mut segment, after } => {
                     let source = segment.source;
                     let reassembler = reassemblers.get_mut(usize::from(source.0)).unwrap_or(&mut none);
-                    let bytes = maps.get(usize::from(source.0)).map_or(&[][..], |map| map.bytes());
+                    let map = maps.get(usize::from(source.0)).map(AsRef::as_ref);
                     match after {
-                        Segments::Next => reassembler.absorb(&mut segment, bytes),
+                        _ if segment.pieces.is_empty() => {}
+                        Segments::Next => reassembler.absorb(&mut segment, &index.segments, map),
                         // The same packets come again with the segment's next version.
-                        Segments::Open if segment.pieces.is_empty() => {}
-                        Segments::Open => reassembler.clone().absorb(&mut segment, bytes),
+                        Segments::Open => reassembler.clone().absorb(&mut segment, &index.segments, map),
                     }
                     add(index, segment);
                     source
@@ -230,8 +231,11 @@ fn decode_work(work: Numbered<Work>) -> Numbered<Done> {
 }
 
 fn decode_batch(batch: &Batch) -> Segment {
-    let bytes = batch.bytes.bytes();
+    let bytes = Look::all(batch.look.as_ref());
     let mut builder = SegmentBuilder::new(batch.base, (batch.source, batch.first_row), batch.records.len());
+    if batch.look.as_ref().is_some_and(Look::is_passing) {
+        builder.keep_bytes();
+    }
     for records in batch.records.chunks(AHEAD_FRAMES) {
         touch(records, bytes);
         for record in records {
@@ -251,11 +255,11 @@ fn decode_batch(batch: &Batch) -> Segment {
 
 /// Reads a byte of the first two cache lines of each frame. The reads do not depend on each other, so the processor
 /// waits for memory once instead of once a frame; decoding waits for memory more than for anything else.
-fn touch(records: &[Record], bytes: &[u8]) {
+fn touch(records: &[Record], bytes: Bytes<'_>) {
     let mut sum = 0u8;
     for record in records {
         let start = record.offset as usize;
-        sum ^= bytes.get(start).copied().unwrap_or(0) ^ bytes.get(start + 63).copied().unwrap_or(0);
+        sum ^= bytes.byte(start).unwrap_or(0) ^ bytes.byte(start + 63).unwrap_or(0);
     }
     std::hint::black_box(sum);
 }

@@ -7,9 +7,14 @@
 mod datagram;
 mod stream;
 
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::kept::Kept;
 use super::names::Hashed;
 use super::segment::{DnsRow, IcmpRow, Segment, dns_row, flags, flow_hash};
-use super::{PacketId, segment};
+use super::{PacketId, SourceId, segment};
+use crate::capture::Map;
 use crate::decode::{Address, Decoded, Fragment, Quote, Transport, decode_ip, dns};
 use crate::protocols::{ProtocolId, classify, is_dns_port};
 use crate::time::Nanos;
@@ -144,10 +149,45 @@ pub(super) struct Reassembler {
     streams: Streams,
 }
 
+/// Where the bytes of pieces are.
+#[derive(Clone, Copy)]
+struct File<'w> {
+    /// The frames kept of the segment looked at.
+    now: &'w Kept,
+    /// The segments before it, of all sources, with theirs.
+    before: &'w [Arc<Segment>],
+    source: SourceId,
+    /// The whole capture; what was kept is looked for first.
+    map: Option<&'w Map>,
+}
+
+impl<'w> File<'w> {
+    /// The bytes in a range of the file.
+    fn get(&self, range: Range<usize>) -> Option<&'w [u8]> {
+        let wide = range.start as u64..range.end as u64;
+        if let Some(kept) = self.now.get(wide.clone()) {
+            return Some(kept);
+        }
+        // Most pieces come close behind each other.
+        let own = self.before.iter().rev().filter(|segment| segment.source == self.source);
+        let holds =
+            |segment: &&Arc<Segment>| segment.offset.first().is_some_and(|first| *first <= wide.start);
+        if self.is_passing() {
+            return own.filter(holds).find_map(|segment| segment.kept.get(wide.clone()));
+        }
+        self.map?.slice(range)
+    }
+
+    /// Whether the file is not held in memory.
+    fn is_passing(&self) -> bool {
+        self.map.is_some_and(Map::is_passing)
+    }
+}
+
 /// One segment while pieces are added to it.
 struct Work<'w> {
     segment: &'w mut Segment,
-    file: &'w [u8],
+    file: File<'w>,
     names: HashMap<Box<[u8]>, u32>,
     addresses: HashMap<Address, u32>,
     added: bool,
@@ -162,12 +202,11 @@ struct Now {
 }
 
 impl Reassembler {
-    /// Looks at the pieces of the next segment and adds what they complete to it.
-    pub(super) fn absorb(&mut self, segment: &mut Segment, file: &[u8]) {
+    /// Looks at the pieces of the next segment, behind those `before`, and adds what they complete to it.
+    pub(super) fn absorb(&mut self, segment: &mut Segment, before: &[Arc<Segment>], map: Option<&Map>) {
         let pieces = std::mem::take(&mut segment.pieces);
-        if pieces.is_empty() {
-            return;
-        }
+        let kept = std::mem::take(&mut segment.kept);
+        let file = File { now: &kept, before, source: segment.source, map };
         let mut work = Work { segment, file, names: HashMap::new(), addresses: HashMap::new(), added: false };
         for piece in &pieces {
             let now = Now {
@@ -182,6 +221,7 @@ impl Reassembler {
             segment.place_dns();
             segment.icmp.sort_by_key(|row| row.packet);
         }
+        segment.kept = kept;
     }
 
     fn one(&mut self, piece: &Piece, now: Now, work: &mut Work<'_>) {

@@ -4,12 +4,13 @@ use std::hash::{BuildHasher, Hasher};
 
 use hashbrown::HashTable;
 
+use super::kept::Kept;
 use super::names::{Hashed, Names};
 use super::reassembly::{Assembly, Piece};
 use super::{PacketId, SourceId};
-use crate::capture::{LinkType, Record};
+use crate::capture::{Bytes, LinkType, Record};
 use crate::decode::{Address, Decoded, Quote, Transport, decode, dns, transcript};
-use crate::protocols::{ProtocolId, classify};
+use crate::protocols::{ProtocolId, classify, is_dns_port};
 use crate::time::{EARLIEST_NS, LATEST_NS, Nanos};
 
 /// Packets in a full segment.
@@ -153,6 +154,19 @@ pub struct IcmpRow {
     pub port_unknown: bool,
 }
 
+/// Packets at the beginning of the index that are all read again, to see whether the capture has everything twice.
+pub const FIRST_PACKETS: u32 = 4096;
+/// Frames up to this size are kept, whatever they are: ICMP errors quote them, and they are little beside the others.
+const SMALL_BYTES: u32 = 128;
+/// Frames that are read again to find out what happened or what they are, beside those of some protocols.
+const EVIDENCE: u16 = flags::ICMP_ERROR
+    | flags::DNS_QUERY
+    | flags::DNS_RESPONSE
+    | flags::FRAGMENT
+    | flags::STOPPED
+    | flags::DNS_STREAM
+    | flags::TUNNEL;
+
 /// Packets that share a place among the DNS messages, as a power of two.
 const DNS_STEP_BITS: u32 = 5;
 
@@ -199,6 +213,8 @@ pub struct Segment {
     pub(super) arena: Vec<u8>,
     /// What reassembly has still to look at.
     pub(super) pieces: Vec<Piece>,
+    /// Bytes of frames whose capture is not held in memory.
+    pub(super) kept: Kept,
 }
 
 impl Segment {
@@ -314,6 +330,7 @@ pub struct SegmentBuilder {
     segment: Segment,
     address_table: HashTable<u32>,
     name_table: HashTable<u32>,
+    keeps_bytes: bool,
 }
 
 impl SegmentBuilder {
@@ -348,12 +365,18 @@ impl SegmentBuilder {
             parts: Vec::new(),
             arena: Vec::new(),
             pieces: Vec::new(),
+            kept: Kept::default(),
         };
-        Self { segment, address_table: HashTable::new(), name_table: HashTable::new() }
+        Self { segment, address_table: HashTable::new(), name_table: HashTable::new(), keeps_bytes: false }
     }
 
-    /// Decodes one record and appends its row. `bytes` is the whole source.
-    pub fn push(&mut self, record: &Record, link_type: LinkType, bytes: &[u8], offset_ns: Nanos) {
+    /// Keeps the bytes of frames that are read again to find out what happened, because the capture's will be gone.
+    pub fn keep_bytes(&mut self) {
+        self.keeps_bytes = true;
+    }
+
+    /// Decodes one record and appends its row. `bytes` are those of the source.
+    pub fn push(&mut self, record: &Record, link_type: LinkType, bytes: Bytes<'_>, offset_ns: Nanos) {
         let start = record.offset as usize;
         let frame = bytes.get(start..start + record.captured as usize).unwrap_or_default();
         let decoded = decode(link_type, frame);
@@ -411,6 +434,16 @@ impl SegmentBuilder {
         if line.is_none() && matches!(protocol, ProtocolId::TCP | ProtocolId::FRAGMENT) {
             let row = self.segment.len() as u32;
             self.segment.pieces.extend(Piece::of(&decoded, protocol, row, record.offset));
+        }
+        let is_evidence = || {
+            if id.0 < FIRST_PACKETS || record.captured <= SMALL_BYTES {
+                return true;
+            }
+            let dns_port = is_dns_port(source_port) || is_dns_port(destination_port);
+            protocol.is_evidence() || bits & EVIDENCE != 0 || dns_port
+        };
+        if self.keeps_bytes && is_evidence() {
+            self.segment.kept.push(record.offset, frame);
         }
         let tcp_flags = if let Transport::Tcp { flags, .. } = decoded.transport { flags } else { 0 };
         let source_address = self.address(decoded.source);

@@ -2,7 +2,7 @@
 //! ahead of who writes.
 //!
 //! The system clears memory page by page where it is touched first, which takes as long as unpacking into it. So a
-//! thread touches it ahead, in huge pages as long as the system has such blocks lying ready and they are the quicker way.
+//! thread touches it ahead, in huge pages where the system has such blocks lying ready and they are the quicker way.
 
 use std::fs::File;
 use std::io;
@@ -13,22 +13,22 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, mpsc};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Of the memory that is free when the first stream is opened, all streams together may use one part in this many.
 const MEMORY_SHARE: u64 = 2;
 /// Memory all streams together may use where the system does not say how much is free.
 const MEMORY_UNKNOWN_BYTES: u64 = 1 << 30;
 /// A huge page of the usual size; where the system has others, none are asked for.
-const HUGE_BYTES: usize = 2 << 20;
+pub(super) const HUGE_BYTES: usize = 2 << 20;
 /// The order of such blocks in `/proc/buddyinfo`: 2⁹ pages of 4 KiB.
 const HUGE_ORDER: usize = 9;
 /// Free huge blocks left to others, beside a step as large as the one asked for.
 const HUGE_MARGIN_BYTES: usize = 64 << 20;
 /// Memory made ready in one call; in between the thread looks whether it is still wanted.
 const READY_BYTES: usize = 4 << 20;
-/// Huge pages that take longer than this for as many bytes are slower than small ones, which measured 1.4 ms.
-const READY_HUGE_MAX: Duration = Duration::from_micros(1_200);
+/// After this many calls at most huge pages are tried again that were slower than small ones.
+const HUGE_AGAIN_MAX: u32 = 16;
 
 /// Memory that streams may still take.
 fn memory() -> &'static AtomicU64 {
@@ -108,6 +108,16 @@ impl Reserved {
         Some(Self { start, length, charged: AtomicU64::new(0) })
     }
 
+    /// How many addresses there are.
+    pub(super) fn length(&self) -> usize {
+        self.length
+    }
+
+    /// The address of byte `at`, which must lie inside. Reading and writing there is for who owns that byte.
+    pub(super) fn at(&self, at: usize) -> *mut u8 {
+        self.start.as_ptr().wrapping_add(at)
+    }
+
     /// Takes `length` bytes of the memory streams share; false when there are not so many left.
     pub(super) fn charge(&self, length: usize) -> bool {
         let taken = take_memory(length as u64);
@@ -127,6 +137,11 @@ impl Reserved {
         self.advise(begin..range.end, libc::MADV_DONTNEED);
         self.charged.fetch_sub(length as u64, Ordering::Relaxed);
         memory().fetch_add(length as u64, Ordering::AcqRel);
+    }
+
+    /// Gives the memory in `range`, which nobody may read or write any more, back to the system.
+    pub(super) fn clear(&self, range: Range<usize>) {
+        self.advise(range, libc::MADV_DONTNEED);
     }
 
     /// Asks for huge pages in `range`.
@@ -186,13 +201,49 @@ impl Reserved {
         if mapped == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(()) }
     }
 
-    /// The first `length` bytes, which must have been published.
-    pub(super) fn read(&self, length: usize) -> &[u8] {
-        // SAFETY: the mapping lives as long as `self`; what is published is never written again.
+    /// The bytes in `range`, all of which must have been published, and none given up while they are looked at.
+    pub(super) fn read(&self, range: Range<usize>) -> &[u8] {
+        let end = range.end.min(self.length);
+        let begin = range.start.min(end);
+        // SAFETY: the mapping lives as long as `self`; what is published is never written again, and memory is moved away
+        // only from what nobody looks at (`Passing::give_up`).
         #[expect(unsafe_code, reason = "the mapping is longer than what is there")]
         unsafe {
-            std::slice::from_raw_parts(self.start.as_ptr(), length.min(self.length))
+            std::slice::from_raw_parts(self.start.as_ptr().add(begin), end - begin)
         }
+    }
+
+    /// Moves the memory behind `length` bytes from `from` on to the addresses from `to` on, with what is in it; false where
+    /// the system cannot (Linux before 5.7). Afterwards there are zeros at `from`.
+    ///
+    /// # Safety
+    /// Nobody looks at either range, and both begin and end with a page.
+    #[cfg(target_os = "linux")]
+    #[expect(unsafe_code, reason = "the standard library cannot move memory between addresses")]
+    pub(super) unsafe fn move_memory(&self, from: usize, to: usize, length: usize) -> bool {
+        let is_inside = |begin: usize| begin.checked_add(length).is_some_and(|end| end <= self.length);
+        if !is_inside(from) || !is_inside(to) || from.abs_diff(to) < length {
+            return false;
+        }
+        // The addresses left behind stay mapped, so that nothing else of the process can come to lie there.
+        let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED | libc::MREMAP_DONTUNMAP;
+        // SAFETY: both ranges are inside this mapping and do not overlap, and by the caller's promise nobody refers to them.
+        unsafe {
+            let start = self.start.as_ptr();
+            let moved = libc::mremap(
+                start.add(from).cast(),
+                length,
+                length,
+                flags,
+                start.add(to).cast::<libc::c_void>(),
+            );
+            moved != libc::MAP_FAILED
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    #[expect(unsafe_code, reason = "as on Linux")]
+    pub(super) unsafe fn move_memory(&self, _from: usize, _to: usize, _length: usize) -> bool {
+        false
     }
 }
 
@@ -207,34 +258,72 @@ impl Drop for Reserved {
     }
 }
 
-/// What is known of huge pages.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum HugePages {
-    Untried,
-    /// They are slower than small ones: a virtual machine has to ask its host for whole blocks once more.
-    Slow,
+/// Which pages are the quicker ones.
+///
+/// Huge ones take a quarter of the time, but a virtual machine may have given some blocks back to its host, and getting
+/// those again takes several times as long as clearing small pages it still has.
+#[derive(Default)]
+struct PageSizes {
+    /// How long small ones took for [`READY_BYTES`] the last time.
+    small: Option<Duration>,
+    /// Calls for which small ones are taken.
+    left: u32,
+    /// How many those were after huge ones had been slower, until they are quicker again.
+    wait: u32,
+}
+
+impl PageSizes {
+    /// Whether the next memory should be had in huge pages.
+    fn prefer_huge(&mut self) -> bool {
+        let prefers = self.left == 0;
+        self.left = self.left.saturating_sub(1);
+        prefers
+    }
+
+    fn took(&mut self, is_huge: bool, time: Duration) {
+        match self.small {
+            _ if !is_huge => self.small = Some(time),
+            None => self.left = 1,
+            Some(small) if time > small => {
+                self.wait = (self.wait * 2).clamp(1, HUGE_AGAIN_MAX);
+                self.left = self.wait;
+            }
+            Some(_) => self.wait = 0,
+        }
+    }
+}
+
+/// The processor time this thread has had: that others had the processor meanwhile must not count against a size of page.
+fn thread_time() -> Duration {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the pointer is to a value of the right type that outlives the call. Where it fails the time stays 0.
+    #[expect(unsafe_code, reason = "the standard library has no clock of a thread")]
+    unsafe {
+        libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time);
+    }
+    Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
 impl Reserved {
     /// Makes a range ready bit by bit; false when that is impossible or no longer wanted.
-    fn make_ready_by_and_by(&self, range: Range<usize>, huge: &mut HugePages, stop: &AtomicBool) -> bool {
+    fn make_ready_by_and_by(&self, range: Range<usize>, sizes: &mut PageSizes, stop: &AtomicBool) -> bool {
         // If the system had to make huge pages, moving other memory out of the way for each, that would take several
         // times as long as small pages do. So they are only asked for while there is more than enough of them.
         let enough = range.len().saturating_mul(2).saturating_add(HUGE_MARGIN_BYTES);
-        let there = *huge == HugePages::Untried && free_huge_bytes() >= enough;
+        let are_there = free_huge_bytes() >= enough;
         let mut begin = range.start;
         while begin < range.end {
             let end = begin.saturating_add(READY_BYTES).min(range.end);
-            let try_huge = there && *huge == HugePages::Untried;
-            if try_huge {
+            let is_huge = are_there && sizes.prefer_huge();
+            if is_huge {
                 self.prefer_huge(begin..end);
             }
-            let before = Instant::now();
+            let before = thread_time();
             if stop.load(Ordering::Relaxed) || !self.make_ready(begin..end) {
                 return false;
             }
-            if try_huge && before.elapsed() > READY_HUGE_MAX {
-                *huge = HugePages::Slow;
+            if end - begin == READY_BYTES {
+                sizes.took(is_huge, thread_time().saturating_sub(before));
             }
             begin = end;
         }
@@ -260,9 +349,9 @@ impl Ahead {
         let stop = Arc::clone(&unwanted);
         let work = move || {
             let Some(reserved) = reserved(&owner) else { return };
-            let mut huge = HugePages::Untried;
+            let mut sizes = PageSizes::default();
             for range in wanted {
-                if !reserved.make_ready_by_and_by(range, &mut huge, &stop) {
+                if !reserved.make_ready_by_and_by(range, &mut sizes, &stop) {
                     return;
                 }
             }
@@ -298,6 +387,41 @@ mod tests {
     }
 
     #[test]
+    fn the_quicker_size_of_pages_is_taken_and_huge_ones_are_tried_again() {
+        let count = |small_us: u64, huge_us: u64| {
+            let mut sizes = PageSizes::default();
+            let huge = |_| {
+                let is_huge = sizes.prefer_huge();
+                sizes.took(is_huge, Duration::from_micros(if is_huge { huge_us } else { small_us }));
+                usize::from(is_huge)
+            };
+            (0..160).map(huge).sum::<usize>()
+        };
+        assert_eq!(count(1_200, 400), 159);
+        assert_eq!(count(1_200, 7_000), 14);
+    }
+
+    #[test]
+    fn memory_is_moved_with_what_is_in_it_and_leaves_zeros() {
+        const STEP: usize = 1 << 20;
+        let reserved = Reserved::new(8 * STEP).expect("addresses");
+        // SAFETY: nothing else uses these bytes.
+        #[expect(unsafe_code, reason = "the test writes as the writer does")]
+        let moved = unsafe {
+            reserved.room(0..2 * STEP).fill(7);
+            assert!(!reserved.move_memory(0, STEP / 2, STEP));
+            assert!(!reserved.move_memory(0, 8 * STEP, STEP));
+            reserved.move_memory(0, 4 * STEP, STEP)
+        };
+        // Where the system cannot, nothing has changed.
+        let (old, new) = if moved { (0, 7) } else { (7, 0) };
+        let is_all = |at: usize, value: u8| {
+            reserved.read(at * STEP..(at + 1) * STEP).iter().all(|byte| *byte == value)
+        };
+        assert!(is_all(0, old) && is_all(1, 7) && is_all(4, new) && is_all(5, 0));
+    }
+
+    #[test]
     fn memory_made_ready_keeps_what_was_written_and_can_be_given_back() {
         let reserved = Arc::new(Reserved::new(16 << 20).expect("addresses"));
         // SAFETY: nothing else uses these bytes.
@@ -310,6 +434,6 @@ mod tests {
         assert!(reserved.charge(12 << 20));
         reserved.give_back(8 << 20..12 << 20);
         assert_eq!(reserved.charged.load(Ordering::Relaxed), 8 << 20);
-        assert!(reserved.read(8 << 20).iter().all(|byte| *byte == 7));
+        assert!(reserved.read(0..8 << 20).iter().all(|byte| *byte == 7));
     }
 }

@@ -4,7 +4,7 @@
 //! memory has to be asked for: one walk spends nearly all its time waiting. Further walks begin at places that look like a
 //! record header and count only if the walk before them arrives exactly there, so the result is that of a single walk.
 
-use super::{Pcap, Record};
+use super::{Bytes, Pcap, Record};
 
 /// Walks under way at the same time.
 const LANES: usize = 4;
@@ -22,7 +22,7 @@ struct Lane {
 }
 
 /// Appends up to `limit - records.len()` records from the position on, as far as all is in order.
-pub(super) fn walk(pcap: &mut Pcap, bytes: &[u8], limit: usize, records: &mut Vec<Record>) {
+pub(super) fn walk(pcap: &mut Pcap, bytes: Bytes<'_>, limit: usize, records: &mut Vec<Record>) {
     let want = limit.saturating_sub(records.len());
     if want < RECORDS_MIN || pcap.frames == 0 {
         return;
@@ -72,7 +72,7 @@ pub(super) fn walk(pcap: &mut Pcap, bytes: &[u8], limit: usize, records: &mut Ve
 }
 
 /// Lanes that begin at the position and, `span` bytes apart, at places that look like records.
-fn lanes(pcap: &Pcap, bytes: &[u8], span: usize, want: usize) -> Option<[Lane; LANES]> {
+fn lanes(pcap: &Pcap, bytes: Bytes<'_>, span: usize, want: usize) -> Option<[Lane; LANES]> {
     let mut starts = [pcap.position; LANES];
     for (number, start) in starts.iter_mut().enumerate().skip(1) {
         let from = pcap.position + number * span;

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use zstd::stream::raw::{DParameter, InBuffer, Operation as _, OutBuffer};
 
 use super::Packing;
+use crate::capture::map::Place;
 
 /// Dictionaries of xz larger than this are refused (its own highest preset needs 64 MiB).
 const XZ_MEMORY_KIB: u32 = 512 << 10;
@@ -21,6 +22,8 @@ const ZSTD_WINDOW_LOG_MAX: u32 = 30;
 const LEGACY_BLOCK_BYTES: usize = 8 << 20;
 /// Packed bytes a block of `lz4 -l` has at most (`LZ4_COMPRESSBOUND`); a larger number is the magic of another frame.
 const LEGACY_PACKED_MAX: usize = LEGACY_BLOCK_BYTES + LEGACY_BLOCK_BYTES / 255 + 16;
+/// The least a zstd frame header can be.
+const ZSTD_HEADER_BYTES_MIN: usize = 5;
 /// First bytes that tell every packing.
 pub(super) const MAGIC_BYTES: usize = 8;
 
@@ -59,13 +62,18 @@ impl<R: BufRead> Input<R> {
         self.ahead.get(self.at..).unwrap_or_default()
     }
 
-    /// The next bytes, at most [`MAGIC_BYTES`] and fewer only at the end.
+    /// The next bytes, [`MAGIC_BYTES`] and fewer only at the end.
     fn peek(&mut self) -> io::Result<&[u8]> {
+        self.peek_at(MAGIC_BYTES)
+    }
+
+    /// The next bytes, at least `want` and fewer only at the end.
+    fn peek_at(&mut self, want: usize) -> io::Result<&[u8]> {
         if self.at > 0 {
             self.ahead.drain(..self.at);
             self.at = 0;
         }
-        while self.ahead.len() < MAGIC_BYTES {
+        while self.ahead.len() < want {
             let there = match self.inner.fill_buf() {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 there => there?,
@@ -73,7 +81,7 @@ impl<R: BufRead> Input<R> {
             if there.is_empty() {
                 break;
             }
-            let some = there.len().min(MAGIC_BYTES - self.ahead.len());
+            let some = there.len().min(want - self.ahead.len());
             self.ahead.extend(there.iter().take(some));
             self.inner.consume(some);
         }
@@ -222,7 +230,7 @@ impl<R: BufRead> Unpacker<R> {
                     }
                     continue;
                 }
-                State::Member(member) => member.read(buffer),
+                State::Member(member) => member.read(&mut To::Room(buffer)),
                 State::Xz(decoder) => decoder.read(buffer),
                 State::Lz4(decoder) => decoder.read(buffer),
                 State::Legacy(decoder) => decoder.read(buffer),
@@ -235,12 +243,52 @@ impl<R: BufRead> Unpacker<R> {
         }
     }
 
+    /// How many bytes the zstd frame that begins here says it has, and how far back in them the decoder may look; `None`
+    /// anywhere else, or where it does not say.
+    pub fn announced(&mut self) -> io::Result<Option<(u64, usize)>> {
+        if self.packing != Some(Packing::Zstd) {
+            return Ok(None);
+        }
+        if matches!(self.state, State::Between(_)) && !self.begin(Packing::Zstd)? {
+            return Ok(None);
+        }
+        let State::Member(member) = &mut self.state else { return Ok(None) };
+        if !matches!(member.codec, Codec::Zstd { is_fresh: true, .. }) {
+            return Ok(None);
+        }
+        let head = member.input.peek_at(zstd::zstd_safe::FRAMEHEADERSIZE_MAX as usize)?;
+        // What is wrong with a header, the decoder says.
+        let length = zstd::zstd_safe::get_frame_content_size(head).unwrap_or(None);
+        Ok(length
+            .map(|length| (length, zstd_window(head).unwrap_or(length).try_into().unwrap_or(usize::MAX))))
+    }
+
+    /// Has the frame that begins here unpacked by [`Unpacker::read_in_place`], to its end.
+    pub fn write_in_place(&mut self) -> io::Result<()> {
+        match &mut self.state {
+            State::Member(Member { codec: Codec::Zstd { decoder, .. }, .. }) => {
+                decoder.set_parameter(DParameter::StableOutBuffer(true))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Reads on into the place the frame was begun in; 0 at its end.
+    pub fn read_in_place(&mut self, place: &mut Place) -> io::Result<usize> {
+        let State::Member(member) = &mut self.state else { return Ok(0) };
+        let read = member.read(&mut To::Place(place))?;
+        if read == 0 {
+            self.leave()?;
+        }
+        Ok(read)
+    }
+
     /// Goes back between members.
     fn leave(&mut self) -> io::Result<()> {
         let input = match std::mem::replace(&mut self.state, State::Broken) {
             State::Between(input) => input,
             State::Member(member) => {
-                if let Codec::Zstd(decoder, _) = member.codec {
+                if let Codec::Zstd { decoder, .. } = member.codec {
                     self.zstd = Some(decoder);
                 }
                 member.input
@@ -304,14 +352,14 @@ impl<R: BufRead> Unpacker<R> {
     fn zstd(&mut self) -> io::Result<Codec> {
         let decoder = if let Some(mut decoder) = self.zstd.take() {
             decoder.reinit()?;
+            decoder.set_parameter(DParameter::StableOutBuffer(false))?;
             decoder
         } else {
             let mut decoder = ZstdDecoder::new()?;
             decoder.set_parameter(DParameter::WindowLogMax(ZSTD_WINDOW_LOG_MAX))?;
             decoder
         };
-        // The least a frame header can be.
-        Ok(Codec::Zstd(decoder, 5))
+        Ok(Codec::Zstd { decoder, want: ZSTD_HEADER_BYTES_MIN, is_fresh: true })
     }
 
     /// Uses up what stands behind the end of what is packed; `None` when there is nothing, or only zeros.
@@ -334,14 +382,61 @@ impl<R: BufRead> Unpacker<R> {
     }
 }
 
+/// The size of the window a zstd frame's header states; `None` where it is the whole frame (RFC 8878 §3.1.1.1).
+fn zstd_window(head: &[u8]) -> Option<u64> {
+    let (flags, window) = (head.get(4)?, head.get(5)?);
+    let is_single = flags & 0x20 != 0;
+    let base = 1_u64 << (10 + (window >> 3));
+    (!is_single).then_some(base + base / 8 * u64::from(window & 7))
+}
+
+/// Numbers of errors of zstd, which are stable (`zstd_errors.h`).
+const ZSTD_CORRUPTED: usize = 20;
+const ZSTD_DESTINATION_TOO_SMALL: usize = 70;
+
+/// What the library says of an error: it hands its number out as a size below 0.
+fn zstd_message(number: usize) -> &'static str {
+    zstd::zstd_safe::get_error_name(number.wrapping_neg())
+}
+
 type ZstdDecoder = zstd::stream::raw::Decoder<'static>;
 
 /// A decoder that says how far it came also where it fails, so that nothing before the damage is lost.
 enum Codec {
     Gzip(flate2::Decompress),
-    /// With the bytes it wants next: given more, it drops the blocks before the one that is damaged.
-    Zstd(ZstdDecoder, usize),
+    Zstd {
+        decoder: ZstdDecoder,
+        /// The bytes it wants next: given more, it drops the blocks before the one that is damaged.
+        want: usize,
+        /// Whether the frame was not begun.
+        is_fresh: bool,
+    },
     Bzip2(bzip2::Decompress),
+}
+
+/// Where a decoder writes.
+enum To<'t> {
+    /// It keeps what it may copy from itself.
+    Room(&'t mut [u8]),
+    /// What it may copy from stands before, in the same place.
+    Place(&'t mut Place),
+}
+
+impl To<'_> {
+    /// Whether `written` bytes are all it can take.
+    fn is_full(&self, written: usize) -> bool {
+        match self {
+            Self::Room(room) => written == room.len(),
+            Self::Place(_) => false,
+        }
+    }
+
+    fn room(&mut self) -> &mut [u8] {
+        match self {
+            Self::Room(room) => room,
+            Self::Place(_) => &mut [],
+        }
+    }
 }
 
 /// What one call of a decoder did.
@@ -353,11 +448,11 @@ struct Step {
 }
 
 impl Codec {
-    fn step(&mut self, from: &[u8], to: &mut [u8]) -> Step {
+    fn step(&mut self, from: &[u8], to: &mut To) -> Step {
         match self {
             Self::Gzip(decoder) => {
                 let (used, written) = (decoder.total_in(), decoder.total_out());
-                let result = decoder.decompress(from, to, flate2::FlushDecompress::None);
+                let result = decoder.decompress(from, to.room(), flate2::FlushDecompress::None);
                 Step {
                     used: (decoder.total_in() - used) as usize,
                     written: (decoder.total_out() - written) as usize,
@@ -369,7 +464,7 @@ impl Codec {
             }
             Self::Bzip2(decoder) => {
                 let (used, written) = (decoder.total_in(), decoder.total_out());
-                let result = decoder.decompress(from, to);
+                let result = decoder.decompress(from, to.room());
                 Step {
                     used: (decoder.total_in() - used) as usize,
                     written: (decoder.total_out() - written) as usize,
@@ -378,14 +473,26 @@ impl Codec {
                         .map_err(io::Error::other),
                 }
             }
-            Self::Zstd(decoder, want) => {
+            Self::Zstd { decoder, want, is_fresh } => {
+                *is_fresh = false;
                 let mut from = InBuffer::around(from.get(..*want).unwrap_or(from));
-                let mut to = OutBuffer::around(to);
-                let result = decoder.run(&mut from, &mut to);
+                let (written, result) = match to {
+                    To::Room(room) => {
+                        let mut to = OutBuffer::around(*room);
+                        let result = decoder.run(&mut from, &mut to);
+                        (to.pos(), result)
+                    }
+                    To::Place(place) => place.run(decoder, &mut from),
+                };
                 if let Ok(hint) = result {
                     *want = hint.max(1);
                 }
-                Step { used: from.pos(), written: to.pos(), outcome: result.map(|hint| hint == 0) }
+                // What is too long for its frame is damage like any other, but the library says so only in place.
+                let result = result.map_err(|error| {
+                    let is_too_long = error.to_string() == zstd_message(ZSTD_DESTINATION_TOO_SMALL);
+                    if is_too_long { io::Error::other(zstd_message(ZSTD_CORRUPTED)) } else { error }
+                });
+                Step { used: from.pos(), written, outcome: result.map(|hint| hint == 0) }
             }
         }
     }
@@ -408,7 +515,7 @@ impl<R: BufRead> Member<R> {
     }
 
     /// Reads on; 0 at the end.
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+    fn read(&mut self, to: &mut To) -> io::Result<usize> {
         if let Some(error) = self.failed.take() {
             return Err(error);
         }
@@ -417,9 +524,9 @@ impl<R: BufRead> Member<R> {
             let holds_more = std::mem::take(&mut self.holds_more);
             let there = if holds_more { &[] } else { self.input.fill_buf()? };
             let is_over = there.is_empty() && !holds_more;
-            let Step { used, written, outcome } = self.codec.step(there, buffer);
+            let Step { used, written, outcome } = self.codec.step(there, to);
             self.input.consume(used);
-            self.holds_more = written == buffer.len();
+            self.holds_more = to.is_full(written);
             match outcome {
                 Ok(has_ended) => self.has_ended = has_ended,
                 Err(error) if written > 0 => self.failed = Some(error),

@@ -188,7 +188,7 @@ fn damage_in_packed_data_costs_nothing_before_it() {
 
 #[test]
 fn a_writer_that_is_gone_ends_the_bytes_with_a_reason() {
-    let (map, mut writer) = Map::reserve(1000, map::Origin::File).unwrap();
+    let (map, mut writer) = Map::reserve(1000, map::Origin::File, None).unwrap();
     writer.room(10).unwrap().fill(7);
     writer.commit(10).unwrap();
     drop(writer);

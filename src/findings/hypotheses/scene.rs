@@ -112,7 +112,10 @@ impl<'f, 'i> Scene<'f, 'i> {
 
     /// What clients did next, by code.
     pub fn consequences(&self, code: &'static str) -> impl Iterator<Item = &'i Consequence> {
-        self.episodes().flat_map(|episode| episode.consequences.iter()).filter(move |c| c.code == code)
+        let evidence = self.facts.evidence;
+        let problem = self.problem.and_then(|at| evidence.problems.get(at));
+        let episodes = problem.into_iter().flat_map(|problem| problem.episodes.iter());
+        episodes.flat_map(|id| evidence.consequences(id.0 as usize)).filter(move |next| next.code == code)
     }
 
     /// What is known of the server as asked here.

@@ -6,12 +6,16 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use super::{Batch, Input, Numbered, Plan, Progress, Segments, Work};
-use crate::capture::{Damage, Fill, LinkType, Map, Metadata, Place, Problem, Record, Walk};
+use crate::capture::{Bytes, Damage, Fill, LinkType, Look, Map, Metadata, Place, Problem, Record, Walk};
 use crate::index::{PacketId, SourceId};
 use crate::time::Nanos;
 
 /// Packets after which a segment of a live capture is closed: until then it is decoded again as it grows.
 const LIVE_SEGMENT_MAX: usize = 1 << 13;
+/// Packets of a batch where their bytes are given up behind it: so many that they are still in the cache when they are decoded.
+const PASSING_PACKETS: usize = 1 << 13;
+/// Bytes after which a batch is closed where they are given up behind it.
+const BATCH_BYTES_MAX: u64 = 16 << 20;
 /// Growth within [`LIVE_INTERVAL`] that makes a source fast: then only full segments are decoded, each once.
 const LIVE_STEP_BYTES: usize = 2 << 20;
 /// How long a live capture may be quiet before what is there is shown.
@@ -51,6 +55,8 @@ struct Current {
     id: SourceId,
     walk: Box<dyn Walk>,
     bytes: Arc<Map>,
+    /// Holds what is not handed out yet in memory.
+    look: Option<Look>,
     offset_ns: Nanos,
     /// Interfaces the index knows of.
     interfaces: usize,
@@ -75,6 +81,7 @@ impl Current {
         Self {
             id,
             walk,
+            look: source.bytes.look(0),
             bytes: source.bytes,
             offset_ns,
             interfaces: 0,
@@ -86,6 +93,16 @@ impl Current {
             before_wait: None,
             is_slow: true,
         }
+    }
+
+    fn is_passing(&self) -> bool {
+        self.bytes.is_passing()
+    }
+
+    /// Bytes the records of the next segment hold in memory.
+    fn pending_bytes(&self) -> u64 {
+        let first = self.records.first();
+        first.map_or(0, |record| self.walk.position().saturating_sub(record.offset))
     }
 }
 
@@ -154,7 +171,8 @@ impl<'w> Walker<'w> {
         // What was read before the interrupt is kept.
         for at in 0..together.len() {
             let Some(current) = together.get_mut(at) else { break };
-            let last = current.walk.unproven(current.bytes.bytes());
+            let there = Look::all(current.look.as_ref());
+            let last = current.walk.unproven(there);
             current.records.extend(last);
             self.close(&mut together, at)?;
         }
@@ -167,7 +185,7 @@ impl<'w> Walker<'w> {
     /// Waits a moment for more. Of several sources one is waited for, and the others are looked at when the moment is over.
     fn wait(&self, together: &mut [Current]) {
         for current in together.iter_mut().filter(|current| current.before_wait.is_none()) {
-            current.before_wait = Some(current.bytes.bytes().len());
+            current.before_wait = Some(current.bytes.length());
         }
         let slow = together.len() > 1 && self.turns > QUICK_TURNS_MAX;
         let Some(first) = together.first() else { return };
@@ -179,14 +197,17 @@ impl<'w> Walker<'w> {
     fn step(&mut self, together: &mut [Current], at: usize) -> Result<Fill, NobodyListens> {
         let Some(current) = together.get_mut(at) else { return Ok(Fill::End) };
         let complete = current.bytes.is_complete();
-        let there = Arc::clone(&current.bytes);
-        let seen = there.bytes();
+        let look = current.look.take();
+        let there = Look::all(look.as_ref());
         let count = current.records.len();
-        let fill = self.fill(current, seen, complete);
+        let fill = self.fill(current, there, complete);
         current.shows_unproven &= current.records.len() == count;
-        let grown = current.before_wait.take().map(|before| seen.len() - before);
+        let grown = current.before_wait.take().map(|before| there.len() - before);
         current.is_slow = grown.map_or(current.is_slow, |grown| grown <= LIVE_STEP_BYTES);
-        if fill != Fill::Starved {
+        let is_quiet = fill == Fill::Starved && current.is_slow && grown == Some(0);
+        let unproven = if is_quiet { current.walk.unproven(there) } else { None };
+        current.look = look;
+        if fill != Fill::Starved || current.is_passing() && current.pending_bytes() > BATCH_BYTES_MAX {
             self.limit = self.plan.segment_packets.max(1);
             self.close(together, at)?;
             return Ok(fill);
@@ -194,7 +215,6 @@ impl<'w> Walker<'w> {
         if !current.is_slow {
             return Ok(fill);
         }
-        let unproven = (grown == Some(0)).then(|| current.walk.unproven(seen)).flatten();
         if current.records.len() >= LIVE_SEGMENT_MAX {
             self.close(together, at)?;
         } else if !current.records.is_empty() || unproven.is_some() {
@@ -253,15 +273,17 @@ impl<'w> Walker<'w> {
         let Some(other) = open else { return Ok(()) };
         let mut records = std::mem::take(&mut other.records);
         if std::mem::take(&mut other.shows_unproven) {
-            records.extend(other.walk.settle(other.bytes.bytes()));
+            let there = Look::all(other.look.as_ref());
+            records.extend(other.walk.settle(there));
         }
         other.shown = (0, None);
         self.send(other, records, Segments::Next)
     }
 
-    fn fill(&self, current: &mut Current, seen: &[u8], complete: bool) -> Fill {
+    fn fill(&self, current: &mut Current, there: Bytes<'_>, complete: bool) -> Fill {
         let before = current.walk.position();
-        let fill = current.walk.fill(seen, complete, self.limit, &mut current.records);
+        let limit = if current.is_passing() { self.limit.min(PASSING_PACKETS) } else { self.limit };
+        let fill = current.walk.fill(there, complete, limit, &mut current.records);
         let walked = current.walk.position() - before;
         let done = self.progress.bytes_done.fetch_add(walked, Ordering::Relaxed) + walked;
         self.progress.bytes_total.fetch_max(done, Ordering::Relaxed);
@@ -282,12 +304,20 @@ impl<'w> Walker<'w> {
         let metadata = changed.then(|| Arc::new(self::metadata(current.walk.as_ref(), &current.bytes)));
         let count = records.len() as u32;
         let last_ns = records.last().map_or(current.before_ns, |record| record.time_ns);
+        // A frame may stand before what the walk still looks at, and the next batch's behind it.
+        let first = records.first().map_or(0, |record| record.offset as usize);
+        let look = current.look.as_ref().and_then(|look| look.at(first));
+        if after == Segments::Next
+            && let Some(own) = &mut current.look
+        {
+            own.advance(current.walk.wanted() as usize);
+        }
         let batch = Batch {
             after,
             base: self.base,
             source: current.id,
             first_row: current.packets as u32,
-            bytes: Arc::clone(&current.bytes),
+            look,
             offset_ns: current.offset_ns,
             records,
             link_types,
@@ -308,7 +338,7 @@ impl<'w> Walker<'w> {
         if let Some(problem) = current.bytes.problem() {
             metadata.push_damage(match problem {
                 Problem::Stopped(reason) => {
-                    let offset = current.bytes.bytes().len() as u64;
+                    let offset = current.bytes.length() as u64;
                     Damage { offset, skipped: 0, after_frame, reason, place: Place::Capture }
                 }
                 Problem::Trailing { reason, offset, bytes } => {

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use hashbrown::HashMap;
 
-use super::Now;
+use super::{File, Now};
 use crate::decode::Address;
 use crate::index::PacketId;
 use crate::time::Nanos;
@@ -73,7 +73,7 @@ impl Datagrams {
         (part, more): (Part, bool),
         head: Option<Head>,
         now: Now,
-        file: &[u8],
+        file: File<'_>,
     ) -> Option<Whole> {
         if self
             .waiting
@@ -126,7 +126,7 @@ impl Datagrams {
 }
 
 impl Waiting {
-    fn whole(&mut self, key: Key, file: &[u8]) -> Option<Whole> {
+    fn whole(&mut self, key: Key, file: File<'_>) -> Option<Whole> {
         let (total, ((header_offset, header_length), protocol)) = (self.total?, self.head?);
         if self.held < total || total as usize > IP_MAX_BYTES {
             return None;

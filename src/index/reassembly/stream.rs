@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use hashbrown::HashMap;
 
-use super::{Message, Now, StreamHeader, Work, frame_offset};
+use super::{File, Message, Now, StreamHeader, Work, frame_offset};
 use crate::decode::Address;
 use crate::index::PacketId;
 use crate::protocols::ProtocolId;
@@ -38,7 +38,7 @@ pub(super) enum Data {
 }
 
 impl Data {
-    fn bytes<'b>(&'b self, file: &'b [u8]) -> &'b [u8] {
+    fn bytes<'b>(&'b self, file: File<'b>) -> &'b [u8] {
         match self {
             Self::Held(bytes) => bytes,
             Self::File(place) => {

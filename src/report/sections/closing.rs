@@ -181,7 +181,7 @@ fn of_the_record(b: &Builder<'_>) -> Vec<String> {
             }
         }
     }
-    out.extend(b.input.evidence.notes.iter().map(|note| super::problem::sentence(note)));
+    out.extend(b.input.evidence.notes().map(|note| super::problem::sentence(note)));
     out
 }
 

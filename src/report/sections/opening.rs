@@ -185,8 +185,8 @@ pub fn scale(verdict: Verdict) -> String {
 /// How the client got on without this server, where the packets show it: what users felt depends on it.
 fn went_on(b: &Builder<'_>) -> Option<Block> {
     let problem = b.facts.first()?.problem;
-    let episodes = problem.episodes.iter().filter_map(|id| b.input.evidence.episodes.get(id.0 as usize));
-    let failover = episodes.flat_map(|episode| &episode.consequences).find(|next| next.code == "C2")?;
+    let mut next = problem.episodes.iter().flat_map(|id| b.input.evidence.consequences(id.0 as usize));
+    let failover = next.find(|next| next.code == "C2")?;
     let text = then(failover.code, &failover.text, problem.clients.len(), b.record);
     Some(b.claim("summary.then", Voice::Observed, text, &failover.frames))
 }
@@ -480,12 +480,8 @@ fn parties(b: &Builder<'_>) -> Block {
 pub fn subject(b: &Builder<'_>) -> Option<Subject> {
     let facts = b.facts.first()?;
     let addresses: Vec<String> = facts.problem.clients.iter().map(ToString::to_string).collect();
-    let next = facts
-        .problem
-        .episodes
-        .iter()
-        .filter_map(|id| b.input.evidence.episodes.get(id.0 as usize))
-        .find_map(|episode| episode.consequences.last());
+    let next =
+        facts.problem.episodes.iter().find_map(|id| b.input.evidence.consequences(id.0 as usize).last());
     let assessment = b.assessment(0);
     let first = assessment.and_then(next_check);
     let rest = assessment.map(|assessment| assessment.checks.as_slice()).unwrap_or_default();

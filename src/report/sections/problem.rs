@@ -307,9 +307,9 @@ fn recovery(b: &Builder<'_>, facts: &Facts<'_>) -> Block {
 /// What the clients did after the failures, one sentence a kind.
 fn consequences(b: &Builder<'_>, facts: &Facts<'_>) -> Vec<Block> {
     let mut kinds: Vec<Kind> = Vec::new();
-    let episodes = facts.problem.episodes.iter();
-    for episode in episodes.filter_map(|id| b.input.evidence.episodes.get(id.0 as usize)) {
-        for next in &episode.consequences {
+    let episodes = facts.problem.episodes.iter().map(|id| id.0 as usize);
+    for (at, episode) in episodes.filter_map(|at| Some((at, b.input.evidence.episodes.get(at)?))) {
+        for next in b.input.evidence.consequences(at) {
             let frames = if next.frames.is_empty() { &episode.frames } else { &next.frames };
             let at = kinds.iter().position(|kind| kind.code == next.code).unwrap_or_else(|| {
                 kinds.push(Kind { code: next.code, texts: Vec::new(), frames: Vec::new(), episodes: 0 });
