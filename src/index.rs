@@ -3,6 +3,7 @@
 pub mod build;
 mod kept;
 pub mod names;
+pub mod offsets;
 pub mod reassembly;
 pub mod segment;
 
@@ -271,7 +272,7 @@ impl<'i> Packet<'i> {
     }
     /// The captured bytes. Where they are not held in memory, the capture is unpacked again.
     pub fn bytes(&self) -> &'i [u8] {
-        let offset = column(&self.segment.offset, self.row);
+        let offset = self.segment.offset.get(self.row).unwrap_or(0);
         let range = offset..offset + u64::from(self.captured());
         if !self.segment.kept.is_empty()
             && let Some(kept) = self.segment.kept.get(range.clone())

@@ -184,7 +184,7 @@ proptest! {
 
 /// A window that gives up bytes as early as can be.
 fn narrow(steps: usize) -> Hold {
-    Hold::Window(Window { least_bytes: steps * PAGE, step_bytes: PAGE })
+    Hold::Window(Window { least_bytes: steps * PAGE, step_bytes: PAGE, dense_bytes: 0 })
 }
 
 /// Memory is moved by pages, of which the largest in use have this size.

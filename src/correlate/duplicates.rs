@@ -11,14 +11,14 @@ use rayon::prelude::*;
 use super::messages::Messages;
 use super::{Evidence, Parameters};
 use crate::decode::{Decoded, LayerKind, Quote};
-use crate::index::segment::{DnsKind, flow_hash};
+use crate::index::segment::{self, DnsKind, flow_hash};
 use crate::index::{DnsRow, Index, PacketId};
 use crate::time::Nanos;
 
 /// Recent packets remembered, by hash; a copy follows within milliseconds.
 const RECENT_MAX: usize = 1 << 16;
 /// Packets at the beginning that are compared to see whether the capture holds copies at all.
-const SAMPLE: u32 = 4096;
+const SAMPLE: u32 = segment::FIRST_PACKETS;
 /// One copy in this many packets of the sample makes all packets be compared.
 const SAMPLE_SHARE: u32 = 20;
 /// Messages looked through by one thread at a time; with those before, their places fit 16 bits.

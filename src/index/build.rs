@@ -15,8 +15,8 @@ use crate::time::Nanos;
 use order::Order;
 use walker::Walker;
 
-/// Batches that may wait to be decoded.
-const QUEUE_MAX: usize = 4;
+/// Batches that may wait to be decoded: enough that one is there when a worker asks. Each more takes 2 MiB.
+const QUEUE_MAX: usize = 2;
 /// Records in the first batch: few, so that the first screen is up at once.
 const FIRST_BATCH: usize = 1024;
 /// Frames whose first bytes are asked of memory together, before the first of them is decoded.
@@ -128,21 +128,25 @@ pub fn build_as(
     let (to_workers, works) = mpsc::sync_channel::<Numbered<Work>>(QUEUE_MAX);
     let works = Mutex::new(works);
     let (to_index, done) = mpsc::channel::<Numbered<Done>>();
+    let (to_walker, used) = mpsc::channel::<Vec<Record>>();
     std::thread::scope(|scope| {
         for _ in 0..plan.threads.max(1) {
-            let (to_index, works) = (to_index.clone(), &works);
+            let (to_index, to_walker, works) = (to_index.clone(), to_walker.clone(), &works);
             scope.spawn(move || {
                 loop {
                     let next = works.lock().map_or(Err(mpsc::RecvError), |queue| queue.recv());
                     let Ok(work) = next else { break };
-                    if to_index.send(decode_work(work)).is_err() {
+                    let (done, records) = decode_work(work);
+                    if to_index.send(done).is_err() {
                         break;
                     }
+                    // At the end nobody wants them.
+                    let _ = to_walker.send(records);
                 }
             });
         }
-        drop(to_index);
-        let walker = Walker::new(plan, progress, to_workers);
+        drop((to_index, to_walker));
+        let walker = Walker::new(plan, progress, to_workers, used);
         let live = &live;
         scope.spawn(move || walker.run(inputs, live));
         assemble(&mut index, (&maps, live), done, &mut publish);
@@ -221,13 +225,17 @@ fn add(index: &mut Index, segment: Box<Segment>) {
     index.push_or_replace(Arc::new(*segment));
 }
 
-fn decode_work(work: Numbered<Work>) -> Numbered<Done> {
+/// Decodes; gives the room of the records back.
+fn decode_work(work: Numbered<Work>) -> (Numbered<Done>, Vec<Record>) {
     let Numbered { number, metadata, what } = work;
-    let what = match what {
-        Work::Decode(batch) => Done::Segment { after: batch.after, segment: Box::new(decode_batch(&batch)) },
-        Work::End(source) => Done::End(source),
+    let (what, records) = match what {
+        Work::Decode(batch) => {
+            let segment = Box::new(decode_batch(&batch));
+            (Done::Segment { after: batch.after, segment }, batch.records)
+        }
+        Work::End(source) => (Done::End(source), Vec::new()),
     };
-    Numbered { number, metadata, what }
+    (Numbered { number, metadata, what }, records)
 }
 
 fn decode_batch(batch: &Batch) -> Segment {

@@ -22,6 +22,12 @@ impl Kept {
         self.bytes.extend_from_slice(frame);
     }
 
+    /// Gives back memory taken for more.
+    pub fn shrink(&mut self) {
+        self.starts.shrink_to_fit();
+        self.bytes.shrink_to_fit();
+    }
+
     /// The bytes in a range of the capture, all of one kept frame.
     pub fn get(&self, range: Range<u64>) -> Option<&[u8]> {
         let at = self.starts.partition_point(|(offset, _)| *offset <= range.start).checked_sub(1)?;

@@ -170,8 +170,7 @@ impl<'w> File<'w> {
         }
         // Most pieces come close behind each other.
         let own = self.before.iter().rev().filter(|segment| segment.source == self.source);
-        let holds =
-            |segment: &&Arc<Segment>| segment.offset.first().is_some_and(|first| *first <= wide.start);
+        let holds = |segment: &&Arc<Segment>| segment.offset.get(0).is_some_and(|first| first <= wide.start);
         if self.is_passing() {
             return own.filter(holds).find_map(|segment| segment.kept.get(wide.clone()));
         }
@@ -412,5 +411,5 @@ fn set<T>(column: &mut [T], row: usize, value: T) {
 
 /// The record's own frame begins here; a message inside it is addressed from there.
 fn frame_offset(segment: &segment::Segment, row: u32) -> u64 {
-    segment.offset.get(row as usize).copied().unwrap_or(0)
+    segment.offset.get(row as usize).unwrap_or(0)
 }

@@ -6,6 +6,7 @@ use hashbrown::HashTable;
 
 use super::kept::Kept;
 use super::names::{Hashed, Names};
+use super::offsets::Offsets;
 use super::reassembly::{Assembly, Piece};
 use super::{PacketId, SourceId};
 use crate::capture::{Bytes, LinkType, Record};
@@ -158,6 +159,8 @@ pub struct IcmpRow {
 pub const FIRST_PACKETS: u32 = 4096;
 /// Frames up to this size are kept, whatever they are: ICMP errors quote them, and they are little beside the others.
 const SMALL_BYTES: u32 = 128;
+/// TCP segments with no other flags (PSH, ACK) belong to connections that work, and are many.
+const TCP_BARE: u8 = 0x18;
 /// Frames that are read again to find out what happened or what they are, beside those of some protocols.
 const EVIDENCE: u16 = flags::ICMP_ERROR
     | flags::DNS_QUERY
@@ -177,7 +180,7 @@ pub struct Segment {
     pub source: SourceId,
     /// Packets of the source before its first.
     pub first_row: u32,
-    pub offset: Vec<u64>,
+    pub offset: Offsets,
     pub time_ns: Vec<Nanos>,
     /// The earliest and the latest time; the first is greater than the last without packets.
     pub span_ns: (Nanos, Nanos),
@@ -340,7 +343,7 @@ impl SegmentBuilder {
             base,
             source,
             first_row,
-            offset: Vec::with_capacity(capacity),
+            offset: Offsets::with_capacity(capacity),
             time_ns: Vec::with_capacity(capacity),
             span_ns: (Nanos::MAX, Nanos::MIN),
             goes_back: false,
@@ -435,17 +438,17 @@ impl SegmentBuilder {
             let row = self.segment.len() as u32;
             self.segment.pieces.extend(Piece::of(&decoded, protocol, row, record.offset));
         }
+        let tcp_flags = if let Transport::Tcp { flags, .. } = decoded.transport { flags } else { 0 };
         let is_evidence = || {
-            if id.0 < FIRST_PACKETS || record.captured <= SMALL_BYTES {
-                return true;
-            }
+            let is_bare = matches!(decoded.transport, Transport::Tcp { .. }) && tcp_flags & !TCP_BARE == 0;
+            let is_quoted = record.captured <= SMALL_BYTES && !is_bare;
             let dns_port = is_dns_port(source_port) || is_dns_port(destination_port);
-            protocol.is_evidence() || bits & EVIDENCE != 0 || dns_port
+            let is_first = id.0 < FIRST_PACKETS;
+            is_first || is_quoted || dns_port || protocol.is_evidence() || bits & EVIDENCE != 0
         };
         if self.keeps_bytes && is_evidence() {
             self.segment.kept.push(record.offset, frame);
         }
-        let tcp_flags = if let Transport::Tcp { flags, .. } = decoded.transport { flags } else { 0 };
         let source_address = self.address(decoded.source);
         let destination_address = self.address(decoded.destination);
         let segment = &mut self.segment;
@@ -478,6 +481,7 @@ impl SegmentBuilder {
         self.segment.addresses.shrink_to_fit();
         self.segment.names.shrink_to_fit();
         self.segment.dns.shrink_to_fit();
+        self.segment.kept.shrink();
         self.segment.place_dns();
         self.segment
     }

@@ -21,11 +21,14 @@ pub struct Window {
     pub least_bytes: usize,
     /// Memory used again at a time, a multiple of the size of a page.
     pub step_bytes: usize,
+    /// A capture whose first packets have fewer bytes than this on average stays in memory as it is: most of them would
+    /// have to be kept elsewhere.
+    pub dense_bytes: u64,
 }
 
 impl Default for Window {
     fn default() -> Self {
-        Self { least_bytes: 64 << 20, step_bytes: 4 << 20 }
+        Self { least_bytes: 24 << 20, step_bytes: 2 << 20, dense_bytes: 256 }
     }
 }
 
@@ -48,6 +51,8 @@ struct Readers {
     low: usize,
     /// Bytes given up.
     dropped: usize,
+    /// Nothing more is given up.
+    stays: bool,
 }
 
 impl Readers {
@@ -71,7 +76,7 @@ impl Passing {
     /// Gives up everything below `end`; false while somebody reads there.
     pub fn give_up(&self, end: usize) -> bool {
         let Ok(mut readers) = self.readers.lock() else { return false };
-        let can = end <= readers.low();
+        let can = !readers.stays && end <= readers.low();
         if can {
             readers.dropped = readers.dropped.max(end);
         }
@@ -81,7 +86,8 @@ impl Passing {
     /// Waits until everything below `end` can be given up, but no longer than `timeout`.
     pub fn wait(&self, end: usize, timeout: Duration) {
         if let Ok(readers) = self.readers.lock() {
-            let _ = self.moved.wait_timeout_while(readers, timeout, |readers| readers.low() < end);
+            let waiting = |readers: &mut Readers| !readers.stays && readers.low() < end;
+            let _ = self.moved.wait_timeout_while(readers, timeout, waiting);
         }
     }
 
@@ -112,6 +118,10 @@ impl Passing {
             readers.low = low;
         }
         self.moved.notify_all();
+    }
+
+    fn stays(&self) -> bool {
+        self.readers.lock().is_ok_and(|readers| readers.stays)
     }
 
     fn dropped(&self) -> usize {
@@ -158,7 +168,7 @@ impl Look {
 
     /// Whether bytes are given up when nobody reads them any more.
     pub fn is_passing(&self) -> bool {
-        self.number.is_some()
+        self.map.is_passing()
     }
 
     /// Another who reads from `from` on, which must not lie before this one's place.
@@ -186,7 +196,17 @@ impl Drop for Look {
 impl Map {
     /// Whether bytes are given up when they were read.
     pub fn is_passing(&self) -> bool {
-        self.passing.is_some()
+        self.passing.as_ref().is_some_and(|passing| !passing.stays())
+    }
+
+    /// Gives up no more bytes where the first `packets` packets, which end before byte `end`, are too small for it.
+    pub fn settle(&self, packets: usize, end: u64) {
+        if let Some(passing) = &self.passing
+            && end < (packets as u64).saturating_mul(passing.window.dense_bytes)
+            && let Ok(mut readers) = passing.readers.lock()
+        {
+            readers.stays = true;
+        }
     }
 
     /// How many bytes were given up so far.
@@ -212,7 +232,7 @@ impl Map {
     /// Whether everything from `from` on is here, and stays.
     fn has_kept(&self, passing: &Passing, from: usize) -> bool {
         // Nothing is given up after the end.
-        self.is_complete() && from >= passing.dropped()
+        (passing.stays() || self.is_complete()) && from >= passing.dropped()
     }
 
     /// Those from `from` on that are there.

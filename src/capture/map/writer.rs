@@ -24,7 +24,7 @@ const SCRATCH_BYTES: usize = 1 << 20;
 /// How long slow readers are waited for before more memory is taken.
 const READERS_WAIT: Duration = Duration::from_millis(20);
 /// Of a window this many times its least size readers are waited for.
-const WINDOW_MAX: usize = 4;
+const WINDOW_MAX: usize = 2;
 
 /// The only one who adds bytes to a map. It is not cloned, so two parts of a stream never meet.
 pub(in crate::capture) struct Writer {
@@ -283,7 +283,7 @@ mod tests {
 
     /// A map of pages that are each full of their own number, read as they come and given up behind the reader.
     fn passed() -> Arc<Map> {
-        let window = Window { least_bytes: 4 * PAGE, step_bytes: PAGE };
+        let window = Window { least_bytes: 4 * PAGE, step_bytes: PAGE, dense_bytes: 0 };
         let all = || (0..PAGES).flat_map(|page| vec![value(page); PAGE]).collect::<Vec<u8>>();
         let passing = Passing::new(window, move || Ok(Arc::new(Map::owned(all()))));
         let (map, mut writer) = Map::reserve(PAGES * PAGE, Origin::File, Some(passing)).expect("a map");
@@ -320,7 +320,7 @@ mod tests {
 
     #[test]
     fn nothing_is_given_up_that_somebody_still_reads() {
-        let window = Window { least_bytes: PAGE, step_bytes: PAGE };
+        let window = Window { least_bytes: PAGE, step_bytes: PAGE, dense_bytes: 50 };
         let passing = Passing::new(window, || Err(io::Error::other("nobody asks")));
         let (map, mut writer) = Map::reserve(PAGES * PAGE, Origin::File, Some(passing)).expect("a map");
         let (first, second) = (map.look(0), map.look(3 * PAGE));
@@ -337,6 +337,12 @@ mod tests {
         drop(first);
         write(8);
         assert_eq!(map.given_up(), 3 * PAGE);
+        assert!(map.look(2 * PAGE).is_none());
+        // Packets of 100 bytes are worth it, those of 40 are not.
+        map.settle(10, 1_000);
+        assert!(map.is_passing());
+        map.settle(10, 400);
+        assert!(!map.is_passing());
         assert_eq!(second.expect("a look").bytes().get(3 * PAGE..4 * PAGE), Some(&*vec![9; PAGE]));
     }
 }

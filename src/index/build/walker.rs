@@ -13,7 +13,7 @@ use crate::time::Nanos;
 /// Packets after which a segment of a live capture is closed: until then it is decoded again as it grows.
 const LIVE_SEGMENT_MAX: usize = 1 << 13;
 /// Packets of a batch where their bytes are given up behind it: so many that they are still in the cache when they are decoded.
-const PASSING_PACKETS: usize = 1 << 13;
+const PASSING_PACKETS: usize = 1 << 12;
 /// Bytes after which a batch is closed where they are given up behind it.
 const BATCH_BYTES_MAX: u64 = 16 << 20;
 /// Growth within [`LIVE_INTERVAL`] that makes a source fast: then only full segments are decoded, each once.
@@ -41,6 +41,8 @@ pub(super) struct Walker<'w> {
     plan: Plan,
     progress: &'w Progress,
     to_workers: mpsc::SyncSender<Numbered<Work>>,
+    /// Records that were decoded, for their room.
+    used: mpsc::Receiver<Vec<Record>>,
     number: u64,
     base: PacketId,
     /// Records in the next batch.
@@ -111,9 +113,10 @@ impl<'w> Walker<'w> {
         plan: Plan,
         progress: &'w Progress,
         to_workers: mpsc::SyncSender<Numbered<Work>>,
+        used: mpsc::Receiver<Vec<Record>>,
     ) -> Self {
         let limit = plan.first_packets.max(1);
-        Self { plan, progress, to_workers, number: 0, base: PacketId(0), limit, open: None, turns: 0 }
+        Self { plan, progress, to_workers, used, number: 0, base: PacketId(0), limit, open: None, turns: 0 }
     }
 
     /// Walks all sources: those that have an end first, in the order given, then those that are `live` side by side.
@@ -252,7 +255,10 @@ impl<'w> Walker<'w> {
         }
         self.take_turn(together, at)?;
         let Some(current) = together.get_mut(at) else { return Ok(()) };
-        let next = Vec::with_capacity(current.records.len());
+        // Room for records is used again and again: new memory costs more than what is written to it.
+        let used = self.used.try_iter().find(|used| used.capacity() >= current.records.len());
+        let mut next = used.unwrap_or_else(|| Vec::with_capacity(current.records.len()));
+        next.clear();
         let records = std::mem::replace(&mut current.records, next);
         current.shown = (0, None);
         current.shows_unproven = false;
@@ -304,6 +310,9 @@ impl<'w> Walker<'w> {
         let metadata = changed.then(|| Arc::new(self::metadata(current.walk.as_ref(), &current.bytes)));
         let count = records.len() as u32;
         let last_ns = records.last().map_or(current.before_ns, |record| record.time_ns);
+        if current.packets == 0 {
+            current.bytes.settle(records.len(), current.walk.position());
+        }
         // A frame may stand before what the walk still looks at, and the next batch's behind it.
         let first = records.first().map_or(0, |record| record.offset as usize);
         let look = current.look.as_ref().and_then(|look| look.at(first));
