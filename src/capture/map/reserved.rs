@@ -57,6 +57,11 @@ fn take_memory(bytes: u64) -> bool {
     taken.is_ok()
 }
 
+/// Whether a stream may take so many bytes now.
+pub(super) fn may_take(bytes: usize) -> bool {
+    memory().load(Ordering::Acquire) >= bytes as u64
+}
+
 /// Bytes that are free in blocks of at least a huge page; 0 where the system does not say, or has others.
 fn free_huge_bytes() -> usize {
     let size = std::fs::read_to_string("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size");

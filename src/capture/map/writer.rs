@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::place::Place;
-use super::reserved::{Ahead, HUGE_BYTES};
+use super::reserved::{Ahead, HUGE_BYTES, may_take};
 use super::{Kind, Map, Problem};
 
 /// Memory a stream takes at first; each further step doubles it, up to [`STEP_MAX_BYTES`].
@@ -96,7 +96,8 @@ impl Writer {
         let length = usize::try_from(length).ok().filter(|length| (1..=left).contains(length));
         let (Some(length), None, false) = (length, &self.spool, self.map.state.live) else { return false };
         if let Some(passing) = &self.map.passing {
-            if history > passing.window.least_bytes / 2 {
+            // Where nothing is given up after all, the whole must fit: a decoder that writes in place cannot go elsewhere.
+            if history > passing.window.least_bytes / 2 || !may_take(length) {
                 return false;
             }
         } else {
@@ -213,7 +214,7 @@ impl Writer {
                 }
             }
             let step = step.min(self.max - self.granted);
-            // A decoder that writes in place cannot go elsewhere; readers go on, so that it is little more.
+            // What others have taken since a decoder began to write in place is more than was promised, but it must go on.
             if !reserved.charge(step) && self.place.is_none() {
                 return;
             }
