@@ -27,8 +27,6 @@ const FOLLOW_MAX_BYTES: u64 = 1 << 40;
 const FOLLOW_INTERVAL: Duration = Duration::from_millis(50);
 /// Bytes asked for at a time. A packed file whose turn has not come is unpacked this far, enough to know its format.
 const CHUNK_BYTES: usize = 256 << 10;
-/// The xz reader drops what it unpacked in a call that meets an error: little must be asked for at a time.
-const CAREFUL_CHUNK_BYTES: usize = 4 << 10;
 /// Bytes read at a time from a pipe or packed file: few enough to be still in the cache when they are unpacked.
 const INPUT_BYTES: usize = 256 << 10;
 
@@ -201,9 +199,8 @@ fn copy(
 ) -> io::Result<Option<Problem>> {
     let count = input.count();
     let mut reader = Unpacker::new(packing, input);
-    let want = if packing == Some(Packing::Xz) { CAREFUL_CHUNK_BYTES } else { CHUNK_BYTES };
     loop {
-        let (read, is_full) = match next(&mut reader, writer, want) {
+        let (read, is_full) = match next(&mut reader, writer) {
             Ok((0, _)) => break,
             Ok(read) => read,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -248,7 +245,7 @@ fn copy(
 }
 
 /// Unpacks a little more into the map, to be committed: how many bytes, and whether there was no room for them. 0 at the end.
-fn next(reader: &mut Unpacker<impl BufRead>, writer: &mut Writer, want: usize) -> io::Result<(usize, bool)> {
+fn next(reader: &mut Unpacker<impl BufRead>, writer: &mut Writer) -> io::Result<(usize, bool)> {
     let mut beyond = [0];
     loop {
         // Of a pipe nothing is asked for that the decoder could do without.
@@ -266,7 +263,7 @@ fn next(reader: &mut Unpacker<impl BufRead>, writer: &mut Writer, want: usize) -
             writer.leave();
             continue;
         }
-        let room = writer.room(want)?;
+        let room = writer.room(CHUNK_BYTES)?;
         let is_full = room.is_empty();
         return Ok((reader.read(if is_full { &mut beyond } else { room })?, is_full));
     }

@@ -18,6 +18,10 @@ const XZ_MEMORY_KIB: u32 = 512 << 10;
 const GZIP_WINDOW_LOG: u8 = 15;
 /// zstd windows up to 2³⁰ bytes are accepted (`zstd --long=30`).
 const ZSTD_WINDOW_LOG_MAX: u32 = 30;
+/// Bytes that may be lost before damage in xz: less would take longer to unpack.
+const CAREFUL_BYTES: usize = 64;
+/// So many of them are handed on at once: a pipe may pause behind them.
+const CAREFUL_PARTS: usize = 64;
 /// Bytes a block of `lz4 -l` unpacks to at most.
 const LEGACY_BLOCK_BYTES: usize = 8 << 20;
 /// Packed bytes a block of `lz4 -l` has at most (`LZ4_COMPRESSBOUND`); a larger number is the magic of another frame.
@@ -200,7 +204,7 @@ enum State<R: BufRead> {
     Between(Input<R>),
     /// Within a member.
     Member(Member<R>),
-    Xz(Box<lzma_rust2::XzReader<Input<R>>>),
+    Xz(Box<Careful<lzma_rust2::XzReader<Input<R>>>>),
     Lz4(Box<lz4_flex::frame::FrameDecoder<Input<R>>>),
     Legacy(Legacy<R>),
     /// After an error.
@@ -293,7 +297,7 @@ impl<R: BufRead> Unpacker<R> {
                 }
                 member.input
             }
-            State::Xz(decoder) => decoder.into_inner(),
+            State::Xz(decoder) => decoder.reader.into_inner(),
             State::Lz4(decoder) => {
                 let input = decoder.into_inner();
                 // The decoder takes the end of its bytes for the end of the frame, whatever it was reading.
@@ -341,7 +345,8 @@ impl<R: BufRead> Unpacker<R> {
             Packing::Zstd => State::Member(Member::new(input, self.zstd()?)),
             Packing::Bzip2 => State::Member(Member::new(input, Codec::Bzip2(bzip2::Decompress::new(false)))),
             Packing::Xz => {
-                State::Xz(Box::new(lzma_rust2::XzReader::new_mem_limit(input, false, XZ_MEMORY_KIB)))
+                let reader = lzma_rust2::XzReader::new_mem_limit(input, false, XZ_MEMORY_KIB);
+                State::Xz(Box::new(Careful { reader, failed: None }))
             }
             Packing::Lz4 if is_legacy => State::Legacy(Legacy::new(input)?),
             Packing::Lz4 => State::Lz4(Box::new(lz4_flex::frame::FrameDecoder::new(input))),
@@ -495,6 +500,38 @@ impl Codec {
                 Step { used: from.pos(), written, outcome: result.map(|hint| hint == 0) }
             }
         }
+    }
+}
+
+/// A reader that drops what it read in a call that meets an error: it is asked for little at a time.
+struct Careful<R> {
+    reader: R,
+    /// What is wrong behind the bytes read so far.
+    failed: Option<io::Error>,
+}
+
+impl<R: Read> Read for Careful<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if let Some(error) = self.failed.take() {
+            return Err(error);
+        }
+        let mut filled = 0;
+        for part in buffer.chunks_mut(CAREFUL_BYTES).take(CAREFUL_PARTS) {
+            match self.reader.read(part) {
+                Ok(read) => {
+                    filled += read;
+                    if read < part.len() {
+                        break;
+                    }
+                }
+                Err(error) if filled == 0 => return Err(error),
+                Err(error) => {
+                    self.failed = Some(error);
+                    break;
+                }
+            }
+        }
+        Ok(filled)
     }
 }
 
