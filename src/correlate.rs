@@ -3,7 +3,9 @@
 //! A batch over a finished (or frozen) index; live captures run it again. Every rule's number is in [`Parameters`].
 
 mod absent;
+pub mod attempts;
 mod briefs;
+pub mod clients;
 pub mod clock;
 pub mod connections;
 mod consequences;
@@ -14,6 +16,7 @@ pub mod episodes;
 pub mod evidence;
 pub mod generator;
 pub mod hosts;
+pub mod impact;
 pub mod lookups;
 mod matching;
 mod messages;
@@ -25,11 +28,14 @@ mod printed;
 mod problems;
 mod quoted;
 mod quotes;
+pub mod splits;
 mod strays;
 pub mod tally;
 mod transactions;
 pub mod vantage;
 mod weigh;
+pub mod windows;
+pub mod zones;
 
 use std::sync::atomic::AtomicBool;
 

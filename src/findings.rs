@@ -25,7 +25,7 @@ pub mod time_exceeded;
 pub mod truncated;
 pub mod unanswered;
 pub mod unreachable;
-pub mod zones;
+pub use crate::correlate::zones;
 
 use std::sync::atomic::AtomicBool;
 

@@ -11,6 +11,7 @@ use super::connections::Connection;
 use super::consequences::Consequences;
 use super::duplicates::{Copy, CopyKind};
 use super::hosts::{Place, Sight};
+use super::impact::{self, Impact};
 use super::lookups::Lookups;
 use super::messages::Messages;
 use super::vantage::Surroundings;
@@ -98,6 +99,7 @@ pub struct Evidence {
     pub(super) covered: Vec<(Nanos, Nanos)>,
     surroundings: OnceLock<Surroundings>,
     followed: OnceLock<Consequences>,
+    impacts: OnceLock<Vec<Impact>>,
     lookups: OnceLock<Lookups>,
     /// A bit for each transaction that is more than a query and at most one response.
     involved: OnceLock<Vec<u64>>,
@@ -130,6 +132,18 @@ impl Evidence {
     pub fn look_again(&self) {
         self.surroundings();
         self.followed();
+        self.impacts();
+    }
+
+    /// What the problems did to their clients, the gravest first, up to [`impact::PROBLEMS_MAX`]; looked for when first
+    /// asked for, since all attempts at the failing services are read again.
+    pub fn impacts(&self) -> &[Impact] {
+        self.impacts.get_or_init(|| impact::look(&self.index, self))
+    }
+
+    /// The same of one problem, by its position; `None` for problems beyond the limit.
+    pub fn impact(&self, problem: usize) -> Option<&Impact> {
+        self.impacts().get(problem)
     }
 
     /// The hosts and where the capture was taken, looked at when first asked for: that takes every packet.

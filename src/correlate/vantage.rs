@@ -55,6 +55,11 @@ impl Surroundings {
         self.sights.get(at)
     }
 
+    /// All hosts looked at, by address.
+    pub fn sights(&self) -> &[Sight] {
+        &self.sights
+    }
+
     /// Where a host is, seen from the capture point.
     pub fn place(&self, address: Address) -> Place {
         self.sight(address).map_or(Place::Unknown, |sight| sight.place)

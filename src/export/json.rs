@@ -6,6 +6,9 @@ use serde_json::{Value, json};
 
 use super::{Export, Job};
 use crate::case::hash::hash_text;
+use crate::correlate::clients::Client;
+use crate::correlate::impact::Impact;
+use crate::correlate::windows::{Mark, Window};
 use crate::correlate::{Consequence, Episode, LinkKind, Problem, Signature};
 use crate::decode::transcript;
 use crate::findings::hypotheses::{Assessment, Author};
@@ -292,13 +295,15 @@ fn signature(signature: &Signature) -> String {
 
 fn problem(job: &Job<'_>, at: usize, problem: &Problem) -> Value {
     let assessment = job.input.assessments.iter().find(|assessment| assessment.problem == Some(at));
+    let impact = job.input.evidence.impact(at);
     json!({
         "id": stable("p", &format!("{} {} {}", problem.server.0, signature(&problem.signature), problem.first_ns)),
         "server": problem.server.0.to_string(),
         "port": problem.server.1,
         "transport": match problem.transport { 6 => "tcp", _ => "udp" },
         "signature": signature(&problem.signature),
-        "clients": problem.clients.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "windows": impact.map(|impact| windows(job, impact)).unwrap_or_default(),
+        "clients": clients(problem, impact),
         "names": problem.names,
         "first": stamp(job, problem.first_ns),
         "last": stamp(job, problem.last_ns),
@@ -313,6 +318,45 @@ fn problem(job: &Job<'_>, at: usize, problem: &Problem) -> Value {
         })).collect::<Vec<_>>()).unwrap_or_default(),
         "attack": assessment.map(|a| a.attack.clone()).unwrap_or_default(),
     })
+}
+
+/// The outages, each bounded by four packets and their times.
+fn windows(job: &Job<'_>, impact: &Impact) -> Vec<Value> {
+    let mark = |mark: Option<Mark>| (mark.map(|mark| frame(job, mark.packet)), mark.map(|mark| mark.at_ns));
+    let window = |window: &Window| {
+        let (last_good, last_good_ns) = mark(window.last_good);
+        let (first_bad, first_bad_ns) = mark(Some(window.first_bad));
+        let (last_bad, last_bad_ns) = mark(Some(window.last_bad));
+        let (first_good, first_good_ns) = mark(window.first_good);
+        json!({
+            "last_good": last_good, "last_good_ns": last_good_ns,
+            "first_bad": first_bad, "first_bad_ns": first_bad_ns,
+            "last_bad": last_bad, "last_bad_ns": last_bad_ns,
+            "first_good": first_good, "first_good_ns": first_good_ns,
+            "asked": window.asked, "failed": window.failed, "intermittent": window.is_intermittent(),
+        })
+    };
+    impact.windows.iter().map(window).collect()
+}
+
+/// The client table; of problems beyond those looked at in detail the addresses alone.
+fn clients(problem: &Problem, impact: Option<&Impact>) -> Vec<Value> {
+    let Some(impact) = impact else {
+        return problem.clients.iter().map(|client| json!({ "client": client.to_string() })).collect();
+    };
+    let row = |client: &Client| {
+        json!({
+            "client": client.address.to_string(),
+            "addresses": std::iter::once(&client.address).chain(&client.others).map(ToString::to_string).collect::<Vec<_>>(),
+            "asked": client.asked,
+            "failed": client.failed,
+            "rescued": client.rescued,
+            "rescued_by": client.rescued_by.map(|server| server.to_string()),
+            "longest_wait_ns": client.longest_wait_ns,
+            "never_served": client.never_served,
+        })
+    };
+    impact.clients.iter().map(row).collect()
 }
 
 /// What the client did last, in one word.

@@ -1,0 +1,223 @@
+//! The attempts at the services that have problems: what windows, splits and client tables are made from.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use rayon::prelude::*;
+
+use super::episodes::signature;
+use super::windows::Mark;
+use super::{Evidence, Outcome, Problem, Transaction, zones};
+use crate::decode::Address;
+use crate::index::names::name_hash;
+use crate::index::{Index, Packet, PacketId};
+
+type Map<K, V> = HashMap<K, V, foldhash::fast::FixedState>;
+type Set<K> = HashSet<K, foldhash::fast::FixedState>;
+
+/// A server as asked: address, port, IP protocol.
+pub type Service = (Address, u16, u8);
+
+/// Attempts kept of all services; a flood has more.
+const ATTEMPTS_MAX: usize = 2_000_000;
+/// Failed questions whose answers elsewhere are looked for.
+const QUESTIONS_MAX: usize = 200_000;
+/// Answers kept of one failed question.
+const ANSWERS_MAX: usize = 4_096;
+/// Transactions read by one thread at a time.
+const BLOCK: usize = 1 << 14;
+
+/// How an attempt counts for one problem.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum State {
+    /// A usable answer: also that a name does not exist.
+    Good,
+    /// It failed as the problem says.
+    Bad,
+    /// It failed in another way, or how it ended cannot be told.
+    #[default]
+    Other,
+}
+
+/// One query of a client with its retries, as far as windows need it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Attempt {
+    /// Position among all transactions.
+    pub id: u32,
+    pub state: State,
+    /// Position of the client in a list of the caller's.
+    pub client: u32,
+    pub address: Address,
+    /// The first try.
+    pub began: Mark,
+    /// The answer, the error, or the last try.
+    pub ended: Mark,
+    pub name: u64,
+    pub zone: u64,
+    pub question: u64,
+    pub qtype: u16,
+    pub edns: bool,
+    pub port: u16,
+}
+
+impl Default for Attempt {
+    fn default() -> Self {
+        let mark = Mark { at_ns: 0, packet: PacketId(0) };
+        Self {
+            id: 0,
+            state: State::Other,
+            client: 0,
+            address: Address::None,
+            began: mark,
+            ended: mark,
+            name: 0,
+            zone: 0,
+            question: 0,
+            qtype: 0,
+            edns: false,
+            port: 0,
+        }
+    }
+}
+
+/// A usable answer to a question that failed somewhere.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rescue {
+    pub service: Service,
+    pub ended: Mark,
+}
+
+/// All that was gathered.
+#[derive(Default)]
+pub(super) struct Gathered {
+    /// By service, in order of the queries.
+    pub attempts: BTreeMap<Service, Vec<Attempt>>,
+    /// By client and question, in order of the queries.
+    pub rescues: Map<(Address, u64), Vec<Rescue>>,
+    /// More than [`ATTEMPTS_MAX`].
+    pub capped: bool,
+}
+
+/// What one block of transactions gives.
+#[derive(Default)]
+struct Read {
+    attempts: Vec<(Service, Attempt)>,
+    rescues: Vec<((Address, u64), Rescue)>,
+}
+
+/// Whether a transaction brought its client an answer it can use.
+pub(super) fn is_good(transaction: &Transaction) -> bool {
+    transaction.outcome == Outcome::Answered && signature(false, transaction).is_none()
+}
+
+/// The service of a problem.
+pub(super) fn service(problem: &Problem) -> Service {
+    (problem.server.0, problem.server.1, problem.transport)
+}
+
+/// The key by which a name's zone is compared: that of the zone, the parent for names looked up as in a table.
+pub(super) fn zone_hash(wire: &[u8]) -> u64 {
+    let parent = || {
+        let length = wire.first().map_or(0, |length| usize::from(*length) + 1);
+        wire.get(length..).unwrap_or(wire)
+    };
+    name_hash(zones::of_wire(wire).unwrap_or_else(parent))
+}
+
+/// Reads all attempts at the services of some problems; `host` gives the address that stands for all of one host.
+pub(super) fn gather(
+    index: &Index,
+    evidence: &Evidence,
+    problems: &[Problem],
+    host: &(impl Fn(Address) -> Address + Sync),
+) -> Gathered {
+    let services: Set<Service> = problems.iter().map(service).collect();
+    let failing = questions(index, evidence, problems, host);
+    let blocks = evidence.transactions.par_chunks(BLOCK).enumerate();
+    let read = |(block, transactions): (usize, &[Transaction])| {
+        let mut own = Read::default();
+        for (transaction, id) in transactions.iter().zip((block * BLOCK) as u32..) {
+            let Some(packet) = index.packet(transaction.first) else { continue };
+            let service = (packet.destination_address(), packet.destination_port(), packet.transport());
+            let at_service = services.contains(&service);
+            let good = is_good(transaction);
+            if !at_service && !good {
+                continue;
+            }
+            let Some(attempt) = attempt(index, &packet, (id, transaction), good) else { continue };
+            let key = (host(attempt.address), attempt.question);
+            if good && failing.contains(&key) {
+                let rescue = Rescue { service, ended: attempt.ended };
+                own.rescues.push((key, rescue));
+            }
+            if at_service {
+                own.attempts.push((service, attempt));
+            }
+        }
+        own
+    };
+    let blocks: Vec<_> = blocks.map(read).collect();
+    let mut found = Gathered::default();
+    let mut kept = 0;
+    for Read { attempts, rescues } in blocks {
+        for (service, attempt) in attempts {
+            kept += 1;
+            if kept > ATTEMPTS_MAX {
+                found.capped = true;
+                break;
+            }
+            found.attempts.entry(service).or_default().push(attempt);
+        }
+        for (key, rescue) in rescues {
+            let known = found.rescues.entry(key).or_default();
+            if known.len() < ANSWERS_MAX {
+                known.push(rescue);
+            }
+        }
+    }
+    found
+}
+
+/// The questions that failed, by who asked.
+fn questions(
+    index: &Index,
+    evidence: &Evidence,
+    problems: &[Problem],
+    host: &impl Fn(Address) -> Address,
+) -> Set<(Address, u64)> {
+    let episodes = problems.iter().flat_map(|problem| &problem.episodes);
+    let episodes = episodes.filter_map(|id| evidence.episodes.get(id.0 as usize));
+    let failed = episodes.flat_map(|episode| &episode.transactions).take(QUESTIONS_MAX);
+    let key = |id| {
+        let packet = index.packet(evidence.transaction(id)?.first)?;
+        Some((host(packet.source_address()), packet.dns()?.question))
+    };
+    failed.filter_map(|id| key(*id)).collect()
+}
+
+fn attempt(
+    index: &Index,
+    packet: &Packet<'_>,
+    (id, transaction): (u32, &Transaction),
+    good: bool,
+) -> Option<Attempt> {
+    let row = packet.dns()?;
+    let began = Mark { at_ns: packet.time_ns(), packet: transaction.first };
+    let last = transaction.answer.or(transaction.error).unwrap_or(transaction.last);
+    let at = |packet: PacketId| Mark { at_ns: index.packet(packet).map_or(0, |p| p.time_ns()), packet };
+    let ended = if last == transaction.first { began } else { at(last).max(began) };
+    let name = packet.segment.names.get(row.name);
+    Some(Attempt {
+        id,
+        state: if good { State::Good } else { State::Other },
+        client: 0,
+        address: packet.source_address(),
+        began,
+        ended,
+        name: name.map_or(0, name_hash),
+        zone: name.map_or(0, zone_hash),
+        question: row.question,
+        qtype: row.qtype,
+        edns: row.header.counts[3] > 0,
+        port: packet.source_port(),
+    })
+}

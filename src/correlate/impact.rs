@@ -1,0 +1,247 @@
+//! What a problem did to its clients: what splits it from successes, its windows, and the table of clients.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rayon::prelude::*;
+
+use super::attempts::{self, Attempt, Gathered, Service, State};
+use super::clients::{self, Client};
+use super::episodes::signature;
+use super::hosts::Place;
+use super::splits::{self, Split};
+use super::vantage::Surroundings;
+use super::windows::{self, Mark, Window};
+use super::{Evidence, Problem, TransactionId};
+use crate::decode::Address;
+use crate::index::Index;
+use crate::time::Nanos;
+
+/// Problems looked at in detail; the gravest come first.
+pub const PROBLEMS_MAX: usize = 64;
+/// Failures of another kind this soon before or after are part of the same outage.
+const PHASE_GAP_NS: Nanos = 2_000_000_000;
+/// Clients of the same service without a failure that are named.
+const UNAFFECTED_MAX: usize = 256;
+
+/// What a problem did to whom, and when.
+#[derive(Clone, Debug, Default)]
+pub struct Impact {
+    /// What splits failure from success.
+    pub split: Split,
+    /// The outages, in order.
+    pub windows: Vec<Window>,
+    /// The clients that failed, by address.
+    pub clients: Vec<Client>,
+    /// Clients that asked the same service inside the windows, without a failure of their own and answered, by address.
+    pub unaffected: Vec<Address>,
+    /// Attempts of failing clients at the service inside the windows that are not of the class, and were answered.
+    pub answered_beside: u32,
+    /// Other problems that are faces of the same outage (silence, then refusals); all else is told of them together.
+    pub phases: Vec<usize>,
+    /// The graver problem whose face this is.
+    pub phase_of: Option<usize>,
+    /// A limit was reached: numbers are "at least".
+    pub capped: bool,
+}
+
+impl Impact {
+    /// Attempts of the failing clients inside the windows, and those that failed.
+    pub fn asked_and_failed(&self) -> (u64, u64) {
+        let sum = |of: fn(&Client) -> u32| self.clients.iter().map(|client| u64::from(of(client))).sum();
+        (sum(|client| client.asked), sum(|client| client.failed))
+    }
+
+    /// The clients that were never served.
+    pub fn stranded(&self) -> impl Iterator<Item = &Client> {
+        self.clients.iter().filter(|client| client.never_served)
+    }
+
+    /// Whether every failing client was rescued: nobody was without service.
+    pub fn is_covered(&self) -> bool {
+        !self.clients.is_empty() && self.clients.iter().all(Client::is_rescued)
+    }
+
+    /// The row of a client, by any of its addresses.
+    pub fn client(&self, address: Address) -> Option<&Client> {
+        self.clients.iter().find(|client| client.address == address || client.others.contains(&address))
+    }
+}
+
+/// Looks at the problems of the evidence.
+pub(super) fn look(index: &Index, evidence: &Evidence) -> Vec<Impact> {
+    let problems = evidence.problems.get(..evidence.problems.len().min(PROBLEMS_MAX)).unwrap_or_default();
+    if problems.is_empty() {
+        return Vec::new();
+    }
+    let hosts = Hosts::of(evidence.surroundings());
+    let gathered = attempts::gather(index, evidence, problems, &|address| hosts.host(address));
+    let look = Look { evidence, problems, hosts, gathered };
+    let mut impacts: Vec<Impact> = (0..problems.len()).into_par_iter().map(|at| look.at(&[at])).collect();
+    let mut lead_of: Vec<Option<usize>> = vec![None; problems.len()];
+    for other in 1..problems.len() {
+        let free = |lead: &usize| lead_of.get(*lead).is_some_and(Option::is_none);
+        let mut leads = (0..other).filter(free);
+        let lead = leads.find(|lead| look.is_phase((*lead, other), &impacts) == Some(true));
+        if let Some(slot) = lead_of.get_mut(other) {
+            *slot = lead;
+        }
+    }
+    for lead in 0..problems.len() {
+        let phases: Vec<usize> =
+            lead_of.iter().enumerate().filter(|(_, of)| **of == Some(lead)).map(|(at, _)| at).collect();
+        let all: Vec<usize> = std::iter::once(lead).chain(phases.iter().copied()).collect();
+        if let Some(impact) = impacts.get_mut(lead).filter(|_| !phases.is_empty()) {
+            *impact = Impact { phases, ..look.at(&all) };
+        }
+    }
+    for (impact, lead) in impacts.iter_mut().zip(lead_of) {
+        impact.phase_of = lead;
+    }
+    impacts
+}
+
+/// Which addresses belong to one host.
+pub struct Hosts {
+    host: BTreeMap<Address, Address>,
+}
+
+impl Hosts {
+    /// Addresses of one source MAC that is no router's: all of them are on this link, one IPv4 address at most.
+    fn of(surroundings: &Surroundings) -> Self {
+        let mut by_link: BTreeMap<[u8; 6], Vec<(Address, Place)>> = BTreeMap::new();
+        for sight in surroundings.sights() {
+            let Some(link) = sight.link.filter(|link| *link != [0; 6]) else { continue };
+            by_link.entry(link).or_default().push((sight.address, sight.place));
+        }
+        let mut host = BTreeMap::new();
+        for addresses in by_link.into_values() {
+            let near = addresses.iter().all(|(_, place)| matches!(place, Place::Here | Place::Link));
+            let old = addresses.iter().filter(|(address, _)| !address.is_v6()).count();
+            if !near || old > 1 || addresses.len() < 2 {
+                continue;
+            }
+            let first = addresses.iter().map(|(address, _)| *address).min().unwrap_or_default();
+            host.extend(addresses.into_iter().map(|(address, _)| (address, first)));
+        }
+        Self { host }
+    }
+
+    /// The address that stands for all of a host.
+    pub fn host(&self, address: Address) -> Address {
+        self.host.get(&address).copied().unwrap_or(address)
+    }
+}
+
+/// What is needed to look at one problem after another.
+struct Look<'e> {
+    evidence: &'e Evidence,
+    problems: &'e [Problem],
+    hosts: Hosts,
+    gathered: Gathered,
+}
+
+impl Look<'_> {
+    /// What some problems of one service did together; the first is the gravest.
+    fn at(&self, members: &[usize]) -> Impact {
+        let problems: Vec<&Problem> = members.iter().filter_map(|at| self.problems.get(*at)).collect();
+        let Some(lead) = problems.first() else { return Impact::default() };
+        let service: Service = attempts::service(lead);
+        let all = self.gathered.attempts.get(&service).map(Vec::as_slice).unwrap_or_default();
+        let mut failing: BTreeMap<Address, BTreeSet<Address>> = BTreeMap::new();
+        for address in problems.iter().flat_map(|problem| &problem.clients) {
+            failing.entry(self.hosts.host(*address)).or_default().insert(*address);
+        }
+        let failing: Vec<(Address, Vec<Address>)> =
+            failing.into_iter().map(|(host, addresses)| (host, addresses.into_iter().collect())).collect();
+        let position =
+            |address: Address| failing.binary_search_by_key(&self.hosts.host(address), |(host, _)| *host);
+        let mut own: Vec<Attempt> = Vec::new();
+        for attempt in all {
+            let Ok(client) = position(attempt.address) else { continue };
+            let bad = attempt.state != State::Good && self.is_bad(&problems, attempt);
+            let state = if bad { State::Bad } else { attempt.state };
+            own.push(Attempt { client: client as u32, state, ..*attempt });
+        }
+        own.sort_by_key(|attempt| attempt.began);
+        let first_ns = problems.iter().map(|problem| problem.first_ns).min().unwrap_or_default();
+        let last_ns = problems.iter().map(|problem| problem.last_ns).max().unwrap_or_default();
+        let from = own.partition_point(|attempt| attempt.began.at_ns < first_ns);
+        let to = own.partition_point(|attempt| attempt.began.at_ns <= last_ns);
+        let split = splits::find(own.get(from..to).unwrap_or_default(), &lead.signature);
+        let member = splits::class(&split, &own);
+        let class: Vec<Attempt> = own.iter().filter(|attempt| member(attempt)).copied().collect();
+        let mut found = windows::find(&class, self.evidence.parameters.episode_gap_ns);
+        if found.is_empty() {
+            found = vec![whole(lead)];
+        }
+        let mut clients = clients::table(&class, &failing, &found, (service, &self.gathered));
+        let mut totals = vec![0; failing.len()];
+        for attempt in &own {
+            if let Some(total) = totals.get_mut(attempt.client as usize) {
+                *total += 1;
+            }
+        }
+        for client in &mut clients {
+            client.total = position(client.address).ok().and_then(|at| totals.get(at)).copied().unwrap_or(0);
+        }
+        let inside = |attempt: &&Attempt| windows::are_around(&found, attempt.began.at_ns);
+        let beside = own.iter().filter(inside).filter(|a| a.state == State::Good && !member(a)).count();
+        let served =
+            all.iter().filter(inside).filter(|attempt| attempt.state == State::Good && member(attempt));
+        let others: BTreeSet<Address> = served
+            .map(|attempt| self.hosts.host(attempt.address))
+            .filter(|host| position(*host).is_err())
+            .collect();
+        Impact {
+            split,
+            windows: found,
+            clients,
+            unaffected: others.into_iter().take(UNAFFECTED_MAX).collect(),
+            answered_beside: beside as u32,
+            capped: self.gathered.capped,
+            phases: Vec::new(),
+            phase_of: None,
+        }
+    }
+
+    fn is_bad(&self, problems: &[&Problem], attempt: &Attempt) -> bool {
+        let transaction = self.evidence.transaction(TransactionId(attempt.id));
+        let signature = transaction.and_then(|transaction| signature(attempt.address.is_v6(), transaction));
+        signature.is_some_and(|signature| {
+            problems.iter().any(|problem| {
+                signature == problem.signature
+                    && (problem.first_ns..=problem.last_ns).contains(&attempt.began.at_ns)
+            })
+        })
+    }
+
+    /// Whether a problem is another face of a graver one: the same service failed the same clients at the same time, and
+    /// nothing else worked meanwhile by which the two could be told apart.
+    fn is_phase(&self, (lead, other): (usize, usize), impacts: &[Impact]) -> Option<bool> {
+        let (one, two) = (self.problems.get(lead)?, self.problems.get(other)?);
+        let (first, second) = (impacts.get(lead)?, impacts.get(other)?);
+        let near = |one: &Window, two: &Window| {
+            one.first_bad.at_ns <= two.last_bad.at_ns + PHASE_GAP_NS
+                && two.first_bad.at_ns <= one.last_bad.at_ns + PHASE_GAP_NS
+        };
+        let together = second.windows.iter().all(|two| first.windows.iter().any(|one| near(one, two)));
+        let share = two.clients.iter().all(|client| one.clients.contains(client));
+        let whole = first.answered_beside == 0 && second.answered_beside == 0;
+        let named = two.names.iter().all(|name| one.names.contains(name));
+        Some(attempts::service(one) == attempts::service(two) && together && share && (whole || named))
+    }
+}
+
+/// Where no attempt could be read: from first to last.
+fn whole(problem: &Problem) -> Window {
+    let mark = |at_ns| Mark { at_ns, packet: crate::index::PacketId(0) };
+    Window {
+        last_good: None,
+        first_bad: mark(problem.first_ns),
+        last_bad: mark(problem.last_ns),
+        first_good: None,
+        failed: 0,
+        asked: 0,
+        answered: 0,
+    }
+}

@@ -1,0 +1,213 @@
+//! What splits the failures of a service from its successes completely: a zone, a name, a type, EDNS or the client's port.
+
+use std::collections::HashSet;
+
+use super::Signature;
+use super::attempts::{Attempt, State};
+
+type Set<K> = HashSet<K, foldhash::fast::FixedState>;
+
+/// Attempts on either side from which a property that splits them is no chance.
+const SIDE_MIN: usize = 4;
+/// Changes between failure and success in order of time from which the split is no matter of time.
+const CHANGES_MIN: usize = 3;
+
+/// The class of attempts that fails while others work.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Split {
+    /// Nothing splits: the service fails or works as a whole.
+    #[default]
+    Nothing,
+    /// Names of the zones that failed.
+    Zone,
+    /// The names that failed.
+    Name,
+    /// These record types.
+    Type(Vec<u16>),
+    /// Queries with EDNS, or those without.
+    Edns(bool),
+    /// Client ports from this one on.
+    PortsFrom(u16),
+    /// Client ports up to this one.
+    PortsTo(u16),
+}
+
+/// The properties that failures of a kind can depend on.
+struct Looked {
+    by_name: bool,
+    by_message: bool,
+    by_port: bool,
+}
+
+impl Looked {
+    fn at(signature: &Signature) -> Self {
+        match signature {
+            // The server read the question before it failed.
+            Signature::ResponseCode(_) => Self { by_name: true, by_message: true, by_port: false },
+            Signature::Truncated => Self { by_name: true, by_message: true, by_port: false },
+            Signature::NoAnswer | Signature::Late => Self { by_name: true, by_message: true, by_port: true },
+            // A refusal of the port precedes any reading of the question.
+            Signature::Icmp { .. } | Signature::TcpReset => {
+                Self { by_name: false, by_message: false, by_port: true }
+            }
+        }
+    }
+}
+
+/// The attempts of both kinds, and what they have.
+struct Sides<'a> {
+    bad: Vec<&'a Attempt>,
+    good: Vec<&'a Attempt>,
+}
+
+impl Sides<'_> {
+    fn values<K: std::hash::Hash + Eq>(side: &[&Attempt], of: impl Fn(&Attempt) -> K) -> Set<K> {
+        side.iter().map(|attempt| of(attempt)).collect()
+    }
+
+    fn are_enough(&self) -> bool {
+        self.bad.len() >= SIDE_MIN && self.good.len() >= SIDE_MIN
+    }
+
+    /// Whether no value is on both sides, and values repeat: names asked once each split everything.
+    fn differ<K: std::hash::Hash + Eq>(&self, of: impl Fn(&Attempt) -> K) -> bool {
+        let (bad, good) = (Self::values(&self.bad, &of), Self::values(&self.good, &of));
+        let repeat = bad.len() * 2 <= self.bad.len() && good.len() * 2 <= self.good.len();
+        repeat && bad.is_disjoint(&good)
+    }
+}
+
+/// Finds what splits the attempts of the failing clients, in order of time, while the problem lasted.
+pub(super) fn find(attempts: &[Attempt], signature: &Signature) -> Split {
+    let side = |state: State| attempts.iter().filter(|a| a.state == state).collect::<Vec<_>>();
+    let sides = Sides { bad: side(State::Bad), good: side(State::Good) };
+    let looked = Looked::at(signature);
+    if matches!(signature, Signature::ResponseCode(_) | Signature::Truncated) {
+        // Server and path work: only a success of what failed says that it works again.
+        let good = Sides::values(&sides.good, |attempt| attempt.zone);
+        let mixed = Sides::values(&sides.bad, |attempt| attempt.zone).iter().any(|zone| good.contains(zone));
+        return if mixed { Split::Name } else { Split::Zone };
+    }
+    if !sides.are_enough() || changes(attempts) < CHANGES_MIN {
+        return Split::Nothing;
+    }
+    if looked.by_name && sides.differ(|attempt| attempt.zone) {
+        return Split::Zone;
+    }
+    if looked.by_name && sides.differ(|attempt| attempt.name) {
+        return Split::Name;
+    }
+    if looked.by_message && sides.differ(|attempt| attempt.edns) {
+        return Split::Edns(sides.bad.iter().any(|attempt| attempt.edns));
+    }
+    if looked.by_message && sides.differ(|attempt| attempt.qtype) {
+        let mut types: Vec<u16> = Sides::values(&sides.bad, |attempt| attempt.qtype).into_iter().collect();
+        types.sort_unstable();
+        return Split::Type(types);
+    }
+    if looked.by_port { by_port(&sides) } else { Split::Nothing }
+}
+
+fn by_port(sides: &Sides<'_>) -> Split {
+    let span = |side: &[&Attempt]| {
+        let ports = side.iter().map(|attempt| attempt.port);
+        Some((ports.clone().min()?, ports.max()?))
+    };
+    let varied = |side: &[&Attempt]| Sides::values(side, |attempt| attempt.port).len() >= SIDE_MIN;
+    match span(&sides.bad).zip(span(&sides.good)) {
+        Some((bad, good)) if varied(&sides.bad) && varied(&sides.good) => {
+            if bad.0 > good.1 {
+                Split::PortsFrom(bad.0)
+            } else if bad.1 < good.0 {
+                Split::PortsTo(bad.1)
+            } else {
+                Split::Nothing
+            }
+        }
+        _ => Split::Nothing,
+    }
+}
+
+/// How often failure and success follow each other.
+fn changes(attempts: &[Attempt]) -> usize {
+    let mut before = None;
+    let told = attempts.iter().map(|attempt| attempt.state).filter(|state| *state != State::Other);
+    told.filter(|state| before.replace(*state).is_some_and(|before| before != *state)).count()
+}
+
+/// Which attempts belong to the class, by what the failed ones have.
+pub(super) fn class(split: &Split, attempts: &[Attempt]) -> impl Fn(&Attempt) -> bool + use<> {
+    let of = |key: fn(&Attempt) -> u64| -> Set<u64> {
+        attempts.iter().filter(|attempt| attempt.state == State::Bad).map(key).collect()
+    };
+    let keys = match split {
+        Split::Zone => of(|attempt| attempt.zone),
+        Split::Name => of(|attempt| attempt.name),
+        _ => Set::default(),
+    };
+    let split = split.clone();
+    move |attempt| match &split {
+        Split::Nothing => true,
+        Split::Zone => keys.contains(&attempt.zone),
+        Split::Name => keys.contains(&attempt.name),
+        Split::Type(types) => types.contains(&attempt.qtype),
+        Split::Edns(with) => attempt.edns == *with,
+        Split::PortsFrom(port) => attempt.port >= *port,
+        Split::PortsTo(port) => attempt.port <= *port,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Ten attempts of which every second failed.
+    fn every_second(mut change: impl FnMut(usize, &mut Attempt)) -> Vec<Attempt> {
+        let one = |at: usize| {
+            let state = if at.is_multiple_of(2) { State::Bad } else { State::Good };
+            let mut attempt =
+                Attempt { state, name: at as u64, zone: 1, qtype: 1, port: 9, ..Attempt::default() };
+            change(at, &mut attempt);
+            attempt
+        };
+        (0..10).map(one).collect()
+    }
+
+    #[test]
+    fn a_zone_that_fails_while_others_are_answered_splits() {
+        let attempts = every_second(|at, attempt| attempt.zone = (at % 2) as u64);
+        assert_eq!(find(&attempts, &Signature::NoAnswer), Split::Zone);
+        // A port that refuses has not read the name.
+        let refused = Signature::Icmp { v6: false, kind: 3, code: 3 };
+        assert_eq!(find(&attempts, &refused), Split::Nothing);
+    }
+
+    #[test]
+    fn names_that_were_asked_once_each_split_nothing() {
+        assert_eq!(find(&every_second(|_, _| ()), &Signature::NoAnswer), Split::Nothing);
+    }
+
+    #[test]
+    fn high_client_ports_split_where_both_sides_have_several() {
+        let attempts =
+            every_second(|at, attempt| attempt.port = if at % 2 == 0 { 40_000 } else { 1_000 } + at as u16);
+        assert_eq!(find(&attempts, &Signature::NoAnswer), Split::PortsFrom(40_000));
+        let one_each = every_second(|at, attempt| attempt.port = if at % 2 == 0 { 40_000 } else { 1_000 });
+        assert_eq!(find(&one_each, &Signature::NoAnswer), Split::Nothing);
+    }
+
+    #[test]
+    fn queries_with_edns_split() {
+        let attempts = every_second(|at, attempt| attempt.edns = at % 2 == 0);
+        assert_eq!(find(&attempts, &Signature::NoAnswer), Split::Edns(true));
+    }
+
+    #[test]
+    fn the_class_of_a_failing_zone_leaves_out_other_zones() {
+        let attempts = every_second(|at, attempt| attempt.zone = (at % 2) as u64);
+        let split = find(&attempts, &Signature::ResponseCode(2));
+        assert_eq!(split, Split::Zone);
+        let member = class(&split, &attempts);
+        assert_eq!(attempts.iter().filter(|attempt| member(attempt)).count(), 5);
+    }
+}

@@ -1,0 +1,155 @@
+//! What a problem did to whom: what splits failure from success, windows between successes, and the table of clients.
+
+#![expect(clippy::expect_used, reason = "a test that meets the unexpected should stop there")]
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use portmortem::cli::load::{Loaded, Open};
+use portmortem::correlate::impact::Impact;
+use portmortem::correlate::splits::Split;
+use portmortem::decode::Address;
+use portmortem::generate::dns::{self, Data};
+use portmortem::generate::{Packet, PcapWriter, Variant, link};
+
+const SECOND: i64 = 1_000_000_000;
+
+fn of_file(path: PathBuf) -> Loaded {
+    Open { files: vec![path], ..Open::default() }.load().expect("a readable capture")
+}
+
+fn fixture(name: &str) -> Loaded {
+    of_file(format!("tests/captures/outages/{name}.pcap").into())
+}
+
+fn first(loaded: &Loaded) -> &Impact {
+    loaded.evidence.impact(0).expect("a problem")
+}
+
+/// What `client` met when it asked `server` in a second.
+enum Met {
+    Answer,
+    Refusal,
+}
+
+/// A capture of queries to 198.51.100.53 for www.example.com.
+fn asked(all: &[(i64, u8, Met)]) -> Loaded {
+    let server = SocketAddr::from(([198, 51, 100, 53], 53));
+    let mut frames: Vec<(i64, Packet)> = Vec::new();
+    for (at, (second, client, met)) in all.iter().enumerate() {
+        let (id, client) = (at as u16 + 7, SocketAddr::from(([192, 0, 2, *client], 40_000 + at as u16)));
+        let query = Packet::udp(client, server, &dns::query(id, "www.example.com", dns::A));
+        let answer = dns::answer(id, "www.example.com", Data::A([203, 0, 113, 7].into()));
+        let back = match met {
+            Met::Answer => Packet::udp(server, client, &answer),
+            Met::Refusal => Packet::port_unreachable(&query),
+        };
+        frames.push((second * SECOND, query));
+        frames.push((second * SECOND + SECOND / 100, back));
+    }
+    let mut file = PcapWriter::new(Vec::new(), Variant::default(), link::ETHERNET).expect("a header");
+    for (time_ns, packet) in frames {
+        file.packet(time_ns, &packet.ethernet()).expect("a packet");
+    }
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("asked.pcap");
+    std::fs::write(&path, file.finish().expect("a file")).expect("a place to write");
+    of_file(path)
+}
+
+use Met::{Answer, Refusal};
+
+#[test]
+fn two_restarts_are_two_windows_of_one_problem() {
+    let mut all = vec![(0, 9, Answer)];
+    all.extend((10..15).map(|second| (second, 9, Refusal)));
+    all.extend((20..25).map(|second| (second, 9, Answer)));
+    all.extend((40..45).map(|second| (second, 9, Refusal)));
+    all.push((50, 9, Answer));
+    let loaded = asked(&all);
+    assert_eq!(loaded.evidence.problems.len(), 1);
+    let impact = first(&loaded);
+    let told = |window: &portmortem::correlate::windows::Window| {
+        (
+            window.last_good.map(|mark| mark.at_ns / SECOND),
+            window.first_bad.at_ns / SECOND,
+            window.last_bad.at_ns / SECOND,
+            window.first_good.map(|mark| mark.at_ns / SECOND),
+            (window.failed, window.asked),
+        )
+    };
+    let windows: Vec<_> = impact.windows.iter().map(told).collect();
+    assert_eq!(windows, [(Some(0), 10, 14, Some(20), (5, 5)), (Some(24), 40, 44, Some(50), (5, 5))]);
+    assert_eq!(impact.asked_and_failed(), (10, 10));
+}
+
+#[test]
+fn a_client_that_is_served_all_the_time_is_not_among_those_that_fail() {
+    let all = (0..6).map(|second| {
+        (second, if second % 2 == 0 { 9 } else { 10 }, if second % 2 == 0 { Refusal } else { Answer })
+    });
+    let loaded = asked(&all.collect::<Vec<_>>());
+    let impact = first(&loaded);
+    assert_eq!(impact.windows.len(), 1);
+    assert_eq!(impact.asked_and_failed(), (3, 3));
+    assert_eq!(impact.unaffected, [Address::V4([192, 0, 2, 10].into())]);
+    assert_eq!(impact.stranded().count(), 1);
+}
+
+#[test]
+fn only_the_client_that_turned_to_another_server_is_rescued() {
+    let loaded = fixture("failover_of_one_client");
+    let impact = first(&loaded);
+    let rows: Vec<_> = impact
+        .clients
+        .iter()
+        .map(|client| {
+            (client.asked, client.failed, client.rescued_by.map(|by| by.to_string()), client.never_served)
+        })
+        .collect();
+    assert_eq!(rows, [(5, 5, Some("10.0.0.54".to_owned()), false), (5, 5, None, true)]);
+    assert!(!impact.is_covered());
+}
+
+#[test]
+fn a_client_with_two_families_is_one_and_going_to_the_other_server_is_failover() {
+    let loaded = fixture("v6only");
+    let impact = first(&loaded);
+    assert!(impact.is_covered());
+    let [client] = impact.clients.as_slice() else { panic!("{:?}", impact.clients) };
+    assert_eq!(client.rescued_by.map(|by| by.to_string()), Some("198.51.100.53".to_owned()));
+    assert_eq!(client.longest_wait_ns.map(|wait_ns| wait_ns / SECOND), Some(2));
+}
+
+#[test]
+fn a_zone_that_fails_stays_one_window_while_other_zones_are_answered() {
+    let loaded = fixture("expired");
+    let impact = first(&loaded);
+    assert_eq!(impact.split, Split::Zone);
+    assert_eq!(impact.windows.len(), 1);
+    assert_eq!(impact.asked_and_failed(), (7, 7));
+    assert!(impact.answered_beside > 0);
+    let window = impact.windows.first().expect("a window");
+    assert!(window.last_good.is_some() && window.first_good.is_none());
+}
+
+#[test]
+fn numbers_are_those_of_the_failing_client() {
+    let loaded = fixture("totals_of_other_clients");
+    let impact = first(&loaded);
+    let [client] = impact.clients.as_slice() else { panic!("{:?}", impact.clients) };
+    assert_eq!((client.failed, client.total), (3, 7));
+    assert!(impact.windows.iter().all(portmortem::correlate::windows::Window::is_intermittent));
+}
+
+#[test]
+fn silence_then_late_answers_of_one_server_are_one_incident() {
+    let loaded = fixture("sockq");
+    let impact = first(&loaded);
+    assert_eq!(impact.phases.len(), 1);
+    let phase = loaded.evidence.impact(1).expect("the other face");
+    assert_eq!(phase.phase_of, Some(0));
+    assert_eq!(impact.windows.len(), 1);
+    let (asked, failed) = impact.asked_and_failed();
+    assert!(failed >= 17 && failed <= asked, "{failed} of {asked}");
+}
