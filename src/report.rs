@@ -287,11 +287,12 @@ impl Report {
 /// What the report says about masking when nothing is masked; redaction puts its own statement in this place.
 pub const UNMASKED: &str = "No value in this report was masked.";
 
-/// A mark of the rules of findings and hypotheses: two reports with the same mark were judged by the same rules.
+/// A mark of the rules of findings and hypotheses with every weight and threshold: two reports with the same mark were judged by the same rules.
 pub fn rules_version() -> String {
     let rules = crate::findings::FINDINGS.iter().map(|rule| format!("{}: {}", rule.id, rule.title));
     let rules: Vec<String> = rules.collect();
-    let mut hash = crate::case::hash::hash_text(&rules.join("\n"));
+    let judged = crate::findings::hypotheses::matrix::fingerprint();
+    let mut hash = crate::case::hash::hash_text(&format!("{}\n{judged}", rules.join("\n")));
     hash.truncate(12);
     format!("{}-{hash}", rules.len())
 }

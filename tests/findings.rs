@@ -14,7 +14,7 @@ use std::sync::atomic::AtomicBool;
 use portmortem::capture;
 use portmortem::correlate::{Evidence, Parameters, correlate};
 use portmortem::findings::hypotheses::wording::FORBIDDEN;
-use portmortem::findings::hypotheses::{Assessment, Change, Verdict, assess_all};
+use portmortem::findings::hypotheses::{Assessment, Cause, Change, Verdict, assess_all};
 use portmortem::findings::{self, Finding, Severity};
 use portmortem::index::{Index, Input, Progress, build};
 
@@ -42,7 +42,7 @@ fn captures(folder: &str) -> PathBuf {
 /// The first hypothesis with those it is tied with.
 fn leading(assessment: &Assessment) -> BTreeSet<&'static str> {
     let first = &assessment.hypotheses[0];
-    std::iter::once(first.id).chain(first.tied_with.iter().copied()).collect()
+    std::iter::once(first.id()).chain(first.tied_with.iter().map(|cause| cause.id())).collect()
 }
 
 /// Which hypotheses a cause named in an incident's truth may be explained by.
@@ -152,7 +152,7 @@ fn equal_packets_are_never_ranked() {
     for assessment in [&examined.assessments[0], &other.assessments[0]] {
         let (one, two) = (assessment.hypothesis("H1").unwrap(), assessment.hypothesis("H2").unwrap());
         assert_eq!((one.score_db, one.verdict), (two.score_db, two.verdict));
-        assert!(one.tied_with.contains(&"H2") && two.tied_with.contains(&"H1"));
+        assert!(one.tied_with.contains(&Cause::ServerFilter) && two.tied_with.contains(&Cause::NotRunning));
         assert!(assessment.would_change.iter().any(|text| text.contains("UdpNoPorts")));
     }
 }
@@ -232,8 +232,12 @@ fn the_seed_gets_its_golden_answers_on_cause_doubt_and_next_steps() {
     assert!(position("nstat") < position("nft"));
     assert!(position("nft") < position("tcpdump"));
     let counters = &assessment.checks[position("nstat")];
-    assert!(counters.expected.iter().any(|(id, text)| *id == "H1" && text.contains("UdpNoPorts")));
-    assert!(counters.expected.iter().any(|(id, text)| *id == "H2" && text.contains("constant")));
+    assert!(
+        counters.expected.iter().any(|(id, text)| *id == Cause::NotRunning && text.contains("UdpNoPorts"))
+    );
+    assert!(
+        counters.expected.iter().any(|(id, text)| *id == Cause::ServerFilter && text.contains("constant"))
+    );
 }
 
 #[test]
@@ -247,7 +251,7 @@ fn the_published_transcript_shows_at_least_four_points_no_faithful_record_has() 
     let artefact = seed.assessments[0].hypothesis("H21").unwrap();
     assert_eq!(artefact.verdict, Verdict::BestSupported);
     assert!(
-        seed.assessments[0].hypotheses.iter().all(|h| h.id == "H21" || h.verdict != Verdict::BestSupported)
+        seed.assessments[0].hypotheses.iter().all(|h| h.id() == "H21" || h.verdict != Verdict::BestSupported)
     );
 }
 
@@ -265,10 +269,11 @@ fn what_the_analyst_knows_breaks_a_tie_and_is_marked_as_theirs() {
     let examined = examine(&captures("lab/01_no_listener.pcap"));
     let input = findings::Input { index: &examined.index, evidence: &examined.evidence };
     let change = Change {
-        hypothesis: "H1".into(),
+        cause: Cause::NotRunning,
+        row: String::new(),
         weight_db: Some(20),
         note: "admin says named was stopped".into(),
-        ..Change::default()
+        off: false,
     };
     let assessment = assess_all(&input, &examined.findings, &[change]).remove(0);
     assert_eq!(leading(&assessment), BTreeSet::from(["H1"]));

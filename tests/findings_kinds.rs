@@ -25,7 +25,7 @@ fn healthy(scene: Scene) -> Vec<Finding> {
     let (found, assessments) = scene.examine();
     let grave: Vec<_> = found.iter().filter(|finding| finding.severity > Severity::Info).collect();
     assert!(grave.is_empty(), "{grave:?}");
-    let kinds: Vec<_> = assessments.iter().map(|a| a.hypotheses[0].id).collect();
+    let kinds: Vec<_> = assessments.iter().map(|a| a.hypotheses[0].id()).collect();
     assert!(kinds.is_empty(), "{kinds:?}");
     found
 }
@@ -133,7 +133,7 @@ fn a_filter_that_names_itself_is_policy() {
     };
     let scene = asked(12, 4 * SECOND, |n| format!("www{n}.games.example"), dns::A, filtered);
     let (_, assessments) = expect(scene, "H14");
-    assert_eq!(assessments[0].hypotheses[0].id, "H14", "the server says so itself");
+    assert_eq!(assessments[0].hypotheses[0].id(), "H14", "the server says so itself");
 }
 
 #[test]

@@ -610,7 +610,7 @@ fn what_the_analyst_knows_changes_the_ledger_and_the_report() {
     bench.keys("g g a").text("admin says named was stopped\n much\n");
     bench.shows("is no weight between");
     bench.keys("Ctrl-u").text("+10\n");
-    let first = bench.state.assessments[0].hypotheses[0].id;
+    let first = bench.state.assessments[0].hypotheses[0].id();
     assert_eq!(first, "H1");
     assert_eq!(score(&bench, "H1"), Some(h1 + 10));
     assert_eq!(score(&bench, "H2"), h2);

@@ -31,7 +31,7 @@ fn judge(text: &str) -> (Vec<Finding>, Vec<Assessment>) {
 
 fn leads(assessments: &[Assessment], id: &str) -> bool {
     let first = assessments.first().and_then(|assessment| assessment.hypotheses.first());
-    first.is_some_and(|first| first.id == id || first.tied_with.contains(&id))
+    first.is_some_and(|first| first.id() == id || first.tied_with.iter().any(|cause| cause.id() == id))
 }
 
 /// Lookups that fail with one printed error each: what stands between the two addresses and the length.

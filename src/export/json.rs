@@ -11,7 +11,7 @@ use crate::correlate::impact::Impact;
 use crate::correlate::windows::{Mark, Window};
 use crate::correlate::{Consequence, Episode, LinkKind, Problem, Signature};
 use crate::decode::transcript;
-use crate::findings::hypotheses::{Assessment, Author};
+use crate::findings::hypotheses::{Assessment, Author, Cause};
 use crate::index::PacketId;
 use crate::report::view::{state_name, voice_name};
 use crate::time;
@@ -314,7 +314,7 @@ fn problem(job: &Job<'_>, at: usize, problem: &Problem) -> Value {
         })).collect::<Vec<_>>()).unwrap_or_default(),
         "checks": assessment.map(|a| a.checks.iter().map(|check| json!({
             "action": check.action, "place": check.place,
-            "expected": check.expected.iter().map(|(id, text)| json!({ "hypothesis": id, "result": text })).collect::<Vec<_>>(),
+            "expected": check.expected.iter().map(|(id, text)| json!({ "hypothesis": id.id(), "result": text })).collect::<Vec<_>>(),
         })).collect::<Vec<_>>()).unwrap_or_default(),
         "attack": assessment.map(|a| a.attack.clone()).unwrap_or_default(),
     })
@@ -416,21 +416,21 @@ fn hypotheses(job: &Job<'_>, assessment: &Assessment) -> Vec<Value> {
         .iter()
         .map(|h| {
             json!({
-                "id": h.id,
+                "id": h.id(),
                 "title": h.title,
-                "class": h.class,
+                "class": h.class.name(),
                 "score_db": h.score_db,
                 "verdict": h.verdict.words(),
                 "ledger": ledger(h),
-                "tied_with": h.tied_with,
+                "tied_with": h.tied_with.iter().map(|cause| cause.id()).collect::<Vec<_>>(),
                 "cannot_tell": h.cannot_tell,
                 "checks": assessment
                     .checks
                     .iter()
-                    .filter(|check| check.expected.iter().any(|(id, _)| *id == h.id))
+                    .filter(|check| check.expected.iter().any(|(cause, _)| *cause == h.cause))
                     .map(|check| check.action.as_str())
                     .collect::<Vec<_>>(),
-                "attack": if h.id == "H9" { assessment.attack.clone() } else { Vec::new() },
+                "attack": if h.cause == Cause::Overload { assessment.attack.clone() } else { Vec::new() },
             })
         })
         .collect()

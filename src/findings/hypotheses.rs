@@ -3,7 +3,9 @@
 pub mod catalogue;
 pub mod checks;
 pub mod ledger;
+pub mod matrix;
 pub mod scene;
+pub mod thresholds;
 pub mod verdicts;
 pub mod weighing;
 pub mod wording;
@@ -11,14 +13,14 @@ pub mod wording;
 use super::facts::Facts;
 use super::{Finding, Input};
 use crate::index::PacketId;
-pub use catalogue::{CATALOGUE, Entry, Role};
+pub use catalogue::{CATALOGUE, Cause, Class, Entry, Role};
 use scene::Scene;
 
 /// A change of a ledger by the analyst: a row switched off or weighed otherwise, or a row of their own.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// Hypothesis id.
-    pub hypothesis: String,
+    /// Which explanation.
+    pub cause: Cause,
     /// Row id of the program's row; empty for a row of the analyst's own.
     pub row: String,
     /// New weight in decibans; the nearest allowed weight is taken.
@@ -112,22 +114,29 @@ impl Verdict {
 /// One explanation and what speaks for and against it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Hypothesis {
-    /// `H1` … `H23`.
-    pub id: &'static str,
+    /// Which explanation.
+    pub cause: Cause,
     /// Short name (`DNS service not running`).
     pub title: &'static str,
     /// Equivalence class: hypotheses of one class send the same packets.
-    pub class: &'static str,
+    pub class: Class,
     /// Capped sum in decibans; `None` when excluded.
     pub score_db: Option<i32>,
     /// Verdict.
     pub verdict: Verdict,
     /// The rows.
     pub ledger: Vec<LedgerRow>,
-    /// Ids it cannot be told apart from here.
-    pub tied_with: Vec<&'static str>,
+    /// What it cannot be told apart from here.
+    pub tied_with: Vec<Cause>,
     /// What cannot be told from this capture.
     pub cannot_tell: String,
+}
+
+impl Hypothesis {
+    /// Its printed id.
+    pub fn id(&self) -> &'static str {
+        self.cause.id()
+    }
 }
 
 /// A next step: what to run, and what each explanation predicts.
@@ -137,8 +146,8 @@ pub struct Check {
     pub action: String,
     /// Where to run it.
     pub place: &'static str,
-    /// (hypothesis id, expected result).
-    pub expected: Vec<(&'static str, String)>,
+    /// What each explanation predicts.
+    pub expected: Vec<(Cause, String)>,
 }
 
 /// What a sentence is about; a report leaves out topics that another of its parts tells.
@@ -194,9 +203,14 @@ impl Assessment {
         verdicts::leaders(&self.hypotheses)
     }
 
-    /// One hypothesis by id.
+    /// What is thought of one cause.
+    pub fn of(&self, cause: Cause) -> Option<&Hypothesis> {
+        self.hypotheses.iter().find(|hypothesis| hypothesis.cause == cause)
+    }
+
+    /// The same by its printed id.
     pub fn hypothesis(&self, id: &str) -> Option<&Hypothesis> {
-        self.hypotheses.iter().find(|hypothesis| hypothesis.id == id)
+        self.of(Cause::parse(id)?)
     }
 }
 
@@ -231,7 +245,7 @@ fn assess_scene(scene: &Scene<'_, '_>, changes: &[Change]) -> Assessment {
     let (ledger, classing) = weighing::weigh(scene);
     let hypotheses = verdicts::judge(ledger, classing, changes);
     let mut assessment = Assessment { problem: scene.problem, hypotheses, ..Assessment::default() };
-    assessment.attack = verdicts::attack(scene, &assessment.hypotheses);
+    assessment.attack = verdicts::attack(&assessment.hypotheses);
     assessment.wording = wording::sentences(scene, &assessment);
     assessment.checks = checks::list(scene, &assessment);
     assessment.would_change = checks::would_change(scene, &assessment);

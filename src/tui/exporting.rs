@@ -15,7 +15,7 @@ use crate::correlate::Evidence;
 use crate::export::redact::{self, Pseudonyms};
 use crate::export::{self, Job, bundle};
 use crate::findings;
-use crate::findings::hypotheses::{self, Change};
+use crate::findings::hypotheses::{self, Cause, Change};
 use crate::index::Index;
 use crate::report::render::{self, Options};
 use crate::report::{Input, Report, draft};
@@ -48,14 +48,16 @@ pub fn drafted(
 }
 
 fn changes(case: &Case) -> Vec<Change> {
-    let change = |change: &LedgerChange| Change {
-        hypothesis: change.hypothesis.clone(),
-        row: change.row.clone(),
-        weight_db: change.weight_db,
-        off: change.off,
-        note: change.note.clone(),
+    let change = |change: &LedgerChange| {
+        Some(Change {
+            cause: Cause::parse(&change.hypothesis)?,
+            row: change.row.clone(),
+            weight_db: change.weight_db,
+            off: change.off,
+            note: change.note.clone(),
+        })
     };
-    case.ledger.iter().map(change).collect()
+    case.ledger.iter().filter_map(change).collect()
 }
 
 /// What a redacted report is made from instead of the originals.

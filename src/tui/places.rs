@@ -28,8 +28,8 @@ impl Places {
         let first = views::ladder::episode(state).and_then(|episode| episode.frames.first().copied());
         let finding = state.findings.get(state.finding_list.row);
         let cause = views::causes::selected(state).map(|item| match item {
-            views::causes::Item::Cause(cause) => (cause.id, None),
-            views::causes::Item::Row(cause, row) => (cause.id, Some(row.id.clone())),
+            views::causes::Item::Cause(cause) => (cause.id(), None),
+            views::causes::Item::Row(cause, row) => (cause.id(), Some(row.id.clone())),
         });
         let block = views::report::block(state, state.reading.item).map(identity);
         let offset = first_line(state).saturating_sub(state.reading.top);
@@ -96,8 +96,8 @@ impl Places {
         }
         let Some((cause, row)) = &self.cause else { return };
         let at = views::causes::items(state).iter().position(|item| match (item, row) {
-            (views::causes::Item::Cause(other), None) => other.id == *cause,
-            (views::causes::Item::Row(other, found), Some(row)) => other.id == *cause && found.id == *row,
+            (views::causes::Item::Cause(other), None) => other.id() == *cause,
+            (views::causes::Item::Row(other, found), Some(row)) => other.id() == *cause && found.id == *row,
             _ => false,
         });
         if let Some(at) = at {

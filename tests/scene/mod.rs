@@ -92,7 +92,7 @@ impl Scene {
 
 pub fn leading(assessments: &[Assessment]) -> BTreeSet<&'static str> {
     let first = &assessments.first().expect("an assessment").hypotheses[0];
-    std::iter::once(first.id).chain(first.tied_with.iter().copied()).collect()
+    std::iter::once(first.id()).chain(first.tied_with.iter().map(|cause| cause.id())).collect()
 }
 
 pub fn client(number: usize) -> String {
@@ -108,7 +108,7 @@ pub fn expect(scene: Scene, id: &str) -> (Vec<Finding>, Vec<Assessment>) {
         .iter()
         .take(4)
         .flat_map(|h| {
-            let head = format!("{} {:?} {:?}", h.id, h.score_db, h.verdict);
+            let head = format!("{} {:?} {:?}", h.cause, h.score_db, h.verdict);
             std::iter::once(head)
                 .chain(h.ledger.iter().map(|r| format!("   {:?} {}", r.weight_db, r.observation)))
         })

@@ -2,7 +2,7 @@
 
 use std::io::{Result, Write};
 
-use crate::findings::hypotheses::{Assessment, Hypothesis, LedgerRow};
+use crate::findings::hypotheses::{Assessment, Hypothesis, LedgerRow, catalogue};
 use crate::index::{Index, PacketId};
 
 /// Frames printed per row before the rest is only counted.
@@ -42,12 +42,12 @@ fn one(out: &mut impl Write, index: &Index, hypothesis: &Hypothesis) -> Result<(
     let tied = if hypothesis.tied_with.is_empty() {
         String::new()
     } else {
-        format!(", tied with {}", hypothesis.tied_with.join(", "))
+        format!(", tied with {}", catalogue::list(&hypothesis.tied_with))
     };
     writeln!(
         out,
         "  {:<4} {score:>7}  {}: {}{tied}",
-        hypothesis.id,
+        hypothesis.cause,
         hypothesis.verdict.words(),
         hypothesis.title
     )?;

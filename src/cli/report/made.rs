@@ -9,7 +9,7 @@ use crate::case::store::{self, Paths};
 use crate::case::{Case, CustodyEntry, EvidenceRecord, Notice, Place, State, hash_source};
 use crate::cli::complain_line;
 use crate::cli::load::{Loaded, Open};
-use crate::findings::hypotheses::{Assessment, Change};
+use crate::findings::hypotheses::{Assessment, Cause, Change};
 use crate::findings::{self, Finding};
 use crate::index::Index;
 use crate::report::Input;
@@ -120,12 +120,14 @@ fn changes(state: &State) -> Vec<Change> {
     state
         .ledger
         .iter()
-        .map(|change| Change {
-            hypothesis: change.hypothesis.clone(),
-            row: change.row.clone(),
-            weight_db: change.weight_db,
-            off: change.off,
-            note: change.note.clone(),
+        .filter_map(|change| {
+            Some(Change {
+                cause: Cause::parse(&change.hypothesis)?,
+                row: change.row.clone(),
+                weight_db: change.weight_db,
+                off: change.off,
+                note: change.note.clone(),
+            })
         })
         .collect()
 }

@@ -1,4 +1,170 @@
-//! The hypotheses H1–H23: titles, equivalence classes, priors, and what none of them can tell from packets.
+//! The causes a failure may have (H1–H43): titles, equivalence classes, and what none of them can tell from packets.
+
+use std::fmt;
+
+/// Every explanation there is; its number is its id and never changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Cause {
+    /// DNS service not running or not bound.
+    NotRunning = 1,
+    /// Packet filter on the server.
+    ServerFilter = 2,
+    /// Device in front of the server.
+    DeviceInFront = 3,
+    /// Wrong resolver address.
+    WrongAddress = 4,
+    /// Device on the path rejects.
+    PathFilter = 5,
+    /// Host down or not on its network.
+    HostDown = 6,
+    /// No route, or a loop.
+    NoRoute = 7,
+    /// Silent drop.
+    SilentDrop = 8,
+    /// Overload or denial of service.
+    Overload = 9,
+    /// Errors are rate limited.
+    ErrorLimit = 10,
+    /// Fragments or large packets lost.
+    LargePacketsLost = 11,
+    /// Only one transport fails.
+    OneTransport = 12,
+    /// Failure behind the resolver.
+    Upstream = 13,
+    /// Policy answer.
+    Policy = 14,
+    /// Name or type does not exist.
+    NameMissing = 15,
+    /// Lame or mis-addressed answer.
+    LameAnswer = 16,
+    /// Forged or stray error.
+    ForgedError = 17,
+    /// Failover worked.
+    Failover = 18,
+    /// Late answer, or refused at the client's side.
+    LateAnswer = 19,
+    /// DNS works, the site does not.
+    SiteDown = 20,
+    /// Artefact of the record.
+    Record = 21,
+    /// Translation or connection table exhausted.
+    TableFull = 22,
+    /// A proxy answers in the server's name.
+    Interception = 23,
+    /// Path-MTU black hole for TCP or QUIC.
+    SizeBlackHole = 24,
+    /// TLS refused.
+    TlsRefused = 25,
+    /// The application answers with an error.
+    ApplicationError = 26,
+    /// Accepted, but mute.
+    Mute = 27,
+    /// Receiver stopped reading.
+    ReceiverStalled = 28,
+    /// Lossy path.
+    LossyPath = 29,
+    /// Slow path.
+    SlowPath = 30,
+    /// Slow service.
+    SlowService = 31,
+    /// Duplicate address.
+    DuplicateAddress = 32,
+    /// Next hop gone.
+    NextHopGone = 33,
+    /// No DHCP service.
+    NoLease = 34,
+    /// Second DHCP server.
+    SecondDhcp = 35,
+    /// Names led to a portal.
+    Portal = 36,
+    /// Wrong resolver for a zone.
+    SplitDns = 37,
+    /// No time service.
+    TimeService = 38,
+    /// Dead member behind one address, or flapping service.
+    DeadMember = 39,
+    /// Filter by a property of the request.
+    PropertyFilter = 40,
+    /// State lost in a firewall or translator.
+    StateLost = 41,
+    /// Second of two first packets lost.
+    SecondPacketLost = 42,
+    /// Reset by a device, because of content.
+    ContentReset = 43,
+}
+
+impl Cause {
+    /// Its printed id, as in ledgers, reports and saved changes.
+    pub fn id(self) -> &'static str {
+        IDS.get(self as usize).copied().unwrap_or_default()
+    }
+
+    /// The cause with a printed id.
+    pub fn parse(id: &str) -> Option<Self> {
+        CATALOGUE.iter().map(|entry| entry.cause).find(|cause| cause.id() == id)
+    }
+
+    /// Its row of the catalogue.
+    pub fn entry(self) -> Option<&'static Entry> {
+        CATALOGUE.iter().find(|entry| entry.cause == self)
+    }
+
+    /// Whether it explains a failure and competes with the others.
+    pub fn competes(self) -> bool {
+        self.entry().is_some_and(|entry| entry.role == Role::Cause)
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.pad(self.id())
+    }
+}
+
+/// Ids in a row, for people: `H1, H2`.
+pub fn list(causes: &[Cause]) -> String {
+    let ids: Vec<&str> = causes.iter().map(|cause| cause.id()).collect();
+    ids.join(", ")
+}
+
+/// The ids by number.
+static IDS: [&str; 44] = [
+    "", "H1", "H2", "H3", "H4", "H5", "H6", "H7", "H8", "H9", "H10", "H11", "H12", "H13", "H14", "H15",
+    "H16", "H17", "H18", "H19", "H20", "H21", "H22", "H23", "H24", "H25", "H26", "H27", "H28", "H29", "H30",
+    "H31", "H32", "H33", "H34", "H35", "H36", "H37", "H38", "H39", "H40", "H41", "H42", "H43",
+];
+
+/// Causes that send the same packets; printed as one line and never ranked against each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Class {
+    /// The address answers and the port refuses: H1–H4.
+    Refusal,
+    /// The class of one cause, and of those that look like it here.
+    Of(Cause),
+}
+
+impl Class {
+    /// `A`, or the id of the cause it is named after.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Refusal => "A",
+            Self::Of(cause) => cause.id(),
+        }
+    }
+}
+
+impl PartialOrd for Class {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// Classes with equal sums stand in the order of their names.
+impl Ord for Class {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.name().cmp(other.name())
+    }
+}
 
 /// How a hypothesis takes part in the ranking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,31 +178,28 @@ pub enum Role {
 /// One row of the catalogue.
 #[derive(Debug)]
 pub struct Entry {
-    /// `H1` … `H23`.
-    pub id: &'static str,
+    /// Which explanation.
+    pub cause: Cause,
     /// Short name.
     pub title: &'static str,
     /// Class of hypotheses that send the same packets.
-    pub class: &'static str,
+    pub class: Class,
     /// How it takes part in the ranking.
     pub role: Role,
-    /// Prior in decibans: attacks and forgeries are rarer than faults.
-    pub prior_db: i32,
     /// What the capture leaves open even when the hypothesis fits.
     pub cannot_tell: &'static str,
 }
 
-const fn cause(
-    id: &'static str,
-    title: &'static str,
-    class: &'static str,
-    cannot_tell: &'static str,
-) -> Entry {
-    Entry { id, title, class, role: Role::Cause, prior_db: 0, cannot_tell }
+const fn cause(cause: Cause, title: &'static str, cannot_tell: &'static str) -> Entry {
+    Entry { cause, title, class: Class::Of(cause), role: Role::Cause, cannot_tell }
 }
 
-const fn companion(id: &'static str, title: &'static str, cannot_tell: &'static str) -> Entry {
-    Entry { id, title, class: id, role: Role::Companion, prior_db: 0, cannot_tell }
+const fn refusal(cause: Cause, title: &'static str) -> Entry {
+    Entry { cause, title, class: Class::Refusal, role: Role::Cause, cannot_tell: CLASS_A }
+}
+
+const fn companion(cause: Cause, title: &'static str, cannot_tell: &'static str) -> Entry {
+    Entry { cause, title, class: Class::Of(cause), role: Role::Companion, cannot_tell }
 }
 
 const CLASS_A: &str = "Which of H1–H4 holds: a missing listener, a filter that rejects, a device in front and an address \
@@ -44,110 +207,95 @@ that never was a resolver send the same packets.";
 
 /// All hypotheses in order of their number.
 pub static CATALOGUE: [Entry; 23] = [
-    cause("H1", "DNS service not running or not bound on the server", "A", CLASS_A),
-    cause("H2", "packet filter on the server rejects the port", "A", CLASS_A),
-    cause("H3", "device in front of the server answers in its name", "A", CLASS_A),
-    cause("H4", "wrong resolver address: the address was never a DNS server", "A", CLASS_A),
+    refusal(Cause::NotRunning, "DNS service not running or not bound on the server"),
+    refusal(Cause::ServerFilter, "packet filter on the server rejects the port"),
+    refusal(Cause::DeviceInFront, "device in front of the server answers in its name"),
+    refusal(Cause::WrongAddress, "wrong resolver address: the address was never a DNS server"),
     cause(
-        "H5",
+        Cause::PathFilter,
         "device on the path rejects the traffic",
-        "H5",
         "Who configured the rule, on which device behind that address, and whether it is intended.",
     ),
     cause(
-        "H6",
+        Cause::HostDown,
         "host down or not on its network",
-        "H6",
         "Whether the host is off, unplugged, moved, or the address was never in use.",
     ),
     cause(
-        "H7",
+        Cause::NoRoute,
         "no route to the network, or a routing loop",
-        "H7",
         "Whether the routing fault lasted: such messages also occur while routes change (RFC 1122 §3.2.2.1).",
     ),
     cause(
-        "H8",
+        Cause::SilentDrop,
         "silent drop (filter, loss, or dead server behind a filter)",
-        "H8",
         "Whether a filter drops, packets are lost, ICMP is filtered, or the server does not respond: all are silent.",
     ),
-    Entry {
-        id: "H9",
-        title: "overload or denial of service",
-        class: "H9",
-        role: Role::Cause,
-        prior_db: -5,
-        cannot_tell: "Intent and origin: source addresses may be forged, and a legitimate crowd looks alike.",
-    },
+    cause(
+        Cause::Overload,
+        "overload or denial of service",
+        "Intent and origin: source addresses may be forged, and a legitimate crowd looks alike.",
+    ),
     companion(
-        "H10",
+        Cause::ErrorLimit,
         "ICMP errors are rate limited",
         "Whether the silent queries were refused like their neighbours.",
     ),
     cause(
-        "H11",
+        Cause::LargePacketsLost,
         "fragments or large packets are lost on the path",
-        "H11",
         "Which device drops the fragments or the packet-too-big messages.",
     ),
-    companion("H12", "only one of UDP and TCP fails", "Why the transports are treated differently."),
+    companion(
+        Cause::OneTransport,
+        "only one of UDP and TCP fails",
+        "Why the transports are treated differently.",
+    ),
     cause(
-        "H13",
+        Cause::Upstream,
         "failure behind the resolver: upstream, zone or validation",
-        "H13",
         "What failed between the resolver and the zone's own servers: those packets are not in this capture.",
     ),
     cause(
-        "H14",
+        Cause::Policy,
         "policy answer: the server refuses or filters",
-        "H14",
         "Whose policy it is, and whether it is intended.",
     ),
     cause(
-        "H15",
+        Cause::NameMissing,
         "the name or type does not exist",
-        "H15",
         "Whether the name is mistyped, expired, removed or never existed.",
     ),
     cause(
-        "H16",
+        Cause::LameAnswer,
         "lame or mis-addressed answer",
-        "H16",
         "Whether addressing, translation or delegation data is at fault.",
     ),
-    Entry {
-        id: "H17",
-        title: "forged or stray ICMP message",
-        class: "H17",
-        role: Role::Cause,
-        prior_db: -5,
-        cannot_tell: "A sender on the path can forge every field; that can never be excluded from one capture.",
-    },
-    companion("H18", "resolver failover worked", "Whether users noticed the delay."),
     cause(
-        "H19",
+        Cause::ForgedError,
+        "forged or stray ICMP message",
+        "A sender on the path can forge every field; that can never be excluded from one capture.",
+    ),
+    companion(Cause::Failover, "resolver failover worked", "Whether users noticed the delay."),
+    cause(
+        Cause::LateAnswer,
         "late answer, or refused by the client's own side",
-        "H19",
         "Where the delay arose, and why the client no longer listened.",
     ),
-    cause("H20", "DNS works, the site's connection fails", "H20", "Why the site refuses or does not answer."),
-    companion("H21", "capture or transcript artefact", "What the faithful record would have shown."),
     cause(
-        "H22",
+        Cause::SiteDown,
+        "DNS works, the site's connection fails",
+        "Why the site refuses or does not answer.",
+    ),
+    companion(Cause::Record, "capture or transcript artefact", "What the faithful record would have shown."),
+    cause(
+        Cause::TableFull,
         "NAT, source port or connection table exhausted",
-        "H22",
         "Which device's table is full: its counters are needed.",
     ),
     cause(
-        "H23",
+        Cause::Interception,
         "proxy intercepts and answers DNS",
-        "H23",
         "Who operates the proxy and whether it is intended.",
     ),
 ];
-
-/// One hypothesis by id.
-pub fn entry(id: &str) -> Option<&'static Entry> {
-    CATALOGUE.iter().find(|entry| entry.id == id)
-}

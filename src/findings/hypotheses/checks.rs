@@ -1,5 +1,6 @@
 //! Next checks in order (cheapest and most telling first) with the result each explanation predicts.
 
+use super::catalogue::Cause;
 use super::scene::{Incident, Scene};
 use super::{Assessment, Check, Verdict};
 use crate::correlate::Signature;
@@ -31,7 +32,7 @@ fn shell_word(name: &str) -> String {
     }
 }
 
-fn check(action: String, place: &'static str, expected: &[(&'static str, &str)]) -> Check {
+fn check(action: String, place: &'static str, expected: &[(Cause, &str)]) -> Check {
     Check { action, place, expected: expected.iter().map(|(id, text)| (*id, (*text).to_owned())).collect() }
 }
 
@@ -42,7 +43,7 @@ const PEOPLE: &str = "people";
 
 /// The ordered checks.
 pub fn list(scene: &Scene<'_, '_>, assessment: &Assessment) -> Vec<Check> {
-    let leading: Vec<&'static str> = assessment.leading().iter().map(|h| h.id).collect();
+    let leading: Vec<Cause> = assessment.leading().iter().map(|h| h.cause).collect();
     let mut checks = Vec::new();
     if !scene.is_lookup() {
         beside_dns(scene, &mut checks);
@@ -58,20 +59,20 @@ pub fn list(scene: &Scene<'_, '_>, assessment: &Assessment) -> Vec<Check> {
         on_path(scene, &leading, &mut checks);
     }
     capture_again(scene, &mut checks);
-    let not_seen = assessment.hypothesis("H9").is_some_and(|h| h.verdict == Verdict::NotAssessable);
+    let not_seen = assessment.of(Cause::Overload).is_some_and(|h| h.verdict == Verdict::NotAssessable);
     if not_seen {
         checks.push(check(
             "query log or dnstap, `rndc stats`, interface counters and upstream flow records for the time in question"
                 .to_owned(),
             SERVER,
-            &[("H9", "query rate far above its usual level; otherwise load is no explanation")],
+            &[(Cause::Overload, "query rate far above its usual level; otherwise load is no explanation")],
         ));
     }
     checks.push(check(
         "ask the people who reported it: which resolver do their devices use, and what is the exact error message?"
             .to_owned(),
         PEOPLE,
-        &[("H4", "they use another resolver"), ("H20", "name lookups work and the page still fails")],
+        &[(Cause::WrongAddress, "they use another resolver"), (Cause::SiteDown, "name lookups work and the page still fails")],
     ));
     checks
 }
@@ -85,46 +86,46 @@ fn beside_dns(scene: &Scene<'_, '_>, checks: &mut Vec<Check>) {
             checks.push(check(
                 format!("curl -v --connect-timeout 5 --resolve {}:{port}:{server} https://{}/", name(scene), name(scene)),
                 CLIENT,
-                &[("H20", "fails at the connection, after the name is known")],
+                &[(Cause::SiteDown, "fails at the connection, after the name is known")],
             ));
             checks.push(check(
                 format!("tcptraceroute -n {server} {port}; the same from another network"),
                 CLIENT,
-                &[("H20", "ends at the site, or where a filter drops")],
+                &[(Cause::SiteDown, "ends at the site, or where a filter drops")],
             ));
             checks.push(check(
                 format!("ss -tlnp 'sport = :{port}'; nft -a list ruleset; the web service's log"),
                 SERVER,
-                &[("H20", "no socket, or a rule that rejects")],
+                &[(Cause::SiteDown, "no socket, or a rule that rejects")],
             ));
         }
         Some(Incident::Fragments) => checks.push(check(
             format!("dig +bufsize=512 @{server}; dig +bufsize=1232 @{server}; dig +bufsize=4096 @{server}; ping -M do -s 1472 {server}"),
             CLIENT,
-            &[("H11", "small sizes answer, large ones time out"), ("H8", "all sizes time out")],
+            &[(Cause::LargePacketsLost, "small sizes answer, large ones time out"), (Cause::SilentDrop, "all sizes time out")],
         )),
         Some(Incident::GivenUp(_)) => {
             let (name, kind) = (name(scene), kind(scene));
             checks.push(check(
                 format!("date -u; dig @{server} {name} {kind} +tries=1 +time=15; the same twice"),
                 CLIENT,
-                &[("H19", "an answer, but seconds later; sooner the second time, when it is cached")],
+                &[(Cause::LateAnswer, "an answer, but seconds later; sooner the second time, when it is cached")],
             ));
             checks.push(check(
                 "query log or dnstap with response times; the resolver's own upstream queries".to_owned(),
                 SERVER,
-                &[("H19", "the time is spent there, or on the way back"), ("H13", "the time is spent upstream")],
+                &[(Cause::LateAnswer, "the time is spent there, or on the way back"), (Cause::Upstream, "the time is spent upstream")],
             ));
         }
         Some(Incident::Conflict) => checks.push(check(
             format!("tcpdump -ni any -s0 -w again.pcapng 'host {server} and (port 53 or icmp or icmp6)', at client and server at once"),
             "client and server",
-            &[("H17", "the error appears at the client and never leaves the server")],
+            &[(Cause::ForgedError, "the error appears at the client and never leaves the server")],
         )),
         _ => checks.push(check(
             "query log or dnstap, `rndc stats`, interface counters and upstream flow records for the time in question".to_owned(),
             SERVER,
-            &[("H9", "a rate far above its usual level, from the same sources and for the same names")],
+            &[(Cause::Overload, "a rate far above its usual level, from the same sources and for the same names")],
         )),
     }
 }
@@ -135,21 +136,24 @@ fn from_client(scene: &Scene<'_, '_>, answered: bool, checks: &mut Vec<Check>) {
         checks.push(check(
             format!("dig +tcp @{server} {name} {kind}"),
             CLIENT,
-            &[("H12", "no connection, or no answer over it"), ("H2", "refused at once")],
+            &[
+                (Cause::OneTransport, "no connection, or no answer over it"),
+                (Cause::ServerFilter, "refused at once"),
+            ],
         ));
     }
     checks.push(check(
         format!("date -u; dig @{server} {name} {kind} +tries=1 +time=2"),
         CLIENT,
         if answered {
-            &[("H13", "the same code again"), ("H14", "the same code again")]
+            &[(Cause::Upstream, "the same code again"), (Cause::Policy, "the same code again")]
         } else {
             &[
-                ("H1", "port unreachable at once"),
-                ("H2", "port unreachable or prohibited at once"),
-                ("H5", "refused by the device on the path"),
-                ("H6", "host unreachable after about 3 s"),
-                ("H8", "timeout"),
+                (Cause::NotRunning, "port unreachable at once"),
+                (Cause::ServerFilter, "port unreachable or prohibited at once"),
+                (Cause::PathFilter, "refused by the device on the path"),
+                (Cause::HostDown, "host unreachable after about 3 s"),
+                (Cause::SilentDrop, "timeout"),
             ]
         },
     ));
@@ -158,10 +162,10 @@ fn from_client(scene: &Scene<'_, '_>, answered: bool, checks: &mut Vec<Check>) {
             format!("dig +tcp @{server} {name} {kind}"),
             CLIENT,
             &[
-                ("H1", "connection refused as well, unless the service listens on TCP only"),
-                ("H2", "may answer, when the rule names UDP only"),
-                ("H8", "answers when only UDP is dropped"),
-                ("H12", "answers"),
+                (Cause::NotRunning, "connection refused as well, unless the service listens on TCP only"),
+                (Cause::ServerFilter, "may answer, when the rule names UDP only"),
+                (Cause::SilentDrop, "answers when only UDP is dropped"),
+                (Cause::OneTransport, "answers"),
             ],
         ));
     }
@@ -169,16 +173,19 @@ fn from_client(scene: &Scene<'_, '_>, answered: bool, checks: &mut Vec<Check>) {
         format!("dig @<another resolver> {name} {kind}; dig @<another resolver> www.{name} {kind}"),
         CLIENT,
         &[
-            ("H1", "answers"),
-            ("H2", "answers"),
-            ("H4", "answers"),
-            ("H13", "the same failure, when the zone is at fault"),
+            (Cause::NotRunning, "answers"),
+            (Cause::ServerFilter, "answers"),
+            (Cause::WrongAddress, "answers"),
+            (Cause::Upstream, "the same failure, when the zone is at fault"),
         ],
     ));
     checks.push(check(
         "resolvectl status; cat /etc/resolv.conf; Get-DnsClientServerAddress (Windows)".to_owned(),
         CLIENT,
-        &[("H4", "lists an address nobody intended"), ("H1", "lists the intended resolver")],
+        &[
+            (Cause::WrongAddress, "lists an address nobody intended"),
+            (Cause::NotRunning, "lists the intended resolver"),
+        ],
     ));
 }
 
@@ -188,32 +195,38 @@ fn on_server(scene: &Scene<'_, '_>, checks: &mut Vec<Check>) {
         "nstat -az UdpNoPorts IcmpOutDestUnreachs; send one query; repeat".to_owned(),
         SERVER,
         &[
-            ("H1", "UdpNoPorts and IcmpOutDestUnreachs both rise by 1"),
-            ("H2", "only IcmpOutDestUnreachs rises; UdpNoPorts stays constant; the rule's counter rises"),
-            ("H3", "neither rises: the query does not arrive here"),
-            ("H8", "neither rises, or UdpInErrors / UdpRcvbufErrors rise"),
+            (Cause::NotRunning, "UdpNoPorts and IcmpOutDestUnreachs both rise by 1"),
+            (
+                Cause::ServerFilter,
+                "only IcmpOutDestUnreachs rises; UdpNoPorts stays constant; the rule's counter rises",
+            ),
+            (Cause::DeviceInFront, "neither rises: the query does not arrive here"),
+            (Cause::SilentDrop, "neither rises, or UdpInErrors / UdpRcvbufErrors rise"),
         ],
     ));
     checks.push(check(
         format!("ss -ulpn 'sport = :{port}'; systemctl status named unbound dnsmasq systemd-resolved; journalctl -u named --since '<first query − 1 h>'"),
         SERVER,
         &[
-            ("H1", "no socket on the asked address (`ss` is empty), or the service stopped"),
-            ("H2", "a socket is bound and the service runs"),
-            ("H4", "no DNS service is installed"),
+            (Cause::NotRunning, "no socket on the asked address (`ss` is empty), or the service stopped"),
+            (Cause::ServerFilter, "a socket is bound and the service runs"),
+            (Cause::WrongAddress, "no DNS service is installed"),
         ],
     ));
     checks.push(check(
         "nft -a list ruleset; iptables-save -c; change log of server and path".to_owned(),
         SERVER,
-        &[("H2", "a reject rule whose counter rises with each query"), ("H1", "no rule matches")],
+        &[
+            (Cause::ServerFilter, "a reject rule whose counter rises with each query"),
+            (Cause::NotRunning, "no rule matches"),
+        ],
     ));
 }
 
-fn on_path(scene: &Scene<'_, '_>, leading: &[&str], checks: &mut Vec<Check>) {
+fn on_path(scene: &Scene<'_, '_>, leading: &[Cause], checks: &mut Vec<Check>) {
     let server = scene.server;
     let port = scene.service.0;
-    if leading.contains(&"H5") {
+    if leading.contains(&Cause::PathFilter) {
         let device = scene
             .errors_of(Meaning::Prohibited)
             .first()
@@ -226,39 +239,39 @@ fn on_path(scene: &Scene<'_, '_>, leading: &[&str], checks: &mut Vec<Check>) {
             check(
                 format!("ask the owner of {device} for its rules and change log; `nft list ruleset` or the cloud's access lists"),
                 PATH,
-                &[("H5", "a rule rejects this traffic"), ("H17", "no such rule: the message is not theirs")],
+                &[(Cause::PathFilter, "a rule rejects this traffic"), (Cause::ForgedError, "no such rule: the message is not theirs")],
             ),
         );
     }
-    if leading.contains(&"H6") || leading.contains(&"H4") {
+    if leading.contains(&Cause::HostDown) || leading.contains(&Cause::WrongAddress) {
         checks.push(check(
             format!("on its network: ip neigh show {server}; arping -I <if> {server}; switch port and hypervisor state"),
             PATH,
-            &[("H6", "no reply; the switch port shows no link"), ("H4", "nobody has ever used the address")],
+            &[(Cause::HostDown, "no reply; the switch port shows no link"), (Cause::WrongAddress, "nobody has ever used the address")],
         ));
     }
-    if leading.contains(&"H7") {
+    if leading.contains(&Cause::NoRoute) {
         checks.push(check(
             format!("ip route get {server}; mtr -n {server}; routing events of the time"),
             PATH,
-            &[("H7", "no route, or a loop")],
+            &[(Cause::NoRoute, "no route, or a loop")],
         ));
     }
-    if leading.contains(&"H11") {
+    if leading.contains(&Cause::LargePacketsLost) {
         checks.push(check(
             format!("dig +bufsize=512 @{server}; dig +bufsize=1232 @{server}; dig +bufsize=4096 @{server}; ping -M do -s 1472 {server}"),
             CLIENT,
-            &[("H11", "small sizes answer, large ones time out"), ("H8", "all sizes time out")],
+            &[(Cause::LargePacketsLost, "small sizes answer, large ones time out"), (Cause::SilentDrop, "all sizes time out")],
         ));
     }
     checks.push(check(
         format!("ping -c3 {server}; traceroute -n -U -p {port} {server}; tcptraceroute -n {server} {port}"),
         CLIENT,
         &[
-            ("H1", "the host answers"),
-            ("H5", "the trace ends at the device"),
-            ("H6", "no reply from the host"),
-            ("H8", "the trace ends where packets are dropped"),
+            (Cause::NotRunning, "the host answers"),
+            (Cause::PathFilter, "the trace ends at the device"),
+            (Cause::HostDown, "no reply from the host"),
+            (Cause::SilentDrop, "the trace ends where packets are dropped"),
         ],
     ));
 }
@@ -269,9 +282,9 @@ fn behind(scene: &Scene<'_, '_>, checks: &mut Vec<Check>) {
         format!("dig +trace {name}; dig +cd @{} {name}; delv {name}", scene.server),
         CLIENT,
         &[
-            ("H13", "the trace stops at the zone's servers, or +cd answers (validation fails)"),
-            ("H14", "the trace answers: the refusal is this server's policy"),
-            ("H15", "the zone's own servers deny the name"),
+            (Cause::Upstream, "the trace stops at the zone's servers, or +cd answers (validation fails)"),
+            (Cause::Policy, "the trace answers: the refusal is this server's policy"),
+            (Cause::NameMissing, "the zone's own servers deny the name"),
         ],
     ));
     checks.push(check(
@@ -280,7 +293,10 @@ fn behind(scene: &Scene<'_, '_>, checks: &mut Vec<Check>) {
             shell_word(&crate::findings::zones::common(&scene.names).first().cloned().unwrap_or_default())
         ),
         CLIENT,
-        &[("H13", "servers that do not answer"), ("H16", "servers that do not know the zone")],
+        &[
+            (Cause::Upstream, "servers that do not answer"),
+            (Cause::LameAnswer, "servers that do not know the zone"),
+        ],
     ));
 }
 
@@ -291,22 +307,22 @@ fn capture_again(scene: &Scene<'_, '_>, checks: &mut Vec<Check>) {
         format!("tcpdump -ni any -s0 -w again.pcapng 'host {server} and (port {port} or icmp or icmp6 or arp)', at client and server at once"),
         "client and server",
         &[
-            ("H1", "query and error appear at the server"),
-            ("H3", "the query does not appear at the server"),
-            ("H5", "the query does not appear at the server"),
-            ("H8", "shows on which side the query is lost"),
+            (Cause::NotRunning, "query and error appear at the server"),
+            (Cause::DeviceInFront, "the query does not appear at the server"),
+            (Cause::PathFilter, "the query does not appear at the server"),
+            (Cause::SilentDrop, "shows on which side the query is lost"),
         ],
     ));
 }
 
 /// The position of the check that parts two explanations, with what each expects: what the server counts separates more
 /// than what a client sees.
-pub fn parting(checks: &[Check], one: &str, other: &str) -> Option<(usize, String, String)> {
+pub fn parting(checks: &[Check], one: Cause, other: Cause) -> Option<(usize, String, String)> {
     let numbered = || checks.iter().enumerate();
     let on_server = numbered().filter(|(_, check)| check.place == SERVER);
     let elsewhere = numbered().filter(|(_, check)| check.place != SERVER);
     on_server.chain(elsewhere).find_map(|(at, check)| {
-        let find = |id: &str| check.expected.iter().find(|(of, _)| *of == id).map(|(_, text)| text);
+        let find = |id: Cause| check.expected.iter().find(|(of, _)| *of == id).map(|(_, text)| text);
         let (a, b) = (find(one)?, find(other)?);
         (a != b).then(|| (at, a.clone(), b.clone()))
     })
@@ -318,21 +334,27 @@ pub fn would_change(scene: &Scene<'_, '_>, assessment: &Assessment) -> Vec<Strin
     let mut out = Vec::new();
     for (position, one) in leading.iter().enumerate() {
         for other in leading.iter().skip(position + 1) {
-            let parting = parting(&assessment.checks, one.id, other.id).and_then(|(at, a, b)| {
+            let parting = parting(&assessment.checks, one.cause, other.cause).and_then(|(at, a, b)| {
                 let action = &assessment.checks.get(at)?.action;
-                Some(format!("{} or {}: `{action}` – {}: {a}; {}: {b}.", one.id, other.id, one.id, other.id))
+                Some(format!(
+                    "{} or {}: `{action}` – {}: {a}; {}: {b}.",
+                    one.cause, other.cause, one.cause, other.cause
+                ))
             });
             out.extend(parting);
         }
     }
     if let [only] = leading.as_slice()
         && let Some(check) = assessment.checks.first()
-        && let Some((_, text)) = check.expected.iter().find(|(id, _)| *id == only.id)
+        && let Some((_, text)) = check.expected.iter().find(|(id, _)| *id == only.cause)
     {
-        out.push(format!("{} loses its lead when `{}` gives anything but: {text}.", only.id, check.action));
+        out.push(format!(
+            "{} loses its lead when `{}` gives anything but: {text}.",
+            only.cause, check.action
+        ));
     }
     if scene.problem.is_some()
-        && assessment.hypothesis("H9").is_some_and(|h| h.verdict == Verdict::NotAssessable)
+        && assessment.of(Cause::Overload).is_some_and(|h| h.verdict == Verdict::NotAssessable)
     {
         out.push("H9 becomes assessable with the server's own query statistics.".to_owned());
     }

@@ -8,6 +8,7 @@ use crate::correlate::hosts::Place;
 use crate::correlate::{Consequence, Episode, Outcome, Problem, Signature, Transaction, Vantage};
 use crate::decode::Address;
 use crate::findings::facts::{ErrorFact, Facts, Host, Meaning, Server, servers};
+use crate::findings::hypotheses::thresholds::CLIENTS_FOR_LOAD;
 use crate::findings::{FRAMES_MAX, Finding};
 use crate::index::PacketId;
 use crate::time::Nanos;
@@ -181,6 +182,3 @@ impl<'f, 'i> Scene<'f, 'i> {
         servers::key_of(self.facts, transaction)
     }
 }
-
-/// With this many clients in view, a low rate says something even where the vantage is not known.
-pub const CLIENTS_FOR_LOAD: usize = 5;

@@ -2,24 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use super::catalogue::{CATALOGUE, Entry, Role};
-use super::ledger::{Ledger, Row, sum};
-use super::scene::Scene;
+use super::catalogue::{CATALOGUE, Cause, Class, Entry};
+use super::ledger::{Ledger, sum};
+use super::matrix::{Row, answers};
+use super::thresholds::{BEST_DB, CONSISTENT_DB, LEAD_DB};
 use super::{Change, Hypothesis, Verdict};
-
-/// A sum from which a class can be best supported.
-pub const BEST_DB: i32 = 15;
-/// How far ahead of the next class the best supported one must be; within a class, how far a member must fall behind
-/// to leave the tie.
-pub const LEAD_DB: i32 = 10;
-/// A sum from which a hypothesis is consistent with the evidence; below the negative it is unlikely.
-pub const CONSISTENT_DB: i32 = 5;
 
 /// What the scene says about classes beyond the catalogue.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Classing {
     /// The class H4 joins when nothing was ever heard from the address: a wrong address looks like a dead one.
-    pub wrong_address: Option<&'static str>,
+    pub wrong_address: Option<Class>,
     /// Load could not have been seen from here.
     pub load_unseen: bool,
     /// The silence it is all about could not have been seen from here.
@@ -31,9 +24,9 @@ pub fn judge(mut ledger: Ledger, classing: Classing, changes: &[Change]) -> Vec<
     let mut all: Vec<Hypothesis> = CATALOGUE
         .iter()
         .map(|entry| {
-            let rows = ledger.take(entry.id, changes);
+            let rows = ledger.take(entry.cause, changes);
             Hypothesis {
-                id: entry.id,
+                cause: entry.cause,
                 title: entry.title,
                 class: class_of(entry, classing),
                 score_db: sum(&rows),
@@ -51,21 +44,21 @@ pub fn judge(mut ledger: Ledger, classing: Classing, changes: &[Change]) -> Vec<
         })
         .collect();
     let classes = class_scores(&all);
-    let mut ranked: Vec<(&'static str, i32)> =
-        classes.iter().map(|(class, score)| (*class, *score)).collect();
+    let mut ranked: Vec<(Class, i32)> = classes.iter().map(|(class, score)| (*class, *score)).collect();
     ranked.sort_by_key(|(_, score)| -score);
     for hypothesis in &mut all {
         hypothesis.verdict = verdict(hypothesis, &ranked, classing);
     }
     tie(&mut all, &ranked);
-    let doubtful = all.iter().any(|h| h.id == "H21" && h.verdict == Verdict::BestSupported);
+    let doubtful = all.iter().any(|h| h.cause == Cause::Record && h.verdict == Verdict::BestSupported);
     if doubtful {
         lower(&mut all);
     }
     if classing.silence_unseen {
         tie_silence(&mut all);
     }
-    let silence_first = |hypothesis: &Hypothesis| classing.silence_unseen && hypothesis.id == "H8";
+    let silence_first =
+        |hypothesis: &Hypothesis| classing.silence_unseen && hypothesis.cause == Cause::SilentDrop;
     let place = |hypothesis: &Hypothesis| {
         let class = ranked.iter().position(|(class, _)| *class == hypothesis.class).unwrap_or(ranked.len());
         let outside = in_tie(hypothesis, &classes);
@@ -78,36 +71,34 @@ pub fn judge(mut ledger: Ledger, classing: Classing, changes: &[Change]) -> Vec<
 
 /// In a doubtful record no cause is more than consistent with the evidence.
 fn lower(all: &mut [Hypothesis]) {
-    for hypothesis in all.iter_mut().filter(|h| is_cause(h.id) && h.verdict == Verdict::BestSupported) {
+    for hypothesis in all.iter_mut().filter(|h| h.cause.competes() && h.verdict == Verdict::BestSupported) {
         hypothesis.verdict = Verdict::Consistent;
     }
 }
 
 /// Silence and a capture that would not show an answer cannot be told apart.
 fn tie_silence(all: &mut [Hypothesis]) {
-    for (id, other) in [("H8", "H21"), ("H21", "H8")] {
-        for hypothesis in all.iter_mut().filter(|hypothesis| hypothesis.id == id) {
+    for (id, other) in [(Cause::SilentDrop, Cause::Record), (Cause::Record, Cause::SilentDrop)] {
+        for hypothesis in all.iter_mut().filter(|hypothesis| hypothesis.cause == id) {
             hypothesis.tied_with = vec![other];
         }
     }
 }
 
-fn class_of(entry: &Entry, classing: Classing) -> &'static str {
-    match entry.id {
-        "H4" => classing.wrong_address.unwrap_or(entry.class),
+fn class_of(entry: &Entry, classing: Classing) -> Class {
+    match entry.cause {
+        Cause::WrongAddress => classing.wrong_address.unwrap_or(entry.class),
         // A host that is gone behind a router that says nothing is as silent as a filter.
-        "H6" if classing.wrong_address == Some("H8") => "H8",
+        Cause::HostDown if classing.wrong_address == Some(Class::Of(Cause::SilentDrop)) => {
+            Class::Of(Cause::SilentDrop)
+        }
         _ => entry.class,
     }
 }
 
-fn is_cause(id: &str) -> bool {
-    CATALOGUE.iter().any(|entry| entry.id == id && entry.role == Role::Cause)
-}
-
-fn class_scores(all: &[Hypothesis]) -> BTreeMap<&'static str, i32> {
-    let mut classes: BTreeMap<&'static str, i32> = BTreeMap::new();
-    for hypothesis in all.iter().filter(|hypothesis| is_cause(hypothesis.id)) {
+fn class_scores(all: &[Hypothesis]) -> BTreeMap<Class, i32> {
+    let mut classes: BTreeMap<Class, i32> = BTreeMap::new();
+    for hypothesis in all.iter().filter(|hypothesis| hypothesis.cause.competes()) {
         if let Some(score) = hypothesis.score_db {
             let best = classes.entry(hypothesis.class).or_insert(score);
             *best = (*best).max(score);
@@ -117,22 +108,22 @@ fn class_scores(all: &[Hypothesis]) -> BTreeMap<&'static str, i32> {
 }
 
 /// Whether a hypothesis shares the standing of its class: not excluded and not left behind by evidence inside it.
-fn in_tie(hypothesis: &Hypothesis, classes: &BTreeMap<&'static str, i32>) -> bool {
-    match (hypothesis.score_db, classes.get(hypothesis.class)) {
+fn in_tie(hypothesis: &Hypothesis, classes: &BTreeMap<Class, i32>) -> bool {
+    match (hypothesis.score_db, classes.get(&hypothesis.class)) {
         (Some(score), Some(best)) => best - score < LEAD_DB,
         _ => false,
     }
 }
 
-fn verdict(hypothesis: &Hypothesis, ranked: &[(&'static str, i32)], classing: Classing) -> Verdict {
+fn verdict(hypothesis: &Hypothesis, ranked: &[(Class, i32)], classing: Classing) -> Verdict {
     let Some(own) = hypothesis.score_db else { return Verdict::Excluded };
     let class = ranked.iter().find(|(class, _)| *class == hypothesis.class).map_or(own, |(_, score)| *score);
-    let companion = !is_cause(hypothesis.id);
+    let companion = !hypothesis.cause.competes();
     let score = if companion || class - own >= LEAD_DB { own } else { class };
-    if hypothesis.id == "H8" && classing.silence_unseen {
+    if hypothesis.cause == Cause::SilentDrop && classing.silence_unseen {
         return Verdict::NotAssessable;
     }
-    if hypothesis.id == "H9" && classing.load_unseen && score < CONSISTENT_DB {
+    if hypothesis.cause == Cause::Overload && classing.load_unseen && score < CONSISTENT_DB {
         return Verdict::NotAssessable;
     }
     let next = ranked.iter().filter(|(class, _)| *class != hypothesis.class).map(|(_, score)| *score).max();
@@ -146,37 +137,40 @@ fn verdict(hypothesis: &Hypothesis, ranked: &[(&'static str, i32)], classing: Cl
 }
 
 /// Fills `tied_with`: members of a class stand together, and companions that are well supported join the top class.
-fn tie(all: &mut [Hypothesis], ranked: &[(&'static str, i32)]) {
-    let classes: BTreeMap<&'static str, i32> = ranked.iter().copied().collect();
-    let members: Vec<(&'static str, &'static str)> = all
+fn tie(all: &mut [Hypothesis], ranked: &[(Class, i32)]) {
+    let classes: BTreeMap<Class, i32> = ranked.iter().copied().collect();
+    let members: Vec<(Cause, Class)> = all
         .iter()
-        .filter(|hypothesis| is_cause(hypothesis.id) && in_tie(hypothesis, &classes))
-        .map(|hypothesis| (hypothesis.id, hypothesis.class))
+        .filter(|hypothesis| hypothesis.cause.competes() && in_tie(hypothesis, &classes))
+        .map(|hypothesis| (hypothesis.cause, hypothesis.class))
         .collect();
     // Classes with the same sum at the top are not ranked against each other either.
     let highest = ranked.first().map(|(_, score)| *score).filter(|score| *score >= CONSISTENT_DB);
-    let tops: Vec<&'static str> =
+    let tops: Vec<Class> =
         ranked.iter().filter(|(_, score)| Some(*score) == highest).map(|(class, _)| *class).collect();
-    let held: Vec<&'static str> = all
+    let held: Vec<Cause> = all
         .iter()
-        .filter(|h| matches!(h.id, "H12" | "H18") && h.verdict == Verdict::BestSupported)
-        .map(|h| h.id)
+        .filter(|h| {
+            matches!(h.cause, Cause::OneTransport | Cause::Failover) && h.verdict == Verdict::BestSupported
+        })
+        .map(|h| h.cause)
         .collect();
     for hypothesis in all {
-        let inside = members.iter().any(|(id, _)| *id == hypothesis.id);
-        let held_here = held.contains(&hypothesis.id);
-        let class = if held_here { tops.first().copied().unwrap_or_default() } else { hypothesis.class };
+        let inside = members.iter().any(|(id, _)| *id == hypothesis.cause);
+        let held_here = held.contains(&hypothesis.cause);
+        let class =
+            if held_here { tops.first().copied().unwrap_or(hypothesis.class) } else { hypothesis.class };
         if !inside && !held_here {
             continue;
         }
         let at_top = tops.contains(&class);
-        let mut tied: Vec<&'static str> = members
+        let mut tied: Vec<Cause> = members
             .iter()
-            .filter(|(id, of)| *id != hypothesis.id && (*of == class || at_top && tops.contains(of)))
+            .filter(|(id, of)| *id != hypothesis.cause && (*of == class || at_top && tops.contains(of)))
             .map(|(id, _)| *id)
             .collect();
         if at_top {
-            tied.extend(held.iter().filter(|id| **id != hypothesis.id));
+            tied.extend(held.iter().filter(|id| **id != hypothesis.cause));
         }
         hypothesis.tied_with = tied;
         if held_here {
@@ -188,10 +182,10 @@ fn tie(all: &mut [Hypothesis], ranked: &[(&'static str, i32)]) {
 
 /// Companions that hold come right after the class they hold with; the others go to the end.
 fn bring_companions_up(all: Vec<Hypothesis>) -> Vec<Hypothesis> {
-    let (mut causes, companions): (Vec<_>, Vec<_>) = all.into_iter().partition(|h| is_cause(h.id));
-    let first_class = causes.first().map_or("", |first| first.class);
+    let (mut causes, companions): (Vec<_>, Vec<_>) = all.into_iter().partition(|h| h.cause.competes());
+    let first_class = causes.first().map(|first| first.class);
     let leading = causes.first().map_or(Verdict::Neither, |first| first.verdict);
-    let mut at = causes.iter().take_while(|h| h.class == first_class && h.verdict == leading).count();
+    let mut at = causes.iter().take_while(|h| Some(h.class) == first_class && h.verdict == leading).count();
     if leading > Verdict::Consistent {
         at = 0;
     }
@@ -207,26 +201,25 @@ fn bring_companions_up(all: Vec<Hypothesis>) -> Vec<Hypothesis> {
 }
 
 /// ATT&CK techniques (v17 names), only from evidence of load that reaches this sum.
-pub fn attack(scene: &Scene<'_, '_>, all: &[Hypothesis]) -> Vec<String> {
-    let load = all.iter().find(|hypothesis| hypothesis.id == "H9");
+pub fn attack(all: &[Hypothesis]) -> Vec<String> {
+    let load = all.iter().find(|hypothesis| hypothesis.cause == Cause::Overload);
     let supported =
         load.is_some_and(|h| h.score_db.is_some_and(|db| db >= BEST_DB) && h.verdict <= Verdict::Consistent);
     if !supported {
         return Vec::new();
     }
-    let _ = scene;
-    let has = |row: Row| {
+    let has = |row: &Row| {
         load.is_some_and(|h| h.ledger.iter().any(|r| r.id == row.id() && !r.off && r.weight_db > Some(0)))
     };
     let mut techniques = Vec::new();
-    if has(Row::ReflectionVictim) || has(Row::Amplification) {
+    if has(&answers::REFLECTION_VICTIM) || has(&answers::AMPLIFICATION) {
         techniques
             .push("T1498.002 Network Denial of Service: Reflection Amplification (ATT&CK v17)".to_owned());
     }
-    if has(Row::RandomLabels) {
+    if has(&answers::RANDOM_LABELS) {
         techniques
             .push("T1499.002 Endpoint Denial of Service: Service Exhaustion Flood (ATT&CK v17)".to_owned());
-    } else if techniques.is_empty() && has(Row::RateHigh) {
+    } else if techniques.is_empty() && has(&answers::RATE_HIGH) {
         techniques.push("T1498.001 Network Denial of Service: Direct Network Flood (ATT&CK v17)".to_owned());
     }
     techniques
@@ -234,15 +227,15 @@ pub fn attack(scene: &Scene<'_, '_>, all: &[Hypothesis]) -> Vec<String> {
 
 /// The members of the class that leads, companions left out; empty when nothing reaches "consistent".
 pub fn leaders(all: &[Hypothesis]) -> Vec<&Hypothesis> {
-    let Some(first) = all.iter().find(|h| is_cause(h.id)) else { return Vec::new() };
+    let Some(first) = all.iter().find(|h| h.cause.competes()) else { return Vec::new() };
     if first.verdict > Verdict::Consistent {
         return Vec::new();
     }
     let scores = class_scores(all);
-    let top = scores.get(first.class);
+    let top = scores.get(&first.class);
     // Another class with the same sum is not behind: none of the two is named alone.
     let level =
-        |h: &Hypothesis| h.verdict == first.verdict && scores.get(h.class) == top && in_tie(h, &scores);
-    let leads = |h: &Hypothesis| h.id == first.id || first.tied_with.contains(&h.id) || level(h);
-    all.iter().filter(|h| is_cause(h.id) && leads(h)).collect()
+        |h: &Hypothesis| h.verdict == first.verdict && scores.get(&h.class) == top && in_tie(h, &scores);
+    let leads = |h: &Hypothesis| h.cause == first.cause || first.tied_with.contains(&h.cause) || level(h);
+    all.iter().filter(|h| h.cause.competes() && leads(h)).collect()
 }

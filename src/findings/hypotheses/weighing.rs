@@ -9,8 +9,8 @@ mod load;
 mod silence;
 mod surroundings;
 
-use super::Group;
-use super::ledger::{Ledger, Observation, Row};
+use super::ledger::Ledger;
+use super::matrix::surroundings as row;
 use super::scene::{Incident, Scene};
 use super::verdicts::Classing;
 use crate::findings::{Finding, record_quality};
@@ -18,7 +18,8 @@ use crate::findings::{Finding, record_quality};
 /// Weighs everything the scene shows.
 pub fn weigh(scene: &Scene<'_, '_>) -> (Ledger, Classing) {
     let mut ledger = Ledger::default();
-    prior(&mut ledger);
+    let prior = "Prior: attacks and forgeries are rarer than faults.".to_owned();
+    ledger.see(&row::RARE_PRIOR, prior, Vec::new());
     errors::weigh(scene, &mut ledger);
     silence::weigh(scene, &mut ledger);
     answers::weigh(scene, &mut ledger);
@@ -47,27 +48,13 @@ fn unfaithful(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     let mut frames: Vec<_> = points.iter().flat_map(|finding| finding.frames.iter().copied()).collect();
     frames.sort_unstable();
     frames.dedup();
-    let observation = Observation::new(
-        Row::Unfaithful,
-        Group::Integrity,
+    ledger.see(
+        &row::UNFAITHFUL,
         format!(
             "Record quality: {} points that no faithful record has ({}).",
             points.len(),
             codes.join(", ")
         ),
         frames,
-    )
-    .fits("conclusions rest on addresses, message types and order only");
-    errors::put(ledger, &observation, &[("H21", 20)]);
-}
-
-fn prior(ledger: &mut Ledger) {
-    let rare = Observation::new(
-        Row::RarePrior,
-        Group::Analyst,
-        "Prior: attacks and forgeries are rarer than faults.".to_owned(),
-        Vec::new(),
-    )
-    .against("a starting value by judgement, to be changed by the analyst where more is known");
-    ledger.weigh(&rare, &[("H9", Some(-5)), ("H17", Some(-5))]);
+    );
 }

@@ -2,7 +2,8 @@
 
 mod errors;
 
-use super::ledger::Row;
+use super::catalogue::Cause;
+use super::matrix::{Row, answers, surroundings};
 use super::scene::{Incident, Scene};
 use super::{Assessment, Sentence, Topic, Verdict};
 use crate::capture::Format;
@@ -39,7 +40,7 @@ pub fn sentences(scene: &Scene<'_, '_>, assessment: &Assessment) -> Vec<Sentence
 
 fn parts(scene: &Scene<'_, '_>, assessment: &Assessment) -> Vec<(Topic, Vec<Said>)> {
     let mut out = Vec::new();
-    let leading: Vec<&'static str> = assessment.leading().iter().map(|hypothesis| hypothesis.id).collect();
+    let leading: Vec<Cause> = assessment.leading().iter().map(|hypothesis| hypothesis.cause).collect();
     match scene.signature {
         Some(Signature::ResponseCode(code)) => answered(scene, *code, &mut out),
         Some(Signature::NoAnswer) => silent(scene, &leading, &mut out),
@@ -56,12 +57,15 @@ fn parts(scene: &Scene<'_, '_>, assessment: &Assessment) -> Vec<(Topic, Vec<Said
     let by_server: Vec<&ErrorFact> = refusals(scene).0;
     let tied = part(&|out| tie(scene, &by_server, &leading, out));
     let after = part(&|out| {
-        if !by_server.is_empty() && leading.contains(&"H4") && never_answered(scene) {
+        if !by_server.is_empty() && leading.contains(&Cause::WrongAddress) && never_answered(scene) {
             out.push((wrong_address(scene), packets(&by_server)));
         }
         beside(scene, &leading, assessment, out);
-        for id in ["H13", "H3", "H7", "H2"].iter().filter(|id| leading.contains(id)) {
-            out.extend(told(assessment, id));
+        for id in [Cause::Upstream, Cause::DeviceInFront, Cause::NoRoute, Cause::ServerFilter]
+            .iter()
+            .filter(|id| leading.contains(id))
+        {
+            out.extend(told(assessment, *id));
         }
     });
     vec![
@@ -94,8 +98,8 @@ fn never_answered(scene: &Scene<'_, '_>) -> bool {
 }
 
 /// The members of the leading class that send the same packets.
-fn tie(scene: &Scene<'_, '_>, errors: &[&ErrorFact], leading: &[&str], out: &mut Vec<Said>) {
-    if errors.is_empty() || !leading.contains(&"H1") || !leading.contains(&"H2") {
+fn tie(scene: &Scene<'_, '_>, errors: &[&ErrorFact], leading: &[Cause], out: &mut Vec<Said>) {
+    if errors.is_empty() || !leading.contains(&Cause::NotRunning) || !leading.contains(&Cause::ServerFilter) {
         return;
     }
     let text = format!(
@@ -107,7 +111,7 @@ fn tie(scene: &Scene<'_, '_>, errors: &[&ErrorFact], leading: &[&str], out: &mut
 }
 
 /// Incidents that are no DNS problem of their own.
-fn incident(scene: &Scene<'_, '_>, leading: &[&str], assessment: &Assessment, out: &mut Vec<Said>) {
+fn incident(scene: &Scene<'_, '_>, leading: &[Cause], assessment: &Assessment, out: &mut Vec<Said>) {
     match scene.incident {
         Some(Incident::Silence) if scene.facts.evidence.one_sided => out.push((
             format!(
@@ -203,10 +207,9 @@ fn lame(scene: &Scene<'_, '_>, out: &mut Vec<Said>) {
 }
 
 /// Causes whose sentence does not depend on how the failure showed.
-fn beside(scene: &Scene<'_, '_>, leading: &[&str], assessment: &Assessment, out: &mut Vec<Said>) {
-    let rows = |id: &str| -> Vec<(String, Vec<PacketId>)> {
-        let ledger =
-            assessment.hypothesis(id).map(|hypothesis| hypothesis.ledger.as_slice()).unwrap_or_default();
+fn beside(scene: &Scene<'_, '_>, leading: &[Cause], assessment: &Assessment, out: &mut Vec<Said>) {
+    let rows = |id: Cause| -> Vec<(String, Vec<PacketId>)> {
+        let ledger = assessment.of(id).map(|hypothesis| hypothesis.ledger.as_slice()).unwrap_or_default();
         let counted = ledger.iter().filter(|row| !row.off && row.weight_db > Some(0));
         counted.map(|row| (row.observation.clone(), row.frames.clone())).collect()
     };
@@ -219,21 +222,24 @@ fn beside(scene: &Scene<'_, '_>, leading: &[&str], assessment: &Assessment, out:
     };
     for (id, tail) in [
         (
-            "H9",
+            Cause::Overload,
             "This is consistent with a denial-of-service condition; intent and origin are not established, source \
              addresses may be forged.",
         ),
-        ("H11", "This points to fragments or large packets lost on the path."),
-        ("H16", "Such answers do not help the asker, so the lookups failed although answers were sent."),
+        (Cause::LargePacketsLost, "This points to fragments or large packets lost on the path."),
         (
-            "H19",
+            Cause::LameAnswer,
+            "Such answers do not help the asker, so the lookups failed although answers were sent.",
+        ),
+        (
+            Cause::LateAnswer,
             "The delay arose before the answers reached the client; it does not count against the service being there.",
         ),
         (
-            "H22",
+            Cause::TableFull,
             "This fits an exhausted translation or connection table on the way; that device's counters are needed.",
         ),
-        ("H17", "These errors should not be relied upon until confirmed."),
+        (Cause::ForgedError, "These errors should not be relied upon until confirmed."),
     ] {
         if !leading.contains(&id) {
             continue;
@@ -241,7 +247,9 @@ fn beside(scene: &Scene<'_, '_>, leading: &[&str], assessment: &Assessment, out:
         let all = rows(id);
         let cited = frames(&all);
         // A surge alone, with every question answered, shows load and no denial.
-        let only_load = id == "H9" && all.len() == 1 && rows_of(assessment, "H9", Row::RateHigh);
+        let only_load = id == Cause::Overload
+            && all.len() == 1
+            && rows_of(assessment, Cause::Overload, &answers::RATE_HIGH);
         out.extend(all);
         let tail = if only_load && scene.problem.is_none() {
             "No failure goes with it in this capture: load is shown, denial of service is not; a crowd, a program that \
@@ -253,18 +261,23 @@ fn beside(scene: &Scene<'_, '_>, leading: &[&str], assessment: &Assessment, out:
     }
 }
 
-fn rows_of(assessment: &Assessment, id: &str, row: Row) -> bool {
-    let ledger = assessment.hypothesis(id).map(|h| h.ledger.as_slice()).unwrap_or_default();
+fn rows_of(assessment: &Assessment, id: Cause, row: &Row) -> bool {
+    let ledger = assessment.of(id).map(|h| h.ledger.as_slice()).unwrap_or_default();
     ledger.iter().any(|own| own.id == row.id() && !own.off && own.weight_db > Some(0))
 }
 
 /// Observations that decide between explanations and are worth a sentence of their own.
-const DECISIVE: [Row; 5] =
-    [Row::UpstreamFails, Row::FailedElsewhen, Row::Translated, Row::Looped, Row::TcpRejected];
+static DECISIVE: [&Row; 5] = [
+    &surroundings::UPSTREAM_FAILS,
+    &surroundings::FAILED_ELSEWHEN,
+    &surroundings::TRANSLATED,
+    &surroundings::LOOPED,
+    &surroundings::TCP_REJECTED,
+];
 
 /// The decisive observations for a hypothesis, as sentences.
-fn told(assessment: &Assessment, id: &str) -> Vec<Said> {
-    let ledger = assessment.hypothesis(id).map(|hypothesis| hypothesis.ledger.as_slice()).unwrap_or_default();
+fn told(assessment: &Assessment, id: Cause) -> Vec<Said> {
+    let ledger = assessment.of(id).map(|hypothesis| hypothesis.ledger.as_slice()).unwrap_or_default();
     let decisive = |row: &&super::LedgerRow| {
         !row.off && row.weight_db > Some(0) && DECISIVE.iter().any(|kind| kind.id() == row.id)
     };
@@ -296,21 +309,21 @@ fn wrong_address(scene: &Scene<'_, '_>) -> String {
     )
 }
 
-fn row_of(assessment: &Assessment, hypothesis: &str, ids: &[&str]) -> Option<Vec<PacketId>> {
-    let rows = &assessment.hypothesis(hypothesis)?.ledger;
-    rows.iter().find(|row| ids.contains(&row.id.as_str())).map(|row| row.frames.clone())
+fn row_of(assessment: &Assessment, cause: Cause, wanted: &[&Row]) -> Option<Vec<PacketId>> {
+    let rows = &assessment.of(cause)?.ledger;
+    rows.iter().find(|row| wanted.iter().any(|kind| kind.id() == row.id)).map(|row| row.frames.clone())
 }
 
 /// The verdict word of one hypothesis.
-fn word(assessment: &Assessment, id: &str) -> &'static str {
-    assessment.hypothesis(id).map_or(Verdict::Neither, |hypothesis| hypothesis.verdict).words()
+fn word(assessment: &Assessment, id: Cause) -> &'static str {
+    assessment.of(id).map_or(Verdict::Neither, |hypothesis| hypothesis.verdict).words()
 }
 
-fn silent(scene: &Scene<'_, '_>, leading: &[&str], out: &mut Vec<Said>) {
+fn silent(scene: &Scene<'_, '_>, leading: &[Cause], out: &mut Vec<Said>) {
     let tries: u64 = scene.transactions.iter().map(|transaction| u64::from(transaction.tries)).sum();
     let frames: Vec<PacketId> = scene.queries.iter().copied().take(FRAMES_MAX).collect();
     let (from, to) = scene.period_ns;
-    if leading.contains(&"H11") {
+    if leading.contains(&Cause::LargePacketsLost) {
         return;
     }
     out.push((
@@ -323,7 +336,7 @@ fn silent(scene: &Scene<'_, '_>, leading: &[&str], out: &mut Vec<Said>) {
         ),
         frames.clone(),
     ));
-    if !leading.contains(&"H13") {
+    if !leading.contains(&Cause::Upstream) {
         out.push((
             "A filter, packet loss and an unresponsive server look alike here.".to_owned(),
             frames.clone(),
@@ -339,7 +352,7 @@ fn silent(scene: &Scene<'_, '_>, leading: &[&str], out: &mut Vec<Said>) {
             frames.clone(),
         ));
     }
-    if leading.contains(&"H4") {
+    if leading.contains(&Cause::WrongAddress) {
         out.push((wrong_address(scene), frames));
     }
 }
@@ -411,8 +424,8 @@ fn over_tcp(scene: &Scene<'_, '_>, out: &mut Vec<Said>) {
 }
 
 fn companions(scene: &Scene<'_, '_>, assessment: &Assessment, out: &mut Vec<Said>) {
-    let holds = |id: &str| assessment.hypothesis(id).filter(|h| h.verdict == Verdict::BestSupported);
-    if let Some(hypothesis) = holds("H12") {
+    let holds = |id: Cause| assessment.of(id).filter(|h| h.verdict == Verdict::BestSupported);
+    if let Some(hypothesis) = holds(Cause::OneTransport) {
         let frames = hypothesis.ledger.first().map(|row| row.frames.clone()).unwrap_or_default();
         let over_udp = scene.service.1 == 17 && scene.signature != Some(&Signature::Truncated);
         let text = if over_udp {
@@ -423,7 +436,7 @@ fn companions(scene: &Scene<'_, '_>, assessment: &Assessment, out: &mut Vec<Said
         };
         out.push((text, frames));
     }
-    if let Some(hypothesis) = holds("H18") {
+    if let Some(hypothesis) = holds(Cause::Failover) {
         let frames = hypothesis.ledger.first().map(|row| row.frames.clone()).unwrap_or_default();
         let waited = scene
             .transactions
@@ -444,7 +457,7 @@ fn companions(scene: &Scene<'_, '_>, assessment: &Assessment, out: &mut Vec<Said
             frames,
         ));
     }
-    if let Some(hypothesis) = holds("H10") {
+    if let Some(hypothesis) = holds(Cause::ErrorLimit) {
         let frames = hypothesis.ledger.first().map(|row| row.frames.clone()).unwrap_or_default();
         out.push((
             "Queries without an error lie between errors that came no faster than hosts limit them; the refusal is read as \
@@ -456,7 +469,7 @@ fn companions(scene: &Scene<'_, '_>, assessment: &Assessment, out: &mut Vec<Said
 }
 
 fn untried(scene: &Scene<'_, '_>, assessment: &Assessment, out: &mut Vec<Said>) {
-    let told = assessment.hypothesis("H12").is_some_and(|h| h.verdict == Verdict::BestSupported);
+    let told = assessment.of(Cause::OneTransport).is_some_and(|h| h.verdict == Verdict::BestSupported);
     if !told && scene.service.1 == 17 && scene.is_lookup() && !tcp_tried(scene) {
         let text = format!("TCP was not tried in this {}.", record(scene));
         out.push((text, scene.queries.iter().copied().take(1).collect()));
@@ -469,7 +482,7 @@ pub(super) fn tcp_tried(scene: &Scene<'_, '_>) -> bool {
 }
 
 fn load(scene: &Scene<'_, '_>, assessment: &Assessment, out: &mut Vec<Said>) {
-    if word(assessment, "H9") != Verdict::NotAssessable.words() {
+    if word(assessment, Cause::Overload) != Verdict::NotAssessable.words() {
         return;
     }
     if !scene.is_lookup() {

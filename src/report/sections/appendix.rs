@@ -228,7 +228,7 @@ pub fn ledger(b: &Builder<'_>) -> Section {
         let mut entries: Vec<Entry<'_>> = Vec::new();
         for hypothesis in &assessment.hypotheses {
             for row in &hypothesis.ledger {
-                enter(&mut entries, hypothesis.id, row);
+                enter(&mut entries, hypothesis.id(), row);
             }
         }
         entries.sort_by_key(|entry| (entry.row.id.len(), entry.row.id.clone()));

@@ -10,7 +10,7 @@ use super::problem::{sentence, sentence as capital};
 use super::{Builder, Need, section, table};
 use crate::correlate::Signature;
 use crate::findings::hypotheses::checks::parting;
-use crate::findings::hypotheses::{Assessment, Author, Check, Hypothesis, LedgerRow, Topic, Verdict};
+use crate::findings::hypotheses::{Assessment, Author, Cause, Check, Hypothesis, LedgerRow, Topic, Verdict};
 use crate::index::PacketId;
 
 pub fn cause(b: &Builder<'_>) -> Section {
@@ -87,8 +87,8 @@ fn would_change(assessment: &Assessment) -> Option<Block> {
     let mut by_check: BTreeMap<usize, Vec<String>> = BTreeMap::new();
     for (at, one) in leading.iter().enumerate() {
         for other in leading.iter().skip(at + 1) {
-            if let Some((check, ..)) = parting(&assessment.checks, one.id, other.id) {
-                by_check.entry(check + 1).or_default().push(format!("{} from {}", one.id, other.id));
+            if let Some((check, ..)) = parting(&assessment.checks, one.cause, other.cause) {
+                by_check.entry(check + 1).or_default().push(format!("{} from {}", one.cause, other.cause));
             }
         }
     }
@@ -99,7 +99,7 @@ fn would_change(assessment: &Assessment) -> Option<Block> {
         })
         .collect();
     let pair = |text: &&String| {
-        leading.len() > 1 && leading.iter().any(|h| text.starts_with(&format!("{} or ", h.id)))
+        leading.len() > 1 && leading.iter().any(|h| text.starts_with(&format!("{} or ", h.cause)))
     };
     said.extend(
         assessment.would_change.iter().filter(|text| !pair(text)).map(|text| quoted(&sentence(text))),
@@ -126,9 +126,12 @@ pub fn frames_of(assessment: &Assessment, facts: Option<&Facts<'_>>) -> Vec<Pack
 /// The ids of the ledger rows a sentence about this rests on.
 pub fn rows_behind(assessment: &Assessment, topic: Topic) -> Vec<String> {
     let behind: Vec<&Hypothesis> = match topic {
-        Topic::Load => assessment.hypothesis("H9").into_iter().collect(),
-        Topic::Quality => assessment.hypothesis("H21").into_iter().collect(),
-        Topic::Companion => ["H10", "H12", "H18"].iter().filter_map(|id| assessment.hypothesis(id)).collect(),
+        Topic::Load => assessment.of(Cause::Overload).into_iter().collect(),
+        Topic::Quality => assessment.of(Cause::Record).into_iter().collect(),
+        Topic::Companion => [Cause::ErrorLimit, Cause::OneTransport, Cause::Failover]
+            .iter()
+            .filter_map(|cause| assessment.of(*cause))
+            .collect(),
         _ => {
             let leading = assessment.leading();
             if leading.is_empty() { assessment.hypotheses.iter().take(1).collect() } else { leading }
@@ -156,12 +159,15 @@ pub fn rows_behind(assessment: &Assessment, topic: Topic) -> Vec<String> {
 /// The leading explanations side by side; a single one with the next behind it.
 fn alternatives(b: &Builder<'_>, assessment: &Assessment, facts: Option<&Facts<'_>>) -> Option<String> {
     let leading = assessment.leading();
-    let say = |hypothesis: &Hypothesis| format!("{} ({})", phrase(hypothesis, facts), hypothesis.id);
+    let say = |hypothesis: &Hypothesis| format!("{} ({})", phrase(hypothesis, facts), hypothesis.cause);
     match leading.as_slice() {
         [] => facts.map(|facts| unsupported(b, assessment, Some(facts))),
         [only] => {
             let next = assessment.hypotheses.iter().find(|h| {
-                h.id != only.id && is_cause(h.id) && h.verdict < Verdict::Unlikely && h.score_db > Some(0)
+                h.cause != only.cause
+                    && h.cause.competes()
+                    && h.verdict < Verdict::Unlikely
+                    && h.score_db > Some(0)
             });
             let behind = next.map_or_else(
                 || "; no other explanation is supported".to_owned(),
@@ -185,13 +191,13 @@ fn alternatives(b: &Builder<'_>, assessment: &Assessment, facts: Option<&Facts<'
 
 /// What is said where no cause is supported: what holds all the same, or that nothing does.
 pub fn unsupported(b: &Builder<'_>, assessment: &Assessment, facts: Option<&Facts<'_>>) -> String {
-    let holds = ["H12", "H18"].iter().filter_map(|id| assessment.hypothesis(id));
+    let holds = [Cause::OneTransport, Cause::Failover].iter().filter_map(|cause| assessment.of(*cause));
     let holds: Vec<&Hypothesis> = holds.filter(|h| h.verdict == Verdict::BestSupported).collect();
     match holds.as_slice() {
         [] => format!("No explanation is supported by this {}.", b.record),
         [first, ..] => {
             let said: Vec<String> =
-                holds.iter().map(|h| format!("{} ({})", phrase(h, facts), h.id)).collect();
+                holds.iter().map(|h| format!("{} ({})", phrase(h, facts), h.cause)).collect();
             capital(&format!(
                 "{}: {}; why, this {} does not show.",
                 scale(first.verdict),
@@ -202,11 +208,6 @@ pub fn unsupported(b: &Builder<'_>, assessment: &Assessment, facts: Option<&Fact
     }
 }
 
-fn is_cause(id: &str) -> bool {
-    let mut entries = crate::findings::hypotheses::CATALOGUE.iter();
-    entries.any(|entry| entry.id == id && entry.role == crate::findings::hypotheses::Role::Cause)
-}
-
 /// An explanation as a clause about the addresses at hand.
 pub fn phrase(hypothesis: &Hypothesis, facts: Option<&Facts<'_>>) -> String {
     let title = || {
@@ -215,11 +216,11 @@ pub fn phrase(hypothesis: &Hypothesis, facts: Option<&Facts<'_>>) -> String {
         let acronym = letters.clone().next().is_some_and(char::is_uppercase);
         if acronym { hypothesis.title.to_owned() } else { first.to_lowercase().chain(letters).collect() }
     };
-    match hypothesis.id {
-        "H13" => {
+    match hypothesis.cause {
+        Cause::Upstream => {
             return "the failure lies behind the resolver: its upstream or the zone's own servers do not answer, or validation fails".to_owned();
         }
-        "H21" => {
+        Cause::Record => {
             return "a record that does not show what is needed (one direction only, or edited)".to_owned();
         }
         _ => {}
@@ -229,20 +230,28 @@ pub fn phrase(hypothesis: &Hypothesis, facts: Option<&Facts<'_>>) -> String {
     // Truncated answers came over UDP; what failed is TCP.
     let truncated = facts.problem.signature == Signature::Truncated;
     let transport = if truncated { "TCP".to_owned() } else { words::transport(facts.problem.transport) };
-    match hypothesis.id {
-        "H1" if truncated => format!("the DNS service on {server} does not listen on TCP port {port}"),
-        "H12" if truncated => {
+    match hypothesis.cause {
+        Cause::NotRunning if truncated => {
+            format!("the DNS service on {server} does not listen on TCP port {port}")
+        }
+        Cause::OneTransport if truncated => {
             format!("only UDP port {port} of {server} answers, while TCP port {port} brings no answer")
         }
-        "H12" => format!("UDP and TCP port {port} of {server} fare differently"),
-        "H1" => format!("the DNS service on {server} is stopped, crashed or bound to another address"),
-        "H2" => format!("a packet filter (firewall) on {server} rejects {transport} port {port}"),
-        "H3" => format!("a device in front of {server} answers in its name"),
-        "H4" => format!("{server} was never meant to be a DNS server (wrong resolver address)"),
-        "H5" => format!("a device on the path rejects the traffic to {server}"),
-        "H6" => format!("the host {server} was not present on its network"),
-        "H7" => format!("there was no route to {server}, or a routing loop"),
-        "H8" => {
+        Cause::OneTransport => format!("UDP and TCP port {port} of {server} fare differently"),
+        Cause::NotRunning => {
+            format!("the DNS service on {server} is stopped, crashed or bound to another address")
+        }
+        Cause::ServerFilter => {
+            format!("a packet filter (firewall) on {server} rejects {transport} port {port}")
+        }
+        Cause::DeviceInFront => format!("a device in front of {server} answers in its name"),
+        Cause::WrongAddress => {
+            format!("{server} was never meant to be a DNS server (wrong resolver address)")
+        }
+        Cause::PathFilter => format!("a device on the path rejects the traffic to {server}"),
+        Cause::HostDown => format!("the host {server} was not present on its network"),
+        Cause::NoRoute => format!("there was no route to {server}, or a routing loop"),
+        Cause::SilentDrop => {
             format!("queries to {server} are dropped silently (filter, loss, or a dead host behind a filter)")
         }
         _ => title(),
@@ -252,8 +261,8 @@ pub fn phrase(hypothesis: &Hypothesis, facts: Option<&Facts<'_>>) -> String {
 fn weighed_table(key: &str, assessment: &Assessment) -> Block {
     let rows = assessment.hypotheses.iter().filter(|h| is_weighed(h)).map(|h| {
         let cells = vec![
-            format!("{} {}", h.id, h.title),
-            if is_cause(h.id) {
+            format!("{} {}", h.cause, h.title),
+            if h.cause.competes() {
                 h.verdict.words().to_owned()
             } else {
                 format!("{}; holds beside a cause", h.verdict.words())
@@ -272,12 +281,12 @@ fn weighed_table(key: &str, assessment: &Assessment) -> Block {
 fn cannot_tell(assessment: &Assessment) -> Option<Block> {
     let leading = assessment.leading();
     let beside =
-        assessment.hypotheses.iter().filter(|h| !is_cause(h.id) && h.verdict == Verdict::BestSupported);
+        assessment.hypotheses.iter().filter(|h| !h.cause.competes() && h.verdict == Verdict::BestSupported);
     let mut open: Vec<(&str, Vec<&str>)> = Vec::new();
     for hypothesis in leading.iter().copied().chain(beside) {
         match open.iter_mut().find(|(text, _)| *text == hypothesis.cannot_tell) {
-            Some((_, ids)) => ids.push(hypothesis.id),
-            None => open.push((&hypothesis.cannot_tell, vec![hypothesis.id])),
+            Some((_, ids)) => ids.push(hypothesis.id()),
+            None => open.push((&hypothesis.cannot_tell, vec![hypothesis.id()])),
         }
     }
     let said: Vec<String> =
@@ -312,7 +321,7 @@ fn silent(assessment: &Assessment) -> Option<Block> {
         .hypotheses
         .iter()
         .filter(|h| !is_weighed(h))
-        .map(|h| format!("{} {}", h.id, h.title))
+        .map(|h| format!("{} {}", h.cause, h.title))
         .collect();
     let text = format!(
         "Neither supported nor excluded, as nothing here speaks for or against them: {}.",
@@ -384,13 +393,13 @@ const CHECKS_FURTHER: usize = 3;
 
 /// The results that the leading explanations expect of a check, or else those not yet ruled out, or else all.
 fn expected(assessment: &Assessment, check: &Check) -> Vec<String> {
-    let leads: Vec<&str> = assessment.leading().iter().map(|h| h.id).collect();
-    let open = |id: &str| {
-        assessment.hypothesis(id).is_none_or(|h| !matches!(h.verdict, Verdict::Unlikely | Verdict::Excluded))
+    let leads: Vec<Cause> = assessment.leading().iter().map(|h| h.cause).collect();
+    let open = |id: &Cause| {
+        assessment.of(*id).is_none_or(|h| !matches!(h.verdict, Verdict::Unlikely | Verdict::Excluded))
     };
-    let has = |wanted: &dyn Fn(&str) -> bool| check.expected.iter().any(|(id, _)| wanted(id));
+    let has = |wanted: &dyn Fn(&Cause) -> bool| check.expected.iter().any(|(id, _)| wanted(id));
     let shown = check.expected.iter().filter(|(id, _)| match () {
-        () if has(&|id| leads.contains(&id)) => leads.contains(id),
+        () if has(&|id| leads.contains(id)) => leads.contains(id),
         () if has(&open) => open(id),
         () => true,
     });

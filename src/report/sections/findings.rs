@@ -84,7 +84,7 @@ fn overview(b: &Builder<'_>) -> Block {
         let asked = b.inventory.around.get(at).map_or(failed, |around| around.asked).max(failed);
         let cause = b.assessment(at).map(|assessment| {
             let leading: Vec<String> =
-                assessment.leading().iter().map(|h| format!("{} {}", h.id, h.title)).collect();
+                assessment.leading().iter().map(|h| format!("{} {}", h.cause, h.title)).collect();
             if leading.is_empty() { "none supported".to_owned() } else { leading.join(" or ") }
         });
         let cells = vec![

@@ -8,7 +8,7 @@ use super::problem::{clients, ends, lasting, names, sentence, then};
 use super::{Builder, Need, section, table};
 use crate::correlate::{Outcome, Signature, Vantage};
 use crate::findings::Severity;
-use crate::findings::hypotheses::{Assessment, Check, Topic, Verdict};
+use crate::findings::hypotheses::{Assessment, Cause, Check, Topic, Verdict};
 use crate::index::PacketId;
 use crate::protocols::dns::response_code_name;
 use crate::text::thousands;
@@ -74,7 +74,7 @@ fn unseparated(b: &Builder<'_>, assessment: &Assessment, facts: Option<&Facts<'_
             first.verdict.words()
         )
     } else if first.verdict == Verdict::NotAssessable && !first.tied_with.is_empty() {
-        let alike = first.tied_with.iter().filter_map(|id| assessment.hypothesis(id));
+        let alike = first.tied_with.iter().filter_map(|cause| assessment.of(*cause));
         let alike: Vec<String> = alike.map(|h| super::cause::phrase(h, None)).collect();
         format!(
             "Whether there was a {}: {}. {} looks alike.",
@@ -159,7 +159,9 @@ pub fn explanation(b: &Builder<'_>, problem: usize) -> Option<(String, Vec<Packe
     let transport = words::transport(facts.problem.transport);
     let text = if facts.is_port_unreachable()
         && facts.is_from_server_itself()
-        && ["H1", "H2"].iter().all(|id| leading.iter().any(|h| h.id == *id))
+        && [Cause::NotRunning, Cause::ServerFilter]
+            .iter()
+            .all(|cause| leading.iter().any(|h| h.cause == *cause))
     {
         format!(
             "The address {} answers but refuses {transport} port {}: either no DNS service is listening there or a packet filter (firewall) refuses the port. The {} does not separate the two.",

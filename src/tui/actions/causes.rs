@@ -16,7 +16,7 @@ pub static ACTIONS: &[Action] = &[
     row("heavier", "weigh this row more in favour", &["+"], |state| weigh(state, true)),
     row("lighter", "weigh this row more against", &["-"], |state| weigh(state, false)),
     row("add-known", "add what you know for or against this cause (not from packets)", &["a"], |state| {
-        let Some(cause) = selected(state).map(|item| item.cause().id) else { return Effect::None };
+        let Some(cause) = selected(state).map(|item| item.cause().id()) else { return Effect::None };
         open(state, cause.to_owned(), None)
     }),
     row("edit-known", "change a row of your own", &["e"], edit),
@@ -37,7 +37,7 @@ const fn row(
 /// The selected row with its cause's id.
 fn selected_row(state: &mut State) -> Option<(&'static str, LedgerRow)> {
     if let Some(Item::Row(cause, row)) = selected(state) {
-        return Some((cause.id, row.clone()));
+        return Some((cause.id(), row.clone()));
     }
     state.say("this is a cause: its rows are below it (Space unfolds)", Tone::Plain);
     None
@@ -74,7 +74,7 @@ fn put(change: LedgerChange) -> Effect {
 
 fn toggle(state: &mut State) -> Effect {
     let fold = match selected(state) {
-        Some(Item::Cause(cause)) => Some((cause.id, !is_open(state, cause))),
+        Some(Item::Cause(cause)) => Some((cause.id(), !is_open(state, cause))),
         _ => None,
     };
     if let Some((cause, open)) = fold {

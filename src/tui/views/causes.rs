@@ -11,7 +11,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::report::ReportLine;
-use crate::findings::hypotheses::{Assessment, Author, Group, Hypothesis, LedgerRow, Verdict};
+use crate::findings::hypotheses::{Assessment, Author, Group, Hypothesis, LedgerRow, Verdict, catalogue};
 use crate::tui::fit::wrap;
 use crate::tui::state::State;
 use crate::tui::theme::{Role, Theme};
@@ -41,9 +41,11 @@ pub fn assessment(state: &State) -> Option<&Assessment> {
 
 /// Whether a cause's ledger is shown: unless the analyst chose, only the best supported one's.
 pub fn is_open(state: &State, cause: &Hypothesis) -> bool {
-    let chosen = state.causes.folds.get(cause.id).copied();
+    let chosen = state.causes.folds.get(cause.id()).copied();
     chosen.unwrap_or_else(|| {
-        assessment(state).and_then(|shown| shown.hypotheses.first()).is_some_and(|first| first.id == cause.id)
+        assessment(state)
+            .and_then(|shown| shown.hypotheses.first())
+            .is_some_and(|first| first.id() == cause.id())
     })
 }
 
@@ -156,7 +158,7 @@ fn cause_lines(state: &State, cause: &Hypothesis, item: usize, room: usize, out:
         _ => Role::Muted,
     };
     let sum = weight(cause.score_db);
-    let lines = wrap(&format!("{} {}", cause.id, cause.title), room.saturating_sub(sum.len() + 4).max(8));
+    let lines = wrap(&format!("{} {}", cause.id(), cause.title), room.saturating_sub(sum.len() + 4).max(8));
     for (at, line) in lines.into_iter().enumerate() {
         let lead = if at == 0 { format!("{mark} ") } else { "     ".to_owned() };
         let pieces = vec![(lead, Role::Muted), (line, role)];
@@ -165,7 +167,7 @@ fn cause_lines(state: &State, cause: &Hypothesis, item: usize, room: usize, out:
     }
     let mut words = cause.verdict.words().to_owned();
     if !cause.tied_with.is_empty() {
-        words = format!("{words} · tied with {}", cause.tied_with.join(", "));
+        words = format!("{words} · tied with {}", catalogue::list(&cause.tied_with));
     }
     push_wrapped(out, Some(item), "     ", &words, role, room);
 }

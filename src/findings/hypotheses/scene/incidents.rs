@@ -8,24 +8,14 @@ use crate::correlate::{Level, Outcome, Signature, Transaction};
 use crate::decode::{Address, Quote, dns};
 use crate::findings::facts::delegations::How;
 use crate::findings::facts::{Connection, Ending, ErrorFact, Facts, GivenUp, Meaning, SiteFailure, servers};
+use crate::findings::hypotheses::thresholds::{
+    ATTEMPTS_MIN, INCIDENTS_MAX, LAME_MIN, LARGE_MIN, REQUESTS_MIN, SYN_WATCH_NS,
+};
 use crate::findings::surge;
 use crate::findings::{FRAMES_MAX, Finding};
 use crate::index::PacketId;
 use crate::time::Nanos;
 
-/// Incidents assessed; more are listed as findings only.
-const INCIDENTS_MAX: usize = 16;
-
-/// Large answers that fail before it is more than a link that told its size once.
-const LARGE_MIN: usize = 2;
-/// Link address requests without reply before a server counts as gone.
-const REQUESTS_MIN: usize = 3;
-/// Answers that refer back before a server counts as lame.
-const LAME_MIN: usize = 2;
-/// TCP attempts at a DNS port that all failed before it is more than a probe.
-const ATTEMPTS_MIN: usize = 2;
-/// A SYN unanswered for this long is silence.
-const SYN_WATCH_NS: Nanos = 3_000_000_000;
 /// What TCP connections that never open have in common.
 static TCP_RESET: Signature = Signature::TcpReset;
 /// What denied names have in common (NXDOMAIN, RFC 1035 §4.1.1).

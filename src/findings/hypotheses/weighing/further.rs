@@ -2,29 +2,23 @@
 
 use std::collections::BTreeSet;
 
-use super::errors::{frames, put};
+use super::errors::frames;
 use crate::correlate::hosts::hops;
 use crate::decode::Address;
 use crate::findings::FRAMES_MAX;
 use crate::findings::facts::delegations::How;
 use crate::findings::facts::hosts::Sign;
 use crate::findings::facts::{Ending, ErrorFact, Host, Lame, Meaning, Server, Sort};
-use crate::findings::hypotheses::Group;
-use crate::findings::hypotheses::ledger::{EXCLUDED, Ledger, Observation, Row, Weight};
+use crate::findings::hypotheses::ledger::Ledger;
+use crate::findings::hypotheses::matrix::surroundings as row;
 use crate::findings::hypotheses::scene::Scene;
+use crate::findings::hypotheses::thresholds::{
+    HOPS_SLACK, NOISE_NS, PERSISTENT_NS, QUOTE_BYTES_MIN, SERIES_MIN, SILENT_NS, TCP_AFTER_NS, TRIP_FACTOR,
+};
 use crate::findings::rules::counted;
 use crate::index::PacketId;
 use crate::protocols::dhcp;
-use crate::time::{Nanos, span};
-
-/// Errors that keep coming over this long are no single burst.
-const PERSISTENT_NS: Nanos = 60_000_000_000;
-/// Errors this many make a series.
-const SERIES_MIN: usize = 3;
-/// A connection attempt is silent when nothing came for this long.
-const SILENT_NS: Nanos = 3_000_000_000;
-/// Round trips closer together than this tell nothing about distance.
-const NOISE_NS: Nanos = 1_000_000;
+use crate::time::span;
 
 pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     several_servers(scene, ledger);
@@ -60,7 +54,7 @@ fn several_servers(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     let apart = servers.iter().any(|other| network(*other) != network(scene.server));
     let elsewhere = servers.iter().chain([&scene.server]).any(|server| {
         let signs = scene.facts.hosts.get(server).into_iter().flat_map(Host::alive);
-        signs.filter_map(|sign| hops(sign.ttl)).any(|hops| hops.abs_diff(distance) > 1)
+        signs.filter_map(|sign| hops(sign.ttl)).any(|hops| hops.abs_diff(distance) > HOPS_SLACK)
     });
     if servers.is_empty() || !(apart || elsewhere) {
         return;
@@ -68,18 +62,15 @@ fn several_servers(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     let mut cited = frames(&others);
     cited.truncate(SERIES_MIN);
     cited.push(first.packet);
-    let observation = Observation::new(
-        Row::SeveralServers,
-        Group::Generator,
+    ledger.see(
+        &row::SEVERAL_SERVERS,
         format!(
             "{} servers refuse port {} from the same distance ({distance} hops).",
             servers.len() + 1,
             scene.service.0
         ),
         cited,
-    )
-    .fits("one device in front may refuse for all of them");
-    put(ledger, &observation, &[("H3", 5)]);
+    );
 }
 
 /// The first half of an address's network part: what one site's servers share (IPv4 /16, IPv6 /32).
@@ -99,24 +90,23 @@ fn short_quote(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     let short: Vec<&ErrorFact> =
         scene.errors.iter().filter(|error| quotes(error, |bytes| bytes == 0)).copied().collect();
     let fuller = short.iter().find_map(|short| {
-        let same = |error: &&ErrorFact| error.source == short.source && quotes(error, |bytes| bytes >= 12);
+        let same = |error: &&ErrorFact| {
+            error.source == short.source && quotes(error, |bytes| bytes >= QUOTE_BYTES_MIN)
+        };
         scene.facts.errors.iter().find(same)
     });
     let Some(fuller) = fuller else { return };
     let mut cited = frames(&short);
     cited.push(fuller.packet);
-    let observation = Observation::new(
-        Row::ShortQuote,
-        Group::Integrity,
+    ledger.see(
+        &row::SHORT_QUOTE,
         format!(
             "{} 8 bytes of the query only; {} quotes more elsewhere.",
             counted(short.len(), "error quotes", "errors quote"),
             fuller.source
         ),
         cited,
-    )
-    .fits("one host quotes alike; a blind sender knows no more than addresses and ports (RFC 5927 §4)");
-    put(ledger, &observation, &[("H17", 5)]);
+    );
 }
 
 /// Errors that kept coming at once after each query, for minutes.
@@ -128,14 +118,11 @@ fn persistent(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     if prompt.len() < SERIES_MIN || lasted < PERSISTENT_NS {
         return;
     }
-    let observation = Observation::new(
-        Row::Persistent,
-        Group::Integrity,
+    ledger.see(
+        &row::PERSISTENT,
         format!("{} errors followed their queries without delay over {}.", prompt.len(), span(lasted)),
         frames(&prompt),
-    )
-    .against("a forger would have to see or guess each query for all that time");
-    put(ledger, &observation, &[("H17", -5)]);
+    );
 }
 
 /// TCP to the same port got no answer at all.
@@ -150,16 +137,16 @@ fn tcp_silent(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         .connections
         .iter()
         .filter(|connection| connection.server == (scene.server, scene.service.0))
-        .filter(|connection| (from..=to + 30_000_000_000).contains(&connection.time_ns))
+        .filter(|connection| (from..=to + TCP_AFTER_NS).contains(&connection.time_ns))
         .filter(|c| c.ending == Ending::Silent && end_ns - c.last_syn_ns >= SILENT_NS)
         .map(|connection| connection.syn)
         .collect();
     if silent.is_empty() {
         return;
     }
-    let observation = Observation::new(
-        Row::TcpSilent,
-        Group::OtherTraffic,
+    let beside_refusal = !scene.errors_of(Meaning::PortUnreachable).is_empty();
+    ledger.see(
+        if beside_refusal { &row::TCP_SILENT_BESIDE_REFUSAL } else { &row::TCP_SILENT },
         format!(
             "TCP port {} of {} gave no answer to {}.",
             scene.service.0,
@@ -167,14 +154,7 @@ fn tcp_silent(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
             counted(silent.len(), "attempt", "attempts")
         ),
         silent,
-    )
-    .fits("a filter that drops, or a host that is gone, is silent on TCP too")
-    .against("a live host without a listener resets TCP");
-    if scene.errors_of(Meaning::PortUnreachable).is_empty() {
-        put(ledger, &observation, &[("H8", 2), ("H6", 2), ("H1", -2)]);
-    } else {
-        put(ledger, &observation, &[("H2", 2), ("H1", -2)]);
-    }
+    );
 }
 
 /// DNS answers in the server's name from another distance, or sooner, than its other packets.
@@ -186,7 +166,7 @@ fn intercepted(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     let other = sorts.iter().find_map(|sort| host.of(*sort).iter().find(|s| known(s) && s.port != 53));
     let distance = answer.zip(other).and_then(|(answer, other)| {
         let (near, far) = (hops(answer.ttl)?, hops(other.ttl)?);
-        (near.abs_diff(far) > 1).then(|| {
+        (near.abs_diff(far) > HOPS_SLACK).then(|| {
             let text = format!(
                 "DNS answers of {} come from {near} hops away, its other packets from {far}.",
                 scene.server
@@ -201,7 +181,7 @@ fn intercepted(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         };
         let connection = scene.facts.connections.iter().find(mine)?;
         let handshake = scene.facts.time(connection.decided?) - connection.time_ns;
-        (trip.saturating_mul(2) < handshake && handshake - trip > NOISE_NS).then(|| {
+        (trip.saturating_mul(TRIP_FACTOR) < handshake && handshake - trip > NOISE_NS).then(|| {
             let text = format!(
                 "DNS answers of {} take {}, its TCP handshake {}.",
                 scene.server,
@@ -212,9 +192,7 @@ fn intercepted(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         })
     };
     let Some((text, frames)) = distance.or_else(sooner) else { return };
-    let observation = Observation::new(Row::Intercepted, Group::Generator, text, frames)
-        .fits("another device than the server answers DNS in its name");
-    put(ledger, &observation, &[("H23", 10)]);
+    ledger.see(&row::INTERCEPTED, text, frames);
 }
 
 /// Answers of a server that does not serve the zone it was asked for, as resolvers ask a zone's own servers.
@@ -225,28 +203,22 @@ fn lame(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     let Some(first) = lame.first() else { return };
     let referral = lame.iter().find_map(|lame| lame.referral);
     let named = if referral.is_some() { ", which a referral names for the zone," } else { "" };
-    let observation = Observation::new(
-        Row::LameAnswer,
-        Group::ErrorSemantics,
+    let delegated = referral.is_some() || first.how == How::Upward;
+    let seen = match (matches!(first.how, How::Code(_)), delegated) {
+        (false, true) => &row::LAME_DELEGATED,
+        (false, false) => &row::LAME,
+        (true, true) => &row::LAME_CODE_DELEGATED,
+        (true, false) => &row::LAME_CODE,
+    };
+    ledger.see(
+        seen,
         format!(
             "{}{named} {} when asked without recursion desired, as resolvers ask a zone's own servers.",
             scene.server,
             first.how.words()
         ),
         referral.into_iter().chain(lame.iter().map(|lame| lame.answer)).collect(),
-    )
-    .fits("a delegation that names a server which does not serve the zone (lame, RFC 9499 §7)")
-    .against("the server answered");
-    if !matches!(first.how, How::Code(_)) {
-        let excluded: Vec<(&'static str, Weight)> =
-            ["H1", "H2", "H3", "H4", "H5", "H6", "H7", "H8"].iter().map(|id| (*id, EXCLUDED)).collect();
-        ledger.weigh(&observation, &excluded);
-    }
-    if referral.is_some() || first.how == How::Upward {
-        put(ledger, &observation, &[("H16", 20), ("H13", -2), ("H14", -5)]);
-    } else {
-        put(ledger, &observation, &[("H16", 10), ("H13", -2), ("H14", -2)]);
-    }
+    );
 }
 
 /// Whether DHCP handed out the address as a name server, where it never answered.
@@ -268,13 +240,11 @@ fn handed_out(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     if given.is_empty() {
         return;
     }
-    let (text, fits, weight) = if given.contains(&scene.server) {
+    let (seen, text) = if given.contains(&scene.server) {
         let text = format!("DHCP gave {} as a name server; it never answered in this record.", scene.server);
-        (text, "a client uses what DHCP gives it, right or wrong", 10)
+        (&row::HANDED_OUT, text)
     } else {
-        let text = format!("DHCP gave other name servers than {}.", scene.server);
-        (text, "the address asked does not come from the network's own configuration", 5)
+        (&row::OTHERS_HANDED_OUT, format!("DHCP gave other name servers than {}.", scene.server))
     };
-    let observation = Observation::new(Row::HandedOut, Group::OtherTraffic, text, offers).fits(fits);
-    put(ledger, &observation, &[("H4", weight)]);
+    ledger.see(seen, text, offers);
 }

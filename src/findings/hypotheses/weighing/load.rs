@@ -1,21 +1,12 @@
 //! Rows about load: only where queries from many sources would be seen.
 
-use super::errors::put;
 use crate::findings::facts::{Meaning, load};
-use crate::findings::hypotheses::Group;
-use crate::findings::hypotheses::ledger::{Ledger, Observation, Row};
+use crate::findings::hypotheses::ledger::Ledger;
+use crate::findings::hypotheses::matrix::answers as row;
 use crate::findings::hypotheses::scene::{Incident, Scene};
+use crate::findings::hypotheses::thresholds::{FLOOD_CLIENTS_MIN, RISEN_FACTOR, SLOW_NS, TRIPS_MIN};
 use crate::index::PacketId;
 use crate::time::{Nanos, span};
-
-/// Distinct clients from which random labels are a flood on the server rather than one client's habit.
-const FLOOD_CLIENTS_MIN: usize = 5;
-/// Round trips this many times the earlier ones have risen.
-const RISEN_FACTOR: Nanos = 5;
-/// Round trips below this are not slow.
-const SLOW_NS: Nanos = 100_000_000;
-/// Answers needed on either side to compare round trips.
-const TRIPS_MIN: usize = 10;
 
 /// Whether names under one zone are asked at random.
 pub(super) fn is_random_flood(scene: &Scene<'_, '_>) -> bool {
@@ -43,9 +34,8 @@ pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
 fn random_labels(scene: &Scene<'_, '_>, ledger: &mut Ledger) -> bool {
     let Some((zone, of)) = scene.facts.load.random_zone(scene.server) else { return false };
     let many = of.clients.len() >= FLOOD_CLIENTS_MIN || scene.sees_load();
-    let observation = Observation::new(
-        Row::RandomLabels,
-        Group::Load,
+    ledger.see(
+        if many { &row::RANDOM_LABELS } else { &row::RANDOM_LABELS_FEW },
         format!(
             "{} queries for {} different names under {} from {}, {} % without a useful answer.",
             of.queries,
@@ -55,20 +45,17 @@ fn random_labels(scene: &Scene<'_, '_>, ledger: &mut Ledger) -> bool {
             of.failed * 100 / of.queries.max(1)
         ),
         of.samples.clone(),
-    )
-    .fits("names made up at random cannot be cached and exhaust resolver and zone");
-    put(ledger, &observation, &[("H9", if many { 20 } else { 10 })]);
+    );
     true
 }
 
 fn amplification(scene: &Scene<'_, '_>, ledger: &mut Ledger) -> bool {
     let Some((source, of)) = scene.facts.load.reflected(scene.server) else { return false };
-    let observation = Observation::new(Row::Amplification, Group::Load, format!(
+    ledger.see(&row::AMPLIFICATION, format!(
             "{source} asked {} questions of types with large answers; answers are {} times the size of the queries.",
             of.queries,
             of.answer_bytes / of.query_bytes.max(1)
-        ), of.samples.clone()).fits("a forged source turns the server into an amplifier against that address");
-    put(ledger, &observation, &[("H9", 10)]);
+        ), of.samples.clone());
     true
 }
 
@@ -90,9 +77,8 @@ fn victim(scene: &Scene<'_, '_>, ledger: &mut Ledger) -> bool {
         .collect();
     let refused =
         if refusals.is_empty() { String::new() } else { format!(" and refused {} of them", refusals.len()) };
-    let observation = Observation::new(
-        Row::ReflectionVictim,
-        Group::Load,
+    ledger.see(
+        &row::REFLECTION_VICTIM,
         format!(
             "{} received {} DNS responses from {} resolvers that answer none of its queries{refused}.",
             scene.server,
@@ -100,17 +86,14 @@ fn victim(scene: &Scene<'_, '_>, ledger: &mut Ledger) -> bool {
             unsolicited.resolvers.len()
         ),
         unsolicited.samples.iter().copied().chain(refusals).collect(),
-    )
-    .fits("queries with this address as forged source make resolvers send their answers here");
-    put(ledger, &observation, &[("H9", 20), ("H19", 2)]);
+    );
     true
 }
 
 fn surge(scene: &Scene<'_, '_>, ledger: &mut Ledger) -> bool {
     let Some(surge) = scene.facts.load.surge(scene.server) else { return false };
-    let observation = Observation::new(
-        Row::RateHigh,
-        Group::Load,
+    ledger.see(
+        &row::RATE_HIGH,
         format!(
             "Up to {} queries a second to {}; usual in this capture {} {}.",
             crate::text::thousands(surge.peak),
@@ -119,9 +102,7 @@ fn surge(scene: &Scene<'_, '_>, ledger: &mut Ledger) -> bool {
             surge.usual
         ),
         scene.queries.iter().copied().take(64).collect(),
-    )
-    .fits("the rate is at least ten times its own baseline");
-    put(ledger, &observation, &[("H9", 10)]);
+    );
     true
 }
 
@@ -139,9 +120,8 @@ fn rising(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     if during < SLOW_NS || during < before.saturating_mul(RISEN_FACTOR) {
         return;
     }
-    let observation = Observation::new(
-        Row::RisingDelay,
-        Group::Timing,
+    ledger.see(
+        &row::RISING_DELAY,
         format!(
             "Answers of {} took {} before and {} during the failure.",
             scene.server,
@@ -149,16 +129,13 @@ fn rising(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
             span(during)
         ),
         asked.answers_in(from, to).take(3).map(|answer| answer.packet).collect(),
-    )
-    .fits("queues grow before answers are lost");
-    put(ledger, &observation, &[("H9", 5), ("H19", 2)]);
+    );
 }
 
 fn low(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     let Some(asked) = scene.asked() else { return };
-    let observation = Observation::new(
-        Row::RateLow,
-        Group::Load,
+    ledger.see(
+        &row::RATE_LOW,
         format!(
             "{} queries from {} clients to {}, never {} times the usual rate; this vantage sees its load.",
             asked.queries,
@@ -167,16 +144,13 @@ fn low(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
             load::RATE_FACTOR
         ),
         scene.queries.iter().copied().take(64).collect(),
-    )
-    .against("a flood would be seen here and is not");
-    put(ledger, &observation, &[("H9", -10)]);
+    );
 }
 
 fn unknown(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     let queries = scene.asked().map_or(0, |server| server.queries);
-    let observation = Observation::new(
-        Row::LoadUnknown,
-        Group::Load,
+    ledger.see(
+        &row::LOAD_UNKNOWN,
         format!(
             "{} to {} from {} {} in view; the server's load is not visible here.",
             crate::findings::rules::counted(queries as usize, "query", "queries"),
@@ -186,5 +160,4 @@ fn unknown(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         ),
         scene.queries.clone(),
     );
-    put(ledger, &observation, &[("H9", 0)]);
 }

@@ -1,6 +1,5 @@
 //! Rows from silence: only where this vantage would have seen an answer.
 
-use super::errors::put;
 use super::surroundings::absent_class;
 use std::collections::BTreeSet;
 
@@ -8,9 +7,11 @@ use crate::correlate::hosts::is_loopback;
 use crate::correlate::{Outcome, Signature, Transaction};
 use crate::decode::Address;
 use crate::findings::facts::{Connection, Ending, Meaning, Sort};
-use crate::findings::hypotheses::Group;
-use crate::findings::hypotheses::ledger::{Ledger, Observation, Row};
+use crate::findings::hypotheses::catalogue::{Cause, Class};
+use crate::findings::hypotheses::ledger::Ledger;
+use crate::findings::hypotheses::matrix::answers as row;
 use crate::findings::hypotheses::scene::Scene;
+use crate::findings::hypotheses::thresholds::{ACCEPTED_FACTOR, OTHER_DESTINATIONS_MIN, PATH_AROUND_NS};
 use crate::index::PacketId;
 use crate::time::Nanos;
 
@@ -30,48 +31,40 @@ pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     other_answer(scene, &silent, ledger);
     new_flows(scene, ledger);
     if scene.names.len() > 1 && answered_in_period(scene).is_none() {
-        let observation = Observation::new(
-            Row::AllNamesFail,
-            Group::OtherTraffic,
+        ledger.see(
+            &row::ALL_NAMES_FAIL,
             format!("All {} names asked of {} in this time failed alike.", scene.names.len(), scene.server),
             firsts(&silent),
-        )
-        .fits("what is dropped does not depend on the name");
-        put(ledger, &observation, &[("H8", 5)]);
+        );
     }
     let Some(host) = scene.host() else { return };
     let inside = |sort: Sort| {
         let (from, to) = scene.period_ns;
-        let around = from - AROUND_NS..=to + AROUND_NS;
+        let around = from - PATH_AROUND_NS..=to + PATH_AROUND_NS;
         host.of(sort).iter().find(|sign| around.contains(&sign.time_ns)).map(|sign| sign.packet)
     };
     if let Some(packet) = inside(Sort::Tcp).or_else(|| inside(Sort::Other)) {
-        let observation = Observation::new(
-            Row::OtherTraffic,
-            Group::OtherTraffic,
+        ledger.see(
+            &row::OTHER_TRAFFIC,
             format!("Other traffic with {} flowed at that time.", scene.server),
             vec![packet],
-        )
-        .fits("the path and the host work; only this port is silent, as a filter makes it");
-        put(ledger, &observation, &[("H8", 5)]);
+        );
     }
     if let Some(packet) = inside(Sort::Echo) {
-        let observation = Observation::new(
-            Row::EchoWorks,
-            Group::OtherTraffic,
+        ledger.see(
+            &row::ECHO_WORKS,
             format!("{} answered echo requests at that time.", scene.server),
             vec![packet],
-        )
-        .fits("the host is there and reachable; only this port is silent");
-        put(ledger, &observation, &[("H8", 5)]);
+        );
     }
 }
 
 fn silence(scene: &Scene<'_, '_>, silent: &[&Transaction], ledger: &mut Ledger) {
     let tries: u64 = silent.iter().map(|transaction| u64::from(transaction.tries)).sum();
-    let observation = Observation::new(
-        Row::Silence,
-        Group::ErrorSemantics,
+    let unheard = absent_class(scene) == Some(Class::Of(Cause::SilentDrop));
+    let seen = if unheard { &row::SILENCE_UNHEARD } else { &row::SILENCE };
+    ledger.see(
+        seen,
         format!(
             "{} to {}, sent {}, received neither an answer nor an error with both directions in view.",
             crate::findings::rules::counted(silent.len(), "question", "questions"),
@@ -79,27 +72,6 @@ fn silence(scene: &Scene<'_, '_>, silent: &[&Transaction], ledger: &mut Ledger) 
             crate::findings::rules::counted(tries as usize, "time", "times")
         ),
         firsts(silent),
-    )
-    .fits("a filter that drops, loss, and a host that is gone are all silent")
-    .against("a live host without a listener normally sends port unreachable, and a working server answers");
-    let wrong_address = if absent_class(scene) == Some("H8") { 5 } else { 2 };
-    put(
-        ledger,
-        &observation,
-        &[
-            ("H1", -10),
-            ("H2", -5),
-            ("H3", 0),
-            ("H4", wrong_address),
-            ("H5", 0),
-            ("H6", 5),
-            ("H7", 2),
-            ("H8", 5),
-            ("H9", 2),
-            ("H13", -5),
-            ("H17", -5),
-            ("H20", -10),
-        ],
     );
 }
 
@@ -117,18 +89,14 @@ fn other_address(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     if stray.is_empty() {
         return;
     }
-    let observation = Observation::new(
-        Row::OtherAddress,
-        Group::ErrorSemantics,
+    ledger.see(
+        &row::OTHER_ADDRESS,
         format!(
             "{} with the right id and question came from another address than was asked.",
             crate::findings::rules::counted(stray.len(), "answer", "answers")
         ),
         stray,
-    )
-    .fits("the answer exists, but clients drop it because of its source (RFC 2181 §4.1)")
-    .against("the query was answered, from another address");
-    put(ledger, &observation, &[("H16", 20), ("H8", -10), ("H1", -10), ("H6", -10), ("H3", 2)]);
+    );
 }
 
 /// A capture filter by port would have left out the errors that tell a refusal from silence.
@@ -136,15 +104,12 @@ fn port_only(scene: &Scene<'_, '_>, silent: &[&Transaction], ledger: &mut Ledger
     if !scene.facts.port_only {
         return;
     }
-    let observation = Observation::new(
-        Row::PortOnly,
-        Group::Integrity,
+    ledger.see(
+        &row::PORT_ONLY,
         "Every packet of the capture has port 53; a capture filter by port leaves out ICMP errors."
             .to_owned(),
         firsts(silent),
-    )
-    .fits("a refusal would look like silence in such a capture");
-    put(ledger, &observation, &[("H1", 5), ("H2", 2), ("H3", 2), ("H4", 2), ("H5", 2), ("H21", 10)]);
+    );
 }
 
 /// Responses of the server to the very ports that asked, with an id or a question nobody asked with.
@@ -169,25 +134,16 @@ fn other_answer(scene: &Scene<'_, '_>, silent: &[&Transaction], ledger: &mut Led
     if stray.is_empty() {
         return;
     }
-    let observation = Observation::new(
-        Row::OtherAnswer,
-        Group::ErrorSemantics,
+    ledger.see(
+        &row::OTHER_ANSWER,
         format!(
             "{} from {} to the asking ports with another id or question than was asked.",
             crate::findings::rules::counted(stray.len(), "response came", "responses came"),
             scene.server
         ),
         stray,
-    )
-    .fits("the answer comes, but clients must ignore what fits no question of theirs (RFC 5452 §9.1)")
-    .against("something at the server's address received the query and responded");
-    put(ledger, &observation, &[("H16", 10), ("H23", 5), ("H8", -10), ("H1", -20), ("H6", -20), ("H3", 2)]);
+    );
 }
-
-/// Packets of the server this close to a failure say something about the path during it.
-const AROUND_NS: Nanos = 10_000_000_000;
-/// Other destinations that must fail as well before new flows as such are thought to fail.
-const OTHER_DESTINATIONS_MIN: usize = 2;
 
 /// New flows fail whoever they go to, while flows that were open go on: the sign of a full translation table.
 fn new_flows(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
@@ -199,7 +155,7 @@ fn new_flows(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
             error.meaning,
             Meaning::HostUnreachable | Meaning::NetUnreachable | Meaning::HopsExceeded
         );
-        let near = (from - AROUND_NS..=to + AROUND_NS).contains(&error.time_ns);
+        let near = (from - PATH_AROUND_NS..=to + PATH_AROUND_NS).contains(&error.time_ns);
         let receiver = error.destination;
         lost && near && (scene.clients.contains(&receiver) || receiver == scene.server)
     });
@@ -227,41 +183,33 @@ fn new_flows(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         attempts.into_iter().partition(|c| c.ending == Ending::Silent);
     failed.extend(silent.iter().map(|connection| connection.server.0));
     frames.extend(silent.iter().map(|connection| connection.syn));
-    if failed.len() < OTHER_DESTINATIONS_MIN || accepted.len() > silent.len().max(failed.len()) * 4 {
+    if failed.len() < OTHER_DESTINATIONS_MIN
+        || accepted.len() > silent.len().max(failed.len()) * ACCEPTED_FACTOR
+    {
         return;
     }
     frames.extend(firsts(&scene.silent()));
-    let observation = Observation::new(
-        Row::NewFlowsFail,
-        Group::OtherTraffic,
+    ledger.see(
+        &row::NEW_FLOWS_FAIL,
         format!(
             "New flows to {} other destinations were left without an answer at the same time.",
             failed.len()
         ),
         frames,
-    )
-    .fits("what fails is every new flow, not one server: a translation or connection table may be full")
-    .against("other destinations fail as well");
-    put(ledger, &observation, &[("H22", 10), ("H8", -2), ("H6", -10), ("H4", -10)]);
+    );
     if answered_in_period(scene).is_some() {
-        let observation = Observation::new(
-            Row::IntermittentFlows,
-            Group::Timing,
+        ledger.see(
+            &row::INTERMITTENT_FLOWS,
             format!("Some new flows to {} still succeed in between.", scene.server),
             answered_in_period(scene).into_iter().collect(),
-        )
-        .fits("entries become free from time to time");
-        put(ledger, &observation, &[("H22", 5)]);
+        );
     }
     if scene.clients.len() > 1 {
-        let observation = Observation::new(
-            Row::NeighboursFail,
-            Group::OtherTraffic,
+        ledger.see(
+            &row::NEIGHBOURS_FAIL,
             format!("{} clients are affected alike.", scene.clients.len()),
             firsts(&scene.silent()),
-        )
-        .fits("hosts behind the same translator share its table");
-        put(ledger, &observation, &[("H22", 5)]);
+        );
     }
 }
 
@@ -270,29 +218,22 @@ fn rate_limited(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     if covered.is_empty() {
         return;
     }
-    let observation = Observation::new(
-        Row::RateLimited,
-        Group::Timing,
+    ledger.see(
+        &row::RATE_LIMITED,
         format!(
             "{} silent queries lie between errors that came no faster than an ICMP rate limit allows.",
             covered.len()
         ),
         firsts(&covered),
-    )
-    .fits("hosts limit the rate of errors (6 at once, then 1 a second on Linux); the refusal was continuous")
-    .against("the silence is explained by rate limiting of the errors");
-    put(ledger, &observation, &[("H10", 20), ("H8", -5)]);
+    );
 }
 
 fn one_sided(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
-    let observation = Observation::new(
-        Row::OneSided,
-        Group::Integrity,
+    ledger.see(
+        &row::ONE_SIDED,
         "Only one direction is in view; silence means nothing here.".to_owned(),
         scene.queries.iter().copied().take(2).collect(),
-    )
-    .fits("answers and errors would not have been captured");
-    put(ledger, &observation, &[("H21", 20), ("H8", 0)]);
+    );
 }
 
 /// The first answer of the server within the failure's period, to anyone.

@@ -1,30 +1,20 @@
 //! Rows from what else the capture shows: the server's other packets, other resolvers, TCP, fragments, neighbours.
 
-use super::errors::put;
 use super::silence::answered_in_period;
 use crate::correlate::duplicates::CopyKind;
 use crate::correlate::hosts::{Place, is_loopback};
 use crate::correlate::{Problem, Signature};
 use crate::decode::Address;
 use crate::findings::facts::{Connection, Ending, Meaning, Sort};
-use crate::findings::hypotheses::Group;
-use crate::findings::hypotheses::ledger::{EXCLUDED, Ledger, Observation, Row, Weight};
+use crate::findings::hypotheses::catalogue::{Cause, Class};
+use crate::findings::hypotheses::ledger::Ledger;
+use crate::findings::hypotheses::matrix::surroundings as row;
 use crate::findings::hypotheses::scene::{Incident, Scene};
+use crate::findings::hypotheses::thresholds::{
+    COPIES_MAX, FAILOVER_ONE_IN, HOST_AROUND_NS, INTERLEAVED_ONE_IN, LOOPED_MIN, REQUESTS_MIN, TCP_AFTER_NS,
+    UPSTREAM_CITED,
+};
 use crate::index::PacketId;
-use crate::time::Nanos;
-
-/// TCP tried this long after the last failure still belongs to it.
-const TCP_AFTER_NS: Nanos = 30_000_000_000;
-/// A life sign this close to a failure says something about the host during it.
-const AROUND_NS: Nanos = 60_000_000_000;
-/// Copies of one query looked at.
-const COPIES_MAX: usize = 256;
-/// Copies further on that make a loop: a packet passes one router, seldom two or three, beside the capture point.
-const LOOPED_MIN: usize = 4;
-/// Lookups and servers behind a server that are named.
-const UPSTREAM_CITED: usize = 3;
-/// ARP requests for one address before it counts as unanswered.
-const REQUESTS_MIN: usize = 3;
 
 pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     if scene.is_lookup() {
@@ -56,9 +46,9 @@ fn upstream(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         .filter(|other| {
             other.clients.iter().any(|client| is_same_host(scene, *client))
                 && other.server.0 != scene.server
-                && other.first_ns <= to + AROUND_NS
+                && other.first_ns <= to + HOST_AROUND_NS
                 // A resolver remembers a failure for a while (RFC 9520 §3.2).
-                && other.last_ns >= from - AROUND_NS
+                && other.last_ns >= from - HOST_AROUND_NS
                 && other.names.iter().any(|name| scene.names.contains(name))
         })
         .collect();
@@ -75,9 +65,8 @@ fn upstream(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         .flatten()
         .collect();
     let shown: Vec<String> = servers.iter().take(UPSTREAM_CITED).map(ToString::to_string).collect();
-    let observation = Observation::new(
-        Row::UpstreamFails,
-        Group::OtherTraffic,
+    ledger.see(
+        &row::UPSTREAM_FAILS,
         format!(
             "{} itself asked {} for the same {}, without success.",
             scene.server,
@@ -85,22 +74,6 @@ fn upstream(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
             if scene.names.len() == 1 { "name" } else { "names" }
         ),
         frames,
-    )
-    .fits("the server received the query and could not find an answer behind it")
-    .against("the server received the query and worked on it");
-    put(
-        ledger,
-        &observation,
-        &[
-            ("H13", 20),
-            ("H8", -10),
-            ("H1", -20),
-            ("H2", -10),
-            ("H4", -20),
-            ("H6", -20),
-            ("H7", -20),
-            ("H22", -5),
-        ],
     );
 }
 
@@ -121,18 +94,10 @@ fn failed_elsewhen(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     });
     let Some(failed) = failed.filter(|_| scene.signature == Some(&Signature::NoAnswer)) else { return };
     let cited = scene.facts.transactions(failed).take(UPSTREAM_CITED);
-    let observation = Observation::new(
-        Row::FailedElsewhen,
-        Group::OtherTraffic,
+    ledger.see(
+        &row::FAILED_ELSEWHEN,
         format!("{} answered SERVFAIL for the same name at another time.", scene.server),
         cited.flat_map(|t| [Some(t.first), t.answer]).flatten().collect(),
-    )
-    .fits("it receives the queries and works on them longer than the client waits")
-    .against("the server received a query for this name and worked on it");
-    put(
-        ledger,
-        &observation,
-        &[("H13", 10), ("H8", -10), ("H1", -20), ("H2", -5), ("H4", -20), ("H6", -20), ("H7", -20)],
     );
 }
 
@@ -147,14 +112,11 @@ fn travelled(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         to.find(|(_, to)| *to != scene.server).map(|(copy, to)| (*query, copy, to))
     });
     if let Some((query, copy, to)) = translated {
-        let observation = Observation::new(
-            Row::Translated,
-            Group::OtherTraffic,
+        ledger.see(
+            &row::TRANSLATED,
             format!("The query to {} was captured again on its way to {to}.", scene.server),
             vec![query, copy],
-        )
-        .fits("a device translates the address asked to that of another host, whose refusal returns in the asked name");
-        put(ledger, &observation, &[("H3", 10)]);
+        );
     }
     let looped = scene.queries.iter().find_map(|query| {
         let mut all = copies(query);
@@ -162,14 +124,11 @@ fn travelled(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         (all.len() >= LOOPED_MIN).then_some((*query, all))
     });
     if let Some((query, again)) = looped {
-        let observation = Observation::new(
-            Row::Looped,
-            Group::OtherTraffic,
+        ledger.see(
+            &row::LOOPED,
             format!("The query passed this point {} times with ever fewer hops left.", again.len() + 1),
             std::iter::once(query).chain(again.into_iter().map(|(copy, _)| copy)).collect(),
-        )
-        .fits("routers send the packet to each other until its hops are used up");
-        put(ledger, &observation, &[("H7", 20), ("H5", -10), ("H6", -10), ("H8", -10)]);
+        );
     }
 }
 
@@ -182,23 +141,20 @@ pub(super) fn nobody_there(scene: &Scene<'_, '_>) -> bool {
 }
 
 /// The class a wrong address belongs to when nobody was ever heard there: it looks like whatever dead addresses look like.
-pub(super) fn absent_class(scene: &Scene<'_, '_>) -> Option<&'static str> {
+pub(super) fn absent_class(scene: &Scene<'_, '_>) -> Option<Class> {
     if !nobody_there(scene) {
         return None;
     }
     if !scene.errors_of(Meaning::HostUnreachable).is_empty() {
-        Some("H6")
+        Some(Class::Of(Cause::HostDown))
     } else if !scene.errors_of(Meaning::NetUnreachable).is_empty() {
-        Some("H7")
+        Some(Class::Of(Cause::NoRoute))
     } else if scene.errors.is_empty() && !scene.silent().is_empty() {
-        Some("H8")
+        Some(Class::Of(Cause::SilentDrop))
     } else {
         None
     }
 }
-
-/// One gap between failures in this many must hold an answer for the two to count as simultaneous.
-const INTERLEAVED_ONE_IN: usize = 10;
 
 /// Whether the server answered before, meanwhile, after, or never.
 fn history(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
@@ -209,47 +165,27 @@ fn history(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         meanwhile(scene, packet, ledger);
         other_client(scene, ledger);
     }
+    let (before, again) = if refused {
+        (&row::ANSWERED_BEFORE_REFUSING, &row::RECOVERED_FROM_REFUSING)
+    } else {
+        (&row::ANSWERED_BEFORE, &row::RECOVERED)
+    };
     let rows = [
-        (
-            Row::AnsweredBefore,
-            asked.answers.iter().find(|answer| answer.time_ns < from),
-            "before the first failure",
-            10,
-        ),
-        (
-            Row::Recovered,
-            asked.answers.iter().find(|answer| answer.time_ns > to),
-            "again after the last failure",
-            2,
-        ),
+        (before, asked.answers.iter().find(|answer| answer.time_ns < from), "before the first failure"),
+        (again, asked.answers.iter().find(|answer| answer.time_ns > to), "again after the last failure"),
     ];
-    for (row, answer, when, weight) in rows {
+    for (seen, answer, when) in rows {
         let Some(answer) = answer else { continue };
-        let observation = Observation::new(
-            row,
-            Group::OtherTraffic,
-            format!("{} answered DNS {when}.", scene.server),
-            vec![answer.packet],
-        )
-        .fits("something on or in front of the server changed: a service or a rule was stopped or started")
-        .against("the address is that of a working DNS server");
-        let weight = if refused { weight } else { 0 };
-        let mut weights: Vec<(&'static str, Weight)> =
-            ["H1", "H2", "H3"].iter().map(|id| (*id, Some(weight))).collect();
-        weights.push(("H4", EXCLUDED));
-        ledger.weigh(&observation, &weights);
+        ledger.see(seen, format!("{} answered DNS {when}.", scene.server), vec![answer.packet]);
     }
     // Without any answer in the capture, the failure itself is all this would repeat.
     let answers_seen = scene.facts.servers.values().any(|server| !server.answers.is_empty());
     if asked.answers.is_empty() && answers_seen {
-        let observation = Observation::new(
-            Row::NeverAnswered,
-            Group::OtherTraffic,
+        ledger.see(
+            &row::NEVER_ANSWERED,
             format!("No DNS answer from {} to any client was seen.", scene.server),
             scene.queries.iter().copied().take(1).collect(),
-        )
-        .fits("nothing shows that the address is meant to be a resolver");
-        put(ledger, &observation, &[("H4", 2)]);
+        );
     }
     other_resolver(scene, ledger);
 }
@@ -277,33 +213,8 @@ fn is_interleaved(scene: &Scene<'_, '_>) -> bool {
 
 /// The server answered while queries to it failed.
 pub(super) fn meanwhile(scene: &Scene<'_, '_>, packet: PacketId, ledger: &mut Ledger) {
-    let observation = Observation::new(
-        Row::AnsweredMeanwhile,
-        Group::OtherTraffic,
-        format!("{} answered DNS while these queries failed.", scene.server),
-        vec![packet],
-    )
-    .fits("the service works for some queries and not for others")
-    .against("the service answered during the failure");
-    let forged = if scene.errors.is_empty() { 0 } else { 10 };
-    let mut weights: Vec<(&'static str, Weight)> = [
-        ("H1", -20),
-        ("H2", 5),
-        ("H3", 0),
-        ("H5", 0),
-        ("H6", -20),
-        ("H7", -20),
-        ("H8", 0),
-        ("H9", 2),
-        ("H13", 2),
-        ("H17", forged),
-        ("H20", 0),
-    ]
-    .iter()
-    .map(|(id, db)| (*id, Some(*db)))
-    .collect();
-    weights.push(("H4", EXCLUDED));
-    ledger.weigh(&observation, &weights);
+    let seen = if scene.errors.is_empty() { &row::ANSWERED_MEANWHILE } else { &row::ANSWERED_AMID_ERRORS };
+    ledger.see(seen, format!("{} answered DNS while these queries failed.", scene.server), vec![packet]);
 }
 
 fn other_client(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
@@ -312,14 +223,11 @@ fn other_client(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         .asked()
         .and_then(|asked| asked.answers_in(from, to).find(|answer| !scene.clients.contains(&answer.client)));
     let Some(answer) = served.filter(|_| !scene.errors.is_empty()) else { return };
-    let observation = Observation::new(
-        Row::OtherClientServed,
-        Group::OtherTraffic,
+    ledger.see(
+        &row::OTHER_CLIENT_SERVED,
         format!("{} was answered by {} while others were refused.", answer.client, scene.server),
         vec![answer.packet],
-    )
-    .fits("a rule by source address refuses some clients and serves others");
-    put(ledger, &observation, &[("H2", 10)]);
+    );
 }
 
 fn other_resolver(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
@@ -329,14 +237,11 @@ fn other_resolver(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     });
     let found = found.min();
     if let Some((other, packet)) = found {
-        let observation = Observation::new(
-            Row::OtherResolver,
-            Group::OtherTraffic,
+        ledger.see(
+            &row::OTHER_RESOLVER,
             format!("Another resolver, {other}, answered the same client."),
             vec![packet],
-        )
-        .fits("the client's path to resolvers works; this address is the odd one");
-        put(ledger, &observation, &[("H4", 5)]);
+        );
     }
 }
 
@@ -345,25 +250,19 @@ fn life(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     let Some(host) = scene.host() else { return };
     let (from, to) = scene.period_ns;
     if let Some(sign) = host.alive().find(|sign| (from..=to).contains(&sign.time_ns)) {
-        let observation = Observation::new(
-            Row::ServerAlive,
-            Group::OtherTraffic,
+        ledger.see(
+            &row::SERVER_ALIVE,
             format!("{} sent other packets during the failure.", scene.server),
             vec![sign.packet],
-        )
-        .against("the host was present and reachable at the time");
-        put(ledger, &observation, &[("H6", -20), ("H7", -20)]);
+        );
     } else if let Some(sign) =
-        host.alive().find(|sign| (from - AROUND_NS..=to + AROUND_NS).contains(&sign.time_ns))
+        host.alive().find(|sign| (from - HOST_AROUND_NS..=to + HOST_AROUND_NS).contains(&sign.time_ns))
     {
-        let observation = Observation::new(
-            Row::ServerAlive,
-            Group::OtherTraffic,
+        ledger.see(
+            &row::SERVER_ALIVE_NEARBY,
             format!("{} sent other packets within a minute of the failure.", scene.server),
             vec![sign.packet],
-        )
-        .against("the host was present and reachable shortly before or after");
-        put(ledger, &observation, &[("H6", -5), ("H7", -5)]);
+        );
     }
     let service = [Sort::Tcp, Sort::Echo]
         .iter()
@@ -375,23 +274,14 @@ fn life(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         } else {
             format!("serves TCP port {}", sign.port)
         };
-        let observation = Observation::new(
-            Row::OtherServices,
-            Group::OtherTraffic,
-            format!("{} {words}.", scene.server),
-            vec![sign.packet],
-        )
-        .fits(if scene.errors.is_empty() {
-            "the host lives while its DNS port is silent"
-        } else {
-            "the host lives while its DNS port refuses"
-        });
-        let other_role = if sort == Sort::Tcp && scene.asked().is_none_or(|asked| asked.answers.is_empty()) {
-            5
-        } else {
-            0
+        let other_role = sort == Sort::Tcp && scene.asked().is_none_or(|asked| asked.answers.is_empty());
+        let seen = match (scene.errors.is_empty(), other_role) {
+            (true, true) => &row::OTHER_SERVICE_BESIDE_SILENCE,
+            (true, false) => &row::ALIVE_BESIDE_SILENCE,
+            (false, true) => &row::OTHER_SERVICE_BESIDE_REFUSAL,
+            (false, false) => &row::ALIVE_BESIDE_REFUSAL,
         };
-        put(ledger, &observation, &[("H1", 2), ("H2", 2), ("H4", other_role)]);
+        ledger.see(seen, format!("{} {words}.", scene.server), vec![sign.packet]);
     }
 }
 
@@ -409,61 +299,21 @@ fn transports(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     // The service answers over UDP: it runs, and only TCP is refused.
     let truncated = scene.signature == Some(&Signature::Truncated);
     if let Some(works) = tried.iter().find(|connection| connection.served) {
-        let observation = Observation::new(
-            Row::TcpWorks,
-            Group::OtherTraffic,
+        // Where UDP answers as well, only too little, no rule parts the two.
+        ledger.see(
+            if truncated { &row::TCP_WORKS_TOO } else { &row::TCP_WORKS },
             format!("TCP port {} of {} answers.", scene.service.0, scene.server),
             vec![works.syn],
-        )
-        .fits("a rule treats UDP otherwise than TCP")
-        .against("the service runs and the host is reachable over TCP");
-        // Where UDP answers as well, only too little, no rule parts the two.
-        let apart = |db| Some(if truncated { 0 } else { db });
-        let weights: Vec<(&'static str, Weight)> = vec![
-            ("H1", Some(-5)),
-            ("H2", apart(10)),
-            ("H3", Some(0)),
-            ("H4", EXCLUDED),
-            ("H5", apart(5)),
-            ("H6", Some(-20)),
-            ("H7", Some(-20)),
-            ("H8", apart(5)),
-            ("H9", Some(-5)),
-            ("H13", Some(0)),
-            ("H17", Some(0)),
-            ("H20", Some(0)),
-        ];
-        ledger.weigh(&observation, &weights);
+        );
         if over_udp && !truncated {
             split(scene, works, "UDP fails while TCP to the same port answers", ledger);
         }
     }
     if let Some(reset) = tried.iter().find(|connection| connection.ending == Ending::Refused) {
-        let observation = Observation::new(
-            Row::TcpReset,
-            Group::OtherTraffic,
+        ledger.see(
+            if truncated { &row::TCP_RESET_BESIDE_UDP } else { &row::TCP_RESET },
             format!("TCP port {} of {} was reset.", scene.service.0, scene.server),
             [Some(reset.syn), reset.decided].into_iter().flatten().collect(),
-        )
-        .fits("a host without a listener resets TCP as well")
-        .against("the host answered, only the port is closed");
-        put(
-            ledger,
-            &observation,
-            &[
-                ("H1", if truncated { 0 } else { 5 }),
-                ("H2", 2),
-                ("H3", 0),
-                ("H4", if truncated { -20 } else { 5 }),
-                ("H5", 0),
-                ("H6", -20),
-                ("H7", -20),
-                ("H8", -5),
-                ("H9", 0),
-                ("H13", -10),
-                ("H17", 0),
-                ("H20", 0),
-            ],
         );
     }
     rejected(scene, &tried, ledger);
@@ -501,9 +351,8 @@ fn rejected(scene: &Scene<'_, '_>, tried: &[&Connection], ledger: &mut Ledger) {
     if rejected.is_empty() {
         return;
     }
-    let observation = Observation::new(
-        Row::TcpRejected,
-        Group::OtherTraffic,
+    ledger.see(
+        &row::TCP_REJECTED,
         format!(
             "{} to TCP port {} of {} met an ICMP error from its address instead of a reset.",
             crate::findings::rules::counted(rejected.len(), "connection attempt", "connection attempts"),
@@ -511,21 +360,11 @@ fn rejected(scene: &Scene<'_, '_>, tried: &[&Connection], ledger: &mut Ledger) {
             scene.server
         ),
         rejected.iter().flat_map(|c| [Some(c.syn), c.decided]).flatten().collect(),
-    )
-    .fits("a reject rule answers TCP with an ICMP error as well")
-    .against("a host without a listener answers TCP with a reset (RFC 9293 §3.10.7.1)");
-    put(ledger, &observation, &[("H2", 10), ("H3", 5), ("H1", -10), ("H4", -5), ("H8", -5)]);
+    );
 }
 
 fn split(scene: &Scene<'_, '_>, connection: &Connection, words: &str, ledger: &mut Ledger) {
-    let observation = Observation::new(
-        Row::TransportSplit,
-        Group::OtherTraffic,
-        format!("{words} ({}).", scene.server),
-        vec![connection.syn],
-    )
-    .fits("the two transports were both tried and fared differently");
-    put(ledger, &observation, &[("H12", 20)]);
+    ledger.see(&row::TRANSPORT_SPLIT, format!("{words} ({}).", scene.server), vec![connection.syn]);
 }
 
 /// The same name answered by another resolver soon after.
@@ -533,21 +372,18 @@ fn failover(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     let answers: Vec<PacketId> =
         scene.transactions.iter().filter_map(|transaction| scene.failed_over(transaction)).collect();
     // A name that happens to be asked elsewhere once is no failover of the resolver.
-    if answers.is_empty() || answers.len() * 2 < scene.transactions.len() {
+    if answers.is_empty() || answers.len() * FAILOVER_ONE_IN < scene.transactions.len() {
         return;
     }
-    let observation = Observation::new(
-        Row::Failover,
-        Group::OtherTraffic,
+    ledger.see(
+        &row::FAILOVER,
         format!(
             "{} of {} failed questions were answered by another resolver within 10 s.",
             answers.len(),
             scene.transactions.len()
         ),
         answers,
-    )
-    .fits("the client switched and got its answer: redundancy is lost, service is not");
-    put(ledger, &observation, &[("H18", 20)]);
+    );
 }
 
 /// ARP or neighbour requests for the server that nobody answered.
@@ -559,14 +395,10 @@ fn neighbours(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     }
     let requests: Vec<PacketId> =
         if vanished { scene.queries.clone() } else { neighbour.requests.iter().map(|r| r.1).collect() };
-    let observation = Observation::new(
-        Row::ArpUnanswered,
-        Group::Generator,
+    let unheard = absent_class(scene) == Some(Class::Of(Cause::HostDown));
+    ledger.see(
+        if unheard { &row::ARP_UNANSWERED_UNHEARD } else { &row::ARP_UNANSWERED },
         format!("{} requests for the link address of {} were not answered.", requests.len(), scene.server),
         requests,
-    )
-    .fits("nobody on that network holds the address")
-    .against("the host did not answer for its address");
-    let wrong_address = if absent_class(scene) == Some("H6") { 20 } else { 0 };
-    put(ledger, &observation, &[("H6", 20), ("H4", wrong_address), ("H8", -10), ("H1", -20), ("H2", -20)]);
+    );
 }

@@ -4,10 +4,12 @@ use super::{Said, names, packets, refusals, row_of, word, wrong_address};
 use crate::correlate::Outcome;
 use crate::findings::facts::{ErrorFact, Meaning};
 use crate::findings::hypotheses::Assessment;
+use crate::findings::hypotheses::catalogue::Cause;
+use crate::findings::hypotheses::matrix::errors as row;
 use crate::findings::hypotheses::scene::Scene;
 use crate::time::span;
 
-pub(super) fn errors(scene: &Scene<'_, '_>, leading: &[&str], assessment: &Assessment, out: &mut Vec<Said>) {
+pub(super) fn errors(scene: &Scene<'_, '_>, leading: &[Cause], assessment: &Assessment, out: &mut Vec<Said>) {
     let server = scene.server;
     let unreachable = [Meaning::HostUnreachable, Meaning::NetUnreachable];
     let (itself, unreachable): (Vec<&ErrorFact>, Vec<&ErrorFact>) =
@@ -37,7 +39,7 @@ pub(super) fn errors(scene: &Scene<'_, '_>, leading: &[&str], assessment: &Asses
             format!(
                 "A filtering rule on or behind {} is {}. Whether it is intended cannot be told from packets.",
                 first.source,
-                word(assessment, "H5")
+                word(assessment, Cause::PathFilter)
             ),
             frames,
         ));
@@ -69,7 +71,7 @@ pub(super) fn errors(scene: &Scene<'_, '_>, leading: &[&str], assessment: &Asses
             )
         };
         out.push((text, frames.clone()));
-        if leading.contains(&"H4") {
+        if leading.contains(&Cause::WrongAddress) {
             out.push((wrong_address(scene), frames));
         }
     }
@@ -103,7 +105,7 @@ fn by_itself(first: &ErrorFact, errors: &[&ErrorFact]) -> String {
 fn refused(
     scene: &Scene<'_, '_>,
     errors: &[&ErrorFact],
-    leading: &[&str],
+    leading: &[Cause],
     assessment: &Assessment,
     out: &mut Vec<Said>,
 ) {
@@ -129,17 +131,17 @@ fn refused(
         format!("This shows that a device answering for {server} received the queries and refused UDP port {port}."),
         frames.clone(),
     ));
-    if leading.contains(&"H2") && !leading.contains(&"H1") {
+    if leading.contains(&Cause::ServerFilter) && !leading.contains(&Cause::NotRunning) {
         out.push((
             format!(
                 "A packet filter on {server} is {}; whether it is intended cannot be told from packets.",
-                word(assessment, "H2")
+                word(assessment, Cause::ServerFilter)
             ),
             frames.clone(),
         ));
     }
-    if leading.contains(&"H3")
-        && let Some(row) = row_of(assessment, "H3", &["L15", "L20"])
+    if leading.contains(&Cause::DeviceInFront)
+        && let Some(row) = row_of(assessment, Cause::DeviceInFront, &[&row::HOPS_DIFFER, &row::DELAY_SHORT])
     {
         out.push((
             format!(

@@ -1,0 +1,193 @@
+//! The evidence matrix: every kind of observation with what it weighs for each cause and why. The only place with weights.
+
+pub mod answers;
+pub mod errors;
+pub mod surroundings;
+
+use super::Group;
+use super::catalogue::{CATALOGUE, Cause};
+use super::thresholds;
+
+/// A weight in decibans; `None` is logical incompatibility.
+pub type Weight = Option<i32>;
+
+/// One row of the matrix. Rows with one number are variants of one observation, which counts once.
+#[derive(Debug)]
+pub struct Row {
+    /// Number of the observation; never changes, since changes of analysts name it.
+    pub number: u8,
+    /// Its evidence group.
+    pub group: Group,
+    /// Where the weights come from.
+    pub source: &'static str,
+    /// Why it speaks for a cause.
+    pub fits: &'static str,
+    /// Why it speaks against one.
+    pub against: &'static str,
+    /// What it weighs; 0 is printed too, for those who may think it says something.
+    pub weights: &'static [(Cause, i32)],
+    /// Causes that cannot hold together with it.
+    pub excludes: &'static [Cause],
+}
+
+impl Row {
+    /// The id in ledgers: `L2`.
+    pub fn id(&self) -> String {
+        format!("L{}", self.number)
+    }
+
+    /// All weights, those of logical incompatibility first.
+    pub fn all(&self) -> impl Iterator<Item = (Cause, Weight)> {
+        let excluded = self.excludes.iter().map(|cause| (*cause, None));
+        excluded.chain(self.weights.iter().map(|(cause, db)| (*cause, Some(*db))))
+    }
+}
+
+/// The columns by their ids, so that the table reads like the specification's.
+mod columns {
+    pub use super::Cause::{
+        DeviceInFront as H3, ErrorLimit as H10, Failover as H18, ForgedError as H17, HostDown as H6,
+        Interception as H23, LameAnswer as H16, LargePacketsLost as H11, LateAnswer as H19,
+        NameMissing as H15, NoRoute as H7, NotRunning as H1, OneTransport as H12, Overload as H9,
+        PathFilter as H5, Policy as H14, Record as H21, ServerFilter as H2, SilentDrop as H8,
+        SiteDown as H20, TableFull as H22, Upstream as H13, WrongAddress as H4,
+    };
+}
+
+/// Makes the rows of one file and the list of them.
+macro_rules! matrix {
+    ($($(#[$doc:meta])+ $name:ident: $number:literal $group:ident, $source:literal,
+        $(for $fits:literal,)? $(against $against:literal,)?
+        [$($cause:ident $db:literal),*] $(, excludes [$($out:ident),+])?;)+) => {
+        $($(#[$doc])+
+        pub static $name: super::Row = super::Row {
+            number: $number,
+            group: super::Group::$group,
+            source: $source,
+            fits: concat!($($fits)?),
+            against: concat!($($against)?),
+            weights: &[$((super::columns::$cause, $db)),*],
+            excludes: &[$($(super::columns::$out),+)?],
+        };)+
+
+        /// All rows of this file with their names.
+        pub static ROWS: &[(&str, &super::Row)] = &[$((stringify!($name), &$name)),+];
+    };
+}
+use matrix;
+
+/// All rows with their names.
+pub fn rows() -> impl Iterator<Item = (&'static str, &'static Row)> {
+    [errors::ROWS, answers::ROWS, surroundings::ROWS].into_iter().flatten().copied()
+}
+
+/// Everything here that can change a verdict, as text: catalogue, matrix with priors, thresholds.
+pub fn fingerprint() -> String {
+    let mut lines: Vec<String> = CATALOGUE
+        .iter()
+        .map(|entry| format!("{} {} {} {:?}", entry.cause, entry.title, entry.class.name(), entry.role))
+        .collect();
+    for (name, row) in rows() {
+        let weights: Vec<String> = row
+            .all()
+            .map(|(cause, db)| db.map_or_else(|| format!("{cause} x"), |db| format!("{cause} {db:+}")))
+            .collect();
+        lines.push(format!("{} {name} {:?} {}", row.id(), row.group, weights.join(", ")));
+    }
+    lines.extend(thresholds::TABLE.iter().map(|(name, value, _)| format!("{name} {value}")));
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ledger::{Ledger, WEIGHTS_DB};
+    use super::super::verdicts::{self, Classing};
+    use super::*;
+    use crate::case::hash::hash_text;
+
+    /// The mark of all weights and thresholds. Whoever changes one looks at the rankings below before this number.
+    const LOOKED_AT: &str = "ca624174e5f4";
+
+    /// What is seen, and which causes lead by the weights alone.
+    fn expected() -> Vec<(Vec<&'static Row>, &'static str)> {
+        use answers::*;
+        use errors::*;
+        use surroundings::*;
+        vec![
+            (vec![&PORT_UNREACHABLE], "H1, H2, H3, H4"),
+            (vec![&PORT_UNREACHABLE_PROBABLE, &DELAYED], "H1, H2, H3, H4"),
+            (vec![&PORT_UNREACHABLE, &ANSWERED_BEFORE_REFUSING, &RECOVERED_FROM_REFUSING], "H1, H2, H3"),
+            (vec![&PORT_UNREACHABLE, &TCP_WORKS], "H2"),
+            (vec![&PORT_UNREACHABLE, &ANSWERED_AMID_ERRORS, &OTHER_CLIENT_SERVED], "H2"),
+            (vec![&PORT_UNREACHABLE, &HOPS_DIFFER, &DELAY_SHORT], "H3"),
+            (vec![&PORT_UNREACHABLE_ELSEWHERE, &SOURCE_DIFFERS], "H5"),
+            (vec![&PROHIBITED_BY_SERVER], "H2"),
+            (vec![&PROHIBITED_ELSEWHERE], "H5"),
+            (vec![&HOST_UNREACHABLE_SLOW], "H6"),
+            (vec![&HOST_UNREACHABLE_FAST], "H5, H6, H7"),
+            (vec![&NET_UNREACHABLE], "H7"),
+            (vec![&TIME_EXCEEDED], "H7"),
+            (vec![&ARP_UNANSWERED], "H6"),
+            (vec![&SILENCE], "H6, H8"),
+            (vec![&SILENCE, &ECHO_WORKS, &SERVER_ALIVE], "H8"),
+            (vec![&SERVER_FAILURE, &ONE_ZONE_FAILS], "H13"),
+            (vec![&REFUSED], "H14"),
+            (vec![&NAME_ERROR], "H15"),
+            (vec![&LATE_ANSWER], "H19"),
+            (vec![&REASSEMBLY_EXPIRED], "H11"),
+            (vec![&OTHER_ADDRESS, &SILENCE], "H16"),
+            (vec![&RARE_PRIOR, &RANDOM_LABELS], "H9"),
+            (vec![&RARE_PRIOR, &CONTRADICTED, &ERROR_AND_ANSWER], "H17"),
+            (vec![&CONNECTION_FAILED], "H20"),
+            (vec![&SILENCE, &NEW_FLOWS_FAIL, &INTERMITTENT_FLOWS], "H22"),
+            (vec![&INTERCEPTED], "H23"),
+        ]
+    }
+
+    #[test]
+    fn a_changed_weight_is_looked_at() {
+        for (seen, leads) in expected() {
+            let mut ledger = Ledger::default();
+            for row in &seen {
+                ledger.see(row, String::new(), Vec::new());
+            }
+            let judged = verdicts::judge(ledger, Classing::default(), &[]);
+            let led: Vec<Cause> = verdicts::leaders(&judged).iter().map(|h| h.cause).collect();
+            let rows: Vec<String> = seen.iter().map(|row| row.id()).collect();
+            let mut led = led;
+            led.sort_unstable();
+            assert_eq!(super::super::catalogue::list(&led), leads, "{}", rows.join(" "));
+        }
+        let hash = hash_text(&fingerprint());
+        assert!(hash.starts_with(LOOKED_AT), "the rankings stand; the mark is now {hash}");
+    }
+
+    #[test]
+    fn weights_are_allowed_ones_and_name_a_cause_once() {
+        for (name, row) in rows() {
+            let mut causes: Vec<Cause> = row.all().map(|(cause, _)| cause).collect();
+            causes.sort_unstable();
+            let many = causes.len();
+            causes.dedup();
+            assert_eq!(many, causes.len(), "{name}");
+            assert!(row.all().all(|(_, db)| db.is_none_or(|db| WEIGHTS_DB.contains(&db))), "{name}");
+            assert!(causes.iter().all(|cause| cause.entry().is_some()), "{name}");
+        }
+    }
+
+    #[test]
+    fn variants_of_one_observation_stand_in_one_group() {
+        for (name, row) in rows() {
+            let others = rows().filter(|(_, other)| other.number == row.number);
+            assert!(others.into_iter().all(|(_, other)| other.group == row.group), "{name}");
+        }
+    }
+
+    #[test]
+    fn every_id_is_read_back() {
+        for entry in &CATALOGUE {
+            assert_eq!(Cause::parse(entry.cause.id()), Some(entry.cause));
+            assert_eq!(entry.cause.id(), format!("H{}", entry.cause as u8));
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! Rows from silence, from answers that report a failure, from load and from lost fragments.
+
+use super::matrix;
+
+matrix! {
+    /// Silence that would have been seen.
+    SILENCE: 10 ErrorSemantics, "hypotheses §3",
+        for "a filter that drops, loss, and a host that is gone are all silent",
+        against "a live host without a listener normally sends port unreachable, and a working server answers",
+        [H1 -10, H2 -5, H3 0, H4 2, H5 0, H6 5, H7 2, H8 5, H9 2, H13 -5, H17 -5, H20 -10];
+    /// The same where nobody was ever heard.
+    SILENCE_UNHEARD: 10 ErrorSemantics, "hypotheses §3",
+        for "a filter that drops, loss, and a host that is gone are all silent",
+        against "a live host without a listener normally sends port unreachable, and a working server answers",
+        [H1 -10, H2 -5, H3 0, H4 5, H5 0, H6 5, H7 2, H8 5, H9 2, H13 -5, H17 -5, H20 -10];
+    /// SERVFAIL.
+    SERVER_FAILURE: 16 ErrorSemantics, "hypotheses §3",
+        for "the code names this kind of failure (RFC 1035 §4.1.1)",
+        against "the server received the query and answered it",
+        [H9 2, H13 10, H14 0, H15 0, H17 0, H20 -5], excludes [H1, H2, H3, H4, H5, H6, H7, H8];
+    /// REFUSED.
+    REFUSED: 16 ErrorSemantics, "hypotheses §3",
+        for "the code names this kind of failure (RFC 1035 §4.1.1)",
+        against "the server received the query and answered it",
+        [H9 2, H13 0, H14 10, H15 0, H17 0, H20 -5], excludes [H1, H2, H3, H4, H5, H6, H7, H8];
+    /// NXDOMAIN.
+    NAME_ERROR: 16 ErrorSemantics, "hypotheses §3",
+        for "the code names this kind of failure (RFC 1035 §4.1.1)",
+        against "the server received the query and answered it",
+        [H9 2, H13 0, H14 0, H15 20, H17 0, H20 -5], excludes [H1, H2, H3, H4, H5, H6, H7, H8];
+    /// Another error code in the answers.
+    OTHER_CODE: 16 ErrorSemantics, "hypotheses §3",
+        for "the code names this kind of failure (RFC 1035 §4.1.1)",
+        against "the server received the query and answered it",
+        [H9 2, H13 5, H14 2, H15 0, H17 0, H20 -5], excludes [H1, H2, H3, H4, H5, H6, H7, H8];
+    /// Other traffic between client and server flows.
+    OTHER_TRAFFIC: 32 OtherTraffic, "hypotheses §2 H8",
+        for "the path and the host work; only this port is silent, as a filter makes it",
+        [H8 5];
+    /// All names failed alike.
+    ALL_NAMES_FAIL: 33 OtherTraffic, "hypotheses §2 H8",
+        for "what is dropped does not depend on the name",
+        [H8 5];
+    /// The server answers echo requests.
+    ECHO_WORKS: 34 OtherTraffic, "hypotheses §2 H8",
+        for "the host is there and reachable; only this port is silent",
+        [H8 5];
+    /// Load cannot be judged from here.
+    LOAD_UNKNOWN: 35 Load, "hypotheses §2 H9",
+        [H9 0];
+    /// The query rate rose far above its own baseline.
+    RATE_HIGH: 36 Load, "hypotheses §2 H9",
+        for "the rate is at least ten times its own baseline",
+        [H9 10];
+    /// The query rate is low although all of it would be seen.
+    RATE_LOW: 37 Load, "hypotheses §2 H9",
+        against "a flood would be seen here and is not",
+        [H9 -10];
+    /// Random labels under one zone, from many clients or where all of them would be seen.
+    RANDOM_LABELS: 38 Load, "hypotheses §2 H9",
+        for "names made up at random cannot be cached and exhaust resolver and zone",
+        [H9 20];
+    /// The same from few clients.
+    RANDOM_LABELS_FEW: 38 Load, "hypotheses §2 H9",
+        for "names made up at random cannot be cached and exhaust resolver and zone",
+        [H9 10];
+    /// A flood of queries whose answers are much larger.
+    AMPLIFICATION: 39 Load, "hypotheses §2 H9",
+        for "a forged source turns the server into an amplifier against that address",
+        [H9 10];
+    /// A host refuses unsolicited answers from many resolvers.
+    REFLECTION_VICTIM: 40 Load, "hypotheses §2 H9",
+        for "queries with this address as forged source make resolvers send their answers here",
+        [H9 20, H19 2];
+    /// Round trips grew before answers were lost.
+    RISING_DELAY: 41 Timing, "hypotheses §2 H9",
+        for "queues grow before answers are lost",
+        [H9 5, H19 2];
+    /// Silent queries between rate-limited errors.
+    RATE_LIMITED: 42 Timing, "hypotheses §2 H10",
+        for "hosts limit the rate of errors (6 at once, then 1 a second on Linux); the refusal was continuous",
+        against "the silence is explained by rate limiting of the errors",
+        [H10 20, H8 -5];
+    /// Small answers arrive, large ones do not.
+    LARGE_FAIL: 43 OtherTraffic, "hypotheses §2 H11",
+        for "the failure depends on size",
+        against "the server answers, the path carries small packets",
+        [H11 10, H6 -20, H1 -20];
+    /// First fragments without the rest.
+    FRAGMENT_MISSING: 44 Integrity, "hypotheses §2 H11",
+        for "the path loses fragments",
+        against "the answer left the server and arrived in part",
+        [H11 10, H8 -10, H1 -20, H2 -10, H6 -20, H5 -5];
+    /// The client reported reassembly time exceeded.
+    REASSEMBLY_EXPIRED: 45 ErrorSemantics, "hypotheses §2 H11",
+        for "the receiver waited for the missing fragments and gave up (RFC 792, RFC 8200 §4.5)",
+        against "the answer left the server and arrived in part",
+        [H11 20, H8 -10, H1 -20, H6 -20, H12 0];
+    /// Packet too big, quoting the server's answers.
+    TOO_BIG: 46 ErrorSemantics, "hypotheses §2 H11",
+        for "a link on the path is too small for the server's answers",
+        [H11 10, H8 -5];
+    /// A smaller size or TCP succeeded.
+    SMALLER_WORKS: 47 OtherTraffic, "hypotheses §2 H11",
+        for "avoiding large datagrams avoids the failure",
+        [H11 10];
+    /// Extended error 1, 2, 5–12, 24, 25 or 27: validation or data of the zone.
+    EXTENDED_ZONE: 49 ErrorSemantics, "hypotheses §2 H13, H14",
+        for "the server itself names the reason (RFC 8914)",
+        against "the server names another reason (RFC 8914)",
+        [H13 20];
+    /// Extended error 22 or 23: no reachable authority, network error.
+    EXTENDED_UPSTREAM: 49 ErrorSemantics, "hypotheses §2 H13, H14",
+        for "the server itself names the reason (RFC 8914)",
+        against "the server names another reason (RFC 8914)",
+        [H13 10];
+    /// Extended error 3, 13, 14 or 19: stale, cached, not ready.
+    EXTENDED_STATE: 49 ErrorSemantics, "hypotheses §2 H13, H14",
+        for "the server itself names the reason (RFC 8914)",
+        against "the server names another reason (RFC 8914)",
+        [H13 5];
+    /// Extended error 15–18: the server says that it filters, not that the name does not exist.
+    EXTENDED_FILTERED: 49 ErrorSemantics, "hypotheses §2 H13, H14",
+        for "the server itself names the reason (RFC 8914)",
+        against "the server names another reason (RFC 8914)",
+        [H14 20, H15 -10];
+    /// Extended error 20 with REFUSED: not authoritative.
+    EXTENDED_NOT_AUTHORITATIVE: 49 ErrorSemantics, "hypotheses §2 H13, H14",
+        for "the server itself names the reason (RFC 8914)",
+        against "the server names another reason (RFC 8914)",
+        [H14 10];
+    /// Any other extended error.
+    EXTENDED_OTHER: 49 ErrorSemantics, "hypotheses §2 H13, H14",
+        for "the server itself names the reason (RFC 8914)",
+        against "the server names another reason (RFC 8914)",
+        [H13 2];
+    /// Only this zone fails with SERVFAIL.
+    ONE_ZONE_FAILS: 50 OtherTraffic, "hypotheses §2 H13",
+        for "the fault follows the zone, not the resolver",
+        against "the server resolves other names at the same time",
+        [H13 10, H9 -5];
+    /// Only this zone fails, and random labels are asked under it: they fail in one zone, whatever is at fault.
+    ONE_ZONE_FLOODED: 50 OtherTraffic, "hypotheses §2 H13",
+        for "the fault follows the zone, not the resolver",
+        against "the server resolves other names at the same time",
+        [H13 0, H9 0];
+    /// Only this zone is refused.
+    ONE_ZONE_REFUSED: 50 OtherTraffic, "hypotheses §2 H13",
+        for "the fault follows the zone, not the resolver",
+        against "the server resolves other names at the same time",
+        [H13 2, H14 5, H9 -5];
+    /// Only this zone meets another code.
+    ONE_ZONE_OTHERWISE: 50 OtherTraffic, "hypotheses §2 H13",
+        for "the fault follows the zone, not the resolver",
+        against "the server resolves other names at the same time",
+        [H9 -5];
+    /// Several resolvers fail alike.
+    SEVERAL_RESOLVERS: 51 OtherTraffic, "hypotheses §2 H13",
+        for "independent resolvers agree",
+        [H13 10];
+    /// The answer came from another address.
+    OTHER_ADDRESS: 52 ErrorSemantics, "hypotheses §2 H16",
+        for "the answer exists, but clients drop it because of its source (RFC 2181 §4.1)",
+        against "the query was answered, from another address",
+        [H16 20, H8 -10, H1 -10, H6 -10, H3 2];
+    /// The answer was late.
+    LATE_ANSWER: 59 ErrorSemantics, "hypotheses §2 H19",
+        for "the answers exist but come too late to be used",
+        against "the server answered",
+        [H19 10, H9 2, H13 2, H8 -10, H20 -5], excludes [H1, H2, H4, H6, H7];
+    /// The capture shows one direction only, or is damaged.
+    ONE_SIDED: 62 Integrity, "hypotheses §2 H21",
+        for "answers and errors would not have been captured",
+        [H21 20, H8 0];
+    /// Only new flows fail, in bursts.
+    NEW_FLOWS_FAIL: 63 OtherTraffic, "hypotheses §2 H22",
+        for "what fails is every new flow, not one server: a translation or connection table may be full",
+        against "other destinations fail as well",
+        [H22 10, H8 -2, H6 -10, H4 -10];
+    /// Other hosts behind the same translator fail as well.
+    NEIGHBOURS_FAIL: 64 OtherTraffic, "hypotheses §2 H22",
+        for "hosts behind the same translator share its table",
+        [H22 5];
+    /// Some new flows succeed in between.
+    INTERMITTENT_FLOWS: 72 Timing, "hypotheses §2 H22",
+        for "entries become free from time to time",
+        [H22 5];
+    /// A name that is denied was answered at another time.
+    EXISTED_BEFORE: 74 OtherTraffic, "hypotheses §2 H15",
+        for "the name was removed, expired or changed meanwhile",
+        [H15 5, H13 2];
+    /// Responses to the asking ports that fit no query: another id or question.
+    OTHER_ANSWER: 81 ErrorSemantics, "hypotheses §2 H16, H23",
+        for "the answer comes, but clients must ignore what fits no question of theirs (RFC 5452 §9.1)",
+        against "something at the server's address received the query and responded",
+        [H16 10, H23 5, H8 -10, H1 -20, H6 -20, H3 2];
+    /// No packet has another port than DNS's: errors may have been left out.
+    PORT_ONLY: 82 Integrity, "hypotheses §2 H21",
+        for "a refusal would look like silence in such a capture",
+        [H1 5, H2 2, H3 2, H4 2, H5 2, H21 10];
+}

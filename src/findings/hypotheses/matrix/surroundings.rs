@@ -1,0 +1,195 @@
+//! Rows from what else the capture shows, and what is given before it is looked at.
+
+use super::matrix;
+
+matrix! {
+    /// Attacks and forgeries are rarer than faults: the only priors there are.
+    RARE_PRIOR: 1 Analyst, "hypotheses §1",
+        against "a starting value by judgement, to be changed by the analyst where more is known",
+        [H9 -5, H17 -5];
+    /// The server answered DNS during the failure.
+    ANSWERED_MEANWHILE: 11 OtherTraffic, "hypotheses §3",
+        for "the service works for some queries and not for others",
+        against "the service answered during the failure",
+        [H1 -20, H2 5, H3 0, H5 0, H6 -20, H7 -20, H8 0, H9 2, H13 2, H17 0, H20 0], excludes [H4];
+    /// The same while errors came: one of the two may not be the server's.
+    ANSWERED_AMID_ERRORS: 11 OtherTraffic, "hypotheses §3",
+        for "the service works for some queries and not for others",
+        against "the service answered during the failure",
+        [H1 -20, H2 5, H3 0, H5 0, H6 -20, H7 -20, H8 0, H9 2, H13 2, H17 10, H20 0], excludes [H4];
+    /// TCP to the same port answered while UDP fails.
+    TCP_WORKS: 12 OtherTraffic, "hypotheses §3",
+        for "a rule treats UDP otherwise than TCP",
+        against "the service runs and the host is reachable over TCP",
+        [H1 -5, H2 10, H3 0, H5 5, H6 -20, H7 -20, H8 5, H9 -5, H13 0, H17 0, H20 0], excludes [H4];
+    /// TCP to the same port answered, and so does UDP, only too little: no rule parts the two.
+    TCP_WORKS_TOO: 12 OtherTraffic, "hypotheses §3",
+        for "a rule treats UDP otherwise than TCP",
+        against "the service runs and the host is reachable over TCP",
+        [H1 -5, H2 0, H3 0, H5 0, H6 -20, H7 -20, H8 0, H9 -5, H13 0, H17 0, H20 0], excludes [H4];
+    /// TCP to the same port was reset.
+    TCP_RESET: 13 OtherTraffic, "hypotheses §3",
+        for "a host without a listener resets TCP as well",
+        against "the host answered, only the port is closed",
+        [H1 5, H2 2, H3 0, H4 5, H5 0, H6 -20, H7 -20, H8 -5, H9 0, H13 -10, H17 0, H20 0];
+    /// The same where the service answers over UDP: it runs, and only TCP is refused.
+    TCP_RESET_BESIDE_UDP: 13 OtherTraffic, "hypotheses §3",
+        for "a host without a listener resets TCP as well",
+        against "the host answered, only the port is closed",
+        [H1 0, H2 2, H3 0, H4 -20, H5 0, H6 -20, H7 -20, H8 -5, H9 0, H13 -10, H17 0, H20 0];
+    /// The server serves something else while its DNS port is silent, and never answered DNS.
+    OTHER_SERVICE_BESIDE_SILENCE: 21 OtherTraffic, "hypotheses §2 H1, H4",
+        for "the host lives while its DNS port is silent",
+        [H1 2, H2 2, H4 5];
+    /// The server answers echo requests or serves something else while its DNS port is silent.
+    ALIVE_BESIDE_SILENCE: 21 OtherTraffic, "hypotheses §2 H1, H4",
+        for "the host lives while its DNS port is silent",
+        [H1 2, H2 2, H4 0];
+    /// The server serves something else while its DNS port refuses, and never answered DNS.
+    OTHER_SERVICE_BESIDE_REFUSAL: 21 OtherTraffic, "hypotheses §2 H1, H4",
+        for "the host lives while its DNS port refuses",
+        [H1 2, H2 2, H4 5];
+    /// The server answers echo requests or serves something else while its DNS port refuses.
+    ALIVE_BESIDE_REFUSAL: 21 OtherTraffic, "hypotheses §2 H1, H4",
+        for "the host lives while its DNS port refuses",
+        [H1 2, H2 2, H4 0];
+    /// The server answered before it refused.
+    ANSWERED_BEFORE_REFUSING: 22 OtherTraffic, "hypotheses §2 H1",
+        for "something on or in front of the server changed: a service or a rule was stopped or started",
+        against "the address is that of a working DNS server",
+        [H1 10, H2 10, H3 10], excludes [H4];
+    /// The server answered before.
+    ANSWERED_BEFORE: 22 OtherTraffic, "hypotheses §2 H1",
+        for "something on or in front of the server changed: a service or a rule was stopped or started",
+        against "the address is that of a working DNS server",
+        [H1 0, H2 0, H3 0], excludes [H4];
+    /// The server answered again after it had refused.
+    RECOVERED_FROM_REFUSING: 23 OtherTraffic, "hypotheses §2 H1",
+        for "something on or in front of the server changed: a service or a rule was stopped or started",
+        against "the address is that of a working DNS server",
+        [H1 2, H2 2, H3 2], excludes [H4];
+    /// The server answered again later.
+    RECOVERED: 23 OtherTraffic, "hypotheses §2 H1",
+        for "something on or in front of the server changed: a service or a rule was stopped or started",
+        against "the address is that of a working DNS server",
+        [H1 0, H2 0, H3 0], excludes [H4];
+    /// The server never sent a DNS answer.
+    NEVER_ANSWERED: 24 OtherTraffic, "hypotheses §2 H4",
+        for "nothing shows that the address is meant to be a resolver",
+        [H4 2];
+    /// Another resolver answered the same client.
+    OTHER_RESOLVER: 25 OtherTraffic, "hypotheses §2 H4",
+        for "the client's path to resolvers works; this address is the odd one",
+        [H4 5];
+    /// ARP or neighbour requests for the server unanswered.
+    ARP_UNANSWERED: 29 Generator, "hypotheses §2 H6",
+        for "nobody on that network holds the address",
+        against "the host did not answer for its address",
+        [H6 20, H4 0, H8 -10, H1 -20, H2 -20];
+    /// The same where a wrong address looks like a dead host.
+    ARP_UNANSWERED_UNHEARD: 29 Generator, "hypotheses §2 H6",
+        for "nobody on that network holds the address",
+        against "the host did not answer for its address",
+        [H6 20, H4 20, H8 -10, H1 -20, H2 -20];
+    /// The server sent packets during the failure.
+    SERVER_ALIVE: 31 OtherTraffic, "hypotheses §2 H6, H7",
+        against "the host was present and reachable at the time",
+        [H6 -20, H7 -20];
+    /// The server sent packets shortly before or after.
+    SERVER_ALIVE_NEARBY: 31 OtherTraffic, "hypotheses §2 H6, H7",
+        against "the host was present and reachable shortly before or after",
+        [H6 -5, H7 -5];
+    /// UDP fails while TCP works, or the reverse.
+    TRANSPORT_SPLIT: 48 OtherTraffic, "hypotheses §2 H12",
+        for "the two transports were both tried and fared differently",
+        [H12 20];
+    /// An answer that refers back or is not authoritative, to what a referral hands it.
+    LAME_DELEGATED: 53 ErrorSemantics, "hypotheses §2 H16",
+        for "a delegation that names a server which does not serve the zone (lame, RFC 9499 §7)",
+        against "the server answered",
+        [H16 20, H13 -2, H14 -5], excludes [H1, H2, H3, H4, H5, H6, H7, H8];
+    /// An answer that is not authoritative, without a referral in view.
+    LAME: 53 ErrorSemantics, "hypotheses §2 H16",
+        for "a delegation that names a server which does not serve the zone (lame, RFC 9499 §7)",
+        against "the server answered",
+        [H16 10, H13 -2, H14 -2], excludes [H1, H2, H3, H4, H5, H6, H7, H8];
+    /// An error code to what a referral hands it.
+    LAME_CODE_DELEGATED: 53 ErrorSemantics, "hypotheses §2 H16",
+        for "a delegation that names a server which does not serve the zone (lame, RFC 9499 §7)",
+        against "the server answered",
+        [H16 20, H13 -2, H14 -5];
+    /// An error code as resolvers ask, without a referral in view.
+    LAME_CODE: 53 ErrorSemantics, "hypotheses §2 H16",
+        for "a delegation that names a server which does not serve the zone (lame, RFC 9499 §7)",
+        against "the server answered",
+        [H16 10, H13 -2, H14 -2];
+    /// The quote is short although the same source quotes more elsewhere.
+    SHORT_QUOTE: 57 Integrity, "hypotheses §2 H17",
+        for "one host quotes alike; a blind sender knows no more than addresses and ports (RFC 5927 §4)",
+        [H17 5];
+    /// The same name was answered by another resolver soon after.
+    FAILOVER: 58 OtherTraffic, "hypotheses §2 H18",
+        for "the client switched and got its answer: redundancy is lost, service is not",
+        [H18 20];
+    /// The record is no faithful capture.
+    UNFAITHFUL: 61 Integrity, "hypotheses §2 H21",
+        for "conclusions rest on addresses, message types and order only",
+        [H21 20];
+    /// Answers sooner or from another distance than the server.
+    INTERCEPTED: 65 Generator, "hypotheses §2 H23",
+        for "another device than the server answers DNS in its name",
+        [H23 10];
+    /// Errors of this kind came for several servers from one distance.
+    SEVERAL_SERVERS: 66 Generator, "hypotheses §2 H3",
+        for "one device in front may refuse for all of them",
+        [H3 5];
+    /// Another client was served while this one was refused.
+    OTHER_CLIENT_SERVED: 67 OtherTraffic, "hypotheses §2 H2",
+        for "a rule by source address refuses some clients and serves others",
+        [H2 10];
+    /// Errors kept coming with fitting delay.
+    PERSISTENT: 68 Integrity, "hypotheses §2 H17",
+        against "a forger would have to see or guess each query for all that time",
+        [H17 -5];
+    /// Silence over TCP as well.
+    TCP_SILENT: 71 OtherTraffic, "hypotheses §2 H8",
+        for "a filter that drops, or a host that is gone, is silent on TCP too",
+        against "a live host without a listener resets TCP",
+        [H8 2, H6 2, H1 -2];
+    /// Silence over TCP where UDP is refused.
+    TCP_SILENT_BESIDE_REFUSAL: 71 OtherTraffic, "hypotheses §2 H8",
+        for "a filter that drops, or a host that is gone, is silent on TCP too",
+        against "a live host without a listener resets TCP",
+        [H2 2, H1 -2];
+    /// DHCP gave the address as a name server.
+    HANDED_OUT: 73 OtherTraffic, "hypotheses §2 H4",
+        for "a client uses what DHCP gives it, right or wrong",
+        [H4 10];
+    /// DHCP gave other name servers.
+    OTHERS_HANDED_OUT: 73 OtherTraffic, "hypotheses §2 H4",
+        for "the address asked does not come from the network's own configuration",
+        [H4 5];
+    /// TCP to the same port was refused by an ICMP error from the server's address.
+    TCP_REJECTED: 75 OtherTraffic, "hypotheses §2 H2",
+        for "a reject rule answers TCP with an ICMP error as well",
+        against "a host without a listener answers TCP with a reset (RFC 9293 §3.10.7.1)",
+        [H2 10, H3 5, H1 -10, H4 -5, H8 -5];
+    /// The server asked others for the same names in vain.
+    UPSTREAM_FAILS: 77 OtherTraffic, "hypotheses §2 H13",
+        for "the server received the query and could not find an answer behind it",
+        against "the server received the query and worked on it",
+        [H13 20, H8 -10, H1 -20, H2 -10, H4 -20, H6 -20, H7 -20, H22 -5];
+    /// The query was captured again on its way to another address.
+    TRANSLATED: 78 OtherTraffic, "hypotheses §2 H3",
+        for "a device translates the address asked to that of another host, whose refusal returns in the asked name",
+        [H3 10];
+    /// The same datagram passed again and again with ever fewer hops left.
+    LOOPED: 79 OtherTraffic, "hypotheses §2 H7",
+        for "routers send the packet to each other until its hops are used up",
+        [H7 20, H5 -10, H6 -10, H8 -10];
+    /// The server answered the same name with SERVFAIL at another time.
+    FAILED_ELSEWHEN: 80 OtherTraffic, "hypotheses §2 H13",
+        for "it receives the queries and works on them longer than the client waits",
+        against "the server received a query for this name and worked on it",
+        [H13 10, H8 -10, H1 -20, H2 -5, H4 -20, H6 -20, H7 -20];
+}

@@ -1,0 +1,95 @@
+//! The numbers that decide whether an observation counts and what a sum is called, each named once.
+
+use crate::time::Nanos;
+
+macro_rules! thresholds {
+    ($($(#[doc = $doc:literal])+ $name:ident: $kind:ty = $value:expr;)+) => {
+        $($(#[doc = $doc])+ pub const $name: $kind = $value;)+
+
+        /// Every number with its name, its value and what it is for.
+        pub const TABLE: &[(&str, i64, &str)] = &[$((stringify!($name), $value as i64, concat!($($doc),+))),+];
+    };
+}
+
+thresholds! {
+    /// A sum from which a class can be best supported.
+    BEST_DB: i32 = 15;
+    /// How far ahead of the next class the best supported one must be; within a class, how far a member must fall behind to leave the tie.
+    LEAD_DB: i32 = 10;
+    /// A sum from which a hypothesis is consistent with the evidence; below the negative it is unlikely.
+    CONSISTENT_DB: i32 = 5;
+    /// The sum of one evidence group counts no further than this.
+    GROUP_CAP_DB: i32 = 20;
+    /// With this many clients in view, a low rate says something even where the vantage is not known.
+    CLIENTS_FOR_LOAD: usize = 5;
+    /// Incidents assessed; more are listed as findings only.
+    INCIDENTS_MAX: usize = 16;
+    /// Large answers that fail before it is more than a link that told its size once.
+    LARGE_MIN: usize = 2;
+    /// Answers that refer back before a server counts as lame.
+    LAME_MIN: usize = 2;
+    /// TCP attempts at a DNS port that all failed before it is more than a probe.
+    ATTEMPTS_MIN: usize = 2;
+    /// A SYN unanswered for this long is silence.
+    SYN_WATCH_NS: Nanos = 3_000_000_000;
+    /// Address resolution gives up after three tries a second apart; errors about it come from here on …
+    RESOLUTION_MIN_NS: Nanos = 2_500_000_000;
+    /// … to here.
+    RESOLUTION_MAX_NS: Nanos = 5_000_000_000;
+    /// Errors this close together, about queries further apart, come from one queue being flushed.
+    TOGETHER_NS: Nanos = 20_000_000;
+    /// Queries whose errors came together were sent this many times further apart.
+    TOGETHER_FACTOR: Nanos = 5;
+    /// Errors whose maker is read for one problem.
+    GENERATORS_MAX: usize = 32;
+    /// Bytes of a quoted message that hold its header, with the DNS id.
+    QUOTE_BYTES_MIN: usize = 12;
+    /// Hops that may differ between two packets of one host.
+    HOPS_SLACK: u8 = 1;
+    /// A delay is another one when it differs by this factor.
+    TRIP_FACTOR: Nanos = 2;
+    /// Round trips closer together than this tell nothing about distance.
+    NOISE_NS: Nanos = 1_000_000;
+    /// Distinct clients from which random labels are a flood on the server rather than one client's habit.
+    FLOOD_CLIENTS_MIN: usize = 5;
+    /// Round trips this many times the earlier ones have risen.
+    RISEN_FACTOR: Nanos = 5;
+    /// Round trips below this are not slow.
+    SLOW_NS: Nanos = 100_000_000;
+    /// Answers needed on either side to compare round trips.
+    TRIPS_MIN: usize = 10;
+    /// Ports named from which errors are a burst.
+    PORTS_MIN: usize = 20;
+    /// Time for each port within which they are one.
+    PORT_NS: Nanos = 100_000_000;
+    /// Packets of the server this close to a failure say something about the path during it.
+    PATH_AROUND_NS: Nanos = 10_000_000_000;
+    /// A life sign this close to a failure says something about the host during it.
+    HOST_AROUND_NS: Nanos = 60_000_000_000;
+    /// Other destinations that must fail as well before new flows as such are thought to fail.
+    OTHER_DESTINATIONS_MIN: usize = 2;
+    /// New flows that succeed may outnumber those that fail by this factor.
+    ACCEPTED_FACTOR: usize = 4;
+    /// TCP tried this long after the last failure still belongs to it.
+    TCP_AFTER_NS: Nanos = 30_000_000_000;
+    /// Copies of one query looked at.
+    COPIES_MAX: usize = 256;
+    /// Copies further on that make a loop: a packet passes one router, seldom two or three, beside the capture point.
+    LOOPED_MIN: usize = 4;
+    /// Lookups and servers behind a server that are named.
+    UPSTREAM_CITED: usize = 3;
+    /// Link address requests for one host before it counts as gone.
+    REQUESTS_MIN: usize = 3;
+    /// One gap between failures in this many must hold an answer for the two to count as simultaneous.
+    INTERLEAVED_ONE_IN: usize = 10;
+    /// One failed question in this many answered elsewhere makes a failover.
+    FAILOVER_ONE_IN: usize = 2;
+    /// Errors that keep coming over this long are no single burst.
+    PERSISTENT_NS: Nanos = 60_000_000_000;
+    /// Errors this many make a series.
+    SERIES_MIN: usize = 3;
+    /// A connection attempt is silent when nothing came for this long.
+    SILENT_NS: Nanos = 3_000_000_000;
+    /// Answers of a server compared with one question.
+    ANSWERS_MAX: usize = 100_000;
+}
