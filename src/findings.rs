@@ -18,6 +18,7 @@ pub mod refused;
 pub mod retransmissions;
 pub mod rules;
 pub mod site_down;
+pub mod slow;
 pub mod stray_icmp;
 pub mod surge;
 pub mod tcp_failures;
@@ -122,6 +123,7 @@ pub static FINDINGS: &[&Rule] = &[
     &rcode::RULE,
     &misaddressed::RULE,
     &late::RULE,
+    &slow::RULE,
     &truncated::RULE,
     &lost_fragments::RULE,
     &flood::RULE,

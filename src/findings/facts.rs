@@ -12,6 +12,7 @@ pub mod load;
 pub mod records;
 pub mod resolved;
 pub mod servers;
+pub mod slow;
 pub mod unsent;
 
 use std::collections::BTreeMap;
@@ -71,6 +72,8 @@ pub struct Facts<'i> {
     pub denials: Vec<Denial<'i>>,
     /// Answers that their clients no longer waited for.
     pub given_up: Vec<GivenUp<'i>>,
+    /// Lookups that were answered, but slowly.
+    pub slow: Vec<slow::Slow>,
     /// ICMP errors about queries nobody sent.
     pub unsent: Vec<PacketId>,
     /// Every packet has the DNS port: a capture filter by port leaves out ICMP errors, which have none.
@@ -105,6 +108,7 @@ impl<'i> Facts<'i> {
         facts.lame = delegations::lame(&facts);
         facts.denials = denials::find(&facts, denied);
         facts.given_up = given_up::find(&facts);
+        facts.slow = slow::find(&facts);
         facts.unsent = unsent::find(&facts);
         facts
     }
@@ -128,6 +132,7 @@ impl<'i> Facts<'i> {
             lame: Vec::new(),
             denials: Vec::new(),
             given_up: Vec::new(),
+            slow: Vec::new(),
             unsent: Vec::new(),
             port_only: has_dns_port_only(input.index),
             notes: Vec::new(),

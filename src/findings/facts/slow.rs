@@ -1,0 +1,156 @@
+//! Lookups that were answered, but only after people notice the wait (truth T22).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Facts, ServerKey, asked};
+use crate::correlate::episodes::is_error_code;
+use crate::correlate::lookups::LookupId;
+use crate::correlate::{Outcome, Transaction};
+use crate::decode::Address;
+use crate::index::PacketId;
+use crate::time::Nanos;
+
+/// A lookup that waited longer than this is slow: pages hesitate.
+pub const SLOW_NS: Nanos = 1_000_000_000;
+/// Slow lookups of one client at one server from which it is no chance.
+pub const SLOW_MIN: usize = 3;
+/// The least share of slow lookups among those the client made at that server from the first slow one to the last, in percent.
+pub const SLOW_PERCENT: usize = 5;
+/// An answer this long after an unanswered try is no longer what the person waited for.
+const PATIENCE_NS: Nanos = 30_000_000_000;
+/// Pairs of client and server looked at.
+const PAIRS_MAX: usize = 65_536;
+
+/// One question that had to wait.
+#[derive(Clone, Copy, Debug)]
+pub struct Wait {
+    /// The first query.
+    pub first: PacketId,
+    /// When it was sent.
+    pub asked_ns: Nanos,
+    /// The answer the client got in the end, of whichever server.
+    pub answer: PacketId,
+    /// From the first query to that answer.
+    pub waited_ns: Nanos,
+    /// The type asked for.
+    pub qtype: u16,
+    /// Whether it was sent more than once, or to another server as well, before the answer came.
+    pub repeated: bool,
+    lookup: LookupId,
+}
+
+/// The slow lookups of one client at one server.
+#[derive(Clone, Debug)]
+pub struct Slow {
+    /// Who was asked first.
+    pub server: ServerKey,
+    /// Who waited.
+    pub client: Address,
+    /// The questions that waited, in order.
+    pub questions: Vec<Wait>,
+    /// The longest wait of each slow lookup, sorted.
+    pub waits_ns: Vec<Nanos>,
+    /// Lookups of this client at this server from the first slow one to the last.
+    pub asked: usize,
+}
+
+impl Slow {
+    /// The middle wait.
+    pub fn median_ns(&self) -> Nanos {
+        self.percentile_ns(50)
+    }
+
+    /// The wait that this share of the slow lookups, in percent, did not exceed.
+    pub fn percentile_ns(&self, percent: usize) -> Nanos {
+        let rank = (self.waits_ns.len() * percent).div_ceil(100);
+        self.waits_ns.get(rank.saturating_sub(1)).copied().unwrap_or(0)
+    }
+
+    /// Slow lookups whose answer came only after the question was sent again.
+    pub fn repeated(&self) -> usize {
+        let lookups = self.questions.iter().filter(|wait| wait.repeated).map(|wait| wait.lookup);
+        lookups.collect::<BTreeSet<_>>().len()
+    }
+}
+
+/// Whether a transaction gave its client something to use.
+fn is_served(transaction: &Transaction) -> bool {
+    transaction.outcome == Outcome::Answered && !is_error_code(transaction.response_code)
+}
+
+/// Finds the pairs of client and server whose lookups were slow.
+pub(super) fn find(facts: &Facts<'_>) -> Vec<Slow> {
+    let mut pairs: BTreeMap<(ServerKey, Address), Vec<Wait>> = BTreeMap::new();
+    for asked in asked::all(&facts.input()) {
+        let Some(wait) = wait(facts, &asked) else { continue };
+        let key = (asked.server, asked.client);
+        if pairs.len() < PAIRS_MAX || pairs.contains_key(&key) {
+            pairs.entry(key).or_default().push(wait);
+        }
+    }
+    pairs.retain(|_, waits| waits.len() >= SLOW_MIN);
+    if pairs.is_empty() {
+        return Vec::new();
+    }
+    let asked = lookups_asked(facts, &mut pairs);
+    let made = pairs.into_iter().zip(asked).filter_map(|(((server, client), questions), asked)| {
+        let mut longest: BTreeMap<LookupId, Nanos> = BTreeMap::new();
+        for wait in &questions {
+            let slot = longest.entry(wait.lookup).or_insert(wait.waited_ns);
+            *slot = (*slot).max(wait.waited_ns);
+        }
+        let mut waits_ns: Vec<Nanos> = longest.into_values().collect();
+        waits_ns.sort_unstable();
+        let is_slow = waits_ns.len() >= SLOW_MIN && waits_ns.len() * 100 >= asked * SLOW_PERCENT;
+        is_slow.then_some(Slow { server, client, questions, waits_ns, asked })
+    });
+    made.collect()
+}
+
+/// The wait of a question: until its own answer, or where it got none until the next answer to the same question.
+fn wait(facts: &Facts<'_>, asked: &asked::Asked<'_>) -> Option<Wait> {
+    let transaction = asked.transaction;
+    let (answer, waited_ns, repeated) = match transaction.outcome {
+        _ if is_served(transaction) => (transaction.answer?, transaction.waited_ns, transaction.tries > 1),
+        // A server that never answers is an outage with failover, no slow one.
+        Outcome::NoAnswer if !facts.servers.get(&asked.server)?.answers.is_empty() => {
+            let later = facts.answered.get(&(asked.client, asked.row.question))?;
+            let own = asked.time_ns..=asked.time_ns + PATIENCE_NS;
+            let next =
+                later.iter().filter(|answer| own.contains(&answer.time_ns)).min_by_key(|a| a.time_ns)?;
+            (next.packet, next.time_ns - asked.time_ns, true)
+        }
+        _ => return None,
+    };
+    (waited_ns > SLOW_NS).then_some(Wait {
+        first: transaction.first,
+        asked_ns: asked.time_ns,
+        answer,
+        waited_ns,
+        qtype: asked.row.qtype,
+        repeated,
+        lookup: LookupId(u32::MAX),
+    })
+}
+
+/// Fills in the lookup of each wait, and counts the lookups of each pair between its first and last wait.
+fn lookups_asked(facts: &Facts<'_>, pairs: &mut BTreeMap<(ServerKey, Address), Vec<Wait>>) -> Vec<usize> {
+    let lookups = facts.evidence.lookups(facts.index);
+    let of = |first: PacketId| facts.evidence.transaction_of(first).and_then(|id| lookups.of(id));
+    let mut seen: BTreeMap<(ServerKey, Address), (Nanos, Nanos, BTreeSet<LookupId>)> = BTreeMap::new();
+    for (key, waits) in pairs {
+        for wait in &mut *waits {
+            wait.lookup = of(wait.first).unwrap_or(wait.lookup);
+        }
+        let from = waits.iter().map(|wait| wait.asked_ns).min().unwrap_or(0);
+        let to = waits.iter().map(|wait| wait.asked_ns).max().unwrap_or(0);
+        seen.insert(*key, (from, to, BTreeSet::new()));
+    }
+    for asked in asked::all(&facts.input()) {
+        let Some((from, to, found)) = seen.get_mut(&(asked.server, asked.client)) else { continue };
+        if (*from..=*to).contains(&asked.time_ns) {
+            found.extend(of(asked.transaction.first));
+        }
+    }
+    seen.into_values().map(|(.., found)| found.len()).collect()
+}
