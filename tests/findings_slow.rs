@@ -1,7 +1,5 @@
 //! Lookups that were answered, but late enough for people to notice.
 
-#![expect(clippy::indexing_slicing, reason = "a test that meets the unexpected should stop there")]
-
 mod scene;
 
 use portmortem::findings::{Finding, Severity};
