@@ -41,8 +41,7 @@ fn captures(folder: &str) -> PathBuf {
 
 /// The first hypothesis with those it is tied with.
 fn leading(assessment: &Assessment) -> BTreeSet<&'static str> {
-    let first = &assessment.hypotheses[0];
-    std::iter::once(first.id()).chain(first.tied_with.iter().map(|cause| cause.id())).collect()
+    assessment.leading().into_iter().chain(assessment.beside()).map(|h| h.id()).collect()
 }
 
 /// Which hypotheses a cause named in an incident's truth may be explained by.

@@ -246,8 +246,15 @@ fn a_wrong_resolver_address_stays_in_the_tie_however_its_absence_shows() {
             scene.put(at + delay_ns, Packet::error_about(gateway, kind, code, &query.after_hops(1)));
             scene.lookup(at + delay_ns + 5 * MS, 9 * MS, &from, SERVER, number as u16, &name);
         }
-        let (_, assessments) = expect(scene, "H4");
+        // A router without a route never looked for the host: that says nothing about who was meant.
+        let (_, assessments) = expect(scene, if code == 0 { "H7" } else { "H4" });
+        assert_eq!(leading(&assessments).contains("H4"), code != 0);
         assert!(leading(&assessments).contains("H18"));
+        let causes = assessments[0].hypotheses.iter().filter(|h| !h.tied_with.is_empty());
+        assert!(
+            causes.flat_map(|h| &h.tied_with).all(|cause| cause.competes()),
+            "H18 stands beside, in no tie"
+        );
     }
 }
 

@@ -198,7 +198,13 @@ pub struct Assessment {
 }
 
 impl Assessment {
-    /// The hypotheses of the class that leads, with those that hold beside it; empty when nothing is supported.
+    /// What holds beside whatever the cause is (rate limit, one transport, failover, record): it applies or does not.
+    pub fn beside(&self) -> impl Iterator<Item = &Hypothesis> {
+        let holds = |h: &&Hypothesis| !h.cause.competes() && h.verdict == Verdict::BestSupported;
+        self.hypotheses.iter().filter(holds)
+    }
+
+    /// The hypotheses of the class that leads; empty when nothing is supported.
     pub fn leading(&self) -> Vec<&Hypothesis> {
         verdicts::leaders(&self.hypotheses)
     }

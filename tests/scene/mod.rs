@@ -90,9 +90,10 @@ impl Scene {
     }
 }
 
+/// The causes that lead and what holds beside them.
 pub fn leading(assessments: &[Assessment]) -> BTreeSet<&'static str> {
-    let first = &assessments.first().expect("an assessment").hypotheses[0];
-    std::iter::once(first.id()).chain(first.tied_with.iter().map(|cause| cause.id())).collect()
+    let first = assessments.first().expect("an assessment");
+    first.leading().into_iter().chain(first.beside()).map(|h| h.id()).collect()
 }
 
 pub fn client(number: usize) -> String {

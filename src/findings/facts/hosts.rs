@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Facts;
+use crate::correlate::{Outcome, Transaction};
 use crate::decode::Address;
 use crate::index::segment::flags;
 use crate::index::{Packet, PacketId};
@@ -94,6 +95,14 @@ pub(super) fn watch(facts: &mut Facts<'_>) {
     let mut hosts: BTreeMap<Address, Host> = BTreeMap::new();
     for (_, problem) in facts.problems() {
         hosts.entry(problem.server.0).or_default();
+    }
+    // Servers that left repeated queries in silence until the capture ended.
+    let open = |t: &&Transaction| t.tries > 1 && t.outcome == Outcome::Undetermined && t.answer.is_none();
+    for transaction in facts.evidence.transactions.iter().filter(open) {
+        let server = facts.index.packet(transaction.first).map(|packet| packet.destination_address());
+        if let Some(server) = server.filter(|_| hosts.len() < HOSTS_MAX) {
+            hosts.entry(server).or_default();
+        }
     }
     for error in &facts.errors {
         if hosts.len() >= HOSTS_MAX {

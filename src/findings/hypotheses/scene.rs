@@ -96,6 +96,14 @@ impl<'f, 'i> Scene<'f, 'i> {
         self.transactions.iter().filter(silent).copied().collect()
     }
 
+    /// Whether the silence says something: both directions are in view, or it was judged so, or the capture was taken at
+    /// the client, whose own repeats show that nothing reached it.
+    pub fn silence_counts(&self) -> bool {
+        let evidence = self.facts.evidence;
+        let judged = || self.silent().iter().all(|transaction| transaction.outcome == Outcome::NoAnswer);
+        !evidence.one_sided || evidence.surroundings().vantage == Vantage::Client || judged()
+    }
+
     fn episodes_of(facts: &'f Facts<'i>, problem: &'i Problem) -> impl Iterator<Item = &'i Episode> {
         let evidence = facts.evidence;
         problem.episodes.iter().filter_map(move |id| evidence.episodes.get(id.0 as usize))

@@ -11,7 +11,9 @@ use super::{Change, Hypothesis, Verdict};
 /// What the scene says about classes beyond the catalogue.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Classing {
-    /// The class H4 joins when nothing was ever heard from the address: a wrong address looks like a dead one.
+    /// What the address looks like where nothing was ever heard from it: dead, without a route, or silent.
+    pub absent: Option<Class>,
+    /// The class H4 joins where something speaks for a wrong address: it looks like a dead one.
     pub wrong_address: Option<Class>,
     /// Load could not have been seen from here.
     pub load_unseen: bool,
@@ -54,9 +56,6 @@ pub fn judge(mut ledger: Ledger, classing: Classing, changes: &[Change]) -> Vec<
     if doubtful {
         lower(&mut all);
     }
-    if classing.silence_unseen {
-        tie_silence(&mut all);
-    }
     let silence_first =
         |hypothesis: &Hypothesis| classing.silence_unseen && hypothesis.cause == Cause::SilentDrop;
     let place = |hypothesis: &Hypothesis| {
@@ -66,7 +65,7 @@ pub fn judge(mut ledger: Ledger, classing: Classing, changes: &[Change]) -> Vec<
     };
     // Sorting is stable: inside a tie the catalogue's order stands, which ranks nothing.
     all.sort_by_key(place);
-    bring_companions_up(all)
+    companions_last(all)
 }
 
 /// In a doubtful record no cause is more than consistent with the evidence.
@@ -76,20 +75,11 @@ fn lower(all: &mut [Hypothesis]) {
     }
 }
 
-/// Silence and a capture that would not show an answer cannot be told apart.
-fn tie_silence(all: &mut [Hypothesis]) {
-    for (id, other) in [(Cause::SilentDrop, Cause::Record), (Cause::Record, Cause::SilentDrop)] {
-        for hypothesis in all.iter_mut().filter(|hypothesis| hypothesis.cause == id) {
-            hypothesis.tied_with = vec![other];
-        }
-    }
-}
-
 fn class_of(entry: &Entry, classing: Classing) -> Class {
     match entry.cause {
         Cause::WrongAddress => classing.wrong_address.unwrap_or(entry.class),
         // A host that is gone behind a router that says nothing is as silent as a filter.
-        Cause::HostDown if classing.wrong_address == Some(Class::Of(Cause::SilentDrop)) => {
+        Cause::HostDown if classing.absent == Some(Class::Of(Cause::SilentDrop)) => {
             Class::Of(Cause::SilentDrop)
         }
         _ => entry.class,
@@ -136,7 +126,7 @@ fn verdict(hypothesis: &Hypothesis, ranked: &[(Class, i32)], classing: Classing)
     }
 }
 
-/// Fills `tied_with`: members of a class stand together, and companions that are well supported join the top class.
+/// Fills `tied_with`: members of a class stand together, and so do classes with the same sum at the top.
 fn tie(all: &mut [Hypothesis], ranked: &[(Class, i32)]) {
     let classes: BTreeMap<Class, i32> = ranked.iter().copied().collect();
     let members: Vec<(Cause, Class)> = all
@@ -148,55 +138,35 @@ fn tie(all: &mut [Hypothesis], ranked: &[(Class, i32)]) {
     let highest = ranked.first().map(|(_, score)| *score).filter(|score| *score >= CONSISTENT_DB);
     let tops: Vec<Class> =
         ranked.iter().filter(|(_, score)| Some(*score) == highest).map(|(class, _)| *class).collect();
-    let held: Vec<Cause> = all
-        .iter()
-        .filter(|h| {
-            matches!(h.cause, Cause::OneTransport | Cause::Failover) && h.verdict == Verdict::BestSupported
-        })
-        .map(|h| h.cause)
-        .collect();
     for hypothesis in all {
-        let inside = members.iter().any(|(id, _)| *id == hypothesis.cause);
-        let held_here = held.contains(&hypothesis.cause);
-        let class =
-            if held_here { tops.first().copied().unwrap_or(hypothesis.class) } else { hypothesis.class };
-        if !inside && !held_here {
+        if !hypothesis.cause.competes() {
+            if hypothesis.verdict == Verdict::BestSupported {
+                hypothesis.cannot_tell = format!(
+                    "It holds together with the cause, not instead of it. {}",
+                    hypothesis.cannot_tell
+                );
+            }
             continue;
         }
-        let at_top = tops.contains(&class);
-        let mut tied: Vec<Cause> = members
+        if !members.iter().any(|(cause, _)| *cause == hypothesis.cause) {
+            continue;
+        }
+        let at_top = tops.contains(&hypothesis.class);
+        hypothesis.tied_with = members
             .iter()
-            .filter(|(id, of)| *id != hypothesis.cause && (*of == class || at_top && tops.contains(of)))
-            .map(|(id, _)| *id)
+            .filter(|(cause, of)| {
+                *cause != hypothesis.cause && (*of == hypothesis.class || at_top && tops.contains(of))
+            })
+            .map(|(cause, _)| *cause)
             .collect();
-        if at_top {
-            tied.extend(held.iter().filter(|id| **id != hypothesis.cause));
-        }
-        hypothesis.tied_with = tied;
-        if held_here {
-            hypothesis.cannot_tell =
-                format!("It holds together with the cause, not instead of it. {}", hypothesis.cannot_tell);
-        }
     }
 }
 
-/// Companions that hold come right after the class they hold with; the others go to the end.
-fn bring_companions_up(all: Vec<Hypothesis>) -> Vec<Hypothesis> {
-    let (mut causes, companions): (Vec<_>, Vec<_>) = all.into_iter().partition(|h| h.cause.competes());
-    let first_class = causes.first().map(|first| first.class);
-    let leading = causes.first().map_or(Verdict::Neither, |first| first.verdict);
-    let mut at = causes.iter().take_while(|h| Some(h.class) == first_class && h.verdict == leading).count();
-    if leading > Verdict::Consistent {
-        at = 0;
-    }
-    for companion in companions {
-        if companion.verdict == Verdict::BestSupported {
-            causes.insert(at, companion);
-            at += 1;
-        } else {
-            causes.push(companion);
-        }
-    }
+/// Companions come after the causes, those that hold before the others: they apply or do not, and lead nothing.
+fn companions_last(all: Vec<Hypothesis>) -> Vec<Hypothesis> {
+    let (mut causes, mut companions): (Vec<_>, Vec<_>) = all.into_iter().partition(|h| h.cause.competes());
+    companions.sort_by_key(|companion| companion.verdict);
+    causes.append(&mut companions);
     causes
 }
 

@@ -30,9 +30,10 @@ pub fn weigh(scene: &Scene<'_, '_>) -> (Ledger, Classing) {
     load::weigh(scene, &mut ledger);
     unfaithful(scene, &mut ledger);
     let classing = Classing {
-        wrong_address: surroundings::absent_class(scene),
+        absent: surroundings::absent_class(scene),
+        wrong_address: surroundings::wrong_address_class(scene),
         load_unseen: !scene.sees_load(),
-        silence_unseen: scene.facts.evidence.one_sided && matches!(scene.incident, Some(Incident::Silence)),
+        silence_unseen: matches!(scene.incident, Some(Incident::Silence)) && !scene.silence_counts(),
     };
     (ledger, classing)
 }

@@ -113,7 +113,7 @@ fn tie(scene: &Scene<'_, '_>, errors: &[&ErrorFact], leading: &[Cause], out: &mu
 /// Incidents that are no DNS problem of their own.
 fn incident(scene: &Scene<'_, '_>, leading: &[Cause], assessment: &Assessment, out: &mut Vec<Said>) {
     match scene.incident {
-        Some(Incident::Silence) if scene.facts.evidence.one_sided => out.push((
+        Some(Incident::Silence) if !scene.silence_counts() => out.push((
             format!(
                 "Repeated queries for {} to {} show no answer, but nothing at all was captured in the other direction; \
                  silence cannot be assessed here.",

@@ -73,9 +73,8 @@ fn unseparated(b: &Builder<'_>, assessment: &Assessment, facts: Option<&Facts<'_
             titles.join("; "),
             first.verdict.words()
         )
-    } else if first.verdict == Verdict::NotAssessable && !first.tied_with.is_empty() {
-        let alike = first.tied_with.iter().filter_map(|cause| assessment.of(*cause));
-        let alike: Vec<String> = alike.map(|h| super::cause::phrase(h, None)).collect();
+    } else if first.verdict == Verdict::NotAssessable && assessment.beside().next().is_some() {
+        let alike: Vec<String> = assessment.beside().map(|h| super::cause::phrase(h, None)).collect();
         format!(
             "Whether there was a {}: {}. {} looks alike.",
             titles.join("; "),

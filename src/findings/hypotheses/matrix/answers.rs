@@ -8,7 +8,7 @@ matrix! {
         for "a filter that drops, loss, and a host that is gone are all silent",
         against "a live host without a listener normally sends port unreachable, and a working server answers",
         [H1 -10, H2 -5, H3 0, H4 2, H5 0, H6 5, H7 2, H8 5, H9 2, H13 -5, H17 -5, H20 -10];
-    /// The same where nobody was ever heard.
+    /// The same where nobody was ever heard and another resolver answered: a wrong address sends the same packets.
     SILENCE_UNHEARD: 10 ErrorSemantics, "hypotheses §3",
         for "a filter that drops, loss, and a host that is gone are all silent",
         against "a live host without a listener normally sends port unreachable, and a working server answers",

@@ -53,11 +53,6 @@ matrix! {
         for "a router without a route to the network sends this",
         against "the query did not reach the server's network",
         [H1 -20, H2 -20, H3 -10, H4 0, H5 -2, H6 -2, H7 20, H8 -20, H9 -2, H13 -20, H17 0, H20 -10];
-    /// The same where nobody was ever heard.
-    NET_UNREACHABLE_UNHEARD: 8 ErrorSemantics, "hypotheses §3",
-        for "a router without a route to the network sends this",
-        against "the query did not reach the server's network",
-        [H1 -20, H2 -20, H3 -10, H4 20, H5 -2, H6 -2, H7 20, H8 -20, H9 -2, H13 -20, H17 0, H20 -10];
     /// Time exceeded in transit.
     TIME_EXCEEDED: 9 ErrorSemantics, "hypotheses §2 H7",
         for "queries that use up their hops travel in a loop",

@@ -1,6 +1,6 @@
 //! Rows from the ICMP errors about the failed queries: what they say, who sent them, when.
 
-use super::surroundings::absent_class;
+use super::surroundings::wrong_address_class;
 use crate::correlate::{Level, generator};
 use crate::decode::Address;
 use crate::findings::facts::{Ending, ErrorFact, Meaning};
@@ -136,7 +136,7 @@ fn host_unreachable(scene: &Scene<'_, '_>, errors: &[&ErrorFact], ledger: &mut L
         return;
     }
     // Where nobody was ever heard, a wrong address sends the same packets as a dead host.
-    let unheard = absent_class(scene) == Some(Class::Of(Cause::HostDown));
+    let unheard = wrong_address_class(scene) == Some(Class::Of(Cause::HostDown));
     // Queries that wait behind the first one for the same address resolution get their error sooner.
     let seen = match (waited, unheard) {
         (true, false) => &row::HOST_UNREACHABLE_SLOW,
@@ -165,9 +165,7 @@ fn net_unreachable(scene: &Scene<'_, '_>, errors: &[&ErrorFact], ledger: &mut Le
     if errors.is_empty() {
         return;
     }
-    let unheard = absent_class(scene) == Some(Class::Of(Cause::NoRoute));
-    let seen = if unheard { &row::NET_UNREACHABLE_UNHEARD } else { &row::NET_UNREACHABLE };
-    ledger.see(seen, text(scene, errors), frames(errors));
+    ledger.see(&row::NET_UNREACHABLE, text(scene, errors), frames(errors));
 }
 
 fn hops_exceeded(scene: &Scene<'_, '_>, errors: &[&ErrorFact], ledger: &mut Ledger) {

@@ -1,6 +1,6 @@
 //! Rows from silence: only where this vantage would have seen an answer.
 
-use super::surroundings::absent_class;
+use super::surroundings::wrong_address_class;
 use std::collections::BTreeSet;
 
 use crate::correlate::hosts::is_loopback;
@@ -23,7 +23,9 @@ pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     }
     if scene.facts.evidence.one_sided {
         one_sided(scene, ledger);
-        return;
+        if !scene.silence_counts() {
+            return;
+        }
     }
     silence(scene, &silent, ledger);
     port_only(scene, &silent, ledger);
@@ -61,7 +63,7 @@ pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
 
 fn silence(scene: &Scene<'_, '_>, silent: &[&Transaction], ledger: &mut Ledger) {
     let tries: u64 = silent.iter().map(|transaction| u64::from(transaction.tries)).sum();
-    let unheard = absent_class(scene) == Some(Class::Of(Cause::SilentDrop));
+    let unheard = wrong_address_class(scene) == Some(Class::Of(Cause::SilentDrop));
     let seen = if unheard { &row::SILENCE_UNHEARD } else { &row::SILENCE };
     ledger.see(
         seen,

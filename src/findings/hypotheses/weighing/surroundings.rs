@@ -140,7 +140,7 @@ pub(super) fn nobody_there(scene: &Scene<'_, '_>) -> bool {
     scene.is_lookup() && !heard && !by_server && !neighbour
 }
 
-/// The class a wrong address belongs to when nobody was ever heard there: it looks like whatever dead addresses look like.
+/// What the address looks like when nobody was ever heard there.
 pub(super) fn absent_class(scene: &Scene<'_, '_>) -> Option<Class> {
     if !nobody_there(scene) {
         return None;
@@ -154,6 +154,26 @@ pub(super) fn absent_class(scene: &Scene<'_, '_>) -> Option<Class> {
     } else {
         None
     }
+}
+
+/// The class a wrong address belongs to: that of the dead, where something speaks for a wrong address. A router without
+/// a route never looked for the host, and silence alone says nothing about who was meant.
+pub(super) fn wrong_address_class(scene: &Scene<'_, '_>) -> Option<Class> {
+    let dead = absent_class(scene)?;
+    match dead {
+        Class::Of(Cause::HostDown) => Some(dead),
+        Class::Of(Cause::SilentDrop) => other_server(scene).map(|_| dead),
+        _ => None,
+    }
+}
+
+/// Another server that answered one of the clients, with an answer.
+fn other_server(scene: &Scene<'_, '_>) -> Option<(Address, PacketId)> {
+    let found = scene.clients.iter().filter_map(|client| {
+        let servers = scene.facts.served.get(client)?;
+        servers.iter().find(|(server, _)| **server != scene.server).map(|(server, packet)| (*server, *packet))
+    });
+    found.min()
 }
 
 /// Whether the server answered before, meanwhile, after, or never.
@@ -231,12 +251,7 @@ fn other_client(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
 }
 
 fn other_resolver(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
-    let found = scene.clients.iter().filter_map(|client| {
-        let servers = scene.facts.served.get(client)?;
-        servers.iter().find(|(server, _)| **server != scene.server).map(|(server, packet)| (*server, *packet))
-    });
-    let found = found.min();
-    if let Some((other, packet)) = found {
+    if let Some((other, packet)) = other_server(scene) {
         ledger.see(
             &row::OTHER_RESOLVER,
             format!("Another resolver, {other}, answered the same client."),
@@ -395,7 +410,7 @@ fn neighbours(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     }
     let requests: Vec<PacketId> =
         if vanished { scene.queries.clone() } else { neighbour.requests.iter().map(|r| r.1).collect() };
-    let unheard = absent_class(scene) == Some(Class::Of(Cause::HostDown));
+    let unheard = wrong_address_class(scene) == Some(Class::Of(Cause::HostDown));
     ledger.see(
         if unheard { &row::ARP_UNANSWERED_UNHEARD } else { &row::ARP_UNANSWERED },
         format!("{} requests for the link address of {} were not answered.", requests.len(), scene.server),
