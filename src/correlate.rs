@@ -18,6 +18,7 @@ pub mod generator;
 pub mod hosts;
 pub mod impact;
 pub mod lookups;
+mod losses;
 mod matching;
 mod messages;
 mod nat;

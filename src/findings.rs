@@ -5,6 +5,7 @@ pub mod capture_quality;
 pub mod facts;
 pub mod failover;
 pub mod flood;
+pub mod gravity;
 pub mod hypotheses;
 pub mod late;
 pub mod lost_fragments;

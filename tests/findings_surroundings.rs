@@ -139,7 +139,7 @@ fn two_questions_a_mute_server_never_answers_are_more_than_chance() {
     scene.put(21 * SECOND, Packet::echo(address("203.0.113.9"), address("192.0.2.10"), true, 1, 1));
     let (found, _) = scene.examine();
     let silent = found.iter().find(|finding| finding.id == "unanswered-queries").unwrap();
-    assert_eq!(silent.severity, Severity::Medium);
+    assert_eq!(silent.severity, Severity::High, "all it asked there, twice, and nobody else answered");
 }
 
 #[test]

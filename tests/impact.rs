@@ -104,7 +104,7 @@ fn only_the_client_that_turned_to_another_server_is_rescued() {
         .clients
         .iter()
         .map(|client| {
-            (client.asked, client.failed, client.rescued_by.map(|by| by.to_string()), client.never_served)
+            (client.asked, client.failed, client.rescued_by().map(|by| by.to_string()), client.never_served)
         })
         .collect();
     assert_eq!(rows, [(5, 5, Some("10.0.0.54".to_owned()), false), (5, 5, None, true)]);
@@ -117,7 +117,7 @@ fn a_client_with_two_families_is_one_and_going_to_the_other_server_is_failover()
     let impact = first(&loaded);
     assert!(impact.is_covered());
     let [client] = impact.clients.as_slice() else { panic!("{:?}", impact.clients) };
-    assert_eq!(client.rescued_by.map(|by| by.to_string()), Some("198.51.100.53".to_owned()));
+    assert_eq!(client.rescued_by().map(|by| by.to_string()), Some("198.51.100.53".to_owned()));
     assert_eq!(client.longest_wait_ns.map(|wait_ns| wait_ns / SECOND), Some(2));
 }
 

@@ -6,6 +6,7 @@ use portmortem::case::{Annotation, Decision, FrameRef, ManualRow, State};
 use portmortem::cli::load::Open;
 use portmortem::cli::report::Made;
 use portmortem::export::{self, Job};
+use portmortem::findings::Severity;
 use portmortem::report::render::{Options, TEMPLATES, render_named};
 use portmortem::report::{ClaimState, draft, lint::lint};
 use regex::Regex;
@@ -598,7 +599,7 @@ fn one_unanswered_question_is_no_outage() {
     let path = raw_capture(folder.path(), "one.pcap", &[(0, query), (20, other)]);
     let made = made(&path);
     let input = made.input();
-    assert!(input.findings.iter().all(|finding| finding.severity.name() == "info"), "{:?}", input.findings);
+    assert!(input.findings.iter().all(|finding| finding.severity <= Severity::Low), "{:?}", input.findings);
     let report = draft(&input);
     let cause = report.claim("summary.cause").expect("a cause");
     assert!(

@@ -82,6 +82,8 @@ impl Default for Attempt {
 /// A usable answer to a question that failed somewhere.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rescue {
+    /// Position among all transactions.
+    pub id: u32,
     pub service: Service,
     pub ended: Mark,
 }
@@ -146,7 +148,7 @@ pub(super) fn gather(
             let Some(attempt) = attempt(index, &packet, (id, transaction), good) else { continue };
             let key = (host(attempt.address), attempt.question);
             if good && failing.contains(&key) {
-                let rescue = Rescue { service, ended: attempt.ended };
+                let rescue = Rescue { id, service, ended: attempt.ended };
                 own.rescues.push((key, rescue));
             }
             if at_service {

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::TransactionId;
 use super::attempts::{Attempt, Gathered, Rescue, Service, State};
+use super::lookups::Lookups;
 use super::windows::{self, Window};
 use crate::decode::Address;
 use crate::index::PacketId;
@@ -26,10 +28,10 @@ pub struct Client {
     pub failed: u32,
     /// Failed attempts whose question another server, family or transport answered soon after.
     pub rescued: u32,
-    /// Failed attempts whose question the same service answered soon after.
+    /// Failed attempts whose lookup went on and was answered by the same service.
     pub repeated: u32,
-    /// Who answered most of the rescued ones.
-    pub rescued_by: Option<Address>,
+    /// What answered most of the rescued ones.
+    pub rescuer: Option<Service>,
     /// The longest time from the first try to such an answer.
     pub longest_wait_ns: Option<Nanos>,
     /// The answer it waited longest for.
@@ -39,10 +41,35 @@ pub struct Client {
 }
 
 impl Client {
+    /// Who answered most of the rescued ones.
+    pub fn rescued_by(&self) -> Option<Address> {
+        self.rescuer.map(|(server, ..)| server)
+    }
+
+    /// Failed attempts that nobody answered later.
+    pub fn lost(&self) -> u32 {
+        self.failed.saturating_sub(self.rescued + self.repeated)
+    }
+
+    /// Whether it lost more than chance takes: two attempts, one in twenty, or all it asked.
+    pub fn is_let_down(&self) -> bool {
+        weighs(self.lost(), self.total)
+    }
+
     /// Whether each of its failed attempts was answered elsewhere or again.
     pub fn is_rescued(&self) -> bool {
         self.rescued > 0 && self.rescued + self.repeated >= self.failed
     }
+}
+
+/// Lost attempts of one client that are more than chance.
+const LOST_MIN: u32 = 2;
+/// One lost attempt in so many is more than chance, where the client asked that much.
+const LOST_ONE_IN: u32 = 20;
+
+/// Whether a client that lost some of its attempts was let down rather than unlucky.
+pub(super) fn weighs(lost: u32, asked: u32) -> bool {
+    lost >= LOST_MIN || lost > 0 && (lost >= asked || asked >= LOST_ONE_IN && lost * LOST_ONE_IN >= asked)
 }
 
 /// Makes the table from the attempts of the class, of which `client` is the position among `hosts`.
@@ -50,14 +77,14 @@ pub(super) fn table(
     attempts: &[Attempt],
     hosts: &[(Address, Vec<Address>)],
     windows: &[Window],
-    (service, gathered): (Service, &Gathered),
+    served: &Served<'_>,
 ) -> Vec<Client> {
     let mut rows: Vec<Client> = Vec::with_capacity(hosts.len());
     for (_, addresses) in hosts {
         rows.push(Client { address: addresses.first().copied().unwrap_or_default(), ..Client::default() });
     }
     let mut answered = vec![0u32; hosts.len()];
-    let mut rescuers: Vec<BTreeMap<Address, u32>> = vec![BTreeMap::new(); hosts.len()];
+    let mut rescuers: Vec<BTreeMap<Service, u32>> = vec![BTreeMap::new(); hosts.len()];
     for attempt in attempts.iter().filter(|attempt| windows::are_around(windows, attempt.began.at_ns)) {
         let at = attempt.client as usize;
         let (Some(row), Some(rescuers)) = (rows.get_mut(at), rescuers.get_mut(at)) else { continue };
@@ -68,12 +95,12 @@ pub(super) fn table(
             State::Bad => {
                 row.failed += 1;
                 let host = hosts.get(at).map_or(Address::None, |(host, _)| *host);
-                let Some(rescue) = rescue(attempt, host, service, gathered) else { continue };
-                if rescue.service == service {
+                let Some(rescue) = served.soon_after(attempt, host) else { continue };
+                if rescue.service == served.service {
                     row.repeated += 1;
                 } else {
                     row.rescued += 1;
-                    *rescuers.entry(rescue.service.0).or_default() += 1;
+                    *rescuers.entry(rescue.service).or_default() += 1;
                 }
                 let waited_ns = rescue.ended.at_ns - attempt.began.at_ns;
                 if row.longest_wait_ns.is_none_or(|known| known < waited_ns) {
@@ -87,7 +114,7 @@ pub(super) fn table(
         rows.iter_mut().zip(hosts).zip(answered).zip(rescuers)
     {
         row.others = addresses.iter().skip(1).copied().collect();
-        row.rescued_by = rescuers.into_iter().max_by_key(|(_, count)| *count).map(|(server, _)| server);
+        row.rescuer = rescuers.into_iter().max_by_key(|(_, count)| *count).map(|(service, _)| service);
         row.never_served = answered == 0 && row.rescued + row.repeated == 0;
     }
     rows.retain(|row| row.failed > 0);
@@ -95,10 +122,36 @@ pub(super) fn table(
     rows
 }
 
-/// The first usable answer to the same question soon after, elsewhere before the same service.
-fn rescue(attempt: &Attempt, host: Address, service: Service, gathered: &Gathered) -> Option<Rescue> {
-    let known = gathered.rescues.get(&(host, attempt.question))?;
-    let (from, to) = (attempt.began.at_ns, attempt.ended.at_ns + RESCUE_NS);
-    let soon = known.iter().filter(|rescue| (from..=to).contains(&rescue.ended.at_ns));
-    soon.clone().find(|rescue| rescue.service != service).or_else(|| soon.clone().next()).copied()
+/// Where answers to failed questions are looked up.
+pub(super) struct Served<'g> {
+    /// The service that failed.
+    pub service: Service,
+    pub gathered: &'g Gathered,
+    pub lookups: &'g Lookups,
+}
+
+impl Served<'_> {
+    /// The first usable answer to the same question soon after: elsewhere, before the same service within the same lookup.
+    fn soon_after(&self, attempt: &Attempt, host: Address) -> Option<Rescue> {
+        let known = self.gathered.rescues.get(&(host, attempt.question))?;
+        let (from, to) = (attempt.began.at_ns, attempt.ended.at_ns + RESCUE_NS);
+        let first = known.partition_point(|rescue| rescue.ended.at_ns < from - RESCUE_NS);
+        let mut again = None;
+        for rescue in known.get(first..).unwrap_or_default() {
+            if rescue.ended.at_ns > to + RESCUE_NS {
+                break;
+            }
+            if !(from..=to).contains(&rescue.ended.at_ns) {
+                continue;
+            }
+            if rescue.service != self.service {
+                return Some(*rescue);
+            }
+            let lookup = |id: u32| self.lookups.of(TransactionId(id));
+            if again.is_none() && lookup(rescue.id) == lookup(attempt.id) {
+                again = Some(*rescue);
+            }
+        }
+        again
+    }
 }

@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use rayon::prelude::*;
 
 use super::attempts::{self, Attempt, Gathered, Service, State};
-use super::clients::{self, Client};
+use super::clients::{self, Client, Served};
 use super::episodes::signature;
 use super::hosts::Place;
+use super::lookups::Lookups;
 use super::splits::{self, Split};
 use super::vantage::Surroundings;
 use super::windows::{self, Mark, Window};
@@ -75,7 +76,7 @@ pub(super) fn look(index: &Index, evidence: &Evidence) -> Vec<Impact> {
     }
     let hosts = Hosts::of(evidence.surroundings());
     let gathered = attempts::gather(index, evidence, problems, &|address| hosts.host(address));
-    let look = Look { evidence, problems, hosts, gathered };
+    let look = Look { evidence, lookups: evidence.lookups(index), problems, hosts, gathered };
     let mut impacts: Vec<Impact> = (0..problems.len()).into_par_iter().map(|at| look.at(&[at])).collect();
     let mut lead_of: Vec<Option<usize>> = vec![None; problems.len()];
     for other in 1..problems.len() {
@@ -135,6 +136,7 @@ impl Hosts {
 /// What is needed to look at one problem after another.
 struct Look<'e> {
     evidence: &'e Evidence,
+    lookups: &'e Lookups,
     problems: &'e [Problem],
     hosts: Hosts,
     gathered: Gathered,
@@ -174,7 +176,8 @@ impl Look<'_> {
         if found.is_empty() {
             found = vec![whole(lead)];
         }
-        let mut clients = clients::table(&class, &failing, &found, (service, &self.gathered));
+        let served = Served { service, gathered: &self.gathered, lookups: self.lookups };
+        let mut clients = clients::table(&class, &failing, &found, &served);
         let mut totals = vec![0; failing.len()];
         for attempt in &own {
             if let Some(total) = totals.get_mut(attempt.client as usize) {
@@ -186,9 +189,9 @@ impl Look<'_> {
         }
         let inside = |attempt: &&Attempt| windows::are_around(&found, attempt.began.at_ns);
         let beside = own.iter().filter(inside).filter(|a| a.state == State::Good && !member(a)).count();
-        let served =
+        let good =
             all.iter().filter(inside).filter(|attempt| attempt.state == State::Good && member(attempt));
-        let others: BTreeSet<Address> = served
+        let others: BTreeSet<Address> = good
             .map(|attempt| self.hosts.host(attempt.address))
             .filter(|host| position(*host).is_err())
             .collect();

@@ -68,6 +68,23 @@ impl<'d> Numbers<'d> {
         (number != NONE).then_some(number)
     }
 
+    /// The number of a client that has one.
+    pub fn client_number(&self, address: Address) -> Option<u32> {
+        let (number, _) = self.known(self.dictionary.number(address)?);
+        (number != NONE).then_some(number)
+    }
+
+    /// The numbers of a query's client and server, [`NONE`] for each without.
+    pub fn either(&self, (at, segment): (usize, &Segment), row: usize) -> (u32, u32) {
+        let ends = || {
+            let numbers = self.of.get(at)?;
+            let (client, _) = *numbers.get(*segment.source_address.get(row)? as usize)?;
+            let (_, server) = *numbers.get(*segment.destination_address.get(row)? as usize)?;
+            Some((client, server))
+        };
+        ends().unwrap_or((NONE, NONE))
+    }
+
     /// Looks the numbered hosts up in the dictionaries of all segments; call when all have their numbers.
     pub fn read(&mut self, segments: usize) {
         let of = (0..segments).into_par_iter().map(|at| {

@@ -4,18 +4,14 @@ use std::collections::HashMap;
 
 use rayon::prelude::*;
 
-use super::evidence::first_of;
-use super::messages::{Messages, Run};
+use super::messages::Messages;
 use super::numbers::Numbers;
-use super::{Episode, EpisodeId, Evidence, Parameters, Problem, Signature};
+use super::{Episode, EpisodeId, Evidence, Parameters, Problem, Signature, losses};
 use crate::decode::{Address, dns};
 use crate::index::PacketId;
 use crate::time::Nanos;
 
 type Map<K, V> = HashMap<K, V, foldhash::fast::FixedState>;
-
-/// Messages looked through by one thread at a time.
-const BLOCK: u32 = 1 << 16;
 
 /// Episodes that share server and signature and overlap or follow closely, without isolated losses; gravest first. `asking`
 /// tells of each episode by a hash who asked whom for which name, whatever the signature.
@@ -57,15 +53,19 @@ pub(super) fn find(
         all.any(|transaction| transaction.extended_error.is_some_and(names_a_reason))
             || problem.signature == Signature::Truncated && never_over_tcp(evidence, problem)
     };
-    // Only of recovered problems that are more than a few attempts it matters how rare they are.
+    // Only of recovered problems it matters how rare they are, and whom they left without an answer.
     let decides = |problem: &Problem| {
-        matches!(problem.signature, Signature::NoAnswer | Signature::Late | Signature::Truncated)
-            && attempts(problem) > parameters.background_attempts as usize
-            && recovered(problem)
+        matches!(
+            problem.signature,
+            Signature::NoAnswer | Signature::Late | Signature::Truncated | Signature::ResponseCode(_)
+        ) && recovered(problem)
     };
-    let asked = asked(messages, evidence, (&problems, decides), hosts);
-    let keeps = problems.par_iter().zip(asked).map(|(problem, asked)| {
-        !is_background(problem, attempts(problem), asked, parameters) || !recovered(problem) || told(problem)
+    let candidates: Vec<usize> =
+        problems.iter().enumerate().filter(|(_, problem)| decides(problem)).map(|(at, _)| at).collect();
+    let lost = losses::of(messages, evidence, (&problems, &candidates, episodes), hosts);
+    let keeps = problems.par_iter().zip(&lost.problems).map(|(problem, around)| {
+        let background = is_background(problem, attempts(problem), around.asked, parameters);
+        !background || around.lets_down || !recovered(problem) || told(problem)
     });
     let mut keeps = keeps.collect::<Vec<_>>().into_iter();
     problems.retain(|_| keeps.next().unwrap_or(true));
@@ -142,57 +142,6 @@ fn grouped(episodes: &[Episode], gap_ns: Nanos) -> Vec<Problem> {
         problem.last_ns = problem.last_ns.max(episode.last_ns);
     }
     problems
-}
-
-/// How often the server of each problem was asked while it lasted, by clients of which some lookup failed; 0 where
-/// that decides nothing.
-fn asked(
-    messages: &Messages<'_>,
-    evidence: &Evidence,
-    (problems, decides): (&[Problem], impl Fn(&Problem) -> bool),
-    hosts: &Numbers<'_>,
-) -> Vec<usize> {
-    let mut spans: Vec<Vec<(usize, Nanos, Nanos)>> = Vec::new();
-    for (at, problem) in problems.iter().enumerate().filter(|(_, problem)| decides(problem)) {
-        let Some(server) = hosts.server_number(problem.server.0) else { continue };
-        spans.resize_with(spans.len().max(server as usize + 1), Vec::new);
-        if let Some(spans) = spans.get_mut(server as usize) {
-            spans.push((at, problem.first_ns, problem.last_ns));
-        }
-    }
-    if spans.is_empty() {
-        return vec![0; problems.len()];
-    }
-    let of_block = |block: u32| {
-        let range = block * BLOCK..(block + 1).saturating_mul(BLOCK).min(messages.len());
-        let mut counts = vec![0usize; problems.len()];
-        for Run { at, segment, rows, ordinal, .. } in messages.runs(range) {
-            for (row, tag) in rows.iter().zip(evidence.tags_from(ordinal)) {
-                if first_of(*tag).is_none() {
-                    continue;
-                }
-                let Some(ends) = hosts.ends((at, segment), row.packet) else { continue };
-                let spans = spans.get(ends.server as usize).filter(|spans| !spans.is_empty());
-                let Some(spans) = spans else { continue };
-                let row = (row.packet.0 - segment.base.0) as usize;
-                let time_ns = segment.time_ns.get(row).copied().unwrap_or_default();
-                for (at, first_ns, last_ns) in spans {
-                    if (*first_ns..=*last_ns).contains(&time_ns)
-                        && let Some(count) = counts.get_mut(*at)
-                    {
-                        *count += 1;
-                    }
-                }
-            }
-        }
-        counts
-    };
-    let sum = |mut one: Vec<usize>, other: Vec<usize>| {
-        one.iter_mut().zip(other).for_each(|(one, other)| *one += other);
-        one
-    };
-    let blocks = (0..messages.len().div_ceil(BLOCK)).into_par_iter();
-    blocks.map(of_block).reduce(|| vec![0; problems.len()], sum)
 }
 
 /// Failures of this many attempts of one client come after those that repeat.

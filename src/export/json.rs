@@ -351,7 +351,7 @@ fn clients(problem: &Problem, impact: Option<&Impact>) -> Vec<Value> {
             "asked": client.asked,
             "failed": client.failed,
             "rescued": client.rescued,
-            "rescued_by": client.rescued_by.map(|server| server.to_string()),
+            "rescued_by": client.rescued_by().map(|server| server.to_string()),
             "longest_wait_ns": client.longest_wait_ns,
             "never_served": client.never_served,
         })

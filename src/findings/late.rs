@@ -20,14 +20,15 @@ const FEW: usize = 3;
 /// Answers in time by the clock, but not for this client.
 fn refused(facts: &Facts<'_>, given_up: &GivenUp<'_>) -> Finding {
     let (shortest, longest) = given_up.waits_ns();
-    let asked = facts.servers.get(&given_up.server).map_or(0, |server| server.queries);
+    let answers = facts.servers.get(&given_up.server).map(|server| &server.answers);
+    let asked = answers.map_or(0, |all| all.iter().filter(|answer| answer.client == given_up.client).count());
     let questions = given_up.transactions.iter().flat_map(|t| [Some(t.first), t.answer]).flatten();
     let frames = rules::tidy(questions.chain(given_up.errors.iter().copied()).collect());
     Finding {
         id: RULE.id,
         severity: Severity::Medium,
         statement: format!(
-            "{} refused {} of {asked} answers of {}, which came {} to {} after the question: it had stopped waiting",
+            "{} refused {} of the {asked} answers of {} to it; they came {} to {} after the question, when it no longer listened",
             given_up.client,
             given_up.errors.len(),
             given_up.server.0,
@@ -47,7 +48,7 @@ fn refused(facts: &Facts<'_>, given_up: &GivenUp<'_>) -> Finding {
 
 fn run(facts: &Facts<'_>) -> Vec<Finding> {
     let mut found: Vec<Finding> = facts.given_up.iter().map(|given_up| refused(facts, given_up)).collect();
-    for (_, problem) in facts.problems().filter(|(_, problem)| problem.signature == Signature::Late) {
+    for (at, problem) in facts.problems().filter(|(_, problem)| problem.signature == Signature::Late) {
         let late: Vec<&Transaction> = facts.transactions(problem).collect();
         let filter =
             format!("dns.outcome == late && dns.flags.response == 1 && {}", rules::from(problem.server.0));
@@ -55,11 +56,12 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
             id: RULE.id,
             severity: if late.len() >= FEW { Severity::Medium } else { Severity::Info },
             statement: format!(
-                "{} of {} answers of {} to {} came more than 5 s after the last try",
+                "{} of {} questions from {} to {} were answered more than {} after the last try",
                 late.len(),
-                rules::asked(facts, problem),
+                rules::asked(facts, at).max(late.len() as u64),
+                rules::clients(&problem.clients),
                 problem.server.0,
-                rules::clients(&problem.clients)
+                span(facts.evidence.parameters.late_after_ns)
             ),
             frames: rules::tidy(late.iter().flat_map(|t| [Some(t.first), t.answer]).flatten().collect()),
             counts: vec![Count {

@@ -8,7 +8,8 @@ pub static RULE: Rule = Rule {
     id: "admin-prohibited",
     title: "DNS queries administratively prohibited",
     doc: "Queries answered by ICMP type 3 code 9, 10 or 13 (ICMPv6 type 1 code 1, 5 or 6): a filtering rule on the \
-          sending device rejects them (RFC 1812 §5.2.7.1). High, or medium when another resolver answered every question.",
+          sending device rejects them (RFC 1812 §5.2.7.1). Severity by the share of failed questions inside the \
+          windows, by clients without an alternative, and by how long rescued ones waited.",
     run,
 };
 

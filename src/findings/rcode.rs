@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::facts::{Denial, Facts};
-use super::{Count, Finding, Rule, Severity, rules};
+use super::{Count, Finding, Rule, Severity, gravity, rules};
 use crate::correlate::{Problem, Signature, Transaction};
 use crate::decode::Address;
 use crate::index::PacketId;
@@ -13,10 +13,11 @@ use crate::protocols::dns::{extended_error_name, response_code_name};
 pub static RULE: Rule = Rule {
     id: "rcode-outage",
     title: "DNS answers with an error code",
-    doc: "One server answers names of a zone with SERVFAIL, REFUSED or another error code: server and path work, the \
-          failure lies behind the server, in its policy or in the zone. NXDOMAIN counts only where the same server answers \
-          the name at another time, says that its policy hides it, or denies nearly every name asked of it (low). High when \
-          all the server's answers fail, low for a single question, otherwise medium.",
+    doc: "One server answers names of a zone with SERVFAIL, REFUSED or another error code: server and path work, \
+          the failure lies behind the server, in its policy or in the zone. NXDOMAIN counts only where the same \
+          server answers the name at another time, says that its policy hides it, or denies nearly every name \
+          asked of it (low). Severity by the share of failed questions inside the windows, by clients without an \
+          alternative, and by how long rescued ones waited.",
     run,
 };
 
@@ -34,16 +35,11 @@ struct Outage<'i> {
 
 fn run(facts: &Facts<'_>) -> Vec<Finding> {
     let mut by_kind: BTreeMap<(u16, Severity), Vec<Outage<'_>>> = BTreeMap::new();
-    for (_, problem) in facts.problems() {
+    for (at, problem) in facts.problems() {
         let Signature::ResponseCode(code) = problem.signature else { continue };
         let failed: Vec<&Transaction> = facts.transactions(problem).collect();
-        let asked = rules::asked(facts, problem);
-        let severity = match code {
-            _ if failed.len() as u64 == asked && asked > 2 => Severity::High,
-            // One question that fails is no outage, however often it is repeated.
-            _ if failed.len() == 1 => Severity::Low,
-            _ => Severity::Medium,
-        };
+        let asked = rules::asked(facts, at).max(failed.len() as u64);
+        let severity = gravity::of(facts, at);
         let outage = Outage { problem, code, severity, asked, failed };
         by_kind.entry((code, severity)).or_default().push(outage);
     }
@@ -82,9 +78,10 @@ fn single(outage: &Outage<'_>) -> Finding {
         id: RULE.id,
         severity: *severity,
         statement: format!(
-            "{} answered {} of {asked} questions with {}{}, all for names in {}",
+            "{} answered {} of {asked} questions of {} with {}{}, all for names in {}",
             problem.server.0,
             failed.len(),
+            rules::clients(&problem.clients),
             response_code_name(*code),
             extended(failed),
             rules::zone_words(&problem.names)

@@ -7,11 +7,10 @@ use super::{Finding, Rule, rules};
 pub static RULE: Rule = Rule {
     id: "refused-by-icmp",
     title: "DNS queries refused by ICMP port unreachable",
-    doc: "Queries to one server that were answered by ICMP type 3 code 3 (ICMPv6 type 1 code 4). A device using the \
-          named address received the query and refused the port (RFC 1122 §3.2.2.1); whether no service listens there or \
-          a filter rejects cannot be told from the packets. By number, share and duration: one question is low, half of what \
-          the server was asked is high; at most medium when every question was answered by another resolver within ten \
-          seconds.",
+    doc: "Queries to one server that were answered by ICMP type 3 code 3 (ICMPv6 type 1 code 4). A device using \
+          the named address received the query and refused the port (RFC 1122 §3.2.2.1); whether no service \
+          listens there or a filter rejects cannot be told from the packets. Severity by the share of failed \
+          questions inside the windows, by clients without an alternative, and by how long rescued ones waited.",
     run,
 };
 

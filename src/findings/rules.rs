@@ -1,12 +1,16 @@
 //! What several rules share: statements and filters about one problem.
 
-use super::facts::{ErrorFact, Facts, Meaning, servers};
-use super::{Count, FRAMES_MAX, Finding, Severity, zones};
+use std::collections::BTreeSet;
+
+use super::facts::{ErrorFact, Facts, Meaning};
+use super::{Count, FRAMES_MAX, Finding, gravity, zones};
+use crate::correlate::attempts::Service;
+use crate::correlate::clients::Client;
+use crate::correlate::impact::Impact;
 use crate::correlate::{Outcome, Problem, Transaction};
 use crate::decode::Address;
 use crate::index::{Index, PacketId};
 use crate::text::escape;
-use crate::time::Nanos;
 
 /// A filter for packets to an address.
 pub fn to(address: Address) -> String {
@@ -134,40 +138,47 @@ pub fn clients(clients: &[Address]) -> String {
     }
 }
 
-/// Whether every failed question of a problem was answered elsewhere soon after.
-pub fn all_failed_over(facts: &Facts<'_>, problem: &Problem) -> bool {
-    let mut any = false;
-    for transaction in facts.transactions(problem) {
-        any = true;
-        if facts.answered_elsewhere(transaction).is_none() {
-            return false;
-        }
-    }
-    any
+/// What the failing clients of a problem asked of its service in the whole capture: what their failures are counted against.
+pub fn asked(facts: &Facts<'_>, at: usize) -> u64 {
+    facts.evidence.impact(at).map_or(0, gravity::totals)
 }
 
-/// How grave failed questions are: by number, share of what the server was asked, and how long they went on.
-pub fn gravity(failed: u64, asked: u64, lasted_ns: Nanos) -> Severity {
-    let share = failed * 100 / asked.max(failed).max(1);
-    match failed {
-        0 | 1 => Severity::Low,
-        // Two at the same moment are one lookup, of an IPv4 and an IPv6 address.
-        2 if lasted_ns < LASTING_NS => Severity::Low,
-        2 => Severity::Medium,
-        _ if share >= MOST_PERCENT || failed >= MANY => Severity::High,
-        _ if share >= SOME_PERCENT => Severity::Medium,
-        _ => Severity::Low,
+/// Who was rescued, to end a statement; empty where nobody was.
+pub fn rescue(problem: &Problem, impact: Option<&Impact>) -> String {
+    let Some(impact) = impact else { return String::new() };
+    let rescued: Vec<&Client> = impact.clients.iter().filter(|client| client.rescued > 0).collect();
+    let number: u32 = rescued.iter().map(|client| client.rescued).sum();
+    if number == 0 {
+        return String::new();
+    }
+    let by: BTreeSet<_> = rescued.iter().filter_map(|client| client.rescuer).collect();
+    let by = match by.first() {
+        Some(only) if by.len() == 1 => rescuer(problem, *only),
+        _ => "other resolvers".to_owned(),
+    };
+    if impact.is_covered() && impact.phases.is_empty() {
+        let each = if number == 1 { "it" } else { "each" };
+        return format!("; {each} was then answered by {by}");
+    }
+    let of = match impact.clients.as_slice() {
+        [_] => String::new(),
+        all => format!(" ({} of {} clients)", rescued.len(), all.len()),
+    };
+    format!("; {} then answered by {by}{of}", counted(number as usize, "of them was", "of them were"))
+}
+
+/// Who answered instead: another server, or the same one over another transport.
+pub fn rescuer(problem: &Problem, (server, port, transport): Service) -> String {
+    match transport {
+        _ if server != problem.server.0 => server.to_string(),
+        TCP if problem.transport != TCP => format!("{server} over TCP"),
+        _ if transport != problem.transport => format!("{server} over UDP"),
+        _ => format!("{server} at port {port}"),
     }
 }
 
-/// Failures over less than this may be one lookup's.
-const LASTING_NS: Nanos = 2_000_000_000;
-/// A share of failed questions that leaves hardly anything working.
-const MOST_PERCENT: u64 = 50;
-/// A share of failed questions that users notice.
-const SOME_PERCENT: u64 = 5;
-/// So many failed questions are an outage whatever their share.
-const MANY: u64 = 50;
+/// The IP protocol number of TCP.
+const TCP: u8 = 6;
 
 /// A finding about a problem whose errors have one of the meanings.
 pub fn about_errors(
@@ -177,7 +188,7 @@ pub fn about_errors(
     says: &dyn Fn(&Refusal<'_>) -> String,
 ) -> Vec<Finding> {
     let mut found = Vec::new();
-    for (_, problem) in facts.problems() {
+    for (at, problem) in facts.problems() {
         let transactions: Vec<&Transaction> = facts.transactions(problem).collect();
         let errors: Vec<&ErrorFact> = transactions
             .iter()
@@ -187,15 +198,10 @@ pub fn about_errors(
         let Some(first) = errors.first() else { continue };
         let failed =
             transactions.iter().filter(|transaction| transaction.outcome == Outcome::Refused).count();
-        let refusal = Refusal { facts, problem, errors: &errors, failed, asked: asked(facts, problem) };
-        let degraded = all_failed_over(facts, problem);
-        let lasted_ns = problem.last_ns - problem.first_ns;
-        let grave = gravity(failed as u64, refusal.asked, lasted_ns);
-        let severity = if degraded { grave.min(Severity::Medium) } else { grave };
+        let refusal = Refusal { facts, problem, errors: &errors, failed, asked: asked(facts, at) };
+        let severity = gravity::of(facts, at);
         let mut statement = says(&refusal);
-        if degraded {
-            statement.push_str("; each question was then answered by another resolver");
-        }
+        statement.push_str(&rescue(problem, facts.evidence.impact(at)));
         let sender = first.source;
         let kind = icmp_filter(first.icmp);
         let queries =
@@ -222,18 +228,6 @@ pub fn about_errors(
     found
 }
 
-/// How many transactions the problem's server had in all.
-pub fn asked(facts: &Facts<'_>, problem: &Problem) -> u64 {
-    let key: servers::ServerKey = (problem.server.0, problem.server.1, problem.transport);
-    facts.servers.get(&key).map_or(0, |server| server.queries)
-}
-
-/// Whether the problem's server ever sent a DNS answer.
-pub fn answered(facts: &Facts<'_>, problem: &Problem) -> bool {
-    let key: servers::ServerKey = (problem.server.0, problem.server.1, problem.transport);
-    facts.servers.get(&key).is_some_and(|server| !server.answers.is_empty())
-}
-
 /// What a statement about refused queries is made from.
 pub struct Refusal<'r> {
     /// Everything gathered.
@@ -244,7 +238,7 @@ pub struct Refusal<'r> {
     pub errors: &'r [&'r ErrorFact],
     /// Transactions refused.
     pub failed: usize,
-    /// Transactions of this server in all.
+    /// What the failing clients asked this server in the whole capture.
     pub asked: u64,
 }
 
@@ -269,7 +263,7 @@ impl Refusal<'_> {
         format!(
             "{} of {} queries from {} to {} for {}",
             self.failed,
-            self.asked,
+            self.asked.max(self.failed as u64),
             clients(&self.problem.clients),
             self.problem.server.0,
             names(&self.problem.names)

@@ -7,9 +7,10 @@ use super::{Finding, Rule, rules};
 pub static RULE: Rule = Rule {
     id: "unreachable",
     title: "DNS server's host or network unreachable",
-    doc: "Queries answered by ICMP host or network unreachable or time exceeded. About 3 s after the query the last \
-          router gave up address resolution; at once it had no route. RFC 1122 §3.2.2.1 calls these hints, not proof. \
-          Severity by number, share and duration; at most medium when another resolver answered every question.",
+    doc: "Queries answered by ICMP host or network unreachable or time exceeded. About 3 s after the query the \
+          last router gave up address resolution; at once it had no route. RFC 1122 §3.2.2.1 calls these hints, \
+          not proof. Severity by the share of failed questions inside the windows, by clients without an \
+          alternative, and by how long rescued ones waited.",
     run,
 };
 

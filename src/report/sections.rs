@@ -14,6 +14,8 @@ use super::{Block, Claim, ClaimState, Input, OpenField, Report, Section, Table, 
 use crate::capture::Format;
 use crate::case::{Annotation, hash::hash_text};
 use crate::correlate::Signature;
+use crate::correlate::clients::Client;
+use crate::correlate::impact::Impact;
 use crate::findings::hypotheses::Assessment;
 use crate::index::{FrameNumber, PacketId, SourceId};
 
@@ -74,7 +76,9 @@ impl<'i> Builder<'i> {
         let questions = inventory.questions;
         let facts = problems
             .map(|(problem, around)| Facts::of(input, problem, around))
-            .take_while(|facts| !is_isolated(facts, questions))
+            .enumerate()
+            .take_while(|(at, facts)| !is_isolated(facts, input.evidence.impact(*at), questions))
+            .map(|(_, facts)| facts)
             .collect();
         Self {
             input: *input,
@@ -260,7 +264,10 @@ impl<'i> Builder<'i> {
 
 /// One question that stayed without answer, or was answered badly, among others is no failure to report at length; the
 /// findings of the rules list it. The gravest come first, so nothing graver follows.
-fn is_isolated(facts: &Facts<'_>, questions: u64) -> bool {
+fn is_isolated(facts: &Facts<'_>, impact: Option<&Impact>, questions: u64) -> bool {
+    if impact.is_some_and(|impact| impact.clients.iter().any(Client::is_let_down)) {
+        return false;
+    }
     let tries: u64 = facts.transactions.iter().map(|transaction| u64::from(transaction.tries)).sum();
     let refused = matches!(facts.problem.signature, Signature::Icmp { .. } | Signature::TcpReset);
     facts.transactions.len() == 1 && tries < 3 && !refused && questions > 1

@@ -1,0 +1,109 @@
+//! How grave a problem is: by its share inside the windows, who had no alternative, and how long others had to wait.
+
+use std::collections::BTreeSet;
+
+use super::Severity;
+use super::facts::Facts;
+use crate::correlate::clients::Client;
+use crate::correlate::impact::Impact;
+use crate::correlate::windows::Window;
+use crate::correlate::{Problem, Signature};
+use crate::time::Nanos;
+
+/// From this share of failed attempts on hardly anything works.
+const MOST_PERCENT: u64 = 90;
+/// From this share on users notice.
+const SOME_PERCENT: u64 = 20;
+/// Below this share of this many attempts failures are few.
+const FEW_PERCENT: u64 = 5;
+const FEW_OF: u64 = 20;
+/// Clients rescued sooner than this hardly notice.
+const WAIT_NS: Nanos = 2_000_000_000;
+/// Going from IPv6 to IPv4 within this time is by design (RFC 8305).
+const BY_DESIGN_NS: Nanos = 500_000_000;
+/// Two failures over less than this may be one lookup's.
+const LASTING_NS: Nanos = 2_000_000_000;
+/// An attempt sent this often is more than one chance loss.
+const TRIES_MIN: u32 = 3;
+
+/// How grave the problem at a position is.
+pub fn of(facts: &Facts<'_>, at: usize) -> Severity {
+    let Some((problem, impact)) = facts.evidence.problems.get(at).zip(facts.evidence.impact(at)) else {
+        return Severity::Low;
+    };
+    let floor = floor(impact);
+    if impact.is_covered() {
+        return covered(problem, impact);
+    }
+    let lookups = lookups(facts, problem);
+    if lookups <= 1 {
+        return single(facts, problem, impact);
+    }
+    let (asked, failed) = impact.asked_and_failed();
+    let scattered = impact.windows.iter().all(|window| window.failed <= 1);
+    let (asked, failed) = if scattered { (totals(impact), failed) } else { (asked, failed) };
+    let share = failed * 100 / asked.max(failed).max(1);
+    let lasted_ns = impact.windows.iter().map(Window::lasted_ns).max().unwrap_or_default();
+    let brief = lookups == 2 && lasted_ns < LASTING_NS;
+    let stranded = impact.stranded().next().is_some();
+    let grave = match share {
+        _ if brief => Severity::Low,
+        MOST_PERCENT.. if stranded && !is_aside(problem, impact, failed) => Severity::High,
+        SOME_PERCENT.. => Severity::Medium,
+        FEW_PERCENT.. => Severity::Low,
+        _ if asked < FEW_OF => Severity::Low,
+        _ => Severity::Info,
+    };
+    grave.max(floor)
+}
+
+/// Two lost attempts of one client, or all it asked, are never a mere note.
+fn floor(impact: &Impact) -> Severity {
+    if impact.clients.iter().any(Client::is_let_down) { Severity::Low } else { Severity::Info }
+}
+
+/// Every client was rescued: what counts is how long it took.
+fn covered(problem: &Problem, impact: &Impact) -> Severity {
+    let wait_ns = impact.clients.iter().filter_map(|client| client.longest_wait_ns).max().unwrap_or_default();
+    let down =
+        |client: &Client| problem.server.0.is_v6() && client.rescued_by().is_some_and(|by| !by.is_v6());
+    match wait_ns {
+        WAIT_NS.. => Severity::Medium,
+        ..BY_DESIGN_NS if impact.clients.iter().all(down) => Severity::Info,
+        _ => Severity::Low,
+    }
+}
+
+/// One lookup: grave only where it is all its client asked and was sent again and again.
+fn single(facts: &Facts<'_>, problem: &Problem, impact: &Impact) -> Severity {
+    let tries: u32 = facts.transactions(problem).map(|transaction| transaction.tries).sum();
+    let all = impact.clients.iter().all(|client| client.total == client.failed && client.never_served);
+    let served = impact.clients.iter().all(|client| client.rescued + client.repeated > 0);
+    let asked = totals(impact);
+    match () {
+        () if all && tries >= TRIES_MIN => Severity::High,
+        () if served => Severity::Info,
+        () if asked >= FEW_OF && 100 < asked * FEW_PERCENT => Severity::Info,
+        () => Severity::Low,
+    }
+}
+
+/// What the failing clients asked of the service in the whole capture.
+pub fn totals(impact: &Impact) -> u64 {
+    impact.clients.iter().map(|client| u64::from(client.total)).sum()
+}
+
+/// Distinct lookups among the failures.
+fn lookups(facts: &Facts<'_>, problem: &Problem) -> usize {
+    let lookups = facts.evidence.lookups(facts.index);
+    let episodes = problem.episodes.iter().filter_map(|id| facts.evidence.episodes.get(id.0 as usize));
+    let all: BTreeSet<_> =
+        episodes.flat_map(|episode| &episode.transactions).filter_map(|id| lookups.of(*id)).collect();
+    all.len()
+}
+
+/// An error code for few of the names asked meanwhile: a zone somewhere is broken, the resolver serves its clients.
+fn is_aside(problem: &Problem, impact: &Impact, failed: u64) -> bool {
+    let beside = u64::from(impact.answered_beside);
+    matches!(problem.signature, Signature::ResponseCode(_)) && failed * 100 < (failed + beside) * FEW_PERCENT
+}
