@@ -205,8 +205,8 @@ const fn companion(cause: Cause, title: &'static str, cannot_tell: &'static str)
 const CLASS_A: &str = "Which of H1–H4 holds: a missing listener, a filter that rejects, a device in front and an address \
 that never was a resolver send the same packets.";
 
-/// All hypotheses in order of their number.
-pub static CATALOGUE: [Entry; 23] = [
+/// All hypotheses in order of their number; those from H24 on are listed where something speaks for or against them.
+pub static CATALOGUE: [Entry; 34] = [
     refusal(Cause::NotRunning, "DNS service not running or not bound on the server"),
     refusal(Cause::ServerFilter, "packet filter on the server rejects the port"),
     refusal(Cause::DeviceInFront, "device in front of the server answers in its name"),
@@ -297,5 +297,52 @@ pub static CATALOGUE: [Entry; 23] = [
         Cause::Interception,
         "proxy intercepts and answers DNS",
         "Who operates the proxy and whether it is intended.",
+    ),
+    cause(
+        Cause::ApplicationError,
+        "the service accepts and then closes without an answer",
+        "Whether it is overloaded, starting, misconfigured, or does not serve this client.",
+    ),
+    cause(
+        Cause::LossyPath,
+        "packets are lost on the path",
+        "On which hop, and whether radio, congestion or a policer loses them.",
+    ),
+    cause(Cause::SlowPath, "the path delays everything", "On which hop the packets wait."),
+    cause(
+        Cause::SlowService,
+        "the server answers slowly",
+        "Whether it computes, waits for others, or is short of resources.",
+    ),
+    cause(Cause::DuplicateAddress, "two devices use one address", "Which of the two is meant to have it."),
+    cause(
+        Cause::NextHopGone,
+        "the next hop does not answer on the local network",
+        "Whether the gateway is off, or the client's own port or VLAN is at fault.",
+    ),
+    cause(
+        Cause::Portal,
+        "names are answered by a portal or an interceptor on the path",
+        "Whether it is a sign-in page that is wanted, or a hijack.",
+    ),
+    cause(
+        Cause::SplitDns,
+        "the wrong resolver is asked for this zone (split DNS)",
+        "Why the clients ask this resolver: a lost VPN route, or settings handed out.",
+    ),
+    cause(
+        Cause::DeadMember,
+        "one of several members behind the address does not serve, or the service flaps",
+        "Whether several hosts stand behind the address, or one comes and goes.",
+    ),
+    cause(
+        Cause::PropertyFilter,
+        "queries with one property are dropped or ignored",
+        "Whether a device on the path or the server itself does so.",
+    ),
+    cause(
+        Cause::SecondPacketLost,
+        "one of two first packets sent together is lost",
+        "Which translator or firewall loses it: its counters are needed.",
     ),
 ];

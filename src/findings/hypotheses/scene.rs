@@ -5,6 +5,7 @@ mod incidents;
 use std::collections::BTreeSet;
 
 use crate::correlate::hosts::Place;
+use crate::correlate::impact::Impact;
 use crate::correlate::{Consequence, Episode, Outcome, Problem, Signature, Transaction, Vantage};
 use crate::decode::Address;
 use crate::findings::facts::{ErrorFact, Facts, Host, Meaning, Server, servers};
@@ -117,6 +118,11 @@ impl<'f, 'i> Scene<'f, 'i> {
             .into_iter()
             .flat_map(|problem| problem.episodes.iter())
             .filter_map(move |id| evidence.episodes.get(id.0 as usize))
+    }
+
+    /// What the problem did to its clients: windows, what parts failures from answers, the table of clients.
+    pub fn impact(&self) -> Option<&'i Impact> {
+        self.facts.evidence.impact(self.problem?)
     }
 
     /// What clients did next, by code.

@@ -82,6 +82,18 @@ thresholds! {
     REQUESTS_MIN: usize = 3;
     /// One gap between failures in this many must hold an answer for the two to count as simultaneous.
     INTERLEAVED_ONE_IN: usize = 10;
+    /// Questions of one client from which their order may be regular.
+    SEQUENCE_MIN: usize = 8;
+    /// The longest period looked for: members behind one address.
+    PERIOD_MAX: usize = 8;
+    /// Times a period must be seen whole.
+    PERIOD_REPEATS_MIN: usize = 3;
+    /// One question in this many may be out of order.
+    PERIOD_MISSES_ONE_IN: usize = 20;
+    /// A refusal and an answer closer together than this alternate.
+    ALTERNATION_NS: Nanos = 2_000_000_000;
+    /// Changes between failure and answer that are cited.
+    INTERLEAVED_CITED: usize = 4;
     /// One failed question in this many answered elsewhere makes a failover.
     FAILOVER_ONE_IN: usize = 2;
     /// Errors that keep coming over this long are no single burst.

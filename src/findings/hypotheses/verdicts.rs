@@ -25,9 +25,12 @@ pub struct Classing {
 pub fn judge(mut ledger: Ledger, classing: Classing, changes: &[Change]) -> Vec<Hypothesis> {
     let mut all: Vec<Hypothesis> = CATALOGUE
         .iter()
-        .map(|entry| {
+        .filter_map(|entry| {
             let rows = ledger.take(entry.cause, changes);
-            Hypothesis {
+            if rows.is_empty() && entry.cause > Cause::Interception {
+                return None;
+            }
+            Some(Hypothesis {
                 cause: entry.cause,
                 title: entry.title,
                 class: class_of(entry, classing),
@@ -42,7 +45,7 @@ pub fn judge(mut ledger: Ledger, classing: Classing, changes: &[Change]) -> Vec<
                     "Whether anyone ever used the address: a wrong address sends the same packets as an absent host."
                         .to_owned()
                 },
-            }
+            })
         })
         .collect();
     let classes = class_scores(&all);

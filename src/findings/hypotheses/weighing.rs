@@ -6,6 +6,7 @@ mod fragments;
 mod further;
 mod incidents;
 mod load;
+mod patterns;
 mod silence;
 mod surroundings;
 
@@ -24,6 +25,7 @@ pub fn weigh(scene: &Scene<'_, '_>) -> (Ledger, Classing) {
     silence::weigh(scene, &mut ledger);
     answers::weigh(scene, &mut ledger);
     surroundings::weigh(scene, &mut ledger);
+    patterns::weigh(scene, &mut ledger);
     fragments::weigh(scene, &mut ledger);
     incidents::weigh(scene, &mut ledger);
     further::weigh(scene, &mut ledger);

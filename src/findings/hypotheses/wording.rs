@@ -236,6 +236,14 @@ fn beside(scene: &Scene<'_, '_>, leading: &[Cause], assessment: &Assessment, out
             "The delay arose before the answers reached the client; it does not count against the service being there.",
         ),
         (
+            Cause::DeadMember,
+            "One of several members behind the address without the service, or a service that comes and goes, looks like this.",
+        ),
+        (
+            Cause::PropertyFilter,
+            "A device on the path and the server itself can do this; a capture at the server tells which.",
+        ),
+        (
             Cause::TableFull,
             "This fits an exhausted translation or connection table on the way; that device's counters are needed.",
         ),

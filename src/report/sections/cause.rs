@@ -254,6 +254,12 @@ pub fn phrase(hypothesis: &Hypothesis, facts: Option<&Facts<'_>>) -> String {
         Cause::SilentDrop => {
             format!("queries to {server} are dropped silently (filter, loss, or a dead host behind a filter)")
         }
+        Cause::DeadMember => {
+            format!("one of several members behind {server} does not serve, or the service comes and goes")
+        }
+        Cause::PropertyFilter => {
+            format!("a device on the path or {server} itself ignores queries with one property, named above")
+        }
         _ => title(),
     }
 }

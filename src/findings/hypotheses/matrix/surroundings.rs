@@ -11,12 +11,12 @@ matrix! {
     ANSWERED_MEANWHILE: 11 OtherTraffic, "hypotheses §3",
         for "the service works for some queries and not for others",
         against "the service answered during the failure",
-        [H1 -20, H2 5, H3 0, H5 0, H6 -20, H7 -20, H8 0, H9 2, H13 2, H17 0, H20 0], excludes [H4];
+        [H1 -20, H2 5, H3 0, H5 0, H6 -20, H7 -20, H8 0, H9 2, H13 2, H17 0, H20 0, H39 2], excludes [H4];
     /// The same while errors came: one of the two may not be the server's.
     ANSWERED_AMID_ERRORS: 11 OtherTraffic, "hypotheses §3",
         for "the service works for some queries and not for others",
         against "the service answered during the failure",
-        [H1 -20, H2 5, H3 0, H5 0, H6 -20, H7 -20, H8 0, H9 2, H13 2, H17 10, H20 0], excludes [H4];
+        [H1 -20, H2 5, H3 0, H5 0, H6 -20, H7 -20, H8 0, H9 2, H13 2, H17 10, H20 0, H39 2], excludes [H4];
     /// TCP to the same port answered while UDP fails.
     TCP_WORKS: 12 OtherTraffic, "hypotheses §3",
         for "a rule treats UDP otherwise than TCP",
@@ -192,4 +192,39 @@ matrix! {
         for "it receives the queries and works on them longer than the client waits",
         against "the server received a query for this name and worked on it",
         [H13 10, H8 -10, H1 -20, H2 -5, H4 -20, H6 -20, H7 -20];
+    /// The server answered the failing clients themselves between failures that are silence.
+    INTERLEAVED_SILENCE: 85 OtherTraffic, "services §5.3",
+        for "the service runs: single packets are lost, or one of several members does not serve",
+        against "the same client was served between its failures",
+        [H1 -20, H2 -10, H3 2, H5 -10, H6 -20, H7 -20, H8 -10, H9 2, H29 5, H39 5, H40 2], excludes [H4];
+    /// The same where failures are refusals of the server's own address, seconds apart from answers.
+    INTERLEAVED_REFUSALS: 85 OtherTraffic, "services §5.3",
+        for "one of several members refuses while the others serve, or the service comes and goes",
+        against "the same client was served between its failures",
+        [H1 -20, H2 -10, H3 5, H5 -10, H6 -20, H7 -20, H8 -10, H39 20, H40 2], excludes [H4];
+    /// A property of the queries parts failures and answers completely.
+    PROPERTY_SPLITS: 86 OtherTraffic, "services §5.2 H40",
+        for "what decides is in the query, as a rule or an old server treats it",
+        against "the service answers other queries of the same client at the same time",
+        [H1 -20, H2 2, H3 2, H5 2, H6 -20, H7 -20, H8 -5, H22 0, H29 -10, H39 -20, H40 20], excludes [H4];
+    /// The same where a regular order parts them as well.
+    PROPERTY_OR_ORDER_SPLITS: 86 OtherTraffic, "services §5.2 H40",
+        for "what decides is in the query, or its place in the order",
+        against "the service answers other queries of the same client at the same time",
+        [H1 -20, H2 2, H3 2, H5 2, H6 -20, H7 -20, H8 -5, H22 0, H29 -10, H39 0, H40 20], excludes [H4];
+    /// The record type parts them: a rule, or a zone whose servers ignore the type.
+    TYPES_SPLIT: 86 OtherTraffic, "services §5.2 H40",
+        for "the type decides: a rule on it, or servers of the zone that ignore it",
+        against "the service answers other queries of the same client at the same time",
+        [H1 -20, H2 -5, H5 -5, H6 -20, H7 -20, H8 -5, H13 10, H29 -10, H39 -20, H40 10], excludes [H4];
+    /// Names part them: the resolver works longer on some than its client waits.
+    NAMES_SPLIT: 86 OtherTraffic, "services §5.2 H40",
+        for "the name decides: what the server must ask for it does not answer",
+        against "the service answers other queries of the same client at the same time",
+        [H1 -20, H2 -5, H5 -5, H6 -20, H7 -20, H8 -5, H13 10, H29 -10, H39 -20, H40 2], excludes [H4];
+    /// Failures and answers of one client follow each other in a regular order.
+    REGULAR_ORDER: 87 Timing, "services §5.2 H39",
+        for "members that are asked in turn fail in turn",
+        against "loss and filters by address know no turns",
+        [H2 -10, H29 -10, H39 20, H40 0];
 }

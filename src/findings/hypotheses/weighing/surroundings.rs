@@ -1,10 +1,13 @@
 //! Rows from what else the capture shows: the server's other packets, other resolvers, TCP, fragments, neighbours.
 
-use super::silence::answered_in_period;
+use std::collections::BTreeMap;
+
 use crate::correlate::duplicates::CopyKind;
 use crate::correlate::hosts::{Place, is_loopback};
+use crate::correlate::impact::Impact;
 use crate::correlate::{Problem, Signature};
 use crate::decode::Address;
+use crate::findings::facts::servers::Answer;
 use crate::findings::facts::{Connection, Ending, Meaning, Sort};
 use crate::findings::hypotheses::catalogue::{Cause, Class};
 use crate::findings::hypotheses::ledger::Ledger;
@@ -15,6 +18,7 @@ use crate::findings::hypotheses::thresholds::{
     UPSTREAM_CITED,
 };
 use crate::index::PacketId;
+use crate::time::Nanos;
 
 pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     if scene.is_lookup() {
@@ -181,9 +185,9 @@ fn history(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     let (from, to) = scene.period_ns;
     let Some(asked) = scene.asked() else { return };
     let refused = !scene.errors_of(Meaning::PortUnreachable).is_empty();
-    if let Some(packet) = answered_in_period(scene).filter(|_| is_interleaved(scene)) {
-        meanwhile(scene, packet, ledger);
-        other_client(scene, ledger);
+    if let Some(answer) = served_meanwhile(scene) {
+        meanwhile(scene, answer.packet, ledger);
+        other_client(scene, answer, ledger);
     }
     let (before, again) = if refused {
         (&row::ANSWERED_BEFORE_REFUSING, &row::RECOVERED_FROM_REFUSING)
@@ -210,13 +214,52 @@ fn history(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     other_resolver(scene, ledger);
 }
 
-/// Whether answers stand among the failures and not only between long runs of them. A service that stops,
-/// works and stops again answers between failures too, but never while it fails.
+/// An answer to another client inside a window in which the failing ones got none: between two failures of one client,
+/// or among failures of clients that asked once. A service that stops, works and stops again answers between failures
+/// too, but never while it fails.
+fn served_meanwhile<'f>(scene: &Scene<'f, '_>) -> Option<&'f Answer> {
+    let impact = scene.impact().filter(|impact| !impact.unaffected.is_empty())?;
+    let asked_ns = |answer: &Answer| answer.time_ns.saturating_sub(answer.trip_ns);
+    let other = |answer: &&Answer| impact.unaffected.binary_search(&answer.client).is_ok();
+    let failing = failing_spans(scene, impact);
+    let among = is_interleaved(scene);
+    let inside = |answer: &&Answer| {
+        let next = failing.partition_point(|(from, _)| *from <= asked_ns(answer));
+        let own = next.checked_sub(1).and_then(|at| failing.get(at));
+        let (from, to) = scene.period_ns;
+        own.is_some_and(|(_, to)| answer.time_ns <= *to)
+            || among && from <= asked_ns(answer) && answer.time_ns <= to
+    };
+    scene.asked()?.answers.iter().filter(other).find(inside)
+}
+
+/// The times between two failures of one client within a window, put together over all clients, in order.
+fn failing_spans(scene: &Scene<'_, '_>, impact: &Impact) -> Vec<(Nanos, Nanos)> {
+    let mut spans: BTreeMap<(Address, usize), (Nanos, Nanos)> = BTreeMap::new();
+    for transaction in &scene.transactions {
+        let Some((client, _)) = scene.ends(transaction) else { continue };
+        let at_ns = scene.facts.time(transaction.first);
+        let window = impact.windows.partition_point(|window| window.first_bad.at_ns <= at_ns);
+        let span = spans.entry((client, window)).or_insert((at_ns, at_ns));
+        *span = (span.0.min(at_ns), span.1.max(at_ns));
+    }
+    let mut all: Vec<(Nanos, Nanos)> = spans.into_values().collect();
+    all.sort_unstable();
+    let mut joined: Vec<(Nanos, Nanos)> = Vec::new();
+    for (from, to) in all {
+        match joined.last_mut().filter(|last| from <= last.1) {
+            Some(last) => last.1 = last.1.max(to),
+            None => joined.push((from, to)),
+        }
+    }
+    joined
+}
+
+/// Whether answers stand among the failures and not only between long runs of them.
 fn is_interleaved(scene: &Scene<'_, '_>) -> bool {
     let (from, to) = scene.period_ns;
     let Some(asked) = scene.asked() else { return false };
-    let time = |packet| scene.facts.index.packet(packet).map_or(0, |packet| packet.time_ns());
-    let mut failed: Vec<_> = scene.transactions.iter().map(|transaction| time(transaction.first)).collect();
+    let mut failed: Vec<_> = scene.transactions.iter().map(|t| scene.facts.time(t.first)).collect();
     failed.sort_unstable();
     let mut answered: Vec<_> =
         asked.answers_in(from, to).map(|answer| answer.time_ns.saturating_sub(answer.trip_ns)).collect();
@@ -237,12 +280,10 @@ pub(super) fn meanwhile(scene: &Scene<'_, '_>, packet: PacketId, ledger: &mut Le
     ledger.see(seen, format!("{} answered DNS while these queries failed.", scene.server), vec![packet]);
 }
 
-fn other_client(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
-    let (from, to) = scene.period_ns;
-    let served = scene
-        .asked()
-        .and_then(|asked| asked.answers_in(from, to).find(|answer| !scene.clients.contains(&answer.client)));
-    let Some(answer) = served.filter(|_| !scene.errors.is_empty()) else { return };
+fn other_client(scene: &Scene<'_, '_>, answer: &Answer, ledger: &mut Ledger) {
+    if scene.errors.is_empty() {
+        return;
+    }
     ledger.see(
         &row::OTHER_CLIENT_SERVED,
         format!("{} was answered by {} while others were refused.", answer.client, scene.server),

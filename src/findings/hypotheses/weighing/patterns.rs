@@ -1,0 +1,206 @@
+//! Rows from the pattern of failures among answers: what failing queries have that answered ones have not, and in which
+//! order the two follow each other.
+
+use std::collections::BTreeMap;
+
+use crate::correlate::Signature;
+use crate::correlate::impact::Impact;
+use crate::correlate::splits::Split;
+use crate::decode::Address;
+use crate::findings::facts::Meaning;
+use crate::findings::hypotheses::ledger::Ledger;
+use crate::findings::hypotheses::matrix::surroundings as row;
+use crate::findings::hypotheses::scene::Scene;
+use crate::findings::hypotheses::thresholds::{
+    ALTERNATION_NS, INTERLEAVED_CITED, PERIOD_MAX, PERIOD_MISSES_ONE_IN, PERIOD_REPEATS_MIN, SEQUENCE_MIN,
+};
+use crate::findings::rules::{counted, plain_name};
+use crate::findings::zones;
+use crate::index::PacketId;
+use crate::protocols::dns::type_name;
+use crate::time::Nanos;
+
+/// One question of a failing client, in order of time.
+#[derive(Clone, Copy)]
+struct Step {
+    at_ns: Nanos,
+    packet: PacketId,
+    failed: bool,
+}
+
+pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
+    let fits = matches!(
+        scene.signature,
+        Some(Signature::NoAnswer | Signature::Icmp { .. } | Signature::TcpReset | Signature::Late)
+    );
+    let Some(impact) = scene.impact().filter(|_| fits) else { return };
+    let by_client = sequences(scene);
+    let period = by_client.values().find_map(|steps| period(steps).map(|period| (period, steps)));
+    property(scene, impact, period.is_some(), ledger);
+    if impact.split == Split::Nothing && impact.windows.iter().any(|window| window.is_intermittent()) {
+        interleaved(scene, &by_client, ledger);
+    }
+    if let Some((period, steps)) = period {
+        let failed = steps.iter().filter(|step| step.failed).count();
+        ledger.see(
+            &row::REGULAR_ORDER,
+            format!(
+                "Failures and answers of {} follow each other in a regular order of {period}: {failed} of {} questions of \
+                 one client failed.",
+                scene.server,
+                steps.len()
+            ),
+            cited(steps),
+        );
+    }
+}
+
+/// What the failing clients asked while they failed, by client.
+fn sequences(scene: &Scene<'_, '_>) -> BTreeMap<Address, Vec<Step>> {
+    let mut by_client: BTreeMap<Address, Vec<Step>> = BTreeMap::new();
+    for transaction in &scene.transactions {
+        let Some((client, _)) = scene.ends(transaction) else { continue };
+        let at_ns = scene.facts.time(transaction.first);
+        by_client.entry(client).or_default().push(Step { at_ns, packet: transaction.first, failed: true });
+    }
+    let (from, to) = scene.period_ns;
+    for answer in scene.asked().into_iter().flat_map(|asked| &asked.answers) {
+        let at_ns = answer.time_ns.saturating_sub(answer.trip_ns);
+        if let Some(steps) = by_client.get_mut(&answer.client).filter(|_| (from..=to).contains(&at_ns)) {
+            steps.push(Step { at_ns, packet: answer.packet, failed: false });
+        }
+    }
+    for steps in by_client.values_mut() {
+        steps.sort_by_key(|step| (step.at_ns, step.packet));
+    }
+    by_client
+}
+
+/// The shortest period by which failures and answers repeat.
+fn period(steps: &[Step]) -> Option<usize> {
+    let mixed = steps.iter().any(|step| step.failed) && steps.iter().any(|step| !step.failed);
+    if steps.len() < SEQUENCE_MIN || !mixed {
+        return None;
+    }
+    (2..=PERIOD_MAX).filter(|period| steps.len() >= period * PERIOD_REPEATS_MIN).find(|period| {
+        let places: Vec<(usize, usize)> = (0..*period)
+            .map(|place| {
+                let of = || steps.iter().skip(place).step_by(*period);
+                (of().filter(|step| step.failed).count(), of().count())
+            })
+            .collect();
+        let misses: usize = places.iter().map(|(failed, all)| (*failed).min(all - failed)).sum();
+        let both = places.iter().any(|(failed, all)| failed * 2 > *all)
+            && places.iter().any(|(failed, all)| failed * 2 < *all);
+        both && misses * PERIOD_MISSES_ONE_IN <= steps.len()
+    })
+}
+
+/// The first changes between failure and answer.
+fn cited(steps: &[Step]) -> Vec<PacketId> {
+    let changes = steps.windows(2).filter(|pair| matches!(pair, [a, b] if a.failed != b.failed));
+    let mut frames: Vec<PacketId> =
+        changes.take(INTERLEAVED_CITED).flatten().map(|step| step.packet).collect();
+    frames.sort_unstable();
+    frames.dedup();
+    frames
+}
+
+/// The server answered the failing clients themselves between their failures, and nothing tells the two apart.
+fn interleaved(scene: &Scene<'_, '_>, by_client: &BTreeMap<Address, Vec<Step>>, ledger: &mut Ledger) {
+    let Some(steps) = by_client.values().max_by_key(|steps| cited(steps).len()) else { return };
+    let close = by_client.values().any(|steps| {
+        steps
+            .windows(2)
+            .any(|pair| matches!(pair, [a, b] if a.failed != b.failed && b.at_ns - a.at_ns <= ALTERNATION_NS))
+    });
+    let refused = scene.errors_of(Meaning::PortUnreachable).iter().any(|error| error.source == scene.server)
+        || scene.signature == Some(&Signature::TcpReset);
+    let seen = if refused && close { &row::INTERLEAVED_REFUSALS } else { &row::INTERLEAVED_SILENCE };
+    let answered = steps.iter().filter(|step| !step.failed).count();
+    ledger.see(
+        seen,
+        format!(
+            "{} answered {} of a client between the failures of the same client.",
+            scene.server,
+            counted(answered, "question", "questions")
+        ),
+        cited(steps),
+    );
+}
+
+/// What parts the failing queries from those answered completely.
+fn property(scene: &Scene<'_, '_>, impact: &Impact, regular: bool, ledger: &mut Ledger) {
+    let Some((failing, fine)) = words(scene, &impact.split) else { return };
+    let seen = match &impact.split {
+        Split::Zone | Split::Name => &row::NAMES_SPLIT,
+        Split::Type(_) => &row::TYPES_SPLIT,
+        _ if regular => &row::PROPERTY_OR_ORDER_SPLITS,
+        _ => &row::PROPERTY_SPLITS,
+    };
+    let (_, failed) = impact.asked_and_failed();
+    let (from, to) = scene.period_ns;
+    let served = scene.asked().into_iter().flat_map(|asked| asked.answers_in(from, to));
+    let served = served.filter(|answer| scene.clients.contains(&answer.client)).map(|answer| answer.packet);
+    let frames = scene.queries.iter().copied().take(INTERLEAVED_CITED).chain(served.take(INTERLEAVED_CITED));
+    ledger.see(
+        seen,
+        format!(
+            "Only queries {failing} fail at {} ({failed} of them); those {fine} were answered at the same time ({}).",
+            scene.server, impact.answered_beside
+        ),
+        frames.collect(),
+    );
+}
+
+/// The failing queries and the others, as told apart.
+fn words(scene: &Scene<'_, '_>, split: &Split) -> Option<(String, String)> {
+    Some(match split {
+        Split::Nothing => return None,
+        Split::Zone => {
+            let zones: Vec<String> =
+                zones::common(&scene.names).iter().take(3).map(|z| plain_name(z)).collect();
+            (format!("for names in {}", zones.join(", ")), "for other names".to_owned())
+        }
+        Split::Name => {
+            (format!("for {}", counted(scene.names.len(), "name", "names")), "for other names".to_owned())
+        }
+        Split::Type(types) => {
+            let types: Vec<String> = types.iter().take(3).map(|qtype| type_name(*qtype)).collect();
+            (format!("of type {}", types.join(", ")), "of other types".to_owned())
+        }
+        Split::Edns(true) => ("with EDNS (an OPT record)".to_owned(), "without EDNS".to_owned()),
+        Split::Edns(false) => ("without EDNS".to_owned(), "with EDNS (an OPT record)".to_owned()),
+        Split::PortsFrom(port) => {
+            (format!("from source ports of {port} and above"), "from lower source ports".to_owned())
+        }
+        Split::PortsTo(port) => {
+            (format!("from source ports up to {port}"), "from higher source ports".to_owned())
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn steps(pattern: &str) -> Vec<Step> {
+        let step = |(at, letter): (usize, char)| Step {
+            at_ns: at as Nanos,
+            packet: PacketId(at as u32),
+            failed: letter == 'x',
+        };
+        pattern.chars().enumerate().map(step).collect()
+    }
+
+    #[test]
+    fn a_period_is_found_where_the_order_is_regular_and_nowhere_else() {
+        assert_eq!(period(&steps("x.x.x.x.")), Some(2));
+        assert_eq!(period(&steps("x..x..x..x..")), Some(3));
+        assert_eq!(period(&steps("xx.xx.xx.xx.")), Some(3));
+        // Blocks are restarts, a few are no pattern, and chance is none.
+        assert_eq!(period(&steps("xxxxxxxx........")), None);
+        assert_eq!(period(&steps("x.x.x.")), None);
+        assert_eq!(period(&steps("x...x.xx..x.x...xx..x")), None);
+    }
+}
