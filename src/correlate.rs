@@ -29,6 +29,7 @@ mod printed;
 mod problems;
 mod quoted;
 mod quotes;
+pub mod reasons;
 pub mod splits;
 mod strays;
 pub mod tally;
@@ -45,6 +46,7 @@ use crate::index::{Index, PacketId};
 use crate::time::Nanos;
 pub use evidence::Evidence;
 pub use parameters::Parameters;
+pub use reasons::Reason;
 
 /// Position of a transaction in [`Evidence::transactions`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -116,8 +118,8 @@ pub struct Link {
     pub level: Level,
     /// Time of `from` minus time of `to`; 0 without a target.
     pub delta_ns: Nanos,
-    /// Why this level, in words: `quotes its DNS bytes and IP id`.
-    pub reason: &'static str,
+    /// Why this level.
+    pub reason: Reason,
     /// An error outside the time window of its type: not a latency.
     pub delayed: bool,
 }
@@ -294,12 +296,54 @@ pub struct Problem {
     pub last_ns: Nanos,
 }
 
+/// What correlation may notice about a packet; in the order of the words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum AnomalyKind {
+    /// A response with the right id from another address than was asked.
+    AnswerFromOtherAddress,
+    /// A response with the right id to another question.
+    AnswerToOtherQuestion,
+    /// A response unlike one before to the same query.
+    ConflictingAnswer,
+    /// A response like one before.
+    DuplicateAnswer,
+    /// An ICMP error about a response.
+    ErrorAboutResponse,
+    /// An error about a query that was answered all the same.
+    IcmpAndAnswer,
+    /// An ICMP error whose receiver drops it.
+    IcmpBadChecksum,
+    /// Id and port are used again for the same question, too late to be a repeat.
+    IdPortReuse,
+    /// A response later than any client waits.
+    ImplausiblyLateAnswer,
+    /// A response to nothing that was asked.
+    Unsolicited,
+}
+
+impl AnomalyKind {
+    /// The word in JSON and filters.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::AnswerFromOtherAddress => "answer_from_other_address",
+            Self::AnswerToOtherQuestion => "answer_to_other_question",
+            Self::ConflictingAnswer => "conflicting_answer",
+            Self::DuplicateAnswer => "duplicate_answer",
+            Self::ErrorAboutResponse => "error_about_response",
+            Self::IcmpAndAnswer => "icmp_and_answer",
+            Self::IcmpBadChecksum => "icmp_bad_checksum",
+            Self::IdPortReuse => "id_port_reuse",
+            Self::ImplausiblyLateAnswer => "implausibly_late_answer",
+            Self::Unsolicited => "unsolicited",
+        }
+    }
+}
+
 /// Something correlation noticed about one packet that is no link.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Anomaly {
-    /// A stable word (`id_port_reuse`, `answer_to_other_question`, `answer_from_other_address`, `unsolicited`,
-    /// `duplicate_answer`, `conflicting_answer`, `icmp_and_answer`, …).
-    pub kind: &'static str,
+    /// What.
+    pub kind: AnomalyKind,
     /// The packet.
     pub packet: PacketId,
     /// The packet it is seen against, if any.

@@ -233,13 +233,15 @@ fn ties(subject: &Subject<'_>, explanation: &mut Explanation) {
     let label = |id: PacketId| subject.index.label(id);
     for link in subject.evidence.links_from(subject.packet.id) {
         let Some(to) = link.to else {
-            explanation.ties.push(format!("It refers to no packet of this capture: {}.", link.reason));
+            explanation
+                .ties
+                .push(format!("It refers to no packet of this capture: {}.", link.reason.words()));
             continue;
         };
         let (after, to) = (time::span(link.delta_ns), label(to));
         explanation.ties.push(match link.kind {
-            LinkKind::AnswerTo => format!("It answers {to}, {after} later: {}.", link.reason),
-            LinkKind::RetryOf => format!("It repeats {to} after {after}: {}.", link.reason),
+            LinkKind::AnswerTo => format!("It answers {to}, {after} later: {}.", link.reason.words()),
+            LinkKind::RetryOf => format!("It repeats {to} after {after}: {}.", link.reason.words()),
             LinkKind::DuplicateOf => format!("It is {to} captured again after {after}; it does not count."),
             LinkKind::ErrorAbout => {
                 let level = match link.level {
@@ -252,7 +254,10 @@ fn ties(subject: &Subject<'_>, explanation: &mut Explanation) {
                 } else {
                     ""
                 };
-                format!("It returns the packet of {to}, {after} later: {level}; {}.{delayed}", link.reason)
+                format!(
+                    "It returns the packet of {to}, {after} later: {level}; {}.{delayed}",
+                    link.reason.words()
+                )
             }
         });
     }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use portmortem::capture;
-use portmortem::correlate::{Evidence, Level, LinkKind, Outcome, Parameters, correlate, tally};
+use portmortem::correlate::{AnomalyKind, Evidence, Level, LinkKind, Outcome, Parameters, correlate, tally};
 use portmortem::index::{FrameNumber, Index, Input, PacketId, Progress, SourceId, build};
 use serde_json::Value;
 
@@ -91,7 +91,10 @@ fn the_seed_incident_is_one_episode_of_three_delayed_refusals() {
     assert_eq!(deltas, [3_905_993_000, 43_741_555_000, 17_830_396_000]);
     assert!(errors.iter().all(|link| link.delayed && link.level == Level::Exact));
     assert_eq!(evidence.transactions.len(), 3, "a query 120 s later is no retransmission");
-    assert_eq!(evidence.anomalies.iter().filter(|anomaly| anomaly.kind == "id_port_reuse").count(), 2);
+    assert_eq!(
+        evidence.anomalies.iter().filter(|anomaly| anomaly.kind == AnomalyKind::IdPortReuse).count(),
+        2
+    );
     assert_eq!(evidence.episodes.len(), 1);
     assert_eq!(evidence.episodes[0].transactions.len(), 3);
     assert_eq!(evidence.episodes[0].frames.len() as u32, index.len());

@@ -66,9 +66,9 @@ fn an_error_that_names_the_server_alone_is_tied_to_the_open_query_to_it() {
             let link = evidence.links_from(PacketId(packet)).into_iter().next().expect("a link");
             assert_eq!((link.to, link.level), (Some(PacketId(packet - 1)), Level::Probable), "{error}");
             assert!(
-                link.reason.contains("no port") || link.reason.contains("no address, port"),
+                link.reason.words().contains("no port") || link.reason.words().contains("no address, port"),
                 "{}",
-                link.reason
+                link.reason.words()
             );
         }
         let (_, assessments) = judge(&text);

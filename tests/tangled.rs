@@ -12,7 +12,7 @@ use std::sync::atomic::AtomicBool;
 
 use portmortem::capture;
 use portmortem::correlate::{
-    Evidence, Level, LinkKind, Outcome, Parameters, Transaction, correlate, encrypted, lookups,
+    AnomalyKind, Evidence, Level, LinkKind, Outcome, Parameters, Transaction, correlate, encrypted, lookups,
 };
 use portmortem::filter::{Context, Filter};
 use portmortem::generate::dns::{self, Data, Message};
@@ -67,7 +67,7 @@ fn outcomes(evidence: &Evidence) -> Vec<Outcome> {
     evidence.transactions.iter().map(|transaction| transaction.outcome).collect()
 }
 
-fn kinds(evidence: &Evidence) -> Vec<(&'static str, u32)> {
+fn kinds(evidence: &Evidence) -> Vec<(AnomalyKind, u32)> {
     evidence.anomalies.iter().map(|anomaly| (anomaly.kind, anomaly.packet.0)).collect()
 }
 
@@ -100,7 +100,7 @@ fn one_id_for_other_names_within_a_second_keeps_the_answers_apart() {
     let (_, evidence) = examine(&frames);
     assert_eq!(answers(&evidence), [Some(4), None, Some(3)]);
     assert_eq!(outcomes(&evidence), [Outcome::Answered, Outcome::NoAnswer, Outcome::Answered]);
-    assert_eq!(kinds(&evidence), [("answer_to_other_question", 5)]);
+    assert_eq!(kinds(&evidence), [(AnomalyKind::AnswerToOtherQuestion, 5)]);
 }
 
 #[test]
@@ -145,7 +145,7 @@ fn an_answer_from_another_address_answers_nothing() {
     ];
     let (_, evidence) = examine(&frames);
     assert_eq!(outcomes(&evidence), [Outcome::NoAnswer]);
-    assert_eq!(kinds(&evidence), [("answer_from_other_address", 1), ("unsolicited", 2)]);
+    assert_eq!(kinds(&evidence), [(AnomalyKind::AnswerFromOtherAddress, 1), (AnomalyKind::Unsolicited, 2)]);
     assert_eq!(evidence.anomalies[0].against, Some(PacketId(0)));
 }
 
@@ -153,7 +153,7 @@ fn an_answer_from_another_address_answers_nothing() {
 fn a_capture_that_begins_with_answers_calls_them_unsolicited_and_nothing_else() {
     let frames = [(0, reply(1, "a.example")), (MS, reply(2, "b.example")), (9 * MS, query(3, NAME))];
     let (_, evidence) = examine(&frames);
-    assert_eq!(kinds(&evidence), [("unsolicited", 0), ("unsolicited", 1)]);
+    assert_eq!(kinds(&evidence), [(AnomalyKind::Unsolicited, 0), (AnomalyKind::Unsolicited, 1)]);
     assert_eq!(evidence.transactions.len(), 1);
 }
 
@@ -180,7 +180,7 @@ fn an_error_about_an_answer_is_not_held_against_the_server() {
     let (_, evidence) = examine(&frames);
     assert_eq!(about(&evidence, 2), (Some(1), Level::Exact));
     assert_eq!(outcomes(&evidence), [Outcome::Answered]);
-    assert_eq!(kinds(&evidence), [("error_about_response", 2)]);
+    assert_eq!(kinds(&evidence), [(AnomalyKind::ErrorAboutResponse, 2)]);
 }
 
 #[test]
@@ -401,6 +401,7 @@ fn queries_and_answers_without_end_on_one_flow_and_id_take_linear_time() {
     }
     let (_, evidence) = load(&[file(&frames).path()]);
     assert_eq!(evidence.transactions.len(), ROUNDS as usize);
-    let further = evidence.anomalies.iter().filter(|anomaly| anomaly.kind == "duplicate_answer").count();
+    let further =
+        evidence.anomalies.iter().filter(|anomaly| anomaly.kind == AnomalyKind::DuplicateAnswer).count();
     assert_eq!(further, ROUNDS as usize / 2);
 }

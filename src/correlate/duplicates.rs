@@ -31,7 +31,7 @@ const CHAIN_MAX: usize = 8;
 const WARM_MAX: usize = 1 << 14;
 
 /// How a packet came to be captured again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum CopyKind {
     /// The same packet with the same TTL: a mirror port, or two interfaces of one host.
     Mirror,

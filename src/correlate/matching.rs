@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use hashbrown::HashTable;
 
-use super::Parameters;
 use super::evidence::Role;
 use super::messages::{Messages, NONE, Position};
+use super::{AnomalyKind, Parameters};
 use crate::index::segment::DnsKind;
 use crate::index::{DnsRow, PacketId};
 use crate::time::Nanos;
@@ -110,7 +110,7 @@ pub(super) struct Found {
     /// Answers that count, matched without a question to compare.
     pub probable: Vec<Position>,
     /// Anomaly, message, and the message it is seen against.
-    pub odd: Vec<(&'static str, Position, Position)>,
+    pub odd: Vec<(AnomalyKind, Position, Position)>,
     /// Responses that match nothing.
     pub strays: Vec<Position>,
     /// A flow and id has more open questions than are compared.
@@ -216,7 +216,7 @@ impl Matcher<'_> {
                 return;
             }
             if !within {
-                self.found.odd.push(("id_port_reuse", entry.position, first));
+                self.found.odd.push((AnomalyKind::IdPortReuse, entry.position, first));
             }
         } else if newest != NONE {
             let crowded = self.candidates(newest).nth(CANDIDATES_MAX - 1).is_some();
@@ -305,7 +305,9 @@ impl Matcher<'_> {
                 self.further(entry.position, first, Role::FurtherAnswer, delta_ns);
             }
             _ => match others {
-                Some(query) => self.found.odd.push(("answer_to_other_question", entry.position, query)),
+                Some(query) => {
+                    self.found.odd.push((AnomalyKind::AnswerToOtherQuestion, entry.position, query));
+                }
                 None => self.early.push(Early { entry: *entry, is_taken: false }),
             },
         }

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::messages::Messages;
 use super::weigh::{Error, Weighed};
-use super::{Evidence, Level};
+use super::{Evidence, Level, Reason};
 use crate::decode::dns;
 use crate::index::names::name_hash;
 use crate::index::segment::{DnsKind, question_hash};
@@ -92,10 +92,6 @@ fn same(messages: &Messages<'_>, error: &Error<'_>, candidate: PacketId) -> Opti
     ((same_server || same_client) && equal && in_time).then_some(Weighed {
         target: Some(candidate),
         level: Level::Nat,
-        reason: if same_server {
-            "quotes its DNS bytes with the sender's address or port as a NAT changed them"
-        } else {
-            "quotes its DNS bytes with the receiver's address or port as a NAT changed them"
-        },
+        reason: if same_server { Reason::NatSender } else { Reason::NatReceiver },
     })
 }

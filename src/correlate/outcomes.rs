@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::evidence::set_in;
 use super::messages::Messages;
-use super::{Anomaly, Evidence, Outcome, Parameters, Transaction, transactions};
+use super::{Anomaly, AnomalyKind, Evidence, Outcome, Parameters, Transaction, transactions};
 use crate::decode::Address;
 use crate::index::{DnsRow, PacketId};
 use crate::time::Nanos;
@@ -82,7 +82,11 @@ fn conclude_one(
         if let Some(error) = transaction.error
             && is_about_answered_try(messages, evidence, transaction, error)
         {
-            part.anomalies.push(Anomaly { kind: "icmp_and_answer", packet: error, against: Some(answer) });
+            part.anomalies.push(Anomaly {
+                kind: AnomalyKind::IcmpAndAnswer,
+                packet: error,
+                against: Some(answer),
+            });
         }
         let rtt_ns = evidence.rtt_ns(transaction);
         part.anomalies.extend(transactions::implausible(

@@ -2,8 +2,9 @@
 //! whose quote the capture cut off.
 
 use super::messages::Messages;
+use super::reasons::{Crowd, Names};
 use super::weigh::{Head, Weighed};
-use super::{Evidence, Level, Outcome, quotes};
+use super::{Evidence, Level, Outcome, Reason, quotes};
 use crate::capture::LinkType;
 use crate::decode::{Address, Quote, Transport, transcript};
 use crate::index::segment::flow_hash;
@@ -101,15 +102,9 @@ pub(super) fn join_nameless(messages: &Messages<'_>, evidence: &mut Evidence) {
             Some(query) => Weighed {
                 target: Some(query),
                 level: Level::Probable,
-                reason: if another {
-                    "the newest open query of this client; the error as recorded shows no address, port or id"
-                } else {
-                    "the only open query of this client; the error as recorded shows no address, port or id"
-                },
+                reason: Reason::Open(Names::Nothing, if another { Crowd::Several } else { Crowd::One }),
             },
-            None => {
-                Weighed::nothing("the error as recorded names no packet, and this client has no open query")
-            }
+            None => Weighed::nothing(Reason::Open(Names::Nothing, Crowd::Nobody)),
         };
         quotes::attach(messages, evidence, &head, &weighed);
     }
@@ -133,8 +128,7 @@ pub(super) fn choose(
             let dns_id =
                 quote.dns.zip(packet.dns()).is_some_and(|(quoted, sent)| quoted.header.id == sent.header.id);
             if port && ip_id && dns_id {
-                let reason = "the printed quote shows its port, IP id and DNS id";
-                return Weighed { target: Some(id), level: Level::Exact, reason };
+                return Weighed { target: Some(id), level: Level::Exact, reason: Reason::PrintedQuote };
             }
             if !port || (quote.dns.is_some() && !dns_id) {
                 continue;
@@ -148,22 +142,14 @@ pub(super) fn choose(
             open.push(id);
         }
     }
-    let reason = match open.len() {
-        0 if error.portless => {
-            "server and client agree, the line shows no port; all such queries were answered or refused before"
-        }
-        1 if error.portless => {
-            "the only open query of this client to that server; the line shows no port or id"
-        }
-        _ if error.portless => {
-            "the newest open query of this client to that server; the line shows no port or id"
-        }
-        0 => "server, port and client agree; all such queries were answered or refused before",
-        1 => "the only open query of this client to that server and port; the line shows no port or id",
-        _ => "the newest open query of this client to that server and port; the line shows no port or id",
+    let names = if error.portless { Names::Server } else { Names::ServerAndPort };
+    let crowd = match open.len() {
+        0 => Crowd::Settled,
+        1 => Crowd::One,
+        _ => Crowd::Several,
     };
     match open.first().copied().or(newest) {
-        Some(id) => Weighed { target: Some(id), level: Level::Probable, reason },
-        None => Weighed::nothing("no query of this client to that server and port is in the text before it"),
+        Some(id) => Weighed { target: Some(id), level: Level::Probable, reason: Reason::Open(names, crowd) },
+        None => Weighed::nothing(Reason::Open(names, Crowd::Nobody)),
     }
 }

@@ -12,7 +12,7 @@ use super::evidence::set_bit;
 use super::messages::Messages;
 use super::quoted::{Quoted, Target};
 use super::weigh::{self, Error, Head, Weighed};
-use super::{Anomaly, Evidence, Level, Link, LinkKind, TransactionId};
+use super::{Anomaly, AnomalyKind, Evidence, Level, Link, LinkKind, Reason, TransactionId};
 use super::{nat, printed};
 use crate::index::PacketId;
 use crate::index::segment::DnsKind;
@@ -64,7 +64,7 @@ pub(super) fn attach_all(messages: &Messages<'_>, evidence: &mut Evidence, weigh
             Judged::Lost(told, key) => lost.push((told, key)),
             Judged::Printed => print(messages, evidence, &quoted, packet),
             Judged::Unreadable => {
-                let weighed = Weighed::nothing("it quotes no packet that can be read");
+                let weighed = Weighed::nothing(Reason::Unreadable);
                 evidence.push_link(link(packet, &weighed, 0, false));
             }
         }
@@ -167,10 +167,10 @@ fn store(messages: &Messages<'_>, evidence: &mut Evidence, told: Told) {
     let (packet, against) = (error.packet, link.to);
     evidence.push_link(link);
     if error.checksum_wrong {
-        evidence.anomalies.push(Anomaly { kind: "icmp_bad_checksum", packet, against });
+        evidence.anomalies.push(Anomaly { kind: AnomalyKind::IcmpBadChecksum, packet, against });
     }
     if about_response {
-        evidence.anomalies.push(Anomaly { kind: "error_about_response", packet, against });
+        evidence.anomalies.push(Anomaly { kind: AnomalyKind::ErrorAboutResponse, packet, against });
     }
     for id in first.into_iter().chain(others) {
         let Some(transaction) = evidence.transactions.get_mut(id.0 as usize) else { continue };
@@ -190,18 +190,18 @@ fn orphan(messages: &Messages<'_>, error: &Error<'_>, quoted: &Quoted) -> Weighe
     let inner = &error.quote.inner;
     let outer = (error.outer_source, error.outer_destination);
     Weighed::nothing(if outer.0 == outer.1 && outer.0 == inner.source {
-        "the host told itself: the packet never left it"
+        Reason::OwnHost
     } else if error.head.time_ns - messages.first_ns <= error.head.window_ns() {
-        "the packet was sent before the capture began, or was not captured"
+        Reason::BeforeCapture
     } else if !quoted.senders.contains(&inner.source) {
-        "no packet of the quoted sender is in this capture"
+        Reason::UnknownSender
     } else {
-        "the quoted packet is not in this capture"
+        Reason::NotInCapture
     })
 }
 
 impl Weighed {
-    pub(super) fn nothing(reason: &'static str) -> Self {
+    pub(super) fn nothing(reason: Reason) -> Self {
         Self { target: None, level: Level::Orphan, reason }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use rayon::prelude::*;
 
 use super::messages::{Messages, Position};
-use super::{Anomaly, Evidence};
+use super::{Anomaly, AnomalyKind, Evidence};
 use crate::decode::Address;
 use crate::index::segment::DnsKind;
 use crate::index::{DnsRow, PacketId};
@@ -85,7 +85,11 @@ pub(super) fn explain(messages: &Messages<'_>, evidence: &mut Evidence, position
         }
     }
     for stray in strays {
-        let kind = if stray.query.is_some() { "answer_from_other_address" } else { "unsolicited" };
+        let kind = if stray.query.is_some() {
+            AnomalyKind::AnswerFromOtherAddress
+        } else {
+            AnomalyKind::Unsolicited
+        };
         evidence.anomalies.push(Anomaly { kind, packet: stray.packet, against: stray.query });
     }
 }

@@ -12,7 +12,7 @@ use super::episodes::is_error_code;
 use super::evidence::{Extra, ROLE_BITS, Role, TRANSACTIONS_MAX, UNTAGGED};
 use super::matching::{self, CANDIDATES_MAX, Entry, Found, Further, Room, UNANSWERED};
 use super::messages::{Messages, NONE, Ordinal, Position};
-use super::{Anomaly, Evidence, Outcome, Transaction, TransactionId, strays};
+use super::{Anomaly, AnomalyKind, Evidence, Outcome, Transaction, TransactionId, strays};
 use crate::decode::dns;
 use crate::index::{DnsRow, PacketId};
 use crate::time::Nanos;
@@ -310,17 +310,17 @@ fn extend(messages: &Messages<'_>, evidence: &mut Evidence, all: &[(TransactionI
 }
 
 /// What a response is to one that came before it; `None` where several belong together.
-fn repeated(messages: &Messages<'_>, answer: PacketId, row: &DnsRow) -> Option<&'static str> {
+fn repeated(messages: &Messages<'_>, answer: PacketId, row: &DnsRow) -> Option<AnomalyKind> {
     if ZONE_TRANSFERS.contains(&row.qtype) || row.question == 0 {
         return None;
     }
     let first = messages.index.packet(answer).and_then(|packet| packet.dns());
     let equal = first.is_some_and(|first| messages.bytes(first) == messages.bytes(row));
-    Some(if equal { "duplicate_answer" } else { "conflicting_answer" })
+    Some(if equal { AnomalyKind::DuplicateAnswer } else { AnomalyKind::ConflictingAnswer })
 }
 
 /// Marks answers that come later than any client waits.
 pub(super) fn implausible(transaction: &Transaction, rtt_ns: Nanos, limit_ns: Nanos) -> Option<Anomaly> {
     let packet = transaction.answer.filter(|_| rtt_ns > limit_ns)?;
-    Some(Anomaly { kind: "implausibly_late_answer", packet, against: Some(transaction.last) })
+    Some(Anomaly { kind: AnomalyKind::ImplausiblyLateAnswer, packet, against: Some(transaction.last) })
 }

@@ -2,7 +2,7 @@
 
 use super::messages::Messages;
 use super::parameters::error_window_ns;
-use super::{Level, Parameters};
+use super::{Level, Parameters, Reason};
 use crate::decode::{Address, Decoded, Quote, Transport};
 use crate::index::segment::flow_hash;
 use crate::index::{Index, PacketId};
@@ -36,7 +36,7 @@ pub(super) struct Error<'i> {
 pub(super) struct Weighed {
     pub target: Option<PacketId>,
     pub level: Level,
-    pub reason: &'static str,
+    pub reason: Reason,
 }
 
 impl<'i> Error<'i> {
@@ -169,11 +169,7 @@ pub(super) fn choose(
         }
     }
     let Some((agreement, id, _)) = best else {
-        return any.then_some(Weighed {
-            target: None,
-            level: Level::Orphan,
-            reason: "packets of the quoted flow are too old and none is proved by the quote",
-        });
+        return any.then_some(Weighed { target: None, level: Level::Orphan, reason: Reason::TooOld });
     };
     Some(name(error, agreement, id, Crowd { fitting, equals }))
 }
@@ -188,38 +184,25 @@ struct Crowd {
 /// Names level and reason of the best agreement.
 fn name(error: &Error<'_>, agreement: Agreement, id: PacketId, crowd: Crowd) -> Weighed {
     if !agreement.possible {
-        let reason = "it fits a flow but quotes bytes no packet of it sent: possible forgery or corruption";
-        return Weighed { target: None, level: Level::Contradicted, reason };
+        return Weighed { target: None, level: Level::Contradicted, reason: Reason::Disagrees };
     }
     let alone = crowd.fitting == 1;
     let (level, reason) = match agreement {
-        Agreement { payload: true, ip_id: true, .. } => (Level::Exact, "quotes its payload bytes and IP id"),
-        Agreement { payload: true, .. } if crowd.equals == 1 => (Level::Exact, "quotes its payload bytes"),
-        Agreement { payload: true, .. } => {
-            (Level::Probable, "quotes its payload bytes; several packets carry the same, the newest is named")
-        }
-        Agreement { identifier: true, ip_id: true, .. } => {
-            (Level::Exact, "quotes its transport identifier and IP id")
-        }
+        Agreement { payload: true, ip_id: true, .. } => (Level::Exact, Reason::PayloadAndIpId),
+        Agreement { payload: true, .. } if crowd.equals == 1 => (Level::Exact, Reason::Payload),
+        Agreement { payload: true, .. } => (Level::Probable, Reason::PayloadOfSeveral),
+        Agreement { identifier: true, ip_id: true, .. } => (Level::Exact, Reason::IdentifierAndIpId),
         Agreement { ip_id: true, length: true, .. } if crowd.equals == 1 => {
-            (Level::Exact, "quotes its IP id and length, and no other packet fits")
+            (Level::Exact, Reason::IpIdAndLength)
         }
-        Agreement { identifier: true, .. } if crowd.equals == 1 => {
-            (Level::Exact, "quotes its transport identifier, and no other packet fits")
-        }
-        Agreement { ip_id: true, .. } => (Level::Probable, "addresses, ports and IP id agree"),
-        Agreement { ip_id_swapped: true, .. } => {
-            (Level::Probable, "addresses and ports agree, the IP id with its bytes swapped")
-        }
-        _ if alone => (Level::Probable, "addresses and ports agree; the quote holds nothing more to compare"),
-        _ => (
-            Level::Probable,
-            "addresses and ports agree; several packets fit, the newest unanswered is named",
-        ),
+        Agreement { identifier: true, .. } if crowd.equals == 1 => (Level::Exact, Reason::Identifier),
+        Agreement { ip_id: true, .. } => (Level::Probable, Reason::IpId),
+        Agreement { ip_id_swapped: true, .. } => (Level::Probable, Reason::IpIdSwapped),
+        _ if alone => (Level::Probable, Reason::FlowAlone),
+        _ => (Level::Probable, Reason::FlowOfSeveral),
     };
     if error.head.checksum_wrong && level == Level::Exact {
-        let reason = "quotes its bytes, but the ICMP checksum is wrong: the receiver would have dropped it";
-        return Weighed { target: Some(id), level: Level::Probable, reason };
+        return Weighed { target: Some(id), level: Level::Probable, reason: Reason::ChecksumWrong };
     }
     Weighed { target: Some(id), level, reason }
 }

@@ -269,7 +269,7 @@ fn links(job: &Job<'_>) -> Vec<Value> {
                 "level": link.level.name(),
                 "delta_us": link.to.map(|_| link.delta_ns / 1000),
                 "delayed": link.delayed,
-                "reason": link.reason,
+                "reason": link.reason.words(),
                 "fields": crate::report::agreement::fields(job.input.index, link),
                 "alternatives": frames(
                     job,

@@ -53,7 +53,7 @@ pub fn each(field: EvidenceField, packet: PacketId, index: &Index, evidence: &Ev
             let _ = rest
                 .iter()
                 .take_while(|anomaly| anomaly.packet == packet)
-                .any(|anomaly| visit(Scalar::Text(anomaly.kind)));
+                .any(|anomaly| visit(Scalar::Text(anomaly.kind.name())));
         }
         _ => {
             if let Some(transaction) =

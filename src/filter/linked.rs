@@ -165,7 +165,7 @@ impl<'f> Linked<'f> {
             }
             EvidenceField::Anomaly => {
                 let found = evidence.anomalies_in(&range(view)).iter();
-                let passing = found.filter(|anomaly| self.accepts_value(&Scalar::Text(anomaly.kind)));
+                let passing = found.filter(|anomaly| self.accepts_value(&Scalar::Text(anomaly.kind.name())));
                 passing.for_each(|anomaly| marks.set(anomaly.packet));
             }
             _ => self.links(view, (context, evidence), &mut marks),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::facts::delegations::How;
 use super::facts::{Facts, Lame};
 use super::{Count, Finding, Rule, Severity, rules};
-use crate::correlate::{Anomaly, Signature, Transaction};
+use crate::correlate::{Anomaly, AnomalyKind, Signature, Transaction};
 use crate::decode::Address;
 use crate::index::PacketId;
 
@@ -23,10 +23,10 @@ pub static RULE: Rule = Rule {
 /// Whether an anomaly belongs here. A query sent twice may well be answered twice, the records in another order.
 fn is_told(facts: &Facts<'_>, anomaly: &Anomaly) -> bool {
     match anomaly.kind {
-        "answer_from_other_address" | "answer_to_other_question" => true,
+        AnomalyKind::AnswerFromOtherAddress | AnomalyKind::AnswerToOtherQuestion => true,
         // With another id it is a response only where the very port that asked got nothing else.
-        "unsolicited" => asked_in_vain(facts, anomaly.packet),
-        "conflicting_answer" => {
+        AnomalyKind::Unsolicited => asked_in_vain(facts, anomaly.packet),
+        AnomalyKind::ConflictingAnswer => {
             let id = facts.evidence.transaction_of(anomaly.packet);
             id.and_then(|id| facts.evidence.transaction(id)).is_none_or(|transaction| transaction.tries < 2)
         }
@@ -56,12 +56,12 @@ const ASKED_MAX: usize = 1_000;
 const STRAYS_MAX: usize = 1_000;
 
 fn run(facts: &Facts<'_>) -> Vec<Finding> {
-    let mut by_kind: BTreeMap<&'static str, Vec<PacketId>> = BTreeMap::new();
-    let mut responses: BTreeMap<&'static str, Vec<PacketId>> = BTreeMap::new();
+    let mut by_kind: BTreeMap<AnomalyKind, Vec<PacketId>> = BTreeMap::new();
+    let mut responses: BTreeMap<AnomalyKind, Vec<PacketId>> = BTreeMap::new();
     let mut strays = 0;
     for anomaly in &facts.evidence.anomalies {
-        strays += usize::from(anomaly.kind == "unsolicited");
-        if (anomaly.kind != "unsolicited" || strays <= STRAYS_MAX) && is_told(facts, anomaly) {
+        strays += usize::from(anomaly.kind == AnomalyKind::Unsolicited);
+        if (anomaly.kind != AnomalyKind::Unsolicited || strays <= STRAYS_MAX) && is_told(facts, anomaly) {
             let frames = by_kind.entry(anomaly.kind).or_default();
             frames.extend(anomaly.against);
             frames.push(anomaly.packet);
@@ -70,11 +70,13 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
     }
     let mut found = lame(facts);
     found.extend(by_kind.into_iter().map(|(kind, frames)| {
-        let responses = responses.get(kind).map(Vec::as_slice).unwrap_or_default();
+        let responses = responses.get(&kind).map(Vec::as_slice).unwrap_or_default();
         let count = responses.len() as u64;
         let (words, severity) = match kind {
-            "answer_from_other_address" => ("came from another address than was asked", Severity::Medium),
-            "answer_to_other_question" => (
+            AnomalyKind::AnswerFromOtherAddress => {
+                ("came from another address than was asked", Severity::Medium)
+            }
+            AnomalyKind::AnswerToOtherQuestion => (
                 if count == 1 {
                     "answers another question than was asked"
                 } else {
@@ -82,7 +84,7 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
                 },
                 Severity::Low,
             ),
-            "unsolicited" => {
+            AnomalyKind::Unsolicited => {
                 ("came to the asking ports with another id than was asked with", Severity::Medium)
             }
             _ if count == 1 => ("differs from the answer that came first", Severity::Low),

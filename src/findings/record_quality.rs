@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::facts::{ErrorFact, Facts, Meaning};
 use super::{Count, Finding, Rule, Severity, rules};
 use crate::capture::{Format, LinkType};
-use crate::correlate::Transaction;
+use crate::correlate::{AnomalyKind, Transaction};
 use crate::decode::{Address, transcript};
 use crate::index::PacketId;
 use crate::time::{Nanos, seconds, span};
@@ -163,7 +163,8 @@ impl Points<'_, '_> {
     }
 
     fn reuse(&mut self) {
-        let again = self.facts.evidence.anomalies.iter().filter(|anomaly| anomaly.kind == "id_port_reuse");
+        let again =
+            self.facts.evidence.anomalies.iter().filter(|anomaly| anomaly.kind == AnomalyKind::IdPortReuse);
         let frames: Vec<PacketId> =
             again.flat_map(|anomaly| [anomaly.against, Some(anomaly.packet)]).flatten().collect();
         if !frames.is_empty() {

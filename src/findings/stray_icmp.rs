@@ -2,7 +2,7 @@
 
 use super::facts::{ErrorFact, Facts};
 use super::{Count, Finding, Rule, Severity, rules};
-use crate::correlate::Level;
+use crate::correlate::{AnomalyKind, Level};
 use crate::index::PacketId;
 
 /// The rule.
@@ -28,7 +28,7 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
         .evidence
         .anomalies
         .iter()
-        .filter(|anomaly| anomaly.kind == "icmp_and_answer")
+        .filter(|anomaly| anomaly.kind == AnomalyKind::IcmpAndAnswer)
         .map(|anomaly| anomaly.packet)
         .collect();
     let groups = [

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::{Evidence, Role};
 use crate::correlate::duplicates::{Copy, CopyKind};
-use crate::correlate::{Level, Link, LinkKind, TransactionId};
+use crate::correlate::{Level, Link, LinkKind, Reason, TransactionId};
 use crate::decode::Quote;
 use crate::index::PacketId;
 use crate::time::Nanos;
@@ -136,34 +136,24 @@ impl Evidence {
         let extra = || self.extra(id, packet).map_or(0, |extra| extra.delta_ns);
         let (to, kind, level, delta_ns, reason) = match role {
             Role::First => return None,
-            Role::Retry => (
-                transaction.first,
-                LinkKind::RetryOf,
-                Level::Exact,
-                extra(),
-                "same addresses, ports, id and question",
-            ),
+            Role::Retry => (transaction.first, LinkKind::RetryOf, Level::Exact, extra(), Reason::SameKey),
             Role::Answer => (
                 transaction.last,
                 LinkKind::AnswerTo,
                 Level::Exact,
                 self.rtt_ns(transaction),
-                "same addresses, ports, id and question",
+                Reason::SameKey,
             ),
             Role::ProbableAnswer => (
                 transaction.last,
                 LinkKind::AnswerTo,
                 Level::Probable,
                 self.rtt_ns(transaction),
-                "same addresses, ports and id; no question to compare",
+                Reason::NoQuestion,
             ),
-            Role::FurtherAnswer => (
-                transaction.last,
-                LinkKind::AnswerTo,
-                Level::Exact,
-                extra(),
-                "a further response to the same query",
-            ),
+            Role::FurtherAnswer => {
+                (transaction.last, LinkKind::AnswerTo, Level::Exact, extra(), Reason::FurtherResponse)
+            }
         };
         let late = delta_ns > self.parameters.late_after_ns && kind == LinkKind::AnswerTo;
         Some(Link { from: packet, to: Some(to), kind, level, delta_ns, reason, delayed: late })
@@ -255,7 +245,7 @@ impl Evidence {
             kind: LinkKind::DuplicateOf,
             level: Level::Exact,
             delta_ns: Nanos::from(copy.delta_ns),
-            reason: copy.kind.reason(),
+            reason: Reason::Copy(copy.kind),
             delayed: false,
         })
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use hashbrown::{HashMap, HashSet};
 
 use super::asked::{self, Asked};
-use crate::correlate::Outcome;
+use crate::correlate::{AnomalyKind, Outcome};
 use crate::decode::Address;
 use crate::findings::{Input, zones};
 use crate::index::{PacketId, Segment};
@@ -328,7 +328,8 @@ fn distinct(
 }
 
 fn unsolicited(load: &mut Load, input: &Input<'_>) {
-    for anomaly in input.evidence.anomalies.iter().filter(|anomaly| anomaly.kind == "unsolicited") {
+    for anomaly in input.evidence.anomalies.iter().filter(|anomaly| anomaly.kind == AnomalyKind::Unsolicited)
+    {
         let Some(packet) = input.index.packet(anomaly.packet) else { continue };
         let unsolicited = load.unsolicited.entry(packet.destination_address()).or_default();
         unsolicited.responses += 1;

@@ -203,7 +203,7 @@ fn links(b: &Builder<'_>, facts: &Facts<'_>) -> Block {
         frames.push(tie.error);
         let mut cells = vec![b.input.index.label(tie.error), about, delta, tie.link.level.name().to_owned()];
         if reason.is_none() {
-            cells.push(tie.link.reason.to_owned());
+            cells.push(tie.link.reason.words().to_owned());
         }
         rows.push((cells, frames));
     }
@@ -213,7 +213,7 @@ fn links(b: &Builder<'_>, facts: &Facts<'_>) -> Block {
         caption = format!("{caption} (first {LINKS_MAX} of {})", thousands(facts.ties.len() as u64));
     }
     if let Some(reason) = reason {
-        caption = format!("{caption}: {reason}");
+        caption = format!("{caption}: {}", reason.words());
     }
     let head = ["Error", "About", "After", "Level", "Reason"];
     let head = head.get(..head.len() - usize::from(reason.is_some())).unwrap_or(&head);

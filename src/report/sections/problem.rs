@@ -166,7 +166,7 @@ fn ties(b: &Builder<'_>, facts: &Facts<'_>) -> Option<Block> {
             (count > 0).then(|| format!("{} {}", crate::text::thousands(count as u64), level.name()))
         })
         .collect();
-    let reason = facts.ties.first().map_or("", |tie| tie.link.reason);
+    let reason = facts.ties.first().map_or("", |tie| tie.link.reason.words());
     let text = format!(
         "Each error was compared with the queries before it; links by level: {} (first link: {reason}).",
         words::list(&counted, levels.len())

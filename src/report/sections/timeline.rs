@@ -103,7 +103,7 @@ pub fn reading(b: &Builder<'_>, id: PacketId) -> String {
                 let (about, level) = (b.input.index.label(to), link.level.name());
                 text = format!("{text} – {} s after {about}, {level}", crate::time::seconds(link.delta_ns));
             }
-            None => text = format!("{text} – {}", words::name(link.reason)),
+            None => text = format!("{text} – {}", words::name(link.reason.words())),
         }
     }
     text

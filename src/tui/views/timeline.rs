@@ -428,7 +428,7 @@ pub fn remarks(state: &State, packet: &Packet<'_>) -> Vec<String> {
         let first = evidence.anomalies.partition_point(|anomaly| anomaly.packet < packet.id);
         let own = evidence.anomalies.iter().skip(first).take_while(|anomaly| anomaly.packet == packet.id);
         for anomaly in own.take(2) {
-            out.push(anomaly.kind.replace('_', " "));
+            out.push(anomaly.kind.name().replace('_', " "));
         }
     }
     if let Some(what) = encrypted::label(packet) {
@@ -446,7 +446,7 @@ pub fn remarks(state: &State, packet: &Packet<'_>) -> Vec<String> {
 fn link_words(state: &State, evidence: &Evidence, link: &Link, out: &mut Vec<String>) {
     let Some(to) = link.to else {
         let (word, why) = match link.level {
-            Level::Contradicted => ("contradicted", link.reason.to_string()),
+            Level::Contradicted => ("contradicted", link.reason.words().to_owned()),
             _ => ("orphan", "what it is about is not in this capture".to_owned()),
         };
         out.extend([word.to_owned(), why]);

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Scene;
-use crate::correlate::{Level, Outcome, Signature, Transaction};
+use crate::correlate::{AnomalyKind, Level, Outcome, Signature, Transaction};
 use crate::decode::{Address, Quote, dns};
 use crate::findings::facts::delegations::How;
 use crate::findings::facts::{Connection, Ending, ErrorFact, Facts, GivenUp, Meaning, SiteFailure, servers};
@@ -405,7 +405,7 @@ impl<'f, 'i> Maker<'f, 'i> {
     fn conflicts(&self) -> Vec<Scene<'f, 'i>> {
         let mut by_server: BTreeMap<Address, Vec<&'f ErrorFact>> = BTreeMap::new();
         for anomaly in
-            self.facts.evidence.anomalies.iter().filter(|anomaly| anomaly.kind == "icmp_and_answer")
+            self.facts.evidence.anomalies.iter().filter(|anomaly| anomaly.kind == AnomalyKind::IcmpAndAnswer)
         {
             let Some(error) = self.facts.error(anomaly.packet) else { continue };
             let Some(server) = error.refused_destination().filter(|server| !self.has_problem(*server)) else {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::errors::frames;
 use super::surroundings::meanwhile;
+use crate::correlate::AnomalyKind;
 use crate::findings::facts::{ErrorFact, Meaning};
 use crate::findings::hypotheses::ledger::Ledger;
 use crate::findings::hypotheses::matrix::errors as row;
@@ -79,7 +80,7 @@ fn conflict(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         .evidence
         .anomalies
         .iter()
-        .filter(|anomaly| anomaly.kind == "icmp_and_answer")
+        .filter(|anomaly| anomaly.kind == AnomalyKind::IcmpAndAnswer)
         .filter(|anomaly| {
             let error = scene.facts.error(anomaly.packet);
             error.and_then(ErrorFact::refused_destination) == Some(scene.server)

@@ -4,7 +4,7 @@ use super::surroundings::wrong_address_class;
 use std::collections::BTreeSet;
 
 use crate::correlate::hosts::is_loopback;
-use crate::correlate::{Outcome, Signature, Transaction};
+use crate::correlate::{AnomalyKind, Outcome, Signature, Transaction};
 use crate::decode::Address;
 use crate::findings::facts::{Connection, Ending, Meaning, Sort};
 use crate::findings::hypotheses::catalogue::{Cause, Class};
@@ -84,7 +84,7 @@ fn other_address(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         .evidence
         .anomalies
         .iter()
-        .filter(|anomaly| anomaly.kind == "answer_from_other_address")
+        .filter(|anomaly| anomaly.kind == AnomalyKind::AnswerFromOtherAddress)
         .filter(|anomaly| anomaly.against.is_some_and(|query| scene.queries.contains(&query)))
         .map(|anomaly| anomaly.packet)
         .collect();
@@ -127,7 +127,9 @@ fn other_answer(scene: &Scene<'_, '_>, silent: &[&Transaction], ledger: &mut Led
         .evidence
         .anomalies
         .iter()
-        .filter(|anomaly| matches!(anomaly.kind, "unsolicited" | "answer_to_other_question"))
+        .filter(|anomaly| {
+            matches!(anomaly.kind, AnomalyKind::Unsolicited | AnomalyKind::AnswerToOtherQuestion)
+        })
         .filter_map(|anomaly| index.packet(anomaly.packet))
         .filter(|answer| answer.source_address() == scene.server)
         .filter(|answer| asked.contains(&(answer.destination_address(), answer.destination_port())))

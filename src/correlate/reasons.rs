@@ -1,0 +1,162 @@
+//! Why two packets are tied, or why an error is tied to none: a fact, and its words for screens and files.
+
+use super::duplicates::CopyKind;
+
+/// Why a link has its level.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Reason {
+    /// A response or a repeated query with the key of the first.
+    SameKey,
+    /// A response without a question, to the only open query with its id.
+    NoQuestion,
+    /// A response after the one that counts.
+    FurtherResponse,
+    /// The packet was captured again.
+    Copy(CopyKind),
+    /// The quote holds payload and IP id of the packet.
+    PayloadAndIpId,
+    /// The quote holds the payload of this packet alone.
+    Payload,
+    /// The quote holds what several packets carry.
+    PayloadOfSeveral,
+    /// The quote holds sequence number, DNS id or echo identifier, and the IP id.
+    IdentifierAndIpId,
+    /// The quote holds IP id and length of this packet alone.
+    IpIdAndLength,
+    /// The quote holds sequence number, DNS id or echo identifier of this packet alone.
+    Identifier,
+    /// Besides addresses and ports only the IP id agrees.
+    IpId,
+    /// The same with the bytes of the IP id swapped.
+    IpIdSwapped,
+    /// Addresses and ports fit one packet, and the quote holds nothing else.
+    FlowAlone,
+    /// Addresses and ports fit several packets.
+    FlowOfSeveral,
+    /// The bytes agree, the checksum of the ICMP message does not.
+    ChecksumWrong,
+    /// All packets of the flow were sent too long before the error.
+    TooOld,
+    /// The flow was captured, and none of its packets is the one quoted.
+    Disagrees,
+    /// Sender and receiver of the error are the quoted sender: the packet never left it.
+    OwnHost,
+    /// The capture began less than the time of such an error before it.
+    BeforeCapture,
+    /// Of the quoted sender no packet was captured.
+    UnknownSender,
+    /// Nothing of the quoted flow was captured.
+    NotInCapture,
+    /// The quote cannot be read.
+    Unreadable,
+    /// DNS bytes agree, the sender differs.
+    NatSender,
+    /// DNS bytes agree, the receiver differs.
+    NatReceiver,
+    /// A printed quote with port, IP id and DNS id.
+    PrintedQuote,
+    /// What a printed or cut error names, and how many open queries fit.
+    Open(Names, Crowd),
+}
+
+/// What an error that was printed or cut off names of its packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Names {
+    /// Nothing: the client is who was told.
+    Nothing,
+    /// The server.
+    Server,
+    /// The server and its port.
+    ServerAndPort,
+}
+
+/// How many open queries fit an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Crowd {
+    /// No query of this client at all, or none that is open where nothing is named.
+    Nobody,
+    /// None that is still open.
+    Settled,
+    /// One.
+    One,
+    /// Several; the newest is named.
+    Several,
+}
+
+impl Reason {
+    /// The reason in words, for people: `quotes its payload bytes and IP id`.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::SameKey => "same addresses, ports, id and question",
+            Self::NoQuestion => "same addresses, ports and id; no question to compare",
+            Self::FurtherResponse => "a further response to the same query",
+            Self::Copy(kind) => kind.reason(),
+            Self::PayloadAndIpId => "quotes its payload bytes and IP id",
+            Self::Payload => "quotes its payload bytes",
+            Self::PayloadOfSeveral => {
+                "quotes its payload bytes; several packets carry the same, the newest is named"
+            }
+            Self::IdentifierAndIpId => "quotes its transport identifier and IP id",
+            Self::IpIdAndLength => "quotes its IP id and length, and no other packet fits",
+            Self::Identifier => "quotes its transport identifier, and no other packet fits",
+            Self::IpId => "addresses, ports and IP id agree",
+            Self::IpIdSwapped => "addresses and ports agree, the IP id with its bytes swapped",
+            Self::FlowAlone => "addresses and ports agree; the quote holds nothing more to compare",
+            Self::FlowOfSeveral => {
+                "addresses and ports agree; several packets fit, the newest unanswered is named"
+            }
+            Self::ChecksumWrong => {
+                "quotes its bytes, but the ICMP checksum is wrong: the receiver would have dropped it"
+            }
+            Self::TooOld => "packets of the quoted flow are too old and none is proved by the quote",
+            Self::Disagrees => {
+                "it fits a flow but quotes bytes no packet of it sent: possible forgery or corruption"
+            }
+            Self::OwnHost => "the host told itself: the packet never left it",
+            Self::BeforeCapture => "the packet was sent before the capture began, or was not captured",
+            Self::UnknownSender => "no packet of the quoted sender is in this capture",
+            Self::NotInCapture => "the quoted packet is not in this capture",
+            Self::Unreadable => "it quotes no packet that can be read",
+            Self::NatSender => "quotes its DNS bytes with the sender's address or port as a NAT changed them",
+            Self::NatReceiver => {
+                "quotes its DNS bytes with the receiver's address or port as a NAT changed them"
+            }
+            Self::PrintedQuote => "the printed quote shows its port, IP id and DNS id",
+            Self::Open(names, crowd) => open(names, crowd),
+        }
+    }
+}
+
+/// The words where an error shows less than a quote.
+fn open(names: Names, crowd: Crowd) -> &'static str {
+    match (names, crowd) {
+        (Names::Nothing, Crowd::Nobody | Crowd::Settled) => {
+            "the error as recorded names no packet, and this client has no open query"
+        }
+        (Names::Nothing, Crowd::One) => {
+            "the only open query of this client; the error as recorded shows no address, port or id"
+        }
+        (Names::Nothing, Crowd::Several) => {
+            "the newest open query of this client; the error as recorded shows no address, port or id"
+        }
+        (_, Crowd::Nobody) => "no query of this client to that server and port is in the text before it",
+        (Names::Server, Crowd::Settled) => {
+            "server and client agree, the line shows no port; all such queries were answered or refused before"
+        }
+        (Names::Server, Crowd::One) => {
+            "the only open query of this client to that server; the line shows no port or id"
+        }
+        (Names::Server, Crowd::Several) => {
+            "the newest open query of this client to that server; the line shows no port or id"
+        }
+        (Names::ServerAndPort, Crowd::Settled) => {
+            "server, port and client agree; all such queries were answered or refused before"
+        }
+        (Names::ServerAndPort, Crowd::One) => {
+            "the only open query of this client to that server and port; the line shows no port or id"
+        }
+        (Names::ServerAndPort, Crowd::Several) => {
+            "the newest open query of this client to that server and port; the line shows no port or id"
+        }
+    }
+}
