@@ -100,6 +100,9 @@ pub struct Interface {
     pub received: Option<u64>,
     /// Packets dropped by the interface or the system, where recorded (pcapng ISB).
     pub dropped: Option<u64>,
+    /// When capturing ended, where recorded (`isb_endtime` of the pcapng ISB), by each reading of its unit: the declared one, and
+    /// microseconds, which dumpcap writes beside a declared resolution of nanoseconds.
+    pub ended_ns: Vec<Nanos>,
     /// Comments on the interface.
     pub comments: Vec<String>,
 }
@@ -116,6 +119,7 @@ impl Interface {
             resolution: resolution.to_owned(),
             received: None,
             dropped: None,
+            ended_ns: Vec::new(),
             comments: Vec::new(),
         }
     }
@@ -185,7 +189,18 @@ pub struct Metadata {
     pub has_date: bool,
 }
 
+/// A capture never goes on for longer after its last packet than this; a stated end beyond it is misread.
+const IDLE_MAX_NS: Nanos = 7 * 86_400 * 1_000_000_000;
+
 impl Metadata {
+    /// When capturing ended by what the interfaces' statistics state; `None` without a plausible statement. `last_ns` is the time of
+    /// the last packet.
+    pub fn ended_ns(&self, last_ns: Nanos) -> Option<Nanos> {
+        let plausible = |ended: &&Nanos| (last_ns..=last_ns.saturating_add(IDLE_MAX_NS)).contains(*ended);
+        let of_one = |interface: &Interface| interface.ended_ns.iter().find(plausible).copied();
+        self.interfaces.iter().filter_map(of_one).max()
+    }
+
     /// Metadata with nothing recorded yet.
     pub fn new(format: Format) -> Self {
         Self {

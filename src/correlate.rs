@@ -30,6 +30,7 @@ mod problems;
 mod quoted;
 mod quotes;
 pub mod reasons;
+mod silence;
 pub mod splits;
 mod strays;
 pub mod tally;

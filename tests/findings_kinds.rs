@@ -80,11 +80,11 @@ fn a_query_sent_twice_may_be_answered_twice_with_records_in_another_order() {
         let (at, id) = (number * 5 * SECOND, number as u16);
         let from = format!("192.0.2.10:{}", 20_000 + number);
         for again in [0, 1] {
-            scene.query(at + again * SECOND, &from, SERVER, id, "www.example", dns::A);
+            scene.query(at + again * 300 * MS, &from, SERVER, id, "www.example", dns::A);
         }
         for again in [0, 1] {
             let answer = dns::answer(id, "www.example", Data::A([192, 0, 2, 80 + again].into()));
-            scene.reply(at + 1_300 * MS + i64::from(again) * 10 * MS, SERVER, &from, &answer);
+            scene.reply(at + 500 * MS + i64::from(again) * 10 * MS, SERVER, &from, &answer);
         }
     }
     healthy(scene);

@@ -358,6 +358,12 @@ impl Pcapng {
         for (code, value) in options {
             let number = || (value.len() >= 8).then(|| order.u64(value, 0));
             match code {
+                // isb_endtime: two halves of a time stamp, the higher first.
+                3 if value.len() >= 8 => {
+                    let ticks = u64::from(order.u32(value, 0)) << 32 | u64::from(order.u32(value, 4));
+                    let micro = Clock { resolution: Resolution::new(6), ..clock };
+                    interface.ended_ns = vec![clock.time_ns(ticks), micro.time_ns(ticks)];
+                }
                 // isb_ifrecv
                 4 => interface.received = number().or(interface.received),
                 // isb_ifdrop and isb_osdrop count different packets.

@@ -292,6 +292,29 @@ fn what_pcapng_says_besides_packets_is_kept() {
 }
 
 #[test]
+fn the_end_of_capturing_is_read_in_the_declared_unit_or_else_in_microseconds() {
+    let end = End::Little;
+    let ended = |resolution: u8, ticks: u64| {
+        let halves = [((ticks >> 32) as u32).to_le_bytes(), (ticks as u32).to_le_bytes()].concat();
+        let statistics = [&[0; 12][..], &option(end, 3, &halves)].concat();
+        let described = option(end, 9, &[resolution]);
+        let bytes = [
+            section(end),
+            interface(end, &described),
+            enhanced(end, 0, 5, &frame(1), &[]),
+            block(end, 5, &statistics),
+        ];
+        walk(&bytes.concat(), 10).expect("a capture").1
+    };
+    let (last_ns, ended_ns) = (1_700_000_000_000_000_000, 1_700_000_009_000_000_000);
+    assert_eq!(ended(6, ended_ns as u64 / 1_000).ended_ns(last_ns), Some(ended_ns));
+    assert_eq!(ended(9, ended_ns as u64).ended_ns(last_ns), Some(ended_ns));
+    // dumpcap writes microseconds beside a declared resolution of nanoseconds.
+    assert_eq!(ended(9, ended_ns as u64 / 1_000).ended_ns(last_ns), Some(ended_ns));
+    assert_eq!(ended(6, 5).ended_ns(last_ns), None);
+}
+
+#[test]
 fn garbage_between_pcapng_blocks_is_skipped_and_counted() {
     let whole = pcapng(End::Little, 4);
     let packet = enhanced(End::Little, 0, 0, &frame(0), &[]).len();

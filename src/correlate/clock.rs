@@ -101,6 +101,11 @@ pub(super) fn check(index: &Index, evidence: &mut Evidence) -> Clock {
             add(&mut evidence.backward, found);
         }
     }
+    for (span, source) in covered.iter_mut().zip(&index.sources) {
+        // The end of a capture is that of its interface statistics where they state it, else its last packet.
+        let stated = source.metadata.ended_ns(span.1.saturating_sub(source.offset_ns));
+        span.1 = stated.map_or(span.1, |ended_ns| ended_ns.saturating_add(source.offset_ns));
+    }
     evidence.covered = merged(covered, evidence.parameters.watch_ns);
     clock
 }

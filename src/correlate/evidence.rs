@@ -213,11 +213,12 @@ impl Evidence {
         if transaction.outcome != Outcome::Undetermined {
             return None;
         }
-        if self.one_sided && transaction.answer.is_none() {
-            return Some("nothing sent to a client was captured, so an answer would not be seen".to_owned());
-        }
         let seen = transaction.answer.unwrap_or(transaction.last);
         let left_ns = self.watched_after(index.packet(seen).map_or(0, |packet| packet.time_ns()));
+        if transaction.answer.is_none() && left_ns >= self.parameters.watch_ns {
+            let why = "nothing sent to its client was captured and it was sent only once, so an answer may have gone another way";
+            return Some(why.to_owned());
+        }
         let after = if transaction.answer.is_some() { "the truncated answer" } else { "the last try" };
         Some(format!("the capture ends {} after {after}", time::span(left_ns)))
     }

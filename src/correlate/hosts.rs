@@ -32,6 +32,8 @@ const WAVE: usize = 16;
 const MOST_PERCENT: u64 = 90;
 /// Packets whose checksum must be wrong alike before that means anything.
 const WRONG_MIN: u32 = 3;
+/// A TTL up to this beside higher ones of the same host is one a traceroute chose: no path takes that many hops off.
+const CHOSEN_MAX: u8 = 30;
 /// Initial TTLs in use (Linux and BSD, Windows, routers).
 const INITIAL: [u8; 3] = [64, 128, 255];
 /// Initial TTLs distances are counted from; 32 only old stacks send.
@@ -106,17 +108,24 @@ impl Sight {
 
     fn locate(&mut self) {
         self.counts.sort_unstable_by_key(|(ttl, count)| (std::cmp::Reverse(*count), *ttl));
-        (self.ttl, self.with_ttl) = self.counts.first().copied().unwrap_or_default();
-        let most = |count: u64| self.sent > 0 && count * 100 >= self.sent * MOST_PERCENT;
-        let fresh = most(self.initial) || self.sent == 0;
+        // Routers take a few hops off; what is left with less beside packets with more, a trace's sender chose (RFC 792, time exceeded).
+        let chosen: u64 =
+            self.counts.iter().filter(|(ttl, _)| *ttl <= CHOSEN_MAX).map(|(_, count)| *count).sum();
+        let only_chosen = chosen == self.sent;
+        let sent = if only_chosen { self.sent } else { self.sent - chosen };
+        let initial = self.initial;
+        let usual = self.counts.iter().find(|(ttl, _)| only_chosen || *ttl > CHOSEN_MAX);
+        (self.ttl, self.with_ttl) = usual.copied().unwrap_or_default();
+        let most = |count: u64| sent > 0 && count * 100 >= sent * MOST_PERCENT;
+        let fresh = most(initial) || self.sent == 0;
         self.place = if self.told_itself
             || fresh && (self.leaves_checksums_to_card() || self.is_marked_outgoing())
             || is_loopback(self.address)
         {
             Place::Here
-        } else if most(self.initial) {
+        } else if most(initial) {
             Place::Link
-        } else if most(self.sent - self.initial) {
+        } else if most(sent.saturating_sub(initial)) {
             hops(self.ttl).map_or(Place::Unknown, Place::Away)
         } else {
             Place::Unknown

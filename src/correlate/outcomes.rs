@@ -6,17 +6,18 @@ use rayon::prelude::*;
 
 use super::evidence::set_in;
 use super::messages::Messages;
+<<<<<<< HEAD
 use super::{Anomaly, AnomalyKind, Evidence, Outcome, Parameters, Transaction, transactions};
+=======
+use super::silence::Silence;
+use super::{Anomaly, Evidence, Outcome, Parameters, Transaction, transactions};
+>>>>>>> 6a630da (Let a client's own repeat and its own vantage make silence count)
 use crate::decode::Address;
-use crate::index::{DnsRow, PacketId};
+use crate::index::PacketId;
 use crate::time::Nanos;
 
 type Map<K, V> = HashMap<K, V, foldhash::fast::FixedState>;
 
-/// Distinct clients looked for as destinations when deciding whether both directions were captured.
-const CLIENTS_MAX: usize = 64;
-/// Queries go here.
-const DNS_PORT: u16 = 53;
 /// Senders of errors about one client's queries to one server that are looked at.
 const SENDERS_MAX: usize = 8;
 /// Linux lets this many ICMP errors to one host through at once (`icmp_ratelimit`, token bucket).
@@ -24,7 +25,8 @@ const ERROR_BURST: i64 = 6;
 
 /// Decides the outcomes that are not settled, once answers, errors and connections are known.
 pub(super) fn conclude(messages: &Messages<'_>, evidence: &mut Evidence) {
-    evidence.one_sided = one_sided(messages, evidence);
+    let silence = Silence::look(messages, evidence);
+    evidence.one_sided = silence.one_sided;
     if evidence.one_sided && !evidence.transactions.is_empty() {
         let note = "Nothing sent to a host that asks was captured besides queries: silence may be the capture's, so it is undetermined.";
         evidence.limits.push(note.to_owned());
@@ -38,7 +40,7 @@ pub(super) fn conclude(messages: &Messages<'_>, evidence: &mut Evidence) {
         let mut part = Part::default();
         for at in set_in(unsettled, 0) {
             let Some(transaction) = transactions.get_mut(at as usize) else { continue };
-            conclude_one((messages, shared), &connections, transaction, &mut part);
+            conclude_one((messages, shared), (&connections, &silence), transaction, &mut part);
             let id = (block * BLOCK) as u32 + at;
             match transaction.outcome {
                 Outcome::Refused => part.refused.push(id),
@@ -73,7 +75,7 @@ struct Part {
 
 fn conclude_one(
     (messages, evidence): (&Messages<'_>, &Evidence),
-    connections: &Connections,
+    (connections, silence): (&Connections, &Silence),
     transaction: &mut Transaction,
     part: &mut Part,
 ) {
@@ -99,12 +101,8 @@ fn conclude_one(
         Outcome::Refused
     } else if connections.resets_after(messages, transaction.last) {
         Outcome::TcpReset
-    } else if evidence.one_sided
-        || evidence.watched_after(messages.time_ns(transaction.last)) < parameters.watch_ns
-    {
-        Outcome::Undetermined
     } else {
-        Outcome::NoAnswer
+        silence.outcome(messages, evidence, transaction)
     };
 }
 
@@ -210,35 +208,6 @@ fn answered(
         return if seen { Outcome::Truncated } else { Outcome::Undetermined };
     }
     if evidence.rtt_ns(transaction) > parameters.late_after_ns { Outcome::Late } else { Outcome::Answered }
-}
-
-/// Whether only one direction of the DNS traffic was captured: nothing of any protocol ever goes to a client.
-fn one_sided(messages: &Messages<'_>, evidence: &Evidence) -> bool {
-    if evidence
-        .transactions
-        .iter()
-        .any(|transaction| transaction.answer.is_some() || transaction.error.is_some())
-    {
-        return false;
-    }
-    if evidence.transactions.is_empty() {
-        return messages.len() > 0 && messages.index.dns_rows().all(DnsRow::is_response);
-    }
-    let mut clients: Vec<Address> = Vec::new();
-    for transaction in evidence.transactions.iter().take(CLIENTS_MAX) {
-        let client = messages.index.packet(transaction.first).map_or(Address::None, |p| p.source_address());
-        if !clients.contains(&client) {
-            clients.push(client);
-        }
-    }
-    !messages.index.segments().iter().any(|segment| {
-        let client: Vec<bool> = segment.addresses.iter().map(|address| clients.contains(address)).collect();
-        let ends = segment.destination_address.iter().zip(&segment.source_address);
-        // A host that asks may be asked itself: queries to it show only the direction that is captured anyway.
-        ends.zip(&segment.destination_port).any(|((to, from), port)| {
-            client.get(*to as usize).copied().unwrap_or(false) && from != to && *port != DNS_PORT
-        })
-    })
 }
 
 /// An error's time, type and code, and packet.

@@ -77,6 +77,9 @@ parameters! {
     watch_ns: Nanos = 5 * SECOND,
         "Silence counts as no answer only when the capture goes on this long after the last try.",
         "equal to the late limit";
+    repeat_min_ns: Nanos = 200 * MILLISECOND,
+        "A query sent again at least this long after its first try shows by itself that its client had received nothing.",
+        "no resolver library repeats sooner; sooner repeats go to several servers at once or are copies";
     tcp_retry_window_ns: Nanos = 5 * SECOND,
         "After a truncated answer the client must open TCP to the server within this time.",
         "RFC 7766 section 5";

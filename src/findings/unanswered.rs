@@ -9,8 +9,9 @@ use crate::index::PacketId;
 pub static RULE: Rule = Rule {
     id: "unanswered-queries",
     title: "DNS queries without answer or error",
-    doc: "Questions that got neither a response nor an ICMP error although the capture went on for five seconds and shows \
-          both directions. Severity by the share of failed questions inside the windows, by clients without an alternative, and by \
+    doc: "Questions that got neither a response nor an ICMP error although the client asked again, or the capture went on for five \
+          seconds and would show an answer; where it shows one direction only and was not taken at the client, repeats alone count, one \
+          degree milder. Severity by the share of failed questions inside the windows, by clients without an alternative, and by \
           how long rescued ones waited; a single one among many, sent once or twice, is chance (info).",
     run,
 };
@@ -24,14 +25,20 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
             .collect();
         let asked = rules::asked(facts, at).max(silent.len() as u64);
         let tries: u64 = silent.iter().map(|transaction| u64::from(transaction.tries)).sum();
-        let severity = gravity::of(facts, at);
+        // Where nothing that comes back was captured, only the clients' own repeats speak.
+        let grave = gravity::of(facts, at);
+        let (severity, seen_here) = if facts.evidence.one_sided {
+            (rules::milder(grave), " that was seen here")
+        } else {
+            (grave, "")
+        };
         let frames: Vec<PacketId> = silent.iter().flat_map(|t| [t.first, t.last]).collect();
         let filter = format!("dns.outcome == no_answer && {}", rules::to(problem.server.0));
         found.push(Finding {
             id: RULE.id,
             severity,
             statement: format!(
-                "{} of {asked} questions from {} to {} for {} got neither an answer nor an error{}",
+                "{} of {asked} questions from {} to {} for {} got neither an answer nor an error{seen_here}{}",
                 silent.len(),
                 rules::clients(&problem.clients),
                 problem.server.0,

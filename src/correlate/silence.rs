@@ -1,0 +1,156 @@
+//! Decides when silence counts: whether the client itself shows that it got nothing, and whether an answer would have been seen
+//! here (truth T7, T8 and the table of §8).
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rayon::prelude::*;
+
+use super::evidence::set_in;
+use super::hosts::Place;
+use super::messages::Messages;
+use super::{Evidence, Outcome, Transaction};
+use crate::decode::Address;
+use crate::index::{DnsRow, Packet, Segment};
+use crate::protocols::is_dns_port;
+
+type Map<K, V> = HashMap<K, V, foldhash::fast::FixedState>;
+
+/// Who asks whom over which IP protocol.
+type Pair = (Address, Address, u8);
+
+/// Attempts at a server that answers nobody from which silence is no chance.
+const ATTEMPTS_MIN: u32 = 2;
+
+/// What is known of a client whose questions were left in silence.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum View {
+    /// Something that was sent to it is in the capture: an answer would be as well.
+    Returns,
+    /// Nothing is, but the capture was taken at the client: an answer that came would be in it.
+    Own,
+    /// Nothing is, and the capture was taken elsewhere.
+    OneWay,
+}
+
+/// What decides whether the silence of unanswered questions counts.
+#[derive(Default)]
+pub(super) struct Silence {
+    clients: Map<Address, View>,
+    /// Silent questions of pairs to whose client nothing was sent.
+    attempts: Map<Pair, u32>,
+    /// Only one direction was captured, and not at a client: silence means nothing but for repeats.
+    pub one_sided: bool,
+}
+
+fn ends(query: &Packet<'_>) -> Pair {
+    (query.source_address(), query.destination_address(), query.transport())
+}
+
+fn is_silent(transaction: &Transaction) -> bool {
+    transaction.answer.is_none() && transaction.error.is_none()
+}
+
+impl Silence {
+    /// Looks at the clients of all silent questions.
+    pub fn look(messages: &Messages<'_>, evidence: &Evidence) -> Self {
+        if evidence.transactions.is_empty() {
+            let one_sided = messages.len() > 0 && messages.index.dns_rows().all(DnsRow::is_response);
+            return Self { one_sided, ..Self::default() };
+        }
+        let silent = || {
+            let open = set_in(&evidence.unsettled, 0).filter_map(|at| evidence.transactions.get(at as usize));
+            open.filter(|transaction| is_silent(transaction))
+        };
+        let packet = |transaction: &Transaction| messages.index.packet(transaction.first);
+        let clients: Map<Address, AtomicBool> = silent()
+            .filter_map(packet)
+            .map(|query| (query.source_address(), AtomicBool::new(false)))
+            .collect();
+        messages.index.segments().par_iter().for_each(|segment| returns(segment, &clients));
+        let mut found = Self::default();
+        let mut unseen = Vec::new();
+        for (client, returns) in clients {
+            if returns.into_inner() {
+                found.clients.insert(client, View::Returns);
+            } else {
+                unseen.push(client);
+            }
+        }
+        if unseen.is_empty() {
+            return found;
+        }
+        for client in unseen {
+            let own = matches!(evidence.place(client), Place::Here | Place::Link);
+            found.clients.insert(client, if own { View::Own } else { View::OneWay });
+        }
+        for transaction in silent() {
+            let Some(query) = packet(transaction) else { continue };
+            // A copy further on shows that the query passed here and was not sent from here.
+            if evidence.copied_as(transaction.first).is_some()
+                && let Some(view) =
+                    found.clients.get_mut(&query.source_address()).filter(|view| **view == View::Own)
+            {
+                *view = View::OneWay;
+            }
+            if found.clients.get(&query.source_address()) != Some(&View::Returns) {
+                *found.attempts.entry(ends(&query)).or_default() += 1;
+            }
+        }
+        let all = || evidence.transactions.iter();
+        found.one_sided = all().all(is_silent) && found.clients.values().all(|view| *view == View::OneWay);
+        found
+    }
+
+    /// How a question without answer or error ended.
+    pub fn outcome(
+        &self,
+        messages: &Messages<'_>,
+        evidence: &Evidence,
+        transaction: &Transaction,
+    ) -> Outcome {
+        let parameters = &evidence.parameters;
+        let (first_ns, last_ns) = (messages.time_ns(transaction.first), messages.time_ns(transaction.last));
+        let repeated = transaction.tries > 1 && last_ns - first_ns >= parameters.repeat_min_ns;
+        let watched = evidence.watched_after(last_ns) >= parameters.watch_ns;
+        let query = messages.index.packet(transaction.first);
+        let pair = query.map(|query| ends(&query));
+        let view = pair.and_then(|(client, ..)| self.clients.get(&client)).copied();
+        let attempts = pair.and_then(|pair| self.attempts.get(&pair)).copied().unwrap_or_default();
+        let counts = repeated
+            || match view.unwrap_or(View::Returns) {
+                View::Returns => watched,
+                View::Own => watched && attempts >= ATTEMPTS_MIN,
+                View::OneWay => false,
+            };
+        if counts { Outcome::NoAnswer } else { Outcome::Undetermined }
+    }
+}
+
+/// Marks the clients something was sent to. A host that asks may be asked itself: queries to it show only the direction that is
+/// captured anyway.
+fn returns(segment: &Segment, clients: &Map<Address, AtomicBool>) {
+    let open = |address: &Address| clients.get(address).filter(|returns| !returns.load(Ordering::Relaxed));
+    let mut wanted: Vec<Option<&AtomicBool>> = segment.addresses.iter().map(open).collect();
+    let mut left = wanted.iter().flatten().count();
+    if left == 0 {
+        return;
+    }
+    let ends = segment.destination_address.iter().zip(&segment.source_address);
+    for ((to, from), port) in ends.zip(&segment.destination_port) {
+        if from == to {
+            continue;
+        }
+        let Some(slot) = wanted.get_mut(*to as usize).filter(|slot| slot.is_some()) else { continue };
+        if is_dns_port(*port) {
+            continue;
+        }
+        if let Some(returns) = slot.take() {
+            returns.store(true, Ordering::Relaxed);
+            left -= 1;
+            if left == 0 {
+                return;
+            }
+        }
+    }
+}
