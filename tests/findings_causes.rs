@@ -34,8 +34,7 @@ fn total_silence_is_a_tie_beside_which_the_record_stands() {
     let led: BTreeSet<&str> = assessments[0].leading().iter().map(|h| h.id()).collect();
     assert_eq!(led, BTreeSet::from(["H6", "H8"]));
     let record = assessments[0].hypothesis("H21").expect("a hypothesis");
-    assert_eq!(record.verdict, Verdict::BestSupported);
-    assert!(record.tied_with.is_empty() && leading(&assessments).contains("H21"));
+    assert!(record.verdict <= Verdict::Consistent && record.tied_with.is_empty());
     for behind in ["H4", "H7", "H5"] {
         let one = assessments[0].hypothesis(behind).expect("a hypothesis");
         assert!(one.score_db < Some(5), "{behind}");

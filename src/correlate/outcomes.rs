@@ -6,12 +6,8 @@ use rayon::prelude::*;
 
 use super::evidence::set_in;
 use super::messages::Messages;
-<<<<<<< HEAD
-use super::{Anomaly, AnomalyKind, Evidence, Outcome, Parameters, Transaction, transactions};
-=======
 use super::silence::Silence;
-use super::{Anomaly, Evidence, Outcome, Parameters, Transaction, transactions};
->>>>>>> 6a630da (Let a client's own repeat and its own vantage make silence count)
+use super::{Anomaly, AnomalyKind, Evidence, Outcome, Parameters, Transaction, transactions};
 use crate::decode::Address;
 use crate::index::PacketId;
 use crate::time::Nanos;

@@ -2,7 +2,7 @@
 //! here (truth T7, T8 and the table of §8).
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use rayon::prelude::*;
 
@@ -63,26 +63,22 @@ impl Silence {
             open.filter(|transaction| is_silent(transaction))
         };
         let packet = |transaction: &Transaction| messages.index.packet(transaction.first);
-        let clients: Map<Address, AtomicBool> = silent()
-            .filter_map(packet)
-            .map(|query| (query.source_address(), AtomicBool::new(false)))
-            .collect();
+        let clients: Map<Address, AtomicU8> =
+            silent().filter_map(packet).map(|query| (query.source_address(), AtomicU8::new(0))).collect();
         messages.index.segments().par_iter().for_each(|segment| returns(segment, &clients));
         let mut found = Self::default();
-        let mut unseen = Vec::new();
-        for (client, returns) in clients {
-            if returns.into_inner() {
-                found.clients.insert(client, View::Returns);
-            } else {
-                unseen.push(client);
-            }
+        for (client, sent) in clients {
+            let view = match sent.into_inner() {
+                sent if sent & ANYTHING != 0 => View::Returns,
+                // It is asked itself and nothing else reaches it: a capture filter by destination port leaves the rest out.
+                QUERIES => View::OneWay,
+                _ if matches!(evidence.place(client), Place::Here | Place::Link) => View::Own,
+                _ => View::OneWay,
+            };
+            found.clients.insert(client, view);
         }
-        if unseen.is_empty() {
+        if found.clients.values().all(|view| *view == View::Returns) {
             return found;
-        }
-        for client in unseen {
-            let own = matches!(evidence.place(client), Place::Here | Place::Link);
-            found.clients.insert(client, if own { View::Own } else { View::OneWay });
         }
         for transaction in silent() {
             let Some(query) = packet(transaction) else { continue };
@@ -127,30 +123,33 @@ impl Silence {
     }
 }
 
+/// Queries were sent to a client; anything else was.
+const QUERIES: u8 = 1;
+const ANYTHING: u8 = 2;
+
 /// Marks the clients something was sent to. A host that asks may be asked itself: queries to it show only the direction that is
 /// captured anyway.
-fn returns(segment: &Segment, clients: &Map<Address, AtomicBool>) {
-    let open = |address: &Address| clients.get(address).filter(|returns| !returns.load(Ordering::Relaxed));
-    let mut wanted: Vec<Option<&AtomicBool>> = segment.addresses.iter().map(open).collect();
+fn returns(segment: &Segment, clients: &Map<Address, AtomicU8>) {
+    let open =
+        |address: &Address| clients.get(address).filter(|sent| sent.load(Ordering::Relaxed) & ANYTHING == 0);
+    let mut wanted: Vec<Option<&AtomicU8>> = segment.addresses.iter().map(open).collect();
     let mut left = wanted.iter().flatten().count();
-    if left == 0 {
-        return;
-    }
     let ends = segment.destination_address.iter().zip(&segment.source_address);
     for ((to, from), port) in ends.zip(&segment.destination_port) {
+        if left == 0 {
+            return;
+        }
         if from == to {
             continue;
         }
-        let Some(slot) = wanted.get_mut(*to as usize).filter(|slot| slot.is_some()) else { continue };
+        let Some(slot) = wanted.get_mut(*to as usize) else { continue };
+        let Some(sent) = *slot else { continue };
         if is_dns_port(*port) {
-            continue;
-        }
-        if let Some(returns) = slot.take() {
-            returns.store(true, Ordering::Relaxed);
+            sent.fetch_or(QUERIES, Ordering::Relaxed);
+        } else {
+            sent.fetch_or(ANYTHING, Ordering::Relaxed);
+            *slot = None;
             left -= 1;
-            if left == 0 {
-                return;
-            }
         }
     }
 }

@@ -57,6 +57,15 @@ pub fn of(facts: &Facts<'_>, at: usize) -> Severity {
     grave.max(floor)
 }
 
+/// One degree less grave, but still a fault.
+pub fn milder(severity: Severity) -> Severity {
+    match severity {
+        Severity::High => Severity::Medium,
+        Severity::Medium | Severity::Low => Severity::Low,
+        Severity::Info => Severity::Info,
+    }
+}
+
 /// Two lost attempts of one client, or all it asked, are never a mere note.
 fn floor(impact: &Impact) -> Severity {
     if impact.clients.iter().any(Client::is_let_down) { Severity::Low } else { Severity::Info }

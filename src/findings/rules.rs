@@ -143,15 +143,6 @@ pub fn asked(facts: &Facts<'_>, at: usize) -> u64 {
     facts.evidence.impact(at).map_or(0, gravity::totals)
 }
 
-/// One degree less grave, but still a fault.
-pub fn milder(severity: Severity) -> Severity {
-    match severity {
-        Severity::High => Severity::Medium,
-        Severity::Medium | Severity::Low => Severity::Low,
-        Severity::Info => Severity::Info,
-    }
-}
-
 /// Who was rescued, to end a statement; empty where nobody was.
 pub fn rescue(problem: &Problem, impact: Option<&Impact>) -> String {
     let Some(impact) = impact else { return String::new() };

@@ -28,7 +28,7 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
         // Where nothing that comes back was captured, only the clients' own repeats speak.
         let grave = gravity::of(facts, at);
         let (severity, seen_here) = if facts.evidence.one_sided {
-            (rules::milder(grave), " that was seen here")
+            (gravity::milder(grave), " that was seen here")
         } else {
             (grave, "")
         };

@@ -93,7 +93,12 @@ impl Scene {
 /// The causes that lead and what holds beside them.
 pub fn leading(assessments: &[Assessment]) -> BTreeSet<&'static str> {
     let first = assessments.first().expect("an assessment");
-    first.leading().into_iter().chain(first.beside()).map(|h| h.id()).collect()
+    first
+        .leading()
+        .into_iter()
+        .chain(first.beside())
+        .map(portmortem::findings::hypotheses::Hypothesis::id)
+        .collect()
 }
 
 pub fn client(number: usize) -> String {
