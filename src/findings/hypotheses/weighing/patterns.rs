@@ -37,7 +37,9 @@ pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     let by_client = sequences(scene);
     let period = by_client.values().find_map(|steps| period(steps).map(|period| (period, steps)));
     property(scene, impact, period.is_some(), ledger);
-    if impact.split == Split::Nothing && impact.windows.iter().any(|window| window.is_intermittent()) {
+    if impact.split == Split::Nothing
+        && impact.windows.iter().any(crate::correlate::windows::Window::is_intermittent)
+    {
         interleaved(scene, &by_client, ledger);
     }
     if let Some((period, steps)) = period {
