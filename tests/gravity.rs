@@ -1,11 +1,6 @@
 //! How grave findings are: the share inside the windows, who had no alternative, how long rescued clients waited.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "a test that meets the unexpected should stop there"
-)]
+#![expect(clippy::expect_used, reason = "a test that meets the unexpected should stop there")]
 
 mod scene;
 

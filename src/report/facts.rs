@@ -1,12 +1,13 @@
 //! The numbers that sentences are made of, each counted from index and evidence.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 
 use super::Input;
+use crate::correlate::impact::Impact;
 use crate::correlate::{Evidence, LinkKind, Outcome, Problem, Signature, Transaction};
 use crate::decode::Address;
 use crate::index::segment::{DnsKind, flags};
-use crate::index::{Index, Packet, PacketId};
+use crate::index::{Index, PacketId};
 use crate::protocols::ProtocolId;
 use crate::time::Nanos;
 
@@ -45,66 +46,15 @@ pub struct Inventory {
     pub outcomes: Vec<(Outcome, u64)>,
     /// Transactions.
     pub questions: u64,
-    /// What else its server was asked, for each problem.
+    /// What the failing clients asked, for each problem.
     pub around: Vec<Around>,
 }
 
-/// What the server of a problem was asked besides the failures.
+/// What the clients of a problem asked its service besides the failures.
 #[derive(Clone, Debug, Default)]
 pub struct Around {
-    /// Questions between the problem's first and last frame, the failures included.
+    /// Questions of the failing clients inside the windows, the failures included.
     pub asked: u64,
-    /// The first question that was answered although it was asked between the failures.
-    pub meanwhile: Option<PacketId>,
-    /// The first question asked and answered after the last failure.
-    pub recovery: Option<PacketId>,
-}
-
-/// A problem while the questions around it are counted; sets, because a flood has thousands of clients and names.
-struct Watch<'i> {
-    problem: &'i Problem,
-    clients: HashSet<Address>,
-    /// Where the server itself works, only an answer about a failed name is a recovery.
-    names: Option<HashSet<String>>,
-    around: Around,
-}
-
-impl<'i> Watch<'i> {
-    fn of(problem: &'i Problem) -> Self {
-        let by_name = matches!(problem.signature, Signature::ResponseCode(_) | Signature::Truncated);
-        let names = || problem.names.iter().map(|name| name.to_ascii_lowercase()).collect();
-        Self {
-            problem,
-            clients: problem.clients.iter().copied().collect(),
-            names: by_name.then(names),
-            around: Around::default(),
-        }
-    }
-
-    fn note(&mut self, packet: &Packet<'_>, transaction: &Transaction) {
-        let at = packet.time_ns();
-        if self.problem.server.0 != packet.destination_address() || at < self.problem.first_ns {
-            return;
-        }
-        let during = at <= self.problem.last_ns;
-        self.around.asked += u64::from(during);
-        let slot = if during { &mut self.around.meanwhile } else { &mut self.around.recovery };
-        let good = matches!(transaction.response_code, 0 | 3) && transaction.answer.is_some();
-        if slot.is_some() || !good || !self.clients.contains(&packet.source_address()) {
-            return;
-        }
-        let name = || {
-            let wire = packet.segment.names.get(packet.dns()?.name)?;
-            Some(crate::decode::dns::presentation(wire).to_ascii_lowercase())
-        };
-        let counts = match &self.names {
-            None => true,
-            Some(names) => name().is_some_and(|name| names.contains(&name)),
-        };
-        if counts {
-            *slot = Some(transaction.first);
-        }
-    }
 }
 
 impl Inventory {
@@ -167,8 +117,6 @@ impl Inventory {
     fn tally(&mut self, index: &Index, evidence: &Evidence) {
         let mut outcomes = std::collections::BTreeMap::<Outcome, u64>::new();
         self.questions = evidence.transactions.len() as u64;
-        let problems = evidence.problems.get(..evidence.problems.len().min(PROBLEMS_MAX)).unwrap_or_default();
-        let mut watched: Vec<Watch<'_>> = problems.iter().map(Watch::of).collect();
         for transaction in &evidence.transactions {
             *outcomes.entry(transaction.outcome).or_default() += 1;
             let Some(packet) = index.packet(transaction.first) else { continue };
@@ -178,11 +126,9 @@ impl Inventory {
             if transaction.answer.is_some() && self.answering.len() < DISTINCT_MAX {
                 self.answering.insert(packet.destination_address());
             }
-            for watch in &mut watched {
-                watch.note(&packet, transaction);
-            }
         }
-        self.around = watched.into_iter().map(|watch| watch.around).collect();
+        let around = |impact: &Impact| Around { asked: impact.asked_and_failed().0 };
+        self.around = evidence.impacts().iter().take(PROBLEMS_MAX).map(around).collect();
         self.outcomes = Outcome::ALL
             .iter()
             .filter_map(|outcome| outcomes.get(outcome).map(|count| (*outcome, *count)))
@@ -251,14 +197,14 @@ pub struct Facts<'i> {
     pub spacing: Option<Spread>,
     /// Error to the next query of the same episode.
     pub waits: Vec<(PacketId, PacketId, Nanos)>,
-    /// The first answered query after the last failure.
+    /// What it did to whom, and when.
+    pub impact: Option<&'i Impact>,
+    /// The first answer after the last failure.
     pub recovery: Option<PacketId>,
-    /// An answered query between failures.
-    pub meanwhile: Option<PacketId>,
 }
 
 impl<'i> Facts<'i> {
-    pub fn of(input: &Input<'i>, problem: &'i Problem, around: &Around) -> Self {
+    pub fn of(input: &Input<'i>, problem: &'i Problem, impact: Option<&'i Impact>) -> Self {
         let (index, evidence) = (input.index, input.evidence);
         let episodes: Vec<_> =
             problem.episodes.iter().filter_map(|id| evidence.episodes.get(id.0 as usize)).collect();
@@ -281,8 +227,8 @@ impl<'i> Facts<'i> {
             ties: Vec::new(),
             spacing: None,
             waits: Vec::new(),
-            recovery: None,
-            meanwhile: None,
+            impact,
+            recovery: impact.and_then(|i| i.windows.last()?.first_good).map(|mark| mark.packet),
         };
         let mut spacing = Vec::new();
         for episode in &episodes {
@@ -315,8 +261,6 @@ impl<'i> Facts<'i> {
         let of = |id: &crate::correlate::TransactionId| lookups.of(*id);
         let of: BTreeSet<_> = episodes.iter().flat_map(|e| &e.transactions).filter_map(of).collect();
         facts.lookups = of.len();
-        facts.recovery = around.recovery;
-        facts.meanwhile = around.meanwhile;
         spacing.retain(|gap| *gap >= SIBLING_NS);
         facts.spacing = Spread::of(spacing);
         facts.complete(input);

@@ -5,6 +5,7 @@ mod cause;
 mod closing;
 mod findings;
 mod opening;
+mod outage;
 mod problem;
 mod timeline;
 
@@ -15,7 +16,6 @@ use crate::capture::Format;
 use crate::case::{Annotation, hash::hash_text};
 use crate::correlate::Signature;
 use crate::correlate::clients::Client;
-use crate::correlate::impact::Impact;
 use crate::findings::hypotheses::Assessment;
 use crate::index::{FrameNumber, PacketId, SourceId};
 
@@ -72,13 +72,12 @@ impl<'i> Builder<'i> {
         let transcript =
             input.index.sources.iter().any(|source| source.metadata.format == Format::Transcript);
         let inventory = Inventory::count(input);
-        let problems = input.evidence.problems.iter().take(PROBLEMS_MAX).zip(&inventory.around);
+        let problems = input.evidence.problems.iter().take(PROBLEMS_MAX);
         let questions = inventory.questions;
         let facts = problems
-            .map(|(problem, around)| Facts::of(input, problem, around))
             .enumerate()
-            .take_while(|(at, facts)| !is_isolated(facts, input.evidence.impact(*at), questions))
-            .map(|(_, facts)| facts)
+            .map(|(at, problem)| Facts::of(input, problem, input.evidence.impact(at)))
+            .take_while(|facts| !is_isolated(facts, questions))
             .collect();
         Self {
             input: *input,
@@ -117,6 +116,12 @@ impl<'i> Builder<'i> {
     /// The assessment of a problem by its position.
     pub fn assessment(&self, problem: usize) -> Option<&'i Assessment> {
         self.input.assessments.iter().find(|assessment| assessment.problem == Some(problem))
+    }
+
+    /// Other faces of the outage whose first face is the problem at a position.
+    pub fn phases(&self, at: usize) -> Vec<&Facts<'i>> {
+        let phases = self.facts.get(at).and_then(|facts| facts.impact).map(|impact| impact.phases.as_slice());
+        phases.unwrap_or_default().iter().filter_map(|phase| self.facts.get(*phase)).collect()
     }
 
     /// The failures written out in full; the others stand in one table.
@@ -264,8 +269,8 @@ impl<'i> Builder<'i> {
 
 /// One question that stayed without answer, or was answered badly, among others is no failure to report at length; the
 /// findings of the rules list it. The gravest come first, so nothing graver follows.
-fn is_isolated(facts: &Facts<'_>, impact: Option<&Impact>, questions: u64) -> bool {
-    if impact.is_some_and(|impact| impact.clients.iter().any(Client::is_let_down)) {
+fn is_isolated(facts: &Facts<'_>, questions: u64) -> bool {
+    if facts.impact.is_some_and(|impact| impact.clients.iter().any(Client::is_let_down)) {
         return false;
     }
     let tries: u64 = facts.transactions.iter().map(|transaction| u64::from(transaction.tries)).sum();

@@ -8,7 +8,7 @@ use crate::time;
 /// The seven items; empty when there is no problem with an ICMP error tied to its query.
 pub fn items(report: &Report, input: &Input<'_>) -> Vec<String> {
     let Some(problem) = input.evidence.problems.first() else { return Vec::new() };
-    let facts = Facts::of(input, problem, &super::facts::Around::default());
+    let facts = Facts::of(input, problem, None);
     let pair = facts.ties.iter().find_map(|tie| Some((tie.link.to?, tie)));
     let Some((query_id, tie)) = pair else { return Vec::new() };
     let (Some(query), Some(error)) = (input.index.packet(query_id), input.index.packet(tie.error)) else {

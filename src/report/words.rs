@@ -122,6 +122,15 @@ pub fn signature(signature: &Signature) -> String {
     }
 }
 
+/// The length of `13:24:32.192`.
+const FINE: usize = 12;
+
+/// Milliseconds, without the date, for bounds: `13:24:32.192`.
+pub fn fine(at: Nanos) -> String {
+    let text = time::time_of_day(at);
+    text.get(..FINE).map(str::to_owned).unwrap_or(text)
+}
+
 /// How times of this capture are written and what they mean.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {

@@ -500,7 +500,7 @@ fn load(scene: &Scene<'_, '_>, assessment: &Assessment, out: &mut Vec<Said>) {
     if queries == 0 {
         return;
     }
-    let clients = match scene.clients.len() {
+    let clients = match scene.asked().map_or(0, |asked| asked.clients.len()) {
         1 => "one client".to_owned(),
         n => format!("{n} clients"),
     };

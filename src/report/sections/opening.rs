@@ -4,7 +4,8 @@ use super::super::facts::Facts;
 use super::super::words;
 use super::super::{Block, Section, Subject, Voice, cite};
 use super::cause::{frames_of, quoted, rows_behind};
-use super::problem::{clients, ends, lasting, names, sentence, then};
+use super::outage;
+use super::problem::{clients, ends, names, sentence};
 use super::{Builder, Need, section, table};
 use crate::correlate::{Outcome, Signature, Vantage};
 use crate::findings::Severity;
@@ -19,7 +20,7 @@ pub fn summary(b: &Builder<'_>) -> Section {
     if !b.facts.is_empty() {
         blocks.push(seen(b));
         blocks.push(span(b));
-        blocks.extend(went_on(b));
+        blocks.extend(affected(b));
         blocks.extend(cause(b));
         blocks.extend(others(b));
         blocks.push(unknown(b));
@@ -87,63 +88,89 @@ fn unseparated(b: &Builder<'_>, assessment: &Assessment, facts: Option<&Facts<'_
     Some(sentence(&text))
 }
 
-fn seen(b: &Builder<'_>) -> Block {
-    let Some(facts) = b.facts.first() else { return Block::Note(String::new()) };
-    let what = match &facts.problem.signature {
+/// What became of the failed questions: `were answered late`.
+fn met(facts: &Facts<'_>) -> String {
+    match &facts.problem.signature {
         Signature::Icmp { v6, kind, code } => {
             let from: Vec<String> = facts.senders.iter().map(ToString::to_string).collect();
             let family = if *v6 { "ICMPv6" } else { "ICMP" };
-            format!("met {family} {} from {}", words::icmp(*v6, *kind, *code).0, words::list(&from, 3))
+            let error =
+                format!("{family} {} from {}", words::icmp(*v6, *kind, *code).0, words::list(&from, 3));
+            match facts.transactions.len() - facts.refused() {
+                0 => format!("met {error}"),
+                silent => format!(
+                    "met {error} or, {} of them, nothing at all between such errors, as their rate limit explains",
+                    thousands(silent as u64)
+                ),
+            }
         }
         Signature::ResponseCode(code) => format!("were answered with {}", response_code_name(*code)),
         Signature::NoAnswer => "got neither an answer nor an error".to_owned(),
         Signature::TcpReset => "were refused by a TCP reset".to_owned(),
         Signature::Truncated => "were answered with a cut message and got no whole one over TCP".to_owned(),
         Signature::Late => "were answered late".to_owned(),
-    };
-    let failed = facts.transactions.len() as u64;
-    let asked = b.inventory.around.first().map_or(failed, |around| around.asked).max(failed);
-    let (one, many) = if facts.queries.len() as u64 == failed {
+    }
+}
+
+fn seen(b: &Builder<'_>) -> Block {
+    let Some(facts) = b.facts.first() else { return Block::Note(String::new()) };
+    let (asked, failed) = outage::asked_and_failed(facts);
+    let phases = b.phases(0);
+    let own = facts.transactions.len() as u64;
+    let (one, many) = if facts.queries.len() as u64 == own {
         ("DNS query", "DNS queries")
     } else {
         ("DNS question", "DNS questions")
     };
-    let sent = if facts.queries.len() as u64 == failed {
+    let sent = if facts.queries.len() as u64 == own || !phases.is_empty() {
         String::new()
     } else {
         format!(" (sent as {})", words::count(facts.queries.len(), "query", "queries"))
     };
+    // One outage may show itself in several ways: silence, then refusals.
+    let what = if phases.is_empty() {
+        met(facts)
+    } else {
+        let faces = std::iter::once(facts).chain(phases.iter().copied());
+        let told: Vec<String> = faces
+            .map(|face| format!("{} {}", thousands(face.transactions.len() as u64), met(face)))
+            .collect();
+        format!("failed: {}", words::list(&told, told.len()))
+    };
+    let at_least = if facts.impact.is_some_and(|impact| impact.capped) { "At least " } else { "" };
     let text = format!(
-        "{} of {}{sent} from {} to {} ({} port {}) for {} {what}.",
+        "{at_least}{} of {}{}{sent} from {} to {} ({} port {}) for {} {what}.",
         thousands(failed),
         words::count(asked as usize, one, many),
+        outage::class(facts),
         clients(facts),
         facts.server,
         words::transport(facts.problem.transport),
         facts.port,
         names(facts)
     );
-    b.claim("summary.seen", Voice::Observed, text, &facts.frames)
+    let mut frames = facts.frames.clone();
+    frames.extend(phases.iter().flat_map(|phase| phase.frames.iter().copied()));
+    b.claim("summary.seen", Voice::Observed, text, &frames)
 }
 
 fn span(b: &Builder<'_>) -> Block {
     let Some(facts) = b.facts.first() else { return Block::Note(String::new()) };
-    let (first, last) = (facts.problem.first_ns, facts.problem.last_ns);
-    let recovery = match facts.recovery {
-        Some(_) => "later queries to this server were answered".to_owned(),
-        None if facts.meanwhile.is_some() => {
-            "queries to this server were answered between the failures, none after the last".to_owned()
-        }
-        None => format!("no recovery within the {}", b.record),
-    };
-    let text = format!(
-        "Observed failing {} ({}); {recovery}. Onset before and end after these times cannot be excluded.",
-        b.clock.during(first, last),
-        lasting(first, last)
-    );
-    let mut frames = ends(facts);
-    frames.extend(facts.recovery);
+    let (text, frames) = outage::when(b, facts);
     b.claim("summary.when", Voice::Observed, text, &frames)
+}
+
+/// Who was rescued and who was not, and what that meant.
+fn affected(b: &Builder<'_>) -> Vec<Block> {
+    let Some(facts) = b.facts.first() else { return Vec::new() };
+    let mut blocks = Vec::new();
+    if let Some((text, frames)) = outage::who(facts) {
+        blocks.push(b.claim("summary.then", Voice::Observed, text, &frames));
+    }
+    if let Some(text) = outage::effect(facts) {
+        blocks.push(b.claim("summary.effect", Voice::Assessed, text, &ends(facts)));
+    }
+    blocks
 }
 
 /// The explanation in one sentence, in words a manager reads.
@@ -183,15 +210,6 @@ pub fn scale(verdict: Verdict) -> String {
     }
 }
 
-/// How the client got on without this server, where the packets show it: what users felt depends on it.
-fn went_on(b: &Builder<'_>) -> Option<Block> {
-    let problem = b.facts.first()?.problem;
-    let mut next = problem.episodes.iter().flat_map(|id| b.input.evidence.consequences(id.0 as usize));
-    let failover = next.find(|next| next.code == "C2")?;
-    let text = then(failover.code, &failover.text, problem.clients.len(), b.record);
-    Some(b.claim("summary.then", Voice::Observed, text, &failover.frames))
-}
-
 fn cause(b: &Builder<'_>) -> Option<Block> {
     let (text, frames) = explanation(b, 0)?;
     let rows = rows_behind(b.assessment(0)?, Topic::Cause);
@@ -199,24 +217,30 @@ fn cause(b: &Builder<'_>) -> Option<Block> {
 }
 
 fn others(b: &Builder<'_>) -> Option<Block> {
-    let more = b.input.evidence.problems.len().saturating_sub(1);
-    let further = b.facts.iter().enumerate().skip(1);
+    let told = b.facts.first()?.impact.map(|impact| impact.phases.as_slice()).unwrap_or_default();
+    let other = |at: &usize| *at > 0 && !told.contains(at);
+    let all: Vec<usize> = (0..b.input.evidence.problems.len()).filter(other).collect();
+    let more = all.len();
     // Only the gravest are weighed, but all are counted and cited.
-    let all = b.input.evidence.problems.iter().skip(1);
-    let episodes =
-        all.filter_map(|problem| b.input.evidence.episodes.get(problem.episodes.first()?.0 as usize));
-    let frames: Vec<PacketId> = episodes.filter_map(|episode| episode.frames.first().copied()).collect();
-    let told: Vec<String> = further
-        .map(|(at, facts)| {
-            let failed = facts.transactions.len() as u64;
-            let asked = b.inventory.around.get(at).map_or(failed, |around| around.asked).max(failed);
-            let what = words::signature(&facts.problem.signature);
+    let first = |at: &usize| {
+        let episode = b.input.evidence.problems.get(*at)?.episodes.first()?;
+        b.input.evidence.episodes.get(episode.0 as usize)?.frames.first().copied()
+    };
+    let frames: Vec<PacketId> = all.iter().filter_map(first).collect();
+    let told: Vec<String> = all
+        .iter()
+        .filter_map(|at| b.facts.get(*at))
+        .map(|facts| {
+            let (asked, failed) = outage::asked_and_failed(facts);
             format!(
-                "{} port {}, {} of {} {what}",
+                "{} port {}, {} of {}{} from {} {}",
                 facts.server,
                 facts.port,
                 thousands(failed),
-                thousands(asked)
+                words::count(asked as usize, "question", "questions"),
+                outage::class(facts),
+                clients(facts),
+                words::signature(&facts.problem.signature)
             )
         })
         .collect();
@@ -238,13 +262,19 @@ fn others(b: &Builder<'_>) -> Option<Block> {
 
 fn unknown(b: &Builder<'_>) -> Block {
     let Some(facts) = b.facts.first() else { return Block::Note(String::new()) };
-    let mut open = vec!["since when and until when the fault lasted".to_owned()];
+    let mut open = Vec::new();
+    match outage::bounds(facts) {
+        (None, None) => open.push("when the fault began and ended".to_owned()),
+        (None, Some(_)) => open.push("when the fault began".to_owned()),
+        (Some(_), None) => open.push("when the fault ended".to_owned()),
+        (Some(_), Some(_)) => {}
+    }
     if !b.clock.has_date {
         open.push("the date and the time zone".to_owned());
     }
-    open.push(match facts.problem.clients.len() {
-        1 => "whether anyone besides this client is affected".to_owned(),
-        _ => "whether clients outside this vantage are affected".to_owned(),
+    open.push(match outage::addresses(facts).len() {
+        1 if !outage::has_unaffected(facts) => "whether anyone besides this client is affected".to_owned(),
+        _ => "whether clients that are not in it are affected".to_owned(),
     });
     if facts.problem.transport == 17 && !b.inventory.tcp_dns_servers.contains(&facts.server) {
         open.push(format!("whether TCP port {} works", facts.port));
@@ -493,13 +523,8 @@ pub fn subject(b: &Builder<'_>) -> Option<Subject> {
         port: facts.port,
         transport: words::transport(facts.problem.transport),
         names: names(facts),
-        failed: facts.transactions.len(),
-        asked: b
-            .inventory
-            .around
-            .first()
-            .map_or(0, |around| around.asked as usize)
-            .max(facts.transactions.len()),
+        failed: outage::asked_and_failed(facts).1 as usize,
+        asked: outage::asked_and_failed(facts).0 as usize,
         what: words::signature(&facts.problem.signature),
         icmp: match facts.problem.signature {
             Signature::Icmp { v6, kind, code } => {
@@ -507,7 +532,7 @@ pub fn subject(b: &Builder<'_>) -> Option<Subject> {
             }
             _ => String::new(),
         },
-        range: b.clock.range(facts.problem.first_ns, facts.problem.last_ns),
+        range: range(b, facts),
         citation: cite::frames(b.input.index, &facts.frames),
         then: match (facts.recovery, next) {
             (Some(recovery), _) => format!("answered again from {}.", b.clock.prose(b.time(recovery))),
@@ -519,4 +544,17 @@ pub fn subject(b: &Builder<'_>) -> Option<Subject> {
         },
         checks: checks.take(2).map(|check| quoted(&check.action)).collect(),
     })
+}
+
+/// The windows in a few words.
+fn range(b: &Builder<'_>, facts: &Facts<'_>) -> String {
+    match facts.impact.map(|impact| impact.windows.as_slice()).unwrap_or_default() {
+        [] => b.clock.range(facts.problem.first_ns, facts.problem.last_ns),
+        [only] => b.clock.range(only.first_bad.at_ns, only.last_bad.at_ns),
+        [first, .., last] => {
+            let all = facts.impact.map_or(0, |impact| impact.windows.len());
+            let range = b.clock.range(first.first_bad.at_ns, last.last_bad.at_ns);
+            format!("{all} times between {range}")
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use super::super::facts::Facts;
 use super::super::words;
 use super::super::{Block, Voice};
-use super::Builder;
+use super::{Builder, outage};
 use crate::correlate::{Level, Signature};
 use crate::index::PacketId;
 use crate::protocols::dns::response_code_name;
@@ -56,7 +56,10 @@ fn outcome(facts: &Facts<'_>) -> String {
         Signature::Icmp { .. } if facts.transactions.iter().all(|t| t.answer.is_none()) => {
             "none was answered".to_owned()
         }
-        Signature::Icmp { .. } => "each met an ICMP error".to_owned(),
+        Signature::Icmp { .. } if facts.refused() == facts.transactions.len() => {
+            "each met an ICMP error".to_owned()
+        }
+        Signature::Icmp { .. } => format!("{} of them met an ICMP error", thousands(facts.refused() as u64)),
         Signature::NoAnswer => "neither an answer nor an error was seen".to_owned(),
         Signature::ResponseCode(code) => format!("each was answered with {}", response_code_name(*code)),
         Signature::TcpReset => "the TCP connection was reset or not accepted".to_owned(),
@@ -74,27 +77,36 @@ fn queries(b: &Builder<'_>, facts: &Facts<'_>) -> Block {
     } else {
         format!("asking for {} {}", words::asked(&facts.types), names(facts))
     };
-    let (failed, all) = (facts.queries.len(), b.inventory.queries.len());
-    let queries = words::count(failed, "DNS query", "DNS queries");
-    // Where more was asked than what failed, the number says that it counts the failures.
-    let sent = if failed < all {
-        let them = if failed == 1 { "it" } else { "them" };
-        format!(
-            "{queries} failed, of {} in this {}: {} sent {them}",
-            thousands(all as u64),
-            b.record,
-            clients(facts)
-        )
+    let (failed, all) = (facts.transactions.len() as u64, outage::total(facts));
+    let repeated = facts.queries.len() as u64 != failed;
+    let (one, many) = if repeated { ("DNS question", "DNS questions") } else { ("DNS query", "DNS queries") };
+    let tries = if repeated {
+        format!(" (sent as {})", words::count(facts.queries.len(), "query", "queries"))
     } else {
-        format!("{who} sent {queries}")
+        String::new()
     };
-    let text = format!(
-        "{sent} over {} to {}, port {}, {asked}; {}.",
+    let to = format!(
+        "over {} to {}, port {}",
         words::transport(facts.problem.transport),
         facts.server,
-        facts.port,
-        outcome(facts)
+        facts.port
     );
+    // Where more was asked than what failed, the number says that it counts the failures.
+    let text = if failed < all {
+        format!(
+            "{} failed{tries}, of {} that {} sent {to}, {asked}; {}.",
+            words::count(failed as usize, one, many),
+            thousands(all),
+            clients(facts),
+            outcome(facts)
+        )
+    } else {
+        format!(
+            "{who} sent {} {to}{tries}, {asked}; {}.",
+            words::count(failed as usize, one, many),
+            outcome(facts)
+        )
+    };
     b.claim(&format!("{}.queries", facts.key), Voice::Observed, text, &facts.queries)
 }
 
@@ -130,18 +142,13 @@ fn errors(b: &Builder<'_>, facts: &Facts<'_>) -> Option<Block> {
 }
 
 fn when(b: &Builder<'_>, facts: &Facts<'_>) -> Block {
-    let (first, last) = (facts.problem.first_ns, facts.problem.last_ns);
     let basis = if b.clock.has_date {
-        "clock of the capturing host, its local time zone not recorded"
+        "Clock of the capturing host, its local time zone not recorded."
     } else {
-        "time of day as logged; date and time zone not recorded"
+        "Time of day as logged; date and time zone not recorded."
     };
-    let text = format!(
-        "Observed failing {} ({}, {basis}); onset before and end after these times cannot be excluded.",
-        b.clock.during(first, last),
-        lasting(first, last),
-    );
-    b.claim(&format!("{}.when", facts.key), Voice::Observed, text, &ends(facts))
+    let (text, frames) = outage::when(b, facts);
+    b.claim(&format!("{}.when", facts.key), Voice::Observed, format!("{text} {basis}"), &frames)
 }
 
 /// How long a failure was observed.
@@ -280,28 +287,20 @@ fn recovery(b: &Builder<'_>, facts: &Facts<'_>) -> Block {
     let id = format!("{}.recovery", facts.key);
     if let Some(answer) = facts.recovery {
         let text = format!(
-            "The first answered query to {} after the failure was sent at {}.",
+            "The first answer of {} after the failure came at {}.",
             facts.server,
             b.clock.prose(b.time(answer))
         );
         return b.claim(&id, Voice::Observed, text, &[answer]);
     }
     let watched = b.inventory.last_ns - facts.problem.last_ns;
-    let ends = if watched == 0 {
+    let ends = if watched <= 0 {
         format!("the {} ends with the last frame of this failure", b.record)
     } else {
         format!("the {} ends {} after the last frame of this failure", b.record, time::span(watched))
     };
-    let mut frames: Vec<PacketId> = facts.last().into_iter().collect();
-    let meanwhile = match facts.meanwhile {
-        Some(answered) => {
-            frames.push(answered);
-            format!(" Between the failures queries to {} were answered too.", facts.server)
-        }
-        None => String::new(),
-    };
-    let text = format!("No recovery within the {}: {ends}.{meanwhile}", b.record);
-    b.claim(&id, Voice::Observed, text, &frames)
+    let frames: Vec<PacketId> = facts.last().into_iter().collect();
+    b.claim(&id, Voice::Observed, format!("No recovery within the {}: {ends}.", b.record), &frames)
 }
 
 /// What the clients did after the failures, one sentence a kind.

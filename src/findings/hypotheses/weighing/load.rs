@@ -155,7 +155,11 @@ fn unknown(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
             "{} to {} from {} {} in view; the server's load is not visible here.",
             crate::findings::rules::counted(queries as usize, "query", "queries"),
             scene.server,
-            crate::findings::rules::counted(scene.clients.len(), "client", "clients"),
+            crate::findings::rules::counted(
+                scene.asked().map_or(0, |server| server.clients.len()),
+                "client",
+                "clients"
+            ),
             if queries == 1 { "is" } else { "are" }
         ),
         scene.queries.clone(),

@@ -1,0 +1,340 @@
+//! The sentences about windows and clients: what failed for whom, from when to when, who was not affected, and what that meant.
+
+use super::super::facts::Facts;
+use super::super::words;
+use super::Builder;
+use super::problem::sentence;
+use crate::correlate::clients::Client;
+use crate::correlate::impact::Impact;
+use crate::correlate::splits::Split;
+use crate::correlate::windows::{Mark, Window};
+use crate::decode::Address;
+use crate::findings::rules::{rescuer, zone_words};
+use crate::index::PacketId;
+use crate::protocols::dns::type_name;
+use crate::text::thousands;
+use crate::time::{self, Nanos};
+
+/// Windows told one by one.
+const WINDOWS_TOLD: usize = 4;
+/// Clients told one by one.
+const CLIENTS_TOLD: usize = 3;
+/// Addresses listed in one sentence.
+const LISTED: usize = 3;
+
+/// The questions that fail, where others are answered: ` for names in example.org`.
+pub fn class(facts: &Facts<'_>) -> String {
+    let Some(impact) = facts.impact else { return String::new() };
+    match &impact.split {
+        Split::Zone if impact.answered_beside > 0 => format!(" in {}", zone_words(&facts.problem.names)),
+        Split::Nothing | Split::Zone | Split::Name => String::new(),
+        Split::Type(types) => {
+            let types: Vec<String> = types.iter().map(|kind| type_name(*kind)).collect();
+            format!(" of type {}", words::list(&types, LISTED))
+        }
+        Split::Edns(true) => " with EDNS".to_owned(),
+        Split::Edns(false) => " without EDNS".to_owned(),
+        Split::PortsFrom(port) => format!(" from client ports {port} and above"),
+        Split::PortsTo(port) => format!(" from client ports {port} and below"),
+    }
+}
+
+/// Attempts of the failing clients inside the windows, and those that failed, phases included.
+pub fn asked_and_failed(facts: &Facts<'_>) -> (u64, u64) {
+    let own = facts.transactions.len() as u64;
+    let (asked, failed) = facts.impact.map_or((own, own), Impact::asked_and_failed);
+    if failed == 0 { (own, own) } else { (asked, failed) }
+}
+
+/// What the failing clients asked this server in the whole capture.
+pub fn total(facts: &Facts<'_>) -> u64 {
+    let own = facts.transactions.len() as u64;
+    let all = facts.impact.map_or(0, |impact| impact.clients.iter().map(|c| u64::from(c.total)).sum());
+    own.max(all)
+}
+
+/// From when to when, with the packets that bound it.
+pub fn when(b: &Builder<'_>, facts: &Facts<'_>) -> (String, Vec<PacketId>) {
+    let windows = facts.impact.map(|impact| impact.windows.as_slice()).unwrap_or_default();
+    let (Some(first), Some(last)) = (windows.first(), windows.last()) else {
+        let (from, to) = (facts.problem.first_ns, facts.problem.last_ns);
+        return (format!("Observed failing {}.", b.clock.during(from, to)), super::problem::ends(facts));
+    };
+    let mut text = match windows {
+        [only] if only.is_intermittent() => format!(
+            "Failures and answers alternated {} ({}): {} of {} questions failed.",
+            b.clock.during(only.first_bad.at_ns, only.last_bad.at_ns),
+            span(only),
+            thousands(u64::from(only.failed)),
+            thousands(u64::from(only.asked))
+        ),
+        [only] => format!(
+            "Observed failing {} ({}).",
+            b.clock.during(only.first_bad.at_ns, only.last_bad.at_ns),
+            span(only)
+        ),
+        several => outages(b, several),
+    };
+    if first.last_good.is_none() && last.first_good.is_none() {
+        text.push_str(&unbounded(b, last));
+    } else {
+        text.push_str(&began(b, first));
+        text.push_str(&ended(b, last));
+    }
+    let mut frames: Vec<PacketId> = Vec::new();
+    for window in windows {
+        let marks = [window.last_good, Some(window.first_bad), Some(window.last_bad), window.first_good];
+        frames.extend(marks.into_iter().flatten().map(|mark| mark.packet));
+    }
+    (text, frames)
+}
+
+fn span(window: &Window) -> String {
+    super::problem::lasting(window.first_bad.at_ns, window.last_bad.at_ns)
+}
+
+fn outages(b: &Builder<'_>, windows: &[Window]) -> String {
+    let told: Vec<String> = windows
+        .iter()
+        .take(WINDOWS_TOLD)
+        .map(|window| {
+            format!(
+                "{} ({}, {} of {} failed)",
+                b.clock.during(window.first_bad.at_ns, window.last_bad.at_ns),
+                span(window),
+                thousands(u64::from(window.failed)),
+                thousands(u64::from(window.asked))
+            )
+        })
+        .collect();
+    let served = windows.iter().skip(1).all(|window| window.last_good.is_some())
+        && windows.windows(2).all(|pair| match pair {
+            [one, two] => two.last_good.is_some_and(|good| good.at_ns >= one.last_bad.at_ns),
+            _ => true,
+        });
+    format!(
+        "{} times it failed: {}{}.",
+        thousands(windows.len() as u64),
+        words::list_of(&told, WINDOWS_TOLD, windows.len()),
+        if served { "; between them it answered" } else { "" }
+    )
+}
+
+/// Where no success stands on either side.
+fn unbounded(b: &Builder<'_>, last: &Window) -> String {
+    let watched = b.inventory.last_ns - last.last_bad.at_ns;
+    let after =
+        if watched <= 0 { String::new() } else { format!(", which goes on for {}", time::span(watched)) };
+    format!(
+        " No such question was answered before or after in this {}{after}; onset before and end after these times cannot be excluded.",
+        b.record
+    )
+}
+
+fn began(b: &Builder<'_>, window: &Window) -> String {
+    match window.last_good {
+        Some(good) => format!(
+            " It began between {} (last answer) and {}.",
+            words::fine(good.at_ns),
+            words::fine(window.first_bad.at_ns)
+        ),
+        None => format!(
+            " Onset before this cannot be excluded: no such question was answered earlier in this {}.",
+            b.record
+        ),
+    }
+}
+
+fn ended(b: &Builder<'_>, window: &Window) -> String {
+    let watched = b.inventory.last_ns - window.last_bad.at_ns;
+    match window.first_good {
+        Some(good) => format!(
+            " It ended between {} and {} (first answer).",
+            words::fine(window.last_bad.at_ns),
+            words::fine(good.at_ns)
+        ),
+        None if watched <= 0 => format!(" No recovery within the {}, which ends with it.", b.record),
+        None => format!(" No recovery within the {}, which goes on for {}.", b.record, time::span(watched)),
+    }
+}
+
+/// Who was rescued, who never served, and who was not affected; `None` where nothing is to be said beyond who failed.
+pub fn who(facts: &Facts<'_>) -> Option<(String, Vec<PacketId>)> {
+    let impact = facts.impact?;
+    let mut parts = Vec::new();
+    if impact.clients.len() <= CLIENTS_TOLD {
+        let mut rows: Vec<&Client> = impact.clients.iter().collect();
+        rows.sort_by_key(|client| !client.never_served);
+        parts.extend(rows.into_iter().map(|client| one(facts, client)));
+    } else {
+        parts.push(many(facts, impact));
+    }
+    if !impact.unaffected.is_empty() {
+        let others: Vec<String> = impact.unaffected.iter().map(ToString::to_string).collect();
+        let verb = if others.len() == 1 { "was" } else { "were" };
+        parts.push(format!(
+            "not affected: {}, which asked the same server meanwhile and {verb} answered",
+            words::list(&others, LISTED)
+        ));
+    }
+    if impact.answered_beside > 0 {
+        let other = words::count(impact.answered_beside as usize, "other question", "other questions");
+        let same = if impact.clients.len() == 1 { "this client" } else { "these clients" };
+        parts.push(format!("{other} of {same} to this server got an answer meanwhile"));
+    }
+    let mut frames: Vec<PacketId> = impact.clients.iter().filter_map(|client| client.slowest).collect();
+    frames.extend(super::problem::ends(facts));
+    let parts: Vec<String> = parts.iter().map(|part| sentence(part)).collect();
+    (!parts.is_empty()).then(|| (parts.join(" "), frames))
+}
+
+fn one(facts: &Facts<'_>, client: &Client) -> String {
+    let name = name(client);
+    let failed = thousands(u64::from(client.failed));
+    let wait = client.longest_wait_ns.map(time::span).unwrap_or_default();
+    let by = client.rescuer.map(|by| rescuer(facts.problem, by)).unwrap_or_default();
+    let number = u64::from(client.failed);
+    let of = format!("{failed} of {}", words::count(client.asked as usize, "question", "questions"));
+    if client.is_rescued() && client.repeated == 0 {
+        let all = if number == 1 { "it" } else { "each of them" };
+        return format!("{of} of {name} failed here, and {by} answered {all}, after {wait} at most");
+    }
+    if client.rescued > 0 {
+        return format!(
+            "{of} of {name} failed here; {by} answered {} of them, after {wait} at most, and {} stayed without answer",
+            thousands(u64::from(client.rescued)),
+            thousands(u64::from(client.lost()))
+        );
+    }
+    if client.never_served {
+        let open = client.asked - client.failed;
+        let rest = match open {
+            0 => String::new(),
+            1 => ", the other one cannot be told".to_owned(),
+            open => format!(", the other {open} cannot be told"),
+        };
+        return format!(
+            "{name} was never served meanwhile: {of} failed{rest}, and no other resolver answered it"
+        );
+    }
+    let again = match client.repeated {
+        0 => String::new(),
+        again => format!("; {} answered when asked again, after {wait} at most", was(again)),
+    };
+    format!("{of} of {name} failed{again}")
+}
+
+fn was(number: u32) -> String {
+    if number == 1 { "1 was".to_owned() } else { format!("{} were", thousands(u64::from(number))) }
+}
+
+/// An address, and the others of the same host.
+fn name(client: &Client) -> String {
+    match client.others.as_slice() {
+        [] => client.address.to_string(),
+        others => {
+            let others: Vec<String> = others.iter().map(ToString::to_string).collect();
+            format!("{} (also {})", client.address, words::list(&others, LISTED))
+        }
+    }
+}
+
+fn many(facts: &Facts<'_>, impact: &Impact) -> String {
+    let all = impact.clients.len();
+    let stranded: Vec<String> = impact.stranded().map(|client| client.address.to_string()).collect();
+    let rescued: Vec<&Client> = impact.clients.iter().filter(|client| client.is_rescued()).collect();
+    let mut parts = Vec::new();
+    if !stranded.is_empty() {
+        let (n, verb) = (stranded.len(), if stranded.len() == 1 { "was" } else { "were" });
+        let which = if n == all { String::new() } else { format!(" ({})", words::list(&stranded, LISTED)) };
+        parts.push(format!(
+            "{}{which} {verb} never served meanwhile: no other resolver answered",
+            of_all(n, all)
+        ));
+    }
+    if !rescued.is_empty() {
+        let wait_ns: Nanos =
+            rescued.iter().filter_map(|client| client.longest_wait_ns).max().unwrap_or_default();
+        let by: std::collections::BTreeSet<_> = rescued.iter().filter_map(|client| client.rescuer).collect();
+        let by: Vec<String> = by.into_iter().map(|by| rescuer(facts.problem, by)).collect();
+        let by =
+            if by.is_empty() { "the same server, asked again".to_owned() } else { words::list(&by, LISTED) };
+        parts.push(format!(
+            "{} got every failed question answered by {by}, after {} at most",
+            of_all(rescued.len(), all),
+            time::span(wait_ns)
+        ));
+    }
+    let rest = all - stranded.len() - rescued.len();
+    if rest > 0 {
+        parts.push(format!(
+            "{} {} served in part",
+            of_all(rest, all),
+            if rest == 1 { "was" } else { "were" }
+        ));
+    }
+    parts.join("; ")
+}
+
+fn of_all(number: usize, all: usize) -> String {
+    if number == all {
+        format!("all {all} clients")
+    } else {
+        format!("{number} of the {all} clients that failed")
+    }
+}
+
+/// What it meant for users, in plain words.
+pub fn effect(facts: &Facts<'_>) -> Option<String> {
+    let impact = facts.impact.filter(|impact| !impact.clients.is_empty())?;
+    let all = impact.clients.len();
+    let stranded = impact.stranded().count();
+    let wait_ns = impact.clients.iter().filter_map(|client| client.longest_wait_ns).max();
+    let what = match impact.split {
+        Split::Nothing => "names".to_owned(),
+        _ if impact.answered_beside == 0 => "names".to_owned(),
+        Split::Zone => format!("names{}", class(facts)),
+        _ => "such names".to_owned(),
+    };
+    let who = |number: usize| match (number, all) {
+        (1, 1) => "this client".to_owned(),
+        (number, all) if number == all => format!("all {all} clients"),
+        (number, all) => format!("{number} of {all} clients"),
+    };
+    let text = if impact.is_covered() {
+        format!(
+            "lookups were delayed by up to {}, not interrupted, for {}",
+            time::span(wait_ns.unwrap_or_default()),
+            who(all)
+        )
+    } else if stranded == all {
+        format!("while it lasted, {} could not look up {what}", who(all))
+    } else if stranded > 0 {
+        format!(
+            "while it lasted, {} could not look up {what}; the others were delayed or served in part",
+            who(stranded)
+        )
+    } else {
+        format!("lookups of {} failed or were delayed in part", who(all))
+    };
+    Some(sentence(&format!("for users: {text}")))
+}
+
+/// Whether a client that asked the same server without failing is in the capture.
+pub fn has_unaffected(facts: &Facts<'_>) -> bool {
+    facts.impact.is_some_and(|impact| !impact.unaffected.is_empty())
+}
+
+/// The successes around all windows, where there are any: last before, first after.
+pub fn bounds(facts: &Facts<'_>) -> (Option<Mark>, Option<Mark>) {
+    let windows = facts.impact.map(|impact| impact.windows.as_slice()).unwrap_or_default();
+    (windows.first().and_then(|window| window.last_good), windows.last().and_then(|window| window.first_good))
+}
+
+/// The addresses of the clients that failed, one each.
+pub fn addresses(facts: &Facts<'_>) -> Vec<Address> {
+    facts.impact.map_or_else(
+        || facts.problem.clients.clone(),
+        |impact| impact.clients.iter().map(|client| client.address).collect(),
+    )
+}
