@@ -7,7 +7,6 @@ pub mod attempts;
 mod briefs;
 pub mod clients;
 pub mod clock;
-pub mod connections;
 mod consequences;
 mod dictionary;
 pub mod duplicates;
@@ -42,6 +41,7 @@ pub mod zones;
 
 use std::sync::atomic::AtomicBool;
 
+use crate::connections::{Connections, Scope};
 use crate::decode::Address;
 use crate::index::{Index, PacketId};
 use crate::time::Nanos;
@@ -404,11 +404,12 @@ pub fn correlate_noting(
     let shared = &evidence;
     let (judged, connections) = rayon::join(
         || quotes::weigh(&messages, &dictionary, shared, cancel),
-        || connections::find(&messages, shared),
+        || Connections::follow(index, Scope::Dns, &|packet| shared.is_duplicate(packet)),
     );
     passed("errors weighed, connections");
     let conclude = || {
         quotes::attach_all(&messages, &mut evidence, judged);
+        evidence.limits.extend(connections.note());
         evidence.connections = connections;
         printed::join_nameless(&messages, &mut evidence);
         evidence.seal();

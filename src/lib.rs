@@ -18,6 +18,8 @@ pub mod protocols;
 
 pub mod index;
 
+pub mod connections;
+
 pub mod correlate;
 
 pub mod filter;

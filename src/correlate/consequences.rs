@@ -385,10 +385,10 @@ impl Aftermath<'_, '_> {
         if port == 53 {
             if server == self.episode.server.0 && self.episode.transport != 6 {
                 let connection =
-                    self.evidence.connections.iter().find(|connection| connection.first == packet.id);
+                    self.evidence.connections.iter().find(|connection| connection.first.packet == packet.id);
                 let (how, success) = match connection {
                     Some(connection) if connection.is_refused() => ("refused by reset", Some(false)),
-                    Some(connection) if connection.accepted.is_some() => ("accepted", None),
+                    Some(connection) if connection.is_accepted() => ("accepted", None),
                     Some(connection) if connection.is_silent() => ("no reply", Some(false)),
                     _ => ("seen in part", None),
                 };

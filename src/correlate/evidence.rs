@@ -7,7 +7,6 @@ use std::ops::Range;
 use std::sync::OnceLock;
 
 use super::clock::Backward;
-use super::connections::Connection;
 use super::consequences::Consequences;
 use super::duplicates::{Copy, CopyKind};
 use super::hosts::{Place, Sight};
@@ -16,6 +15,7 @@ use super::lookups::Lookups;
 use super::messages::Messages;
 use super::vantage::Surroundings;
 use super::{Anomaly, Consequence, Episode, Link, Outcome, Parameters, Problem, Transaction, TransactionId};
+use crate::connections::Connections;
 use crate::decode::Address;
 use crate::index::{DnsRow, Index, PacketId};
 use crate::time::{self, Nanos};
@@ -91,8 +91,8 @@ pub struct Evidence {
     pub problems: Vec<Problem>,
     /// What was noticed, sorted by packet.
     pub anomalies: Vec<Anomaly>,
-    /// Connections to port 53 over TCP in order of their first packet.
-    pub connections: Vec<Connection>,
+    /// DNS connections over TCP.
+    pub connections: Connections,
     /// Backward steps of each source's clock, sources without any left out.
     pub backward: Vec<Backward>,
     /// The times the sources cover without a gap longer than the watch time, in order.

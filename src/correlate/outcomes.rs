@@ -119,15 +119,16 @@ impl Connections {
         for connection in &evidence.connections {
             let pair = (connection.client.0, connection.server.0);
             let rejected =
-                || connection.is_silent() && evidence.errors_about(connection.first).next().is_some();
+                || connection.is_silent() && evidence.errors_about(connection.first.packet).next().is_some();
             if connection.is_refused() || rejected() {
-                found.refused.entry(pair).or_default().push(connection.first_ns);
+                found.refused.entry(pair).or_default().push(connection.first.time_ns);
             } else if !connection.is_silent() {
-                found.opened.entry(pair).or_default().push(connection.first_ns);
+                found.opened.entry(pair).or_default().push(connection.first.time_ns);
             }
-            if let Some((_, reset_ns)) = connection.reset {
-                let latest = found.reset.entry((connection.client, connection.server.0)).or_insert(reset_ns);
-                *latest = reset_ns.max(*latest);
+            if let Some(reset) = connection.reset() {
+                let latest =
+                    found.reset.entry((connection.client, connection.server.0)).or_insert(reset.time_ns);
+                *latest = reset.time_ns.max(*latest);
             }
         }
         for times in found.opened.values_mut().chain(found.refused.values_mut()) {

@@ -110,7 +110,7 @@ fn never_over_tcp(evidence: &Evidence, problem: &Problem) -> bool {
     let mut any = false;
     let got_through = tried.any(|connection| {
         any = true;
-        connection.accepted.is_some()
+        connection.is_accepted()
     });
     any && !got_through
 }

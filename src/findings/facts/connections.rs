@@ -3,12 +3,10 @@
 use hashbrown::HashMap;
 
 use super::{ErrorFact, Facts, Meaning};
+use crate::connections::{Connection as Tracked, Connections, Scope};
 use crate::decode::Address;
 use crate::index::PacketId;
 use crate::time::Nanos;
-
-/// Attempts followed; a SYN flood or a scan can hold millions.
-pub const CONNECTIONS_MAX: usize = 262_144;
 
 /// How an attempt ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -50,56 +48,12 @@ pub struct Connection {
     pub served: bool,
 }
 
-const SYN: u8 = 2;
-const RST: u8 = 4;
-const PSH: u8 = 8;
-const ACK: u8 = 16;
-
-/// Follows SYNs, SYN-ACKs, resets and first data of all connections.
+/// The connections whose SYN was seen, and how each ended.
 pub(super) fn follow(facts: &mut Facts<'_>) -> Vec<Connection> {
-    let index = facts.index;
-    let mut table: HashMap<(Address, u16, Address, u16), u32> = HashMap::new();
-    let mut connections: Vec<Connection> = Vec::new();
-    let mut left_out = 0u64;
-    for segment in index.segments() {
-        for (row, tcp_flags) in segment.tcp_flags.iter().enumerate() {
-            if segment.transport.get(row) != Some(&6) || tcp_flags & (SYN | RST | PSH) == 0 {
-                continue;
-            }
-            let Some(packet) = index.packet(PacketId(segment.base.0 + row as u32)) else { continue };
-            let from = (packet.source_address(), packet.source_port());
-            let to = (packet.destination_address(), packet.destination_port());
-            if tcp_flags & (SYN | ACK) == SYN {
-                if facts.is_copy(packet.id) {
-                    continue;
-                }
-                if table.len() >= CONNECTIONS_MAX {
-                    left_out += 1;
-                    continue;
-                }
-                let at = *table.entry((from.0, from.1, to.0, to.1)).or_insert_with(|| {
-                    connections.push(opened(from, to, packet.id, packet.time_ns()));
-                    connections.len() as u32 - 1
-                });
-                if let Some(connection) = connections.get_mut(at as usize).filter(|c| c.syn != packet.id) {
-                    connection.tries += 1;
-                    connection.last_syn = packet.id;
-                    connection.last_syn_ns = packet.time_ns();
-                }
-                continue;
-            }
-            let Some(at) = table.get(&(to.0, to.1, from.0, from.1)) else { continue };
-            if let Some(connection) = connections.get_mut(*at as usize) {
-                answer(connection, *tcp_flags, packet.id);
-            }
-        }
-    }
-    if left_out > 0 {
-        facts
-            .notes
-            .push(format!("{left_out} connection attempts beyond {CONNECTIONS_MAX} were not followed"));
-    }
-    connections
+    let evidence = facts.evidence;
+    let all = Connections::follow(facts.index, Scope::All, &|packet| evidence.is_duplicate(packet));
+    facts.notes.extend(all.note());
+    all.iter().filter_map(opened).collect()
 }
 
 /// Client and server of a connection.
@@ -126,32 +80,25 @@ pub(super) fn reject(connections: &mut [Connection], errors: &[ErrorFact]) {
     }
 }
 
-fn opened(client: (Address, u16), server: (Address, u16), syn: PacketId, time_ns: Nanos) -> Connection {
-    Connection {
-        client,
-        server,
-        syn,
-        time_ns,
-        last_syn: syn,
-        last_syn_ns: time_ns,
-        tries: 1,
-        ending: Ending::Silent,
-        decided: None,
-        served: false,
-    }
-}
-
-fn answer(connection: &mut Connection, tcp_flags: u8, packet: PacketId) {
-    let reset = tcp_flags & RST != 0;
-    match connection.ending {
-        Ending::Silent if reset => (connection.ending, connection.decided) = (Ending::Refused, Some(packet)),
-        Ending::Silent if tcp_flags & SYN != 0 => {
-            (connection.ending, connection.decided) = (Ending::Accepted, Some(packet));
-        }
-        Ending::Accepted if reset && !connection.served => {
-            (connection.ending, connection.decided) = (Ending::ResetLater, Some(packet));
-        }
-        Ending::Accepted if tcp_flags & PSH != 0 => connection.served = true,
-        _ => {}
-    }
+fn opened(connection: &Tracked) -> Option<Connection> {
+    let (syn, last_syn) = connection.syn.zip(connection.last_syn)?;
+    let reset = connection.from_server.reset;
+    let (ending, decided) = match (connection.accepted, reset) {
+        _ if connection.is_refused() => (Ending::Refused, reset),
+        _ if connection.is_silent() => (Ending::Silent, None),
+        (_, Some(_)) if connection.from_server.first.is_none() => (Ending::ResetLater, reset),
+        (accepted, _) => (Ending::Accepted, accepted.or(connection.from_server.first)),
+    };
+    Some(Connection {
+        client: connection.client,
+        server: connection.server,
+        syn: syn.packet,
+        time_ns: syn.time_ns,
+        last_syn: last_syn.packet,
+        last_syn_ns: last_syn.time_ns,
+        tries: connection.tries,
+        ending,
+        decided: decided.map(|seen| seen.packet),
+        served: connection.from_server.first.is_some(),
+    })
 }

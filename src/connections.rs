@@ -1,0 +1,147 @@
+//! Follows TCP connections once for every room that asks: columns in, a table of connections out.
+//!
+//! A connection is told by its ends *and* its initial sequence number: ports used again make another one (RFC 9293 §3.4.1).
+//! Only rows of TCP are looked at, segment by segment side by side; what their headers say is then followed by shares of
+//! the flows, so that no result depends on the number of threads.
+
+mod connection;
+mod row;
+
+use std::hash::BuildHasher as _;
+
+use hashbrown::HashTable;
+use rayon::prelude::*;
+
+pub use connection::{Connection, End, Ends, Known, Seen, Sent};
+use row::Row;
+
+use crate::index::{Index, PacketId};
+
+/// Connections followed; a SYN flood or a scan can hold millions.
+pub const CONNECTIONS_MAX: usize = 262_144;
+/// Shares of the flows that are followed side by side; each has its part of [`CONNECTIONS_MAX`].
+const SHARES: usize = 8;
+/// Segments whose rows are held at a time.
+const SEGMENTS_MAX: usize = 16;
+
+/// Which connections are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Those with a DNS port.
+    Dns,
+    /// All.
+    All,
+}
+
+/// The connections of a capture.
+#[derive(Clone, Debug, Default)]
+pub struct Connections {
+    /// In order of their first packet.
+    all: Vec<Connection>,
+    /// SYNs that were not followed because [`CONNECTIONS_MAX`] was reached.
+    left_out: u64,
+}
+
+impl Connections {
+    /// Follows the connections of an index; packets that `is_copy` names count for nothing.
+    pub fn follow(index: &Index, scope: Scope, is_copy: &(dyn Fn(PacketId) -> bool + Sync)) -> Self {
+        let mut shares: Vec<Share> = (0..SHARES).map(|_| Share::default()).collect();
+        let segments: Vec<usize> = (0..index.segments().len()).collect();
+        for segments in segments.chunks(SEGMENTS_MAX) {
+            let rows = segments.par_iter().map(|at| {
+                let mut shared: [Vec<Row>; SHARES] = Default::default();
+                row::read(index, *at, scope, &mut |row| {
+                    if !is_copy(row.packet)
+                        && let Some(share) = shared.get_mut(share_of(row.hash))
+                    {
+                        share.push(row);
+                    }
+                });
+                shared
+            });
+            let rows: Vec<[Vec<Row>; SHARES]> = rows.collect();
+            shares.par_iter_mut().enumerate().for_each(|(at, share)| {
+                let own = rows.iter().filter_map(|rows| rows.get(at));
+                own.flatten().for_each(|row| share.follow(row));
+            });
+        }
+        let left_out = shares.iter().map(|share| share.left_out).sum();
+        let mut all: Vec<Connection> = shares.into_iter().flat_map(|share| share.all).collect();
+        all.sort_unstable_by_key(|connection| connection.first.packet);
+        Self { all, left_out }
+    }
+
+    /// All of them, in order of their first packet.
+    pub fn iter(&self) -> std::slice::Iter<'_, Connection> {
+        self.all.iter()
+    }
+
+    /// What was left out, in words; `None` when nothing was.
+    pub fn note(&self) -> Option<String> {
+        let left_out = self.left_out;
+        (left_out > 0)
+            .then(|| format!("{left_out} connection attempts beyond {CONNECTIONS_MAX} were not followed"))
+    }
+}
+
+impl<'c> IntoIterator for &'c Connections {
+    type Item = &'c Connection;
+    type IntoIter = std::slice::Iter<'c, Connection>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+/// The hash of a connection's ends, whichever of them sends.
+fn hash(from: End, to: End) -> u64 {
+    let ends = if from <= to { (from, to) } else { (to, from) };
+    foldhash::fast::FixedState::default().hash_one(ends)
+}
+
+/// The bits of a hash that choose the share are none of those by which tables look first.
+fn share_of(hash: u64) -> usize {
+    (hash >> 40) as usize % SHARES
+}
+
+/// The connections of some flows.
+#[derive(Default)]
+struct Share {
+    all: Vec<Connection>,
+    /// The newest connection between two ends.
+    newest: HashTable<u32>,
+    left_out: u64,
+}
+
+impl Share {
+    fn follow(&mut self, row: &Row) {
+        let all = &self.all;
+        let is_own = |at: &u32| all.get(*at as usize).is_some_and(|known| known.joins(row.from, row.to));
+        let known = self.newest.find(row.hash, is_own).copied();
+        let goes_on = known.filter(|at| all.get(*at as usize).is_some_and(|known| !known.ends_before(row)));
+        if let Some(at) = goes_on {
+            if let Some(connection) = self.all.get_mut(at as usize) {
+                connection.take(row);
+            }
+            return;
+        }
+        if self.all.len() >= CONNECTIONS_MAX / SHARES {
+            self.left_out += u64::from(row.opens());
+            return;
+        }
+        let next = self.all.len() as u32;
+        self.all.push(Connection::begin(row));
+        let all = &self.all;
+        let is_own = |at: &u32| all.get(*at as usize).is_some_and(|known| known.joins(row.from, row.to));
+        if let Some(slot) = self.newest.find_mut(row.hash, is_own) {
+            *slot = next;
+        } else {
+            let hash_of =
+                |at: &u32| all.get(*at as usize).map_or(0, |known| hash(known.client, known.server));
+            self.newest.insert_unique(row.hash, next, hash_of);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

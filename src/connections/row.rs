@@ -1,0 +1,135 @@
+//! What a TCP packet says of its connection, read from its header.
+
+use super::{End, Scope, hash};
+use crate::decode::{Decoded, Transport};
+use crate::index::segment::flags;
+use crate::index::{Index, Packet, PacketId, Segment};
+use crate::protocols::is_dns_port;
+use crate::time::Nanos;
+
+/// Protocol number of TCP.
+const TCP: u8 = 6;
+/// Rows that are looked at together.
+const STRETCH: usize = 128;
+
+pub(super) const FIN: u8 = 1;
+pub(super) const SYN: u8 = 2;
+pub(super) const RST: u8 = 4;
+pub(super) const ACK: u8 = 16;
+
+/// One TCP packet.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Row {
+    pub packet: PacketId,
+    pub time_ns: Nanos,
+    pub from: End,
+    pub to: End,
+    /// Of both ends.
+    pub hash: u64,
+    pub flags: u8,
+    /// Printed packets count from the connection's beginning, and some not at all: 0 then.
+    pub sequence: u32,
+    pub acknowledgment: u32,
+    /// Bytes it carries on the wire, captured or not.
+    pub payload: u32,
+    /// Whether the numbers are those of the wire.
+    pub exact: bool,
+}
+
+impl Row {
+    /// Whether it is a SYN alone, which opens a connection.
+    pub fn opens(&self) -> bool {
+        self.flags & (SYN | ACK) == SYN
+    }
+
+    /// Whether it is the SYN that accepts one.
+    pub fn accepts(&self) -> bool {
+        self.flags & (SYN | ACK) == SYN | ACK
+    }
+
+    /// Whether all of these flags are set.
+    pub fn has(&self, flag: u8) -> bool {
+        self.flags & flag != 0
+    }
+}
+
+/// Reads the TCP packets of a segment, by its place, in order.
+pub(super) fn read(index: &Index, at: usize, scope: Scope, push: &mut dyn FnMut(Row)) {
+    let Some(segment) = index.segments().get(at) else { return };
+    let stretches = segment.transport.chunks(STRETCH).enumerate();
+    for (stretch, transports) in stretches {
+        // Counting has no way out of the loop, so that the processor compares many rows at once.
+        if transports.iter().filter(|transport| **transport == TCP).count() == 0 {
+            continue;
+        }
+        for (row, _) in transports.iter().enumerate().filter(|(_, transport)| **transport == TCP) {
+            let row = stretch * STRETCH + row;
+            if scope == Scope::All || has_dns_port(segment, row) {
+                let packet = index.packet(PacketId(segment.base.0 + row as u32));
+                if let Some(row) = packet.and_then(|packet| one(&packet)) {
+                    push(row);
+                }
+            }
+        }
+    }
+}
+
+fn has_dns_port(segment: &Segment, row: usize) -> bool {
+    let is_dns = |ports: &[u16]| ports.get(row).is_some_and(|port| is_dns_port(*port));
+    is_dns(&segment.source_port) || is_dns(&segment.destination_port)
+}
+
+fn one(packet: &Packet<'_>) -> Option<Row> {
+    let datagram = if packet.flags() & flags::FRAGMENT == 0 { None } else { packet.datagram() };
+    let decoded = packet.decode();
+    let decoded = datagram.as_ref().unwrap_or(&decoded);
+    let from = (packet.source_address(), packet.source_port());
+    let to = (packet.destination_address(), packet.destination_port());
+    let row = Row {
+        packet: packet.id,
+        time_ns: packet.time_ns(),
+        from,
+        to,
+        hash: hash(from, to),
+        flags: packet.segment.tcp_flags.get(packet.row).copied().unwrap_or_default(),
+        sequence: 0,
+        acknowledgment: 0,
+        payload: 0,
+        exact: false,
+    };
+    let Transport::Tcp { sequence, acknowledgment, .. } = decoded.transport else {
+        // A fragment of it, or a header that was cut: only the columns tell.
+        return (packet.flags() & flags::FRAGMENT == 0).then_some(row);
+    };
+    let exact = !packet.is_text();
+    let payload = if exact { stated(decoded) } else { printed(packet) };
+    Some(Row { sequence, acknowledgment, payload, exact, ..row })
+}
+
+/// Bytes of the payload as the IP header states them; as captured where it does not (segmentation offload states 0).
+fn stated(decoded: &Decoded<'_>) -> u32 {
+    if decoded.stopped.is_some() && decoded.payload_start == 0 {
+        return 0;
+    }
+    let end = if decoded.ip_length == 0 {
+        decoded.payload_end
+    } else {
+        decoded.network_start.saturating_add(decoded.ip_length)
+    };
+    end.saturating_sub(decoded.payload_start)
+}
+
+/// The `length` that a printed segment ends with, or what `tcp 33` says.
+fn printed(packet: &Packet<'_>) -> u32 {
+    let Some(line) = packet.printed() else { return 0 };
+    let mut words = line.body().split_ascii_whitespace();
+    while let Some(word) = words.next() {
+        if word == "length" || word == "tcp" {
+            let number = words.next().unwrap_or_default().trim_end_matches([':', ',', ')']);
+            if let Ok(length) = number.parse() {
+                return length;
+            }
+        }
+    }
+    0
+}
