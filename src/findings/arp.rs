@@ -1,9 +1,10 @@
 //! Rule `arp-unanswered`: nobody answers for an address on the local network.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
-use super::facts::{Facts, Neighbour};
-use super::{Count, FRAMES_MAX, Finding, Rule, Severity, rules};
+use super::facts::runs::{Run, Wanted};
+use super::facts::{Facts, errors};
+use super::{Count, Finding, Rule, Severity, rules};
 use crate::decode::Address;
 use crate::index::PacketId;
 
@@ -11,30 +12,72 @@ use crate::index::PacketId;
 pub static RULE: Rule = Rule {
     id: "arp-unanswered",
     title: "Link address requests without reply",
-    doc: "Three or more ARP requests (or neighbour solicitations) for one address without any reply. Ordinary for addresses \
-          that are not in use: all of them in one finding (info). One of its own, medium, for an address that DNS queries \
-          were meant for.",
+    doc: "Three or more ARP requests (or neighbour solicitations) of one host for one address in a row without a reply, counted from the \
+          last sign of life of that address on, where replies would be visible. Ordinary for addresses that are not in use: all of them \
+          in one finding (info). For the next hop to other networks or a server that had answered before: high from six requests or two \
+          attempts on, else medium; medium for a server that never answered; low for an address asked for nine times in three attempts \
+          by a host that sends nothing else.",
     run,
 };
 
-const REQUESTS_MIN: u64 = 3;
+/// Requests or attempts from which a neighbour that had answered is gone for good.
+const GONE_REQUESTS: usize = 6;
+const GONE_BURSTS: usize = 2;
+/// The same for a host that does nothing but ask.
+const ASKED_REQUESTS: usize = 9;
+const ASKED_BURSTS: usize = 3;
+
+/// The runs for one address, of all who ask for it.
+struct Sought<'f> {
+    target: Address,
+    wanted: Wanted,
+    runs: Vec<&'f Run>,
+}
+
+impl Sought<'_> {
+    fn requests(&self) -> usize {
+        self.runs.iter().map(|run| run.requests.len()).sum()
+    }
+
+    /// The last sign of life before the requests, whoever saw it.
+    fn last_sign(&self) -> Option<PacketId> {
+        self.runs.iter().filter_map(|run| run.last_sign).max()
+    }
+
+    fn severity(&self) -> Severity {
+        let lasting =
+            self.runs.iter().any(|run| run.requests.len() >= GONE_REQUESTS || run.bursts >= GONE_BURSTS);
+        let only =
+            |run: &&Run| run.asks_only && run.requests.len() >= ASKED_REQUESTS && run.bursts >= ASKED_BURSTS;
+        match self.wanted {
+            Wanted::NextHop | Wanted::Server if self.last_sign().is_some() && lasting => Severity::High,
+            Wanted::NextHop | Wanted::Server => Severity::Medium,
+            Wanted::Unknown if self.runs.iter().copied().any(|run| only(&run)) => Severity::Low,
+            Wanted::Unknown => Severity::Info,
+        }
+    }
+}
 
 fn run(facts: &Facts<'_>) -> Vec<Finding> {
-    let mut meant: BTreeSet<Address> = facts.problems().map(|(_, problem)| problem.server.0).collect();
-    let quoted = facts.errors.iter().filter_map(|error| error.quoted);
-    meant.extend(quoted.filter(|quoted| quoted.destination.1 == 53).map(|quoted| quoted.destination.0));
-    meant.extend(facts.servers.keys().map(|server| server.0));
-    let unanswered =
-        facts.neighbours.iter().filter(|(_, known)| known.asked >= REQUESTS_MIN && known.replies.is_empty());
-    let (grave, ordinary): (Vec<_>, Vec<_>) = unanswered.partition(|(target, _)| meant.contains(*target));
-    let mut found: Vec<Finding> =
-        grave.into_iter().map(|(target, known)| server(facts, *target, known)).collect();
-    found.extend(unused(ordinary));
+    let mut targets: BTreeMap<Address, Sought<'_>> = BTreeMap::new();
+    for run in &facts.runs {
+        let sought = targets.entry(run.target).or_insert_with(|| Sought {
+            target: run.target,
+            wanted: run.wanted,
+            runs: Vec::new(),
+        });
+        sought.wanted = sought.wanted.min(run.wanted);
+        sought.runs.push(run);
+    }
+    let (ordinary, grave): (Vec<_>, Vec<_>) =
+        targets.into_values().partition(|sought| sought.severity() == Severity::Info);
+    let mut found: Vec<Finding> = grave.iter().map(|sought| missing(facts, sought)).collect();
+    found.extend(unused(facts, ordinary));
     found
 }
 
 /// A filter for the requests for one address.
-fn requests(target: Address) -> String {
+fn requests_for(target: Address) -> String {
     match target {
         // The protocol first: it is a column, and leaves few packets to be read.
         Address::V6(_) => format!("icmpv6 && icmpv6.nd.ns.target_address == {target}"),
@@ -42,63 +85,83 @@ fn requests(target: Address) -> String {
     }
 }
 
-/// An address that DNS queries were meant for.
-fn server(facts: &Facts<'_>, target: Address, known: &Neighbour) -> Finding {
-    let is_about = |quoted: &super::facts::errors::Quoted| quoted.destination == (target, 53);
-    let error = facts.errors.iter().find(|error| error.quoted.as_ref().is_some_and(is_about));
-    let mut frames: Vec<PacketId> = known.requests.iter().map(|(_, packet)| *packet).collect();
+/// An address that matters.
+fn missing(facts: &Facts<'_>, sought: &Sought<'_>) -> Finding {
+    let (target, number) = (sought.target, sought.requests());
+    let askers: Vec<Address> = sought.runs.iter().map(|run| run.asker).collect();
+    let about = |quoted: &errors::Quoted| quoted.destination.0 == target;
+    let error = facts.errors.iter().find(|error| error.quoted.as_ref().is_some_and(about));
+    let requests: Vec<PacketId> = sought.runs.iter().flat_map(|run| run.requests.iter().copied()).collect();
+    let mut frames = requests.clone();
     frames.extend(error.map(|error| error.packet));
-    let filter = requests(target);
+    frames.extend(sought.last_sign());
+    let since = sought.last_sign().map(|sign| format!(" after {}", facts.index.label(sign)));
+    let asked = format!(
+        "{number} requests of {} for the link address of {target} got no reply{}",
+        rules::clients(&askers),
+        since.clone().unwrap_or_default()
+    );
+    let left: usize = sought.runs.iter().map(|run| run.sent_beyond).sum();
+    let statement = match sought.wanted {
+        Wanted::NextHop if left == 0 => {
+            format!("{asked}; it was the way to other networks, and nothing was sent beyond it any more")
+        }
+        Wanted::NextHop => format!("{asked}; it was the way to other networks"),
+        Wanted::Server if since.is_some() => format!("{asked}; it had been reached before"),
+        Wanted::Server => format!("{asked}; packets were meant for it"),
+        Wanted::Unknown => format!("{asked}, and nothing else was sent by the host that asked"),
+    };
     Finding {
         id: RULE.id,
-        severity: Severity::Medium,
-        statement: format!(
-            "{} requests for the link address of {target} got no reply; DNS queries were meant for it",
-            known.asked
-        ),
+        severity: sought.severity(),
+        statement,
+        counts: vec![Count {
+            label: "requests".into(),
+            value: requests.len() as u64,
+            filter: rules::frames_counted(facts, &requests),
+        }],
+        filter: requests_for(target),
         frames: rules::tidy(frames),
-        counts: vec![Count { label: "requests".into(), value: known.asked, filter: filter.clone() }],
-        filter,
         code: None,
     }
 }
 
 /// All other addresses, most asked for first.
-fn unused(mut targets: Vec<(&Address, &Neighbour)>) -> Option<Finding> {
-    targets.sort_by_key(|(target, known)| (std::cmp::Reverse(known.asked), **target));
-    let total: u64 = targets.iter().map(|(_, known)| known.asked).sum();
-    let frames = targets.iter().flat_map(|(_, known)| known.requests.iter().map(|(_, packet)| *packet));
-    let addresses: Vec<Address> = targets.iter().map(|(target, _)| **target).collect();
+fn unused(facts: &Facts<'_>, mut targets: Vec<Sought<'_>>) -> Option<Finding> {
+    targets.sort_by_key(|sought| (std::cmp::Reverse(sought.requests()), sought.target));
+    let of = |sought: &Sought<'_>| -> Vec<PacketId> {
+        sought.runs.iter().flat_map(|run| run.requests.iter().copied()).collect()
+    };
+    let all: Vec<PacketId> = targets.iter().flat_map(of).collect();
     let mut counts = vec![Count {
         label: "requests without reply".into(),
-        value: total,
-        filter: rules::any_of(&addresses, requests),
+        value: all.len() as u64,
+        filter: rules::frames_counted(facts, &all),
     }];
-    counts.extend(targets.iter().take(rules::TOP_MAX).map(|(target, known)| Count {
-        label: format!("requests for {target}"),
-        value: known.asked,
-        filter: requests(**target),
+    counts.extend(targets.iter().take(rules::TOP_MAX).map(|sought| Count {
+        label: format!("requests for {}", sought.target),
+        value: sought.requests() as u64,
+        filter: rules::frames_counted(facts, &of(sought)),
     }));
-    let first = targets.first()?.0;
+    let first = targets.first()?.target;
     let one = targets.len() == 1;
+    let addresses: Vec<Address> = targets.iter().map(|sought| sought.target).collect();
     Some(Finding {
         id: RULE.id,
         severity: Severity::Info,
         statement: if one {
-            format!("{total} requests for the link address of {first} got no reply")
+            format!("{} requests for the link address of {first} got no reply", all.len())
         } else {
             format!(
                 "{} requests for the link addresses of {} got no reply, most of them for {first}",
-                crate::text::thousands(total),
+                crate::text::thousands(all.len() as u64),
                 rules::counted(targets.len(), "address", "addresses")
             )
         },
-        frames: rules::tidy(frames.take(FRAMES_MAX).collect()),
-        filter: counts
-            .first()
-            .map(|count| count.filter.clone())
+        filter: Some(rules::any_of(&addresses, requests_for))
             .filter(|filter| !filter.is_empty())
-            .unwrap_or_else(|| requests(*first)),
+            .unwrap_or_else(|| requests_for(first)),
+        frames: rules::tidy(all),
         counts: if one { counts.into_iter().take(1).collect() } else { counts },
         code: None,
     })

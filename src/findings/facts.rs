@@ -11,6 +11,7 @@ pub mod hosts;
 pub mod load;
 pub mod records;
 pub mod resolved;
+pub mod runs;
 pub mod servers;
 pub mod slow;
 pub mod unsent;
@@ -72,6 +73,8 @@ pub struct Facts<'i> {
     pub denials: Vec<Denial<'i>>,
     /// Answers that their clients no longer waited for.
     pub given_up: Vec<GivenUp<'i>>,
+    /// Requests for link addresses that nobody answered any more.
+    pub runs: Vec<runs::Run>,
     /// Lookups that were answered, but slowly.
     pub slow: Vec<slow::Slow>,
     /// ICMP errors about queries nobody sent.
@@ -109,6 +112,7 @@ impl<'i> Facts<'i> {
         facts.denials = denials::find(&facts, denied);
         facts.given_up = given_up::find(&facts);
         facts.slow = slow::find(&facts);
+        facts.runs = runs::find(&facts);
         facts.unsent = unsent::find(&facts);
         facts
     }
@@ -132,6 +136,7 @@ impl<'i> Facts<'i> {
             lame: Vec::new(),
             denials: Vec::new(),
             given_up: Vec::new(),
+            runs: Vec::new(),
             slow: Vec::new(),
             unsent: Vec::new(),
             port_only: has_dns_port_only(input.index),

@@ -1,0 +1,359 @@
+//! Runs of unanswered requests for a link address: who asks for whom, from the last sign of life on, and what waits behind it
+//! (truth T23, services §1.8).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Facts;
+use crate::decode::Address;
+use crate::index::{Packet, PacketId};
+use crate::protocols::ProtocolId;
+use crate::time::Nanos;
+
+/// Unanswered requests in a row that are no chance: a kernel gives up after three.
+pub const REQUESTS_MIN: usize = 3;
+/// Requests further apart than this belong to another attempt: within one they follow by a second.
+const BURST_GAP_NS: Nanos = 1_300_000_000;
+/// Pairs of asker and target followed.
+const PAIRS_MAX: usize = 16_384;
+/// Requests kept of one pair; more say nothing new.
+const KEPT_MAX: usize = 1_024;
+/// Packets whose link addresses are read for one run.
+const READ_MAX: usize = 4_096;
+/// Share of the asker's earlier frames to its next hop, in packets, from which the next hop is known.
+const NEXT_HOP_MIN: usize = 1;
+
+/// What an address that is asked for is to the asker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Wanted {
+    /// Its way to other networks.
+    NextHop,
+    /// A server it asks, or that packets name as asked.
+    Server,
+    /// Nothing in the capture says what for.
+    Unknown,
+}
+
+/// One run of requests nobody answered.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// Who asks.
+    pub asker: Address,
+    /// Whose link address is asked for.
+    pub target: Address,
+    /// The requests since the last sign of life, in order.
+    pub requests: Vec<PacketId>,
+    /// When the first and the last of them were sent.
+    pub span_ns: (Nanos, Nanos),
+    /// Attempts: requests a second apart are one.
+    pub bursts: usize,
+    /// The last reply or packet of the target before them.
+    pub last_sign: Option<PacketId>,
+    /// What the target is to the asker.
+    pub wanted: Wanted,
+    /// The asker sent no other unicast packet in the whole capture.
+    pub asks_only: bool,
+    /// Packets of the asker to other networks after the first of the requests.
+    pub sent_beyond: usize,
+}
+
+/// A link address.
+type Link = [u8; 6];
+
+/// What is known of one pair while ARP and neighbour discovery are read.
+#[derive(Default)]
+struct Pair {
+    requests: Vec<(Nanos, PacketId)>,
+}
+
+/// The last sign of life of an address.
+#[derive(Clone, Copy)]
+struct Sign {
+    at_ns: Nanos,
+    packet: PacketId,
+    link: Option<Link>,
+}
+
+/// Everything ARP and neighbour discovery say.
+#[derive(Default)]
+struct Heard {
+    pairs: BTreeMap<(Address, Address), Pair>,
+    signs: BTreeMap<Address, Sign>,
+    /// Who got a reply addressed to it: replies would be seen here.
+    told: BTreeSet<Address>,
+}
+
+/// Finds the runs whose replies would have been visible.
+pub(super) fn find(facts: &Facts<'_>) -> Vec<Run> {
+    let mut heard = listen(facts);
+    heard.pairs.retain(|_, pair| pair.requests.len() >= REQUESTS_MIN);
+    if heard.pairs.is_empty() {
+        return Vec::new();
+    }
+    let traffic = Traffic::of(facts, &heard);
+    let askers: BTreeSet<Address> = heard.pairs.keys().map(|(asker, _)| *asker).collect();
+    let mut runs = Vec::new();
+    for ((asker, target), pair) in &heard.pairs {
+        let seen = traffic.of_host(*asker);
+        // Replies are unicast: where nothing sent to the asker is in the capture, only the questions are visible.
+        let visible = heard.told.contains(asker) || seen.received > 0 || traffic.nothing && askers.len() == 1;
+        if !visible {
+            continue;
+        }
+        let sign = last_sign(facts, &heard, &traffic, (*asker, *target));
+        let after_ns = sign.map_or(Nanos::MIN, |sign| sign.at_ns);
+        let left: Vec<(Nanos, PacketId)> =
+            pair.requests.iter().copied().filter(|(at_ns, _)| *at_ns > after_ns).collect();
+        let (Some(first), Some(last)) = (left.first(), left.last()) else { continue };
+        if left.len() < REQUESTS_MIN {
+            continue;
+        }
+        let gaps = left.windows(2).filter(|two| matches!(two, [a, b] if b.0 - a.0 > BURST_GAP_NS)).count();
+        runs.push(Run {
+            asker: *asker,
+            target: *target,
+            span_ns: (first.0, last.0),
+            bursts: gaps + 1,
+            last_sign: sign.map(|sign| sign.packet),
+            wanted: wanted(facts, &heard, seen, (*asker, *target)),
+            asks_only: seen.sent == 0,
+            sent_beyond: seen.beyond.iter().filter(|(at_ns, _)| *at_ns > first.0).count(),
+            requests: left.into_iter().map(|(_, packet)| packet).collect(),
+        });
+    }
+    runs
+}
+
+/// Reads every ARP packet and neighbour message.
+fn listen(facts: &Facts<'_>) -> Heard {
+    let mut heard = Heard::default();
+    for segment in facts.index.segments() {
+        for (row, protocol) in segment.protocol.iter().enumerate() {
+            let arp = *protocol == ProtocolId::ARP.0;
+            let nd = segment.transport.get(row) == Some(&58)
+                && matches!(segment.source_port.get(row), Some(135 | 136));
+            if !arp && !nd {
+                continue;
+            }
+            let Some(packet) = facts.index.packet(PacketId(segment.base.0 + row as u32)) else { continue };
+            if facts.is_copy(packet.id) {
+                continue;
+            }
+            if arp {
+                heard.arp(&packet);
+            } else {
+                heard.neighbour(&packet);
+            }
+        }
+    }
+    heard
+}
+
+impl Heard {
+    /// The operation stands in bytes 6 and 7 of the packet (RFC 826), or in a printed line as words; 1 asks, 2 answers.
+    fn arp(&mut self, packet: &Packet<'_>) {
+        let decoded = packet.decode();
+        let printed = packet.printed().map(|line| if line.body().contains(" is-at ") { 2 } else { 1 });
+        let stated = || {
+            let at = decoded.layers().last()?.start as usize;
+            decoded.bytes.get(at + 6..at + 8)?.first_chunk::<2>().map(|pair| u16::from_be_bytes(*pair))
+        };
+        let link = decoded.link_addresses.map(|addresses| addresses.0);
+        let (sender, target) = (decoded.source, decoded.destination);
+        let unspecified = matches!(sender, Address::V4(ip) if ip.is_unspecified());
+        match printed.or_else(stated) {
+            Some(1) => {
+                // Whoever asks is alive; equal addresses announce one (RFC 5227), and 0.0.0.0 tests one.
+                if !unspecified {
+                    self.sign(sender, packet, link);
+                }
+                if sender != target && !unspecified {
+                    self.ask(sender, target, packet);
+                }
+            }
+            Some(2) => {
+                self.sign(sender, packet, link);
+                self.told.insert(target);
+            }
+            _ => {}
+        }
+    }
+
+    /// The target stands in bytes 8 to 23 of the message (RFC 4861 §4.3, §4.4).
+    fn neighbour(&mut self, packet: &Packet<'_>) {
+        let decoded = packet.decode();
+        let target = decoded.layers().last().and_then(|layer| {
+            let at = layer.start as usize + 8;
+            decoded.bytes.get(at..)?.first_chunk::<16>().map(|octets| Address::V6((*octets).into()))
+        });
+        let Some(target) = target else { return };
+        let link = decoded.link_addresses.map(|addresses| addresses.0);
+        let tests = matches!(decoded.source, Address::V6(source) if source.is_unspecified());
+        if packet.source_port() == 135 {
+            if !tests {
+                self.ask(decoded.source, target, packet);
+            }
+        } else {
+            self.sign(target, packet, link);
+            self.told.insert(decoded.destination);
+        }
+    }
+
+    fn ask(&mut self, asker: Address, target: Address, packet: &Packet<'_>) {
+        let full = self.pairs.len() >= PAIRS_MAX && !self.pairs.contains_key(&(asker, target));
+        if full {
+            return;
+        }
+        let requests = &mut self.pairs.entry((asker, target)).or_default().requests;
+        if requests.len() < KEPT_MAX {
+            requests.push((packet.time_ns(), packet.id));
+        }
+    }
+
+    fn sign(&mut self, address: Address, packet: &Packet<'_>, link: Option<Link>) {
+        let sign = Sign { at_ns: packet.time_ns(), packet: packet.id, link };
+        let known = self.signs.entry(address).or_insert(sign);
+        if sign.at_ns >= known.at_ns {
+            *known = sign;
+        }
+    }
+}
+
+/// What an asker sent and received beside ARP and neighbour discovery.
+#[derive(Default)]
+struct Seen {
+    sent: usize,
+    received: usize,
+    /// Packets to addresses it never asks the link address of: they go to other networks.
+    beyond: Vec<(Nanos, PacketId)>,
+    /// The last packets sent to it.
+    to_it: Vec<(Nanos, PacketId)>,
+}
+
+/// The unicast traffic of those who ask, and the last packet of those who are asked for.
+struct Traffic {
+    hosts: BTreeMap<Address, Seen>,
+    last_of: BTreeMap<Address, (Nanos, PacketId)>,
+    /// No unicast packet beside ARP is in the capture at all.
+    nothing: bool,
+    none: Seen,
+}
+
+impl Traffic {
+    fn of(facts: &Facts<'_>, heard: &Heard) -> Self {
+        let mut hosts: BTreeMap<Address, Seen> =
+            heard.pairs.keys().map(|(asker, _)| (*asker, Seen::default())).collect();
+        let targets: BTreeSet<Address> = heard.pairs.keys().map(|(_, target)| *target).collect();
+        let mut last_of: BTreeMap<Address, (Nanos, PacketId)> = BTreeMap::new();
+        let mut nothing = true;
+        for segment in facts.index.segments() {
+            let marks: Vec<u8> =
+                segment.addresses.iter().map(|address| mark(*address, &hosts, &targets)).collect();
+            let of = |position: &u32| marks.get(*position as usize).copied().unwrap_or(0);
+            let ends = segment.source_address.iter().zip(&segment.destination_address);
+            for (row, (source, destination)) in ends.enumerate() {
+                let (from, to) = (of(source), of(destination));
+                let arp = segment.protocol.get(row) == Some(&ProtocolId::ARP.0);
+                let nd = segment.transport.get(row) == Some(&58)
+                    && segment.source_port.get(row).is_some_and(|kind| (133..=137).contains(kind));
+                if arp || nd || to & GROUP != 0 || from & GROUP != 0 {
+                    continue;
+                }
+                nothing = false;
+                if (from | to) & (ASKER | TARGET) == 0 {
+                    continue;
+                }
+                let id = PacketId(segment.base.0 + row as u32);
+                let at_ns = segment.time_ns.get(row).copied().unwrap_or_default();
+                let (source, destination) = (segment.address(*source), segment.address(*destination));
+                if from & TARGET != 0 {
+                    let last = last_of.entry(source).or_insert((at_ns, id));
+                    *last = (*last).max((at_ns, id));
+                }
+                if let Some(seen) = hosts.get_mut(&source) {
+                    seen.sent += 1;
+                    if !heard.pairs.contains_key(&(source, destination)) && seen.beyond.len() < READ_MAX {
+                        seen.beyond.push((at_ns, id));
+                    }
+                }
+                if let Some(seen) = hosts.get_mut(&destination) {
+                    seen.received += 1;
+                    if seen.to_it.len() >= READ_MAX * 2 {
+                        seen.to_it.drain(..READ_MAX);
+                    }
+                    seen.to_it.push((at_ns, id));
+                }
+            }
+        }
+        Self { hosts, last_of, nothing, none: Seen::default() }
+    }
+
+    fn of_host(&self, address: Address) -> &Seen {
+        self.hosts.get(&address).unwrap_or(&self.none)
+    }
+}
+
+/// Marks of addresses: they ask, they are asked for, they are groups or none.
+const ASKER: u8 = 1;
+const TARGET: u8 = 2;
+const GROUP: u8 = 4;
+
+fn mark(address: Address, askers: &BTreeMap<Address, Seen>, targets: &BTreeSet<Address>) -> u8 {
+    let group = match address {
+        Address::V4(ip) => {
+            ip.is_multicast() || ip.is_broadcast() || ip.is_unspecified() || ip.octets()[3] == 255
+        }
+        Address::V6(ip) => ip.is_multicast() || ip.is_unspecified(),
+        Address::None | Address::Ether(_) => true,
+    };
+    u8::from(askers.contains_key(&address)) * ASKER
+        | u8::from(targets.contains(&address)) * TARGET
+        | u8::from(group) * GROUP
+}
+
+/// The last reply of the target, packet of its address, or packet to the asker that came from its link address.
+fn last_sign(
+    facts: &Facts<'_>,
+    heard: &Heard,
+    traffic: &Traffic,
+    (asker, target): (Address, Address),
+) -> Option<Sign> {
+    let told = heard.signs.get(&target).copied();
+    let own = traffic.last_of.get(&target).map(|(at_ns, packet)| Sign {
+        at_ns: *at_ns,
+        packet: *packet,
+        link: None,
+    });
+    let link = told.and_then(|sign| sign.link);
+    let forwarded = link.and_then(|link| {
+        let to_it = traffic.of_host(asker).to_it.iter().rev().take(READ_MAX);
+        let mut from_it = to_it.filter(|(_, packet)| source_link(facts, *packet) == Some(link));
+        from_it.next().map(|(at_ns, packet)| Sign { at_ns: *at_ns, packet: *packet, link: None })
+    });
+    [told, own, forwarded].into_iter().flatten().max_by_key(|sign| sign.at_ns)
+}
+
+fn source_link(facts: &Facts<'_>, packet: PacketId) -> Option<Link> {
+    facts.index.packet(packet)?.decode().link_addresses.map(|addresses| addresses.0)
+}
+
+fn destination_link(facts: &Facts<'_>, packet: PacketId) -> Option<Link> {
+    facts.index.packet(packet)?.decode().link_addresses.map(|addresses| addresses.1)
+}
+
+/// What the target is to the asker.
+fn wanted(facts: &Facts<'_>, heard: &Heard, seen: &Seen, (asker, target): (Address, Address)) -> Wanted {
+    let asked = |server: &Address| *server == target;
+    let server = facts.servers.keys().any(|key| asked(&key.0))
+        || facts
+            .connections
+            .iter()
+            .any(|connection| connection.client.0 == asker && asked(&connection.server.0))
+        || facts.errors.iter().filter_map(|error| error.quoted).any(|quoted| asked(&quoted.destination.0));
+    if server {
+        return Wanted::Server;
+    }
+    let Some(link) = heard.signs.get(&target).and_then(|sign| sign.link) else { return Wanted::Unknown };
+    let beyond = seen.beyond.iter().take(READ_MAX);
+    let through = beyond.filter(|(_, packet)| destination_link(facts, *packet) == Some(link));
+    if through.take(NEXT_HOP_MIN).count() >= NEXT_HOP_MIN { Wanted::NextHop } else { Wanted::Unknown }
+}
