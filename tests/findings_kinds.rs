@@ -202,7 +202,7 @@ fn a_server_on_this_network_that_stops_answering_for_its_address_is_gone() {
         scene.packets.push((scene::START_NS + 40 * SECOND + number * SECOND, frame));
     }
     let (found, assessments) = expect(scene, "H6");
-    assert!(found.iter().any(|f| f.id == "arp-unanswered" && f.severity == Severity::Medium), "{found:?}");
+    assert!(found.iter().any(|f| f.id == "arp-unanswered" && f.severity == Severity::High), "{found:?}");
     assert_eq!(assessments[0].hypothesis("H4").expect("a hypothesis").verdict, Verdict::Excluded);
 }
 

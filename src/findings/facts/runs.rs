@@ -305,9 +305,9 @@ fn mark(address: Address, askers: &BTreeMap<Address, Seen>, targets: &BTreeSet<A
         Address::V6(ip) => ip.is_multicast() || ip.is_unspecified(),
         Address::None | Address::Ether(_) => true,
     };
-    u8::from(askers.contains_key(&address)) * ASKER
-        | u8::from(targets.contains(&address)) * TARGET
-        | u8::from(group) * GROUP
+    (u8::from(askers.contains_key(&address)) * ASKER)
+        | (u8::from(targets.contains(&address)) * TARGET)
+        | (u8::from(group) * GROUP)
 }
 
 /// The last reply of the target, packet of its address, or packet to the asker that came from its link address.
