@@ -13,6 +13,7 @@ pub mod duplicates;
 pub mod encrypted;
 pub mod episodes;
 pub mod evidence;
+mod fallback;
 pub mod generator;
 pub mod hosts;
 pub mod impact;
@@ -203,6 +204,8 @@ pub struct Transaction {
     /// Answered with NXDOMAIN although the same server answers the question at another time, or says that its policy hides
     /// the name: a failure, where most names that do not exist are none.
     pub name_lost: bool,
+    /// Answered with an error because of its EDNS, and answered when asked again without: no failure.
+    pub fell_back: bool,
     /// Response or error minus the first try: what the user felt; 0 when neither came. From the last try on it is
     /// [`Evidence::rtt_ns`].
     pub waited_ns: Nanos,
@@ -414,6 +417,7 @@ pub fn correlate_noting(
         printed::join_nameless(&messages, &mut evidence);
         evidence.seal();
         outcomes::conclude(&messages, &mut evidence);
+        fallback::mark(&messages, &mut evidence);
     };
     let ((), denied) = rayon::join(conclude, || absent::Denied::read(&messages, &dictionary, &denials));
     passed("errors attached, outcomes, denied names");

@@ -239,3 +239,43 @@ fn an_error_that_disagrees_with_every_query_is_no_outage() {
     let scored = |id: &str| assessments.first().and_then(|a| a.hypothesis(id)).and_then(|h| h.score_db);
     assert!(scored("H17") > scored("H1"), "{:?} {:?}", scored("H17"), scored("H1"));
 }
+
+#[test]
+fn a_server_without_edns_that_answers_when_asked_plainly_is_healthy() {
+    let exchange = |scene: &mut Scene, number: i64, again: bool| {
+        let (at, id, name) = (number * 4 * SECOND, number as u16, format!("www{number}.example.org"));
+        let from = format!("192.0.2.10:{}", 20_000 + number);
+        let query = Message::query(id, &name, dns::A).edns(1232).bytes();
+        scene.put(at, Packet::udp(from.as_str(), format!("{SERVER}:53").as_str(), &query));
+        scene.reply(at + 9 * MS, SERVER, &from, &dns::failure(id, &name, dns::A, 1));
+        if again {
+            scene.lookup(at + 10 * MS, 9 * MS, &from, SERVER, 500 + id, &name);
+        }
+    };
+    let mut plain = Scene::default();
+    (0..8).for_each(|number| exchange(&mut plain, number, true));
+    healthy(plain);
+    let mut refused = Scene::default();
+    (0..8).for_each(|number| exchange(&mut refused, number, false));
+    let (found, _) = refused.examine();
+    assert!(found.iter().any(|finding| finding.id == "rcode-outage"), "{found:?}");
+}
+
+#[test]
+fn what_a_resolver_fails_its_clients_for_comes_before_what_failed_behind_it() {
+    let mut scene = Scene::default();
+    let upstream = "203.0.113.53";
+    for number in 0..6_i64 {
+        let (at, id, name) = (number * 5 * SECOND, number as u16, format!("www{number}.example.org"));
+        let from = format!("192.0.2.10:{}", 20_000 + number);
+        scene.query(at, &from, SERVER, id, &name, dns::A);
+        for again in 0..3 {
+            let own = format!("{SERVER}:{}", 30_000 + number * 10 + again);
+            let query = scene.query(at + (10 + again * 100) * MS, &own, upstream, 900 + id, &name, dns::A);
+            scene.put(at + (12 + again * 100) * MS, Packet::port_unreachable(&query));
+        }
+        scene.reply(at + 400 * MS, SERVER, &from, &dns::failure(id, &name, dns::A, 2));
+    }
+    let (_, assessments) = scene.examine();
+    assert_eq!(assessments[0].hypotheses[0].id(), "H13");
+}

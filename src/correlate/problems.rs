@@ -69,13 +69,48 @@ pub(super) fn find(
     });
     let mut keeps = keeps.collect::<Vec<_>>().into_iter();
     problems.retain(|_| keeps.next().unwrap_or(true));
-    problems.sort_by_cached_key(|problem| {
+    let servers = by_server(&problems);
+    let behind: Vec<bool> = problems.iter().map(|problem| is_behind(problem, &problems, &servers)).collect();
+    let mut behind = behind.into_iter();
+    let mut keyed: Vec<(bool, Problem)> =
+        problems.into_iter().map(|problem| (behind.next().unwrap_or_default(), problem)).collect();
+    keyed.sort_by_cached_key(|(behind, problem)| {
         let attempts = attempts(problem);
         let isolated = attempts <= ISOLATED_MAX && problem.clients.len() == 1;
         let gravity = attempts * weight(&problem.signature);
-        (is_aside(problem), isolated, std::cmp::Reverse(gravity), problem.first_ns)
+        (is_aside(problem), *behind, isolated, std::cmp::Reverse(gravity), problem.first_ns)
     });
-    problems
+    keyed.into_iter().map(|(_, problem)| problem).collect()
+}
+
+/// Failures of a resolver this long before or after those of its clients belong to them (RFC 9520 §3.2 lets it remember them).
+const BEHIND_NS: Nanos = 5_000_000_000;
+/// Clients of a problem that are looked up among the failing servers.
+const BEHIND_CLIENTS_MAX: usize = 16;
+
+/// The positions of problems by the address asked.
+fn by_server(problems: &[Problem]) -> Map<Address, Vec<usize>> {
+    let mut servers: Map<Address, Vec<usize>> = Map::default();
+    for (at, problem) in problems.iter().enumerate() {
+        servers.entry(problem.server.0).or_default().push(at);
+    }
+    servers
+}
+
+/// Whether the clients of a problem are servers that failed their own clients for the same names meanwhile: what people report is
+/// the failure in front, and this one explains it.
+fn is_behind(problem: &Problem, problems: &[Problem], servers: &Map<Address, Vec<usize>>) -> bool {
+    let in_front = |client: &Address| {
+        let asked = servers.get(client).into_iter().flatten().filter_map(|at| problems.get(*at));
+        asked.filter(|front| !front.clients.contains(&problem.server.0)).any(|front| {
+            let meanwhile = front.first_ns <= problem.last_ns + BEHIND_NS
+                && problem.first_ns <= front.last_ns + BEHIND_NS;
+            meanwhile && problem.names.iter().any(|name| front.names.binary_search(name).is_ok())
+        })
+    };
+    !problem.clients.is_empty()
+        && problem.clients.len() <= BEHIND_CLIENTS_MAX
+        && problem.clients.iter().all(in_front)
 }
 
 /// Fills in whose lookups of which names failed.

@@ -274,6 +274,7 @@ fn transaction(
         tries: 1,
         extended_error,
         name_lost: false,
+        fell_back: false,
         waited_ns,
     }
 }
