@@ -223,16 +223,21 @@ fn unanswered_link_addresses_make_one_finding_whatever_their_number() {
 fn an_error_that_disagrees_with_every_query_is_no_outage() {
     let mut scene = Scene::default();
     office(&mut scene, 60);
-    for number in 0..6_i64 {
-        let (at, id) = (number * 6 * SECOND, number as u16);
-        let from = format!("192.0.2.10:{}", 20_000 + number);
-        scene.lookup(at, 9 * MS, &from, SERVER, id, "www.example");
-        let never_sent = Packet::udp(
-            from.as_str(),
-            format!("{SERVER}:53").as_str(),
-            &dns::query(id ^ 0x5555, "www.example", dns::A),
-        );
-        scene.put(at + MS, Packet::port_unreachable(&never_sent).ttl(250));
+    // Taken on the client, whose IP ids follow one another: nothing else was sent.
+    let mut own = |at: i64, packet: Packet| scene.packets.push((scene::START_NS + at, packet.ethernet()));
+    for number in 0..12_i64 {
+        let (at, id) = (10 * SECOND + number * 300 * MS, number as u16);
+        let from = format!("192.0.2.77:{}", 20_000 + number);
+        let ask = |dns_id: u16| {
+            let message = dns::query(dns_id, "www.example", dns::A);
+            Packet::udp(from.as_str(), format!("{SERVER}:53").as_str(), &message)
+        };
+        own(at, ask(id).id(500 + id).unfinished());
+        let answer = dns::answer(id, "www.example", Data::A([192, 0, 2, 80].into()));
+        own(at + 9 * MS, Packet::udp(format!("{SERVER}:53").as_str(), from.as_str(), &answer).id(3 + id));
+        if (4..10).contains(&number) {
+            own(at + MS, Packet::port_unreachable(&ask(id ^ 0x5555)).ttl(250));
+        }
     }
     let (found, assessments) = scene.examine();
     assert!(found.iter().any(|f| f.id == "stray-icmp" && f.severity == Severity::Medium), "{found:?}");

@@ -12,7 +12,8 @@ use std::sync::atomic::AtomicBool;
 
 use portmortem::capture;
 use portmortem::correlate::{
-    AnomalyKind, Evidence, Level, LinkKind, Outcome, Parameters, Transaction, correlate, encrypted, lookups,
+    AnomalyKind, Evidence, Level, LinkKind, Outcome, Parameters, Reason, Transaction, correlate, encrypted,
+    lookups,
 };
 use portmortem::filter::{Context, Filter};
 use portmortem::generate::dns::{self, Data, Message};
@@ -202,8 +203,49 @@ fn a_quote_with_more_bytes_than_were_sent_agrees_with_nothing() {
     let (sent, other) = (query(8, NAME).id(44), query(8, "much-longer.www.shop.example").id(45));
     let forged = Packet::error_about(ip("198.51.100.53"), 3, 3, &other);
     let (_, evidence) = examine(&[(0, sent), (MS, forged)]);
-    assert_eq!(about(&evidence, 1), (None, Level::Contradicted));
+    assert_eq!(about(&evidence, 1), (None, Level::Orphan), "the other query may not have been captured");
+    assert_eq!(evidence.error_links()[0].reason, Reason::NotCaptured);
     assert_eq!(outcomes(&evidence), [Outcome::NoAnswer]);
+}
+
+#[test]
+fn only_where_all_that_was_sent_is_in_view_a_quote_of_nothing_sent_is_contradicted() {
+    let sent = |id: u16| query(id, NAME).id(100 + id).unfinished();
+    let reported = |id: u16| {
+        let other = query(7_777, NAME).id(id);
+        Packet::error_about(ip("198.51.100.53"), 3, 3, &other)
+    };
+    let far = Packet::udp("192.0.2.99:123", "192.0.2.98:123", &[0; 48]);
+    let level = |frames: &[(i64, Packet)]| {
+        let (_, evidence) = examine(frames);
+        let link = &evidence.error_links()[0];
+        (link.level, link.reason)
+    };
+    let begin = 5_000 * MS;
+    let seen = vec![
+        (0, far),
+        (begin, sent(1)),
+        (begin + 10 * MS, sent(2)),
+        (begin + 20 * MS, sent(3)),
+        (begin + 21 * MS, reported(500)),
+        (begin + 30 * MS, sent(4)),
+    ];
+    let contradicted = (Level::Contradicted, Reason::Disagrees);
+    assert_eq!(level(&seen), contradicted, "ids 101 to 104, and 500 is quoted");
+    let mut known = seen.clone();
+    (known[4].1, known[5].1) = (reported(102), sent(9));
+    assert_eq!(level(&known), contradicted, "102 was sent with other bytes");
+    let not_captured = (Level::Orphan, Reason::NotCaptured);
+    let mut gap = seen.clone();
+    gap[2].1 = sent(20);
+    assert_eq!(level(&gap), not_captured, "the ids have gaps");
+    assert_eq!(level(&seen[..5]), not_captured, "what was sent last may be missing");
+    assert_eq!(level(&seen[1..]), not_captured, "the capture begins too late");
+    let mut finished = seen.clone();
+    for (at, id) in [(1, 1), (2, 2), (3, 3), (5, 4)] {
+        finished[at].1 = query(id, NAME).id(100 + id);
+    }
+    assert_eq!(level(&finished), not_captured, "not captured on the client");
 }
 
 #[test]

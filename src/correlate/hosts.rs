@@ -496,9 +496,9 @@ fn is_neighbour_discovery(segment: &Segment, row: usize) -> bool {
 }
 
 /// Packet type of cooked headers: sent by the capturing host (`LINKTYPE_LINUX_SLL`).
-const OUTGOING: u8 = 4;
+pub(super) const OUTGOING: u8 = 4;
 
-fn cooked_kind(link: LinkType, bytes: &[u8]) -> Option<u8> {
+pub(super) fn cooked_kind(link: LinkType, bytes: &[u8]) -> Option<u8> {
     match link {
         LinkType::LINUX_SLL => bytes.get(1).copied(),
         LinkType::LINUX_SLL2 => bytes.get(10).copied(),
@@ -506,15 +506,17 @@ fn cooked_kind(link: LinkType, bytes: &[u8]) -> Option<u8> {
     }
 }
 
+/// How a transport checksum stands to its packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Sum {
+pub(super) enum Sum {
     Right,
+    /// What a sender leaves to its network card.
     Unfinished,
     Wrong,
 }
 
 /// Verifies a transport checksum; `None` where there is none or not all bytes are there.
-fn checksum(decoded: &Decoded<'_>) -> Option<Sum> {
+pub(super) fn checksum(decoded: &Decoded<'_>) -> Option<Sum> {
     let (protocol, at) = match decoded.transport {
         Transport::Udp { .. } => (17, 6),
         Transport::Tcp { .. } => (6, 16),

@@ -4,7 +4,7 @@
 use super::messages::Messages;
 use super::reasons::{Crowd, Names};
 use super::weigh::{Head, Weighed};
-use super::{Evidence, Level, Outcome, Reason, quotes};
+use super::{Evidence, Level, Reason, quotes};
 use crate::capture::LinkType;
 use crate::decode::{Address, Quote, Transport, transcript};
 use crate::index::segment::flow_hash;
@@ -110,7 +110,7 @@ pub(super) fn join_nameless(messages: &Messages<'_>, evidence: &mut Evidence) {
     }
 }
 
-/// Chooses the newest query that is still open; exact only where `-v` printed the quote with both ids.
+/// Chooses the newest query without an error of its own; exact only where `-v` printed the quote with both ids.
 pub(super) fn choose(
     index: &Index,
     evidence: &Evidence,
@@ -136,19 +136,18 @@ pub(super) fn choose(
         }
         newest = newest.or(Some(id));
         let of = evidence.transaction_of(id).and_then(|of| evidence.transaction(of));
-        if of
-            .is_none_or(|of| of.answer.is_none() && of.error.is_none() && of.outcome == Outcome::Undetermined)
-        {
-            open.push(id);
+        // Answered or not: each query has one error at most as long as another has none.
+        if of.is_none_or(|of| of.error.is_none()) {
+            open.push((id, of.is_none_or(|of| of.answer.is_none())));
         }
     }
     let names = if error.portless { Names::Server } else { Names::ServerAndPort };
-    let crowd = match open.len() {
-        0 => Crowd::Settled,
-        1 => Crowd::One,
+    let crowd = match open.as_slice() {
+        [] => Crowd::Settled,
+        [(_, true)] => Crowd::One,
         _ => Crowd::Several,
     };
-    match open.first().copied().or(newest) {
+    match open.first().map(|(id, _)| *id).or(newest) {
         Some(id) => Weighed { target: Some(id), level: Level::Probable, reason: Reason::Open(names, crowd) },
         None => Weighed::nothing(Reason::Open(names, Crowd::Nobody)),
     }

@@ -9,14 +9,15 @@ use rayon::prelude::*;
 
 use super::dictionary::Dictionary;
 use super::messages::Messages;
+use super::prints::{COMPARED_MAX, Print, Prints};
 use super::weigh::Error;
 use super::{Evidence, printed};
 use crate::decode::Address;
 use crate::index::segment::{flags, flow_hash};
 use crate::index::{PacketId, Segment};
 
-/// Packets of one quoted flow an error is weighed against, newest first.
-const CANDIDATES_MAX: usize = 64;
+/// Packets a printed error is weighed against, newest first.
+const PRINTED_MAX: usize = 64;
 /// Packets after an error in the file that are looked at when none before fits.
 const FOLLOWING_MAX: usize = 4;
 
@@ -136,6 +137,8 @@ pub(super) struct Quoted {
     /// The packets of all slots, slot after slot, and where each slot begins.
     packets: Vec<PacketId>,
     starts: Vec<u32>,
+    /// What the packets of slots with many of them carry, by slot.
+    prints: Map<u32, Prints>,
     /// Rank of each packet in the order of time, where that is not file order.
     ranks: Option<Vec<u32>>,
 }
@@ -201,6 +204,7 @@ impl Quoted {
         });
         let parts: Vec<Seen> = parts.collect();
         quoted.gather(messages, &parts);
+        quoted.read_prints(messages);
         let sent = wishes.iter().filter(|wish| wish.ends.0.is_some_and(|number| ends.has_sent(number)));
         quoted.senders = sent.map(|wish| wish.source).collect();
         quoted
@@ -345,15 +349,30 @@ impl Quoted {
         }
     }
 
-    /// The packets of what an error quotes, before the error and after it.
-    fn split(&self, target: Target, error: PacketId) -> (&[PacketId], &[PacketId]) {
+    fn read_prints(&mut self, messages: &Messages<'_>) {
+        let slots = self.starts.windows(2).zip(0u32..).filter_map(|(ends, slot)| {
+            let [start, end] = *ends else { return None };
+            let packets = self.packets.get(start as usize..end as usize)?;
+            (packets.len() > COMPARED_MAX).then_some((slot, packets))
+        });
+        let slots: Vec<(u32, &[PacketId])> = slots.collect();
+        let read = |(slot, packets): &(u32, &[PacketId])| (*slot, Prints::read(messages.index, packets));
+        self.prints = slots.par_iter().map(read).collect();
+    }
+
+    fn slot(&self, target: Target) -> Option<u32> {
         let slot = match target {
             Target::Flow(flow) => self.flows.get(&flow),
             Target::Pair(pair) => self.pairs.get(&pair),
             Target::Printed(flow) => self.printed.get(&flow),
         };
-        let range = slot.and_then(|slot| {
-            let at = *slot as usize;
+        slot.copied()
+    }
+
+    /// The packets of what an error quotes, before the error and after it.
+    fn split(&self, target: Target, error: PacketId) -> (&[PacketId], &[PacketId]) {
+        let range = self.slot(target).and_then(|slot| {
+            let at = slot as usize;
             Some(*self.starts.get(at)? as usize..*self.starts.get(at + 1)? as usize)
         });
         let all = range.and_then(|range| self.packets.get(range)).unwrap_or_default();
@@ -361,9 +380,21 @@ impl Quoted {
         all.split_at(all.partition_point(|packet| self.rank(*packet) < rank))
     }
 
-    /// The packets an error may quote, newest first.
-    pub fn before(&self, target: Target, error: PacketId) -> impl Iterator<Item = PacketId> + '_ {
-        self.split(target, error).0.iter().rev().take(CANDIDATES_MAX).copied()
+    /// The packets an error may quote, newest first: all of a few, and of many those that carry what it quotes.
+    pub fn before(&self, error: &Error<'_>, target: Target) -> impl Iterator<Item = PacketId> + '_ {
+        let (packets, _) = self.split(target, error.head.packet);
+        let prints = self.slot(target).and_then(|slot| self.prints.get(&slot));
+        let places = prints
+            .filter(|_| packets.len() > COMPARED_MAX)
+            .map(|prints| prints.places(Print::of(&error.quote.inner), packets.len() as u32));
+        let all = if places.is_some() { 0 } else { packets.len() };
+        let chosen = places.unwrap_or_default().into_iter().map(|at| at as usize);
+        chosen.chain((0..all).rev()).filter_map(|at| packets.get(at).copied())
+    }
+
+    /// The newest packets before a printed error.
+    pub fn newest(&self, target: Target, error: PacketId) -> impl Iterator<Item = PacketId> + '_ {
+        self.split(target, error).0.iter().rev().take(PRINTED_MAX).copied()
     }
 
     /// The first packets after an error, which it may quote if the clocks differ a little.

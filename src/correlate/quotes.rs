@@ -13,10 +13,13 @@ use super::messages::Messages;
 use super::quoted::{Quoted, Target};
 use super::weigh::{self, Error, Head, Weighed};
 use super::{Anomaly, AnomalyKind, Evidence, Level, Link, LinkKind, Reason, TransactionId};
-use super::{nat, printed};
+use super::{in_view, nat, printed};
 use crate::index::PacketId;
 use crate::index::segment::DnsKind;
 use crate::time::Nanos;
+
+/// Errors about packets that were not captured for which the record is searched for gaps.
+const DOUBTS_MAX: usize = 256;
 
 /// What is known of one error after weighing.
 enum Judged {
@@ -58,9 +61,19 @@ pub(super) fn weigh(
 pub(super) fn attach_all(messages: &Messages<'_>, evidence: &mut Evidence, weighing: Weighing) {
     let Weighing { quoted, errors } = weighing;
     let mut lost = Vec::new();
+    let mut doubts_left = DOUBTS_MAX;
     for (packet, judged) in errors {
         match judged {
-            Judged::Told(told) => store(messages, evidence, told),
+            Judged::Told(mut told) => {
+                if told.link.reason == Reason::NotCaptured && doubts_left > 0 {
+                    doubts_left -= 1;
+                    let error = Error::read(messages.index, packet);
+                    if error.is_some_and(|error| in_view::shows_all_sent(messages, &error)) {
+                        (told.link.level, told.link.reason) = (Level::Contradicted, Reason::Disagrees);
+                    }
+                }
+                store(messages, evidence, told);
+            }
             Judged::Lost(told, key) => lost.push((told, key)),
             Judged::Printed => print(messages, evidence, &quoted, packet),
             Judged::Unreadable => {
@@ -90,16 +103,15 @@ fn judge(messages: &Messages<'_>, evidence: &Evidence, quoted: &Quoted, packet: 
             printed::Error::read(index, packet).is_some() || printed::nameless(index, packet).is_some();
         return if printed { Judged::Printed } else { Judged::Unreadable };
     };
-    let answered = |query: PacketId| {
-        let id = evidence.transaction_of(query)?;
-        evidence.transaction(id)?.answer.map(|answer| messages.time_ns(answer))
-    };
     let target = Target::of(&error);
-    let weighed =
-        weigh::choose(messages, &error, quoted.before(target, packet), &evidence.parameters, answered)
-            .or_else(|| {
-                weigh::choose(messages, &error, quoted.after(target, packet), &evidence.parameters, answered)
-            });
+    let parameters = &evidence.parameters;
+    let before = weigh::choose(messages, &error, quoted.before(&error, target), parameters);
+    let weighed = if before.is_some_and(|weighed| weighed.target.is_some()) {
+        before
+    } else {
+        let after = weigh::choose(messages, &error, quoted.after(target, packet), parameters);
+        after.filter(|weighed| weighed.target.is_some()).or(before).or(after)
+    };
     if let Some(weighed) = weighed {
         return Judged::Told(told(messages, evidence, &error.head, &weighed));
     }
@@ -109,7 +121,7 @@ fn judge(messages: &Messages<'_>, evidence: &Evidence, quoted: &Quoted, packet: 
 
 fn print(messages: &Messages<'_>, evidence: &mut Evidence, quoted: &Quoted, packet: PacketId) {
     let Some(error) = printed::Error::read(messages.index, packet) else { return };
-    let candidates = quoted.before(Target::Printed(error.hash()), packet);
+    let candidates = quoted.newest(Target::Printed(error.hash()), packet);
     let weighed = printed::choose(messages.index, evidence, &error, candidates);
     attach(messages, evidence, &error.head, &weighed);
 }
@@ -147,8 +159,7 @@ fn told(messages: &Messages<'_>, evidence: &Evidence, error: &Head, weighed: &We
     let packet = messages.index.packet(target);
     let row = packet.and_then(|packet| packet.dns()).filter(|row| row.kind == DnsKind::Dns);
     told.about_response = row.is_some_and(crate::index::DnsRow::is_response);
-    // A redirect reports no failure (RFC 792).
-    if !told.about_response && !error.is_redirect() {
+    if !told.about_response && !error.is_note() {
         let mut ids = evidence.roles_of(target).map(|(id, _)| id);
         told.first = ids.next();
         told.others = ids.collect();

@@ -25,6 +25,14 @@ pub enum Reason {
     IpIdAndLength,
     /// The quote holds sequence number, DNS id or echo identifier of this packet alone.
     Identifier,
+    /// The same of several packets.
+    IdentifierOfSeveral,
+    /// Payload or identifier agree, the IP id does not.
+    BytesNotIpId,
+    /// Addresses, ports and length fit one packet alone, the IP id does not.
+    LengthNotIpId,
+    /// All agrees, but more hops are left than the packet had here.
+    MoreHops,
     /// Besides addresses and ports only the IP id agrees.
     IpId,
     /// The same with the bytes of the IP id swapped.
@@ -37,7 +45,9 @@ pub enum Reason {
     ChecksumWrong,
     /// All packets of the flow were sent too long before the error.
     TooOld,
-    /// The flow was captured, and none of its packets is the one quoted.
+    /// The quote holds another packet of the flow than those in the capture.
+    NotCaptured,
+    /// All packets of the flow were captured, and none of them is the one quoted.
     Disagrees,
     /// Sender and receiver of the error are the quoted sender: the packet never left it.
     OwnHost,
@@ -99,6 +109,16 @@ impl Reason {
             Self::IdentifierAndIpId => "quotes its transport identifier and IP id",
             Self::IpIdAndLength => "quotes its IP id and length, and no other packet fits",
             Self::Identifier => "quotes its transport identifier, and no other packet fits",
+            Self::IdentifierOfSeveral => {
+                "quotes its transport identifier; several packets carry the same, the newest is named"
+            }
+            Self::BytesNotIpId => "quotes its bytes with another IP id, as some NATs and filters rewrite it",
+            Self::LengthNotIpId => {
+                "addresses, ports and length fit this packet alone; the IP id differs, as some NATs and filters rewrite it"
+            }
+            Self::MoreHops => {
+                "quotes its bytes with more hops left than it had here: it was captured farther on"
+            }
             Self::IpId => "addresses, ports and IP id agree",
             Self::IpIdSwapped => "addresses and ports agree, the IP id with its bytes swapped",
             Self::FlowAlone => "addresses and ports agree; the quote holds nothing more to compare",
@@ -109,6 +129,9 @@ impl Reason {
                 "quotes its bytes, but the ICMP checksum is wrong: the receiver would have dropped it"
             }
             Self::TooOld => "packets of the quoted flow are too old and none is proved by the quote",
+            Self::NotCaptured => {
+                "it quotes another packet of that flow, which was not captured: identifying fields differ from those that were"
+            }
             Self::Disagrees => {
                 "it fits a flow but quotes bytes no packet of it sent: possible forgery or corruption"
             }
@@ -147,7 +170,7 @@ fn open(names: Names, crowd: Crowd) -> &'static str {
             "the only open query of this client to that server; the line shows no port or id"
         }
         (Names::Server, Crowd::Several) => {
-            "the newest open query of this client to that server; the line shows no port or id"
+            "the newest query of this client to that server; the line shows no port or id"
         }
         (Names::ServerAndPort, Crowd::Settled) => {
             "server, port and client agree; all such queries were answered or refused before"
@@ -156,7 +179,7 @@ fn open(names: Names, crowd: Crowd) -> &'static str {
             "the only open query of this client to that server and port; the line shows no port or id"
         }
         (Names::ServerAndPort, Crowd::Several) => {
-            "the newest open query of this client to that server and port; the line shows no port or id"
+            "the newest query of this client to that server and port; the line shows no port or id"
         }
     }
 }

@@ -30,13 +30,13 @@ pub fn dns_errors(index: &Index, evidence: &Evidence) -> DnsErrors {
 
 fn quotes_dns(index: &Index, error: PacketId) -> bool {
     if let Some(error) = printed::Error::read(index, error) {
-        return error.server.1 == DNS_PORT && !error.head.is_redirect();
+        return error.server.1 == DNS_PORT && !error.head.is_note();
     }
     let Some(packet) = index.packet(error) else { return false };
     let decoded = packet.decode();
-    let redirect = !packet.source_address().is_v6() && packet.source_port() == 5;
+    let note = !packet.source_address().is_v6() && matches!(packet.source_port(), 4 | 5);
     let ports = Quote::read(&decoded).and_then(|quote| quote.inner.ports());
-    !redirect && ports.is_some_and(|ports| ports.0 == DNS_PORT || ports.1 == DNS_PORT)
+    !note && ports.is_some_and(|ports| ports.0 == DNS_PORT || ports.1 == DNS_PORT)
 }
 
 fn is_message(index: &Index, target: PacketId) -> bool {

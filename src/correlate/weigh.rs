@@ -1,5 +1,6 @@
 //! Weighs one ICMP error against the packets it may quote (correlation rules E1–E5) and names the level and why.
 
+use super::compare::{Comparison, Field, compare};
 use super::messages::Messages;
 use super::parameters::error_window_ns;
 use super::{Level, Parameters, Reason};
@@ -7,9 +8,6 @@ use crate::decode::{Address, Decoded, Quote, Transport};
 use crate::index::segment::flow_hash;
 use crate::index::{Index, PacketId};
 use crate::time::Nanos;
-
-/// Quoted payload bytes that must agree before they prove a link: a DNS header (RFC 1035 §4.1.1).
-const PAYLOAD_MIN_BYTES: usize = 12;
 
 /// What an ICMP error says about itself.
 #[derive(Clone, Copy, Debug)]
@@ -68,9 +66,9 @@ impl<'i> Error<'i> {
 }
 
 impl Head {
-    /// ICMP redirect (RFC 792) or the ICMPv6 messages below 128 that report no failure (none).
-    pub fn is_redirect(&self) -> bool {
-        !self.v6 && self.kind == 5
+    /// A redirect (RFC 792) or a source quench, which does not say that the packet was dropped (RFC 6633).
+    pub fn is_note(&self) -> bool {
+        !self.v6 && matches!(self.kind, 4 | 5)
     }
 
     /// The time within which this type and code follows its packet (see `--help-parameters`).
@@ -110,36 +108,16 @@ fn add(bytes: &[u8]) -> u64 {
     sum + rest.first().map_or(0, |last| u64::from(*last) << 8)
 }
 
-/// What agrees between a quote and one packet; the derived order prefers the better packet.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-struct Agreement {
-    /// Nothing is impossible (an id that differs, more bytes or hops than were sent).
-    possible: bool,
-    /// E1: the quoted payload is the packet's, header and question at least.
-    payload: bool,
-    /// E2: the DNS id, the TCP sequence number or the echo identifier is the packet's.
-    identifier: bool,
-    /// E3: the IP id is the packet's and not zero.
-    ip_id: bool,
-    /// The IP id is the packet's with its bytes swapped, as some stacks quote it.
-    ip_id_swapped: bool,
-    /// Not yet answered when the error came.
-    unanswered: bool,
-    /// E4: the UDP length is the packet's.
-    length: bool,
-}
-
-/// Chooses the packet an error is about. `None` when there is no candidate at all.
+/// Chooses the packet an error is about among packets of what it quotes, newest first. `None` when there is none at all.
 pub(super) fn choose(
     messages: &Messages<'_>,
     error: &Error<'_>,
     candidates: impl Iterator<Item = PacketId>,
     parameters: &Parameters,
-    answered_ns: impl Fn(PacketId) -> Option<Nanos>,
 ) -> Option<Weighed> {
-    let mut best: Option<(Agreement, PacketId, Nanos)> = None;
-    let (mut fitting, mut any) = (0, false);
-    let mut equals = 0;
+    let mut best: Option<(Comparison, PacketId)> = None;
+    let (mut fitting, mut equals) = (0, 0);
+    let (mut another, mut too_old) = (None, false);
     for id in candidates {
         let Some(packet) = messages.index.packet(id) else { continue };
         let delta_ns = error.head.time_ns - packet.time_ns();
@@ -147,31 +125,40 @@ pub(super) fn choose(
         if early && !messages.is_set_back_between(id, error.head.packet) {
             continue;
         }
-        any = true;
-        let mut agreement = agree(error, &packet.decode());
-        agreement.unanswered = answered_ns(id).is_none_or(|answer_ns| answer_ns >= error.head.time_ns);
-        let late = delta_ns > parameters.error_limit_ns.max(error.head.window_ns());
-        if late && !agreement.payload && !agreement.ip_id && !agreement.identifier {
+        let found = compare(&error.quote, &packet.decode());
+        if found.is_other_flow {
             continue;
         }
-        fitting += u32::from(agreement.possible);
+        if found.is_other() {
+            another = another.or(Some(found));
+            continue;
+        }
+        let late = delta_ns > parameters.error_limit_ns.max(error.head.window_ns());
+        if late && !found.is_proved() && !found.ip_id.is_equal() {
+            too_old = true;
+            continue;
+        }
+        fitting += 1;
         match &best {
-            Some((known, ..)) if agreement < *known => {}
-            Some((known, ..)) if agreement == *known => equals += 1,
+            Some((known, _)) if found.rank() < known.rank() => {}
+            Some((known, _)) if found.rank() == known.rank() => equals += 1,
             _ => {
-                best = Some((agreement, id, delta_ns));
+                best = Some((found, id));
                 equals = 1;
             }
         }
         // Nothing older can agree better.
-        if agreement.payload && agreement.ip_id {
+        if found.ip_id.is_equal() && found.is_proved() {
             break;
         }
     }
-    let Some((agreement, id, _)) = best else {
-        return any.then_some(Weighed { target: None, level: Level::Orphan, reason: Reason::TooOld });
-    };
-    Some(name(error, agreement, id, Crowd { fitting, equals }))
+    let crowd = Crowd { fitting, equals };
+    match best {
+        Some((found, _)) if found.is_doubtful() && fitting > 1 => Some(Weighed::nothing(Reason::NotCaptured)),
+        Some((found, id)) => Some(name(error, found, id, crowd)),
+        None if another.is_some() => Some(Weighed::nothing(Reason::NotCaptured)),
+        None => too_old.then(|| Weighed::nothing(Reason::TooOld)),
+    }
 }
 
 /// How many packets fit.
@@ -182,24 +169,13 @@ struct Crowd {
 }
 
 /// Names level and reason of the best agreement.
-fn name(error: &Error<'_>, agreement: Agreement, id: PacketId, crowd: Crowd) -> Weighed {
-    if !agreement.possible {
-        return Weighed { target: None, level: Level::Contradicted, reason: Reason::Disagrees };
-    }
-    let alone = crowd.fitting == 1;
-    let (level, reason) = match agreement {
-        Agreement { payload: true, ip_id: true, .. } => (Level::Exact, Reason::PayloadAndIpId),
-        Agreement { payload: true, .. } if crowd.equals == 1 => (Level::Exact, Reason::Payload),
-        Agreement { payload: true, .. } => (Level::Probable, Reason::PayloadOfSeveral),
-        Agreement { identifier: true, ip_id: true, .. } => (Level::Exact, Reason::IdentifierAndIpId),
-        Agreement { ip_id: true, length: true, .. } if crowd.equals == 1 => {
-            (Level::Exact, Reason::IpIdAndLength)
-        }
-        Agreement { identifier: true, .. } if crowd.equals == 1 => (Level::Exact, Reason::Identifier),
-        Agreement { ip_id: true, .. } => (Level::Probable, Reason::IpId),
-        Agreement { ip_id_swapped: true, .. } => (Level::Probable, Reason::IpIdSwapped),
-        _ if alone => (Level::Probable, Reason::FlowAlone),
-        _ => (Level::Probable, Reason::FlowOfSeveral),
+fn name(error: &Error<'_>, found: Comparison, id: PacketId, crowd: Crowd) -> Weighed {
+    let (level, reason) = if found.has_more_hops {
+        (Level::Probable, Reason::MoreHops)
+    } else if found.ip_id == Field::Different {
+        (Level::Probable, if found.is_proved() { Reason::BytesNotIpId } else { Reason::LengthNotIpId })
+    } else {
+        agreement(found, crowd)
     };
     if error.head.checksum_wrong && level == Level::Exact {
         return Weighed { target: Some(id), level: Level::Probable, reason: Reason::ChecksumWrong };
@@ -207,48 +183,21 @@ fn name(error: &Error<'_>, agreement: Agreement, id: PacketId, crowd: Crowd) -> 
     Weighed { target: Some(id), level, reason }
 }
 
-/// Compares a quote with one packet of the same flow.
-fn agree(error: &Error<'_>, packet: &Decoded<'_>) -> Agreement {
-    let inner = &error.quote.inner;
-    let mut agreement = Agreement { possible: true, ..Agreement::default() };
-    if let (Some(quoted), Some(sent)) = (inner.ip_id, packet.ip_id) {
-        agreement.ip_id = quoted == sent && quoted != 0;
-        agreement.ip_id_swapped = quoted == sent.swap_bytes() && quoted != sent;
+/// The same where nothing speaks against it.
+fn agreement(found: Comparison, crowd: Crowd) -> (Level, Reason) {
+    let alone = crowd.equals == 1;
+    let (payload, identifier) = (found.payload.is_equal(), found.identifier.is_equal());
+    match found.ip_id.is_equal() {
+        true if payload => (Level::Exact, Reason::PayloadAndIpId),
+        true if identifier => (Level::Exact, Reason::IdentifierAndIpId),
+        true if alone && found.length.is_equal() => (Level::Exact, Reason::IpIdAndLength),
+        true => (Level::Probable, Reason::IpId),
+        false if payload && alone => (Level::Exact, Reason::Payload),
+        false if payload => (Level::Probable, Reason::PayloadOfSeveral),
+        false if identifier && alone => (Level::Exact, Reason::Identifier),
+        false if identifier => (Level::Probable, Reason::IdentifierOfSeveral),
+        false if found.is_swapped => (Level::Probable, Reason::IpIdSwapped),
+        false if crowd.fitting == 1 => (Level::Probable, Reason::FlowAlone),
+        false => (Level::Probable, Reason::FlowOfSeveral),
     }
-    if let (Transport::Udp { length: quoted, .. }, Transport::Udp { length: sent, .. }) =
-        (inner.transport, packet.transport)
-    {
-        agreement.length = quoted == sent;
-        agreement.possible &= quoted <= sent || packet.fragment.is_some();
-    }
-    // The TTL may be quoted as received or decremented, but never grows on the way (RFC 1812 §4.3.2.3).
-    agreement.possible &= inner.ttl <= packet.ttl || inner.ttl == 0 || packet.ttl == 0;
-    let (quoted, sent) = (error.quote.payload(), packet.payload());
-    match (inner.transport, packet.transport) {
-        (Transport::Tcp { sequence: quoted, .. }, Transport::Tcp { sequence: sent, .. }) => {
-            agreement.identifier = quoted == sent;
-        }
-        (
-            Transport::Icmp { .. } | Transport::Icmpv6 { .. },
-            Transport::Icmp { .. } | Transport::Icmpv6 { .. },
-        ) => {
-            let header = |decoded: &Decoded<'_>| {
-                let end = decoded.payload_start as usize;
-                decoded.bytes.get(end.saturating_sub(8)..end).map(<[u8]>::to_vec)
-            };
-            agreement.identifier = header(inner) == header(packet);
-            agreement.possible &= agreement.identifier;
-        }
-        (Transport::None | Transport::Other(_), _) => {
-            agreement.possible &= inner.ip_id.is_none() || agreement.ip_id;
-        }
-        _ => {
-            let both = quoted.len().min(sent.len());
-            let equal = quoted.get(..both) == sent.get(..both);
-            agreement.payload = equal && both >= PAYLOAD_MIN_BYTES;
-            agreement.identifier = equal && both >= 2;
-            agreement.possible &= both < 2 || quoted.get(..2) == sent.get(..2);
-        }
-    }
-    agreement
 }

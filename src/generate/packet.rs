@@ -205,6 +205,15 @@ impl Packet {
         Self::error_about(about.destination, kind, code, about)
     }
 
+    /// A UDP datagram as it is captured on its sender, whose network card fills the checksum in.
+    #[must_use]
+    pub fn unfinished(mut self) -> Self {
+        let nothing = vec![0; self.payload.len()];
+        let sum = !transport_checksum(self.source, self.destination, self.protocol, &nothing);
+        put_word(&mut self.payload, 6, sum);
+        self
+    }
+
     /// Sets the time to live or hop limit (64 otherwise).
     #[must_use]
     pub fn ttl(mut self, ttl: u8) -> Self {

@@ -1,5 +1,6 @@
 //! What ties an error to its packet: the fields that agree, and the other packets that would fit as well.
 
+use crate::correlate::compare::compare;
 use crate::correlate::{Evidence, Level, Link};
 use crate::decode::Quote;
 use crate::index::{Index, Packet, PacketId};
@@ -66,21 +67,28 @@ pub fn alternatives(index: &Index, evidence: &Evidence, link: &Link) -> Vec<Pack
             && (!port_known || packet.source_port() == about.source_port())
     };
     let limit_ns = evidence.parameters.error_limit_ns;
+    let decoded = error.decode();
+    let quote = if port_known { Quote::read(&decoded) } else { None };
     for id in (link.from.0.saturating_sub(LOOK_BACK_MAX)..link.from.0).rev().map(PacketId) {
         let Some(packet) = index.packet(id) else { break };
         if found.len() >= ALTERNATIVES_MAX || error.time_ns() - packet.time_ns() > limit_ns {
             break;
         }
-        // A query that has its answer, or an error of its own, is open no longer.
-        let settled = || {
-            let of = evidence.transaction_of(id).and_then(|id| evidence.transaction(id));
-            of.is_some_and(|of| {
-                of.answer.is_some_and(|answer| answer < link.from) || of.error.is_some_and(|e| e < link.from)
-            })
-        };
-        if id != about.id && same(&packet) && !evidence.is_duplicate(id) && !settled() {
+        let fits = || quote.as_ref().is_none_or(|quote| !compare(quote, &packet.decode()).is_other());
+        if id != about.id
+            && same(&packet)
+            && !evidence.is_duplicate(id)
+            && !has_own_error(evidence, id, link.from)
+            && fits()
+        {
             found.push(id);
         }
     }
     found
+}
+
+/// Whether an error before this one was about the query.
+fn has_own_error(evidence: &Evidence, query: PacketId, error: PacketId) -> bool {
+    let of = evidence.transaction_of(query).and_then(|id| evidence.transaction(id));
+    of.and_then(|of| of.error).is_some_and(|own| own < error)
 }

@@ -1,6 +1,6 @@
 //! Rows that compare the scene with what else was captured: other servers, other quotes, other transports, DHCP.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::errors::frames;
 use crate::correlate::hosts::hops;
@@ -89,12 +89,11 @@ fn short_quote(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     };
     let short: Vec<&ErrorFact> =
         scene.errors.iter().filter(|error| quotes(error, |bytes| bytes == 0)).copied().collect();
-    let fuller = short.iter().find_map(|short| {
-        let same = |error: &&ErrorFact| {
-            error.source == short.source && quotes(error, |bytes| bytes >= QUOTE_BYTES_MIN)
-        };
-        scene.facts.errors.iter().find(same)
-    });
+    let mut full: BTreeMap<Address, &ErrorFact> = BTreeMap::new();
+    for error in scene.facts.errors.iter().filter(|error| quotes(error, |bytes| bytes >= QUOTE_BYTES_MIN)) {
+        full.entry(error.source).or_insert(error);
+    }
+    let fuller = short.iter().find_map(|short| full.get(&short.source).copied());
     let Some(fuller) = fuller else { return };
     let mut cited = frames(&short);
     cited.push(fuller.packet);
