@@ -10,9 +10,9 @@ mod scene;
 
 use std::collections::BTreeSet;
 
-use portmortem::findings::hypotheses::Verdict;
-use portmortem::generate::Packet;
+use portmortem::findings::hypotheses::{Assessment, Verdict};
 use portmortem::generate::dns;
+use portmortem::generate::{Packet, flags};
 use scene::{MS, SECOND, SERVER, Scene, expect, leading, weight};
 
 /// Queries repeated after five seconds, and nothing else in the capture.
@@ -119,4 +119,133 @@ fn what_is_served_to_others_in_the_same_window_is_a_rule_by_address() {
     assert_eq!(weight(&outage(5 * SECOND), "H2", "L67"), Some(10));
     // The same answers after the outage say nothing.
     assert_eq!(weight(&outage(20 * SECOND), "H1", "L11"), None);
+}
+
+/// Questions of one client that are answered after `trips`; those lost are sent again after two seconds.
+fn waiting(count: i64, gap_ns: i64, trip_ns: i64, lost: impl Fn(i64) -> bool) -> Scene {
+    let mut scene = Scene::default();
+    for number in 0..count {
+        let (at, id, name) = (number * gap_ns, number as u16, format!("host{number}.example"));
+        let from = format!("192.0.2.10:{}", plain(number));
+        if lost(number) {
+            scene.query(at, &from, SERVER, id, &name, dns::A);
+            scene.lookup(at + 2 * SECOND, trip_ns, &from, SERVER, id, &name);
+        } else {
+            scene.lookup(at, trip_ns, &from, SERVER, id, &name);
+        }
+    }
+    scene
+}
+
+fn led(assessments: &[Assessment]) -> BTreeSet<&'static str> {
+    assessments.first().map(|a| a.leading().iter().map(|h| h.id()).collect()).unwrap_or_default()
+}
+
+#[test]
+fn questions_served_only_when_repeated_are_lost_on_the_path() {
+    let (_, assessments) = expect(waiting(60, 300 * MS, 9 * MS, |number| number % 9 == 4), "H29");
+    assert_eq!(weight(&assessments, "H29", "L91"), Some(20));
+    // One repeat in sixty is ordinary.
+    assert!(waiting(60, 300 * MS, 9 * MS, |number| number == 4).examine().1.is_empty());
+}
+
+#[test]
+fn slow_answers_alone_do_not_part_path_and_server() {
+    let slow = || waiting(10, 4 * SECOND, 3 * SECOND, |_| false);
+    assert_eq!(led(&slow().examine().1), BTreeSet::from(["H30", "H31"]));
+    // What else is known of the path parts them.
+    let with_handshake = |trip_ns: i64| {
+        let (client, server) = ("192.0.2.10:50123", format!("{SERVER}:443"));
+        let mut scene = slow();
+        scene.tcp(SECOND, client, &server, flags::SYN, b"");
+        scene.tcp(SECOND + trip_ns, &server, client, flags::SYN | flags::ACK, b"");
+        led(&scene.examine().1)
+    };
+    assert_eq!(with_handshake(9 * MS), BTreeSet::from(["H31"]));
+    assert_eq!(with_handshake(2_900 * MS), BTreeSet::from(["H30"]));
+    // Others answered at once at the same time were not on a slow path.
+    let mut scene = slow();
+    for number in 0..6 {
+        let at = number * 6 * SECOND + 500 * MS;
+        scene.lookup(at, 4 * MS, "192.0.2.10:45000", SERVER, 700 + number as u16, "cached.example");
+    }
+    let (_, assessments) = scene.examine();
+    assert_eq!(weight(&assessments, "H30", "L94"), Some(-10));
+    assert_eq!(led(&assessments), BTreeSet::from(["H31"]));
+    assert!(waiting(10, 4 * SECOND, 90 * MS, |_| false).examine().1.is_empty());
+}
+
+#[test]
+fn tries_that_fail_with_edns_and_pass_without_name_it() {
+    let scene = |edns: bool| {
+        let mut scene = Scene::default();
+        for number in 0..6_i64 {
+            let (at, id, name) = (number * 3 * SECOND, number as u16, format!("host{number}.example"));
+            let from = format!("192.0.2.10:{}", plain(number));
+            let first = dns::Message::query(id, &name, dns::A);
+            let first = if edns { first.edns(1232) } else { first };
+            scene.put(at, Packet::udp(from.as_str(), format!("{SERVER}:53").as_str(), &first.bytes()));
+            scene.lookup(at + 1_500 * MS, 9 * MS, &from, SERVER, id, &name);
+        }
+        scene.examine().1
+    };
+    let assessments = scene(true);
+    assert_eq!(led(&assessments), BTreeSet::from(["H40"]));
+    assert!(assessments[0].wording.iter().any(|sentence| sentence.text.contains("EDNS")));
+    assert_eq!(weight(&scene(false), "H40", "L89"), None);
+}
+
+#[test]
+fn one_of_two_queries_sent_at_once_is_lost_in_a_race() {
+    let scene = |together: bool| {
+        let mut scene = Scene::default();
+        for number in 0..8_i64 {
+            let (at, id, name) = (number * 7 * SECOND, number as u16 * 2, format!("host{number}.example"));
+            let from = format!("192.0.2.10:{}", plain(number));
+            scene.lookup(at, 9 * MS, &from, SERVER, id, &name);
+            let second = if together { at + MS } else { at + 3 * SECOND };
+            let tries: &[i64] = if number % 2 == 0 { &[0, 5 * SECOND] } else { &[0] };
+            for wait in tries {
+                scene.query(second + wait, &from, SERVER, id + 1, &name, dns::AAAA);
+            }
+            let answered = second + tries.last().copied().unwrap_or(0) + 9 * MS;
+            let none = dns::Message::response(id + 1, &name, dns::AAAA, dns::NO_ERROR).bytes();
+            scene.reply(answered, SERVER, &from, &none);
+        }
+        scene.examine().1
+    };
+    assert_eq!(led(&scene(true)), BTreeSet::from(["H42"]));
+    assert_eq!(weight(&scene(false), "H42", "L90"), None);
+}
+
+#[test]
+fn a_server_that_cuts_and_drops_the_excess_limits_its_responses() {
+    let scene = |cut: bool| {
+        let mut scene = Scene::default();
+        for number in 0..40_i64 {
+            let (at, id) = (number * 60 * MS, number as u16);
+            let from = format!("192.0.2.10:{}", plain(number));
+            match number % 4 {
+                0 if number > 8 => {
+                    for again in 0..2 {
+                        scene.query(at + again * SECOND, &from, SERVER, id, "www.example", dns::A);
+                    }
+                }
+                1 if cut => {
+                    scene.query(at, &from, SERVER, id, "www.example", dns::A);
+                    let mut short = dns::Message::response(id, "www.example", dns::A, dns::NO_ERROR).bytes();
+                    short[2] |= 2;
+                    scene.reply(at + 3 * MS, SERVER, &from, &short);
+                }
+                _ => scene.lookup(at, 3 * MS, &from, SERVER, id, "www.example"),
+            }
+        }
+        scene.lookup(30 * SECOND, 3 * MS, "192.0.2.11:40000", SERVER, 99, "late.example");
+        scene.examine().1
+    };
+    let limits = |assessments: &[Assessment]| {
+        assessments.iter().filter_map(|a| a.hypothesis("H14")).any(|h| h.ledger.iter().any(|r| r.id == "L95"))
+    };
+    assert!(limits(&scene(true)));
+    assert!(!limits(&scene(false)));
 }

@@ -14,6 +14,7 @@ pub mod resolved;
 pub mod runs;
 pub mod servers;
 pub mod slow;
+pub mod tries;
 pub mod unsent;
 
 use std::collections::BTreeMap;

@@ -81,6 +81,8 @@ pub struct Answer {
 pub struct Server {
     /// Transactions.
     pub queries: u64,
+    /// Those that were answered only after they had been sent again.
+    pub repeated: u64,
     /// Those that ended in each outcome.
     pub outcomes: BTreeMap<Outcome, u64>,
     /// Answers in order of the queries.
@@ -146,6 +148,7 @@ pub(super) fn tally(input: &Input<'_>) -> Tally {
             clients.insert(asked.client);
         }
         let Some(packet) = transaction.answer else { continue };
+        server.repeated += u64::from(transaction.tries > 1);
         if server.trips_ns.len() < TRIPS_MAX && transaction.tries == 1 {
             server.trips_ns.push(transaction.waited_ns);
         }

@@ -8,6 +8,7 @@ use crate::correlate::hosts::Place;
 use crate::correlate::impact::Impact;
 use crate::correlate::{Consequence, Episode, Outcome, Problem, Signature, Transaction, Vantage};
 use crate::decode::Address;
+use crate::findings::facts::slow::Wait;
 use crate::findings::facts::{ErrorFact, Facts, Host, Meaning, Server, servers};
 use crate::findings::hypotheses::thresholds::CLIENTS_FOR_LOAD;
 use crate::findings::{FRAMES_MAX, Finding};
@@ -123,6 +124,12 @@ impl<'f, 'i> Scene<'f, 'i> {
     /// What the problem did to its clients: windows, what parts failures from answers, the table of clients.
     pub fn impact(&self) -> Option<&'i Impact> {
         self.facts.evidence.impact(self.problem?)
+    }
+
+    /// The questions to this server that waited for their answer.
+    pub fn waits(&self) -> impl Iterator<Item = &'f Wait> {
+        let key = (self.server, self.service.0, self.service.1);
+        self.facts.slow.iter().filter(move |slow| slow.server == key).flat_map(|slow| &slow.questions)
     }
 
     /// What clients did next, by code.

@@ -82,6 +82,22 @@ thresholds! {
     REQUESTS_MIN: usize = 3;
     /// One gap between failures in this many must hold an answer for the two to count as simultaneous.
     INTERLEAVED_ONE_IN: usize = 10;
+    /// Tries on either side from which a property that parts them is no chance.
+    SPLIT_SIDE_MIN: usize = 4;
+    /// Pairs sent at once of which one was lost before it is more than loss.
+    PAIRS_MIN: usize = 2;
+    /// Questions of a server from which a share of repeats is one.
+    LOSS_ASKED_MIN: u64 = 40;
+    /// The share of questions answered only after a repeat that healthy paths stay below, in percent.
+    LOSS_PERCENT: u64 = 5;
+    /// Questions answered only after a repeat that are more than chance.
+    REPEATED_MIN: u64 = 3;
+    /// An answer is fast beside others that took this many times as long.
+    FAST_FACTOR: Nanos = 10;
+    /// Answers to one question, cut and whole alike, from which a limit is seen.
+    LIMITED_MIN: usize = 3;
+    /// Packets cited for a row about many.
+    CITED_MAX: usize = 16;
     /// Questions of one client from which their order may be regular.
     SEQUENCE_MIN: usize = 8;
     /// The longest period looked for: members behind one address.

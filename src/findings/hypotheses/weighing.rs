@@ -9,6 +9,7 @@ mod load;
 mod patterns;
 mod silence;
 mod surroundings;
+mod waiting;
 
 use super::ledger::Ledger;
 use super::matrix::surroundings as row;
@@ -26,6 +27,7 @@ pub fn weigh(scene: &Scene<'_, '_>) -> (Ledger, Classing) {
     answers::weigh(scene, &mut ledger);
     surroundings::weigh(scene, &mut ledger);
     patterns::weigh(scene, &mut ledger);
+    waiting::weigh(scene, &mut ledger);
     fragments::weigh(scene, &mut ledger);
     incidents::weigh(scene, &mut ledger);
     further::weigh(scene, &mut ledger);

@@ -169,6 +169,7 @@ fn incident(scene: &Scene<'_, '_>, leading: &[Cause], assessment: &Assessment, o
             | Incident::Fragments
             | Incident::NoTcp
             | Incident::Denied
+            | Incident::Slow
             | Incident::GivenUp(_),
         )
         | None => {}
@@ -242,6 +243,13 @@ fn beside(scene: &Scene<'_, '_>, leading: &[Cause], assessment: &Assessment, out
         (
             Cause::PropertyFilter,
             "A device on the path and the server itself can do this; a capture at the server tells which.",
+        ),
+        (Cause::LossyPath, "Packets lost on the way and repeated by the client look like this."),
+        (Cause::SlowPath, "Everything was answered; the packets took that long on the way."),
+        (Cause::SlowService, "Everything was answered; the server, or what it must ask, took that long."),
+        (
+            Cause::SecondPacketLost,
+            "A translator or firewall on the way that handles both at once loses one of them.",
         ),
         (
             Cause::TableFull,

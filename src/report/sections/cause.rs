@@ -10,6 +10,7 @@ use super::problem::{sentence, sentence as capital};
 use super::{Builder, Need, section, table};
 use crate::correlate::Signature;
 use crate::findings::hypotheses::checks::parting;
+use crate::findings::hypotheses::matrix::answers;
 use crate::findings::hypotheses::{Assessment, Author, Cause, Check, Hypothesis, LedgerRow, Topic, Verdict};
 use crate::index::PacketId;
 
@@ -219,6 +220,9 @@ pub fn phrase(hypothesis: &Hypothesis, facts: Option<&Facts<'_>>) -> String {
     match hypothesis.cause {
         Cause::Upstream => {
             return "the failure lies behind the resolver: its upstream or the zone's own servers do not answer, or validation fails".to_owned();
+        }
+        Cause::Policy if hypothesis.ledger.iter().any(|row| row.id == answers::RESPONSES_LIMITED.id()) => {
+            return "the server limits how often it answers (response rate limiting)".to_owned();
         }
         Cause::Record => {
             return "a record that does not show what is needed (one direction only, or edited)".to_owned();

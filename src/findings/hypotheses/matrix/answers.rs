@@ -198,4 +198,59 @@ matrix! {
     PORT_ONLY: 82 Integrity, "hypotheses §2 H21",
         for "a refusal would look like silence in such a capture",
         [H1 5, H2 2, H3 2, H4 2, H5 2, H21 10];
+    /// Every question was answered in the end.
+    SERVED_LATE: 88 ErrorSemantics, "truth T22",
+        for "answers came, but late",
+        against "the server answered",
+        [H13 0, H19 0], excludes [H1, H2, H3, H4, H5, H6, H7, H8];
+    /// EDNS parts tries that were lost from tries that were served.
+    TRIES_SPLIT: 89 OtherTraffic, "services §5.2 H40",
+        for "a device on the path drops such queries, or the server ignores them",
+        against "what decides is in the query, not chance or time",
+        [H29 -10, H30 -20, H31 -20, H40 20, H42 -10];
+    /// Of two queries sent at once one was lost, more than once.
+    PAIR_TORN: 90 OtherTraffic, "services §5.2 H42",
+        for "a translator or firewall that makes the entry of a new flow twice drops one of the two (a race)",
+        against "only first packets sent at once are lost",
+        [H29 2, H30 -10, H31 -10, H42 20];
+    /// Many questions were answered only after a repeat.
+    REPEATED_MANY: 91 ErrorSemantics, "services §5.2 H29",
+        for "queries or answers are lost on the way, and repeats get through",
+        against "answered tries are answered at once",
+        [H9 2, H29 20, H30 -5, H31 -5, H42 0];
+    /// The same where few were asked.
+    REPEATED_FEW: 91 ErrorSemantics, "services §5.2 H29",
+        for "queries or answers are lost on the way, and repeats get through",
+        against "answered tries are answered at once",
+        [H9 2, H29 10, H30 -5, H31 -5, H42 0];
+    /// Answers to questions asked once took long.
+    SLOW_TRIPS: 92 ErrorSemantics, "services §5.2 H30, H31",
+        for "packets wait on the way, or the server works that long",
+        against "what is answered was not lost",
+        [H9 2, H13 2, H29 -5, H30 10, H31 10];
+    /// The capture was taken at the server, and its answers leave it late.
+    SLOW_AT_SERVER: 93 Timing, "services §5.2 H31",
+        for "the time passes inside the server or behind it",
+        against "the path to the client comes after this point",
+        [H30 -20, H31 20];
+    /// Handshakes with the server are fast.
+    HANDSHAKE_FAST: 93 Timing, "services §5.2 H31",
+        for "the path is fast: the time passes inside the server or behind it",
+        against "the path is fast",
+        [H30 -20, H31 20];
+    /// Handshakes with the server are as slow as its answers.
+    HANDSHAKE_SLOW: 93 Timing, "services §5.2 H30",
+        for "everything on this path takes that long",
+        against "the kernel answers handshakes without the service",
+        [H30 20, H31 -20];
+    /// Other answers of the server are fast at the same time.
+    FAST_BESIDE: 94 OtherTraffic, "services §5.2 H31",
+        for "some questions take the server long, as those do that it must ask others for",
+        against "the path delays all packets alike",
+        [H13 5, H30 -10, H31 10];
+    /// One question was answered whole, cut and not at all.
+    RESPONSES_LIMITED: 95 OtherTraffic, "hypotheses §2 H9, H14",
+        for "a server that limits its responses cuts some of the excess and drops the rest",
+        against "the server itself chooses which queries it answers how",
+        [H8 -10, H9 5, H14 20, H29 -10, H39 -20];
 }

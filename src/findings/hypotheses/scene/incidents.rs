@@ -42,6 +42,8 @@ pub enum Incident<'f, 'i> {
     Site(&'f SiteFailure),
     /// Far more queries than usual, or random labels, or amplifying questions.
     Flood,
+    /// Everything was answered, but people had to wait for it.
+    Slow,
     /// Answers that came when their client had stopped waiting.
     GivenUp(&'f GivenUp<'i>),
     /// A host receives answers it did not ask for.
@@ -64,6 +66,7 @@ pub(super) fn all<'f, 'i>(facts: &'f Facts<'i>, findings: &'f [Finding]) -> Vec<
     scenes.extend(maker.sites());
     scenes.extend(maker.given_up());
     scenes.extend(maker.conflicts());
+    scenes.extend(maker.slow());
     scenes.extend(maker.lame());
     scenes.extend(maker.denied());
     scenes.truncate(INCIDENTS_MAX);
@@ -307,6 +310,24 @@ impl<'f, 'i> Maker<'f, 'i> {
             self.with_transactions(scene, given_up.transactions.clone())
         })
         .collect()
+    }
+
+    /// Servers whose answers kept people waiting.
+    fn slow(&self) -> Vec<Scene<'f, 'i>> {
+        let mut by_server: BTreeMap<servers::ServerKey, Vec<&'i Transaction>> = BTreeMap::new();
+        for slow in self.facts.slow.iter().filter(|slow| !self.has_problem(slow.server.0)) {
+            let firsts =
+                slow.questions.iter().filter_map(|wait| self.facts.evidence.transaction_of(wait.first));
+            let own = firsts.filter_map(|id| self.facts.evidence.transaction(id));
+            by_server.entry(slow.server).or_default().extend(own);
+        }
+        by_server
+            .into_iter()
+            .map(|(server, transactions)| {
+                let scene = self.empty(Incident::Slow, server.0, (server.1, server.2));
+                self.with_transactions(scene, transactions)
+            })
+            .collect()
     }
 
     /// Servers that refer back or are not authoritative for what a referral hands them.

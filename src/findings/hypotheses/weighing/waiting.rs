@@ -1,0 +1,228 @@
+//! Rows about answers that kept people waiting: lost packets, a slow path, a slow server, a property, a limit.
+
+use std::collections::HashMap;
+
+use crate::correlate::{Signature, Vantage};
+use crate::findings::facts::slow::{SLOW_NS as WAIT_NS, Wait};
+use crate::findings::facts::tries::{self, Tries};
+use crate::findings::facts::{Connection, Ending};
+use crate::findings::hypotheses::ledger::Ledger;
+use crate::findings::hypotheses::matrix::answers as row;
+use crate::findings::hypotheses::scene::{Incident, Scene};
+use crate::findings::hypotheses::thresholds::{
+    ANSWERS_MAX, CITED_MAX, FAST_FACTOR, LIMITED_MIN, LOSS_ASKED_MIN, LOSS_PERCENT, PAIRS_MIN, REPEATED_MIN,
+    SPLIT_SIDE_MIN,
+};
+use crate::findings::rules::counted;
+use crate::index::PacketId;
+use crate::time::{Nanos, span};
+
+pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
+    let slow = matches!(scene.incident, Some(Incident::Slow));
+    if !slow && !matches!(scene.signature, Some(Signature::NoAnswer | Signature::Truncated)) {
+        return;
+    }
+    let waits: Vec<&Wait> = scene.waits().collect();
+    limited(scene, ledger);
+    if slow {
+        ledger.see(
+            &row::SERVED_LATE,
+            format!(
+                "{} of {} came in the end, {} to {} after the first query.",
+                counted(waits.len(), "answer", "answers"),
+                scene.server,
+                span(waits.iter().map(|wait| wait.waited_ns).min().unwrap_or(0)),
+                span(waits.iter().map(|wait| wait.waited_ns).max().unwrap_or(0))
+            ),
+            waits.iter().flat_map(|wait| [wait.first, wait.answer]).collect(),
+        );
+    }
+    let repeated: Vec<(&Wait, Tries)> =
+        waits.iter().filter_map(|wait| Some((*wait, tries::of(scene.facts, wait)?))).collect();
+    let by_property = edns(scene, &repeated, ledger);
+    pairs(scene, &repeated, ledger);
+    if !by_property {
+        lossy(scene, &repeated, slow, ledger);
+    }
+    if slow && repeated.len() * 2 <= waits.len() {
+        trips(scene, &waits, ledger);
+    }
+}
+
+/// Whether first tries are answered at once where they are answered: then a try without an answer was lost.
+fn answers_at_once(scene: &Scene<'_, '_>) -> bool {
+    scene.asked().and_then(crate::findings::facts::Server::median_trip_ns).is_some_and(|trip| trip < WAIT_NS)
+}
+
+/// Tries that carried an OPT record were lost, those without were served, or the reverse (RFC 6891).
+fn edns(scene: &Scene<'_, '_>, repeated: &[(&Wait, Tries)], ledger: &mut Ledger) -> bool {
+    let has = |query: &PacketId| {
+        tries::row(scene.facts.index, *query).map(|row| row.header.counts.last().is_some_and(|n| *n > 0))
+    };
+    let lost: Vec<PacketId> = repeated.iter().flat_map(|(_, tries)| tries.lost.iter().copied()).collect();
+    let served: Vec<PacketId> = repeated.iter().map(|(_, tries)| tries.served).collect();
+    let all = |side: &[PacketId], wanted: bool| side.iter().all(|query| has(query) == Some(wanted));
+    if lost.len() < SPLIT_SIDE_MIN || served.len() < SPLIT_SIDE_MIN {
+        return false;
+    }
+    let (with, without) = ("with EDNS (an OPT record)", "without EDNS");
+    let (failing, fine) = match () {
+        () if all(&lost, true) && all(&served, false) => (with, without),
+        () if all(&lost, false) && all(&served, true) => (without, with),
+        () => return false,
+    };
+    ledger.see(
+        &row::TRIES_SPLIT,
+        format!(
+            "Only tries {failing} were left without an answer by {} ({} of {}); the same questions {fine} were answered \
+             ({} of {}).",
+            scene.server,
+            lost.len(),
+            lost.len(),
+            served.len(),
+            served.len()
+        ),
+        lost.iter().chain(&served).copied().collect(),
+    );
+    true
+}
+
+/// Of two queries sent at once from one port exactly one was lost, and both were served when asked again.
+fn pairs(scene: &Scene<'_, '_>, repeated: &[(&Wait, Tries)], ledger: &mut Ledger) {
+    let torn: Vec<(&Wait, PacketId)> = repeated
+        .iter()
+        .filter_map(|(wait, _)| {
+            let (other, transaction) = tries::sibling(scene.facts, wait.first)?;
+            let at_once = transaction.answer.is_some() && transaction.waited_ns < WAIT_NS;
+            at_once.then_some((*wait, other))
+        })
+        .collect();
+    if torn.len() < PAIRS_MIN || torn.len() * 2 < repeated.len() {
+        return;
+    }
+    let longest = torn.iter().map(|(wait, _)| wait.waited_ns).max().unwrap_or(0);
+    ledger.see(
+        &row::PAIR_TORN,
+        format!(
+            "Of two queries sent together from one port one was lost {} times; each cost up to {}.",
+            torn.len(),
+            span(longest)
+        ),
+        torn.iter().flat_map(|(wait, other)| [wait.first, *other]).collect(),
+    );
+}
+
+/// Questions served only when they were asked again, while others are served at once.
+fn lossy(scene: &Scene<'_, '_>, repeated: &[(&Wait, Tries)], slow: bool, ledger: &mut Ledger) {
+    let Some(asked) = scene.asked().filter(|_| answers_at_once(scene)) else { return };
+    let lost: Vec<PacketId> = repeated.iter().flat_map(|(_, tries)| tries.lost.iter().copied()).collect();
+    if asked.repeated < REPEATED_MIN {
+        return;
+    }
+    let many = asked.queries >= LOSS_ASKED_MIN && asked.repeated * 100 >= asked.queries * LOSS_PERCENT;
+    if !many && !slow {
+        return;
+    }
+    ledger.see(
+        if many { &row::REPEATED_MANY } else { &row::REPEATED_FEW },
+        format!(
+            "{} of {} to {} were answered only after they were sent again; an answered try took {} in the middle.",
+            asked.repeated,
+            counted(asked.queries as usize, "question", "questions"),
+            scene.server,
+            span(asked.median_trip_ns().unwrap_or(0))
+        ),
+        lost.iter().copied().take(CITED_MAX).collect(),
+    );
+}
+
+/// Answers to first tries that took long: on the way, or at the server.
+fn trips(scene: &Scene<'_, '_>, waits: &[&Wait], ledger: &mut Ledger) {
+    let plain: Vec<&&Wait> = waits.iter().filter(|wait| !wait.repeated).collect();
+    let mut trips: Vec<Nanos> = plain.iter().map(|wait| wait.waited_ns).collect();
+    trips.sort_unstable();
+    let Some(middle) = trips.get(trips.len() / 2).copied() else { return };
+    let cited: Vec<PacketId> =
+        plain.iter().take(CITED_MAX).flat_map(|wait| [wait.first, wait.answer]).collect();
+    ledger.see(
+        &row::SLOW_TRIPS,
+        format!(
+            "{} of {} took {} in the middle, asked once.",
+            counted(trips.len(), "answer", "answers"),
+            scene.server,
+            span(middle)
+        ),
+        cited.clone(),
+    );
+    if scene.facts.evidence.surroundings().vantage == Vantage::Server {
+        let text = format!("The capture was taken at {}: the answers left it that late.", scene.server);
+        ledger.see(&row::SLOW_AT_SERVER, text, cited);
+        return;
+    }
+    if let Some((connection, trip)) = handshake(scene) {
+        let seen = if trip.saturating_mul(FAST_FACTOR) <= middle {
+            &row::HANDSHAKE_FAST
+        } else if trip.saturating_mul(2) >= middle {
+            &row::HANDSHAKE_SLOW
+        } else {
+            return;
+        };
+        let text = format!("A TCP handshake with {} took {}.", scene.server, span(trip));
+        ledger.see(seen, text, vec![connection.syn]);
+    }
+    let (from, to) = scene.period_ns;
+    let fast: Vec<PacketId> = scene
+        .asked()
+        .into_iter()
+        .flat_map(|asked| asked.answers_in(from, to))
+        .filter(|answer| answer.trip_ns.saturating_mul(FAST_FACTOR) <= middle)
+        .map(|answer| answer.packet)
+        .collect();
+    if fast.len() >= REPEATED_MIN as usize {
+        ledger.see(
+            &row::FAST_BESIDE,
+            format!(
+                "{} other answers of {} took less than a tenth of that at the same time.",
+                fast.len(),
+                scene.server
+            ),
+            fast.into_iter().take(CITED_MAX).collect(),
+        );
+    }
+}
+
+/// The fastest TCP handshake with the server and its round trip.
+fn handshake<'f>(scene: &Scene<'f, '_>) -> Option<(&'f Connection, Nanos)> {
+    let mine = scene.facts.connections.iter().filter(|c| c.server.0 == scene.server && c.tries == 1);
+    let answered = mine.filter(|c| c.ending != Ending::Silent);
+    answered.filter_map(|c| Some((c, scene.facts.time(c.decided?) - c.time_ns))).min_by_key(|(_, trip)| *trip)
+}
+
+/// The server answered the same question whole, cut and not at all: it limits how often it answers.
+fn limited(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
+    if scene.service.1 != 17 {
+        return;
+    }
+    let mut counts: HashMap<u64, (Vec<PacketId>, usize)> = HashMap::new();
+    for answer in scene.asked().into_iter().flat_map(|asked| &asked.answers).take(ANSWERS_MAX) {
+        let Some(row) = tries::row(scene.facts.index, answer.packet) else { continue };
+        let (cut, whole) = counts.entry(row.question).or_default();
+        if row.header.is_truncated() {
+            cut.push(answer.packet);
+        } else {
+            *whole += 1;
+        }
+    }
+    let most = counts.into_values().filter(|(cut, whole)| cut.len() >= LIMITED_MIN && *whole >= LIMITED_MIN);
+    let Some((cut, whole)) = most.max_by_key(|(cut, _)| (cut.len(), cut.first().copied())) else { return };
+    ledger.see(
+        &row::RESPONSES_LIMITED,
+        format!(
+            "{} answered one question {whole} times whole and {} times cut (TC) over UDP, and left others out: response rate \
+             limiting (RRL) does so.",
+            scene.server,
+            cut.len()
+        ),
+        cut,
+    );
+}
