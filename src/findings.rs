@@ -10,6 +10,7 @@ pub mod hypotheses;
 pub mod late;
 pub mod lost_fragments;
 pub mod misaddressed;
+pub mod one_address;
 pub mod port_scan;
 pub mod prohibited;
 pub mod rcode;
@@ -123,6 +124,7 @@ pub static FINDINGS: &[&Rule] = &[
     &unanswered::RULE,
     &rcode::RULE,
     &misaddressed::RULE,
+    &one_address::RULE,
     &late::RULE,
     &slow::RULE,
     &truncated::RULE,

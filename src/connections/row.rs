@@ -59,7 +59,7 @@ pub(super) fn read(index: &Index, at: usize, scope: Scope, push: &mut dyn FnMut(
     let stretches = segment.transport.chunks(STRETCH).enumerate();
     for (stretch, transports) in stretches {
         // Counting has no way out of the loop, so that the processor compares many rows at once.
-        if transports.iter().filter(|transport| **transport == TCP).count() == 0 {
+        if memchr::memchr(TCP, transports).is_none() {
             continue;
         }
         for (row, _) in transports.iter().enumerate().filter(|(_, transport)| **transport == TCP) {

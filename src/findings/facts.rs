@@ -9,6 +9,7 @@ pub mod fragments;
 pub mod given_up;
 pub mod hosts;
 pub mod load;
+pub mod one_address;
 pub mod records;
 pub mod resolved;
 pub mod runs;
@@ -74,6 +75,8 @@ pub struct Facts<'i> {
     pub denials: Vec<Denial<'i>>,
     /// Answers that their clients no longer waited for.
     pub given_up: Vec<GivenUp<'i>>,
+    /// Clients that are led to one address whatever they ask.
+    pub one_address: Vec<one_address::OneAddress>,
     /// Requests for link addresses that nobody answered any more.
     pub runs: Vec<runs::Run>,
     /// Lookups that were answered, but slowly.
@@ -114,6 +117,7 @@ impl<'i> Facts<'i> {
         facts.given_up = given_up::find(&facts);
         facts.slow = slow::find(&facts);
         facts.runs = runs::find(&facts);
+        facts.one_address = one_address::find(&facts);
         facts.unsent = unsent::find(&facts);
         facts
     }
@@ -137,6 +141,7 @@ impl<'i> Facts<'i> {
             lame: Vec::new(),
             denials: Vec::new(),
             given_up: Vec::new(),
+            one_address: Vec::new(),
             runs: Vec::new(),
             slow: Vec::new(),
             unsent: Vec::new(),
