@@ -2,6 +2,8 @@
 
 pub mod arp;
 pub mod capture_quality;
+pub mod coverage;
+pub mod datagrams;
 pub mod facts;
 pub mod failover;
 pub mod flood;
@@ -11,6 +13,7 @@ pub mod late;
 pub mod lost_fragments;
 pub mod misaddressed;
 pub mod one_address;
+pub mod path_size;
 pub mod port_scan;
 pub mod prohibited;
 pub mod rcode;
@@ -35,6 +38,7 @@ use std::sync::atomic::AtomicBool;
 use crate::correlate::Evidence;
 use crate::filter::{Context, Filter};
 use crate::index::{Index, PacketId};
+pub use coverage::Coverage;
 use facts::Facts;
 
 /// Frames a finding or a ledger row cites at most; counts stay exact, and the filter shows the rest.
@@ -138,6 +142,8 @@ pub static FINDINGS: &[&Rule] = &[
     &arp::RULE,
     &time_exceeded::RULE,
     &stray_icmp::RULE,
+    &path_size::RULE,
+    &datagrams::RULE,
     &failover::RULE,
     &site_down::RULE,
     &record_quality::RULE,
@@ -149,16 +155,42 @@ pub fn run(input: &Input<'_>, suppressed: &[String]) -> Vec<Finding> {
     find(&Facts::gather(input), suppressed)
 }
 
-/// Findings and assessments, gathered for once: what [`run`] and [`hypotheses::assess_all`] give.
+/// Findings, and what was seen without being assessed.
+pub fn look(input: &Input<'_>, suppressed: &[String]) -> (Vec<Finding>, Coverage) {
+    let facts = Facts::gather(input);
+    let found = find(&facts, suppressed);
+    let coverage = coverage::measure(&facts, &found);
+    (found, coverage)
+}
+
+/// Everything that is judged of a capture.
+#[derive(Clone, Debug, Default)]
+pub struct Examined {
+    /// What the rules found, gravest first.
+    pub findings: Vec<Finding>,
+    /// The causes of each problem.
+    pub assessments: Vec<hypotheses::Assessment>,
+    /// What was judged, and what was seen without being assessed.
+    pub coverage: Coverage,
+}
+
+/// All of it, gathered for once: what [`run`] and [`hypotheses::assess_all`] give, and the coverage.
+pub fn review(input: &Input<'_>, suppressed: &[String], changes: &[hypotheses::Change]) -> Examined {
+    let facts = Facts::gather(input);
+    let findings = find(&facts, suppressed);
+    let assessments = hypotheses::assess_facts(&facts, &findings, changes);
+    let coverage = coverage::measure(&facts, &findings);
+    Examined { findings, assessments, coverage }
+}
+
+/// Findings and assessments alone.
 pub fn examine(
     input: &Input<'_>,
     suppressed: &[String],
     changes: &[hypotheses::Change],
 ) -> (Vec<Finding>, Vec<hypotheses::Assessment>) {
-    let facts = Facts::gather(input);
-    let found = find(&facts, suppressed);
-    let assessments = hypotheses::assess_facts(&facts, &found, changes);
-    (found, assessments)
+    let examined = review(input, suppressed, changes);
+    (examined.findings, examined.assessments)
 }
 
 fn find(facts: &Facts<'_>, suppressed: &[String]) -> Vec<Finding> {

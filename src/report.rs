@@ -17,8 +17,8 @@ use serde::Serialize;
 
 use crate::case::{Decision, Event, State};
 use crate::correlate::Evidence;
-use crate::findings::Finding;
 use crate::findings::hypotheses::Assessment;
+use crate::findings::{Coverage, Finding};
 use crate::index::{Index, PacketId};
 
 /// Whose statement a claim is. The three never share a sentence.
@@ -167,6 +167,8 @@ pub struct Input<'i> {
     pub findings: &'i [Finding],
     /// One assessment per problem, gravest first.
     pub assessments: &'i [Assessment],
+    /// What was judged, and what was seen without being assessed.
+    pub coverage: &'i Coverage,
     /// The analyst's work.
     pub case: &'i State,
 }

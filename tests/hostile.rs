@@ -106,7 +106,7 @@ fn damaged_captures_are_read_as_far_as_they_go() {
         let index = build(vec![Input { source, walk, offset_ns: 0 }], 2, &Progress::default(), |_| {});
         let evidence = correlate(&index, &Parameters::default(), &cancel);
         let examined = Examined { index: &index, evidence: &evidence };
-        let findings = findings::run(&examined, &[]);
+        let (findings, coverage) = findings::look(&examined, &[]);
         let assessments = assess_all(&examined, &findings, &[]);
         let case = State::default();
         let draft = report::draft(&report::Input {
@@ -114,6 +114,7 @@ fn damaged_captures_are_read_as_far_as_they_go() {
             evidence: &evidence,
             findings: &findings,
             assessments: &assessments,
+            coverage: &coverage,
             case: &case,
         });
         assert!(!draft.sections.is_empty());

@@ -8,7 +8,8 @@ use anyhow::{Result, bail};
 
 use super::printing::{Format, Printing};
 use super::{Outcome, load::Open};
-use crate::findings::{FINDINGS, Finding, Input, examine, run as run_rules};
+use crate::findings::coverage::Standing;
+use crate::findings::{Coverage, Examined, FINDINGS, Finding, Input, look, review};
 use crate::index::Index;
 
 /// Arguments of `findings`.
@@ -29,6 +30,8 @@ pub struct Arguments {
     open: Open,
 }
 
+/// The id of what was seen and not assessed, which follows the findings.
+const NOT_ASSESSED: &str = "not-assessed";
 /// Frames printed per finding in text before the rest is only counted.
 const FRAMES_SHOWN: usize = 24;
 
@@ -48,20 +51,25 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
     }
     let loaded = arguments.open.load()?;
     let input = Input { index: &loaded.index, evidence: &loaded.evidence };
-    let (found, assessments) = if arguments.hypotheses {
-        examine(&input, &arguments.suppress, &[])
+    let Examined { findings: found, assessments, coverage } = if arguments.hypotheses {
+        review(&input, &arguments.suppress, &[])
     } else {
-        (run_rules(&input, &arguments.suppress), Vec::new())
+        let (findings, coverage) = look(&input, &arguments.suppress);
+        Examined { findings, coverage, ..Examined::default() }
     };
     match arguments.printing.format {
-        Format::Text => text(&mut out, &loaded.index, &found)?,
-        Format::Json => json(&mut out, &loaded.index, &found)?,
+        Format::Text => {
+            text(&mut out, &loaded.index, &found)?;
+            not_assessed(&mut out, &loaded.index, &coverage)?;
+        }
+        Format::Json => json(&mut out, &loaded.index, &found, &coverage)?,
     }
     if arguments.hypotheses && arguments.printing.format == Format::Text {
         hypotheses::print(&mut out, &loaded.index, &assessments)?;
     }
     out.flush()?;
-    Ok(if found.is_empty() { Outcome::NothingMatched } else { Outcome::Done })
+    let nothing = found.is_empty() && coverage.open().next().is_none();
+    Ok(if nothing { Outcome::NothingMatched } else { Outcome::Done })
 }
 
 fn text(out: &mut impl std::io::Write, index: &Index, found: &[Finding]) -> std::io::Result<()> {
@@ -85,8 +93,32 @@ fn text(out: &mut impl std::io::Write, index: &Index, found: &[Finding]) -> std:
     Ok(())
 }
 
-fn json(out: &mut impl std::io::Write, index: &Index, found: &[Finding]) -> Result<()> {
-    let objects: Vec<serde_json::Value> = found
+/// What was judged and what was only seen, in the words of the report.
+fn not_assessed(out: &mut impl std::io::Write, index: &Index, coverage: &Coverage) -> std::io::Result<()> {
+    for sentence in coverage.sentences() {
+        writeln!(out, "{sentence}")?;
+    }
+    for item in &coverage.not_assessed {
+        let shown: Vec<String> =
+            item.frames.iter().take(FRAMES_SHOWN).map(|frame| index.label(*frame)).collect();
+        let standing = match item.kind.standing() {
+            Standing::Open => "open  ",
+            Standing::Ordinary => "usual ",
+            Standing::NotVisible => "unseen",
+        };
+        writeln!(out, "{standing} {}: {}", item.what(), item.reason())?;
+        if !shown.is_empty() {
+            let more = item.count.saturating_sub(shown.len() as u64);
+            let more = if more > 0 { " …" } else { "" };
+            writeln!(out, "       {}  frames {}{more}", item.when(), shown.join(" "))?;
+            writeln!(out, "       filter {}", item.filter)?;
+        }
+    }
+    Ok(())
+}
+
+fn json(out: &mut impl std::io::Write, index: &Index, found: &[Finding], coverage: &Coverage) -> Result<()> {
+    let mut objects: Vec<serde_json::Value> = found
         .iter()
         .map(|finding| {
             let frames: Vec<serde_json::Value> =
@@ -107,6 +139,20 @@ fn json(out: &mut impl std::io::Write, index: &Index, found: &[Finding]) -> Resu
             })
         })
         .collect();
+    objects.extend(coverage.not_assessed.iter().map(|item| {
+        let frames: Vec<serde_json::Value> =
+            item.frames.iter().map(|frame| frame_reference(index, *frame)).collect();
+        serde_json::json!({
+            "id": NOT_ASSESSED,
+            "severity": null,
+            "what": item.what(),
+            "statement": item.what(),
+            "count": item.count,
+            "frames": frames,
+            "reason": item.reason(),
+            "filter": item.filter,
+        })
+    }));
     serde_json::to_writer_pretty(&mut *out, &objects)?;
     writeln!(out)?;
     Ok(())

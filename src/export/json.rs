@@ -46,6 +46,10 @@ pub fn document(job: &Job<'_>) -> Value {
         "episodes": problems.first().map(|problem| episodes(job, problem)).unwrap_or_default(),
         "hypotheses": lead.map(|lead| hypotheses(job, lead)).unwrap_or_default(),
         "findings": findings(job),
+        "not_assessed": job.input.coverage.not_assessed.iter().map(|item| json!({
+            "what": item.what(), "count": item.count, "frames": frames(job, &item.frames),
+            "reason": item.reason(), "filter": item.filter,
+        })).collect::<Vec<_>>(),
         "claims": claims(job),
         "fields": job.report.fields().map(|field| json!({
             "id": field.id, "prompt": field.prompt, "value": field.value, "required": field.required,

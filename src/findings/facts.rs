@@ -15,6 +15,7 @@ pub mod resolved;
 pub mod runs;
 pub mod servers;
 pub mod slow;
+pub mod traffic;
 pub mod tries;
 pub mod unsent;
 
@@ -81,6 +82,8 @@ pub struct Facts<'i> {
     pub runs: Vec<runs::Run>,
     /// Lookups that were answered, but slowly.
     pub slow: Vec<slow::Slow>,
+    /// What passed beside DNS.
+    pub traffic: traffic::Traffic,
     /// ICMP errors about queries nobody sent.
     pub unsent: Vec<PacketId>,
     /// Every packet has the DNS port: a capture filter by port leaves out ICMP errors, which have none.
@@ -101,6 +104,7 @@ impl<'i> Facts<'i> {
             hosts::watch(&mut facts);
             facts.connections = connections::follow(&mut facts);
             connections::reject(&mut facts.connections, &facts.errors);
+            facts.traffic = traffic::watch(&facts);
             facts.pieces = fragments::collect(&mut facts);
             facts.answered = servers::answered(input);
             let tally = servers::tally(input);
@@ -144,6 +148,7 @@ impl<'i> Facts<'i> {
             one_address: Vec::new(),
             runs: Vec::new(),
             slow: Vec::new(),
+            traffic: traffic::Traffic::default(),
             unsent: Vec::new(),
             port_only: has_dns_port_only(input.index),
             notes: Vec::new(),

@@ -3,6 +3,7 @@
 mod appendix;
 mod cause;
 mod closing;
+mod coverage;
 mod findings;
 mod opening;
 mod outage;
@@ -97,9 +98,6 @@ impl<'i> Builder<'i> {
                 facts.port,
                 super::words::signature(&facts.problem.signature)
             ),
-            None if self.inventory.queries.is_empty() && self.incidents().is_empty() => {
-                "Network traffic analysis: no DNS queries".to_owned()
-            }
             None => match self.incidents().first().map(|assessment| assessment.leading()) {
                 Some(leading) if leading.is_empty() => {
                     format!("Network traffic analysis: a failure that this {} cannot assess", self.record)
@@ -108,7 +106,7 @@ impl<'i> Builder<'i> {
                     let titles: Vec<&str> = leading.iter().map(|h| h.title).collect();
                     format!("Network traffic analysis: {}", titles.join(", or "))
                 }
-                None => "Network traffic analysis: no DNS failure found".to_owned(),
+                None => coverage::title(self),
             },
         }
     }

@@ -30,21 +30,23 @@ pub fn drafted(
 ) -> (Report, Arc<Drafting>) {
     let input = findings::Input { index, evidence };
     let before = before.filter(|before| Arc::ptr_eq(&before.evidence, evidence));
-    let (found, assessments) = if let Some(before) = before {
+    let (found, assessments, coverage) = if let Some(before) = before {
         let found = Arc::clone(&before.findings);
         let assessments = if before.ledger == case.ledger {
             Arc::clone(&before.assessments)
         } else {
             hypotheses::assess_all(&input, &found, &changes(case)).into()
         };
-        (found, assessments)
+        (found, assessments, Arc::clone(&before.coverage))
     } else {
-        let (found, assessments) = findings::examine(&input, &[], &changes(case));
-        (found.into(), assessments.into())
+        let examined = findings::review(&input, &[], &changes(case));
+        (examined.findings.into(), examined.assessments.into(), examined.coverage.into())
     };
-    let report = draft(&Input { index, evidence, findings: &found, assessments: &assessments, case });
+    let input =
+        Input { index, evidence, findings: &found, assessments: &assessments, coverage: &coverage, case };
+    let report = draft(&input);
     let (evidence, ledger) = (Arc::clone(evidence), case.ledger.clone());
-    (report, Arc::new(Drafting { evidence, ledger, findings: found, assessments }))
+    (report, Arc::new(Drafting { evidence, ledger, findings: found, assessments, coverage }))
 }
 
 fn changes(case: &Case) -> Vec<Change> {
@@ -100,8 +102,8 @@ pub fn write(export: &Export) -> anyhow::Result<CustodyEntry> {
         None => (&export.index, &case),
     };
     let (report, made_with) = drafted(index, &export.evidence, case, export.before.clone());
-    let Drafting { findings, assessments, .. } = &*made_with;
-    let input = Input { index, evidence: &export.evidence, findings, assessments, case };
+    let Drafting { findings, assessments, coverage, .. } = &*made_with;
+    let input = Input { index, evidence: &export.evidence, findings, assessments, coverage, case };
     let template = render::find(&export.template)
         .map(|template| (template.name, template.source))
         .with_context(|| format!("there is no template {}", export.template))?;
@@ -178,8 +180,8 @@ pub fn keep(path: &Path, index: &Index) -> anyhow::Result<String> {
 /// The ticket form of the report, for the clipboard.
 pub fn ticket(index: &Index, evidence: &Arc<Evidence>, case: &Case) -> anyhow::Result<String> {
     let (report, made_with) = drafted(index, evidence, case, None);
-    let Drafting { findings, assessments, .. } = &*made_with;
-    let input = Input { index, evidence, findings, assessments, case };
+    let Drafting { findings, assessments, coverage, .. } = &*made_with;
+    let input = Input { index, evidence, findings, assessments, coverage, case };
     Ok(render::render_named(&report, &input, "ticket", &Options::default())?.markdown)
 }
 

@@ -10,8 +10,8 @@ use super::state::{Loading, Rows};
 use crate::case::{CustodyEntry, Event, EvidenceRecord, LedgerChange, Notice, Saving, State as Case};
 use crate::correlate::Evidence;
 use crate::filter::{Filter, Vocabulary};
-use crate::findings::Finding;
 use crate::findings::hypotheses::Assessment;
+use crate::findings::{Coverage, Finding};
 use crate::index::{Index, PacketId};
 use crate::report::Report;
 use crate::report::lint::Lint;
@@ -195,6 +195,8 @@ pub struct Drafting {
     pub findings: Arc<[Finding]>,
     /// The assessments.
     pub assessments: Arc<[Assessment]>,
+    /// What was judged, and what was seen without being assessed.
+    pub coverage: Arc<Coverage>,
 }
 
 /// A report to be written.

@@ -21,8 +21,8 @@ use crate::correlate::{EpisodeId, Evidence};
 use crate::filter::Completion;
 use crate::filter::Vocabulary;
 use crate::filter::{Filter, FilterError};
-use crate::findings::Finding;
 use crate::findings::hypotheses::Assessment;
+use crate::findings::{Coverage, Finding};
 use crate::index::{Index, Packet, PacketId};
 use crate::report::Report;
 use crate::report::lint::Lint;
@@ -59,6 +59,8 @@ pub struct State {
     pub findings: Arc<[Finding]>,
     /// The assessments of the problems.
     pub assessments: Arc<[Assessment]>,
+    /// What was judged, and what was seen without being assessed.
+    pub coverage: Arc<Coverage>,
     /// The draft.
     pub report: Arc<Report>,
     /// What a supervisor would say to it.
@@ -420,6 +422,7 @@ impl State {
             failed_queries: 0,
             findings: Arc::new([]),
             assessments: Arc::new([]),
+            coverage: Arc::default(),
             report: Arc::new(Report::default()),
             lint: Arc::new(Lint::default()),
             draft: Draft::default(),

@@ -215,6 +215,7 @@ fn done(state: &mut State, reply: Reply) -> Effect {
                 let places = Places::of(state);
                 state.findings = Arc::clone(&made_with.findings);
                 state.assessments = Arc::clone(&made_with.assessments);
+                state.coverage = Arc::clone(&made_with.coverage);
                 state.draft.made_with = Some(made_with);
                 state.report = report;
                 state.lint = lint;
@@ -310,7 +311,13 @@ fn say_what_failed(state: &mut State) {
         return;
     }
     let failed = state.evidence.as_ref().is_some_and(|evidence| !evidence.problems.is_empty());
-    let (key, tone) = if failed { ("]", Tone::Warning) } else { ("3", Tone::Plain) };
+    // The tick stands for an all-clear; what is open needs a look.
+    let (key, tone) = match failed {
+        true => ("]", Tone::Warning),
+        false if state.coverage.is_clear() => ("3", Tone::Good),
+        false if state.coverage.open().next().is_some() => ("3", Tone::Warning),
+        false => ("3", Tone::Plain),
+    };
     state.say(format!("{key}  {}", state.report.title), tone);
 }
 

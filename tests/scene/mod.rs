@@ -62,7 +62,12 @@ impl Scene {
         self.put(at_ns, Packet::tcp(from, to, segment, payload));
     }
 
-    pub fn examine(mut self) -> (Vec<Finding>, Vec<Assessment>) {
+    pub fn examine(self) -> (Vec<Finding>, Vec<Assessment>) {
+        let examined = self.review();
+        (examined.findings, examined.assessments)
+    }
+
+    pub fn review(mut self) -> findings::Examined {
         self.packets.sort_by_key(|(time_ns, _)| *time_ns);
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("scene.pcap");
@@ -77,16 +82,21 @@ impl Scene {
         let index = build(vec![Input { source, walk, offset_ns: 0 }], 2, &Progress::default(), |_| {});
         let evidence = correlate(&index, &Parameters::default(), &AtomicBool::new(false));
         let input = findings::Input { index: &index, evidence: &evidence };
-        let (found, assessments) = findings::examine(&input, &[], &[]);
+        let examined = findings::review(&input, &[], &[]);
         // Every printed filter counts again what its finding says.
         let cancel = AtomicBool::new(false);
         let context = Context { index: &index, evidence: Some(&evidence), notes: None, cancel: &cancel };
-        for count in found.iter().flat_map(|finding| &finding.counts).filter(|count| !count.filter.is_empty())
-        {
+        let counts = examined.findings.iter().flat_map(|finding| &finding.counts);
+        for count in counts.filter(|count| !count.filter.is_empty()) {
             let filter = Filter::parse(&count.filter).expect("a filter that parses");
             assert_eq!(filter.rows(&context).len() as u64, count.value, "{}", count.filter);
         }
-        (found, assessments)
+        // And of what was not assessed each filter shows the frames it names.
+        for item in examined.coverage.not_assessed.iter().filter(|item| !item.frames.is_empty()) {
+            let filter = Filter::parse(&item.filter).expect("a filter that parses");
+            assert_eq!(filter.rows(&context).len(), item.frames.len(), "{}", item.filter);
+        }
+        examined
     }
 }
 

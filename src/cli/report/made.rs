@@ -10,7 +10,7 @@ use crate::case::{Case, CustodyEntry, EvidenceRecord, Notice, Place, State, hash
 use crate::cli::complain_line;
 use crate::cli::load::{Loaded, Open};
 use crate::findings::hypotheses::{Assessment, Cause, Change};
-use crate::findings::{self, Finding};
+use crate::findings::{self, Coverage, Finding};
 use crate::index::Index;
 use crate::report::Input;
 use crate::time::{Nanos, rfc3339};
@@ -20,6 +20,7 @@ pub struct Made {
     loaded: Loaded,
     findings: Vec<Finding>,
     assessments: Vec<Assessment>,
+    coverage: Coverage,
     state: State,
 }
 
@@ -42,8 +43,9 @@ impl Made {
     /// Runs rules and assessment over loaded captures.
     pub fn of(loaded: Loaded, state: State) -> Self {
         let input = findings::Input { index: &loaded.index, evidence: &loaded.evidence };
-        let (findings, assessments) = findings::examine(&input, &[], &changes(&state));
-        Self { loaded, findings, assessments, state }
+        let findings::Examined { findings, assessments, coverage } =
+            findings::review(&input, &[], &changes(&state));
+        Self { loaded, findings, assessments, coverage, state }
     }
 
     /// Adds what the program did to the chain of custody of this report: opened and hashed.
@@ -100,6 +102,7 @@ impl Made {
             evidence: &self.loaded.evidence,
             findings: &self.findings,
             assessments: &self.assessments,
+            coverage: &self.coverage,
             case: &self.state,
         }
     }

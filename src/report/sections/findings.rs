@@ -50,9 +50,10 @@ pub fn findings(b: &Builder<'_>) -> Section {
         }
     }
     blocks.extend(ruled(b));
+    blocks.extend(super::coverage::listed(b));
     blocks.extend(b.notes("findings"));
     if blocks.is_empty() {
-        blocks.push(Block::Note("No rule found anything to report.".to_owned()));
+        blocks.push(Block::Note("No rule found anything to report, and nothing was left open.".to_owned()));
     }
     section("findings", "Findings", blocks)
 }

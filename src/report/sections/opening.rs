@@ -4,11 +4,9 @@ use super::super::facts::Facts;
 use super::super::words;
 use super::super::{Block, Section, Subject, Voice, cite};
 use super::cause::{frames_of, quoted, rows_behind};
-use super::outage;
 use super::problem::{clients, ends, names, sentence};
-use super::{Builder, Need, section, table};
-use crate::correlate::{Outcome, Signature, Vantage};
-use crate::findings::Severity;
+use super::{Builder, Need, coverage, outage, section, table};
+use crate::correlate::{Signature, Vantage};
 use crate::findings::hypotheses::{Assessment, Cause, Check, Topic, Verdict};
 use crate::index::PacketId;
 use crate::protocols::dns::response_code_name;
@@ -24,10 +22,12 @@ pub fn summary(b: &Builder<'_>) -> Section {
         blocks.extend(cause(b));
         blocks.extend(others(b));
         blocks.push(unknown(b));
+        blocks.extend(coverage::beside_failures(b));
     } else if !b.incidents().is_empty() {
         blocks.extend(beside_dns(b));
+        blocks.extend(coverage::beside_failures(b));
     } else {
-        blocks.extend(nothing_found(b));
+        blocks.extend(coverage::summary(b));
     }
     blocks.extend(next(b));
     blocks.extend(b.notes("summary"));
@@ -309,76 +309,6 @@ pub fn next_check(assessment: &Assessment) -> Option<&Check> {
     let parting = assessment.would_change.first().filter(|_| assessment.leading().len() > 1);
     let named = |check: &&Check| parting.is_some_and(|text| text.contains(check.action.as_str()));
     assessment.checks.iter().find(named).or_else(|| assessment.checks.first())
-}
-
-fn nothing_found(b: &Builder<'_>) -> Vec<Block> {
-    let whole = b.inventory.whole();
-    let i = &b.inventory;
-    let mut blocks = Vec::new();
-    if i.packets == 0 {
-        let text = format!("The {} holds no packet: nothing can be said from it.", b.record);
-        return vec![Block::Note(text)];
-    }
-    if i.queries.is_empty() {
-        let seen: Vec<String> =
-            i.protocols.iter().map(|(label, n)| format!("{} {label}", thousands(*n))).collect();
-        let text = format!(
-            "The {} holds no DNS query, so nothing can be said about name resolution from it. It holds {}: {}.",
-            b.record,
-            words::count(i.packets as usize, "packet", "packets"),
-            words::list(&seen, 8)
-        );
-        blocks.push(b.claim("summary.nodns", Voice::Observed, text, &whole));
-    } else {
-        let outcomes: Vec<String> = i
-            .outcomes
-            .iter()
-            .map(|(outcome, n)| format!("{} {}", thousands(*n), outcome.name().replace('_', " ")))
-            .collect();
-        let sent = match i.queries.len() as u64 {
-            same if same == i.questions => String::new(),
-            more => format!(" (sent as {})", words::count(more as usize, "query", "queries")),
-        };
-        let text = format!(
-            "{}{sent} {} checked: {}. No failure that lasted or repeated was found in this {}.",
-            words::count(i.questions as usize, "DNS question", "DNS questions"),
-            if i.questions == 1 { "was" } else { "were" },
-            words::list(&outcomes, 8),
-            b.record
-        );
-        blocks.push(b.claim("summary.checked", Voice::Observed, text, &whole));
-    }
-    let grave: Vec<_> = b.input.findings.iter().filter(|finding| finding.severity > Severity::Info).collect();
-    if grave.is_empty() && i.queries.is_empty() {
-        let text = "Nothing was found among what can be checked without DNS: ICMP errors and what they quote, reset or unanswered TCP connections, unanswered ARP requests, port scans.";
-        blocks.push(b.claim("summary.clear", Voice::Assessed, text.to_owned(), &whole));
-    } else if grave.is_empty() {
-        let text = format!(
-            "No incident was found. Checked were: unanswered and refused queries, error answers, late and cut answers, ICMP errors and what they quote, and the rules listed under Method. Not visible in this {}: traffic that does not pass the capture point, and what happened before and after it.",
-            b.record
-        );
-        blocks.push(b.claim("summary.clear", Voice::Assessed, text, &whole));
-    } else {
-        let shown: Vec<String> = grave
-            .iter()
-            .take(TOLD_MAX)
-            .map(|finding| quoted(finding.statement.trim_end_matches('.')))
-            .collect();
-        let more = if grave.len() > TOLD_MAX { ", and more under Findings" } else { "" };
-        let all = &b.input.evidence.transactions;
-        let untold = b.input.evidence.one_sided
-            || !all.is_empty() && all.iter().all(|transaction| transaction.outcome == Outcome::Undetermined);
-        let verdict = if untold {
-            format!("Whether lookups failed cannot be told from this {}.", b.record)
-        } else {
-            "No DNS incident was found.".to_owned()
-        };
-        let text = format!("{verdict} Other points: {}{more}.", shown.join("; "));
-        let frames: Vec<PacketId> =
-            grave.iter().filter_map(|finding| finding.frames.first().copied()).collect();
-        blocks.push(b.claim("summary.clear", Voice::Assessed, text, &frames));
-    }
-    blocks
 }
 
 pub fn case_data(b: &Builder<'_>) -> Section {

@@ -20,12 +20,12 @@ pub fn row_at(state: &State, line: usize) -> Option<usize> {
 /// Draws it.
 pub fn render(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     if state.findings.is_empty() {
-        let text = if state.evidence.is_none() {
-            "Findings are made when the capture has been read."
+        let text = if state.draft.made_with.is_none() {
+            "Findings are made when the capture has been read.".to_owned()
         } else {
-            "No rule found anything in this capture."
+            state.coverage.sentences().join(" ")
         };
-        super::empty(buffer, area, text, theme.style(Role::Muted));
+        super::empty(buffer, area, &text, theme.style(Role::Muted));
         return;
     }
     let fitting = usize::from(area.height).div_ceil(ROWS);

@@ -1,0 +1,120 @@
+//! The services that were judged: how many attempts each had, and how many were served.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::explained::is_served;
+use super::{OpenItem, OpenKind, Standing, traffic};
+use crate::decode::Address;
+use crate::findings::facts::{Ending, Facts};
+use crate::findings::{Finding, Severity};
+use crate::index::PacketId;
+use crate::index::segment::flags;
+use crate::protocols::{ProtocolId, is_dns_port};
+
+/// A service that was judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Service {
+    /// Lookups.
+    Dns,
+    /// Connections to a TCP port.
+    Tcp(u16),
+    /// Requests over UDP or ICMP.
+    Asked(traffic::Kind),
+    /// Requests for link addresses.
+    Neighbours,
+}
+
+/// What was judged of a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Judged {
+    /// The service.
+    pub service: Service,
+    /// How often it was asked for.
+    pub attempts: u64,
+    /// How often it was given.
+    pub served: u64,
+    /// Something about it is open, or a finding that is more than a note is about it.
+    pub is_open: bool,
+}
+
+/// Everything that asks and is answered, most attempts first.
+pub(super) fn services(facts: &Facts<'_>, open: &[OpenItem], found: &[Finding]) -> Vec<Judged> {
+    let mut tally: BTreeMap<Service, (u64, u64)> = BTreeMap::new();
+    let mut note = |service: Service, served: bool| {
+        let (attempts, given) = tally.entry(service).or_default();
+        *attempts += 1;
+        *given += u64::from(served);
+    };
+    for transaction in &facts.evidence.transactions {
+        note(Service::Dns, is_served(transaction));
+    }
+    for connection in &facts.connections {
+        note(Service::Tcp(connection.server.1), connection.ending == Ending::Accepted);
+    }
+    for exchange in &facts.traffic.exchanges {
+        note(Service::Asked(exchange.kind), exchange.answered > 0);
+    }
+    for known in facts.neighbours.values() {
+        note(Service::Neighbours, !known.replies.is_empty());
+    }
+    let mut concerned: BTreeSet<Service> =
+        open.iter().filter(|item| item.kind.standing() == Standing::Open).filter_map(service_of).collect();
+    let grave = found
+        .iter()
+        .filter(|finding| finding.severity > Severity::Info && !finding.id.ends_with("-quality"))
+        .flat_map(|finding| finding.frames.iter().take(FRAMES_LOOKED_AT));
+    for packet in grave {
+        concerned.extend(services_of(facts, *packet));
+    }
+    let judged = tally.into_iter().map(|(service, (attempts, served))| Judged {
+        service,
+        attempts,
+        served,
+        is_open: concerned.contains(&service),
+    });
+    let mut judged: Vec<Judged> = judged.collect();
+    judged.sort_by_key(|judged| {
+        (judged.service != Service::Dns, std::cmp::Reverse(judged.attempts), judged.service)
+    });
+    judged
+}
+
+/// Frames of a finding that are asked which service they belong to.
+const FRAMES_LOOKED_AT: usize = 64;
+
+/// The services a packet may belong to: both ends of a connection may be its server.
+fn services_of(facts: &Facts<'_>, packet: PacketId) -> Vec<Service> {
+    let Some(packet) = facts.index.packet(packet) else { return Vec::new() };
+    if packet.protocol() == ProtocolId::ARP {
+        return vec![Service::Neighbours];
+    }
+    let quoted = facts.error(packet.id).and_then(|error| error.quoted);
+    let (transport, ports) = match quoted {
+        Some(quoted) => (quoted.transport, [quoted.source.1, quoted.destination.1]),
+        None => (packet.transport(), [packet.source_port(), packet.destination_port()]),
+    };
+    if packet.flags() & (flags::DNS_QUERY | flags::DNS_RESPONSE) != 0 || ports.into_iter().any(is_dns_port) {
+        return vec![Service::Dns];
+    }
+    match transport {
+        6 => ports.into_iter().map(Service::Tcp).collect(),
+        17 => ports.into_iter().filter_map(traffic::Kind::of_port).map(Service::Asked).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// The service an open thing is about.
+fn service_of(item: &OpenItem) -> Option<Service> {
+    match item.kind {
+        OpenKind::Undetermined | OpenKind::Unserved => Some(Service::Dns),
+        OpenKind::Neighbour => Some(Service::Neighbours),
+        OpenKind::Unanswered(kind) => Some(Service::Asked(kind)),
+        _ if item.ends.transport == 6 && item.ends.server != Address::None => {
+            Some(Service::Tcp(item.ends.port))
+        }
+        OpenKind::Error(_) if item.ends.transport == 17 => {
+            traffic::Kind::of_port(item.ends.port).map(Service::Asked)
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,359 @@
+//! The words for what was judged and what was not; every place that says either takes them from here.
+
+use super::{Coverage, Judged, OpenItem, OpenKind, Service, Standing};
+use crate::decode::Address;
+use crate::findings::rules::counted;
+use crate::text::thousands;
+use crate::time;
+
+/// Services named in one sentence.
+const SERVICES_MAX: usize = 6;
+/// Open things told in one sentence.
+const TOLD_MAX: usize = 3;
+/// Characters of a title at most (services §7).
+const TITLE_MAX: usize = 110;
+
+impl Service {
+    /// `DNS`, `TCP port 443`.
+    pub fn name(self) -> String {
+        match self {
+            Self::Dns => "DNS".to_owned(),
+            Self::Tcp(port) => format!("TCP port {port}"),
+            Self::Asked(kind) => kind.name().to_owned(),
+            Self::Neighbours => "link addresses (ARP, ND)".to_owned(),
+        }
+    }
+}
+
+impl Judged {
+    /// `DNS (9 of 10 questions answered)`.
+    pub fn words(&self) -> String {
+        let (served, attempts) = (thousands(self.served), thousands(self.attempts));
+        let what = match self.service {
+            Service::Dns => "answered",
+            Service::Tcp(_) => "accepted",
+            Service::Asked(_) | Service::Neighbours => "answered",
+        };
+        format!("{} ({served} of {attempts} {what})", self.service.name())
+    }
+}
+
+impl OpenItem {
+    /// What was seen, how often, and between whom: `4 TCP connections from 192.0.2.1 to 198.51.100.7 port 443 were refused by
+    /// a reset`.
+    pub fn what(&self) -> String {
+        let count = |one: &str, many: &str| counted(self.count as usize, one, many);
+        let (was, has) = if self.count == 1 { ("was", "has") } else { ("were", "have") };
+        let between = self.between();
+        match self.kind {
+            OpenKind::Unread(reason) => {
+                format!("{} could not be read ({reason})", count("packet", "packets"))
+            }
+            OpenKind::Dropped => format!("{} {was} dropped while capturing", count("packet", "packets")),
+            OpenKind::Undetermined => {
+                format!(
+                    "of {}{between} it cannot be told how {} ended",
+                    count("DNS question", "DNS questions"),
+                    if self.count == 1 { "it" } else { "they" }
+                )
+            }
+            OpenKind::Unserved => {
+                format!("{}{between} got no usable answer", count("DNS question", "DNS questions"))
+            }
+            OpenKind::Error(meaning) => {
+                format!("{} ({}){}", count("ICMP error", "ICMP errors"), meaning.words(), self.about())
+            }
+            OpenKind::Redirect => format!("{}{}", count("ICMP redirect", "ICMP redirects"), self.about()),
+            OpenKind::PathSize => {
+                format!("the size a path takes was told {}{}", count("time", "times"), self.about())
+            }
+            OpenKind::Refused => format!("{} {was} refused by a reset", self.connections()),
+            OpenKind::Rejected => format!("{} {was} refused by an ICMP error", self.connections()),
+            OpenKind::Silent => format!("{} got no reply", self.connections()),
+            OpenKind::ResetEarly => {
+                format!("{} {was} accepted, then reset before any data came back", self.connections())
+            }
+            OpenKind::Mute => {
+                format!("{} {was} accepted, but what was asked got no answer", self.connections())
+            }
+            OpenKind::Repeated => {
+                format!(
+                    "in {} the same data {was} sent again and again without being acknowledged",
+                    self.connections()
+                )
+            }
+            OpenKind::Stalled => {
+                format!("in {} a side took no data for a time (window 0)", self.connections())
+            }
+            OpenKind::Alert(description) => format!(
+                "{} (TLS alert {description}{}){between}, sent by {}",
+                count(
+                    "handshake or session ended with a fatal alert",
+                    "handshakes or sessions ended with a fatal alert"
+                ),
+                alert_name(description).map_or_else(String::new, |name| format!(" {name}")),
+                self.ends.sender
+            ),
+            OpenKind::Status(status) => {
+                format!(
+                    "{}{between} {was} answered with status {status}",
+                    count("HTTP request", "HTTP requests")
+                )
+            }
+            OpenKind::Unanswered(kind) => {
+                format!(
+                    "{}{between} got no answer",
+                    count(&format!("{} request", kind.name()), &format!("{} requests", kind.name()))
+                )
+            }
+            OpenKind::PingIgnored => format!(
+                "{}{between} got no answer, though the host answers otherwise",
+                count("ping", "pings")
+            ),
+            OpenKind::Neighbour => {
+                format!(
+                    "{}{between} got no reply",
+                    count("request for a link address", "requests for a link address")
+                )
+            }
+            OpenKind::Encrypted => format!("{} {has} encrypted content", count("packet", "packets")),
+            OpenKind::Begun => format!(
+                "{} of connections that were open when the capture began",
+                count("TCP packet is", "TCP packets are")
+            ),
+            OpenKind::Unfinished => format!("the capture ends too soon for {}", self.connections()),
+            OpenKind::OneDirection => {
+                format!("of {} only one direction was captured", self.connections())
+            }
+            OpenKind::OneWay => format!(
+                "{} of protocols that are not known here: whether they arrived cannot be told",
+                count("datagram is", "datagrams are")
+            ),
+            OpenKind::Cut => format!("{} {was} captured only in part", count("packet", "packets")),
+        }
+    }
+
+    /// Why it was not assessed.
+    pub fn reason(&self) -> &'static str {
+        match self.kind {
+            OpenKind::Unread(_) => "what they hold cannot be told",
+            OpenKind::Dropped => "what was lost cannot be told",
+            OpenKind::Undetermined => "the capture does not show how they ended",
+            OpenKind::Error(_) => "they belong to no failure that a rule judges",
+            OpenKind::Redirect => "a router names a better way; traffic goes on",
+            OpenKind::PathSize => "the sender adapted, as it should",
+            OpenKind::PingIgnored => "hosts may ignore pings",
+            OpenKind::Neighbour => "nothing else shows whether the address is in use",
+            OpenKind::Encrypted => "encrypted content is not visible",
+            OpenKind::Begun | OpenKind::Unfinished => "only a part of them is in the capture",
+            OpenKind::OneDirection => "the other direction is not in the capture",
+            OpenKind::OneWay => "they need no answer, or it is not known whether they do",
+            OpenKind::Cut => "the rest of them is not in the capture",
+            _ => "too few, or no rule judges them",
+        }
+    }
+
+    /// ` from 192.0.2.1 to 198.51.100.7 port 443`
+    fn between(&self) -> String {
+        let from = match (self.ends.client, self.clients) {
+            (Address::None, 0 | 1) => String::new(),
+            (Address::None, many) => format!(" from {} clients", thousands(many)),
+            (client, _) => format!(" from {client}"),
+        };
+        let to = match self.kind {
+            _ if self.ends.server == Address::None => String::new(),
+            OpenKind::Neighbour => format!(" for {}", self.ends.server),
+            _ if self.ends.port == 0 => format!(" to {}", self.ends.server),
+            _ => format!(" to {} port {}", self.ends.server, self.ends.port),
+        };
+        if self.kind == OpenKind::Neighbour { format!("{to}{from}") } else { format!("{from}{to}") }
+    }
+
+    fn connections(&self) -> String {
+        format!("{}{}", counted(self.count as usize, "TCP connection", "TCP connections"), self.between())
+    }
+
+    /// ` from 192.0.2.254 about packets from 192.0.2.1 to 198.51.100.7 UDP port 443`
+    fn about(&self) -> String {
+        let transport = match self.ends.transport {
+            6 => " TCP",
+            17 => " UDP",
+            _ => "",
+        };
+        let sender = match self.ends.sender {
+            Address::None => String::new(),
+            sender => format!(" from {sender}"),
+        };
+        let between = self.between();
+        let between = between.replace(" port ", &format!("{transport} port "));
+        if between.is_empty() { sender } else { format!("{sender} about packets{between}") }
+    }
+
+    /// When: `13:24:32 – 13:28:50`, or one time.
+    pub fn when(&self) -> String {
+        let (first, last) = (time::clock(self.first_ns), time::clock(self.last_ns));
+        match self.frames.is_empty() {
+            true => String::new(),
+            false if first == last => first,
+            false => format!("{first} – {last}"),
+        }
+    }
+}
+
+/// The names of alerts people meet (RFC 8446 §6.2; RFC 5246 §7.2.2).
+fn alert_name(description: u8) -> Option<&'static str> {
+    Some(match description {
+        10 => "unexpected_message",
+        20 => "bad_record_mac",
+        40 => "handshake_failure",
+        42 => "bad_certificate",
+        43 => "unsupported_certificate",
+        44 => "certificate_revoked",
+        45 => "certificate_expired",
+        46 => "certificate_unknown",
+        47 => "illegal_parameter",
+        48 => "unknown_ca",
+        49 => "access_denied",
+        50 => "decode_error",
+        51 => "decrypt_error",
+        70 => "protocol_version",
+        71 => "insufficient_security",
+        80 => "internal_error",
+        86 => "inappropriate_fallback",
+        109 => "missing_extension",
+        112 => "unrecognized_name",
+        116 => "certificate_required",
+        120 => "no_application_protocol",
+        _ => return None,
+    })
+}
+
+impl Coverage {
+    /// Services without anything open.
+    fn unfailing(&self) -> impl Iterator<Item = &Judged> {
+        self.judged.iter().filter(|judged| !judged.is_open && judged.served > 0)
+    }
+
+    /// `No failure among DNS (2 of 2 answered), TCP port 80 (4 of 4 accepted)`; `None` where nothing was served.
+    pub fn verdict(&self) -> Option<String> {
+        let named: Vec<String> = self.unfailing().map(Judged::words).collect();
+        (!named.is_empty()).then(|| format!("No failure among {}", listed(&named, SERVICES_MAX)))
+    }
+
+    /// Packets that could not be read, first of all: `0 of 3 packets could be read (…): whether it holds DNS cannot be told`.
+    pub fn unread_words(&self) -> Option<String> {
+        let mut reasons: Vec<&str> = Vec::new();
+        for item in &self.not_assessed {
+            if let OpenKind::Unread(reason) = item.kind
+                && reasons.len() < TOLD_MAX
+            {
+                reasons.push(reason);
+            }
+        }
+        let read = self.packets.saturating_sub(self.unread);
+        let dns =
+            if self.judged.iter().any(|judged| judged.service == Service::Dns) { "more DNS" } else { "DNS" };
+        (self.unread > 0).then(|| {
+            format!(
+                "{} of {} could be read ({}): whether the rest holds {dns} cannot be told",
+                thousands(read),
+                counted(self.packets as usize, "packet", "packets"),
+                reasons.join("; ")
+            )
+        })
+    }
+
+    /// `Seen, not assessed: …`, what may be a failure; `None` where nothing is.
+    pub fn seen_words(&self) -> Option<String> {
+        let open: Vec<String> = self
+            .open()
+            .filter(|item| !matches!(item.kind, OpenKind::Unread(_)))
+            .map(OpenItem::what)
+            .collect();
+        (!open.is_empty()).then(|| format!("Seen, not assessed: {}", listed_apart(&open)))
+    }
+
+    /// `Not visible: …`; `None` where everything was.
+    pub fn unseen_words(&self) -> Option<String> {
+        let unseen: Vec<String> = self.of(Standing::NotVisible).map(OpenItem::what).collect();
+        (!unseen.is_empty()).then(|| format!("Not visible: {}", listed_apart(&unseen)))
+    }
+
+    /// What is ordinary and worth a remark.
+    pub fn ordinary_words(&self) -> Option<String> {
+        let ordinary: Vec<String> = self.of(Standing::Ordinary).map(OpenItem::what).collect();
+        (!ordinary.is_empty()).then(|| format!("Ordinary: {}", listed_apart(&ordinary)))
+    }
+
+    /// All of it in order: what could not be read, what is open, what did not fail.
+    pub fn sentences(&self) -> Vec<String> {
+        let unread = self.unread_words().map(|unread| format!("{}.", upper(&unread)));
+        unread.into_iter().chain(self.judgement()).collect()
+    }
+
+    /// What is open, what did not fail, and what is not visible.
+    pub fn judgement(&self) -> Vec<String> {
+        let verdict = self.verdict().or_else(|| {
+            let nothing = self.judged.is_empty() && self.packets > 0;
+            nothing.then(|| "Nothing in it asks and is answered, so nothing was judged".to_owned())
+        });
+        let all = [self.seen_words(), verdict, self.ordinary_words(), self.unseen_words()];
+        all.into_iter().flatten().map(|sentence| format!("{}.", upper(&sentence))).collect()
+    }
+
+    /// The same in the few words of a title: what is open comes before what did not fail.
+    pub fn title(&self) -> String {
+        let names: Vec<String> = self.unfailing().map(|judged| judged.service.name()).collect();
+        let no_failure = format!("No failure among {}", listed(&names, SERVICES_MAX));
+        if self.is_clear() && !names.is_empty() {
+            return clipped(&no_failure);
+        }
+        let mut open = self.open();
+        let first = open.next().map(OpenItem::what);
+        let more = open.count();
+        let told = match (self.unread_words(), first) {
+            (Some(unread), _) => unread,
+            (None, Some(first)) if more > 0 => format!("Seen, not assessed: {first}, and {more} more"),
+            (None, Some(first)) => format!("Seen, not assessed: {first}"),
+            (None, None) => "Nothing in it asks and is answered, so nothing was judged".to_owned(),
+        };
+        let both = format!("{told}; no failure among {}", listed(&names, SERVICES_MAX));
+        if names.is_empty() || both.chars().count() > TITLE_MAX { clipped(&told) } else { both }
+    }
+
+    /// What the rules had to look at, for the list of checks.
+    pub fn checked(&self) -> Vec<String> {
+        self.judged.iter().take(SERVICES_MAX).map(Judged::words).collect()
+    }
+}
+
+fn upper(text: &str) -> String {
+    let mut characters = text.chars();
+    characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
+}
+
+fn clipped(text: &str) -> String {
+    if text.chars().count() <= TITLE_MAX {
+        return text.to_owned();
+    }
+    let kept: String = text.chars().take(TITLE_MAX - 1).collect();
+    let whole = kept.rsplit_once(' ').map_or(kept.as_str(), |(whole, _)| whole);
+    format!("{}…", whole.trim_end_matches([',', ';', ':', '(']))
+}
+
+fn listed(items: &[String], most: usize) -> String {
+    let shown = items.get(..items.len().min(most)).unwrap_or_default();
+    match items.len() - shown.len() {
+        0 => shown.join(", "),
+        rest => format!("{} and {rest} more", shown.join(", ")),
+    }
+}
+
+fn listed_apart(items: &[String]) -> String {
+    let shown = items.get(..items.len().min(TOLD_MAX)).unwrap_or_default();
+    match items.len() - shown.len() {
+        0 => shown.join("; "),
+        1 => format!("{}; and one more listed below", shown.join("; ")),
+        rest => format!("{}; and {rest} more listed below", shown.join("; ")),
+    }
+}

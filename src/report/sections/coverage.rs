@@ -1,0 +1,180 @@
+//! What was judged and what was only seen: the summary of a capture without a failure, and the list under the findings.
+
+use super::super::words;
+use super::super::{Block, Voice};
+use super::cause::quoted;
+use super::problem::sentence;
+use super::{Builder, table};
+use crate::correlate::Outcome;
+use crate::findings::coverage::{OpenItem, Standing};
+use crate::findings::{Finding, Severity};
+use crate::index::PacketId;
+use crate::text::thousands;
+
+/// Findings told in the summary.
+const TOLD_MAX: usize = 3;
+/// Characters of a title at most.
+const TITLE_MAX: usize = 110;
+
+/// The title of a capture in which no lookup failed: the gravest finding, else what was judged and what is open.
+pub fn title(b: &Builder<'_>) -> String {
+    let gravest = b.input.findings.iter().find(|finding| is_grave(finding));
+    match gravest {
+        _ if b.inventory.packets == 0 => format!("The {} holds no packet", b.record),
+        Some(finding) => {
+            let statement = sentence(&quoted(finding.statement.trim_end_matches('.')));
+            shortened(statement.trim_end_matches('.'))
+        }
+        None => b.input.coverage.title(),
+    }
+}
+
+fn is_grave(finding: &Finding) -> bool {
+    finding.severity > Severity::Info
+}
+
+fn shortened(text: &str) -> String {
+    if text.chars().count() <= TITLE_MAX {
+        return text.to_owned();
+    }
+    let kept: String = text.chars().take(TITLE_MAX - 1).collect();
+    format!("{}…", kept.rsplit_once(' ').map_or(kept.as_str(), |(whole, _)| whole))
+}
+
+/// The summary of a capture in which no lookup failed.
+pub fn summary(b: &Builder<'_>) -> Vec<Block> {
+    let i = &b.inventory;
+    if i.packets == 0 {
+        let text = format!("The {} holds no packet: nothing can be said from it.", b.record);
+        return vec![Block::Note(text)];
+    }
+    let mut blocks = Vec::new();
+    let coverage = b.input.coverage;
+    if let Some(unread) = coverage.unread_words() {
+        let frames = frames_of(coverage.open());
+        blocks.push(b.claim(
+            "summary.unread",
+            Voice::Observed,
+            format!("{}.", sentence(&unread).trim_end_matches('.')),
+            &frames,
+        ));
+    }
+    let whole = i.whole();
+    if i.queries.is_empty() && coverage.unread == 0 {
+        let seen: Vec<String> =
+            i.protocols.iter().map(|(label, n)| format!("{} {label}", thousands(*n))).collect();
+        let text = format!(
+            "The {} holds no DNS query, so nothing can be said about name resolution from it. It holds {}: {}.",
+            b.record,
+            words::count(i.packets as usize, "packet", "packets"),
+            words::list(&seen, 8)
+        );
+        blocks.push(b.claim("summary.nodns", Voice::Observed, text, &whole));
+    } else if !i.queries.is_empty() {
+        blocks.push(b.claim("summary.checked", Voice::Observed, questions(b), &whole));
+    }
+    blocks.extend(grave(b));
+    let judged = coverage.judgement();
+    if !judged.is_empty() {
+        let mut frames = frames_of(coverage.open());
+        if frames.is_empty() {
+            frames = whole;
+        }
+        blocks.push(b.claim("summary.clear", Voice::Assessed, judged.join(" "), &frames));
+    }
+    blocks
+}
+
+/// What became of the DNS questions, in numbers.
+fn questions(b: &Builder<'_>) -> String {
+    let i = &b.inventory;
+    let outcomes: Vec<String> = i
+        .outcomes
+        .iter()
+        .map(|(outcome, n)| format!("{} {}", thousands(*n), outcome.name().replace('_', " ")))
+        .collect();
+    let sent = match i.queries.len() as u64 {
+        same if same == i.questions => String::new(),
+        more => format!(" (sent as {})", words::count(more as usize, "query", "queries")),
+    };
+    if outcomes.is_empty() {
+        return format!(
+            "{} could be matched with nothing.",
+            words::count(i.queries.len(), "DNS query", "DNS queries")
+        );
+    }
+    format!(
+        "{}{sent} {} checked: {}.",
+        words::count(i.questions as usize, "DNS question", "DNS questions"),
+        if i.questions == 1 { "was" } else { "were" },
+        words::list(&outcomes, 8)
+    )
+}
+
+/// The findings that are more than notes.
+fn grave(b: &Builder<'_>) -> Option<Block> {
+    let grave: Vec<&Finding> = b.input.findings.iter().filter(|finding| is_grave(finding)).collect();
+    if grave.is_empty() {
+        return None;
+    }
+    let shown: Vec<String> = grave
+        .iter()
+        .take(TOLD_MAX)
+        .map(|finding| sentence(&quoted(finding.statement.trim_end_matches('.'))))
+        .collect();
+    let more = if grave.len() > TOLD_MAX { " More stands under Findings." } else { "" };
+    let all = &b.input.evidence.transactions;
+    let untold = b.input.evidence.one_sided
+        || !all.is_empty() && all.iter().all(|transaction| transaction.outcome == Outcome::Undetermined);
+    let verdict = if untold {
+        format!(" Whether lookups failed cannot be told from this {}.", b.record)
+    } else {
+        String::new()
+    };
+    let text = format!("{}{more}{verdict}", shown.join(" "));
+    let frames: Vec<PacketId> = grave.iter().filter_map(|finding| finding.frames.first().copied()).collect();
+    Some(b.claim("summary.found", Voice::Assessed, text, &frames))
+}
+
+/// What stands beside a failure without being assessed; nothing where nothing is.
+pub fn beside_failures(b: &Builder<'_>) -> Vec<Block> {
+    let coverage = b.input.coverage;
+    let told = [coverage.unread_words(), coverage.seen_words()];
+    let told: Vec<String> = told
+        .into_iter()
+        .flatten()
+        .map(|text| format!("{}.", sentence(&text).trim_end_matches('.')))
+        .collect();
+    let frames = frames_of(coverage.open());
+    if told.is_empty() || frames.is_empty() {
+        return Vec::new();
+    }
+    vec![b.claim("summary.open", Voice::Observed, told.join(" "), &frames)]
+}
+
+fn frames_of<'i>(items: impl Iterator<Item = &'i OpenItem>) -> Vec<PacketId> {
+    items.flat_map(|item| item.frames.iter().copied()).collect()
+}
+
+/// The list of what was seen and not assessed.
+pub fn listed(b: &Builder<'_>) -> Option<Block> {
+    let row = |item: &OpenItem| {
+        let standing = match item.kind.standing() {
+            Standing::Open => "open",
+            Standing::Ordinary => "ordinary",
+            Standing::NotVisible => "not visible",
+        };
+        let cells = vec![
+            standing.to_owned(),
+            item.what(),
+            thousands(item.count),
+            item.when(),
+            item.reason().to_owned(),
+            item.filter.clone(),
+        ];
+        (cells, item.frames.clone())
+    };
+    let rows: Vec<_> = b.input.coverage.not_assessed.iter().map(row).collect();
+    let head = ["Standing", "What", "Number", "When", "Why not", "Filter"];
+    (!rows.is_empty()).then(|| table("findings.not_assessed", "Seen, not assessed", &head, rows))
+}
