@@ -188,11 +188,13 @@ fn examine_and_draft(bencher: divan::Bencher) {
         let findings = findings::run(&examined, &[]);
         let assessments = assess_all(&examined, &findings, &[]);
         let case = State::default();
+        let coverage = findings::Coverage::default();
         let input = report::Input {
             index: &index,
             evidence: &evidence,
             findings: &findings,
             assessments: &assessments,
+            coverage: &coverage,
             case: &case,
         };
         report::draft(&input).sections.len()
