@@ -187,6 +187,8 @@ pub struct Metadata {
     pub written_by: Vec<String>,
     /// Whether times carry a date; a transcript without dates counts from midnight.
     pub has_date: bool,
+    /// Whether any packet has a time; simple packet blocks and `tcpdump -t` record none.
+    pub has_times: bool,
 }
 
 /// A capture never goes on for longer after its last packet than this; a stated end beyond it is misread.
@@ -213,6 +215,7 @@ impl Metadata {
             names: Vec::new(),
             written_by: Vec::new(),
             has_date: true,
+            has_times: true,
         }
     }
 

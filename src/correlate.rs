@@ -38,6 +38,7 @@ pub mod splits;
 mod strays;
 pub mod tally;
 mod transactions;
+pub mod unserved;
 pub mod vantage;
 mod weigh;
 pub mod windows;
@@ -398,6 +399,7 @@ pub fn correlate_noting(
     let mut evidence = Evidence::with(parameters.clone());
     let clock = clock::check(index, &mut evidence);
     let messages = messages::Messages::new(index, &clock);
+    evidence.set_back.extend_from_slice(messages.steps());
     passed("clock");
     let join = || {
         duplicates::find(&messages, &mut evidence, cancel);
@@ -418,6 +420,7 @@ pub fn correlate_noting(
         evidence.limits.extend(connections.note());
         evidence.connections = connections;
         printed::join_nameless(&messages, &mut evidence);
+        unserved::find_traces(&messages, &mut evidence);
         evidence.seal();
         outcomes::conclude(&messages, &mut evidence);
         fallback::mark(&messages, &mut evidence);

@@ -194,9 +194,14 @@ impl Index {
         self.segments.iter().flat_map(|segment| segment.icmp.iter())
     }
 
+    /// Whether packets have times at all.
+    pub fn has_times(&self) -> bool {
+        self.sources.is_empty() || self.sources.iter().any(|source| source.metadata.has_times)
+    }
+
     /// Whether times carry a date (false when any source is a transcript without dates).
     pub fn has_date(&self) -> bool {
-        self.sources.iter().all(|source| source.metadata.has_date)
+        self.has_times() && self.sources.iter().all(|source| source.metadata.has_date)
     }
 }
 

@@ -11,7 +11,7 @@ pub mod render;
 mod sections;
 pub mod view;
 mod walkthrough;
-mod words;
+pub mod words;
 
 use serde::Serialize;
 

@@ -269,6 +269,9 @@ impl Pcapng {
         self.frames += 1;
         if let Some(ticks) = packet.ticks {
             self.last_ns = clock.time_ns(ticks);
+            self.metadata.has_times = true;
+        } else if self.frames == 1 {
+            self.metadata.has_times = false;
         }
         records.push(Record {
             offset: (self.position + packet.data) as u64,

@@ -282,15 +282,18 @@ impl Transcript {
     fn time(&mut self, head: Head) -> Nanos {
         let clock_ns = match head.stamp {
             Stamp::Date(time_ns) => {
+                self.metadata.has_times = true;
                 self.last_ns = time_ns;
                 return time_ns;
             }
             Stamp::None => {
                 self.metadata.has_date = false;
+                self.metadata.has_times &= self.frames > 0;
                 return if self.last_ns == Nanos::MIN { 0 } else { self.last_ns };
             }
             Stamp::Clock(clock_ns) => clock_ns,
         };
+        self.metadata.has_times = true;
         self.metadata.has_date = false;
         // Differences can be negative, and from the first packet on they only grow in a capture that is in order.
         if self.clock == Clock::First && clock_ns < self.last_ns.max(0) {

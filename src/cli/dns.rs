@@ -98,7 +98,6 @@ fn record(
     let row = query.dns();
     let name = row.and_then(|row| query.segment.names.get(row.name)).map(dns::presentation);
     let one = |packet: Option<PacketId>| packet.map_or(Cell::Empty, |packet| Cell::Frames(vec![packet]));
-    let answered = transaction.answer.is_some();
     let lookup = loaded.evidence.lookups(&loaded.index).of(id);
     vec![
         Cell::Frames(vec![transaction.first]),
@@ -114,8 +113,8 @@ fn record(
         Cell::Number(i64::from(transaction.tries)),
         Cell::Text(transaction.outcome.name().to_owned()),
         Cell::Text(detail(loaded, transaction)),
-        if answered { Cell::Span(loaded.evidence.rtt_ns(transaction)) } else { Cell::Empty },
-        if answered || transaction.error.is_some() { Cell::Span(transaction.waited_ns) } else { Cell::Empty },
+        loaded.evidence.round_trip_ns(transaction).map_or(Cell::Empty, Cell::Span),
+        loaded.evidence.waited_ns(transaction).map_or(Cell::Empty, Cell::Span),
         one(transaction.answer),
         one(transaction.error),
         Cell::Frames(loaded.evidence.tries(id).into_iter().skip(1).collect()),

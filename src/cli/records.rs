@@ -88,6 +88,7 @@ fn json(
         for (column, cell) in columns.iter().zip(record) {
             let value = match cell {
                 Cell::Empty => Value::Null,
+                Cell::Time(_) if !index.has_times() => Value::Null,
                 Cell::Text(text) => Value::from(text),
                 Cell::Number(number) | Cell::Time(number) | Cell::Span(number) => Value::from(number),
                 Cell::Frames(frames) => frames.iter().map(|id| frame(index, *id)).collect(),
@@ -110,6 +111,7 @@ fn shown(index: &Index, cell: &Cell) -> String {
         Cell::Empty => String::new(),
         Cell::Text(text) => text.clone(),
         Cell::Number(number) => number.to_string(),
+        Cell::Time(_) if !index.has_times() => "–".to_owned(),
         Cell::Time(time_ns) => time::time_of_day(*time_ns),
         Cell::Span(span_ns) => time::seconds(*span_ns),
         Cell::Frames(frames) => {

@@ -68,6 +68,10 @@ pub struct Evidence {
     stored: Vec<Link>,
     /// The targets of stored links in order, each with the link's position in `stored`.
     by_target: Vec<(PacketId, u32)>,
+    /// Who traces the path to whom, in order.
+    pub(super) traces: Vec<(Address, Address)>,
+    /// Responses to messages that are no queries, with what they answer, in packet order.
+    pub(super) loose: Vec<(PacketId, PacketId)>,
     /// Packets captured again, sorted by the copy.
     copies: Vec<Copy>,
     /// Positions in `copies` sorted by the original.
@@ -95,6 +99,8 @@ pub struct Evidence {
     pub connections: Connections,
     /// Backward steps of each source's clock, sources without any left out.
     pub backward: Vec<Backward>,
+    /// Packets before which a clock was set back, where file order is kept all the same.
+    pub(super) set_back: Vec<PacketId>,
     /// The times the sources cover without a gap longer than the watch time, in order.
     pub(super) covered: Vec<(Nanos, Nanos)>,
     surroundings: OnceLock<Surroundings>,
@@ -117,6 +123,10 @@ impl Evidence {
     /// Nothing found yet, with the numbers that will be used.
     pub(super) fn with(parameters: Parameters) -> Self {
         Self { parameters, ..Self::default() }
+    }
+
+    pub(super) fn index(&self) -> &Index {
+        &self.index
     }
 
     /// Works out what is otherwise made when first asked for.
@@ -212,6 +222,12 @@ impl Evidence {
     pub fn undetermined_because(&self, index: &Index, transaction: &Transaction) -> Option<String> {
         if transaction.outcome != Outcome::Undetermined {
             return None;
+        }
+        if let Some(unserved) = self.unserved(transaction.last).filter(|_| transaction.answer.is_none()) {
+            return Some(unserved.words().to_owned());
+        }
+        if !self.index.has_times() {
+            return Some("the capture records no times".to_owned());
         }
         let seen = transaction.answer.unwrap_or(transaction.last);
         let left_ns = self.watched_after(index.packet(seen).map_or(0, |packet| packet.time_ns()));
@@ -394,7 +410,28 @@ impl Evidence {
         let time_ns = |packet| self.index.packet(packet).map_or(0, |packet| packet.time_ns());
         let retried = transaction.last != transaction.first;
         let tried_ns = if retried { time_ns(transaction.last) - time_ns(transaction.first) } else { 0 };
-        transaction.waited_ns - tried_ns
+        // A clock that was set back between the tries tells nothing.
+        (transaction.waited_ns - tried_ns.max(0)).max(0)
+    }
+
+    /// The response of a transaction minus the last try before it; `None` without one, where the clock was set back in
+    /// between, and in captures without times.
+    pub fn round_trip_ns(&self, transaction: &Transaction) -> Option<Nanos> {
+        let known = self.is_timed(transaction.last, transaction.answer?);
+        known.then(|| self.rtt_ns(transaction))
+    }
+
+    /// What came back minus the first try; `None` where nothing did, and where it cannot be told.
+    pub fn waited_ns(&self, transaction: &Transaction) -> Option<Nanos> {
+        let known = self.is_timed(transaction.first, transaction.answer.or(transaction.error)?);
+        known.then_some(transaction.waited_ns.max(0))
+    }
+
+    /// Whether the times of two packets can be compared.
+    fn is_timed(&self, before: PacketId, after: PacketId) -> bool {
+        let (before, after) = (before.min(after), before.max(after));
+        let next = self.set_back.partition_point(|step| *step <= before);
+        self.index.has_times() && self.set_back.get(next).is_none_or(|step| *step > after)
     }
 
     pub(super) fn push_link(&mut self, link: Link) {
@@ -419,6 +456,14 @@ impl Evidence {
         };
     }
 
+    /// Makes a message, by its ordinal, the answer of a transaction that had none.
+    pub(super) fn tag_answer(&mut self, ordinal: u32, id: TransactionId) {
+        if let Some(tag) = self.tags.get_mut(ordinal as usize) {
+            *tag = id.0 << ROLE_BITS | Role::Answer as u32;
+        }
+        set_bit(&mut self.unsettled, id);
+    }
+
     /// The tags of the messages from an ordinal on; see [`first_of`].
     pub(super) fn tags_from(&self, ordinal: u32) -> &[u32] {
         self.tags.get(ordinal as usize..).unwrap_or_default()
@@ -437,6 +482,7 @@ impl Evidence {
     /// Sorts what queries need sorted; call after a stage that adds members or links.
     pub(super) fn seal(&mut self) {
         self.stored.sort_by_key(|link| (link.from, link.kind, link.to));
+        self.loose.sort_unstable();
         self.anomalies.sort_by_key(|anomaly| (anomaly.packet, anomaly.kind));
         let targets = self.stored.iter().zip(0u32..).filter_map(|(link, at)| Some((link.to?, link.from, at)));
         let mut targets: Vec<(PacketId, PacketId, u32)> = targets.collect();

@@ -481,7 +481,8 @@ fn count(counts: &mut Vec<(u8, u64)>, ttl: u8, packets: u64) {
     }
 }
 
-fn is_multicast(address: Address) -> bool {
+/// Broadcast and multicast addresses, and what is no address.
+pub(super) fn is_multicast(address: Address) -> bool {
     match address {
         Address::V4(ip) => ip.is_multicast() || ip.is_broadcast(),
         Address::V6(ip) => ip.is_multicast(),

@@ -10,8 +10,9 @@ use hashbrown::HashTable;
 use super::evidence::Role;
 use super::messages::{Messages, NONE, Position};
 use super::{AnomalyKind, Parameters};
-use crate::index::segment::DnsKind;
-use crate::index::{DnsRow, PacketId};
+use crate::index::segment::{DnsKind, flags};
+use crate::index::{DnsRow, PacketId, Segment};
+use crate::protocols::is_dns_port;
 use crate::time::Nanos;
 
 /// Transactions of one flow and id that a message is compared with, newest first. A flow that repeats
@@ -36,12 +37,30 @@ const ASKS_NOTHING: u32 = 2;
 /// Answer of a query that has none.
 pub(super) const UNANSWERED: Position = NONE - 1;
 
+/// The least a question takes: the root's name, type and class (RFC 1035 §4.1.2).
+const QUESTION_BYTES: usize = 5;
+const HEADER_BYTES: usize = 12;
+
+/// Whether a message without QR asks nothing: it has no question, is no DNS message at all, or is a query that a server sent
+/// back as it was, since servers ask at the port of DNS and not from it.
+pub(super) fn is_no_query(segment: &Segment, row: &DnsRow) -> bool {
+    let at = (row.packet.0 - segment.base.0) as usize;
+    let port = |ports: &[u16]| ports.get(at).is_some_and(|port| is_dns_port(*port));
+    let [questions, ..] = row.header.counts;
+    if questions == 0 || port(&segment.source_port) && !port(&segment.destination_port) {
+        return true;
+    }
+    // What was cut or printed says less than was sent.
+    let whole = || segment.flags.get(at).is_some_and(|bits| bits & flags::CUT == 0) && row.length > 0;
+    let room = usize::from(row.length).saturating_sub(HEADER_BYTES) / QUESTION_BYTES;
+    (row.is_malformed() || usize::from(questions) > room) && whole()
+}
+
 impl Entry {
     /// What matching needs of a message; `None` for one that is not matched at all.
-    pub fn of(row: &DnsRow, position: Position) -> Option<Self> {
+    pub fn of(segment: &Segment, row: &DnsRow, position: Position) -> Option<Self> {
         let response = row.is_response();
-        // A header that asks nothing and carries nothing is a probe, not a query.
-        if row.kind != DnsKind::Dns || !response && row.header.counts == [0; 4] {
+        if row.kind != DnsKind::Dns || !response && is_no_query(segment, row) {
             return None;
         }
         let mixed = (row.flow ^ u64::from(row.header.id).wrapping_mul(0x9e37_79b9_7f4a_7c15))
@@ -186,6 +205,13 @@ impl Matcher<'_> {
         self.messages.at(position).map_or(0, |(_, time_ns)| time_ns)
     }
 
+    fn elapsed_ns(&self, before: Position, after: Position) -> Nanos {
+        let stamp = |position| {
+            self.messages.at(position).map_or((PacketId(0), 0), |(row, at_ns)| (row.packet, at_ns))
+        };
+        self.messages.elapsed_ns(stamp(before), stamp(after))
+    }
+
     /// Whether the time of a message lies too far before that of an earlier one for the message to come after it.
     fn is_before(&self, at: Position, first: Position) -> bool {
         let tolerance_ns = self.parameters.clock_tolerance_ns;
@@ -208,7 +234,7 @@ impl Matcher<'_> {
             let within = gap_ns <= self.parameters.retry_window_ns;
             let (first, is_answered) = (open.first, open.is_answered());
             if within && !is_answered {
-                let delta_ns = time_ns - self.time_ns(first);
+                let delta_ns = self.elapsed_ns(first, entry.position);
                 if let Some(open) = self.open.get_mut(at as usize) {
                     open.last = entry.position;
                 }
@@ -301,7 +327,7 @@ impl Matcher<'_> {
                 }
             }
             (_, Some((first, last))) => {
-                let delta_ns = self.time_ns(entry.position) - self.time_ns(last);
+                let delta_ns = self.elapsed_ns(last, entry.position);
                 self.further(entry.position, first, Role::FurtherAnswer, delta_ns);
             }
             _ => match others {

@@ -89,6 +89,11 @@ impl<'i> Messages<'i> {
         messages
     }
 
+    /// Packets before which a clock was set back, in order.
+    pub fn steps(&self) -> &[PacketId] {
+        &self.steps
+    }
+
     /// Number of messages.
     pub fn len(&self) -> Ordinal {
         self.len
@@ -156,6 +161,19 @@ impl<'i> Messages<'i> {
     /// The message's bytes as far as they were captured.
     pub fn bytes(&self, row: &DnsRow) -> &'i [u8] {
         self.index.packet(row.packet).map_or(&[], |packet| packet.message(row))
+    }
+
+    /// The time from one packet to a later one; 0 where a step of the clock lies between, or they are stamped the other
+    /// way round.
+    pub fn elapsed_ns(
+        &self,
+        (before, from_ns): (PacketId, Nanos),
+        (after, to_ns): (PacketId, Nanos),
+    ) -> Nanos {
+        if !self.steps.is_empty() && self.is_set_back_between(before, after) {
+            return 0;
+        }
+        (to_ns - from_ns).max(0)
     }
 
     /// Whether a clock was set back after the one packet and up to the other: then the times cannot be compared, and

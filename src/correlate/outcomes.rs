@@ -40,7 +40,9 @@ pub(super) fn conclude(messages: &Messages<'_>, evidence: &mut Evidence) {
             let id = (block * BLOCK) as u32 + at;
             match transaction.outcome {
                 Outcome::Refused => part.refused.push(id),
-                _ if transaction.answer.is_none() => part.silent.push(id),
+                _ if transaction.answer.is_none() && shared.unserved(transaction.last).is_none() => {
+                    part.silent.push(id);
+                }
                 _ => {}
             }
         }
@@ -93,6 +95,8 @@ fn conclude_one(
             parameters.implausible_after_ns,
         ));
         answered((messages, evidence), connections, transaction)
+    } else if evidence.unserved(transaction.last).is_some() {
+        Outcome::Undetermined
     } else if transaction.error.is_some() {
         Outcome::Refused
     } else if connections.resets_after(messages, transaction.last) {

@@ -151,7 +151,9 @@ struct Told {
 
 /// Works out what follows from an error.
 fn told(messages: &Messages<'_>, evidence: &Evidence, error: &Head, weighed: &Weighed) -> Told {
-    let delta_ns = weighed.target.map_or(0, |target| error.time_ns - messages.time_ns(target));
+    let delta_ns = weighed.target.map_or(0, |target| {
+        messages.elapsed_ns((target, messages.time_ns(target)), (error.packet, error.time_ns))
+    });
     let delayed = weighed.target.is_some() && delta_ns > error.window_ns();
     let link = link(error.packet, weighed, delta_ns, delayed);
     let mut told = Told { head: *error, link, about_response: false, first: None, others: Vec::new() };
@@ -190,7 +192,8 @@ fn store(messages: &Messages<'_>, evidence: &mut Evidence, told: Told) {
             transaction.error = Some(error.packet);
             transaction.icmp = (error.kind, error.code);
             if transaction.answer.is_none() {
-                transaction.waited_ns = error.time_ns - messages.time_ns(transaction.first);
+                let first = (transaction.first, messages.time_ns(transaction.first));
+                transaction.waited_ns = messages.elapsed_ns(first, (error.packet, error.time_ns));
             }
         }
     }

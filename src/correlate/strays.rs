@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use rayon::prelude::*;
 
 use super::messages::{Messages, Position};
-use super::{Anomaly, AnomalyKind, Evidence};
+use super::{Anomaly, AnomalyKind, Evidence, Outcome, unserved};
 use crate::decode::Address;
 use crate::index::segment::DnsKind;
 use crate::index::{DnsRow, PacketId};
@@ -24,6 +24,9 @@ struct Stray {
     time_ns: Nanos,
     /// Where it was going.
     client: (Address, u16),
+    position: Position,
+    /// The newest message it may answer that is no query.
+    misfit: Option<PacketId>,
     /// The newest query it may answer.
     query: Option<PacketId>,
 }
@@ -36,6 +39,7 @@ fn key(row: &DnsRow) -> (u64, u16) {
 pub(super) fn explain(messages: &Messages<'_>, evidence: &mut Evidence, positions: &[Position]) {
     let mut strays: Vec<Stray> = Vec::new();
     let mut wanted: Map<(u64, u16), Vec<u32>> = Map::default();
+    let mut bare: Map<(u64, u16), u32> = Map::default();
     let mut ids = vec![false; 1 << 16];
     for position in positions {
         let Some((row, time_ns)) = messages.at(*position) else { continue };
@@ -49,7 +53,11 @@ pub(super) fn explain(messages: &Messages<'_>, evidence: &mut Evidence, position
             }
         }
         let client = client.unwrap_or_default();
-        strays.push(Stray { packet: row.packet, time_ns, client, query: None });
+        if row.question == 0 {
+            bare.insert((row.flow, row.header.id), strays.len() as u32);
+        }
+        let (packet, position) = (row.packet, *position);
+        strays.push(Stray { packet, time_ns, client, position, misfit: None, query: None });
     }
     if strays.is_empty() {
         return;
@@ -59,9 +67,9 @@ pub(super) fn explain(messages: &Messages<'_>, evidence: &mut Evidence, position
     let is_wanted = |row: &DnsRow| {
         !row.is_response()
             && row.kind == DnsKind::Dns
-            && row.question != 0
             && ids.get(usize::from(row.header.id)).copied().unwrap_or(false)
-            && keys(row).iter().any(|key| wanted.contains_key(key))
+            && (row.question != 0 && keys(row).iter().any(|key| wanted.contains_key(key))
+                || bare.contains_key(&(row.flow, row.header.id)))
             && !evidence.is_duplicate(row.packet)
     };
     let blocks = messages.len().div_ceil(BLOCK);
@@ -77,6 +85,15 @@ pub(super) fn explain(messages: &Messages<'_>, evidence: &mut Evidence, position
     for (row, time_ns) in queries.into_iter().flatten() {
         let Some(packet) = messages.index.packet(row.packet) else { continue };
         let client = (packet.source_address(), packet.source_port());
+        let asks_nothing = evidence.roles_of(row.packet).next().is_none();
+        if let Some(at) = bare.get(&(row.flow, row.header.id)).filter(|_| asks_nothing)
+            && let Some(stray) = strays.get_mut(*at as usize).filter(|stray| time_ns <= stray.time_ns)
+        {
+            stray.misfit = Some(row.packet);
+        }
+        if row.question == 0 || asks_nothing {
+            continue;
+        }
         for at in keys(row).iter().filter_map(|key| wanted.get(key)).flatten() {
             let Some(stray) = strays.get_mut(*at as usize) else { continue };
             if stray.client == client && time_ns <= stray.time_ns.saturating_add(tolerance_ns) {
@@ -85,6 +102,16 @@ pub(super) fn explain(messages: &Messages<'_>, evidence: &mut Evidence, position
         }
     }
     for stray in strays {
+        if let Some(query) = stray.query
+            && messages.index.packet(query).is_some_and(|packet| unserved::is_to_group(&packet))
+        {
+            answer_group(messages, evidence, &stray, query);
+            continue;
+        }
+        if let Some(misfit) = stray.misfit.filter(|_| stray.query.is_none()) {
+            evidence.loose.push((stray.packet, misfit));
+            continue;
+        }
         let kind = if stray.query.is_some() {
             AnomalyKind::AnswerFromOtherAddress
         } else {
@@ -92,4 +119,22 @@ pub(super) fn explain(messages: &Messages<'_>, evidence: &mut Evidence, position
         };
         evidence.anomalies.push(Anomaly { kind, packet: stray.packet, against: stray.query });
     }
+}
+
+/// Gives a query to everybody its first answer: it comes from whoever has one (RFC 1122 §3.2.1.3).
+fn answer_group(messages: &Messages<'_>, evidence: &mut Evidence, stray: &Stray, query: PacketId) {
+    let Some((id, row)) = evidence.transaction_of(query).zip(messages.at(stray.position).map(|(row, _)| row))
+    else {
+        return;
+    };
+    let Some(transaction) = evidence.transactions.get_mut(id.0 as usize).filter(|of| of.answer.is_none())
+    else {
+        return;
+    };
+    let first = (transaction.first, messages.time_ns(transaction.first));
+    transaction.answer = Some(stray.packet);
+    transaction.response_code = row.response_code();
+    transaction.waited_ns = messages.elapsed_ns(first, (stray.packet, stray.time_ns));
+    transaction.outcome = Outcome::Answered;
+    evidence.tag_answer(messages.ordinal(stray.position), id);
 }

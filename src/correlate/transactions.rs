@@ -134,7 +134,7 @@ impl Block {
                 if row.is_response() && row.header.response_code() == NXDOMAIN {
                     denials.push(run.ordinal + (position - run.first));
                 }
-                let Some(entry) = Entry::of(row, position) else { continue };
+                let Some(entry) = Entry::of(run.segment, row, position) else { continue };
                 if evidence.is_duplicate(row.packet) {
                     continue;
                 }
@@ -250,7 +250,8 @@ fn transaction(
 ) -> Transaction {
     let (query, asked_ns) = briefs.get(first).map_or((PacketId(0), 0), |brief| (brief.packet, brief.time_ns));
     let brief = if answer == UNANSWERED { None } else { briefs.get(answer) };
-    let waited_ns = brief.map_or(0, |brief| brief.time_ns - asked_ns);
+    let waited_ns =
+        brief.map_or(0, |brief| briefs.messages.elapsed_ns((query, asked_ns), (brief.packet, brief.time_ns)));
     let (response_code, extended_error) = match brief {
         Some(brief) if brief.is_extended => {
             briefs.messages.at(answer).map_or((0, None), |(row, _)| ending(briefs.messages, row))

@@ -12,6 +12,8 @@ struct Error {
     quoted: Option<(Address, Option<u16>, &'static str)>,
     /// Error about an answer of a DNS server.
     about_answer: bool,
+    /// Whoever the packet was for sent the error.
+    by_receiver: bool,
     length: Option<u32>,
     quote_bytes: Option<u32>,
     ids: String,
@@ -28,6 +30,7 @@ fn read(subject: &Subject<'_>) -> Option<Error> {
             code,
             quoted: printed.quoted.map(|host| (host.address, printed.quoted_port, protocol)),
             about_answer: false,
+            by_receiver: printed.quoted.is_some_and(|host| host.address == subject.decoded.source),
             length: printed.length_bytes,
             quote_bytes: None,
             ids: String::new(),
@@ -57,6 +60,7 @@ fn read(subject: &Subject<'_>) -> Option<Error> {
         about_answer: quote
             .as_ref()
             .is_some_and(|quote| quote.inner.ports().is_some_and(|ports| ports.0 == 53)),
+        by_receiver: quote.as_ref().is_some_and(|quote| quote.inner.destination == decoded.source),
         length: Some(decoded.payload_end.saturating_sub(header)),
         quote_bytes: quote.as_ref().map(|quote| quote.length_bytes),
         ids,
@@ -132,6 +136,11 @@ fn meaning(error: &Error) -> (String, &'static str, &'static str) {
             "pieces of a split packet did not arrive in time",
             "Fragments are lost on the way; big answers do not get through.",
         ),
+        (false, 4, _) => (
+            "source quench".to_owned(),
+            "a request to send less (obsolete)",
+            "A note, not a failure: it does not say that the packet was lost.",
+        ),
         (false, 5, _) => {
             (format!("redirect {to}"), "use another router for that destination", "A hint, not a failure.")
         }
@@ -181,9 +190,11 @@ pub(super) fn explain(subject: &Subject<'_>, explanation: &mut Explanation) {
     };
     explanation.so_what = String::from(so_what);
     if error.about_answer {
-        explanation.so_what = String::from(
-            "The client had closed its port before the answer came: the answer was late or unwanted.",
-        );
+        explanation.so_what = String::from(if error.by_receiver {
+            "The client had closed its port before the answer came: the answer was late or unwanted."
+        } else {
+            "The answer did not get past the device that sent this error."
+        });
         explanation.not_so = String::from("The DNS server is not down: this error is about its answer.");
     } else if decoded.is_icmp_error() {
         explanation.not_so = String::from(

@@ -297,7 +297,7 @@ fn row(job: &Job<'_>, packet: &Packet<'_>, (file, at): (&str, usize), bytes: &[u
         source: source_label(packet.segment.source),
         capture: escape(&packet.source.name),
         frame: packet.frame().0,
-        time: if job.input.index.has_date() { time::rfc3339(time_ns) } else { time::time_of_day(time_ns) },
+        time: crate::report::words::Clock::of(job.input.index).exact(time_ns),
         file: file.to_owned(),
         position: at + 1,
         bytes: bytes.len(),

@@ -80,7 +80,7 @@ pub(super) fn tool(job: &Job<'_>) -> Value {
 
 /// A time as RFC 3339, or as a time of day where the capture has no date.
 fn stamp(job: &Job<'_>, at: time::Nanos) -> String {
-    if job.input.index.has_date() { time::rfc3339(at) } else { time::time_of_day(at) }
+    crate::report::words::Clock::of(job.input.index).exact(at)
 }
 
 fn stamp_of(job: &Job<'_>, id: PacketId) -> Option<String> {
@@ -252,7 +252,7 @@ fn transactions(job: &Job<'_>) -> Vec<Value> {
                 "answer": transaction.answer.map(|id| frame(job, id)),
                 "error": transaction.error.map(|id| frame(job, id)),
                 "outcome": transaction.outcome.name(),
-                "rtt_us": transaction.answer.map(|_| evidence.rtt_ns(transaction) / 1000),
+                "rtt_us": evidence.round_trip_ns(transaction).map(|rtt_ns| rtt_ns / 1000),
             })
         })
         .collect()

@@ -98,10 +98,9 @@ fn of_transaction(
 
 /// A number known of a transaction as a whole.
 pub fn number_of(field: EvidenceField, evidence: &Evidence, transaction: &Transaction) -> Option<i64> {
-    let answered = transaction.answer.is_some();
     match field {
-        EvidenceField::Waited if answered || transaction.error.is_some() => Some(transaction.waited_ns),
-        EvidenceField::Rtt if answered => Some(evidence.rtt_ns(transaction)),
+        EvidenceField::Waited => evidence.waited_ns(transaction),
+        EvidenceField::Rtt => evidence.round_trip_ns(transaction),
         EvidenceField::Tries => Some(i64::from(transaction.tries)),
         EvidenceField::ExtendedError => transaction.extended_error.map(i64::from),
         _ => None,

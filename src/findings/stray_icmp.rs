@@ -9,7 +9,7 @@ use crate::index::PacketId;
 pub static RULE: Rule = Rule {
     id: "stray-icmp",
     title: "Unsolicited or contradicted ICMP errors",
-    doc: "ICMP errors whose quote disagrees with every packet sent (medium), errors about a query that was answered all the \
+    doc: "ICMP errors whose quote disagrees with everything that was sent, where the capture shows all of it (medium), errors about a query that was answered all the \
           same (medium), errors about queries nobody sent while those that were sent got answers (medium), and errors that refer to \
           packets outside the capture (info). A blind sender cannot know the DNS id \
           (RFC 5927 §4); a sender on the path can.",
@@ -31,6 +31,8 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
         .filter(|anomaly| anomaly.kind == AnomalyKind::IcmpAndAnswer)
         .map(|anomaly| anomaly.packet)
         .collect();
+    let quench: Vec<PacketId> =
+        facts.errors.iter().filter(|error| error.icmp == (4, 0, false)).map(|error| error.packet).collect();
     let groups = [
         (
             level(Level::Contradicted),
@@ -52,6 +54,13 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
             "quotes a query its receiver did not send, although its other queries were captured and answered",
             "quote queries their receiver did not send, although its other queries were captured and answered",
             "",
+        ),
+        (
+            quench,
+            Severity::Info,
+            "is a source quench: it asks to send less, does not say that the packet was lost, and is obsolete (RFC 6633)",
+            "are source quench: they ask to send less, do not say that the packet was lost, and are obsolete (RFC 6633)",
+            "icmp.type == 4",
         ),
         (
             level(Level::Orphan),

@@ -12,7 +12,7 @@ pub static RULE: Rule = Rule {
     id: "time-exceeded",
     title: "Time exceeded in transit",
     doc: "ICMP time exceeded from routers. One router that repeats it for one destination points at a routing loop (medium \
-          when DNS queries are concerned, otherwise low); several routers in turn are a traceroute (info). All destinations \
+          when DNS queries are concerned, otherwise low); several routers in turn, or messages about packets that were sent with few hops, are a traceroute (info). All destinations \
           of one kind make one finding.",
     run,
 };
@@ -25,8 +25,15 @@ type Routers = BTreeMap<Address, Vec<PacketId>>;
 fn run(facts: &Facts<'_>) -> Vec<Finding> {
     let mut by_destination: BTreeMap<Address, Routers> = BTreeMap::new();
     let mut dns: BTreeSet<Address> = BTreeSet::new();
+    // Packets that were sent with few hops ask for these messages.
+    let mut looping: BTreeSet<Address> = BTreeSet::new();
+    let is_probe =
+        |about: PacketId| facts.index.packet(about).is_some_and(|packet| facts.evidence.is_probe(&packet));
     for error in facts.errors.iter().filter(|error| error.meaning == Meaning::HopsExceeded) {
         let Some(quoted) = error.quoted else { continue };
+        if !error.about.is_some_and(is_probe) {
+            looping.insert(quoted.destination.0);
+        }
         let routers = by_destination.entry(quoted.destination.0).or_default();
         routers.entry(error.source).or_default().push(error.packet);
         if quoted.destination.1 == 53 {
@@ -37,7 +44,7 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
     for (destination, routers) in by_destination {
         let total: usize = routers.values().map(Vec::len).sum();
         let most = routers.values().map(Vec::len).max().unwrap_or(0);
-        let looped = most >= REPEATS_MIN && most * 2 > total;
+        let looped = most >= REPEATS_MIN && most * 2 > total && looping.contains(&destination);
         let severity = match (looped, dns.contains(&destination)) {
             (true, true) => Severity::Medium,
             (true, false) => Severity::Low,

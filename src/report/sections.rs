@@ -84,7 +84,7 @@ impl<'i> Builder<'i> {
             input: *input,
             inventory,
             facts,
-            clock: Clock { has_date: input.index.has_date() },
+            clock: Clock::of(input.index),
             record: if transcript { "log" } else { "capture" },
         }
     }

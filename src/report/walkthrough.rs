@@ -16,7 +16,7 @@ pub fn items(report: &Report, input: &Input<'_>) -> Vec<String> {
     };
     let Some(row) = query.dns() else { return Vec::new() };
     let (q, e) = (input.index.label(query_id), input.index.label(tie.error));
-    let clock = words::Clock { has_date: input.index.has_date() };
+    let clock = words::Clock::of(input.index);
     let transport = words::transport(query.transport());
     let kind = crate::protocols::dns::type_name(row.qtype);
     let name = problem.names.first().map(|name| words::name(name)).unwrap_or_default();

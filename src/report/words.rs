@@ -1,6 +1,7 @@
 //! The report's words: lists, times, ICMP types and DNS codes as people say them.
 
 use crate::correlate::Signature;
+use crate::index::Index;
 use crate::protocols::dns::response_code_name;
 use crate::time::{self, Nanos};
 
@@ -131,17 +132,29 @@ pub fn fine(at: Nanos) -> String {
     text.get(..FINE).map(str::to_owned).unwrap_or(text)
 }
 
+/// In place of a time that was not recorded.
+pub const NO_TIME: &str = "–";
+
 /// How times of this capture are written and what they mean.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     /// Whether times carry a date.
     pub has_date: bool,
+    /// Whether packets have times at all.
+    pub has_times: bool,
 }
 
 impl Clock {
+    /// The clock of a capture.
+    pub fn of(index: &Index) -> Self {
+        Self { has_date: index.has_date(), has_times: index.has_times() }
+    }
+
     /// Seconds, for prose: `2024-05-14 13:24:32 UTC`, or `13:24:32`.
     pub fn prose(self, at: Nanos) -> String {
-        if self.has_date {
+        if !self.has_times {
+            NO_TIME.to_owned()
+        } else if self.has_date {
             let day = time::date_and_time(at);
             let (date, _) = day.split_once(' ').unwrap_or((&day, ""));
             format!("{date} {} UTC", time::clock(at))
@@ -173,12 +186,18 @@ impl Clock {
 
     /// All digits, for tables.
     pub fn exact(self, at: Nanos) -> String {
-        if self.has_date { time::rfc3339(at) } else { time::time_of_day(at) }
+        match (self.has_times, self.has_date) {
+            (false, _) => NO_TIME.to_owned(),
+            (_, true) => time::rfc3339(at),
+            (_, false) => time::time_of_day(at),
+        }
     }
 
     /// What has to be said once about the times.
     pub fn basis(self) -> &'static str {
-        if self.has_date {
+        if !self.has_times {
+            "the capture records no times"
+        } else if self.has_date {
             "times as recorded by the capturing host, in UTC; its clock error and local time zone are not recorded"
         } else {
             "time of day as logged; date and time zone are not recorded"

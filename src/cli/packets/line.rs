@@ -4,11 +4,14 @@ use std::io::Write as _;
 
 use crate::cli::load::Loaded;
 use crate::index::Packet;
+use crate::index::segment::flags;
 
 /// Appends the line of one packet: label, time, addresses, protocol, length, summary.
 pub(super) fn write(loaded: &Loaded, packet: &Packet<'_>, out: &mut Vec<u8>) {
     let label = loaded.index.label(packet.id);
-    let time = if packet.source.metadata.has_date {
+    let time = if packet.flags() & flags::NO_TIME != 0 {
+        "–".to_owned()
+    } else if packet.source.metadata.has_date {
         crate::time::date_and_time(packet.time_ns())
     } else {
         crate::time::time_of_day(packet.time_ns())

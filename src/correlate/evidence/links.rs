@@ -23,6 +23,10 @@ impl Evidence {
         for (id, role) in self.roles_of(speaker) {
             links.extend(self.member_link(speaker, id, role));
         }
+        let at = self.loose.partition_point(|(from, _)| *from < speaker);
+        links.extend(
+            self.loose.get(at).filter(|(from, _)| *from == speaker).map(|loose| self.loose_link(*loose)),
+        );
         for link in &mut links {
             link.from = packet;
         }
@@ -83,6 +87,8 @@ impl Evidence {
                 left == 0
             });
         }
+        let loose = self.loose.iter().filter(|(_, to)| *to == packet).take(LINKS_TO_MAX);
+        links.extend(loose.map(|loose| self.loose_link(*loose)));
         let copies = self.copies_of(packet).take(LINKS_TO_MAX);
         links.extend(copies.filter_map(|copy| self.copy_link(copy)));
         links.sort_by_key(|link| (link.kind, link.from));
@@ -235,6 +241,14 @@ impl Evidence {
     pub(super) fn copy(&self, packet: PacketId) -> Option<&Copy> {
         let at = self.copies.partition_point(|copy| copy.copy < packet);
         self.copies.get(at).filter(|copy| copy.copy == packet)
+    }
+
+    /// A response to a message that is no query.
+    fn loose_link(&self, (from, to): (PacketId, PacketId)) -> Link {
+        let time_ns = |packet| self.index.packet(packet).map_or(0, |packet| packet.time_ns());
+        let delta_ns = (time_ns(from) - time_ns(to)).max(0);
+        let (kind, level, reason) = (LinkKind::AnswerTo, Level::Probable, Reason::NoQuestion);
+        Link { from, to: Some(to), kind, level, delta_ns, reason, delayed: false }
     }
 
     fn copy_link(&self, packet: PacketId) -> Option<Link> {

@@ -393,6 +393,7 @@ fn short(address: Address) -> String {
 pub fn time_text(state: &State, packet: &Packet<'_>, above: Option<PacketId>) -> String {
     let at = packet.time_ns();
     match state.timeline.time {
+        _ if packet.flags() & flags::NO_TIME != 0 => "–".to_owned(),
         TimeFormat::TimeOfDay => time::time_of_day(at),
         TimeFormat::DateAndTime if !state.index.has_date() => format!("(no date)  {}", time::time_of_day(at)),
         TimeFormat::DateAndTime => time::date_and_time(at),
