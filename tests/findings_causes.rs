@@ -249,3 +249,36 @@ fn a_server_that_cuts_and_drops_the_excess_limits_its_responses() {
     assert!(limits(&scene(true)));
     assert!(!limits(&scene(false)));
 }
+
+#[test]
+fn names_that_all_lead_to_one_private_address_are_intercepted() {
+    let scene = |one: bool| {
+        let mut scene = Scene::default();
+        for number in 0..6_i64 {
+            let (at, id) = (number * SECOND, number as u16);
+            let (from, name) = (format!("192.0.2.10:{}", plain(number)), format!("www.zone{number}.example"));
+            let last = if one { 1 } else { number as u8 + 1 };
+            scene.query(at, &from, SERVER, id, &name, dns::A);
+            let answer = dns::answer(id, &name, dns::Data::A([10, 20, 25, last].into()));
+            scene.reply(at + MS, SERVER, &from, &answer);
+        }
+        scene.examine().1
+    };
+    let assessments = scene(true);
+    assert_eq!(led(&assessments), BTreeSet::from(["H36"]));
+    assert!(assessments[0].checks.iter().any(|check| check.place == "people"));
+    assert!(scene(false).iter().all(|a| a.hypothesis("H36").is_none()));
+}
+
+#[test]
+fn printed_commands_hold_no_blanks_to_fill_in() {
+    for scene in [
+        total_silence(),
+        mixed(true, |number| number % 3 == 1, plain),
+        waiting(10, 4 * SECOND, 3 * SECOND, |_| false),
+    ] {
+        let (_, assessments) = scene.examine();
+        let all = assessments.iter().flat_map(|a| &a.checks);
+        assert!(all.clone().count() > 0 && all.clone().all(|check| !check.action.contains('<')));
+    }
+}

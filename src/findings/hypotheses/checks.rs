@@ -4,10 +4,12 @@ use super::catalogue::Cause;
 use super::scene::{Incident, Scene};
 use super::{Assessment, Check, Verdict};
 use crate::correlate::Signature;
+use crate::correlate::splits::Split;
 use crate::decode::Address;
 use crate::findings::facts::Meaning;
 use crate::protocols::dns::type_name;
 use crate::text::escape;
+use crate::time::{Nanos, date_and_time};
 
 /// The name to ask with: the first that failed.
 fn name(scene: &Scene<'_, '_>) -> String {
@@ -41,12 +43,30 @@ const SERVER: &str = "server";
 const PATH: &str = "path";
 const PEOPLE: &str = "people";
 
+/// The other resolver in the capture that served one of the clients.
+fn second_resolver(scene: &Scene<'_, '_>) -> Option<Address> {
+    let served = scene.clients.iter().filter_map(|client| scene.facts.served.get(client));
+    served.flat_map(|servers| servers.keys().copied()).filter(|server| *server != scene.server).min()
+}
+
+/// Bytes of the largest echo that fits an Ethernet frame of 1,500 bytes: without the headers of IP and ICMP.
+fn largest_echo(server: Address) -> u16 {
+    if server.is_v6() { 1_452 } else { 1_472 }
+}
+
+/// How long before the first failure a log is read from.
+const HOUR_NS: Nanos = 3_600_000_000_000;
+
 /// The ordered checks.
 pub fn list(scene: &Scene<'_, '_>, assessment: &Assessment) -> Vec<Check> {
     let leading: Vec<Cause> = assessment.leading().iter().map(|h| h.cause).collect();
     let mut checks = Vec::new();
     if !scene.is_lookup() {
-        beside_dns(scene, &mut checks);
+        match scene.incident {
+            Some(Incident::Slow) => waiting(scene, &leading, &mut checks),
+            Some(Incident::Portal(led)) => checks.extend(portal(scene, led.address)),
+            _ => beside_dns(scene, &mut checks),
+        }
         return checks;
     }
     let answered = matches!(scene.signature, Some(Signature::ResponseCode(_)))
@@ -77,6 +97,31 @@ pub fn list(scene: &Scene<'_, '_>, assessment: &Assessment) -> Vec<Check> {
     checks
 }
 
+/// Checks where all names lead to one address.
+fn portal(scene: &Scene<'_, '_>, address: Address) -> Vec<Check> {
+    let (server, name, kind) = (scene.server, name(scene), kind(scene));
+    vec![
+        check(
+            "ask the owner of the network whether it has a sign-in page".to_owned(),
+            PEOPLE,
+            &[(Cause::Portal, "it has one: sign in, then names resolve; or nobody knows of one")],
+        ),
+        check(
+            format!("dig @{server} {name} {kind}; curl -sI http://{name}/"),
+            CLIENT,
+            &[
+                (Cause::Portal, "the same private address, and a redirect to another page"),
+                (Cause::Interception, "the same private address from any server asked, and no sign-in page"),
+            ],
+        ),
+        check(
+            format!("ip neigh show {address}; ip route get {server}"),
+            CLIENT,
+            &[(Cause::Portal, "the address is the gateway's")],
+        ),
+    ]
+}
+
 /// Checks for incidents that are no failed lookups.
 fn beside_dns(scene: &Scene<'_, '_>, checks: &mut Vec<Check>) {
     let server = scene.server;
@@ -100,7 +145,7 @@ fn beside_dns(scene: &Scene<'_, '_>, checks: &mut Vec<Check>) {
             ));
         }
         Some(Incident::Fragments) => checks.push(check(
-            format!("dig +bufsize=512 @{server}; dig +bufsize=1232 @{server}; dig +bufsize=4096 @{server}; ping -M do -s 1472 {server}"),
+            format!("dig +bufsize=512 @{server}; dig +bufsize=1232 @{server}; dig +bufsize=4096 @{server}; ping -M do -s {} {server}", largest_echo(server)),
             CLIENT,
             &[(Cause::LargePacketsLost, "small sizes answer, large ones time out"), (Cause::SilentDrop, "all sizes time out")],
         )),
@@ -149,11 +194,20 @@ fn from_client(scene: &Scene<'_, '_>, answered: bool, checks: &mut Vec<Check>) {
             &[(Cause::Upstream, "the same code again"), (Cause::Policy, "the same code again")]
         } else {
             &[
-                (Cause::NotRunning, "port unreachable at once"),
-                (Cause::ServerFilter, "port unreachable or prohibited at once"),
-                (Cause::PathFilter, "refused by the device on the path"),
-                (Cause::HostDown, "host unreachable after about 3 s"),
-                (Cause::SilentDrop, "timeout"),
+                (Cause::NotRunning, "`;; communications error … connection refused` at once"),
+                (
+                    Cause::ServerFilter,
+                    "`;; communications error … connection refused` or `host unreachable` at once",
+                ),
+                (Cause::PathFilter, "`;; communications error … connection refused` or `host unreachable`"),
+                (
+                    Cause::HostDown,
+                    "`;; communications error … host unreachable` after about 3 s, or `timed out`",
+                ),
+                (
+                    Cause::SilentDrop,
+                    "`;; communications error … timed out`, then `no servers could be reached`",
+                ),
             ]
         },
     ));
@@ -169,16 +223,18 @@ fn from_client(scene: &Scene<'_, '_>, answered: bool, checks: &mut Vec<Check>) {
             ],
         ));
     }
-    checks.push(check(
-        format!("dig @<another resolver> {name} {kind}; dig @<another resolver> www.{name} {kind}"),
-        CLIENT,
-        &[
-            (Cause::NotRunning, "answers"),
-            (Cause::ServerFilter, "answers"),
-            (Cause::WrongAddress, "answers"),
-            (Cause::Upstream, "the same failure, when the zone is at fault"),
-        ],
-    ));
+    if let Some(other) = second_resolver(scene) {
+        checks.push(check(
+            format!("dig @{other} {name} {kind}"),
+            CLIENT,
+            &[
+                (Cause::NotRunning, "answers"),
+                (Cause::ServerFilter, "answers"),
+                (Cause::WrongAddress, "answers"),
+                (Cause::Upstream, "the same failure, when the zone is at fault"),
+            ],
+        ));
+    }
     checks.push(check(
         "resolvectl status; cat /etc/resolv.conf; Get-DnsClientServerAddress (Windows)".to_owned(),
         CLIENT,
@@ -191,6 +247,8 @@ fn from_client(scene: &Scene<'_, '_>, answered: bool, checks: &mut Vec<Check>) {
 
 fn on_server(scene: &Scene<'_, '_>, checks: &mut Vec<Check>) {
     let port = scene.service.0;
+    let since = date_and_time(scene.period_ns.0 - HOUR_NS);
+    let since = since.split('.').next().unwrap_or_default();
     checks.push(check(
         "nstat -az UdpNoPorts IcmpOutDestUnreachs; send one query; repeat".to_owned(),
         SERVER,
@@ -205,7 +263,7 @@ fn on_server(scene: &Scene<'_, '_>, checks: &mut Vec<Check>) {
         ],
     ));
     checks.push(check(
-        format!("ss -ulpn 'sport = :{port}'; systemctl status named unbound dnsmasq systemd-resolved; journalctl -u named --since '<first query − 1 h>'"),
+        format!("ss -ulpn 'sport = :{port}'; systemctl status named unbound dnsmasq systemd-resolved; journalctl -u named --utc --since '{since}'"),
         SERVER,
         &[
             (Cause::NotRunning, "no socket on the asked address (`ss` is empty), or the service stopped"),
@@ -243,9 +301,12 @@ fn on_path(scene: &Scene<'_, '_>, leading: &[Cause], checks: &mut Vec<Check>) {
             ),
         );
     }
+    if leading.contains(&Cause::PropertyFilter) || leading.contains(&Cause::DeadMember) {
+        checks.insert(0, apart(scene));
+    }
     if leading.contains(&Cause::HostDown) || leading.contains(&Cause::WrongAddress) {
         checks.push(check(
-            format!("on its network: ip neigh show {server}; arping -I <if> {server}; switch port and hypervisor state"),
+            format!("on its network: ip neigh show {server}; arping -c 3 {server}; switch port and hypervisor state"),
             PATH,
             &[(Cause::HostDown, "no reply; the switch port shows no link"), (Cause::WrongAddress, "nobody has ever used the address")],
         ));
@@ -259,7 +320,7 @@ fn on_path(scene: &Scene<'_, '_>, leading: &[Cause], checks: &mut Vec<Check>) {
     }
     if leading.contains(&Cause::LargePacketsLost) {
         checks.push(check(
-            format!("dig +bufsize=512 @{server}; dig +bufsize=1232 @{server}; dig +bufsize=4096 @{server}; ping -M do -s 1472 {server}"),
+            format!("dig +bufsize=512 @{server}; dig +bufsize=1232 @{server}; dig +bufsize=4096 @{server}; ping -M do -s {} {server}", largest_echo(server)),
             CLIENT,
             &[(Cause::LargePacketsLost, "small sizes answer, large ones time out"), (Cause::SilentDrop, "all sizes time out")],
         ));
@@ -274,6 +335,69 @@ fn on_path(scene: &Scene<'_, '_>, leading: &[Cause], checks: &mut Vec<Check>) {
             (Cause::SilentDrop, "the trace ends where packets are dropped"),
         ],
     ));
+}
+
+/// What parts a filter by property, a dead member and loss: the same question many times, each way.
+fn apart(scene: &Scene<'_, '_>) -> Check {
+    let (server, name, kind) = (scene.server, name(scene), kind(scene));
+    let edns = scene.impact().is_some_and(|impact| matches!(impact.split, Split::Edns(_)))
+        || matches!(scene.incident, Some(Incident::Slow));
+    let action = if edns {
+        format!(
+            "for i in 1 2 3 4; do dig +noedns +tries=1 +time=2 @{server} {name} {kind}; dig +edns=0 +tries=1 +time=2 @{server} {name} {kind}; done"
+        )
+    } else {
+        format!(
+            "for p in 20000 20001 20002 50000 50001 50002; do dig -b 0.0.0.0#$p +tries=1 +time=2 @{server} {name} {kind}; done"
+        )
+    };
+    let action = if server.is_v6() { action.replace("0.0.0.0#", "::#") } else { action };
+    check(
+        action,
+        CLIENT,
+        &[
+            (Cause::PropertyFilter, "always the same ones time out"),
+            (Cause::DeadMember, "time-outs or refusals in turn, whatever the query has"),
+            (Cause::LossyPath, "time-outs in no order"),
+        ],
+    )
+}
+
+/// Checks where everything was answered, but late.
+fn waiting(scene: &Scene<'_, '_>, leading: &[Cause], checks: &mut Vec<Check>) {
+    let (server, name, kind) = (scene.server, name(scene), kind(scene));
+    if leading.contains(&Cause::PropertyFilter) {
+        checks.push(apart(scene));
+    }
+    checks.push(check(
+        format!("ping -c 5 {server}; dig @{server} {name} {kind}; dig @{server} {name} {kind}"),
+        CLIENT,
+        &[
+            (Cause::SlowPath, "echoes and answers all take as long as seen here"),
+            (
+                Cause::SlowService,
+                "echoes are fast; the first answer is slow, the second may be fast from the cache",
+            ),
+            (Cause::LossyPath, "fast, or missing: echoes are lost as well"),
+            (Cause::SecondPacketLost, "fast, every time: a single query is not lost"),
+            (Cause::PropertyFilter, "echoes are fast; the first try of `dig` times out"),
+        ],
+    ));
+    if leading.contains(&Cause::SecondPacketLost) || leading.contains(&Cause::LossyPath) {
+        checks.push(check(
+            "conntrack -S".to_owned(),
+            PATH,
+            &[
+                (Cause::SecondPacketLost, "on the translator, insert_failed rises by 1 with each wait"),
+                (Cause::LossyPath, "insert_failed stays; `ip -s link` or `mtr -rwn` shows losses"),
+            ],
+        ));
+        checks.push(check(
+            format!("mtr -rwn -c 100 {server}"),
+            CLIENT,
+            &[(Cause::LossyPath, "loss from one hop on to the end"), (Cause::SecondPacketLost, "no loss")],
+        ));
+    }
 }
 
 fn behind(scene: &Scene<'_, '_>, checks: &mut Vec<Check>) {

@@ -170,6 +170,7 @@ fn incident(scene: &Scene<'_, '_>, leading: &[Cause], assessment: &Assessment, o
             | Incident::NoTcp
             | Incident::Denied
             | Incident::Slow
+            | Incident::Portal(_)
             | Incident::GivenUp(_),
         )
         | None => {}
@@ -243,6 +244,10 @@ fn beside(scene: &Scene<'_, '_>, leading: &[Cause], assessment: &Assessment, out
         (
             Cause::PropertyFilter,
             "A device on the path and the server itself can do this; a capture at the server tells which.",
+        ),
+        (
+            Cause::Portal,
+            "A sign-in page that is wanted and a hijack look alike; the owner of the network knows.",
         ),
         (Cause::LossyPath, "Packets lost on the way and repeated by the client look like this."),
         (Cause::SlowPath, "Everything was answered; the packets took that long on the way."),

@@ -7,6 +7,7 @@ use super::Scene;
 use crate::correlate::{AnomalyKind, Level, Outcome, Signature, Transaction};
 use crate::decode::{Address, Quote, dns};
 use crate::findings::facts::delegations::How;
+use crate::findings::facts::one_address::OneAddress;
 use crate::findings::facts::{Connection, Ending, ErrorFact, Facts, GivenUp, Meaning, SiteFailure, servers};
 use crate::findings::hypotheses::thresholds::{
     ATTEMPTS_MIN, INCIDENTS_MAX, LAME_MIN, LARGE_MIN, REQUESTS_MIN, SYN_WATCH_NS,
@@ -42,6 +43,8 @@ pub enum Incident<'f, 'i> {
     Site(&'f SiteFailure),
     /// Far more queries than usual, or random labels, or amplifying questions.
     Flood,
+    /// One address whatever is asked.
+    Portal(&'f OneAddress),
     /// Everything was answered, but people had to wait for it.
     Slow,
     /// Answers that came when their client had stopped waiting.
@@ -66,6 +69,7 @@ pub(super) fn all<'f, 'i>(facts: &'f Facts<'i>, findings: &'f [Finding]) -> Vec<
     scenes.extend(maker.sites());
     scenes.extend(maker.given_up());
     scenes.extend(maker.conflicts());
+    scenes.extend(maker.portals());
     scenes.extend(maker.slow());
     scenes.extend(maker.lame());
     scenes.extend(maker.denied());
@@ -310,6 +314,21 @@ impl<'f, 'i> Maker<'f, 'i> {
             self.with_transactions(scene, given_up.transactions.clone())
         })
         .collect()
+    }
+
+    /// Clients that are led to one address whatever they ask.
+    fn portals(&self) -> Vec<Scene<'f, 'i>> {
+        let mut scenes = Vec::new();
+        for led in &self.facts.one_address {
+            let Some(server) = led.servers.first().filter(|server| !self.has_problem(**server)) else {
+                continue;
+            };
+            let own = led.answers.iter().filter_map(|answer| self.facts.evidence.transaction_of(*answer));
+            let own = own.filter_map(|id| self.facts.evidence.transaction(id)).collect();
+            let scene = self.empty(Incident::Portal(led), *server, (53, 17));
+            scenes.push(self.with_transactions(scene, own));
+        }
+        scenes
     }
 
     /// Servers whose answers kept people waiting.

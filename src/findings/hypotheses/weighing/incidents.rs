@@ -42,9 +42,31 @@ pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
             given_up.transactions.iter().filter_map(|transaction| transaction.answer).collect(),
         );
     }
+    portal(scene, ledger);
     conflict(scene, ledger);
     unsent(scene, ledger);
     client_refused(scene, ledger);
+}
+
+/// Unrelated names that all lead to one address.
+fn portal(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
+    let Some(Incident::Portal(led)) = scene.incident else { return };
+    let seen = if led.is_next_hop { &row::LED_TO_NEXT_HOP } else { &row::LED_TO_ONE_ADDRESS };
+    let itself = if led.is_next_hop { ", the client's own gateway" } else { "" };
+    ledger.see(
+        seen,
+        format!(
+            "{} names of {} unrelated zones were all answered with {}{itself}.",
+            led.names.len(),
+            led.zones,
+            led.address
+        ),
+        led.answers.clone(),
+    );
+    if let Some((answer, name, address)) = &led.otherwise {
+        let text = format!("{} was also answered with {address}.", crate::findings::rules::plain_name(name));
+        ledger.see(&row::ANSWERED_OTHERWISE, text, vec![*answer]);
+    }
 }
 
 /// Errors about queries their receiver did not send, although what it sent was captured and answered.

@@ -42,10 +42,13 @@ pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     {
         interleaved(scene, &by_client, ledger);
     }
-    if let Some((period, steps)) = period {
+    // Under load, turns are those of the queue.
+    let loaded = scene.facts.load.surge(scene.server).is_some();
+    if let Some((period, steps)) = period.filter(|_| !loaded) {
+        let silent = matches!(scene.signature, Some(Signature::NoAnswer | Signature::Late));
         let failed = steps.iter().filter(|step| step.failed).count();
         ledger.see(
-            &row::REGULAR_ORDER,
+            if silent { &row::REGULAR_SILENCE } else { &row::REGULAR_ORDER },
             format!(
                 "Failures and answers of {} follow each other in a regular order of {period}: {failed} of {} questions of \
                  one client failed.",
