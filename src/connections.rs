@@ -15,7 +15,7 @@ use rayon::prelude::*;
 pub use connection::{Connection, End, Ends, Known, Seen, Sent};
 use row::Row;
 
-use crate::index::{Index, PacketId};
+use crate::index::{Index, Packet, PacketId};
 
 /// Connections followed; a SYN flood or a scan can hold millions.
 pub const CONNECTIONS_MAX: usize = 262_144;
@@ -38,6 +38,8 @@ pub enum Scope {
 pub struct Connections {
     /// In order of their first packet.
     all: Vec<Connection>,
+    /// Positions in `all` by ends, the lower one first, then in order.
+    by_ends: Vec<u32>,
     /// SYNs that were not followed because [`CONNECTIONS_MAX`] was reached.
     left_out: u64,
 }
@@ -68,12 +70,27 @@ impl Connections {
         let left_out = shares.iter().map(|share| share.left_out).sum();
         let mut all: Vec<Connection> = shares.into_iter().flat_map(|share| share.all).collect();
         all.sort_unstable_by_key(|connection| connection.first.packet);
-        Self { all, left_out }
+        let mut by_ends: Vec<u32> = (0..all.len() as u32).collect();
+        by_ends.sort_by_key(|at| all.get(*at as usize).map(|own| ordered(own.client, own.server)));
+        Self { all, by_ends, left_out }
     }
 
     /// All of them, in order of their first packet.
     pub fn iter(&self) -> std::slice::Iter<'_, Connection> {
         self.all.iter()
+    }
+
+    /// The connection a packet is of, which begins with it or before it.
+    pub fn of(&self, packet: &Packet<'_>) -> Option<&Connection> {
+        let from = (packet.source_address(), packet.source_port());
+        let ends = ordered(from, (packet.destination_address(), packet.destination_port()));
+        let get = |at: &u32| self.all.get(*at as usize);
+        let behind = self.by_ends.partition_point(|at| {
+            get(at)
+                .is_some_and(|own| (ordered(own.client, own.server), own.first.packet) <= (ends, packet.id))
+        });
+        let newest = behind.checked_sub(1).and_then(|at| self.by_ends.get(at)).and_then(get)?;
+        (ordered(newest.client, newest.server) == ends).then_some(newest)
     }
 
     /// What was left out, in words; `None` when nothing was.
@@ -95,8 +112,12 @@ impl<'c> IntoIterator for &'c Connections {
 
 /// The hash of a connection's ends, whichever of them sends.
 fn hash(from: End, to: End) -> u64 {
-    let ends = if from <= to { (from, to) } else { (to, from) };
-    foldhash::fast::FixedState::default().hash_one(ends)
+    foldhash::fast::FixedState::default().hash_one(ordered(from, to))
+}
+
+/// Two ends, the lower one first.
+fn ordered(one: End, other: End) -> (End, End) {
+    if one <= other { (one, other) } else { (other, one) }
 }
 
 /// The bits of a hash that choose the share are none of those by which tables look first.

@@ -143,8 +143,16 @@ pub enum Outcome {
     NoAnswer,
     /// Nothing was seen, and this capture cannot tell (ends too soon, one-sided, cut).
     Undetermined,
-    /// Over TCP: the connection was reset or never opened.
+    /// Over TCP: the connection was reset before the server sent anything.
     TcpReset,
+    /// Over TCP: the connection that carried it was refused with a reset.
+    RefusedByReset,
+    /// Over TCP: the server reset the connection after it had sent something.
+    ResetMidway,
+    /// Over TCP: the server closed the connection and sent no answer.
+    Closed,
+    /// Over TCP: the server acknowledged it and sent nothing, for as long as the client waited.
+    Mute,
     /// Answered with TC set and no TCP retry was seen.
     Truncated,
     /// An error in silence: rate limiting of ICMP errors explains it.
@@ -153,13 +161,17 @@ pub enum Outcome {
 
 impl Outcome {
     /// All outcomes, in the order ledgers print them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 12] = [
         Self::Answered,
         Self::Late,
         Self::Refused,
         Self::CoveredByRateLimit,
         Self::NoAnswer,
         Self::TcpReset,
+        Self::RefusedByReset,
+        Self::ResetMidway,
+        Self::Closed,
+        Self::Mute,
         Self::Truncated,
         Self::Undetermined,
     ];
@@ -173,14 +185,27 @@ impl Outcome {
             Self::NoAnswer => "no_answer",
             Self::Undetermined => "undetermined",
             Self::TcpReset => "tcp_reset",
+            Self::RefusedByReset => "refused_by_reset",
+            Self::ResetMidway => "reset_midway",
+            Self::Closed => "closed",
+            Self::Mute => "mute",
             Self::Truncated => "truncated",
             Self::CoveredByRateLimit => "covered_by_rate_limit",
         }
     }
 
-    /// Whether the client was left without a usable answer.
+    /// Whether the client was left without an answer it could use in time; `None` where that cannot be told.
+    pub fn failed(self) -> Option<bool> {
+        match self {
+            Self::Undetermined => None,
+            Self::Answered => Some(false),
+            _ => Some(true),
+        }
+    }
+
+    /// Whether it certainly was.
     pub fn is_failure(self) -> bool {
-        !matches!(self, Self::Answered | Self::Late | Self::Undetermined)
+        self.failed() == Some(true)
     }
 }
 
@@ -237,6 +262,12 @@ pub enum Signature {
     ResponseCode(u16),
     /// TCP reset or refused.
     TcpReset,
+    /// TCP reset after the server had sent something.
+    ResetMidway,
+    /// TCP closed by the server without an answer.
+    Closed,
+    /// Acknowledged over TCP and never answered.
+    Mute,
     /// Truncated and no TCP.
     Truncated,
     /// Answers later than the limit.

@@ -27,6 +27,7 @@ pub mod slow;
 pub mod stray_icmp;
 pub mod surge;
 pub mod tcp_failures;
+pub mod tcp_unanswered;
 pub mod time_exceeded;
 pub mod truncated;
 pub mod unanswered;
@@ -132,6 +133,7 @@ pub static FINDINGS: &[&Rule] = &[
     &late::RULE,
     &slow::RULE,
     &truncated::RULE,
+    &tcp_unanswered::RULE,
     &lost_fragments::RULE,
     &flood::RULE,
     &surge::RULE,

@@ -93,6 +93,9 @@ fn signature(signature: &Signature) -> String {
         Signature::NoAnswer => "no answer".to_owned(),
         Signature::ResponseCode(code) => names::response_code_name(*code),
         Signature::TcpReset => "tcp reset".to_owned(),
+        Signature::ResetMidway => "tcp reset midway".to_owned(),
+        Signature::Closed => "tcp closed".to_owned(),
+        Signature::Mute => "tcp mute".to_owned(),
         Signature::Truncated => "truncated".to_owned(),
         Signature::Late => "late answer".to_owned(),
     }

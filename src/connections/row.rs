@@ -9,8 +9,6 @@ use crate::time::Nanos;
 
 /// Protocol number of TCP.
 const TCP: u8 = 6;
-/// Rows that are looked at together.
-const STRETCH: usize = 128;
 
 pub(super) const FIN: u8 = 1;
 pub(super) const SYN: u8 = 2;
@@ -56,19 +54,11 @@ impl Row {
 /// Reads the TCP packets of a segment, by its place, in order.
 pub(super) fn read(index: &Index, at: usize, scope: Scope, push: &mut dyn FnMut(Row)) {
     let Some(segment) = index.segments().get(at) else { return };
-    let stretches = segment.transport.chunks(STRETCH).enumerate();
-    for (stretch, transports) in stretches {
-        // Counting has no way out of the loop, so that the processor compares many rows at once.
-        if memchr::memchr(TCP, transports).is_none() {
-            continue;
-        }
-        for (row, _) in transports.iter().enumerate().filter(|(_, transport)| **transport == TCP) {
-            let row = stretch * STRETCH + row;
-            if scope == Scope::All || has_dns_port(segment, row) {
-                let packet = index.packet(PacketId(segment.base.0 + row as u32));
-                if let Some(row) = packet.and_then(|packet| one(&packet)) {
-                    push(row);
-                }
+    for row in memchr::memchr_iter(TCP, &segment.transport) {
+        if scope == Scope::All || has_dns_port(segment, row) {
+            let packet = index.packet(PacketId(segment.base.0 + row as u32));
+            if let Some(row) = packet.and_then(|packet| one(&packet)) {
+                push(row);
             }
         }
     }

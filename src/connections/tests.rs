@@ -200,6 +200,6 @@ fn the_limit_is_told() {
         share.follow(&row((at >> 14) as u16, at));
     }
     assert_eq!(share.left_out, 2);
-    let all = Connections { all: Vec::new(), left_out: share.left_out };
+    let all = Connections { left_out: share.left_out, ..Connections::default() };
     assert_eq!(all.note().unwrap(), "2 connection attempts beyond 262144 were not followed");
 }

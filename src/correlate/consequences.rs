@@ -13,6 +13,7 @@ use super::{Consequence, Episode, Evidence, Outcome, clock, encrypted};
 use crate::decode::dns;
 use crate::index::segment::{DnsKind, flags};
 use crate::index::{Index, Packet, PacketId, Segment};
+use crate::protocols::is_dns_port;
 use crate::time::{self, Nanos};
 use attempts::{Attempts, Ending, Seen, Why};
 use earlier::Earlier;
@@ -363,7 +364,10 @@ impl Aftermath<'_, '_> {
             Outcome::Refused => ("refused by ICMP", transaction.error, Some(false)),
             Outcome::Undetermined => ("no answer seen, which this capture cannot judge", None, None),
             Outcome::Truncated => ("truncated", transaction.answer, Some(false)),
-            Outcome::TcpReset => ("connection reset", None, Some(false)),
+            Outcome::TcpReset | Outcome::ResetMidway => ("connection reset", None, Some(false)),
+            Outcome::RefusedByReset => ("connection refused", None, Some(false)),
+            Outcome::Closed => ("connection closed without an answer", None, Some(false)),
+            Outcome::Mute => ("accepted over TCP, not answered", None, Some(false)),
             Outcome::NoAnswer | Outcome::CoveredByRateLimit => ("no answer", None, Some(false)),
         }
     }
@@ -382,7 +386,7 @@ impl Aftermath<'_, '_> {
     /// A SYN of the client.
     fn opened(&mut self, packet: &Packet<'_>) {
         let (server, port) = (packet.destination_address(), packet.destination_port());
-        if port == 53 {
+        if is_dns_port(port) {
             if server == self.episode.server.0 && self.episode.transport != 6 {
                 let connection =
                     self.evidence.connections.iter().find(|connection| connection.first.packet == packet.id);
@@ -392,7 +396,7 @@ impl Aftermath<'_, '_> {
                     Some(connection) if connection.is_silent() => ("no reply", Some(false)),
                     _ => ("seen in part", None),
                 };
-                let text = format!("opened TCP to port 53 of the same server: {how}");
+                let text = format!("opened TCP to port {port} of the same server: {how}");
                 self.add("C3", text, &[packet.id], success);
             }
         } else if let Some(what) = encrypted::by_port(packet.transport(), port) {

@@ -46,7 +46,10 @@ pub(super) fn signature(v6: bool, transaction: &Transaction) -> Option<Signature
             Signature::Icmp { v6, kind: transaction.icmp.0, code: transaction.icmp.1 }
         }
         Outcome::NoAnswer => Signature::NoAnswer,
-        Outcome::TcpReset => Signature::TcpReset,
+        Outcome::TcpReset | Outcome::RefusedByReset => Signature::TcpReset,
+        Outcome::ResetMidway => Signature::ResetMidway,
+        Outcome::Closed => Signature::Closed,
+        Outcome::Mute => Signature::Mute,
         Outcome::Truncated => Signature::Truncated,
     })
 }

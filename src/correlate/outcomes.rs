@@ -8,6 +8,7 @@ use super::evidence::set_in;
 use super::messages::Messages;
 use super::silence::Silence;
 use super::{Anomaly, AnomalyKind, Evidence, Outcome, Parameters, Transaction, transactions};
+use crate::connections::{Connections as All, Ends, Seen};
 use crate::decode::Address;
 use crate::index::PacketId;
 use crate::time::Nanos;
@@ -99,27 +100,26 @@ fn conclude_one(
         Outcome::Undetermined
     } else if transaction.error.is_some() {
         Outcome::Refused
-    } else if connections.resets_after(messages, transaction.last) {
-        Outcome::TcpReset
     } else {
-        silence.outcome(messages, evidence, transaction)
+        let over_tcp = connections.ending((messages, evidence), transaction.last);
+        over_tcp.unwrap_or_else(|| silence.outcome(messages, evidence, transaction))
     };
 }
 
 /// The connections to port 53 by who made them.
 #[derive(Default)]
-struct Connections {
+struct Connections<'e> {
     /// When each pair of hosts opened connections that came about, in order.
     opened: Map<(Address, Address), Vec<Nanos>>,
     /// When each pair of hosts tried a connection that was refused, by a reset or an ICMP error, in order.
     refused: Map<(Address, Address), Vec<Nanos>>,
-    /// The last reset of each client port and server.
-    reset: Map<((Address, u16), Address), Nanos>,
+    /// All.
+    all: Option<&'e All>,
 }
 
-impl Connections {
-    fn new(evidence: &Evidence) -> Self {
-        let mut found = Self::default();
+impl<'e> Connections<'e> {
+    fn new(evidence: &'e Evidence) -> Self {
+        let mut found = Self { all: Some(&evidence.connections), ..Self::default() };
         for connection in &evidence.connections {
             let pair = (connection.client.0, connection.server.0);
             let rejected =
@@ -129,11 +129,6 @@ impl Connections {
             } else if !connection.is_silent() {
                 found.opened.entry(pair).or_default().push(connection.first.time_ns);
             }
-            if let Some(reset) = connection.reset() {
-                let latest =
-                    found.reset.entry((connection.client, connection.server.0)).or_insert(reset.time_ns);
-                *latest = reset.time_ns.max(*latest);
-            }
         }
         for times in found.opened.values_mut().chain(found.refused.values_mut()) {
             times.sort_unstable();
@@ -141,16 +136,38 @@ impl Connections {
         found
     }
 
-    /// Whether the connection that carries a query was reset after it.
-    fn resets_after(&self, messages: &Messages<'_>, query: PacketId) -> bool {
-        if self.reset.is_empty() {
-            return false;
-        }
-        let Some(query) = messages.index.packet(query).filter(|query| query.transport() == 6) else {
-            return false;
+    /// How the connection that carries a query without an answer ended for it; `None` where it did not, or over UDP.
+    fn ending(&self, (messages, evidence): (&Messages<'_>, &Evidence), query: PacketId) -> Option<Outcome> {
+        let query = messages.index.packet(query).filter(|query| query.transport() == 6)?;
+        let connection = self.all?.of(&query)?;
+        let request = Seen { packet: query.id, time_ns: query.time_ns() };
+        let spoke = connection.speaks_after(request);
+        let answer_is_cut = || {
+            let last = connection.from_server.last.and_then(|last| messages.index.packet(last.packet));
+            spoke && last.is_some_and(|last| last.original() > last.captured())
         };
-        let key = ((query.source_address(), query.source_port()), query.destination_address());
-        self.reset.get(&key).is_some_and(|reset_ns| *reset_ns >= query.time_ns())
+        let is_mute = |until_ns: Nanos, least_ns: Nanos| {
+            let known = connection.is_opened_here() || connection.from_server.first.is_some();
+            known && !spoke && connection.is_acknowledged() && until_ns >= least_ns
+        };
+        let parameters = &evidence.parameters;
+        match connection.ends_for(request) {
+            Some(Ends::Closed(_)) if answer_is_cut() => Some(Outcome::Undetermined),
+            Some(Ends::Closed(_)) => Some(Outcome::Closed),
+            Some(Ends::Reset(_)) if connection.is_refused() => Some(Outcome::RefusedByReset),
+            Some(Ends::Reset(_)) => Some(Outcome::TcpReset),
+            Some(Ends::ResetMidway(_)) => Some(Outcome::ResetMidway),
+            Some(Ends::GivenUp(at))
+                if is_mute(messages.time_ns(at) - request.time_ns, parameters.mute_after_ns) =>
+            {
+                Some(Outcome::Mute)
+            }
+            Some(Ends::GivenUp(_)) => connection.from_client.reset.map(|_| Outcome::TcpReset),
+            None if is_mute(evidence.watched_after(request.time_ns), parameters.mute_watch_ns) => {
+                Some(Outcome::Mute)
+            }
+            None => None,
+        }
     }
 
     /// Whether the client opened a connection to the server within `window_ns` after an answer, and the server accepted it.
@@ -196,7 +213,7 @@ fn is_about_answered_try(
 /// How an answered transaction ended: truncated answers count only with the TCP retry RFC 7766 §5 asks for.
 fn answered(
     (messages, evidence): (&Messages<'_>, &Evidence),
-    connections: &Connections,
+    connections: &Connections<'_>,
     transaction: &Transaction,
 ) -> Outcome {
     let parameters = &evidence.parameters;

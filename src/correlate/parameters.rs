@@ -80,6 +80,12 @@ parameters! {
     repeat_min_ns: Nanos = 200 * MILLISECOND,
         "A query sent again at least this long after its first try shows by itself that its client had received nothing.",
         "no resolver library repeats sooner; sooner repeats go to several servers at once or are copies";
+    mute_after_ns: Nanos = 3 * SECOND,
+        "A question acknowledged over TCP is mute when the client gave up after this time without a byte of the server.",
+        "mute_s of services.md 1.4";
+    mute_watch_ns: Nanos = 10 * SECOND,
+        "The same when the client has not given up and the capture goes on this long.",
+        "mute_watch_s of services.md 1.4";
     tcp_retry_window_ns: Nanos = 5 * SECOND,
         "After a truncated answer the client must open TCP to the server within this time.",
         "RFC 7766 section 5";

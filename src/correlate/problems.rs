@@ -193,7 +193,12 @@ fn is_aside(problem: &Problem) -> bool {
 /// How much a failed attempt counts: without any answer most, an answer that cannot be used least.
 fn weight(signature: &Signature) -> usize {
     match signature {
-        Signature::Icmp { .. } | Signature::NoAnswer | Signature::TcpReset => 8,
+        Signature::Icmp { .. }
+        | Signature::NoAnswer
+        | Signature::TcpReset
+        | Signature::ResetMidway
+        | Signature::Closed
+        | Signature::Mute => 8,
         Signature::ResponseCode(3) => 1,
         Signature::ResponseCode(_) => 4,
         Signature::Truncated | Signature::Late => 1,
@@ -206,7 +211,11 @@ fn is_background(problem: &Problem, attempts: usize, asked: usize, parameters: &
     let few = attempts <= parameters.background_attempts as usize;
     let rare = attempts * 100 < asked * parameters.background_percent as usize;
     match problem.signature {
-        Signature::Icmp { .. } | Signature::TcpReset => false,
+        Signature::Icmp { .. }
+        | Signature::TcpReset
+        | Signature::ResetMidway
+        | Signature::Closed
+        | Signature::Mute => false,
         Signature::ResponseCode(_) => few,
         Signature::NoAnswer | Signature::Late | Signature::Truncated => few || rare,
     }

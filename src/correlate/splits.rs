@@ -42,8 +42,10 @@ struct Looked {
 impl Looked {
     fn at(signature: &Signature) -> Self {
         match signature {
-            // The server read the question before it failed.
-            Signature::ResponseCode(_) => Self { by_name: true, by_message: true, by_port: false },
+            // The server read the question before it failed, or may have.
+            Signature::ResponseCode(_) | Signature::ResetMidway | Signature::Closed | Signature::Mute => {
+                Self { by_name: true, by_message: true, by_port: false }
+            }
             Signature::Truncated => Self { by_name: true, by_message: true, by_port: false },
             Signature::NoAnswer | Signature::Late => Self { by_name: true, by_message: true, by_port: true },
             // A refusal of the port precedes any reading of the question.

@@ -166,6 +166,12 @@ fn ending(subject: &Subject<'_>) -> String {
         }
         Outcome::NoAnswer => " No answer is in this capture.".to_owned(),
         Outcome::TcpReset => " The connection was reset before an answer.".to_owned(),
+        Outcome::RefusedByReset => " The connection was refused with a reset.".to_owned(),
+        Outcome::ResetMidway => {
+            " The server reset the connection after it had sent something; this was not answered.".to_owned()
+        }
+        Outcome::Closed => " The server closed the connection without an answer to it.".to_owned(),
+        Outcome::Mute => " The server acknowledged it and sent no answer.".to_owned(),
         Outcome::Undetermined => {
             let because = evidence.undetermined_because(subject.index, transaction).unwrap_or_default();
             format!(" Whether it was answered cannot be told: {because}.")

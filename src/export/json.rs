@@ -292,6 +292,9 @@ fn signature(signature: &Signature) -> String {
         Signature::NoAnswer => "no-answer".to_owned(),
         Signature::ResponseCode(code) => format!("rcode {code}"),
         Signature::TcpReset => "tcp-reset".to_owned(),
+        Signature::ResetMidway => "reset-midway".to_owned(),
+        Signature::Closed => "closed".to_owned(),
+        Signature::Mute => "mute".to_owned(),
         Signature::Truncated => "truncated".to_owned(),
         Signature::Late => "late".to_owned(),
     }

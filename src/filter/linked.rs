@@ -26,7 +26,7 @@ pub struct Linked<'f> {
 }
 
 /// Words a field of our own can have.
-const WORDS_MAX: usize = 8;
+const WORDS_MAX: usize = Outcome::ALL.len();
 const LEVELS: [Level; 5] = [Level::Exact, Level::Probable, Level::Nat, Level::Orphan, Level::Contradicted];
 const KINDS: [LinkKind; 4] =
     [LinkKind::AnswerTo, LinkKind::RetryOf, LinkKind::ErrorAbout, LinkKind::DuplicateOf];

@@ -19,12 +19,14 @@ pub mod traffic;
 pub mod tries;
 pub mod unsent;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::Input;
+use crate::connections::Connection as Tracked;
 use crate::correlate::{Evidence, Problem, Transaction};
 use crate::decode::Address;
 use crate::index::{Index, PacketId};
+use crate::protocols::is_dns_port;
 use crate::time::Nanos;
 pub use connections::{Connection, Ending};
 pub use delegations::Lame;
@@ -56,6 +58,8 @@ pub struct Facts<'i> {
     pub neighbours: BTreeMap<Address, Neighbour>,
     /// DHCP replies, the first of them.
     pub leases: Vec<PacketId>,
+    /// The TCP connections that carried data both ways, by the address and port that serves.
+    used: HashMap<(Address, u16), Vec<Tracked>>,
     /// TCP connection attempts.
     pub connections: Vec<Connection>,
     /// DNS by server asked.
@@ -102,7 +106,7 @@ impl<'i> Facts<'i> {
             let other = scope.spawn(|| (load::measure(input), denials::collect(input)));
             facts.errors = errors::read(&mut facts);
             hosts::watch(&mut facts);
-            facts.connections = connections::follow(&mut facts);
+            connections::follow(&mut facts);
             connections::reject(&mut facts.connections, &facts.errors);
             facts.traffic = traffic::watch(&facts);
             facts.pieces = fragments::collect(&mut facts);
@@ -135,6 +139,7 @@ impl<'i> Facts<'i> {
             hosts: BTreeMap::new(),
             neighbours: BTreeMap::new(),
             leases: Vec::new(),
+            used: HashMap::new(),
             connections: Vec::new(),
             servers: BTreeMap::new(),
             served: Served::default(),
@@ -199,6 +204,11 @@ impl<'i> Facts<'i> {
             .map(|other| other.packet)
     }
 
+    /// A connection that carried data both ways to an address and port while others to it failed: the service works.
+    pub fn in_use(&self, service: (Address, u16), (from_ns, to_ns): (Nanos, Nanos)) -> Option<&Tracked> {
+        self.used.get(&service)?.iter().find(|own| own.is_in_use_during(from_ns, to_ns))
+    }
+
     /// Whether a packet is a copy of another one.
     pub fn is_copy(&self, packet: PacketId) -> bool {
         self.evidence.is_duplicate(packet)
@@ -222,7 +232,7 @@ const PORT_ONLY_MIN: u32 = 4;
 
 fn has_dns_port_only(index: &Index) -> bool {
     let is_dns = |((transport, from), to): ((&u8, &u16), &u16)| {
-        matches!(transport, 6 | 17) && (*from == 53 || *to == 53)
+        matches!(transport, 6 | 17) && (is_dns_port(*from) || is_dns_port(*to))
     };
     index.len() >= PORT_ONLY_MIN
         && index.segments().iter().all(|segment| {

@@ -6,6 +6,7 @@ use super::facts::{Ending, Facts, Meaning};
 use super::{Count, Finding, Rule, Severity, rules};
 use crate::decode::Address;
 use crate::index::PacketId;
+use crate::protocols::is_dns_port;
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -31,7 +32,7 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
     };
     for error in facts.errors.iter().filter(|error| error.meaning == Meaning::PortUnreachable) {
         // Refused DNS responses and queries are told by other rules.
-        if let Some(quoted) = error.quoted.filter(|quoted| quoted.source.1 != 53) {
+        if let Some(quoted) = error.quoted.filter(|quoted| !is_dns_port(quoted.source.1)) {
             note(quoted.source.0, quoted.destination, [error.about, Some(error.packet)]);
         }
     }
@@ -67,7 +68,7 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
         .collect()
 }
 
-/// Many resolvers asked at port 53 are no scan.
+/// Many resolvers asked at their port are no scan.
 fn only_dns(targets: &BTreeSet<(Address, u16)>) -> bool {
-    targets.iter().all(|(_, port)| *port == 53)
+    targets.iter().all(|(_, port)| is_dns_port(*port))
 }

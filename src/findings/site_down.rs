@@ -8,7 +8,8 @@ pub static RULE: Rule = Rule {
     id: "site-down",
     title: "DNS works, the site's connection fails",
     doc: "A client resolved a name and its connections to that address met resets, silence or ICMP errors, and none \
-          succeeded from then on. DNS is not the cause of this failure. High from two attempts on, otherwise low.",
+          succeeded from then on. DNS is not the cause of this failure. High from two attempts on; low for one, and where \
+          another connection to the same address and port carried data both ways meanwhile: the service works.",
     run,
 };
 
@@ -25,12 +26,17 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
             );
             Finding {
                 id: RULE.id,
-                severity: if tries > 1 { Severity::High } else { Severity::Low },
+                severity: if tries > 1 && site.in_use.is_none() { Severity::High } else { Severity::Low },
                 statement: format!(
-                    "{} resolved to {address}; {} connections to port {port} met {}",
+                    "{} resolved to {address}; {} to port {port} met {}{}",
                     rules::plain_name(&site.name),
-                    site.attempts.len(),
-                    site.words()
+                    rules::counted(site.attempts.len(), "connection", "connections"),
+                    site.words(),
+                    if site.in_use.is_some() {
+                        ", while another one carried data both ways: the service works"
+                    } else {
+                        ""
+                    }
                 ),
                 frames: rules::tidy(site.frames()),
                 counts: vec![Count { label: "SYNs".into(), value: u64::from(tries), filter: String::new() }],

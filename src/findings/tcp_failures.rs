@@ -6,6 +6,7 @@ use super::facts::{Connection, Ending, Facts};
 use super::{Count, Finding, Rule, Severity, rules};
 use crate::decode::Address;
 use crate::index::PacketId;
+use crate::protocols::is_dns_port;
 use crate::time::Nanos;
 
 /// The rule.
@@ -13,14 +14,14 @@ pub static RULE: Rule = Rule {
     id: "tcp-failures",
     title: "TCP connections refused or unanswered",
     doc: "Connection attempts to one address and port that met a reset, an ICMP error or silence (three seconds without \
-          SYN-ACK). Low from three on, at the DNS port from two on, when none succeeds, otherwise info.",
+          SYN-ACK). Low from three on, at a DNS port from two on, when none succeeds, otherwise info; a connection that carried \
+          data both ways meanwhile is a success.",
     run,
 };
 
 const WATCH_NS: Nanos = 3_000_000_000;
 const FEW: usize = 3;
 const FEW_DNS: usize = 2;
-const DNS_PORT: u16 = 53;
 
 fn run(facts: &Facts<'_>) -> Vec<Finding> {
     let (_, end_ns) = facts.span();
@@ -37,7 +38,7 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
     by_service
         .into_iter()
         .filter(|(service, (failed, _))| {
-            let few = if service.1 == DNS_PORT { FEW_DNS } else { FEW };
+            let few = if is_dns_port(service.1) { FEW_DNS } else { FEW };
             failed.len() >= few && !scanned(service)
         })
         .map(|((address, port), (failed, accepted))| {
@@ -55,16 +56,23 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
                 .collect();
             let frames: Vec<PacketId> =
                 failed.iter().flat_map(|c| [Some(c.syn), c.decided]).flatten().collect();
+            let period_ns = (
+                failed.iter().map(|c| c.time_ns).min().unwrap_or(0),
+                failed.iter().map(|c| c.last_syn_ns).max().unwrap_or(0),
+            );
+            let in_use = facts.in_use((address, port), period_ns).is_some();
             let filter =
                 format!("tcp.port == {port} && ({} || {})", rules::from(address), rules::to(address));
             Finding {
                 id: RULE.id,
-                severity: if accepted == 0 { Severity::Low } else { Severity::Info },
+                severity: if accepted == 0 && !in_use { Severity::Low } else { Severity::Info },
                 statement: format!(
                     "{} to {address} port {port} failed ({}); {}",
                     rules::counted(failed.len(), "connection", "connections"),
                     ways.join(", "),
                     match accepted {
+                        _ if in_use =>
+                            "another one carried data both ways meanwhile: the service works".to_owned(),
                         0 => "none was accepted".to_owned(),
                         1 => "1 was accepted".to_owned(),
                         several => format!("{several} were accepted"),

@@ -272,7 +272,10 @@ fn is_isolated(facts: &Facts<'_>, questions: u64) -> bool {
         return false;
     }
     let tries: u64 = facts.transactions.iter().map(|transaction| u64::from(transaction.tries)).sum();
-    let refused = matches!(facts.problem.signature, Signature::Icmp { .. } | Signature::TcpReset);
+    let refused = matches!(
+        facts.problem.signature,
+        Signature::Icmp { .. } | Signature::TcpReset | Signature::ResetMidway | Signature::Closed
+    );
     facts.transactions.len() == 1 && tries < 3 && !refused && questions > 1
 }
 

@@ -117,7 +117,10 @@ pub fn signature(signature: &Signature) -> String {
         }
         Signature::NoAnswer => "unanswered".to_owned(),
         Signature::ResponseCode(code) => format!("answered with {}", response_code_name(*code)),
-        Signature::TcpReset => "refused by TCP reset".to_owned(),
+        Signature::TcpReset => "ended by a TCP reset".to_owned(),
+        Signature::ResetMidway => "cut off by TCP reset".to_owned(),
+        Signature::Closed => "left without an answer by a server that closed the TCP connection".to_owned(),
+        Signature::Mute => "acknowledged over TCP but not answered".to_owned(),
         Signature::Truncated => "answered with a cut message, without a whole one over TCP".to_owned(),
         Signature::Late => "answered late".to_owned(),
     }

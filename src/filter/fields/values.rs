@@ -114,6 +114,10 @@ pub const OUTCOMES: &[&str] = &[
     "covered_by_rate_limit",
     "no_answer",
     "tcp_reset",
+    "refused_by_reset",
+    "reset_midway",
+    "closed",
+    "mute",
     "truncated",
     "undetermined",
 ];

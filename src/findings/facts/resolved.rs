@@ -6,6 +6,7 @@ use super::{Connection, Ending, Facts, Meaning};
 use crate::decode::Address;
 use crate::index::PacketId;
 use crate::index::segment::DnsKind;
+use crate::protocols::is_dns_port;
 use crate::time::Nanos;
 
 /// Responses read for their addresses.
@@ -26,6 +27,8 @@ pub struct SiteFailure {
     pub attempts: Vec<Connection>,
     /// An ICMP error about one of them.
     pub error: Option<PacketId>,
+    /// The server's last data on a connection that worked meanwhile.
+    pub in_use: Option<PacketId>,
 }
 
 impl SiteFailure {
@@ -46,6 +49,7 @@ impl SiteFailure {
             frames.extend([Some(attempt.syn), Some(attempt.last_syn), attempt.decided].into_iter().flatten());
         }
         frames.extend(self.error);
+        frames.extend(self.in_use);
         frames.sort_unstable();
         frames.dedup();
         frames
@@ -57,7 +61,7 @@ pub(super) fn failures(facts: &Facts<'_>) -> Vec<SiteFailure> {
     let mut sites: BTreeMap<(Address, u16), Vec<Connection>> = BTreeMap::new();
     let (_, end_ns) = facts.span();
     let mut working: BTreeSet<(Address, u16)> = BTreeSet::new();
-    for connection in facts.connections.iter().filter(|connection| connection.server.1 != 53) {
+    for connection in facts.connections.iter().filter(|connection| !is_dns_port(connection.server.1)) {
         let watched = end_ns - connection.last_syn_ns >= SYN_WATCH_NS;
         match connection.ending {
             Ending::Refused | Ending::ResetLater | Ending::Rejected => {
@@ -89,12 +93,15 @@ pub(super) fn failures(facts: &Facts<'_>) -> Vec<SiteFailure> {
         });
         if let Some(given) = source {
             let error = attempts.iter().find_map(|attempt| error_about(facts, attempt));
+            let period_ns = (first.time_ns, attempts.iter().map(|a| a.last_syn_ns).max().unwrap_or(0));
+            let working = facts.in_use(site, period_ns).and_then(|own| own.from_server.last);
             failures.push(SiteFailure {
                 site,
                 name: given.name.clone(),
                 answer: given.packet,
                 attempts,
                 error,
+                in_use: working.map(|seen| seen.packet),
             });
         }
     }

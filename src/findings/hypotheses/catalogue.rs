@@ -206,7 +206,7 @@ const CLASS_A: &str = "Which of H1–H4 holds: a missing listener, a filter that
 that never was a resolver send the same packets.";
 
 /// All hypotheses in order of their number; those from H24 on are listed where something speaks for or against them.
-pub static CATALOGUE: [Entry; 34] = [
+pub static CATALOGUE: [Entry; 35] = [
     refusal(Cause::NotRunning, "DNS service not running or not bound on the server"),
     refusal(Cause::ServerFilter, "packet filter on the server rejects the port"),
     refusal(Cause::DeviceInFront, "device in front of the server answers in its name"),
@@ -302,6 +302,11 @@ pub static CATALOGUE: [Entry; 34] = [
         Cause::ApplicationError,
         "the service accepts and then closes without an answer",
         "Whether it is overloaded, starting, misconfigured, or does not serve this client.",
+    ),
+    cause(
+        Cause::Mute,
+        "the server accepts and acknowledges the question, and its service does not answer",
+        "Whether the service hangs, waits for something behind it, or a device accepts in its name.",
     ),
     cause(
         Cause::LossyPath,

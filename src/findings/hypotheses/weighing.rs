@@ -1,6 +1,7 @@
 //! Weighs a scene: every observation that speaks for or against a cause becomes one ledger row per hypothesis.
 
 mod answers;
+mod connections;
 mod errors;
 mod fragments;
 mod further;
@@ -25,6 +26,7 @@ pub fn weigh(scene: &Scene<'_, '_>) -> (Ledger, Classing) {
     errors::weigh(scene, &mut ledger);
     silence::weigh(scene, &mut ledger);
     answers::weigh(scene, &mut ledger);
+    connections::weigh(scene, &mut ledger);
     surroundings::weigh(scene, &mut ledger);
     patterns::weigh(scene, &mut ledger);
     waiting::weigh(scene, &mut ledger);

@@ -45,7 +45,13 @@ fn parts(scene: &Scene<'_, '_>, assessment: &Assessment) -> Vec<(Topic, Vec<Said
         Some(Signature::ResponseCode(code)) => answered(scene, *code, &mut out),
         Some(Signature::NoAnswer) => silent(scene, &leading, &mut out),
         Some(Signature::Late) => late(scene, &mut out),
-        Some(Signature::TcpReset | Signature::Truncated) => over_tcp(scene, &mut out),
+        Some(
+            Signature::TcpReset
+            | Signature::ResetMidway
+            | Signature::Closed
+            | Signature::Mute
+            | Signature::Truncated,
+        ) => over_tcp(scene, &mut out),
         Some(Signature::Icmp { .. }) => errors::errors(scene, &leading, assessment, &mut out),
         None => incident(scene, &leading, assessment, &mut out),
     }
@@ -439,7 +445,19 @@ fn over_tcp(scene: &Scene<'_, '_>, out: &mut Vec<Said>) {
             record(scene)
         )
     } else {
-        format!("TCP port {} of {} was reset or did not open.", scene.service.0, scene.server)
+        let (port, server) = (scene.service.0, scene.server);
+        match scene.signature {
+            Some(Signature::Closed) => {
+                format!("{server} accepted TCP connections to port {port} and closed them without an answer.")
+            }
+            Some(Signature::Mute) => {
+                format!("{server} acknowledged questions to TCP port {port} and sent no answer.")
+            }
+            Some(Signature::ResetMidway) => {
+                format!("TCP connections to port {port} of {server} were reset after it had sent something.")
+            }
+            _ => format!("TCP port {port} of {server} was reset or did not open."),
+        }
     };
     out.push((text, frames));
 }

@@ -159,7 +159,9 @@ fn in_a_word(facts: &Facts<'_>) -> String {
         Signature::Icmp { v6, kind, code } => format!("met {}", words::icmp(v6, kind, code).0),
         Signature::NoAnswer => "unanswered".to_owned(),
         Signature::ResponseCode(code) => format!("answered with {}", response_code_name(code)),
-        Signature::TcpReset => "reset".to_owned(),
+        Signature::TcpReset | Signature::ResetMidway => "reset".to_owned(),
+        Signature::Closed => "closed without an answer".to_owned(),
+        Signature::Mute => "acknowledged and never answered".to_owned(),
         Signature::Truncated => "answered with a cut message".to_owned(),
         Signature::Late => "answered late".to_owned(),
     }

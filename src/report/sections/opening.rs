@@ -106,7 +106,10 @@ fn met(facts: &Facts<'_>) -> String {
         }
         Signature::ResponseCode(code) => format!("were answered with {}", response_code_name(*code)),
         Signature::NoAnswer => "got neither an answer nor an error".to_owned(),
-        Signature::TcpReset => "were refused by a TCP reset".to_owned(),
+        Signature::TcpReset => "met a TCP reset".to_owned(),
+        Signature::ResetMidway => "were cut off by a TCP reset".to_owned(),
+        Signature::Closed => "got no answer before the server closed the TCP connection".to_owned(),
+        Signature::Mute => "were acknowledged over TCP and never answered".to_owned(),
         Signature::Truncated => "were answered with a cut message and got no whole one over TCP".to_owned(),
         Signature::Late => "were answered late".to_owned(),
     }

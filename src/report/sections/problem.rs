@@ -63,6 +63,11 @@ fn outcome(facts: &Facts<'_>) -> String {
         Signature::NoAnswer => "neither an answer nor an error was seen".to_owned(),
         Signature::ResponseCode(code) => format!("each was answered with {}", response_code_name(*code)),
         Signature::TcpReset => "the TCP connection was reset or not accepted".to_owned(),
+        Signature::ResetMidway => {
+            "the server reset the TCP connection after it had sent something".to_owned()
+        }
+        Signature::Closed => "the server closed the TCP connection (FIN) without an answer".to_owned(),
+        Signature::Mute => "the server acknowledged the question over TCP and sent no answer".to_owned(),
         Signature::Truncated => "the answers were cut (TC set) and TCP brought no whole one".to_owned(),
         Signature::Late => "the answers came late".to_owned(),
     }

@@ -133,6 +133,10 @@ pub fn outcome(transaction: &Transaction) -> (String, Role) {
         }
         Outcome::NoAnswer => ("no answer".to_owned(), Role::Error),
         Outcome::TcpReset => ("TCP reset".to_owned(), Role::Error),
+        Outcome::RefusedByReset => ("refused by RST".to_owned(), Role::Error),
+        Outcome::ResetMidway => ("reset midway".to_owned(), Role::Error),
+        Outcome::Closed => ("closed".to_owned(), Role::Error),
+        Outcome::Mute => ("mute".to_owned(), Role::Error),
         Outcome::Truncated => ("truncated".to_owned(), Role::Warning),
         Outcome::CoveredByRateLimit => ("rate-limited".to_owned(), Role::Warning),
         Outcome::Undetermined => ("undetermined".to_owned(), Role::Muted),

@@ -505,6 +505,10 @@ pub fn outcome_words(outcome: Outcome) -> &'static str {
         Outcome::NoAnswer => "no answer",
         Outcome::Undetermined => "undetermined: the capture cannot tell",
         Outcome::TcpReset => "TCP reset",
+        Outcome::RefusedByReset => "TCP refused by reset",
+        Outcome::ResetMidway => "TCP reset midway",
+        Outcome::Closed => "TCP closed without an answer",
+        Outcome::Mute => "acknowledged over TCP, no answer",
         Outcome::Truncated => "truncated, no TCP retry",
         Outcome::CoveredByRateLimit => "silent, explained by ICMP rate limiting",
     }

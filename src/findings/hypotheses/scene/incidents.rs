@@ -378,7 +378,8 @@ impl<'f, 'i> Maker<'f, 'i> {
 
     fn sites(&self) -> Vec<Scene<'f, 'i>> {
         let mut scenes = Vec::new();
-        for site in &self.facts.sites {
+        // A service that works meanwhile is not down.
+        for site in self.facts.sites.iter().filter(|site| site.in_use.is_none()) {
             let mut scene = self.empty(Incident::Site(site), site.site.0, (site.site.1, 6));
             scene.names.push(site.name.clone());
             for attempt in &site.attempts {

@@ -1,0 +1,67 @@
+//! Rows from the TCP connections that carried questions: closed, reset or left without a byte by the server.
+
+use crate::connections::{Connection, Ends, Seen};
+use crate::correlate::Outcome;
+use crate::findings::hypotheses::ledger::Ledger;
+use crate::findings::hypotheses::matrix::answers as row;
+use crate::findings::hypotheses::scene::Scene;
+use crate::findings::hypotheses::thresholds::ANSWERS_MAX;
+use crate::findings::rules;
+use crate::index::{Packet, PacketId};
+
+pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
+    let (mut closed, mut reset, mut mute) = (0usize, 0usize, 0usize);
+    let (mut ended, mut silent) = (Vec::new(), Vec::new());
+    for transaction in &scene.transactions {
+        let Some(query) = scene.facts.index.packet(transaction.last) else { continue };
+        let Some(connection) = scene.facts.evidence.connections.of(&query) else { continue };
+        let seen = Seen { packet: query.id, time_ns: query.time_ns() };
+        let end = match (transaction.outcome, connection.ends_for(seen)) {
+            (Outcome::Mute, _) => {
+                mute += 1;
+                silent.push(query.id);
+                continue;
+            }
+            (Outcome::Closed, Some(Ends::Closed(end))) => {
+                closed += 1;
+                end
+            }
+            (Outcome::TcpReset, Some(Ends::Reset(end)))
+            | (Outcome::ResetMidway, Some(Ends::ResetMidway(end)))
+                if connection.is_accepted() && is_as_far(scene, connection, end) =>
+            {
+                reset += 1;
+                end
+            }
+            _ => continue,
+        };
+        ended.extend([query.id, end]);
+    }
+    if closed + reset > 0 {
+        let text = format!(
+            "{} accepted {} over TCP and ended {} without an answer ({closed} by FIN, {reset} by RST).",
+            scene.server,
+            rules::counted(closed + reset, "question", "questions"),
+            if closed + reset == 1 { "its connection" } else { "their connections" },
+        );
+        ended.truncate(ANSWERS_MAX);
+        ledger.see(&row::CLOSED_UNANSWERED, text, ended);
+    }
+    if mute > 0 {
+        let text = format!(
+            "{} accepted and acknowledged {} over TCP and sent no answer.",
+            scene.server,
+            rules::counted(mute, "question", "questions"),
+        );
+        silent.truncate(ANSWERS_MAX);
+        ledger.see(&row::MUTE, text, silent);
+    }
+}
+
+/// Whether a reset comes from as far as the packet that accepted the connection: another distance is another device's.
+fn is_as_far(scene: &Scene<'_, '_>, connection: &Connection, reset: PacketId) -> bool {
+    let packet = |id: PacketId| scene.facts.index.packet(id);
+    let accepted = connection.accepted.and_then(|accepted| packet(accepted.packet));
+    let ttls = accepted.as_ref().map(Packet::ttl).zip(packet(reset).as_ref().map(Packet::ttl));
+    ttls.is_none_or(|(accepted, reset)| accepted == reset)
+}
