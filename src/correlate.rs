@@ -38,6 +38,7 @@ pub mod splits;
 mod strays;
 pub mod tally;
 mod transactions;
+mod translated;
 pub mod unserved;
 pub mod vantage;
 mod weigh;
@@ -447,7 +448,7 @@ pub fn correlate_noting(
     );
     passed("errors weighed, connections");
     let conclude = || {
-        quotes::attach_all(&messages, &mut evidence, judged);
+        quotes::attach_all((&messages, &dictionary), &mut evidence, judged);
         evidence.limits.extend(connections.note());
         evidence.connections = connections;
         printed::join_nameless(&messages, &mut evidence);

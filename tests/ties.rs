@@ -11,8 +11,8 @@ use std::net::IpAddr;
 use std::sync::atomic::AtomicBool;
 
 use portmortem::capture;
-use portmortem::correlate::{Evidence, Level, Outcome, Parameters, Reason, correlate};
-use portmortem::generate::dns;
+use portmortem::correlate::{AnomalyKind, Evidence, Level, LinkKind, Outcome, Parameters, Reason, correlate};
+use portmortem::generate::dns::{self, Data, Message};
 use portmortem::generate::{Packet, PcapWriter, Segment, Variant, flags, link};
 use portmortem::index::{Index, Input, PacketId, Progress, build};
 
@@ -155,7 +155,7 @@ fn an_echo_flow_is_addresses_and_identifier() {
 fn the_newest_of_several_that_fit_is_named_answered_or_not() {
     let asked = |id: u16| query(id, NAME);
     let answer =
-        |id: u16| Packet::udp(SERVER, CLIENT, &dns::answer(id, NAME, dns::Data::A([203, 0, 113, 80].into())));
+        |id: u16| Packet::udp(SERVER, CLIENT, &dns::answer(id, NAME, Data::A([203, 0, 113, 80].into())));
     let frames = [
         (0, asked(1)),
         (SECOND, asked(2)),
@@ -228,4 +228,122 @@ fn a_flow_of_thousands_of_queries_is_searched_by_what_short_quotes_hold() {
     let about: Vec<Option<PacketId>> = evidence.error_links().iter().map(|link| link.to).collect();
     let right: Vec<Option<PacketId>> = (0..3_000).step_by(2).map(|number| Some(PacketId(number))).collect();
     assert_eq!(about, right);
+}
+
+#[test]
+fn one_translated_quote_serves_the_short_quotes_of_the_same_nat() {
+    let outside = |port: u16, id: u16, message: &[u8]| {
+        Packet::udp(format!("203.0.113.1:{port}").as_str(), SERVER, message).id(id)
+    };
+    let (one, two) = (dns::query(8, NAME, dns::A), dns::query(9, "www.example", dns::A));
+    let sent = [query(8, NAME).id(44), Packet::udp("192.0.2.10:40001", SERVER, &two).id(45)];
+    let told = |quote: &[u8]| Packet::error_quoting(ip(ROUTER), ip("192.0.2.10"), 3, 13, quote);
+    let taught = told(&outside(61_000, 44, &one).bytes());
+    let short = told(&outside(61_001, 45, &two).bytes()[..28]);
+    let [first_sent, second_sent] = sent;
+    let frames = [(0, first_sent), (MS, taught), (2 * MS, second_sent.clone()), (3 * MS, short.clone())];
+    let (_, evidence) = examine(&frames);
+    let links = evidence.error_links();
+    assert_eq!((links[0].to, links[0].level), (Some(PacketId(0)), Level::Nat));
+    assert_eq!(
+        (links[1].to, links[1].level, links[1].reason),
+        (Some(PacketId(2)), Level::Probable, Reason::NatKnown)
+    );
+    assert_eq!(evidence.transactions[1].outcome, Outcome::Refused);
+    // Nothing taught, nothing known.
+    assert_eq!(tie(&[(0, second_sent), (MS, short)]).1, Level::Orphan);
+}
+
+#[test]
+fn what_asks_nothing_is_no_query() {
+    let datagram = |from: &str, to: &str, payload: &[u8]| Packet::udp(from, to, payload);
+    let bare = [0_u8, 7, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    let refused = Message::bare_response(7, 1).bytes();
+    let letters: Vec<u8> = (b'A'..=b'`').collect();
+    let asked = dns::query(3, NAME, dns::A);
+    let frames = [
+        (0, datagram(CLIENT, SERVER, &bare)),
+        (MS, datagram(SERVER, CLIENT, &refused)),
+        (2 * MS, datagram("192.0.2.10:40002", SERVER, &letters)),
+        (3 * MS, datagram("192.0.2.10:40003", SERVER, &asked)),
+        (4 * MS, datagram(SERVER, "192.0.2.10:40003", &asked)),
+    ];
+    let (_, evidence) = examine(&frames);
+    let asked: Vec<u32> = evidence.transactions.iter().map(|transaction| transaction.first.0).collect();
+    assert_eq!(asked, [3], "neither a header, nor letters, nor a query sent back");
+    assert_eq!(evidence.transactions[0].tries, 1);
+    assert_eq!(evidence.transactions[0].outcome, Outcome::NoAnswer);
+    let link = evidence.links_from(PacketId(1)).into_iter().next().expect("the error answers the header");
+    assert_eq!((link.to, link.kind, link.level), (Some(PacketId(0)), LinkKind::AnswerTo, Level::Probable));
+    assert_eq!(evidence.links_to(PacketId(0)).len(), 1);
+    assert!(evidence.anomalies.iter().all(|anomaly| anomaly.kind != AnomalyKind::Unsolicited));
+}
+
+#[test]
+fn whoever_answers_a_query_to_everybody_answers_it() {
+    for to in ["255.255.255.255:53", "[ff02::fb]:53"] {
+        let v6 = to.starts_with('[');
+        let (from, server) =
+            if v6 { ("[2001:db8::10]:4000", "[2001:db8::53]:53") } else { (CLIENT, "192.0.2.53:53") };
+        let asked = Packet::udp(from, to, &dns::query(3, NAME, dns::A));
+        let answer = dns::answer(3, NAME, Data::A([203, 0, 113, 80].into()));
+        let answer = Packet::udp(server, from, &answer);
+        let (_, evidence) = examine(&[(0, asked.clone()), (3 * MS, answer)]);
+        let [transaction] = evidence.transactions.as_slice() else { panic!("one question") };
+        assert_eq!((transaction.answer, transaction.outcome), (Some(PacketId(1)), Outcome::Answered), "{to}");
+        assert_eq!(transaction.waited_ns, 3 * MS);
+        assert!(evidence.anomalies.is_empty(), "{:?}", evidence.anomalies);
+        let again = Packet::udp(from, to, &dns::query(3, NAME, dns::A));
+        let (_, evidence) = examine(&[(0, asked), (2 * SECOND, again)]);
+        assert_eq!(evidence.transactions[0].outcome, Outcome::Undetermined, "{to} is no server");
+        assert!(evidence.problems.is_empty());
+    }
+    // The broadcast address of a subnet shows in the frame alone.
+    let asked = Packet::udp(CLIENT, "192.0.2.255:53", &dns::query(3, NAME, dns::A));
+    let frame = asked.ethernet_between(link::mac_of(ip("192.0.2.10")), [0xff; 6]);
+    let (_, evidence) = examine_frames(&[(0, frame)]);
+    assert_eq!(evidence.transactions[0].outcome, Outcome::Undetermined);
+}
+
+#[test]
+fn queries_that_trace_a_path_are_no_failed_lookups() {
+    for v6 in [false, true] {
+        let (from, to) = if v6 { ("[2001:db8::10]:4000", "[2001:db8:9::53]:53") } else { (CLIENT, SERVER) };
+        let kind = if v6 { (3, 0) } else { (11, 0) };
+        let probe = |ttl: u8| Packet::udp(from, to, &dns::query(u16::from(ttl), NAME, dns::A)).ttl(ttl);
+        let router = |ttl: u8| {
+            let reporter = if v6 { format!("2001:db8:{ttl}::1") } else { format!("198.51.{ttl}.1") };
+            Packet::error_about(ip(&reporter), kind.0, kind.1, &probe(ttl).ttl(1))
+        };
+        let mut frames = Vec::new();
+        for ttl in 1..=3_u8 {
+            frames.push((i64::from(ttl) * SECOND, probe(ttl)));
+            if ttl != 2 {
+                frames.push((i64::from(ttl) * SECOND + MS, router(ttl)));
+            }
+        }
+        let (_, evidence) = examine(&frames);
+        let outcomes: Vec<Outcome> =
+            evidence.transactions.iter().map(|transaction| transaction.outcome).collect();
+        assert_eq!(outcomes, [Outcome::Undetermined; 3], "answered by routers or not, v6 {v6}");
+        assert!(evidence.problems.is_empty());
+        // A host that gives all its packets few hops traces nothing.
+        let lost = [(0, probe(3)), (MS, router(3))];
+        let (_, evidence) = examine(&lost);
+        assert_eq!(evidence.transactions[0].outcome, Outcome::Refused);
+    }
+}
+
+#[test]
+fn a_step_of_the_clock_is_no_duration() {
+    let answer = Packet::udp(SERVER, CLIENT, &dns::answer(8, NAME, Data::A([203, 0, 113, 80].into())));
+    let frames = [(20 * SECOND, query(8, NAME)), (10 * SECOND, answer)];
+    let (_, evidence) = examine(&frames);
+    let transaction = &evidence.transactions[0];
+    assert_eq!((transaction.outcome, transaction.waited_ns), (Outcome::Answered, 0));
+    assert_eq!((evidence.round_trip_ns(transaction), evidence.waited_ns(transaction)), (None, None));
+    let error = full(&query(8, NAME));
+    let (_, evidence) = examine(&[(20 * SECOND, query(8, NAME)), (10 * SECOND, error)]);
+    let link = &evidence.error_links()[0];
+    assert_eq!((link.to, link.delta_ns), (Some(PacketId(0)), 0));
 }

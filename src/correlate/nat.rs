@@ -91,7 +91,7 @@ fn same(messages: &Messages<'_>, error: &Error<'_>, candidate: PacketId) -> Opti
     let in_time = (0..=error.head.window_ns()).contains(&delta_ns);
     ((same_server || same_client) && equal && in_time).then_some(Weighed {
         target: Some(candidate),
-        level: Level::Nat,
+        level: if error.head.checksum_wrong { Level::Probable } else { Level::Nat },
         reason: if same_server { Reason::NatSender } else { Reason::NatReceiver },
     })
 }

@@ -172,6 +172,9 @@ impl Ends {
     }
 }
 
+/// Protocol, sender, and receiver with its port.
+pub(super) type Sent = (u8, Address, (Address, u16));
+
 /// The packets of one segment that errors quote: slot and packet.
 type Seen = Vec<(u32, PacketId)>;
 
@@ -186,15 +189,41 @@ impl Quoted {
         let errors: Vec<PacketId> = messages.index.icmp_rows().map(|row| row.packet).collect();
         let read = |packet: &PacketId| Wish::read(messages, dictionary, *packet);
         let wishes: Vec<Wish> = errors.par_iter().filter_map(read).collect();
+        Self::of_wishes(messages, (dictionary, evidence), &wishes, cancel)
+    }
+
+    /// Finds what was sent by a host to another and its port.
+    pub fn between(
+        messages: &Messages<'_>,
+        (dictionary, evidence): (&Dictionary, &Evidence),
+        flows: &[Sent],
+        cancel: &AtomicBool,
+    ) -> Self {
+        let wish = |(protocol, source, to): &Sent| Wish {
+            target: Target::Printed(flow_hash(*protocol, (*source, 0), *to)),
+            source: *source,
+            ends: (dictionary.number(*source), dictionary.number(to.0)),
+            ports: None,
+        };
+        let wishes: Vec<Wish> = flows.iter().map(wish).collect();
+        Self::of_wishes(messages, (dictionary, evidence), &wishes, cancel)
+    }
+
+    fn of_wishes(
+        messages: &Messages<'_>,
+        (dictionary, evidence): (&Dictionary, &Evidence),
+        wishes: &[Wish],
+        cancel: &AtomicBool,
+    ) -> Self {
         let rough = Rough::new(wishes.len());
         let mut quoted = Self { rough, ports: vec![0; PORT_WORDS], ..Self::default() };
-        for wish in &wishes {
+        for wish in wishes {
             quoted.want(wish);
         }
         if quoted.count == 0 {
             return quoted;
         }
-        let ends = Ends::new(dictionary, &wishes);
+        let ends = Ends::new(dictionary, wishes);
         let segments = messages.index.segments().par_iter().enumerate();
         let parts = segments.map(|(at, segment)| {
             if cancel.load(Ordering::Relaxed) {
@@ -390,6 +419,15 @@ impl Quoted {
         let all = if places.is_some() { 0 } else { packets.len() };
         let chosen = places.unwrap_or_default().into_iter().map(|at| at as usize);
         chosen.chain((0..all).rev()).filter_map(|at| packets.get(at).copied())
+    }
+
+    /// What a host sent to another and its port before an error, as far as it may be quoted, newest first.
+    pub fn sent(
+        &self,
+        (protocol, source, to): Sent,
+        error: &Error<'_>,
+    ) -> impl Iterator<Item = PacketId> + '_ {
+        self.before(error, Target::Printed(flow_hash(protocol, (source, 0), to)))
     }
 
     /// The newest packets before a printed error.

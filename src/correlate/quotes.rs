@@ -11,6 +11,7 @@ use super::dictionary::Dictionary;
 use super::evidence::set_bit;
 use super::messages::Messages;
 use super::quoted::{Quoted, Target};
+use super::translated::Mappings;
 use super::weigh::{self, Error, Head, Weighed};
 use super::{Anomaly, AnomalyKind, Evidence, Level, Link, LinkKind, Reason, TransactionId};
 use super::{in_view, nat, printed};
@@ -58,7 +59,11 @@ pub(super) fn weigh(
 }
 
 /// Stores the links of the errors and hands the transactions their errors.
-pub(super) fn attach_all(messages: &Messages<'_>, evidence: &mut Evidence, weighing: Weighing) {
+pub(super) fn attach_all(
+    (messages, dictionary): (&Messages<'_>, &Dictionary),
+    evidence: &mut Evidence,
+    weighing: Weighing,
+) {
     let Weighing { quoted, errors } = weighing;
     let mut lost = Vec::new();
     let mut doubts_left = DOUBTS_MAX;
@@ -87,7 +92,20 @@ pub(super) fn attach_all(messages: &Messages<'_>, evidence: &mut Evidence, weigh
         evidence,
         &lost.iter().map(|(told, key)| (told.head.packet, *key)).collect::<Vec<_>>(),
     );
+    let mut mappings = Mappings::default();
+    let mut left = Vec::new();
     for ((told, _), weighed) in lost.into_iter().zip(translated) {
+        match weighed {
+            Some(weighed) => {
+                mappings.learn(messages, told.head.packet, &weighed);
+                attach(messages, evidence, &told.head, &weighed);
+            }
+            None => left.push(told),
+        }
+    }
+    let errors: Vec<PacketId> = left.iter().map(|told| told.head.packet).collect();
+    let known = mappings.find((messages, dictionary), evidence, &errors);
+    for (told, weighed) in left.into_iter().zip(known) {
         match weighed {
             Some(weighed) => attach(messages, evidence, &told.head, &weighed),
             None => store(messages, evidence, told),

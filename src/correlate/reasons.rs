@@ -63,6 +63,8 @@ pub enum Reason {
     NatSender,
     /// DNS bytes agree, the receiver differs.
     NatReceiver,
+    /// What the quote holds agrees with a packet of the host behind a NAT that another quote showed.
+    NatKnown,
     /// A printed quote with port, IP id and DNS id.
     PrintedQuote,
     /// What a printed or cut error names, and how many open queries fit.
@@ -143,6 +145,9 @@ impl Reason {
             Self::NatSender => "quotes its DNS bytes with the sender's address or port as a NAT changed them",
             Self::NatReceiver => {
                 "quotes its DNS bytes with the receiver's address or port as a NAT changed them"
+            }
+            Self::NatKnown => {
+                "what it quotes fits once the sender's address is translated back as another quote shows it for this NAT"
             }
             Self::PrintedQuote => "the printed quote shows its port, IP id and DNS id",
             Self::Open(names, crowd) => open(names, crowd),

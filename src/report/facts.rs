@@ -65,10 +65,9 @@ impl Inventory {
         for row in input.index.dns_rows().filter(|row| row.kind == DnsKind::Dns && own(row.packet)) {
             if row.is_response() {
                 found.responses.push(row.packet);
-            } else {
-                found.queries.push(row.packet);
             }
         }
+        found.queries = input.evidence.queries().map(|(row, _)| row.packet).collect();
         found.icmp_errors =
             input.index.icmp_rows().map(|row| row.packet).filter(|packet| own(*packet)).collect();
         found.tally(input.index, input.evidence);
@@ -120,7 +119,7 @@ impl Inventory {
         for transaction in &evidence.transactions {
             *outcomes.entry(transaction.outcome).or_default() += 1;
             let Some(packet) = index.packet(transaction.first) else { continue };
-            if self.dns_servers.len() < DISTINCT_MAX {
+            if self.dns_servers.len() < DISTINCT_MAX && evidence.unserved(transaction.first).is_none() {
                 self.dns_servers.insert(packet.destination_address());
             }
             if transaction.answer.is_some() && self.answering.len() < DISTINCT_MAX {

@@ -227,6 +227,7 @@ fn lookups(facts: &Facts<'_>, explained: &Explained<'_, '_>, items: &mut Items<'
         let Some(transaction) = facts.evidence.transaction(id) else { continue };
         if lookups.of(id).is_some_and(|lookup| served.contains(&lookup))
             || explained.has(transaction.first)
+            || facts.evidence.unserved(transaction.last).is_some()
             || transaction.answer.is_some_and(|answer| explained.has(answer))
         {
             continue;

@@ -147,6 +147,7 @@ impl<'f, 'i> Maker<'f, 'i> {
         for transaction in &self.facts.evidence.transactions {
             let repeated = transaction.tries > 1 && transaction.outcome == Outcome::Undetermined;
             if repeated
+                && self.facts.evidence.unserved(transaction.last).is_none()
                 && end_ns - self.facts.time(transaction.first) >= watch_ns
                 && let Some((_, key)) = servers::key_of(self.facts, transaction)
             {
