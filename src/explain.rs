@@ -4,7 +4,6 @@ mod dns;
 mod icmp;
 mod other;
 
-use crate::capture::LinkType;
 use crate::correlate::{Evidence, Level, LinkKind, lookups};
 use crate::decode::{Address, Decoded, Transport, transcript};
 use crate::index::{Index, Packet, PacketId};
@@ -111,8 +110,7 @@ struct Subject<'i> {
 /// Explains a packet; `None` past the end.
 pub fn explain(index: &Index, evidence: &Evidence, id: PacketId) -> Option<Explanation> {
     let packet = index.packet(id)?;
-    let printed =
-        (packet.link_type() == LinkType::TRANSCRIPT).then(|| transcript::read(packet.bytes())).flatten();
+    let printed = packet.printed();
     let subject = Subject { index, evidence, packet, decoded: packet.decode(), printed };
     let mut explanation = Explanation::default();
     head(&subject, &mut explanation);
@@ -188,7 +186,9 @@ fn endpoint_words(subject: &Subject<'_>, address: Address, port: Option<u16>) ->
     let who = role(subject, address);
     match port {
         None => format!("{who}; ICMP has no ports"),
-        Some(53) => format!("{who}, port 53, the DNS service; the last dot separates the port"),
+        Some(port) if subject.index.settings.is_dns_port(port) => {
+            format!("{who}, port {port}, the DNS service; the last dot separates the port")
+        }
         Some(port @ (80 | 443 | 853 | 5353 | 5355)) => format!("{who}, port {port}, a service's port"),
         Some(port) => {
             format!("{who}, port {port}: the last dot separates the port; a high number is temporary")
@@ -199,19 +199,20 @@ fn endpoint_words(subject: &Subject<'_>, address: Address, port: Option<u16>) ->
 /// A host by its role in this packet, where it has one, with its address.
 fn role(subject: &Subject<'_>, address: Address) -> String {
     let decoded = &subject.decoded;
+    let is_dns = |port: u16| subject.index.settings.is_dns_port(port);
     let quoted = crate::decode::Quote::read(decoded);
     let (server, client) = if let Some(quote) = &quoted {
         match quote.inner.ports() {
-            Some((_, 53)) => (quote.inner.destination, quote.inner.source),
-            Some((53, _)) => (quote.inner.source, quote.inner.destination),
+            Some((_, port)) if is_dns(port) => (quote.inner.destination, quote.inner.source),
+            Some((port, _)) if is_dns(port) => (quote.inner.source, quote.inner.destination),
             _ => (Address::None, Address::None),
         }
     } else if let Some(quoted) = subject.printed.and_then(|line| line.icmp).and_then(|icmp| icmp.quoted) {
         (quoted.address, decoded.destination)
     } else {
         match decoded.ports() {
-            Some((_, 53)) => (decoded.destination, decoded.source),
-            Some((53, _)) => (decoded.source, decoded.destination),
+            Some((_, port)) if is_dns(port) => (decoded.destination, decoded.source),
+            Some((port, _)) if is_dns(port) => (decoded.source, decoded.destination),
             _ => (Address::None, Address::None),
         }
     };

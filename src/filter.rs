@@ -30,6 +30,7 @@ use std::sync::atomic::AtomicBool;
 
 use crate::correlate::Evidence;
 use crate::index::{Index, PacketId};
+use crate::settings::Settings;
 pub use complete::{COMPLETIONS_MAX, Completion, complete};
 pub use evaluate::Step;
 use expression::{Expression, Function};
@@ -98,8 +99,8 @@ impl Filter {
     }
 
     /// Whether it can only match DNS messages, ICMP messages and pieces of them, so that no other packets are read again.
-    pub fn is_about_evidence(&self) -> bool {
-        scan::is_about_evidence(&self.expression)
+    pub fn is_about_evidence(&self, settings: &Settings) -> bool {
+        scan::is_about_evidence(&self.expression, settings)
     }
 
     /// The same filter with the packets linked to a match besides.

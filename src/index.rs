@@ -12,8 +12,9 @@ use std::sync::Arc;
 use crate::capture::{Format, LinkType, Map, Metadata};
 use crate::decode::{Address, Decoded, transcript};
 use crate::protocols::ProtocolId;
+use crate::settings::Settings;
 use crate::time::Nanos;
-pub use build::{Input, Plan, Progress, build, build_as};
+pub use build::{Input, Plan, Progress, build, build_as, build_with};
 pub use reassembly::Assembly;
 pub use segment::{DnsRow, IcmpRow, Segment};
 
@@ -48,6 +49,8 @@ pub struct IndexedSource {
     runs: Vec<Run>,
     /// Added to every time stamp of this source (clock offset given by the analyst).
     pub offset_ns: Nanos,
+    /// What the user says about the captures.
+    pub settings: Arc<Settings>,
 }
 
 /// Packets of one source that follow each other in the index.
@@ -97,6 +100,8 @@ pub struct Index {
     pub order: Option<Arc<[u32]>>,
     /// Whether loading has finished.
     pub complete: bool,
+    /// What the user says about the captures.
+    pub settings: Arc<Settings>,
 }
 
 impl Index {
@@ -301,7 +306,7 @@ impl<'i> Packet<'i> {
     }
     /// The packet as a transcript prints it; `None` for packets that are bytes.
     pub fn printed(&self) -> Option<transcript::Line<'i>> {
-        self.is_text().then(|| transcript::read(self.bytes()))?
+        self.is_text().then(|| transcript::read(self.bytes(), &self.source.settings))?
     }
     /// The IP packet it completes, where that was kept: DNS messages and ICMP errors sent in fragments.
     pub fn datagram(&self) -> Option<Decoded<'i>> {
@@ -332,7 +337,10 @@ impl<'i> Packet<'i> {
     /// The addresses its DNS answer gives (A and AAAA records).
     pub fn answer_addresses(&self) -> Vec<std::net::IpAddr> {
         if self.link_type() == crate::capture::LinkType::TRANSCRIPT {
-            return crate::decode::answers::printed_addresses(&String::from_utf8_lossy(self.bytes()));
+            return crate::decode::answers::printed_addresses(
+                &String::from_utf8_lossy(self.bytes()),
+                &self.source.settings,
+            );
         }
         self.dns().map_or_else(Vec::new, |row| crate::decode::answers::addresses(self.message(row)))
     }
@@ -356,6 +364,7 @@ impl<'i> Packet<'i> {
             decoded: &decoded,
             assembled: assembled.map(|row| self.message(row)),
             datagram: datagram.as_ref(),
+            settings: &self.source.settings,
         };
         body(self.protocol(), &frame)
     }

@@ -6,6 +6,8 @@
 pub mod text;
 pub mod time;
 
+pub mod settings;
+
 pub mod generate;
 
 pub mod samples;

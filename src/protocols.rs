@@ -31,9 +31,10 @@ pub mod tls;
 pub mod transcript;
 pub mod udp;
 
-use std::sync::{LazyLock, OnceLock};
+use std::sync::LazyLock;
 
 use crate::decode::{Address, Decoded, LayerKind, Transport};
+use crate::settings::Settings;
 
 /// How a packet is recognised as belonging to a protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -247,6 +248,8 @@ pub struct Frame<'a, 'd> {
     pub assembled: Option<&'d [u8]>,
     /// The IP packet this fragment completes.
     pub datagram: Option<&'d Decoded<'d>>,
+    /// What the user says about the capture.
+    pub settings: &'d Settings,
 }
 
 /// One protocol.
@@ -367,19 +370,6 @@ struct Claims {
     ether: Vec<(u16, u8)>,
 }
 
-static DNS_PORTS: OnceLock<Vec<u16>> = OnceLock::new();
-
-/// Makes packets of further UDP and TCP ports count as DNS. Holds for the whole process and must come
-/// before the first packet is read; later calls change nothing.
-pub fn claim_dns_ports(ports: &[u16]) {
-    let _ = DNS_PORTS.set(ports.to_vec());
-}
-
-/// Whether a port is DNS: 53, or claimed by [`claim_dns_ports`].
-pub fn is_dns_port(port: u16) -> bool {
-    port == 53 || DNS_PORTS.get().is_some_and(|ports| ports.contains(&port))
-}
-
 static CLAIMS: LazyLock<Claims> = LazyLock::new(|| {
     let mut claims = Claims {
         udp: vec![0; 65536].into_boxed_slice(),
@@ -403,24 +393,20 @@ static CLAIMS: LazyLock<Claims> = LazyLock::new(|| {
             }
         }
     }
-    for port in DNS_PORTS.get().into_iter().flatten() {
-        for table in [&mut claims.udp, &mut claims.tcp] {
-            if let Some(slot) = table.get_mut(usize::from(*port)) {
-                *slot = ProtocolId::DNS.0;
-            }
-        }
-    }
     claims
 });
 
-/// Names the protocol of a decoded packet.
-pub fn classify(decoded: &Decoded<'_>) -> ProtocolId {
+/// Names the protocol of a decoded packet; ports the user names as DNS go before those of the table.
+pub fn classify(decoded: &Decoded<'_>, settings: &Settings) -> ProtocolId {
     let claims = &*CLAIMS;
     if decoded.is_piece() {
         return ProtocolId::FRAGMENT;
     }
     let by_port = |table: &[u8], a: u16, b: u16| {
-        let claim = |port: u16| table.get(usize::from(port)).copied().unwrap_or(0);
+        let claim = |port: u16| match table.get(usize::from(port)) {
+            _ if settings.is_named_port(port) => ProtocolId::DNS.0,
+            claimed => claimed.copied().unwrap_or(0),
+        };
         let (first, second) = (claim(a), claim(b));
         // Between two claimed ports the earlier row of the table wins.
         if first == 0 || (second != 0 && second < first) { second } else { first }
@@ -548,8 +534,10 @@ mod tests {
 
     fn show(link_type: LinkType, bytes: &[u8]) -> (String, Tree) {
         let decoded = decode(link_type, bytes);
-        let frame = Frame { decoded: &decoded, assembled: None, datagram: None };
-        let protocol = classify(&decoded);
+        let settings = Settings::default();
+        let frame = Frame { decoded: &decoded, assembled: None, datagram: None, settings: &settings };
+        let settings = Settings::default();
+        let protocol = classify(&decoded, &settings);
         (summary(protocol, &frame), dissect(protocol, &frame))
     }
 

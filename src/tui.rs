@@ -39,7 +39,8 @@ use crossterm::event::Event;
 use ratatui::layout::Rect;
 
 use crate::case::{Case, Place};
-use crate::index::{Index, Input};
+use crate::index::{Index, Input, Plan};
+use crate::settings::Settings;
 use crate::time::Nanos;
 use jobs::Jobs;
 use overview::Overview;
@@ -64,14 +65,14 @@ enum Incoming {
 }
 
 /// Opens the captures on the full screen and returns when the analyst quits.
-pub fn run(inputs: Vec<Input>) -> Result<()> {
+pub fn run(inputs: Vec<Input>, settings: Arc<Settings>) -> Result<()> {
     let is_sample = inputs.first().is_some_and(|input| input.source.name.starts_with("sample:"));
     let capture = inputs.first().and_then(|input| input.source.path.clone());
     let place = Place::new(capture.as_deref());
     let mut screen = Screen::open()?;
     let (sender, receiver) = mpsc::sync_channel(QUEUE_MAX);
     read_terminal(sender.clone());
-    load(inputs, sender.clone());
+    load((inputs, settings), sender.clone());
     let replies = sender.clone();
     let send: Arc<jobs::Send> = Arc::new(move |reply| {
         let _ = replies.send(Incoming::Reply(reply));
@@ -183,13 +184,13 @@ fn read_terminal(sender: SyncSender<Incoming>) {
 }
 
 /// Builds the index on a thread of its own; another sends the newest snapshot as it grows, the last one at once.
-fn load(inputs: Vec<Input>, sender: SyncSender<Incoming>) {
+fn load(inputs: (Vec<Input>, Arc<Settings>), sender: SyncSender<Incoming>) {
     let progress = Arc::new(crate::index::Progress::default());
     let (snapshots, newest) = mpsc::channel::<Index>();
     let shared = Arc::clone(&progress);
     std::thread::spawn(move || {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        let index = crate::index::build(inputs, threads, &shared, |index| {
+        let index = crate::index::build_with(inputs, Plan::new(threads), &shared, |index| {
             let _ = snapshots.send(index.clone());
         });
         let _ = snapshots.send(index);

@@ -290,7 +290,7 @@ fn mutated_frames() {
                 .all(|layer| layer.end as usize <= bytes.len() && layer.start <= layer.end);
             assert!(layers, "a layer ends behind the frame: {:?} of {} bytes", decoded.layers(), bytes.len());
             let _ = Quote::read(&decoded);
-            let _ = portmortem::protocols::classify(&decoded);
+            let _ = portmortem::protocols::classify(&decoded, &portmortem::settings::Settings::default());
             let _ = portmortem::decode::dns::read(decoded.payload());
         }
     });

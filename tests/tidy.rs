@@ -18,6 +18,19 @@ const CLOCK_READERS: &[(&str, &str)] = &[(
     "which kind of memory is quicker shows only by trying; what is read does not depend on it",
 )];
 
+/// Where the number 53 may stand, with the reason: everywhere else the settings say which ports carry DNS.
+const DNS_PORT_FILES: &[(&str, &str)] = &[
+    ("settings.rs", "says which ports carry DNS"),
+    ("protocols.rs", "the table of ports"),
+    ("protocols/", "the table of ports"),
+    ("generate/", "makes packets"),
+    ("decode/transcript/services.rs", "names of services as tcpdump prints them"),
+    ("filter/fields/values.rs", "names of services as filters write them"),
+    ("decode/dns/names.rs", "a record type"),
+    ("findings/facts/traffic/datagrams.rs", "an option of DHCP"),
+    ("findings/hypotheses/matrix/", "weights"),
+];
+
 /// One source file of the library or binary.
 struct SourceFile {
     /// Path below `src`, with `/`.
@@ -214,6 +227,43 @@ fn every_file_says_what_it_is_for_and_stays_short() {
     for (name, reason) in LONG_FILES.iter().chain(CLOCK_READERS) {
         if !root().join("src").join(name).exists() || reason.is_empty() {
             problems.push(format!("{name} is allowed something but is not there, or for no reason"));
+        }
+    }
+    report(&problems);
+}
+
+/// The lines of a file without comments and without what stands between quotation marks.
+fn unquoted(file: &SourceFile) -> Vec<(usize, String)> {
+    let mut quoted = false;
+    let mut bare = |line: &str| {
+        let line = line.replace("'\"'", "").replace("\\\\", "").replace("\\\"", "");
+        let mut code = String::new();
+        for (at, part) in line.split('"').enumerate() {
+            quoted ^= at > 0;
+            if !quoted {
+                code.push_str(part);
+                code.push(' ');
+            }
+        }
+        code
+    };
+    file.lines().map(|(number, line)| (number, bare(line))).collect()
+}
+
+#[test]
+fn only_the_settings_say_which_ports_carry_dns() {
+    let mut problems = Vec::new();
+    for file in sources() {
+        if DNS_PORT_FILES.iter().any(|(name, _)| file.name.starts_with(name))
+            || file.name.ends_with("tests.rs")
+        {
+            continue;
+        }
+        for (number, code) in unquoted(&file) {
+            let mut words = code.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+            if words.any(|word| word == "53") {
+                problems.push(format!("src/{}:{number} takes port 53 for DNS", file.name));
+            }
         }
     }
     report(&problems);

@@ -10,6 +10,6 @@ fuzz_target!(|input: (u16, &[u8])| {
     let (link_type, bytes) = input;
     let decoded = decode(LinkType(link_type), bytes);
     let _ = Quote::read(&decoded);
-    let _ = portmortem::protocols::classify(&decoded);
+    let _ = portmortem::protocols::classify(&decoded, &portmortem::settings::Settings::default());
     let _ = portmortem::decode::dns::read(decoded.payload());
 });

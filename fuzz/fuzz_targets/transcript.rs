@@ -12,7 +12,7 @@ fn show(text: &str, records: &[Record]) {
         assert!(record.offset >= before, "packets overlap");
         let start = record.offset as usize;
         before = record.offset + u64::from(record.captured);
-        let _ = read(&text.as_bytes()[start..start + record.captured as usize]);
+        let _ = read(&text.as_bytes()[start..start + record.captured as usize], &portmortem::settings::Settings::default());
     }
 }
 

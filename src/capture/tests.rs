@@ -597,7 +597,7 @@ proptest! {
         let (records, _) = walk(all.as_bytes(), 10).unwrap_or_else(|| (Vec::new(), Metadata::new(Format::Transcript)));
         for record in records {
             let start = record.offset as usize;
-            let _ = crate::decode::transcript::read(&all.as_bytes()[start..start + record.captured as usize]);
+            let _ = crate::decode::transcript::read(&all.as_bytes()[start..start + record.captured as usize], &crate::settings::Settings::default());
         }
     }
 }

@@ -11,10 +11,10 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use signal_hook::consts::SIGINT;
 
 use crate::capture;
-use crate::correlate::{Evidence, Parameters, correlate, encrypted};
-use crate::index::{Index, Input, Progress, SourceId, build, source_label};
-use crate::protocols;
+use crate::correlate::{Evidence, Parameters, correlate};
+use crate::index::{Index, Input, Plan, Progress, SourceId, build_with, source_label};
 use crate::samples;
+use crate::settings::Settings;
 use crate::text;
 
 /// Exit code after a second Ctrl-C, as shells count it.
@@ -87,8 +87,6 @@ impl Open {
 
     /// Opens the files without reading them through; files of a directory that are left out are named in `notes`.
     pub fn inputs_noting(&self, notes: &mut Vec<String>) -> Result<Vec<Input>> {
-        protocols::claim_dns_ports(&self.dns_port);
-        encrypted::list_resolvers(&self.encrypted_dns);
         let mut inputs = Vec::new();
         if let Some(name) = &self.sample {
             inputs.push(sample(name)?);
@@ -113,6 +111,11 @@ impl Open {
             input.offset_ns = *offset_ns;
         }
         Ok(inputs)
+    }
+
+    /// What the user says about the captures.
+    pub fn settings(&self) -> Arc<Settings> {
+        Arc::new(Settings::new(&self.dns_port, &self.encrypted_dns))
     }
 
     fn options(&self) -> capture::Options {
@@ -174,7 +177,7 @@ impl Open {
         if inputs.iter().any(|input| !input.source.bytes.is_complete()) {
             finish_on_interrupt(&progress);
         }
-        let index = build(inputs, threads, &progress, |_| {});
+        let index = build_with((inputs, self.settings()), Plan::new(threads), &progress, |_| {});
         warn_of_files(&notes);
         warn_of_damage(&index);
         for source in &index.sources {

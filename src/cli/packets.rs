@@ -44,8 +44,8 @@ pub struct Arguments {
 /// Runs the subcommand.
 pub fn run(arguments: &Arguments) -> Result<Outcome> {
     let filter = super::mistake::parse(&arguments.filter, &arguments.open)?;
-    let loaded =
-        if filter.is_about_evidence() { arguments.open.load_evidence()? } else { arguments.open.load()? };
+    let narrow = filter.is_about_evidence(&arguments.open.settings());
+    let loaded = if narrow { arguments.open.load_evidence()? } else { arguments.open.load()? };
     let cancel = AtomicBool::new(false);
     let context =
         Context { index: &loaded.index, evidence: Some(&loaded.evidence), notes: None, cancel: &cancel };

@@ -11,6 +11,6 @@ pub fn run(open: &Open) -> Result<Outcome> {
     if open.files.is_empty() && open.sample.is_none() {
         open.sample = Some(crate::samples::DEFAULT.to_owned());
     }
-    crate::tui::run(open.inputs()?)?;
+    crate::tui::run(open.inputs()?, open.settings())?;
     Ok(Outcome::Done)
 }

@@ -3,7 +3,6 @@
 use super::row::{ACK, FIN, RST, Row};
 use crate::decode::Address;
 use crate::index::PacketId;
-use crate::protocols::is_dns_port;
 use crate::time::Nanos;
 
 /// Address and port.
@@ -109,7 +108,7 @@ impl Connection {
         } else if row.accepts() {
             (Known::ByAccept, false)
         } else {
-            (Known::ByPort, !is_service(row.from.1, row.to.1))
+            (Known::ByPort, !row.from_service)
         };
         let (client, server) = if is_client { (row.from, row.to) } else { (row.to, row.from) };
         let seen = Seen::of(row);
@@ -337,13 +336,4 @@ impl Sent {
 /// How far one sequence number is ahead of another, modulo 2³² (RFC 9293 §3.4).
 fn ahead(sequence: u32, base: u32) -> i32 {
     sequence.wrapping_sub(base) as i32
-}
-
-/// Whether the port a packet comes from is the server's, where no SYN tells.
-fn is_service(from: u16, to: u16) -> bool {
-    match (is_dns_port(from), is_dns_port(to)) {
-        (true, false) => true,
-        (false, true) => false,
-        _ => from < to,
-    }
 }

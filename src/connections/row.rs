@@ -4,7 +4,7 @@ use super::{End, Scope, hash};
 use crate::decode::{Decoded, Transport};
 use crate::index::segment::flags;
 use crate::index::{Index, Packet, PacketId, Segment};
-use crate::protocols::is_dns_port;
+use crate::settings::Settings;
 use crate::time::Nanos;
 
 /// Protocol number of TCP.
@@ -32,6 +32,8 @@ pub(super) struct Row {
     pub payload: u32,
     /// Whether the numbers are those of the wire.
     pub exact: bool,
+    /// Whether it comes from the server as far as ports tell.
+    pub from_service: bool,
 }
 
 impl Row {
@@ -55,7 +57,7 @@ impl Row {
 pub(super) fn read(index: &Index, at: usize, scope: Scope, push: &mut dyn FnMut(Row)) {
     let Some(segment) = index.segments().get(at) else { return };
     for row in memchr::memchr_iter(TCP, &segment.transport) {
-        if scope == Scope::All || has_dns_port(segment, row) {
+        if scope == Scope::All || has_dns_port(segment, row, &index.settings) {
             let packet = index.packet(PacketId(segment.base.0 + row as u32));
             if let Some(row) = packet.and_then(|packet| one(&packet)) {
                 push(row);
@@ -64,9 +66,18 @@ pub(super) fn read(index: &Index, at: usize, scope: Scope, push: &mut dyn FnMut(
     }
 }
 
-fn has_dns_port(segment: &Segment, row: usize) -> bool {
-    let is_dns = |ports: &[u16]| ports.get(row).is_some_and(|port| is_dns_port(*port));
+fn has_dns_port(segment: &Segment, row: usize, settings: &Settings) -> bool {
+    let is_dns = |ports: &[u16]| ports.get(row).is_some_and(|port| settings.is_dns_port(*port));
     is_dns(&segment.source_port) || is_dns(&segment.destination_port)
+}
+
+/// Whether the port a packet comes from is the server's, where no SYN tells.
+fn is_service(from: u16, to: u16, settings: &Settings) -> bool {
+    match (settings.is_dns_port(from), settings.is_dns_port(to)) {
+        (true, false) => true,
+        (false, true) => false,
+        _ => from < to,
+    }
 }
 
 fn one(packet: &Packet<'_>) -> Option<Row> {
@@ -86,6 +97,7 @@ fn one(packet: &Packet<'_>) -> Option<Row> {
         acknowledgment: 0,
         payload: 0,
         exact: false,
+        from_service: is_service(from.1, to.1, &packet.source.settings),
     };
     let Transport::Tcp { sequence, acknowledgment, .. } = decoded.transport else {
         // A fragment of it, or a header that was cut: only the columns tell.

@@ -195,6 +195,7 @@ fn the_limit_is_told() {
         acknowledgment: 0,
         payload: 0,
         exact: true,
+        from_service: false,
     };
     for at in 0..(CONNECTIONS_MAX / SHARES) as u32 + 2 {
         share.follow(&row((at >> 14) as u16, at));

@@ -13,7 +13,6 @@ use super::{Consequence, Episode, Evidence, Outcome, clock, encrypted};
 use crate::decode::dns;
 use crate::index::segment::{DnsKind, flags};
 use crate::index::{Index, Packet, PacketId, Segment};
-use crate::protocols::is_dns_port;
 use crate::time::{self, Nanos};
 use attempts::{Attempts, Ending, Seen, Why};
 use earlier::Earlier;
@@ -386,7 +385,7 @@ impl Aftermath<'_, '_> {
     /// A SYN of the client.
     fn opened(&mut self, packet: &Packet<'_>) {
         let (server, port) = (packet.destination_address(), packet.destination_port());
-        if is_dns_port(port) {
+        if self.messages.index.settings.is_dns_port(port) {
             if server == self.episode.server.0 && self.episode.transport != 6 {
                 let connection =
                     self.evidence.connections.iter().find(|connection| connection.first.packet == packet.id);
@@ -412,7 +411,8 @@ impl Aftermath<'_, '_> {
         let server = packet.destination_address();
         let Some(ip) = server.ip() else { return };
         if packet.destination_port() == 443
-            && (encrypted::is_resolver_address(ip) || server == self.episode.server.0)
+            && (encrypted::is_resolver_address(ip, &packet.source.settings)
+                || server == self.episode.server.0)
         {
             let text = format!("connected to the resolver {server} on port 443 (possibly DNS over HTTPS)");
             self.add("C7", text, &[packet.id], None);

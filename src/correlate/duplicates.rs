@@ -3,6 +3,7 @@
 //! DNS messages and ICMP errors are always compared. All other packets are compared only when a sample or those
 //! show that the capture holds copies, because that means reading every packet's bytes again.
 
+use crate::settings::Settings;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -298,8 +299,9 @@ fn compare(
     let (first, second) = (index.packet(before.packet)?, index.packet(packet)?);
     let delta_ns = gap_ns.max(second.time_ns() - first.time_ns());
     let is_response = second.dns().is_some_and(DnsRow::is_response);
+    let settings = &second.source.settings;
     let (first, second) = (first.decode(), second.decode());
-    let to_client = is_response || is_error_to_client(&second);
+    let to_client = is_response || is_error_to_client(&second, settings);
     let kind = copy_kind(&first, &second)?;
     // An IPv4 id of 0 in an atomic datagram means nothing (RFC 6864 §4.1), and IPv6 has none.
     let told_apart = first.ip_id.is_some_and(|id| id != 0);
@@ -312,9 +314,10 @@ fn compare(
 }
 
 /// Whether it is an error about what a client sent, not about a server's answer.
-fn is_error_to_client(decoded: &Decoded<'_>) -> bool {
+fn is_error_to_client(decoded: &Decoded<'_>, settings: &Settings) -> bool {
     decoded.icmp().is_some()
-        && Quote::read(decoded).is_some_and(|quote| quote.inner.ports().is_some_and(|ports| ports.0 != 53))
+        && Quote::read(decoded)
+            .is_some_and(|quote| quote.inner.ports().is_some_and(|ports| !settings.is_dns_port(ports.0)))
 }
 
 /// The first is the original; behind a NAT it is the one nearer the client, whose addresses are those of the client: the
@@ -347,7 +350,7 @@ fn of_translated_errors(messages: &Messages<'_>, parameters: &Parameters) -> Vec
         let Some(before) = recent.replace(hasher.finish(), time_ns, row.packet, window_ns) else { continue };
         let Some(first) = messages.index.packet(before.packet) else { continue };
         if is_translated_error(&first.decode(), &decoded) {
-            let to_client = is_error_to_client(&decoded);
+            let to_client = is_error_to_client(&decoded, &messages.index.settings);
             let delta_ns = time_ns - before.time_ns;
             copies.push(copy(before.packet, row.packet, delta_ns, CopyKind::Nat, to_client));
         }

@@ -3,10 +3,10 @@
 //! A label is no claim: what such a flow carries cannot be seen, and it never counts as a query or an answer.
 
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::OnceLock;
 
 use super::consequences::requests::{self, Hello};
 use crate::index::Packet;
+use crate::settings::Settings;
 
 const TCP: u8 = 6;
 const UDP: u8 = 17;
@@ -54,37 +54,15 @@ const RESOLVER_ADDRESSES_V6: [Ipv6Addr; 6] = [
     Ipv6Addr::new(0x2620, 0xfe, 0, 0, 0, 0, 0, 9),
 ];
 
-/// Resolvers the user names besides.
-#[derive(Debug, Default)]
-struct Listed {
-    addresses: Vec<IpAddr>,
-    names: Vec<String>,
-}
-
-static LISTED: OnceLock<Listed> = OnceLock::new();
-
-/// Takes over the resolvers the user names, by address or name; the first call counts.
-pub fn list_resolvers(resolvers: &[String]) {
-    let mut listed = Listed::default();
-    for resolver in resolvers {
-        match resolver.parse() {
-            Ok(address) => listed.addresses.push(address),
-            Err(_) => listed.names.push(resolver.trim_end_matches('.').to_owned()),
-        }
-    }
-    let _ = LISTED.set(listed);
-}
-
 /// Whether a host name is that of a known resolver.
-pub(super) fn is_resolver_name(name: &[u8]) -> bool {
-    let listed = LISTED.get().into_iter().flat_map(|listed| listed.names.iter().map(String::as_str));
-    RESOLVER_NAMES.into_iter().chain(listed).any(|known| name.eq_ignore_ascii_case(known.as_bytes()))
+pub(super) fn is_resolver_name(name: &[u8], settings: &Settings) -> bool {
+    let known = RESOLVER_NAMES.into_iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes()));
+    known || settings.names_resolver(name)
 }
 
 /// Whether an address is that of a known resolver.
-pub(super) fn is_resolver_address(address: IpAddr) -> bool {
-    let listed = LISTED.get().is_some_and(|listed| listed.addresses.contains(&address));
-    listed
+pub(super) fn is_resolver_address(address: IpAddr, settings: &Settings) -> bool {
+    settings.names_resolver_address(address)
         || match address {
             IpAddr::V4(ip) => RESOLVER_ADDRESSES.contains(&ip.octets()),
             IpAddr::V6(ip) => RESOLVER_ADDRESSES_V6.contains(&ip),
@@ -92,8 +70,8 @@ pub(super) fn is_resolver_address(address: IpAddr) -> bool {
 }
 
 /// Whether a first TLS message goes to a resolver or offers DNS over TLS.
-pub(super) fn is_of_resolver(hello: Hello<'_>) -> bool {
-    hello.offers_dns || hello.name.is_some_and(is_resolver_name)
+pub(super) fn is_of_resolver(hello: Hello<'_>, settings: &Settings) -> bool {
+    hello.offers_dns || hello.name.is_some_and(|name| is_resolver_name(name, settings))
 }
 
 /// What a service at a port may be, by its transport and port alone.
@@ -117,7 +95,9 @@ pub fn label(packet: &Packet<'_>) -> Option<&'static str> {
     if let Some(label) = by_port(transport, to).or_else(|| by_port(transport, from)) {
         return Some(label);
     }
-    let known = |address: crate::decode::Address| address.ip().is_some_and(is_resolver_address);
+    let settings = &packet.source.settings;
+    let known =
+        |address: crate::decode::Address| address.ip().is_some_and(|ip| is_resolver_address(ip, settings));
     let resolver =
         to == HTTPS && known(packet.destination_address()) || from == HTTPS && known(packet.source_address());
     if resolver {
@@ -125,6 +105,6 @@ pub fn label(packet: &Packet<'_>) -> Option<&'static str> {
     }
     let names_one = transport == TCP
         && to == HTTPS
-        && requests::hello(packet.decode().payload()).is_some_and(is_of_resolver);
+        && requests::hello(packet.decode().payload()).is_some_and(|hello| is_of_resolver(hello, settings));
     names_one.then_some("DNS over HTTPS")
 }

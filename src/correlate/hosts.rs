@@ -178,7 +178,7 @@ pub(super) fn look(index: &Index, evidence: &Evidence) -> Seen {
             if none_asked && pairs.len() < PAIRS_MAX {
                 let decoded = packet.decode();
                 if let Some(inner) = Quote::read(&decoded).map(|quote| quote.inner)
-                    && inner.ports().is_some_and(|ports| ports.1 == 53)
+                    && inner.ports().is_some_and(|ports| index.settings.is_dns_port(ports.1))
                 {
                     sights.want(inner.source);
                     sights.want(inner.destination);

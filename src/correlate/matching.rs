@@ -12,7 +12,7 @@ use super::messages::{Messages, NONE, Position};
 use super::{AnomalyKind, Parameters};
 use crate::index::segment::{DnsKind, flags};
 use crate::index::{DnsRow, PacketId, Segment};
-use crate::protocols::is_dns_port;
+use crate::settings::Settings;
 use crate::time::Nanos;
 
 /// Transactions of one flow and id that a message is compared with, newest first. A flow that repeats
@@ -43,9 +43,9 @@ const HEADER_BYTES: usize = 12;
 
 /// Whether a message without QR asks nothing: it has no question, is no DNS message at all, or is a query that a server sent
 /// back as it was, since servers ask at the port of DNS and not from it.
-pub(super) fn is_no_query(segment: &Segment, row: &DnsRow) -> bool {
+pub(super) fn is_no_query(segment: &Segment, row: &DnsRow, settings: &Settings) -> bool {
     let at = (row.packet.0 - segment.base.0) as usize;
-    let port = |ports: &[u16]| ports.get(at).is_some_and(|port| is_dns_port(*port));
+    let port = |ports: &[u16]| ports.get(at).is_some_and(|port| settings.is_dns_port(*port));
     let [questions, ..] = row.header.counts;
     if questions == 0 || port(&segment.source_port) && !port(&segment.destination_port) {
         return true;
@@ -58,9 +58,9 @@ pub(super) fn is_no_query(segment: &Segment, row: &DnsRow) -> bool {
 
 impl Entry {
     /// What matching needs of a message; `None` for one that is not matched at all.
-    pub fn of(segment: &Segment, row: &DnsRow, position: Position) -> Option<Self> {
+    pub fn of(segment: &Segment, row: &DnsRow, position: Position, settings: &Settings) -> Option<Self> {
         let response = row.is_response();
-        if row.kind != DnsKind::Dns || !response && is_no_query(segment, row) {
+        if row.kind != DnsKind::Dns || !response && is_no_query(segment, row, settings) {
             return None;
         }
         let mixed = (row.flow ^ u64::from(row.header.id).wrapping_mul(0x9e37_79b9_7f4a_7c15))

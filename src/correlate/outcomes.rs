@@ -106,7 +106,7 @@ fn conclude_one(
     };
 }
 
-/// The connections to port 53 by who made them.
+/// The connections to DNS ports by who made them.
 #[derive(Default)]
 struct Connections<'e> {
     /// When each pair of hosts opened connections that came about, in order.

@@ -12,8 +12,6 @@ use crate::index::{Index, PacketId};
 
 /// Open queries looked back at for an error that names nothing.
 const LOOK_BACK_MAX: usize = 64;
-/// Where a query goes when the line does not say.
-const DNS_PORT: u16 = 53;
 
 /// An error as tcpdump printed it.
 pub(super) struct Error<'i> {
@@ -31,8 +29,8 @@ pub(super) struct Error<'i> {
 impl<'i> Error<'i> {
     /// Reads a printed error; `None` for packets of other captures.
     pub fn read(index: &'i Index, id: PacketId) -> Option<Self> {
-        let packet = index.packet(id).filter(|packet| packet.link_type() == LinkType::TRANSCRIPT)?;
-        let line = transcript::read(packet.bytes())?;
+        let packet = index.packet(id)?;
+        let line = packet.printed()?;
         let icmp = line.icmp?;
         let quoted = icmp.quoted?;
         let head = head(index, id, line.protocol() == 58, &icmp)?;
@@ -40,7 +38,7 @@ impl<'i> Error<'i> {
         Some(Self {
             head,
             client: packet.destination_address(),
-            server: (quoted.address, port.unwrap_or(DNS_PORT)),
+            server: (quoted.address, port.unwrap_or_else(|| index.settings.supposed_dns_port())),
             portless: port.is_none(),
             protocol: icmp.quoted_protocol.unwrap_or(17),
             quote: icmp.quote,
@@ -72,7 +70,7 @@ pub(super) fn nameless(index: &Index, id: PacketId) -> Option<Head> {
         let v6 = matches!(decoded.transport, Transport::Icmpv6 { .. });
         return Some(Head { packet: id, time_ns: packet.time_ns(), kind, code, v6, checksum_wrong: false });
     }
-    let line = transcript::read(packet.bytes())?;
+    let line = packet.printed()?;
     let icmp = line.icmp.filter(|icmp| icmp.quoted.is_none())?;
     let v6 = line.protocol() == 58;
     matches!((v6, icmp.kind), (false, 3 | 11) | (true, 1 | 3)).then(|| head(index, id, v6, &icmp))?

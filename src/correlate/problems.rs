@@ -9,6 +9,7 @@ use super::numbers::Numbers;
 use super::{Episode, EpisodeId, Evidence, Parameters, Problem, Signature, losses};
 use crate::decode::{Address, dns};
 use crate::index::PacketId;
+use crate::settings::Settings;
 use crate::time::Nanos;
 
 type Map<K, V> = HashMap<K, V, foldhash::fast::FixedState>;
@@ -78,7 +79,13 @@ pub(super) fn find(
         let attempts = attempts(problem);
         let isolated = attempts <= ISOLATED_MAX && problem.clients.len() == 1;
         let gravity = attempts * weight(&problem.signature);
-        (is_aside(problem), *behind, isolated, std::cmp::Reverse(gravity), problem.first_ns)
+        (
+            is_aside(problem, &messages.index.settings),
+            *behind,
+            isolated,
+            std::cmp::Reverse(gravity),
+            problem.first_ns,
+        )
     });
     keyed.into_iter().map(|(_, problem)| problem).collect()
 }
@@ -181,13 +188,13 @@ fn grouped(episodes: &[Episode], gap_ns: Nanos) -> Vec<Problem> {
 
 /// Failures of this many attempts of one client come after those that repeat.
 const ISOLATED_MAX: usize = 2;
-/// The ports of DNS (RFC 1035) and DNS over TLS (RFC 7858).
-const DNS_PORTS: [u16; 2] = [53, 853];
+/// DNS over TLS (RFC 7858 §3.1).
+const DNS_OVER_TLS: u16 = 853;
 
 /// Failures that rarely are what somebody reports: of another port than DNS's, or of no name.
-fn is_aside(problem: &Problem) -> bool {
+fn is_aside(problem: &Problem, settings: &Settings) -> bool {
     let nameless = problem.names.iter().all(|name| name.is_empty() || name == ".");
-    nameless || !DNS_PORTS.contains(&problem.server.1)
+    nameless || !settings.is_dns_port(problem.server.1) && problem.server.1 != DNS_OVER_TLS
 }
 
 /// How much a failed attempt counts: without any answer most, an answer that cannot be used least.

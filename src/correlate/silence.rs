@@ -12,7 +12,7 @@ use super::messages::Messages;
 use super::{Evidence, Outcome, Transaction};
 use crate::decode::Address;
 use crate::index::{DnsRow, Packet, Segment};
-use crate::protocols::is_dns_port;
+use crate::settings::Settings;
 
 type Map<K, V> = HashMap<K, V, foldhash::fast::FixedState>;
 
@@ -65,7 +65,11 @@ impl Silence {
         let packet = |transaction: &Transaction| messages.index.packet(transaction.first);
         let clients: Map<Address, AtomicU8> =
             silent().filter_map(packet).map(|query| (query.source_address(), AtomicU8::new(0))).collect();
-        messages.index.segments().par_iter().for_each(|segment| returns(segment, &clients));
+        messages
+            .index
+            .segments()
+            .par_iter()
+            .for_each(|segment| returns(segment, &messages.index.settings, &clients));
         let mut found = Self::default();
         for (client, sent) in clients {
             let view = match sent.into_inner() {
@@ -129,7 +133,7 @@ const ANYTHING: u8 = 2;
 
 /// Marks the clients something was sent to. A host that asks may be asked itself: queries to it show only the direction that is
 /// captured anyway.
-fn returns(segment: &Segment, clients: &Map<Address, AtomicU8>) {
+fn returns(segment: &Segment, settings: &Settings, clients: &Map<Address, AtomicU8>) {
     let open =
         |address: &Address| clients.get(address).filter(|sent| sent.load(Ordering::Relaxed) & ANYTHING == 0);
     let mut wanted: Vec<Option<&AtomicU8>> = segment.addresses.iter().map(open).collect();
@@ -144,7 +148,7 @@ fn returns(segment: &Segment, clients: &Map<Address, AtomicU8>) {
         }
         let Some(slot) = wanted.get_mut(*to as usize) else { continue };
         let Some(sent) = *slot else { continue };
-        if is_dns_port(*port) {
+        if settings.is_dns_port(*port) {
             sent.fetch_or(QUERIES, Ordering::Relaxed);
         } else {
             sent.fetch_or(ANYTHING, Ordering::Relaxed);

@@ -5,12 +5,10 @@ use crate::decode::Quote;
 use crate::index::segment::flags;
 use crate::index::{Index, PacketId};
 
-const DNS_PORT: u16 = 53;
-
 /// ICMP errors about DNS; copies and redirects are not counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DnsErrors {
-    /// Errors that quote a packet from or to port 53.
+    /// Errors that quote a packet from or to a port of DNS.
     pub all: u64,
     /// Those linked to a DNS query or response (or the first piece of one), not to a probe without a question.
     pub linked: u64,
@@ -30,13 +28,14 @@ pub fn dns_errors(index: &Index, evidence: &Evidence) -> DnsErrors {
 
 fn quotes_dns(index: &Index, error: PacketId) -> bool {
     if let Some(error) = printed::Error::read(index, error) {
-        return error.server.1 == DNS_PORT && !error.head.is_note();
+        return index.settings.is_dns_port(error.server.1) && !error.head.is_note();
     }
     let Some(packet) = index.packet(error) else { return false };
     let decoded = packet.decode();
     let note = !packet.source_address().is_v6() && matches!(packet.source_port(), 4 | 5);
     let ports = Quote::read(&decoded).and_then(|quote| quote.inner.ports());
-    !note && ports.is_some_and(|ports| ports.0 == DNS_PORT || ports.1 == DNS_PORT)
+    !note
+        && ports.is_some_and(|(from, to)| index.settings.is_dns_port(from) || index.settings.is_dns_port(to))
 }
 
 fn is_message(index: &Index, target: PacketId) -> bool {

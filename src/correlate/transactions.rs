@@ -134,7 +134,9 @@ impl Block {
                 if row.is_response() && row.header.response_code() == NXDOMAIN {
                     denials.push(run.ordinal + (position - run.first));
                 }
-                let Some(entry) = Entry::of(run.segment, row, position) else { continue };
+                let Some(entry) = Entry::of(run.segment, row, position, &messages.index.settings) else {
+                    continue;
+                };
                 if evidence.is_duplicate(row.packet) {
                     continue;
                 }

@@ -1,5 +1,6 @@
 //! The addresses a DNS answer gives, from its bytes or from the line tcpdump printed of it.
 
+use crate::settings::Settings;
 use std::net::IpAddr;
 
 use super::{dns, transcript};
@@ -61,8 +62,8 @@ pub fn addresses(message: &[u8]) -> Vec<IpAddr> {
 
 /// The addresses in a printed answer: `2/0/1 CNAME a.example., A 192.0.2.1 (60)`. Only the answer section's are taken, by its
 /// count; with `-v` the records carry classes and lifetimes (`A [5m] 192.0.2.1`).
-pub fn printed_addresses(line: &str) -> Vec<IpAddr> {
-    let dns = transcript::read(line.as_bytes()).and_then(|line| line.dns);
+pub fn printed_addresses(line: &str, settings: &Settings) -> Vec<IpAddr> {
+    let dns = transcript::read(line.as_bytes(), settings).and_then(|line| line.dns);
     let Some(dns) = dns.filter(|dns| dns.header.is_response()) else { return Vec::new() };
     let [_, answers, ..] = dns.header.counts;
     let text = line.get(dns.start as usize..dns.end as usize).unwrap_or_default();
@@ -92,7 +93,10 @@ mod tests {
     fn a_printed_answer_gives_the_addresses_of_its_answer_section() {
         let head = "13:00:00.012000 IP 198.51.100.53.53 > 192.0.2.10.40000: 7";
         let read = |rest: &str| -> Vec<String> {
-            printed_addresses(&format!("{head} {rest}")).iter().map(ToString::to_string).collect()
+            printed_addresses(&format!("{head} {rest}"), &Settings::default())
+                .iter()
+                .map(ToString::to_string)
+                .collect()
         };
         assert_eq!(read("1/0/0 A 192.0.2.80 (49)"), ["192.0.2.80"]);
         assert_eq!(read("2/0/0 CNAME a.example., A 192.0.2.80 (70)"), ["192.0.2.80"]);

@@ -7,6 +7,7 @@ mod services;
 use super::dns::{NAME_MAX_BYTES, Name, read_name};
 use super::{Address, Decoded, LayerKind, Transport};
 use crate::capture::transcript::{Head, Network, Word, Words, group, head, is_arrow};
+use crate::settings::Settings;
 pub use dns::Dns;
 pub use icmp::{Icmp, Quoted};
 use services::port;
@@ -85,7 +86,7 @@ impl<'a> Line<'a> {
 }
 
 /// Reads one packet's text; `None` where it does not begin like a packet.
-pub fn read(bytes: &[u8]) -> Option<Line<'_>> {
+pub fn read<'a>(bytes: &'a [u8], settings: &Settings) -> Option<Line<'a>> {
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => text,
         Err(error) => std::str::from_utf8(bytes.get(..error.valid_up_to())?).ok()?,
@@ -112,13 +113,13 @@ pub fn read(bytes: &[u8]) -> Option<Line<'_>> {
     line.source = Some(packet.source);
     line.destination = Some(packet.destination);
     line.body = packet.body as u32;
-    payload(&mut line, words, head.network == Network::Ip6);
+    payload(&mut line, words, head.network == Network::Ip6, settings);
     Some(line)
 }
 
-/// Fills the headers a printed packet states.
+/// Fills the headers a printed packet states; which ports are DNS makes no difference to them.
 pub(super) fn fill(decoded: &mut Decoded<'_>) {
-    let Some(line) = read(decoded.bytes) else {
+    let Some(line) = read(decoded.bytes, &Settings::default()) else {
         decoded.stop(0, "printed packet", "the text does not begin with a time stamp and IP, IP6 or ARP");
         return;
     };
@@ -212,7 +213,7 @@ fn host(word: Word<'_>, last: bool) -> Option<Host<'_>> {
     })
 }
 
-fn payload<'a>(line: &mut Line<'a>, mut words: Words<'a>, v6: bool) {
+fn payload<'a>(line: &mut Line<'a>, mut words: Words<'a>, v6: bool, settings: &Settings) {
     if v6 {
         // `[icmp6 sum ok]` stands before the message; what UDP prints there belongs to its own reader.
         let mut ahead = words;
@@ -225,7 +226,7 @@ fn payload<'a>(line: &mut Line<'a>, mut words: Words<'a>, v6: bool) {
     }
     let first = words.peek().map_or("", |word| word.text);
     if matches!(first, "ICMP" | "ICMP6," | "ICMP6") {
-        line.icmp = icmp::read(words, v6 || first != "ICMP");
+        line.icmp = icmp::read(words, v6 || first != "ICMP", settings);
         line.transport = match line.icmp {
             Some(Icmp { kind, code, .. }) if v6 => Transport::Icmpv6 { kind, code },
             Some(Icmp { kind, code, .. }) => Transport::Icmp { kind, code },
@@ -239,8 +240,8 @@ fn payload<'a>(line: &mut Line<'a>, mut words: Words<'a>, v6: bool) {
         line.transport = protocol.map_or(Transport::None, Transport::Other);
         return;
     };
-    let dns_port = |port: u16| matches!(port, 53 | 5353 | 5355);
-    let carries_dns = dns_port(source_port) || dns_port(destination_port);
+    let carries_dns =
+        [source_port, destination_port].into_iter().any(|port| settings.is_name_service_port(port));
     if matches!(first, "Flags" | "tcp") || line.ip.protocol == Some(6) {
         line.transport = tcp(words, source_port, destination_port);
         if carries_dns {

@@ -57,9 +57,9 @@ fn read(subject: &Subject<'_>) -> Option<Error> {
             let port = quote.inner.ports().map(|ports| ports.1);
             (quote.inner.destination, port, transport_name(quote.inner.transport))
         }),
-        about_answer: quote
-            .as_ref()
-            .is_some_and(|quote| quote.inner.ports().is_some_and(|ports| ports.0 == 53)),
+        about_answer: quote.as_ref().is_some_and(|quote| {
+            quote.inner.ports().is_some_and(|ports| subject.index.settings.is_dns_port(ports.0))
+        }),
         by_receiver: quote.as_ref().is_some_and(|quote| quote.inner.destination == decoded.source),
         length: Some(decoded.payload_end.saturating_sub(header)),
         quote_bytes: quote.as_ref().map(|quote| quote.length_bytes),

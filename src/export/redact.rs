@@ -6,7 +6,7 @@ pub mod packet;
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::net::{Ipv4Addr, Ipv6Addr};
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use regex::Regex;
 
@@ -15,6 +15,7 @@ use crate::decode::{Address, dns};
 use crate::index::{Index, SourceId, source_label};
 use crate::report::render::{Options, Rendered, TICKET_MAX, render_changed};
 use crate::report::{Report, UNMASKED};
+use crate::settings::Settings;
 
 /// Labels kept as they are: they name a role or a public zone, not a person or a company.
 const KEPT_LABELS: [&str; 31] = [
@@ -101,6 +102,8 @@ pub struct Pseudonyms {
     /// Addresses of the capture: none of them is given out as a pseudonym.
     captured: HashSet<Address>,
     given: Given,
+    /// What the user says about the captures.
+    settings: Arc<Settings>,
 }
 
 /// How many pseudonyms of each kind were tried.
@@ -124,7 +127,7 @@ pub fn say(redaction: Redaction<'_>, text: String) -> String {
 impl Pseudonyms {
     /// Collects the addresses and names of an index, in packet order.
     pub fn of(index: &Index) -> Self {
-        let mut pseudonyms = Self::default();
+        let mut pseudonyms = Self { settings: Arc::clone(&index.settings), ..Self::default() };
         let addresses = || index.segments().iter().flat_map(|segment| segment.addresses.iter().copied());
         pseudonyms.captured.extend(addresses());
         for segment in index.segments() {

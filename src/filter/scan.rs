@@ -9,7 +9,8 @@ use super::values;
 use crate::decode::Address;
 use crate::index::Packet;
 use crate::index::segment::{DnsRow, flags};
-use crate::protocols::{ProtocolId, is_dns_port};
+use crate::protocols::ProtocolId;
+use crate::settings::Settings;
 
 /// Tests that cost this much or more decode packets again.
 pub const DEAR: u32 = 100;
@@ -47,11 +48,12 @@ pub fn cost(test: &Test) -> u32 {
 }
 
 /// Whether nothing but DNS and ICMP can match, told from the form alone.
-pub fn is_about_evidence(expression: &Expression) -> bool {
+pub fn is_about_evidence(expression: &Expression, settings: &Settings) -> bool {
+    let about = |part: &Expression| is_about_evidence(part, settings);
     match expression {
-        Expression::And(parts) => parts.iter().any(is_about_evidence),
-        Expression::Or(parts) => parts.iter().all(is_about_evidence),
-        Expression::Xor(parts) => parts.iter().all(is_about_evidence),
+        Expression::And(parts) => parts.iter().any(about),
+        Expression::Or(parts) => parts.iter().all(about),
+        Expression::Xor(parts) => parts.iter().all(about),
         Expression::Everything | Expression::Not(_) | Expression::Relation(_) | Expression::Function(..) => {
             false
         }
@@ -61,7 +63,7 @@ pub fn is_about_evidence(expression: &Expression) -> bool {
             Source::Word(Word::Transport(number)) => matches!(number, 1 | 58),
             Source::Port(..) => match &test.check {
                 Check::Compare { matcher: Matcher::Numbers(ranges), negate: false, .. } => {
-                    let is_dns = |port: i64| u16::try_from(port).is_ok_and(is_dns_port);
+                    let is_dns = |port: i64| u16::try_from(port).is_ok_and(|port| settings.is_dns_port(port));
                     ranges.iter().all(|(first, last)| first == last && is_dns(*first))
                 }
                 _ => false,

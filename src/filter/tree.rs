@@ -23,7 +23,8 @@ pub fn each(name: &str, packet: &Packet<'_>, visit: Visit<'_>) {
             let decoded = packet.decode();
             for row in packet.dns_rows() {
                 let (mut tree, message) = (Tree::default(), packet.message(row));
-                let frame = Frame { decoded: &decoded, assembled: Some(message), datagram: None };
+                let settings = &packet.source.settings;
+                let frame = Frame { decoded: &decoded, assembled: Some(message), datagram: None, settings };
                 (ProtocolId::DNS.protocol().dissect)(&frame, &mut tree);
                 if nodes(name, &tree, false, visit) {
                     return;

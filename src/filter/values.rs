@@ -9,6 +9,7 @@ use crate::decode::{Address, Decoded, LayerKind, Quote, Transport, dns};
 use crate::index::segment::{DnsKind, DnsRow, flags};
 use crate::index::{Packet, source_label};
 use crate::protocols::{self, ProtocolId};
+use crate::settings::Settings;
 
 /// Receives values; returns true to stop.
 pub type Visit<'v> = &'v mut dyn FnMut(Scalar<'_>) -> bool;
@@ -109,7 +110,9 @@ pub fn has_word(word: Word, packet: &Packet<'_>) -> bool {
         Word::Transport(number) if !tunnelled => {
             packet.transport() == number && packet.source_address().ip().is_some()
         }
-        Word::Ip(_) | Word::Transport(_) | Word::Layer(_) => word_start(word, &packet.decode()).is_some(),
+        Word::Ip(_) | Word::Transport(_) | Word::Layer(_) => {
+            word_start(word, &packet.decode(), &packet.source.settings).is_some()
+        }
     }
 }
 
@@ -125,7 +128,7 @@ pub fn is_family(family: Family, address: Address, protocol: ProtocolId) -> bool
 }
 
 /// Where a protocol's bytes begin in a decoded packet.
-fn word_start(word: Word, decoded: &Decoded<'_>) -> Option<u32> {
+fn word_start(word: Word, decoded: &Decoded<'_>, settings: &Settings) -> Option<u32> {
     let layer = |kinds: &[LayerKind]| {
         decoded.layers().iter().rev().find(|layer| kinds.contains(&layer.kind)).map(|layer| layer.start)
     };
@@ -152,7 +155,8 @@ fn word_start(word: Word, decoded: &Decoded<'_>) -> Option<u32> {
         }
         Word::Protocol(ProtocolId::ARP) => layer(&[LayerKind::Arp]),
         Word::Protocol(id) => {
-            let found = protocols::classify(decoded) == id && decoded.payload_end > decoded.payload_start;
+            let found =
+                protocols::classify(decoded, settings) == id && decoded.payload_end > decoded.payload_start;
             found.then_some(decoded.payload_start)
         }
     }
@@ -241,7 +245,7 @@ fn word_bytes(word: Word, packet: &Packet<'_>, visit: Visit<'_>) {
         return;
     }
     let decoded = packet.decode();
-    if let Some(start) = word_start(word, &decoded) {
+    if let Some(start) = word_start(word, &decoded, &packet.source.settings) {
         visit(Scalar::Bytes(decoded.bytes.get(start as usize..).unwrap_or_default()));
     }
 }
@@ -586,16 +590,20 @@ fn quoted(source: Source, packet: &Packet<'_>, visit: Visit<'_>) {
         Source::Word(word) => {
             let start = match word {
                 Word::Transport(number) if quote.inner.ip_protocol == number => {
-                    word_start(word, &quote.inner).or(quote.inner.layers().last().map(|layer| layer.end))
+                    word_start(word, &quote.inner, &packet.source.settings).or(quote
+                        .inner
+                        .layers()
+                        .last()
+                        .map(|layer| layer.end))
                 }
-                _ => word_start(word, &quote.inner),
+                _ => word_start(word, &quote.inner, &packet.source.settings),
             };
             if let Some(start) = start {
                 visit(Scalar::Bytes(quote.inner.bytes.get(start as usize..).unwrap_or_default()));
             }
         }
         Source::Dns(field) => {
-            if protocols::classify(&quote.inner) != ProtocolId::DNS {
+            if protocols::classify(&quote.inner, &packet.source.settings) != ProtocolId::DNS {
                 return;
             }
             if let Some(message) = dns::read(quote.payload()) {

@@ -64,8 +64,9 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
             .find(|filter| hides_icmp(filter));
         if let Some(filter) = hidden {
             let text = format!(
-                "The capture filter `{}` hides ICMP errors, which have no ports; `port 53 or icmp or icmp6` shows them",
-                crate::text::escape(filter)
+                "The capture filter `{}` hides ICMP errors, which have no ports; `{}` shows them",
+                crate::text::escape(filter),
+                facts.index.settings.capture_filter()
             );
             add(Severity::Low, text, source.packet(0).into_iter().collect(), u64::from(source.packets), "");
         }
@@ -76,9 +77,12 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
     if facts.port_only && silent && !told {
         add(
             Severity::Info,
-            "Every packet has port 53: a capture filter by port leaves out ICMP errors, which have none; \
-             `port 53 or icmp or icmp6` keeps them"
-                .to_owned(),
+            format!(
+                "Every packet has port {}: a capture filter by port leaves out ICMP errors, which have none; \
+                 `{}` keeps them",
+                facts.index.settings.dns_ports_in_words(),
+                facts.index.settings.capture_filter()
+            ),
             vec![PacketId(0)],
             u64::from(facts.index.len()),
             "",

@@ -7,7 +7,6 @@ use super::facts::{Ending, ErrorFact, Facts, Meaning};
 use super::{Count, Finding, Rule, Severity, rules};
 use crate::decode::Address;
 use crate::index::PacketId;
-use crate::protocols::is_dns_port;
 use crate::time::Nanos;
 
 /// The rule.
@@ -47,7 +46,12 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
                 | Meaning::Prohibited
         );
         let answers = Kind::of_port(from.1).is_some() && Kind::of_port(to.1).is_none();
-        if !counts || answers || is_dns_port(from.1) || is_dns_port(to.1) || TRACED.contains(&to.1) {
+        if !counts
+            || answers
+            || facts.is_dns_port(from.1)
+            || facts.is_dns_port(to.1)
+            || TRACED.contains(&to.1)
+        {
             continue;
         }
         let found =

@@ -26,7 +26,6 @@ use crate::connections::Connection as Tracked;
 use crate::correlate::{Evidence, Problem, Transaction};
 use crate::decode::Address;
 use crate::index::{Index, PacketId};
-use crate::protocols::is_dns_port;
 use crate::time::Nanos;
 pub use connections::{Connection, Ending};
 pub use delegations::Lame;
@@ -97,6 +96,17 @@ pub struct Facts<'i> {
 }
 
 impl<'i> Facts<'i> {
+    /// Whether a port is one of DNS in this run.
+    pub fn is_dns_port(&self, port: u16) -> bool {
+        self.index.settings.is_dns_port(port)
+    }
+
+    /// The port a server is asked at; the usual one where it is not asked.
+    pub fn dns_port_of(&self, server: Address) -> u16 {
+        let asked = self.servers.range((server, 0, 0)..=(server, u16::MAX, u8::MAX)).next();
+        asked.map_or_else(|| self.index.settings.supposed_dns_port(), |(key, _)| key.1)
+    }
+
     /// Looks at everything once: load and denied names on another thread.
     pub fn gather(input: &Input<'i>) -> Self {
         // Looked at here, before threads ask for it.
@@ -232,7 +242,7 @@ const PORT_ONLY_MIN: u32 = 4;
 
 fn has_dns_port_only(index: &Index) -> bool {
     let is_dns = |((transport, from), to): ((&u8, &u16), &u16)| {
-        matches!(transport, 6 | 17) && (is_dns_port(*from) || is_dns_port(*to))
+        matches!(transport, 6 | 17) && (index.settings.is_dns_port(*from) || index.settings.is_dns_port(*to))
     };
     index.len() >= PORT_ONLY_MIN
         && index.segments().iter().all(|segment| {

@@ -6,7 +6,6 @@ use super::facts::{Ending, Facts, Meaning};
 use super::{Count, Finding, Rule, Severity, rules};
 use crate::decode::Address;
 use crate::index::PacketId;
-use crate::protocols::is_dns_port;
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -32,7 +31,7 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
     };
     for error in facts.errors.iter().filter(|error| error.meaning == Meaning::PortUnreachable) {
         // Refused DNS responses and queries are told by other rules.
-        if let Some(quoted) = error.quoted.filter(|quoted| !is_dns_port(quoted.source.1)) {
+        if let Some(quoted) = error.quoted.filter(|quoted| !facts.is_dns_port(quoted.source.1)) {
             note(quoted.source.0, quoted.destination, [error.about, Some(error.packet)]);
         }
     }
@@ -43,7 +42,7 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
     }
     by_source
         .into_iter()
-        .filter(|(_, (targets, _))| targets.len() >= TARGETS_MIN && !only_dns(targets))
+        .filter(|(_, (targets, _))| targets.len() >= TARGETS_MIN && !only_dns(facts, targets))
         .map(|(source, (targets, frames))| {
             let hosts: BTreeSet<Address> = targets.iter().map(|(address, _)| *address).collect();
             let filter = rules::from(source);
@@ -68,7 +67,7 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
         .collect()
 }
 
-/// Many resolvers asked at their port are no scan.
-fn only_dns(targets: &BTreeSet<(Address, u16)>) -> bool {
-    targets.iter().all(|(_, port)| is_dns_port(*port))
+/// Many resolvers asked at their own port are no scan.
+fn only_dns(facts: &Facts<'_>, targets: &BTreeSet<(Address, u16)>) -> bool {
+    targets.iter().all(|(_, port)| facts.is_dns_port(*port))
 }

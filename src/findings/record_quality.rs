@@ -1,10 +1,11 @@
 //! Rule `record-quality`: details that a faithful capture or transcript cannot have (D1–D9).
 
+use crate::settings::Settings;
 use std::collections::BTreeMap;
 
 use super::facts::{ErrorFact, Facts, Meaning};
 use super::{Count, Finding, Rule, Severity, rules};
-use crate::capture::{Format, LinkType};
+use crate::capture::Format;
 use crate::correlate::{AnomalyKind, Transaction};
 use crate::decode::{Address, transcript};
 use crate::index::PacketId;
@@ -92,10 +93,8 @@ impl Points<'_, '_> {
         for source in self.facts.index.sources.iter().filter(|s| s.metadata.format == Format::Transcript) {
             for id in source.ids().take(super::FRAMES_MAX) {
                 let Some(packet) = self.facts.index.packet(id) else { continue };
-                if packet.link_type() == LinkType::TRANSCRIPT
-                    && let Some(line) = transcript::read(packet.bytes())
-                {
-                    text.look(id, &line);
+                if let Some(line) = packet.printed() {
+                    text.look(id, &line, &self.facts.index.settings);
                 }
             }
         }
@@ -301,7 +300,7 @@ struct Printed {
 }
 
 impl Printed {
-    fn look(&mut self, id: PacketId, line: &transcript::Line<'_>) {
+    fn look(&mut self, id: PacketId, line: &transcript::Line<'_>, settings: &Settings) {
         if let Some(dns) = line.dns.as_ref().filter(|dns| !dns.header.is_response()) {
             if let Some(name) = dns.name {
                 let expected = transcript::wire_name(name).wire().len() as u32 + QUERY_FIXED_BYTES;
@@ -325,7 +324,7 @@ impl Printed {
             }
         }
         // Errors about answers, to a client's port, quote something else.
-        let about_query = |port: Option<u16>| port.is_none_or(|port| port == 53);
+        let about_query = |port: Option<u16>| port.is_none_or(|port| settings.is_dns_port(port));
         if let Some(icmp) = line.icmp.as_ref().filter(|icmp| icmp.kind == 3 && about_query(icmp.quoted_port))
         {
             self.icmp.extend(icmp.length_bytes.map(|length| (id, length)));

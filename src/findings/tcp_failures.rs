@@ -6,7 +6,6 @@ use super::facts::{Connection, Ending, Facts};
 use super::{Count, Finding, Rule, Severity, rules};
 use crate::decode::Address;
 use crate::index::PacketId;
-use crate::protocols::is_dns_port;
 use crate::time::Nanos;
 
 /// The rule.
@@ -38,7 +37,7 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
     by_service
         .into_iter()
         .filter(|(service, (failed, _))| {
-            let few = if is_dns_port(service.1) { FEW_DNS } else { FEW };
+            let few = if facts.is_dns_port(service.1) { FEW_DNS } else { FEW };
             failed.len() >= few && !scanned(service)
         })
         .map(|((address, port), (failed, accepted))| {

@@ -36,7 +36,7 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
         }
         let routers = by_destination.entry(quoted.destination.0).or_default();
         routers.entry(error.source).or_default().push(error.packet);
-        if quoted.destination.1 == 53 {
+        if facts.is_dns_port(quoted.destination.1) {
             dns.insert(quoted.destination.0);
         }
     }

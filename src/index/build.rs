@@ -11,6 +11,7 @@ use super::reassembly::Reassembler;
 use super::segment::{SEGMENT_MAX, SegmentBuilder, flags};
 use super::{Index, IndexedSource, PacketId, Segment, SourceId};
 use crate::capture::{Bytes, LinkType, Look, Map, Metadata, Record, Source, Walk};
+use crate::settings::Settings;
 use crate::time::Nanos;
 use order::Order;
 use walker::Walker;
@@ -114,15 +115,21 @@ pub fn build(inputs: Vec<Input>, threads: usize, progress: &Progress, publish: i
 }
 
 /// The same with the work cut up otherwise.
-pub fn build_as(
-    inputs: Vec<Input>,
+pub fn build_as(inputs: Vec<Input>, plan: Plan, progress: &Progress, publish: impl FnMut(&Index)) -> Index {
+    build_with((inputs, Arc::default()), plan, progress, publish)
+}
+
+/// The same with what the user says about the captures.
+pub fn build_with(
+    (inputs, settings): (Vec<Input>, Arc<Settings>),
     plan: Plan,
     progress: &Progress,
     mut publish: impl FnMut(&Index),
 ) -> Index {
     let total = inputs.iter().map(|input| input.source.bytes.length() as u64).sum();
     progress.bytes_total.store(total, Ordering::Relaxed);
-    let mut index = Index { sources: inputs.iter().map(described).collect(), ..Index::default() };
+    let sources = inputs.iter().map(|input| described(input, &settings)).collect();
+    let mut index = Index { sources, settings: Arc::clone(&settings), ..Index::default() };
     let maps: Vec<Arc<Map>> = inputs.iter().map(|input| Arc::clone(&input.source.bytes)).collect();
     let live: Vec<bool> = maps.iter().map(|map| map.is_live()).collect();
     let (to_workers, works) = mpsc::sync_channel::<Numbered<Work>>(QUEUE_MAX);
@@ -132,11 +139,12 @@ pub fn build_as(
     std::thread::scope(|scope| {
         for _ in 0..plan.threads.max(1) {
             let (to_index, to_walker, works) = (to_index.clone(), to_walker.clone(), &works);
+            let settings = settings.as_ref();
             scope.spawn(move || {
                 loop {
                     let next = works.lock().map_or(Err(mpsc::RecvError), |queue| queue.recv());
                     let Ok(work) = next else { break };
-                    let (done, records) = decode_work(work);
+                    let (done, records) = decode_work(work, settings);
                     if to_index.send(done).is_err() {
                         break;
                     }
@@ -156,7 +164,7 @@ pub fn build_as(
     index
 }
 
-fn described(input: &Input) -> IndexedSource {
+fn described(input: &Input, settings: &Arc<Settings>) -> IndexedSource {
     let Input { source, walk, offset_ns } = input;
     IndexedSource {
         name: source.name.clone(),
@@ -167,6 +175,7 @@ fn described(input: &Input) -> IndexedSource {
         packets: 0,
         runs: Vec::new(),
         offset_ns: *offset_ns,
+        settings: Arc::clone(settings),
     }
 }
 
@@ -193,9 +202,9 @@ fn assemble(
                     let map = maps.get(usize::from(source.0)).map(AsRef::as_ref);
                     match after {
                         _ if segment.pieces.is_empty() => {}
-                        Segments::Next => reassembler.absorb(&mut segment, &index.segments, map),
+                        Segments::Next => reassembler.absorb(&mut segment, index, map),
                         // The same packets come again with the segment's next version.
-                        Segments::Open => reassembler.clone().absorb(&mut segment, &index.segments, map),
+                        Segments::Open => reassembler.clone().absorb(&mut segment, index, map),
                     }
                     add(index, segment);
                     source
@@ -226,11 +235,11 @@ fn add(index: &mut Index, segment: Box<Segment>) {
 }
 
 /// Decodes; gives the room of the records back.
-fn decode_work(work: Numbered<Work>) -> (Numbered<Done>, Vec<Record>) {
+fn decode_work(work: Numbered<Work>, settings: &Settings) -> (Numbered<Done>, Vec<Record>) {
     let Numbered { number, metadata, what } = work;
     let (what, records) = match what {
         Work::Decode(batch) => {
-            let segment = Box::new(decode_batch(&batch));
+            let segment = Box::new(decode_batch(&batch, settings));
             (Done::Segment { after: batch.after, segment }, batch.records)
         }
         Work::End(source) => (Done::End(source), Vec::new()),
@@ -238,9 +247,10 @@ fn decode_work(work: Numbered<Work>) -> (Numbered<Done>, Vec<Record>) {
     (Numbered { number, metadata, what }, records)
 }
 
-fn decode_batch(batch: &Batch) -> Segment {
+fn decode_batch(batch: &Batch, settings: &Settings) -> Segment {
     let bytes = Look::all(batch.look.as_ref());
-    let mut builder = SegmentBuilder::new(batch.base, (batch.source, batch.first_row), batch.records.len());
+    let mut builder =
+        SegmentBuilder::new(batch.base, (batch.source, batch.first_row), batch.records.len(), settings);
     if batch.look.as_ref().is_some_and(Look::is_passing) {
         builder.keep_bytes();
     }

@@ -1,7 +1,7 @@
 //! Puts IP fragments and DNS over TCP back together, in file order, as segments of the index are finished.
 //!
 //! What is put together belongs to the frame that completes it. Waiting pieces are remembered by their place in the
-//! file; bytes are copied only for messages that span frames. A capture without fragments and without TCP on port 53
+//! file; bytes are copied only for messages that span frames. A capture without fragments and without DNS over TCP
 //! has no pieces and pays nothing.
 
 mod datagram;
@@ -13,10 +13,11 @@ use std::sync::Arc;
 use super::kept::Kept;
 use super::names::Hashed;
 use super::segment::{DnsRow, IcmpRow, Segment, dns_row, flags, flow_hash};
-use super::{PacketId, SourceId, segment};
+use super::{Index, PacketId, SourceId, segment};
 use crate::capture::Map;
 use crate::decode::{Address, Decoded, Fragment, Quote, Transport, decode_ip, dns};
-use crate::protocols::{ProtocolId, classify, is_dns_port};
+use crate::protocols::{ProtocolId, classify};
+use crate::settings::Settings;
 use crate::time::Nanos;
 use datagram::Datagrams;
 use hashbrown::HashMap;
@@ -103,12 +104,12 @@ impl StreamHeader {
 }
 
 impl Piece {
-    /// What a packet contributes: a whole fragment, or anything of a TCP connection with port 53.
+    /// What a packet contributes: a whole fragment, or anything of a TCP connection with a port of DNS.
     pub(super) fn of(
         decoded: &Decoded<'_>,
         protocol: ProtocolId,
-        row: u32,
-        frame_offset: u64,
+        (row, frame_offset): (u32, u64),
+        settings: &Settings,
     ) -> Option<Self> {
         let piece = |start: u32, end: u32, kind| Self {
             row,
@@ -135,7 +136,7 @@ impl Piece {
             return None;
         }
         let header = StreamHeader::of(decoded)?;
-        if !is_dns_port(header.source_port) && !is_dns_port(header.destination_port) {
+        if !settings.is_dns_port(header.source_port) && !settings.is_dns_port(header.destination_port) {
             return None;
         }
         Some(piece(decoded.payload_start, decoded.payload_end, PieceKind::Stream(header)))
@@ -190,6 +191,7 @@ struct Work<'w> {
     names: HashMap<Box<[u8]>, u32>,
     addresses: HashMap<Address, u32>,
     added: bool,
+    settings: &'w Settings,
 }
 
 /// The packet being looked at.
@@ -202,11 +204,12 @@ struct Now {
 
 impl Reassembler {
     /// Looks at the pieces of the next segment, behind those `before`, and adds what they complete to it.
-    pub(super) fn absorb(&mut self, segment: &mut Segment, before: &[Arc<Segment>], map: Option<&Map>) {
+    pub(super) fn absorb(&mut self, segment: &mut Segment, index: &Index, map: Option<&Map>) {
         let pieces = std::mem::take(&mut segment.pieces);
         let kept = std::mem::take(&mut segment.kept);
-        let file = File { now: &kept, before, source: segment.source, map };
-        let mut work = Work { segment, file, names: HashMap::new(), addresses: HashMap::new(), added: false };
+        let file = File { now: &kept, before: index.segments(), source: segment.source, map };
+        let (names, addresses) = (HashMap::new(), HashMap::new());
+        let mut work = Work { segment, file, names, addresses, added: false, settings: &index.settings };
         for piece in &pieces {
             let now = Now {
                 row: piece.row,
@@ -256,7 +259,7 @@ impl Reassembler {
     /// Reads a reassembled IP packet and gives its row what a whole packet's row has.
     fn complete(&mut self, whole: &datagram::Whole, now: Now, work: &mut Work<'_>) {
         let decoded = decode_ip(&whole.bytes);
-        let protocol = classify(&decoded);
+        let protocol = classify(&decoded, work.settings);
         work.retitle(now, &decoded, protocol);
         let is_error = decoded.is_icmp_error();
         let is_name_service = matches!(protocol, ProtocolId::DNS | ProtocolId::MDNS | ProtocolId::LLMNR);

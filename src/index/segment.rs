@@ -11,7 +11,8 @@ use super::reassembly::{Assembly, Piece};
 use super::{PacketId, SourceId};
 use crate::capture::{Bytes, LinkType, Record};
 use crate::decode::{Address, Decoded, Quote, Transport, decode, dns, transcript};
-use crate::protocols::{ProtocolId, classify, is_dns_port};
+use crate::protocols::{ProtocolId, classify};
+use crate::settings::{LLMNR_PORT, MDNS_PORT, Settings};
 use crate::time::{EARLIEST_NS, LATEST_NS, Nanos};
 
 /// Packets in a full segment.
@@ -329,16 +330,22 @@ pub(super) fn dns_row(
 }
 
 /// Builds one segment from records.
-pub struct SegmentBuilder {
+pub struct SegmentBuilder<'s> {
+    settings: &'s Settings,
     segment: Segment,
     address_table: HashTable<u32>,
     name_table: HashTable<u32>,
     keeps_bytes: bool,
 }
 
-impl SegmentBuilder {
+impl<'s> SegmentBuilder<'s> {
     /// An empty segment that begins at `base`, with the `first_row`th packet of its source.
-    pub fn new(base: PacketId, (source, first_row): (SourceId, u32), capacity: usize) -> Self {
+    pub fn new(
+        base: PacketId,
+        (source, first_row): (SourceId, u32),
+        capacity: usize,
+        settings: &'s Settings,
+    ) -> Self {
         let segment = Segment {
             base,
             source,
@@ -370,7 +377,8 @@ impl SegmentBuilder {
             pieces: Vec::new(),
             kept: Kept::default(),
         };
-        Self { segment, address_table: HashTable::new(), name_table: HashTable::new(), keeps_bytes: false }
+        let (address_table, name_table) = (HashTable::new(), HashTable::new());
+        Self { settings, segment, address_table, name_table, keeps_bytes: false }
     }
 
     /// Keeps the bytes of frames that are read again to find out what happened, because the capture's will be gone.
@@ -383,8 +391,9 @@ impl SegmentBuilder {
         let start = record.offset as usize;
         let frame = bytes.get(start..start + record.captured as usize).unwrap_or_default();
         let decoded = decode(link_type, frame);
-        let mut protocol = classify(&decoded);
-        let line = if link_type == LinkType::TRANSCRIPT { transcript::read(frame) } else { None };
+        let mut protocol = classify(&decoded, self.settings);
+        let line =
+            if link_type == LinkType::TRANSCRIPT { transcript::read(frame, self.settings) } else { None };
         let id = PacketId(self.segment.base.0 + self.segment.len() as u32);
         let mut bits = 0;
         if decoded.stopped.is_some() {
@@ -418,8 +427,8 @@ impl SegmentBuilder {
             if line.dns.is_some() && matches!(protocol.protocol().name, "tcp" | "udp") {
                 let has = |port| source_port == port || destination_port == port;
                 protocol = match () {
-                    () if has(5353) => ProtocolId::MDNS,
-                    () if has(5355) => ProtocolId::LLMNR,
+                    () if has(MDNS_PORT) => ProtocolId::MDNS,
+                    () if has(LLMNR_PORT) => ProtocolId::LLMNR,
                     () => ProtocolId::DNS,
                 };
             }
@@ -436,13 +445,14 @@ impl SegmentBuilder {
         }
         if line.is_none() && matches!(protocol, ProtocolId::TCP | ProtocolId::FRAGMENT) {
             let row = self.segment.len() as u32;
-            self.segment.pieces.extend(Piece::of(&decoded, protocol, row, record.offset));
+            self.segment.pieces.extend(Piece::of(&decoded, protocol, (row, record.offset), self.settings));
         }
         let tcp_flags = if let Transport::Tcp { flags, .. } = decoded.transport { flags } else { 0 };
         let is_evidence = || {
             let is_bare = matches!(decoded.transport, Transport::Tcp { .. }) && tcp_flags & !TCP_BARE == 0;
             let is_quoted = record.captured <= SMALL_BYTES && !is_bare;
-            let dns_port = is_dns_port(source_port) || is_dns_port(destination_port);
+            let dns_port =
+                [source_port, destination_port].into_iter().any(|port| self.settings.is_dns_port(port));
             let is_first = id.0 < FIRST_PACKETS;
             is_first || is_quoted || dns_port || protocol.is_evidence() || bits & EVIDENCE != 0
         };

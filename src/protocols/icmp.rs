@@ -1,5 +1,6 @@
 //! ICMP and ICMPv6, and the packets their errors quote.
 
+use crate::settings::Settings;
 use std::fmt::Write as _;
 
 use super::{Claim, Frame, Protocol, Tree, Value, big, classify, other};
@@ -208,7 +209,7 @@ fn dissect(frame: &Frame<'_, '_>, tree: &mut Tree) {
     body_rows(&message, tree);
     tree.leave();
     if let Some(quote) = Quote::read(decoded) {
-        quote_rows(&quote, tree);
+        quote_rows(&quote, frame.settings, tree);
     }
 }
 
@@ -288,7 +289,7 @@ fn discovery_options(message: &Message<'_, '_>, tree: &mut Tree) {
 }
 
 /// The quoted packet's own headers and, where it reaches that far, its DNS message.
-fn quote_rows(quote: &Quote<'_>, tree: &mut Tree) {
+fn quote_rows(quote: &Quote<'_>, settings: &Settings, tree: &mut Tree) {
     let inner = &quote.inner;
     let start = inner.network_start as usize;
     let end = start + quote.length_bytes as usize;
@@ -296,10 +297,10 @@ fn quote_rows(quote: &Quote<'_>, tree: &mut Tree) {
     tree.enter(format!("Returned packet  {ends}"), start, end);
     tree.quoted(|tree| {
         other::headers(inner, tree);
-        let protocol = classify(inner).protocol();
+        let protocol = classify(inner, settings).protocol();
         // An error never quotes an error, so this goes one deep only.
         if !inner.is_icmp_error() && !inner.payload().is_empty() {
-            let frame = Frame { decoded: inner, assembled: None, datagram: None };
+            let frame = Frame { decoded: inner, assembled: None, datagram: None, settings };
             (protocol.dissect)(&frame, tree);
         }
         if let Some(stop) = inner.stopped {

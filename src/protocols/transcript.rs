@@ -7,7 +7,7 @@ use crate::text::escape;
 
 fn line<'a>(frame: &Frame<'a, '_>) -> Option<Line<'a>> {
     let printed = frame.decoded.layers().first().is_some_and(|layer| layer.kind == LayerKind::Transcript);
-    printed.then(|| read(frame.decoded.bytes))?
+    printed.then(|| read(frame.decoded.bytes, frame.settings))?
 }
 
 /// Writes the part after the addresses as printed, on one line; false when the packet is not text.

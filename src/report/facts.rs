@@ -30,7 +30,7 @@ pub struct Inventory {
     pub arp: u64,
     /// TCP or UDP packets from or to port 80 or 443.
     pub web: u64,
-    /// Hosts a TCP segment was sent to on port 53.
+    /// Hosts a TCP segment was sent to on a port of DNS.
     pub tcp_dns_servers: BTreeSet<Address>,
     /// Hosts a DNS query was sent to.
     pub dns_servers: BTreeSet<Address>,
@@ -76,6 +76,7 @@ impl Inventory {
 
     fn scan(&mut self, index: &Index) {
         let mut protocols = [0u64; 256];
+        let dns_port = |port: u16| index.settings.is_dns_port(port);
         (self.first_ns, self.last_ns) = (Nanos::MAX, Nanos::MIN);
         for segment in index.segments() {
             for time_ns in &segment.time_ns {
@@ -98,7 +99,7 @@ impl Inventory {
                 self.udp += u64::from(*transport == 17);
                 let web = |port: u16| port == 80 || port == 443;
                 self.web += u64::from(matches!(transport, 6 | 17) && (web(*source) || web(*destination)));
-                if *transport == 6 && *destination == 53 && self.tcp_dns_servers.len() < DISTINCT_MAX {
+                if *transport == 6 && dns_port(*destination) && self.tcp_dns_servers.len() < DISTINCT_MAX {
                     self.tcp_dns_servers.insert(segment.address(*address));
                 }
             }

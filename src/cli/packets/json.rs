@@ -1,5 +1,6 @@
 //! One packet as one JSON object, written by hand: no allocation but the output's own.
 
+use crate::settings::Settings;
 use std::io::Write as _;
 use std::net::Ipv4Addr;
 
@@ -48,7 +49,7 @@ pub(super) fn write(loaded: &Loaded, packet: &Packet<'_>, out: &mut Vec<u8>) {
             out.extend_from_slice(b",\"dns\":");
             dns_object(&message, out);
         }
-        icmp_object(packet.datagram().as_ref().unwrap_or(&decoded), out);
+        icmp_object(packet.datagram().as_ref().unwrap_or(&decoded), &packet.source.settings, out);
     }
     links(loaded, packet, out);
     out.extend_from_slice(b"}\n");
@@ -188,19 +189,19 @@ fn question(message: &dns::Message<'_>, out: &mut Vec<u8>) {
     out.push(b'}');
 }
 
-fn icmp_object(decoded: &Decoded<'_>, out: &mut Vec<u8>) {
+fn icmp_object(decoded: &Decoded<'_>, settings: &Settings, out: &mut Vec<u8>) {
     let Some((kind, code)) = decoded.icmp() else { return };
     out.extend_from_slice(b",\"icmp\":{\"type\":");
     number(out, u64::from(kind));
     out.extend_from_slice(b",\"code\":");
     number(out, u64::from(code));
     if let Some(quote) = Quote::read(decoded) {
-        quoted(&quote, out);
+        quoted(&quote, settings, out);
     }
     out.push(b'}');
 }
 
-fn quoted(quote: &Quote<'_>, out: &mut Vec<u8>) {
+fn quoted(quote: &Quote<'_>, settings: &Settings, out: &mut Vec<u8>) {
     let inner = &quote.inner;
     let ports = inner.ports();
     out.extend_from_slice(b",\"quoted\":{\"source\":");
@@ -221,7 +222,7 @@ fn quoted(quote: &Quote<'_>, out: &mut Vec<u8>) {
     }
     out.extend_from_slice(b",\"ttl\":");
     number(out, u64::from(inner.ttl));
-    if let Some(first_pass) = quoted_message(inner) {
+    if let Some(first_pass) = quoted_message(inner, settings) {
         out.extend_from_slice(b",\"dns\":{\"id\":");
         number(out, u64::from(first_pass.header.id));
         question(&first_pass, out);
@@ -231,10 +232,9 @@ fn quoted(quote: &Quote<'_>, out: &mut Vec<u8>) {
 }
 
 /// The DNS message quoted in an ICMP error, when its header is there.
-fn quoted_message<'a>(inner: &Decoded<'a>) -> Option<dns::Message<'a>> {
+fn quoted_message<'a>(inner: &Decoded<'a>, settings: &Settings) -> Option<dns::Message<'a>> {
     let Transport::Udp { source_port, destination_port, .. } = inner.transport else { return None };
-    let is_dns = |port: u16| matches!(port, 53 | 5353 | 5355);
-    if !is_dns(source_port) && !is_dns(destination_port) {
+    if ![source_port, destination_port].into_iter().any(|port| settings.is_name_service_port(port)) {
         return None;
     }
     dns::read(inner.payload())

@@ -177,7 +177,9 @@ impl Attempts {
         } else if requests::http_host(payload).is_some_and(is_name) {
             attempt.because(Why::HttpHost, packet.id);
         }
-        hello.is_some_and(encrypted::is_of_resolver).then_some(Seen::Resolver)
+        hello
+            .is_some_and(|hello| encrypted::is_of_resolver(hello, &packet.source.settings))
+            .then_some(Seen::Resolver)
     }
 
     /// A packet to the client.

@@ -3,6 +3,7 @@
 use super::dns::{self, Dns};
 use super::{Host, IpHeader, datagram, host, port};
 use crate::capture::transcript::{Word, Words};
+use crate::settings::Settings;
 
 /// An ICMP message as printed.
 #[derive(Clone, Copy, Debug)]
@@ -43,7 +44,7 @@ pub struct Quoted<'a> {
 }
 
 /// Reads an ICMP message in the wordings of `print-icmp.c` and `print-icmp6.c`.
-pub(super) fn read(words: Words<'_>, v6: bool) -> Option<Icmp<'_>> {
+pub(super) fn read<'a>(words: Words<'a>, v6: bool, settings: &Settings) -> Option<Icmp<'a>> {
     let start = words.peek()?.start;
     let mut icmp = Icmp {
         kind: 0,
@@ -81,7 +82,7 @@ pub(super) fn read(words: Words<'_>, v6: bool) -> Option<Icmp<'_>> {
     }
     let said = list.get(..used).unwrap_or_default();
     (icmp.kind, icmp.code) = if v6 { icmp6_type(said) } else { icmp4_type(said) }?;
-    icmp.quote = quoted(cursor);
+    icmp.quote = quoted(cursor, settings);
     transport_of_quote(said, &mut icmp);
     if let Some(quote) = icmp.quote {
         icmp.quoted = icmp.quoted.or(Some(quote.destination));
@@ -109,13 +110,14 @@ fn transport_of_quote(said: &[&str], icmp: &mut Icmp<'_>) {
 }
 
 /// Reads the packet `-v` prints under an ICMP error.
-fn quoted(mut words: Words<'_>) -> Option<Quoted<'_>> {
+fn quoted<'a>(mut words: Words<'a>, settings: &Settings) -> Option<Quoted<'a>> {
     let word = words.next()?;
     if !matches!(word.text, "IP" | "IP6") {
         return None;
     }
     let packet = datagram(&mut words)?;
-    let is_dns = packet.source.port == Some(53) || packet.destination.port == Some(53);
+    let is_dns = |port: Option<u16>| port.is_some_and(|port| settings.is_dns_port(port));
+    let is_dns = is_dns(packet.source.port) || is_dns(packet.destination.port);
     Some(Quoted {
         ip: packet.ip,
         source: packet.source,

@@ -156,7 +156,10 @@ fn v6(pseudonyms: &mut Pseudonyms, out: &mut [u8], at: usize) {
 /// Rewrites DNS over UDP; says how many bytes of the frame may be kept.
 fn contents(pseudonyms: &mut Pseudonyms, decoded: &Decoded<'_>, out: &mut [u8]) -> usize {
     let (start, end) = (decoded.payload_start as usize, decoded.payload_end as usize);
-    let is_name_service = matches!(classify(decoded), ProtocolId::DNS | ProtocolId::MDNS | ProtocolId::LLMNR);
+    let is_name_service = matches!(
+        classify(decoded, &pseudonyms.settings),
+        ProtocolId::DNS | ProtocolId::MDNS | ProtocolId::LLMNR
+    );
     match decoded.transport {
         Transport::Udp { .. } if is_name_service && decoded.fragment.is_none() => {
             if let Some(message) = out.get_mut(start..end) {
@@ -186,7 +189,9 @@ fn quote(pseudonyms: &mut Pseudonyms, decoded: &Decoded<'_>, out: &mut [u8]) -> 
 /// Rewrites what the quoted packet carried; says how many bytes of the frame may be kept.
 fn quoted_contents(pseudonyms: &mut Pseudonyms, quote: &Quote<'_>, end: usize, out: &mut [u8]) -> usize {
     let (start, stop) = (quote.inner.payload_start as usize, (quote.inner.payload_end as usize).min(end));
-    let dns = matches!(quote.inner.ports(), Some((53, _) | (_, 53)));
+    let settings = &pseudonyms.settings;
+    let dns =
+        quote.inner.ports().is_some_and(|(from, to)| settings.is_dns_port(from) || settings.is_dns_port(to));
     match quote.inner.transport {
         Transport::Udp { .. } if dns => {
             if let Some(message) = out.get_mut(start..stop) {

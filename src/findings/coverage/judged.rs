@@ -9,7 +9,7 @@ use crate::findings::facts::{Ending, Facts};
 use crate::findings::{Finding, Severity};
 use crate::index::PacketId;
 use crate::index::segment::flags;
-use crate::protocols::{ProtocolId, is_dns_port};
+use crate::protocols::ProtocolId;
 
 /// A service that was judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -93,7 +93,8 @@ fn services_of(facts: &Facts<'_>, packet: PacketId) -> Vec<Service> {
         Some(quoted) => (quoted.transport, [quoted.source.1, quoted.destination.1]),
         None => (packet.transport(), [packet.source_port(), packet.destination_port()]),
     };
-    if packet.flags() & (flags::DNS_QUERY | flags::DNS_RESPONSE) != 0 || ports.into_iter().any(is_dns_port) {
+    let is_dns = packet.flags() & (flags::DNS_QUERY | flags::DNS_RESPONSE) != 0;
+    if is_dns || ports.into_iter().any(|port| facts.is_dns_port(port)) {
         return vec![Service::Dns];
     }
     match transport {

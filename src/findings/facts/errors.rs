@@ -131,7 +131,6 @@ impl ErrorFact {
     /// Whether it is about a DNS response, not a query: the client's side sent it.
     pub fn is_about_response(&self) -> bool {
         self.of_response
-            || self.quoted.is_some_and(|quoted| quoted.source.1 == 53 && quoted.destination.1 != 53)
     }
 }
 
@@ -152,6 +151,18 @@ pub(super) fn read(facts: &mut Facts<'_>) -> Vec<ErrorFact> {
             facts.evidence.links_from(row.packet).into_iter().find(|link| link.kind == LinkKind::ErrorAbout);
         let about = link.as_ref().and_then(|link| link.to);
         let target = about.and_then(|about| facts.index.packet(about));
+        let quoted = Quote::read(&decoded)
+            .map(|quote| {
+                let (source_port, destination_port) = quote.inner.ports().unwrap_or((0, 0));
+                Quoted {
+                    source: (quote.inner.source, source_port),
+                    destination: (quote.inner.destination, destination_port),
+                    transport: quote.inner.ip_protocol,
+                    ttl: quote.inner.ttl,
+                    payload_bytes: quote.payload().len(),
+                }
+            })
+            .or_else(|| printed(&packet));
         errors.push(ErrorFact {
             packet: row.packet,
             time_ns: packet.time_ns(),
@@ -160,21 +171,13 @@ pub(super) fn read(facts: &mut Facts<'_>) -> Vec<ErrorFact> {
             icmp: (row.kind, row.code, row.v6),
             meaning: Meaning::of(row.v6, row.kind, row.code),
             ttl: decoded.ttl,
-            quoted: Quote::read(&decoded)
-                .map(|quote| {
-                    let (source_port, destination_port) = quote.inner.ports().unwrap_or((0, 0));
-                    Quoted {
-                        source: (quote.inner.source, source_port),
-                        destination: (quote.inner.destination, destination_port),
-                        transport: quote.inner.ip_protocol,
-                        ttl: quote.inner.ttl,
-                        payload_bytes: quote.payload().len(),
-                    }
-                })
-                .or_else(|| printed(&packet)),
+            quoted,
             about,
             about_destination: target.map(|packet| packet.destination_address()),
-            of_response: target.is_some_and(|packet| packet.dns().is_some_and(DnsRow::is_response)),
+            of_response: target.is_some_and(|packet| packet.dns().is_some_and(DnsRow::is_response))
+                || quoted.is_some_and(|quoted| {
+                    facts.is_dns_port(quoted.source.1) && !facts.is_dns_port(quoted.destination.1)
+                }),
             level: link.as_ref().map(|link| link.level),
             delta_ns: link.as_ref().map_or(0, |link| link.delta_ns),
             delayed: link.as_ref().is_some_and(|link| link.delayed),

@@ -24,6 +24,8 @@ pub struct Pieces {
     pub time_ns: Nanos,
     /// Ports, where the first piece was captured.
     pub ports: Option<(u16, u16)>,
+    /// Whether it comes from a port of DNS.
+    from_dns: bool,
     /// Bytes of all pieces.
     received: u32,
     /// Length of the whole, known from the last piece.
@@ -43,7 +45,7 @@ impl Pieces {
 
     /// Whether it carries a DNS response.
     pub fn is_dns_answer(&self) -> bool {
-        self.ports.is_some_and(|(source, _)| source == 53)
+        self.from_dns
     }
 }
 
@@ -77,6 +79,7 @@ pub(super) fn collect(facts: &mut Facts<'_>) -> Vec<Pieces> {
                 packets: Vec::new(),
                 time_ns: packet.time_ns(),
                 ports: None,
+                from_dns: false,
                 received: 0,
                 whole: None,
             });
@@ -90,6 +93,7 @@ pub(super) fn collect(facts: &mut Facts<'_>) -> Vec<Pieces> {
             pieces.received = pieces.received.saturating_add(length);
             if fragment.offset_bytes == 0 {
                 pieces.ports = decoded.ports();
+                pieces.from_dns = pieces.ports.is_some_and(|(source, _)| facts.is_dns_port(source));
             }
             if !fragment.more {
                 pieces.whole = Some(fragment.offset_bytes.saturating_add(length));

@@ -22,7 +22,7 @@ const REQUESTS_MAX: usize = 256;
 /// What kind of packet a life sign is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Sort {
-    /// A DNS response, or a first fragment from port 53.
+    /// A DNS response, or a first fragment from a port of DNS.
     Dns,
     /// TCP that is not a reset.
     Tcp,
@@ -152,7 +152,7 @@ fn sign(host: &mut Host, packet: &Packet<'_>) {
     let sort = match packet.transport() {
         _ if bits & flags::ICMP_ERROR != 0 => Sort::Error,
         _ if bits & flags::DNS_RESPONSE != 0 => Sort::Dns,
-        17 if packet.source_port() == 53 => Sort::Dns,
+        17 if packet.source.settings.is_dns_port(packet.source_port()) => Sort::Dns,
         6 if tcp_flags & 4 != 0 => Sort::Reset,
         6 => Sort::Tcp,
         1 if packet.source_port() == 0 => Sort::Echo,

@@ -6,7 +6,6 @@ use super::{Connection, Ending, Facts, Meaning};
 use crate::decode::Address;
 use crate::index::PacketId;
 use crate::index::segment::DnsKind;
-use crate::protocols::is_dns_port;
 use crate::time::Nanos;
 
 /// Responses read for their addresses.
@@ -61,7 +60,7 @@ pub(super) fn failures(facts: &Facts<'_>) -> Vec<SiteFailure> {
     let mut sites: BTreeMap<(Address, u16), Vec<Connection>> = BTreeMap::new();
     let (_, end_ns) = facts.span();
     let mut working: BTreeSet<(Address, u16)> = BTreeSet::new();
-    for connection in facts.connections.iter().filter(|connection| !is_dns_port(connection.server.1)) {
+    for connection in facts.connections.iter().filter(|connection| !facts.is_dns_port(connection.server.1)) {
         let watched = end_ns - connection.last_syn_ns >= SYN_WATCH_NS;
         match connection.ending {
             Ending::Refused | Ending::ResetLater | Ending::Rejected => {

@@ -19,7 +19,7 @@ pub(super) fn find(facts: &Facts<'_>) -> Vec<PacketId> {
     }
     // From the first to the last answer of each server.
     let mut answering: BTreeMap<Address, (Nanos, Nanos)> = BTreeMap::new();
-    for (key, server) in facts.servers.iter().filter(|(key, _)| key.1 == 53 && key.2 == 17) {
+    for (key, server) in facts.servers.iter().filter(|(key, _)| facts.is_dns_port(key.1) && key.2 == 17) {
         let times = server.answers.iter().map(|answer| answer.time_ns);
         if let (Some(first), Some(last)) = (times.clone().min(), times.max()) {
             answering.insert(key.0, (first, last));
@@ -29,7 +29,9 @@ pub(super) fn find(facts: &Facts<'_>) -> Vec<PacketId> {
     orphans()
         .filter(|error| error.source != error.destination && !error.is_about_response())
         .filter(|error| {
-            let Some(quoted) = error.quoted.filter(|q| q.transport == 17 && q.destination.1 == 53) else {
+            let Some(quoted) =
+                error.quoted.filter(|q| q.transport == 17 && facts.is_dns_port(q.destination.1))
+            else {
                 return false;
             };
             let (client, server) = (quoted.source.0, quoted.destination.0);

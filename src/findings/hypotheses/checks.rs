@@ -163,7 +163,7 @@ fn beside_dns(scene: &Scene<'_, '_>, checks: &mut Vec<Check>) {
             ));
         }
         Some(Incident::Conflict) => checks.push(check(
-            format!("tcpdump -ni any -s0 -w again.pcapng 'host {server} and (port 53 or icmp or icmp6)', at client and server at once"),
+            format!("tcpdump -ni any -s0 -w again.pcapng 'host {server} and ({})', at client and server at once", scene.facts.index.settings.capture_filter()),
             "client and server",
             &[(Cause::ForgedError, "the error appears at the client and never leaves the server")],
         )),

@@ -372,9 +372,10 @@ fn silent(scene: &Scene<'_, '_>, leading: &[Cause], out: &mut Vec<Said>) {
     if scene.facts.port_only {
         out.push((
             format!(
-                "Every packet of this {} has port 53: a filter by port leaves out ICMP errors, so the server or a device on the \
+                "Every packet of this {} has port {}: a filter by port leaves out ICMP errors, so the server or a device on the \
                  path may also have refused the queries.",
-                record(scene)
+                record(scene),
+                scene.facts.index.settings.dns_ports_in_words()
             ),
             frames.clone(),
         ));

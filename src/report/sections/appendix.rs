@@ -163,7 +163,7 @@ fn repeat(b: &Builder<'_>) -> Vec<String> {
         }
         lines.push(format!("portmortem packets --filter 'dns or icmp' '{name}'"));
         lines.push(format!("tshark -n -r '{name}' -Y 'dns || icmp || icmpv6'"));
-        lines.push(format!("tcpdump -n -r '{name}' 'port 53 or icmp or icmp6'"));
+        lines.push(format!("tcpdump -n -r '{name}' '{}'", b.input.index.settings.capture_filter()));
     }
     lines
 }

@@ -447,8 +447,13 @@ pub fn response(b: &Builder<'_>) -> Section {
         blocks.push(table(&format!("{key}.checks"), &caption, &head, rows.collect()));
     }
     if !b.facts.is_empty() {
-        let advice = "Longer term: a second resolver on another path; monitoring of port 53 over UDP and TCP; ICMP errors not filtered; captures with the filter “port 53 or icmp or icmp6”.";
-        blocks.push(Block::Note(advice.to_owned()));
+        let settings = &b.input.index.settings;
+        blocks.push(Block::Note(format!(
+            "Longer term: a second resolver on another path; monitoring of port {} over UDP and TCP; ICMP errors not filtered; \
+             captures with the filter “{}”.",
+            settings.dns_ports_in_words(),
+            settings.capture_filter()
+        )));
     }
     blocks.extend(b.notes("response"));
     section("response", "Response and recommendations", blocks)

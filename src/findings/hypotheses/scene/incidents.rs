@@ -171,25 +171,25 @@ impl<'f, 'i> Maker<'f, 'i> {
 
     /// Errors about DNS queries that the capture does not hold.
     fn uncaptured(&self) -> Vec<Scene<'f, 'i>> {
-        let mut by_server: BTreeMap<(Address, Meaning), Vec<&'f ErrorFact>> = BTreeMap::new();
+        let mut by_server: BTreeMap<((Address, u16), Meaning), Vec<&'f ErrorFact>> = BTreeMap::new();
         for error in &self.facts.errors {
             let Some(quoted) = error.quoted else { continue };
             let unreachable =
                 !matches!(error.meaning, Meaning::TooBig | Meaning::Other | Meaning::ReassemblyExpired);
             if error.level == Some(Level::Orphan)
                 && unreachable
-                && quoted.destination.1 == 53
+                && self.facts.is_dns_port(quoted.destination.1)
                 && !error.is_about_response()
                 && !self.has_problem(quoted.destination.0)
                 && self.facts.unsent.binary_search(&error.packet).is_err()
             {
-                by_server.entry((quoted.destination.0, error.meaning)).or_default().push(error);
+                by_server.entry((quoted.destination, error.meaning)).or_default().push(error);
             }
         }
         by_server
             .into_iter()
             .map(|((server, _), errors)| {
-                let mut scene = self.empty(Incident::Uncaptured, server, (53, 17));
+                let mut scene = self.empty(Incident::Uncaptured, server.0, (server.1, 17));
                 for error in &errors {
                     let client = error.quoted.map(|quoted| quoted.source.0);
                     scene.clients.extend(client.filter(|client| !scene.clients.contains(client)));
@@ -237,7 +237,7 @@ impl<'f, 'i> Maker<'f, 'i> {
                     })
                 };
                 let transactions = self.facts.evidence.transactions.iter().filter(hit).collect();
-                let scene = self.empty(Incident::Fragments, server, (53, 17));
+                let scene = self.empty(Incident::Fragments, server, (self.facts.dns_port_of(server), 17));
                 self.with_transactions(scene, transactions)
             })
             .collect()
@@ -246,9 +246,10 @@ impl<'f, 'i> Maker<'f, 'i> {
     /// Servers whose DNS port refuses or ignores every TCP connection, before any question could be sent.
     fn without_tcp(&self) -> Vec<Scene<'f, 'i>> {
         let (_, end_ns) = self.facts.span();
-        let mut by_server: BTreeMap<Address, Vec<&'f Connection>> = BTreeMap::new();
-        for connection in self.facts.connections.iter().filter(|connection| connection.server.1 == 53) {
-            by_server.entry(connection.server.0).or_default().push(connection);
+        let mut by_server: BTreeMap<(Address, u16), Vec<&'f Connection>> = BTreeMap::new();
+        let to_dns = |connection: &&Connection| self.facts.is_dns_port(connection.server.1);
+        for connection in self.facts.connections.iter().filter(to_dns) {
+            by_server.entry(connection.server).or_default().push(connection);
         }
         let failed = |c: &&Connection| match c.ending {
             Ending::Refused | Ending::Rejected => true,
@@ -259,12 +260,12 @@ impl<'f, 'i> Maker<'f, 'i> {
         by_server
             .into_iter()
             .filter(|(server, list)| {
-                list.len() >= ATTEMPTS_MIN && list.iter().all(failed) && !self.has_problem(*server)
+                list.len() >= ATTEMPTS_MIN && list.iter().all(failed) && !self.has_problem(server.0)
             })
-            .filter(|(server, _)| self.facts.servers.keys().all(|key| key.0 != *server))
+            .filter(|(server, _)| self.facts.servers.keys().all(|key| key.0 != server.0))
             .take(INCIDENTS_MAX)
             .map(|(server, list)| {
-                let mut scene = self.empty(Incident::NoTcp, server, (53, 6));
+                let mut scene = self.empty(Incident::NoTcp, server.0, (server.1, 6));
                 scene.signature = Some(&TCP_RESET);
                 scene.queries = list.iter().flat_map(|c| [c.syn, c.last_syn]).collect();
                 scene.queries.sort_unstable();
@@ -326,7 +327,7 @@ impl<'f, 'i> Maker<'f, 'i> {
             };
             let own = led.answers.iter().filter_map(|answer| self.facts.evidence.transaction_of(*answer));
             let own = own.filter_map(|id| self.facts.evidence.transaction(id)).collect();
-            let scene = self.empty(Incident::Portal(led), *server, (53, 17));
+            let scene = self.empty(Incident::Portal(led), *server, (self.facts.dns_port_of(*server), 17));
             scenes.push(self.with_transactions(scene, own));
         }
         scenes
@@ -360,7 +361,7 @@ impl<'f, 'i> Maker<'f, 'i> {
             .into_iter()
             .filter(|(server, list)| list.len() >= LAME_MIN && !self.has_problem(*server))
             .map(|(server, transactions)| {
-                let scene = self.empty(Incident::Lame, server, (53, 17));
+                let scene = self.empty(Incident::Lame, server, (self.facts.dns_port_of(server), 17));
                 self.with_transactions(scene, transactions)
             })
             .collect()
@@ -409,7 +410,7 @@ impl<'f, 'i> Maker<'f, 'i> {
             .into_iter()
             .filter(|server| !self.has_problem(*server))
             .map(|server| {
-                let mut scene = self.empty(Incident::Flood, server, (53, 17));
+                let mut scene = self.empty(Incident::Flood, server, (self.facts.dns_port_of(server), 17));
                 if let Some((zone, of)) = load.random_zone(server) {
                     scene.names.push(zone.to_owned());
                     scene.queries.clone_from(&of.samples);
@@ -437,7 +438,11 @@ impl<'f, 'i> Maker<'f, 'i> {
             self.facts.load.unsolicited.iter().filter(|(_, unsolicited)| unsolicited.is_reflection());
         victims
             .map(|(victim, unsolicited)| {
-                let mut scene = self.empty(Incident::Victim, *victim, (53, 17));
+                let mut scene = self.empty(
+                    Incident::Victim,
+                    *victim,
+                    (self.facts.index.settings.supposed_dns_port(), 17),
+                );
                 scene.queries.clone_from(&unsolicited.samples);
                 scene
             })
@@ -463,7 +468,10 @@ impl<'f, 'i> Maker<'f, 'i> {
         }
         // An error that disagrees with every packet sent to that server speaks of something nobody sent.
         for error in self.facts.errors.iter().filter(|error| error.level == Some(Level::Contradicted)) {
-            let Some(quoted) = error.quoted.filter(|quoted| quoted.destination.1 == 53) else { continue };
+            let Some(quoted) = error.quoted.filter(|quoted| self.facts.is_dns_port(quoted.destination.1))
+            else {
+                continue;
+            };
             let known = self.facts.servers.keys().any(|key| key.0 == quoted.destination.0);
             if known && !self.has_problem(quoted.destination.0) {
                 by_server.entry(quoted.destination.0).or_default().push(error);
@@ -476,7 +484,7 @@ impl<'f, 'i> Maker<'f, 'i> {
         by_server
             .into_iter()
             .map(|(server, errors)| {
-                let mut scene = self.empty(Incident::Conflict, server, (53, 17));
+                let mut scene = self.empty(Incident::Conflict, server, (self.facts.dns_port_of(server), 17));
                 scene.errors = errors;
                 scene
             })

@@ -32,7 +32,9 @@ pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         );
     }
     let big = errors(scene, Meaning::TooBig, |error| {
-        error.quoted.is_some_and(|quoted| quoted.source.0 == scene.server && quoted.source.1 == 53)
+        error
+            .quoted
+            .is_some_and(|quoted| quoted.source.0 == scene.server && scene.facts.is_dns_port(quoted.source.1))
     });
     if !big.is_empty() {
         ledger.see(

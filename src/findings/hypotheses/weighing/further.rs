@@ -162,7 +162,9 @@ fn intercepted(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     let known = |sign: &&Sign| hops(sign.ttl).is_some();
     let answer = host.of(Sort::Dns).iter().find(known);
     let sorts = [Sort::Echo, Sort::Tcp, Sort::Reset];
-    let other = sorts.iter().find_map(|sort| host.of(*sort).iter().find(|s| known(s) && s.port != 53));
+    let other = sorts
+        .iter()
+        .find_map(|sort| host.of(*sort).iter().find(|s| known(s) && !scene.facts.is_dns_port(s.port)));
     let distance = answer.zip(other).and_then(|(answer, other)| {
         let (near, far) = (hops(answer.ttl)?, hops(other.ttl)?);
         (near.abs_diff(far) > HOPS_SLACK).then(|| {
@@ -176,7 +178,10 @@ fn intercepted(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     let sooner = || {
         let trip = scene.asked().and_then(Server::median_trip_ns)?;
         let mine = |c: &&crate::findings::facts::Connection| {
-            c.server.0 == scene.server && c.tries == 1 && c.ending != Ending::Silent && c.server.1 != 53
+            c.server.0 == scene.server
+                && c.tries == 1
+                && c.ending != Ending::Silent
+                && !scene.facts.is_dns_port(c.server.1)
         };
         let connection = scene.facts.connections.iter().find(mine)?;
         let handshake = scene.facts.time(connection.decided?) - connection.time_ns;

@@ -108,8 +108,10 @@ fn port_only(scene: &Scene<'_, '_>, silent: &[&Transaction], ledger: &mut Ledger
     }
     ledger.see(
         &row::PORT_ONLY,
-        "Every packet of the capture has port 53; a capture filter by port leaves out ICMP errors."
-            .to_owned(),
+        format!(
+            "Every packet of the capture has port {}; a capture filter by port leaves out ICMP errors.",
+            scene.facts.index.settings.dns_ports_in_words()
+        ),
         firsts(silent),
     );
 }

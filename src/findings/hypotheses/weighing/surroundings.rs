@@ -341,7 +341,7 @@ fn life(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     }
 }
 
-/// How TCP port 53 of the same server fared around the failure.
+/// How the same server's port over TCP fared around the failure.
 fn transports(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     let (from, to) = scene.period_ns;
     let tried: Vec<&Connection> = scene
