@@ -17,6 +17,7 @@ use portmortem::findings::hypotheses::assess_all;
 use portmortem::findings::{self, Input as Examined};
 use portmortem::generate::bulk::{self, Mix};
 use portmortem::generate::office::Office;
+use portmortem::generate::{Packet, PcapWriter, Variant, dns, link};
 use portmortem::index::{Index, Input, Progress, build};
 use portmortem::report;
 
@@ -46,6 +47,35 @@ fn index_of(mix: Mix, threads: usize) -> Index {
 
 fn evidence_of(index: &Index) -> Evidence {
     correlate(index, &Parameters::default(), &AtomicBool::new(false))
+}
+
+/// One port that asks without end, and an error with eight quoted bytes about every second query.
+fn one_flow(queries: u32) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut writer = PcapWriter::new(&mut bytes, Variant::default(), link::ETHERNET).expect("a header");
+    let router = "192.0.2.1".parse().expect("an address");
+    for number in 0..queries {
+        let message = dns::query(number as u16, "www.shop.example", dns::A);
+        let query = Packet::udp("192.0.2.10:40000", "198.51.100.53:53", &message).id(number as u16 | 1);
+        let time_ns = i64::from(number) * 20_000;
+        writer.packet(time_ns, &query.ethernet()).expect("a packet");
+        if number % 2 == 0 {
+            let quote = query.bytes();
+            let quote = quote.get(..28).expect("a header and eight bytes");
+            let error = Packet::error_quoting(router, query.source(), 3, 13, quote);
+            writer.packet(time_ns + 10_000, &error.ethernet()).expect("a packet");
+        }
+    }
+    writer.finish().expect("the end");
+    bytes
+}
+
+#[divan::bench(args = [10_000, 100_000, 1_000_000], sample_count = 3)]
+fn correlate_short_quotes_of_one_flow(bencher: divan::Bencher, queries: u32) {
+    let (source, walk) = open_reader("one flow", std::io::Cursor::new(one_flow(queries)), Options::default())
+        .expect("a capture opens");
+    let index = build(vec![Input { source, walk, offset_ns: 0 }], 2, &Progress::default(), |_| {});
+    bencher.counter(ItemsCount::new(queries)).bench_local(|| evidence_of(&index).transactions.len());
 }
 
 #[divan::bench(args = MIXES, sample_count = 10)]
