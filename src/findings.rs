@@ -2,6 +2,7 @@
 
 pub mod arp;
 pub mod capture_quality;
+pub mod contested;
 pub mod coverage;
 pub mod datagrams;
 pub mod facts;
@@ -129,6 +130,7 @@ pub static FINDINGS: &[&Rule] = &[
     &unanswered::RULE,
     &rcode::RULE,
     &misaddressed::RULE,
+    &contested::RULE,
     &one_address::RULE,
     &late::RULE,
     &slow::RULE,

@@ -41,7 +41,12 @@ fn captures(folder: &str) -> PathBuf {
 
 /// The first hypothesis with those it is tied with.
 fn leading(assessment: &Assessment) -> BTreeSet<&'static str> {
-    assessment.leading().into_iter().chain(assessment.beside()).map(|h| h.id()).collect()
+    assessment
+        .leading()
+        .into_iter()
+        .chain(assessment.beside())
+        .map(portmortem::findings::hypotheses::Hypothesis::id)
+        .collect()
 }
 
 /// Which hypotheses a cause named in an incident's truth may be explained by.

@@ -1,10 +1,6 @@
 //! Causes by pattern: which lookups fail, are slow or are answered alike, and what stands beside a cause.
 
-#![expect(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "a test that meets the unexpected should stop there"
-)]
+#![expect(clippy::indexing_slicing, reason = "a test that meets the unexpected should stop there")]
 
 mod scene;
 

@@ -1,5 +1,7 @@
 //! Requests for link addresses that nobody answers: whose, since when, and what waits behind them.
 
+#![expect(clippy::expect_used, reason = "a test that meets the unexpected should stop there")]
+
 mod scene;
 
 use portmortem::findings::{Finding, Severity};

@@ -45,3 +45,18 @@ fn a_public_host_of_many_sites_and_an_inner_zone_behind_one_proxy_are_none() {
     // Half of the names lead elsewhere.
     assert!(led(&NAMES, |number| if number % 2 == 0 { [10, 9, 8, 1] } else { [203, 0, 113, 80] }).is_empty());
 }
+
+#[test]
+fn a_resolver_whose_other_answers_lead_there_too_is_intercepted_and_not_refusing() {
+    let mut scene = Scene::default();
+    for (number, name) in NAMES.iter().enumerate() {
+        let (at, id) = (number as i64 * 2 * SECOND, number as u16 * 2);
+        let from = format!("192.0.2.10:{}", 20_000 + number);
+        scene.query(at, &from, SERVER, id, name, dns::A);
+        scene.reply(at + 9 * MS, SERVER, &from, &dns::answer(id, name, Data::A([10, 9, 8, 1].into())));
+        scene.query(at + MS, &from, SERVER, id + 1, name, 28);
+        scene.reply(at + 10 * MS, SERVER, &from, &dns::failure(id + 1, name, 28, 5));
+    }
+    let (_, assessments) = scene.examine();
+    assert_eq!(assessments.first().expect("an assessment").hypotheses[0].id(), "H36");
+}

@@ -2,6 +2,7 @@
 
 pub mod asked;
 pub mod connections;
+pub mod contested;
 pub mod delegations;
 pub mod denials;
 pub mod errors;
@@ -79,6 +80,8 @@ pub struct Facts<'i> {
     pub denials: Vec<Denial<'i>>,
     /// Answers that their clients no longer waited for.
     pub given_up: Vec<GivenUp<'i>>,
+    /// Questions that two devices answered.
+    pub contested: Vec<contested::Contested>,
     /// Clients that are led to one address whatever they ask.
     pub one_address: Vec<one_address::OneAddress>,
     /// Requests for link addresses that nobody answered any more.
@@ -135,6 +138,7 @@ impl<'i> Facts<'i> {
         facts.given_up = given_up::find(&facts);
         facts.slow = slow::find(&facts);
         facts.runs = runs::find(&facts);
+        facts.contested = contested::find(&facts);
         facts.one_address = one_address::find(&facts);
         facts.unsent = unsent::find(&facts);
         facts
@@ -160,6 +164,7 @@ impl<'i> Facts<'i> {
             lame: Vec::new(),
             denials: Vec::new(),
             given_up: Vec::new(),
+            contested: Vec::new(),
             one_address: Vec::new(),
             runs: Vec::new(),
             slow: Vec::new(),

@@ -26,6 +26,12 @@ fn is_told(facts: &Facts<'_>, anomaly: &Anomaly) -> bool {
         AnomalyKind::AnswerFromOtherAddress | AnomalyKind::AnswerToOtherQuestion => true,
         // With another id it is a response only where the very port that asked got nothing else.
         AnomalyKind::Unsolicited => asked_in_vain(facts, anomaly.packet),
+        // What two devices answered has a rule of its own.
+        AnomalyKind::ConflictingAnswer
+            if facts.contested.iter().any(|c| c.pairs.iter().any(|pair| pair.second == anomaly.packet)) =>
+        {
+            false
+        }
         AnomalyKind::ConflictingAnswer => {
             let id = facts.evidence.transaction_of(anomaly.packet);
             id.and_then(|id| facts.evidence.transaction(id)).is_none_or(|transaction| transaction.tries < 2)

@@ -295,8 +295,8 @@ pub static CATALOGUE: [Entry; 35] = [
     ),
     cause(
         Cause::Interception,
-        "proxy intercepts and answers DNS",
-        "Who operates the proxy and whether it is intended.",
+        "another device answers DNS in the server's name",
+        "Whether it is a proxy that is wanted, or forged answers; and who operates it.",
     ),
     cause(
         Cause::ApplicationError,

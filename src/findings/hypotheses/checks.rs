@@ -149,6 +149,22 @@ fn beside_dns(scene: &Scene<'_, '_>, checks: &mut Vec<Check>) {
             CLIENT,
             &[(Cause::LargePacketsLost, "small sizes answer, large ones time out"), (Cause::SilentDrop, "all sizes time out")],
         )),
+        Some(Incident::Contested(_)) => {
+            let (name, kind) = (name(scene), kind(scene));
+            checks.push(check(
+                format!("dig @{server} {name} {kind}; dig +tcp @{server} {name} {kind}"),
+                CLIENT,
+                &[
+                    (Cause::Interception, "the two give different addresses, or two answers to one question"),
+                    (Cause::Portal, "the same private address as for every other name"),
+                ],
+            ));
+            checks.push(check(
+                "ask the owner of the network whether a sign-in page or a DNS filter is in use; repeat after signing in".to_owned(),
+                PEOPLE,
+                &[(Cause::Portal, "a portal is in use, and names lead to their own addresses after signing in")],
+            ));
+        }
         Some(Incident::GivenUp(_)) => {
             let (name, kind) = (name(scene), kind(scene));
             checks.push(check(

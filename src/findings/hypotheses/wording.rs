@@ -154,6 +154,15 @@ fn incident(scene: &Scene<'_, '_>, leading: &[Cause], assessment: &Assessment, o
             ));
             out.push(("DNS is not the cause of this failure.".to_owned(), frames));
         }
+        Some(Incident::Contested(contested)) => out.push((
+            format!(
+                "{} answered in the name of {}: for {} they gave different addresses. Clients take the answer that comes \
+                 first.",
+                "Two devices", contested.server,
+                names(scene)
+            ),
+            contested.pairs.iter().flat_map(|pair| [pair.first, pair.second]).collect(),
+        )),
         Some(Incident::Conflict) => out.push((
             if scene.errors.iter().any(|error| error.level == Some(Level::Contradicted)) {
                 format!("ICMP errors about {} disagree with every packet sent to it.", scene.server)

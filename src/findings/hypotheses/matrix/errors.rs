@@ -166,12 +166,12 @@ matrix! {
     LED_TO_NEXT_HOP: 96 ErrorSemantics, "services §5.2 H36",
         for "the gateway answers every name with itself, as a sign-in portal or a hijack does",
         against "the question was answered",
-        [H15 -10, H23 10, H36 20], excludes [H1, H2, H4, H5, H6, H7, H8];
+        [H13 -10, H14 -10, H15 -10, H20 -10, H23 10, H36 20], excludes [H1, H2, H4, H5, H6, H7, H8];
     /// Unrelated names all led to one private address.
     LED_TO_ONE_ADDRESS: 96 ErrorSemantics, "services §5.2 H36",
         for "something answers every name with one address, as a sign-in portal or a hijack does",
         against "the question was answered",
-        [H15 -10, H23 10, H36 20], excludes [H1, H2, H4, H5, H6, H7, H8];
+        [H13 -10, H14 -10, H15 -10, H20 -10, H23 10, H36 20], excludes [H1, H2, H4, H5, H6, H7, H8];
     /// One of the names has another address elsewhere in the capture.
     ANSWERED_OTHERWISE: 97 OtherTraffic, "services §5.2 H36",
         for "the name has an address of its own, so the other answer was made on the way",

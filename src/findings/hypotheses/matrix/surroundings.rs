@@ -139,6 +139,11 @@ matrix! {
     INTERCEPTED: 65 Generator, "hypotheses §2 H23",
         for "another device than the server answers DNS in its name",
         [H23 10];
+    /// Two devices answered one question with different addresses.
+    CONTESTED: 110 ErrorSemantics, "RFC 5452 §3",
+        for "only one of two devices that answer in one server's name can be that server",
+        against "the questions were answered, by two devices",
+        [H23 20, H13 -10, H20 -10];
     /// Errors of this kind came for several servers from one distance.
     SEVERAL_SERVERS: 66 Generator, "hypotheses §2 H3",
         for "one device in front may refuse for all of them",

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Scene;
 use crate::correlate::{AnomalyKind, Level, Outcome, Signature, Transaction};
 use crate::decode::{Address, Quote, dns};
+use crate::findings::facts::contested::Contested;
 use crate::findings::facts::delegations::How;
 use crate::findings::facts::one_address::OneAddress;
 use crate::findings::facts::{Connection, Ending, ErrorFact, Facts, GivenUp, Meaning, SiteFailure, servers};
@@ -39,6 +40,8 @@ pub enum Incident<'f, 'i> {
     Lame,
     /// A server that denies nearly every name asked of it.
     Denied,
+    /// Two devices answered in one server's name, with different addresses.
+    Contested(&'f Contested),
     /// A name resolved and the connection failed.
     Site(&'f SiteFailure),
     /// Far more queries than usual, or random labels, or amplifying questions.
@@ -61,6 +64,7 @@ pub(super) fn all<'f, 'i>(facts: &'f Facts<'i>, findings: &'f [Finding]) -> Vec<
     let mut scenes = Vec::new();
     scenes.extend(maker.victims());
     scenes.extend(maker.floods());
+    scenes.extend(maker.contested());
     scenes.extend(maker.uncaptured());
     scenes.extend(maker.silences());
     scenes.extend(maker.without_tcp());
@@ -137,6 +141,17 @@ impl<'f, 'i> Maker<'f, 'i> {
         }
         scene.transactions = transactions;
         scene
+    }
+
+    /// Answers of two devices in one server's name.
+    fn contested(&self) -> Vec<Scene<'f, 'i>> {
+        let scene = |contested: &'f Contested| {
+            let scene = self.empty(Incident::Contested(contested), contested.server, (53, 17));
+            let of = |query| self.facts.evidence.transaction(self.facts.evidence.transaction_of(query)?);
+            let asked = contested.pairs.iter().filter_map(|pair| of(pair.query)).collect();
+            self.with_transactions(scene, asked)
+        };
+        self.facts.contested.iter().map(scene).collect()
     }
 
     /// Servers that left repeated queries unanswered until the capture ended, and answered nothing since.
@@ -380,8 +395,12 @@ impl<'f, 'i> Maker<'f, 'i> {
 
     fn sites(&self) -> Vec<Scene<'f, 'i>> {
         let mut scenes = Vec::new();
-        // A service that works meanwhile is not down.
-        for site in self.facts.sites.iter().filter(|site| site.in_use.is_none()) {
+        let contested: BTreeSet<Address> =
+            self.facts.contested.iter().flat_map(|contested| contested.addresses.0.iter().copied()).collect();
+        // A service that works meanwhile is not down, and where the address itself is contested, the connection to it says nothing
+        // about the site.
+        let tells = |site: &&SiteFailure| site.in_use.is_none() && !contested.contains(&site.site.0);
+        for site in self.facts.sites.iter().filter(tells) {
             let mut scene = self.empty(Incident::Site(site), site.site.0, (site.site.1, 6));
             scene.names.push(site.name.clone());
             for attempt in &site.attempts {

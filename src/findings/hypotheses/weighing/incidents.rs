@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 
 use super::errors::frames;
 use super::surroundings::meanwhile;
-use crate::correlate::AnomalyKind;
+use crate::correlate::{AnomalyKind, Signature};
+use crate::findings::facts::one_address::OneAddress;
 use crate::findings::facts::{ErrorFact, Meaning};
 use crate::findings::hypotheses::ledger::Ledger;
 use crate::findings::hypotheses::matrix::errors as row;
+use crate::findings::hypotheses::matrix::surroundings;
 use crate::findings::hypotheses::scene::{Incident, Scene};
 use crate::findings::hypotheses::thresholds::{PORT_NS, PORTS_MIN};
 use crate::index::PacketId;
@@ -43,14 +45,47 @@ pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         );
     }
     portal(scene, ledger);
+    contested(scene, ledger);
     conflict(scene, ledger);
     unsent(scene, ledger);
     client_refused(scene, ledger);
 }
 
+/// What leads the scene's client to one address whatever it asks, or did so while this server refused its other questions.
+fn led<'f>(scene: &Scene<'f, '_>) -> Option<&'f OneAddress> {
+    if let Some(Incident::Portal(led)) = scene.incident {
+        return Some(led);
+    }
+    let (from, to) = scene.period_ns;
+    let refused = matches!(scene.signature, Some(Signature::ResponseCode(_)));
+    let mut all = scene.facts.one_address.iter();
+    all.find(|led| {
+        refused
+            && scene.clients.contains(&led.client)
+            && led.servers.contains(&scene.server)
+            && led.span_ns.0 <= to
+            && from <= led.span_ns.1
+    })
+}
+
+/// Two devices that answer in one server's name.
+fn contested(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
+    let Some(Incident::Contested(contested)) = scene.incident else { return };
+    ledger.see(
+        &surroundings::CONTESTED,
+        format!(
+            "{} for {} got two answers from two devices in the name of {}, with different addresses.",
+            crate::findings::rules::counted(contested.pairs.len(), "question", "questions"),
+            crate::findings::rules::plain_name(&contested.name),
+            contested.server
+        ),
+        contested.pairs.iter().flat_map(|pair| [pair.query, pair.first, pair.second]).collect(),
+    );
+}
+
 /// Unrelated names that all lead to one address.
 fn portal(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
-    let Some(Incident::Portal(led)) = scene.incident else { return };
+    let Some(led) = led(scene) else { return };
     let seen = if led.is_next_hop { &row::LED_TO_NEXT_HOP } else { &row::LED_TO_ONE_ADDRESS };
     let itself = if led.is_next_hop { ", the client's own gateway" } else { "" };
     ledger.see(

@@ -1,0 +1,142 @@
+//! Questions answered twice with different addresses by two devices: one of the answers is not the server's (RFC 5452 §3).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Facts, records};
+use crate::correlate::AnomalyKind;
+use crate::decode::Address;
+use crate::index::PacketId;
+
+/// Other answers of the server that the two are compared with.
+const OTHERS_MAX: usize = 256;
+/// Pairs of answers kept of one client and name.
+const PAIRS_MAX: usize = 256;
+
+/// What tells one sender from another where the capture was taken: the link address a packet came from, and its TTL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Marks {
+    /// Link address of the frame's sender, where the link has any.
+    pub link: Option<[u8; 6]>,
+    /// TTL or hop limit on arrival.
+    pub ttl: u8,
+}
+
+/// One question and its two answers.
+#[derive(Clone, Copy, Debug)]
+pub struct Pair {
+    /// The query.
+    pub query: PacketId,
+    /// The answer that came first: clients take it.
+    pub first: PacketId,
+    /// The answer that came after it.
+    pub second: PacketId,
+}
+
+/// The contested answers of one client, server and name.
+#[derive(Clone, Debug)]
+pub struct Contested {
+    /// Who asked.
+    pub client: Address,
+    /// Who was asked.
+    pub server: Address,
+    /// The name, presentation form, not escaped.
+    pub name: String,
+    /// The questions, in order.
+    pub pairs: Vec<Pair>,
+    /// The addresses the first answers gave, and the later ones.
+    pub addresses: (BTreeSet<Address>, BTreeSet<Address>),
+    /// What the first and the later answer of the first pair look like.
+    pub marks: (Marks, Marks),
+    /// The answer that came first looks unlike the other answers of this server, and the later one like them.
+    pub first_is_odd: bool,
+    /// A connection of the client to an address only the first answers gave.
+    pub followed: Option<PacketId>,
+}
+
+fn marks(facts: &Facts<'_>, packet: PacketId) -> Option<Marks> {
+    let decoded = facts.index.packet(packet)?.decode();
+    Some(Marks { link: decoded.link_addresses.map(|links| links.0), ttl: decoded.ttl })
+}
+
+fn addresses(facts: &Facts<'_>, answer: PacketId) -> BTreeSet<Address> {
+    let read = || {
+        let packet = facts.index.packet(answer)?;
+        let row = packet.dns()?;
+        Some(records::of(&packet, row))
+    };
+    let found = read().unwrap_or_default().into_iter().filter_map(|record| match record.data {
+        records::Data::Address(address) if record.place == records::Place::Answer => Some(address),
+        _ => None,
+    });
+    found.collect()
+}
+
+/// Finds the contested answers.
+pub(super) fn find(facts: &Facts<'_>) -> Vec<Contested> {
+    let mut found: BTreeMap<(Address, Address, String), Contested> = BTreeMap::new();
+    let conflicts = facts.evidence.anomalies.iter().filter(|a| a.kind == AnomalyKind::ConflictingAnswer);
+    for anomaly in conflicts {
+        let Some(first) = anomaly.against else { continue };
+        let Some((Some(one), Some(other))) = Some((marks(facts, first), marks(facts, anomaly.packet))) else {
+            continue;
+        };
+        if one == other {
+            continue;
+        }
+        let (given, later) = (addresses(facts, first), addresses(facts, anomaly.packet));
+        if given.is_empty() || later.is_empty() || !given.is_disjoint(&later) {
+            continue;
+        }
+        let Some(transaction) =
+            facts.evidence.transaction_of(first).and_then(|id| facts.evidence.transaction(id))
+        else {
+            continue;
+        };
+        let Some(query) = facts.index.packet(transaction.first) else { continue };
+        let (client, server) = (query.source_address(), query.destination_address());
+        let name = facts.name_of(transaction.first).unwrap_or_default();
+        let contested = found.entry((client, server, name.clone())).or_insert_with(|| Contested {
+            client,
+            server,
+            name,
+            pairs: Vec::new(),
+            addresses: (BTreeSet::new(), BTreeSet::new()),
+            marks: (one, other),
+            first_is_odd: false,
+            followed: None,
+        });
+        if contested.pairs.len() < PAIRS_MAX {
+            contested.pairs.push(Pair { query: transaction.first, first, second: anomaly.packet });
+        }
+        contested.addresses.0.extend(given);
+        contested.addresses.1.extend(later);
+    }
+    let mut found: Vec<Contested> = found.into_values().collect();
+    for contested in &mut found {
+        contested.first_is_odd = is_odd(facts, contested);
+        let lured = |address: &Address| {
+            contested.addresses.0.contains(address) && !contested.addresses.1.contains(address)
+        };
+        let mut followed = facts
+            .connections
+            .iter()
+            .filter(|connection| connection.client.0 == contested.client && lured(&connection.server.0));
+        contested.followed = followed.next().map(|connection| connection.syn);
+    }
+    found
+}
+
+/// Whether the first answer looks unlike most other answers of the server, and the later one like them.
+fn is_odd(facts: &Facts<'_>, contested: &Contested) -> bool {
+    let own: BTreeSet<PacketId> = contested.pairs.iter().flat_map(|pair| [pair.first, pair.second]).collect();
+    let servers = facts.servers.iter().filter(|(key, _)| key.0 == contested.server);
+    let answers =
+        servers.flat_map(|(_, server)| &server.answers).filter(|answer| !own.contains(&answer.packet));
+    let (mut like_first, mut like_second) = (0usize, 0usize);
+    for answer in answers.take(OTHERS_MAX) {
+        let seen = marks(facts, answer.packet);
+        like_first += usize::from(seen == Some(contested.marks.0));
+        like_second += usize::from(seen == Some(contested.marks.1));
+    }
+    like_second > like_first
+}
