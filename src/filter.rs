@@ -83,12 +83,12 @@ pub struct Filter {
 impl Filter {
     /// Parses a text. The empty text matches every packet.
     pub fn parse(text: &str) -> Result<Self, FilterError> {
-        Self::parse_with(text, &|_| None)
+        Self::parse_with(text, &|_| None, &named::ONLY_SHIPPED)
     }
 
-    /// The same, with further filters that `$name` can mean; they go before those of [`named`].
-    pub fn parse_with(text: &str, own: named::Own<'_>) -> Result<Self, FilterError> {
-        Ok(Self { text: text.to_owned(), expression: grammar::parse(text, own)? })
+    /// The same, with the filters that `$name` can mean; those that only the caller knows go before the others.
+    pub fn parse_with(text: &str, own: named::Own<'_>, named: &named::Named) -> Result<Self, FilterError> {
+        Ok(Self { text: text.to_owned(), expression: grammar::parse(text, own, named)? })
     }
 
     /// Whether one packet can be tested without looking at all the others.

@@ -81,8 +81,9 @@ pub fn run(inputs: Vec<Input>, settings: Arc<Settings>) -> Result<()> {
     let (width, height) = screen.size()?;
     let mut state = State::new(Rect::new(0, 0, width, height), terminal::shows_unicode(), Work::default());
     state.filter.past = past::read();
-    let wrong_filters = settings::read_filters();
-    let (colours, wrong) = settings::colours();
+    let (named, wrong_filters) = settings::filters();
+    let (colours, wrong) = settings::colours(&named);
+    state.named = Arc::new(named);
     state.colours = Arc::new(colours);
     if let Some(message) = wrong_filters.or(wrong) {
         state.say(message, state::Tone::Warning);

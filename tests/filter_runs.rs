@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use portmortem::capture::open_bytes;
 use portmortem::correlate::{Evidence, Parameters, correlate};
+use portmortem::filter::named::ONLY_SHIPPED;
 use portmortem::filter::{Context, Filter, Vocabulary, complete};
 use portmortem::generate::bulk::{self, Mix};
 use portmortem::generate::{Packet, PcapWriter, Variant, dns, link};
@@ -342,7 +343,7 @@ fn a_name_means_the_cases_own_filter_before_a_shipped_one() {
     let packet = Packet::udp("192.0.2.1:5000", "192.0.2.53:53", &dns::query(7, "a.example", dns::A));
     let (index, evidence) = open(vec![capture_of(&[(1, packet)])]);
     let context = context(&index, &evidence, &NEVER);
-    let rows = |text: &str| Filter::parse_with(text, &own).map(|filter| filter.rows(&context));
+    let rows = |text: &str| Filter::parse_with(text, &own, &ONLY_SHIPPED).map(|filter| filter.rows(&context));
     assert_eq!(rows("$resets").unwrap(), [0]);
     assert_eq!(rows("not $mine").unwrap(), [0u32; 0]);
     assert_eq!(rows("$unanswered").unwrap(), [0u32; 0]);
@@ -385,7 +386,7 @@ fn completion_offers_what_fits_the_place_and_occurs() {
     let (index, evidence) = open(vec![capture_of(&packets)]);
     let vocabulary = Vocabulary::new(&context(&index, &evidence, &NEVER));
     let offered = |text: &str| {
-        let found = complete(text, text.len(), Some(&vocabulary));
+        let found = complete(text, text.len(), Some(&vocabulary), &ONLY_SHIPPED);
         found.into_iter().map(|c| (c.text, c.count)).collect::<Vec<_>>()
     };
     assert_eq!(offered("dns.qry.na")[0].0, "dns.qry.name");
@@ -399,7 +400,7 @@ fn completion_offers_what_fits_the_place_and_occurs() {
     assert_eq!(offered("dns.flags.response == 0 ")[0].0, "and");
     assert!(offered("tcp.port in {44").iter().all(|(text, _)| text != "dns"));
     // What is put in replaces the word the cursor stands in.
-    let found = complete("dns.qr == 1", 6, Some(&vocabulary));
+    let found = complete("dns.qr == 1", 6, Some(&vocabulary), &ONLY_SHIPPED);
     assert_eq!(found[0].range, 0..6);
 }
 

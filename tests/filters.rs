@@ -194,7 +194,7 @@ fn check_text(text: &str) {
         assert!(!error.message.is_empty());
     }
     for cursor in [0, text.len() / 2, text.len()] {
-        let _ = portmortem::filter::complete(text, cursor, None);
+        let _ = portmortem::filter::complete(text, cursor, None, &portmortem::filter::named::ONLY_SHIPPED);
     }
 }
 

@@ -16,12 +16,13 @@ pub fn parse(text: &str, open: &Open) -> Result<Filter> {
     if !text.contains('$') {
         return Filter::parse(text).map_err(|error| anyhow!(marked(text, &error)));
     }
-    if let Some(wrong) = settings::read_filters() {
+    let (named, wrong) = settings::filters();
+    if let Some(wrong) = wrong {
         super::complain_line(&format!("warning: {wrong}"));
     }
     let case = open.files.first().and_then(|file| Case::read_state(&Paths::beside(file)).ok());
     let own = |name: &str| case.as_ref().and_then(|(state, _)| state.filters.get(name).cloned());
-    Filter::parse_with(text, &own).map_err(|error| anyhow!(marked(text, &error)))
+    Filter::parse_with(text, &own, &named).map_err(|error| anyhow!(marked(text, &error)))
 }
 
 /// Says on standard error what in the filter can match nothing.

@@ -2,11 +2,12 @@
 
 use std::ops::Range;
 
+use super::build;
 use super::expression::FUNCTIONS;
 use super::fields::{self, FieldInfo, Source, Values};
 use super::lexer::{Lexeme, Symbol, Token, is_word, lex};
+use super::named::Named;
 use super::vocabulary::Vocabulary;
-use super::{build, named};
 use crate::decode::Address;
 use crate::protocols::Kind;
 
@@ -41,14 +42,19 @@ enum Place {
 }
 
 /// What can stand at `cursor` (a byte offset), best first.
-pub fn complete(text: &str, cursor: usize, vocabulary: Option<&Vocabulary>) -> Vec<Completion> {
+pub fn complete(
+    text: &str,
+    cursor: usize,
+    vocabulary: Option<&Vocabulary>,
+    named: &Named,
+) -> Vec<Completion> {
     let before = text.get(..cursor).unwrap_or(text);
     let (start, typed) = word_before(before);
     let place = place(before.get(..start).unwrap_or_default());
     let end = before.len() + if start < before.len() { rest_of_word(text, before.len()) } else { 0 };
     let mut found = Candidates { typed: typed.trim_start_matches(['"', '\'']), all: Vec::new() };
     match place {
-        Place::Term => terms(&mut found, vocabulary),
+        Place::Term => terms(&mut found, vocabulary, named),
         Place::Operator(info) => operators(&mut found, info),
         Place::Value(info) => values(&mut found, info, vocabulary),
         Place::Primitive(word) => primitive_values(&mut found, word, vocabulary),
@@ -180,7 +186,7 @@ const PRIMITIVES: &[(&str, &str)] = &[
     ("greater", "at least this many bytes"),
 ];
 
-fn terms(found: &mut Candidates<'_>, vocabulary: Option<&Vocabulary>) {
+fn terms(found: &mut Candidates<'_>, vocabulary: Option<&Vocabulary>, named: &Named) {
     for info in fields::all() {
         let count = vocabulary.and_then(|v| word_count(info, v));
         found.add(info.name, info.help, count);
@@ -191,7 +197,7 @@ fn terms(found: &mut Candidates<'_>, vocabulary: Option<&Vocabulary>) {
     for (word, _, help) in FUNCTIONS {
         found.add(format!("{word}("), *help, None);
     }
-    for filter in named::all() {
+    for filter in named.all() {
         found.add(format!("${}", filter.name), filter.title.as_str(), None);
     }
     found.add("not", "packets that do not match", None);

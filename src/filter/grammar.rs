@@ -10,7 +10,7 @@ use super::fields::{self, FieldInfo};
 use super::lexer::{Lexeme, Symbol, Token, lex};
 use super::literal::{Item, Operator};
 use super::matcher;
-use super::named::Own;
+use super::named::{Named, Own};
 use super::operand::is_comparison;
 use super::primitive::Qualifiers;
 
@@ -42,11 +42,11 @@ pub const KEYWORDS: &[&str] = &[
 ];
 
 /// Parses a text.
-pub fn parse(text: &str, own: Own<'_>) -> Result<Expression, FilterError> {
-    parse_at(text, 0, own)
+pub fn parse(text: &str, own: Own<'_>, named: &Named) -> Result<Expression, FilterError> {
+    parse_at(text, 0, own, named)
 }
 
-fn parse_at(text: &str, names: usize, own: Own<'_>) -> Result<Expression, FilterError> {
+fn parse_at(text: &str, names: usize, own: Own<'_>, named: &Named) -> Result<Expression, FilterError> {
     let tokens = lex(text)?;
     let mut parser = Parser {
         text,
@@ -58,6 +58,7 @@ fn parse_at(text: &str, names: usize, own: Own<'_>) -> Result<Expression, Filter
         depth: 0,
         names,
         own,
+        named,
         qualifiers: None,
     };
     if parser.peek() == &Token::End {
@@ -83,6 +84,8 @@ pub(super) struct Parser<'t> {
     names: usize,
     /// Filters with names that only the caller knows.
     own: Own<'t>,
+    /// The user's own and the shipped filters.
+    named: &'t Named,
     /// `and` and `or` bind alike, from left to right.
     flat: bool,
     /// The qualifiers of the last tcpdump primitive, for `port 53 or 80`.
@@ -103,6 +106,7 @@ impl<'t> Parser<'t> {
             depth: self.depth,
             names: self.names,
             own: self.own,
+            named: self.named,
             flat: self.flat,
             qualifiers: None,
         }
@@ -363,9 +367,9 @@ impl<'t> Parser<'t> {
     }
 
     fn named(&mut self, name: &str) -> Result<Expression, FilterError> {
-        let shipped = || super::named::find(name).map(|found| found.filter.clone());
+        let shipped = || self.named.find(name).map(|found| found.filter.clone());
         let Some(found) = (self.own)(name).or_else(shipped) else {
-            let names = super::named::all().map(|filter| filter.name.as_str());
+            let names = self.named.all().map(|filter| filter.name.as_str());
             let mut error = self.wrong(format!("no filter is named `{name}`"));
             error.suggestion = fields::nearest(name, names.clone()).map(|near| format!("${near}"));
             error.unfinished = self.span().end == self.text.len()
@@ -376,12 +380,13 @@ impl<'t> Parser<'t> {
             return Err(self.wrong("named filters refer to each other too deeply"));
         }
         let span = self.span();
-        let expression = parse_at(&found, self.names + 1, self.own).map_err(|error| FilterError {
-            message: format!("in `${name}`: {}", error.message),
-            span: span.clone(),
-            suggestion: None,
-            unfinished: false,
-        })?;
+        let expression =
+            parse_at(&found, self.names + 1, self.own, self.named).map_err(|error| FilterError {
+                message: format!("in `${name}`: {}", error.message),
+                span: span.clone(),
+                suggestion: None,
+                unfinished: false,
+            })?;
         self.advance();
         Ok(relocate(expression, &span))
     }

@@ -1,7 +1,7 @@
 //! Filters with names, written `$name` inside other filters: those shipped with the program, those of the user's
 //! configuration, and those of a case.
 
-use std::sync::{LazyLock, OnceLock};
+use std::sync::LazyLock;
 
 use serde::Deserialize;
 
@@ -31,17 +31,10 @@ static SHIPPED: LazyLock<Vec<NamedFilter>> = LazyLock::new(|| {
 /// Finds the text of a filter by its name: those of a case, which only it knows.
 pub type Own<'o> = &'o dyn Fn(&str) -> Option<String>;
 
-static CONFIGURED: OnceLock<Vec<NamedFilter>> = OnceLock::new();
-
 /// Reads a file of named filters as the shipped one is written: tables `[[filter]]` with `name`, `title`, `filter`.
 pub fn read(text: &str) -> Result<Vec<NamedFilter>, String> {
     let read: Shipped = toml::from_str(text).map_err(|error| error.message().to_owned())?;
     Ok(read.filter)
-}
-
-/// Makes the user's own filters known. Holds for the whole process; later calls change nothing.
-pub fn configure(filters: Vec<NamedFilter>) {
-    let _ = CONFIGURED.set(filters);
 }
 
 /// The filters the program brings along, in the order they are offered.
@@ -49,15 +42,31 @@ pub fn shipped() -> &'static [NamedFilter] {
     &SHIPPED
 }
 
-/// The user's own and the shipped filters.
-pub fn all() -> impl Iterator<Item = &'static NamedFilter> + Clone {
-    let own = CONFIGURED.get().map(Vec::as_slice).unwrap_or_default();
-    own.iter().chain(SHIPPED.iter().filter(|shipped| own.iter().all(|filter| filter.name != shipped.name)))
+/// The user's own filters and the shipped ones.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Named {
+    own: Vec<NamedFilter>,
 }
 
-/// Finds a filter by name, the user's own before a shipped one.
-pub fn find(name: &str) -> Option<&'static NamedFilter> {
-    all().find(|filter| filter.name == name)
+/// The shipped filters alone.
+pub static ONLY_SHIPPED: Named = Named { own: Vec::new() };
+
+impl Named {
+    /// With filters of the user's own.
+    pub fn new(own: Vec<NamedFilter>) -> Self {
+        Self { own }
+    }
+
+    /// The user's own and the shipped filters.
+    pub fn all(&self) -> impl Iterator<Item = &NamedFilter> + Clone {
+        let is_own = |shipped: &&NamedFilter| self.own.iter().any(|filter| filter.name == shipped.name);
+        self.own.iter().chain(SHIPPED.iter().filter(move |shipped| !is_own(shipped)))
+    }
+
+    /// Finds a filter by name, the user's own before a shipped one.
+    pub fn find(&self, name: &str) -> Option<&NamedFilter> {
+        self.all().find(|filter| filter.name == name)
+    }
 }
 
 #[cfg(test)]

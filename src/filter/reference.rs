@@ -52,7 +52,7 @@ pub fn text() -> String {
         let _ = writeln!(out, "  {:<22} {help}", format!("{word}(FILTER)"));
     }
     out.push_str("\nNAMED FILTERS\n");
-    for filter in named::all() {
+    for filter in named::ONLY_SHIPPED.all() {
         let _ = writeln!(out, "  {:<22} {}", format!("${}", filter.name), filter.title);
     }
     out.push_str(OWN);

@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 use super::state::State;
 use super::theme::Role;
 use super::work::Work;
+use crate::filter::named::{Named, ONLY_SHIPPED};
 use crate::filter::{Context, Filter};
 use crate::index::{Index, Packet, PacketId};
 
@@ -49,14 +50,14 @@ struct Row {
 impl Default for Colours {
     /// The rules that come with the program.
     fn default() -> Self {
-        Self { rules: read(include_str!("../../assets/colours.toml")).unwrap_or_default() }
+        Self { rules: read(include_str!("../../assets/colours.toml"), &ONLY_SHIPPED).unwrap_or_default() }
     }
 }
 
 impl Colours {
     /// The rules of a file and, after them, those that come with the program; what is wrong with the file.
-    pub fn with(text: &str) -> Result<Self, String> {
-        let mut rules = read(text)?;
+    pub fn with(text: &str, named: &Named) -> Result<Self, String> {
+        let mut rules = read(text, named)?;
         rules.extend(Self::default().rules);
         Ok(Self { rules })
     }
@@ -75,14 +76,14 @@ impl Colours {
     }
 }
 
-fn read(text: &str) -> Result<Vec<Rule>, String> {
+fn read(text: &str, named: &Named) -> Result<Vec<Rule>, String> {
     let file: File = toml::from_str(text).map_err(|error| error.message().to_owned())?;
-    file.rule.iter().take(RULES_MAX).map(rule).collect()
+    file.rule.iter().take(RULES_MAX).map(|row| rule(row, named)).collect()
 }
 
-fn rule(row: &Row) -> Result<Rule, String> {
+fn rule(row: &Row, named: &Named) -> Result<Rule, String> {
     let wrong = |what: String| format!("rule `{}`: {what}", crate::text::escape(&row.name));
-    let filter = Filter::parse(&row.filter).map_err(|error| wrong(error.message))?;
+    let filter = Filter::parse_with(&row.filter, &|_| None, named).map_err(|error| wrong(error.message))?;
     if !filter.is_local() {
         return Err(wrong(
             "its filter needs all packets of a connection; rows are coloured one by one".to_owned(),
@@ -131,11 +132,11 @@ mod tests {
     #[test]
     fn own_rules_go_first_and_wrong_ones_say_what_is_wrong() {
         let own = "[[rule]]\nname = \"mine\"\nfilter = \"udp port 53\"\nrole = \"warning\"\n";
-        let colours = Colours::with(own).unwrap();
+        let colours = Colours::with(own, &ONLY_SHIPPED).unwrap();
         assert_eq!(colours.rules[0].role, Role::Warning);
         let wrong = |filter: &str, role: &str| {
             let text = format!("[[rule]]\nname = \"x\"\nfilter = \"{filter}\"\nrole = \"{role}\"\n");
-            Colours::with(&text).unwrap_err()
+            Colours::with(&text, &ONLY_SHIPPED).unwrap_err()
         };
         assert!(wrong("no.field == 1", "error").starts_with("rule `x`: no field"));
         assert!(wrong("dns", "purple").contains("none of text, muted"));

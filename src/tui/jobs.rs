@@ -10,7 +10,8 @@ use super::update::{Export, Job, Reply};
 use super::work::{Notes, records};
 use crate::case::{Case, EvidenceRecord, Saving};
 use crate::correlate::{Evidence, Parameters, correlate};
-use crate::filter::{Context, Filter, named};
+use crate::filter::named::Named;
+use crate::filter::{Context, Filter};
 use crate::index::{Index, PacketId};
 
 /// What a thread sends: an event of the terminal, a step of loading, or a reply.
@@ -159,11 +160,11 @@ pub fn case_reply(case: &Case) -> Reply {
 /// end goes through `early`.
 pub fn run(job: Job, cancel: &AtomicBool, early: &dyn Fn(Reply)) -> Option<Reply> {
     Some(match job {
-        Job::Correlate { generation, index } => {
+        Job::Correlate { generation, index, named } => {
             let evidence = Arc::new(correlate(&index, &Parameters::default(), cancel));
             // Worked out here once, so that no screen and no filter waits for it.
             evidence.prepare(&index);
-            let problems = problems(&index, &evidence, cancel).into();
+            let problems = problems(&index, &evidence, &named, cancel).into();
             Reply::Evidence { generation, index, evidence, problems }
         }
         Job::Vocabulary { index, evidence } => {
@@ -260,8 +261,10 @@ fn hash(index: &Index, cancel: &AtomicBool) -> Option<Vec<String>> {
 }
 
 /// Packets `]` stops at: those of the filter `$problem-marks`, in packet order.
-fn problems(index: &Index, evidence: &Evidence, cancel: &AtomicBool) -> Vec<PacketId> {
-    let Some(filter) = named::find("problem-marks").and_then(|named| Filter::parse(&named.filter).ok())
+fn problems(index: &Index, evidence: &Evidence, named: &Named, cancel: &AtomicBool) -> Vec<PacketId> {
+    let Some(filter) = named
+        .find("problem-marks")
+        .and_then(|marks| Filter::parse_with(&marks.filter, &|_| None, named).ok())
     else {
         return Vec::new();
     };

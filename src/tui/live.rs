@@ -3,6 +3,8 @@
 //! A round (correlation and draft) begins soon after the input falls quiet, or a second after it grew when it never
 //! does; after it the program rests three times as long as it took, so that rounds take a quarter of the time at most.
 
+use std::sync::Arc;
+
 use super::dialogs::Dialog;
 use super::state::{State, Tone};
 use super::update::{Effect, Job};
@@ -107,7 +109,11 @@ pub fn tick(state: &mut State) -> Effect {
 /// Asks for the ties of what is there now.
 pub fn correlate(state: &mut State) -> Effect {
     state.generations.correlate += 1;
-    Effect::Start(Job::Correlate { generation: state.generations.correlate, index: state.index.clone() })
+    Effect::Start(Job::Correlate {
+        generation: state.generations.correlate,
+        index: state.index.clone(),
+        named: Arc::clone(&state.named),
+    })
 }
 
 /// What [`keep_up`] compares with.

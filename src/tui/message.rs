@@ -9,6 +9,7 @@ use super::overview::Overview;
 use super::state::{Loading, Rows};
 use crate::case::{CustodyEntry, Event, EvidenceRecord, LedgerChange, Notice, Saving, State as Case};
 use crate::correlate::Evidence;
+use crate::filter::named::Named;
 use crate::filter::{Filter, Vocabulary};
 use crate::findings::hypotheses::Assessment;
 use crate::findings::{Coverage, Finding};
@@ -80,6 +81,8 @@ pub enum Job {
         generation: u64,
         /// The packets.
         index: Index,
+        /// The filters that `$name` means.
+        named: Arc<Named>,
     },
     /// Hash the captures.
     Hash {

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use super::colours::Colours;
-use crate::filter::named;
+use crate::filter::Filter;
+use crate::filter::named::{self, Named};
 
 /// Longest file read, in bytes.
 const BYTES_MAX: u64 = 1 << 20;
@@ -22,22 +23,24 @@ fn text(name: &str) -> Option<String> {
     small.then(|| std::fs::read_to_string(&path).ok())?
 }
 
-/// Makes the named filters of `filters.toml` known to the whole process; what is wrong with the file, if anything.
-pub fn read_filters() -> Option<String> {
-    let read = named::read(&text("filters.toml")?).and_then(|filters| {
-        named::configure(filters.clone());
-        let wrong = |filter: &named::NamedFilter| {
-            let error = crate::filter::Filter::parse(&filter.filter).err()?;
-            Some(format!("`${}`: {}", crate::text::escape(&filter.name), error.message))
-        };
-        filters.iter().find_map(wrong).map_or(Ok(()), Err)
+/// The named filters of `filters.toml` beside the shipped ones; what is wrong with the file, if anything.
+pub fn filters() -> (Named, Option<String>) {
+    let Some(text) = text("filters.toml") else { return (Named::default(), None) };
+    let filters = match named::read(&text) {
+        Ok(filters) => filters,
+        Err(message) => return (Named::default(), Some(format!("filters.toml: {message}"))),
+    };
+    let known = Named::new(filters);
+    let wrong = known.all().find_map(|filter| {
+        let error = Filter::parse_with(&filter.filter, &|_| None, &known).err()?;
+        Some(format!("filters.toml: `${}`: {}", crate::text::escape(&filter.name), error.message))
     });
-    read.err().map(|message| format!("filters.toml: {message}"))
+    (known, wrong)
 }
 
 /// The colour rules of `colours.toml` before the shipped ones; what is wrong with the file, if anything.
-pub fn colours() -> (Colours, Option<String>) {
-    match text("colours.toml").map(|text| Colours::with(&text)) {
+pub fn colours(named: &Named) -> (Colours, Option<String>) {
+    match text("colours.toml").map(|text| Colours::with(&text, named)) {
         Some(Ok(colours)) => (colours, None),
         Some(Err(message)) => (Colours::default(), Some(format!("colours.toml: {message}"))),
         None => (Colours::default(), None),

@@ -91,6 +91,8 @@ pub struct State {
     pub filter: FilterBar,
     /// Which rows have which role.
     pub colours: Arc<super::colours::Colours>,
+    /// The filters that `$name` means, beside those of the case.
+    pub named: Arc<crate::filter::named::Named>,
     /// The text search.
     pub search: Search,
     /// Selections to go back to.
@@ -419,6 +421,7 @@ impl State {
             correlated: Index::default(),
             problems: Arc::new([]),
             colours: Arc::default(),
+            named: Arc::default(),
             failed_queries: 0,
             findings: Arc::new([]),
             assessments: Arc::new([]),

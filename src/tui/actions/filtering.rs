@@ -132,7 +132,7 @@ pub fn open(state: &mut State) -> Effect {
 fn complete(state: &mut State) {
     let bar = &mut state.filter;
     let vocabulary = bar.vocabulary.as_deref();
-    bar.completions = crate::filter::complete(bar.line.text(), bar.line.cursor(), vocabulary);
+    bar.completions = crate::filter::complete(bar.line.text(), bar.line.cursor(), vocabulary, &state.named);
     bar.completion = 0;
     // What has a name is meant when its name is typed; what was used before comes first on an empty line only.
     let (named, past) = remembered(state);
@@ -159,7 +159,8 @@ pub fn typed(state: &mut State) -> Effect {
         return Effect::None;
     }
     let named = Arc::clone(&state.work.case);
-    match Filter::parse_with(state.filter.line.text(), &|name| named.filters.get(name).cloned()) {
+    let own = |name: &str| named.filters.get(name).cloned();
+    match Filter::parse_with(state.filter.line.text(), &own, &state.named) {
         Ok(filter) => run(state, filter),
         Err(error) if error.unfinished => {
             state.filter.status = FilterStatus::Unfinished(error);
