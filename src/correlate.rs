@@ -49,7 +49,7 @@ use std::sync::atomic::AtomicBool;
 
 use crate::connections::{Connections, Scope};
 use crate::decode::Address;
-use crate::index::{Index, PacketId};
+use crate::index::{DnsRow, Index, PacketId};
 use crate::time::Nanos;
 pub use evidence::Evidence;
 pub use parameters::Parameters;
@@ -236,9 +236,20 @@ pub struct Transaction {
     pub name_lost: bool,
     /// Answered with an error because of its EDNS, and answered when asked again without: no failure.
     pub fell_back: bool,
+    /// Which of the messages of its first packet it is: over TCP one packet may carry several.
+    pub message: u8,
     /// Response or error minus the first try: what the user felt; 0 when neither came. From the last try on it is
     /// [`Evidence::rtt_ns`].
     pub waited_ns: Nanos,
+}
+
+impl Transaction {
+    /// The message of its first try.
+    pub fn question<'i>(&self, index: &'i Index) -> Option<&'i DnsRow> {
+        let packet = index.packet(self.first)?;
+        let first = packet.segment.first_dns(self.first);
+        packet.segment.dns.get(first + usize::from(self.message)).filter(|row| row.packet == self.first)
+    }
 }
 
 /// Position of an episode in [`Evidence::episodes`].

@@ -350,7 +350,21 @@ impl<'i> Packet<'i> {
     }
     /// The one-line summary.
     pub fn summary(&self) -> String {
-        self.with_frame(crate::protocols::summary)
+        let messages = self.dns_rows();
+        if messages.len() < 2 {
+            return self.with_frame(crate::protocols::summary);
+        }
+        let (decoded, datagram) = (self.decode(), self.datagram());
+        let all = messages.iter().take(MESSAGES_SHOWN_MAX).map(|row| {
+            let assembled = Some(self.message(row));
+            let frame = crate::protocols::Frame { decoded: &decoded, assembled, datagram: datagram.as_ref() };
+            crate::protocols::summary(self.protocol(), &frame)
+        });
+        let mut text = all.collect::<Vec<_>>().join("; ");
+        if messages.len() > MESSAGES_SHOWN_MAX {
+            text.push_str(&format!("; and {} more messages", messages.len() - MESSAGES_SHOWN_MAX));
+        }
+        text
     }
     /// The detail rows.
     pub fn dissect(&self) -> crate::protocols::Tree {
@@ -369,6 +383,9 @@ impl<'i> Packet<'i> {
         body(self.protocol(), &frame)
     }
 }
+
+/// Messages of one packet told in its summary.
+const MESSAGES_SHOWN_MAX: usize = 4;
 
 fn column<T: Copy + Default>(values: &[T], row: usize) -> T {
     values.get(row).copied().unwrap_or_default()

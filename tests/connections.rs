@@ -215,3 +215,43 @@ fn a_site_in_use_is_not_down() {
         );
     }
 }
+
+/// Id, name, and whether it failed, of every question.
+fn told((index, evidence): &(Index, Evidence)) -> Vec<(u16, String, u16)> {
+    let told = evidence.transactions.iter().map(|transaction| {
+        let row = transaction.question(index).expect("a question");
+        let (segment, _) = index.locate(row.packet).expect("its segment");
+        let name = portmortem::decode::dns::presentation(segment.names.get(row.name).unwrap_or_default());
+        (row.header.id, name, transaction.response_code)
+    });
+    told.collect()
+}
+
+#[test]
+fn questions_in_one_segment_keep_their_names_and_ids() {
+    let ask = |id, name| over_tcp(&dns::query(id, name, dns::A));
+    let both = [ask(1, "good.example.org"), ask(2, "bad.example.org")].concat();
+    let answers = [
+        over_tcp(&dns::failure(2, "bad.example.org", dns::A, 2)),
+        over_tcp(&dns::answer(1, "good.example.org", Data::A([192, 0, 2, 80].into()))),
+    ]
+    .concat();
+    let good = |id: u16| (id, "good.example.org.".to_owned(), 0);
+    let bad = |id: u16| (id, "bad.example.org.".to_owned(), 2);
+    for ends in [V4, V6] {
+        let talk = Talk::opened(ends).out(3 * MS, ACK, &both).back(9 * MS, ACK, &answers);
+        let read = talk.then_others(20 * SECOND).read();
+        assert_eq!(told(&read), [good(1), bad(2)]);
+        // The failure is told of the name that failed.
+        assert!(read.1.episodes.iter().all(|episode| episode.name == "bad.example.org."));
+        let summary = |packet: u32| read.0.packet(portmortem::index::PacketId(packet)).unwrap().summary();
+        assert_eq!(summary(3), "A? good.example.org; A? bad.example.org");
+        assert_eq!(summary(4), "SERVFAIL bad.example.org (A); A good.example.org → 192.0.2.80");
+    }
+    // Cut anywhere, also inside the length before a message.
+    for cut in [1, 2, 10, 35, 36, 37, 50] {
+        let (head, tail) = both.split_at(cut);
+        let talk = Talk::opened(V4).out(3 * MS, ACK, head).out(4 * MS, ACK, tail).back(9 * MS, ACK, &answers);
+        assert_eq!(told(&talk.then_others(20 * SECOND).read()), [good(1), bad(2)], "{cut}");
+    }
+}

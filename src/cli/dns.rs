@@ -13,7 +13,6 @@ use crate::correlate::{Outcome as Ending, Transaction, TransactionId, tally};
 use crate::decode::dns;
 use crate::index::PacketId;
 use crate::protocols::dns as names;
-use crate::text;
 
 const COLUMNS: [Column; 22] = [
     Column { key: "query", head: "query" },
@@ -95,7 +94,8 @@ fn record(
     episode: Option<usize>,
 ) -> Vec<Cell> {
     let Some(query) = loaded.index.packet(transaction.first) else { return vec![Cell::Empty; COLUMNS.len()] };
-    let row = query.dns();
+    let row = transaction.question(&loaded.index);
+    // The form of RFC 1035 §5.1 is escaped already, and plain ASCII.
     let name = row.and_then(|row| query.segment.names.get(row.name)).map(dns::presentation);
     let one = |packet: Option<PacketId>| packet.map_or(Cell::Empty, |packet| Cell::Frames(vec![packet]));
     let lookup = loaded.evidence.lookups(&loaded.index).of(id);
@@ -109,7 +109,7 @@ fn record(
         Cell::Text(if query.transport() == 6 { "tcp" } else { "udp" }.to_owned()),
         row.map_or(Cell::Empty, |row| Cell::Number(i64::from(row.header.id))),
         row.map_or(Cell::Empty, |row| Cell::Text(names::type_name(row.qtype))),
-        name.map_or(Cell::Empty, |name| Cell::Text(text::escape(&name))),
+        name.map_or(Cell::Empty, |name| Cell::Text(name)),
         Cell::Number(i64::from(transaction.tries)),
         Cell::Text(transaction.outcome.name().to_owned()),
         Cell::Text(detail(loaded, transaction)),

@@ -234,7 +234,7 @@ fn absent_in(
 /// What a transaction asks, and whom.
 fn asked(messages: &Messages<'_>, dictionary: &Dictionary, transaction: &Transaction) -> Option<Asked> {
     let packet = messages.index.packet(transaction.first)?;
-    let question = packet.dns()?.question;
+    let question = transaction.question(messages.index)?.question;
     let numbers = dictionary.of_segment(messages.index.segment_of(transaction.first)?);
     let position = *packet.segment.destination_address.get(packet.row)?;
     (question != 0).then_some((question, *numbers.get(position as usize)?))

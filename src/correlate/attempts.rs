@@ -190,8 +190,9 @@ fn questions(
     let episodes = episodes.filter_map(|id| evidence.episodes.get(id.0 as usize));
     let failed = episodes.flat_map(|episode| &episode.transactions).take(QUESTIONS_MAX);
     let key = |id| {
-        let packet = index.packet(evidence.transaction(id)?.first)?;
-        Some((host(packet.source_address()), packet.dns()?.question))
+        let transaction = evidence.transaction(id)?;
+        let packet = index.packet(transaction.first)?;
+        Some((host(packet.source_address()), transaction.question(index)?.question))
     };
     failed.filter_map(|id| key(*id)).collect()
 }
@@ -202,7 +203,7 @@ fn attempt(
     (id, transaction): (u32, &Transaction),
     good: bool,
 ) -> Option<Attempt> {
-    let row = packet.dns()?;
+    let row = transaction.question(index)?;
     let began = Mark { at_ns: packet.time_ns(), packet: transaction.first };
     let last = transaction.answer.or(transaction.error).unwrap_or(transaction.last);
     let at = |packet: PacketId| Mark { at_ns: index.packet(packet).map_or(0, |p| p.time_ns()), packet };

@@ -166,7 +166,7 @@ impl Aftermath<'_, '_> {
         let ends = |id| {
             let transaction = self.evidence.transaction(id)?;
             let end = transaction.error.or(transaction.answer).unwrap_or(transaction.last);
-            let question = self.messages.index.packet(transaction.first)?.dns()?.question;
+            let question = transaction.question(self.messages.index)?.question;
             Some((transaction.first, end, question))
         };
         let attempts: Vec<_> = self.episode.transactions.iter().filter_map(|id| ends(*id)).collect();
@@ -319,7 +319,7 @@ impl Aftermath<'_, '_> {
         }
         if !same_name {
             if related(&name, &self.name) && packet.time_ns() >= self.episode.first_ns {
-                let name = crate::text::escape(&dns::presentation(wire));
+                let name = dns::presentation(wire);
                 self.add("C5", format!("asked for the related name {name}"), &[packet.id], None);
             }
             return;

@@ -125,7 +125,7 @@ impl Block {
         (id, transaction): (u32, &Transaction),
     ) -> Option<()> {
         let packet = messages.index.packet(transaction.first)?;
-        let row = packet.dns()?;
+        let row = transaction.question(messages.index)?;
         let position = |column: &[u32]| column.get(packet.row).copied();
         let start = self.frames.len();
         let mut last_ns = packet.time_ns();

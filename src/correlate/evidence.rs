@@ -464,6 +464,25 @@ impl Evidence {
         set_bit(&mut self.unsettled, id);
     }
 
+    /// Notes which message of its packet each first try is, where packets carry several.
+    pub(super) fn place_questions(&mut self) {
+        for (segment, start) in self.index.segments().iter().zip(&self.starts) {
+            if !segment.has_several {
+                continue;
+            }
+            let tags = self.tags.get(*start as usize..).unwrap_or_default();
+            let (mut before, mut message) = (None, 0u8);
+            for (row, tag) in segment.dns.iter().zip(tags) {
+                message = if before == Some(row.packet) { message.saturating_add(1) } else { 0 };
+                before = Some(row.packet);
+                let first = first_of(*tag).and_then(|id| self.transactions.get_mut(id.0 as usize));
+                if let Some(transaction) = first {
+                    transaction.message = message;
+                }
+            }
+        }
+    }
+
     /// The tags of the messages from an ordinal on; see [`first_of`].
     pub(super) fn tags_from(&self, ordinal: u32) -> &[u32] {
         self.tags.get(ordinal as usize..).unwrap_or_default()

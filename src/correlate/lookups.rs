@@ -136,7 +136,8 @@ impl<'i> Maker<'i> {
             (maker.open.len() - 1) as u32
         };
         let packet = index.packet(transaction.first);
-        let Some((packet, row)) = packet.and_then(|packet| Some((packet, packet.dns()?))) else {
+        let Some((packet, row)) = packet.and_then(|packet| Some((packet, transaction.question(index)?)))
+        else {
             return begin(self, Nanos::MIN, 0);
         };
         let Some(name) = packet.segment.names.get(row.name) else {
@@ -253,7 +254,7 @@ pub struct Attempt {
 const TOLD_MAX: usize = 64;
 
 fn question(index: &Index, evidence: &Evidence, id: TransactionId) -> Option<u64> {
-    index.packet(evidence.transaction(id)?.first)?.dns().map(|row| row.question)
+    evidence.transaction(id)?.question(index).map(|row| row.question)
 }
 
 /// The transactions of a query's lookup: those that ask the same, and the others.

@@ -142,7 +142,7 @@ fn follow(
     (problem, client): (usize, u32),
 ) -> Option<Failed> {
     let transaction = evidence.transaction(id)?;
-    let question = messages.index.packet(transaction.first)?.dns()?.question;
+    let question = transaction.question(messages.index)?.question;
     let time = |packet: PacketId| messages.index.packet(packet).map_or(0, |packet| packet.time_ns());
     let until_ns = time(transaction.answer.unwrap_or(transaction.last)) + RESCUE_NS;
     Some(Failed { problem, client, question, began_ns: time(transaction.first), until_ns })

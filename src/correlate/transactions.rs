@@ -94,6 +94,7 @@ pub(super) fn join(messages: &Messages<'_>, evidence: &mut Evidence, cancel: &At
         let Some(odd) = packet(position) else { continue };
         evidence.anomalies.push(Anomaly { kind, packet: odd, against: packet(against) });
     }
+    evidence.place_questions();
     extend(messages, evidence, &further);
     if found.crowded {
         evidence.limits.push(format!(
@@ -278,6 +279,7 @@ fn transaction(
         extended_error,
         name_lost: false,
         fell_back: false,
+        message: 0,
         waited_ns,
     }
 }

@@ -46,18 +46,46 @@ impl<'m> Resource<'m> {
     }
 }
 
-/// The A and AAAA records in the answer section of a message; reading ends where it is cut.
+/// The addresses a message gives to the name asked for: A and AAAA records of that name, and of those a chain of aliases
+/// leads to (RFC 1034 §3.6.2); records of other names are not its. Reading ends where the message is cut. Without a question
+/// all count.
 pub fn addresses(message: &[u8]) -> Vec<IpAddr> {
-    let mut found = Vec::new();
-    let Some(head) = dns::read(message) else { return found };
-    let [_, answers, ..] = head.header.counts;
+    let Some(head) = dns::read(message) else { return Vec::new() };
+    let [questions, answers, ..] = head.header.counts;
     let mut at = head.question_end;
+    let mut records = Vec::new();
     for _ in 0..usize::from(answers).min(RECORDS_MAX) {
         let Some(record) = Resource::read(message, at) else { break };
-        found.extend(record.address());
         at = record.end();
+        records.push(record);
     }
-    found
+    let mut names = vec![head.name];
+    // Aliases mostly stand in order; each round takes one that does not.
+    for _ in 0..ALIASES_MAX {
+        let known = names.len();
+        for record in records.iter().filter(|record| record.rtype == CNAME) {
+            if names.len() <= ALIASES_MAX
+                && is_among(&names, &record.owner)
+                && let Ok((to, _)) = dns::read_name(message, record.start)
+                && !is_among(&names, &to)
+            {
+                names.push(to);
+            }
+        }
+        if names.len() == known {
+            break;
+        }
+    }
+    let own = |record: &&Resource<'_>| questions == 0 || is_among(&names, &record.owner);
+    records.iter().filter(own).filter_map(Resource::address).collect()
+}
+
+/// Aliases followed in one answer.
+const ALIASES_MAX: usize = 16;
+const CNAME: u16 = 5;
+
+fn is_among(names: &[dns::Name], name: &dns::Name) -> bool {
+    names.iter().any(|known| known.equals(name))
 }
 
 /// The addresses in a printed answer: `2/0/1 CNAME a.example., A 192.0.2.1 (60)`. Only the answer section's are taken, by its
@@ -80,6 +108,40 @@ pub fn printed_addresses(line: &str, settings: &Settings) -> Vec<IpAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A response about `www.example.org` with these records: owner, type, data.
+    fn message(records: &[(&str, u16, Vec<u8>)]) -> Vec<u8> {
+        let mut bytes = crate::generate::dns::query(1, "www.example.org", 1);
+        bytes[2] |= 0x80;
+        bytes[7] = records.len() as u8;
+        for (owner, rtype, data) in records {
+            bytes.extend(crate::generate::dns::name(owner));
+            bytes.extend(rtype.to_be_bytes());
+            bytes.extend([0, 1, 0, 0, 0, 60, 0, data.len() as u8]);
+            bytes.extend(data);
+        }
+        bytes
+    }
+
+    #[test]
+    fn an_address_belongs_to_the_name_asked_for_through_aliases_only() {
+        let alias = |to: &str| crate::generate::dns::name(to);
+        let (own, other) = (vec![192, 0, 2, 1], vec![192, 0, 2, 2]);
+        let records = message(&[("WWW.example.org", 1, own.clone()), ("ads.example.net", 1, other.clone())]);
+        assert_eq!(addresses(&records), [IpAddr::from([192, 0, 2, 1])]);
+        let chained = message(&[
+            ("b.example", 1, own),
+            ("a.example", 5, alias("b.example")),
+            ("www.example.org", 5, alias("a.example")),
+            ("c.example", 1, other),
+        ]);
+        assert_eq!(addresses(&chained), [IpAddr::from([192, 0, 2, 1])]);
+        let circle = message(&[
+            ("www.example.org", 5, alias("a.example")),
+            ("a.example", 5, alias("www.example.org")),
+        ]);
+        assert!(addresses(&circle).is_empty());
+    }
 
     #[test]
     fn addresses_come_from_answers_only_and_a_cut_message_ends_reading() {

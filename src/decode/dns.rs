@@ -188,6 +188,11 @@ impl Name {
     pub fn wire(&self) -> &[u8] {
         self.bytes.get(..usize::from(self.length)).unwrap_or_default()
     }
+
+    /// Whether two names are the same, whatever the case of their letters (RFC 4343).
+    pub fn equals(&self, other: &Self) -> bool {
+        self.wire().eq_ignore_ascii_case(other.wire())
+    }
 }
 
 impl std::fmt::Debug for Name {

@@ -2,6 +2,7 @@
 
 use super::{Explanation, Subject, later, role};
 use crate::correlate::Outcome;
+use crate::decode::answers::Resource;
 use crate::decode::dns;
 use crate::protocols::dns as names;
 use crate::text::escape;
@@ -31,7 +32,7 @@ fn read(subject: &Subject<'_>) -> Option<Message> {
         });
     }
     let row = subject.packet.dns()?;
-    let name = subject.packet.segment.names.get(row.name).map(|wire| escape(&dns::presentation(wire)));
+    let name = subject.packet.segment.names.get(row.name).map(dns::presentation);
     Some(Message {
         header: row.header,
         name,
@@ -126,6 +127,18 @@ fn query(subject: &Subject<'_>, message: &Message, explanation: &mut Explanation
             "That the server does the whole search (recursion desired).".to_owned(),
         ),
     ];
+}
+
+/// How many answer records a message holds, where that is fewer than its header counts.
+fn missing(bytes: &[u8], counted: u16) -> Option<u16> {
+    let mut at = dns::read(bytes)?.question_end;
+    for present in 0..counted {
+        match Resource::read(bytes, at) {
+            Some(record) => at = record.end(),
+            None => return Some(present),
+        }
+    }
+    None
 }
 
 /// The printed length, with the arithmetic where it adds up or cannot.
@@ -236,6 +249,11 @@ fn answer(subject: &Subject<'_>, message: &Message, explanation: &mut Explanatio
     for (text, words) in &records {
         explanation.push(text.clone(), words.clone(), "RFC 1035 §4.1.3");
     }
+    if let Some(present) = missing(bytes.filter(|_| message.binary).unwrap_or_default(), answers) {
+        let text = format!("{present} of {answers} records");
+        let words = "the header counts more answers than the message holds: it is malformed or was cut";
+        explanation.push(text, words, "RFC 1035 §4.1.1");
+    }
     length(message, message.name.as_deref().unwrap_or_default(), explanation);
     let (server, client) =
         (role(subject, subject.decoded.source), role(subject, subject.decoded.destination));
@@ -282,9 +300,7 @@ fn records(message: &[u8]) -> Vec<(String, String)> {
         let value = match kind {
             1 => bytes.first_chunk::<4>().map(|octets| std::net::Ipv4Addr::from(*octets).to_string()),
             28 => bytes.first_chunk::<16>().map(|octets| std::net::Ipv6Addr::from(*octets).to_string()),
-            2 | 5 | 12 => {
-                dns::read_name(message, data).ok().map(|(name, _)| escape(&dns::presentation(name.wire())))
-            }
+            2 | 5 | 12 => dns::read_name(message, data).ok().map(|(name, _)| dns::presentation(name.wire())),
             _ => None,
         };
         let words = match (kind, &value) {

@@ -210,7 +210,7 @@ impl<'i> Facts<'i> {
     /// The answer another server gave to the same client's same question within [`servers::FAILOVER_NS`] of a failed try.
     pub fn answered_elsewhere(&self, transaction: &Transaction) -> Option<PacketId> {
         let (client, key) = servers::key_of(self, transaction)?;
-        let question = self.index.packet(transaction.first)?.dns()?.question;
+        let question = transaction.question(self.index)?.question;
         let (from, to) = (self.time(transaction.first), self.time(transaction.last) + servers::FAILOVER_NS);
         self.answered
             .get(&(client, question))?

@@ -381,6 +381,8 @@ impl Work<'_> {
         self.flag(now, if row.is_response() { flags::DNS_RESPONSE } else { flags::DNS_QUERY });
         set(&mut self.segment.protocol, now.row as usize, protocol.0);
         self.added = true;
+        // Those of one packet are completed one after another.
+        self.segment.has_several |= self.segment.dns.last().is_some_and(|last| last.packet == now.packet);
         self.segment.dns.push(row);
     }
 

@@ -187,6 +187,8 @@ pub struct Segment {
     pub span_ns: (Nanos, Nanos),
     /// Whether some packet has [`flags::BACKWARD`].
     pub goes_back: bool,
+    /// Whether some packet carries or completes several DNS messages.
+    pub has_several: bool,
     pub captured: Vec<u32>,
     /// Empty where every packet of the segment was captured whole ([`Segment::originals`]).
     pub(super) original: Vec<u32>,
@@ -354,6 +356,7 @@ impl<'s> SegmentBuilder<'s> {
             time_ns: Vec::with_capacity(capacity),
             span_ns: (Nanos::MAX, Nanos::MIN),
             goes_back: false,
+            has_several: false,
             captured: Vec::with_capacity(capacity),
             original: Vec::with_capacity(capacity),
             source_address: Vec::with_capacity(capacity),

@@ -34,9 +34,9 @@ pub(super) struct Earlier(HashMap<(Address, u64), Answers, Fast>);
 
 /// The client and name an episode is about.
 fn key(messages: &Messages<'_>, evidence: &Evidence, episode: &Episode) -> Option<(Address, u64)> {
-    let first = evidence.transaction(*episode.transactions.first()?)?.first;
-    let packet = messages.index.packet(first)?;
-    let name = packet.segment.names.get(packet.dns()?.name)?;
+    let transaction = evidence.transaction(*episode.transactions.first()?)?;
+    let packet = messages.index.packet(transaction.first)?;
+    let name = packet.segment.names.get(transaction.question(messages.index)?.name)?;
     Some((episode.client, name_hash(name)))
 }
 

@@ -76,7 +76,7 @@ impl<'i> Walk<'i> {
             self.segment = Some(segment);
             segment
         };
-        let row = self.row(segment, id)?;
+        let row = self.row(segment, id, usize::from(transaction.message))?;
         let at = (id.0 - segment.base.0) as usize;
         let address = |column: &[u32]| column.get(at).map(|position| segment.address(*position));
         Some(Asked {
@@ -94,8 +94,8 @@ impl<'i> Walk<'i> {
         })
     }
 
-    /// The packet's first DNS row: a few steps on, or searched for where the order is broken.
-    fn row(&mut self, segment: &'i Segment, id: PacketId) -> Option<&'i DnsRow> {
+    /// The DNS row of a packet's first, second, … message: a few steps on, or searched for where the order is broken.
+    fn row(&mut self, segment: &'i Segment, id: PacketId, message: usize) -> Option<&'i DnsRow> {
         let is_before = |at: usize| {
             at.checked_sub(1).and_then(|at| segment.dns.get(at)).is_none_or(|row| row.packet < id)
         };
@@ -105,6 +105,6 @@ impl<'i> Walk<'i> {
         while segment.dns.get(self.at).is_some_and(|row| row.packet < id) {
             self.at += 1;
         }
-        segment.dns.get(self.at).filter(|row| row.packet == id)
+        segment.dns.get(self.at + message).filter(|row| row.packet == id)
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Connection, Ending, Facts, Meaning};
-use crate::decode::Address;
+use crate::decode::{Address, answers};
 use crate::index::PacketId;
 use crate::index::segment::DnsKind;
 use crate::time::Nanos;
@@ -150,12 +150,20 @@ fn given(facts: &Facts<'_>, wanted: &BTreeSet<Address>) -> Vec<Given> {
         // A printed answer does not repeat the question: its query names it.
         let query =
             || facts.evidence.transaction(facts.evidence.transaction_of(row.packet)?).map(|t| t.first);
-        for address in packet.answer_addresses().into_iter().map(Address::from) {
+        // An address is the name's only through its chain of aliases.
+        let addresses = if packet.is_text() {
+            packet.answer_addresses()
+        } else {
+            answers::addresses(packet.message(row))
+        };
+        let wire = packet.segment.names.get(row.name);
+        let name = || wire.map(crate::decode::dns::presentation).or_else(|| facts.name_of(query()?));
+        for address in addresses.into_iter().map(Address::from) {
             if wanted.contains(&address) {
                 given.push(Given {
                     address,
                     client: packet.destination_address(),
-                    name: facts.name_of(row.packet).or_else(|| facts.name_of(query()?)).unwrap_or_default(),
+                    name: name().unwrap_or_default(),
                     packet: row.packet,
                     time_ns: packet.time_ns(),
                 });

@@ -110,7 +110,7 @@ fn round_trip_ns(state: &State, transaction: &Transaction) -> i64 {
 
 fn question(state: &State, transaction: &Transaction) -> String {
     let Some(packet) = state.index.packet(transaction.first) else { return String::new() };
-    let Some(row) = packet.dns() else { return packet.summary() };
+    let Some(row) = transaction.question(&state.index) else { return packet.summary() };
     let name = packet.segment.names.get(row.name).map(crate::decode::dns::presentation).unwrap_or_default();
     // The name is in presentation form, which is plain ASCII already (RFC 4343 §2.1).
     format!("{}? {name}", crate::protocols::dns::type_name(row.qtype))
