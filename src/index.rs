@@ -357,14 +357,16 @@ impl<'i> Packet<'i> {
         let (decoded, datagram) = (self.decode(), self.datagram());
         let all = messages.iter().take(MESSAGES_SHOWN_MAX).map(|row| {
             let assembled = Some(self.message(row));
-            let frame = crate::protocols::Frame { decoded: &decoded, assembled, datagram: datagram.as_ref() };
+            let settings = &self.source.settings;
+            let datagram = datagram.as_ref();
+            let frame = crate::protocols::Frame { decoded: &decoded, assembled, datagram, settings };
             crate::protocols::summary(self.protocol(), &frame)
         });
-        let mut text = all.collect::<Vec<_>>().join("; ");
+        let mut told: Vec<String> = all.collect();
         if messages.len() > MESSAGES_SHOWN_MAX {
-            text.push_str(&format!("; and {} more messages", messages.len() - MESSAGES_SHOWN_MAX));
+            told.push(format!("and {} more messages", messages.len() - MESSAGES_SHOWN_MAX));
         }
-        text
+        told.join("; ")
     }
     /// The detail rows.
     pub fn dissect(&self) -> crate::protocols::Tree {

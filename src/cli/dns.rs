@@ -109,7 +109,7 @@ fn record(
         Cell::Text(if query.transport() == 6 { "tcp" } else { "udp" }.to_owned()),
         row.map_or(Cell::Empty, |row| Cell::Number(i64::from(row.header.id))),
         row.map_or(Cell::Empty, |row| Cell::Text(names::type_name(row.qtype))),
-        name.map_or(Cell::Empty, |name| Cell::Text(name)),
+        name.map_or(Cell::Empty, Cell::Text),
         Cell::Number(i64::from(transaction.tries)),
         Cell::Text(transaction.outcome.name().to_owned()),
         Cell::Text(detail(loaded, transaction)),

@@ -34,12 +34,12 @@ matrix! {
         against "the server received the query and answered it",
         [H9 2, H13 5, H14 2, H15 0, H17 0, H20 -5], excludes [H1, H2, H3, H4, H5, H6, H7, H8];
     /// TCP accepted the question and ended without an answer, by the server's own FIN or RST.
-    CLOSED_UNANSWERED: 96 ErrorSemantics, "services §5.3",
+    CLOSED_UNANSWERED: 104 ErrorSemantics, "services §5.3",
         for "the service took the question and ended the connection itself",
         against "the connection was accepted and the question acknowledged: host, port and path work",
         [H3 5, H5 -20, H6 -20, H7 -20, H8 -20, H9 5, H14 5, H26 10, H27 -10, H29 -5], excludes [H1, H2];
     /// TCP accepted and acknowledged the question, and nothing came.
-    MUTE: 97 ErrorSemantics, "services §5.3",
+    MUTE: 105 ErrorSemantics, "services §5.3",
         for "the kernel acknowledges for a service that does not answer",
         against "the connection was accepted and the question acknowledged: host, port and path work",
         [H3 2, H5 -10, H6 -20, H7 -20, H8 -20, H9 2, H27 20, H29 -5], excludes [H1, H2];
