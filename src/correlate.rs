@@ -3,6 +3,7 @@
 //! A batch over a finished (or frozen) index; live captures run it again. Every rule's number is in [`Parameters`].
 
 mod absent;
+mod arrival;
 pub mod attempts;
 mod briefs;
 pub mod clients;
@@ -51,6 +52,7 @@ use crate::connections::{Connections, Scope};
 use crate::decode::Address;
 use crate::index::{DnsRow, Index, PacketId};
 use crate::time::Nanos;
+pub use arrival::Lost;
 pub use evidence::Evidence;
 pub use parameters::Parameters;
 pub use reasons::Reason;
@@ -158,16 +160,19 @@ pub enum Outcome {
     Truncated,
     /// An error in silence: rate limiting of ICMP errors explains it.
     CoveredByRateLimit,
+    /// An answer passed here, but did not reach who asked.
+    NotReceived,
 }
 
 impl Outcome {
     /// All outcomes, in the order ledgers print them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Answered,
         Self::Late,
         Self::Refused,
         Self::CoveredByRateLimit,
         Self::NoAnswer,
+        Self::NotReceived,
         Self::TcpReset,
         Self::RefusedByReset,
         Self::ResetMidway,
@@ -192,6 +197,7 @@ impl Outcome {
             Self::Mute => "mute",
             Self::Truncated => "truncated",
             Self::CoveredByRateLimit => "covered_by_rate_limit",
+            Self::NotReceived => "not_received",
         }
     }
 
@@ -282,6 +288,8 @@ pub enum Signature {
     Mute,
     /// Truncated and no TCP.
     Truncated,
+    /// Answers that passed the capture point and did not arrive.
+    NotReceived,
     /// Answers later than the limit.
     Late,
 }
@@ -466,6 +474,7 @@ pub fn correlate_noting(
         unserved::find_traces(&messages, &mut evidence);
         evidence.seal();
         outcomes::conclude(&messages, &mut evidence);
+        arrival::mark(&messages, &mut evidence);
         fallback::mark(&messages, &mut evidence);
     };
     let ((), denied) = rayon::join(conclude, || absent::Denied::read(&messages, &dictionary, &denials));

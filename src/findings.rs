@@ -1,5 +1,6 @@
 //! The FINDINGS table (one rule a file), and the competing hypotheses with their ledger.
 
+pub mod answers_lost;
 pub mod arp;
 pub mod capture_quality;
 pub mod contested;
@@ -13,6 +14,7 @@ pub mod hypotheses;
 pub mod late;
 pub mod lost_fragments;
 pub mod misaddressed;
+pub mod not_sent_on;
 pub mod one_address;
 pub mod path_size;
 pub mod port_scan;
@@ -128,6 +130,8 @@ pub static FINDINGS: &[&Rule] = &[
     &prohibited::RULE,
     &unreachable::RULE,
     &unanswered::RULE,
+    &answers_lost::RULE,
+    &not_sent_on::RULE,
     &rcode::RULE,
     &misaddressed::RULE,
     &contested::RULE,

@@ -97,6 +97,7 @@ fn signature(signature: &Signature) -> String {
         Signature::Closed => "tcp closed".to_owned(),
         Signature::Mute => "tcp mute".to_owned(),
         Signature::Truncated => "truncated".to_owned(),
+        Signature::NotReceived => "answer not received".to_owned(),
         Signature::Late => "late answer".to_owned(),
     }
 }

@@ -367,6 +367,7 @@ impl Aftermath<'_, '_> {
             Outcome::RefusedByReset => ("connection refused", None, Some(false)),
             Outcome::Closed => ("connection closed without an answer", None, Some(false)),
             Outcome::Mute => ("accepted over TCP, not answered", None, Some(false)),
+            Outcome::NotReceived => ("an answer that did not arrive", transaction.answer, Some(false)),
             Outcome::NoAnswer | Outcome::CoveredByRateLimit => ("no answer", None, Some(false)),
         }
     }

@@ -51,6 +51,7 @@ pub(super) fn signature(v6: bool, transaction: &Transaction) -> Option<Signature
         Outcome::Closed => Signature::Closed,
         Outcome::Mute => Signature::Mute,
         Outcome::Truncated => Signature::Truncated,
+        Outcome::NotReceived => Signature::NotReceived,
     })
 }
 

@@ -6,6 +6,7 @@ mod links;
 use std::ops::Range;
 use std::sync::OnceLock;
 
+use super::arrival::Lost;
 use super::clock::Backward;
 use super::consequences::Consequences;
 use super::duplicates::{Copy, CopyKind};
@@ -89,6 +90,10 @@ pub struct Evidence {
     /// A bit for each transaction that is more than a query answered in time without an error: outcomes and failures are
     /// looked for among these.
     pub(super) unsettled: Vec<u64>,
+    /// Questions that were asked again with flow and id after their answer, and the transaction of the repeat.
+    pub(super) again: Vec<(TransactionId, TransactionId)>,
+    /// How it is known of which answers that they did not arrive, by transaction.
+    pub(super) lost: Vec<(TransactionId, Lost)>,
     /// Episodes in order of their first query.
     pub episodes: Vec<Episode>,
     /// Problems, gravest first.

@@ -130,6 +130,8 @@ pub(super) struct Found {
     pub probable: Vec<Position>,
     /// Anomaly, message, and the message it is seen against.
     pub odd: Vec<(AnomalyKind, Position, Position)>,
+    /// A query sent again after its answer: the first query of the new transaction and of the one before.
+    pub again: Vec<(Position, Position)>,
     /// Responses that match nothing.
     pub strays: Vec<Position>,
     /// A flow and id has more open questions than are compared.
@@ -241,7 +243,9 @@ impl Matcher<'_> {
                 self.further(entry.position, first, Role::Retry, delta_ns);
                 return;
             }
-            if !within {
+            if within {
+                self.found.again.push((entry.position, first));
+            } else {
                 self.found.odd.push((AnomalyKind::IdPortReuse, entry.position, first));
             }
         } else if newest != NONE {

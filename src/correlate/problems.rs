@@ -202,6 +202,7 @@ fn weight(signature: &Signature) -> usize {
     match signature {
         Signature::Icmp { .. }
         | Signature::NoAnswer
+        | Signature::NotReceived
         | Signature::TcpReset
         | Signature::ResetMidway
         | Signature::Closed
@@ -224,6 +225,6 @@ fn is_background(problem: &Problem, attempts: usize, asked: usize, parameters: &
         | Signature::Closed
         | Signature::Mute => false,
         Signature::ResponseCode(_) => few,
-        Signature::NoAnswer | Signature::Late | Signature::Truncated => few || rare,
+        Signature::NoAnswer | Signature::NotReceived | Signature::Late | Signature::Truncated => few || rare,
     }
 }

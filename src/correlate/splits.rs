@@ -47,7 +47,9 @@ impl Looked {
                 Self { by_name: true, by_message: true, by_port: false }
             }
             Signature::Truncated => Self { by_name: true, by_message: true, by_port: false },
-            Signature::NoAnswer | Signature::Late => Self { by_name: true, by_message: true, by_port: true },
+            Signature::NoAnswer | Signature::NotReceived | Signature::Late => {
+                Self { by_name: true, by_message: true, by_port: true }
+            }
             // A refusal of the port precedes any reading of the question.
             Signature::Icmp { .. } | Signature::TcpReset => {
                 Self { by_name: false, by_message: false, by_port: true }

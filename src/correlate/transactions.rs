@@ -88,6 +88,13 @@ pub(super) fn join(messages: &Messages<'_>, evidence: &mut Evidence, cancel: &At
         tag(one.position, id << ROLE_BITS | one.role as u32);
         further.push((TransactionId(id), *one));
     }
+    let mut again: Vec<(TransactionId, TransactionId)> = found
+        .again
+        .iter()
+        .filter_map(|(after, before)| Some((TransactionId(number(*before)?), TransactionId(number(*after)?))))
+        .collect();
+    again.sort_unstable();
+    evidence.again = again;
     evidence.set_tags(messages, tags.into_iter().map(AtomicU32::into_inner).collect());
     let packet = |position| messages.at(position).map(|(row, _)| row.packet);
     for (kind, position, against) in found.odd {
@@ -186,6 +193,7 @@ fn matched(messages: &Messages<'_>, evidence: &Evidence, blocks: &[Block], answe
         found.further.append(&mut part.further);
         found.probable.append(&mut part.probable);
         found.odd.append(&mut part.odd);
+        found.again.append(&mut part.again);
         found.strays.append(&mut part.strays);
         found.crowded |= part.crowded;
     }

@@ -173,6 +173,11 @@ fn ending(subject: &Subject<'_>) -> String {
         Outcome::Answered | Outcome::Late | Outcome::Truncated => {
             format!(" It was answered by {}, {}.", label(transaction.answer), later(transaction.waited_ns))
         }
+        Outcome::NotReceived => format!(
+            " It was answered by {}, {}, but that answer did not reach who asked.",
+            label(transaction.answer),
+            later(transaction.waited_ns)
+        ),
         Outcome::Refused => format!(" It was refused: see {}.", label(transaction.error)),
         Outcome::CoveredByRateLimit => {
             " No error came for it, but errors about its neighbours did: senders limit their rate.".to_owned()

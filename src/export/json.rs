@@ -296,6 +296,7 @@ fn signature(signature: &Signature) -> String {
         Signature::Closed => "closed".to_owned(),
         Signature::Mute => "mute".to_owned(),
         Signature::Truncated => "truncated".to_owned(),
+        Signature::NotReceived => "not-received".to_owned(),
         Signature::Late => "late".to_owned(),
     }
 }

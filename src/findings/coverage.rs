@@ -10,6 +10,7 @@ use super::{Finding, Severity};
 use crate::decode::Address;
 use crate::index::PacketId;
 use crate::time::Nanos;
+pub use explained::is_served;
 pub use judged::{Judged, Service};
 
 /// Kinds of things that are seen without being assessed.

@@ -14,7 +14,7 @@ pub static RULE: Rule = Rule {
     id: "datagrams-refused",
     title: "UDP services refused",
     doc: "Two or more ICMP errors (port, host or network unreachable, prohibited) about datagrams to one address and UDP port \
-          other than DNS, while nothing came back from it. Medium for services that answer each request (QUIC, DNS over QUIC, \
+          other than DNS that is known or below 1024, while nothing came back from it. Medium for services that answer each request (QUIC, DNS over QUIC, \
           NTP, SNMP, SIP, RADIUS, LDAP), otherwise low; a note where the host serves TCP at the same port, as browsers \
           then go on over TCP. A traceroute ends with such errors, and many ports of one host are a scan: neither counts.",
     run,
@@ -26,6 +26,8 @@ const TRACED: std::ops::RangeInclusive<u16> = 33434..=33689;
 /// Ports of one host from which on somebody tries them out.
 const PORTS_MAX: usize = 9;
 const UDP: u8 = 17;
+/// Ports up to this one are those of services (RFC 6335 §6).
+const SYSTEM_PORT_MAX: u16 = 1023;
 
 /// Errors about one service.
 struct Refusals<'f> {
@@ -46,8 +48,11 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
                 | Meaning::Prohibited
         );
         let answers = Kind::of_port(from.1).is_some() && Kind::of_port(to.1).is_none();
+        // Of a high port of which nothing is known it cannot be told who asked; a cut quote has none.
+        let unknown = Kind::of_port(to.1).is_none() && (to.1 == 0 || to.1 > SYSTEM_PORT_MAX);
         if !counts
             || answers
+            || unknown
             || facts.is_dns_port(from.1)
             || facts.is_dns_port(to.1)
             || TRACED.contains(&to.1)

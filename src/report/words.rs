@@ -122,6 +122,7 @@ pub fn signature(signature: &Signature) -> String {
         Signature::Closed => "left without an answer by a server that closed the TCP connection".to_owned(),
         Signature::Mute => "acknowledged over TCP but not answered".to_owned(),
         Signature::Truncated => "answered with a cut message, without a whole one over TCP".to_owned(),
+        Signature::NotReceived => "answered, but the answers did not arrive".to_owned(),
         Signature::Late => "answered late".to_owned(),
     }
 }

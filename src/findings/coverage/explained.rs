@@ -78,6 +78,6 @@ impl<'f, 'i> Explained<'f, 'i> {
 }
 
 /// Whether a transaction gave its client something to use.
-pub(super) fn is_served(transaction: &Transaction) -> bool {
+pub fn is_served(transaction: &Transaction) -> bool {
     transaction.outcome == Outcome::Answered && !is_error_code(transaction.response_code)
 }

@@ -45,6 +45,7 @@ fn parts(scene: &Scene<'_, '_>, assessment: &Assessment) -> Vec<(Topic, Vec<Said
         Some(Signature::ResponseCode(code)) => answered(scene, *code, &mut out),
         Some(Signature::NoAnswer) => silent(scene, &leading, &mut out),
         Some(Signature::Late) => late(scene, &mut out),
+        Some(Signature::NotReceived) => lost(scene, &mut out),
         Some(
             Signature::TcpReset
             | Signature::ResetMidway
@@ -443,6 +444,18 @@ fn late(scene: &Scene<'_, '_>, out: &mut Vec<Said>) {
             span(high)
         ),
         frames,
+    ));
+}
+
+fn lost(scene: &Scene<'_, '_>, out: &mut Vec<Said>) {
+    let frames = scene.transactions.iter().flat_map(|t| [Some(t.first), t.answer]).flatten();
+    out.push((
+        format!(
+            "{} answered {} questions, but the answers did not reach who asked: they were lost between this point and the client.",
+            scene.server,
+            scene.transactions.len()
+        ),
+        frames.take(FRAMES_MAX).collect(),
     ));
 }
 

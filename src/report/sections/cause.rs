@@ -379,6 +379,7 @@ pub fn impact(b: &Builder<'_>) -> Section {
         let clients = words::count(facts.problem.clients.len(), "client", "clients");
         let names = words::count(facts.problem.names.len(), "name", "names");
         let got = match facts.problem.signature {
+            Signature::NotReceived => "did not receive the answers about",
             Signature::Late => "got late answers about",
             _ => "got no usable answer about",
         };

@@ -163,6 +163,7 @@ fn in_a_word(facts: &Facts<'_>) -> String {
         Signature::Closed => "closed without an answer".to_owned(),
         Signature::Mute => "acknowledged and never answered".to_owned(),
         Signature::Truncated => "answered with a cut message".to_owned(),
+        Signature::NotReceived => "answered in vain".to_owned(),
         Signature::Late => "answered late".to_owned(),
     }
 }

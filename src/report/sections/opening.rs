@@ -111,6 +111,7 @@ fn met(facts: &Facts<'_>) -> String {
         Signature::Closed => "got no answer before the server closed the TCP connection".to_owned(),
         Signature::Mute => "were acknowledged over TCP and never answered".to_owned(),
         Signature::Truncated => "were answered with a cut message and got no whole one over TCP".to_owned(),
+        Signature::NotReceived => "were answered, but the answers did not reach who asked".to_owned(),
         Signature::Late => "were answered late".to_owned(),
     }
 }

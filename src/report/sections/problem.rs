@@ -69,6 +69,7 @@ fn outcome(facts: &Facts<'_>) -> String {
         Signature::Closed => "the server closed the TCP connection (FIN) without an answer".to_owned(),
         Signature::Mute => "the server acknowledged the question over TCP and sent no answer".to_owned(),
         Signature::Truncated => "the answers were cut (TC set) and TCP brought no whole one".to_owned(),
+        Signature::NotReceived => "answers passed the capture point, but did not reach who asked".to_owned(),
         Signature::Late => "the answers came late".to_owned(),
     }
 }

@@ -138,6 +138,7 @@ pub fn outcome(transaction: &Transaction) -> (String, Role) {
         Outcome::Closed => ("closed".to_owned(), Role::Error),
         Outcome::Mute => ("mute".to_owned(), Role::Error),
         Outcome::Truncated => ("truncated".to_owned(), Role::Warning),
+        Outcome::NotReceived => ("not received".to_owned(), Role::Error),
         Outcome::CoveredByRateLimit => ("rate-limited".to_owned(), Role::Warning),
         Outcome::Undetermined => ("undetermined".to_owned(), Role::Muted),
     }

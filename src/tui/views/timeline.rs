@@ -489,8 +489,12 @@ fn query_words(state: &State, evidence: &Evidence, id: PacketId, out: &mut Vec<S
     if let Some(error) = own {
         out.push(format!("refused by {}", state.number(error.from)));
     } else if let Some(answer) = transaction.answer {
-        let late = if transaction.outcome == Outcome::Late { "late, " } else { "" };
-        out.push(format!("{late}answered in {}", state.number(answer)));
+        let (late, lost) = match transaction.outcome {
+            Outcome::Late => ("late, ", ""),
+            Outcome::NotReceived => ("", ", which did not arrive"),
+            _ => ("", ""),
+        };
+        out.push(format!("{late}answered in {}{lost}", state.number(answer)));
     } else if transaction.first == id || transaction.last == id {
         out.push(outcome_words(transaction.outcome).to_owned());
     }
@@ -510,6 +514,7 @@ pub fn outcome_words(outcome: Outcome) -> &'static str {
         Outcome::Closed => "TCP closed without an answer",
         Outcome::Mute => "acknowledged over TCP, no answer",
         Outcome::Truncated => "truncated, no TCP retry",
+        Outcome::NotReceived => "answered, but the answer did not arrive",
         Outcome::CoveredByRateLimit => "silent, explained by ICMP rate limiting",
     }
 }

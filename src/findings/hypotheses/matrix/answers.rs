@@ -263,4 +263,14 @@ matrix! {
         for "a server that limits its responses cuts some of the excess and drops the rest",
         against "the server itself chooses which queries it answers how",
         [H8 -10, H9 5, H14 20, H29 -10, H39 -20];
+    /// Answers passed the capture point and did not reach who asked.
+    ANSWER_LOST: 116 ErrorSemantics, "truth T11, T12",
+        for "something between this point and the client drops answers",
+        against "the server answered",
+        [H1 -20, H2 -10, H5 5, H6 -20, H8 5, H9 -10, H29 5];
+    /// A device on the way reported that it did not deliver answers.
+    ANSWER_REJECTED: 117 ErrorSemantics, "truth T13",
+        for "a device on the way says that it refuses answers",
+        against "the server answered, and who refused said so",
+        [H1 -20, H2 -10, H5 20, H6 -20, H8 -10, H9 -10, H29 -10];
 }

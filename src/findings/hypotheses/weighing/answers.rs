@@ -1,7 +1,7 @@
 //! Rows from DNS answers that report a failure: response codes, extended errors, policy, lateness.
 
 use super::silence::firsts;
-use crate::correlate::{Outcome, Signature, Transaction};
+use crate::correlate::{Lost, Outcome, Signature, Transaction};
 use crate::findings::hypotheses::ledger::Ledger;
 use crate::findings::hypotheses::matrix::answers as row;
 use crate::findings::hypotheses::scene::Scene;
@@ -19,6 +19,7 @@ pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
             existed(scene, *code, ledger);
         }
         Some(Signature::Late) => late(scene, ledger),
+        Some(Signature::NotReceived) => lost(scene, ledger),
         _ => {}
     }
 }
@@ -121,6 +122,33 @@ fn existed(scene: &Scene<'_, '_>, code: u16, ledger: &mut Ledger) {
         format!("{} answered the same question usefully at another time.", scene.server),
         vec![answer.packet],
     );
+}
+
+/// Answers that passed here and did not arrive: what stands between this point and the client, not the server.
+fn lost(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
+    let evidence = scene.facts.evidence;
+    let how = |transaction: &Transaction| evidence.lost(evidence.transaction_of(transaction.first)?);
+    let rejected: Vec<PacketId> = scene
+        .transactions
+        .iter()
+        .filter_map(|transaction| match how(transaction)? {
+            Lost::Rejected(error) => Some(error),
+            _ => None,
+        })
+        .collect();
+    if rejected.is_empty() {
+        ledger.see(
+            &row::ANSWER_LOST,
+            format!("{} answers of {} did not reach who asked.", scene.transactions.len(), scene.server),
+            answers(scene),
+        );
+    } else {
+        ledger.see(
+            &row::ANSWER_REJECTED,
+            format!("A device on the way reported that it did not deliver {} answers.", rejected.len()),
+            rejected,
+        );
+    }
 }
 
 fn late(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
