@@ -40,6 +40,7 @@ mod strays;
 pub mod tally;
 mod transactions;
 mod translated;
+mod unreadable;
 pub mod unserved;
 pub mod vantage;
 mod weigh;
@@ -156,6 +157,8 @@ pub enum Outcome {
     Closed,
     /// Over TCP: the server acknowledged it and sent nothing, for as long as the client waited.
     Mute,
+    /// A response is there, but cut or in part, so that it cannot be read further.
+    Unreadable,
     /// Answered with TC set and no TCP retry was seen.
     Truncated,
     /// An error in silence: rate limiting of ICMP errors explains it.
@@ -166,8 +169,9 @@ pub enum Outcome {
 
 impl Outcome {
     /// All outcomes, in the order ledgers print them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Answered,
+        Self::Unreadable,
         Self::Late,
         Self::Refused,
         Self::CoveredByRateLimit,
@@ -186,6 +190,7 @@ impl Outcome {
     pub fn name(self) -> &'static str {
         match self {
             Self::Answered => "answered",
+            Self::Unreadable => "answered_unreadable",
             Self::Late => "late",
             Self::Refused => "refused_by_icmp",
             Self::NoAnswer => "no_answer",
@@ -205,7 +210,7 @@ impl Outcome {
     pub fn failed(self) -> Option<bool> {
         match self {
             Self::Undetermined => None,
-            Self::Answered => Some(false),
+            Self::Answered | Self::Unreadable => Some(false),
             _ => Some(true),
         }
     }

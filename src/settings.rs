@@ -20,6 +20,9 @@ pub struct Settings {
     resolver_names: Vec<String>,
 }
 
+/// What a capture filter for DNS must keep beside its ports: errors, link addresses, and fragments without a UDP header.
+const BESIDE_PORTS: &str = "icmp or icmp6 or arp or (ip[6:2] & 0x1fff != 0) or ip6[6] = 44";
+
 impl Settings {
     /// Settings with further ports of DNS, and resolvers of encrypted DNS by address or name.
     pub fn new(dns_ports: &[u16], resolvers: &[String]) -> Self {
@@ -66,10 +69,10 @@ impl Settings {
         self.dns_ports().map(|port| port.to_string()).collect::<Vec<_>>().join(" or ")
     }
 
-    /// tcpdump's filter that keeps DNS and ICMP: `port 53 or icmp or icmp6`.
+    /// tcpdump's filter that keeps DNS, ICMP, ARP, and the later fragments that no port matches (truth T31).
     pub fn capture_filter(&self) -> String {
         let ports: Vec<String> = self.dns_ports().map(|port| format!("port {port}")).collect();
-        format!("{} or icmp or icmp6", ports.join(" or "))
+        format!("{} or {BESIDE_PORTS}", ports.join(" or "))
     }
 
     /// Whether the user names this address as a resolver of encrypted DNS.
@@ -96,7 +99,10 @@ mod tests {
         assert!(settings.names_resolver_address("192.0.2.1".parse().unwrap()));
         assert_eq!(settings.supposed_dns_port(), 5300);
         assert_eq!(Settings::new(&[5300, 5301], &[]).supposed_dns_port(), 53);
-        assert_eq!(settings.capture_filter(), "port 53 or port 5300 or icmp or icmp6");
+        assert_eq!(
+            settings.capture_filter(),
+            "port 53 or port 5300 or icmp or icmp6 or arp or (ip[6:2] & 0x1fff != 0) or ip6[6] = 44"
+        );
         assert_eq!(settings.dns_ports_in_words(), "53 or 5300");
     }
 }

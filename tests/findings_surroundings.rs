@@ -78,7 +78,7 @@ fn a_capture_of_one_port_does_not_tell_silence_from_refusal() {
     scene.lookup(21 * SECOND, 8 * MS, "192.0.2.10:41001", "203.0.113.9", 10, "mail.example.net");
     let (found, assessments) = scene.examine();
     let quality = found.iter().find(|f| f.id == "capture-quality").unwrap();
-    assert!(quality.statement.contains("`port 53 or icmp or icmp6`"), "{}", quality.statement);
+    assert!(quality.statement.contains("`port 53 or icmp or icmp6 or arp or"), "{}", quality.statement);
     assert_eq!(weight(&assessments, "H1", "L82"), Some(5));
     assert!(leading(&assessments).contains("H8"), "what is seen is silence");
     let quality = assessments[0].wording.iter().any(|sentence| sentence.text.contains("filter by port"));

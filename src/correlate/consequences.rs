@@ -362,6 +362,7 @@ impl Aftermath<'_, '_> {
             }
             Outcome::Refused => ("refused by ICMP", transaction.error, Some(false)),
             Outcome::Undetermined => ("no answer seen, which this capture cannot judge", None, None),
+            Outcome::Unreadable => ("answered, with what cannot be read", None, None),
             Outcome::Truncated => ("truncated", transaction.answer, Some(false)),
             Outcome::TcpReset | Outcome::ResetMidway => ("connection reset", None, Some(false)),
             Outcome::RefusedByReset => ("connection refused", None, Some(false)),

@@ -40,7 +40,7 @@ pub(super) fn signature(v6: bool, transaction: &Transaction) -> Option<Signature
         Outcome::Answered if is_error_code(transaction.response_code) || transaction.name_lost => {
             Signature::ResponseCode(transaction.response_code)
         }
-        Outcome::Answered | Outcome::Undetermined => return None,
+        Outcome::Answered | Outcome::Unreadable | Outcome::Undetermined => return None,
         Outcome::Late => Signature::Late,
         Outcome::Refused | Outcome::CoveredByRateLimit => {
             Signature::Icmp { v6, kind: transaction.icmp.0, code: transaction.icmp.1 }

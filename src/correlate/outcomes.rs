@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use super::evidence::set_in;
 use super::messages::Messages;
 use super::silence::Silence;
+use super::unreadable::Unreadable;
 use super::{Anomaly, AnomalyKind, Evidence, Outcome, Parameters, Transaction, transactions};
 use crate::connections::{Connections as All, Ends, Seen};
 use crate::decode::Address;
@@ -23,6 +24,7 @@ const ERROR_BURST: i64 = 6;
 /// Decides the outcomes that are not settled, once answers, errors and connections are known.
 pub(super) fn conclude(messages: &Messages<'_>, evidence: &mut Evidence) {
     let silence = Silence::look(messages, evidence);
+    let unreadable = Unreadable::look(messages, evidence);
     evidence.one_sided = silence.one_sided;
     if evidence.one_sided && !evidence.transactions.is_empty() {
         let note = "Nothing sent to a host that asks was captured besides queries: silence may be the capture's, so it is undetermined.";
@@ -37,7 +39,7 @@ pub(super) fn conclude(messages: &Messages<'_>, evidence: &mut Evidence) {
         let mut part = Part::default();
         for at in set_in(unsettled, 0) {
             let Some(transaction) = transactions.get_mut(at as usize) else { continue };
-            conclude_one((messages, shared), (&connections, &silence), transaction, &mut part);
+            conclude_one((messages, shared), (&connections, &silence, &unreadable), transaction, &mut part);
             let id = (block * BLOCK) as u32 + at;
             match transaction.outcome {
                 Outcome::Refused => part.refused.push(id),
@@ -74,7 +76,7 @@ struct Part {
 
 fn conclude_one(
     (messages, evidence): (&Messages<'_>, &Evidence),
-    (connections, silence): (&Connections, &Silence),
+    (connections, silence, unreadable): (&Connections, &Silence, &Unreadable),
     transaction: &mut Transaction,
     part: &mut Part,
 ) {
@@ -102,7 +104,10 @@ fn conclude_one(
         Outcome::Refused
     } else {
         let over_tcp = connections.ending((messages, evidence), transaction.last);
-        over_tcp.unwrap_or_else(|| silence.outcome(messages, evidence, transaction))
+        over_tcp.unwrap_or_else(|| match unreadable.answer((messages, evidence), transaction) {
+            Some(_) => Outcome::Unreadable,
+            None => silence.outcome(messages, evidence, transaction),
+        })
     };
 }
 

@@ -182,6 +182,9 @@ fn ending(subject: &Subject<'_>) -> String {
         Outcome::CoveredByRateLimit => {
             " No error came for it, but errors about its neighbours did: senders limit their rate.".to_owned()
         }
+        Outcome::Unreadable => {
+            " A response to it is in this capture, but not whole: what it says cannot be read.".to_owned()
+        }
         Outcome::NoAnswer => " No answer is in this capture.".to_owned(),
         Outcome::TcpReset => " The connection was reset before an answer.".to_owned(),
         Outcome::RefusedByReset => " The connection was refused with a reset.".to_owned(),

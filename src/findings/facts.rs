@@ -224,6 +224,27 @@ impl<'i> Facts<'i> {
         self.used.get(&service)?.iter().find(|own| own.is_in_use_during(from_ns, to_ns))
     }
 
+    /// Whether missing fragments say anything: later ones of some packet were captured, or a receiver missed them. A capture
+    /// filter by port cannot match later fragments, which have none (pcap-filter(7)).
+    pub fn misses_fragments(&self) -> bool {
+        self.pieces.iter().any(Pieces::has_later)
+            || self.errors.iter().any(|error| error.meaning == Meaning::ReassemblyExpired)
+            || self.pieces.iter().any(|pieces| pieces.is_dns_answer() && self.is_asked_again(pieces))
+    }
+
+    /// Whether the receiver of a first fragment asked again after it came.
+    fn is_asked_again(&self, pieces: &Pieces) -> bool {
+        let ours = |problem: &&Problem| {
+            problem.server.0 == pieces.source && problem.clients.contains(&pieces.destination)
+        };
+        let silent = self.problems().map(|(_, problem)| problem).filter(ours);
+        silent.flat_map(|problem| self.transactions(problem)).any(|transaction| {
+            transaction.tries > 1
+                && self.time(transaction.first) <= pieces.time_ns
+                && pieces.time_ns < self.time(transaction.last)
+        })
+    }
+
     /// Whether a packet is a copy of another one.
     pub fn is_copy(&self, packet: PacketId) -> bool {
         self.evidence.is_duplicate(packet)

@@ -90,10 +90,19 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
         }
         found.push(Finding {
             id: RULE.id,
-            severity: if lost.len() > 1 { Severity::Medium } else { Severity::Info },
+            severity: if lost.len() > 1 && facts.misses_fragments() {
+                Severity::Medium
+            } else {
+                Severity::Info
+            },
             statement: format!(
-                "Of {} fragmented {what} from {source} to {destination} later fragments did not arrive; {} followed",
+                "Of {} fragmented {what} from {source} to {destination} {}; {} followed",
                 lost.len(),
+                if facts.misses_fragments() {
+                    "later fragments did not arrive"
+                } else {
+                    "only the first fragments were captured, as a capture filter by port leaves them"
+                },
                 rules::counted(
                     expired.len(),
                     "reassembly time exceeded message",

@@ -109,6 +109,7 @@ pub const LINK_KINDS: &[&str] = &["answer_to", "retry_of", "error_about", "dupli
 /// Outcomes of DNS transactions.
 pub const OUTCOMES: &[&str] = &[
     "answered",
+    "answered_unreadable",
     "late",
     "refused_by_icmp",
     "covered_by_rate_limit",

@@ -43,6 +43,11 @@ impl Pieces {
         self.ports.is_some() && self.is_incomplete()
     }
 
+    /// Whether a later piece was captured.
+    pub fn has_later(&self) -> bool {
+        self.ports.is_none() || self.packets.len() > 1
+    }
+
     /// Whether it carries a DNS response.
     pub fn is_dns_answer(&self) -> bool {
         self.from_dns

@@ -127,6 +127,7 @@ pub fn outcome(transaction: &Transaction) -> (String, Role) {
             };
             (name, role)
         }
+        Outcome::Unreadable => ("answered, cut".to_owned(), Role::Muted),
         Outcome::Late => ("late".to_owned(), Role::Warning),
         Outcome::Refused => {
             (format!("refused ICMP {}/{}", transaction.icmp.0, transaction.icmp.1), Role::Error)

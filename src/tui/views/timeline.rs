@@ -504,6 +504,7 @@ fn query_words(state: &State, evidence: &Evidence, id: PacketId, out: &mut Vec<S
 pub fn outcome_words(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Answered => "answered",
+        Outcome::Unreadable => "answered, not readable further",
         Outcome::Late => "answered late",
         Outcome::Refused => "refused by ICMP",
         Outcome::NoAnswer => "no answer",

@@ -224,9 +224,9 @@ impl<'f, 'i> Maker<'f, 'i> {
     /// Servers whose large answers do not arrive: in pieces, as the receiver complains, or as routers report.
     fn fragments(&self) -> Vec<Scene<'f, 'i>> {
         let mut lost: BTreeMap<Address, (usize, BTreeSet<(Address, u16)>)> = BTreeMap::new();
-        for pieces in
-            self.facts.pieces.iter().filter(|pieces| pieces.lacks_the_rest() && pieces.is_dns_answer())
-        {
+        for pieces in self.facts.pieces.iter().filter(|pieces| {
+            self.facts.misses_fragments() && pieces.lacks_the_rest() && pieces.is_dns_answer()
+        }) {
             if let Some((_, port)) = pieces.ports {
                 let (signs, ends) = lost.entry(pieces.source).or_default();
                 *signs += 1;

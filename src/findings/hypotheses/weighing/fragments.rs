@@ -13,6 +13,7 @@ pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         .facts
         .pieces
         .iter()
+        .filter(|_| scene.facts.misses_fragments())
         .filter(|pieces| pieces.source == scene.server && pieces.lacks_the_rest() && pieces.is_dns_answer())
         .collect();
     if !lost.is_empty() {
