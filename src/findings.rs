@@ -16,6 +16,7 @@ pub mod lost_fragments;
 pub mod misaddressed;
 pub mod not_sent_on;
 pub mod one_address;
+pub mod parameters;
 pub mod path_size;
 pub mod port_scan;
 pub mod prohibited;

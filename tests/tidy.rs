@@ -298,6 +298,73 @@ fn nothing_unfinished_and_no_place_on_one_computer_is_left_in() {
     report(&problems);
 }
 
+/// Constants of the rules that are no thresholds: they name something, in a protocol or in a table.
+const NO_THRESHOLDS: &[(&str, &[&str])] = &[
+    ("connections/row.rs", &["TCP", "FIN", "SYN", "RST", "ACK"]),
+    ("findings/datagrams.rs", &["UDP"]),
+    ("findings/facts/delegations.rs", &["AUTHORITATIVE"]),
+    ("findings/facts/denials.rs", &["NAME_ERROR"]),
+    ("findings/facts/load.rs", &["TABLE", "UNSEEN"]),
+    ("findings/facts/records.rs", &["NS"]),
+    ("findings/facts/runs.rs", &["ASKER", "TARGET", "GROUP"]),
+    (
+        "findings/facts/traffic/streams.rs",
+        &["FIN", "SYN", "RST", "ALERT", "APPLICATION_DATA", "FATAL", "STATUS_ERRORS"],
+    ),
+    ("findings/gravity.rs", &["NAME_ERROR"]),
+    ("findings/rules.rs", &["TCP"]),
+];
+
+/// The numbers of the rules as `assets/thresholds.txt` has them; those without a meaning are reported.
+fn thresholds(problems: &mut Vec<String>) -> String {
+    let mut table = String::new();
+    let of_rules = |file: &SourceFile| {
+        // The thresholds of the judgement are a table of their own.
+        let own_table = file.name == "findings/hypotheses/thresholds.rs";
+        matches!(file.module(), "findings" | "connections") && !own_table && !file.name.ends_with("tests.rs")
+    };
+    for file in sources().iter().filter(|file| of_rules(file)) {
+        let mut meaning: Vec<&str> = Vec::new();
+        for line in file.code.lines() {
+            if let Some(doc) = line.strip_prefix("///") {
+                meaning.push(doc.trim());
+                continue;
+            }
+            let doc = std::mem::take(&mut meaning).join(" ").replace("[`", "").replace("`]", "");
+            let Some((before, after)) = line.split_once("const ") else { continue };
+            let Some((name, rest)) = after.split_once(": ") else { continue };
+            let Some((kind, value)) = rest.split_once(" = ") else { continue };
+            let number = !kind.starts_with(['&', '[']) && !name.contains("fn ");
+            let named =
+                NO_THRESHOLDS.iter().any(|(known, names)| *known == file.name && names.contains(&name));
+            if !(before.is_empty() || before.starts_with("pub")) || !number || named {
+                continue;
+            }
+            if doc.is_empty() {
+                problems.push(format!("src/{} does not say what {name} is for", file.name));
+            }
+            let value = value.trim_end_matches(';');
+            table.push_str(&format!("{}\t{name}\t{kind}\t{value}\t{doc}\n", file.name));
+        }
+    }
+    table
+}
+
+#[test]
+fn every_number_of_a_rule_is_in_the_table_of_parameters() {
+    let mut problems = Vec::new();
+    let wanted = thresholds(&mut problems);
+    let path = root().join("assets/thresholds.txt");
+    if std::env::var_os("PORTMORTEM_UPDATE").is_some() {
+        fs::write(&path, &wanted).expect("the table can be written");
+    } else if fs::read_to_string(&path).is_ok_and(|text| text != wanted) {
+        problems.push(
+            "assets/thresholds.txt is stale: run PORTMORTEM_UPDATE=1 cargo test --test tidy".to_owned(),
+        );
+    }
+    report(&problems);
+}
+
 /// With `PORTMORTEM_UPDATE=1` in the environment the parts are written instead of compared.
 #[test]
 fn the_generated_parts_of_readme_are_current() {

@@ -201,10 +201,13 @@ fn put(out: &mut dyn Write, cells: &[String], widths: &[usize]) -> Result<()> {
     Ok(())
 }
 
-/// Prints the table of correlation parameters.
+/// Prints every number that can change a result: of correlation, of the rules, of the judgement.
 pub fn parameters(out: &mut dyn Write) -> Result<()> {
     use crate::correlate::parameters::{Parameters, error_windows};
     for row in Parameters::default().rows().into_iter().chain(error_windows()) {
+        writeln!(out, "{} = {}\n    {}\n    Source: {}.\n", row.name, row.value, row.meaning, row.source)?;
+    }
+    for row in crate::findings::parameters::rows() {
         writeln!(out, "{} = {}\n    {}\n    Source: {}.\n", row.name, row.value, row.meaning, row.source)?;
     }
     Ok(())

@@ -22,9 +22,11 @@ pub static RULE: Rule = Rule {
 
 /// Requests or attempts from which a neighbour that had answered is gone for good.
 const GONE_REQUESTS: usize = 6;
+/// The same in attempts.
 const GONE_BURSTS: usize = 2;
 /// The same for a host that does nothing but ask.
 const ASKED_REQUESTS: usize = 9;
+/// The same in attempts.
 const ASKED_BURSTS: usize = 3;
 
 /// The runs for one address, of all who ask for it.

@@ -20,6 +20,7 @@ pub static RULE: Rule = Rule {
     run,
 };
 
+/// Errors about one service from which it is told.
 const ERRORS_MIN: usize = 2;
 /// Ports that traceroute counts up from (33434 and the 255 after it).
 const TRACED: std::ops::RangeInclusive<u16> = 33434..=33689;

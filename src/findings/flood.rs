@@ -14,6 +14,7 @@ pub static RULE: Rule = Rule {
     run,
 };
 
+/// Clients from which a flood comes from many.
 const MANY_CLIENTS: usize = 5;
 
 fn run(facts: &Facts<'_>) -> Vec<Finding> {

@@ -16,6 +16,7 @@ const MOST_PERCENT: u64 = 90;
 const SOME_PERCENT: u64 = 20;
 /// Below this share of this many attempts failures are few.
 const FEW_PERCENT: u64 = 5;
+/// Lookups below which a share says nothing about few failures.
 const FEW_OF: u64 = 20;
 /// Clients rescued sooner than this hardly notice.
 const WAIT_NS: Nanos = 2_000_000_000;

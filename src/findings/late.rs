@@ -15,6 +15,7 @@ pub static RULE: Rule = Rule {
     run,
 };
 
+/// Late answers from which they are more than chance.
 const FEW: usize = 3;
 
 /// Answers in time by the clock, but not for this client.

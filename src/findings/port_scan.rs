@@ -19,6 +19,7 @@ pub static RULE: Rule = Rule {
 /// Closed or silent ports, and the packets that show them.
 type Tried = (BTreeSet<(Address, u16)>, Vec<PacketId>);
 
+/// Closed or silent destinations from which trying them is a scan.
 const TARGETS_MIN: usize = 20;
 
 fn run(facts: &Facts<'_>) -> Vec<Finding> {

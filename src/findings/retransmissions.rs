@@ -15,7 +15,9 @@ pub static RULE: Rule = Rule {
     run,
 };
 
+/// Tries of one query above which they are many.
 const TRIES_MAX: u32 = 5;
+/// Repeated queries from which they are many, where they are most of all.
 const REPEATS_MIN: u64 = 20;
 
 #[derive(Default)]

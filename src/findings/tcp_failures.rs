@@ -18,8 +18,11 @@ pub static RULE: Rule = Rule {
     run,
 };
 
+/// A SYN unanswered for this long is silence.
 const WATCH_NS: Nanos = 3_000_000_000;
+/// Failed connections to one service from which they are told.
 const FEW: usize = 3;
+/// The same at a port of DNS.
 const FEW_DNS: usize = 2;
 
 fn run(facts: &Facts<'_>) -> Vec<Finding> {

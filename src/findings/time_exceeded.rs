@@ -17,6 +17,7 @@ pub static RULE: Rule = Rule {
     run,
 };
 
+/// Messages of one router about one destination from which it may be a loop.
 const REPEATS_MIN: usize = 5;
 
 /// The messages about one destination, by router.

@@ -227,6 +227,7 @@ fn is_request(kind: Kind, packet: &Packet<'_>) -> bool {
 
 /// Where the options of DHCP begin, after the cookie.
 const OPTIONS_START: usize = 240;
+/// Options of a DHCP message that are looked through.
 const OPTIONS_MAX: usize = 64;
 
 /// Whether a message of DHCP asks for a lease: DISCOVER or REQUEST, by option 53; the others are not always answered.

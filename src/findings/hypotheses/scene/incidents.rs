@@ -146,7 +146,8 @@ impl<'f, 'i> Maker<'f, 'i> {
     /// Answers of two devices in one server's name.
     fn contested(&self) -> Vec<Scene<'f, 'i>> {
         let scene = |contested: &'f Contested| {
-            let scene = self.empty(Incident::Contested(contested), contested.server, (53, 17));
+            let port = self.facts.dns_port_of(contested.server);
+            let scene = self.empty(Incident::Contested(contested), contested.server, (port, 17));
             let of = |query| self.facts.evidence.transaction(self.facts.evidence.transaction_of(query)?);
             let asked = contested.pairs.iter().filter_map(|pair| of(pair.query)).collect();
             self.with_transactions(scene, asked)
