@@ -89,7 +89,8 @@ fn stamp_of(job: &Job<'_>, id: PacketId) -> Option<String> {
 
 fn case(job: &Job<'_>) -> Value {
     let field = |id: &str| job.input.case.fields.get(id);
-    let problem = job.input.evidence.problems.first();
+    let windows = job.input.evidence.impact(0).map(|impact| impact.windows.as_slice()).unwrap_or_default();
+    let (first, last) = (windows.first(), windows.last());
     json!({
         "id": field("case.id"),
         "title": job.report.title,
@@ -99,17 +100,12 @@ fn case(job: &Job<'_>) -> Value {
         "times": {
             "report": field("reported.when"),
             "detect": Value::Null,
-            "start_observed": problem.map(|p| stamp(job, p.first_ns)),
-            "end_observed": problem.map(|p| stamp(job, p.last_ns)),
-            "recovery": problem.and_then(|p| recovery(job, p)).and_then(|id| stamp_of(job, id)),
+            "start_observed": first.map(|window| stamp(job, window.first_bad.at_ns)),
+            "end_observed": last.map(|window| stamp(job, window.last_bad.at_ns)),
+            "recovery": last.and_then(|window| window.first_good).map(|mark| stamp(job, mark.at_ns)),
             "generation": job.rendered.view.generated,
         },
     })
-}
-
-fn recovery(job: &Job<'_>, problem: &Problem) -> Option<PacketId> {
-    let episodes = problem.episodes.iter().filter_map(|id| job.input.evidence.episodes.get(id.0 as usize));
-    episodes.filter_map(|episode| episode.recovery).min()
 }
 
 fn evidence(job: &Job<'_>) -> Vec<Value> {

@@ -442,8 +442,9 @@ fn behind(scene: &Scene<'_, '_>, checks: &mut Vec<Check>) {
 
 fn capture_again(scene: &Scene<'_, '_>, checks: &mut Vec<Check>) {
     let server: Address = scene.server;
+    let port = scene.service.0;
     checks.push(check(
-        format!("tcpdump -ni any -s0 -w again.pcapng 'host {server} or icmp or icmp6 or arp or (ip[6:2] & 0x1fff != 0) or ip6[6] = 44', at client and server at once"),
+        format!("tcpdump -ni any -s0 -w again.pcapng 'host {server} and (port {port} or icmp or icmp6 or arp or (ip[6:2] & 0x1fff != 0) or ip6[6] = 44) or icmp or icmp6', at client and server at once"),
         "client and server",
         &[
             (Cause::NotRunning, "query and error appear at the server"),

@@ -110,8 +110,6 @@ thresholds! {
     ALTERNATION_NS: Nanos = 2_000_000_000;
     /// Changes between failure and answer that are cited.
     INTERLEAVED_CITED: usize = 4;
-    /// One failed question in this many answered elsewhere makes a failover.
-    FAILOVER_ONE_IN: usize = 2;
     /// Errors that keep coming over this long are no single burst.
     PERSISTENT_NS: Nanos = 60_000_000_000;
     /// Errors this many make a series.

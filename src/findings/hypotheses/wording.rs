@@ -7,6 +7,7 @@ use super::matrix::{Row, answers, surroundings};
 use super::scene::{Incident, Scene};
 use super::{Assessment, Sentence, Topic, Verdict};
 use crate::capture::Format;
+use crate::correlate::clients::Client;
 use crate::correlate::{Level, Signature};
 use crate::findings::facts::{ErrorFact, Meaning};
 use crate::findings::rules::plain_name;
@@ -500,20 +501,15 @@ fn companions(scene: &Scene<'_, '_>, assessment: &Assessment, out: &mut Vec<Said
     }
     if let Some(hypothesis) = holds(Cause::Failover) {
         let frames = hypothesis.ledger.first().map(|row| row.frames.clone()).unwrap_or_default();
-        let waited = scene
-            .transactions
-            .iter()
-            .filter_map(|t| Some(scene.facts.time(scene.failed_over(t)?) - scene.facts.time(t.first)))
-            .max()
-            .unwrap_or(0);
-        let other = frames
-            .first()
-            .and_then(|frame| scene.facts.index.packet(*frame))
-            .map_or_else(|| "another resolver".to_owned(), |packet| packet.source_address().to_string());
+        let rows = scene.impact().map(|impact| impact.clients.as_slice()).unwrap_or_default();
+        let waited = rows.iter().filter_map(|client| client.longest_wait_ns).max().unwrap_or_default();
+        let other = rows.iter().filter_map(Client::rescued_by).find(|by| *by != scene.server);
+        let other = other.map_or_else(|| "another resolver".to_owned(), |by| by.to_string());
+        let who = if rows.len() == 1 { "The client" } else { "Each client" };
         out.push((
             format!(
-                "The client switched to {other} and received an answer at most {} after its first query. Users were \
-                 delayed, not interrupted, as far as this client shows.",
+                "{who} turned to {other} and had its answer at most {} after its first query. Users were delayed, not \
+                 interrupted, as far as these clients show.",
                 span(waited)
             ),
             frames,

@@ -142,7 +142,11 @@ fn absent(b: &Builder<'_>, facts: &Facts<'_>) -> Option<Block> {
         "{} of {}{}{}; in this {} there is {}.",
         thousands(failed),
         words::count(asked as usize, "question", "questions"),
-        if all { " ".to_owned() } else { format!(" to {} in that time ", facts.server) },
+        if all {
+            " ".to_owned()
+        } else {
+            format!("{} of these clients to {} in that time ", super::outage::class(facts), facts.server)
+        },
         in_a_word(facts),
         b.record,
         words::list(&missing, 8)

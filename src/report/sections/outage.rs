@@ -76,9 +76,9 @@ pub fn when(b: &Builder<'_>, facts: &Facts<'_>) -> (String, Vec<PacketId>) {
         several => outages(b, several),
     };
     if first.last_good.is_none() && last.first_good.is_none() {
-        text.push_str(&unbounded(b, last));
+        text.push_str(&unbounded(b, facts, last));
     } else {
-        text.push_str(&began(b, first));
+        text.push_str(&began(b, facts, first));
         text.push_str(&ended(b, last));
     }
     let mut frames: Vec<PacketId> = Vec::new();
@@ -120,18 +120,34 @@ fn outages(b: &Builder<'_>, windows: &[Window]) -> String {
     )
 }
 
+/// The questions of the class, denied: `No question in example.org to 198.51.100.53`.
+fn question(facts: &Facts<'_>) -> String {
+    let by_name = facts.impact.is_some_and(|impact| matches!(impact.split, Split::Name | Split::Zone));
+    let class = match class(facts) {
+        none if none.is_empty() && by_name => " for these names".to_owned(),
+        class => class,
+    };
+    format!("No question{class} of {} to {}", these(facts), facts.server)
+}
+
+/// `this client`, `these clients`.
+fn these(facts: &Facts<'_>) -> &'static str {
+    if addresses(facts).len() == 1 { "this client" } else { "these clients" }
+}
+
 /// Where no success stands on either side.
-fn unbounded(b: &Builder<'_>, last: &Window) -> String {
+fn unbounded(b: &Builder<'_>, facts: &Facts<'_>, last: &Window) -> String {
     let watched = b.inventory.last_ns - last.last_bad.at_ns;
     let after =
         if watched <= 0 { String::new() } else { format!(", which goes on for {}", time::span(watched)) };
     format!(
-        " No such question was answered before or after in this {}{after}; onset before and end after these times cannot be excluded.",
+        " {} was answered before or after in this {}{after}; onset before and end after these times cannot be excluded.",
+        question(facts),
         b.record
     )
 }
 
-fn began(b: &Builder<'_>, window: &Window) -> String {
+fn began(b: &Builder<'_>, facts: &Facts<'_>, window: &Window) -> String {
     match window.last_good {
         Some(good) => format!(
             " It began between {} (last answer) and {}.",
@@ -139,7 +155,8 @@ fn began(b: &Builder<'_>, window: &Window) -> String {
             words::fine(window.first_bad.at_ns)
         ),
         None => format!(
-            " Onset before this cannot be excluded: no such question was answered earlier in this {}.",
+            " {} was answered earlier in this {}; onset before this cannot be excluded.",
+            question(facts),
             b.record
         ),
     }
@@ -179,7 +196,7 @@ pub fn who(facts: &Facts<'_>) -> Option<(String, Vec<PacketId>)> {
     }
     if impact.answered_beside > 0 {
         let other = words::count(impact.answered_beside as usize, "other question", "other questions");
-        let same = if impact.clients.len() == 1 { "this client" } else { "these clients" };
+        let same = these(facts);
         parts.push(format!("{other} of {same} to this server got an answer meanwhile"));
     }
     let mut frames: Vec<PacketId> = impact.clients.iter().filter_map(|client| client.slowest).collect();
@@ -291,11 +308,11 @@ pub fn effect(facts: &Facts<'_>) -> Option<String> {
     let stranded = impact.stranded().count();
     let wait_ns = impact.clients.iter().filter_map(|client| client.longest_wait_ns).max();
     let what = match impact.split {
-        Split::Nothing => "names".to_owned(),
-        _ if impact.answered_beside == 0 => "names".to_owned(),
-        Split::Zone => format!("names{}", class(facts)),
-        _ => "such names".to_owned(),
+        Split::Zone if impact.answered_beside > 0 => format!("names{}", class(facts)),
+        _ if facts.problem.names.len() == 1 => "the name it asked for".to_owned(),
+        _ => "the names it asked for".to_owned(),
     };
+    let what = if all == 1 { what } else { what.replace(" it ", " they ") };
     let who = |number: usize| match (number, all) {
         (1, 1) => "this client".to_owned(),
         (number, all) if number == all => format!("all {all} clients"),

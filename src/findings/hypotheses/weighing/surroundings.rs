@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::correlate::clients::Client;
 use crate::correlate::duplicates::CopyKind;
 use crate::correlate::hosts::{Place, is_loopback};
 use crate::correlate::impact::Impact;
@@ -14,8 +15,7 @@ use crate::findings::hypotheses::ledger::Ledger;
 use crate::findings::hypotheses::matrix::surroundings as row;
 use crate::findings::hypotheses::scene::{Incident, Scene};
 use crate::findings::hypotheses::thresholds::{
-    COPIES_MAX, FAILOVER_ONE_IN, HOST_AROUND_NS, INTERLEAVED_ONE_IN, LOOPED_MIN, REQUESTS_MIN, TCP_AFTER_NS,
-    UPSTREAM_CITED,
+    COPIES_MAX, HOST_AROUND_NS, INTERLEAVED_ONE_IN, LOOPED_MIN, REQUESTS_MIN, TCP_AFTER_NS, UPSTREAM_CITED,
 };
 use crate::index::PacketId;
 use crate::time::Nanos;
@@ -423,20 +423,23 @@ fn split(scene: &Scene<'_, '_>, connection: &Connection, words: &str, ledger: &m
     ledger.see(&row::TRANSPORT_SPLIT, format!("{words} ({}).", scene.server), vec![connection.syn]);
 }
 
-/// The same name answered by another resolver soon after.
+/// Every client was rescued, some of them by another resolver; a name that happens to be asked elsewhere is no failover.
 fn failover(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
-    let answers: Vec<PacketId> =
-        scene.transactions.iter().filter_map(|transaction| scene.failed_over(transaction)).collect();
-    // A name that happens to be asked elsewhere once is no failover of the resolver.
-    if answers.is_empty() || answers.len() * FAILOVER_ONE_IN < scene.transactions.len() {
+    let Some(impact) = scene.impact().filter(|impact| impact.is_covered()) else { return };
+    let elsewhere = |client: &&Client| client.rescued_by().is_some_and(|by| by != scene.server);
+    let moved: Vec<&Client> = impact.clients.iter().filter(elsewhere).collect();
+    if moved.is_empty() {
         return;
     }
+    let mut answers: Vec<PacketId> =
+        scene.transactions.iter().filter_map(|transaction| scene.failed_over(transaction)).collect();
+    answers.extend(moved.iter().filter_map(|client| client.slowest));
+    let rescued: u32 = moved.iter().map(|client| client.rescued).sum();
     ledger.see(
         &row::FAILOVER,
         format!(
-            "{} of {} failed questions were answered by another resolver within 10 s.",
-            answers.len(),
-            scene.transactions.len()
+            "{rescued} of {} failed questions were answered by another resolver within 10 s, and no client was left without.",
+            impact.asked_and_failed().1
         ),
         answers,
     );
