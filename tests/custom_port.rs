@@ -1,6 +1,10 @@
 //! An incident on another port than 53, named with `--dns-port`, is told as on 53: findings, causes and report.
 
-#![expect(clippy::unwrap_used, reason = "a test that meets the unexpected should stop there")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that meets the unexpected should stop there"
+)]
 
 use std::path::Path;
 use std::process::Command;

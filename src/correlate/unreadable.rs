@@ -1,7 +1,7 @@
 //! Responses that are there but cannot be read: cut by the snap length, or the first fragment of one whose rest was not
 //! captured. Their ids and QR bits show that questions were answered (truth T3).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::evidence::set_in;
 use super::messages::Messages;
@@ -55,7 +55,7 @@ impl Unreadable {
         let open = set_in(&evidence.unsettled, 0).filter_map(|at| evidence.transactions.get(at as usize));
         let silent = open.filter(|transaction| transaction.answer.is_none() && transaction.error.is_none());
         let asked = silent.filter_map(|transaction| key(&messages.index.packet(transaction.first)?));
-        let wanted: Map<Key, ()> = asked.map(|key| (key, ())).collect();
+        let wanted: HashSet<Key, foldhash::fast::FixedState> = asked.collect();
         let mut found = Self::default();
         if wanted.is_empty() {
             return found;
@@ -77,7 +77,7 @@ impl Unreadable {
                 let later =
                     |packet: &Packet<'_>| packet.decode().fragment.is_some_and(|f| f.offset_bytes > 0);
                 rest_is_visible |= fragment && later(&packet);
-                let Some(key) = answers(&packet).filter(|key| wanted.contains_key(key)) else { continue };
+                let Some(key) = answers(&packet).filter(|key| wanted.contains(key)) else { continue };
                 if fragment {
                     first_fragments.push((key, packet.time_ns(), id));
                 } else {

@@ -9,6 +9,8 @@ use crate::index::{Index, Packet, PacketId};
 
 /// Hops a trace begins with 1 of, and that no system gives its own packets (RFC 1812 §5.3.1; traceroute stops at 30).
 const TRACE_TTL_MAX: u8 = 30;
+/// The bit of a trace's first packets, which have one hop.
+const FIRST_HOP: u32 = 1 << 1;
 /// Packets around an error that are searched for others of the same sender.
 const LOOK_MAX: u32 = 4_096;
 
@@ -81,9 +83,9 @@ pub(super) fn find_traces(messages: &Messages<'_>, evidence: &mut Evidence) {
         hops.entry(pair).or_insert((0, link.from)).0 |= 1 << ttl;
         probes.push((link.from, target.id));
     }
-    // One number of hops alone may be a host's own setting.
+    // One number of hops alone may be a host's own setting; a trace that meets a single router begins with one hop.
     hops.retain(|(source, _), (ttls, error)| {
-        ttls.count_ones() > 1 || sends_otherwise(index, *source, *error)
+        ttls.count_ones() > 1 || *ttls == FIRST_HOP && sends_otherwise(index, *source, *error)
     });
     evidence.traces = hops.into_keys().collect();
     for (error, probe) in probes {

@@ -80,7 +80,11 @@ pub(super) fn find(facts: &Facts<'_>) -> Vec<Contested> {
         let Some((Some(one), Some(other))) = Some((marks(facts, first), marks(facts, anomaly.packet))) else {
             continue;
         };
-        if one == other {
+        // Captured at two places, the same answer may have been changed on its way.
+        let place = |packet| {
+            facts.index.segment_of(packet).and_then(|at| facts.index.segments().get(at)).map(|s| s.source)
+        };
+        if one == other || place(first) != place(anomaly.packet) {
             continue;
         }
         let (given, later) = (addresses(facts, first), addresses(facts, anomaly.packet));
