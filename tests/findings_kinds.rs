@@ -284,3 +284,26 @@ fn what_a_resolver_fails_its_clients_for_comes_before_what_failed_behind_it() {
     let (_, assessments) = scene.examine();
     assert_eq!(assessments[0].hypotheses[0].id(), "H13");
 }
+
+#[test]
+fn a_query_that_loops_until_its_hops_are_used_up_is_no_trace() {
+    let mut scene = Scene::default();
+    let (client, server, router) = ("2001:db8:25::20", "2001:db8:100::53", "2001:db8:fe::2");
+    for number in 0..6_i64 {
+        let (at, id) = (number * 3 * SECOND, number as u16);
+        let from = format!("[{client}]:{}", 40_000 + number);
+        let to = format!("[{server}]:53");
+        let name = format!("www{number}.example.org");
+        let query = Packet::udp(from.as_str(), to.as_str(), &dns::query(id, &name, dns::A));
+        for gone in 0..21_u8 {
+            scene.put(at + i64::from(gone) * 3 * MS, query.clone().ttl(64 - 3 * gone));
+        }
+        let last = query.ttl(1 + number as u8 % 3);
+        scene.put(at + 70 * MS, last.clone());
+        scene.put(at + 71 * MS, Packet::error_about(router.parse().expect("an address"), 3, 0, &last));
+    }
+    let (found, assessments) = scene.examine();
+    let told = |finding: &Finding| finding.id == "unreachable" && finding.severity > Severity::Info;
+    assert!(found.iter().any(told), "{found:?}");
+    assert_eq!(assessments[0].hypotheses[0].id(), "H7");
+}

@@ -79,6 +79,9 @@ pub(super) fn find_traces(messages: &Messages<'_>, evidence: &mut Evidence) {
         {
             continue;
         }
+        if began_with_more(index, evidence, target.id) {
+            continue;
+        }
         let pair = (target.source_address(), target.destination_address());
         hops.entry(pair).or_insert((0, link.from)).0 |= 1 << ttl;
         probes.push((link.from, target.id));
@@ -99,6 +102,13 @@ pub(super) fn find_traces(messages: &Messages<'_>, evidence: &mut Evidence) {
             }
         }
     }
+}
+
+/// Whether a query was first seen with more hops than a trace gives: a loop has used them up.
+fn began_with_more(index: &Index, evidence: &Evidence, query: PacketId) -> bool {
+    let firsts = evidence.roles_of(query).filter_map(|(id, _)| evidence.transaction(id));
+    let mut firsts = firsts.filter_map(|transaction| index.packet(transaction.first));
+    firsts.any(|first| first.ttl() > TRACE_TTL_MAX)
 }
 
 /// Whether packets of a host near an error begin with more hops than a trace's.
