@@ -6,6 +6,7 @@ pub mod capture_quality;
 pub mod contested;
 pub mod coverage;
 pub mod datagrams;
+pub mod duplicate_address;
 pub mod facts;
 pub mod failover;
 pub mod flood;
@@ -13,6 +14,7 @@ pub mod gravity;
 pub mod hypotheses;
 pub mod late;
 pub mod lost_fragments;
+pub mod made_up_names;
 pub mod misaddressed;
 pub mod not_sent_on;
 pub mod one_address;
@@ -35,6 +37,7 @@ pub mod tcp_unanswered;
 pub mod time_exceeded;
 pub mod truncated;
 pub mod unanswered;
+pub mod uncaptured;
 pub mod unreachable;
 pub use crate::correlate::zones;
 
@@ -131,11 +134,13 @@ pub static FINDINGS: &[&Rule] = &[
     &prohibited::RULE,
     &unreachable::RULE,
     &unanswered::RULE,
+    &uncaptured::RULE,
     &answers_lost::RULE,
     &not_sent_on::RULE,
     &rcode::RULE,
     &misaddressed::RULE,
     &contested::RULE,
+    &duplicate_address::RULE,
     &one_address::RULE,
     &late::RULE,
     &slow::RULE,
@@ -143,6 +148,7 @@ pub static FINDINGS: &[&Rule] = &[
     &tcp_unanswered::RULE,
     &lost_fragments::RULE,
     &flood::RULE,
+    &made_up_names::RULE,
     &surge::RULE,
     &reflection::RULE,
     &port_scan::RULE,

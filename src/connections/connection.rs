@@ -102,6 +102,13 @@ pub struct Connection {
 }
 
 impl Connection {
+    /// Whether any packet of the server is in the capture.
+    pub fn hears_server(&self) -> bool {
+        let sent = &self.from_server;
+        let spoke = [sent.first, sent.finished, sent.reset, self.accepted].iter().any(Option::is_some);
+        spoke || self.from_client.acked.is_some()
+    }
+
     pub(super) fn begin(row: &Row) -> Self {
         let (known, is_client) = if row.opens() {
             (Known::BySyn, true)
@@ -298,12 +305,24 @@ impl Connection {
         end.zip(acked).is_some_and(|(end, acked)| ahead(acked, end) >= 0)
     }
 
+    /// Bytes of the server that the client never acknowledged, although the connection was watched for long enough after they were
+    /// sent; 0 where all arrived or it cannot be told.
+    pub fn unacknowledged(&self) -> u32 {
+        let Sent { first: Some(first), end: Some(end), acked: Some(acked), .. } = self.from_server else {
+            return 0;
+        };
+        let watched = self.last.time_ns - first.time_ns >= UNACKNOWLEDGED_NS;
+        u32::try_from(ahead(end, acked)).unwrap_or(0) * u32::from(watched)
+    }
+
     /// Whether the server sent payload after a packet.
     pub fn speaks_after(&self, request: Seen) -> bool {
         self.from_server.last.is_some_and(|last| last.packet > request.packet)
     }
 }
 
+/// Data without acknowledgement for this long are lost (services §1.4: the repeats of a stalled path).
+const UNACKNOWLEDGED_NS: Nanos = 3_000_000_000;
 /// A client's FIN this soon after its request closes its own side only.
 const HALF_CLOSE_NS: Nanos = 10_000_000;
 /// Bytes after its SYN that a connection has sent at most when that is captured late.

@@ -4,11 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::duplicates::CopyKind;
-use super::evidence::{Role, set_bit};
-use super::hosts::Place;
+use super::evidence::{Role, set_bit, set_in};
+use super::hosts::{self, Place, Sum};
 use super::messages::Messages;
-use super::{Evidence, LinkKind, Outcome, Transaction, TransactionId};
+use super::{AnomalyKind, Evidence, LinkKind, Outcome, Transaction, TransactionId};
 use crate::decode::Address;
+use crate::index::names::name_hash;
 use crate::index::{Packet, PacketId, SourceId};
 use crate::time::Nanos;
 
@@ -24,6 +25,14 @@ const PAIR_REACH: u32 = 4;
 const CHAIN_MAX: usize = 8;
 /// Answers that were captured at each place they pass, from which on it is known where they pass (services §3.2).
 const PATTERNS_MIN: usize = 3;
+/// An answer about the same name this close to a refused one makes that an ordinary further one.
+const GROUP_NS: Nanos = 1_000_000_000;
+/// A client that refuses an answer this long after its question had waited for it.
+const PATIENCE_NS: Nanos = 1_000_000_000;
+/// Responses whose checksum is looked at; a flood has more.
+const CHECKED_MAX: usize = 100_000;
+/// A damaged response this long after the last try still belongs to it.
+const DAMAGED_NS: Nanos = 5_000_000_000;
 /// A capture that shows the client's side covers this time on either side of an answer (services §3.5).
 const COVER_NS: Nanos = 5_000_000_000;
 
@@ -38,22 +47,68 @@ pub enum Lost {
     NotIn(SourceId),
     /// It came in and was not sent on, as others were.
     NotSentOn,
+    /// It came with a wrong checksum, so that whoever got it threw it away: the damaged response.
+    Damaged(PacketId),
+    /// The client never acknowledged it, and the server sent it again and again.
+    Unacknowledged,
+    /// The client's own host refused it, and nothing else answered: the error.
+    Refused(PacketId),
 }
 
 /// Marks the transactions whose answer did not arrive.
 pub(super) fn mark(messages: &Messages<'_>, evidence: &mut Evidence) {
     let mut lost: BTreeMap<TransactionId, Lost> = BTreeMap::new();
+    let damaged = take_damaged(messages, evidence);
     let arrival = Arrival { messages, evidence };
     arrival.copies(&mut lost);
     arrival.repeats(&mut lost);
     arrival.errors(&mut lost);
+    arrival.unacknowledged(&mut lost);
+    arrival.damaged(&damaged, &mut lost);
+    let refused = arrival.refusals(&lost);
     for id in lost.keys() {
         if let Some(transaction) = evidence.transactions.get_mut(id.0 as usize) {
             transaction.outcome = Outcome::NotReceived;
         }
+    }
+    for (id, (outcome, error)) in refused {
+        if let Some(transaction) = evidence.transactions.get_mut(id.0 as usize) {
+            transaction.outcome = outcome;
+        }
+        lost.insert(id, Lost::Refused(error));
+    }
+    for id in lost.keys() {
         set_bit(&mut evidence.unsettled, *id);
     }
     evidence.lost = lost.into_iter().collect();
+}
+
+/// Responses with a wrong checksum by where they went; what they say differs from what was sent, so they are no anomalies.
+type Damaged = Map<(Address, u16), Vec<PacketId>>;
+
+fn take_damaged(messages: &Messages<'_>, evidence: &mut Evidence) -> Damaged {
+    let mut damaged = Damaged::default();
+    let mut looked_at = 0;
+    evidence.anomalies.retain(|anomaly| {
+        let says = matches!(
+            anomaly.kind,
+            AnomalyKind::Unsolicited | AnomalyKind::AnswerToOtherQuestion | AnomalyKind::ConflictingAnswer
+        );
+        looked_at += usize::from(says);
+        let looks = says && looked_at <= CHECKED_MAX;
+        let Some(packet) = messages.index.packet(anomaly.packet).filter(|_| looks) else { return true };
+        if !is_damaged(&packet) {
+            return true;
+        }
+        damaged.entry((packet.destination_address(), packet.destination_port())).or_default().push(packet.id);
+        false
+    });
+    damaged
+}
+
+/// Whether the checksum of a datagram is wrong otherwise than as senders leave it to their network card.
+fn is_damaged(packet: &Packet<'_>) -> bool {
+    packet.transport() == UDP && hosts::checksum(&packet.decode()) == Some(Sum::Wrong)
 }
 
 struct Arrival<'a> {
@@ -97,8 +152,9 @@ impl Arrival<'_> {
         let passed_ns = self.messages.time_ns(answer);
         let waited_ns = self.messages.time_ns(next.first) - passed_ns;
         let elsewhere = !matches!(self.evidence.place(client), Place::Here | Place::Link);
+        let is_damaged = || self.messages.index.packet(answer).is_some_and(|answer| is_damaged(&answer));
         let repeats = query.transport() == UDP
-            && elsewhere
+            && (elsewhere || is_damaged())
             && waited_ns >= self.evidence.rtt_ns(transaction) + AGAIN_NS
             && !self.has_silent_pair(before, &query);
         repeats.then_some(next.first)
@@ -115,6 +171,46 @@ impl Arrival<'_> {
             let same = packet.and_then(|packet| packet.dns()).map(|row| row.flow) == flow;
             same && other.answer.is_none() && (self.messages.time_ns(other.first) - asked_ns).abs() <= PAIR_NS
         })
+    }
+
+    /// Answers that came damaged: those known to be lost, and questions to which nothing else came.
+    fn damaged(&self, damaged: &Damaged, lost: &mut BTreeMap<TransactionId, Lost>) {
+        let response = |transaction: &Transaction| {
+            let query = self.messages.index.packet(transaction.first)?;
+            let (from, to) = (query.time_ns(), self.messages.time_ns(transaction.last) + DAMAGED_NS);
+            let all = damaged.get(&(query.source_address(), query.source_port()))?;
+            let fits = |packet: &&PacketId| (from..=to).contains(&self.messages.time_ns(**packet));
+            all.iter().find(fits).copied()
+        };
+        let own = |transaction: &Transaction| {
+            let answer = self.messages.index.packet(transaction.answer?)?;
+            is_damaged(&answer).then_some(answer.id)
+        };
+        for (id, how) in lost.iter_mut() {
+            let Some(transaction) = self.evidence.transaction(*id) else { continue };
+            if let Some(packet) = own(transaction).or_else(|| response(transaction)) {
+                *how = Lost::Damaged(packet);
+            }
+        }
+        let silent = set_in(&self.evidence.unsettled, 0).map(TransactionId).filter(|_| !damaged.is_empty());
+        for id in silent {
+            let Some(transaction) = self.evidence.transaction(id) else { continue };
+            let nothing = matches!(transaction.outcome, Outcome::NoAnswer | Outcome::Undetermined);
+            if let Some(packet) = response(transaction).filter(|_| nothing) {
+                lost.insert(id, Lost::Damaged(packet));
+            }
+        }
+    }
+
+    /// Answers over TCP that the client never acknowledged.
+    fn unacknowledged(&self, lost: &mut BTreeMap<TransactionId, Lost>) {
+        for connection in self.evidence.connections.iter().filter(|own| own.unacknowledged() > 0) {
+            let Some(last) = connection.from_server.last else { continue };
+            let Some(id) = self.evidence.transaction_of(last.packet) else { continue };
+            if self.usable(id).is_some_and(|(_, answer)| answer == last.packet) {
+                lost.entry(id).or_insert(Lost::Unacknowledged);
+            }
+        }
     }
 
     /// Errors of a device on the way about the only answers of a question.
@@ -136,6 +232,112 @@ impl Arrival<'_> {
                 }
             }
         }
+    }
+
+    /// Answers that the client's own host refused, where nothing else about the name reached it in time: the client had given up, or
+    /// never listened. Who asked once and refuses at once may not have asked at all.
+    fn refusals(&self, lost: &BTreeMap<TransactionId, Lost>) -> BTreeMap<TransactionId, (Outcome, PacketId)> {
+        let mut refused: BTreeMap<TransactionId, PacketId> = BTreeMap::new();
+        for row in self.messages.index.icmp_rows().filter(|row| !self.evidence.is_duplicate(row.packet)) {
+            let links = self.evidence.links_from(row.packet);
+            let about =
+                links.iter().filter(|link| link.kind == LinkKind::ErrorAbout).filter_map(|link| link.to);
+            for answer in about {
+                let told = self.evidence.roles_of(answer);
+                for (id, _) in told.filter(|(_, role)| *role != Role::First && *role != Role::Retry) {
+                    if !lost.contains_key(&id) && self.is_refused_by_client(id, answer, row.packet) {
+                        refused.entry(id).or_insert(row.packet);
+                    }
+                }
+            }
+        }
+        if refused.is_empty() {
+            return BTreeMap::new();
+        }
+        let key = |transaction: &Transaction| {
+            let query = self.messages.index.packet(transaction.first)?;
+            let row = query.dns()?;
+            Some((query.source_address(), query.segment.names.get(row.name).map_or(0, name_hash)))
+        };
+        let own = refused.keys().filter_map(|id| key(self.evidence.transaction(*id)?));
+        let mut served: Map<(Address, u64), Vec<Nanos>> = own.map(|key| (key, Vec::new())).collect();
+        for (transaction, id) in self.evidence.transactions.iter().zip(0u32..) {
+            let id = TransactionId(id);
+            let arrived = is_usable(transaction) && !refused.contains_key(&id) && !lost.contains_key(&id);
+            let useful = matches!(transaction.response_code, 0 | 3);
+            let Some(answer) = transaction.answer.filter(|_| arrived && useful) else { continue };
+            if let Some(times) = key(transaction).and_then(|key| served.get_mut(&key)) {
+                times.push(self.messages.time_ns(answer));
+            }
+        }
+        let outcome = |(id, error): (TransactionId, PacketId)| {
+            let transaction = self.evidence.transaction(id)?;
+            let (asked_ns, answered_ns) =
+                (self.messages.time_ns(transaction.first), self.messages.time_ns(transaction.answer?));
+            let meanwhile = asked_ns - GROUP_NS..=answered_ns + GROUP_NS;
+            if served.get(&key(transaction)?)?.iter().any(|time_ns| meanwhile.contains(time_ns)) {
+                return None;
+            }
+            let outcome = match () {
+                () if transaction.error.is_some_and(|e| self.messages.time_ns(e) <= answered_ns) => {
+                    Outcome::Refused
+                }
+                () if answered_ns - asked_ns >= PATIENCE_NS => Outcome::Late,
+                () if transaction.tries > 1 => Outcome::NotReceived,
+                () => return None,
+            };
+            Some((id, (outcome, error)))
+        };
+        let mut found: BTreeMap<_, _> = refused.into_iter().filter_map(outcome).collect();
+        self.given_up_at_errors(&mut found);
+        found
+    }
+
+    /// A client that was seen to give up at errors before the answers came gave up at all of them: not each of its own errors is sent
+    /// (RFC 1812 §4.3.2.8) or captured.
+    fn given_up_at_errors(&self, found: &mut BTreeMap<TransactionId, (Outcome, PacketId)>) {
+        let ends = |transaction: &Transaction| {
+            let query = self.messages.index.packet(transaction.first)?;
+            Some((query.source_address(), query.destination_address()))
+        };
+        let pairs: BTreeSet<(Address, Address)> = found
+            .iter()
+            .filter(|(_, (outcome, _))| *outcome == Outcome::Refused)
+            .filter_map(|(id, _)| ends(self.evidence.transaction(*id)?))
+            .collect();
+        if pairs.is_empty() {
+            return;
+        }
+        for anomaly in &self.evidence.anomalies {
+            let (AnomalyKind::IcmpAndAnswer, Some(answer)) = (anomaly.kind, anomaly.against) else {
+                continue;
+            };
+            let Some(id) = self.evidence.transaction_of(answer) else { continue };
+            let Some(transaction) = self.evidence.transaction(id) else { continue };
+            let before = self.messages.time_ns(anomaly.packet) <= self.messages.time_ns(answer);
+            let alone = transaction.tries == 1 && is_usable(transaction) && !self.asks_again(id);
+            if before && alone && ends(transaction).is_some_and(|pair| pairs.contains(&pair)) {
+                found.entry(id).or_insert((Outcome::Refused, anomaly.packet));
+            }
+        }
+    }
+
+    /// Whether the client asked the same again later by a query of its own.
+    fn asks_again(&self, id: TransactionId) -> bool {
+        self.evidence.again.iter().any(|(before, _)| *before == id)
+    }
+
+    /// Whether the client itself says that nobody listens for the answer a question depends on.
+    fn is_refused_by_client(&self, id: TransactionId, answer: PacketId, error: PacketId) -> bool {
+        let (Some(error), Some((transaction, counted))) =
+            (self.messages.index.packet(error), self.usable(id))
+        else {
+            return false;
+        };
+        let closed =
+            matches!((error.transport(), error.decode().icmp()), (1, Some((3, 3))) | (58, Some((1, 4))));
+        let client = self.messages.index.packet(transaction.first).map(|packet| packet.source_address());
+        closed && answer == counted && client == Some(error.source_address())
     }
 
     /// Whether an error says that the answer a question depends on was not delivered. What the client itself says is

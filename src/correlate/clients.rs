@@ -13,6 +13,9 @@ use crate::time::Nanos;
 /// The same question answered elsewhere this soon after a failed try is a rescue.
 pub const RESCUE_NS: Nanos = 10_000_000_000;
 
+/// The same question answered by the same server this soon after the last try belongs to the same wish.
+const AGAIN_NS: Nanos = 3_000_000_000;
+
 /// One client of a problem: all addresses of one host.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Client {
@@ -148,7 +151,8 @@ impl Served<'_> {
                 return Some(*rescue);
             }
             let lookup = |id: u32| self.lookups.of(TransactionId(id));
-            if again.is_none() && lookup(rescue.id) == lookup(attempt.id) {
+            let soon = rescue.ended.at_ns <= attempt.ended.at_ns + AGAIN_NS;
+            if again.is_none() && (soon || lookup(rescue.id) == lookup(attempt.id)) {
                 again = Some(*rescue);
             }
         }

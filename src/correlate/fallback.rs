@@ -1,4 +1,5 @@
-//! Tells queries that a server refused for their EDNS from failures: it is asked again without and answers (RFC 6891 §6.2.6, §7).
+//! Tells queries that a server refused for their EDNS from failures: it is asked again without, or with the cookie it gave, and
+//! answers (RFC 6891 §6.2.6, §7; RFC 7873 §5.3).
 
 use super::evidence::set_in;
 use super::messages::Messages;
@@ -12,6 +13,8 @@ const AGAIN_NS: Nanos = 2_000_000_000;
 const AHEAD_MAX: usize = 1_024;
 /// FORMERR, NOTIMP and BADVERS: what servers answer that do not know EDNS, or not this version of it.
 const UNKNOWN: [u16; 3] = [1, 4, 16];
+/// BADCOOKIE: the server wants the cookie it sends along (RFC 7873 §5.2.3).
+const WANTS_COOKIE: u16 = 23;
 
 /// What must be equal for one query to repeat another.
 fn asks(query: &Packet<'_>) -> Option<(u64, bool)> {
@@ -20,14 +23,18 @@ fn asks(query: &Packet<'_>) -> Option<(u64, bool)> {
     Some((row.question, additional > 0))
 }
 
-/// Marks the transactions that were answered when they were asked again without EDNS.
+fn is_refusal(code: u16) -> bool {
+    UNKNOWN.contains(&code) || code == WANTS_COOKIE
+}
+
+/// Marks the transactions that were answered when they were asked again as the server wants it.
 pub(super) fn mark(messages: &Messages<'_>, evidence: &mut Evidence) {
     let refused = |transaction: &Transaction| {
-        transaction.outcome == Outcome::Answered && UNKNOWN.contains(&transaction.response_code)
+        transaction.outcome == Outcome::Answered && is_refusal(transaction.response_code)
     };
     let open = set_in(&evidence.unsettled, 0).map(|at| at as usize);
     let known = open.filter(|at| evidence.transactions.get(*at).is_some_and(refused));
-    let fell_back: Vec<usize> = known.filter(|at| is_answered_without(messages, evidence, *at)).collect();
+    let fell_back: Vec<usize> = known.filter(|at| is_answered_again(messages, evidence, *at)).collect();
     for at in fell_back {
         if let Some(transaction) = evidence.transactions.get_mut(at) {
             transaction.fell_back = true;
@@ -35,10 +42,12 @@ pub(super) fn mark(messages: &Messages<'_>, evidence: &mut Evidence) {
     }
 }
 
-fn is_answered_without(messages: &Messages<'_>, evidence: &Evidence, at: usize) -> bool {
+fn is_answered_again(messages: &Messages<'_>, evidence: &Evidence, at: usize) -> bool {
     let find = || {
-        let query = messages.index.packet(evidence.transactions.get(at)?.first)?;
+        let refused = evidence.transactions.get(at)?;
+        let query = messages.index.packet(refused.first)?;
         let (question, extended) = asks(&query)?;
+        let wanted = refused.response_code == WANTS_COOKIE;
         let after = evidence.transactions.iter().skip(at + 1).take(AHEAD_MAX);
         extended.then_some(())?;
         for transaction in after {
@@ -48,11 +57,8 @@ fn is_answered_without(messages: &Messages<'_>, evidence: &Evidence, at: usize) 
             }
             let same = again.source_address() == query.source_address()
                 && again.destination_address() == query.destination_address()
-                && asks(&again) == Some((question, false));
-            if same
-                && transaction.outcome == Outcome::Answered
-                && !UNKNOWN.contains(&transaction.response_code)
-            {
+                && asks(&again) == Some((question, wanted));
+            if same && transaction.outcome == Outcome::Answered && !is_refusal(transaction.response_code) {
                 return Some(());
             }
         }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 
+use super::arrival::Lost;
 use super::attempts::{self, Attempt, Gathered, Service, State};
 use super::clients::{self, Client, Served};
 use super::episodes::signature;
@@ -76,7 +77,8 @@ pub(super) fn look(index: &Index, evidence: &Evidence) -> Vec<Impact> {
     }
     let hosts = Hosts::of(evidence.surroundings());
     let gathered = attempts::gather(index, evidence, problems, &|address| hosts.host(address));
-    let look = Look { evidence, lookups: evidence.lookups(index), problems, hosts, gathered };
+    let unsure = unsure(evidence);
+    let look = Look { evidence, lookups: evidence.lookups(index), problems, hosts, gathered, unsure };
     let mut impacts: Vec<Impact> = (0..problems.len()).into_par_iter().map(|at| look.at(&[at])).collect();
     let mut lead_of: Vec<Option<usize>> = vec![None; problems.len()];
     for other in 1..problems.len() {
@@ -99,6 +101,13 @@ pub(super) fn look(index: &Index, evidence: &Evidence) -> Vec<Impact> {
         impact.phase_of = lead;
     }
     impacts
+}
+
+/// Repeats after lost answers that nothing tells of whether they were answered in vain as well.
+fn unsure(evidence: &Evidence) -> BTreeSet<u32> {
+    let lost = |id: TransactionId| matches!(evidence.lost(id), Some(Lost::AskedAgain(_)));
+    let last = evidence.again.iter().filter(|(before, after)| lost(*before) && !lost(*after));
+    last.map(|(_, after)| after.0).collect()
 }
 
 /// Which addresses belong to one host.
@@ -140,6 +149,8 @@ struct Look<'e> {
     problems: &'e [Problem],
     hosts: Hosts,
     gathered: Gathered,
+    /// The last repeats of questions of which the answers before did not arrive: nothing tells whether theirs did.
+    unsure: BTreeSet<u32>,
 }
 
 impl Look<'_> {
@@ -161,7 +172,11 @@ impl Look<'_> {
         for attempt in all {
             let Ok(client) = position(attempt.address) else { continue };
             let bad = attempt.state != State::Good && self.is_bad(&problems, attempt);
-            let state = if bad { State::Bad } else { attempt.state };
+            let state = match () {
+                () if bad => State::Bad,
+                () if self.unsure.contains(&attempt.id) => State::Other,
+                () => attempt.state,
+            };
             own.push(Attempt { client: client as u32, state, ..*attempt });
         }
         own.sort_by_key(|attempt| attempt.began);

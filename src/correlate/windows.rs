@@ -8,6 +8,8 @@ use crate::time::Nanos;
 pub const ALTERNATION_NS: Nanos = 2_000_000_000;
 /// From this many windows on of which most hold a single failure, failures alternate with answers.
 const ALTERNATING_MIN: usize = 3;
+/// Fewer answers than one for this many failures are stray: the service failed.
+const FEW_ANSWERED_ONE_IN: u32 = 20;
 /// Windows kept apart of one problem.
 const WINDOWS_MAX: usize = 256;
 
@@ -42,7 +44,7 @@ pub struct Window {
 impl Window {
     /// Whether failures and answers alternate in it.
     pub fn is_intermittent(&self) -> bool {
-        self.answered > 0
+        self.answered > 0 && self.answered * FEW_ANSWERED_ONE_IN >= self.failed
     }
 
     /// How long it was seen to last.
@@ -68,6 +70,14 @@ pub(super) fn find(attempts: &[Attempt], gap_ns: Nanos) -> Vec<Window> {
     let good: Vec<Mark> = goods(attempts).collect();
     for window in &mut found {
         bound(window, attempts, &good);
+    }
+    // Several windows in which most questions are answered are one time of loss, not as many outages.
+    let mixed = found.iter().filter(|window| window.answered > window.failed || window.failed == 1).count();
+    if found.len() >= ALTERNATING_MIN && mixed * 2 > found.len() {
+        found = found.into_iter().reduce(joined).into_iter().collect();
+        for window in &mut found {
+            bound(window, attempts, &good);
+        }
     }
     found
 }

@@ -39,8 +39,11 @@ fn finding(facts: &Facts<'_>, at: usize, problem: &Problem) -> Option<Finding> {
         .iter()
         .flat_map(|(transaction, lost)| {
             let shown = match lost {
-                Lost::Rejected(packet) | Lost::AskedAgain(packet) => Some(*packet),
-                Lost::NotIn(_) | Lost::NotSentOn => None,
+                Lost::Rejected(packet)
+                | Lost::Refused(packet)
+                | Lost::Damaged(packet)
+                | Lost::AskedAgain(packet) => Some(*packet),
+                Lost::NotIn(_) | Lost::NotSentOn | Lost::Unacknowledged => None,
             };
             [Some(transaction.first), transaction.answer, shown]
         })
@@ -76,11 +79,11 @@ fn finding(facts: &Facts<'_>, at: usize, problem: &Problem) -> Option<Finding> {
 /// How it is known, most frequent first.
 fn ways(facts: &Facts<'_>, own: &[(&Transaction, Lost)]) -> String {
     let mut senders: BTreeMap<Address, (usize, BTreeSet<&'static str>)> = BTreeMap::new();
-    let (mut again, mut stopped) = (0usize, 0usize);
+    let (mut again, mut stopped, mut unacknowledged, mut damaged) = (0usize, 0usize, 0usize, 0usize);
     let mut missing: BTreeMap<u8, usize> = BTreeMap::new();
     for (_, lost) in own {
         match lost {
-            Lost::Rejected(packet) => {
+            Lost::Rejected(packet) | Lost::Refused(packet) => {
                 let Some(error) = facts.error(*packet) else { continue };
                 let (count, words) = senders.entry(error.source).or_default();
                 *count += 1;
@@ -89,6 +92,8 @@ fn ways(facts: &Facts<'_>, own: &[(&Transaction, Lost)]) -> String {
             Lost::AskedAgain(_) => again += 1,
             Lost::NotIn(source) => *missing.entry(source.0 as u8).or_default() += 1,
             Lost::NotSentOn => stopped += 1,
+            Lost::Unacknowledged => unacknowledged += 1,
+            Lost::Damaged(_) => damaged += 1,
         }
     }
     let mut said: Vec<(usize, String)> = senders
@@ -113,6 +118,18 @@ fn ways(facts: &Facts<'_>, own: &[(&Transaction, Lost)]) -> String {
     }
     if stopped > 0 {
         said.push((stopped, format!("{stopped} came in and were not sent on, as others were")));
+    }
+    if damaged > 0 {
+        said.push((
+            damaged,
+            format!("{damaged} came with a wrong UDP checksum, and are thrown away by who gets them"),
+        ));
+    }
+    if unacknowledged > 0 {
+        said.push((
+            unacknowledged,
+            format!("{unacknowledged} over TCP were never acknowledged, though their data were sent again"),
+        ));
     }
     for (source, count) in missing {
         let label = source_label(crate::index::SourceId(source.into()));

@@ -1,5 +1,6 @@
 //! Rule `contested-answers`: two devices answer in one server's name, and contradict each other.
 
+use super::duplicate_address::link_words;
 use super::facts::Facts;
 use super::facts::contested::{Contested, Marks};
 use super::{Count, Finding, Rule, Severity, rules};
@@ -22,9 +23,7 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
 
 fn shown(marks: Marks) -> String {
     match marks.link {
-        Some([a, b, c, d, e, f]) => {
-            format!("TTL {} from link address {a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x}", marks.ttl)
-        }
+        Some(link) => format!("TTL {} from link address {}", marks.ttl, link_words(link)),
         None => format!("TTL {}", marks.ttl),
     }
 }

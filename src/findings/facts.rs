@@ -7,9 +7,9 @@ pub mod delegations;
 pub mod denials;
 pub mod errors;
 pub mod fragments;
-pub mod given_up;
 pub mod hosts;
 pub mod load;
+pub mod neighbours;
 pub mod one_address;
 pub mod records;
 pub mod resolved;
@@ -18,6 +18,7 @@ pub mod servers;
 pub mod slow;
 pub mod traffic;
 pub mod tries;
+pub mod uncaptured;
 pub mod unsent;
 
 use std::collections::{BTreeMap, HashMap};
@@ -33,9 +34,9 @@ pub use delegations::Lame;
 pub use denials::Denial;
 pub use errors::{ErrorFact, Meaning};
 pub use fragments::Pieces;
-pub use given_up::GivenUp;
-pub use hosts::{Host, Neighbour, Sort};
+pub use hosts::{Host, Sort};
 pub use load::Load;
+pub use neighbours::Conflict;
 pub use resolved::SiteFailure;
 pub use servers::{Answered, Served, Server, ServerKey};
 
@@ -54,8 +55,10 @@ pub struct Facts<'i> {
     pub errors: Vec<ErrorFact>,
     /// What was seen of the hosts that matter.
     pub hosts: BTreeMap<Address, Host>,
-    /// ARP and neighbour requests by target.
-    pub neighbours: BTreeMap<Address, Neighbour>,
+    /// Addresses whose link address was asked for, and whether they were ever heard of by ARP or neighbour discovery.
+    pub neighbours: BTreeMap<Address, bool>,
+    /// Addresses that two devices use at one time.
+    pub conflicts: Vec<Conflict>,
     /// DHCP replies, the first of them.
     pub leases: Vec<PacketId>,
     /// The TCP connections that carried data both ways, by the address and port that serves.
@@ -78,8 +81,6 @@ pub struct Facts<'i> {
     pub lame: Vec<Lame<'i>>,
     /// Servers that deny nearly every name asked of them.
     pub denials: Vec<Denial<'i>>,
-    /// Answers that their clients no longer waited for.
-    pub given_up: Vec<GivenUp<'i>>,
     /// Questions that two devices answered.
     pub contested: Vec<contested::Contested>,
     /// Clients that are led to one address whatever they ask.
@@ -94,6 +95,8 @@ pub struct Facts<'i> {
     pub unsent: Vec<PacketId>,
     /// Every packet has the DNS port: a capture filter by port leaves out ICMP errors, which have none.
     pub port_only: bool,
+    /// Queries that are not in the capture and failed.
+    pub uncaptured: Vec<uncaptured::Uncaptured>,
     /// Limits that were reached.
     pub notes: Vec<String>,
 }
@@ -135,12 +138,15 @@ impl<'i> Facts<'i> {
         facts.sites = resolved::failures(&facts);
         facts.lame = delegations::lame(&facts);
         facts.denials = denials::find(&facts, denied);
-        facts.given_up = given_up::find(&facts);
         facts.slow = slow::find(&facts);
-        facts.runs = runs::find(&facts);
+        let heard = neighbours::listen(&facts);
+        facts.neighbours = heard.asked();
+        facts.conflicts = heard.conflicts();
+        facts.runs = runs::find(&facts, heard);
         facts.contested = contested::find(&facts);
         facts.one_address = one_address::find(&facts);
         facts.unsent = unsent::find(&facts);
+        facts.uncaptured = uncaptured::find(&facts);
         facts
     }
 
@@ -152,6 +158,7 @@ impl<'i> Facts<'i> {
             errors: Vec::new(),
             hosts: BTreeMap::new(),
             neighbours: BTreeMap::new(),
+            conflicts: Vec::new(),
             leases: Vec::new(),
             used: HashMap::new(),
             connections: Vec::new(),
@@ -163,13 +170,13 @@ impl<'i> Facts<'i> {
             sites: Vec::new(),
             lame: Vec::new(),
             denials: Vec::new(),
-            given_up: Vec::new(),
             contested: Vec::new(),
             one_address: Vec::new(),
             runs: Vec::new(),
             slow: Vec::new(),
             traffic: traffic::Traffic::default(),
             unsent: Vec::new(),
+            uncaptured: Vec::new(),
             port_only: has_dns_port_only(input.index),
             notes: Vec::new(),
         }

@@ -12,6 +12,7 @@ pub mod wording;
 
 use super::facts::Facts;
 use super::{Finding, Input};
+use crate::decode::Address;
 use crate::index::PacketId;
 pub use catalogue::{CATALOGUE, Cause, Class, Entry, Role};
 use scene::Scene;
@@ -185,6 +186,10 @@ pub struct Sentence {
 pub struct Assessment {
     /// Position in `Evidence::problems`; `None` when there is no DNS problem.
     pub problem: Option<usize>,
+    /// What failed, in a few words for a title; `None` where the failed lookups say it.
+    pub title: Option<String>,
+    /// Clients that sent a flood and are no users of the service.
+    pub flooders: Vec<Address>,
     /// All hypotheses, best first.
     pub hypotheses: Vec<Hypothesis>,
     /// The report's sentences for the top class (hypotheses §5), each with its frames.
@@ -252,6 +257,8 @@ fn assess_scene(scene: &Scene<'_, '_>, changes: &[Change]) -> Assessment {
     let hypotheses = verdicts::judge(ledger, classing, changes);
     let mut assessment = Assessment { problem: scene.problem, hypotheses, ..Assessment::default() };
     assessment.attack = verdicts::attack(&assessment.hypotheses);
+    assessment.title = wording::title::of(scene, &assessment);
+    assessment.flooders = scene.facts.load.flooders(scene.server, &scene.facts.input());
     assessment.wording = wording::sentences(scene, &assessment);
     assessment.checks = checks::list(scene, &assessment);
     assessment.would_change = checks::would_change(scene, &assessment);

@@ -43,6 +43,13 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
             rules::from(*source),
             rules::to(*server)
         );
+        // What the victim says of the answers it did not ask for.
+        let refusals = facts.errors.iter().filter(|error| {
+            error.source == *source
+                && error.is_about_response()
+                && error.quoted.is_some_and(|quoted| quoted.source.0 == *server)
+        });
+        let frames = amplifying.samples.iter().copied().chain(refusals.map(|error| error.packet)).collect();
         found.push(Finding {
             id: RULE.id,
             severity: Severity::High,
@@ -52,7 +59,7 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
                 amplifying.queries,
                 amplifying.answer_bytes / amplifying.query_bytes.max(1)
             ),
-            frames: rules::tidy(amplifying.samples.clone()),
+            frames: rules::tidy(frames),
             counts: vec![Count { label: "queries".into(), value: amplifying.queries, filter: filter.clone() }],
             filter,
             code: None,

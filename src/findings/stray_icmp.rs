@@ -17,10 +17,12 @@ pub static RULE: Rule = Rule {
 };
 
 fn run(facts: &Facts<'_>) -> Vec<Finding> {
+    let mut told = facts.unsent.clone();
+    told.extend(facts.uncaptured.iter().flat_map(|uncaptured| uncaptured.errors.iter().copied()));
+    told.sort_unstable();
     let level = |level: Level| -> Vec<PacketId> {
         let own = |e: &&ErrorFact| {
-            e.level == Some(level)
-                && (level != Level::Orphan || facts.unsent.binary_search(&e.packet).is_err())
+            e.level == Some(level) && (level != Level::Orphan || told.binary_search(&e.packet).is_err())
         };
         facts.errors.iter().filter(own).map(|e| e.packet).collect()
     };
@@ -67,7 +69,7 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
             Severity::Info,
             "refers to a packet that is not in this capture",
             "refer to packets that are not in this capture",
-            if facts.unsent.is_empty() { "link.level == orphan" } else { "" },
+            if told.is_empty() { "link.level == orphan" } else { "" },
         ),
     ];
     groups

@@ -20,6 +20,9 @@ pub static RULE: Rule = Rule {
 /// Messages of one router about one destination from which it may be a loop.
 const REPEATS_MIN: usize = 5;
 
+/// No system starts its packets with fewer hops to go.
+const FEW_HOPS_MAX: u8 = 30;
+
 /// The messages about one destination, by router.
 type Routers = BTreeMap<Address, Vec<PacketId>>;
 
@@ -28,11 +31,23 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
     let mut dns: BTreeSet<Address> = BTreeSet::new();
     // Packets that were sent with few hops ask for these messages.
     let mut looping: BTreeSet<Address> = BTreeSet::new();
+    let mut short: BTreeSet<Address> = BTreeSet::new();
     let is_probe =
         |about: PacketId| facts.index.packet(about).is_some_and(|packet| facts.evidence.is_probe(&packet));
     for error in facts.errors.iter().filter(|error| error.meaning == Meaning::HopsExceeded) {
         let Some(quoted) = error.quoted else { continue };
-        if !error.about.is_some_and(is_probe) {
+        // Where it was first seen: a loop has used up the hops of what is captured again.
+        let first = error.about.and_then(|about| {
+            let evidence = facts.evidence;
+            let known = evidence.transaction_of(about).and_then(|id| evidence.transaction(id));
+            facts.index.packet(known.map_or(about, |transaction| transaction.first))
+        });
+        let asked = |packet: &crate::index::Packet<'_>| facts.evidence.transaction_of(packet.id).is_some();
+        let few = first.is_some_and(|packet| asked(&packet) && (1..=FEW_HOPS_MAX).contains(&packet.ttl()));
+        // What was sent with few hops needs no loop to use them up.
+        if few {
+            short.insert(quoted.destination.0);
+        } else if !error.about.is_some_and(is_probe) {
             looping.insert(quoted.destination.0);
         }
         let routers = by_destination.entry(quoted.destination.0).or_default();
@@ -46,6 +61,7 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
         let total: usize = routers.values().map(Vec::len).sum();
         let most = routers.values().map(Vec::len).max().unwrap_or(0);
         let looped = most >= REPEATS_MIN && most * 2 > total && looping.contains(&destination);
+        let looped = looped && !short.contains(&destination);
         let severity = match (looped, dns.contains(&destination)) {
             (true, true) => Severity::Medium,
             (true, false) => Severity::Low,
@@ -88,7 +104,7 @@ fn of_kind(
         }));
     }
     let words = match severity {
-        Severity::Info => "a traceroute makes routers send this",
+        Severity::Info => "packets sent with few hops (TTL), as by a traceroute, make routers send this",
         _ => "a routing loop sends this",
     };
     let destinations = match list.len() {

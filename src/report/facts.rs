@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Input;
+use crate::correlate::clients::Client;
 use crate::correlate::impact::Impact;
 use crate::correlate::{Evidence, LinkKind, Outcome, Problem, Signature, Transaction};
 use crate::decode::Address;
@@ -201,6 +202,8 @@ pub struct Facts<'i> {
     pub impact: Option<&'i Impact>,
     /// The first answer after the last failure.
     pub recovery: Option<PacketId>,
+    /// Clients that sent a flood and are no users of the service.
+    pub flooders: &'i [Address],
 }
 
 impl<'i> Facts<'i> {
@@ -229,6 +232,7 @@ impl<'i> Facts<'i> {
             waits: Vec::new(),
             impact,
             recovery: impact.and_then(|i| i.windows.last()?.first_good).map(|mark| mark.packet),
+            flooders: &[],
         };
         let mut spacing = Vec::new();
         for episode in &episodes {
@@ -299,6 +303,12 @@ impl<'i> Facts<'i> {
                 }
             }
         }
+    }
+
+    /// The clients that failed, without those that sent a flood.
+    pub fn users(&self) -> Vec<&'i Client> {
+        let all = self.impact.map(|impact| impact.clients.as_slice()).unwrap_or_default();
+        all.iter().filter(|client| !self.flooders.contains(&client.address)).collect()
     }
 
     /// Transactions that met an ICMP error.

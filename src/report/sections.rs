@@ -77,7 +77,11 @@ impl<'i> Builder<'i> {
         let questions = inventory.questions;
         let facts = problems
             .enumerate()
-            .map(|(at, problem)| Facts::of(input, problem, input.evidence.impact(at)))
+            .map(|(at, problem)| {
+                let own = input.assessments.iter().find(|assessment| assessment.problem == Some(at));
+                let flooders = own.map(|own| own.flooders.as_slice()).unwrap_or_default();
+                Facts { flooders, ..Facts::of(input, problem, input.evidence.impact(at)) }
+            })
             .take_while(|facts| !is_isolated(facts, questions))
             .collect();
         Self {
@@ -90,25 +94,25 @@ impl<'i> Builder<'i> {
     }
 
     fn title(&self) -> String {
-        match self.facts.first() {
-            Some(facts) => format!(
-                "Queries to {} ({} port {}) {}",
-                facts.server,
-                super::words::transport(facts.problem.transport),
-                facts.port,
-                super::words::signature(&facts.problem.signature)
-            ),
-            None => match self.incidents().first().map(|assessment| assessment.leading()) {
-                Some(leading) if leading.is_empty() => {
-                    format!("Network traffic analysis: a failure that this {} cannot assess", self.record)
-                }
-                Some(leading) => {
-                    let titles: Vec<&str> = leading.iter().map(|h| h.title).collect();
-                    format!("Network traffic analysis: {}", titles.join(", or "))
-                }
+        let Some(facts) = self.facts.first() else {
+            let first = self.incidents().first().map(|assessment| assessment.title.clone());
+            return match first {
+                Some(Some(title)) => title,
+                Some(None) => format!("A failure that this {} cannot assess", self.record),
                 None => coverage::title(self),
-            },
+            };
+        };
+        if let Some(title) = self.assessment(0).and_then(|assessment| assessment.title.clone()) {
+            return title;
         }
+        format!(
+            "Queries to {} ({} port {}) {}{}",
+            facts.server,
+            super::words::transport(facts.problem.transport),
+            facts.port,
+            super::words::signature(&facts.problem.signature),
+            outage::rescued(facts)
+        )
     }
 
     /// The assessment of a problem by its position.

@@ -48,14 +48,14 @@ pub(super) fn services(facts: &Facts<'_>, open: &[OpenItem], found: &[Finding]) 
     for transaction in &facts.evidence.transactions {
         note(Service::Dns, is_served(transaction));
     }
-    for connection in &facts.connections {
+    for connection in facts.connections.iter().filter(|own| own.is_heard() || !facts.evidence.one_sided) {
         note(Service::Tcp(connection.server.1), connection.ending == Ending::Accepted);
     }
     for exchange in &facts.traffic.exchanges {
         note(Service::Asked(exchange.kind), exchange.answered > 0);
     }
-    for known in facts.neighbours.values() {
-        note(Service::Neighbours, !known.replies.is_empty());
+    for heard in facts.neighbours.values() {
+        note(Service::Neighbours, *heard);
     }
     let mut concerned: BTreeSet<Service> =
         open.iter().filter(|item| item.kind.standing() == Standing::Open).filter_map(service_of).collect();

@@ -8,7 +8,7 @@ use crate::correlate::lookups::LookupId;
 use crate::correlate::{Outcome, TransactionId};
 use crate::decode::Address;
 use crate::findings::facts::runs::Wanted;
-use crate::findings::facts::traffic::{Exchange, Kind, Says, Seen};
+use crate::findings::facts::traffic::{Exchange, Kind, Says, Seen, Talk};
 use crate::findings::facts::{Connection, Ending, ErrorFact, Facts, Meaning};
 use crate::findings::{path_size, rules};
 use crate::index::PacketId;
@@ -286,6 +286,8 @@ fn connections(facts: &Facts<'_>, explained: &Explained<'_, '_>, items: &mut Ite
         }
     }
     let (_, end_ns) = facts.span();
+    let answering: HashSet<(Address, u16)> =
+        facts.connections.iter().filter(|own| own.is_heard()).map(|own| own.server).collect();
     for (connection, talk) in facts.connections.iter().zip(&facts.traffic.talks) {
         if explained.has(connection.syn) || connection.decided.is_some_and(|packet| explained.has(packet)) {
             continue;
@@ -297,7 +299,13 @@ fn connections(facts: &Facts<'_>, explained: &Explained<'_, '_>, items: &mut Ite
         });
         let ends = ends_of(connection);
         let (kind, frames) = match connection.ending {
-            Ending::Silent if talk.request.sent > 0 => (OpenKind::OneDirection, vec![connection.syn]),
+            // Where a client goes on as if it were answered, the other direction was not captured.
+            Ending::Silent | Ending::Accepted if !connection.is_heard() && talk.request.sent > 0 => {
+                (OpenKind::OneDirection, vec![connection.syn])
+            }
+            Ending::Silent if facts.evidence.one_sided && !answering.contains(&connection.server) => {
+                (OpenKind::OneDirection, vec![connection.syn])
+            }
             Ending::Silent if connection.tries == 1 && end_ns - connection.time_ns < WATCH_NS => {
                 (OpenKind::Unfinished, vec![connection.syn])
             }
@@ -306,6 +314,7 @@ fn connections(facts: &Facts<'_>, explained: &Explained<'_, '_>, items: &mut Ite
             Ending::Refused => (OpenKind::Refused, frames_of(connection)),
             Ending::Rejected => (OpenKind::Rejected, frames_of(connection)),
             Ending::ResetLater => (OpenKind::ResetEarly, frames_of(connection)),
+            Ending::Accepted if is_told(facts, explained, talk) => continue,
             Ending::Accepted => {
                 carried((facts, end_ns), connection, talk, items);
                 continue;
@@ -329,11 +338,17 @@ fn frames_of(connection: &Connection) -> Vec<PacketId> {
     [Some(connection.syn), connection.decided].into_iter().flatten().collect()
 }
 
+/// Whether a connection carried a question whose failure is told.
+fn is_told(facts: &Facts<'_>, explained: &Explained<'_, '_>, talk: &Talk) -> bool {
+    let request = talk.request.last.and_then(|request| facts.evidence.transaction_of(request));
+    request.is_some_and(|id| explained.has_failure(id))
+}
+
 /// What is odd about a connection that came about.
 fn carried(
     (facts, end_ns): (&Facts<'_>, Nanos),
     connection: &Connection,
-    talk: &crate::findings::facts::traffic::Talk,
+    talk: &Talk,
     items: &mut Items<'_, '_>,
 ) {
     let ends = ends_of(connection);

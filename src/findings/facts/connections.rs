@@ -46,6 +46,15 @@ pub struct Connection {
     pub decided: Option<PacketId>,
     /// Whether the server sent data.
     pub served: bool,
+    /// Whether any packet of the server was captured.
+    heard: bool,
+}
+
+impl Connection {
+    /// Whether any packet of the server is in the capture.
+    pub fn is_heard(&self) -> bool {
+        self.heard
+    }
 }
 
 /// The connections whose SYN was seen, and how each ended.
@@ -107,5 +116,6 @@ fn opened(connection: &Tracked) -> Option<Connection> {
         ending,
         decided: decided.map(|seen| seen.packet),
         served: connection.from_server.first.is_some(),
+        heard: connection.hears_server(),
     })
 }

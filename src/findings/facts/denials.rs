@@ -1,6 +1,6 @@
 //! Servers that deny nearly every name asked of them (NXDOMAIN), reverse zones and block lists aside.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hashbrown::HashMap;
 
@@ -12,6 +12,10 @@ use crate::findings::{Input, zones};
 const DENIED_MAX: usize = 200_000;
 /// So many denied lookups are more than a slip.
 const MANY: usize = 5;
+/// Different questions below which it is a program that always asks the same, as health checks do.
+const NAMES_MIN: usize = 3;
+/// Questions told apart.
+const NAMES_MAX: usize = 1_024;
 /// Share of a server's questions that leaves hardly any name existing, in percent.
 const NEARLY_ALL_PERCENT: u64 = 90;
 /// NXDOMAIN (RFC 1035 §4.1.1).
@@ -49,7 +53,15 @@ pub(super) fn collect<'i>(input: &Input<'i>) -> Denied<'i> {
 pub(super) fn find<'i>(facts: &Facts<'i>, denied: Denied<'i>) -> Vec<Denial<'i>> {
     let nearly_all = |server: &ServerKey, list: &[&Transaction]| {
         let asked = facts.servers.get(server).map_or(0, |known| known.queries);
-        list.len() >= MANY && list.len() as u64 * 100 >= asked * NEARLY_ALL_PERCENT
+        let names: BTreeSet<u64> = list
+            .iter()
+            .filter_map(|own| own.question(facts.index))
+            .map(|row| row.question)
+            .take(NAMES_MAX)
+            .collect();
+        names.len() >= NAMES_MIN
+            && list.len() >= MANY
+            && list.len() as u64 * 100 >= asked * NEARLY_ALL_PERCENT
     };
     let told = |server: &ServerKey| facts.problems().any(|(_, problem)| problem.server.0 == server.0);
     denied

@@ -1,4 +1,4 @@
-//! What else was seen of the addresses that matter: life signs with their distance, ARP requests and replies.
+//! What else was seen of the addresses that matter: life signs with their distance, and DHCP replies.
 
 use std::collections::BTreeMap;
 
@@ -16,8 +16,6 @@ pub const HOSTS_MAX: usize = 4_096;
 const SIGNS_MAX: usize = 20_000;
 /// DHCP replies kept: what a network hands out does not change with each of them.
 const LEASES_MAX: usize = 4_096;
-/// Packets kept per ARP target.
-const REQUESTS_MAX: usize = 256;
 
 /// What kind of packet a life sign is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -70,26 +68,6 @@ impl Host {
     }
 }
 
-/// Requests for the link address of one IP address, and replies.
-#[derive(Clone, Debug, Default)]
-pub struct Neighbour {
-    /// ARP requests or neighbour solicitations, with their time, up to a limit.
-    pub requests: Vec<(Nanos, PacketId)>,
-    /// How many there are in all.
-    pub asked: u64,
-    /// Replies.
-    pub replies: Vec<PacketId>,
-}
-
-impl Neighbour {
-    fn ask(&mut self, packet: &Packet<'_>) {
-        self.asked += 1;
-        if self.requests.len() < REQUESTS_MAX {
-            self.requests.push((packet.time_ns(), packet.id));
-        }
-    }
-}
-
 /// Looks at every packet once and keeps what the watched addresses sent.
 pub(super) fn watch(facts: &mut Facts<'_>) {
     let mut hosts: BTreeMap<Address, Host> = BTreeMap::new();
@@ -114,35 +92,25 @@ pub(super) fn watch(facts: &mut Facts<'_>) {
     let index = facts.index;
     let dhcp = ProtocolId::by_name("dhcp").map(|id| id.0);
     let mut leases = Vec::new();
-    let mut neighbours: BTreeMap<Address, Neighbour> = BTreeMap::new();
     for segment in index.segments() {
         let watched: Vec<bool> =
             segment.addresses.iter().map(|address| hosts.contains_key(address)).collect();
         for (row, source) in segment.source_address.iter().enumerate() {
             let seen = watched.get(*source as usize).copied().unwrap_or(false);
             let protocol = segment.protocol.get(row).copied();
-            let arp = protocol == Some(ProtocolId::ARP.0);
             if protocol == dhcp && leases.len() < LEASES_MAX && segment.source_port.get(row) == Some(&67) {
                 leases.push(PacketId(segment.base.0 + row as u32));
             }
-            let solicited = segment.transport.get(row) == Some(&58)
-                && matches!(segment.source_port.get(row), Some(135 | 136));
-            if !seen && !arp && !solicited {
+            if !seen || protocol == Some(ProtocolId::ARP.0) {
                 continue;
             }
             let Some(packet) = index.packet(PacketId(segment.base.0 + row as u32)) else { continue };
-            if solicited {
-                solicitation(&mut neighbours, &packet);
-            } else if arp {
-                neighbour(&mut neighbours, &packet);
-            }
-            if !arp && let Some(host) = hosts.get_mut(&segment.address(*source)) {
+            if let Some(host) = hosts.get_mut(&segment.address(*source)) {
                 sign(host, &packet);
             }
         }
     }
     facts.hosts = hosts;
-    facts.neighbours = neighbours;
     facts.leases = leases;
 }
 
@@ -168,51 +136,5 @@ fn sign(host: &mut Host, packet: &Packet<'_>) {
             ttl: packet.segment.ttl.get(packet.row).copied().unwrap_or(0),
             to: packet.destination_address(),
         });
-    }
-}
-
-/// Neighbour discovery: the target stands in bytes 8 to 23 of the message (RFC 4861 §4.3, §4.4).
-fn solicitation(neighbours: &mut BTreeMap<Address, Neighbour>, packet: &Packet<'_>) {
-    let decoded = packet.decode();
-    let target = decoded.layers().last().and_then(|layer| {
-        let at = layer.start as usize + 8;
-        decoded.bytes.get(at..)?.first_chunk::<16>().map(|octets| Address::V6((*octets).into()))
-    });
-    let Some(target) = target else { return };
-    // Whoever asks from the unspecified address tests its own new one (RFC 4862 §5.4).
-    let tests = matches!(decoded.source, Address::V6(source) if source.is_unspecified());
-    match packet.source_port() {
-        135 if !tests && neighbours.len() < HOSTS_MAX => {
-            neighbours.entry(target).or_default().ask(packet);
-        }
-        136 => {
-            if let Some(neighbour) = neighbours.get_mut(&target) {
-                neighbour.replies.push(packet.id);
-            }
-        }
-        _ => {}
-    }
-}
-
-/// ARP: the operation stands in bytes 6 and 7 of the packet (RFC 826), or in a printed line as words; 1 asks, 2 answers.
-fn neighbour(neighbours: &mut BTreeMap<Address, Neighbour>, packet: &Packet<'_>) {
-    let decoded = packet.decode();
-    let printed = || packet.printed().map(|line| 1 + u16::from(line.body().contains(" is-at ")));
-    let stated = || {
-        let at = decoded.layers().last()?.start as usize;
-        let operation = decoded.bytes.get(at + 6..at + 8)?.first_chunk::<2>()?;
-        Some(u16::from_be_bytes(*operation))
-    };
-    match printed().or_else(stated) {
-        // Source and destination equal is an announcement, not a question (RFC 5227).
-        Some(1) if decoded.source != decoded.destination && neighbours.len() < HOSTS_MAX => {
-            neighbours.entry(decoded.destination).or_default().ask(packet);
-        }
-        Some(2) => {
-            if let Some(neighbour) = neighbours.get_mut(&decoded.source) {
-                neighbour.replies.push(packet.id);
-            }
-        }
-        _ => {}
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashMap;
 
 use super::asked::{self, Asked};
 use crate::correlate::{AnomalyKind, Outcome};
@@ -30,6 +30,18 @@ pub const FLOOD_QUERIES_MIN: u64 = 200;
 pub const FLOOD_UNIQUE_PERCENT: u64 = 90;
 /// Share of them without a useful answer, in percent.
 pub const FLOOD_FAILED_PERCENT: u64 = 50;
+/// Addresses that asked hardly anything from which a surge has forged sources, or as good as.
+const FORGED_MIN: usize = 200;
+/// Their share of all clients, in percent.
+const FORGED_PERCENT: usize = 80;
+/// What such an address asked at most.
+const FORGED_QUERIES_MAX: u32 = 3;
+/// Random names of one client from which the sources are not forged, one each.
+const BUSY_MIN: u64 = 40;
+/// A client with fewer random names than this part of the busiest one's asks on its own behalf.
+const BUSY_ONE_IN: u64 = 20;
+/// The same as a number.
+const FLOODER_MIN: u64 = 10;
 /// The busiest seconds against the usual ones.
 pub const RATE_FACTOR: u64 = 10;
 /// Below this many queries a second no rate is called high.
@@ -54,13 +66,33 @@ pub struct ZoneLoad {
     pub names: u64,
     /// Answered NXDOMAIN or SERVFAIL, or not answered.
     pub failed: u64,
-    /// Clients, up to a limit.
-    pub clients: BTreeSet<Address>,
+    /// Clients, up to a limit, with the names that they alone asked for and all they asked for.
+    pub clients: BTreeMap<Address, Names>,
+    /// When the first and the last name was asked that only one client asked for.
+    pub span_ns: Option<(Nanos, Nanos)>,
     /// Example queries.
     pub samples: Vec<PacketId>,
 }
 
+/// The names one client asked for in a zone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Names {
+    /// Those that nobody else asked for.
+    pub own: u64,
+    /// All.
+    pub all: u64,
+}
+
 impl ZoneLoad {
+    /// Who sends the random names: clients of which at least half the names are nobody else's, and of whose names there are not far
+    /// fewer than of the busiest one's.
+    pub fn flooders(&self) -> Vec<Address> {
+        let most = self.clients.values().map(|names| names.own).max().unwrap_or(0);
+        let least = if most >= BUSY_MIN { (most / BUSY_ONE_IN).max(FLOODER_MIN) } else { 1 };
+        let floods = |names: &Names| names.own >= least && names.own * 2 >= names.all;
+        self.clients.iter().filter(|(_, names)| floods(names)).map(|(client, _)| *client).collect()
+    }
+
     /// Whether it looks like random labels under one zone.
     pub fn is_random_flood(&self) -> bool {
         self.queries >= FLOOD_QUERIES_MIN
@@ -166,6 +198,29 @@ impl Load {
         let peak = u64::from(*peak);
         let high = peak >= RATE_MIN && peak >= usual * RATE_FACTOR;
         high.then_some(Surge { peak, usual, at_ns: at * 1_000_000_000 })
+    }
+
+    /// Who sends a flood at a server: sources of random names, or of a surge from very many addresses those that asked hardly anything.
+    pub fn flooders(&self, server: Address, input: &Input<'_>) -> Vec<Address> {
+        if let Some((_, zone)) = self.random_zone(server) {
+            return zone.flooders();
+        }
+        if self.surge(server).is_none() {
+            return Vec::new();
+        }
+        let mut asked_by: BTreeMap<Address, u32> = BTreeMap::new();
+        for asked in asked::all(input).filter(|asked| asked.server.0 == server) {
+            *asked_by.entry(asked.client).or_default() += 1;
+        }
+        let forged = asked_by.values().filter(|count| **count <= FORGED_QUERIES_MAX).count();
+        if forged < FORGED_MIN || forged * 100 < asked_by.len() * FORGED_PERCENT {
+            return Vec::new();
+        }
+        asked_by
+            .into_iter()
+            .filter(|(_, count)| *count <= FORGED_QUERIES_MAX)
+            .map(|(client, _)| client)
+            .collect()
     }
 
     /// The zone with most queries of a server that looks like random labels.
@@ -313,16 +368,34 @@ fn distinct(
     if by_zone.is_empty() {
         return by_zone;
     }
-    let mut names: HashSet<(u32, Address, u64)> = HashSet::new();
+    // Who asked for each name; `None` where several did.
+    let mut names: HashMap<(u32, Address, u64), (Option<Address>, Nanos)> = HashMap::new();
     for asked in asked::all(input) {
         let Some(zone) = cache.zone(asked.segment, asked.row.name) else { continue };
         let Some(zone_load) = by_zone.get_mut(&(asked.server.0, zone)) else { continue };
-        let is_new = names.len() < NAMES_MAX && names.insert((zone, asked.server.0, asked.row.question));
-        zone_load.names += u64::from(is_new);
         keep(&mut zone_load.samples, asked.transaction.first);
-        if zone_load.clients.len() < CLIENTS_MAX {
-            zone_load.clients.insert(asked.client);
+        let key = (zone, asked.server.0, asked.row.question);
+        let is_full = names.len() >= NAMES_MAX;
+        match names.get_mut(&key) {
+            Some((by, _)) if *by != Some(asked.client) => *by = None,
+            Some(_) => {}
+            None if !is_full => {
+                names.insert(key, (Some(asked.client), asked.time_ns));
+                zone_load.names += 1;
+            }
+            None => {}
         }
+        if zone_load.clients.len() < CLIENTS_MAX || zone_load.clients.contains_key(&asked.client) {
+            zone_load.clients.entry(asked.client).or_default().all += 1;
+        }
+    }
+    for ((zone, server, _), (by, at_ns)) in names {
+        let Some((zone_load, by)) = by_zone.get_mut(&(server, zone)).zip(by) else { continue };
+        if let Some(own) = zone_load.clients.get_mut(&by) {
+            own.own += 1;
+        }
+        let (from, to) = zone_load.span_ns.unwrap_or((at_ns, at_ns));
+        zone_load.span_ns = Some((from.min(at_ns), to.max(at_ns)));
     }
     by_zone
 }
@@ -357,6 +430,20 @@ mod tests {
         assert!(flood.is_random_flood());
         assert!(!ZoneLoad { names: 40, ..flood.clone() }.is_random_flood());
         assert!(!ZoneLoad { failed: 10, ..flood }.is_random_flood());
+    }
+
+    #[test]
+    fn who_asks_for_what_others_ask_for_sends_no_flood() {
+        let address = |last| Address::V4(std::net::Ipv4Addr::new(192, 0, 2, last));
+        let names = |own, all| Names { own, all };
+        let clients = [(1, names(900, 910)), (2, names(850, 850)), (3, names(0, 12)), (4, names(2, 3))];
+        let clients = clients.into_iter().map(|(last, names)| (address(last), names)).collect();
+        let load = ZoneLoad { clients, ..ZoneLoad::default() };
+        assert_eq!(load.flooders(), [address(1), address(2)]);
+        // Forged sources ask for one name each.
+        let clients = (1..200).map(|last| (address(last), names(1, 1))).chain([(address(250), names(0, 9))]);
+        let load = ZoneLoad { clients: clients.collect(), ..ZoneLoad::default() };
+        assert_eq!(load.flooders().len(), 199);
     }
 
     #[test]

@@ -4,8 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Facts;
+use super::neighbours::{Heard, Link, Sign};
 use crate::decode::Address;
-use crate::index::{Packet, PacketId};
+use crate::index::PacketId;
 use crate::protocols::ProtocolId;
 use crate::time::Nanos;
 
@@ -13,10 +14,6 @@ use crate::time::Nanos;
 pub const REQUESTS_MIN: usize = 3;
 /// Requests further apart than this belong to another attempt: within one they follow by a second.
 const BURST_GAP_NS: Nanos = 1_300_000_000;
-/// Pairs of asker and target followed.
-const PAIRS_MAX: usize = 16_384;
-/// Requests kept of one pair; more say nothing new.
-const KEPT_MAX: usize = 1_024;
 /// Packets whose link addresses are read for one run.
 const READ_MAX: usize = 4_096;
 /// Share of the asker's earlier frames to its next hop, in packets, from which the next hop is known.
@@ -56,35 +53,8 @@ pub struct Run {
     pub sent_beyond: usize,
 }
 
-/// A link address.
-type Link = [u8; 6];
-
-/// What is known of one pair while ARP and neighbour discovery are read.
-#[derive(Default)]
-struct Pair {
-    requests: Vec<(Nanos, PacketId)>,
-}
-
-/// The last sign of life of an address.
-#[derive(Clone, Copy)]
-struct Sign {
-    at_ns: Nanos,
-    packet: PacketId,
-    link: Option<Link>,
-}
-
-/// Everything ARP and neighbour discovery say.
-#[derive(Default)]
-struct Heard {
-    pairs: BTreeMap<(Address, Address), Pair>,
-    signs: BTreeMap<Address, Sign>,
-    /// Who got a reply addressed to it: replies would be seen here.
-    told: BTreeSet<Address>,
-}
-
 /// Finds the runs whose replies would have been visible.
-pub(super) fn find(facts: &Facts<'_>) -> Vec<Run> {
-    let mut heard = listen(facts);
+pub(super) fn find(facts: &Facts<'_>, mut heard: Heard) -> Vec<Run> {
     heard.pairs.retain(|_, pair| pair.requests.len() >= REQUESTS_MIN);
     if heard.pairs.is_empty() {
         return Vec::new();
@@ -121,101 +91,6 @@ pub(super) fn find(facts: &Facts<'_>) -> Vec<Run> {
         });
     }
     runs
-}
-
-/// Reads every ARP packet and neighbour message.
-fn listen(facts: &Facts<'_>) -> Heard {
-    let mut heard = Heard::default();
-    for segment in facts.index.segments() {
-        for (row, protocol) in segment.protocol.iter().enumerate() {
-            let arp = *protocol == ProtocolId::ARP.0;
-            let nd = segment.transport.get(row) == Some(&58)
-                && matches!(segment.source_port.get(row), Some(135 | 136));
-            if !arp && !nd {
-                continue;
-            }
-            let Some(packet) = facts.index.packet(PacketId(segment.base.0 + row as u32)) else { continue };
-            if facts.is_copy(packet.id) {
-                continue;
-            }
-            if arp {
-                heard.arp(&packet);
-            } else {
-                heard.neighbour(&packet);
-            }
-        }
-    }
-    heard
-}
-
-impl Heard {
-    /// The operation stands in bytes 6 and 7 of the packet (RFC 826), or in a printed line as words; 1 asks, 2 answers.
-    fn arp(&mut self, packet: &Packet<'_>) {
-        let decoded = packet.decode();
-        let printed = packet.printed().map(|line| if line.body().contains(" is-at ") { 2 } else { 1 });
-        let stated = || {
-            let at = decoded.layers().last()?.start as usize;
-            decoded.bytes.get(at + 6..at + 8)?.first_chunk::<2>().map(|pair| u16::from_be_bytes(*pair))
-        };
-        let link = decoded.link_addresses.map(|addresses| addresses.0);
-        let (sender, target) = (decoded.source, decoded.destination);
-        let unspecified = matches!(sender, Address::V4(ip) if ip.is_unspecified());
-        match printed.or_else(stated) {
-            Some(1) => {
-                // Whoever asks is alive; equal addresses announce one (RFC 5227), and 0.0.0.0 tests one.
-                if !unspecified {
-                    self.sign(sender, packet, link);
-                }
-                if sender != target && !unspecified {
-                    self.ask(sender, target, packet);
-                }
-            }
-            Some(2) => {
-                self.sign(sender, packet, link);
-                self.told.insert(target);
-            }
-            _ => {}
-        }
-    }
-
-    /// The target stands in bytes 8 to 23 of the message (RFC 4861 §4.3, §4.4).
-    fn neighbour(&mut self, packet: &Packet<'_>) {
-        let decoded = packet.decode();
-        let target = decoded.layers().last().and_then(|layer| {
-            let at = layer.start as usize + 8;
-            decoded.bytes.get(at..)?.first_chunk::<16>().map(|octets| Address::V6((*octets).into()))
-        });
-        let Some(target) = target else { return };
-        let link = decoded.link_addresses.map(|addresses| addresses.0);
-        let tests = matches!(decoded.source, Address::V6(source) if source.is_unspecified());
-        if packet.source_port() == 135 {
-            if !tests {
-                self.ask(decoded.source, target, packet);
-            }
-        } else {
-            self.sign(target, packet, link);
-            self.told.insert(decoded.destination);
-        }
-    }
-
-    fn ask(&mut self, asker: Address, target: Address, packet: &Packet<'_>) {
-        let full = self.pairs.len() >= PAIRS_MAX && !self.pairs.contains_key(&(asker, target));
-        if full {
-            return;
-        }
-        let requests = &mut self.pairs.entry((asker, target)).or_default().requests;
-        if requests.len() < KEPT_MAX {
-            requests.push((packet.time_ns(), packet.id));
-        }
-    }
-
-    fn sign(&mut self, address: Address, packet: &Packet<'_>, link: Option<Link>) {
-        let sign = Sign { at_ns: packet.time_ns(), packet: packet.id, link };
-        let known = self.signs.entry(address).or_insert(sign);
-        if sign.at_ns >= known.at_ns {
-            *known = sign;
-        }
-    }
 }
 
 /// What an asker sent and received beside ARP and neighbour discovery.

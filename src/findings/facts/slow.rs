@@ -39,6 +39,21 @@ pub struct Wait {
     lookup: LookupId,
 }
 
+impl Wait {
+    /// The wait of a question whose answer came too late.
+    pub fn of_late(facts: &Facts<'_>, transaction: &Transaction) -> Option<Self> {
+        Some(Self {
+            first: transaction.first,
+            asked_ns: facts.time(transaction.first),
+            answer: transaction.answer?,
+            waited_ns: transaction.waited_ns,
+            qtype: transaction.question(facts.index)?.qtype,
+            repeated: false,
+            lookup: LookupId(u32::MAX),
+        })
+    }
+}
+
 /// The slow lookups of one client at one server.
 #[derive(Clone, Debug)]
 pub struct Slow {

@@ -1,4 +1,4 @@
-//! The causes a failure may have (H1–H43): titles, equivalence classes, and what none of them can tell from packets.
+//! The causes a failure may have (H1–H44): titles, equivalence classes, and what none of them can tell from packets.
 
 use std::fmt;
 
@@ -91,6 +91,8 @@ pub enum Cause {
     SecondPacketLost = 42,
     /// Reset by a device, because of content.
     ContentReset = 43,
+    /// The client sends with too small a TTL.
+    FewHops = 44,
 }
 
 impl Cause {
@@ -128,10 +130,10 @@ pub fn list(causes: &[Cause]) -> String {
 }
 
 /// The ids by number.
-static IDS: [&str; 44] = [
+static IDS: [&str; 45] = [
     "", "H1", "H2", "H3", "H4", "H5", "H6", "H7", "H8", "H9", "H10", "H11", "H12", "H13", "H14", "H15",
     "H16", "H17", "H18", "H19", "H20", "H21", "H22", "H23", "H24", "H25", "H26", "H27", "H28", "H29", "H30",
-    "H31", "H32", "H33", "H34", "H35", "H36", "H37", "H38", "H39", "H40", "H41", "H42", "H43",
+    "H31", "H32", "H33", "H34", "H35", "H36", "H37", "H38", "H39", "H40", "H41", "H42", "H43", "H44",
 ];
 
 /// Causes that send the same packets; printed as one line and never ranked against each other.
@@ -206,7 +208,7 @@ const CLASS_A: &str = "Which of H1–H4 holds: a missing listener, a filter that
 that never was a resolver send the same packets.";
 
 /// All hypotheses in order of their number; those from H24 on are listed where something speaks for or against them.
-pub static CATALOGUE: [Entry; 35] = [
+pub static CATALOGUE: [Entry; 36] = [
     refusal(Cause::NotRunning, "DNS service not running or not bound on the server"),
     refusal(Cause::ServerFilter, "packet filter on the server rejects the port"),
     refusal(Cause::DeviceInFront, "device in front of the server answers in its name"),
@@ -349,5 +351,10 @@ pub static CATALOGUE: [Entry; 35] = [
         Cause::SecondPacketLost,
         "one of two first packets sent together is lost",
         "Which translator or firewall loses it: its counters are needed.",
+    ),
+    cause(
+        Cause::FewHops,
+        "the client's packets start with too few hops (TTL) to reach the server",
+        "What set the TTL: the program, the system's settings, or a device that rewrites it.",
     ),
 ];

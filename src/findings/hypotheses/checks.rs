@@ -6,7 +6,8 @@ use super::{Assessment, Check, Verdict};
 use crate::correlate::Signature;
 use crate::correlate::splits::Split;
 use crate::decode::Address;
-use crate::findings::facts::Meaning;
+use crate::findings::duplicate_address::link_words;
+use crate::findings::facts::{Conflict, Meaning};
 use crate::protocols::dns::type_name;
 use crate::text::escape;
 use crate::time::{Nanos, date_and_time};
@@ -65,12 +66,26 @@ pub fn list(scene: &Scene<'_, '_>, assessment: &Assessment) -> Vec<Check> {
         match scene.incident {
             Some(Incident::Slow) => waiting(scene, &leading, &mut checks),
             Some(Incident::Portal(led)) => checks.extend(portal(scene, led.address)),
+            Some(Incident::NoNextHop) => checks.extend(next_hop(scene.server)),
+            Some(Incident::TwoOwners(conflict)) => checks.extend(owners(conflict)),
             _ => beside_dns(scene, &mut checks),
         }
         return checks;
     }
     let answered = matches!(scene.signature, Some(Signature::ResponseCode(_)))
         || matches!(scene.incident, Some(Incident::Lame));
+    let conflict = scene
+        .facts
+        .conflicts
+        .iter()
+        .find(|conflict| conflict.address == scene.server || scene.clients.contains(&conflict.address));
+    if let Some(conflict) = conflict.filter(|_| leading.contains(&Cause::DuplicateAddress)) {
+        checks.extend(owners(conflict));
+    }
+    if scene.signature == Some(&Signature::Late) {
+        waiting(scene, &leading, &mut checks);
+        return checks;
+    }
     from_client(scene, answered, &mut checks);
     if answered {
         behind(scene, &mut checks);
@@ -122,6 +137,58 @@ fn portal(scene: &Scene<'_, '_>, address: Address) -> Vec<Check> {
     ]
 }
 
+/// Checks where two devices use one address.
+fn owners(conflict: &Conflict) -> Vec<Check> {
+    let address = conflict.address;
+    let links: Vec<String> = conflict.owners.iter().map(|owner| link_words(owner.link)).collect();
+    let links = links.join(" and ");
+    let probe = match address {
+        Address::V6(_) => format!("on its network: ndisc6 -r 3 {address} INTERFACE; ip neigh show {address}"),
+        _ => format!("on its network, from a third host: arping -c 3 -I INTERFACE {address}"),
+    };
+    vec![
+        check(
+            format!(
+                "ask the network operator which devices have the link addresses {links}, and which of them owns {address}"
+            ),
+            PEOPLE,
+            &[(
+                Cause::DuplicateAddress,
+                "two devices, one of them configured wrongly or not known to anyone",
+            )],
+        ),
+        check(
+            probe,
+            PATH,
+            &[(Cause::DuplicateAddress, "replies from two link addresses; from one: it is over")],
+        ),
+    ]
+}
+
+/// Checks where the way to other networks does not answer for its address.
+fn next_hop(server: Address) -> Vec<Check> {
+    vec![
+        check(
+            format!(
+                "ask the network operator whether {server} was up and its port and VLAN unchanged at that time"
+            ),
+            PEOPLE,
+            &[(
+                Cause::NextHopGone,
+                "it was down or moved; or it was up, and the client's own port or VLAN is at fault",
+            )],
+        ),
+        check(
+            format!("ip neigh show {server}; ip neigh show"),
+            CLIENT,
+            &[(
+                Cause::NextHopGone,
+                "FAILED for the gateway alone: the gateway; FAILED for all: the client's own link",
+            )],
+        ),
+    ]
+}
+
 /// Checks for incidents that are no failed lookups.
 fn beside_dns(scene: &Scene<'_, '_>, checks: &mut Vec<Check>) {
     let server = scene.server;
@@ -163,19 +230,6 @@ fn beside_dns(scene: &Scene<'_, '_>, checks: &mut Vec<Check>) {
                 "ask the owner of the network whether a sign-in page or a DNS filter is in use; repeat after signing in".to_owned(),
                 PEOPLE,
                 &[(Cause::Portal, "a portal is in use, and names lead to their own addresses after signing in")],
-            ));
-        }
-        Some(Incident::GivenUp(_)) => {
-            let (name, kind) = (name(scene), kind(scene));
-            checks.push(check(
-                format!("date -u; dig @{server} {name} {kind} +tries=1 +time=15; the same twice"),
-                CLIENT,
-                &[(Cause::LateAnswer, "an answer, but seconds later; sooner the second time, when it is cached")],
-            ));
-            checks.push(check(
-                "query log or dnstap with response times; the resolver's own upstream queries".to_owned(),
-                SERVER,
-                &[(Cause::LateAnswer, "the time is spent there, or on the way back"), (Cause::Upstream, "the time is spent upstream")],
             ));
         }
         Some(Incident::Conflict) => checks.push(check(
@@ -300,12 +354,20 @@ fn on_server(scene: &Scene<'_, '_>, checks: &mut Vec<Check>) {
 fn on_path(scene: &Scene<'_, '_>, leading: &[Cause], checks: &mut Vec<Check>) {
     let server = scene.server;
     let port = scene.service.0;
-    if leading.contains(&Cause::PathFilter) {
-        let device = scene
-            .errors_of(Meaning::Prohibited)
-            .first()
-            .or(scene.errors_of(Meaning::PortUnreachable).first())
-            .map(|e| e.source);
+    let rejects = scene.errors_of(Meaning::Prohibited);
+    let rejects = rejects.first().copied().or(scene.errors_of(Meaning::PortUnreachable).first().copied());
+    let itself = rejects.is_some_and(|error| error.source == error.destination && error.source != server);
+    if leading.contains(&Cause::PathFilter) && itself {
+        checks.insert(
+            0,
+            check(
+                "nft list ruleset; iptables -S OUTPUT; ip6tables -S OUTPUT".to_owned(),
+                CLIENT,
+                &[(Cause::PathFilter, "a rule of the output chain rejects port 53, with packets counted")],
+            ),
+        );
+    } else if leading.contains(&Cause::PathFilter) {
+        let device = rejects.map(|error| error.source);
         let device =
             device.map_or_else(|| "the device on the path".to_owned(), |address| address.to_string());
         checks.insert(
@@ -399,6 +461,16 @@ fn waiting(scene: &Scene<'_, '_>, leading: &[Cause], checks: &mut Vec<Check>) {
             (Cause::PropertyFilter, "echoes are fast; the first try of `dig` times out"),
         ],
     ));
+    if leading.contains(&Cause::Upstream) {
+        checks.push(check(
+            "query log or dnstap with response times; the server's own upstream queries".to_owned(),
+            SERVER,
+            &[
+                (Cause::Upstream, "the time is spent upstream"),
+                (Cause::SlowService, "the time is spent in the server"),
+            ],
+        ));
+    }
     if leading.contains(&Cause::SecondPacketLost) || leading.contains(&Cause::LossyPath) {
         checks.push(check(
             "conntrack -S".to_owned(),

@@ -46,13 +46,14 @@ impl Row {
 /// The columns by their ids, so that the table reads like the specification's.
 mod columns {
     pub use super::Cause::{
-        ApplicationError as H26, DeadMember as H39, DeviceInFront as H3, ErrorLimit as H10, Failover as H18,
-        ForgedError as H17, HostDown as H6, Interception as H23, LameAnswer as H16, LargePacketsLost as H11,
-        LateAnswer as H19, LossyPath as H29, Mute as H27, NameMissing as H15, NoRoute as H7,
-        NotRunning as H1, OneTransport as H12, Overload as H9, PathFilter as H5, Policy as H14,
-        Portal as H36, PropertyFilter as H40, Record as H21, SecondPacketLost as H42, ServerFilter as H2,
-        SilentDrop as H8, SiteDown as H20, SlowPath as H30, SlowService as H31, TableFull as H22,
-        Upstream as H13, WrongAddress as H4,
+        ApplicationError as H26, DeadMember as H39, DeviceInFront as H3, DuplicateAddress as H32,
+        ErrorLimit as H10, Failover as H18, FewHops as H44, ForgedError as H17, HostDown as H6,
+        Interception as H23, LameAnswer as H16, LargePacketsLost as H11, LateAnswer as H19, LossyPath as H29,
+        Mute as H27, NameMissing as H15, NextHopGone as H33, NoRoute as H7, NotRunning as H1,
+        OneTransport as H12, Overload as H9, PathFilter as H5, Policy as H14, Portal as H36,
+        PropertyFilter as H40, Record as H21, SecondPacketLost as H42, ServerFilter as H2, SilentDrop as H8,
+        SiteDown as H20, SlowPath as H30, SlowService as H31, TableFull as H22, Upstream as H13,
+        WrongAddress as H4,
     };
 }
 
@@ -108,7 +109,7 @@ mod tests {
     use crate::case::hash::hash_text;
 
     /// The mark of all weights and thresholds. Whoever changes one looks at the rankings below before this number.
-    const LOOKED_AT: &str = "b5cb60b4afeb";
+    const LOOKED_AT: &str = "35ce31468343";
 
     /// What is seen, and which causes lead by the weights alone.
     fn expected() -> Vec<(Vec<&'static Row>, &'static str)> {
@@ -135,7 +136,18 @@ mod tests {
             (vec![&SERVER_FAILURE, &ONE_ZONE_FAILS], "H13"),
             (vec![&REFUSED], "H14"),
             (vec![&NAME_ERROR], "H15"),
-            (vec![&LATE_ANSWER], "H19"),
+            (vec![&LATE_ANSWER], "H30, H31"),
+            (vec![&LATE_ANSWER, &SLOW_TRIPS, &CLIENT_REFUSED, &UPSTREAM_SLOW], "H13"),
+            (vec![&SILENCE, &INTERLEAVED_SILENCE, &FLOWS_STICK], "H39"),
+            (vec![&SILENCE, &INTERLEAVED_SILENCE, &FLOWS_RECOVER], "H29"),
+            (vec![&SILENCE, &INTERLEAVED_SILENCE, &NOT_SENT_ON], "H22"),
+            (vec![&SILENCE, &TRANSLATED, &INTERLEAVED_SILENCE, &MEMBER_FAILS], "H39"),
+            (vec![&SILENCE, &LARGE_UNACKNOWLEDGED], "H11"),
+            (vec![&ANSWER_LOST_ALL, &LARGE_ONLY_LOST], "H11"),
+            (vec![&TIME_EXCEEDED, &FEW_HOPS], "H44"),
+            (vec![&ANSWER_LOST_AMID], "H29"),
+            (vec![&ANSWER_LOST_ALL], "H5, H8"),
+            (vec![&PORT_UNREACHABLE_ELSEWHERE, &SOURCE_DIFFERS, &LOCAL_REJECTION], "H5"),
             (vec![&REASSEMBLY_EXPIRED], "H11"),
             (vec![&CLOSED_UNANSWERED], "H26"),
             (vec![&MUTE], "H27"),
@@ -149,6 +161,9 @@ mod tests {
             (vec![&REFUSED, &LED_TO_ONE_ADDRESS], "H36"),
             (vec![&PORT_UNREACHABLE, &INTERLEAVED_REFUSALS, &REGULAR_ORDER], "H39"),
             (vec![&SILENCE, &INTERLEAVED_SILENCE], "H29, H39"),
+            (vec![&SILENCE, &ARP_UNANSWERED], "H6"),
+            (vec![&SILENCE, &NEXT_HOP_UNANSWERED], "H33"),
+            (vec![&PORT_UNREACHABLE, &TWO_OWNERS], "H32"),
             (vec![&SILENCE, &PROPERTY_SPLITS], "H40"),
             (vec![&SILENCE, &PROPERTY_OR_ORDER_SPLITS, &REGULAR_ORDER], "H39, H40"),
             (vec![&SILENCE, &NAMES_SPLIT], "H13"),

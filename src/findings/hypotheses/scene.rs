@@ -25,7 +25,7 @@ pub struct Scene<'f, 'i> {
     /// Position of the problem; `None` outside DNS failures.
     pub problem: Option<usize>,
     /// What kind of incident it is; `None` for a DNS problem.
-    pub incident: Option<Incident<'f, 'i>>,
+    pub incident: Option<Incident<'f>>,
     /// The address asked.
     pub server: Address,
     /// Its port and IP protocol.

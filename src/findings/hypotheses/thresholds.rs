@@ -78,8 +78,8 @@ thresholds! {
     LOOPED_MIN: usize = 4;
     /// Lookups and servers behind a server that are named.
     UPSTREAM_CITED: usize = 3;
-    /// Link address requests for one host before it counts as gone.
-    REQUESTS_MIN: usize = 3;
+    /// Link address requests this close to a failure say why it failed: what waits for them never left.
+    NEIGHBOUR_AROUND_NS: Nanos = 15_000_000_000;
     /// One gap between failures in this many must hold an answer for the two to count as simultaneous.
     INTERLEAVED_ONE_IN: usize = 10;
     /// Tries on either side from which a property that parts them is no chance.
@@ -98,6 +98,24 @@ thresholds! {
     LIMITED_MIN: usize = 3;
     /// Packets cited for a row about many.
     CITED_MAX: usize = 16;
+    /// No system starts its packets with fewer hops to go.
+    FEW_HOPS_MAX: u8 = 30;
+    /// The busiest second this close to failures belongs to them.
+    SURGE_AROUND_NS: Nanos = 5_000_000_000;
+    /// Bytes of one segment that is large.
+    LARGE_BYTES: u32 = 500;
+    /// Answers lost one after the other that are no chance.
+    LOST_ALL_MIN: usize = 4;
+    /// Questions sent again from the same port from which it is told whether repeats fare better.
+    AGAIN_MIN: usize = 5;
+    /// Repeats of one flow that got through, one in this many, are as many as loss lets through.
+    AGAIN_SERVED_ONE_IN: usize = 3;
+    /// No more than one in this many got through: the flow decides.
+    AGAIN_STUCK_ONE_IN: usize = 10;
+    /// Queries sent on to the hosts behind an address from which it is told which of them serve.
+    MEMBER_MIN: usize = 3;
+    /// Share of the queries, in percent, that must have been captured behind the device.
+    BEHIND_PERCENT: usize = 80;
     /// Questions of one client from which their order may be regular.
     SEQUENCE_MIN: usize = 8;
     /// The longest period looked for: members behind one address.

@@ -1,6 +1,7 @@
 //! The report's sentences for an assessment (observed facts first, then what they leave open), each with its frames.
 
 mod errors;
+pub(super) mod title;
 
 use super::catalogue::Cause;
 use super::matrix::{Row, answers, surroundings};
@@ -179,6 +180,16 @@ fn incident(scene: &Scene<'_, '_>, leading: &[Cause], assessment: &Assessment, o
             scene.errors.iter().map(|error| error.packet).collect(),
         )),
         Some(Incident::Vanished) => vanished(scene, out),
+        Some(Incident::NoNextHop) => no_next_hop(scene, out),
+        Some(Incident::TwoOwners(conflict)) => out.push((
+            format!(
+                "{} devices speak for {} by turns: {}. What is sent to it reaches one of them, whichever spoke last.",
+                conflict.owners.len(),
+                conflict.address,
+                crate::findings::duplicate_address::devices(conflict)
+            ),
+            conflict.frames(),
+        )),
         Some(Incident::Lame) => lame(scene, out),
         Some(
             Incident::Flood
@@ -187,8 +198,7 @@ fn incident(scene: &Scene<'_, '_>, leading: &[Cause], assessment: &Assessment, o
             | Incident::NoTcp
             | Incident::Denied
             | Incident::Slow
-            | Incident::Portal(_)
-            | Incident::GivenUp(_),
+            | Incident::Portal(_),
         )
         | None => {}
     }
@@ -206,6 +216,32 @@ fn vanished(scene: &Scene<'_, '_>, out: &mut Vec<Said>) {
     ));
     out.push((
         format!("{} was probably not present on its network at that time.", scene.server),
+        scene.queries.clone(),
+    ));
+}
+
+/// A way to other networks that no longer answers for its address.
+fn no_next_hop(scene: &Scene<'_, '_>, out: &mut Vec<Said>) {
+    let left: usize =
+        scene.facts.runs.iter().filter(|run| run.target == scene.server).map(|run| run.sent_beyond).sum();
+    let then = match left {
+        0 => "nothing was sent to other networks any more".to_owned(),
+        some => {
+            format!("{} went to other networks", crate::findings::rules::counted(some, "packet", "packets"))
+        }
+    };
+    out.push((
+        format!(
+            "{} requests of {} for the link address of {}, the way to other networks, were not answered; meanwhile {then}.",
+            scene.queries.len(),
+            crate::findings::rules::clients(&scene.clients),
+            scene.server
+        ),
+        scene.queries.clone(),
+    ));
+    out.push((
+        "Everything beyond the local network was out of reach; what lies there was not asked, so nothing is said about it."
+            .to_owned(),
         scene.queries.clone(),
     ));
 }
@@ -278,6 +314,11 @@ fn beside(scene: &Scene<'_, '_>, leading: &[Cause], assessment: &Assessment, out
             "This fits an exhausted translation or connection table on the way; that device's counters are needed.",
         ),
         (Cause::ForgedError, "These errors should not be relied upon until confirmed."),
+        (
+            Cause::DuplicateAddress,
+            "A device given an address that is in use and one that claims it falsely (ARP spoofing) send the same; which of the \
+             two is meant to have it, its owner knows.",
+        ),
     ] {
         if !leading.contains(&id) {
             continue;

@@ -10,7 +10,7 @@ use super::problem::{sentence, sentence as capital};
 use super::{Builder, Need, section, table};
 use crate::correlate::Signature;
 use crate::findings::hypotheses::checks::parting;
-use crate::findings::hypotheses::matrix::answers;
+use crate::findings::hypotheses::matrix::{Row, answers, errors};
 use crate::findings::hypotheses::{Assessment, Author, Cause, Check, Hypothesis, LedgerRow, Topic, Verdict};
 use crate::index::PacketId;
 
@@ -217,12 +217,26 @@ pub fn phrase(hypothesis: &Hypothesis, facts: Option<&Facts<'_>>) -> String {
         let acronym = letters.clone().next().is_some_and(char::is_uppercase);
         if acronym { hypothesis.title.to_owned() } else { first.to_lowercase().chain(letters).collect() }
     };
+    let has = |kind: &Row| {
+        let own = |row: &&LedgerRow| row.id == kind.id() && !row.off && row.weight_db > Some(0);
+        hypothesis.ledger.iter().any(|row| own(&row))
+    };
     match hypothesis.cause {
         Cause::Upstream => {
             return "the failure lies behind the resolver: its upstream or the zone's own servers do not answer, or validation fails".to_owned();
         }
-        Cause::Policy if hypothesis.ledger.iter().any(|row| row.id == answers::RESPONSES_LIMITED.id()) => {
+        Cause::Policy if has(&answers::RESPONSES_LIMITED) => {
             return "the server limits how often it answers (response rate limiting)".to_owned();
+        }
+        Cause::LossyPath if has(&answers::ANSWER_DAMAGED) => {
+            return "answers are damaged on the way (wrong checksums), and thrown away by who gets them"
+                .to_owned();
+        }
+        Cause::NoRoute if has(&errors::LOCAL_NO_ROUTE) => {
+            return "the asking host itself had no route to the server's network".to_owned();
+        }
+        Cause::PathFilter if has(&errors::LOCAL_REJECTION) => {
+            return "the asking host's own packet filter rejects its queries".to_owned();
         }
         Cause::Record => {
             return "a record that does not show what is needed (one direction only, or edited)".to_owned();
@@ -253,6 +267,9 @@ pub fn phrase(hypothesis: &Hypothesis, facts: Option<&Facts<'_>>) -> String {
             format!("{server} was never meant to be a DNS server (wrong resolver address)")
         }
         Cause::PathFilter => format!("a device on the path rejects the traffic to {server}"),
+        Cause::FewHops => format!("the client's packets start with too few hops (TTL) to reach {server}"),
+        Cause::NextHopGone => "the way to other networks does not answer on the local network (the gateway, or the client's own port)".to_owned(),
+        Cause::TableFull => format!("a translator or firewall on the way to {server} has no free entry for new flows"),
         Cause::HostDown => format!("the host {server} was not present on its network"),
         Cause::NoRoute => format!("there was no route to {server}, or a routing loop"),
         Cause::SilentDrop => {

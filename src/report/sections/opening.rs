@@ -7,6 +7,7 @@ use super::cause::{frames_of, quoted, rows_behind};
 use super::problem::{clients, ends, names, sentence};
 use super::{Builder, Need, coverage, outage, section, table};
 use crate::correlate::{Signature, Vantage};
+use crate::findings::hypotheses::matrix::errors;
 use crate::findings::hypotheses::{Assessment, Cause, Check, Topic, Verdict};
 use crate::index::PacketId;
 use crate::protocols::dns::response_code_name;
@@ -16,6 +17,7 @@ use crate::time;
 pub fn summary(b: &Builder<'_>) -> Section {
     let mut blocks = Vec::new();
     if !b.facts.is_empty() {
+        blocks.extend(led(b));
         blocks.push(seen(b));
         blocks.push(span(b));
         blocks.extend(affected(b));
@@ -114,6 +116,15 @@ fn met(facts: &Facts<'_>) -> String {
         Signature::NotReceived => "were answered, but the answers did not reach who asked".to_owned(),
         Signature::Late => "were answered late".to_owned(),
     }
+}
+
+/// Where every name leads to one address, that comes before how the other questions failed.
+fn led(b: &Builder<'_>) -> Option<Block> {
+    let assessment = b.assessment(0)?;
+    let portal = assessment.leading().into_iter().find(|own| own.cause == Cause::Portal)?;
+    let kinds = [&errors::LED_TO_NEXT_HOP, &errors::LED_TO_ONE_ADDRESS];
+    let row = portal.ledger.iter().find(|row| !row.off && kinds.iter().any(|kind| kind.id() == row.id))?;
+    Some(b.claim("summary.led", Voice::Observed, row.observation.clone(), &row.frames))
 }
 
 fn seen(b: &Builder<'_>) -> Block {

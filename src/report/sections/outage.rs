@@ -19,8 +19,23 @@ use crate::time::{self, Nanos};
 const WINDOWS_TOLD: usize = 4;
 /// Clients told one by one.
 const CLIENTS_TOLD: usize = 3;
+/// A delay people do not notice.
+const UNNOTICED_NS: Nanos = 100_000_000;
 /// Addresses listed in one sentence.
 const LISTED: usize = 3;
+
+/// For a title, who answered instead where every failed question was answered elsewhere; else empty.
+pub fn rescued(facts: &Facts<'_>) -> String {
+    let Some(impact) = facts.impact.filter(|impact| impact.is_covered() && impact.phases.is_empty()) else {
+        return String::new();
+    };
+    let by: std::collections::BTreeSet<_> =
+        impact.clients.iter().filter_map(|client| client.rescuer).collect();
+    match by.first() {
+        Some(only) if by.len() == 1 => format!("; {} answered instead", rescuer(facts.problem, *only)),
+        _ => "; others answered instead".to_owned(),
+    }
+}
 
 /// The questions that fail, where others are answered: ` for names in example.org`.
 pub fn class(facts: &Facts<'_>) -> String {
@@ -179,15 +194,36 @@ fn ended(b: &Builder<'_>, window: &Window) -> String {
 pub fn who(facts: &Facts<'_>) -> Option<(String, Vec<PacketId>)> {
     let impact = facts.impact?;
     let mut parts = Vec::new();
-    if impact.clients.len() <= CLIENTS_TOLD {
-        let mut rows: Vec<&Client> = impact.clients.iter().collect();
+    let mut rows = facts.users();
+    let flood = impact.clients.len() - rows.len();
+    if flood > 0 {
+        let sent: Vec<String> = facts.flooders.iter().map(ToString::to_string).collect();
+        parts.push(format!(
+            "{} of the {} clients sent the flood ({})",
+            thousands(flood as u64),
+            thousands(impact.clients.len() as u64),
+            words::list(&sent, LISTED)
+        ));
+    }
+    if rows.is_empty() {
+        parts.push("no other client failed".to_owned());
+    } else if rows.len() <= CLIENTS_TOLD {
         rows.sort_by_key(|client| !client.never_served);
         parts.extend(rows.into_iter().map(|client| one(facts, client)));
     } else {
-        parts.push(many(facts, impact));
+        parts.push(many(facts, &rows));
     }
-    if !impact.unaffected.is_empty() {
-        let others: Vec<String> = impact.unaffected.iter().map(ToString::to_string).collect();
+    let floods = |address: &&Address| facts.flooders.binary_search(address).is_ok();
+    let beside = impact.unaffected.iter().filter(floods).count();
+    if beside > 0 && flood == 0 {
+        parts.push(format!(
+            "{} addresses that asked three questions at most sent the surge; such sources may be forged",
+            thousands(facts.flooders.len() as u64)
+        ));
+    }
+    if impact.unaffected.len() > beside {
+        let others = impact.unaffected.iter().filter(|address| !floods(address));
+        let others: Vec<String> = others.map(ToString::to_string).collect();
         let verb = if others.len() == 1 { "was" } else { "were" };
         parts.push(format!(
             "not affected: {}, which asked the same server meanwhile and {verb} answered",
@@ -256,10 +292,11 @@ fn name(client: &Client) -> String {
     }
 }
 
-fn many(facts: &Facts<'_>, impact: &Impact) -> String {
-    let all = impact.clients.len();
-    let stranded: Vec<String> = impact.stranded().map(|client| client.address.to_string()).collect();
-    let rescued: Vec<&Client> = impact.clients.iter().filter(|client| client.is_rescued()).collect();
+fn many(facts: &Facts<'_>, clients: &[&Client]) -> String {
+    let all = clients.len();
+    let stranded = clients.iter().filter(|client| client.never_served);
+    let stranded: Vec<String> = stranded.map(|client| client.address.to_string()).collect();
+    let rescued: Vec<&&Client> = clients.iter().filter(|client| client.is_rescued()).collect();
     let mut parts = Vec::new();
     if !stranded.is_empty() {
         let (n, verb) = (stranded.len(), if stranded.len() == 1 { "was" } else { "were" });
@@ -303,10 +340,11 @@ fn of_all(number: usize, all: usize) -> String {
 
 /// What it meant for users, in plain words.
 pub fn effect(facts: &Facts<'_>) -> Option<String> {
-    let impact = facts.impact.filter(|impact| !impact.clients.is_empty())?;
-    let all = impact.clients.len();
-    let stranded = impact.stranded().count();
-    let wait_ns = impact.clients.iter().filter_map(|client| client.longest_wait_ns).max();
+    let impact = facts.impact?;
+    let users = Some(facts.users()).filter(|users| !users.is_empty())?;
+    let all = users.len();
+    let stranded = users.iter().filter(|client| client.never_served).count();
+    let wait_ns = users.iter().filter_map(|client| client.longest_wait_ns).max();
     let what = match impact.split {
         Split::Zone if impact.answered_beside > 0 => format!("names{}", class(facts)),
         _ if facts.problem.names.len() == 1 => "the name it asked for".to_owned(),
@@ -318,7 +356,9 @@ pub fn effect(facts: &Facts<'_>) -> Option<String> {
         (number, all) if number == all => format!("all {all} clients"),
         (number, all) => format!("{number} of {all} clients"),
     };
-    let text = if impact.is_covered() {
+    let text = if impact.is_covered() && wait_ns.unwrap_or_default() < UNNOTICED_NS {
+        format!("nothing to be noticed: each lookup was answered within {}", time::span(UNNOTICED_NS))
+    } else if impact.is_covered() {
         format!(
             "lookups were delayed by up to {}, not interrupted, for {}",
             time::span(wait_ns.unwrap_or_default()),

@@ -43,6 +43,16 @@ matrix! {
         for "the kernel acknowledges for a service that does not answer",
         against "the connection was accepted and the question acknowledged: host, port and path work",
         [H3 2, H5 -10, H6 -20, H7 -20, H8 -20, H9 2, H27 20, H29 -5], excludes [H1, H2];
+    /// Large data of the server over TCP were never acknowledged, while small answers over TCP were.
+    LARGE_UNACKNOWLEDGED: 122 OtherTraffic, "services §5.2 H24",
+        for "what decides is the size: a link with a smaller MTU whose messages are lost, or a filter on large packets",
+        against "the connection and small answers got through",
+        [H11 20, H1 -20, H2 -20, H3 -5, H5 -5, H6 -20, H8 -10, H27 -20, H29 -5, H39 -20, H40 2];
+    /// The same where no small answer over TCP is there to compare.
+    DATA_UNACKNOWLEDGED: 122 OtherTraffic, "services §1.4",
+        for "data are lost on the path, large ones at least, while the handshake got through",
+        against "the connection came about and the server answered",
+        [H11 10, H1 -20, H2 -20, H5 -5, H6 -20, H8 2, H27 -20, H29 2];
     /// Other traffic between client and server flows.
     OTHER_TRAFFIC: 32 OtherTraffic, "hypotheses §2 H8",
         for "the path and the host work; only this port is silent, as a filter makes it",
@@ -62,6 +72,11 @@ matrix! {
     RATE_HIGH: 36 Load, "hypotheses §2 H9",
         for "the rate is at least ten times its own baseline",
         [H9 10];
+    /// The same while others' queries failed.
+    RATE_HIGH_MEANWHILE: 36 Load, "hypotheses §2 H9",
+        for "the failures fall into the time in which the rate is at least ten times its own baseline",
+        against "what fails then fails for want of capacity, not by chance or by rule",
+        [H9 20, H8 -5, H29 -10, H39 -10];
     /// The query rate is low although all of it would be seen.
     RATE_LOW: 37 Load, "hypotheses §2 H9",
         against "a flood would be seen here and is not",
@@ -96,6 +111,11 @@ matrix! {
         for "the failure depends on size",
         against "the server answers, the path carries small packets",
         [H11 10, H6 -20, H1 -20];
+    /// All answers lost are larger than all that arrived.
+    LARGE_ONLY_LOST: 43 OtherTraffic, "hypotheses §2 H11",
+        for "what decides is the size: a link with a smaller MTU whose messages are lost, or a filter on large packets",
+        against "small answers of the same server arrive",
+        [H11 20, H5 -5, H6 -20, H1 -20, H8 -10, H29 -20, H39 -20];
     /// First fragments without the rest.
     FRAGMENT_MISSING: 44 Integrity, "hypotheses §2 H11",
         for "the path loses fragments",
@@ -175,9 +195,9 @@ matrix! {
         [H16 20, H8 -10, H1 -10, H6 -10, H3 2];
     /// The answer was late.
     LATE_ANSWER: 59 ErrorSemantics, "hypotheses §2 H19",
-        for "the answers exist but come too late to be used",
+        for "the answers exist but come too late to be used: packets wait on the way, or the server works that long",
         against "the server answered",
-        [H19 10, H9 2, H13 2, H8 -10, H20 -5], excludes [H1, H2, H4, H6, H7];
+        [H19 5, H30 10, H31 10, H9 2, H13 2, H8 -10, H20 -5], excludes [H1, H2, H4, H6, H7];
     /// The capture shows one direction only, or is damaged.
     ONE_SIDED: 62 Integrity, "hypotheses §2 H21",
         for "answers and errors would not have been captured",
@@ -238,6 +258,11 @@ matrix! {
         for "packets wait on the way, or the server works that long",
         against "what is answered was not lost",
         [H9 2, H13 2, H29 -5, H30 10, H31 10];
+    /// The server itself waited for another one as long for the same questions.
+    UPSTREAM_SLOW: 120 OtherTraffic, "services §5.2 H31",
+        for "the server got its own answer only then: the time passes behind it",
+        against "the server answers as soon as it has an answer itself",
+        [H13 20, H30 -20, H31 -10];
     /// The capture was taken at the server, and its answers leave it late.
     SLOW_AT_SERVER: 93 Timing, "services §5.2 H31",
         for "the time passes inside the server or behind it",
@@ -262,12 +287,47 @@ matrix! {
     RESPONSES_LIMITED: 95 OtherTraffic, "hypotheses §2 H9, H14",
         for "a server that limits its responses cuts some of the excess and drops the rest",
         against "the server itself chooses which queries it answers how",
-        [H8 -10, H9 5, H14 20, H29 -10, H39 -20];
+        [H8 -10, H9 5, H14 20, H29 -20, H39 -20];
+    /// Queries sent again from the same port were never answered from there, others at once.
+    FLOWS_STICK: 118 Timing, "services §5.2 H39",
+        for "what decides belongs to the flow: a member behind the address, or an entry in a translator's table",
+        against "a repeat from the same port fares as the first did, which chance would not",
+        [H8 0, H22 5, H29 -10, H39 10, H40 2];
+    /// Queries sent again from the same port were often answered.
+    FLOWS_RECOVER: 118 Timing, "services §5.2 H29",
+        for "repeats of the same flow get through, as with loss",
+        against "a member or an entry that is dead for a flow stays dead for its repeats",
+        [H22 -5, H29 10, H39 -10, H40 -10];
+    /// Failing queries were not captured behind a translator that sent others on.
+    NOT_SENT_ON: 119 Generator, "hypotheses §2 H22",
+        for "the translator between the two capture points took the query and did not send it on",
+        against "the query never came to what lies behind that device",
+        [H1 -20, H2 -20, H3 -10, H4 -20, H5 5, H6 -20, H7 -10, H8 -5, H13 -20, H22 20, H29 -20, H39 -20];
+    /// The same where nothing shows that the device translates.
+    NOT_FORWARDED: 119 Generator, "services §3.2",
+        for "a device between the two capture points took the query and did not send it on",
+        against "the query never came to what lies behind that device",
+        [H1 -20, H2 -20, H3 -10, H4 -20, H5 10, H6 -20, H7 0, H8 10, H13 -20, H22 5, H29 -10, H39 -20];
     /// Answers passed the capture point and did not reach who asked.
     ANSWER_LOST: 116 ErrorSemantics, "truth T11, T12",
         for "something between this point and the client drops answers",
         against "the server answered",
         [H1 -20, H2 -10, H5 5, H6 -20, H8 5, H9 -10, H29 5];
+    /// The same where other answers to the same clients got through meanwhile.
+    ANSWER_LOST_AMID: 116 ErrorSemantics, "truth T11, services §5.2 H29",
+        for "something between this point and the client loses some answers and lets others pass",
+        against "the server answered",
+        [H1 -20, H2 -10, H5 -5, H6 -20, H8 0, H9 -10, H29 10];
+    /// The same where no answer got through to those clients while it lasted.
+    ANSWER_LOST_ALL: 116 ErrorSemantics, "truth T11, T12",
+        for "something between this point and the client drops every answer to it",
+        against "the server answered",
+        [H1 -20, H2 -10, H5 10, H6 -20, H8 10, H9 -10, H29 -10];
+    /// Answers came with wrong checksums, which receivers throw away.
+    ANSWER_DAMAGED: 116 ErrorSemantics, "truth T14",
+        for "something on the way changes packets and leaves their checksums wrong",
+        against "the server answered, and the answer came, damaged",
+        [H1 -20, H2 -20, H5 -10, H6 -20, H8 -10, H9 -10, H29 20, H39 -10];
     /// A device on the way reported that it did not deliver answers.
     ANSWER_REJECTED: 117 ErrorSemantics, "truth T13",
         for "a device on the way says that it refuses answers",

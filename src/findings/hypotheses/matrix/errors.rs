@@ -110,11 +110,26 @@ matrix! {
         for "the asking host's own kernel reports that it could not resolve the neighbour's link address",
         against "the query never left the asking host",
         [H6 10, H5 -10, H7 -5];
+    /// The asking host itself had no route.
+    LOCAL_NO_ROUTE: 30 Generator, "hypotheses §2 H7",
+        for "the asking host's own routing table has no way to that network",
+        against "the query never left the asking host",
+        [H5 -10, H6 -10, H7 10];
+    /// The asking host itself refused its own query.
+    LOCAL_REJECTION: 30 Generator, "hypotheses §2 H5",
+        for "the asking host's own packet filter rejects what it sends",
+        against "the query never left the asking host",
+        [H1 -20, H2 -20, H3 -20, H4 -10, H5 10, H6 -20, H7 -10, H8 -20, H17 -5];
     /// Both an error and a genuine answer.
     ERROR_AND_ANSWER: 54 Integrity, "hypotheses §2 H17",
         for "one of the two did not come from the server",
         against "the service answered the same query",
-        [H17 10, H1 -20, H2 -10, H3 -10, H4 -20, H5 -10, H6 -20, H7 -20];
+        [H17 10, H1 -20, H2 -10, H3 -10, H4 -20, H5 -10, H6 -20, H7 -20, H39 -20, H40 -20];
+    /// The error in the server's name came from another link address than its answers, both on this link.
+    OTHER_LINK: 121 Generator, "hypotheses §2 H17",
+        for "a third device on this link sent the message in the server's name",
+        against "the server's own link address did not send the message",
+        [H1 -20, H2 -20, H3 -10, H4 -10, H17 20, H32 10, H39 -10];
     /// The quote disagrees with every packet sent.
     CONTRADICTED: 55 Integrity, "hypotheses §2 H17",
         for "a blind sender cannot know what the client really sent (RFC 5927 §4)",
@@ -123,11 +138,6 @@ matrix! {
     FULL_QUOTE: 56 Integrity, "hypotheses §2 H17",
         against "a sender off the path cannot know the DNS id",
         [H17 -10];
-    /// Answers came when the client had closed its port.
-    ANSWER_AFTER_GIVING_UP: 59 ErrorSemantics, "hypotheses §2 H19",
-        for "the answers exist but come too late to be used",
-        against "the server answered",
-        [H19 10, H9 2, H13 2, H8 -10], excludes [H1, H2, H4, H6, H7];
     /// The client refused the response.
     CLIENT_REFUSED: 60 OtherTraffic, "hypotheses §2 H19",
         for "the client had given up and closed its socket before the answer came",

@@ -36,7 +36,7 @@ matrix! {
     TCP_RESET_BESIDE_UDP: 13 OtherTraffic, "hypotheses §3",
         for "a host without a listener resets TCP as well",
         against "the host answered, only the port is closed",
-        [H1 0, H2 2, H3 0, H4 -20, H5 0, H6 -20, H7 -20, H8 -5, H9 0, H13 -10, H17 0, H20 0];
+        [H1 5, H2 5, H3 5, H4 -20, H5 0, H6 -20, H7 -20, H8 -5, H9 0, H13 -10, H17 0, H20 0];
     /// The server serves something else while its DNS port is silent, and never answered DNS.
     OTHER_SERVICE_BESIDE_SILENCE: 21 OtherTraffic, "hypotheses §2 H1, H4",
         for "the host lives while its DNS port is silent",
@@ -91,6 +91,16 @@ matrix! {
         for "nobody on that network holds the address",
         against "the host did not answer for its address",
         [H6 20, H4 20, H8 -10, H1 -20, H2 -20];
+    /// ARP or neighbour requests of the clients for their way to other networks unanswered.
+    NEXT_HOP_UNANSWERED: 112 OtherTraffic, "services §5.3",
+        for "without the next hop's link address nothing of the client leaves its network",
+        against "the client could not reach its own next hop",
+        [H33 20, H5 -20, H6 -5, H8 -10, H7 -5];
+    /// Two devices speak for the server's or a client's address.
+    TWO_OWNERS: 113 Generator, "services §5.2 H32",
+        for "what is sent to the address reaches whichever of the two spoke last",
+        against "packets to or from the address may be another device's",
+        [H32 20, H1 -10, H2 -10, H3 -10, H4 -10, H6 -5, H8 -5, H17 2, H19 -5, H23 5];
     /// The server sent packets during the failure.
     SERVER_ALIVE: 31 OtherTraffic, "hypotheses §2 H6, H7",
         against "the host was present and reachable at the time",
@@ -99,6 +109,16 @@ matrix! {
     SERVER_ALIVE_NEARBY: 31 OtherTraffic, "hypotheses §2 H6, H7",
         against "the host was present and reachable shortly before or after",
         [H6 -5, H7 -5];
+    /// The failing queries leave their client with few hops to go, others to the same server with many.
+    FEW_HOPS: 123 OtherTraffic, "hypotheses §2 H7",
+        for "packets sent with too small a TTL use up their hops before they arrive",
+        against "what decides is the TTL the client gives its packets, not the path",
+        [H5 -10, H6 -20, H7 -20, H8 -20, H17 -10, H44 20];
+    /// The same where nobody else's packets are there to compare.
+    FEW_HOPS_ALONE: 123 OtherTraffic, "hypotheses §2 H7",
+        for "packets sent with too small a TTL use up their hops before they arrive",
+        against "no system sends with so few hops of its own accord",
+        [H5 -5, H6 -10, H7 -5, H8 -10, H44 20];
     /// UDP fails while TCP works, or the reverse.
     TRANSPORT_SPLIT: 48 OtherTraffic, "hypotheses §2 H12",
         for "the two transports were both tried and fared differently",
@@ -184,6 +204,11 @@ matrix! {
         for "the server received the query and could not find an answer behind it",
         against "the server received the query and worked on it",
         [H13 20, H8 -10, H1 -20, H2 -10, H4 -20, H6 -20, H7 -20, H22 -5];
+    /// The same where random names are asked, which exhaust whoever is asked for them.
+    UPSTREAM_FLOODED: 77 OtherTraffic, "hypotheses §2 H9, H13",
+        for "names made up at random are passed on and exhaust the zone's own servers",
+        against "the server received the query and worked on it",
+        [H9 10, H13 5, H8 -10, H1 -20, H2 -10, H4 -20, H6 -20, H7 -20, H22 -5];
     /// The query was captured again on its way to another address.
     TRANSLATED: 78 OtherTraffic, "hypotheses §2 H3",
         for "a device translates the address asked to that of another host, whose refusal returns in the asked name",
@@ -197,6 +222,11 @@ matrix! {
         for "it receives the queries and works on them longer than the client waits",
         against "the server received a query for this name and worked on it",
         [H13 10, H8 -10, H1 -20, H2 -5, H4 -20, H6 -20, H7 -20];
+    /// What failed was sent on to one host behind the address, what was served to others.
+    MEMBER_FAILS: 114 Generator, "services §5.2 H39",
+        for "the host behind the address to which the failing queries went does not serve, the others do",
+        against "the address stands for several hosts, and others of them serve",
+        [H1 -10, H2 -10, H3 -10, H5 -20, H6 -20, H8 -10, H29 -20, H39 20, H40 -10];
     /// The server answered the failing clients themselves between failures that are silence.
     INTERLEAVED_SILENCE: 85 OtherTraffic, "services §5.3",
         for "the service runs: single packets are lost, or one of several members does not serve",

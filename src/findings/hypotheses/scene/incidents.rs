@@ -5,17 +5,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Scene;
 use crate::correlate::{AnomalyKind, Level, Outcome, Signature, Transaction};
-use crate::decode::{Address, Quote, dns};
+use crate::decode::Address;
 use crate::findings::facts::contested::Contested;
 use crate::findings::facts::delegations::How;
 use crate::findings::facts::one_address::OneAddress;
-use crate::findings::facts::{Connection, Ending, ErrorFact, Facts, GivenUp, Meaning, SiteFailure, servers};
+use crate::findings::facts::runs::{Run, Wanted};
+use crate::findings::facts::uncaptured::Uncaptured;
+use crate::findings::facts::{Conflict, Connection, Ending, ErrorFact, Facts, Meaning, SiteFailure, servers};
 use crate::findings::hypotheses::thresholds::{
-    ATTEMPTS_MIN, INCIDENTS_MAX, LAME_MIN, LARGE_MIN, REQUESTS_MIN, SYN_WATCH_NS,
+    ATTEMPTS_MIN, INCIDENTS_MAX, LAME_MIN, LARGE_MIN, NEIGHBOUR_AROUND_NS, SYN_WATCH_NS,
 };
 use crate::findings::surge;
 use crate::findings::{FRAMES_MAX, Finding};
-use crate::index::PacketId;
 use crate::time::Nanos;
 
 /// What TCP connections that never open have in common.
@@ -25,7 +26,7 @@ static NAME_ERROR: Signature = Signature::ResponseCode(3);
 
 /// What kind of incident a scene without a DNS problem is.
 #[derive(Clone, Copy, Debug)]
-pub enum Incident<'f, 'i> {
+pub enum Incident<'f> {
     /// Queries repeated without an answer until the capture ends.
     Silence,
     /// Errors about queries that are not in the capture.
@@ -36,10 +37,14 @@ pub enum Incident<'f, 'i> {
     NoTcp,
     /// Link address requests for a DNS server that nobody answers any more.
     Vanished,
+    /// The same for the way to other networks.
+    NoNextHop,
     /// A server that does not serve what a referral hands it.
     Lame,
     /// A server that denies nearly every name asked of it.
     Denied,
+    /// Two devices use one address, and no lookup fails for it.
+    TwoOwners(&'f Conflict),
     /// Two devices answered in one server's name, with different addresses.
     Contested(&'f Contested),
     /// A name resolved and the connection failed.
@@ -50,8 +55,6 @@ pub enum Incident<'f, 'i> {
     Portal(&'f OneAddress),
     /// Everything was answered, but people had to wait for it.
     Slow,
-    /// Answers that came when their client had stopped waiting.
-    GivenUp(&'f GivenUp<'i>),
     /// A host receives answers it did not ask for.
     Victim,
     /// An error and a genuine answer to the same query.
@@ -69,9 +72,9 @@ pub(super) fn all<'f, 'i>(facts: &'f Facts<'i>, findings: &'f [Finding]) -> Vec<
     scenes.extend(maker.silences());
     scenes.extend(maker.without_tcp());
     scenes.extend(maker.vanished());
+    scenes.extend(maker.two_owners());
     scenes.extend(maker.fragments());
     scenes.extend(maker.sites());
-    scenes.extend(maker.given_up());
     scenes.extend(maker.conflicts());
     scenes.extend(maker.portals());
     scenes.extend(maker.slow());
@@ -87,7 +90,7 @@ struct Maker<'f, 'i> {
 }
 
 impl<'f, 'i> Maker<'f, 'i> {
-    fn empty(&self, incident: Incident<'f, 'i>, server: Address, service: (u16, u8)) -> Scene<'f, 'i> {
+    fn empty(&self, incident: Incident<'f>, server: Address, service: (u16, u8)) -> Scene<'f, 'i> {
         Scene {
             facts: self.facts,
             findings: self.findings,
@@ -187,39 +190,16 @@ impl<'f, 'i> Maker<'f, 'i> {
 
     /// Errors about DNS queries that the capture does not hold.
     fn uncaptured(&self) -> Vec<Scene<'f, 'i>> {
-        let mut by_server: BTreeMap<((Address, u16), Meaning), Vec<&'f ErrorFact>> = BTreeMap::new();
-        for error in &self.facts.errors {
-            let Some(quoted) = error.quoted else { continue };
-            let unreachable =
-                !matches!(error.meaning, Meaning::TooBig | Meaning::Other | Meaning::ReassemblyExpired);
-            if error.level == Some(Level::Orphan)
-                && unreachable
-                && self.facts.is_dns_port(quoted.destination.1)
-                && !error.is_about_response()
-                && !self.has_problem(quoted.destination.0)
-                && self.facts.unsent.binary_search(&error.packet).is_err()
-            {
-                by_server.entry((quoted.destination, error.meaning)).or_default().push(error);
-            }
-        }
-        by_server
-            .into_iter()
-            .map(|((server, _), errors)| {
-                let mut scene = self.empty(Incident::Uncaptured, server.0, (server.1, 17));
-                for error in &errors {
-                    let client = error.quoted.map(|quoted| quoted.source.0);
-                    scene.clients.extend(client.filter(|client| !scene.clients.contains(client)));
-                    let name = quoted_name(self.facts, error.packet);
-                    scene.names.extend(name.filter(|name| !scene.names.contains(name)));
-                }
-                scene.period_ns = (
-                    errors.first().map_or(0, |error| error.time_ns),
-                    errors.last().map_or(0, |error| error.time_ns),
-                );
-                scene.errors = errors;
-                scene
-            })
-            .collect()
+        let scene = |uncaptured: &'f Uncaptured| {
+            let (server, port) = uncaptured.server;
+            let mut scene = self.empty(Incident::Uncaptured, server, (port, 17));
+            scene.clients.clone_from(&uncaptured.clients);
+            scene.names.clone_from(&uncaptured.names);
+            scene.period_ns = uncaptured.span_ns;
+            scene.errors = uncaptured.errors.iter().filter_map(|packet| self.facts.error(*packet)).collect();
+            scene
+        };
+        self.facts.uncaptured.iter().map(scene).collect()
     }
 
     /// Servers whose large answers do not arrive: in pieces, as the receiver complains, or as routers report.
@@ -299,37 +279,49 @@ impl<'f, 'i> Maker<'f, 'i> {
             .collect()
     }
 
-    /// DNS servers on this network that stopped answering for their address.
+    /// Servers on this network, and ways to other networks, that stopped answering for their address.
     fn vanished(&self) -> Vec<Scene<'f, 'i>> {
-        let mut scenes = Vec::new();
-        for (key, asked) in &self.facts.servers {
-            let Some(neighbour) = self.facts.neighbours.get(&key.0) else { continue };
-            let last_ns = asked.answers.iter().map(|answer| answer.time_ns).max().unwrap_or(Nanos::MIN);
-            let since: Vec<_> = neighbour.requests.iter().filter(|(time_ns, _)| *time_ns > last_ns).collect();
-            let replied = neighbour.replies.iter().any(|reply| self.facts.time(*reply) > last_ns);
-            let (Some(first), Some(last)) = (since.first(), since.last()) else { continue };
-            if since.len() < REQUESTS_MIN || replied || self.has_problem(key.0) {
-                continue;
-            }
-            let mut scene = self.empty(Incident::Vanished, key.0, (key.1, key.2));
-            scene.queries = since.iter().map(|(_, packet)| *packet).collect();
-            scene.period_ns = (first.0, last.0);
-            for (_, packet) in since {
-                let client = self.facts.index.packet(*packet).map(|packet| packet.source_address());
-                scene.clients.extend(client.filter(|client| !scene.clients.contains(client)));
-            }
-            scenes.push(scene);
+        let mut sought: BTreeMap<Address, Vec<&'f Run>> = BTreeMap::new();
+        for run in &self.facts.runs {
+            sought.entry(run.target).or_default().push(run);
         }
-        scenes
+        let scene = |(target, runs): (Address, Vec<&'f Run>)| {
+            let asked = self.facts.servers.keys().find(|key| key.0 == target);
+            let hop = runs.iter().any(|run| run.wanted == Wanted::NextHop);
+            let gone = runs.iter().any(|run| run.last_sign.is_some());
+            let mut scene = match asked {
+                Some(key) => self.empty(Incident::Vanished, key.0, (key.1, key.2)),
+                None if hop && gone => self.empty(Incident::NoNextHop, target, (0, 0)),
+                None => return None,
+            };
+            scene.queries = runs.iter().flat_map(|run| run.requests.iter().copied()).collect();
+            scene.queries.sort_unstable();
+            scene.clients = runs.iter().map(|run| run.asker).collect();
+            let span = |pick: fn(&Run) -> Nanos| runs.iter().map(move |run| pick(run));
+            scene.period_ns = (span(|run| run.span_ns.0).min()?, span(|run| run.span_ns.1).max()?);
+            // Lookups that failed for want of it are told with it.
+            let told = self.facts.problems().any(|(_, problem)| {
+                let near = problem.first_ns <= scene.period_ns.1 + NEIGHBOUR_AROUND_NS
+                    && scene.period_ns.0 - NEIGHBOUR_AROUND_NS <= problem.last_ns;
+                near && scene.clients.iter().any(|client| problem.clients.contains(client))
+            });
+            (!told && !self.has_problem(target)).then_some(scene)
+        };
+        sought.into_iter().filter_map(scene).collect()
     }
 
-    /// Clients that no longer listened when the answers came.
-    fn given_up(&self) -> Vec<Scene<'f, 'i>> {
-        let own = self.facts.given_up.iter().filter(|given_up| !self.has_problem(given_up.server.0));
-        own.map(|given_up| {
-            let (server, port, transport) = given_up.server;
-            let scene = self.empty(Incident::GivenUp(given_up), server, (port, transport));
-            self.with_transactions(scene, given_up.transactions.clone())
+    /// Addresses that two devices use, where no failure is told of them already.
+    fn two_owners(&self) -> Vec<Scene<'f, 'i>> {
+        let told = |address: Address| {
+            self.facts
+                .problems()
+                .any(|(_, problem)| problem.server.0 == address || problem.clients.contains(&address))
+        };
+        let free = self.facts.conflicts.iter().filter(|conflict| !told(conflict.address));
+        free.map(|conflict| {
+            let mut scene = self.empty(Incident::TwoOwners(conflict), conflict.address, (0, 0));
+            scene.queries = conflict.frames();
+            scene
         })
         .collect()
     }
@@ -434,7 +426,7 @@ impl<'f, 'i> Maker<'f, 'i> {
                 if let Some((zone, of)) = load.random_zone(server) {
                     scene.names.push(zone.to_owned());
                     scene.queries.clone_from(&of.samples);
-                    scene.clients.extend(of.clients.iter().copied());
+                    scene.clients = of.flooders();
                 } else if let Some((source, of)) = load.reflected(server) {
                     scene.queries.clone_from(&of.samples);
                     scene.clients.push(source);
@@ -510,14 +502,4 @@ impl<'f, 'i> Maker<'f, 'i> {
             })
             .collect()
     }
-}
-
-/// The name in the DNS query an error quotes, presentation form, lower case.
-fn quoted_name(facts: &Facts<'_>, error: PacketId) -> Option<String> {
-    let packet = facts.index.packet(error)?;
-    let decoded = packet.decode();
-    let quote = Quote::read(&decoded)?;
-    let mut message = dns::read(quote.payload())?;
-    message.name.make_lowercase();
-    (!message.name.wire().is_empty()).then(|| dns::presentation(message.name.wire()))
 }

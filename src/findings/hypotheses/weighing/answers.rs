@@ -5,7 +5,7 @@ use crate::correlate::{Lost, Outcome, Signature, Transaction};
 use crate::findings::hypotheses::ledger::Ledger;
 use crate::findings::hypotheses::matrix::answers as row;
 use crate::findings::hypotheses::scene::Scene;
-use crate::findings::hypotheses::thresholds::ANSWERS_MAX;
+use crate::findings::hypotheses::thresholds::{ANSWERS_MAX, LARGE_MIN, LOST_ALL_MIN};
 use crate::findings::zones;
 use crate::index::PacketId;
 use crate::protocols::dns::{extended_error_name, response_code_name};
@@ -136,9 +136,46 @@ fn lost(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
             _ => None,
         })
         .collect();
-    if rejected.is_empty() {
+    // What the client's own host refused has reached it.
+    let refused = |transaction: &&&Transaction| matches!(how(transaction), Some(Lost::Refused(_)));
+    if scene.transactions.iter().filter(refused).count() * 2 > scene.transactions.len() {
+        return;
+    }
+    let damaged: Vec<PacketId> = scene
+        .transactions
+        .iter()
+        .filter_map(|transaction| match how(transaction)? {
+            Lost::Damaged(packet) => Some(packet),
+            _ => None,
+        })
+        .collect();
+    if damaged.len() * 2 > scene.transactions.len() {
         ledger.see(
-            &row::ANSWER_LOST,
+            &row::ANSWER_DAMAGED,
+            format!(
+                "{} of {} questions got an answer of {} with a wrong UDP checksum, which a receiver throws away.",
+                damaged.len(),
+                scene.transactions.len(),
+                scene.server
+            ),
+            damaged,
+        );
+        return;
+    }
+    large(scene, ledger);
+    if rejected.is_empty() {
+        let windows = scene.impact().map(|impact| impact.windows.as_slice()).unwrap_or_default();
+        let amid = windows.iter().any(crate::correlate::windows::Window::is_intermittent);
+        let stranded =
+            scene.impact().is_some_and(|i| !i.clients.is_empty() && i.stranded().count() == i.clients.len());
+        let several = scene.transactions.len() >= LOST_ALL_MIN;
+        let seen = match () {
+            () if amid => &row::ANSWER_LOST_AMID,
+            () if stranded && several => &row::ANSWER_LOST_ALL,
+            () => &row::ANSWER_LOST,
+        };
+        ledger.see(
+            seen,
             format!("{} answers of {} did not reach who asked.", scene.transactions.len(), scene.server),
             answers(scene),
         );
@@ -149,6 +186,30 @@ fn lost(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
             rejected,
         );
     }
+}
+
+/// Only the large ones among the answers were lost.
+fn large(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
+    let size = |answer: &PacketId| scene.facts.index.packet(*answer)?.dns().map(|row| row.length);
+    let lost = answers(scene);
+    let others = scene.asked().into_iter().flat_map(|asked| &asked.answers).map(|answer| answer.packet);
+    let arrived: Vec<PacketId> = others.filter(|answer| !lost.contains(answer)).take(ANSWERS_MAX).collect();
+    let (Some(least), Some(most)) =
+        (lost.iter().filter_map(size).min(), arrived.iter().filter_map(size).max())
+    else {
+        return;
+    };
+    if lost.len() < LARGE_MIN || arrived.len() < LARGE_MIN || least <= most {
+        return;
+    }
+    ledger.see(
+        &row::LARGE_ONLY_LOST,
+        format!(
+            "The answers of {} that were lost have {least} bytes and more, those that arrived {most} at most.",
+            scene.server
+        ),
+        lost.into_iter().take(LARGE_MIN).chain(arrived.into_iter().take(LARGE_MIN)).collect(),
+    );
 }
 
 fn late(scene: &Scene<'_, '_>, ledger: &mut Ledger) {

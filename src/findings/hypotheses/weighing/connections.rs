@@ -5,7 +5,7 @@ use crate::correlate::Outcome;
 use crate::findings::hypotheses::ledger::Ledger;
 use crate::findings::hypotheses::matrix::answers as row;
 use crate::findings::hypotheses::scene::Scene;
-use crate::findings::hypotheses::thresholds::ANSWERS_MAX;
+use crate::findings::hypotheses::thresholds::{ANSWERS_MAX, LARGE_BYTES};
 use crate::findings::rules;
 use crate::index::{Packet, PacketId};
 
@@ -37,6 +37,7 @@ pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         };
         ended.extend([query.id, end]);
     }
+    unacknowledged(scene, ledger);
     if closed + reset > 0 {
         let text = format!(
             "{} accepted {} over TCP and ended {} without an answer ({closed} by FIN, {reset} by RST).",
@@ -57,6 +58,53 @@ pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         ledger.see(&row::MUTE, text, silent);
     }
 }
+
+/// Data the server sent over TCP and the client never acknowledged, beside answers it did.
+fn unacknowledged(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
+    let evidence = scene.facts.evidence;
+    let lost = |packet: &PacketId| {
+        let packet = scene.facts.index.packet(*packet)?;
+        let connection = evidence.connections.of(&packet)?;
+        Some((connection.unacknowledged(), connection.from_server.last?.packet))
+    };
+    if scene.service.1 != TCP {
+        return;
+    }
+    let failed: Vec<(u32, PacketId)> = scene
+        .transactions
+        .iter()
+        .filter_map(|own| lost(&own.last))
+        .filter(|(bytes, _)| *bytes >= LARGE_BYTES)
+        .collect();
+    if failed.len() * 2 <= scene.transactions.len() {
+        return;
+    }
+    let arrived: Vec<PacketId> = scene
+        .asked()
+        .into_iter()
+        .flat_map(|asked| &asked.answers)
+        .map(|answer| answer.packet)
+        .filter(|answer| lost(answer).is_some_and(|(bytes, _)| bytes == 0))
+        .take(ANSWERS_MAX)
+        .collect();
+    let most = failed.iter().map(|(bytes, _)| *bytes).max().unwrap_or_default();
+    let beside = match arrived.len() {
+        0 => String::new(),
+        some => format!("; {} over TCP arrived", rules::counted(some, "other answer", "other answers")),
+    };
+    ledger.see(
+        if arrived.is_empty() { &row::DATA_UNACKNOWLEDGED } else { &row::LARGE_UNACKNOWLEDGED },
+        format!(
+            "In {} up to {most} bytes of {} were never acknowledged{beside}.",
+            rules::counted(failed.len(), "connection", "connections"),
+            scene.server
+        ),
+        failed.iter().map(|(_, packet)| *packet).chain(arrived).take(ANSWERS_MAX).collect(),
+    );
+}
+
+/// The IP protocol number of TCP.
+const TCP: u8 = 6;
 
 /// Whether a reset comes from as far as the packet that accepted the connection: another distance is another device's.
 fn is_as_far(scene: &Scene<'_, '_>, connection: &Connection, reset: PacketId) -> bool {

@@ -1,25 +1,29 @@
 //! Rows from the ICMP errors about the failed queries: what they say, who sent them, when.
 
+use std::collections::BTreeSet;
+
 use super::surroundings::wrong_address_class;
+use crate::correlate::hosts::Place;
 use crate::correlate::{Level, generator};
 use crate::decode::Address;
-use crate::findings::facts::{Ending, ErrorFact, Meaning};
+use crate::findings::duplicate_address::link_words;
+use crate::findings::facts::{Ending, ErrorFact, Meaning, Sort};
 use crate::findings::hypotheses::catalogue::{Cause, Class};
 use crate::findings::hypotheses::ledger::Ledger;
-use crate::findings::hypotheses::matrix::errors as row;
+use crate::findings::hypotheses::matrix::{errors as row, surroundings};
 use crate::findings::hypotheses::scene::Scene;
 use crate::findings::hypotheses::thresholds::{
-    GENERATORS_MAX, HOPS_SLACK, NOISE_NS, QUOTE_BYTES_MIN, RESOLUTION_MAX_NS, RESOLUTION_MIN_NS,
-    TOGETHER_FACTOR, TOGETHER_NS, TRIP_FACTOR,
+    ANSWERS_MAX, FEW_HOPS_MAX, GENERATORS_MAX, HOPS_SLACK, NOISE_NS, QUOTE_BYTES_MIN, RESOLUTION_MAX_NS,
+    RESOLUTION_MIN_NS, TOGETHER_FACTOR, TOGETHER_NS, TRIP_FACTOR,
 };
 use crate::index::PacketId;
 use crate::time::{Nanos, span};
 
 pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     semantics(scene, ledger);
-    sender(scene, ledger);
+    let on_link = sender(scene, ledger);
     timing(scene, ledger);
-    integrity(scene, ledger);
+    integrity(scene, on_link, ledger);
 }
 
 pub(super) fn frames(errors: &[&ErrorFact]) -> Vec<PacketId> {
@@ -172,11 +176,36 @@ fn hops_exceeded(scene: &Scene<'_, '_>, errors: &[&ErrorFact], ledger: &mut Ledg
     if errors.is_empty() {
         return;
     }
+    few_hops(scene, ledger);
     ledger.see(&row::TIME_EXCEEDED, text(scene, errors), frames(errors));
 }
 
-/// Who sent the errors: address, distance, quoted TTL.
-fn sender(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
+/// Whether the failing queries left their client with fewer hops than any system gives.
+fn few_hops(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
+    let ttl =
+        |packet: PacketId| scene.facts.index.packet(packet).map(|packet| packet.ttl()).filter(|ttl| *ttl > 0);
+    let evidence = scene.facts.evidence;
+    let own: BTreeSet<u8> = scene.transactions.iter().filter_map(|own| ttl(own.first)).collect();
+    let Some(most) = own.last().copied().filter(|most| *most <= FEW_HOPS_MAX) else { return };
+    let answered = scene.asked().into_iter().flat_map(|asked| asked.answers.iter().take(ANSWERS_MAX));
+    let mut served =
+        answered.filter_map(|answer| evidence.transaction(evidence.transaction_of(answer.packet)?));
+    let other =
+        served.find(|other| ttl(other.first).is_some_and(|ttl| ttl > FEW_HOPS_MAX)).map(|own| own.first);
+    let beside = match other.and_then(ttl) {
+        Some(ttl) => format!("; answered queries of others start with {ttl}"),
+        None => String::new(),
+    };
+    let first = scene.transactions.first().map(|own| own.first);
+    ledger.see(
+        if other.is_some() { &surroundings::FEW_HOPS } else { &surroundings::FEW_HOPS_ALONE },
+        format!("The failing queries leave their client with TTL {most} at most{beside}."),
+        first.into_iter().chain(other).collect(),
+    );
+}
+
+/// Who sent the errors: address, distance, quoted TTL; whether it was a third device on the server's link.
+fn sender(scene: &Scene<'_, '_>, ledger: &mut Ledger) -> bool {
     // What disagrees with every packet sent says nothing about where the server stands.
     let about: Vec<&ErrorFact> = scene
         .errors
@@ -189,15 +218,63 @@ fn sender(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     if !elsewhere.is_empty() && by_server.len() < elsewhere.len() {
         source_differs(scene, &elsewhere, ledger);
     }
+    let on_link = other_link(scene, &by_server, ledger);
     let bridged = bridge(scene, &by_server, ledger);
     distance(scene, &by_server, bridged, ledger);
-    if let Some(local) = about.iter().find(|error| error.source == error.destination) {
-        ledger.see(
-            &row::LOCAL_ERROR,
-            format!("The error about {} was sent by {} to itself.", scene.server, local.source),
-            vec![local.packet],
-        );
+    let local: Vec<&ErrorFact> = about
+        .iter()
+        .filter(|error| error.source == error.destination && error.source != scene.server)
+        .copied()
+        .collect();
+    let Some(first) = local.first() else { return on_link };
+    let rejects = local.iter().any(|e| matches!(e.meaning, Meaning::Prohibited | Meaning::PortUnreachable));
+    ledger.see(
+        match first.meaning {
+            _ if rejects => &row::LOCAL_REJECTION,
+            Meaning::NetUnreachable => &row::LOCAL_NO_ROUTE,
+            _ => &row::LOCAL_ERROR,
+        },
+        format!("The errors about {} were sent by {} to itself.", scene.server, first.source),
+        frames(&local),
+    );
+    on_link
+}
+
+/// Errors in the server's name that another device on this link sent: its answers bear another link address.
+fn other_link(scene: &Scene<'_, '_>, errors: &[&ErrorFact], ledger: &mut Ledger) -> bool {
+    let near = matches!(scene.facts.evidence.place(scene.server), Place::Here | Place::Link);
+    let Some(host) = scene.host().filter(|_| near) else { return false };
+    let link = |packet: PacketId| {
+        let packet = scene.facts.index.packet(packet)?;
+        packet.decode().link_addresses.map(|addresses| addresses.0).filter(|link| *link != [0; 6])
+    };
+    let own: BTreeSet<[u8; 6]> =
+        host.of(Sort::Dns).iter().take(GENERATORS_MAX).filter_map(|sign| link(sign.packet)).collect();
+    let sample = host.of(Sort::Dns).first();
+    let other: Vec<PacketId> = errors
+        .iter()
+        .map(|error| error.packet)
+        .filter(|error| link(*error).is_some_and(|link| !own.contains(&link)))
+        .collect();
+    let (Some(first), Some(sample)) = (other.first().and_then(|error| link(*error)), sample) else {
+        return false;
+    };
+    if own.is_empty() || other.len() * 2 < errors.len() {
+        return false;
     }
+    let shown: Vec<String> = own.iter().map(|link| link_words(*link)).collect();
+    ledger.see(
+        &row::OTHER_LINK,
+        format!(
+            "{} in the name of {} came from link address {}, its answers from {}.",
+            crate::findings::rules::counted(other.len(), "error", "errors"),
+            scene.server,
+            link_words(first),
+            shown.join(", ")
+        ),
+        other.into_iter().chain([sample.packet]).collect(),
+    );
+    true
 }
 
 fn is_unreachable(error: &ErrorFact) -> bool {
@@ -356,8 +433,8 @@ fn together(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     }
 }
 
-/// Whether the errors themselves can be trusted.
-fn integrity(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
+/// Whether the errors themselves can be trusted; a third device on the link sees the queries it quotes.
+fn integrity(scene: &Scene<'_, '_>, on_link: bool, ledger: &mut Ledger) {
     let contradicted: Vec<&ErrorFact> =
         scene.errors.iter().filter(|error| error.level == Some(Level::Contradicted)).copied().collect();
     if !contradicted.is_empty() {
@@ -377,7 +454,7 @@ fn integrity(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         .filter(|error| error.quoted.is_some_and(|quoted| quoted.payload_bytes >= QUOTE_BYTES_MIN))
         .copied()
         .collect();
-    if !exact.is_empty() {
+    if !exact.is_empty() && !on_link {
         ledger.see(
             &row::FULL_QUOTE,
             format!(

@@ -1,9 +1,9 @@
 //! Rows of incidents beside DNS: sites that fail, errors contradicted by answers, responses the client refused.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use super::errors::frames;
-use super::surroundings::meanwhile;
+use super::surroundings::{meanwhile, unanswered};
 use crate::correlate::{AnomalyKind, Signature};
 use crate::findings::facts::one_address::OneAddress;
 use crate::findings::facts::{ErrorFact, Meaning};
@@ -30,19 +30,9 @@ pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
             site.frames(),
         );
     }
-    if let Some(Incident::GivenUp(given_up)) = scene.incident {
-        let (shortest, longest) = given_up.waits_ns();
-        ledger.see(
-            &row::ANSWER_AFTER_GIVING_UP,
-            format!(
-                "{} of {} came {} to {} after the question, when the client no longer listened.",
-                crate::findings::rules::counted(given_up.errors.len(), "answer", "answers"),
-                scene.server,
-                span(shortest),
-                span(longest)
-            ),
-            given_up.transactions.iter().filter_map(|transaction| transaction.answer).collect(),
-        );
+    if matches!(scene.incident, Some(Incident::NoNextHop)) {
+        let runs: Vec<_> = scene.facts.runs.iter().filter(|run| run.target == scene.server).collect();
+        unanswered(&surroundings::NEXT_HOP_UNANSWERED, &runs, ledger);
     }
     portal(scene, ledger);
     contested(scene, ledger);
@@ -160,12 +150,21 @@ fn conflict(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
 
 /// The client's own host refused responses of this server.
 fn client_refused(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
+    // Errors about answers to lookups that did not fail are ordinary (truth T28).
+    let own: HashSet<PacketId> =
+        scene.transactions.iter().filter_map(|transaction| transaction.answer).collect();
+    let is_own = |error: &&ErrorFact| match scene.incident {
+        Some(Incident::Conflict) => false,
+        Some(_) => true,
+        None => error.about.is_some_and(|answer| own.contains(&answer)),
+    };
     let refused: Vec<&ErrorFact> = scene
         .facts
         .errors
         .iter()
         .filter(|error| error.is_about_response() && error.meaning == Meaning::PortUnreachable)
         .filter(|error| error.quoted.is_some_and(|quoted| quoted.source.0 == scene.server))
+        .filter(|error| is_own(error))
         .collect();
     if refused.is_empty() {
         return;
@@ -176,13 +175,14 @@ fn client_refused(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     ledger.see(
         seen,
         format!(
-            "{} responses of {}: the client no longer listened.",
+            "{} responses of {}: {}.",
             crate::findings::rules::counted(
                 refused.len(),
                 "port unreachable message quotes",
                 "port unreachable messages quote"
             ),
-            scene.server
+            scene.server,
+            if amplified { "who got them had not asked" } else { "the client no longer listened" }
         ),
         frames(&refused),
     );

@@ -4,7 +4,9 @@ use crate::findings::facts::{Meaning, load};
 use crate::findings::hypotheses::ledger::Ledger;
 use crate::findings::hypotheses::matrix::answers as row;
 use crate::findings::hypotheses::scene::{Incident, Scene};
-use crate::findings::hypotheses::thresholds::{FLOOD_CLIENTS_MIN, RISEN_FACTOR, SLOW_NS, TRIPS_MIN};
+use crate::findings::hypotheses::thresholds::{
+    FLOOD_CLIENTS_MIN, RISEN_FACTOR, SLOW_NS, SURGE_AROUND_NS, TRIPS_MIN,
+};
 use crate::index::PacketId;
 use crate::time::{Nanos, span};
 
@@ -33,7 +35,8 @@ pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
 
 fn random_labels(scene: &Scene<'_, '_>, ledger: &mut Ledger) -> bool {
     let Some((zone, of)) = scene.facts.load.random_zone(scene.server) else { return false };
-    let many = of.clients.len() >= FLOOD_CLIENTS_MIN || scene.sees_load();
+    let sources = of.flooders().len();
+    let many = sources >= FLOOD_CLIENTS_MIN || scene.sees_load();
     ledger.see(
         if many { &row::RANDOM_LABELS } else { &row::RANDOM_LABELS_FEW },
         format!(
@@ -41,7 +44,7 @@ fn random_labels(scene: &Scene<'_, '_>, ledger: &mut Ledger) -> bool {
             of.queries,
             of.names,
             crate::findings::rules::plain_name(zone),
-            crate::findings::rules::counted(of.clients.len(), "client", "clients"),
+            crate::findings::rules::counted(sources, "client", "clients"),
             of.failed * 100 / of.queries.max(1)
         ),
         of.samples.clone(),
@@ -92,8 +95,11 @@ fn victim(scene: &Scene<'_, '_>, ledger: &mut Ledger) -> bool {
 
 fn surge(scene: &Scene<'_, '_>, ledger: &mut Ledger) -> bool {
     let Some(surge) = scene.facts.load.surge(scene.server) else { return false };
+    let (from, to) = scene.period_ns;
+    let meanwhile =
+        scene.problem.is_some() && (from - SURGE_AROUND_NS..=to + SURGE_AROUND_NS).contains(&surge.at_ns);
     ledger.see(
-        &row::RATE_HIGH,
+        if meanwhile { &row::RATE_HIGH_MEANWHILE } else { &row::RATE_HIGH },
         format!(
             "Up to {} queries a second to {}; usual in this capture {} {}.",
             crate::text::thousands(surge.peak),

@@ -1,18 +1,21 @@
 //! Rows from the pattern of failures among answers: what failing queries have that answered ones have not, and in which
 //! order the two follow each other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::correlate::Signature;
+use crate::correlate::duplicates::CopyKind;
 use crate::correlate::impact::Impact;
 use crate::correlate::splits::Split;
+use crate::correlate::windows::Window;
+use crate::correlate::{Signature, Transaction};
 use crate::decode::Address;
 use crate::findings::facts::Meaning;
 use crate::findings::hypotheses::ledger::Ledger;
-use crate::findings::hypotheses::matrix::surroundings as row;
+use crate::findings::hypotheses::matrix::{answers, surroundings as row};
 use crate::findings::hypotheses::scene::Scene;
 use crate::findings::hypotheses::thresholds::{
-    ALTERNATION_NS, INTERLEAVED_CITED, PERIOD_MAX, PERIOD_MISSES_ONE_IN, PERIOD_REPEATS_MIN, SEQUENCE_MIN,
+    AGAIN_MIN, AGAIN_SERVED_ONE_IN, AGAIN_STUCK_ONE_IN, ALTERNATION_NS, ANSWERS_MAX, BEHIND_PERCENT,
+    INTERLEAVED_CITED, MEMBER_MIN, PERIOD_MAX, PERIOD_MISSES_ONE_IN, PERIOD_REPEATS_MIN, SEQUENCE_MIN,
 };
 use crate::findings::rules::{counted, plain_name};
 use crate::findings::zones;
@@ -33,6 +36,8 @@ pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         scene.signature,
         Some(Signature::NoAnswer | Signature::Icmp { .. } | Signature::TcpReset | Signature::Late)
     );
+    behind(scene, ledger);
+    again(scene, ledger);
     let Some(impact) = scene.impact().filter(|_| fits) else { return };
     let by_client = sequences(scene);
     let period = by_client.values().find_map(|steps| period(steps).map(|period| (period, steps)));
@@ -58,6 +63,111 @@ pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
             cited(steps),
         );
     }
+}
+
+/// Where queries went behind the address: to one host of several those that failed, or nowhere.
+fn behind(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
+    let evidence = scene.facts.evidence;
+    let copies = |query: PacketId| evidence.copies(query).filter(|(_, kind)| *kind != CopyKind::Mirror);
+    // A query may be sent on only when it is repeated.
+    let onward = |transaction: &Transaction| {
+        let tries =
+            evidence.transaction_of(transaction.first).map(|id| evidence.tries(id)).unwrap_or_default();
+        let copy = tries.into_iter().rev().find_map(|query| copies(query).next());
+        let to =
+            copy.and_then(|(copy, _)| scene.facts.index.packet(copy)).map(|copy| copy.destination_address());
+        to.map(|to| (transaction.first, to))
+    };
+    let served: Vec<&Transaction> = scene
+        .asked()
+        .into_iter()
+        .flat_map(|asked| asked.answers.iter().take(ANSWERS_MAX))
+        .filter_map(|answer| evidence.transaction(evidence.transaction_of(answer.packet)?))
+        .collect();
+    let served_to: Vec<(PacketId, Address)> = served.iter().filter_map(|own| onward(own)).collect();
+    if served_to.len() < MEMBER_MIN || served_to.len() * 100 < served.len() * BEHIND_PERCENT {
+        return;
+    }
+    let failed_to: Vec<(PacketId, Address)> =
+        scene.transactions.iter().filter_map(|own| onward(own)).collect();
+    let all = scene.transactions.len();
+    if failed_to.len() >= MEMBER_MIN && failed_to.len() * 100 >= all * BEHIND_PERCENT {
+        members(scene, &failed_to, &served_to, ledger);
+    } else if scene.signature == Some(&Signature::NoAnswer) {
+        let stopped = scene.transactions.iter().filter(|own| onward(own).is_none());
+        let stopped: Vec<PacketId> = stopped.map(|own| own.first).collect();
+        if stopped.len() < MEMBER_MIN || stopped.len() * 100 < all * BEHIND_PERCENT {
+            return;
+        }
+        let nat = served.iter().flat_map(|own| copies(own.first)).any(|(_, kind)| kind == CopyKind::Nat);
+        ledger.see(
+            if nat { &answers::NOT_SENT_ON } else { &answers::NOT_FORWARDED },
+            format!(
+                "{} of {} failing queries were not captured again behind the device between, {} of {} answered ones were.",
+                stopped.len(),
+                all,
+                served_to.len(),
+                served.len()
+            ),
+            stopped,
+        );
+    }
+}
+
+/// Whether the hosts to which failing queries were sent on are others than those that served.
+fn members(
+    scene: &Scene<'_, '_>,
+    failed: &[(PacketId, Address)],
+    served: &[(PacketId, Address)],
+    ledger: &mut Ledger,
+) {
+    let hosts = |side: &[(PacketId, Address)]| side.iter().map(|(_, to)| *to).collect::<BTreeSet<_>>();
+    let (dead, alive) = (hosts(failed), hosts(served));
+    if !dead.is_disjoint(&alive) {
+        return;
+    }
+    let list = |hosts: &BTreeSet<Address>| {
+        hosts.iter().take(INTERLEAVED_CITED).map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    };
+    ledger.see(
+        &row::MEMBER_FAILS,
+        format!(
+            "Queries to {} are sent on to several hosts: all {} that failed went to {}, all {} that were answered to {}.",
+            scene.server,
+            failed.len(),
+            list(&dead),
+            served.len(),
+            list(&alive)
+        ),
+        failed.iter().take(INTERLEAVED_CITED).chain(served.iter().take(INTERLEAVED_CITED)).map(|q| q.0).collect(),
+    );
+}
+
+/// How queries fared that were sent again from the same port: a member that is dead for a flow stays so, chance does not.
+fn again(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
+    let amid = scene.impact().is_some_and(|impact| impact.windows.iter().any(Window::is_intermittent));
+    if scene.service.1 != 17 || scene.signature != Some(&Signature::NoAnswer) || !amid {
+        return;
+    }
+    let failed: Vec<PacketId> =
+        scene.transactions.iter().filter(|t| t.tries > 1).map(|transaction| transaction.first).collect();
+    let served = scene.asked().map_or(0, |asked| asked.repeated) as usize;
+    let all = failed.len() + served;
+    let seen = match () {
+        () if all < AGAIN_MIN => return,
+        () if served * AGAIN_SERVED_ONE_IN >= all => &answers::FLOWS_RECOVER,
+        () if served * AGAIN_STUCK_ONE_IN <= all => &answers::FLOWS_STICK,
+        () => return,
+    };
+    ledger.see(
+        seen,
+        format!(
+            "Of {} to {} that were sent again from the same port {served} were answered.",
+            counted(all, "question", "questions"),
+            scene.server
+        ),
+        failed.into_iter().take(INTERLEAVED_CITED).collect(),
+    );
 }
 
 /// What the failing clients asked while they failed, by client.

@@ -8,19 +8,22 @@ use crate::correlate::hosts::{Place, is_loopback};
 use crate::correlate::impact::Impact;
 use crate::correlate::{Problem, Signature};
 use crate::decode::Address;
+use crate::findings::facts::runs::{Run, Wanted};
 use crate::findings::facts::servers::Answer;
 use crate::findings::facts::{Connection, Ending, Meaning, Sort};
 use crate::findings::hypotheses::catalogue::{Cause, Class};
 use crate::findings::hypotheses::ledger::Ledger;
-use crate::findings::hypotheses::matrix::surroundings as row;
-use crate::findings::hypotheses::scene::{Incident, Scene};
+use crate::findings::hypotheses::matrix::{Row, surroundings as row};
+use crate::findings::hypotheses::scene::Scene;
 use crate::findings::hypotheses::thresholds::{
-    COPIES_MAX, HOST_AROUND_NS, INTERLEAVED_ONE_IN, LOOPED_MIN, REQUESTS_MIN, TCP_AFTER_NS, UPSTREAM_CITED,
+    COPIES_MAX, HOST_AROUND_NS, INTERLEAVED_ONE_IN, LOOPED_MIN, NEIGHBOUR_AROUND_NS, TCP_AFTER_NS,
+    UPSTREAM_CITED,
 };
 use crate::index::PacketId;
 use crate::time::Nanos;
 
 pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
+    owners(scene, ledger);
     if scene.is_lookup() {
         upstream(scene, ledger);
         failed_elsewhen(scene, ledger);
@@ -70,7 +73,7 @@ fn upstream(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         .collect();
     let shown: Vec<String> = servers.iter().take(UPSTREAM_CITED).map(ToString::to_string).collect();
     ledger.see(
-        &row::UPSTREAM_FAILS,
+        if super::load::is_random_flood(scene) { &row::UPSTREAM_FLOODED } else { &row::UPSTREAM_FAILS },
         format!(
             "{} itself asked {} for the same {}, without success.",
             scene.server,
@@ -140,7 +143,7 @@ fn travelled(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
 pub(super) fn nobody_there(scene: &Scene<'_, '_>) -> bool {
     let heard = scene.host().is_some_and(|host| host.alive().next().is_some());
     let by_server = scene.errors.iter().any(|error| error.source == scene.server);
-    let neighbour = scene.facts.neighbours.get(&scene.server).is_some_and(|n| !n.replies.is_empty());
+    let neighbour = scene.facts.neighbours.get(&scene.server) == Some(&true);
     scene.is_lookup() && !heard && !by_server && !neighbour
 }
 
@@ -445,19 +448,56 @@ fn failover(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     );
 }
 
-/// ARP or neighbour requests for the server that nobody answered.
+/// Requests for a link address that nobody answered: the server's, or that of the clients' way to it.
 fn neighbours(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
-    let Some(neighbour) = scene.facts.neighbours.get(&scene.server) else { return };
-    let vanished = matches!(scene.incident, Some(Incident::Vanished));
-    if !vanished && (neighbour.requests.len() < REQUESTS_MIN || !neighbour.replies.is_empty()) {
-        return;
-    }
-    let requests: Vec<PacketId> =
-        if vanished { scene.queries.clone() } else { neighbour.requests.iter().map(|r| r.1).collect() };
+    let (from, to) = scene.period_ns;
+    let around =
+        |run: &&Run| run.span_ns.0 <= to + NEIGHBOUR_AROUND_NS && from - NEIGHBOUR_AROUND_NS <= run.span_ns.1;
+    let runs = || scene.facts.runs.iter().filter(around);
+    let own: Vec<&Run> = runs().filter(|run| run.target == scene.server).collect();
     let unheard = wrong_address_class(scene) == Some(Class::Of(Cause::HostDown));
+    unanswered(if unheard { &row::ARP_UNANSWERED_UNHEARD } else { &row::ARP_UNANSWERED }, &own, ledger);
+    let hops: Vec<&Run> = runs()
+        .filter(|run| run.wanted == Wanted::NextHop && run.target != scene.server)
+        .filter(|run| scene.clients.contains(&run.asker))
+        .collect();
+    unanswered(&row::NEXT_HOP_UNANSWERED, &hops, ledger);
+}
+
+/// Two devices speak for an address of the failing exchange.
+fn owners(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
+    let (_, to) = scene.period_ns;
+    let ours = |address: Address| address == scene.server || scene.clients.contains(&address);
+    for conflict in &scene.facts.conflicts {
+        if conflict.since_ns <= to + NEIGHBOUR_AROUND_NS && ours(conflict.address) {
+            ledger.see(
+                &row::TWO_OWNERS,
+                format!(
+                    "{} devices speak for {} by turns ({}).",
+                    conflict.owners.len(),
+                    conflict.address,
+                    crate::findings::duplicate_address::devices(conflict)
+                ),
+                conflict.frames(),
+            );
+            return;
+        }
+    }
+}
+
+/// One row about runs of requests; nothing where there are none.
+pub(super) fn unanswered(seen: &'static Row, runs: &[&Run], ledger: &mut Ledger) {
+    let Some(first) = runs.first() else { return };
+    let requests: Vec<PacketId> = runs.iter().flat_map(|run| run.requests.iter().copied()).collect();
+    let since = if runs.iter().any(|run| run.last_sign.is_some()) { " any more" } else { "" };
+    let role = if first.wanted == Wanted::NextHop { ", the way to other networks," } else { "" };
     ledger.see(
-        if unheard { &row::ARP_UNANSWERED_UNHEARD } else { &row::ARP_UNANSWERED },
-        format!("{} requests for the link address of {} were not answered.", requests.len(), scene.server),
+        seen,
+        format!(
+            "{} for the link address of {}{role} got no reply{since}.",
+            crate::findings::rules::counted(requests.len(), "request", "requests"),
+            first.target
+        ),
         requests,
     );
 }

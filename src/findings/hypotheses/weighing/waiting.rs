@@ -1,9 +1,10 @@
 //! Rows about answers that kept people waiting: lost packets, a slow path, a slow server, a property, a limit.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::correlate::{Signature, Vantage};
-use crate::findings::facts::slow::{SLOW_NS as WAIT_NS, Wait};
+use crate::findings::facts::asked::{self, Asked};
+use crate::findings::facts::slow::{SLOW_MIN, SLOW_NS as WAIT_NS, Wait};
 use crate::findings::facts::tries::{self, Tries};
 use crate::findings::facts::{Connection, Ending};
 use crate::findings::hypotheses::ledger::Ledger;
@@ -18,6 +19,14 @@ use crate::index::PacketId;
 use crate::time::{Nanos, span};
 
 pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
+    if scene.signature == Some(&Signature::Late) {
+        let late: Vec<Wait> =
+            scene.transactions.iter().filter_map(|own| Wait::of_late(scene.facts, own)).collect();
+        let late: Vec<&Wait> = late.iter().collect();
+        trips(scene, &late, ledger);
+        upstream(scene, &late, ledger);
+        return;
+    }
     let slow = matches!(scene.incident, Some(Incident::Slow));
     if !slow && !matches!(scene.signature, Some(Signature::NoAnswer | Signature::Truncated)) {
         return;
@@ -47,6 +56,43 @@ pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     if slow && repeated.len() * 2 <= waits.len() {
         trips(scene, &waits, ledger);
     }
+    if slow {
+        upstream(scene, &waits, ledger);
+    }
+}
+
+/// The server asked another one the same meanwhile, and answered when it had its answer.
+fn upstream(scene: &Scene<'_, '_>, waits: &[&Wait], ledger: &mut Ledger) {
+    let question = |packet: PacketId| tries::row(scene.facts.index, packet).map(|row| row.question);
+    let wanted: HashSet<u64> = waits.iter().filter_map(|wait| question(wait.first)).collect();
+    let mut behind: HashMap<u64, Vec<Asked<'_>>> = HashMap::new();
+    for asked in asked::all(&scene.facts.input()) {
+        let other = asked.server.0 != scene.server && asked.transaction.waited_ns > WAIT_NS;
+        if other && asked.transaction.answer.is_some() && wanted.contains(&asked.row.question) {
+            behind.entry(asked.row.question).or_default().push(asked);
+        }
+    }
+    let explained = |wait: &Wait| {
+        let (from, to) = (wait.asked_ns, wait.asked_ns + wait.waited_ns);
+        let own = behind.get(&question(wait.first)?)?;
+        let other = own.iter().find(|other| other.time_ns >= from && other.ended_ns() <= to)?;
+        Some((other.transaction.first, other.transaction.answer?))
+    };
+    let found: Vec<(&Wait, (PacketId, PacketId))> =
+        waits.iter().filter_map(|wait| Some((*wait, explained(wait)?))).collect();
+    if found.len() < SLOW_MIN || found.len() * 2 < waits.len() {
+        return;
+    }
+    ledger.see(
+        &row::UPSTREAM_SLOW,
+        format!(
+            "For {} of {} slow answers {} itself waited for another server meanwhile, and answered when it had its answer.",
+            found.len(),
+            waits.len(),
+            scene.server
+        ),
+        found.iter().take(CITED_MAX).flat_map(|(wait, other)| [wait.first, other.0, other.1, wait.answer]).collect(),
+    );
 }
 
 /// Whether first tries are answered at once where they are answered: then a try without an answer was lost.

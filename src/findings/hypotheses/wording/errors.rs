@@ -35,10 +35,14 @@ pub(super) fn errors(scene: &Scene<'_, '_>, leading: &[Cause], assessment: &Asse
             format!("{} – not the server {server} – reported that traffic to {server} {says}.", first.source),
             frames.clone(),
         ));
+        let rule = if first.source == first.destination {
+            format!("A rule of the packet filter on {} itself, which asked,", first.source)
+        } else {
+            format!("A filtering rule on or behind {}", first.source)
+        };
         out.push((
             format!(
-                "A filtering rule on or behind {} is {}. Whether it is intended cannot be told from packets.",
-                first.source,
+                "{rule} is {}. Whether it is intended cannot be told from packets.",
                 word(assessment, Cause::PathFilter)
             ),
             frames,

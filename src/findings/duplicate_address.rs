@@ -1,0 +1,71 @@
+//! Rule `duplicate-address`: two devices speak for one address on the local network.
+
+use super::facts::Facts;
+use super::facts::neighbours::{Conflict, Owner};
+use super::{Count, Finding, Rule, Severity, rules};
+use crate::decode::Address;
+use crate::index::PacketId;
+
+/// The rule.
+pub static RULE: Rule = Rule {
+    id: "duplicate-address",
+    title: "Two devices use one address",
+    doc: "Two link addresses claim one address in ARP or neighbour discovery, and the first is heard again within 60 s after the second: \
+          one of them was given an address that is in use, or claims it falsely (RFC 5227; RFC 826). Virtual routers (VRRP, HSRP, GLBP, \
+          CARP) and addresses that move for good are none. High where lookups at, or of, that address fail meanwhile or the address is \
+          the way to other networks; else medium.",
+    run,
+};
+
+fn run(facts: &Facts<'_>) -> Vec<Finding> {
+    facts.conflicts.iter().map(|conflict| finding(facts, conflict)).collect()
+}
+
+/// A link address as people write it.
+pub fn link_words([a, b, c, d, e, f]: [u8; 6]) -> String {
+    format!("{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x}")
+}
+
+/// The devices by their link addresses.
+pub fn devices(conflict: &Conflict) -> String {
+    let links: Vec<String> = conflict.owners.iter().map(|owner: &Owner| link_words(owner.link)).collect();
+    links.join(" and ")
+}
+
+/// Whether failures go with it: lookups at, or of, that address that failed after the second device appeared.
+fn suffers(facts: &Facts<'_>, conflict: &Conflict) -> bool {
+    facts.problems().any(|(_, problem)| {
+        problem.last_ns >= conflict.since_ns
+            && (problem.server.0 == conflict.address || problem.clients.contains(&conflict.address))
+    })
+}
+
+fn finding(facts: &Facts<'_>, conflict: &Conflict) -> Finding {
+    let frames = conflict.frames();
+    let address = conflict.address;
+    let counts = conflict.owners.iter().map(|owner| Count {
+        label: format!("claims of {}", link_words(owner.link)),
+        value: owner.claims.len() as u64,
+        filter: rules::frames_counted(facts, &owner.claims),
+    });
+    Finding {
+        id: RULE.id,
+        severity: if suffers(facts, conflict) { Severity::High } else { Severity::Medium },
+        statement: format!(
+            "{} devices speak for {address} by turns: {}; what is sent to it reaches one of them, whichever spoke last",
+            conflict.owners.len(),
+            devices(conflict)
+        ),
+        counts: counts.collect(),
+        filter: filter(address, &frames, facts),
+        frames: rules::tidy(frames),
+        code: None,
+    }
+}
+
+fn filter(address: Address, frames: &[PacketId], facts: &Facts<'_>) -> String {
+    match address {
+        Address::V4(_) => format!("arp && arp.src.proto_ipv4 == {address}"),
+        _ => rules::frames_filter(facts, frames),
+    }
+}

@@ -1,0 +1,238 @@
+//! What ARP and neighbour discovery say: who asks for whose link address, who answers, and which addresses two devices claim
+//! (RFC 826, RFC 4861, RFC 5227).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Facts;
+use crate::decode::Address;
+use crate::index::{Packet, PacketId};
+use crate::protocols::ProtocolId;
+use crate::time::Nanos;
+
+/// Pairs of asker and target followed.
+const PAIRS_MAX: usize = 16_384;
+/// Requests kept of one pair; more say nothing new.
+const KEPT_MAX: usize = 1_024;
+/// Addresses whose owners are followed.
+const OWNED_MAX: usize = 65_536;
+/// Packets kept of one owner.
+const CLAIMS_MAX: usize = 64;
+/// Owners of one address that are told apart.
+const OWNERS_MAX: usize = 8;
+/// The first owner speaks again this soon after the second: both are there, and the address did not move (services §1.8).
+const BOTH_NS: Nanos = 60_000_000_000;
+
+/// A link address.
+pub(super) type Link = [u8; 6];
+
+/// What is known of one pair while ARP and neighbour discovery are read.
+#[derive(Default)]
+pub(super) struct Pair {
+    /// The requests, with their time.
+    pub requests: Vec<(Nanos, PacketId)>,
+}
+
+/// The last sign of life of an address.
+#[derive(Clone, Copy)]
+pub(super) struct Sign {
+    pub at_ns: Nanos,
+    pub packet: PacketId,
+    pub link: Option<Link>,
+}
+
+/// Everything ARP and neighbour discovery say.
+#[derive(Default)]
+pub(super) struct Heard {
+    /// Requests by who asks for whom.
+    pub pairs: BTreeMap<(Address, Address), Pair>,
+    /// The last time an address spoke for itself.
+    pub signs: BTreeMap<Address, Sign>,
+    /// Who got a reply addressed to it: replies would be seen here.
+    pub told: BTreeSet<Address>,
+    /// Which devices spoke for an address, in order of appearance.
+    owners: BTreeMap<Address, Vec<Owner>>,
+}
+
+/// One device that speaks for an address.
+#[derive(Clone, Debug)]
+pub struct Owner {
+    /// Its link address.
+    pub link: [u8; 6],
+    /// Its first requests, replies and announcements.
+    pub claims: Vec<PacketId>,
+    /// When the first and the last of all were sent.
+    pub span_ns: (Nanos, Nanos),
+    /// It spoke again after another device had.
+    returned: bool,
+}
+
+/// An address that two devices use at one time.
+#[derive(Clone, Debug)]
+pub struct Conflict {
+    /// The address.
+    pub address: Address,
+    /// The devices, in order of appearance; at least two.
+    pub owners: Vec<Owner>,
+    /// When the second appeared.
+    pub since_ns: Nanos,
+}
+
+impl Conflict {
+    /// The claims of all devices, in order.
+    pub fn frames(&self) -> Vec<PacketId> {
+        let mut frames: Vec<PacketId> =
+            self.owners.iter().flat_map(|owner| owner.claims.iter().copied()).collect();
+        frames.sort_unstable();
+        frames
+    }
+}
+
+/// Reads every ARP packet and neighbour message.
+pub(super) fn listen(facts: &Facts<'_>) -> Heard {
+    let mut heard = Heard::default();
+    for segment in facts.index.segments() {
+        for (row, protocol) in segment.protocol.iter().enumerate() {
+            let arp = *protocol == ProtocolId::ARP.0;
+            let nd = segment.transport.get(row) == Some(&58)
+                && matches!(segment.source_port.get(row), Some(135 | 136));
+            if !arp && !nd {
+                continue;
+            }
+            let Some(packet) = facts.index.packet(PacketId(segment.base.0 + row as u32)) else { continue };
+            if facts.is_copy(packet.id) {
+                continue;
+            }
+            if arp {
+                heard.arp(&packet);
+            } else {
+                heard.neighbour(&packet);
+            }
+        }
+    }
+    heard
+}
+
+impl Heard {
+    /// The operation stands in bytes 6 and 7 of the packet (RFC 826), or in a printed line as words; 1 asks, 2 answers.
+    fn arp(&mut self, packet: &Packet<'_>) {
+        let decoded = packet.decode();
+        let printed = packet.printed().map(|line| if line.body().contains(" is-at ") { 2 } else { 1 });
+        let stated = || {
+            let at = decoded.layers().last()?.start as usize;
+            decoded.bytes.get(at + 6..at + 8)?.first_chunk::<2>().map(|pair| u16::from_be_bytes(*pair))
+        };
+        let link = decoded.link_addresses.map(|addresses| addresses.0);
+        let (sender, target) = (decoded.source, decoded.destination);
+        let unspecified = matches!(sender, Address::V4(ip) if ip.is_unspecified());
+        match printed.or_else(stated) {
+            Some(1) => {
+                // Whoever asks is alive; equal addresses announce one (RFC 5227), and 0.0.0.0 tests one.
+                if !unspecified {
+                    self.sign(sender, packet, link);
+                }
+                if sender != target && !unspecified {
+                    self.ask(sender, target, packet);
+                }
+            }
+            Some(2) => {
+                self.sign(sender, packet, link);
+                self.told.insert(target);
+            }
+            _ => {}
+        }
+    }
+
+    /// The target stands in bytes 8 to 23 of the message (RFC 4861 §4.3, §4.4).
+    fn neighbour(&mut self, packet: &Packet<'_>) {
+        let decoded = packet.decode();
+        let target = decoded.layers().last().and_then(|layer| {
+            let at = layer.start as usize + 8;
+            decoded.bytes.get(at..)?.first_chunk::<16>().map(|octets| Address::V6((*octets).into()))
+        });
+        let Some(target) = target else { return };
+        let link = decoded.link_addresses.map(|addresses| addresses.0);
+        let tests = matches!(decoded.source, Address::V6(source) if source.is_unspecified());
+        if packet.source_port() == 135 {
+            if !tests {
+                self.ask(decoded.source, target, packet);
+            }
+        } else {
+            self.sign(target, packet, link);
+            self.told.insert(decoded.destination);
+        }
+    }
+
+    fn ask(&mut self, asker: Address, target: Address, packet: &Packet<'_>) {
+        let full = self.pairs.len() >= PAIRS_MAX && !self.pairs.contains_key(&(asker, target));
+        if full {
+            return;
+        }
+        let requests = &mut self.pairs.entry((asker, target)).or_default().requests;
+        if requests.len() < KEPT_MAX {
+            requests.push((packet.time_ns(), packet.id));
+        }
+    }
+
+    fn sign(&mut self, address: Address, packet: &Packet<'_>, link: Option<Link>) {
+        let sign = Sign { at_ns: packet.time_ns(), packet: packet.id, link };
+        if let Some(link) = link.filter(|link| *link != [0; 6] && !is_shared(*link)) {
+            self.claim(address, packet, link);
+        }
+        let known = self.signs.entry(address).or_insert(sign);
+        if sign.at_ns >= known.at_ns {
+            *known = sign;
+        }
+    }
+
+    /// Notes which device speaks for an address.
+    fn claim(&mut self, address: Address, packet: &Packet<'_>, link: Link) {
+        let full = self.owners.len() >= OWNED_MAX && !self.owners.contains_key(&address);
+        if full {
+            return;
+        }
+        let at_ns = packet.time_ns();
+        let owners = self.owners.entry(address).or_default();
+        let others_ns = owners.iter().filter(|owner| owner.link != link).map(|owner| owner.span_ns.1).max();
+        let known = owners.iter().position(|owner| owner.link == link);
+        if let Some(owner) = known.and_then(|at| owners.get_mut(at)) {
+            let after = others_ns.filter(|others_ns| *others_ns > owner.span_ns.1);
+            owner.returned |= after.is_some_and(|others_ns| at_ns - others_ns <= BOTH_NS);
+            owner.span_ns.1 = owner.span_ns.1.max(at_ns);
+            if owner.claims.len() < CLAIMS_MAX {
+                owner.claims.push(packet.id);
+            }
+        } else if owners.len() < OWNERS_MAX {
+            owners.push(Owner { link, claims: vec![packet.id], span_ns: (at_ns, at_ns), returned: false });
+        }
+    }
+
+    /// Addresses that were asked for, and whether they spoke.
+    pub fn asked(&self) -> BTreeMap<Address, bool> {
+        self.pairs.keys().map(|(_, target)| (*target, self.signs.contains_key(target))).collect()
+    }
+
+    /// The addresses that two devices use at one time: one that spoke before speaks again after the other. An address that moves
+    /// for good, as with failover, is none.
+    pub fn conflicts(&self) -> Vec<Conflict> {
+        let both = |(_, owners): &(&Address, &Vec<Owner>)| {
+            owners.len() >= 2 && owners.iter().any(|owner| owner.returned)
+        };
+        let conflict = |(address, owners): (&Address, &Vec<Owner>)| Conflict {
+            address: *address,
+            owners: owners.clone(),
+            since_ns: owners.get(1).map_or(0, |owner| owner.span_ns.0),
+        };
+        self.owners.iter().filter(both).map(conflict).collect()
+    }
+}
+
+/// Link addresses that several routers share by design: VRRP and CARP (RFC 9568 §7.3), HSRP, GLBP.
+fn is_shared(link: Link) -> bool {
+    matches!(
+        link,
+        [0, 0, 0x5e, 0, 1 | 2, _]
+            | [0, 0, 0x0c, 0x07, 0xac, _]
+            | [0, 0, 0x0c, 0x9f, ..]
+            | [0, 0x07, 0xb4, ..]
+    )
+}

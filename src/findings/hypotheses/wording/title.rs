@@ -1,0 +1,79 @@
+//! What an incident beside failed lookups is called in a report's title.
+
+use crate::findings::facts::Meaning;
+use crate::findings::hypotheses::scene::{Incident, Scene};
+use crate::findings::hypotheses::{Assessment, Cause};
+use crate::findings::rules::{clients, plain_name};
+
+/// The title, without its final stop; `None` for failed lookups whose own words say it.
+pub(in super::super) fn of(scene: &Scene<'_, '_>, assessment: &Assessment) -> Option<String> {
+    let server = scene.server;
+    let port = |transport: u8| {
+        let protocol = if transport == 6 { "TCP" } else { "UDP" };
+        format!("{server} ({protocol} port {})", scene.service.0)
+    };
+    let leads = |cause: Cause| assessment.leading().iter().any(|own| own.cause == cause);
+    let Some(incident) = scene.incident else {
+        return leads(Cause::Portal).then(|| led(scene)).flatten();
+    };
+    Some(match incident {
+        Incident::Silence => {
+            format!("Queries to {} repeated without an answer until the capture ends", port(scene.service.1))
+        }
+        Incident::Uncaptured => {
+            let says = scene.errors.first().map_or("an ICMP error", |error| error.words());
+            let itself = scene.errors.first().is_some_and(|error| error.source == error.destination);
+            let by = if itself { ", told by the asking host itself" } else { "" };
+            format!("Queries to {} failed: {says}{by}", port(17))
+        }
+        Incident::Fragments => format!("Large DNS answers of {server} do not arrive whole"),
+        Incident::NoTcp => format!("DNS connections to {} fail", port(6)),
+        Incident::Vanished => format!("DNS server {server} no longer answers on its network"),
+        Incident::NoNextHop => {
+            format!("Gateway {server} no longer answers on the local network for {}", clients(&scene.clients))
+        }
+        Incident::TwoOwners(_) => format!("Two devices use the address {server}"),
+        Incident::Lame => format!("DNS server {server} does not serve the zone it is asked for"),
+        Incident::Denied => format!("DNS server {server} denies nearly every name it is asked for"),
+        Incident::Contested(_) => format!("Two devices answer in the name of DNS server {server}"),
+        Incident::Site(site) => {
+            format!(
+                "Connections to {} ({server} port {}) fail; DNS works",
+                plain_name(&site.name),
+                site.site.1
+            )
+        }
+        Incident::Flood => match scene.facts.load.random_zone(server) {
+            None if scene.facts.load.reflected(server).is_some() => {
+                format!("Queries in the name of {} make DNS server {server} amplify", clients(&scene.clients))
+            }
+            Some((zone, _)) => {
+                format!("Flood of made-up names under {} at DNS server {server}", plain_name(zone))
+            }
+            None => format!("Flood of queries at DNS server {server}"),
+        },
+        Incident::Portal(_) => led(scene)?,
+        Incident::Slow => format!("DNS answers of {server} are slow"),
+        Incident::Victim => format!("{server} is sent DNS answers it did not ask for"),
+        Incident::Conflict if scene.errors.iter().all(|error| error.meaning == Meaning::PortUnreachable) => {
+            format!("Port unreachable messages about DNS server {server} contradict its answers")
+        }
+        Incident::Conflict => format!("ICMP errors about DNS server {server} contradict its answers"),
+    })
+}
+
+/// All names lead to one address.
+fn led(scene: &Scene<'_, '_>) -> Option<String> {
+    let led = scene.facts.one_address.iter().find(|led| led.servers.contains(&scene.server))?;
+    let mut all: Vec<_> = scene
+        .facts
+        .one_address
+        .iter()
+        .filter(|other| other.address == led.address && other.servers.contains(&scene.server))
+        .map(|other| other.client)
+        .collect();
+    all.sort_unstable();
+    all.dedup();
+    let gateway = if led.is_next_hop { ", the gateway itself" } else { "" };
+    Some(format!("All names lead {} to {}{gateway}", clients(&all), led.address))
+}
