@@ -4,13 +4,18 @@
 //! else is prose. In a text without any time stamp (`tcpdump -t`) it begins at the start of a line. Its bytes are the
 //! slice of the original text from the time stamp to its last token.
 
+mod body;
+pub(super) mod clock;
 mod head;
+pub mod list;
 mod words;
 
 use super::{Bytes, Damage, Fill, Format, Interface, LinkType, Metadata, Place, Record, Walk};
 use crate::time::Nanos;
+use clock::Clock;
+pub(super) use head::stamped_head;
 pub use head::{Head, Link, Network, Stamp, head};
-pub use words::{Word, Words, group, is_arrow};
+pub use words::{Word, Words, group, header_group, is_arrow};
 
 /// A printed packet never needs more text than this; what follows is not looked at.
 const PACKET_MAX_BYTES: usize = 16 << 10;
@@ -232,19 +237,6 @@ fn trimmed(text: &[u8], start: usize, end: usize) -> usize {
     end - tail
 }
 
-/// What times of day without a date count from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Clock {
-    /// Nothing seen yet.
-    Unknown,
-    /// From midnight.
-    Midnight,
-    /// From the first packet (`-ttttt`).
-    First,
-    /// From the packet before (`-ttt`).
-    Before,
-}
-
 /// The state of a walk over one transcript.
 pub struct Transcript {
     position: usize,
@@ -255,8 +247,6 @@ pub struct Transcript {
     frames: u64,
     kind: Option<Kind>,
     clock: Clock,
-    day_ns: Nanos,
-    last_ns: Nanos,
     metadata: Metadata,
 }
 
@@ -270,52 +260,13 @@ impl Default for Transcript {
             settled: None,
             frames: 0,
             kind: None,
-            clock: Clock::Unknown,
-            day_ns: 0,
-            last_ns: Nanos::MIN,
+            clock: Clock::default(),
             metadata,
         }
     }
 }
 
 impl Transcript {
-    fn time(&mut self, head: Head) -> Nanos {
-        let clock_ns = match head.stamp {
-            Stamp::Date(time_ns) => {
-                self.metadata.has_times = true;
-                self.last_ns = time_ns;
-                return time_ns;
-            }
-            Stamp::None => {
-                self.metadata.has_date = false;
-                self.metadata.has_times &= self.frames > 0;
-                return if self.last_ns == Nanos::MIN { 0 } else { self.last_ns };
-            }
-            Stamp::Clock(clock_ns) => clock_ns,
-        };
-        self.metadata.has_times = true;
-        self.metadata.has_date = false;
-        // Differences can be negative, and from the first packet on they only grow in a capture that is in order.
-        if self.clock == Clock::First && clock_ns < self.last_ns.max(0) {
-            self.clock = Clock::Before;
-        }
-        let time = match self.clock {
-            Clock::Before => self.last_ns.max(0).saturating_add(clock_ns),
-            Clock::First => clock_ns,
-            Clock::Midnight | Clock::Unknown => {
-                let mut time = self.day_ns.saturating_add(clock_ns.abs());
-                // Without a date, a jump back by more than half a day is midnight.
-                if self.last_ns != Nanos::MIN && time < self.last_ns.saturating_sub(DAY_NS / 2) {
-                    self.day_ns = self.day_ns.saturating_add(DAY_NS);
-                    time = time.saturating_add(DAY_NS);
-                }
-                time
-            }
-        };
-        self.last_ns = time;
-        time
-    }
-
     /// Counts what came of a settled packet after it was settled; false while more of it may come.
     fn finish_settled(&mut self, known: &[u8], kind: Kind, complete: bool) -> bool {
         let Some((mut start, mut head)) = self.settled else { return true };
@@ -345,26 +296,15 @@ impl Transcript {
         true
     }
 
-    /// Decides what times count from by the first packets: one at exactly midnight begins a count of differences.
-    fn choose_clock(&mut self, text: &[u8], kind: Kind, first: (usize, Head)) {
-        if first.1.stamp != Stamp::Clock(0) {
-            self.clock = Clock::Midnight;
-            return;
-        }
-        self.clock = Clock::First;
-        let mut before = 0;
+    /// The times of the first packets behind one.
+    fn stamps(text: &[u8], kind: Kind, first: (usize, Head)) -> impl Iterator<Item = Stamp> {
         let mut at = first.0 + first.1.least_end;
-        for _ in 0..CLOCK_MAX_PACKETS {
-            let Some((start, head)) = kind.find(text, at) else { return };
-            if let Stamp::Clock(time_ns) = head.stamp {
-                if time_ns < before {
-                    self.clock = Clock::Before;
-                    return;
-                }
-                before = time_ns;
-            }
+        let next = move || {
+            let (start, head) = kind.find(text, at)?;
             at = start + head.least_end;
-        }
+            Some(head.stamp)
+        };
+        std::iter::from_fn(next).take(CLOCK_MAX_PACKETS)
     }
 }
 
@@ -400,13 +340,14 @@ impl Walk for Transcript {
                 self.position = start;
                 return Fill::Starved;
             }
-            if self.clock == Clock::Unknown {
-                self.choose_clock(known, kind, (start, head));
+            if self.clock.is_undecided() {
+                self.clock.decide(head.stamp, Self::stamps(known, kind, (start, head)));
             }
+            let time_ns = self.clock.time(head.stamp, self.frames == 0, &mut self.metadata);
             let length = (end - start) as u32;
             records.push(Record {
                 offset: start as u64,
-                time_ns: self.time(head),
+                time_ns,
                 captured: length,
                 original: length,
                 interface: 0,
@@ -437,13 +378,13 @@ impl Walk for Transcript {
     fn unproven(&mut self, bytes: Bytes<'_>) -> Option<Record> {
         let bytes = bytes.get(..)?;
         let end = memchr::memrchr(b'\n', bytes)? + 1;
-        let before = (self.position, self.next, self.kind, self.clock, self.day_ns, self.last_ns);
+        let before = (self.position, self.next, self.kind, self.clock);
         let (settled, frames) = (self.settled, self.frames);
         let mut records = Vec::new();
         if settled.is_none() {
             self.fill(bytes.get(..end)?.into(), true, 1, &mut records);
         }
-        (self.position, self.next, self.kind, self.clock, self.day_ns, self.last_ns) = before;
+        (self.position, self.next, self.kind, self.clock) = before;
         (self.settled, self.frames) = (settled, frames);
         records.pop()
     }

@@ -2,11 +2,13 @@
 
 mod dns;
 mod icmp;
+mod list;
 mod services;
+mod tunnel;
 
 use super::dns::{NAME_MAX_BYTES, Name, read_name};
 use super::{Address, Decoded, LayerKind, Transport};
-use crate::capture::transcript::{Head, Network, Word, Words, group, head, is_arrow};
+use crate::capture::transcript::{Head, Network, Word, Words, head, header_group, is_arrow};
 use crate::settings::Settings;
 pub use dns::Dns;
 pub use icmp::{Icmp, Quoted};
@@ -91,7 +93,7 @@ pub fn read<'a>(bytes: &'a [u8], settings: &Settings) -> Option<Line<'a>> {
         Ok(text) => text,
         Err(error) => std::str::from_utf8(bytes.get(..error.valid_up_to())?).ok()?,
     };
-    let head = head(text.as_bytes())?;
+    let Some(head) = head(text.as_bytes()) else { return list::read(text, settings) };
     let mut words = Words::new(text.as_bytes(), head.body);
     let mut line = Line {
         text,
@@ -108,12 +110,19 @@ pub fn read<'a>(bytes: &'a [u8], settings: &Settings) -> Option<Line<'a>> {
         arp(&mut line, words);
         return Some(line);
     }
-    let packet = datagram(&mut words)?;
+    let mut packet = datagram(&mut words)?;
+    // What is judged of a tunnel's packet is the one inside, as in a capture.
+    while let Some((inside, network)) = tunnel::inner(words) {
+        let mut inside = inside;
+        let Some(inner) = datagram(&mut inside) else { break };
+        (packet, words, line.head.network) = (inner, inside, network);
+    }
     line.ip = packet.ip;
     line.source = Some(packet.source);
     line.destination = Some(packet.destination);
     line.body = packet.body as u32;
-    payload(&mut line, words, head.network == Network::Ip6, settings);
+    let v6 = line.head.network == Network::Ip6;
+    payload(&mut line, words, v6, settings);
     Some(line)
 }
 
@@ -151,7 +160,7 @@ struct Datagram<'a> {
 
 /// Reads `[(…)] host > host:`; `203.0.113.2. domain:` with a blank before the service counts as one host.
 fn datagram<'a>(words: &mut Words<'a>) -> Option<Datagram<'a>> {
-    let ip = group(words).map_or_else(IpHeader::default, ip_header);
+    let ip = header_group(words).map_or_else(IpHeader::default, ip_header);
     let source = host(words.next()?, false)?;
     if !is_arrow(words.arrow()?.text) {
         return None;
@@ -217,6 +226,12 @@ fn payload<'a>(line: &mut Line<'a>, mut words: Words<'a>, v6: bool, settings: &S
     if v6 {
         // `[icmp6 sum ok]` stands before the message; what UDP prints there belongs to its own reader.
         let mut ahead = words;
+        // `HBH (rtalert: 0x0000) (padn) ICMP6, …`: extension headers.
+        if ahead.peek().is_some_and(|word| matches!(word.text, "HBH" | "DSTOPT" | "srcrt" | "frag")) {
+            ahead.next();
+            while crate::capture::transcript::group(&mut ahead).is_some() {}
+            words = ahead;
+        }
         if ahead.next().is_some_and(|word| word.text == "[icmp6" || word.text == "[bad") {
             while ahead.next().is_some_and(|word| !word.text.ends_with(']')) {}
             if ahead.peek().is_some_and(|word| word.text.starts_with("ICMP6")) {
@@ -225,8 +240,9 @@ fn payload<'a>(line: &mut Line<'a>, mut words: Words<'a>, v6: bool, settings: &S
         }
     }
     let first = words.peek().map_or("", |word| word.text);
-    if matches!(first, "ICMP" | "ICMP6," | "ICMP6") {
-        line.icmp = icmp::read(words, v6 || first != "ICMP", settings);
+    // In small letters up to version 3.9, and in OpenBSD's.
+    if matches!(first, "ICMP" | "ICMP6," | "ICMP6" | "icmp:" | "icmp6:") {
+        line.icmp = icmp::read(words, v6 || !matches!(first, "ICMP" | "icmp:"), settings);
         line.transport = match line.icmp {
             Some(Icmp { kind, code, .. }) if v6 => Transport::Icmpv6 { kind, code },
             Some(Icmp { kind, code, .. }) => Transport::Icmp { kind, code },
@@ -242,7 +258,7 @@ fn payload<'a>(line: &mut Line<'a>, mut words: Words<'a>, v6: bool, settings: &S
     };
     let carries_dns =
         [source_port, destination_port].into_iter().any(|port| settings.is_name_service_port(port));
-    if matches!(first, "Flags" | "tcp") || line.ip.protocol == Some(6) {
+    if matches!(first, "Flags" | "tcp") || line.ip.protocol == Some(6) || is_old_segment(words) {
         line.transport = tcp(words, source_port, destination_port);
         if carries_dns {
             let mut after = words;
@@ -280,39 +296,68 @@ fn named_protocol(word: &str) -> Option<u8> {
     })
 }
 
+/// `S 100:100(0) win 16384`, `. ack 1 win 17520`: how tcpdump printed TCP up to 3.9.
+fn is_old_segment(mut words: Words<'_>) -> bool {
+    let flags = words.next().map_or("", |word| word.text);
+    let next = words.next().map_or("", |word| word.text);
+    let is_range = next.ends_with(')') && next.contains(':');
+    flags.bytes().all(|byte| b"SFPRUEW.".contains(&byte)) && (is_range || matches!(next, "ack" | "win"))
+}
+
 /// Reads `Flags [S.], seq 1:5, ack 1, win 64240, …`; numbers that are not printed stay 0.
 fn tcp(words: Words<'_>, source_port: u16, destination_port: u16) -> Transport {
     let (mut flags, mut sequence, mut acknowledgment, mut window) = (0, 0, 0, 0);
+    let is_old = is_old_segment(words);
     let mut words = words.take(WORDS_MAX);
+    if is_old {
+        flags = words.next().map_or(0, |word| tcp_flags(word.text));
+        let range = words.next().map_or("", |word| word.text);
+        sequence = range.split(':').next().and_then(|n| n.parse().ok()).unwrap_or(0);
+        if range == "ack" {
+            acknowledgment = words.next().and_then(|word| word.text.parse().ok()).unwrap_or(0);
+        }
+    }
     while let Some(word) = words.next() {
         let number = |word: Option<Word<'_>>| {
             let text = word.map_or("", |word| word.text);
             text.split([':', ',']).next().and_then(|n| n.parse::<u32>().ok()).unwrap_or(0)
         };
         match word.text {
-            "Flags" => {
-                for letter in words.next().map_or("", |word| word.text).chars() {
-                    flags |= match letter {
-                        'F' => 1,
-                        'S' => 2,
-                        'R' => 4,
-                        'P' => 8,
-                        '.' => 16,
-                        'U' => 32,
-                        'E' => 64,
-                        'W' => 128,
-                        _ => 0,
-                    };
-                }
-            }
+            "Flags" => flags = words.next().map_or(0, |word| tcp_flags(word.text)),
             "seq" => sequence = number(words.next()),
-            "ack" => acknowledgment = number(words.next()),
+            "ack" => {
+                acknowledgment = number(words.next());
+                // In old versions only the number says that it is one.
+                flags |= 16;
+            }
             "win" => window = number(words.next()) as u16,
             "length" => break,
             _ => {}
         }
     }
     Transport::Tcp { source_port, destination_port, sequence, acknowledgment, flags, window }
+}
+
+fn tcp_flags(letters: &str) -> u8 {
+    let bit = |letter| match letter {
+        'F' => 1,
+        'S' => 2,
+        'R' => 4,
+        'P' => 8,
+        '.' => 16,
+        'U' => 32,
+        'E' => 64,
+        'W' => 128,
+        _ => 0,
+    };
+    letters.chars().fold(0, |flags, letter| flags | bit(letter))
+}
+
+/// A host of a list, whose ports stand elsewhere.
+fn plain_host(word: Word<'_>, _v6: bool) -> Option<Host<'_>> {
+    let address = word.text.parse::<std::net::IpAddr>().map_or(Address::None, Address::from);
+    let (start, end) = (word.start as u32, word.end as u32);
+    (!word.text.is_empty()).then_some(Host { text: word.text, address, port: None, start, end })
 }
 
 /// Reads `Request who-has X tell Y` and `Reply X is-at MAC` (RFC 826).

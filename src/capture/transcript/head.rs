@@ -1,6 +1,6 @@
 //! Reads the start of a printed packet: its time stamp, what `-e` prints of the link, the protocol, the two hosts.
 
-use super::{DAY_NS, PACKET_MAX_BYTES, PREFIX_MAX_WORDS, SECOND_NS, Words, group, is_arrow};
+use super::{DAY_NS, PACKET_MAX_BYTES, PREFIX_MAX_WORDS, SECOND_NS, Words, body, header_group, is_arrow};
 use crate::time::Nanos;
 
 /// A time stamp, with its date and the blanks between them, is never longer.
@@ -63,7 +63,7 @@ pub fn head(text: &[u8]) -> Option<Head> {
 }
 
 /// Reads the start of a packet that begins with a time stamp.
-pub(super) fn stamped_head(text: &[u8]) -> Option<Head> {
+pub(in crate::capture) fn stamped_head(text: &[u8]) -> Option<Head> {
     if !matches!(text.first()?, b'0'..=b'9' | b'-') {
         return None;
     }
@@ -85,10 +85,10 @@ fn read(text: &[u8], mut words: Words<'_>, stamp: Option<Stamp>) -> Option<Head>
     let least_end = match network {
         Network::Arp => body,
         Network::Ip | Network::Ip6 => {
-            group(&mut words);
+            header_group(&mut words);
             let end = hosts(&mut words)?;
-            // Without a time stamp only the colon tells a packet from prose.
-            if stamp.is_none() && text.get(end - 1) != Some(&b':') {
+            // Without a time stamp only the colon and what follows it tell a packet from prose.
+            if stamp.is_none() && (text.get(end - 1) != Some(&b':') || !body::begins(words)) {
                 return None;
             }
             end
@@ -102,12 +102,34 @@ fn hosts(words: &mut Words<'_>) -> Option<usize> {
     let source = words.next()?;
     let arrow = words.arrow()?;
     let destination = words.next()?;
+    // With a colon behind it any word is a host: a name of one label, a masked address, `<client>`.
+    let is_told = destination.text.ends_with(':');
+    let is_host = |word: &str| is_address_like(word) || (is_told && is_name_like(word));
     let both = is_host(source.text) && is_arrow(arrow.text) && is_host(destination.text);
     both.then_some(destination.end)
 }
 
-fn is_host(word: &str) -> bool {
+fn is_address_like(word: &str) -> bool {
     word.contains(['.', ':']) && word.bytes().all(|b| b.is_ascii_alphanumeric() || b".:-_%/*".contains(&b))
+}
+
+/// Whether a word can be the name of a host, also one put in place of it before the text was shown to others.
+fn is_name_like(word: &str) -> bool {
+    let is_part = |c: char| c.is_alphanumeric() || ".:-_%/*#$@<>[]{}~?!()&+=".contains(c);
+    let is_link = link_address(word.trim_end_matches([',', ':'])).is_some();
+    !is_link
+        && word.chars().all(is_part)
+        && word.contains(|c: char| c.is_alphanumeric() || "*#<[?".contains(c))
+}
+
+/// Whether the words begin with `host > host:` and what a packet's text goes on with; tcpdump up to 3.9, OpenBSD's and those of
+/// packet filters print no `IP` before the hosts.
+fn bare_hosts(mut words: Words<'_>) -> Option<Network> {
+    let source = words.peek()?.text;
+    let end = hosts(&mut words)?;
+    let is_told = words.text_before(end).ends_with(b":");
+    let six = source.matches(':').count() > 1;
+    (is_told && body::begins(words)).then_some(if six { Network::Ip6 } else { Network::Ip })
 }
 
 /// Reads `[date] time`, `dateTtime` or seconds since 1970.
@@ -135,7 +157,7 @@ fn digits(text: &str, count: usize) -> Option<i64> {
 }
 
 /// `HH:MM:SS` with up to nine decimals.
-fn time_of_day(word: &str) -> Option<Nanos> {
+pub(super) fn time_of_day(word: &str) -> Option<Nanos> {
     let (clock, fraction) = word.split_once(['.', ',']).unwrap_or((word, ""));
     if clock.len() != 8 || clock.get(2..3) != Some(":") || clock.get(5..6) != Some(":") {
         return None;
@@ -159,7 +181,7 @@ fn nanoseconds(fraction: &str) -> Option<Nanos> {
 }
 
 /// `1715693072.192571`: the decimals are required, a bare number is none.
-fn epoch(word: &str) -> Option<Nanos> {
+pub(super) fn epoch(word: &str) -> Option<Nanos> {
     let (seconds, fraction) = word.split_once('.')?;
     let whole = (9..=10).contains(&seconds.len()) && (6..=9).contains(&fraction.len());
     // Captures made without a clock begin in 1970; six or nine decimals tell them from other numbers.
@@ -171,7 +193,7 @@ fn epoch(word: &str) -> Option<Nanos> {
 }
 
 /// Days since 1970 of `YYYY-MM-DD` or `YYYY/MM/DD`, and what follows in the word.
-fn date(word: &str) -> Option<(i64, &str)> {
+pub(super) fn date(word: &str) -> Option<(i64, &str)> {
     let separator = word.get(4..5).filter(|s| matches!(*s, "-" | "/"))?;
     if word.get(7..8) != Some(separator) {
         return None;
@@ -189,17 +211,18 @@ fn date(word: &str) -> Option<(i64, &str)> {
 fn network(words: &mut Words<'_>, link: &mut Link) -> Option<Network> {
     let first_line = memchr::memchr(b'\n', words.rest()).map_or(usize::MAX, |at| words.offset() + at);
     let mut prefix = Prefix { link, found: None, is_link: false };
-    for _ in 0..PREFIX_MAX_WORDS {
+    for at in 0..PREFIX_MAX_WORDS {
         let before = *words;
         let word = words.next()?;
         // Beyond its own line only a link-layer prefix goes on, and never over another time stamp.
-        if word.start > first_line && !prefix.is_link || time_of_day(word.text).is_some() {
+        let is_beyond = word.start > first_line && !prefix.is_link && at > 0;
+        if is_beyond || time_of_day(word.text).is_some() || epoch(word.text).is_some() {
             return None;
         }
         if let Some(network) = Prefix::network(word.text, *words) {
             return Some(network);
         }
-        if let Some(network) = prefix.implied(before) {
+        if let Some(network) = prefix.implied(before).or_else(|| bare_hosts(before)) {
             *words = before;
             return Some(network);
         }
@@ -222,7 +245,7 @@ impl Prefix<'_> {
         match word {
             "IP" | "IPv4" => hosts_follow(after).then_some(Network::Ip),
             "IP6" | "IPv6" => hosts_follow(after).then_some(Network::Ip6),
-            "ARP," | "ARP" | "arp" => arp_follows(after).then_some(Network::Arp),
+            "ARP," | "ARP" | "arp" | "arp:" => arp_follows(after).then_some(Network::Arp),
             _ => None,
         }
     }
@@ -301,7 +324,7 @@ impl Prefix<'_> {
             "MPLS" => self.is_link = true,
             _ if self.is_link && word.starts_with('(') => {
                 let mut ahead = before;
-                if group(&mut ahead).is_some() {
+                if super::group(&mut ahead).is_some() {
                     *words = ahead;
                 }
             }
@@ -311,7 +334,7 @@ impl Prefix<'_> {
 }
 
 fn hosts_follow(mut words: Words<'_>) -> bool {
-    group(&mut words);
+    header_group(&mut words);
     hosts(&mut words).is_some()
 }
 
@@ -328,7 +351,8 @@ fn link_address(word: &str) -> Option<[u8; 6]> {
     let mut address = [0; 6];
     let mut count = 0;
     for pair in word.split(':') {
-        if pair.len() != 2 || !pair.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        // Versions up to 3.9 print no leading zeros.
+        if !(1..=2).contains(&pair.len()) || !pair.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return None;
         }
         if let Some(slot) = address.get_mut(count) {
@@ -336,7 +360,8 @@ fn link_address(word: &str) -> Option<[u8; 6]> {
         }
         count += 1;
     }
-    (count >= 6).then_some(address)
+    // Eight pairs can be an IPv6 address; seven and more without a pair of two digits are none.
+    (count == 6 || count > 8 || (count > 6 && word.split(':').all(|pair| pair.len() == 2))).then_some(address)
 }
 
 fn ether_type(name: &str) -> Option<Network> {

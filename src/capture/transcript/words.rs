@@ -34,6 +34,11 @@ impl<'a> Words<'a> {
         self.at
     }
 
+    /// The text up to a place.
+    pub(super) fn text_before(&self, end: usize) -> &'a [u8] {
+        self.text.get(..end).unwrap_or_default()
+    }
+
     /// The text that is left.
     pub(super) fn rest(&self) -> &'a [u8] {
         self.text.get(self.at..).unwrap_or_default()
@@ -137,7 +142,35 @@ fn is_quotation(text: &[u8], word: Word<'_>) -> bool {
 
 /// Whether a word stands for the `>` between source and destination, as tcpdump, word processors and web pages write it.
 pub fn is_arrow(word: &str) -> bool {
-    matches!(word, ">" | "›" | "»" | "→" | "⇒" | "&gt;" | "\\>" | "->" | "â€º" | "‚Ä∫")
+    matches!(
+        word,
+        ">" | "=>" | "›" | "»" | "→" | "⇒" | "⟶" | "➜" | "➔" | "&gt;" | "\\>" | "->" | "â€º" | "‚Ä∫"
+    )
+}
+
+/// Passes what `-v` prints of an IP header between brackets. Where the closing one is lost (a forum makes a picture of `8)`),
+/// the line's end is that of the group.
+pub fn header_group<'a>(words: &mut Words<'a>) -> Option<Word<'a>> {
+    let first = words.peek().filter(|word| word.text.starts_with('('))?;
+    let line = words.text.get(first.start..)?;
+    let line = line.get(..memchr::memchr(b'\n', line).unwrap_or(line.len()));
+    let mut ahead = *words;
+    let closed = group(&mut ahead);
+    // The next line begins with the hosts, which stand in no group.
+    let own_end = first.start + line.map_or(0, <[u8]>::len);
+    if closed.is_none_or(|word| word.end > own_end) && first.text.starts_with("(tos") {
+        let mut below = Words::new(words.text, own_end);
+        let (source, arrow) = (below.next(), below.arrow());
+        if source.is_some() && arrow.is_some_and(|arrow| is_arrow(arrow.text)) {
+            words.at = own_end;
+            let inner = words.text.get(first.start + 1..own_end)?;
+            let text = std::str::from_utf8(inner).unwrap_or("");
+            return Some(Word { text, start: first.start + 1, end: own_end });
+        }
+    }
+    let word = closed?;
+    *words = ahead;
+    Some(word)
 }
 
 /// Passes a `(…)` group, brackets counted; gives its text without the outer brackets.

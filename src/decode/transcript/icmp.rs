@@ -236,6 +236,16 @@ fn icmp6_type(said: &[&str]) -> Option<(u8, u8)> {
         (&["neighbor", "solicitation"], (135, 0)),
         (&["neighbor", "advertisement"], (136, 0)),
         (&["redirect"], (137, 0)),
+        // OpenBSD's tcpdump and versions up to 3.9.
+        (&["udp", "port"], (1, 4)),
+        (&["tcp", "port"], (1, 4)),
+        (&["unreachable", "route"], (1, 0)),
+        (&["unreachable", "prohibited"], (1, 1)),
+        (&["beyond", "scope"], (1, 2)),
+        (&["unreachable", "address"], (1, 3)),
+        (&["too", "big"], (2, 0)),
+        (&["neighbor", "sol"], (135, 0)),
+        (&["neighbor", "adv"], (136, 0)),
     ];
     table.iter().find(|(phrase, _)| has(said, phrase)).map(|(_, kind)| *kind)
 }

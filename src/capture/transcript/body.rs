@@ -1,0 +1,134 @@
+//! Tells whether words are what tcpdump prints behind the colon of `host > host:`, so that prose with an arrow in it is no packet.
+
+use super::Words;
+
+/// Bracketed remarks before the message, such as `[bad udp cksum 0x8274 -> 0x871c!]`.
+const REMARKS_MAX: usize = 4;
+/// Words of one remark.
+const REMARK_MAX_WORDS: usize = 8;
+
+/// First words of the texts of protocols, without what follows a `:`, `,`, `(` or `/`.
+const FIRST_WORDS: &[&str] = &[
+    "ICMP",
+    "ICMP6",
+    "icmp",
+    "icmp6",
+    "UDP",
+    "HBH",
+    "DSTOPT",
+    "RT6",
+    "srcrt",
+    "udp",
+    "TCP",
+    "tcp",
+    "Flags",
+    "igmp",
+    "IGMP",
+    "IP",
+    "IP6",
+    "GREv0",
+    "GREv1",
+    "gre",
+    "GRE",
+    "ESP",
+    "esp",
+    "AH",
+    "OTV",
+    "VXLAN",
+    "VXLAN-GPE",
+    "Geneve",
+    "GENEVE",
+    "MPLS",
+    "NTPv1",
+    "NTPv2",
+    "NTPv3",
+    "NTPv4",
+    "BOOTP",
+    "bootp",
+    "dhcp6",
+    "NBT",
+    "HSRPv0-hello",
+    "HSRPv0",
+    "HSRPv1",
+    "VRRPv2",
+    "VRRPv3",
+    "VRRP",
+    "CARPv2-advertise",
+    "CARP",
+    "SIP",
+    "RADIUS",
+    "OSPFv2",
+    "OSPFv3",
+    "PIMv2",
+    "pim",
+    "isakmp",
+    "sctp",
+    "SCTP",
+    "ip-proto",
+    "HTTP",
+    "DNS",
+    "mDNS",
+    "dns",
+    "ether-ip",
+    "truncated-ip",
+    "frag",
+    "RIPv1",
+    "RIPv2",
+    "ntp",
+];
+
+/// Whether the text of a protocol begins here.
+pub(super) fn begins(mut words: Words<'_>) -> bool {
+    for _ in 0..REMARKS_MAX {
+        let Some(word) = words.peek() else { return false };
+        if word.text.starts_with("[|") || word.text.starts_with("(invalid") {
+            return true;
+        }
+        if !word.text.starts_with('[') {
+            break;
+        }
+        let closed = words.by_ref().take(REMARK_MAX_WORDS).any(|word| word.text.ends_with(']'));
+        if !closed {
+            return false;
+        }
+    }
+    let Some(word) = words.next() else { return false };
+    let next = words.peek().map_or("", |word| word.text);
+    let first = word.text.split([':', ',', '(', '/']).next().unwrap_or("");
+    (FIRST_WORDS.contains(&first) && (first != "Flags" || next.starts_with('[')))
+        || first.starts_with("ip-proto-")
+        || is_message(word.text, next)
+        || is_old_segment(word.text, next)
+}
+
+/// `4101+ A? …`, `4101 ServFail 0/0/0`, `4101*- q: …`, `4101% [1au] …`.
+fn is_message(word: &str, next: &str) -> bool {
+    let digits = word.bytes().take_while(u8::is_ascii_digit).count();
+    let marks = word.get(digits..).unwrap_or("x");
+    if !(1..=5).contains(&digits) {
+        return false;
+    }
+    // Opcodes stand glued to the id.
+    let has_marks = marks.bytes().all(|byte| b"+%*$|-".contains(&byte));
+    let has_opcode = ["update", "notify", "inv_q", "stat", "op"]
+        .iter()
+        .any(|name| marks.trim_start_matches(['+', '-']).starts_with(name));
+    let is_kind = |text: &str| text.ends_with('?') || text == "(QM)?" || text == "(QU)?";
+    let known = next.is_empty()
+        || is_kind(next)
+        || next.starts_with('[')
+        || next.starts_with('(')
+        || next == "q:"
+        || next.split('/').count() == 3
+        || next.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+        || (next.starts_with(|c: char| c.is_ascii_uppercase()) && !next.ends_with(['.', ',', ';']));
+    has_opcode || (has_marks && known)
+}
+
+/// `S 100:100(0) win 16384`, `. ack 1 win 17520`, `P 1:29(28) ack 1`: how tcpdump printed TCP up to 3.9.
+fn is_old_segment(word: &str, next: &str) -> bool {
+    let is_flags =
+        !word.is_empty() && word.len() <= 8 && word.bytes().all(|byte| b"SFPRUEW.".contains(&byte));
+    let is_range = next.contains(':') && next.starts_with(|c: char| c.is_ascii_digit());
+    is_flags && (is_range || matches!(next, "ack" | "win" | "[tcp"))
+}

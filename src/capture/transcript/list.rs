@@ -1,0 +1,213 @@
+//! Reads rows of the packet list of tshark and Wireshark: as printed, as exported in columns, and as CSV.
+
+use super::head::{date, epoch, time_of_day};
+use super::{DAY_NS, Nanos, SECOND_NS, Stamp, Word, Words, is_arrow};
+
+/// Columns of a row of CSV that are looked at.
+const COLUMNS_MAX: usize = 16;
+/// The longest name of a protocol.
+const PROTOCOL_MAX_BYTES: usize = 20;
+
+/// One row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Row<'a> {
+    /// Its time, as far as it can be told what it counts from.
+    pub stamp: Stamp,
+    /// Sender: an address, or a name in place of one.
+    pub source: Word<'a>,
+    /// Receiver.
+    pub destination: Word<'a>,
+    /// Where columns for them were added.
+    pub ports: Option<(u16, u16)>,
+    /// `DNS`, `ICMP`, `TCP`.
+    pub protocol: &'a str,
+    /// Length of the frame in bytes.
+    pub length: Option<u32>,
+    /// Where the text of the last column begins.
+    pub info: usize,
+}
+
+/// Reads a row at the beginning of `text`.
+pub fn row(text: &str) -> Option<Row<'_>> {
+    let line = text.lines().next()?;
+    if line.trim_start().starts_with('"') { separated(line) } else { printed(line) }
+}
+
+/// `1 0.000000000 192.0.2.10 → 198.51.100.53 DNS 75 Standard query 0x1005 A www.example.com`.
+fn printed(line: &str) -> Option<Row<'_>> {
+    let mut words = Words::new(line.as_bytes(), 0);
+    let mut ahead = words;
+    // The number of the packet is a column that can be left out.
+    if ahead.next()?.text.parse::<u64>().is_ok() {
+        words = ahead;
+    }
+    let stamp = stamp(&mut words)?;
+    let source = words.next()?;
+    let mut next = words.next()?;
+    let source_port = port(next.text);
+    if source_port.is_some() {
+        next = words.next()?;
+    }
+    let has_arrow = is_arrow(next.text);
+    let destination = if has_arrow { words.next()? } else { next };
+    let mut next = words.next()?;
+    let destination_port = port(next.text).filter(|_| source_port.is_some());
+    if destination_port.is_some() {
+        next = words.next()?;
+    }
+    let length = words.peek().and_then(|word| word.text.parse().ok());
+    // Names for addresses are told from prose by the arrow and the column of lengths, or by their dots.
+    let are_addresses = is_address(source.text) && is_address(destination.text);
+    let are_names = has_arrow
+        && !destination.text.ends_with(':')
+        && (length.is_some() || [source, destination].iter().any(|host| host.text.contains(['.', ':', '_'])));
+    // `Syslog` is a protocol as well, where all else is told.
+    let is_any = has_arrow
+        && are_addresses
+        && length.is_some()
+        && next.text.starts_with(|c: char| c.is_ascii_alphabetic());
+    let is_row = is_any || ((are_addresses || are_names) && is_protocol(next.text));
+    if length.is_some() {
+        words.next();
+    }
+    let info = words.peek()?.start;
+    is_row.then_some(Row {
+        stamp,
+        source,
+        destination,
+        ports: source_port.zip(destination_port),
+        protocol: next.text,
+        length,
+        info,
+    })
+}
+
+/// `"1","0.000000","192.0.2.10","198.51.100.53","DNS","75","Standard query 0x1005 A www.example.com"`.
+fn separated(line: &str) -> Option<Row<'_>> {
+    let mut columns = [Word { text: "", start: 0, end: 0 }; COLUMNS_MAX];
+    let mut used = 0;
+    let mut at = line.find('"')?;
+    for slot in &mut columns {
+        let inner = line.get(at + 1..)?;
+        // Quotation marks within are doubled, which no address has.
+        let length = inner.find("\",").or_else(|| inner.rfind('"'))?;
+        *slot = Word { text: inner.get(..length)?.trim(), start: at + 1, end: at + 1 + length };
+        used += 1;
+        at += length + 2;
+        if line.get(at..at + 2) != Some(",\"") {
+            break;
+        }
+        at += 1;
+    }
+    let columns = columns.get(..used)?;
+    let first = columns.iter().position(|column| is_address(column.text))?;
+    let at = |offset: usize| columns.get(first + offset).copied();
+    let before = columns.get(..first)?.iter().rev();
+    let stamp = before.clone().find_map(|column| stamp(&mut Words::new(column.text.as_bytes(), 0)))?;
+    let (source, second) = (at(0)?, at(1)?);
+    let source_port = port(second.text);
+    let destination = if source_port.is_some() { at(2)? } else { second };
+    let behind = if source_port.is_some() { 3 } else { 2 };
+    let destination_port = port(at(behind)?.text).filter(|_| source_port.is_some());
+    let behind = behind + usize::from(destination_port.is_some());
+    let protocol = at(behind)?;
+    let info = columns.last()?;
+    let length = at(behind + 1).and_then(|column| column.text.parse().ok());
+    let is_row = is_address(destination.text) && is_protocol(protocol.text) && info.start > protocol.start;
+    is_row.then_some(Row {
+        stamp,
+        source,
+        destination,
+        ports: source_port.zip(destination_port),
+        protocol: protocol.text,
+        length,
+        info: info.start,
+    })
+}
+
+/// A time in one of the forms of `tshark -t`: seconds since the first packet or the one before, of the day, since 1970.
+fn stamp(words: &mut Words<'_>) -> Option<Stamp> {
+    let first = words.next()?.text;
+    if let Some(time) = time_of_day(first) {
+        return Some(Stamp::Clock(time));
+    }
+    if let Some((day, "")) = date(first) {
+        let time = time_of_day(words.next()?.text.trim_end_matches('Z'))?;
+        return Some(Stamp::Date(day.checked_mul(DAY_NS)?.checked_add(time)?));
+    }
+    let (sign, bare) = first.strip_prefix('-').map_or((1, first), |bare| (-1, bare));
+    let (seconds, fraction) = bare.split_once(['.', ',']).unwrap_or((bare, ""));
+    let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if seconds.is_empty() || !is_number(seconds) || !is_number(fraction) || fraction.len() > 9 {
+        return None;
+    }
+    if seconds.len() >= 9 {
+        return epoch(bare).map(|time| Stamp::Date(sign * time));
+    }
+    let fraction: Nanos = format!("{fraction:0<9}").parse().ok()?;
+    Some(Stamp::Clock(sign * (seconds.parse::<Nanos>().ok()? * SECOND_NS + fraction)))
+}
+
+fn port(text: &str) -> Option<u16> {
+    text.parse().ok()
+}
+
+/// An address of any kind; Wireshark puts names of makers before link addresses.
+fn is_address(text: &str) -> bool {
+    let is_link = |text: &str| {
+        text.split(['_', ':']).skip(1).count() >= 3 && text.ends_with(|c: char| c.is_ascii_hexdigit())
+    };
+    text.parse::<std::net::IpAddr>().is_ok() || text == "Broadcast" || is_link(text)
+}
+
+fn is_protocol(text: &str) -> bool {
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b".-/_".contains(&byte);
+    text.len() <= PROTOCOL_MAX_BYTES
+        && text.starts_with(|c: char| c.is_ascii_uppercase() || c == 'm' || c == 'x' || c == '0')
+        && text.bytes().filter(u8::is_ascii_uppercase).count() >= 2
+        && text.bytes().all(is_part)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ends(text: &str) -> Option<(&str, &str, &str, &str)> {
+        let row = row(text)?;
+        Some((row.source.text, row.destination.text, row.protocol, text.get(row.info..)?))
+    }
+
+    #[test]
+    fn rows_of_all_forms_are_read() {
+        let expected = Some(("192.0.2.10", "198.51.100.53", "DNS", "Standard query 0x1005"));
+        for text in [
+            "    1 0.000000000   192.0.2.10 → 198.51.100.53 DNS 75 Standard query 0x1005",
+            "  1   0.000000 192.0.2.10 -> 198.51.100.53 DNS 75 Standard query 0x1005",
+            "1 14:00:01.192571 192.0.2.10 > 198.51.100.53 DNS 75 Standard query 0x1005",
+            "1 2024-03-05 14:00:01.192571 192.0.2.10 > 198.51.100.53 DNS 75 Standard query 0x1005",
+            "1709647201.192571000 192.0.2.10 > 198.51.100.53 DNS Standard query 0x1005",
+            "      1 0.000000       192.0.2.10            198.51.100.53         DNS      75     Standard query 0x1005",
+        ] {
+            assert_eq!(ends(text), expected, "{text}");
+        }
+        let text = "\"1\",\"0.5\",\"192.0.2.10\",\"198.51.100.53\",\"DNS\",\"75\",\"Standard query 0x1005\"";
+        let row = row(text).unwrap();
+        assert_eq!(
+            (row.stamp, row.length, row.destination.text),
+            (Stamp::Clock(500_000_000), Some(75), "198.51.100.53")
+        );
+        assert_eq!(&text[row.info..text.len() - 1], "Standard query 0x1005");
+    }
+
+    #[test]
+    fn prose_and_packets_of_tcpdump_are_no_rows() {
+        for text in [
+            "1 of 5 hosts > 3 DNS servers",
+            "14:00:01.1 IP 192.0.2.10.4 > 198.51.100.53.53: 1+ A? a. (19)",
+            "\"a\",\"b\",\"c\"",
+            "1 0.5 seconds -> then DNS failed",
+        ] {
+            assert_eq!(ends(text), None, "{text}");
+        }
+    }
+}
