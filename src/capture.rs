@@ -4,6 +4,7 @@ pub mod bytes;
 pub mod foreign;
 pub mod map;
 pub mod order;
+mod pasted;
 pub mod pcap;
 pub mod pcapng;
 pub mod stream;
@@ -308,7 +309,7 @@ pub enum OpenError {
     },
     /// A text, but no packet lines in it.
     #[error(
-        "no packets in this text: {path} has no line that begins with a time and `IP` as tcpdump prints it"
+        "no packets in this text: {path} has no line with `HOST > HOST:` as tcpdump prints packets, and no packet list of tshark"
     )]
     NoPackets {
         /// The file.
@@ -378,6 +379,9 @@ const START_WAIT: Duration = Duration::from_millis(50);
 /// Such waits after which a stream that need not have begun counts as silent.
 const START_WAITS_MAX: usize = 10;
 
+/// Such waits for the end of a text that comes out of a stream.
+const PASTE_WAITS_MAX: usize = 2;
+
 /// Opens a capture file read-only and chooses the walker for its format.
 pub fn open(path: &Path) -> Result<(Source, Box<dyn Walk>), OpenError> {
     open_with(path, Options::default())
@@ -431,10 +435,37 @@ pub fn open_reader(
 
 fn open_map(name: String, path: Option<PathBuf>, map: Map) -> Result<(Source, Box<dyn Walk>), OpenError> {
     let bytes = Arc::new(map);
-    let walk = detect(&name, bytes.bytes(), true)?;
     let size = bytes.bytes().len() as u64;
+    let (bytes, walk) = match open_pasted(&name, &bytes)? {
+        Some(opened) => opened,
+        None => (Arc::clone(&bytes), detect(&name, bytes.bytes(), true)?),
+    };
     Ok((Source { name, path, size, bytes }, walk))
 }
+
+/// Opens a whole text that tcpdump did not write as it is; `None` for anything else.
+fn open_pasted(name: &str, given: &Arc<Map>) -> Result<Option<Opened>, OpenError> {
+    let bytes = given.bytes();
+    let is_capture = pcap::Pcap::detect(bytes).is_some() || pcapng::Pcapng::detect(bytes).is_some();
+    if is_capture || stream::Packing::detect(bytes).is_some() {
+        return Ok(None);
+    }
+    let is_text = transcript::is_text(bytes) && foreign::recognise(bytes).is_none();
+    let is_plain = || pasted::is_plain(bytes) && transcript::has_packets(bytes);
+    let is_pasted = pasted::is_wide(bytes) || (is_text && !is_plain());
+    if !is_pasted {
+        return Ok(None);
+    }
+    let mut prepared = pasted::prepare(bytes);
+    if prepared.packets == 0 {
+        return Err(no_packets(crate::text::escape(name), bytes));
+    }
+    let walk = Box::new(pasted::Pasted::new(&prepared));
+    Ok(Some((Arc::new(Map::prepared(std::mem::take(&mut prepared.bytes), Arc::clone(given))), walk)))
+}
+
+/// The bytes records point into, and their walk.
+type Opened = (Arc<Map>, Box<dyn Walk>);
 
 fn open_spooled(
     name: String,
@@ -456,7 +487,18 @@ fn open_spooled(
         waits += 1;
         bytes.wait(first().len(), START_WAIT);
     }
+    // What somebody pastes is there at once, and is read as a whole.
+    for _ in 0..PASTE_WAITS_MAX {
+        if bytes.is_complete() || !transcript::is_text(first()) {
+            break;
+        }
+        bytes.wait(first().len(), START_WAIT);
+    }
     let is_complete = bytes.is_complete();
+    if is_complete && let Some((bytes, walk)) = open_pasted(&name, &bytes)? {
+        drop(look);
+        return Ok((Source { name, path, size, bytes }, walk));
+    }
     let seen = first();
     let walk = detect(&name, seen, is_complete);
     let is_empty = seen.is_empty();

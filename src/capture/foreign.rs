@@ -37,8 +37,6 @@ const OTHERS: &[(&[u8], &str)] = &[
     (b"\x1f\x9d", "a file packed by compress; unpack it first"),
     (b"SQLite format 3", "an SQLite database"),
     (b"MZ", "a Windows program"),
-    (b"\xff\xfe", "text in UTF-16; save it as UTF-8"),
-    (b"\xfe\xff", "text in UTF-16; save it as UTF-8"),
     (b"ElfFile\0", "a Windows event log"),
 ];
 

@@ -29,6 +29,8 @@ pub struct Map {
     state: State,
     /// Where bytes are given up when they were read.
     passing: Option<Passing>,
+    /// What was opened, where these bytes were made of it.
+    given: Option<Arc<Map>>,
 }
 
 /// What is wrong at the end of the bytes.
@@ -106,7 +108,7 @@ pub(super) enum Origin {
 impl Map {
     fn whole(kind: Kind) -> Self {
         let state = State { complete: AtomicBool::new(true), ..State::default() };
-        Self { kind, state, passing: None }
+        Self { kind, state, passing: None, given: None }
     }
 
     /// Maps a whole file, read-only.
@@ -132,10 +134,25 @@ impl Map {
         Self::whole(Kind::Owned(bytes))
     }
 
+    /// Bytes made by the program of what was opened.
+    pub(super) fn prepared(bytes: Vec<u8>, given: Arc<Self>) -> Self {
+        Self { given: Some(given), ..Self::owned(bytes) }
+    }
+
+    /// What was opened, as far as it came: the same bytes, unless packets were looked for in a pasted text.
+    pub fn given(&self) -> &[u8] {
+        self.given.as_ref().map_or_else(|| self.bytes(), |given| given.bytes())
+    }
+
     /// Maps `file` at `max` bytes although it is shorter now; nothing is published yet.
     pub(super) fn growing(file: &File, max: usize, origin: Origin) -> io::Result<Self> {
         let kind = Kind::Growing(memmap2::MmapOptions::new().len(max).map_raw_read_only(file)?);
-        Ok(Self { kind, state: State { live: origin == Origin::Live, ..State::default() }, passing: None })
+        Ok(Self {
+            kind,
+            state: State { live: origin == Origin::Live, ..State::default() },
+            passing: None,
+            given: None,
+        })
     }
 
     /// Room for at most `max` bytes, and the one who may write them. With `passing` bytes are given up behind their readers.
@@ -148,7 +165,7 @@ impl Map {
         let live = origin == Origin::Live;
         let (map, spool) = if let Some(reserved) = Reserved::new(max) {
             let state = State { live, ..State::default() };
-            (Self { kind: Kind::Reserved(reserved), state, passing }, None)
+            (Self { kind: Kind::Reserved(reserved), state, passing, given: None }, None)
         } else {
             // A system that promises only memory it has: everything goes through the file.
             let file = tempfile::tempfile()?;
@@ -197,7 +214,7 @@ impl Map {
 
     /// The packing the bytes come out of (`gzip`, `zstd`, …), known when the first of them are there.
     pub fn container(&self) -> Option<&'static str> {
-        self.state.container.get().copied()
+        self.given.as_ref().map_or(&self.state, |given| &given.state).container.get().copied()
     }
 
     /// Whether the bytes come as they are captured, so that their end may be far.

@@ -1,0 +1,477 @@
+//! Puts the lines of a pasted text together to packets, and leaves out what is none: prefixes, remarks, prose, quotations of a
+//! packet that was there already.
+
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher as _, Hash as _, Hasher as _};
+
+use super::dump::{Dump, stated_length};
+use super::find;
+use super::prefix::{self, without, without_frame};
+use super::wrap::{Widths, completes, glue, indentation, is_complete, without_remark};
+use crate::capture::LinkType;
+use crate::capture::transcript::{Head, Network, Stamp, Words, head, list};
+
+/// Lines that are looked at below a packet's first.
+const LINES_MAX: usize = 400;
+/// Lines looked at for the hosts of a packet.
+const BELOW_MAX: usize = 8;
+/// Empty lines between the lines of a packet.
+const BLANK_MAX: usize = 3;
+/// A printed packet never needs more text than this.
+const TEXT_MAX_BYTES: usize = 16 << 10;
+/// Packets remembered, so that quotations of them are known.
+const REMEMBERED_MAX: usize = 1 << 20;
+
+/// A packet as it is handed on.
+pub(super) struct Packet<'a> {
+    pub stamp: Stamp,
+    pub link: LinkType,
+    pub bytes: &'a [u8],
+    /// Bytes it had, where they are not those of its text.
+    pub original: usize,
+}
+
+/// Lines that look like packets and could not be read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Unread {
+    pub count: u64,
+    pub first: String,
+}
+
+/// How the packets of the text are told from what surrounds them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Stamped,
+    Unstamped {
+        indent: usize,
+    },
+    /// No line has a time, and those that look like packets are quoted in prose.
+    Prose,
+}
+
+/// One of so many lines must belong to a packet where packets without times do not follow each other.
+const PROSE_SHARE: usize = 4;
+
+/// What is known of the text.
+pub(super) struct Joiner {
+    kind: Kind,
+    widths: Widths,
+    /// Prefixes that stand above several packets without times, digits as zeros.
+    prefixes: HashSet<String>,
+    /// Packets handed on, and in which unbroken run of packets.
+    seen: HashMap<u64, u64, foldhash::fast::FixedState>,
+    run: u64,
+    /// The prefix of the last packet, its numbers as zeros.
+    last: String,
+    pub unread: Unread,
+    /// Quotations left out.
+    pub quoted: u64,
+}
+
+impl Joiner {
+    /// Looks through the first lines of a text.
+    pub fn new(lines: &[String]) -> Self {
+        let mut joiner = Self {
+            kind: Kind::Stamped,
+            widths: Widths::default(),
+            prefixes: HashSet::new(),
+            seen: HashMap::default(),
+            run: 0,
+            last: String::new(),
+            unread: Unread::default(),
+            quoted: 0,
+        };
+        let is_stamped = (0..lines.len()).any(|at| joiner.stamped(lines, at, 0).is_some());
+        if !is_stamped {
+            let mut once = HashSet::new();
+            for line in lines {
+                let found = find::prefixed(line).map(|(start, _)| start).or_else(|| find::header(line));
+                let Some(start) = found else { continue };
+                let shape = prefix::shape(line.get(..start).unwrap_or(""));
+                if !once.insert(shape.clone()) {
+                    joiner.prefixes.insert(shape);
+                }
+            }
+            joiner.kind = Kind::Unstamped { indent: usize::MAX };
+            let first = (0..lines.len()).find(|at| joiner.unstamped(lines, *at).is_some());
+            let first = first.and_then(|at| lines.get(at));
+            joiner.kind = Kind::Unstamped { indent: first.map_or(0, |line| indentation(line)) };
+            if !joiner.is_log(lines) {
+                joiner.kind = Kind::Prose;
+            }
+        }
+        joiner.widths = Widths::of(lines, |at| joiner.start(lines, at, 0).is_some());
+        joiner
+    }
+
+    /// Whether the packets without times are a log, and not examples in prose: two follow each other on lines of their own, or
+    /// much of the text is theirs.
+    fn is_log(&self, lines: &[String]) -> bool {
+        let (mut written, mut own, mut is_run) = (0, 0, false);
+        // Whether the last line belonged to a packet that stands on lines of its own.
+        let mut is_packet = false;
+        for (at, line) in lines.iter().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+            written += 1;
+            let found = self.unstamped(lines, at);
+            let next = lines.get(at + 1).map_or("", String::as_str);
+            let continues = |line: &str| {
+                is_packet && (indentation(line) > 0 || Dump::default().take(line) || begins_inner(line))
+            };
+            if let Some((start, found)) = found {
+                let text = line.get(start..).unwrap_or("");
+                let is_short_arp = found.network == Network::Arp && text.split_whitespace().count() <= 10;
+                let ends =
+                    without_remark(text).len() == text.len() && (is_complete(text, "") || is_short_arp);
+                let is_whole = ends || indentation(next) > 0 || Dump::default().take(next);
+                is_run |= is_packet && is_whole;
+                is_packet = is_whole;
+                own += 1;
+            } else if continues(line) {
+                own += 1;
+            } else {
+                is_packet = false;
+            }
+        }
+        is_run || own * PROSE_SHARE >= written
+    }
+
+    /// Gives the packets of the lines to `give`; how many lines are used up. The last packet is only given with `is_end`.
+    pub fn run(&mut self, lines: &[String], is_end: bool, give: &mut dyn FnMut(Packet<'_>)) -> usize {
+        let (mut at, mut from) = (0, 0);
+        while let Some(line) = lines.get(at) {
+            let Some((start, found)) = self.start(lines, at, from) else {
+                if from == 0 {
+                    self.run += u64::from(!line.trim().is_empty());
+                    self.other(lines, at, give);
+                }
+                (at, from) = (at + 1, 0);
+                continue;
+            };
+            if !is_end && lines.len() - at < LINES_MAX {
+                return at;
+            }
+            let mut gathered = Gathered::new(line, start, found.stamp);
+            let next = self.gather(&mut gathered, lines, at, start);
+            let shape = prefix::shape(&gathered.prefix);
+            if shape != self.last {
+                self.run += 1;
+                self.last = shape;
+            }
+            self.finish(&gathered, give);
+            (at, from) = next;
+        }
+        at
+    }
+
+    fn start(&self, lines: &[String], at: usize, from: usize) -> Option<(usize, Head)> {
+        match self.kind {
+            Kind::Stamped => self.stamped(lines, at, from),
+            Kind::Prose => None,
+            Kind::Unstamped { .. } => self.unstamped(lines, at).filter(|(start, _)| *start >= from),
+        }
+    }
+
+    fn stamped(&self, lines: &[String], at: usize, from: usize) -> Option<(usize, Head)> {
+        let line = lines.get(at)?;
+        if prefix::is_citation(line) {
+            return None;
+        }
+        find::stamped(line, from).or_else(|| {
+            // What follows a packet on its line ends with the line.
+            let has_arrow = line.get(from..)?.contains(" > ");
+            let is_short = line.len() - from <= TEXT_MAX_BYTES;
+            if !is_short || (has_arrow && from > 0) {
+                return None;
+            }
+            find::stamped_above(line, from, |prefix| self.below(lines, at, prefix))
+        })
+    }
+
+    /// The packet that begins on a line behind `prefix`, with the lines below it.
+    fn below(&self, lines: &[String], at: usize, prefix: &str) -> String {
+        let first = lines.get(at).and_then(|line| line.get(prefix.len()..)).unwrap_or("");
+        let mut text = without_frame(first, prefix).to_owned();
+        let mut before = lines.get(at).map_or("", String::as_str);
+        let shipped = shipper(before, prefix.len());
+        let prefix = shipped.as_deref().unwrap_or(prefix);
+        for line in lines.iter().skip(at + 1).take(BELOW_MAX) {
+            let rest = without_frame(without(line, prefix), prefix);
+            if !rest.trim().is_empty() {
+                self.append(&mut text, before, rest);
+                before = line;
+            }
+        }
+        text
+    }
+
+    fn unstamped(&self, lines: &[String], at: usize) -> Option<(usize, Head)> {
+        let Kind::Unstamped { indent } = self.kind else { return None };
+        let line = lines.get(at)?;
+        let fits = indentation(line) <= indent;
+        if let Some(found) = find::unstamped(line).filter(|_| fits) {
+            return Some(found);
+        }
+        // The hosts stand on the next line.
+        let start = find::header(line).filter(|_| fits);
+        let is_known =
+            |prefix: &str| find::is_marks(prefix) || self.prefixes.contains(&prefix::shape(prefix));
+        let above = start.and_then(|start| {
+            let prefix = line.get(..start).filter(|prefix| is_known(prefix))?;
+            let found = head(self.below(lines, at, prefix).as_bytes())?;
+            (found.stamp == Stamp::None).then_some((start, found))
+        });
+        if above.is_some() {
+            return above;
+        }
+        if self.prefixes.is_empty() {
+            return None;
+        }
+        let (start, found) = find::prefixed(line)?;
+        self.prefixes.contains(&prefix::shape(line.get(..start)?)).then_some((start, found))
+    }
+
+    /// Takes the rest of the packet's line and the lines below that belong to it; where to go on.
+    fn gather(&self, packet: &mut Gathered, lines: &[String], at: usize, start: usize) -> (usize, usize) {
+        let line = lines.get(at).map_or("", String::as_str);
+        let rest = line.get(start..).unwrap_or("");
+        let least = head(rest.as_bytes()).map(|head| start + head.least_end);
+        // Of two packets on a line the second begins where its time stamp does.
+        if let Some((next, _)) =
+            least.and_then(|least| self.start(lines, at, least).filter(|(next, _)| *next >= least))
+        {
+            packet.text.push_str(line.get(start..next).unwrap_or(""));
+            return (at, next);
+        }
+        packet.text.push_str(without_frame(rest, &packet.prefix));
+        packet.has_hosts = least.is_some();
+        packet.shipper = shipper(line, start);
+        let mut before = line;
+        let mut blank = 0;
+        for (next, line) in lines.iter().enumerate().skip(at + 1).take(LINES_MAX) {
+            if packet.text.len() > TEXT_MAX_BYTES {
+                return (next, 0);
+            }
+            let rest = without(line, &packet.prefix);
+            // The prefix has a time of its own, perhaps.
+            let own = line.len() - rest.len();
+            let rest = without_frame(rest, &packet.prefix);
+            // Where the time is that of a log shipper, what it put before the packet is longer.
+            let shipped = packet.shipper.as_deref().map(|prefix| without(line, prefix));
+            let shipped = shipped.filter(|rest| rest.len() < line.len() && indentation(rest) > 0);
+            let (rest, own) = shipped.map_or((rest, own), |rest| (rest, line.len()));
+            if packet.dump.take(rest) || packet.dump.take(line) {
+                continue;
+            }
+            if rest.trim().is_empty() {
+                blank += 1;
+                let following = lines.get(next + 1).map_or("", |line| without(line, &packet.prefix));
+                let is_dumped = Dump::default().take(following);
+                if !is_dumped && (packet.has_hosts || blank > BLANK_MAX) {
+                    return (next, 0);
+                }
+                continue;
+            }
+            let is_inner = packet.is_tunnel() && begins_inner(rest);
+            let may_begin =
+                self.kind == Kind::Stamped || (!is_inner && packet.has_hosts && indentation(rest) == 0);
+            if let Some((begin, _)) = self.start(lines, next, own).filter(|_| may_begin) {
+                self.take_rest_before(packet, before, line, begin);
+                return (next, begin.min(line.len()));
+            }
+            if !packet.has_hosts {
+                self.append(&mut packet.text, before, from_hosts(rest));
+                packet.has_hosts = head(packet.text.as_bytes()).is_some();
+            } else if is_inner || indentation(rest) > 0 {
+                packet.text.push('\n');
+                packet.text.push_str(rest);
+            } else if !is_complete(&packet.text, rest) && self.widths.is_wrapped(before, rest) {
+                self.append(&mut packet.text, before, rest);
+            } else {
+                return (next, 0);
+            }
+            before = line;
+        }
+        ((at + LINES_MAX + 1).min(lines.len()), 0)
+    }
+
+    /// A wrapped packet may end on the line on which the next begins.
+    fn take_rest_before(&self, packet: &mut Gathered, before: &str, line: &str, begin: usize) {
+        let rest = line.get(..begin).unwrap_or("");
+        let is_text = packet.prefix.trim().is_empty() && completes(rest);
+        if is_text && packet.has_hosts && !is_complete(&packet.text, rest) {
+            self.append(&mut packet.text, before, rest);
+        }
+    }
+
+    /// Appends a line, with or without a blank as it was wrapped.
+    fn append(&self, text: &mut String, before: &str, line: &str) {
+        if !(self.widths.is_hard(before) && glue(text, line)) {
+            text.push('\n');
+        }
+        text.push_str(line);
+    }
+
+    /// Hands a packet on, unless it cannot be read or was there already.
+    fn finish(&mut self, packet: &Gathered, give: &mut dyn FnMut(Packet<'_>)) {
+        let text = without_remark(
+            packet.text.trim_end_matches(|c: char| c.is_whitespace() || "*`_|\\<\"',;".contains(c)),
+        );
+        let Some(found) = head(text.as_bytes()) else {
+            self.not_read(&packet.text);
+            return;
+        };
+        if self.is_quotation(&text, found.stamp) {
+            self.quoted += 1;
+            return;
+        }
+        let mut words = Words::new(text.as_bytes(), found.body);
+        if let Some((link, bytes)) = packet.dump.frame(ends(&mut words)) {
+            give(Packet {
+                stamp: packet.stamp,
+                link,
+                bytes,
+                original: stated_length(link, bytes).max(bytes.len()),
+            });
+            return;
+        }
+        give(Packet {
+            stamp: packet.stamp,
+            link: LinkType::TRANSCRIPT,
+            bytes: text.as_bytes(),
+            original: text.len(),
+        });
+    }
+
+    /// Whether a packet with the same words and the same time to the microsecond was handed on before.
+    fn is_quotation(&mut self, text: &str, stamp: Stamp) -> bool {
+        let is_exact = text
+            .split_whitespace()
+            .take(2)
+            .any(|word| word.rsplit_once('.').is_some_and(|(_, decimals)| decimals.len() >= 6));
+        if !is_exact || stamp == Stamp::None {
+            return false;
+        }
+        let mut hasher = self.seen.hasher().build_hasher();
+        for word in text.split_whitespace() {
+            word.hash(&mut hasher);
+        }
+        if self.seen.len() >= REMEMBERED_MAX {
+            self.seen.clear();
+        }
+        // Lines alike that follow each other are packets alike: a burst within a microsecond.
+        *self.seen.entry(hasher.finish()).or_insert(self.run) != self.run
+    }
+
+    /// A line on which no packet of tcpdump begins.
+    fn other(&mut self, lines: &[String], at: usize, give: &mut dyn FnMut(Packet<'_>)) {
+        let Some(line) = lines.get(at) else { return };
+        if let Some(row) = list::row(line) {
+            let mut text = line.trim().to_owned();
+            let mut dump = Dump::default();
+            for detail in lines.iter().skip(at + 1).take(LINES_MAX) {
+                if list::row(detail).is_some() {
+                    break;
+                }
+                if !dump.take(detail) && detail.contains("Src Port: ") && detail.contains("Dst Port: ") {
+                    text.push('\n');
+                    text.push_str(detail.trim());
+                }
+            }
+            let address = |text: &str| text.parse().ok();
+            let (stamp, ends) = (row.stamp, [address(row.source.text), address(row.destination.text)]);
+            match dump.frame(ends) {
+                Some((link, bytes)) => give(Packet {
+                    stamp,
+                    link,
+                    bytes,
+                    original: row.length.map_or(bytes.len(), |length| length as usize).max(bytes.len()),
+                }),
+                None => give(Packet {
+                    stamp,
+                    link: LinkType::TRANSCRIPT,
+                    bytes: text.as_bytes(),
+                    original: text.len(),
+                }),
+            }
+        } else if find::looks_like_one(line) {
+            self.not_read(line);
+        }
+    }
+
+    fn not_read(&mut self, line: &str) {
+        self.unread.count += 1;
+        if self.unread.first.is_empty() {
+            self.unread.first = line.trim().chars().take(160).collect();
+        }
+    }
+}
+
+/// A packet whose lines are being gathered.
+struct Gathered {
+    prefix: String,
+    text: String,
+    stamp: Stamp,
+    has_hosts: bool,
+    dump: Dump,
+    /// The prefix with the time of a log shipper in it, where tcpdump printed none.
+    shipper: Option<String>,
+}
+
+impl Gathered {
+    fn new(line: &str, start: usize, stamp: Stamp) -> Self {
+        let prefix = line.get(..start).unwrap_or("").to_owned();
+        Self { prefix, text: String::new(), stamp, has_hosts: false, dump: Dump::default(), shipper: None }
+    }
+
+    /// Whether the packet carries another, which tcpdump prints on lines of its own.
+    fn is_tunnel(&self) -> bool {
+        [
+            "OTV, ", "VXLAN", "Geneve", "GENEVE", "GREv0", "GREv1", "MPLS", "ipip", "LISP", "gtp", "L2TP",
+            "(4)", "(47)", "(41)",
+        ]
+        .iter()
+        .any(|name| self.text.contains(name))
+    }
+}
+
+/// What stands before the protocol if it is more than a time, an interface and a direction.
+fn shipper(line: &str, start: usize) -> Option<String> {
+    let text = line.get(start..)?;
+    let end = ["IP (", "IP6 (", "IP ", "IP6 ", "ARP, "].iter().filter_map(|words| text.find(words)).min()?;
+    let words = text.get(..end)?.split_whitespace().skip(1).count();
+    let is_own = words == 0
+        || (words <= 2 && text.get(..end)?.split_whitespace().all(|word| !word.ends_with([':', ']', '|'])));
+    (!is_own || text.get(..end)?.contains('Z')).then(|| line.get(..start + end).map(str::to_owned))?
+}
+
+/// Whether a packet inside another begins here.
+fn begins_inner(text: &str) -> bool {
+    let mut words = text.split_whitespace();
+    match words.next() {
+        Some("IP" | "IP6" | "ARP," | "arp") => true,
+        Some(first) if first.split(':').count() == 6 => words.next() == Some(">"),
+        _ => false,
+    }
+}
+
+/// What stands before the hosts on the second line of `-v` is no part of the packet.
+fn from_hosts(rest: &str) -> &str {
+    let Some(arrow) = rest.find(" > ") else { return rest };
+    let before = rest.get(..arrow).unwrap_or("");
+    let source = before.rfind([' ', '\t']).map_or(0, |at| at + 1);
+    let has_prefix = before.get(..source).is_some_and(|prefix| !prefix.trim().is_empty());
+    let is_header = before.contains(['(', ')', ',']) || before.contains(" IP");
+    if has_prefix && !is_header { rest.get(source..).unwrap_or(rest) } else { rest }
+}
+
+/// Source and destination where they are printed as addresses.
+fn ends(words: &mut Words<'_>) -> [Option<std::net::IpAddr>; 2] {
+    crate::capture::transcript::header_group(words);
+    let address = |text: &str| {
+        let text = text.trim_end_matches([':', ',']);
+        text.parse().ok().or_else(|| text.rsplit_once('.')?.0.parse().ok())
+    };
+    let source = words.next().and_then(|word| address(word.text));
+    words.arrow();
+    [source, words.next().and_then(|word| address(word.text))]
+}

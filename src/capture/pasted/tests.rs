@@ -1,0 +1,175 @@
+//! The same four packets in what people put around them, and texts that hold none.
+
+use super::*;
+
+const PACKETS: [&str; 8] = [
+    "14:00:01.000001 IP (tos 0x0, ttl 64, id 501, offset 0, flags [DF], proto UDP (17), length 61)",
+    "    192.0.2.10.40001 > 198.51.100.53.53: 4101+ A? www.example.com. (33)",
+    "14:00:01.000901 IP (tos 0x0, ttl 64, id 0, offset 0, flags [DF], proto ICMP (1), length 89)",
+    "    198.51.100.53 > 192.0.2.10: ICMP 198.51.100.53 udp port 53 unreachable, length 69",
+    "14:00:02.000001 IP (tos 0x0, ttl 64, id 502, offset 0, flags [DF], proto UDP (17), length 61)",
+    "    192.0.2.10.40002 > 198.51.100.53.53: 4102+ A? www.example.com. (33)",
+    "14:00:02.007001 IP (tos 0x0, ttl 60, id 9, offset 0, flags [none], proto UDP (17), length 61)",
+    "    198.51.100.53.53 > 192.0.2.10.40002: 4102 ServFail 0/0/0 (33)",
+];
+
+/// The packets of a text: link type, time and text, blanks as one.
+fn packets(text: &[u8]) -> Vec<(LinkType, i64, String)> {
+    let prepared = prepare(text);
+    let mut walk = Pasted::new(&prepared);
+    let mut records = Vec::new();
+    while walk.fill(prepared.bytes.as_slice().into(), true, 100, &mut records) == Fill::More {}
+    let shown = |record: &Record| {
+        let start = record.offset as usize;
+        let bytes = &prepared.bytes[start..start + record.captured as usize];
+        let words: Vec<&str> =
+            std::str::from_utf8(bytes).map_or(vec![], |text| text.split_whitespace().collect());
+        (walk.metadata.interfaces[record.interface as usize].link_type, record.time_ns, words.join(" "))
+    };
+    records.iter().map(shown).collect()
+}
+
+fn lines(wrap: impl Fn(usize, &str) -> String) -> String {
+    let wrapped: Vec<String> = PACKETS.iter().enumerate().map(|(at, line)| wrap(at, line)).collect();
+    wrapped.join("\n") + "\n"
+}
+
+fn plain() -> Vec<(LinkType, i64, String)> {
+    packets(lines(|_, line| line.to_owned()).as_bytes())
+}
+
+#[test]
+fn whatever_stands_before_both_lines_of_a_packet_is_taken_off() {
+    let expected = plain();
+    assert_eq!(expected.len(), 4);
+    let prefixes: &[fn(usize) -> String] = &[
+        |_| "tcpdump_1  | ".to_owned(),
+        |_| "\u{1b}[36mtcpdump-1 |\u{1b}[0m ".to_owned(),
+        |_| "[pod/netshoot-7f9c6d-x2k9p/tcpdump] ".to_owned(),
+        |_| "netshoot-7f9c6d-x2k9p tcpdump ".to_owned(),
+        |at| format!("Nov 29 10:00:{at:02} host1 tcpdump[99]: "),
+        |at| format!("2024-03-05T14:00:0{at}.{at}23456789Z "),
+        |at| format!("<14>1 2024-03-05T14:00:0{at}.003Z gw01 tcpdump 2217 - - "),
+        |at| format!("{:3} ", at + 8),
+        |at| format!("dumps/gw01.log:{}:", at + 98),
+        |at| format!("gw01.log{c}{}{c}", at + 98, c = if at % 2 == 0 { ':' } else { '-' }),
+        |_| "> >> ".to_owned(),
+        |_| "# ".to_owned(),
+        |_| "// ".to_owned(),
+        |_| " * ".to_owned(),
+        |_| ";; ".to_owned(),
+        |_| "+".to_owned(),
+    ];
+    for prefix in prefixes {
+        assert_eq!(packets(lines(|at, line| prefix(at) + line).as_bytes()), expected, "{:?}", prefix(1));
+    }
+}
+
+#[test]
+fn whatever_a_program_made_of_the_lines_is_undone() {
+    let expected = plain();
+    let quoted = |line: &str| line.replace('>', "\\u003e");
+    let texts = [
+        lines(|_, line| format!("| {line} |")),
+        lines(|_, line| format!("- `{line}`")),
+        lines(|_, line| line.replace('>', "&gt;")),
+        lines(|_, line| line.replace('>', "&amp;#62;").replace(' ', "&nbsp;")),
+        lines(|_, line| line.replace('>', "→").replace(' ', "\u{a0}")),
+        lines(|_, line| format!("{line}\r")),
+        lines(|_, line| format!("{line}\n")),
+        lines(|_, line| format!("<p>{line}</p>")),
+        lines(|_, line| format!("{{\"log\":\"{}\\n\",\"stream\":\"stdout\"}}", quoted(line))),
+        format!("{{\"stdout\": \"{}\", \"rc\": 0}}", quoted(&PACKETS.join("\\n"))),
+        lines(|at, line| if at == 0 { line.replace("61)", "6") } else { line.to_owned() }),
+    ];
+    for (at, text) in texts.iter().enumerate() {
+        let found: Vec<_> = packets(text.as_bytes())
+            .into_iter()
+            .map(|packet| packet.2.replace("length 6 ", "length 61) "))
+            .collect();
+        assert_eq!(found, expected.iter().map(|packet| packet.2.clone()).collect::<Vec<_>>(), "text {at}");
+    }
+    let wide: Vec<u8> = lines(|_, line| line.to_owned()).encode_utf16().flat_map(u16::to_le_bytes).collect();
+    assert_eq!(packets(&wide), expected);
+}
+
+#[test]
+fn lines_cut_by_a_terminal_within_words_are_whole_again() {
+    let line = "14:00:01.000001 IP 192.0.2.10.40001 > 198.51.100.53.53: 4101+ A? www.example.com. (33)";
+    for width in [60, 66, 73, 80] {
+        let cut: Vec<String> = (1..4)
+            .map(|second| line.replace("01.000001", &format!("0{second}.000001")))
+            .flat_map(|line| [line[..width].to_owned(), line[width..].to_owned()])
+            .collect();
+        let found = packets(cut.join("\n").as_bytes());
+        assert_eq!(found.len(), 3, "{width}");
+        assert_eq!(found[0].2, line, "{width}");
+    }
+}
+
+#[test]
+fn a_packet_quoted_again_is_one_packet_and_a_burst_is_not() {
+    let query = "10:00:00.000001 IP 192.0.2.10.40001 > 198.51.100.53.domain: 4101+ A? www.example.com. (33)";
+    let quoted =
+        format!("{query}\n\nOn Tuesday Bob wrote:\n> {query}\nIn the line {query} means that it asks.\n");
+    assert_eq!(packets(quoted.as_bytes()).len(), 1);
+    assert_eq!(packets(format!("x\n{query}\n{query}\n").as_bytes()).len(), 2);
+}
+
+#[test]
+fn bytes_below_a_packet_become_the_packet() {
+    let text = "10:00:00.000001 IP pc7.40001 > dns7.domain: 4101+ A? www.example.com. (33)\n\
+                \t0x0000:  4500 003d 2aa6 4000 4011 0000 c000 020a  E..=*.@.@.......\n\
+                \t0x0010:  c633 6435 9c41 0035 0029 0000 1005 0100  .3d5.A.5.)......\n";
+    for text in [text.to_owned(), text.replace('\t', "> \t"), text.replace("\n\t", "\n\n\t")] {
+        let found = packets(text.as_bytes());
+        assert_eq!(found.len(), 1, "{text}");
+        assert_eq!(found[0].0, LinkType::RAW);
+    }
+}
+
+#[test]
+fn prose_and_reports_have_no_packets() {
+    for text in [
+        "IPv6: `IP6 2001:db8:2::2 > 2001:db8:1::15: ICMP6, destination unreachable, unreachable port` means the same.\n",
+        "a\nb\nc\nd\ne\nf\n`192.0.2.1.1000 > 192.0.2.53.53: 1+ A? a. (19)`\ng\nh\ni\n",
+        "At 13:24:32.192571 the IP 192.0.2.1 > others, he said: 4 of 5.\n",
+        "F1 13:24:32.192571 IP 192.0.2.1.52444 > 203.0.113.2.53: 1+ A? a. (19)\n",
+        "192.51.100.15.52444 > 203.0.113.2.domain shows the source and the destination.\n",
+        "10:00 a > b: Flags are raised\n",
+    ] {
+        assert_eq!(prepare(text.as_bytes()).packets, 0, "{text}");
+    }
+}
+
+#[test]
+fn what_looks_like_a_packet_and_is_not_read_is_counted_with_the_first() {
+    let prepared = prepare(b"10:00:00.000001 IP a, b > c\n10:00:00.000002 IP a, b > c\n");
+    assert_eq!(prepared.packets, 0);
+    assert!(
+        prepared.unread.is_some_and(
+            |unread| unread.starts_with("2 lines look like packets") && unread.contains("000001")
+        )
+    );
+}
+
+#[test]
+fn long_lines_and_many_prefixes_take_no_longer_than_their_length() {
+    for part in [
+        "10:00:00.000001 ",
+        "10:00:00.000001",
+        "> ",
+        "IP ",
+        "| ",
+        "&gt;",
+        "[b]",
+        "<b>",
+        "{\"a\":\"",
+        "a > b: ",
+        "=\n",
+        "\u{8}x",
+    ] {
+        let _ = prepare(part.repeat(200_000 / part.len()).as_bytes());
+        let _ = prepare(format!("{part}\n").repeat(100_000 / part.len()).as_bytes());
+    }
+}
