@@ -2,6 +2,7 @@
 
 pub mod bytes;
 pub mod foreign;
+mod logs;
 pub mod map;
 pub mod order;
 mod pasted;
@@ -315,15 +316,15 @@ pub enum OpenError {
         /// The file.
         path: String,
     },
-    /// Packets printed by a program other than tcpdump.
-    #[error(
-        "{path} is {what}, which is not read; give the capture itself, or its text from tcpdump -nr FILE"
-    )]
+    /// The text of a program that prints no packets, or none that are read.
+    #[error("{path} is {what}, which is not read; {instead}")]
     OtherText {
         /// The file.
         path: String,
         /// What it is.
         what: &'static str,
+        /// What to give instead.
+        instead: &'static str,
     },
 }
 
@@ -535,8 +536,8 @@ fn is_enough(bytes: &[u8], complete: bool) -> bool {
 
 /// Why a text has no packets, as far as its look tells.
 pub fn no_packets(path: String, text: &[u8]) -> OpenError {
-    match transcript::other_program(text) {
-        Some(what) => OpenError::OtherText { path, what },
+    match logs::recognise(text) {
+        Some(logs::Other { what, instead }) => OpenError::OtherText { path, what, instead },
         None => OpenError::NoPackets { path },
     }
 }

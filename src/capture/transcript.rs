@@ -136,31 +136,6 @@ pub(super) fn has_packets(text: &[u8]) -> bool {
     Kind::of(text).is_some()
 }
 
-/// What other programs printed, by the look of the text: something to say instead of "no packets".
-pub(super) fn other_program(text: &[u8]) -> Option<&'static str> {
-    let text = text.get(..PACKET_MAX_BYTES).unwrap_or(text);
-    let text = String::from_utf8_lossy(text);
-    for line in text.lines() {
-        let mut words = line.split_whitespace();
-        let is_number = |word: Option<&str>| word.is_some_and(|word| word.parse::<f64>().is_ok());
-        let numbered = is_number(words.next());
-        if numbered && is_number(words.next()) && words.next().is_some_and(is_address) {
-            let arrow = words.next().is_some_and(|word| is_arrow(word) || is_address(word));
-            if arrow {
-                return Some("the packet list of tshark or Wireshark");
-            }
-        }
-        if line.starts_with("Frame ") && line.contains(" bytes on wire") {
-            return Some("packet details printed by tshark or Wireshark");
-        }
-    }
-    None
-}
-
-fn is_address(word: &str) -> bool {
-    word.parse::<std::net::IpAddr>().is_ok()
-}
-
 /// Whether the first bytes are text: no NUL, and nearly everything printable.
 pub fn is_text(bytes: &[u8]) -> bool {
     const LOOK_BYTES: usize = 64 << 10;
