@@ -27,6 +27,7 @@ pub mod record_quality;
 pub mod reflection;
 pub mod refused;
 pub mod retransmissions;
+pub mod rival_routers;
 pub mod rules;
 pub mod site_down;
 pub mod slow;
@@ -141,6 +142,7 @@ pub static FINDINGS: &[&Rule] = &[
     &misaddressed::RULE,
     &contested::RULE,
     &duplicate_address::RULE,
+    &rival_routers::RULE,
     &one_address::RULE,
     &late::RULE,
     &slow::RULE,

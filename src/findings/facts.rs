@@ -1,5 +1,6 @@
 //! What rules and hypotheses need to know of a capture beyond links and episodes, gathered once.
 
+pub mod advertisements;
 pub mod asked;
 pub mod connections;
 pub mod contested;
@@ -61,6 +62,8 @@ pub struct Facts<'i> {
     pub conflicts: Vec<Conflict>,
     /// DHCP replies, the first of them.
     pub leases: Vec<PacketId>,
+    /// Routers that announce DNS servers.
+    pub routers: Vec<advertisements::Router>,
     /// The TCP connections that carried data both ways, by the address and port that serves.
     used: HashMap<(Address, u16), Vec<Tracked>>,
     /// TCP connection attempts.
@@ -145,6 +148,7 @@ impl<'i> Facts<'i> {
         facts.runs = runs::find(&facts, heard);
         facts.contested = contested::find(&facts);
         facts.one_address = one_address::find(&facts);
+        facts.routers = advertisements::find(&facts);
         facts.unsent = unsent::find(&facts);
         facts.uncaptured = uncaptured::find(&facts);
         facts
@@ -160,6 +164,7 @@ impl<'i> Facts<'i> {
             neighbours: BTreeMap::new(),
             conflicts: Vec::new(),
             leases: Vec::new(),
+            routers: Vec::new(),
             used: HashMap::new(),
             connections: Vec::new(),
             servers: BTreeMap::new(),

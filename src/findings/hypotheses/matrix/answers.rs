@@ -197,7 +197,7 @@ matrix! {
     LATE_ANSWER: 59 ErrorSemantics, "hypotheses §2 H19",
         for "the answers exist but come too late to be used: packets wait on the way, or the server works that long",
         against "the server answered",
-        [H19 5, H30 10, H31 10, H9 2, H13 2, H8 -10, H20 -5], excludes [H1, H2, H4, H6, H7];
+        [H19 10, H30 10, H31 10, H9 2, H13 2, H8 -10, H20 -5], excludes [H1, H2, H4, H6, H7];
     /// The capture shows one direction only, or is damaged.
     ONE_SIDED: 62 Integrity, "hypotheses §2 H21",
         for "answers and errors would not have been captured",
@@ -262,7 +262,7 @@ matrix! {
     UPSTREAM_SLOW: 120 OtherTraffic, "services §5.2 H31",
         for "the server got its own answer only then: the time passes behind it",
         against "the server answers as soon as it has an answer itself",
-        [H13 20, H30 -20, H31 -10];
+        [H13 20, H19 -10, H30 -20, H31 -10];
     /// The capture was taken at the server, and its answers leave it late.
     SLOW_AT_SERVER: 93 Timing, "services §5.2 H31",
         for "the time passes inside the server or behind it",

@@ -190,6 +190,10 @@ matrix! {
     HANDED_OUT: 73 OtherTraffic, "hypotheses §2 H4",
         for "a client uses what DHCP gives it, right or wrong",
         [H4 10];
+    /// A router advertisement gave the address, where others give servers that answer.
+    ANNOUNCED_BY_RIVAL: 73 OtherTraffic, "RFC 6104 §2, hypotheses §2 H4",
+        for "a router that is not meant to be there announces servers of its own",
+        [H4 20];
     /// DHCP gave other name servers.
     OTHERS_HANDED_OUT: 73 OtherTraffic, "hypotheses §2 H4",
         for "the address asked does not come from the network's own configuration",

@@ -15,6 +15,7 @@ use crate::findings::hypotheses::scene::Scene;
 use crate::findings::hypotheses::thresholds::{
     HOPS_SLACK, NOISE_NS, PERSISTENT_NS, QUOTE_BYTES_MIN, SERIES_MIN, SILENT_NS, TCP_AFTER_NS, TRIP_FACTOR,
 };
+use crate::findings::rival_routers::rivals;
 use crate::findings::rules::counted;
 use crate::index::PacketId;
 use crate::protocols::dhcp;
@@ -228,6 +229,22 @@ fn lame(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
 /// Whether DHCP handed out the address as a name server, where it never answered.
 fn handed_out(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     if scene.asked().is_some_and(|asked| !asked.answers.is_empty()) {
+        return;
+    }
+    let rivals = rivals(scene.facts);
+    if let Some(router) =
+        rivals.iter().find(|router| rivals.len() > 1 && router.servers.contains(&scene.server))
+    {
+        ledger.see(
+            &row::ANNOUNCED_BY_RIVAL,
+            format!(
+                "{} announced {} as DNS server, which never answered here; {} announces others.",
+                router.address,
+                scene.server,
+                crate::findings::rules::counted(rivals.len() - 1, "router", "routers")
+            ),
+            router.packets.clone(),
+        );
         return;
     }
     let index = scene.facts.index;
