@@ -5,6 +5,7 @@
 pub mod address;
 pub mod answers;
 pub mod dns;
+pub mod host_name;
 pub mod link;
 pub mod network;
 pub mod quote;
@@ -14,6 +15,7 @@ mod wireless;
 
 use crate::capture::LinkType;
 pub use address::Address;
+pub use host_name::HostName;
 pub use quote::Quote;
 
 /// Tunnels and tags deeper than this are not followed.

@@ -143,7 +143,7 @@ fn head(subject: &Subject<'_>, explanation: &mut Explanation) {
     explanation.push(time, words, "pcap");
     let start = decoded.network_start;
     let (name, words, reference) = match decoded.source {
-        Address::V6(_) => ("IP6", "an Internet packet, version 6", "RFC 8200"),
+        address if address.is_v6() => ("IP6", "an Internet packet, version 6", "RFC 8200"),
         _ if decoded.ether_type == 0x0806 => ("ARP", "a question or answer of the local network", "RFC 826"),
         _ => ("IP", "an Internet packet, version 4", "RFC 791"),
     };

@@ -28,6 +28,7 @@ mod warnings;
 use std::ops::Range;
 use std::sync::atomic::AtomicBool;
 
+use crate::capture::Format;
 use crate::correlate::Evidence;
 use crate::index::{Index, PacketId};
 use crate::settings::Settings;
@@ -146,6 +147,43 @@ impl Filter {
     pub fn matches(&self, context: &Context<'_>, packet: PacketId) -> bool {
         let found = context.index.packet(packet);
         found.is_some_and(|packet| evaluate::matches(&self.expression, &packet, context))
+    }
+
+    /// The mistake of asking for a host by a name where no capture prints hosts by name.
+    pub fn host_without_number(&self, index: &Index) -> Option<FilterError> {
+        let prints = |source: &crate::index::IndexedSource| source.metadata.format == Format::Transcript;
+        if index.sources.is_empty() || index.sources.iter().any(prints) {
+            return None;
+        }
+        let mut found = None;
+        self.expression.tests(&mut |test| {
+            if let expression::Check::Compare { matcher: matcher::Matcher::Addresses(ranges), .. } =
+                &test.check
+                && ranges.iter().any(|range| range.is_name())
+            {
+                found.get_or_insert_with(|| test.span.clone());
+            }
+        });
+        let span = found?;
+        let inside = lexer::lex(&self.text).ok()?.into_iter();
+        let inside = inside.filter(|lexeme| span.start <= lexeme.span.start && lexeme.span.end <= span.end);
+        let items = inside.filter_map(|lexeme| match lexeme.token {
+            lexer::Token::Word => Some(literal::Item::bare(self.text.get(lexeme.span.clone())?, lexeme.span)),
+            lexer::Token::Text(bytes) => Some(literal::Item::quoted(bytes, false, lexeme.span)),
+            _ => None,
+        });
+        let mut named = items.filter(|item| {
+            matcher::host(&item.text, item.quoted).is_some_and(matcher::AddressRange::is_name)
+        });
+        let item = named.next_back()?;
+        let complaint = literal::no_address(&item, &item.text);
+        let unfinished = complaint.unfinished && item.span.end == self.text.len();
+        Some(FilterError {
+            span: item.span,
+            message: complaint.message,
+            suggestion: complaint.suggestion,
+            unfinished,
+        })
     }
 
     /// Things that are legal but can match nothing, with their span.

@@ -50,6 +50,26 @@ pub fn is_unsafe(character: char) -> bool {
             | '\u{fff0}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}' | '\u{e000}'..='\u{f8ff}')
 }
 
+/// A text between quotation marks, as strings are written in filters: what could end or deceive it is escaped.
+pub fn quoted(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    out.push('"');
+    for character in text.chars() {
+        match character {
+            '"' | '\\' => out.extend(['\\', character]),
+            _ if character.is_ascii_control() => {
+                let _ = write!(out, "\\x{:02x}", character as u32);
+            }
+            _ if is_unsafe(character) => {
+                let _ = write!(out, "\\U{:08x}", character as u32);
+            }
+            _ => out.push(character),
+        }
+    }
+    out.push('"');
+    out
+}
+
 /// Writes a count with thousands separators: `1524475` becomes `1,524,475`.
 pub fn thousands(number: u64) -> String {
     let digits = number.to_string();

@@ -64,6 +64,7 @@ impl Arguments {
         let filter = mistake::parse(&self.filter, &self.open)?;
         let filter = (!self.filter.trim().is_empty()).then_some(filter);
         let loaded = self.open.load()?;
+        filter.as_ref().map_or(Ok(()), |filter| mistake::check(filter, &loaded.index))?;
         let chooser = Chooser { filter, loaded: &loaded, cancel: AtomicBool::new(false) };
         let count = body(&mut out, &loaded, &chooser)?;
         out.flush()?;

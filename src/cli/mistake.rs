@@ -7,6 +7,7 @@ use super::load::Open;
 use crate::case::Case;
 use crate::case::store::Paths;
 use crate::filter::{Context, Filter, FilterError};
+use crate::index::Index;
 use crate::text::is_unsafe;
 use crate::tui::settings;
 
@@ -25,11 +26,21 @@ pub fn parse(text: &str, open: &Open) -> Result<Filter> {
     Filter::parse_with(text, &own, &named).map_err(|error| anyhow!(marked(text, &error)))
 }
 
-/// Says on standard error what in the filter can match nothing.
+/// Says on standard error what in the filter can match nothing; an error where it can match nothing in such captures.
 #[expect(clippy::print_stderr, reason = "a warning must not mix with the packets on standard output")]
-pub fn warn(filter: &Filter, context: &Context<'_>) {
+pub fn warn(filter: &Filter, context: &Context<'_>) -> Result<()> {
+    check(filter, context.index)?;
     for (_, message) in filter.warnings(context) {
         eprintln!("portmortem: warning: {message}");
+    }
+    Ok(())
+}
+
+/// The mistake of a filter that can match nothing in such captures.
+pub fn check(filter: &Filter, index: &Index) -> Result<()> {
+    match filter.host_without_number(index) {
+        Some(error) => Err(anyhow!(marked(filter.text(), &error))),
+        None => Ok(()),
     }
 }
 

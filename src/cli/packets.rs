@@ -49,7 +49,7 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
     let cancel = AtomicBool::new(false);
     let context =
         Context { index: &loaded.index, evidence: Some(&loaded.evidence), notes: None, cancel: &cancel };
-    super::mistake::warn(&filter, &context);
+    super::mistake::warn(&filter, &context)?;
     let rows = loaded.index.in_order(filter.rows(&context));
     write_rows(&loaded, &rows, arguments.format, &mut std::io::stdout().lock())?;
     Ok(if rows.is_empty() { Outcome::NothingMatched } else { Outcome::Done })

@@ -5,6 +5,7 @@
 //! which packets the capturing host sent.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use rayon::prelude::*;
@@ -12,7 +13,7 @@ use rayon::prelude::*;
 use super::Evidence;
 use super::dictionary::Dictionary;
 use crate::capture::LinkType;
-use crate::decode::{self, Address, Decoded, Quote, Transport};
+use crate::decode::{self, Address, Decoded, HostName, Quote, Transport};
 use crate::index::segment::flags;
 use crate::index::{Index, Packet, PacketId, Segment};
 
@@ -140,7 +141,7 @@ pub fn hops(ttl: u8) -> Option<u8> {
 
 /// Whether an address never leaves its host.
 pub fn is_loopback(address: Address) -> bool {
-    address.ip().is_some_and(|ip| ip.is_loopback())
+    address.ip().is_some_and(|ip| ip.is_loopback()) || address.name().is_some_and(HostName::is_loopback)
 }
 
 /// One question's client and server.
@@ -276,7 +277,7 @@ impl Sights {
         if let Some(at) = self.by_address.get(&address) {
             return self.all.get_mut(*at as usize);
         }
-        if self.all.len() >= HOSTS_MAX || address.ip().is_none() {
+        if self.all.len() >= HOSTS_MAX || !address.is_host() {
             return None;
         }
         self.by_address.insert(address, self.all.len() as u32);
@@ -483,10 +484,10 @@ fn count(counts: &mut Vec<(u8, u64)>, ttl: u8, packets: u64) {
 
 /// Broadcast and multicast addresses, and what is no address.
 pub(super) fn is_multicast(address: Address) -> bool {
-    match address {
-        Address::V4(ip) => ip.is_multicast() || ip.is_broadcast(),
-        Address::V6(ip) => ip.is_multicast(),
-        Address::None | Address::Ether(_) => true,
+    match address.ip() {
+        Some(IpAddr::V4(ip)) => ip.is_multicast() || ip.is_broadcast(),
+        Some(IpAddr::V6(ip)) => ip.is_multicast(),
+        None => !address.is_host(),
     }
 }
 

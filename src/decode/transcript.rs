@@ -3,7 +3,7 @@
 mod dns;
 mod icmp;
 mod list;
-mod services;
+pub mod services;
 mod tunnel;
 
 use super::dns::{NAME_MAX_BYTES, Name, read_name};
@@ -11,7 +11,7 @@ use super::{Address, Decoded, LayerKind, Transport};
 use crate::capture::transcript::{Head, Network, Word, Words, head, header_group, is_arrow};
 use crate::settings::Settings;
 pub use dns::Dns;
-pub use icmp::{Icmp, Quoted};
+pub use icmp::{CODE_NOT_PRINTED, Icmp, Quoted};
 use services::port;
 
 /// Words of one packet that are looked at.
@@ -22,7 +22,7 @@ const WORDS_MAX: usize = 512;
 pub struct Host<'a> {
     /// Address or name, without the port.
     pub text: &'a str,
-    /// The address; [`Address::None`] where a name was printed.
+    /// The address, or the name.
     pub address: Address,
     /// The port, by number or by service name.
     pub port: Option<u16>,
@@ -110,11 +110,11 @@ pub fn read<'a>(bytes: &'a [u8], settings: &Settings) -> Option<Line<'a>> {
         arp(&mut line, words);
         return Some(line);
     }
-    let mut packet = datagram(&mut words)?;
+    let mut packet = datagram(&mut words, line.head.network == Network::Ip6)?;
     // What is judged of a tunnel's packet is the one inside, as in a capture.
     while let Some((inside, network)) = tunnel::inner(words) {
         let mut inside = inside;
-        let Some(inner) = datagram(&mut inside) else { break };
+        let Some(inner) = datagram(&mut inside, network == Network::Ip6) else { break };
         (packet, words, line.head.network) = (inner, inside, network);
     }
     line.ip = packet.ip;
@@ -159,25 +159,59 @@ struct Datagram<'a> {
 }
 
 /// Reads `[(…)] host > host:`; `203.0.113.2. domain:` with a blank before the service counts as one host.
-fn datagram<'a>(words: &mut Words<'a>) -> Option<Datagram<'a>> {
+fn datagram<'a>(words: &mut Words<'a>, v6: bool) -> Option<Datagram<'a>> {
     let ip = header_group(words).map_or_else(IpHeader::default, ip_header);
-    let source = host(words.next()?, false)?;
+    let from = words.next()?;
     if !is_arrow(words.arrow()?.text) {
         return None;
     }
-    let first = words.next()?;
-    let mut destination = host(first, true)?;
-    if first.text.ends_with('.') {
-        let service = words.peek().filter(|word| word.text.ends_with(':'));
-        if let Some((word, port)) =
-            service.and_then(|word| Some((word, port(word.text.trim_end_matches(':'))?)))
-        {
-            words.next();
-            destination.port = Some(port);
-            destination.end = word.end as u32 - 1;
-        }
+    let to = words.next()?;
+    let service = words.peek().filter(|word| to.text.ends_with('.') && word.text.ends_with(':'));
+    let service =
+        service.and_then(|word| Some((word.end as u32 - 1, port(word.text.trim_end_matches(':'))?)));
+    if service.is_some() {
+        words.next();
+    }
+    let ports = Ports::before(*words);
+    let source = host(from, v6, ports)?;
+    let to = Word { text: to.text.trim_end_matches(':'), ..to };
+    let mut destination = host(to, v6, if service.is_some() { Ports::None } else { ports })?;
+    if let Some((end, port)) = service {
+        (destination.port, destination.end) = (Some(port), end);
     }
     Some(Datagram { ip, source, destination, body: words.peek().map_or(words.offset(), |word| word.start) })
+}
+
+/// Whether hosts are printed with a port behind them.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ports {
+    /// Never: ICMP, fragments, ARP.
+    None,
+    /// Where the last part is one.
+    Known,
+    /// Always, even if nobody knows what port its name stands for.
+    Always,
+}
+
+impl Ports {
+    /// By the first words of what the packet carries.
+    fn before(mut words: Words<'_>) -> Self {
+        let whole = words;
+        let first = words.next().map_or("", |word| word.text);
+        let next = words.next().map_or("", |word| word.text);
+        match first {
+            "ICMP" | "ICMP6," | "ICMP6" | "icmp:" | "icmp6:" | "[icmp6" | "HBH" | "DSTOPT" | "srcrt" => {
+                Self::None
+            }
+            "Flags" => Self::Always,
+            _ if is_old_segment(whole) => Self::Always,
+            // What follows a first fragment is printed without ports; `-q` prints `tcp 0` and `UDP, length 4`.
+            "udp" | "tcp" | "sctp" if next.is_empty() => Self::None,
+            "udp" | "tcp" | "sctp" | "UDP," | "UDP" => Self::Known,
+            _ if named_protocol(first).is_some() => Self::None,
+            _ => Self::Known,
+        }
+    }
 }
 
 /// Reads `tos 0x0, ttl 64, id 7735, offset 0, flags [DF], proto UDP (17), length 67` and its IPv6 form.
@@ -200,26 +234,33 @@ fn ip_header(inner: Word<'_>) -> IpHeader {
     header
 }
 
-/// Splits `192.0.2.1.53`, `2001:db8::1.53` or `ns.example.domain` into host and port.
-fn host(word: Word<'_>, last: bool) -> Option<Host<'_>> {
-    let text = if last { word.text.trim_end_matches(':') } else { word.text };
-    let text = text.trim_end_matches(['.', ',', ';']);
-    let whole = |text: &str| text.parse::<std::net::IpAddr>().map_or(Address::None, Address::from);
-    let (host, port, address) = match (whole(text), text.rsplit_once('.')) {
-        (Address::None, Some((front, back))) => match (whole(front), port(back)) {
-            (Address::None, Some(port)) if front.contains('.') => (front, Some(port), Address::None),
-            (Address::None, _) => (text, None, Address::None),
-            (address, port) => (front, port, address),
-        },
-        (address, _) => (text, None, address),
-    };
-    (!host.is_empty()).then_some(Host {
+/// Splits `192.0.2.1.53`, `2001:db8::1.53` or `resolver1.domain` into host and port.
+fn host(word: Word<'_>, v6: bool, ports: Ports) -> Option<Host<'_>> {
+    let text = word.text.trim_end_matches(['.', ',', ';']);
+    let (host, port) = split(text, ports);
+    let address = Address::printed(host, v6);
+    (address != Address::None).then_some(Host {
         text: host,
         address,
         port,
         start: word.start as u32,
         end: (word.start + text.len()) as u32,
     })
+}
+
+fn split(text: &str, ports: Ports) -> (&str, Option<u16>) {
+    let is_number = |text: &str| text.parse::<std::net::IpAddr>().is_ok();
+    let Some((front, back)) = text.rsplit_once('.').filter(|(front, _)| !front.is_empty()) else {
+        return (text, None);
+    };
+    match port(back) {
+        _ if is_number(text) => (text, None),
+        port if is_number(front) => (front, port),
+        _ if ports == Ports::None => (text, None),
+        Some(port) => (front, Some(port)),
+        None if ports == Ports::Always => (front, None),
+        None => (text, None),
+    }
 }
 
 fn payload<'a>(line: &mut Line<'a>, mut words: Words<'a>, v6: bool, settings: &Settings) {
@@ -354,8 +395,13 @@ fn tcp_flags(letters: &str) -> u8 {
 }
 
 /// A host of a list, whose ports stand elsewhere.
-fn plain_host(word: Word<'_>, _v6: bool) -> Option<Host<'_>> {
-    let address = word.text.parse::<std::net::IpAddr>().map_or(Address::None, Address::from);
+fn plain_host(word: Word<'_>, v6: bool) -> Option<Host<'_>> {
+    let is_link = word.text.split(':').count() == 6
+        && word
+            .text
+            .split(':')
+            .all(|pair| pair.len() == 2 && pair.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    let address = if is_link { Address::None } else { Address::printed(word.text, v6) };
     let (start, end) = (word.start as u32, word.end as u32);
     (!word.text.is_empty()).then_some(Host { text: word.text, address, port: None, start, end })
 }
@@ -368,9 +414,11 @@ fn arp<'a>(line: &mut Line<'a>, words: Words<'a>) {
     while let Some(word) = words.next() {
         let plain = Word { text: word.text.trim_end_matches(','), ..word };
         match before {
-            "who-has" => line.destination = host(plain, false),
-            "tell" => line.source = host(plain, false),
-            _ if words.peek().is_some_and(|next| next.text == "is-at") => line.source = host(plain, false),
+            "who-has" => line.destination = host(plain, false, Ports::None),
+            "tell" => line.source = host(plain, false, Ports::None),
+            _ if words.peek().is_some_and(|next| next.text == "is-at") => {
+                line.source = host(plain, false, Ports::None);
+            }
             _ => {}
         }
         // `who-has X (00:00:5e:00:53:01) tell Y` names the link address asked.

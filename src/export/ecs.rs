@@ -69,7 +69,9 @@ fn packet_document(input: &Input<'_>, packet: &Packet<'_>) -> Value {
     let ports = packet.decode().ports();
     let end = |address: crate::decode::Address, port: Option<u16>| {
         let mut end = Map::new();
-        if let Some(ip) = address.ip() {
+        if let Some(name) = address.name() {
+            end.insert("domain".into(), json!(name.to_string()));
+        } else if let Some(ip) = address.ip() {
             end.insert("ip".into(), json!(ip.to_string()));
         }
         if let Some(port) = port {

@@ -164,7 +164,7 @@ fn frames(job: &Job<'_>, ids: &[PacketId]) -> Vec<Value> {
 fn packet(job: &Job<'_>, id: PacketId) -> Option<Value> {
     let packet = job.input.index.packet(id)?;
     let ports = matches!(packet.transport(), 6 | 17);
-    let end = |address: crate::decode::Address, port: u16| json!({ "ip": address.ip().map(|ip| ip.to_string()), "port": ports.then_some(port) });
+    let end = |address: crate::decode::Address, port: u16| end(address, ports.then_some(port));
     let mut value = json!({
         "frame": frame(job, id),
         "ts": stamp(job, packet.time_ns()),
@@ -204,6 +204,14 @@ fn packet(job: &Job<'_>, id: PacketId) -> Option<Value> {
     Some(value)
 }
 
+/// A host and its port; one that was printed by name has no `ip` but a `name`.
+fn end(address: crate::decode::Address, port: Option<u16>) -> Value {
+    match address.name() {
+        Some(name) => json!({ "ip": null, "name": name.to_string(), "port": port }),
+        None => json!({ "ip": address.ip().map(|ip| ip.to_string()), "port": port }),
+    }
+}
+
 /// The packet an ICMP error quotes; `bytes` is how much of it, unknown in printed text.
 fn quoted(decoded: &crate::decode::Decoded<'_>, printed: Option<&transcript::Icmp<'_>>) -> Value {
     let transport = |protocol: u8| match protocol {
@@ -212,9 +220,9 @@ fn quoted(decoded: &crate::decode::Decoded<'_>, printed: Option<&transcript::Icm
         _ => None,
     };
     if let Some(icmp) = printed {
-        let Some(to) = icmp.quoted.filter(|host| host.address.ip().is_some()) else { return Value::Null };
+        let Some(to) = icmp.quoted else { return Value::Null };
         return json!({
-            "destination": { "ip": to.address.to_string(), "port": icmp.quoted_port },
+            "destination": end(to.address, icmp.quoted_port),
             "network": { "transport": icmp.quoted_protocol.and_then(transport) },
             "bytes": Value::Null,
         });

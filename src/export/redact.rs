@@ -11,6 +11,7 @@ use std::sync::{Arc, LazyLock};
 use regex::Regex;
 
 use crate::case::State;
+use crate::decode::transcript::services;
 use crate::decode::{Address, dns};
 use crate::index::{Index, SourceId, source_label};
 use crate::report::render::{Options, Rendered, TICKET_MAX, render_changed};
@@ -85,6 +86,15 @@ static NAMES: LazyLock<Option<Regex>> = LazyLock::new(|| {
 const AROUND: &[char] =
     &['(', ')', '"', '\'', ',', ';', ':', '?', '!', '.', '<', '>', '[', ']', '{', '}', '='];
 
+/// The same around a host that may begin or end with a bracket.
+const BESIDE: &[char] = &['"', '\'', ',', ';', ':', '?', '!', '.'];
+
+/// A host as tcpdump prints it, and the dot and port behind it.
+fn without_port(word: &str) -> Option<(&str, &str)> {
+    let (host, port) = word.rsplit_once('.')?;
+    services::port(port).map(|_| (host, word.get(host.len()..).unwrap_or_default()))
+}
+
 /// The mapping from what was captured to what is shown. The same capture gives the same mapping.
 #[derive(Default)]
 pub struct Pseudonyms {
@@ -137,6 +147,9 @@ impl Pseudonyms {
         }
         learn::answers(&mut pseudonyms, index);
         learn::hosts(&mut pseudonyms, index);
+        for name in addresses().filter_map(Address::name).filter(|name| !name.is_loopback()) {
+            pseudonyms.learn_text(&name.label());
+        }
         for address in addresses() {
             pseudonyms.address(address);
         }
@@ -188,6 +201,7 @@ impl Pseudonyms {
             Address::V4(ip) => Address::V4(self.v4(ip)),
             Address::V6(ip) => Address::V6(self.v6(ip)),
             Address::Ether(ether) => Address::Ether(self.ether(ether)),
+            Address::Name(name) => Address::printed(&self.text(&name.label()), name.is_v6()),
         }
     }
 
@@ -285,17 +299,10 @@ impl Pseudonyms {
         // Names first: the name of a reverse lookup holds an address that is not read as one.
         let replaced = replace(NAMES.as_ref(), text, |found| {
             let lower = found.to_ascii_lowercase();
-            if self.singles.contains(&lower) {
-                return Some(self.single(&lower));
-            }
-            let mut rest = lower.as_str();
-            while rest.contains('.') {
-                if self.known.contains(rest) {
-                    return Some(self.name(&lower));
-                }
-                rest = rest.split_once('.').map_or("", |(_, tail)| tail);
-            }
-            None
+            self.captured_name(&lower).or_else(|| {
+                let (host, port) = without_port(&lower)?;
+                Some(self.captured_name(host)? + port)
+            })
         });
         replace(ADDRESSES.as_ref(), &replaced, |found| {
             if let Ok(ip) = found.parse::<Ipv4Addr>() {
@@ -309,6 +316,21 @@ impl Pseudonyms {
         })
     }
 
+    /// The pseudonym of a name that is a captured one or ends in one; `None` for other words.
+    fn captured_name(&mut self, lower: &str) -> Option<String> {
+        if self.singles.contains(lower) {
+            return Some(self.single(lower));
+        }
+        let mut rest = lower;
+        while rest.contains('.') {
+            if self.known.contains(rest) {
+                return Some(self.name(lower));
+            }
+            rest = rest.split_once('.').map_or("", |(_, tail)| tail);
+        }
+        None
+    }
+
     /// A name of one label is replaced as a whole.
     fn single(&mut self, label: &str) -> String {
         String::from_utf8_lossy(&self.label(label.as_bytes())).into_owned()
@@ -319,18 +341,25 @@ impl Pseudonyms {
         let mut out = String::with_capacity(text.len());
         for piece in text.split_inclusive(char::is_whitespace) {
             let lower = piece.to_ascii_lowercase();
-            let inner = lower.trim_end().trim_matches(AROUND);
-            let start = lower.find(inner).unwrap_or(0);
+            // Brackets can be part of a masked host: `<client>`, `[redacted]`.
+            let words = [lower.trim_end().trim_matches(AROUND), lower.trim_end().trim_matches(BESIDE)];
+            let words =
+                words.into_iter().flat_map(|word| [Some(word), without_port(word).map(|(host, _)| host)]);
             // Captured text is escaped before it comes here, which doubles backslashes.
-            let single = inner.replace("\\\\", "\\");
-            let found = [inner, single.as_str()].into_iter().find(|name| self.odd.contains(*name));
-            let Some(name) = found.filter(|_| !inner.is_empty()) else {
+            let known = |word: &str| {
+                [word.to_owned(), word.replace("\\\\", "\\")].into_iter().find(|name| self.odd.contains(name))
+            };
+            let found =
+                words.flatten().filter(|word| !word.is_empty()).find_map(|word| Some((word, known(word)?)));
+            let Some((word, name)) = found else {
                 out.push_str(piece);
                 continue;
             };
+            let start = lower.find(word).unwrap_or(0);
             out.push_str(piece.get(..start).unwrap_or_default());
-            out.push_str(&self.name(name));
-            out.push_str(piece.get(start + inner.len()..).unwrap_or_default());
+            let pseudonym = if name.contains('.') { self.name(&name) } else { self.single(&name) };
+            out.push_str(&pseudonym);
+            out.push_str(piece.get(start + word.len()..).unwrap_or_default());
         }
         out
     }

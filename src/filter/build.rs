@@ -6,6 +6,7 @@ use super::{Context, evidence, values};
 use crate::decode::{Address, dns};
 use crate::index::Packet;
 use crate::protocols::{Kind, Node, Value};
+pub use crate::text::quoted as quote;
 use crate::time;
 
 /// Bytes of a tree field a filter compares; longer fields are compared by their beginning.
@@ -104,10 +105,10 @@ fn host(end: &str, address: Address) -> Option<String> {
     let family = match address {
         Address::None => return None,
         Address::Ether(_) => "eth",
-        Address::V4(_) => "ip",
-        Address::V6(_) => "ipv6",
+        _ if address.is_v6() => "ipv6",
+        _ => "ip",
     };
-    Some(format!("{family}.{end} == {address}"))
+    Some(format!("{family}.{end} == {}", address.literal()))
 }
 
 fn ports(packet: &Packet<'_>) -> Option<(&'static str, u16, u16)> {
@@ -150,7 +151,7 @@ pub fn for_node(node: &Node) -> Option<String> {
         Value::Text(text) if field.kind == Kind::Name => quote(&super::literal::normal_name(text)),
         Value::Text(text) => quote(text),
         Value::Address(Address::None) => return None,
-        Value::Address(address) => address.to_string(),
+        Value::Address(address) => address.literal().to_string(),
         Value::Bytes(bytes) => return bytes_filter(&format!("{prefix}{name}"), bytes),
     };
     Some(format!("{prefix}{name} == {value}"))
@@ -165,26 +166,6 @@ fn bytes_filter(name: &str, bytes: &[u8]) -> Option<String> {
         many => many.join(":"),
     };
     Some(format!("{name}{part} == {text}"))
-}
-
-/// A string as the language writes it.
-pub fn quote(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 2);
-    out.push('"');
-    for character in text.chars() {
-        match character {
-            '"' | '\\' => out.extend(['\\', character]),
-            _ if character.is_ascii_control() => {
-                let _ = write!(out, "\\x{:02x}", character as u32);
-            }
-            _ if crate::text::is_unsafe(character) => {
-                let _ = write!(out, "\\U{:08x}", character as u32);
-            }
-            _ => out.push(character),
-        }
-    }
-    out.push('"');
-    out
 }
 
 /// Joins a new part to a filter; parentheses are added where the meaning would change without them.

@@ -272,8 +272,8 @@ fn values(found: &mut Candidates<'_>, info: &FieldInfo, vocabulary: Option<&Voca
     let known = vocabulary.unwrap_or(&empty);
     match info.source {
         Source::Address(..) => hosts(found, known, |address| match info.name.split('.').next() {
-            Some("ip") => matches!(address, Address::V4(_)),
-            Some("ipv6") => matches!(address, Address::V6(_)),
+            Some("ip") => address.is_v4(),
+            Some("ipv6") => address.is_v6(),
             _ => true,
         }),
         Source::Port(transport, _) => ports(found, known, transport),
@@ -351,7 +351,7 @@ fn coded(found: &mut Candidates<'_>, counts: impl Iterator<Item = (i64, u64)>, i
 
 fn hosts(found: &mut Candidates<'_>, known: &Vocabulary, fits: impl Fn(&Address) -> bool) {
     for (address, count) in known.hosts.iter().filter(|(address, _)| fits(address)) {
-        found.add(address.to_string(), "", Some(*count));
+        found.add(address.literal().to_string(), "", Some(*count));
     }
 }
 
@@ -372,12 +372,12 @@ fn primitive_values(found: &mut Candidates<'_>, word: &str, vocabulary: Option<&
     let known = vocabulary.unwrap_or(&empty);
     match word {
         "port" | "portrange" => ports(found, known, 0),
-        "host" | "net" => hosts(found, known, |address| address.ip().is_some()),
+        "host" | "net" => hosts(found, known, |address| address.is_host()),
         "src" | "dst" => {
             for subject in ["host", "net", "port", "portrange"] {
                 found.add(subject, "", None);
             }
-            hosts(found, known, |address| address.ip().is_some());
+            hosts(found, known, |address| address.is_host());
         }
         _ => {}
     }

@@ -297,13 +297,14 @@ pub fn service(name: &str) -> Option<i64> {
     use crate::protocols::{Claim, PROTOCOLS};
     let listed =
         fields::SERVICES.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, port)| *port);
-    listed.or_else(|| {
+    let known = listed.or_else(|| {
         let protocol = PROTOCOLS.iter().find(|protocol| protocol.name.eq_ignore_ascii_case(name))?;
         protocol.claims.iter().find_map(|claim| match claim {
             Claim::UdpPort(port) | Claim::TcpPort(port) => Some(i64::from(*port)),
             _ => None,
         })
-    })
+    });
+    known.or_else(|| crate::decode::transcript::services::port(name).map(i64::from))
 }
 
 fn times(operator: Operator, items: &[Item]) -> Result<Matcher, Complaint> {
@@ -375,10 +376,14 @@ fn truth(operator: Operator, items: &[Item]) -> Result<Matcher, Complaint> {
 fn addresses(target: Target<'_>, operator: Operator, items: &[Item]) -> Result<Matcher, Complaint> {
     let mut ranges = Vec::with_capacity(items.len());
     for item in items {
-        let Some(from) = matcher::address_range(&item.text) else {
+        let Some(from) = matcher::host(&item.text, item.quoted) else {
             return Err(no_address(item, &item.text));
         };
         fits_family(target, item, from)?;
+        let between = item.to.is_some() || bounded(operator, from, &item.text).is_none();
+        if from.is_name() && between {
+            return complain(item, "names have no order: compare them with `==`, `!=` or `in`");
+        }
         let Some(to) = &item.to else {
             ranges.extend(bounded(operator, from, &item.text));
             continue;
@@ -414,6 +419,7 @@ fn fits_family(target: Target<'_>, item: &Item, range: AddressRange) -> Result<(
     let Some(info) = target.info else { return Ok(()) };
     let ether = matches!(info.source, Source::Header(_));
     let other = match info.source {
+        _ if range.is_name() && !ether => return Ok(()),
         Source::Address(Family::V4, _) if !range.is_v4() => "ipv6",
         Source::Address(Family::V6, _) if range.is_v4() => "ip",
         _ if ether && !range.is_ether() => {

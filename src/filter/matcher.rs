@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use crate::decode::Address;
+use crate::decode::{Address, host_name};
 use crate::time::Nanos;
 
 /// Nanoseconds of a day.
@@ -25,6 +25,9 @@ pub enum Scalar<'a> {
     /// Bytes.
     Bytes(&'a [u8]),
 }
+
+/// The family of names: they are equal or not, and of no order.
+const NAMES: u8 = 2;
 
 /// An inclusive range of addresses of one family, as numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +69,17 @@ impl AddressRange {
         })
     }
 
+    /// The host that is printed by a name.
+    pub fn name(text: &str) -> Self {
+        let key = u128::from(host_name::key_of(text));
+        Self { family: NAMES, first: key, last: key }
+    }
+
+    /// Whether it is a host printed by name.
+    pub fn is_name(self) -> bool {
+        self.family == NAMES
+    }
+
     /// Whether an address lies inside.
     pub fn contains(self, address: Address) -> bool {
         number(address)
@@ -101,6 +115,7 @@ fn number(address: Address) -> Option<(u8, u128)> {
         Address::Ether(bytes) => Some((1, bytes.iter().fold(0, |sum, b| sum << 8 | u128::from(*b)))),
         Address::V4(ip) => Some((4, u128::from(u32::from(ip)))),
         Address::V6(ip) => Some((6, u128::from(ip))),
+        Address::Name(name) => Some((NAMES, u128::from(name.key()))),
     }
 }
 
@@ -244,6 +259,16 @@ pub fn address_range(text: &str) -> Option<AddressRange> {
     }
     let address = address(text)?;
     AddressRange::between(address, address)
+}
+
+/// Reads an address or a prefix, or the name by which a host may be printed: what is no beginning of a number.
+pub fn host(text: &str, quoted: bool) -> Option<AddressRange> {
+    let number = || text.bytes().all(|byte| byte.is_ascii_hexdigit() || matches!(byte, b'.' | b':' | b'/'));
+    let known = || host_name::HostName::find(text).is_some();
+    address_range(text).or_else(|| {
+        let is_name = !text.is_empty() && text.len() <= host_name::HOST_NAME_MAX_BYTES;
+        (is_name && (quoted || !number() || known())).then(|| AddressRange::name(text))
+    })
 }
 
 /// Reads a network as tcpdump does: `10`, `10.1`, `192.168.1` stand for /8, /16, /24.

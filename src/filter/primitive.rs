@@ -210,7 +210,7 @@ impl Parser<'_> {
     fn network(&mut self, item: &Item, qualifiers: Qualifiers) -> Result<AddressRange, FilterError> {
         let read = match qualifiers.subject {
             Subject::Net => matcher::network(&item.text),
-            _ => matcher::address_range(&item.text),
+            _ => matcher::host(&item.text, item.quoted),
         };
         let wrong = |complaint: super::literal::Complaint| FilterError {
             unfinished: complaint.unfinished && item.span.end == self.text.len(),

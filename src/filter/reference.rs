@@ -118,6 +118,7 @@ WIRESHARK'S WAY
 TCPDUMP'S WAY
   host 203.0.113.2               also net 203.0.113.0/24, port 53, portrange 1024-2047
   src host 10.0.0.1 and dst port 53
+  host resolver1                 a host that a text prints by name; ip.src == "<client>" in quotation marks
   udp port 53 or icmp            also ip proto 17, ether host 02:00:00:00:00:01, less 64, greater 1000
   port 53 or 5353                the words before the value hold on
   tcp[tcpflags] & (tcp-syn|tcp-rst) != 0

@@ -376,9 +376,9 @@ impl<'c> Columns<'c> {
 /// For each address of a segment whether it is of a family.
 fn family_table(view: &View<'_>, family: Family) -> Vec<bool> {
     let of = |address: &Address| match family {
-        Family::V4 => matches!(address, Address::V4(_)),
-        Family::V6 => matches!(address, Address::V6(_)),
-        Family::Any | Family::Arp => address.ip().is_some(),
+        Family::V4 => address.is_v4(),
+        Family::V6 => address.is_v6(),
+        Family::Any | Family::Arp => address.is_host(),
     };
     view.segment.addresses.iter().map(of).collect()
 }

@@ -73,6 +73,7 @@ fn bytes_of(value: &Scalar<'_>) -> Option<Vec<u8>> {
         Scalar::Address(Address::Ether(bytes)) => bytes.to_vec(),
         Scalar::Address(Address::V4(ip)) => ip.octets().to_vec(),
         Scalar::Address(Address::V6(ip)) => ip.octets().to_vec(),
+        Scalar::Address(Address::Name(name)) => name.label().as_bytes().to_vec(),
         Scalar::Address(Address::None) | Scalar::Number(_) | Scalar::Bool(_) => return None,
     })
 }
@@ -108,7 +109,7 @@ pub fn has_word(word: Word, packet: &Packet<'_>) -> bool {
                 || is_family(family, packet.destination_address(), packet.protocol())
         }
         Word::Transport(number) if !tunnelled => {
-            packet.transport() == number && packet.source_address().ip().is_some()
+            packet.transport() == number && packet.source_address().is_host()
         }
         Word::Ip(_) | Word::Transport(_) | Word::Layer(_) => {
             word_start(word, &packet.decode(), &packet.source.settings).is_some()
@@ -120,10 +121,10 @@ pub fn has_word(word: Word, packet: &Packet<'_>) -> bool {
 pub fn is_family(family: Family, address: Address, protocol: ProtocolId) -> bool {
     let arp = protocol == ProtocolId::ARP;
     match family {
-        Family::Any => address.ip().is_some(),
-        Family::V4 => matches!(address, Address::V4(_)) && !arp,
-        Family::V6 => matches!(address, Address::V6(_)),
-        Family::Arp => arp && address.ip().is_some(),
+        Family::Any => address.is_host(),
+        Family::V4 => address.is_v4() && !arp,
+        Family::V6 => address.is_v6(),
+        Family::Arp => arp && address.is_host(),
     }
 }
 

@@ -83,7 +83,7 @@ fn requests_for(target: Address) -> String {
     match target {
         // The protocol first: it is a column, and leaves few packets to be read.
         Address::V6(_) => format!("icmpv6 && icmpv6.nd.ns.target_address == {target}"),
-        _ => format!("arp && arp.opcode == 1 && arp.dst.proto_ipv4 == {target}"),
+        _ => format!("arp && arp.opcode == 1 && arp.dst.proto_ipv4 == {}", target.literal()),
     }
 }
 

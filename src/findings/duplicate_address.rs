@@ -64,8 +64,9 @@ fn finding(facts: &Facts<'_>, conflict: &Conflict) -> Finding {
 }
 
 fn filter(address: Address, frames: &[PacketId], facts: &Facts<'_>) -> String {
-    match address {
-        Address::V4(_) => format!("arp && arp.src.proto_ipv4 == {address}"),
-        _ => rules::frames_filter(facts, frames),
+    if address.is_v4() {
+        format!("arp && arp.src.proto_ipv4 == {}", address.literal())
+    } else {
+        rules::frames_filter(facts, frames)
     }
 }

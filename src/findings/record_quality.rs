@@ -2,6 +2,7 @@
 
 use crate::settings::Settings;
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use super::facts::{ErrorFact, Facts, Meaning};
 use super::{Count, Finding, Rule, Severity, rules};
@@ -261,9 +262,9 @@ const SPACING_QUERIES_MAX: usize = 1_000;
 
 /// `Some(true)` for documentation addresses, `Some(false)` for ordinary public ones, `None` for all others.
 fn kind(address: Address) -> Option<bool> {
-    match address {
-        Address::V4(ip) if ip.is_documentation() => Some(true),
-        Address::V4(ip) => {
+    match address.ip()? {
+        IpAddr::V4(ip) if ip.is_documentation() => Some(true),
+        IpAddr::V4(ip) => {
             let [first, second, ..] = ip.octets();
             let special = ip.is_private()
                 || ip.is_loopback()
@@ -275,12 +276,11 @@ fn kind(address: Address) -> Option<bool> {
                 || (first == 198 && second & 0xfe == 18);
             (!special).then_some(false)
         }
-        Address::V6(ip) => match ip.segments() {
+        IpAddr::V6(ip) => match ip.segments() {
             [0x2001, 0xdb8, ..] => Some(true),
             [first, ..] if first & 0xe000 == 0x2000 => Some(false),
             _ => None,
         },
-        Address::None | Address::Ether(_) => None,
     }
 }
 

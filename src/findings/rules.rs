@@ -14,19 +14,19 @@ use crate::text::escape;
 
 /// A filter for packets to an address.
 pub fn to(address: Address) -> String {
-    format!("{}.dst == {address}", family(address))
+    format!("{}.dst == {}", family(address), address.literal())
 }
 
 /// A filter for packets from an address.
 pub fn from(address: Address) -> String {
-    format!("{}.src == {address}", family(address))
+    format!("{}.src == {}", family(address), address.literal())
 }
 
 fn family(address: Address) -> &'static str {
     match address {
-        Address::V6(_) => "ipv6",
         Address::Ether(_) => "eth",
-        Address::None | Address::V4(_) => "ip",
+        _ if address.is_v6() => "ipv6",
+        _ => "ip",
     }
 }
 

@@ -49,11 +49,7 @@ fn host(tree: &mut Tree, field: &'static Field, label: &str, host: Host<'_>) {
     let range = host.start as usize..host.end as usize;
     let port = host.port.map_or(String::new(), |port| format!(" port {port}"));
     let text = format!("{label}: {}{port}", escape(host.text));
-    if host.address.ip().is_some() {
-        tree.push(Some(field), text, Value::Address(host.address), range);
-    } else {
-        tree.push(None, text, Value::Text(host.text.to_owned()), range);
-    }
+    tree.push(Some(field), text, Value::Address(host.address), range);
 }
 
 fn dns_rows(tree: &mut Tree, message: &Dns<'_>) {

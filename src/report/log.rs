@@ -39,8 +39,8 @@ pub fn line(input: &Input<'_>, packet: &Packet<'_>) -> String {
         return format!("{label} {}", text.split_whitespace().collect::<Vec<_>>().join(" "));
     }
     let family = match packet.source_address() {
-        crate::decode::Address::V6(_) => "IP6 ",
-        crate::decode::Address::V4(_) => "IP ",
+        address if address.is_v6() => "IP6 ",
+        address if address.is_v4() => "IP ",
         _ => "",
     };
     let ports = matches!(packet.transport(), 6 | 17) && packet.flags() & flags::STOPPED == 0;

@@ -102,8 +102,8 @@ fn hosts(words: &mut Words<'_>) -> Option<usize> {
     let source = words.next()?;
     let arrow = words.arrow()?;
     let destination = words.next()?;
-    // With a colon behind it any word is a host: a name of one label, a masked address, `<client>`.
-    let is_told = destination.text.ends_with(':');
+    // With a colon and a packet's text behind it any word is a host: a name of one label, a masked address, `<client>`.
+    let is_told = destination.text.ends_with(':') && body::begins(*words);
     let is_host = |word: &str| is_address_like(word) || (is_told && is_name_like(word));
     let both = is_host(source.text) && is_arrow(arrow.text) && is_host(destination.text);
     both.then_some(destination.end)

@@ -73,7 +73,7 @@ fn endpoints(packet: &Packet<'_>, decoded: &Decoded<'_>, out: &mut Vec<u8>) {
         (&b",\"destination\":"[..], packet.destination_address(), ports.map(|p| p.1)),
     ];
     for (key, address, port) in ends {
-        if address.ip().is_some() {
+        if address.is_host() {
             out.extend_from_slice(key);
             endpoint(address, port, out);
         }
@@ -81,9 +81,16 @@ fn endpoints(packet: &Packet<'_>, decoded: &Decoded<'_>, out: &mut Vec<u8>) {
 }
 
 fn endpoint(address: Address, port: Option<u16>, out: &mut Vec<u8>) {
-    out.extend_from_slice(b"{\"ip\":\"");
-    ip(out, address);
-    out.extend_from_slice(b"\",\"port\":");
+    if let Some(name) = address.name() {
+        out.extend_from_slice(b"{\"ip\":null,\"name\":");
+        // Writing to memory cannot fail.
+        drop(serde_json::to_writer(&mut *out, &name.to_string()));
+        out.extend_from_slice(b",\"port\":");
+    } else {
+        out.extend_from_slice(b"{\"ip\":\"");
+        ip(out, address);
+        out.extend_from_slice(b"\",\"port\":");
+    }
     match port {
         Some(port) => number(out, u64::from(port)),
         None => out.extend_from_slice(b"null"),
@@ -250,8 +257,11 @@ fn printed(line: &transcript::Line<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(b",\"icmp\":{\"type\":");
     number(out, u64::from(icmp.kind));
     out.extend_from_slice(b",\"code\":");
-    number(out, u64::from(icmp.code));
-    if let Some(quote) = icmp.quote.filter(|quote| quote.source.address.ip().is_some()) {
+    match icmp.code {
+        transcript::CODE_NOT_PRINTED => out.extend_from_slice(b"null"),
+        code => number(out, u64::from(code)),
+    }
+    if let Some(quote) = icmp.quote.filter(|quote| quote.source.address.is_host()) {
         out.extend_from_slice(b",\"quoted\":{\"source\":");
         endpoint(quote.source.address, quote.source.port, out);
         out.extend_from_slice(b",\"destination\":");
@@ -270,7 +280,7 @@ fn printed(line: &transcript::Line<'_>, out: &mut Vec<u8>) {
             out.push(b'}');
         }
         out.push(b'}');
-    } else if let Some(to) = icmp.quoted.filter(|host| host.address.ip().is_some()) {
+    } else if let Some(to) = icmp.quoted.filter(|host| host.address.is_host()) {
         // The line names the receiver of the refused packet, not its sender.
         out.extend_from_slice(b",\"quoted\":{\"destination\":");
         endpoint(to.address, icmp.quoted_port, out);
@@ -374,7 +384,7 @@ fn ip(out: &mut Vec<u8>, address: Address) {
         Address::V4(address) => ipv4(out, address),
         // Writing to memory cannot fail.
         Address::V6(address) => drop(write!(out, "{address}")),
-        Address::None | Address::Ether(_) => {}
+        Address::None | Address::Ether(_) | Address::Name(_) => {}
     }
 }
 

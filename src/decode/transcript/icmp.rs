@@ -1,9 +1,12 @@
 //! Reads an ICMP message in the wordings of tcpdump's `print-icmp.c` and `print-icmp6.c`.
 
 use super::dns::{self, Dns};
-use super::{Host, IpHeader, datagram, host, port};
+use super::{Host, IpHeader, Ports, datagram, host, port};
 use crate::capture::transcript::{Word, Words};
 use crate::settings::Settings;
+
+/// Stands for the code where the line was cut before the words that tell it; no message has it.
+pub const CODE_NOT_PRINTED: u8 = 255;
 
 /// An ICMP message as printed.
 #[derive(Clone, Copy, Debug)]
@@ -58,12 +61,15 @@ pub(super) fn read<'a>(words: Words<'a>, v6: bool, settings: &Settings) -> Optio
         end: start as u32,
         length_range: (0, 0),
     };
-    let mut list = [""; 24];
+    let nothing = Word { text: "", start: 0, end: 0 };
+    let mut list = [nothing; 24];
     let mut used = 0;
     let mut cursor = words;
     cursor.next();
     while let Some(word) = cursor.next() {
-        let plain = word.text.trim_end_matches([',', ':', ';']);
+        // What the capture cut off is named in brackets: `unreachable[|icmp6]`.
+        let whole = word.text.split_once("[|").map_or(word.text, |(whole, _)| whole);
+        let plain = whole.trim_end_matches([',', ':', ';']);
         icmp.end = word.end as u32;
         if plain == "length" {
             if let Some(number) = cursor.next() {
@@ -74,14 +80,16 @@ pub(super) fn read<'a>(words: Words<'a>, v6: bool, settings: &Settings) -> Optio
             break;
         }
         let Some(slot) = list.get_mut(used) else { break };
-        *slot = plain;
+        *slot = Word { text: plain, ..word };
         used += 1;
-        if icmp.quoted.is_none() && plain.parse::<std::net::IpAddr>().is_ok() {
-            icmp.quoted = host(Word { text: plain, ..word }, false);
-        }
     }
-    let said = list.get(..used).unwrap_or_default();
+    let places = list.get(..used).unwrap_or_default();
+    let said = list.map(|word| word.text);
+    let said = said.get(..used).unwrap_or_default();
     (icmp.kind, icmp.code) = if v6 { icmp6_type(said) } else { icmp4_type(said) }?;
+    let by_number = || said.iter().position(|word| word.parse::<std::net::IpAddr>().is_ok());
+    let about = receiver(said, v6).or_else(by_number).and_then(|at| places.get(at));
+    icmp.quoted = about.and_then(|word| host(*word, v6, Ports::None));
     icmp.quote = quoted(cursor, settings);
     transport_of_quote(said, &mut icmp);
     if let Some(quote) = icmp.quote {
@@ -90,6 +98,35 @@ pub(super) fn read<'a>(words: Words<'a>, v6: bool, settings: &Settings) -> Optio
         icmp.quoted_protocol = icmp.quoted_protocol.or(quote.ip.protocol);
     }
     Some(icmp)
+}
+
+/// Where the receiver of the quoted packet stands, by the words around it: `host NAME unreachable`, `NAME udp port …`,
+/// `unreachable port, NAME udp port …`, `unreachable route NAME`, `in-transit for NAME`.
+fn receiver(said: &[&str], v6: bool) -> Option<usize> {
+    let at = |word: &str| said.iter().position(|said| *said == word);
+    if v6 {
+        let before = |word: &str, next: &[&str]| {
+            let at = said.iter().rposition(|said| *said == word)?;
+            let more = usize::from(said.get(at + 1).is_some_and(|word| next.contains(word)));
+            (at > 0 && at + more + 1 < said.len()).then_some(at + more + 1)
+        };
+        return match said {
+            ["destination", "unreachable", ..] if at("scope").is_some() => before("scope", &[]),
+            ["destination", "unreachable", ..] => {
+                before("unreachable", &["port", "route", "prohibited", "address"]).filter(|at| *at > 2)
+            }
+            ["time", "exceeded", ..] => before("for", &[]),
+            _ => None,
+        };
+    }
+    // `host` and `net` are words of the message unless the message ends right behind them.
+    let place = match said {
+        ["redirect" | "redirect-tos", ..] => 1,
+        ["host" | "net", _, "unreachable", ..] => 1,
+        [_, "unreachable" | "udp" | "tcp" | "protocol", ..] => 0,
+        _ => return None,
+    };
+    said.get(place).map(|_| place)
 }
 
 /// Finds `udp port 53`, `tcp port http`, `protocol 17 port 53` among the words.
@@ -115,7 +152,7 @@ fn quoted<'a>(mut words: Words<'a>, settings: &Settings) -> Option<Quoted<'a>> {
     if !matches!(word.text, "IP" | "IP6") {
         return None;
     }
-    let packet = datagram(&mut words)?;
+    let packet = datagram(&mut words, word.text == "IP6")?;
     let is_dns = |port: Option<u16>| port.is_some_and(|port| settings.is_dns_port(port));
     let is_dns = is_dns(packet.source.port) || is_dns(packet.destination.port);
     Some(Quoted {
@@ -216,7 +253,7 @@ fn icmp6_type(said: &[&str]) -> Option<(u8, u8)> {
             4
         } else {
             let number = said.iter().find_map(|word| word.strip_prefix('(')?.strip_suffix(')'));
-            number.and_then(|number| number.parse().ok())?
+            number.and_then(|number| number.parse().ok()).unwrap_or(CODE_NOT_PRINTED)
         };
         return Some((1, code));
     }

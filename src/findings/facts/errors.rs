@@ -2,6 +2,7 @@
 
 use super::Facts;
 use crate::correlate::{Level, LinkKind};
+use crate::decode::transcript::CODE_NOT_PRINTED;
 use crate::decode::{Address, Quote};
 use crate::index::{DnsRow, Packet, PacketId};
 use crate::time::Nanos;
@@ -120,6 +121,9 @@ impl ErrorFact {
     /// `3/3`, `v6 1/4`.
     pub fn code_words(&self) -> String {
         let (kind, code, v6) = self.icmp;
+        if code == CODE_NOT_PRINTED {
+            return format!("{} type {kind} (its code was not captured)", if v6 { "ICMPv6" } else { "ICMP" });
+        }
         if v6 { format!("ICMPv6 type {kind} code {code}") } else { format!("ICMP type {kind} code {code}") }
     }
 

@@ -123,7 +123,7 @@ impl Heard {
         };
         let link = decoded.link_addresses.map(|addresses| addresses.0);
         let (sender, target) = (decoded.source, decoded.destination);
-        let unspecified = matches!(sender, Address::V4(ip) if ip.is_unspecified());
+        let unspecified = sender.ip().is_some_and(|ip| ip.is_unspecified());
         match printed.or_else(stated) {
             Some(1) => {
                 // Whoever asks is alive; equal addresses announce one (RFC 5227), and 0.0.0.0 tests one.
@@ -151,7 +151,7 @@ impl Heard {
         });
         let Some(target) = target else { return };
         let link = decoded.link_addresses.map(|addresses| addresses.0);
-        let tests = matches!(decoded.source, Address::V6(source) if source.is_unspecified());
+        let tests = decoded.source.ip().is_some_and(|ip| ip.is_unspecified());
         if packet.source_port() == 135 {
             if !tests {
                 self.ask(decoded.source, target, packet);

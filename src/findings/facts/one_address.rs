@@ -2,6 +2,7 @@
 //! resolver's name (services §5.2, H36).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use super::{Facts, asked, records};
 use crate::correlate::{Outcome, zones};
@@ -54,13 +55,13 @@ struct Given {
 
 /// Whether an address belongs to no public network: private (RFC 1918, RFC 4193), shared (RFC 6598) or link-local.
 fn is_private(address: Address) -> bool {
-    match address {
-        Address::V4(ip) => {
+    match address.ip() {
+        Some(IpAddr::V4(ip)) => {
             let [first, second, ..] = ip.octets();
             ip.is_private() || ip.is_link_local() || first == 100 && (64..128).contains(&second)
         }
-        Address::V6(ip) => ip.is_unique_local() || ip.is_unicast_link_local(),
-        Address::None | Address::Ether(_) => false,
+        Some(IpAddr::V6(ip)) => ip.is_unique_local() || ip.is_unicast_link_local(),
+        None => false,
     }
 }
 

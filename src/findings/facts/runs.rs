@@ -2,6 +2,7 @@
 //! (truth T23, services §1.8).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use super::Facts;
 use super::neighbours::{Heard, Link, Sign};
@@ -173,12 +174,12 @@ const TARGET: u8 = 2;
 const GROUP: u8 = 4;
 
 fn mark(address: Address, askers: &BTreeMap<Address, Seen>, targets: &BTreeSet<Address>) -> u8 {
-    let group = match address {
-        Address::V4(ip) => {
+    let group = match address.ip() {
+        Some(IpAddr::V4(ip)) => {
             ip.is_multicast() || ip.is_broadcast() || ip.is_unspecified() || ip.octets()[3] == 255
         }
-        Address::V6(ip) => ip.is_multicast() || ip.is_unspecified(),
-        Address::None | Address::Ether(_) => true,
+        Some(IpAddr::V6(ip)) => ip.is_multicast() || ip.is_unspecified(),
+        None => !address.is_host(),
     };
     (u8::from(askers.contains_key(&address)) * ASKER)
         | (u8::from(targets.contains(&address)) * TARGET)

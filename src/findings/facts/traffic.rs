@@ -4,6 +4,8 @@
 mod datagrams;
 mod streams;
 
+use std::net::IpAddr;
+
 use super::Facts;
 use crate::decode::Address;
 use crate::index::segment::flags;
@@ -128,11 +130,11 @@ fn ends(packet: &Packet<'_>) -> ((Address, u16), (Address, u16)) {
 
 /// Whether an address names one host: no group, and neither all hosts nor none.
 pub fn is_host(address: Address) -> bool {
-    match address {
-        Address::V4(v4) => {
+    match address.ip() {
+        Some(IpAddr::V4(v4)) => {
             !v4.is_multicast() && !v4.is_broadcast() && !v4.is_unspecified() && v4.octets()[3] != u8::MAX
         }
-        Address::V6(v6) => !v6.is_multicast() && !v6.is_unspecified(),
-        Address::None | Address::Ether(_) => false,
+        Some(IpAddr::V6(v6)) => !v6.is_multicast() && !v6.is_unspecified(),
+        None => address.is_host(),
     }
 }

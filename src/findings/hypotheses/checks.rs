@@ -35,6 +35,38 @@ fn shell_word(name: &str) -> String {
     }
 }
 
+/// A host in a command line: its number, or the name it was printed by.
+fn host(address: Address) -> String {
+    match address.name() {
+        // What begins like an option, or is longer than a name, is left for the reader to fill in.
+        Some(name) if name.label().starts_with('-') => "HOST".to_owned(),
+        Some(name) => shell_word(&name.label()),
+        None => address.to_string(),
+    }
+}
+
+/// A host in a capture filter that stands in quotation marks, where a masked name means nothing.
+fn filtered_host(address: Address) -> String {
+    let word = host(address);
+    if word.starts_with('\'') { "HOST".to_owned() } else { word }
+}
+
+/// How to look for a host among the neighbours; `ip` resolves no names.
+fn neighbour(address: Address) -> String {
+    match address.name() {
+        Some(_) => format!("getent ahosts {}; ip neigh show", host(address)),
+        None => format!("ip neigh show {address}"),
+    }
+}
+
+/// How to see the way to a host.
+fn route(address: Address) -> String {
+    match address.name() {
+        Some(_) => format!("getent ahosts {}; ip route show", host(address)),
+        None => format!("ip route get {address}"),
+    }
+}
+
 fn check(action: String, place: &'static str, expected: &[(Cause, &str)]) -> Check {
     Check { action, place, expected: expected.iter().map(|(id, text)| (*id, (*text).to_owned())).collect() }
 }
@@ -114,7 +146,7 @@ pub fn list(scene: &Scene<'_, '_>, assessment: &Assessment) -> Vec<Check> {
 
 /// Checks where all names lead to one address.
 fn portal(scene: &Scene<'_, '_>, address: Address) -> Vec<Check> {
-    let (server, name, kind) = (scene.server, name(scene), kind(scene));
+    let (server, name, kind) = (host(scene.server), name(scene), kind(scene));
     vec![
         check(
             "ask the owner of the network whether it has a sign-in page".to_owned(),
@@ -130,7 +162,7 @@ fn portal(scene: &Scene<'_, '_>, address: Address) -> Vec<Check> {
             ],
         ),
         check(
-            format!("ip neigh show {address}; ip route get {server}"),
+            format!("{}; {}", neighbour(address), route(scene.server)),
             CLIENT,
             &[(Cause::Portal, "the address is the gateway's")],
         ),
@@ -142,9 +174,11 @@ fn owners(conflict: &Conflict) -> Vec<Check> {
     let address = conflict.address;
     let links: Vec<String> = conflict.owners.iter().map(|owner| link_words(owner.link)).collect();
     let links = links.join(" and ");
-    let probe = match address {
-        Address::V6(_) => format!("on its network: ndisc6 -r 3 {address} INTERFACE; ip neigh show {address}"),
-        _ => format!("on its network, from a third host: arping -c 3 -I INTERFACE {address}"),
+    let probe = if address.is_v6() {
+        let (host, neighbour) = (host(address), neighbour(address));
+        format!("on its network: ndisc6 -r 3 {host} INTERFACE; {neighbour}")
+    } else {
+        format!("on its network, from a third host: arping -c 3 -I INTERFACE {}", host(address))
     };
     vec![
         check(
@@ -179,7 +213,7 @@ fn next_hop(server: Address) -> Vec<Check> {
             )],
         ),
         check(
-            format!("ip neigh show {server}; ip neigh show"),
+            format!("{}; ip neigh show", neighbour(server)),
             CLIENT,
             &[(
                 Cause::NextHopGone,
@@ -191,7 +225,7 @@ fn next_hop(server: Address) -> Vec<Check> {
 
 /// Checks for incidents that are no failed lookups.
 fn beside_dns(scene: &Scene<'_, '_>, checks: &mut Vec<Check>) {
-    let server = scene.server;
+    let server = host(scene.server);
     match scene.incident {
         Some(Incident::Site(site)) => {
             let port = site.site.1;
@@ -212,7 +246,7 @@ fn beside_dns(scene: &Scene<'_, '_>, checks: &mut Vec<Check>) {
             ));
         }
         Some(Incident::Fragments) => checks.push(check(
-            format!("dig +bufsize=512 @{server}; dig +bufsize=1232 @{server}; dig +bufsize=4096 @{server}; ping -M do -s {} {server}", largest_echo(server)),
+            format!("dig +bufsize=512 @{server}; dig +bufsize=1232 @{server}; dig +bufsize=4096 @{server}; ping -M do -s {} {server}", largest_echo(scene.server)),
             CLIENT,
             &[(Cause::LargePacketsLost, "small sizes answer, large ones time out"), (Cause::SilentDrop, "all sizes time out")],
         )),
@@ -233,7 +267,7 @@ fn beside_dns(scene: &Scene<'_, '_>, checks: &mut Vec<Check>) {
             ));
         }
         Some(Incident::Conflict) => checks.push(check(
-            format!("tcpdump -ni any -s0 -w again.pcapng 'host {server} and ({})', at client and server at once", scene.facts.index.settings.capture_filter()),
+            format!("tcpdump -ni any -s0 -w again.pcapng 'host {} and ({})', at client and server at once", filtered_host(scene.server), scene.facts.index.settings.capture_filter()),
             "client and server",
             &[(Cause::ForgedError, "the error appears at the client and never leaves the server")],
         )),
@@ -246,7 +280,7 @@ fn beside_dns(scene: &Scene<'_, '_>, checks: &mut Vec<Check>) {
 }
 
 fn from_client(scene: &Scene<'_, '_>, answered: bool, checks: &mut Vec<Check>) {
-    let (server, name, kind) = (scene.server, name(scene), kind(scene));
+    let (server, name, kind) = (host(scene.server), name(scene), kind(scene));
     if scene.signature == Some(&Signature::Truncated) {
         checks.push(check(
             format!("dig +tcp @{server} {name} {kind}"),
@@ -293,7 +327,7 @@ fn from_client(scene: &Scene<'_, '_>, answered: bool, checks: &mut Vec<Check>) {
             ],
         ));
     }
-    if let Some(other) = second_resolver(scene) {
+    if let Some(other) = second_resolver(scene).map(host) {
         checks.push(check(
             format!("dig @{other} {name} {kind}"),
             CLIENT,
@@ -352,11 +386,12 @@ fn on_server(scene: &Scene<'_, '_>, checks: &mut Vec<Check>) {
 }
 
 fn on_path(scene: &Scene<'_, '_>, leading: &[Cause], checks: &mut Vec<Check>) {
-    let server = scene.server;
+    let server = host(scene.server);
     let port = scene.service.0;
     let rejects = scene.errors_of(Meaning::Prohibited);
     let rejects = rejects.first().copied().or(scene.errors_of(Meaning::PortUnreachable).first().copied());
-    let itself = rejects.is_some_and(|error| error.source == error.destination && error.source != server);
+    let itself =
+        rejects.is_some_and(|error| error.source == error.destination && error.source != scene.server);
     if leading.contains(&Cause::PathFilter) && itself {
         checks.insert(
             0,
@@ -384,21 +419,27 @@ fn on_path(scene: &Scene<'_, '_>, leading: &[Cause], checks: &mut Vec<Check>) {
     }
     if leading.contains(&Cause::HostDown) || leading.contains(&Cause::WrongAddress) {
         checks.push(check(
-            format!("on its network: ip neigh show {server}; arping -c 3 {server}; switch port and hypervisor state"),
+            format!(
+                "on its network: {}; arping -c 3 {server}; switch port and hypervisor state",
+                neighbour(scene.server)
+            ),
             PATH,
-            &[(Cause::HostDown, "no reply; the switch port shows no link"), (Cause::WrongAddress, "nobody has ever used the address")],
+            &[
+                (Cause::HostDown, "no reply; the switch port shows no link"),
+                (Cause::WrongAddress, "nobody has ever used the address"),
+            ],
         ));
     }
     if leading.contains(&Cause::NoRoute) {
         checks.push(check(
-            format!("ip route get {server}; mtr -n {server}; routing events of the time"),
+            format!("{}; mtr -n {server}; routing events of the time", route(scene.server)),
             PATH,
             &[(Cause::NoRoute, "no route, or a loop")],
         ));
     }
     if leading.contains(&Cause::LargePacketsLost) {
         checks.push(check(
-            format!("dig +bufsize=512 @{server}; dig +bufsize=1232 @{server}; dig +bufsize=4096 @{server}; ping -M do -s {} {server}", largest_echo(server)),
+            format!("dig +bufsize=512 @{server}; dig +bufsize=1232 @{server}; dig +bufsize=4096 @{server}; ping -M do -s {} {server}", largest_echo(scene.server)),
             CLIENT,
             &[(Cause::LargePacketsLost, "small sizes answer, large ones time out"), (Cause::SilentDrop, "all sizes time out")],
         ));
@@ -417,7 +458,7 @@ fn on_path(scene: &Scene<'_, '_>, leading: &[Cause], checks: &mut Vec<Check>) {
 
 /// What parts a filter by property, a dead member and loss: the same question many times, each way.
 fn apart(scene: &Scene<'_, '_>) -> Check {
-    let (server, name, kind) = (scene.server, name(scene), kind(scene));
+    let (server, name, kind) = (host(scene.server), name(scene), kind(scene));
     let edns = scene.impact().is_some_and(|impact| matches!(impact.split, Split::Edns(_)))
         || matches!(scene.incident, Some(Incident::Slow));
     let action = if edns {
@@ -429,7 +470,7 @@ fn apart(scene: &Scene<'_, '_>) -> Check {
             "for p in 20000 20001 20002 50000 50001 50002; do dig -b 0.0.0.0#$p +tries=1 +time=2 @{server} {name} {kind}; done"
         )
     };
-    let action = if server.is_v6() { action.replace("0.0.0.0#", "::#") } else { action };
+    let action = if scene.server.is_v6() { action.replace("0.0.0.0#", "::#") } else { action };
     check(
         action,
         CLIENT,
@@ -443,7 +484,7 @@ fn apart(scene: &Scene<'_, '_>) -> Check {
 
 /// Checks where everything was answered, but late.
 fn waiting(scene: &Scene<'_, '_>, leading: &[Cause], checks: &mut Vec<Check>) {
-    let (server, name, kind) = (scene.server, name(scene), kind(scene));
+    let (server, name, kind) = (host(scene.server), name(scene), kind(scene));
     if leading.contains(&Cause::PropertyFilter) {
         checks.push(apart(scene));
     }
@@ -491,7 +532,7 @@ fn waiting(scene: &Scene<'_, '_>, leading: &[Cause], checks: &mut Vec<Check>) {
 fn behind(scene: &Scene<'_, '_>, checks: &mut Vec<Check>) {
     let name = name(scene);
     checks.push(check(
-        format!("dig +trace {name}; dig +cd @{} {name}; delv {name}", scene.server),
+        format!("dig +trace {name}; dig +cd @{} {name}; delv {name}", host(scene.server)),
         CLIENT,
         &[
             (Cause::Upstream, "the trace stops at the zone's servers, or +cd answers (validation fails)"),
@@ -513,7 +554,7 @@ fn behind(scene: &Scene<'_, '_>, checks: &mut Vec<Check>) {
 }
 
 fn capture_again(scene: &Scene<'_, '_>, checks: &mut Vec<Check>) {
-    let server: Address = scene.server;
+    let server = filtered_host(scene.server);
     let port = scene.service.0;
     checks.push(check(
         format!("tcpdump -ni any -s0 -w again.pcapng 'host {server} and (port {port} or icmp or icmp6 or arp or (ip[6:2] & 0x1fff != 0) or ip6[6] = 44) or icmp or icmp6', at client and server at once"),

@@ -161,7 +161,13 @@ pub fn typed(state: &mut State) -> Effect {
     let named = Arc::clone(&state.work.case);
     let own = |name: &str| named.filters.get(name).cloned();
     match Filter::parse_with(state.filter.line.text(), &own, &state.named) {
-        Ok(filter) => run(state, filter),
+        Ok(filter) => match filter.host_without_number(&state.index) {
+            None => run(state, filter),
+            Some(error) => {
+                state.filter.status = FilterStatus::Wrong(error);
+                Effect::None
+            }
+        },
         Err(error) if error.unfinished => {
             state.filter.status = FilterStatus::Unfinished(error);
             Effect::None
@@ -355,7 +361,7 @@ fn of_packet(packet: &crate::index::Packet<'_>) -> Vec<MenuItem> {
     let host = |address| match address {
         Address::None => None,
         Address::Ether(_) => Some(format!("ether host {address}")),
-        Address::V4(_) | Address::V6(_) => Some(format!("host {address}")),
+        _ => Some(format!("host {}", address.literal())),
     };
     let (source, destination) = (host(packet.source_address()), host(packet.destination_address()));
     items.extend(source.clone().map(|source| item('s', "source", source)));

@@ -370,10 +370,7 @@ pub fn endpoint(packet: &Packet<'_>, source: bool) -> String {
     if !matches!(packet.transport(), 6 | 17) {
         return address.to_string();
     }
-    match address {
-        Address::V6(_) => format!("[{address}]:{port}"),
-        _ => format!("{address}:{port}"),
-    }
+    address.with_port(port)
 }
 
 /// The end of an address that tells it from its neighbours.

@@ -1,6 +1,7 @@
 //! Rows that compare the scene with what else was captured: other servers, other quotes, other transports, DHCP.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use super::errors::frames;
 use crate::correlate::hosts::hops;
@@ -76,11 +77,10 @@ fn several_servers(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
 
 /// The first half of an address's network part: what one site's servers share (IPv4 /16, IPv6 /32).
 fn network(address: Address) -> Option<u32> {
-    match address {
-        Address::V4(ip) => Some(u32::from(ip) >> 16),
-        Address::V6(ip) => Some((u128::from(ip) >> 96) as u32),
-        Address::None | Address::Ether(_) => None,
-    }
+    Some(match address.ip()? {
+        IpAddr::V4(ip) => u32::from(ip) >> 16,
+        IpAddr::V6(ip) => (u128::from(ip) >> 96) as u32,
+    })
 }
 
 /// Errors that quote eight bytes only although the same sender quotes more elsewhere.
