@@ -31,6 +31,8 @@ pub const VLANS_MAX: usize = 4;
 pub enum LayerKind {
     Ethernet,
     Vlan,
+    /// Another tag before the type field; the type before it says which.
+    Tag,
     Sll,
     Sll2,
     Loopback,

@@ -31,6 +31,7 @@ pub mod tls;
 pub mod transcript;
 pub mod udp;
 
+use std::fmt::Write as _;
 use std::sync::LazyLock;
 
 use crate::decode::{Address, Decoded, LayerKind, Transport};
@@ -292,6 +293,7 @@ pub static PROTOCOLS: &[&Protocol] = &[
     &ntp::NTP,
     &labels::QUIC,
     &labels::DNS_OVER_TLS,
+    &labels::DNS_OVER_QUIC,
     &labels::NBNS,
     &labels::NETBIOS,
     &labels::SSDP,
@@ -467,6 +469,11 @@ pub fn summary(protocol: ProtocolId, frame: &Frame<'_, '_>) -> String {
             (fragment::FRAGMENT.summary)(frame, &mut out);
         }
         out.push_str(" · from fragments");
+    }
+    let whole = frame.datagram.and_then(|whole| whole.stopped);
+    if let Some(stop) = whole.or(frame.decoded.stopped) {
+        let between = if out.is_empty() { "" } else { " · " };
+        let _ = write!(out, "{between}{}: {}", stop.reading, stop.reason);
     }
     out
 }

@@ -4,7 +4,7 @@
 use portmortem::capture::{self, LinkType, OpenError};
 use portmortem::decode::{Address, LayerKind, TUNNELS_MAX, decode};
 use portmortem::generate::encapsulate::{LINKS, TUNNELS};
-use portmortem::generate::{Packet, PcapWriter, Variant, dns};
+use portmortem::generate::{ByteOrder, Packet, PcapWriter, PcapngWriter, Variant, dns, link};
 use portmortem::index::{Input, PacketId, Progress, build};
 
 fn query(six: bool) -> Packet {
@@ -172,4 +172,105 @@ fn extension_headers_are_passed_to_a_limit_and_a_short_udp_length_is_named() {
     let decoded = decode(LinkType::RAW, &frame);
     assert_eq!(decoded.ports(), Some((50000, 53)));
     assert!(decoded.stopped.unwrap().reason.contains("less than the header"));
+}
+
+/// The first line `packets` prints for a frame.
+fn summary(link_type: u16, frame: &[u8]) -> String {
+    let mut writer = PcapWriter::new(Vec::new(), Variant::default(), u32::from(link_type)).unwrap();
+    writer.packet(1_700_000_000_000_000_000, frame).unwrap();
+    let (source, walk) = capture::open_bytes("links", writer.finish().unwrap().leak()).unwrap();
+    let index = build(vec![Input { source, walk, offset_ns: 0 }], 1, &Progress::default(), |_| {});
+    let packet = index.packet(PacketId(0)).unwrap();
+    format!("{} {}", packet.protocol().protocol().label, packet.summary())
+}
+
+/// An 802.11 data frame with several packets in it.
+fn aggregate(packets: &[Vec<u8>]) -> Vec<u8> {
+    let mut frame = vec![0x88, 0x01, 0, 0];
+    frame.extend([2; 18]);
+    // The quality-of-service field says that subframes follow.
+    frame.extend([0, 0, 0x80, 0]);
+    for packet in packets {
+        let start = frame.len();
+        frame.extend([2; 12]);
+        frame.extend((packet.len() as u16 + 8).to_be_bytes());
+        frame.extend([0xaa, 0xaa, 3, 0, 0, 0, 8, 0]);
+        frame.extend(packet);
+        frame.resize(start + (frame.len() - start).next_multiple_of(4), 0);
+    }
+    frame
+}
+
+#[test]
+fn of_several_packets_in_one_frame_it_is_said_that_one_is_read() {
+    let packet = query(false).bytes();
+    let one = aggregate(std::slice::from_ref(&packet));
+    assert_eq!(summary(105, &one), "DNS A? a.example");
+    assert_eq!(decode(LinkType(105), &one).stopped, None);
+    let several = aggregate(&[packet.clone(), packet]);
+    assert_eq!(summary(105, &several), "DNS A? a.example · A-MSDU: only the first subframe is read");
+    assert!(decode(LinkType(105), &several).stopped.is_some());
+}
+
+#[test]
+fn what_is_encrypted_or_cut_is_said_in_the_line() {
+    let ip = query(false).bytes();
+    let tag = [0x2c, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 1, 0, 1];
+    let macsec = link::ethernet([2; 6], [4; 6], &[], 0x88e5, &[&tag[..], &ip].concat());
+    assert!(summary(1, &macsec).ends_with("MACsec: the frame is encrypted"), "{}", summary(1, &macsec));
+    let error = Packet::port_unreachable(&query(false)).bytes();
+    assert_eq!(summary(101, &error[..21]), "ICMP ICMP header: 8 bytes are needed, fewer are there");
+    let error = Packet::port_unreachable(&query(true)).bytes();
+    assert_eq!(summary(101, &error[..41]), "ICMPv6 ICMP header: 8 bytes are needed, fewer are there");
+}
+
+#[test]
+fn logged_packets_that_are_not_ip_are_read_by_their_protocol_number() {
+    let arp = [0, 1, 8, 0, 6, 4, 0, 1, 2, 0, 0, 0, 0, 1, 192, 0, 2, 10, 0, 0, 0, 0, 0, 0, 192, 0, 2, 1];
+    let logged = |protocol: [u8; 2], payload: &[u8]| {
+        // The header attribute: protocol number, hook, padding; then the payload.
+        let header = [8, 0, 1, 0, protocol[0], protocol[1], 0, 0];
+        let length = (payload.len() as u16 + 4).to_le_bytes();
+        [&[7, 0, 0, 0][..], &header, &length, &[9, 0], payload].concat()
+    };
+    assert_eq!(summary(239, &logged([8, 6], &arp)), "ARP who-has 192.0.2.1 tell 192.0.2.10");
+    assert_eq!(summary(239, &logged([8, 0], &query(false).bytes())), "DNS A? a.example");
+    assert_eq!(summary(239, &logged([0, 0], &query(true).bytes())), "DNS A? a.example");
+    assert_eq!(summary(239, &logged([0x88, 0xcc], &arp)), "LLDP 28 bytes");
+}
+
+#[test]
+fn a_version_that_nobody_specified_is_named() {
+    let damage = |bytes: Vec<u8>| {
+        let (source, walk) = capture::open_bytes("version", bytes.leak()).unwrap();
+        let index = build(vec![Input { source, walk, offset_ns: 0 }], 1, &Progress::default(), |_| {});
+        assert_eq!(index.len(), 1);
+        index.sources[0].metadata.damage.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let pcap = |major: u8, minor: u8| {
+        let mut writer = PcapWriter::new(Vec::new(), Variant::default(), link::ETHERNET).unwrap();
+        writer.packet(1_700_000_000_000_000_000, &query(false).ethernet()).unwrap();
+        let mut bytes = writer.finish().unwrap();
+        (bytes[4], bytes[6]) = (major, minor);
+        bytes
+    };
+    assert!(damage(pcap(2, 4)).is_empty());
+    assert!(damage(pcap(3, 0))[0].contains("version 3.0, which is not specified"));
+    let pcapng = |major: u8, minor: u8| {
+        let mut writer = PcapngWriter::new(Vec::new(), ByteOrder::Little, &[]).unwrap();
+        writer.interface(link::ETHERNET, 9, "eth0").unwrap();
+        writer.packet(0, 1_700_000_000_000_000_000, &query(false).ethernet(), &[]).unwrap();
+        let mut bytes = writer.finish().unwrap();
+        (bytes[12], bytes[14]) = (major, minor);
+        bytes
+    };
+    assert!(damage(pcapng(1, 0)).is_empty() && damage(pcapng(1, 2)).is_empty());
+    assert!(damage(pcapng(2, 0))[0].contains("version 2.0, which is not specified"));
+}
+
+#[test]
+fn quic_to_the_port_of_dns_is_dns_over_quic() {
+    let to = |port: u16| Packet::udp("192.0.2.15:50000", format!("203.0.113.2:{port}").as_str(), &[0xc0; 30]);
+    assert_eq!(summary(101, &to(853).bytes()), "DoQ 50000 → 853, 30 bytes");
+    assert_eq!(summary(101, &to(443).bytes()), "QUIC 50000 → 443, 30 bytes");
 }

@@ -145,6 +145,14 @@ impl Pcap {
         self.lengths_swapped = magic.version.0 == 2 && magic.version.1 < 3;
         self.snap_length = magic.snap_length;
         self.last_s = None;
+        // 543.0 is what Kuznetzov's patched libpcap wrote.
+        if !matches!(magic.version, (2, 0..=4) | (543, 0)) {
+            let (major, minor) = magic.version;
+            let reason = format!(
+                "a capture of version {major}.{minor}, which is not specified: it is read as version 2.4"
+            );
+            self.damaged(0, reason);
+        }
         self.choose_size(bytes)
     }
 

@@ -303,6 +303,15 @@ impl Pcapng {
     fn section(&mut self, block: &[u8], order: Order) {
         self.order = order;
         self.clocks.clear();
+        // 1.2 stands for 1.0 (draft-ietf-opsawg-pcapng §4.1).
+        let version = (order.u16(block, 12), order.u16(block, 14));
+        if !matches!(version, (1, 0 | 2)) {
+            let (major, minor) = version;
+            let reason = format!(
+                "a section of version {major}.{minor}, which is not specified: what it holds is read as version 1.0"
+            );
+            self.damaged(self.position, 0, reason);
+        }
         for (code, value) in self.options(block, 24) {
             match code {
                 OPTION_COMMENT if self.metadata.section_comments.len() < COMMENTS_MAX => {

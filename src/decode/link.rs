@@ -8,11 +8,18 @@ use crate::capture::LinkType;
 const ETHER_IPV4: u16 = 0x0800;
 const ETHER_ARP: u16 = 0x0806;
 const ETHER_IPV6: u16 = 0x86dd;
+/// Tags of virtual interfaces and of port extenders (drafts of IEEE 802.1Qbh; IEEE 802.1BR §7.5).
+const VN_TAG: u16 = 0x8926;
+const E_TAG: u16 = 0x893f;
+/// The security tag of IEEE 802.1AE.
+const MACSEC: u16 = 0x88e5;
 /// Type fields up to this are lengths of an IEEE 802.3 frame with an LLC header (IEEE 802.3 §3.2.6).
 const LENGTH_MAX: u16 = 1500;
 /// Netfilter log attributes read before the payload must be found.
 const NFLOG_ATTRIBUTES_MAX: usize = 64;
-/// The attribute of a netfilter log message that holds the packet (`NFULA_PAYLOAD`).
+/// Attributes of a netfilter log message: what comes first holds the protocol number, the other the packet
+/// (`NFULA_PACKET_HDR`, `NFULA_PAYLOAD`).
+const NFLOG_HEADER: u16 = 1;
 const NFLOG_PAYLOAD: u16 = 9;
 
 /// Reads the frame from its link header on.
@@ -105,6 +112,9 @@ pub(super) fn ether_type(decoded: &mut Decoded<'_>, mut kind: u16, mut at: usize
         0x894f => tunnel::service_header(decoded, at),
         0x88e7 => provider_backbone(decoded, at),
         0x8909 => cisco_metadata(decoded, at),
+        VN_TAG => tag(decoded, at, 4),
+        E_TAG => tag(decoded, at, 6),
+        MACSEC => macsec(decoded, at),
         _ => no_further(decoded, at),
     }
 }
@@ -167,6 +177,32 @@ fn cisco_metadata(decoded: &mut Decoded<'_>, at: usize) {
     };
     if decoded.push_layer(LayerKind::Vlan, at, at + 8) {
         type_or_length(decoded, kind, at + 8);
+    }
+}
+
+/// A tag of which only the size matters, then a type.
+fn tag(decoded: &mut Decoded<'_>, at: usize, size: usize) {
+    let Some(kind) = word(decoded.bytes, at + size) else {
+        decoded.stop(at, "tag", "the tag is cut");
+        return;
+    };
+    if decoded.push_layer(LayerKind::Tag, at, at + size + 2) {
+        type_or_length(decoded, kind, at + size + 2);
+    }
+}
+
+/// `MACsec`: a tag of 6 bytes, 14 with a channel identifier (SC); the rest is in clear where neither E nor C is set
+/// (IEEE 802.1AE §9.5).
+fn macsec(decoded: &mut Decoded<'_>, at: usize) {
+    let Some(&control) = decoded.bytes.get(at) else {
+        decoded.stop(at, "MACsec tag", "the tag is cut");
+        return;
+    };
+    let size = if control & 0x20 != 0 { 14 } else { 6 };
+    if control & 0x0c == 0 {
+        tag(decoded, at, size);
+    } else if decoded.push_layer(LayerKind::Tag, at, (at + size).min(decoded.bytes.len())) {
+        decoded.stop(at + size, "MACsec", "the frame is encrypted");
     }
 }
 
@@ -346,9 +382,11 @@ fn pflog(decoded: &mut Decoded<'_>, start: usize) {
     }
 }
 
-/// Netfilter log: family, version, resource, then attributes, one of which is the packet (`LINKTYPE_NFLOG`).
+/// Netfilter log: family, version, resource, then attributes, one of which is the packet (`LINKTYPE_NFLOG`). Bridges and
+/// ARP tables log packets that are not IP; the protocol number stands in network byte order whatever the writer's.
 fn nflog(decoded: &mut Decoded<'_>, start: usize) {
     let mut at = start + 4;
+    let mut protocol = None;
     for _ in 0..NFLOG_ATTRIBUTES_MAX {
         let (Some(length), Some(kind)) = (word(decoded.bytes, at), word(decoded.bytes, at + 2)) else {
             break;
@@ -362,15 +400,31 @@ fn nflog(decoded: &mut Decoded<'_>, start: usize) {
         if length < 4 {
             break;
         }
+        if kind & 0x7fff == NFLOG_HEADER && length >= 6 {
+            protocol = word(decoded.bytes, at + 4);
+        }
         if kind & 0x7fff == NFLOG_PAYLOAD {
             if decoded.push_layer(LayerKind::Nflog, start, at + 4) {
-                network::ip(decoded, at + 4);
+                nflog_payload(decoded, protocol, at + 4);
             }
             return;
         }
         at += usize::from(length).next_multiple_of(4);
     }
     decoded.stop(at.min(decoded.bytes.len()), "netfilter log", "no attribute holds the packet");
+}
+
+fn nflog_payload(decoded: &mut Decoded<'_>, protocol: Option<u16>, at: usize) {
+    let is_ip = matches!(decoded.bytes.get(at), Some(0x45..=0x4f | 0x60..=0x6f));
+    match protocol {
+        Some(kind) if kind > LENGTH_MAX && !matches!(kind, ETHER_IPV4 | ETHER_IPV6) => {
+            ether_type(decoded, kind, at);
+        }
+        // Numbers below the first type are Linux-internal kinds, as in a cooked header.
+        Some(4) => llc(decoded, at),
+        Some(1..=LENGTH_MAX) if !is_ip => no_further(decoded, at),
+        _ => network::ip(decoded, at),
+    }
 }
 
 fn little(bytes: &[u8], at: usize) -> Option<u32> {

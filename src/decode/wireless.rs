@@ -1,11 +1,13 @@
 //! IEEE 802.11 frames and the radio headers captures put before them.
 
-use super::link::{llc, no_further};
+use super::link::{llc, no_further, word};
 use super::{Decoded, LayerKind};
 
 const DATA: u8 = 2;
 const QOS: u8 = 8;
 const NO_DATA: u8 = 4;
+/// Two addresses and a length.
+const SUBFRAME_HEADER: usize = 14;
 /// Words of presence flags a radiotap header may chain.
 const PRESENCE_WORDS_MAX: usize = 16;
 
@@ -116,10 +118,20 @@ pub(super) fn frame(decoded: &mut Decoded<'_>, start: usize, padded: bool) {
     } else if subtype & NO_DATA != 0 {
         no_further(decoded, start + size);
     } else if aggregated {
-        // The first subframe of an A-MSDU: two addresses and a length, then LLC.
-        llc(decoded, start + size + 14);
+        first_subframe(decoded, start + size);
     } else {
         llc(decoded, start + size);
+    }
+}
+
+/// The first subframe of an A-MSDU: two addresses and a length, then LLC; each but the last is filled up to a multiple of
+/// four bytes (IEEE 802.11 §9.3.2.2). A row holds one packet: that there are more is said.
+fn first_subframe(decoded: &mut Decoded<'_>, start: usize) {
+    llc(decoded, start + SUBFRAME_HEADER);
+    let Some(length) = word(decoded.bytes, start + 12) else { return };
+    let next = start + (SUBFRAME_HEADER + usize::from(length)).next_multiple_of(4);
+    if decoded.bytes.len() >= next + SUBFRAME_HEADER {
+        decoded.stop(next, "A-MSDU", "only the first subframe is read");
     }
 }
 

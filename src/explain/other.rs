@@ -1,19 +1,25 @@
 //! TCP, ARP, other UDP and everything else in words.
 
 use super::{Explanation, Subject, role};
+use crate::correlate::encrypted;
 use crate::decode::Transport;
 
 pub(super) fn explain(subject: &Subject<'_>, explanation: &mut Explanation) {
     let decoded = &subject.decoded;
     match decoded.transport {
         Transport::Tcp { .. } => tcp(subject, explanation),
-        Transport::Udp { destination_port, .. } => {
+        Transport::Udp { source_port, destination_port, .. } => {
             let length = decoded.payload_end.saturating_sub(decoded.payload_start);
             explanation
                 .push("UDP,", "a datagram: sent without a connection, without confirmation", "RFC 768")
                 .glue(" ");
             explanation.push(format!("length {length}"), format!("{length} bytes of data"), "RFC 768");
-            let (what, so_what) = udp_service(destination_port);
+            let (what, so_what) = match encrypted::label(&subject.packet) {
+                Some(label) => encrypted_dns(label),
+                None => udp_service(destination_port)
+                    .or_else(|| udp_service(source_port))
+                    .unwrap_or(("a UDP datagram", "Not part of name resolution as far as its ports tell.")),
+            };
             let (from, to) = (role(subject, decoded.source), role(subject, decoded.destination));
             explanation.sentence = format!("{from} sent {to} {what}.");
             explanation.so_what = String::from(so_what);
@@ -23,15 +29,34 @@ pub(super) fn explain(subject: &Subject<'_>, explanation: &mut Explanation) {
         _ => {
             let title = subject.packet.protocol().protocol().title;
             explanation.push(subject.packet.summary(), format!("a packet of {title}"), "");
-            explanation.so_what = String::from("Not part of name resolution.");
+            explanation.so_what = match decoded.stopped {
+                Some(stop) => format!(
+                    "Reading stopped ({}: {}): whether it is part of name resolution cannot be told.",
+                    stop.reading, stop.reason
+                ),
+                None if decoded.fragment.is_some() => {
+                    "What it carries stands in other fragments: whether it is part of name resolution cannot be told from this one."
+                        .to_owned()
+                }
+                None => String::from("Not part of name resolution."),
+            };
             explanation.not_so = String::from("Nothing here is reported as an error.");
         }
     }
 }
 
-/// What a UDP service's packets are, and what one of them means.
-fn udp_service(port: u16) -> (&'static str, &'static str) {
-    match port {
+/// What encrypted DNS over UDP is, and what one of its packets means.
+fn encrypted_dns(label: &str) -> (&'static str, &'static str) {
+    let so_what = "It may carry name resolution, which cannot be seen: it is encrypted.";
+    match label {
+        "DNS over QUIC" => ("DNS over QUIC, as its port tells", so_what),
+        _ => ("QUIC, which may carry DNS over HTTPS (the server is a known resolver)", so_what),
+    }
+}
+
+/// What the packets of a UDP service are, and what one of them means; `None` where the port is no service's.
+fn udp_service(port: u16) -> Option<(&'static str, &'static str)> {
+    Some(match port {
         5353 => ("a multicast DNS message", "It asks or tells the neighbours; no server is involved."),
         5355 | 137 => {
             ("a question to its neighbours", "Windows does so after DNS failed; anyone near can answer.")
@@ -39,8 +64,8 @@ fn udp_service(port: u16) -> (&'static str, &'static str) {
         443 => ("QUIC, encrypted web traffic", "Name resolution for it had worked before."),
         67 | 68 => ("a DHCP message", "Option 6 of an acknowledgement names the DNS servers."),
         123 => ("a time request or answer", "Clocks are set by it."),
-        _ => ("a UDP datagram", "Not part of name resolution as far as its port tells."),
-    }
+        _ => return None,
+    })
 }
 
 fn tcp(subject: &Subject<'_>, explanation: &mut Explanation) {

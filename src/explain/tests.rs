@@ -56,3 +56,13 @@ fn a_transcript_is_explained_with_its_impossible_length_and_a_probable_tie() {
     let error = explained("lab/00_seed_canonical.txt", 2);
     assert!(error.ties.iter().any(|tie| tie.contains("probable") && tie.contains("L1")), "{:?}", error.ties);
 }
+
+#[test]
+fn encrypted_dns_is_called_so_and_what_was_not_read_is_not_judged() {
+    let refused = "../truth/captures/R03_doq853_refused.pcap";
+    let quic = explained(refused, 1);
+    assert!(quic.sentence.contains("DNS over QUIC"), "{}", quic.sentence);
+    assert!(!quic.so_what.contains("Not part of name resolution"), "{}", quic.so_what);
+    let protected = explained("../truth/captures/M09_80211_protected.pcap", 1);
+    assert!(protected.so_what.contains("cannot be told"), "{}", protected.so_what);
+}

@@ -60,6 +60,9 @@ pub const LINKS: &[Link] = &[
         let labels = [&[0, 1, 0, 64][..], &[0, 2, 1, 64], ip].concat();
         link::ethernet(NEAR, FAR, &[], 0x8847, &labels)
     }),
+    ("VN-Tag", 1, |ip| tagged(0x8926, &[0, 1, 0, 2], ip)),
+    ("E-Tag", 1, |ip| tagged(0x893f, &[0, 0, 0, 9, 0, 0], ip)),
+    ("MACsec in clear", 1, |ip| tagged(0x88e5, &[0x20, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 1, 0, 1], ip)),
 ];
 
 /// The tunnels; each gives a whole IP packet.
@@ -94,6 +97,11 @@ fn is_v6(ip: &[u8]) -> bool {
 
 fn frame(ip: &[u8]) -> Vec<u8> {
     link::ethernet(NEAR, FAR, &[], link::ether_type(ip), ip)
+}
+
+/// A tag of some kind, then the type of what it tags.
+fn tagged(kind: u16, tag: &[u8], ip: &[u8]) -> Vec<u8> {
+    link::ethernet(NEAR, FAR, &[], kind, &[tag, &link::ether_type(ip).to_be_bytes(), ip].concat())
 }
 
 fn ppp_protocol(ip: &[u8]) -> [u8; 2] {

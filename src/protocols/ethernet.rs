@@ -92,6 +92,9 @@ fn type_name(kind: u64) -> &'static str {
         0x8847 => " (MPLS)",
         0x8864 => " (PPPoE)",
         0x88cc => " (LLDP)",
+        0x88e5 => " (MACsec)",
+        0x8926 => " (VN-Tag)",
+        0x893f => " (E-Tag)",
         _ => "",
     }
 }

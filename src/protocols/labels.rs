@@ -21,7 +21,10 @@ macro_rules! labels {
 
 labels! {
     QUIC "quic" "QUIC" "QUIC (by its port)" [Claim::UdpPort(443)];
-    DNS_OVER_TLS "dot" "DoT" "Encrypted DNS (by its port, possible)" [Claim::TcpPort(853), Claim::UdpPort(853)];
+    DNS_OVER_TLS "dot" "DoT" "DNS over TLS (by its port, possible)" [Claim::TcpPort(853)];
+    // RFC 9250 §4.1.1, and the ports of its drafts.
+    DNS_OVER_QUIC "doq" "DoQ" "DNS over QUIC (by its port, possible)"
+        [Claim::UdpPort(853), Claim::UdpPort(784), Claim::UdpPort(8853)];
     NBNS "nbns" "NBNS" "NetBIOS Name Service" [Claim::UdpPort(137)];
     NETBIOS "netbios" "NetBIOS" "NetBIOS datagram and session services" [Claim::UdpPort(138), Claim::TcpPort(139)];
     SSDP "ssdp" "SSDP" "Simple Service Discovery Protocol" [Claim::UdpPort(1900)];

@@ -20,9 +20,11 @@ pub static UNKNOWN: Protocol = Protocol {
 
 fn summary(frame: &Frame<'_, '_>, out: &mut String) {
     let decoded = frame.decoded;
-    let _ = if let Some(stop) = decoded.stopped {
-        write!(out, "{}: {}", stop.reading, stop.reason)
-    } else if decoded.is_ip() {
+    if decoded.stopped.is_some() {
+        // Where and why is said in every summary.
+        return;
+    }
+    let _ = if decoded.is_ip() {
         let name = ip::protocol_name(i64::from(decoded.ip_protocol));
         write!(out, "IP protocol {}{name}, {} bytes", decoded.ip_protocol, decoded.payload().len())
     } else if decoded.ether_type > 0 {
@@ -85,6 +87,11 @@ fn describe(bytes: &[u8], layer: Layer) -> String {
         LayerKind::Llc => "LLC".to_owned(),
         LayerKind::Ppp => "PPP".to_owned(),
         LayerKind::Pppoe => format!("PPPoE  session {:#06x}", number(2, 2)),
+        LayerKind::Tag => match super::big(bytes, (layer.start as usize).saturating_sub(2), 2) {
+            Some(0x8926) => format!("VN-Tag  virtual interface {}", number(2, 2) & 0xfff),
+            Some(0x893f) => format!("E-Tag  channel {}", number(2, 2) & 0x3fff),
+            _ => "MACsec".to_owned(),
+        },
         LayerKind::Nflog => "Netfilter log".to_owned(),
         LayerKind::Mpls => format!("MPLS  label {}, TTL {}", number(0, 3) >> 4, number(3, 1)),
         LayerKind::Gre => format!("GRE  protocol {:#06x}", number(2, 2)),

@@ -80,9 +80,6 @@ fn summary(frame: &Frame<'_, '_>, out: &mut String) {
         let _ = write!(out, ", ack {acknowledgment}");
     }
     let _ = write!(out, ", win {window}, length {length}");
-    if let Some(stop) = decoded.stopped {
-        let _ = write!(out, " · {}: {}", stop.reading, stop.reason);
-    }
 }
 
 pub(super) fn rows(decoded: &Decoded<'_>, layer: Layer, tree: &mut Tree) {

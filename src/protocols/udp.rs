@@ -30,9 +30,6 @@ fn summary(frame: &Frame<'_, '_>, out: &mut String) {
     if let Some((source, destination)) = decoded.ports() {
         let _ = write!(out, "{source} → {destination}, {} bytes", decoded.payload().len());
     }
-    if let Some(stop) = decoded.stopped {
-        let _ = write!(out, " · {}: {}", stop.reading, stop.reason);
-    }
 }
 
 pub(super) fn rows(decoded: &Decoded<'_>, layer: Layer, tree: &mut Tree) {
