@@ -145,6 +145,38 @@ fn answers_after_the_time_limit_are_late_not_missing() {
     assert!(found.iter().any(|finding| finding.id == "late-answers"));
 }
 
+/// Six clients get truncated answers and nothing over TCP; the answers to `refusing` are refused by it.
+fn truncated_beside(refusing: &str) -> Scene {
+    let mut scene = Scene::default();
+    for number in 0..6_i64 {
+        let at = number * SECOND;
+        let (from, name) = (format!("192.0.2.{}:40000", 10 + number), format!("host{number}.example"));
+        scene.query(at, &from, SERVER, number as u16, &name, dns::A);
+        let cut = Message::response(number as u16, &name, dns::A, dns::NO_ERROR).truncated().bytes();
+        let answer = scene.reply(at + MS, SERVER, &from, &cut);
+        if from.starts_with(refusing) {
+            scene.put(at + 50 * MS, Packet::port_unreachable(&answer));
+        }
+        let other = format!("192.0.2.77:{}", 50_000 + number);
+        scene.query(at + 300 * MS, &other, SERVER, 100 + number as u16, "www.example", dns::A);
+        let given = dns::answer(100 + number as u16, "www.example", Data::A([192, 0, 2, 80].into()));
+        let answer = scene.reply(at + 301 * MS, SERVER, &other, &given);
+        if other.starts_with(refusing) {
+            scene.put(at + 350 * MS, Packet::port_unreachable(&answer));
+        }
+    }
+    scene
+}
+
+#[test]
+fn errors_about_the_answers_of_others_explain_nothing() {
+    let (_, own) = truncated_beside("192.0.2.10:").examine();
+    assert_eq!(weight(&own, "H19", "L60"), Some(10));
+    let (_, others) = truncated_beside("192.0.2.77:").examine();
+    assert_eq!(weight(&others, "H19", "L60"), None);
+    assert!(!leading(&others).contains("H19"));
+}
+
 /// Lookups of which those below one zone are answered by `failure`.
 fn failing_zone(failure: impl Fn(u16, &str) -> Vec<u8>) -> Scene {
     let mut scene = Scene::default();
