@@ -354,28 +354,42 @@ impl<'i> Packet<'i> {
         if messages.len() < 2 {
             return self.with_frame(crate::protocols::summary);
         }
-        let (decoded, datagram) = (self.decode(), self.datagram());
-        let all = messages.iter().take(MESSAGES_SHOWN_MAX).map(|row| {
-            let assembled = Some(self.message(row));
-            let settings = &self.source.settings;
-            let datagram = datagram.as_ref();
-            let frame = crate::protocols::Frame { decoded: &decoded, assembled, datagram, settings };
-            crate::protocols::summary(self.protocol(), &frame)
-        });
-        let mut told: Vec<String> = all.collect();
+        let mut told: Vec<String> =
+            messages.iter().take(MESSAGES_SHOWN_MAX).map(|row| self.summary_of(row)).collect();
         if messages.len() > MESSAGES_SHOWN_MAX {
             told.push(format!("and {} more messages", messages.len() - MESSAGES_SHOWN_MAX));
         }
         told.join("; ")
     }
-    /// The detail rows.
+    /// The one-line summary of one of its DNS messages.
+    pub fn summary_of(&self, row: &DnsRow) -> String {
+        self.with_message(Some(row), crate::protocols::summary)
+    }
+    /// The detail rows; of several DNS messages each (RFC 7766 §6.2.1.1).
     pub fn dissect(&self) -> crate::protocols::Tree {
-        self.with_frame(crate::protocols::dissect)
+        let mut tree = self.with_frame(crate::protocols::dissect);
+        let further = self.dns_rows().get(1..).unwrap_or_default();
+        for row in further.iter().take(MESSAGES_DETAILED_MAX) {
+            self.with_message(Some(row), |id, frame| crate::protocols::dissect_message(id, frame, &mut tree));
+        }
+        if further.len() > MESSAGES_DETAILED_MAX {
+            let text = format!("And {} more DNS messages", further.len() - MESSAGES_DETAILED_MAX);
+            tree.push(None, text, crate::protocols::Value::None, 0..0);
+        }
+        tree
     }
     fn with_frame<T>(&self, body: impl FnOnce(ProtocolId, &crate::protocols::Frame<'_, '_>) -> T) -> T {
+        let assembled = self.dns().filter(|row| self.transport() == 6 || row.is_assembled());
+        self.with_message(assembled, body)
+    }
+    /// With a DNS message that does not simply stand in the payload.
+    fn with_message<T>(
+        &self,
+        assembled: Option<&DnsRow>,
+        body: impl FnOnce(ProtocolId, &crate::protocols::Frame<'_, '_>) -> T,
+    ) -> T {
         let decoded = self.decode();
         let datagram = self.datagram();
-        let assembled = self.dns().filter(|row| self.transport() == 6 || row.is_assembled());
         let frame = crate::protocols::Frame {
             decoded: &decoded,
             assembled: assembled.map(|row| self.message(row)),
@@ -388,6 +402,8 @@ impl<'i> Packet<'i> {
 
 /// Messages of one packet told in its summary.
 const MESSAGES_SHOWN_MAX: usize = 4;
+/// Further messages of one packet told in its detail rows.
+const MESSAGES_DETAILED_MAX: usize = 63;
 
 fn column<T: Copy + Default>(values: &[T], row: usize) -> T {
     values.get(row).copied().unwrap_or_default()

@@ -220,10 +220,11 @@ impl Tree {
     }
 
     /// Rows added inside `body` point into these reassembled bytes.
-    pub fn in_assembled(&mut self, bytes: &[u8], body: impl FnOnce(&mut Self)) {
-        self.assembled = bytes.to_vec();
+    pub fn in_assembled(&mut self, bytes: &[u8], body: impl FnOnce(&mut Self, usize)) {
+        let base = self.assembled.len();
+        self.assembled.extend_from_slice(bytes);
         let before = std::mem::replace(&mut self.in_assembled, true);
-        body(self);
+        body(self, base);
         self.in_assembled = before;
     }
 
@@ -492,7 +493,7 @@ pub fn dissect(protocol: ProtocolId, frame: &Frame<'_, '_>) -> Tree {
     other::headers(frame.decoded, &mut tree);
     if let Some(whole) = frame.datagram {
         // A fragment that completes its packet: after its own headers what follows the whole packet's IP header.
-        tree.in_assembled(whole.bytes, |tree| {
+        tree.in_assembled(whole.bytes, |tree, _| {
             other::above_ip(whole, tree);
             (protocol.protocol().dissect)(&Frame { decoded: whole, ..*frame }, tree);
         });
@@ -505,6 +506,12 @@ pub fn dissect(protocol: ProtocolId, frame: &Frame<'_, '_>) -> Tree {
         tree.push(None, text, Value::None, at..at);
     }
     tree
+}
+
+/// Adds the rows of a further message of the same packet.
+pub fn dissect_message(protocol: ProtocolId, frame: &Frame<'_, '_>, tree: &mut Tree) {
+    let decoded = frame.datagram.unwrap_or(frame.decoded);
+    (protocol.protocol().dissect)(&Frame { decoded, ..*frame }, tree);
 }
 
 #[cfg(test)]

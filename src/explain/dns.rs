@@ -9,6 +9,8 @@ use crate::text::escape;
 
 /// Answer records shown.
 const RECORDS_SHOWN: usize = 4;
+/// Messages of one segment shown behind the first.
+const MESSAGES_SHOWN: usize = 4;
 
 /// Header, question and length of a message, whether from bytes or from print.
 struct Message {
@@ -39,7 +41,7 @@ fn read(subject: &Subject<'_>) -> Option<Message> {
         qtype: (row.question != 0).then_some(row.qtype),
         length: Some(subject.decoded.payload_end.saturating_sub(row.start)),
         start: row.start,
-        binary: true,
+        binary: !row.is_assembled(),
     })
 }
 
@@ -50,6 +52,27 @@ pub(super) fn explain(subject: &Subject<'_>, explanation: &mut Explanation) {
     } else {
         query(subject, &message, explanation);
     }
+    further(subject, explanation);
+}
+
+/// The messages behind the first of one segment, each by its own number and name.
+fn further(subject: &Subject<'_>, explanation: &mut Explanation) {
+    let rows = subject.packet.dns_rows();
+    let Some((_, further)) = rows.split_first().filter(|(_, further)| !further.is_empty()) else { return };
+    let shown: Vec<String> = further
+        .iter()
+        .take(MESSAGES_SHOWN)
+        .map(|row| format!("{} {}", row.header.id, subject.packet.summary_of(row)))
+        .collect();
+    for text in &shown {
+        let words = "another message in the same segment, with a number and a name of its own";
+        explanation.push(text.clone(), words, "RFC 7766 §6.2.1.1");
+    }
+    let more = further.len().saturating_sub(MESSAGES_SHOWN);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let sentence = explanation.sentence.trim_end_matches('.');
+    explanation.sentence =
+        format!("{sentence}. It carries {} DNS messages, also {}{more}", rows.len(), shown.join("; "));
 }
 
 /// What a record type asks for.

@@ -49,6 +49,7 @@ pub(super) fn write(loaded: &Loaded, packet: &Packet<'_>, out: &mut Vec<u8>) {
             out.extend_from_slice(b",\"dns\":");
             dns_object(&message, out);
         }
+        further_messages(packet, out);
         icmp_object(packet.datagram().as_ref().unwrap_or(&decoded), &packet.source.settings, out);
     }
     links(loaded, packet, out);
@@ -149,6 +150,20 @@ fn transport_name(protocol: u8, out: &mut Vec<u8>) {
         _ => return number(out, u64::from(protocol)),
     };
     out.extend_from_slice(name);
+}
+
+/// The DNS messages behind the first of one segment (RFC 7766 §6.2.1.1).
+fn further_messages(packet: &Packet<'_>, out: &mut Vec<u8>) {
+    let further = packet.dns_rows().get(1..).unwrap_or_default();
+    let mut before = &b",\"further_dns\":["[..];
+    for message in further.iter().filter_map(|row| dns::read(packet.message(row))) {
+        out.extend_from_slice(before);
+        dns_object(&message, out);
+        before = b",";
+    }
+    if before == b"," {
+        out.push(b']');
+    }
 }
 
 fn dns_object(message: &dns::Message<'_>, out: &mut Vec<u8>) {

@@ -30,7 +30,7 @@ pub(super) fn dissect(frame: &Frame<'_, '_>, tree: &mut Tree) {
         Some(bytes) => match place_in(frame.decoded.bytes, bytes) {
             Some(start) => rows(&message, start, multicast, tree),
             // Already among the reassembled packet's bytes, or a message of its own from a stream.
-            None => tree.in_assembled(bytes, |tree| rows(&message, 0, multicast, tree)),
+            None => tree.in_assembled(bytes, |tree, base| rows(&message, base, multicast, tree)),
         },
     }
     if matches!(frame.decoded.transport, Transport::Tcp { .. }) {
