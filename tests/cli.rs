@@ -104,6 +104,20 @@ fn packets_as_json_states_what_stands_in_the_packet() {
 }
 
 #[test]
+fn every_message_of_a_segment_is_in_its_object() {
+    let path = "tests/truth/captures/I07_tcp_two_queries_one_segment_second_servfail.pcap";
+    let packets = objects(&Place::new().run(&["packets", "--format", "json", "--filter", "dns", path]));
+    let name =
+        |pointer: &str, packet: &Value| packet.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+    let both = packets.first().expect("a segment");
+    assert_eq!(name("/dns/question/name", both).as_deref(), Some("good.example.com."));
+    assert_eq!(name("/further_dns/0/question/name", both).as_deref(), Some("bad.example.com."));
+    assert_eq!(both.pointer("/further_dns/0/id"), Some(&Value::from(2)));
+    // Others have no such key.
+    assert!(packets.iter().skip(1).all(|packet| packet.get("further_dns").is_none()));
+}
+
+#[test]
 fn each_error_of_the_seed_is_tied_to_the_query_it_quotes() {
     let output = Place::new().run(&["packets", "--format", "json", SEED]);
     for (position, delta_ns) in [(1, 3_905_993_000_i64), (3, 43_741_555_000), (5, 17_830_396_000)] {

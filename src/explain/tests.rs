@@ -66,3 +66,31 @@ fn encrypted_dns_is_called_so_and_what_was_not_read_is_not_judged() {
     let protected = explained("../truth/captures/M09_80211_protected.pcap", 1);
     assert!(protected.so_what.contains("cannot be told"), "{}", protected.so_what);
 }
+
+#[test]
+fn each_message_of_a_segment_is_told() {
+    let file = "../truth/captures/I07_tcp_two_queries_one_segment_second_servfail.pcap";
+    let both = explained(file, 4);
+    assert!(both.sentence.contains("good.example.com"), "{}", both.sentence);
+    assert!(
+        both.sentence.contains("It carries 2 DNS messages, also 2 A? bad.example.com"),
+        "{}",
+        both.sentence
+    );
+    assert!(both.line().contains("A? bad.example.com"), "{}", both.line());
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/captures").join(file);
+    let (source, walk) = crate::capture::open(&path).unwrap();
+    let index = build(vec![Input { source, walk, offset_ns: 0 }], 1, &Progress::default(), |_| {});
+    let packet = index.packet(PacketId(3)).unwrap();
+    let tree = packet.dissect();
+    let names: Vec<&str> = tree
+        .values("dns.qry.name")
+        .map(|node| {
+            // The row's bytes are those of its own message.
+            let bytes = if node.assembled { &tree.assembled } else { packet.bytes() };
+            assert!(bytes[node.start as usize..node.end as usize].ends_with(b"\x07example\x03com\x00"));
+            node.text.as_str()
+        })
+        .collect();
+    assert_eq!(names, ["Name: good.example.com.", "Name: bad.example.com."]);
+}
