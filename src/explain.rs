@@ -239,10 +239,14 @@ fn ties(subject: &Subject<'_>, explanation: &mut Explanation) {
                 .push(format!("It refers to no packet of this capture: {}.", link.reason.words()));
             continue;
         };
+        let earlier = link.from < to;
         let (after, to) = (time::span(link.delta_ns), label(to));
         explanation.ties.push(match link.kind {
             LinkKind::AnswerTo => format!("It answers {to}, {after} later: {}.", link.reason.words()),
             LinkKind::RetryOf => format!("It repeats {to} after {after}: {}.", link.reason.words()),
+            LinkKind::DuplicateOf if earlier => {
+                format!("It is {to} captured elsewhere {after} before; it does not count.")
+            }
             LinkKind::DuplicateOf => format!("It is {to} captured again after {after}; it does not count."),
             LinkKind::ErrorAbout => {
                 let level = match link.level {

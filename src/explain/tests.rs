@@ -94,3 +94,11 @@ fn each_message_of_a_segment_is_told() {
         .collect();
     assert_eq!(names, ["Name: good.example.com.", "Name: bad.example.com."]);
 }
+
+#[test]
+fn a_copy_before_its_original_is_told_so() {
+    let told = |frame| explained("../truth/incidents/a43_anydup.pcap", frame).ties;
+    let all: Vec<String> = (1..160).flat_map(told).collect();
+    assert!(all.iter().any(|tie| tie.contains("captured elsewhere 4 µs before")), "{all:?}");
+    assert!(all.iter().all(|tie| !tie.contains("unknown time")), "{all:?}");
+}

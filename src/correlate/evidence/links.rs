@@ -258,7 +258,8 @@ impl Evidence {
             to: Some(copy.original),
             kind: LinkKind::DuplicateOf,
             level: Level::Exact,
-            delta_ns: Nanos::from(copy.delta_ns),
+            // How far apart: where the original is the one nearer the client, the copy may be the earlier one.
+            delta_ns: Nanos::from(copy.delta_ns).abs(),
             reason: Reason::Copy(copy.kind),
             delayed: false,
         })
