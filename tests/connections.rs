@@ -255,3 +255,14 @@ fn questions_in_one_segment_keep_their_names_and_ids() {
         assert_eq!(told(&talk.then_others(20 * SECOND).read()), [good(1), bad(2)], "{cut}");
     }
 }
+
+#[test]
+fn errors_about_datagrams_explain_no_silence_over_tcp() {
+    let mut talk = Talk::opened(V4);
+    let query = Packet::udp("192.0.2.10:40000", V4.1, &dns::query(7, "www.example.org", dns::A));
+    // The same question over UDP, refused; then over TCP, where the capture ends.
+    talk.packets.insert(0, (-20 * MS, query.clone()));
+    talk.packets.insert(1, (-19 * MS, Packet::port_unreachable(&query)));
+    let talk = talk.ask(3 * MS, 7);
+    assert_eq!(talk.outcomes(), [Outcome::Refused, Outcome::Undetermined]);
+}

@@ -236,6 +236,9 @@ fn answered(
 /// An error's time, type and code, and packet.
 type ErrorSeen = (Nanos, (u8, u8), PacketId);
 
+/// A server, its port and the IP protocol it is asked over.
+type Asked = (Address, u16, u8);
+
 /// Explains silence between errors of the same server by its rate limit (RFC 1812 §4.3.2.8; RFC 4443 §2.4f).
 fn rate_limited(
     messages: &Messages<'_>,
@@ -245,11 +248,13 @@ fn rate_limited(
 ) {
     let ends = |transaction: &Transaction| {
         let packet = messages.index.packet(transaction.last)?;
-        Some(((packet.source_address(), packet.destination_address()), packet.time_ns()))
+        // What is refused over UDP may well be served over TCP.
+        let service = (packet.destination_address(), packet.destination_port(), packet.transport());
+        Some(((packet.source_address(), service), packet.time_ns()))
     };
     // One sender limits its errors to one receiver, whatever server they are about.
     let mut errors: Map<(Address, Address), Vec<ErrorSeen>> = Map::default();
-    let mut senders: Map<(Address, Address), Vec<Address>> = Map::default();
+    let mut senders: Map<(Address, Asked), Vec<Address>> = Map::default();
     let told = refused.par_iter().filter_map(|at| {
         let transaction = transactions.get(*at as usize)?;
         let ((pair, _), error) = (ends(transaction)?, transaction.error?);
