@@ -116,6 +116,12 @@ pub(super) fn stamped_above(
     })
 }
 
+/// Whether a time stamp stands behind a prefix of this shape: a packet of another protocol.
+pub(super) fn is_stamped_like(line: &str, shape: &str) -> bool {
+    let stamp = next_stamp(line.as_bytes(), 0).and_then(|at| line.get(..at));
+    stamp.is_some_and(|prefix| super::prefix::shape(prefix) == shape)
+}
+
 /// Whether a line has a time stamp to the microsecond and an arrow between words: it looks like a packet.
 pub(super) fn looks_like_one(line: &str) -> bool {
     line.contains(" > ")
@@ -135,7 +141,7 @@ pub(super) fn unstamped(line: &str) -> Option<(usize, Head)> {
 /// Where a packet begins of which a line shows the header alone: `IP (tos 0x0, …`.
 pub(super) fn header(line: &str) -> Option<usize> {
     let starts = ["IP (tos ", "IP6 (", "IP (", "ethertype IPv"].iter().filter_map(|words| line.find(words));
-    starts.min().filter(|_| !line.contains(" > "))
+    starts.min().filter(|_| !line.contains(" > ") || line.contains("] (invalid)"))
 }
 
 /// Whether a prefix is made of marks and numbers.

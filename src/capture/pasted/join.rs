@@ -141,7 +141,8 @@ impl Joiner {
         while let Some(line) = lines.get(at) {
             let Some((start, found)) = self.start(lines, at, from) else {
                 if from == 0 {
-                    self.run += u64::from(!line.trim().is_empty());
+                    let is_own = indentation(line) > 0 || line.trim().is_empty();
+                    self.run += u64::from(!is_own && !find::is_stamped_like(line, &self.last));
                     self.other(lines, at, give);
                 }
                 (at, from) = (at + 1, 0);

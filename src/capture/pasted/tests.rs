@@ -108,6 +108,33 @@ fn lines_cut_by_a_terminal_within_words_are_whole_again() {
 }
 
 #[test]
+fn lines_wrapped_at_blanks_are_whole_again() {
+    let line = "09:15:22.104512 IP 10.8.0.14.51000 > 10.8.0.1.53: 60001+ [1au] AAAA? api.example.org. (44)";
+    let other = line.replace(".104512", ".204512").replace("AAAA? api", "A? www.api");
+    for width in 30..90 {
+        let mut wrapped = String::new();
+        for line in [line, &other] {
+            let mut length = 0;
+            wrapped.push_str("> ");
+            for word in line.split(' ') {
+                if length > 0 && length + 1 + word.len() > width {
+                    wrapped.push_str("\n> ");
+                    length = 0;
+                } else if length > 0 {
+                    wrapped.push(' ');
+                    length += 1;
+                }
+                wrapped.push_str(word);
+                length += word.len();
+            }
+            wrapped.push('\n');
+        }
+        let found: Vec<_> = packets(wrapped.as_bytes()).into_iter().map(|packet| packet.2).collect();
+        assert_eq!(found, [line, &other], "{width}");
+    }
+}
+
+#[test]
 fn a_packet_quoted_again_is_one_packet_and_a_burst_is_not() {
     let query = "10:00:00.000001 IP 192.0.2.10.40001 > 198.51.100.53.domain: 4101+ A? www.example.com. (33)";
     let quoted =

@@ -150,10 +150,16 @@ pub(super) fn is_complete(text: &str, next: &str) -> bool {
     let goes_on =
         next.trim_start().trim_start_matches([',', '-', ' ']).starts_with(['l', 'a', 'n', '(', '[', '<']);
     let is_old = (digits > 0 && before.ends_with("win"))
-        || text.ends_with(']')
+        || is_old_end(text)
         || text.ends_with("unreachable")
         || (text.ends_with('>') && text.contains('<'));
     is_old && !goes_on
+}
+
+/// `[tos 0xc0]`, `[|domain]`.
+fn is_old_end(text: &str) -> bool {
+    let group = text.strip_suffix(']').and_then(|text| text.rsplit_once('['));
+    group.is_some_and(|(_, group)| group.starts_with("tos ") || group.starts_with('|'))
 }
 
 /// Whether a text can be the end of a packet.

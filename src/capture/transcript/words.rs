@@ -5,6 +5,9 @@ use super::PREFIX_MAX_WORDS;
 /// Marks and blanks in front of a quoted line are never more.
 const QUOTATION_MAX_BYTES: usize = 128;
 
+/// Words of a remark before an IP header.
+const REMARK_MAX_WORDS: usize = 12;
+
 /// One word of the text and where it stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Word<'a> {
@@ -151,6 +154,16 @@ pub fn is_arrow(word: &str) -> bool {
 /// Passes what `-v` prints of an IP header between brackets. Where the closing one is lost (a forum makes a picture of `8)`),
 /// the line's end is that of the group.
 pub fn header_group<'a>(words: &mut Words<'a>) -> Option<Word<'a>> {
+    // `[total length 5373 > length 3058] (invalid)` stands before it from version 5 on.
+    if words.peek().is_some_and(|word| word.text.starts_with('[') && !word.text.contains(']')) {
+        let mut ahead = *words;
+        if ahead.by_ref().take(REMARK_MAX_WORDS).any(|word| word.text.ends_with(']')) {
+            *words = ahead;
+        }
+    }
+    if words.peek().is_some_and(|word| word.text == "(invalid)") {
+        words.next();
+    }
     let first = words.peek().filter(|word| word.text.starts_with('('))?;
     let line = words.text.get(first.start..)?;
     let line = line.get(..memchr::memchr(b'\n', line).unwrap_or(line.len()));
