@@ -148,3 +148,24 @@ fn a_printed_answer_from_another_address_is_told_by_id_and_client() {
     let (_, assessments) = judge(&text);
     assert!(leads(&assessments, "H16"), "{:?}", assessments.first());
 }
+
+#[test]
+fn bytes_below_an_error_tie_it_to_the_printed_query_beyond_doubt() {
+    let text = "10:00:00.000001 IP 192.0.2.10.40001 > 198.51.100.53.53: 4101+ A? www.example.com. (33)\n\
+         10:00:00.000901 IP 192.0.2.1 > 192.0.2.10: ICMP time exceeded in-transit, length 69\n\
+         \t0x0000:  45c0 0059 0011 0000 4001 f5c7 c000 0201\n\
+         \t0x0010:  c000 020a 0b00 77b3 0000 0000 4500 003d\n\
+         \t0x0020:  1389 4000 0111 0000 c000 020a c633 6435\n\
+         \t0x0030:  9c41 0035 0029 0000 1005 0100 0001 0000\n\
+         \t0x0040:  0000 0000 0377 7777 0765 7861 6d70 6c65\n\
+         \t0x0050:  0363 6f6d 0000 0100 01\n\
+         ";
+    let level_of = |text: &str| {
+        let (_, evidence) = read(text);
+        evidence.links_from(PacketId(1)).into_iter().next().map(|link| (link.to, link.level))
+    };
+    assert_eq!(level_of(text), Some((Some(PacketId(0)), Level::Exact)));
+    // Of a query with another id the same bytes say that they are not about it.
+    let other = level_of(&text.replace("4101+", "4102+"));
+    assert!(other.is_none_or(|(target, _)| target.is_none()), "{other:?}");
+}

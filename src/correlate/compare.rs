@@ -69,6 +69,18 @@ impl Comparison {
             || self.has_more_hops && !self.is_proved() && !self.ip_id.is_equal()
     }
 
+    /// The same with the DNS id that a printed packet states, which has no bytes to compare.
+    pub fn with_printed_id(self, quote: &Quote<'_>, id: Option<u16>) -> Self {
+        let payload = quote.payload();
+        let quoted = payload.first_chunk::<ID_BYTES>().filter(|_| payload.len() >= PAYLOAD_MIN_BYTES);
+        match (quoted, id) {
+            (Some(quoted), Some(id)) => {
+                Self { identifier: Field::of(u16::from_be_bytes(*quoted) == id), ..self }
+            }
+            _ => self,
+        }
+    }
+
     /// Whether what differs is the IP id alone, with nothing beside it but a length to make up for it.
     pub fn is_doubtful(self) -> bool {
         self.ip_id.is_different() && !self.is_proved()

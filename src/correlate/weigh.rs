@@ -125,7 +125,10 @@ pub(super) fn choose(
         if early && !messages.is_set_back_between(id, error.head.packet) {
             continue;
         }
-        let found = compare(&error.quote, &packet.decode());
+        let mut found = compare(&error.quote, &packet.decode());
+        if packet.is_text() {
+            found = found.with_printed_id(&error.quote, packet.dns().map(|row| row.header.id));
+        }
         if found.is_other_flow {
             continue;
         }

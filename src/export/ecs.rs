@@ -4,7 +4,6 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::capture::Format;
 use crate::decode::{Quote, dns};
 use crate::findings::{Finding, Severity};
 use crate::index::{Index, Packet, PacketId};
@@ -93,7 +92,7 @@ fn packet_document(input: &Input<'_>, packet: &Packet<'_>) -> Value {
         if !transport.is_empty() {
             network.insert("transport".into(), json!(transport));
         }
-        if packet.source.metadata.format != Format::Transcript {
+        if !packet.is_text() {
             network.insert("bytes".into(), json!(packet.original()));
         }
     }

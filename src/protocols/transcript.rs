@@ -13,13 +13,21 @@ fn line<'a>(frame: &Frame<'a, '_>) -> Option<Line<'a>> {
 /// Writes the part after the addresses as printed, on one line; false when the packet is not text.
 pub(super) fn summary(frame: &Frame<'_, '_>, out: &mut String) -> bool {
     let Some(line) = line(frame) else { return false };
-    for word in line.body().split_ascii_whitespace() {
+    let rule = rule(&line).unwrap_or("");
+    for word in rule.split_ascii_whitespace().chain(line.body().split_ascii_whitespace()) {
         if !out.is_empty() {
             out.push(' ');
         }
         out.push_str(&escape(word));
     }
     true
+}
+
+/// What a packet filter did with the packet, as pflog prints it: `rule 5/0(match): block in on em0:`.
+fn rule<'a>(line: &Line<'a>) -> Option<&'a str> {
+    let before = line.text.get(..line.source?.start as usize)?;
+    let rule = before.get(before.find("rule ")?..)?;
+    rule.contains("): ").then_some(rule)
 }
 
 /// Adds the rows of a printed packet; false when the packet is not text.

@@ -1,7 +1,6 @@
 //! The packets of a report in the form tcpdump prints them, one a line with its frame number.
 
 use super::Input;
-use crate::capture::Format;
 use crate::index::{Packet, PacketId, segment::flags};
 use crate::time;
 
@@ -33,7 +32,7 @@ pub fn lines(input: &Input<'_>) -> (Vec<String>, u64) {
 /// `F2 13:24:36.098564 IP 203.0.113.2 > 192.51.100.15: ICMP …`; a transcript's own text is kept.
 pub fn line(input: &Input<'_>, packet: &Packet<'_>) -> String {
     let label = input.index.label(packet.id);
-    if packet.source.metadata.format == Format::Transcript {
+    if packet.is_text() {
         let text = crate::text::escape_bytes(packet.bytes());
         let text = text.replace("\\x0a", " ").replace("\\x0d", " ");
         return format!("{label} {}", text.split_whitespace().collect::<Vec<_>>().join(" "));

@@ -4,7 +4,6 @@ use crate::settings::Settings;
 use std::io::Write as _;
 use std::net::Ipv4Addr;
 
-use crate::capture::Format;
 use crate::capture::transcript::Network;
 use crate::cli::load::Loaded;
 use crate::decode::{Address, Decoded, Quote, Transport, dns, transcript};
@@ -34,7 +33,7 @@ pub(super) fn write(loaded: &Loaded, packet: &Packet<'_>, out: &mut Vec<u8>) {
     if let Some(length) = packet.printed().and_then(|line| line.head.link.length) {
         out.extend_from_slice(b",\"length\":");
         number(out, u64::from(length));
-    } else if packet.source.metadata.format != Format::Transcript {
+    } else if !packet.is_text() {
         out.extend_from_slice(b",\"length\":");
         number(out, u64::from(packet.original()));
         out.extend_from_slice(b",\"captured_length\":");
