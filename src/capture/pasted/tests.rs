@@ -200,3 +200,77 @@ fn long_lines_and_many_prefixes_take_no_longer_than_their_length() {
         let _ = prepare(format!("{part}\n").repeat(100_000 / part.len()).as_bytes());
     }
 }
+
+const FRAGMENTS: &[&str] = &[
+    "14:00:01.000001 ",
+    "2024-01-01 ",
+    "1709647201.000001 ",
+    "IP ",
+    "IP6 ",
+    "ARP, ",
+    "(tos 0x0, ",
+    "length 61)",
+    "192.0.2.10.40001",
+    " > ",
+    ">",
+    ": ",
+    "4101+ A? a. (19)",
+    "ICMP ",
+    "unreachable",
+    ", length 69",
+    "\n",
+    "\n\n",
+    "\t",
+    "    ",
+    "| ",
+    " |",
+    "> ",
+    "# ",
+    "&gt;",
+    "&amp;",
+    "\\u003e",
+    "\\n",
+    "{\"log\":\"",
+    "\"}",
+    "\u{1b}[31m",
+    "\u{8}",
+    "→",
+    "\u{a0}",
+    "\u{200b}",
+    "é",
+    "0x0000:  4500 003d ",
+    "0x0010:  ",
+    "[b]",
+    "[/b]",
+    "<br>",
+    "<http://x>",
+    "](http",
+    "`",
+    "=\n",
+    "=3E",
+    "x",
+    "Flags [S], seq 1",
+    "VXLAN, flags [I] (0x08), vni 1\n",
+    "1 0.5 192.0.2.1 > 192.0.2.2 DNS 70 Standard query 0x1 A a",
+    "02:00:5e:10:00:01 > 02:00:5e:10:00:02, ",
+    "rule 5/0(match): block in on em0: ",
+    "[total length 5 > length 3] (invalid) ",
+    "Src Port: 1, Dst Port: 53",
+    "\"1\",\"0.5\",\"192.0.2.1\",\"192.0.2.2\",\"DNS\",\"1\",\"x\"",
+];
+
+proptest::proptest! {
+    #[test]
+    fn no_text_makes_it_panic(picks in proptest::collection::vec(0usize..FRAGMENTS.len(), 0..60), cut in 0usize..400) {
+        let text: String = picks.iter().filter_map(|at| FRAGMENTS.get(*at).copied()).collect();
+        let bytes = text.as_bytes();
+        for bytes in [bytes, &bytes[..cut.min(bytes.len())], &bytes[(cut / 2).min(bytes.len())..]] {
+            let _ = is_plain(bytes);
+            let prepared = prepare(bytes);
+            let mut walk = Pasted::new(&prepared);
+            let mut records = Vec::new();
+            while walk.fill(prepared.bytes.as_slice().into(), true, 7, &mut records) == Fill::More {}
+            proptest::prop_assert_eq!(records.len() as u64, prepared.packets);
+        }
+    }
+}
