@@ -64,7 +64,7 @@ pub fn head(text: &[u8]) -> Option<Head> {
 
 /// Reads the start of a packet that begins with a time stamp.
 pub(in crate::capture) fn stamped_head(text: &[u8]) -> Option<Head> {
-    if !matches!(text.first()?, b'0'..=b'9' | b'-') {
+    if !may_be_stamp(text) {
         return None;
     }
     let text = text.get(..PACKET_MAX_BYTES).unwrap_or(text);
@@ -76,6 +76,22 @@ pub(in crate::capture) fn stamped_head(text: &[u8]) -> Option<Head> {
         return None;
     }
     read(text, words, Some(stamp))
+}
+
+/// Whether the first bytes have the marks of a time stamp where it has them. Of the numbers of a line most have not, and
+/// this is asked of each.
+fn may_be_stamp(text: &[u8]) -> bool {
+    let bare = text.strip_prefix(b"-").unwrap_or(text);
+    let is = |at: usize, mark: u8| bare.get(at) == Some(&mark);
+    let is_date = (is(4, b'-') && is(7, b'-')) || (is(4, b'/') && is(7, b'/'));
+    let digits = bare.iter().take(11).take_while(|byte| byte.is_ascii_digit()).count();
+    let is_epoch = || {
+        let decimals = bare.iter().skip(digits + 1).take(6);
+        (1..=10).contains(&digits)
+            && is(digits, b'.')
+            && decimals.filter(|byte| byte.is_ascii_digit()).count() == 6
+    };
+    digits > 0 && ((is(2, b':') && is(5, b':')) || is_date || is_epoch())
 }
 
 fn read(text: &[u8], mut words: Words<'_>, stamp: Option<Stamp>) -> Option<Head> {
