@@ -10,6 +10,7 @@ pub mod duplicate_address;
 pub mod facts;
 pub mod failover;
 pub mod flood;
+pub mod forged_answers;
 pub mod gravity;
 pub mod hypotheses;
 pub mod late;
@@ -37,6 +38,7 @@ pub mod tcp_failures;
 pub mod tcp_unanswered;
 pub mod time_exceeded;
 pub mod truncated;
+pub mod tunnel;
 pub mod unanswered;
 pub mod uncaptured;
 pub mod unreachable;
@@ -151,6 +153,8 @@ pub static FINDINGS: &[&Rule] = &[
     &lost_fragments::RULE,
     &flood::RULE,
     &made_up_names::RULE,
+    &forged_answers::RULE,
+    &tunnel::RULE,
     &surge::RULE,
     &reflection::RULE,
     &port_scan::RULE,

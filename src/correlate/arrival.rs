@@ -25,6 +25,10 @@ const PAIR_REACH: u32 = 4;
 const CHAIN_MAX: usize = 8;
 /// Answers that were captured at each place they pass, from which on it is known where they pass (services §3.2).
 const PATTERNS_MIN: usize = 3;
+/// A stub's shortest timer: a client asks again that long after an answer only where it did not get it.
+const IGNORED_NS: Nanos = 900_000_000;
+/// Answers a client's own host did not take from which it is no habit of a program.
+const IGNORED_MIN: usize = 3;
 /// An answer about the same name this close to a refused one makes that an ordinary further one.
 const GROUP_NS: Nanos = 1_000_000_000;
 /// A client that refuses an answer this long after its question had waited for it.
@@ -43,6 +47,8 @@ pub enum Lost {
     Rejected(PacketId),
     /// The client asked the same again after it.
     AskedAgain(PacketId),
+    /// It came to the client's link, and the client asked the same again and again: its host did not take it.
+    Ignored(PacketId),
     /// It is not in the capture of the client's side, which shows the query.
     NotIn(SourceId),
     /// It came in and was not sent on, as others were.
@@ -135,16 +141,32 @@ impl Arrival<'_> {
             let length = chains.get(before).copied().unwrap_or(0) + 1;
             chains.insert(*after, length);
         }
+        // At the client itself one repeat may be a habit; a row of them shows that its host takes no answers.
+        let mut here: BTreeMap<(Address, Address), Vec<(TransactionId, PacketId)>> = BTreeMap::new();
         for (before, after) in again {
             let long = chains.get(after).is_some_and(|length| *length > CHAIN_MAX);
-            if !long && let Some(query) = self.is_repeat(*before, *after) {
-                lost.entry(*before).or_insert(Lost::AskedAgain(query));
+            match self.is_repeat(*before, *after).filter(|_| !long) {
+                Some((query, None)) => {
+                    lost.entry(*before).or_insert(Lost::AskedAgain(query));
+                }
+                Some((query, Some(pair))) => here.entry(pair).or_default().push((*before, query)),
+                None => {}
+            }
+        }
+        for ignored in here.into_values().filter(|ignored| ignored.len() >= IGNORED_MIN) {
+            for (before, query) in ignored {
+                lost.entry(before).or_insert(Lost::Ignored(query));
             }
         }
     }
 
-    /// The repeat, where it says that the answer before it was not received.
-    fn is_repeat(&self, before: TransactionId, after: TransactionId) -> Option<PacketId> {
+    /// The repeat, where it says that the answer before it was not received; with its ends where the client is the host that
+    /// captured, or next to it, so that the answer did reach its link.
+    fn is_repeat(
+        &self,
+        before: TransactionId,
+        after: TransactionId,
+    ) -> Option<(PacketId, Option<(Address, Address)>)> {
         let (transaction, answer) = self.usable(before)?;
         let next = self.evidence.transaction(after)?;
         let query = self.messages.index.packet(transaction.first)?;
@@ -154,10 +176,15 @@ impl Arrival<'_> {
         let elsewhere = !matches!(self.evidence.place(client), Place::Here | Place::Link);
         let is_damaged = || self.messages.index.packet(answer).is_some_and(|answer| is_damaged(&answer));
         let repeats = query.transport() == UDP
-            && (elsewhere || is_damaged())
             && waited_ns >= self.evidence.rtt_ns(transaction) + AGAIN_NS
             && !self.has_silent_pair(before, &query);
-        repeats.then_some(next.first)
+        let pair = (client, query.destination_address());
+        match () {
+            () if !repeats => None,
+            () if elsewhere || is_damaged() => Some((next.first, None)),
+            () if waited_ns >= IGNORED_NS => Some((next.first, Some(pair))),
+            () => None,
+        }
     }
 
     /// Whether a question belongs to a pair of which the other was left without answer.
@@ -205,9 +232,17 @@ impl Arrival<'_> {
     /// Answers over TCP that the client never acknowledged.
     fn unacknowledged(&self, lost: &mut BTreeMap<TransactionId, Lost>) {
         for connection in self.evidence.connections.iter().filter(|own| own.unacknowledged() > 0) {
-            let Some(last) = connection.from_server.last else { continue };
-            let Some(id) = self.evidence.transaction_of(last.packet) else { continue };
-            if self.usable(id).is_some_and(|(_, answer)| answer == last.packet) {
+            let ends = connection.from_server.last.map(|last| last.packet);
+            // A zone transfer is many messages (RFC 5936 §2.2): it fails with the last of them.
+            let asks = connection.from_client.last.map(|last| last.packet);
+            let transfer = |packet: &PacketId| {
+                let packet = self.messages.index.packet(*packet);
+                packet.and_then(|packet| packet.dns()).is_some_and(|row| matches!(row.qtype, IXFR | AXFR))
+            };
+            let by_answer = ends.and_then(|last| self.evidence.transaction_of(last));
+            let by_query = asks.filter(transfer).and_then(|query| self.evidence.transaction_of(query));
+            let own = by_answer.filter(|id| self.usable(*id).is_some_and(|(_, answer)| Some(answer) == ends));
+            for id in own.into_iter().chain(by_query.filter(|id| self.usable(*id).is_some())) {
                 lost.entry(id).or_insert(Lost::Unacknowledged);
             }
         }
@@ -427,6 +462,9 @@ impl Arrival<'_> {
 }
 
 const UDP: u8 = 17;
+/// Zone transfers (RFC 1995, RFC 5936).
+const IXFR: u16 = 251;
+const AXFR: u16 = 252;
 /// Code 4 of destination unreachable speaks of the size (RFC 1191).
 const NEEDS_FRAGMENTS: u8 = 4;
 

@@ -235,7 +235,12 @@ fn of_block(messages: &Messages<'_>, parameters: &Parameters, newest: &mut Newes
 fn of_errors(messages: &Messages<'_>, parameters: &Parameters) -> Vec<Copy> {
     let mut recent = Recent::new();
     let mut copies = Vec::new();
-    for row in messages.index.icmp_rows() {
+    // Several files are compared in the order of time: a copy may stand in the file read first.
+    let mut rows: Vec<_> = messages.index.icmp_rows().collect();
+    if messages.index.sources.len() > 1 {
+        rows.sort_by_key(|row| messages.time_ns(row.packet));
+    }
+    for row in rows {
         let key = (row.quoted_flow ^ u64::from(row.kind) << 8 ^ u64::from(row.code))
             .wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let time_ns = messages.time_ns(row.packet);
@@ -250,12 +255,23 @@ fn of_errors(messages: &Messages<'_>, parameters: &Parameters) -> Vec<Copy> {
     copies
 }
 
+/// All packets in order; those of several files in the order of time.
+fn in_time(index: &Index) -> Box<dyn Iterator<Item = u32> + '_> {
+    if index.sources.len() < 2 {
+        return Box::new(0..index.len());
+    }
+    let times = index.segments().iter().flat_map(|segment| &segment.time_ns);
+    let mut order: Vec<(Nanos, u32)> = times.copied().zip(0u32..).collect();
+    order.sort_unstable();
+    Box::new(order.into_iter().map(|(_, id)| id))
+}
+
 /// All packets, or the first `limit`, by a hash of everything a hop may not change.
 fn of_all(index: &Index, parameters: &Parameters, limit: Option<u32>, cancel: &AtomicBool) -> Vec<Copy> {
     let mut recent = Recent::new();
     let mut copies = Vec::new();
-    for id in 0..index.len().min(limit.unwrap_or(u32::MAX)) {
-        if id % SAMPLE == 0 && cancel.load(Ordering::Relaxed) {
+    for (at, id) in in_time(index).enumerate().take(limit.unwrap_or(u32::MAX) as usize) {
+        if at % SAMPLE as usize == 0 && cancel.load(Ordering::Relaxed) {
             break;
         }
         let Some(packet) = index.packet(PacketId(id)) else { break };

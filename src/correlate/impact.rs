@@ -13,7 +13,7 @@ use super::lookups::Lookups;
 use super::splits::{self, Split};
 use super::vantage::Surroundings;
 use super::windows::{self, Mark, Window};
-use super::{Evidence, Problem, TransactionId};
+use super::{Evidence, Problem, Signature, TransactionId};
 use crate::decode::Address;
 use crate::index::Index;
 use crate::time::Nanos;
@@ -21,7 +21,7 @@ use crate::time::Nanos;
 /// Problems looked at in detail; the gravest come first.
 pub const PROBLEMS_MAX: usize = 64;
 /// Failures of another kind this soon before or after are part of the same outage.
-const PHASE_GAP_NS: Nanos = 2_000_000_000;
+const PHASE_GAP_NS: Nanos = 5_000_000_000;
 /// Clients of the same service without a failure that are named.
 const UNAFFECTED_MAX: usize = 256;
 
@@ -105,7 +105,7 @@ pub(super) fn look(index: &Index, evidence: &Evidence) -> Vec<Impact> {
 
 /// Repeats after lost answers that nothing tells of whether they were answered in vain as well.
 fn unsure(evidence: &Evidence) -> BTreeSet<u32> {
-    let lost = |id: TransactionId| matches!(evidence.lost(id), Some(Lost::AskedAgain(_)));
+    let lost = |id: TransactionId| matches!(evidence.lost(id), Some(Lost::AskedAgain(_) | Lost::Ignored(_)));
     let last = evidence.again.iter().filter(|(before, after)| lost(*before) && !lost(*after));
     last.map(|(_, after)| after.0).collect()
 }
@@ -184,7 +184,14 @@ impl Look<'_> {
         let last_ns = problems.iter().map(|problem| problem.last_ns).max().unwrap_or_default();
         let from = own.partition_point(|attempt| attempt.began.at_ns < first_ns);
         let to = own.partition_point(|attempt| attempt.began.at_ns <= last_ns);
-        let split = splits::find(own.get(from..to).unwrap_or_default(), &lead.signature);
+        let during = own.get(from..to).unwrap_or_default();
+        let mut split = splits::find(during, &lead.signature);
+        if split == Split::Nothing && lead.signature == Signature::NoAnswer {
+            let inside = |attempt: &&Attempt| (first_ns..=last_ns).contains(&attempt.began.at_ns);
+            let served: Vec<&Attempt> =
+                all.iter().filter(inside).filter(|attempt| attempt.state == State::Good).collect();
+            split = splits::by_edns(during, &served);
+        }
         let member = splits::class(&split, &own);
         let class: Vec<Attempt> = own.iter().filter(|attempt| member(attempt)).copied().collect();
         let mut found = windows::find(&class, self.evidence.parameters.episode_gap_ns);

@@ -64,9 +64,21 @@ pub(super) fn find(
     let candidates: Vec<usize> =
         problems.iter().enumerate().filter(|(_, problem)| decides(problem)).map(|(at, _)| at).collect();
     let lost = losses::of(messages, evidence, (&problems, &candidates, episodes), hosts);
+    // A few lost lookups beside refusals of the same server are the same outage (truth T19).
+    let mut grave: Map<(Address, u16), Vec<(Nanos, Nanos)>> = Map::default();
+    for problem in problems.iter().filter(|problem| !decides(problem)) {
+        grave.entry(problem.server).or_default().push((problem.first_ns, problem.last_ns));
+    }
+    let beside = |problem: &Problem| {
+        let spans = grave.get(&problem.server).map(Vec::as_slice).unwrap_or_default();
+        problem.signature == Signature::NoAnswer
+            && spans
+                .iter()
+                .any(|(from, to)| from - BESIDE_NS <= problem.last_ns && problem.first_ns <= to + BESIDE_NS)
+    };
     let keeps = problems.par_iter().zip(&lost.problems).map(|(problem, around)| {
         let background = is_background(problem, attempts(problem), around.asked, parameters);
-        !background || around.lets_down || !recovered(problem) || told(problem)
+        !background || around.lets_down || !recovered(problem) || told(problem) || beside(problem)
     });
     let mut keeps = keeps.collect::<Vec<_>>().into_iter();
     problems.retain(|_| keeps.next().unwrap_or(true));
@@ -90,6 +102,8 @@ pub(super) fn find(
     keyed.into_iter().map(|(_, problem)| problem).collect()
 }
 
+/// Silence this close to refusals of the same server is part of the same outage.
+const BESIDE_NS: Nanos = 5_000_000_000;
 /// Failures of a resolver this long before or after those of its clients belong to them (RFC 9520 §3.2 lets it remember them).
 const BEHIND_NS: Nanos = 5_000_000_000;
 /// Clients of a problem that are looked up among the failing servers.

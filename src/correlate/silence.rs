@@ -1,7 +1,7 @@
 //! Decides when silence counts: whether the client itself shows that it got nothing, and whether an answer would have been seen
 //! here (truth T7, T8 and the table of §8).
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use rayon::prelude::*;
@@ -11,7 +11,7 @@ use super::hosts::Place;
 use super::messages::Messages;
 use super::{Evidence, Outcome, Transaction};
 use crate::decode::Address;
-use crate::index::{DnsRow, Packet, Segment};
+use crate::index::{DnsRow, Index, Packet, Segment};
 use crate::settings::Settings;
 
 type Map<K, V> = HashMap<K, V, foldhash::fast::FixedState>;
@@ -84,6 +84,14 @@ impl Silence {
         if found.clients.values().all(|view| *view == View::Returns) {
             return found;
         }
+        // Who acknowledges over TCP what is not there was answered where this capture does not look.
+        let unheard: BTreeSet<Address> =
+            found.clients.iter().filter(|(_, view)| **view == View::Own).map(|(client, _)| *client).collect();
+        if !unheard.is_empty() && acknowledges(messages.index, &unheard) {
+            for view in found.clients.values_mut().filter(|view| **view == View::Own) {
+                *view = View::OneWay;
+            }
+        }
         for transaction in silent() {
             let Some(query) = packet(transaction) else { continue };
             // A copy further on shows that the query passed here and was not sent from here.
@@ -126,6 +134,23 @@ impl Silence {
         if counts { Outcome::NoAnswer } else { Outcome::Undetermined }
     }
 }
+
+/// Whether one of these hosts, to which nothing was sent in the capture, acknowledges over TCP.
+fn acknowledges(index: &Index, hosts: &BTreeSet<Address>) -> bool {
+    index.segments().iter().any(|segment| {
+        let ours: Vec<bool> = segment.addresses.iter().map(|address| hosts.contains(address)).collect();
+        let own = |row: usize| {
+            let from = segment.source_address.get(row).and_then(|from| ours.get(*from as usize));
+            from == Some(&true) && segment.transport.get(row) == Some(&6)
+        };
+        let flags = segment.tcp_flags.iter().enumerate();
+        flags.into_iter().any(|(row, bits)| bits & (ACK | SYN | RST) == ACK && own(row))
+    })
+}
+
+const SYN: u8 = 2;
+const RST: u8 = 4;
+const ACK: u8 = 16;
 
 /// Queries were sent to a client; anything else was.
 const QUERIES: u8 = 1;

@@ -69,6 +69,16 @@ impl Sides<'_> {
         side.iter().map(|attempt| of(attempt)).collect()
     }
 
+    /// Whether all that failed have EDNS and all that was served for the same names has not, or the reverse.
+    fn are_parted_by_edns(&self) -> bool {
+        let names = Self::values(&self.bad, |attempt| attempt.name);
+        let mut served = self.good.iter().filter(|attempt| names.contains(&attempt.name)).peekable();
+        let Some(with) = self.bad.first().map(|attempt| attempt.edns) else { return false };
+        served.peek().is_some()
+            && self.bad.iter().all(|attempt| attempt.edns == with)
+            && served.all(|attempt| attempt.edns != with)
+    }
+
     fn are_enough(&self) -> bool {
         self.bad.len() >= SIDE_MIN && self.good.len() >= SIDE_MIN
     }
@@ -86,6 +96,9 @@ pub(super) fn find(attempts: &[Attempt], signature: &Signature) -> Split {
     let side = |state: State| attempts.iter().filter(|a| a.state == state).collect::<Vec<_>>();
     let sides = Sides { bad: side(State::Bad), good: side(State::Good) };
     let looked = Looked::at(signature);
+    if *signature == Signature::Truncated && sides.are_parted_by_edns() {
+        return Split::Edns(sides.bad.iter().any(|attempt| attempt.edns));
+    }
     if matches!(signature, Signature::ResponseCode(_) | Signature::Truncated) {
         // Server and path work: only a success of what failed says that it works again.
         let good = Sides::values(&sides.good, |attempt| attempt.zone);
@@ -110,6 +123,16 @@ pub(super) fn find(attempts: &[Attempt], signature: &Signature) -> Split {
         return Split::Type(types);
     }
     if looked.by_port { by_port(&sides) } else { Split::Nothing }
+}
+
+/// Whether EDNS parts what failed from what anyone was served meanwhile: the failing clients may have asked for little else.
+pub(super) fn by_edns(own: &[Attempt], served: &[&Attempt]) -> Split {
+    let bad: Vec<&Attempt> = own.iter().filter(|attempt| attempt.state == State::Bad).collect();
+    let sides = Sides { bad, good: served.to_vec() };
+    if sides.are_enough() && sides.differ(|attempt| attempt.edns) {
+        return Split::Edns(sides.bad.iter().any(|attempt| attempt.edns));
+    }
+    Split::Nothing
 }
 
 fn by_port(sides: &Sides<'_>) -> Split {

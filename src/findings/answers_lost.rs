@@ -42,6 +42,7 @@ fn finding(facts: &Facts<'_>, at: usize, problem: &Problem) -> Option<Finding> {
                 Lost::Rejected(packet)
                 | Lost::Refused(packet)
                 | Lost::Damaged(packet)
+                | Lost::Ignored(packet)
                 | Lost::AskedAgain(packet) => Some(*packet),
                 Lost::NotIn(_) | Lost::NotSentOn | Lost::Unacknowledged => None,
             };
@@ -56,7 +57,7 @@ fn finding(facts: &Facts<'_>, at: usize, problem: &Problem) -> Option<Finding> {
         id: RULE.id,
         severity: gravity::of(facts, at),
         statement: format!(
-            "The answers of {} to {} of {asked} queries from {} for {} passed this point, but did not reach {}: {}{}",
+            "The answers of {} to {} of {asked} queries from {} for {} passed this point, but were not received by {}: {}{}",
             problem.server.0,
             own.len(),
             rules::clients(&problem.clients),
@@ -79,7 +80,8 @@ fn finding(facts: &Facts<'_>, at: usize, problem: &Problem) -> Option<Finding> {
 /// How it is known, most frequent first.
 fn ways(facts: &Facts<'_>, own: &[(&Transaction, Lost)]) -> String {
     let mut senders: BTreeMap<Address, (usize, BTreeSet<&'static str>)> = BTreeMap::new();
-    let (mut again, mut stopped, mut unacknowledged, mut damaged) = (0usize, 0usize, 0usize, 0usize);
+    let (mut again, mut stopped, mut unacknowledged, mut damaged, mut ignored) =
+        (0usize, 0usize, 0usize, 0usize, 0usize);
     let mut missing: BTreeMap<u8, usize> = BTreeMap::new();
     for (_, lost) in own {
         match lost {
@@ -90,6 +92,7 @@ fn ways(facts: &Facts<'_>, own: &[(&Transaction, Lost)]) -> String {
                 words.insert(error.words());
             }
             Lost::AskedAgain(_) => again += 1,
+            Lost::Ignored(_) => ignored += 1,
             Lost::NotIn(source) => *missing.entry(source.0 as u8).or_default() += 1,
             Lost::NotSentOn => stopped += 1,
             Lost::Unacknowledged => unacknowledged += 1,
@@ -118,6 +121,14 @@ fn ways(facts: &Facts<'_>, own: &[(&Transaction, Lost)]) -> String {
     }
     if stopped > 0 {
         said.push((stopped, format!("{stopped} came in and were not sent on, as others were")));
+    }
+    if ignored > 0 {
+        said.push((
+            ignored,
+            format!(
+                "{ignored} reached its link, and it asked the same again after its timer: its own host did not take them"
+            ),
+        ));
     }
     if damaged > 0 {
         said.push((

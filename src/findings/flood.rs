@@ -59,6 +59,7 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     for ((server, zone), load) in facts.load.zones.iter().filter(|(_, load)| load.is_random_flood()) {
         let sources = load.flooders();
+        let (queries, failed) = load.of(&sources);
         let suffix = zone.trim_end_matches('.');
         let filter = format!(
             "dns.qry.name contains \"{}\" && dns.flags.response == 0 && {}",
@@ -74,12 +75,12 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
             },
             statement: format!(
                 "{} queries for {} different names under {} reached {server} from {}{}; {} got no useful answer{}",
-                load.queries,
+                queries,
                 load.names,
                 rules::plain_name(zone),
                 rules::clients(&sources),
                 rate(load),
-                load.failed,
+                failed,
                 others(load, &sources)
             ),
             frames: rules::tidy(load.samples.clone()),

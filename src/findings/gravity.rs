@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 
 use super::Severity;
-use super::facts::Facts;
+use super::coverage::is_served;
+use super::facts::{Facts, asked};
 use crate::correlate::clients::Client;
 use crate::correlate::impact::Impact;
 use crate::correlate::windows::Window;
 use crate::correlate::{Problem, Signature};
+use crate::decode::Address;
 use crate::time::Nanos;
 
 /// From this share of failed attempts on hardly anything works.
@@ -34,6 +36,9 @@ pub fn of(facts: &Facts<'_>, at: usize) -> Severity {
     let Some((problem, impact)) = facts.evidence.problems.get(at).zip(facts.evidence.impact(at)) else {
         return Severity::Low;
     };
+    if are_checks(facts, problem) {
+        return Severity::Low;
+    }
     let floor = floor(impact);
     if impact.is_covered() {
         return covered(problem, impact);
@@ -60,6 +65,48 @@ pub fn of(facts: &Facts<'_>, at: usize) -> Severity {
     let denied = problem.signature == Signature::ResponseCode(NAME_ERROR);
     if denied { grave.min(Severity::Medium).max(floor) } else { grave.max(floor) }
 }
+
+/// Whether the failed questions are checks of a balancer or monitor: the same one again and again at regular times by hosts that ask
+/// nothing else, while the lookups of others are served.
+pub fn are_checks(facts: &Facts<'_>, problem: &Problem) -> bool {
+    let few = problem.names.len() == 1 && problem.clients.len() <= CHECKERS_MAX;
+    if !few || facts.transactions(problem).take(CHECKS_MIN).count() < CHECKS_MIN {
+        return false;
+    }
+    let mut own: Vec<Nanos> = Vec::new();
+    let (mut others, mut served) = (0usize, 0usize);
+    let mut servers: BTreeSet<Address> = BTreeSet::new();
+    for asked in asked::all(&facts.input()) {
+        if !problem.clients.contains(&asked.client) {
+            others += 1;
+            served += usize::from(is_served(asked.transaction));
+            continue;
+        }
+        servers.insert(asked.server.0);
+        if asked.server.0 == problem.server.0 {
+            own.push(asked.time_ns);
+        }
+        let name = facts.name_of(asked.transaction.first);
+        if name.as_ref().is_none_or(|name| !problem.names.contains(name)) {
+            return false;
+        }
+    }
+    let mut gaps: Vec<Nanos> = own.windows(2).filter_map(|pair| Some(pair.get(1)? - pair.first()?)).collect();
+    gaps.sort_unstable();
+    let Some(middle) = gaps.get(gaps.len() / 2).copied() else { return false };
+    let even = gaps.iter().filter(|gap| (*gap - middle).abs() * 4 <= middle).count();
+    let regular = even * 10 >= gaps.len() * 8;
+    regular && servers.len() >= MEMBERS_MIN && others >= OTHERS_MIN && served * 10 >= others * 9
+}
+
+/// Failed checks from which they are seen to be a series.
+const CHECKS_MIN: usize = 4;
+/// Hosts that check one server.
+const CHECKERS_MAX: usize = 4;
+/// Servers that are checked alike.
+const MEMBERS_MIN: usize = 2;
+/// Lookups of others from which they are known to be served.
+const OTHERS_MIN: usize = 10;
 
 /// One degree less grave, but still a fault.
 pub fn milder(severity: Severity) -> Severity {

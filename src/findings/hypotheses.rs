@@ -188,6 +188,8 @@ pub struct Assessment {
     pub problem: Option<usize>,
     /// What failed, in a few words for a title; `None` where the failed lookups say it.
     pub title: Option<String>,
+    /// The questions are a balancer's or monitor's checks; no user's lookup is among them.
+    pub is_probing: bool,
     /// Clients that sent a flood and are no users of the service.
     pub flooders: Vec<Address>,
     /// All hypotheses, best first.
@@ -258,6 +260,8 @@ fn assess_scene(scene: &Scene<'_, '_>, changes: &[Change]) -> Assessment {
     let mut assessment = Assessment { problem: scene.problem, hypotheses, ..Assessment::default() };
     assessment.attack = verdicts::attack(&assessment.hypotheses);
     assessment.title = wording::title::of(scene, &assessment);
+    let problem = scene.problem.and_then(|at| scene.facts.evidence.problems.get(at));
+    assessment.is_probing = problem.is_some_and(|problem| super::gravity::are_checks(scene.facts, problem));
     assessment.flooders = scene.facts.load.flooders(scene.server, &scene.facts.input());
     assessment.wording = wording::sentences(scene, &assessment);
     assessment.checks = checks::list(scene, &assessment);

@@ -202,6 +202,8 @@ pub struct Facts<'i> {
     pub impact: Option<&'i Impact>,
     /// The first answer after the last failure.
     pub recovery: Option<PacketId>,
+    /// The questions are a balancer's or monitor's checks.
+    pub checks: bool,
     /// Clients that sent a flood and are no users of the service.
     pub flooders: &'i [Address],
 }
@@ -232,6 +234,7 @@ impl<'i> Facts<'i> {
             waits: Vec::new(),
             impact,
             recovery: impact.and_then(|i| i.windows.last()?.first_good).map(|mark| mark.packet),
+            checks: false,
             flooders: &[],
         };
         let mut spacing = Vec::new();

@@ -80,7 +80,8 @@ impl<'i> Builder<'i> {
             .map(|(at, problem)| {
                 let own = input.assessments.iter().find(|assessment| assessment.problem == Some(at));
                 let flooders = own.map(|own| own.flooders.as_slice()).unwrap_or_default();
-                Facts { flooders, ..Facts::of(input, problem, input.evidence.impact(at)) }
+                let checks = own.is_some_and(|own| own.is_probing);
+                Facts { flooders, checks, ..Facts::of(input, problem, input.evidence.impact(at)) }
             })
             .take_while(|facts| !is_isolated(facts, questions))
             .collect();

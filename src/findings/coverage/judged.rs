@@ -54,8 +54,10 @@ pub(super) fn services(facts: &Facts<'_>, open: &[OpenItem], found: &[Finding]) 
     for exchange in &facts.traffic.exchanges {
         note(Service::Asked(exchange.kind), exchange.answered > 0);
     }
-    for heard in facts.neighbours.values() {
-        note(Service::Neighbours, *heard);
+    for (target, heard) in &facts.neighbours {
+        // Who spoke once and then no more did not answer.
+        let gone = facts.runs.iter().any(|run| run.target == *target);
+        note(Service::Neighbours, *heard && !gone);
     }
     let mut concerned: BTreeSet<Service> =
         open.iter().filter(|item| item.kind.standing() == Standing::Open).filter_map(service_of).collect();

@@ -340,8 +340,9 @@ fn frames_of(connection: &Connection) -> Vec<PacketId> {
 
 /// Whether a connection carried a question whose failure is told.
 fn is_told(facts: &Facts<'_>, explained: &Explained<'_, '_>, talk: &Talk) -> bool {
-    let request = talk.request.last.and_then(|request| facts.evidence.transaction_of(request));
-    request.is_some_and(|id| explained.has_failure(id))
+    let requests = [talk.request.first, talk.request.last].into_iter().flatten();
+    let mut requests = requests.filter_map(|request| facts.evidence.transaction_of(request));
+    requests.any(|id| explained.has_failure(id))
 }
 
 /// What is odd about a connection that came about.

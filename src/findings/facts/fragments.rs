@@ -93,7 +93,11 @@ pub(super) fn collect(facts: &mut Facts<'_>) -> Vec<Pieces> {
             }
             // What the piece carries after the IP header: the UDP header counts, as offsets do.
             let header = if matches!(decoded.transport, Transport::Udp { .. }) { 8 } else { 0 };
-            let length = (decoded.payload_end - decoded.payload_start) + header;
+            // As the IP header states it: a snap length may have cut the piece.
+            let stated = decoded.network_start + decoded.ip_length;
+            let end =
+                if decoded.ip_length > 0 { stated.max(decoded.payload_end) } else { decoded.payload_end };
+            let length = (end - decoded.payload_start) + header;
             pieces.packets.push(packet.id);
             pieces.received = pieces.received.saturating_add(length);
             if fragment.offset_bytes == 0 {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use hashbrown::HashMap;
 
 use super::asked::{self, Asked};
-use crate::correlate::{AnomalyKind, Outcome};
+use crate::correlate::{AnomalyKind, Outcome, Transaction};
 use crate::decode::Address;
 use crate::findings::{Input, zones};
 use crate::index::{PacketId, Segment};
@@ -79,11 +79,19 @@ pub struct ZoneLoad {
 pub struct Names {
     /// Those that nobody else asked for.
     pub own: u64,
-    /// All.
+    /// Questions.
     pub all: u64,
+    /// Those without a useful answer.
+    pub failed: u64,
 }
 
 impl ZoneLoad {
+    /// Questions of some clients, and those without a useful answer.
+    pub fn of(&self, clients: &[Address]) -> (u64, u64) {
+        let own = clients.iter().filter_map(|client| self.clients.get(client));
+        own.fold((0, 0), |sum, names| (sum.0 + names.all, sum.1 + names.failed))
+    }
+
     /// Who sends the random names: clients of which at least half the names are nobody else's, and of whose names there are not far
     /// fewer than of the busiest one's.
     pub fn flooders(&self) -> Vec<Address> {
@@ -141,6 +149,8 @@ pub struct Unsolicited {
     pub resolvers: BTreeSet<Address>,
     /// Distinct questions in them, up to a limit.
     pub questions: BTreeSet<u64>,
+    /// The host asked none of those resolvers anything in the capture.
+    pub never_asked: bool,
     /// Example responses.
     pub samples: Vec<PacketId>,
 }
@@ -150,9 +160,14 @@ impl Unsolicited {
     pub fn is_reflection(&self) -> bool {
         // A resolver whose queries were not captured gets answers to many questions, each a few times.
         let repeated = self.questions.len() as u64 * VICTIM_REPEATS_MIN <= self.responses;
-        self.responses >= VICTIM_RESPONSES_MIN && self.resolvers.len() >= VICTIM_RESOLVERS_MIN && repeated
+        let several = self.resolvers.len() >= VICTIM_RESOLVERS_MIN;
+        let enough = if several { VICTIM_RESPONSES_MIN } else { VICTIM_RESPONSES_OF_FEW_MIN };
+        self.responses >= enough && repeated && (several || self.never_asked)
     }
 }
+
+/// Responses of few resolvers that make a victim, where it asked none of them anything.
+const VICTIM_RESPONSES_OF_FEW_MIN: u64 = 50;
 
 /// Everything about load.
 #[derive(Debug, Default)]
@@ -306,9 +321,7 @@ pub(super) fn measure(input: &Input<'_>) -> Load {
         {
             let zone_load = by_zone.entry((server.0, zone)).or_default();
             zone_load.queries += 1;
-            let failed =
-                transaction.outcome == Outcome::NoAnswer || matches!(transaction.response_code, 2 | 3);
-            zone_load.failed += u64::from(failed);
+            zone_load.failed += u64::from(is_failed(transaction));
         }
         // ANY, TXT, DNSKEY and RRSIG have the largest answers.
         if matches!(row.qtype, 255 | 16 | 48 | 46) && server.2 == 17 {
@@ -327,6 +340,11 @@ pub(super) fn measure(input: &Input<'_>) -> Load {
     }
     unsolicited(&mut load, input);
     load
+}
+
+/// Whether a question brought nothing of use.
+fn is_failed(transaction: &Transaction) -> bool {
+    transaction.outcome == Outcome::NoAnswer || matches!(transaction.response_code, 2 | 3)
 }
 
 fn count_second(load: &mut Load, seconds: &mut HashMap<Address, Second>, asked: &Asked<'_>) {
@@ -386,7 +404,9 @@ fn distinct(
             None => {}
         }
         if zone_load.clients.len() < CLIENTS_MAX || zone_load.clients.contains_key(&asked.client) {
-            zone_load.clients.entry(asked.client).or_default().all += 1;
+            let own = zone_load.clients.entry(asked.client).or_default();
+            own.all += 1;
+            own.failed += u64::from(is_failed(asked.transaction));
         }
     }
     for ((zone, server, _), (by, at_ns)) in names {
@@ -412,6 +432,17 @@ fn unsolicited(load: &mut Load, input: &Input<'_>) {
         }
         keep(&mut unsolicited.samples, anomaly.packet);
     }
+    if load.unsolicited.is_empty() {
+        return;
+    }
+    for unsolicited in load.unsolicited.values_mut() {
+        unsolicited.never_asked = true;
+    }
+    for asked in asked::all(input) {
+        if let Some(unsolicited) = load.unsolicited.get_mut(&asked.client) {
+            unsolicited.never_asked &= !unsolicited.resolvers.contains(&asked.server.0);
+        }
+    }
 }
 
 fn keep(samples: &mut Vec<PacketId>, packet: PacketId) {
@@ -435,7 +466,7 @@ mod tests {
     #[test]
     fn who_asks_for_what_others_ask_for_sends_no_flood() {
         let address = |last| Address::V4(std::net::Ipv4Addr::new(192, 0, 2, last));
-        let names = |own, all| Names { own, all };
+        let names = |own, all| Names { own, all, failed: 0 };
         let clients = [(1, names(900, 910)), (2, names(850, 850)), (3, names(0, 12)), (4, names(2, 3))];
         let clients = clients.into_iter().map(|(last, names)| (address(last), names)).collect();
         let load = ZoneLoad { clients, ..ZoneLoad::default() };

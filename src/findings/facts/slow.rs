@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::servers::AnswerElsewhere;
 use super::{Facts, ServerKey, asked};
 use crate::correlate::episodes::is_error_code;
 use crate::correlate::lookups::LookupId;
@@ -16,8 +17,10 @@ pub const SLOW_NS: Nanos = 1_000_000_000;
 pub const SLOW_MIN: usize = 3;
 /// The least share of slow lookups among those the client made at that server from the first slow one to the last, in percent.
 pub const SLOW_PERCENT: usize = 5;
-/// An answer this long after an unanswered try is no longer what the person waited for.
-const PATIENCE_NS: Nanos = 30_000_000_000;
+/// A stub goes to the next server within this time (resolv.conf(5): 5 s); what is asked later is a new wish.
+const NEXT_NS: Nanos = 5_500_000_000;
+/// It asks the same server again by another query within this time.
+const AGAIN_NS: Nanos = 2_200_000_000;
 /// Pairs of client and server looked at.
 const PAIRS_MAX: usize = 65_536;
 
@@ -130,9 +133,17 @@ fn wait(facts: &Facts<'_>, asked: &asked::Asked<'_>) -> Option<Wait> {
         // A server that never answers is an outage with failover, no slow one.
         Outcome::NoAnswer if !facts.servers.get(&asked.server)?.answers.is_empty() => {
             let later = facts.answered.get(&(asked.client, asked.row.question))?;
-            let own = asked.time_ns..=asked.time_ns + PATIENCE_NS;
-            let next =
-                later.iter().filter(|answer| own.contains(&answer.time_ns)).min_by_key(|a| a.time_ns)?;
+            let last_ns = facts.time(transaction.last);
+            let same = |answer: &&AnswerElsewhere| {
+                let begins = facts.evidence.transaction_of(answer.packet);
+                let begins =
+                    begins.and_then(|id| facts.evidence.transaction(id)).map(|own| facts.time(own.first));
+                answer.time_ns >= asked.time_ns
+                    && begins.is_some_and(|at_ns| {
+                        at_ns - last_ns <= if answer.server == asked.server.0 { AGAIN_NS } else { NEXT_NS }
+                    })
+            };
+            let next = later.iter().filter(same).min_by_key(|answer| answer.time_ns)?;
             (next.packet, next.time_ns - asked.time_ns, true)
         }
         _ => return None,

@@ -102,6 +102,14 @@ thresholds! {
     FEW_HOPS_MAX: u8 = 30;
     /// The busiest second this close to failures belongs to them.
     SURGE_AROUND_NS: Nanos = 5_000_000_000;
+    /// Answers this close to failures are compared with them.
+    AROUND_NS: Nanos = 30_000_000_000;
+    /// Late answers, or silent questions of large types, that are no chance.
+    LATE_MIN: usize = 2;
+    /// Silent questions from ports of their own from which new flows as such may fail.
+    NEW_PORTS_MIN: usize = 8;
+    /// Ports answered before.
+    NEW_PORTS_BEFORE_MIN: usize = 4;
     /// Bytes of one segment that is large.
     LARGE_BYTES: u32 = 500;
     /// Answers lost one after the other that are no chance.

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use super::catalogue::{CATALOGUE, Cause, Class, Entry};
 use super::ledger::{Ledger, sum};
-use super::matrix::{Row, answers};
+use super::matrix::{Row, answers, surroundings};
 use super::thresholds::{BEST_DB, CONSISTENT_DB, LEAD_DB};
-use super::{Change, Hypothesis, Verdict};
+use super::{Change, Hypothesis, LedgerRow, Verdict};
 
 /// What the scene says about classes beyond the catalogue.
 #[derive(Clone, Copy, Debug, Default)]
@@ -30,6 +30,12 @@ pub fn judge(mut ledger: Ledger, classing: Classing, changes: &[Change]) -> Vec<
             if rows.is_empty() && entry.cause > Cause::Interception {
                 return None;
             }
+            // In another class than its own it leaves something else open.
+            let cannot_tell = if class_of(entry, classing) == entry.class {
+                left_open(entry, &rows)
+            } else {
+                "Whether anyone ever used the address: a wrong address sends the same packets as an absent host."
+            };
             Some(Hypothesis {
                 cause: entry.cause,
                 title: entry.title,
@@ -38,13 +44,7 @@ pub fn judge(mut ledger: Ledger, classing: Classing, changes: &[Change]) -> Vec<
                 verdict: Verdict::Neither,
                 ledger: rows,
                 tied_with: Vec::new(),
-                // In another class than its own it leaves something else open.
-                cannot_tell: if class_of(entry, classing) == entry.class {
-                    entry.cannot_tell.to_owned()
-                } else {
-                    "Whether anyone ever used the address: a wrong address sends the same packets as an absent host."
-                        .to_owned()
-                },
+                cannot_tell: cannot_tell.to_owned(),
             })
         })
         .collect();
@@ -69,6 +69,23 @@ pub fn judge(mut ledger: Ledger, classing: Classing, changes: &[Change]) -> Vec<
     // Sorting is stable: inside a tie the catalogue's order stands, which ranks nothing.
     all.sort_by_key(place);
     companions_last(all)
+}
+
+/// What a cause leaves open, beyond what its own rows show.
+fn left_open(entry: &Entry, rows: &[LedgerRow]) -> &'static str {
+    let has = |kind: &Row| rows.iter().any(|row| row.id == kind.id() && row.weight_db > Some(0));
+    match entry.cause {
+        Cause::Upstream if has(&surroundings::UPSTREAM_FAILS) || has(&answers::UPSTREAM_SLOW) => {
+            "Why what lies behind the resolver fails; what it asked there is in this capture."
+        }
+        Cause::DeadMember if has(&surroundings::MEMBER_FAILS) => {
+            "Why that host behind the address does not serve."
+        }
+        Cause::LateAnswer if has(&answers::ANSWER_IGNORED) => {
+            "What on the asking host keeps the answers away."
+        }
+        _ => entry.cannot_tell,
+    }
 }
 
 /// In a doubtful record no cause is more than consistent with the evidence.

@@ -10,9 +10,10 @@ use super::problem::{sentence, sentence as capital};
 use super::{Builder, Need, section, table};
 use crate::correlate::Signature;
 use crate::findings::hypotheses::checks::parting;
-use crate::findings::hypotheses::matrix::{Row, answers, errors};
+use crate::findings::hypotheses::matrix::{Row, answers, errors, surroundings};
 use crate::findings::hypotheses::{Assessment, Author, Cause, Check, Hypothesis, LedgerRow, Topic, Verdict};
 use crate::index::PacketId;
+use crate::protocols::dns::extended_error_name;
 
 pub fn cause(b: &Builder<'_>) -> Section {
     let mut blocks = Vec::new();
@@ -222,15 +223,35 @@ pub fn phrase(hypothesis: &Hypothesis, facts: Option<&Facts<'_>>) -> String {
         hypothesis.ledger.iter().any(|row| own(&row))
     };
     match hypothesis.cause {
+        Cause::Upstream if has(&answers::UPSTREAM_SLOW) => {
+            return "the time passes behind the resolver: the servers it asks answer late".to_owned();
+        }
+        Cause::Upstream if has(&surroundings::UPSTREAM_FAILS) => {
+            return "the failure lies behind the resolver: the servers it asks fail it".to_owned();
+        }
         Cause::Upstream => {
-            return "the failure lies behind the resolver: its upstream or the zone's own servers do not answer, or validation fails".to_owned();
+            let named = facts.and_then(|facts| facts.transactions.iter().find_map(|own| own.extended_error));
+            return match named {
+                Some(code) if has(&answers::EXTENDED_ZONE) => format!(
+                    "the failure lies behind the resolver: its answers say {}",
+                    extended_error_name(code)
+                ),
+                _ => "the failure lies behind the resolver: its upstream or the zone's own servers do not answer, or validation fails".to_owned(),
+            };
         }
         Cause::Policy if has(&answers::RESPONSES_LIMITED) => {
             return "the server limits how often it answers (response rate limiting)".to_owned();
         }
+        Cause::LateAnswer if has(&answers::ANSWER_IGNORED) => {
+            return "the asking host itself does not take the answers (its own packet filter, or a socket closed too soon)"
+                .to_owned();
+        }
         Cause::LossyPath if has(&answers::ANSWER_DAMAGED) => {
             return "answers are damaged on the way (wrong checksums), and thrown away by who gets them"
                 .to_owned();
+        }
+        Cause::NoRoute if has(&surroundings::LOOPED) => {
+            return "a routing loop: packets to the server circle until their hops are used up".to_owned();
         }
         Cause::NoRoute if has(&errors::LOCAL_NO_ROUTE) => {
             return "the asking host itself had no route to the server's network".to_owned();
@@ -279,7 +300,7 @@ pub fn phrase(hypothesis: &Hypothesis, facts: Option<&Facts<'_>>) -> String {
             format!("one of several members behind {server} does not serve, or the service comes and goes")
         }
         Cause::PropertyFilter => {
-            format!("a device on the path or {server} itself ignores queries with one property, named above")
+            format!("a device on the path or {server} itself ignores queries with one property")
         }
         _ => title(),
     }

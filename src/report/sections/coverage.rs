@@ -86,7 +86,7 @@ pub fn summary(b: &Builder<'_>) -> Vec<Block> {
 }
 
 /// What became of the DNS questions, in numbers.
-fn questions(b: &Builder<'_>) -> String {
+pub fn questions(b: &Builder<'_>) -> String {
     let i = &b.inventory;
     let outcomes: Vec<String> = i
         .outcomes
@@ -103,13 +103,26 @@ fn questions(b: &Builder<'_>) -> String {
             words::count(i.queries.len(), "DNS query", "DNS queries")
         );
     }
+    let denied = b.input.evidence.transactions.iter();
+    let denied =
+        denied.filter(|own| own.outcome == Outcome::Answered && own.response_code == NAME_ERROR).count();
+    let denied = match denied {
+        0 => String::new(),
+        some => format!(
+            " {} that the name does not exist (NXDOMAIN), which is an answer.",
+            words::count(some, "answer says", "answers say")
+        ),
+    };
     format!(
-        "{}{sent} {} checked: {}.",
+        "{}{sent} {} checked: {}.{denied}",
         words::count(i.questions as usize, "DNS question", "DNS questions"),
         if i.questions == 1 { "was" } else { "were" },
         words::list(&outcomes, 8)
     )
 }
+
+/// NXDOMAIN (RFC 1035 §4.1.1).
+const NAME_ERROR: u16 = 3;
 
 /// The findings that are more than notes.
 fn grave(b: &Builder<'_>) -> Option<Block> {

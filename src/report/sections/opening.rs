@@ -8,7 +8,7 @@ use super::problem::{clients, ends, names, sentence};
 use super::{Builder, Need, coverage, outage, section, table};
 use crate::correlate::{Signature, Vantage};
 use crate::findings::hypotheses::matrix::errors;
-use crate::findings::hypotheses::{Assessment, Cause, Check, Topic, Verdict};
+use crate::findings::hypotheses::{Assessment, Cause, Check, Group, LedgerRow, Topic, Verdict};
 use crate::index::PacketId;
 use crate::protocols::dns::response_code_name;
 use crate::text::thousands;
@@ -22,6 +22,7 @@ pub fn summary(b: &Builder<'_>) -> Section {
         blocks.push(span(b));
         blocks.extend(affected(b));
         blocks.extend(cause(b));
+        blocks.extend(why(b));
         blocks.extend(others(b));
         blocks.push(unknown(b));
         blocks.extend(coverage::beside_failures(b));
@@ -40,6 +41,10 @@ pub fn summary(b: &Builder<'_>) -> Section {
 /// in the capture, a site that fails although DNS works.
 fn beside_dns(b: &Builder<'_>) -> Vec<Block> {
     let mut blocks = Vec::new();
+    if b.inventory.questions > 0 {
+        let whole = b.inventory.whole();
+        blocks.push(b.claim("summary.checked", Voice::Observed, coverage::questions(b), &whole));
+    }
     for (number, assessment) in b.incidents().into_iter().enumerate() {
         let frames = frames_of(assessment, None);
         let told = assessment.wording.iter().filter(|sentence| sentence.topic == Topic::Cause);
@@ -153,8 +158,10 @@ fn seen(b: &Builder<'_>) -> Block {
         format!("failed: {}", words::list(&told, told.len()))
     };
     let at_least = if facts.impact.is_some_and(|impact| impact.capped) { "At least " } else { "" };
+    // Where others of the questions were answered, the names are those of the failed ones.
+    let all = failed == asked;
     let text = format!(
-        "{at_least}{} of {}{}{sent} from {} to {} ({} port {}) for {} {what}.",
+        "{at_least}{} of {}{}{sent} from {} to {} ({} port {}){} {what}{}.",
         thousands(failed),
         words::count(asked as usize, one, many),
         outage::class(facts),
@@ -162,7 +169,8 @@ fn seen(b: &Builder<'_>) -> Block {
         facts.server,
         words::transport(facts.problem.transport),
         facts.port,
-        names(facts)
+        if all { format!(" for {}", names(facts)) } else { String::new() },
+        if all { String::new() } else { format!("; what failed asked for {}", names(facts)) }
     );
     let mut frames = facts.frames.clone();
     frames.extend(phases.iter().flat_map(|phase| phase.frames.iter().copied()));
@@ -230,6 +238,22 @@ fn cause(b: &Builder<'_>) -> Option<Block> {
     let rows = rows_behind(b.assessment(0)?, Topic::Cause);
     Some(b.weighed("summary.cause", text, &frames, rows))
 }
+
+/// What parts the leading explanation from the others: its heaviest observation beyond what the failures themselves say.
+fn why(b: &Builder<'_>) -> Option<Block> {
+    let leading = b.assessment(0)?.leading();
+    let [only] = leading.as_slice() else { return None };
+    let tells = |row: &&LedgerRow| {
+        !row.off
+            && row.group != Group::ErrorSemantics
+            && row.weight_db.is_some_and(|weight| weight >= TELLING_DB)
+    };
+    let row = only.ledger.iter().filter(tells).max_by_key(|row| row.weight_db)?;
+    Some(b.weighed("summary.why", row.observation.clone(), &row.frames, vec![row.id.clone()]))
+}
+
+/// A weight from which on an observation is worth a sentence of the summary.
+const TELLING_DB: i32 = 10;
 
 fn others(b: &Builder<'_>) -> Option<Block> {
     let told = b.facts.first()?.impact.map(|impact| impact.phases.as_slice()).unwrap_or_default();

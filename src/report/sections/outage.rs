@@ -267,7 +267,7 @@ fn one(facts: &Facts<'_>, client: &Client) -> String {
             open => format!(", the other {open} cannot be told"),
         };
         return format!(
-            "{name} was never served meanwhile: {of} failed{rest}, and no other resolver answered it"
+            "{name} was never served meanwhile: {of} failed{rest}, and no other resolver answered any of them in time"
         );
     }
     let again = match client.repeated {
@@ -302,7 +302,7 @@ fn many(facts: &Facts<'_>, clients: &[&Client]) -> String {
         let (n, verb) = (stranded.len(), if stranded.len() == 1 { "was" } else { "were" });
         let which = if n == all { String::new() } else { format!(" ({})", words::list(&stranded, LISTED)) };
         parts.push(format!(
-            "{}{which} {verb} never served meanwhile: no other resolver answered",
+            "{}{which} {verb} never served meanwhile: no other resolver answered what failed",
             of_all(n, all)
         ));
     }
@@ -341,6 +341,11 @@ fn of_all(number: usize, all: usize) -> String {
 /// What it meant for users, in plain words.
 pub fn effect(facts: &Facts<'_>) -> Option<String> {
     let impact = facts.impact?;
+    if facts.checks {
+        let text = "for users: the questions are the same one again and again, as the checks of a balancer; no user's lookup is among \
+                    them";
+        return Some(sentence(text));
+    }
     let users = Some(facts.users()).filter(|users| !users.is_empty())?;
     let all = users.len();
     let stranded = users.iter().filter(|client| client.never_served).count();

@@ -237,7 +237,7 @@ matrix! {
     TRIES_SPLIT: 89 OtherTraffic, "services §5.2 H40",
         for "a device on the path drops such queries, or the server ignores them",
         against "what decides is in the query, not chance or time",
-        [H29 -10, H30 -20, H31 -20, H40 20, H42 -10];
+        [H29 -10, H30 -20, H31 -20, H39 -20, H40 20, H42 -10];
     /// Of two queries sent at once one was lost, more than once.
     PAIR_TORN: 90 OtherTraffic, "services §5.2 H42",
         for "a translator or firewall that makes the entry of a new flow twice drops one of the two (a race)",
@@ -323,8 +323,38 @@ matrix! {
         for "something between this point and the client drops every answer to it",
         against "the server answered",
         [H1 -20, H2 -10, H5 10, H6 -20, H8 10, H9 -10, H29 -10];
+    /// Answers came to the asking host's link and were not taken there.
+    ANSWER_IGNORED: 116 ErrorSemantics, "truth T7, hypotheses §2 H19",
+        for "the asking host's own packet filter, or a socket closed too soon, keeps the answers from who asked",
+        against "the answers arrived on the asking host's link",
+        [H1 -20, H2 -20, H3 -20, H5 2, H6 -20, H8 -20, H9 -10, H19 20, H29 -20];
+    /// The same server gives data for the same question over another transport.
+    CONTRADICTED_BY_TRANSPORT: 125 OtherTraffic, "services §5.2 H23",
+        for "a device on the way answers one transport in the server's name and lets the other pass",
+        against "the server itself has the name",
+        [H13 -10, H14 -5, H15 -20, H23 20];
+    /// The same server gives data for the same question to others.
+    CONTRADICTED_BY_CLIENT: 125 OtherTraffic, "services §5.2 H23, hypotheses §2 H14",
+        for "a device on one client's way answers in the server's name, or the server tells its clients different things (views)",
+        against "the server has the name",
+        [H13 -5, H14 10, H15 -10, H23 10];
+    /// The server answered others of the same time seconds later: it hung, or was overloaded, and its queue ran over.
+    LATE_BESIDE: 130 OtherTraffic, "hypotheses §2 H9, services §5.2 H31",
+        for "what waited was answered when the server went on; what its queue could not hold was lost",
+        against "the queries of that time reached the server",
+        [H1 -20, H2 -10, H3 -5, H5 -20, H6 -20, H7 -20, H8 -10, H9 10, H27 2, H29 -10, H31 20, H39 -10, H40 -10],
+        excludes [H4];
+    /// Silence from one moment on where every query comes from a port of its own and was answered before.
+    NEW_PORTS_FAIL: 128 Timing, "hypotheses §2 H22",
+        for "a translator that ran out of ports or entries drops every new flow",
+        [H22 5];
+    /// Only questions of types with large answers fail.
+    LARGE_TYPES_FAIL: 129 OtherTraffic, "hypotheses §2 H11",
+        for "questions with large answers fail and others are answered meanwhile",
+        against "what decides goes with the type: the size of the answer, or the type itself",
+        [H11 10, H1 -20, H4 -20, H6 -20, H8 2, H13 5, H22 -5, H29 -10, H39 -20, H40 5];
     /// Answers came with wrong checksums, which receivers throw away.
-    ANSWER_DAMAGED: 116 ErrorSemantics, "truth T14",
+    ANSWER_DAMAGED: 127 ErrorSemantics, "truth T14",
         for "something on the way changes packets and leaves their checksums wrong",
         against "the server answered, and the answer came, damaged",
         [H1 -20, H2 -20, H5 -10, H6 -20, H8 -10, H9 -10, H29 20, H39 -10];

@@ -81,6 +81,11 @@ matrix! {
     OTHER_RESOLVER: 25 OtherTraffic, "hypotheses §2 H4",
         for "the client's path to resolvers works; this address is the odd one",
         [H4 5];
+    /// Answers to queries that were not captured at the server's side, where others of the same client are.
+    ANSWERED_SHORT: 126 Generator, "services §5.2 H23",
+        for "who answered stands before the place where the server's queries are captured",
+        against "the query did not reach the server's side",
+        [H13 -10, H14 -10, H15 -20, H23 20];
     /// ARP or neighbour requests for the server unanswered.
     ARP_UNANSWERED: 29 Generator, "hypotheses §2 H6",
         for "nobody on that network holds the address",
@@ -207,7 +212,7 @@ matrix! {
     UPSTREAM_FAILS: 77 OtherTraffic, "hypotheses §2 H13",
         for "the server received the query and could not find an answer behind it",
         against "the server received the query and worked on it",
-        [H13 20, H8 -10, H1 -20, H2 -10, H4 -20, H6 -20, H7 -20, H22 -5];
+        [H13 20, H8 -10, H1 -20, H2 -10, H4 -20, H6 -20, H7 -20, H22 -5, H29 -10, H39 -20, H40 -10];
     /// The same where random names are asked, which exhaust whoever is asked for them.
     UPSTREAM_FLOODED: 77 OtherTraffic, "hypotheses §2 H9, H13",
         for "names made up at random are passed on and exhaust the zone's own servers",

@@ -1,11 +1,14 @@
 //! Rows from DNS answers that report a failure: response codes, extended errors, policy, lateness.
 
+use std::collections::HashSet;
+
 use super::silence::firsts;
 use crate::correlate::{Lost, Outcome, Signature, Transaction};
+use crate::decode::Address;
 use crate::findings::hypotheses::ledger::Ledger;
 use crate::findings::hypotheses::matrix::answers as row;
 use crate::findings::hypotheses::scene::Scene;
-use crate::findings::hypotheses::thresholds::{ANSWERS_MAX, LARGE_MIN, LOST_ALL_MIN};
+use crate::findings::hypotheses::thresholds::{ANSWERS_MAX, AROUND_NS, LARGE_MIN, LOST_ALL_MIN};
 use crate::findings::zones;
 use crate::index::PacketId;
 use crate::protocols::dns::{extended_error_name, response_code_name};
@@ -17,6 +20,7 @@ pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
             extended(scene, *code, ledger);
             zone(scene, *code, ledger);
             existed(scene, *code, ledger);
+            contradicted(scene, ledger);
         }
         Some(Signature::Late) => late(scene, ledger),
         Some(Signature::NotReceived) => lost(scene, ledger),
@@ -124,6 +128,57 @@ fn existed(scene: &Scene<'_, '_>, code: u16, ledger: &mut Ledger) {
     );
 }
 
+/// The same server gives data for the same question at the same time: over TCP to the same client, or to others.
+fn contradicted(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
+    let index = scene.facts.index;
+    let key = |packet: PacketId| Some(index.packet(packet)?.dns()?.question);
+    let wanted: HashSet<u64> = scene.transactions.iter().filter_map(|own| key(own.first)).collect();
+    let (from, to) = (scene.period_ns.0 - AROUND_NS, scene.period_ns.1 + AROUND_NS);
+    let useful = |transport: u8| {
+        let server = scene.facts.servers.get(&(scene.server, scene.service.0, transport));
+        let answers = server.into_iter().flat_map(|server| &server.answers);
+        let inside =
+            answers.filter(move |answer| (from..=to).contains(&answer.time_ns) && answer.response_code == 0);
+        inside.take(ANSWERS_MAX)
+    };
+    let has_data = |packet: PacketId| index.packet(packet)?.dns().map(|row| row.header.counts[1] > 0);
+    let same = |packet: PacketId| {
+        key(packet).is_some_and(|question| wanted.contains(&question)) && has_data(packet) == Some(true)
+    };
+    let own = |client: &Address| scene.clients.contains(client);
+    let other_transport = if scene.service.1 == UDP { TCP } else { UDP };
+    let by_transport: Vec<PacketId> = useful(other_transport)
+        .filter(|answer| own(&answer.client) && same(answer.packet))
+        .map(|answer| answer.packet)
+        .collect();
+    let by_client: Vec<PacketId> = useful(scene.service.1)
+        .filter(|answer| !own(&answer.client) && same(answer.packet))
+        .map(|answer| answer.packet)
+        .collect();
+    let shown = firsts(&scene.transactions).into_iter().take(LARGE_MIN);
+    if !by_transport.is_empty() {
+        ledger.see(
+            &row::CONTRADICTED_BY_TRANSPORT,
+            format!(
+                "{} gave data for the same question over {} meanwhile.",
+                scene.server,
+                if other_transport == TCP { "TCP" } else { "UDP" }
+            ),
+            shown.chain(by_transport.into_iter().take(LARGE_MIN)).collect(),
+        );
+    } else if !by_client.is_empty() {
+        ledger.see(
+            &row::CONTRADICTED_BY_CLIENT,
+            format!("{} gave data for the same question to another client meanwhile.", scene.server),
+            shown.chain(by_client.into_iter().take(LARGE_MIN)).collect(),
+        );
+    }
+}
+
+/// IP protocol numbers.
+const TCP: u8 = 6;
+const UDP: u8 = 17;
+
 /// Answers that passed here and did not arrive: what stands between this point and the client, not the server.
 fn lost(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     let evidence = scene.facts.evidence;
@@ -136,6 +191,27 @@ fn lost(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
             _ => None,
         })
         .collect();
+    let ignored: Vec<PacketId> = scene
+        .transactions
+        .iter()
+        .filter_map(|transaction| match how(transaction)? {
+            Lost::Ignored(again) => Some([transaction.answer?, again]),
+            _ => None,
+        })
+        .flatten()
+        .collect();
+    if ignored.len() > scene.transactions.len() {
+        ledger.see(
+            &row::ANSWER_IGNORED,
+            format!(
+                "{} answers of {} came to the asking host's link, and it asked the same again after its timer.",
+                ignored.len() / 2,
+                scene.server
+            ),
+            ignored,
+        );
+        return;
+    }
     // What the client's own host refused has reached it.
     let refused = |transaction: &&&Transaction| matches!(how(transaction), Some(Lost::Refused(_)));
     if scene.transactions.iter().filter(refused).count() * 2 > scene.transactions.len() {

@@ -35,17 +35,19 @@ pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
 
 fn random_labels(scene: &Scene<'_, '_>, ledger: &mut Ledger) -> bool {
     let Some((zone, of)) = scene.facts.load.random_zone(scene.server) else { return false };
-    let sources = of.flooders().len();
+    let sources = of.flooders();
+    let (queries, failed) = of.of(&sources);
+    let sources = sources.len();
     let many = sources >= FLOOD_CLIENTS_MIN || scene.sees_load();
     ledger.see(
         if many { &row::RANDOM_LABELS } else { &row::RANDOM_LABELS_FEW },
         format!(
             "{} queries for {} different names under {} from {}, {} % without a useful answer.",
-            of.queries,
+            queries,
             of.names,
             crate::findings::rules::plain_name(zone),
             crate::findings::rules::counted(sources, "client", "clients"),
-            of.failed * 100 / of.queries.max(1)
+            failed * 100 / queries.max(1)
         ),
         of.samples.clone(),
     );

@@ -83,6 +83,7 @@ fn behind(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         .into_iter()
         .flat_map(|asked| asked.answers.iter().take(ANSWERS_MAX))
         .filter_map(|answer| evidence.transaction(evidence.transaction_of(answer.packet)?))
+        .filter(|own| own.response_code == 0)
         .collect();
     let served_to: Vec<(PacketId, Address)> = served.iter().filter_map(|own| onward(own)).collect();
     if served_to.len() < MEMBER_MIN || served_to.len() * 100 < served.len() * BEHIND_PERCENT {
@@ -93,6 +94,25 @@ fn behind(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     let all = scene.transactions.len();
     if failed_to.len() >= MEMBER_MIN && failed_to.len() * 100 >= all * BEHIND_PERCENT {
         members(scene, &failed_to, &served_to, ledger);
+    } else if matches!(scene.signature, Some(Signature::ResponseCode(_)))
+        && scene.facts.index.sources.len() > 1
+    {
+        let short = scene.transactions.iter().filter(|own| onward(own).is_none());
+        let short: Vec<PacketId> = short.flat_map(|own| [Some(own.first), own.answer]).flatten().collect();
+        if short.len() >= MEMBER_MIN && short.len() * 50 >= all * BEHIND_PERCENT {
+            ledger.see(
+                &row::ANSWERED_SHORT,
+                format!(
+                    "{} of {} of these queries were answered without being captured at the other place, as {} of {} usefully \
+                     answered ones were.",
+                    short.len() / 2,
+                    all,
+                    served_to.len(),
+                    served.len()
+                ),
+                short,
+            );
+        }
     } else if scene.signature == Some(&Signature::NoAnswer) {
         let stopped = scene.transactions.iter().filter(|own| onward(own).is_none());
         let stopped: Vec<PacketId> = stopped.map(|own| own.first).collect();

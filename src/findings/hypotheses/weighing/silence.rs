@@ -11,7 +11,10 @@ use crate::findings::hypotheses::catalogue::{Cause, Class};
 use crate::findings::hypotheses::ledger::Ledger;
 use crate::findings::hypotheses::matrix::answers as row;
 use crate::findings::hypotheses::scene::Scene;
-use crate::findings::hypotheses::thresholds::{ACCEPTED_FACTOR, OTHER_DESTINATIONS_MIN, PATH_AROUND_NS};
+use crate::findings::hypotheses::thresholds::{
+    ACCEPTED_FACTOR, ANSWERS_MAX, CITED_MAX as ANSWERS_CITED, LATE_MIN, NEW_PORTS_BEFORE_MIN, NEW_PORTS_MIN,
+    OTHER_DESTINATIONS_MIN, PATH_AROUND_NS,
+};
 use crate::index::PacketId;
 use crate::time::Nanos;
 
@@ -32,6 +35,9 @@ pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     other_address(scene, ledger);
     other_answer(scene, &silent, ledger);
     new_flows(scene, ledger);
+    late_beside(scene, ledger);
+    new_ports(scene, &silent, ledger);
+    large_types(scene, &silent, ledger);
     if scene.names.len() > 1 && answered_in_period(scene).is_none() {
         ledger.see(
             &row::ALL_NAMES_FAIL,
@@ -217,6 +223,93 @@ fn new_flows(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
             firsts(&scene.silent()),
         );
     }
+}
+
+/// Other questions of the same time were answered seconds later.
+fn late_beside(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
+    let (from, to) = scene.period_ns;
+    let late = scene.facts.problems().map(|(_, other)| other).filter(|other| {
+        other.server == (scene.server, scene.service.0)
+            && other.signature == Signature::Late
+            && other.first_ns <= to + PATH_AROUND_NS
+            && other.last_ns >= from - PATH_AROUND_NS
+    });
+    let late: Vec<&Transaction> = late.flat_map(|other| scene.facts.transactions(other)).collect();
+    if late.len() < LATE_MIN {
+        return;
+    }
+    ledger.see(
+        &row::LATE_BESIDE,
+        format!(
+            "{} answered {} of the same time, seconds late.",
+            scene.server,
+            crate::findings::rules::counted(late.len(), "other question", "other questions")
+        ),
+        late.iter().flat_map(|own| [Some(own.first), own.answer]).flatten().take(ANSWERS_CITED).collect(),
+    );
+}
+
+/// Every silent question came from a port of its own, as did those answered before.
+fn new_ports(scene: &Scene<'_, '_>, silent: &[&Transaction], ledger: &mut Ledger) {
+    let index = scene.facts.index;
+    let port =
+        |query: PacketId| index.packet(query).map(|query| (query.source_address(), query.source_port()));
+    let failed: BTreeSet<_> = silent.iter().filter_map(|own| port(own.first)).collect();
+    let (from, to) = scene.period_ns;
+    let answers = scene.asked().into_iter().flat_map(|asked| asked.answers.iter().take(ANSWERS_MAX));
+    let before: BTreeSet<_> = answers
+        .clone()
+        .filter(|answer| answer.time_ns < from)
+        .filter_map(|answer| index.packet(answer.packet))
+        .map(|answer| (answer.destination_address(), answer.destination_port()))
+        .collect();
+    let meanwhile = answers.clone().any(|answer| (from..=to).contains(&answer.time_ns));
+    let own = |set: &BTreeSet<(Address, u16)>| {
+        set.iter().filter(|(client, _)| scene.clients.contains(client)).count()
+    };
+    if meanwhile
+        || failed.len() < NEW_PORTS_MIN
+        || own(&before) < NEW_PORTS_BEFORE_MIN
+        || !failed.is_disjoint(&before)
+    {
+        return;
+    }
+    ledger.see(
+        &row::NEW_PORTS_FAIL,
+        format!(
+            "Questions to {} were answered from {} ports; from then on each came from a port not used before, and none was answered.",
+            scene.server,
+            own(&before)
+        ),
+        firsts(silent),
+    );
+}
+
+/// Types whose answers are large (ANY, TXT, DNSKEY, RRSIG) fail while others are answered.
+fn large_types(scene: &Scene<'_, '_>, silent: &[&Transaction], ledger: &mut Ledger) {
+    let index = scene.facts.index;
+    let qtype = |query: PacketId| index.packet(query).and_then(|query| query.dns().map(|row| row.qtype));
+    let large = |qtype: u16| matches!(qtype, 16 | 46 | 48 | 255);
+    let (from, to) = scene.period_ns;
+    let answers = scene.asked().into_iter().flat_map(|asked| asked.answers_in(from, to));
+    let served: Vec<PacketId> = answers
+        .filter(|answer| scene.clients.contains(&answer.client))
+        .map(|answer| answer.packet)
+        .take(ANSWERS_CITED)
+        .collect();
+    let small =
+        !served.is_empty() && served.iter().all(|answer| qtype(*answer).is_some_and(|qtype| !large(qtype)));
+    if silent.len() < LATE_MIN || !small || !silent.iter().all(|own| qtype(own.first).is_some_and(large)) {
+        return;
+    }
+    ledger.see(
+        &row::LARGE_TYPES_FAIL,
+        format!(
+            "All {} silent questions are of types with large answers; those of other types were answered meanwhile.",
+            silent.len()
+        ),
+        firsts(silent).into_iter().chain(served).collect(),
+    );
 }
 
 fn rate_limited(scene: &Scene<'_, '_>, ledger: &mut Ledger) {

@@ -19,6 +19,7 @@ use crate::findings::hypotheses::thresholds::{
     COPIES_MAX, HOST_AROUND_NS, INTERLEAVED_ONE_IN, LOOPED_MIN, NEIGHBOUR_AROUND_NS, TCP_AFTER_NS,
     UPSTREAM_CITED,
 };
+use crate::findings::zones;
 use crate::index::PacketId;
 use crate::time::Nanos;
 
@@ -56,7 +57,10 @@ fn upstream(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
                 && other.first_ns <= to + HOST_AROUND_NS
                 // A resolver remembers a failure for a while (RFC 9520 §3.2).
                 && other.last_ns >= from - HOST_AROUND_NS
-                && other.names.iter().any(|name| scene.names.contains(name))
+                && other.names.iter().any(|name| {
+                    // A secondary asks for the zone itself (SOA, transfer).
+                    scene.names.contains(name) || name != "." && scene.names.iter().any(|own| zones::is_below(own, name))
+                })
         })
         .collect();
     let mut servers: Vec<_> = behind.iter().map(|other| other.server.0).collect();
@@ -75,10 +79,11 @@ fn upstream(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     ledger.see(
         if super::load::is_random_flood(scene) { &row::UPSTREAM_FLOODED } else { &row::UPSTREAM_FAILS },
         format!(
-            "{} itself asked {} for the same {}, without success.",
+            "{} itself asked {} for the same {} or {} zone, without success.",
             scene.server,
             shown.join(", "),
-            if scene.names.len() == 1 { "name" } else { "names" }
+            if scene.names.len() == 1 { "name" } else { "names" },
+            if scene.names.len() == 1 { "its" } else { "their" }
         ),
         frames,
     );
@@ -357,14 +362,19 @@ fn transports(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     let over_udp = scene.service.1 == 17;
     // The service answers over UDP: it runs, and only TCP is refused.
     let truncated = scene.signature == Some(&Signature::Truncated);
+    let clients = &scene.clients;
+    let over_udp_too = over_udp
+        && scene
+            .asked()
+            .is_some_and(|asked| asked.answers_in(from, to).any(|answer| clients.contains(&answer.client)));
     if let Some(works) = tried.iter().find(|connection| connection.served) {
         // Where UDP answers as well, only too little, no rule parts the two.
         ledger.see(
-            if truncated { &row::TCP_WORKS_TOO } else { &row::TCP_WORKS },
+            if truncated || over_udp_too { &row::TCP_WORKS_TOO } else { &row::TCP_WORKS },
             format!("TCP port {} of {} answers.", scene.service.0, scene.server),
             vec![works.syn],
         );
-        if over_udp && !truncated {
+        if over_udp && !truncated && !over_udp_too {
             split(scene, works, "UDP fails while TCP to the same port answers", ledger);
         }
     }

@@ -81,12 +81,16 @@ pub(super) fn errors(scene: &Scene<'_, '_>, leading: &[Cause], assessment: &Asse
     }
     if let Some(first) = route.first() {
         out.push((
-            format!(
-                "{} had no route to {server} at the time ({}). RFC 1122 treats such messages as a hint, since they also \
-                 occur during routing changes.",
-                first.source,
-                first.words()
-            ),
+            if first.meaning == Meaning::HopsExceeded {
+                format!("{} reported that packets to {server} had used up their hops on the way.", first.source)
+            } else {
+                format!(
+                    "{} had no route to {server} at the time ({}). RFC 1122 treats such messages as a hint, since they also \
+                     occur during routing changes.",
+                    first.source,
+                    first.words()
+                )
+            },
             packets(&route),
         ));
     }

@@ -1,6 +1,7 @@
 //! What an incident beside failed lookups is called in a report's title.
 
 use crate::findings::facts::Meaning;
+use crate::findings::hypotheses::matrix::answers;
 use crate::findings::hypotheses::scene::{Incident, Scene};
 use crate::findings::hypotheses::{Assessment, Cause};
 use crate::findings::rules::{clients, plain_name};
@@ -14,7 +15,19 @@ pub(in super::super) fn of(scene: &Scene<'_, '_>, assessment: &Assessment) -> Op
     };
     let leads = |cause: Cause| assessment.leading().iter().any(|own| own.cause == cause);
     let Some(incident) = scene.incident else {
-        return leads(Cause::Portal).then(|| led(scene)).flatten();
+        let ignored = assessment.of(Cause::LateAnswer).is_some_and(|own| {
+            own.ledger
+                .iter()
+                .any(|row| row.id == answers::ANSWER_IGNORED.id() && row.weight_db > Some(0) && !row.off)
+        });
+        return match () {
+            () if leads(Cause::Portal) => led(scene),
+            () if leads(Cause::LateAnswer) && ignored => Some(format!(
+                "Answers of DNS server {server} reach {} and are not taken there",
+                clients(&scene.clients)
+            )),
+            () => None,
+        };
     };
     Some(match incident {
         Incident::Silence => {
