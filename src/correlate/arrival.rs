@@ -462,8 +462,9 @@ impl Arrival<'_> {
 }
 
 const UDP: u8 = 17;
-/// Zone transfers (RFC 1995, RFC 5936).
+/// The type that asks for what changed in a zone (RFC 1995).
 const IXFR: u16 = 251;
+/// The type that asks for a whole zone (RFC 5936).
 const AXFR: u16 = 252;
 /// Code 4 of destination unreachable speaks of the size (RFC 1191).
 const NEEDS_FRAGMENTS: u8 = 4;

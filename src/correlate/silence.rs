@@ -148,8 +148,11 @@ fn acknowledges(index: &Index, hosts: &BTreeSet<Address>) -> bool {
     })
 }
 
+/// TCP flags (RFC 9293 §3.1).
 const SYN: u8 = 2;
+/// See [`SYN`].
 const RST: u8 = 4;
+/// See [`SYN`].
 const ACK: u8 = 16;
 
 /// Queries were sent to a client; anything else was.

@@ -28,8 +28,9 @@ const NAMES_MIN: usize = 50;
 const DIFFERENT_PERCENT: usize = 80;
 /// Share of answered ones, in percent.
 const ANSWERED_PERCENT: usize = 50;
-/// Pairs of client and zone followed, and names told apart of each.
+/// Pairs of client and zone followed.
 const PAIRS_MAX: usize = 65_536;
+/// Names told apart of each.
 const NAMES_MAX: usize = 65_536;
 
 /// The long names of one client in one zone.

@@ -81,7 +81,7 @@ impl<'i> Builder<'i> {
                 let own = input.assessments.iter().find(|assessment| assessment.problem == Some(at));
                 let flooders = own.map(|own| own.flooders.as_slice()).unwrap_or_default();
                 let checks = own.is_some_and(|own| own.is_probing);
-                Facts { flooders, checks, ..Facts::of(input, problem, input.evidence.impact(at)) }
+                Facts { checks, flooders, ..Facts::of(input, problem, input.evidence.impact(at)) }
             })
             .take_while(|facts| !is_isolated(facts, questions))
             .collect();

@@ -175,8 +175,9 @@ fn contradicted(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     }
 }
 
-/// IP protocol numbers.
+/// The IP protocol number of TCP.
 const TCP: u8 = 6;
+/// The IP protocol number of UDP.
 const UDP: u8 = 17;
 
 /// Answers that passed here and did not arrive: what stands between this point and the client, not the server.
