@@ -64,6 +64,8 @@ pub struct Owner {
     pub span_ns: (Nanos, Nanos),
     /// It spoke again after another device had.
     returned: bool,
+    /// Replies to one host that had not asked, which an address that moves does not need.
+    unasked: usize,
 }
 
 /// An address that two devices use at one time.
@@ -137,6 +139,7 @@ impl Heard {
             Some(2) => {
                 self.sign(sender, packet, link);
                 self.told.insert(target);
+                self.unasked((sender, target), packet, link);
             }
             _ => {}
         }
@@ -202,7 +205,26 @@ impl Heard {
                 owner.claims.push(packet.id);
             }
         } else if owners.len() < OWNERS_MAX {
-            owners.push(Owner { link, claims: vec![packet.id], span_ns: (at_ns, at_ns), returned: false });
+            owners.push(Owner {
+                link,
+                claims: vec![packet.id],
+                span_ns: (at_ns, at_ns),
+                returned: false,
+                unasked: 0,
+            });
+        }
+    }
+
+    /// Counts a reply to a host that did not ask for it just before.
+    fn unasked(&mut self, (sender, target): (Address, Address), packet: &Packet<'_>, link: Option<Link>) {
+        let asked = self.pairs.get(&(target, sender)).and_then(|pair| pair.requests.last());
+        let soon = asked.is_some_and(|(at_ns, _)| packet.time_ns() - at_ns <= ASKED_NS);
+        if soon || sender == target {
+            return;
+        }
+        let owners = self.owners.get_mut(&sender).into_iter().flatten();
+        if let Some(owner) = owners.into_iter().find(|owner| Some(owner.link) == link) {
+            owner.unasked += 1;
         }
     }
 
@@ -215,7 +237,8 @@ impl Heard {
     /// for good, as with failover, is none.
     pub fn conflicts(&self) -> Vec<Conflict> {
         let both = |(_, owners): &(&Address, &Vec<Owner>)| {
-            owners.len() >= 2 && owners.iter().any(|owner| owner.returned)
+            let insists = |owner: &Owner| owner.returned || owner.unasked >= UNASKED_MIN;
+            owners.len() >= 2 && owners.iter().any(insists)
         };
         let conflict = |(address, owners): (&Address, &Vec<Owner>)| Conflict {
             address: *address,
@@ -225,6 +248,11 @@ impl Heard {
         self.owners.iter().filter(both).map(conflict).collect()
     }
 }
+
+/// A reply this soon after a request answers it.
+const ASKED_NS: Nanos = 2_000_000_000;
+/// Replies nobody asked for by which a device insists on an address that another one had.
+const UNASKED_MIN: usize = 5;
 
 /// Link addresses that several routers share by design: VRRP and CARP (RFC 9568 §7.3), HSRP, GLBP.
 fn is_shared(link: Link) -> bool {

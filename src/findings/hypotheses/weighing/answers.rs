@@ -20,7 +20,10 @@ pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
             extended(scene, *code, ledger);
             zone(scene, *code, ledger);
             existed(scene, *code, ledger);
-            contradicted(scene, ledger);
+            // A refusal is the server's own word about who asks.
+            if *code != REFUSED {
+                contradicted(scene, ledger);
+            }
         }
         Some(Signature::Late) => late(scene, ledger),
         Some(Signature::NotReceived) => lost(scene, ledger),
@@ -175,6 +178,8 @@ fn contradicted(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     }
 }
 
+/// REFUSED (RFC 1035 §4.1.1).
+const REFUSED: u16 = 5;
 /// The IP protocol number of TCP.
 const TCP: u8 = 6;
 /// The IP protocol number of UDP.

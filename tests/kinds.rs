@@ -1,0 +1,103 @@
+//! One capture of a real kernel for each kind of incident: which causes lead, and which finding says so how gravely.
+
+#![expect(clippy::unwrap_used, reason = "a test that meets the unexpected should stop there")]
+
+mod scene;
+
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+
+use portmortem::capture;
+use portmortem::correlate::{Parameters, correlate};
+use portmortem::findings::hypotheses::assess_all;
+use portmortem::findings::{self, Severity};
+use portmortem::index::{Input, Progress, build};
+use scene::leading;
+
+/// Files, the causes that lead (`*` for any), and a finding with its severity; a row without both is healthy.
+#[rustfmt::skip]
+static KINDS: &[(&[&str], &str, &str)] = &[
+    (&["arp_silent_resolver.pcap"], "H4 H6", "high uncaptured-failures"),
+    (&["gateway_silent.pcap"], "H33", "high arp-unanswered"),
+    (&["own_filter_rejects.pcap"], "H5", "high uncaptured-failures"),
+    (&["own_filter_errors_only.pcap"], "H5", ""),
+    (&["slow_upstream_a.pcap", "slow_upstream_b.pcap"], "H13", "medium late-answers"),
+    (&["portal.pcap"], "H36", "medium one-address"),
+    (&["forged_errors_late.pcap"], "H17", ""),
+    (&["forged_errors_early.pcap"], "H17", ""),
+    (&["v6_dead_v4_rescues.pcap"], "H18 H8", ""),
+    (&["v4_refuses_v6_rescues.pcap"], "H1 H10 H18 H2 H3 H4", "low refused-by-icmp"),
+    (&["loss_at_client.pcap"], "H29", ""),
+    (&["loss_at_server.pcap"], "H29", ""),
+    (&["dead_member_silent_a.pcap", "dead_member_silent_b.pcap"], "H39", ""),
+    (&["answers_dropped_at_server.pcap"], "H5 H8", ""),
+    (&["one_direction.pcap"], "", "low capture-quality"),
+    (&["duplicate_address.pcap"], "H10 H32", "high duplicate-address"),
+    (&["spoofed_gateway.pcap"], "H32", "medium duplicate-address"),
+    (&["large_tcp_answers_lost.pcap"], "H11", ""),
+    (&["ports_exhausted_a.pcap", "ports_exhausted_b.pcap"], "H22", ""),
+    (&["name_removed.pcap"], "H15", ""),
+    (&["no_route_at_router.pcap"], "H10 H7", ""),
+    (&["no_route_at_client.pcap"], "H7", ""),
+    (&["rival_router.pcap"], "H4", "high rival-routers"),
+    (&["small_ttl.pcap"], "H10 H44", "info time-exceeded"),
+    (&["damaged_answers.pcap"], "H29", "medium answers-not-received"),
+    (&["damaged_answers_two_places_a.pcap", "damaged_answers_two_places_b.pcap"], "H29", ""),
+    (&["edns_dropped.pcap"], "H40", "medium slow-dns"),
+    (&["loop.pcap"], "H10 H7", ""),
+    (&["health_checks_healthy.pcap"], "", ""),
+    (&["tcp_reset_after_truncation.pcap"], "H1 H12 H2 H3", ""),
+    (&["closed_over_tcp.pcap"], "H26", ""),
+    (&["refused_by_policy.pcap"], "H14", ""),
+    (&["syslog_refused.pcap"], "", "low datagrams-refused"),
+    (&["host_takes_no_answers.pcap"], "H19", "medium answers-not-received"),
+    (&["zone_expired.pcap"], "H13", ""),
+    (&["signatures_expired_a.pcap", "signatures_expired_b.pcap"], "H13", ""),
+    (&["large_answers_lost_a.pcap", "large_answers_lost_b.pcap"], "H11", ""),
+    (&["wrong_resolver.pcap"], "H4", ""),
+    (&["zone_transfer_stalls.pcap"], "H11", "high answers-not-received"),
+    (&["member_dead_two_places_a.pcap", "member_dead_two_places_b.pcap"], "H39", ""),
+    (&["answered_on_the_way_a.pcap", "answered_on_the_way_b.pcap"], "H23", ""),
+    (&["upstream_hangs.pcap"], "H13", ""),
+    (&["late_answers.pcap"], "H31", "medium late-answers"),
+    (&["edns_ignored.pcap"], "H40", ""),
+    (&["search_suffixes_healthy.pcap"], "", ""),
+    (&["one_direction_acknowledged.pcap"], "", "low capture-quality"),
+    (&["balancer_checks.pcap"], "*", "low refused-by-icmp"),
+    (&["guesses.pcap"], "", "medium guessed-answers"),
+    (&["tunnel.pcapng"], "", "medium dns-tunnel"),
+    (&["reflected.pcap"], "H9", "high reflection"),
+    (&["made_up_names.pcap"], "", "medium made-up-names"),
+];
+
+#[test]
+fn each_kind_of_incident_is_told_as_what_it_is() {
+    let mut wrong = Vec::new();
+    for (files, leads, finding) in KINDS {
+        let open = |name: &&str| {
+            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/captures/kinds").join(name);
+            let (source, walk) = capture::open(&path).unwrap();
+            Input { source, walk, offset_ns: 0 }
+        };
+        let index = build(files.iter().map(open).collect(), 2, &Progress::default(), |_| {});
+        let evidence = correlate(&index, &Parameters::default(), &AtomicBool::new(false));
+        let input = findings::Input { index: &index, evidence: &evidence };
+        let found = findings::run(&input, &[]);
+        let assessments = assess_all(&input, &found, &[]);
+        let led: Vec<&str> = match assessments.get(..1) {
+            Some(first) => leading(first).into_iter().collect(),
+            None => Vec::new(),
+        };
+        let told: Vec<String> =
+            found.iter().map(|finding| format!("{} {}", finding.severity.name(), finding.id)).collect();
+        let healthy = leads.is_empty() && finding.is_empty();
+        let quiet = found.iter().all(|finding| finding.severity == Severity::Info) && assessments.is_empty();
+        if *leads != "*" && led.join(" ") != *leads
+            || !finding.is_empty() && !told.iter().any(|told| told == finding)
+            || healthy && !quiet
+        {
+            wrong.push(format!("{}: {led:?} lead, not {leads}; {told:?}", files.join(" ")));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
