@@ -98,7 +98,10 @@ fn take_damaged(messages: &Messages<'_>, evidence: &mut Evidence) -> Damaged {
     evidence.anomalies.retain(|anomaly| {
         let says = matches!(
             anomaly.kind,
-            AnomalyKind::Unsolicited | AnomalyKind::AnswerToOtherQuestion | AnomalyKind::ConflictingAnswer
+            AnomalyKind::Unsolicited
+                | AnomalyKind::AnswerToOtherQuestion
+                | AnomalyKind::ConflictingAnswer
+                | AnomalyKind::DuplicateAnswer
         );
         looked_at += usize::from(says);
         let looks = says && looked_at <= CHECKED_MAX;
@@ -404,10 +407,21 @@ impl Arrival<'_> {
         if !told || dropped {
             return;
         }
+        // Of two answers that contradict each other the first may have been made on the way: it never passed elsewhere.
+        let contested: BTreeSet<PacketId> = self
+            .evidence
+            .anomalies
+            .iter()
+            .filter(|anomaly| anomaly.kind == AnomalyKind::ConflictingAnswer)
+            .filter_map(|anomaly| anomaly.against)
+            .collect();
         let mut patterns: Map<(Address, Address), Pattern> = Map::default();
         let all = self.evidence.transactions.iter().zip(0u32..);
         for (transaction, id) in all.filter(|(transaction, _)| is_usable(transaction)) {
             let Some(path) = self.path(transaction, TransactionId(id)) else { continue };
+            if transaction.answer.is_some_and(|answer| contested.contains(&answer)) {
+                continue;
+            }
             patterns.entry(path.pair).or_default().note(path);
         }
         for pattern in patterns.values() {

@@ -131,8 +131,35 @@ fn is_behind(problem: &Problem, problems: &[Problem], servers: &Map<Address, Vec
     };
     !problem.clients.is_empty()
         && problem.clients.len() <= BEHIND_CLIENTS_MAX
-        && problem.clients.iter().all(in_front)
+        && (problem.clients.iter().all(in_front) || asks_on(problem, problems))
 }
+
+/// Whether one host asks what several others fail to get from another server meanwhile: that server's own address towards the
+/// others' zones, most likely.
+fn asks_on(problem: &Problem, problems: &[Problem]) -> bool {
+    let [only] = problem.clients.as_slice() else { return false };
+    problems.iter().take(FRONTS_MAX).any(|front| {
+        let meanwhile =
+            front.first_ns <= problem.last_ns + BEHIND_NS && problem.first_ns <= front.last_ns + BEHIND_NS;
+        let names = problem.names.iter().take(SHARED_MAX);
+        let (all, shared) = names.fold((0usize, 0usize), |(all, shared), name| {
+            (all + 1, shared + usize::from(front.names.binary_search(name).is_ok()))
+        });
+        meanwhile
+            && front.server.0 != problem.server.0
+            && front.clients.len() >= 2
+            && !front.clients.contains(only)
+            && all >= SHARED_MIN
+            && shared * 2 > all
+    })
+}
+
+/// Problems that are looked at as the front of another.
+const FRONTS_MAX: usize = 256;
+/// Names compared.
+const SHARED_MAX: usize = 64;
+/// Names from which sharing most is no chance.
+const SHARED_MIN: usize = 4;
 
 /// Fills in whose lookups of which names failed.
 fn describe<'e>(problem: &mut Problem, of: impl Fn(&EpisodeId) -> Option<&'e Episode>) {

@@ -72,7 +72,8 @@ pub(super) fn find(attempts: &[Attempt], gap_ns: Nanos) -> Vec<Window> {
         bound(window, attempts, &good);
     }
     // Several windows in which most questions are answered are one time of loss, not as many outages.
-    let mixed = found.iter().filter(|window| window.answered > window.failed || window.failed == 1).count();
+    let mixed =
+        found.iter().filter(|window| window.answered * 2 >= window.failed || window.failed == 1).count();
     if found.len() >= ALTERNATING_MIN && mixed * 2 > found.len() {
         found = found.into_iter().reduce(joined).into_iter().collect();
         for window in &mut found {

@@ -60,13 +60,37 @@ const LABELS_MAX: usize = 128;
 
 /// The zones of several names, most frequent first.
 pub fn common(names: &[String]) -> Vec<String> {
-    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    let mut groups: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for name in names {
-        *counts.entry(of(name)).or_default() += 1;
+        groups.entry(of(name)).or_default().push(name);
     }
-    let mut zones: Vec<(String, usize)> = counts.into_iter().collect();
+    let mut zones: Vec<(String, usize)> =
+        groups.into_iter().map(|(zone, names)| (shared(&zone, &names), names.len())).collect();
     zones.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     zones.into_iter().map(|(zone, _)| zone).collect()
+}
+
+/// The longest ending that several names of a zone share: `shop.example.com.` where all fail below it. A name that is that ending
+/// itself counts as its zone.
+fn shared(zone: &str, names: &[&str]) -> String {
+    let labels = |name: &str| -> Vec<String> {
+        name.trim_end_matches('.').to_lowercase().rsplit('.').map(str::to_owned).collect()
+    };
+    let Some((first, rest)) = names.split_first().filter(|(_, rest)| !rest.is_empty()) else {
+        return zone.to_owned();
+    };
+    let mut ending = labels(first);
+    for name in rest {
+        let other = labels(name);
+        let same = ending.iter().zip(&other).take_while(|(own, also)| own == also).count();
+        ending.truncate(same);
+    }
+    // All are one name: its zone is above it.
+    if names.iter().all(|name| labels(name).len() == ending.len()) || ending.len() < labels(zone).len() {
+        return zone.to_owned();
+    }
+    ending.reverse();
+    ending.join(".") + "."
 }
 
 /// Whether a name is a zone or below it; both with a final dot, compared without case.
@@ -99,6 +123,10 @@ mod tests {
         assert_eq!(of("www.shop.example."), "shop.example.");
         assert_eq!(of("a.b.shop.co.uk."), "shop.co.uk.");
         assert_eq!(of("."), ".");
+        let names = ["www.shop.example.com.", "a.shop.example.com."].map(str::to_owned);
+        assert_eq!(common(&names), ["shop.example.com."]);
+        let names = ["www.shop.example.com.", "blog.example.com.", "www.example.org."].map(str::to_owned);
+        assert_eq!(common(&names), ["example.com.", "example.org."]);
         assert!(is_below("Www.Shop.Example.", "shop.example."));
         assert!(!is_below("workshop.example.", "shop.example."));
         assert!(is_below("a.example.", "."));

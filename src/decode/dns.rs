@@ -40,6 +40,10 @@ impl Header {
     pub fn recursion_desired(self) -> bool {
         self.flags & 0x0100 != 0
     }
+    /// CD: the client wants data that were not checked as well (RFC 4035 §3.2.2).
+    pub fn checking_disabled(self) -> bool {
+        self.flags & 0x0010 != 0
+    }
     /// RCODE of the header (the extended bits stand in OPT).
     pub fn response_code(self) -> u8 {
         (self.flags & 0xf) as u8

@@ -76,7 +76,7 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
             statement: format!(
                 "{} queries for {} different names under {} reached {server} from {}{}; {} got no useful answer{}",
                 queries,
-                load.names,
+                load.names.min(queries),
                 rules::plain_name(zone),
                 rules::clients(&sources),
                 rate(load),

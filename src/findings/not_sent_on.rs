@@ -55,12 +55,21 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
         Some(Finding {
             id: RULE.id,
             severity: gravity::of(facts, at),
-            statement: format!(
-                "{} to {} came into this device and did not leave it, while {served} answered ones were sent on: it drops them, or hands \
-                 them on where this capture does not look",
-                rules::counted(count, "query", "queries"),
-                first.destination_address()
-            ),
+            statement: if facts.index.sources.len() > 1 {
+                format!(
+                    "{} to {} were captured at one place only, while {served} answered ones were captured at both: they were lost or \
+                     dropped between the two",
+                    rules::counted(count, "query", "queries"),
+                    first.destination_address()
+                )
+            } else {
+                format!(
+                    "{} to {} came into this device and did not leave it, while {served} answered ones were sent on: it drops them, or \
+                     hands them on where this capture does not look",
+                    rules::counted(count, "query", "queries"),
+                    first.destination_address()
+                )
+            },
             counts: vec![Count {
                 label: "queries that were not sent on".into(),
                 value: count as u64,

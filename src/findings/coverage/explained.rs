@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use crate::correlate::episodes::is_error_code;
-use crate::correlate::{Outcome, Transaction, TransactionId};
+use crate::correlate::{AnomalyKind, Outcome, Transaction, TransactionId};
 use crate::findings::facts::{ErrorFact, Facts, Meaning, PROBLEMS_MAX};
 use crate::findings::{FRAMES_MAX, Finding, Severity};
 use crate::index::PacketId;
@@ -24,6 +24,8 @@ pub(super) struct Explained<'f, 'i> {
     packets: HashSet<PacketId, foldhash::fast::FixedState>,
     /// A bit for each transaction that is part of a failure looked at.
     failed: Vec<u64>,
+    /// Responses that were noticed as further, stray or misaddressed ones.
+    further: HashSet<PacketId, foldhash::fast::FixedState>,
     /// Some finding has more frames than it names, and they may be among those asked about.
     pub is_capped: bool,
 }
@@ -49,7 +51,17 @@ impl<'f, 'i> Explained<'f, 'i> {
                 *word |= 1 << (id.0 % 64);
             }
         }
-        Self { facts, packets, failed, is_capped }
+        let noticed = facts.evidence.anomalies.iter().filter(|anomaly| {
+            matches!(
+                anomaly.kind,
+                AnomalyKind::AnswerFromOtherAddress
+                    | AnomalyKind::ConflictingAnswer
+                    | AnomalyKind::DuplicateAnswer
+                    | AnomalyKind::Unsolicited
+            )
+        });
+        let further = noticed.map(|anomaly| anomaly.packet).collect();
+        Self { facts, packets, failed, further, is_capped }
     }
 
     /// Whether a finding shows a packet.
@@ -68,7 +80,14 @@ impl<'f, 'i> Explained<'f, 'i> {
             return true;
         }
         let about = error.about.and_then(|about| self.facts.evidence.transaction_of(about));
-        let Some(id) = about else { return false };
+        // Whoever refuses a response that fits none of its queries, or comes a second time, is right to.
+        let further = error.is_about_response()
+            && error.meaning == Meaning::PortUnreachable
+            && error.about.is_some_and(|about| self.further.contains(&about));
+        let Some(id) = about else { return further };
+        if further {
+            return true;
+        }
         // Errors about further answers to a lookup that was served are ordinary: its socket is closed (truth T13).
         self.has_failure(id)
             || error.is_about_response()

@@ -77,17 +77,20 @@ pub(super) fn find(facts: &Facts<'_>) -> Vec<Contested> {
     let conflicts = facts.evidence.anomalies.iter().filter(|a| a.kind == AnomalyKind::ConflictingAnswer);
     for anomaly in conflicts {
         let Some(first) = anomaly.against else { continue };
-        let Some((Some(one), Some(other))) = Some((marks(facts, first), marks(facts, anomaly.packet))) else {
-            continue;
-        };
         // Captured at two places, the same answer may have been changed on its way.
         let place = |packet| {
             facts.index.segment_of(packet).and_then(|at| facts.index.segments().get(at)).map(|s| s.source)
         };
-        if one == other || place(first) != place(anomaly.packet) {
+        let copies = facts.evidence.copies(anomaly.packet).map(|(copy, _)| copy);
+        let second =
+            std::iter::once(anomaly.packet).chain(copies).find(|packet| place(*packet) == place(first));
+        let Some(second) = second else { continue };
+        let Some((one, other)) =
+            marks(facts, first).zip(marks(facts, second)).filter(|(one, other)| one != other)
+        else {
             continue;
-        }
-        let (given, later) = (addresses(facts, first), addresses(facts, anomaly.packet));
+        };
+        let (given, later) = (addresses(facts, first), addresses(facts, second));
         if given.is_empty() || later.is_empty() || !given.is_disjoint(&later) {
             continue;
         }
@@ -110,7 +113,7 @@ pub(super) fn find(facts: &Facts<'_>) -> Vec<Contested> {
             followed: None,
         });
         if contested.pairs.len() < PAIRS_MAX {
-            contested.pairs.push(Pair { query: transaction.first, first, second: anomaly.packet });
+            contested.pairs.push(Pair { query: transaction.first, first, second });
         }
         contested.addresses.0.extend(given);
         contested.addresses.1.extend(later);

@@ -47,6 +47,8 @@ pub(super) struct Heard {
     pub pairs: BTreeMap<(Address, Address), Pair>,
     /// The last time an address spoke for itself.
     pub signs: BTreeMap<Address, Sign>,
+    /// All times it did, up to a limit.
+    spoken: BTreeMap<Address, Vec<(Nanos, PacketId)>>,
     /// Who got a reply addressed to it: replies would be seen here.
     pub told: BTreeSet<Address>,
     /// Which devices spoke for an address, in order of appearance.
@@ -181,6 +183,10 @@ impl Heard {
         if let Some(link) = link.filter(|link| *link != [0; 6] && !is_shared(*link)) {
             self.claim(address, packet, link);
         }
+        let spoken = self.spoken.entry(address).or_default();
+        if spoken.len() < KEPT_MAX {
+            spoken.push((sign.at_ns, sign.packet));
+        }
         let known = self.signs.entry(address).or_insert(sign);
         if sign.at_ns >= known.at_ns {
             *known = sign;
@@ -226,6 +232,11 @@ impl Heard {
         if let Some(owner) = owners.into_iter().find(|owner| Some(owner.link) == link) {
             owner.unasked += 1;
         }
+    }
+
+    /// When an address spoke for itself.
+    pub fn spoke(&self, address: Address) -> impl Iterator<Item = (Nanos, PacketId)> + use<'_> {
+        self.spoken.get(&address).into_iter().flatten().copied()
     }
 
     /// Addresses that were asked for, and whether they spoke.

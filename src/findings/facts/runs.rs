@@ -15,6 +15,8 @@ use crate::time::Nanos;
 pub const REQUESTS_MIN: usize = 3;
 /// Requests further apart than this belong to another attempt: within one they follow by a second.
 const BURST_GAP_NS: Nanos = 1_300_000_000;
+/// Packets kept of one address that is asked for.
+const ALIVE_MAX: usize = 65_536;
 /// Packets whose link addresses are read for one run.
 const READ_MAX: usize = 4_096;
 /// Share of the asker's earlier frames to its next hop, in packets, from which the next hop is known.
@@ -70,29 +72,68 @@ pub(super) fn find(facts: &Facts<'_>, mut heard: Heard) -> Vec<Run> {
         if !visible {
             continue;
         }
-        let sign = last_sign(facts, &heard, &traffic, (*asker, *target));
-        let after_ns = sign.map_or(Nanos::MIN, |sign| sign.at_ns);
-        let left: Vec<(Nanos, PacketId)> =
-            pair.requests.iter().copied().filter(|(at_ns, _)| *at_ns > after_ns).collect();
-        let (Some(first), Some(last)) = (left.first(), left.last()) else { continue };
-        if left.len() < REQUESTS_MIN {
-            continue;
+        let ends = (*asker, *target);
+        let last = last_sign(facts, &heard, &traffic, ends);
+        let alive = traffic.lives_of(*target, &heard);
+        for (requests, before) in stretches(&pair.requests, &alive, last) {
+            let (Some(first), Some(last)) = (requests.first(), requests.last()) else { continue };
+            let gaps =
+                requests.windows(2).filter(|two| matches!(two, [a, b] if b.0 - a.0 > BURST_GAP_NS)).count();
+            runs.push(Run {
+                asker: *asker,
+                target: *target,
+                span_ns: (first.0, last.0),
+                bursts: gaps + 1,
+                last_sign: before,
+                wanted: wanted(facts, &heard, seen, ends),
+                asks_only: seen.sent == 0,
+                sent_beyond: seen.beyond.iter().filter(|(at_ns, _)| *at_ns > first.0).count(),
+                requests: requests.iter().map(|(_, packet)| *packet).collect(),
+            });
         }
-        let gaps = left.windows(2).filter(|two| matches!(two, [a, b] if b.0 - a.0 > BURST_GAP_NS)).count();
-        runs.push(Run {
-            asker: *asker,
-            target: *target,
-            span_ns: (first.0, last.0),
-            bursts: gaps + 1,
-            last_sign: sign.map(|sign| sign.packet),
-            wanted: wanted(facts, &heard, seen, (*asker, *target)),
-            asks_only: seen.sent == 0,
-            sent_beyond: seen.beyond.iter().filter(|(at_ns, _)| *at_ns > first.0).count(),
-            requests: left.into_iter().map(|(_, packet)| packet).collect(),
-        });
     }
     runs
 }
+
+/// A packet and its time.
+type Timed = (Nanos, PacketId);
+
+/// The runs of requests between which the target gave no sign of life, each with the sign before it; those after the last sign
+/// whatever else is known of it.
+fn stretches(requests: &[Timed], alive: &[Timed], last: Option<Sign>) -> Vec<(Vec<Timed>, Option<PacketId>)> {
+    let mut found: Vec<(Vec<Timed>, Option<PacketId>)> = Vec::new();
+    let last_ns = last.map_or(Nanos::MIN, |sign| sign.at_ns);
+    let mut own: Vec<Timed> = Vec::new();
+    let mut before: Option<PacketId> = None;
+    for request in requests.iter().filter(|(at_ns, _)| *at_ns <= last_ns) {
+        let next = alive.partition_point(|(at_ns, _)| *at_ns < request.0);
+        let sign = next.checked_sub(1).and_then(|at| alive.get(at)).map(|(_, packet)| *packet);
+        if sign != before {
+            found.push((std::mem::take(&mut own), before));
+            before = sign;
+        }
+        own.push(*request);
+    }
+    found.push((own, before));
+    // A run that a sign follows at once was answered in the end, as a slow reply is.
+    let ended = |run: &[Timed]| {
+        let until_ns = run.last().map_or(0, |(at_ns, _)| *at_ns);
+        let next = alive.partition_point(|(at_ns, _)| *at_ns < until_ns);
+        alive.get(next).is_none_or(|(at_ns, _)| at_ns - until_ns > ANSWERED_NS)
+    };
+    for (run, _) in &mut found {
+        while !run.is_empty() && !ended(run) {
+            run.pop();
+        }
+    }
+    let after = requests.iter().filter(|(at_ns, _)| *at_ns > last_ns).copied().collect();
+    found.push((after, last.map(|sign| sign.packet)));
+    found.retain(|(run, _)| run.len() >= REQUESTS_MIN);
+    found
+}
+
+/// A reply this soon after a request answers it.
+const ANSWERED_NS: Nanos = 900_000_000;
 
 /// What an asker sent and received beside ARP and neighbour discovery.
 #[derive(Default)]
@@ -109,6 +150,8 @@ struct Seen {
 struct Traffic {
     hosts: BTreeMap<Address, Seen>,
     last_of: BTreeMap<Address, (Nanos, PacketId)>,
+    /// The packets of those who are asked for, in order, up to a limit.
+    alive: BTreeMap<Address, Vec<Timed>>,
     /// No unicast packet beside ARP is in the capture at all.
     nothing: bool,
     none: Seen,
@@ -120,6 +163,7 @@ impl Traffic {
             heard.pairs.keys().map(|(asker, _)| (*asker, Seen::default())).collect();
         let targets: BTreeSet<Address> = heard.pairs.keys().map(|(_, target)| *target).collect();
         let mut last_of: BTreeMap<Address, (Nanos, PacketId)> = BTreeMap::new();
+        let mut alive: BTreeMap<Address, Vec<Timed>> = BTreeMap::new();
         let mut nothing = true;
         for segment in facts.index.segments() {
             let marks: Vec<u8> =
@@ -144,6 +188,10 @@ impl Traffic {
                 if from & TARGET != 0 {
                     let last = last_of.entry(source).or_insert((at_ns, id));
                     *last = (*last).max((at_ns, id));
+                    let own = alive.entry(source).or_default();
+                    if own.len() < ALIVE_MAX {
+                        own.push((at_ns, id));
+                    }
                 }
                 if let Some(seen) = hosts.get_mut(&source) {
                     seen.sent += 1;
@@ -160,7 +208,15 @@ impl Traffic {
                 }
             }
         }
-        Self { hosts, last_of, nothing, none: Seen::default() }
+        Self { hosts, last_of, alive, nothing, none: Seen::default() }
+    }
+
+    /// When an address gave signs of life, in order; where there are too many to keep, as if it always had.
+    fn lives_of(&self, target: Address, heard: &Heard) -> Vec<Timed> {
+        let packets = self.alive.get(&target).map(Vec::as_slice).unwrap_or_default();
+        let mut all: Vec<Timed> = packets.iter().copied().chain(heard.spoke(target)).collect();
+        all.sort_unstable();
+        all
     }
 
     fn of_host(&self, address: Address) -> &Seen {

@@ -104,6 +104,10 @@ thresholds! {
     SURGE_AROUND_NS: Nanos = 5_000_000_000;
     /// Answers this close to failures are compared with them.
     AROUND_NS: Nanos = 30_000_000_000;
+    /// Damaged answers from which it is no single slip.
+    DAMAGED_MIN: usize = 3;
+    /// One lost answer in so many at least must be seen damaged for all to be.
+    DAMAGED_ONE_IN: usize = 3;
     /// Late answers, or silent questions of large types, that are no chance.
     LATE_MIN: usize = 2;
     /// Silent questions from ports of their own from which new flows as such may fail.

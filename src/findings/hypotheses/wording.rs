@@ -9,7 +9,7 @@ use super::scene::{Incident, Scene};
 use super::{Assessment, Sentence, Topic, Verdict};
 use crate::capture::Format;
 use crate::correlate::clients::Client;
-use crate::correlate::{Level, Signature};
+use crate::correlate::{Level, Lost, Signature, Transaction};
 use crate::findings::facts::{ErrorFact, Meaning};
 use crate::findings::rules::plain_name;
 use crate::findings::{FRAMES_MAX, zones};
@@ -490,6 +490,15 @@ fn late(scene: &Scene<'_, '_>, out: &mut Vec<Said>) {
 }
 
 fn lost(scene: &Scene<'_, '_>, out: &mut Vec<Said>) {
+    let evidence = scene.facts.evidence;
+    let how = |own: &&&Transaction| evidence.transaction_of(own.first).and_then(|id| evidence.lost(id));
+    let here = |own: &&&Transaction| {
+        matches!(how(own), Some(Lost::Ignored(_) | Lost::Damaged(_) | Lost::Refused(_)))
+    };
+    // What came and was not taken is told with its cause.
+    if scene.transactions.iter().filter(here).count() * 2 > scene.transactions.len() {
+        return;
+    }
     let frames = scene.transactions.iter().flat_map(|t| [Some(t.first), t.answer]).flatten();
     out.push((
         format!(

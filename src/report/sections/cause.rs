@@ -223,6 +223,10 @@ pub fn phrase(hypothesis: &Hypothesis, facts: Option<&Facts<'_>>) -> String {
         hypothesis.ledger.iter().any(|row| own(&row))
     };
     match hypothesis.cause {
+        Cause::Upstream if has(&answers::CHECKING_DISABLED_WORKS) => {
+            return "validation (DNSSEC) fails: the resolver has the data and does not hand them out unless asked not to check"
+                .to_owned();
+        }
         Cause::Upstream if has(&answers::UPSTREAM_SLOW) => {
             return "the time passes behind the resolver: the servers it asks answer late".to_owned();
         }

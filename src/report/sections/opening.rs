@@ -22,7 +22,6 @@ pub fn summary(b: &Builder<'_>) -> Section {
         blocks.push(span(b));
         blocks.extend(affected(b));
         blocks.extend(cause(b));
-        blocks.extend(why(b));
         blocks.extend(others(b));
         blocks.push(unknown(b));
         blocks.extend(coverage::beside_failures(b));
@@ -234,13 +233,22 @@ pub fn scale(verdict: Verdict) -> String {
 }
 
 fn cause(b: &Builder<'_>) -> Option<Block> {
-    let (text, frames) = explanation(b, 0)?;
-    let rows = rows_behind(b.assessment(0)?, Topic::Cause);
+    let (text, mut frames) = explanation(b, 0)?;
+    let mut rows = rows_behind(b.assessment(0)?, Topic::Cause);
+    let why = why(b);
+    let text = match why {
+        Some(row) => {
+            frames.extend(&row.frames);
+            rows.push(row.id.clone());
+            format!("{text} {}", row.observation)
+        }
+        None => text,
+    };
     Some(b.weighed("summary.cause", text, &frames, rows))
 }
 
 /// What parts the leading explanation from the others: its heaviest observation beyond what the failures themselves say.
-fn why(b: &Builder<'_>) -> Option<Block> {
+fn why<'a>(b: &'a Builder<'_>) -> Option<&'a LedgerRow> {
     let leading = b.assessment(0)?.leading();
     let [only] = leading.as_slice() else { return None };
     let tells = |row: &&LedgerRow| {
@@ -248,8 +256,7 @@ fn why(b: &Builder<'_>) -> Option<Block> {
             && row.group != Group::ErrorSemantics
             && row.weight_db.is_some_and(|weight| weight >= TELLING_DB)
     };
-    let row = only.ledger.iter().filter(tells).max_by_key(|row| row.weight_db)?;
-    Some(b.weighed("summary.why", row.observation.clone(), &row.frames, vec![row.id.clone()]))
+    only.ledger.iter().filter(tells).max_by_key(|row| row.weight_db)
 }
 
 /// A weight from which on an observation is worth a sentence of the summary.

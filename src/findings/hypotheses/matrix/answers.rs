@@ -302,12 +302,12 @@ matrix! {
     NOT_SENT_ON: 119 Generator, "hypotheses §2 H22",
         for "the translator between the two capture points took the query and did not send it on",
         against "the query never came to what lies behind that device",
-        [H1 -20, H2 -20, H3 -10, H4 -20, H5 5, H6 -20, H7 -10, H8 -5, H13 -20, H22 20, H29 -20, H39 -20];
+        [H1 -20, H2 -20, H3 -10, H4 -20, H5 5, H6 -20, H7 -10, H8 -5, H9 -20, H13 -20, H22 20, H29 -20, H39 -20];
     /// The same where nothing shows that the device translates.
     NOT_FORWARDED: 119 Generator, "services §3.2",
         for "a device between the two capture points took the query and did not send it on",
         against "the query never came to what lies behind that device",
-        [H1 -20, H2 -20, H3 -10, H4 -20, H5 10, H6 -20, H7 0, H8 10, H13 -20, H22 5, H29 -10, H39 -20];
+        [H1 -20, H2 -20, H3 -10, H4 -20, H5 10, H6 -20, H7 0, H8 10, H9 -20, H13 -20, H22 5, H29 -10, H39 -20];
     /// Answers passed the capture point and did not reach who asked.
     ANSWER_LOST: 116 ErrorSemantics, "truth T11, T12",
         for "something between this point and the client drops answers",
@@ -353,6 +353,11 @@ matrix! {
         for "questions with large answers fail and others are answered meanwhile",
         against "what decides goes with the type: the size of the answer, or the type itself",
         [H11 10, H1 -20, H4 -20, H6 -20, H8 2, H13 5, H22 -5, H29 -10, H39 -20, H40 5];
+    /// The same server answers the same question where checking is disabled (CD).
+    CHECKING_DISABLED_WORKS: 131 OtherTraffic, "RFC 4035 §3.2.2, hypotheses §2 H13",
+        for "the data are there, and only their validation fails (DNSSEC)",
+        against "the server gives the data to who does not want them checked",
+        [H9 -10, H13 20, H14 -10, H15 -20, H23 -10];
     /// Answers came with wrong checksums, which receivers throw away.
     ANSWER_DAMAGED: 127 ErrorSemantics, "truth T14",
         for "something on the way changes packets and leaves their checksums wrong",

@@ -17,6 +17,11 @@ matrix! {
         for "the service works for some queries and not for others",
         against "the service answered during the failure",
         [H1 -20, H2 5, H3 0, H5 0, H6 -20, H7 -20, H8 0, H9 2, H13 2, H17 10, H20 0, H39 2], excludes [H4];
+    /// It answered others while routers told the failing clients that they could not deliver.
+    ANSWERED_OTHERS: 11 OtherTraffic, "hypotheses §3",
+        for "the others' way works, the failing clients' way does not",
+        against "the service answered others during the failure",
+        [H1 -20, H2 0, H3 0, H5 5, H6 -20, H7 5, H8 0, H9 2, H13 -5, H17 2, H20 0], excludes [H4];
     /// TCP to the same port answered while UDP fails.
     TCP_WORKS: 12 OtherTraffic, "hypotheses §3",
         for "a rule treats UDP otherwise than TCP",
@@ -110,6 +115,10 @@ matrix! {
     SERVER_ALIVE: 31 OtherTraffic, "hypotheses §2 H6, H7",
         against "the host was present and reachable at the time",
         [H6 -20, H7 -20];
+    /// It sent packets to others while routers told the failing clients that they could not deliver.
+    SERVER_ALIVE_ELSEWHERE: 31 OtherTraffic, "hypotheses §2 H6, H7",
+        against "the host was present and reachable for others at the time",
+        [H6 -20, H7 0];
     /// The server sent packets shortly before or after.
     SERVER_ALIVE_NEARBY: 31 OtherTraffic, "hypotheses §2 H6, H7",
         against "the host was present and reachable shortly before or after",

@@ -8,7 +8,9 @@ use crate::decode::Address;
 use crate::findings::hypotheses::ledger::Ledger;
 use crate::findings::hypotheses::matrix::answers as row;
 use crate::findings::hypotheses::scene::Scene;
-use crate::findings::hypotheses::thresholds::{ANSWERS_MAX, AROUND_NS, LARGE_MIN, LOST_ALL_MIN};
+use crate::findings::hypotheses::thresholds::{
+    ANSWERS_MAX, AROUND_NS, DAMAGED_MIN, DAMAGED_ONE_IN, LARGE_MIN, LOST_ALL_MIN,
+};
 use crate::findings::zones;
 use crate::index::PacketId;
 use crate::protocols::dns::{extended_error_name, response_code_name};
@@ -21,8 +23,10 @@ pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
             zone(scene, *code, ledger);
             existed(scene, *code, ledger);
             // A refusal is the server's own word about who asks.
-            if *code != REFUSED {
-                contradicted(scene, ledger);
+            match *code {
+                SERVFAIL => unchecked(scene, ledger),
+                REFUSED => {}
+                _ => contradicted(scene, ledger),
             }
         }
         Some(Signature::Late) => late(scene, ledger),
@@ -178,6 +182,34 @@ fn contradicted(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     }
 }
 
+/// The same question answered to who asked for no checking (CD, RFC 4035 §3.2.2).
+fn unchecked(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
+    let index = scene.facts.index;
+    let evidence = scene.facts.evidence;
+    let row = |packet: PacketId| index.packet(packet)?.dns().copied();
+    let wanted: HashSet<u64> =
+        scene.transactions.iter().filter_map(|own| Some(row(own.first)?.question)).collect();
+    let (from, to) = (scene.period_ns.0 - AROUND_NS, scene.period_ns.1 + AROUND_NS);
+    let answers = scene.asked().into_iter().flat_map(|asked| asked.answers_in(from, to)).take(ANSWERS_MAX);
+    let found: Vec<PacketId> = answers
+        .filter(|answer| answer.response_code == 0)
+        .filter_map(|answer| evidence.transaction(evidence.transaction_of(answer.packet)?))
+        .filter(|own| {
+            row(own.first).is_some_and(|row| row.header.checking_disabled() && wanted.contains(&row.question))
+        })
+        .flat_map(|own| [Some(own.first), own.answer])
+        .flatten()
+        .take(LARGE_MIN * 2)
+        .collect();
+    if found.is_empty() {
+        return;
+    }
+    let text = format!("Asked with checking disabled (CD), {} answers the same questions.", scene.server);
+    ledger.see(&row::CHECKING_DISABLED_WORKS, text, found);
+}
+
+/// SERVFAIL (RFC 1035 §4.1.1).
+const SERVFAIL: u16 = 2;
 /// REFUSED (RFC 1035 §4.1.1).
 const REFUSED: u16 = 5;
 /// The IP protocol number of TCP.
@@ -206,7 +238,10 @@ fn lost(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         })
         .flatten()
         .collect();
-    if ignored.len() > scene.transactions.len() {
+    let intermittent = scene
+        .impact()
+        .is_some_and(|impact| impact.windows.iter().any(crate::correlate::windows::Window::is_intermittent));
+    if ignored.len() > scene.transactions.len() && !intermittent {
         ledger.see(
             &row::ANSWER_IGNORED,
             format!(
@@ -231,7 +266,7 @@ fn lost(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
             _ => None,
         })
         .collect();
-    if damaged.len() * 2 > scene.transactions.len() {
+    if damaged.len() >= DAMAGED_MIN && damaged.len() * DAMAGED_ONE_IN >= scene.transactions.len() {
         ledger.see(
             &row::ANSWER_DAMAGED,
             format!(

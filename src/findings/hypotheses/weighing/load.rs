@@ -1,5 +1,6 @@
 //! Rows about load: only where queries from many sources would be seen.
 
+use crate::findings::facts::load::ZoneLoad;
 use crate::findings::facts::{Meaning, load};
 use crate::findings::hypotheses::ledger::Ledger;
 use crate::findings::hypotheses::matrix::answers as row;
@@ -7,12 +8,25 @@ use crate::findings::hypotheses::scene::{Incident, Scene};
 use crate::findings::hypotheses::thresholds::{
     FLOOD_CLIENTS_MIN, RISEN_FACTOR, SLOW_NS, SURGE_AROUND_NS, TRIPS_MIN,
 };
+use crate::findings::zones;
 use crate::index::PacketId;
 use crate::time::{Nanos, span};
 
 /// Whether names under one zone are asked at random.
 pub(super) fn is_random_flood(scene: &Scene<'_, '_>) -> bool {
-    scene.facts.load.random_zone(scene.server).is_some()
+    flood(scene).is_some()
+}
+
+/// The zone asked for at random at this server, or at another that may pass its questions on to it, and the load there.
+fn flood<'f>(scene: &Scene<'f, '_>) -> Option<(&'f str, &'f ZoneLoad)> {
+    let load = &scene.facts.load;
+    load.random_zone(scene.server).or_else(|| {
+        let mut floods = load.zones.iter().filter(|(_, zone)| zone.is_random_flood());
+        let found = floods.find(|((_, zone), _)| {
+            scene.names.iter().filter(|name| zones::is_below(name, zone)).count() * 2 > scene.names.len()
+        });
+        found.map(|((_, zone), load)| (zone.as_str(), load))
+    })
 }
 
 pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
@@ -34,7 +48,7 @@ pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
 }
 
 fn random_labels(scene: &Scene<'_, '_>, ledger: &mut Ledger) -> bool {
-    let Some((zone, of)) = scene.facts.load.random_zone(scene.server) else { return false };
+    let Some((zone, of)) = flood(scene) else { return false };
     let sources = of.flooders();
     let (queries, failed) = of.of(&sources);
     let sources = sources.len();
@@ -44,7 +58,7 @@ fn random_labels(scene: &Scene<'_, '_>, ledger: &mut Ledger) -> bool {
         format!(
             "{} queries for {} different names under {} from {}, {} % without a useful answer.",
             queries,
-            of.names,
+            of.names.min(queries),
             crate::findings::rules::plain_name(zone),
             crate::findings::rules::counted(sources, "client", "clients"),
             failed * 100 / queries.max(1)

@@ -93,6 +93,10 @@ fn behind(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         scene.transactions.iter().filter_map(|own| onward(own)).collect();
     let all = scene.transactions.len();
     if failed_to.len() >= MEMBER_MIN && failed_to.len() * 100 >= all * BEHIND_PERCENT {
+        let (from, to) = scene.period_ns;
+        let meanwhile = |query: PacketId| (from..=to).contains(&scene.facts.time(query));
+        let served_to: Vec<(PacketId, Address)> =
+            served_to.into_iter().filter(|(query, _)| meanwhile(*query)).collect();
         members(scene, &failed_to, &served_to, ledger);
     } else if matches!(scene.signature, Some(Signature::ResponseCode(_)))
         && scene.facts.index.sources.len() > 1
@@ -143,7 +147,7 @@ fn members(
 ) {
     let hosts = |side: &[(PacketId, Address)]| side.iter().map(|(_, to)| *to).collect::<BTreeSet<_>>();
     let (dead, alive) = (hosts(failed), hosts(served));
-    if !dead.is_disjoint(&alive) {
+    if served.is_empty() || !dead.is_disjoint(&alive) {
         return;
     }
     let list = |hosts: &BTreeSet<Address>| {

@@ -284,8 +284,22 @@ fn is_interleaved(scene: &Scene<'_, '_>) -> bool {
 
 /// The server answered while queries to it failed.
 pub(super) fn meanwhile(scene: &Scene<'_, '_>, packet: PacketId, ledger: &mut Ledger) {
-    let seen = if scene.errors.is_empty() { &row::ANSWERED_MEANWHILE } else { &row::ANSWERED_AMID_ERRORS };
+    let seen = match () {
+        () if scene.errors.is_empty() => &row::ANSWERED_MEANWHILE,
+        () if on_their_way(scene) => &row::ANSWERED_OTHERS,
+        () => &row::ANSWERED_AMID_ERRORS,
+    };
     ledger.see(seen, format!("{} answered DNS while these queries failed.", scene.server), vec![packet]);
+}
+
+/// Whether routers say that they could not deliver the queries of clients that got nothing meanwhile: others may go another way.
+fn on_their_way(scene: &Scene<'_, '_>) -> bool {
+    let lost = |meaning: Meaning| scene.errors_of(meaning).iter().any(|error| error.source != scene.server);
+    let stranded = scene
+        .impact()
+        .is_some_and(|impact| impact.clients.iter().all(|client| client.asked == client.failed));
+    stranded
+        && (lost(Meaning::NetUnreachable) || lost(Meaning::HopsExceeded) || lost(Meaning::HostUnreachable))
 }
 
 fn other_client(scene: &Scene<'_, '_>, answer: &Answer, ledger: &mut Ledger) {
@@ -315,7 +329,7 @@ fn life(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     let (from, to) = scene.period_ns;
     if let Some(sign) = host.alive().find(|sign| (from..=to).contains(&sign.time_ns)) {
         ledger.see(
-            &row::SERVER_ALIVE,
+            if on_their_way(scene) { &row::SERVER_ALIVE_ELSEWHERE } else { &row::SERVER_ALIVE },
             format!("{} sent other packets during the failure.", scene.server),
             vec![sign.packet],
         );
@@ -367,7 +381,8 @@ fn transports(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         && scene
             .asked()
             .is_some_and(|asked| asked.answers_in(from, to).any(|answer| clients.contains(&answer.client)));
-    if let Some(works) = tried.iter().find(|connection| connection.served) {
+    let meanwhile = |connection: &&&Connection| connection.served && connection.time_ns <= to;
+    if let Some(works) = tried.iter().find(meanwhile) {
         // Where UDP answers as well, only too little, no rule parts the two.
         ledger.see(
             if truncated || over_udp_too { &row::TCP_WORKS_TOO } else { &row::TCP_WORKS },

@@ -200,6 +200,14 @@ fn trips(scene: &Scene<'_, '_>, waits: &[&Wait], ledger: &mut Ledger) {
         ),
         cited.clone(),
     );
+    if far_side(scene, &plain) {
+        let text = format!(
+            "Where the queries are captured again, nearer to {}, its answers come as late.",
+            scene.server
+        );
+        ledger.see(&row::SLOW_AT_SERVER, text, cited);
+        return;
+    }
     if scene.facts.evidence.surroundings().vantage == Vantage::Server {
         let text = format!("The capture was taken at {}: the answers left it that late.", scene.server);
         ledger.see(&row::SLOW_AT_SERVER, text, cited);
@@ -235,6 +243,31 @@ fn trips(scene: &Scene<'_, '_>, waits: &[&Wait], ledger: &mut Ledger) {
             fast.into_iter().take(CITED_MAX).collect(),
         );
     }
+}
+
+/// Whether most of the time passed beyond the farthest point where query and answer were captured.
+fn far_side(scene: &Scene<'_, '_>, plain: &[&&Wait]) -> bool {
+    let evidence = scene.facts.evidence;
+    let times = |packet: PacketId| {
+        evidence
+            .copies(packet)
+            .map(|(copy, _)| copy)
+            .chain([packet])
+            .map(|copy| scene.facts.time(copy))
+            .collect::<Vec<_>>()
+    };
+    let (mut seen, mut beyond) = (0usize, 0usize);
+    for wait in plain.iter().take(ANSWERS_MAX) {
+        let (asked, answered) = (times(wait.first), times(wait.answer));
+        if asked.len() < 2 || answered.len() < 2 {
+            continue;
+        }
+        let inner_ns =
+            answered.iter().min().zip(asked.iter().max()).map_or(0, |(answer, query)| answer - query);
+        seen += 1;
+        beyond += usize::from(inner_ns * 10 >= wait.waited_ns * 8);
+    }
+    seen >= SLOW_MIN && beyond * 10 >= seen * 8
 }
 
 /// The fastest TCP handshake with the server and its round trip.
