@@ -338,6 +338,17 @@ pub struct Source {
     pub size: u64,
     /// The bytes records point into (unpacked where the file is compressed).
     pub bytes: Arc<Map>,
+    /// Where the user says it was captured.
+    pub place: Sensor,
+}
+
+/// Where a capture was made, in the user's words.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sensor {
+    /// The network whose private addresses are its own.
+    pub site: Option<String>,
+    /// The place in it.
+    pub sensor: Option<String>,
 }
 
 /// How captures are opened.
@@ -441,7 +452,7 @@ fn open_map(name: String, path: Option<PathBuf>, map: Map) -> Result<(Source, Bo
         Some(opened) => opened,
         None => (Arc::clone(&bytes), detect(&name, bytes.bytes(), true)?),
     };
-    Ok((Source { name, path, size, bytes }, walk))
+    Ok((Source { name, path, size, bytes, place: Sensor::default() }, walk))
 }
 
 /// Opens a whole text that tcpdump did not write as it is; `None` for anything else.
@@ -483,7 +494,7 @@ fn open_spooled(
         if start == AtStart::GoOn && waits == START_WAITS_MAX {
             let walk = Box::new(undecided::Undecided::new(&name));
             drop(look);
-            return Ok((Source { name, path, size, bytes }, walk));
+            return Ok((Source { name, path, size, bytes, place: Sensor::default() }, walk));
         }
         waits += 1;
         bytes.wait(first().len(), START_WAIT);
@@ -498,7 +509,7 @@ fn open_spooled(
     let is_complete = bytes.is_complete();
     if is_complete && let Some((bytes, walk)) = open_pasted(&name, &bytes)? {
         drop(look);
-        return Ok((Source { name, path, size, bytes }, walk));
+        return Ok((Source { name, path, size, bytes, place: Sensor::default() }, walk));
     }
     let seen = first();
     let walk = detect(&name, seen, is_complete);
@@ -525,7 +536,7 @@ fn open_spooled(
         bytes.cancel();
     }
     drop(look);
-    Ok((Source { name, path, size, bytes }, walk?))
+    Ok((Source { name, path, size, bytes, place: Sensor::default() }, walk?))
 }
 
 /// Whether the first bytes of a stream are enough to judge its format by. A trickling source may need longer than any

@@ -9,14 +9,18 @@ pub mod host_name;
 pub mod link;
 pub mod network;
 pub mod quote;
+mod site;
 pub mod transcript;
 mod tunnel;
 mod wireless;
+
+use std::net::IpAddr;
 
 use crate::capture::LinkType;
 pub use address::Address;
 pub use host_name::HostName;
 pub use quote::Quote;
+pub use site::Site;
 
 /// Tunnels and tags deeper than this are not followed.
 pub const LAYERS_MAX: usize = 24;
@@ -192,6 +196,8 @@ pub struct Decoded<'a> {
     pub payload_end: u32,
     /// Set where reading stopped early.
     pub stopped: Option<Stop>,
+    /// The site its private addresses belong to.
+    pub site: Site,
     network_start_known: bool,
     tunnels_left: u8,
 }
@@ -220,9 +226,23 @@ impl<'a> Decoded<'a> {
             payload_start: 0,
             payload_end: 0,
             stopped: None,
+            site: Site::NONE,
             network_start_known: false,
             tunnels_left: TUNNELS_MAX,
         }
+    }
+
+    /// The same, its private addresses taken for those of a site.
+    #[must_use]
+    #[inline]
+    pub fn at(mut self, site: Site) -> Self {
+        if site != Site::NONE {
+            self.site = site;
+            self.source = self.source.at(site);
+            self.destination = self.destination.at(site);
+            self.outer = self.outer.map(|(source, destination)| (source.at(site), destination.at(site)));
+        }
+        self
     }
 
     /// Whether an IP header was read.
@@ -344,9 +364,9 @@ pub fn icmp_checksum_is_right(decoded: &Decoded<'_>) -> Option<bool> {
         return None;
     }
     let message = decoded.bytes.get(decoded.transport_start as usize..end)?;
-    let pseudo = match (decoded.transport, decoded.source, decoded.destination) {
+    let pseudo = match (decoded.transport, decoded.source.ip(), decoded.destination.ip()) {
         (Transport::Icmp { .. }, ..) => 0,
-        (Transport::Icmpv6 { .. }, Address::V6(source), Address::V6(destination)) => {
+        (Transport::Icmpv6 { .. }, Some(IpAddr::V6(source)), Some(IpAddr::V6(destination))) => {
             let words = source.segments().into_iter().chain(destination.segments());
             words.map(u32::from).sum::<u32>() + message.len() as u32 + 58
         }

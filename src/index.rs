@@ -9,8 +9,8 @@ pub mod segment;
 
 use std::sync::Arc;
 
-use crate::capture::{Format, LinkType, Map, Metadata};
-use crate::decode::{Address, Decoded, transcript};
+use crate::capture::{Format, LinkType, Map, Metadata, Sensor};
+use crate::decode::{Address, Decoded, Site, transcript};
 use crate::protocols::ProtocolId;
 use crate::settings::Settings;
 use crate::time::Nanos;
@@ -47,6 +47,10 @@ pub struct IndexedSource {
     pub packets: u32,
     /// Where its packets stand in the index: one run, or many where it was followed beside others.
     runs: Vec<Run>,
+    /// Where it was captured, in the user's words.
+    pub place: Sensor,
+    /// The site, where several are named: its private addresses are its own.
+    pub site: Site,
     /// Added to every time stamp of this source (clock offset given by the analyst).
     pub offset_ns: Nanos,
     /// What the user says about the captures.
@@ -298,7 +302,7 @@ impl<'i> Packet<'i> {
     }
     /// The headers, read again from the bytes.
     pub fn decode(&self) -> Decoded<'i> {
-        crate::decode::decode(self.link_type(), self.bytes())
+        crate::decode::decode(self.link_type(), self.bytes()).at(self.source.site)
     }
     /// Whether the packet is text that a program printed, and no bytes.
     pub fn is_text(&self) -> bool {
@@ -306,12 +310,13 @@ impl<'i> Packet<'i> {
     }
     /// The packet as a transcript prints it; `None` for packets that are bytes.
     pub fn printed(&self) -> Option<transcript::Line<'i>> {
-        self.is_text().then(|| transcript::read(self.bytes(), &self.source.settings))?
+        let line = self.is_text().then(|| transcript::read(self.bytes(), &self.source.settings))??;
+        Some(line.at(self.source.site))
     }
     /// The IP packet it completes, where that was kept: DNS messages and ICMP errors sent in fragments.
     pub fn datagram(&self) -> Option<Decoded<'i>> {
         let bytes = self.assemblies().iter().find_map(|assembly| assembly.datagram(self.segment))?;
-        Some(crate::decode::decode_ip(bytes))
+        Some(crate::decode::decode_ip(bytes).at(self.source.site))
     }
     /// What it completes: IP packets and messages put together from several frames.
     pub fn assemblies(&self) -> &'i [Assembly] {

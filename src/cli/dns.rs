@@ -102,9 +102,9 @@ fn record(
     vec![
         Cell::Frames(vec![transaction.first]),
         Cell::Time(query.time_ns()),
-        Cell::Text(query.source_address().to_string()),
+        Cell::Host(query.source_address()),
         Cell::Number(i64::from(query.source_port())),
-        Cell::Text(query.destination_address().to_string()),
+        Cell::Host(query.destination_address()),
         Cell::Number(i64::from(query.destination_port())),
         Cell::Text(if query.transport() == 6 { "tcp" } else { "udp" }.to_owned()),
         row.map_or(Cell::Empty, |row| Cell::Number(i64::from(row.header.id))),
@@ -125,7 +125,7 @@ fn record(
         transaction
             .error
             .and_then(|error| loaded.index.packet(error))
-            .map_or(Cell::Empty, |error| Cell::Text(error.source_address().to_string())),
+            .map_or(Cell::Empty, |error| Cell::Host(error.source_address())),
         lookup.map_or(Cell::Empty, |lookup| Cell::Number(i64::from(lookup.0) + 1)),
     ]
 }

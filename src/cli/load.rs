@@ -1,6 +1,7 @@
 //! Opens the captures named on the command line and builds index and evidence for headless subcommands.
 
 mod arguments;
+mod places;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -28,6 +29,7 @@ const NOTE_LINES_MAX: usize = 10;
 const DAMAGE_LINES_MAX: usize = 5;
 
 pub use arguments::ClockOffset;
+pub use places::Named;
 
 /// Which captures to open, and how.
 #[derive(clap::Args, Clone, Debug, Default)]
@@ -41,6 +43,13 @@ pub struct Open {
     /// Correct the clock of one file, by its label: B=+1.5s, A=-200ms.
     #[arg(long, value_name = "LABEL=SPAN", value_parser = arguments::clock_offset, allow_hyphen_values = true)]
     pub offset: Vec<ClockOffset>,
+    /// Name the site a file was captured at: equal private addresses of two sites are two hosts. Files of one site,
+    /// and all files while one site is named, share their addresses; may be given several times.
+    #[arg(long, value_name = "FILE=NAME", value_parser = places::named)]
+    pub site: Vec<Named>,
+    /// Name the place of a file's capture, for tables, JSON and filters; may be given several times.
+    #[arg(long, value_name = "FILE=NAME", value_parser = places::named)]
+    pub sensor: Vec<Named>,
     /// Read this UDP and TCP port as DNS too; may be given several times.
     #[arg(long, value_name = "PORT")]
     pub dns_port: Vec<u16>,
@@ -110,6 +119,7 @@ impl Open {
             };
             input.offset_ns = *offset_ns;
         }
+        places::tell(&mut inputs, &self.site, &self.sensor)?;
         Ok(inputs)
     }
 

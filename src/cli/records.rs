@@ -5,6 +5,7 @@ use std::io::Write;
 use anyhow::Result;
 use serde_json::{Map, Value};
 
+use crate::decode::Address;
 use crate::index::{Index, PacketId};
 use crate::time::{self, Nanos};
 
@@ -27,6 +28,8 @@ pub enum Cell {
     Empty,
     /// Text.
     Text(String),
+    /// A host; in JSON its site stands in a key of its own.
+    Host(Address),
     /// A whole number.
     Number(i64),
     /// A moment; a time of day in text, nanoseconds in JSON.
@@ -90,6 +93,12 @@ fn json(
                 Cell::Empty => Value::Null,
                 Cell::Time(_) if !index.has_times() => Value::Null,
                 Cell::Text(text) => Value::from(text),
+                Cell::Host(host) => {
+                    if let Some(site) = host.site().name() {
+                        object.insert(format!("{}_site", column.key), site.into());
+                    }
+                    Value::from(host.bare().to_string())
+                }
                 Cell::Number(number) | Cell::Time(number) | Cell::Span(number) => Value::from(number),
                 Cell::Frames(frames) => frames.iter().map(|id| frame(index, *id)).collect(),
                 Cell::List(texts) => Value::from(texts),
@@ -110,6 +119,7 @@ fn shown(index: &Index, cell: &Cell) -> String {
     match cell {
         Cell::Empty => String::new(),
         Cell::Text(text) => text.clone(),
+        Cell::Host(host) => host.to_string(),
         Cell::Number(number) => number.to_string(),
         Cell::Time(_) if !index.has_times() => "–".to_owned(),
         Cell::Time(time_ns) => time::time_of_day(*time_ns),

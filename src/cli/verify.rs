@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use anyhow::{Context as _, Result};
 
-use super::load::{ClockOffset, Open};
+use super::load::{ClockOffset, Named, Open};
 use super::report::{Form, Made};
 use super::{Outcome, print};
 use crate::case::{State, hash_source};
@@ -123,6 +123,12 @@ fn again(
     open.offset = offsets
         .map(|source| ClockOffset { label: source.label.clone(), offset_ns: source.offset_ns })
         .collect();
+    let named = |name: fn(&bundle::SourceRecord) -> &Option<String>| {
+        let all = manifest.sources.iter();
+        all.filter_map(|source| Some(Named::of_label(&source.label, name(source).as_ref()?))).collect()
+    };
+    open.site = named(|source| &source.site);
+    open.sensor = named(|source| &source.sensor);
     let state = match state(contents) {
         Ok(state) => state,
         Err(error) => {

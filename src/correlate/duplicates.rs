@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 use super::messages::Messages;
 use super::{Evidence, Parameters};
-use crate::decode::{Decoded, LayerKind, Quote};
+use crate::decode::{Decoded, LayerKind, Quote, Site};
 use crate::index::segment::{self, DnsKind, flow_hash};
 use crate::index::{DnsRow, Index, PacketId};
 use crate::time::Nanos;
@@ -336,6 +336,13 @@ fn is_error_to_client(decoded: &Decoded<'_>, settings: &Settings) -> bool {
             .is_some_and(|quote| quote.inner.ports().is_some_and(|ports| !settings.is_dns_port(ports.0)))
 }
 
+/// Whether one end has a private address of one site in the first and of another in the second: no translator makes that.
+fn are_of_two_sites(first: &Decoded<'_>, second: &Decoded<'_>) -> bool {
+    let differ = |a: Site, b: Site| a != Site::NONE && b != Site::NONE && a != b;
+    differ(first.source.site(), second.source.site())
+        || differ(first.destination.site(), second.destination.site())
+}
+
 /// The first is the original; behind a NAT it is the one nearer the client, whose addresses are those of the client: the
 /// first of what it sends, the last of what it is sent.
 fn copy(first: PacketId, second: PacketId, delta_ns: Nanos, kind: CopyKind, to_client: bool) -> Copy {
@@ -376,6 +383,9 @@ fn of_translated_errors(messages: &Messages<'_>, parameters: &Parameters) -> Vec
 
 /// Whether the second error is the first with other addresses.
 fn is_translated_error(first: &Decoded<'_>, second: &Decoded<'_>) -> bool {
+    if are_of_two_sites(first, second) {
+        return false;
+    }
     let same_datagram = first.ip_id.is_some_and(|id| id != 0)
         && first.ip_id == second.ip_id
         && first.ip_length == second.ip_length
@@ -391,6 +401,9 @@ fn is_translated_error(first: &Decoded<'_>, second: &Decoded<'_>) -> bool {
 
 /// What kind of copy the second packet is of the first, if it is one.
 fn copy_kind(first: &Decoded<'_>, second: &Decoded<'_>) -> Option<CopyKind> {
+    if are_of_two_sites(first, second) {
+        return None;
+    }
     let same_datagram = first.ip_id == second.ip_id
         && first.ip_length == second.ip_length
         && first.ip_protocol == second.ip_protocol

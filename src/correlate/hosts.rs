@@ -533,9 +533,9 @@ pub(super) fn checksum(decoded: &Decoded<'_>) -> Option<Sum> {
     if protocol == 17 && stated == 0 {
         return None;
     }
-    let words: Vec<u8> = match (decoded.source, decoded.destination) {
-        (Address::V4(from), Address::V4(to)) => [from.octets(), to.octets()].concat(),
-        (Address::V6(from), Address::V6(to)) => [from.octets(), to.octets()].concat(),
+    let words: Vec<u8> = match (decoded.source.ip()?, decoded.destination.ip()?) {
+        (IpAddr::V4(from), IpAddr::V4(to)) => [from.octets(), to.octets()].concat(),
+        (IpAddr::V6(from), IpAddr::V6(to)) => [from.octets(), to.octets()].concat(),
         _ => return None,
     };
     let addresses = u32::from(!decode::checksum(0, &words));

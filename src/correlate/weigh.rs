@@ -1,5 +1,7 @@
 //! Weighs one ICMP error against the packets it may quote (correlation rules E1–E5) and names the level and why.
 
+use std::net::IpAddr;
+
 use super::compare::{Comparison, Field, compare};
 use super::messages::Messages;
 use super::parameters::error_window_ns;
@@ -90,8 +92,8 @@ fn checksum_fits(decoded: &Decoded<'_>) -> bool {
         return true;
     }
     let mut sum = 0u64;
-    if let (Transport::Icmpv6 { .. }, Address::V6(source), Address::V6(destination)) =
-        (decoded.transport, decoded.source, decoded.destination)
+    if let (Transport::Icmpv6 { .. }, Some(IpAddr::V6(source)), Some(IpAddr::V6(destination))) =
+        (decoded.transport, decoded.source.ip(), decoded.destination.ip())
     {
         sum += add(&source.octets()) + add(&destination.octets()) + message.len() as u64 + 58;
     }

@@ -1,9 +1,10 @@
-//! A host's address of any kind, or its name where only that was printed, in 17 bytes.
+//! A host's address of any kind, or its name where only that was printed, in 18 bytes.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::host_name::HostName;
+use super::site::Site;
 
 /// An address as it stands in a header, or what was printed in its place.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -17,6 +18,10 @@ pub enum Address {
     V4(Ipv4Addr),
     /// IPv6.
     V6(Ipv6Addr),
+    /// A private IPv4 address of a site.
+    V4At(Site, Ipv4Addr),
+    /// A private IPv6 address of a site.
+    V6At(Site, Ipv6Addr),
     /// The name that was printed instead of an IP address. It is joined with a number only by evidence.
     Name(HostName),
 }
@@ -34,9 +39,9 @@ impl Address {
     /// Whether it is an IPv6 address, or the name printed of one.
     pub fn is_v6(self) -> bool {
         match self {
-            Self::V6(_) => true,
+            Self::V6(_) | Self::V6At(..) => true,
             Self::Name(name) => name.is_v6(),
-            Self::None | Self::Ether(_) | Self::V4(_) => false,
+            Self::None | Self::Ether(_) | Self::V4(_) | Self::V4At(..) => false,
         }
     }
 
@@ -47,7 +52,7 @@ impl Address {
 
     /// Whether it stands for a host on the network layer, by number or by name.
     pub fn is_host(self) -> bool {
-        matches!(self, Self::V4(_) | Self::V6(_) | Self::Name(_))
+        !matches!(self, Self::None | Self::Ether(_))
     }
 
     /// Whether another address is of the same kind, so that the two can be ordered.
@@ -58,8 +63,8 @@ impl Address {
     /// The IP address, if it is one. Of a name it is the number in front of a zone (`fe80::1%eth0`, RFC 4007 §11).
     pub fn ip(self) -> Option<IpAddr> {
         match self {
-            Self::V4(ip) => Some(IpAddr::V4(ip)),
-            Self::V6(ip) => Some(IpAddr::V6(ip)),
+            Self::V4(ip) | Self::V4At(_, ip) => Some(IpAddr::V4(ip)),
+            Self::V6(ip) | Self::V6At(_, ip) => Some(IpAddr::V6(ip)),
             Self::Name(name) => name.text()?.split_once('%')?.0.parse::<Ipv6Addr>().ok().map(IpAddr::V6),
             Self::None | Self::Ether(_) => None,
         }
@@ -73,15 +78,65 @@ impl Address {
         }
     }
 
+    /// The site it belongs to, where equal addresses of several sites are told apart.
+    pub fn site(self) -> Site {
+        match self {
+            Self::V4At(site, _) | Self::V6At(site, _) => site,
+            Self::Name(name) => name.site(),
+            Self::None | Self::Ether(_) | Self::V4(_) | Self::V6(_) => Site::NONE,
+        }
+    }
+
+    /// The same host as seen at a site: addresses that are used again in every network (RFC 1918, RFC 4193, RFC 6598,
+    /// link-local, loopback) become those of the site, all others are the same everywhere.
+    #[must_use]
+    pub fn at(self, site: Site) -> Self {
+        if site == Site::NONE {
+            return self;
+        }
+        match self {
+            Self::V4(ip) | Self::V4At(_, ip) => {
+                let [first, second, ..] = ip.octets();
+                let shared = first == 100 && second & 0xc0 == 64;
+                let private = ip.is_private() || ip.is_link_local() || ip.is_loopback() || shared;
+                if private { Self::V4At(site, ip) } else { Self::V4(ip) }
+            }
+            Self::V6(ip) | Self::V6At(_, ip) => {
+                let private = ip.is_unique_local() || ip.is_unicast_link_local() || ip.is_loopback();
+                if private { Self::V6At(site, ip) } else { Self::V6(ip) }
+            }
+            Self::Name(name) => Self::Name(name.at(site)),
+            Self::None | Self::Ether(_) => self,
+        }
+    }
+
+    /// The same without its site.
+    #[must_use]
+    pub fn bare(self) -> Self {
+        match self {
+            Self::V4At(_, ip) => Self::V4(ip),
+            Self::V6At(_, ip) => Self::V6(ip),
+            Self::Name(name) => Self::Name(name.without_site()),
+            Self::None | Self::Ether(_) | Self::V4(_) | Self::V6(_) => self,
+        }
+    }
+
     /// The address as filters write it: a name in quotation marks, whatever it is made of.
     pub fn literal(self) -> Literal {
         Literal(self)
     }
 
+    /// What a filter says beside the address: the site, where it has one.
+    pub fn site_term(self) -> String {
+        self.site()
+            .name()
+            .map_or_else(String::new, |site| format!(" && site == {}", crate::text::quoted(site)))
+    }
+
     /// The address with a port, as `ADDRESS:PORT` or `[IPV6]:PORT`.
     pub fn with_port(self, port: u16) -> String {
         match self {
-            Self::V6(_) => format!("[{self}]:{port}"),
+            Self::V6(_) | Self::V6At(..) => format!("[{self}]:{port}"),
             _ => format!("{self}:{port}"),
         }
     }
@@ -96,12 +151,16 @@ impl From<IpAddr> for Address {
     }
 }
 
+/// An address of a site is followed by it: `10.0.0.5@berlin`.
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(site) = self.site().name() {
+            return f.pad(&format!("{}@{}", self.bare(), crate::text::escape(site)));
+        }
         match self {
             Self::None => f.pad("–"),
-            Self::V4(ip) => ip.fmt(f),
-            Self::V6(ip) => ip.fmt(f),
+            Self::V4(ip) | Self::V4At(_, ip) => ip.fmt(f),
+            Self::V6(ip) | Self::V6At(_, ip) => ip.fmt(f),
             Self::Name(name) => name.fmt(f),
             Self::Ether([a, b, c, d, e, g]) => write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}"),
         }
@@ -116,7 +175,7 @@ impl fmt::Display for Literal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Address::Name(name) => f.write_str(&crate::text::quoted(&name.label())),
-            address => address.fmt(f),
+            address => address.bare().fmt(f),
         }
     }
 }
@@ -127,7 +186,48 @@ mod tests {
 
     #[test]
     fn an_address_keeps_to_its_size() {
-        assert_eq!(size_of::<Address>(), 17);
+        assert_eq!(size_of::<Address>(), 18);
+    }
+
+    #[test]
+    fn only_addresses_that_every_network_uses_again_belong_to_a_site() {
+        let site = Site::named("oslo").unwrap();
+        for text in [
+            "10.0.0.5",
+            "172.16.1.1",
+            "192.168.1.1",
+            "100.64.0.1",
+            "169.254.1.1",
+            "127.0.0.1",
+            "fd00::1",
+            "fe80::1",
+            "web",
+            "localhost",
+            "192.168.1.##",
+        ] {
+            let address = Address::printed(text, false);
+            let here = address.at(site);
+            assert_ne!(here, address, "{text}");
+            assert_eq!((here.site(), here.bare(), here.ip()), (site, address, address.ip()));
+            assert_eq!(
+                (here.to_string(), here.literal().to_string()),
+                (format!("{text}@oslo"), address.literal().to_string())
+            );
+        }
+        for text in [
+            "192.0.2.1",
+            "100.128.0.1",
+            "255.255.255.255",
+            "224.0.0.251",
+            "0.0.0.0",
+            "2001:db8::1",
+            "ff02::1",
+            "ns1.example.net",
+        ] {
+            let address = Address::printed(text, false);
+            assert_eq!(address.at(site), address, "{text}");
+        }
+        assert_eq!(Address::printed("10.0.0.5", false).at(Site::NONE).site(), Site::NONE);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Names that stand for hosts where no number was printed; an address carries a key, the text is kept once for all.
 
+use super::Site;
 use std::cell::RefCell;
 use std::cmp::Ordering;
 use std::collections::HashMap;
@@ -23,6 +24,7 @@ const SALTS_MAX: u64 = 8;
 pub struct HostName {
     key: [u8; 8],
     v6: bool,
+    site: Site,
 }
 
 /// Names of the loopback addresses (RFC 6761 §6.3, and Debian's `/etc/hosts`).
@@ -46,14 +48,14 @@ impl HostName {
         let at = hash as usize % AT_HAND;
         let recent = RECENT.with_borrow(|recent| recent.get(at).copied()).filter(|(_, known)| *known == text);
         let key = recent.map_or_else(|| remember(text, hash), |(key, _)| key);
-        Self { key: key.to_ne_bytes(), v6 }
+        Self { key: key.to_ne_bytes(), v6, site: Site::NONE }
     }
 
     /// The name, if a packet read so far carries it.
     pub fn find(text: &str) -> Option<Self> {
         let keys = (0..SALTS_MAX).map(|salt| hash(text, salt));
         let key = keys.take_while(|key| known(*key).is_some()).find(|key| known(*key) == Some(text))?;
-        Some(Self { key: key.to_ne_bytes(), v6: false })
+        Some(Self { key: key.to_ne_bytes(), v6: false, site: Site::NONE })
     }
 
     /// Whether it was printed of an IPv6 packet.
@@ -64,6 +66,28 @@ impl HostName {
     /// Whether every system gives this name to itself.
     pub fn is_loopback(self) -> bool {
         self.text().is_some_and(|text| LOOPBACK.contains(&text))
+    }
+
+    /// The site it belongs to.
+    pub fn site(self) -> Site {
+        self.site
+    }
+
+    /// The same name at a site. Full names are those of one host everywhere; one label, or a masked number, is not.
+    #[must_use]
+    pub fn at(self, site: Site) -> Self {
+        let is_full = |text: &str| {
+            let end = text.rsplit('.').next().unwrap_or_default();
+            text.contains('.') && end.len() > 1 && end.bytes().all(|byte| byte.is_ascii_alphabetic())
+        };
+        let is_local = self.text().is_none_or(|text| self.is_loopback() || !is_full(text));
+        if is_local { Self { site, ..self } } else { self }
+    }
+
+    /// The same without a site.
+    #[must_use]
+    pub fn without_site(self) -> Self {
+        Self { site: Site::NONE, ..self }
     }
 
     /// What tells names apart, whatever the family.
@@ -135,6 +159,7 @@ impl Hash for HostName {
     fn hash<H: Hasher>(&self, state: &mut H) {
         state.write_u64(self.key());
         state.write_u8(u8::from(self.v6));
+        self.site.hash(state);
     }
 }
 
@@ -143,7 +168,11 @@ impl Ord for HostName {
         if self == other {
             return Ordering::Equal;
         }
-        self.label().cmp(&other.label()).then(self.v6.cmp(&other.v6)).then(self.key.cmp(&other.key))
+        self.label()
+            .cmp(&other.label())
+            .then(self.v6.cmp(&other.v6))
+            .then(self.site.cmp(&other.site))
+            .then(self.key.cmp(&other.key))
     }
 }
 

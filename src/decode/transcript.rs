@@ -7,7 +7,7 @@ pub mod services;
 mod tunnel;
 
 use super::dns::{NAME_MAX_BYTES, Name, read_name};
-use super::{Address, Decoded, LayerKind, Transport};
+use super::{Address, Decoded, LayerKind, Site, Transport};
 use crate::capture::transcript::{Head, Network, Word, Words, head, header_group, is_arrow};
 use crate::settings::Settings;
 pub use dns::Dns;
@@ -72,6 +72,18 @@ impl<'a> Line<'a> {
     /// The part after the addresses, as printed (line breaks and all).
     pub fn body(&self) -> &'a str {
         self.text.get(self.body as usize..).unwrap_or("")
+    }
+
+    /// The same, its private addresses taken for those of a site.
+    #[must_use]
+    pub fn at(mut self, site: Site) -> Self {
+        let icmp = self.icmp.as_mut();
+        let (quoted, quote) = icmp.map_or((None, None), |icmp| (icmp.quoted.as_mut(), icmp.quote.as_mut()));
+        let quote = quote.into_iter().flat_map(|quote| [&mut quote.source, &mut quote.destination]);
+        for host in self.source.iter_mut().chain(&mut self.destination).chain(quoted).chain(quote) {
+            host.address = host.address.at(site);
+        }
+        self
     }
 
     /// Protocol number of the transport; 0 where it cannot be told.

@@ -93,6 +93,12 @@ pub struct SourceRecord {
     pub sha256_after: String,
     /// Clock offset applied, in nanoseconds.
     pub offset_ns: time::Nanos,
+    /// The site it was captured at, where the user names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub site: Option<String>,
+    /// What the user calls the place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sensor: Option<String>,
     /// Packets in it.
     pub frames: u32,
 }
@@ -247,6 +253,8 @@ fn sources(job: &Job<'_>, after: &[String]) -> Vec<SourceRecord> {
                 sha256_after: after.get(at).cloned().unwrap_or_default(),
                 sha256,
                 offset_ns: source.offset_ns,
+                site: source.place.site.clone(),
+                sensor: source.place.sensor.clone(),
                 frames: source.packets,
             }
         })

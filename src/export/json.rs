@@ -115,7 +115,7 @@ fn evidence(job: &Job<'_>) -> Vec<Value> {
         .map(|(at, source)| {
             let interface = source.metadata.interfaces.first();
             let dropped: Vec<u64> = source.metadata.interfaces.iter().filter_map(|i| i.dropped).collect();
-            json!({
+            let value = json!({
                 "label": crate::index::source_label(crate::index::SourceId(at as u16)),
                 "file": {
                     "name": source.name,
@@ -134,7 +134,8 @@ fn evidence(job: &Job<'_>) -> Vec<Value> {
                 "vantage": format!("{:?}", job.input.evidence.surroundings().vantage).to_lowercase(),
                 "quality": if at == 0 { quality(job) } else { Vec::new() },
                 "damage": source.metadata.damage.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            })
+            });
+            with_place(value, &source.place)
         })
         .collect()
 }
@@ -206,10 +207,11 @@ fn packet(job: &Job<'_>, id: PacketId) -> Option<Value> {
 
 /// A host and its port; one that was printed by name has no `ip` but a `name`.
 fn end(address: crate::decode::Address, port: Option<u16>) -> Value {
-    match address.name() {
+    let value = match address.name() {
         Some(name) => json!({ "ip": null, "name": name.to_string(), "port": port }),
         None => json!({ "ip": address.ip().map(|ip| ip.to_string()), "port": port }),
-    }
+    };
+    with_sites(value, &[("site", address)])
 }
 
 /// The packet an ICMP error quotes; `bytes` is how much of it, unknown in printed text.
@@ -230,8 +232,8 @@ fn quoted(decoded: &crate::decode::Decoded<'_>, printed: Option<&transcript::Icm
     let Some(quote) = crate::decode::Quote::read(decoded) else { return Value::Null };
     let ports = quote.inner.ports();
     json!({
-        "source": { "ip": quote.inner.source.to_string(), "port": ports.map(|ports| ports.0) },
-        "destination": { "ip": quote.inner.destination.to_string(), "port": ports.map(|ports| ports.1) },
+        "source": end(quote.inner.source, ports.map(|ports| ports.0)),
+        "destination": end(quote.inner.destination, ports.map(|ports| ports.1)),
         "network": { "transport": transport(quote.inner.ip_protocol) },
         "bytes": quote.length_bytes,
     })
@@ -308,9 +310,9 @@ fn signature(signature: &Signature) -> String {
 fn problem(job: &Job<'_>, at: usize, problem: &Problem) -> Value {
     let assessment = job.input.assessments.iter().find(|assessment| assessment.problem == Some(at));
     let impact = job.input.evidence.impact(at);
-    json!({
+    let value = json!({
         "id": stable("p", &format!("{} {} {}", problem.server.0, signature(&problem.signature), problem.first_ns)),
-        "server": problem.server.0.to_string(),
+        "server": problem.server.0.bare().to_string(),
         "port": problem.server.1,
         "transport": match problem.transport { 6 => "tcp", _ => "udp" },
         "signature": signature(&problem.signature),
@@ -329,7 +331,26 @@ fn problem(job: &Job<'_>, at: usize, problem: &Problem) -> Value {
             "expected": check.expected.iter().map(|(id, text)| json!({ "hypothesis": id.id(), "result": text })).collect::<Vec<_>>(),
         })).collect::<Vec<_>>()).unwrap_or_default(),
         "attack": assessment.map(|a| a.attack.clone()).unwrap_or_default(),
-    })
+    });
+    with_sites(value, &[("server_site", problem.server.0)])
+}
+
+/// Adds what the user calls the place of capture.
+fn with_place(mut value: Value, place: &crate::capture::Sensor) -> Value {
+    if let Some(map) = value.as_object_mut() {
+        let told = [("site", &place.site), ("sensor", &place.sensor)];
+        map.extend(told.into_iter().filter_map(|(key, name)| Some((key.to_owned(), json!(name.as_ref()?)))));
+    }
+    value
+}
+
+/// Adds the sites of hosts, where they have one.
+fn with_sites(mut value: Value, hosts: &[(&str, crate::decode::Address)]) -> Value {
+    if let Some(map) = value.as_object_mut() {
+        let sited = hosts.iter().filter_map(|(key, host)| Some((*key, host.site().name()?)));
+        map.extend(sited.map(|(key, site)| (key.to_owned(), json!(site))));
+    }
+    value
 }
 
 /// The outages, each bounded by four packets and their times.
@@ -354,11 +375,14 @@ fn windows(job: &Job<'_>, impact: &Impact) -> Vec<Value> {
 /// The client table; of problems beyond those looked at in detail the addresses alone.
 fn clients(problem: &Problem, impact: Option<&Impact>) -> Vec<Value> {
     let Some(impact) = impact else {
-        return problem.clients.iter().map(|client| json!({ "client": client.to_string() })).collect();
+        let row = |client: &crate::decode::Address| {
+            with_sites(json!({ "client": client.bare().to_string() }), &[("client_site", *client)])
+        };
+        return problem.clients.iter().map(row).collect();
     };
     let row = |client: &Client| {
-        json!({
-            "client": client.address.to_string(),
+        let value = json!({
+            "client": client.address.bare().to_string(),
             "addresses": std::iter::once(&client.address).chain(&client.others).map(ToString::to_string).collect::<Vec<_>>(),
             "asked": client.asked,
             "failed": client.failed,
@@ -366,7 +390,8 @@ fn clients(problem: &Problem, impact: Option<&Impact>) -> Vec<Value> {
             "rescued_by": client.rescued_by().map(|server| server.to_string()),
             "longest_wait_ns": client.longest_wait_ns,
             "never_served": client.never_served,
-        })
+        });
+        with_sites(value, &[("client_site", client.address)])
     };
     impact.clients.iter().map(row).collect()
 }
@@ -384,10 +409,10 @@ fn consequence(all: &[Consequence]) -> &'static str {
 
 fn episodes(job: &Job<'_>, problem: &Problem) -> Vec<Value> {
     let episode = |(episode, consequences): (&Episode, &[Consequence])| {
-        json!({
+        let value = json!({
             "id": stable("e", &format!("{} {} {} {}", episode.client, episode.server.0, episode.name, episode.first_ns)),
-            "client": episode.client.to_string(),
-            "server": episode.server.0.to_string(),
+            "client": episode.client.bare().to_string(),
+            "server": episode.server.0.bare().to_string(),
             "name": episode.name,
             "signature": signature(&episode.signature),
             "attempts": episode.transactions.len(),
@@ -398,7 +423,8 @@ fn episodes(job: &Job<'_>, problem: &Problem) -> Vec<Value> {
             "consequences": consequences.iter().map(|c| json!({
                 "code": c.code, "text": c.text, "frames": frames(job, &c.frames),
             })).collect::<Vec<_>>(),
-        })
+        });
+        with_sites(value, &[("client_site", episode.client), ("server_site", episode.server.0)])
     };
     let evidence = job.input.evidence;
     let told = |at: usize| Some((evidence.episodes.get(at)?, evidence.consequences(at)));

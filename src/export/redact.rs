@@ -201,7 +201,9 @@ impl Pseudonyms {
             Address::V4(ip) => Address::V4(self.v4(ip)),
             Address::V6(ip) => Address::V6(self.v6(ip)),
             Address::Ether(ether) => Address::Ether(self.ether(ether)),
-            Address::Name(name) => Address::printed(&self.text(&name.label()), name.is_v6()),
+            Address::V4At(site, ip) => Address::V4At(site, self.v4(ip)),
+            Address::V6At(site, ip) => Address::V6At(site, self.v6(ip)),
+            Address::Name(name) => Address::printed(&self.text(&name.label()), name.is_v6()).at(name.site()),
         }
     }
 

@@ -108,7 +108,7 @@ fn host(end: &str, address: Address) -> Option<String> {
         _ if address.is_v6() => "ipv6",
         _ => "ip",
     };
-    Some(format!("{family}.{end} == {}", address.literal()))
+    Some(format!("{family}.{end} == {}{}", address.literal(), address.site_term()))
 }
 
 fn ports(packet: &Packet<'_>) -> Option<(&'static str, u16, u16)> {

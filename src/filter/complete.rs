@@ -301,6 +301,12 @@ fn values(found: &mut Candidates<'_>, info: &FieldInfo, vocabulary: Option<&Voca
                 found.add(*word, "transactions that ended so", Some(*count));
             }
         }
+        Source::Site | Source::Sensor => {
+            let named = if matches!(info.source, Source::Site) { &known.sites } else { &known.sensors };
+            for (name, count) in named {
+                found.add(build::quote(name), "place of capture", Some(*count));
+            }
+        }
         Source::File => {
             for (at, (name, count)) in known.files.iter().enumerate() {
                 found.add(

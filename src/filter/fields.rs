@@ -176,6 +176,10 @@ pub enum Source {
     Note(NoteField),
     Header(HeaderField),
     File,
+    /// The site its file was captured at.
+    Site,
+    /// What the place of its capture is called.
+    Sensor,
     Comment,
     /// A field of the PROTOCOLS table.
     Tree(&'static str),
@@ -256,6 +260,8 @@ impl FieldInfo {
             | Source::Evidence(_)
             | Source::Note(_)
             | Source::File
+            | Source::Site
+            | Source::Sensor
             | Source::Comment
             | Source::Stream(_)
             | Source::Layers

@@ -113,8 +113,8 @@ fn number(address: Address) -> Option<(u8, u128)> {
     match address {
         Address::None => None,
         Address::Ether(bytes) => Some((1, bytes.iter().fold(0, |sum, b| sum << 8 | u128::from(*b)))),
-        Address::V4(ip) => Some((4, u128::from(u32::from(ip)))),
-        Address::V6(ip) => Some((6, u128::from(ip))),
+        Address::V4(ip) | Address::V4At(_, ip) => Some((4, u128::from(u32::from(ip)))),
+        Address::V6(ip) | Address::V6At(_, ip) => Some((6, u128::from(ip))),
         Address::Name(name) => Some((NAMES, u128::from(name.key()))),
     }
 }
@@ -214,7 +214,7 @@ fn with_bytes(value: &Scalar<'_>, test: impl Fn(&[u8]) -> bool) -> bool {
     match value {
         Scalar::Text(text) | Scalar::Name(text) => test(text.as_bytes()),
         Scalar::Bytes(bytes) => test(bytes),
-        Scalar::Address(address) => test(address.to_string().as_bytes()),
+        Scalar::Address(address) => test(address.bare().to_string().as_bytes()),
         Scalar::Number(number) => test(number.to_string().as_bytes()),
         Scalar::Bool(flag) => test(if *flag { b"true" } else { b"false" }),
     }

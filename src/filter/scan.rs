@@ -34,9 +34,13 @@ pub fn cost(test: &Test) -> u32 {
         | Source::IpProtocol(_)
         | Source::Icmp(..) => 2,
         Source::Dns(_) => 3,
-        Source::Evidence(_) | Source::Note(_) | Source::File | Source::Comment | Source::InterfaceName => {
-            LINKED
-        }
+        Source::Evidence(_)
+        | Source::Note(_)
+        | Source::File
+        | Source::Site
+        | Source::Sensor
+        | Source::Comment
+        | Source::InterfaceName => LINKED,
         Source::Quote => DEAR,
         Source::Header(HeaderField::Payload(_)) => DEAR * 2,
         Source::Header(_) => DEAR,

@@ -61,7 +61,7 @@ fn text_of(value: &Scalar<'_>) -> String {
         Scalar::Number(number) => number.to_string(),
         Scalar::Bool(flag) => if *flag { "True" } else { "False" }.to_owned(),
         Scalar::Text(text) | Scalar::Name(text) => (*text).to_owned(),
-        Scalar::Address(address) => address.to_string(),
+        Scalar::Address(address) => address.bare().to_string(),
         Scalar::Bytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
     }
 }
@@ -71,8 +71,8 @@ fn bytes_of(value: &Scalar<'_>) -> Option<Vec<u8>> {
         Scalar::Bytes(bytes) => bytes.to_vec(),
         Scalar::Text(text) | Scalar::Name(text) => text.as_bytes().to_vec(),
         Scalar::Address(Address::Ether(bytes)) => bytes.to_vec(),
-        Scalar::Address(Address::V4(ip)) => ip.octets().to_vec(),
-        Scalar::Address(Address::V6(ip)) => ip.octets().to_vec(),
+        Scalar::Address(Address::V4(ip) | Address::V4At(_, ip)) => ip.octets().to_vec(),
+        Scalar::Address(Address::V6(ip) | Address::V6At(_, ip)) => ip.octets().to_vec(),
         Scalar::Address(Address::Name(name)) => name.label().as_bytes().to_vec(),
         Scalar::Address(Address::None) | Scalar::Number(_) | Scalar::Bool(_) => return None,
     })
@@ -190,6 +190,13 @@ fn raw(test: &Test, packet: &Packet<'_>, context: &Context<'_>, visit: Visit<'_>
             let base = name.rsplit(['/', '\\']).next().unwrap_or(name);
             let letter = source_label(packet.segment.source);
             let _ = visit(Scalar::Text(&letter)) || visit(Scalar::Text(base)) || visit(Scalar::Text(name));
+        }
+        Source::Site | Source::Sensor => {
+            let place = &packet.source.place;
+            let name = if test.source == Source::Site { &place.site } else { &place.sensor };
+            if let Some(name) = name {
+                visit(Scalar::Text(name));
+            }
         }
         Source::Comment => {
             let frame = packet.frame().0;

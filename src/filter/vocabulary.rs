@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 
 use super::Context;
 use crate::decode::{Address, dns};
-use crate::index::Segment;
+use crate::index::{IndexedSource, Segment};
 use crate::protocols::ProtocolId;
 
 /// Distinct values of one kind kept; the rarest are dropped.
@@ -35,6 +35,10 @@ pub struct Vocabulary {
     pub outcomes: Vec<(&'static str, u64)>,
     /// Names of capture files.
     pub files: Vec<(String, u64)>,
+    /// Sites they were captured at.
+    pub sites: Vec<(String, u64)>,
+    /// What the places are called.
+    pub sensors: Vec<(String, u64)>,
 }
 
 #[derive(Default)]
@@ -77,6 +81,8 @@ impl Vocabulary {
             record_types: sorted(counts.record_types),
             icmp: sorted(counts.icmp),
             outcomes: sorted(outcomes),
+            sites: places(context, |source| source.place.site.as_ref()),
+            sensors: places(context, |source| source.place.sensor.as_ref()),
             files: context
                 .index
                 .sources
@@ -85,6 +91,17 @@ impl Vocabulary {
                 .collect(),
         }
     }
+}
+
+/// Names of places with their packets.
+fn places(context: &Context<'_>, of: fn(&IndexedSource) -> Option<&String>) -> Vec<(String, u64)> {
+    let mut counts: HashMap<String, u64> = HashMap::new();
+    for source in &context.index.sources {
+        if let Some(name) = of(source) {
+            *counts.entry(name.clone()).or_default() += u64::from(source.packets);
+        }
+    }
+    sorted(counts)
 }
 
 fn sorted<K: Ord + Eq + Hash>(counts: HashMap<K, u64>) -> Vec<(K, u64)> {

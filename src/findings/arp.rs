@@ -82,8 +82,14 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
 fn requests_for(target: Address) -> String {
     match target {
         // The protocol first: it is a column, and leaves few packets to be read.
-        Address::V6(_) => format!("icmpv6 && icmpv6.nd.ns.target_address == {target}"),
-        _ => format!("arp && arp.opcode == 1 && arp.dst.proto_ipv4 == {}", target.literal()),
+        target if target.is_v6() => {
+            format!("icmpv6 && icmpv6.nd.ns.target_address == {}{}", target.literal(), target.site_term())
+        }
+        _ => format!(
+            "arp && arp.opcode == 1 && arp.dst.proto_ipv4 == {}{}",
+            target.literal(),
+            target.site_term()
+        ),
     }
 }
 

@@ -14,12 +14,12 @@ use crate::text::escape;
 
 /// A filter for packets to an address.
 pub fn to(address: Address) -> String {
-    format!("{}.dst == {}", family(address), address.literal())
+    format!("{}.dst == {}{}", family(address), address.literal(), address.site_term())
 }
 
 /// A filter for packets from an address.
 pub fn from(address: Address) -> String {
-    format!("{}.src == {}", family(address), address.literal())
+    format!("{}.src == {}{}", family(address), address.literal(), address.site_term())
 }
 
 fn family(address: Address) -> &'static str {

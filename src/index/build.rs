@@ -11,6 +11,7 @@ use super::reassembly::Reassembler;
 use super::segment::{SEGMENT_MAX, SegmentBuilder, flags};
 use super::{Index, IndexedSource, PacketId, Segment, SourceId};
 use crate::capture::{Bytes, LinkType, Look, Map, Metadata, Record, Source, Walk};
+use crate::decode::Site;
 use crate::settings::Settings;
 use crate::time::Nanos;
 use order::Order;
@@ -128,7 +129,11 @@ pub fn build_with(
 ) -> Index {
     let total = inputs.iter().map(|input| input.source.bytes.length() as u64).sum();
     progress.bytes_total.store(total, Ordering::Relaxed);
-    let sources = inputs.iter().map(|input| described(input, &settings)).collect();
+    let mut sources: Vec<IndexedSource> = inputs.iter().map(|input| described(input, &settings)).collect();
+    let sites = sites(&inputs);
+    for (source, site) in sources.iter_mut().zip(&sites) {
+        source.site = *site;
+    }
     let mut index = Index { sources, settings: Arc::clone(&settings), ..Index::default() };
     let maps: Vec<Arc<Map>> = inputs.iter().map(|input| Arc::clone(&input.source.bytes)).collect();
     let live: Vec<bool> = maps.iter().map(|map| map.is_live()).collect();
@@ -139,12 +144,12 @@ pub fn build_with(
     std::thread::scope(|scope| {
         for _ in 0..plan.threads.max(1) {
             let (to_index, to_walker, works) = (to_index.clone(), to_walker.clone(), &works);
-            let settings = settings.as_ref();
+            let (settings, sites) = (settings.as_ref(), &sites);
             scope.spawn(move || {
                 loop {
                     let next = works.lock().map_or(Err(mpsc::RecvError), |queue| queue.recv());
                     let Ok(work) = next else { break };
-                    let (done, records) = decode_work(work, settings);
+                    let (done, records) = decode_work(work, settings, sites);
                     if to_index.send(done).is_err() {
                         break;
                     }
@@ -164,6 +169,16 @@ pub fn build_with(
     index
 }
 
+/// The site of each input; none at all while everything is of one.
+fn sites(inputs: &[Input]) -> Vec<Site> {
+    let named = |input: &Input| input.source.place.site.as_deref().and_then(Site::named).unwrap_or_default();
+    let sites: Vec<Site> = inputs.iter().map(named).collect();
+    let mut distinct: Vec<Site> = sites.iter().copied().filter(|site| *site != Site::NONE).collect();
+    distinct.sort_unstable();
+    distinct.dedup();
+    if distinct.len() > 1 { sites } else { vec![Site::NONE; inputs.len()] }
+}
+
 fn described(input: &Input, settings: &Arc<Settings>) -> IndexedSource {
     let Input { source, walk, offset_ns } = input;
     IndexedSource {
@@ -172,6 +187,8 @@ fn described(input: &Input, settings: &Arc<Settings>) -> IndexedSource {
         size: source.size,
         bytes: Arc::clone(&source.bytes),
         metadata: Arc::new(walker::metadata(walk.as_ref(), &source.bytes)),
+        site: Site::NONE,
+        place: source.place.clone(),
         packets: 0,
         runs: Vec::new(),
         offset_ns: *offset_ns,
@@ -235,11 +252,11 @@ fn add(index: &mut Index, segment: Box<Segment>) {
 }
 
 /// Decodes; gives the room of the records back.
-fn decode_work(work: Numbered<Work>, settings: &Settings) -> (Numbered<Done>, Vec<Record>) {
+fn decode_work(work: Numbered<Work>, settings: &Settings, sites: &[Site]) -> (Numbered<Done>, Vec<Record>) {
     let Numbered { number, metadata, what } = work;
     let (what, records) = match what {
         Work::Decode(batch) => {
-            let segment = Box::new(decode_batch(&batch, settings));
+            let segment = Box::new(decode_batch(&batch, settings, sites));
             (Done::Segment { after: batch.after, segment }, batch.records)
         }
         Work::End(source) => (Done::End(source), Vec::new()),
@@ -247,10 +264,11 @@ fn decode_work(work: Numbered<Work>, settings: &Settings) -> (Numbered<Done>, Ve
     (Numbered { number, metadata, what }, records)
 }
 
-fn decode_batch(batch: &Batch, settings: &Settings) -> Segment {
+fn decode_batch(batch: &Batch, settings: &Settings, sites: &[Site]) -> Segment {
     let bytes = Look::all(batch.look.as_ref());
     let mut builder =
         SegmentBuilder::new(batch.base, (batch.source, batch.first_row), batch.records.len(), settings);
+    builder.take_for(sites.get(usize::from(batch.source.0)).copied().unwrap_or_default());
     if batch.look.as_ref().is_some_and(Look::is_passing) {
         builder.keep_bytes();
     }

@@ -15,7 +15,7 @@ use super::names::Hashed;
 use super::segment::{DnsRow, IcmpRow, Segment, dns_row, flags, flow_hash};
 use super::{Index, PacketId, SourceId, segment};
 use crate::capture::Map;
-use crate::decode::{Address, Decoded, Fragment, Quote, Transport, decode_ip, dns};
+use crate::decode::{Address, Decoded, Fragment, Quote, Site, Transport, decode_ip, dns};
 use crate::protocols::{ProtocolId, classify};
 use crate::settings::Settings;
 use crate::time::Nanos;
@@ -192,6 +192,7 @@ struct Work<'w> {
     addresses: HashMap<Address, u32>,
     added: bool,
     settings: &'w Settings,
+    site: Site,
 }
 
 /// The packet being looked at.
@@ -209,7 +210,9 @@ impl Reassembler {
         let kept = std::mem::take(&mut segment.kept);
         let file = File { now: &kept, before: index.segments(), source: segment.source, map };
         let (names, addresses) = (HashMap::new(), HashMap::new());
-        let mut work = Work { segment, file, names, addresses, added: false, settings: &index.settings };
+        let site = index.sources.get(usize::from(segment.source.0)).map_or(Site::NONE, |source| source.site);
+        let mut work =
+            Work { segment, file, names, addresses, added: false, settings: &index.settings, site };
         for piece in &pieces {
             let now = Now {
                 row: piece.row,
@@ -258,7 +261,7 @@ impl Reassembler {
 
     /// Reads a reassembled IP packet and gives its row what a whole packet's row has.
     fn complete(&mut self, whole: &datagram::Whole, now: Now, work: &mut Work<'_>) {
-        let decoded = decode_ip(&whole.bytes);
+        let decoded = decode_ip(&whole.bytes).at(work.site);
         let protocol = classify(&decoded, work.settings);
         work.retitle(now, &decoded, protocol);
         let is_error = decoded.is_icmp_error();

@@ -10,7 +10,7 @@ use super::offsets::Offsets;
 use super::reassembly::{Assembly, Piece};
 use super::{PacketId, SourceId};
 use crate::capture::{Bytes, LinkType, Record};
-use crate::decode::{Address, Decoded, Quote, Transport, decode, dns, transcript};
+use crate::decode::{Address, Decoded, Quote, Site, Transport, decode, dns, transcript};
 use crate::protocols::{ProtocolId, classify};
 use crate::settings::{LLMNR_PORT, MDNS_PORT, Settings};
 use crate::time::{EARLIEST_NS, LATEST_NS, Nanos};
@@ -338,6 +338,7 @@ pub struct SegmentBuilder<'s> {
     address_table: HashTable<u32>,
     name_table: HashTable<u32>,
     keeps_bytes: bool,
+    site: Site,
 }
 
 impl<'s> SegmentBuilder<'s> {
@@ -381,7 +382,7 @@ impl<'s> SegmentBuilder<'s> {
             kept: Kept::default(),
         };
         let (address_table, name_table) = (HashTable::new(), HashTable::new());
-        Self { settings, segment, address_table, name_table, keeps_bytes: false }
+        Self { settings, segment, address_table, name_table, keeps_bytes: false, site: Site::NONE }
     }
 
     /// Keeps the bytes of frames that are read again to find out what happened, because the capture's will be gone.
@@ -389,14 +390,20 @@ impl<'s> SegmentBuilder<'s> {
         self.keeps_bytes = true;
     }
 
+    /// Takes the private addresses of packets that follow for those of a site.
+    pub fn take_for(&mut self, site: Site) {
+        self.site = site;
+    }
+
     /// Decodes one record and appends its row. `bytes` are those of the source.
     pub fn push(&mut self, record: &Record, link_type: LinkType, bytes: Bytes<'_>, offset_ns: Nanos) {
         let start = record.offset as usize;
         let frame = bytes.get(start..start + record.captured as usize).unwrap_or_default();
-        let decoded = decode(link_type, frame);
+        let decoded = decode(link_type, frame).at(self.site);
         let mut protocol = classify(&decoded, self.settings);
-        let line =
-            if link_type == LinkType::TRANSCRIPT { transcript::read(frame, self.settings) } else { None };
+        let is_text = link_type == LinkType::TRANSCRIPT;
+        let line = if is_text { transcript::read(frame, self.settings) } else { None };
+        let line = line.map(|line| line.at(self.site));
         let id = PacketId(self.segment.base.0 + self.segment.len() as u32);
         let mut bits = 0;
         if decoded.stopped.is_some() {

@@ -21,6 +21,12 @@ pub(super) fn write(loaded: &Loaded, packet: &Packet<'_>, out: &mut Vec<u8>) {
         out.extend_from_slice(source_label(packet.segment.source).as_bytes());
         out.extend_from_slice(b"\",");
     }
+    if let Some(sensor) = &packet.source.place.sensor {
+        out.extend_from_slice(b"\"sensor\":");
+        // Writing to memory cannot fail.
+        drop(serde_json::to_writer(&mut *out, sensor));
+        out.push(b',');
+    }
     out.extend_from_slice(b"\"frame\":");
     number(out, packet.frame().0);
     out.extend_from_slice(b",\"time_ns\":");
@@ -81,7 +87,8 @@ fn endpoints(packet: &Packet<'_>, decoded: &Decoded<'_>, out: &mut Vec<u8>) {
 }
 
 fn endpoint(address: Address, port: Option<u16>, out: &mut Vec<u8>) {
-    if let Some(name) = address.name() {
+    let site = address.site().name();
+    if let Some(name) = address.bare().name() {
         out.extend_from_slice(b"{\"ip\":null,\"name\":");
         // Writing to memory cannot fail.
         drop(serde_json::to_writer(&mut *out, &name.to_string()));
@@ -94,6 +101,10 @@ fn endpoint(address: Address, port: Option<u16>, out: &mut Vec<u8>) {
     match port {
         Some(port) => number(out, u64::from(port)),
         None => out.extend_from_slice(b"null"),
+    }
+    if let Some(site) = site {
+        out.extend_from_slice(b",\"site\":");
+        drop(serde_json::to_writer(&mut *out, site));
     }
     out.push(b'}');
 }
@@ -395,9 +406,9 @@ fn number(out: &mut Vec<u8>, mut value: u64) {
 
 fn ip(out: &mut Vec<u8>, address: Address) {
     match address {
-        Address::V4(address) => ipv4(out, address),
+        Address::V4(address) | Address::V4At(_, address) => ipv4(out, address),
         // Writing to memory cannot fail.
-        Address::V6(address) => drop(write!(out, "{address}")),
+        Address::V6(address) | Address::V6At(_, address) => drop(write!(out, "{address}")),
         Address::None | Address::Ether(_) | Address::Name(_) => {}
     }
 }

@@ -73,6 +73,20 @@ pub static FIELDS: &[FieldInfo] = &[
     ),
     field("file", Text, Source::File, "file == A", "capture file: its letter, or part of its name"),
     field(
+        "site",
+        Text,
+        Source::Site,
+        "site == \"Oslo\"",
+        "site its file was captured at, as `--site` names it",
+    ),
+    field(
+        "sensor",
+        Text,
+        Source::Sensor,
+        "sensor == \"client\"",
+        "place its file was captured at, as `--sensor` names it",
+    ),
+    field(
         "frame.comment",
         Text,
         Source::Comment,

@@ -78,7 +78,8 @@ fn servers(packet: &Packet<'_>) -> Vec<Address> {
         let lasts = option.get(4..8).is_some_and(|lifetime| lifetime != [0; 4]);
         if kind == SERVERS && lasts {
             let addresses = option.get(8..).unwrap_or_default().chunks_exact(16);
-            let address = |octets: &[u8]| Some(Address::V6((*octets.first_chunk::<16>()?).into()));
+            let address =
+                |octets: &[u8]| Some(Address::V6((*octets.first_chunk::<16>()?).into()).at(decoded.site));
             found.extend(addresses.filter_map(address));
         }
         rest = rest.get(length..).unwrap_or_default();

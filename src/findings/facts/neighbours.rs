@@ -152,7 +152,11 @@ impl Heard {
         let decoded = packet.decode();
         let target = decoded.layers().last().and_then(|layer| {
             let at = layer.start as usize + 8;
-            decoded.bytes.get(at..)?.first_chunk::<16>().map(|octets| Address::V6((*octets).into()))
+            decoded
+                .bytes
+                .get(at..)?
+                .first_chunk::<16>()
+                .map(|octets| Address::V6((*octets).into()).at(decoded.site))
         });
         let Some(target) = target else { return };
         let link = decoded.link_addresses.map(|addresses| addresses.0);

@@ -48,7 +48,16 @@ const NS: u16 = 2;
 
 /// The records of a packet's DNS message; none where it is printed text.
 pub fn of(packet: &Packet<'_>, row: &DnsRow) -> Vec<Record> {
-    if packet.link_type() == LinkType::TRANSCRIPT { Vec::new() } else { read(packet.message(row)) }
+    if packet.link_type() == LinkType::TRANSCRIPT {
+        return Vec::new();
+    }
+    let mut records = read(packet.message(row));
+    for record in &mut records {
+        if let Data::Address(address) = &mut record.data {
+            *address = address.at(packet.source.site);
+        }
+    }
+    records
 }
 
 /// The records behind the question, in order; a message that is cut ends the list.

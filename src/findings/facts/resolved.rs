@@ -158,7 +158,7 @@ fn given(facts: &Facts<'_>, wanted: &BTreeSet<Address>) -> Vec<Given> {
         };
         let wire = packet.segment.names.get(row.name);
         let name = || wire.map(crate::decode::dns::presentation).or_else(|| facts.name_of(query()?));
-        for address in addresses.into_iter().map(Address::from) {
+        for address in addresses.into_iter().map(|ip| Address::from(ip).at(packet.source.site)) {
             if wanted.contains(&address) {
                 given.push(Given {
                     address,

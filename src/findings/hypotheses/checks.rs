@@ -41,7 +41,7 @@ fn host(address: Address) -> String {
         // What begins like an option, or is longer than a name, is left for the reader to fill in.
         Some(name) if name.label().starts_with('-') => "HOST".to_owned(),
         Some(name) => shell_word(&name.label()),
-        None => address.to_string(),
+        None => address.bare().to_string(),
     }
 }
 
@@ -55,7 +55,7 @@ fn filtered_host(address: Address) -> String {
 fn neighbour(address: Address) -> String {
     match address.name() {
         Some(_) => format!("getent ahosts {}; ip neigh show", host(address)),
-        None => format!("ip neigh show {address}"),
+        None => format!("ip neigh show {}", address.bare()),
     }
 }
 
@@ -63,7 +63,7 @@ fn neighbour(address: Address) -> String {
 fn route(address: Address) -> String {
     match address.name() {
         Some(_) => format!("getent ahosts {}; ip route show", host(address)),
-        None => format!("ip route get {address}"),
+        None => format!("ip route get {}", address.bare()),
     }
 }
 

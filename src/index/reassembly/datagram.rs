@@ -1,6 +1,7 @@
 //! IP fragments to whole IP packets (RFC 791 §3.2; RFC 8200 §4.5).
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 
 use hashbrown::HashMap;
 
@@ -138,7 +139,9 @@ impl Waiting {
         };
         let header = slice(header_offset, header_length)?;
         let mut bytes;
-        if let (Address::V6(source), Address::V6(destination)) = (key.source, key.destination) {
+        if let (Some(IpAddr::V6(source)), Some(IpAddr::V6(destination))) =
+            (key.source.ip(), key.destination.ip())
+        {
             let hop_limit = header.get(7).copied().unwrap_or(0);
             let [high, low] = (total as u16).to_be_bytes();
             bytes = vec![0x60, 0, 0, 0, high, low, protocol, hop_limit];

@@ -62,6 +62,8 @@ fn facts_of_source(b: &Builder<'_>, at: usize, source: &IndexedSource) -> Vec<(V
         ("Format", format_of(source)),
         ("Frames", thousands(u64::from(source.packets))),
     ];
+    let place = [("Site", &source.place.site), ("Sensor", &source.place.sensor)];
+    values.extend(place.into_iter().filter_map(|(what, name)| Some((what, escape(name.as_ref()?)))));
     for interface in &metadata.interfaces {
         if metadata.format != Format::Transcript {
             values.push(("Link type", interface.link_type.0.to_string()));

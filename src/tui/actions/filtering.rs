@@ -361,7 +361,7 @@ fn of_packet(packet: &crate::index::Packet<'_>) -> Vec<MenuItem> {
     let host = |address| match address {
         Address::None => None,
         Address::Ether(_) => Some(format!("ether host {address}")),
-        _ => Some(format!("host {}", address.literal())),
+        _ => Some(format!("host {}{}", address.literal(), address.site_term())),
     };
     let (source, destination) = (host(packet.source_address()), host(packet.destination_address()));
     items.extend(source.clone().map(|source| item('s', "source", source)));

@@ -377,7 +377,7 @@ pub fn endpoint(packet: &Packet<'_>, source: bool) -> String {
 fn short(address: Address) -> String {
     let text = address.to_string();
     match address {
-        Address::V4(_) => {
+        Address::V4(_) | Address::V4At(..) => {
             let mut dots = text.rmatch_indices('.');
             dots.next();
             dots.next().map_or(text.clone(), |(at, _)| text.get(at..).unwrap_or_default().to_owned())
