@@ -196,6 +196,15 @@ fn the_command_line_names_sites_and_sensors() {
             && !report.contains("dig @10.0.0.53@"),
         "{report}"
     );
+    for format in ["markdown", "json"] {
+        let (redacted, _) =
+            with(&["report", "--redact", "--template", if format == "json" { "json" } else { "full" }]);
+        assert!(
+            redacted.contains("site-B") && !redacted.contains("berlin") && !redacted.contains("oslo"),
+            "{redacted}"
+        );
+        assert!(!redacted.contains("desk 4"), "{redacted}");
+    }
     let (_, error) = run(&["dns", "--site", "c.pcap=berlin", "a.pcap"]);
     assert!(error.contains("--site names file \"c.pcap\""), "{error}");
     let (_, error) = run(&["dns", "--site", "berlin", "a.pcap"]);

@@ -253,8 +253,8 @@ fn sources(job: &Job<'_>, after: &[String]) -> Vec<SourceRecord> {
                 sha256_after: after.get(at).cloned().unwrap_or_default(),
                 sha256,
                 offset_ns: source.offset_ns,
-                site: source.place.site.clone(),
-                sensor: source.place.sensor.clone(),
+                site: source.place.site.clone().map(|name| job.say(name)),
+                sensor: source.place.sensor.clone().map(|name| job.say(name)),
                 frames: source.packets,
             }
         })

@@ -112,6 +112,8 @@ pub struct Pseudonyms {
     /// Addresses of the capture: none of them is given out as a pseudonym.
     captured: HashSet<Address>,
     given: Given,
+    /// Names of sites and sensors with what stands for them, the longest first.
+    places: Vec<(String, String)>,
     /// What the user says about the captures.
     settings: Arc<Settings>,
 }
@@ -145,6 +147,7 @@ impl Pseudonyms {
                 pseudonyms.learn(name);
             }
         }
+        pseudonyms.places = learn::places(index);
         learn::answers(&mut pseudonyms, index);
         learn::hosts(&mut pseudonyms, index);
         for name in addresses().filter_map(Address::name).filter(|name| !name.is_loopback()) {
@@ -296,6 +299,8 @@ impl Pseudonyms {
 
     /// Replaces every address, and every name that is a captured one or ends in one, in a text.
     pub fn text(&mut self, text: &str) -> String {
+        let placed = self.without_places(text);
+        let text = placed.as_deref().unwrap_or(text);
         let odd = if self.odd.is_empty() { None } else { Some(self.odd_names(text)) };
         let text = odd.as_deref().unwrap_or(text);
         // Names first: the name of a reverse lookup holds an address that is not read as one.
@@ -316,6 +321,26 @@ impl Pseudonyms {
             let ether = parse_ether(found)?;
             Some(Address::Ether(self.ether(ether)).to_string())
         })
+    }
+
+    /// Replaces names of sites and sensors where they stand behind an address, in a filter or alone; `None` where none does.
+    fn without_places(&self, text: &str) -> Option<String> {
+        let mut replaced: Option<String> = None;
+        for (name, label) in &self.places {
+            let now = replaced.as_deref().unwrap_or(text);
+            if now == name {
+                return Some(label.clone());
+            }
+            for (found, instead) in
+                [(format!("@{name}"), format!("@{label}")), (format!("\"{name}\""), format!("\"{label}\""))]
+            {
+                let now = replaced.as_deref().unwrap_or(text);
+                if now.contains(&found) {
+                    replaced = Some(now.replace(&found, &instead));
+                }
+            }
+        }
+        replaced
     }
 
     /// The pseudonym of a name that is a captured one or ends in one; `None` for other words.

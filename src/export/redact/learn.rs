@@ -2,7 +2,7 @@
 
 use super::Pseudonyms;
 use crate::decode::dns;
-use crate::index::Index;
+use crate::index::{Index, SourceId, source_label};
 
 /// Records of one message that are read.
 const RECORDS_MAX: usize = 512;
@@ -10,6 +10,22 @@ const RECORDS_MAX: usize = 512;
 const HOSTS_MAX: usize = 200_000;
 /// Protocols whose summaries carry host names.
 const WITH_HOSTS: [&str; 4] = ["tls", "http", "dhcp", "quic"];
+
+/// What stands for the names of sites and sensors: `site-A`, `sensor-B`, by the first file of each.
+pub fn places(index: &Index) -> Vec<(String, String)> {
+    let mut places: Vec<(String, String)> = Vec::new();
+    for (at, source) in index.sources.iter().enumerate() {
+        let letter = source_label(SourceId(at as u16));
+        for (kind, name) in [("site", &source.place.site), ("sensor", &source.place.sensor)] {
+            let Some(name) = name.as_ref().map(|name| crate::text::escape(name)) else { continue };
+            if !places.iter().any(|(known, _)| *known == name) {
+                places.push((name, format!("{kind}-{letter}")));
+            }
+        }
+    }
+    places.sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
+    places
+}
 
 /// Learns the names in the records of every DNS response.
 pub fn answers(pseudonyms: &mut Pseudonyms, index: &Index) {
