@@ -1,7 +1,5 @@
 //! One capture of a real kernel for each kind of incident: which causes lead, and which finding says so how gravely.
 
-#![expect(clippy::unwrap_used, reason = "a test that meets the unexpected should stop there")]
-
 mod scene;
 
 use std::path::Path;
