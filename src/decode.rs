@@ -232,17 +232,15 @@ impl<'a> Decoded<'a> {
         }
     }
 
-    /// The same, its private addresses taken for those of a site.
-    #[must_use]
+    /// Takes its private addresses for those of a site. In place: a frame's headers are too large to hand on for each packet.
     #[inline]
-    pub fn at(mut self, site: Site) -> Self {
+    pub fn take_for(&mut self, site: Site) {
         if site != Site::NONE {
             self.site = site;
             self.source = self.source.at(site);
             self.destination = self.destination.at(site);
             self.outer = self.outer.map(|(source, destination)| (source.at(site), destination.at(site)));
         }
-        self
     }
 
     /// Whether an IP header was read.

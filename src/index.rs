@@ -302,7 +302,9 @@ impl<'i> Packet<'i> {
     }
     /// The headers, read again from the bytes.
     pub fn decode(&self) -> Decoded<'i> {
-        crate::decode::decode(self.link_type(), self.bytes()).at(self.source.site)
+        let mut decoded = crate::decode::decode(self.link_type(), self.bytes());
+        decoded.take_for(self.source.site);
+        decoded
     }
     /// Whether the packet is text that a program printed, and no bytes.
     pub fn is_text(&self) -> bool {
@@ -310,13 +312,16 @@ impl<'i> Packet<'i> {
     }
     /// The packet as a transcript prints it; `None` for packets that are bytes.
     pub fn printed(&self) -> Option<transcript::Line<'i>> {
-        let line = self.is_text().then(|| transcript::read(self.bytes(), &self.source.settings))??;
-        Some(line.at(self.source.site))
+        let mut line = self.is_text().then(|| transcript::read(self.bytes(), &self.source.settings))??;
+        line.take_for(self.source.site);
+        Some(line)
     }
     /// The IP packet it completes, where that was kept: DNS messages and ICMP errors sent in fragments.
     pub fn datagram(&self) -> Option<Decoded<'i>> {
         let bytes = self.assemblies().iter().find_map(|assembly| assembly.datagram(self.segment))?;
-        Some(crate::decode::decode_ip(bytes).at(self.source.site))
+        let mut decoded = crate::decode::decode_ip(bytes);
+        decoded.take_for(self.source.site);
+        Some(decoded)
     }
     /// What it completes: IP packets and messages put together from several frames.
     pub fn assemblies(&self) -> &'i [Assembly] {

@@ -38,7 +38,7 @@ impl<'a> Quote<'a> {
         }
         let stated = start + inner.ip_length as usize;
         let length_bytes = (if inner.ip_length == 0 { end } else { end.min(stated) }) - start;
-        let inner = inner.at(error.site);
+        inner.take_for(error.site);
         Some(Self { inner, length_bytes: length_bytes as u32, extension_start })
     }
 

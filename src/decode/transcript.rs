@@ -74,16 +74,17 @@ impl<'a> Line<'a> {
         self.text.get(self.body as usize..).unwrap_or("")
     }
 
-    /// The same, its private addresses taken for those of a site.
-    #[must_use]
-    pub fn at(mut self, site: Site) -> Self {
+    /// Takes its private addresses for those of a site.
+    pub fn take_for(&mut self, site: Site) {
+        if site == Site::NONE {
+            return;
+        }
         let icmp = self.icmp.as_mut();
         let (quoted, quote) = icmp.map_or((None, None), |icmp| (icmp.quoted.as_mut(), icmp.quote.as_mut()));
         let quote = quote.into_iter().flat_map(|quote| [&mut quote.source, &mut quote.destination]);
         for host in self.source.iter_mut().chain(&mut self.destination).chain(quoted).chain(quote) {
             host.address = host.address.at(site);
         }
-        self
     }
 
     /// Protocol number of the transport; 0 where it cannot be told.

@@ -261,7 +261,8 @@ impl Reassembler {
 
     /// Reads a reassembled IP packet and gives its row what a whole packet's row has.
     fn complete(&mut self, whole: &datagram::Whole, now: Now, work: &mut Work<'_>) {
-        let decoded = decode_ip(&whole.bytes).at(work.site);
+        let mut decoded = decode_ip(&whole.bytes);
+        decoded.take_for(work.site);
         let protocol = classify(&decoded, work.settings);
         work.retitle(now, &decoded, protocol);
         let is_error = decoded.is_icmp_error();

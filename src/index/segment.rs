@@ -399,11 +399,14 @@ impl<'s> SegmentBuilder<'s> {
     pub fn push(&mut self, record: &Record, link_type: LinkType, bytes: Bytes<'_>, offset_ns: Nanos) {
         let start = record.offset as usize;
         let frame = bytes.get(start..start + record.captured as usize).unwrap_or_default();
-        let decoded = decode(link_type, frame).at(self.site);
+        let mut decoded = decode(link_type, frame);
+        decoded.take_for(self.site);
         let mut protocol = classify(&decoded, self.settings);
         let is_text = link_type == LinkType::TRANSCRIPT;
-        let line = if is_text { transcript::read(frame, self.settings) } else { None };
-        let line = line.map(|line| line.at(self.site));
+        let mut line = if is_text { transcript::read(frame, self.settings) } else { None };
+        if let Some(line) = &mut line {
+            line.take_for(self.site);
+        }
         let id = PacketId(self.segment.base.0 + self.segment.len() as u32);
         let mut bits = 0;
         if decoded.stopped.is_some() {
