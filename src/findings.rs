@@ -30,6 +30,7 @@ pub mod refused;
 pub mod retransmissions;
 pub mod rival_routers;
 pub mod rules;
+pub mod services;
 pub mod site_down;
 pub mod slow;
 pub mod stray_icmp;
@@ -167,6 +168,7 @@ pub static FINDINGS: &[&Rule] = &[
     &datagrams::RULE,
     &failover::RULE,
     &site_down::RULE,
+    &services::RULE,
     &record_quality::RULE,
     &capture_quality::RULE,
 ];

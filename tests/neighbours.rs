@@ -81,19 +81,31 @@ fn a_next_hop_that_stops_answering_is_an_outage_of_everything_beyond_it() {
 }
 
 #[test]
-fn a_sign_of_life_after_the_requests_makes_them_ordinary() {
+fn a_sign_of_life_ends_a_run_and_between_requests_there_is_none() {
+    // Nine requests in vain are an outage, also where it ended.
     let mut late_reply = Scene::default();
     reply(&mut late_reply, 0, GATEWAY);
     beyond(&mut late_reply, SECOND);
     attempts(&mut late_reply, 30 * SECOND, 3, GATEWAY);
     reply(&mut late_reply, 60 * SECOND, GATEWAY);
-    assert!(unanswered(late_reply).is_empty());
+    assert_eq!(only(late_reply).severity, Severity::High);
+    // Where each third request is answered, none is.
+    let mut answered = Scene::default();
+    reply(&mut answered, 0, GATEWAY);
+    beyond(&mut answered, SECOND);
+    for burst in 0..3 {
+        attempts(&mut answered, (30 + burst * 10) * SECOND, 1, GATEWAY);
+        reply(&mut answered, (32 + burst * 10) * SECOND + SECOND / 100, GATEWAY);
+    }
+    assert!(unanswered(answered).is_empty());
     // Packets it forwards show it as well, by the link address they come from.
     let mut forwarding = Scene::default();
     reply(&mut forwarding, 0, GATEWAY);
     beyond(&mut forwarding, SECOND);
-    attempts(&mut forwarding, 30 * SECOND, 3, GATEWAY);
-    beyond(&mut forwarding, 60 * SECOND);
+    for burst in 0..3 {
+        attempts(&mut forwarding, (30 + burst * 10) * SECOND, 1, GATEWAY);
+        beyond(&mut forwarding, (33 + burst * 10) * SECOND);
+    }
     assert!(unanswered(forwarding).is_empty());
 }
 

@@ -51,6 +51,8 @@ pub struct Sent {
     pub reset: Option<Seen>,
     /// The sequence number behind its last byte.
     end: Option<u32>,
+    /// The highest one its segments without payload name: what lies before was sent, captured or not.
+    reached: Option<u32>,
     /// The highest byte the other side has acknowledged.
     acked: Option<u32>,
 }
@@ -308,11 +310,11 @@ impl Connection {
     /// Bytes of the server that the client never acknowledged, although the connection was watched for long enough after they were
     /// sent; 0 where all arrived or it cannot be told.
     pub fn unacknowledged(&self) -> u32 {
-        let Sent { first: Some(first), end: Some(end), acked: Some(acked), .. } = self.from_server else {
-            return 0;
-        };
-        let watched = self.last.time_ns - first.time_ns >= UNACKNOWLEDGED_NS;
-        u32::try_from(ahead(end, acked)).unwrap_or(0) * u32::from(watched)
+        let Sent { first, end, reached, acked: Some(acked), .. } = self.from_server else { return 0 };
+        let sent = [end, reached].into_iter().flatten().map(|sent| ahead(sent, acked)).max().unwrap_or(0);
+        let since = first.or(self.from_client.last).unwrap_or(self.first);
+        let watched = self.last.time_ns - since.time_ns >= UNACKNOWLEDGED_NS;
+        u32::try_from(sent).unwrap_or(0) * u32::from(watched)
     }
 
     /// Whether the server sent payload after a packet.
@@ -331,6 +333,10 @@ const NEAR: i32 = 1 << 20;
 impl Sent {
     fn carry(&mut self, row: &Row, seen: Seen) {
         if row.payload == 0 {
+            let ahead_of = |known: u32| ahead(row.sequence, known) > 0;
+            if row.exact && !row.has(RST) && self.reached.is_none_or(ahead_of) {
+                self.reached = Some(row.sequence);
+            }
             return;
         }
         // A SYN counts one (RFC 9293 §3.4).

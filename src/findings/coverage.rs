@@ -163,6 +163,14 @@ impl Coverage {
     }
 }
 
+/// What is seen before any rule has explained it.
+pub fn unassessed(facts: &Facts<'_>) -> Vec<OpenItem> {
+    let explained = explained::Explained::by(facts, &[]);
+    let mut items = open::Items::new(facts);
+    open::collect(facts, &explained, &mut items);
+    items.finish()
+}
+
 /// Works out what the rules had to judge and what they left.
 pub fn measure(facts: &Facts<'_>, found: &[Finding]) -> Coverage {
     let explained = explained::Explained::by(facts, found);

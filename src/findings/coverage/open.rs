@@ -20,7 +20,7 @@ const GROUPS_MAX: usize = 4_096;
 /// Things of one kind that are told apart in the list.
 const LISTED_MAX: usize = 12;
 /// Frames named of one thing.
-const FRAMES_MAX: usize = 64;
+const FRAMES_MAX: usize = 256;
 /// Clients counted of one thing.
 const CLIENTS_MAX: usize = 1_024;
 /// An attempt is followed for this long; later ones end with the capture.
@@ -316,7 +316,7 @@ fn connections(facts: &Facts<'_>, explained: &Explained<'_, '_>, items: &mut Ite
             Ending::ResetLater => (OpenKind::ResetEarly, frames_of(connection)),
             Ending::Accepted if is_told(facts, explained, talk) => continue,
             Ending::Accepted => {
-                carried((facts, end_ns), connection, talk, items);
+                carried((facts, end_ns), explained, (connection, talk), items);
                 continue;
             }
         };
@@ -348,8 +348,8 @@ fn is_told(facts: &Facts<'_>, explained: &Explained<'_, '_>, talk: &Talk) -> boo
 /// What is odd about a connection that came about.
 fn carried(
     (facts, end_ns): (&Facts<'_>, Nanos),
-    connection: &Connection,
-    talk: &Talk,
+    explained: &Explained<'_, '_>,
+    (connection, talk): (&Connection, &Talk),
     items: &mut Items<'_, '_>,
 ) {
     let ends = ends_of(connection);
@@ -360,15 +360,18 @@ fn carried(
         } else {
             OpenKind::Unfinished
         };
-        items.add(kind, ends, &[first, last]);
+        if !explained.has(first) {
+            items.add(kind, ends, &[first, last]);
+        }
         return;
     }
     for way in [&talk.request, &talk.answer] {
-        if way.most >= REPEATS_MIN {
+        let told = |seen: &Seen| seen_frames(seen).iter().any(|packet| explained.has(*packet));
+        if way.most >= REPEATS_MIN && !told(&way.repeats) {
             items.add(OpenKind::Repeated, ends, &seen_frames(&way.repeats));
         }
         let closed_ns = way.stall.closed_ns.map_or(0, |closed_ns| end_ns - closed_ns);
-        if way.stall.longest_ns.max(closed_ns) >= STALL_NS {
+        if way.stall.longest_ns.max(closed_ns) >= STALL_NS && !told(&way.stall.seen) {
             items.add(OpenKind::Stalled, ends, &seen_frames(&way.stall.seen));
         }
     }

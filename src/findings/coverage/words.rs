@@ -78,7 +78,7 @@ impl OpenItem {
             }
             OpenKind::Repeated => {
                 format!(
-                    "in {} the same data {was} sent again and again without being acknowledged",
+                    "in {} the same data {was} sent again and again and not acknowledged",
                     self.connections()
                 )
             }

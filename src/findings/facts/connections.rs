@@ -46,6 +46,8 @@ pub struct Connection {
     pub decided: Option<PacketId>,
     /// Whether the server sent data.
     pub served: bool,
+    /// Bytes of the server that the client never acknowledged.
+    pub unacknowledged: u32,
     /// Whether any packet of the server was captured.
     heard: bool,
 }
@@ -116,6 +118,7 @@ fn opened(connection: &Tracked) -> Option<Connection> {
         ending,
         decided: decided.map(|seen| seen.packet),
         served: connection.from_server.first.is_some(),
+        unacknowledged: connection.unacknowledged(),
         heard: connection.hears_server(),
     })
 }

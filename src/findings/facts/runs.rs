@@ -74,7 +74,7 @@ pub(super) fn find(facts: &Facts<'_>, mut heard: Heard) -> Vec<Run> {
         }
         let ends = (*asker, *target);
         let last = last_sign(facts, &heard, &traffic, ends);
-        let alive = traffic.lives_of(*target, &heard);
+        let alive = lives_of(facts, &heard, &traffic, ends);
         for (requests, before) in stretches(&pair.requests, &alive, last) {
             let (Some(first), Some(last)) = (requests.first(), requests.last()) else { continue };
             let gaps =
@@ -126,12 +126,16 @@ fn stretches(requests: &[Timed], alive: &[Timed], last: Option<Sign>) -> Vec<(Ve
             run.pop();
         }
     }
-    let after = requests.iter().filter(|(at_ns, _)| *at_ns > last_ns).copied().collect();
-    found.push((after, last.map(|sign| sign.packet)));
-    found.retain(|(run, _)| run.len() >= REQUESTS_MIN);
+    found.retain(|(run, _)| run.len() >= ENDED_MIN);
+    let after: Vec<Timed> = requests.iter().filter(|(at_ns, _)| *at_ns > last_ns).copied().collect();
+    if after.len() >= REQUESTS_MIN {
+        found.push((after, last.map(|sign| sign.packet)));
+    }
     found
 }
 
+/// Requests of a run that ended: fewer are a host that was busy.
+const ENDED_MIN: usize = 6;
 /// A reply this soon after a request answers it.
 const ANSWERED_NS: Nanos = 900_000_000;
 
@@ -211,14 +215,6 @@ impl Traffic {
         Self { hosts, last_of, alive, nothing, none: Seen::default() }
     }
 
-    /// When an address gave signs of life, in order; where there are too many to keep, as if it always had.
-    fn lives_of(&self, target: Address, heard: &Heard) -> Vec<Timed> {
-        let packets = self.alive.get(&target).map(Vec::as_slice).unwrap_or_default();
-        let mut all: Vec<Timed> = packets.iter().copied().chain(heard.spoke(target)).collect();
-        all.sort_unstable();
-        all
-    }
-
     fn of_host(&self, address: Address) -> &Seen {
         self.hosts.get(&address).unwrap_or(&self.none)
     }
@@ -240,6 +236,24 @@ fn mark(address: Address, askers: &BTreeMap<Address, Seen>, targets: &BTreeSet<A
     (u8::from(askers.contains_key(&address)) * ASKER)
         | (u8::from(targets.contains(&address)) * TARGET)
         | (u8::from(group) * GROUP)
+}
+
+/// When a target gave signs of life to an asker, in order: by ARP or neighbour discovery, by packets of its own, and by what came to
+/// the asker from its link address.
+fn lives_of(
+    facts: &Facts<'_>,
+    heard: &Heard,
+    traffic: &Traffic,
+    (asker, target): (Address, Address),
+) -> Vec<Timed> {
+    let packets = traffic.alive.get(&target).map(Vec::as_slice).unwrap_or_default();
+    let link = heard.signs.get(&target).and_then(|sign| sign.link);
+    let to_it = traffic.of_host(asker).to_it.iter().take(READ_MAX * 2);
+    let forwarded = to_it.filter(|(_, packet)| link.is_some() && source_link(facts, *packet) == link);
+    let mut all: Vec<Timed> =
+        packets.iter().copied().chain(heard.spoke(target)).chain(forwarded.copied()).collect();
+    all.sort_unstable();
+    all
 }
 
 /// The last reply of the target, packet of its address, or packet to the asker that came from its link address.

@@ -295,9 +295,10 @@ pub(super) fn meanwhile(scene: &Scene<'_, '_>, packet: PacketId, ledger: &mut Le
 /// Whether routers say that they could not deliver the queries of clients that got nothing meanwhile: others may go another way.
 fn on_their_way(scene: &Scene<'_, '_>) -> bool {
     let lost = |meaning: Meaning| scene.errors_of(meaning).iter().any(|error| error.source != scene.server);
-    let stranded = scene
-        .impact()
-        .is_some_and(|impact| impact.clients.iter().all(|client| client.asked == client.failed));
+    let stranded = scene.impact().is_some_and(|impact| {
+        let (asked, failed) = impact.asked_and_failed();
+        failed * 20 >= asked * 19
+    });
     stranded
         && (lost(Meaning::NetUnreachable) || lost(Meaning::HopsExceeded) || lost(Meaning::HostUnreachable))
 }
