@@ -163,11 +163,11 @@ impl Coverage {
     }
 }
 
-/// What is seen before any rule has explained it.
+/// What is seen of TCP connections before any rule has explained it.
 pub fn unassessed(facts: &Facts<'_>) -> Vec<OpenItem> {
     let explained = explained::Explained::by(facts, &[]);
     let mut items = open::Items::new(facts);
-    open::collect(facts, &explained, &mut items);
+    open::of_connections(facts, &explained, &mut items);
     items.finish()
 }
 

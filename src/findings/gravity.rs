@@ -69,7 +69,9 @@ pub fn of(facts: &Facts<'_>, at: usize) -> Severity {
 /// Whether the failed questions are checks of a balancer or monitor: the same one again and again at regular times by hosts that ask
 /// nothing else, while the lookups of others are served.
 pub fn are_checks(facts: &Facts<'_>, problem: &Problem) -> bool {
-    let few = problem.names.len() == 1 && problem.clients.len() <= CHECKERS_MAX;
+    let few = problem.names.len() == 1
+        && problem.clients.len() <= CHECKERS_MAX
+        && facts.evidence.transactions.len() <= LOOKED_AT_MAX;
     if !few || facts.transactions(problem).take(CHECKS_MIN).count() < CHECKS_MIN {
         return false;
     }
@@ -101,6 +103,8 @@ pub fn are_checks(facts: &Facts<'_>, problem: &Problem) -> bool {
 
 /// Failed checks from which they are seen to be a series.
 const CHECKS_MIN: usize = 4;
+/// Lookups of a capture in which checks are looked for.
+const LOOKED_AT_MAX: usize = 500_000;
 /// Hosts that check one server.
 const CHECKERS_MAX: usize = 4;
 /// Servers that are checked alike.

@@ -262,7 +262,7 @@ fn assess_scene(scene: &Scene<'_, '_>, changes: &[Change]) -> Assessment {
     assessment.title = wording::title::of(scene, &assessment);
     let problem = scene.problem.and_then(|at| scene.facts.evidence.problems.get(at));
     assessment.is_probing = problem.is_some_and(|problem| super::gravity::are_checks(scene.facts, problem));
-    assessment.flooders = scene.facts.load.flooders(scene.server, &scene.facts.input());
+    assessment.flooders = scene.facts.load.flooders(scene.server).to_vec();
     assessment.wording = wording::sentences(scene, &assessment);
     assessment.checks = checks::list(scene, &assessment);
     assessment.would_change = checks::would_change(scene, &assessment);

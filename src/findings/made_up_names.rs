@@ -1,6 +1,6 @@
 //! Rule `made-up-names`: one client asks for many names in unrelated zones, and hardly any of them exists.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::facts::{Facts, asked};
 use super::{Count, Finding, Rule, Severity, rules, zones};
@@ -39,44 +39,46 @@ struct Denied {
 
 fn run(facts: &Facts<'_>) -> Vec<Finding> {
     let mut clients: BTreeMap<Address, Denied> = BTreeMap::new();
-    let mut alive: BTreeSet<Vec<u8>> = BTreeSet::new();
     // A resolver that passes its clients' questions on is none of them.
     let resolvers: BTreeSet<Address> = facts.servers.keys().map(|key| key.0).collect();
-    for asked in asked::all(&facts.input()) {
-        let Some(wire) = asked.segment.names.get(asked.row.name) else { continue };
-        let Some(zone) = zones::of_wire(wire) else { continue };
-        let transaction = asked.transaction;
-        if transaction.answer.is_none() {
+    for asked in asked::all(&facts.input()).filter(|own| own.transaction.response_code == NAME_ERROR) {
+        let full = clients.len() >= CLIENTS_MAX && !clients.contains_key(&asked.client);
+        if full || asked.transaction.answer.is_none() || resolvers.contains(&asked.client) {
             continue;
         }
-        if transaction.response_code == 0 && alive.len() < ZONES_MAX * 16 {
-            alive.insert(zone.to_ascii_lowercase());
-        }
-        if transaction.response_code != NAME_ERROR || resolvers.contains(&asked.client) {
-            continue;
-        }
-        if clients.len() >= CLIENTS_MAX && !clients.contains_key(&asked.client) {
-            continue;
-        }
+        let Some(zone) = zone_of(&asked) else { continue };
         let denied = clients.entry(asked.client).or_default();
-        if denied.zones.len() < ZONES_MAX {
-            denied.zones.insert(zone.to_ascii_lowercase());
+        if denied.zones.len() < ZONES_MAX && !denied.zones.contains(zone) {
+            denied.zones.insert(zone.to_vec());
         }
-        denied.queries.push(transaction.first);
+        denied.queries.push(asked.transaction.first);
         let (from, to) = denied.span_ns.unwrap_or((asked.time_ns, asked.time_ns));
         denied.span_ns = Some((from.min(asked.time_ns), to.max(asked.time_ns)));
     }
-    let found = clients.into_iter().filter_map(|(client, denied)| finding(facts, client, &denied, &alive));
+    clients.retain(|_, denied| denied.zones.len() >= ZONES_MIN);
+    if clients.is_empty() {
+        return Vec::new();
+    }
+    // Which of those zones anybody got an answer about.
+    let mut unheard: HashSet<&[u8]> =
+        clients.values().flat_map(|denied| &denied.zones).map(Vec::as_slice).collect();
+    for asked in asked::all(&facts.input()) {
+        let useful = asked.transaction.answer.is_some() && asked.transaction.response_code == 0;
+        if let Some(zone) = zone_of(&asked).filter(|_| useful) {
+            unheard.remove(zone);
+        }
+    }
+    let found = clients.iter().filter_map(|(client, denied)| finding(facts, *client, denied, &unheard));
     found.collect()
 }
 
-fn finding(
-    facts: &Facts<'_>,
-    client: Address,
-    denied: &Denied,
-    alive: &BTreeSet<Vec<u8>>,
-) -> Option<Finding> {
-    let dead = denied.zones.iter().filter(|zone| !alive.contains(*zone)).count();
+/// The zone of a question's name, as a key.
+fn zone_of<'i>(asked: &asked::Asked<'i>) -> Option<&'i [u8]> {
+    zones::of_wire(asked.segment.names.get(asked.row.name)?)
+}
+
+fn finding(facts: &Facts<'_>, client: Address, denied: &Denied, unheard: &HashSet<&[u8]>) -> Option<Finding> {
+    let dead = denied.zones.iter().filter(|zone| unheard.contains(zone.as_slice())).count();
     if dead < ZONES_MIN || dead * 100 < denied.zones.len() * DEAD_PERCENT {
         return None;
     }

@@ -171,6 +171,12 @@ pub(super) fn collect(facts: &Facts<'_>, explained: &Explained<'_, '_>, items: &
     }
 }
 
+/// Looks at TCP connections and what passes on them.
+pub(super) fn of_connections(facts: &Facts<'_>, explained: &Explained<'_, '_>, items: &mut Items<'_, '_>) {
+    connections(facts, explained, items);
+    complaints(facts, explained, items);
+}
+
 fn seen_frames(seen: &Seen) -> Vec<PacketId> {
     let mut frames = seen.packets.clone();
     frames.extend(seen.last);

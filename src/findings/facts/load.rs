@@ -178,6 +178,8 @@ pub struct Load {
     pub amplifying: BTreeMap<(Address, Address), Amplifying>,
     /// By receiver.
     pub unsolicited: BTreeMap<Address, Unsolicited>,
+    /// Who sends floods, by server; see [`Load::flooders`].
+    flooders: BTreeMap<Address, Vec<Address>>,
     /// Queries per second by server.
     seconds: BTreeMap<Address, BTreeMap<Nanos, u32>>,
 }
@@ -216,26 +218,8 @@ impl Load {
     }
 
     /// Who sends a flood at a server: sources of random names, or of a surge from very many addresses those that asked hardly anything.
-    pub fn flooders(&self, server: Address, input: &Input<'_>) -> Vec<Address> {
-        if let Some((_, zone)) = self.random_zone(server) {
-            return zone.flooders();
-        }
-        if self.surge(server).is_none() {
-            return Vec::new();
-        }
-        let mut asked_by: BTreeMap<Address, u32> = BTreeMap::new();
-        for asked in asked::all(input).filter(|asked| asked.server.0 == server) {
-            *asked_by.entry(asked.client).or_default() += 1;
-        }
-        let forged = asked_by.values().filter(|count| **count <= FORGED_QUERIES_MAX).count();
-        if forged < FORGED_MIN || forged * 100 < asked_by.len() * FORGED_PERCENT {
-            return Vec::new();
-        }
-        asked_by
-            .into_iter()
-            .filter(|(_, count)| *count <= FORGED_QUERIES_MAX)
-            .map(|(client, _)| client)
-            .collect()
+    pub fn flooders(&self, server: Address) -> &[Address] {
+        self.flooders.get(&server).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// The zone with most queries of a server that looks like random labels.
@@ -339,7 +323,41 @@ pub(super) fn measure(input: &Input<'_>) -> Load {
         load.zones.insert((server, zone), zone_load);
     }
     unsolicited(&mut load, input);
+    load.flooders = forged(&load, input);
+    let servers: BTreeSet<Address> = load.zones.keys().map(|(server, _)| *server).collect();
+    for server in servers {
+        if let Some((_, zone)) = load.random_zone(server) {
+            let flooders = zone.flooders();
+            load.flooders.insert(server, flooders);
+        }
+    }
     load
+}
+
+/// Of servers with a surge the clients that asked hardly anything, where nearly all are such.
+fn forged(load: &Load, input: &Input<'_>) -> BTreeMap<Address, Vec<Address>> {
+    let surging: BTreeSet<Address> =
+        load.seconds.keys().filter(|server| load.surge(**server).is_some()).copied().collect();
+    let mut asked_by: HashMap<(Address, Address), u32> = HashMap::new();
+    if surging.is_empty() {
+        return BTreeMap::new();
+    }
+    for asked in asked::all(input).filter(|asked| surging.contains(&asked.server.0)) {
+        *asked_by.entry((asked.server.0, asked.client)).or_default() += 1;
+    }
+    let mut found: BTreeMap<Address, (usize, Vec<Address>)> = BTreeMap::new();
+    for ((server, client), count) in asked_by {
+        let (all, few) = found.entry(server).or_default();
+        *all += 1;
+        if count <= FORGED_QUERIES_MAX {
+            few.push(client);
+        }
+    }
+    let forged = |(server, (all, mut few)): (Address, (usize, Vec<Address>))| {
+        few.sort_unstable();
+        (few.len() >= FORGED_MIN && few.len() * 100 >= all * FORGED_PERCENT).then_some((server, few))
+    };
+    found.into_iter().filter_map(forged).collect()
 }
 
 /// Whether a question brought nothing of use.
