@@ -111,8 +111,8 @@ fn a_reset_after_the_request_is_open_and_one_refusal_before_success_is_not() {
 }
 
 #[test]
-fn data_that_is_never_acknowledged_is_open() {
-    let (open, _) = beside(|scene| {
+fn data_that_is_never_acknowledged_is_a_failure_of_its_own() {
+    let (open, found) = beside(|scene| {
         opened(scene, 0, CLIENT);
         put(scene, 20 * MS, (CLIENT, SITE), segment(DATA, 101, 501), b"ask");
         put(scene, 30 * MS, (SITE, CLIENT), segment(DATA, 501, 104), b"answer");
@@ -120,7 +120,9 @@ fn data_that_is_never_acknowledged_is_open() {
             put(scene, (1 + again) * SECOND, (CLIENT, SITE), segment(DATA, 104, 507), b"more");
         }
     });
-    assert_eq!(open, [OpenKind::Repeated]);
+    assert_eq!(open, []);
+    let finding = found.iter().find(|finding| finding.id == "service-failures").expect("a finding");
+    assert!(finding.statement.contains("not acknowledged"), "{}", finding.statement);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use super::cause::{frames_of, quoted, rows_behind};
 use super::problem::{clients, ends, names, sentence};
 use super::{Builder, Need, coverage, outage, section, table};
 use crate::correlate::{Signature, Vantage};
-use crate::findings::hypotheses::matrix::errors;
+use crate::findings::hypotheses::matrix::{answers, errors};
 use crate::findings::hypotheses::{Assessment, Cause, Check, Group, LedgerRow, Topic, Verdict};
 use crate::index::PacketId;
 use crate::protocols::dns::response_code_name;
@@ -235,7 +235,12 @@ pub fn scale(verdict: Verdict) -> String {
 fn cause(b: &Builder<'_>) -> Option<Block> {
     let (text, mut frames) = explanation(b, 0)?;
     let mut rows = rows_behind(b.assessment(0)?, Topic::Cause);
-    let why = why(b);
+    // Where errors were left out by the capture, silence may be a refusal.
+    let hidden = || {
+        let record = b.assessment(0)?.of(Cause::Record)?;
+        record.ledger.iter().find(|row| row.id == answers::PORT_ONLY.id() && !row.off)
+    };
+    let why = why(b).or_else(hidden);
     let text = match why {
         Some(row) => {
             frames.extend(&row.frames);
