@@ -352,8 +352,10 @@ pub struct Problem {
     pub episodes: Vec<EpisodeId>,
     /// Distinct clients.
     pub clients: Vec<Address>,
-    /// Distinct names.
+    /// Distinct names that could be read.
     pub names: Vec<String>,
+    /// Some questions were cut before their names ended.
+    pub has_cut_names: bool,
     /// First query.
     pub first_ns: Nanos,
     /// Last query or error.

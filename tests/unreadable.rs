@@ -66,3 +66,34 @@ fn first_fragments_are_lost_answers_where_later_ones_were_captured() {
     let found = weighty(scene);
     assert!(found.iter().any(|finding| finding.id == "lost-fragments"), "{found:?}");
 }
+
+/// Six questions that were refused, in frames cut to `snap` bytes.
+fn refused(snap: usize) -> Scene {
+    let mut scene = Scene { snap, ..Scene::default() };
+    for number in 0..6u16 {
+        let (at, from) = (i64::from(number) * SECOND, format!("192.0.2.10:{}", 30_000 + number));
+        let query = scene.query(at, &from, SERVER, number, "www.example.com", dns::A);
+        scene.put(at + MS, Packet::port_unreachable(&query));
+    }
+    scene
+}
+
+#[test]
+fn a_name_that_is_cut_is_never_the_root() {
+    // Ethernet, IPv4 and UDP headers, the header of the message and four bytes of its name.
+    let examined = refused(14 + 20 + 8 + 12 + 4).review();
+    let found = examined.findings.iter().map(|finding| finding.statement.clone());
+    let said = examined.assessments.iter().flat_map(|assessment| &assessment.wording);
+    let checks = examined.assessments.iter().flat_map(|assessment| &assessment.checks);
+    let all: Vec<String> = found
+        .chain(said.map(|sentence| sentence.text.clone()))
+        .chain(checks.map(|check| check.action.clone()))
+        .collect();
+    let all = all.join("\n");
+    assert!(all.contains("names that are cut"), "{all}");
+    for wrong in ["the root", "TYPE0", "'.'", "www.example.com"] {
+        assert!(!all.contains(wrong), "{wrong}: {all}");
+    }
+    let whole = refused(0).review();
+    assert!(whole.findings.iter().any(|finding| finding.statement.contains("www.example.com")));
+}

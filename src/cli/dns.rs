@@ -108,7 +108,8 @@ fn record(
         Cell::Number(i64::from(query.destination_port())),
         Cell::Text(if query.transport() == 6 { "tcp" } else { "udp" }.to_owned()),
         row.map_or(Cell::Empty, |row| Cell::Number(i64::from(row.header.id))),
-        row.map_or(Cell::Empty, |row| Cell::Text(names::type_name(row.qtype))),
+        row.and_then(crate::index::DnsRow::asked_type)
+            .map_or(Cell::Empty, |kind| Cell::Text(names::type_name(kind))),
         name.map_or(Cell::Empty, Cell::Text),
         Cell::Number(i64::from(transaction.tries)),
         Cell::Text(transaction.outcome.name().to_owned()),

@@ -118,7 +118,7 @@ fn record(loaded: &Loaded, at: usize, episode: &Episode, problem: Option<usize>)
         Cell::Host(episode.server.0),
         Cell::Number(i64::from(episode.server.1)),
         Cell::Text(if episode.transport == 6 { "tcp" } else { "udp" }.to_owned()),
-        Cell::Text(text::escape(&episode.name)),
+        if episode.name.is_empty() { Cell::Empty } else { Cell::Text(text::escape(&episode.name)) },
         Cell::Text(signature(&episode.signature)),
         Cell::Number(episode.transactions.len() as i64),
         Cell::Number(episode.errors.len() as i64),

@@ -499,7 +499,7 @@ fn finish(messages: &Messages<'_>, failures: &Failures, draft: Draft<'_>) -> Epi
     let members = || std::iter::once(first).chain(further.iter().copied());
     let segment = messages.index.segments().get(first.at as usize);
     let address = |position| segment.map_or(Address::None, |segment| segment.address(position));
-    let name = segment.and_then(|segment| segment.names.get(first.name)).unwrap_or_default();
+    let name = segment.and_then(|segment| segment.names.get(first.name));
     let all = members().flat_map(|failure| failures.frames_of(failure));
     let sorted = |mut frames: Vec<PacketId>| {
         frames.sort_unstable();
@@ -512,7 +512,7 @@ fn finish(messages: &Messages<'_>, failures: &Failures, draft: Draft<'_>) -> Epi
         client: address(first.ends.0),
         server: (address(first.ends.1), first.port),
         transport: first.transport,
-        name: dns::presentation(name),
+        name: name.map(dns::presentation).unwrap_or_default(),
         signature: first.signature.clone(),
         transactions: members().map(|failure| TransactionId(failure.id)).collect(),
         errors: sorted(errors.map(|(frame, _)| *frame).collect()),

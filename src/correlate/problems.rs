@@ -170,6 +170,8 @@ fn describe<'e>(problem: &mut Problem, of: impl Fn(&EpisodeId) -> Option<&'e Epi
     let mut names: Vec<&str> = names.collect();
     names.sort_unstable();
     names.dedup();
+    problem.has_cut_names = names.iter().any(|name| name.is_empty());
+    names.retain(|name| !name.is_empty());
     problem.names = names.into_iter().map(str::to_owned).collect();
 }
 
@@ -214,6 +216,7 @@ fn grouped(episodes: &[Episode], gap_ns: Nanos) -> Vec<Problem> {
                 episodes: Vec::new(),
                 clients: Vec::new(),
                 names: Vec::new(),
+                has_cut_names: false,
                 first_ns: episode.first_ns,
                 last_ns: episode.last_ns,
             });
@@ -234,7 +237,7 @@ const DNS_OVER_TLS: u16 = 853;
 
 /// Failures that rarely are what somebody reports: of another port than DNS's, or of no name.
 fn is_aside(problem: &Problem, settings: &Settings) -> bool {
-    let nameless = problem.names.iter().all(|name| name.is_empty() || name == ".");
+    let nameless = problem.names.iter().all(|name| name == ".");
     nameless || !settings.is_dns_port(problem.server.1) && problem.server.1 != DNS_OVER_TLS
 }
 

@@ -108,16 +108,18 @@ pub(super) fn find(attempts: &[Attempt], signature: &Signature) -> Split {
     if !sides.are_enough() || changes(attempts) < CHANGES_MIN {
         return Split::Nothing;
     }
-    if looked.by_name && sides.differ(|attempt| attempt.zone) {
+    // What was cut differs from nothing.
+    let read = sides.bad.iter().chain(&sides.good).all(|attempt| attempt.question != 0);
+    if read && looked.by_name && sides.differ(|attempt| attempt.zone) {
         return Split::Zone;
     }
-    if looked.by_name && sides.differ(|attempt| attempt.name) {
+    if read && looked.by_name && sides.differ(|attempt| attempt.name) {
         return Split::Name;
     }
     if looked.by_message && sides.differ(|attempt| attempt.edns) {
         return Split::Edns(sides.bad.iter().any(|attempt| attempt.edns));
     }
-    if looked.by_message && sides.differ(|attempt| attempt.qtype) {
+    if read && looked.by_message && sides.differ(|attempt| attempt.qtype) {
         let mut types: Vec<u16> = Sides::values(&sides.bad, |attempt| attempt.qtype).into_iter().collect();
         types.sort_unstable();
         return Split::Type(types);
@@ -192,8 +194,15 @@ mod tests {
     fn every_second(mut change: impl FnMut(usize, &mut Attempt)) -> Vec<Attempt> {
         let one = |at: usize| {
             let state = if at.is_multiple_of(2) { State::Bad } else { State::Good };
-            let mut attempt =
-                Attempt { state, name: at as u64, zone: 1, qtype: 1, port: 9, ..Attempt::default() };
+            let mut attempt = Attempt {
+                state,
+                name: at as u64,
+                zone: 1,
+                qtype: 1,
+                port: 9,
+                question: 1,
+                ..Attempt::default()
+            };
             change(at, &mut attempt);
             attempt
         };

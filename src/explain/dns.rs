@@ -38,8 +38,8 @@ fn read(subject: &Subject<'_>) -> Option<Message> {
     Some(Message {
         header: row.header,
         name,
-        qtype: (row.question != 0).then_some(row.qtype),
-        length: Some(subject.decoded.payload_end.saturating_sub(row.start)),
+        qtype: row.asked_type(),
+        length: Some(u32::from(row.length)),
         start: row.start,
         binary: !row.is_assembled(),
     })

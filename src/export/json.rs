@@ -186,7 +186,11 @@ fn packet(job: &Job<'_>, id: PacketId) -> Option<Value> {
             "op_code": crate::protocols::dns::opcode_name(row.header.opcode()),
             "response_code": row.is_response().then(|| row.header.response_code()),
             "header_flags": if row.header.recursion_desired() { vec!["RD"] } else { vec![] },
-            "question": { "name": name, "type": crate::protocols::dns::type_name(row.qtype), "class": crate::protocols::dns::class_name(row.qclass) },
+            "question": name.map(|name| json!({
+                "name": name,
+                "type": row.asked_type().map(crate::protocols::dns::type_name),
+                "class": row.asked_type().map(|_| crate::protocols::dns::class_name(row.qclass)),
+            })),
         });
         map.insert("dns".to_owned(), dns);
     }
@@ -413,7 +417,7 @@ fn episodes(job: &Job<'_>, problem: &Problem) -> Vec<Value> {
             "id": stable("e", &format!("{} {} {} {}", episode.client, episode.server.0, episode.name, episode.first_ns)),
             "client": episode.client.bare().to_string(),
             "server": episode.server.0.bare().to_string(),
-            "name": episode.name,
+            "name": Some(&episode.name).filter(|name| !name.is_empty()),
             "signature": signature(&episode.signature),
             "attempts": episode.transactions.len(),
             "first": episode.frames.first().map(|id| frame(job, *id)),

@@ -61,7 +61,7 @@ fn finding(facts: &Facts<'_>, at: usize, problem: &Problem) -> Option<Finding> {
             problem.server.0,
             own.len(),
             rules::clients(&problem.clients),
-            rules::names(&problem.names),
+            rules::names_of(problem),
             if problem.clients.len() == 1 { client.to_string() } else { "them".to_owned() },
             ways(facts, &own),
             rules::rescue(problem, facts.evidence.impact(at))

@@ -111,19 +111,29 @@ pub fn counted(number: usize, one: &str, many: &str) -> String {
     format!("{} {}", crate::text::thousands(number as u64), if number == 1 { one } else { many })
 }
 
-/// A name for running text: escaped, without the final dot.
+/// A name for running text: escaped, without the final dot. The empty text stands for a name that was cut.
 pub fn plain_name(name: &str) -> String {
     match name.strip_suffix('.') {
+        None if name.is_empty() => "a name that is cut".to_owned(),
         Some("") => "the root".to_owned(),
         Some(plain) => escape(plain),
         None => escape(name),
     }
 }
 
+/// What stands for names of questions that were not captured to their end.
+pub const CUT_NAMES: &str = "names that are cut";
+
+/// The names of a problem's questions; those that were cut are told beside the others.
+pub fn names_of(problem: &Problem) -> String {
+    let read = names(&problem.names);
+    if problem.has_cut_names && !problem.names.is_empty() { format!("{read} and {CUT_NAMES}") } else { read }
+}
+
 /// `a.example`, `a.example and b.example`, `a.example and 5 other names`; escaped.
 pub fn names(names: &[String]) -> String {
     match names {
-        [] => "no name".to_owned(),
+        [] => CUT_NAMES.to_owned(),
         [one] => plain_name(one),
         [one, two] => format!("{} and {}", plain_name(one), plain_name(two)),
         [one, rest @ ..] => format!("{} and {} other names", plain_name(one), rest.len()),
@@ -266,7 +276,7 @@ impl Refusal<'_> {
             self.asked.max(self.failed as u64),
             clients(&self.problem.clients),
             self.problem.server.0,
-            names(&self.problem.names)
+            names_of(self.problem)
         )
     }
 }
@@ -276,7 +286,8 @@ pub fn zone_words(names: &[String]) -> String {
     let zones = zones::common(names);
     let shown: Vec<String> = zones.iter().take(3).map(|zone| plain_name(zone)).collect();
     match zones.len() {
-        0..=3 => shown.join(", "),
+        0 => "zones that are cut off".to_owned(),
+        1..=3 => shown.join(", "),
         many => format!("{} and {} more zones", shown.join(", "), many - 3),
     }
 }

@@ -25,7 +25,7 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
                 "{} truncated answers of {} for {} were not followed by a whole one over TCP",
                 cut.len(),
                 problem.server.0,
-                rules::names(&problem.names)
+                rules::names_of(problem)
             ),
             frames: rules::tidy(cut.iter().flat_map(|t| [Some(t.first), t.answer]).flatten().collect()),
             counts: vec![Count {

@@ -42,7 +42,7 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
                 silent.len(),
                 rules::clients(&problem.clients),
                 problem.server.0,
-                rules::names(&problem.names),
+                rules::names_of(problem),
                 rules::rescue(problem, facts.evidence.impact(at))
             ),
             frames: rules::tidy(frames),

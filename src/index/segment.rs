@@ -105,6 +105,13 @@ impl DnsRow {
         self.marks & MALFORMED != 0
     }
 
+    /// The type asked for; `None` where the question was cut before it.
+    pub fn asked_type(&self) -> Option<u16> {
+        // Type 0 is asked by nobody (RFC 6895 §3.1): in a cut question it stands for none.
+        let cut = self.question == 0 || self.is_malformed() && self.qtype == 0;
+        (!cut).then_some(self.qtype)
+    }
+
     /// Whether it is a response whose OPT record carries an extended response code or error (RFC 6891; RFC 8914).
     pub fn is_extended(&self) -> bool {
         self.marks & EXTENDED != 0

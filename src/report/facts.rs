@@ -288,7 +288,7 @@ impl<'i> Facts<'i> {
         for query in &self.queries {
             let Some(packet) = input.index.packet(*query) else { continue };
             let Some(row) = packet.dns() else { continue };
-            types.insert(row.qtype);
+            types.extend(row.asked_type());
             self.all_recursive &= row.header.recursion_desired();
             if self.ids.len() < DISTINCT_MAX {
                 self.ids.insert(row.header.id);

@@ -6,7 +6,6 @@ use crate::correlate::{Episode, Evidence};
 use crate::decode::Address;
 use crate::index::{Index, PacketId, segment::flags};
 use crate::protocols::ProtocolId;
-use crate::text::escape;
 use crate::time;
 
 /// Messages drawn in a ladder; the caption says what was left out.
@@ -402,7 +401,7 @@ pub fn ladder(index: &Index, episode: &Episode, say: &mut dyn FnMut(String) -> S
         "Messages between {} and {} about {}",
         episode.client,
         episode.server.0,
-        escape(episode.name.trim_end_matches('.'))
+        crate::findings::rules::plain_name(&episode.name)
     ));
     if left_out > 0 {
         let _ = write!(caption, "; {left_out} later messages are left out");

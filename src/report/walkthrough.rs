@@ -18,8 +18,9 @@ pub fn items(report: &Report, input: &Input<'_>) -> Vec<String> {
     let (q, e) = (input.index.label(query_id), input.index.label(tie.error));
     let clock = words::Clock::of(input.index);
     let transport = words::transport(query.transport());
-    let kind = crate::protocols::dns::type_name(row.qtype);
-    let name = problem.names.first().map(|name| words::name(name)).unwrap_or_default();
+    let kind = row.asked_type().map_or_else(String::new, crate::protocols::dns::type_name);
+    let wire = query.segment.names.get(row.name);
+    let name = words::name(&wire.map(crate::decode::dns::presentation).unwrap_or_default());
     let plus = if row.header.recursion_desired() {
         "the plus sign after it means “recursion desired”: please do the whole search; it is usual and no warning"
     } else {
@@ -31,7 +32,7 @@ pub fn items(report: &Report, input: &Input<'_>) -> Vec<String> {
             query.source_address(),
             query.destination_address(),
             query.destination_port(),
-            words::asked(&[row.qtype]),
+            words::asked(row.asked_type().as_slice()),
         ),
         answer(&facts, &error, &q, &e),
         format!(

@@ -543,7 +543,9 @@ fn behind(scene: &Scene<'_, '_>, checks: &mut Vec<Check>) {
     checks.push(check(
         format!(
             "dig NS {}",
-            shell_word(&crate::findings::zones::common(&scene.names).first().cloned().unwrap_or_default())
+            crate::findings::zones::common(&scene.names)
+                .first()
+                .map_or_else(|| "example.com".to_owned(), |zone| shell_word(zone))
         ),
         CLIENT,
         &[

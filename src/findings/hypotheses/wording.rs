@@ -11,7 +11,7 @@ use crate::capture::Format;
 use crate::correlate::clients::Client;
 use crate::correlate::{Level, Lost, Signature, Transaction};
 use crate::findings::facts::{ErrorFact, Meaning};
-use crate::findings::rules::plain_name;
+use crate::findings::rules::{names_of, plain_name};
 use crate::findings::{FRAMES_MAX, zones};
 use crate::index::PacketId;
 
@@ -365,6 +365,10 @@ fn told(assessment: &Assessment, id: Cause) -> Vec<Said> {
 
 /// The name, or how many there are.
 pub(super) fn names(scene: &Scene<'_, '_>) -> String {
+    let problem = scene.problem.and_then(|at| scene.facts.evidence.problems.get(at));
+    if let Some(problem) = problem.filter(|problem| problem.has_cut_names) {
+        return names_of(problem);
+    }
     match scene.names.as_slice() {
         [] => "names".to_owned(),
         [one] => plain_name(one),

@@ -27,6 +27,8 @@ pub(super) fn summary(frame: &Frame<'_, '_>, out: &mut String) {
         response(&message, &name, has_question, out);
     } else if has_question {
         let _ = write!(out, "{}? {name}", type_name(message.qtype));
+    } else if !message.name.wire().is_empty() {
+        let _ = write!(out, "query for {name}");
     } else {
         let _ = write!(out, "query without a readable question");
     }
@@ -66,6 +68,8 @@ fn answers(message: &Message<'_>, name: &str, kind: &str, out: &mut String) {
     let owner = || dns::read_name(message.bytes, all.first()?.start).ok();
     let _ = match owner().filter(|_| kind.is_empty()) {
         Some((owner, _)) => write!(out, "{} →", name_text(&owner)),
+        None if message.name.wire().is_empty() => write!(out, "response without a readable question →"),
+        None if kind.is_empty() => write!(out, "{name} →"),
         None => write!(out, "{kind} {name} →"),
     };
     let expected = chain(message, &all);

@@ -12,6 +12,7 @@ use crate::correlate::Signature;
 use crate::findings::hypotheses::checks::parting;
 use crate::findings::hypotheses::matrix::{Row, answers, errors, surroundings};
 use crate::findings::hypotheses::{Assessment, Author, Cause, Check, Hypothesis, LedgerRow, Topic, Verdict};
+use crate::findings::rules::CUT_NAMES;
 use crate::index::PacketId;
 use crate::protocols::dns::extended_error_name;
 
@@ -419,7 +420,11 @@ pub fn impact(b: &Builder<'_>) -> Section {
     let mut blocks = Vec::new();
     for (facts, at) in b.detailed().iter().zip(1..) {
         let clients = words::count(facts.problem.clients.len(), "client", "clients");
-        let names = words::count(facts.problem.names.len(), "name", "names");
+        let names = match (facts.problem.names.len(), facts.problem.has_cut_names) {
+            (0, _) => CUT_NAMES.to_owned(),
+            (read, false) => words::count(read, "name", "names"),
+            (read, true) => format!("{} and {CUT_NAMES}", words::count(read, "name", "names")),
+        };
         let got = match facts.problem.signature {
             Signature::NotReceived => "did not receive the answers about",
             Signature::Late => "got late answers about",

@@ -93,6 +93,7 @@ fn cannot_tell(b: &Builder<'_>) -> Vec<(&'static str, String, Vec<PacketId>)> {
         );
     }
     if let [name] = facts.problem.names.as_slice()
+        && !facts.problem.has_cut_names
         && !name.starts_with("www.")
     {
         say(

@@ -94,7 +94,11 @@ fn overview(b: &Builder<'_>) -> Block {
             words::signature(&problem.signature),
             format!("{} of {}", thousands(failed), thousands(asked)),
             thousands(problem.clients.len() as u64),
-            thousands(problem.names.len() as u64),
+            match (problem.names.len() as u64, problem.has_cut_names) {
+                (0, true) => "cut".to_owned(),
+                (read, true) => format!("{}, others cut", thousands(read)),
+                (read, false) => thousands(read),
+            },
             format!(
                 "{}, {}",
                 b.clock.prose(problem.first_ns),

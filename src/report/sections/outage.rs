@@ -41,7 +41,9 @@ pub fn rescued(facts: &Facts<'_>) -> String {
 pub fn class(facts: &Facts<'_>) -> String {
     let Some(impact) = facts.impact else { return String::new() };
     match &impact.split {
-        Split::Zone if impact.answered_beside > 0 => format!(" in {}", zone_words(&facts.problem.names)),
+        Split::Zone if impact.answered_beside > 0 && !facts.problem.names.is_empty() => {
+            format!(" in {}", zone_words(&facts.problem.names))
+        }
         Split::Nothing | Split::Zone | Split::Name => String::new(),
         Split::Type(types) => {
             let types: Vec<String> = types.iter().map(|kind| type_name(*kind)).collect();
@@ -352,7 +354,9 @@ pub fn effect(facts: &Facts<'_>) -> Option<String> {
     let wait_ns = users.iter().filter_map(|client| client.longest_wait_ns).max();
     let what = match impact.split {
         Split::Zone if impact.answered_beside > 0 => format!("names{}", class(facts)),
-        _ if facts.problem.names.len() == 1 => "the name it asked for".to_owned(),
+        _ if facts.problem.names.len() == 1 && !facts.problem.has_cut_names => {
+            "the name it asked for".to_owned()
+        }
         _ => "the names it asked for".to_owned(),
     };
     let what = if all == 1 { what } else { what.replace(" it ", " they ") };

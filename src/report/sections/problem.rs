@@ -5,6 +5,7 @@ use super::super::words;
 use super::super::{Block, Voice};
 use super::{Builder, outage};
 use crate::correlate::{Level, Signature};
+use crate::findings::rules::CUT_NAMES;
 use crate::index::PacketId;
 use crate::protocols::dns::response_code_name;
 use crate::text::thousands;
@@ -43,11 +44,12 @@ pub fn clients(facts: &Facts<'_>) -> String {
 
 pub fn names(facts: &Facts<'_>) -> String {
     let names: Vec<String> = facts.problem.names.iter().map(|name| words::name(name)).collect();
-    match names.as_slice() {
-        [] => "names that could not be read".to_owned(),
+    let read = match names.as_slice() {
+        [] => return CUT_NAMES.to_owned(),
         few if few.len() <= NAMED_MAX => words::list(few, NAMED_MAX),
         many => format!("{} names ({})", many.len(), words::list(many, NAMED_MAX)),
-    }
+    };
+    if facts.problem.has_cut_names { format!("{read} and {CUT_NAMES}") } else { read }
 }
 
 /// What became of the queries, to end the first sentence.

@@ -96,8 +96,8 @@ pub fn render(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         return;
     };
     let frames = frames(state);
-    let title =
-        format!("{} → {} port {} · {}", episode.client, episode.server.0, episode.server.1, episode.name);
+    let name = crate::findings::rules::plain_name(&episode.name);
+    let title = format!("{} → {} port {} · {name}", episode.client, episode.server.0, episode.server.1);
     put(buffer, (area.x + 1, area.y), area.width.saturating_sub(2), &title, theme.style(Role::Title));
     let hosts = hosts(state, episode, &frames);
     let (number_cells, margin) = sides(area);

@@ -111,9 +111,13 @@ fn round_trip_ns(state: &State, transaction: &Transaction) -> i64 {
 fn question(state: &State, transaction: &Transaction) -> String {
     let Some(packet) = state.index.packet(transaction.first) else { return String::new() };
     let Some(row) = transaction.question(&state.index) else { return packet.summary() };
-    let name = packet.segment.names.get(row.name).map(crate::decode::dns::presentation).unwrap_or_default();
+    let Some(wire) = packet.segment.names.get(row.name) else { return packet.summary() };
     // The name is in presentation form, which is plain ASCII already (RFC 4343 §2.1).
-    format!("{}? {name}", crate::protocols::dns::type_name(row.qtype))
+    let name = crate::decode::dns::presentation(wire);
+    match row.asked_type() {
+        Some(kind) => format!("{}? {name}", crate::protocols::dns::type_name(kind)),
+        None => format!("{name} (type cut)"),
+    }
 }
 
 /// The outcome with the code that decided it, and its role.
