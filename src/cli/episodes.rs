@@ -102,6 +102,12 @@ fn signature(signature: &Signature) -> String {
     }
 }
 
+/// From the first frame to the last; nothing where the clock was set back in between.
+fn lasted_ns(loaded: &Loaded, episode: &Episode) -> Option<i64> {
+    let (first, last) = (episode.frames.first()?, episode.frames.last()?);
+    loaded.evidence.between_ns(*first, *last).map(|_| episode.last_ns - episode.first_ns)
+}
+
 fn record(loaded: &Loaded, at: usize, episode: &Episode, problem: Option<usize>) -> Vec<Cell> {
     let delayed = episode
         .errors
@@ -113,7 +119,7 @@ fn record(loaded: &Loaded, at: usize, episode: &Episode, problem: Option<usize>)
         Cell::Number(at as i64 + 1),
         problem.map_or(Cell::Empty, |problem| Cell::Number(problem as i64)),
         Cell::Time(episode.first_ns),
-        Cell::Span(episode.last_ns - episode.first_ns),
+        lasted_ns(loaded, episode).map_or(Cell::Empty, Cell::Span),
         Cell::Host(episode.client),
         Cell::Host(episode.server.0),
         Cell::Number(i64::from(episode.server.1)),

@@ -92,6 +92,8 @@ fn json(
             let value = match cell {
                 Cell::Empty => Value::Null,
                 Cell::Time(_) if !index.has_times() => Value::Null,
+                // Of a clock that was set back (truth T34).
+                Cell::Span(..0) => Value::Null,
                 Cell::Text(text) => Value::from(text),
                 Cell::Host(host) => {
                     if let Some(site) = host.site().name() {
@@ -123,6 +125,7 @@ fn shown(index: &Index, cell: &Cell) -> String {
         Cell::Number(number) => number.to_string(),
         Cell::Time(_) if !index.has_times() => "–".to_owned(),
         Cell::Time(time_ns) => time::time_of_day(*time_ns),
+        Cell::Span(..0) => "–".to_owned(),
         Cell::Span(span_ns) => time::seconds(*span_ns),
         Cell::Frames(frames) => {
             let labels: Vec<String> = frames.iter().take(FRAMES_SHOWN).map(|id| index.label(*id)).collect();

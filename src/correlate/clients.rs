@@ -106,7 +106,7 @@ pub(super) fn table(
                     *rescuers.entry(rescue.service).or_default() += 1;
                 }
                 let waited_ns = rescue.ended.at_ns - attempt.began.at_ns;
-                if row.longest_wait_ns.is_none_or(|known| known < waited_ns) {
+                if waited_ns >= 0 && row.longest_wait_ns.is_none_or(|known| known < waited_ns) {
                     row.longest_wait_ns = Some(waited_ns);
                     row.slowest = Some(rescue.ended.packet);
                 }

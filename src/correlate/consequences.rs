@@ -170,6 +170,10 @@ impl Aftermath<'_, '_> {
             Some((transaction.first, end, question))
         };
         let attempts: Vec<_> = self.episode.transactions.iter().filter_map(|id| ends(*id)).collect();
+        // No gap is known across a step of the clock.
+        let timed = |before, after| {
+            self.messages.index.has_times() && !self.messages.is_set_back_between(before, after)
+        };
         let mut gaps = Vec::new();
         let mut frames = Vec::new();
         for pair in attempts.windows(2) {
@@ -179,7 +183,8 @@ impl Aftermath<'_, '_> {
             if asked != asks && apart_ns <= super::lookups::SIBLINGS_NS {
                 continue;
             }
-            gaps.push(self.messages.time_ns(*next) - self.messages.time_ns(*end));
+            let gap_ns = self.messages.time_ns(*next) - self.messages.time_ns(*end);
+            gaps.push((timed(*end, *next) && gap_ns >= 0).then_some(gap_ns));
             frames.push(*next);
         }
         let retries: u32 = self
@@ -194,6 +199,11 @@ impl Aftermath<'_, '_> {
         }
         frames.truncate(FRAMES_MAX);
         let mut parts = Vec::new();
+        let all: Option<Vec<Nanos>> = gaps.iter().copied().collect();
+        let gaps = all.unwrap_or_else(|| {
+            parts.push(String::from("asked the same server again"));
+            Vec::new()
+        });
         if let (Some(shortest), Some(longest)) = (gaps.iter().min(), gaps.iter().max()) {
             let range = if gaps.len() <= 3 {
                 let spans: Vec<String> = gaps.iter().map(|gap| time::seconds(*gap)).collect();
@@ -203,6 +213,8 @@ impl Aftermath<'_, '_> {
                     }
                     _ => format!("{} s", spans.concat()),
                 }
+            } else if shortest == longest {
+                format!("{} s", time::seconds(*longest))
             } else {
                 format!("{} to {} s", time::seconds(*shortest), time::seconds(*longest))
             };

@@ -432,6 +432,29 @@ impl Evidence {
         known.then_some(transaction.waited_ns.max(0))
     }
 
+    /// The time from one packet to a later one; `None` where it cannot be told: the clock was set back in between, the
+    /// times run the other way, or the capture has none (truth T34).
+    pub fn between_ns(&self, before: PacketId, after: PacketId) -> Option<Nanos> {
+        let time_ns = |id| self.index.packet(id).map(|packet| packet.time_ns());
+        let known = self.is_timed(before, after);
+        known.then(|| Some(time_ns(after)? - time_ns(before)?)).flatten().filter(|span_ns| *span_ns >= 0)
+    }
+
+    /// Whether times can be compared all through the capture: it has them, and no clock was set back on the way.
+    pub fn is_timed_throughout(&self) -> bool {
+        self.index.has_times() && self.set_back.is_empty()
+    }
+
+    /// Whether a clock was set back, so that the order of the file is the order of events.
+    pub fn was_set_back(&self) -> bool {
+        !self.set_back.is_empty()
+    }
+
+    /// Whether times can be compared from a packet on to the end.
+    pub fn is_timed_from(&self, packet: PacketId) -> bool {
+        self.index.has_times() && self.set_back.last().is_none_or(|step| *step <= packet)
+    }
+
     /// Whether the times of two packets can be compared.
     fn is_timed(&self, before: PacketId, after: PacketId) -> bool {
         let (before, after) = (before.min(after), before.max(after));

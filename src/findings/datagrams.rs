@@ -7,7 +7,6 @@ use super::facts::{Ending, ErrorFact, Facts, Meaning};
 use super::{Count, Finding, Rule, Severity, rules};
 use crate::decode::Address;
 use crate::index::PacketId;
-use crate::time::Nanos;
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -118,7 +117,7 @@ fn finding(facts: &Facts<'_>, (address, port): (Address, u16), found: &Refusals<
             rules::clients(&clients),
             rules::counted(count, "ICMP error", "ICMP errors"),
             meanings.join(", "),
-            lasting(found),
+            lasting(facts, found),
             if serves {
                 "; TCP at the same port was accepted"
             } else {
@@ -142,8 +141,9 @@ fn asked<'f>(facts: &'f Facts<'_>, service: (Address, u16)) -> impl Iterator<Ite
     own.flat_map(|exchange| exchange.open_packets().iter().copied())
 }
 
-fn lasting(found: &Refusals<'_>) -> String {
-    let times = || found.errors.iter().map(|error| error.time_ns);
-    let span_ns: Nanos = times().max().unwrap_or(0) - times().min().unwrap_or(0);
-    crate::time::span(span_ns)
+fn lasting(facts: &Facts<'_>, found: &Refusals<'_>) -> String {
+    let packets = || found.errors.iter().map(|error| error.packet);
+    let ends = packets().min().zip(packets().max());
+    let lasted_ns = ends.and_then(|(first, last)| facts.evidence.between_ns(first, last));
+    lasted_ns.map_or_else(|| "a time that cannot be told".to_owned(), crate::time::span)
 }

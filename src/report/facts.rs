@@ -242,9 +242,8 @@ impl<'i> Facts<'i> {
             let own: Vec<&Transaction> =
                 episode.transactions.iter().filter_map(|id| evidence.transaction(*id)).collect();
             facts.answers.extend(own.iter().filter_map(|transaction| transaction.answer));
-            let time = |id: PacketId| index.packet(id).map_or(0, |packet| packet.time_ns());
             spacing.extend(own.windows(2).filter_map(|pair| match pair {
-                [before, after] => Some(time(after.first) - time(before.first)),
+                [before, after] => evidence.between_ns(before.first, after.first),
                 _ => None,
             }));
             facts.errors.extend(&episode.errors);
@@ -256,8 +255,10 @@ impl<'i> Facts<'i> {
                 .collect();
             for error in &episode.errors {
                 let at = queries.partition_point(|query| query < error);
-                if let Some(next) = queries.get(at) {
-                    facts.waits.push((*error, *next, time(*next) - time(*error)));
+                if let Some(next) = queries.get(at)
+                    && let Some(wait_ns) = evidence.between_ns(*error, *next)
+                {
+                    facts.waits.push((*error, *next, wait_ns));
                 }
             }
             facts.queries.extend(queries);
@@ -272,6 +273,12 @@ impl<'i> Facts<'i> {
         facts.spacing = Spread::of(spacing);
         facts.complete(input);
         facts
+    }
+
+    /// From the first frame to the last; `None` where it cannot be told.
+    pub fn lasted_ns(&self, evidence: &Evidence) -> Option<Nanos> {
+        let timed = evidence.between_ns(*self.frames.first()?, *self.frames.last()?).is_some();
+        timed.then(|| self.problem.last_ns - self.problem.first_ns).filter(|span_ns| *span_ns >= 0)
     }
 
     fn complete(&mut self, input: &Input<'i>) {

@@ -431,8 +431,10 @@ pub fn ladder(index: &Index, episode: &Episode, say: &mut dyn FnMut(String) -> S
         let time_ns = packet.time_ns();
         figure.text((4.0, y - 2.0), Anchor::Start, Role::Ink, time::time_of_day(time_ns));
         if row > 0 {
-            let delta = time::span(time_ns.saturating_sub(before_ns));
-            figure.text((4.0, y + 8.0), Anchor::Start, Role::Muted, format!("+{delta}"));
+            let delta_ns = time_ns.saturating_sub(before_ns);
+            let delta =
+                if delta_ns < 0 { "clock set back".to_owned() } else { format!("+{}", time::span(delta_ns)) };
+            figure.text((4.0, y + 8.0), Anchor::Start, Role::Muted, delta);
         }
         before_ns = time_ns;
         let ends = (column(packet.source_address()), column(packet.destination_address()));

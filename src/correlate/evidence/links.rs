@@ -72,8 +72,9 @@ impl Evidence {
             }
         };
         let copy = copies.filter(|copy| copy.copy < packet).filter(fits).last()?;
-        let sent_ns = self.index.packet(copy.copy)?.time_ns();
-        Some(Link { to: Some(copy.copy), delta_ns: speaker.time_ns() - sent_ns, ..link.clone() })
+        // 0 where it cannot be told, as everywhere in links.
+        let delta_ns = self.between_ns(copy.copy, speaker.id).unwrap_or(0);
+        Some(Link { to: Some(copy.copy), delta_ns, ..link.clone() })
     }
 
     /// Links that end at a packet, the most telling first.

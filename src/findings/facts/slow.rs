@@ -144,7 +144,7 @@ fn wait(facts: &Facts<'_>, asked: &asked::Asked<'_>) -> Option<Wait> {
                     })
             };
             let next = later.iter().filter(same).min_by_key(|answer| answer.time_ns)?;
-            (next.packet, next.time_ns - asked.time_ns, true)
+            (next.packet, facts.evidence.between_ns(transaction.first, next.packet)?, true)
         }
         _ => return None,
     };

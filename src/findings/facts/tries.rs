@@ -40,7 +40,8 @@ pub fn of(facts: &Facts<'_>, wait: &Wait) -> Option<Tries> {
         lost.extend(evidence.tries(answering));
     }
     lost.retain(|try_| *try_ != served && before(try_));
-    Some(Tries { lost, served, trip_ns: answer_ns - facts.time(served) })
+    let trip_ns = evidence.between_ns(served, wait.answer)?;
+    Some(Tries { lost, served, trip_ns })
 }
 
 /// The DNS row of a query.

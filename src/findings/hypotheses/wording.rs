@@ -406,15 +406,17 @@ fn silent(scene: &Scene<'_, '_>, leading: &[Cause], out: &mut Vec<Said>) {
     let tries: u64 = scene.transactions.iter().map(|transaction| u64::from(transaction.tries)).sum();
     let frames: Vec<PacketId> = scene.queries.iter().copied().take(FRAMES_MAX).collect();
     let (from, to) = scene.period_ns;
+    let ends = scene.queries.first().zip(scene.queries.last());
+    let timed = ends.and_then(|(first, last)| scene.facts.evidence.between_ns(*first, *last)).is_some();
+    let lasted = if timed && from <= to { format!("{} of", span(to - from)) } else { "the".to_owned() };
     if leading.contains(&Cause::LargePacketsLost) {
         return;
     }
     out.push((
         format!(
-            "{tries} queries for {} to {} received neither an answer nor an error in {} of two-way {}.",
+            "{tries} queries for {} to {} received neither an answer nor an error in {lasted} two-way {}.",
             names(scene),
             scene.server,
-            span(to - from),
             record(scene)
         ),
         frames.clone(),

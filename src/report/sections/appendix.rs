@@ -87,11 +87,14 @@ fn facts_of_source(b: &Builder<'_>, at: usize, source: &IndexedSource) -> Vec<(V
             values.push(("Comment on the interface", escape(comment)));
         }
     }
-    let time_of = |row| b.input.index.packet(source.packet(row)?).map(|packet| packet.time_ns());
+    let row = |row| source.packet(row);
+    let time_of = |at| b.input.index.packet(row(at)?).map(|packet| packet.time_ns());
     if let (Some(first), Some(last)) = (time_of(0), time_of(source.packets.saturating_sub(1))) {
         values.push(("First frame", b.clock.exact(first)));
         values.push(("Last frame", b.clock.exact(last)));
-        values.push(("Duration", time::span(last - first)));
+        let ends = row(0).zip(row(source.packets.saturating_sub(1)));
+        let lasted_ns = ends.and_then(|(first, last)| b.input.evidence.between_ns(first, last));
+        values.push(("Duration", lasted_ns.map_or_else(|| "cannot be told".to_owned(), time::span)));
     }
     if source.offset_ns != 0 {
         values.push(("Clock offset applied", format!("{} s", time::seconds(source.offset_ns))));

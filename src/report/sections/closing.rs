@@ -159,10 +159,11 @@ fn of_the_record(b: &Builder<'_>) -> Vec<String> {
     for clock in &b.input.evidence.backward {
         let source = b.input.index.sources.get(usize::from(clock.source.0));
         out.push(format!(
-            "{}: {} an earlier time than the packet before, by {} at most; packets are matched by time and keep their numbers.",
+            "{}: {} an earlier time than the packet before, by {} at most; packets are matched {} and keep their numbers.",
             source.map(|source| crate::text::escape(&source.name)).unwrap_or_default(),
             words::count(clock.steps as usize, "packet has", "packets have"),
-            time::span(clock.largest_ns)
+            time::span(clock.largest_ns),
+            if b.input.evidence.was_set_back() { "in the order of the file" } else { "by time" }
         ));
     }
     for source in &b.input.index.sources {

@@ -102,7 +102,7 @@ fn overview(b: &Builder<'_>) -> Block {
             format!(
                 "{}, {}",
                 b.clock.prose(problem.first_ns),
-                time::span(problem.last_ns - problem.first_ns)
+                facts.lasted_ns(b.input.evidence).map_or_else(|| "cannot be told".to_owned(), time::span)
             ),
             cause.unwrap_or_default(),
         ];

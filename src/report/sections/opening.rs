@@ -447,22 +447,33 @@ fn inventory(b: &Builder<'_>) -> String {
         1 => format!(" One DNS server was asked: {}.", words::list(&servers, 1)),
         n => format!(" {} DNS servers were asked: {}.", thousands(n as u64), words::list(&servers, 4)),
     };
-    // Seconds need no second form until they are minutes.
-    let lasted = time::span(i.last_ns - i.first_ns);
-    let minutes =
-        if lasted.contains("min") || lasted.contains(" h") { format!(" ({lasted})") } else { String::new() };
     format!(
-        "The {} holds {} in {} s{}: {}, {}, {}, {} TCP and {} ARP.{asked}",
+        "The {} holds {}{}: {}, {}, {}, {} TCP and {} ARP.{asked}",
         b.record,
         words::count(i.packets as usize, "packet", "packets"),
-        time::seconds(i.last_ns - i.first_ns),
-        minutes,
+        duration(b),
         words::count(i.queries.len(), "DNS query", "DNS queries"),
         words::count(i.responses.len(), "DNS response", "DNS responses"),
         words::count(i.icmp_errors.len(), "ICMP error", "ICMP errors"),
         thousands(i.tcp),
         thousands(i.arp),
     )
+}
+
+/// How long the capture lasted, behind the number of its packets.
+fn duration(b: &Builder<'_>) -> String {
+    const MINUTES_NS: time::Nanos = 120_000_000_000;
+    let lasted_ns = b.inventory.last_ns - b.inventory.first_ns;
+    if !b.input.index.has_times() {
+        return " without times".to_owned();
+    }
+    if b.input.evidence.was_set_back() {
+        return " (its clock was set back meanwhile, so that how long it took cannot be told)".to_owned();
+    }
+    // Seconds need no second form until they are minutes.
+    let minutes =
+        if lasted_ns < MINUTES_NS { String::new() } else { format!(" ({})", time::span(lasted_ns)) };
+    format!(" in {} s{minutes}", time::seconds(lasted_ns))
 }
 
 fn parties(b: &Builder<'_>) -> Block {

@@ -81,14 +81,14 @@ pub fn when(b: &Builder<'_>, facts: &Facts<'_>) -> (String, Vec<PacketId>) {
         [only] if only.is_intermittent() => format!(
             "Failures and answers alternated {} ({}): {} of {} questions failed.",
             b.clock.during(only.first_bad.at_ns, only.last_bad.at_ns),
-            span(only),
+            span(b, only),
             thousands(u64::from(only.failed)),
             thousands(u64::from(only.asked))
         ),
         [only] => format!(
             "Observed failing {} ({}).",
             b.clock.during(only.first_bad.at_ns, only.last_bad.at_ns),
-            span(only)
+            span(b, only)
         ),
         several => outages(b, several),
     };
@@ -106,8 +106,15 @@ pub fn when(b: &Builder<'_>, facts: &Facts<'_>) -> (String, Vec<PacketId>) {
     (text, frames)
 }
 
-fn span(window: &Window) -> String {
-    super::problem::lasting(window.first_bad.at_ns, window.last_bad.at_ns)
+fn span(b: &Builder<'_>, window: &Window) -> String {
+    let lasted_ns = b.input.evidence.between_ns(window.first_bad.packet, window.last_bad.packet);
+    super::problem::lasting(lasted_ns)
+}
+
+/// How long the capture goes on after a window; `None` where it cannot be told.
+fn watched_ns(b: &Builder<'_>, window: &Window) -> Option<time::Nanos> {
+    let timed = b.input.evidence.is_timed_from(window.last_bad.packet);
+    timed.then(|| b.inventory.last_ns - window.last_bad.at_ns)
 }
 
 fn outages(b: &Builder<'_>, windows: &[Window]) -> String {
@@ -118,7 +125,7 @@ fn outages(b: &Builder<'_>, windows: &[Window]) -> String {
             format!(
                 "{} ({}, {} of {} failed)",
                 b.clock.during(window.first_bad.at_ns, window.last_bad.at_ns),
-                span(window),
+                span(b, window),
                 thousands(u64::from(window.failed)),
                 thousands(u64::from(window.asked))
             )
@@ -154,9 +161,10 @@ fn these(facts: &Facts<'_>) -> &'static str {
 
 /// Where no success stands on either side.
 fn unbounded(b: &Builder<'_>, facts: &Facts<'_>, last: &Window) -> String {
-    let watched = b.inventory.last_ns - last.last_bad.at_ns;
-    let after =
-        if watched <= 0 { String::new() } else { format!(", which goes on for {}", time::span(watched)) };
+    let after = match watched_ns(b, last) {
+        None | Some(..=0) => String::new(),
+        Some(watched) => format!(", which goes on for {}", time::span(watched)),
+    };
     format!(
         " {} was answered before or after in this {}{after}; onset before and end after these times cannot be excluded.",
         question(facts),
@@ -180,15 +188,19 @@ fn began(b: &Builder<'_>, facts: &Facts<'_>, window: &Window) -> String {
 }
 
 fn ended(b: &Builder<'_>, window: &Window) -> String {
-    let watched = b.inventory.last_ns - window.last_bad.at_ns;
     match window.first_good {
         Some(good) => format!(
             " It ended between {} and {} (first answer).",
             words::fine(window.last_bad.at_ns),
             words::fine(good.at_ns)
         ),
-        None if watched <= 0 => format!(" No recovery within the {}, which ends with it.", b.record),
-        None => format!(" No recovery within the {}, which goes on for {}.", b.record, time::span(watched)),
+        None => match watched_ns(b, window) {
+            None => format!(" No recovery within the {}.", b.record),
+            Some(..=0) => format!(" No recovery within the {}, which ends with it.", b.record),
+            Some(watched) => {
+                format!(" No recovery within the {}, which goes on for {}.", b.record, time::span(watched))
+            }
+        },
     }
 }
 

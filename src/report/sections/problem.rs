@@ -159,9 +159,13 @@ fn when(b: &Builder<'_>, facts: &Facts<'_>) -> Block {
     b.claim(&format!("{}.when", facts.key), Voice::Observed, format!("{text} {basis}"), &frames)
 }
 
-/// How long a failure was observed.
-pub fn lasting(first: time::Nanos, last: time::Nanos) -> String {
-    if last > first { time::span(last - first) } else { "a single moment".to_owned() }
+/// How long something was observed; `None` where it cannot be told.
+pub fn lasting(lasted_ns: Option<time::Nanos>) -> String {
+    match lasted_ns {
+        Some(0) => "a single moment".to_owned(),
+        Some(lasted_ns) => time::span(lasted_ns),
+        None => "for how long cannot be told".to_owned(),
+    }
 }
 
 /// First and last frame of a problem.
@@ -301,13 +305,15 @@ fn recovery(b: &Builder<'_>, facts: &Facts<'_>) -> Block {
         );
         return b.claim(&id, Voice::Observed, text, &[answer]);
     }
-    let watched = b.inventory.last_ns - facts.problem.last_ns;
-    let ends = if watched <= 0 {
-        format!("the {} ends with the last frame of this failure", b.record)
-    } else {
-        format!("the {} ends {} after the last frame of this failure", b.record, time::span(watched))
-    };
     let frames: Vec<PacketId> = facts.last().into_iter().collect();
+    let timed = frames.first().is_some_and(|last| b.input.evidence.is_timed_from(*last));
+    let ends = match b.inventory.last_ns - facts.problem.last_ns {
+        _ if !timed => format!("how long the {} goes on after it cannot be told", b.record),
+        ..=0 => format!("the {} ends with the last frame of this failure", b.record),
+        watched => {
+            format!("the {} ends {} after the last frame of this failure", b.record, time::span(watched))
+        }
+    };
     b.claim(&id, Voice::Observed, format!("No recovery within the {}: {ends}.", b.record), &frames)
 }
 

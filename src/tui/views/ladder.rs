@@ -164,7 +164,8 @@ fn message(message: &Message<'_>, area: Rect, buffer: &mut Buffer) {
     let time = match before.and_then(|id| state.index.packet(id)) {
         Some(before) => {
             let gap = packet.time_ns().saturating_sub(before.time_ns());
-            format!("{}{}", if gap < 0 { "" } else { "+" }, crate::time::seconds(gap))
+            // A clock that was set back tells no span.
+            if gap < 0 { "–".to_owned() } else { format!("+{}", crate::time::seconds(gap)) }
         }
         None => crate::time::clock(packet.time_ns()),
     };

@@ -402,7 +402,8 @@ pub fn time_text(state: &State, packet: &Packet<'_>, above: Option<PacketId>) ->
             });
             let before = before.and_then(|id| state.index.packet(id)).map_or(at, |packet| packet.time_ns());
             let gap = at.saturating_sub(before);
-            format!("{}{}", if gap < 0 { "" } else { "+" }, time::seconds(gap))
+            // A clock that was set back tells no span.
+            if gap < 0 { "–".to_owned() } else { format!("+{}", time::seconds(gap)) }
         }
     }
 }

@@ -109,7 +109,7 @@ fn unsent(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         frames(&unsent),
     );
     let ports: BTreeSet<u16> = unsent.iter().filter_map(|e| e.quoted.map(|quoted| quoted.source.1)).collect();
-    let lasted = last.time_ns - first.time_ns;
+    let Some(lasted) = scene.facts.evidence.between_ns(first.packet, last.packet) else { return };
     if ports.len() < PORTS_MIN || lasted > ports.len() as Nanos * PORT_NS {
         return;
     }
