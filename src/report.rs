@@ -18,7 +18,7 @@ use serde::Serialize;
 use crate::case::{Decision, Event, State};
 use crate::correlate::Evidence;
 use crate::findings::hypotheses::Assessment;
-use crate::findings::{Coverage, Finding};
+use crate::findings::{Coverage, Finding, Severity};
 use crate::index::{Index, PacketId};
 
 /// Whose statement a claim is. The three never share a sentence.
@@ -213,6 +213,8 @@ pub struct Report {
     pub sections: Vec<Section>,
     /// Id prefix of the gravest problem's claims (`problem.F1`); `None` without a problem.
     pub lead: Option<String>,
+    /// The severity of the gravest finding that is not about the record itself.
+    pub gravest: Option<Severity>,
     /// What the gravest problem is about.
     pub subject: Option<Subject>,
     /// `capture`, or `log` for a transcript.

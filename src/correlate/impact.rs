@@ -36,6 +36,9 @@ pub struct Impact {
     pub clients: Vec<Client>,
     /// Clients that asked the same service inside the windows, without a failure of their own and answered, by address.
     pub unaffected: Vec<Address>,
+    /// Those of them that also have a question inside the windows that was not answered: it cannot be said that they were
+    /// not affected (truth T40).
+    pub mixed: Vec<Address>,
     /// Attempts of failing clients at the service inside the windows that are not of the class, and were answered.
     pub answered_beside: u32,
     /// Other problems that are faces of the same outage (silence, then refusals); all else is told of them together.
@@ -217,11 +220,15 @@ impl Look<'_> {
             .map(|attempt| self.hosts.host(attempt.address))
             .filter(|host| position(*host).is_err())
             .collect();
+        let open = all.iter().filter(inside).filter(|attempt| attempt.state != State::Good);
+        let open: BTreeSet<Address> = open.map(|attempt| self.hosts.host(attempt.address)).collect();
+        let mixed = others.intersection(&open).copied().take(UNAFFECTED_MAX).collect();
         Impact {
             split,
             windows: found,
             clients,
             unaffected: others.into_iter().take(UNAFFECTED_MAX).collect(),
+            mixed,
             answered_beside: beside as u32,
             capped: self.gathered.capped,
             phases: Vec::new(),

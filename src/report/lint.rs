@@ -1,5 +1,7 @@
 //! Checks a draft as a supervisor would: citations, wording, counts, and what is still open.
 
+mod contradictions;
+
 use std::collections::BTreeSet;
 
 use serde::Serialize;
@@ -11,7 +13,8 @@ use super::{Block, Claim, ClaimState, Report, Voice};
 pub struct Issue {
     /// The claim or field.
     pub id: String,
-    /// The check: `uncited`, `ledger`, `frames`, `wording`, `echo-reply`, `host-or-port`, `count`, `stale`, `open`, `unaccepted`.
+    /// The check: `uncited`, `ledger`, `frames`, `wording`, `echo-reply`, `host-or-port`, `count`, `contradiction`, `stale`, `open`,
+    /// `unaccepted`.
     pub check: &'static str,
     /// What is wrong and what to do, in one sentence.
     pub message: String,
@@ -90,6 +93,7 @@ pub fn lint(report: &Report) -> Lint {
             _ => {}
         }
     }
+    contradictions::check(report, &mut found);
     found
 }
 

@@ -47,6 +47,7 @@ pub fn draft(input: &Input<'_>) -> Report {
         title: builder.title(),
         sections,
         lead: builder.weighed_problems().first().map(|(key, ..)| key.clone()),
+        gravest: input.findings.iter().filter(|f| !findings::is_quality(f)).map(|f| f.severity).max(),
         subject: opening::subject(&builder),
         record: builder.record,
         citation_example: builder.input.index.label(PacketId(0)),

@@ -235,13 +235,22 @@ pub fn who(facts: &Facts<'_>) -> Option<(String, Vec<PacketId>)> {
             thousands(facts.flooders.len() as u64)
         ));
     }
-    if impact.unaffected.len() > beside {
-        let others = impact.unaffected.iter().filter(|address| !floods(address));
-        let others: Vec<String> = others.map(ToString::to_string).collect();
+    let ordinary = |address: &&Address| !floods(address);
+    let sure = |address: &&Address| impact.mixed.binary_search(address).is_err();
+    let others = impact.unaffected.iter().filter(ordinary).filter(sure);
+    let others: Vec<String> = others.map(ToString::to_string).collect();
+    if !others.is_empty() {
         let verb = if others.len() == 1 { "was" } else { "were" };
         parts.push(format!(
             "not affected: {}, which asked the same server meanwhile and {verb} answered",
             words::list(&others, LISTED)
+        ));
+    }
+    let mixed: Vec<String> = impact.mixed.iter().filter(ordinary).map(ToString::to_string).collect();
+    if !mixed.is_empty() {
+        parts.push(format!(
+            "some questions of {} were answered by the same server meanwhile, others were not or their end cannot be told",
+            words::list(&mixed, LISTED)
         ));
     }
     if impact.answered_beside > 0 {
