@@ -36,6 +36,7 @@ mod quotes;
 pub mod reasons;
 mod silence;
 pub mod splits;
+mod steady;
 mod strays;
 pub mod tally;
 mod transactions;

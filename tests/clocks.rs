@@ -97,8 +97,8 @@ fn durations_across_a_step_are_not_told() {
     for step in 1..6 {
         let (report, text) = refused(step);
         let said = said(&report);
+        assert!(said.contains("6 of 6 DNS queries from a client"), "{said}");
         assert!(said.contains("its clock was set back meanwhile"), "{said}");
-        assert!(said.contains("asked the same server again"), "{said}");
         assert!(!said.contains("after the previous failure"), "{said}");
         assert!(said.contains("for how long cannot be told"), "{said}");
         assert!(text.contains("| Duration | cannot be told |"), "{text}");

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use rayon::prelude::*;
 
 use super::episodes::signature;
+use super::steady::Steady;
 use super::windows::Mark;
 use super::{Evidence, Outcome, Problem, Transaction, zones};
 use crate::decode::Address;
@@ -128,7 +129,7 @@ pub(super) fn zone_hash(wire: &[u8]) -> u64 {
 /// Reads all attempts at the services of some problems; `host` gives the address that stands for all of one host.
 pub(super) fn gather(
     index: &Index,
-    evidence: &Evidence,
+    (evidence, steady): (&Evidence, &Steady),
     problems: &[Problem],
     host: &(impl Fn(Address) -> Address + Sync),
 ) -> Gathered {
@@ -145,7 +146,7 @@ pub(super) fn gather(
             if !at_service && !good {
                 continue;
             }
-            let Some(attempt) = attempt(index, &packet, (id, transaction), good) else { continue };
+            let Some(attempt) = attempt((index, steady), &packet, (id, transaction), good) else { continue };
             let key = (host(attempt.address), attempt.question);
             if good && failing.contains(&key) {
                 let rescue = Rescue { id, service, ended: attempt.ended };
@@ -198,7 +199,7 @@ fn questions(
 }
 
 fn attempt(
-    index: &Index,
+    (index, steady): (&Index, &Steady),
     packet: &Packet<'_>,
     (id, transaction): (u32, &Transaction),
     good: bool,
@@ -207,7 +208,9 @@ fn attempt(
     let began = Mark { at_ns: packet.time_ns(), packet: transaction.first };
     let last = transaction.answer.or(transaction.error).unwrap_or(transaction.last);
     let at = |packet: PacketId| Mark { at_ns: index.packet(packet).map_or(0, |p| p.time_ns()), packet };
-    let ended = if last == transaction.first { began } else { at(last).max(began) };
+    let ended = if last == transaction.first { began } else { at(last) };
+    let (began, ended) = (steady.mark(began), steady.mark(ended));
+    let ended = ended.max(began);
     let name = packet.segment.names.get(row.name);
     Some(Attempt {
         id,

@@ -440,19 +440,9 @@ impl Evidence {
         known.then(|| Some(time_ns(after)? - time_ns(before)?)).flatten().filter(|span_ns| *span_ns >= 0)
     }
 
-    /// Whether times can be compared all through the capture: it has them, and no clock was set back on the way.
-    pub fn is_timed_throughout(&self) -> bool {
-        self.index.has_times() && self.set_back.is_empty()
-    }
-
     /// Whether a clock was set back, so that the order of the file is the order of events.
     pub fn was_set_back(&self) -> bool {
         !self.set_back.is_empty()
-    }
-
-    /// Whether times can be compared from a packet on to the end.
-    pub fn is_timed_from(&self, packet: PacketId) -> bool {
-        self.index.has_times() && self.set_back.last().is_none_or(|step| *step <= packet)
     }
 
     /// Whether the times of two packets can be compared.

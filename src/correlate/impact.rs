@@ -11,11 +11,12 @@ use super::episodes::signature;
 use super::hosts::Place;
 use super::lookups::Lookups;
 use super::splits::{self, Split};
+use super::steady::Steady;
 use super::vantage::Surroundings;
 use super::windows::{self, Mark, Window};
 use super::{Evidence, Problem, Signature, TransactionId};
 use crate::decode::Address;
-use crate::index::Index;
+use crate::index::{Index, PacketId};
 use crate::time::Nanos;
 
 /// Problems looked at in detail; the gravest come first.
@@ -79,9 +80,11 @@ pub(super) fn look(index: &Index, evidence: &Evidence) -> Vec<Impact> {
         return Vec::new();
     }
     let hosts = Hosts::of(evidence.surroundings());
-    let gathered = attempts::gather(index, evidence, problems, &|address| hosts.host(address));
+    let steady = Steady::of(index, evidence);
+    let gathered = attempts::gather(index, (evidence, &steady), problems, &|address| hosts.host(address));
+    let lookups = evidence.lookups(index);
     let unsure = unsure(evidence);
-    let look = Look { evidence, lookups: evidence.lookups(index), problems, hosts, gathered, unsure };
+    let look = Look { index, evidence, lookups, problems, hosts, gathered, unsure, steady };
     let mut impacts: Vec<Impact> = (0..problems.len()).into_par_iter().map(|at| look.at(&[at])).collect();
     let mut lead_of: Vec<Option<usize>> = vec![None; problems.len()];
     for other in 1..problems.len() {
@@ -147,6 +150,7 @@ impl Hosts {
 
 /// What is needed to look at one problem after another.
 struct Look<'e> {
+    index: &'e Index,
     evidence: &'e Evidence,
     lookups: &'e Lookups,
     problems: &'e [Problem],
@@ -154,6 +158,7 @@ struct Look<'e> {
     gathered: Gathered,
     /// The last repeats of questions of which the answers before did not arrive: nothing tells whether theirs did.
     unsure: BTreeSet<u32>,
+    steady: Steady,
 }
 
 impl Look<'_> {
@@ -171,10 +176,11 @@ impl Look<'_> {
             failing.into_iter().map(|(host, addresses)| (host, addresses.into_iter().collect())).collect();
         let position =
             |address: Address| failing.binary_search_by_key(&self.hosts.host(address), |(host, _)| *host);
+        let periods: Vec<(Nanos, Nanos)> = problems.iter().map(|problem| self.period_ns(problem)).collect();
         let mut own: Vec<Attempt> = Vec::new();
         for attempt in all {
             let Ok(client) = position(attempt.address) else { continue };
-            let bad = attempt.state != State::Good && self.is_bad(&problems, attempt);
+            let bad = attempt.state != State::Good && self.is_bad(&problems, &periods, attempt);
             let state = match () {
                 () if bad => State::Bad,
                 () if self.unsure.contains(&attempt.id) => State::Other,
@@ -183,8 +189,8 @@ impl Look<'_> {
             own.push(Attempt { client: client as u32, state, ..*attempt });
         }
         own.sort_by_key(|attempt| attempt.began);
-        let first_ns = problems.iter().map(|problem| problem.first_ns).min().unwrap_or_default();
-        let last_ns = problems.iter().map(|problem| problem.last_ns).max().unwrap_or_default();
+        let first_ns = periods.iter().map(|period| period.0).min().unwrap_or_default();
+        let last_ns = periods.iter().map(|period| period.1).max().unwrap_or_default();
         let from = own.partition_point(|attempt| attempt.began.at_ns < first_ns);
         let to = own.partition_point(|attempt| attempt.began.at_ns <= last_ns);
         let during = own.get(from..to).unwrap_or_default();
@@ -225,7 +231,7 @@ impl Look<'_> {
         let mixed = others.intersection(&open).copied().take(UNAFFECTED_MAX).collect();
         Impact {
             split,
-            windows: found,
+            windows: found.into_iter().map(|window| self.steady.recorded(window)).collect(),
             clients,
             unaffected: others.into_iter().take(UNAFFECTED_MAX).collect(),
             mixed,
@@ -236,13 +242,28 @@ impl Look<'_> {
         }
     }
 
-    fn is_bad(&self, problems: &[&Problem], attempt: &Attempt) -> bool {
+    /// From the first query of a problem to its last sign, in times that are never set back.
+    fn period_ns(&self, problem: &Problem) -> (Nanos, Nanos) {
+        if self.steady.moves_nothing() {
+            return (problem.first_ns, problem.last_ns);
+        }
+        let at = |packet: PacketId| {
+            let at_ns = self.index.packet(packet).map_or(0, |packet| packet.time_ns());
+            self.steady.mark(Mark { at_ns, packet }).at_ns
+        };
+        let episodes = problem.episodes.iter().filter_map(|id| self.evidence.episodes.get(id.0 as usize));
+        let times = episodes.flat_map(|episode| episode.frames.iter().map(|frame| at(*frame)));
+        let (mut first_ns, mut last_ns) = (Nanos::MAX, Nanos::MIN);
+        times.for_each(|at_ns| (first_ns, last_ns) = (first_ns.min(at_ns), last_ns.max(at_ns)));
+        if first_ns > last_ns { (problem.first_ns, problem.last_ns) } else { (first_ns, last_ns) }
+    }
+
+    fn is_bad(&self, problems: &[&Problem], periods: &[(Nanos, Nanos)], attempt: &Attempt) -> bool {
         let transaction = self.evidence.transaction(TransactionId(attempt.id));
         let signature = transaction.and_then(|transaction| signature(attempt.address.is_v6(), transaction));
         signature.is_some_and(|signature| {
-            problems.iter().any(|problem| {
-                signature == problem.signature
-                    && (problem.first_ns..=problem.last_ns).contains(&attempt.began.at_ns)
+            problems.iter().zip(periods).any(|(problem, (first_ns, last_ns))| {
+                signature == problem.signature && (*first_ns..=*last_ns).contains(&attempt.began.at_ns)
             })
         })
     }
@@ -266,7 +287,7 @@ impl Look<'_> {
 
 /// Where no attempt could be read: from first to last.
 fn whole(problem: &Problem) -> Window {
-    let mark = |at_ns| Mark { at_ns, packet: crate::index::PacketId(0) };
+    let mark = |at_ns| Mark { at_ns, packet: PacketId(0) };
     Window {
         last_good: None,
         first_bad: mark(problem.first_ns),

@@ -107,14 +107,21 @@ pub fn when(b: &Builder<'_>, facts: &Facts<'_>) -> (String, Vec<PacketId>) {
 }
 
 fn span(b: &Builder<'_>, window: &Window) -> String {
-    let lasted_ns = b.input.evidence.between_ns(window.first_bad.packet, window.last_bad.packet);
-    super::problem::lasting(lasted_ns)
+    let (first, last) = (window.first_bad, window.last_bad);
+    let timed = b.input.evidence.between_ns(first.packet, last.packet).is_some();
+    super::problem::lasting(timed.then(|| last.at_ns - first.at_ns).filter(|lasted_ns| *lasted_ns >= 0))
 }
 
-/// How long the capture goes on after a window; `None` where it cannot be told.
-fn watched_ns(b: &Builder<'_>, window: &Window) -> Option<time::Nanos> {
-    let timed = b.input.evidence.is_timed_from(window.last_bad.packet);
-    timed.then(|| b.inventory.last_ns - window.last_bad.at_ns)
+/// How long the capture goes on after a packet; `None` where it cannot be told.
+pub fn watched_ns(b: &Builder<'_>, last: Mark) -> Option<Nanos> {
+    let (index, evidence) = (b.input.index, b.input.evidence);
+    if !index.has_times() {
+        return None;
+    }
+    if evidence.was_set_back() {
+        return evidence.between_ns(last.packet, PacketId(index.len().checked_sub(1)?));
+    }
+    Some(b.inventory.last_ns - last.at_ns)
 }
 
 fn outages(b: &Builder<'_>, windows: &[Window]) -> String {
@@ -161,7 +168,7 @@ fn these(facts: &Facts<'_>) -> &'static str {
 
 /// Where no success stands on either side.
 fn unbounded(b: &Builder<'_>, facts: &Facts<'_>, last: &Window) -> String {
-    let after = match watched_ns(b, last) {
+    let after = match watched_ns(b, last.last_bad) {
         None | Some(..=0) => String::new(),
         Some(watched) => format!(", which goes on for {}", time::span(watched)),
     };
@@ -194,7 +201,7 @@ fn ended(b: &Builder<'_>, window: &Window) -> String {
             words::fine(window.last_bad.at_ns),
             words::fine(good.at_ns)
         ),
-        None => match watched_ns(b, window) {
+        None => match watched_ns(b, window.last_bad) {
             None => format!(" No recovery within the {}.", b.record),
             Some(..=0) => format!(" No recovery within the {}, which ends with it.", b.record),
             Some(watched) => {

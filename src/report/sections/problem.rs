@@ -4,6 +4,7 @@ use super::super::facts::Facts;
 use super::super::words;
 use super::super::{Block, Voice};
 use super::{Builder, outage};
+use crate::correlate::windows::Mark;
 use crate::correlate::{Level, Signature};
 use crate::findings::rules::CUT_NAMES;
 use crate::index::PacketId;
@@ -306,11 +307,11 @@ fn recovery(b: &Builder<'_>, facts: &Facts<'_>) -> Block {
         return b.claim(&id, Voice::Observed, text, &[answer]);
     }
     let frames: Vec<PacketId> = facts.last().into_iter().collect();
-    let timed = frames.first().is_some_and(|last| b.input.evidence.is_timed_from(*last));
-    let ends = match b.inventory.last_ns - facts.problem.last_ns {
-        _ if !timed => format!("how long the {} goes on after it cannot be told", b.record),
-        ..=0 => format!("the {} ends with the last frame of this failure", b.record),
-        watched => {
+    let last = frames.first().map(|packet| Mark { at_ns: facts.problem.last_ns, packet: *packet });
+    let ends = match last.and_then(|last| outage::watched_ns(b, last)) {
+        None => format!("how long the {} goes on after it cannot be told", b.record),
+        Some(..=0) => format!("the {} ends with the last frame of this failure", b.record),
+        Some(watched) => {
             format!("the {} ends {} after the last frame of this failure", b.record, time::span(watched))
         }
     };

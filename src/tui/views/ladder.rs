@@ -96,7 +96,7 @@ pub fn render(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         return;
     };
     let frames = frames(state);
-    let name = crate::findings::rules::plain_name(&episode.name);
+    let name = if episode.name.is_empty() { "a name that is cut" } else { episode.name.as_str() };
     let title = format!("{} → {} port {} · {name}", episode.client, episode.server.0, episode.server.1);
     put(buffer, (area.x + 1, area.y), area.width.saturating_sub(2), &title, theme.style(Role::Title));
     let hosts = hosts(state, episode, &frames);
