@@ -99,7 +99,10 @@ fn packet_document(input: &Input<'_>, packet: &Packet<'_>) -> Value {
     document.insert("network".into(), network);
     if let Some(row) = packet.dns() {
         let name = packet.segment.names.get(row.name).map(dns::presentation);
-        document.insert("dns".into(), dns_object(row.header, name, (row.qtype, row.qclass)));
+        document.insert(
+            "dns".into(),
+            dns_object(row.header, name, row.asked_type().map(|qtype| (qtype, row.qclass))),
+        );
     }
     if let Some(icmp) = icmp_object(packet) {
         document.insert("icmp".into(), icmp);
@@ -107,7 +110,7 @@ fn packet_document(input: &Input<'_>, packet: &Packet<'_>) -> Value {
     document.into()
 }
 
-fn dns_object(header: dns::Header, name: Option<String>, (qtype, qclass): (u16, u16)) -> Value {
+fn dns_object(header: dns::Header, name: Option<String>, asked: Option<(u16, u16)>) -> Value {
     let flags =
         [(0x0400, "AA"), (0x0200, "TC"), (0x0100, "RD"), (0x0080, "RA"), (0x0020, "AD"), (0x0010, "CD")];
     let set: Vec<&str> =
@@ -123,13 +126,14 @@ fn dns_object(header: dns::Header, name: Option<String>, (qtype, qclass): (u16, 
             fields.insert("response_code".into(), json!(header.response_code().to_string()));
         }
         if let Some(name) = name {
-            let class = match qclass {
+            let class = asked.map(|(_, qclass)| match qclass {
                 1 => "IN".to_owned(),
                 3 => "CH".to_owned(),
                 255 => "ANY".to_owned(),
                 other => format!("CLASS{other}"),
-            };
-            fields.insert("question".into(), json!({"name": name, "type": type_name(qtype), "class": class}));
+            });
+            let kind = asked.map(|(qtype, _)| type_name(qtype));
+            fields.insert("question".into(), json!({"name": name, "type": kind, "class": class}));
         }
     }
     object

@@ -97,6 +97,7 @@ fn types(all: &Slow) -> String {
     }
     let mut counts: Vec<(u16, usize)> = counts.into_iter().collect();
     counts.sort_by_key(|(qtype, count)| (std::cmp::Reverse(*count), *qtype));
-    let shown: Vec<String> = counts.iter().take(TYPES_MAX).map(|(qtype, _)| type_name(*qtype)).collect();
+    let name = |qtype: u16| if qtype == 0 { "a type that is cut".to_owned() } else { type_name(qtype) };
+    let shown: Vec<String> = counts.iter().take(TYPES_MAX).map(|(qtype, _)| name(*qtype)).collect();
     shown.join(", ")
 }
