@@ -31,7 +31,8 @@ impl Dump {
 
     /// The packet's bytes and what they begin with, where that can be told: `-x` prints from the network header on, `-xx` from the
     /// link header on. `ends` are source and destination as printed, which must be those of the bytes where they are addresses.
-    pub fn frame(&self, ends: [Option<std::net::IpAddr>; 2]) -> Option<(LinkType, &[u8])> {
+    /// Bytes that were cut before what the line shows say less than the line and do not stand for it.
+    pub fn frame(&self, ends: [Option<std::net::IpAddr>; 2], shows_dns: bool) -> Option<(LinkType, &[u8])> {
         let at_network = |at: usize| {
             let packet = self.bytes.get(at..).filter(|packet| packet.len() >= LEAST_BYTES)?;
             let found = addresses(packet)?;
@@ -45,12 +46,106 @@ impl Dump {
             Some([0x81, 0x00]) => ETHER_BYTES + 4,
             _ => 0,
         };
-        if at_network(0).is_some() {
-            Some((LinkType::RAW, &self.bytes))
+        let (link, at) = if at_network(0).is_some() {
+            (LinkType::RAW, 0)
         } else {
-            at_network(header_bytes).map(|()| (LinkType::ETHERNET, self.bytes.as_slice()))
+            at_network(header_bytes).map(|()| (LinkType::ETHERNET, header_bytes))?
+        };
+        let packet = self.bytes.get(at..)?;
+        let stated = stated_length(LinkType::RAW, packet);
+        let is_whole = stated > 0 && packet.len() >= stated;
+        (is_whole || covers(packet, shows_dns)).then_some((link, self.bytes.as_slice()))
+    }
+}
+
+/// Whether the beginning of a packet holds what a line shows of it: the transport header, of an ICMP error the quoted ports, and of
+/// DNS the header and the first question.
+fn covers(packet: &[u8], shows_dns: bool) -> bool {
+    let Some((protocol, header)) = transport(packet) else { return false };
+    // Behind the first fragment stands no header, and the line shows none.
+    let Some(protocol) = protocol else { return true };
+    let rest = packet.get(header..).unwrap_or_default();
+    let message = match protocol {
+        TCP if rest.len() >= TCP_BYTES => {
+            let words = rest.get(12).map_or(0, |byte| usize::from(byte >> 4));
+            rest.get(words * 4 + LENGTH_BYTES..)
+        }
+        UDP if rest.len() >= UDP_BYTES => rest.get(UDP_BYTES..),
+        ICMP | ICMPV6 if rest.len() >= ICMP_BYTES => {
+            let kind = rest.first().copied().unwrap_or(0);
+            let is_error = if protocol == ICMP { matches!(kind, 3 | 4 | 5 | 11 | 12) } else { kind < 128 };
+            let quoted = rest.get(ICMP_BYTES..).unwrap_or_default();
+            let ports = |(protocol, at): (Option<u8>, usize)| {
+                quoted.len() >= at + if protocol.is_some() { QUOTED_BYTES } else { 0 }
+            };
+            return !is_error || transport(quoted).is_some_and(ports);
+        }
+        TCP | UDP | ICMP | ICMPV6 => return false,
+        _ => return true,
+    };
+    !shows_dns || message.is_some_and(has_question)
+}
+
+const ICMP: u8 = 1;
+const TCP: u8 = 6;
+const UDP: u8 = 17;
+const ICMPV6: u8 = 58;
+const TCP_BYTES: usize = 20;
+const UDP_BYTES: usize = 8;
+const ICMP_BYTES: usize = 8;
+/// What an ICMP error quotes of a transport header at least (RFC 792).
+const QUOTED_BYTES: usize = 8;
+/// Before a DNS message over TCP (RFC 1035 §4.2.2).
+const LENGTH_BYTES: usize = 2;
+const DNS_BYTES: usize = 12;
+/// IPv6 extension headers that are passed.
+const EXTENSIONS_MAX: usize = 8;
+
+/// Which transport header follows the IP header and where it begins; no protocol in a fragment behind the first.
+fn transport(packet: &[u8]) -> Option<(Option<u8>, usize)> {
+    let byte = |at: usize| packet.get(at).copied();
+    let offset = |at: usize, mask: u16| {
+        packet.get(at..)?.first_chunk::<2>().map(|pair| u16::from_be_bytes(*pair) & mask)
+    };
+    match byte(0)? >> 4 {
+        4 => {
+            let protocol = byte(9).filter(|_| offset(6, 0x1fff) == Some(0));
+            Some((protocol, usize::from(byte(0)? & 15) * 4)).filter(|(_, at)| packet.len() >= *at)
+        }
+        6 => {
+            let (mut next, mut at) = (byte(6)?, 40);
+            for _ in 0..EXTENSIONS_MAX {
+                let length = match next {
+                    // Hop-by-hop options, routing, destination options (RFC 8200 §4).
+                    0 | 43 | 60 => (usize::from(byte(at + 1)?) + 1) * 8,
+                    44 if offset(at + 2, 0xfff8)? != 0 => return Some((None, at)),
+                    44 => 8,
+                    _ => break,
+                };
+                (next, at) = (byte(at)?, at + length);
+            }
+            Some((Some(next), at))
+        }
+        _ => None,
+    }
+}
+
+/// Whether a DNS message goes as far as the end of its first question.
+fn has_question(message: &[u8]) -> bool {
+    let Some(header) = message.get(..DNS_BYTES) else { return false };
+    if header.get(4..6) == Some(&[0, 0]) {
+        return true;
+    }
+    let mut at = DNS_BYTES;
+    while let Some(&length) = message.get(at) {
+        match length {
+            // Type and class follow the root, or a pointer to the rest of the name.
+            0 => return message.len() >= at + 5,
+            1..=63 => at += 1 + usize::from(length),
+            _ => return message.len() >= at + 6,
         }
     }
+    false
 }
 
 /// Source and destination of an IP header.
@@ -153,11 +248,43 @@ mod tests {
         );
         let address = |text: &str| Some(text.parse().unwrap());
         assert_eq!(
-            dump.frame([None, address("198.51.100.53")]).map(|(link, bytes)| (link, bytes.len())),
+            dump.frame([None, address("198.51.100.53")], false).map(|(link, bytes)| (link, bytes.len())),
             Some((LinkType::RAW, 20))
         );
-        assert_eq!(dump.frame([address("192.0.2.11"), None]), None);
+        assert_eq!(dump.frame([address("192.0.2.11"), None], false), None);
         assert_eq!(stated_length(LinkType::RAW, &dump.bytes), 20);
-        assert!(dump.take("0x0030:  0000") && dump.frame([None, None]).is_some());
+        assert!(dump.take("0x0030:  0000") && dump.frame([None, None], false).is_some());
+    }
+
+    #[test]
+    fn bytes_cut_before_what_the_line_shows_do_not_stand_for_it() {
+        // IPv4, 61 bytes; UDP; a question for a.example.
+        let udp = "4500 0037 2aa6 4000 4011 0000 c000 020a c633 6435 9c41 0035 0023 0000 \
+                   1005 0100 0001 0000 0000 0000 0161 0765 7861 6d70 6c65 0000 0100 01";
+        // IPv4; an ICMP error that quotes the beginning of the same.
+        let error = "4500 0053 0000 4000 4001 0000 c633 6435 c000 020a 0303 0000 0000 0000 \
+                     4500 0037 2aa6 4000 4011 0000 c000 020a c633 6435 9c41 0035 0023 0000";
+        let later = "4500 0037 2aa6 0001 4011 0000 c000 020a c633 6435";
+        // IPv6 with a fragment header of the first fragment; UDP.
+        let six = "6000 0000 0033 2c40 2001 0db8 0000 0000 0000 0000 0000 000a 2001 0db8 0000 0000 0000 0000 0000 0053 \
+                   1100 0001 0000 0001 9c41 0035 0023 0000";
+        // IPv4; TCP with a DNS message.
+        let tcp = "4500 0055 2aa6 4000 4006 0000 c000 020a c633 6435 9c41 0035 0000 0001 0000 0001 5018 2000 0000 0000 \
+                   001b 1005 0100 0001 0000 0000 0000 0161 0765 7861 6d70 6c65 0000 0100 01";
+        let bytes = |text: &str| -> Vec<u8> {
+            let digits: Vec<char> = text.chars().filter(char::is_ascii_hexdigit).collect();
+            digits.chunks(2).map(|pair| u8::from_str_radix(&String::from_iter(pair), 16).unwrap()).collect()
+        };
+        // How many bytes must be there for a line that shows ports, or a question.
+        for (text, ports, question) in
+            [(udp, 28, 55), (error, 56, 56), (later, 20, 20), (six, 56, usize::MAX), (tcp, 40, 69)]
+        {
+            let packet = bytes(text);
+            for length in 20..=packet.len() {
+                let dump = Dump { bytes: packet[..length].to_vec(), is_broken: false };
+                assert_eq!(dump.frame([None, None], false).is_some(), length >= ports, "{text} {length}");
+                assert_eq!(dump.frame([None, None], true).is_some(), length >= question, "{text} {length}");
+            }
+        }
     }
 }

@@ -19,6 +19,8 @@ const BELOW_MAX: usize = 8;
 const BLANK_MAX: usize = 3;
 /// A printed packet never needs more text than this.
 const TEXT_MAX_BYTES: usize = 16 << 10;
+/// Words of a packet that are looked at to tell what it carries.
+const WORDS_MAX: usize = 64;
 /// Packets remembered, so that quotations of them are known.
 const REMEMBERED_MAX: usize = 1 << 20;
 
@@ -326,7 +328,8 @@ impl Joiner {
             return;
         }
         let mut words = Words::new(text.as_bytes(), found.body);
-        if let Some((link, bytes)) = packet.dump.frame(ends(&mut words)) {
+        let ends = ends(&mut words);
+        if let Some((link, bytes)) = packet.dump.frame(ends, shows_dns(words)) {
             give(Packet {
                 stamp: packet.stamp,
                 link,
@@ -380,7 +383,7 @@ impl Joiner {
             }
             let address = |text: &str| text.parse().ok();
             let (stamp, ends) = (row.stamp, [address(row.source.text), address(row.destination.text)]);
-            match dump.frame(ends) {
+            match dump.frame(ends, row.protocol == "DNS") {
                 Some((link, bytes)) => give(Packet {
                     stamp,
                     link,
@@ -475,4 +478,23 @@ fn ends(words: &mut Words<'_>) -> [Option<std::net::IpAddr>; 2] {
     let source = words.next().and_then(|word| address(word.text));
     words.arrow();
     [source, words.next().and_then(|word| address(word.text))]
+}
+
+/// Whether what stands behind the hosts is a DNS message: its id comes first, or behind the length of a segment.
+fn shows_dns(words: Words<'_>) -> bool {
+    let is_id = |text: &str| text.starts_with(|c: char| c.is_ascii_digit());
+    let mut words = words.take(WORDS_MAX).map(|word| word.text);
+    let mut first = words.next().unwrap_or("");
+    // `[udp sum ok]` stands before it with `-v`.
+    if first.starts_with('[') {
+        while !first.ends_with(']') {
+            let Some(next) = words.next() else { return false };
+            first = next;
+        }
+        first = words.next().unwrap_or("");
+    }
+    if first == "Flags" {
+        return words.skip_while(|word| *word != "length").nth(2).is_some_and(is_id);
+    }
+    is_id(first)
 }

@@ -147,11 +147,25 @@ fn a_packet_quoted_again_is_one_packet_and_a_burst_is_not() {
 fn bytes_below_a_packet_become_the_packet() {
     let text = "10:00:00.000001 IP pc7.40001 > dns7.domain: 4101+ A? www.example.com. (33)\n\
                 \t0x0000:  4500 003d 2aa6 4000 4011 0000 c000 020a  E..=*.@.@.......\n\
-                \t0x0010:  c633 6435 9c41 0035 0029 0000 1005 0100  .3d5.A.5.)......\n";
-    for text in [text.to_owned(), text.replace('\t', "> \t"), text.replace("\n\t", "\n\n\t")] {
+                \t0x0010:  c633 6435 9c41 0035 0029 0000 1005 0100  .3d5.A.5.)......\n\
+                \t0x0020:  0001 0000 0000 0000 0377 7777 0765 7861  .........www.exa\n\
+                \t0x0030:  6d70 6c65 0363 6f6d 0000 0100 01         mple.com.....\n";
+    let (cut, _) = text.split_once("\t0x0020").unwrap();
+    let (without_type, _) = text.split_once("0100 01  ").unwrap();
+    for (text, link) in [
+        (text.to_owned(), LinkType::RAW),
+        (text.replace('\t', "> \t"), LinkType::RAW),
+        (text.replace("\n\t", "\n\n\t"), LinkType::RAW),
+        // Bytes that end before what the line shows.
+        (cut.to_owned(), LinkType::TRANSCRIPT),
+        (format!("{without_type}\n"), LinkType::TRANSCRIPT),
+        (cut.replace(": 4101+", ": [udp sum ok] 4101+"), LinkType::TRANSCRIPT),
+        (cut.replace("4101+ A? www.example.com. (33)", "[|domain]"), LinkType::RAW),
+        (cut.replace("4101+ A? www.example.com. (33)", "UDP, length 33"), LinkType::RAW),
+    ] {
         let found = packets(text.as_bytes());
         assert_eq!(found.len(), 1, "{text}");
-        assert_eq!(found[0].0, LinkType::RAW);
+        assert_eq!(found[0].0, link, "{text}");
     }
 }
 
