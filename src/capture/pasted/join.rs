@@ -7,7 +7,7 @@ use std::hash::{BuildHasher as _, Hash as _, Hasher as _};
 use super::dump::{Dump, stated_length};
 use super::find;
 use super::prefix::{self, without, without_frame};
-use super::wrap::{Widths, completes, glue, indentation, is_complete, without_remark};
+use super::wrap::{Widths, completes, glue, indentation, is_awaited, is_complete, without_remark};
 use crate::capture::LinkType;
 use crate::capture::transcript::{Head, Network, Stamp, Words, head, list};
 
@@ -287,7 +287,9 @@ impl Joiner {
             } else if is_inner || indentation(rest) > 0 {
                 packet.text.push('\n');
                 packet.text.push_str(rest);
-            } else if !is_complete(&packet.text, rest) && self.widths.is_wrapped(before, rest) {
+            } else if !is_complete(&packet.text, rest)
+                && (self.widths.is_wrapped(before, rest) || is_awaited(&packet.text, rest))
+            {
                 self.append(&mut packet.text, before, rest);
             } else {
                 return (next, 0);

@@ -156,6 +156,28 @@ pub(super) fn is_complete(text: &str, next: &str) -> bool {
     is_old && !goes_on
 }
 
+/// Whether a packet cannot end with the last word of `text`, and `next` begins with what tcpdump prints behind it: mail programs
+/// break lines of any length.
+pub(super) fn is_awaited(text: &str, next: &str) -> bool {
+    let text = text.trim_end();
+    let last = text.rsplit([' ', '\t', '\n']).next().unwrap_or("");
+    let mut words = next.split_whitespace();
+    let first = words.next().unwrap_or("");
+    let is_number = first.starts_with(|c: char| c.is_ascii_digit());
+    match last {
+        "length" | "seq" | "ack" | "win" => is_number,
+        "udp" | "tcp" => first == "port",
+        "port" => words.next().is_some_and(|word| word.starts_with("unreachable")),
+        "Flags" => first.starts_with('['),
+        "unreachable," => first == "length",
+        // Hosts end with a colon, and a question's type with its mark; its name ends with the root.
+        _ if last.ends_with(':') => {
+            is_number || first.starts_with('[') || matches!(first, "Flags" | "ICMP" | "ICMP6," | "UDP,")
+        }
+        _ => last.ends_with('?') && first.ends_with('.'),
+    }
+}
+
 /// `[tos 0xc0]`, `[|domain]`.
 fn is_old_end(text: &str) -> bool {
     let group = text.strip_suffix(']').and_then(|text| text.rsplit_once('['));
@@ -233,6 +255,29 @@ mod tests {
             ),
         ] {
             assert_eq!(without_remark(text), rest);
+        }
+    }
+
+    #[test]
+    fn a_line_that_breaks_where_no_packet_ends_goes_on() {
+        for (text, next) in [
+            ("a > b: 1+ A?", "www.example.com. (33)"),
+            ("a > b:", "1+ A? www.example.com. (33)"),
+            ("a > b:", "Flags [S], seq 1, win 2, length 0"),
+            ("a > b: ICMP c udp", "port 53 unreachable, length 69"),
+            ("a > b: ICMP c udp port", "domain unreachable, length 69"),
+            ("a > b: ICMP c udp port 53 unreachable,", "length 69"),
+            ("a > b: UDP, length", "33"),
+        ] {
+            assert!(is_awaited(text, next), "{text} {next}");
+        }
+        for (text, next) in [
+            ("a > b: 1+ A?", "That is what we saw."),
+            ("a > b:", "we gave up"),
+            ("a > b: ICMP c udp port", "scans are common"),
+            ("a > b: 1+ A? www.example.com.", "It failed."),
+        ] {
+            assert!(!is_awaited(text, next), "{text} {next}");
         }
     }
 
