@@ -204,14 +204,58 @@ fn what_mail_programs_and_word_processors_do_to_a_paste_is_undone() {
 }
 
 #[test]
-fn text_of_other_programs_is_named() {
+fn packet_lists_of_other_programs_are_read() {
     let texts = [
-        "    1 0.000000000 192.51.100.15 \u{2192} 203.0.113.2  DNS 81 Standard query 0x890c A example.com\n",
-        "No. Time Source Destination Protocol Length Info\n  1 0.000000 192.51.100.15 203.0.113.2 DNS 81 Standard query\n",
-        "Frame 1: 81 bytes on wire (648 bits), 81 bytes captured (648 bits)\nEthernet II, Src: 02:00:00:00:00:01\n",
+        "    1 0.000000000 192.51.100.15 \u{2192} 203.0.113.2  DNS 81 Standard query 0x890c A example.com\n\
+         \x20   2 3.905993000 203.0.113.2 \u{2192} 192.51.100.15 ICMP 109 Destination unreachable (Port unreachable)\n",
+        "No.     Time           Source                Destination           Protocol Length Info\n\
+         \x20     1 0.000000       192.51.100.15         203.0.113.2           DNS      81     Standard query 0x890c A example.com\n\
+         \x20     2 3.905993       203.0.113.2           192.51.100.15         ICMP     109    Destination unreachable (Port unreachable)\n",
+        "\"No.\",\"Time\",\"Source\",\"Destination\",\"Protocol\",\"Length\",\"Info\"\n\
+         \"1\",\"0.000000\",\"192.51.100.15\",\"203.0.113.2\",\"DNS\",\"81\",\"Standard query 0x890c A example.com\"\n\
+         \"2\",\"3.905993\",\"203.0.113.2\",\"192.51.100.15\",\"ICMP\",\"109\",\"Destination unreachable (Port unreachable)\"\n",
     ];
     for text in texts {
-        let error = capture::open_bytes("text", text.as_bytes()).err().unwrap();
-        assert!(error.to_string().contains("Wireshark"), "{error}");
+        let index = index(text);
+        assert_eq!(index.len(), 2, "{text}");
+        let (query, error) = (index.packet(PacketId(0)).unwrap(), index.packet(PacketId(1)).unwrap());
+        let [client, server] =
+            ["192.51.100.15", "203.0.113.2"].map(|text| Address::V4(text.parse().unwrap()));
+        assert_eq!((query.source_address(), query.destination_address()), (client, server), "{text}");
+        assert_eq!((error.source_address(), error.destination_address()), (server, client), "{text}");
+        let dns = query.dns().copied().unwrap();
+        assert_eq!((dns.header.id, dns.qtype), (0x890c, 1), "{text}");
+        assert_eq!((error.transport(), error.source_port(), error.destination_port()), (1, 3, 3), "{text}");
+        assert_eq!(times(&index), (0, GAP_NS), "{text}");
+    }
+}
+
+#[test]
+fn text_without_packets_is_named_with_what_to_give_instead() {
+    let texts = [
+        (
+            "; <<>> DiG 9.18.24 <<>> www.example.com\n;; communications error to 203.0.113.2#53: timed out\n",
+            "dig",
+            "capture while it runs",
+        ),
+        (
+            "#separator \\x09\n#path\tdns\n#fields\tts\tuid\tid.orig_h\tid.orig_p\n",
+            "Zeek",
+            "the capture it was made from",
+        ),
+        (
+            "05-Mar-2024 14:00:01.123 queries: info: client @0x7f 192.51.100.15#52444 (www.example.com): query: www.example.com IN A +E(0)K (203.0.113.2)\n",
+            "BIND",
+            "capture on its host",
+        ),
+        (
+            "Frame 1: 81 bytes on wire (648 bits), 81 bytes captured (648 bits)\nEthernet II, Src: 02:00:00:00:00:01\n",
+            "Wireshark",
+            "tshark -n -r FILE",
+        ),
+    ];
+    for (text, what, instead) in texts {
+        let error = capture::open_bytes("text", text.as_bytes()).err().unwrap().to_string();
+        assert!(error.contains(what) && error.contains(instead), "{error}");
     }
 }
