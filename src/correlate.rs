@@ -24,6 +24,7 @@ pub mod lookups;
 mod losses;
 mod matching;
 mod messages;
+mod nameless;
 mod nat;
 mod numbers;
 mod outcomes;
@@ -478,7 +479,7 @@ pub fn correlate_noting(
         quotes::attach_all((&messages, &dictionary), &mut evidence, judged);
         evidence.limits.extend(connections.note());
         evidence.connections = connections;
-        printed::join_nameless(&messages, &mut evidence);
+        nameless::join(&messages, &mut evidence);
         unserved::find_traces(&messages, &mut evidence);
         evidence.seal();
         outcomes::conclude(&messages, &mut evidence);

@@ -98,7 +98,7 @@ fn errors_between_names_say_whom_they_are_about() {
         "IP gw > web: ICMP host ns1 unreachable, length 69",
         "IP gw > web: ICMP host ns1 unreachable - admin prohibited filter, length 69",
         "IP gw > web: ICMP net ns1 unreachable, length 69",
-        "IP gw > web: ICMP ns1 unreachable - need to frag (mtu 1400), length 69",
+        "IP gw > web: ICMP ns1 unreachable - need to frag (mtu 56), length 69",
         "IP gw > web: ICMP ns1 protocol 17 port 53 unreachable, length 69",
         "IP ns1 > web: ICMP ns1 udp port domain unreachable, length 69",
     ];

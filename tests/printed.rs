@@ -1,4 +1,4 @@
-//! What tcpdump's lines alone show: errors that name no port, answers that repeat no question.
+//! What tcpdump's lines alone show: errors that name no port, answers that repeat no question, copies, sums, sizes.
 
 #![expect(clippy::expect_used, reason = "a test that meets the unexpected should stop there")]
 
@@ -165,7 +165,83 @@ fn bytes_below_an_error_tie_it_to_the_printed_query_beyond_doubt() {
         evidence.links_from(PacketId(1)).into_iter().next().map(|link| (link.to, link.level))
     };
     assert_eq!(level_of(text), Some((Some(PacketId(0)), Level::Exact)));
+    let wrong = text.replace("77b3", "77b4");
+    assert_eq!(level_of(&wrong), Some((Some(PacketId(0)), Level::Probable)), "its receiver drops it");
+    let blank = text.replace("f5c7", "0000").replace("77b3", "0000");
+    assert_eq!(level_of(&blank), Some((Some(PacketId(0)), Level::Exact)), "no sum was filled in");
     // Of a query with another id the same bytes say that they are not about it.
     let other = level_of(&text.replace("4101+", "4102+"));
     assert!(other.is_none_or(|(target, _)| target.is_none()), "{other:?}");
 }
+
+/// What the error in a packet is about, by packet, and how sure that is.
+fn about(evidence: &Evidence, error: u32) -> Option<(u32, Level)> {
+    let link = evidence.links_from(PacketId(error)).into_iter().next()?;
+    link.to.map(|to| (to.0, link.level))
+}
+
+#[test]
+fn an_error_that_names_a_host_is_about_the_newest_packet_to_it_whatever_its_protocol() {
+    let (_, evidence) = read(
+        "10:00:00.000001 IP 192.0.2.10.40001 > 198.51.100.53.53: 4101+ A? www.example.com. (33)\n\
+         10:00:00.000301 IP 192.0.2.10.40002 > 203.0.113.80.443: Flags [S], seq 100, win 64240, length 0\n\
+         10:00:00.000501 IP 192.0.2.10 > 203.0.113.81: ICMP echo request, id 7, seq 1, length 64\n\
+         10:00:00.000601 IP 192.0.2.10.40003 > 203.0.113.80.123: NTPv4, Client, length 48\n\
+         10:00:00.000701 IP 192.0.2.1 > 192.0.2.10: ICMP host 203.0.113.81 unreachable, length 92\n\
+         10:00:00.000801 IP 192.0.2.1 > 192.0.2.10: ICMP host 203.0.113.80 unreachable, length 48\n\
+         10:00:00.000901 IP 192.0.2.1 > 192.0.2.10: ICMP host 203.0.113.80 unreachable, length 84\n\
+         10:00:00.001001 IP 192.0.2.1 > 192.0.2.10: ICMP host 203.0.113.82 unreachable, length 84\n",
+    );
+    assert_eq!(about(&evidence, 4), Some((2, Level::Probable)));
+    assert_eq!(about(&evidence, 5), Some((1, Level::Probable)), "40 bytes are a segment, not NTP");
+    assert_eq!(about(&evidence, 6), Some((3, Level::Probable)));
+    assert_eq!(about(&evidence, 7), None);
+}
+
+#[test]
+fn a_packet_that_fits_the_next_link_is_not_the_one_too_big_for_it() {
+    let (_, evidence) = read(
+        "10:00:00.000001 IP 192.0.2.10.40003 > 203.0.113.80.443: Flags [.], seq 1:1449, ack 1, win 502, length 1448\n\
+         10:00:00.000002 IP 192.0.2.10.40003 > 203.0.113.80.443: Flags [P.], seq 1449:1500, ack 1, win 502, length 51\n\
+         10:00:00.000301 IP 192.0.2.1 > 192.0.2.10: ICMP 203.0.113.80 unreachable - need to frag (mtu 1400), length 556\n",
+    );
+    assert_eq!(about(&evidence, 2), Some((0, Level::Probable)));
+}
+
+#[test]
+fn an_error_that_names_nothing_is_about_the_newest_packet_without_an_answer() {
+    let text = "10:00:00.000001 IP 192.0.2.10 > 203.0.113.81: ICMP echo request, id 7, seq 1, length 64\n\
+         10:00:00.000002 IP 192.0.2.10.40002 > 203.0.113.80.443: Flags [S], seq 100, win 64240, length 0\n\
+         10:00:00.000200 IP 203.0.113.80.443 > 192.0.2.10.40002: Flags [S.], seq 5, ack 101, win 64240, length 0\n\
+         10:00:00.000301 IP 192.0.2.1 > 192.0.2.10: ICMP time exceeded in-transit, length 36\n\
+         10:00:00.000401 IP 192.0.2.1 > 192.0.2.10: ICMP time exceeded in-transit, length 36\n";
+    let (_, evidence) = read(text);
+    assert_eq!(about(&evidence, 3), Some((0, Level::Probable)));
+    assert_eq!(about(&evidence, 4), None, "another error is about it, and the other packet was answered");
+    let query = "10:00:00.000250 IP 192.0.2.10.40001 > 198.51.100.53.53: 4101+ A? www.example.com. (33)\n";
+    let (before, after) = text.split_at(text.find("10:00:00.000301").expect("the error"));
+    let (_, evidence) = read(&format!("{before}{query}{after}"));
+    assert_eq!(about(&evidence, 4), Some((3, Level::Probable)), "the newer one");
+    let whole = after.replace("length 36", "length 92");
+    let (_, evidence) = read(&format!("{before}{query}{whole}"));
+    assert_eq!(about(&evidence, 4), Some((0, Level::Probable)), "84 bytes are the ping, not the query");
+}
+
+#[test]
+fn a_connection_rejected_by_a_line_without_ports_is_a_site_that_is_down() {
+    let mut text = "10:00:00.000001 IP 192.0.2.10.40001 > 198.51.100.53.53: 4101+ A? www.example.com. (33)\n\
+         10:00:00.010001 IP 198.51.100.53.53 > 192.0.2.10.40001: 4101 1/0/0 A 203.0.113.80 (49)\n"
+        .to_owned();
+    for try_ in 0..2 {
+        let _ = write!(
+            text,
+            "10:00:0{try_}.020001 IP 192.0.2.10.4000{} > 203.0.113.80.443: Flags [S], seq 1, win 64240, length 0\n\
+             10:00:0{try_}.020301 IP 192.0.2.1 > 192.0.2.10: ICMP host 203.0.113.80 unreachable - admin prohibited, length 68\n",
+            try_ + 3
+        );
+    }
+    let (findings, _) = judge(&text);
+    let site = findings.iter().find(|finding| finding.id == "site-down").expect("the site is down");
+    assert!(site.statement.contains("203.0.113.80"), "{}", site.statement);
+}
+

@@ -456,6 +456,11 @@ impl Evidence {
         self.stored.push(link);
     }
 
+    /// The packets errors are known to be about so far.
+    pub(super) fn told(&self) -> impl Iterator<Item = PacketId> + '_ {
+        self.stored.iter().filter_map(|link| link.to)
+    }
+
     /// Takes over the transaction and role of each message, by position.
     pub(super) fn set_tags(&mut self, messages: &Messages<'_>, tags: Vec<u32>) {
         self.index = messages.index.clone();

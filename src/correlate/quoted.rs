@@ -69,6 +69,8 @@ pub(super) enum Target {
     Pair(u64),
     /// Client, server and port, for printed errors, which show no client port.
     Printed(u64),
+    /// Two hosts, whatever the protocol, for printed errors that name the receiver alone.
+    Hosts(u64),
 }
 
 /// What one error says that decides which packets are kept for it.
@@ -81,7 +83,8 @@ struct Wish {
     ports: Option<(u16, u16)>,
 }
 
-fn pair_hash(protocol: u8, source: Address, destination: Address) -> u64 {
+/// The hash of two hosts; protocol 0 stands for any.
+pub(super) fn pair_hash(protocol: u8, source: Address, destination: Address) -> u64 {
     flow_hash(protocol, (source, 0), (destination, 0))
 }
 
@@ -108,7 +111,7 @@ impl Wish {
         }
         let error = printed::Error::read(messages.index, packet)?;
         let ends = ends(error.client, error.server.0);
-        Some(Self { target: Target::Printed(error.hash()), source: error.client, ends, ports: None })
+        Some(Self { target: error.target(), source: error.client, ends, ports: None })
     }
 }
 
@@ -127,7 +130,8 @@ pub(super) struct Quoted {
     flows: Map<u64, u32>,
     pairs: Map<u64, u32>,
     printed: Map<u64, u32>,
-    /// Flows, pairs and printed flows together.
+    hosts: Map<u64, u32>,
+    /// Flows, pairs, printed flows and hosts together.
     count: u32,
     rough: Rough,
     /// A bit for each source port that is quoted.
@@ -253,6 +257,7 @@ impl Quoted {
             Target::Flow(flow) => self.flows.entry(flow).or_insert(next),
             Target::Pair(pair) => self.pairs.entry(pair).or_insert(next),
             Target::Printed(flow) => self.printed.entry(flow).or_insert(next),
+            Target::Hosts(pair) => self.hosts.entry(pair).or_insert(next),
         };
         self.count += u32::from(*slot == next);
     }
@@ -330,6 +335,9 @@ impl Quoted {
         if !self.printed.is_empty() {
             see(self.printed.get(&flow_hash(protocol, (source, 0), (destination, ports.1))));
         }
+        if !self.hosts.is_empty() {
+            see(self.hosts.get(&pair_hash(0, source, destination)));
+        }
     }
 
     /// Sorts what the segments hold by slot, in matching order within each.
@@ -394,6 +402,7 @@ impl Quoted {
             Target::Flow(flow) => self.flows.get(&flow),
             Target::Pair(pair) => self.pairs.get(&pair),
             Target::Printed(flow) => self.printed.get(&flow),
+            Target::Hosts(pair) => self.hosts.get(&pair),
         };
         slot.copied()
     }

@@ -3,6 +3,7 @@
 //! The errors are weighed side by side against the packets of what they quote; their links and what follows from them
 //! are stored in packet order.
 
+use std::collections::HashSet;
 use std::sync::atomic::AtomicBool;
 
 use rayon::prelude::*;
@@ -14,7 +15,7 @@ use super::quoted::{Quoted, Target};
 use super::translated::Mappings;
 use super::weigh::{self, Error, Head, Weighed};
 use super::{Anomaly, AnomalyKind, Evidence, Level, Link, LinkKind, Reason, TransactionId};
-use super::{in_view, nat, printed};
+use super::{in_view, nameless, nat, printed};
 use crate::index::PacketId;
 use crate::index::segment::DnsKind;
 use crate::time::Nanos;
@@ -67,6 +68,7 @@ pub(super) fn attach_all(
     let Weighing { quoted, errors } = weighing;
     let mut lost = Vec::new();
     let mut doubts_left = DOUBTS_MAX;
+    let mut printed = HashSet::new();
     for (packet, judged) in errors {
         match judged {
             Judged::Told(mut told) => {
@@ -80,7 +82,7 @@ pub(super) fn attach_all(
                 store(messages, evidence, told);
             }
             Judged::Lost(told, key) => lost.push((told, key)),
-            Judged::Printed => print(messages, evidence, &quoted, packet),
+            Judged::Printed => print(messages, evidence, &quoted, &mut printed, packet),
             Judged::Unreadable => {
                 let weighed = Weighed::nothing(Reason::Unreadable);
                 evidence.push_link(link(packet, &weighed, 0, false));
@@ -118,7 +120,7 @@ fn judge(messages: &Messages<'_>, evidence: &Evidence, quoted: &Quoted, packet: 
     let Some(error) = Error::read(messages.index, packet) else {
         let index = messages.index;
         let printed =
-            printed::Error::read(index, packet).is_some() || printed::nameless(index, packet).is_some();
+            printed::Error::read(index, packet).is_some() || nameless::read(index, packet).is_some();
         return if printed { Judged::Printed } else { Judged::Unreadable };
     };
     let target = Target::of(&error);
@@ -137,10 +139,18 @@ fn judge(messages: &Messages<'_>, evidence: &Evidence, quoted: &Quoted, packet: 
     Judged::Lost(told(messages, evidence, &error.head, &weighed), nat::key(&error))
 }
 
-fn print(messages: &Messages<'_>, evidence: &mut Evidence, quoted: &Quoted, packet: PacketId) {
+/// Attaches a printed error; `told` are the packets those before it are about.
+fn print(
+    messages: &Messages<'_>,
+    evidence: &mut Evidence,
+    quoted: &Quoted,
+    told: &mut HashSet<PacketId>,
+    packet: PacketId,
+) {
     let Some(error) = printed::Error::read(messages.index, packet) else { return };
-    let candidates = quoted.newest(Target::Printed(error.hash()), packet);
-    let weighed = printed::choose(messages.index, evidence, &error, candidates);
+    let candidates = quoted.newest(error.target(), packet);
+    let weighed = printed::choose(messages.index, evidence, &error, told, candidates);
+    told.extend(weighed.target);
     attach(messages, evidence, &error.head, &weighed);
 }
 

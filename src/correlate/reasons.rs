@@ -69,6 +69,8 @@ pub enum Reason {
     PrintedQuote,
     /// What a printed or cut error names, and how many open queries fit.
     Open(Names, Crowd),
+    /// The same of packets that carry no DNS.
+    Sent(Names, Crowd),
 }
 
 /// What an error that was printed or cut off names of its packet.
@@ -151,6 +153,7 @@ impl Reason {
             }
             Self::PrintedQuote => "the printed quote shows its port, IP id and DNS id",
             Self::Open(names, crowd) => open(names, crowd),
+            Self::Sent(names, crowd) => sent(names, crowd),
         }
     }
 }
@@ -186,5 +189,33 @@ fn open(names: Names, crowd: Crowd) -> &'static str {
         (Names::ServerAndPort, Crowd::Several) => {
             "the newest query of this client to that server and port; the line shows no port or id"
         }
+    }
+}
+
+/// The same about packets that carry no DNS.
+fn sent(names: Names, crowd: Crowd) -> &'static str {
+    match (names, crowd) {
+        (Names::Nothing, Crowd::One) => {
+            "the only packet of this sender shortly before it without an answer; the error as recorded shows no address, port or id"
+        }
+        (Names::Nothing, _) => {
+            "the newest packet of this sender without an answer, and others fit; the error as recorded shows no address, port or id"
+        }
+        (Names::Server, Crowd::One) => {
+            "the only packet of this sender to that host before it without an error; the line shows no port or id"
+        }
+        (Names::Server, Crowd::Several) => {
+            "the newest packet of this sender to that host, and others fit; the line shows no port or id"
+        }
+        (Names::Server, _) => {
+            "sender and host agree, the line shows no port or id; other errors are about all such packets"
+        }
+        (Names::ServerAndPort, Crowd::One) => {
+            "the only packet of this sender to that host and port before it without an error; the line shows no port or id"
+        }
+        (Names::ServerAndPort, Crowd::Several) => {
+            "the newest packet of this sender to that host and port, and others fit; the line shows no port or id of the sender"
+        }
+        (Names::ServerAndPort, _) => "sender, host and port agree; other errors are about all such packets",
     }
 }

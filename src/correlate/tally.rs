@@ -18,7 +18,7 @@ pub struct DnsErrors {
 pub fn dns_errors(index: &Index, evidence: &Evidence) -> DnsErrors {
     let mut counts = DnsErrors::default();
     for link in evidence.error_links() {
-        if quotes_dns(index, link.from) {
+        if quotes_dns(index, link.from, link.to) {
             counts.all += 1;
             counts.linked += u64::from(link.to.is_some_and(|target| is_message(index, target)));
         }
@@ -26,9 +26,12 @@ pub fn dns_errors(index: &Index, evidence: &Evidence) -> DnsErrors {
     counts
 }
 
-fn quotes_dns(index: &Index, error: PacketId) -> bool {
+fn quotes_dns(index: &Index, error: PacketId, target: Option<PacketId>) -> bool {
     if let Some(error) = printed::Error::read(index, error) {
-        return index.settings.is_dns_port(error.server.1) && !error.head.is_note();
+        // A line that names no port is about DNS if what it is tied to is.
+        let tied = || index.packet(target?).map(|packet| packet.destination_port());
+        let port = error.server.1.or_else(tied);
+        return port.is_some_and(|port| index.settings.is_dns_port(port)) && !error.head.is_note();
     }
     let Some(packet) = index.packet(error) else { return false };
     let decoded = packet.decode();

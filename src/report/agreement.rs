@@ -3,6 +3,7 @@
 use crate::correlate::compare::compare;
 use crate::correlate::{Evidence, Level, Link};
 use crate::decode::Quote;
+use crate::index::segment::flags;
 use crate::index::{Index, Packet, PacketId};
 
 /// Packets before an error that are looked at for others that fit.
@@ -26,7 +27,7 @@ pub fn fields(index: &Index, link: &Link) -> Vec<&'static str> {
     if let Some(line) = error.printed() {
         // A printed line names server and port; a quote printed below it names more.
         let quote = line.icmp.as_ref().and_then(|icmp| icmp.quoted_port);
-        note(true, "server");
+        note(line.icmp.is_some_and(|icmp| icmp.quoted.is_some()), "server");
         note(quote == Some(about.destination_port()), "port");
         note(error.destination_address() == about.source_address(), "client");
         note(link.level == Level::Exact, "client_port");
@@ -59,11 +60,17 @@ pub fn alternatives(index: &Index, evidence: &Evidence, link: &Link) -> Vec<Pack
     if link.level != Level::Probable {
         return found;
     }
-    let port_known = error.printed().is_none();
+    let printed = error.printed();
+    let icmp = printed.and_then(|line| line.icmp);
+    let port_known = printed.is_none();
+    // A line may name the receiver without its port, or nothing at all.
+    let names_receiver = port_known || icmp.is_some_and(|icmp| icmp.quoted.is_some());
+    let names_port = port_known || icmp.is_some_and(|icmp| icmp.quoted_port.is_some());
     let same = |packet: &Packet<'_>| {
         packet.source_address() == about.source_address()
-            && packet.destination_address() == about.destination_address()
-            && packet.destination_port() == about.destination_port()
+            && packet.flags() & flags::ICMP_ERROR == 0
+            && (!names_receiver || packet.destination_address() == about.destination_address())
+            && (!names_port || packet.destination_port() == about.destination_port())
             && (!port_known || packet.source_port() == about.source_port())
     };
     let limit_ns = evidence.parameters.error_limit_ns;

@@ -21,6 +21,8 @@ pub struct Icmp<'a> {
     pub quoted_protocol: Option<u8>,
     /// Its destination port.
     pub quoted_port: Option<u16>,
+    /// What the next link takes in bytes, of an error about a packet too big for it.
+    pub mtu: Option<u32>,
     /// The quoted packet itself, where `-v` printed it.
     pub quote: Option<Quoted<'a>>,
     /// The ICMP message's length in bytes as printed: `length 254`.
@@ -55,6 +57,7 @@ pub(super) fn read<'a>(words: Words<'a>, v6: bool, settings: &Settings) -> Optio
         quoted: None,
         quoted_protocol: None,
         quoted_port: None,
+        mtu: None,
         quote: None,
         length_bytes: None,
         start: start as u32,
@@ -91,6 +94,7 @@ pub(super) fn read<'a>(words: Words<'a>, v6: bool, settings: &Settings) -> Optio
     let about = receiver(said, v6).or_else(by_number).and_then(|at| places.get(at));
     icmp.quoted = about.and_then(|word| host(*word, v6, Ports::None));
     icmp.quote = quoted(cursor, settings);
+    icmp.mtu = mtu(said);
     transport_of_quote(said, &mut icmp);
     if let Some(quote) = icmp.quote {
         icmp.quoted = icmp.quoted.or(Some(quote.destination));
@@ -144,6 +148,12 @@ fn transport_of_quote(said: &[&str], icmp: &mut Icmp<'_>) {
             _ => {}
         }
     }
+}
+
+/// Finds `need to frag (mtu 1450)`, `packet too big, mtu 1280`; 0 names none (RFC 1191 §4).
+fn mtu(said: &[&str]) -> Option<u32> {
+    let at = said.iter().position(|word| matches!(*word, "mtu" | "(mtu"))?;
+    said.get(at + 1)?.trim_end_matches(')').parse().ok().filter(|mtu| *mtu > 0)
 }
 
 /// Reads the packet `-v` prints under an ICMP error.

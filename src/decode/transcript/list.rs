@@ -280,6 +280,7 @@ fn icmp(line: &mut Line<'_>, info: Word<'_>) {
         quoted: None,
         quoted_protocol: None,
         quoted_port: None,
+        mtu: None,
         quote: None,
         length_bytes: None,
         start: info.start as u32,

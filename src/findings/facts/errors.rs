@@ -99,7 +99,7 @@ pub struct ErrorFact {
     pub about: Option<PacketId>,
     /// The packet it is about is a DNS response.
     of_response: bool,
-    /// Where the packet it is about was going.
+    /// Where the packet it is about was going, as linked or as a line prints it.
     about_destination: Option<Address>,
     /// How sure that is; `None` when correlation made no link.
     pub level: Option<Level>,
@@ -166,6 +166,7 @@ pub(super) fn read(facts: &mut Facts<'_>) -> Vec<ErrorFact> {
                     payload_bytes: quote.payload().len(),
                 }
             })
+            .or_else(|| target.as_ref().filter(|_| packet.is_text()).and_then(supposed))
             .or_else(|| printed(&packet));
         errors.push(ErrorFact {
             packet: row.packet,
@@ -177,7 +178,10 @@ pub(super) fn read(facts: &mut Facts<'_>) -> Vec<ErrorFact> {
             ttl: decoded.ttl,
             quoted,
             about,
-            about_destination: target.map(|packet| packet.destination_address()),
+            about_destination: target.map(|packet| packet.destination_address()).or_else(|| {
+                let receiver = packet.printed()?.icmp?.quoted?;
+                Some(receiver.address)
+            }),
             of_response: target.is_some_and(|packet| packet.dns().is_some_and(DnsRow::is_response))
                 || quoted.is_some_and(|quoted| {
                     facts.is_dns_port(quoted.source.1) && !facts.is_dns_port(quoted.destination.1)
@@ -197,6 +201,19 @@ fn printed(packet: &Packet<'_>) -> Option<Quoted> {
         source: (packet.destination_address(), 0),
         destination: (icmp.quoted?.address, icmp.quoted_port?),
         transport: icmp.quoted_protocol?,
+        ttl: 0,
+        payload_bytes: 0,
+    })
+}
+
+/// What a packet would be quoted as by a line that names no ports, if that line is about it; what is asked of DNS is told by
+/// its transaction.
+fn supposed(target: &Packet<'_>) -> Option<Quoted> {
+    let has_ports = matches!(target.transport(), 6 | 17);
+    (has_ports && target.dns().is_none()).then(|| Quoted {
+        source: (target.source_address(), target.source_port()),
+        destination: (target.destination_address(), target.destination_port()),
+        transport: target.transport(),
         ttl: 0,
         payload_bytes: 0,
     })
