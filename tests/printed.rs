@@ -245,3 +245,50 @@ fn a_connection_rejected_by_a_line_without_ports_is_a_site_that_is_down() {
     assert!(site.statement.contains("203.0.113.80"), "{}", site.statement);
 }
 
+#[test]
+fn a_line_seen_on_two_interfaces_is_one_packet_and_a_repeat_after_an_error_is_none() {
+    let query = |time: &str, place: &str| {
+        format!(
+            "10:00:00.{time} {place} IP 192.0.2.10.40001 > 192.0.2.1.53: 4101+ A? www.example.com. (33)\n"
+        )
+    };
+    let tries = |text: &str| {
+        let (_, evidence) = read(text);
+        evidence.transactions.iter().map(|transaction| transaction.tries).sum::<u32>()
+    };
+    assert_eq!(tries(&(query("000016", "veth4 P  ") + &query("000018", "br0   In "))), 1);
+    assert_eq!(
+        tries(&(query("000016", "br0   In ") + &query("000018", "br0   Out"))),
+        1,
+        "routed on one interface"
+    );
+    assert_eq!(tries(&(query("000016", "br0   In ") + &query("000018", "br0   In "))), 2, "asked twice");
+    assert_eq!(
+        tries(&(query("000016", "veth4 P  ") + &query("009018", "br0   In "))),
+        2,
+        "too late for a copy"
+    );
+    let refused = "10:00:00.000017 br0   Out IP 192.0.2.1 > 192.0.2.10: ICMP 192.0.2.1 udp port 53 unreachable, length 69\n";
+    assert_eq!(tries(&(query("000016", "veth4 P  ") + refused + &query("000018", "br0   In "))), 2);
+    let untimed =
+        (query("000016", "veth4 P  ") + &query("000018", "br0   In ")).replace("10:00:00.000016 ", "");
+    assert_eq!(tries(&untimed.replace("10:00:00.000018 ", "")), 2, "without times nothing is near");
+}
+
+#[test]
+fn a_line_with_the_ip_id_of_another_is_the_same_packet_behind_a_router() {
+    let query = |time: &str, ttl: u8, id: u16| {
+        format!(
+            "10:00:00.{time} IP (tos 0x0, ttl {ttl}, id {id}, offset 0, flags [DF], proto UDP (17), length 61)\n    \
+             192.0.2.10.40001 > 198.51.100.53.53: 4101+ A? www.example.com. (33)\n"
+        )
+    };
+    let tries = |second: &str| {
+        let (_, evidence) = read(&(query("000016", 64, 52_465) + second));
+        evidence.transactions.iter().map(|transaction| transaction.tries).sum::<u32>()
+    };
+    assert_eq!(tries(&query("000018", 63, 52_465)), 1);
+    assert_eq!(tries(&query("000018", 63, 52_466)), 2, "another id is another packet");
+    assert_eq!(tries(&query("000018", 64, 52_465).replace("www", "ftp")), 2, "and so is another question");
+}
+

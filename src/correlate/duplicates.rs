@@ -3,6 +3,8 @@
 //! DNS messages and ICMP errors are always compared. All other packets are compared only when a sample or those
 //! show that the capture holds copies, because that means reading every packet's bytes again.
 
+mod lines;
+
 use crate::settings::Settings;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,7 +13,7 @@ use rayon::prelude::*;
 
 use super::messages::Messages;
 use super::{Evidence, Parameters};
-use crate::decode::{Decoded, LayerKind, Quote, Site};
+use crate::decode::{Decoded, LayerKind, Quote, Site, transcript};
 use crate::index::segment::{self, DnsKind, flow_hash};
 use crate::index::{DnsRow, Index, PacketId};
 use crate::time::Nanos;
@@ -298,7 +300,11 @@ fn above_network<'a>(decoded: &Decoded<'a>) -> Option<&'a [u8]> {
 fn fingerprint(decoded: &Decoded<'_>) -> Option<u64> {
     use std::hash::{BuildHasher as _, Hasher as _};
     let mut hasher = foldhash::fast::FixedState::default().build_hasher();
-    hasher.write(above_network(decoded)?);
+    if decoded.layers().first().is_some_and(|layer| layer.kind == LayerKind::Transcript) {
+        hasher.write(lines::content(&transcript::read(decoded.bytes, &Settings::default())?).as_bytes());
+    } else {
+        hasher.write(above_network(decoded)?);
+    }
     hasher.write_u32(u32::from(decoded.ip_id.unwrap_or(0)) << 16 | decoded.ip_length & 0xffff);
     hasher.write_u64(flow_hash(decoded.ip_protocol, (decoded.source, 0), (decoded.destination, 0)));
     Some(hasher.finish())
@@ -316,6 +322,10 @@ fn compare(
     let delta_ns = gap_ns.max(second.time_ns() - first.time_ns());
     let is_response = second.dns().is_some_and(DnsRow::is_response);
     let settings = &second.source.settings;
+    if first.is_text() && second.is_text() {
+        let kind = lines::copy_kind(index, &first, &second)?;
+        return Some(copy(before.packet, packet, delta_ns, kind, is_response));
+    }
     let (first, second) = (first.decode(), second.decode());
     let to_client = is_response || is_error_to_client(&second, settings);
     let kind = copy_kind(&first, &second)?;

@@ -111,7 +111,7 @@ parameters! {
         "What the client does within this time after a failure counts as its consequence.",
         "a person's patience";
     duplicate_window_ns: Nanos = 5 * MILLISECOND,
-        "A packet equal to an earlier one within this time is a copy, when both carry the same non-zero IP id.",
+        "A packet equal to an earlier one within this time is a copy, when both carry the same non-zero IP id or are printed for two interfaces.",
         "mirror ports and routers add microseconds to milliseconds";
     duplicate_window_without_id_ns: Nanos = MILLISECOND,
         "The same for IPv6 and for IPv4 without an id.",
