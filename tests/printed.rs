@@ -292,3 +292,33 @@ fn a_line_with_the_ip_id_of_another_is_the_same_packet_behind_a_router() {
     assert_eq!(tries(&query("000018", 64, 52_465).replace("www", "ftp")), 2, "and so is another question");
 }
 
+#[test]
+fn printed_answers_with_a_wrong_sum_were_thrown_away_if_the_client_asks_again() {
+    let log = |sum: &str| {
+        let mut text = String::new();
+        for try_ in 0..2 {
+            let _ = write!(
+                text,
+                "10:00:0{0}.000001 IP (tos 0x0, ttl 64, id {1}, offset 0, flags [none], proto UDP (17), length 61)\n    \
+                 192.0.2.10.40001 > 198.51.100.53.53: [udp sum ok] 4101+ A? www.example.com. (33)\n\
+                 10:00:0{0}.007001 IP (tos 0x0, ttl 60, id {2}, offset 0, flags [none], proto UDP (17), length 77)\n    \
+                 198.51.100.53.53 > 192.0.2.10.40001: {sum} 4101 q: A? www.example.com. 1/0/0 www.example.com. A 203.0.113.80 (49)\n",
+                try_ * 5,
+                34_767 + try_,
+                30_262 + try_
+            );
+        }
+        text
+    };
+    let outcomes = |sum: &str| {
+        let (_, evidence) = read(&log(sum));
+        evidence.transactions.iter().map(|transaction| transaction.outcome).collect::<Vec<_>>()
+    };
+    assert_eq!(outcomes("[bad udp cksum 0x8274 -> 0x871c!]"), [Outcome::NotReceived; 2]);
+    assert_eq!(outcomes("[bad udp cksum 8274!]"), [Outcome::NotReceived; 2], "up to version 4.0");
+    assert_eq!(outcomes("[udp sum ok]"), [Outcome::Answered; 2]);
+    assert_eq!(outcomes("[bad udp cksum 0xecbd -> 0x871c!]"), [Outcome::Answered; 2], "left to the card");
+    let (findings, _) = judge(&log("[bad udp cksum 0x8274 -> 0x871c!]"));
+    assert!(findings.iter().any(|finding| finding.statement.contains("wrong UDP checksum")), "{findings:?}");
+}
+

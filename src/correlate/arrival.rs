@@ -1,7 +1,7 @@
 //! Tells whether answers that passed the capture point reached who asked: repeats after them, errors about them, and copies that
 //! stop on the way (truth T11 to T13, services §3).
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::duplicates::CopyKind;
 use super::evidence::{Role, set_bit, set_in};
@@ -117,7 +117,10 @@ fn take_damaged(messages: &Messages<'_>, evidence: &mut Evidence) -> Damaged {
 
 /// Whether the checksum of a datagram is wrong otherwise than as senders leave it to their network card.
 fn is_damaged(packet: &Packet<'_>) -> bool {
-    packet.transport() == UDP && hosts::checksum(&packet.decode()) == Some(Sum::Wrong)
+    let sum = || {
+        if packet.is_text() { hosts::printed_checksum(packet) } else { hosts::checksum(&packet.decode()) }
+    };
+    packet.transport() == UDP && sum() == Some(Sum::Wrong)
 }
 
 struct Arrival<'a> {
@@ -226,12 +229,37 @@ impl Arrival<'_> {
                 *how = Lost::Damaged(packet);
             }
         }
+        self.thrown_away(lost);
         let silent = set_in(&self.evidence.unsettled, 0).map(TransactionId).filter(|_| !damaged.is_empty());
         for id in silent {
             let Some(transaction) = self.evidence.transaction(id) else { continue };
             let nothing = matches!(transaction.outcome, Outcome::NoAnswer | Outcome::Undetermined);
             if let Some(packet) = response(transaction).filter(|_| nothing) {
                 lost.insert(id, Lost::Damaged(packet));
+            }
+        }
+    }
+
+    /// Damaged answers that nobody asked again after, on ways on which a repeat shows what becomes of them (RFC 1122 §4.1.3.4):
+    /// the last of a row.
+    fn thrown_away(&self, lost: &mut BTreeMap<TransactionId, Lost>) {
+        let ends = |transaction: &Transaction| {
+            let query = self.messages.index.packet(transaction.first)?;
+            (query.transport() == UDP).then(|| (query.source_address(), query.destination_address()))
+        };
+        let damaged = lost.iter().filter(|(_, how)| matches!(how, Lost::Damaged(_)));
+        let ways: HashSet<(Address, Address)> =
+            damaged.filter_map(|(id, _)| ends(self.evidence.transaction(*id)?)).collect();
+        if ways.is_empty() {
+            return;
+        }
+        let all = (0..).map(TransactionId).zip(&self.evidence.transactions);
+        let on_ways =
+            all.filter(|(_, own)| is_usable(own) && ends(own).is_some_and(|ends| ways.contains(&ends)));
+        for (id, transaction) in on_ways.take(CHECKED_MAX) {
+            let answer = transaction.answer.and_then(|answer| self.messages.index.packet(answer));
+            if let Some(answer) = answer.filter(is_damaged) {
+                lost.entry(id).or_insert(Lost::Damaged(answer.id));
             }
         }
     }

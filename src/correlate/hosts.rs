@@ -13,7 +13,7 @@ use rayon::prelude::*;
 use super::Evidence;
 use super::dictionary::Dictionary;
 use crate::capture::LinkType;
-use crate::decode::{self, Address, Decoded, HostName, Quote, Transport};
+use crate::decode::{self, Address, Decoded, HostName, Quote, Transport, transcript};
 use crate::index::segment::flags;
 use crate::index::{Index, Packet, PacketId, Segment};
 
@@ -520,8 +520,8 @@ pub(super) enum Sum {
 /// Verifies a transport checksum; `None` where there is none or not all bytes are there.
 pub(super) fn checksum(decoded: &Decoded<'_>) -> Option<Sum> {
     let (protocol, at) = match decoded.transport {
-        Transport::Udp { .. } => (17, 6),
-        Transport::Tcp { .. } => (6, 16),
+        Transport::Udp { .. } => (UDP, 6),
+        Transport::Tcp { .. } => (TCP, 16),
         _ => return None,
     };
     let end = (decoded.network_start + decoded.ip_length) as usize;
@@ -530,18 +530,10 @@ pub(super) fn checksum(decoded: &Decoded<'_>) -> Option<Sum> {
     }
     let bytes = decoded.bytes.get(decoded.transport_start as usize..end)?;
     let stated = bytes.get(at..at + 2)?.first_chunk::<2>().map(|pair| u16::from_be_bytes(*pair))?;
-    if protocol == 17 && stated == 0 {
+    if protocol == UDP && stated == 0 {
         return None;
     }
-    let words: Vec<u8> = match (decoded.source.ip()?, decoded.destination.ip()?) {
-        (IpAddr::V4(from), IpAddr::V4(to)) => [from.octets(), to.octets()].concat(),
-        (IpAddr::V6(from), IpAddr::V6(to)) => [from.octets(), to.octets()].concat(),
-        _ => return None,
-    };
-    let addresses = u32::from(!decode::checksum(0, &words));
-    let pseudo = addresses + protocol + bytes.len() as u32;
-    // What the kernel leaves: the sum over the pseudo-header, in large sends without the length.
-    let left = [pseudo, addresses + protocol].map(|sum| !decode::checksum(sum, &[]));
+    let (pseudo, left) = pseudo_sums(decoded, protocol, bytes.len() as u32)?;
     Some(if decode::checksum(pseudo, bytes) == 0 {
         Sum::Right
     } else if left.contains(&stated) {
@@ -550,3 +542,33 @@ pub(super) fn checksum(decoded: &Decoded<'_>) -> Option<Sum> {
         Sum::Wrong
     })
 }
+
+/// What a line says of the checksum of a datagram: `[bad udp cksum 0x8274 -> 0x871c!]`; `None` where it says nothing.
+pub(super) fn printed_checksum(packet: &Packet<'_>) -> Option<Sum> {
+    let stated = match packet.printed()?.udp_sum()? {
+        transcript::UdpSum::Right => return Some(Sum::Right),
+        transcript::UdpSum::Wrong(stated) => stated,
+    };
+    let decoded = packet.decode();
+    let header = if packet.source_address().is_v6() { 40 } else { 20 };
+    let length = decoded.ip_length.checked_sub(header)?;
+    let (_, left) = pseudo_sums(&decoded, UDP, length)?;
+    Some(if left.contains(&stated) { Sum::Unfinished } else { Sum::Wrong })
+}
+
+/// The sum over the pseudo-header, and what the kernel leaves of it in the packet: the same, in large sends without the length.
+fn pseudo_sums(decoded: &Decoded<'_>, protocol: u32, length: u32) -> Option<(u32, [u16; 2])> {
+    let words: Vec<u8> = match (decoded.source.ip()?, decoded.destination.ip()?) {
+        (IpAddr::V4(from), IpAddr::V4(to)) => [from.octets(), to.octets()].concat(),
+        (IpAddr::V6(from), IpAddr::V6(to)) => [from.octets(), to.octets()].concat(),
+        _ => return None,
+    };
+    let addresses = u32::from(!decode::checksum(0, &words));
+    let pseudo = addresses + protocol + length;
+    Some((pseudo, [pseudo, addresses + protocol].map(|sum| !decode::checksum(sum, &[]))))
+}
+
+/// TCP's protocol number.
+const TCP: u32 = 6;
+/// UDP's.
+const UDP: u32 = 17;

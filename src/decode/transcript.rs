@@ -100,6 +100,27 @@ impl<'a> Line<'a> {
     }
 }
 
+/// What `-vv` prints of the checksum of a datagram.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UdpSum {
+    /// `[udp sum ok]`.
+    Right,
+    /// `[bad udp cksum 0x8274 -> 0x871c!]`: what stands in the packet.
+    Wrong(u16),
+}
+
+impl Line<'_> {
+    /// What the line says of its checksum; up to version 4.0 `[bad udp cksum 8274!]`.
+    pub fn udp_sum(&self) -> Option<UdpSum> {
+        let (mark, _) = self.body().strip_prefix('[')?.split_once(']')?;
+        if mark == "udp sum ok" {
+            return Some(UdpSum::Right);
+        }
+        let number = mark.strip_prefix("bad udp cksum ")?.split([' ', '!']).next()?;
+        u16::from_str_radix(number.strip_prefix("0x").unwrap_or(number), 16).ok().map(UdpSum::Wrong)
+    }
+}
+
 /// Reads one packet's text; `None` where it does not begin like a packet.
 pub fn read<'a>(bytes: &'a [u8], settings: &Settings) -> Option<Line<'a>> {
     let text = match std::str::from_utf8(bytes) {
