@@ -322,3 +322,21 @@ fn printed_answers_with_a_wrong_sum_were_thrown_away_if_the_client_asks_again() 
     assert!(findings.iter().any(|finding| finding.statement.contains("wrong UDP checksum")), "{findings:?}");
 }
 
+#[test]
+fn errors_without_ports_show_that_a_sender_keeps_its_size() {
+    let line = |time: &str| {
+        format!(
+            "10:00:{time} IP 192.0.2.53 > 192.0.2.51: ICMP 192.0.2.53 unreachable - need to frag (mtu 1450), length 556\n"
+        )
+    };
+    let found = |text: &str| {
+        let (findings, _) = judge(text);
+        findings
+            .into_iter()
+            .find(|finding| finding.id == "path-size-ignored")
+            .map(|finding| finding.statement)
+    };
+    let lasting = line("00.489550") + &line("01.289779") + &line("01.689642");
+    assert!(found(&lasting).expect("told three times").contains("MTU 1450"));
+    assert_eq!(found(&(line("00.489550") + &line("00.489779") + &line("00.489842"))), None, "at once");
+}

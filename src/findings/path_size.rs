@@ -43,7 +43,7 @@ pub(super) fn ignored(facts: &Facts<'_>) -> Vec<Told> {
     type Flow = ((Address, u16), (Address, u16), u8, Address);
     let mut flows: BTreeMap<Flow, Vec<(&ErrorFact, Quoted)>> = BTreeMap::new();
     for error in facts.errors.iter().filter(|error| error.meaning == Meaning::TooBig) {
-        let Some(quoted) = error.quoted else { continue };
+        let Some(quoted) = error.quoted.or_else(|| named(error)) else { continue };
         let flow = (quoted.source, quoted.destination, quoted.transport, error.source);
         flows.entry(flow).or_default().push((error, quoted));
     }
@@ -59,6 +59,17 @@ pub(super) fn ignored(facts: &Facts<'_>) -> Vec<Told> {
     kept.collect()
 }
 
+/// The hosts alone, where a printed line names no ports.
+fn named(error: &ErrorFact) -> Option<Quoted> {
+    error.refused_destination().map(|receiver| Quoted {
+        source: (error.destination, 0),
+        destination: (receiver, 0),
+        transport: 0,
+        ttl: 0,
+        payload_bytes: 0,
+    })
+}
+
 fn run(facts: &Facts<'_>) -> Vec<Finding> {
     let lasting = ignored(facts).into_iter().filter(|told| told.packets.len() >= MESSAGES_MIN);
     lasting.map(|told| finding(facts, told)).collect()
@@ -70,14 +81,18 @@ fn finding(facts: &Facts<'_>, told: Told) -> Finding {
     let size = packets.first().and_then(|packet| size(facts, *packet));
     let size =
         size.map_or_else(String::new, |size| format!(" (the next link takes {size} bytes: MTU {size})"));
-    let transport = if quoted.transport == 6 { "TCP" } else { "UDP" };
+    let port = match (quoted.transport, quoted.destination.1) {
+        (_, 0) => String::new(),
+        (6, port) => format!(" TCP port {port}"),
+        (_, port) => format!(" UDP port {port}"),
+    };
     let frames = rules::tidy(packets);
     Finding {
         id: RULE.id,
         severity: Severity::Medium,
         statement: format!(
-            "{sender} said {count} times that packets from {} to {} {transport} port {} are too big{size}, and they kept coming",
-            quoted.source.0, quoted.destination.0, quoted.destination.1
+            "{sender} said {count} times that packets from {} to {}{port} are too big{size}, and they kept coming",
+            quoted.source.0, quoted.destination.0
         ),
         counts: vec![Count {
             label: "messages".into(),
@@ -93,6 +108,9 @@ fn finding(facts: &Facts<'_>, told: Told) -> Finding {
 /// The size a message names: bytes 6 and 7 of ICMP (RFC 1191 §4), 4 to 7 of ICMPv6 (RFC 4443 §3.2); 0 names none.
 fn size(facts: &Facts<'_>, packet: PacketId) -> Option<u32> {
     let packet = facts.index.packet(packet)?;
+    if let Some(line) = packet.printed() {
+        return line.icmp?.mtu;
+    }
     let decoded = packet.decode();
     let at = decoded.transport_start as usize;
     let from = if packet.transport() == 58 { at + 4 } else { at + 6 };
