@@ -246,6 +246,22 @@ fn a_connection_rejected_by_a_line_without_ports_is_a_site_that_is_down() {
 }
 
 #[test]
+fn lengths_of_errors_about_other_protocols_are_no_fault_of_the_record() {
+    let log = |to: &str| {
+        format!(
+            "10:00:00.000001 IP 192.0.2.10.40001 > 198.51.100.53.53: 4101+ A? www.example.com. (33)\n\
+             10:00:00.000901 IP 192.0.2.1 > 192.0.2.10: ICMP host 198.51.100.53 unreachable, length 69\n\
+             10:00:08.000001 IP 192.0.2.10 > 203.0.113.81: ICMP echo request, id 7, seq 1, length 164\n\
+             10:00:08.000301 IP 192.0.2.1 > 192.0.2.10: ICMP host {to} unreachable, length 192\n"
+        )
+    };
+    let told = |text: &str| judge(text).0.iter().any(|finding| finding.id == "record-quality");
+    assert!(!told(&log("203.0.113.81")));
+    let query = "10:00:07.000001 IP 192.0.2.10.40001 > 198.51.100.53.53: 4101+ A? www.example.com. (33)\n";
+    assert!(told(&log("198.51.100.53").replacen("10:00:08.000001", &format!("{query}10:00:08.000001"), 1)));
+}
+
+#[test]
 fn a_line_seen_on_two_interfaces_is_one_packet_and_a_repeat_after_an_error_is_none() {
     let query = |time: &str, place: &str| {
         format!(

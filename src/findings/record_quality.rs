@@ -106,6 +106,8 @@ impl Points<'_, '_> {
             );
             self.add("D1", statement, text.short_dns.iter().map(|(id, ..)| *id).collect());
         }
+        // A line that names no port may be about a packet of any length: what it is tied to tells.
+        text.icmp.retain(|(id, _)| self.is_about_query(*id));
         text.icmp.sort_unstable_by_key(|(_, length)| *length);
         let low = text.icmp.first().map_or(0, |(_, length)| *length);
         let high = text.icmp.last().map_or(0, |(_, length)| *length);
@@ -140,6 +142,15 @@ impl Points<'_, '_> {
             let frames = text.no_comma.clone();
             self.add("D7", "No comma before `length`; tcpdump has printed one since 2004".to_owned(), frames);
         }
+    }
+
+    fn is_about_query(&self, error: PacketId) -> bool {
+        let printed = self.facts.index.packet(error).and_then(|packet| packet.printed()?.icmp);
+        let about = || {
+            let target = self.facts.index.packet(self.facts.error(error)?.about?)?;
+            target.dns()
+        };
+        printed.is_some_and(|icmp| icmp.quoted_port.is_some() || icmp.quote.is_some()) || about().is_some()
     }
 
     fn delays(&mut self) {
