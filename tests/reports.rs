@@ -621,3 +621,34 @@ fn frames_of_several_files_carry_the_label_of_their_file() {
     assert_eq!(bare.find(&text).map(|found| found.as_str()), None);
     assert!(lint(&draft(&made.input())).issues.iter().all(|issue| issue.check == "open"));
 }
+
+/// The full report on text as tcpdump prints it.
+fn of_text(text: &str) -> String {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("log.txt");
+    std::fs::write(&path, text).expect("a file");
+    report(&path.display().to_string(), "full")
+}
+
+#[test]
+fn answers_without_their_questions_are_told_by_what_they_say() {
+    let text = of_text(
+        "10:00:00.000001 IP 198.51.100.53.53 > 192.0.2.10.40001: 4101 NXDomain 0/0/0 (33)\n\
+         10:00:01.000001 IP 198.51.100.53.53 > 192.0.2.10.40002: 4102 ServFail 0/0/0 (33)\n",
+    );
+    assert!(text.contains("1 SERVFAIL and 1 NXDOMAIN") && text.contains("2 answers to 192.0.2.10"), "{text}");
+    assert!(!text.contains("nothing can be said about name resolution"));
+}
+
+#[test]
+fn a_log_without_times_has_no_duration_and_no_clock() {
+    let lines = (4101..4104).map(|id| {
+        format!(
+            "IP 192.0.2.10.4{id} > 198.51.100.53.53: {id}+ A? www.example.com. (33)\n\
+             IP 198.51.100.53.53 > 192.0.2.10.4{id}: {id} ServFail 0/0/0 (33)\n"
+        )
+    });
+    let text = of_text(&lines.collect::<String>());
+    assert!(text.contains("the log states no times"), "{text}");
+    assert!(!text.contains("00:00:00") && !text.contains("single moment"), "{text}");
+}

@@ -1,14 +1,19 @@
 //! What was judged and what was only seen: the summary of a capture without a failure, and the list under the findings.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::super::words;
 use super::super::{Block, Voice};
 use super::cause::quoted;
 use super::problem::sentence;
 use super::{Builder, table};
 use crate::correlate::Outcome;
+use crate::decode::Address;
 use crate::findings::coverage::{OpenItem, Standing};
 use crate::findings::{Finding, Severity};
 use crate::index::PacketId;
+use crate::index::segment::DnsKind;
+use crate::protocols::dns::response_code_name;
 use crate::text::thousands;
 
 /// Findings told in the summary.
@@ -63,8 +68,10 @@ pub fn summary(b: &Builder<'_>) -> Vec<Block> {
     if i.queries.is_empty() && coverage.unread == 0 {
         let seen: Vec<String> =
             i.protocols.iter().map(|(label, n)| format!("{} {label}", thousands(*n))).collect();
+        let said =
+            answers(b).unwrap_or_else(|| "so nothing can be said about name resolution from it".to_owned());
         let text = format!(
-            "The {} holds no DNS query, so nothing can be said about name resolution from it. It holds {}: {}.",
+            "The {} holds no DNS query, {said}. It holds {}: {}.",
             b.record,
             words::count(i.packets as usize, "packet", "packets"),
             words::list(&seen, 8)
@@ -84,6 +91,41 @@ pub fn summary(b: &Builder<'_>) -> Vec<Block> {
     }
     blocks
 }
+
+/// What answers say whose queries are not in the capture: `but 2 answers to 192.0.2.10: 1 NXDOMAIN and 1 SERVFAIL`.
+fn answers(b: &Builder<'_>) -> Option<String> {
+    let mut codes: BTreeMap<u16, usize> = BTreeMap::new();
+    let mut clients: BTreeSet<Address> = BTreeSet::new();
+    for row in b.input.index.dns_rows().filter(|row| row.kind == DnsKind::Dns && row.is_response()) {
+        let Some(packet) = b.input.index.packet(row.packet) else { continue };
+        if b.input.evidence.is_duplicate(row.packet) {
+            continue;
+        }
+        *codes.entry(row.response_code()).or_default() += 1;
+        if clients.len() <= CLIENTS_MAX {
+            clients.insert(packet.destination_address());
+        }
+    }
+    let number: usize = codes.values().sum();
+    let said: Vec<String> = codes
+        .iter()
+        .map(|(code, n)| format!("{} {}", thousands(*n as u64), response_code_name(*code)))
+        .collect();
+    let to = match clients.len() {
+        0 => return None,
+        1..=CLIENTS_MAX => clients.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+        _ => "several clients".to_owned(),
+    };
+    Some(format!(
+        "but {} to {to} that {}: {}",
+        words::count(number, "answer", "answers"),
+        if number == 1 { "says how the question ended" } else { "say how the questions ended" },
+        words::list(&said, 8)
+    ))
+}
+
+/// Clients named beside the answers they got.
+const CLIENTS_MAX: usize = 3;
 
 /// What became of the DNS questions, in numbers.
 pub fn questions(b: &Builder<'_>) -> String {
@@ -140,7 +182,8 @@ fn grave(b: &Builder<'_>) -> Option<Block> {
     let untold = b.input.evidence.one_sided
         || !all.is_empty() && all.iter().all(|transaction| transaction.outcome == Outcome::Undetermined);
     let verdict = if untold {
-        format!(" Whether lookups failed cannot be told from this {}.", b.record)
+        let which = if all.is_empty() && answers(b).is_some() { "other lookups" } else { "lookups" };
+        format!(" Whether {which} failed cannot be told from this {}.", b.record)
     } else {
         String::new()
     };

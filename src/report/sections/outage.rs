@@ -72,6 +72,10 @@ pub fn total(facts: &Facts<'_>) -> u64 {
 
 /// From when to when, with the packets that bound it.
 pub fn when(b: &Builder<'_>, facts: &Facts<'_>) -> (String, Vec<PacketId>) {
+    if !b.clock.has_times {
+        let text = "When it failed, and for how long, cannot be told: the log states no times.".to_owned();
+        return (text, super::problem::ends(facts));
+    }
     let windows = facts.impact.map(|impact| impact.windows.as_slice()).unwrap_or_default();
     let (Some(first), Some(last)) = (windows.first(), windows.last()) else {
         let (from, to) = (facts.problem.first_ns, facts.problem.last_ns);

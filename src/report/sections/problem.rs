@@ -151,7 +151,9 @@ fn errors(b: &Builder<'_>, facts: &Facts<'_>) -> Option<Block> {
 }
 
 fn when(b: &Builder<'_>, facts: &Facts<'_>) -> Block {
-    let basis = if b.clock.has_date {
+    let basis = if !b.clock.has_times {
+        "Packets stand in the order in which they were printed."
+    } else if b.clock.has_date {
         "Clock of the capturing host, its local time zone not recorded."
     } else {
         "Time of day as logged; date and time zone not recorded."
