@@ -1,13 +1,14 @@
 //! A host's address of any kind, or its name where only that was printed, in 18 bytes.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::host_name::HostName;
 use super::site::Site;
 
 /// An address as it stands in a header, or what was printed in its place.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Address {
     /// None was read.
     #[default]
@@ -138,6 +139,36 @@ impl Address {
         match self {
             Self::V6(_) | Self::V6At(..) => format!("[{self}]:{port}"),
             _ => format!("{self}:{port}"),
+        }
+    }
+}
+
+/// One word for what most packets have, since every packet's addresses are looked up.
+impl Hash for Address {
+    #[inline]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        const KIND_SHIFT: u32 = 56;
+        const SITE_SHIFT: u32 = 48;
+        let site = |site: Site| u64::from(site.number()) << SITE_SHIFT;
+        match *self {
+            Self::None => state.write_u64(0),
+            Self::V4(ip) => state.write_u64(1 << KIND_SHIFT | u64::from(u32::from(ip))),
+            Self::V4At(at, ip) => state.write_u64(2 << KIND_SHIFT | site(at) | u64::from(u32::from(ip))),
+            Self::V6(ip) => {
+                state.write_u8(3);
+                state.write_u128(ip.into());
+            }
+            Self::V6At(at, ip) => {
+                state.write_u64(4 << KIND_SHIFT | site(at));
+                state.write_u128(ip.into());
+            }
+            Self::Ether([a, b, c, d, e, f]) => {
+                state.write_u64(5 << KIND_SHIFT | u64::from_be_bytes([0, 0, a, b, c, d, e, f]));
+            }
+            Self::Name(name) => {
+                state.write_u8(6);
+                name.hash(state);
+            }
         }
     }
 }

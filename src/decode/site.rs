@@ -24,6 +24,11 @@ impl Site {
         Some(site)
     }
 
+    /// Its number among those named in this process; 0 for none.
+    pub(super) fn number(self) -> u8 {
+        self.0
+    }
+
     /// Its name.
     pub fn name(self) -> Option<&'static str> {
         let names = NAMES.read().unwrap_or_else(PoisonError::into_inner);

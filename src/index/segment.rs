@@ -522,14 +522,15 @@ impl<'s> SegmentBuilder<'s> {
         }
         let addresses = &mut self.segment.addresses;
         let state = foldhash::fast::FixedState::default();
-        let found = |at: &u32| addresses.get(*at as usize).copied().unwrap_or_default();
-        if let Some(at) = self.address_table.find(state.hash_one(address), |at| found(at) == address) {
+        let hash = state.hash_one(address);
+        let is_it = |at: &u32| addresses.get(*at as usize) == Some(&address);
+        if let Some(at) = self.address_table.find(hash, is_it) {
             return *at;
         }
         let at = addresses.len() as u32;
         addresses.push(address);
         let addresses = &*addresses;
-        self.address_table.insert_unique(state.hash_one(address), at, |at| {
+        self.address_table.insert_unique(hash, at, |at| {
             state.hash_one(addresses.get(*at as usize).copied().unwrap_or_default())
         });
         at
