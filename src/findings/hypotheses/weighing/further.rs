@@ -114,7 +114,7 @@ fn persistent(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     let prompt: Vec<&ErrorFact> =
         scene.errors.iter().filter(|error| error.about.is_some() && !error.delayed).copied().collect();
     let (Some(first), Some(last)) = (prompt.first(), prompt.last()) else { return };
-    let lasted = last.time_ns - first.time_ns;
+    let lasted = scene.facts.evidence.between_ns(first.packet, last.packet).unwrap_or(0);
     if prompt.len() < SERIES_MIN || lasted < PERSISTENT_NS {
         return;
     }
