@@ -62,7 +62,7 @@ fn finding(facts: &Facts<'_>, item: &OpenItem) -> Option<Finding> {
     let lost = match lost {
         0 => String::new(),
         bytes => format!(
-            "; up to {bytes} bytes of the server were never acknowledged: its large packets do not arrive"
+            "; up to {bytes} bytes of the server were never acknowledged, as where large packets do not arrive"
         ),
     };
     let lasted = item.last_ns - item.first_ns;

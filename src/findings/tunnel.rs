@@ -86,8 +86,8 @@ fn finding(facts: &Facts<'_>, client: Address, talk: &Talk) -> Option<Finding> {
         id: RULE.id,
         severity: Severity::Medium,
         statement: format!(
-            "{client} asked for {} different long names (type {most}, {} bytes on average) under {} within {}, and was answered: data \
-             are carried over DNS, as by a tunnel",
+            "{client} asked for {} different long names (type {most}, {} bytes on average) under {} within {}, and was answered: as \
+             tunnels over DNS do, and some services of antivirus and content networks",
             crate::text::thousands(different as u64),
             talk.bytes / count.max(1),
             rules::plain_name(&zone),

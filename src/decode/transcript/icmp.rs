@@ -35,6 +35,29 @@ pub struct Icmp<'a> {
     pub length_range: (u32, u32),
 }
 
+impl Icmp<'_> {
+    /// A message of which only type, code and the place of its text are known.
+    pub(super) fn new(kind: u8, code: u8, place: std::ops::Range<u32>) -> Self {
+        let (quoted, quote) = (None, None);
+        let (quoted_protocol, quoted_port, mtu, length_bytes) = (None, None, None, None);
+        let std::ops::Range { start, end } = place;
+        let length_range = (0, 0);
+        Self {
+            kind,
+            code,
+            quoted,
+            quoted_protocol,
+            quoted_port,
+            mtu,
+            quote,
+            length_bytes,
+            start,
+            end,
+            length_range,
+        }
+    }
+}
+
 /// A packet printed inside an ICMP error.
 #[derive(Clone, Copy, Debug)]
 pub struct Quoted<'a> {
@@ -51,19 +74,7 @@ pub struct Quoted<'a> {
 /// Reads an ICMP message in the wordings of `print-icmp.c` and `print-icmp6.c`.
 pub(super) fn read<'a>(words: Words<'a>, v6: bool, settings: &Settings) -> Option<Icmp<'a>> {
     let start = words.peek()?.start;
-    let mut icmp = Icmp {
-        kind: 0,
-        code: 0,
-        quoted: None,
-        quoted_protocol: None,
-        quoted_port: None,
-        mtu: None,
-        quote: None,
-        length_bytes: None,
-        start: start as u32,
-        end: start as u32,
-        length_range: (0, 0),
-    };
+    let mut icmp = Icmp::new(0, 0, start as u32..start as u32);
     let nothing = Word { text: "", start: 0, end: 0 };
     let mut list = [nothing; 24];
     let mut used = 0;

@@ -274,19 +274,7 @@ fn icmp(line: &mut Line<'_>, info: Word<'_>) {
         return;
     };
     line.transport = if v6 { Transport::Icmpv6 { kind, code } } else { Transport::Icmp { kind, code } };
-    line.icmp = Some(Icmp {
-        kind,
-        code,
-        quoted: None,
-        quoted_protocol: None,
-        quoted_port: None,
-        mtu: None,
-        quote: None,
-        length_bytes: None,
-        start: info.start as u32,
-        end: info.end as u32,
-        length_range: (0, 0),
-    });
+    line.icmp = Some(Icmp::new(kind, code, info.start as u32..info.end as u32));
 }
 
 /// `Standard query 0x1005 A www.example.com`, `Standard query response 0x1005 No such name A www.example.com SOA ns.example.com`.
