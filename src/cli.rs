@@ -1,5 +1,6 @@
 //! The command line: arguments, one file per subcommand, exit codes.
 
+pub mod attempts;
 pub mod completions;
 pub mod dns;
 pub mod episodes;
@@ -75,6 +76,8 @@ struct Arguments {
 enum Command {
     /// Print packets, one a line.
     Packets(packets::Arguments),
+    /// Print what clients wanted of services and what became of it, one a row: connections, requests, lookups.
+    Attempts(attempts::Arguments),
     /// Print DNS transactions, one a row.
     Dns(dns::Arguments),
     /// Print episodes of failed lookups, one a row.
@@ -116,6 +119,7 @@ pub fn run() -> ExitCode {
             records::parameters(&mut text).and_then(|()| print(&text))
         }
         Some(Command::Packets(arguments)) => packets::run(arguments),
+        Some(Command::Attempts(arguments)) => attempts::run(arguments),
         Some(Command::Dns(arguments)) => dns::run(arguments),
         Some(Command::Episodes(arguments)) => episodes::run(arguments),
         Some(Command::Explain(arguments)) => explain::run(arguments),

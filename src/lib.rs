@@ -24,6 +24,8 @@ pub mod connections;
 
 pub mod correlate;
 
+pub mod attempts;
+
 pub mod filter;
 
 pub mod findings;

@@ -132,7 +132,7 @@ fn record(
 }
 
 /// The response code, the ICMP type and code, or why the end cannot be told.
-fn detail(loaded: &Loaded, transaction: &Transaction) -> String {
+pub fn detail(loaded: &Loaded, transaction: &Transaction) -> String {
     if let Some(because) = loaded.evidence.undetermined_because(&loaded.index, transaction) {
         return because;
     }

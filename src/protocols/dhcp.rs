@@ -35,7 +35,7 @@ pub static DHCP: Protocol = Protocol {
 };
 
 /// Options: code and the range of its data in the payload (RFC 2132 §2).
-fn options(payload: &[u8]) -> impl Iterator<Item = (u8, Range<usize>)> + '_ {
+pub fn options(payload: &[u8]) -> impl Iterator<Item = (u8, Range<usize>)> + '_ {
     let mut at = OPTIONS_AT;
     let next = move || {
         while payload.get(at) == Some(&0) {
@@ -50,11 +50,13 @@ fn options(payload: &[u8]) -> impl Iterator<Item = (u8, Range<usize>)> + '_ {
     std::iter::from_fn(next).take(OPTIONS_MAX)
 }
 
-fn four(payload: &[u8], at: usize) -> Option<Address> {
+/// The IPv4 address at a place of the payload.
+pub fn four(payload: &[u8], at: usize) -> Option<Address> {
     payload.get(at..)?.first_chunk::<4>().map(|b| Address::V4((*b).into()))
 }
 
-fn message_type(payload: &[u8]) -> Option<(u8, Range<usize>)> {
+/// The message type (option 53) and where it stands (RFC 2132 §9.6).
+pub fn message_type(payload: &[u8]) -> Option<(u8, Range<usize>)> {
     let (_, range) = options(payload).find(|(code, _)| *code == 53)?;
     Some((*payload.get(range.start)?, range))
 }

@@ -1,0 +1,219 @@
+//! Requests over UDP and ICMP echo, each with its repeats and its answer.
+
+use std::hash::BuildHasher as _;
+
+use hashbrown::HashMap;
+
+use super::exchange::{self, Role, Says};
+use super::kind::Kind;
+use super::lease::Leases;
+use crate::connections::{End, Seen};
+use crate::decode::Address;
+use crate::index::{Packet, PacketId};
+use crate::protocols::ProtocolId;
+
+/// Requests followed; a scan can hold millions.
+const EXCHANGES_MAX: usize = 262_144;
+/// Ports up to this one are those of services (RFC 6335 §6).
+const SYSTEM_PORT_MAX: u16 = 1_023;
+/// Pings lost in a row from which on they are a failure of their own (services §1.9).
+pub const PINGS_MIN: u32 = 3;
+
+/// One request with its repeats.
+#[derive(Clone, Copy, Debug)]
+pub struct Exchange {
+    /// What for.
+    pub kind: Kind,
+    /// Who asks.
+    pub client: End,
+    /// Whom.
+    pub server: End,
+    /// The first try.
+    pub first: Seen,
+    /// The last try.
+    pub last: Seen,
+    /// Requests sent; of echo those since the last answer.
+    pub tries: u32,
+    /// Requests sent in all.
+    pub asked: u32,
+    /// Datagrams that came back.
+    pub answered: u32,
+    /// The first answer that is final.
+    pub answer: Option<Seen>,
+    /// What it says.
+    pub says: Says,
+    /// Something came back that is no final answer.
+    pub waits: bool,
+    /// All tries carry the same bytes.
+    pub is_same: bool,
+    content: u64,
+    sequence: Option<u16>,
+}
+
+type Key = (Kind, End, End, u64);
+
+/// The requests while packets are read.
+#[derive(Default)]
+pub struct Datagrams {
+    table: HashMap<Key, u32>,
+    /// All, in order of their first try.
+    pub all: Vec<Exchange>,
+    /// DHCP.
+    pub leases: Leases,
+    /// Datagrams of protocols that nobody answers, or of which none is known: how many, and the first.
+    pub one_way: (u64, Option<PacketId>),
+    /// Requests beyond the limit.
+    pub left_out: u64,
+}
+
+impl Datagrams {
+    /// Takes a UDP datagram or an ICMP message that is no error.
+    pub fn note(&mut self, packet: &Packet<'_>) {
+        let from = (packet.source_address(), packet.source_port());
+        let to = (packet.destination_address(), packet.destination_port());
+        if packet.transport() != 17 {
+            self.echo(packet, from.0, to.0);
+            return;
+        }
+        let decoded = packet.decode();
+        let payload = decoded.payload();
+        match (from.1, to.1) {
+            (68, 67) | (67, 68 | 67) => self.leases.note(packet, payload),
+            (546, 547) | (547, 546) => self.leases.note_v6(packet, payload),
+            _ => self.datagram(packet, payload, from, to),
+        }
+    }
+
+    fn datagram(&mut self, packet: &Packet<'_>, payload: &[u8], from: End, to: End) {
+        let (asked, answers) = (Kind::at(17, to.1), Kind::at(17, from.1));
+        // Whoever was asked before answers, whatever the ports.
+        for kind in [answers, Kind::Tftp, Kind::Udp] {
+            let server = if kind == Kind::Tftp { (from.0, 69) } else { from };
+            let role = match packet.is_text() {
+                true => Role::Answers(0, Says::Served),
+                false => exchange::role(kind, payload, false),
+            };
+            if let Role::Answers(id, says) = role
+                && self.answer(&(kind, to, server, id), packet, says)
+            {
+                return;
+            }
+        }
+        if !super::is_host(to.0) {
+            return;
+        }
+        let (kind, role) = match (asked, answers) {
+            // The answer to something that was not captured.
+            (Kind::Udp, known) if known != Kind::Udp && to.1 > SYSTEM_PORT_MAX => return,
+            (Kind::Udp, _) if packet.protocol() != ProtocolId::UNKNOWN => return,
+            (kind, _) => (kind, if packet.is_text() { Role::Asks(0) } else { exchange::role(kind, payload, true) }),
+        };
+        match role {
+            Role::Asks(id) => self.ask((kind, from, to, id), packet, payload),
+            Role::Neither if !kind.answers() => self.ask((kind, from, to, 0), packet, payload),
+            _ => {}
+        }
+        if !kind.answers() {
+            self.one_way.0 += 1;
+            self.one_way.1 = self.one_way.1.or(Some(packet.id));
+        }
+    }
+
+    fn ask(&mut self, key: Key, packet: &Packet<'_>, payload: &[u8]) {
+        let seen = Seen { packet: packet.id, time_ns: packet.time_ns() };
+        let content = foldhash::fast::FixedState::default().hash_one(payload);
+        let known = self.table.get(&key).and_then(|at| self.all.get_mut(*at as usize));
+        if let Some(own) = known {
+            own.last = seen;
+            own.tries += 1;
+            own.asked += 1;
+            own.is_same &= own.content == content;
+            return;
+        }
+        self.begin(key, seen, content);
+    }
+
+    fn begin(&mut self, key: Key, seen: Seen, content: u64) {
+        if self.all.len() >= EXCHANGES_MAX {
+            self.left_out += 1;
+            return;
+        }
+        self.table.insert(key, self.all.len() as u32);
+        self.all.push(Exchange {
+            kind: key.0,
+            client: key.1,
+            server: key.2,
+            first: seen,
+            last: seen,
+            tries: 1,
+            asked: 1,
+            answered: 0,
+            answer: None,
+            says: Says::Served,
+            waits: false,
+            is_same: true,
+            content,
+            sequence: None,
+        });
+    }
+
+    fn answer(&mut self, key: &Key, packet: &Packet<'_>, says: Says) -> bool {
+        let Some(own) = self.table.get(key).and_then(|at| self.all.get_mut(*at as usize)) else { return false };
+        own.answered += 1;
+        if says == Says::Waits {
+            own.waits = true;
+        } else if own.answer.is_none() {
+            own.answer = Some(Seen { packet: packet.id, time_ns: packet.time_ns() });
+            own.says = says;
+        }
+        true
+    }
+
+    /// Echo requests and replies: identifier and sequence stand in bytes 4 to 7 (RFC 792; RFC 4443 §4).
+    fn echo(&mut self, packet: &Packet<'_>, from: Address, to: Address) {
+        let decoded = packet.decode();
+        let at = decoded.transport_start as usize + 4;
+        let two = |at: usize| {
+            decoded.bytes.get(at..at + 2).and_then(|two| two.first_chunk::<2>()).map_or(0, |two| u16::from_be_bytes(*two))
+        };
+        let (id, sequence) = if packet.is_text() { (0, 0) } else { (two(at), two(at + 2)) };
+        let seen = Seen { packet: packet.id, time_ns: packet.time_ns() };
+        match (packet.transport(), decoded.icmp()) {
+            (1, Some((8, _))) | (58, Some((128, _))) if super::is_host(to) => {
+                let key = (Kind::Echo, (from, id), (to, 0), 0);
+                match self.table.get(&key).and_then(|at| self.all.get_mut(*at as usize)) {
+                    Some(own) => {
+                        if own.tries == 0 {
+                            own.first = seen;
+                        }
+                        own.last = seen;
+                        own.tries += 1;
+                        own.asked += 1;
+                    }
+                    None => self.begin(key, seen, 0),
+                }
+            }
+            (1, Some((0, _))) | (58, Some((129, _))) => self.echoed((to, id), from, sequence, seen),
+            _ => {}
+        }
+    }
+
+    fn echoed(&mut self, client: End, server: Address, sequence: u16, seen: Seen) {
+        let key = (Kind::Echo, client, (server, 0), 0);
+        let Some(own) = self.table.get(&key).and_then(|at| self.all.get_mut(*at as usize)) else { return };
+        own.answered += 1;
+        let skipped = own.sequence.map_or(0, |last| u32::from(sequence.wrapping_sub(last).wrapping_sub(1)));
+        own.sequence = Some(sequence);
+        // A row of lost ones is a failure of its own; what comes after it is another run.
+        if own.answer.is_some() && own.tries > PINGS_MIN && (PINGS_MIN..1 << 15).contains(&skipped) {
+            let lost = Exchange { answer: None, asked: own.tries - 1, answered: 0, tries: own.tries - 1, ..*own };
+            own.asked -= lost.asked;
+            (own.first, own.tries) = (seen, 0);
+            own.answer = Some(seen);
+            self.all.push(lost);
+            return;
+        }
+        own.answer = own.answer.or(Some(seen));
+        own.tries = 0;
+    }
+}

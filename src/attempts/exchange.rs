@@ -1,0 +1,197 @@
+//! How requests over UDP are told apart and matched with their answers: one function for each protocol (services §1.2).
+
+use std::hash::BuildHasher as _;
+
+use super::kind::Kind;
+use super::http;
+
+/// What a datagram is to its service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// A request, with what tells it from others of its flow.
+    Asks(u64),
+    /// An answer to it, and what it says.
+    Answers(u64, Says),
+    /// Neither: notifications, streams, keep-alives.
+    Neither,
+}
+
+/// What an answer says of its service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Says {
+    /// It serves, or its word is final as a matter of policy.
+    Served,
+    /// It is alive and will answer later (SIP 1xx).
+    Waits,
+    /// The service itself cannot serve, with its code.
+    Fails(u16),
+    /// NTP: a kiss-o'-death, by the four letters of its code.
+    Kiss([u8; 4]),
+    /// NTP: the server has no time itself (RFC 5905 §7.3, leap 3 or stratum 16).
+    NoTime,
+}
+
+/// Reads the role of a datagram to or from a service's port; `to_server` tells which.
+pub fn role(kind: Kind, payload: &[u8], to_server: bool) -> Role {
+    match kind {
+        Kind::Ntp => ntp(payload),
+        Kind::Snmp => snmp(payload),
+        Kind::Sip => sip(payload),
+        Kind::Radius => radius(payload),
+        Kind::Cldap => cldap(payload, to_server),
+        Kind::Tftp => tftp(payload, to_server),
+        Kind::Quic | Kind::Doq if to_server => {
+            // Only packets with the long header open a connection (RFC 9000 §17.2).
+            if payload.first().is_some_and(|first| first & 0xc0 == 0xc0) { Role::Asks(0) } else { Role::Neither }
+        }
+        _ if to_server => Role::Asks(0),
+        _ => Role::Answers(0, Says::Served),
+    }
+}
+
+fn number(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0, |all, byte| all << 8 | u64::from(*byte))
+}
+
+/// Mode 3 asks, mode 4 answers and repeats the time of the query (RFC 5905 §7.3, §8).
+fn ntp(payload: &[u8]) -> Role {
+    let (Some(first), Some(stratum)) = (payload.first(), payload.get(1)) else { return Role::Neither };
+    let stamp = |at: usize| payload.get(at..at + 8).map_or(0, number);
+    match first & 7 {
+        3 => Role::Asks(stamp(40)),
+        4 => {
+            let code = payload.get(12..16).and_then(|code| code.first_chunk::<4>()).copied();
+            let says = match (*stratum, first >> 6) {
+                (0, _) => Says::Kiss(code.unwrap_or_default()),
+                (16.., _) | (_, 3) => Says::NoTime,
+                _ => Says::Served,
+            };
+            Role::Answers(stamp(24), says)
+        }
+        _ => Role::Neither,
+    }
+}
+
+/// The next element of BER: tag, content, and what follows.
+fn element(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+    let (tag, length) = (*bytes.first()?, *bytes.get(1)?);
+    let (length, at) = match length {
+        0..=0x7f => (usize::from(length), 2),
+        0x81 => (usize::from(*bytes.get(2)?), 3),
+        0x82 => (number(bytes.get(2..4)?) as usize, 4),
+        _ => return None,
+    };
+    let end = (at + length).min(bytes.len());
+    Some((tag, bytes.get(at..end)?, bytes.get(end..)?))
+}
+
+/// Request id of versions 1 and 2c, message id of version 3; GET, GETNEXT, SET, GETBULK and INFORM ask (RFC 3416 §3,
+/// RFC 3412 §6).
+fn snmp(payload: &[u8]) -> Role {
+    let role = || {
+        let (_, body, _) = element(payload).filter(|(tag, ..)| *tag == 0x30)?;
+        let (_, version, rest) = element(body)?;
+        let (tag, second, rest) = element(rest)?;
+        if version == [3] && tag == 0x30 {
+            let (_, id, rest) = element(second)?;
+            let (_, _, rest) = element(rest)?;
+            let (_, flags, _) = element(rest)?;
+            // Whoever wants a report asks (RFC 3412 §6.4).
+            let asks = flags.first().is_some_and(|flags| flags & 4 != 0);
+            return Some(if asks { Role::Asks(number(id)) } else { Role::Answers(number(id), Says::Served) });
+        }
+        let (tag, pdu, _) = element(rest)?;
+        let (_, id, _) = element(pdu)?;
+        Some(match tag {
+            0xa0 | 0xa1 | 0xa3 | 0xa5 | 0xa6 => Role::Asks(number(id)),
+            0xa2 | 0xa8 => Role::Answers(number(id), Says::Served),
+            _ => Role::Neither,
+        })
+    };
+    role().unwrap_or(Role::Neither)
+}
+
+/// The branch of the topmost Via with the number of CSeq (RFC 3261 §17.1.3).
+fn sip(payload: &[u8]) -> Role {
+    let Some(branch) = http::header(payload, b"via:").or_else(|| http::header(payload, b"v:")) else {
+        return Role::Neither;
+    };
+    let at = branch.windows(7).position(|word| word.eq_ignore_ascii_case(b"branch="));
+    let branch = at.and_then(|at| branch.get(at..)).unwrap_or(branch);
+    let branch = branch.split(|byte| *byte == b';' || *byte == b',').next().unwrap_or_default();
+    let sequence = http::header(payload, b"cseq:").unwrap_or_default();
+    let id = foldhash::fast::FixedState::default().hash_one((branch, sequence));
+    match payload.strip_prefix(b"SIP/2.0 ").and_then(http::code) {
+        Some(100..200) => Role::Answers(id, Says::Waits),
+        // 408 and 5xx are the server's failures; 401, 407, 486 and 603 are answers (services §1.9).
+        Some(status @ (408 | 500..600)) => Role::Answers(id, Says::Fails(status)),
+        Some(_) => Role::Answers(id, Says::Served),
+        // An ACK is answered by nobody (RFC 3261 §17.1.1.3).
+        None if payload.starts_with(b"ACK ") => Role::Neither,
+        None => Role::Asks(id),
+    }
+}
+
+/// Access- and Accounting-Request ask; the identifier tells requests apart, with the authenticator (RFC 2865 §3).
+fn radius(payload: &[u8]) -> Role {
+    let (Some(code), Some(id)) = (payload.first(), payload.get(1)) else { return Role::Neither };
+    match code {
+        1 | 4 | 12 => Role::Asks(u64::from(*id)),
+        2 | 3 | 5 | 11 => Role::Answers(u64::from(*id), Says::Served),
+        _ => Role::Neither,
+    }
+}
+
+/// The message id (RFC 4511 §4.1.1).
+fn cldap(payload: &[u8], to_server: bool) -> Role {
+    let id = element(payload).and_then(|(_, body, _)| element(body)).map_or(0, |(_, id, _)| number(id));
+    if to_server { Role::Asks(id) } else { Role::Answers(id, Says::Served) }
+}
+
+/// Read and write requests ask; data, acknowledgment, error and options answer, from another port (RFC 1350 §4).
+fn tftp(payload: &[u8], to_server: bool) -> Role {
+    match payload.first_chunk::<4>() {
+        Some([0, 1 | 2, ..]) if to_server => Role::Asks(0),
+        // 1: no such file (RFC 1350 §5).
+        Some([0, 5, high, low]) => Role::Answers(0, Says::Fails(u16::from_be_bytes([*high, *low]))),
+        Some([0, 3 | 4 | 6, ..]) => Role::Answers(0, Says::Served),
+        _ => Role::Neither,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_answer_of_a_time_server_repeats_the_query() {
+        let mut query = [0u8; 48];
+        query[0] = 0x23;
+        query[47] = 7;
+        let mut answer = [0u8; 48];
+        (answer[0], answer[1], answer[31]) = (0x24, 2, 7);
+        assert_eq!(role(Kind::Ntp, &query, true), Role::Asks(7));
+        assert_eq!(role(Kind::Ntp, &answer, false), Role::Answers(7, Says::Served));
+        answer[1] = 0;
+        answer[12..16].copy_from_slice(b"RATE");
+        assert_eq!(role(Kind::Ntp, &answer, false), Role::Answers(7, Says::Kiss(*b"RATE")));
+    }
+
+    #[test]
+    fn a_trap_asks_nothing() {
+        let get = [0x30, 12, 2, 1, 1, 4, 1, b'c', 0xa0, 4, 2, 2, 1, 9];
+        assert_eq!(role(Kind::Snmp, &get, true), Role::Asks(265));
+        let trap = [0x30, 12, 2, 1, 1, 4, 1, b'c', 0xa7, 4, 2, 2, 1, 9];
+        assert_eq!(role(Kind::Snmp, &trap, true), Role::Neither);
+    }
+
+    #[test]
+    fn a_challenge_answers_and_an_error_of_the_server_fails() {
+        let ask = b"OPTIONS sip:a SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKx;rport\r\nCSeq: 1 OPTIONS\r\n\r\n";
+        let Role::Asks(id) = role(Kind::Sip, ask, true) else { panic!("it asks") };
+        let challenge = b"SIP/2.0 401 Unauthorized\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKx;received=h\r\nCSeq: 1 OPTIONS\r\n\r\n";
+        assert_eq!(role(Kind::Sip, challenge, false), Role::Answers(id, Says::Served));
+        let failed = b"SIP/2.0 503 Busy\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKx\r\nCSeq: 1 OPTIONS\r\n\r\n";
+        assert_eq!(role(Kind::Sip, failed, false), Role::Answers(id, Says::Fails(503)));
+    }
+}

@@ -1,0 +1,76 @@
+//! Requests and final responses of HTTP/1 as segments begin with them (RFC 9112).
+
+/// Bytes of a head in which lines are looked for.
+const HEAD_MAX_BYTES: usize = 8_192;
+/// Longest path and host that are told of.
+const SHOWN_MAX: usize = 120;
+const METHODS: [&[u8]; 9] =
+    [b"GET ", b"POST ", b"HEAD ", b"PUT ", b"DELETE ", b"OPTIONS ", b"CONNECT ", b"PATCH ", b"TRACE "];
+
+/// Whether a segment begins a request.
+pub fn is_request(payload: &[u8]) -> bool {
+    METHODS.iter().any(|method| payload.starts_with(method))
+}
+
+/// The status of a response that a segment begins.
+pub fn status(payload: &[u8]) -> Option<u16> {
+    let rest = payload.strip_prefix(b"HTTP/1.")?;
+    code(rest.get(2..)?)
+}
+
+/// Three digits.
+pub fn code(bytes: &[u8]) -> Option<u16> {
+    let digits = bytes.first_chunk::<3>()?;
+    digits.iter().all(u8::is_ascii_digit).then(|| digits.iter().fold(0, |all, d| all * 10 + u16::from(d - b'0')))
+}
+
+/// What a request asks for; not escaped.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Asked {
+    /// The host, without port.
+    pub host: Option<String>,
+    /// The path without query.
+    pub path: String,
+}
+
+/// Reads what a request asks for.
+pub fn asked(payload: &[u8]) -> Option<Asked> {
+    let head = payload.get(..HEAD_MAX_BYTES.min(payload.len()))?;
+    let mut lines = head.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end);
+    let target = lines.next().filter(|_| is_request(payload))?.split(|byte| *byte == b' ').nth(1)?;
+    let path = target.split(|byte| *byte == b'?').next().unwrap_or_default();
+    let host = lines
+        .take_while(|line| !line.is_empty())
+        .find(|line| line.get(..5).is_some_and(|name| name.eq_ignore_ascii_case(b"host:")))
+        .and_then(|line| line.get(5..));
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes.get(..SHOWN_MAX.min(bytes.len())).unwrap_or_default()).into_owned();
+    let plain = |host: &[u8]| {
+        let host = text(host.trim_ascii());
+        host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit())).map_or(host.clone(), |(name, _)| name.to_owned())
+    };
+    Some(Asked { host: host.map(plain), path: text(path) })
+}
+
+/// The number of seconds or date after which a client may come again (RFC 9110 §10.2.3) is stated.
+pub fn header<'p>(payload: &'p [u8], name: &[u8]) -> Option<&'p [u8]> {
+    let head = payload.get(..HEAD_MAX_BYTES.min(payload.len()))?;
+    let mut lines = head.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end).skip(1);
+    let lines = lines.by_ref().take_while(|line| !line.is_empty());
+    let named = |line: &&[u8]| line.get(..name.len()).is_some_and(|own| own.eq_ignore_ascii_case(name));
+    lines.into_iter().find(named)?.get(name.len()..).map(<[u8]>::trim_ascii)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_tells_host_and_path() {
+        let asked = asked(b"GET /a/b?secret=1 HTTP/1.1\r\nAccept: */*\r\nHost: www.example.com:8080\r\n\r\n");
+        let expected = Asked { host: Some("www.example.com".to_owned()), path: "/a/b".to_owned() };
+        assert_eq!(asked, Some(expected));
+        assert_eq!(status(b"HTTP/1.1 503 Service Unavailable\r\n"), Some(503));
+        assert_eq!(header(b"HTTP/1.1 503 x\r\nRetry-After: 5\r\n\r\n", b"retry-after:"), Some(&b"5"[..]));
+        assert_eq!(status(b"HTTP/2.0"), None);
+    }
+}

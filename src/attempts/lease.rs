@@ -1,0 +1,179 @@
+//! DHCP: which client asked for an address, who offered one, and how it ended (services §1.7; RFC 2131, RFC 8415).
+
+use hashbrown::HashMap;
+
+use crate::connections::Seen;
+use crate::decode::Address;
+use crate::index::Packet;
+use crate::protocols::dhcp;
+
+/// Clients followed; a starvation attack makes up millions.
+const LEASES_MAX: usize = 65_536;
+/// Offers kept of one client.
+const OFFERS_MAX: usize = 8;
+
+/// What a server offers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offer {
+    /// The server's identifier (option 54), or the sender.
+    pub server: Address,
+    /// The message.
+    pub seen: Seen,
+    /// The address offered.
+    pub address: Address,
+    /// The first router (option 3).
+    pub router: Option<Address>,
+    /// Name servers (option 6).
+    pub name_servers: Vec<Address>,
+    /// It came as an ACK.
+    pub is_final: bool,
+}
+
+/// A message a client repeats until it is answered.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Asked {
+    /// The first.
+    pub first: Option<Seen>,
+    /// The last.
+    pub last: Option<Seen>,
+    /// How often.
+    pub tries: u32,
+}
+
+impl Asked {
+    fn note(&mut self, seen: Seen) {
+        self.first = self.first.or(Some(seen));
+        // Copies of one message on a link are one try (services §2.2 `dup_ms`).
+        let again = self.last.is_none_or(|last| seen.time_ns - last.time_ns >= DUPLICATE_NS);
+        self.tries += u32::from(again);
+        self.last = Some(seen);
+    }
+}
+
+const DUPLICATE_NS: i64 = 50_000_000;
+
+/// One client's wish for an address.
+#[derive(Clone, Debug)]
+pub struct Lease {
+    /// Its hardware address; for DHCPv6 the address it asks from.
+    pub client: Address,
+    /// Whether it is DHCPv6.
+    pub v6: bool,
+    /// DISCOVER or SOLICIT.
+    pub discover: Asked,
+    /// REQUEST, RENEW or REBIND.
+    pub request: Asked,
+    /// What servers offered.
+    pub offers: Vec<Offer>,
+    /// ACK or REPLY.
+    pub ack: Option<Seen>,
+    /// NAK, and who sent it.
+    pub nak: Option<(Seen, Address)>,
+    /// DECLINE: the address is in use.
+    pub decline: Option<Seen>,
+    /// A server has no address to give (RFC 8415 §21.13, status 2).
+    pub exhausted: Option<Seen>,
+}
+
+/// The leases while packets are read.
+#[derive(Default)]
+pub struct Leases {
+    table: HashMap<(u64, Address), u32>,
+    /// All, in order of their first message.
+    pub all: Vec<Lease>,
+    /// Messages of clients beyond the limit.
+    pub left_out: u64,
+}
+
+impl Leases {
+    /// Takes a message of DHCP for IPv4 (RFC 2131 §2).
+    pub fn note(&mut self, packet: &Packet<'_>, payload: &[u8]) {
+        let (Some(id), Some(hardware)) =
+            (payload.get(4..8), payload.get(28..34).and_then(|six| six.first_chunk::<6>()))
+        else {
+            return;
+        };
+        let id = id.iter().fold(0u64, |all, byte| all << 8 | u64::from(*byte));
+        let Some((kind, _)) = dhcp::message_type(payload) else { return };
+        let seen = Seen { packet: packet.id, time_ns: packet.time_ns() };
+        let asks = matches!(kind, 1 | 3 | 4);
+        let Some(lease) = self.of((id, Address::Ether(*hardware)), false, asks) else { return };
+        let of = |code: u8| dhcp::options(payload).find(|(own, _)| *own == code).map(|(_, range)| range);
+        let server = of(54).and_then(|range| dhcp::four(payload, range.start));
+        let server = server.unwrap_or_else(|| packet.source_address());
+        match kind {
+            1 => lease.discover.note(seen),
+            3 => lease.request.note(seen),
+            4 => lease.decline = lease.decline.or(Some(seen)),
+            6 => lease.nak = lease.nak.or(Some((seen, server))),
+            2 | 5 => {
+                if kind == 5 {
+                    lease.ack = lease.ack.or(Some(seen));
+                }
+                if lease.offers.len() < OFFERS_MAX {
+                    lease.offers.push(Offer {
+                        server,
+                        seen,
+                        address: dhcp::four(payload, 16).unwrap_or_default(),
+                        router: of(3).and_then(|range| dhcp::four(payload, range.start)),
+                        name_servers: dhcp::name_servers(payload),
+                        is_final: kind == 5,
+                    });
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Takes a message of DHCPv6 (RFC 8415 §7.3, §8).
+    pub fn note_v6(&mut self, packet: &Packet<'_>, payload: &[u8]) {
+        let (Some(kind), Some(id)) = (payload.first(), payload.get(1..4)) else { return };
+        let id = id.iter().fold(1u64 << 32, |all, byte| all << 8 | u64::from(*byte));
+        let seen = Seen { packet: packet.id, time_ns: packet.time_ns() };
+        let asks = matches!(kind, 1 | 3 | 5 | 6);
+        let client = if asks { packet.source_address() } else { packet.destination_address() };
+        let Some(lease) = self.of((id, client), true, asks) else { return };
+        match kind {
+            1 => lease.discover.note(seen),
+            3 | 5 | 6 => lease.request.note(seen),
+            2 | 7 => {
+                // Option 13 with status 2 may stand inside the address option: its bytes are looked for.
+                let exhausted = payload.windows(6).any(|six| matches!(six, [0, 13, 0, _, 0, 2]));
+                if exhausted {
+                    lease.exhausted = lease.exhausted.or(Some(seen));
+                } else {
+                    lease.ack = lease.ack.or(Some(seen));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn of(&mut self, key: (u64, Address), v6: bool, asks: bool) -> Option<&mut Lease> {
+        let at = match self.table.get(&key) {
+            Some(at) => *at,
+            None if !asks => return None,
+            None if self.all.len() >= LEASES_MAX => {
+                self.left_out += 1;
+                return None;
+            }
+            None => {
+                let at = self.all.len() as u32;
+                self.table.insert(key, at);
+                self.all.push(Lease {
+                    client: key.1,
+                    v6,
+                    discover: Asked::default(),
+                    request: Asked::default(),
+                    offers: Vec::new(),
+                    ack: None,
+                    nak: None,
+                    decline: None,
+                    exhausted: None,
+                });
+                at
+            }
+        };
+        self.all.get_mut(at as usize)
+    }
+}

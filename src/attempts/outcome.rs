@@ -1,0 +1,161 @@
+//! How an attempt may end (services §1.3–§1.9).
+
+use crate::time::Nanos;
+
+/// How an attempt ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was answered, or the connection carried what it was for.
+    Answered,
+    /// The connection was accepted and nothing was asked on it.
+    Accepted,
+    /// A reset refused the connection.
+    RefusedByReset,
+    /// An ICMP error refused it: whether ICMPv6, type, code.
+    RefusedByIcmp(bool, u8, u8),
+    /// Nothing came back.
+    NoReply,
+    /// Accepted and acknowledged, but never answered.
+    Mute,
+    /// The server closed it before it sent anything.
+    Closed,
+    /// It was reset in the server's name before any answer.
+    Reset,
+    /// The same, from another distance than the server's other packets.
+    ResetByDevice,
+    /// It was reset after some of the answer.
+    ResetMidway,
+    /// A fatal TLS alert; by the client or by the server.
+    Alert {
+        /// Its number (RFC 8446 §6).
+        number: u8,
+        /// The client sent it.
+        by_client: bool,
+    },
+    /// The TLS handshake was left without a readable alert, right after the other side's flight.
+    Left {
+        /// The client left.
+        by_client: bool,
+    },
+    /// The service answered that it cannot serve: a status of HTTP or SIP, a reply code of SMTP, an error of TFTP.
+    Fails(u16),
+    /// NTP: the server told the client to go away (RFC 5905 §7.4), by its code.
+    Kiss([u8; 4]),
+    /// NTP: the server has no time itself.
+    NoTime,
+    /// The receiver of data took nothing for a time.
+    Stalled {
+        /// The client is the receiver.
+        by_client: bool,
+        /// How long.
+        lasted_ns: Nanos,
+    },
+    /// Data were sent again and again without acknowledgement after the connection had worked.
+    Silenced {
+        /// The client's data.
+        of_client: bool,
+        /// The connection had been quiet for this long before them.
+        quiet_ns: Nanos,
+    },
+    /// Large segments did not arrive while small ones did.
+    LargeLost {
+        /// Bytes known to be missing; 0 where only repeats show it.
+        bytes: u32,
+        /// The client's data.
+        of_client: bool,
+    },
+    /// DHCP: nobody offered an address.
+    NoOffer,
+    /// DHCP: a server refused the address asked for.
+    Nak,
+    /// DHCP: the request for an offered address was not answered.
+    Unconfirmed,
+    /// DHCP: the client found the address in use.
+    Declined,
+    /// DHCP: the servers have no address to give.
+    NoAddress,
+    /// Only one direction is in the capture.
+    OneDirection,
+    /// The capture does not show how it ended.
+    Undetermined,
+}
+
+/// What failures have in common: a run of one face is one failure, whatever code each attempt met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Face {
+    /// The service was not reached: refused or silent.
+    Unreached,
+    /// Accepted and then nothing.
+    Mute,
+    /// Accepted and then closed or reset.
+    Cut,
+    /// Reset from nearer by.
+    CutByDevice,
+    /// The TLS handshake failed.
+    Tls,
+    /// The service itself said that it cannot serve.
+    Fails,
+    /// Large packets lost.
+    Large,
+    /// A receiver took nothing.
+    Stalled,
+    /// A connection went silent.
+    Silenced,
+    /// No lease.
+    Lease,
+}
+
+impl Outcome {
+    /// Its name in tables and filters.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Answered => "answered",
+            Self::Accepted => "accepted",
+            Self::RefusedByReset => "refused_by_reset",
+            Self::RefusedByIcmp(..) => "refused_by_icmp",
+            Self::NoReply => "no_reply",
+            Self::Mute => "mute",
+            Self::Closed => "closed",
+            Self::Reset => "reset",
+            Self::ResetByDevice => "reset_by_device",
+            Self::ResetMidway => "reset_midway",
+            Self::Alert { .. } => "alert",
+            Self::Left { .. } => "left_handshake",
+            Self::Fails(_) => "failed",
+            Self::Kiss(_) => "kiss",
+            Self::NoTime => "no_time",
+            Self::Stalled { .. } => "stalled",
+            Self::Silenced { .. } => "silenced",
+            Self::LargeLost { .. } => "large_lost",
+            Self::NoOffer => "no_offer",
+            Self::Nak => "nak",
+            Self::Unconfirmed => "unconfirmed",
+            Self::Declined => "declined",
+            Self::NoAddress => "no_address",
+            Self::OneDirection => "one_direction",
+            Self::Undetermined => "undetermined",
+        }
+    }
+
+    /// Whether the client got what it wanted.
+    pub fn is_served(self) -> bool {
+        matches!(self, Self::Answered | Self::Accepted)
+    }
+
+    /// What it has in common with other failures; `None` where nothing failed, or it cannot be told.
+    pub fn face(self) -> Option<Face> {
+        Some(match self {
+            Self::Answered | Self::Accepted | Self::OneDirection | Self::Undetermined => return None,
+            Self::RefusedByReset | Self::RefusedByIcmp(..) | Self::NoReply => Face::Unreached,
+            Self::Mute => Face::Mute,
+            Self::Closed | Self::Reset | Self::ResetMidway => Face::Cut,
+            Self::ResetByDevice => Face::CutByDevice,
+            Self::Alert { .. } | Self::Left { .. } => Face::Tls,
+            Self::Fails(_) | Self::Kiss(_) | Self::NoTime => Face::Fails,
+            Self::LargeLost { .. } => Face::Large,
+            Self::Stalled { .. } => Face::Stalled,
+            Self::Silenced { .. } => Face::Silenced,
+            Self::NoOffer | Self::Nak | Self::Unconfirmed | Self::Declined | Self::NoAddress => Face::Lease,
+        })
+    }
+}

@@ -1,0 +1,445 @@
+//! What one TCP connection carried: each direction's data, repeats, holes and stalls, and what is said in clear.
+
+use super::http;
+use super::tls::Handshake;
+use crate::connections::Seen;
+use crate::time::Nanos;
+
+const FIN: u8 = 1;
+const SYN: u8 = 2;
+const RST: u8 = 4;
+const ACK: u8 = 16;
+/// Data of a keep-alive at most (RFC 9293 §3.8.4).
+const KEEP_ALIVE_BYTES: u32 = 1;
+/// A hole that is filled sooner was reordering (services §1.4 `reorder_s`).
+const REORDER_NS: Nanos = 3_000_000;
+/// Segments from this size on are the large ones (services §1.4 `big`).
+pub const LARGE_BYTES: u32 = 1_200;
+
+/// A segment as a stream takes it.
+#[derive(Clone, Copy, Debug)]
+pub struct Segment<'p> {
+    /// Packet and time.
+    pub seen: Seen,
+    /// Its sequence number.
+    pub sequence: u32,
+    /// What it acknowledges.
+    pub acknowledgment: u32,
+    /// Its flags.
+    pub flags: u8,
+    /// Its window, not scaled.
+    pub window: u16,
+    /// Bytes of its data on the wire.
+    pub length: u32,
+    /// Its data as captured.
+    pub payload: &'p [u8],
+    /// Its TTL or hop limit.
+    pub ttl: u8,
+}
+
+/// Data that were sent and not acknowledged for a time.
+#[derive(Clone, Copy, Debug)]
+pub struct PathStall {
+    /// When the data became outstanding.
+    pub since: Seen,
+    /// The last repeat.
+    pub last: Seen,
+    /// How often one segment was sent again.
+    pub repeats: u32,
+    /// Bytes of the largest repeated segment.
+    pub size: u32,
+    /// How long the connection had been quiet before.
+    pub quiet_ns: Nanos,
+    /// The data were acknowledged after all.
+    pub is_over: bool,
+}
+
+impl PathStall {
+    /// How long nothing was acknowledged, as far as repeats show it.
+    pub fn lasted_ns(&self) -> Nanos {
+        self.last.time_ns - self.since.time_ns
+    }
+}
+
+/// A receiver that took no more data for a time.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct WindowStall {
+    /// The segment that closed the window, of the longest time it was closed.
+    pub since: Option<Seen>,
+    /// The last segment that said so.
+    pub last: Option<Seen>,
+    /// How long.
+    pub lasted_ns: Nanos,
+    closed: Option<Seen>,
+}
+
+/// Data that lie between others and were not seen.
+#[derive(Clone, Copy, Debug)]
+pub struct Hole {
+    start: u32,
+    end: u32,
+    /// The segment that showed it.
+    pub seen: Seen,
+}
+
+impl Hole {
+    /// Its bytes.
+    pub fn bytes(&self) -> u32 {
+        self.end.wrapping_sub(self.start)
+    }
+}
+
+/// One direction of a connection.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Way {
+    /// Segments with data, repeats among them.
+    pub sent: u32,
+    /// The first segment with data.
+    pub first: Option<Seen>,
+    /// The last segment with new data.
+    pub last: Option<Seen>,
+    /// Segments whose data had been sent before.
+    pub repeats: u32,
+    /// The first of them.
+    pub repeated: Option<Seen>,
+    /// Holes that were filled later than reordering does.
+    pub filled: u32,
+    /// The largest segment that was acknowledged or followed by others.
+    pub largest: u32,
+    /// The worst time without acknowledgement.
+    pub stall: Option<PathStall>,
+    /// The worst time the receiver took nothing.
+    pub window: WindowStall,
+    /// Data that were not seen and not acknowledged.
+    pub hole: Option<Hole>,
+    /// TTL of its first packet; 0 where none is known.
+    pub ttl: u8,
+    next: Option<u32>,
+    acknowledged: Option<u32>,
+    outstanding: Option<Seen>,
+    quiet_ns: Nanos,
+    sequence: Option<u32>,
+    run: u32,
+    pending: u32,
+    touched_ns: Option<Nanos>,
+}
+
+/// What is said in clear on a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spoken {
+    /// HTTP/1.
+    Http,
+    /// TLS.
+    Tls,
+    /// A greeting of the server, with its code where it has one (`220`).
+    Greeting(u16),
+    /// Something else.
+    Other,
+}
+
+/// What one connection carried.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Talk {
+    /// From who opened it.
+    pub request: Way,
+    /// To who opened it.
+    pub answer: Way,
+    /// What is said in clear, once somebody spoke.
+    pub spoken: Option<Spoken>,
+    /// The first refusal of a protocol that speaks in codes (421, 4yz, 5yz of SMTP).
+    pub refusal: Option<(u16, Seen)>,
+    /// Position of the handshake in its list, where TLS is spoken.
+    pub handshake: Option<u32>,
+    /// TTL of the server's reset; 0 without one.
+    pub reset_ttl: u8,
+    /// The client's last segment with new data.
+    pub last_request: Option<Seen>,
+}
+
+/// What a segment begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begins {
+    /// A request of HTTP.
+    Request,
+    /// A final response, with its status.
+    Response(u16),
+    /// Further data of a request.
+    More,
+    /// Nothing of HTTP.
+    Nothing,
+}
+
+impl Talk {
+    /// Takes one segment; `handshakes` holds what is read of TLS.
+    pub fn take(&mut self, segment: &Segment<'_>, by_client: bool, handshakes: &mut Vec<Handshake>) -> Begins {
+        if segment.flags & RST != 0 && !by_client && self.reset_ttl == 0 {
+            self.reset_ttl = segment.ttl;
+        }
+        let before = self.request.touched_ns.max(self.answer.touched_ns);
+        let (way, other) = if by_client {
+            (&mut self.request, &mut self.answer)
+        } else {
+            (&mut self.answer, &mut self.request)
+        };
+        let fresh = way.send(segment, before);
+        other.heard(segment);
+        way.touched_ns = Some(segment.seen.time_ns);
+        if segment.payload.is_empty() || fresh == Fresh::Again {
+            return Begins::Nothing;
+        }
+        self.read(segment, by_client, fresh == Fresh::Next, handshakes)
+    }
+
+    fn read(
+        &mut self,
+        segment: &Segment<'_>,
+        by_client: bool,
+        follows: bool,
+        handshakes: &mut Vec<Handshake>,
+    ) -> Begins {
+        let payload = segment.payload;
+        if self.spoken.is_none() {
+            self.spoken = Some(match by_client {
+                true if http::is_request(payload) => Spoken::Http,
+                true if Handshake::begins(payload) => {
+                    self.handshake = Some(handshakes.len() as u32);
+                    handshakes.push(Handshake::default());
+                    Spoken::Tls
+                }
+                false if is_greeting(payload) => Spoken::Greeting(http::code(payload).unwrap_or_default()),
+                _ => Spoken::Other,
+            });
+        }
+        if by_client {
+            self.last_request = Some(segment.seen);
+        }
+        match self.spoken {
+            Some(Spoken::Tls) => {
+                let own = self.handshake.and_then(|at| handshakes.get_mut(at as usize));
+                if let Some(own) = own {
+                    own.read(payload, by_client, follows, segment.seen);
+                }
+            }
+            Some(Spoken::Http) => match (by_client, http::status(payload)) {
+                (true, _) if http::is_request(payload) => return Begins::Request,
+                (true, _) => return Begins::More,
+                (false, Some(status)) if status >= 200 || status == 101 => return Begins::Response(status),
+                _ => {}
+            },
+            Some(Spoken::Greeting(1..)) if !by_client => {
+                let code = http::code(payload).filter(|code| (400..600).contains(code));
+                self.refusal = self.refusal.or(code.map(|code| (code, segment.seen)));
+            }
+            _ => {}
+        }
+        Begins::Nothing
+    }
+}
+
+/// Whether a server greets so: SSH, SMTP and FTP with a code, IMAP, POP3.
+fn is_greeting(payload: &[u8]) -> bool {
+    payload.starts_with(b"SSH-")
+        || payload.starts_with(b"* ")
+        || payload.starts_with(b"+OK")
+        || http::code(payload).is_some() && matches!(payload.get(3), Some(b' ' | b'-'))
+}
+
+/// How a segment continues its direction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fresh {
+    /// It begins where the one before ended.
+    Next,
+    /// Something is missing before it.
+    Ahead,
+    /// It brings nothing new.
+    Again,
+}
+
+impl Way {
+    /// Whether all that was sent has been acknowledged.
+    pub fn is_acknowledged(&self) -> bool {
+        self.outstanding.is_none()
+    }
+
+    /// Since when sent data have been without acknowledgement.
+    pub fn outstanding(&self) -> Option<Seen> {
+        self.outstanding
+    }
+
+    fn send(&mut self, segment: &Segment<'_>, before: Option<Nanos>) -> Fresh {
+        if self.ttl == 0 && segment.flags & RST == 0 {
+            self.ttl = segment.ttl;
+        }
+        let Segment { seen, sequence, flags, length, .. } = *segment;
+        if flags & RST != 0 {
+            return Fresh::Again;
+        }
+        if flags & SYN != 0 {
+            self.next = self.next.or(Some(sequence.wrapping_add(1)));
+            return Fresh::Next;
+        }
+        if length == 0 {
+            // What an empty segment stands behind was sent, seen or not.
+            if self.next.is_some_and(|next| ahead(sequence, next) > 0) {
+                self.miss(self.next.unwrap_or(sequence), sequence, seen);
+                self.next = Some(sequence);
+            }
+            if flags & FIN != 0 {
+                self.next = self.next.map(|next| if ahead(sequence, next) >= 0 { sequence.wrapping_add(1) } else { next });
+            }
+            return Fresh::Next;
+        }
+        let end = sequence.wrapping_add(length);
+        let next = self.next.unwrap_or(sequence);
+        if length <= KEEP_ALIVE_BYTES && sequence == next.wrapping_sub(1) {
+            return Fresh::Again;
+        }
+        self.sent += 1;
+        self.first = self.first.or(Some(seen));
+        self.fill(sequence, end, seen);
+        if ahead(end, next) <= 0 {
+            self.repeat(segment);
+            return Fresh::Again;
+        }
+        let fresh = if ahead(sequence, next) > 0 {
+            self.miss(next, sequence, seen);
+            Fresh::Ahead
+        } else {
+            Fresh::Next
+        };
+        self.next = Some(end.wrapping_add(u32::from(flags & FIN != 0)));
+        self.last = Some(seen);
+        if self.outstanding.is_none() {
+            self.outstanding = Some(seen);
+            self.quiet_ns = before.map_or(0, |before| seen.time_ns - before);
+        }
+        self.pending = self.pending.max(length);
+        (self.sequence, self.run) = (Some(sequence), 0);
+        fresh
+    }
+
+    fn repeat(&mut self, segment: &Segment<'_>) {
+        self.repeats += 1;
+        self.repeated = self.repeated.or(Some(segment.seen));
+        self.run = if self.sequence == Some(segment.sequence) || self.run == 0 { self.run + 1 } else { 1 };
+        self.sequence = Some(segment.sequence);
+        let Some(since) = self.outstanding else { return };
+        let stall = PathStall {
+            since,
+            last: segment.seen,
+            repeats: self.run,
+            size: segment.length,
+            quiet_ns: self.quiet_ns,
+            is_over: false,
+        };
+        let worse = |known: PathStall| stall.lasted_ns() >= known.lasted_ns();
+        if self.stall.is_none_or(worse) {
+            let size = self.stall.filter(|known| known.since == since).map_or(0, |known| known.size);
+            self.stall = Some(PathStall { size: size.max(stall.size), ..stall });
+        }
+    }
+
+    fn miss(&mut self, start: u32, end: u32, seen: Seen) {
+        self.hole = self.hole.or(Some(Hole { start, end, seen }));
+    }
+
+    fn fill(&mut self, sequence: u32, end: u32, seen: Seen) {
+        let Some(hole) = &mut self.hole else { return };
+        if ahead(sequence, hole.start) <= 0 && ahead(end, hole.start) > 0 {
+            hole.start = end;
+        }
+        if ahead(hole.start, hole.end) >= 0 {
+            self.filled += u32::from(seen.time_ns - hole.seen.time_ns >= REORDER_NS);
+            self.hole = None;
+        }
+    }
+
+    /// What the other side says about the data of this direction.
+    fn heard(&mut self, segment: &Segment<'_>) {
+        let Segment { seen, acknowledgment, flags, window, .. } = *segment;
+        if flags & (RST | SYN) != 0 || flags & ACK == 0 {
+            return;
+        }
+        if self.acknowledged.is_none_or(|known| ahead(acknowledgment, known) > 0) {
+            (self.acknowledged, self.run) = (Some(acknowledgment), 0);
+            let all = self.next.is_none_or(|next| ahead(acknowledgment, next) >= 0);
+            if let Some(stall) = self.stall.as_mut().filter(|stall| Some(stall.since) == self.outstanding) {
+                stall.is_over = true;
+                stall.last = seen;
+            }
+            self.largest = self.largest.max(self.pending);
+            self.outstanding = if all { None } else { Some(seen) };
+            self.quiet_ns = 0;
+            if all {
+                self.pending = 0;
+            }
+            // Whoever acknowledges it has it: this capture missed it.
+            if self.hole.is_some_and(|hole| ahead(acknowledgment, hole.start) > 0) {
+                self.hole = None;
+            }
+        }
+        let stall = &mut self.window;
+        match (window, stall.closed) {
+            (0, closed) if flags & FIN == 0 => {
+                let closed = closed.unwrap_or(seen);
+                stall.closed = Some(closed);
+                stall.note(closed, seen);
+            }
+            (_, Some(closed)) => {
+                stall.note(closed, seen);
+                stall.closed = None;
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether the receiver takes nothing at the end.
+    pub fn is_closed(&self) -> bool {
+        self.window.closed.is_some()
+    }
+}
+
+impl WindowStall {
+    fn note(&mut self, closed: Seen, seen: Seen) {
+        let lasted_ns = seen.time_ns - closed.time_ns;
+        if self.since.is_none() || lasted_ns >= self.lasted_ns {
+            (self.since, self.last, self.lasted_ns) = (Some(closed), Some(seen), lasted_ns);
+        }
+    }
+}
+
+/// How far one sequence number is ahead of another, modulo 2³² (RFC 9293 §3.4).
+fn ahead(sequence: u32, base: u32) -> i32 {
+    sequence.wrapping_sub(base) as i32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::index::PacketId;
+
+    fn segment(packet: u32, at_ms: i64, sequence: u32, length: u32) -> Segment<'static> {
+        let seen = Seen { packet: PacketId(packet), time_ns: at_ms * 1_000_000 };
+        Segment { seen, sequence, acknowledgment: 0, flags: ACK, window: 100, length, payload: b"", ttl: 64 }
+    }
+
+    #[test]
+    fn data_sent_again_without_acknowledgement_are_a_stall_from_their_first_sending() {
+        let mut talk = Talk::default();
+        for (packet, at_ms) in [(0, 0), (1, 200), (2, 600), (3, 3_200)] {
+            talk.take(&segment(packet, at_ms, 1, 100), true, &mut Vec::new());
+        }
+        let stall = talk.request.stall.map(|stall| (stall.repeats, stall.lasted_ns(), stall.is_over));
+        assert_eq!(stall, Some((3, 3_200_000_000, false)));
+    }
+
+    #[test]
+    fn a_hole_that_is_acknowledged_was_missed_by_the_capture() {
+        let mut talk = Talk::default();
+        talk.take(&segment(0, 0, 1, 100), false, &mut Vec::new());
+        talk.take(&segment(1, 1, 1_549, 100), false, &mut Vec::new());
+        assert_eq!(talk.answer.hole.map(|hole| hole.bytes()), Some(1_448));
+        talk.take(&Segment { acknowledgment: 1_649, ..segment(2, 2, 1, 0) }, true, &mut Vec::new());
+        assert!(talk.answer.hole.is_none());
+    }
+}

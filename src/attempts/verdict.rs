@@ -1,0 +1,582 @@
+//! Decides how each attempt ended.
+
+use hashbrown::HashMap;
+
+use super::datagrams::{Exchange, PINGS_MIN};
+use super::exchange::Says;
+use super::lease::Lease;
+use super::stream::{LARGE_BYTES, Spoken, Talk, Way};
+use super::tls::Handshake;
+use super::{Attempt, Attempts, Kind, Outcome, Request, Service, Told};
+use crate::connections::{Connection, End, Known, Seen};
+use crate::correlate::Evidence;
+use crate::correlate::Vantage;
+use crate::decode::Address;
+use crate::index::{Index, PacketId};
+use crate::time::Nanos;
+
+const SECOND: Nanos = 1_000_000_000;
+/// A SYN unanswered for this long is silence (services §2.3 `syn_watch_s`).
+const SYN_WATCH_NS: Nanos = 3 * SECOND;
+/// A client that gives up after this long without an answer (services §1.4 `mute_s`).
+const MUTE_NS: Nanos = 3 * SECOND;
+/// A request watched for this long (services §1.4 `mute_watch_s`).
+const MUTE_WATCH_NS: Nanos = 10 * SECOND;
+/// Close and reset this soon after the request are the server's word about it (services §1.4).
+const SOON_NS: Nanos = 2 * SECOND;
+/// Repeats without progress (services §1.4 `rtx_n`).
+const REPEATS_MIN: u32 = 3;
+/// Repeats of a large segment while small ones pass (services §1.4).
+const LARGE_REPEATS_MIN: u32 = 2;
+/// Time without progress (services §1.4 `stall_s`).
+const STALL_NS: Nanos = 3 * SECOND;
+/// A receiver that takes nothing for this long (services §1.4 `zerowin_s`).
+const WINDOW_NS: Nanos = SECOND;
+/// Leaving a handshake this soon after the other side's flight (services §1.5 `left_s`).
+const LEFT_NS: Nanos = 3 * SECOND;
+/// Missing bytes from which on they may be a large segment.
+const HOLE_MIN_BYTES: u32 = 500;
+/// A hole that stays open for this long is lost data.
+const HOLE_NS: Nanos = SECOND;
+/// SYNs and requests that leave with no more hops than this are traces.
+const TRACE_TTL_MAX: u8 = 30;
+/// Ports that traceroute counts up from.
+const TRACED: std::ops::RangeInclusive<u16> = 33_434..=33_689;
+/// Statuses of HTTP below 500 that say that the service does not serve (services §1.6).
+const REFUSALS: [u16; 5] = [407, 408, 421, 429, 511];
+
+/// What is judged.
+pub(super) struct Input<'a> {
+    pub index: &'a Index,
+    pub evidence: &'a Evidence,
+    pub attempts: &'a Attempts,
+    pub requests: &'a [Request],
+    pub exchanges: &'a [Exchange],
+    pub leases: &'a [Lease],
+    pub told: &'a [Told],
+}
+
+/// All attempts, not in order.
+pub(super) fn all(input: &Input<'_>) -> Vec<Attempt> {
+    let judge = Judge::new(input);
+    let mut all = Vec::new();
+    let mut requests: HashMap<u32, Vec<&Request>> = HashMap::new();
+    for request in input.requests {
+        requests.entry(request.connection).or_default().push(request);
+    }
+    for (at, (connection, talk)) in input.attempts.connections.iter().zip(&input.attempts.talks).enumerate() {
+        let own = requests.get(&(at as u32)).map(Vec::as_slice).unwrap_or_default();
+        judge.connection(at as u32, connection, talk, own, &mut all);
+    }
+    all.extend(input.exchanges.iter().filter_map(|exchange| judge.exchange(exchange)));
+    all.extend(input.leases.iter().filter_map(|lease| judge.lease(lease)));
+    all
+}
+
+struct Judge<'a> {
+    input: &'a Input<'a>,
+    /// Errors by the ends and the transport of what they quote.
+    errors: HashMap<(End, End, u8), Vec<&'a Told>>,
+    /// The same by the host and port quoted, where a line does not name who asked.
+    printed: HashMap<(End, u8), Vec<&'a Told>>,
+    /// Hosts that sent anything to anybody.
+    heard: std::collections::HashSet<Address>,
+    at_client: bool,
+}
+
+impl<'a> Judge<'a> {
+    fn new(input: &'a Input<'a>) -> Self {
+        let mut errors: HashMap<_, Vec<&Told>> = HashMap::new();
+        let mut printed: HashMap<_, Vec<&Told>> = HashMap::new();
+        for told in input.told {
+            if told.flow.0.1 == 0 && told.flow.2 != 1 && told.flow.2 != 58 {
+                printed.entry((told.flow.1, told.flow.2)).or_default().push(told);
+            } else {
+                errors.entry(told.flow).or_default().push(told);
+            }
+        }
+        let mut heard = std::collections::HashSet::new();
+        for own in &input.attempts.connections {
+            if own.hears_server() {
+                heard.insert(own.server.0);
+            }
+        }
+        heard.extend(input.exchanges.iter().filter(|own| own.answered > 0).map(|own| own.server.0));
+        let at_client = input.evidence.surroundings().vantage == Vantage::Client;
+        Self { input, errors, printed, heard, at_client }
+    }
+
+    /// The time until which something sent at a time was watched.
+    fn watched_ns(&self, since_ns: Nanos) -> Nanos {
+        self.input.evidence.watched_after(since_ns)
+    }
+
+    /// The first unreachable or time exceeded message about a flow in a period.
+    fn error(&self, flow: (End, End, u8), from_ns: Nanos, to_ns: Nanos) -> Option<&'a Told> {
+        let of = |all: Option<&Vec<&'a Told>>| {
+            all?.iter().copied().find(|told| refuses(told) && (from_ns..=to_ns).contains(&told.seen.time_ns))
+        };
+        of(self.errors.get(&flow)).or_else(|| {
+            let own = self.printed.get(&(flow.1, flow.2))?;
+            of(Some(own)).filter(|told| told.flow.0.0 == flow.0.0)
+        })
+    }
+
+    /// Whether silence of a host towards a client can be seen at all: it, or the errors about it, would pass here.
+    fn sees_silence(&self, host: Address) -> bool {
+        !self.input.evidence.one_sided || self.at_client || self.heard.contains(&host)
+    }
+
+    fn connection(
+        &self,
+        at: u32,
+        own: &Connection,
+        talk: &Talk,
+        requests: &[&Request],
+        out: &mut Vec<Attempt>,
+    ) {
+        let settings = &self.input.index.settings;
+        if settings.is_dns_port(own.server.1) {
+            return;
+        }
+        let kind = kind_of(own, talk);
+        let service = Service { host: own.server.0, transport: 6, port: own.server.1 };
+        let first = own.syn.unwrap_or(own.first);
+        let attempt = Attempt {
+            kind,
+            client: own.client,
+            service,
+            first,
+            last: own.last_syn.unwrap_or(first),
+            tries: own.tries.max(1),
+            asks: first.packet,
+            decided: None,
+            outcome: Outcome::Undetermined,
+            answered_ns: 0,
+            handshake_ns: own.accepted.zip(own.last_syn).map_or(0, |(to, from)| (to.time_ns - from.time_ns).max(0)),
+            connection: Some(at),
+        };
+        if !own.is_accepted() && own.is_opened_here() {
+            if let Some(attempt) = self.opening(own, attempt) {
+                out.push(attempt);
+            }
+            return;
+        }
+        if requests.is_empty() {
+            out.push(self.carried(own, talk, attempt));
+            return;
+        }
+        for (number, request) in requests.iter().enumerate() {
+            let begins = if number == 0 { first } else { request.first };
+            let attempt = Attempt { first: begins, last: request.last, asks: request.first.packet, ..attempt };
+            let is_last = number + 1 == requests.len();
+            out.push(self.request(own, talk, attempt, request, is_last));
+        }
+    }
+
+    /// A connection that nobody accepted.
+    fn opening(&self, own: &Connection, attempt: Attempt) -> Option<Attempt> {
+        let flow = (own.client, own.server, 6);
+        let error = self.error(flow, attempt.first.time_ns, Nanos::MAX);
+        if self.is_trace(attempt.first.packet, error) {
+            return None;
+        }
+        let watch_ns = self.watched_ns(attempt.last.time_ns);
+        let outcome = if own.is_refused() {
+            (Outcome::RefusedByReset, own.from_server.reset)
+        } else if let Some(told) = error {
+            let (v6, kind, code) = told.icmp;
+            (Outcome::RefusedByIcmp(v6, kind, code), Some(told.seen))
+        } else if own.from_client.first.is_some() && !own.hears_server() {
+            (Outcome::OneDirection, None)
+        } else if !self.sees_silence(own.server.0) {
+            (Outcome::OneDirection, None)
+        } else if own.tries > 1 || watch_ns >= SYN_WATCH_NS {
+            (Outcome::NoReply, None)
+        } else {
+            (Outcome::Undetermined, None)
+        };
+        Some(Attempt { outcome: outcome.0, decided: outcome.1, ..attempt })
+    }
+
+    /// Whether packets are sent to learn the way: they leave with few hops and meet their end on purpose.
+    fn is_trace(&self, first: PacketId, error: Option<&Told>) -> bool {
+        let ttl = self.input.index.packet(first).map_or(0, |packet| packet.ttl());
+        (1..=TRACE_TTL_MAX).contains(&ttl) && error.is_some_and(|told| matches!(told.icmp, (false, 11, _) | (true, 3, _)))
+    }
+
+    /// What a connection came to that was accepted, or whose beginning was not captured.
+    fn carried(&self, own: &Connection, talk: &Talk, attempt: Attempt) -> Attempt {
+        let handshake = talk.handshake.and_then(|at| self.input.attempts.handshakes.get(at as usize));
+        let done = |outcome, decided| Attempt { outcome, decided, ..attempt };
+        let attempt = match handshake.and_then(|own| own.hello) {
+            Some(hello) => Attempt { asks: hello.packet, ..attempt },
+            None => talk.request.first.map_or(attempt, |asked| Attempt { asks: asked.packet, ..attempt }),
+        };
+        let done = |outcome, decided| Attempt { asks: attempt.asks, ..done(outcome, decided) };
+        if !own.hears_server() && own.from_client.first.is_some() {
+            return done(Outcome::OneDirection, None);
+        }
+        if let Some(handshake) = handshake
+            && let Some((outcome, seen)) = self.handshake(own, talk, handshake)
+        {
+            return done(outcome, Some(seen));
+        }
+        if own.known == Known::BySyn || own.known == Known::ByAccept {
+            if let Some((outcome, seen)) = self.unanswered(own, talk, attempt.kind) {
+                return done(outcome, Some(seen));
+            }
+            if let Some((code, seen)) = talk.refusal.filter(|_| attempt.kind == Kind::Smtp) {
+                // A refused recipient is policy; what the server cannot do now, or not at all, is its failure.
+                if code < 500 || talk.answer.first.is_some_and(|first| first.packet == seen.packet) {
+                    return done(Outcome::Fails(code), Some(seen));
+                }
+            }
+        }
+        if let Some((outcome, seen)) = self.halted(own, talk) {
+            return done(outcome, Some(seen));
+        }
+        let answer = talk.answer.first;
+        let answered_ns = answer
+            .zip(talk.request.first.filter(|_| !attempt.kind.greets()).or(own.accepted))
+            .map_or(0, |(to, from)| (to.time_ns - from.time_ns).max(0));
+        let outcome = match answer {
+            Some(_) => Outcome::Answered,
+            None if own.known == Known::ByPort => Outcome::Undetermined,
+            None if talk.request.first.is_some() => Outcome::Undetermined,
+            None => Outcome::Accepted,
+        };
+        Attempt { answered_ns, ..done(outcome, answer.or(own.accepted)) }
+    }
+
+    /// A TLS handshake that came to nothing.
+    fn handshake(&self, own: &Connection, talk: &Talk, shown: &Handshake) -> Option<(Outcome, Seen)> {
+        if let Some((number, by_client, seen)) = shown.alert.filter(|_| !shown.is_served) {
+            return Some((Outcome::Alert { number, by_client }, seen));
+        }
+        let answer = shown.answer?;
+        let ended = |side: &crate::connections::Sent| {
+            [side.finished, side.reset].into_iter().flatten().min_by_key(|seen| seen.packet)
+        };
+        let (client, server) = (ended(&own.from_client), ended(&own.from_server));
+        // The server's only further record after the client's last flight is one of an alert's size, and it closes.
+        if let (Some(_), Some(server), false) = (shown.server.sealed_alert, server, shown.is_served)
+            && shown.is_13
+            && shown.client.data > 0
+            && client.is_none_or(|client| server.packet <= client.packet)
+        {
+            return Some((Outcome::Left { by_client: false }, server));
+        }
+        if shown.is_done() || talk.answer.hole.is_some() {
+            return None;
+        }
+        let flight = talk.answer.last.unwrap_or(answer);
+        match (client, server) {
+            (Some(client), server)
+                if server.is_none_or(|server| client.packet < server.packet)
+                    && client.time_ns - flight.time_ns <= LEFT_NS =>
+            {
+                Some((Outcome::Left { by_client: true }, client))
+            }
+            (_, Some(server)) if server.time_ns - flight.time_ns <= LEFT_NS => {
+                Some((Outcome::Left { by_client: false }, server))
+            }
+            _ => None,
+        }
+    }
+
+    /// A connection on which the server never sent anything.
+    fn unanswered(&self, own: &Connection, talk: &Talk, kind: Kind) -> Option<(Outcome, Seen)> {
+        if talk.answer.first.is_some() {
+            return None;
+        }
+        let asked = match (kind.greets(), talk.request.first) {
+            // Whoever waits for a greeting has asked by connecting.
+            (true, asked) => own.accepted.or(asked)?,
+            (false, asked) => asked?,
+        };
+        let last = talk.request.last.unwrap_or(asked);
+        let server = [own.from_server.reset, own.from_server.finished].into_iter().flatten().min_by_key(|seen| seen.packet);
+        let client = [own.from_client.reset, own.from_client.finished].into_iter().flatten().min_by_key(|seen| seen.packet);
+        let lost = self.large(own, talk);
+        if lost.is_some() {
+            return lost;
+        }
+        let by_client = client.filter(|client| server.is_none_or(|server| client.packet < server.packet));
+        if let Some(client) = by_client.filter(|client| client.time_ns - last.time_ns > 0) {
+            let waited_ns = client.time_ns - last.time_ns;
+            let known = kind.answers() || kind == Kind::Tcp;
+            // A client that leaves at once only looked whether somebody is there.
+            return (waited_ns >= MUTE_NS && known && talk.request.is_acknowledged())
+                .then_some((Outcome::Mute, client));
+        }
+        if let Some(server) = server {
+            let soon = server.time_ns - last.time_ns <= SOON_NS;
+            if own.from_server.reset.is_some_and(|reset| reset.packet == server.packet) {
+                return Some((self.reset(talk), server));
+            }
+            return soon.then_some((Outcome::Closed, server));
+        }
+        if !talk.request.is_acknowledged() {
+            return None;
+        }
+        let watched = self.watched_ns(last.time_ns) >= MUTE_WATCH_NS;
+        (watched && kind.answers()).then_some((Outcome::Mute, last))
+    }
+
+    /// Who reset a connection: a device nearer by leaves other hops in its packets.
+    fn reset(&self, talk: &Talk) -> Outcome {
+        let differs = talk.reset_ttl > 0 && talk.answer.ttl > 0 && talk.reset_ttl != talk.answer.ttl;
+        if differs { Outcome::ResetByDevice } else { Outcome::Reset }
+    }
+
+    /// Large segments lost while small ones pass.
+    fn large(&self, own: &Connection, talk: &Talk) -> Option<(Outcome, Seen)> {
+        let small_pass = |other: &Way| other.is_acknowledged() || talk.answer.sent > 0 || own.accepted.is_some();
+        if let Some(hole) = talk.answer.hole
+            && hole.bytes() >= HOLE_MIN_BYTES
+            && own.last.time_ns - hole.seen.time_ns + self.watched_ns(own.last.time_ns).min(HOLE_NS) >= HOLE_NS
+            && small_pass(&talk.request)
+        {
+            return Some((Outcome::LargeLost { bytes: hole.bytes(), of_client: false }, hole.seen));
+        }
+        for (way, of_client) in [(&talk.answer, false), (&talk.request, true)] {
+            if let Some(stall) = way.stall.filter(|stall| !stall.is_over)
+                && stall.size >= LARGE_BYTES
+                && stall.repeats >= LARGE_REPEATS_MIN
+                && way.largest < LARGE_BYTES
+                && stall.quiet_ns < SECOND
+            {
+                return Some((Outcome::LargeLost { bytes: 0, of_client }, stall.last));
+            }
+        }
+        None
+    }
+
+    /// Data that did not get through after the connection had worked.
+    fn halted(&self, own: &Connection, talk: &Talk) -> Option<(Outcome, Seen)> {
+        for (way, by_client) in [(&talk.answer, true), (&talk.request, false)] {
+            let mut lasted_ns = way.window.lasted_ns;
+            if way.is_closed()
+                && let Some(since) = way.window.since
+            {
+                let end = own.last.time_ns + self.watched_ns(own.last.time_ns);
+                if own.reset().is_none() {
+                    lasted_ns = lasted_ns.max(end - since.time_ns);
+                }
+            }
+            if lasted_ns >= WINDOW_NS
+                && let Some(last) = way.window.last
+            {
+                return Some((Outcome::Stalled { by_client, lasted_ns }, last));
+            }
+        }
+        if let Some(lost) = self.large(own, talk) {
+            return Some(lost);
+        }
+        for (way, of_client) in [(&talk.request, true), (&talk.answer, false)] {
+            if let Some(stall) = way.stall.filter(|stall| !stall.is_over)
+                && stall.repeats >= REPEATS_MIN
+                && stall.lasted_ns() >= STALL_NS
+            {
+                return Some((Outcome::Silenced { of_client, quiet_ns: stall.quiet_ns }, stall.last));
+            }
+        }
+        let reset = own.from_server.reset?;
+        let asked = talk.request.last?;
+        let answered = talk.answer.last?;
+        // A reset after a complete answer and a close is ordinary.
+        let open = asked.packet > answered.packet
+            || own.from_server.finished.is_none() && own.from_client.finished.is_none() && reset.time_ns - answered.time_ns <= SOON_NS;
+        (open && reset.packet > asked.packet && own.from_client.reset.is_none()).then(|| {
+            let outcome = match self.reset(talk) {
+                Outcome::ResetByDevice => Outcome::ResetByDevice,
+                _ => Outcome::ResetMidway,
+            };
+            (outcome, reset)
+        })
+    }
+
+    /// One request of HTTP.
+    fn request(
+        &self,
+        own: &Connection,
+        talk: &Talk,
+        attempt: Attempt,
+        request: &Request,
+        is_last: bool,
+    ) -> Attempt {
+        let done = |outcome, decided| Attempt { outcome, decided, ..attempt };
+        if let Some((seen, status)) = request.answer {
+            let answered_ns = (seen.time_ns - request.last.time_ns).max(0);
+            let fails = status >= 500 || REFUSALS.contains(&status);
+            let halted = if is_last { self.halted(own, talk) } else { None };
+            return match halted {
+                _ if fails => Attempt { answered_ns, ..done(Outcome::Fails(status), Some(seen)) },
+                Some((outcome, at)) => Attempt { answered_ns, ..done(outcome, Some(at)) },
+                None => Attempt { answered_ns, ..done(Outcome::Answered, Some(seen)) },
+            };
+        }
+        if !own.hears_server() {
+            return done(Outcome::OneDirection, None);
+        }
+        if !is_last {
+            return done(Outcome::Undetermined, None);
+        }
+        if let Some((outcome, seen)) = self.large(own, talk) {
+            return done(outcome, Some(seen));
+        }
+        // Something came after the request that is no beginning of a response: it was missed, or cut.
+        let spoke = talk.answer.last.is_some_and(|last| last.packet > request.first.packet);
+        let after = |seen: Option<Seen>| seen.filter(|seen| seen.packet > request.first.packet);
+        let reset = after(own.from_server.reset);
+        let server = [reset, after(own.from_server.finished)].into_iter().flatten().min_by_key(|seen| seen.packet);
+        let client = [after(own.from_client.reset), after(own.from_client.finished)];
+        let client = client.into_iter().flatten().min_by_key(|seen| seen.packet);
+        let first = client.filter(|client| server.is_none_or(|server| client.packet < server.packet));
+        match (first, server) {
+            _ if spoke => self.halted(own, talk).map_or(done(Outcome::Answered, talk.answer.last), |(outcome, seen)| {
+                done(outcome, Some(seen))
+            }),
+            (Some(client), _) if client.time_ns - request.last.time_ns >= MUTE_NS => {
+                if talk.request.is_acknowledged() {
+                    done(Outcome::Mute, Some(client))
+                } else {
+                    done(Outcome::Silenced { of_client: true, quiet_ns: 0 }, Some(client))
+                }
+            }
+            (Some(client), _) => done(Outcome::Undetermined, Some(client)),
+            (None, Some(server)) if reset.is_some_and(|reset| reset.packet == server.packet) => {
+                done(self.reset(talk), Some(server))
+            }
+            (None, Some(server)) => done(Outcome::Closed, Some(server)),
+            (None, None) => match self.halted(own, talk) {
+                Some((outcome, seen)) => done(outcome, Some(seen)),
+                None if self.watched_ns(request.last.time_ns) >= MUTE_WATCH_NS && talk.request.is_acknowledged() => {
+                    done(Outcome::Mute, Some(request.last))
+                }
+                None => done(Outcome::Undetermined, None),
+            },
+        }
+    }
+
+    /// A request over UDP, or a run of pings.
+    fn exchange(&self, own: &Exchange) -> Option<Attempt> {
+        let transport = if own.kind == Kind::Echo { 1 } else { 17 };
+        let service = Service { host: own.server.0, transport, port: own.server.1 };
+        let attempt = Attempt {
+            kind: own.kind,
+            client: own.client,
+            service,
+            first: own.first,
+            last: own.last,
+            tries: own.tries.max(1),
+            asks: own.first.packet,
+            decided: own.answer,
+            outcome: Outcome::Answered,
+            answered_ns: own.answer.map_or(0, |answer| (answer.time_ns - own.first.time_ns).max(0)),
+            handshake_ns: 0,
+            connection: None,
+        };
+        let flow_transport = match own.server.0 {
+            _ if transport == 17 => 17,
+            host if host.is_v6() => 58,
+            _ => 1,
+        };
+        let flow = match own.kind {
+            Kind::Echo => ((own.client.0, 0), (own.server.0, 0), flow_transport),
+            _ => (own.client, own.server, 17),
+        };
+        let until_ns = own.answer.map_or(Nanos::MAX, |_| own.last.time_ns + SECOND);
+        let error = self.error(flow, own.first.time_ns, until_ns);
+        let is_trace = |told: &Told| {
+            TRACED.contains(&own.server.1) && own.kind == Kind::Udp || self.is_trace(own.first.packet, Some(told))
+        };
+        if error.is_some_and(is_trace) {
+            return None;
+        }
+        let (outcome, decided) = match (own.says, error) {
+            (Says::Fails(code), _) if own.answer.is_some() => (Outcome::Fails(code), own.answer),
+            (Says::Kiss(code), _) if own.answer.is_some() => (Outcome::Kiss(code), own.answer),
+            (Says::NoTime, _) if own.answer.is_some() => (Outcome::NoTime, own.answer),
+            (_, Some(told)) if own.answer.is_none() || own.kind == Kind::Echo && own.tries > 0 => {
+                let (v6, kind, code) = told.icmp;
+                (Outcome::RefusedByIcmp(v6, kind, code), Some(told.seen))
+            }
+            _ if own.kind == Kind::Echo => match own.tries {
+                0 => (Outcome::Answered, own.answer),
+                PINGS_MIN.. if self.sees_silence(own.server.0) => (Outcome::NoReply, None),
+                _ if own.answer.is_some() => (Outcome::Answered, own.answer),
+                _ => (Outcome::Undetermined, None),
+            },
+            _ if own.answer.is_some() => (Outcome::Answered, own.answer),
+            _ if own.waits => (Outcome::Undetermined, None),
+            _ if !own.kind.answers() => (Outcome::OneDirection, None),
+            _ if !self.sees_silence(own.server.0) => (Outcome::OneDirection, None),
+            _ if own.tries > 1 || self.watched_ns(own.last.time_ns) >= own.kind.row().watch_ns => {
+                (Outcome::NoReply, None)
+            }
+            _ => (Outcome::Undetermined, None),
+        };
+        // Of protocols that nobody answers only what is refused is an attempt that tells something.
+        (outcome != Outcome::OneDirection || own.kind.answers()).then_some(Attempt { outcome, decided, ..attempt })
+    }
+
+    /// A client's wish for an address.
+    fn lease(&self, lease: &Lease) -> Option<Attempt> {
+        let first = lease.discover.first.or(lease.request.first)?;
+        let last = lease.request.last.or(lease.discover.last)?;
+        let named = lease.offers.first().map(|offer| offer.server);
+        let port = if lease.v6 { 547 } else { 67 };
+        let service = Service { host: named.unwrap_or_default(), transport: 17, port };
+        let tries = if lease.request.tries > 0 { lease.request.tries } else { lease.discover.tries };
+        let watched = |seen: Seen| self.watched_ns(seen.time_ns) >= Kind::Dhcp.row().watch_ns;
+        let silent = |asked: &super::lease::Asked| asked.tries > 1 || asked.last.is_some_and(watched);
+        let offered = !lease.offers.is_empty() || lease.ack.is_some();
+        let (outcome, decided) = match () {
+            () if lease.decline.is_some() => (Outcome::Declined, lease.decline),
+            () if lease.ack.is_some() => (Outcome::Answered, lease.ack),
+            () if lease.nak.is_some() => (Outcome::Nak, lease.nak.map(|(seen, _)| seen)),
+            () if lease.exhausted.is_some() => (Outcome::NoAddress, lease.exhausted),
+            () if lease.request.tries > 0 && silent(&lease.request) => (Outcome::Unconfirmed, None),
+            () if lease.discover.tries > 0 && !offered && silent(&lease.discover) => (Outcome::NoOffer, None),
+            () => (Outcome::Undetermined, None),
+        };
+        Some(Attempt {
+            kind: Kind::Dhcp,
+            client: (lease.client, if lease.v6 { 546 } else { 68 }),
+            service,
+            first,
+            last,
+            tries,
+            asks: first.packet,
+            decided,
+            outcome,
+            answered_ns: decided.map_or(0, |seen| (seen.time_ns - first.time_ns).max(0)),
+            handshake_ns: 0,
+            connection: None,
+        })
+    }
+}
+
+/// Whether an error says that what it quotes did not arrive: packets too big for a link and redirects do not.
+fn refuses(told: &Told) -> bool {
+    match told.icmp {
+        (false, 3, code) => code != 4,
+        (false, 11, 0) | (true, 1, _) | (true, 3, 0) => true,
+        _ => false,
+    }
+}
+
+/// What a connection is for: what is spoken on it, else what is usual at its port.
+fn kind_of(own: &Connection, talk: &Talk) -> Kind {
+    let usual = Kind::at(6, own.server.1);
+    match talk.spoken {
+        Some(Spoken::Http) => Kind::Http,
+        Some(Spoken::Tls) => Kind::Tls,
+        // What speaks otherwise than its port says is something else.
+        Some(Spoken::Other) if matches!(usual, Kind::Http | Kind::Tls) && talk.request.first.is_some() => Kind::Tcp,
+        Some(Spoken::Greeting(_)) if !usual.greets() => Kind::Tcp,
+        _ => usual,
+    }
+}
