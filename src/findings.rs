@@ -17,6 +17,7 @@ pub mod late;
 pub mod lost_fragments;
 pub mod made_up_names;
 pub mod misaddressed;
+pub mod no_lease;
 pub mod not_sent_on;
 pub mod one_address;
 pub mod parameters;
@@ -30,6 +31,7 @@ pub mod refused;
 pub mod retransmissions;
 pub mod rival_routers;
 pub mod rules;
+pub mod service_words;
 pub mod services;
 pub mod site_down;
 pub mod slow;
@@ -169,6 +171,7 @@ pub static FINDINGS: &[&Rule] = &[
     &failover::RULE,
     &site_down::RULE,
     &services::RULE,
+    &no_lease::RULE,
     &record_quality::RULE,
     &capture_quality::RULE,
 ];

@@ -3,7 +3,7 @@
 use crate::time::Nanos;
 
 /// How an attempt ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Outcome {
     /// It was answered, or the connection carried what it was for.
     Answered,
@@ -134,6 +134,16 @@ impl Outcome {
             Self::NoAddress => "no_address",
             Self::OneDirection => "one_direction",
             Self::Undetermined => "undetermined",
+        }
+    }
+
+    /// The same without how long and how much.
+    pub fn plain(self) -> Self {
+        match self {
+            Self::Stalled { by_client, .. } => Self::Stalled { by_client, lasted_ns: 0 },
+            Self::Silenced { of_client, .. } => Self::Silenced { of_client, quiet_ns: 0 },
+            Self::LargeLost { of_client, .. } => Self::LargeLost { of_client, bytes: 0 },
+            other => other,
         }
     }
 

@@ -155,6 +155,7 @@ impl<'a> Judge<'a> {
             answered_ns: 0,
             handshake_ns: own.accepted.zip(own.last_syn).map_or(0, |(to, from)| (to.time_ns - from.time_ns).max(0)),
             connection: Some(at),
+            counts: (1, 0),
         };
         if !own.is_accepted() && own.is_opened_here() {
             if let Some(attempt) = self.opening(own, attempt) {
@@ -335,7 +336,7 @@ impl<'a> Judge<'a> {
         let small_pass = |other: &Way| other.is_acknowledged() || talk.answer.sent > 0 || own.accepted.is_some();
         if let Some(hole) = talk.answer.hole
             && hole.bytes() >= HOLE_MIN_BYTES
-            && own.last.time_ns - hole.seen.time_ns + self.watched_ns(own.last.time_ns).min(HOLE_NS) >= HOLE_NS
+            && (own.is_over() || self.watched_ns(hole.seen.time_ns) >= HOLE_NS)
             && small_pass(&talk.request)
         {
             return Some((Outcome::LargeLost { bytes: hole.bytes(), of_client: false }, hole.seen));
@@ -477,6 +478,7 @@ impl<'a> Judge<'a> {
             answered_ns: own.answer.map_or(0, |answer| (answer.time_ns - own.first.time_ns).max(0)),
             handshake_ns: 0,
             connection: None,
+            counts: if own.kind == Kind::Echo { (own.asked, own.answered) } else { (1, own.answered.min(1)) },
         };
         let flow_transport = match own.server.0 {
             _ if transport == 17 => 17,
@@ -518,7 +520,7 @@ impl<'a> Judge<'a> {
             }
             _ => (Outcome::Undetermined, None),
         };
-        // Of protocols that nobody answers only what is refused is an attempt that tells something.
+        // Of protocols that nobody answers only what is refused tells something.
         (outcome != Outcome::OneDirection || own.kind.answers()).then_some(Attempt { outcome, decided, ..attempt })
     }
 
@@ -555,6 +557,7 @@ impl<'a> Judge<'a> {
             answered_ns: decided.map_or(0, |seen| (seen.time_ns - first.time_ns).max(0)),
             handshake_ns: 0,
             connection: None,
+            counts: (1, u32::from(decided.is_some())),
         })
     }
 }

@@ -5,8 +5,9 @@ mod judged;
 mod open;
 mod words;
 
-use super::facts::{Facts, Meaning, traffic};
+use super::facts::{Facts, Meaning};
 use super::{Finding, Severity};
+use crate::attempts::{Kind, Outcome};
 use crate::decode::Address;
 use crate::index::PacketId;
 use crate::time::Nanos;
@@ -26,34 +27,16 @@ pub enum OpenKind {
     Unserved,
     /// ICMP errors that explain nothing else.
     Error(Meaning),
-    /// TCP connections that a reset refused.
-    Refused,
-    /// TCP connections that an ICMP error refused.
-    Rejected,
-    /// TCP connections that nobody accepted.
-    Silent,
-    /// TCP connections that were accepted, then reset before data came.
-    ResetEarly,
-    /// Requests over TCP that nobody answered.
-    Mute,
-    /// Data over TCP sent again and again without being acknowledged.
-    Repeated,
-    /// Receivers that took no data for a time.
-    Stalled,
-    /// Fatal TLS alerts.
-    Alert(u8),
-    /// Failed requests over HTTP.
-    Status(u16),
-    /// Requests of a protocol that answers each, without answer.
-    Unanswered(traffic::Kind),
+    /// Attempts at a service that failed, too few to be a failure of their own.
+    Few(Kind, Outcome),
+    /// The same of a service that was served otherwise: single ones are ordinary.
+    Single(Kind, Outcome),
     /// Requests for a link address without reply.
     Neighbour,
     /// Redirects: a router names a better way.
     Redirect,
     /// A path's size was told, and the sender adapted to it.
     PathSize,
-    /// Pings to a host that answers otherwise.
-    PingIgnored,
     /// What is encrypted.
     Encrypted,
     /// TCP connections whose beginning is not in the capture.
@@ -83,7 +66,7 @@ impl OpenKind {
     /// What it means for an all-clear.
     pub fn standing(self) -> Standing {
         match self {
-            Self::Redirect | Self::PathSize | Self::PingIgnored => Standing::Ordinary,
+            Self::Redirect | Self::PathSize | Self::Single(..) => Standing::Ordinary,
             Self::Encrypted
             | Self::Begun
             | Self::Unfinished
@@ -161,14 +144,6 @@ impl Coverage {
     pub fn is_clear(&self) -> bool {
         !self.has_finding && self.unread == 0 && !self.judged.is_empty() && self.open().next().is_none()
     }
-}
-
-/// What is seen of TCP connections before any rule has explained it.
-pub fn unassessed(facts: &Facts<'_>) -> Vec<OpenItem> {
-    let explained = explained::Explained::by(facts, &[]);
-    let mut items = open::Items::new(facts);
-    open::of_connections(facts, &explained, &mut items);
-    items.finish()
 }
 
 /// Works out what the rules had to judge and what they left.

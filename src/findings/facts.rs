@@ -13,18 +13,18 @@ pub mod load;
 pub mod neighbours;
 pub mod one_address;
 pub mod records;
-pub mod resolved;
 pub mod runs;
 pub mod servers;
 pub mod slow;
-pub mod traffic;
 pub mod tries;
+pub mod troubles;
 pub mod uncaptured;
 pub mod unsent;
 
 use std::collections::{BTreeMap, HashMap};
 
 use super::Input;
+use crate::attempts::Attempts;
 use crate::connections::Connection as Tracked;
 use crate::correlate::{Evidence, Problem, Transaction};
 use crate::decode::Address;
@@ -38,7 +38,6 @@ pub use fragments::Pieces;
 pub use hosts::{Host, Sort};
 pub use load::Load;
 pub use neighbours::Conflict;
-pub use resolved::SiteFailure;
 pub use servers::{Answered, Served, Server, ServerKey};
 
 /// Problems looked at in detail; the gravest come first.
@@ -78,8 +77,6 @@ pub struct Facts<'i> {
     pub pieces: Vec<Pieces>,
     /// Load by server and zone.
     pub load: Load,
-    /// Connections that failed although DNS had given the address.
-    pub sites: Vec<SiteFailure>,
     /// Answers of servers that do not serve the zone they were asked for.
     pub lame: Vec<Lame<'i>>,
     /// Servers that deny nearly every name asked of them.
@@ -92,8 +89,10 @@ pub struct Facts<'i> {
     pub runs: Vec<runs::Run>,
     /// Lookups that were answered, but slowly.
     pub slow: Vec<slow::Slow>,
-    /// What passed beside DNS.
-    pub traffic: traffic::Traffic,
+    /// What clients wanted of services beside DNS.
+    pub attempts: Attempts,
+    /// What failed of it.
+    pub troubles: troubles::Troubles,
     /// ICMP errors about queries nobody sent.
     pub unsent: Vec<PacketId>,
     /// Every packet has the DNS port: a capture filter by port leaves out ICMP errors, which have none.
@@ -125,9 +124,9 @@ impl<'i> Facts<'i> {
             let other = scope.spawn(|| (load::measure(input), denials::collect(input)));
             facts.errors = errors::read(&mut facts);
             hosts::watch(&mut facts);
+            facts.attempts = Attempts::follow(facts.index, facts.evidence);
             connections::follow(&mut facts);
             connections::reject(&mut facts.connections, &facts.errors);
-            facts.traffic = traffic::watch(&facts);
             facts.pieces = fragments::collect(&mut facts);
             facts.answered = servers::answered(input);
             let tally = servers::tally(input);
@@ -138,7 +137,6 @@ impl<'i> Facts<'i> {
         facts.served = tally.served;
         facts.notes.extend(tally.notes);
         facts.load = load;
-        facts.sites = resolved::failures(&facts);
         facts.lame = delegations::lame(&facts);
         facts.denials = denials::find(&facts, denied);
         facts.slow = slow::find(&facts);
@@ -150,6 +148,7 @@ impl<'i> Facts<'i> {
         facts.one_address = one_address::find(&facts);
         facts.routers = advertisements::find(&facts);
         facts.unsent = unsent::find(&facts);
+        facts.troubles = troubles::find(&facts);
         facts.uncaptured = uncaptured::find(&facts);
         facts
     }
@@ -172,14 +171,14 @@ impl<'i> Facts<'i> {
             answered: Answered::default(),
             pieces: Vec::new(),
             load: Load::default(),
-            sites: Vec::new(),
             lame: Vec::new(),
             denials: Vec::new(),
             contested: Vec::new(),
             one_address: Vec::new(),
             runs: Vec::new(),
             slow: Vec::new(),
-            traffic: traffic::Traffic::default(),
+            attempts: Attempts::default(),
+            troubles: troubles::Troubles::default(),
             unsent: Vec::new(),
             uncaptured: Vec::new(),
             port_only: has_dns_port_only(input.index),

@@ -11,11 +11,12 @@ pub mod weighing;
 pub mod wording;
 
 use super::facts::Facts;
+use super::facts::troubles::Trouble;
 use super::{Finding, Input};
 use crate::decode::Address;
 use crate::index::PacketId;
 pub use catalogue::{CATALOGUE, Cause, Class, Entry, Role};
-use scene::Scene;
+use scene::{Incident, Scene};
 
 /// A change of a ledger by the analyst: a row switched off or weighed otherwise, or a row of their own.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -154,6 +155,10 @@ pub struct Check {
 /// What a sentence is about; a report leaves out topics that another of its parts tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Topic {
+    /// What failed, how often, for whom: as packets show it.
+    Failure,
+    /// What it means for people.
+    Effect,
     /// The cause: what was seen and what it shows.
     Cause,
     /// Explanations that send the same packets.
@@ -202,6 +207,10 @@ pub struct Assessment {
     pub would_change: Vec<String>,
     /// ATT&CK techniques, only where the rule allows.
     pub attack: Vec<String>,
+    /// The failure of a service beside DNS it is about.
+    pub trouble: Option<Box<Trouble>>,
+    /// How grave it is, where it is known; `None` for incidents that their finding rates.
+    pub severity: Option<super::Severity>,
 }
 
 impl Assessment {
@@ -256,8 +265,22 @@ pub(super) fn assess_facts(facts: &Facts<'_>, findings: &[Finding], changes: &[C
 
 fn assess_scene(scene: &Scene<'_, '_>, changes: &[Change]) -> Assessment {
     let (ledger, classing) = weighing::weigh(scene);
-    let hypotheses = verdicts::judge(ledger, classing, changes);
+    let mut hypotheses = verdicts::judge(ledger, classing, changes);
+    let trouble = match scene.incident {
+        Some(Incident::Service(trouble)) => Some(trouble),
+        _ => None,
+    };
+    if trouble.is_some() {
+        // The catalogue names causes as they are for DNS.
+        hypotheses.iter_mut().for_each(|own| own.title = catalogue::service_title(own.cause));
+    }
     let mut assessment = Assessment { problem: scene.problem, hypotheses, ..Assessment::default() };
+    assessment.severity = match (trouble, scene.problem) {
+        (Some(trouble), _) => Some(trouble.severity),
+        (None, Some(problem)) => Some(super::gravity::of(scene.facts, problem)),
+        (None, None) => None,
+    };
+    assessment.trouble = trouble.map(|trouble| Box::new(trouble.clone()));
     assessment.attack = verdicts::attack(&assessment.hypotheses);
     assessment.title = wording::title::of(scene, &assessment);
     let problem = scene.problem.and_then(|at| scene.facts.evidence.problems.get(at));

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use super::facts::troubles::{Sort, Trouble};
 use super::facts::{Connection, Ending, Facts};
-use super::{Count, Finding, Rule, Severity, rules};
+use super::{Count, Finding, Rule, Severity, rules, services};
+use crate::attempts::Face;
 use crate::decode::Address;
 use crate::index::PacketId;
 use crate::time::Nanos;
@@ -13,22 +15,27 @@ pub static RULE: Rule = Rule {
     id: "tcp-failures",
     title: "TCP connections refused or unanswered",
     doc: "Connection attempts to one address and port that met a reset, an ICMP error or silence (three seconds without \
-          SYN-ACK). Low from three on, at a DNS port from two on, when none succeeds, otherwise info; a connection that carried \
-          data both ways meanwhile is a success.",
+          SYN-ACK, or a repeated SYN). Severity by services §4.6; at a DNS port low from two on when none succeeds, otherwise info.",
     run,
 };
 
 /// A SYN unanswered for this long is silence.
 const WATCH_NS: Nanos = 3_000_000_000;
-/// Failed connections to one service from which they are told.
-const FEW: usize = 3;
-/// The same at a port of DNS.
+/// Failed connections to a port of DNS from which they are told.
 const FEW_DNS: usize = 2;
+
+const TCP: u8 = 6;
 
 fn run(facts: &Facts<'_>) -> Vec<Finding> {
     let (_, end_ns) = facts.span();
     let mut by_service: BTreeMap<(Address, u16), (Vec<&Connection>, u64)> = BTreeMap::new();
-    for connection in &facts.connections {
+    let own = |trouble: &&Trouble| {
+        trouble.sort == Sort::Failed(Face::Unreached)
+            && trouble.resolved.is_none()
+            && trouble.service().transport == TCP
+    };
+    let told = facts.troubles.all.iter().filter(own).map(|trouble| services::finding(facts, RULE.id, trouble));
+    for connection in facts.connections.iter().filter(|own| facts.is_dns_port(own.server.1)) {
         let watched = end_ns - connection.last_syn_ns >= WATCH_NS;
         match connection.ending {
             Ending::Accepted => by_service.entry(connection.server).or_default().1 += 1,
@@ -36,13 +43,9 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
             _ => by_service.entry(connection.server).or_default().0.push(connection),
         }
     }
-    let scanned = |service: &(Address, u16)| facts.sites.iter().any(|site| site.site == *service);
-    by_service
+    let of_dns = by_service
         .into_iter()
-        .filter(|(service, (failed, _))| {
-            let few = if facts.is_dns_port(service.1) { FEW_DNS } else { FEW };
-            failed.len() >= few && !scanned(service)
-        })
+        .filter(|(_, (failed, _))| failed.len() >= FEW_DNS)
         .map(|((address, port), (failed, accepted))| {
             let ended = |ending: &[Ending]| failed.iter().filter(|c| ending.contains(&c.ending)).count();
             let rejected = ended(&[Ending::Rejected]);
@@ -89,6 +92,6 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
                 filter,
                 code: None,
             }
-        })
-        .collect()
+        });
+    told.chain(of_dns).collect()
 }

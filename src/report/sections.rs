@@ -8,6 +8,7 @@ mod findings;
 mod opening;
 mod outage;
 mod problem;
+mod services;
 mod timeline;
 
 use super::facts::{Facts, Inventory, PROBLEMS_MAX};
@@ -96,11 +97,13 @@ impl<'i> Builder<'i> {
     }
 
     fn title(&self) -> String {
-        let Some(facts) = self.facts.first() else {
-            let first = self.incidents().first().map(|assessment| assessment.title.clone());
-            return match first {
-                Some(Some(title)) => title,
-                Some(None) => format!("A failure that this {} cannot assess", self.record),
+        let incidents = self.incidents();
+        let Some(facts) = self.facts.first().filter(|_| !self.leads_beside_dns()) else {
+            let first = incidents.first();
+            return match first.map(|own| (&own.title, &own.trouble)) {
+                Some((Some(title), Some(trouble))) => services::title(self, title, trouble),
+                Some((Some(title), None)) => title.clone(),
+                Some((None, _)) => format!("A failure that this {} cannot assess", self.record),
                 None => coverage::title(self),
             };
         };
@@ -115,6 +118,13 @@ impl<'i> Builder<'i> {
             super::words::signature(&facts.problem.signature),
             outage::rescued(facts)
         )
+    }
+
+    /// Whether something beside DNS failed more gravely than any lookup.
+    pub fn leads_beside_dns(&self) -> bool {
+        let dns = self.assessment(0).and_then(|own| own.severity);
+        let beside = self.incidents().first().and_then(|own| own.severity);
+        self.facts.is_empty() || beside.is_some() && beside > dns
     }
 
     /// The assessment of a problem by its position.
@@ -143,9 +153,15 @@ impl<'i> Builder<'i> {
             .filter_map(of)
             .map(|(key, assessment, at)| (key, assessment, self.facts.get(at)))
             .collect();
+        let mut beside: Vec<(String, &'i Assessment, Option<&Facts<'i>>)> = Vec::new();
         for (number, assessment) in self.incidents().into_iter().enumerate() {
-            out.push((format!("incident.{}", number + 1), assessment, None));
+            beside.push((format!("incident.{}", number + 1), assessment, None));
         }
+        if self.leads_beside_dns() {
+            beside.append(&mut out);
+            return beside;
+        }
+        out.append(&mut beside);
         out
     }
 

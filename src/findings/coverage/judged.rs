@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::explained::is_served;
-use super::{OpenItem, OpenKind, Standing, traffic};
-use crate::decode::Address;
-use crate::findings::facts::{Ending, Facts};
+use super::{OpenItem, OpenKind, Standing};
+use crate::attempts::{Kind, Outcome};
+use crate::findings::facts::Facts;
 use crate::findings::{Finding, Severity};
 use crate::index::PacketId;
 use crate::index::segment::flags;
@@ -16,10 +16,8 @@ use crate::protocols::ProtocolId;
 pub enum Service {
     /// Lookups.
     Dns,
-    /// Connections to a TCP port.
-    Tcp(u16),
-    /// Requests over UDP or ICMP.
-    Asked(traffic::Kind),
+    /// Another service: what it is, its IP protocol and port.
+    Of(Kind, u8, u16),
     /// Requests for link addresses.
     Neighbours,
 }
@@ -40,24 +38,29 @@ pub struct Judged {
 /// Everything that asks and is answered, most attempts first.
 pub(super) fn services(facts: &Facts<'_>, open: &[OpenItem], found: &[Finding]) -> Vec<Judged> {
     let mut tally: BTreeMap<Service, (u64, u64)> = BTreeMap::new();
-    let mut note = |service: Service, served: bool| {
+    let note = |tally: &mut BTreeMap<Service, (u64, u64)>, service: Service, served: bool| {
         let (attempts, given) = tally.entry(service).or_default();
         *attempts += 1;
         *given += u64::from(served);
     };
     for transaction in &facts.evidence.transactions {
-        note(Service::Dns, is_served(transaction));
+        note(&mut tally, Service::Dns, is_served(transaction));
     }
-    for connection in facts.connections.iter().filter(|own| own.is_heard() || !facts.evidence.one_sided) {
-        note(Service::Tcp(connection.server.1), connection.ending == Ending::Accepted);
-    }
-    for exchange in &facts.traffic.exchanges {
-        note(Service::Asked(exchange.kind), exchange.answered > 0);
+    for own in &facts.attempts.all {
+        let judged = !matches!(own.outcome, Outcome::Undetermined | Outcome::OneDirection);
+        if !judged || !own.kind.answers() && own.kind != Kind::Tcp {
+            continue;
+        }
+        let service = Service::Of(own.kind, own.service.transport, own.service.port);
+        let (attempts, given) = tally.entry(service).or_default();
+        let (asked, answered) = if own.kind == Kind::Echo { own.counts } else { (1, u32::from(own.outcome.is_served())) };
+        *attempts += u64::from(asked);
+        *given += u64::from(answered);
     }
     for (target, heard) in &facts.neighbours {
         // Who spoke once and then no more did not answer.
         let gone = facts.runs.iter().any(|run| run.target == *target);
-        note(Service::Neighbours, *heard && !gone);
+        note(&mut tally, Service::Neighbours, *heard && !gone);
     }
     let mut concerned: BTreeSet<Service> =
         open.iter().filter(|item| item.kind.standing() == Standing::Open).filter_map(service_of).collect();
@@ -67,6 +70,10 @@ pub(super) fn services(facts: &Facts<'_>, open: &[OpenItem], found: &[Finding]) 
         .flat_map(|finding| finding.frames.iter().take(FRAMES_LOOKED_AT));
     for packet in grave {
         concerned.extend(services_of(facts, *packet));
+    }
+    let told = facts.troubles.all.iter().filter(|trouble| trouble.severity > Severity::Info);
+    for (service, kind) in told.flat_map(|trouble| &trouble.services) {
+        concerned.insert(Service::Of(*kind, service.transport, service.port));
     }
     let judged = tally.into_iter().map(|(service, (attempts, served))| Judged {
         service,
@@ -100,8 +107,7 @@ fn services_of(facts: &Facts<'_>, packet: PacketId) -> Vec<Service> {
         return vec![Service::Dns];
     }
     match transport {
-        6 => ports.into_iter().map(Service::Tcp).collect(),
-        17 => ports.into_iter().filter_map(traffic::Kind::of_port).map(Service::Asked).collect(),
+        6 | 17 => ports.into_iter().map(|port| Service::Of(Kind::at(transport, port), transport, port)).collect(),
         _ => Vec::new(),
     }
 }
@@ -111,12 +117,10 @@ fn service_of(item: &OpenItem) -> Option<Service> {
     match item.kind {
         OpenKind::Undetermined | OpenKind::Unserved => Some(Service::Dns),
         OpenKind::Neighbour => Some(Service::Neighbours),
-        OpenKind::Unanswered(kind) => Some(Service::Asked(kind)),
-        _ if item.ends.transport == 6 && item.ends.server != Address::None => {
-            Some(Service::Tcp(item.ends.port))
-        }
-        OpenKind::Error(_) if item.ends.transport == 17 => {
-            traffic::Kind::of_port(item.ends.port).map(Service::Asked)
+        OpenKind::Few(kind, _) => Some(Service::Of(kind, item.ends.transport, item.ends.port)),
+        OpenKind::Error(_) if matches!(item.ends.transport, 6 | 17) => {
+            let (transport, port) = (item.ends.transport, item.ends.port);
+            Some(Service::Of(Kind::at(transport, port), transport, port))
         }
         _ => None,
     }

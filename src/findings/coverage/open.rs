@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::explained::{Explained, is_served};
 use super::{Ends, OpenItem, OpenKind};
+use crate::attempts::{self, Face};
 use crate::correlate::lookups::LookupId;
 use crate::correlate::{Outcome, TransactionId};
 use crate::decode::Address;
 use crate::findings::facts::runs::Wanted;
-use crate::findings::facts::traffic::{Exchange, Kind, Says, Seen, Talk};
-use crate::findings::facts::{Connection, Ending, ErrorFact, Facts, Meaning};
+use crate::findings::facts::{Facts, Meaning};
 use crate::findings::{path_size, rules};
 use crate::index::PacketId;
 use crate::index::segment::flags;
@@ -23,23 +23,8 @@ const LISTED_MAX: usize = 12;
 const FRAMES_MAX: usize = 256;
 /// Clients counted of one thing.
 const CLIENTS_MAX: usize = 1_024;
-/// An attempt is followed for this long; later ones end with the capture.
-const WATCH_NS: Nanos = 1_000_000_000;
-/// A request over TCP may take this long (services §1.4).
-const MUTE_NS: Nanos = 3_000_000_000;
-/// A receiver that takes nothing for this long is stalled (services §1.4).
-const STALL_NS: Nanos = 1_000_000_000;
-/// Repeats of one segment without acknowledgement from which on it is no ordinary loss.
-const REPEATS_MIN: u32 = 2;
 /// A served attempt of the same client at the same service this soon makes a failed one ordinary (services §1.1).
 const GROUP_NS: Nanos = 3_000_000_000;
-/// Requests to the same server that may go unanswered one by one (services §1.9).
-const REQUESTS_MIN: u64 = 2;
-/// A lone request is watched for this long (services §1.2).
-const ANSWER_NS: Nanos = 5_000_000_000;
-/// Pings in a row that may go unanswered (services §1.9).
-const PINGS_MIN: u64 = 3;
-
 /// The things found so far.
 pub(super) struct Items<'f, 'i> {
     facts: &'f Facts<'i>,
@@ -154,34 +139,19 @@ pub(super) fn collect(facts: &Facts<'_>, explained: &Explained<'_, '_>, items: &
     record(facts, items);
     lookups(facts, explained, items);
     errors(facts, explained, items);
-    connections(facts, explained, items);
-    complaints(facts, explained, items);
-    exchanges(facts, explained, items);
+    attempts(facts, explained, items);
     neighbours(facts, explained, items);
-    let traffic = &facts.traffic;
+    let followed = &facts.attempts;
     let unseen = [
-        (OpenKind::Encrypted, &traffic.encrypted),
-        (OpenKind::Begun, &traffic.strangers),
-        (OpenKind::OneWay, &traffic.one_way),
+        (OpenKind::Encrypted, followed.encrypted),
+        (OpenKind::Begun, followed.strangers),
+        (OpenKind::OneWay, followed.one_way),
     ];
-    for (kind, seen) in unseen {
-        if seen.count > 0 {
-            items.count(kind, Ends::default(), &seen_frames(seen), seen.count);
+    for (kind, (count, first)) in unseen {
+        if count > 0 {
+            items.count(kind, Ends::default(), first.as_slice(), count);
         }
     }
-}
-
-/// Looks at TCP connections and what passes on them.
-pub(super) fn of_connections(facts: &Facts<'_>, explained: &Explained<'_, '_>, items: &mut Items<'_, '_>) {
-    connections(facts, explained, items);
-    complaints(facts, explained, items);
-}
-
-fn seen_frames(seen: &Seen) -> Vec<PacketId> {
-    let mut frames = seen.packets.clone();
-    frames.extend(seen.last);
-    frames.dedup();
-    frames
 }
 
 /// Packets that were not read, not captured whole, or lost while capturing.
@@ -283,178 +253,43 @@ fn errors(facts: &Facts<'_>, explained: &Explained<'_, '_>, items: &mut Items<'_
     }
 }
 
-/// TCP connections that came to nothing, or carried requests without an answer.
-fn connections(facts: &Facts<'_>, explained: &Explained<'_, '_>, items: &mut Items<'_, '_>) {
-    let mut served: BTreeMap<(Address, (Address, u16)), Vec<Nanos>> = BTreeMap::new();
-    for connection in &facts.connections {
-        if connection.ending == Ending::Accepted && connection.served {
-            served.entry((connection.client.0, connection.server)).or_default().push(connection.time_ns);
-        }
+/// Attempts at services beside DNS that failed and that no trouble tells of, and those whose end cannot be told.
+fn attempts(facts: &Facts<'_>, explained: &Explained<'_, '_>, items: &mut Items<'_, '_>) {
+    let all = &facts.attempts.all;
+    let told: HashSet<u32> = facts.troubles.all.iter().flat_map(|trouble| trouble.failed.iter().copied()).collect();
+    let mut served: BTreeMap<(Address, attempts::Service), Vec<Nanos>> = BTreeMap::new();
+    let mut serving: HashSet<attempts::Service> = HashSet::new();
+    for own in all.iter().filter(|own| own.outcome == attempts::Outcome::Answered) {
+        served.entry((own.client.0, own.service)).or_default().push(own.first.time_ns);
+        serving.insert(own.service);
     }
-    let (_, end_ns) = facts.span();
-    let answering: HashSet<(Address, u16)> =
-        facts.connections.iter().filter(|own| own.is_heard()).map(|own| own.server).collect();
-    for (connection, talk) in facts.connections.iter().zip(&facts.traffic.talks) {
-        if explained.has(connection.syn) || connection.decided.is_some_and(|packet| explained.has(packet)) {
+    for (at, own) in all.iter().enumerate() {
+        let frames = own.frames();
+        if told.contains(&(at as u32)) || frames.iter().any(|packet| explained.has(*packet)) {
             continue;
         }
-        let key = (connection.client.0, connection.server);
-        let rescued = served.get(&key).is_some_and(|times| {
-            let next = times.partition_point(|time_ns| *time_ns < connection.time_ns);
-            times.get(next).is_some_and(|time_ns| time_ns - connection.time_ns <= GROUP_NS)
+        let rescued = served.get(&(own.client.0, own.service)).is_some_and(|times| {
+            let next = times.partition_point(|time_ns| *time_ns < own.first.time_ns);
+            times.get(next).is_some_and(|time_ns| time_ns - own.first.time_ns <= GROUP_NS)
         });
-        let ends = ends_of(connection);
-        let (kind, frames) = match connection.ending {
-            // Where a client goes on as if it were answered, the other direction was not captured.
-            Ending::Silent | Ending::Accepted if !connection.is_heard() && talk.request.sent > 0 => {
-                (OpenKind::OneDirection, vec![connection.syn])
-            }
-            Ending::Silent if facts.evidence.one_sided && !answering.contains(&connection.server) => {
-                (OpenKind::OneDirection, vec![connection.syn])
-            }
-            Ending::Silent if connection.tries == 1 && end_ns - connection.time_ns < WATCH_NS => {
-                (OpenKind::Unfinished, vec![connection.syn])
-            }
-            Ending::Silent | Ending::Refused | Ending::Rejected if rescued => continue,
-            Ending::Silent => (OpenKind::Silent, vec![connection.syn, connection.last_syn]),
-            Ending::Refused => (OpenKind::Refused, frames_of(connection)),
-            Ending::Rejected => (OpenKind::Rejected, frames_of(connection)),
-            Ending::ResetLater => (OpenKind::ResetEarly, frames_of(connection)),
-            Ending::Accepted if is_told(facts, explained, talk) => continue,
-            Ending::Accepted => {
-                carried((facts, end_ns), explained, (connection, talk), items);
-                continue;
-            }
-        };
-        items.add(kind, ends, &frames);
-    }
-}
-
-fn ends_of(connection: &Connection) -> Ends {
-    Ends {
-        client: connection.client.0,
-        server: connection.server.0,
-        port: connection.server.1,
-        transport: 6,
-        sender: Address::None,
-    }
-}
-
-fn frames_of(connection: &Connection) -> Vec<PacketId> {
-    [Some(connection.syn), connection.decided].into_iter().flatten().collect()
-}
-
-/// Whether a connection carried a question whose failure is told.
-fn is_told(facts: &Facts<'_>, explained: &Explained<'_, '_>, talk: &Talk) -> bool {
-    let requests = [talk.request.first, talk.request.last].into_iter().flatten();
-    let mut requests = requests.filter_map(|request| facts.evidence.transaction_of(request));
-    requests.any(|id| explained.has_failure(id))
-}
-
-/// What is odd about a connection that came about.
-fn carried(
-    (facts, end_ns): (&Facts<'_>, Nanos),
-    explained: &Explained<'_, '_>,
-    (connection, talk): (&Connection, &Talk),
-    items: &mut Items<'_, '_>,
-) {
-    let ends = ends_of(connection);
-    if let (Some(first), Some(last)) = (talk.unanswered_since(), talk.request.last) {
-        let until_ns = talk.ended.unwrap_or(end_ns);
-        let kind = if until_ns - facts.time(first) >= MUTE_NS || talk.ended.is_some() {
-            OpenKind::Mute
-        } else {
-            OpenKind::Unfinished
-        };
-        if !explained.has(first) {
-            items.add(kind, ends, &[first, last]);
-        }
-        return;
-    }
-    for way in [&talk.request, &talk.answer] {
-        let told = |seen: &Seen| seen_frames(seen).iter().any(|packet| explained.has(*packet));
-        if way.most >= REPEATS_MIN && !told(&way.repeats) {
-            items.add(OpenKind::Repeated, ends, &seen_frames(&way.repeats));
-        }
-        let closed_ns = way.stall.closed_ns.map_or(0, |closed_ns| end_ns - closed_ns);
-        if way.stall.longest_ns.max(closed_ns) >= STALL_NS && !told(&way.stall.seen) {
-            items.add(OpenKind::Stalled, ends, &seen_frames(&way.stall.seen));
-        }
-    }
-}
-
-fn complaints(facts: &Facts<'_>, explained: &Explained<'_, '_>, items: &mut Items<'_, '_>) {
-    let complaints = &facts.traffic.complaints;
-    let connections = facts.connections.iter().filter(|_| !complaints.is_empty());
-    let opened: HashSet<_> = connections.map(|connection| (connection.client, connection.server)).collect();
-    for complaint in complaints.iter().filter(|one| !explained.has(one.packet)) {
-        let kind = match complaint.says {
-            Says::Alert(description) => OpenKind::Alert(description),
-            Says::Status(status) => OpenKind::Status(status),
-        };
-        let by_client = opened.contains(&(complaint.from, complaint.to));
-        let (client, server) =
-            if by_client { (complaint.from, complaint.to) } else { (complaint.to, complaint.from) };
         let ends = Ends {
-            client: client.0,
-            server: server.0,
-            port: server.1,
-            transport: 6,
-            sender: complaint.from.0,
-        };
-        items.add(kind, ends, &[complaint.packet]);
-    }
-}
-
-/// Requests over UDP and ICMP without answer.
-fn exchanges(facts: &Facts<'_>, explained: &Explained<'_, '_>, items: &mut Items<'_, '_>) {
-    let (_, end_ns) = facts.span();
-    let traced: HashSet<Address> = facts
-        .errors
-        .iter()
-        .filter(|error| error.meaning == Meaning::HopsExceeded)
-        .filter_map(ErrorFact::refused_destination)
-        .collect();
-    let living = living(facts);
-    for exchange in &facts.traffic.exchanges {
-        if !is_unanswered(exchange, end_ns)
-            || exchange.kind == Kind::Echo && traced.contains(&exchange.server.0)
-            || exchange.open_packets().iter().any(|packet| explained.has(*packet))
-        {
-            continue;
-        }
-        let kind = match exchange.kind {
-            Kind::Echo if living.contains(&exchange.server.0) => OpenKind::PingIgnored,
-            kind => OpenKind::Unanswered(kind),
-        };
-        let ends = Ends {
-            client: exchange.client,
-            server: exchange.server.0,
-            port: exchange.server.1,
-            transport: if exchange.kind == Kind::Echo { 1 } else { 17 },
+            client: own.client.0,
+            server: own.service.host,
+            port: own.service.port,
+            transport: own.service.transport,
             sender: Address::None,
         };
-        items.count(kind, ends, exchange.open_packets(), exchange.open.count);
-    }
-}
-
-/// Hosts that answer something else than pings.
-fn living(facts: &Facts<'_>) -> HashSet<Address> {
-    let accepted = facts.connections.iter().filter(|connection| connection.ending == Ending::Accepted);
-    let answering = facts.servers.iter().filter(|(_, server)| !server.answers.is_empty());
-    accepted.map(|connection| connection.server.0).chain(answering.map(|(key, _)| key.0)).collect()
-}
-
-fn is_unanswered(exchange: &Exchange, end_ns: Nanos) -> bool {
-    let watched_ns = end_ns - exchange.last_ns;
-    let never = exchange.answered == 0;
-    match exchange.kind {
-        _ if exchange.open.count == 0 => false,
-        Kind::Echo => exchange.open.count >= PINGS_MIN,
-        Kind::Quic | Kind::Doq | Kind::Dhcp => {
-            never && (exchange.open.count >= REQUESTS_MIN || watched_ns >= ANSWER_NS)
-        }
-        _ => exchange.open.count >= REQUESTS_MIN || never && watched_ns >= ANSWER_NS,
+        let outcome = own.outcome.plain();
+        let kind = match outcome {
+            attempts::Outcome::OneDirection => OpenKind::OneDirection,
+            attempts::Outcome::Undetermined if own.service.transport == 6 => OpenKind::Unfinished,
+            _ if outcome.face().is_none() || rescued && outcome.face() == Some(Face::Unreached) => continue,
+            _ if serving.contains(&own.service) && matches!(outcome.face(), Some(Face::Cut | Face::Tls)) => {
+                OpenKind::Single(own.kind, outcome)
+            }
+            _ => OpenKind::Few(own.kind, outcome),
+        };
+        items.add(kind, ends, &frames);
     }
 }
 

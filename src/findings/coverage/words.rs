@@ -1,7 +1,9 @@
 //! The words for what was judged and what was not; every place that says either takes them from here.
 
 use super::{Coverage, Judged, OpenItem, OpenKind, Service, Standing};
+use crate::attempts;
 use crate::decode::Address;
+use crate::findings::service_words;
 use crate::findings::rules::counted;
 use crate::text::thousands;
 use crate::time;
@@ -18,8 +20,7 @@ impl Service {
     pub fn name(self) -> String {
         match self {
             Self::Dns => "DNS".to_owned(),
-            Self::Tcp(port) => format!("TCP port {port}"),
-            Self::Asked(kind) => kind.name().to_owned(),
+            Self::Of(kind, transport, port) => service_words::kind(attempts::Service { host: Address::None, transport, port }, kind),
             Self::Neighbours => "link addresses (ARP, ND)".to_owned(),
         }
     }
@@ -29,12 +30,7 @@ impl Judged {
     /// `DNS (9 of 10 questions answered)`.
     pub fn words(&self) -> String {
         let (served, attempts) = (thousands(self.served), thousands(self.attempts));
-        let what = match self.service {
-            Service::Dns => "answered",
-            Service::Tcp(_) => "accepted",
-            Service::Asked(_) | Service::Neighbours => "answered",
-        };
-        format!("{} ({served} of {attempts} {what})", self.service.name())
+        format!("{} ({served} of {attempts} answered)", self.service.name())
     }
 }
 
@@ -67,49 +63,10 @@ impl OpenItem {
             OpenKind::PathSize => {
                 format!("the size a path takes was told {}{}", count("time", "times"), self.about())
             }
-            OpenKind::Refused => format!("{} {was} refused by a reset", self.connections()),
-            OpenKind::Rejected => format!("{} {was} refused by an ICMP error", self.connections()),
-            OpenKind::Silent => format!("{} got no reply", self.connections()),
-            OpenKind::ResetEarly => {
-                format!("{} {was} accepted, then reset before any data came back", self.connections())
+            OpenKind::Few(kind, outcome) | OpenKind::Single(kind, outcome) => {
+                let (one, many) = service_words::unit_of(kind, outcome);
+                format!("{}{between} {was} {}", count(one, many), service_words::how(outcome, kind))
             }
-            OpenKind::Mute => {
-                format!("{} {was} accepted, but what was asked got no answer", self.connections())
-            }
-            OpenKind::Repeated => {
-                format!(
-                    "in {} the same data {was} sent again and again and not acknowledged",
-                    self.connections()
-                )
-            }
-            OpenKind::Stalled => {
-                format!("in {} a side took no data for a time (window 0)", self.connections())
-            }
-            OpenKind::Alert(description) => format!(
-                "{} (TLS alert {description}{}){between}, sent by {}",
-                count(
-                    "handshake or session ended with a fatal alert",
-                    "handshakes or sessions ended with a fatal alert"
-                ),
-                alert_name(description).map_or_else(String::new, |name| format!(" {name}")),
-                self.ends.sender
-            ),
-            OpenKind::Status(status) => {
-                format!(
-                    "{}{between} {was} answered with status {status}",
-                    count("HTTP request", "HTTP requests")
-                )
-            }
-            OpenKind::Unanswered(kind) => {
-                format!(
-                    "{}{between} got no answer",
-                    count(&format!("{} request", kind.name()), &format!("{} requests", kind.name()))
-                )
-            }
-            OpenKind::PingIgnored => format!(
-                "{}{between} got no answer, though the host answers otherwise",
-                count("ping", "pings")
-            ),
             OpenKind::Neighbour => {
                 format!(
                     "{}{between} got no reply",
@@ -142,14 +99,15 @@ impl OpenItem {
             OpenKind::Error(_) => "they belong to no failure that a rule judges",
             OpenKind::Redirect => "a router names a better way; traffic goes on",
             OpenKind::PathSize => "the sender adapted, as it should",
-            OpenKind::PingIgnored => "hosts may ignore pings",
+            OpenKind::Single(..) => "single ones happen in health; the service served others",
+            OpenKind::Few(..) => "too few to be told as a failure",
             OpenKind::Neighbour => "nothing else shows whether the address is in use",
             OpenKind::Encrypted => "encrypted content is not visible",
             OpenKind::Begun | OpenKind::Unfinished => "only a part of them is in the capture",
             OpenKind::OneDirection => "the other direction is not in the capture",
             OpenKind::OneWay => "they need no answer, or it is not known whether they do",
             OpenKind::Cut => "the rest of them is not in the capture",
-            _ => "too few, or no rule judges them",
+            OpenKind::Unserved => "no failure that is told holds them",
         }
     }
 
@@ -200,41 +158,13 @@ impl OpenItem {
     }
 }
 
-/// The names of alerts people meet (RFC 8446 §6.2; RFC 5246 §7.2.2).
-fn alert_name(description: u8) -> Option<&'static str> {
-    Some(match description {
-        10 => "unexpected_message",
-        20 => "bad_record_mac",
-        40 => "handshake_failure",
-        42 => "bad_certificate",
-        43 => "unsupported_certificate",
-        44 => "certificate_revoked",
-        45 => "certificate_expired",
-        46 => "certificate_unknown",
-        47 => "illegal_parameter",
-        48 => "unknown_ca",
-        49 => "access_denied",
-        50 => "decode_error",
-        51 => "decrypt_error",
-        70 => "protocol_version",
-        71 => "insufficient_security",
-        80 => "internal_error",
-        86 => "inappropriate_fallback",
-        109 => "missing_extension",
-        112 => "unrecognized_name",
-        116 => "certificate_required",
-        120 => "no_application_protocol",
-        _ => return None,
-    })
-}
-
 impl Coverage {
     /// Services without anything open.
     fn unfailing(&self) -> impl Iterator<Item = &Judged> {
         self.judged.iter().filter(|judged| !judged.is_open && judged.served > 0)
     }
 
-    /// `No failure among DNS (2 of 2 answered), TCP port 80 (4 of 4 accepted)`; `None` where nothing was served.
+    /// `No failure among DNS (2 of 2 answered), web (TCP port 80) (4 of 4 answered)`; `None` where nothing was served.
     pub fn verdict(&self) -> Option<String> {
         let named: Vec<String> = self.unfailing().map(Judged::words).collect();
         (!named.is_empty()).then(|| format!("No failure among {}", listed(&named, SERVICES_MAX)))

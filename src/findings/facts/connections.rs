@@ -3,7 +3,7 @@
 use hashbrown::HashMap;
 
 use super::{ErrorFact, Facts, Meaning};
-use crate::connections::{Connection as Tracked, Connections, Known, Scope};
+use crate::connections::{Connection as Tracked, Known};
 use crate::decode::Address;
 use crate::index::PacketId;
 use crate::time::Nanos;
@@ -61,11 +61,9 @@ impl Connection {
 
 /// The connections whose SYN was seen, and how each ended.
 pub(super) fn follow(facts: &mut Facts<'_>) {
-    let evidence = facts.evidence;
-    let all = Connections::follow(facts.index, Scope::All, &|packet| evidence.is_duplicate(packet));
-    facts.notes.extend(all.note());
-    facts.connections = all.iter().filter_map(opened).collect();
-    for connection in all.iter().filter(|connection| connection.is_in_use()) {
+    facts.notes.extend(facts.attempts.notes.iter().cloned());
+    facts.connections = facts.attempts.connections.iter().filter_map(opened).collect();
+    for connection in facts.attempts.connections.iter().filter(|connection| connection.is_in_use()) {
         facts.used.entry(connection.server).or_default().push(*connection);
         if connection.known == Known::ByPort {
             // Seen from its middle, the ports alone tell which side serves.

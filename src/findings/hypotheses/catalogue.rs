@@ -123,6 +123,27 @@ impl fmt::Display for Cause {
     }
 }
 
+/// What a cause is called where a service beside DNS failed.
+pub fn service_title(cause: Cause) -> &'static str {
+    match cause {
+        Cause::NotRunning => "the service is not running, or not bound to that address",
+        Cause::ServerFilter => "a packet filter on the server refuses the port",
+        Cause::DeviceInFront => "a device in front of the server answers in its name",
+        Cause::WrongAddress => "the address is not that of the service",
+        Cause::Policy => "the service refuses on purpose (policy, credentials, a limit)",
+        Cause::ApplicationError => "the application fails: overload, maintenance, or what stands behind it",
+        Cause::Mute => "the application accepts and does not answer: it hangs, or waits for something behind it",
+        Cause::OneTransport => "only one of two families, transports or addresses fails",
+        Cause::DeadMember => "one of several members behind the address does not serve, or the service comes and goes",
+        Cause::PropertyFilter => "requests with one property are dropped or ignored",
+        Cause::HostDown => "the host is down or not on its network",
+        other => match other.entry() {
+            Some(entry) => entry.title,
+            None => "",
+        },
+    }
+}
+
 /// Ids in a row, for people: `H1, H2`.
 pub fn list(causes: &[Cause]) -> String {
     let ids: Vec<&str> = causes.iter().map(|cause| cause.id()).collect();
@@ -208,7 +229,7 @@ const CLASS_A: &str = "Which of H1–H4 holds: a missing listener, a filter that
 that never was a resolver send the same packets.";
 
 /// All hypotheses in order of their number; those from H24 on are listed where something speaks for or against them.
-pub static CATALOGUE: [Entry; 36] = [
+pub static CATALOGUE: [Entry; 44] = [
     refusal(Cause::NotRunning, "DNS service not running or not bound on the server"),
     refusal(Cause::ServerFilter, "packet filter on the server rejects the port"),
     refusal(Cause::DeviceInFront, "device in front of the server answers in its name"),
@@ -284,7 +305,7 @@ pub static CATALOGUE: [Entry; 36] = [
         "late answer, or refused by the client's own side",
         "Where the delay arose, and why the client no longer listened.",
     ),
-    cause(
+    companion(
         Cause::SiteDown,
         "DNS works, the site's connection fails",
         "Why the site refuses or does not answer.",
@@ -301,6 +322,16 @@ pub static CATALOGUE: [Entry; 36] = [
         "Whether it is a proxy that is wanted, or forged answers; and who operates it.",
     ),
     cause(
+        Cause::SizeBlackHole,
+        "large packets are lost on the path (path-MTU black hole)",
+        "Which link has the smaller size, and whether a filter on large packets or on ICMP does it: all look alike.",
+    ),
+    cause(
+        Cause::TlsRefused,
+        "the TLS handshake is refused",
+        "Whose settings are at fault: what the server presents, what the client accepts, or a device between them.",
+    ),
+    cause(
         Cause::ApplicationError,
         "the service accepts and then closes without an answer",
         "Whether it is overloaded, starting, misconfigured, or does not serve this client.",
@@ -309,6 +340,11 @@ pub static CATALOGUE: [Entry; 36] = [
         Cause::Mute,
         "the server accepts and acknowledges the question, and its service does not answer",
         "Whether the service hangs, waits for something behind it, or a device accepts in its name.",
+    ),
+    cause(
+        Cause::ReceiverStalled,
+        "the receiver stops reading",
+        "Whether its program is busy or stopped, or waits for a disk or a person.",
     ),
     cause(
         Cause::LossyPath,
@@ -328,6 +364,16 @@ pub static CATALOGUE: [Entry; 36] = [
         "Whether the gateway is off, or the client's own port or VLAN is at fault.",
     ),
     cause(
+        Cause::NoLease,
+        "no DHCP server answers",
+        "Whether the server is down, its pool is empty, a relay is missing, or the client is in the wrong VLAN.",
+    ),
+    cause(
+        Cause::SecondDhcp,
+        "a second DHCP server gives other settings",
+        "Which of the two is meant to be there.",
+    ),
+    cause(
         Cause::Portal,
         "names are answered by a portal or an interceptor on the path",
         "Whether it is a sign-in page that is wanted, or a hijack.",
@@ -336,6 +382,11 @@ pub static CATALOGUE: [Entry; 36] = [
         Cause::SplitDns,
         "the wrong resolver is asked for this zone (split DNS)",
         "Why the clients ask this resolver: a lost VPN route, or settings handed out.",
+    ),
+    cause(
+        Cause::TimeService,
+        "the time server offers no time",
+        "Why it has none, or why it sends this client away.",
     ),
     cause(
         Cause::DeadMember,
@@ -348,9 +399,19 @@ pub static CATALOGUE: [Entry; 36] = [
         "Whether a device on the path or the server itself does so.",
     ),
     cause(
+        Cause::StateLost,
+        "a firewall or translator on the way forgot the connection",
+        "Which device forgot it, and after how long.",
+    ),
+    cause(
         Cause::SecondPacketLost,
         "one of two first packets sent together is lost",
         "Which translator or firewall loses it: its counters are needed.",
+    ),
+    cause(
+        Cause::ContentReset,
+        "a device on the way resets connections because of what they carry",
+        "Which device, and whose rule it is.",
     ),
     cause(
         Cause::FewHops,

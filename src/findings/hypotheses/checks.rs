@@ -1,5 +1,7 @@
 //! Next checks in order (cheapest and most telling first) with the result each explanation predicts.
 
+mod services;
+
 use super::catalogue::Cause;
 use super::scene::{Incident, Scene};
 use super::{Assessment, Check, Verdict};
@@ -100,6 +102,7 @@ pub fn list(scene: &Scene<'_, '_>, assessment: &Assessment) -> Vec<Check> {
             Some(Incident::Portal(led)) => checks.extend(portal(scene, led.address)),
             Some(Incident::NoNextHop) => checks.extend(next_hop(scene.server)),
             Some(Incident::TwoOwners(conflict)) => checks.extend(owners(conflict)),
+            Some(Incident::Service(trouble)) => services::list(scene, trouble, &leading, &mut checks),
             _ => beside_dns(scene, &mut checks),
         }
         return checks;
@@ -227,24 +230,6 @@ fn next_hop(server: Address) -> Vec<Check> {
 fn beside_dns(scene: &Scene<'_, '_>, checks: &mut Vec<Check>) {
     let server = host(scene.server);
     match scene.incident {
-        Some(Incident::Site(site)) => {
-            let port = site.site.1;
-            checks.push(check(
-                format!("curl -v --connect-timeout 5 --resolve {}:{port}:{server} https://{}/", name(scene), name(scene)),
-                CLIENT,
-                &[(Cause::SiteDown, "fails at the connection, after the name is known")],
-            ));
-            checks.push(check(
-                format!("tcptraceroute -n {server} {port}; the same from another network"),
-                CLIENT,
-                &[(Cause::SiteDown, "ends at the site, or where a filter drops")],
-            ));
-            checks.push(check(
-                format!("ss -tlnp 'sport = :{port}'; nft -a list ruleset; the web service's log"),
-                SERVER,
-                &[(Cause::SiteDown, "no socket, or a rule that rejects")],
-            ));
-        }
         Some(Incident::Fragments) => checks.push(check(
             format!("dig +bufsize=512 @{server}; dig +bufsize=1232 @{server}; dig +bufsize=4096 @{server}; ping -M do -s {} {server}", largest_echo(scene.server)),
             CLIENT,

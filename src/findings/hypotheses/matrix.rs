@@ -2,6 +2,7 @@
 
 pub mod answers;
 pub mod errors;
+pub mod services;
 pub mod surroundings;
 
 use super::Group;
@@ -46,14 +47,15 @@ impl Row {
 /// The columns by their ids, so that the table reads like the specification's.
 mod columns {
     pub use super::Cause::{
-        ApplicationError as H26, DeadMember as H39, DeviceInFront as H3, DuplicateAddress as H32,
-        ErrorLimit as H10, Failover as H18, FewHops as H44, ForgedError as H17, HostDown as H6,
-        Interception as H23, LameAnswer as H16, LargePacketsLost as H11, LateAnswer as H19, LossyPath as H29,
-        Mute as H27, NameMissing as H15, NextHopGone as H33, NoRoute as H7, NotRunning as H1,
-        OneTransport as H12, Overload as H9, PathFilter as H5, Policy as H14, Portal as H36,
-        PropertyFilter as H40, Record as H21, SecondPacketLost as H42, ServerFilter as H2, SilentDrop as H8,
-        SiteDown as H20, SlowPath as H30, SlowService as H31, TableFull as H22, Upstream as H13,
-        WrongAddress as H4,
+        ApplicationError as H26, ContentReset as H43, DeadMember as H39, DeviceInFront as H3,
+        DuplicateAddress as H32, ErrorLimit as H10, Failover as H18, FewHops as H44, ForgedError as H17,
+        HostDown as H6, Interception as H23, LameAnswer as H16, LargePacketsLost as H11, LateAnswer as H19,
+        LossyPath as H29, Mute as H27, NameMissing as H15, NextHopGone as H33, NoLease as H34, NoRoute as H7,
+        NotRunning as H1, OneTransport as H12, Overload as H9, PathFilter as H5, Policy as H14, Portal as H36,
+        PropertyFilter as H40, ReceiverStalled as H28, Record as H21, SecondDhcp as H35,
+        SecondPacketLost as H42, ServerFilter as H2, SilentDrop as H8, SiteDown as H20, SizeBlackHole as H24,
+        SlowPath as H30, SlowService as H31, StateLost as H41, TableFull as H22, TimeService as H38,
+        TlsRefused as H25, Upstream as H13, WrongAddress as H4,
     };
 }
 
@@ -81,7 +83,7 @@ use matrix;
 
 /// All rows with their names.
 pub fn rows() -> impl Iterator<Item = (&'static str, &'static Row)> {
-    [errors::ROWS, answers::ROWS, surroundings::ROWS].into_iter().flatten().copied()
+    [errors::ROWS, answers::ROWS, surroundings::ROWS, services::ROWS].into_iter().flatten().copied()
 }
 
 /// Everything here that can change a verdict, as text: catalogue, matrix with priors, thresholds.

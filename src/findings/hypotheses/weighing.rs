@@ -8,6 +8,7 @@ mod further;
 mod incidents;
 mod load;
 mod patterns;
+mod services;
 mod silence;
 mod surroundings;
 mod waiting;
@@ -32,6 +33,7 @@ pub fn weigh(scene: &Scene<'_, '_>) -> (Ledger, Classing) {
     waiting::weigh(scene, &mut ledger);
     fragments::weigh(scene, &mut ledger);
     incidents::weigh(scene, &mut ledger);
+    services::weigh(scene, &mut ledger);
     further::weigh(scene, &mut ledger);
     load::weigh(scene, &mut ledger);
     unfaithful(scene, &mut ledger);

@@ -1,6 +1,7 @@
 //! The report's sentences for an assessment (observed facts first, then what they leave open), each with its frames.
 
 mod errors;
+mod services;
 pub(super) mod title;
 
 use super::catalogue::Cause;
@@ -41,6 +42,9 @@ pub fn sentences(scene: &Scene<'_, '_>, assessment: &Assessment) -> Vec<Sentence
 }
 
 fn parts(scene: &Scene<'_, '_>, assessment: &Assessment) -> Vec<(Topic, Vec<Said>)> {
+    if let Some(Incident::Service(trouble)) = scene.incident {
+        return services::parts(scene, trouble, assessment);
+    }
     let mut out = Vec::new();
     let leading: Vec<Cause> = assessment.leading().iter().map(|hypothesis| hypothesis.cause).collect();
     match scene.signature {
@@ -145,18 +149,6 @@ fn incident(scene: &Scene<'_, '_>, leading: &[Cause], assessment: &Assessment, o
             ));
             errors::errors(scene, leading, assessment, out);
         }
-        Some(Incident::Site(site)) => {
-            let frames = site.frames();
-            out.push((
-                format!("Name resolution succeeded: {} was resolved to {}.", plain_name(&site.name), site.site.0),
-                vec![site.answer],
-            ));
-            out.push((
-                format!("The connection to {} port {} failed ({}).", site.site.0, site.site.1, site.words()),
-                frames.clone(),
-            ));
-            out.push(("DNS is not the cause of this failure.".to_owned(), frames));
-        }
         Some(Incident::Contested(contested)) => out.push((
             format!(
                 "{} answered in the name of {}: for {} they gave different addresses. Clients take the answer that comes \
@@ -198,7 +190,8 @@ fn incident(scene: &Scene<'_, '_>, leading: &[Cause], assessment: &Assessment, o
             | Incident::NoTcp
             | Incident::Denied
             | Incident::Slow
-            | Incident::Portal(_),
+            | Incident::Portal(_)
+            | Incident::Service(_),
         )
         | None => {}
     }

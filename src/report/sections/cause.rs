@@ -26,7 +26,13 @@ pub fn cause(b: &Builder<'_>) -> Section {
         blocks.extend(problem(b, key, assessment, *facts));
     }
     if weighed.is_empty() {
-        blocks.push(Block::Note("No failure was found, so no cause is weighed.".to_owned()));
+        let seen = b.input.coverage.has_finding || b.input.coverage.open().next().is_some();
+        let text = if seen {
+            "No cause is weighed for what stands under Findings."
+        } else {
+            "No failure was found, so no cause is weighed."
+        };
+        blocks.push(Block::Note(text.to_owned()));
     } else {
         blocks.push(Block::Note(SCALE.to_owned()));
     }
@@ -56,7 +62,8 @@ fn problem(b: &Builder<'_>, key: &str, assessment: &Assessment, facts: Option<&F
     // Delays and transports not tried are told under Findings; the alternatives tell the tie.
     for sentence in &assessment.wording {
         let what = match sentence.topic {
-            Topic::Delays | Topic::Transport | Topic::Tie => continue,
+            // Delays and what failed are told under Findings and in the summary.
+            Topic::Delays | Topic::Transport | Topic::Tie | Topic::Failure | Topic::Effect => continue,
             Topic::Load => id("attack"),
             Topic::Quality => id("quality"),
             Topic::Cause | Topic::Companion => {

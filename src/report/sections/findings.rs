@@ -45,6 +45,9 @@ pub fn findings(b: &Builder<'_>) -> Section {
         }
     }
     for (key, assessment, facts) in b.weighed_problems() {
+        if let Some(trouble) = &assessment.trouble {
+            blocks.extend(super::services::findings(b, &key, assessment, trouble));
+        }
         if facts.is_none() {
             blocks.extend(errors_beside(b, &key, assessment));
         }

@@ -5,7 +5,7 @@ use super::super::words;
 use super::super::{Block, Section, Subject, Voice, cite};
 use super::cause::{frames_of, quoted, rows_behind};
 use super::problem::{clients, ends, names, sentence};
-use super::{Builder, Need, coverage, outage, section, table};
+use super::{Builder, Need, coverage, outage, section, services, table};
 use crate::correlate::{Signature, Vantage};
 use crate::findings::hypotheses::matrix::{answers, errors};
 use crate::findings::hypotheses::{Assessment, Cause, Check, Group, LedgerRow, Topic, Verdict};
@@ -16,17 +16,27 @@ use crate::time;
 
 pub fn summary(b: &Builder<'_>) -> Section {
     let mut blocks = Vec::new();
-    if !b.facts.is_empty() {
+    if b.leads_beside_dns() && !b.incidents().is_empty() {
+        blocks.extend(beside_dns(b));
+        if !b.facts.is_empty() {
+            blocks.push(seen(b));
+            blocks.push(span(b));
+            blocks.extend(affected(b));
+            blocks.extend(cause(b));
+            blocks.extend(others(b));
+        }
+        blocks.extend(coverage::beside_failures(b));
+    } else if !b.facts.is_empty() {
         blocks.extend(led(b));
         blocks.push(seen(b));
         blocks.push(span(b));
         blocks.extend(affected(b));
         blocks.extend(cause(b));
         blocks.extend(others(b));
+        for (number, assessment) in b.incidents().into_iter().enumerate() {
+            blocks.extend(services::beside(b, &suffix(number), assessment));
+        }
         blocks.push(unknown(b));
-        blocks.extend(coverage::beside_failures(b));
-    } else if !b.incidents().is_empty() {
-        blocks.extend(beside_dns(b));
         blocks.extend(coverage::beside_failures(b));
     } else {
         blocks.extend(coverage::summary(b));
@@ -40,18 +50,23 @@ pub fn summary(b: &Builder<'_>) -> Section {
 /// in the capture, a site that fails although DNS works.
 fn beside_dns(b: &Builder<'_>) -> Vec<Block> {
     let mut blocks = Vec::new();
-    if b.inventory.questions > 0 {
+    let told_at_length = b.incidents().first().is_some_and(|own| own.trouble.is_some());
+    if b.inventory.questions > 0 && b.facts.is_empty() && !told_at_length {
         let whole = b.inventory.whole();
         blocks.push(b.claim("summary.checked", Voice::Observed, coverage::questions(b), &whole));
     }
     for (number, assessment) in b.incidents().into_iter().enumerate() {
         let frames = frames_of(assessment, None);
+        let suffix = suffix(number);
+        if let Some(trouble) = &assessment.trouble {
+            blocks.extend(services::summary(b, &suffix, assessment, trouble));
+        }
         let told = assessment.wording.iter().filter(|sentence| sentence.topic == Topic::Cause);
         let text: Vec<String> = told.take(TOLD_MAX).map(|sentence| sentence.text.clone()).collect();
-        let suffix = if number == 0 { String::new() } else { format!(".{}", number + 1) };
         if !text.is_empty() {
             let text = text.join(" ");
-            blocks.push(b.claim(&format!("summary.seen{suffix}"), Voice::Assessed, text, &frames));
+            let id = if assessment.trouble.is_some() { "summary.shows" } else { "summary.seen" };
+            blocks.push(b.claim(&format!("{id}{suffix}"), Voice::Assessed, text, &frames));
         }
         if let Some(text) = unseparated(b, assessment, None) {
             let rows = rows_behind(assessment, Topic::Cause);
@@ -59,6 +74,11 @@ fn beside_dns(b: &Builder<'_>) -> Vec<Block> {
         }
     }
     blocks
+}
+
+/// What tells the claims of several incidents apart.
+fn suffix(number: usize) -> String {
+    if number == 0 { String::new() } else { format!(".{}", number + 1) }
 }
 
 /// Sentences of an incident told in the summary.

@@ -21,6 +21,9 @@ pub fn timeline(b: &Builder<'_>) -> Section {
     let mut rows = Vec::new();
     let mut packets: Vec<PacketId> = b.facts.iter().flat_map(|facts| facts.frames.iter().copied()).collect();
     packets.extend(b.facts.iter().filter_map(|facts| facts.recovery));
+    for assessment in b.incidents() {
+        packets.extend(super::cause::frames_of(assessment, None));
+    }
     packets.sort_unstable();
     packets.dedup();
     let left_out = packets.len().saturating_sub(ROWS_MAX);

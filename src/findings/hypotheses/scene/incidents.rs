@@ -11,12 +11,13 @@ use crate::findings::facts::delegations::How;
 use crate::findings::facts::one_address::OneAddress;
 use crate::findings::facts::runs::{Run, Wanted};
 use crate::findings::facts::uncaptured::Uncaptured;
-use crate::findings::facts::{Conflict, Connection, Ending, ErrorFact, Facts, Meaning, SiteFailure, servers};
+use crate::findings::facts::{Conflict, Connection, Ending, ErrorFact, Facts, Meaning, servers};
+use crate::findings::facts::troubles::Trouble;
 use crate::findings::hypotheses::thresholds::{
     ATTEMPTS_MIN, INCIDENTS_MAX, LAME_MIN, LARGE_MIN, NEIGHBOUR_AROUND_NS, SYN_WATCH_NS,
 };
 use crate::findings::surge;
-use crate::findings::{FRAMES_MAX, Finding};
+use crate::findings::{FRAMES_MAX, Finding, Severity};
 use crate::time::Nanos;
 
 /// What TCP connections that never open have in common.
@@ -47,8 +48,8 @@ pub enum Incident<'f> {
     TwoOwners(&'f Conflict),
     /// Two devices answered in one server's name, with different addresses.
     Contested(&'f Contested),
-    /// A name resolved and the connection failed.
-    Site(&'f SiteFailure),
+    /// A service beside DNS that failed.
+    Service(&'f Trouble),
     /// Far more queries than usual, or random labels, or amplifying questions.
     Flood,
     /// One address whatever is asked.
@@ -74,7 +75,7 @@ pub(super) fn all<'f, 'i>(facts: &'f Facts<'i>, findings: &'f [Finding]) -> Vec<
     scenes.extend(maker.vanished());
     scenes.extend(maker.two_owners());
     scenes.extend(maker.fragments());
-    scenes.extend(maker.sites());
+    scenes.extend(maker.services());
     scenes.extend(maker.conflicts());
     scenes.extend(maker.portals());
     scenes.extend(maker.slow());
@@ -386,24 +387,24 @@ impl<'f, 'i> Maker<'f, 'i> {
         .collect()
     }
 
-    fn sites(&self) -> Vec<Scene<'f, 'i>> {
-        let mut scenes = Vec::new();
+    /// Failures of services beside DNS, gravest first.
+    fn services(&self) -> Vec<Scene<'f, 'i>> {
+        // Where the address itself is contested, the connection to it says nothing about the service.
         let contested: BTreeSet<Address> =
             self.facts.contested.iter().flat_map(|contested| contested.addresses.0.iter().copied()).collect();
-        // A service that works meanwhile is not down, and where the address itself is contested, the connection to it says nothing
-        // about the site.
-        let tells = |site: &&SiteFailure| site.in_use.is_none() && !contested.contains(&site.site.0);
-        for site in self.facts.sites.iter().filter(tells) {
-            let mut scene = self.empty(Incident::Site(site), site.site.0, (site.site.1, 6));
-            scene.names.push(site.name.clone());
-            for attempt in &site.attempts {
-                if !scene.clients.contains(&attempt.client.0) {
-                    scene.clients.push(attempt.client.0);
-                }
-            }
-            scenes.push(scene);
-        }
-        scenes
+        let told = self.facts.troubles.all.iter().filter(|trouble| {
+            trouble.severity > Severity::Info && !contested.contains(&trouble.service().host)
+        });
+        told.map(|trouble| {
+            let service = trouble.service();
+            let incident = Incident::Service(trouble);
+            let mut scene = self.empty(incident, service.host, (service.port, service.transport));
+            scene.names.clone_from(&trouble.names);
+            scene.clients = trouble.hit().map(|client| client.address).collect();
+            scene.period_ns = trouble.span_ns();
+            scene
+        })
+        .collect()
     }
 
     fn floods(&self) -> Vec<Scene<'f, 'i>> {

@@ -16,20 +16,6 @@ use crate::index::PacketId;
 use crate::time::{Nanos, span};
 
 pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
-    if let Some(Incident::Site(site)) = scene.incident {
-        ledger.see(
-            &row::CONNECTION_FAILED,
-            format!(
-                "{} was resolved to {}; {} to port {} met {}.",
-                crate::findings::rules::plain_name(&site.name),
-                site.site.0,
-                crate::findings::rules::counted(site.attempts.len(), "connection", "connections"),
-                site.site.1,
-                site.words()
-            ),
-            site.frames(),
-        );
-    }
     if matches!(scene.incident, Some(Incident::NoNextHop)) {
         let runs: Vec<_> = scene.facts.runs.iter().filter(|run| run.target == scene.server).collect();
         unanswered(&surroundings::NEXT_HOP_UNANSWERED, &runs, ledger);

@@ -1,0 +1,547 @@
+//! Failures of services beside DNS: the attempts of one service that failed alike, their windows, who was hit and who was
+//! not, what parts them from those that were served, and how grave it is (services §4).
+
+mod clients;
+mod names;
+mod parts;
+mod slow;
+mod trials;
+
+use std::collections::BTreeMap;
+
+use super::Facts;
+use crate::attempts::{Attempt, Attempts, Face, Kind, Outcome, Service};
+use crate::decode::Address;
+use crate::findings::Severity;
+use crate::index::PacketId;
+use crate::time::Nanos;
+pub use clients::Client;
+pub use names::Names;
+pub use parts::{Part, Property};
+pub use slow::median_ns as slow_median_ns;
+
+const SECOND: Nanos = 1_000_000_000;
+/// Failures further apart are different ones (services §4.1).
+const GAP_NS: Nanos = 300 * SECOND;
+/// Failure and success that follow each other within this time are one intermittent failure (services §4.3 `alt_s`).
+const ALTERNATE_NS: Nanos = 2 * SECOND;
+/// Changes between failure and success from which on it is intermittent.
+const CHANGES_MIN: usize = 3;
+/// Troubles told of one capture.
+pub const TROUBLES_MAX: usize = 64;
+
+/// What a trouble shows itself as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Sort {
+    /// Attempts that failed alike.
+    Failed(Face),
+    /// Answered, but people had to wait.
+    Slow,
+}
+
+/// A moment and the packet that shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mark {
+    /// When.
+    pub at_ns: Nanos,
+    /// Which packet.
+    pub packet: PacketId,
+}
+
+/// One failure of one service, or of several of one host at a time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trouble {
+    /// How it shows.
+    pub sort: Sort,
+    /// The services, the one with most failures first.
+    pub services: Vec<(Service, Kind)>,
+    /// Positions of the failed attempts, in order.
+    pub failed: Vec<u32>,
+    /// Positions of the served ones of the same class, in order.
+    pub served: Vec<u32>,
+    /// Attempts of the class inside the windows, served ones among them.
+    pub asked: u64,
+    /// When it failed, each window from its first failure to its last.
+    pub windows: Vec<(Mark, Mark)>,
+    /// Failures and successes follow each other closely.
+    pub is_intermittent: bool,
+    /// The last success before the first failure.
+    pub last_good: Option<Mark>,
+    /// The first success after the last failure.
+    pub first_good: Option<Mark>,
+    /// Who asked, those that were hit first.
+    pub clients: Vec<Client>,
+    /// What failures have and successes have not.
+    pub part: Option<Part>,
+    /// Names that were asked for or led to the address, presentation form, not escaped.
+    pub names: Vec<String>,
+    /// The DNS answer that gave a client the address.
+    pub resolved: Option<(String, PacketId)>,
+    /// How grave it is.
+    pub severity: Severity,
+}
+
+impl Trouble {
+    /// The service with most failures.
+    pub fn service(&self) -> Service {
+        self.services.first().map(|(service, _)| *service).unwrap_or_default()
+    }
+
+    /// What it is.
+    pub fn kind(&self) -> Kind {
+        self.services.first().map_or(Kind::Tcp, |(_, kind)| *kind)
+    }
+
+    /// The failed attempts.
+    pub fn attempts<'a>(&'a self, all: &'a Attempts) -> impl Iterator<Item = &'a Attempt> + Clone {
+        self.failed.iter().filter_map(|at| all.all.get(*at as usize))
+    }
+
+    /// The served ones of its class.
+    pub fn good<'a>(&'a self, all: &'a Attempts) -> impl Iterator<Item = &'a Attempt> + Clone {
+        self.served.iter().filter_map(|at| all.all.get(*at as usize))
+    }
+
+    /// Its failures by how they ended, most frequent first.
+    pub fn outcomes(&self, all: &Attempts) -> Vec<(Outcome, u64)> {
+        let mut counted: Vec<(Outcome, u64)> = Vec::new();
+        for own in self.attempts(all) {
+            match counted.iter_mut().find(|(outcome, _)| outcome.plain() == own.outcome.plain()) {
+                Some((_, number)) => *number += 1,
+                None => counted.push((own.outcome, 1)),
+            }
+        }
+        counted.sort_by_key(|(_, number)| std::cmp::Reverse(*number));
+        counted
+    }
+
+    /// The clients that were hit.
+    pub fn hit(&self) -> impl Iterator<Item = &Client> {
+        self.clients.iter().filter(|client| client.failed > 0)
+    }
+
+    /// The clients that asked the same meanwhile and were served.
+    pub fn spared(&self) -> impl Iterator<Item = &Client> {
+        self.clients.iter().filter(|client| client.failed == 0 && client.served > 0)
+    }
+
+    /// The packets of its failures, in order, each once.
+    pub fn frames(&self, all: &Attempts) -> Vec<PacketId> {
+        let mut frames: Vec<PacketId> = self.attempts(all).flat_map(Attempt::frames).collect();
+        frames.sort_unstable();
+        frames.dedup();
+        frames.truncate(crate::findings::FRAMES_MAX);
+        frames
+    }
+
+    /// First to last failure.
+    pub fn span_ns(&self) -> (Nanos, Nanos) {
+        let first = self.windows.first().map_or(0, |(first, _)| first.at_ns);
+        (first, self.windows.last().map_or(first, |(_, last)| last.at_ns))
+    }
+}
+
+/// What was found.
+#[derive(Clone, Debug, Default)]
+pub struct Troubles {
+    /// The troubles, gravest first.
+    pub all: Vec<Trouble>,
+    /// Names of addresses, as DNS gave them.
+    pub names: Names,
+    /// Failed attempts that are too few, or explained by something else: for the list of what is not assessed.
+    pub few: Vec<u32>,
+}
+
+/// Finds the troubles of a capture.
+pub(super) fn find(facts: &Facts<'_>) -> Troubles {
+    let all = &facts.attempts.all;
+    let tried = trials::scanned(all);
+    let concerned = |own: &Attempt| own.outcome.face().is_some() || slow::is_long(own);
+    if !all.iter().any(concerned) {
+        return Troubles::default();
+    }
+    let names = Names::read(facts);
+    let mut by_service: BTreeMap<Service, Vec<u32>> = BTreeMap::new();
+    for (at, own) in all.iter().enumerate() {
+        if !tried.contains(&(at as u32)) {
+            by_service.entry(service_of(own)).or_default().push(at as u32);
+        }
+    }
+    let mut found = Troubles { names, ..Troubles::default() };
+    for own in by_service.values() {
+        of_service(facts, own, &mut found);
+    }
+    let (told, few) = join(std::mem::take(&mut found.all))
+        .into_iter()
+        .map(|trouble| weigh(facts, &found.names, trouble))
+        .partition::<Vec<Trouble>, _>(|trouble| is_told(facts, trouble));
+    found.few = few.into_iter().flat_map(|trouble| trouble.failed).collect();
+    found.few.sort_unstable();
+    found.all = told;
+    found.all.sort_by_key(|trouble| {
+        (std::cmp::Reverse(trouble.severity), std::cmp::Reverse(trouble.failed.len()), trouble.span_ns())
+    });
+    found.all.truncate(TROUBLES_MAX);
+    found
+}
+
+/// Leases are one service of a link, whichever server answered.
+fn service_of(own: &Attempt) -> Service {
+    match own.kind {
+        Kind::Dhcp => Service { host: Address::None, ..own.service },
+        _ => own.service,
+    }
+}
+
+/// The failures of one service, by how they show.
+fn of_service(facts: &Facts<'_>, own: &[u32], found: &mut Troubles) {
+    let all = &facts.attempts.all;
+    let get = |at: &u32| all.get(*at as usize);
+    let mut by_sort: BTreeMap<Sort, Vec<u32>> = BTreeMap::new();
+    for at in own {
+        if let Some(face) = get(at).and_then(|own| own.outcome.face()) {
+            by_sort.entry(Sort::Failed(merged(face))).or_default().push(*at);
+        }
+    }
+    let waited = slow::of_service(all, own);
+    if !waited.is_empty() {
+        by_sort.insert(Sort::Slow, waited);
+    }
+    for (sort, failed) in by_sort {
+        let good: Vec<u32> = own
+            .iter()
+            .filter(|at| get(at).is_some_and(|own| serves(sort, own)) && !failed.contains(at))
+            .copied()
+            .collect();
+        let part = parts::find(facts, &failed, &good, sort);
+        let served: Vec<u32> = match &part {
+            Some(part) => good.iter().filter(|at| part.holds(facts, **at)).copied().collect(),
+            None => good,
+        };
+        for failed in apart(all, &failed) {
+            found.all.push(trouble(all, sort, failed, &served, part.clone()));
+        }
+    }
+}
+
+/// Faces that are one failure: a server that closes and one that stays mute are parted; what large packets do to a
+/// connection may show as either.
+fn merged(face: Face) -> Face {
+    face
+}
+
+/// Whether an attempt shows that what failed works: to be reached is enough where others were not.
+fn serves(sort: Sort, own: &Attempt) -> bool {
+    match sort {
+        Sort::Failed(Face::Unreached) => {
+            own.outcome.is_served() || own.outcome.face().is_some_and(|face| face != Face::Unreached)
+        }
+        _ => own.outcome == Outcome::Answered,
+    }
+}
+
+/// Failures far from each other are different ones.
+fn apart(all: &[Attempt], failed: &[u32]) -> Vec<Vec<u32>> {
+    let mut runs: Vec<Vec<u32>> = Vec::new();
+    let mut until_ns = Nanos::MIN;
+    for at in failed {
+        let Some(own) = all.get(*at as usize) else { continue };
+        match runs.last_mut() {
+            Some(run) if own.first.time_ns.saturating_sub(until_ns) <= GAP_NS => run.push(*at),
+            _ => runs.push(vec![*at]),
+        }
+        until_ns = until_ns.max(own.ended_ns());
+    }
+    runs
+}
+
+fn began(own: &Attempt) -> Mark {
+    Mark { at_ns: own.first.time_ns, packet: own.first.packet }
+}
+
+fn ended(own: &Attempt) -> Mark {
+    let decided = own.decided.filter(|seen| seen.time_ns >= own.last.time_ns).unwrap_or(own.last);
+    Mark { at_ns: decided.time_ns, packet: decided.packet }
+}
+
+fn trouble(all: &[Attempt], sort: Sort, failed: Vec<u32>, served: &[u32], part: Option<Part>) -> Trouble {
+    let get = |at: &u32| all.get(*at as usize);
+    let mut services: Vec<(Service, Kind)> = Vec::new();
+    let mut hit: Vec<Address> = Vec::new();
+    for own in failed.iter().filter_map(get) {
+        if !services.iter().any(|(service, _)| *service == own.service) {
+            services.push((own.service, own.kind));
+        }
+        if !hit.contains(&own.client.0) {
+            hit.push(own.client.0);
+        }
+    }
+    // A success of a client that fails closes its window; those of others part nothing in time.
+    let of_hit = |at: &&u32| get(at).is_some_and(|own| hit.contains(&own.client.0));
+    let own_good: Vec<u32> = served.iter().filter(of_hit).copied().collect();
+    let (windows, is_intermittent) = windows(all, &failed, &own_good);
+    let (first_ns, last_ns) = (
+        windows.first().map_or(0, |(first, _)| first.at_ns),
+        windows.last().map_or(0, |(_, last)| last.at_ns),
+    );
+    let good = || own_good.iter().filter_map(get);
+    let last_good = good().map(ended).filter(|mark| mark.at_ns <= first_ns).max();
+    let first_good = good().filter(|own| own.first.time_ns >= last_ns).map(ended).min();
+    let inside = |own: &&Attempt| {
+        windows.iter().any(|(first, last)| (first.at_ns..=last.at_ns).contains(&own.first.time_ns))
+    };
+    let asked = failed.len() as u64 + good().filter(inside).count() as u64;
+    Trouble {
+        sort,
+        services,
+        served: served.to_vec(),
+        asked,
+        windows,
+        is_intermittent,
+        last_good,
+        first_good,
+        clients: Vec::new(),
+        part,
+        names: Vec::new(),
+        resolved: None,
+        severity: Severity::Info,
+        failed,
+    }
+}
+
+/// When it failed: runs of failures between successes, and whether they alternate.
+fn windows(all: &[Attempt], failed: &[u32], good: &[u32]) -> (Vec<(Mark, Mark)>, bool) {
+    let get = |at: &u32| all.get(*at as usize);
+    let good: Vec<(Nanos, Nanos)> =
+        good.iter().filter_map(get).map(|own| (own.first.time_ns, own.ended_ns())).collect();
+    let mut windows: Vec<(Mark, Mark)> = Vec::new();
+    for own in failed.iter().filter_map(get) {
+        let (first, last) = (began(own), ended(own));
+        match windows.last_mut() {
+            // A success that began after the failure and ended before the next one lies between them.
+            Some((_, open))
+                if !good.iter().any(|(from, to)| *from >= open.at_ns && *to <= first.at_ns) =>
+            {
+                if last.at_ns >= open.at_ns {
+                    *open = last;
+                }
+            }
+            _ => windows.push((first, last)),
+        }
+    }
+    let gaps = windows.windows(2).filter(|pair| match pair {
+        [(_, last), (first, _)] => first.at_ns - last.at_ns <= ALTERNATE_NS,
+        _ => false,
+    });
+    let changes = gaps.count() * 2;
+    if changes >= CHANGES_MIN
+        && let (Some((first, _)), Some((_, last))) = (windows.first(), windows.last())
+    {
+        return (vec![(*first, *last)], true);
+    }
+    (windows, false)
+}
+
+/// Failures of several services of one host at one time that show alike are one (services §4.7).
+fn join(all: Vec<Trouble>) -> Vec<Trouble> {
+    let mut joined: Vec<Trouble> = Vec::new();
+    for own in all {
+        let is_one = |known: &&mut Trouble| {
+            let (from, to) = own.span_ns();
+            let (known_from, known_to) = known.span_ns();
+            own.sort == Sort::Failed(Face::Unreached)
+                && known.sort == own.sort
+                && known.service().host == own.service().host
+                && known.service().transport == own.service().transport
+                && own.service().transport != 1
+                && from <= known_to + ALTERNATE_NS
+                && known_from <= to + ALTERNATE_NS
+                && (known.part.is_none() && own.part.is_none())
+        };
+        match joined.iter_mut().find(is_one) {
+            Some(known) => known.absorb(own),
+            None => joined.push(own),
+        }
+    }
+    joined
+}
+
+impl Trouble {
+    fn absorb(&mut self, other: Self) {
+        let lead = other.failed.len() > self.failed.len();
+        let mut services = other.services;
+        if !lead {
+            std::mem::swap(&mut services, &mut self.services);
+        }
+        let rest: Vec<_> = self.services.drain(..).filter(|own| !services.contains(own)).collect();
+        services.extend(rest);
+        self.services = services;
+        self.failed.extend(other.failed);
+        self.failed.sort_unstable();
+        self.served.extend(other.served);
+        self.served.sort_unstable();
+        self.asked += other.asked;
+        let mut all: Vec<(Mark, Mark)> = self.windows.drain(..).chain(other.windows).collect();
+        all.sort_unstable();
+        for (first, last) in all {
+            match self.windows.last_mut() {
+                Some((_, open)) if first.at_ns <= open.at_ns + ALTERNATE_NS => *open = (*open).max(last),
+                _ => self.windows.push((first, last)),
+            }
+        }
+        self.last_good = self.last_good.max(other.last_good);
+        self.first_good = match (self.first_good, other.first_good) {
+            (Some(one), Some(two)) => Some(one.min(two)),
+            (one, two) => one.or(two),
+        };
+    }
+}
+
+/// Fills in who was hit, what it is called, and how grave it is.
+fn weigh(facts: &Facts<'_>, names: &Names, mut trouble: Trouble) -> Trouble {
+    trouble.clients = clients::table(facts, names, &trouble);
+    names.tell(facts, &mut trouble);
+    trouble.severity = severity(facts, &trouble);
+    trouble
+}
+
+/// Attempts that fail from which on they are no chance.
+const SERIES_MIN: usize = 2;
+/// Shares of failures (services §4.6).
+const SHARE_HIGH: f64 = 0.9;
+const SHARE_MEDIUM: f64 = 0.2;
+/// A rescue that costs no more than this is by design (services §4.6).
+const RESCUE_QUICK_NS: Nanos = SECOND / 2;
+/// One that costs this much is noticed.
+const RESCUE_SLOW_NS: Nanos = 2 * SECOND;
+/// A stall that people notice.
+const STALL_NS: Nanos = 5 * SECOND;
+
+/// How grave a trouble is (services §4.6).
+fn severity(facts: &Facts<'_>, trouble: &Trouble) -> Severity {
+    let attempts = &facts.attempts;
+    let number = trouble.failed.len();
+    let share = number as f64 / trouble.asked.max(1) as f64;
+    let tries = trouble.attempts(attempts).map(|own| own.tries).max().unwrap_or(0);
+    let stranded = trouble.hit().any(|client| client.rescued < client.failed && client.served == 0);
+    let rescued = trouble.hit().all(|client| client.rescued >= client.failed);
+    let slowest = trouble.hit().filter_map(|client| client.rescue_ns).max().unwrap_or(0);
+    let longest = trouble.attempts(attempts).map(|own| match own.outcome {
+        Outcome::Stalled { lasted_ns, .. } => lasted_ns,
+        _ => 0,
+    });
+    match trouble.sort {
+        Sort::Slow => slow::severity(trouble, attempts),
+        Sort::Failed(Face::Stalled) if longest.max().unwrap_or(0) >= STALL_NS => Severity::Medium,
+        Sort::Failed(Face::Stalled) => Severity::Low,
+        _ if trouble.kind() == Kind::Echo => echo(facts, trouble),
+        _ if rescued && slowest < RESCUE_QUICK_NS => Severity::Info,
+        _ if rescued && slowest < RESCUE_SLOW_NS => Severity::Low,
+        _ if rescued => Severity::Medium,
+        Sort::Failed(Face::Silenced) => {
+            if stranded { Severity::High } else { Severity::Medium }
+        }
+        Sort::Failed(Face::Large) if number < SERIES_MIN => Severity::Medium,
+        // One that cannot be had from a service that has no time, or was told to ask less often.
+        Sort::Failed(Face::Fails) if trouble.kind() == Kind::Ntp => match trouble.outcomes(attempts).first() {
+            Some((Outcome::Kiss(code), _)) if code == b"RATE" => Severity::Info,
+            _ => Severity::Medium,
+        },
+        _ if number < SERIES_MIN && tries < 3 => Severity::Low,
+        _ if share >= SHARE_HIGH && stranded => Severity::High,
+        _ if share >= SHARE_MEDIUM => Severity::Medium,
+        _ => Severity::Low,
+    }
+}
+
+/// Pings are a test, no service: of a host that serves otherwise they tell nothing.
+fn echo(facts: &Facts<'_>, trouble: &Trouble) -> Severity {
+    let host = trouble.service().host;
+    let (from, to) = trouble.span_ns();
+    let alive = facts.attempts.all.iter().any(|own| {
+        own.service.host == host
+            && own.kind != Kind::Echo
+            && own.outcome.is_served()
+            && own.first.time_ns <= to + GAP_NS
+            && own.ended_ns() >= from - GAP_NS
+    });
+    let answers = facts.servers.iter().any(|(key, server)| key.0 == host && !server.answers.is_empty());
+    if alive || answers { Severity::Info } else { Severity::Medium }
+}
+
+/// Whether a trouble is told as one; of the others the list of what is not assessed speaks.
+fn is_told(facts: &Facts<'_>, trouble: &Trouble) -> bool {
+    let attempts = &facts.attempts;
+    let several = trouble.failed.len() >= SERIES_MIN;
+    let again = trouble.attempts(attempts).any(|own| own.tries >= 3);
+    let outcome = trouble.outcomes(attempts).first().map(|(outcome, _)| *outcome);
+    match outcome {
+        None => false,
+        // Of a protocol that is not known only a client that gave up twice tells that something is missing.
+        Some(Outcome::Mute | Outcome::Closed | Outcome::Reset | Outcome::ResetMidway) if trouble.kind() == Kind::Tcp => {
+            several && trouble.served.is_empty()
+        }
+        Some(Outcome::Left { .. }) => several && trouble.served.is_empty(),
+        Some(Outcome::ResetByDevice) => several,
+        Some(Outcome::ResetMidway | Outcome::Reset | Outcome::Closed) => several,
+        Some(Outcome::Alert { .. } | Outcome::Nak) => several || trouble.served.is_empty(),
+        Some(Outcome::NoReply) => several || again || trouble.sort == Sort::Slow,
+        _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connections::Seen;
+
+    fn attempt(packet: u32, at_s: i64, outcome: Outcome) -> Attempt {
+        let seen = Seen { packet: PacketId(packet), time_ns: at_s * SECOND };
+        Attempt {
+            kind: Kind::Http,
+            client: (Address::V4([192, 0, 2, 1].into()), 40_000),
+            service: Service { host: Address::V4([203, 0, 113, 80].into()), transport: 6, port: 80 },
+            first: seen,
+            last: seen,
+            tries: 1,
+            asks: PacketId(packet),
+            decided: Some(seen),
+            outcome,
+            answered_ns: 0,
+            handshake_ns: 0,
+            connection: None,
+            counts: (1, 0),
+        }
+    }
+
+    #[test]
+    fn a_success_between_failures_parts_two_windows() {
+        let all: Vec<Attempt> = [(0, false), (5, false), (10, true), (15, false)]
+            .iter()
+            .enumerate()
+            .map(|(at, (at_s, good))| {
+                let outcome = if *good { Outcome::Answered } else { Outcome::RefusedByReset };
+                attempt(at as u32, *at_s, outcome)
+            })
+            .collect();
+        let own = trouble(&all, Sort::Failed(Face::Unreached), vec![0, 1, 3], &[2], None);
+        let seconds: Vec<(i64, i64)> =
+            own.windows.iter().map(|(first, last)| (first.at_ns / SECOND, last.at_ns / SECOND)).collect();
+        assert_eq!(seconds, [(0, 5), (15, 15)]);
+        assert_eq!(own.first_good, None);
+        assert_eq!(own.asked, 3, "the success lies outside the windows");
+    }
+
+    #[test]
+    fn failures_every_second_time_are_one_intermittent_failure() {
+        let all: Vec<Attempt> = (0..8)
+            .map(|at| {
+                let outcome = if at % 2 == 0 { Outcome::RefusedByReset } else { Outcome::Answered };
+                attempt(at, i64::from(at), outcome)
+            })
+            .collect();
+        let own = trouble(&all, Sort::Failed(Face::Unreached), vec![0, 2, 4, 6], &[1, 3, 5, 7], None);
+        assert!(own.is_intermittent);
+        assert_eq!((own.windows.len(), own.asked), (1, 7));
+    }
+}

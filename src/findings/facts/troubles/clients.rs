@@ -1,0 +1,102 @@
+//! Who asked a service that has a trouble: how often each failed, was served, and was served otherwise (services §4.5).
+
+use std::collections::BTreeMap;
+
+use super::{Names, Trouble};
+use crate::attempts::{Attempt, Service};
+use crate::decode::Address;
+use crate::findings::facts::Facts;
+use crate::index::PacketId;
+use crate::time::Nanos;
+
+/// Attempts of one wish of a user lie this close (services §1.1 `group_s`).
+const GROUP_NS: Nanos = 3_000_000_000;
+/// Clients told of one trouble.
+const CLIENTS_MAX: usize = 4_096;
+
+/// One client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Client {
+    /// Its address.
+    pub address: Address,
+    /// Attempts that failed.
+    pub failed: u32,
+    /// Attempts of the same class that were served while others failed.
+    pub served: u32,
+    /// Failed attempts for which it was served otherwise soon after.
+    pub rescued: u32,
+    /// By what.
+    pub rescuer: Option<Service>,
+    /// How long that took at most.
+    pub rescue_ns: Option<Nanos>,
+    /// The packet that shows it.
+    pub rescue: Option<PacketId>,
+}
+
+fn of(clients: &mut BTreeMap<Address, Client>, address: Address) -> Option<&mut Client> {
+    if clients.len() >= CLIENTS_MAX && !clients.contains_key(&address) {
+        return None;
+    }
+    let none = Client { address, failed: 0, served: 0, rescued: 0, rescuer: None, rescue_ns: None, rescue: None };
+    Some(clients.entry(address).or_insert(none))
+}
+
+/// The table of a trouble, those that were hit first.
+pub fn table(facts: &Facts<'_>, names: &Names, trouble: &Trouble) -> Vec<Client> {
+    let mut clients: BTreeMap<Address, Client> = BTreeMap::new();
+    let all = &facts.attempts.all;
+    let mut by_client: BTreeMap<Address, Vec<&Attempt>> = BTreeMap::new();
+    for own in trouble.attempts(&facts.attempts) {
+        by_client.entry(own.client.0).or_default();
+    }
+    for own in all.iter().filter(|own| own.outcome.is_served()) {
+        if let Some(list) = by_client.get_mut(&own.client.0) {
+            list.push(own);
+        }
+    }
+    for own in trouble.attempts(&facts.attempts) {
+        let served = by_client.get(&own.client.0).map(Vec::as_slice).unwrap_or_default();
+        let Some(client) = of(&mut clients, own.client.0) else { continue };
+        client.failed += 1;
+        let from = served.partition_point(|other| other.first.packet < own.first.packet);
+        let near = served.iter().skip(from).take_while(|other| other.first.time_ns <= own.ended_ns() + GROUP_NS);
+        let rescue = near.into_iter().find(|other| is_instead(names, own, other));
+        if let Some(other) = rescue {
+            client.rescued += 1;
+            client.rescuer = Some(other.service);
+            let took_ns = other.first.time_ns - own.first.time_ns;
+            client.rescue_ns = client.rescue_ns.max(Some(took_ns));
+            client.rescue = client.rescue.or(Some(other.first.packet));
+        }
+    }
+    let (from, to) = trouble.span_ns();
+    let good: Vec<&Attempt> = match &trouble.part {
+        // What parts clients is told of those that were served meanwhile.
+        Some(_) => all
+            .iter()
+            .filter(|own| own.outcome.is_served() && trouble.services.iter().any(|(service, _)| *service == own.service))
+            .collect(),
+        None => trouble.good(&facts.attempts).collect(),
+    };
+    for own in good.into_iter().filter(|own| (from..=to).contains(&own.first.time_ns)) {
+        let is_hit = by_client.contains_key(&own.client.0);
+        let counts = !is_hit || trouble.part.as_ref().is_none();
+        if let Some(client) = of(&mut clients, own.client.0).filter(|_| counts) {
+            client.served += 1;
+        }
+    }
+    let mut table: Vec<Client> = clients.into_values().collect();
+    table.sort_by_key(|client| (std::cmp::Reverse(client.failed), client.address));
+    table
+}
+
+/// Whether another attempt gave the client what this one did not: the same name at another address, or the same port over
+/// another transport.
+fn is_instead(names: &Names, own: &Attempt, other: &Attempt) -> bool {
+    if own.service == other.service || other.service.transport == 1 {
+        return false;
+    }
+    let same_host = own.service.host == other.service.host;
+    let same_port = own.service.port == other.service.port;
+    same_host && same_port || !same_host && same_port && names.are_one(own.service.host, other.service.host)
+}

@@ -1,0 +1,127 @@
+//! Which names led clients to which addresses, as DNS answers tell.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Trouble;
+use crate::attempts::subject;
+use crate::decode::{Address, answers};
+use crate::findings::facts::Facts;
+use crate::index::PacketId;
+use crate::index::segment::DnsKind;
+use crate::time::Nanos;
+
+/// Responses read for their addresses.
+const RESPONSES_MAX: usize = 200_000;
+/// Answers kept of one address.
+const GIVEN_MAX: usize = 256;
+/// Names told of one trouble.
+const NAMES_MAX: usize = 16;
+
+/// An answer that gave an address.
+#[derive(Clone, Debug)]
+struct Given {
+    client: Address,
+    name: String,
+    packet: PacketId,
+    time_ns: Nanos,
+}
+
+/// The answers by the addresses they gave.
+#[derive(Clone, Debug, Default)]
+pub struct Names {
+    given: BTreeMap<Address, Vec<Given>>,
+}
+
+impl Names {
+    /// Reads the answers of a capture.
+    pub(super) fn read(facts: &Facts<'_>) -> Self {
+        let used: BTreeSet<Address> = facts.attempts.all.iter().map(|own| own.service.host).collect();
+        let mut names = Self::default();
+        let responses = facts
+            .index
+            .dns_rows()
+            .filter(|row| row.is_response() && row.kind == DnsKind::Dns && row.header.counts.get(1) > Some(&0))
+            .take(RESPONSES_MAX);
+        for row in responses {
+            let Some(packet) = facts.index.packet(row.packet) else { continue };
+            // A printed answer does not repeat the question: its query names it.
+            let query = || facts.evidence.transaction(facts.evidence.transaction_of(row.packet)?).map(|t| t.first);
+            // An address is the name's only through its chain of aliases.
+            let addresses = if packet.is_text() {
+                packet.answer_addresses()
+            } else {
+                answers::addresses(packet.message(row))
+            };
+            let wire = packet.segment.names.get(row.name);
+            let name = || wire.map(crate::decode::dns::presentation).or_else(|| facts.name_of(query()?));
+            for address in addresses.into_iter().map(|ip| Address::from(ip).at(packet.source.site)) {
+                if !used.contains(&address) {
+                    continue;
+                }
+                let all = names.given.entry(address).or_default();
+                if all.len() < GIVEN_MAX {
+                    all.push(Given {
+                        client: packet.destination_address(),
+                        name: name().unwrap_or_default(),
+                        packet: row.packet,
+                        time_ns: packet.time_ns(),
+                    });
+                }
+            }
+        }
+        names
+    }
+
+    /// Whether two addresses were given for one name.
+    pub fn are_one(&self, one: Address, other: Address) -> bool {
+        let own = |address| self.given.get(&address).into_iter().flatten().map(|given| &given.name);
+        let names: BTreeSet<&String> = own(one).collect();
+        own(other).any(|name| names.contains(name))
+    }
+
+    /// The answer that gave a client an address before a time.
+    ///
+    /// Of several names the one that is asked for then, else the one looked up last.
+    pub fn before(
+        &self,
+        address: Address,
+        client: Address,
+        time_ns: Nanos,
+        asked: Option<&str>,
+    ) -> Option<(&str, PacketId)> {
+        let all = self.given.get(&address)?.iter();
+        let given: Vec<&Given> = all.filter(|given| given.client == client && given.time_ns <= time_ns).collect();
+        let named = asked.and_then(|asked| given.iter().rev().find(|given| is_same(&given.name, asked)));
+        let given = named.or_else(|| given.last().filter(|_| asked.is_none()))?;
+        Some((&given.name, given.packet))
+    }
+
+    /// Fills in the names of a trouble.
+    pub(super) fn tell(&self, facts: &Facts<'_>, trouble: &mut Trouble) {
+        let mut names: Vec<String> = Vec::new();
+        let mut resolved = None;
+        for own in trouble.attempts(&facts.attempts).take(NAMES_MAX) {
+            // What is asked for on the connection is sure; the lookup before it is the next best.
+            let asked = subject::of(facts.index, own).name.filter(|name| is_name(name));
+            let given = self.before(own.service.host, own.client.0, own.first.time_ns, asked.as_deref());
+            let name = asked.or_else(|| given.map(|(name, _)| name.trim_end_matches('.').to_owned()));
+            if let Some(name) = name.filter(|name| !name.is_empty())
+                && !names.iter().any(|own| is_same(own, &name))
+            {
+                names.push(name);
+            }
+            resolved = resolved.or(given.map(|(name, packet)| (name.to_owned(), packet)));
+        }
+        trouble.names = names;
+        trouble.resolved = resolved;
+    }
+}
+
+/// Whether a host of a request is a name and no address.
+fn is_name(host: &str) -> bool {
+    host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_err()
+}
+
+fn is_same(one: &str, other: &str) -> bool {
+    one.trim_end_matches('.').eq_ignore_ascii_case(other.trim_end_matches('.'))
+}

@@ -1,0 +1,99 @@
+//! What failures have in common and successes have not: a name, a path, a client (services §4.3).
+
+use std::collections::BTreeSet;
+
+use super::Sort;
+use crate::attempts::{Attempt, Face, subject};
+use crate::decode::Address;
+use crate::findings::facts::Facts;
+use crate::time::Nanos;
+
+/// Attempts whose content is read again to find it.
+const READ_MAX: usize = 4_096;
+/// Successes further from the failures than this tell of another time.
+const NEAR_NS: Nanos = 60_000_000_000;
+
+/// What parts them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Property {
+    /// The name asked for (SNI, Host).
+    Name,
+    /// The path of a request.
+    Path,
+    /// Who asks.
+    Client,
+}
+
+/// The values that fail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// Which property.
+    pub property: Property,
+    /// Its values among the failures, not escaped.
+    pub failing: Vec<String>,
+    /// And among the successes.
+    pub served: Vec<String>,
+    clients: Vec<Address>,
+}
+
+impl Part {
+    /// Whether an attempt has a value that fails.
+    pub fn holds(&self, facts: &Facts<'_>, at: u32) -> bool {
+        let Some(own) = facts.attempts.all.get(at as usize) else { return false };
+        match self.property {
+            Property::Client => self.clients.contains(&own.client.0),
+            property => value(facts, own, property).is_some_and(|value| self.failing.contains(&value)),
+        }
+    }
+}
+
+fn value(facts: &Facts<'_>, own: &Attempt, property: Property) -> Option<String> {
+    match property {
+        Property::Client => Some(own.client.0.to_string()),
+        Property::Name => subject::of(facts.index, own).name,
+        Property::Path => subject::of(facts.index, own).path,
+    }
+}
+
+/// Finds what parts failures from successes of the same time completely.
+pub fn find(facts: &Facts<'_>, failed: &[u32], good: &[u32], sort: Sort) -> Option<Part> {
+    let all = &facts.attempts.all;
+    let get = |at: &u32| all.get(*at as usize);
+    let times = || failed.iter().filter_map(get);
+    let from_ns = times().map(|own| own.first.time_ns).min()?;
+    let to_ns = times().map(Attempt::ended_ns).max()?;
+    let near = |own: &&Attempt| own.first.time_ns >= from_ns - NEAR_NS && own.first.time_ns <= to_ns + NEAR_NS;
+    let meanwhile = |own: &&Attempt| own.first.time_ns >= from_ns && own.first.time_ns <= to_ns;
+    let good: Vec<&Attempt> = good.iter().filter_map(get).filter(near).take(READ_MAX).collect();
+    if good.is_empty() {
+        return None;
+    }
+    let failed: Vec<&Attempt> = failed.iter().filter_map(get).take(READ_MAX).collect();
+    // What is not reached is not told what is asked for.
+    let properties: &[Property] = match sort {
+        Sort::Failed(Face::Unreached) => &[Property::Client],
+        _ => &[Property::Name, Property::Path, Property::Client],
+    };
+    properties.iter().find_map(|property| {
+        let values = |own: &[&Attempt]| -> Option<BTreeSet<String>> {
+            own.iter().map(|own| value(facts, own, *property)).collect()
+        };
+        // Clients that were served at other times show nothing about who may ask.
+        if *property == Property::Client && (failed.len() < 2 || !good.iter().any(|own| meanwhile(&own))) {
+            return None;
+        }
+        let failing = values(&failed)?;
+        let others: Vec<&Attempt> =
+            if *property == Property::Client { good.iter().copied().filter(|own| meanwhile(own)).collect() } else { good.clone() };
+        let served = values(&others)?;
+        let mut clients: Vec<Address> = failed.iter().map(|own| own.client.0).collect();
+        clients.sort_unstable();
+        clients.dedup();
+        failing.is_disjoint(&served).then(|| Part {
+            property: *property,
+            failing: failing.into_iter().collect(),
+            served: served.into_iter().collect(),
+            clients,
+        })
+    })
+}

@@ -1,0 +1,53 @@
+//! Answers that came late, measured against the service's own others (services §1.6).
+
+use super::Trouble;
+use crate::attempts::{Attempt, Attempts, Kind, Outcome};
+use crate::findings::Severity;
+use crate::time::Nanos;
+
+const SECOND: Nanos = 1_000_000_000;
+/// From this long on an answer is slow, where others are quicker (services §1.6 `slow_s`).
+const SLOW_NS: Nanos = 2 * SECOND;
+/// And without others to compare (services §1.6 `slow_abs_s`).
+const SLOW_ALONE_NS: Nanos = 5 * SECOND;
+/// How many times the usual it takes.
+const TIMES: Nanos = 10;
+/// Answers from which on there is a usual time.
+const USUAL_MIN: usize = 5;
+/// Slow answers with this median are noticed by everybody (services §4.6).
+const MEDIAN_MEDIUM_NS: Nanos = 3 * SECOND;
+
+/// Whether an attempt took long enough to be looked at.
+pub fn is_long(own: &Attempt) -> bool {
+    own.outcome == Outcome::Answered && own.answered_ns >= SLOW_NS && own.kind != Kind::Dhcp && own.kind != Kind::Tcp
+}
+
+/// Positions of the slow ones among the attempts of one service.
+pub fn of_service(all: &[Attempt], own: &[u32]) -> Vec<u32> {
+    let get = |at: &u32| all.get(*at as usize);
+    if !own.iter().filter_map(get).any(is_long) {
+        return Vec::new();
+    }
+    let answered = own.iter().filter_map(get).filter(|own| own.answered_ns > 0 && own.outcome == Outcome::Answered);
+    let mut times: Vec<Nanos> = answered.map(|own| own.answered_ns).collect();
+    times.sort_unstable();
+    let median = times.get(times.len() / 2).copied().unwrap_or(0);
+    let is_slow = |own: &Attempt| {
+        let times_usual = times.len() >= USUAL_MIN && own.answered_ns >= median * TIMES;
+        is_long(own) && (own.answered_ns >= SLOW_ALONE_NS || times_usual)
+    };
+    own.iter().filter(|at| get(at).is_some_and(is_slow)).copied().collect()
+}
+
+/// The median waiting time of the slow attempts.
+pub fn median_ns(trouble: &Trouble, attempts: &Attempts) -> Nanos {
+    let mut times: Vec<Nanos> = trouble.attempts(attempts).map(|own| own.answered_ns).collect();
+    times.sort_unstable();
+    times.get(times.len() / 2).copied().unwrap_or(0)
+}
+
+/// How grave waiting is.
+pub fn severity(trouble: &Trouble, attempts: &Attempts) -> Severity {
+    let grave = trouble.failed.len() >= 2 && median_ns(trouble, attempts) >= MEDIAN_MEDIUM_NS;
+    if grave { Severity::Medium } else { Severity::Low }
+}

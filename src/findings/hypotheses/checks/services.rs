@@ -1,0 +1,241 @@
+//! Next checks where a service beside DNS failed: a person first, then commands with the result each explanation predicts.
+
+use super::{CLIENT, PATH, PEOPLE, SERVER, check, host, neighbour, shell_word};
+use crate::attempts::{Face, Kind, Outcome, subject};
+use crate::findings::facts::troubles::{Sort, Trouble};
+use crate::findings::hypotheses::scene::Scene;
+use crate::findings::hypotheses::{Cause, Check};
+use crate::findings::service_words as words;
+use crate::time::date_and_time;
+
+/// The checks of one trouble.
+pub fn list(scene: &Scene<'_, '_>, trouble: &Trouble, leading: &[Cause], out: &mut Vec<Check>) {
+    let server = host(scene.server);
+    let port = trouble.service().port;
+    let when = if scene.facts.index.has_date() {
+        format!(" at {} UTC", date_and_time(trouble.span_ns().0))
+    } else {
+        " at that time".to_owned()
+    };
+    let what = words::services(trouble);
+    out.push(check(
+        format!("ask who runs {what} of {server} whether it was changed, restarted or under load{when}, and who else reported it"),
+        PEOPLE,
+        &[
+            (Cause::NotRunning, "it was stopped or moved"),
+            (Cause::ApplicationError, "errors in its log at that time"),
+            (Cause::Mute, "it hung, or what it waits for did"),
+            (Cause::ServerFilter, "a rule was changed"),
+        ],
+    ));
+    match (trouble.sort, trouble.kind()) {
+        (Sort::Failed(Face::Lease), _) => lease(out),
+        (Sort::Failed(Face::Tls), _) => tls(scene, trouble, &server, port, out),
+        (Sort::Failed(Face::Large), _) => large(scene, trouble, &server, out),
+        (Sort::Failed(Face::Stalled), _) => out.push(check(
+            format!("ss -tmn '( sport = :{port} or dport = :{port} )'; ps -o pid,stat,wchan:20,cmd -p PID"),
+            "the side that announced window 0",
+            &[(Cause::ReceiverStalled, "Recv-Q near its limit: the program does not read; state T stopped, D waits for a disk")],
+        )),
+        (Sort::Failed(Face::Silenced), _) => {
+            out.push(check(
+                probe(scene, trouble, &server, port),
+                CLIENT,
+                &[
+                    (Cause::StateLost, "a new connection works at once"),
+                    (Cause::HostDown, "it fails as well"),
+                    (Cause::SilentDrop, "it fails as well"),
+                ],
+            ));
+            out.push(check(
+                format!("conntrack -L -d {server}"),
+                PATH,
+                &[(Cause::StateLost, "no entry for the old connection")],
+            ));
+        }
+        (Sort::Slow, _) | (Sort::Failed(Face::Fails | Face::Mute | Face::Cut | Face::CutByDevice), _) => {
+            application(scene, trouble, &server, port, out);
+        }
+        (Sort::Failed(Face::Unreached), _) => unreached(scene, trouble, leading, &server, port, out),
+    }
+}
+
+/// How to try the service again.
+fn probe(scene: &Scene<'_, '_>, trouble: &Trouble, server: &str, port: u16) -> String {
+    let bracketed = if scene.server.is_v6() { format!("[{server}]") } else { server.to_owned() };
+    let name = trouble.names.first().map(|name| shell_word(name));
+    let path = trouble
+        .attempts(&scene.facts.attempts)
+        .find_map(|own| subject::of(scene.facts.index, own).path)
+        .filter(|path| path.chars().all(|c| c.is_ascii_alphanumeric() || "/._-~".contains(c)))
+        .unwrap_or_else(|| "/".to_owned());
+    let times = "'%{http_code} %{time_connect} %{time_starttransfer}\\n'";
+    match (trouble.kind(), name) {
+        (Kind::Http, Some(name)) => format!(
+            "curl -sS -o /dev/null -w {times} --connect-timeout 5 --resolve {name}:{port}:{bracketed} http://{name}:{port}{path}"
+        ),
+        (Kind::Http, None) => format!("curl -sS -o /dev/null -w {times} --connect-timeout 5 http://{bracketed}:{port}{path}"),
+        (Kind::Tls, Some(name)) => format!(
+            "openssl s_client -connect {bracketed}:{port} -servername {name} </dev/null"
+        ),
+        (Kind::Tls, None) => format!("openssl s_client -connect {bracketed}:{port} </dev/null"),
+        (Kind::Ntp, _) => format!("chronyd -Q 'server {server} iburst'"),
+        (Kind::Snmp, _) => format!("snmpget -v2c -c COMMUNITY -t 2 -r 1 {server} 1.3.6.1.2.1.1.3.0"),
+        (Kind::Radius, _) => format!("radtest USER PASSWORD {server} 0 SECRET"),
+        (Kind::Sip, _) => format!("sipsak -vv -s sip:{server}:{port}"),
+        (Kind::Tftp, _) => format!("tftp {server} -c get FILE"),
+        (Kind::Echo, _) => format!("ping -c 3 {server}"),
+        (_, _) if trouble.service().transport == 17 => format!("nc -u -w 3 -v {server} {port} </dev/null"),
+        (_, _) => format!("nc -w 5 -v {server} {port} </dev/null"),
+    }
+}
+
+fn unreached(
+    scene: &Scene<'_, '_>,
+    trouble: &Trouble,
+    leading: &[Cause],
+    server: &str,
+    port: u16,
+    out: &mut Vec<Check>,
+) {
+    let transport = if trouble.service().transport == 6 { 't' } else { 'u' };
+    if trouble.kind() != Kind::Echo {
+        out.push(check(
+            format!("ss -l{transport}np 'sport = :{port}'; nft -a list ruleset"),
+            SERVER,
+            &[
+                (Cause::NotRunning, "no socket at that port, or only on another address"),
+                (Cause::ServerFilter, "a socket is there, and a rule that rejects"),
+                (Cause::DeviceInFront, "a socket, no such rule, and no counter moves: the packets do not arrive"),
+                (Cause::WrongAddress, "this host was never meant to offer it"),
+                (Cause::SilentDrop, "a socket is there, and a rule that drops, or the packets do not arrive"),
+            ],
+        ));
+    }
+    out.push(check(
+        probe(scene, trouble, server, port),
+        CLIENT,
+        &[
+            (Cause::NotRunning, "refused at once"),
+            (Cause::ServerFilter, "refused at once"),
+            (Cause::HostDown, "no route to host after about 3 s, or it times out"),
+            (Cause::SilentDrop, "it times out"),
+            (Cause::PathFilter, "refused, or no route to host, at once"),
+        ],
+    ));
+    if leading.contains(&Cause::HostDown) || leading.contains(&Cause::NextHopGone) || leading.contains(&Cause::SilentDrop) {
+        out.push(check(
+            format!("ping -c 3 {server}; {}", neighbour(scene.server)),
+            CLIENT,
+            &[
+                (Cause::HostDown, "no reply; FAILED where it is on the same network"),
+                (Cause::SilentDrop, "replies: the host is there"),
+                (Cause::NextHopGone, "FAILED for the gateway"),
+            ],
+        ));
+        if trouble.service().transport == 6 {
+            out.push(check(
+                format!("tcptraceroute -n {server} {port}"),
+                CLIENT,
+                &[
+                    (Cause::SilentDrop, "ends where the filter stands, at the server or before it"),
+                    (Cause::HostDown, "ends at the last router before the server"),
+                ],
+            ));
+        }
+    }
+    if matches!(trouble.kind(), Kind::Snmp | Kind::Radius) {
+        out.push(check(
+            "compare community or secret, and the list of clients that may ask".to_owned(),
+            SERVER,
+            &[(Cause::Policy, "they differ, or the client is not listed; the server's log says so")],
+        ));
+    }
+}
+
+fn application(scene: &Scene<'_, '_>, trouble: &Trouble, server: &str, port: u16, out: &mut Vec<Check>) {
+    out.push(check(
+        probe(scene, trouble, server, port),
+        CLIENT,
+        &[
+            (Cause::ApplicationError, "connects at once, and the same code again"),
+            (Cause::Mute, "connects at once, then nothing"),
+            (Cause::SlowService, "a short time to connect, a long one to the first byte"),
+            (Cause::SlowPath, "both times are long"),
+            (Cause::ContentReset, "reset; another name or path works"),
+        ],
+    ));
+    out.push(check(
+        format!("ss -tn state established '( sport = :{port} )'; ss -ltn 'sport = :{port}'; the service's log"),
+        SERVER,
+        &[
+            (Cause::Mute, "Recv-Q holds the request: the program does not read; 0 and 0: it waits for something behind it"),
+            (Cause::ApplicationError, "the log names the error at that time"),
+            (Cause::SlowService, "the log shows the same times"),
+        ],
+    ));
+}
+
+fn tls(scene: &Scene<'_, '_>, trouble: &Trouble, server: &str, port: u16, out: &mut Vec<Check>) {
+    let again = probe(scene, trouble, server, port);
+    let number = trouble.outcomes(&scene.facts.attempts).iter().find_map(|(outcome, _)| match outcome {
+        Outcome::Alert { number, .. } => Some(*number),
+        _ => None,
+    });
+    let again = if number == Some(48) || number.is_some_and(|number| (42..=46).contains(&number)) {
+        again.replace(" </dev/null", " -showcerts </dev/null")
+    } else {
+        again
+    };
+    out.push(check(
+        again,
+        CLIENT,
+        &[(
+            Cause::TlsRefused,
+            "the same alert again; -showcerts: one certificate only is an incomplete chain, an issuer its owner does not know is interception",
+        )],
+    ));
+    if number == Some(112) {
+        let bracketed = if scene.server.is_v6() { format!("[{server}]") } else { server.to_owned() };
+        out.push(check(
+            format!("openssl s_client -connect {bracketed}:{port} -servername NAME-KNOWN-TO-BE-HOSTED </dev/null"),
+            CLIENT,
+            &[(Cause::TlsRefused, "connects: the name is missing there; the same alert: another server")],
+        ));
+    }
+}
+
+fn large(scene: &Scene<'_, '_>, trouble: &Trouble, server: &str, out: &mut Vec<Check>) {
+    let (most, less) = if scene.server.is_v6() { (1_452, 1_180) } else { (1_472, 1_200) };
+    out.push(check(
+        format!("ping -M do -s {most} -c 3 {server}; ping -M do -s {less} -c 3 {server}"),
+        CLIENT,
+        &[
+            (Cause::SizeBlackHole, "only the small ones are answered, and nothing says why"),
+            (Cause::LossyPath, "both sizes lose some"),
+            (Cause::Mute, "both are answered"),
+        ],
+    ));
+    let again = probe(scene, trouble, server, trouble.service().port);
+    out.push(check(
+        format!("ip route replace {server} via GATEWAY advmss 1200; {again}"),
+        CLIENT,
+        &[(Cause::SizeBlackHole, "works with small segments"), (Cause::Mute, "still no answer")],
+    ));
+}
+
+fn lease(out: &mut Vec<Check>) {
+    out.push(check(
+        "nmap --script broadcast-dhcp-discover, from the same VLAN".to_owned(),
+        PATH,
+        &[
+            (Cause::NoLease, "no offer: server, relay or pool; an offer: the client's own port"),
+            (Cause::SecondDhcp, "two server identifiers"),
+        ],
+    ));
+    out.push(check(
+        "the DHCP server's log and the free addresses of its pool".to_owned(),
+        SERVER,
+        &[(Cause::NoLease, "requests do not arrive, or no address is free"), (Cause::Policy, "it says why it refused")],
+    ));
+}

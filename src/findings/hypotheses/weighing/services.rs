@@ -1,0 +1,318 @@
+//! Rows of failures beside DNS: how the attempts ended, what the host did otherwise, who was served meanwhile.
+
+use std::collections::BTreeSet;
+
+use super::surroundings::unanswered;
+use crate::attempts::{Attempt, Face, Kind, Outcome};
+use crate::findings::facts::troubles::{Sort, Trouble};
+use crate::findings::facts::{Meaning, troubles};
+use crate::findings::hypotheses::ledger::Ledger;
+use crate::findings::hypotheses::matrix::services as row;
+use crate::findings::hypotheses::matrix::{Row, errors, surroundings};
+use crate::findings::hypotheses::scene::{Incident, Scene};
+use crate::findings::{FRAMES_MAX, rules, service_words as words};
+use crate::index::PacketId;
+use crate::time::{Nanos, span};
+
+/// A host that answered this close to a failure was there (services §5.3).
+const NEAR_NS: Nanos = 30_000_000_000;
+/// A handshake this long is a slow path (services §5.2 H30).
+const SLOW_HANDSHAKE_NS: Nanos = 1_000_000_000;
+/// A pause that firewalls may take for the end of a connection (services §5.2 H41 `idle_s`).
+const IDLE_NS: Nanos = 30_000_000_000;
+/// A pause that is long for the connection at least.
+const PAUSE_NS: Nanos = 1_000_000_000;
+
+pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
+    let Some(Incident::Service(trouble)) = scene.incident else { return };
+    if let Sort::Failed(Face::Lease) = trouble.sort {
+        lease(scene, trouble, ledger);
+        return;
+    }
+    endings(scene, trouble, ledger);
+    served(scene, trouble, ledger);
+    host(scene, trouble, ledger);
+    if let Some((name, packet)) = &trouble.resolved {
+        let text = format!(
+            "{} had been resolved to {} before.",
+            rules::plain_name(name),
+            scene.server
+        );
+        ledger.see(&row::NAME_RESOLVED, text, vec![*packet]);
+    }
+    let rescued: Vec<PacketId> = trouble.hit().filter_map(|client| client.rescue).collect();
+    if !rescued.is_empty() {
+        let number: u32 = trouble.hit().map(|client| client.rescued).sum();
+        let text = format!("{} then served in another way.", rules::counted(number as usize, "of them was", "of them were"));
+        ledger.see(&row::SERVED_INSTEAD, text, rescued);
+    }
+}
+
+fn frames<'a>(attempts: impl Iterator<Item = &'a Attempt>) -> Vec<PacketId> {
+    let mut all: Vec<PacketId> = attempts.flat_map(Attempt::frames).collect();
+    all.sort_unstable();
+    all.dedup();
+    all.truncate(FRAMES_MAX);
+    all
+}
+
+/// How the attempts ended, one row for each way.
+fn endings(scene: &Scene<'_, '_>, trouble: &Trouble, ledger: &mut Ledger) {
+    let attempts = &scene.facts.attempts;
+    if trouble.sort == Sort::Slow {
+        late(scene, trouble, ledger);
+        return;
+    }
+    let place = words::place(trouble);
+    for (outcome, number) in trouble.outcomes(attempts) {
+        let own = || trouble.attempts(attempts).filter(move |own| std::mem::discriminant(&own.outcome) == std::mem::discriminant(&outcome));
+        let text = format!("{number} of {} to {place} {}: {}.", trouble.asked, if number == 1 { "was" } else { "were" }, words::how(outcome, trouble.kind()));
+        let seen: &[&'static Row] = match outcome {
+            Outcome::RefusedByReset if nearer(scene, trouble) => &[&row::RESET_NEARER],
+            Outcome::RefusedByReset if trouble.resolved.is_some() => &[&row::SYN_RESET_NAMED],
+            Outcome::RefusedByReset => &[&row::SYN_RESET],
+            Outcome::RefusedByIcmp(v6, kind, code) => {
+                refused(scene, (v6, kind, code), own(), text, ledger);
+                continue;
+            }
+            Outcome::NoReply if matches!(trouble.kind(), Kind::Snmp | Kind::Radius) => &[&row::UNREACHED_BY_DESIGN],
+            Outcome::NoReply => &[&row::UNREACHED],
+            Outcome::Mute => &[&row::NEVER_ANSWERED],
+            Outcome::Closed | Outcome::Reset | Outcome::ResetMidway => &[&row::CUT_EARLY],
+            Outcome::ResetByDevice => &[&row::RESET_NEARER],
+            Outcome::Alert { by_client: true, .. } => &[&row::ALERT_OF_CLIENT],
+            Outcome::Alert { .. } => &[&row::ALERT_OF_SERVER],
+            Outcome::Left { .. } => &[&row::HANDSHAKE_LEFT],
+            Outcome::Fails(502 | 504) => &[&row::SAYS_FAILURE, &row::GATEWAY_FAILURE],
+            Outcome::Fails(_) => &[&row::SAYS_FAILURE],
+            Outcome::Kiss(_) | Outcome::NoTime => &[&row::NO_TIME_GIVEN],
+            Outcome::Stalled { .. } => &[&row::WINDOW_CLOSED],
+            Outcome::LargeLost { .. } => &[&row::LARGE_MISSING],
+            Outcome::Silenced { .. } => &[&row::WENT_SILENT],
+            _ => &[],
+        };
+        for seen in seen {
+            ledger.see(seen, text.clone(), frames(own()));
+        }
+    }
+    silenced(scene, trouble, ledger);
+}
+
+/// Whether resets came from another distance than what else the host sent.
+fn nearer(scene: &Scene<'_, '_>, trouble: &Trouble) -> bool {
+    let attempts = &scene.facts.attempts;
+    let ttl = |packet: PacketId| scene.facts.index.packet(packet).map_or(0, |packet| packet.ttl());
+    let resets: BTreeSet<u8> =
+        trouble.attempts(attempts).filter_map(|own| own.decided).map(|seen| ttl(seen.packet)).collect();
+    let served = attempts.all.iter().filter(|own| own.service.host == scene.server && own.outcome.is_served());
+    let own: BTreeSet<u8> = served
+        .filter_map(|own| attempts.talk(own).map(|talk| talk.answer.ttl).filter(|ttl| *ttl > 0))
+        .collect();
+    !own.is_empty() && !resets.contains(&0) && resets.is_disjoint(&own)
+}
+
+/// ICMP errors say who refused, and why.
+fn refused<'a>(
+    scene: &Scene<'_, '_>,
+    (v6, kind, code): (bool, u8, u8),
+    own: impl Iterator<Item = &'a Attempt> + Clone,
+    text: String,
+    ledger: &mut Ledger,
+) {
+    let decided = || own.clone().filter_map(|own| own.decided);
+    let senders: BTreeSet<_> =
+        decided().filter_map(|seen| scene.facts.error(seen.packet)).map(|error| error.source).collect();
+    let by_server = senders.iter().all(|sender| *sender == scene.server);
+    let asking = senders.iter().all(|sender| scene.clients.contains(sender));
+    let slow = own.clone().any(|own| own.waited_ns() >= 2 * PAUSE_NS);
+    let seen = match Meaning::of(v6, kind, code) {
+        Meaning::PortUnreachable if by_server => &errors::PORT_UNREACHABLE,
+        Meaning::PortUnreachable => &errors::PORT_UNREACHABLE_ELSEWHERE,
+        Meaning::Prohibited if by_server => &errors::PROHIBITED_BY_SERVER,
+        Meaning::Prohibited => &errors::PROHIBITED_ELSEWHERE,
+        Meaning::HostUnreachable if slow || asking => &errors::HOST_UNREACHABLE_SLOW,
+        Meaning::HostUnreachable => &errors::HOST_UNREACHABLE_FAST,
+        Meaning::NetUnreachable => &errors::NET_UNREACHABLE,
+        Meaning::HopsExceeded => &errors::TIME_EXCEEDED,
+        _ => return,
+    };
+    let names: Vec<String> = senders.iter().map(ToString::to_string).collect();
+    let text = format!("{} From {}.", text, words::list(&names));
+    ledger.see(seen, text, frames(own));
+}
+
+/// Answers that came late: where the time passed.
+fn late(scene: &Scene<'_, '_>, trouble: &Trouble, ledger: &mut Ledger) {
+    let attempts = &scene.facts.attempts;
+    let handshakes: Vec<Nanos> =
+        trouble.attempts(attempts).map(|own| own.handshake_ns).filter(|took| *took > 0).collect();
+    let (seen, beside) = match handshakes.iter().max() {
+        Some(longest) if *longest < SLOW_HANDSHAKE_NS => {
+            (&row::LATE_BEHIND_HANDSHAKE, format!("; the handshakes before took {} at most", span(*longest)))
+        }
+        Some(longest) => (&row::LATE_ALL, format!("; the handshakes before took up to {}", span(*longest))),
+        None => (&row::LATE_UNCOMPARED, String::new()),
+    };
+    let text = format!("Answers of {} came after {} in the middle{beside}.", words::place(trouble), words::late(scene.facts, trouble));
+    ledger.see(seen, text, frames(trouble.attempts(attempts)));
+}
+
+/// Connections that went silent: after a pause, while new ones work.
+fn silenced(scene: &Scene<'_, '_>, trouble: &Trouble, ledger: &mut Ledger) {
+    let attempts = &scene.facts.attempts;
+    let quiet = trouble.attempts(attempts).filter_map(|own| match own.outcome {
+        Outcome::Silenced { quiet_ns, .. } => Some((quiet_ns, own)),
+        _ => None,
+    });
+    let Some((quiet_ns, own)) = quiet.max_by_key(|(quiet_ns, _)| *quiet_ns) else { return };
+    if quiet_ns >= PAUSE_NS {
+        let text = format!(
+            "The connection had been quiet for {} before the data that were lost{}.",
+            span(quiet_ns),
+            if quiet_ns < IDLE_NS { ", which is short for a firewall to forget it" } else { "" }
+        );
+        ledger.see(&row::QUIET_BEFORE, text, own.frames());
+    }
+    let (from, to) = trouble.span_ns();
+    let meanwhile: Vec<&Attempt> = attempts
+        .all
+        .iter()
+        .filter(|other| {
+            other.service == own.service
+                && other.client.0 == own.client.0
+                && other.outcome.is_served()
+                && other.first.time_ns >= from
+                && other.first.time_ns <= to + NEAR_NS
+        })
+        .collect();
+    if !meanwhile.is_empty() {
+        let text = format!(
+            "{} to the same port worked meanwhile or soon after.",
+            rules::counted(meanwhile.len(), "new connection", "new connections")
+        );
+        ledger.see(&row::NEW_CONNECTION_WORKS, text, frames(meanwhile.into_iter()));
+    }
+}
+
+/// Who was served by this service meanwhile.
+fn served(scene: &Scene<'_, '_>, trouble: &Trouble, ledger: &mut Ledger) {
+    let attempts = &scene.facts.attempts;
+    let (from, to) = trouble.span_ns();
+    let hit: BTreeSet<_> = trouble.hit().map(|client| client.address).collect();
+    let inside = |own: &&Attempt| (from..=to).contains(&own.first.time_ns);
+    let between: Vec<&Attempt> =
+        trouble.good(attempts).filter(inside).filter(|own| hit.contains(&own.client.0)).collect();
+    if trouble.part.is_none() && !between.is_empty() && trouble.is_intermittent {
+        let text = format!(
+            "Between the failures {} of the same clients {} served.",
+            between.len(),
+            if between.len() == 1 { "attempt was" } else { "attempts were" }
+        );
+        ledger.see(&row::SERVED_BETWEEN, text, frames(between.into_iter()));
+    }
+    let others: Vec<&Attempt> = attempts
+        .all
+        .iter()
+        .filter(|own| trouble.services.iter().any(|(service, _)| *service == own.service))
+        .filter(|own| own.outcome.is_served() && own.first.time_ns >= from - NEAR_NS && own.first.time_ns <= to + NEAR_NS)
+        .filter(|own| match &trouble.part {
+            Some(part) if part.property != troubles::Property::Client => !words::is_same_part(scene.facts, part, own),
+            _ => !hit.contains(&own.client.0) && (from..=to).contains(&own.first.time_ns),
+        })
+        .take(FRAMES_MAX)
+        .collect();
+    if !others.is_empty() {
+        let what = match &trouble.part {
+            Some(part) if part.property == troubles::Property::Path => "other paths",
+            Some(part) if part.property == troubles::Property::Name => "other names",
+            _ => "other clients",
+        };
+        let text = format!(
+            "{} for {what} {} served by {} at that time.",
+            rules::counted(others.len(), "attempt", "attempts"),
+            if others.len() == 1 { "was" } else { "were" },
+            words::place(trouble)
+        );
+        ledger.see(&row::OTHERS_SERVED, text, frames(others.into_iter()));
+    }
+    let refused = trouble.outcomes(attempts).iter().any(|(outcome, _)| {
+        matches!(outcome, Outcome::RefusedByReset | Outcome::RefusedByIcmp(false, 3, 3) | Outcome::RefusedByIcmp(true, 1, 4))
+    });
+    if let Some(good) = trouble.last_good.filter(|_| refused && trouble.part.is_none()) {
+        let text = format!("{} served the same clients before.", words::place(trouble));
+        ledger.see(&row::SERVED_BEFORE, text, vec![good.packet]);
+    }
+}
+
+/// What the host did otherwise.
+fn host(scene: &Scene<'_, '_>, trouble: &Trouble, ledger: &mut Ledger) {
+    let unreached = matches!(trouble.sort, Sort::Failed(Face::Unreached | Face::Silenced));
+    if !unreached {
+        return;
+    }
+    let (from, to) = trouble.span_ns();
+    let attempts = &scene.facts.attempts;
+    let near = |own: &&Attempt| {
+        own.service.host == scene.server
+            && !trouble.services.iter().any(|(service, _)| *service == own.service)
+            && own.ended_ns() >= from
+            && own.first.time_ns <= to
+    };
+    let alive: Vec<&Attempt> = attempts.all.iter().filter(near).filter(|own| own.outcome.is_served()).collect();
+    if let Some(first) = alive.first() {
+        let text = format!(
+            "{} answered {} at that time.",
+            scene.server,
+            if first.kind == Kind::Echo { "pings".to_owned() } else { words::kind(first.service, first.kind) }
+        );
+        ledger.see(&row::HOST_LIVES, text, frames(alive.into_iter().take(FRAMES_MAX)));
+    } else {
+        let silent: Vec<&Attempt> =
+            attempts.all.iter().filter(near).filter(|own| own.outcome == Outcome::NoReply).collect();
+        if !silent.is_empty() {
+            let text = format!("Pings or other requests to {} got no reply either.", scene.server);
+            ledger.see(&row::HOST_SILENT, text, frames(silent.into_iter().take(FRAMES_MAX)));
+        }
+    }
+    let runs: Vec<_> = scene.facts.runs.iter().filter(|run| run.target == scene.server).collect();
+    if !runs.is_empty() {
+        unanswered(&row::HOST_UNANSWERED, &runs, ledger);
+    }
+    let hops: Vec<_> = scene
+        .facts
+        .runs
+        .iter()
+        .filter(|run| run.wanted == crate::findings::facts::runs::Wanted::NextHop && scene.clients.contains(&run.asker))
+        .collect();
+    if !hops.is_empty() {
+        unanswered(&surroundings::NEXT_HOP_UNANSWERED, &hops, ledger);
+    }
+}
+
+/// Leases: who was asked, and whether others got theirs.
+fn lease(scene: &Scene<'_, '_>, trouble: &Trouble, ledger: &mut Ledger) {
+    let attempts = &scene.facts.attempts;
+    for (outcome, number) in trouble.outcomes(attempts) {
+        let own = trouble.attempts(attempts).filter(|own| own.outcome == outcome);
+        let text = format!("{number} of {}: {}.", trouble.asked, words::how(outcome, Kind::Dhcp));
+        let seen = match outcome {
+            Outcome::NoOffer | Outcome::Unconfirmed => &row::NO_OFFER,
+            Outcome::Nak | Outcome::NoAddress => &row::LEASE_REFUSED,
+            Outcome::Declined => &surroundings::TWO_OWNERS,
+            _ => continue,
+        };
+        ledger.see(seen, text, frames(own));
+    }
+    let (from, to) = trouble.span_ns();
+    let hit: BTreeSet<_> = trouble.hit().map(|client| client.address).collect();
+    let others: Vec<&Attempt> = attempts
+        .all
+        .iter()
+        .filter(|own| own.kind == Kind::Dhcp && own.outcome == Outcome::Answered && !hit.contains(&own.client.0))
+        .filter(|own| own.first.time_ns >= from - NEAR_NS && own.first.time_ns <= to + NEAR_NS)
+        .collect();
+    if !others.is_empty() {
+        let text = format!("{} an address meanwhile.", rules::counted(others.len(), "other client was given", "other clients were given"));
+        ledger.see(&row::OTHERS_OFFERED, text, frames(others.into_iter()));
+    }
+}

@@ -1,0 +1,239 @@
+//! Sentences about the failure of a service beside DNS: what failed and for whom, what else was seen, what it means.
+
+use super::Said;
+use crate::attempts::{Kind, Outcome};
+use crate::decode::Address;
+use crate::findings::facts::troubles::{Sort, Trouble};
+use crate::findings::hypotheses::scene::Scene;
+use crate::findings::hypotheses::{Assessment, Cause, Topic};
+use crate::findings::{rules, service_words as words};
+use crate::index::PacketId;
+use crate::text::thousands;
+use crate::time::span;
+
+pub(super) fn parts(scene: &Scene<'_, '_>, trouble: &Trouble, assessment: &Assessment) -> Vec<(Topic, Vec<Said>)> {
+    let frames = trouble.frames(&scene.facts.attempts);
+    let mut seen: Vec<Said> = vec![(format!("{}.", words::statement(scene.facts, trouble)), frames.clone())];
+    seen.extend(details(scene, trouble));
+    let effect = words::effect(trouble).map(|text| (text, frames.clone())).into_iter().collect();
+    vec![
+        (Topic::Failure, seen),
+        (Topic::Effect, effect),
+        (Topic::Cause, shows(scene, trouble, assessment, &frames)),
+    ]
+}
+
+/// What the packets show beside the number.
+fn details(scene: &Scene<'_, '_>, trouble: &Trouble) -> Vec<Said> {
+    let attempts = &scene.facts.attempts;
+    let mut out: Vec<Said> = Vec::new();
+    if let Some((name, packet)) = &trouble.resolved {
+        out.push((
+            format!("DNS worked: {} had been resolved to {}.", rules::plain_name(name), scene.server),
+            vec![*packet],
+        ));
+    }
+    let of = |wanted: fn(&Outcome) -> bool| trouble.attempts(attempts).filter(move |own| wanted(&own.outcome));
+    let missing: Vec<_> = of(|outcome| matches!(outcome, Outcome::LargeLost { bytes: 1.., .. })).collect();
+    if let Some(own) = missing.first()
+        && let Outcome::LargeLost { bytes, of_client } = own.outcome
+    {
+        let side = if of_client { own.client.0 } else { own.service.host };
+        out.push((
+            format!("{} bytes that {side} sent are missing here, as its own sequence numbers show; small packets passed.", thousands(u64::from(bytes))),
+            own.frames(),
+        ));
+    }
+    let stalls = of(|outcome| matches!(outcome, Outcome::Stalled { .. }));
+    for own in stalls.take(1) {
+        if let Outcome::Stalled { by_client, lasted_ns } = own.outcome {
+            let side = if by_client { own.client.0 } else { own.service.host };
+            out.push((format!("{side} announced that it takes no more data (window 0) for {}.", span(lasted_ns)), own.frames()));
+        }
+    }
+    let silenced = of(|outcome| matches!(outcome, Outcome::Silenced { .. }));
+    for own in silenced.take(1) {
+        if let Some(talk) = attempts.talk(own)
+            && let Some(stall) = talk.request.stall.or(talk.answer.stall)
+        {
+            out.push((
+                format!(
+                    "Data were repeated {} times over {} without an acknowledgement.",
+                    stall.repeats,
+                    span(stall.lasted_ns())
+                ),
+                vec![stall.since.packet, stall.last.packet],
+            ));
+        }
+    }
+    let resets: Vec<_> = of(|outcome| *outcome == Outcome::ResetByDevice).collect();
+    if let Some(own) = resets.first()
+        && let Some(talk) = attempts.talk(own)
+    {
+        out.push((
+            format!(
+                "The resets arrived with TTL {}, the server's own packets with TTL {}.",
+                talk.reset_ttl, talk.answer.ttl
+            ),
+            own.frames(),
+        ));
+    }
+    let mute: Vec<_> = of(|outcome| *outcome == Outcome::Mute).collect();
+    if let Some(longest) = mute.iter().max_by_key(|own| own.waited_ns()) {
+        out.push((
+            format!("Nothing of the service came within up to {} until the attempts ended.", span(longest.waited_ns())),
+            longest.frames(),
+        ));
+    }
+    if trouble.sort == Sort::Slow {
+        out.extend(compared(scene, trouble));
+    }
+    if let Some(version) = words::offered(scene.facts, trouble).filter(|_| {
+        trouble.outcomes(attempts).iter().any(|(outcome, _)| matches!(outcome, Outcome::Alert { number: 70 | 40 | 71, .. }))
+    }) {
+        out.push((
+            format!("The failing clients offered {version} at most."),
+            trouble.attempts(attempts).map(|own| own.asks).take(8).collect(),
+        ));
+    }
+    out
+}
+
+/// How slow answers compare with others of the same service.
+fn compared(scene: &Scene<'_, '_>, trouble: &Trouble) -> Option<Said> {
+    let attempts = &scene.facts.attempts;
+    let mut quick: Vec<_> = trouble.good(attempts).filter(|own| own.answered_ns > 0).collect();
+    quick.sort_by_key(|own| own.answered_ns);
+    let middle = quick.get(quick.len() / 2)?;
+    Some((
+        format!(
+            "{} of the same service came after {} in the middle.",
+            rules::counted(quick.len(), "other answer", "other answers"),
+            span(middle.answered_ns)
+        ),
+        quick.iter().take(8).map(|own| own.asks).collect::<Vec<PacketId>>(),
+    ))
+}
+
+/// What the failures show, and what they leave open.
+fn shows(scene: &Scene<'_, '_>, trouble: &Trouble, assessment: &Assessment, frames: &[PacketId]) -> Vec<Said> {
+    let leading: Vec<Cause> = assessment.leading().iter().map(|own| own.cause).collect();
+    let server = scene.server;
+    let client = match scene.clients.as_slice() {
+        [one] => one.to_string(),
+        _ => "the clients".to_owned(),
+    };
+    let port = words::services(trouble);
+    let mut out = Vec::new();
+    let mut say = |text: String| out.push((text, frames.to_vec()));
+    if [Cause::NotRunning, Cause::ServerFilter].iter().all(|cause| leading.contains(cause)) {
+        say(format!(
+            "Either nothing listens for {port} on {server}, or a packet filter or a device in front refuses it: the packets are the \
+             same, so they cannot be separated here."
+        ));
+    }
+    for cause in &leading {
+        let text = match cause {
+            Cause::SizeBlackHole => format!(
+                "The connection opens, but large packets of one side do not arrive; small ones do. A link with a smaller size whose \
+                 ICMP message is lost, and a filter on large packets, look the same to {client}."
+            ),
+            Cause::TlsRefused => tls(trouble, scene, server),
+            Cause::ApplicationError if gateway(trouble, scene) => format!(
+                "{server} is a gateway and says that what stands behind it failed or was too slow; the network to it did its part."
+            ),
+            Cause::ApplicationError if says(trouble, scene) => {
+                format!("{server} answered, and says itself that it cannot serve; the network did its part. Overload, maintenance and a \
+                         dead part behind it look alike.")
+            }
+            Cause::ApplicationError => format!(
+                "{server} accepts and ends connections itself without an answer: overload, a limit, a missing right and a crash look alike."
+            ),
+            Cause::Mute => format!(
+                "{server} accepts connections and acknowledges what is sent, but its application does not answer: it hangs, or it waits \
+                 for something behind it. The network carried both directions."
+            ),
+            Cause::ReceiverStalled => "The side that announced window 0 is the one that did not read; network and sender waited for it.".to_owned(),
+            Cause::StateLost => format!(
+                "The connection had worked; a firewall or translator that forgot it while it was quiet looks like this, and new \
+                 connections to {server} would work."
+            ),
+            Cause::ContentReset => format!(
+                "A device between {client} and {server} ends these connections because of what they ask for; {server} itself, by its \
+                 packets, did not."
+            ),
+            Cause::SlowService => format!("The time passed inside {server} or behind it, not on the way."),
+            Cause::SlowPath => "Packets of every kind took that long: the way is slow, not the service.".to_owned(),
+            Cause::TimeService => format!("{server} answers and offers no time."),
+            Cause::NoLease => "A server that is down, an empty pool, a missing relay and a client in the wrong VLAN look alike from here.".to_owned(),
+            Cause::DeadMember => format!(
+                "Between failures the same clients were served: one of several members behind {server} without the service, or a service \
+                 that comes and goes, looks like this."
+            ),
+            Cause::HostDown if leading.len() == 1 => {
+                format!("{server} was probably not present on its network at that time.")
+            }
+            Cause::PathFilter if leading.len() == 1 => format!(
+                "A device on the way refused on purpose; whose rule it is, and whether it is wanted, the packets do not show."
+            ),
+            _ => continue,
+        };
+        say(text);
+    }
+    if leading.contains(&Cause::HostDown) && leading.contains(&Cause::SilentDrop) {
+        say(format!(
+            "Either {server} is gone, or something on the way, or on it, drops what is sent there: both are silence."
+        ));
+    } else if leading.contains(&Cause::SilentDrop) && leading.len() == 1 {
+        say(format!(
+            "{server} is there, but what is sent to {port} meets silence: a filter that drops, on the way or on the host, looks like this."
+        ));
+    }
+    if trouble.kind() == Kind::Snmp && leading.contains(&Cause::Policy) {
+        say("An agent that does not know the community or user is silent by design.".to_owned());
+    }
+    if trouble.kind() == Kind::Radius && leading.contains(&Cause::Policy) {
+        say("A server that does not know the client, or shares another secret with it, is silent by design (RFC 2865 §3).".to_owned());
+    }
+    out
+}
+
+fn gateway(trouble: &Trouble, scene: &Scene<'_, '_>) -> bool {
+    trouble.outcomes(&scene.facts.attempts).iter().any(|(outcome, _)| matches!(outcome, Outcome::Fails(502 | 504)))
+}
+
+fn says(trouble: &Trouble, scene: &Scene<'_, '_>) -> bool {
+    trouble.outcomes(&scene.facts.attempts).iter().any(|(outcome, _)| matches!(outcome, Outcome::Fails(_)))
+}
+
+/// What a refused handshake may mean, by who refused and why (services §5.2 H25).
+fn tls(trouble: &Trouble, scene: &Scene<'_, '_>, server: Address) -> String {
+    let outcome = trouble.outcomes(&scene.facts.attempts).first().map(|(outcome, _)| *outcome);
+    match outcome {
+        Some(Outcome::Alert { number: 112, .. }) => format!(
+            "Either {server} has no entry for this name, or the name leads to the wrong server: the packets are the same. TCP worked."
+        ),
+        Some(Outcome::Alert { number: 70, by_client: false }) => {
+            format!("{server} refuses the versions of TLS that were offered; its own minimum is not in the packets.")
+        }
+        Some(Outcome::Alert { number: 40 | 71, by_client: false }) => format!(
+            "{server} found nothing in the offer that it takes: ciphers, groups, version, or a client certificate it wants."
+        ),
+        Some(Outcome::Alert { number: 116, by_client: false }) => format!("{server} wants a certificate of the client and got none."),
+        Some(Outcome::Alert { number: 42..=46 | 48, by_client: true }) => format!(
+            "The clients do not accept the certificate that {server} presents: an incomplete chain, an issuer they do not know, an expired \
+             or wrong certificate, and interception look alike."
+        ),
+        Some(Outcome::Alert { number: 42..=46 | 48 | 49, by_client: false }) => {
+            format!("{server} does not accept the certificate of the client.")
+        }
+        Some(Outcome::Left { by_client: true }) => "The clients ended the handshake themselves: a certificate they do not accept, a program that \
+             was cancelled, and a mere look whether somebody is there send the same."
+            .to_owned(),
+        Some(Outcome::Left { by_client: false }) => format!(
+            "{server} ended the handshake right after the client's part, with an encrypted message of an alert's size or none: a client \
+             certificate that is missing or not accepted looks like this."
+        ),
+        _ => format!("{server} or its client refuses the handshake; TCP worked."),
+    }
+}

@@ -1,0 +1,322 @@
+//! Words about failures of services: which service, what was attempted, how it failed. Facts come from `facts::troubles`.
+
+use super::facts::Facts;
+use super::facts::troubles::{Property, Sort, Trouble, slow_median_ns};
+use super::rules::{clients, counted, plain_name};
+use crate::attempts::{Face, Kind, Outcome, Service, subject, tls};
+use crate::decode::Address;
+use crate::text::{escape, escape_bytes, thousands};
+use crate::time::{Nanos, span};
+
+/// Things listed one by one.
+const LISTED_MAX: usize = 3;
+
+/// `web (TCP port 80)`, `TCP port 2222`.
+pub fn kind(service: Service, kind: Kind) -> String {
+    let port = service.port;
+    match (kind, service.transport) {
+        (Kind::Tcp, _) => format!("TCP port {port}"),
+        (Kind::Udp, _) => format!("UDP port {port}"),
+        (Kind::Echo, _) => "ping".to_owned(),
+        (Kind::Dhcp, _) => kind.name(port).to_owned(),
+        (kind, 6) => format!("{} (TCP port {port})", kind.name(port)),
+        (kind, _) => format!("{} (UDP port {port})", kind.name(port)),
+    }
+}
+
+/// The services of a trouble, without their host.
+pub fn services(trouble: &Trouble) -> String {
+    let all: Vec<String> = trouble.services.iter().map(|(service, own)| kind(*service, *own)).collect();
+    list(&all)
+}
+
+/// The services and their host: `web (TCP port 80) of 203.0.113.80`.
+pub fn place(trouble: &Trouble) -> String {
+    let host = trouble.service().host;
+    match trouble.kind() {
+        Kind::Dhcp => services(trouble),
+        Kind::Echo => host.to_string(),
+        _ => format!("{} of {host}", services(trouble)),
+    }
+}
+
+/// `web at 203.0.113.80:80`, for titles.
+pub fn short(trouble: &Trouble) -> String {
+    let service = trouble.service();
+    let at = service.host.with_port(service.port);
+    match (trouble.kind(), trouble.services.len()) {
+        (Kind::Dhcp, _) => services(trouble),
+        (Kind::Echo, _) => format!("ping to {}", service.host),
+        (Kind::Tcp, 1) => format!("TCP {} at {}", service.port, service.host),
+        (Kind::Udp, 1) => format!("UDP {} at {}", service.port, service.host),
+        (own, 1) => format!("{} at {at}", own.name(service.port)),
+        _ => {
+            let names: Vec<String> =
+                trouble.services.iter().map(|(service, own)| bare(*service, *own)).collect();
+            format!("{} at {}", list(&names), service.host)
+        }
+    }
+}
+
+fn bare(service: Service, own: Kind) -> String {
+    match own {
+        Kind::Tcp => format!("TCP {}", service.port),
+        Kind::Udp => format!("UDP {}", service.port),
+        own => own.name(service.port).to_owned(),
+    }
+}
+
+/// `a, b and c`, `a, b, c and 5 more`.
+pub fn list(all: &[String]) -> String {
+    match all {
+        [] => String::new(),
+        [one] => one.clone(),
+        [rest @ .., last] if all.len() <= LISTED_MAX => format!("{} and {last}", rest.join(", ")),
+        _ => {
+            let (shown, rest) = all.split_at(LISTED_MAX);
+            format!("{} and {} more", shown.join(", "), rest.len())
+        }
+    }
+}
+
+/// What was attempted: one and several.
+fn unit(trouble: &Trouble) -> (&'static str, &'static str) {
+    match (trouble.sort, trouble.kind(), trouble.service().transport) {
+        (_, Kind::Dhcp, _) => ("request for an address", "requests for an address"),
+        (_, Kind::Echo, _) => ("run of pings", "runs of pings"),
+        (Sort::Failed(Face::Unreached), _, 6) => ("connection", "connections"),
+        (Sort::Failed(Face::Tls), ..) => ("TLS handshake", "TLS handshakes"),
+        (_, Kind::Http, _) => ("request", "requests"),
+        (_, _, 6) => ("connection", "connections"),
+        _ => ("request", "requests"),
+    }
+}
+
+/// What a single attempt of a kind is called: one and several.
+pub fn unit_of(own: Kind, outcome: Outcome) -> (&'static str, &'static str) {
+    match (own, own.row().transport) {
+        (Kind::Dhcp, _) => ("request for an address", "requests for an address"),
+        (Kind::Echo, _) => ("run of pings", "runs of pings"),
+        (Kind::Http, _) if outcome.face() != Some(Face::Unreached) => ("HTTP request", "HTTP requests"),
+        (Kind::Tls, _) if outcome.face() == Some(Face::Tls) => ("TLS handshake", "TLS handshakes"),
+        (_, 6) => ("TCP connection", "TCP connections"),
+        (Kind::Ntp, _) => ("NTP request", "NTP requests"),
+        (Kind::Snmp, _) => ("SNMP request", "SNMP requests"),
+        (Kind::Sip, _) => ("SIP request", "SIP requests"),
+        (Kind::Radius, _) => ("RADIUS request", "RADIUS requests"),
+        (Kind::Quic | Kind::Doq, _) => ("QUIC connection", "QUIC connections"),
+        _ => ("UDP request", "UDP requests"),
+    }
+}
+
+/// How an attempt failed, after its number.
+pub fn how(outcome: Outcome, own: Kind) -> String {
+    let side = |by_client: bool| if by_client { "the client" } else { "the server" };
+    match outcome {
+        Outcome::RefusedByReset => "refused with a reset (RST)".to_owned(),
+        Outcome::RefusedByIcmp(v6, kind, code) => {
+            let meaning = super::facts::Meaning::of(v6, kind, code).words();
+            format!("refused by {} “{meaning}” ({kind}/{code})", if v6 { "ICMPv6" } else { "ICMP" })
+        }
+        Outcome::NoReply => "without any reply".to_owned(),
+        Outcome::Mute if own.greets() => "accepted, and never greeted by the server".to_owned(),
+        Outcome::Mute => "accepted and acknowledged, but never answered".to_owned(),
+        Outcome::Closed => "closed by the server without an answer".to_owned(),
+        Outcome::Reset => "accepted, then reset before any answer".to_owned(),
+        Outcome::ResetByDevice => {
+            "reset in the server's name from another distance than the server's own packets".to_owned()
+        }
+        Outcome::ResetMidway => "broken off by a reset of the server".to_owned(),
+        Outcome::Alert { number, by_client } => {
+            format!("ended by {} with the fatal TLS alert {} ({number})", side(by_client), tls::alert_name(number))
+        }
+        Outcome::Left { by_client } => {
+            format!("ended by {} right after the other side's messages, without a readable alert", side(by_client))
+        }
+        Outcome::Fails(code) => match own {
+            Kind::Tftp => format!("answered with error {code}{}", if code == 1 { " (file not found)" } else { "" }),
+            _ => format!("answered with {code}"),
+        },
+        Outcome::Kiss(code) => format!("answered with the kiss-o'-death code {}", escape_bytes(&code)),
+        Outcome::NoTime => "answered by a server that has no time itself (not synchronised)".to_owned(),
+        Outcome::Stalled { by_client, .. } => {
+            format!("halted because {} took no more data (window 0)", side(by_client))
+        }
+        Outcome::Silenced { of_client, .. } => {
+            format!("silent: data of {} were sent again and again and never acknowledged", side(of_client))
+        }
+        Outcome::LargeLost { of_client, .. } => {
+            format!("halted because large packets of {} did not arrive", side(of_client))
+        }
+        Outcome::NoOffer => "without any offer".to_owned(),
+        Outcome::Nak => "refused by a DHCPNAK".to_owned(),
+        Outcome::Unconfirmed => "left without confirmation after an offer".to_owned(),
+        Outcome::Declined => "declined by the client: the address given is in use".to_owned(),
+        Outcome::NoAddress => "answered: no addresses available".to_owned(),
+        other => other.name().replace('_', " "),
+    }
+}
+
+/// How attempts failed, each way with its number where there are several.
+pub fn ways(facts: &Facts<'_>, trouble: &Trouble) -> String {
+    if trouble.sort == Sort::Slow {
+        let times: Vec<Nanos> = trouble.attempts(&facts.attempts).map(|own| own.answered_ns).collect();
+        let (least, most) = (times.iter().min().copied(), times.iter().max().copied());
+        return match (least, most) {
+            (Some(least), Some(most)) if times.len() > 1 => {
+                format!("answered only after {} to {}", span(least), span(most))
+            }
+            (Some(least), _) => format!("answered only after {}", span(least)),
+            _ => "answered late".to_owned(),
+        };
+    }
+    let own = trouble.kind();
+    let outcomes = trouble.outcomes(&facts.attempts);
+    match outcomes.as_slice() {
+        [(only, _)] => how(*only, own),
+        several => {
+            let told: Vec<String> =
+                several.iter().map(|(outcome, number)| format!("{} {}", thousands(*number), how(*outcome, own))).collect();
+            list(&told)
+        }
+    }
+}
+
+/// What parts the failures from what was served: ` for /mid`.
+pub fn part(trouble: &Trouble) -> String {
+    let Some(part) = &trouble.part else { return String::new() };
+    let values: Vec<String> = part.failing.iter().map(|value| escape(value)).collect();
+    match part.property {
+        Property::Client => String::new(),
+        Property::Name | Property::Path => format!(" for {}", list(&values)),
+    }
+}
+
+/// The names a trouble is about, in brackets; empty where none is known.
+pub fn names(trouble: &Trouble) -> String {
+    let names: Vec<String> = trouble.names.iter().map(|name| plain_name(name)).collect();
+    if names.is_empty() || matches!(&trouble.part, Some(part) if part.property == Property::Name) {
+        String::new()
+    } else {
+        format!(" ({})", list(&names))
+    }
+}
+
+/// The clients that were hit.
+pub fn hit(trouble: &Trouble) -> String {
+    let hit: Vec<Address> = trouble.hit().map(|client| client.address).collect();
+    clients(&hit)
+}
+
+/// `4 of 4 connections from 10.0.0.1 to web (TCP port 80) of 203.0.113.80 were refused with a reset (RST)`.
+pub fn statement(facts: &Facts<'_>, trouble: &Trouble) -> String {
+    let (one, many) = unit(trouble);
+    let number = trouble.failed.len();
+    let all = usize::try_from(trouble.asked).unwrap_or(number).max(number);
+    let of = if all == 1 { format!("1 {one}") } else { format!("{} of {}", thousands(number as u64), counted(all, one, many)) };
+    let verb = if number == 1 { "was" } else { "were" };
+    let to = match trouble.kind() {
+        Kind::Dhcp => String::new(),
+        _ => format!(" to {}{}", place(trouble), names(trouble)),
+    };
+    format!("{of} from {}{to}{} {verb} {}", hit(trouble), part(trouble), ways(facts, trouble))
+}
+
+/// What the failures mean for who sits at the client.
+pub fn effect(trouble: &Trouble) -> Option<String> {
+    if trouble.hit().all(|client| client.rescued >= client.failed) {
+        return Some("Each was then served in another way, so people noticed a delay at most.".to_owned());
+    }
+    let text = match (trouble.sort, trouble.kind()) {
+        (Sort::Slow, _) => "People had to wait that long; nothing was refused.",
+        (Sort::Failed(Face::Stalled), _) => "The transfer stood still for that time; network and other side waited.",
+        (_, Kind::Http | Kind::Tls | Kind::Quic) => match trouble.sort {
+            Sort::Failed(Face::Unreached) => "No connection came about, so a page or program had nothing to load from.",
+            Sort::Failed(Face::Mute) => "Pages and programs wait and give up, although connecting works.",
+            Sort::Failed(Face::Large) => "Pages hang while connecting works: what is large does not arrive.",
+            Sort::Failed(Face::Tls) => "People get an error about the secure connection and no page.",
+            Sort::Failed(Face::Fails) => "People see an error page of the server; the network carried it.",
+            _ => "Pages and programs are broken off.",
+        },
+        (_, Kind::Dhcp) => "The client has no address from the network, so nothing else works on it.",
+        (_, Kind::Ntp) => "The clock is not set from there; clocks drift, and what depends on time (TLS, Kerberos) fails after a while.",
+        (_, Kind::Smtp) => "Mail waits at its sender and is tried again later.",
+        (_, Kind::Syslog | Kind::Trap | Kind::Export) => "What was sent there is lost.",
+        (_, Kind::Radius) => "People cannot sign in where this server decides.",
+        (_, Kind::Sip) => "Calls or registrations by this server fail.",
+        (_, Kind::Echo) => return None,
+        _ => "What needs this service does not work for these clients.",
+    };
+    Some(text.to_owned())
+}
+
+/// How late the slow answers of a trouble came, in the middle.
+pub fn late(facts: &Facts<'_>, trouble: &Trouble) -> String {
+    span(slow_median_ns(trouble, &facts.attempts))
+}
+
+/// The title of a trouble without its time: service, what failed, for whom, who was spared.
+pub fn title(facts: &Facts<'_>, trouble: &Trouble) -> String {
+    let outcome = trouble.outcomes(&facts.attempts).first().map(|(outcome, _)| *outcome);
+    let what = match (trouble.sort, outcome) {
+        (Sort::Slow, _) => format!("answers only after {}", late(facts, trouble)),
+        (_, Some(Outcome::RefusedByReset)) => "refused by reset".to_owned(),
+        (_, Some(Outcome::RefusedByIcmp(v6, kind, code))) => {
+            format!("refused: {}", super::facts::Meaning::of(v6, kind, code).words())
+        }
+        (_, Some(Outcome::NoReply)) => "does not reply".to_owned(),
+        (_, Some(Outcome::Mute)) => "accepts and does not answer".to_owned(),
+        (_, Some(Outcome::Closed | Outcome::Reset)) => "ends connections without an answer".to_owned(),
+        (_, Some(Outcome::ResetMidway)) => "breaks connections off".to_owned(),
+        (_, Some(Outcome::ResetByDevice)) => "reset by a device on the way".to_owned(),
+        (_, Some(Outcome::Alert { number, by_client: true })) => {
+            format!("TLS refused by the client (alert {number} {})", tls::alert_name(number))
+        }
+        (_, Some(Outcome::Alert { number, .. })) => {
+            format!("refuses TLS (alert {number} {})", tls::alert_name(number))
+        }
+        (_, Some(Outcome::Left { by_client: true })) => "TLS handshake left by the client".to_owned(),
+        (_, Some(Outcome::Left { .. })) => "TLS handshake ended by the server".to_owned(),
+        (_, Some(Outcome::Fails(code))) => format!("answers {code}"),
+        (_, Some(Outcome::Kiss(_) | Outcome::NoTime)) => "gives no time".to_owned(),
+        (_, Some(Outcome::Stalled { by_client: true, .. })) => "waits for a client that stopped reading".to_owned(),
+        (_, Some(Outcome::Stalled { .. })) => "stopped reading".to_owned(),
+        (_, Some(Outcome::Silenced { .. })) => "went silent after it had worked".to_owned(),
+        (_, Some(Outcome::LargeLost { .. })) => "opens, but large packets do not arrive".to_owned(),
+        (_, Some(Outcome::NoOffer)) => "no server offers an address".to_owned(),
+        (_, Some(Outcome::Nak)) => "address refused (DHCPNAK)".to_owned(),
+        (_, Some(Outcome::Unconfirmed)) => "offered address not confirmed".to_owned(),
+        (_, Some(Outcome::Declined)) => "address given is in use".to_owned(),
+        (_, Some(Outcome::NoAddress)) => "no addresses available".to_owned(),
+        _ => "fails".to_owned(),
+    };
+    let only = if trouble.is_intermittent {
+        format!(" ({} of {})", thousands(trouble.failed.len() as u64), thousands(trouble.asked))
+    } else {
+        String::new()
+    };
+    let colon = if trouble.kind() == Kind::Dhcp { ":" } else { "" };
+    format!("{}{colon} {what}{}{only} for {}", capital(&short(trouble)), part(trouble), hit(trouble))
+}
+
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// The version of TLS the failing clients offered at most, where that may be why.
+pub fn offered(facts: &Facts<'_>, trouble: &Trouble) -> Option<&'static str> {
+    let versions = trouble.attempts(&facts.attempts).filter_map(|own| subject::of(facts.index, own).version);
+    tls::version_name(versions.max()?)
+}
+
+/// Whether an attempt asks for what fails.
+pub fn is_same_part(facts: &Facts<'_>, part: &super::facts::troubles::Part, own: &crate::attempts::Attempt) -> bool {
+    let subject = subject::of(facts.index, own);
+    let value = match part.property {
+        Property::Name => subject.name,
+        Property::Path => subject.path,
+        Property::Client => Some(own.client.0.to_string()),
+    };
+    value.is_none_or(|value| part.failing.contains(&value))
+}

@@ -1,0 +1,204 @@
+//! Failures of services beside DNS: what failed, from when to when, for whom, who was not affected, what that meant.
+
+use super::super::words;
+use super::super::{Block, Voice};
+use super::problem::sentence;
+use super::{Builder, table};
+use crate::findings::facts::troubles::{Client, Property, Trouble};
+use crate::findings::hypotheses::{Assessment, Sentence, Topic};
+use crate::findings::rules;
+use crate::index::PacketId;
+use crate::text::{escape, thousands};
+use crate::time::{self, Nanos};
+
+/// Windows told one by one.
+const WINDOWS_TOLD: usize = 4;
+/// Clients and values told one by one.
+const LISTED: usize = 4;
+/// Rows of the table of clients.
+const ROWS_MAX: usize = 40;
+
+/// The sentences of an assessment about one topic.
+fn told(assessment: &Assessment, topic: Topic) -> impl Iterator<Item = &Sentence> {
+    assessment.wording.iter().filter(move |sentence| sentence.topic == topic)
+}
+
+/// What failed, when, for whom, what it meant: the first sentences of the summary.
+pub fn summary(b: &Builder<'_>, suffix: &str, assessment: &Assessment, trouble: &Trouble) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    for (number, seen) in told(assessment, Topic::Failure).enumerate() {
+        let id = if number == 0 { format!("summary.seen{suffix}") } else { format!("summary.seen{suffix}.{}", number + 1) };
+        blocks.push(b.claim(&id, Voice::Observed, sentence(&seen.text), &seen.frames));
+    }
+    let (text, frames) = when(b, trouble);
+    blocks.push(b.claim(&format!("summary.when{suffix}"), Voice::Observed, text, &frames));
+    if let Some((text, frames)) = who(b, trouble) {
+        blocks.push(b.claim(&format!("summary.then{suffix}"), Voice::Observed, text, &frames));
+    }
+    for effect in told(assessment, Topic::Effect) {
+        blocks.push(b.claim(&format!("summary.effect{suffix}"), Voice::Assessed, sentence(&effect.text), &effect.frames));
+    }
+    blocks
+}
+
+/// What failed in one sentence, where another failure leads the summary.
+pub fn beside(b: &Builder<'_>, suffix: &str, assessment: &Assessment) -> Option<Block> {
+    let seen = told(assessment, Topic::Failure).next()?;
+    Some(b.claim(&format!("summary.beside{suffix}"), Voice::Observed, sentence(&seen.text), &seen.frames))
+}
+
+/// The same at length, with the table of clients, under Findings.
+pub fn findings(b: &Builder<'_>, key: &str, assessment: &Assessment, trouble: &Trouble) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    for (number, seen) in told(assessment, Topic::Failure).enumerate() {
+        let id = if number == 0 { format!("{key}.queries") } else { format!("{key}.detail.{number}") };
+        blocks.push(b.claim(&id, Voice::Observed, sentence(&seen.text), &seen.frames));
+    }
+    let (text, frames) = when(b, trouble);
+    blocks.push(b.claim(&format!("{key}.when"), Voice::Observed, text, &frames));
+    if trouble.clients.len() > 1 {
+        blocks.push(clients(key, trouble));
+    }
+    blocks
+}
+
+/// Milliseconds where the whole failure is short, else seconds.
+fn moment(b: &Builder<'_>, at_ns: Nanos) -> String {
+    if b.clock.has_times { words::fine(at_ns) } else { words::NO_TIME.to_owned() }
+}
+
+/// From when to when, with the successes that bound it.
+pub fn when(b: &Builder<'_>, trouble: &Trouble) -> (String, Vec<PacketId>) {
+    let mut frames: Vec<PacketId> = Vec::new();
+    for (first, last) in &trouble.windows {
+        frames.extend([first.packet, last.packet]);
+    }
+    frames.extend(trouble.last_good.map(|mark| mark.packet));
+    frames.extend(trouble.first_good.map(|mark| mark.packet));
+    if !b.clock.has_times {
+        return ("When it failed, and for how long, cannot be told: the log states no times.".to_owned(), frames);
+    }
+    let span = |from: Nanos, to: Nanos| if to > from { format!(" ({})", time::span(to - from)) } else { String::new() };
+    let mut text = match trouble.windows.as_slice() {
+        [] => String::new(),
+        [(first, last)] if trouble.is_intermittent => format!(
+            "Failures and successes alternated {}{}: {} of {} failed.",
+            b.clock.during(first.at_ns, last.at_ns),
+            span(first.at_ns, last.at_ns),
+            thousands(trouble.failed.len() as u64),
+            thousands(trouble.asked)
+        ),
+        [(first, last)] => {
+            format!("Observed failing {}{}.", b.clock.during(first.at_ns, last.at_ns), span(first.at_ns, last.at_ns))
+        }
+        several => {
+            let each: Vec<String> = several
+                .iter()
+                .take(WINDOWS_TOLD)
+                .map(|(first, last)| format!("{}{}", b.clock.during(first.at_ns, last.at_ns), span(first.at_ns, last.at_ns)))
+                .collect();
+            format!(
+                "Observed failing {} times, with successes between: {}.",
+                several.len(),
+                words::list_of(&each, WINDOWS_TOLD, several.len())
+            )
+        }
+    };
+    let before = match trouble.last_good {
+        Some(mark) => format!("the last success before it ended at {}", moment(b, mark.at_ns)),
+        None => "no success of these clients came before it".to_owned(),
+    };
+    let after = match trouble.first_good {
+        Some(mark) => format!("the first one after it at {}", moment(b, mark.at_ns)),
+        None => format!("none came after it until the {} ends", b.record),
+    };
+    text.push_str(&format!(" {}; {after}.", sentence(&before).trim_end_matches('.')));
+    (text.trim().to_owned(), frames)
+}
+
+/// Who was rescued, who was not affected, and what parts them.
+fn who(b: &Builder<'_>, trouble: &Trouble) -> Option<(String, Vec<PacketId>)> {
+    let mut said = Vec::new();
+    let mut frames: Vec<PacketId> = Vec::new();
+    let rescued: Vec<&Client> = trouble.hit().filter(|client| client.rescued > 0).collect();
+    if let Some(first) = rescued.first() {
+        let number: u32 = rescued.iter().map(|client| client.rescued).sum();
+        let by = first.rescuer.map_or_else(String::new, |by| {
+            let transport = if by.transport == 6 { "TCP" } else { "UDP" };
+            format!(" by {} {transport} port {}", by.host, by.port)
+        });
+        let longest = rescued.iter().filter_map(|client| client.rescue_ns).max().unwrap_or(0);
+        said.push(format!(
+            "{} then served{by}, after up to {}.",
+            rules::counted(number as usize, "attempt was", "attempts were"),
+            time::span(longest)
+        ));
+        frames.extend(rescued.iter().filter_map(|client| client.rescue));
+    }
+    let spared: Vec<&Client> = trouble.spared().collect();
+    if !spared.is_empty() {
+        let names: Vec<String> = spared.iter().map(|client| client.address.to_string()).collect();
+        let served: u32 = spared.iter().map(|client| client.served).sum();
+        said.push(format!(
+            "Not affected: {}, served {} meanwhile.",
+            words::list(&names, LISTED),
+            if served == 1 { "once".to_owned() } else { format!("{} times", thousands(u64::from(served))) }
+        ));
+    }
+    match &trouble.part {
+        Some(part) if part.property != Property::Client => {
+            let values = |values: &[String]| -> String {
+                let shown: Vec<String> = values.iter().map(|value| escape(value)).collect();
+                words::list(&shown, LISTED)
+            };
+            said.push(format!(
+                "Only what asked for {} failed; {} {} served.",
+                values(&part.failing),
+                values(&part.served),
+                if part.served.len() == 1 { "was" } else { "were" }
+            ));
+        }
+        _ => {}
+    }
+    if said.is_empty() {
+        let only = trouble.hit().count() == 1;
+        said.push(format!(
+            "{} in this {} asked for it meanwhile.",
+            if only { "No other client" } else { "No client that was served" },
+            b.record
+        ));
+    }
+    frames.extend(trouble.windows.iter().flat_map(|(first, last)| [first.packet, last.packet]));
+    Some((said.join(" "), frames))
+}
+
+/// The clients, those that were hit first.
+fn clients(key: &str, trouble: &Trouble) -> Block {
+    let rows = trouble.clients.iter().take(ROWS_MAX).map(|client| {
+        let cells = vec![
+            client.address.to_string(),
+            thousands(u64::from(client.failed)),
+            thousands(u64::from(client.served)),
+            thousands(u64::from(client.rescued)),
+        ];
+        (cells, client.rescue.into_iter().collect())
+    });
+    let shown = trouble.clients.len().min(ROWS_MAX);
+    let caption = if shown < trouble.clients.len() {
+        format!("Clients ({shown} of {} shown)", trouble.clients.len())
+    } else {
+        "Clients".to_owned()
+    };
+    let head = ["Client", "Failed", "Served meanwhile", "Served in another way"];
+    table(&format!("{key}.clients"), &caption, &head, rows.collect())
+}
+
+/// The title of a failure with its time.
+pub fn title(b: &Builder<'_>, title: &str, trouble: &Trouble) -> String {
+    if !b.clock.has_times {
+        return title.to_owned();
+    }
+    let (from, to) = trouble.span_ns();
+    let (from, to) = (time::clock(from), time::clock(to));
+    if from == to { format!("{from} {title}") } else { format!("{from}–{to} {title}") }
+}
