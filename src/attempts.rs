@@ -73,6 +73,8 @@ pub struct Attempt {
     pub handshake_ns: Nanos,
     /// Its TCP connection in [`Attempts::connections`].
     pub connection: Option<u32>,
+    /// When it began to fail, where it had worked before; else the first try.
+    pub failing: Seen,
     /// Requests and answers where one attempt stands for many (a run of pings); 1 and 0 or 1 else.
     pub counts: (u32, u32),
 }

@@ -217,7 +217,7 @@ impl Talk {
             Some(Spoken::Tls) => {
                 let own = self.handshake.and_then(|at| handshakes.get_mut(at as usize));
                 if let Some(own) = own {
-                    own.read(payload, by_client, follows, segment.seen);
+                    own.read(payload, segment.length as usize, by_client, follows, segment.seen);
                 }
             }
             Some(Spoken::Http) => match (by_client, http::status(payload)) {

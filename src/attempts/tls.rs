@@ -42,6 +42,8 @@ pub struct Handshake {
     pub answer: Option<Seen>,
     /// It agreed on TLS 1.3.
     pub is_13: bool,
+    /// Some of it was not captured, so that what is missing tells nothing.
+    pub is_cut: bool,
     /// The server sent data after the client's last flight.
     pub is_served: bool,
     /// The first fatal alert in clear: its number, whether the client sent it.
@@ -65,7 +67,9 @@ impl Handshake {
     }
 
     /// Reads the records that a segment carries; `follows` tells whether it continues the direction without a gap.
-    pub fn read(&mut self, payload: &[u8], by_client: bool, follows: bool, seen: Seen) {
+    ///
+    /// `length` is what the segment carries on the wire; where less was captured, the place in the stream is lost.
+    pub fn read(&mut self, payload: &[u8], length: usize, by_client: bool, follows: bool, seen: Seen) {
         let client_spoke = self.client.data > 0;
         let mut is_served = self.is_served;
         let records = if by_client { &mut self.client } else { &mut self.server };
@@ -74,6 +78,7 @@ impl Handshake {
             _ if is_header(payload) => 0,
             _ => {
                 records.left = None;
+                self.is_cut = true;
                 return;
             }
         };
@@ -81,11 +86,12 @@ impl Handshake {
         while let Some(rest) = payload.get(at..).filter(|rest| !rest.is_empty()) {
             let Some(header) = rest.first_chunk::<HEADER>().filter(|_| is_header(rest)) else {
                 records.left = None;
+                self.is_cut = true;
                 return;
             };
-            let length = usize::from(u16::from_be_bytes([header[3], header[4]]));
+            let record = usize::from(u16::from_be_bytes([header[3], header[4]]));
             let body = rest.get(HEADER..).unwrap_or_default();
-            let body = body.get(..length.min(body.len())).unwrap_or_default();
+            let body = body.get(..record.min(body.len())).unwrap_or_default();
             records.sealed_alert = None;
             match (header[0], body.first()) {
                 (HANDSHAKE, Some(&CLIENT_HELLO)) if by_client => self.hello = self.hello.or(Some(seen)),
@@ -93,14 +99,14 @@ impl Handshake {
                     self.answer = Some(seen);
                     self.is_13 = agreed(body) == Some(TLS13);
                 }
-                (ALERT, Some(level)) if length == ALERT_BYTES => {
+                (ALERT, Some(level)) if record == ALERT_BYTES => {
                     // In TLS 1.3 every error is fatal whatever the level says; 0 and 90 end or cancel (RFC 8446 §6).
                     let number = body.get(1).copied().unwrap_or_default();
                     if number != 0 && number != 90 && (*level == FATAL || self.is_13) {
                         self.alert = self.alert.or(Some((number, by_client, seen)));
                     }
                 }
-                (APPLICATION_DATA, _) if length == SEALED_ALERT_BYTES => records.sealed_alert = Some(seen),
+                (APPLICATION_DATA, _) if record == SEALED_ALERT_BYTES => records.sealed_alert = Some(seen),
                 (ALERT, _) => records.sealed_alert = Some(seen),
                 (APPLICATION_DATA, _) => {
                     records.data += 1;
@@ -108,9 +114,11 @@ impl Handshake {
                 }
                 _ => {}
             }
-            at += HEADER + length;
+            at += HEADER + record;
         }
-        records.left = Some(at.saturating_sub(payload.len()));
+        let is_cut = length > payload.len() && at < length;
+        records.left = if is_cut { None } else { Some(at.saturating_sub(length.max(payload.len()))) };
+        self.is_cut |= is_cut;
         self.is_served = is_served;
     }
 }
@@ -240,15 +248,15 @@ mod tests {
     #[test]
     fn alerts_are_read_behind_other_records_and_across_segments() {
         let mut shown = Handshake::default();
-        shown.read(&[22, 3, 3, 0, 4, 2, 0, 0], false, true, seen(0));
-        shown.read(&[0, 21, 3, 3, 0, 2, 2, 112], false, true, seen(1));
+        shown.read(&[22, 3, 3, 0, 4, 2, 0, 0], 8, false, true, seen(0));
+        shown.read(&[0, 21, 3, 3, 0, 2, 2, 112], 8, false, true, seen(1));
         assert_eq!(shown.alert.map(|(number, by_client, seen)| (number, by_client, seen.packet.0)), Some((112, false, 1)));
     }
 
     #[test]
     fn a_close_notify_is_no_alert() {
         let mut shown = Handshake::default();
-        shown.read(&[21, 3, 3, 0, 2, 1, 0], true, true, seen(0));
+        shown.read(&[21, 3, 3, 0, 2, 1, 0], 7, true, true, seen(0));
         assert_eq!(shown.alert, None);
     }
 }

@@ -66,11 +66,33 @@ pub(super) fn all(input: &Input<'_>) -> Vec<Attempt> {
     }
     for (at, (connection, talk)) in input.attempts.connections.iter().zip(&input.attempts.talks).enumerate() {
         let own = requests.get(&(at as u32)).map(Vec::as_slice).unwrap_or_default();
+        let from = all.len();
         judge.connection(at as u32, connection, talk, own, &mut all);
+        for attempt in all.iter_mut().skip(from) {
+            attempt.failing = failing(talk, attempt);
+        }
     }
     all.extend(input.exchanges.iter().filter_map(|exchange| judge.exchange(exchange)));
     all.extend(input.leases.iter().filter_map(|lease| judge.lease(lease)));
     all
+}
+
+/// When an attempt that had worked began to fail.
+fn failing(talk: &Talk, attempt: &Attempt) -> Seen {
+    let since = match attempt.outcome {
+        Outcome::Silenced { of_client, .. } => {
+            let way = if of_client { &talk.request } else { &talk.answer };
+            way.stall.map(|stall| stall.since)
+        }
+        Outcome::Stalled { by_client, .. } => {
+            let way = if by_client { &talk.answer } else { &talk.request };
+            way.window.since
+        }
+        Outcome::LargeLost { of_client: false, .. } => talk.answer.hole.map(|hole| hole.seen),
+        Outcome::ResetMidway => attempt.decided,
+        _ => None,
+    };
+    since.filter(|seen| seen.time_ns > attempt.first.time_ns).unwrap_or(attempt.first)
 }
 
 struct Judge<'a> {
@@ -156,6 +178,7 @@ impl<'a> Judge<'a> {
             handshake_ns: own.accepted.zip(own.last_syn).map_or(0, |(to, from)| (to.time_ns - from.time_ns).max(0)),
             connection: Some(at),
             counts: (1, 0),
+            failing: first,
         };
         if !own.is_accepted() && own.is_opened_here() {
             if let Some(attempt) = self.opening(own, attempt) {
@@ -169,7 +192,8 @@ impl<'a> Judge<'a> {
         }
         for (number, request) in requests.iter().enumerate() {
             let begins = if number == 0 { first } else { request.first };
-            let attempt = Attempt { first: begins, last: request.last, asks: request.first.packet, ..attempt };
+            let attempt =
+                Attempt { first: begins, failing: begins, last: request.last, asks: request.first.packet, ..attempt };
             let is_last = number + 1 == requests.len();
             out.push(self.request(own, talk, attempt, request, is_last));
         }
@@ -268,7 +292,7 @@ impl<'a> Judge<'a> {
         {
             return Some((Outcome::Left { by_client: false }, server));
         }
-        if shown.is_done() || talk.answer.hole.is_some() {
+        if shown.is_done() || shown.is_cut || talk.answer.hole.is_some() {
             return None;
         }
         let flight = talk.answer.last.unwrap_or(answer);
@@ -408,6 +432,15 @@ impl<'a> Judge<'a> {
         is_last: bool,
     ) -> Attempt {
         let done = |outcome, decided| Attempt { outcome, decided, ..attempt };
+        let given_up = [own.from_client.reset, own.from_client.finished]
+            .into_iter()
+            .flatten()
+            .filter(|seen| seen.packet > request.first.packet && seen.time_ns - request.last.time_ns >= MUTE_NS)
+            .min_by_key(|seen| seen.packet);
+        // An answer that comes after the client has given up is none for it.
+        if let Some(client) = given_up.filter(|seen| request.answer.is_some_and(|(answer, _)| seen.packet < answer.packet)) {
+            return done(Outcome::Mute, Some(client));
+        }
         if let Some((seen, status)) = request.answer {
             let answered_ns = (seen.time_ns - request.last.time_ns).max(0);
             let fails = status >= 500 || REFUSALS.contains(&status);
@@ -478,6 +511,7 @@ impl<'a> Judge<'a> {
             answered_ns: own.answer.map_or(0, |answer| (answer.time_ns - own.first.time_ns).max(0)),
             handshake_ns: 0,
             connection: None,
+            failing: own.first,
             counts: if own.kind == Kind::Echo { (own.asked, own.answered) } else { (1, own.answered.min(1)) },
         };
         let flow_transport = match own.server.0 {
@@ -557,6 +591,7 @@ impl<'a> Judge<'a> {
             answered_ns: decided.map_or(0, |seen| (seen.time_ns - first.time_ns).max(0)),
             handshake_ns: 0,
             connection: None,
+            failing: first,
             counts: (1, u32::from(decided.is_some())),
         })
     }

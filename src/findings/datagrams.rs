@@ -20,7 +20,7 @@ const TCP: u8 = 6;
 
 fn run(facts: &Facts<'_>) -> Vec<Finding> {
     let own = |trouble: &&Trouble| {
-        trouble.sort == Sort::Failed(Face::Unreached)
+        matches!(trouble.sort, Sort::Failed(Face::Unreached, _))
             && trouble.resolved.is_none()
             && trouble.service().transport != TCP
     };

@@ -16,6 +16,6 @@ pub static RULE: Rule = Rule {
 };
 
 fn run(facts: &Facts<'_>) -> Vec<Finding> {
-    let own = |trouble: &&Trouble| trouble.sort == Sort::Failed(Face::Lease);
+    let own = |trouble: &&Trouble| matches!(trouble.sort, Sort::Failed(Face::Lease, _));
     facts.troubles.all.iter().filter(own).map(|trouble| services::finding(facts, RULE.id, trouble)).collect()
 }

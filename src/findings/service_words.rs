@@ -84,8 +84,8 @@ fn unit(trouble: &Trouble) -> (&'static str, &'static str) {
     match (trouble.sort, trouble.kind(), trouble.service().transport) {
         (_, Kind::Dhcp, _) => ("request for an address", "requests for an address"),
         (_, Kind::Echo, _) => ("run of pings", "runs of pings"),
-        (Sort::Failed(Face::Unreached), _, 6) => ("connection", "connections"),
-        (Sort::Failed(Face::Tls), ..) => ("TLS handshake", "TLS handshakes"),
+        (Sort::Failed(Face::Unreached, _), _, 6) => ("connection", "connections"),
+        (Sort::Failed(Face::Tls, _), ..) => ("TLS handshake", "TLS handshakes"),
         (_, Kind::Http, _) => ("request", "requests"),
         (_, _, 6) => ("connection", "connections"),
         _ => ("request", "requests"),
@@ -229,13 +229,13 @@ pub fn effect(trouble: &Trouble) -> Option<String> {
     }
     let text = match (trouble.sort, trouble.kind()) {
         (Sort::Slow, _) => "People had to wait that long; nothing was refused.",
-        (Sort::Failed(Face::Stalled), _) => "The transfer stood still for that time; network and other side waited.",
+        (Sort::Failed(Face::Stalled, _), _) => "The transfer stood still for that time; network and other side waited.",
         (_, Kind::Http | Kind::Tls | Kind::Quic) => match trouble.sort {
-            Sort::Failed(Face::Unreached) => "No connection came about, so a page or program had nothing to load from.",
-            Sort::Failed(Face::Mute) => "Pages and programs wait and give up, although connecting works.",
-            Sort::Failed(Face::Large) => "Pages hang while connecting works: what is large does not arrive.",
-            Sort::Failed(Face::Tls) => "People get an error about the secure connection and no page.",
-            Sort::Failed(Face::Fails) => "People see an error page of the server; the network carried it.",
+            Sort::Failed(Face::Unreached, _) => "No connection came about, so a page or program had nothing to load from.",
+            Sort::Failed(Face::Mute, _) => "Pages and programs wait and give up, although connecting works.",
+            Sort::Failed(Face::Large, _) => "Pages hang while connecting works: what is large does not arrive.",
+            Sort::Failed(Face::Tls, _) => "People get an error about the secure connection and no page.",
+            Sort::Failed(Face::Fails, _) => "People see an error page of the server; the network carried it.",
             _ => "Pages and programs are broken off.",
         },
         (_, Kind::Dhcp) => "The client has no address from the network, so nothing else works on it.",

@@ -19,7 +19,7 @@ pub static RULE: Rule = Rule {
 
 fn run(facts: &Facts<'_>) -> Vec<Finding> {
     let own = |trouble: &&Trouble| {
-        !matches!(trouble.sort, Sort::Failed(Face::Unreached | Face::Lease))
+        !matches!(trouble.sort, Sort::Failed(Face::Unreached | Face::Lease, _))
     };
     facts.troubles.all.iter().filter(own).map(|trouble| finding(facts, RULE.id, trouble)).collect()
 }

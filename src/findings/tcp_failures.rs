@@ -30,7 +30,7 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
     let (_, end_ns) = facts.span();
     let mut by_service: BTreeMap<(Address, u16), (Vec<&Connection>, u64)> = BTreeMap::new();
     let own = |trouble: &&Trouble| {
-        trouble.sort == Sort::Failed(Face::Unreached)
+        matches!(trouble.sort, Sort::Failed(Face::Unreached, _))
             && trouble.resolved.is_none()
             && trouble.service().transport == TCP
     };

@@ -60,6 +60,10 @@ pub(super) fn services(facts: &Facts<'_>, open: &[OpenItem], found: &[Finding]) 
     for (target, heard) in &facts.neighbours {
         // Who spoke once and then no more did not answer.
         let gone = facts.runs.iter().any(|run| run.target == *target);
+        // Addresses that nobody has are asked for in health.
+        if !*heard && !gone {
+            continue;
+        }
         note(&mut tally, Service::Neighbours, *heard && !gone);
     }
     let mut concerned: BTreeSet<Service> =

@@ -161,7 +161,7 @@ impl OpenItem {
 impl Coverage {
     /// Services without anything open.
     fn unfailing(&self) -> impl Iterator<Item = &Judged> {
-        self.judged.iter().filter(|judged| !judged.is_open && judged.served > 0)
+        self.judged.iter().filter(|judged| !judged.is_open && judged.served > 0 && (judged.served == judged.attempts || judged.service == Service::Dns))
     }
 
     /// `No failure among DNS (2 of 2 answered), web (TCP port 80) (4 of 4 answered)`; `None` where nothing was served.

@@ -18,7 +18,7 @@ use crate::time::Nanos;
 pub use clients::Client;
 pub use names::Names;
 pub use parts::{Part, Property};
-pub use slow::median_ns as slow_median_ns;
+pub use slow::{is_held, median_ns as slow_median_ns};
 
 const SECOND: Nanos = 1_000_000_000;
 /// Failures further apart are different ones (services §4.1).
@@ -33,8 +33,8 @@ pub const TROUBLES_MAX: usize = 64;
 /// What a trouble shows itself as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Sort {
-    /// Attempts that failed alike.
-    Failed(Face),
+    /// Attempts that failed alike; TLS alerts and refusals below 500 by their number.
+    Failed(Face, u16),
     /// Answered, but people had to wait.
     Slow,
 }
@@ -200,7 +200,7 @@ fn of_service(facts: &Facts<'_>, own: &[u32], found: &mut Troubles) {
     let mut by_sort: BTreeMap<Sort, Vec<u32>> = BTreeMap::new();
     for at in own {
         if let Some(face) = get(at).and_then(|own| own.outcome.face()) {
-            by_sort.entry(Sort::Failed(merged(face))).or_default().push(*at);
+            by_sort.entry(Sort::Failed(face, number(get(at).map(|own| own.outcome)))).or_default().push(*at);
         }
     }
     let waited = slow::of_service(all, own);
@@ -224,16 +224,19 @@ fn of_service(facts: &Facts<'_>, own: &[u32], found: &mut Troubles) {
     }
 }
 
-/// Faces that are one failure: a server that closes and one that stays mute are parted; what large packets do to a
-/// connection may show as either.
-fn merged(face: Face) -> Face {
-    face
+/// The number by which failures of one face are different ones: what a server says for different reasons.
+fn number(outcome: Option<Outcome>) -> u16 {
+    match outcome {
+        Some(Outcome::Alert { number, by_client }) => u16::from(number) + 1 + 256 * u16::from(by_client),
+        Some(Outcome::Fails(code @ 400..500)) => code,
+        _ => 0,
+    }
 }
 
 /// Whether an attempt shows that what failed works: to be reached is enough where others were not.
 fn serves(sort: Sort, own: &Attempt) -> bool {
     match sort {
-        Sort::Failed(Face::Unreached) => {
+        Sort::Failed(Face::Unreached, _) => {
             own.outcome.is_served() || own.outcome.face().is_some_and(|face| face != Face::Unreached)
         }
         _ => own.outcome == Outcome::Answered,
@@ -256,7 +259,7 @@ fn apart(all: &[Attempt], failed: &[u32]) -> Vec<Vec<u32>> {
 }
 
 fn began(own: &Attempt) -> Mark {
-    Mark { at_ns: own.first.time_ns, packet: own.first.packet }
+    Mark { at_ns: own.failing.time_ns, packet: own.failing.packet }
 }
 
 fn ended(own: &Attempt) -> Mark {
@@ -349,7 +352,7 @@ fn join(all: Vec<Trouble>) -> Vec<Trouble> {
         let is_one = |known: &&mut Trouble| {
             let (from, to) = own.span_ns();
             let (known_from, known_to) = known.span_ns();
-            own.sort == Sort::Failed(Face::Unreached)
+            own.sort == Sort::Failed(Face::Unreached, 0)
                 && known.sort == own.sort
                 && known.service().host == own.service().host
                 && known.service().transport == own.service().transport
@@ -432,18 +435,20 @@ fn severity(facts: &Facts<'_>, trouble: &Trouble) -> Severity {
     });
     match trouble.sort {
         Sort::Slow => slow::severity(trouble, attempts),
-        Sort::Failed(Face::Stalled) if longest.max().unwrap_or(0) >= STALL_NS => Severity::Medium,
-        Sort::Failed(Face::Stalled) => Severity::Low,
+        Sort::Failed(Face::Stalled, _) if longest.max().unwrap_or(0) >= STALL_NS => Severity::Medium,
+        Sort::Failed(Face::Stalled, _) => Severity::Low,
         _ if trouble.kind() == Kind::Echo => echo(facts, trouble),
+        // A connection of the same client that carries data both ways meanwhile shows that the service works.
+        Sort::Failed(Face::Unreached, _) if is_in_use(facts, trouble) => Severity::Low,
         _ if rescued && slowest < RESCUE_QUICK_NS => Severity::Info,
         _ if rescued && slowest < RESCUE_SLOW_NS => Severity::Low,
         _ if rescued => Severity::Medium,
-        Sort::Failed(Face::Silenced) => {
+        Sort::Failed(Face::Silenced, _) => {
             if stranded { Severity::High } else { Severity::Medium }
         }
-        Sort::Failed(Face::Large) if number < SERIES_MIN => Severity::Medium,
+        Sort::Failed(Face::Large, _) if number < SERIES_MIN => Severity::Medium,
         // One that cannot be had from a service that has no time, or was told to ask less often.
-        Sort::Failed(Face::Fails) if trouble.kind() == Kind::Ntp => match trouble.outcomes(attempts).first() {
+        Sort::Failed(Face::Fails, _) if trouble.kind() == Kind::Ntp => match trouble.outcomes(attempts).first() {
             Some((Outcome::Kiss(code), _)) if code == b"RATE" => Severity::Info,
             _ => Severity::Medium,
         },
@@ -454,6 +459,19 @@ fn severity(facts: &Facts<'_>, trouble: &Trouble) -> Severity {
     }
 }
 
+/// Whether clients that were hit used the service on a connection opened before, all the time.
+fn is_in_use(facts: &Facts<'_>, trouble: &Trouble) -> bool {
+    let (from, to) = trouble.span_ns();
+    trouble.hit().all(|client| {
+        facts.attempts.connections.iter().any(|own| {
+            own.client.0 == client.address
+                && trouble.services.iter().any(|(service, _)| (service.host, service.port) == own.server)
+                && own.is_in_use_during(from, to)
+                && own.from_server.last.is_some_and(|last| last.time_ns >= to)
+        })
+    })
+}
+
 /// Pings are a test, no service: of a host that serves otherwise they tell nothing.
 fn echo(facts: &Facts<'_>, trouble: &Trouble) -> Severity {
     let host = trouble.service().host;
@@ -462,10 +480,10 @@ fn echo(facts: &Facts<'_>, trouble: &Trouble) -> Severity {
         own.service.host == host
             && own.kind != Kind::Echo
             && own.outcome.is_served()
-            && own.first.time_ns <= to + GAP_NS
-            && own.ended_ns() >= from - GAP_NS
+            && own.decided.is_some_and(|seen| (from..=to + ALTERNATE_NS).contains(&seen.time_ns))
     });
-    let answers = facts.servers.iter().any(|(key, server)| key.0 == host && !server.answers.is_empty());
+    let mut asked = facts.servers.iter().filter(|(key, _)| key.0 == host);
+    let answers = asked.any(|(_, server)| server.answers_in(from, to).next().is_some());
     if alive || answers { Severity::Info } else { Severity::Medium }
 }
 
@@ -511,6 +529,7 @@ mod tests {
             handshake_ns: 0,
             connection: None,
             counts: (1, 0),
+            failing: seen,
         }
     }
 
@@ -524,7 +543,7 @@ mod tests {
                 attempt(at as u32, *at_s, outcome)
             })
             .collect();
-        let own = trouble(&all, Sort::Failed(Face::Unreached), vec![0, 1, 3], &[2], None);
+        let own = trouble(&all, Sort::Failed(Face::Unreached, 0), vec![0, 1, 3], &[2], None);
         let seconds: Vec<(i64, i64)> =
             own.windows.iter().map(|(first, last)| (first.at_ns / SECOND, last.at_ns / SECOND)).collect();
         assert_eq!(seconds, [(0, 5), (15, 15)]);
@@ -540,7 +559,7 @@ mod tests {
                 attempt(at, i64::from(at), outcome)
             })
             .collect();
-        let own = trouble(&all, Sort::Failed(Face::Unreached), vec![0, 2, 4, 6], &[1, 3, 5, 7], None);
+        let own = trouble(&all, Sort::Failed(Face::Unreached, 0), vec![0, 2, 4, 6], &[1, 3, 5, 7], None);
         assert!(own.is_intermittent);
         assert_eq!((own.windows.len(), own.asked), (1, 7));
     }

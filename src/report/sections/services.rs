@@ -6,7 +6,7 @@ use super::problem::sentence;
 use super::{Builder, table};
 use crate::findings::facts::troubles::{Client, Property, Trouble};
 use crate::findings::hypotheses::{Assessment, Sentence, Topic};
-use crate::findings::rules;
+use crate::findings::{Severity, rules};
 use crate::index::PacketId;
 use crate::text::{escape, thousands};
 use crate::time::{self, Nanos};
@@ -195,8 +195,11 @@ fn clients(key: &str, trouble: &Trouble) -> Block {
 
 /// The title of a failure with its time.
 pub fn title(b: &Builder<'_>, title: &str, trouble: &Trouble) -> String {
+    let graver = |own: &&Assessment| own.severity > Some(Severity::Low);
+    let more = b.input.assessments.iter().filter(graver).count().saturating_sub(1);
+    let title = if more > 0 { format!("{title}, + {more} more") } else { title.to_owned() };
     if !b.clock.has_times {
-        return title.to_owned();
+        return title;
     }
     let (from, to) = trouble.span_ns();
     let (from, to) = (time::clock(from), time::clock(to));

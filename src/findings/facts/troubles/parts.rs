@@ -64,14 +64,25 @@ pub fn find(facts: &Facts<'_>, failed: &[u32], good: &[u32], sort: Sort) -> Opti
     let to_ns = times().map(Attempt::ended_ns).max()?;
     let near = |own: &&Attempt| own.first.time_ns >= from_ns - NEAR_NS && own.first.time_ns <= to_ns + NEAR_NS;
     let meanwhile = |own: &&Attempt| own.first.time_ns >= from_ns && own.first.time_ns <= to_ns;
-    let good: Vec<&Attempt> = good.iter().filter_map(get).filter(near).take(READ_MAX).collect();
-    if good.is_empty() {
-        return None;
-    }
+    let near: Vec<&Attempt> = good.iter().filter_map(get).filter(near).take(READ_MAX).collect();
+    let during: Vec<&Attempt> = near.iter().copied().filter(|own| meanwhile(own)).collect();
+    // What was served at the same time tells most; else what was served close by.
+    [during, near].iter().filter(|good| !good.is_empty()).find_map(|good| split(facts, failed, good, sort, meanwhile))
+}
+
+fn split(
+    facts: &Facts<'_>,
+    failed: &[u32],
+    good: &[&Attempt],
+    sort: Sort,
+    meanwhile: impl Fn(&&Attempt) -> bool,
+) -> Option<Part> {
+    let all = &facts.attempts.all;
+    let get = |at: &u32| all.get(*at as usize);
     let failed: Vec<&Attempt> = failed.iter().filter_map(get).take(READ_MAX).collect();
     // What is not reached is not told what is asked for.
     let properties: &[Property] = match sort {
-        Sort::Failed(Face::Unreached) => &[Property::Client],
+        Sort::Failed(Face::Unreached, _) => &[Property::Client],
         _ => &[Property::Name, Property::Path, Property::Client],
     };
     properties.iter().find_map(|property| {
@@ -84,7 +95,7 @@ pub fn find(facts: &Facts<'_>, failed: &[u32], good: &[u32], sort: Sort) -> Opti
         }
         let failing = values(&failed)?;
         let others: Vec<&Attempt> =
-            if *property == Property::Client { good.iter().copied().filter(|own| meanwhile(own)).collect() } else { good.clone() };
+            if *property == Property::Client { good.iter().copied().filter(|own| meanwhile(own)).collect() } else { good.to_vec() };
         let served = values(&others)?;
         let mut clients: Vec<Address> = failed.iter().map(|own| own.client.0).collect();
         clients.sort_unstable();

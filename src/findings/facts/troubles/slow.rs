@@ -48,6 +48,17 @@ pub fn median_ns(trouble: &Trouble, attempts: &Attempts) -> Nanos {
 
 /// How grave waiting is.
 pub fn severity(trouble: &Trouble, attempts: &Attempts) -> Severity {
-    let grave = trouble.failed.len() >= 2 && median_ns(trouble, attempts) >= MEDIAN_MEDIUM_NS;
+    let grave = trouble.failed.len() >= 2 && median_ns(trouble, attempts) >= MEDIAN_MEDIUM_NS && !is_held(trouble, attempts);
     if grave { Severity::Medium } else { Severity::Low }
+}
+
+/// Waiting times that differ by no more than a hundredth are held on purpose, or by a time-out: a long poll looks like this.
+const HELD_SHARE: Nanos = 100;
+
+/// Whether all answers took the same time and none of what was asked for came sooner.
+pub fn is_held(trouble: &Trouble, attempts: &Attempts) -> bool {
+    let times = || trouble.attempts(attempts).map(|own| own.answered_ns);
+    let (Some(least), Some(most)) = (times().min(), times().max()) else { return false };
+    let quick = trouble.good(attempts).any(|own| own.answered_ns > 0 && own.answered_ns < least);
+    most - least <= least / HELD_SHARE && !quick
 }

@@ -29,15 +29,15 @@ pub fn list(scene: &Scene<'_, '_>, trouble: &Trouble, leading: &[Cause], out: &m
         ],
     ));
     match (trouble.sort, trouble.kind()) {
-        (Sort::Failed(Face::Lease), _) => lease(out),
-        (Sort::Failed(Face::Tls), _) => tls(scene, trouble, &server, port, out),
-        (Sort::Failed(Face::Large), _) => large(scene, trouble, &server, out),
-        (Sort::Failed(Face::Stalled), _) => out.push(check(
+        (Sort::Failed(Face::Lease, _), _) => lease(out),
+        (Sort::Failed(Face::Tls, _), _) => tls(scene, trouble, &server, port, out),
+        (Sort::Failed(Face::Large, _), _) => large(scene, trouble, &server, out),
+        (Sort::Failed(Face::Stalled, _), _) => out.push(check(
             format!("ss -tmn '( sport = :{port} or dport = :{port} )'; ps -o pid,stat,wchan:20,cmd -p PID"),
             "the side that announced window 0",
             &[(Cause::ReceiverStalled, "Recv-Q near its limit: the program does not read; state T stopped, D waits for a disk")],
         )),
-        (Sort::Failed(Face::Silenced), _) => {
+        (Sort::Failed(Face::Silenced, _), _) => {
             out.push(check(
                 probe(scene, trouble, &server, port),
                 CLIENT,
@@ -53,10 +53,10 @@ pub fn list(scene: &Scene<'_, '_>, trouble: &Trouble, leading: &[Cause], out: &m
                 &[(Cause::StateLost, "no entry for the old connection")],
             ));
         }
-        (Sort::Slow, _) | (Sort::Failed(Face::Fails | Face::Mute | Face::Cut | Face::CutByDevice), _) => {
+        (Sort::Slow, _) | (Sort::Failed(Face::Fails | Face::Mute | Face::Cut | Face::CutByDevice, _), _) => {
             application(scene, trouble, &server, port, out);
         }
-        (Sort::Failed(Face::Unreached), _) => unreached(scene, trouble, leading, &server, port, out),
+        (Sort::Failed(Face::Unreached, _), _) => unreached(scene, trouble, leading, &server, port, out),
     }
 }
 

@@ -25,7 +25,7 @@ const PAUSE_NS: Nanos = 1_000_000_000;
 
 pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     let Some(Incident::Service(trouble)) = scene.incident else { return };
-    if let Sort::Failed(Face::Lease) = trouble.sort {
+    if let Sort::Failed(Face::Lease, _) = trouble.sort {
         lease(scene, trouble, ledger);
         return;
     }
@@ -246,7 +246,7 @@ fn served(scene: &Scene<'_, '_>, trouble: &Trouble, ledger: &mut Ledger) {
 
 /// What the host did otherwise.
 fn host(scene: &Scene<'_, '_>, trouble: &Trouble, ledger: &mut Ledger) {
-    let unreached = matches!(trouble.sort, Sort::Failed(Face::Unreached | Face::Silenced));
+    let unreached = matches!(trouble.sort, Sort::Failed(Face::Unreached | Face::Silenced, _));
     if !unreached {
         return;
     }
