@@ -110,10 +110,7 @@ impl Datagrams {
         };
         match role {
             Role::Asks(id) => self.ask((kind, from, to, id), packet, payload),
-            // What speaks otherwise at a known port asks all the same; traps and streams are not answered.
-            Role::Neither if !kind.answers() || kind == Kind::Sip && packet.protocol() != ProtocolId::UNKNOWN => {
-                self.ask((kind, from, to, 0), packet, payload);
-            }
+            Role::Neither if !kind.answers() => self.ask((kind, from, to, 0), packet, payload),
             _ => {}
         }
         if !kind.answers() {

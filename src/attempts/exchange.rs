@@ -62,7 +62,11 @@ fn ntp(payload: &[u8]) -> Role {
         4 => {
             let code = payload.get(12..16).and_then(|code| code.first_chunk::<4>()).copied();
             let says = match (*stratum, first >> 6) {
-                (0, _) => Says::Kiss(code.unwrap_or_default()),
+                // The code of a kiss is in letters (RFC 5905 §7.4); without one stratum 0 has no time.
+                (0, _) if code.is_some_and(|code| code.iter().all(u8::is_ascii_uppercase)) => {
+                    Says::Kiss(code.unwrap_or_default())
+                }
+                (0, _) => Says::NoTime,
                 (16.., _) | (_, 3) => Says::NoTime,
                 _ => Says::Served,
             };
@@ -114,7 +118,8 @@ fn snmp(payload: &[u8]) -> Role {
 /// The branch of the topmost Via with the number of CSeq (RFC 3261 §17.1.3).
 fn sip(payload: &[u8]) -> Role {
     let Some(branch) = http::header(payload, b"via:").or_else(|| http::header(payload, b"v:")) else {
-        return Role::Neither;
+        // What speaks otherwise at this port asks all the same.
+        return Role::Asks(0);
     };
     let at = branch.windows(7).position(|word| word.eq_ignore_ascii_case(b"branch="));
     let branch = at.and_then(|at| branch.get(at..)).unwrap_or(branch);

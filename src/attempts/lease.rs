@@ -2,7 +2,7 @@
 
 use hashbrown::HashMap;
 
-use crate::connections::Seen;
+use crate::connections::{End, Seen};
 use crate::decode::Address;
 use crate::index::Packet;
 use crate::protocols::dhcp;
@@ -63,6 +63,8 @@ pub struct Lease {
     pub discover: Asked,
     /// REQUEST, RENEW or REBIND.
     pub request: Asked,
+    /// Ends of the last request that went to one server.
+    pub unicast: Option<(End, End)>,
     /// What servers offered.
     pub offers: Vec<Offer>,
     /// ACK or REPLY.
@@ -103,7 +105,13 @@ impl Leases {
         let server = server.unwrap_or_else(|| packet.source_address());
         match kind {
             1 => lease.discover.note(seen),
-            3 => lease.request.note(seen),
+            3 => {
+                lease.request.note(seen);
+                let to = (packet.destination_address(), packet.destination_port());
+                if super::is_host(to.0) {
+                    lease.unicast = Some(((packet.source_address(), packet.source_port()), to));
+                }
+            }
             4 => lease.decline = lease.decline.or(Some(seen)),
             6 => lease.nak = lease.nak.or(Some((seen, server))),
             2 | 5 => {
@@ -165,6 +173,7 @@ impl Leases {
                     v6,
                     discover: Asked::default(),
                     request: Asked::default(),
+                    unicast: None,
                     offers: Vec::new(),
                     ack: None,
                     nak: None,

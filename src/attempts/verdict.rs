@@ -508,7 +508,8 @@ impl<'a> Judge<'a> {
             asks: own.first.packet,
             decided: own.answer,
             outcome: Outcome::Answered,
-            answered_ns: own.answer.map_or(0, |answer| (answer.time_ns - own.first.time_ns).max(0)),
+            // Who was told to wait waits for a person (SIP 180).
+            answered_ns: own.answer.filter(|_| !own.waits).map_or(0, |answer| (answer.time_ns - own.first.time_ns).max(0)),
             handshake_ns: 0,
             connection: None,
             failing: own.first,
@@ -568,13 +569,16 @@ impl<'a> Judge<'a> {
         let tries = if lease.request.tries > 0 { lease.request.tries } else { lease.discover.tries };
         let watched = |seen: Seen| self.watched_ns(seen.time_ns) >= Kind::Dhcp.row().watch_ns;
         let silent = |asked: &super::lease::Asked| asked.tries > 1 || asked.last.is_some_and(watched);
+        let refused = lease.unicast.and_then(|(from, to)| self.error((from, to, 17), first.time_ns, Nanos::MAX));
         let offered = !lease.offers.is_empty() || lease.ack.is_some();
         let (outcome, decided) = match () {
             () if lease.decline.is_some() => (Outcome::Declined, lease.decline),
             () if lease.ack.is_some() => (Outcome::Answered, lease.ack),
             () if lease.nak.is_some() => (Outcome::Nak, lease.nak.map(|(seen, _)| seen)),
             () if lease.exhausted.is_some() => (Outcome::NoAddress, lease.exhausted),
-            () if lease.request.tries > 0 && silent(&lease.request) => (Outcome::Unconfirmed, None),
+            () if lease.request.tries > 0 && (silent(&lease.request) || refused.is_some()) => {
+                (Outcome::Unconfirmed, refused.map(|told| told.seen))
+            }
             () if lease.discover.tries > 0 && !offered && silent(&lease.discover) => (Outcome::NoOffer, None),
             () => (Outcome::Undetermined, None),
         };

@@ -9,7 +9,7 @@ use crate::correlate::lookups::LookupId;
 use crate::correlate::{Outcome, TransactionId};
 use crate::decode::Address;
 use crate::findings::facts::runs::Wanted;
-use crate::findings::facts::{Facts, Meaning};
+use crate::findings::facts::{ErrorFact, Facts, Meaning};
 use crate::findings::{path_size, rules};
 use crate::index::PacketId;
 use crate::index::segment::flags;
@@ -227,7 +227,14 @@ fn lookups(facts: &Facts<'_>, explained: &Explained<'_, '_>, items: &mut Items<'
 /// ICMP errors that no failure and no finding holds.
 fn errors(facts: &Facts<'_>, explained: &Explained<'_, '_>, items: &mut Items<'_, '_>) {
     let ignored = path_size::ignored(facts);
-    for error in facts.errors.iter().filter(|error| !explained.has_error(error)) {
+    let is_told = |error: &ErrorFact| {
+        error.quoted.is_some_and(|quoted| {
+            let (host, port) = quoted.destination;
+            let service = attempts::Service { host, transport: quoted.transport, port };
+            facts.troubles.cover(service, quoted.source.0, error.time_ns)
+        })
+    };
+    for error in facts.errors.iter().filter(|error| !explained.has_error(error) && !is_told(error)) {
         let kind = match error.icmp {
             (5, _, false) | (137, _, true) => OpenKind::Redirect,
             _ if error.meaning == Meaning::TooBig && !ignored.iter().any(|told| told.shows(error.packet)) => {

@@ -81,6 +81,18 @@ pub struct Trouble {
     pub severity: Severity,
 }
 
+impl Troubles {
+    /// Whether an ICMP error is about what a trouble tells of.
+    pub fn cover(&self, service: Service, client: Address, at_ns: Nanos) -> bool {
+        self.all.iter().any(|own| {
+            let (from, to) = own.span_ns();
+            own.services.iter().any(|(known, _)| *known == service)
+                && own.hit().any(|hit| hit.address == client)
+                && (from..=to + GAP_NS).contains(&at_ns)
+        })
+    }
+}
+
 impl Trouble {
     /// The service with most failures.
     pub fn service(&self) -> Service {
@@ -440,6 +452,7 @@ fn severity(facts: &Facts<'_>, trouble: &Trouble) -> Severity {
         _ if trouble.kind() == Kind::Echo => echo(facts, trouble),
         // A connection of the same client that carries data both ways meanwhile shows that the service works.
         Sort::Failed(Face::Unreached, _) if is_in_use(facts, trouble) => Severity::Low,
+        Sort::Failed(Face::Lease, _) if rescued => Severity::Info,
         _ if rescued && slowest < RESCUE_QUICK_NS => Severity::Info,
         _ if rescued && slowest < RESCUE_SLOW_NS => Severity::Low,
         _ if rescued => Severity::Medium,
@@ -480,7 +493,7 @@ fn echo(facts: &Facts<'_>, trouble: &Trouble) -> Severity {
         own.service.host == host
             && own.kind != Kind::Echo
             && own.outcome.is_served()
-            && own.decided.is_some_and(|seen| (from..=to + ALTERNATE_NS).contains(&seen.time_ns))
+            && own.decided.is_some_and(|seen| (from..=to).contains(&seen.time_ns))
     });
     let mut asked = facts.servers.iter().filter(|(key, _)| key.0 == host);
     let answers = asked.any(|(_, server)| server.answers_in(from, to).next().is_some());
@@ -502,7 +515,7 @@ fn is_told(facts: &Facts<'_>, trouble: &Trouble) -> bool {
         Some(Outcome::Left { .. }) => several && trouble.served.is_empty(),
         Some(Outcome::ResetByDevice) => several,
         Some(Outcome::ResetMidway | Outcome::Reset | Outcome::Closed) => several,
-        Some(Outcome::Alert { .. } | Outcome::Nak) => several || trouble.served.is_empty(),
+        Some(Outcome::Alert { .. }) => several || trouble.served.is_empty(),
         Some(Outcome::NoReply) => several || again || trouble.sort == Sort::Slow,
         _ => true,
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Names, Trouble};
-use crate::attempts::{Attempt, Service};
+use crate::attempts::{Attempt, Kind, Outcome, Service};
 use crate::decode::Address;
 use crate::findings::facts::Facts;
 use crate::index::PacketId;
@@ -11,6 +11,8 @@ use crate::time::Nanos;
 
 /// Attempts of one wish of a user lie this close (services §1.1 `group_s`).
 const GROUP_NS: Nanos = 3_000_000_000;
+/// A client that gets an address this soon after it was refused one has what it needs (services §1.7 `nak`).
+const LEASE_NS: Nanos = 60_000_000_000;
 /// Clients told of one trouble.
 const CLIENTS_MAX: usize = 4_096;
 
@@ -59,7 +61,8 @@ pub fn table(facts: &Facts<'_>, names: &Names, trouble: &Trouble) -> Vec<Client>
         let Some(client) = of(&mut clients, own.client.0) else { continue };
         client.failed += 1;
         let from = served.partition_point(|other| other.first.packet < own.first.packet);
-        let near = served.iter().skip(from).take_while(|other| other.first.time_ns <= own.ended_ns() + GROUP_NS);
+        let within_ns = if own.kind == Kind::Dhcp { LEASE_NS } else { GROUP_NS };
+        let near = served.iter().skip(from).take_while(|other| other.first.time_ns <= own.ended_ns() + within_ns);
         let rescue = near.into_iter().find(|other| is_instead(names, own, other));
         if let Some(other) = rescue {
             client.rescued += 1;
@@ -93,6 +96,9 @@ pub fn table(facts: &Facts<'_>, names: &Names, trouble: &Trouble) -> Vec<Client>
 /// Whether another attempt gave the client what this one did not: the same name at another address, or the same port over
 /// another transport.
 fn is_instead(names: &Names, own: &Attempt, other: &Attempt) -> bool {
+    if own.kind == Kind::Dhcp {
+        return other.kind == Kind::Dhcp && other.outcome == Outcome::Answered;
+    }
     if own.service == other.service || other.service.transport == 1 {
         return false;
     }

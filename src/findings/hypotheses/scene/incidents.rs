@@ -314,7 +314,8 @@ impl<'f, 'i> Maker<'f, 'i> {
     /// Addresses that two devices use, where no failure is told of them already.
     fn two_owners(&self) -> Vec<Scene<'f, 'i>> {
         let told = |address: Address| {
-            self.facts
+            self.facts.troubles.all.iter().any(|own| own.service().host == address && own.severity > Severity::Low)
+                || self.facts
                 .problems()
                 .any(|(_, problem)| problem.server.0 == address || problem.clients.contains(&address))
         };

@@ -32,6 +32,7 @@ pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     endings(scene, trouble, ledger);
     served(scene, trouble, ledger);
     host(scene, trouble, ledger);
+    owners(scene, ledger);
     if let Some((name, packet)) = &trouble.resolved {
         let text = format!(
             "{} had been resolved to {} before.",
@@ -242,6 +243,18 @@ fn served(scene: &Scene<'_, '_>, trouble: &Trouble, ledger: &mut Ledger) {
         let text = format!("{} served the same clients before.", words::place(trouble));
         ledger.see(&row::SERVED_BEFORE, text, vec![good.packet]);
     }
+}
+
+/// Two devices that speak for the server's address.
+fn owners(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
+    let Some(conflict) = scene.facts.conflicts.iter().find(|own| own.address == scene.server) else { return };
+    let text = format!(
+        "{} devices speak for {} by turns: {}.",
+        conflict.owners.len(),
+        conflict.address,
+        crate::findings::duplicate_address::devices(conflict)
+    );
+    ledger.see(&surroundings::TWO_OWNERS, text, conflict.frames());
 }
 
 /// What the host did otherwise.

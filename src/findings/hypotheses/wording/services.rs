@@ -3,7 +3,7 @@
 use super::Said;
 use crate::attempts::{Kind, Outcome};
 use crate::decode::Address;
-use crate::findings::facts::troubles::{Sort, Trouble};
+use crate::findings::facts::troubles::{Sort, Trouble, is_held};
 use crate::findings::hypotheses::scene::Scene;
 use crate::findings::hypotheses::{Assessment, Cause, Topic};
 use crate::findings::{rules, service_words as words};
@@ -87,6 +87,23 @@ fn details(scene: &Scene<'_, '_>, trouble: &Trouble) -> Vec<Said> {
     }
     if trouble.sort == Sort::Slow {
         out.extend(compared(scene, trouble));
+        if is_held(trouble, attempts) {
+            out.push((
+                "All of them took the same time: a server that holds its answer on purpose (long poll), or a time-out of its own, looks \
+                 like this."
+                    .to_owned(),
+                trouble.frames(attempts),
+            ));
+        }
+    }
+    let refused = of(|outcome| *outcome == Outcome::Unconfirmed).find(|own| own.decided.is_some());
+    if let Some(own) = refused
+        && let Some(error) = own.decided.and_then(|seen| scene.facts.error(seen.packet))
+    {
+        out.push((
+            format!("{} itself refused a renewal: {} ({}).", error.source, error.words(), error.code_words()),
+            own.frames(),
+        ));
     }
     if let Some(version) = words::offered(scene.facts, trouble).filter(|_| {
         trouble.outcomes(attempts).iter().any(|(outcome, _)| matches!(outcome, Outcome::Alert { number: 70 | 40 | 71, .. }))
@@ -169,6 +186,10 @@ fn shows(scene: &Scene<'_, '_>, trouble: &Trouble, assessment: &Assessment, fram
             Cause::DeadMember => format!(
                 "Between failures the same clients were served: one of several members behind {server} without the service, or a service \
                  that comes and goes, looks like this."
+            ),
+            Cause::DuplicateAddress => format!(
+                "What is sent to {server} reaches whichever of the two devices spoke last; the other refuses it. Which of the two is meant \
+                 to have the address, its owner knows."
             ),
             Cause::HostDown if leading.len() == 1 => {
                 format!("{server} was probably not present on its network at that time.")

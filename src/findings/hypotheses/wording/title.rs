@@ -49,6 +49,10 @@ pub(in super::super) fn of(scene: &Scene<'_, '_>, assessment: &Assessment) -> Op
         Incident::Lame => format!("DNS server {server} does not serve the zone it is asked for"),
         Incident::Denied => format!("DNS server {server} denies nearly every name it is asked for"),
         Incident::Contested(_) => format!("Two devices answer in the name of DNS server {server}"),
+        Incident::Service(trouble) if leads(Cause::DuplicateAddress) => format!(
+            "Two devices use the address {server}; {}",
+            crate::findings::service_words::title(scene.facts, trouble)
+        ),
         Incident::Service(trouble) => crate::findings::service_words::title(scene.facts, trouble),
         Incident::Flood => match scene.facts.load.random_zone(server) {
             None if scene.facts.load.reflected(server).is_some() => {
