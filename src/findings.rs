@@ -31,6 +31,7 @@ pub mod refused;
 pub mod retransmissions;
 pub mod rival_routers;
 pub mod rules;
+pub mod second_dhcp;
 pub mod service_words;
 pub mod services;
 pub mod site_down;
@@ -172,6 +173,7 @@ pub static FINDINGS: &[&Rule] = &[
     &site_down::RULE,
     &services::RULE,
     &no_lease::RULE,
+    &second_dhcp::RULE,
     &record_quality::RULE,
     &capture_quality::RULE,
 ];

@@ -160,10 +160,12 @@ fn unused(facts: &Facts<'_>, mut targets: Vec<Sought<'_>>) -> Option<Finding> {
         statement: if one {
             format!("{} requests for the link address of {first} got no reply", all.len())
         } else {
+            let most = targets.first().map_or(0, Sought::requests);
             format!(
-                "{} requests for the link addresses of {} got no reply, most of them for {first}",
+                "{} requests for the link addresses of {} got no reply, {} for {first}",
                 crate::text::thousands(all.len() as u64),
-                rules::counted(targets.len(), "address", "addresses")
+                rules::counted(targets.len(), "address", "addresses"),
+                if most * 2 > all.len() { "most of them".to_owned() } else { format!("{most} of them") }
             )
         },
         filter: Some(rules::any_of(&addresses, requests_for))

@@ -13,6 +13,7 @@ pub mod load;
 pub mod neighbours;
 pub mod one_address;
 pub mod records;
+pub mod rival_leases;
 pub mod runs;
 pub mod servers;
 pub mod slow;
@@ -91,6 +92,8 @@ pub struct Facts<'i> {
     pub slow: Vec<slow::Slow>,
     /// What clients wanted of services beside DNS.
     pub attempts: Attempts,
+    /// DHCP servers that give the same clients different settings.
+    pub rivals: Option<rival_leases::Rivals>,
     /// What failed of it.
     pub troubles: troubles::Troubles,
     /// ICMP errors about queries nobody sent.
@@ -149,6 +152,7 @@ impl<'i> Facts<'i> {
         facts.routers = advertisements::find(&facts);
         facts.unsent = unsent::find(&facts);
         facts.troubles = troubles::find(&facts);
+        facts.rivals = rival_leases::find(&facts);
         facts.uncaptured = uncaptured::find(&facts);
         facts
     }
@@ -178,6 +182,7 @@ impl<'i> Facts<'i> {
             runs: Vec::new(),
             slow: Vec::new(),
             attempts: Attempts::default(),
+            rivals: None,
             troubles: troubles::Troubles::default(),
             unsent: Vec::new(),
             uncaptured: Vec::new(),

@@ -278,7 +278,10 @@ fn assess_scene(scene: &Scene<'_, '_>, changes: &[Change]) -> Assessment {
     assessment.severity = match (trouble, scene.problem) {
         (Some(trouble), _) => Some(trouble.severity),
         (None, Some(problem)) => Some(super::gravity::of(scene.facts, problem)),
-        (None, None) => None,
+        (None, None) => match scene.incident {
+            Some(Incident::SecondDhcp(rivals)) => Some(super::second_dhcp::severity(scene.facts, rivals)),
+            _ => None,
+        },
     };
     assessment.trouble = trouble.map(|trouble| Box::new(trouble.clone()));
     assessment.attack = verdicts::attack(&assessment.hypotheses);

@@ -18,7 +18,7 @@ use crate::capture::Format;
 use crate::case::{Annotation, hash::hash_text};
 use crate::correlate::Signature;
 use crate::correlate::clients::Client;
-use crate::findings::hypotheses::Assessment;
+use crate::findings::hypotheses::{Assessment, Cause};
 use crate::index::{FrameNumber, PacketId, SourceId};
 
 /// Failures written out in full.
@@ -124,7 +124,11 @@ impl<'i> Builder<'i> {
     pub fn leads_beside_dns(&self) -> bool {
         let dns = self.assessment(0).and_then(|own| own.severity);
         let beside = self.incidents().first().and_then(|own| own.severity);
-        self.facts.is_empty() || beside.is_some() && beside > dns
+        // What explains the failed lookups comes before them.
+        let explains = self.incidents().first().is_some_and(|own| {
+            own.leading().iter().any(|cause| cause.cause == Cause::SecondDhcp)
+        });
+        self.facts.is_empty() || beside.is_some() && (beside > dns || explains && beside == dns)
     }
 
     /// The assessment of a problem by its position.

@@ -73,6 +73,8 @@ pub(super) fn find(facts: &Facts<'_>, mut heard: Heard) -> Vec<Run> {
             continue;
         }
         let ends = (*asker, *target);
+        // A router sends the packets of others: its own address is in none of them.
+        let forwards = seen.sent == 0 && forwards(facts, &heard, *asker, &pair.requests);
         let last = last_sign(facts, &heard, &traffic, ends);
         let alive = lives_of(facts, &heard, &traffic, ends);
         for (requests, before) in stretches(&pair.requests, &alive, last) {
@@ -85,8 +87,8 @@ pub(super) fn find(facts: &Facts<'_>, mut heard: Heard) -> Vec<Run> {
                 span_ns: (first.0, last.0),
                 bursts: gaps + 1,
                 last_sign: before,
-                wanted: wanted(facts, &heard, seen, ends),
-                asks_only: seen.sent == 0,
+                wanted: wanted(facts, &heard, seen, ends, forwards),
+                asks_only: seen.sent == 0 && !forwards,
                 sent_beyond: seen.beyond.iter().filter(|(at_ns, _)| *at_ns > first.0).count(),
                 requests: requests.iter().map(|(_, packet)| *packet).collect(),
             });
@@ -286,14 +288,34 @@ fn destination_link(facts: &Facts<'_>, packet: PacketId) -> Option<Link> {
     facts.index.packet(packet)?.decode().link_addresses.map(|addresses| addresses.1)
 }
 
+/// Packets around a request that are looked at for their sender's link address.
+const AROUND: u32 = 2_048;
+
+/// Whether packets of others leave from the asker's link address.
+fn forwards(facts: &Facts<'_>, heard: &Heard, asker: Address, requests: &[Timed]) -> bool {
+    let Some(link) = heard.signs.get(&asker).and_then(|sign| sign.link) else { return false };
+    let Some((_, first)) = requests.first() else { return false };
+    let around = first.0.saturating_sub(AROUND)..first.0.saturating_add(AROUND).min(facts.index.len());
+    around.map(PacketId).any(|packet| {
+        facts.index.packet(packet).is_some_and(|packet| packet.transport() != 0 && packet.source_address() != asker)
+            && source_link(facts, packet) == Some(link)
+    })
+}
+
 /// What the target is to the asker.
-fn wanted(facts: &Facts<'_>, heard: &Heard, seen: &Seen, (asker, target): (Address, Address)) -> Wanted {
+fn wanted(
+    facts: &Facts<'_>,
+    heard: &Heard,
+    seen: &Seen,
+    (asker, target): (Address, Address),
+    forwards: bool,
+) -> Wanted {
     let asked = |server: &Address| *server == target;
     let server = facts.servers.keys().any(|key| asked(&key.0))
         || facts
             .connections
             .iter()
-            .any(|connection| connection.client.0 == asker && asked(&connection.server.0))
+            .any(|connection| (forwards || connection.client.0 == asker) && asked(&connection.server.0))
         || facts.errors.iter().filter_map(|error| error.quoted).any(|quoted| asked(&quoted.destination.0));
     if server {
         return Wanted::Server;

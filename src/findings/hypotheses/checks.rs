@@ -102,6 +102,7 @@ pub fn list(scene: &Scene<'_, '_>, assessment: &Assessment) -> Vec<Check> {
             Some(Incident::Portal(led)) => checks.extend(portal(scene, led.address)),
             Some(Incident::NoNextHop) => checks.extend(next_hop(scene.server)),
             Some(Incident::TwoOwners(conflict)) => checks.extend(owners(conflict)),
+            Some(Incident::SecondDhcp(_)) => services::rivals(&mut checks),
             Some(Incident::Service(trouble)) => services::list(scene, trouble, &leading, &mut checks),
             _ => beside_dns(scene, &mut checks),
         }

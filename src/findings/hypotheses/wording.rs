@@ -171,6 +171,24 @@ fn incident(scene: &Scene<'_, '_>, leading: &[Cause], assessment: &Assessment, o
             },
             scene.errors.iter().map(|error| error.packet).collect(),
         )),
+        Some(Incident::SecondDhcp(rivals)) => {
+            out.push((format!("{}.", crate::findings::second_dhcp::statement(rivals)), rivals.frames()));
+            let taken: Vec<String> =
+                rivals.taken().iter().map(|(client, address)| format!("{client} ({address})")).collect();
+            if !taken.is_empty() {
+                out.push((
+                    format!(
+                        "Of the one seen later an address was taken by {}; what fails for these clients may follow from its settings.",
+                        crate::findings::service_words::list(&taken)
+                    ),
+                    rivals.frames(),
+                ));
+            }
+            out.push((
+                "Which of the two is meant to be there, and whether anybody intended it, the packets do not show.".to_owned(),
+                rivals.frames(),
+            ));
+        }
         Some(Incident::Vanished) => vanished(scene, out),
         Some(Incident::NoNextHop) => no_next_hop(scene, out),
         Some(Incident::TwoOwners(conflict)) => out.push((

@@ -239,3 +239,13 @@ fn lease(out: &mut Vec<Check>) {
         &[(Cause::NoLease, "requests do not arrive, or no address is free"), (Cause::Policy, "it says why it refused")],
     ));
 }
+
+/// Checks where two DHCP servers give different settings.
+pub fn rivals(out: &mut Vec<Check>) {
+    out.push(check(
+        "ask the network operator which DHCP servers are meant to be on this network, and where the other one's port is".to_owned(),
+        PEOPLE,
+        &[(Cause::SecondDhcp, "one of the two is unknown, or was plugged in lately")],
+    ));
+    lease(out);
+}

@@ -12,6 +12,7 @@ use crate::findings::facts::one_address::OneAddress;
 use crate::findings::facts::runs::{Run, Wanted};
 use crate::findings::facts::uncaptured::Uncaptured;
 use crate::findings::facts::{Conflict, Connection, Ending, ErrorFact, Facts, Meaning, servers};
+use crate::findings::facts::rival_leases::Rivals;
 use crate::findings::facts::troubles::Trouble;
 use crate::findings::hypotheses::thresholds::{
     ATTEMPTS_MIN, INCIDENTS_MAX, LAME_MIN, LARGE_MIN, NEIGHBOUR_AROUND_NS, SYN_WATCH_NS,
@@ -48,6 +49,8 @@ pub enum Incident<'f> {
     TwoOwners(&'f Conflict),
     /// Two devices answered in one server's name, with different addresses.
     Contested(&'f Contested),
+    /// Two DHCP servers that give the same clients different settings.
+    SecondDhcp(&'f Rivals),
     /// A service beside DNS that failed.
     Service(&'f Trouble),
     /// Far more queries than usual, or random labels, or amplifying questions.
@@ -66,6 +69,7 @@ pub enum Incident<'f> {
 pub(super) fn all<'f, 'i>(facts: &'f Facts<'i>, findings: &'f [Finding]) -> Vec<Scene<'f, 'i>> {
     let maker = Maker { facts, findings };
     let mut scenes = Vec::new();
+    scenes.extend(maker.second_dhcp());
     scenes.extend(maker.victims());
     scenes.extend(maker.floods());
     scenes.extend(maker.contested());
@@ -386,6 +390,17 @@ impl<'f, 'i> Maker<'f, 'i> {
             self.with_transactions(scene, denial.transactions.clone())
         })
         .collect()
+    }
+
+    /// DHCP servers with different settings.
+    fn second_dhcp(&self) -> Option<Scene<'f, 'i>> {
+        let rivals = self.facts.rivals.as_ref()?;
+        let server = rivals.givers.get(1).map(|giver| giver.server).unwrap_or_default();
+        let mut scene = self.empty(Incident::SecondDhcp(rivals), server, (67, 17));
+        scene.clients = rivals.taken().iter().map(|(_, address)| *address).collect();
+        scene.queries = rivals.frames();
+        scene.period_ns.0 = rivals.since_ns();
+        Some(scene)
     }
 
     /// Failures of services beside DNS, gravest first.

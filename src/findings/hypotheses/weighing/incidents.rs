@@ -9,7 +9,7 @@ use crate::findings::facts::one_address::OneAddress;
 use crate::findings::facts::{ErrorFact, Meaning};
 use crate::findings::hypotheses::ledger::Ledger;
 use crate::findings::hypotheses::matrix::errors as row;
-use crate::findings::hypotheses::matrix::surroundings;
+use crate::findings::hypotheses::matrix::{services, surroundings};
 use crate::findings::hypotheses::scene::{Incident, Scene};
 use crate::findings::hypotheses::thresholds::{PORT_NS, PORTS_MIN};
 use crate::index::PacketId;
@@ -19,6 +19,10 @@ pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     if matches!(scene.incident, Some(Incident::NoNextHop)) {
         let runs: Vec<_> = scene.facts.runs.iter().filter(|run| run.target == scene.server).collect();
         unanswered(&surroundings::NEXT_HOP_UNANSWERED, &runs, ledger);
+    }
+    if let Some(Incident::SecondDhcp(rivals)) = scene.incident {
+        let text = format!("{}.", crate::findings::second_dhcp::statement(rivals));
+        ledger.see(&services::TWO_SERVERS, text, rivals.frames());
     }
     portal(scene, ledger);
     contested(scene, ledger);

@@ -30,7 +30,7 @@ fn flood<'f>(scene: &Scene<'f, '_>) -> Option<(&'f str, &'f ZoneLoad)> {
 }
 
 pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
-    if matches!(scene.incident, Some(Incident::Service(_))) {
+    if matches!(scene.incident, Some(Incident::Service(_) | Incident::SecondDhcp(_))) {
         return;
     }
     let mut seen = victim(scene, ledger);

@@ -49,6 +49,10 @@ pub(in super::super) fn of(scene: &Scene<'_, '_>, assessment: &Assessment) -> Op
         Incident::Lame => format!("DNS server {server} does not serve the zone it is asked for"),
         Incident::Denied => format!("DNS server {server} denies nearly every name it is asked for"),
         Incident::Contested(_) => format!("Two devices answer in the name of DNS server {server}"),
+        Incident::SecondDhcp(rivals) => {
+            let servers: Vec<String> = rivals.givers.iter().map(|giver| giver.server.to_string()).collect();
+            format!("Two DHCP servers ({}) give clients different settings", servers.join(", "))
+        }
         Incident::Service(trouble) if leads(Cause::DuplicateAddress) => format!(
             "Two devices use the address {server}; {}",
             crate::findings::service_words::title(scene.facts, trouble)
