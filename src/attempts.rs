@@ -246,7 +246,9 @@ impl Follower<'_> {
             self.attempts.encrypted.1 = self.attempts.encrypted.1.or(Some(packet.id));
         }
         let Some((at, by_client)) = known else { return };
-        let Transport::Tcp { sequence, acknowledgment, flags, window, .. } = decoded.transport else { return };
+        let Transport::Tcp { sequence, acknowledgment, flags, window, .. } = decoded.transport else {
+            return;
+        };
         let Some(talk) = self.attempts.talks.get_mut(at as usize) else { return };
         let headers = decoded.payload_start.saturating_sub(decoded.network_start);
         let stated = decoded.ip_length.saturating_sub(headers);
@@ -268,7 +270,8 @@ impl Follower<'_> {
                 self.requests.push(Request { connection: at, first: seen, last: seen, answer: None });
             }
             Begins::More => {
-                if let Some(request) = self.newest.get(&at).and_then(|at| self.requests.get_mut(*at as usize)) {
+                if let Some(request) = self.newest.get(&at).and_then(|at| self.requests.get_mut(*at as usize))
+                {
                     request.last = seen;
                 }
             }
@@ -296,11 +299,14 @@ impl Follower<'_> {
     fn finish(mut self, index: &Index) -> Attempts {
         let told = errors(index, self.evidence);
         let strangers = self.attempts.connections.iter().filter(|own| !own.is_opened_here());
-        self.attempts.strangers = (strangers.clone().count() as u64, strangers.clone().next().map(|own| own.first.packet));
+        self.attempts.strangers =
+            (strangers.clone().count() as u64, strangers.clone().next().map(|own| own.first.packet));
         self.attempts.one_way = self.datagrams.one_way;
         let left_out = self.datagrams.left_out + self.datagrams.leases.left_out;
         if left_out > 0 {
-            self.attempts.notes.push(format!("{left_out} requests over UDP beyond a limit were not followed"));
+            self.attempts
+                .notes
+                .push(format!("{left_out} requests over UDP beyond a limit were not followed"));
         }
         let judged = verdict::all(&verdict::Input {
             index,

@@ -217,6 +217,8 @@ pub struct Report {
     pub gravest: Option<Severity>,
     /// What the gravest problem is about.
     pub subject: Option<Subject>,
+    /// What the failing port is used for, in a sentence.
+    pub port_use: String,
     /// `capture`, or `log` for a transcript.
     pub record: &'static str,
     /// The label of the first frame, as an example of a citation.

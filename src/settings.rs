@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 /// The port of DNS over UDP and TCP (RFC 1035 §4.2).
-const DNS_PORT: u16 = 53;
+pub const DNS_PORT: u16 = 53;
 /// Multicast DNS (RFC 6762 §3).
 pub const MDNS_PORT: u16 = 5353;
 /// LLMNR (RFC 4795 §2).

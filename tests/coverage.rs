@@ -4,8 +4,8 @@
 
 mod scene;
 
+use portmortem::attempts::{Kind, Outcome};
 use portmortem::findings::coverage::{Coverage, OpenKind, Service, Standing};
-use portmortem::findings::facts::traffic::Kind;
 use portmortem::findings::{Finding, Severity};
 use portmortem::generate::{Arp, Packet, Segment, arp, flags};
 use scene::{MS, SECOND, SERVER, START_NS, Scene};
@@ -73,41 +73,53 @@ fn what_was_served_is_said_with_numbers() {
     assert!(coverage.is_clear(), "{:?}", coverage.not_assessed);
     assert_eq!(coverage.title(), "No failure among DNS, TCP port 443");
     let text = coverage.sentences().join(" ");
-    assert!(text.contains("DNS (4 of 4 answered), TCP port 443 (1 of 1 accepted)"), "{text}");
+    assert!(text.contains("DNS (4 of 4 answered), TCP port 443 (1 of 1 answered)"), "{text}");
     assert_eq!(Coverage::default().title(), "Nothing in it asks and is answered, so nothing was judged");
 }
 
+/// The statement of the only finding of a rule.
+fn told(found: &[Finding], rule: &str) -> (Severity, String) {
+    let own: Vec<&Finding> = found.iter().filter(|finding| finding.id == rule).collect();
+    assert_eq!(own.len(), 1, "{found:?}");
+    (own[0].severity, own[0].statement.clone())
+}
+
 #[test]
-fn a_request_over_tcp_without_answer_is_open() {
-    let (open, _) = beside(|scene| {
+fn a_request_over_tcp_without_answer_is_told() {
+    let (open, found) = beside(|scene| {
         opened(scene, 0, CLIENT);
         put(scene, 20 * MS, (CLIENT, SITE), segment(DATA, 101, 501), b"GET / HTTP/1.1\r\n");
         put(scene, 30 * MS, (SITE, CLIENT), segment(flags::ACK, 501, 117), b"");
         put(scene, 6 * SECOND, (CLIENT, SITE), segment(flags::FIN | flags::ACK, 117, 501), b"");
     });
-    assert_eq!(open, [OpenKind::Mute]);
+    assert_eq!(open, []);
+    let (severity, statement) = told(&found, "service-failures");
+    assert!(severity == Severity::Low && statement.contains("never answered"), "{statement}");
 }
 
 #[test]
-fn a_reset_after_the_request_is_open_and_one_refusal_before_success_is_not() {
+fn one_reset_after_the_request_is_open_and_one_refusal_before_success_is_not() {
     let (open, _) = beside(|scene| {
         opened(scene, 0, CLIENT);
         put(scene, 20 * MS, (CLIENT, SITE), segment(DATA, 101, 501), b"GET / HTTP/1.1\r\n");
         put(scene, 30 * MS, (SITE, CLIENT), segment(flags::RST | flags::ACK, 501, 117), b"");
     });
-    assert_eq!(open, [OpenKind::ResetEarly]);
+    assert_eq!(open, [OpenKind::Few(Kind::Http, Outcome::Reset)]);
     let refused = |scene: &mut Scene| {
         put(scene, 0, ("192.0.2.1:40001", SITE), segment(flags::SYN, 100, 0), b"");
         put(scene, 9 * MS, (SITE, "192.0.2.1:40001"), segment(flags::RST | flags::ACK, 0, 101), b"");
     };
-    assert_eq!(beside(refused).0, [OpenKind::Refused]);
-    let (open, _) = beside(|scene| {
+    let (open, found) = beside(refused);
+    assert_eq!(open, []);
+    assert_eq!(told(&found, "tcp-failures").0, Severity::Low);
+    let (open, found) = beside(|scene| {
         refused(scene);
         opened(scene, SECOND, CLIENT);
         put(scene, SECOND + 20 * MS, (CLIENT, SITE), segment(DATA, 101, 501), b"GET");
         put(scene, SECOND + 30 * MS, (SITE, CLIENT), segment(DATA, 501, 104), b"HTTP/1.1 200 OK\r\n");
     });
     assert_eq!(open, []);
+    assert!(found.iter().all(|finding| finding.id != "tcp-failures"), "{found:?}");
 }
 
 #[test]
@@ -121,59 +133,66 @@ fn data_that_is_never_acknowledged_is_a_failure_of_its_own() {
         }
     });
     assert_eq!(open, []);
-    let finding = found.iter().find(|finding| finding.id == "service-failures").expect("a finding");
-    assert!(finding.statement.contains("not acknowledged"), "{}", finding.statement);
+    let (_, statement) = told(&found, "service-failures");
+    assert!(statement.contains("never acknowledged"), "{statement}");
 }
 
 #[test]
-fn alerts_and_failed_requests_in_clear_are_open() {
-    let answered_with = |answer: &'static [u8]| {
-        beside(move |scene| {
+fn alerts_and_failed_requests_in_clear_are_told() {
+    let answered_with = |ask: &'static [u8], answer: &'static [u8]| {
+        let (_, found) = beside(move |scene| {
             opened(scene, 0, CLIENT);
-            put(scene, 20 * MS, (CLIENT, SITE), segment(DATA, 101, 501), b"ask");
-            put(scene, 30 * MS, (SITE, CLIENT), segment(DATA, 501, 104), answer);
-        })
-        .0
+            put(scene, 20 * MS, (CLIENT, SITE), segment(DATA, 101, 501), ask);
+            put(scene, 30 * MS, (SITE, CLIENT), segment(DATA, 501, 101 + ask.len() as u32), answer);
+        });
+        found.iter().find(|finding| finding.id == "service-failures").map(|finding| finding.statement.clone())
     };
-    assert_eq!(answered_with(&[21, 3, 3, 0, 2, 2, 112]), [OpenKind::Alert(112)]);
-    assert_eq!(answered_with(b"HTTP/1.1 503 Service Unavailable\r\n"), [OpenKind::Status(503)]);
-    assert_eq!(answered_with(b"HTTP/1.1 404 Not Found\r\n"), []);
-    assert_eq!(answered_with(&[21, 3, 3, 0, 2, 1, 0]), []);
+    let (hello, get) = (&[22, 3, 1, 0, 1, 1], b"GET / HTTP/1.1\r\n");
+    let alert = answered_with(hello, &[21, 3, 3, 0, 2, 2, 112]);
+    assert!(alert.is_some_and(|statement| {
+        statement.contains("by the server with the fatal TLS alert unrecognized_name (112)")
+    }));
+    let status = answered_with(get, b"HTTP/1.1 503 Service Unavailable\r\n");
+    assert!(status.is_some_and(|statement| statement.contains("answered with 503")));
+    assert_eq!(answered_with(get, b"HTTP/1.1 404 Not Found\r\n"), None);
+    assert_eq!(answered_with(hello, &[21, 3, 3, 0, 2, 1, 0]), None);
 }
 
 #[test]
-fn requests_over_udp_without_answer_are_open_and_lone_lost_ones_are_not() {
+fn requests_over_udp_without_answer_are_told_and_lone_lost_ones_are_not() {
     let clock = |scene: &mut Scene, at_ns: i64, answered: bool| {
-        let ask = [0x23; 48];
+        let mut ask = [0x23; 48];
+        ask[47] = (at_ns / SECOND) as u8;
         scene.put(at_ns, Packet::udp("192.0.2.1:50000", "198.51.100.9:123", &ask));
         if answered {
-            scene.put(at_ns + MS, Packet::udp("198.51.100.9:123", "192.0.2.1:50000", &[0x24; 48]));
+            let mut answer = [0x24; 48];
+            answer[24..32].copy_from_slice(&ask[40..48]);
+            scene.put(at_ns + MS, Packet::udp("198.51.100.9:123", "192.0.2.1:50000", &answer));
         }
     };
-    let (open, _) = beside(|scene| (0..3).for_each(|at| clock(scene, at * SECOND, false)));
-    assert_eq!(open, [OpenKind::Unanswered(Kind::Ntp)]);
-    let (open, _) = beside(|scene| (0..3).for_each(|at| clock(scene, at * SECOND, at != 2)));
-    assert_eq!(open, [], "one poll may be lost");
+    let (open, found) = beside(|scene| (0..3).for_each(|at| clock(scene, at * SECOND, false)));
+    assert_eq!(open, []);
+    assert!(told(&found, "datagrams-refused").1.contains("time (NTP) (UDP port 123)"));
+    let (_, found) = beside(|scene| (0..3).for_each(|at| clock(scene, at * SECOND, at != 2)));
+    assert!(found.iter().all(|finding| finding.id != "datagrams-refused"), "one poll may be lost: {found:?}");
 }
 
 #[test]
-fn refused_datagrams_are_a_finding_and_an_error_about_one_is_open() {
+fn refused_datagrams_are_told_by_how_many_there_are() {
     let refused = |scene: &mut Scene, count: i64| {
         for at in 0..count {
-            let asked = scene.put(at * SECOND, Packet::udp("192.0.2.1:51000", SITE, &[0xc3; 60]));
+            let client = format!("192.0.2.1:{}", 51_000 + at);
+            let asked = scene.put(at * SECOND, Packet::udp(client.as_str(), SITE, &[0xc3; 60]));
             scene.put(at * SECOND + 9 * MS, Packet::port_unreachable(&asked));
         }
     };
     let (open, found) = beside(|scene| refused(scene, 3));
     assert_eq!(open, []);
-    let finding = found.iter().find(|finding| finding.id == "datagrams-refused").expect("a finding");
-    assert!(
-        finding.severity == Severity::Medium && finding.statement.contains("UDP port 443 (QUIC)"),
-        "{finding:?}"
-    );
+    let (severity, statement) = told(&found, "datagrams-refused");
+    assert!(severity == Severity::High && statement.contains("QUIC (UDP port 443)"), "{statement}");
     let (open, found) = beside(|scene| refused(scene, 1));
-    assert!(matches!(open[..], [OpenKind::Error(_)]), "{open:?}");
-    assert!(found.iter().all(|finding| finding.id != "datagrams-refused"));
+    assert_eq!(open, []);
+    assert_eq!(told(&found, "datagrams-refused").0, Severity::Low);
 }
 
 #[test]

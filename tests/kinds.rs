@@ -47,7 +47,7 @@ static KINDS: &[(&[&str], &str, &str)] = &[
     (&["tcp_reset_after_truncation.pcap"], "H1 H12 H2 H3", ""),
     (&["closed_over_tcp.pcap"], "H26", ""),
     (&["refused_by_policy.pcap"], "H14", ""),
-    (&["syslog_refused.pcap"], "", "low datagrams-refused"),
+    (&["syslog_refused.pcap"], "H1 H2 H3 H4", "high datagrams-refused"),
     (&["host_takes_no_answers.pcap"], "H19", "medium answers-not-received"),
     (&["zone_expired.pcap"], "H13", ""),
     (&["signatures_expired_a.pcap", "signatures_expired_b.pcap"], "H13", ""),

@@ -27,7 +27,7 @@ const DNS_PORT_FILES: &[(&str, &str)] = &[
     ("decode/transcript/services.rs", "names of services as tcpdump prints them"),
     ("filter/fields/values.rs", "names of services as filters write them"),
     ("decode/dns/names.rs", "a record type"),
-    ("findings/facts/traffic/datagrams.rs", "an option of DHCP"),
+    ("attempts/lease.rs", "an option of DHCP"),
     ("findings/hypotheses/matrix/", "weights"),
 ];
 
@@ -301,16 +301,29 @@ fn nothing_unfinished_and_no_place_on_one_computer_is_left_in() {
 /// Constants of the rules that are no thresholds: they name something, in a protocol or in a table.
 const NO_THRESHOLDS: &[(&str, &[&str])] = &[
     ("connections/row.rs", &["TCP", "FIN", "SYN", "RST", "ACK"]),
-    ("findings/datagrams.rs", &["UDP"]),
+    ("attempts/kind.rs", &["TCP", "UDP"]),
+    ("attempts/stream.rs", &["FIN", "SYN", "RST", "ACK"]),
+    (
+        "attempts/tls.rs",
+        &[
+            "CHANGE_CIPHER_SPEC",
+            "ALERT",
+            "HANDSHAKE",
+            "APPLICATION_DATA",
+            "FATAL",
+            "CLIENT_HELLO",
+            "SERVER_HELLO",
+            "TLS13",
+        ],
+    ),
+    ("findings/datagrams.rs", &["TCP"]),
+    ("findings/facts/troubles.rs", &["DHCP_V6_PORT"]),
+    ("findings/tcp_failures.rs", &["TCP"]),
     ("findings/facts/delegations.rs", &["AUTHORITATIVE"]),
     ("findings/facts/denials.rs", &["NAME_ERROR"]),
     ("findings/facts/load.rs", &["TABLE", "UNSEEN"]),
     ("findings/facts/records.rs", &["NS"]),
     ("findings/facts/runs.rs", &["ASKER", "TARGET", "GROUP"]),
-    (
-        "findings/facts/traffic/streams.rs",
-        &["FIN", "SYN", "RST", "ALERT", "APPLICATION_DATA", "FATAL", "STATUS_ERRORS"],
-    ),
     ("findings/gravity.rs", &["NAME_ERROR"]),
     ("findings/rules.rs", &["TCP"]),
 ];
@@ -321,7 +334,9 @@ fn thresholds(problems: &mut Vec<String>) -> String {
     let of_rules = |file: &SourceFile| {
         // The thresholds of the judgement are a table of their own.
         let own_table = file.name == "findings/hypotheses/thresholds.rs";
-        matches!(file.module(), "findings" | "connections") && !own_table && !file.name.ends_with("tests.rs")
+        matches!(file.module(), "attempts" | "findings" | "connections")
+            && !own_table
+            && !file.name.ends_with("tests.rs")
     };
     for file in sources().iter().filter(|file| of_rules(file)) {
         let mut meaning: Vec<&str> = Vec::new();

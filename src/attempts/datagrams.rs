@@ -85,7 +85,12 @@ impl Datagrams {
     }
 
     fn datagram(&mut self, packet: &Packet<'_>, payload: &[u8], from: End, to: End) {
-        let (asked, answers) = (Kind::at(17, to.1), Kind::at(17, from.1));
+        let at = |port: u16| match Kind::at(17, port) {
+            // Leases are told by both ports.
+            Kind::Dhcp => Kind::Udp,
+            kind => kind,
+        };
+        let (asked, answers) = (at(to.1), at(from.1));
         // Whoever was asked before answers, whatever the ports.
         for kind in [answers, Kind::Tftp, Kind::Udp] {
             let server = if kind == Kind::Tftp { (from.0, 69) } else { from };
@@ -106,7 +111,9 @@ impl Datagrams {
             // The answer to something that was not captured.
             (Kind::Udp, known) if known != Kind::Udp && to.1 > SYSTEM_PORT_MAX => return,
             (Kind::Udp, _) if packet.protocol() != ProtocolId::UNKNOWN => return,
-            (kind, _) => (kind, if packet.is_text() { Role::Asks(0) } else { exchange::role(kind, payload, true) }),
+            (kind, _) => {
+                (kind, if packet.is_text() { Role::Asks(0) } else { exchange::role(kind, payload, true) })
+            }
         };
         match role {
             Role::Asks(id) => self.ask((kind, from, to, id), packet, payload),
@@ -158,7 +165,9 @@ impl Datagrams {
     }
 
     fn answer(&mut self, key: &Key, packet: &Packet<'_>, says: Says) -> bool {
-        let Some(own) = self.table.get(key).and_then(|at| self.all.get_mut(*at as usize)) else { return false };
+        let Some(own) = self.table.get(key).and_then(|at| self.all.get_mut(*at as usize)) else {
+            return false;
+        };
         own.answered += 1;
         if says == Says::Waits {
             own.waits = true;
@@ -174,7 +183,11 @@ impl Datagrams {
         let decoded = packet.decode();
         let at = decoded.transport_start as usize + 4;
         let two = |at: usize| {
-            decoded.bytes.get(at..at + 2).and_then(|two| two.first_chunk::<2>()).map_or(0, |two| u16::from_be_bytes(*two))
+            decoded
+                .bytes
+                .get(at..at + 2)
+                .and_then(|two| two.first_chunk::<2>())
+                .map_or(0, |two| u16::from_be_bytes(*two))
         };
         let (id, sequence) = if packet.is_text() { (0, 0) } else { (two(at), two(at + 2)) };
         let seen = Seen { packet: packet.id, time_ns: packet.time_ns() };
@@ -206,7 +219,8 @@ impl Datagrams {
         own.sequence = Some(sequence);
         // A row of lost ones is a failure of its own; what comes after it is another run.
         if own.answer.is_some() && own.tries > PINGS_MIN && (PINGS_MIN..1 << 15).contains(&skipped) {
-            let lost = Exchange { answer: None, asked: own.tries - 1, answered: 0, tries: own.tries - 1, ..*own };
+            let lost =
+                Exchange { answer: None, asked: own.tries - 1, answered: 0, tries: own.tries - 1, ..*own };
             own.asked -= lost.asked;
             (own.first, own.tries) = (seen, 0);
             own.answer = Some(seen);

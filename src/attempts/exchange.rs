@@ -2,8 +2,8 @@
 
 use std::hash::BuildHasher as _;
 
-use super::kind::Kind;
 use super::http;
+use super::kind::Kind;
 
 /// What a datagram is to its service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +42,11 @@ pub fn role(kind: Kind, payload: &[u8], to_server: bool) -> Role {
         Kind::Tftp => tftp(payload, to_server),
         Kind::Quic | Kind::Doq if to_server => {
             // Only packets with the long header open a connection (RFC 9000 §17.2).
-            if payload.first().is_some_and(|first| first & 0xc0 == 0xc0) { Role::Asks(0) } else { Role::Neither }
+            if payload.first().is_some_and(|first| first & 0xc0 == 0xc0) {
+                Role::Asks(0)
+            } else {
+                Role::Neither
+            }
         }
         _ if to_server => Role::Asks(0),
         _ => Role::Answers(0, Says::Served),
@@ -62,11 +66,10 @@ fn ntp(payload: &[u8]) -> Role {
         4 => {
             let code = payload.get(12..16).and_then(|code| code.first_chunk::<4>()).copied();
             let says = match (*stratum, first >> 6) {
-                // The code of a kiss is in letters (RFC 5905 §7.4); without one stratum 0 has no time.
+                // The code of a kiss is in letters (RFC 5905 §7.4).
                 (0, _) if code.is_some_and(|code| code.iter().all(u8::is_ascii_uppercase)) => {
                     Says::Kiss(code.unwrap_or_default())
                 }
-                (0, _) => Says::NoTime,
                 (16.., _) | (_, 3) => Says::NoTime,
                 _ => Says::Served,
             };
@@ -192,7 +195,8 @@ mod tests {
 
     #[test]
     fn a_challenge_answers_and_an_error_of_the_server_fails() {
-        let ask = b"OPTIONS sip:a SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKx;rport\r\nCSeq: 1 OPTIONS\r\n\r\n";
+        let ask =
+            b"OPTIONS sip:a SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKx;rport\r\nCSeq: 1 OPTIONS\r\n\r\n";
         let Role::Asks(id) = role(Kind::Sip, ask, true) else { panic!("it asks") };
         let challenge = b"SIP/2.0 401 Unauthorized\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKx;received=h\r\nCSeq: 1 OPTIONS\r\n\r\n";
         assert_eq!(role(Kind::Sip, challenge, false), Role::Answers(id, Says::Served));

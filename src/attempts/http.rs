@@ -21,7 +21,10 @@ pub fn status(payload: &[u8]) -> Option<u16> {
 /// Three digits.
 pub fn code(bytes: &[u8]) -> Option<u16> {
     let digits = bytes.first_chunk::<3>()?;
-    digits.iter().all(u8::is_ascii_digit).then(|| digits.iter().fold(0, |all, d| all * 10 + u16::from(d - b'0')))
+    digits
+        .iter()
+        .all(u8::is_ascii_digit)
+        .then(|| digits.iter().fold(0, |all, d| all * 10 + u16::from(d - b'0')))
 }
 
 /// What a request asks for; not escaped.
@@ -43,10 +46,14 @@ pub fn asked(payload: &[u8]) -> Option<Asked> {
         .take_while(|line| !line.is_empty())
         .find(|line| line.get(..5).is_some_and(|name| name.eq_ignore_ascii_case(b"host:")))
         .and_then(|line| line.get(5..));
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes.get(..SHOWN_MAX.min(bytes.len())).unwrap_or_default()).into_owned();
+    let text = |bytes: &[u8]| {
+        String::from_utf8_lossy(bytes.get(..SHOWN_MAX.min(bytes.len())).unwrap_or_default()).into_owned()
+    };
     let plain = |host: &[u8]| {
         let host = text(host.trim_ascii());
-        host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit())).map_or(host.clone(), |(name, _)| name.to_owned())
+        host.rsplit_once(':')
+            .filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit()))
+            .map_or(host.clone(), |(name, _)| name.to_owned())
     };
     Some(Asked { host: host.map(plain), path: text(path) })
 }

@@ -95,6 +95,7 @@ pub struct Row {
     pub watch_ns: Nanos,
 }
 
+/// A second.
 const SECOND: Nanos = 1_000_000_000;
 const TCP: u8 = 6;
 const UDP: u8 = 17;

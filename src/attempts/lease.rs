@@ -50,6 +50,7 @@ impl Asked {
     }
 }
 
+/// Messages closer than this are copies of one (services §2.2 `dup_ms`).
 const DUPLICATE_NS: i64 = 50_000_000;
 
 /// One client's wish for an address.

@@ -171,7 +171,12 @@ pub enum Begins {
 
 impl Talk {
     /// Takes one segment; `handshakes` holds what is read of TLS.
-    pub fn take(&mut self, segment: &Segment<'_>, by_client: bool, handshakes: &mut Vec<Handshake>) -> Begins {
+    pub fn take(
+        &mut self,
+        segment: &Segment<'_>,
+        by_client: bool,
+        handshakes: &mut Vec<Handshake>,
+    ) -> Begins {
         if segment.flags & RST != 0 && !by_client && self.reset_ttl == 0 {
             self.reset_ttl = segment.ttl;
         }
@@ -285,7 +290,9 @@ impl Way {
                 self.next = Some(sequence);
             }
             if flags & FIN != 0 {
-                self.next = self.next.map(|next| if ahead(sequence, next) >= 0 { sequence.wrapping_add(1) } else { next });
+                self.next = self
+                    .next
+                    .map(|next| if ahead(sequence, next) >= 0 { sequence.wrapping_add(1) } else { next });
             }
             return Fresh::Next;
         }

@@ -39,7 +39,9 @@ impl Subject {
     pub fn text(&self) -> Option<String> {
         match (&self.name, &self.path) {
             (None, None) => None,
-            (name, path) => Some(format!("{}{}", name.as_deref().unwrap_or(""), path.as_deref().unwrap_or(""))),
+            (name, path) => {
+                Some(format!("{}{}", name.as_deref().unwrap_or(""), path.as_deref().unwrap_or("")))
+            }
         }
     }
 }

@@ -191,8 +191,7 @@ pub fn asked(payload: &[u8]) -> Option<Asked> {
             let offered = data.get(1..).unwrap_or_default().chunks_exact(2);
             let offered = offered.map(|two| u16::from_be_bytes([two[0], two[1]]));
             // Values that grease (RFC 8701) are no versions.
-            asked.version =
-                offered.filter(|one| version_name(*one).is_some()).max().unwrap_or(asked.version);
+            asked.version = offered.filter(|one| version_name(*one).is_some()).max().unwrap_or(asked.version);
         }
         _ => {}
     };
@@ -250,7 +249,10 @@ mod tests {
         let mut shown = Handshake::default();
         shown.read(&[22, 3, 3, 0, 4, 2, 0, 0], 8, false, true, seen(0));
         shown.read(&[0, 21, 3, 3, 0, 2, 2, 112], 8, false, true, seen(1));
-        assert_eq!(shown.alert.map(|(number, by_client, seen)| (number, by_client, seen.packet.0)), Some((112, false, 1)));
+        assert_eq!(
+            shown.alert.map(|(number, by_client, seen)| (number, by_client, seen.packet.0)),
+            Some((112, false, 1))
+        );
     }
 
     #[test]

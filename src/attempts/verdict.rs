@@ -1,6 +1,6 @@
 //! Decides how each attempt ended.
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use super::datagrams::{Exchange, PINGS_MIN};
 use super::exchange::Says;
@@ -11,10 +11,12 @@ use super::{Attempt, Attempts, Kind, Outcome, Request, Service, Told};
 use crate::connections::{Connection, End, Known, Seen};
 use crate::correlate::Evidence;
 use crate::correlate::Vantage;
+use crate::correlate::hosts::Place;
 use crate::decode::Address;
 use crate::index::{Index, PacketId};
 use crate::time::Nanos;
 
+/// A second.
 const SECOND: Nanos = 1_000_000_000;
 /// A SYN unanswered for this long is silence (services §2.3 `syn_watch_s`).
 const SYN_WATCH_NS: Nanos = 3 * SECOND;
@@ -77,6 +79,25 @@ pub(super) fn all(input: &Input<'_>) -> Vec<Attempt> {
     all
 }
 
+/// The addresses that packets of others were sent to.
+fn receivers(index: &Index) -> HashSet<Address> {
+    let mut told = HashSet::new();
+    for segment in index.segments() {
+        let mut seen = vec![false; segment.addresses.len()];
+        for (source, destination) in segment.source_address.iter().zip(&segment.destination_address) {
+            if source != destination
+                && let Some(seen) = seen.get_mut(*destination as usize)
+            {
+                *seen = true;
+            }
+        }
+        told.extend(
+            segment.addresses.iter().zip(seen).filter(|(_, seen)| *seen).map(|(address, _)| *address),
+        );
+    }
+    told
+}
+
 /// When an attempt that had worked began to fail.
 fn failing(talk: &Talk, attempt: &Attempt) -> Seen {
     let since = match attempt.outcome {
@@ -101,8 +122,8 @@ struct Judge<'a> {
     errors: HashMap<(End, End, u8), Vec<&'a Told>>,
     /// The same by the host and port quoted, where a line does not name who asked.
     printed: HashMap<(End, u8), Vec<&'a Told>>,
-    /// Hosts that sent anything to anybody.
-    heard: std::collections::HashSet<Address>,
+    /// Hosts that anything was sent to in the capture.
+    told: HashSet<Address>,
     at_client: bool,
 }
 
@@ -117,15 +138,9 @@ impl<'a> Judge<'a> {
                 errors.entry(told.flow).or_default().push(told);
             }
         }
-        let mut heard = std::collections::HashSet::new();
-        for own in &input.attempts.connections {
-            if own.hears_server() {
-                heard.insert(own.server.0);
-            }
-        }
-        heard.extend(input.exchanges.iter().filter(|own| own.answered > 0).map(|own| own.server.0));
+        let told = receivers(input.index);
         let at_client = input.evidence.surroundings().vantage == Vantage::Client;
-        Self { input, errors, printed, heard, at_client }
+        Self { input, errors, printed, told, at_client }
     }
 
     /// The time until which something sent at a time was watched.
@@ -144,9 +159,10 @@ impl<'a> Judge<'a> {
         })
     }
 
-    /// Whether silence of a host towards a client can be seen at all: it, or the errors about it, would pass here.
-    fn sees_silence(&self, host: Address) -> bool {
-        !self.input.evidence.one_sided || self.at_client || self.heard.contains(&host)
+    /// Whether silence towards a client can be seen at all: something sent to it is in the capture, or that was taken at the client,
+    /// whose own repeats show that nothing came (services §2.1).
+    fn sees_silence(&self, client: Address) -> bool {
+        self.told.contains(&client) || self.at_client && self.input.evidence.place(client) == Place::Here
     }
 
     fn connection(
@@ -175,7 +191,10 @@ impl<'a> Judge<'a> {
             decided: None,
             outcome: Outcome::Undetermined,
             answered_ns: 0,
-            handshake_ns: own.accepted.zip(own.last_syn).map_or(0, |(to, from)| (to.time_ns - from.time_ns).max(0)),
+            handshake_ns: own
+                .accepted
+                .zip(own.last_syn)
+                .map_or(0, |(to, from)| (to.time_ns - from.time_ns).max(0)),
             connection: Some(at),
             counts: (1, 0),
             failing: first,
@@ -192,8 +211,13 @@ impl<'a> Judge<'a> {
         }
         for (number, request) in requests.iter().enumerate() {
             let begins = if number == 0 { first } else { request.first };
-            let attempt =
-                Attempt { first: begins, failing: begins, last: request.last, asks: request.first.packet, ..attempt };
+            let attempt = Attempt {
+                first: begins,
+                failing: begins,
+                last: request.last,
+                asks: request.first.packet,
+                ..attempt
+            };
             let is_last = number + 1 == requests.len();
             out.push(self.request(own, talk, attempt, request, is_last));
         }
@@ -214,7 +238,7 @@ impl<'a> Judge<'a> {
             (Outcome::RefusedByIcmp(v6, kind, code), Some(told.seen))
         } else if own.from_client.first.is_some() && !own.hears_server() {
             (Outcome::OneDirection, None)
-        } else if !self.sees_silence(own.server.0) {
+        } else if !self.sees_silence(own.client.0) {
             (Outcome::OneDirection, None)
         } else if own.tries > 1 || watch_ns >= SYN_WATCH_NS {
             (Outcome::NoReply, None)
@@ -227,7 +251,8 @@ impl<'a> Judge<'a> {
     /// Whether packets are sent to learn the way: they leave with few hops and meet their end on purpose.
     fn is_trace(&self, first: PacketId, error: Option<&Told>) -> bool {
         let ttl = self.input.index.packet(first).map_or(0, |packet| packet.ttl());
-        (1..=TRACE_TTL_MAX).contains(&ttl) && error.is_some_and(|told| matches!(told.icmp, (false, 11, _) | (true, 3, _)))
+        (1..=TRACE_TTL_MAX).contains(&ttl)
+            && error.is_some_and(|told| matches!(told.icmp, (false, 11, _) | (true, 3, _)))
     }
 
     /// What a connection came to that was accepted, or whose beginning was not captured.
@@ -321,8 +346,14 @@ impl<'a> Judge<'a> {
             (false, asked) => asked?,
         };
         let last = talk.request.last.unwrap_or(asked);
-        let server = [own.from_server.reset, own.from_server.finished].into_iter().flatten().min_by_key(|seen| seen.packet);
-        let client = [own.from_client.reset, own.from_client.finished].into_iter().flatten().min_by_key(|seen| seen.packet);
+        let server = [own.from_server.reset, own.from_server.finished]
+            .into_iter()
+            .flatten()
+            .min_by_key(|seen| seen.packet);
+        let client = [own.from_client.reset, own.from_client.finished]
+            .into_iter()
+            .flatten()
+            .min_by_key(|seen| seen.packet);
         let lost = self.large(own, talk);
         if lost.is_some() {
             return lost;
@@ -357,7 +388,8 @@ impl<'a> Judge<'a> {
 
     /// Large segments lost while small ones pass.
     fn large(&self, own: &Connection, talk: &Talk) -> Option<(Outcome, Seen)> {
-        let small_pass = |other: &Way| other.is_acknowledged() || talk.answer.sent > 0 || own.accepted.is_some();
+        let small_pass =
+            |other: &Way| other.is_acknowledged() || talk.answer.sent > 0 || own.accepted.is_some();
         if let Some(hole) = talk.answer.hole
             && hole.bytes() >= HOLE_MIN_BYTES
             && (own.is_over() || self.watched_ns(hole.seen.time_ns) >= HOLE_NS)
@@ -412,7 +444,9 @@ impl<'a> Judge<'a> {
         let answered = talk.answer.last?;
         // A reset after a complete answer and a close is ordinary.
         let open = asked.packet > answered.packet
-            || own.from_server.finished.is_none() && own.from_client.finished.is_none() && reset.time_ns - answered.time_ns <= SOON_NS;
+            || own.from_server.finished.is_none()
+                && own.from_client.finished.is_none()
+                && reset.time_ns - answered.time_ns <= SOON_NS;
         (open && reset.packet > asked.packet && own.from_client.reset.is_none()).then(|| {
             let outcome = match self.reset(talk) {
                 Outcome::ResetByDevice => Outcome::ResetByDevice,
@@ -435,10 +469,14 @@ impl<'a> Judge<'a> {
         let given_up = [own.from_client.reset, own.from_client.finished]
             .into_iter()
             .flatten()
-            .filter(|seen| seen.packet > request.first.packet && seen.time_ns - request.last.time_ns >= MUTE_NS)
+            .filter(|seen| {
+                seen.packet > request.first.packet && seen.time_ns - request.last.time_ns >= MUTE_NS
+            })
             .min_by_key(|seen| seen.packet);
         // An answer that comes after the client has given up is none for it.
-        if let Some(client) = given_up.filter(|seen| request.answer.is_some_and(|(answer, _)| seen.packet < answer.packet)) {
+        if let Some(client) =
+            given_up.filter(|seen| request.answer.is_some_and(|(answer, _)| seen.packet < answer.packet))
+        {
             return done(Outcome::Mute, Some(client));
         }
         if let Some((seen, status)) = request.answer {
@@ -464,14 +502,17 @@ impl<'a> Judge<'a> {
         let spoke = talk.answer.last.is_some_and(|last| last.packet > request.first.packet);
         let after = |seen: Option<Seen>| seen.filter(|seen| seen.packet > request.first.packet);
         let reset = after(own.from_server.reset);
-        let server = [reset, after(own.from_server.finished)].into_iter().flatten().min_by_key(|seen| seen.packet);
+        let server =
+            [reset, after(own.from_server.finished)].into_iter().flatten().min_by_key(|seen| seen.packet);
         let client = [after(own.from_client.reset), after(own.from_client.finished)];
         let client = client.into_iter().flatten().min_by_key(|seen| seen.packet);
         let first = client.filter(|client| server.is_none_or(|server| client.packet < server.packet));
         match (first, server) {
-            _ if spoke => self.halted(own, talk).map_or(done(Outcome::Answered, talk.answer.last), |(outcome, seen)| {
-                done(outcome, Some(seen))
-            }),
+            _ if spoke => {
+                self.halted(own, talk).map_or(done(Outcome::Answered, talk.answer.last), |(outcome, seen)| {
+                    done(outcome, Some(seen))
+                })
+            }
             (Some(client), _) if client.time_ns - request.last.time_ns >= MUTE_NS => {
                 if talk.request.is_acknowledged() {
                     done(Outcome::Mute, Some(client))
@@ -486,7 +527,9 @@ impl<'a> Judge<'a> {
             (None, Some(server)) => done(Outcome::Closed, Some(server)),
             (None, None) => match self.halted(own, talk) {
                 Some((outcome, seen)) => done(outcome, Some(seen)),
-                None if self.watched_ns(request.last.time_ns) >= MUTE_WATCH_NS && talk.request.is_acknowledged() => {
+                None if self.watched_ns(request.last.time_ns) >= MUTE_WATCH_NS
+                    && talk.request.is_acknowledged() =>
+                {
                     done(Outcome::Mute, Some(request.last))
                 }
                 None => done(Outcome::Undetermined, None),
@@ -509,7 +552,10 @@ impl<'a> Judge<'a> {
             decided: own.answer,
             outcome: Outcome::Answered,
             // Who was told to wait waits for a person (SIP 180).
-            answered_ns: own.answer.filter(|_| !own.waits).map_or(0, |answer| (answer.time_ns - own.first.time_ns).max(0)),
+            answered_ns: own
+                .answer
+                .filter(|_| !own.waits)
+                .map_or(0, |answer| (answer.time_ns - own.first.time_ns).max(0)),
             handshake_ns: 0,
             connection: None,
             failing: own.first,
@@ -527,7 +573,8 @@ impl<'a> Judge<'a> {
         let until_ns = own.answer.map_or(Nanos::MAX, |_| own.last.time_ns + SECOND);
         let error = self.error(flow, own.first.time_ns, until_ns);
         let is_trace = |told: &Told| {
-            TRACED.contains(&own.server.1) && own.kind == Kind::Udp || self.is_trace(own.first.packet, Some(told))
+            TRACED.contains(&own.server.1) && own.kind == Kind::Udp
+                || self.is_trace(own.first.packet, Some(told))
         };
         if error.is_some_and(is_trace) {
             return None;
@@ -542,21 +589,25 @@ impl<'a> Judge<'a> {
             }
             _ if own.kind == Kind::Echo => match own.tries {
                 0 => (Outcome::Answered, own.answer),
-                PINGS_MIN.. if self.sees_silence(own.server.0) => (Outcome::NoReply, None),
+                PINGS_MIN.. if self.sees_silence(own.client.0) => (Outcome::NoReply, None),
                 _ if own.answer.is_some() => (Outcome::Answered, own.answer),
                 _ => (Outcome::Undetermined, None),
             },
             _ if own.answer.is_some() => (Outcome::Answered, own.answer),
             _ if own.waits => (Outcome::Undetermined, None),
             _ if !own.kind.answers() => (Outcome::OneDirection, None),
-            _ if !self.sees_silence(own.server.0) => (Outcome::OneDirection, None),
+            _ if !self.sees_silence(own.client.0) => (Outcome::OneDirection, None),
             _ if own.tries > 1 || self.watched_ns(own.last.time_ns) >= own.kind.row().watch_ns => {
                 (Outcome::NoReply, None)
             }
             _ => (Outcome::Undetermined, None),
         };
         // Of protocols that nobody answers only what is refused tells something.
-        (outcome != Outcome::OneDirection || own.kind.answers()).then_some(Attempt { outcome, decided, ..attempt })
+        (outcome != Outcome::OneDirection || own.kind.answers()).then_some(Attempt {
+            outcome,
+            decided,
+            ..attempt
+        })
     }
 
     /// A client's wish for an address.
@@ -569,7 +620,8 @@ impl<'a> Judge<'a> {
         let tries = if lease.request.tries > 0 { lease.request.tries } else { lease.discover.tries };
         let watched = |seen: Seen| self.watched_ns(seen.time_ns) >= Kind::Dhcp.row().watch_ns;
         let silent = |asked: &super::lease::Asked| asked.tries > 1 || asked.last.is_some_and(watched);
-        let refused = lease.unicast.and_then(|(from, to)| self.error((from, to, 17), first.time_ns, Nanos::MAX));
+        let refused =
+            lease.unicast.and_then(|(from, to)| self.error((from, to, 17), first.time_ns, Nanos::MAX));
         let offered = !lease.offers.is_empty() || lease.ack.is_some();
         let (outcome, decided) = match () {
             () if lease.decline.is_some() => (Outcome::Declined, lease.decline),
@@ -617,7 +669,9 @@ fn kind_of(own: &Connection, talk: &Talk) -> Kind {
         Some(Spoken::Http) => Kind::Http,
         Some(Spoken::Tls) => Kind::Tls,
         // What speaks otherwise than its port says is something else.
-        Some(Spoken::Other) if matches!(usual, Kind::Http | Kind::Tls) && talk.request.first.is_some() => Kind::Tcp,
+        Some(Spoken::Other) if matches!(usual, Kind::Http | Kind::Tls) && talk.request.first.is_some() => {
+            Kind::Tcp
+        }
         Some(Spoken::Greeting(_)) if !usual.greets() => Kind::Tcp,
         _ => usual,
     }

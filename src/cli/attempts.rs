@@ -48,15 +48,24 @@ fn print(
 ) -> Result<usize> {
     let attempts = Attempts::follow(&loaded.index, &loaded.evidence);
     let mut ledger: BTreeMap<&'static str, u64> = BTreeMap::new();
-    let mut rows: Vec<(PacketId, Row<'_>)> = attempts.all.iter().map(|own| (own.first.packet, Row::Attempt(own))).collect();
+    let mut rows: Vec<(PacketId, Row<'_>)> =
+        attempts.all.iter().map(|own| (own.first.packet, Row::Attempt(own))).collect();
     rows.extend(
-        loaded.evidence.transactions.iter().enumerate().map(|(at, own)| (own.first, Row::Lookup(TransactionId(at as u32), own))),
+        loaded
+            .evidence
+            .transactions
+            .iter()
+            .enumerate()
+            .map(|(at, own)| (own.first, Row::Lookup(TransactionId(at as u32), own))),
     );
     rows.sort_by_key(|(first, _)| *first);
-    let chosen = rows.iter().filter(|(_, row)| chooser.is_everything() || chooser.matches(row.frames(loaded).into_iter())).map(|(_, row)| {
-        *ledger.entry(row.outcome()).or_default() += 1;
-        row.record(loaded)
-    });
+    let chosen = rows
+        .iter()
+        .filter(|(_, row)| chooser.is_everything() || chooser.matches(row.frames(loaded).into_iter()))
+        .map(|(_, row)| {
+            *ledger.entry(row.outcome()).or_default() += 1;
+            row.record(loaded)
+        });
     let count = records::write(&mut out, &loaded.index, format, &COLUMNS, chosen)?;
     if format == Format::Text && count > 0 {
         let endings: Vec<String> = ledger.iter().map(|(name, number)| format!("{number} {name}")).collect();
@@ -163,7 +172,9 @@ fn lookup(loaded: &Loaded, own: &Transaction) -> Vec<Cell> {
 fn detail(outcome: Ending) -> String {
     let side = |by_client: bool| if by_client { "client" } else { "server" };
     match outcome {
-        Ending::RefusedByIcmp(v6, kind, code) => format!("{} {kind}/{code}", if v6 { "icmpv6" } else { "icmp" }),
+        Ending::RefusedByIcmp(v6, kind, code) => {
+            format!("{} {kind}/{code}", if v6 { "icmpv6" } else { "icmp" })
+        }
         Ending::Alert { number, by_client } => {
             format!("{number} {} by the {}", tls::alert_name(number), side(by_client))
         }

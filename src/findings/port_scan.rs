@@ -23,27 +23,8 @@ type Tried = (BTreeSet<(Address, u16)>, Vec<PacketId>);
 const TARGETS_MIN: usize = 20;
 
 fn run(facts: &Facts<'_>) -> Vec<Finding> {
-    let mut by_source: BTreeMap<Address, Tried> = BTreeMap::new();
-    let mut note = |source: Address, target: (Address, u16), frames: [Option<PacketId>; 2]| {
-        let (targets, packets) = by_source.entry(source).or_default();
-        if targets.insert(target) {
-            packets.extend(frames.into_iter().flatten());
-        }
-    };
-    for error in facts.errors.iter().filter(|error| error.meaning == Meaning::PortUnreachable) {
-        // Refused DNS responses and queries are told by other rules.
-        if let Some(quoted) = error.quoted.filter(|quoted| !facts.is_dns_port(quoted.source.1)) {
-            note(quoted.source.0, quoted.destination, [error.about, Some(error.packet)]);
-        }
-    }
-    for connection in &facts.connections {
-        if matches!(connection.ending, Ending::Refused | Ending::Rejected | Ending::Silent) {
-            note(connection.client.0, connection.server, [Some(connection.syn), connection.decided]);
-        }
-    }
-    by_source
+    scans(facts)
         .into_iter()
-        .filter(|(_, (targets, _))| targets.len() >= TARGETS_MIN && !only_dns(facts, targets))
         .map(|(source, (targets, frames))| {
             let hosts: BTreeSet<Address> = targets.iter().map(|(address, _)| *address).collect();
             let filter = rules::from(source);
@@ -71,4 +52,33 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
 /// Many resolvers asked at their own port are no scan.
 fn only_dns(facts: &Facts<'_>, targets: &BTreeSet<(Address, u16)>) -> bool {
     targets.iter().all(|(_, port)| facts.is_dns_port(*port))
+}
+
+/// Who tries many closed ports, and which.
+fn scans(facts: &Facts<'_>) -> BTreeMap<Address, Tried> {
+    let mut by_source: BTreeMap<Address, Tried> = BTreeMap::new();
+    let mut note = |source: Address, target: (Address, u16), frames: [Option<PacketId>; 2]| {
+        let (targets, packets) = by_source.entry(source).or_default();
+        if targets.insert(target) {
+            packets.extend(frames.into_iter().flatten());
+        }
+    };
+    for error in facts.errors.iter().filter(|error| error.meaning == Meaning::PortUnreachable) {
+        // Refused DNS responses and queries are told by other rules.
+        if let Some(quoted) = error.quoted.filter(|quoted| !facts.is_dns_port(quoted.source.1)) {
+            note(quoted.source.0, quoted.destination, [error.about, Some(error.packet)]);
+        }
+    }
+    for connection in &facts.connections {
+        if matches!(connection.ending, Ending::Refused | Ending::Rejected | Ending::Silent) {
+            note(connection.client.0, connection.server, [Some(connection.syn), connection.decided]);
+        }
+    }
+    by_source.retain(|_, (targets, _)| targets.len() >= TARGETS_MIN && !only_dns(facts, targets));
+    by_source
+}
+
+/// Who tries many closed ports.
+pub(super) fn sources(facts: &Facts<'_>) -> BTreeSet<Address> {
+    scans(facts).into_keys().collect()
 }

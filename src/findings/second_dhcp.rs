@@ -23,7 +23,11 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
 pub(super) fn severity(facts: &Facts<'_>, rivals: &Rivals) -> Severity {
     let taken = |address: Address| rivals.taken().iter().any(|(_, own)| *own == address);
     let dns = facts.problems().any(|(_, problem)| problem.clients.iter().any(|client| taken(*client)));
-    let other = facts.troubles.all.iter().any(|own| own.severity > Severity::Low && own.hit().any(|hit| taken(hit.address)));
+    let other = facts
+        .troubles
+        .all
+        .iter()
+        .any(|own| own.severity > Severity::Low && own.hit().any(|hit| taken(hit.address)));
     if dns || other { Severity::High } else { Severity::Medium }
 }
 
@@ -31,14 +35,22 @@ pub(super) fn severity(facts: &Facts<'_>, rivals: &Rivals) -> Severity {
 pub(super) fn settings(giver: &Giver) -> String {
     let router = giver.router.map_or_else(|| "no router".to_owned(), |router| format!("router {router}"));
     let servers: Vec<String> = giver.name_servers.iter().map(ToString::to_string).collect();
-    let servers = if servers.is_empty() { "no name server".to_owned() } else { format!("name servers {}", servers.join(", ")) };
+    let servers = if servers.is_empty() {
+        "no name server".to_owned()
+    } else {
+        format!("name servers {}", servers.join(", "))
+    };
     format!("{} gives {router} and {servers}", giver.server)
 }
 
 /// The servers with what they give.
 pub(super) fn statement(rivals: &Rivals) -> String {
     let each: Vec<String> = rivals.givers.iter().map(settings).collect();
-    format!("{} DHCP servers answer the same clients with different settings: {}", rivals.givers.len(), service_words::list(&each))
+    format!(
+        "{} DHCP servers answer the same clients with different settings: {}",
+        rivals.givers.len(),
+        service_words::list(&each)
+    )
 }
 
 fn finding(facts: &Facts<'_>, rivals: &Rivals) -> Finding {
@@ -46,13 +58,20 @@ fn finding(facts: &Facts<'_>, rivals: &Rivals) -> Finding {
     let taken = rivals.taken().len();
     let took = match taken {
         0 => String::new(),
-        some => format!("; {} an address of the one seen later", rules::counted(some, "client took", "clients took")),
+        some => format!(
+            "; {} an address of the one seen later",
+            rules::counted(some, "client took", "clients took")
+        ),
     };
     Finding {
         id: RULE.id,
         severity: severity(facts, rivals),
         statement: format!("{}{took}", statement(rivals)),
-        counts: vec![Count { label: "servers".into(), value: rivals.givers.len() as u64, filter: String::new() }],
+        counts: vec![Count {
+            label: "servers".into(),
+            value: rivals.givers.len() as u64,
+            filter: String::new(),
+        }],
         filter: rules::frames_filter(facts, &frames),
         frames,
         code: None,

@@ -128,13 +128,22 @@ pub fn how(outcome: Outcome, own: Kind) -> String {
         }
         Outcome::ResetMidway => "broken off by a reset of the server".to_owned(),
         Outcome::Alert { number, by_client } => {
-            format!("ended by {} with the fatal TLS alert {} ({number})", side(by_client), tls::alert_name(number))
+            format!(
+                "ended by {} with the fatal TLS alert {} ({number})",
+                side(by_client),
+                tls::alert_name(number)
+            )
         }
         Outcome::Left { by_client } => {
-            format!("ended by {} right after the other side's messages, without a readable alert", side(by_client))
+            format!(
+                "ended by {} right after the other side's messages, without a readable alert",
+                side(by_client)
+            )
         }
         Outcome::Fails(code) => match own {
-            Kind::Tftp => format!("answered with error {code}{}", if code == 1 { " (file not found)" } else { "" }),
+            Kind::Tftp => {
+                format!("answered with error {code}{}", if code == 1 { " (file not found)" } else { "" })
+            }
             _ => format!("answered with {code}"),
         },
         Outcome::Kiss(code) => format!("answered with the kiss-o'-death code {}", escape_bytes(&code)),
@@ -175,8 +184,10 @@ pub fn ways(facts: &Facts<'_>, trouble: &Trouble) -> String {
     match outcomes.as_slice() {
         [(only, _)] => how(*only, own),
         several => {
-            let told: Vec<String> =
-                several.iter().map(|(outcome, number)| format!("{} {}", thousands(*number), how(*outcome, own))).collect();
+            let told: Vec<String> = several
+                .iter()
+                .map(|(outcome, number)| format!("{} {}", thousands(*number), how(*outcome, own)))
+                .collect();
             list(&told)
         }
     }
@@ -213,7 +224,11 @@ pub fn statement(facts: &Facts<'_>, trouble: &Trouble) -> String {
     let (one, many) = unit(trouble);
     let number = trouble.failed.len();
     let all = usize::try_from(trouble.asked).unwrap_or(number).max(number);
-    let of = if all == 1 { format!("1 {one}") } else { format!("{} of {}", thousands(number as u64), counted(all, one, many)) };
+    let of = if all == 1 {
+        format!("1 {one}")
+    } else {
+        format!("{} of {}", thousands(number as u64), counted(all, one, many))
+    };
     let verb = if number == 1 { "was" } else { "were" };
     let to = match trouble.kind() {
         Kind::Dhcp => String::new(),
@@ -229,17 +244,25 @@ pub fn effect(trouble: &Trouble) -> Option<String> {
     }
     let text = match (trouble.sort, trouble.kind()) {
         (Sort::Slow, _) => "People had to wait that long; nothing was refused.",
-        (Sort::Failed(Face::Stalled, _), _) => "The transfer stood still for that time; network and other side waited.",
+        (Sort::Failed(Face::Stalled, _), _) => {
+            "The transfer stood still for that time; network and other side waited."
+        }
         (_, Kind::Http | Kind::Tls | Kind::Quic) => match trouble.sort {
-            Sort::Failed(Face::Unreached, _) => "No connection came about, so a page or program had nothing to load from.",
+            Sort::Failed(Face::Unreached, _) => {
+                "No connection came about, so a page or program had nothing to load from."
+            }
             Sort::Failed(Face::Mute, _) => "Pages and programs wait and give up, although connecting works.",
-            Sort::Failed(Face::Large, _) => "Pages hang while connecting works: what is large does not arrive.",
+            Sort::Failed(Face::Large, _) => {
+                "Pages hang while connecting works: what is large does not arrive."
+            }
             Sort::Failed(Face::Tls, _) => "People get an error about the secure connection and no page.",
             Sort::Failed(Face::Fails, _) => "People see an error page of the server; the network carried it.",
             _ => "Pages and programs are broken off.",
         },
         (_, Kind::Dhcp) => "The client has no address from the network, so nothing else works on it.",
-        (_, Kind::Ntp) => "The clock is not set from there; clocks drift, and what depends on time (TLS, Kerberos) fails after a while.",
+        (_, Kind::Ntp) => {
+            "The clock is not set from there; clocks drift, and what depends on time (TLS, Kerberos) fails after a while."
+        }
         (_, Kind::Smtp) => "Mail waits at its sender and is tried again later.",
         (_, Kind::Syslog | Kind::Trap | Kind::Export) => "What was sent there is lost.",
         (_, Kind::Radius) => "People cannot sign in where this server decides.",
@@ -279,7 +302,9 @@ pub fn title(facts: &Facts<'_>, trouble: &Trouble) -> String {
         (_, Some(Outcome::Left { .. })) => "TLS handshake ended by the server".to_owned(),
         (_, Some(Outcome::Fails(code))) => format!("answers {code}"),
         (_, Some(Outcome::Kiss(_) | Outcome::NoTime)) => "gives no time".to_owned(),
-        (_, Some(Outcome::Stalled { by_client: true, .. })) => "waits for a client that stopped reading".to_owned(),
+        (_, Some(Outcome::Stalled { by_client: true, .. })) => {
+            "waits for a client that stopped reading".to_owned()
+        }
         (_, Some(Outcome::Stalled { .. })) => "stopped reading".to_owned(),
         (_, Some(Outcome::Silenced { .. })) => "went silent after it had worked".to_owned(),
         (_, Some(Outcome::LargeLost { .. })) => "opens, but large packets do not arrive".to_owned(),
@@ -311,7 +336,11 @@ pub fn offered(facts: &Facts<'_>, trouble: &Trouble) -> Option<&'static str> {
 }
 
 /// Whether an attempt asks for what fails.
-pub fn is_same_part(facts: &Facts<'_>, part: &super::facts::troubles::Part, own: &crate::attempts::Attempt) -> bool {
+pub fn is_same_part(
+    facts: &Facts<'_>,
+    part: &super::facts::troubles::Part,
+    own: &crate::attempts::Attempt,
+) -> bool {
     let subject = subject::of(facts.index, own);
     let value = match part.property {
         Property::Name => subject.name,

@@ -18,9 +18,7 @@ pub static RULE: Rule = Rule {
 };
 
 fn run(facts: &Facts<'_>) -> Vec<Finding> {
-    let own = |trouble: &&Trouble| {
-        !matches!(trouble.sort, Sort::Failed(Face::Unreached | Face::Lease, _))
-    };
+    let own = |trouble: &&Trouble| !matches!(trouble.sort, Sort::Failed(Face::Unreached | Face::Lease, _));
     facts.troubles.all.iter().filter(own).map(|trouble| finding(facts, RULE.id, trouble)).collect()
 }
 
@@ -45,6 +43,9 @@ pub(super) fn finding(facts: &Facts<'_>, id: &'static str, trouble: &Trouble) ->
             "; meanwhile {} served",
             rules::counted(spared, "other client was", "other clients were")
         ));
+    }
+    if trouble.in_use {
+        statement.push_str("; another connection carried data both ways meanwhile: the service works");
     }
     if trouble.kind() == Kind::Echo && trouble.severity == super::Severity::Info {
         statement.push_str("; the host served otherwise at that time, and hosts may ignore pings");

@@ -15,6 +15,8 @@ pub static RULE: Rule = Rule {
 };
 
 fn run(facts: &Facts<'_>) -> Vec<Finding> {
-    let own = |trouble: &&Trouble| matches!(trouble.sort, Sort::Failed(Face::Unreached, _)) && trouble.resolved.is_some();
+    let own = |trouble: &&Trouble| {
+        matches!(trouble.sort, Sort::Failed(Face::Unreached, _)) && trouble.resolved.is_some()
+    };
     facts.troubles.all.iter().filter(own).map(|trouble| services::finding(facts, RULE.id, trouble)).collect()
 }

@@ -34,7 +34,8 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
             && trouble.resolved.is_none()
             && trouble.service().transport == TCP
     };
-    let told = facts.troubles.all.iter().filter(own).map(|trouble| services::finding(facts, RULE.id, trouble));
+    let told =
+        facts.troubles.all.iter().filter(own).map(|trouble| services::finding(facts, RULE.id, trouble));
     for connection in facts.connections.iter().filter(|own| facts.is_dns_port(own.server.1)) {
         let watched = end_ns - connection.last_syn_ns >= WATCH_NS;
         match connection.ending {
@@ -43,10 +44,8 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
             _ => by_service.entry(connection.server).or_default().0.push(connection),
         }
     }
-    let of_dns = by_service
-        .into_iter()
-        .filter(|(_, (failed, _))| failed.len() >= FEW_DNS)
-        .map(|((address, port), (failed, accepted))| {
+    let of_dns = by_service.into_iter().filter(|(_, (failed, _))| failed.len() >= FEW_DNS).map(
+        |((address, port), (failed, accepted))| {
             let ended = |ending: &[Ending]| failed.iter().filter(|c| ending.contains(&c.ending)).count();
             let rejected = ended(&[Ending::Rejected]);
             let ways = [
@@ -92,6 +91,7 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
                 filter,
                 code: None,
             }
-        });
+        },
+    );
     told.chain(of_dns).collect()
 }

@@ -50,6 +50,7 @@ pub fn draft(input: &Input<'_>) -> Report {
         lead: builder.weighed_problems().first().map(|(key, ..)| key.clone()),
         gravest: input.findings.iter().filter(|f| !findings::is_quality(f)).map(|f| f.severity).max(),
         subject: opening::subject(&builder),
+        port_use: opening::port_use(&builder),
         record: builder.record,
         citation_example: builder.input.index.label(PacketId(0)),
     };
@@ -125,9 +126,10 @@ impl<'i> Builder<'i> {
         let dns = self.assessment(0).and_then(|own| own.severity);
         let beside = self.incidents().first().and_then(|own| own.severity);
         // What explains the failed lookups comes before them.
-        let explains = self.incidents().first().is_some_and(|own| {
-            own.leading().iter().any(|cause| cause.cause == Cause::SecondDhcp)
-        });
+        let explains = self
+            .incidents()
+            .first()
+            .is_some_and(|own| own.leading().iter().any(|cause| cause.cause == Cause::SecondDhcp));
         self.facts.is_empty() || beside.is_some() && (beside > dns || explains && beside == dns)
     }
 

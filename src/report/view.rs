@@ -36,6 +36,8 @@ pub struct View {
     pub fields: BTreeMap<String, FieldView>,
     /// What the gravest problem is about.
     pub subject: Option<Subject>,
+    /// What the failing port is used for, in a sentence.
+    pub port_use: String,
     /// Claims, citations and open fields.
     pub lint: Lint,
     /// The packets of the log in one line each, where few enough.
@@ -282,6 +284,7 @@ impl View {
             tables: BTreeMap::new(),
             fields: BTreeMap::new(),
             subject: report.subject.clone(),
+            port_use: report.port_use.clone(),
             lint: super::lint::lint(report),
             log: Vec::new(),
             log_left_out: 0,

@@ -53,7 +53,8 @@ pub(super) fn services(facts: &Facts<'_>, open: &[OpenItem], found: &[Finding]) 
         }
         let service = Service::Of(own.kind, own.service.transport, own.service.port);
         let (attempts, given) = tally.entry(service).or_default();
-        let (asked, answered) = if own.kind == Kind::Echo { own.counts } else { (1, u32::from(own.outcome.is_served())) };
+        let (asked, answered) =
+            if own.kind == Kind::Echo { own.counts } else { (1, u32::from(own.outcome.is_served())) };
         *attempts += u64::from(asked);
         *given += u64::from(answered);
     }
@@ -111,7 +112,9 @@ fn services_of(facts: &Facts<'_>, packet: PacketId) -> Vec<Service> {
         return vec![Service::Dns];
     }
     match transport {
-        6 | 17 => ports.into_iter().map(|port| Service::Of(Kind::at(transport, port), transport, port)).collect(),
+        6 | 17 => {
+            ports.into_iter().map(|port| Service::Of(Kind::at(transport, port), transport, port)).collect()
+        }
         _ => Vec::new(),
     }
 }

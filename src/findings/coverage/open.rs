@@ -263,7 +263,8 @@ fn errors(facts: &Facts<'_>, explained: &Explained<'_, '_>, items: &mut Items<'_
 /// Attempts at services beside DNS that failed and that no trouble tells of, and those whose end cannot be told.
 fn attempts(facts: &Facts<'_>, explained: &Explained<'_, '_>, items: &mut Items<'_, '_>) {
     let all = &facts.attempts.all;
-    let told: HashSet<u32> = facts.troubles.all.iter().flat_map(|trouble| trouble.failed.iter().copied()).collect();
+    let told: HashSet<u32> =
+        facts.troubles.all.iter().flat_map(|trouble| trouble.failed.iter().copied()).collect();
     let mut served: BTreeMap<(Address, attempts::Service), Vec<Nanos>> = BTreeMap::new();
     let mut serving: HashSet<attempts::Service> = HashSet::new();
     for own in all.iter().filter(|own| own.outcome == attempts::Outcome::Answered) {

@@ -3,8 +3,8 @@
 use super::{Coverage, Judged, OpenItem, OpenKind, Service, Standing};
 use crate::attempts;
 use crate::decode::Address;
-use crate::findings::service_words;
 use crate::findings::rules::counted;
+use crate::findings::service_words;
 use crate::text::thousands;
 use crate::time;
 
@@ -20,7 +20,9 @@ impl Service {
     pub fn name(self) -> String {
         match self {
             Self::Dns => "DNS".to_owned(),
-            Self::Of(kind, transport, port) => service_words::kind(attempts::Service { host: Address::None, transport, port }, kind),
+            Self::Of(kind, transport, port) => {
+                service_words::kind(attempts::Service { host: Address::None, transport, port }, kind)
+            }
             Self::Neighbours => "link addresses (ARP, ND)".to_owned(),
         }
     }
@@ -161,7 +163,11 @@ impl OpenItem {
 impl Coverage {
     /// Services without anything open.
     fn unfailing(&self) -> impl Iterator<Item = &Judged> {
-        self.judged.iter().filter(|judged| !judged.is_open && judged.served > 0 && (judged.served == judged.attempts || judged.service == Service::Dns))
+        self.judged.iter().filter(|judged| {
+            !judged.is_open
+                && judged.served > 0
+                && (judged.served == judged.attempts || judged.service == Service::Dns)
+        })
     }
 
     /// `No failure among DNS (2 of 2 answered), web (TCP port 80) (4 of 4 answered)`; `None` where nothing was served.

@@ -37,7 +37,8 @@ pub struct Rivals {
 impl Rivals {
     /// The frames of all.
     pub fn frames(&self) -> Vec<PacketId> {
-        let mut frames: Vec<PacketId> = self.givers.iter().flat_map(|giver| giver.offers.iter().copied()).collect();
+        let mut frames: Vec<PacketId> =
+            self.givers.iter().flat_map(|giver| giver.offers.iter().copied()).collect();
         frames.sort_unstable();
         frames.dedup();
         frames
@@ -71,15 +72,20 @@ pub(super) fn find(facts: &Facts<'_>) -> Option<Rivals> {
             if giver.offers.len() < OFFERS_MAX {
                 giver.offers.push(offer.seen.packet);
             }
-            if offer.is_final && giver.taken.len() < OFFERS_MAX && !giver.taken.iter().any(|(own, _)| *own == lease.client) {
+            if offer.is_final
+                && giver.taken.len() < OFFERS_MAX
+                && !giver.taken.iter().any(|(own, _)| *own == lease.client)
+            {
                 giver.taken.push((lease.client, offer.address));
             }
             answered.entry(lease.client).or_default().insert(offer.server);
         }
     }
     // Servers of several networks may be in one capture: only those that answer one client are rivals.
-    let shared: BTreeSet<Address> = answered.into_values().filter(|servers| servers.len() > 1).flatten().collect();
-    let mut rivals: Vec<Giver> = givers.into_values().filter(|giver| shared.contains(&giver.server)).collect();
+    let shared: BTreeSet<Address> =
+        answered.into_values().filter(|servers| servers.len() > 1).flatten().collect();
+    let mut rivals: Vec<Giver> =
+        givers.into_values().filter(|giver| shared.contains(&giver.server)).collect();
     rivals.sort_by_key(|giver| giver.first_ns);
     let first = rivals.first()?;
     let settings = |giver: &Giver| (giver.router, giver.name_servers.clone());

@@ -48,6 +48,8 @@ pub struct Run {
     pub bursts: usize,
     /// The last reply or packet of the target before them.
     pub last_sign: Option<PacketId>,
+    /// The first sign of life after them.
+    pub next_sign: Option<PacketId>,
     /// What the target is to the asker.
     pub wanted: Wanted,
     /// The asker sent no other unicast packet in the whole capture.
@@ -87,6 +89,9 @@ pub(super) fn find(facts: &Facts<'_>, mut heard: Heard) -> Vec<Run> {
                 span_ns: (first.0, last.0),
                 bursts: gaps + 1,
                 last_sign: before,
+                next_sign: alive
+                    .get(alive.partition_point(|(at_ns, _)| *at_ns <= last.0))
+                    .map(|(_, packet)| *packet),
                 wanted: wanted(facts, &heard, seen, ends, forwards),
                 asks_only: seen.sent == 0 && !forwards,
                 sent_beyond: seen.beyond.iter().filter(|(at_ns, _)| *at_ns > first.0).count(),
@@ -297,7 +302,10 @@ fn forwards(facts: &Facts<'_>, heard: &Heard, asker: Address, requests: &[Timed]
     let Some((_, first)) = requests.first() else { return false };
     let around = first.0.saturating_sub(AROUND)..first.0.saturating_add(AROUND).min(facts.index.len());
     around.map(PacketId).any(|packet| {
-        facts.index.packet(packet).is_some_and(|packet| packet.transport() != 0 && packet.source_address() != asker)
+        facts
+            .index
+            .packet(packet)
+            .is_some_and(|packet| packet.transport() != 0 && packet.source_address() != asker)
             && source_link(facts, packet) == Some(link)
     })
 }

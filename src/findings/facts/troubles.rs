@@ -20,6 +20,7 @@ pub use names::Names;
 pub use parts::{Part, Property};
 pub use slow::{is_held, median_ns as slow_median_ns};
 
+/// A second.
 const SECOND: Nanos = 1_000_000_000;
 /// Failures further apart are different ones (services §4.1).
 const GAP_NS: Nanos = 300 * SECOND;
@@ -77,6 +78,8 @@ pub struct Trouble {
     pub names: Vec<String>,
     /// The DNS answer that gave a client the address.
     pub resolved: Option<(String, PacketId)>,
+    /// Those that were hit used the service on a connection opened before, all the time.
+    pub in_use: bool,
     /// How grave it is.
     pub severity: Severity,
 }
@@ -167,7 +170,7 @@ pub struct Troubles {
 /// Finds the troubles of a capture.
 pub(super) fn find(facts: &Facts<'_>) -> Troubles {
     let all = &facts.attempts.all;
-    let tried = trials::scanned(all);
+    let tried = trials::scanned(facts);
     let concerned = |own: &Attempt| own.outcome.face().is_some() || slow::is_long(own);
     if !all.iter().any(concerned) {
         return Troubles::default();
@@ -319,6 +322,7 @@ fn trouble(all: &[Attempt], sort: Sort, failed: Vec<u32>, served: &[u32], part: 
         part,
         names: Vec::new(),
         resolved: None,
+        in_use: false,
         severity: Severity::Info,
         failed,
     }
@@ -334,9 +338,7 @@ fn windows(all: &[Attempt], failed: &[u32], good: &[u32]) -> (Vec<(Mark, Mark)>,
         let (first, last) = (began(own), ended(own));
         match windows.last_mut() {
             // A success that began after the failure and ended before the next one lies between them.
-            Some((_, open))
-                if !good.iter().any(|(from, to)| *from >= open.at_ns && *to <= first.at_ns) =>
-            {
+            Some((_, open)) if !good.iter().any(|(from, to)| *from >= open.at_ns && *to <= first.at_ns) => {
                 if last.at_ns >= open.at_ns {
                     *open = last;
                 }
@@ -354,7 +356,9 @@ fn windows(all: &[Attempt], failed: &[u32], good: &[u32]) -> (Vec<(Mark, Mark)>,
     {
         return (vec![(*first, *last)], true);
     }
-    (windows, false)
+    let inside = |from: &Nanos| windows.iter().any(|(first, last)| (first.at_ns..=last.at_ns).contains(from));
+    let mixed = good.iter().any(|(from, _)| inside(from));
+    (windows, mixed)
 }
 
 /// Failures of several services of one host at one time that show alike are one (services §4.7).
@@ -416,14 +420,16 @@ impl Trouble {
 fn weigh(facts: &Facts<'_>, names: &Names, mut trouble: Trouble) -> Trouble {
     trouble.clients = clients::table(facts, names, &trouble);
     names.tell(facts, &mut trouble);
+    trouble.in_use = matches!(trouble.sort, Sort::Failed(Face::Unreached, _)) && is_in_use(facts, &trouble);
     trouble.severity = severity(facts, &trouble);
     trouble
 }
 
 /// Attempts that fail from which on they are no chance.
 const SERIES_MIN: usize = 2;
-/// Shares of failures (services §4.6).
+/// Share of failures from which on it is high (services §4.6).
 const SHARE_HIGH: f64 = 0.9;
+/// Share of failures from which on it is medium (services §4.6).
 const SHARE_MEDIUM: f64 = 0.2;
 /// A rescue that costs no more than this is by design (services §4.6).
 const RESCUE_QUICK_NS: Nanos = SECOND / 2;
@@ -451,21 +457,29 @@ fn severity(facts: &Facts<'_>, trouble: &Trouble) -> Severity {
         Sort::Failed(Face::Stalled, _) => Severity::Low,
         _ if trouble.kind() == Kind::Echo => echo(facts, trouble),
         // A connection of the same client that carries data both ways meanwhile shows that the service works.
-        Sort::Failed(Face::Unreached, _) if is_in_use(facts, trouble) => Severity::Low,
-        Sort::Failed(Face::Lease, _) if rescued => Severity::Info,
+        _ if trouble.in_use => Severity::Low,
+        Sort::Failed(Face::Lease, _) if rescued || !is_meant(facts, trouble) => Severity::Info,
         _ if rescued && slowest < RESCUE_QUICK_NS => Severity::Info,
         _ if rescued && slowest < RESCUE_SLOW_NS => Severity::Low,
         _ if rescued => Severity::Medium,
         Sort::Failed(Face::Silenced, _) => {
-            if stranded { Severity::High } else { Severity::Medium }
+            if stranded {
+                Severity::High
+            } else {
+                Severity::Medium
+            }
         }
         Sort::Failed(Face::Large, _) if number < SERIES_MIN => Severity::Medium,
         // One that cannot be had from a service that has no time, or was told to ask less often.
-        Sort::Failed(Face::Fails, _) if trouble.kind() == Kind::Ntp => match trouble.outcomes(attempts).first() {
-            Some((Outcome::Kiss(code), _)) if code == b"RATE" => Severity::Info,
-            _ => Severity::Medium,
-        },
+        Sort::Failed(Face::Fails, _) if trouble.kind() == Kind::Ntp => {
+            match trouble.outcomes(attempts).first() {
+                Some((Outcome::Kiss(code), _)) if code == b"RATE" => Severity::Info,
+                _ => Severity::Medium,
+            }
+        }
         _ if number < SERIES_MIN && tries < 3 => Severity::Low,
+        // Who leaves a handshake may only have looked whether somebody is there.
+        Sort::Failed(Face::Tls, 0) => Severity::Medium,
         _ if share >= SHARE_HIGH && stranded => Severity::High,
         _ if share >= SHARE_MEDIUM => Severity::Medium,
         _ => Severity::Low,
@@ -485,6 +499,18 @@ fn is_in_use(facts: &Facts<'_>, trouble: &Trouble) -> bool {
     })
 }
 
+/// Whether addresses are handed out here at all: clients ask for DHCPv6 in networks without it.
+fn is_meant(facts: &Facts<'_>, trouble: &Trouble) -> bool {
+    let v6 = trouble.service().port == DHCP_V6_PORT;
+    !v6 || facts
+        .attempts
+        .all
+        .iter()
+        .any(|own| own.service.port == DHCP_V6_PORT && own.outcome == Outcome::Answered)
+}
+
+const DHCP_V6_PORT: u16 = 547;
+
 /// Pings are a test, no service: of a host that serves otherwise they tell nothing.
 fn echo(facts: &Facts<'_>, trouble: &Trouble) -> Severity {
     let host = trouble.service().host;
@@ -497,7 +523,14 @@ fn echo(facts: &Facts<'_>, trouble: &Trouble) -> Severity {
     });
     let mut asked = facts.servers.iter().filter(|(key, _)| key.0 == host);
     let answers = asked.any(|(_, server)| server.answers_in(from, to).next().is_some());
-    if alive || answers { Severity::Info } else { Severity::Medium }
+    if alive || answers { Severity::Info } else { Severity::Low }
+}
+
+/// A success this soon after a failure makes it ordinary (services §1.1 `group_s`).
+const GROUP_NS: Nanos = 3 * SECOND;
+
+fn is_quickly_over(trouble: &Trouble) -> bool {
+    trouble.first_good.is_some_and(|good| good.at_ns - trouble.span_ns().1 <= GROUP_NS)
 }
 
 /// Whether a trouble is told as one; of the others the list of what is not assessed speaks.
@@ -508,8 +541,18 @@ fn is_told(facts: &Facts<'_>, trouble: &Trouble) -> bool {
     let outcome = trouble.outcomes(attempts).first().map(|(outcome, _)| *outcome);
     match outcome {
         None => false,
+        // One that was tried again at once and served.
+        Some(_)
+            if !several
+                && matches!(trouble.sort, Sort::Failed(Face::Unreached, _))
+                && is_quickly_over(trouble) =>
+        {
+            false
+        }
         // Of a protocol that is not known only a client that gave up twice tells that something is missing.
-        Some(Outcome::Mute | Outcome::Closed | Outcome::Reset | Outcome::ResetMidway) if trouble.kind() == Kind::Tcp => {
+        Some(Outcome::Mute | Outcome::Closed | Outcome::Reset | Outcome::ResetMidway)
+            if trouble.kind() == Kind::Tcp =>
+        {
             several && trouble.served.is_empty()
         }
         Some(Outcome::Left { .. }) => several && trouble.served.is_empty(),

@@ -132,9 +132,13 @@ pub fn service_title(cause: Cause) -> &'static str {
         Cause::WrongAddress => "the address is not that of the service",
         Cause::Policy => "the service refuses on purpose (policy, credentials, a limit)",
         Cause::ApplicationError => "the application fails: overload, maintenance, or what stands behind it",
-        Cause::Mute => "the application accepts and does not answer: it hangs, or waits for something behind it",
+        Cause::Mute => {
+            "the application accepts and does not answer: it hangs, or waits for something behind it"
+        }
         Cause::OneTransport => "only one of two families, transports or addresses fails",
-        Cause::DeadMember => "one of several members behind the address does not serve, or the service comes and goes",
+        Cause::DeadMember => {
+            "one of several members behind the address does not serve, or the service comes and goes"
+        }
         Cause::PropertyFilter => "requests with one property are dropped or ignored",
         Cause::HostDown => "the host is down or not on its network",
         other => match other.entry() {

@@ -219,9 +219,10 @@ fn incident(scene: &Scene<'_, '_>, leading: &[Cause], assessment: &Assessment, o
 fn vanished(scene: &Scene<'_, '_>, out: &mut Vec<Said>) {
     out.push((
         format!(
-            "{} requests for the link address of {} were not answered, and no query reached it.",
+            "{} requests for the link address of {} were not answered{}, and no query reached it.",
             scene.queries.len(),
-            scene.server
+            scene.server,
+            when(scene)
         ),
         scene.queries.clone(),
     ));
@@ -229,6 +230,26 @@ fn vanished(scene: &Scene<'_, '_>, out: &mut Vec<Said>) {
         format!("{} was probably not present on its network at that time.", scene.server),
         scene.queries.clone(),
     ));
+}
+
+/// From when to when, and whether it came back: ` between 13:24:32 and 13:25:02; it answered again at 13:25:10`.
+fn when(scene: &Scene<'_, '_>) -> String {
+    if !scene.facts.index.has_times() {
+        return String::new();
+    }
+    let (from, to) = scene.period_ns;
+    let again = scene
+        .facts
+        .runs
+        .iter()
+        .filter(|run| run.target == scene.server)
+        .filter_map(|run| run.next_sign)
+        .max();
+    let again = again.map_or_else(
+        || " and it gave no sign of life after that".to_owned(),
+        |packet| format!("; it answered again at {}", crate::time::clock(scene.facts.time(packet))),
+    );
+    format!(" between {} and {}{again}", crate::time::clock(from), crate::time::clock(to))
 }
 
 /// A way to other networks that no longer answers for its address.
@@ -243,10 +264,11 @@ fn no_next_hop(scene: &Scene<'_, '_>, out: &mut Vec<Said>) {
     };
     out.push((
         format!(
-            "{} requests of {} for the link address of {}, the way to other networks, were not answered; meanwhile {then}.",
+            "{} requests of {} for the link address of {}, the way to other networks, were not answered{}; meanwhile {then}.",
             scene.queries.len(),
             crate::findings::rules::clients(&scene.clients),
-            scene.server
+            scene.server,
+            when(scene)
         ),
         scene.queries.clone(),
     ));

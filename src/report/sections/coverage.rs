@@ -81,6 +81,7 @@ pub fn summary(b: &Builder<'_>) -> Vec<Block> {
         blocks.push(b.claim("summary.checked", Voice::Observed, questions(b), &whole));
     }
     blocks.extend(grave(b));
+    blocks.extend(remarks(b));
     let judged = coverage.judgement();
     if !judged.is_empty() {
         let mut frames = frames_of(coverage.open());
@@ -190,6 +191,19 @@ fn grave(b: &Builder<'_>) -> Option<Block> {
     let text = format!("{}{more}{verdict}", shown.join(" "));
     let frames: Vec<PacketId> = grave.iter().filter_map(|finding| finding.frames.first().copied()).collect();
     Some(b.claim("summary.found", Voice::Assessed, text, &frames))
+}
+
+/// Rules whose notes are worth a word in the summary: what failed and did not matter.
+const REMARKED: [&str; 4] = ["site-down", "tcp-failures", "datagrams-refused", "service-failures"];
+
+/// What failed without harm: a ping ignored, QUIC refused where TCP served.
+fn remarks(b: &Builder<'_>) -> Option<Block> {
+    let own = |finding: &&Finding| finding.severity == Severity::Info && REMARKED.contains(&finding.id);
+    let all: Vec<&Finding> = b.input.findings.iter().filter(own).take(TOLD_MAX).collect();
+    let said: Vec<String> =
+        all.iter().map(|finding| sentence(&quoted(finding.statement.trim_end_matches('.')))).collect();
+    let frames: Vec<PacketId> = all.iter().flat_map(|finding| finding.frames.iter().copied()).collect();
+    (!said.is_empty()).then(|| b.claim("summary.remarks", Voice::Observed, said.join(" "), &frames))
 }
 
 /// What stands beside a failure without being assessed; nothing where nothing is.

@@ -6,6 +6,7 @@ use super::super::{Block, Section, Subject, Voice, cite};
 use super::cause::{frames_of, quoted, rows_behind};
 use super::problem::{clients, ends, names, sentence};
 use super::{Builder, Need, coverage, outage, section, services, table};
+use crate::attempts::Kind;
 use crate::correlate::{Signature, Vantage};
 use crate::findings::hypotheses::matrix::{answers, errors};
 use crate::findings::hypotheses::{Assessment, Cause, Check, Group, LedgerRow, Topic, Verdict};
@@ -520,8 +521,34 @@ fn parties(b: &Builder<'_>) -> Block {
 }
 
 /// What the gravest problem is about, in short phrases.
+/// What the failing port is used for.
+pub fn port_use(b: &Builder<'_>) -> String {
+    const DNS: &str = "DNS, the service that turns names into addresses";
+    let beside =
+        b.incidents().first().and_then(|own| own.trouble.as_deref()).filter(|_| b.leads_beside_dns());
+    if let Some(trouble) = beside {
+        let service = trouble.service();
+        let transport = words::transport(service.transport);
+        return match service.port {
+            0 => "No port: ping has none.".to_owned(),
+            port => match trouble.kind() {
+                Kind::Tcp | Kind::Udp => {
+                    format!("{transport} port {port}: which service uses it here, the packets do not say.")
+                }
+                kind => format!("{transport} port {port} is used for {}.", kind.name(port)),
+            },
+        };
+    }
+    match b.facts.first() {
+        Some(facts) if facts.port != crate::settings::DNS_PORT => {
+            format!("Port {} is used here for {DNS}.", facts.port)
+        }
+        _ => format!("Port {} is used for {DNS}.", crate::settings::DNS_PORT),
+    }
+}
+
 pub fn subject(b: &Builder<'_>) -> Option<Subject> {
-    let facts = b.facts.first()?;
+    let facts = b.facts.first().filter(|_| !b.leads_beside_dns())?;
     let addresses: Vec<String> = facts.problem.clients.iter().map(ToString::to_string).collect();
     let next =
         facts.problem.episodes.iter().find_map(|id| b.input.evidence.consequences(id.0 as usize).last());

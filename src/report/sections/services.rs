@@ -27,7 +27,11 @@ fn told(assessment: &Assessment, topic: Topic) -> impl Iterator<Item = &Sentence
 pub fn summary(b: &Builder<'_>, suffix: &str, assessment: &Assessment, trouble: &Trouble) -> Vec<Block> {
     let mut blocks = Vec::new();
     for (number, seen) in told(assessment, Topic::Failure).enumerate() {
-        let id = if number == 0 { format!("summary.seen{suffix}") } else { format!("summary.seen{suffix}.{}", number + 1) };
+        let id = if number == 0 {
+            format!("summary.seen{suffix}")
+        } else {
+            format!("summary.seen{suffix}.{}", number + 1)
+        };
         blocks.push(b.claim(&id, Voice::Observed, sentence(&seen.text), &seen.frames));
     }
     let (text, frames) = when(b, trouble);
@@ -36,7 +40,12 @@ pub fn summary(b: &Builder<'_>, suffix: &str, assessment: &Assessment, trouble: 
         blocks.push(b.claim(&format!("summary.then{suffix}"), Voice::Observed, text, &frames));
     }
     for effect in told(assessment, Topic::Effect) {
-        blocks.push(b.claim(&format!("summary.effect{suffix}"), Voice::Assessed, sentence(&effect.text), &effect.frames));
+        blocks.push(b.claim(
+            &format!("summary.effect{suffix}"),
+            Voice::Assessed,
+            sentence(&effect.text),
+            &effect.frames,
+        ));
     }
     blocks
 }
@@ -76,9 +85,14 @@ pub fn when(b: &Builder<'_>, trouble: &Trouble) -> (String, Vec<PacketId>) {
     frames.extend(trouble.last_good.map(|mark| mark.packet));
     frames.extend(trouble.first_good.map(|mark| mark.packet));
     if !b.clock.has_times {
-        return ("When it failed, and for how long, cannot be told: the log states no times.".to_owned(), frames);
+        return (
+            "When it failed, and for how long, cannot be told: the log states no times.".to_owned(),
+            frames,
+        );
     }
-    let span = |from: Nanos, to: Nanos| if to > from { format!(" ({})", time::span(to - from)) } else { String::new() };
+    let span = |from: Nanos, to: Nanos| {
+        if to > from { format!(" ({})", time::span(to - from)) } else { String::new() }
+    };
     let mut text = match trouble.windows.as_slice() {
         [] => String::new(),
         [(first, last)] if trouble.is_intermittent => format!(
@@ -89,13 +103,19 @@ pub fn when(b: &Builder<'_>, trouble: &Trouble) -> (String, Vec<PacketId>) {
             thousands(trouble.asked)
         ),
         [(first, last)] => {
-            format!("Observed failing {}{}.", b.clock.during(first.at_ns, last.at_ns), span(first.at_ns, last.at_ns))
+            format!(
+                "Observed failing {}{}.",
+                b.clock.during(first.at_ns, last.at_ns),
+                span(first.at_ns, last.at_ns)
+            )
         }
         several => {
             let each: Vec<String> = several
                 .iter()
                 .take(WINDOWS_TOLD)
-                .map(|(first, last)| format!("{}{}", b.clock.during(first.at_ns, last.at_ns), span(first.at_ns, last.at_ns)))
+                .map(|(first, last)| {
+                    format!("{}{}", b.clock.during(first.at_ns, last.at_ns), span(first.at_ns, last.at_ns))
+                })
                 .collect();
             format!(
                 "Observed failing {} times, with successes between: {}.",

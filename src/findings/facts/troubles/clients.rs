@@ -39,7 +39,8 @@ fn of(clients: &mut BTreeMap<Address, Client>, address: Address) -> Option<&mut 
     if clients.len() >= CLIENTS_MAX && !clients.contains_key(&address) {
         return None;
     }
-    let none = Client { address, failed: 0, served: 0, rescued: 0, rescuer: None, rescue_ns: None, rescue: None };
+    let none =
+        Client { address, failed: 0, served: 0, rescued: 0, rescuer: None, rescue_ns: None, rescue: None };
     Some(clients.entry(address).or_insert(none))
 }
 
@@ -62,7 +63,8 @@ pub fn table(facts: &Facts<'_>, names: &Names, trouble: &Trouble) -> Vec<Client>
         client.failed += 1;
         let from = served.partition_point(|other| other.first.packet < own.first.packet);
         let within_ns = if own.kind == Kind::Dhcp { LEASE_NS } else { GROUP_NS };
-        let near = served.iter().skip(from).take_while(|other| other.first.time_ns <= own.ended_ns() + within_ns);
+        let near =
+            served.iter().skip(from).take_while(|other| other.first.time_ns <= own.ended_ns() + within_ns);
         let rescue = near.into_iter().find(|other| is_instead(names, own, other));
         if let Some(other) = rescue {
             client.rescued += 1;
@@ -77,7 +79,9 @@ pub fn table(facts: &Facts<'_>, names: &Names, trouble: &Trouble) -> Vec<Client>
         // What parts clients is told of those that were served meanwhile.
         Some(_) => all
             .iter()
-            .filter(|own| own.outcome.is_served() && trouble.services.iter().any(|(service, _)| *service == own.service))
+            .filter(|own| {
+                own.outcome.is_served() && trouble.services.iter().any(|(service, _)| *service == own.service)
+            })
             .collect(),
         None => trouble.good(&facts.attempts).collect(),
     };

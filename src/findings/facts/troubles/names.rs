@@ -40,12 +40,15 @@ impl Names {
         let responses = facts
             .index
             .dns_rows()
-            .filter(|row| row.is_response() && row.kind == DnsKind::Dns && row.header.counts.get(1) > Some(&0))
+            .filter(|row| {
+                row.is_response() && row.kind == DnsKind::Dns && row.header.counts.get(1) > Some(&0)
+            })
             .take(RESPONSES_MAX);
         for row in responses {
             let Some(packet) = facts.index.packet(row.packet) else { continue };
             // A printed answer does not repeat the question: its query names it.
-            let query = || facts.evidence.transaction(facts.evidence.transaction_of(row.packet)?).map(|t| t.first);
+            let query =
+                || facts.evidence.transaction(facts.evidence.transaction_of(row.packet)?).map(|t| t.first);
             // An address is the name's only through its chain of aliases.
             let addresses = if packet.is_text() {
                 packet.answer_addresses()
@@ -90,7 +93,8 @@ impl Names {
         asked: Option<&str>,
     ) -> Option<(&str, PacketId)> {
         let all = self.given.get(&address)?.iter();
-        let given: Vec<&Given> = all.filter(|given| given.client == client && given.time_ns <= time_ns).collect();
+        let given: Vec<&Given> =
+            all.filter(|given| given.client == client && given.time_ns <= time_ns).collect();
         let named = asked.and_then(|asked| given.iter().rev().find(|given| is_same(&given.name, asked)));
         let given = named.or_else(|| given.last().filter(|_| asked.is_none()))?;
         Some((&given.name, given.packet))

@@ -62,12 +62,16 @@ pub fn find(facts: &Facts<'_>, failed: &[u32], good: &[u32], sort: Sort) -> Opti
     let times = || failed.iter().filter_map(get);
     let from_ns = times().map(|own| own.first.time_ns).min()?;
     let to_ns = times().map(Attempt::ended_ns).max()?;
-    let near = |own: &&Attempt| own.first.time_ns >= from_ns - NEAR_NS && own.first.time_ns <= to_ns + NEAR_NS;
+    let near =
+        |own: &&Attempt| own.first.time_ns >= from_ns - NEAR_NS && own.first.time_ns <= to_ns + NEAR_NS;
     let meanwhile = |own: &&Attempt| own.first.time_ns >= from_ns && own.first.time_ns <= to_ns;
     let near: Vec<&Attempt> = good.iter().filter_map(get).filter(near).take(READ_MAX).collect();
     let during: Vec<&Attempt> = near.iter().copied().filter(|own| meanwhile(own)).collect();
     // What was served at the same time tells most; else what was served close by.
-    [during, near].iter().filter(|good| !good.is_empty()).find_map(|good| split(facts, failed, good, sort, meanwhile))
+    [during, near]
+        .iter()
+        .filter(|good| !good.is_empty())
+        .find_map(|good| split(facts, failed, good, sort, meanwhile))
 }
 
 fn split(
@@ -94,8 +98,11 @@ fn split(
             return None;
         }
         let failing = values(&failed)?;
-        let others: Vec<&Attempt> =
-            if *property == Property::Client { good.iter().copied().filter(|own| meanwhile(own)).collect() } else { good.to_vec() };
+        let others: Vec<&Attempt> = if *property == Property::Client {
+            good.iter().copied().filter(|own| meanwhile(own)).collect()
+        } else {
+            good.to_vec()
+        };
         let served = values(&others)?;
         let mut clients: Vec<Address> = failed.iter().map(|own| own.client.0).collect();
         clients.sort_unstable();

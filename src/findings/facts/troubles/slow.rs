@@ -5,6 +5,7 @@ use crate::attempts::{Attempt, Attempts, Kind, Outcome};
 use crate::findings::Severity;
 use crate::time::Nanos;
 
+/// A second.
 const SECOND: Nanos = 1_000_000_000;
 /// From this long on an answer is slow, where others are quicker (services §1.6 `slow_s`).
 const SLOW_NS: Nanos = 2 * SECOND;
@@ -19,7 +20,10 @@ const MEDIAN_MEDIUM_NS: Nanos = 3 * SECOND;
 
 /// Whether an attempt took long enough to be looked at.
 pub fn is_long(own: &Attempt) -> bool {
-    own.outcome == Outcome::Answered && own.answered_ns >= SLOW_NS && own.kind != Kind::Dhcp && own.kind != Kind::Tcp
+    own.outcome == Outcome::Answered
+        && own.answered_ns >= SLOW_NS
+        && own.kind != Kind::Dhcp
+        && own.kind != Kind::Tcp
 }
 
 /// Positions of the slow ones among the attempts of one service.
@@ -28,7 +32,8 @@ pub fn of_service(all: &[Attempt], own: &[u32]) -> Vec<u32> {
     if !own.iter().filter_map(get).any(is_long) {
         return Vec::new();
     }
-    let answered = own.iter().filter_map(get).filter(|own| own.answered_ns > 0 && own.outcome == Outcome::Answered);
+    let answered =
+        own.iter().filter_map(get).filter(|own| own.answered_ns > 0 && own.outcome == Outcome::Answered);
     let mut times: Vec<Nanos> = answered.map(|own| own.answered_ns).collect();
     times.sort_unstable();
     let median = times.get(times.len() / 2).copied().unwrap_or(0);
@@ -48,7 +53,9 @@ pub fn median_ns(trouble: &Trouble, attempts: &Attempts) -> Nanos {
 
 /// How grave waiting is.
 pub fn severity(trouble: &Trouble, attempts: &Attempts) -> Severity {
-    let grave = trouble.failed.len() >= 2 && median_ns(trouble, attempts) >= MEDIAN_MEDIUM_NS && !is_held(trouble, attempts);
+    let grave = trouble.failed.len() >= 2
+        && median_ns(trouble, attempts) >= MEDIAN_MEDIUM_NS
+        && !is_held(trouble, attempts);
     if grave { Severity::Medium } else { Severity::Low }
 }
 

@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use crate::attempts::{Attempt, Face};
+use crate::attempts::Face;
 use crate::decode::Address;
+use crate::findings::facts::Facts;
+use crate::findings::port_scan;
 use crate::time::Nanos;
 
 /// Closed or silent ports of one host, or hosts at one port, from which trying them is a scan (services §1.1).
@@ -12,7 +14,8 @@ pub const TARGETS_MIN: usize = 10;
 const WITHIN_NS: Nanos = 10_000_000_000;
 
 /// Positions of the attempts of scans.
-pub fn scanned(all: &[Attempt]) -> HashSet<u32> {
+pub fn scanned(facts: &Facts<'_>) -> HashSet<u32> {
+    let all = &facts.attempts.all;
     let mut by_host: BTreeMap<(Address, Address), Vec<u32>> = BTreeMap::new();
     let mut by_port: BTreeMap<(Address, u16), Vec<u32>> = BTreeMap::new();
     for (at, own) in all.iter().enumerate() {
@@ -22,7 +25,9 @@ pub fn scanned(all: &[Attempt]) -> HashSet<u32> {
         }
     }
     let mut found = HashSet::new();
-    for (group, by_host) in by_host.into_values().map(|own| (own, true)).chain(by_port.into_values().map(|own| (own, false))) {
+    for (group, by_host) in
+        by_host.into_values().map(|own| (own, true)).chain(by_port.into_values().map(|own| (own, false)))
+    {
         if group.len() < TARGETS_MIN {
             continue;
         }
@@ -46,6 +51,13 @@ pub fn scanned(all: &[Attempt]) -> HashSet<u32> {
             if targets.len() >= TARGETS_MIN {
                 found.extend(near);
             }
+        }
+    }
+    // Whoever tries many closed ports, however slowly, is told by its own rule.
+    let scanning = port_scan::sources(facts);
+    for (at, own) in all.iter().enumerate() {
+        if own.outcome.face() == Some(Face::Unreached) && scanning.contains(&own.client.0) {
+            found.insert(at as u32);
         }
     }
     found

@@ -35,7 +35,10 @@ pub fn list(scene: &Scene<'_, '_>, trouble: &Trouble, leading: &[Cause], out: &m
         (Sort::Failed(Face::Stalled, _), _) => out.push(check(
             format!("ss -tmn '( sport = :{port} or dport = :{port} )'; ps -o pid,stat,wchan:20,cmd -p PID"),
             "the side that announced window 0",
-            &[(Cause::ReceiverStalled, "Recv-Q near its limit: the program does not read; state T stopped, D waits for a disk")],
+            &[(
+                Cause::ReceiverStalled,
+                "Recv-Q near its limit: the program does not read; state T stopped, D waits for a disk",
+            )],
         )),
         (Sort::Failed(Face::Silenced, _), _) => {
             out.push(check(
@@ -74,10 +77,12 @@ fn probe(scene: &Scene<'_, '_>, trouble: &Trouble, server: &str, port: u16) -> S
         (Kind::Http, Some(name)) => format!(
             "curl -sS -o /dev/null -w {times} --connect-timeout 5 --resolve {name}:{port}:{bracketed} http://{name}:{port}{path}"
         ),
-        (Kind::Http, None) => format!("curl -sS -o /dev/null -w {times} --connect-timeout 5 http://{bracketed}:{port}{path}"),
-        (Kind::Tls, Some(name)) => format!(
-            "openssl s_client -connect {bracketed}:{port} -servername {name} </dev/null"
-        ),
+        (Kind::Http, None) => {
+            format!("curl -sS -o /dev/null -w {times} --connect-timeout 5 http://{bracketed}:{port}{path}")
+        }
+        (Kind::Tls, Some(name)) => {
+            format!("openssl s_client -connect {bracketed}:{port} -servername {name} </dev/null")
+        }
         (Kind::Tls, None) => format!("openssl s_client -connect {bracketed}:{port} </dev/null"),
         (Kind::Ntp, _) => format!("chronyd -Q 'server {server} iburst'"),
         (Kind::Snmp, _) => format!("snmpget -v2c -c COMMUNITY -t 2 -r 1 {server} 1.3.6.1.2.1.1.3.0"),
@@ -106,7 +111,10 @@ fn unreached(
             &[
                 (Cause::NotRunning, "no socket at that port, or only on another address"),
                 (Cause::ServerFilter, "a socket is there, and a rule that rejects"),
-                (Cause::DeviceInFront, "a socket, no such rule, and no counter moves: the packets do not arrive"),
+                (
+                    Cause::DeviceInFront,
+                    "a socket, no such rule, and no counter moves: the packets do not arrive",
+                ),
                 (Cause::WrongAddress, "this host was never meant to offer it"),
                 (Cause::SilentDrop, "a socket is there, and a rule that drops, or the packets do not arrive"),
             ],
@@ -123,7 +131,10 @@ fn unreached(
             (Cause::PathFilter, "refused, or no route to host, at once"),
         ],
     ));
-    if leading.contains(&Cause::HostDown) || leading.contains(&Cause::NextHopGone) || leading.contains(&Cause::SilentDrop) {
+    if leading.contains(&Cause::HostDown)
+        || leading.contains(&Cause::NextHopGone)
+        || leading.contains(&Cause::SilentDrop)
+    {
         out.push(check(
             format!("ping -c 3 {server}; {}", neighbour(scene.server)),
             CLIENT,
@@ -198,7 +209,9 @@ fn tls(scene: &Scene<'_, '_>, trouble: &Trouble, server: &str, port: u16, out: &
     if number == Some(112) {
         let bracketed = if scene.server.is_v6() { format!("[{server}]") } else { server.to_owned() };
         out.push(check(
-            format!("openssl s_client -connect {bracketed}:{port} -servername NAME-KNOWN-TO-BE-HOSTED </dev/null"),
+            format!(
+                "openssl s_client -connect {bracketed}:{port} -servername NAME-KNOWN-TO-BE-HOSTED </dev/null"
+            ),
             CLIENT,
             &[(Cause::TlsRefused, "connects: the name is missing there; the same alert: another server")],
         ));
@@ -236,7 +249,10 @@ fn lease(out: &mut Vec<Check>) {
     out.push(check(
         "the DHCP server's log and the free addresses of its pool".to_owned(),
         SERVER,
-        &[(Cause::NoLease, "requests do not arrive, or no address is free"), (Cause::Policy, "it says why it refused")],
+        &[
+            (Cause::NoLease, "requests do not arrive, or no address is free"),
+            (Cause::Policy, "it says why it refused"),
+        ],
     ));
 }
 

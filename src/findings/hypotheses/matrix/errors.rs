@@ -73,11 +73,6 @@ matrix! {
         for "the distance agrees with where this explanation puts the sender",
         against "the distance does not agree with where this explanation puts the sender",
         [H1 -2, H2 -2, H3 5, H4 -2, H5 2, H17 5];
-    /// A name was resolved and the connection failed.
-    CONNECTION_FAILED: 17 ErrorSemantics, "hypotheses §3",
-        for "name resolution had succeeded before the connection failed",
-        against "the name was resolved: DNS worked for it",
-        [H9 0, H17 -10, H20 20], excludes [H1, H2, H3, H4, H5, H6, H7, H8, H13, H14, H15, H16];
     /// The error came later than its type explains.
     DELAYED: 18 Timing, "hypotheses §3",
         for "an unexplained delay leaves room for another sender",

@@ -4,158 +4,163 @@ use super::matrix;
 
 matrix! {
     /// A reset in the server's name refused the connection.
-    SYN_RESET: 127 ErrorSemantics, "services §5.3",
+    SYN_RESET: 140 ErrorSemantics, "services §5.3",
         for "a host without a listener, a filter and a device in front send the same reset",
         against "the host, or somebody in its name, answered",
         [H1 10, H2 10, H3 10, H4 5, H5 -10, H6 -20, H8 -20, H29 -10, H33 -20, H39 0, H40 2, H41 -10], excludes [H24, H25, H26, H27];
     /// The same where DNS had just given the address.
-    SYN_RESET_NAMED: 127 ErrorSemantics, "services §5.3",
+    SYN_RESET_NAMED: 140 ErrorSemantics, "services §5.3",
         for "a host without a listener, a filter and a device in front send the same reset",
         against "the host, or somebody in its name, answered; DNS names the address",
         [H1 10, H2 10, H3 10, H4 -5, H5 -10, H6 -20, H8 -20, H29 -10, H33 -20, H39 0, H40 2, H41 -10], excludes [H24, H25, H26, H27];
     /// A reset in the server's name from another distance.
-    RESET_NEARER: 128 Generator, "services §5.3",
+    RESET_NEARER: 141 Generator, "services §5.3",
         for "its hops differ from those of the server's other packets: a device on the way sent it",
         against "the server itself did not send it",
         [H1 -10, H2 -10, H3 10, H5 10, H6 -5, H8 -10, H24 -5, H26 -5, H27 -5, H29 -5, H33 -20, H40 5, H41 -5, H43 20];
     /// Connections or requests without any reply.
-    UNREACHED: 129 ErrorSemantics, "services §5.3",
+    UNREACHED: 142 ErrorSemantics, "services §5.3",
         for "nothing came back: a filter that drops, a host that is gone",
         against "a live host without a listener refuses",
         [H1 -10, H2 -10, H6 5, H8 5, H29 2, H33 2, H40 2, H43 -10], excludes [H24, H25, H26, H27];
     /// Requests of a protocol that meets the unknown with silence by design.
-    UNREACHED_BY_DESIGN: 129 ErrorSemantics, "services §1.9",
+    UNREACHED_BY_DESIGN: 142 ErrorSemantics, "services §1.9",
         for "nothing came back: a filter, a host that is gone, or a server that discards what it does not know",
         against "a live host without a listener refuses",
         [H1 -10, H2 -10, H6 5, H8 5, H14 5, H29 2, H33 2, H40 2], excludes [H24, H25, H26, H27];
     /// Requests acknowledged and never answered.
-    NEVER_ANSWERED: 130 ErrorSemantics, "services §5.3",
+    REQUEST_MUTE: 143 ErrorSemantics, "services §5.3",
         for "the host accepted and acknowledged, its service said nothing",
         against "the connection was accepted and the request acknowledged",
         [H27 20, H3 2, H5 -10, H6 -20, H8 -20, H24 -5, H29 -5, H33 -20, H39 2, H40 2], excludes [H1, H2, H4];
     /// A gap in the numbers of one side that is never filled, or large segments repeated in vain.
-    LARGE_MISSING: 131 ErrorSemantics, "services §5.3",
+    LARGE_MISSING: 144 ErrorSemantics, "services §5.3",
         for "large packets of one direction do not arrive while small ones do",
         against "the connection was accepted, and small packets passed",
         [H24 20, H25 -10, H26 -10, H27 -20, H5 -5, H6 -20, H8 -10, H29 2, H33 -20, H40 5], excludes [H1, H2, H4];
     /// Data repeated without acknowledgement after the connection had worked.
-    WENT_SILENT: 132 ErrorSemantics, "services §5.3",
+    WENT_SILENT: 145 ErrorSemantics, "services §5.3",
         for "the connection had worked and then nothing of the other side came any more",
         against "the connection had worked",
         [H2 -5, H3 2, H6 5, H8 5, H24 -5, H27 -20, H29 2, H33 5, H41 5], excludes [H1, H4, H25, H26];
     /// The connection had been quiet before its data were lost.
-    QUIET_BEFORE: 133 Timing, "services §5.2 H41",
+    QUIET_BEFORE: 146 Timing, "services §5.2 H41",
         for "firewalls and translators forget connections that are quiet",
         [H41 5];
     /// New connections to the same service worked meanwhile.
-    NEW_CONNECTION_WORKS: 134 OtherTraffic, "services §5.2 H41",
+    NEW_CONNECTION_WORKS: 147 OtherTraffic, "services §5.2 H41",
         for "host and path work for new connections; only the old ones are lost",
         against "host and path work",
         [H41 10, H6 -20, H8 -10, H33 -20];
     /// Closed or reset by the server without a byte of an answer.
-    CUT_EARLY: 135 ErrorSemantics, "services §5.3",
+    CUT_EARLY: 148 ErrorSemantics, "services §5.3",
         for "the server accepted, and its service ended the connection itself",
         against "the server answered at the level of TCP",
         [H3 5, H5 -20, H6 -20, H8 -20, H9 5, H14 5, H24 -5, H26 10, H27 -10, H29 -5, H33 -20, H39 2, H40 2], excludes [H1, H2, H4];
     /// A fatal alert of the server.
-    ALERT_OF_SERVER: 136 ErrorSemantics, "services §5.2 H25",
+    ALERT_OF_SERVER: 149 ErrorSemantics, "services §5.2 H25",
         for "the server refuses this handshake and says why",
         against "the server itself answered",
         [H25 20, H3 2, H24 -10, H29 -10, H39 2, H40 2, H43 -5], excludes [H1, H2, H4, H5, H6, H8, H26, H27, H33, H41];
     /// A fatal alert of the client.
-    ALERT_OF_CLIENT: 136 ErrorSemantics, "services §5.2 H25",
+    ALERT_OF_CLIENT: 149 ErrorSemantics, "services §5.2 H25",
         for "the client refuses what the server presents and says why",
         against "the server answered, and the client ended it",
         [H25 20, H24 -10, H29 -10, H43 -10], excludes [H1, H2, H4, H5, H6, H8, H26, H27, H33, H41];
     /// The handshake was left right after the other side's flight.
-    HANDSHAKE_LEFT: 137 ErrorSemantics, "services §1.5",
+    HANDSHAKE_LEFT: 150 ErrorSemantics, "services §1.5",
         for "who leaves right after the other side's flight did not like it, or only looked whether somebody is there",
         against "both sides spoke TLS",
         [H25 10, H6 -20, H8 -20, H29 -5, H33 -20], excludes [H1, H2, H4, H27];
     /// The service answered that it cannot serve.
-    SAYS_FAILURE: 138 ErrorSemantics, "services §5.2 H26",
+    SAYS_FAILURE: 151 ErrorSemantics, "services §5.2 H26",
         for "the service itself says that it failed",
         against "the service answered: the network did its part",
         [H26 20, H3 2, H24 -10, H29 -10, H39 2, H40 2, H43 -5], excludes [H1, H2, H4, H5, H6, H8, H25, H27, H33, H41];
     /// A gateway's word that what stands behind it failed.
-    GATEWAY_FAILURE: 139 ErrorSemantics, "services §5.2 H26",
+    GATEWAY_FAILURE: 152 ErrorSemantics, "services §5.2 H26",
         for "502 and 504 are a gateway's words about what stands behind it (RFC 9110 §15.6)",
         [H26 10];
     /// The same clients were served between failures.
-    SERVED_BETWEEN: 140 OtherTraffic, "services §5.3",
+    SERVED_BETWEEN: 153 OtherTraffic, "services §5.3",
         for "the service works for the same clients between failures",
         against "the service works for the same clients between failures",
         [H1 -20, H2 -10, H3 5, H5 -10, H6 -20, H8 -10, H25 -20, H27 -5, H29 5, H33 -20, H39 20, H40 5, H41 -10, H43 5], excludes [H4];
     /// Others, another name, another path were served meanwhile.
-    OTHERS_SERVED: 141 OtherTraffic, "services §5.3",
+    OTHERS_SERVED: 154 OtherTraffic, "services §5.3",
         for "the service works for others at the same time",
         against "the service works for others at the same time",
         [H1 -10, H2 10, H5 2, H6 -20, H24 2, H25 10, H26 5, H27 5, H29 -5, H33 -20, H39 5, H40 10, H43 10], excludes [H4];
+    /// Other clients were served meanwhile.
+    OTHER_CLIENTS_SERVED: 154 OtherTraffic, "services §5.3",
+        for "the service works for others at the same time: what decides is who asks, or by which way",
+        against "the service works for others at the same time",
+        [H1 -10, H2 10, H5 5, H8 10, H6 -20, H24 2, H25 10, H26 5, H27 5, H29 -5, H33 -20, H39 5, H40 2, H43 5], excludes [H4];
     /// The host served something else, or answered pings, meanwhile.
-    HOST_LIVES: 142 OtherTraffic, "services §5.3",
+    HOST_LIVES: 155 OtherTraffic, "services §5.3",
         for "the host is there; only this service is not reached",
         against "the host was there",
         [H2 2, H6 -20, H8 5, H29 -5, H33 -20];
     /// The host answered nothing at all, pings among it.
-    HOST_SILENT: 143 OtherTraffic, "services §1.9",
+    HOST_SILENT: 156 OtherTraffic, "services §1.9",
         for "nothing else of the host was seen either",
         [H6 5, H8 2];
     /// The receiver closed its window.
-    WINDOW_CLOSED: 144 ErrorSemantics, "services §5.2 H28",
+    WINDOW_CLOSED: 157 ErrorSemantics, "services §5.2 H28",
         for "the receiver says itself that it takes no more",
         against "the receiver answered",
         [H28 20, H29 -5, H6 -20, H8 -20, H33 -20], excludes [H1, H2, H4];
     /// Answers came late while the handshake was quick.
-    LATE_BEHIND_HANDSHAKE: 145 Timing, "services §5.2 H31",
+    LATE_BEHIND_HANDSHAKE: 158 Timing, "services §5.2 H31",
         for "the way was quick: the time passed inside the server, or behind it",
         against "the handshake was quick",
         [H31 20, H30 -20], excludes [H1, H2, H4, H6, H8];
     /// Everything came late, the handshake as well.
-    LATE_ALL: 145 Timing, "services §5.2 H30",
+    LATE_ALL: 158 Timing, "services §5.2 H30",
         for "packets of every kind came late",
         against "the handshake, which no application answers, was late as well",
         [H30 20, H31 -10], excludes [H1, H2, H4, H6, H8];
     /// Late, and nothing else to compare with.
-    LATE_UNCOMPARED: 145 Timing, "services §5.2 H30, H31",
+    LATE_UNCOMPARED: 158 Timing, "services §5.2 H30, H31",
         for "the answers came late",
         [H30 10, H31 10], excludes [H1, H2, H4, H6, H8];
     /// Nobody offered an address.
-    NO_OFFER: 146 ErrorSemantics, "services §5.2 H34",
+    NO_OFFER: 159 ErrorSemantics, "services §5.2 H34",
         for "the client asked again and again and nobody offered an address",
         [H34 20];
     /// Others were given addresses meanwhile.
-    OTHERS_OFFERED: 147 OtherTraffic, "services §5.2 H34",
+    OTHERS_OFFERED: 160 OtherTraffic, "services §5.2 H34",
         for "the server serves others: what fails lies at this client, its port or its network",
         against "the server gave addresses to others meanwhile",
         [H34 -20, H14 10, H40 10];
     /// A server refused the address asked for, or had none.
-    LEASE_REFUSED: 148 ErrorSemantics, "services §1.7",
+    LEASE_REFUSED: 161 ErrorSemantics, "services §1.7",
         for "the server itself refused",
         [H14 20, H34 -20];
     /// Two servers gave different settings.
-    TWO_SERVERS: 149 ErrorSemantics, "services §5.2 H35",
+    TWO_SERVERS: 162 ErrorSemantics, "services §5.2 H35",
         for "two DHCP servers answered the same clients with different settings",
         [H35 20];
     /// The time server sent the client away, or has no time.
-    NO_TIME_GIVEN: 150 ErrorSemantics, "services §5.2 H38",
+    NO_TIME_GIVEN: 163 ErrorSemantics, "services §5.2 H38",
         for "the server answered and offers no time",
         against "the server answered",
         [H38 20], excludes [H1, H2, H4, H6, H8];
     /// DNS had given the address.
-    NAME_RESOLVED: 151 OtherTraffic, "services §5.1 H20",
+    NAME_RESOLVED: 164 OtherTraffic, "services §5.1 H20",
         for "name resolution gave the address before the service failed",
         [H20 20];
     /// Served otherwise soon after.
-    SERVED_INSTEAD: 152 OtherTraffic, "services §5.1 H12, H18",
+    SERVED_INSTEAD: 165 OtherTraffic, "services §5.1 H12, H18",
         for "the same name or port was served over another family, transport or address",
         [H12 20];
     /// Link addresses of the host were asked for in vain.
-    HOST_UNANSWERED: 153 Generator, "services §5.3",
+    HOST_UNANSWERED: 166 Generator, "services §5.3",
         for "nobody on that network answered for the address",
         against "the host did not answer for its address",
         [H6 20, H8 -10, H5 -5, H1 -20, H2 -20];
     /// It served the same clients before it refused them.
-    SERVED_BEFORE: 154 OtherTraffic, "services §5.1",
+    SERVED_BEFORE: 167 OtherTraffic, "services §5.1",
         for "the service worked before and was refused after: something on or in front of the server changed",
         against "the address is that of a working service",
         [H1 10, H2 10, H3 10], excludes [H4];

@@ -9,11 +9,11 @@ use crate::decode::Address;
 use crate::findings::facts::contested::Contested;
 use crate::findings::facts::delegations::How;
 use crate::findings::facts::one_address::OneAddress;
+use crate::findings::facts::rival_leases::Rivals;
 use crate::findings::facts::runs::{Run, Wanted};
+use crate::findings::facts::troubles::Trouble;
 use crate::findings::facts::uncaptured::Uncaptured;
 use crate::findings::facts::{Conflict, Connection, Ending, ErrorFact, Facts, Meaning, servers};
-use crate::findings::facts::rival_leases::Rivals;
-use crate::findings::facts::troubles::Trouble;
 use crate::findings::hypotheses::thresholds::{
     ATTEMPTS_MIN, INCIDENTS_MAX, LAME_MIN, LARGE_MIN, NEIGHBOUR_AROUND_NS, SYN_WATCH_NS,
 };
@@ -318,10 +318,15 @@ impl<'f, 'i> Maker<'f, 'i> {
     /// Addresses that two devices use, where no failure is told of them already.
     fn two_owners(&self) -> Vec<Scene<'f, 'i>> {
         let told = |address: Address| {
-            self.facts.troubles.all.iter().any(|own| own.service().host == address && own.severity > Severity::Low)
-                || self.facts
-                .problems()
-                .any(|(_, problem)| problem.server.0 == address || problem.clients.contains(&address))
+            self.facts
+                .troubles
+                .all
+                .iter()
+                .any(|own| own.service().host == address && own.severity > Severity::Low)
+                || self
+                    .facts
+                    .problems()
+                    .any(|(_, problem)| problem.server.0 == address || problem.clients.contains(&address))
         };
         let free = self.facts.conflicts.iter().filter(|conflict| !told(conflict.address));
         free.map(|conflict| {
@@ -409,7 +414,9 @@ impl<'f, 'i> Maker<'f, 'i> {
         let contested: BTreeSet<Address> =
             self.facts.contested.iter().flat_map(|contested| contested.addresses.0.iter().copied()).collect();
         let told = self.facts.troubles.all.iter().filter(|trouble| {
-            trouble.severity > Severity::Info && !contested.contains(&trouble.service().host)
+            trouble.severity > Severity::Info
+                && !trouble.in_use
+                && !contested.contains(&trouble.service().host)
         });
         told.map(|trouble| {
             let service = trouble.service();

@@ -34,17 +34,16 @@ pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     host(scene, trouble, ledger);
     owners(scene, ledger);
     if let Some((name, packet)) = &trouble.resolved {
-        let text = format!(
-            "{} had been resolved to {} before.",
-            rules::plain_name(name),
-            scene.server
-        );
+        let text = format!("{} had been resolved to {} before.", rules::plain_name(name), scene.server);
         ledger.see(&row::NAME_RESOLVED, text, vec![*packet]);
     }
     let rescued: Vec<PacketId> = trouble.hit().filter_map(|client| client.rescue).collect();
     if !rescued.is_empty() {
         let number: u32 = trouble.hit().map(|client| client.rescued).sum();
-        let text = format!("{} then served in another way.", rules::counted(number as usize, "of them was", "of them were"));
+        let text = format!(
+            "{} then served in another way.",
+            rules::counted(number as usize, "of them was", "of them were")
+        );
         ledger.see(&row::SERVED_INSTEAD, text, rescued);
     }
 }
@@ -66,8 +65,17 @@ fn endings(scene: &Scene<'_, '_>, trouble: &Trouble, ledger: &mut Ledger) {
     }
     let place = words::place(trouble);
     for (outcome, number) in trouble.outcomes(attempts) {
-        let own = || trouble.attempts(attempts).filter(move |own| std::mem::discriminant(&own.outcome) == std::mem::discriminant(&outcome));
-        let text = format!("{number} of {} to {place} {}: {}.", trouble.asked, if number == 1 { "was" } else { "were" }, words::how(outcome, trouble.kind()));
+        let own = || {
+            trouble
+                .attempts(attempts)
+                .filter(move |own| std::mem::discriminant(&own.outcome) == std::mem::discriminant(&outcome))
+        };
+        let text = format!(
+            "{number} of {} to {place} {}: {}.",
+            trouble.asked,
+            if number == 1 { "was" } else { "were" },
+            words::how(outcome, trouble.kind())
+        );
         let seen: &[&'static Row] = match outcome {
             Outcome::RefusedByReset if nearer(scene, trouble) => &[&row::RESET_NEARER],
             Outcome::RefusedByReset if trouble.resolved.is_some() => &[&row::SYN_RESET_NAMED],
@@ -76,9 +84,11 @@ fn endings(scene: &Scene<'_, '_>, trouble: &Trouble, ledger: &mut Ledger) {
                 refused(scene, (v6, kind, code), own(), text, ledger);
                 continue;
             }
-            Outcome::NoReply if matches!(trouble.kind(), Kind::Snmp | Kind::Radius) => &[&row::UNREACHED_BY_DESIGN],
+            Outcome::NoReply if matches!(trouble.kind(), Kind::Snmp | Kind::Radius) => {
+                &[&row::UNREACHED_BY_DESIGN]
+            }
             Outcome::NoReply => &[&row::UNREACHED],
-            Outcome::Mute => &[&row::NEVER_ANSWERED],
+            Outcome::Mute => &[&row::REQUEST_MUTE],
             Outcome::Closed | Outcome::Reset | Outcome::ResetMidway => &[&row::CUT_EARLY],
             Outcome::ResetByDevice => &[&row::RESET_NEARER],
             Outcome::Alert { by_client: true, .. } => &[&row::ALERT_OF_CLIENT],
@@ -105,7 +115,8 @@ fn nearer(scene: &Scene<'_, '_>, trouble: &Trouble) -> bool {
     let ttl = |packet: PacketId| scene.facts.index.packet(packet).map_or(0, |packet| packet.ttl());
     let resets: BTreeSet<u8> =
         trouble.attempts(attempts).filter_map(|own| own.decided).map(|seen| ttl(seen.packet)).collect();
-    let served = attempts.all.iter().filter(|own| own.service.host == scene.server && own.outcome.is_served());
+    let served =
+        attempts.all.iter().filter(|own| own.service.host == scene.server && own.outcome.is_served());
     let own: BTreeSet<u8> = served
         .filter_map(|own| attempts.talk(own).map(|talk| talk.answer.ttl).filter(|ttl| *ttl > 0))
         .collect();
@@ -154,7 +165,11 @@ fn late(scene: &Scene<'_, '_>, trouble: &Trouble, ledger: &mut Ledger) {
         Some(longest) => (&row::LATE_ALL, format!("; the handshakes before took up to {}", span(*longest))),
         None => (&row::LATE_UNCOMPARED, String::new()),
     };
-    let text = format!("Answers of {} came after {} in the middle{beside}.", words::place(trouble), words::late(scene.facts, trouble));
+    let text = format!(
+        "Answers of {} came after {} in the middle{beside}.",
+        words::place(trouble),
+        words::late(scene.facts, trouble)
+    );
     ledger.see(seen, text, frames(trouble.attempts(attempts)));
 }
 
@@ -203,7 +218,7 @@ fn served(scene: &Scene<'_, '_>, trouble: &Trouble, ledger: &mut Ledger) {
     let inside = |own: &&Attempt| (from..=to).contains(&own.first.time_ns);
     let between: Vec<&Attempt> =
         trouble.good(attempts).filter(inside).filter(|own| hit.contains(&own.client.0)).collect();
-    if trouble.part.is_none() && !between.is_empty() && trouble.is_intermittent {
+    if trouble.part.is_none() && !between.is_empty() {
         let text = format!(
             "Between the failures {} of the same clients {} served.",
             between.len(),
@@ -215,9 +230,15 @@ fn served(scene: &Scene<'_, '_>, trouble: &Trouble, ledger: &mut Ledger) {
         .all
         .iter()
         .filter(|own| trouble.services.iter().any(|(service, _)| *service == own.service))
-        .filter(|own| own.outcome.is_served() && own.first.time_ns >= from - NEAR_NS && own.first.time_ns <= to + NEAR_NS)
+        .filter(|own| {
+            own.outcome.is_served()
+                && own.first.time_ns >= from - NEAR_NS
+                && own.first.time_ns <= to + NEAR_NS
+        })
         .filter(|own| match &trouble.part {
-            Some(part) if part.property != troubles::Property::Client => !words::is_same_part(scene.facts, part, own),
+            Some(part) if part.property != troubles::Property::Client => {
+                !words::is_same_part(scene.facts, part, own)
+            }
             _ => !hit.contains(&own.client.0) && (from..=to).contains(&own.first.time_ns),
         })
         .take(FRAMES_MAX)
@@ -228,16 +249,23 @@ fn served(scene: &Scene<'_, '_>, trouble: &Trouble, ledger: &mut Ledger) {
             Some(part) if part.property == troubles::Property::Name => "other names",
             _ => "other clients",
         };
+        let by_client = trouble.part.as_ref().is_none_or(|part| part.property == troubles::Property::Client);
+        let seen = if by_client { &row::OTHER_CLIENTS_SERVED } else { &row::OTHERS_SERVED };
         let text = format!(
             "{} for {what} {} served by {} at that time.",
             rules::counted(others.len(), "attempt", "attempts"),
             if others.len() == 1 { "was" } else { "were" },
             words::place(trouble)
         );
-        ledger.see(&row::OTHERS_SERVED, text, frames(others.into_iter()));
+        ledger.see(seen, text, frames(others.into_iter()));
     }
     let refused = trouble.outcomes(attempts).iter().any(|(outcome, _)| {
-        matches!(outcome, Outcome::RefusedByReset | Outcome::RefusedByIcmp(false, 3, 3) | Outcome::RefusedByIcmp(true, 1, 4))
+        matches!(
+            outcome,
+            Outcome::RefusedByReset
+                | Outcome::RefusedByIcmp(false, 3, 3)
+                | Outcome::RefusedByIcmp(true, 1, 4)
+        )
     });
     if let Some(good) = trouble.last_good.filter(|_| refused && trouble.part.is_none()) {
         let text = format!("{} served the same clients before.", words::place(trouble));
@@ -271,12 +299,17 @@ fn host(scene: &Scene<'_, '_>, trouble: &Trouble, ledger: &mut Ledger) {
             && own.ended_ns() >= from
             && own.first.time_ns <= to
     };
-    let alive: Vec<&Attempt> = attempts.all.iter().filter(near).filter(|own| own.outcome.is_served()).collect();
+    let alive: Vec<&Attempt> =
+        attempts.all.iter().filter(near).filter(|own| own.outcome.is_served()).collect();
     if let Some(first) = alive.first() {
         let text = format!(
             "{} answered {} at that time.",
             scene.server,
-            if first.kind == Kind::Echo { "pings".to_owned() } else { words::kind(first.service, first.kind) }
+            if first.kind == Kind::Echo {
+                "pings".to_owned()
+            } else {
+                words::kind(first.service, first.kind)
+            }
         );
         ledger.see(&row::HOST_LIVES, text, frames(alive.into_iter().take(FRAMES_MAX)));
     } else {
@@ -295,7 +328,9 @@ fn host(scene: &Scene<'_, '_>, trouble: &Trouble, ledger: &mut Ledger) {
         .facts
         .runs
         .iter()
-        .filter(|run| run.wanted == crate::findings::facts::runs::Wanted::NextHop && scene.clients.contains(&run.asker))
+        .filter(|run| {
+            run.wanted == crate::findings::facts::runs::Wanted::NextHop && scene.clients.contains(&run.asker)
+        })
         .collect();
     if !hops.is_empty() {
         unanswered(&surroundings::NEXT_HOP_UNANSWERED, &hops, ledger);
@@ -321,11 +356,16 @@ fn lease(scene: &Scene<'_, '_>, trouble: &Trouble, ledger: &mut Ledger) {
     let others: Vec<&Attempt> = attempts
         .all
         .iter()
-        .filter(|own| own.kind == Kind::Dhcp && own.outcome == Outcome::Answered && !hit.contains(&own.client.0))
+        .filter(|own| {
+            own.kind == Kind::Dhcp && own.outcome == Outcome::Answered && !hit.contains(&own.client.0)
+        })
         .filter(|own| own.first.time_ns >= from - NEAR_NS && own.first.time_ns <= to + NEAR_NS)
         .collect();
     if !others.is_empty() {
-        let text = format!("{} an address meanwhile.", rules::counted(others.len(), "other client was given", "other clients were given"));
+        let text = format!(
+            "{} an address meanwhile.",
+            rules::counted(others.len(), "other client was given", "other clients were given")
+        );
         ledger.see(&row::OTHERS_OFFERED, text, frames(others.into_iter()));
     }
 }

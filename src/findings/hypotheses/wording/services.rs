@@ -11,7 +11,11 @@ use crate::index::PacketId;
 use crate::text::thousands;
 use crate::time::span;
 
-pub(super) fn parts(scene: &Scene<'_, '_>, trouble: &Trouble, assessment: &Assessment) -> Vec<(Topic, Vec<Said>)> {
+pub(super) fn parts(
+    scene: &Scene<'_, '_>,
+    trouble: &Trouble,
+    assessment: &Assessment,
+) -> Vec<(Topic, Vec<Said>)> {
     let frames = trouble.frames(&scene.facts.attempts);
     let mut seen: Vec<Said> = vec![(format!("{}.", words::statement(scene.facts, trouble)), frames.clone())];
     seen.extend(details(scene, trouble));
@@ -33,7 +37,8 @@ fn details(scene: &Scene<'_, '_>, trouble: &Trouble) -> Vec<Said> {
             vec![*packet],
         ));
     }
-    let of = |wanted: fn(&Outcome) -> bool| trouble.attempts(attempts).filter(move |own| wanted(&own.outcome));
+    let of =
+        |wanted: fn(&Outcome) -> bool| trouble.attempts(attempts).filter(move |own| wanted(&own.outcome));
     let missing: Vec<_> = of(|outcome| matches!(outcome, Outcome::LargeLost { bytes: 1.., .. })).collect();
     if let Some(own) = missing.first()
         && let Outcome::LargeLost { bytes, of_client } = own.outcome
@@ -48,7 +53,10 @@ fn details(scene: &Scene<'_, '_>, trouble: &Trouble) -> Vec<Said> {
     for own in stalls.take(1) {
         if let Outcome::Stalled { by_client, lasted_ns } = own.outcome {
             let side = if by_client { own.client.0 } else { own.service.host };
-            out.push((format!("{side} announced that it takes no more data (window 0) for {}.", span(lasted_ns)), own.frames()));
+            out.push((
+                format!("{side} announced that it takes no more data (window 0) for {}.", span(lasted_ns)),
+                own.frames(),
+            ));
         }
     }
     let silenced = of(|outcome| matches!(outcome, Outcome::Silenced { .. }));
@@ -81,7 +89,10 @@ fn details(scene: &Scene<'_, '_>, trouble: &Trouble) -> Vec<Said> {
     let mute: Vec<_> = of(|outcome| *outcome == Outcome::Mute).collect();
     if let Some(longest) = mute.iter().max_by_key(|own| own.waited_ns()) {
         out.push((
-            format!("Nothing of the service came within up to {} until the attempts ended.", span(longest.waited_ns())),
+            format!(
+                "Nothing of the service came within up to {} until the attempts ended.",
+                span(longest.waited_ns())
+            ),
             longest.frames(),
         ));
     }
@@ -106,7 +117,10 @@ fn details(scene: &Scene<'_, '_>, trouble: &Trouble) -> Vec<Said> {
         ));
     }
     if let Some(version) = words::offered(scene.facts, trouble).filter(|_| {
-        trouble.outcomes(attempts).iter().any(|(outcome, _)| matches!(outcome, Outcome::Alert { number: 70 | 40 | 71, .. }))
+        trouble
+            .outcomes(attempts)
+            .iter()
+            .any(|(outcome, _)| matches!(outcome, Outcome::Alert { number: 70 | 40 | 71, .. }))
     }) {
         out.push((
             format!("The failing clients offered {version} at most."),
@@ -133,7 +147,12 @@ fn compared(scene: &Scene<'_, '_>, trouble: &Trouble) -> Option<Said> {
 }
 
 /// What the failures show, and what they leave open.
-fn shows(scene: &Scene<'_, '_>, trouble: &Trouble, assessment: &Assessment, frames: &[PacketId]) -> Vec<Said> {
+fn shows(
+    scene: &Scene<'_, '_>,
+    trouble: &Trouble,
+    assessment: &Assessment,
+    frames: &[PacketId],
+) -> Vec<Said> {
     let leading: Vec<Cause> = assessment.leading().iter().map(|own| own.cause).collect();
     let server = scene.server;
     let client = match scene.clients.as_slice() {
@@ -220,7 +239,10 @@ fn shows(scene: &Scene<'_, '_>, trouble: &Trouble, assessment: &Assessment, fram
 }
 
 fn gateway(trouble: &Trouble, scene: &Scene<'_, '_>) -> bool {
-    trouble.outcomes(&scene.facts.attempts).iter().any(|(outcome, _)| matches!(outcome, Outcome::Fails(502 | 504)))
+    trouble
+        .outcomes(&scene.facts.attempts)
+        .iter()
+        .any(|(outcome, _)| matches!(outcome, Outcome::Fails(502 | 504)))
 }
 
 fn says(trouble: &Trouble, scene: &Scene<'_, '_>) -> bool {
@@ -235,12 +257,16 @@ fn tls(trouble: &Trouble, scene: &Scene<'_, '_>, server: Address) -> String {
             "Either {server} has no entry for this name, or the name leads to the wrong server: the packets are the same. TCP worked."
         ),
         Some(Outcome::Alert { number: 70, by_client: false }) => {
-            format!("{server} refuses the versions of TLS that were offered; its own minimum is not in the packets.")
+            format!(
+                "{server} refuses the versions of TLS that were offered; its own minimum is not in the packets."
+            )
         }
         Some(Outcome::Alert { number: 40 | 71, by_client: false }) => format!(
             "{server} found nothing in the offer that it takes: ciphers, groups, version, or a client certificate it wants."
         ),
-        Some(Outcome::Alert { number: 116, by_client: false }) => format!("{server} wants a certificate of the client and got none."),
+        Some(Outcome::Alert { number: 116, by_client: false }) => {
+            format!("{server} wants a certificate of the client and got none.")
+        }
         Some(Outcome::Alert { number: 42..=46 | 48, by_client: true }) => format!(
             "The clients do not accept the certificate that {server} presents: an incomplete chain, an issuer they do not know, an expired \
              or wrong certificate, and interception look alike."
@@ -248,9 +274,11 @@ fn tls(trouble: &Trouble, scene: &Scene<'_, '_>, server: Address) -> String {
         Some(Outcome::Alert { number: 42..=46 | 48 | 49, by_client: false }) => {
             format!("{server} does not accept the certificate of the client.")
         }
-        Some(Outcome::Left { by_client: true }) => "The clients ended the handshake themselves: a certificate they do not accept, a program that \
+        Some(Outcome::Left { by_client: true }) => {
+            "The clients ended the handshake themselves: a certificate they do not accept, a program that \
              was cancelled, and a mere look whether somebody is there send the same."
-            .to_owned(),
+                .to_owned()
+        }
         Some(Outcome::Left { by_client: false }) => format!(
             "{server} ended the handshake right after the client's part, with an encrypted message of an alert's size or none: a client \
              certificate that is missing or not accepted looks like this."
