@@ -94,9 +94,10 @@ impl Datagrams {
         // Whoever was asked before answers, whatever the ports.
         for kind in [answers, Kind::Tftp, Kind::Udp] {
             let server = if kind == Kind::Tftp { (from.0, 69) } else { from };
-            let role = match packet.is_text() {
-                true => Role::Answers(0, Says::Served),
-                false => exchange::role(kind, payload, false),
+            let role = if packet.is_text() {
+                Role::Answers(0, Says::Served)
+            } else {
+                exchange::role(kind, payload, false)
             };
             if let Role::Answers(id, says) = role
                 && self.answer(&(kind, to, server, id), packet, says)

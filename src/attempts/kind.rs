@@ -154,17 +154,21 @@ pub static KINDS: [Row; 28] = [
         answers: true,
         watch_ns: 5 * SECOND,
     },
-    Row {
-        kind: Kind::Udp,
-        id: "udp",
-        name: "UDP service",
-        transport: UDP,
-        ports: &[],
-        first: First::Unknown,
-        answers: false,
-        watch_ns: 5 * SECOND,
-    },
+    OTHER,
 ];
+
+/// What no other row names.
+static OTHER_ROW: Row = OTHER;
+const OTHER: Row = Row {
+    kind: Kind::Udp,
+    id: "udp",
+    name: "UDP service",
+    transport: UDP,
+    ports: &[],
+    first: First::Unknown,
+    answers: false,
+    watch_ns: 5 * SECOND,
+};
 
 /// Further names of TLS by port: what it carries there.
 const OVER_TLS: [(u16, &str); 6] = [
@@ -179,9 +183,7 @@ const OVER_TLS: [(u16, &str); 6] = [
 impl Kind {
     /// Its row.
     pub fn row(self) -> &'static Row {
-        let other = KINDS.len() - 1;
-        let at = KINDS.iter().position(|row| row.kind == self).unwrap_or(other);
-        &KINDS[at.min(other)]
+        KINDS.iter().find(|row| row.kind == self).unwrap_or(&OTHER_ROW)
     }
 
     /// Its id in tables and filters.

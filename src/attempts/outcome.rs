@@ -138,6 +138,7 @@ impl Outcome {
     }
 
     /// The same without how long and how much.
+    #[must_use]
     pub fn plain(self) -> Self {
         match self {
             Self::Stalled { by_client, .. } => Self::Stalled { by_client, lasted_ns: 0 },

@@ -189,7 +189,8 @@ pub fn asked(payload: &[u8]) -> Option<Asked> {
         0 => asked.name = data.get(5..).map(|name| String::from_utf8_lossy(name).into_owned()),
         43 => {
             let offered = data.get(1..).unwrap_or_default().chunks_exact(2);
-            let offered = offered.map(|two| u16::from_be_bytes([two[0], two[1]]));
+            let offered =
+                offered.filter_map(|two| two.first_chunk::<2>().map(|two| u16::from_be_bytes(*two)));
             // Values that grease (RFC 8701) are no versions.
             asked.version = offered.filter(|one| version_name(*one).is_some()).max().unwrap_or(asked.version);
         }

@@ -236,9 +236,7 @@ impl<'a> Judge<'a> {
         } else if let Some(told) = error {
             let (v6, kind, code) = told.icmp;
             (Outcome::RefusedByIcmp(v6, kind, code), Some(told.seen))
-        } else if own.from_client.first.is_some() && !own.hears_server() {
-            (Outcome::OneDirection, None)
-        } else if !self.sees_silence(own.client.0) {
+        } else if own.from_client.first.is_some() && !own.hears_server() || !self.sees_silence(own.client.0) {
             (Outcome::OneDirection, None)
         } else if own.tries > 1 || watch_ns >= SYN_WATCH_NS {
             (Outcome::NoReply, None)
@@ -258,7 +256,7 @@ impl<'a> Judge<'a> {
     /// What a connection came to that was accepted, or whose beginning was not captured.
     fn carried(&self, own: &Connection, talk: &Talk, attempt: Attempt) -> Attempt {
         let handshake = talk.handshake.and_then(|at| self.input.attempts.handshakes.get(at as usize));
-        let done = |outcome, decided| Attempt { outcome, decided, ..attempt };
+        let done = |outcome, decided| Attempt { decided, outcome, ..attempt };
         let attempt = match handshake.and_then(|own| own.hello) {
             Some(hello) => Attempt { asks: hello.packet, ..attempt },
             None => talk.request.first.map_or(attempt, |asked| Attempt { asks: asked.packet, ..attempt }),
@@ -268,7 +266,7 @@ impl<'a> Judge<'a> {
             return done(Outcome::OneDirection, None);
         }
         if let Some(handshake) = handshake
-            && let Some((outcome, seen)) = self.handshake(own, talk, handshake)
+            && let Some((outcome, seen)) = Self::handshake(own, talk, handshake)
         {
             return done(outcome, Some(seen));
         }
@@ -300,7 +298,7 @@ impl<'a> Judge<'a> {
     }
 
     /// A TLS handshake that came to nothing.
-    fn handshake(&self, own: &Connection, talk: &Talk, shown: &Handshake) -> Option<(Outcome, Seen)> {
+    fn handshake(own: &Connection, talk: &Talk, shown: &Handshake) -> Option<(Outcome, Seen)> {
         if let Some((number, by_client, seen)) = shown.alert.filter(|_| !shown.is_served) {
             return Some((Outcome::Alert { number, by_client }, seen));
         }
@@ -369,7 +367,7 @@ impl<'a> Judge<'a> {
         if let Some(server) = server {
             let soon = server.time_ns - last.time_ns <= SOON_NS;
             if own.from_server.reset.is_some_and(|reset| reset.packet == server.packet) {
-                return Some((self.reset(talk), server));
+                return Some((Self::reset(talk), server));
             }
             return soon.then_some((Outcome::Closed, server));
         }
@@ -381,7 +379,7 @@ impl<'a> Judge<'a> {
     }
 
     /// Who reset a connection: a device nearer by leaves other hops in its packets.
-    fn reset(&self, talk: &Talk) -> Outcome {
+    fn reset(talk: &Talk) -> Outcome {
         let differs = talk.reset_ttl > 0 && talk.answer.ttl > 0 && talk.reset_ttl != talk.answer.ttl;
         if differs { Outcome::ResetByDevice } else { Outcome::Reset }
     }
@@ -448,7 +446,7 @@ impl<'a> Judge<'a> {
                 && own.from_client.finished.is_none()
                 && reset.time_ns - answered.time_ns <= SOON_NS;
         (open && reset.packet > asked.packet && own.from_client.reset.is_none()).then(|| {
-            let outcome = match self.reset(talk) {
+            let outcome = match Self::reset(talk) {
                 Outcome::ResetByDevice => Outcome::ResetByDevice,
                 _ => Outcome::ResetMidway,
             };
@@ -465,7 +463,7 @@ impl<'a> Judge<'a> {
         request: &Request,
         is_last: bool,
     ) -> Attempt {
-        let done = |outcome, decided| Attempt { outcome, decided, ..attempt };
+        let done = |outcome, decided| Attempt { decided, outcome, ..attempt };
         let given_up = [own.from_client.reset, own.from_client.finished]
             .into_iter()
             .flatten()
@@ -522,7 +520,7 @@ impl<'a> Judge<'a> {
             }
             (Some(client), _) => done(Outcome::Undetermined, Some(client)),
             (None, Some(server)) if reset.is_some_and(|reset| reset.packet == server.packet) => {
-                done(self.reset(talk), Some(server))
+                done(Self::reset(talk), Some(server))
             }
             (None, Some(server)) => done(Outcome::Closed, Some(server)),
             (None, None) => match self.halted(own, talk) {
@@ -604,8 +602,8 @@ impl<'a> Judge<'a> {
         };
         // Of protocols that nobody answers only what is refused tells something.
         (outcome != Outcome::OneDirection || own.kind.answers()).then_some(Attempt {
-            outcome,
             decided,
+            outcome,
             ..attempt
         })
     }

@@ -272,7 +272,9 @@ fn assess_scene(scene: &Scene<'_, '_>, changes: &[Change]) -> Assessment {
     };
     if trouble.is_some() {
         // The catalogue names causes as they are for DNS.
-        hypotheses.iter_mut().for_each(|own| own.title = catalogue::service_title(own.cause));
+        for own in &mut hypotheses {
+            own.title = catalogue::service_title(own.cause);
+        }
     }
     let mut assessment = Assessment { problem: scene.problem, hypotheses, ..Assessment::default() };
     assessment.severity = match (trouble, scene.problem) {

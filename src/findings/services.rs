@@ -1,5 +1,7 @@
 //! Rule `service-failures`: services beside DNS that were reached and then failed.
 
+use std::fmt::Write as _;
+
 use super::facts::Facts;
 use super::facts::troubles::{Sort, Trouble};
 use super::{Count, Finding, Rule, rules, service_words as words};
@@ -32,17 +34,19 @@ pub(super) fn finding(facts: &Facts<'_>, id: &'static str, trouble: &Trouble) ->
     let mut statement = words::statement(facts, trouble);
     let rescued: u32 = trouble.hit().map(|client| client.rescued).sum();
     if rescued > 0 {
-        statement.push_str(&format!(
+        let _ = write!(
+            statement,
             "; {} then served in another way",
             rules::counted(rescued as usize, "of them was", "of them were")
-        ));
+        );
     }
     let spared = trouble.spared().count();
     if spared > 0 {
-        statement.push_str(&format!(
+        let _ = write!(
+            statement,
             "; meanwhile {} served",
             rules::counted(spared, "other client was", "other clients were")
-        ));
+        );
     }
     if trouble.in_use {
         statement.push_str("; another connection carried data both ways meanwhile: the service works");

@@ -473,7 +473,7 @@ fn severity(facts: &Facts<'_>, trouble: &Trouble) -> Severity {
         // One that cannot be had from a service that has no time, or was told to ask less often.
         Sort::Failed(Face::Fails, _) if trouble.kind() == Kind::Ntp => {
             match trouble.outcomes(attempts).first() {
-                Some((Outcome::Kiss(code), _)) if code == b"RATE" => Severity::Info,
+                Some((Outcome::Kiss([b'R', b'A', b'T', b'E']), _)) => Severity::Info,
                 _ => Severity::Medium,
             }
         }
@@ -482,7 +482,7 @@ fn severity(facts: &Facts<'_>, trouble: &Trouble) -> Severity {
         Sort::Failed(Face::Tls, 0) => Severity::Medium,
         _ if share >= SHARE_HIGH && stranded => Severity::High,
         _ if share >= SHARE_MEDIUM => Severity::Medium,
-        _ => Severity::Low,
+        Sort::Failed(..) => Severity::Low,
     }
 }
 

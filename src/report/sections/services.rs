@@ -1,5 +1,7 @@
 //! Failures of services beside DNS: what failed, from when to when, for whom, who was not affected, what that meant.
 
+use std::fmt::Write as _;
+
 use super::super::words;
 use super::super::{Block, Voice};
 use super::problem::sentence;
@@ -36,9 +38,8 @@ pub fn summary(b: &Builder<'_>, suffix: &str, assessment: &Assessment, trouble: 
     }
     let (text, frames) = when(b, trouble);
     blocks.push(b.claim(&format!("summary.when{suffix}"), Voice::Observed, text, &frames));
-    if let Some((text, frames)) = who(b, trouble) {
-        blocks.push(b.claim(&format!("summary.then{suffix}"), Voice::Observed, text, &frames));
-    }
+    let (text, frames) = who(b, trouble);
+    blocks.push(b.claim(&format!("summary.then{suffix}"), Voice::Observed, text, &frames));
     for effect in told(assessment, Topic::Effect) {
         blocks.push(b.claim(
             &format!("summary.effect{suffix}"),
@@ -132,12 +133,12 @@ pub fn when(b: &Builder<'_>, trouble: &Trouble) -> (String, Vec<PacketId>) {
         Some(mark) => format!("the first one after it at {}", moment(b, mark.at_ns)),
         None => format!("none came after it until the {} ends", b.record),
     };
-    text.push_str(&format!(" {}; {after}.", sentence(&before).trim_end_matches('.')));
+    let _ = write!(text, " {}; {after}.", sentence(&before).trim_end_matches('.'));
     (text.trim().to_owned(), frames)
 }
 
 /// Who was rescued, who was not affected, and what parts them.
-fn who(b: &Builder<'_>, trouble: &Trouble) -> Option<(String, Vec<PacketId>)> {
+fn who(b: &Builder<'_>, trouble: &Trouble) -> (String, Vec<PacketId>) {
     let mut said = Vec::new();
     let mut frames: Vec<PacketId> = Vec::new();
     let rescued: Vec<&Client> = trouble.hit().filter(|client| client.rescued > 0).collect();
@@ -189,7 +190,7 @@ fn who(b: &Builder<'_>, trouble: &Trouble) -> Option<(String, Vec<PacketId>)> {
         ));
     }
     frames.extend(trouble.windows.iter().flat_map(|(first, last)| [first.packet, last.packet]));
-    Some((said.join(" "), frames))
+    (said.join(" "), frames)
 }
 
 /// The clients, those that were hit first.

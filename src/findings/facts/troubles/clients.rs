@@ -108,5 +108,5 @@ fn is_instead(names: &Names, own: &Attempt, other: &Attempt) -> bool {
     }
     let same_host = own.service.host == other.service.host;
     let same_port = own.service.port == other.service.port;
-    same_host && same_port || !same_host && same_port && names.are_one(own.service.host, other.service.host)
+    same_port && (same_host || names.are_one(own.service.host, other.service.host))
 }

@@ -94,7 +94,7 @@ fn split(
             own.iter().map(|own| value(facts, own, *property)).collect()
         };
         // Clients that were served at other times show nothing about who may ask.
-        if *property == Property::Client && (failed.len() < 2 || !good.iter().any(|own| meanwhile(&own))) {
+        if *property == Property::Client && (failed.len() < 2 || !good.iter().any(&meanwhile)) {
             return None;
         }
         let failing = values(&failed)?;

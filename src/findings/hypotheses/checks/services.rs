@@ -56,7 +56,7 @@ pub fn list(scene: &Scene<'_, '_>, trouble: &Trouble, leading: &[Cause], out: &m
                 &[(Cause::StateLost, "no entry for the old connection")],
             ));
         }
-        (Sort::Slow, _) | (Sort::Failed(Face::Fails | Face::Mute | Face::Cut | Face::CutByDevice, _), _) => {
+        (Sort::Slow | Sort::Failed(Face::Fails | Face::Mute | Face::Cut | Face::CutByDevice, _), _) => {
             application(scene, trouble, &server, port, out);
         }
         (Sort::Failed(Face::Unreached, _), _) => unreached(scene, trouble, leading, &server, port, out),

@@ -81,7 +81,7 @@ fn endings(scene: &Scene<'_, '_>, trouble: &Trouble, ledger: &mut Ledger) {
             Outcome::RefusedByReset if trouble.resolved.is_some() => &[&row::SYN_RESET_NAMED],
             Outcome::RefusedByReset => &[&row::SYN_RESET],
             Outcome::RefusedByIcmp(v6, kind, code) => {
-                refused(scene, (v6, kind, code), own(), text, ledger);
+                refused(scene, (v6, kind, code), own(), &text, ledger);
                 continue;
             }
             Outcome::NoReply if matches!(trouble.kind(), Kind::Snmp | Kind::Radius) => {
@@ -128,7 +128,7 @@ fn refused<'a>(
     scene: &Scene<'_, '_>,
     (v6, kind, code): (bool, u8, u8),
     own: impl Iterator<Item = &'a Attempt> + Clone,
-    text: String,
+    text: &str,
     ledger: &mut Ledger,
 ) {
     let decided = || own.clone().filter_map(|own| own.decided);
