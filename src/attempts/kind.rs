@@ -159,6 +159,7 @@ pub static KINDS: [Row; 28] = [
 
 /// What no other row names.
 static OTHER_ROW: Row = OTHER;
+/// The row of what no other names.
 const OTHER: Row = Row {
     kind: Kind::Udp,
     id: "udp",

@@ -240,6 +240,11 @@ impl<'i> Facts<'i> {
         self.used.get(&service)?.iter().find(|own| own.is_in_use_during(from_ns, to_ns))
     }
 
+    /// The connections to a service that carried data both ways.
+    pub fn used(&self, service: (Address, u16)) -> &[Tracked] {
+        self.used.get(&service).map(Vec::as_slice).unwrap_or_default()
+    }
+
     /// Whether missing fragments say anything: later ones of some packet were captured, or a receiver missed them. A capture
     /// filter by port cannot match later fragments, which have none (pcap-filter(7)).
     pub fn misses_fragments(&self) -> bool {

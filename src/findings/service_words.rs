@@ -26,17 +26,28 @@ pub fn kind(service: Service, kind: Kind) -> String {
 
 /// The services of a trouble, without their host.
 pub fn services(trouble: &Trouble) -> String {
-    let all: Vec<String> = trouble.services.iter().map(|(service, own)| kind(*service, *own)).collect();
+    let mut all: Vec<String> = Vec::new();
+    for (service, own) in &trouble.services {
+        let name = kind(*service, *own);
+        if !all.contains(&name) {
+            all.push(name);
+        }
+    }
+    list(&all)
+}
+
+/// The hosts of a trouble: its address, or a few of them.
+pub fn hosts(trouble: &Trouble) -> String {
+    let all: Vec<String> = trouble.hosts().iter().map(ToString::to_string).collect();
     list(&all)
 }
 
 /// The services and their host: `web (TCP port 80) of 203.0.113.80`.
 pub fn place(trouble: &Trouble) -> String {
-    let host = trouble.service().host;
     match trouble.kind() {
         Kind::Dhcp => services(trouble),
-        Kind::Echo => host.to_string(),
-        _ => format!("{} of {host}", services(trouble)),
+        Kind::Echo => hosts(trouble),
+        _ => format!("{} of {}", services(trouble), hosts(trouble)),
     }
 }
 
@@ -44,6 +55,10 @@ pub fn place(trouble: &Trouble) -> String {
 pub fn short(trouble: &Trouble) -> String {
     let service = trouble.service();
     let at = service.host.with_port(service.port);
+    let hosts = trouble.hosts();
+    if hosts.len() > 1 {
+        return format!("{} at {}", services(trouble), counted(hosts.len(), "host", "hosts"));
+    }
     match (trouble.kind(), trouble.services.len()) {
         (Kind::Dhcp, _) => services(trouble),
         (Kind::Echo, _) => format!("ping to {}", service.host),

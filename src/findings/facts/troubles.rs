@@ -9,6 +9,8 @@ mod trials;
 
 use std::collections::BTreeMap;
 
+use hashbrown::HashMap;
+
 use super::Facts;
 use crate::attempts::{Attempt, Attempts, Face, Kind, Outcome, Service};
 use crate::decode::Address;
@@ -16,6 +18,7 @@ use crate::findings::Severity;
 use crate::index::PacketId;
 use crate::time::Nanos;
 pub use clients::Client;
+use clients::Served;
 pub use names::Names;
 pub use parts::{Part, Property};
 pub use slow::{is_held, median_ns as slow_median_ns};
@@ -102,6 +105,14 @@ impl Trouble {
         self.services.first().map(|(service, _)| *service).unwrap_or_default()
     }
 
+    /// The hosts of its services, each once.
+    pub fn hosts(&self) -> Vec<Address> {
+        let mut hosts: Vec<Address> = self.services.iter().map(|(service, _)| service.host).collect();
+        hosts.sort_unstable();
+        hosts.dedup();
+        hosts
+    }
+
     /// What it is.
     pub fn kind(&self) -> Kind {
         self.services.first().map_or(Kind::Tcp, |(_, kind)| *kind)
@@ -186,9 +197,10 @@ pub(super) fn find(facts: &Facts<'_>) -> Troubles {
     for own in by_service.values() {
         of_service(facts, own, &mut found);
     }
-    let (told, few) = join(std::mem::take(&mut found.all))
+    let served = Served::of(all);
+    let (told, few) = join(facts, std::mem::take(&mut found.all))
         .into_iter()
-        .map(|trouble| weigh(facts, &found.names, trouble))
+        .map(|trouble| weigh(facts, &served, &found.names, trouble))
         .partition::<Vec<Trouble>, _>(|trouble| is_told(facts, trouble));
     found.few = few.into_iter().flat_map(|trouble| trouble.failed).collect();
     found.few.sort_unstable();
@@ -361,25 +373,43 @@ fn windows(all: &[Attempt], failed: &[u32], good: &[u32]) -> (Vec<(Mark, Mark)>,
     (windows, mixed)
 }
 
-/// Failures of several services of one host at one time that show alike are one (services §4.7).
-fn join(all: Vec<Trouble>) -> Vec<Trouble> {
+/// Failures of several services of one host at one time that show alike are one (services §4.7); so are those of one service at
+/// several hosts for the same clients.
+fn join(facts: &Facts<'_>, all: Vec<Trouble>) -> Vec<Trouble> {
+    let host = |own: &Trouble| (own.service().host, own.service().transport, 0);
+    let kind = |own: &Trouble| (Address::None, own.service().transport, own.service().port);
+    let outcome = |own: &Trouble| own.outcomes(&facts.attempts).first().map(|(outcome, _)| outcome.plain());
+    let joined = join_by(all, &host, &|_, _| true);
+    join_by(joined, &kind, &|known, own| {
+        known.served.is_empty() && own.served.is_empty() && outcome(known) == outcome(own)
+    })
+}
+
+/// Troubles with the same key whose windows overlap.
+fn join_by(
+    all: Vec<Trouble>,
+    key: &dyn Fn(&Trouble) -> (Address, u8, u16),
+    alike: &dyn Fn(&Trouble, &Trouble) -> bool,
+) -> Vec<Trouble> {
     let mut joined: Vec<Trouble> = Vec::new();
+    let mut newest: HashMap<(Address, u8, u16), usize> = HashMap::new();
     for own in all {
-        let is_one = |known: &&mut Trouble| {
+        let fits = matches!(own.sort, Sort::Failed(Face::Unreached, _))
+            && own.service().transport != 1
+            && own.part.is_none();
+        let known = newest.get(&key(&own)).and_then(|at| joined.get_mut(*at)).filter(|known| {
             let (from, to) = own.span_ns();
             let (known_from, known_to) = known.span_ns();
-            own.sort == Sort::Failed(Face::Unreached, 0)
-                && known.sort == own.sort
-                && known.service().host == own.service().host
-                && known.service().transport == own.service().transport
-                && own.service().transport != 1
-                && from <= known_to + ALTERNATE_NS
-                && known_from <= to + ALTERNATE_NS
-                && (known.part.is_none() && own.part.is_none())
-        };
-        match joined.iter_mut().find(is_one) {
-            Some(known) => known.absorb(own),
-            None => joined.push(own),
+            from <= known_to + ALTERNATE_NS && known_from <= to + ALTERNATE_NS && alike(known, &own)
+        });
+        match known {
+            Some(known) if fits => known.absorb(own),
+            _ => {
+                if fits {
+                    newest.insert(key(&own), joined.len());
+                }
+                joined.push(own);
+            }
         }
     }
     joined
@@ -392,8 +422,7 @@ impl Trouble {
         if !lead {
             std::mem::swap(&mut services, &mut self.services);
         }
-        let rest: Vec<_> = self.services.drain(..).filter(|own| !services.contains(own)).collect();
-        services.extend(rest);
+        services.append(&mut self.services);
         self.services = services;
         self.failed.extend(other.failed);
         self.failed.sort_unstable();
@@ -417,11 +446,11 @@ impl Trouble {
 }
 
 /// Fills in who was hit, what it is called, and how grave it is.
-fn weigh(facts: &Facts<'_>, names: &Names, mut trouble: Trouble) -> Trouble {
-    trouble.clients = clients::table(facts, names, &trouble);
+fn weigh(facts: &Facts<'_>, served: &Served<'_>, names: &Names, mut trouble: Trouble) -> Trouble {
+    trouble.clients = clients::table(facts, served, names, &trouble);
     names.tell(facts, &mut trouble);
     trouble.in_use = matches!(trouble.sort, Sort::Failed(Face::Unreached, _)) && is_in_use(facts, &trouble);
-    trouble.severity = severity(facts, &trouble);
+    trouble.severity = severity(facts, served, &trouble);
     trouble
 }
 
@@ -439,7 +468,7 @@ const RESCUE_SLOW_NS: Nanos = 2 * SECOND;
 const STALL_NS: Nanos = 5 * SECOND;
 
 /// How grave a trouble is (services §4.6).
-fn severity(facts: &Facts<'_>, trouble: &Trouble) -> Severity {
+fn severity(facts: &Facts<'_>, served: &Served<'_>, trouble: &Trouble) -> Severity {
     let attempts = &facts.attempts;
     let number = trouble.failed.len();
     let share = number as f64 / trouble.asked.max(1) as f64;
@@ -455,7 +484,7 @@ fn severity(facts: &Facts<'_>, trouble: &Trouble) -> Severity {
         Sort::Slow => slow::severity(trouble, attempts),
         Sort::Failed(Face::Stalled, _) if longest.max().unwrap_or(0) >= STALL_NS => Severity::Medium,
         Sort::Failed(Face::Stalled, _) => Severity::Low,
-        _ if trouble.kind() == Kind::Echo => echo(facts, trouble),
+        _ if trouble.kind() == Kind::Echo => echo(facts, served, trouble),
         // A connection of the same client that carries data both ways meanwhile shows that the service works.
         _ if trouble.in_use => Severity::Low,
         Sort::Failed(Face::Lease, _) if rescued || !is_meant(facts, trouble) => Severity::Info,
@@ -490,9 +519,9 @@ fn severity(facts: &Facts<'_>, trouble: &Trouble) -> Severity {
 fn is_in_use(facts: &Facts<'_>, trouble: &Trouble) -> bool {
     let (from, to) = trouble.span_ns();
     trouble.hit().all(|client| {
-        facts.attempts.connections.iter().any(|own| {
+        let used = trouble.services.iter().flat_map(|(service, _)| facts.used((service.host, service.port)));
+        used.into_iter().any(|own| {
             own.client.0 == client.address
-                && trouble.services.iter().any(|(service, _)| (service.host, service.port) == own.server)
                 && own.is_in_use_during(from, to)
                 && own.from_server.last.is_some_and(|last| last.time_ns >= to)
         })
@@ -512,14 +541,11 @@ fn is_meant(facts: &Facts<'_>, trouble: &Trouble) -> bool {
 const DHCP_V6_PORT: u16 = 547;
 
 /// Pings are a test, no service: of a host that serves otherwise they tell nothing.
-fn echo(facts: &Facts<'_>, trouble: &Trouble) -> Severity {
+fn echo(facts: &Facts<'_>, served: &Served<'_>, trouble: &Trouble) -> Severity {
     let host = trouble.service().host;
     let (from, to) = trouble.span_ns();
-    let alive = facts.attempts.all.iter().any(|own| {
-        own.service.host == host
-            && own.kind != Kind::Echo
-            && own.outcome.is_served()
-            && own.decided.is_some_and(|seen| (from..=to).contains(&seen.time_ns))
+    let alive = served.of_host(host).iter().any(|own| {
+        own.kind != Kind::Echo && own.decided.is_some_and(|seen| (from..=to).contains(&seen.time_ns))
     });
     let mut asked = facts.servers.iter().filter(|(key, _)| key.0 == host);
     let answers = asked.any(|(_, server)| server.answers_in(from, to).next().is_some());

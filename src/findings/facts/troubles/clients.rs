@@ -1,6 +1,8 @@
 //! Who asked a service that has a trouble: how often each failed, was served, and was served otherwise (services §4.5).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+use hashbrown::HashMap;
 
 use super::{Names, Trouble};
 use crate::attempts::{Attempt, Kind, Outcome, Service};
@@ -35,6 +37,32 @@ pub struct Client {
     pub rescue: Option<PacketId>,
 }
 
+/// The served attempts of a capture by who asked and of what, each in order.
+#[derive(Default)]
+pub struct Served<'a> {
+    by_client: HashMap<Address, Vec<&'a Attempt>>,
+    by_service: HashMap<Service, Vec<&'a Attempt>>,
+    by_host: HashMap<Address, Vec<&'a Attempt>>,
+}
+
+impl<'a> Served<'a> {
+    /// Sorts the attempts out once.
+    pub fn of(all: &'a [Attempt]) -> Self {
+        let mut served = Self::default();
+        for own in all.iter().filter(|own| own.outcome.is_served()) {
+            served.by_client.entry(own.client.0).or_default().push(own);
+            served.by_service.entry(own.service).or_default().push(own);
+            served.by_host.entry(own.service.host).or_default().push(own);
+        }
+        served
+    }
+
+    /// What a host served, in order.
+    pub fn of_host(&self, host: Address) -> &[&'a Attempt] {
+        self.by_host.get(&host).map(Vec::as_slice).unwrap_or_default()
+    }
+}
+
 fn of(clients: &mut BTreeMap<Address, Client>, address: Address) -> Option<&mut Client> {
     if clients.len() >= CLIENTS_MAX && !clients.contains_key(&address) {
         return None;
@@ -45,20 +73,11 @@ fn of(clients: &mut BTreeMap<Address, Client>, address: Address) -> Option<&mut 
 }
 
 /// The table of a trouble, those that were hit first.
-pub fn table(facts: &Facts<'_>, names: &Names, trouble: &Trouble) -> Vec<Client> {
+pub fn table(facts: &Facts<'_>, served: &Served<'_>, names: &Names, trouble: &Trouble) -> Vec<Client> {
     let mut clients: BTreeMap<Address, Client> = BTreeMap::new();
-    let all = &facts.attempts.all;
-    let mut by_client: BTreeMap<Address, Vec<&Attempt>> = BTreeMap::new();
+    let by_client: BTreeSet<Address> = trouble.attempts(&facts.attempts).map(|own| own.client.0).collect();
     for own in trouble.attempts(&facts.attempts) {
-        by_client.entry(own.client.0).or_default();
-    }
-    for own in all.iter().filter(|own| own.outcome.is_served()) {
-        if let Some(list) = by_client.get_mut(&own.client.0) {
-            list.push(own);
-        }
-    }
-    for own in trouble.attempts(&facts.attempts) {
-        let served = by_client.get(&own.client.0).map(Vec::as_slice).unwrap_or_default();
+        let served = served.by_client.get(&own.client.0).map(Vec::as_slice).unwrap_or_default();
         let Some(client) = of(&mut clients, own.client.0) else { continue };
         client.failed += 1;
         let from = served.partition_point(|other| other.first.packet < own.first.packet);
@@ -77,16 +96,14 @@ pub fn table(facts: &Facts<'_>, names: &Names, trouble: &Trouble) -> Vec<Client>
     let (from, to) = trouble.span_ns();
     let good: Vec<&Attempt> = match &trouble.part {
         // What parts clients is told of those that were served meanwhile.
-        Some(_) => all
-            .iter()
-            .filter(|own| {
-                own.outcome.is_served() && trouble.services.iter().any(|(service, _)| *service == own.service)
-            })
-            .collect(),
+        Some(_) => {
+            let own = trouble.services.iter().filter_map(|(service, _)| served.by_service.get(service));
+            own.flatten().copied().collect()
+        }
         None => trouble.good(&facts.attempts).collect(),
     };
     for own in good.into_iter().filter(|own| (from..=to).contains(&own.first.time_ns)) {
-        let is_hit = by_client.contains_key(&own.client.0);
+        let is_hit = by_client.contains(&own.client.0);
         let counts = !is_hit || trouble.part.as_ref().is_none();
         if let Some(client) = of(&mut clients, own.client.0).filter(|_| counts) {
             client.served += 1;

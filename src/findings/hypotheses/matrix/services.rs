@@ -91,6 +91,11 @@ matrix! {
         for "the service works for others at the same time",
         against "the service works for others at the same time",
         [H1 -10, H2 10, H5 2, H6 -20, H24 2, H25 10, H26 5, H27 5, H29 -5, H33 -20, H39 5, H40 10, H43 10], excludes [H4];
+    /// The same service of several hosts failed alike.
+    SEVERAL_HOSTS: 168 OtherTraffic, "hypotheses §2 H5, H8",
+        for "what several hosts have in common is the way to them, or a rule on it",
+        against "several hosts that fail at the same time for reasons of their own are rarer than one reason on the way",
+        [H5 5, H8 10, H1 -10, H2 -10, H3 2, H4 -5, H6 -10];
     /// Other clients were served meanwhile.
     OTHER_CLIENTS_SERVED: 154 OtherTraffic, "services §5.3",
         for "the service works for others at the same time: what decides is who asks, or by which way",

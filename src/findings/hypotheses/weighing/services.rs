@@ -32,6 +32,11 @@ pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     endings(scene, trouble, ledger);
     served(scene, trouble, ledger);
     host(scene, trouble, ledger);
+    let hosts = trouble.hosts().len();
+    if hosts > 1 {
+        let text = format!("{} of {hosts} hosts failed alike at that time.", words::services(trouble));
+        ledger.see(&row::SEVERAL_HOSTS, text, frames(trouble.attempts(&scene.facts.attempts)));
+    }
     owners(scene, ledger);
     if let Some((name, packet)) = &trouble.resolved {
         let text = format!("{} had been resolved to {} before.", rules::plain_name(name), scene.server);

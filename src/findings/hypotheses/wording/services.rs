@@ -154,7 +154,10 @@ fn shows(
     frames: &[PacketId],
 ) -> Vec<Said> {
     let leading: Vec<Cause> = assessment.leading().iter().map(|own| own.cause).collect();
-    let server = scene.server;
+    let server = match trouble.hosts().len() {
+        0 | 1 => scene.server.to_string(),
+        _ => words::hosts(trouble),
+    };
     let client = match scene.clients.as_slice() {
         [one] => one.to_string(),
         _ => "the clients".to_owned(),
@@ -174,7 +177,7 @@ fn shows(
                 "The connection opens, but large packets of one side do not arrive; small ones do. A link with a smaller size whose \
                  ICMP message is lost, and a filter on large packets, look the same to {client}."
             ),
-            Cause::TlsRefused => tls(trouble, scene, server),
+            Cause::TlsRefused => tls(trouble, scene, scene.server),
             Cause::ApplicationError if gateway(trouble, scene) => format!(
                 "{server} is a gateway and says that what stands behind it failed or was too slow; the network to it did its part."
             ),
