@@ -189,6 +189,10 @@ pub struct Metadata {
     pub written_by: Vec<String>,
     /// Whether times carry a date; a transcript without dates counts from midnight.
     pub has_date: bool,
+    /// Whether times count from a moment that is not told: seconds since the first packet, or since the one before.
+    pub counts_from_start: bool,
+    /// Whether dates and times stand in a zone that is not told.
+    pub is_local: bool,
     /// Whether any packet has a time; simple packet blocks and `tcpdump -t` record none.
     pub has_times: bool,
 }
@@ -217,6 +221,8 @@ impl Metadata {
             names: Vec::new(),
             written_by: Vec::new(),
             has_date: true,
+            counts_from_start: false,
+            is_local: false,
             has_times: true,
         }
     }

@@ -2,6 +2,43 @@
 
 use chrono::{DateTime, Datelike, Timelike, Utc};
 
+/// What the times of a capture count from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Basis {
+    /// A moment that is not told: logs print seconds since their first packet, or since the packet before.
+    Start,
+    /// A midnight nobody knows the date of.
+    Midnight,
+    /// A date and a time of day in a zone that is not told.
+    Local,
+    /// 1970 in UTC.
+    #[default]
+    Utc,
+}
+
+impl Basis {
+    /// All digits, without the date: `13:24:32.192571`, `55.310007 s`.
+    pub fn moment(self, time_ns: Nanos) -> String {
+        if self == Self::Start { format!("{} s", seconds(time_ns)) } else { time_of_day(time_ns) }
+    }
+
+    /// To the millisecond: `13:24:32.192`, `55.310 s`.
+    pub fn fine(self, time_ns: Nanos) -> String {
+        if self == Self::Start {
+            let text = seconds(time_ns);
+            let end = text.find('.').map_or(text.len(), |point| (point + 4).min(text.len()));
+            return format!("{} s", text.get(..end).unwrap_or(&text));
+        }
+        let text = time_of_day(time_ns);
+        text.get(..12).map_or(text.clone(), str::to_owned)
+    }
+
+    /// To the second: `13:24:32`; to the millisecond where seconds are counted: `55.310 s`.
+    pub fn clock(self, time_ns: Nanos) -> String {
+        if self == Self::Start { self.fine(time_ns) } else { clock(time_ns) }
+    }
+}
+
 /// Nanoseconds since 1970-01-01 00:00:00 UTC (transcripts: since midnight).
 pub type Nanos = i64;
 

@@ -78,7 +78,7 @@ pub(super) struct Prepared {
     /// How many there are.
     pub packets: u64,
     /// What could not be read, in words.
-    pub unread: Option<String>,
+    pub unread: Vec<String>,
 }
 
 /// Finds the packets of a whole text.
@@ -98,16 +98,37 @@ pub(super) fn prepare(bytes: &[u8]) -> Prepared {
         let used = joiner.run(&lines, rest.is_empty(), &mut |packet| prepared.push(&packet));
         lines.drain(..used.min(lines.len()));
     }
-    if let Some(unread) = joiner.map(|joiner| joiner.unread).filter(|unread| unread.count > 0) {
-        let (count, first) = (thousands(unread.count), crate::text::escape(&unread.first));
-        let lines = if unread.count == 1 {
-            "line looks like a packet and was"
-        } else {
-            "lines look like packets and were"
-        };
-        prepared.unread = Some(format!("{count} {lines} not read, first “{first}”"));
+    if let Some(joiner) = joiner {
+        let unread = &joiner.unread;
+        prepared.unread.extend(not_read(
+            unread.count,
+            &unread.first,
+            "looks like a packet and was",
+            "look like packets and were",
+        ));
+        prepared.unread.extend(other_protocol(joiner.other.count, &joiner.other.first));
     }
     prepared
+}
+
+/// What is said of lines that were not read, by number.
+fn not_read(count: u64, first: &str, one: &str, many: &str) -> Option<String> {
+    let (number, first) = (thousands(count), crate::text::escape(first));
+    match count {
+        0 => None,
+        1 => Some(format!("{number} line {one} not read: “{first}”")),
+        _ => Some(format!("{number} lines {many} not read, first “{first}”")),
+    }
+}
+
+/// What is said of packets that are neither IP nor ARP, by number.
+pub(super) fn other_protocol(count: u64, first: &str) -> Option<String> {
+    not_read(
+        count,
+        first,
+        "has the time of a packet, neither IP nor ARP behind it, and was",
+        "have the time of a packet, neither IP nor ARP behind it, and were",
+    )
 }
 
 /// The next lines of a text, at a line's end.
@@ -127,6 +148,8 @@ impl Prepared {
             Stamp::None => (0u16, 0),
             Stamp::Clock(time) => (1, time),
             Stamp::Date(time) => (2, time),
+            Stamp::Local(time) => (3, time),
+            Stamp::Seconds(time) => (4, time),
         };
         self.bytes.extend((packet.bytes.len() as u32).to_le_bytes());
         self.bytes.extend((packet.original as u32).to_le_bytes());
@@ -154,6 +177,8 @@ impl Header {
         let stamp = match field(10, 11)? {
             [1] => Stamp::Clock(time),
             [2] => Stamp::Date(time),
+            [3] => Stamp::Local(time),
+            [4] => Stamp::Seconds(time),
             _ => Stamp::None,
         };
         Some(Self {
@@ -177,7 +202,7 @@ impl Pasted {
     pub fn new(prepared: &Prepared) -> Self {
         let mut metadata = Metadata::new(Format::Transcript);
         metadata.interfaces.push(Interface::new(LinkType::TRANSCRIPT, 0, "as printed"));
-        if let Some(reason) = prepared.unread.clone() {
+        for reason in prepared.unread.iter().cloned() {
             metadata.push_damage(Damage {
                 offset: 0,
                 skipped: 0,

@@ -33,11 +33,20 @@ pub(super) struct Packet<'a> {
     pub original: usize,
 }
 
-/// Lines that look like packets and could not be read.
+/// Lines of one kind that look like packets and could not be read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Unread {
     pub count: u64,
     pub first: String,
+}
+
+impl Unread {
+    fn add(&mut self, line: &str) {
+        self.count += 1;
+        if self.first.is_empty() {
+            self.first = line.trim().chars().take(160).collect();
+        }
+    }
 }
 
 /// How the packets of the text are told from what surrounds them.
@@ -66,6 +75,8 @@ pub(super) struct Joiner {
     /// The prefix of the last packet, its numbers as zeros.
     last: String,
     pub unread: Unread,
+    /// Lines of packets that are neither IP nor ARP.
+    pub other: Unread,
     /// Quotations left out.
     pub quoted: u64,
 }
@@ -81,6 +92,7 @@ impl Joiner {
             run: 0,
             last: String::new(),
             unread: Unread::default(),
+            other: Unread::default(),
             quoted: 0,
         };
         let is_stamped = (0..lines.len()).any(|at| joiner.stamped(lines, at, 0).is_some());
@@ -90,6 +102,10 @@ impl Joiner {
                 let found = find::prefixed(line).map(|(start, _)| start).or_else(|| find::header(line));
                 let Some(start) = found else { continue };
                 let shape = prefix::shape(line.get(..start).unwrap_or(""));
+                // `<time> IP <src> > <dst>` describes packets.
+                if has_placeholder(&shape) {
+                    continue;
+                }
                 if !once.insert(shape.clone()) {
                     joiner.prefixes.insert(shape);
                 }
@@ -322,7 +338,7 @@ impl Joiner {
             packet.text.trim_end_matches(|c: char| c.is_whitespace() || "*`_|\\<\"',;".contains(c)),
         );
         let Some(found) = head(text.as_bytes()) else {
-            self.not_read(&packet.text);
+            self.unread.add(&packet.text);
             return;
         };
         if self.is_quotation(&text, found.stamp) {
@@ -399,17 +415,24 @@ impl Joiner {
                     original: text.len(),
                 }),
             }
-        } else if find::looks_like_one(line) {
-            self.not_read(line);
+        } else if find::looks_like_one(line) || (is_untimed(self.kind) && find::begins_like_one(line)) {
+            self.unread.add(line);
+        } else if self.kind == Kind::Stamped && find::is_of_other_protocol(line, &self.last) {
+            self.other.add(line);
         }
     }
+}
 
-    fn not_read(&mut self, line: &str) {
-        self.unread.count += 1;
-        if self.unread.first.is_empty() {
-            self.unread.first = line.trim().chars().take(160).collect();
-        }
-    }
+/// Whether a word stands in angle brackets in place of another: `<time>`.
+fn has_placeholder(prefix: &str) -> bool {
+    prefix.split_once('<').and_then(|(_, rest)| rest.split_once('>')).is_some_and(|(word, _)| {
+        !word.is_empty()
+            && word.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'_' || byte == b'-')
+    })
+}
+
+fn is_untimed(kind: Kind) -> bool {
+    matches!(kind, Kind::Unstamped { .. })
 }
 
 /// A packet whose lines are being gathered.

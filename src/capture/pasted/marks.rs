@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::capture::transcript::list;
+
 /// An escape of an escape of an escape is as deep as quotation goes.
 const ENTITY_ROUNDS_MAX: usize = 4;
 /// The longest character reference that is looked for, with `&` and `;`.
@@ -135,7 +137,8 @@ fn strings(line: &str) -> Option<Vec<String>> {
         || start.starts_with('"')
         || start.starts_with("[{");
     let has_escapes = ["\\n", "\\u00", "\\t", "\\\"", "\\x3e"].iter().any(|escape| line.contains(escape));
-    if !is_json && !has_escapes {
+    // A row of a table in quotation marks is one line.
+    if !is_json && !has_escapes || start.starts_with('"') && list::row(line).is_some() {
         return None;
     }
     if !is_json || !line.contains("\":") && !line.contains("\",") {

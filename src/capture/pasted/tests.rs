@@ -188,7 +188,7 @@ fn what_looks_like_a_packet_and_is_not_read_is_counted_with_the_first() {
     let prepared = prepare(b"10:00:00.000001 IP a, b > c\n10:00:00.000002 IP a, b > c\n");
     assert_eq!(prepared.packets, 0);
     assert!(
-        prepared.unread.is_some_and(
+        prepared.unread.first().is_some_and(
             |unread| unread.starts_with("2 lines look like packets") && unread.contains("000001")
         )
     );

@@ -4,7 +4,6 @@ use crate::settings::Settings;
 use std::io::Write as _;
 use std::net::Ipv4Addr;
 
-use crate::capture::transcript::Network;
 use crate::cli::load::Loaded;
 use crate::decode::{Address, Decoded, Quote, Transport, dns, transcript};
 use crate::index::segment::flags;
@@ -62,8 +61,10 @@ pub(super) fn write(loaded: &Loaded, packet: &Packet<'_>, out: &mut Vec<u8>) {
 }
 
 fn endpoints(packet: &Packet<'_>, decoded: &Decoded<'_>, out: &mut Vec<u8>) {
-    let printed = || packet.printed().is_some_and(|line| line.head.network != Network::Arp);
-    if !decoded.is_ip() && !printed() {
+    if let Some(line) = packet.printed() {
+        return printed_endpoints(&line, out);
+    }
+    if !decoded.is_ip() {
         return;
     }
     // The ports of a fragmented packet are told where it is complete. A printed line may lack a port.
@@ -82,6 +83,17 @@ fn endpoints(packet: &Packet<'_>, decoded: &Decoded<'_>, out: &mut Vec<u8>) {
         if address.is_host() {
             out.extend_from_slice(key);
             endpoint(address, port, out);
+        }
+    }
+}
+
+/// Hosts and ports as far as the line names them.
+fn printed_endpoints(line: &transcript::Line<'_>, out: &mut Vec<u8>) {
+    let has_ports = matches!(line.transport, Transport::Udp { .. } | Transport::Tcp { .. });
+    for (key, host) in [(&b",\"source\":"[..], line.source), (&b",\"destination\":"[..], line.destination)] {
+        if let Some(host) = host.filter(|host| host.address.is_host()) {
+            out.extend_from_slice(key);
+            endpoint(host.address, host.port.filter(|_| has_ports), out);
         }
     }
 }

@@ -78,6 +78,8 @@ pub(super) fn read(mut words: Words<'_>) -> Option<Dns<'_>> {
     let first = words.next()?;
     let digits = first.text.bytes().take_while(u8::is_ascii_digit).count();
     let (id, marks) = first.text.split_at_checked(digits)?;
+    // `37247+[|domain]`: cut before the question. Of a response the counts would be printed.
+    let (marks, is_cut) = marks.split_once("[|").map_or((marks, false), |(marks, _)| (marks, true));
     let mut dns = Dns {
         header: dns::Header { id: id.parse().ok()?, ..dns::Header::default() },
         name: None,
@@ -92,7 +94,7 @@ pub(super) fn read(mut words: Words<'_>) -> Option<Dns<'_>> {
     let mut seen = Marks::default();
     seen.read(marks, &mut dns.header)?;
     let mut answered = false;
-    let mut limit = WORDS_MAX;
+    let mut limit = if is_cut { 0 } else { WORDS_MAX };
     while let Some(word) = words.next().filter(|_| limit > 0) {
         limit -= 1;
         if let Some(length) = printed_length(word.text) {
@@ -117,7 +119,11 @@ pub(super) fn read(mut words: Words<'_>) -> Option<Dns<'_>> {
         }
     }
     finish(&mut dns, answered, seen);
-    (answered || dns.name.is_some() || dns.length_bytes.is_some()).then_some(dns)
+    if is_cut {
+        // Whatever was asked, it was a question.
+        dns.header.counts = [1, 0, 0, 0];
+    }
+    (is_cut || answered || dns.name.is_some() || dns.length_bytes.is_some()).then_some(dns)
 }
 
 /// Reads an opcode or response code with the marks behind it: `NXDomain*-`.

@@ -150,8 +150,8 @@ impl OpenItem {
     }
 
     /// When: `13:24:32 – 13:28:50`, or one time.
-    pub fn when(&self) -> String {
-        let (first, last) = (time::clock(self.first_ns), time::clock(self.last_ns));
+    pub fn when(&self, basis: time::Basis) -> String {
+        let (first, last) = (basis.clock(self.first_ns), basis.clock(self.last_ns));
         match self.frames.is_empty() {
             true => String::new(),
             false if first == last => first,

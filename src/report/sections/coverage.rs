@@ -238,7 +238,7 @@ pub fn listed(b: &Builder<'_>) -> Option<Block> {
             standing.to_owned(),
             item.what(),
             thousands(item.count),
-            item.when(),
+            item.when(b.input.index.basis()),
             item.reason().to_owned(),
             item.filter.clone(),
         ];
