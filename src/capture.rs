@@ -156,6 +156,10 @@ impl std::fmt::Display for Damage {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (frame, offset) = (thousands(self.after_frame), thousands(self.offset));
         let damaged = if self.place == Place::Capture && self.skipped > 0 { "damaged " } else { "" };
+        // Of a text it is told by the lines themselves what was not read.
+        if self.place == Place::Capture && self.skipped == 0 && self.after_frame == 0 && self.offset == 0 {
+            return f.write_str(&self.reason);
+        }
         write!(f, "{damaged}after frame {frame}: {} (byte {offset}", self.reason)?;
         match (self.place, self.skipped) {
             // Nothing is lost, or how much is not known.

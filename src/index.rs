@@ -214,6 +214,7 @@ impl Index {
             self.sources.iter().any(|source| is(&source.metadata))
         };
         match () {
+            () if !self.has_times() => crate::time::Basis::Nothing,
             () if any(|metadata| metadata.counts_from_start) => crate::time::Basis::Start,
             () if any(|metadata| !metadata.has_date) => crate::time::Basis::Midnight,
             () if any(|metadata| metadata.is_local) => crate::time::Basis::Local,

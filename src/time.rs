@@ -5,6 +5,8 @@ use chrono::{DateTime, Datelike, Timelike, Utc};
 /// What the times of a capture count from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Basis {
+    /// Nothing: no packet has a time.
+    Nothing,
     /// A moment that is not told: logs print seconds since their first packet, or since the packet before.
     Start,
     /// A midnight nobody knows the date of.
@@ -19,11 +21,18 @@ pub enum Basis {
 impl Basis {
     /// All digits, without the date: `13:24:32.192571`, `55.310007 s`.
     pub fn moment(self, time_ns: Nanos) -> String {
-        if self == Self::Start { format!("{} s", seconds(time_ns)) } else { time_of_day(time_ns) }
+        match self {
+            Self::Nothing => "–".to_owned(),
+            Self::Start => format!("{} s", seconds(time_ns)),
+            _ => time_of_day(time_ns),
+        }
     }
 
     /// To the millisecond: `13:24:32.192`, `55.310 s`.
     pub fn fine(self, time_ns: Nanos) -> String {
+        if self == Self::Nothing {
+            return self.moment(time_ns);
+        }
         if self == Self::Start {
             let text = seconds(time_ns);
             let end = text.find('.').map_or(text.len(), |point| (point + 4).min(text.len()));
@@ -35,7 +44,7 @@ impl Basis {
 
     /// To the second: `13:24:32`; to the millisecond where seconds are counted: `55.310 s`.
     pub fn clock(self, time_ns: Nanos) -> String {
-        if self == Self::Start { self.fine(time_ns) } else { clock(time_ns) }
+        if matches!(self, Self::Start | Self::Nothing) { self.fine(time_ns) } else { clock(time_ns) }
     }
 }
 

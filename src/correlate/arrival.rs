@@ -353,8 +353,7 @@ impl Arrival<'_> {
                     Outcome::Refused
                 }
                 () if answered_ns - asked_ns >= PATIENCE_NS => Outcome::Late,
-                () if transaction.tries > 1 => Outcome::NotReceived,
-                () => return None,
+                () => Outcome::NotReceived,
             };
             Some((id, (outcome, error)))
         };
@@ -406,8 +405,10 @@ impl Arrival<'_> {
         };
         let closed =
             matches!((error.transport(), error.decode().icmp()), (1, Some((3, 3))) | (58, Some((1, 4))));
-        let client = self.messages.index.packet(transaction.first).map(|packet| packet.source_address());
-        closed && answer == counted && client == Some(error.source_address())
+        // Behind a translator the answer went to its address, and it is the one that says so.
+        let receiver = self.messages.index.packet(transaction.answer.unwrap_or(answer));
+        let receiver = receiver.map(|packet| packet.destination_address());
+        closed && answer == counted && receiver == Some(error.source_address())
     }
 
     /// Whether an error says that the answer a question depends on was not delivered. What the client itself says is

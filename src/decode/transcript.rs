@@ -158,6 +158,12 @@ pub fn read<'a>(bytes: &'a [u8], settings: &Settings) -> Option<Line<'a>> {
     let mut packet = datagram(&mut words, line.head.network == Network::Ip6)?;
     // What is judged of a tunnel's packet is the one inside, as in a capture.
     while let Some((inside, network)) = tunnel::inner(words) {
+        if network == Network::Arp {
+            line.outer = line.outer.or(Some((packet.source.address, packet.destination.address)));
+            line.head.network = network;
+            arp(&mut line, inside);
+            return Some(line);
+        }
         let mut inside = inside;
         let Some(inner) = datagram(&mut inside, network == Network::Ip6) else { break };
         line.outer = line.outer.or(Some((packet.source.address, packet.destination.address)));

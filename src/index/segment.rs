@@ -457,6 +457,10 @@ impl<'s> SegmentBuilder<'s> {
             None => decoded.ports().unwrap_or((0, 0)),
         };
         if let Some(line) = &line {
+            if line.dns.is_none() && line.ip.piece.is_none() && protocol == ProtocolId::DNS {
+                // A port says where something went, not what it was: `udp 33`.
+                protocol = ProtocolId::UDP;
+            }
             // Printed lines carry no payload to claim: the ports say which relative of DNS it is.
             let is_whole = line.ip.piece.is_none();
             if is_whole && line.dns.is_some() && matches!(protocol.protocol().name, "tcp" | "udp") {

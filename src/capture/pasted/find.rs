@@ -138,6 +138,13 @@ fn fine_stamp(line: &str) -> Option<usize> {
     (is_near && decimals >= 5).then_some(at)
 }
 
+/// Whether a time to the microsecond stands behind the prefix of a packet: the next one begins, of whatever protocol.
+pub(super) fn is_stamped_line(line: &str, prefix: &str) -> bool {
+    fine_stamp(line)
+        .and_then(|at| line.get(..at))
+        .is_some_and(|own| super::prefix::shape(own) == super::prefix::shape(prefix))
+}
+
 fn is_date(bytes: &[u8], at: usize) -> bool {
     let is = |ahead: usize| matches!(bytes.get(at + ahead), Some(b'-' | b'/'));
     is(4) && is(7)

@@ -44,7 +44,8 @@ fn plain_flag(word: &str) -> Option<u8> {
 
 /// Reads `Flags [S.], seq 1:5, ack 1, win 64240, …`; numbers that are not printed stay 0.
 pub(super) fn read(words: Words<'_>, source_port: u16, destination_port: u16) -> Transport {
-    let (mut flags, mut sequence, mut acknowledgment, mut window) = (0, 0, 0, 0);
+    // A window of 0 means that nothing may be sent: one that is not printed is no such window.
+    let (mut flags, mut sequence, mut acknowledgment, mut window) = (0, 0, 0, u16::MAX);
     let (is_old, is_plain) = (is_old(words), is_plain(words));
     let mut words = words.take(WORDS_MAX);
     if is_old {

@@ -103,7 +103,9 @@ impl SegmentBuilder<'_> {
         let ends = ((from.address, from.port.unwrap_or(0)), (to.address, to.port.unwrap_or(0)));
         let response = message.header.is_response();
         let (client, server) = if response { (ends.1, ends.0) } else { ends };
-        let (qtype, qclass) = (message.qtype.unwrap_or(0), message.qclass.unwrap_or(0));
+        // Of a response without its question the answer tells what was asked for.
+        let qtype = message.qtype.or(message.answer_type).unwrap_or(0);
+        let qclass = message.qclass.unwrap_or(0);
         let mut lower = message.name.map_or(dns::Name::EMPTY, transcript::wire_name);
         lower.make_lowercase();
         let (name, question) = if lower.wire().is_empty() {

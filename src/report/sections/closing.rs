@@ -67,7 +67,7 @@ fn cannot_tell(b: &Builder<'_>) -> Vec<(&'static str, String, Vec<PacketId>)> {
     let mut say =
         |what: &'static str, text: String, frames: &[PacketId]| out.push((what, text, frames.to_vec()));
     let missing = match b.clock.counted {
-        _ if !b.clock.has_times => "The date and the time are not recorded.",
+        crate::time::Basis::Nothing => "The date and the time are not recorded.",
         crate::time::Basis::Start => "The date and the time of day are not recorded.",
         crate::time::Basis::Midnight => "The date and the time zone are not recorded.",
         crate::time::Basis::Local => "The time zone is not recorded.",

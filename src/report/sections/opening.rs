@@ -342,7 +342,7 @@ fn unknown(b: &Builder<'_>) -> Block {
         (Some(_), Some(_)) => {}
     }
     match b.clock.counted {
-        _ if !b.clock.has_times => open.push("the date and the time".to_owned()),
+        time::Basis::Nothing => open.push("the date and the time".to_owned()),
         time::Basis::Start => open.push("the date and the time of day".to_owned()),
         time::Basis::Midnight => open.push("the date and the time zone".to_owned()),
         time::Basis::Local => open.push("the time zone".to_owned()),
