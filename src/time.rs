@@ -57,6 +57,13 @@ pub const EARLIEST_NS: Nanos = -2_000_000_000_000_000_000;
 /// The latest time an index holds (August 2188).
 pub const LATEST_NS: Nanos = 6_900_000_000_000_000_000;
 
+/// The middle of sorted values; of an even number the mean of both in the middle.
+pub fn median(sorted: &[Nanos]) -> Option<Nanos> {
+    let upper = *sorted.get(sorted.len() / 2)?;
+    let lower = *sorted.get((sorted.len() - 1) / 2)?;
+    Some(lower + (upper - lower) / 2)
+}
+
 fn moment(time_ns: Nanos) -> DateTime<Utc> {
     DateTime::from_timestamp_nanos(time_ns)
 }

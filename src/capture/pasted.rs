@@ -9,9 +9,11 @@ mod find;
 mod join;
 mod marks;
 mod prefix;
+mod shipped;
 mod wrap;
 
 use super::transcript::clock::Clock;
+use super::transcript::notes::Notes;
 use super::transcript::{Stamp, stamped_head};
 use super::{Bytes, Damage, Fill, Format, Interface, LinkType, Metadata, Place, Record, Walk};
 use crate::text::thousands;
@@ -79,6 +81,8 @@ pub(super) struct Prepared {
     pub packets: u64,
     /// What could not be read, in words.
     pub unread: Vec<String>,
+    /// What it says of the capture itself.
+    pub notes: Notes,
 }
 
 /// Finds the packets of a whole text.
@@ -107,6 +111,7 @@ pub(super) fn prepare(bytes: &[u8]) -> Prepared {
             "look like packets and were",
         ));
         prepared.unread.extend(other_protocol(joiner.other.count, &joiner.other.first));
+        prepared.notes = joiner.notes;
     }
     prepared
 }
@@ -201,7 +206,9 @@ pub(super) struct Pasted {
 impl Pasted {
     pub fn new(prepared: &Prepared) -> Self {
         let mut metadata = Metadata::new(Format::Transcript);
-        metadata.interfaces.push(Interface::new(LinkType::TRANSCRIPT, 0, "as printed"));
+        let mut interface = Interface::new(LinkType::TRANSCRIPT, 0, "as printed");
+        prepared.notes.tell(&mut interface);
+        metadata.interfaces.push(interface);
         for reason in prepared.unread.iter().cloned() {
             metadata.push_damage(Damage {
                 offset: 0,

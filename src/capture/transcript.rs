@@ -8,12 +8,13 @@ mod body;
 pub(super) mod clock;
 mod head;
 pub mod list;
+pub(super) mod notes;
 mod words;
 
 use super::{Bytes, Damage, Fill, Format, Interface, LinkType, Metadata, Place, Record, Walk};
 use crate::time::Nanos;
 use clock::Clock;
-pub(super) use head::stamped_head;
+pub(super) use head::{moment, stamped_head};
 pub use head::{Head, Link, Network, Stamp, head};
 pub use words::{Word, Words, group, header_group, is_arrow};
 
@@ -230,6 +231,7 @@ pub struct Transcript {
     clock: Clock,
     /// Lines between packets that begin with a time, and the first of them.
     passed: (u64, String),
+    notes: notes::Notes,
     metadata: Metadata,
 }
 
@@ -245,6 +247,7 @@ impl Default for Transcript {
             kind: None,
             clock: Clock::default(),
             passed: (0, String::new()),
+            notes: notes::Notes::default(),
             metadata,
         }
     }
@@ -254,7 +257,11 @@ impl Transcript {
     /// Counts the lines of a stretch without packets that have the time of one: what is neither IP nor ARP is printed so.
     fn pass(&mut self, text: &[u8], end: usize) {
         let stretch = text.get(self.position..end).unwrap_or_default();
-        for line in stretch.split(|byte| *byte == b'\n').filter(|line| head::is_stamped(line)) {
+        for line in stretch.split(|byte| *byte == b'\n') {
+            self.notes.take(line);
+            if !head::is_stamped(line) {
+                continue;
+            }
             self.passed.0 += 1;
             if self.passed.1.is_empty() {
                 let line = String::from_utf8_lossy(line);
@@ -265,6 +272,9 @@ impl Transcript {
 
     /// Says once what was passed.
     fn finish(&mut self) -> Fill {
+        if let Some(interface) = self.metadata.interfaces.first_mut() {
+            self.notes.tell(interface);
+        }
         let (count, first) = std::mem::take(&mut self.passed);
         if let Some(reason) = super::pasted::other_protocol(count, &first) {
             let place = Place::Capture;
@@ -387,14 +397,14 @@ impl Walk for Transcript {
         let end = memchr::memrchr(b'\n', bytes)? + 1;
         let before = (self.position, self.next, self.kind, self.clock);
         let (settled, frames) = (self.settled, self.frames);
-        let passed = std::mem::take(&mut self.passed);
+        let passed = (std::mem::take(&mut self.passed), self.notes.clone());
         let mut records = Vec::new();
         if settled.is_none() {
             self.fill(bytes.get(..end)?.into(), true, 1, &mut records);
         }
         (self.position, self.next, self.kind, self.clock) = before;
         (self.settled, self.frames) = (settled, frames);
-        self.passed = passed;
+        (self.passed, self.notes) = passed;
         records.pop()
     }
 

@@ -305,7 +305,7 @@ impl Arrival<'_> {
     }
 
     /// Answers that the client's own host refused, where nothing else about the name reached it in time: the client had given up, or
-    /// never listened. Who asked once and refuses at once may not have asked at all.
+    /// never listened (truth T13).
     fn refusals(&self, lost: &BTreeMap<TransactionId, Lost>) -> BTreeMap<TransactionId, (Outcome, PacketId)> {
         let mut refused: BTreeMap<TransactionId, PacketId> = BTreeMap::new();
         for row in self.messages.index.icmp_rows().filter(|row| !self.evidence.is_duplicate(row.packet)) {

@@ -8,6 +8,7 @@ mod segment;
 pub mod services;
 mod snoop;
 mod tunnel;
+mod verdict;
 
 use super::dns::{NAME_MAX_BYTES, Name, read_name};
 use super::{Address, Decoded, Fragment, LayerKind, Site, Transport};
@@ -16,6 +17,7 @@ use crate::settings::Settings;
 pub use dns::Dns;
 pub use icmp::{CODE_NOT_PRINTED, Icmp, Quoted};
 use services::port;
+pub use verdict::Verdict;
 
 /// Words of one packet that are looked at.
 const WORDS_MAX: usize = 512;

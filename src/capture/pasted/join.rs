@@ -5,10 +5,11 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher as _, Hash as _, Hasher as _};
 
 use super::dump::{Dump, stated_length};
-use super::find;
+use super::{find, shipped};
 use super::prefix::{self, without, without_frame};
 use super::wrap::{Widths, completes, glue, indentation, is_awaited, is_complete, without_remark};
 use crate::capture::LinkType;
+use crate::capture::transcript::notes::Notes;
 use crate::capture::transcript::{Head, Network, Stamp, Words, head, list};
 
 /// Lines that are looked at below a packet's first.
@@ -79,6 +80,8 @@ pub(super) struct Joiner {
     pub other: Unread,
     /// Quotations left out.
     pub quoted: u64,
+    /// What is said of the capture itself.
+    pub notes: Notes,
 }
 
 impl Joiner {
@@ -94,6 +97,7 @@ impl Joiner {
             unread: Unread::default(),
             other: Unread::default(),
             quoted: 0,
+            notes: Notes::default(),
         };
         let is_stamped = (0..lines.len()).any(|at| joiner.stamped(lines, at, 0).is_some());
         if !is_stamped {
@@ -169,7 +173,8 @@ impl Joiner {
             if !is_end && lines.len() - at < LINES_MAX {
                 return at;
             }
-            let mut gathered = Gathered::new(line, start, found.stamp);
+            let stamp = shipped::dated(line.get(..start).unwrap_or(""), found.stamp);
+            let mut gathered = Gathered::new(line, start, stamp);
             let next = self.gather(&mut gathered, lines, at, start);
             let shape = prefix::shape(&gathered.prefix);
             if shape != self.last {
@@ -281,6 +286,10 @@ impl Joiner {
             if packet.dump.take(rest) || packet.dump.take(line) {
                 continue;
             }
+            // The terminal wrote down that the capture was ended.
+            if rest.trim_start().starts_with("^C") && self.start(lines, next, own).is_none() {
+                return (next, 0);
+            }
             if rest.trim().is_empty() {
                 blank += 1;
                 let following = lines.get(next + 1).map_or("", |line| without(line, &packet.prefix));
@@ -389,6 +398,7 @@ impl Joiner {
     /// A line on which no packet of tcpdump begins.
     fn other(&mut self, lines: &[String], at: usize, give: &mut dyn FnMut(Packet<'_>)) {
         let Some(line) = lines.get(at) else { return };
+        self.notes.take(line.as_bytes());
         if let Some(row) = list::row(line) {
             let mut text = line.trim().to_owned();
             let mut dump = Dump::default();

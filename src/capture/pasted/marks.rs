@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::capture::transcript::list;
+use crate::capture::transcript::{list, moment};
 
 /// An escape of an escape of an escape is as deep as quotation goes.
 const ENTITY_ROUNDS_MAX: usize = 4;
@@ -145,6 +145,7 @@ fn strings(line: &str) -> Option<Vec<String>> {
         return has_escapes.then(|| vec![unescaped(line)]);
     }
     let mut found = Vec::new();
+    let mut written = None;
     let mut rest = line;
     while let Some(open) = rest.find('"') {
         let inner = rest.get(open + 1..).unwrap_or("");
@@ -158,8 +159,15 @@ fn strings(line: &str) -> Option<Vec<String>> {
         // Times, names and keys have no blanks.
         if text.contains(' ') {
             found.push(unescaped(text));
+        } else if text.ends_with('Z') && moment(text).is_some() {
+            written = Some(text);
         }
         rest = close.and_then(|close| inner.get(close + 1..)).unwrap_or("");
+    }
+    // When the line was written tells the date of its packet.
+    if let (Some(written), [only]) = (written, found.as_mut_slice()) {
+        only.insert(0, ' ');
+        only.insert_str(0, written);
     }
     (!found.is_empty()).then_some(found)
 }

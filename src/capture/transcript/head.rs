@@ -187,6 +187,12 @@ fn time_stamp(words: &mut Words<'_>) -> Option<Stamp> {
     Some(if clock.ends_with('Z') { Stamp::Date(at) } else { Stamp::Local(at) })
 }
 
+/// A date with a time of day at the beginning of a text: `2024-05-14T13:24:32.1Z`, `2024-05-14 13:24:32`.
+pub(in crate::capture) fn moment(text: &str) -> Option<Stamp> {
+    date(text)?;
+    time_stamp(&mut Words::new(text.as_bytes(), 0))
+}
+
 /// Seconds since 1970, or since something else where that would be long ago: a sniffer's start, a machine without a clock.
 pub(super) fn seconds(time_ns: Nanos) -> Stamp {
     const LEAST_NS: Nanos = 100_000_000 * SECOND_NS;

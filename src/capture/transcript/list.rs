@@ -33,7 +33,7 @@ pub fn row(text: &str) -> Option<Row<'_>> {
     match line.trim_start().as_bytes().first()? {
         b'"' => separated(&quoted_columns(line)?),
         b'|' => separated(&divided_columns(line, '|')),
-        _ => printed(line).or_else(|| separated(&divided_columns(line, ','))),
+        _ => printed(line).or_else(|| sniffed(line)).or_else(|| separated(&divided_columns(line, ','))),
     }
 }
 
@@ -94,6 +94,60 @@ fn is_snoop(line: &str, mut words: Words<'_>) -> bool {
     let is_call =
         matches!(first.text, "C" | "R") && line.get(first.end..).is_some_and(|rest| !rest.trim().is_empty());
     is_call || (first.text.starts_with("D=") && words.next().is_some_and(|word| word.text.starts_with("S=")))
+}
+
+/// `ether2 1.203 1 <- 02:00:5E:10:00:15 48:8F:5A:00:10:02 192.0.2.10:50112 198.51.100.53:53 (dns) ip:udp 75 0`: how MikroTik's
+/// sniffer lists packets.
+fn sniffed(line: &str) -> Option<Row<'_>> {
+    let mut words = Words::new(line.as_bytes(), 0);
+    let interface = words.next()?;
+    let stamp = stamp(&mut words)?;
+    let is_number = words.next()?.text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_told = interface.text.starts_with(|c: char| c.is_ascii_alphabetic()) && is_number;
+    if !is_told || !matches!(words.next()?.text, "<-" | "->" | ">" | "<") {
+        return None;
+    }
+    let mut ends = [None; 2];
+    for word in words.by_ref().take(COLUMNS_MAX) {
+        if let Some(end) = endpoint(word) {
+            *ends.iter_mut().find(|end| end.is_none())? = Some(end);
+        } else if let Some(carried) = word.text.split_once(':').and_then(|(network, carried)| {
+            matches!(network, "ip" | "ipv6").then_some(carried)
+        }) {
+            let [Some((source, source_port)), Some((destination, destination_port))] = ends else {
+                return None;
+            };
+            let protocol = match carried {
+                "udp" => "UDP",
+                "tcp" => "TCP",
+                "icmp" => "ICMP",
+                "icmpv6" | "ipv6-icmp" => "ICMPv6",
+                other => other,
+            };
+            return Some(Row {
+                stamp,
+                source,
+                destination,
+                ports: source_port.zip(destination_port),
+                protocol,
+                length: words.next().and_then(|word| word.text.parse().ok()),
+                info: word.start,
+            });
+        }
+    }
+    None
+}
+
+/// An address with the port behind its colon, where it has one.
+fn endpoint(word: Word<'_>) -> Option<(Word<'_>, Option<u16>)> {
+    if word.text.parse::<std::net::IpAddr>().is_ok() {
+        return Some((word, None));
+    }
+    let (address, number) = word.text.rsplit_once(':')?;
+    let bare = address.strip_prefix('[').and_then(|address| address.strip_suffix(']')).unwrap_or(address);
+    bare.parse::<std::net::IpAddr>().ok()?;
+    let start = word.start + address.find(bare)?;
+    Some((Word { text: bare, start, end: start + bare.len() }, Some(number.parse().ok()?)))
 }
 
 /// The columns of a row, as many as there are.

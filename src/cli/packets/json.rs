@@ -189,6 +189,10 @@ fn further_messages(packet: &Packet<'_>, out: &mut Vec<u8>) {
 }
 
 fn dns_object(message: &dns::Message<'_>, out: &mut Vec<u8>) {
+    message_object(message, true, out);
+}
+
+fn message_object(message: &dns::Message<'_>, tells_recursion: bool, out: &mut Vec<u8>) {
     let header = message.header;
     out.extend_from_slice(b"{\"id\":");
     number(out, u64::from(header.id));
@@ -208,7 +212,11 @@ fn dns_object(message: &dns::Message<'_>, out: &mut Vec<u8>) {
         out.extend_from_slice(b"null");
     }
     out.extend_from_slice(b",\"recursion_desired\":");
-    boolean(out, header.recursion_desired());
+    if tells_recursion {
+        boolean(out, header.recursion_desired());
+    } else {
+        out.extend_from_slice(b"null");
+    }
     out.extend_from_slice(b",\"truncated\":");
     boolean(out, header.is_truncated());
     question(message, out);
@@ -288,7 +296,7 @@ fn quoted_message<'a>(inner: &Decoded<'a>, settings: &Settings) -> Option<dns::M
 fn printed(line: &transcript::Line<'_>, out: &mut Vec<u8>) {
     if let Some(message) = line.dns {
         out.extend_from_slice(b",\"dns\":");
-        dns_object(&stated(&message), out);
+        message_object(&stated(&message), message.tells_recursion, out);
     }
     let Some(icmp) = line.icmp else { return };
     out.extend_from_slice(b",\"icmp\":{\"type\":");

@@ -20,6 +20,8 @@ pub struct Dns<'a> {
     pub qtype: Option<u16>,
     /// QCLASS, where a question is printed (IN is not printed and implied).
     pub qclass: Option<u16>,
+    /// Whether the text tells if recursion was desired: of a query tcpdump does (`+`), of a response and in lists nothing does.
+    pub tells_recursion: bool,
     /// Type of the first answer that is no alias, as printed: what was asked, where the question is not.
     pub answer_type: Option<u16>,
     /// The message's length in bytes as printed: `(24)`.
@@ -90,6 +92,7 @@ pub(super) fn read(mut words: Words<'_>) -> Option<Dns<'_>> {
         name: None,
         qtype: None,
         qclass: None,
+        tells_recursion: true,
         answer_type: None,
         length_bytes: None,
         start: first.start as u32,
@@ -130,6 +133,7 @@ pub(super) fn read(mut words: Words<'_>) -> Option<Dns<'_>> {
         }
     }
     finish(&mut dns, answered, seen);
+    dns.tells_recursion = !dns.header.is_response();
     if is_cut {
         // Whatever was asked, it was a question.
         dns.header.counts = [1, 0, 0, 0];

@@ -406,6 +406,7 @@ fn message(info: Word<'_>) -> Option<Dns<'_>> {
         name: name.map(|name| if name == "<Root>" { "." } else { name }),
         qtype: qtype.filter(|_| name.is_some()),
         qclass: name.map(|_| 1),
+        tells_recursion: false,
         answer_type: None,
         length_bytes: None,
         start: info.start as u32,

@@ -67,6 +67,7 @@ pub(super) fn message(info: Word<'_>) -> Option<Dns<'_>> {
         name,
         qtype: qtype.filter(|_| name.is_some()),
         qclass: name.map(|_| 1),
+        tells_recursion: false,
         answer_type: None,
         length_bytes: None,
         start: info.start as u32,

@@ -125,7 +125,12 @@ impl SegmentBuilder<'_> {
             qtype,
             qclass,
             kind: DnsKind::of(protocol),
-            length: message.end.saturating_sub(message.start).min(u32::from(u16::MAX)) as u16,
+            // The text of a question that was cut says nothing of its length.
+            length: if message.name.is_none() && !response {
+                0
+            } else {
+                message.end.saturating_sub(message.start).min(u32::from(u16::MAX)) as u16
+            },
             marks: 0,
         })
     }
