@@ -167,11 +167,6 @@ fn truncated_beside(refusing: &str) -> Scene {
         if other.starts_with(refusing) {
             scene.put(at + 350 * MS, Packet::port_unreachable(&answer));
         }
-        // It asked two servers and took the other's answer.
-        let second = format!("192.0.2.77:{}", 51_000 + number);
-        scene.query(at + 300 * MS, &second, "198.51.100.54:53", 200 + number as u16, "www.example", dns::A);
-        let given = dns::answer(200 + number as u16, "www.example", Data::A([192, 0, 2, 80].into()));
-        scene.reply(at + 301 * MS, "198.51.100.54:53", &second, &given);
     }
     scene
 }

@@ -174,13 +174,13 @@ fn the_ip_id_tells_which_of_two_equal_queries_an_error_is_about() {
 }
 
 #[test]
-fn an_error_about_an_answer_says_that_it_was_not_taken_and_not_that_the_server_refused() {
+fn an_error_about_an_answer_is_not_held_against_the_server() {
     let answer = reply(8, NAME).id(77);
     let frames =
         [(0, query(8, NAME)), (9 * MS, answer.clone()), (10 * MS, Packet::port_unreachable(&answer))];
     let (_, evidence) = examine(&frames);
     assert_eq!(about(&evidence, 2), (Some(1), Level::Exact));
-    assert_eq!(outcomes(&evidence), [Outcome::NotReceived]);
+    assert_eq!(outcomes(&evidence), [Outcome::Answered]);
     assert_eq!(kinds(&evidence), [(AnomalyKind::ErrorAboutResponse, 2)]);
 }
 

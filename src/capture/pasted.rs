@@ -68,7 +68,11 @@ pub(super) fn is_plain(text: &[u8]) -> bool {
     if !whole(begin) {
         lines.pop();
     }
-    lines.iter().copied().all(is_line)
+    // What begins indented continues nothing.
+    let first = lines.iter().find(|line| !line.trim_ascii().is_empty());
+    let begins = first.is_none_or(|line| !line.starts_with(b" ") && !line.starts_with(b"\t"));
+    begins
+        && lines.iter().copied().all(is_line)
         && (whole(begin) || end.split(|byte| *byte == b'\n').skip(skip).all(is_line))
 }
 

@@ -14,8 +14,8 @@ mod words;
 use super::{Bytes, Damage, Fill, Format, Interface, LinkType, Metadata, Place, Record, Walk};
 use crate::time::Nanos;
 use clock::Clock;
-pub(super) use head::{moment, stamped_head};
 pub use head::{Head, Link, Network, Stamp, head};
+pub(super) use head::{moment, stamped_head};
 pub use words::{Word, Words, group, header_group, is_arrow};
 
 /// A printed packet never needs more text than this; what follows is not looked at.

@@ -51,7 +51,8 @@ pub(super) fn join(messages: &Messages<'_>, evidence: &mut Evidence) {
         }
         let by_host = matches!((head.v6, head.kind, head.code), (false, 3, 3) | (true, 1, 4));
         let asked = by_host.then(|| packet.source_address());
-        let queries = newest_queries(messages, evidence, (packet.destination_address(), asked), (&head, &told));
+        let queries =
+            newest_queries(messages, evidence, (packet.destination_address(), asked), (&head, &told));
         let sent = if packet.is_text() {
             newest_sent(messages, evidence, (&packet, asked), &head, &told)
         } else {

@@ -5,9 +5,9 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher as _, Hash as _, Hasher as _};
 
 use super::dump::{Dump, stated_length};
-use super::{find, shipped};
 use super::prefix::{self, without, without_frame};
 use super::wrap::{Widths, completes, glue, indentation, is_awaited, is_complete, without_remark};
+use super::{find, shipped};
 use crate::capture::LinkType;
 use crate::capture::transcript::notes::Notes;
 use crate::capture::transcript::{Head, Network, Stamp, Words, head, list};

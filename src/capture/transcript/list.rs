@@ -111,9 +111,11 @@ fn sniffed(line: &str) -> Option<Row<'_>> {
     for word in words.by_ref().take(COLUMNS_MAX) {
         if let Some(end) = endpoint(word) {
             *ends.iter_mut().find(|end| end.is_none())? = Some(end);
-        } else if let Some(carried) = word.text.split_once(':').and_then(|(network, carried)| {
-            matches!(network, "ip" | "ipv6").then_some(carried)
-        }) {
+        } else if let Some(carried) = word
+            .text
+            .split_once(':')
+            .and_then(|(network, carried)| matches!(network, "ip" | "ipv6").then_some(carried))
+        {
             let [Some((source, source_port)), Some((destination, destination_port))] = ends else {
                 return None;
             };

@@ -62,7 +62,8 @@ fn place<'a>(line: &Line<'a>) -> Option<(&'a str, &'a str)> {
     let before = line.text.get(..line.head.body)?;
     let mut words = before.split_ascii_whitespace().peekable();
     while let Some(word) = words.next() {
-        if let Some(direction) = words.peek().filter(|next| matches!(**next, "In" | "Out" | "in" | "out" | "B" | "M" | "P"))
+        if let Some(direction) =
+            words.peek().filter(|next| matches!(**next, "In" | "Out" | "in" | "out" | "B" | "M" | "P"))
         {
             return Some((word, direction));
         }
