@@ -372,3 +372,13 @@ fn an_error_about_a_protocol_is_about_packets_of_it() {
     let said = coverage.sentences().join(" ");
     assert!(said.contains("protocol unreachable") && said.contains("about ESP packets"), "{said}");
 }
+
+#[test]
+fn rows_without_ports_belong_to_no_connection() {
+    let text = "\"1\",\"0.000000\",\"192.0.2.10\",\"203.0.113.80\",\"HTTP\",\"140\",\"GET / HTTP/1.1\"\n\
+                \"2\",\"0.003\",\"203.0.113.80\",\"192.0.2.10\",\"TCP\",\"251\",\"HTTP/1.0 200 OK  [TCP segment of a reassembled PDU]\"\n";
+    let (index, evidence, _) = judge(text);
+    assert_eq!((index.len(), packet(&index, 1).transport()), (2, 6));
+    let coverage = findings::look(&findings::Input { index: &index, evidence: &evidence }, &[]).1;
+    assert!(!coverage.sentences().join(" ").contains("connection"), "{:?}", coverage.sentences());
+}

@@ -72,7 +72,7 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
 
 fn finding(facts: &Facts<'_>, group: &Blocked, packets: &[PacketId]) -> Finding {
     let Blocked { source, destination, service, rule, direction, interface } = group;
-    let is_to_one = super::facts::traffic::is_host(*destination);
+    let is_to_one = crate::attempts::is_host(*destination);
     let port = match service {
         (6, port) => format!(" TCP port {port}"),
         (17, port) => format!(" UDP port {port}"),

@@ -43,6 +43,7 @@ const UNREACHABLE: &[(&str, u8)] = &[
     ("Precedence cutoff in effect)", 15),
 ];
 
+const TCP: u8 = 6;
 const UNREACHABLE_WORDS: &str = "Destination unreachable (";
 
 /// The same for IPv6 (`packet-icmpv6.c`).
@@ -273,6 +274,11 @@ fn datagram(line: &mut Line<'_>, ports: Option<(u16, u16)>, settings: &Settings)
 /// `40100 → 443 [SYN] Seq=0 Win=64240 Len=0`.
 fn segment(line: &mut Line<'_>, info: Word<'_>, ports: Option<(u16, u16)>) {
     set_ports(line, ports.or_else(|| ports_of(info.text)).or_else(|| detail_ports(line.text)));
+    if line.source.is_none_or(|host| host.port.is_none()) {
+        // Without ports it belongs to no connection that can be told.
+        line.transport = Transport::Other(TCP);
+        return;
+    }
     let mut flags = 0;
     for (name, bit) in
         [("FIN", 1), ("SYN", 2), ("RST", 4), ("PSH", 8), ("ACK", 16), ("URG", 32), ("ECE", 64), ("CWR", 128)]
