@@ -138,7 +138,7 @@ fn is_old_segment(word: &str, next: &str) -> bool {
     is_flags && (is_range || matches!(next, "ack" | "win" | "[tcp"))
 }
 
-/// `syn 3145839112`, `rst 0 ack 5`, `ack 9`: how FortiGate's sniffer prints TCP.
+/// `syn 3145839112`, `rst 0 ack 5`, `ack 9`: how a firewall's sniffer prints TCP.
 fn is_plain_segment(word: &str, next: &str) -> bool {
     matches!(word, "syn" | "fin" | "rst" | "psh" | "ack" | "urg")
         && !next.is_empty()

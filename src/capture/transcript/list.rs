@@ -96,8 +96,8 @@ fn is_snoop(line: &str, mut words: Words<'_>) -> bool {
     is_call || (first.text.starts_with("D=") && words.next().is_some_and(|word| word.text.starts_with("S=")))
 }
 
-/// `ether2 1.203 1 <- 02:00:5E:10:00:15 48:8F:5A:00:10:02 192.0.2.10:50112 198.51.100.53:53 (dns) ip:udp 75 0`: how MikroTik's
-/// sniffer lists packets.
+/// `ether2 1.203 1 <- 02:00:5E:10:00:15 48:8F:5A:00:10:02 192.0.2.10:50112 198.51.100.53:53 (dns) ip:udp 75 0`: how a
+/// router's sniffer lists packets.
 fn sniffed(line: &str) -> Option<Row<'_>> {
     let mut words = Words::new(line.as_bytes(), 0);
     let interface = words.next()?;

@@ -75,7 +75,9 @@ mod tests {
 
     fn told(lines: &[&str]) -> Interface {
         let (mut notes, mut interface) = (Notes::default(), Interface::new(LinkType::TRANSCRIPT, 0, ""));
-        lines.iter().for_each(|line| notes.take(line.as_bytes()));
+        for line in lines {
+            notes.take(line.as_bytes());
+        }
         notes.tell(&mut interface);
         interface
     }

@@ -23,7 +23,7 @@ pub(super) fn is_old(mut words: Words<'_>) -> bool {
     flags.bytes().all(|byte| b"SFPRUEW.".contains(&byte)) && (is_range || matches!(next, "ack" | "win"))
 }
 
-/// `syn 3145839112`, `psh 5 ack 9`, `rst 0 ack 3145839113`, `ack 9`: how FortiGate's sniffer prints it.
+/// `syn 3145839112`, `psh 5 ack 9`, `rst 0 ack 3145839113`, `ack 9`: how a firewall's sniffer prints it.
 pub(super) fn is_plain(mut words: Words<'_>) -> bool {
     let flag = words.next().map_or("", |word| word.text);
     let next = words.next().map_or("", |word| word.text);
