@@ -156,6 +156,10 @@ impl std::fmt::Display for Damage {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (frame, offset) = (thousands(self.after_frame), thousands(self.offset));
         let damaged = if self.place == Place::Capture && self.skipped > 0 { "damaged " } else { "" };
+        // Of a text it is told by the lines themselves what was not read.
+        if self.place == Place::Capture && self.skipped == 0 && self.after_frame == 0 && self.offset == 0 {
+            return f.write_str(&self.reason);
+        }
         write!(f, "{damaged}after frame {frame}: {} (byte {offset}", self.reason)?;
         match (self.place, self.skipped) {
             // Nothing is lost, or how much is not known.
@@ -189,6 +193,10 @@ pub struct Metadata {
     pub written_by: Vec<String>,
     /// Whether times carry a date; a transcript without dates counts from midnight.
     pub has_date: bool,
+    /// Whether times count from a moment that is not told: seconds since the first packet, or since the one before.
+    pub counts_from_start: bool,
+    /// Whether dates and times stand in a zone that is not told.
+    pub is_local: bool,
     /// Whether any packet has a time; simple packet blocks and `tcpdump -t` record none.
     pub has_times: bool,
 }
@@ -217,6 +225,8 @@ impl Metadata {
             names: Vec::new(),
             written_by: Vec::new(),
             has_date: true,
+            counts_from_start: false,
+            is_local: false,
             has_times: true,
         }
     }

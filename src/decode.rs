@@ -251,9 +251,10 @@ impl<'a> Decoded<'a> {
     /// Whether this is a part of an IP packet to be read together with the others. A first part of which the end
     /// was not captured can never be put together; it is read for what it shows.
     pub fn is_piece(&self) -> bool {
+        let is_printed = self.layers().first().is_some_and(|layer| layer.kind == LayerKind::Transcript);
         let end = (self.network_start + self.ip_length) as usize;
         let complete = self.ip_length > 0 && end <= self.bytes.len();
-        self.fragment.is_some_and(|fragment| fragment.offset_bytes > 0 || complete)
+        self.fragment.is_some_and(|fragment| fragment.offset_bytes > 0 || complete || is_printed)
     }
 
     /// The headers passed, outermost first.

@@ -127,7 +127,7 @@ pub fn explain(index: &Index, evidence: &Evidence, id: PacketId) -> Option<Expla
         let what = packet.protocol().protocol().title;
         explanation.sentence = format!("{from} sent {to} a packet ({what}).");
     }
-    let when = time::time_of_day(packet.time_ns());
+    let when = basis(&packet).moment(packet.time_ns());
     let stop = if explanation.sentence.ends_with(['.', '?']) { "" } else { "." };
     explanation.sentence = format!("At {when} [{}] {}{stop}", index.label(id), explanation.sentence);
     ties(&subject, &mut explanation);
@@ -137,7 +137,7 @@ pub fn explain(index: &Index, evidence: &Evidence, id: PacketId) -> Option<Expla
 /// Time, network protocol, sender and receiver.
 fn head(subject: &Subject<'_>, explanation: &mut Explanation) {
     let decoded = &subject.decoded;
-    let time = time::time_of_day(subject.packet.time_ns());
+    let time = basis(&subject.packet).moment(subject.packet.time_ns());
     let words =
         format!("{}: when it was captured, by the clock of the machine that captured it", spoken(subject));
     explanation.push(time, words, "pcap");
@@ -169,13 +169,26 @@ fn head(subject: &Subject<'_>, explanation: &mut Explanation) {
     endpoint(explanation, decoded.destination, destination_port, source_at + length, ": ");
 }
 
+/// What a packet's time counts from.
+fn basis(packet: &Packet<'_>) -> time::Basis {
+    let metadata = &packet.source.metadata;
+    if metadata.counts_from_start { time::Basis::Start } else { time::Basis::Utc }
+}
+
 fn spoken(subject: &Subject<'_>) -> String {
+    if basis(&subject.packet) == time::Basis::Start {
+        let at = time::seconds(subject.packet.time_ns());
+        return format!("{at} s from where the log counts");
+    }
     let text = time::time_of_day(subject.packet.time_ns());
     let mut parts = text.splitn(3, ':');
     match (parts.next(), parts.next(), parts.next()) {
         (Some(hour), Some(minute), Some(second)) => {
-            let zone =
-                if subject.packet.source.metadata.has_date { " UTC" } else { " (no date, no time zone)" };
+            let zone = match &subject.packet.source.metadata {
+                metadata if !metadata.has_date => " (no date, no time zone)",
+                metadata if metadata.is_local => " (no time zone)",
+                _ => " UTC",
+            };
             format!("{hour}:{minute} and {second} s{zone}")
         }
         _ => text,

@@ -2,6 +2,7 @@
 
 pub mod answers_lost;
 pub mod arp;
+pub mod blocked;
 pub mod capture_quality;
 pub mod contested;
 pub mod coverage;
@@ -143,6 +144,7 @@ pub static FINDINGS: &[&Rule] = &[
     &unanswered::RULE,
     &uncaptured::RULE,
     &answers_lost::RULE,
+    &blocked::RULE,
     &not_sent_on::RULE,
     &rcode::RULE,
     &misaddressed::RULE,

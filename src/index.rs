@@ -208,6 +208,20 @@ impl Index {
         self.sources.is_empty() || self.sources.iter().any(|source| source.metadata.has_times)
     }
 
+    /// What times count from: what any of the sources leaves open.
+    pub fn basis(&self) -> crate::time::Basis {
+        let any = |is: fn(&crate::capture::Metadata) -> bool| {
+            self.sources.iter().any(|source| is(&source.metadata))
+        };
+        match () {
+            () if !self.has_times() => crate::time::Basis::Nothing,
+            () if any(|metadata| metadata.counts_from_start) => crate::time::Basis::Start,
+            () if any(|metadata| !metadata.has_date) => crate::time::Basis::Midnight,
+            () if any(|metadata| metadata.is_local) => crate::time::Basis::Local,
+            () => crate::time::Basis::Utc,
+        }
+    }
+
     /// Whether times carry a date (false when any source is a transcript without dates).
     pub fn has_date(&self) -> bool {
         self.has_times() && self.sources.iter().all(|source| source.metadata.has_date)

@@ -349,6 +349,8 @@ impl ProtocolId {
     pub const FRAGMENT: Self = Self(7);
     /// TCP without a protocol above it.
     pub const TCP: Self = Self(8);
+    /// UDP without a protocol above it.
+    pub const UDP: Self = Self(9);
 
     /// The table row.
     pub fn protocol(self) -> &'static Protocol {

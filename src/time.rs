@@ -2,6 +2,52 @@
 
 use chrono::{DateTime, Datelike, Timelike, Utc};
 
+/// What the times of a capture count from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Basis {
+    /// Nothing: no packet has a time.
+    Nothing,
+    /// A moment that is not told: logs print seconds since their first packet, or since the packet before.
+    Start,
+    /// A midnight nobody knows the date of.
+    Midnight,
+    /// A date and a time of day in a zone that is not told.
+    Local,
+    /// 1970 in UTC.
+    #[default]
+    Utc,
+}
+
+impl Basis {
+    /// All digits, without the date: `13:24:32.192571`, `55.310007 s`.
+    pub fn moment(self, time_ns: Nanos) -> String {
+        match self {
+            Self::Nothing => "–".to_owned(),
+            Self::Start => format!("{} s", seconds(time_ns)),
+            _ => time_of_day(time_ns),
+        }
+    }
+
+    /// To the millisecond: `13:24:32.192`, `55.310 s`.
+    pub fn fine(self, time_ns: Nanos) -> String {
+        if self == Self::Nothing {
+            return self.moment(time_ns);
+        }
+        if self == Self::Start {
+            let text = seconds(time_ns);
+            let end = text.find('.').map_or(text.len(), |point| (point + 4).min(text.len()));
+            return format!("{} s", text.get(..end).unwrap_or(&text));
+        }
+        let text = time_of_day(time_ns);
+        text.get(..12).map_or(text.clone(), str::to_owned)
+    }
+
+    /// To the second: `13:24:32`; to the millisecond where seconds are counted: `55.310 s`.
+    pub fn clock(self, time_ns: Nanos) -> String {
+        if matches!(self, Self::Start | Self::Nothing) { self.fine(time_ns) } else { clock(time_ns) }
+    }
+}
+
 /// Nanoseconds since 1970-01-01 00:00:00 UTC (transcripts: since midnight).
 pub type Nanos = i64;
 
@@ -10,6 +56,13 @@ pub type Nanos = i64;
 pub const EARLIEST_NS: Nanos = -2_000_000_000_000_000_000;
 /// The latest time an index holds (August 2188).
 pub const LATEST_NS: Nanos = 6_900_000_000_000_000_000;
+
+/// The middle of sorted values; of an even number the mean of both in the middle.
+pub fn median(sorted: &[Nanos]) -> Option<Nanos> {
+    let upper = *sorted.get(sorted.len() / 2)?;
+    let lower = *sorted.get((sorted.len() - 1) / 2)?;
+    Some(lower + (upper - lower) / 2)
+}
 
 fn moment(time_ns: Nanos) -> DateTime<Utc> {
     DateTime::from_timestamp_nanos(time_ns)

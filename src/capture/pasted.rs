@@ -9,9 +9,11 @@ mod find;
 mod join;
 mod marks;
 mod prefix;
+mod shipped;
 mod wrap;
 
 use super::transcript::clock::Clock;
+use super::transcript::notes::Notes;
 use super::transcript::{Stamp, stamped_head};
 use super::{Bytes, Damage, Fill, Format, Interface, LinkType, Metadata, Place, Record, Walk};
 use crate::text::thousands;
@@ -66,7 +68,11 @@ pub(super) fn is_plain(text: &[u8]) -> bool {
     if !whole(begin) {
         lines.pop();
     }
-    lines.iter().copied().all(is_line)
+    // What begins indented continues nothing.
+    let first = lines.iter().find(|line| !line.trim_ascii().is_empty());
+    let begins = first.is_none_or(|line| !line.starts_with(b" ") && !line.starts_with(b"\t"));
+    begins
+        && lines.iter().copied().all(is_line)
         && (whole(begin) || end.split(|byte| *byte == b'\n').skip(skip).all(is_line))
 }
 
@@ -78,7 +84,9 @@ pub(super) struct Prepared {
     /// How many there are.
     pub packets: u64,
     /// What could not be read, in words.
-    pub unread: Option<String>,
+    pub unread: Vec<String>,
+    /// What it says of the capture itself.
+    pub notes: Notes,
 }
 
 /// Finds the packets of a whole text.
@@ -98,16 +106,38 @@ pub(super) fn prepare(bytes: &[u8]) -> Prepared {
         let used = joiner.run(&lines, rest.is_empty(), &mut |packet| prepared.push(&packet));
         lines.drain(..used.min(lines.len()));
     }
-    if let Some(unread) = joiner.map(|joiner| joiner.unread).filter(|unread| unread.count > 0) {
-        let (count, first) = (thousands(unread.count), crate::text::escape(&unread.first));
-        let lines = if unread.count == 1 {
-            "line looks like a packet and was"
-        } else {
-            "lines look like packets and were"
-        };
-        prepared.unread = Some(format!("{count} {lines} not read, first “{first}”"));
+    if let Some(joiner) = joiner {
+        let unread = &joiner.unread;
+        prepared.unread.extend(not_read(
+            unread.count,
+            &unread.first,
+            "looks like a packet and was",
+            "look like packets and were",
+        ));
+        prepared.unread.extend(other_protocol(joiner.other.count, &joiner.other.first));
+        prepared.notes = joiner.notes;
     }
     prepared
+}
+
+/// What is said of lines that were not read, by number.
+fn not_read(count: u64, first: &str, one: &str, many: &str) -> Option<String> {
+    let (number, first) = (thousands(count), crate::text::escape(first));
+    match count {
+        0 => None,
+        1 => Some(format!("{number} line {one} not read: “{first}”")),
+        _ => Some(format!("{number} lines {many} not read, first “{first}”")),
+    }
+}
+
+/// What is said of packets that are neither IP nor ARP, by number.
+pub(super) fn other_protocol(count: u64, first: &str) -> Option<String> {
+    not_read(
+        count,
+        first,
+        "has the time of a packet, neither IP nor ARP behind it, and was",
+        "have the time of a packet, neither IP nor ARP behind it, and were",
+    )
 }
 
 /// The next lines of a text, at a line's end.
@@ -127,6 +157,8 @@ impl Prepared {
             Stamp::None => (0u16, 0),
             Stamp::Clock(time) => (1, time),
             Stamp::Date(time) => (2, time),
+            Stamp::Local(time) => (3, time),
+            Stamp::Seconds(time) => (4, time),
         };
         self.bytes.extend((packet.bytes.len() as u32).to_le_bytes());
         self.bytes.extend((packet.original as u32).to_le_bytes());
@@ -154,6 +186,8 @@ impl Header {
         let stamp = match field(10, 11)? {
             [1] => Stamp::Clock(time),
             [2] => Stamp::Date(time),
+            [3] => Stamp::Local(time),
+            [4] => Stamp::Seconds(time),
             _ => Stamp::None,
         };
         Some(Self {
@@ -176,8 +210,10 @@ pub(super) struct Pasted {
 impl Pasted {
     pub fn new(prepared: &Prepared) -> Self {
         let mut metadata = Metadata::new(Format::Transcript);
-        metadata.interfaces.push(Interface::new(LinkType::TRANSCRIPT, 0, "as printed"));
-        if let Some(reason) = prepared.unread.clone() {
+        let mut interface = Interface::new(LinkType::TRANSCRIPT, 0, "as printed");
+        prepared.notes.tell(&mut interface);
+        metadata.interfaces.push(interface);
+        for reason in prepared.unread.iter().cloned() {
             metadata.push_damage(Damage {
                 offset: 0,
                 skipped: 0,

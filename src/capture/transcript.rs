@@ -8,19 +8,22 @@ mod body;
 pub(super) mod clock;
 mod head;
 pub mod list;
+pub(super) mod notes;
 mod words;
 
 use super::{Bytes, Damage, Fill, Format, Interface, LinkType, Metadata, Place, Record, Walk};
 use crate::time::Nanos;
 use clock::Clock;
-pub(super) use head::stamped_head;
 pub use head::{Head, Link, Network, Stamp, head};
+pub(super) use head::{moment, stamped_head};
 pub use words::{Word, Words, group, header_group, is_arrow};
 
 /// A printed packet never needs more text than this; what follows is not looked at.
 const PACKET_MAX_BYTES: usize = 16 << 10;
 /// Words read in search of the end of a bracketed group or of a link-layer prefix.
 const PREFIX_MAX_WORDS: usize = 64;
+/// Characters shown of a line that was not read.
+const PASSED_SHOWN_CHARS: usize = 160;
 /// Packets looked at to tell `-ttt` from `-ttttt`.
 const CLOCK_MAX_PACKETS: usize = 1_000;
 const SECOND_NS: Nanos = 1_000_000_000;
@@ -160,7 +163,11 @@ fn end_of(text: &[u8], start: usize, head: Head, next: usize) -> (usize, bool) {
         if end > least {
             let blank_line = line.iter().all(u8::is_ascii_whitespace);
             let complete = is_complete(text.get(start..end).unwrap_or_default());
-            if blank_line || is_markup(line) || (complete && indentation(line) <= indent) {
+            if blank_line
+                || is_markup(line)
+                || head::is_stamped(line)
+                || (complete && indentation(line) <= indent)
+            {
                 return (trimmed(text, start, end), true);
             }
         }
@@ -222,6 +229,9 @@ pub struct Transcript {
     frames: u64,
     kind: Option<Kind>,
     clock: Clock,
+    /// Lines between packets that begin with a time, and the first of them.
+    passed: (u64, String),
+    notes: notes::Notes,
     metadata: Metadata,
 }
 
@@ -236,12 +246,43 @@ impl Default for Transcript {
             frames: 0,
             kind: None,
             clock: Clock::default(),
+            passed: (0, String::new()),
+            notes: notes::Notes::default(),
             metadata,
         }
     }
 }
 
 impl Transcript {
+    /// Counts the lines of a stretch without packets that have the time of one: what is neither IP nor ARP is printed so.
+    fn pass(&mut self, text: &[u8], end: usize) {
+        let stretch = text.get(self.position..end).unwrap_or_default();
+        for line in stretch.split(|byte| *byte == b'\n') {
+            self.notes.take(line);
+            if !head::is_stamped(line) {
+                continue;
+            }
+            self.passed.0 += 1;
+            if self.passed.1.is_empty() {
+                let line = String::from_utf8_lossy(line);
+                self.passed.1 = line.trim().chars().take(PASSED_SHOWN_CHARS).collect();
+            }
+        }
+    }
+
+    /// Says once what was passed.
+    fn finish(&mut self) -> Fill {
+        if let Some(interface) = self.metadata.interfaces.first_mut() {
+            self.notes.tell(interface);
+        }
+        let (count, first) = std::mem::take(&mut self.passed);
+        if let Some(reason) = super::pasted::other_protocol(count, &first) {
+            let place = Place::Capture;
+            self.metadata.push_damage(Damage { offset: 0, skipped: 0, after_frame: 0, reason, place });
+        }
+        Fill::End
+    }
+
     /// Counts what came of a settled packet after it was settled; false while more of it may come.
     fn finish_settled(&mut self, known: &[u8], kind: Kind, complete: bool) -> bool {
         let Some((mut start, mut head)) = self.settled else { return true };
@@ -293,11 +334,10 @@ impl Walk for Transcript {
             let end = memchr::memrchr(b'\n', bytes).map_or(0, |at| at + 1);
             bytes.get(..end).unwrap_or_default()
         };
-        let starved = if complete { Fill::End } else { Fill::Starved };
         self.kind = self.kind.or_else(|| Kind::of_rest(known, self.position));
         let Some(kind) = self.kind else {
             self.position = if complete { bytes.len() } else { looked_through(known) };
-            return starved;
+            return if complete { Fill::End } else { Fill::Starved };
         };
         if !self.finish_settled(known, kind, complete) {
             return Fill::Starved;
@@ -305,9 +345,11 @@ impl Walk for Transcript {
         for _ in 0..limit {
             let Some((start, head)) = self.next.take().or_else(|| kind.find(known, self.position)) else {
                 let looked = if complete { bytes.len() } else { looked_through(known) };
+                self.pass(known, looked.min(known.len()));
                 self.position = self.position.max(looked);
-                return starved;
+                return if complete { self.finish() } else { Fill::Starved };
             };
+            self.pass(known, start);
             let following = kind.find(known, start + head.least_end);
             let next = following.map_or(known.len(), |(at, _)| at);
             let (end, ended) = end_of(known, start, head, next);
@@ -355,12 +397,14 @@ impl Walk for Transcript {
         let end = memchr::memrchr(b'\n', bytes)? + 1;
         let before = (self.position, self.next, self.kind, self.clock);
         let (settled, frames) = (self.settled, self.frames);
+        let passed = (std::mem::take(&mut self.passed), self.notes.clone());
         let mut records = Vec::new();
         if settled.is_none() {
             self.fill(bytes.get(..end)?.into(), true, 1, &mut records);
         }
         (self.position, self.next, self.kind, self.clock) = before;
         (self.settled, self.frames) = (settled, frames);
+        (self.passed, self.notes) = passed;
         records.pop()
     }
 

@@ -110,7 +110,7 @@ fn not_assessed(out: &mut impl std::io::Write, index: &Index, coverage: &Coverag
         if !shown.is_empty() {
             let more = item.count.saturating_sub(shown.len() as u64);
             let more = if more > 0 { " …" } else { "" };
-            writeln!(out, "       {}  frames {}{more}", item.when(), shown.join(" "))?;
+            writeln!(out, "       {}  frames {}{more}", item.when(index.basis()), shown.join(" "))?;
             writeln!(out, "       filter {}", item.filter)?;
         }
     }

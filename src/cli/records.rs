@@ -124,7 +124,7 @@ fn shown(index: &Index, cell: &Cell) -> String {
         Cell::Host(host) => host.to_string(),
         Cell::Number(number) => number.to_string(),
         Cell::Time(_) if !index.has_times() => "–".to_owned(),
-        Cell::Time(time_ns) => time::time_of_day(*time_ns),
+        Cell::Time(time_ns) => index.basis().moment(*time_ns),
         Cell::Span(..0) => "–".to_owned(),
         Cell::Span(span_ns) => time::seconds(*span_ns),
         Cell::Frames(frames) => {

@@ -100,8 +100,8 @@ fn one(packet: &Packet<'_>) -> Option<Row> {
         from_service: is_service(from.1, to.1, &packet.source.settings),
     };
     let Transport::Tcp { sequence, acknowledgment, .. } = decoded.transport else {
-        // A fragment of it, or a header that was cut: only the columns tell.
-        return (packet.flags() & flags::FRAGMENT == 0).then_some(row);
+        // A fragment of it, or a header that was cut: only the columns tell. A printed line without ports tells nothing.
+        return (!packet.is_text() && packet.flags() & flags::FRAGMENT == 0).then_some(row);
     };
     let exact = !packet.is_text();
     let payload = if exact { stated(decoded) } else { printed(packet) };
@@ -126,6 +126,10 @@ fn printed(packet: &Packet<'_>) -> u32 {
     let Some(line) = packet.printed() else { return 0 };
     let mut words = line.body().split_ascii_whitespace();
     while let Some(word) = words.next() {
+        // In lists.
+        if let Some(length) = word.strip_prefix("Len=").and_then(|number| number.parse().ok()) {
+            return length;
+        }
         if word == "length" || word == "tcp" {
             let number = words.next().unwrap_or_default().trim_end_matches([':', ',', ')']);
             if let Ok(length) = number.parse() {

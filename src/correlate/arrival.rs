@@ -33,6 +33,8 @@ const IGNORED_MIN: usize = 3;
 const GROUP_NS: Nanos = 1_000_000_000;
 /// A client that refuses an answer this long after its question had waited for it.
 const PATIENCE_NS: Nanos = 1_000_000_000;
+/// An error this soon after the answer came from the host the capture was taken at.
+const AT_HOST_NS: Nanos = 500_000;
 /// Responses whose checksum is looked at; a flood has more.
 const CHECKED_MAX: usize = 100_000;
 /// A damaged response this long after the last try still belongs to it.
@@ -305,7 +307,7 @@ impl Arrival<'_> {
     }
 
     /// Answers that the client's own host refused, where nothing else about the name reached it in time: the client had given up, or
-    /// never listened. Who asked once and refuses at once may not have asked at all.
+    /// never listened (truth T13). Who asked once and refuses from afar may not have asked at all.
     fn refusals(&self, lost: &BTreeMap<TransactionId, Lost>) -> BTreeMap<TransactionId, (Outcome, PacketId)> {
         let mut refused: BTreeMap<TransactionId, PacketId> = BTreeMap::new();
         for row in self.messages.index.icmp_rows().filter(|row| !self.evidence.is_duplicate(row.packet)) {
@@ -354,6 +356,12 @@ impl Arrival<'_> {
                 }
                 () if answered_ns - asked_ns >= PATIENCE_NS => Outcome::Late,
                 () if transaction.tries > 1 => Outcome::NotReceived,
+                // At its own host: it did ask, and what came did not reach the program that waits for it.
+                () if self.messages.time_ns(error) - answered_ns <= AT_HOST_NS
+                    && !self.is_about_another(transaction.answer?) =>
+                {
+                    Outcome::NotReceived
+                }
                 () => return None,
             };
             Some((id, (outcome, error)))
@@ -397,6 +405,17 @@ impl Arrival<'_> {
         self.evidence.again.iter().any(|(before, _)| *before == id)
     }
 
+    /// Whether an error about an answer may be about one like it: it was delivered twice, and the second found nobody waiting.
+    fn is_about_another(&self, answer: PacketId) -> bool {
+        let index = self.messages.index;
+        let is_text = index.packet(answer).is_some_and(|packet| packet.is_text());
+        // Lines of two interfaces are one packet on its way.
+        !is_text && self.evidence.copies(answer).next().is_some()
+            || self.evidence.anomalies.iter().any(|anomaly| {
+                anomaly.kind == AnomalyKind::DuplicateAnswer && anomaly.against == Some(answer)
+            })
+    }
+
     /// Whether the client itself says that nobody listens for the answer a question depends on.
     fn is_refused_by_client(&self, id: TransactionId, answer: PacketId, error: PacketId) -> bool {
         let (Some(error), Some((transaction, counted))) =
@@ -406,8 +425,10 @@ impl Arrival<'_> {
         };
         let closed =
             matches!((error.transport(), error.decode().icmp()), (1, Some((3, 3))) | (58, Some((1, 4))));
-        let client = self.messages.index.packet(transaction.first).map(|packet| packet.source_address());
-        closed && answer == counted && client == Some(error.source_address())
+        // Behind a translator the answer went to its address, and it is the one that says so.
+        let receiver = self.messages.index.packet(transaction.answer.unwrap_or(answer));
+        let receiver = receiver.map(|packet| packet.destination_address());
+        closed && answer == counted && receiver == Some(error.source_address())
     }
 
     /// Whether an error says that the answer a question depends on was not delivered. What the client itself says is

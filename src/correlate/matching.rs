@@ -300,6 +300,25 @@ impl Matcher<'_> {
         self.found.further.push(Further { position, first, role, delta_ns });
     }
 
+    fn is_text(&self, position: Position) -> bool {
+        let row = self.messages.at(position).map(|(row, _)| row.packet);
+        row.and_then(|id| self.messages.index.packet(id)).is_some_and(|packet| packet.is_text())
+    }
+
+    /// Of several open questions of one flow and id the one that a printed response without its question answers: of the type of
+    /// its records, and of several the oldest, since they are answered in order.
+    fn by_type(&self, entry: &Entry) -> Option<(u32, bool)> {
+        let qtype = |position| self.messages.at(position).map_or(0, |(row, _)| row.qtype);
+        let told = qtype(entry.position);
+        let open = self.candidates(self.newest(entry.key & !1));
+        let waiting =
+            open.filter(|(_, open)| !open.is_answered() && !self.is_before(entry.position, open.first));
+        let waiting: Vec<(u32, u16, bool)> =
+            waiting.map(|(at, open)| (at, qtype(open.first), open.question & 1 != 0)).collect();
+        let oldest = waiting.iter().rev().find(|(_, asked, _)| told == 0 || *asked == told);
+        oldest.map(|(at, _, asks)| (*at, *asks))
+    }
+
     /// Gives a response its place, if it has one.
     fn response(&mut self, entry: &Entry) {
         let comparable = entry.is_comparable();
@@ -319,6 +338,10 @@ impl Matcher<'_> {
                 waiting += 1;
                 unanswered = unanswered.or(Some((at, asks)));
             }
+        }
+        if !comparable && waiting > 1 && self.is_text(entry.position) {
+            unanswered = self.by_type(entry);
+            waiting = usize::from(unanswered.is_some());
         }
         let exact = comparable || entry.question == ASKS_NOTHING && unanswered.is_some_and(|(_, asks)| !asks);
         match (unanswered, answered) {

@@ -51,7 +51,8 @@ pub(super) fn join(messages: &Messages<'_>, evidence: &mut Evidence) {
         }
         let by_host = matches!((head.v6, head.kind, head.code), (false, 3, 3) | (true, 1, 4));
         let asked = by_host.then(|| packet.source_address());
-        let queries = newest_queries(messages, evidence, (packet.destination_address(), asked), &head);
+        let queries =
+            newest_queries(messages, evidence, (packet.destination_address(), asked), (&head, &told));
         let sent = if packet.is_text() {
             newest_sent(messages, evidence, (&packet, asked), &head, &told)
         } else {
@@ -68,18 +69,22 @@ fn newest_queries(
     messages: &Messages<'_>,
     evidence: &Evidence,
     (client, server): (Address, Option<Address>),
-    error: &Head,
+    (error, told): (&Head, &HashSet<PacketId>),
 ) -> [Option<PacketId>; 2] {
     let before = evidence.transactions.partition_point(|t| messages.time_ns(t.first) <= error.time_ns);
     let recent = evidence.transactions.get(..before).unwrap_or_default().iter().rev().take(LOOK_BACK_MAX);
-    let mut open = recent.filter(|t| {
+    let mut open = recent.filter_map(|t| {
         let asks = messages.index.packet(t.first).is_some_and(|query| {
             query.source_address() == client
                 && server.is_none_or(|server| query.destination_address() == server)
         });
-        asks && t.answer.is_none() && t.error.is_none() && messages.time_ns(t.last) <= error.time_ns
+        (asks && t.answer.is_none()).then(|| {
+            // Each try may have an error of its own, and a later one is not what this is about.
+            let is_open = |id: &PacketId| messages.time_ns(*id) <= error.time_ns && !told.contains(id);
+            [t.last, t.first].into_iter().find(is_open)
+        })?
     });
-    [open.next().map(|t| t.last), open.next().map(|t| t.last)]
+    [open.next(), open.next()]
 }
 
 /// The newest two packets that carry no DNS and that whoever is told had sent before, without an answer or an error.

@@ -3,11 +3,13 @@
 //! Messages are noted in blocks, each block sorted by share (a part of all flows and ids); every share is matched on its
 //! own and writes the answers of its first queries where those stand. Blocks and shares are worked on side by side.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use rayon::prelude::*;
 
 use super::briefs::{BLOCK, Briefed, Briefs};
+use super::duplicates::CopyKind;
 use super::episodes::is_error_code;
 use super::evidence::{Extra, ROLE_BITS, Role, TRANSACTIONS_MAX, UNTAGGED};
 use super::matching::{self, CANDIDATES_MAX, Entry, Found, Further, Room, UNANSWERED};
@@ -30,9 +32,12 @@ pub(super) const NXDOMAIN: u8 = 3;
 /// Makes the transactions of all unicast DNS messages; gives the ordinals of all responses that deny a name, in order.
 pub(super) fn join(messages: &Messages<'_>, evidence: &mut Evidence, cancel: &AtomicBool) -> Vec<Ordinal> {
     let bits = (messages.len() / SHARE).next_power_of_two().trailing_zeros().min(SHARE_BITS_MAX);
+    let translated = translated(messages, evidence);
     let blocks: Vec<Block> = (0..messages.len().div_ceil(BLOCK))
         .into_par_iter()
-        .map_init(Vec::new, |scratch, block| Block::read(messages, evidence, (block, bits), scratch))
+        .map_init(Vec::new, |scratch, block| {
+            Block::read(messages, evidence, (block, bits), &translated, scratch)
+        })
         .collect();
     if cancel.load(Ordering::Relaxed) {
         return Vec::new();
@@ -112,6 +117,19 @@ pub(super) fn join(messages: &Messages<'_>, evidence: &mut Evidence, cancel: &At
     denials
 }
 
+/// The flows that questions had inside a translator, by flow and id outside.
+type Translated = HashMap<(u64, u16), u64, foldhash::fast::FixedState>;
+
+fn translated(messages: &Messages<'_>, evidence: &Evidence) -> Translated {
+    let row = |id: PacketId| messages.index.packet(id).and_then(|packet| packet.dns().copied());
+    let copies = evidence.duplicates().filter(|(.., kind)| *kind == CopyKind::Nat);
+    let flows = copies.filter_map(|(copy, original, ..)| {
+        let (outside, inside) = (row(copy)?, row(original)?);
+        (!outside.is_response()).then_some(((outside.flow, outside.header.id), inside.flow))
+    });
+    flows.collect()
+}
+
 /// The messages of a block, sorted by share.
 struct Block {
     entries: Vec<Entry>,
@@ -128,6 +146,7 @@ impl Block {
         messages: &Messages<'_>,
         evidence: &Evidence,
         (block, bits): (u32, u32),
+        translated: &Translated,
         scratch: &mut Vec<Entry>,
     ) -> Self {
         let first = block * BLOCK;
@@ -138,6 +157,13 @@ impl Block {
         scratch.clear();
         for run in messages.runs(range) {
             for (row, position) in run.rows.iter().zip(run.first..) {
+                // An answer that was seen outside a translator alone belongs to what was asked inside.
+                let inside = row.is_response().then(|| translated.get(&(row.flow, row.header.id))).flatten();
+                let mut seen_outside = *row;
+                let row = inside.map_or(row, |flow| {
+                    seen_outside.flow = *flow;
+                    &seen_outside
+                });
                 briefs.get_or_insert_with(|| Briefed::new(run.segment, row)).push(run.segment, row);
                 if row.is_response() && row.header.response_code() == NXDOMAIN {
                     denials.push(run.ordinal + (position - run.first));

@@ -1,21 +1,28 @@
 //! Reads the text of one packet as tcpdump printed it. What the text does not say stays unknown.
 
 mod dns;
+mod fragment;
 mod icmp;
 mod list;
+mod segment;
 pub mod services;
+mod snoop;
 mod tunnel;
+mod verdict;
 
 use super::dns::{NAME_MAX_BYTES, Name, read_name};
-use super::{Address, Decoded, LayerKind, Site, Transport};
+use super::{Address, Decoded, Fragment, LayerKind, Site, Transport};
 use crate::capture::transcript::{Head, Network, Word, Words, head, header_group, is_arrow};
 use crate::settings::Settings;
 pub use dns::Dns;
 pub use icmp::{CODE_NOT_PRINTED, Icmp, Quoted};
 use services::port;
+pub use verdict::Verdict;
 
 /// Words of one packet that are looked at.
 const WORDS_MAX: usize = 512;
+/// An IPv4 header without options.
+const IPV4_HEADER_BYTES: u32 = 20;
 
 /// A host as printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +50,8 @@ pub struct IpHeader {
     pub protocol: Option<u8>,
     /// Total length (IPv4) or 40 bytes and payload length (IPv6).
     pub length: Option<u32>,
+    /// Which piece of a fragmented packet it is, and how many bytes of that packet it carries.
+    pub piece: Option<(Fragment, u32)>,
 }
 
 /// One printed packet.
@@ -58,6 +67,8 @@ pub struct Line<'a> {
     pub source: Option<Host<'a>>,
     /// Receiver; ARP: whose address is asked for.
     pub destination: Option<Host<'a>>,
+    /// Ends of the tunnel it was printed in, the outermost.
+    pub outer: Option<(Address, Address)>,
     /// UDP, TCP or ICMP, as far as it can be told.
     pub transport: Transport,
     /// The DNS message, if it is one.
@@ -85,6 +96,7 @@ impl<'a> Line<'a> {
         for host in self.source.iter_mut().chain(&mut self.destination).chain(quoted).chain(quote) {
             host.address = host.address.at(site);
         }
+        self.outer = self.outer.map(|(source, destination)| (source.at(site), destination.at(site)));
     }
 
     /// Protocol number of the transport; 0 where it cannot be told.
@@ -135,6 +147,7 @@ pub fn read<'a>(bytes: &'a [u8], settings: &Settings) -> Option<Line<'a>> {
         ip: IpHeader::default(),
         source: None,
         destination: None,
+        outer: None,
         transport: Transport::None,
         dns: None,
         icmp: None,
@@ -147,8 +160,15 @@ pub fn read<'a>(bytes: &'a [u8], settings: &Settings) -> Option<Line<'a>> {
     let mut packet = datagram(&mut words, line.head.network == Network::Ip6)?;
     // What is judged of a tunnel's packet is the one inside, as in a capture.
     while let Some((inside, network)) = tunnel::inner(words) {
+        if network == Network::Arp {
+            line.outer = line.outer.or(Some((packet.source.address, packet.destination.address)));
+            line.head.network = network;
+            arp(&mut line, inside);
+            return Some(line);
+        }
         let mut inside = inside;
         let Some(inner) = datagram(&mut inside, network == Network::Ip6) else { break };
+        line.outer = line.outer.or(Some((packet.source.address, packet.destination.address)));
         (packet, words, line.head.network) = (inner, inside, network);
     }
     line.ip = packet.ip;
@@ -178,9 +198,11 @@ pub(super) fn fill(decoded: &mut Decoded<'_>) {
     };
     decoded.source = line.source.map_or(Address::None, |host| host.address);
     decoded.destination = line.destination.map_or(Address::None, |host| host.address);
+    decoded.outer = line.outer;
     decoded.ttl = line.ip.ttl.unwrap_or(0);
     decoded.ip_id = line.ip.id;
     decoded.ip_length = line.ip.length.unwrap_or(0);
+    decoded.fragment = line.ip.piece.map(|(fragment, _)| fragment);
     decoded.transport = line.transport;
     decoded.ip_protocol = line.protocol();
 }
@@ -238,7 +260,7 @@ impl Ports {
                 Self::None
             }
             "Flags" => Self::Always,
-            _ if is_old_segment(whole) => Self::Always,
+            _ if segment::is_old(whole) || segment::is_plain(whole) => Self::Always,
             // What follows a first fragment is printed without ports; `-q` prints `tcp 0` and `UDP, length 4`.
             "udp" | "tcp" | "sctp" if next.is_empty() => Self::None,
             "udp" | "tcp" | "sctp" | "UDP," | "UDP" => Self::Known,
@@ -252,8 +274,12 @@ impl Ports {
 fn ip_header(inner: Word<'_>) -> IpHeader {
     let mut header = IpHeader::default();
     let mut words = inner.text.split_ascii_whitespace().map(|word| word.trim_end_matches(','));
+    let (mut offset_bytes, mut more) = (0, false);
     while let Some(word) = words.next() {
         match word {
+            "offset" => offset_bytes = words.next().and_then(|n| n.parse().ok()).unwrap_or(0),
+            // `[+]` and `[+, DF]`.
+            "flags" => more = words.next().is_some_and(|flags| flags.starts_with("[+")),
             "ttl" | "hlim" => header.ttl = words.next().and_then(|n| n.parse().ok()),
             "id" => header.id = words.next().and_then(|n| n.parse().ok()),
             "length" => header.length = words.next().and_then(|n| n.parse().ok()),
@@ -264,6 +290,10 @@ fn ip_header(inner: Word<'_>) -> IpHeader {
             }
             _ => {}
         }
+    }
+    if let Some(id) = header.id.filter(|_| more || offset_bytes > 0) {
+        let bytes = header.length.unwrap_or(0).saturating_sub(IPV4_HEADER_BYTES);
+        header.piece = Some((Fragment { id: u32::from(id), offset_bytes, more }, bytes));
     }
     header
 }
@@ -302,7 +332,7 @@ fn payload<'a>(line: &mut Line<'a>, mut words: Words<'a>, v6: bool, settings: &S
         // `[icmp6 sum ok]` stands before the message; what UDP prints there belongs to its own reader.
         let mut ahead = words;
         // `HBH (rtalert: 0x0000) (padn) ICMP6, …`: extension headers.
-        if ahead.peek().is_some_and(|word| matches!(word.text, "HBH" | "DSTOPT" | "srcrt" | "frag")) {
+        if ahead.peek().is_some_and(|word| matches!(word.text, "HBH" | "DSTOPT" | "srcrt")) {
             ahead.next();
             while crate::capture::transcript::group(&mut ahead).is_some() {}
             words = ahead;
@@ -314,6 +344,7 @@ fn payload<'a>(line: &mut Line<'a>, mut words: Words<'a>, v6: bool, settings: &S
             }
         }
     }
+    fragment::read(line, &mut words);
     let first = words.peek().map_or("", |word| word.text);
     // In small letters up to version 3.9, and in OpenBSD's.
     if matches!(first, "ICMP" | "ICMP6," | "ICMP6" | "icmp:" | "icmp6:") {
@@ -333,15 +364,10 @@ fn payload<'a>(line: &mut Line<'a>, mut words: Words<'a>, v6: bool, settings: &S
     };
     let carries_dns =
         [source_port, destination_port].into_iter().any(|port| settings.is_name_service_port(port));
-    if matches!(first, "Flags" | "tcp") || line.ip.protocol == Some(6) || is_old_segment(words) {
-        line.transport = tcp(words, source_port, destination_port);
+    if segment::begins(words) || line.ip.protocol == Some(6) {
+        line.transport = segment::read(words, source_port, destination_port);
         if carries_dns {
-            let mut after = words;
-            while let Some(word) = after.next() {
-                if word.text == "length" && after.next().is_some() {
-                    line.dns = dns::read(after);
-                }
-            }
+            line.dns = segment::message(line.text, words);
         }
     } else {
         line.transport = Transport::Udp { source_port, destination_port, length: 0 };
@@ -356,76 +382,20 @@ fn named_protocol(word: &str) -> Option<u8> {
     if let Some(number) = word.strip_prefix("ip-proto-") {
         return number.trim_end_matches([':', ',']).parse().ok();
     }
-    Some(match word.trim_end_matches([':', ',']) {
+    // `ESP(spi=0xc48993b8,seq=0x41),`
+    Some(match word.split(['(', ':', ',']).next().unwrap_or("") {
         "icmp" => 1,
         "igmp" => 2,
         "tcp" => 6,
         "udp" | "UDP" => 17,
         "GREv0" | "GREv1" | "gre" => 47,
-        "ESP(spi" | "esp" => 50,
-        "AH(spi" | "ah" => 51,
+        "ESP" | "esp" => 50,
+        "AH" | "ah" => 51,
         "ipv6-icmp" => 58,
         "OSPFv2" | "OSPFv3" | "ospf" => 89,
         "sctp" => 132,
         _ => return None,
     })
-}
-
-/// `S 100:100(0) win 16384`, `. ack 1 win 17520`: how tcpdump printed TCP up to 3.9.
-fn is_old_segment(mut words: Words<'_>) -> bool {
-    let flags = words.next().map_or("", |word| word.text);
-    let next = words.next().map_or("", |word| word.text);
-    let is_range = next.ends_with(')') && next.contains(':');
-    flags.bytes().all(|byte| b"SFPRUEW.".contains(&byte)) && (is_range || matches!(next, "ack" | "win"))
-}
-
-/// Reads `Flags [S.], seq 1:5, ack 1, win 64240, …`; numbers that are not printed stay 0.
-fn tcp(words: Words<'_>, source_port: u16, destination_port: u16) -> Transport {
-    let (mut flags, mut sequence, mut acknowledgment, mut window) = (0, 0, 0, 0);
-    let is_old = is_old_segment(words);
-    let mut words = words.take(WORDS_MAX);
-    if is_old {
-        flags = words.next().map_or(0, |word| tcp_flags(word.text));
-        let range = words.next().map_or("", |word| word.text);
-        sequence = range.split(':').next().and_then(|n| n.parse().ok()).unwrap_or(0);
-        if range == "ack" {
-            acknowledgment = words.next().and_then(|word| word.text.parse().ok()).unwrap_or(0);
-        }
-    }
-    while let Some(word) = words.next() {
-        let number = |word: Option<Word<'_>>| {
-            let text = word.map_or("", |word| word.text);
-            text.split([':', ',']).next().and_then(|n| n.parse::<u32>().ok()).unwrap_or(0)
-        };
-        match word.text {
-            "Flags" => flags = words.next().map_or(0, |word| tcp_flags(word.text)),
-            "seq" => sequence = number(words.next()),
-            "ack" => {
-                acknowledgment = number(words.next());
-                // In old versions only the number says that it is one.
-                flags |= 16;
-            }
-            "win" => window = number(words.next()) as u16,
-            "length" => break,
-            _ => {}
-        }
-    }
-    Transport::Tcp { source_port, destination_port, sequence, acknowledgment, flags, window }
-}
-
-fn tcp_flags(letters: &str) -> u8 {
-    let bit = |letter| match letter {
-        'F' => 1,
-        'S' => 2,
-        'R' => 4,
-        'P' => 8,
-        '.' => 16,
-        'U' => 32,
-        'E' => 64,
-        'W' => 128,
-        _ => 0,
-    };
-    letters.chars().fold(0, |flags, letter| flags | bit(letter))
 }
 
 /// A host of a list, whose ports stand elsewhere.

@@ -39,12 +39,17 @@ fn common(input: &Input<'_>, packet: Option<&Packet<'_>>) -> Map<String, Value> 
         .insert("observer".into(), json!({"product": "portmortem", "version": env!("CARGO_PKG_VERSION")}));
     if let Some(packet) = packet {
         let has_date = packet.source.metadata.has_date;
-        if has_date {
+        if has_date && !packet.source.metadata.is_local {
             document.insert("@timestamp".into(), json!(time::rfc3339(packet.time_ns())));
         } else {
             // Without a date there is no time stamp to state; the time of day is kept beside it.
             document.insert("@timestamp".into(), Value::Null);
-            document.insert("portmortem".into(), json!({"time_of_day": time::time_of_day(packet.time_ns())}));
+            let kept = match &packet.source.metadata {
+                metadata if metadata.counts_from_start => json!({"seconds": time::seconds(packet.time_ns())}),
+                metadata if metadata.has_date => json!({"local_time": time::date_and_time(packet.time_ns())}),
+                _ => json!({"time_of_day": time::time_of_day(packet.time_ns())}),
+            };
+            document.insert("portmortem".into(), kept);
         }
         let number = usize::from(packet.segment.source.0);
         let mut file = json!({"name": packet.source.name, "size": packet.source.size});

@@ -75,12 +75,12 @@ fn timeline(job: &Job<'_>) -> Vec<Value> {
         let labels: Vec<String> = finding.frames.iter().take(24).map(|id| index.label(*id)).collect();
         let more = finding.frames.len().saturating_sub(labels.len());
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        let time_of_day = first_ns.filter(|_| !index.has_date()).map(time::time_of_day);
+        let time_of_day = first_ns.filter(|_| !index.has_date()).map(|at| index.basis().moment(at));
         json!({
             "event_title": finding.statement,
             "event_date": first_ns.filter(|_| index.has_date()).map(time::rfc3339),
             "event_time_of_day": time_of_day,
-            "event_tz": index.has_date().then_some("+00:00"),
+            "event_tz": (index.basis() == time::Basis::Utc).then_some("+00:00"),
             "event_content": format!(
                 "Frames: {}{more}. Filter that shows them: {}", labels.join(", "), finding.filter
             ),

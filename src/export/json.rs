@@ -127,7 +127,7 @@ fn evidence(job: &Job<'_>) -> Vec<Value> {
                 "frames": source.packets,
                 "first": source.packet(0).and_then(|id| stamp_of(job, id)),
                 "last": source.packet(source.packets.saturating_sub(1)).and_then(|id| stamp_of(job, id)),
-                "timezone": if source.metadata.has_date { "UTC" } else { "unknown" },
+                "timezone": if source.metadata.has_date && !source.metadata.is_local { "UTC" } else { "unknown" },
                 "snaplen": interface.map(|i| i.snap_length).filter(|bytes| *bytes > 0),
                 "filter": interface.and_then(|i| i.filter.as_ref()),
                 "drops": if dropped.is_empty() { Value::Null } else { json!(dropped.iter().sum::<u64>()) },

@@ -1,8 +1,11 @@
 //! Rule `late-answers`: answers that came after clients stop waiting.
 
+use std::collections::BTreeMap;
+
 use super::facts::Facts;
 use super::{Count, Finding, Rule, Severity, rules};
 use crate::correlate::{Signature, Transaction};
+use crate::protocols::dns::response_code_name;
 use crate::time::span;
 
 /// The rule.
@@ -11,12 +14,30 @@ pub static RULE: Rule = Rule {
     title: "DNS answers too late to be used",
     doc: "Answers that came more than five seconds after the last try, and answers from one second on that the client's own host \
           refused with port unreachable, because it no longer listened and nothing else had answered. The server and the path work, but \
-          clients have given up by then. Medium from three on, otherwise info.",
+          clients have given up by then. Medium from three on, otherwise low.",
     run,
 };
 
 /// Late answers from which they are more than chance.
 const FEW: usize = 3;
+
+/// ` with SERVFAIL`, ` (2 of them with SERVFAIL)`: what late answers say that are no answers.
+fn error_codes(late: &[&Transaction]) -> String {
+    let mut by_code: BTreeMap<u16, usize> = BTreeMap::new();
+    for transaction in late.iter().filter(|transaction| !matches!(transaction.response_code, 0 | 3)) {
+        *by_code.entry(transaction.response_code).or_default() += 1;
+    }
+    match by_code.iter().next() {
+        Some((code, all)) if *all == late.len() => format!(" with {}", response_code_name(*code)),
+        Some(_) => {
+            let told = by_code
+                .iter()
+                .map(|(code, number)| format!("{number} of them with {}", response_code_name(*code)));
+            format!(" ({})", told.collect::<Vec<_>>().join(", "))
+        }
+        None => String::new(),
+    }
+}
 
 fn run(facts: &Facts<'_>) -> Vec<Finding> {
     let mut found: Vec<Finding> = Vec::new();
@@ -29,19 +50,29 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
         let refused = late.iter().filter(refused).count();
         let waits = late.iter().map(|transaction| transaction.waited_ns);
         let (shortest, longest) = (waits.clone().min().unwrap_or(0), waits.max().unwrap_or(0));
+        let codes = error_codes(&late);
         let filter =
             format!("dns.outcome == late && dns.flags.response == 1 && {}", rules::from(problem.server.0));
         found.push(Finding {
             id: RULE.id,
-            severity: if late.len() >= FEW { Severity::Medium } else { Severity::Info },
+            severity: if late.len() >= FEW { Severity::Medium } else { Severity::Low },
             statement: format!(
-                "{} of {} questions from {} to {} were answered {} to {} after they were asked{}",
+                "{} of {} from {} to {} {} answered{codes} {} after {}{}",
                 late.len(),
-                rules::asked(facts, at).max(late.len() as u64),
+                rules::counted(
+                    rules::asked(facts, at).max(late.len() as u64) as usize,
+                    "question",
+                    "questions"
+                ),
                 rules::clients(&problem.clients),
                 problem.server.0,
-                span(shortest),
-                span(longest),
+                if late.len() == 1 { "was" } else { "were" },
+                if shortest == longest {
+                    span(longest)
+                } else {
+                    format!("{} to {}", span(shortest), span(longest))
+                },
+                if late.len() == 1 { "it was asked" } else { "they were asked" },
                 match refused {
                     0 => format!(
                         ", more than {} after the last try",

@@ -118,14 +118,18 @@ fn together(outages: &[Outage<'_>]) -> Option<Finding> {
         value: outage.failed.len() as u64,
         filter: answers(outage),
     }));
+    let second = sorted.get(1).map_or(0, |outage| outage.failed.len());
+    let most = match first.failed.len() {
+        most if most > second => format!(", most of them {}", first.problem.server.0),
+        _ => String::new(),
+    };
     Some(Finding {
         id: RULE.id,
         severity: first.severity,
         statement: format!(
-            "{} answered {} questions with {code}, most of them {}, for names in {}",
+            "{} answered {} questions with {code}{most}, for names in {}",
             rules::counted(servers.len(), "server", "servers"),
             crate::text::thousands(failed.len() as u64),
-            first.problem.server.0,
             rules::zone_words(&names)
         ),
         frames: frames(&failed),

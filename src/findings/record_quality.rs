@@ -313,7 +313,11 @@ struct Printed {
 impl Printed {
     fn look(&mut self, id: PacketId, line: &transcript::Line<'_>, settings: &Settings) {
         if let Some(dns) = line.dns.as_ref().filter(|dns| !dns.header.is_response()) {
-            if let Some(name) = dns.name {
+            // What stands for letters in a name that was masked has another length.
+            let is_plain = |name: &&str| {
+                name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-\\".contains(&byte))
+            };
+            if let Some(name) = dns.name.filter(is_plain) {
                 let expected = transcript::wire_name(name).wire().len() as u32 + QUERY_FIXED_BYTES;
                 // An OPT record may carry options, such as a cookie: the printed length says how long the query is.
                 let printed = dns.length_bytes.unwrap_or(0);

@@ -1,8 +1,12 @@
 //! One immutable run of packets: plain columns, and side tables for DNS messages and ICMP errors.
 
+mod printed;
+
 use std::hash::{BuildHasher, Hasher};
 
 use hashbrown::HashTable;
+
+use printed::PrintedPieces;
 
 use super::kept::Kept;
 use super::names::{Hashed, Names};
@@ -346,6 +350,7 @@ pub struct SegmentBuilder<'s> {
     name_table: HashTable<u32>,
     keeps_bytes: bool,
     site: Site,
+    printed_pieces: PrintedPieces,
 }
 
 impl<'s> SegmentBuilder<'s> {
@@ -389,7 +394,16 @@ impl<'s> SegmentBuilder<'s> {
             kept: Kept::default(),
         };
         let (address_table, name_table) = (HashTable::new(), HashTable::new());
-        Self { settings, segment, address_table, name_table, keeps_bytes: false, site: Site::NONE }
+        let printed_pieces = PrintedPieces::default();
+        Self {
+            settings,
+            segment,
+            address_table,
+            name_table,
+            keeps_bytes: false,
+            site: Site::NONE,
+            printed_pieces,
+        }
     }
 
     /// Keeps the bytes of frames that are read again to find out what happened, because the capture's will be gone.
@@ -438,13 +452,18 @@ impl<'s> SegmentBuilder<'s> {
                 None => self.push_icmp(id, &decoded),
             }
         }
-        let (source_port, destination_port) = match decoded.icmp() {
+        let (mut source_port, mut destination_port) = match decoded.icmp() {
             Some((kind, code)) => (u16::from(kind), u16::from(code)),
             None => decoded.ports().unwrap_or((0, 0)),
         };
         if let Some(line) = &line {
+            if line.dns.is_none() && line.ip.piece.is_none() && protocol == ProtocolId::DNS {
+                // A port says where something went, not what it was: `udp 33`.
+                protocol = ProtocolId::UDP;
+            }
             // Printed lines carry no payload to claim: the ports say which relative of DNS it is.
-            if line.dns.is_some() && matches!(protocol.protocol().name, "tcp" | "udp") {
+            let is_whole = line.ip.piece.is_none();
+            if is_whole && line.dns.is_some() && matches!(protocol.protocol().name, "tcp" | "udp") {
                 let has = |port| source_port == port || destination_port == port;
                 protocol = match () {
                     () if has(MDNS_PORT) => ProtocolId::MDNS,
@@ -452,7 +471,15 @@ impl<'s> SegmentBuilder<'s> {
                     () => ProtocolId::DNS,
                 };
             }
-            bits |= self.push_printed_dns(id, protocol, line);
+            let row = self.printed_message(
+                (id, &mut protocol),
+                (&decoded, line),
+                (&mut source_port, &mut destination_port),
+            );
+            if let Some(row) = row {
+                bits |= if row.is_response() { flags::DNS_RESPONSE } else { flags::DNS_QUERY };
+                self.segment.dns.push(row);
+            }
         } else if matches!(protocol, ProtocolId::DNS | ProtocolId::MDNS | ProtocolId::LLMNR) {
             match decoded.transport {
                 Transport::Tcp { .. } => {
@@ -585,64 +612,6 @@ impl<'s> SegmentBuilder<'s> {
         }
         self.segment.dns.push(row);
         if row.is_response() { flags::DNS_RESPONSE } else { flags::DNS_QUERY }
-    }
-
-    /// An ICMP error as a line prints it: the quoted receiver and its port are known, the sender is
-    /// whoever received the error, its port is known only where `-v` printed the quoted packet.
-    fn push_printed_icmp(&mut self, id: PacketId, line: &transcript::Line<'_>) {
-        let (Some(icmp), Some(receiver)) = (line.icmp, line.destination) else { return };
-        let (mut quoted_flow, mut port_unknown) = (0, false);
-        if let Some(quote) = icmp.quote {
-            let protocol = icmp.quoted_protocol.or(quote.ip.protocol);
-            if let (Some(protocol), Some(from), Some(to)) =
-                (protocol, quote.source.port, quote.destination.port)
-            {
-                quoted_flow =
-                    flow_hash(protocol, (quote.source.address, from), (quote.destination.address, to));
-            }
-        } else if let (Some(protocol), Some(port), Some(to)) =
-            (icmp.quoted_protocol, icmp.quoted_port, icmp.quoted)
-        {
-            quoted_flow = flow_hash(protocol, (receiver.address, 0), (to.address, port));
-            port_unknown = true;
-        }
-        let v6 = matches!(line.transport, Transport::Icmpv6 { .. });
-        let row = IcmpRow { packet: id, kind: icmp.kind, code: icmp.code, v6, quoted_flow, port_unknown };
-        self.segment.icmp.push(row);
-    }
-
-    /// A DNS message as a line prints it. A response printed without its question has question 0.
-    fn push_printed_dns(&mut self, id: PacketId, protocol: ProtocolId, line: &transcript::Line<'_>) -> u16 {
-        let (Some(message), Some(from), Some(to)) = (line.dns, line.source, line.destination) else {
-            return 0;
-        };
-        let ends = ((from.address, from.port.unwrap_or(0)), (to.address, to.port.unwrap_or(0)));
-        let response = message.header.is_response();
-        let (client, server) = if response { (ends.1, ends.0) } else { ends };
-        let (qtype, qclass) = (message.qtype.unwrap_or(0), message.qclass.unwrap_or(0));
-        let mut lower = message.name.map_or(dns::Name::EMPTY, transcript::wire_name);
-        lower.make_lowercase();
-        let (name, question) = if lower.wire().is_empty() {
-            (u32::MAX, 0)
-        } else {
-            let name = Hashed::new(&lower);
-            let hash = question_hash(name.hash, qtype, qclass, message.header.opcode());
-            (self.name(name), hash)
-        };
-        self.segment.dns.push(DnsRow {
-            packet: id,
-            flow: flow_hash(line.protocol(), client, server),
-            question,
-            name,
-            start: message.start,
-            header: message.header,
-            qtype,
-            qclass,
-            kind: DnsKind::of(protocol),
-            length: message.end.saturating_sub(message.start).min(u32::from(u16::MAX)) as u16,
-            marks: 0,
-        });
-        if response { flags::DNS_RESPONSE } else { flags::DNS_QUERY }
     }
 }
 

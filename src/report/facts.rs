@@ -159,7 +159,7 @@ impl Spread {
     pub fn of(mut values: Vec<Nanos>) -> Option<Self> {
         values.sort_unstable();
         let (min, max) = (*values.first()?, *values.last()?);
-        Some(Self { min, median: values.get(values.len() / 2).copied()?, max, count: values.len() })
+        Some(Self { min, median: crate::time::median(&values)?, max, count: values.len() })
     }
 }
 

@@ -293,8 +293,8 @@ pub fn timeline(index: &Index, evidence: &Evidence) -> Option<Figure> {
     let last_ns = marks.iter().map(|mark| mark.time_ns).max()?;
     let caption = format!(
         "DNS queries, answers and ICMP errors from {} to {} ({}).",
-        time::clock(first_ns),
-        time::clock(last_ns),
+        index.basis().clock(first_ns),
+        index.basis().clock(last_ns),
         time::span(last_ns.saturating_sub(first_ns))
     );
     let mut figure = Figure::new("timeline", caption, 520.0, 130.0);
@@ -326,7 +326,7 @@ pub fn timeline(index: &Index, evidence: &Evidence) -> Option<Figure> {
             4 => Anchor::End,
             _ => Anchor::Middle,
         };
-        figure.text((x_of(at), 120.0), anchor, Role::Muted, time::clock(at));
+        figure.text((x_of(at), 120.0), anchor, Role::Muted, index.basis().clock(at));
     }
     Some(figure)
 }
@@ -429,7 +429,7 @@ pub fn ladder(index: &Index, episode: &Episode, say: &mut dyn FnMut(String) -> S
             _ => Role::Ink,
         };
         let time_ns = packet.time_ns();
-        figure.text((4.0, y - 2.0), Anchor::Start, Role::Ink, time::time_of_day(time_ns));
+        figure.text((4.0, y - 2.0), Anchor::Start, Role::Ink, index.basis().moment(time_ns));
         if row > 0 {
             let delta_ns = time_ns.saturating_sub(before_ns);
             let delta =

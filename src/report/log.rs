@@ -2,7 +2,6 @@
 
 use super::Input;
 use crate::index::{Packet, PacketId, segment::flags};
-use crate::time;
 
 /// Packets printed; the rest is counted.
 const LINES_MAX: usize = 200;
@@ -54,7 +53,7 @@ pub fn line(input: &Input<'_>, packet: &Packet<'_>) -> String {
     };
     format!(
         "{label} {} {family}{} > {}: {word}{summary}",
-        time::time_of_day(packet.time_ns()),
+        input.index.basis().moment(packet.time_ns()),
         end(packet.source_address(), packet.source_port()),
         end(packet.destination_address(), packet.destination_port()),
     )

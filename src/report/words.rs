@@ -127,15 +127,6 @@ pub fn signature(signature: &Signature) -> String {
     }
 }
 
-/// The length of `13:24:32.192`.
-const FINE: usize = 12;
-
-/// Milliseconds, without the date, for bounds: `13:24:32.192`.
-pub fn fine(at: Nanos) -> String {
-    let text = time::time_of_day(at);
-    text.get(..FINE).map(str::to_owned).unwrap_or(text)
-}
-
 /// In place of a time that was not recorded.
 pub const NO_TIME: &str = "–";
 
@@ -146,12 +137,14 @@ pub struct Clock {
     pub has_date: bool,
     /// Whether packets have times at all.
     pub has_times: bool,
+    /// What they count from.
+    pub counted: time::Basis,
 }
 
 impl Clock {
     /// The clock of a capture.
     pub fn of(index: &Index) -> Self {
-        Self { has_date: index.has_date(), has_times: index.has_times() }
+        Self { has_date: index.has_date(), has_times: index.has_times(), counted: index.basis() }
     }
 
     /// Seconds, for prose: `2024-05-14 13:24:32 UTC`, or `13:24:32`.
@@ -161,10 +154,16 @@ impl Clock {
         } else if self.has_date {
             let day = time::date_and_time(at);
             let (date, _) = day.split_once(' ').unwrap_or((&day, ""));
-            format!("{date} {} UTC", time::clock(at))
+            let zone = if self.counted == time::Basis::Utc { " UTC" } else { "" };
+            format!("{date} {}{zone}", time::clock(at))
         } else {
-            time::clock(at)
+            self.counted.clock(at)
         }
+    }
+
+    /// Milliseconds, without the date, for bounds: `13:24:32.192`.
+    pub fn fine(self, at: Nanos) -> String {
+        self.counted.fine(at)
     }
 
     /// `2024-05-14 13:24:32 to 13:28:50 UTC`; both dates where they differ.
@@ -192,8 +191,9 @@ impl Clock {
     pub fn exact(self, at: Nanos) -> String {
         match (self.has_times, self.has_date) {
             (false, _) => NO_TIME.to_owned(),
+            (_, true) if self.counted == time::Basis::Local => time::date_and_time(at),
             (_, true) => time::rfc3339(at),
-            (_, false) => time::time_of_day(at),
+            (_, false) => self.counted.moment(at),
         }
     }
 
@@ -202,7 +202,12 @@ impl Clock {
         if !self.has_times {
             "the capture records no times"
         } else if self.has_date {
+            if self.counted == time::Basis::Local {
+                return "date and time as printed; their time zone is not recorded";
+            }
             "times as recorded by the capturing host, in UTC; its clock error and local time zone are not recorded"
+        } else if self.counted == time::Basis::Start {
+            "seconds as printed, counted from a moment that is not recorded"
         } else {
             "time of day as logged; date and time zone are not recorded"
         }

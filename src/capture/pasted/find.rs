@@ -124,8 +124,49 @@ pub(super) fn is_stamped_like(line: &str, shape: &str) -> bool {
 
 /// Whether a line has a time stamp to the microsecond and an arrow between words: it looks like a packet.
 pub(super) fn looks_like_one(line: &str) -> bool {
-    line.contains(" > ")
-        && next_stamp(line.as_bytes(), 0).is_some_and(|at| line.get(at + 8..at + 9) == Some("."))
+    (line.contains(" > ") || line.contains(" -> ")) && fine_stamp(line).is_some()
+}
+
+/// Where a time stamp to the microsecond stands: of day, or since 1970 or something else.
+fn fine_stamp(line: &str) -> Option<usize> {
+    let bytes = line.as_bytes();
+    let at = next_stamp(bytes, 0)?;
+    let clock = if is_date(bytes, at) { at + 11 } else { at };
+    let point = clock + bytes.get(clock..)?.iter().position(|byte| matches!(byte, b'.' | b','))?;
+    let decimals = bytes.get(point + 1..)?.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let is_near = point - clock <= 10;
+    (is_near && decimals >= 5).then_some(at)
+}
+
+/// Whether a time to the microsecond stands behind the prefix of a packet: the next one begins, of whatever protocol.
+pub(super) fn is_stamped_line(line: &str, prefix: &str) -> bool {
+    fine_stamp(line)
+        .and_then(|at| line.get(..at))
+        .is_some_and(|own| super::prefix::shape(own) == super::prefix::shape(prefix))
+}
+
+fn is_date(bytes: &[u8], at: usize) -> bool {
+    let is = |ahead: usize| matches!(bytes.get(at + ahead), Some(b'-' | b'/'));
+    is(4) && is(7)
+}
+
+/// Whether a line between packets stands where one could: its time has the same digits, and no hosts follow. tcpdump prints
+/// what is neither IP nor ARP so.
+pub(super) fn is_of_other_protocol(line: &str, shape: &str) -> bool {
+    !line.contains(" > ") && fine_stamp(line).is_some() && is_stamped_like(line, shape)
+}
+
+/// Whether a line without a time begins like a packet: `IP 192.0.2.10.40001 > 198.51.100.53.53: …`.
+pub(super) fn begins_like_one(line: &str) -> bool {
+    let own = line.trim_start_matches(|c: char| " \t>*-|.)#+/;:•".contains(c));
+    let rest = ["IP ", "IP6 "].iter().find_map(|word| own.strip_prefix(word)).unwrap_or("");
+    let mut words = rest.split_whitespace();
+    let source = words.next().unwrap_or("");
+    let is_arrow = words.next() == Some(">");
+    is_arrow
+        && source.contains(['.', ':'])
+        && source.bytes().any(|byte| byte.is_ascii_digit())
+        && words.next().is_some_and(|word| word.ends_with(':'))
 }
 
 /// The packet that begins at a line without a time stamp, behind bullets, marks of quotation and numbers.

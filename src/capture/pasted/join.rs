@@ -5,10 +5,11 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher as _, Hash as _, Hasher as _};
 
 use super::dump::{Dump, stated_length};
-use super::find;
 use super::prefix::{self, without, without_frame};
 use super::wrap::{Widths, completes, glue, indentation, is_awaited, is_complete, without_remark};
+use super::{find, shipped};
 use crate::capture::LinkType;
+use crate::capture::transcript::notes::Notes;
 use crate::capture::transcript::{Head, Network, Stamp, Words, head, list};
 
 /// Lines that are looked at below a packet's first.
@@ -33,11 +34,20 @@ pub(super) struct Packet<'a> {
     pub original: usize,
 }
 
-/// Lines that look like packets and could not be read.
+/// Lines of one kind that look like packets and could not be read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Unread {
     pub count: u64,
     pub first: String,
+}
+
+impl Unread {
+    fn add(&mut self, line: &str) {
+        self.count += 1;
+        if self.first.is_empty() {
+            self.first = line.trim().chars().take(160).collect();
+        }
+    }
 }
 
 /// How the packets of the text are told from what surrounds them.
@@ -66,8 +76,12 @@ pub(super) struct Joiner {
     /// The prefix of the last packet, its numbers as zeros.
     last: String,
     pub unread: Unread,
+    /// Lines of packets that are neither IP nor ARP.
+    pub other: Unread,
     /// Quotations left out.
     pub quoted: u64,
+    /// What is said of the capture itself.
+    pub notes: Notes,
 }
 
 impl Joiner {
@@ -81,7 +95,9 @@ impl Joiner {
             run: 0,
             last: String::new(),
             unread: Unread::default(),
+            other: Unread::default(),
             quoted: 0,
+            notes: Notes::default(),
         };
         let is_stamped = (0..lines.len()).any(|at| joiner.stamped(lines, at, 0).is_some());
         if !is_stamped {
@@ -90,6 +106,10 @@ impl Joiner {
                 let found = find::prefixed(line).map(|(start, _)| start).or_else(|| find::header(line));
                 let Some(start) = found else { continue };
                 let shape = prefix::shape(line.get(..start).unwrap_or(""));
+                // `<time> IP <src> > <dst>` describes packets.
+                if has_placeholder(&shape) {
+                    continue;
+                }
                 if !once.insert(shape.clone()) {
                     joiner.prefixes.insert(shape);
                 }
@@ -153,7 +173,8 @@ impl Joiner {
             if !is_end && lines.len() - at < LINES_MAX {
                 return at;
             }
-            let mut gathered = Gathered::new(line, start, found.stamp);
+            let stamp = shipped::dated(line.get(..start).unwrap_or(""), found.stamp);
+            let mut gathered = Gathered::new(line, start, stamp);
             let next = self.gather(&mut gathered, lines, at, start);
             let shape = prefix::shape(&gathered.prefix);
             if shape != self.last {
@@ -265,6 +286,10 @@ impl Joiner {
             if packet.dump.take(rest) || packet.dump.take(line) {
                 continue;
             }
+            // The terminal wrote down that the capture was ended.
+            if rest.trim_start().starts_with("^C") && self.start(lines, next, own).is_none() {
+                return (next, 0);
+            }
             if rest.trim().is_empty() {
                 blank += 1;
                 let following = lines.get(next + 1).map_or("", |line| without(line, &packet.prefix));
@@ -287,6 +312,8 @@ impl Joiner {
             } else if is_inner || indentation(rest) > 0 {
                 packet.text.push('\n');
                 packet.text.push_str(rest);
+            } else if find::is_stamped_line(line, &packet.prefix) {
+                return (next, 0);
             } else if !is_complete(&packet.text, rest)
                 && (self.widths.is_wrapped(before, rest) || is_awaited(&packet.text, rest))
             {
@@ -322,7 +349,7 @@ impl Joiner {
             packet.text.trim_end_matches(|c: char| c.is_whitespace() || "*`_|\\<\"',;".contains(c)),
         );
         let Some(found) = head(text.as_bytes()) else {
-            self.not_read(&packet.text);
+            self.unread.add(&packet.text);
             return;
         };
         if self.is_quotation(&text, found.stamp) {
@@ -371,6 +398,7 @@ impl Joiner {
     /// A line on which no packet of tcpdump begins.
     fn other(&mut self, lines: &[String], at: usize, give: &mut dyn FnMut(Packet<'_>)) {
         let Some(line) = lines.get(at) else { return };
+        self.notes.take(line.as_bytes());
         if let Some(row) = list::row(line) {
             let mut text = line.trim().to_owned();
             let mut dump = Dump::default();
@@ -399,17 +427,24 @@ impl Joiner {
                     original: text.len(),
                 }),
             }
-        } else if find::looks_like_one(line) {
-            self.not_read(line);
+        } else if find::looks_like_one(line) || (is_untimed(self.kind) && find::begins_like_one(line)) {
+            self.unread.add(line);
+        } else if self.kind == Kind::Stamped && find::is_of_other_protocol(line, &self.last) {
+            self.other.add(line);
         }
     }
+}
 
-    fn not_read(&mut self, line: &str) {
-        self.unread.count += 1;
-        if self.unread.first.is_empty() {
-            self.unread.first = line.trim().chars().take(160).collect();
-        }
-    }
+/// Whether a word stands in angle brackets in place of another: `<time>`.
+fn has_placeholder(prefix: &str) -> bool {
+    prefix.split_once('<').and_then(|(_, rest)| rest.split_once('>')).is_some_and(|(word, _)| {
+        !word.is_empty()
+            && word.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'_' || byte == b'-')
+    })
+}
+
+fn is_untimed(kind: Kind) -> bool {
+    matches!(kind, Kind::Unstamped { .. })
 }
 
 /// A packet whose lines are being gathered.

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::capture::transcript::{list, moment};
+
 /// An escape of an escape of an escape is as deep as quotation goes.
 const ENTITY_ROUNDS_MAX: usize = 4;
 /// The longest character reference that is looked for, with `&` and `;`.
@@ -135,13 +137,15 @@ fn strings(line: &str) -> Option<Vec<String>> {
         || start.starts_with('"')
         || start.starts_with("[{");
     let has_escapes = ["\\n", "\\u00", "\\t", "\\\"", "\\x3e"].iter().any(|escape| line.contains(escape));
-    if !is_json && !has_escapes {
+    // A row of a table in quotation marks is one line.
+    if !is_json && !has_escapes || start.starts_with('"') && list::row(line).is_some() {
         return None;
     }
     if !is_json || !line.contains("\":") && !line.contains("\",") {
         return has_escapes.then(|| vec![unescaped(line)]);
     }
     let mut found = Vec::new();
+    let mut written = None;
     let mut rest = line;
     while let Some(open) = rest.find('"') {
         let inner = rest.get(open + 1..).unwrap_or("");
@@ -155,8 +159,15 @@ fn strings(line: &str) -> Option<Vec<String>> {
         // Times, names and keys have no blanks.
         if text.contains(' ') {
             found.push(unescaped(text));
+        } else if text.ends_with('Z') && moment(text).is_some() {
+            written = Some(text);
         }
         rest = close.and_then(|close| inner.get(close + 1..)).unwrap_or("");
+    }
+    // When the line was written tells the date of its packet.
+    if let (Some(written), [only]) = (written, found.as_mut_slice()) {
+        only.insert(0, ' ');
+        only.insert_str(0, written);
     }
     (!found.is_empty()).then_some(found)
 }
@@ -390,7 +401,8 @@ mod tests {
     fn strings_of_json_become_lines() {
         let line =
             r#"{"time":"2024-01-01T10:00:00Z","log":"IP a \u003e b: \"x\"\n    c d\n","stream":"stdout"}"#;
-        assert_eq!(cleaned(line), ["IP a > b: \"x\"", "    c d", ""]);
+        // When the line was written goes before it, as log shippers put it there.
+        assert_eq!(cleaned(line), ["2024-01-01T10:00:00Z IP a > b: \"x\"", "    c d", ""]);
         assert_eq!(cleaned("a<br>b"), ["a", "b"]);
     }
 }

@@ -13,7 +13,7 @@ const PACKETS: [&str; 8] = [
     "    198.51.100.53.53 > 192.0.2.10.40002: 4102 ServFail 0/0/0 (33)",
 ];
 
-/// The packets of a text: link type, time and text, blanks as one.
+/// The packets of a text: link type, time of day and text, blanks as one.
 fn packets(text: &[u8]) -> Vec<(LinkType, i64, String)> {
     let prepared = prepare(text);
     let mut walk = Pasted::new(&prepared);
@@ -24,7 +24,9 @@ fn packets(text: &[u8]) -> Vec<(LinkType, i64, String)> {
         let bytes = &prepared.bytes[start..start + record.captured as usize];
         let words: Vec<&str> =
             std::str::from_utf8(bytes).map_or(vec![], |text| text.split_whitespace().collect());
-        (walk.metadata.interfaces[record.interface as usize].link_type, record.time_ns, words.join(" "))
+        // The date is that of what stands before a line, where it has one.
+        let of_day_ns = record.time_ns % 86_400_000_000_000;
+        (walk.metadata.interfaces[record.interface as usize].link_type, of_day_ns, words.join(" "))
     };
     records.iter().map(shown).collect()
 }
@@ -188,7 +190,7 @@ fn what_looks_like_a_packet_and_is_not_read_is_counted_with_the_first() {
     let prepared = prepare(b"10:00:00.000001 IP a, b > c\n10:00:00.000002 IP a, b > c\n");
     assert_eq!(prepared.packets, 0);
     assert!(
-        prepared.unread.is_some_and(
+        prepared.unread.first().is_some_and(
             |unread| unread.starts_with("2 lines look like packets") && unread.contains("000001")
         )
     );

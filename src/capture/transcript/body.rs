@@ -99,12 +99,17 @@ pub(super) fn begins(mut words: Words<'_>) -> bool {
         || first.starts_with("ip-proto-")
         || is_message(word.text, next)
         || is_old_segment(word.text, next)
+        || is_plain_segment(word.text, next)
 }
 
 /// `4101+ A? …`, `4101 ServFail 0/0/0`, `4101*- q: …`, `4101% [1au] …`.
 fn is_message(word: &str, next: &str) -> bool {
     let digits = word.bytes().take_while(u8::is_ascii_digit).count();
     let marks = word.get(digits..).unwrap_or("x");
+    // `37247+[|domain]`: the question was not captured.
+    if (1..=5).contains(&digits) && marks.ends_with("[|domain]") {
+        return true;
+    }
     if !(1..=5).contains(&digits) {
         return false;
     }
@@ -131,4 +136,11 @@ fn is_old_segment(word: &str, next: &str) -> bool {
         !word.is_empty() && word.len() <= 8 && word.bytes().all(|byte| b"SFPRUEW.".contains(&byte));
     let is_range = next.contains(':') && next.starts_with(|c: char| c.is_ascii_digit());
     is_flags && (is_range || matches!(next, "ack" | "win" | "[tcp"))
+}
+
+/// `syn 3145839112`, `rst 0 ack 5`, `ack 9`: how a firewall's sniffer prints TCP.
+fn is_plain_segment(word: &str, next: &str) -> bool {
+    matches!(word, "syn" | "fin" | "rst" | "psh" | "ack" | "urg")
+        && !next.is_empty()
+        && next.bytes().all(|byte| byte.is_ascii_digit())
 }

@@ -39,14 +39,14 @@ impl Clock {
 
     /// Decides what times count from by the first packets: one at exactly midnight begins a count of differences.
     pub fn decide(&mut self, first: Stamp, following: impl Iterator<Item = Stamp>) {
-        if first != Stamp::Clock(0) {
+        if !matches!(first, Stamp::Clock(0) | Stamp::Seconds(0)) {
             self.basis = Basis::Midnight;
             return;
         }
         self.basis = Basis::First;
         let mut before = 0;
         for stamp in following {
-            if let Stamp::Clock(time_ns) = stamp {
+            if let Stamp::Clock(time_ns) | Stamp::Seconds(time_ns) = stamp {
                 if time_ns < before {
                     self.basis = Basis::Before;
                     return;
@@ -59,8 +59,9 @@ impl Clock {
     /// The time of the next packet, the first of which has no packets before it.
     pub fn time(&mut self, stamp: Stamp, is_first: bool, metadata: &mut Metadata) -> Nanos {
         let clock_ns = match stamp {
-            Stamp::Date(time_ns) => {
+            Stamp::Date(time_ns) | Stamp::Local(time_ns) => {
                 metadata.has_times = true;
+                metadata.is_local |= matches!(stamp, Stamp::Local(_));
                 self.last_ns = time_ns;
                 return time_ns;
             }
@@ -69,10 +70,12 @@ impl Clock {
                 metadata.has_times &= !is_first;
                 return if self.last_ns == Nanos::MIN { 0 } else { self.last_ns };
             }
-            Stamp::Clock(clock_ns) => clock_ns,
+            Stamp::Clock(clock_ns) | Stamp::Seconds(clock_ns) => clock_ns,
         };
         metadata.has_times = true;
         metadata.has_date = false;
+        let is_counted = matches!(stamp, Stamp::Seconds(_));
+        metadata.counts_from_start |= is_counted || matches!(self.basis, Basis::First | Basis::Before);
         // Differences can be negative, and from the first packet on they only grow in a capture that is in order.
         if self.basis == Basis::First && clock_ns < self.last_ns.max(0) {
             self.basis = Basis::Before;
@@ -80,6 +83,8 @@ impl Clock {
         let time = match self.basis {
             Basis::Before => self.last_ns.max(0).saturating_add(clock_ns),
             Basis::First => clock_ns,
+            // Seconds that begin anywhere are what they are, and never pass midnight.
+            Basis::Midnight | Basis::Unknown if is_counted => clock_ns,
             Basis::Midnight | Basis::Unknown => {
                 let mut time = self.day_ns.saturating_add(clock_ns.abs());
                 // Without a date, a jump back by more than half a day is midnight.

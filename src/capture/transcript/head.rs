@@ -26,6 +26,10 @@ pub enum Stamp {
     Clock(Nanos),
     /// Since 1970.
     Date(Nanos),
+    /// The same in a zone that is not told: printed as a date and a time of day.
+    Local(Nanos),
+    /// Seconds since a moment that is not told.
+    Seconds(Nanos),
 }
 
 /// What `-e` prints of the link layer.
@@ -76,6 +80,20 @@ pub(in crate::capture) fn stamped_head(text: &[u8]) -> Option<Head> {
         return None;
     }
     read(text, words, Some(stamp))
+}
+
+/// Whether a line begins with a time to the microsecond, with words behind it.
+pub(super) fn is_stamped(line: &[u8]) -> bool {
+    if !may_be_stamp(line) {
+        return false;
+    }
+    let mut words = Words::new(line.get(..STAMP_MAX_BYTES).unwrap_or(line), 0);
+    time_stamp(&mut words).is_some()
+        && words.peek().is_some()
+        && line.get(..words.offset()).is_some_and(|stamp| {
+            let decimals = stamp.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+            (6..=9).contains(&decimals)
+        })
 }
 
 /// Whether the first bytes have the marks of a time stamp where it has them. Of the numbers of a line most have not, and
@@ -156,15 +174,29 @@ fn time_stamp(words: &mut Words<'_>) -> Option<Stamp> {
         return Some(Stamp::Clock(sign * time));
     }
     if let Some(time) = epoch(bare) {
-        return Some(Stamp::Date(sign * time));
+        return Some(seconds(sign * time));
     }
     let (day, rest) = date(bare)?;
-    let time = match rest.strip_prefix(['T', 't', '_']) {
-        Some(time) => time_of_day(time.trim_end_matches('Z'))?,
-        None if rest.is_empty() => time_of_day(words.next()?.text)?,
+    let clock = match rest.strip_prefix(['T', 't', '_']) {
+        Some(time) => time,
+        None if rest.is_empty() => words.next()?.text,
         None => return None,
     };
-    Some(Stamp::Date(day.checked_mul(DAY_NS)?.checked_add(time)?))
+    let time = time_of_day(clock.trim_end_matches('Z'))?;
+    let at = day.checked_mul(DAY_NS)?.checked_add(time)?;
+    Some(if clock.ends_with('Z') { Stamp::Date(at) } else { Stamp::Local(at) })
+}
+
+/// A date with a time of day at the beginning of a text: `2024-05-14T13:24:32.1Z`, `2024-05-14 13:24:32`.
+pub(in crate::capture) fn moment(text: &str) -> Option<Stamp> {
+    date(text)?;
+    time_stamp(&mut Words::new(text.as_bytes(), 0))
+}
+
+/// Seconds since 1970, or since something else where that would be long ago: a sniffer's start, a machine without a clock.
+pub(super) fn seconds(time_ns: Nanos) -> Stamp {
+    const LEAST_NS: Nanos = 100_000_000 * SECOND_NS;
+    if time_ns.abs() < LEAST_NS { Stamp::Seconds(time_ns) } else { Stamp::Date(time_ns) }
 }
 
 fn digits(text: &str, count: usize) -> Option<i64> {
@@ -232,6 +264,14 @@ fn network(words: &mut Words<'_>, link: &mut Link) -> Option<Network> {
         let word = words.next()?;
         // Beyond its own line only a link-layer prefix goes on, and never over another time stamp.
         let is_beyond = word.start > first_line && !prefix.is_link && at > 0;
+        // pktmon prints when it saw a packet, and indented below it the packet with its link addresses.
+        let begins_link = || {
+            link_address(word.text).is_some()
+                && words.text_before(word.start).get(first_line + 1..).is_some_and(|indent| {
+                    !indent.is_empty() && indent.iter().all(|byte| matches!(byte, b' ' | b'\t'))
+                })
+        };
+        let is_beyond = is_beyond && !begins_link();
         if is_beyond || time_of_day(word.text).is_some() || epoch(word.text).is_some() {
             return None;
         }
@@ -366,7 +406,9 @@ fn arp_follows(words: Words<'_>) -> bool {
 fn link_address(word: &str) -> Option<[u8; 6]> {
     let mut address = [0; 6];
     let mut count = 0;
-    for pair in word.split(':') {
+    // Windows writes hyphens.
+    let hyphens = word.len() == 17 && word.split('-').count() == 6;
+    for pair in word.split(if hyphens { '-' } else { ':' }) {
         // Versions up to 3.9 print no leading zeros.
         if !(1..=2).contains(&pair.len()) || !pair.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return None;

@@ -1,6 +1,6 @@
 //! Reads rows of the packet list of tshark and Wireshark: as printed, as exported in columns, and as CSV.
 
-use super::head::{date, epoch, time_of_day};
+use super::head::{date, epoch, seconds as counted, time_of_day};
 use super::{DAY_NS, Nanos, SECOND_NS, Stamp, Word, Words, is_arrow};
 
 /// Columns of a row of CSV that are looked at.
@@ -30,7 +30,11 @@ pub struct Row<'a> {
 /// Reads a row at the beginning of `text`.
 pub fn row(text: &str) -> Option<Row<'_>> {
     let line = text.lines().next()?;
-    if line.trim_start().starts_with('"') { separated(line) } else { printed(line) }
+    match line.trim_start().as_bytes().first()? {
+        b'"' => separated(&quoted_columns(line)?),
+        b'|' => separated(&divided_columns(line, '|')),
+        _ => printed(line).or_else(|| sniffed(line)).or_else(|| separated(&divided_columns(line, ','))),
+    }
 }
 
 /// `1 0.000000000 192.0.2.10 → 198.51.100.53 DNS 75 Standard query 0x1005 A www.example.com`.
@@ -60,7 +64,9 @@ fn printed(line: &str) -> Option<Row<'_>> {
     let are_addresses = is_address(source.text) && is_address(destination.text);
     let are_names = has_arrow
         && !destination.text.ends_with(':')
-        && (length.is_some() || [source, destination].iter().any(|host| host.text.contains(['.', ':', '_'])));
+        && (length.is_some()
+            || is_snoop(line, words)
+            || [source, destination].iter().any(|host| host.text.contains(['.', ':', '_'])));
     // `Syslog` is a protocol as well, where all else is told.
     let is_any = has_arrow
         && are_addresses
@@ -82,8 +88,110 @@ fn printed(line: &str) -> Option<Row<'_>> {
     })
 }
 
+/// Whether what follows the protocol is what Solaris' snoop prints there: a call, a reply, or ports.
+fn is_snoop(line: &str, mut words: Words<'_>) -> bool {
+    let Some(first) = words.next() else { return false };
+    let is_call =
+        matches!(first.text, "C" | "R") && line.get(first.end..).is_some_and(|rest| !rest.trim().is_empty());
+    is_call || (first.text.starts_with("D=") && words.next().is_some_and(|word| word.text.starts_with("S=")))
+}
+
+/// `ether2 1.203 1 <- 02:00:5E:10:00:15 48:8F:5A:00:10:02 192.0.2.10:50112 198.51.100.53:53 (dns) ip:udp 75 0`: how a
+/// router's sniffer lists packets.
+fn sniffed(line: &str) -> Option<Row<'_>> {
+    let mut words = Words::new(line.as_bytes(), 0);
+    let interface = words.next()?;
+    let stamp = stamp(&mut words)?;
+    let is_number = words.next()?.text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_told = interface.text.starts_with(|c: char| c.is_ascii_alphabetic()) && is_number;
+    if !is_told || !matches!(words.next()?.text, "<-" | "->" | ">" | "<") {
+        return None;
+    }
+    let mut ends = [None; 2];
+    for word in words.by_ref().take(COLUMNS_MAX) {
+        if let Some(end) = endpoint(word) {
+            *ends.iter_mut().find(|end| end.is_none())? = Some(end);
+        } else if let Some(carried) = word
+            .text
+            .split_once(':')
+            .and_then(|(network, carried)| matches!(network, "ip" | "ipv6").then_some(carried))
+        {
+            let [Some((source, source_port)), Some((destination, destination_port))] = ends else {
+                return None;
+            };
+            let protocol = match carried {
+                "udp" => "UDP",
+                "tcp" => "TCP",
+                "icmp" => "ICMP",
+                "icmpv6" | "ipv6-icmp" => "ICMPv6",
+                other => other,
+            };
+            return Some(Row {
+                stamp,
+                source,
+                destination,
+                ports: source_port.zip(destination_port),
+                protocol,
+                length: words.next().and_then(|word| word.text.parse().ok()),
+                info: word.start,
+            });
+        }
+    }
+    None
+}
+
+/// An address with the port behind its colon, where it has one.
+fn endpoint(word: Word<'_>) -> Option<(Word<'_>, Option<u16>)> {
+    if word.text.parse::<std::net::IpAddr>().is_ok() {
+        return Some((word, None));
+    }
+    let (address, number) = word.text.rsplit_once(':')?;
+    let bare = address.strip_prefix('[').and_then(|address| address.strip_suffix(']')).unwrap_or(address);
+    bare.parse::<std::net::IpAddr>().ok()?;
+    let start = word.start + address.find(bare)?;
+    Some((Word { text: bare, start, end: start + bare.len() }, Some(number.parse().ok()?)))
+}
+
+/// The columns of a row, as many as there are.
+struct Columns<'a> {
+    columns: [Word<'a>; COLUMNS_MAX],
+    used: usize,
+}
+
+/// `| 1 | 0.000000 | 192.0.2.10 | …` and `1,0.000000,192.0.2.10,…`. The last column can have the divider in it.
+fn divided_columns(line: &str, divider: char) -> Columns<'_> {
+    let mut found = Columns { columns: [Word { text: "", start: 0, end: 0 }; COLUMNS_MAX], used: 0 };
+    let mut start = line.len() - line.trim_start().len();
+    if line.get(start..).is_some_and(|rest| rest.starts_with('|')) {
+        start += 1;
+    }
+    let mut addresses = 0;
+    let mut behind = 0;
+    while found.used < COLUMNS_MAX && start <= line.len() {
+        let rest = line.get(start..).unwrap_or("");
+        // Behind the addresses stand protocol and length, and then what is told of the packet.
+        let is_last = behind == 2;
+        let length = if is_last { rest.len() } else { rest.find(divider).unwrap_or(rest.len()) };
+        let text = rest.get(..length).unwrap_or("");
+        let trimmed = text.trim();
+        let from = start + (text.len() - text.trim_start().len());
+        if let Some(slot) = found.columns.get_mut(found.used) {
+            *slot = Word { text: trimmed, start: from, end: from + trimmed.len() };
+            found.used += 1;
+        }
+        let is_end = is_address(trimmed);
+        behind += usize::from(addresses == 2 && port(trimmed).is_none_or(|_| behind == 1));
+        addresses += usize::from(is_end);
+        if is_last {
+            break;
+        }
+        start += length + 1;
+    }
+    found
+}
+
 /// `"1","0.000000","192.0.2.10","198.51.100.53","DNS","75","Standard query 0x1005 A www.example.com"`.
-fn separated(line: &str) -> Option<Row<'_>> {
+fn quoted_columns(line: &str) -> Option<Columns<'_>> {
     let mut columns = [Word { text: "", start: 0, end: 0 }; COLUMNS_MAX];
     let mut used = 0;
     let mut at = line.find('"')?;
@@ -99,7 +207,13 @@ fn separated(line: &str) -> Option<Row<'_>> {
         }
         at += 1;
     }
-    let columns = columns.get(..used)?;
+    Some(Columns { columns, used })
+}
+
+/// Reads a row by its columns: time, two addresses, protocol, length, and what is told of the packet.
+fn separated<'a>(found: &Columns<'a>) -> Option<Row<'a>> {
+    // Prose with a divider in it has no addresses.
+    let columns = found.columns.get(..found.used)?;
     let first = columns.iter().position(|column| is_address(column.text))?;
     let at = |offset: usize| columns.get(first + offset).copied();
     let before = columns.get(..first)?.iter().rev();
@@ -132,8 +246,10 @@ fn stamp(words: &mut Words<'_>) -> Option<Stamp> {
         return Some(Stamp::Clock(time));
     }
     if let Some((day, "")) = date(first) {
-        let time = time_of_day(words.next()?.text.trim_end_matches('Z'))?;
-        return Some(Stamp::Date(day.checked_mul(DAY_NS)?.checked_add(time)?));
+        let clock = words.next()?.text;
+        let time = time_of_day(clock.trim_end_matches('Z'))?;
+        let at = day.checked_mul(DAY_NS)?.checked_add(time)?;
+        return Some(if clock.ends_with('Z') { Stamp::Date(at) } else { Stamp::Local(at) });
     }
     let (sign, bare) = first.strip_prefix('-').map_or((1, first), |bare| (-1, bare));
     let (seconds, fraction) = bare.split_once(['.', ',']).unwrap_or((bare, ""));
@@ -142,10 +258,10 @@ fn stamp(words: &mut Words<'_>) -> Option<Stamp> {
         return None;
     }
     if seconds.len() >= 9 {
-        return epoch(bare).map(|time| Stamp::Date(sign * time));
+        return epoch(bare).map(|time| counted(sign * time));
     }
     let fraction: Nanos = format!("{fraction:0<9}").parse().ok()?;
-    Some(Stamp::Clock(sign * (seconds.parse::<Nanos>().ok()? * SECOND_NS + fraction)))
+    Some(Stamp::Seconds(sign * (seconds.parse::<Nanos>().ok()? * SECOND_NS + fraction)))
 }
 
 fn port(text: &str) -> Option<u16> {
@@ -194,7 +310,7 @@ mod tests {
         let row = row(text).unwrap();
         assert_eq!(
             (row.stamp, row.length, row.destination.text),
-            (Stamp::Clock(500_000_000), Some(75), "198.51.100.53")
+            (Stamp::Seconds(500_000_000), Some(75), "198.51.100.53")
         );
         assert_eq!(&text[row.info..text.len() - 1], "Standard query 0x1005");
     }

@@ -4,7 +4,6 @@ use crate::settings::Settings;
 use std::io::Write as _;
 use std::net::Ipv4Addr;
 
-use crate::capture::transcript::Network;
 use crate::cli::load::Loaded;
 use crate::decode::{Address, Decoded, Quote, Transport, dns, transcript};
 use crate::index::segment::flags;
@@ -62,8 +61,10 @@ pub(super) fn write(loaded: &Loaded, packet: &Packet<'_>, out: &mut Vec<u8>) {
 }
 
 fn endpoints(packet: &Packet<'_>, decoded: &Decoded<'_>, out: &mut Vec<u8>) {
-    let printed = || packet.printed().is_some_and(|line| line.head.network != Network::Arp);
-    if !decoded.is_ip() && !printed() {
+    if let Some(line) = packet.printed() {
+        return printed_endpoints(&line, out);
+    }
+    if !decoded.is_ip() {
         return;
     }
     // The ports of a fragmented packet are told where it is complete. A printed line may lack a port.
@@ -82,6 +83,17 @@ fn endpoints(packet: &Packet<'_>, decoded: &Decoded<'_>, out: &mut Vec<u8>) {
         if address.is_host() {
             out.extend_from_slice(key);
             endpoint(address, port, out);
+        }
+    }
+}
+
+/// Hosts and ports as far as the line names them.
+fn printed_endpoints(line: &transcript::Line<'_>, out: &mut Vec<u8>) {
+    let has_ports = matches!(line.transport, Transport::Udp { .. } | Transport::Tcp { .. });
+    for (key, host) in [(&b",\"source\":"[..], line.source), (&b",\"destination\":"[..], line.destination)] {
+        if let Some(host) = host.filter(|host| host.address.is_host()) {
+            out.extend_from_slice(key);
+            endpoint(host.address, host.port.filter(|_| has_ports), out);
         }
     }
 }
@@ -177,6 +189,10 @@ fn further_messages(packet: &Packet<'_>, out: &mut Vec<u8>) {
 }
 
 fn dns_object(message: &dns::Message<'_>, out: &mut Vec<u8>) {
+    message_object(message, true, out);
+}
+
+fn message_object(message: &dns::Message<'_>, tells_recursion: bool, out: &mut Vec<u8>) {
     let header = message.header;
     out.extend_from_slice(b"{\"id\":");
     number(out, u64::from(header.id));
@@ -196,7 +212,11 @@ fn dns_object(message: &dns::Message<'_>, out: &mut Vec<u8>) {
         out.extend_from_slice(b"null");
     }
     out.extend_from_slice(b",\"recursion_desired\":");
-    boolean(out, header.recursion_desired());
+    if tells_recursion {
+        boolean(out, header.recursion_desired());
+    } else {
+        out.extend_from_slice(b"null");
+    }
     out.extend_from_slice(b",\"truncated\":");
     boolean(out, header.is_truncated());
     question(message, out);
@@ -276,7 +296,7 @@ fn quoted_message<'a>(inner: &Decoded<'a>, settings: &Settings) -> Option<dns::M
 fn printed(line: &transcript::Line<'_>, out: &mut Vec<u8>) {
     if let Some(message) = line.dns {
         out.extend_from_slice(b",\"dns\":");
-        dns_object(&stated(&message), out);
+        message_object(&stated(&message), message.tells_recursion, out);
     }
     let Some(icmp) = line.icmp else { return };
     out.extend_from_slice(b",\"icmp\":{\"type\":");

@@ -14,7 +14,7 @@ pub(super) fn write(loaded: &Loaded, packet: &Packet<'_>, out: &mut Vec<u8>) {
     } else if packet.source.metadata.has_date {
         crate::time::date_and_time(packet.time_ns())
     } else {
-        crate::time::time_of_day(packet.time_ns())
+        loaded.index.basis().moment(packet.time_ns())
     };
     // Writing to memory cannot fail.
     let _ = writeln!(

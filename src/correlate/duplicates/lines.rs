@@ -16,7 +16,11 @@ pub(super) fn copy_kind(index: &Index, first: &Packet<'_>, second: &Packet<'_>) 
         let ports = (packet.source_port(), packet.destination_port());
         (packet.source_address(), packet.destination_address(), ports, packet.transport())
     };
-    if ends(first) != ends(second) {
+    let (from, to) = (ends(first), ends(second));
+    let is_translated = from != to;
+    // A translator changes one end and leaves the server's, and the client's port where it can.
+    let one_end = (from.0, from.2.0) == (to.0, to.2.0) || (from.1, from.2.1) == (to.1, to.2.1);
+    if from.3 != to.3 || is_translated && (!one_end || from.2 != to.2 || first.dns().is_none()) {
         return None;
     }
     let (one, other) = (first.printed()?, second.printed()?);
@@ -27,8 +31,13 @@ pub(super) fn copy_kind(index: &Index, first: &Packet<'_>, second: &Packet<'_>) 
     }
     // An id of 0 in an atomic datagram means nothing (RFC 6864 §4.1).
     let is_told = one.ip.id.is_some_and(|id| id != 0);
-    (is_told || (passed_on(first, &one, &other) && !is_repeat(index, first, second)))
-        .then_some(if hops == 0 { CopyKind::Mirror } else { CopyKind::Routed })
+    let has_passed = (is_told && !is_translated)
+        || (passed_on(first, &one, &other) && !is_repeat(index, first, second))
+        || (is_told && hops > 0);
+    if is_translated {
+        return has_passed.then_some(CopyKind::Nat);
+    }
+    has_passed.then_some(if hops == 0 { CopyKind::Mirror } else { CopyKind::Routed })
 }
 
 /// The text of a packet that is the same wherever it is printed: what stands behind the hosts, without the checksum that a network
@@ -53,7 +62,8 @@ fn place<'a>(line: &Line<'a>) -> Option<(&'a str, &'a str)> {
     let before = line.text.get(..line.head.body)?;
     let mut words = before.split_ascii_whitespace().peekable();
     while let Some(word) = words.next() {
-        if let Some(direction) = words.peek().filter(|next| matches!(**next, "In" | "Out" | "B" | "M" | "P"))
+        if let Some(direction) =
+            words.peek().filter(|next| matches!(**next, "In" | "Out" | "in" | "out" | "B" | "M" | "P"))
         {
             return Some((word, direction));
         }

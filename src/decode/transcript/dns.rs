@@ -3,6 +3,8 @@
 use crate::capture::transcript::{Word, Words};
 use crate::decode::dns;
 
+/// The type of an alias.
+const CNAME: u16 = 5;
 /// Words of one message that are looked at.
 const WORDS_MAX: usize = super::WORDS_MAX;
 
@@ -18,6 +20,10 @@ pub struct Dns<'a> {
     pub qtype: Option<u16>,
     /// QCLASS, where a question is printed (IN is not printed and implied).
     pub qclass: Option<u16>,
+    /// Whether the text tells if recursion was desired: of a query tcpdump does (`+`), of a response and in lists nothing does.
+    pub tells_recursion: bool,
+    /// Type of the first answer that is no alias, as printed: what was asked, where the question is not.
+    pub answer_type: Option<u16>,
     /// The message's length in bytes as printed: `(24)`.
     pub length_bytes: Option<u32>,
     /// Where the message's text stands.
@@ -78,11 +84,16 @@ pub(super) fn read(mut words: Words<'_>) -> Option<Dns<'_>> {
     let first = words.next()?;
     let digits = first.text.bytes().take_while(u8::is_ascii_digit).count();
     let (id, marks) = first.text.split_at_checked(digits)?;
+    // `37247+[|domain]`: cut before the question. Of a response the counts would be printed.
+    let is_apart = words.peek().is_some_and(|word| word.text.starts_with("[|"));
+    let (marks, is_cut) = marks.split_once("[|").map_or((marks, is_apart), |(marks, _)| (marks, true));
     let mut dns = Dns {
         header: dns::Header { id: id.parse().ok()?, ..dns::Header::default() },
         name: None,
         qtype: None,
         qclass: None,
+        tells_recursion: true,
+        answer_type: None,
         length_bytes: None,
         start: first.start as u32,
         end: first.end as u32,
@@ -92,7 +103,7 @@ pub(super) fn read(mut words: Words<'_>) -> Option<Dns<'_>> {
     let mut seen = Marks::default();
     seen.read(marks, &mut dns.header)?;
     let mut answered = false;
-    let mut limit = WORDS_MAX;
+    let mut limit = if is_cut { 0 } else { WORDS_MAX };
     while let Some(word) = words.next().filter(|_| limit > 0) {
         limit -= 1;
         if let Some(length) = printed_length(word.text) {
@@ -112,12 +123,22 @@ pub(super) fn read(mut words: Words<'_>) -> Option<Dns<'_>> {
             if let Some(slot) = dns.header.counts.get_mut(what) {
                 *slot = count;
             }
+        } else if answered
+            && dns.answer_type.is_none()
+            && dns.header.counts.get(1).is_some_and(|answers| *answers > 0)
+        {
+            dns.answer_type = record_type(word.text).filter(|kind| *kind != CNAME);
         } else if dns.name.is_none() {
             question(word, &mut words, &mut dns);
         }
     }
     finish(&mut dns, answered, seen);
-    (answered || dns.name.is_some() || dns.length_bytes.is_some()).then_some(dns)
+    dns.tells_recursion = !dns.header.is_response();
+    if is_cut {
+        // Whatever was asked, it was a question.
+        dns.header.counts = [1, 0, 0, 0];
+    }
+    (is_cut || answered || dns.name.is_some() || dns.length_bytes.is_some()).then_some(dns)
 }
 
 /// Reads an opcode or response code with the marks behind it: `NXDomain*-`.

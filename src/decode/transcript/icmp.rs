@@ -280,8 +280,7 @@ fn icmp6_type(said: &[&str]) -> Option<(u8, u8)> {
     }
     let table: &[(&[&str], (u8, u8))] = &[
         (&["packet", "too", "big"], (2, 0)),
-        (&["time", "exceeded", "in-reassembly"], (3, 1)),
-        (&["time", "exceeded"], (3, 0)),
+        (&["time", "exceeded"], (3, u8::from(said.iter().any(|word| word.contains("reassembly"))))),
         (&["parameter", "problem"], (4, 0)),
         (&["echo", "request"], (128, 0)),
         (&["echo", "reply"], (129, 0)),

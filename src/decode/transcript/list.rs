@@ -2,7 +2,7 @@
 
 use super::dns::Dns;
 use super::icmp::Icmp;
-use super::{Host, IpHeader, Line, plain_host};
+use super::{Host, IpHeader, Line, plain_host, snoop};
 use crate::capture::transcript::{Head, Link, Network, Word, list};
 use crate::decode::{Transport, dns};
 use crate::settings::Settings;
@@ -43,6 +43,9 @@ const UNREACHABLE: &[(&str, u8)] = &[
     ("Precedence cutoff in effect)", 15),
 ];
 
+const TCP: u8 = 6;
+const UNREACHABLE_WORDS: &str = "Destination unreachable (";
+
 /// The same for IPv6 (`packet-icmpv6.c`).
 const UNREACHABLE_6: &[(&str, u8)] = &[
     ("no route to destination)", 0),
@@ -55,6 +58,10 @@ const UNREACHABLE_6: &[(&str, u8)] = &[
 /// Words of messages and their types for IPv4.
 const MESSAGES: &[(&str, u8, u8)] = &[
     ("Echo (ping) request", 8, 0),
+    ("Echo request", 8, 0),
+    ("Echo reply", 0, 0),
+    ("Time exceeded (in reassembly", 11, 1),
+    ("Time exceeded", 11, 0),
     ("Echo (ping) reply", 0, 0),
     ("Time-to-live exceeded (Time to live exceeded in transit)", 11, 0),
     ("Time-to-live exceeded (Fragment reassembly time exceeded)", 11, 1),
@@ -69,6 +76,8 @@ const MESSAGES: &[(&str, u8, u8)] = &[
 /// The same for IPv6.
 const MESSAGES_6: &[(&str, u8, u8)] = &[
     ("Echo (ping) request", 128, 0),
+    ("Echo request", 128, 0),
+    ("Echo reply", 129, 0),
     ("Echo (ping) reply", 129, 0),
     ("Packet Too Big", 2, 0),
     ("Time Exceeded (fragment", 3, 1),
@@ -83,6 +92,55 @@ const MESSAGES_6: &[(&str, u8, u8)] = &[
     ("Neighbor Solicitation", 135, 0),
     ("Neighbor Advertisement", 136, 0),
     ("Redirect", 137, 0),
+];
+
+/// What is carried in datagrams and in segments, by the beginning of the name in the column.
+const OVER_UDP: &[&str] = &[
+    "TFTP",
+    "NTP",
+    "SNMP",
+    "Syslog",
+    "SSDP",
+    "DHCP",
+    "RADIUS",
+    "QUIC",
+    "ISAKMP",
+    "SIP",
+    "RTP",
+    "RTCP",
+    "NBNS",
+    "NBDS",
+    "DTLS",
+    "STUN",
+    "WireGuard",
+    "VXLAN",
+    "GTP",
+    "OpenVPN",
+    "L2TP",
+    "CoAP",
+    "UDPENCAP",
+];
+const OVER_TCP: &[&str] = &[
+    "HTTP",
+    "TLS",
+    "SSL",
+    "SSH",
+    "SMTP",
+    "IMAP",
+    "POP",
+    "FTP",
+    "BGP",
+    "LDAP",
+    "SMB",
+    "MySQL",
+    "PGSQL",
+    "MQTT",
+    "RDP",
+    "TPKT",
+    "TELNET",
+    "WebSocket",
+    "TDS",
+    "AMQP",
 ];
 
 /// Reads a row; `None` where the text is none.
@@ -101,6 +159,7 @@ pub(super) fn read<'a>(text: &'a str, settings: &Settings) -> Option<Line<'a>> {
         ip: IpHeader::default(),
         source: plain_host(row.source, six),
         destination: plain_host(row.destination, six),
+        outer: None,
         transport: Transport::None,
         dns: None,
         icmp: None,
@@ -109,6 +168,15 @@ pub(super) fn read<'a>(text: &'a str, settings: &Settings) -> Option<Line<'a>> {
     let info = first_line(text, row.info);
     match row.protocol {
         "ARP" => arp(&mut line, info),
+        "DNS" if snoop::is_message(info.text) => {
+            line.dns = snoop::message(info);
+            datagram(&mut line, row.ports, settings);
+        }
+        "TCP" | "UDP" if snoop::ports(info.text).is_some() => {
+            set_ports(&mut line, snoop::ports(info.text));
+            let ports = (port(line.source), port(line.destination));
+            line.transport = snoop::transport(row.protocol, info.text, ports);
+        }
         "ICMP" | "ICMPv6" => icmp(&mut line, info),
         "DNS" | "MDNS" | "mDNS" | "LLMNR" => {
             line.dns = message(info);
@@ -126,7 +194,12 @@ pub(super) fn read<'a>(text: &'a str, settings: &Settings) -> Option<Line<'a>> {
         }
         _ => {
             set_ports(&mut line, row.ports.or_else(|| detail_ports(text)));
-            if text.contains("\nUser Datagram Protocol") {
+            let has_ports = line.source.is_some_and(|host| host.port.is_some());
+            let is_over =
+                |protocols: &[&str]| has_ports && protocols.iter().any(|name| row.protocol.starts_with(name));
+            if is_over(OVER_TCP) {
+                segment(&mut line, info, row.ports);
+            } else if is_over(OVER_UDP) || text.contains("\nUser Datagram Protocol") {
                 line.transport = Transport::Udp {
                     source_port: port(line.source),
                     destination_port: port(line.destination),
@@ -141,7 +214,7 @@ pub(super) fn read<'a>(text: &'a str, settings: &Settings) -> Option<Line<'a>> {
 /// The last column, as far as it goes on its line.
 fn first_line(text: &str, start: usize) -> Word<'_> {
     let rest = text.get(start..).unwrap_or("");
-    let line = rest.split('\n').next().unwrap_or("").trim_end_matches(['"', '\r', ' ']);
+    let line = rest.split('\n').next().unwrap_or("").trim_end_matches(['"', '|', '\r', ' ']);
     Word { text: line, start, end: start + line.len() }
 }
 
@@ -201,6 +274,11 @@ fn datagram(line: &mut Line<'_>, ports: Option<(u16, u16)>, settings: &Settings)
 /// `40100 → 443 [SYN] Seq=0 Win=64240 Len=0`.
 fn segment(line: &mut Line<'_>, info: Word<'_>, ports: Option<(u16, u16)>) {
     set_ports(line, ports.or_else(|| ports_of(info.text)).or_else(|| detail_ports(line.text)));
+    if line.source.is_none_or(|host| host.port.is_none()) {
+        // Without ports it belongs to no connection that can be told.
+        line.transport = Transport::Other(TCP);
+        return;
+    }
     let mut flags = 0;
     for (name, bit) in
         [("FIN", 1), ("SYN", 2), ("RST", 4), ("PSH", 8), ("ACK", 16), ("URG", 32), ("ECE", 64), ("CWR", 128)]
@@ -253,21 +331,21 @@ fn icmp(line: &mut Line<'_>, info: Word<'_>) {
     let v6 = line.head.network == Network::Ip6 || info.text.contains("ICMPv6");
     let messages = if v6 { MESSAGES_6 } else { MESSAGES };
     let reasons = if v6 { UNREACHABLE_6 } else { UNREACHABLE };
-    let unreachable = info
-        .text
-        .strip_prefix("Destination unreachable (")
-        .or_else(|| info.text.strip_prefix("Destination Unreachable ("));
+    let begins =
+        |words: &str| info.text.get(..words.len()).is_some_and(|said| said.eq_ignore_ascii_case(words));
+    let unreachable =
+        begins(UNREACHABLE_WORDS).then(|| info.text.get(UNREACHABLE_WORDS.len()..).unwrap_or(""));
     let found = match unreachable {
         Some(reason) => {
             let code = reasons.iter().find(|(words, _)| {
                 reason.get(..words.len()).is_some_and(|said| said.eq_ignore_ascii_case(words))
             });
-            code.map(|(_, code)| (if v6 { 1 } else { 3 }, *code))
+            // `UDP port 53 unreachable`: with the port in it.
+            let by_port = || reason.contains(" port ").then_some(if v6 { 4 } else { 3 });
+            let code = code.map(|(_, code)| *code).or_else(by_port);
+            code.map(|code| (if v6 { 1 } else { 3 }, code))
         }
-        None => messages
-            .iter()
-            .find(|(words, ..)| info.text.starts_with(words))
-            .map(|(_, kind, code)| (*kind, *code)),
+        None => messages.iter().find(|(words, ..)| begins(words)).map(|(_, kind, code)| (*kind, *code)),
     };
     let Some((kind, code)) = found else {
         line.transport = Transport::Other(if v6 { 58 } else { 1 });
@@ -334,6 +412,8 @@ fn message(info: Word<'_>) -> Option<Dns<'_>> {
         name: name.map(|name| if name == "<Root>" { "." } else { name }),
         qtype: qtype.filter(|_| name.is_some()),
         qclass: name.map(|_| 1),
+        tells_recursion: false,
+        answer_type: None,
         length_bytes: None,
         start: info.start as u32,
         end: info.end as u32,

@@ -43,8 +43,12 @@ pub(super) fn inner(words: Words<'_>) -> Option<(Words<'_>, Network)> {
         let network = match word.text {
             "IP" | "IPv4" => Some(Network::Ip),
             "IP6" | "IPv6" => Some(Network::Ip6),
+            "ARP," | "ARP" | "arp" => Some(Network::Arp),
             _ => None,
         };
+        if network == Some(Network::Arp) {
+            return Some((words, Network::Arp));
+        }
         if let Some(network) = network
             && has_hosts(words)
         {

@@ -138,6 +138,11 @@ impl OpenItem {
         let transport = match self.ends.transport {
             6 => " TCP",
             17 => " UDP",
+            47 => " GRE",
+            50 => " ESP",
+            51 => " AH",
+            89 => " OSPF",
+            132 => " SCTP",
             _ => "",
         };
         let sender = match self.ends.sender {
@@ -145,13 +150,17 @@ impl OpenItem {
             sender => format!(" from {sender}"),
         };
         let between = self.between();
-        let between = between.replace(" port ", &format!("{transport} port "));
+        // Protocols without ports are named with the packets.
+        let between = match self.ends.port {
+            0 if !between.is_empty() => return format!("{sender} about{transport} packets{between}"),
+            _ => between.replace(" port ", &format!("{transport} port ")),
+        };
         if between.is_empty() { sender } else { format!("{sender} about packets{between}") }
     }
 
     /// When: `13:24:32 – 13:28:50`, or one time.
-    pub fn when(&self) -> String {
-        let (first, last) = (time::clock(self.first_ns), time::clock(self.last_ns));
+    pub fn when(&self, basis: time::Basis) -> String {
+        let (first, last) = (basis.clock(self.first_ns), basis.clock(self.last_ns));
         match self.frames.is_empty() {
             true => String::new(),
             false if first == last => first,

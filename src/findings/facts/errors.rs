@@ -13,8 +13,10 @@ pub const ERRORS_MAX: usize = 100_000;
 /// What an error says, over both versions (RFC 792, RFC 1812 §5.2.7, RFC 4443 §3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Meaning {
-    /// 3/3, v6 1/4 (and 3/2).
+    /// 3/3, v6 1/4 (and 3/2 about UDP or TCP).
     PortUnreachable,
+    /// 3/2 about any other protocol: the host does not take it.
+    ProtocolUnreachable,
     /// 3/9, 3/10, 3/13, 3/14, 3/15, v6 1/1, 1/5, 1/6.
     Prohibited,
     /// 3/1, 3/5, 3/7, 3/8, 3/12, v6 1/2, 1/3.
@@ -50,6 +52,7 @@ impl Meaning {
     pub fn words(self) -> &'static str {
         match self {
             Self::PortUnreachable => "port unreachable",
+            Self::ProtocolUnreachable => "protocol unreachable",
             Self::Prohibited => "administratively prohibited",
             Self::HostUnreachable => "host unreachable",
             Self::NetUnreachable => "network unreachable",
@@ -174,7 +177,10 @@ pub(super) fn read(facts: &mut Facts<'_>) -> Vec<ErrorFact> {
             source: decoded.source,
             destination: decoded.destination,
             icmp: (row.kind, row.code, row.v6),
-            meaning: Meaning::of(row.v6, row.kind, row.code),
+            meaning: match (row.v6, row.kind, row.code) {
+                (false, 3, 2) if !carries_ports(&packet, quoted.as_ref()) => Meaning::ProtocolUnreachable,
+                (v6, kind, code) => Meaning::of(v6, kind, code),
+            },
             ttl: decoded.ttl,
             quoted,
             about,
@@ -194,13 +200,21 @@ pub(super) fn read(facts: &mut Facts<'_>) -> Vec<ErrorFact> {
     errors
 }
 
+/// Whether an error is about a packet of a protocol with ports, as far as can be told.
+fn carries_ports(packet: &Packet<'_>, quoted: Option<&Quoted>) -> bool {
+    let printed = || packet.printed()?.icmp?.quoted_protocol;
+    quoted.map(|quoted| quoted.transport).or_else(printed).is_none_or(|protocol| matches!(protocol, 6 | 17))
+}
+
 /// What a printed line tells of the packet an error is about: `203.0.113.2 udp port 53 unreachable`.
 fn printed(packet: &Packet<'_>) -> Option<Quoted> {
     let icmp = packet.printed()?.icmp?;
+    let transport = icmp.quoted_protocol?;
+    let has_ports = matches!(transport, 6 | 17);
     Some(Quoted {
         source: (packet.destination_address(), 0),
-        destination: (icmp.quoted?.address, icmp.quoted_port?),
-        transport: icmp.quoted_protocol?,
+        destination: (icmp.quoted?.address, if has_ports { icmp.quoted_port? } else { 0 }),
+        transport,
         ttl: 0,
         payload_bytes: 0,
     })

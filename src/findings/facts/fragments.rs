@@ -97,7 +97,8 @@ pub(super) fn collect(facts: &mut Facts<'_>) -> Vec<Pieces> {
             let stated = decoded.network_start + decoded.ip_length;
             let end =
                 if decoded.ip_length > 0 { stated.max(decoded.payload_end) } else { decoded.payload_end };
-            let length = (end - decoded.payload_start) + header;
+            let printed = packet.printed().and_then(|line| line.ip.piece);
+            let length = printed.map_or((end - decoded.payload_start) + header, |(_, bytes)| bytes);
             pieces.packets.push(packet.id);
             pieces.received = pieces.received.saturating_add(length);
             if fragment.offset_bytes == 0 {

@@ -96,7 +96,7 @@ pub struct Server {
 impl Server {
     /// The middle round trip, where there is one.
     pub fn median_trip_ns(&self) -> Option<Nanos> {
-        self.trips_ns.get(self.trips_ns.len() / 2).copied()
+        crate::time::median(&self.trips_ns)
     }
 
     /// Answers that arrived within a time span.

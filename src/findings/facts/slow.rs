@@ -51,7 +51,7 @@ impl Wait {
             answer: transaction.answer?,
             waited_ns: transaction.waited_ns,
             qtype: transaction.question(facts.index)?.qtype,
-            repeated: false,
+            repeated: transaction.tries > 1,
             lookup: LookupId(u32::MAX),
         })
     }

@@ -66,8 +66,15 @@ fn cannot_tell(b: &Builder<'_>) -> Vec<(&'static str, String, Vec<PacketId>)> {
     )];
     let mut say =
         |what: &'static str, text: String, frames: &[PacketId]| out.push((what, text, frames.to_vec()));
-    if !b.clock.has_date {
-        say("date", "The date and the time zone are not recorded.".to_owned(), &edge(b));
+    let missing = match b.clock.counted {
+        crate::time::Basis::Nothing => "The date and the time are not recorded.",
+        crate::time::Basis::Start => "The date and the time of day are not recorded.",
+        crate::time::Basis::Midnight => "The date and the time zone are not recorded.",
+        crate::time::Basis::Local => "The time zone is not recorded.",
+        crate::time::Basis::Utc => "",
+    };
+    if !missing.is_empty() {
+        say("date", missing.to_owned(), &edge(b));
     }
     if facts.problem.clients.len() == 1 {
         say(
@@ -140,7 +147,11 @@ fn of_the_record(b: &Builder<'_>) -> Vec<String> {
     let i = &b.inventory;
     let mut out = Vec::new();
     if i.packets > 0 && (b.clock.has_date || b.facts.is_empty()) {
-        out.push(format!("Times are {}.", b.clock.basis().trim_start_matches("times ")));
+        let mut basis = b.clock.basis().to_owned();
+        if let Some(first) = basis.get_mut(..1) {
+            first.make_ascii_uppercase();
+        }
+        out.push(format!("{basis}."));
     }
     if b.input.evidence.one_sided {
         out.push(

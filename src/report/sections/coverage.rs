@@ -12,7 +12,7 @@ use crate::decode::Address;
 use crate::findings::coverage::{OpenItem, Standing};
 use crate::findings::{Finding, Severity};
 use crate::index::PacketId;
-use crate::index::segment::DnsKind;
+use crate::index::segment::{DnsKind, flags};
 use crate::protocols::dns::response_code_name;
 use crate::text::thousands;
 
@@ -70,8 +70,16 @@ pub fn summary(b: &Builder<'_>) -> Vec<Block> {
             i.protocols.iter().map(|(label, n)| format!("{} {label}", thousands(*n))).collect();
         let said =
             answers(b).unwrap_or_else(|| "so nothing can be said about name resolution from it".to_owned());
+        let silent = without_content(b);
+        let what = match silent {
+            0 => format!("holds no DNS query, {said}"),
+            _ => format!(
+                "shows of {} to or from port 53 not what was asked, so nothing can be said about name resolution from it",
+                words::count(silent, "packet", "packets")
+            ),
+        };
         let text = format!(
-            "The {} holds no DNS query, {said}. It holds {}: {}.",
+            "The {} {what}. It holds {}: {}.",
             b.record,
             words::count(i.packets as usize, "packet", "packets"),
             words::list(&seen, 8)
@@ -91,6 +99,27 @@ pub fn summary(b: &Builder<'_>) -> Vec<Block> {
         blocks.push(b.claim("summary.clear", Voice::Assessed, judged.join(" "), &frames));
     }
     blocks
+}
+
+/// Printed packets of a port of DNS without the message they carried: some sniffers print its size alone.
+fn without_content(b: &Builder<'_>) -> usize {
+    let index = b.input.index;
+    if b.record != "log" {
+        return 0;
+    }
+    let is_dns =
+        |ports: &[u16], row: usize| ports.get(row).is_some_and(|port| index.settings.is_dns_port(*port));
+    let silent = index.segments().iter().map(|segment| {
+        let rows = segment.transport.iter().zip(&segment.flags).enumerate();
+        rows.filter(|(row, (transport, bits))| {
+            let has_message = **bits & (flags::DNS_QUERY | flags::DNS_RESPONSE) != 0;
+            **transport == 17
+                && !has_message
+                && (is_dns(&segment.source_port, *row) || is_dns(&segment.destination_port, *row))
+        })
+        .count()
+    });
+    silent.sum()
 }
 
 /// What answers say whose queries are not in the capture: `but 2 answers to 192.0.2.10: 1 NXDOMAIN and 1 SERVFAIL`.
@@ -238,7 +267,7 @@ pub fn listed(b: &Builder<'_>) -> Option<Block> {
             standing.to_owned(),
             item.what(),
             thousands(item.count),
-            item.when(),
+            item.when(b.input.index.basis()),
             item.reason().to_owned(),
             item.filter.clone(),
         ];

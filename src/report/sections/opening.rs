@@ -341,8 +341,12 @@ fn unknown(b: &Builder<'_>) -> Block {
         (Some(_), None) => open.push("when the fault ended".to_owned()),
         (Some(_), Some(_)) => {}
     }
-    if !b.clock.has_date {
-        open.push("the date and the time zone".to_owned());
+    match b.clock.counted {
+        time::Basis::Nothing => open.push("the date and the time".to_owned()),
+        time::Basis::Start => open.push("the date and the time of day".to_owned()),
+        time::Basis::Midnight => open.push("the date and the time zone".to_owned()),
+        time::Basis::Local => open.push("the time zone".to_owned()),
+        time::Basis::Utc => {}
     }
     open.push(match outage::addresses(facts).len() {
         1 if !outage::has_unaffected(facts) => "whether anyone besides this client is affected".to_owned(),

@@ -187,8 +187,8 @@ fn began(b: &Builder<'_>, facts: &Facts<'_>, window: &Window) -> String {
     match window.last_good {
         Some(good) => format!(
             " It began between {} (last answer) and {}.",
-            words::fine(good.at_ns),
-            words::fine(window.first_bad.at_ns)
+            b.clock.fine(good.at_ns),
+            b.clock.fine(window.first_bad.at_ns)
         ),
         None => format!(
             " {} was answered earlier in this {}; onset before this cannot be excluded.",
@@ -202,8 +202,8 @@ fn ended(b: &Builder<'_>, window: &Window) -> String {
     match window.first_good {
         Some(good) => format!(
             " It ended between {} and {} (first answer).",
-            words::fine(window.last_bad.at_ns),
-            words::fine(good.at_ns)
+            b.clock.fine(window.last_bad.at_ns),
+            b.clock.fine(good.at_ns)
         ),
         None => match watched_ns(b, window.last_bad) {
             None => format!(" No recovery within the {}.", b.record),

@@ -153,6 +153,10 @@ fn errors(b: &Builder<'_>, facts: &Facts<'_>) -> Option<Block> {
 fn when(b: &Builder<'_>, facts: &Facts<'_>) -> Block {
     let basis = if !b.clock.has_times {
         "Packets stand in the order in which they were printed."
+    } else if b.clock.counted == time::Basis::Start {
+        "Seconds as printed, counted from a moment that is not recorded."
+    } else if b.clock.counted == time::Basis::Local {
+        "Date and time as printed, time zone not recorded."
     } else if b.clock.has_date {
         "Clock of the capturing host, its local time zone not recorded."
     } else {

@@ -74,7 +74,7 @@ pub fn findings(b: &Builder<'_>, key: &str, assessment: &Assessment, trouble: &T
 
 /// Milliseconds where the whole failure is short, else seconds.
 fn moment(b: &Builder<'_>, at_ns: Nanos) -> String {
-    if b.clock.has_times { words::fine(at_ns) } else { words::NO_TIME.to_owned() }
+    b.clock.fine(at_ns)
 }
 
 /// From when to when, with the successes that bound it.
@@ -223,6 +223,6 @@ pub fn title(b: &Builder<'_>, title: &str, trouble: &Trouble) -> String {
         return title;
     }
     let (from, to) = trouble.span_ns();
-    let (from, to) = (time::clock(from), time::clock(to));
+    let (from, to) = (b.clock.counted.clock(from), b.clock.counted.clock(to));
     if from == to { format!("{from} {title}") } else { format!("{from}–{to} {title}") }
 }

@@ -50,7 +50,7 @@ pub fn differences(state: &State, first: PacketId, second: PacketId) -> (Vec<Dif
 /// The fields of a message, each under the name of its layer; repeated ones are numbered.
 fn fields(state: &State, id: PacketId) -> Vec<Field> {
     let Some(packet) = state.index.packet(id) else { return Vec::new() };
-    let mut out = vec![("Time".to_owned(), crate::time::time_of_day(packet.time_ns()))];
+    let mut out = vec![("Time".to_owned(), state.index.basis().moment(packet.time_ns()))];
     let mut seen: HashMap<String, usize> = HashMap::new();
     let mut layer = String::new();
     for node in packet.dissect().nodes {

@@ -167,7 +167,7 @@ fn message(message: &Message<'_>, area: Rect, buffer: &mut Buffer) {
             // A clock that was set back tells no span.
             if gap < 0 { "–".to_owned() } else { format!("+{}", crate::time::seconds(gap)) }
         }
-        None => crate::time::clock(packet.time_ns()),
+        None => state.index.basis().clock(packet.time_ns()),
     };
     put(buffer, (area.x, area.y), TIME_CELLS, &pad_left(&time, 12), theme.style(Role::Muted));
     let (number_cells, margin) = sides(area);

@@ -25,7 +25,7 @@ pub fn render(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let Some((start, columns)) = bars(state, area) else { return };
     let muted = theme.style(Role::Muted);
     let Some(first) = state.overview.first_ns else { return };
-    put(buffer, (area.x + 1, area.y), 9, &crate::time::clock(first), muted);
+    put(buffer, (area.x + 1, area.y), 9, &state.index.basis().clock(first), muted);
     let values = state.overview.columns(usize::from(columns));
     let most = values.iter().map(|(queries, _)| *queries).max().unwrap_or(0).max(1);
     let steps: &[&str] = if state.unicode {
@@ -66,7 +66,7 @@ pub fn render(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         }
     }
     let legend = start + columns + 1;
-    let last = crate::time::clock(state.overview.last_ns);
+    let last = state.index.basis().clock(state.overview.last_ns);
     let end = put(buffer, (legend, area.y), 9, &last, muted);
     put(buffer, (end + 1, area.y), LEGEND_CELLS - 9, "queries", theme.style(Role::Query));
     let end = put(buffer, (legend, area.y + 1), 8, &format!("{error_mark} errors"), theme.style(Role::Error));

@@ -391,8 +391,10 @@ pub fn time_text(state: &State, packet: &Packet<'_>, above: Option<PacketId>) ->
     let at = packet.time_ns();
     match state.timeline.time {
         _ if packet.flags() & flags::NO_TIME != 0 => "–".to_owned(),
-        TimeFormat::TimeOfDay => time::time_of_day(at),
-        TimeFormat::DateAndTime if !state.index.has_date() => format!("(no date)  {}", time::time_of_day(at)),
+        TimeFormat::TimeOfDay => state.index.basis().moment(at),
+        TimeFormat::DateAndTime if !state.index.has_date() => {
+            format!("(no date)  {}", state.index.basis().moment(at))
+        }
         TimeFormat::DateAndTime => time::date_and_time(at),
         TimeFormat::Relative => time::seconds(at.saturating_sub(state.zero_ns())),
         TimeFormat::Delta => {

@@ -38,7 +38,7 @@ pub fn render(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         // Whole, or only when it begins and how long it is.
         if !push(format!(" · {}", times(state, first)), muted, usize::MAX) {
             let span = crate::time::span(state.overview.last_ns.saturating_sub(first));
-            push(format!(" · {} + {span}", crate::time::clock(first)), muted, usize::MAX);
+            push(format!(" · {} + {span}", state.index.basis().clock(first)), muted, usize::MAX);
         }
     }
     put_line(buffer, area, 0, &Line::from(left));
@@ -83,15 +83,14 @@ fn times(state: &State, first: i64) -> String {
     let (from, to) = (crate::time::date_and_time(first), crate::time::date_and_time(last));
     let seconds = |text: &str| text.split('.').next().unwrap_or_default().to_owned();
     if !state.index.has_date() {
-        return format!(
-            "{} – {}, zone unknown ({span})",
-            crate::time::clock(first),
-            crate::time::clock(last)
-        );
+        let basis = state.index.basis();
+        let zone = if basis == crate::time::Basis::Start { "start" } else { "zone" };
+        return format!("{} – {}, {zone} unknown ({span})", basis.clock(first), basis.clock(last));
     }
     let (from, to) = (seconds(&from), seconds(&to));
     let to = if from.get(..10) == to.get(..10) { to.get(11..).unwrap_or_default().to_owned() } else { to };
-    format!("{from} – {to} UTC ({span})")
+    let zone = if state.index.basis() == crate::time::Basis::Local { ", zone unknown" } else { " UTC" };
+    format!("{from} – {to}{zone} ({span})")
 }
 
 fn right(state: &State) -> Vec<(String, Role)> {

@@ -384,7 +384,7 @@ fn trips(scene: &Scene<'_, '_>, prompt: &[&ErrorFact], ledger: &mut Ledger) {
     let Some((trip, what)) = shortest_trip(scene) else { return };
     let mut deltas: Vec<Nanos> = prompt.iter().map(|error| error.delta_ns).collect();
     deltas.sort_unstable();
-    let Some(delta) = deltas.get(deltas.len() / 2).copied() else { return };
+    let Some(delta) = crate::time::median(&deltas) else { return };
     let words = format!(
         "The errors came {} after the queries; {what} of {} took {}.",
         span(delta),

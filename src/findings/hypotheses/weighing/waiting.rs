@@ -187,7 +187,7 @@ fn trips(scene: &Scene<'_, '_>, waits: &[&Wait], ledger: &mut Ledger) {
     let plain: Vec<&&Wait> = waits.iter().filter(|wait| !wait.repeated).collect();
     let mut trips: Vec<Nanos> = plain.iter().map(|wait| wait.waited_ns).collect();
     trips.sort_unstable();
-    let Some(middle) = trips.get(trips.len() / 2).copied() else { return };
+    let Some(middle) = crate::time::median(&trips) else { return };
     let cited: Vec<PacketId> =
         plain.iter().take(CITED_MAX).flat_map(|wait| [wait.first, wait.answer]).collect();
     ledger.see(

@@ -1,0 +1,39 @@
+//! Reads what a packet filter printed of its decision before a packet: `rule 80/0(match): block in on vtnet0:` (pflog).
+
+use super::Line;
+
+/// What a packet filter did with a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Verdict<'a> {
+    /// The rule's number, as printed: `80`, `3.anchor.12`.
+    pub rule: &'a str,
+    /// `block`, `pass`, `match`.
+    pub action: &'a str,
+    /// `in` or `out`.
+    pub direction: &'a str,
+    /// The interface.
+    pub interface: &'a str,
+}
+
+impl Verdict<'_> {
+    /// Whether the packet went no further.
+    pub fn is_block(&self) -> bool {
+        matches!(self.action, "block" | "drop" | "synproxy drop")
+    }
+}
+
+impl<'a> Line<'a> {
+    /// What a packet filter did with it, where the line says so.
+    pub fn verdict(&self) -> Option<Verdict<'a>> {
+        let before = self.text.get(..self.source?.start as usize)?;
+        let told = before.get(before.find("rule ")? + "rule ".len()..)?;
+        let (rule, told) = told.split_once("): ")?;
+        // `80/0(match`: the number, and behind it that of a rule inside and why it was logged.
+        let rule =
+            rule.split(['/', '(']).next().filter(|rule| rule.starts_with(|c: char| c.is_ascii_digit()))?;
+        let mut words = told.split_ascii_whitespace();
+        let (action, direction) = (words.next()?, words.next()?);
+        let interface = words.nth(1)?.trim_end_matches(':');
+        matches!(direction, "in" | "out").then_some(Verdict { rule, action, direction, interface })
+    }
+}
