@@ -6,6 +6,7 @@ pub mod connections;
 pub mod contested;
 pub mod delegations;
 pub mod denials;
+pub mod disagreement;
 pub mod errors;
 pub mod fragments;
 pub mod hosts;
@@ -84,6 +85,8 @@ pub struct Facts<'i> {
     pub denials: Vec<Denial<'i>>,
     /// Questions that two devices answered.
     pub contested: Vec<contested::Contested>,
+    /// Servers with older data than others of their zone.
+    pub disagreements: Vec<disagreement::Disagreement>,
     /// Clients that are led to one address whatever they ask.
     pub one_address: Vec<one_address::OneAddress>,
     /// Requests for link addresses that nobody answered any more.
@@ -148,6 +151,7 @@ impl<'i> Facts<'i> {
         facts.conflicts = heard.conflicts();
         facts.runs = runs::find(&facts, heard);
         facts.contested = contested::find(&facts);
+        facts.disagreements = disagreement::find(&facts);
         facts.one_address = one_address::find(&facts);
         facts.routers = advertisements::find(&facts);
         facts.unsent = unsent::find(&facts);
@@ -178,6 +182,7 @@ impl<'i> Facts<'i> {
             lame: Vec::new(),
             denials: Vec::new(),
             contested: Vec::new(),
+            disagreements: Vec::new(),
             one_address: Vec::new(),
             runs: Vec::new(),
             slow: Vec::new(),

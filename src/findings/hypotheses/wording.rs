@@ -149,6 +149,19 @@ fn incident(scene: &Scene<'_, '_>, leading: &[Cause], assessment: &Assessment, o
             ));
             errors::errors(scene, leading, assessment, out);
         }
+        Some(Incident::Outdated(own)) => {
+            let differences = crate::findings::disagreement::differences(own);
+            let what = differences.trim_start_matches("; it ");
+            out.push((format!("{} {what}.", own.outdated), own.frames()));
+            let met = own.connections.words(scene.facts, own.outdated);
+            out.push(match met.is_empty() {
+                true => (
+                    format!("What names of {} lead to depends on which server is asked.", plain_name(&own.zone)),
+                    own.frames(),
+                ),
+                false => (format!("{met}."), own.connections.failed.clone()),
+            });
+        }
         Some(Incident::Contested(contested)) => out.push((
             format!(
                 "{} answered in the name of {}: for {} they gave different addresses. Clients take the answer that comes \

@@ -157,6 +157,15 @@ matrix! {
         for "a delegation that names a server which does not serve the zone (lame, RFC 9499 §7)",
         against "the server answered",
         [H16 10, H13 -2, H14 -2];
+    /// One server of a zone answers from an older serial number than another had answered from before.
+    OUTDATED: 200 ErrorSemantics, "hypotheses §2 H16",
+        for "a zone transfer that does not happen leaves a server with old data (RFC 1034 §4.3.5)",
+        against "the servers answered, with different data",
+        [H13 -2, H16 20, H20 -5], excludes [H1, H2, H3, H4, H5, H6, H7, H8];
+    /// Connections to addresses that only the server with old data gives fail.
+    OUTDATED_ADDRESS_FAILS: 201 OtherTraffic, "hypotheses §2 H16",
+        for "what the old data name is no longer there",
+        [H16 10];
     /// The quote is short although the same source quotes more elsewhere.
     SHORT_QUOTE: 57 Integrity, "hypotheses §2 H17",
         for "one host quotes alike; a blind sender knows no more than addresses and ports (RFC 5927 §4)",

@@ -48,6 +48,9 @@ pub(in super::super) fn of(scene: &Scene<'_, '_>, assessment: &Assessment) -> Op
         Incident::TwoOwners(_) => format!("Two devices use the address {server}"),
         Incident::Lame => format!("DNS server {server} does not serve the zone it is asked for"),
         Incident::Denied => format!("DNS server {server} denies nearly every name it is asked for"),
+        Incident::Outdated(own) => {
+            format!("DNS server {server} answers for {} from outdated data", plain_name(&own.zone))
+        }
         Incident::Contested(_) => format!("Two devices answer in the name of DNS server {server}"),
         Incident::SecondDhcp(rivals) => {
             let servers: Vec<String> = rivals.givers.iter().map(|giver| giver.server.to_string()).collect();
