@@ -10,6 +10,7 @@ pub mod disagreement;
 pub mod errors;
 pub mod fragments;
 pub mod hosts;
+pub mod leases;
 pub mod load;
 pub mod neighbours;
 pub mod one_address;
@@ -63,6 +64,8 @@ pub struct Facts<'i> {
     pub conflicts: Vec<Conflict>,
     /// DHCP replies, the first of them.
     pub leases: Vec<PacketId>,
+    /// What they give to whom.
+    pub given: leases::Given,
     /// Routers that announce DNS servers.
     pub routers: Vec<advertisements::Router>,
     /// The TCP connections that carried data both ways, by the address and port that serves.
@@ -149,6 +152,7 @@ impl<'i> Facts<'i> {
         let heard = neighbours::listen(&facts);
         facts.neighbours = heard.asked();
         facts.conflicts = heard.conflicts();
+        facts.given = leases::Given::read(&facts);
         facts.runs = runs::find(&facts, heard);
         facts.contested = contested::find(&facts);
         facts.disagreements = disagreement::find(&facts);
@@ -171,6 +175,7 @@ impl<'i> Facts<'i> {
             neighbours: BTreeMap::new(),
             conflicts: Vec::new(),
             leases: Vec::new(),
+            given: leases::Given::default(),
             routers: Vec::new(),
             used: HashMap::new(),
             connections: Vec::new(),

@@ -230,12 +230,16 @@ fn incident(scene: &Scene<'_, '_>, leading: &[Cause], assessment: &Assessment, o
 
 /// A server on this network that no longer answers for its address.
 fn vanished(scene: &Scene<'_, '_>, out: &mut Vec<Said>) {
+    let mut runs = scene.facts.runs.iter().filter(|run| run.target == scene.server);
+    let given = runs.any(|run| run.given.is_some());
     out.push((
         format!(
-            "{} requests for the link address of {} were not answered{}, and no query reached it.",
+            "{} requests of {} for the link address of {} were not answered{}, and no query reached it{}.",
             scene.queries.len(),
+            crate::findings::rules::named(&scene.clients),
             scene.server,
-            when(scene)
+            when(scene),
+            if given { "; DHCP had given it to them as name server" } else { "" }
         ),
         scene.queries.clone(),
     ));

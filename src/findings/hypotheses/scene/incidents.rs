@@ -9,6 +9,7 @@ use crate::decode::Address;
 use crate::findings::facts::contested::Contested;
 use crate::findings::facts::delegations::How;
 use crate::findings::facts::disagreement::Disagreement;
+use crate::findings::facts::leases::GivenAs;
 use crate::findings::facts::one_address::OneAddress;
 use crate::findings::facts::rival_leases::Rivals;
 use crate::findings::facts::runs::{Run, Wanted};
@@ -312,9 +313,15 @@ impl<'f, 'i> Maker<'f, 'i> {
             let asked = self.facts.servers.keys().find(|key| key.0 == target);
             let hop = runs.iter().any(|run| run.wanted == Wanted::NextHop);
             let gone = runs.iter().any(|run| run.last_sign.is_some());
+            let given = runs.iter().any(|run| run.given.is_some());
+            let named = runs.iter().any(|run| run.given.is_some_and(|(role, _)| role == GivenAs::NameServer));
             let mut scene = match asked {
                 Some(key) => self.empty(Incident::Vanished, key.0, (key.1, key.2)),
-                None if hop && gone => self.empty(Incident::NoNextHop, target, (0, 0)),
+                None if named => {
+                    let port = self.facts.index.settings.supposed_dns_port();
+                    self.empty(Incident::Vanished, target, (port, 17))
+                }
+                None if hop && (gone || given) => self.empty(Incident::NoNextHop, target, (0, 0)),
                 None => return None,
             };
             scene.queries = runs.iter().flat_map(|run| run.requests.iter().copied()).collect();

@@ -157,7 +157,8 @@ pub(super) fn absent_class(scene: &Scene<'_, '_>) -> Option<Class> {
     if !nobody_there(scene) {
         return None;
     }
-    if !scene.errors_of(Meaning::HostUnreachable).is_empty() {
+    let given = |run: &Run| run.target == scene.server && run.given.is_some();
+    if !scene.errors_of(Meaning::HostUnreachable).is_empty() || scene.facts.runs.iter().any(given) {
         Some(Class::Of(Cause::HostDown))
     } else if !scene.errors_of(Meaning::NetUnreachable).is_empty() {
         Some(Class::Of(Cause::NoRoute))

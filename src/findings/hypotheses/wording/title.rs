@@ -41,6 +41,11 @@ pub(in super::super) fn of(scene: &Scene<'_, '_>, assessment: &Assessment) -> Op
         }
         Incident::Fragments => format!("Large DNS answers of {server} do not arrive whole"),
         Incident::NoTcp => format!("DNS connections to {} fail", port(6)),
+        Incident::Vanished
+            if scene.facts.runs.iter().all(|run| run.target != server || run.last_sign.is_none()) =>
+        {
+            format!("DNS server {server} does not answer on its network")
+        }
         Incident::Vanished => format!("DNS server {server} no longer answers on its network"),
         Incident::NoNextHop => {
             format!("Gateway {server} no longer answers on the local network for {}", clients(&scene.clients))
