@@ -207,7 +207,7 @@ fn span(b: &Builder<'_>) -> Block {
 fn affected(b: &Builder<'_>) -> Vec<Block> {
     let Some(facts) = b.facts.first() else { return Vec::new() };
     let mut blocks = Vec::new();
-    if let Some((text, frames)) = outage::who(facts) {
+    if let Some((text, frames)) = outage::who(b, facts) {
         blocks.push(b.claim("summary.then", Voice::Observed, text, &frames));
     }
     if let Some(text) = outage::effect(facts) {
