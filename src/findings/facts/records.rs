@@ -42,12 +42,17 @@ pub enum Data {
     Server(String),
     /// SOA: the serial number of the zone that is its owner.
     Serial(u32),
+    /// RRSIG: when it expires, in seconds since 1970 as serial arithmetic has it (RFC 4034 §3.1.5).
+    Signature(u32),
     /// Any other type.
     Other,
 }
 
 const NS: u16 = 2;
 const SOA: u16 = 6;
+const RRSIG: u16 = 46;
+/// Where the expiration stands in a signature's data (RFC 4034 §3.1).
+const EXPIRATION_AT: usize = 8;
 
 /// The records of a packet's DNS message; none where it is printed text.
 pub fn of(packet: &Packet<'_>, row: &DnsRow) -> Vec<Record> {
@@ -85,6 +90,10 @@ fn one(message: &[u8], at: usize, place: Place) -> Option<(Record, usize)> {
     let server = || dns::read_name(message, resource.start).ok().map(|(name, _)| Data::Server(lower(name)));
     let data = match resource.rtype {
         NS => server(),
+        RRSIG => {
+            let expires = resource.data.get(EXPIRATION_AT..).and_then(|rest| rest.first_chunk::<4>());
+            expires.map(|bytes| Data::Signature(u32::from_be_bytes(*bytes)))
+        }
         SOA => serial(message, resource.start),
         _ => resource.address().map(|address| Data::Address(address.into())),
     };

@@ -236,6 +236,14 @@ matrix! {
         for "names made up at random are passed on and exhaust the zone's own servers",
         against "the server received the query and worked on it",
         [H9 10, H13 5, H8 -10, H1 -20, H2 -10, H4 -20, H6 -20, H7 -20, H22 -5];
+    /// The server asked others for the same names or their zone and was answered.
+    UPSTREAM_ANSWERS: 202 OtherTraffic, "hypotheses §2 H13",
+        for "the server worked on it; what it made of the answers is what failed",
+        [H13 2];
+    /// Those answers are signed with signatures that have expired.
+    SIGNATURES_EXPIRED: 203 ErrorSemantics, "RFC 4035 §5.3.1, hypotheses §2 H13",
+        for "a validating resolver takes no answer whose signatures have expired: the zone was not signed again, or a clock is wrong",
+        [H13 20, H14 -10];
     /// The query was captured again on its way to another address.
     TRANSLATED: 78 OtherTraffic, "hypotheses §2 H3",
         for "a device translates the address asked to that of another host, whose refusal returns in the asked name",
