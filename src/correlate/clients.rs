@@ -1,6 +1,6 @@
 //! The client table of a problem: who asked, how often it failed, who rescued it, and who was never served.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::TransactionId;
 use super::attempts::{Attempt, Gathered, Rescue, Service, State};
@@ -144,6 +144,8 @@ pub(super) struct Served<'g> {
     /// The service that failed.
     pub service: Service,
     pub gathered: &'g Gathered,
+    /// Lookups whose answer serves nobody, as far as can be told: last repeats of lost ones, and answers without checking.
+    pub left_out: &'g BTreeSet<u32>,
     pub lookups: &'g Lookups,
 }
 
@@ -158,7 +160,7 @@ impl Served<'_> {
             if rescue.ended.at_ns > to + RESCUE_NS {
                 break;
             }
-            if !(from..=to).contains(&rescue.ended.at_ns) {
+            if !(from..=to).contains(&rescue.ended.at_ns) || self.left_out.contains(&rescue.id) {
                 continue;
             }
             if rescue.service != self.service {
