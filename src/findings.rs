@@ -7,6 +7,7 @@ pub mod capture_quality;
 pub mod contested;
 pub mod coverage;
 pub mod datagrams;
+pub mod disagreement;
 pub mod duplicate_address;
 pub mod facts;
 pub mod failover;
@@ -149,6 +150,7 @@ pub static FINDINGS: &[&Rule] = &[
     &rcode::RULE,
     &misaddressed::RULE,
     &contested::RULE,
+    &disagreement::RULE,
     &duplicate_address::RULE,
     &rival_routers::RULE,
     &one_address::RULE,

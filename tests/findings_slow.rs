@@ -3,6 +3,7 @@
 mod scene;
 
 use portmortem::findings::{Finding, Severity};
+use portmortem::generate::Packet;
 use portmortem::generate::dns::{self, Data};
 use scene::{MS, SECOND, SERVER, Scene, client};
 
@@ -70,4 +71,48 @@ fn an_answer_to_a_repeat_from_another_port_ends_the_wait_that_the_first_query_be
     assert_eq!(found.len(), 1);
     assert!(found[0].statement.contains("median 1.510 s"), "{}", found[0].statement);
     assert!(found[0].statement.ends_with("each was answered only after it was asked again"));
+}
+
+/// Questions that a server answers late, each of `tries` queries with an answer of its own unless `merged`.
+fn stalled(ttl: u8) -> Scene {
+    let mut scene = Scene::default();
+    for number in 0..40i64 {
+        let (id, from) = (100 + number as u16, format!("192.0.2.{}:{}", 10 + number % 2, 30_000 + number));
+        let name = format!("www{number}.example.org");
+        let answer = dns::answer(id, &name, Data::A([192, 0, 2, 80].into()));
+        let server = format!("{SERVER}:53");
+        let reply = |scene: &mut Scene, at: i64| {
+            scene.put(at, Packet::udp(server.as_str(), from.as_str(), &answer).ttl(ttl));
+        };
+        let at = number * SECOND;
+        let is_stalled = (10..20).contains(&number);
+        scene.put(at, Packet::udp(from.as_str(), server.as_str(), &dns::query(id, &name, dns::A)).ttl(63));
+        if is_stalled {
+            scene.put(
+                at + 2 * SECOND,
+                Packet::udp(from.as_str(), server.as_str(), &dns::query(id, &name, dns::A)).ttl(63),
+            );
+            reply(&mut scene, at + 2_500 * MS);
+            reply(&mut scene, at + 2_501 * MS);
+        } else {
+            reply(&mut scene, at + MS);
+        }
+    }
+    scene
+}
+
+#[test]
+fn as_many_answers_as_queries_are_no_loss_but_a_late_server() {
+    // At the server's own link, and some hops away.
+    for (ttl, slow_server) in [(64, true), (57, false)] {
+        let (found, assessments) = stalled(ttl).examine();
+        let statement = &found.iter().find(|own| own.id == "slow-dns").unwrap().statement;
+        assert!(statement.contains("from 22:13:30 to 22:13:41"), "{statement}");
+        assert!(statement.contains("from 22:13:40 on was answered within 1 s again"), "{statement}");
+        assert!(statement.contains("median 2.500 s"), "{statement}");
+        let leads = scene::leading(&assessments);
+        assert!(!leads.contains("H29"), "{leads:?}");
+        assert!(leads.contains("H31"), "{leads:?}");
+        assert_eq!(leads.len() == 1, slow_server, "{leads:?}");
+    }
 }

@@ -418,6 +418,36 @@ fn a_truncated_answer_without_tcp_is_a_failure_of_one_transport() {
 }
 
 #[test]
+fn a_question_asked_again_on_a_connection_that_stood_open_was_followed() {
+    let mut scene = Scene::default();
+    let (from, to) = ("192.0.2.10:40000", format!("{SERVER}:53"));
+    let segment = |flags, sequence, acknowledgment| portmortem::generate::Segment { flags, sequence, acknowledgment };
+    let (mut asked, mut told) = (101, 501);
+    scene.put(0, Packet::tcp(from, to.as_str(), segment(flags::SYN, 100, 0), b""));
+    scene.put(MS, Packet::tcp(to.as_str(), from, segment(flags::SYN | flags::ACK, 500, 101), b""));
+    for number in 0..6_i64 {
+        let (at_ns, id) = (SECOND + number * 8 * SECOND, number as u16);
+        scene.query(at_ns, "192.0.2.10:41000", SERVER, id, "big.example.net", 16);
+        let mut cut = Message::response(id, "big.example.net", 16, 0).bytes();
+        cut[2] |= 2;
+        scene.reply(at_ns + 8 * MS, SERVER, "192.0.2.10:41000", &cut);
+        // Asked again under another id.
+        let again = dns::over_tcp(&dns::query(700 + id, "big.example.net", 16));
+        let whole = dns::over_tcp(&dns::answer(700 + id, "big.example.net", Data::Txt("whole".into())));
+        let data = flags::PSH | flags::ACK;
+        scene.put(at_ns + 9 * MS, Packet::tcp(from, to.as_str(), segment(data, asked, told), &again));
+        asked += again.len() as u32;
+        scene.put(at_ns + 17 * MS, Packet::tcp(to.as_str(), from, segment(data, told, asked), &whole));
+        told += whole.len() as u32;
+        scene.put(at_ns + 18 * MS, Packet::tcp(from, to.as_str(), segment(flags::ACK, asked, told), b""));
+    }
+    scene.lookup(60 * SECOND, 8 * MS, &client(1), SERVER, 999, "www.example.org");
+    let (found, assessments) = scene.examine();
+    assert!(assessments.is_empty(), "{:?} {found:?}", assessments.first().map(|own| &own.title));
+    assert!(found.iter().all(|finding| finding.id != "truncated-without-tcp"), "{found:?}");
+}
+
+#[test]
 fn a_name_that_vanishes_for_a_while_is_a_name_error_and_one_that_never_was_is_none() {
     let mut scene = Scene::default();
     for number in 0..40_i64 {
@@ -498,7 +528,7 @@ fn one_lost_query_is_no_incident() {
     }
     scene.query(30 * SECOND + 500 * MS, "192.0.2.10:49000", SERVER, 777, "lost.example", dns::A);
     let (found, assessments) = scene.examine();
-    assert!(assessments.is_empty());
+    assert!(assessments.is_empty(), "{:?} {found:?}", assessments.first().map(|own| &own.title));
     assert!(found.iter().all(|finding| finding.severity == Severity::Info));
 }
 

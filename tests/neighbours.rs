@@ -77,7 +77,11 @@ fn a_next_hop_that_stops_answering_is_an_outage_of_everything_beyond_it() {
     let found = only(scene);
     assert_eq!(found.severity, Severity::High);
     assert!(found.statement.starts_with("9 requests of 192.0.2.10 for the link address of 192.0.2.1"));
-    assert!(found.statement.contains("after F4; it was the way to other networks"), "{}", found.statement);
+    assert!(
+        found.statement.contains("after F4, from 22:13:50 to 22:14:00; it was the way to other networks"),
+        "{}",
+        found.statement
+    );
 }
 
 #[test]
@@ -129,4 +133,68 @@ fn a_host_that_only_asks_is_told_from_nine_requests_in_three_attempts_on() {
     };
     assert_eq!((asked(3).severity, asked(2).severity), (Severity::Low, Severity::Info));
     assert!(!asked(3).statement.contains("resolver"));
+}
+
+/// A DHCP acknowledgement that gives a client an address and a name server (RFC 2131 §2, RFC 2132 §3.8).
+fn lease(client: &str, name_server: &str) -> Packet {
+    let octets = |text: &str| text.parse::<std::net::Ipv4Addr>().expect("an address").octets();
+    let mut message = vec![0; 236];
+    message[..3].copy_from_slice(&[2, 1, 6]);
+    message[16..20].copy_from_slice(&octets(client));
+    message.extend([99, 130, 83, 99, 53, 1, 5, 6, 4]);
+    message.extend(octets(name_server));
+    message.push(255);
+    Packet::udp("192.0.2.1:67", format!("{client}:68").as_str(), &message)
+}
+
+#[test]
+fn a_name_server_that_dhcp_gives_and_nobody_answers_for_is_a_failure_of_who_was_given_it() {
+    let scene = |given: &str| {
+        let mut scene = Scene::default();
+        framed(&mut scene, 0, (GATEWAY_MAC, CLIENT_MAC), &lease(CLIENT, given));
+        framed(&mut scene, 0, (GATEWAY_MAC, [2, 0, 0, 0, 0, 11]), &lease("192.0.2.11", "192.0.2.53"));
+        for at in 0..9 {
+            beyond(&mut scene, at * 6 * SECOND);
+        }
+        attempts(&mut scene, SECOND, 4, "192.0.2.35");
+        scene
+    };
+    let (found, assessments) = scene("192.0.2.35").examine();
+    let own = found.iter().find(|own| own.id == "arp-unanswered").expect("a finding");
+    assert_eq!(own.severity, Severity::High);
+    assert!(
+        own.statement.contains("12 requests of 192.0.2.10 for the link address of 192.0.2.35"),
+        "{}",
+        own.statement
+    );
+    assert!(
+        own.statement.contains("DHCP gave it out as a name server (F1), and 192.0.2.53 to others"),
+        "{}",
+        own.statement
+    );
+    assert_eq!(assessments[0].title.as_deref(), Some("DNS server 192.0.2.35 does not answer on its network"));
+    assert!(scene::leading(&assessments).contains("H4"));
+    // The same requests for an address nobody was given are ordinary.
+    assert_eq!(unanswered(scene("192.0.2.53"))[0].severity, Severity::Info);
+}
+
+#[test]
+fn an_error_about_a_lease_that_its_client_has_and_the_end_of_a_trace_are_ordinary() {
+    use portmortem::findings::coverage::{OpenKind, Standing};
+    let mut scene = Scene::default();
+    let given = lease(CLIENT, "192.0.2.53");
+    scene.put(0, given.clone());
+    scene.put(1_000_000, Packet::port_unreachable(&given));
+    for number in 0..3i64 {
+        let probe =
+            Packet::udp("192.0.2.10:40000", format!("203.0.113.9:{}", 33_437 + number).as_str(), b"probe")
+                .ttl(3);
+        scene.put(SECOND + number * 1_000_000, probe.clone());
+        scene.put(SECOND + number * 1_000_000 + 500_000, Packet::port_unreachable(&probe));
+    }
+    let examined = scene.review();
+    assert!(examined.coverage.of(Standing::Open).next().is_none(), "{:?}", examined.coverage.not_assessed);
+    let ordinary: Vec<(OpenKind, u64)> =
+        examined.coverage.of(Standing::Ordinary).map(|item| (item.kind, item.count)).collect();
+    assert_eq!(ordinary, [(OpenKind::Traced, 3), (OpenKind::Leased, 1)]);
 }

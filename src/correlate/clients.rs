@@ -1,6 +1,6 @@
 //! The client table of a problem: who asked, how often it failed, who rescued it, and who was never served.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::TransactionId;
 use super::attempts::{Attempt, Gathered, Rescue, Service, State};
@@ -87,13 +87,18 @@ pub(super) fn table(
         rows.push(Client { address: addresses.first().copied().unwrap_or_default(), ..Client::default() });
     }
     let mut answered = vec![0u32; hosts.len()];
+    // Repeats that the service answered while it still failed others: after it came back, that is no service meanwhile.
+    let mut meanwhile = vec![0u32; hosts.len()];
     let mut rescuers: Vec<BTreeMap<Service, u32>> = vec![BTreeMap::new(); hosts.len()];
     for attempt in attempts.iter().filter(|attempt| windows::are_around(windows, attempt.began.at_ns)) {
         let at = attempt.client as usize;
         let (Some(row), Some(rescuers)) = (rows.get_mut(at), rescuers.get_mut(at)) else { continue };
         row.asked += 1;
         match attempt.state {
-            State::Good => *answered.get_mut(at).unwrap_or(&mut 0) += 1,
+            State::Good => {
+                let during = !is_after(windows, attempt.began.at_ns, attempt.ended.at_ns);
+                *answered.get_mut(at).unwrap_or(&mut 0) += u32::from(during);
+            }
             State::Other => {}
             State::Bad => {
                 row.failed += 1;
@@ -101,6 +106,8 @@ pub(super) fn table(
                 let Some(rescue) = served.soon_after(attempt, host) else { continue };
                 if rescue.service == served.service {
                     row.repeated += 1;
+                    let during = !is_after(windows, attempt.began.at_ns, rescue.ended.at_ns);
+                    *meanwhile.get_mut(at).unwrap_or(&mut 0) += u32::from(during);
                 } else {
                     row.rescued += 1;
                     *rescuers.entry(rescue.service).or_default() += 1;
@@ -113,16 +120,23 @@ pub(super) fn table(
             }
         }
     }
-    for (((row, (_, addresses)), answered), rescuers) in
-        rows.iter_mut().zip(hosts).zip(answered).zip(rescuers)
+    for ((((row, (_, addresses)), answered), rescuers), meanwhile) in
+        rows.iter_mut().zip(hosts).zip(answered).zip(rescuers).zip(meanwhile)
     {
         row.others = addresses.iter().skip(1).copied().collect();
         row.rescuer = rescuers.into_iter().max_by_key(|(_, count)| *count).map(|(service, _)| service);
-        row.never_served = answered == 0 && row.rescued + row.repeated == 0;
+        // Whoever got all it asked for in the end was delayed.
+        row.never_served = answered == 0 && row.rescued + meanwhile == 0 && row.lost() > 0;
     }
     rows.retain(|row| row.failed > 0);
     rows.sort_by_key(|row| row.address);
     rows
+}
+
+/// Whether an answer came after the end of the window in which its question failed.
+fn is_after(windows: &[Window], began_ns: Nanos, answered_ns: Nanos) -> bool {
+    let own = windows.iter().find(|window| window.first_good.is_none_or(|good| began_ns < good.at_ns));
+    own.is_some_and(|window| window.first_good.is_some_and(|good| answered_ns >= good.at_ns))
 }
 
 /// Where answers to failed questions are looked up.
@@ -130,6 +144,8 @@ pub(super) struct Served<'g> {
     /// The service that failed.
     pub service: Service,
     pub gathered: &'g Gathered,
+    /// Lookups whose answer serves nobody, as far as can be told: last repeats of lost ones, and answers without checking.
+    pub left_out: &'g BTreeSet<u32>,
     pub lookups: &'g Lookups,
 }
 
@@ -144,7 +160,7 @@ impl Served<'_> {
             if rescue.ended.at_ns > to + RESCUE_NS {
                 break;
             }
-            if !(from..=to).contains(&rescue.ended.at_ns) {
+            if !(from..=to).contains(&rescue.ended.at_ns) || self.left_out.contains(&rescue.id) {
                 continue;
             }
             if rescue.service != self.service {

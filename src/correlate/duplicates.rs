@@ -30,6 +30,8 @@ const BLOCK: u32 = 1 << 15;
 const QUOTED_MIN: usize = 12;
 /// Copies one behind the other that are followed to the first.
 const CHAIN_MAX: usize = 8;
+/// A router holds a packet this long while it asks for a link address (RFC 4861 §10, RETRANS_TIMER).
+const HELD_NS: Nanos = 1_000_000_000;
 /// Messages before a block that are remembered when it begins.
 const WARM_MAX: usize = 1 << 14;
 
@@ -193,6 +195,7 @@ fn of_messages(messages: &Messages<'_>, parameters: &Parameters) -> Vec<Copy> {
 fn of_block(messages: &Messages<'_>, parameters: &Parameters, newest: &mut Newest, block: u32) -> Vec<Copy> {
     newest.clear();
     let window_ns = parameters.duplicate_window_ns;
+    let several = messages.index.sources.len() > 1;
     let start = block * BLOCK;
     let end = start.saturating_add(BLOCK).min(messages.len());
     let first_ns = messages.at(start).map_or(Nanos::MIN, |(_, time_ns)| time_ns);
@@ -214,7 +217,12 @@ fn of_block(messages: &Messages<'_>, parameters: &Parameters, newest: &mut Newes
         let before_ns = again.get(&known).copied().unwrap_or(sent_ns);
         let time_ns = messages.time_ns(row.packet);
         let age_ns = time_ns.saturating_sub(before_ns);
-        if message_key(before) != key || !(0..=window_ns).contains(&age_ns) {
+        let source = |packet: PacketId| messages.index.packet(packet).map(|packet| packet.segment.source);
+        // Between two capture points a packet may wait until the next hop's link address is known.
+        let held = || {
+            age_ns <= HELD_NS && several && source(before.packet) != source(row.packet)
+        };
+        if message_key(before) != key || age_ns < 0 || age_ns > window_ns && !held() {
             continue;
         }
         let before = Slot { key, time_ns: before_ns, packet: before.packet };

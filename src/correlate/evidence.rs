@@ -389,6 +389,13 @@ impl Evidence {
         has_bit(&self.has_extras, id)
     }
 
+    /// Whether as many answers as tries were captured, so that none of either was lost before this point.
+    pub fn is_each_try_answered(&self, id: TransactionId) -> bool {
+        let Some(transaction) = self.transaction(id).filter(|own| own.answer.is_some()) else { return false };
+        let further = self.extras_of(id).filter(|extra| extra.role == Role::FurtherAnswer).count();
+        further + 1 >= usize::try_from(transaction.tries).unwrap_or(usize::MAX)
+    }
+
     /// Whether a transaction is one query and at most one response, and no error is about either.
     pub fn is_plain(&self, id: TransactionId) -> bool {
         let involved = self.involved.get_or_init(|| {

@@ -26,6 +26,9 @@ const PHASE_GAP_NS: Nanos = 5_000_000_000;
 /// Clients of the same service without a failure that are named.
 const UNAFFECTED_MAX: usize = 256;
 
+/// RCODE 2 (RFC 1035 §4.1.1).
+const SERVFAIL: u16 = 2;
+
 /// What a problem did to whom, and when.
 #[derive(Clone, Debug, Default)]
 pub struct Impact {
@@ -188,6 +191,10 @@ impl Look<'_> {
             };
             own.push(Attempt { client: client as u32, state, ..*attempt });
         }
+        let mut left_out = self.unsure.clone();
+        if lead.signature == Signature::ResponseCode(SERVFAIL) {
+            left_out.extend(self.leave_out_unchecked(&mut own));
+        }
         own.sort_by_key(|attempt| attempt.began);
         let first_ns = periods.iter().map(|period| period.0).min().unwrap_or_default();
         let last_ns = periods.iter().map(|period| period.1).max().unwrap_or_default();
@@ -207,7 +214,7 @@ impl Look<'_> {
         if found.is_empty() {
             found = vec![whole(lead)];
         }
-        let served = Served { service, gathered: &self.gathered, lookups: self.lookups };
+        let served = Served { service, gathered: &self.gathered, left_out: &left_out, lookups: self.lookups };
         let mut clients = clients::table(&class, &failing, &found, &served);
         let mut totals = vec![0; failing.len()];
         for attempt in &own {
@@ -240,6 +247,27 @@ impl Look<'_> {
             phases: Vec::new(),
             phase_of: None,
         }
+    }
+
+    /// An answer with checking disabled (CD) is none that the same client's programs get, which ask with it (RFC 4035 §3.2.2).
+    fn leave_out_unchecked(&self, own: &mut [Attempt]) -> Vec<u32> {
+        let unchecked = |attempt: &Attempt| {
+            let row = self.evidence.transaction(TransactionId(attempt.id)).and_then(|own| own.question(self.index));
+            row.is_some_and(|row| row.header.checking_disabled())
+        };
+        let checked: BTreeSet<u32> = own
+            .iter()
+            .filter(|attempt| attempt.state == State::Bad && !unchecked(attempt))
+            .map(|attempt| attempt.client)
+            .collect();
+        let mut left_out = Vec::new();
+        for attempt in own.iter_mut().filter(|attempt| attempt.state == State::Good) {
+            if checked.contains(&attempt.client) && unchecked(attempt) {
+                attempt.state = State::Other;
+                left_out.push(attempt.id);
+            }
+        }
+        left_out
     }
 
     /// From the first query of a problem to its last sign, in times that are never set back.

@@ -31,8 +31,9 @@ pub(super) fn conclude(messages: &Messages<'_>, evidence: &mut Evidence) {
         evidence.limits.push(note.to_owned());
     }
     let parameters = evidence.parameters.clone();
+    let asked_over_tcp = asked_over_tcp(messages, evidence);
     let mut transactions = std::mem::take(&mut evidence.transactions);
-    let connections = Connections::new(evidence);
+    let connections = Connections { asked: asked_over_tcp, ..Connections::new(evidence) };
     let shared = &*evidence;
     let blocks = transactions.par_chunks_mut(BLOCK).zip(shared.unsettled.par_chunks(BLOCK / 64)).enumerate();
     let parts = blocks.map(|(block, (transactions, unsettled))| {
@@ -118,9 +119,39 @@ struct Connections<'e> {
     opened: Map<(Address, Address), Vec<Nanos>>,
     /// When each pair of hosts tried a connection that was refused, by a reset or an ICMP error, in order.
     refused: Map<(Address, Address), Vec<Nanos>>,
+    /// When each pair of hosts asked a question over TCP, on whatever connection, in order.
+    asked: AskedOverTcp,
     /// All.
     all: Option<&'e All>,
 }
+
+/// Client, server and question, with the times it was asked over TCP.
+type AskedOverTcp = Map<(Address, Address, u64), Vec<Nanos>>;
+
+/// Questions asked over TCP; only where some answer was cut, since nothing else is compared with them.
+fn asked_over_tcp(messages: &Messages<'_>, evidence: &Evidence) -> AskedOverTcp {
+    let mut asked = AskedOverTcp::default();
+    if !evidence.transactions.iter().any(|own| own.outcome == Outcome::Truncated) {
+        return asked;
+    }
+    for segment in messages.index.segments() {
+        let over_tcp = segment.dns.iter().filter(|row| {
+            let place = (row.packet.0 - segment.base.0) as usize;
+            !row.is_response() && segment.transport.get(place) == Some(&TCP)
+        });
+        for packet in over_tcp.map(|row| (row.question, messages.index.packet(row.packet))) {
+            let (question, Some(packet)) = packet else { continue };
+            let key = (packet.source_address(), packet.destination_address(), question);
+            asked.entry(key).or_default().push(packet.time_ns());
+        }
+    }
+    for times in asked.values_mut() {
+        times.sort_unstable();
+    }
+    asked
+}
+
+const TCP: u8 = 6;
 
 impl<'e> Connections<'e> {
     fn new(evidence: &'e Evidence) -> Self {
@@ -176,8 +207,16 @@ impl<'e> Connections<'e> {
     }
 
     /// Whether the client opened a connection to the server within `window_ns` after an answer, and the server accepted it.
+    /// A connection that stood open serves as well: what tells is the same question on it, with whatever id (RFC 7766 §6.2.1).
     fn follows(&self, messages: &Messages<'_>, answer: PacketId, window_ns: Nanos) -> bool {
-        after(&self.opened, messages, answer, window_ns)
+        let asked_again = || {
+            let packet = messages.index.packet(answer)?;
+            let key = (packet.destination_address(), packet.source_address(), packet.dns()?.question);
+            let times = self.asked.get(&key)?;
+            let next = times.partition_point(|time_ns| *time_ns < packet.time_ns());
+            times.get(next).filter(|time_ns| **time_ns <= packet.time_ns() + window_ns)
+        };
+        after(&self.opened, messages, answer, window_ns) || asked_again().is_some()
     }
 
     /// Whether it tried and was refused.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use rayon::prelude::*;
 
+use super::duplicates::CopyKind;
 use super::messages::{Messages, Position};
 use super::{Anomaly, AnomalyKind, Evidence, Outcome, unserved};
 use crate::decode::Address;
@@ -29,6 +30,8 @@ struct Stray {
     misfit: Option<PacketId>,
     /// The newest query it may answer.
     query: Option<PacketId>,
+    /// The query it answers as a NAT sent that on.
+    translated: Option<PacketId>,
 }
 
 fn key(row: &DnsRow) -> (u64, u16) {
@@ -57,7 +60,7 @@ pub(super) fn explain(messages: &Messages<'_>, evidence: &mut Evidence, position
             bare.insert((row.flow, row.header.id), strays.len() as u32);
         }
         let (packet, position) = (row.packet, *position);
-        strays.push(Stray { packet, time_ns, client, position, misfit: None, query: None });
+        strays.push(Stray { packet, time_ns, client, position, misfit: None, query: None, translated: None });
     }
     if strays.is_empty() {
         return;
@@ -101,11 +104,16 @@ pub(super) fn explain(messages: &Messages<'_>, evidence: &mut Evidence, position
             }
         }
     }
+    translated(messages, evidence, &wanted, &mut strays);
     for stray in strays {
+        if let Some(query) = stray.translated {
+            answer(messages, evidence, &stray, query);
+            continue;
+        }
         if let Some(query) = stray.query
             && messages.index.packet(query).is_some_and(|packet| unserved::is_to_group(&packet))
         {
-            answer_group(messages, evidence, &stray, query);
+            answer(messages, evidence, &stray, query);
             continue;
         }
         if let Some(misfit) = stray.misfit.filter(|_| stray.query.is_none()) {
@@ -121,8 +129,33 @@ pub(super) fn explain(messages: &Messages<'_>, evidence: &mut Evidence, position
     }
 }
 
-/// Gives a query to everybody its first answer: it comes from whoever has one (RFC 1122 §3.2.1.3).
-fn answer_group(messages: &Messages<'_>, evidence: &mut Evidence, stray: &Stray, query: PacketId) {
+/// Finds the responses to queries as a NAT sent them on: where nothing of the answer was captured behind it, they answer the query
+/// the client sent.
+fn translated(
+    messages: &Messages<'_>,
+    evidence: &Evidence,
+    wanted: &Map<(u64, u16), Vec<u32>>,
+    strays: &mut [Stray],
+) {
+    let tolerance_ns = evidence.parameters.clock_tolerance_ns;
+    for (copy, original, _) in evidence.duplicates().filter(|(.., kind)| *kind == CopyKind::Nat) {
+        let Some(packet) = messages.index.packet(copy) else { continue };
+        let Some(row) = packet.dns().filter(|row| !row.is_response()) else { continue };
+        let client = (packet.source_address(), packet.source_port());
+        for at in wanted.get(&key(row)).into_iter().flatten() {
+            let Some(stray) = strays.get_mut(*at as usize).filter(|stray| stray.client == client) else { continue };
+            let from = messages.index.packet(stray.packet).map(|packet| packet.source_address());
+            let in_time = packet.time_ns() <= stray.time_ns.saturating_add(tolerance_ns);
+            if in_time && from == Some(packet.destination_address()) {
+                stray.translated = Some(original);
+            }
+        }
+    }
+}
+
+/// Gives a query its first answer, which another flow carries: to everybody it comes from whoever has one (RFC 1122 §3.2.1.3),
+/// behind a NAT with other addresses.
+fn answer(messages: &Messages<'_>, evidence: &mut Evidence, stray: &Stray, query: PacketId) {
     let Some((id, row)) = evidence.transaction_of(query).zip(messages.at(stray.position).map(|(row, _)| row))
     else {
         return;

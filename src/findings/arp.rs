@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use super::facts::leases::GivenAs;
 use super::facts::runs::{Run, Wanted};
 use super::facts::{Facts, errors};
 use super::{Count, Finding, Rule, Severity, rules};
 use crate::decode::Address;
 use crate::index::PacketId;
+use crate::time::clock;
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -15,7 +17,8 @@ pub static RULE: Rule = Rule {
     doc: "Three or more ARP requests (or neighbour solicitations) of one host for one address in a row without a reply, counted from the \
           last sign of life of that address on, where replies would be visible. Ordinary for addresses that are not in use: all of them \
           in one finding (info). For the next hop to other networks or a server that had answered before: high from six requests or two \
-          attempts on, else medium; medium for a server that never answered; low for an address asked for nine times in three attempts \
+          attempts on, else medium; the same for a name server or router that DHCP gave to the host that asks, whether it ever answered \
+          or not; medium for another server that never answered; low for an address asked for nine times in three attempts \
           by a host that sends nothing else.",
     run,
 };
@@ -46,13 +49,22 @@ impl Sought<'_> {
         self.runs.iter().filter_map(|run| run.last_sign).max()
     }
 
+    /// What DHCP gave it out as, and the acknowledgment.
+    fn given(&self) -> Option<(GivenAs, PacketId)> {
+        self.runs.iter().find_map(|run| run.given)
+    }
+
     fn severity(&self) -> Severity {
         let lasting =
             self.runs.iter().any(|run| run.requests.len() >= GONE_REQUESTS || run.bursts >= GONE_BURSTS);
         let only =
             |run: &&Run| run.asks_only && run.requests.len() >= ASKED_REQUESTS && run.bursts >= ASKED_BURSTS;
         match self.wanted {
-            Wanted::NextHop | Wanted::Server if self.last_sign().is_some() && lasting => Severity::High,
+            Wanted::NextHop | Wanted::Server
+                if (self.last_sign().is_some() || self.given().is_some()) && lasting =>
+            {
+                Severity::High
+            }
             Wanted::NextHop | Wanted::Server => Severity::Medium,
             Wanted::Unknown if self.runs.iter().copied().any(|run| only(&run)) => Severity::Low,
             Wanted::Unknown => Severity::Info,
@@ -96,7 +108,6 @@ fn requests_for(target: Address) -> String {
 /// An address that matters.
 fn missing(facts: &Facts<'_>, sought: &Sought<'_>) -> Finding {
     let (target, number) = (sought.target, sought.requests());
-    let askers: Vec<Address> = sought.runs.iter().map(|run| run.asker).collect();
     let about = |quoted: &errors::Quoted| quoted.destination.0 == target;
     let error = facts.errors.iter().find(|error| error.quoted.as_ref().is_some_and(about));
     let requests: Vec<PacketId> = sought.runs.iter().flat_map(|run| run.requests.iter().copied()).collect();
@@ -106,16 +117,27 @@ fn missing(facts: &Facts<'_>, sought: &Sought<'_>) -> Finding {
     let since = sought.last_sign().map(|sign| format!(" after {}", facts.index.label(sign)));
     let asked = format!(
         "{number} requests of {} for the link address of {target} got no reply{}",
-        rules::clients(&askers),
+        askers_of(sought),
         since.clone().unwrap_or_default()
     );
     let left: usize = sought.runs.iter().map(|run| run.sent_beyond).sum();
+    let given = sought.given().map(|(role, packet)| {
+        let role = if role == GivenAs::Router { "the way to other networks" } else { "a name server" };
+        frames.push(packet);
+        format!(
+            "; DHCP gave it out as {role} ({}){}",
+            facts.index.label(packet),
+            instead(facts, sought, &mut frames)
+        )
+    });
+    let asked = format!("{asked}{}{}", during(facts, sought), given.unwrap_or_default());
     let statement = match sought.wanted {
         Wanted::NextHop if left == 0 => {
             format!("{asked}; it was the way to other networks, and nothing was sent beyond it any more")
         }
         Wanted::NextHop => format!("{asked}; it was the way to other networks"),
         Wanted::Server if since.is_some() => format!("{asked}; it had been reached before"),
+        Wanted::Server if sought.given().is_some() => asked,
         Wanted::Server => format!("{asked}; packets were meant for it"),
         Wanted::Unknown => format!("{asked}, and nothing else was sent by the host that asked"),
     };
@@ -132,6 +154,52 @@ fn missing(facts: &Facts<'_>, sought: &Sought<'_>) -> Finding {
         frames: rules::tidy(frames),
         code: None,
     }
+}
+
+/// Askers named one by one.
+const ASKERS_MAX: usize = 4;
+
+/// `10.0.0.27 (27) and 10.0.0.28 (33)`, or `7 clients`.
+fn askers_of(sought: &Sought<'_>) -> String {
+    let mut askers: BTreeMap<Address, usize> = BTreeMap::new();
+    for run in &sought.runs {
+        *askers.entry(run.asker).or_default() += run.requests.len();
+    }
+    if askers.len() == 1 || askers.len() > ASKERS_MAX {
+        return rules::clients(&askers.into_keys().collect::<Vec<_>>());
+    }
+    let shown: Vec<String> = askers.iter().map(|(asker, requests)| format!("{asker} ({requests})")).collect();
+    match shown.split_last() {
+        Some((last, before)) => format!("{} and {last}", before.join(", ")),
+        None => String::new(),
+    }
+}
+
+/// `, from 02:00:05 to 02:00:50`; empty without times.
+fn during(facts: &Facts<'_>, sought: &Sought<'_>) -> String {
+    let from = sought.runs.iter().map(|run| run.span_ns.0).min().unwrap_or(0);
+    let to = sought.runs.iter().map(|run| run.span_ns.1).max().unwrap_or(0);
+    if !facts.index.has_times() {
+        return String::new();
+    }
+    match (clock(from), clock(to)) {
+        (from, to) if from == to => format!(", at {from}"),
+        (from, to) => format!(", from {from} to {to}"),
+    }
+}
+
+/// What other clients were given in place of a name server.
+fn instead(facts: &Facts<'_>, sought: &Sought<'_>, frames: &mut Vec<PacketId>) -> String {
+    if sought.given().is_none_or(|(role, _)| role == GivenAs::Router) {
+        return String::new();
+    }
+    let others = facts.given.instead_of(sought.target);
+    if others.is_empty() {
+        return String::new();
+    }
+    frames.extend(others.values());
+    let shown: Vec<String> = others.keys().take(ASKERS_MAX).map(ToString::to_string).collect();
+    format!(", and {} to others", shown.join(", "))
 }
 
 /// All other addresses, most asked for first.

@@ -37,6 +37,10 @@ pub enum OpenKind {
     Redirect,
     /// A path's size was told, and the sender adapted to it.
     PathSize,
+    /// Errors that end a traced path: they say that the goal was reached.
+    Traced,
+    /// Errors about replies of DHCP, whose client got what it asked for all the same.
+    Leased,
     /// What is encrypted.
     Encrypted,
     /// TCP connections whose beginning is not in the capture.
@@ -66,7 +70,9 @@ impl OpenKind {
     /// What it means for an all-clear.
     pub fn standing(self) -> Standing {
         match self {
-            Self::Redirect | Self::PathSize | Self::Single(..) => Standing::Ordinary,
+            Self::Redirect | Self::PathSize | Self::Single(..) | Self::Traced | Self::Leased => {
+                Standing::Ordinary
+            }
             Self::Encrypted
             | Self::Begun
             | Self::Unfinished

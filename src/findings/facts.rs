@@ -6,9 +6,11 @@ pub mod connections;
 pub mod contested;
 pub mod delegations;
 pub mod denials;
+pub mod disagreement;
 pub mod errors;
 pub mod fragments;
 pub mod hosts;
+pub mod leases;
 pub mod load;
 pub mod neighbours;
 pub mod one_address;
@@ -62,6 +64,8 @@ pub struct Facts<'i> {
     pub conflicts: Vec<Conflict>,
     /// DHCP replies, the first of them.
     pub leases: Vec<PacketId>,
+    /// What they give to whom.
+    pub given: leases::Given,
     /// Routers that announce DNS servers.
     pub routers: Vec<advertisements::Router>,
     /// The TCP connections that carried data both ways, by the address and port that serves.
@@ -84,6 +88,8 @@ pub struct Facts<'i> {
     pub denials: Vec<Denial<'i>>,
     /// Questions that two devices answered.
     pub contested: Vec<contested::Contested>,
+    /// Servers with older data than others of their zone.
+    pub disagreements: Vec<disagreement::Disagreement>,
     /// Clients that are led to one address whatever they ask.
     pub one_address: Vec<one_address::OneAddress>,
     /// Requests for link addresses that nobody answered any more.
@@ -146,8 +152,10 @@ impl<'i> Facts<'i> {
         let heard = neighbours::listen(&facts);
         facts.neighbours = heard.asked();
         facts.conflicts = heard.conflicts();
+        facts.given = leases::Given::read(&facts);
         facts.runs = runs::find(&facts, heard);
         facts.contested = contested::find(&facts);
+        facts.disagreements = disagreement::find(&facts);
         facts.one_address = one_address::find(&facts);
         facts.routers = advertisements::find(&facts);
         facts.unsent = unsent::find(&facts);
@@ -167,6 +175,7 @@ impl<'i> Facts<'i> {
             neighbours: BTreeMap::new(),
             conflicts: Vec::new(),
             leases: Vec::new(),
+            given: leases::Given::default(),
             routers: Vec::new(),
             used: HashMap::new(),
             connections: Vec::new(),
@@ -178,6 +187,7 @@ impl<'i> Facts<'i> {
             lame: Vec::new(),
             denials: Vec::new(),
             contested: Vec::new(),
+            disagreements: Vec::new(),
             one_address: Vec::new(),
             runs: Vec::new(),
             slow: Vec::new(),

@@ -148,6 +148,22 @@ pub fn clients(clients: &[Address]) -> String {
     }
 }
 
+/// Clients named one by one.
+const NAMED_MAX: usize = 4;
+
+/// `192.0.2.1`, `192.0.2.1 and 192.0.2.2`, or `7 clients`.
+pub fn named(clients: &[Address]) -> String {
+    let mut distinct = clients.to_vec();
+    distinct.sort_unstable();
+    distinct.dedup();
+    let shown: Vec<String> = distinct.iter().map(ToString::to_string).collect();
+    match shown.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, before)) if shown.len() <= NAMED_MAX => format!("{} and {last}", before.join(", ")),
+        _ => counted(shown.len(), "client", "clients"),
+    }
+}
+
 /// What the failing clients of a problem asked of its service in the whole capture: what their failures are counted against.
 pub fn asked(facts: &Facts<'_>, at: usize) -> u64 {
     facts.evidence.impact(at).map_or(0, gravity::totals)

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::facts::{Facts, ServerKey, slow::Slow};
+use super::facts::slow::{self, Slow};
+use super::facts::{Facts, ServerKey};
 use super::{Count, Finding, Rule, Severity, rules};
 use crate::decode::Address;
 use crate::index::PacketId;
@@ -34,35 +35,38 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
     servers.into_iter().map(|(server, slow)| finding(facts, server, &slow)).collect()
 }
 
-fn finding(facts: &Facts<'_>, server: ServerKey, slow: &[&Slow]) -> Finding {
+fn finding(facts: &Facts<'_>, server: ServerKey, parts: &[&Slow]) -> Finding {
     let all = Slow {
         server,
         client: Address::None,
-        questions: slow.iter().flat_map(|slow| slow.questions.iter().copied()).collect(),
-        waits_ns: sorted(slow.iter().flat_map(|slow| slow.waits_ns.iter().copied()).collect()),
-        asked: slow.iter().map(|slow| slow.asked).sum(),
+        questions: parts.iter().flat_map(|slow| slow.questions.iter().copied()).collect(),
+        waits_ns: sorted(parts.iter().flat_map(|slow| slow.waits_ns.iter().copied()).collect()),
+        asked: parts.iter().map(|slow| slow.asked).sum(),
     };
-    let clients: Vec<Address> = slow.iter().map(|slow| slow.client).collect();
-    let repeated: usize = slow.iter().map(|slow| slow.repeated()).sum();
+    let clients: Vec<Address> = parts.iter().map(|slow| slow.client).collect();
+    let repeated: usize = parts.iter().map(|slow| slow.repeated()).sum();
     let firsts: Vec<PacketId> = all.questions.iter().map(|wait| wait.first).collect();
     let frames = rules::tidy(all.questions.iter().flat_map(|wait| [wait.first, wait.answer]).collect());
+    let (when, again) = slow::during(facts, server, &all.questions).unzip();
     Finding {
         id: RULE.id,
         severity: if all.median_ns() >= LONG_NS { Severity::Medium } else { Severity::Low },
         statement: format!(
-            "{} of {} lookups of {} at {} waited more than 1 s for their answer ({}): {}{}",
+            "{} of {} lookups of {} at {} waited more than 1 s for their answer ({}){}: {}{}{}",
             all.waits_ns.len(),
             all.asked,
             rules::clients(&clients),
             server.0,
             types(&all),
+            when.map(|when| format!(" {when}")).unwrap_or_default(),
             figures(&all),
             match repeated {
                 0 => String::new(),
                 all_of if all_of == all.waits_ns.len() =>
                     "; each was answered only after it was asked again".to_owned(),
                 some => format!("; {some} of them were answered only after they were asked again"),
-            }
+            },
+            again.flatten().map(|again| format!("; {again}")).unwrap_or_default()
         ),
         counts: vec![Count {
             label: "questions that waited".into(),

@@ -76,7 +76,12 @@ fn type_name(kind: u8) -> &'static str {
 }
 
 fn servers(payload: &[u8]) -> impl Iterator<Item = (usize, Address)> + '_ {
-    let found = options(payload).find(|(code, _)| *code == 6).map_or(0..0, |(_, range)| range);
+    addresses(payload, 6)
+}
+
+/// The addresses an option lists.
+fn addresses(payload: &[u8], option: u8) -> impl Iterator<Item = (usize, Address)> + '_ {
+    let found = options(payload).find(|(code, _)| *code == option).map_or(0..0, |(_, range)| range);
     found.step_by(4).take(SERVERS_MAX).filter_map(|at| Some((at, four(payload, at)?)))
 }
 
@@ -86,6 +91,27 @@ pub fn name_servers(payload: &[u8]) -> Vec<Address> {
         Some((2 | 5, _)) => servers(payload).map(|(_, server)| server).collect(),
         _ => Vec::new(),
     }
+}
+
+/// What an acknowledgment gives its client (RFC 2132 §3.5, §3.8).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Given {
+    /// The client's address.
+    pub client: Address,
+    /// Name servers (option 6).
+    pub servers: Vec<Address>,
+    /// Routers (option 3).
+    pub routers: Vec<Address>,
+}
+
+/// What an acknowledgment gives; `None` for other messages.
+pub fn given(payload: &[u8]) -> Option<Given> {
+    message_type(payload).filter(|(kind, _)| *kind == 5)?;
+    // Who only asks for parameters has its address already.
+    let unset = Address::V4([0, 0, 0, 0].into());
+    let client = [16, 12].into_iter().filter_map(|at| four(payload, at)).find(|client| *client != unset)?;
+    let all = |option: u8| addresses(payload, option).map(|(_, address)| address).collect();
+    Some(Given { client, servers: all(6), routers: all(3) })
 }
 
 fn dissect(frame: &Frame<'_, '_>, tree: &mut Tree) {

@@ -227,6 +227,7 @@ fn lookups(facts: &Facts<'_>, explained: &Explained<'_, '_>, items: &mut Items<'
 /// ICMP errors that no failure and no finding holds.
 fn errors(facts: &Facts<'_>, explained: &Explained<'_, '_>, items: &mut Items<'_, '_>) {
     let ignored = path_size::ignored(facts);
+    let traced = Traced::of(facts);
     let is_told = |error: &ErrorFact| {
         error.quoted.is_some_and(|quoted| {
             let (host, port) = quoted.destination;
@@ -235,6 +236,15 @@ fn errors(facts: &Facts<'_>, explained: &Explained<'_, '_>, items: &mut Items<'_
         })
     };
     for error in facts.errors.iter().filter(|error| !explained.has_error(error) && !is_told(error)) {
+        if let Some(ends) = traced.ended_by(facts, error) {
+            items.add(OpenKind::Traced, ends, &[error.packet]);
+            continue;
+        }
+        if is_leased(facts, error) {
+            let ends = Ends { client: error.destination, sender: error.source, ..Ends::default() };
+            items.add(OpenKind::Leased, ends, &[error.packet]);
+            continue;
+        }
         let kind = match error.icmp {
             (5, _, false) | (137, _, true) => OpenKind::Redirect,
             _ if error.meaning == Meaning::TooBig && !ignored.iter().any(|told| told.shows(error.packet)) => {
@@ -259,6 +269,41 @@ fn errors(facts: &Facts<'_>, explained: &Explained<'_, '_>, items: &mut Items<'_
         items.count(OpenKind::Error(Meaning::Other), Ends::default(), &[], beyond as u64);
     }
 }
+
+/// Ports that traceroute counts up from (33434 and the 255 after it).
+const TRACED_PORTS: std::ops::RangeInclusive<u16> = 33434..=33689;
+/// Ports up to this one are those of services (RFC 6335 §6): a trace goes to others.
+const SYSTEM_PORT_MAX: u16 = 1023;
+
+/// Paths that were traced: hosts to which datagrams were sent that ran out of hops on the way, with who sent them.
+struct Traced(HashSet<(Address, Address)>);
+
+impl Traced {
+    fn of(facts: &Facts<'_>) -> Self {
+        let on_the_way = facts.errors.iter().filter(|error| error.meaning == Meaning::HopsExceeded);
+        let quoted = on_the_way.filter_map(|error| error.quoted).filter(|quoted| quoted.transport == UDP);
+        Self(quoted.map(|quoted| (quoted.source.0, quoted.destination.0)).collect())
+    }
+
+    /// Who is concerned where an error is the goal's own answer to a probe.
+    fn ended_by(&self, facts: &Facts<'_>, error: &ErrorFact) -> Option<Ends> {
+        let quoted = error.quoted.filter(|quoted| quoted.transport == UDP)?;
+        let (from, (to, port)) = (quoted.source.0, quoted.destination);
+        let to_no_service = port > SYSTEM_PORT_MAX && !facts.is_dns_port(port);
+        let ends = error.meaning == Meaning::PortUnreachable
+            && error.source == to
+            && (TRACED_PORTS.contains(&port) || to_no_service && self.0.contains(&(from, to)));
+        ends.then_some(Ends { client: from, server: to, port: 0, transport: UDP, sender: error.source })
+    }
+}
+
+/// Whether an error is about a reply of DHCP to a client that was given an address (RFC 2131 §4.1).
+fn is_leased(facts: &Facts<'_>, error: &ErrorFact) -> bool {
+    let Some(quoted) = error.quoted.filter(|quoted| quoted.transport == UDP) else { return false };
+    (quoted.source.1, quoted.destination.1) == (67, 68) && facts.given.has(quoted.destination.0)
+}
+
+const UDP: u8 = 17;
 
 /// Attempts at services beside DNS that failed and that no trouble tells of, and those whose end cannot be told.
 fn attempts(facts: &Facts<'_>, explained: &Explained<'_, '_>, items: &mut Items<'_, '_>) {

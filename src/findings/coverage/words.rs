@@ -65,6 +65,16 @@ impl OpenItem {
             OpenKind::PathSize => {
                 format!("the size a path takes was told {}{}", count("time", "times"), self.about())
             }
+            OpenKind::Traced => {
+                format!("the goal of a traced path answered {}{}", count("time", "times"), self.about())
+            }
+            OpenKind::Leased => {
+                format!(
+                    "{}{}",
+                    count("reply of DHCP was refused", "replies of DHCP were refused"),
+                    self.about()
+                )
+            }
             OpenKind::Few(kind, outcome) | OpenKind::Single(kind, outcome) => {
                 let (one, many) = service_words::unit_of(kind, outcome);
                 format!("{}{between} {was} {}", count(one, many), service_words::how(outcome, kind))
@@ -101,6 +111,8 @@ impl OpenItem {
             OpenKind::Error(_) => "they belong to no failure that a rule judges",
             OpenKind::Redirect => "a router names a better way; traffic goes on",
             OpenKind::PathSize => "the sender adapted, as it should",
+            OpenKind::Traced => "a traceroute ends so",
+            OpenKind::Leased => "the client has the address it was given, and listens otherwise",
             OpenKind::Single(..) => "single ones happen in health; the service served others",
             OpenKind::Few(..) => "too few to be told as a failure",
             OpenKind::Neighbour => "nothing else shows whether the address is in use",

@@ -40,11 +40,19 @@ pub enum Data {
     Address(Address),
     /// NS: the server's name, presentation form, lower case.
     Server(String),
+    /// SOA: the serial number of the zone that is its owner.
+    Serial(u32),
+    /// RRSIG: when it expires, in seconds since 1970 as serial arithmetic has it (RFC 4034 §3.1.5).
+    Signature(u32),
     /// Any other type.
     Other,
 }
 
 const NS: u16 = 2;
+const SOA: u16 = 6;
+const RRSIG: u16 = 46;
+/// Where the expiration stands in a signature's data (RFC 4034 §3.1).
+const EXPIRATION_AT: usize = 8;
 
 /// The records of a packet's DNS message; none where it is printed text.
 pub fn of(packet: &Packet<'_>, row: &DnsRow) -> Vec<Record> {
@@ -82,11 +90,23 @@ fn one(message: &[u8], at: usize, place: Place) -> Option<(Record, usize)> {
     let server = || dns::read_name(message, resource.start).ok().map(|(name, _)| Data::Server(lower(name)));
     let data = match resource.rtype {
         NS => server(),
+        RRSIG => {
+            let expires = resource.data.get(EXPIRATION_AT..).and_then(|rest| rest.first_chunk::<4>());
+            expires.map(|bytes| Data::Signature(u32::from_be_bytes(*bytes)))
+        }
+        SOA => serial(message, resource.start),
         _ => resource.address().map(|address| Data::Address(address.into())),
     };
     let owner = lower(resource.owner);
     let record = Record { place, owner, rtype: resource.rtype, data: data.unwrap_or(Data::Other) };
     Some((record, resource.end()))
+}
+
+/// The serial number behind the two names of a SOA record (RFC 1035 §3.3.13).
+fn serial(message: &[u8], start: usize) -> Option<Data> {
+    let (_, mail) = dns::read_name(message, start).ok()?;
+    let (_, at) = dns::read_name(message, mail).ok()?;
+    message.get(at..)?.first_chunk::<4>().map(|bytes| Data::Serial(u32::from_be_bytes(*bytes)))
 }
 
 fn lower(mut name: dns::Name) -> String {

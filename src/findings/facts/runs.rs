@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::Facts;
+use super::leases::GivenAs;
 use super::neighbours::{Heard, Link, Sign};
 use crate::decode::Address;
 use crate::index::PacketId;
@@ -52,6 +53,8 @@ pub struct Run {
     pub next_sign: Option<PacketId>,
     /// What the target is to the asker.
     pub wanted: Wanted,
+    /// DHCP gave the target to the asker: as what, and the acknowledgment.
+    pub given: Option<(GivenAs, PacketId)>,
     /// The asker sent no other unicast packet in the whole capture.
     pub asks_only: bool,
     /// Packets of the asker to other networks after the first of the requests.
@@ -93,6 +96,7 @@ pub(super) fn find(facts: &Facts<'_>, mut heard: Heard) -> Vec<Run> {
                     .get(alive.partition_point(|(at_ns, _)| *at_ns <= last.0))
                     .map(|(_, packet)| *packet),
                 wanted: wanted(facts, &heard, seen, ends, forwards),
+                given: facts.given.to(*asker, *target),
                 asks_only: seen.sent == 0 && !forwards,
                 sent_beyond: seen.beyond.iter().filter(|(at_ns, _)| *at_ns > first.0).count(),
                 requests: requests.iter().map(|(_, packet)| *packet).collect(),
@@ -318,6 +322,11 @@ fn wanted(
     (asker, target): (Address, Address),
     forwards: bool,
 ) -> Wanted {
+    match facts.given.to(asker, target) {
+        Some((GivenAs::Router, _)) => return Wanted::NextHop,
+        Some((GivenAs::NameServer, _)) => return Wanted::Server,
+        None => {}
+    }
     let asked = |server: &Address| *server == target;
     let server = facts.servers.keys().any(|key| asked(&key.0))
         || facts

@@ -81,7 +81,7 @@ pub struct Answer {
 pub struct Server {
     /// Transactions.
     pub queries: u64,
-    /// Those that were answered only after they had been sent again.
+    /// Those that were answered only after they had been sent again, and fewer times than they were sent.
     pub repeated: u64,
     /// Those that ended in each outcome.
     pub outcomes: BTreeMap<Outcome, u64>,
@@ -148,7 +148,9 @@ pub(super) fn tally(input: &Input<'_>) -> Tally {
             clients.insert(asked.client);
         }
         let Some(packet) = transaction.answer else { continue };
-        server.repeated += u64::from(transaction.tries > 1);
+        let again = || input.evidence.transaction_of(transaction.first);
+        let once = |id| !input.evidence.is_each_try_answered(id);
+        server.repeated += u64::from(transaction.tries > 1 && again().is_some_and(once));
         if server.trips_ns.len() < TRIPS_MAX && transaction.tries == 1 {
             server.trips_ns.push(transaction.waited_ns);
         }

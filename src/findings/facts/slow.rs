@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::servers::AnswerElsewhere;
+use super::servers::{Answer, AnswerElsewhere};
 use super::{Facts, ServerKey, asked};
 use crate::correlate::episodes::is_error_code;
 use crate::correlate::lookups::LookupId;
 use crate::correlate::{Outcome, Transaction};
 use crate::decode::Address;
 use crate::index::PacketId;
-use crate::time::Nanos;
+use crate::time::{Nanos, clock};
 
 /// A lookup that waited longer than this is slow: pages hesitate.
 pub const SLOW_NS: Nanos = 1_000_000_000;
@@ -89,6 +89,32 @@ impl Slow {
         let lookups = self.questions.iter().filter(|wait| wait.repeated).map(|wait| wait.lookup);
         lookups.collect::<BTreeSet<_>>().len()
     }
+}
+
+/// Quick answers after the last slow one that show that it is over.
+const QUICK_MIN: usize = 3;
+
+/// When what waited was asked and answered, and from when on the server answered quickly again; `None` without times.
+pub fn during(facts: &Facts<'_>, server: ServerKey, waits: &[Wait]) -> Option<(String, Option<String>)> {
+    let (first, last) =
+        (waits.iter().min_by_key(|own| own.asked_ns)?, waits.iter().max_by_key(|own| own.asked_ns)?);
+    let until_ns = waits.iter().map(|own| own.asked_ns + own.waited_ns).max()?;
+    if !facts.index.has_times() || facts.evidence.was_set_back() {
+        return None;
+    }
+    let (from, to) = (clock(first.asked_ns), clock(until_ns));
+    let during = if from == to { format!("at {from}") } else { format!("from {from} to {to}") };
+    let answers = facts.servers.get(&server).map(|own| own.answers.as_slice()).unwrap_or_default();
+    let quick =
+        |answer: &&Answer| answer.time_ns - answer.trip_ns > last.asked_ns && answer.trip_ns <= SLOW_NS;
+    let mut after: Vec<Nanos> =
+        answers.iter().filter(quick).map(|answer| answer.time_ns - answer.trip_ns).collect();
+    after.sort_unstable();
+    let again = after.first().filter(|_| after.len() >= QUICK_MIN);
+    Some((
+        during,
+        again.map(|at| format!("what was asked from {} on was answered within 1 s again", clock(*at))),
+    ))
 }
 
 /// Whether a transaction gave its client something to use.

@@ -2,8 +2,8 @@
 
 use super::Facts;
 use super::slow::Wait;
-use crate::correlate::Transaction;
 use crate::correlate::evidence::Role;
+use crate::correlate::{Transaction, Vantage};
 use crate::index::segment::DnsRow;
 use crate::index::{Index, PacketId};
 use crate::time::Nanos;
@@ -24,7 +24,8 @@ pub struct Tries {
     pub trip_ns: Nanos,
 }
 
-/// The tries of a question that was answered only after it had been sent again; `None` for others.
+/// The tries of a question that was answered only after it had been sent again; `None` for others, and where none can have been
+/// lost on the way: each try was answered, or the capture shows that the server had them all.
 pub fn of(facts: &Facts<'_>, wait: &Wait) -> Option<Tries> {
     if !wait.repeated {
         return None;
@@ -32,6 +33,9 @@ pub fn of(facts: &Facts<'_>, wait: &Wait) -> Option<Tries> {
     let evidence = facts.evidence;
     let own = evidence.transaction_of(wait.first)?;
     let answering = evidence.transaction_of(wait.answer)?;
+    if evidence.is_each_try_answered(own) || is_at_server(facts) {
+        return None;
+    }
     let answer_ns = facts.time(wait.answer);
     let before = |try_: &PacketId| facts.time(*try_) <= answer_ns;
     let served = evidence.tries(answering).into_iter().rev().find(before)?;
@@ -42,6 +46,11 @@ pub fn of(facts: &Facts<'_>, wait: &Wait) -> Option<Tries> {
     lost.retain(|try_| *try_ != served && before(try_));
     let trip_ns = evidence.between_ns(served, wait.answer)?;
     Some(Tries { lost, served, trip_ns })
+}
+
+/// Whether the capture was taken at the servers: what is asked there has arrived, so that waiting is theirs.
+pub fn is_at_server(facts: &Facts<'_>) -> bool {
+    facts.evidence.surroundings().vantage == Vantage::Server
 }
 
 /// The DNS row of a query.

@@ -295,8 +295,8 @@ pub static CATALOGUE: [Entry; 44] = [
     ),
     cause(
         Cause::LameAnswer,
-        "lame or mis-addressed answer",
-        "Whether addressing, translation or delegation data is at fault.",
+        "lame, outdated or mis-addressed answer",
+        "Whether addressing, translation, delegation or zone data is at fault.",
     ),
     cause(
         Cause::ForgedError,

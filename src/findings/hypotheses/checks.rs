@@ -236,6 +236,19 @@ fn beside_dns(scene: &Scene<'_, '_>, checks: &mut Vec<Check>) {
             CLIENT,
             &[(Cause::LargePacketsLost, "small sizes answer, large ones time out"), (Cause::SilentDrop, "all sizes time out")],
         )),
+        Some(Incident::Outdated(own)) => {
+            let zone = shell_word(&own.zone);
+            checks.push(check(
+                format!("dig +short +norecurse @{server} {zone} SOA; dig +short +norecurse @{} {zone} SOA", host(own.current)),
+                CLIENT,
+                &[(Cause::LameAnswer, "different serial numbers: the first is older")],
+            ));
+            checks.push(check(
+                format!("the zone's transfers in the log of {server}; `rndc retransfer {zone}`, then the first check again"),
+                SERVER,
+                &[(Cause::LameAnswer, "transfers that fail or were never begun; equal numbers afterwards")],
+            ));
+        }
         Some(Incident::Contested(_)) => {
             let (name, kind) = (name(scene), kind(scene));
             checks.push(check(

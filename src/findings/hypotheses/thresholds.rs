@@ -92,6 +92,8 @@ thresholds! {
     LOSS_PERCENT: u64 = 5;
     /// Questions answered only after a repeat that are more than chance.
     REPEATED_MIN: u64 = 3;
+    /// A repeat answered within this time is answered at once, on whatever path.
+    AT_ONCE_NS: Nanos = 100_000_000;
     /// An answer is fast beside others that took this many times as long.
     FAST_FACTOR: Nanos = 10;
     /// Answers to one question, cut and whole alike, from which a limit is seen.

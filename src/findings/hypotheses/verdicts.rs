@@ -78,6 +78,12 @@ fn left_open(entry: &Entry, rows: &[LedgerRow]) -> &'static str {
         Cause::Upstream if has(&surroundings::UPSTREAM_FAILS) || has(&answers::UPSTREAM_SLOW) => {
             "Why what lies behind the resolver fails; what it asked there is in this capture."
         }
+        Cause::Upstream if has(&surroundings::SIGNATURES_EXPIRED) => {
+            "Why the zone was not signed again in time; its servers' answers are in this capture."
+        }
+        Cause::Upstream if has(&surroundings::UPSTREAM_ANSWERS) => {
+            "What the resolver made of the answers it got; they are in this capture."
+        }
         Cause::DeadMember if has(&surroundings::MEMBER_FAILS) => {
             "Why that host behind the address does not serve."
         }

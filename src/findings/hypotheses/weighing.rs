@@ -11,6 +11,7 @@ mod patterns;
 mod services;
 mod silence;
 mod surroundings;
+mod upstream;
 mod waiting;
 
 use super::ledger::Ledger;
@@ -28,6 +29,7 @@ pub fn weigh(scene: &Scene<'_, '_>) -> (Ledger, Classing) {
     silence::weigh(scene, &mut ledger);
     answers::weigh(scene, &mut ledger);
     connections::weigh(scene, &mut ledger);
+    upstream::weigh(scene, &mut ledger);
     surroundings::weigh(scene, &mut ledger);
     patterns::weigh(scene, &mut ledger);
     waiting::weigh(scene, &mut ledger);

@@ -149,6 +149,19 @@ fn incident(scene: &Scene<'_, '_>, leading: &[Cause], assessment: &Assessment, o
             ));
             errors::errors(scene, leading, assessment, out);
         }
+        Some(Incident::Outdated(own)) => {
+            let differences = crate::findings::disagreement::differences(own);
+            let what = differences.trim_start_matches("; it ");
+            out.push((format!("{} {what}.", own.outdated), own.frames()));
+            let met = own.connections.words(scene.facts, own.outdated);
+            out.push(match met.is_empty() {
+                true => (
+                    format!("What names of {} lead to depends on which server is asked.", plain_name(&own.zone)),
+                    own.frames(),
+                ),
+                false => (format!("{met}."), own.connections.failed.clone()),
+            });
+        }
         Some(Incident::Contested(contested)) => out.push((
             format!(
                 "{} answered in the name of {}: for {} they gave different addresses. Clients take the answer that comes \
@@ -217,12 +230,16 @@ fn incident(scene: &Scene<'_, '_>, leading: &[Cause], assessment: &Assessment, o
 
 /// A server on this network that no longer answers for its address.
 fn vanished(scene: &Scene<'_, '_>, out: &mut Vec<Said>) {
+    let mut runs = scene.facts.runs.iter().filter(|run| run.target == scene.server);
+    let given = runs.any(|run| run.given.is_some());
     out.push((
         format!(
-            "{} requests for the link address of {} were not answered{}, and no query reached it.",
+            "{} requests of {} for the link address of {} were not answered{}, and no query reached it{}.",
             scene.queries.len(),
+            crate::findings::rules::named(&scene.clients),
             scene.server,
-            when(scene)
+            when(scene),
+            if given { "; DHCP had given it to them as name server" } else { "" }
         ),
         scene.queries.clone(),
     ));

@@ -281,6 +281,12 @@ pub fn phrase(hypothesis: &Hypothesis, facts: Option<&Facts<'_>>) -> String {
     // Truncated answers came over UDP; what failed is TCP.
     let truncated = facts.problem.signature == Signature::Truncated;
     let transport = if truncated { "TCP".to_owned() } else { words::transport(facts.problem.transport) };
+    let is_way_back = facts.problem.signature == Signature::NotReceived;
+    // Hops that are used up may be a loop; who has no route says so.
+    let says_no_route = matches!(
+        facts.problem.signature,
+        Signature::Icmp { v6: false, kind: 3, code: 0 } | Signature::Icmp { v6: true, kind: 1, code: 0 }
+    );
     match hypothesis.cause {
         Cause::NotRunning if truncated => {
             format!("the DNS service on {server} does not listen on TCP port {port}")
@@ -299,12 +305,24 @@ pub fn phrase(hypothesis: &Hypothesis, facts: Option<&Facts<'_>>) -> String {
         Cause::WrongAddress => {
             format!("{server} was never meant to be a DNS server (wrong resolver address)")
         }
+        // Queries arrived and were answered: only the way back is left.
+        Cause::PathFilter if is_way_back => {
+            format!("a device on the way back from {server} rejects its answers")
+        }
         Cause::PathFilter => format!("a device on the path rejects the traffic to {server}"),
         Cause::FewHops => format!("the client's packets start with too few hops (TTL) to reach {server}"),
         Cause::NextHopGone => "the way to other networks does not answer on the local network (the gateway, or the client's own port)".to_owned(),
         Cause::TableFull => format!("a translator or firewall on the way to {server} has no free entry for new flows"),
         Cause::HostDown => format!("the host {server} was not present on its network"),
+        Cause::NoRoute if says_no_route => format!("there was no route to {server}"),
         Cause::NoRoute => format!("there was no route to {server}, or a routing loop"),
+        Cause::SilentDrop if is_way_back => {
+            format!("answers of {server} are dropped silently on the way back to who asked (filter or loss)")
+        }
+        // A host that is heard of meanwhile is not dead.
+        Cause::SilentDrop if has(&answers::ECHO_WORKS) => {
+            format!("queries to {server} are dropped silently (filter or loss)")
+        }
         Cause::SilentDrop => {
             format!("queries to {server} are dropped silently (filter, loss, or a dead host behind a filter)")
         }

@@ -57,13 +57,18 @@ fn cannot_tell(b: &Builder<'_>) -> Vec<(&'static str, String, Vec<PacketId>)> {
     let Some(facts) = b.facts.first() else { return Vec::new() };
     let (server, port, record) = (facts.server, facts.port, b.record);
     let first_and_last = ends(facts);
-    let mut out = vec![(
-        "since",
-        format!(
-            "Since when and until when the fault lasted is not known; the {record} shows only the time between its first and last frame."
-        ),
-        first_and_last.clone(),
-    )];
+    // Which side has a bound is told with the failure; only what has none is not known.
+    let unknown = match super::outage::bounds(facts) {
+        (None, None) => Some("Since when and until when the fault lasted is not known"),
+        (None, Some(_)) => Some("Since when the fault lasted is not known"),
+        (Some(_), None) => Some("Until when the fault lasted is not known"),
+        (Some(_), Some(_)) => None,
+    };
+    let since = unknown.map(|unknown| {
+        let text = format!("{unknown}; the {record} shows only the time between its first and last frame.");
+        ("since", text, first_and_last.clone())
+    });
+    let mut out: Vec<(&'static str, String, Vec<PacketId>)> = since.into_iter().collect();
     let mut say =
         |what: &'static str, text: String, frames: &[PacketId]| out.push((what, text, frames.to_vec()));
     let missing = match b.clock.counted {

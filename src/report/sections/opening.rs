@@ -1,5 +1,7 @@
 //! Summary, case data, detection, and scope: what a reader sees first.
 
+use std::collections::BTreeMap;
+
 use super::super::facts::Facts;
 use super::super::words;
 use super::super::{Block, Section, Subject, Voice, cite};
@@ -11,7 +13,7 @@ use crate::correlate::{Signature, Vantage};
 use crate::findings::hypotheses::matrix::{answers, errors};
 use crate::findings::hypotheses::{Assessment, Cause, Check, Group, LedgerRow, Topic, Verdict};
 use crate::index::PacketId;
-use crate::protocols::dns::response_code_name;
+use crate::protocols::dns::{extended_error_name, response_code_name};
 use crate::text::thousands;
 use crate::time;
 
@@ -131,7 +133,9 @@ fn met(facts: &Facts<'_>) -> String {
                 ),
             }
         }
-        Signature::ResponseCode(code) => format!("were answered with {}", response_code_name(*code)),
+        Signature::ResponseCode(code) => {
+            format!("were answered with {}{}", response_code_name(*code), reasons(facts))
+        }
         Signature::NoAnswer => "got neither an answer nor an error".to_owned(),
         Signature::TcpReset => "met a TCP reset".to_owned(),
         Signature::ResetMidway => "were cut off by a TCP reset".to_owned(),
@@ -141,6 +145,29 @@ fn met(facts: &Facts<'_>) -> String {
         Signature::NotReceived => "were answered, but the answers did not reach who asked".to_owned(),
         Signature::Late => "were answered late".to_owned(),
     }
+}
+
+/// Reasons named of one failure.
+const REASONS_MAX: usize = 2;
+
+/// The reasons the server gave with its answers (RFC 8914): ` and extended DNS error 7 (Signature Expired)`; empty without any.
+fn reasons(facts: &Facts<'_>) -> String {
+    let mut counts: BTreeMap<u16, usize> = BTreeMap::new();
+    for code in facts.transactions.iter().filter_map(|transaction| transaction.extended_error) {
+        *counts.entry(code).or_default() += 1;
+    }
+    let mut counts: Vec<(u16, usize)> = counts.into_iter().collect();
+    counts.sort_by_key(|(code, count)| (std::cmp::Reverse(*count), *code));
+    let all = facts.transactions.len();
+    let told: Vec<String> = counts
+        .iter()
+        .take(REASONS_MAX)
+        .map(|(code, count)| {
+            let some = if *count == all { String::new() } else { format!(", {} of them", thousands(*count as u64)) };
+            format!("{code} ({}{some})", extended_error_name(*code))
+        })
+        .collect();
+    if told.is_empty() { String::new() } else { format!(" and extended DNS error {}", words::list(&told, REASONS_MAX)) }
 }
 
 /// Where every name leads to one address, that comes before how the other questions failed.
@@ -207,7 +234,7 @@ fn span(b: &Builder<'_>) -> Block {
 fn affected(b: &Builder<'_>) -> Vec<Block> {
     let Some(facts) = b.facts.first() else { return Vec::new() };
     let mut blocks = Vec::new();
-    if let Some((text, frames)) = outage::who(facts) {
+    if let Some((text, frames)) = outage::who(b, facts) {
         blocks.push(b.claim("summary.then", Voice::Observed, text, &frames));
     }
     if let Some(text) = outage::effect(facts) {

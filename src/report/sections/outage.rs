@@ -1,10 +1,14 @@
 //! The sentences about windows and clients: what failed for whom, from when to when, who was not affected, and what that meant.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::super::facts::Facts;
 use super::super::words;
 use super::Builder;
 use super::problem::sentence;
+use crate::correlate::Outcome;
 use crate::correlate::clients::Client;
+use crate::correlate::episodes::is_error_code;
 use crate::correlate::impact::Impact;
 use crate::correlate::splits::Split;
 use crate::correlate::windows::{Mark, Window};
@@ -216,7 +220,7 @@ fn ended(b: &Builder<'_>, window: &Window) -> String {
 }
 
 /// Who was rescued, who never served, and who was not affected; `None` where nothing is to be said beyond who failed.
-pub fn who(facts: &Facts<'_>) -> Option<(String, Vec<PacketId>)> {
+pub fn who(b: &Builder<'_>, facts: &Facts<'_>) -> Option<(String, Vec<PacketId>)> {
     let impact = facts.impact?;
     let mut parts = Vec::new();
     let mut rows = facts.users();
@@ -257,6 +261,7 @@ pub fn who(facts: &Facts<'_>) -> Option<(String, Vec<PacketId>)> {
             words::list(&others, LISTED)
         ));
     }
+    parts.extend(elsewhere(b, facts));
     let mixed: Vec<String> = impact.mixed.iter().filter(ordinary).map(ToString::to_string).collect();
     if !mixed.is_empty() {
         parts.push(format!(
@@ -273,6 +278,50 @@ pub fn who(facts: &Facts<'_>) -> Option<(String, Vec<PacketId>)> {
     frames.extend(super::problem::ends(facts));
     let parts: Vec<String> = parts.iter().map(|part| sentence(part)).collect();
     (!parts.is_empty()).then(|| (parts.join(" "), frames))
+}
+
+/// Lookups looked through for those at other servers; a capture with more tells of one server, mostly.
+const LOOKED_AT_MAX: usize = 500_000;
+
+/// Clients that asked another server meanwhile, and got an answer to all they asked: `not affected: 10.0.0.26 and 10.0.0.27, whose
+/// 25 questions 10.0.9.54 answered meanwhile`.
+fn elsewhere(b: &Builder<'_>, facts: &Facts<'_>) -> Option<String> {
+    let impact = facts.impact?;
+    let (first, last) = (impact.windows.first()?, impact.windows.last()?);
+    let inside = first.first_bad.at_ns..=last.last_bad.at_ns;
+    let concerned = |client: Address| {
+        impact.client(client).is_some() || impact.unaffected.contains(&client) || b.inventory.dns_servers.contains(&client)
+    };
+    let index = b.input.index;
+    let mut by_server: BTreeMap<Address, (BTreeMap<Address, u32>, BTreeSet<Address>)> = BTreeMap::new();
+    for own in b.input.evidence.transactions.iter().take(LOOKED_AT_MAX) {
+        let Some(query) = index.packet(own.first).filter(|query| inside.contains(&query.time_ns())) else { continue };
+        let (client, server) = (query.source_address(), query.destination_address());
+        if server == facts.server || concerned(client) {
+            continue;
+        }
+        let (served, failed) = by_server.entry(server).or_default();
+        if own.outcome == Outcome::Answered && !is_error_code(own.response_code) {
+            *served.entry(client).or_default() += 1;
+        } else {
+            failed.insert(client);
+        }
+    }
+    let mut told = Vec::new();
+    for (server, (served, failed)) in by_server {
+        let fine: Vec<(&Address, &u32)> = served.iter().filter(|(client, _)| !failed.contains(client)).collect();
+        let questions: u32 = fine.iter().map(|(_, questions)| **questions).sum();
+        if questions > 0 {
+            let clients: Vec<String> = fine.iter().map(|(client, _)| client.to_string()).collect();
+            told.push(format!(
+                "{}, whose {} {server} answered meanwhile",
+                words::list(&clients, LISTED),
+                words::count(questions as usize, "question", "questions")
+            ));
+        }
+    }
+    let listed = told.join("; ");
+    (!told.is_empty() && told.len() <= LISTED).then(|| format!("not affected: {listed}"))
 }
 
 fn one(facts: &Facts<'_>, client: &Client) -> String {

@@ -157,6 +157,15 @@ matrix! {
         for "a delegation that names a server which does not serve the zone (lame, RFC 9499 §7)",
         against "the server answered",
         [H16 10, H13 -2, H14 -2];
+    /// One server of a zone answers from an older serial number than another had answered from before.
+    OUTDATED: 200 ErrorSemantics, "hypotheses §2 H16",
+        for "a zone transfer that does not happen leaves a server with old data (RFC 1034 §4.3.5)",
+        against "the servers answered, with different data",
+        [H13 -2, H16 20, H20 -5], excludes [H1, H2, H3, H4, H5, H6, H7, H8];
+    /// Connections to addresses that only the server with old data gives fail.
+    OUTDATED_ADDRESS_FAILS: 201 OtherTraffic, "hypotheses §2 H16",
+        for "what the old data name is no longer there",
+        [H16 10];
     /// The quote is short although the same source quotes more elsewhere.
     SHORT_QUOTE: 57 Integrity, "hypotheses §2 H17",
         for "one host quotes alike; a blind sender knows no more than addresses and ports (RFC 5927 §4)",
@@ -227,6 +236,14 @@ matrix! {
         for "names made up at random are passed on and exhaust the zone's own servers",
         against "the server received the query and worked on it",
         [H9 10, H13 5, H8 -10, H1 -20, H2 -10, H4 -20, H6 -20, H7 -20, H22 -5];
+    /// The server asked others for the same names or their zone and was answered.
+    UPSTREAM_ANSWERS: 202 OtherTraffic, "hypotheses §2 H13",
+        for "the server worked on it; what it made of the answers is what failed",
+        [H13 2];
+    /// Those answers are signed with signatures that have expired.
+    SIGNATURES_EXPIRED: 203 ErrorSemantics, "RFC 4035 §5.3.1, hypotheses §2 H13",
+        for "a validating resolver takes no answer whose signatures have expired: the zone was not signed again, or a clock is wrong",
+        [H13 20, H14 -10];
     /// The query was captured again on its way to another address.
     TRANSLATED: 78 OtherTraffic, "hypotheses §2 H3",
         for "a device translates the address asked to that of another host, whose refusal returns in the asked name",

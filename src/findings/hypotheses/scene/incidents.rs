@@ -8,6 +8,8 @@ use crate::correlate::{AnomalyKind, Level, Outcome, Signature, Transaction};
 use crate::decode::Address;
 use crate::findings::facts::contested::Contested;
 use crate::findings::facts::delegations::How;
+use crate::findings::facts::disagreement::Disagreement;
+use crate::findings::facts::leases::GivenAs;
 use crate::findings::facts::one_address::OneAddress;
 use crate::findings::facts::rival_leases::Rivals;
 use crate::findings::facts::runs::{Run, Wanted};
@@ -51,6 +53,8 @@ pub enum Incident<'f> {
     Contested(&'f Contested),
     /// Two DHCP servers that give the same clients different settings.
     SecondDhcp(&'f Rivals),
+    /// A server of a zone gives other addresses than the others, from older data.
+    Outdated(&'f Disagreement),
     /// A service beside DNS that failed.
     Service(&'f Trouble),
     /// Far more queries than usual, or random labels, or amplifying questions.
@@ -79,6 +83,7 @@ pub(super) fn all<'f, 'i>(facts: &'f Facts<'i>, findings: &'f [Finding]) -> Vec<
     scenes.extend(maker.vanished());
     scenes.extend(maker.two_owners());
     scenes.extend(maker.fragments());
+    scenes.extend(maker.outdated());
     scenes.extend(maker.services());
     scenes.extend(maker.conflicts());
     scenes.extend(maker.portals());
@@ -161,6 +166,20 @@ impl<'f, 'i> Maker<'f, 'i> {
             self.with_transactions(scene, asked)
         };
         self.facts.contested.iter().map(scene).collect()
+    }
+
+    /// Servers whose data are older than that of others, where names lead elsewhere for it.
+    fn outdated(&self) -> Vec<Scene<'f, 'i>> {
+        let differ = self.facts.disagreements.iter().filter(|own| !own.names.is_empty());
+        differ
+            .map(|own| {
+                let port = self.facts.dns_port_of(own.outdated);
+                let mut scene = self.empty(Incident::Outdated(own), own.outdated, (port, 17));
+                scene.names = own.names.iter().map(|name| name.name.clone()).collect();
+                scene.clients = own.connections.clients.iter().copied().collect();
+                scene
+            })
+            .collect()
     }
 
     /// Servers that left repeated queries unanswered until the capture ended, and answered nothing since.
@@ -294,9 +313,15 @@ impl<'f, 'i> Maker<'f, 'i> {
             let asked = self.facts.servers.keys().find(|key| key.0 == target);
             let hop = runs.iter().any(|run| run.wanted == Wanted::NextHop);
             let gone = runs.iter().any(|run| run.last_sign.is_some());
+            let given = runs.iter().any(|run| run.given.is_some());
+            let named = runs.iter().any(|run| run.given.is_some_and(|(role, _)| role == GivenAs::NameServer));
             let mut scene = match asked {
                 Some(key) => self.empty(Incident::Vanished, key.0, (key.1, key.2)),
-                None if hop && gone => self.empty(Incident::NoNextHop, target, (0, 0)),
+                None if named => {
+                    let port = self.facts.index.settings.supposed_dns_port();
+                    self.empty(Incident::Vanished, target, (port, 17))
+                }
+                None if hop && (gone || given) => self.empty(Incident::NoNextHop, target, (0, 0)),
                 None => return None,
             };
             scene.queries = runs.iter().flat_map(|run| run.requests.iter().copied()).collect();
@@ -411,8 +436,10 @@ impl<'f, 'i> Maker<'f, 'i> {
     /// Failures of services beside DNS, gravest first.
     fn services(&self) -> Vec<Scene<'f, 'i>> {
         // Where the address itself is contested, the connection to it says nothing about the service.
-        let contested: BTreeSet<Address> =
+        let mut contested: BTreeSet<Address> =
             self.facts.contested.iter().flat_map(|contested| contested.addresses.0.iter().copied()).collect();
+        // What only outdated data name is told with those.
+        contested.extend(self.facts.disagreements.iter().flat_map(Disagreement::outdated_addresses));
         let told = self.facts.troubles.all.iter().filter(|trouble| {
             trouble.severity > Severity::Info
                 && !trouble.in_use

@@ -12,7 +12,7 @@ use crate::findings::facts::hosts::Sign;
 use crate::findings::facts::{Ending, ErrorFact, Host, Lame, Meaning, Server, Sort};
 use crate::findings::hypotheses::ledger::Ledger;
 use crate::findings::hypotheses::matrix::surroundings as row;
-use crate::findings::hypotheses::scene::Scene;
+use crate::findings::hypotheses::scene::{Incident, Scene};
 use crate::findings::hypotheses::thresholds::{
     HOPS_SLACK, NOISE_NS, PERSISTENT_NS, QUOTE_BYTES_MIN, SERIES_MIN, SILENT_NS, TCP_AFTER_NS, TRIP_FACTOR,
 };
@@ -258,7 +258,9 @@ fn handed_out(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         }
         given.extend(servers.into_iter().take(64));
     }
-    if given.is_empty() {
+    // Where nobody answers for the address, that it was given out tells nothing unless others were given another.
+    let absent = matches!(scene.incident, Some(Incident::Vanished));
+    if given.is_empty() || absent && scene.facts.given.instead_of(scene.server).is_empty() {
         return;
     }
     let (seen, text) = if given.contains(&scene.server) {

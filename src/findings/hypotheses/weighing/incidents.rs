@@ -26,6 +26,7 @@ pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     }
     portal(scene, ledger);
     contested(scene, ledger);
+    outdated(scene, ledger);
     conflict(scene, ledger);
     unsent(scene, ledger);
     client_refused(scene, ledger);
@@ -61,6 +62,24 @@ fn contested(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         ),
         contested.pairs.iter().flat_map(|pair| [pair.query, pair.first, pair.second]).collect(),
     );
+}
+
+/// A server with older data than another of its zone.
+fn outdated(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
+    let Some(Incident::Outdated(own)) = scene.incident else { return };
+    let zone = crate::findings::rules::plain_name(&own.zone);
+    ledger.see(
+        &surroundings::OUTDATED,
+        format!(
+            "{} answered for {zone} from serial number {}, {} from {} before.",
+            own.outdated, own.serials.0, own.current, own.serials.1
+        ),
+        own.frames(),
+    );
+    let met = own.connections.words(scene.facts, own.outdated);
+    if !met.is_empty() {
+        ledger.see(&surroundings::OUTDATED_ADDRESS_FAILS, format!("{met}."), own.connections.failed.clone());
+    }
 }
 
 /// Unrelated names that all lead to one address.

@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::correlate::clients::Client;
 use crate::correlate::duplicates::CopyKind;
-use crate::correlate::hosts::{Place, is_loopback};
 use crate::correlate::impact::Impact;
-use crate::correlate::{Problem, Signature};
+use crate::correlate::Signature;
 use crate::decode::Address;
 use crate::findings::facts::runs::{Run, Wanted};
 use crate::findings::facts::servers::Answer;
@@ -19,15 +18,13 @@ use crate::findings::hypotheses::thresholds::{
     COPIES_MAX, HOST_AROUND_NS, INTERLEAVED_ONE_IN, LOOPED_MIN, NEIGHBOUR_AROUND_NS, TCP_AFTER_NS,
     UPSTREAM_CITED,
 };
-use crate::findings::zones;
 use crate::index::PacketId;
 use crate::time::Nanos;
 
 pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     owners(scene, ledger);
     if scene.is_lookup() {
-        upstream(scene, ledger);
-        failed_elsewhen(scene, ledger);
+            failed_elsewhen(scene, ledger);
     }
     if matches!(scene.signature, Some(Signature::ResponseCode(_) | Signature::Late)) {
         failover(scene, ledger);
@@ -42,58 +39,6 @@ pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     transports(scene, ledger);
     failover(scene, ledger);
     neighbours(scene, ledger);
-}
-
-/// The server asked others for the same names, and that failed too.
-fn upstream(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
-    let (from, to) = scene.period_ns;
-    let behind: Vec<&Problem> = scene
-        .facts
-        .problems()
-        .map(|(_, other)| other)
-        .filter(|other| {
-            other.clients.iter().any(|client| is_same_host(scene, *client))
-                && other.server.0 != scene.server
-                && other.first_ns <= to + HOST_AROUND_NS
-                // A resolver remembers a failure for a while (RFC 9520 §3.2).
-                && other.last_ns >= from - HOST_AROUND_NS
-                && other.names.iter().any(|name| {
-                    // A secondary asks for the zone itself (SOA, transfer).
-                    scene.names.contains(name) || name != "." && scene.names.iter().any(|own| zones::is_below(own, name))
-                })
-        })
-        .collect();
-    let mut servers: Vec<_> = behind.iter().map(|other| other.server.0).collect();
-    servers.sort_unstable();
-    servers.dedup();
-    if servers.is_empty() {
-        return;
-    }
-    let frames = behind
-        .into_iter()
-        .flat_map(|other| scene.facts.transactions(other).take(UPSTREAM_CITED))
-        .flat_map(|t| [Some(t.first), t.error, t.answer])
-        .flatten()
-        .collect();
-    let shown: Vec<String> = servers.iter().take(UPSTREAM_CITED).map(ToString::to_string).collect();
-    ledger.see(
-        if super::load::is_random_flood(scene) { &row::UPSTREAM_FLOODED } else { &row::UPSTREAM_FAILS },
-        format!(
-            "{} itself asked {} for the same {} or {} zone, without success.",
-            scene.server,
-            shown.join(", "),
-            if scene.names.len() == 1 { "name" } else { "names" },
-            if scene.names.len() == 1 { "its" } else { "their" }
-        ),
-        frames,
-    );
-}
-
-/// Whether an address is the server's: its own, or any of the capturing host where the server is asked over loopback, as
-/// stub resolvers are.
-fn is_same_host(scene: &Scene<'_, '_>, address: Address) -> bool {
-    let here = |address| scene.facts.evidence.place(address) == Place::Here;
-    address == scene.server || is_loopback(scene.server) && !is_loopback(address) && here(address)
 }
 
 /// The server left a name unanswered and answered it with SERVFAIL (RFC 1035 §4.1.1, code 2) at another time: it works on
@@ -157,7 +102,8 @@ pub(super) fn absent_class(scene: &Scene<'_, '_>) -> Option<Class> {
     if !nobody_there(scene) {
         return None;
     }
-    if !scene.errors_of(Meaning::HostUnreachable).is_empty() {
+    let given = |run: &Run| run.target == scene.server && run.given.is_some();
+    if !scene.errors_of(Meaning::HostUnreachable).is_empty() || scene.facts.runs.iter().any(given) {
         Some(Class::Of(Cause::HostDown))
     } else if !scene.errors_of(Meaning::NetUnreachable).is_empty() {
         Some(Class::Of(Cause::NoRoute))

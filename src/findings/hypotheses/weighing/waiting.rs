@@ -4,15 +4,15 @@ use std::collections::{HashMap, HashSet};
 
 use crate::correlate::{Signature, Vantage};
 use crate::findings::facts::asked::{self, Asked};
-use crate::findings::facts::slow::{SLOW_MIN, SLOW_NS as WAIT_NS, Wait};
+use crate::findings::facts::slow::{self, SLOW_MIN, SLOW_NS as WAIT_NS, Wait};
 use crate::findings::facts::tries::{self, Tries};
 use crate::findings::facts::{Connection, Ending};
 use crate::findings::hypotheses::ledger::Ledger;
 use crate::findings::hypotheses::matrix::answers as row;
 use crate::findings::hypotheses::scene::{Incident, Scene};
 use crate::findings::hypotheses::thresholds::{
-    ANSWERS_MAX, CITED_MAX, FAST_FACTOR, LIMITED_MIN, LOSS_ASKED_MIN, LOSS_PERCENT, PAIRS_MIN, REPEATED_MIN,
-    SPLIT_SIDE_MIN,
+    ANSWERS_MAX, AT_ONCE_NS, CITED_MAX, FAST_FACTOR, LIMITED_MIN, LOSS_ASKED_MIN, LOSS_PERCENT, PAIRS_MIN,
+    REPEATED_MIN, SPLIT_SIDE_MIN,
 };
 use crate::findings::rules::counted;
 use crate::index::PacketId;
@@ -54,7 +54,9 @@ pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         lossy(scene, &repeated, slow, ledger);
     }
     if slow && repeated.len() * 2 <= waits.len() {
-        trips(scene, &waits, ledger);
+        let lost: HashSet<PacketId> = repeated.iter().map(|(wait, _)| wait.first).collect();
+        let whole: Vec<&Wait> = waits.iter().copied().filter(|wait| !lost.contains(&wait.first)).collect();
+        trips(scene, &whole, ledger);
     }
     if slow {
         upstream(scene, &waits, ledger);
@@ -162,7 +164,12 @@ fn pairs(scene: &Scene<'_, '_>, repeated: &[(&Wait, Tries)], ledger: &mut Ledger
 fn lossy(scene: &Scene<'_, '_>, repeated: &[(&Wait, Tries)], slow: bool, ledger: &mut Ledger) {
     let Some(asked) = scene.asked().filter(|_| answers_at_once(scene)) else { return };
     let lost: Vec<PacketId> = repeated.iter().flat_map(|(_, tries)| tries.lost.iter().copied()).collect();
-    if asked.repeated < REPEATED_MIN {
+    // What was lost is answered as fast as anything else once it gets through; what is late again was not lost.
+    let mut again: Vec<Nanos> = repeated.iter().map(|(_, tries)| tries.trip_ns).collect();
+    again.sort_unstable();
+    let usual_ns = asked.median_trip_ns().unwrap_or(0).saturating_mul(FAST_FACTOR).max(AT_ONCE_NS);
+    let is_late_again = again.get(again.len() / 2).is_some_and(|middle| *middle > usual_ns);
+    if asked.repeated < REPEATED_MIN || is_late_again || tries::is_at_server(scene.facts) {
         return;
     }
     let many = asked.queries >= LOSS_ASKED_MIN && asked.repeated * 100 >= asked.queries * LOSS_PERCENT;
@@ -184,7 +191,17 @@ fn lossy(scene: &Scene<'_, '_>, repeated: &[(&Wait, Tries)], slow: bool, ledger:
 
 /// Answers to first tries that took long: on the way, or at the server.
 fn trips(scene: &Scene<'_, '_>, waits: &[&Wait], ledger: &mut Ledger) {
-    let plain: Vec<&&Wait> = waits.iter().filter(|wait| !wait.repeated).collect();
+    let facts = scene.facts;
+    let own = |wait: &&&Wait| {
+        facts.evidence.transaction_of(wait.first) == facts.evidence.transaction_of(wait.answer)
+    };
+    let plain: Vec<&&Wait> = waits.iter().filter(own).collect();
+    let repeated = plain.iter().filter(|wait| wait.repeated).count();
+    let key = (scene.server, scene.service.0, scene.service.1);
+    let all: Vec<Wait> = plain.iter().map(|wait| ***wait).collect();
+    let (when, again) = slow::during(facts, key, &all).unzip();
+    let when = when.map(|when| format!("{when} ")).unwrap_or_default();
+    let again = again.flatten().map(|again| format!("; {again}")).unwrap_or_default();
     let mut trips: Vec<Nanos> = plain.iter().map(|wait| wait.waited_ns).collect();
     trips.sort_unstable();
     let Some(middle) = crate::time::median(&trips) else { return };
@@ -193,10 +210,17 @@ fn trips(scene: &Scene<'_, '_>, waits: &[&Wait], ledger: &mut Ledger) {
     ledger.see(
         &row::SLOW_TRIPS,
         format!(
-            "{} of {} took {} in the middle, asked once.",
+            "{} of {} {when}took {} in the middle, {}{again}.",
             counted(trips.len(), "answer", "answers"),
             scene.server,
-            span(middle)
+            span(middle),
+            match repeated {
+                0 => "asked once".to_owned(),
+                repeated => format!(
+                    "counted from the first query; {repeated} of the questions were sent again before it, and no query or \
+                     answer was lost up to this point"
+                ),
+            }
         ),
         cited.clone(),
     );

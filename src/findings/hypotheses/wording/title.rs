@@ -41,6 +41,11 @@ pub(in super::super) fn of(scene: &Scene<'_, '_>, assessment: &Assessment) -> Op
         }
         Incident::Fragments => format!("Large DNS answers of {server} do not arrive whole"),
         Incident::NoTcp => format!("DNS connections to {} fail", port(6)),
+        Incident::Vanished
+            if scene.facts.runs.iter().all(|run| run.target != server || run.last_sign.is_none()) =>
+        {
+            format!("DNS server {server} does not answer on its network")
+        }
         Incident::Vanished => format!("DNS server {server} no longer answers on its network"),
         Incident::NoNextHop => {
             format!("Gateway {server} no longer answers on the local network for {}", clients(&scene.clients))
@@ -48,6 +53,9 @@ pub(in super::super) fn of(scene: &Scene<'_, '_>, assessment: &Assessment) -> Op
         Incident::TwoOwners(_) => format!("Two devices use the address {server}"),
         Incident::Lame => format!("DNS server {server} does not serve the zone it is asked for"),
         Incident::Denied => format!("DNS server {server} denies nearly every name it is asked for"),
+        Incident::Outdated(own) => {
+            format!("DNS server {server} answers for {} from outdated data", plain_name(&own.zone))
+        }
         Incident::Contested(_) => format!("Two devices answer in the name of DNS server {server}"),
         Incident::SecondDhcp(rivals) => {
             let servers: Vec<String> = rivals.givers.iter().map(|giver| giver.server.to_string()).collect();

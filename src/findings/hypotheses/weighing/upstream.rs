@@ -1,0 +1,124 @@
+//! Rows from what the asked server itself asked of others meanwhile: what lies behind it.
+
+use crate::correlate::hosts::{Place, is_loopback};
+use crate::correlate::{Problem, Signature};
+use crate::decode::Address;
+use crate::findings::facts::asked;
+use crate::findings::facts::records::{self, Data, Record};
+use crate::findings::hypotheses::ledger::Ledger;
+use crate::findings::hypotheses::matrix::surroundings as row;
+use crate::findings::hypotheses::scene::Scene;
+use crate::findings::hypotheses::thresholds::{HOST_AROUND_NS, UPSTREAM_CITED};
+use crate::findings::zones;
+
+/// The server asked others for the same names, and that failed too.
+pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
+    let (from, to) = scene.period_ns;
+    let behind: Vec<&Problem> = scene
+        .facts
+        .problems()
+        .map(|(_, other)| other)
+        .filter(|other| {
+            other.clients.iter().any(|client| is_same_host(scene, *client))
+                && other.server.0 != scene.server
+                && other.first_ns <= to + HOST_AROUND_NS
+                // A resolver remembers a failure for a while (RFC 9520 §3.2).
+                && other.last_ns >= from - HOST_AROUND_NS
+                && other.names.iter().any(|name| {
+                    // A secondary asks for the zone itself (SOA, transfer).
+                    scene.names.contains(name) || name != "." && scene.names.iter().any(|own| zones::is_below(own, name))
+                })
+        })
+        .collect();
+    let mut servers: Vec<_> = behind.iter().map(|other| other.server.0).collect();
+    servers.sort_unstable();
+    servers.dedup();
+    if servers.is_empty() {
+        answered_behind(scene, ledger);
+        return;
+    }
+    let frames = behind
+        .into_iter()
+        .flat_map(|other| scene.facts.transactions(other).take(UPSTREAM_CITED))
+        .flat_map(|t| [Some(t.first), t.error, t.answer])
+        .flatten()
+        .collect();
+    let shown: Vec<String> = servers.iter().take(UPSTREAM_CITED).map(ToString::to_string).collect();
+    ledger.see(
+        if super::load::is_random_flood(scene) { &row::UPSTREAM_FLOODED } else { &row::UPSTREAM_FAILS },
+        format!(
+            "{} itself asked {} for the same {} or {} zone, without success.",
+            scene.server,
+            shown.join(", "),
+            if scene.names.len() == 1 { "name" } else { "names" },
+            if scene.names.len() == 1 { "its" } else { "their" }
+        ),
+        frames,
+    );
+}
+
+/// Lookups of a server behind it that are looked through.
+const BEHIND_MAX: usize = 100_000;
+
+/// The server asked others for the same names or their zone meanwhile and was answered: what failed is in the answers.
+fn answered_behind(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
+    if !matches!(scene.signature, Some(Signature::ResponseCode(2))) {
+        return;
+    }
+    let (from, to) = (scene.period_ns.0 - HOST_AROUND_NS, scene.period_ns.1 + HOST_AROUND_NS);
+    let (mut answers, mut expired) = (Vec::new(), Vec::new());
+    let mut servers: Vec<Address> = Vec::new();
+    let input = scene.facts.input();
+    let behind = asked::all(&input).filter(|own| {
+        own.server.0 != scene.server && (from..=to).contains(&own.time_ns) && is_same_host(scene, own.client)
+    });
+    for own in behind.take(BEHIND_MAX) {
+        let Some(answer) = own.transaction.answer.filter(|_| own.transaction.response_code == 0) else { continue };
+        let Some(name) = scene.facts.name_of(own.transaction.first).filter(|name| name != ".") else { continue };
+        let same = scene.names.contains(&name) || scene.names.iter().any(|own| zones::is_below(own, &name));
+        let Some(packet) = scene.facts.index.packet(answer).filter(|_| same) else { continue };
+        answers.push(answer);
+        if !servers.contains(&own.server.0) {
+            servers.push(own.server.0);
+        }
+        let now = u32::try_from(packet.time_ns() / NANOS_A_SECOND).unwrap_or(0);
+        let records = packet.dns().map(|row| records::of(&packet, row)).unwrap_or_default();
+        // Signatures carry a date, so the capture must as well.
+        let over = |record: &Record| matches!(record.data, Data::Signature(until) if until < now);
+        if scene.facts.index.has_date() && records.iter().any(over) {
+            expired.push(answer);
+        }
+    }
+    if answers.is_empty() {
+        return;
+    }
+    let shown: Vec<String> = servers.iter().take(UPSTREAM_CITED).map(ToString::to_string).collect();
+    let shown = shown.join(", ");
+    ledger.see(
+        &row::UPSTREAM_ANSWERS,
+        format!("{} itself asked {shown} for the same names or their zone and was answered.", scene.server),
+        answers,
+    );
+    if !expired.is_empty() {
+        ledger.see(
+            &row::SIGNATURES_EXPIRED,
+            format!(
+                "{} of {shown} to {} {} signatures (RRSIG) that had expired, by the clock of the capture.",
+                crate::findings::rules::counted(expired.len(), "answer", "answers"),
+                scene.server,
+                if expired.len() == 1 { "holds" } else { "hold" }
+            ),
+            expired,
+        );
+    }
+}
+
+const NANOS_A_SECOND: i64 = 1_000_000_000;
+
+/// Whether an address is the server's: its own, or any of the capturing host where the server is that host, or asked over loopback as
+/// stub resolvers are.
+fn is_same_host(scene: &Scene<'_, '_>, address: Address) -> bool {
+    let here = |address| scene.facts.evidence.place(address) == Place::Here;
+    address == scene.server
+        || !is_loopback(address) && here(address) && (is_loopback(scene.server) || here(scene.server))
+}
