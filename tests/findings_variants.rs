@@ -421,7 +421,8 @@ fn a_truncated_answer_without_tcp_is_a_failure_of_one_transport() {
 fn a_question_asked_again_on_a_connection_that_stood_open_was_followed() {
     let mut scene = Scene::default();
     let (from, to) = ("192.0.2.10:40000", format!("{SERVER}:53"));
-    let segment = |flags, sequence, acknowledgment| portmortem::generate::Segment { flags, sequence, acknowledgment };
+    let segment =
+        |flags, sequence, acknowledgment| portmortem::generate::Segment { flags, sequence, acknowledgment };
     let (mut asked, mut told) = (101, 501);
     scene.put(0, Packet::tcp(from, to.as_str(), segment(flags::SYN, 100, 0), b""));
     scene.put(MS, Packet::tcp(to.as_str(), from, segment(flags::SYN | flags::ACK, 500, 101), b""));

@@ -219,9 +219,7 @@ fn of_block(messages: &Messages<'_>, parameters: &Parameters, newest: &mut Newes
         let age_ns = time_ns.saturating_sub(before_ns);
         let source = |packet: PacketId| messages.index.packet(packet).map(|packet| packet.segment.source);
         // Between two capture points a packet may wait until the next hop's link address is known.
-        let held = || {
-            age_ns <= HELD_NS && several && source(before.packet) != source(row.packet)
-        };
+        let held = || age_ns <= HELD_NS && several && source(before.packet) != source(row.packet);
         if message_key(before) != key || age_ns < 0 || age_ns > window_ns && !held() {
             continue;
         }

@@ -252,7 +252,8 @@ impl Look<'_> {
     /// An answer with checking disabled (CD) is none that the same client's programs get, which ask with it (RFC 4035 §3.2.2).
     fn leave_out_unchecked(&self, own: &mut [Attempt]) -> Vec<u32> {
         let unchecked = |attempt: &Attempt| {
-            let row = self.evidence.transaction(TransactionId(attempt.id)).and_then(|own| own.question(self.index));
+            let row =
+                self.evidence.transaction(TransactionId(attempt.id)).and_then(|own| own.question(self.index));
             row.is_some_and(|row| row.header.checking_disabled())
         };
         let checked: BTreeSet<u32> = own

@@ -143,7 +143,9 @@ fn translated(
         let Some(row) = packet.dns().filter(|row| !row.is_response()) else { continue };
         let client = (packet.source_address(), packet.source_port());
         for at in wanted.get(&key(row)).into_iter().flatten() {
-            let Some(stray) = strays.get_mut(*at as usize).filter(|stray| stray.client == client) else { continue };
+            let Some(stray) = strays.get_mut(*at as usize).filter(|stray| stray.client == client) else {
+                continue;
+            };
             let from = messages.index.packet(stray.packet).map(|packet| packet.source_address());
             let in_time = packet.time_ns() <= stray.time_ns.saturating_add(tolerance_ns);
             if in_time && from == Some(packet.destination_address()) {

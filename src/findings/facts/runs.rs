@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use super::Facts;
 use super::leases::GivenAs;
 use super::neighbours::{Heard, Link, Sign};
+use crate::attempts::is_host;
 use crate::decode::Address;
 use crate::index::PacketId;
 use crate::protocols::ProtocolId;
@@ -306,11 +307,15 @@ fn forwards(facts: &Facts<'_>, heard: &Heard, asker: Address, requests: &[Timed]
     let Some((_, first)) = requests.first() else { return false };
     let around = first.0.saturating_sub(AROUND)..first.0.saturating_add(AROUND).min(facts.index.len());
     around.map(PacketId).any(|packet| {
-        facts
-            .index
-            .packet(packet)
-            .is_some_and(|packet| packet.transport() != 0 && packet.source_address() != asker)
-            && source_link(facts, packet) == Some(link)
+        facts.index.packet(packet).is_some_and(|packet| {
+            let source = packet.source_address();
+            // The same host has addresses of the other family, and speaks to groups.
+            packet.transport() != 0
+                && source != asker
+                && source.same_kind(&asker)
+                && is_host(source)
+                && is_host(packet.destination_address())
+        }) && source_link(facts, packet) == Some(link)
     })
 }
 

@@ -111,7 +111,7 @@ mod tests {
     use crate::case::hash::hash_text;
 
     /// The mark of all weights and thresholds. Whoever changes one looks at the rankings below before this number.
-    const LOOKED_AT: &str = "c4310b3b3cc2";
+    const LOOKED_AT: &str = "3cdf5038a5e0";
 
     /// What is seen, and which causes lead by the weights alone.
     fn expected() -> Vec<(Vec<&'static Row>, &'static str)> {

@@ -163,11 +163,16 @@ fn reasons(facts: &Facts<'_>) -> String {
         .iter()
         .take(REASONS_MAX)
         .map(|(code, count)| {
-            let some = if *count == all { String::new() } else { format!(", {} of them", thousands(*count as u64)) };
+            let some =
+                if *count == all { String::new() } else { format!(", {} of them", thousands(*count as u64)) };
             format!("{code} ({}{some})", extended_error_name(*code))
         })
         .collect();
-    if told.is_empty() { String::new() } else { format!(" and extended DNS error {}", words::list(&told, REASONS_MAX)) }
+    if told.is_empty() {
+        String::new()
+    } else {
+        format!(" and extended DNS error {}", words::list(&told, REASONS_MAX))
+    }
 }
 
 /// Where every name leads to one address, that comes before how the other questions failed.

@@ -290,12 +290,16 @@ fn elsewhere(b: &Builder<'_>, facts: &Facts<'_>) -> Option<String> {
     let (first, last) = (impact.windows.first()?, impact.windows.last()?);
     let inside = first.first_bad.at_ns..=last.last_bad.at_ns;
     let concerned = |client: Address| {
-        impact.client(client).is_some() || impact.unaffected.contains(&client) || b.inventory.dns_servers.contains(&client)
+        impact.client(client).is_some()
+            || impact.unaffected.contains(&client)
+            || b.inventory.dns_servers.contains(&client)
     };
     let index = b.input.index;
     let mut by_server: BTreeMap<Address, (BTreeMap<Address, u32>, BTreeSet<Address>)> = BTreeMap::new();
     for own in b.input.evidence.transactions.iter().take(LOOKED_AT_MAX) {
-        let Some(query) = index.packet(own.first).filter(|query| inside.contains(&query.time_ns())) else { continue };
+        let Some(query) = index.packet(own.first).filter(|query| inside.contains(&query.time_ns())) else {
+            continue;
+        };
         let (client, server) = (query.source_address(), query.destination_address());
         if server == facts.server || concerned(client) {
             continue;
@@ -309,7 +313,8 @@ fn elsewhere(b: &Builder<'_>, facts: &Facts<'_>) -> Option<String> {
     }
     let mut told = Vec::new();
     for (server, (served, failed)) in by_server {
-        let fine: Vec<(&Address, &u32)> = served.iter().filter(|(client, _)| !failed.contains(client)).collect();
+        let fine: Vec<(&Address, &u32)> =
+            served.iter().filter(|(client, _)| !failed.contains(client)).collect();
         let questions: u32 = fine.iter().map(|(_, questions)| **questions).sum();
         if questions > 0 {
             let clients: Vec<String> = fine.iter().map(|(client, _)| client.to_string()).collect();

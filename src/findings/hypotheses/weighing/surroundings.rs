@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use crate::correlate::Signature;
 use crate::correlate::clients::Client;
 use crate::correlate::duplicates::CopyKind;
 use crate::correlate::impact::Impact;
-use crate::correlate::Signature;
 use crate::decode::Address;
 use crate::findings::facts::runs::{Run, Wanted};
 use crate::findings::facts::servers::Answer;
@@ -24,7 +24,7 @@ use crate::time::Nanos;
 pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     owners(scene, ledger);
     if scene.is_lookup() {
-            failed_elsewhen(scene, ledger);
+        failed_elsewhen(scene, ledger);
     }
     if matches!(scene.signature, Some(Signature::ResponseCode(_) | Signature::Late)) {
         failover(scene, ledger);

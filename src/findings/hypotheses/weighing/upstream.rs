@@ -73,8 +73,12 @@ fn answered_behind(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         own.server.0 != scene.server && (from..=to).contains(&own.time_ns) && is_same_host(scene, own.client)
     });
     for own in behind.take(BEHIND_MAX) {
-        let Some(answer) = own.transaction.answer.filter(|_| own.transaction.response_code == 0) else { continue };
-        let Some(name) = scene.facts.name_of(own.transaction.first).filter(|name| name != ".") else { continue };
+        let Some(answer) = own.transaction.answer.filter(|_| own.transaction.response_code == 0) else {
+            continue;
+        };
+        let Some(name) = scene.facts.name_of(own.transaction.first).filter(|name| name != ".") else {
+            continue;
+        };
         let same = scene.names.contains(&name) || scene.names.iter().any(|own| zones::is_below(own, &name));
         let Some(packet) = scene.facts.index.packet(answer).filter(|_| same) else { continue };
         answers.push(answer);
@@ -113,6 +117,7 @@ fn answered_behind(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     }
 }
 
+/// A second in nanoseconds.
 const NANOS_A_SECOND: i64 = 1_000_000_000;
 
 /// Whether an address is the server's: its own, or any of the capturing host where the server is that host, or asked over loopback as
