@@ -358,6 +358,12 @@ fn a_printed_decision_to_block_is_reported() {
     assert_eq!(blocked.len(), 1);
     assert!(blocked[0].statement.contains("rule 80 of a packet filter blocked 2 packets"), "{blocked:?}");
     assert_eq!(blocked[0].severity, Severity::Medium);
+    let old = "Nov 12 14:02:11.553021 rule 12/(match) block in on em0: 192.0.2.15.50122 > 198.51.100.25.25: S 3021477110:3021477110(0) win 16384 <mss 1460> (DF)\n";
+    let (_, _, found) = judge(old);
+    assert!(
+        found.iter().any(|finding| finding.statement.contains("rule 12 of a packet filter blocked 1 packet")),
+        "{found:?}"
+    );
 }
 
 #[test]

@@ -27,7 +27,9 @@ impl<'a> Line<'a> {
     pub fn verdict(&self) -> Option<Verdict<'a>> {
         let before = self.text.get(..self.source?.start as usize)?;
         let told = before.get(before.find("rule ")? + "rule ".len()..)?;
-        let (rule, told) = told.split_once("): ")?;
+        // OpenBSD writes no colon behind the bracket.
+        let (rule, told) = told.split_once(')')?;
+        let told = told.strip_prefix(':').unwrap_or(told);
         // `80/0(match`: the number, and behind it that of a rule inside and why it was logged.
         let rule =
             rule.split(['/', '(']).next().filter(|rule| rule.starts_with(|c: char| c.is_ascii_digit()))?;
