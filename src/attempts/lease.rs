@@ -100,6 +100,9 @@ impl Leases {
         let Some((kind, _)) = dhcp::message_type(payload) else { return };
         let seen = Seen { packet: packet.id, time_ns: packet.time_ns() };
         let asks = matches!(kind, 1 | 3 | 4);
+        if asks {
+            self.renew((id, Address::Ether(*hardware)), seen);
+        }
         let Some(lease) = self.of((id, Address::Ether(*hardware)), false, asks) else { return };
         let of = |code: u8| dhcp::options(payload).find(|(own, _)| *own == code).map(|(_, range)| range);
         let server = of(54).and_then(|range| dhcp::four(payload, range.start));
@@ -155,6 +158,15 @@ impl Leases {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// A client may keep its number when it asks again later: what it was given before is another wish.
+    fn renew(&mut self, key: (u64, Address), seen: Seen) {
+        let known = self.table.get(&key).and_then(|at| self.all.get(*at as usize));
+        let given = known.and_then(|lease| lease.ack.or(lease.nak.map(|(seen, _)| seen)));
+        if given.is_some_and(|given| seen.time_ns - given.time_ns >= DUPLICATE_NS) {
+            self.table.remove(&key);
         }
     }
 

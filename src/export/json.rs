@@ -1,5 +1,7 @@
 //! `portmortem-report/1`: the report for machines, with ECS names where a field exists (assets/report.schema.json).
 
+mod services;
+
 use std::io::{self, Write};
 
 use serde_json::{Value, json};
@@ -44,6 +46,7 @@ pub fn document(job: &Job<'_>) -> Value {
         "links": links(job),
         "problems": problems.iter().enumerate().map(|(at, p)| problem(job, at, p)).collect::<Vec<_>>(),
         "episodes": problems.first().map(|problem| episodes(job, problem)).unwrap_or_default(),
+        "services": job.input.assessments.iter().filter_map(|own| services::failure(job, own)).collect::<Vec<_>>(),
         "hypotheses": lead.map(|lead| hypotheses(job, lead)).unwrap_or_default(),
         "findings": findings(job),
         "not_assessed": job.input.coverage.not_assessed.iter().map(|item| json!({
@@ -327,16 +330,27 @@ fn problem(job: &Job<'_>, at: usize, problem: &Problem) -> Value {
         "last": stamp(job, problem.last_ns),
         "episodes": episodes(job, problem),
         "hypotheses": assessment.map(|assessment| hypotheses(job, assessment)).unwrap_or_default(),
-        "wording": assessment.map(|a| a.wording.iter().map(|sentence| json!({
-            "text": sentence.text, "frames": frames(job, &sentence.frames),
-        })).collect::<Vec<_>>()).unwrap_or_default(),
-        "checks": assessment.map(|a| a.checks.iter().map(|check| json!({
-            "action": check.action, "place": check.place,
-            "expected": check.expected.iter().map(|(id, text)| json!({ "hypothesis": id.id(), "result": text })).collect::<Vec<_>>(),
-        })).collect::<Vec<_>>()).unwrap_or_default(),
+        "wording": assessment.map(|own| wording(job, own)).unwrap_or_default(),
+        "checks": assessment.map(checks).unwrap_or_default(),
         "attack": assessment.map(|a| a.attack.clone()).unwrap_or_default(),
     });
     with_sites(value, &[("server_site", problem.server.0)])
+}
+
+fn wording(job: &Job<'_>, assessment: &Assessment) -> Vec<Value> {
+    let said = assessment.wording.iter();
+    said.map(|sentence| json!({ "text": sentence.text, "frames": frames(job, &sentence.frames) })).collect()
+}
+
+fn checks(assessment: &Assessment) -> Vec<Value> {
+    let all = assessment.checks.iter();
+    all.map(|check| {
+        let expected = check.expected.iter();
+        let expected: Vec<Value> =
+            expected.map(|(id, text)| json!({ "hypothesis": id.id(), "result": text })).collect();
+        json!({ "action": check.action, "place": check.place, "expected": expected })
+    })
+    .collect()
 }
 
 /// Adds what the user calls the place of capture.

@@ -81,6 +81,8 @@ pub struct Trouble {
     pub names: Vec<String>,
     /// The DNS answer that gave a client the address.
     pub resolved: Option<(String, PacketId)>,
+    /// How the failures ended, most frequent first.
+    pub endings: Vec<(Outcome, u64)>,
     /// Those that were hit used the service on a connection opened before, all the time.
     pub in_use: bool,
     /// How grave it is.
@@ -334,6 +336,7 @@ fn trouble(all: &[Attempt], sort: Sort, failed: Vec<u32>, served: &[u32], part: 
         part,
         names: Vec::new(),
         resolved: None,
+        endings: Vec::new(),
         in_use: false,
         severity: Severity::Info,
         failed,
@@ -448,6 +451,7 @@ impl Trouble {
 /// Fills in who was hit, what it is called, and how grave it is.
 fn weigh(facts: &Facts<'_>, served: &Served<'_>, names: &Names, mut trouble: Trouble) -> Trouble {
     trouble.clients = clients::table(facts, served, names, &trouble);
+    trouble.endings = trouble.outcomes(&facts.attempts);
     names.tell(facts, &mut trouble);
     trouble.in_use = matches!(trouble.sort, Sort::Failed(Face::Unreached, _)) && is_in_use(facts, &trouble);
     trouble.severity = severity(facts, served, &trouble);

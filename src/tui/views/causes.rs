@@ -113,7 +113,7 @@ fn heading(state: &State, shown: &Assessment, room: usize, out: &mut Vec<ReportL
             let arrow = if state.unicode { "→" } else { ">" };
             format!("{clients} {arrow} {} port {}", problem.server.0, problem.server.1)
         }
-        None => "an incident outside DNS failures".to_owned(),
+        None => shown.title.clone().unwrap_or_else(|| "an incident outside DNS failures".to_owned()),
     };
     push_wrapped(out, None, "", &text, Role::Title, room);
 }
