@@ -36,6 +36,13 @@ pub struct Asked {
     pub path: String,
 }
 
+/// The target of a request as it stands in its first line, query and all.
+pub fn target(payload: &[u8]) -> Option<&[u8]> {
+    let head = payload.get(..HEAD_MAX_BYTES.min(payload.len())).filter(|head| is_request(head))?;
+    let line = head.split(|byte| *byte == b'\n').next()?;
+    line.split(|byte| *byte == b' ').nth(1)
+}
+
 /// Reads what a request asks for.
 pub fn asked(payload: &[u8]) -> Option<Asked> {
     let head = payload.get(..HEAD_MAX_BYTES.min(payload.len()))?;

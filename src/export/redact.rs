@@ -5,6 +5,7 @@ pub mod packet;
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
+use std::fmt::Write as _;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::{Arc, LazyLock};
 
@@ -82,6 +83,8 @@ static ADDRESSES: LazyLock<Option<Regex>> = LazyLock::new(|| {
 static NAMES: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(r"(?i)[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)*").ok()
 });
+/// What may follow a path in a sentence.
+const AFTER_PATH: [char; 10] = ['.', ',', ';', ':', ')', ']', '"', '\'', '”', '’'];
 /// What stands around a name in running text and is no part of it.
 const AROUND: &[char] =
     &['(', ')', '"', '\'', ',', ';', ':', '?', '!', '.', '<', '>', '[', ']', '{', '}', '='];
@@ -109,6 +112,8 @@ pub struct Pseudonyms {
     singles: HashSet<String>,
     /// Captured names with characters that words do not have, lower case, without final dot.
     odd: HashSet<String>,
+    /// Targets of requests over HTTP, with and without their query, by number.
+    paths: HashMap<String, usize>,
     /// Addresses of the capture: none of them is given out as a pseudonym.
     captured: HashSet<Address>,
     given: Given,
@@ -150,6 +155,7 @@ impl Pseudonyms {
         pseudonyms.places = learn::places(index);
         learn::answers(&mut pseudonyms, index);
         learn::hosts(&mut pseudonyms, index);
+        learn::requests(&mut pseudonyms, index);
         for name in addresses().filter_map(Address::name).filter(|name| !name.is_loopback()) {
             pseudonyms.learn_text(&name.label());
         }
@@ -303,6 +309,8 @@ impl Pseudonyms {
         let text = placed.as_deref().unwrap_or(text);
         let odd = if self.odd.is_empty() { None } else { Some(self.odd_names(text)) };
         let text = odd.as_deref().unwrap_or(text);
+        let pathless = if self.paths.is_empty() { None } else { Some(self.without_paths(text)) };
+        let text = pathless.as_deref().unwrap_or(text);
         // Names first: the name of a reverse lookup holds an address that is not read as one.
         let replaced = replace(NAMES.as_ref(), text, |found| {
             let lower = found.to_ascii_lowercase();
@@ -341,6 +349,35 @@ impl Pseudonyms {
             }
         }
         replaced
+    }
+
+    /// Learns what a request asks for.
+    fn learn_path(&mut self, target: &str) {
+        let path = target.split('?').next().unwrap_or_default();
+        for text in [target, path].into_iter().filter(|text| text.len() > 1 && text.starts_with('/')) {
+            let number = self.paths.len() + 1;
+            self.paths.entry(crate::text::escape(text)).or_insert(number);
+        }
+    }
+
+    /// Replaces targets of requests that stand alone or at the end of a URL.
+    fn without_paths(&self, text: &str) -> String {
+        let mut out = String::with_capacity(text.len());
+        for piece in text.split_inclusive(char::is_whitespace) {
+            let word = piece.trim_end().trim_end_matches(AFTER_PATH);
+            let skipped = word.find("://").map_or(0, |at| at + 3);
+            let start = word.get(skipped..).and_then(|rest| rest.find('/')).map(|at| at + skipped);
+            let known = start.and_then(|at| Some((at, self.paths.get(word.get(at..)?)?)));
+            match known {
+                Some((at, number)) => {
+                    out.push_str(piece.get(..at).unwrap_or_default());
+                    let _ = write!(out, "/path-{number}");
+                    out.push_str(piece.get(word.len()..).unwrap_or_default());
+                }
+                None => out.push_str(piece),
+            }
+        }
+        out
     }
 
     /// The pseudonym of a name that is a captured one or ends in one; `None` for other words.

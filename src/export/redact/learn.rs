@@ -1,6 +1,7 @@
 //! Names that stand in packets besides the questions: in answers, in greetings of TLS, in requests of HTTP and DHCP.
 
 use super::Pseudonyms;
+use crate::attempts::{http, tls};
 use crate::decode::dns;
 use crate::index::{Index, SourceId, source_label};
 
@@ -101,5 +102,48 @@ pub fn hosts(pseudonyms: &mut Pseudonyms, index: &Index) {
                 }
             }
         }
+    }
+}
+
+/// Learns what is asked for in clear over TCP at any port: hosts and targets of HTTP, names in greetings of TLS.
+pub fn requests(pseudonyms: &mut Pseudonyms, index: &Index) {
+    let mut read = 0;
+    for segment in index.segments() {
+        for row in memchr::memchr_iter(TCP, &segment.transport) {
+            let Some(packet) = index.packet(crate::index::PacketId(segment.base.0 + row as u32)) else { continue };
+            let decoded = packet.decode();
+            let payload = decoded.payload();
+            let (name, target) = match (http::asked(payload), tls::asked(payload)) {
+                (Some(asked), _) => (asked.host, http::target(payload)),
+                (None, Some(asked)) => (asked.name, None),
+                (None, None) => continue,
+            };
+            read += 1;
+            if read > HOSTS_MAX {
+                return;
+            }
+            if let Some(name) = name.filter(|name| name.contains('.')) {
+                pseudonyms.learn_text(&name);
+            }
+            if let Some(target) = target {
+                pseudonyms.learn_path(&String::from_utf8_lossy(target));
+            }
+        }
+    }
+}
+
+/// Protocol number of TCP.
+const TCP: u8 = 6;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_of_requests_are_masked_with_and_without_their_query() {
+        let mut pseudonyms = Pseudonyms::default();
+        pseudonyms.learn_path("/private/a?token=1");
+        let text = pseudonyms.text("curl http://web:80/private/a?token=1, for /private/a. Others ask for /b.");
+        assert_eq!(text, "curl http://web:80/path-1, for /path-2. Others ask for /b.");
     }
 }
