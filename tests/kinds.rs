@@ -39,7 +39,7 @@ static KINDS: &[(&[&str], &str, &str)] = &[
     (&["no_route_at_client.pcap"], "H7", ""),
     (&["rival_router.pcap"], "H4", "high rival-routers"),
     (&["small_ttl.pcap"], "H10 H44", "info time-exceeded"),
-    (&["damaged_answers.pcap"], "H29", "medium answers-not-received"),
+    (&["damaged_answers.pcap"], "H29", "high answers-not-received"),
     (&["damaged_answers_two_places_a.pcap", "damaged_answers_two_places_b.pcap"], "H29", ""),
     (&["edns_dropped.pcap"], "H40", "medium slow-dns"),
     (&["loop.pcap"], "H10 H7", ""),

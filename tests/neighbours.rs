@@ -1,6 +1,10 @@
 //! Requests for link addresses that nobody answers: whose, since when, and what waits behind them.
 
-#![expect(clippy::expect_used, reason = "a test that meets the unexpected should stop there")]
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test that meets the unexpected should stop there"
+)]
 
 mod scene;
 

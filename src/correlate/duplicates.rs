@@ -30,7 +30,7 @@ const BLOCK: u32 = 1 << 15;
 const QUOTED_MIN: usize = 12;
 /// Copies one behind the other that are followed to the first.
 const CHAIN_MAX: usize = 8;
-/// A router holds a packet this long while it asks for a link address (RFC 4861 §10, RETRANS_TIMER).
+/// A router holds a packet this long while it asks for a link address (RFC 4861 §10, the timer of retransmissions).
 const HELD_NS: Nanos = 1_000_000_000;
 /// Messages before a block that are remembered when it begins.
 const WARM_MAX: usize = 1 << 14;

@@ -303,6 +303,7 @@ fn is_leased(facts: &Facts<'_>, error: &ErrorFact) -> bool {
     (quoted.source.1, quoted.destination.1) == (67, 68) && facts.given.has(quoted.destination.0)
 }
 
+/// The IP protocol number of UDP.
 const UDP: u8 = 17;
 
 /// Attempts at services beside DNS that failed and that no trouble tells of, and those whose end cannot be told.

@@ -48,8 +48,11 @@ pub enum Data {
     Other,
 }
 
+/// TYPE of a name server (RFC 1035 §3.2.2).
 const NS: u16 = 2;
+/// TYPE of a zone's start of authority.
 const SOA: u16 = 6;
+/// TYPE of a signature (RFC 4034 §3).
 const RRSIG: u16 = 46;
 /// Where the expiration stands in a signature's data (RFC 4034 §3.1).
 const EXPIRATION_AT: usize = 8;

@@ -154,12 +154,11 @@ fn incident(scene: &Scene<'_, '_>, leading: &[Cause], assessment: &Assessment, o
             let what = differences.trim_start_matches("; it ");
             out.push((format!("{} {what}.", own.outdated), own.frames()));
             let met = own.connections.words(scene.facts, own.outdated);
-            out.push(match met.is_empty() {
-                true => (
-                    format!("What names of {} lead to depends on which server is asked.", plain_name(&own.zone)),
-                    own.frames(),
-                ),
-                false => (format!("{met}."), own.connections.failed.clone()),
+            out.push(if met.is_empty() {
+                let text = format!("What names of {} lead to depends on which server is asked.", plain_name(&own.zone));
+                (text, own.frames())
+            } else {
+                (format!("{met}."), own.connections.failed.clone())
             });
         }
         Some(Incident::Contested(contested)) => out.push((
