@@ -352,7 +352,11 @@ fn errors(index: &Index, evidence: &Evidence) -> Vec<Told> {
             let to = (icmp.quoted?.address, icmp.quoted_port.unwrap_or(0));
             Some(((packet.destination_address(), 0), to, icmp.quoted_protocol.unwrap_or(0)))
         };
-        let Some(flow) = linked.or(quoted).or_else(printed) else { continue };
+        let Some(mut flow) = linked.or(quoted).or_else(printed) else { continue };
+        if matches!(flow.2, 1 | 58) {
+            // Where ports would stand, ICMP has its type and code.
+            (flow.0.1, flow.1.1) = (0, 0);
+        }
         told.push(Told {
             seen: Seen { packet: row.packet, time_ns: packet.time_ns() },
             source: packet.source_address(),

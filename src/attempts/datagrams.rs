@@ -40,6 +40,8 @@ pub struct Exchange {
     pub answered: u32,
     /// The first answer that is final.
     pub answer: Option<Seen>,
+    /// The last answer.
+    pub last_answer: Option<Seen>,
     /// What it says.
     pub says: Says,
     /// Something came back that is no final answer.
@@ -157,6 +159,7 @@ impl Datagrams {
             asked: 1,
             answered: 0,
             answer: None,
+            last_answer: None,
             says: Says::Served,
             waits: false,
             is_same: true,
@@ -216,6 +219,7 @@ impl Datagrams {
         let key = (Kind::Echo, client, (server, 0), 0);
         let Some(own) = self.table.get(&key).and_then(|at| self.all.get_mut(*at as usize)) else { return };
         own.answered += 1;
+        own.last_answer = Some(seen);
         let skipped = own.sequence.map_or(0, |last| u32::from(sequence.wrapping_sub(last).wrapping_sub(1)));
         own.sequence = Some(sequence);
         // A row of lost ones is a failure of its own; what comes after it is another run.

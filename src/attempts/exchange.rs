@@ -122,7 +122,7 @@ fn snmp(payload: &[u8]) -> Role {
 fn sip(payload: &[u8]) -> Role {
     let Some(branch) = http::header(payload, b"via:").or_else(|| http::header(payload, b"v:")) else {
         // What speaks otherwise at this port asks all the same.
-        return Role::Asks(0);
+        return if payload.starts_with(b"SIP/2.0 ") { Role::Answers(0, Says::Served) } else { Role::Asks(0) };
     };
     let at = branch.windows(7).position(|word| word.eq_ignore_ascii_case(b"branch="));
     let branch = at.and_then(|at| branch.get(at..)).unwrap_or(branch);

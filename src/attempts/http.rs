@@ -46,7 +46,8 @@ pub fn target(payload: &[u8]) -> Option<&[u8]> {
 /// Reads what a request asks for.
 pub fn asked(payload: &[u8]) -> Option<Asked> {
     let head = payload.get(..HEAD_MAX_BYTES.min(payload.len()))?;
-    let mut lines = head.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end);
+    // A line without its end was cut, and says less than was sent.
+    let mut lines = head.split_inclusive(|byte| *byte == b'\n').filter(|line| line.ends_with(b"\n")).map(<[u8]>::trim_ascii_end);
     let target = lines.next().filter(|_| is_request(payload))?.split(|byte| *byte == b' ').nth(1)?;
     let path = target.split(|byte| *byte == b'?').next().unwrap_or_default();
     let host = lines

@@ -40,6 +40,8 @@ const LEFT_NS: Nanos = 3 * SECOND;
 const HOLE_MIN_BYTES: u32 = 500;
 /// A hole that stays open for this long is lost data.
 const HOLE_NS: Nanos = SECOND;
+/// Errors come this soon after what they are about; a kernel that looks for a neighbour takes three seconds.
+const ERROR_NS: Nanos = 5 * SECOND;
 /// SYNs and requests that leave with no more hops than this are traces.
 const TRACE_TTL_MAX: u8 = 30;
 /// Ports that traceroute counts up from.
@@ -77,6 +79,11 @@ pub(super) fn all(input: &Input<'_>) -> Vec<Attempt> {
     all.extend(input.exchanges.iter().filter_map(|exchange| judge.exchange(exchange)));
     all.extend(input.leases.iter().filter_map(|lease| judge.lease(lease)));
     all
+}
+
+/// Packets of several files stand one file after the other: what came first is told by time.
+fn order(seen: &Seen) -> (Nanos, PacketId) {
+    (seen.time_ns, seen.packet)
 }
 
 /// The addresses that packets of others were sent to.
@@ -265,6 +272,13 @@ impl<'a> Judge<'a> {
         if !own.hears_server() && own.from_client.first.is_some() {
             return done(Outcome::OneDirection, None);
         }
+        if let Some(reset) = own.from_server.reset.filter(|_| own.from_server.finished.is_none())
+            && Self::reset(talk) == Outcome::ResetByDevice
+            && talk.request.last.is_some_and(|asked| reset.time_ns - asked.time_ns <= SOON_NS)
+            && !handshake.is_some_and(|shown| shown.is_served)
+        {
+            return done(Outcome::ResetByDevice, Some(reset));
+        }
         if let Some(handshake) = handshake
             && let Some((outcome, seen)) = Self::handshake(own, talk, handshake)
         {
@@ -291,6 +305,15 @@ impl<'a> Judge<'a> {
         let outcome = match answer {
             Some(_) => Outcome::Answered,
             None if own.known == Known::ByPort => Outcome::Undetermined,
+            // What is only sent to, as a printer is, took all of it and closed in order.
+            None if talk.request.first.is_some()
+                && own.from_server.finished.is_some()
+                && own.from_server.reset.is_none()
+                && talk.request.is_acknowledged()
+                && attempt.kind == Kind::Tcp =>
+            {
+                Outcome::Answered
+            }
             None if talk.request.first.is_some() => Outcome::Undetermined,
             None => Outcome::Accepted,
         };
@@ -304,14 +327,14 @@ impl<'a> Judge<'a> {
         }
         let answer = shown.answer?;
         let ended = |side: &crate::connections::Sent| {
-            [side.finished, side.reset].into_iter().flatten().min_by_key(|seen| seen.packet)
+            [side.finished, side.reset].into_iter().flatten().min_by_key(order)
         };
         let (client, server) = (ended(&own.from_client), ended(&own.from_server));
         // The server's only further record after the client's last flight is one of an alert's size, and it closes.
         if let (Some(_), Some(server), false) = (shown.server.sealed_alert, server, shown.is_served)
             && shown.is_13
             && shown.client.data > 0
-            && client.is_none_or(|client| server.packet <= client.packet)
+            && client.is_none_or(|client| order(&server) <= order(&client))
         {
             return Some((Outcome::Left { by_client: false }, server));
         }
@@ -321,7 +344,7 @@ impl<'a> Judge<'a> {
         let flight = talk.answer.last.unwrap_or(answer);
         match (client, server) {
             (Some(client), server)
-                if server.is_none_or(|server| client.packet < server.packet)
+                if server.is_none_or(|server| order(&client) < order(&server))
                     && client.time_ns - flight.time_ns <= LEFT_NS =>
             {
                 Some((Outcome::Left { by_client: true }, client))
@@ -347,16 +370,16 @@ impl<'a> Judge<'a> {
         let server = [own.from_server.reset, own.from_server.finished]
             .into_iter()
             .flatten()
-            .min_by_key(|seen| seen.packet);
+            .min_by_key(order);
         let client = [own.from_client.reset, own.from_client.finished]
             .into_iter()
             .flatten()
-            .min_by_key(|seen| seen.packet);
+            .min_by_key(order);
         let lost = self.large(own, talk);
         if lost.is_some() {
             return lost;
         }
-        let by_client = client.filter(|client| server.is_none_or(|server| client.packet < server.packet));
+        let by_client = client.filter(|client| server.is_none_or(|server| order(&client) < order(&server)));
         if let Some(client) = by_client.filter(|client| client.time_ns - last.time_ns > 0) {
             let waited_ns = client.time_ns - last.time_ns;
             let known = kind.answers() || kind == Kind::Tcp;
@@ -441,11 +464,14 @@ impl<'a> Judge<'a> {
         let asked = talk.request.last?;
         let answered = talk.answer.last?;
         // A reset after a complete answer and a close is ordinary.
-        let open = asked.packet > answered.packet
+        if own.from_server.finished.is_some_and(|finished| order(&finished) <= order(&reset)) {
+            return None;
+        }
+        let open = order(&asked) > order(&answered)
             || own.from_server.finished.is_none()
                 && own.from_client.finished.is_none()
                 && reset.time_ns - answered.time_ns <= SOON_NS;
-        (open && reset.packet > asked.packet && own.from_client.reset.is_none()).then(|| {
+        (open && order(&reset) > order(&asked) && own.from_client.reset.is_none()).then(|| {
             let outcome = match Self::reset(talk) {
                 Outcome::ResetByDevice => Outcome::ResetByDevice,
                 _ => Outcome::ResetMidway,
@@ -468,12 +494,12 @@ impl<'a> Judge<'a> {
             .into_iter()
             .flatten()
             .filter(|seen| {
-                seen.packet > request.first.packet && seen.time_ns - request.last.time_ns >= MUTE_NS
+                order(seen) > order(&request.first) && seen.time_ns - request.last.time_ns >= MUTE_NS
             })
-            .min_by_key(|seen| seen.packet);
+            .min_by_key(order);
         // An answer that comes after the client has given up is none for it.
         if let Some(client) =
-            given_up.filter(|seen| request.answer.is_some_and(|(answer, _)| seen.packet < answer.packet))
+            given_up.filter(|seen| request.answer.is_some_and(|(answer, _)| order(seen) < order(&answer)))
         {
             return done(Outcome::Mute, Some(client));
         }
@@ -497,14 +523,14 @@ impl<'a> Judge<'a> {
             return done(outcome, Some(seen));
         }
         // Something came after the request that is no beginning of a response: it was missed, or cut.
-        let spoke = talk.answer.last.is_some_and(|last| last.packet > request.first.packet);
-        let after = |seen: Option<Seen>| seen.filter(|seen| seen.packet > request.first.packet);
+        let spoke = talk.answer.last.is_some_and(|last| order(&last) > order(&request.first));
+        let after = |seen: Option<Seen>| seen.filter(|seen| order(seen) > order(&request.first));
         let reset = after(own.from_server.reset);
         let server =
-            [reset, after(own.from_server.finished)].into_iter().flatten().min_by_key(|seen| seen.packet);
+            [reset, after(own.from_server.finished)].into_iter().flatten().min_by_key(order);
         let client = [after(own.from_client.reset), after(own.from_client.finished)];
-        let client = client.into_iter().flatten().min_by_key(|seen| seen.packet);
-        let first = client.filter(|client| server.is_none_or(|server| client.packet < server.packet));
+        let client = client.into_iter().flatten().min_by_key(order);
+        let first = client.filter(|client| server.is_none_or(|server| order(&client) < order(&server)));
         match (first, server) {
             _ if spoke => {
                 self.halted(own, talk).map_or(done(Outcome::Answered, talk.answer.last), |(outcome, seen)| {
@@ -568,7 +594,8 @@ impl<'a> Judge<'a> {
             Kind::Echo => ((own.client.0, 0), (own.server.0, 0), flow_transport),
             _ => (own.client, own.server, 17),
         };
-        let until_ns = own.answer.map_or(Nanos::MAX, |_| own.last.time_ns + SECOND);
+        // An error is about the newest packet before it: later ones belong to later requests.
+        let until_ns = own.last.time_ns + if own.answer.is_some() { SECOND } else { ERROR_NS };
         let error = self.error(flow, own.first.time_ns, until_ns);
         let is_trace = |told: &Told| {
             TRACED.contains(&own.server.1) && own.kind == Kind::Udp
@@ -586,11 +613,13 @@ impl<'a> Judge<'a> {
                 (Outcome::RefusedByIcmp(v6, kind, code), Some(told.seen))
             }
             _ if own.kind == Kind::Echo => match own.tries {
-                0 => (Outcome::Answered, own.answer),
+                0 => (Outcome::Answered, own.last_answer),
                 PINGS_MIN.. if self.sees_silence(own.client.0) => (Outcome::NoReply, None),
                 _ if own.answer.is_some() => (Outcome::Answered, own.answer),
                 _ => (Outcome::Undetermined, None),
             },
+            // Whoever had closed its port by then has no use for the answer.
+            _ if own.answer.is_some() && self.is_late(own) => (Outcome::NoReply, None),
             _ if own.answer.is_some() => (Outcome::Answered, own.answer),
             _ if own.waits => (Outcome::Undetermined, None),
             _ if !own.kind.answers() => (Outcome::OneDirection, None),
@@ -600,12 +629,29 @@ impl<'a> Judge<'a> {
             }
             _ => (Outcome::Undetermined, None),
         };
+        let mut attempt = attempt;
+        if !own.kind.answers()
+            && let Some(told) = error
+        {
+            // A flow that goes on for long is refused while errors come.
+            let all = self.errors.get(&flow).map(Vec::as_slice).unwrap_or_default();
+            let all = all.iter().filter(|told| refuses(told));
+            attempt.failing = told.seen;
+            attempt.last = all.map(|told| told.seen).max_by_key(order).unwrap_or(told.seen);
+        }
         // Of protocols that nobody answers only what is refused tells something.
         (outcome != Outcome::OneDirection || own.kind.answers()).then_some(Attempt {
             decided,
             outcome,
             ..attempt
         })
+    }
+
+    /// Whether the client refused the answer: it had given up.
+    fn is_late(&self, own: &Exchange) -> bool {
+        let Some(answer) = own.answer else { return false };
+        let back = self.error((own.server, own.client, 17), answer.time_ns, answer.time_ns + SECOND);
+        back.is_some() && own.answered == 1 && answer.time_ns - own.first.time_ns >= SECOND
     }
 
     /// A client's wish for an address.

@@ -98,7 +98,8 @@ pub fn list(all: &[String]) -> String {
 fn unit(trouble: &Trouble) -> (&'static str, &'static str) {
     match (trouble.sort, trouble.kind(), trouble.service().transport) {
         (_, Kind::Dhcp, _) => ("request for an address", "requests for an address"),
-        (_, Kind::Echo, _) => ("run of pings", "runs of pings"),
+        (_, Kind::Echo, _) => ("ping", "pings"),
+        (_, Kind::Syslog | Kind::Trap | Kind::Export | Kind::Udp, _) => ("flow", "flows"),
         (Sort::Failed(Face::Unreached, _), _, 6) => ("connection", "connections"),
         (Sort::Failed(Face::Tls, _), ..) => ("TLS handshake", "TLS handshakes"),
         (_, Kind::Http, _) => ("request", "requests"),
@@ -238,7 +239,14 @@ pub fn hit(trouble: &Trouble) -> String {
 pub fn statement(facts: &Facts<'_>, trouble: &Trouble) -> String {
     let (one, many) = unit(trouble);
     let number = trouble.failed.len();
-    let all = usize::try_from(trouble.asked).unwrap_or(number).max(number);
+    let mut all = usize::try_from(trouble.asked).unwrap_or(number).max(number);
+    let mut number = number;
+    if trouble.kind() == Kind::Echo {
+        // A run of pings is many.
+        let counts = || trouble.attempts(&facts.attempts).map(|own| own.counts);
+        all = counts().map(|(asked, _)| asked as usize).sum();
+        number = counts().map(|(asked, answered)| asked.saturating_sub(answered) as usize).sum();
+    }
     let of = if all == 1 {
         format!("1 {one}")
     } else {
@@ -277,6 +285,9 @@ pub fn effect(trouble: &Trouble) -> Option<String> {
         (_, Kind::Dhcp) => "The client has no address from the network, so nothing else works on it.",
         (_, Kind::Ntp) => {
             "The clock is not set from there; clocks drift, and what depends on time (TLS, Kerberos) fails after a while."
+        }
+        (_, Kind::Smtp) if trouble.endings.iter().any(|(outcome, _)| matches!(outcome, Outcome::Fails(500..))) => {
+            "Mail is refused for good: it goes back to who sent it."
         }
         (_, Kind::Smtp) => "Mail waits at its sender and is tried again later.",
         (_, Kind::Syslog | Kind::Trap | Kind::Export) => "What was sent there is lost.",

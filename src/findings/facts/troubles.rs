@@ -81,6 +81,8 @@ pub struct Trouble {
     pub names: Vec<String>,
     /// The DNS answer that gave a client the address.
     pub resolved: Option<(String, PacketId)>,
+    /// Captured at one of two places and not at the other, while what was served was captured at both: how many of each.
+    pub stopped: Option<(u64, u64)>,
     /// How the failures ended, most frequent first.
     pub endings: Vec<(Outcome, u64)>,
     /// Those that were hit used the service on a connection opened before, all the time.
@@ -199,7 +201,7 @@ pub(super) fn find(facts: &Facts<'_>) -> Troubles {
     for own in by_service.values() {
         of_service(facts, own, &mut found);
     }
-    let served = Served::of(all);
+    let served = Served::of(facts);
     let (told, few) = join(facts, std::mem::take(&mut found.all))
         .into_iter()
         .map(|trouble| weigh(facts, &served, &found.names, trouble))
@@ -336,6 +338,7 @@ fn trouble(all: &[Attempt], sort: Sort, failed: Vec<u32>, served: &[u32], part: 
         part,
         names: Vec::new(),
         resolved: None,
+        stopped: None,
         endings: Vec::new(),
         in_use: false,
         severity: Severity::Info,
@@ -451,11 +454,42 @@ impl Trouble {
 /// Fills in who was hit, what it is called, and how grave it is.
 fn weigh(facts: &Facts<'_>, served: &Served<'_>, names: &Names, mut trouble: Trouble) -> Trouble {
     trouble.clients = clients::table(facts, served, names, &trouble);
+    trouble.stopped = stopped(facts, &trouble);
+    trouble.last_good = trouble.last_good.or_else(|| worked(facts, &trouble));
     trouble.endings = trouble.outcomes(&facts.attempts);
     names.tell(facts, &mut trouble);
     trouble.in_use = matches!(trouble.sort, Sort::Failed(Face::Unreached, _)) && is_in_use(facts, &trouble);
     trouble.severity = severity(facts, served, &trouble);
     trouble
+}
+
+/// Served attempts captured at two places from which on it tells something that a failed one was not.
+const BOTH_MIN: u64 = 3;
+/// Attempts looked at for copies.
+const COPIES_MAX: usize = 4_096;
+
+/// Whether failed attempts were captured at one place only, while served ones were captured at both (services §3.2).
+fn stopped(facts: &Facts<'_>, trouble: &Trouble) -> Option<(u64, u64)> {
+    if facts.index.sources.len() < 2 || !matches!(trouble.sort, Sort::Failed(Face::Unreached, _)) {
+        return None;
+    }
+    let is_copied = |own: &&Attempt| facts.evidence.copies(own.first.packet).next().is_some();
+    let failed = trouble.attempts(&facts.attempts).take(COPIES_MAX);
+    if failed.clone().any(|own| is_copied(&own)) {
+        return None;
+    }
+    let client = |address: Address| trouble.hit().any(|hit| hit.address == address);
+    let good = facts.attempts.all.iter().filter(|own| own.outcome.is_served() && client(own.client.0));
+    let both = good.take(COPIES_MAX).filter(is_copied).count() as u64;
+    (both >= BOTH_MIN).then_some((trouble.failed.len() as u64, both))
+}
+
+/// The last data of the server on a connection that had worked before it failed.
+fn worked(facts: &Facts<'_>, trouble: &Trouble) -> Option<Mark> {
+    let first_ns = trouble.span_ns().0;
+    let began = trouble.attempts(&facts.attempts).filter(|own| own.failing.time_ns > own.first.time_ns);
+    let last = began.filter_map(|own| facts.attempts.connection(own)?.from_server.last);
+    last.filter(|seen| seen.time_ns <= first_ns).map(|seen| Mark { at_ns: seen.time_ns, packet: seen.packet }).max()
 }
 
 /// Attempts that fail from which on they are no chance.

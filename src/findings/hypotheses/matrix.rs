@@ -175,6 +175,7 @@ mod tests {
             (vec![&UNREACHED, &NEXT_HOP_UNANSWERED], "H33"),
             (vec![&UNREACHED, &SERVED_BETWEEN], "H39"),
             (vec![&UNREACHED, &SEVERAL_HOSTS], "H8"),
+            (vec![&UNREACHED, &STOPPED_BETWEEN], "H8"),
             (vec![&UNREACHED, &OTHER_CLIENTS_SERVED], "H8"),
             (vec![&SYN_RESET, &OTHER_CLIENTS_SERVED], "H2"),
             (vec![&REQUEST_MUTE], "H27"),

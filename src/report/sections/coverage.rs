@@ -245,10 +245,15 @@ pub fn beside_failures(b: &Builder<'_>) -> Vec<Block> {
         .map(|text| format!("{}.", sentence(&text).trim_end_matches('.')))
         .collect();
     let frames = frames_of(coverage.open());
-    if told.is_empty() || frames.is_empty() {
-        return Vec::new();
+    let mut blocks = Vec::new();
+    if !told.is_empty() && !frames.is_empty() {
+        blocks.push(b.claim("summary.open", Voice::Observed, told.join(" "), &frames));
     }
-    vec![b.claim("summary.open", Voice::Observed, told.join(" "), &frames)]
+    // What worked meanwhile is part of what failed.
+    if let Some(worked) = coverage.verdict() {
+        blocks.push(b.claim("summary.worked", Voice::Assessed, format!("{worked}."), &b.inventory.whole()));
+    }
+    blocks
 }
 
 fn frames_of<'i>(items: impl Iterator<Item = &'i OpenItem>) -> Vec<PacketId> {

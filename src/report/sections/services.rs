@@ -127,11 +127,12 @@ pub fn when(b: &Builder<'_>, trouble: &Trouble) -> (String, Vec<PacketId>) {
     };
     let before = match trouble.last_good {
         Some(mark) => format!("the last success before it ended at {}", moment(b, mark.at_ns)),
-        None => "no success of these clients came before it".to_owned(),
+        None if trouble.part.is_some() => "nothing of what failed was served to these clients before".to_owned(),
+        None => "no success of these clients was seen before it".to_owned(),
     };
     let after = match trouble.first_good {
         Some(mark) => format!("the first one after it at {}", moment(b, mark.at_ns)),
-        None => format!("none came after it until the {} ends", b.record),
+        None => format!("none was seen after it until the {} ends", b.record),
     };
     let _ = write!(text, " {}; {after}.", sentence(&before).trim_end_matches('.'));
     (text.trim().to_owned(), frames)
@@ -181,13 +182,16 @@ fn who(b: &Builder<'_>, trouble: &Trouble) -> (String, Vec<PacketId>) {
         }
         _ => {}
     }
-    if said.is_empty() {
-        let only = trouble.hit().count() == 1;
-        said.push(format!(
-            "{} in this {} asked for it meanwhile.",
-            if only { "No other client" } else { "No client that was served" },
-            b.record
-        ));
+    let between = trouble.hit().any(|client| client.served > 0);
+    if spared.is_empty() && rescued.is_empty() && !between {
+        let others = trouble.hit().count() == 1;
+        said.push(if others {
+            format!("No other client in this {} asked for it meanwhile.", b.record)
+        } else {
+            "Nobody was served by it meanwhile.".to_owned()
+        });
+    } else if between && spared.is_empty() {
+        said.push("The same clients were also served by it in that time.".to_owned());
     }
     frames.extend(trouble.windows.iter().flat_map(|(first, last)| [first.packet, last.packet]));
     (said.join(" "), frames)
@@ -199,7 +203,7 @@ fn clients(key: &str, trouble: &Trouble) -> Block {
         let cells = vec![
             client.address.to_string(),
             thousands(u64::from(client.failed)),
-            thousands(u64::from(client.served)),
+            thousands(u64::from(client.served) + u64::from(client.beside)),
             thousands(u64::from(client.rescued)),
         ];
         (cells, client.rescue.into_iter().collect())

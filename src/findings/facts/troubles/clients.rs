@@ -27,6 +27,8 @@ pub struct Client {
     pub failed: u32,
     /// Attempts of the same class that were served while others failed.
     pub served: u32,
+    /// Attempts at the service that ask for something else and were served meanwhile.
+    pub beside: u32,
     /// Failed attempts for which it was served otherwise soon after.
     pub rescued: u32,
     /// By what.
@@ -43,12 +45,15 @@ pub struct Served<'a> {
     by_client: HashMap<Address, Vec<&'a Attempt>>,
     by_service: HashMap<Service, Vec<&'a Attempt>>,
     by_host: HashMap<Address, Vec<&'a Attempt>>,
+    /// The other addresses of a client, where its link address is its own.
+    siblings: HashMap<Address, Vec<Address>>,
 }
 
 impl<'a> Served<'a> {
     /// Sorts the attempts out once.
-    pub fn of(all: &'a [Attempt]) -> Self {
-        let mut served = Self::default();
+    pub fn of(facts: &'a Facts<'_>) -> Self {
+        let all = &facts.attempts.all;
+        let mut served = Self { siblings: siblings(facts), ..Self::default() };
         for own in all.iter().filter(|own| own.outcome.is_served()) {
             served.by_client.entry(own.client.0).or_default().push(own);
             served.by_service.entry(own.service).or_default().push(own);
@@ -68,23 +73,30 @@ fn of(clients: &mut BTreeMap<Address, Client>, address: Address) -> Option<&mut 
         return None;
     }
     let none =
-        Client { address, failed: 0, served: 0, rescued: 0, rescuer: None, rescue_ns: None, rescue: None };
+        Client { address, failed: 0, served: 0, beside: 0, rescued: 0, rescuer: None, rescue_ns: None, rescue: None };
     Some(clients.entry(address).or_insert(none))
 }
 
 /// The table of a trouble, those that were hit first.
-pub fn table(facts: &Facts<'_>, served: &Served<'_>, names: &Names, trouble: &Trouble) -> Vec<Client> {
+pub fn table(facts: &Facts<'_>, known: &Served<'_>, names: &Names, trouble: &Trouble) -> Vec<Client> {
     let mut clients: BTreeMap<Address, Client> = BTreeMap::new();
     let by_client: BTreeSet<Address> = trouble.attempts(&facts.attempts).map(|own| own.client.0).collect();
     for own in trouble.attempts(&facts.attempts) {
-        let served = served.by_client.get(&own.client.0).map(Vec::as_slice).unwrap_or_default();
+        let served = known.by_client.get(&own.client.0).map(Vec::as_slice).unwrap_or_default();
         let Some(client) = of(&mut clients, own.client.0) else { continue };
         client.failed += 1;
         let from = served.partition_point(|other| other.first.packet < own.first.packet);
         let within_ns = if own.kind == Kind::Dhcp { LEASE_NS } else { GROUP_NS };
         let near =
             served.iter().skip(from).take_while(|other| other.first.time_ns <= own.ended_ns() + within_ns);
-        let rescue = near.into_iter().find(|other| is_instead(names, own, other));
+        let rescue = near.into_iter().find(|other| is_instead(names, own, other)).or_else(|| {
+            let others = known.siblings.get(&own.client.0)?.iter();
+            let all = others.filter_map(|address| known.by_client.get(address)).flatten();
+            let near = |other: &&&Attempt| {
+                (own.first.time_ns..=own.ended_ns() + GROUP_NS).contains(&other.first.time_ns)
+            };
+            all.filter(near).find(|other| is_other_family(names, own, other))
+        });
         if let Some(other) = rescue {
             client.rescued += 1;
             client.rescuer = Some(other.service);
@@ -97,7 +109,7 @@ pub fn table(facts: &Facts<'_>, served: &Served<'_>, names: &Names, trouble: &Tr
     let good: Vec<&Attempt> = match &trouble.part {
         // What parts clients is told of those that were served meanwhile.
         Some(_) => {
-            let own = trouble.services.iter().filter_map(|(service, _)| served.by_service.get(service));
+            let own = trouble.services.iter().filter_map(|(service, _)| known.by_service.get(service));
             own.flatten().copied().collect()
         }
         None => trouble.good(&facts.attempts).collect(),
@@ -105,13 +117,49 @@ pub fn table(facts: &Facts<'_>, served: &Served<'_>, names: &Names, trouble: &Tr
     for own in good.into_iter().filter(|own| (from..=to).contains(&own.first.time_ns)) {
         let is_hit = by_client.contains(&own.client.0);
         let counts = !is_hit || trouble.part.as_ref().is_none();
-        if let Some(client) = of(&mut clients, own.client.0).filter(|_| counts) {
-            client.served += 1;
+        if let Some(client) = of(&mut clients, own.client.0) {
+            *if counts { &mut client.served } else { &mut client.beside } += 1;
         }
     }
     let mut table: Vec<Client> = clients.into_values().collect();
     table.sort_by_key(|client| (std::cmp::Reverse(client.failed), client.address));
     table
+}
+
+/// Addresses of one family a host has at most; more are the hosts behind a router.
+const ADDRESSES_MAX: usize = 4;
+
+/// The addresses of one host in both families, told by its link address.
+fn siblings(facts: &Facts<'_>) -> HashMap<Address, Vec<Address>> {
+    let mut links: HashMap<[u8; 6], BTreeSet<Address>> = HashMap::new();
+    let mut asked: BTreeSet<Address> = BTreeSet::new();
+    for own in facts.attempts.all.iter().filter(|own| own.kind != Kind::Dhcp) {
+        if asked.len() < CLIENTS_MAX && asked.insert(own.client.0) {
+            let packet = facts.index.packet(own.first.packet);
+            if let Some((link, _)) = packet.and_then(|packet| packet.decode().link_addresses) {
+                links.entry(link).or_default().insert(own.client.0);
+            }
+        }
+    }
+    let mut siblings = HashMap::new();
+    for own in links.into_values() {
+        let v6 = own.iter().filter(|address| address.is_v6()).count();
+        if v6 > 0 && v6 <= ADDRESSES_MAX && own.len() == v6 + 1 {
+            for address in &own {
+                let others = own.iter().filter(|other| other.is_v6() != address.is_v6());
+                siblings.insert(*address, others.copied().collect());
+            }
+        }
+    }
+    siblings
+}
+
+/// Whether another attempt of the same host is what it tries beside this one (RFC 8305): the same port, by the other family.
+fn is_other_family(names: &Names, own: &Attempt, other: &Attempt) -> bool {
+    own.service.port == other.service.port
+        && own.service.transport == other.service.transport
+        && (names.are_one(own.service.host, other.service.host)
+            || !names.knows(own.service.host) && !names.knows(other.service.host))
 }
 
 /// Whether another attempt gave the client what this one did not: the same name at another address, or the same port over
@@ -120,8 +168,16 @@ fn is_instead(names: &Names, own: &Attempt, other: &Attempt) -> bool {
     if own.kind == Kind::Dhcp {
         return other.kind == Kind::Dhcp && other.outcome == Outcome::Answered;
     }
+    // A file that is not there is asked for under another name (RFC 1350 has no other way).
+    if own.kind == Kind::Tftp && other.kind == Kind::Tftp {
+        return other.outcome == Outcome::Answered;
+    }
     if own.service == other.service || other.service.transport == 1 {
         return false;
+    }
+    // Clients of these have several servers for the same.
+    if matches!(own.kind, Kind::Radius | Kind::Ntp | Kind::Ldap | Kind::Cldap | Kind::Sip) && own.kind == other.kind {
+        return true;
     }
     let same_host = own.service.host == other.service.host;
     let same_port = own.service.port == other.service.port;

@@ -75,6 +75,11 @@ impl Names {
         names
     }
 
+    /// Whether any answer gave an address.
+    pub fn knows(&self, address: Address) -> bool {
+        self.given.contains_key(&address)
+    }
+
     /// Whether two addresses were given for one name.
     pub fn are_one(&self, one: Address, other: Address) -> bool {
         let own = |address| self.given.get(&address).into_iter().flatten().map(|given| &given.name);

@@ -97,6 +97,11 @@ fn split(
         if *property == Property::Client && (failed.len() < 2 || !good.iter().any(&meanwhile)) {
             return None;
         }
+        // Where other clients ask for other things, it is the client that parts them.
+        let both = good.iter().any(|own| failed.iter().any(|other| other.client.0 == own.client.0));
+        if *property != Property::Client && !both {
+            return None;
+        }
         let failing = values(&failed)?;
         let others: Vec<&Attempt> = if *property == Property::Client {
             good.iter().copied().filter(|own| meanwhile(own)).collect()

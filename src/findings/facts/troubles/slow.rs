@@ -22,8 +22,8 @@ const MEDIAN_MEDIUM_NS: Nanos = 3 * SECOND;
 pub fn is_long(own: &Attempt) -> bool {
     own.outcome == Outcome::Answered
         && own.answered_ns >= SLOW_NS
-        && own.kind != Kind::Dhcp
-        && own.kind != Kind::Tcp
+        // Some protocols wait on purpose (BLPOP), and of unknown ones nothing is known.
+        && !matches!(own.kind, Kind::Dhcp | Kind::Tcp | Kind::Redis)
 }
 
 /// Positions of the slow ones among the attempts of one service.
@@ -53,9 +53,12 @@ pub fn median_ns(trouble: &Trouble, attempts: &Attempts) -> Nanos {
 
 /// How grave waiting is.
 pub fn severity(trouble: &Trouble, attempts: &Attempts) -> Severity {
+    if is_held(trouble, attempts) {
+        return Severity::Info;
+    }
     let grave = trouble.failed.len() >= 2
         && median_ns(trouble, attempts) >= MEDIAN_MEDIUM_NS
-        && !is_held(trouble, attempts);
+       ;
     if grave { Severity::Medium } else { Severity::Low }
 }
 
@@ -67,5 +70,5 @@ pub fn is_held(trouble: &Trouble, attempts: &Attempts) -> bool {
     let times = || trouble.attempts(attempts).map(|own| own.answered_ns);
     let (Some(least), Some(most)) = (times().min(), times().max()) else { return false };
     let quick = trouble.good(attempts).any(|own| own.answered_ns > 0 && own.answered_ns < least);
-    most - least <= least / HELD_SHARE && !quick
+    trouble.failed.len() > 1 && most - least <= least / HELD_SHARE && !quick
 }

@@ -17,9 +17,9 @@ pub fn list(scene: &Scene<'_, '_>, trouble: &Trouble, leading: &[Cause], out: &m
     } else {
         " at that time".to_owned()
     };
-    let what = words::services(trouble);
+    let what = words::place(trouble);
     out.push(check(
-        format!("ask who runs {what} of {server} whether it was changed, restarted or under load{when}, and who else reported it"),
+        format!("ask who runs {what} whether it was changed, restarted or under load{when}, and who else reported it"),
         PEOPLE,
         &[
             (Cause::NotRunning, "it was stopped or moved"),
@@ -176,6 +176,18 @@ fn application(scene: &Scene<'_, '_>, trouble: &Trouble, server: &str, port: u16
             (Cause::ContentReset, "reset; another name or path works"),
         ],
     ));
+    if trouble.service().transport != 6 {
+        out.push(check(
+            "the service's own log and status at that time".to_owned(),
+            SERVER,
+            &[
+                (Cause::ApplicationError, "the log names the error at that time"),
+                (Cause::SlowService, "the log shows the same times"),
+                (Cause::TimeService, "it is not synchronised, or limits this client"),
+            ],
+        ));
+        return;
+    }
     out.push(check(
         format!("ss -tn state established '( sport = :{port} )'; ss -ltn 'sport = :{port}'; the service's log"),
         SERVER,

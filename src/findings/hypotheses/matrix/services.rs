@@ -90,7 +90,12 @@ matrix! {
     OTHERS_SERVED: 154 OtherTraffic, "services §5.3",
         for "the service works for others at the same time",
         against "the service works for others at the same time",
-        [H1 -10, H2 10, H5 2, H6 -20, H24 2, H25 10, H26 5, H27 5, H29 -5, H33 -20, H39 5, H40 10, H43 10], excludes [H4];
+        [H1 -10, H2 10, H5 2, H6 -20, H24 2, H26 5, H27 5, H29 -5, H33 -20, H39 5, H40 10, H43 10], excludes [H4];
+    /// What failed was captured before a device and not behind it, while what was served was captured on both sides.
+    STOPPED_BETWEEN: 169 Generator, "services §3.2",
+        for "it was stopped between the two places of capture",
+        against "it did not get as far as the server",
+        [H8 20, H5 5, H1 -20, H2 -20, H3 -5, H4 -10, H6 -20, H27 -20, H33 -10, H39 -20];
     /// The same service of several hosts failed alike.
     SEVERAL_HOSTS: 168 OtherTraffic, "hypotheses §2 H5, H8",
         for "what several hosts have in common is the way to them, or a rule on it",
@@ -100,7 +105,7 @@ matrix! {
     OTHER_CLIENTS_SERVED: 154 OtherTraffic, "services §5.3",
         for "the service works for others at the same time: what decides is who asks, or by which way",
         against "the service works for others at the same time",
-        [H1 -10, H2 10, H5 5, H8 10, H6 -20, H24 2, H25 10, H26 5, H27 5, H29 -5, H33 -20, H39 5, H40 2, H43 5], excludes [H4];
+        [H1 -10, H2 10, H5 5, H8 10, H6 -20, H24 2, H26 5, H27 5, H29 -5, H33 -20, H39 5, H40 2, H43 5], excludes [H4];
     /// The host served something else, or answered pings, meanwhile.
     HOST_LIVES: 155 OtherTraffic, "services §5.3",
         for "the host is there; only this service is not reached",

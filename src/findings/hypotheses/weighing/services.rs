@@ -32,6 +32,12 @@ pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     endings(scene, trouble, ledger);
     served(scene, trouble, ledger);
     host(scene, trouble, ledger);
+    if let Some((failed, both)) = trouble.stopped {
+        let text = format!(
+            "{failed} of them were captured at one place only, while {both} attempts of the same clients that were served were captured at both."
+        );
+        ledger.see(&row::STOPPED_BETWEEN, text, frames(trouble.attempts(&scene.facts.attempts)));
+    }
     let hosts = trouble.hosts().len();
     if hosts > 1 {
         let text = format!("{} of {hosts} hosts failed alike at that time.", words::services(trouble));
@@ -163,7 +169,12 @@ fn late(scene: &Scene<'_, '_>, trouble: &Trouble, ledger: &mut Ledger) {
     let attempts = &scene.facts.attempts;
     let handshakes: Vec<Nanos> =
         trouble.attempts(attempts).map(|own| own.handshake_ns).filter(|took| *took > 0).collect();
+    let pinged = pings(scene, trouble);
     let (seen, beside) = match handshakes.iter().max() {
+        None if pinged.is_some_and(|longest| longest < SLOW_HANDSHAKE_NS) => (
+            &row::LATE_BEHIND_HANDSHAKE,
+            format!("; pings to it were answered after {} at most", span(pinged.unwrap_or(0))),
+        ),
         Some(longest) if *longest < SLOW_HANDSHAKE_NS => {
             (&row::LATE_BEHIND_HANDSHAKE, format!("; the handshakes before took {} at most", span(*longest)))
         }
@@ -176,6 +187,14 @@ fn late(scene: &Scene<'_, '_>, trouble: &Trouble, ledger: &mut Ledger) {
         words::late(scene.facts, trouble)
     );
     ledger.see(seen, text, frames(trouble.attempts(attempts)));
+}
+
+/// The longest answer of the host to pings at that time.
+fn pings(scene: &Scene<'_, '_>, trouble: &Trouble) -> Option<Nanos> {
+    let (from, to) = trouble.span_ns();
+    let own = scene.facts.attempts.all.iter().filter(|own| own.kind == Kind::Echo && own.service.host == scene.server);
+    let during = own.filter(|own| own.outcome.is_served() && own.first.time_ns <= to && own.ended_ns() >= from);
+    during.map(|own| own.answered_ns).max()
 }
 
 /// Connections that went silent: after a pause, while new ones work.

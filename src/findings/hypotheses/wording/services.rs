@@ -107,6 +107,7 @@ fn details(scene: &Scene<'_, '_>, trouble: &Trouble) -> Vec<Said> {
             ));
         }
     }
+    out.extend(reply(scene, trouble));
     let refused = of(|outcome| *outcome == Outcome::Unconfirmed).find(|own| own.decided.is_some());
     if let Some(own) = refused
         && let Some(error) = own.decided.and_then(|seen| scene.facts.error(seen.packet))
@@ -128,6 +129,23 @@ fn details(scene: &Scene<'_, '_>, trouble: &Trouble) -> Vec<Said> {
         ));
     }
     out
+}
+
+/// Characters of a server's own words that are quoted.
+const QUOTED_MAX: usize = 120;
+
+/// What the server said in its own words: the first line of its refusal.
+fn reply(scene: &Scene<'_, '_>, trouble: &Trouble) -> Option<Said> {
+    let own = trouble.attempts(&scene.facts.attempts).find(|own| matches!(own.outcome, Outcome::Fails(_)))?;
+    let packet = scene.facts.index.packet(own.decided?.packet)?;
+    if !matches!(own.kind, Kind::Smtp | Kind::Http | Kind::Sip) || packet.is_text() {
+        return None;
+    }
+    let decoded = packet.decode();
+    let line = decoded.payload().split(|byte| matches!(byte, b'\r' | b'\n')).next()?;
+    let line = line.get(..QUOTED_MAX.min(line.len()))?;
+    let text = format!("Its own words: “{}”.", crate::text::escape_bytes(line));
+    (!line.is_empty()).then(|| (text, vec![packet.id]))
 }
 
 /// How slow answers compare with others of the same service.
@@ -201,6 +219,10 @@ fn shows(
                 "A device between {client} and {server} ends these connections because of what they ask for; {server} itself, by its \
                  packets, did not."
             ),
+            Cause::SlowService if leading.contains(&Cause::SlowPath) => {
+                "Whether the way or the service took the time cannot be told: nothing else was there to compare.".to_owned()
+            }
+            Cause::SlowPath if leading.contains(&Cause::SlowService) => continue,
             Cause::SlowService => format!("The time passed inside {server} or behind it, not on the way."),
             Cause::SlowPath => "Packets of every kind took that long: the way is slow, not the service.".to_owned(),
             Cause::TimeService => format!("{server} answers and offers no time."),
@@ -220,6 +242,9 @@ fn shows(
             _ => continue,
         };
         say(text);
+    }
+    if trouble.stopped.is_some() {
+        say(format!("What was sent to {port} of {server} was stopped between the two places of capture: it is in one file and not in the other."));
     }
     if leading.contains(&Cause::HostDown) && leading.contains(&Cause::SilentDrop) {
         say(format!(
@@ -267,6 +292,12 @@ fn tls(trouble: &Trouble, scene: &Scene<'_, '_>, server: Address) -> String {
         ),
         Some(Outcome::Alert { number: 116, by_client: false }) => {
             format!("{server} wants a certificate of the client and got none.")
+        }
+        Some(Outcome::Alert { number: 45, by_client: true }) => {
+            format!("The clients say that the certificate which {server} presents has expired, or is not valid yet; their clocks may be wrong as well.")
+        }
+        Some(Outcome::Alert { number: 44, by_client: true }) => {
+            format!("The clients say that the certificate which {server} presents was revoked.")
         }
         Some(Outcome::Alert { number: 42..=46 | 48, by_client: true }) => format!(
             "The clients do not accept the certificate that {server} presents: an incomplete chain, an issuer they do not know, an expired \
