@@ -133,7 +133,11 @@ impl Datagrams {
         let seen = Seen { packet: packet.id, time_ns: packet.time_ns() };
         let content = foldhash::fast::FixedState::default().hash_one(payload);
         let known = self.table.get(&key).and_then(|at| self.all.get_mut(*at as usize));
-        if let Some(own) = known {
+        // What is asked after an answer is asked anew, and so is something else where no number tells requests apart.
+        let anew = key.0.answers() && !matches!(key.0, Kind::Quic | Kind::Doq);
+        if let Some(own) =
+            known.filter(|own| !anew || own.answer.is_none() && (key.3 != 0 || own.content == content))
+        {
             own.last = seen;
             own.tries += 1;
             own.asked += 1;

@@ -120,15 +120,14 @@ fn snmp(payload: &[u8]) -> Role {
 
 /// The branch of the topmost Via with the number of CSeq (RFC 3261 §17.1.3).
 fn sip(payload: &[u8]) -> Role {
-    let Some(branch) = http::header(payload, b"via:").or_else(|| http::header(payload, b"v:")) else {
-        // What speaks otherwise at this port asks all the same.
-        return if payload.starts_with(b"SIP/2.0 ") { Role::Answers(0, Says::Served) } else { Role::Asks(0) };
-    };
+    let branch = http::header(payload, b"via:").or_else(|| http::header(payload, b"v:")).unwrap_or_default();
     let at = branch.windows(7).position(|word| word.eq_ignore_ascii_case(b"branch="));
     let branch = at.and_then(|at| branch.get(at..)).unwrap_or(branch);
     let branch = branch.split(|byte| *byte == b';' || *byte == b',').next().unwrap_or_default();
-    let sequence = http::header(payload, b"cseq:").unwrap_or_default();
-    let id = foldhash::fast::FixedState::default().hash_one((branch, sequence));
+    let sequence = http::header(payload, b"cseq:");
+    // Cut before it, a message is told by its flow alone.
+    let id =
+        sequence.map_or(0, |sequence| foldhash::fast::FixedState::default().hash_one((branch, sequence)));
     match payload.strip_prefix(b"SIP/2.0 ").and_then(http::code) {
         Some(100..200) => Role::Answers(id, Says::Waits),
         // 408 and 5xx are the server's failures; 401, 407, 486 and 603 are answers (services §1.9).

@@ -47,7 +47,10 @@ pub fn target(payload: &[u8]) -> Option<&[u8]> {
 pub fn asked(payload: &[u8]) -> Option<Asked> {
     let head = payload.get(..HEAD_MAX_BYTES.min(payload.len()))?;
     // A line without its end was cut, and says less than was sent.
-    let mut lines = head.split_inclusive(|byte| *byte == b'\n').filter(|line| line.ends_with(b"\n")).map(<[u8]>::trim_ascii_end);
+    let mut lines = head
+        .split_inclusive(|byte| *byte == b'\n')
+        .filter(|line| line.ends_with(b"\n"))
+        .map(<[u8]>::trim_ascii_end);
     let target = lines.next().filter(|_| is_request(payload))?.split(|byte| *byte == b' ').nth(1)?;
     let path = target.split(|byte| *byte == b'?').next().unwrap_or_default();
     let host = lines

@@ -367,14 +367,10 @@ impl<'a> Judge<'a> {
             (false, asked) => asked?,
         };
         let last = talk.request.last.unwrap_or(asked);
-        let server = [own.from_server.reset, own.from_server.finished]
-            .into_iter()
-            .flatten()
-            .min_by_key(order);
-        let client = [own.from_client.reset, own.from_client.finished]
-            .into_iter()
-            .flatten()
-            .min_by_key(order);
+        let server =
+            [own.from_server.reset, own.from_server.finished].into_iter().flatten().min_by_key(order);
+        let client =
+            [own.from_client.reset, own.from_client.finished].into_iter().flatten().min_by_key(order);
         let lost = self.large(own, talk);
         if lost.is_some() {
             return lost;
@@ -526,8 +522,7 @@ impl<'a> Judge<'a> {
         let spoke = talk.answer.last.is_some_and(|last| order(&last) > order(&request.first));
         let after = |seen: Option<Seen>| seen.filter(|seen| order(seen) > order(&request.first));
         let reset = after(own.from_server.reset);
-        let server =
-            [reset, after(own.from_server.finished)].into_iter().flatten().min_by_key(order);
+        let server = [reset, after(own.from_server.finished)].into_iter().flatten().min_by_key(order);
         let client = [after(own.from_client.reset), after(own.from_client.finished)];
         let client = client.into_iter().flatten().min_by_key(order);
         let first = client.filter(|client| server.is_none_or(|server| order(&client) < order(&server)));
@@ -651,7 +646,7 @@ impl<'a> Judge<'a> {
     fn is_late(&self, own: &Exchange) -> bool {
         let Some(answer) = own.answer else { return false };
         let back = self.error((own.server, own.client, 17), answer.time_ns, answer.time_ns + SECOND);
-        back.is_some() && own.answered == 1 && answer.time_ns - own.first.time_ns >= SECOND
+        back.is_some() && answer.time_ns - own.first.time_ns >= SECOND
     }
 
     /// A client's wish for an address.

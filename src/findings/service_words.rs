@@ -286,7 +286,9 @@ pub fn effect(trouble: &Trouble) -> Option<String> {
         (_, Kind::Ntp) => {
             "The clock is not set from there; clocks drift, and what depends on time (TLS, Kerberos) fails after a while."
         }
-        (_, Kind::Smtp) if trouble.endings.iter().any(|(outcome, _)| matches!(outcome, Outcome::Fails(500..))) => {
+        (_, Kind::Smtp)
+            if trouble.endings.iter().any(|(outcome, _)| matches!(outcome, Outcome::Fails(500..))) =>
+        {
             "Mail is refused for good: it goes back to who sent it."
         }
         (_, Kind::Smtp) => "Mail waits at its sender and is tried again later.",

@@ -110,7 +110,9 @@ pub fn requests(pseudonyms: &mut Pseudonyms, index: &Index) {
     let mut read = 0;
     for segment in index.segments() {
         for row in memchr::memchr_iter(TCP, &segment.transport) {
-            let Some(packet) = index.packet(crate::index::PacketId(segment.base.0 + row as u32)) else { continue };
+            let Some(packet) = index.packet(crate::index::PacketId(segment.base.0 + row as u32)) else {
+                continue;
+            };
             let decoded = packet.decode();
             let payload = decoded.payload();
             let (name, target) = match (http::asked(payload), tls::asked(payload)) {
@@ -143,7 +145,8 @@ mod tests {
     fn paths_of_requests_are_masked_with_and_without_their_query() {
         let mut pseudonyms = Pseudonyms::default();
         pseudonyms.learn_path("/private/a?token=1");
-        let text = pseudonyms.text("curl http://web:80/private/a?token=1, for /private/a. Others ask for /b.");
+        let text =
+            pseudonyms.text("curl http://web:80/private/a?token=1, for /private/a. Others ask for /b.");
         assert_eq!(text, "curl http://web:80/path-1, for /path-2. Others ask for /b.");
     }
 }

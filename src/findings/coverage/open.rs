@@ -232,7 +232,11 @@ fn errors(facts: &Facts<'_>, explained: &Explained<'_, '_>, items: &mut Items<'_
         error.quoted.is_some_and(|quoted| {
             let (host, port) = quoted.destination;
             let service = attempts::Service { host, transport: quoted.transport, port };
-            facts.troubles.cover(service, quoted.source.0, error.time_ns)
+            let (from, source_port) = quoted.source;
+            // Answers refused by a client that had given up belong to what it asked for.
+            let back = attempts::Service { host: from, transport: quoted.transport, port: source_port };
+            facts.troubles.cover(service, from, error.time_ns)
+                || facts.troubles.cover(back, host, error.time_ns)
         })
     };
     for error in facts.errors.iter().filter(|error| !explained.has_error(error) && !is_told(error)) {

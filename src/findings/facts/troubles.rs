@@ -259,7 +259,7 @@ fn of_service(facts: &Facts<'_>, own: &[u32], found: &mut Troubles) {
 fn number(outcome: Option<Outcome>) -> u16 {
     match outcome {
         Some(Outcome::Alert { number, by_client }) => u16::from(number) + 1 + 256 * u16::from(by_client),
-        Some(Outcome::Fails(code @ 400..500)) => code,
+        Some(Outcome::Fails(code)) => code,
         _ => 0,
     }
 }
@@ -384,11 +384,11 @@ fn windows(all: &[Attempt], failed: &[u32], good: &[u32]) -> (Vec<(Mark, Mark)>,
 fn join(facts: &Facts<'_>, all: Vec<Trouble>) -> Vec<Trouble> {
     let host = |own: &Trouble| (own.service().host, own.service().transport, 0);
     let kind = |own: &Trouble| (Address::None, own.service().transport, own.service().port);
+    // Nothing of them was served while they failed.
+    let dark = |own: &Trouble| own.asked == own.failed.len() as u64;
     let outcome = |own: &Trouble| own.outcomes(&facts.attempts).first().map(|(outcome, _)| outcome.plain());
     let joined = join_by(all, &host, &|_, _| true);
-    join_by(joined, &kind, &|known, own| {
-        known.served.is_empty() && own.served.is_empty() && outcome(known) == outcome(own)
-    })
+    join_by(joined, &kind, &|known, own| dark(known) && dark(own) && outcome(known) == outcome(own))
 }
 
 /// Troubles with the same key whose windows overlap.
@@ -489,7 +489,9 @@ fn worked(facts: &Facts<'_>, trouble: &Trouble) -> Option<Mark> {
     let first_ns = trouble.span_ns().0;
     let began = trouble.attempts(&facts.attempts).filter(|own| own.failing.time_ns > own.first.time_ns);
     let last = began.filter_map(|own| facts.attempts.connection(own)?.from_server.last);
-    last.filter(|seen| seen.time_ns <= first_ns).map(|seen| Mark { at_ns: seen.time_ns, packet: seen.packet }).max()
+    last.filter(|seen| seen.time_ns <= first_ns)
+        .map(|seen| Mark { at_ns: seen.time_ns, packet: seen.packet })
+        .max()
 }
 
 /// Attempts that fail from which on they are no chance.

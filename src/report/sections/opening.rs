@@ -76,6 +76,13 @@ fn beside_dns(b: &Builder<'_>) -> Vec<Block> {
             blocks.push(b.weighed(&format!("summary.cause{suffix}"), text, &frames, rows));
         }
     }
+    // Further failures are told in a sentence each.
+    let beside = b.input.assessments.iter().filter(|own| own.problem.is_none() && own.trouble.is_some());
+    for (number, assessment) in
+        beside.enumerate().filter(|(_, own)| !b.incidents().iter().any(|told| std::ptr::eq(*told, *own)))
+    {
+        blocks.extend(services::beside(b, &suffix(number), assessment));
+    }
     blocks
 }
 

@@ -127,7 +127,9 @@ pub fn when(b: &Builder<'_>, trouble: &Trouble) -> (String, Vec<PacketId>) {
     };
     let before = match trouble.last_good {
         Some(mark) => format!("the last success before it ended at {}", moment(b, mark.at_ns)),
-        None if trouble.part.is_some() => "nothing of what failed was served to these clients before".to_owned(),
+        None if trouble.part.is_some() => {
+            "nothing of what failed was served to these clients before".to_owned()
+        }
         None => "no success of these clients was seen before it".to_owned(),
     };
     let after = match trouble.first_good {

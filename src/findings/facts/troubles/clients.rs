@@ -45,6 +45,7 @@ pub struct Served<'a> {
     by_client: HashMap<Address, Vec<&'a Attempt>>,
     by_service: HashMap<Service, Vec<&'a Attempt>>,
     by_host: HashMap<Address, Vec<&'a Attempt>>,
+    by_port: HashMap<(u8, u16), Vec<&'a Attempt>>,
     /// The other addresses of a client, where its link address is its own.
     siblings: HashMap<Address, Vec<Address>>,
 }
@@ -58,6 +59,8 @@ impl<'a> Served<'a> {
             served.by_client.entry(own.client.0).or_default().push(own);
             served.by_service.entry(own.service).or_default().push(own);
             served.by_host.entry(own.service.host).or_default().push(own);
+            let port = (own.service.transport, own.service.port);
+            served.by_port.entry(port).or_default().push(own);
         }
         served
     }
@@ -72,8 +75,16 @@ fn of(clients: &mut BTreeMap<Address, Client>, address: Address) -> Option<&mut 
     if clients.len() >= CLIENTS_MAX && !clients.contains_key(&address) {
         return None;
     }
-    let none =
-        Client { address, failed: 0, served: 0, beside: 0, rescued: 0, rescuer: None, rescue_ns: None, rescue: None };
+    let none = Client {
+        address,
+        failed: 0,
+        served: 0,
+        beside: 0,
+        rescued: 0,
+        rescuer: None,
+        rescue_ns: None,
+        rescue: None,
+    };
     Some(clients.entry(address).or_insert(none))
 }
 
@@ -81,6 +92,7 @@ fn of(clients: &mut BTreeMap<Address, Client>, address: Address) -> Option<&mut 
 pub fn table(facts: &Facts<'_>, known: &Served<'_>, names: &Names, trouble: &Trouble) -> Vec<Client> {
     let mut clients: BTreeMap<Address, Client> = BTreeMap::new();
     let by_client: BTreeSet<Address> = trouble.attempts(&facts.attempts).map(|own| own.client.0).collect();
+    let alike = follower(known, trouble, facts);
     for own in trouble.attempts(&facts.attempts) {
         let served = known.by_client.get(&own.client.0).map(Vec::as_slice).unwrap_or_default();
         let Some(client) = of(&mut clients, own.client.0) else { continue };
@@ -90,8 +102,8 @@ pub fn table(facts: &Facts<'_>, known: &Served<'_>, names: &Names, trouble: &Tro
         let near =
             served.iter().skip(from).take_while(|other| other.first.time_ns <= own.ended_ns() + within_ns);
         let rescue = near.into_iter().find(|other| is_instead(names, own, other)).or_else(|| {
-            let others = known.siblings.get(&own.client.0)?.iter();
-            let all = others.filter_map(|address| known.by_client.get(address)).flatten();
+            let others = known.siblings.get(&own.client.0).map(Vec::as_slice).unwrap_or(alike.as_slice());
+            let all = others.iter().filter_map(|address| known.by_client.get(address)).flatten();
             let near = |other: &&&Attempt| {
                 (own.first.time_ns..=own.ended_ns() + GROUP_NS).contains(&other.first.time_ns)
             };
@@ -124,6 +136,36 @@ pub fn table(facts: &Facts<'_>, known: &Served<'_>, names: &Names, trouble: &Tro
     let mut table: Vec<Client> = clients.into_values().collect();
     table.sort_by_key(|client| (std::cmp::Reverse(client.failed), client.address));
     table
+}
+
+/// A client tries the other family this soon after the first (RFC 8305 §5: 250 ms).
+const FALLBACK_NS: std::ops::RangeInclusive<Nanos> = 50_000_000..=600_000_000;
+/// Failures each followed by the other family from which on that is no chance.
+const FOLLOWED_MIN: usize = 3;
+
+/// The address of the other family whose attempts follow nearly each of the failures, where link addresses tell nothing.
+fn follower(known: &Served<'_>, trouble: &Trouble, facts: &Facts<'_>) -> Option<Address> {
+    let mut seen: BTreeMap<Address, usize> = BTreeMap::new();
+    let service = trouble.service();
+    let all = known.by_port.get(&(service.transport, service.port))?;
+    for own in trouble.attempts(&facts.attempts).filter(|own| own.client.0.is_v6()) {
+        let from = all.partition_point(|other| other.first.packet < own.first.packet);
+        let near = all.iter().skip(from);
+        let near = near.take_while(|other| other.first.time_ns - own.first.time_ns <= *FALLBACK_NS.end());
+        let mut after: Vec<Address> = near
+            .filter(|other| {
+                FALLBACK_NS.contains(&(other.first.time_ns - own.first.time_ns)) && other.client.0.is_v4()
+            })
+            .map(|other| other.client.0)
+            .collect();
+        after.sort_unstable();
+        after.dedup();
+        for address in after {
+            *seen.entry(address).or_default() += 1;
+        }
+    }
+    let (address, followed) = seen.into_iter().max_by_key(|(_, followed)| *followed)?;
+    (followed >= FOLLOWED_MIN && followed * 5 >= trouble.failed.len() * 4).then_some(address)
 }
 
 /// Addresses of one family a host has at most; more are the hosts behind a router.
@@ -176,7 +218,9 @@ fn is_instead(names: &Names, own: &Attempt, other: &Attempt) -> bool {
         return false;
     }
     // Clients of these have several servers for the same.
-    if matches!(own.kind, Kind::Radius | Kind::Ntp | Kind::Ldap | Kind::Cldap | Kind::Sip) && own.kind == other.kind {
+    let several =
+        matches!(own.kind, Kind::Radius | Kind::Ntp | Kind::Ldap | Kind::Cldap) && own.kind == other.kind;
+    if several && own.service.port == other.service.port {
         return true;
     }
     let same_host = own.service.host == other.service.host;

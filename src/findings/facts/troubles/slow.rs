@@ -56,9 +56,7 @@ pub fn severity(trouble: &Trouble, attempts: &Attempts) -> Severity {
     if is_held(trouble, attempts) {
         return Severity::Info;
     }
-    let grave = trouble.failed.len() >= 2
-        && median_ns(trouble, attempts) >= MEDIAN_MEDIUM_NS
-       ;
+    let grave = trouble.failed.len() >= 2 && median_ns(trouble, attempts) >= MEDIAN_MEDIUM_NS;
     if grave { Severity::Medium } else { Severity::Low }
 }
 

@@ -192,8 +192,14 @@ fn late(scene: &Scene<'_, '_>, trouble: &Trouble, ledger: &mut Ledger) {
 /// The longest answer of the host to pings at that time.
 fn pings(scene: &Scene<'_, '_>, trouble: &Trouble) -> Option<Nanos> {
     let (from, to) = trouble.span_ns();
-    let own = scene.facts.attempts.all.iter().filter(|own| own.kind == Kind::Echo && own.service.host == scene.server);
-    let during = own.filter(|own| own.outcome.is_served() && own.first.time_ns <= to && own.ended_ns() >= from);
+    let own = scene
+        .facts
+        .attempts
+        .all
+        .iter()
+        .filter(|own| own.kind == Kind::Echo && own.service.host == scene.server);
+    let during =
+        own.filter(|own| own.outcome.is_served() && own.first.time_ns <= to && own.ended_ns() >= from);
     during.map(|own| own.answered_ns).max()
 }
 

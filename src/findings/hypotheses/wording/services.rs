@@ -244,7 +244,9 @@ fn shows(
         say(text);
     }
     if trouble.stopped.is_some() {
-        say(format!("What was sent to {port} of {server} was stopped between the two places of capture: it is in one file and not in the other."));
+        say(format!(
+            "What was sent to {port} of {server} was stopped between the two places of capture: it is in one file and not in the other."
+        ));
     }
     if leading.contains(&Cause::HostDown) && leading.contains(&Cause::SilentDrop) {
         say(format!(
@@ -294,7 +296,9 @@ fn tls(trouble: &Trouble, scene: &Scene<'_, '_>, server: Address) -> String {
             format!("{server} wants a certificate of the client and got none.")
         }
         Some(Outcome::Alert { number: 45, by_client: true }) => {
-            format!("The clients say that the certificate which {server} presents has expired, or is not valid yet; their clocks may be wrong as well.")
+            format!(
+                "The clients say that the certificate which {server} presents has expired, or is not valid yet; their clocks may be wrong as well."
+            )
         }
         Some(Outcome::Alert { number: 44, by_client: true }) => {
             format!("The clients say that the certificate which {server} presents was revoked.")
