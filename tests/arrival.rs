@@ -12,7 +12,7 @@ use portmortem::findings::{self, Severity};
 use portmortem::generate::dns::{self, Data};
 use portmortem::generate::{Packet, PcapWriter, Variant, link};
 use portmortem::index::{Index, Input, Progress, build};
-use scene::{MS, SECOND, SERVER, START_NS};
+use scene::{MS, SECOND, SERVER, START_NS, Scene};
 
 type Frames = Vec<(i64, Packet)>;
 
@@ -201,4 +201,24 @@ fn what_comes_into_a_router_and_does_not_leave_it_stops_there() {
     let (_, evidence) = examine(&[frames]);
     let lost = outcomes(&evidence).into_iter().filter(|outcome| *outcome == Outcome::NotReceived).count();
     assert_eq!(lost, 4, "{:?}", outcomes(&evidence));
+}
+
+#[test]
+fn a_client_behind_a_router_that_refuses_an_answer_may_have_had_another_one() {
+    let mut scene = Scene::default();
+    let server = "198.51.100.53:53";
+    for number in 0..12u16 {
+        let (at, from) =
+            (i64::from(number) * SECOND, format!("192.0.2.{}:{}", 10 + number % 3, 40_000 + number));
+        let name = format!("www{number}.example.org");
+        let query = dns::query(number, &name, dns::A);
+        scene.put(at, Packet::udp(from.as_str(), server, &query).ttl(63));
+        let answer = dns::answer(number, &name, dns::Data::A([192, 0, 2, 80].into()));
+        let answer = scene.put(at + 20 * MS, Packet::udp(server, from.as_str(), &answer));
+        if number % 2 == 0 {
+            scene.put(at + 20 * MS + MS / 5, Packet::port_unreachable(&answer).ttl(63));
+        }
+    }
+    let (found, assessments) = scene.examine();
+    assert!(assessments.is_empty(), "{found:?}");
 }

@@ -356,6 +356,8 @@ impl Arrival<'_> {
                 }
                 () if answered_ns - asked_ns >= PATIENCE_NS => Outcome::Late,
                 () if transaction.tries > 1 => Outcome::NotReceived,
+                // Behind a router it may have asked others too, of which nothing is seen here: their answer came first.
+                () if self.is_away(transaction) => return None,
                 // At its own host: it did ask, and what came did not reach the program that waits for it.
                 () if self.messages.time_ns(error) - answered_ns <= AT_HOST_NS
                     && !self.is_about_another(transaction.answer?) =>
@@ -403,6 +405,12 @@ impl Arrival<'_> {
     /// Whether the client asked the same again later by a query of its own.
     fn asks_again(&self, id: TransactionId) -> bool {
         self.evidence.again.iter().any(|(before, _)| *before == id)
+    }
+
+    /// Whether the client is behind a router, seen from where the capture was taken.
+    fn is_away(&self, transaction: &Transaction) -> bool {
+        let query = self.messages.index.packet(transaction.first);
+        query.is_some_and(|query| matches!(self.evidence.place(query.source_address()), Place::Away(_)))
     }
 
     /// Whether an error about an answer may be about one like it: it was delivered twice, and the second found nobody waiting.
