@@ -76,7 +76,8 @@ pub(super) fn all(input: &Input<'_>) -> Vec<Attempt> {
             attempt.failing = failing(talk, attempt);
         }
     }
-    all.extend(input.exchanges.iter().filter_map(|exchange| judge.exchange(exchange)));
+    let parts = input.exchanges.iter().flat_map(|exchange| exchange.parts().into_iter().flatten());
+    all.extend(parts.filter_map(|exchange| judge.exchange(&exchange)));
     all.extend(input.leases.iter().filter_map(|lease| judge.lease(lease)));
     all
 }

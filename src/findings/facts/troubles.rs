@@ -218,9 +218,13 @@ pub(super) fn find(facts: &Facts<'_>) -> Troubles {
 
 /// Leases are one service of a link, whichever server answered.
 fn service_of(own: &Attempt) -> Service {
-    match own.kind {
-        Kind::Dhcp => Service { host: Address::None, ..own.service },
-        _ => own.service,
+    shared(own.service, own.kind)
+}
+
+fn shared(service: Service, kind: Kind) -> Service {
+    match kind {
+        Kind::Dhcp => Service { host: Address::None, ..service },
+        _ => service,
     }
 }
 

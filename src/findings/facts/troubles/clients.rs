@@ -57,7 +57,7 @@ impl<'a> Served<'a> {
         let mut served = Self { siblings: siblings(facts), ..Self::default() };
         for own in all.iter().filter(|own| own.outcome.is_served()) {
             served.by_client.entry(own.client.0).or_default().push(own);
-            served.by_service.entry(own.service).or_default().push(own);
+            served.by_service.entry(super::service_of(own)).or_default().push(own);
             served.by_host.entry(own.service.host).or_default().push(own);
             let port = (own.service.transport, own.service.port);
             served.by_port.entry(port).or_default().push(own);
@@ -121,7 +121,10 @@ pub fn table(facts: &Facts<'_>, known: &Served<'_>, names: &Names, trouble: &Tro
     let good: Vec<&Attempt> = match &trouble.part {
         // What parts clients is told of those that were served meanwhile.
         Some(_) => {
-            let own = trouble.services.iter().filter_map(|(service, _)| known.by_service.get(service));
+            let own = trouble
+                .services
+                .iter()
+                .filter_map(|(service, _)| known.by_service.get(&super::shared(*service, trouble.kind())));
             own.flatten().copied().collect()
         }
         None => trouble.good(&facts.attempts).collect(),

@@ -142,7 +142,7 @@ matrix! {
     OTHERS_OFFERED: 160 OtherTraffic, "services §5.2 H34",
         for "the server serves others: what fails lies at this client, its port or its network",
         against "the server gave addresses to others meanwhile",
-        [H34 -20, H14 10, H40 10];
+        [H34 -20, H14 10, H40 0];
     /// A server refused the address asked for, or had none.
     LEASE_REFUSED: 161 ErrorSemantics, "services §1.7",
         for "the server itself refused",

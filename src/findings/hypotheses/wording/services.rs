@@ -257,6 +257,9 @@ fn shows(
             "{server} is there, but what is sent to {port} meets silence: a filter that drops, on the way or on the host, looks like this."
         ));
     }
+    if trouble.kind() == Kind::Dhcp && leading.contains(&Cause::Policy) {
+        say("The server serves others: an empty pool, a limit, and a rule about these clients look like this.".to_owned());
+    }
     if trouble.kind() == Kind::Snmp && leading.contains(&Cause::Policy) {
         say("An agent that does not know the community or user is silent by design.".to_owned());
     }
