@@ -59,8 +59,11 @@ pub struct Exchange {
 impl Exchange {
     /// A run of pings that ended without answers is two: the answered part and the rest.
     pub fn parts(&self) -> [Option<Self>; 2] {
-        if self.kind != Kind::Echo || self.answer.is_none() || self.tries < PINGS_MIN {
+        if self.kind != Kind::Echo || self.answer.is_none() {
             return [Some(*self), None];
+        }
+        if self.tries < PINGS_MIN {
+            return [Some(Self { first: self.began, ..*self }), None];
         }
         let rest = Self { answer: None, last_answer: None, asked: self.tries, answered: 0, ..*self };
         [Some(self.answered_part(self.answered, self.last_answer)), Some(rest)]

@@ -525,7 +525,7 @@ fn severity(facts: &Facts<'_>, served: &Served<'_>, trouble: &Trouble) -> Severi
         _ => 0,
     });
     match trouble.sort {
-        Sort::Slow => slow::severity(trouble, attempts),
+        Sort::Slow => slow::severity(facts, trouble),
         Sort::Failed(Face::Stalled, _) if longest.max().unwrap_or(0) >= STALL_NS => Severity::Medium,
         Sort::Failed(Face::Stalled, _) => Severity::Low,
         _ if trouble.kind() == Kind::Echo => echo(facts, served, trouble),

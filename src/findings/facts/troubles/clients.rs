@@ -102,7 +102,7 @@ pub fn table(facts: &Facts<'_>, known: &Served<'_>, names: &Names, trouble: &Tro
         let near =
             served.iter().skip(from).take_while(|other| other.first.time_ns <= own.ended_ns() + within_ns);
         let rescue = near.into_iter().find(|other| is_instead(names, own, other)).or_else(|| {
-            let others = known.siblings.get(&own.client.0).map(Vec::as_slice).unwrap_or(alike.as_slice());
+            let others = known.siblings.get(&own.client.0).map_or(alike.as_slice(), Vec::as_slice);
             let all = others.iter().filter_map(|address| known.by_client.get(address)).flatten();
             let near = |other: &&&Attempt| {
                 (own.first.time_ns..=own.ended_ns() + GROUP_NS).contains(&other.first.time_ns)

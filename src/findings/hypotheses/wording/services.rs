@@ -98,7 +98,7 @@ fn details(scene: &Scene<'_, '_>, trouble: &Trouble) -> Vec<Said> {
     }
     if trouble.sort == Sort::Slow {
         out.extend(compared(scene, trouble));
-        if is_held(trouble, attempts) {
+        if is_held(scene.facts, trouble) {
             out.push((
                 "All of them took the same time: a server that holds its answer on purpose (long poll), or a time-out of its own, looks \
                  like this."
