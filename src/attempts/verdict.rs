@@ -1,9 +1,10 @@
 //! Decides how each attempt ended.
 
+mod datagrams;
+
 use hashbrown::{HashMap, HashSet};
 
-use super::datagrams::{Exchange, PINGS_MIN};
-use super::exchange::Says;
+use super::datagrams::Exchange;
 use super::lease::Lease;
 use super::stream::{LARGE_BYTES, Spoken, Talk, Way};
 use super::tls::Handshake;
@@ -573,141 +574,6 @@ impl<'a> Judge<'a> {
                 None => done(Outcome::Undetermined, None),
             },
         }
-    }
-
-    /// A request over UDP, or a run of pings.
-    fn exchange(&self, own: &Exchange) -> Option<Attempt> {
-        let transport = if own.kind == Kind::Echo { 1 } else { 17 };
-        let service = Service { host: own.server.0, transport, port: own.server.1 };
-        let attempt = Attempt {
-            kind: own.kind,
-            client: own.client,
-            service,
-            first: own.first,
-            last: own.last,
-            tries: own.tries.max(1),
-            asks: own.first.packet,
-            decided: own.answer,
-            outcome: Outcome::Answered,
-            // Who was told to wait waits for a person (SIP 180).
-            answered_ns: own
-                .answer
-                .filter(|_| !own.waits)
-                .map_or(0, |answer| (answer.time_ns - own.first.time_ns).max(0)),
-            handshake_ns: 0,
-            connection: None,
-            failing: own.first,
-            counts: if own.kind == Kind::Echo { (own.asked, own.answered) } else { (1, own.answered.min(1)) },
-        };
-        let flow_transport = match own.server.0 {
-            _ if transport == 17 => 17,
-            host if host.is_v6() => 58,
-            _ => 1,
-        };
-        let flow = match own.kind {
-            Kind::Echo => ((own.client.0, 0), (own.server.0, 0), flow_transport),
-            _ => (own.client, own.server, 17),
-        };
-        // An error is about the newest packet before it: later ones belong to later requests.
-        let until_ns = own.last.time_ns + if own.answer.is_some() { SECOND } else { ERROR_NS };
-        let error = self.error(flow, own.first.time_ns, until_ns);
-        let is_trace = |told: &Told| {
-            TRACED.contains(&own.server.1) && own.kind == Kind::Udp
-                || self.is_trace(own.first.packet, Some(told))
-        };
-        if error.is_some_and(is_trace) {
-            return None;
-        }
-        let (outcome, decided) = match (own.says, error) {
-            (Says::Fails(code), _) if own.answer.is_some() => (Outcome::Fails(code), own.answer),
-            (Says::Kiss(code), _) if own.answer.is_some() => (Outcome::Kiss(code), own.answer),
-            (Says::NoTime, _) if own.answer.is_some() => (Outcome::NoTime, own.answer),
-            (_, Some(told)) if own.answer.is_none() || own.kind == Kind::Echo && own.tries > 0 => {
-                let (v6, kind, code) = told.icmp;
-                (Outcome::RefusedByIcmp(v6, kind, code), Some(told.seen))
-            }
-            _ if own.kind == Kind::Echo => match own.tries {
-                0 => (Outcome::Answered, own.last_answer),
-                PINGS_MIN.. if self.sees_silence(own.client.0) => (Outcome::NoReply, None),
-                _ if own.answer.is_some() => (Outcome::Answered, own.answer),
-                _ => (Outcome::Undetermined, None),
-            },
-            // Whoever had closed its port by then has no use for the answer.
-            _ if own.answer.is_some() && self.is_late(own) => (Outcome::NoReply, None),
-            _ if own.answer.is_some() => (Outcome::Answered, own.answer),
-            _ if own.waits => (Outcome::Undetermined, None),
-            _ if !own.kind.answers() => (Outcome::OneDirection, None),
-            _ if !self.sees_silence(own.client.0) => (Outcome::OneDirection, None),
-            _ if own.tries > 1 || self.watched_ns(own.last.time_ns) >= own.kind.row().watch_ns => {
-                (Outcome::NoReply, None)
-            }
-            _ => (Outcome::Undetermined, None),
-        };
-        let mut attempt = attempt;
-        if !own.kind.answers()
-            && let Some(told) = error
-        {
-            // A flow that goes on for long is refused while errors come.
-            let all = self.errors.get(&flow).map(Vec::as_slice).unwrap_or_default();
-            let all = all.iter().filter(|told| refuses(told));
-            attempt.failing = told.seen;
-            attempt.last = all.map(|told| told.seen).max_by_key(order).unwrap_or(told.seen);
-        }
-        // Of protocols that nobody answers only what is refused tells something.
-        (outcome != Outcome::OneDirection || own.kind.answers()).then_some(Attempt {
-            decided,
-            outcome,
-            ..attempt
-        })
-    }
-
-    /// Whether the client refused the answer: it had given up.
-    fn is_late(&self, own: &Exchange) -> bool {
-        let Some(answer) = own.answer else { return false };
-        let back = self.error((own.server, own.client, 17), answer.time_ns, answer.time_ns + SECOND);
-        back.is_some() && answer.time_ns - own.first.time_ns >= SECOND
-    }
-
-    /// A client's wish for an address.
-    fn lease(&self, lease: &Lease) -> Option<Attempt> {
-        let first = lease.discover.first.or(lease.request.first)?;
-        let last = lease.request.last.or(lease.discover.last)?;
-        let named = lease.offers.first().map(|offer| offer.server);
-        let port = if lease.v6 { 547 } else { 67 };
-        let service = Service { host: named.unwrap_or_default(), transport: 17, port };
-        let tries = if lease.request.tries > 0 { lease.request.tries } else { lease.discover.tries };
-        let watched = |seen: Seen| self.watched_ns(seen.time_ns) >= Kind::Dhcp.row().watch_ns;
-        let silent = |asked: &super::lease::Asked| asked.tries > 1 || asked.last.is_some_and(watched);
-        let refused =
-            lease.unicast.and_then(|(from, to)| self.error((from, to, 17), first.time_ns, Nanos::MAX));
-        let offered = !lease.offers.is_empty() || lease.ack.is_some();
-        let (outcome, decided) = match () {
-            () if lease.decline.is_some() => (Outcome::Declined, lease.decline),
-            () if lease.ack.is_some() => (Outcome::Answered, lease.ack),
-            () if lease.nak.is_some() => (Outcome::Nak, lease.nak.map(|(seen, _)| seen)),
-            () if lease.exhausted.is_some() => (Outcome::NoAddress, lease.exhausted),
-            () if lease.request.tries > 0 && (silent(&lease.request) || refused.is_some()) => {
-                (Outcome::Unconfirmed, refused.map(|told| told.seen))
-            }
-            () if lease.discover.tries > 0 && !offered && silent(&lease.discover) => (Outcome::NoOffer, None),
-            () => (Outcome::Undetermined, None),
-        };
-        Some(Attempt {
-            kind: Kind::Dhcp,
-            client: (lease.client, if lease.v6 { 546 } else { 68 }),
-            service,
-            first,
-            last,
-            tries,
-            asks: first.packet,
-            decided,
-            outcome,
-            answered_ns: decided.map_or(0, |seen| (seen.time_ns - first.time_ns).max(0)),
-            handshake_ns: 0,
-            connection: None,
-            failing: first,
-            counts: (1, u32::from(decided.is_some())),
-        })
     }
 }
 
