@@ -285,7 +285,7 @@ impl<'a> Judge<'a> {
         {
             return done(outcome, Some(seen));
         }
-        if own.known == Known::BySyn || own.known == Known::ByAccept {
+        if (own.known == Known::BySyn || own.known == Known::ByAccept) && !talk.is_partial {
             if let Some((outcome, seen)) = self.unanswered(own, talk, attempt.kind) {
                 return done(outcome, Some(seen));
             }
@@ -513,7 +513,7 @@ impl<'a> Judge<'a> {
         if !own.hears_server() {
             return done(Outcome::OneDirection, None);
         }
-        if !is_last {
+        if !is_last || talk.is_partial {
             return done(Outcome::Undetermined, None);
         }
         if let Some((outcome, seen)) = self.large(own, talk) {

@@ -164,6 +164,7 @@ pub(super) fn read<'a>(text: &'a str, settings: &Settings) -> Option<Line<'a>> {
         dns: None,
         icmp: None,
         body: row.info as u32,
+        column: row.protocol,
     };
     let info = first_line(text, row.info);
     match row.protocol {
@@ -197,7 +198,9 @@ pub(super) fn read<'a>(text: &'a str, settings: &Settings) -> Option<Line<'a>> {
             let has_ports = line.source.is_some_and(|host| host.port.is_some());
             let is_over =
                 |protocols: &[&str]| has_ports && protocols.iter().any(|name| row.protocol.starts_with(name));
-            if is_over(OVER_TCP) {
+            // HTTP/3 is carried by QUIC.
+            let is_segment = OVER_TCP.iter().any(|name| row.protocol.starts_with(name));
+            if is_segment && row.protocol != "HTTP3" {
                 segment(&mut line, info, row.ports);
             } else if is_over(OVER_UDP) || text.contains("\nUser Datagram Protocol") {
                 line.transport = Transport::Udp {
@@ -212,7 +215,7 @@ pub(super) fn read<'a>(text: &'a str, settings: &Settings) -> Option<Line<'a>> {
 }
 
 /// The last column, as far as it goes on its line.
-fn first_line(text: &str, start: usize) -> Word<'_> {
+pub(super) fn first_line(text: &str, start: usize) -> Word<'_> {
     let rest = text.get(start..).unwrap_or("");
     let line = rest.split('\n').next().unwrap_or("").trim_end_matches(['"', '|', '\r', ' ']);
     Word { text: line, start, end: start + line.len() }
@@ -301,7 +304,8 @@ fn segment(line: &mut Line<'_>, info: Word<'_>, ports: Option<(u16, u16)>) {
         sequence: number("Seq=").unwrap_or(0),
         acknowledgment: number("Ack=").unwrap_or(0),
         flags,
-        window: number("Win=").unwrap_or(0) as u16,
+        // Windows are printed scaled; one that is not printed is none of 0.
+        window: number("Win=").map_or(u16::MAX, |window| window.min(u32::from(u16::MAX)) as u16),
     };
 }
 
