@@ -202,6 +202,13 @@ pub(super) fn read<'a>(text: &'a str, settings: &Settings) -> Option<Line<'a>> {
             let is_segment = OVER_TCP.iter().any(|name| row.protocol.starts_with(name));
             if is_segment && row.protocol != "HTTP3" {
                 segment(&mut line, info, row.ports);
+            } else if row.protocol == "DHCP" && !has_ports {
+                // The list prints no ports, but each end has its own (RFC 2131 §4.1).
+                let to_client =
+                    ["DHCP Offer", "DHCP ACK", "DHCP NAK"].iter().any(|kind| info.text.starts_with(kind));
+                let (source_port, destination_port) = if to_client { (67, 68) } else { (68, 67) };
+                set_ports(&mut line, Some((source_port, destination_port)));
+                line.transport = Transport::Udp { source_port, destination_port, length: 0 };
             } else if is_over(OVER_UDP) || text.contains("\nUser Datagram Protocol") {
                 line.transport = Transport::Udp {
                     source_port: port(line.source),
