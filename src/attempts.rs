@@ -18,7 +18,7 @@ mod verdict;
 
 use std::net::IpAddr;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use crate::connections::{Connection, Connections, End, Scope, Seen};
 use crate::correlate::{Evidence, LinkKind};
@@ -144,6 +144,8 @@ pub struct Attempts {
     pub leases: Vec<lease::Lease>,
     /// ICMP errors about something else than DNS.
     pub told: Vec<Told>,
+    /// Hosts that anything was sent to in the capture.
+    pub receivers: HashSet<Address>,
     /// TCP packets of connections whose beginning is not in the capture: how many, and the first.
     pub strangers: (u64, Option<PacketId>),
     /// Segments with encrypted data of TLS.
@@ -360,7 +362,7 @@ impl Follower<'_> {
                 .notes
                 .push(format!("{left_out} requests over UDP beyond a limit were not followed"));
         }
-        let judged = verdict::all(&verdict::Input {
+        let (judged, receivers) = verdict::all(&verdict::Input {
             index,
             evidence: self.evidence,
             attempts: &self.attempts,
@@ -369,6 +371,7 @@ impl Follower<'_> {
             leases: &self.datagrams.leases.all,
             told: &told,
         });
+        self.attempts.receivers = receivers;
         self.attempts.all = judged;
         self.attempts.all.sort_by_key(|own| (own.first.packet, own.asks));
         self.attempts.leases = self.datagrams.leases.all;

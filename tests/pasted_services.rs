@@ -174,3 +174,81 @@ fn what_tcpdump_prints_of_http_is_read_with_and_without_lines() {
     assert_eq!(all.iter().map(|own| own.outcome).collect::<Vec<_>>(), [Outcome::Answered]);
     assert_eq!(subject::of(&index, all.first().unwrap()).name.as_deref(), Some("www.example.com"));
 }
+
+#[test]
+fn segments_that_a_firewall_passed_on_and_nobody_answered_are_one_connection_without_a_reply() {
+    let mut text = String::from("interfaces=[any]\nfilters=[host 203.0.113.80]\n");
+    for (second, way) in [1, 2, 4, 8]
+        .iter()
+        .flat_map(|second| [(second, "internal in 192.0.2.10"), (second, "wan1 out 198.51.100.2")])
+    {
+        let late = if way.contains("out") { 517 } else { 456 };
+        text += &format!(
+            "2024-05-14 08:12:0{second}.123{late} {way}.51514 -> 203.0.113.80.443: syn 3514782021 \n"
+        );
+    }
+    let (_, all) = attempts(&text);
+    let told: Vec<_> = all.iter().map(|own| (own.client.0.to_string(), own.tries, own.outcome)).collect();
+    assert_eq!(told, [("192.0.2.10".to_owned(), 4, Outcome::NoReply)]);
+    let once: String = text.lines().take(3).map(|line| format!("{line}\n")).collect();
+    assert_eq!(outcomes(&once), [(Kind::Tls, Outcome::OneDirection)]);
+}
+
+/// Messages of DHCP as `-v` prints them: who sends, at which second, and which type.
+fn dhcp(messages: &[(bool, u8, &str)]) -> String {
+    let one = |(asks, second, kind): &(bool, u8, &str)| {
+        let head = format!(
+            "10:00:{second:02}.000001 IP (tos 0x0, ttl 64, id 0, offset 0, flags [none], proto UDP (17), length 328)"
+        );
+        let ends = if *asks {
+            "0.0.0.0.68 > 255.255.255.255.67: [udp sum ok] BOOTP/DHCP, Request from 02:00:5e:00:53:21"
+        } else {
+            "192.0.2.1.67 > 192.0.2.139.68: [udp sum ok] BOOTP/DHCP, Reply"
+        };
+        let server = if *asks { "" } else { "\t    Server-ID (54), length 4: 192.0.2.1\n" };
+        format!(
+            "{head}\n    {ends}, length 300, xid 0xf5ffe412, Flags [none] (0x0000)\n\t  Client-Ethernet-Address 02:00:5e:00:53:21\n\t  Vendor-rfc1048 Extensions\n\t    DHCP-Message (53), length 1: {kind}\n{server}"
+        )
+    };
+    messages.iter().map(one).collect()
+}
+
+#[test]
+fn a_lease_is_followed_in_printed_messages() {
+    let asked = dhcp(&[(true, 1, "Discover"), (true, 3, "Discover"), (true, 5, "Discover")]);
+    let (_, all) = attempts(&asked);
+    let told: Vec<_> = all.iter().map(|own| (own.client.0.to_string(), own.tries, own.outcome)).collect();
+    assert_eq!(told, [("02:00:5e:00:53:21".to_owned(), 3, Outcome::NoOffer)]);
+    let given = [(true, 1, "Discover"), (false, 1, "Offer"), (true, 2, "Request"), (false, 2, "ACK")];
+    assert_eq!(outcomes(&dhcp(&given)), [(Kind::Dhcp, Outcome::Answered)]);
+    let refused = [(true, 2, "Request"), (false, 2, "NACK")];
+    assert_eq!(outcomes(&dhcp(&refused)), [(Kind::Dhcp, Outcome::Nak)]);
+}
+
+#[test]
+fn without_types_requests_repeated_without_any_reply_are_asked_again() {
+    let request = |second: u8| {
+        format!(
+            "10:00:0{second}.000001 IP 0.0.0.0.68 > 255.255.255.255.67: BOOTP/DHCP, Request from 02:00:5e:00:53:21, length 300\n"
+        )
+    };
+    let reply = "10:00:01.100001 IP 192.0.2.1.67 > 192.0.2.139.68: BOOTP/DHCP, Reply, length 300\n";
+    assert_eq!(outcomes(&(request(1) + &request(3))), [(Kind::Dhcp, Outcome::NoOffer)]);
+    let served = request(1) + reply + &request(2) + &reply.replace(":01.", ":02.");
+    assert_eq!(outcomes(&served), [(Kind::Dhcp, Outcome::Undetermined)]);
+}
+
+#[test]
+fn a_lease_is_followed_in_rows_of_a_list() {
+    let row = |number: u8, ends: &str, kind: &str| {
+        format!("{number} {number}.000000 {ends} DHCP 342 DHCP {kind} - Transaction ID 0xf5ffe412\n")
+    };
+    let (asks, gives) = ("0.0.0.0 → 255.255.255.255", "192.0.2.1 → 192.0.2.139");
+    let silent = row(1, asks, "Discover") + &row(3, asks, "Discover");
+    assert_eq!(outcomes(&silent), [(Kind::Dhcp, Outcome::NoOffer)]);
+    let given = row(1, asks, "Discover")
+        + &row(2, gives, "Offer   ")
+        + &row(3, asks, "Request ")
+        + &row(4, gives, "ACK     ");
+    assert_eq!(outcomes(&given), [(Kind::Dhcp, Outcome::Answered)]);
+}
