@@ -252,3 +252,63 @@ fn a_lease_is_followed_in_rows_of_a_list() {
         + &row(4, gives, "ACK     ");
     assert_eq!(outcomes(&given), [(Kind::Dhcp, Outcome::Answered)]);
 }
+
+#[test]
+fn packets_that_a_routers_firewall_logged_have_hosts_ports_and_flags() {
+    let log = "Nov 30 10:01:12 192.0.2.1 firewall,info new-out forward: in:bridge out:ether1, connection-state:new src-mac 02:00:5e:00:53:21, proto TCP (SYN), 192.0.2.10:51514->203.0.113.80:443, len 60\n\
+               Nov 30 10:01:13 192.0.2.1 dhcp,info dhcp1 assigned 192.0.2.12 to 02:00:5E:00:53:44\n\
+               Nov 30 10:01:19 192.0.2.1 firewall,info new-out forward: in:bridge out:ether1, proto ICMP (type 8, code 0), 192.0.2.10->203.0.113.5, len 84\n\
+               Nov 30 10:01:20 192.0.2.1 firewall,info new-out forward: in:bridge out:ether1, proto TCP (SYN,ACK), 203.0.113.80:443->192.0.2.10:51514, len 60\n";
+    let index = index(log);
+    assert_eq!(index.len(), 3);
+    let packet = |at| index.packet(portmortem::index::PacketId(at)).unwrap();
+    let flags = |at| match packet(at).decode().transport {
+        portmortem::decode::Transport::Tcp { flags, source_port, .. } => (flags, source_port),
+        _ => (0, 0),
+    };
+    assert_eq!((flags(0), flags(2)), ((2, 51514), (18, 443)));
+    assert_eq!(packet(1).decode().icmp(), Some((8, 0)));
+    assert_eq!(packet(2).time_ns() - packet(0).time_ns(), 8_000_000_000);
+}
+
+#[test]
+fn whatever_follows_two_addresses_with_ports_is_a_packet() {
+    let line = "00:00:02.600019 rule 4/0(match): block in on em1: 203.0.113.200.53211 > 198.51.100.2.161:  GetNextRequest(28)  .1.3.6.1.2.1\n";
+    let index = index(line);
+    let packet = index.packet(portmortem::index::PacketId(0)).unwrap();
+    assert_eq!((packet.source_port(), packet.destination_port(), packet.transport()), (53211, 161, 17));
+}
+
+#[test]
+fn a_cut_error_has_no_code_and_a_prompt_goes_on_with_no_packet() {
+    let text = "03:25:34.712898 IP 192.0.2.10.43000 > 198.51.100.80.9200: Flags [S], seq 7303320\n\
+                03:25:34.712933 IP 192.0.2.1 > 192.0.2.10: ICMP host 198.51.100.80 unreachable -\n\
+                root@jump:~# \n";
+    let index = index(text);
+    let packet = index.packet(portmortem::index::PacketId(1)).unwrap();
+    assert_eq!(packet.decode().icmp(), Some((3, portmortem::decode::transcript::CODE_NOT_PRINTED)));
+    assert!(!String::from_utf8_lossy(packet.bytes()).contains("jump"));
+}
+
+#[test]
+fn syns_alike_are_tries_of_one_connection_also_behind_a_refusal() {
+    let one = |second: u8| {
+        format!(
+            "10:23:4{second}.100000 192.0.2.10.51514 > 198.51.100.80.1433: S 1234567:1234567(0) win 64240\n\
+             10:23:4{second}.100500 198.51.100.80.1433 > 192.0.2.10.51514: R 0:0(0) ack 1234568 win 0\n"
+        )
+    };
+    let (_, all) = attempts(&(one(1) + &one(2) + &one(3)));
+    let told: Vec<_> = all.iter().map(|own| (own.tries, own.outcome)).collect();
+    assert_eq!(told, [(3, Outcome::RefusedByReset)]);
+}
+
+#[test]
+fn what_tcpdump_says_of_its_capture_behind_a_shippers_time_is_no_packet() {
+    let text = "{\"log\":\"tcpdump: listening on eth0, link-type EN10MB (Ethernet), snapshot length 262144 bytes\\n\",\"stream\":\"stderr\",\"time\":\"2024-11-30T03:25:44.561000000Z\"}\n\
+                {\"log\":\"03:25:44.561320 IP 192.0.2.10.32960 > 198.51.100.123.123: NTPv4, Client, length 48\\n\",\"stream\":\"stdout\",\"time\":\"2024-11-30T03:25:44.561001000Z\"}\n\
+                {\"log\":\"03:25:44.561583 IP 198.51.100.123.123 > 192.0.2.10.32960: NTPv4, Server, length 48\\n\",\"stream\":\"stdout\",\"time\":\"2024-11-30T03:25:44.561011000Z\"}\n";
+    let index = index(text);
+    assert_eq!(index.len(), 2);
+    assert!(index.sources.iter().all(|source| source.metadata.damage.is_empty()));
+}

@@ -299,7 +299,10 @@ fn segment(line: &mut Line<'_>, info: Word<'_>, ports: Option<(u16, u16)>) {
             .skip(1)
             .step_by(2)
             .any(|list| list.split(", ").any(|flag| flag == name));
-        flags |= if named { bit } else { 0 };
+        // `(SYN,ACK), 192.0.2.10:443->…`, as a router's firewall logs it.
+        let logged =
+            info.text.strip_prefix('(').and_then(|told| told.split_once(')')).map_or("", |(list, _)| list);
+        flags |= if named || logged.split(',').any(|flag| flag == name) { bit } else { 0 };
     }
     let number = |name: &str| {
         let at = info.text.find(name)? + name.len();
@@ -358,6 +361,12 @@ fn icmp(line: &mut Line<'_>, info: Word<'_>) {
         }
         None => messages.iter().find(|(words, ..)| begins(words)).map(|(_, kind, code)| (*kind, *code)),
     };
+    // `(type 8, code 0), 192.0.2.10->203.0.113.5`, as a router's firewall logs it.
+    let numbers = || {
+        let (kind, rest) = info.text.strip_prefix("(type ")?.split_once(", code ")?;
+        Some((kind.parse().ok()?, rest.split(')').next()?.parse().ok()?))
+    };
+    let found = found.or_else(numbers);
     let Some((kind, code)) = found else {
         line.transport = Transport::Other(if v6 { 58 } else { 1 });
         return;
