@@ -10,6 +10,7 @@ pub mod http;
 pub mod kind;
 pub mod lease;
 pub mod outcome;
+pub mod printed;
 pub mod stream;
 pub mod subject;
 pub mod tls;
@@ -17,7 +18,7 @@ mod verdict;
 
 use std::net::IpAddr;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use crate::connections::{Connection, Connections, End, Scope, Seen};
 use crate::correlate::{Evidence, LinkKind};
@@ -143,6 +144,8 @@ pub struct Attempts {
     pub leases: Vec<lease::Lease>,
     /// ICMP errors about something else than DNS.
     pub told: Vec<Told>,
+    /// Hosts that anything was sent to in the capture.
+    pub receivers: HashSet<Address>,
     /// TCP packets of connections whose beginning is not in the capture: how many, and the first.
     pub strangers: (u64, Option<PacketId>),
     /// Segments with encrypted data of TLS.
@@ -160,6 +163,8 @@ struct Follower<'e> {
     begun: HashMap<PacketId, u32>,
     /// The connection between two ends at the moment: ports are used again.
     table: HashMap<(End, End), u32>,
+    /// The connections between two hosts that began in text, whose further rows may name no ports.
+    hosts: HashMap<(Address, Address), Vec<u32>>,
     requests: Vec<Request>,
     /// The newest request of each connection.
     newest: HashMap<u32, u32>,
@@ -179,6 +184,7 @@ impl Attempts {
             evidence,
             begun,
             table: HashMap::new(),
+            hosts: HashMap::new(),
             requests: Vec::new(),
             newest: HashMap::new(),
             datagrams: datagrams::Datagrams::default(),
@@ -236,18 +242,31 @@ impl Follower<'_> {
         {
             self.table.remove(&(own.server, own.client));
             self.table.insert((own.client, own.server), *at);
+            if packet.is_text() {
+                self.hosts.entry((own.client.0, own.server.0)).or_default().push(*at);
+            }
         }
         let own = self.table.get(&(from, to)).map(|at| (*at, true));
         let known = own.or_else(|| self.table.get(&(to, from)).map(|at| (*at, false)));
         let decoded = packet.decode();
         let payload = decoded.payload();
+        let printed = printed::of(packet);
+        let known = match printed {
+            Some(printed) if (from.1, to.1) == (0, 0) => self.between((from.0, to.0), packet.id, &printed),
+            _ => known,
+        };
         if matches!(payload, [23, 3, 0..=4, ..]) {
             self.attempts.encrypted.0 += 1;
             self.attempts.encrypted.1 = self.attempts.encrypted.1.or(Some(packet.id));
         }
         let Some((at, by_client)) = known else { return };
-        let Transport::Tcp { sequence, acknowledgment, flags, window, .. } = decoded.transport else {
-            return;
+        let (sequence, acknowledgment, flags, window) = match decoded.transport {
+            Transport::Tcp { sequence, acknowledgment, flags, window, .. } => {
+                (sequence, acknowledgment, flags, window)
+            }
+            // A row of what is carried.
+            _ if printed.is_some() => (0, 0, 0, u16::MAX),
+            _ => return,
         };
         let Some(talk) = self.attempts.talks.get_mut(at as usize) else { return };
         let headers = decoded.payload_start.saturating_sub(decoded.network_start);
@@ -260,9 +279,14 @@ impl Follower<'_> {
             flags,
             window,
             // Segmentation offload states no length.
-            length: if decoded.ip_length == 0 { payload.len() as u32 } else { stated },
+            length: match printed {
+                Some(printed) => printed.length,
+                None if decoded.ip_length == 0 => payload.len() as u32,
+                None => stated,
+            },
             payload,
             ttl: packet.ttl(),
+            printed,
         };
         match talk.take(&segment, by_client, &mut self.attempts.handshakes) {
             Begins::Request if self.requests.len() < REQUESTS_MAX => {
@@ -278,6 +302,36 @@ impl Follower<'_> {
             Begins::Response(status) => self.respond(at, seen, status),
             _ => {}
         }
+    }
+
+    /// The connection that a row without ports belongs to, where only one between its hosts goes on; whether the client sent it.
+    /// Of several none can be judged by what it lacks.
+    fn between(
+        &mut self,
+        (from, to): (Address, Address),
+        packet: PacketId,
+        printed: &printed::Printed<'_>,
+    ) -> Option<(u32, bool)> {
+        if !printed.has_data {
+            return None;
+        }
+        let connections = &self.attempts.connections;
+        let open = |ends: (Address, Address)| {
+            let all = self.hosts.get(&ends).map(Vec::as_slice).unwrap_or_default();
+            let newest = all.iter().rev().take(OPEN_MAX);
+            newest.filter(|at| connections.get(**at as usize).is_some_and(|own| own.last.packet > packet))
+        };
+        let found: Vec<(u32, bool)> =
+            open((from, to)).map(|at| (*at, true)).chain(open((to, from)).map(|at| (*at, false))).collect();
+        if let [one] = found.as_slice() {
+            return Some(*one);
+        }
+        for (at, _) in found {
+            if let Some(talk) = self.attempts.talks.get_mut(at as usize) {
+                talk.is_partial = true;
+            }
+        }
+        None
     }
 
     /// The nth final response answers the nth request (RFC 9112 §9.3.2).
@@ -308,7 +362,7 @@ impl Follower<'_> {
                 .notes
                 .push(format!("{left_out} requests over UDP beyond a limit were not followed"));
         }
-        let judged = verdict::all(&verdict::Input {
+        let (judged, receivers) = verdict::all(&verdict::Input {
             index,
             evidence: self.evidence,
             attempts: &self.attempts,
@@ -317,6 +371,7 @@ impl Follower<'_> {
             leases: &self.datagrams.leases.all,
             told: &told,
         });
+        self.attempts.receivers = receivers;
         self.attempts.all = judged;
         self.attempts.all.sort_by_key(|own| (own.first.packet, own.asks));
         self.attempts.leases = self.datagrams.leases.all;
@@ -325,6 +380,8 @@ impl Follower<'_> {
     }
 }
 
+/// Connections between two hosts that are looked at for a row without ports, the newest first.
+const OPEN_MAX: usize = 64;
 /// Requests of one connection that may wait for their responses at a time, and those of others between them.
 const PIPELINED_MAX: usize = 256;
 

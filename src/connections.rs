@@ -14,6 +14,7 @@ use rayon::prelude::*;
 
 pub use connection::{Connection, End, Ends, Known, Seen, Sent};
 use row::Row;
+pub(crate) use row::printed_length;
 
 use crate::index::{Index, Packet, PacketId};
 

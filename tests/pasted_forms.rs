@@ -388,3 +388,27 @@ fn rows_without_ports_belong_to_no_connection() {
     let coverage = findings::look(&findings::Input { index: &index, evidence: &evidence }, &[]).1;
     assert!(!coverage.sentences().join(" ").contains("connection"), "{:?}", coverage.sentences());
 }
+
+#[test]
+fn names_that_fail_beside_others_of_their_zone_are_failures_of_their_own() {
+    let asked = |second: u8, id: u16, name: &str, code: &str| {
+        format!(
+            "10:00:0{second}.000001 IP 192.0.2.10.4{id} > 198.51.100.53.53: {id}+ A? {name}.example.com. (35)\n\
+             10:00:0{second}.000301 IP 198.51.100.53.53 > 192.0.2.10.4{id}: {id} {code} (35)\n"
+        )
+    };
+    let good = "1/0/0 A 203.0.113.80";
+    let one = asked(1, 1001, "ok", good)
+        + &asked(2, 1002, "api", "ServFail 0/0/0")
+        + &asked(3, 1003, "api", "ServFail 0/0/0");
+    let (_, evidence, _) = judge(&one);
+    let impact = evidence.impact(0).unwrap();
+    assert_eq!(impact.split, portmortem::correlate::splits::Split::Name);
+    assert!(impact.windows.iter().all(|window| window.last_good.is_none() && window.first_good.is_none()));
+    let codes = asked(1, 1001, "a", "Refused 0/0/0")
+        + &asked(2, 1002, "b", "NotImp 0/0/0")
+        + &asked(3, 1003, "c", "FormErr 0/0/0");
+    let (_, evidence, _) = judge(&codes);
+    let counts: Vec<_> = (0..3).map(|at| evidence.impact(at).unwrap().asked_and_failed()).collect();
+    assert_eq!(counts, [(1, 1), (1, 1), (1, 1)]);
+}

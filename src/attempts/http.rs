@@ -47,10 +47,16 @@ pub fn target(payload: &[u8]) -> Option<&[u8]> {
 pub fn asked(payload: &[u8]) -> Option<Asked> {
     let head = payload.get(..HEAD_MAX_BYTES.min(payload.len()))?;
     // A line without its end was cut, and says less than was sent.
-    let mut lines = head
-        .split_inclusive(|byte| *byte == b'\n')
-        .filter(|line| line.ends_with(b"\n"))
-        .map(<[u8]>::trim_ascii_end);
+    let lines = head.split_inclusive(|byte| *byte == b'\n').filter(|line| line.ends_with(b"\n"));
+    asked_in(payload, lines.map(<[u8]>::trim_ascii_end))
+}
+
+/// The same of lines that were printed, each as far as its program shows it.
+pub fn asked_printed(text: &[u8]) -> Option<Asked> {
+    asked_in(text, text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii))
+}
+
+fn asked_in<'p>(payload: &[u8], mut lines: impl Iterator<Item = &'p [u8]>) -> Option<Asked> {
     let target = lines.next().filter(|_| is_request(payload))?.split(|byte| *byte == b' ').nth(1)?;
     let path = target.split(|byte| *byte == b'?').next().unwrap_or_default();
     let host = lines

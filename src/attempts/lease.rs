@@ -1,5 +1,7 @@
 //! DHCP: which client asked for an address, who offered one, and how it ended (services §1.7; RFC 2131, RFC 8415).
 
+use std::net::Ipv4Addr;
+
 use hashbrown::HashMap;
 
 use crate::connections::{End, Seen};
@@ -78,6 +80,110 @@ pub struct Lease {
     pub exhausted: Option<Seen>,
 }
 
+/// A message of DHCP for IPv4, as far as it is followed.
+struct Message {
+    /// The client's number for its wish.
+    id: u64,
+    /// Its hardware address.
+    client: Address,
+    /// The type (RFC 2132 §9.6).
+    kind: u8,
+    server: Option<Address>,
+    address: Address,
+    router: Option<Address>,
+    name_servers: Vec<Address>,
+}
+
+/// Types by the names that tcpdump and Wireshark print.
+const KINDS: [(&str, u8); 9] = [
+    ("Discover", 1),
+    ("Offer", 2),
+    ("Request", 3),
+    ("Decline", 4),
+    ("ACK", 5),
+    ("NACK", 6),
+    ("NAK", 6),
+    ("Release", 7),
+    ("Inform", 8),
+];
+
+impl Message {
+    fn read(payload: &[u8]) -> Option<Self> {
+        let id = payload.get(4..8)?;
+        let hardware = payload.get(28..34).and_then(|six| six.first_chunk::<6>())?;
+        let (kind, _) = dhcp::message_type(payload)?;
+        let of = |code: u8| dhcp::options(payload).find(|(own, _)| *own == code).map(|(_, range)| range);
+        Some(Self {
+            id: id.iter().fold(0u64, |all, byte| all << 8 | u64::from(*byte)),
+            client: Address::Ether(*hardware),
+            kind,
+            server: of(54).and_then(|range| dhcp::four(payload, range.start)),
+            address: dhcp::four(payload, 16).unwrap_or_default(),
+            router: of(3).and_then(|range| dhcp::four(payload, range.start)),
+            name_servers: dhcp::name_servers(payload),
+        })
+    }
+
+    /// What a line says of it. Without `-v` it tells neither type nor number: a client without an address asks for one, a client
+    /// that has one asks to keep it, and what is sent to a client offers one.
+    fn printed(packet: &Packet<'_>) -> Option<Self> {
+        let line = packet.printed()?;
+        let text = line.body();
+        let behind = |name: &str| Some(text.split_once(name)?.1.trim_start_matches([':', ' ']));
+        let word = |text: &str| text.split([' ', ',', '\n']).next().map(str::trim).map(str::to_owned);
+        let is_list = !line.column.is_empty();
+        let option = |name: &str| {
+            let told = text.lines().map(str::trim).filter(|told| told.starts_with(name));
+            told.filter_map(|told| told.split_once(": ")).map(|(_, value)| value).next()
+        };
+        let number = behind(if is_list { "Transaction ID" } else { "xid" }).and_then(word);
+        let id = number.and_then(|id| u64::from_str_radix(id.trim_start_matches("0x"), 16).ok());
+        let hardware = behind("Request from ").or_else(|| behind("Client-Ethernet-Address")).and_then(word);
+        let hardware = hardware.and_then(|text| hardware_address(&text));
+        let named = if is_list { behind("DHCP ") } else { option("DHCP-Message") }.and_then(word);
+        let kind = named.and_then(|named| KINDS.iter().find(|(name, _)| *name == named));
+        let to_client = packet.destination_port() == CLIENT_PORT;
+        let kind = match (kind, super::is_host(packet.source_address())) {
+            (Some((_, kind)), _) => *kind,
+            (None, _) if to_client => 2,
+            (None, has_address) => {
+                if has_address {
+                    3
+                } else {
+                    1
+                }
+            }
+        };
+        let address = |text: &str| text.trim().parse().ok().map(Address::V4);
+        let all = |value: &str| value.split(',').filter_map(address).collect::<Vec<_>>();
+        Some(Self {
+            id: id.unwrap_or(0),
+            client: hardware.unwrap_or(if is_list {
+                Address::V4(Ipv4Addr::UNSPECIFIED)
+            } else {
+                Address::None
+            }),
+            kind,
+            server: option("Server-ID").and_then(address),
+            address: behind("Your-IP").and_then(word).and_then(|text| address(&text)).unwrap_or_default(),
+            router: option("Default-Gateway").and_then(|value| all(value).into_iter().next()),
+            name_servers: option("Domain-Name-Server").map(all).unwrap_or_default(),
+        })
+    }
+}
+
+fn hardware_address(text: &str) -> Option<Address> {
+    let mut six = [0; 6];
+    let mut pairs = text.split([':', '-']);
+    for byte in &mut six {
+        *byte = u8::from_str_radix(pairs.next()?, 16).ok()?;
+    }
+    Some(Address::Ether(six))
+}
+
+/// The port of clients (RFC 2131 §4.1).
+const CLIENT_PORT: u16 = 68;
+
 /// The leases while packets are read.
 #[derive(Default)]
 pub struct Leases {
@@ -91,23 +197,17 @@ pub struct Leases {
 impl Leases {
     /// Takes a message of DHCP for IPv4 (RFC 2131 §2).
     pub fn note(&mut self, packet: &Packet<'_>, payload: &[u8]) {
-        let (Some(id), Some(hardware)) =
-            (payload.get(4..8), payload.get(28..34).and_then(|six| six.first_chunk::<6>()))
-        else {
-            return;
-        };
-        let id = id.iter().fold(0u64, |all, byte| all << 8 | u64::from(*byte));
-        let Some((kind, _)) = dhcp::message_type(payload) else { return };
+        let message = if packet.is_text() { Message::printed(packet) } else { Message::read(payload) };
+        let Some(message) = message else { return };
         let seen = Seen { packet: packet.id, time_ns: packet.time_ns() };
-        let asks = matches!(kind, 1 | 3 | 4);
+        let key = (message.id, message.client);
+        let asks = matches!(message.kind, 1 | 3 | 4);
         if asks {
-            self.renew((id, Address::Ether(*hardware)), seen);
+            self.renew(key, seen);
         }
-        let Some(lease) = self.of((id, Address::Ether(*hardware)), false, asks) else { return };
-        let of = |code: u8| dhcp::options(payload).find(|(own, _)| *own == code).map(|(_, range)| range);
-        let server = of(54).and_then(|range| dhcp::four(payload, range.start));
-        let server = server.unwrap_or_else(|| packet.source_address());
-        match kind {
+        let Some(lease) = self.of(key, false, asks) else { return };
+        let server = message.server.unwrap_or_else(|| packet.source_address());
+        match message.kind {
             1 => lease.discover.note(seen),
             3 => {
                 lease.request.note(seen);
@@ -119,18 +219,13 @@ impl Leases {
             4 => lease.decline = lease.decline.or(Some(seen)),
             6 => lease.nak = lease.nak.or(Some((seen, server))),
             2 | 5 => {
-                if kind == 5 {
+                let is_final = message.kind == 5;
+                if is_final {
                     lease.ack = lease.ack.or(Some(seen));
                 }
                 if lease.offers.len() < OFFERS_MAX {
-                    lease.offers.push(Offer {
-                        server,
-                        seen,
-                        address: dhcp::four(payload, 16).unwrap_or_default(),
-                        router: of(3).and_then(|range| dhcp::four(payload, range.start)),
-                        name_servers: dhcp::name_servers(payload),
-                        is_final: kind == 5,
-                    });
+                    let Message { address, router, name_servers, .. } = message;
+                    lease.offers.push(Offer { server, seen, address, router, name_servers, is_final });
                 }
             }
             _ => {}
@@ -173,6 +268,8 @@ impl Leases {
     fn of(&mut self, key: (u64, Address), v6: bool, asks: bool) -> Option<&mut Lease> {
         let at = match self.table.get(&key) {
             Some(at) => *at,
+            // A reply whose client is not printed goes to who asked last.
+            None if !asks && key == (0, Address::None) => (self.all.len() as u32).checked_sub(1)?,
             None if !asks => return None,
             None if self.all.len() >= LEASES_MAX => {
                 self.left_out += 1;

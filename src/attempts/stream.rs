@@ -1,6 +1,7 @@
 //! What one TCP connection carried: each direction's data, repeats, holes and stalls, and what is said in clear.
 
 use super::http;
+use super::printed::{Printed, Said};
 use super::tls::Handshake;
 use crate::connections::Seen;
 use crate::time::Nanos;
@@ -11,6 +12,8 @@ const RST: u8 = 4;
 const ACK: u8 = 16;
 /// Data of a keep-alive at most (RFC 9293 §3.8.4).
 const KEEP_ALIVE_BYTES: u32 = 1;
+/// Printed numbers further from each other than windows are count from different beginnings.
+const NEAR_BYTES: u32 = 1 << 24;
 /// A hole that is filled sooner was reordering (services §1.4 `reorder_s`).
 const REORDER_NS: Nanos = 3_000_000;
 /// Segments from this size on are the large ones (services §1.4 `big`).
@@ -35,6 +38,8 @@ pub struct Segment<'p> {
     pub payload: &'p [u8],
     /// Its TTL or hop limit.
     pub ttl: u8,
+    /// What is printed of it, where it is text.
+    pub printed: Option<Printed<'p>>,
 }
 
 /// Data that were sent and not acknowledged for a time.
@@ -154,6 +159,8 @@ pub struct Talk {
     pub reset_ttl: u8,
     /// The client's last segment with new data.
     pub last_request: Option<Seen>,
+    /// Rows of a list may belong to it that name no ports: what is not seen of it tells nothing.
+    pub is_partial: bool,
 }
 
 /// What a segment begins.
@@ -186,13 +193,52 @@ impl Talk {
         } else {
             (&mut self.answer, &mut self.request)
         };
-        let fresh = way.send(segment, before);
+        let fresh = match &segment.printed {
+            Some(printed) => way.print(segment, printed, before),
+            None => way.send(segment, before),
+        };
         other.heard(segment);
         way.touched_ns = Some(segment.seen.time_ns);
+        if let Some(printed) = segment.printed.filter(|printed| printed.has_data && fresh != Fresh::Again) {
+            return self.hear(segment, &printed, by_client, handshakes);
+        }
         if segment.payload.is_empty() || fresh == Fresh::Again {
             return Begins::Nothing;
         }
         self.read(segment, by_client, fresh == Fresh::Next, handshakes)
+    }
+
+    /// Takes what is printed of a segment's data.
+    fn hear(
+        &mut self,
+        segment: &Segment<'_>,
+        printed: &Printed<'_>,
+        by_client: bool,
+        handshakes: &mut Vec<Handshake>,
+    ) -> Begins {
+        match printed.said {
+            // What was not printed may be anything.
+            Said::Nothing if by_client => self.last_request = Some(segment.seen),
+            Said::Nothing => {}
+            Said::Text(_) if !by_client && self.spoken.is_none() && self.request.first.is_some() => {}
+            Said::Text(payload) => {
+                return self.read(&Segment { payload, ..*segment }, by_client, true, handshakes);
+            }
+            Said::Tls(words, is_13) => {
+                self.spoken = self.spoken.or(Some(Spoken::Tls));
+                if by_client {
+                    self.last_request = Some(segment.seen);
+                    if self.handshake.is_none() && words.contains("Client Hello") {
+                        self.handshake = Some(handshakes.len() as u32);
+                        handshakes.push(Handshake::default());
+                    }
+                }
+                if let Some(own) = self.handshake.and_then(|at| handshakes.get_mut(at as usize)) {
+                    own.print(words, is_13, by_client, segment.seen);
+                }
+            }
+        }
+        Begins::Nothing
     }
 
     fn read(
@@ -269,6 +315,31 @@ impl Way {
     /// Since when sent data have been without acknowledgement.
     pub fn outstanding(&self) -> Option<Seen> {
         self.outstanding
+    }
+
+    /// Takes a printed segment: empty ones print no place, rows of what is carried none either, and numbers are counted from
+    /// the beginning of the connection or from that of TCP's own.
+    fn print(&mut self, segment: &Segment<'_>, printed: &Printed<'_>, before: Option<Nanos>) -> Fresh {
+        let is_data = printed.has_data && segment.flags & (SYN | RST) == 0;
+        if is_data && printed.is_placed {
+            self.next = self.next.filter(|next| is_near(segment.sequence, *next));
+            return self.send(segment, before);
+        }
+        if self.ttl == 0 && segment.flags & RST == 0 {
+            self.ttl = segment.ttl;
+        }
+        if !is_data {
+            return Fresh::Next;
+        }
+        self.sent += 1;
+        self.first = self.first.or(Some(segment.seen));
+        if printed.is_repeat {
+            self.repeats += 1;
+            self.repeated = self.repeated.or(Some(segment.seen));
+            return Fresh::Again;
+        }
+        (self.last, self.next) = (Some(segment.seen), None);
+        Fresh::Next
     }
 
     fn send(&mut self, segment: &Segment<'_>, before: Option<Nanos>) -> Fresh {
@@ -367,6 +438,9 @@ impl Way {
         if flags & (RST | SYN) != 0 || flags & ACK == 0 {
             return;
         }
+        if segment.printed.is_some() {
+            self.acknowledged = self.acknowledged.filter(|known| is_near(acknowledgment, *known));
+        }
         if self.acknowledged.is_none_or(|known| ahead(acknowledgment, known) > 0) {
             (self.acknowledged, self.run) = (Some(acknowledgment), 0);
             let all = self.next.is_none_or(|next| ahead(acknowledgment, next) >= 0);
@@ -415,6 +489,11 @@ impl WindowStall {
     }
 }
 
+/// Whether two printed numbers count from the same beginning.
+fn is_near(sequence: u32, base: u32) -> bool {
+    ahead(sequence, base).unsigned_abs() <= NEAR_BYTES
+}
+
 /// How far one sequence number is ahead of another, modulo 2³² (RFC 9293 §3.4).
 fn ahead(sequence: u32, base: u32) -> i32 {
     sequence.wrapping_sub(base) as i32
@@ -427,7 +506,17 @@ mod tests {
 
     fn segment(packet: u32, at_ms: i64, sequence: u32, length: u32) -> Segment<'static> {
         let seen = Seen { packet: PacketId(packet), time_ns: at_ms * 1_000_000 };
-        Segment { seen, sequence, acknowledgment: 0, flags: ACK, window: 100, length, payload: b"", ttl: 64 }
+        Segment {
+            seen,
+            sequence,
+            acknowledgment: 0,
+            flags: ACK,
+            window: 100,
+            length,
+            payload: b"",
+            ttl: 64,
+            printed: None,
+        }
     }
 
     #[test]

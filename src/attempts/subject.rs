@@ -1,6 +1,6 @@
 //! What an attempt asks for, in clear: the name of a TLS hello, host and path of a request, the method of SIP.
 
-use super::{Attempt, Kind, http, tls};
+use super::{Attempt, Kind, printed, tls};
 use crate::index::Index;
 
 /// What is asked for, as captured; not escaped.
@@ -17,15 +17,17 @@ pub struct Subject {
 /// Reads what an attempt asks for.
 pub fn of(index: &Index, attempt: &Attempt) -> Subject {
     let Some(packet) = index.packet(attempt.asks) else { return Subject::default() };
-    let decoded = packet.decode();
-    let payload = decoded.payload();
+    let payload = printed::payload(&packet);
     match attempt.kind {
+        Kind::Tls if packet.is_text() => {
+            Subject { name: printed::server_name(&packet), ..Subject::default() }
+        }
         Kind::Tls => tls::asked(payload).map_or_else(Subject::default, |asked| Subject {
             name: asked.name,
             path: None,
             version: Some(asked.version),
         }),
-        Kind::Http => http::asked(payload).map_or_else(Subject::default, |asked| Subject {
+        Kind::Http => printed::request(&packet).map_or_else(Subject::default, |asked| Subject {
             name: asked.host,
             path: Some(asked.path),
             version: None,

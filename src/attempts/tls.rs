@@ -1,5 +1,6 @@
 //! What a TLS handshake shows in clear: the first flights, alerts, and who left when (RFC 8446, RFC 5246).
 
+use super::printed;
 use crate::connections::Seen;
 
 /// Content types of records (RFC 8446 §5.1).
@@ -120,6 +121,29 @@ impl Handshake {
         records.left = if is_cut { None } else { Some(at.saturating_sub(length.max(payload.len()))) };
         self.is_cut |= is_cut;
         self.is_served = is_served;
+    }
+
+    /// Reads the names of records and messages that a row of a list prints.
+    pub fn print(&mut self, words: &str, is_13: bool, by_client: bool, seen: Seen) {
+        if by_client && words.contains("Client Hello") {
+            self.hello = self.hello.or(Some(seen));
+        }
+        if !by_client && words.contains("Server Hello") && self.answer.is_none() {
+            (self.answer, self.is_13) = (Some(seen), is_13);
+        }
+        if let Some((number, is_fatal)) = printed::alert(words)
+            && number != 0
+            && number != 90
+            && (is_fatal || self.is_13)
+        {
+            self.alert = self.alert.or(Some((number, by_client, seen)));
+        }
+        let client_spoke = self.client.data > 0;
+        let records = if by_client { &mut self.client } else { &mut self.server };
+        let data = words.matches("Application Data").count() as u32;
+        records.data += data;
+        records.sealed_alert = words.contains("Encrypted Alert").then_some(seen);
+        self.is_served |= data > 0 && !by_client && (!self.is_13 || client_spoke);
     }
 }
 

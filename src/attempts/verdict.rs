@@ -61,8 +61,8 @@ pub(super) struct Input<'a> {
     pub told: &'a [Told],
 }
 
-/// All attempts, not in order.
-pub(super) fn all(input: &Input<'_>) -> Vec<Attempt> {
+/// All attempts, not in order, and the hosts that anything was sent to.
+pub(super) fn all(input: &Input<'_>) -> (Vec<Attempt>, HashSet<Address>) {
     let judge = Judge::new(input);
     let mut all = Vec::new();
     let mut requests: HashMap<u32, Vec<&Request>> = HashMap::new();
@@ -80,7 +80,7 @@ pub(super) fn all(input: &Input<'_>) -> Vec<Attempt> {
     let parts = input.exchanges.iter().flat_map(|exchange| exchange.parts().into_iter().flatten());
     all.extend(parts.filter_map(|exchange| judge.exchange(&exchange)));
     all.extend(input.leases.iter().filter_map(|lease| judge.lease(lease)));
-    all
+    (all, judge.told)
 }
 
 /// Packets of several files stand one file after the other: what came first is told by time.
@@ -192,6 +192,13 @@ impl<'a> Judge<'a> {
         self.told.contains(&client) || self.at_client && self.here.contains(&client)
     }
 
+    /// Whether a client's own repeats show that nothing had reached it, even where nothing sent to it could be captured: who is
+    /// answered goes on, and who is refused does not repeat for long (services §2.2, §2.5).
+    fn proves_silence(own: &Connection) -> bool {
+        let lasted_ns = own.syn.zip(own.last_syn).map_or(0, |(first, last)| last.time_ns - first.time_ns);
+        own.tries > 1 && lasted_ns >= SYN_WATCH_NS
+    }
+
     fn connection(
         &self,
         at: u32,
@@ -263,7 +270,9 @@ impl<'a> Judge<'a> {
         } else if let Some(told) = error {
             let (v6, kind, code) = told.icmp;
             (Outcome::RefusedByIcmp(v6, kind, code), Some(told.seen))
-        } else if own.from_client.first.is_some() && !own.hears_server() || !self.sees_silence(own.client.0) {
+        } else if own.from_client.first.is_some() && !own.hears_server()
+            || !self.sees_silence(own.client.0) && !Self::proves_silence(own)
+        {
             (Outcome::OneDirection, None)
         } else if own.tries > 1 || watch_ns >= SYN_WATCH_NS {
             (Outcome::NoReply, None)
@@ -304,7 +313,7 @@ impl<'a> Judge<'a> {
         {
             return done(outcome, Some(seen));
         }
-        if own.known == Known::BySyn || own.known == Known::ByAccept {
+        if (own.known == Known::BySyn || own.known == Known::ByAccept) && !talk.is_partial {
             if let Some((outcome, seen)) = self.unanswered(own, talk, attempt.kind) {
                 return done(outcome, Some(seen));
             }
@@ -532,7 +541,7 @@ impl<'a> Judge<'a> {
         if !own.hears_server() {
             return done(Outcome::OneDirection, None);
         }
-        if !is_last {
+        if !is_last || talk.is_partial {
             return done(Outcome::Undetermined, None);
         }
         if let Some((outcome, seen)) = self.large(own, talk) {

@@ -160,7 +160,9 @@ impl Connection {
             Some((initial, true)) if row.exact => {
                 initial != row.sequence || over && (self.accepted.is_some() || self.has_payload())
             }
-            Some((initial, _)) if initial != 0 && row.sequence != 0 => initial != row.sequence || over,
+            Some((initial, _)) if initial != 0 && row.sequence != 0 => {
+                initial != row.sequence || over && (self.accepted.is_some() || self.has_payload())
+            }
             Some(_) => over,
             // Captured late, behind what it opened.
             None => over || !self.follows(row.sequence, row.exact),

@@ -1,6 +1,7 @@
 //! What a TCP packet says of its connection, read from its header.
 
 use super::{End, Scope, hash};
+use crate::decode::transcript::Line;
 use crate::decode::{Decoded, Transport};
 use crate::index::segment::flags;
 use crate::index::{Index, Packet, PacketId, Segment};
@@ -104,7 +105,8 @@ fn one(packet: &Packet<'_>) -> Option<Row> {
         return (!packet.is_text() && packet.flags() & flags::FRAGMENT == 0).then_some(row);
     };
     let exact = !packet.is_text();
-    let payload = if exact { stated(decoded) } else { printed(packet) };
+    let payload =
+        if exact { stated(decoded) } else { packet.printed().map_or(0, |line| printed_length(&line)) };
     Some(Row { sequence, acknowledgment, payload, exact, ..row })
 }
 
@@ -122,8 +124,7 @@ fn stated(decoded: &Decoded<'_>) -> u32 {
 }
 
 /// The `length` that a printed segment ends with, or what `tcp 33` says.
-fn printed(packet: &Packet<'_>) -> u32 {
-    let Some(line) = packet.printed() else { return 0 };
+pub(crate) fn printed_length(line: &Line<'_>) -> u32 {
     let mut words = line.body().split_ascii_whitespace();
     while let Some(word) = words.next() {
         // In lists.

@@ -13,7 +13,7 @@ use rayon::prelude::*;
 
 use super::messages::Messages;
 use super::{Evidence, Parameters};
-use crate::decode::{Decoded, LayerKind, Quote, Site, transcript};
+use crate::decode::{Address, Decoded, LayerKind, Quote, Site, transcript};
 use crate::index::segment::{self, DnsKind, flow_hash};
 use crate::index::{DnsRow, Index, PacketId};
 use crate::time::Nanos;
@@ -26,6 +26,8 @@ const SAMPLE: u32 = segment::FIRST_PACKETS;
 const SAMPLE_SHARE: u32 = 20;
 /// Messages looked through by one thread at a time; with those before, their places fit 16 bits.
 const BLOCK: u32 = 1 << 15;
+/// Protocol number of TCP.
+const TCP: u8 = 6;
 /// Bytes quoted of a message that tell it from others: a DNS header (RFC 1035 §4.1.1).
 const QUOTED_MIN: usize = 12;
 /// Copies one behind the other that are followed to the first.
@@ -306,13 +308,20 @@ fn above_network<'a>(decoded: &Decoded<'a>) -> Option<&'a [u8]> {
 fn fingerprint(decoded: &Decoded<'_>) -> Option<u64> {
     use std::hash::{BuildHasher as _, Hasher as _};
     let mut hasher = foldhash::fast::FixedState::default().build_hasher();
-    if decoded.layers().first().is_some_and(|layer| layer.kind == LayerKind::Transcript) {
+    let is_text = decoded.layers().first().is_some_and(|layer| layer.kind == LayerKind::Transcript);
+    if is_text {
         hasher.write(lines::content(&transcript::read(decoded.bytes, &Settings::default())?).as_bytes());
     } else {
         hasher.write(above_network(decoded)?);
     }
     hasher.write_u32(u32::from(decoded.ip_id.unwrap_or(0)) << 16 | decoded.ip_length & 0xffff);
-    hasher.write_u64(flow_hash(decoded.ip_protocol, (decoded.source, 0), (decoded.destination, 0)));
+    // A printed segment tells itself by its ports and numbers, whatever address a translator gave it.
+    let is_segment = is_text && decoded.ip_protocol == TCP;
+    let ends = match decoded.ports().filter(|_| is_segment) {
+        Some((from, to)) => ((Address::None, from), (Address::None, to)),
+        None => ((decoded.source, 0), (decoded.destination, 0)),
+    };
+    hasher.write_u64(flow_hash(decoded.ip_protocol, ends.0, ends.1));
     Some(hasher.finish())
 }
 

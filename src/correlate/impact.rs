@@ -208,6 +208,9 @@ impl Look<'_> {
                 all.iter().filter(inside).filter(|attempt| attempt.state == State::Good).collect();
             split = splits::by_edns(during, &served);
         }
+        if split == Split::Zone && splits::are_single_names(&own) {
+            split = Split::Name;
+        }
         let member = splits::class(&split, &own);
         let class: Vec<Attempt> = own.iter().filter(|attempt| member(attempt)).copied().collect();
         let mut found = windows::find(&class, self.evidence.parameters.episode_gap_ns);
@@ -310,6 +313,10 @@ impl Look<'_> {
         let share = two.clients.iter().all(|client| one.clients.contains(client));
         let whole = first.answered_beside == 0 && second.answered_beside == 0;
         let named = two.names.iter().all(|name| one.names.contains(name));
+        // A server that answers other names with other codes read each question: these are as many failures.
+        let codes = [&one.signature, &two.signature];
+        let coded = codes.iter().all(|signature| matches!(signature, Signature::ResponseCode(_)));
+        let whole = whole && !coded;
         Some(attempts::service(one) == attempts::service(two) && together && share && (whole || named))
     }
 }

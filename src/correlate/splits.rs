@@ -127,6 +127,17 @@ pub(super) fn find(attempts: &[Attempt], signature: &Signature) -> Split {
     if looked.by_port { by_port(&sides) } else { Split::Nothing }
 }
 
+/// Whether few names failed, none of them was ever served, and others of their zones were, sooner or later: it is these names that
+/// fail, and what was served for others says neither when that began nor when it ended.
+pub(super) fn are_single_names(own: &[Attempt]) -> bool {
+    let side = |state: State| own.iter().filter(move |attempt| attempt.state == state);
+    let bad: Set<u64> = side(State::Bad).map(|attempt| attempt.name).collect();
+    let zones: Set<u64> = side(State::Bad).map(|attempt| attempt.zone).collect();
+    (1..SIDE_MIN).contains(&bad.len())
+        && side(State::Good).all(|attempt| !bad.contains(&attempt.name))
+        && side(State::Good).any(|attempt| zones.contains(&attempt.zone))
+}
+
 /// Whether EDNS parts what failed from what anyone was served meanwhile: the failing clients may have asked for little else.
 pub(super) fn by_edns(own: &[Attempt], served: &[&Attempt]) -> Split {
     let bad: Vec<&Attempt> = own.iter().filter(|attempt| attempt.state == State::Bad).collect();

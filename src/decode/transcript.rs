@@ -77,12 +77,23 @@ pub struct Line<'a> {
     pub icmp: Option<Icmp<'a>>,
     /// Where the part after the addresses begins.
     pub body: u32,
+    /// The protocol as a list's column names it; empty elsewhere.
+    pub column: &'a str,
 }
 
 impl<'a> Line<'a> {
     /// The part after the addresses, as printed (line breaks and all).
     pub fn body(&self) -> &'a str {
         self.text.get(self.body as usize..).unwrap_or("")
+    }
+
+    /// What is told of it: of a row of a list the last column, else the part after the addresses.
+    pub fn told(&self) -> &'a str {
+        if self.column.is_empty() {
+            self.body()
+        } else {
+            list::first_line(self.text, self.body as usize).text
+        }
     }
 
     /// Takes its private addresses for those of a site.
@@ -152,6 +163,7 @@ pub fn read<'a>(bytes: &'a [u8], settings: &Settings) -> Option<Line<'a>> {
         dns: None,
         icmp: None,
         body: head.body as u32,
+        column: "",
     };
     if head.network == Network::Arp {
         arp(&mut line, words);

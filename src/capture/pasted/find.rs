@@ -153,7 +153,12 @@ fn is_date(bytes: &[u8], at: usize) -> bool {
 /// Whether a line between packets stands where one could: its time has the same digits, and no hosts follow. tcpdump prints
 /// what is neither IP nor ARP so.
 pub(super) fn is_of_other_protocol(line: &str, shape: &str) -> bool {
-    !line.contains(" > ") && fine_stamp(line).is_some() && is_stamped_like(line, shape)
+    // What tcpdump says of its capture is no packet, also behind a log shipper's time.
+    let is_note = ["listening on ", " packets captured", " packets received by ", " packets dropped by "];
+    !is_note.iter().any(|note| line.contains(note))
+        && !line.contains(" > ")
+        && fine_stamp(line).is_some()
+        && is_stamped_like(line, shape)
 }
 
 /// Whether a line without a time begins like a packet: `IP 192.0.2.10.40001 > 198.51.100.53.53: …`.
@@ -226,6 +231,20 @@ fn bare(text: &str) -> Option<Head> {
         is_leading(word.text)
     });
     (is_link || (plain && count < LEADING_MAX_WORDS)).then_some(found)
+}
+
+/// Whether a line begins with a shell's prompt, which ends whatever was printed before it: `root@jump:~#`, `$ tcpdump`.
+pub(super) fn is_prompt(line: &str) -> bool {
+    let mut words = line.split_ascii_whitespace();
+    let first = words.next().unwrap_or("");
+    let mark = first.trim_start_matches('[');
+    let is_named = mark.split_once('@').is_some_and(|(user, host)| {
+        !user.is_empty()
+            && user.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b))
+            && !host.is_empty()
+    });
+    let ends = |word: &str| word.ends_with(['#', '$', '%', '>']);
+    is_named && (ends(first) || words.next().is_some_and(ends)) || matches!(first, "$" | "#" | "%")
 }
 
 #[cfg(test)]

@@ -312,7 +312,7 @@ impl Joiner {
             } else if is_inner || indentation(rest) > 0 {
                 packet.text.push('\n');
                 packet.text.push_str(rest);
-            } else if find::is_stamped_line(line, &packet.prefix) {
+            } else if find::is_stamped_line(line, &packet.prefix) || find::is_prompt(rest) {
                 return (next, 0);
             } else if !is_complete(&packet.text, rest)
                 && (self.widths.is_wrapped(before, rest) || is_awaited(&packet.text, rest))

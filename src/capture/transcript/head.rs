@@ -163,7 +163,23 @@ fn bare_hosts(mut words: Words<'_>) -> Option<Network> {
     let end = hosts(&mut words)?;
     let is_told = words.text_before(end).ends_with(b":");
     let six = source.matches(':').count() > 1;
-    (is_told && body::begins(words)).then_some(if six { Network::Ip6 } else { Network::Ip })
+    // Between two addresses with ports stands no prose, whatever protocol it is that follows.
+    let destination =
+        words.text_before(end).rsplit(|byte| byte.is_ascii_whitespace()).next().unwrap_or_default();
+    let are_sockets = is_socket(source.as_bytes()) && is_socket(destination);
+    (is_told && (body::begins(words) || are_sockets && words.peek().is_some())).then_some(if six {
+        Network::Ip6
+    } else {
+        Network::Ip
+    })
+}
+
+/// `198.51.100.2.161:`: an IPv4 address and the number of a port.
+fn is_socket(word: &[u8]) -> bool {
+    let word = word.strip_suffix(b":").unwrap_or(word);
+    let mut parts = word.split(|byte| *byte == b'.');
+    let is_number = |part: &[u8]| (1..=5).contains(&part.len()) && part.iter().all(u8::is_ascii_digit);
+    parts.by_ref().take(5).filter(|part| is_number(part)).count() == 5 && parts.next().is_none()
 }
 
 /// Reads `[date] time`, `dateTtime` or seconds since 1970.

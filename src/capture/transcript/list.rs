@@ -33,7 +33,10 @@ pub fn row(text: &str) -> Option<Row<'_>> {
     match line.trim_start().as_bytes().first()? {
         b'"' => separated(&quoted_columns(line)?),
         b'|' => separated(&divided_columns(line, '|')),
-        _ => printed(line).or_else(|| sniffed(line)).or_else(|| separated(&divided_columns(line, ','))),
+        _ => printed(line)
+            .or_else(|| sniffed(line))
+            .or_else(|| logged(line))
+            .or_else(|| separated(&divided_columns(line, ','))),
     }
 }
 
@@ -139,6 +142,50 @@ fn sniffed(line: &str) -> Option<Row<'_>> {
     }
     None
 }
+
+/// `Nov 30 10:01:12 192.0.2.1 firewall,info drop: in:bridge out:ether1, proto TCP (SYN), 192.0.2.10:51514->203.0.113.80:443, len 60`:
+/// how a router's firewall logs a packet; one that it translates has the translated end in brackets behind that.
+fn logged(line: &str) -> Option<Row<'_>> {
+    let at = line.find(PROTO)? + PROTO.len();
+    let mut words = Words::new(line.as_bytes(), 0);
+    let mut at_time = Words::new(line.as_bytes(), 0);
+    let mut time = Stamp::None;
+    while let Some(word) = words.next().filter(|word| word.start < at) {
+        if let Some(told) = stamp(&mut at_time).filter(|told| !matches!(told, Stamp::Seconds(_))) {
+            time = told;
+            break;
+        }
+        at_time = Words::new(line.as_bytes(), word.end);
+    }
+    let told = line.get(at..)?;
+    let protocol = told.split([' ', ',']).next()?;
+    let protocol = match protocol {
+        "TCP" | "UDP" | "ICMP" | "ICMPv6" => protocol,
+        _ => return None,
+    };
+    let arrow = at + told.find("->")?;
+    let before = line.get(at..arrow)?;
+    let from = at + before.rfind([' ', ','])? + 1;
+    let behind = line.get(arrow + 2..)?;
+    let to = arrow + 2 + behind.find([',', ' ']).unwrap_or(behind.len());
+    let word = |start: usize, end: usize| Some(Word { text: line.get(start..end)?, start, end });
+    let (source, source_port) = endpoint(word(from, arrow)?)?;
+    let (destination, destination_port) = endpoint(word(arrow + 2, to)?)?;
+    let length =
+        line.split_once(", len ").and_then(|(_, length)| length.split([' ', ',']).next()?.parse().ok());
+    Some(Row {
+        stamp: time,
+        source,
+        destination,
+        ports: source_port.zip(destination_port),
+        protocol,
+        length,
+        info: at + protocol.len() + 1,
+    })
+}
+
+/// What stands before the protocol of a packet that a router's firewall logged.
+const PROTO: &str = ", proto ";
 
 /// An address with the port behind its colon, where it has one.
 fn endpoint(word: Word<'_>) -> Option<(Word<'_>, Option<u16>)> {

@@ -5,6 +5,8 @@ use crate::decode::transcript::Line;
 use crate::index::segment::flags;
 use crate::index::{Index, Packet, PacketId};
 
+/// Protocol number of TCP.
+const TCP: u8 = 6;
 /// Routers between the two places at most.
 const HOPS_MAX: u8 = 2;
 /// Lines between the two at most; a repeat after an error is looked for among them.
@@ -20,7 +22,8 @@ pub(super) fn copy_kind(index: &Index, first: &Packet<'_>, second: &Packet<'_>) 
     let is_translated = from != to;
     // A translator changes one end and leaves the server's, and the client's port where it can.
     let one_end = (from.0, from.2.0) == (to.0, to.2.0) || (from.1, from.2.1) == (to.1, to.2.1);
-    if from.3 != to.3 || is_translated && (!one_end || from.2 != to.2 || first.dns().is_none()) {
+    let tells_itself = first.dns().is_some() || first.transport() == TCP;
+    if from.3 != to.3 || is_translated && (!one_end || from.2 != to.2 || !tells_itself) {
         return None;
     }
     let (one, other) = (first.printed()?, second.printed()?);

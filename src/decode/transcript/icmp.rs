@@ -216,6 +216,9 @@ fn icmp4_type(said: &[&str]) -> Option<(u8, u8)> {
         3
     } else if said.contains(&"protocol") {
         2
+    } else if said.last() == Some(&"-") {
+        // What follows the dash tells which: it was cut off.
+        CODE_NOT_PRINTED
     } else if of_net {
         0
     } else if said.first() == Some(&"host") {

@@ -164,6 +164,7 @@ pub(super) fn read<'a>(text: &'a str, settings: &Settings) -> Option<Line<'a>> {
         dns: None,
         icmp: None,
         body: row.info as u32,
+        column: row.protocol,
     };
     let info = first_line(text, row.info);
     match row.protocol {
@@ -197,8 +198,17 @@ pub(super) fn read<'a>(text: &'a str, settings: &Settings) -> Option<Line<'a>> {
             let has_ports = line.source.is_some_and(|host| host.port.is_some());
             let is_over =
                 |protocols: &[&str]| has_ports && protocols.iter().any(|name| row.protocol.starts_with(name));
-            if is_over(OVER_TCP) {
+            // HTTP/3 is carried by QUIC.
+            let is_segment = OVER_TCP.iter().any(|name| row.protocol.starts_with(name));
+            if is_segment && row.protocol != "HTTP3" {
                 segment(&mut line, info, row.ports);
+            } else if row.protocol == "DHCP" && !has_ports {
+                // The list prints no ports, but each end has its own (RFC 2131 §4.1).
+                let to_client =
+                    ["DHCP Offer", "DHCP ACK", "DHCP NAK"].iter().any(|kind| info.text.starts_with(kind));
+                let (source_port, destination_port) = if to_client { (67, 68) } else { (68, 67) };
+                set_ports(&mut line, Some((source_port, destination_port)));
+                line.transport = Transport::Udp { source_port, destination_port, length: 0 };
             } else if is_over(OVER_UDP) || text.contains("\nUser Datagram Protocol") {
                 line.transport = Transport::Udp {
                     source_port: port(line.source),
@@ -212,7 +222,7 @@ pub(super) fn read<'a>(text: &'a str, settings: &Settings) -> Option<Line<'a>> {
 }
 
 /// The last column, as far as it goes on its line.
-fn first_line(text: &str, start: usize) -> Word<'_> {
+pub(super) fn first_line(text: &str, start: usize) -> Word<'_> {
     let rest = text.get(start..).unwrap_or("");
     let line = rest.split('\n').next().unwrap_or("").trim_end_matches(['"', '|', '\r', ' ']);
     Word { text: line, start, end: start + line.len() }
@@ -289,7 +299,10 @@ fn segment(line: &mut Line<'_>, info: Word<'_>, ports: Option<(u16, u16)>) {
             .skip(1)
             .step_by(2)
             .any(|list| list.split(", ").any(|flag| flag == name));
-        flags |= if named { bit } else { 0 };
+        // `(SYN,ACK), 192.0.2.10:443->…`, as a router's firewall logs it.
+        let logged =
+            info.text.strip_prefix('(').and_then(|told| told.split_once(')')).map_or("", |(list, _)| list);
+        flags |= if named || logged.split(',').any(|flag| flag == name) { bit } else { 0 };
     }
     let number = |name: &str| {
         let at = info.text.find(name)? + name.len();
@@ -301,7 +314,8 @@ fn segment(line: &mut Line<'_>, info: Word<'_>, ports: Option<(u16, u16)>) {
         sequence: number("Seq=").unwrap_or(0),
         acknowledgment: number("Ack=").unwrap_or(0),
         flags,
-        window: number("Win=").unwrap_or(0) as u16,
+        // Windows are printed scaled; one that is not printed is none of 0.
+        window: number("Win=").map_or(u16::MAX, |window| window.min(u32::from(u16::MAX)) as u16),
     };
 }
 
@@ -347,6 +361,12 @@ fn icmp(line: &mut Line<'_>, info: Word<'_>) {
         }
         None => messages.iter().find(|(words, ..)| begins(words)).map(|(_, kind, code)| (*kind, *code)),
     };
+    // `(type 8, code 0), 192.0.2.10->203.0.113.5`, as a router's firewall logs it.
+    let numbers = || {
+        let (kind, rest) = info.text.strip_prefix("(type ")?.split_once(", code ")?;
+        Some((kind.parse().ok()?, rest.split(')').next()?.parse().ok()?))
+    };
+    let found = found.or_else(numbers);
     let Some((kind, code)) = found else {
         line.transport = Transport::Other(if v6 { 58 } else { 1 });
         return;

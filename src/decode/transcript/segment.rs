@@ -69,7 +69,7 @@ pub(super) fn read(words: Words<'_>, source_port: u16, destination_port: u16) ->
                 // In old versions only the number says that it is one.
                 flags |= 16;
             }
-            "win" => window = number(words.next()) as u16,
+            "win" => window = number(words.next()).min(u32::from(u16::MAX)) as u16,
             "length" => break,
             flag if is_plain && plain_flag(flag).is_some() => {
                 flags |= plain_flag(flag).unwrap_or(0);

@@ -35,7 +35,7 @@ pub(super) fn transport(
         sequence: number("Seq=").unwrap_or(0),
         acknowledgment: acknowledgment.unwrap_or(0),
         flags,
-        window: number("Win=").unwrap_or(0) as u16,
+        window: number("Win=").map_or(u16::MAX, |window| window.min(u32::from(u16::MAX)) as u16),
     }
 }
 

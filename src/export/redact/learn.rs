@@ -1,7 +1,7 @@
 //! Names that stand in packets besides the questions: in answers, in greetings of TLS, in requests of HTTP and DHCP.
 
 use super::Pseudonyms;
-use crate::attempts::{http, tls};
+use crate::attempts::{http, printed, tls};
 use crate::decode::dns;
 use crate::index::{Index, SourceId, source_label};
 
@@ -113,9 +113,12 @@ pub fn requests(pseudonyms: &mut Pseudonyms, index: &Index) {
             let Some(packet) = index.packet(crate::index::PacketId(segment.base.0 + row as u32)) else {
                 continue;
             };
-            let decoded = packet.decode();
-            let payload = decoded.payload();
-            let (name, target) = match (http::asked(payload), tls::asked(payload)) {
+            let payload = printed::payload(&packet);
+            let name = if packet.is_text() { printed::server_name(&packet) } else { None };
+            if let Some(name) = name {
+                pseudonyms.learn_text(&name);
+            }
+            let (name, target) = match (printed::request(&packet), tls::asked(payload)) {
                 (Some(asked), _) => (asked.host, http::target(payload)),
                 (None, Some(asked)) => (asked.name, None),
                 (None, None) => continue,

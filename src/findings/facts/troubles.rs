@@ -13,6 +13,7 @@ use hashbrown::HashMap;
 
 use super::Facts;
 use crate::attempts::{Attempt, Attempts, Face, Kind, Outcome, Service};
+use crate::correlate::Vantage;
 use crate::decode::Address;
 use crate::findings::Severity;
 use crate::index::PacketId;
@@ -511,8 +512,17 @@ const RESCUE_SLOW_NS: Nanos = 2 * SECOND;
 /// A stall that people notice.
 const STALL_NS: Nanos = 5 * SECOND;
 
-/// How grave a trouble is (services §4.6).
+/// How grave a trouble is (services §4.6). Where nothing that was sent to the clients could be captured, silence is less sure.
 fn severity(facts: &Facts<'_>, served: &Served<'_>, trouble: &Trouble) -> Severity {
+    let receivers = &facts.attempts.receivers;
+    let is_silence = trouble.attempts(&facts.attempts).all(|own| own.outcome == Outcome::NoReply);
+    let at_client = facts.evidence.surroundings().vantage == Vantage::Client;
+    let is_unseen = || !at_client && trouble.hit().all(|client| !receivers.contains(&client.address));
+    let most = if is_silence && is_unseen() { Severity::Medium } else { Severity::High };
+    seen_severity(facts, served, trouble).min(most)
+}
+
+fn seen_severity(facts: &Facts<'_>, served: &Served<'_>, trouble: &Trouble) -> Severity {
     let attempts = &facts.attempts;
     let number = trouble.failed.len();
     let share = number as f64 / trouble.asked.max(1) as f64;
