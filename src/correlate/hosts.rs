@@ -99,7 +99,8 @@ impl Sight {
     pub fn leaves_checksums_to_card(&self) -> bool {
         let unfinished = self.checked > 0 && self.unfinished * 10 >= self.checked * 9;
         let wrong = self.wrong >= WRONG_MIN && self.wrong == self.checked && self.checked_to >= WRONG_MIN;
-        (unfinished || wrong) && self.wrong_to == 0
+        // A cooked header says of what came in that another host sent it.
+        (unfinished || wrong) && self.wrong_to == 0 && self.incoming == 0
     }
 
     /// Whether cooked headers show that the capturing host sent its packets and received none of them.

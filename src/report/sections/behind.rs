@@ -9,6 +9,7 @@ use crate::correlate::Signature;
 use crate::correlate::hosts::Place;
 use crate::correlate::windows::Mark;
 use crate::decode::Address;
+use crate::findings::Severity;
 use crate::index::PacketId;
 use crate::text::thousands;
 use crate::time::Nanos;
@@ -86,4 +87,20 @@ pub fn block(b: &Builder<'_>) -> Option<Block> {
         b.clock.fine(first.at_ns)
     );
     Some(b.claim("summary.behind", Voice::Observed, text, &frames))
+}
+
+/// Rules whose findings are incidents of DNS without a failed question, so that no failure tells of them.
+const BESIDE: [&str; 2] = ["slow-dns", "servers-disagree"];
+
+/// Such incidents beside the failure told first, as their finding states them.
+pub fn found_beside(b: &Builder<'_>) -> Vec<Block> {
+    let own =
+        b.input.findings.iter().filter(|own| BESIDE.contains(&own.id) && own.severity >= Severity::Medium);
+    own.take(NAMED_MAX)
+        .enumerate()
+        .map(|(number, own)| {
+            let text = format!("Another incident: {}.", own.statement);
+            b.claim(&format!("summary.found.{}", number + 1), Voice::Observed, text, &own.frames)
+        })
+        .collect()
 }

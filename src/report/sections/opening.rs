@@ -40,6 +40,7 @@ pub fn summary(b: &Builder<'_>) -> Section {
         for (number, assessment) in b.incidents().into_iter().enumerate() {
             blocks.extend(services::beside(b, &suffix(number), assessment));
         }
+        blocks.extend(behind::found_beside(b));
         blocks.push(unknown(b));
         blocks.extend(coverage::beside_failures(b));
     } else {
