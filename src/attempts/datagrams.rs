@@ -50,6 +50,31 @@ pub struct Exchange {
     pub is_same: bool,
     content: u64,
     sequence: Option<u16>,
+    /// The first request; `first` is the first since the last answer.
+    began: Seen,
+    /// The request before the last one.
+    previous: Seen,
+}
+
+impl Exchange {
+    /// A run of pings that ended without answers is two: the answered part and the rest.
+    pub fn parts(&self) -> [Option<Self>; 2] {
+        if self.kind != Kind::Echo || self.answer.is_none() {
+            return [Some(*self), None];
+        }
+        if self.tries < PINGS_MIN {
+            return [Some(Self { first: self.began, ..*self }), None];
+        }
+        let rest = Self { answer: None, last_answer: None, asked: self.tries, answered: 0, ..*self };
+        [Some(self.answered_part(self.answered, self.last_answer)), Some(rest)]
+    }
+
+    /// What came before the open requests.
+    fn answered_part(&self, answered: u32, last_answer: Option<Seen>) -> Self {
+        let asked = self.asked.saturating_sub(self.tries).max(answered);
+        let last = last_answer.unwrap_or(self.began);
+        Self { first: self.began, last, tries: 0, asked, answered, last_answer, ..*self }
+    }
 }
 
 type Key = (Kind, End, End, u64);
@@ -169,6 +194,8 @@ impl Datagrams {
             is_same: true,
             content,
             sequence: None,
+            began: seen,
+            previous: seen,
         });
     }
 
@@ -207,7 +234,7 @@ impl Datagrams {
                         if own.tries == 0 {
                             own.first = seen;
                         }
-                        own.last = seen;
+                        (own.previous, own.last) = (own.last, seen);
                         own.tries += 1;
                         own.asked += 1;
                     }
@@ -222,20 +249,29 @@ impl Datagrams {
     fn echoed(&mut self, client: End, server: Address, sequence: u16, seen: Seen) {
         let key = (Kind::Echo, client, (server, 0), 0);
         let Some(own) = self.table.get(&key).and_then(|at| self.all.get_mut(*at as usize)) else { return };
-        own.answered += 1;
-        own.last_answer = Some(seen);
         let skipped = own.sequence.map_or(0, |last| u32::from(sequence.wrapping_sub(last).wrapping_sub(1)));
         own.sequence = Some(sequence);
         // A row of lost ones is a failure of its own; what comes after it is another run.
         if own.answer.is_some() && own.tries > PINGS_MIN && (PINGS_MIN..1 << 15).contains(&skipped) {
-            let lost =
-                Exchange { answer: None, asked: own.tries - 1, answered: 0, tries: own.tries - 1, ..*own };
-            own.asked -= lost.asked;
-            (own.first, own.tries) = (seen, 0);
-            own.answer = Some(seen);
-            self.all.push(lost);
+            let before = own.answered_part(own.answered, own.last_answer);
+            let open = own.tries - 1;
+            let lost = Exchange {
+                answer: None,
+                last_answer: None,
+                asked: open,
+                answered: 0,
+                tries: open,
+                last: own.previous,
+                ..*own
+            };
+            (own.first, own.began, own.tries) = (own.last, own.last, 0);
+            (own.asked, own.answered) = (1, 1);
+            (own.answer, own.last_answer) = (Some(seen), Some(seen));
+            self.all.extend([before, lost]);
             return;
         }
+        own.answered += 1;
+        own.last_answer = Some(seen);
         own.answer = own.answer.or(Some(seen));
         own.tries = 0;
     }

@@ -76,7 +76,8 @@ pub(super) fn all(input: &Input<'_>) -> Vec<Attempt> {
             attempt.failing = failing(talk, attempt);
         }
     }
-    all.extend(input.exchanges.iter().filter_map(|exchange| judge.exchange(exchange)));
+    let parts = input.exchanges.iter().flat_map(|exchange| exchange.parts().into_iter().flatten());
+    all.extend(parts.filter_map(|exchange| judge.exchange(&exchange)));
     all.extend(input.leases.iter().filter_map(|lease| judge.lease(lease)));
     all
 }
@@ -84,6 +85,21 @@ pub(super) fn all(input: &Input<'_>) -> Vec<Attempt> {
 /// Packets of several files stand one file after the other: what came first is told by time.
 fn order(seen: &Seen) -> (Nanos, PacketId) {
     (seen.time_ns, seen.packet)
+}
+
+/// The addresses of the capturing host among those who ask: one of each family. Where several look like it, none is: what tells it
+/// (unfilled checksums, initial hops) holds for all on one link or machine.
+fn here(input: &Input<'_>) -> HashSet<Address> {
+    let asking = input.attempts.connections.iter().map(|own| own.client.0);
+    let asking: HashSet<Address> = asking.chain(input.exchanges.iter().map(|own| own.client.0)).collect();
+    let mut here: HashSet<Address> =
+        asking.into_iter().filter(|address| input.evidence.place(*address) == Place::Here).collect();
+    for v6 in [false, true] {
+        if here.iter().filter(|address| address.is_v6() == v6).count() > 1 {
+            here.retain(|address| address.is_v6() != v6);
+        }
+    }
+    here
 }
 
 /// The addresses that packets of others were sent to.
@@ -132,6 +148,8 @@ struct Judge<'a> {
     /// Hosts that anything was sent to in the capture.
     told: HashSet<Address>,
     at_client: bool,
+    /// The capturing host's addresses among those who ask.
+    here: HashSet<Address>,
 }
 
 impl<'a> Judge<'a> {
@@ -147,7 +165,8 @@ impl<'a> Judge<'a> {
         }
         let told = receivers(input.index);
         let at_client = input.evidence.surroundings().vantage == Vantage::Client;
-        Self { input, errors, printed, told, at_client }
+        let here = here(input);
+        Self { input, errors, printed, told, at_client, here }
     }
 
     /// The time until which something sent at a time was watched.
@@ -169,7 +188,7 @@ impl<'a> Judge<'a> {
     /// Whether silence towards a client can be seen at all: something sent to it is in the capture, or that was taken at the client,
     /// whose own repeats show that nothing came (services §2.1).
     fn sees_silence(&self, client: Address) -> bool {
-        self.told.contains(&client) || self.at_client && self.input.evidence.place(client) == Place::Here
+        self.told.contains(&client) || self.at_client && self.here.contains(&client)
     }
 
     fn connection(
@@ -375,7 +394,7 @@ impl<'a> Judge<'a> {
         if lost.is_some() {
             return lost;
         }
-        let by_client = client.filter(|client| server.is_none_or(|server| order(&client) < order(&server)));
+        let by_client = client.filter(|client| server.is_none_or(|server| order(client) < order(&server)));
         if let Some(client) = by_client.filter(|client| client.time_ns - last.time_ns > 0) {
             let waited_ns = client.time_ns - last.time_ns;
             let known = kind.answers() || kind == Kind::Tcp;
@@ -525,7 +544,7 @@ impl<'a> Judge<'a> {
         let server = [reset, after(own.from_server.finished)].into_iter().flatten().min_by_key(order);
         let client = [after(own.from_client.reset), after(own.from_client.finished)];
         let client = client.into_iter().flatten().min_by_key(order);
-        let first = client.filter(|client| server.is_none_or(|server| order(&client) < order(&server)));
+        let first = client.filter(|client| server.is_none_or(|server| order(client) < order(&server)));
         match (first, server) {
             _ if spoke => {
                 self.halted(own, talk).map_or(done(Outcome::Answered, talk.answer.last), |(outcome, seen)| {

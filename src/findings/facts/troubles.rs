@@ -218,9 +218,13 @@ pub(super) fn find(facts: &Facts<'_>) -> Troubles {
 
 /// Leases are one service of a link, whichever server answered.
 fn service_of(own: &Attempt) -> Service {
-    match own.kind {
-        Kind::Dhcp => Service { host: Address::None, ..own.service },
-        _ => own.service,
+    shared(own.service, own.kind)
+}
+
+fn shared(service: Service, kind: Kind) -> Service {
+    match kind {
+        Kind::Dhcp => Service { host: Address::None, ..service },
+        _ => service,
     }
 }
 
@@ -521,7 +525,7 @@ fn severity(facts: &Facts<'_>, served: &Served<'_>, trouble: &Trouble) -> Severi
         _ => 0,
     });
     match trouble.sort {
-        Sort::Slow => slow::severity(trouble, attempts),
+        Sort::Slow => slow::severity(facts, trouble),
         Sort::Failed(Face::Stalled, _) if longest.max().unwrap_or(0) >= STALL_NS => Severity::Medium,
         Sort::Failed(Face::Stalled, _) => Severity::Low,
         _ if trouble.kind() == Kind::Echo => echo(facts, served, trouble),

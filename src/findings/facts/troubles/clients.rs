@@ -57,7 +57,7 @@ impl<'a> Served<'a> {
         let mut served = Self { siblings: siblings(facts), ..Self::default() };
         for own in all.iter().filter(|own| own.outcome.is_served()) {
             served.by_client.entry(own.client.0).or_default().push(own);
-            served.by_service.entry(own.service).or_default().push(own);
+            served.by_service.entry(super::service_of(own)).or_default().push(own);
             served.by_host.entry(own.service.host).or_default().push(own);
             let port = (own.service.transport, own.service.port);
             served.by_port.entry(port).or_default().push(own);
@@ -102,7 +102,7 @@ pub fn table(facts: &Facts<'_>, known: &Served<'_>, names: &Names, trouble: &Tro
         let near =
             served.iter().skip(from).take_while(|other| other.first.time_ns <= own.ended_ns() + within_ns);
         let rescue = near.into_iter().find(|other| is_instead(names, own, other)).or_else(|| {
-            let others = known.siblings.get(&own.client.0).map(Vec::as_slice).unwrap_or(alike.as_slice());
+            let others = known.siblings.get(&own.client.0).map_or(alike.as_slice(), Vec::as_slice);
             let all = others.iter().filter_map(|address| known.by_client.get(address)).flatten();
             let near = |other: &&&Attempt| {
                 (own.first.time_ns..=own.ended_ns() + GROUP_NS).contains(&other.first.time_ns)
@@ -121,7 +121,10 @@ pub fn table(facts: &Facts<'_>, known: &Served<'_>, names: &Names, trouble: &Tro
     let good: Vec<&Attempt> = match &trouble.part {
         // What parts clients is told of those that were served meanwhile.
         Some(_) => {
-            let own = trouble.services.iter().filter_map(|(service, _)| known.by_service.get(service));
+            let own = trouble
+                .services
+                .iter()
+                .filter_map(|(service, _)| known.by_service.get(&super::shared(*service, trouble.kind())));
             own.flatten().copied().collect()
         }
         None => trouble.good(&facts.attempts).collect(),

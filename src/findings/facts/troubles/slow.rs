@@ -1,8 +1,11 @@
 //! Answers that came late, measured against the service's own others (services §1.6).
 
+use std::collections::BTreeSet;
+
 use super::Trouble;
-use crate::attempts::{Attempt, Attempts, Kind, Outcome};
+use crate::attempts::{Attempt, Attempts, Kind, Outcome, subject};
 use crate::findings::Severity;
+use crate::findings::facts::Facts;
 use crate::time::Nanos;
 
 /// A second.
@@ -52,8 +55,9 @@ pub fn median_ns(trouble: &Trouble, attempts: &Attempts) -> Nanos {
 }
 
 /// How grave waiting is.
-pub fn severity(trouble: &Trouble, attempts: &Attempts) -> Severity {
-    if is_held(trouble, attempts) {
+pub fn severity(facts: &Facts<'_>, trouble: &Trouble) -> Severity {
+    let attempts = &facts.attempts;
+    if is_held(facts, trouble) {
         return Severity::Info;
     }
     let grave = trouble.failed.len() >= 2 && median_ns(trouble, attempts) >= MEDIAN_MEDIUM_NS;
@@ -63,10 +67,17 @@ pub fn severity(trouble: &Trouble, attempts: &Attempts) -> Severity {
 /// Waiting times that differ by no more than a hundredth are held on purpose, or by a time-out: a long poll looks like this.
 const HELD_SHARE: Nanos = 100;
 
-/// Whether all answers took the same time and none of what was asked for came sooner.
-pub fn is_held(trouble: &Trouble, attempts: &Attempts) -> bool {
+/// Whether all answers took the same time and nothing of what was asked for came sooner.
+pub fn is_held(facts: &Facts<'_>, trouble: &Trouble) -> bool {
+    let attempts = &facts.attempts;
     let times = || trouble.attempts(attempts).map(|own| own.answered_ns);
     let (Some(least), Some(most)) = (times().min(), times().max()) else { return false };
-    let quick = trouble.good(attempts).any(|own| own.answered_ns > 0 && own.answered_ns < least);
-    trouble.failed.len() > 1 && most - least <= least / HELD_SHARE && !quick
+    let paths: BTreeSet<Option<String>> =
+        trouble.attempts(attempts).take(READ_MAX).map(|own| subject::of(facts.index, own).path).collect();
+    let quick = trouble.good(attempts).filter(|own| own.answered_ns > 0 && own.answered_ns < least);
+    let same = |own: &Attempt| paths.contains(&subject::of(facts.index, own).path);
+    trouble.failed.len() > 1 && most - least <= least / HELD_SHARE && !quick.take(READ_MAX).any(same)
 }
+
+/// Attempts whose content is read again.
+const READ_MAX: usize = 1_024;

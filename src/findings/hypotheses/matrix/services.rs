@@ -105,12 +105,12 @@ matrix! {
     OTHER_CLIENTS_SERVED: 154 OtherTraffic, "services §5.3",
         for "the service works for others at the same time: what decides is who asks, or by which way",
         against "the service works for others at the same time",
-        [H1 -10, H2 10, H5 5, H8 10, H6 -20, H24 2, H26 5, H27 5, H29 -5, H33 -20, H39 5, H40 2, H43 5], excludes [H4];
+        [H1 -10, H2 10, H5 5, H8 10, H14 10, H6 -20, H24 2, H26 5, H27 5, H29 -5, H33 -20, H39 5, H40 2, H43 5], excludes [H4];
     /// The host served something else, or answered pings, meanwhile.
     HOST_LIVES: 155 OtherTraffic, "services §5.3",
         for "the host is there; only this service is not reached",
         against "the host was there",
-        [H2 2, H6 -20, H8 5, H29 -5, H33 -20];
+        [H2 2, H6 -20, H8 5, H14 5, H29 -5, H33 -20];
     /// The host answered nothing at all, pings among it.
     HOST_SILENT: 156 OtherTraffic, "services §1.9",
         for "nothing else of the host was seen either",
@@ -142,7 +142,7 @@ matrix! {
     OTHERS_OFFERED: 160 OtherTraffic, "services §5.2 H34",
         for "the server serves others: what fails lies at this client, its port or its network",
         against "the server gave addresses to others meanwhile",
-        [H34 -20, H14 10, H40 10];
+        [H34 -20, H14 10, H40 0];
     /// A server refused the address asked for, or had none.
     LEASE_REFUSED: 161 ErrorSemantics, "services §1.7",
         for "the server itself refused",
@@ -163,7 +163,7 @@ matrix! {
     /// Served otherwise soon after.
     SERVED_INSTEAD: 165 OtherTraffic, "services §5.1 H12, H18",
         for "the same name or port was served over another family, transport or address",
-        [H12 20];
+        [H12 20, H6 -5];
     /// Link addresses of the host were asked for in vain.
     HOST_UNANSWERED: 166 Generator, "services §5.3",
         for "nobody on that network answered for the address",

@@ -248,7 +248,9 @@ fn served(scene: &Scene<'_, '_>, trouble: &Trouble, ledger: &mut Ledger) {
     let inside = |own: &&Attempt| (from..=to).contains(&own.first.time_ns);
     let between: Vec<&Attempt> =
         trouble.good(attempts).filter(inside).filter(|own| hit.contains(&own.client.0)).collect();
-    if trouble.part.is_none() && !between.is_empty() {
+    // A new connection that works says nothing about one that went silent.
+    let counts = matches!(trouble.sort, Sort::Failed(face, _) if !matches!(face, Face::Silenced | Face::Stalled | Face::Large));
+    if counts && trouble.part.is_none() && !between.is_empty() {
         let text = format!(
             "Between the failures {} of the same clients {} served.",
             between.len(),

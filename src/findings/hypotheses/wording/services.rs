@@ -98,7 +98,7 @@ fn details(scene: &Scene<'_, '_>, trouble: &Trouble) -> Vec<Said> {
     }
     if trouble.sort == Sort::Slow {
         out.extend(compared(scene, trouble));
-        if is_held(trouble, attempts) {
+        if is_held(scene.facts, trouble) {
             out.push((
                 "All of them took the same time: a server that holds its answer on purpose (long poll), or a time-out of its own, looks \
                  like this."
@@ -256,6 +256,9 @@ fn shows(
         say(format!(
             "{server} is there, but what is sent to {port} meets silence: a filter that drops, on the way or on the host, looks like this."
         ));
+    }
+    if trouble.kind() == Kind::Dhcp && leading.contains(&Cause::Policy) {
+        say("The server serves others: an empty pool, a limit, and a rule about these clients look like this.".to_owned());
     }
     if trouble.kind() == Kind::Snmp && leading.contains(&Cause::Policy) {
         say("An agent that does not know the community or user is silent by design.".to_owned());
