@@ -3,6 +3,7 @@
 //! A batch over a finished (or frozen) index; live captures run it again. Every rule's number is in [`Parameters`].
 
 mod absent;
+pub mod apart;
 mod arrival;
 pub mod attempts;
 mod briefs;

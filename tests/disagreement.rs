@@ -101,3 +101,36 @@ fn equal_data_are_no_finding_and_an_old_number_alone_is_ordinary() {
     let own = found.iter().find(|own| own.id == "servers-disagree").expect("a finding");
     assert_eq!(own.severity, Severity::Info);
 }
+
+#[test]
+fn a_name_that_only_the_outdated_server_denies_is_told_from_the_start_of_the_zone_beside_the_denial() {
+    // Asked as applications ask, of servers that serve their zone alone.
+    let mut scene = Scene::default();
+    for round in 0..4i64 {
+        for (place, server) in [CURRENT, OUTDATED].into_iter().enumerate() {
+            let (at, id) = ((round * 10 + place as i64) * SECOND, (round * 10) as u16 + place as u16);
+            let from = format!("192.0.2.10:{}", 20_000 + id);
+            for (step, qtype) in [dns::A, dns::AAAA].into_iter().enumerate() {
+                let (at, id) = (at + step as i64 * 100 * MS, id + 1000 * step as u16);
+                scene.query(at, &from, server, id, "app.example.org", qtype);
+                let (rcode, serial) = if server == CURRENT { (0, 2026) } else { (3, 2021) };
+                let message =
+                    Message::response(id, "app.example.org", qtype, rcode).flags(0x8500 | u16::from(rcode));
+                let mut bytes = match (server, qtype) {
+                    (CURRENT, dns::A) => message.answer(Data::A([198, 51, 100, 80].into())),
+                    _ => message.authority("example.org"),
+                }
+                .bytes();
+                let made = 2_024_051_401_u32.to_be_bytes();
+                if let Some(at) = bytes.windows(4).position(|four| four == made) {
+                    bytes.splice(at..at + 4, u32::to_be_bytes(serial));
+                }
+                scene.reply(at + 9 * MS, server, &from, &bytes);
+            }
+        }
+    }
+    let (found, _) = scene.examine();
+    let own = found.iter().find(|own| own.id == "servers-disagree").expect("a finding");
+    assert_eq!(own.severity, Severity::Medium);
+    assert!(own.statement.contains("app.example.org (none instead of 198.51.100.80)"), "{}", own.statement);
+}

@@ -34,6 +34,12 @@ fn answers_after_seconds_are_a_finding_with_count_median_and_longest() {
 }
 
 #[test]
+fn waiting_that_is_the_rule_is_graver_than_waiting_now_and_then() {
+    assert_eq!(slow(lookups(20, 1, 1_400 * MS))[0].severity, Severity::Medium);
+    assert_eq!(slow(lookups(40, 2, 1_400 * MS))[0].severity, Severity::Low);
+}
+
+#[test]
 fn two_slow_answers_one_in_thirty_and_quick_ones_are_none() {
     assert!(slow(lookups(20, 10, 3_200 * MS)).is_empty());
     assert!(slow(lookups(100, 30, 3_200 * MS)).is_empty());

@@ -8,8 +8,8 @@
 
 mod scene;
 
-use portmortem::findings::Severity;
 use portmortem::findings::hypotheses::Verdict;
+use portmortem::findings::{Finding, Severity};
 use portmortem::generate::dns::{self, Data, Message};
 use portmortem::generate::{Packet, flags, link};
 use scene::{MS, SECOND, SERVER, START_NS, Scene, client, expect, leading, weight};
@@ -78,8 +78,8 @@ fn a_host_flooded_with_answers_it_did_not_ask_for_is_a_victim_of_reflection() {
     assert!(assessments[0].attack.iter().any(|technique| technique.starts_with("T1498.002")));
 }
 
-#[test]
-fn a_source_that_asks_only_what_amplifies_points_at_reflection_through_the_server() {
+/// 200 questions with large answers; what the source does of each fifth answer.
+fn large_answers(after: impl Fn(&mut Scene, i64, &Packet)) -> Scene {
     let mut scene = Scene::default();
     for number in 0..200_i64 {
         let at = number * 20 * MS;
@@ -88,9 +88,40 @@ fn a_source_that_asks_only_what_amplifies_points_at_reflection_through_the_serve
         for _ in 0..5 {
             message = message.answer(Data::Txt("x".repeat(250)));
         }
-        scene.reply(at + MS, SERVER, "203.0.113.99:53000", &message.bytes());
+        let answer = scene.reply(at + MS, SERVER, "203.0.113.99:53000", &message.bytes());
+        if number % 5 == 0 {
+            after(&mut scene, at + 2 * MS, &answer);
+        }
     }
-    expect(scene, "H9");
+    scene
+}
+
+#[test]
+fn a_source_that_asks_only_what_amplifies_points_at_reflection_through_the_server() {
+    let reflection =
+        |found: &[Finding]| found.iter().find(|own| own.id == "reflection").map(|own| own.severity);
+    let (found, _) = expect(large_answers(|_, _, _| ()), "H9");
+    assert_eq!(reflection(&found), Some(Severity::Info));
+    let refuses = |scene: &mut Scene, at, answer: &Packet| {
+        scene.put(at, Packet::port_unreachable(answer));
+    };
+    let (found, _) = expect(large_answers(refuses), "H9");
+    assert_eq!(reflection(&found), Some(Severity::High));
+}
+
+#[test]
+fn a_source_that_asks_for_other_things_or_goes_on_over_tcp_is_no_victim_of_reflection() {
+    let asks = |scene: &mut Scene, at, _: &Packet| {
+        scene.lookup(at, MS, "203.0.113.99:40000", SERVER, (at / MS) as u16, "www.example");
+    };
+    let goes_on = |scene: &mut Scene, at: i64, _: &Packet| {
+        let (from, to) = (format!("203.0.113.99:{}", 40_000 + at / MS), format!("{SERVER}:53"));
+        scene.tcp(at, &from, &to, flags::SYN, b"");
+        scene.tcp(at + MS, &to, &from, flags::SYN | flags::ACK, b"");
+    };
+    for (found, _) in [large_answers(asks).examine(), large_answers(goes_on).examine()] {
+        assert!(found.iter().all(|own| own.id != "reflection"));
+    }
 }
 
 #[test]

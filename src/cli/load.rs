@@ -12,6 +12,7 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use signal_hook::consts::SIGINT;
 
 use crate::capture;
+use crate::correlate::apart;
 use crate::correlate::{Evidence, Parameters, correlate};
 use crate::index::{Index, Input, Plan, Progress, SourceId, build_with, source_label};
 use crate::samples;
@@ -141,6 +142,26 @@ impl Open {
         capture::Options { limits, end, start, hold: self.hold }
     }
 
+    /// The files once more with their clocks set to that of the first, where messages that two of them hold show that the clocks are
+    /// apart and nobody has said by how much; said on standard error.
+    fn aligned(&self, index: &Index) -> Option<Vec<Input>> {
+        if index.sources.len() < 2 || !self.offset.is_empty() || self.follow {
+            return None;
+        }
+        let added = apart::corrections(index);
+        if added.iter().all(|added_ns| *added_ns == 0) {
+            return None;
+        }
+        let mut inputs = self.inputs().ok().filter(|inputs| inputs.len() == added.len())?;
+        for (at, (input, added_ns)) in inputs.iter_mut().zip(added).enumerate() {
+            input.offset_ns = added_ns;
+            if added_ns != 0 {
+                tell_correction(&source_label(SourceId(at as u16)), added_ns);
+            }
+        }
+        Some(inputs)
+    }
+
     /// Opens every capture of a directory in order of names; what is none is noted and left out.
     fn directory(&self, path: &Path, inputs: &mut Vec<Input>, notes: &mut Vec<String>) -> Result<()> {
         let shown = || text::escape(&path.display().to_string());
@@ -187,7 +208,11 @@ impl Open {
         if inputs.iter().any(|input| !input.source.bytes.is_complete()) {
             finish_on_interrupt(&progress);
         }
-        let index = build_with((inputs, self.settings()), Plan::new(threads), &progress, |_| {});
+        let whole = inputs.iter().all(|input| input.source.bytes.is_complete());
+        let mut index = build_with((inputs, self.settings()), Plan::new(threads), &progress, |_| {});
+        if let Some(inputs) = whole.then(|| self.aligned(&index)).flatten() {
+            index = build_with((inputs, self.settings()), Plan::new(threads), &progress, |_| {});
+        }
         warn_of_files(&notes);
         warn_of_damage(&index);
         for source in &index.sources {
@@ -224,6 +249,17 @@ fn finish_on_interrupt(progress: &Arc<Progress>) {
             progress.cancel.store(true, Ordering::Relaxed);
         }
     });
+}
+
+/// Says on standard error that the clock of a file was corrected.
+#[expect(clippy::print_stderr, reason = "standard output carries the packets; a note must not mix with them")]
+fn tell_correction(label: &str, added_ns: crate::time::Nanos) {
+    let seconds = crate::time::seconds(added_ns);
+    let sign = if added_ns > 0 { "+" } else { "" };
+    eprintln!(
+        "portmortem: {sign}{seconds} s added to the times of file {label}, as messages it shares with another file show \
+         (--offset {label}=0s leaves its clock alone)"
+    );
 }
 
 /// Says on standard error which files of a directory were left out.

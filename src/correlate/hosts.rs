@@ -99,7 +99,8 @@ impl Sight {
     pub fn leaves_checksums_to_card(&self) -> bool {
         let unfinished = self.checked > 0 && self.unfinished * 10 >= self.checked * 9;
         let wrong = self.wrong >= WRONG_MIN && self.wrong == self.checked && self.checked_to >= WRONG_MIN;
-        (unfinished || wrong) && self.wrong_to == 0
+        // A cooked header says of what came in that another host sent it.
+        (unfinished || wrong) && self.wrong_to == 0 && self.incoming == 0
     }
 
     /// Whether cooked headers show that the capturing host sent its packets and received none of them.
@@ -215,8 +216,30 @@ pub(super) fn look(index: &Index, evidence: &Evidence) -> Seen {
         sight.locate();
         sight.counts = Vec::new();
     }
+    if index.sources.len() == 1 {
+        doubt_checksums(&mut sights.all);
+    }
     sights.all.sort_unstable_by_key(|sight| sight.address);
     Seen { sights: sights.all, pairs }
+}
+
+/// Several hosts of one file that leave their checksums to the card are on virtual links, where nobody fills them in: that shows no
+/// place.
+fn doubt_checksums(sights: &mut [Sight]) {
+    let left = |sight: &&Sight| sight.checked > 0 && sight.unfinished * 10 >= sight.checked * 9;
+    let near = |sight: &&Sight| matches!(sight.place, Place::Here | Place::Link);
+    let links: std::collections::BTreeSet<_> =
+        sights.iter().filter(left).filter(near).filter_map(|sight| sight.link).collect();
+    if links.len() < 2 {
+        return;
+    }
+    let by_sums = |sight: &&mut Sight| {
+        sight.place == Place::Here
+            && !sight.told_itself
+            && !sight.is_marked_outgoing()
+            && !is_loopback(sight.address)
+    };
+    sights.iter_mut().filter(by_sums).for_each(|sight| sight.place = Place::Link);
 }
 
 /// What was seen of the hosts that matter.
@@ -572,3 +595,33 @@ fn pseudo_sums(decoded: &Decoded<'_>, protocol: u32, length: u32) -> Option<(u32
 const TCP: u32 = 6;
 /// UDP's.
 const UDP: u32 = 17;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sight(last: u8, link: u8) -> Sight {
+        let mut sight = Sight {
+            address: Address::V4(std::net::Ipv4Addr::new(192, 0, 2, last)),
+            sent: 5,
+            initial: 5,
+            checked: 5,
+            unfinished: 5,
+            link: Some([2, 0, 0, 0, 0, link]),
+            counts: vec![(64, 5)],
+            ..Sight::default()
+        };
+        sight.locate();
+        sight
+    }
+
+    #[test]
+    fn checksums_that_several_hosts_leave_to_their_cards_show_no_place() {
+        let mut one = vec![sight(1, 1), sight(2, 1)];
+        doubt_checksums(&mut one);
+        assert!(one.iter().all(|sight| sight.place == Place::Here));
+        let mut two = vec![sight(1, 1), sight(2, 2)];
+        doubt_checksums(&mut two);
+        assert!(two.iter().all(|sight| sight.place == Place::Link));
+    }
+}

@@ -92,6 +92,22 @@ impl Silence {
                 *view = View::OneWay;
             }
         }
+        // Where another host of the link is sent things, and this one nothing at all, its queries were flooded to the capture point
+        // and answers were not.
+        let near = |client: &Address| evidence.place(*client) == Place::Link;
+        let link = |client: Address| evidence.surroundings().sight(client).and_then(|sight| sight.link);
+        let reached: Vec<Option<[u8; 6]>> = found
+            .clients
+            .iter()
+            .filter(|(client, view)| **view == View::Returns && (near(client) || is_here(evidence, **client)))
+            .map(|(client, _)| link(*client))
+            .collect();
+        for (client, view) in found.clients.iter_mut().filter(|(_, view)| **view == View::Own) {
+            let own = link(*client);
+            if near(client) && reached.iter().any(|other| other.is_some() && *other != own) {
+                *view = View::OneWay;
+            }
+        }
         for transaction in silent() {
             let Some(query) = packet(transaction) else { continue };
             // A copy further on shows that the query passed here and was not sent from here.
@@ -133,6 +149,10 @@ impl Silence {
             };
         if counts { Outcome::NoAnswer } else { Outcome::Undetermined }
     }
+}
+
+fn is_here(evidence: &Evidence, client: Address) -> bool {
+    evidence.place(client) == Place::Here
 }
 
 /// Whether one of these hosts, to which nothing was sent in the capture, acknowledges over TCP.

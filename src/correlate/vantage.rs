@@ -4,7 +4,7 @@ use super::duplicates::CopyKind;
 use super::hosts::{self, Pair, Place, Seen, Sight};
 use super::{Evidence, Vantage};
 use crate::decode::Address;
-use crate::index::Index;
+use crate::index::{Index, SourceId, source_label};
 
 /// Share of the questions, in percent, whose ends must agree on the vantage.
 const MOST_PERCENT: usize = 70;
@@ -39,6 +39,10 @@ impl Surroundings {
         let vantage = best.filter(|(_, count)| *count > 0 && count * 100 >= pairs.len() * MOST_PERCENT);
         found.vantage = vantage.map_or(Vantage::Unknown, |(vantage, _)| vantage);
         found.reasons = found.reasons(&pairs, best.is_some() && vantage.is_none());
+        if let Some(reasons) = found.by_capture(index) {
+            found.vantage = Vantage::Unknown;
+            found.reasons = reasons;
+        }
         if let Some(reason) = on_both_sides(evidence) {
             // A card's checksums can reach the router unfinished where links are virtual, so they decide nothing here.
             let here = |reason: &String| reason.contains("captured on that host");
@@ -112,6 +116,17 @@ impl Surroundings {
         if self.vantage == Vantage::Client && several {
             reasons.push("several asking hosts are on this link, so it was taken next to them".to_owned());
         }
+        let beside = |v6: bool| {
+            let near = |server: &&Address| server.is_v6() == v6 && self.place(**server) == Place::Link;
+            servers.iter().filter(near).count()
+        };
+        let several = beside(false).max(beside(true)) > 1 && !self.shares_a_link_address(&servers);
+        if self.vantage == Vantage::Server && several {
+            reasons.push(
+                "several asked hosts are on this link, so it was taken next to them, as by a switch"
+                    .to_owned(),
+            );
+        }
         let on_this_link = |addresses: &[Address]| {
             !addresses.is_empty() && addresses.iter().all(|address| self.place(*address) == Place::Link)
         };
@@ -125,6 +140,29 @@ impl Surroundings {
         let mut seen = std::collections::BTreeSet::new();
         reasons.retain(|reason| seen.insert(reason.clone()));
         reasons
+    }
+
+    /// Next to whom each capture was taken, where several were taken next to different hosts.
+    fn by_capture(&self, index: &Index) -> Option<Vec<String>> {
+        let mut near: std::collections::BTreeMap<SourceId, Vec<String>> = std::collections::BTreeMap::new();
+        if index.sources.len() < 2 {
+            return None;
+        }
+        for sight in self.sights.iter().filter(|sight| matches!(sight.place, Place::Here | Place::Link)) {
+            let Some((packet, _)) = sight.sample else { continue };
+            let Some((segment, _)) = index.locate(packet) else { continue };
+            near.entry(segment.source).or_default().push(sight.address.to_string());
+        }
+        let told = |(source, hosts): (&SourceId, &Vec<String>)| {
+            let more = hosts.len().saturating_sub(REASONS_MAX);
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            let shown = hosts.get(..REASONS_MAX.min(hosts.len())).unwrap_or_default().join(", ");
+            format!(
+                "capture {} shows packets of {shown}{more} that no router has passed",
+                source_label(*source)
+            )
+        };
+        (near.len() > 1).then(|| near.iter().map(told).collect())
     }
 
     fn shares_a_link_address(&self, addresses: &[Address]) -> bool {

@@ -126,7 +126,8 @@ fn ways(facts: &Facts<'_>, own: &[(&Transaction, Lost)]) -> String {
         said.push((
             ignored,
             format!(
-                "{ignored} reached its link, and it asked the same again after its timer: its own host did not take them"
+                "{ignored} passed here on the way to it, and it asked the same again after its timer: they were lost behind this \
+                 point, or its own host did not take them"
             ),
         ));
     }

@@ -146,6 +146,7 @@ impl<'i> Facts<'i> {
         facts.served = tally.served;
         facts.notes.extend(tally.notes);
         facts.load = load;
+        load::victims(&mut facts);
         facts.lame = delegations::lame(&facts);
         facts.denials = denials::find(&facts, denied);
         facts.slow = slow::find(&facts);

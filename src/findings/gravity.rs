@@ -36,7 +36,7 @@ pub fn of(facts: &Facts<'_>, at: usize) -> Severity {
     let Some((problem, impact)) = facts.evidence.problems.get(at).zip(facts.evidence.impact(at)) else {
         return Severity::Low;
     };
-    if are_checks(facts, problem) {
+    if are_checks(facts, problem) || are_search_tries(facts, problem, impact) {
         return Severity::Low;
     }
     let floor = floor(impact);
@@ -100,6 +100,32 @@ pub fn are_checks(facts: &Facts<'_>, problem: &Problem) -> bool {
     let regular = even * 10 >= gaps.len() * 8;
     regular && servers.len() >= MEMBERS_MIN && others >= OTHERS_MIN && served * 10 >= others * 9
 }
+
+/// Whether bare names were refused, the last tries of a search list, of clients that the server answers longer names at that time.
+fn are_search_tries(facts: &Facts<'_>, problem: &Problem, impact: &Impact) -> bool {
+    let bare = |name: &String| !name.trim_end_matches('.').contains('.');
+    if problem.signature != Signature::ResponseCode(REFUSED) || !problem.names.iter().all(bare) {
+        return false;
+    }
+    let around = |at_ns: Nanos| {
+        impact.windows.iter().any(|window| {
+            (window.first_bad.at_ns - SEARCH_NS..=window.last_bad.at_ns + SEARCH_NS).contains(&at_ns)
+        })
+    };
+    let served: BTreeSet<Address> = asked::all(&facts.input())
+        .filter(|asked| {
+            asked.server.0 == problem.server.0 && around(asked.time_ns) && is_served(asked.transaction)
+        })
+        .filter(|asked| facts.name_of(asked.transaction.first).is_some_and(|name| !bare(&name)))
+        .map(|asked| asked.client)
+        .collect();
+    problem.clients.iter().all(|client| served.contains(client))
+}
+
+/// RCODE of a policy that does not answer (RFC 1035 §4.1.1).
+const REFUSED: u16 = 5;
+/// A search list is gone through within this time.
+const SEARCH_NS: Nanos = 10_000_000_000;
 
 /// Failed checks from which they are seen to be a series.
 const CHECKS_MIN: usize = 4;

@@ -9,7 +9,9 @@ pub static RULE: Rule = Rule {
     title: "DNS reflection or amplification",
     doc: "Either one host receives at least 20 responses from at least five resolvers that answer none of its queries (it \
           is the target; high), or one source sends a server at least 50 questions of types with large answers whose answers \
-          are more than ten times larger (the server is used as an amplifier; high).",
+          are more than ten times larger (the server is used as an amplifier): high where the source refuses the answers, info \
+          where it asks at least 50 a second and nothing else is heard of it. A source that goes on over TCP, asks for other \
+          things as well or stands at the capture point asks for itself.",
     run,
 };
 
@@ -43,19 +45,17 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
             rules::from(*source),
             rules::to(*server)
         );
-        // What the victim says of the answers it did not ask for.
-        let refusals = facts.errors.iter().filter(|error| {
-            error.source == *source
-                && error.is_about_response()
-                && error.quoted.is_some_and(|quoted| quoted.source.0 == *server)
-        });
-        let frames = amplifying.samples.iter().copied().chain(refusals.map(|error| error.packet)).collect();
+        let frames = amplifying.samples.iter().chain(&amplifying.refused).copied().collect();
+        let refused = match amplifying.refused.len() {
+            0 => String::new(),
+            some => format!("; {source} refused {some} of them"),
+        };
         found.push(Finding {
             id: RULE.id,
-            severity: Severity::High,
+            severity: if amplifying.refused.is_empty() { Severity::Info } else { Severity::High },
             statement: format!(
                 "{source} sent {server} {} questions of types with large answers; the answers are {} times the size of \
-                 the queries",
+                 the queries{refused}",
                 amplifying.queries,
                 amplifying.answer_bytes / amplifying.query_bytes.max(1)
             ),

@@ -16,12 +16,16 @@ pub static RULE: Rule = Rule {
     title: "DNS answers that kept people waiting",
     doc: "Lookups whose answer came more than one second after the first query, three at least of one client at one server and \
           five percent of what it asked there from the first of them to the last. Medium where half of them waited two seconds \
-          or longer, otherwise low.",
+          or longer, or twelve at least were four of five meanwhile, otherwise low.",
     run,
 };
 
 /// From this median wait on people call it broken.
 const LONG_NS: Nanos = 2_000_000_000;
+/// This many slow lookups, and this share of all while it lasted, in percent, are no exception but the rule.
+const RULE_MIN: usize = 12;
+/// See [`RULE_MIN`].
+const RULE_PERCENT: usize = 80;
 /// With this many waits the slowest twentieth says more than the longest alone.
 const PERCENTILE_MIN: usize = 20;
 /// Types named.
@@ -47,10 +51,12 @@ fn finding(facts: &Facts<'_>, server: ServerKey, parts: &[&Slow]) -> Finding {
     let repeated: usize = parts.iter().map(|slow| slow.repeated()).sum();
     let firsts: Vec<PacketId> = all.questions.iter().map(|wait| wait.first).collect();
     let frames = rules::tidy(all.questions.iter().flat_map(|wait| [wait.first, wait.answer]).collect());
+    // Nearly nothing was quick while it lasted.
+    let is_rule = all.waits_ns.len() >= RULE_MIN && all.waits_ns.len() * 100 >= all.asked * RULE_PERCENT;
     let (when, again) = slow::during(facts, server, &all.questions).unzip();
     Finding {
         id: RULE.id,
-        severity: if all.median_ns() >= LONG_NS { Severity::Medium } else { Severity::Low },
+        severity: if all.median_ns() >= LONG_NS || is_rule { Severity::Medium } else { Severity::Low },
         statement: format!(
             "{} of {} lookups of {} at {} waited more than 1 s for their answer ({}){}: {}{}{}",
             all.waits_ns.len(),

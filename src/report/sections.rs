@@ -1,6 +1,7 @@
 //! Puts the draft together: one file a group of sections, all made with the same builder.
 
 mod appendix;
+mod behind;
 mod cause;
 mod closing;
 mod coverage;
@@ -112,12 +113,13 @@ impl<'i> Builder<'i> {
             return title;
         }
         format!(
-            "Queries to {} ({} port {}) {}{}",
+            "Queries to {} ({} port {}) {}{}{}",
             facts.server,
             super::words::transport(facts.problem.transport),
             facts.port,
             super::words::signature(&facts.problem.signature),
-            outage::rescued(facts)
+            outage::rescued(facts),
+            behind::title(self)
         )
     }
 

@@ -18,14 +18,21 @@ const KEPT_MAX: usize = 256;
 /// AA (RFC 1035 §4.1.1).
 const AUTHORITATIVE: u16 = 0x0400;
 
-/// A name to which the outdated server gives other addresses.
+/// TYPE of an IPv4 address.
+const A: u16 = 1;
+/// TYPE of an IPv6 address.
+const AAAA: u16 = 28;
+/// RA: the server also answers for others, and each view of it may have its own serial numbers.
+const RECURSION_AVAILABLE: u16 = 0x0080;
+
+/// A name to which the outdated server gives other addresses, or to which one of the two gives none.
 #[derive(Clone, Debug)]
 pub struct Differing {
     /// The name, presentation form, not escaped.
     pub name: String,
-    /// What the outdated server answers.
+    /// What the outdated server answers; empty where it denies the name or its addresses.
     pub outdated: BTreeSet<Address>,
-    /// What the other one answers.
+    /// What the other one answers, likewise.
     pub current: BTreeSet<Address>,
     /// One answer of each.
     pub answers: (PacketId, PacketId),
@@ -115,20 +122,31 @@ const NAMED_MAX: usize = 8;
 /// What one server answered: when, from which packet, and what.
 type Told<T> = BTreeMap<Address, Vec<(Nanos, PacketId, T)>>;
 
-/// Finds the servers with older data than others. Only authoritative answers to queries as resolvers send them count.
+/// Finds the servers with older data than others. Only authoritative answers count, of servers that are asked as resolvers ask or
+/// that offer no recursion.
 pub(super) fn find(facts: &Facts<'_>) -> Vec<Disagreement> {
     let mut serials: BTreeMap<String, Told<u32>> = BTreeMap::new();
     let mut given: BTreeMap<(String, u16), Told<BTreeSet<Address>>> = BTreeMap::new();
     let input = facts.input();
-    let iterative = asked::all(&input).filter(|own| !own.row.header.recursion_desired());
-    for own in iterative.take(ANSWERS_MAX) {
+    let mut read = 0;
+    for own in asked::all(&input) {
         let Some(packet) = own.transaction.answer.and_then(|answer| facts.index.packet(answer)) else {
             continue;
         };
         let Some(row) = packet.dns().filter(|row| row.header.flags & AUTHORITATIVE != 0) else { continue };
+        if own.row.header.recursion_desired() && row.header.flags & RECURSION_AVAILABLE != 0 {
+            continue;
+        }
+        read += 1;
+        if read > ANSWERS_MAX {
+            break;
+        }
         let server = own.server.0;
         let mut addresses = BTreeSet::new();
+        let (mut answers, mut start_shown) = (0, false);
         for record in records::of(&packet, row) {
+            answers += usize::from(record.place == Place::Answer);
+            start_shown |= record.place == Place::Authority && matches!(record.data, Data::Serial(_));
             match record.data {
                 Data::Serial(serial) if record.place != Place::Additional => {
                     note(&mut serials, record.owner, server, (own.ended_ns(), packet.id, serial));
@@ -139,7 +157,9 @@ pub(super) fn find(facts: &Facts<'_>) -> Vec<Disagreement> {
                 _ => {}
             }
         }
-        if !addresses.is_empty() {
+        // RFC 2308 §2: the start of the zone comes with a denial of the name, or of addresses of it.
+        let denied = answers == 0 && start_shown && matches!(own.row.qtype, A | AAAA);
+        if denied || !addresses.is_empty() {
             let name = facts.name_of(own.transaction.first).unwrap_or_default();
             note(&mut given, (name, own.row.qtype), server, (own.ended_ns(), packet.id, addresses));
         }
@@ -197,7 +217,7 @@ fn older(answers: &[(Nanos, PacketId, u32)], others: &[(Nanos, PacketId, u32)]) 
     Some(((*own, *serial), old.iter().map(|(_, packet, _)| *packet).collect(), *new))
 }
 
-/// Names of the zone to which the two servers gave addresses with nothing in common, one set each.
+/// Names of the zone to which the two servers gave addresses with nothing in common, or one of them none, one set each.
 fn differing(own: &Disagreement, given: &BTreeMap<(String, u16), Told<BTreeSet<Address>>>) -> Vec<Differing> {
     let mut found: Vec<Differing> = Vec::new();
     for ((name, _), told) in
@@ -212,7 +232,7 @@ fn differing(own: &Disagreement, given: &BTreeMap<(String, u16), Told<BTreeSet<A
         let Some(((outdated, old), (current, new))) = of(&own.outdated).zip(of(&own.current)) else {
             continue;
         };
-        if outdated.is_disjoint(&current) {
+        if outdated.is_disjoint(&current) && !(outdated.is_empty() && current.is_empty()) {
             found.push(Differing { name: name.clone(), outdated, current, answers: (old, new) });
         }
     }

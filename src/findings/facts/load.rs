@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use hashbrown::HashMap;
 
 use super::asked::{self, Asked};
+use super::{Ending, Facts};
+use crate::correlate::hosts::Place;
 use crate::correlate::{AnomalyKind, Outcome, Transaction};
 use crate::decode::Address;
 use crate::findings::{Input, zones};
@@ -124,13 +126,32 @@ pub struct Amplifying {
     pub answer_bytes: u64,
     /// Distinct questions, up to a limit.
     pub questions: BTreeSet<u64>,
+    /// When the first and the last of them was asked.
+    pub span_ns: Option<(Nanos, Nanos)>,
     /// Example queries.
     pub samples: Vec<PacketId>,
+    /// Answers that the source refused by ICMP errors.
+    pub refused: Vec<PacketId>,
+    /// Something shows that the source itself asks: see [`victims`].
+    pub is_real: bool,
 }
 
 impl Amplifying {
-    /// Whether the answers are so much larger that the source may be forged and the server a reflector.
+    /// Whether the source may be forged and the server a reflector: the answers are so much larger, and the source refuses them, or
+    /// nothing else is heard of it while it asks at a rate no client has.
     pub fn is_reflection(&self) -> bool {
+        self.is_suspect() && !self.is_real && (!self.refused.is_empty() || self.is_fast())
+    }
+
+    /// Whether it asks faster than clients do.
+    fn is_fast(&self) -> bool {
+        let Some((from, to)) = self.span_ns else { return false };
+        let span = u64::try_from(to - from).unwrap_or(0);
+        self.queries.saturating_mul(1_000_000_000) >= span.saturating_mul(RATE_MIN)
+    }
+
+    /// Whether few questions are repeated whose answers are far larger.
+    fn is_suspect(&self) -> bool {
         // A validating resolver or a mail server asks many different such questions, each once.
         let repeated = self.questions.len() < QUESTIONS_MAX
             && self.questions.len() as u64 * VICTIM_REPEATS_MIN <= self.queries;
@@ -307,8 +328,7 @@ pub(super) fn measure(input: &Input<'_>) -> Load {
             zone_load.queries += 1;
             zone_load.failed += u64::from(is_failed(transaction));
         }
-        // ANY, TXT, DNSKEY and RRSIG have the largest answers.
-        if matches!(row.qtype, 255 | 16 | 48 | 46) && server.2 == 17 {
+        if is_large(row.qtype) && server.2 == 17 {
             amplified(amplifying.entry((server.0, asked.client)).or_default(), input, &asked);
         }
     }
@@ -384,6 +404,8 @@ fn amplified(amplifying: &mut Amplifying, input: &Input<'_>, asked: &Asked<'_>) 
     if amplifying.questions.len() < QUESTIONS_MAX {
         amplifying.questions.insert(asked.row.question);
     }
+    let (from, to) = amplifying.span_ns.unwrap_or((asked.time_ns, asked.time_ns));
+    amplifying.span_ns = Some((from.min(asked.time_ns), to.max(asked.time_ns)));
     amplifying.query_bytes += u64::from(asked.original);
     let answer = asked.transaction.answer.and_then(|answer| input.index.packet(answer));
     // Of an answer in fragments only the last one is this packet.
@@ -393,6 +415,49 @@ fn amplified(amplifying: &mut Amplifying, input: &Input<'_>, asked: &Asked<'_>) 
     };
     amplifying.answer_bytes += answer.map_or(0, bytes);
     keep(&mut amplifying.samples, asked.transaction.first);
+}
+
+/// Tells sources that ask themselves from those that others may ask in the name of: they go on over TCP, which no forged address
+/// can, stand at the capture point, or ask for other things as well; and counts the answers that a source refuses.
+pub(super) fn victims(facts: &mut Facts<'_>) {
+    let suspects: BTreeSet<Address> = facts
+        .load
+        .amplifying
+        .iter()
+        .filter(|(_, own)| own.is_suspect())
+        .map(|((_, source), _)| *source)
+        .collect();
+    if suspects.is_empty() {
+        return;
+    }
+    let mut real: BTreeSet<Address> =
+        suspects.iter().copied().filter(|source| facts.evidence.place(*source) == Place::Here).collect();
+    let opened =
+        facts.connections.iter().filter(|own| matches!(own.ending, Ending::Accepted | Ending::ResetLater));
+    real.extend(opened.map(|own| own.client.0).filter(|client| suspects.contains(client)));
+    let mut others: BTreeMap<Address, u64> = BTreeMap::new();
+    for asked in asked::all(&facts.input()).filter(|asked| suspects.contains(&asked.client)) {
+        if asked.server.2 == 6 && asked.transaction.answer.is_some() {
+            real.insert(asked.client);
+        } else if !is_large(asked.row.qtype) {
+            *others.entry(asked.client).or_default() += 1;
+        }
+    }
+    let mut refused: BTreeMap<(Address, Address), Vec<PacketId>> = BTreeMap::new();
+    for error in facts.errors.iter().filter(|error| error.is_about_response()) {
+        let Some(quoted) = error.quoted.filter(|_| suspects.contains(&error.source)) else { continue };
+        refused.entry((quoted.source.0, error.source)).or_default().push(error.packet);
+    }
+    for (key, own) in &mut facts.load.amplifying {
+        own.refused = refused.remove(key).unwrap_or_default();
+        let asks_others = others.get(&key.1).is_some_and(|others| *others > 0) && own.refused.is_empty();
+        own.is_real = real.contains(&key.1) || asks_others;
+    }
+}
+
+/// ANY, TXT, DNSKEY and RRSIG have the largest answers.
+fn is_large(qtype: u16) -> bool {
+    matches!(qtype, 255 | 16 | 48 | 46)
 }
 
 /// Counts the distinct names and the clients of these zones.

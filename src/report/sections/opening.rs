@@ -7,12 +7,12 @@ use super::super::words;
 use super::super::{Block, Section, Subject, Voice, cite};
 use super::cause::{frames_of, quoted, rows_behind};
 use super::problem::{clients, ends, names, sentence};
-use super::{Builder, Need, coverage, outage, section, services, table};
+use super::{Builder, Need, behind, coverage, outage, section, services, table};
 use crate::attempts::Kind;
-use crate::correlate::{Signature, Vantage};
+use crate::correlate::{Signature, Vantage, apart};
 use crate::findings::hypotheses::matrix::{answers, errors};
 use crate::findings::hypotheses::{Assessment, Cause, Check, Group, LedgerRow, Topic, Verdict};
-use crate::index::PacketId;
+use crate::index::{PacketId, SourceId};
 use crate::protocols::dns::{extended_error_name, response_code_name};
 use crate::text::thousands;
 use crate::time;
@@ -33,12 +33,14 @@ pub fn summary(b: &Builder<'_>) -> Section {
         blocks.extend(led(b));
         blocks.push(seen(b));
         blocks.push(span(b));
+        blocks.extend(behind::block(b));
         blocks.extend(affected(b));
         blocks.extend(cause(b));
         blocks.extend(others(b));
         for (number, assessment) in b.incidents().into_iter().enumerate() {
             blocks.extend(services::beside(b, &suffix(number), assessment));
         }
+        blocks.extend(behind::found_beside(b));
         blocks.push(unknown(b));
         blocks.extend(coverage::beside_failures(b));
     } else {
@@ -329,7 +331,8 @@ const TELLING_DB: i32 = 10;
 
 fn others(b: &Builder<'_>) -> Option<Block> {
     let told = b.facts.first()?.impact.map(|impact| impact.phases.as_slice()).unwrap_or_default();
-    let other = |at: &usize| *at > 0 && !told.contains(at);
+    let behind: Vec<usize> = behind::of(b).into_iter().map(|(at, _)| at).collect();
+    let other = |at: &usize| *at > 0 && !told.contains(at) && !behind.contains(at);
     let all: Vec<usize> = (0..b.input.evidence.problems.len()).filter(other).collect();
     let more = all.len();
     // Only the gravest are weighed, but all are counted and cited.
@@ -497,10 +500,43 @@ pub fn scope(b: &Builder<'_>) -> Section {
         };
         blocks.push(b.claim("scope.vantage", Voice::Assessed, text, &i.whole()));
     }
+    let corrections = corrections(b);
+    if !corrections.is_empty() {
+        blocks.push(b.claim("scope.clocks", Voice::Assessed, corrections.join(" "), &i.whole()));
+    }
     blocks.push(b.field("scope.capture", "capture point, captured by, command line, reason", Need::Optional));
     blocks.push(parties(b));
     blocks.extend(b.notes("scope"));
     section("scope", "Scope and vantage", blocks)
+}
+
+/// By how much the times of files were corrected, and how they agree since then.
+fn corrections(b: &Builder<'_>) -> Vec<String> {
+    let index = b.input.index;
+    let label = |source: SourceId| crate::index::source_label(source);
+    if index.sources.iter().all(|source| source.offset_ns == 0) {
+        return Vec::new();
+    }
+    let measured = apart::measure(index);
+    let corrected = index.sources.iter().enumerate().filter(|(_, source)| source.offset_ns != 0);
+    let told = corrected.map(|(at, source)| {
+        let own = SourceId(at as u16);
+        let agrees = measured.iter().find(|apart| apart.source == own && !apart.matters());
+        let agrees = agrees.map_or_else(String::new, |apart| {
+            let messages = words::count(apart.messages, "message", "messages");
+            format!(
+                ": with it {messages} that capture {} holds as well agree, but for the time they travel",
+                label(apart.reference)
+            )
+        });
+        let ahead = if source.offset_ns < 0 { "ahead" } else { "behind" };
+        format!(
+            "The clock of capture {} was {} {ahead}, and its times are corrected by that{agrees}.",
+            label(own),
+            time::span(source.offset_ns.abs())
+        )
+    });
+    told.collect()
 }
 
 fn inventory(b: &Builder<'_>) -> String {

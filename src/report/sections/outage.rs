@@ -13,6 +13,7 @@ use crate::correlate::impact::Impact;
 use crate::correlate::splits::Split;
 use crate::correlate::windows::{Mark, Window};
 use crate::decode::Address;
+use crate::findings::facts::slow::SLOW_NS;
 use crate::findings::rules::{rescuer, zone_words};
 use crate::index::PacketId;
 use crate::protocols::dns::type_name;
@@ -283,7 +284,7 @@ pub fn who(b: &Builder<'_>, facts: &Facts<'_>) -> Option<(String, Vec<PacketId>)
 /// Lookups looked through for those at other servers; a capture with more tells of one server, mostly.
 const LOOKED_AT_MAX: usize = 500_000;
 
-/// Clients that asked another server meanwhile, and got an answer to all they asked: `not affected: 10.0.0.26 and 10.0.0.27, whose
+/// Clients that asked another server meanwhile, and got an answer to all they asked before anyone notices: `not affected: 10.0.0.26 and 10.0.0.27, whose
 /// 25 questions 10.0.9.54 answered meanwhile`.
 fn elsewhere(b: &Builder<'_>, facts: &Facts<'_>) -> Option<String> {
     let impact = facts.impact?;
@@ -305,7 +306,8 @@ fn elsewhere(b: &Builder<'_>, facts: &Facts<'_>) -> Option<String> {
             continue;
         }
         let (served, failed) = by_server.entry(server).or_default();
-        if own.outcome == Outcome::Answered && !is_error_code(own.response_code) {
+        let in_time = own.waited_ns <= SLOW_NS;
+        if own.outcome == Outcome::Answered && !is_error_code(own.response_code) && in_time {
             *served.entry(client).or_default() += 1;
         } else {
             failed.insert(client);
@@ -453,7 +455,7 @@ pub fn effect(facts: &Facts<'_>) -> Option<String> {
     };
     let text = if impact.is_covered() && wait_ns.unwrap_or_default() < UNNOTICED_NS {
         format!("nothing to be noticed: each lookup was answered within {}", time::span(UNNOTICED_NS))
-    } else if impact.is_covered() {
+    } else if impact.is_covered() || users.iter().all(|client| client.lost() == 0) {
         format!(
             "lookups were delayed by up to {}, not interrupted, for {}",
             time::span(wait_ns.unwrap_or_default()),

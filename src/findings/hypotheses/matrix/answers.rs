@@ -348,6 +348,11 @@ matrix! {
     NEW_PORTS_FAIL: 128 Timing, "hypotheses §2 H22",
         for "a translator that ran out of ports or entries drops every new flow",
         [H22 5];
+    /// New connections of the same time pass the same router.
+    NEW_FLOWS_PASS: 210 OtherTraffic, "hypotheses §2 H22",
+        for "what has no free entry refuses every new flow",
+        against "new flows find entries meanwhile",
+        [H22 -20, H7 -5, H33 -10];
     /// Only questions of types with large answers fail.
     LARGE_TYPES_FAIL: 129 OtherTraffic, "hypotheses §2 H11",
         for "questions with large answers fail and others are answered meanwhile",

@@ -2,11 +2,16 @@
 
 use super::errors::frames;
 use crate::correlate::Outcome;
-use crate::findings::facts::{ErrorFact, Meaning, Pieces};
+use crate::findings::facts::servers::Answer;
+use crate::findings::facts::{ErrorFact, Meaning, Pieces, tries};
 use crate::findings::hypotheses::ledger::Ledger;
 use crate::findings::hypotheses::matrix::answers as row;
 use crate::findings::hypotheses::scene::Scene;
 use crate::index::PacketId;
+use crate::time::Nanos;
+
+/// An answer over TCP this long after the same question failed shows that TCP helps.
+const HELPS_NS: Nanos = 30_000_000_000;
 
 pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     let lost: Vec<&Pieces> = scene
@@ -86,7 +91,20 @@ fn small_and_large(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         .iter()
         .find(|t| t.tries > 1 && matches!(t.outcome, Outcome::Answered | Outcome::Truncated | Outcome::Late))
         .and_then(|transaction| transaction.answer);
-    let tcp = over(6).and_then(|server| server.answers.first()).map(|answer| answer.packet);
+    // Only what succeeded after it had failed shows what helps.
+    let question = |packet: PacketId| tries::row(scene.facts.index, packet).map(|row| row.question);
+    let failed: Vec<_> = scene
+        .transactions
+        .iter()
+        .filter_map(|own| Some((question(own.first)?, scene.facts.time(own.first))))
+        .collect();
+    let helped = |answer: &&Answer| {
+        let same = question(answer.packet);
+        failed.iter().any(|(question, asked_ns)| {
+            same == Some(*question) && (0..=HELPS_NS).contains(&(answer.time_ns - asked_ns))
+        })
+    };
+    let tcp = over(6).and_then(|server| server.answers.iter().find(helped)).map(|answer| answer.packet);
     if let Some(packet) = tcp.or(retried) {
         ledger.see(
             &row::SMALLER_WORKS,

@@ -3,8 +3,8 @@
 use super::surroundings::wrong_address_class;
 use std::collections::BTreeSet;
 
-use crate::correlate::hosts::is_loopback;
-use crate::correlate::{AnomalyKind, Outcome, Signature, Transaction};
+use crate::correlate::hosts::{Place, is_loopback};
+use crate::correlate::{AnomalyKind, Outcome, Signature, Transaction, Vantage};
 use crate::decode::Address;
 use crate::findings::facts::{Connection, Ending, Meaning, Sort};
 use crate::findings::hypotheses::catalogue::{Cause, Class};
@@ -255,6 +255,13 @@ fn new_ports(scene: &Scene<'_, '_>, silent: &[&Transaction], ledger: &mut Ledger
     let port =
         |query: PacketId| index.packet(query).map(|query| (query.source_address(), query.source_port()));
     let failed: BTreeSet<_> = silent.iter().filter_map(|own| port(own.first)).collect();
+    // Between hosts of one link nothing translates.
+    let surroundings = scene.facts.evidence.surroundings();
+    let is_near = |host: Address| matches!(surroundings.place(host), Place::Here | Place::Link);
+    let near = is_near(scene.server) && scene.clients.iter().all(|client| is_near(*client));
+    if near && surroundings.vantage != Vantage::Middle {
+        return;
+    }
     let (from, to) = scene.period_ns;
     let answers = scene.asked().into_iter().flat_map(|asked| asked.answers.iter().take(ANSWERS_MAX));
     let before: BTreeSet<_> = answers
@@ -283,6 +290,42 @@ fn new_ports(scene: &Scene<'_, '_>, silent: &[&Transaction], ledger: &mut Ledger
         ),
         firsts(silent),
     );
+    new_flows_pass(scene, ledger);
+}
+
+/// Connections that pass from which the router has room for new flows.
+const NEW_FLOWS_MIN: usize = 3;
+
+/// New connections of the same time were accepted through the router that the server's answers had come from.
+fn new_flows_pass(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
+    let (from, to) = scene.period_ns;
+    let index = scene.facts.index;
+    let Some(router) = scene.facts.evidence.surroundings().sight(scene.server).and_then(|sight| sight.link)
+    else {
+        return;
+    };
+    let through = |packet: PacketId| {
+        let addresses = index.packet(packet).and_then(|packet| packet.decode().link_addresses);
+        addresses.is_some_and(|addresses| addresses.0 == router)
+    };
+    let accepted = scene.facts.connections.iter().filter(|own| {
+        matches!(own.ending, Ending::Accepted | Ending::ResetLater)
+            && own.server.0 != scene.server
+            && (from..=to).contains(&own.time_ns)
+    });
+    let passed: Vec<PacketId> = accepted
+        .filter_map(|own| own.decided)
+        .filter(|answer| through(*answer))
+        .take(ANSWERS_CITED)
+        .collect();
+    if passed.len() < NEW_FLOWS_MIN {
+        return;
+    }
+    let text = format!(
+        "New TCP connections were accepted meanwhile through the router from which answers of {} had come.",
+        scene.server
+    );
+    ledger.see(&row::NEW_FLOWS_PASS, text, passed);
 }
 
 /// Types whose answers are large (ANY, TXT, DNSKEY, RRSIG) fail while others are answered.

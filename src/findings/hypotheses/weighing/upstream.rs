@@ -17,18 +17,15 @@ pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     let behind: Vec<&Problem> = scene
         .facts
         .problems()
-        .map(|(_, other)| other)
-        .filter(|other| {
+        .filter(|(at, other)| {
             other.clients.iter().any(|client| is_same_host(scene, *client))
                 && other.server.0 != scene.server
                 && other.first_ns <= to + HOST_AROUND_NS
                 // A resolver remembers a failure for a while (RFC 9520 §3.2).
                 && other.last_ns >= from - HOST_AROUND_NS
-                && other.names.iter().any(|name| {
-                    // A secondary asks for the zone itself (SOA, transfer).
-                    scene.names.contains(name) || name != "." && scene.names.iter().any(|own| zones::is_below(own, name))
-                })
+                && (is_total(scene, *at, other) || asks_the_same(scene, other))
         })
+        .map(|(_, other)| other)
         .collect();
     let mut servers: Vec<_> = behind.iter().map(|other| other.server.0).collect();
     servers.sort_unstable();
@@ -37,6 +34,7 @@ pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         answered_behind(scene, ledger);
         return;
     }
+    let same = behind.iter().any(|other| asks_the_same(scene, other));
     let frames = behind
         .into_iter()
         .flat_map(|other| scene.facts.transactions(other).take(UPSTREAM_CITED))
@@ -46,16 +44,48 @@ pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     let shown: Vec<String> = servers.iter().take(UPSTREAM_CITED).map(ToString::to_string).collect();
     ledger.see(
         if super::load::is_random_flood(scene) { &row::UPSTREAM_FLOODED } else { &row::UPSTREAM_FAILS },
-        format!(
-            "{} itself asked {} for the same {} or {} zone, without success.",
-            scene.server,
-            shown.join(", "),
-            if scene.names.len() == 1 { "name" } else { "names" },
-            if scene.names.len() == 1 { "its" } else { "their" }
-        ),
+        match (same, scene.names.len()) {
+            (true, 1) => format!(
+                "{} itself asked {} for the same name or its zone, without success.",
+                scene.server,
+                shown.join(", ")
+            ),
+            (true, _) => format!(
+                "{} itself asked {} for the same names or their zone, without success.",
+                scene.server,
+                shown.join(", ")
+            ),
+            (false, _) => format!(
+                "{} itself asked {} shortly before and got no answer to anything.",
+                scene.server,
+                shown.join(", ")
+            ),
+        },
         frames,
     );
 }
+
+/// Whether a server behind fell silent for all names before this failure began: a resolver then fails names it no longer asks for.
+fn is_total(scene: &Scene<'_, '_>, at: usize, other: &Problem) -> bool {
+    let impact = scene.facts.evidence.impact(at);
+    other.signature == Signature::NoAnswer
+        && other.names.len() >= TOTAL_NAMES_MIN
+        && other.first_ns <= scene.period_ns.0
+        && impact.is_some_and(|own| {
+            own.answered_beside == 0 && own.windows.iter().all(|window| window.answered == 0)
+        })
+}
+
+/// Whether a failure behind is about the same names or their zone.
+fn asks_the_same(scene: &Scene<'_, '_>, other: &Problem) -> bool {
+    other.names.iter().any(|name| {
+        // A secondary asks for the zone itself (SOA, transfer).
+        scene.names.contains(name) || name != "." && scene.names.iter().any(|own| zones::is_below(own, name))
+    })
+}
+
+/// Names left in silence from which it is the server that is silent.
+const TOTAL_NAMES_MIN: usize = 3;
 
 /// Lookups of a server behind it that are looked through.
 const BEHIND_MAX: usize = 100_000;

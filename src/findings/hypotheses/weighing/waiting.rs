@@ -2,7 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
+use crate::correlate::hosts::Place;
 use crate::correlate::{Signature, Vantage};
+use crate::decode::dns;
 use crate::findings::facts::asked::{self, Asked};
 use crate::findings::facts::slow::{self, SLOW_MIN, SLOW_NS as WAIT_NS, Wait};
 use crate::findings::facts::tries::{self, Tries};
@@ -233,7 +235,9 @@ fn trips(scene: &Scene<'_, '_>, waits: &[&Wait], ledger: &mut Ledger) {
         return;
     }
     if scene.facts.evidence.surroundings().vantage == Vantage::Server {
-        let text = format!("The capture was taken at {}: the answers left it that late.", scene.server);
+        let at =
+            if scene.facts.evidence.place(scene.server) == Place::Here { "at" } else { "on the link of" };
+        let text = format!("The capture was taken {at} {}: the answers left it that late.", scene.server);
         ledger.see(&row::SLOW_AT_SERVER, text, cited);
         return;
     }
@@ -301,15 +305,25 @@ fn handshake<'f>(scene: &Scene<'f, '_>) -> Option<(&'f Connection, Nanos)> {
     answered.filter_map(|c| Some((c, scene.facts.time(c.decided?) - c.time_ns))).min_by_key(|(_, trip)| *trip)
 }
 
+/// The size of UDP payload that the query of an answer offers (RFC 6891 §6.2.3).
+fn offered(scene: &Scene<'_, '_>, answer: PacketId) -> Option<u16> {
+    let evidence = scene.facts.evidence;
+    let query = evidence.transaction(evidence.transaction_of(answer)?)?.last;
+    let query = scene.facts.index.packet(query)?;
+    let message = dns::read(query.message(query.dns()?))?;
+    message.extension().map(|extension| extension.udp_size)
+}
+
 /// The server answered the same question whole, cut and not at all: it limits how often it answers.
 fn limited(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     if scene.service.1 != 17 {
         return;
     }
-    let mut counts: HashMap<u64, (Vec<PacketId>, usize)> = HashMap::new();
+    let mut counts: HashMap<(u64, Option<u16>), (Vec<PacketId>, usize)> = HashMap::new();
     for answer in scene.asked().into_iter().flat_map(|asked| &asked.answers).take(ANSWERS_MAX) {
         let Some(row) = tries::row(scene.facts.index, answer.packet) else { continue };
-        let (cut, whole) = counts.entry(row.question).or_default();
+        // An answer that does not fit the size its query offers is cut without any limit on the rate.
+        let (cut, whole) = counts.entry((row.question, offered(scene, answer.packet))).or_default();
         if row.header.is_truncated() {
             cut.push(answer.packet);
         } else {

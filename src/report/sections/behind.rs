@@ -1,0 +1,106 @@
+//! What the failing server itself asked of others and did not get: the failure behind that of its clients, told before it.
+
+use std::collections::BTreeSet;
+
+use super::super::facts::Facts;
+use super::super::{Block, Voice, words};
+use super::{Builder, outage};
+use crate::correlate::Signature;
+use crate::correlate::hosts::Place;
+use crate::correlate::windows::Mark;
+use crate::decode::Address;
+use crate::findings::Severity;
+use crate::index::PacketId;
+use crate::text::thousands;
+use crate::time::Nanos;
+
+/// Failures of a resolver this long before or after those of its clients belong to them (RFC 9520 §3.2 lets it remember them).
+const AROUND_NS: Nanos = 30_000_000_000;
+/// Servers named.
+const NAMED_MAX: usize = 4;
+
+/// The failures behind the first one: no server behind answered the failing server for the same names meanwhile.
+pub fn of<'b, 'i>(b: &'b Builder<'i>) -> Vec<(usize, &'b Facts<'i>)> {
+    let Some(front) = b.facts.first() else { return Vec::new() };
+    let here = |address: Address| b.input.evidence.surroundings().place(address) == Place::Here;
+    let same_host = |address: &Address| *address == front.server || here(*address) && here(front.server);
+    let (first_ns, last_ns) = (front.problem.first_ns, front.problem.last_ns);
+    let others = b.facts.iter().enumerate().skip(1);
+    let behind: Vec<(usize, &Facts<'i>)> = others
+        .filter(|(_, other)| {
+            let problem = other.problem;
+            problem.signature == Signature::NoAnswer
+                && other.server != front.server
+                && problem.clients.iter().all(same_host)
+                && problem.first_ns <= first_ns + AROUND_NS
+                && problem.last_ns >= first_ns - AROUND_NS
+                && problem.first_ns <= last_ns
+        })
+        .collect();
+    // What was answered in between is loss, which clients need not have felt.
+    let silent = |own: &Facts<'_>| own.impact.is_some_and(|own| own.windows.iter().all(|w| w.answered == 0));
+    if behind.iter().all(|(_, own)| silent(own)) { behind } else { Vec::new() }
+}
+
+/// The servers behind that are silent, for the title: empty where there are none.
+pub fn title(b: &Builder<'_>) -> String {
+    let servers: BTreeSet<Address> = of(b).iter().map(|(_, own)| own.server).collect();
+    if servers.is_empty() {
+        return String::new();
+    }
+    let listed: Vec<String> = servers.iter().map(ToString::to_string).collect();
+    format!(
+        "; {}, which it asks, {} silent",
+        words::list(&listed, NAMED_MAX),
+        if listed.len() == 1 { "is" } else { "are" }
+    )
+}
+
+/// What did not come from behind, since when, and what of the first failure's server followed.
+pub fn block(b: &Builder<'_>) -> Option<Block> {
+    let front = b.facts.first()?;
+    let behind = of(b);
+    let windows = || behind.iter().filter_map(|(_, own)| own.impact).flat_map(|own| &own.windows);
+    let first = windows().map(|window| window.first_bad).min_by_key(|mark: &Mark| mark.at_ns)?;
+    let last_good = windows().filter_map(|window| window.last_good).max_by_key(|mark: &Mark| mark.at_ns);
+    let servers: BTreeSet<Address> = behind.iter().map(|(_, own)| own.server).collect();
+    let listed: Vec<String> = servers.iter().map(ToString::to_string).collect();
+    let (mut asked, mut failed) = (0, 0);
+    for (_, own) in &behind {
+        let (one, other) = outage::asked_and_failed(own);
+        (asked, failed) = (asked + one, failed + other);
+    }
+    let before = last_good.filter(|good| good.at_ns < first.at_ns).map_or_else(String::new, |good| {
+        format!("; the last answer before came at {}", b.clock.fine(good.at_ns))
+    });
+    let frames: Vec<PacketId> = behind
+        .iter()
+        .flat_map(|(_, own)| own.frames.iter().copied())
+        .chain(last_good.map(|good| good.packet))
+        .collect();
+    let text = format!(
+        "Behind it: {} itself got no answer to {} of {} from {}, from {} on{before}.",
+        front.server,
+        thousands(failed),
+        words::count(asked as usize, "question", "questions"),
+        words::list(&listed, NAMED_MAX),
+        b.clock.fine(first.at_ns)
+    );
+    Some(b.claim("summary.behind", Voice::Observed, text, &frames))
+}
+
+/// Rules whose findings are incidents of DNS without a failed question, so that no failure tells of them.
+const BESIDE: [&str; 2] = ["slow-dns", "servers-disagree"];
+
+/// Such incidents beside the failure told first, as their finding states them.
+pub fn found_beside(b: &Builder<'_>) -> Vec<Block> {
+    let own =
+        b.input.findings.iter().filter(|own| BESIDE.contains(&own.id) && own.severity >= Severity::Medium);
+    own.take(NAMED_MAX)
+        .enumerate()
+        .map(|(number, own)| {
+            let text = format!("Another incident: {}.", own.statement);
+            b.claim(&format!("summary.found.{}", number + 1), Voice::Observed, text, &own.frames)
+        })
+        .collect()
+}

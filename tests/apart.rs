@@ -1,0 +1,77 @@
+//! Two captures of one exchange whose clocks are apart: the offset is measured and is no wait.
+
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test that meets the unexpected should stop there"
+)]
+
+use std::path::Path;
+
+use portmortem::cli::load::{ClockOffset, Loaded, Open};
+use portmortem::correlate::Outcome;
+use portmortem::generate::dns::{self, Data};
+use portmortem::generate::{Packet, PcapWriter, Variant, link};
+
+const MS: i64 = 1_000_000;
+const SECOND: i64 = 1_000 * MS;
+const START_NS: i64 = 1_700_000_000 * SECOND;
+const CLIENT: &str = "192.0.2.10";
+const SERVER: &str = "198.51.100.53";
+/// From one place to the other.
+const WAY: i64 = 4 * MS;
+
+fn write(path: &Path, mut packets: Vec<(i64, Packet)>) {
+    packets.sort_by_key(|(at, _)| *at);
+    let file = std::fs::File::create(path).expect("a file");
+    let mut writer = PcapWriter::new(file, Variant::default(), link::ETHERNET).expect("a header");
+    for (at, packet) in packets {
+        writer.packet(START_NS + at, &packet.ethernet()).expect("a packet");
+    }
+    writer.finish().expect("the end");
+}
+
+/// Twelve lookups at the client and at the server, whose clock is ahead; the answers of six of them do not come back.
+fn load(ahead: i64, offset: Vec<ClockOffset>) -> Loaded {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (mut near, mut far) = (Vec::new(), Vec::new());
+    for number in 0..12_u16 {
+        let at = i64::from(number) * 2 * SECOND;
+        let (from, name) = (format!("{CLIENT}:{}", 40_000 + number), format!("h{number}.example"));
+        let query =
+            Packet::udp(from.as_str(), format!("{SERVER}:53").as_str(), &dns::query(number, &name, dns::A));
+        let message = dns::answer(number, &name, Data::A([192, 0, 2, 80].into()));
+        let answer = Packet::udp(format!("{SERVER}:53").as_str(), from.as_str(), &message);
+        let (query, answer) = (query.id(2 * number + 1), answer.id(2 * number + 2));
+        near.push((at, query.clone()));
+        far.push((at + WAY + ahead, query.ttl(62)));
+        far.push((at + WAY + MS + ahead, answer.clone()));
+        if !(3..9).contains(&number) {
+            near.push((at + 2 * WAY + MS, answer.ttl(62)));
+        }
+    }
+    let files = vec![folder.path().join("near.pcap"), folder.path().join("far.pcap")];
+    write(&files[0], near);
+    write(&files[1], far);
+    Open { files, offset, ..Open::default() }.load().expect("two captures")
+}
+
+#[test]
+fn clocks_that_are_apart_are_set_by_what_both_files_hold() {
+    for ahead in [2_310 * MS, -90 * SECOND] {
+        let loaded = load(ahead, Vec::new());
+        let added = loaded.index.sources[1].offset_ns;
+        assert!((added + ahead).abs() < MS, "{added}");
+        let outcome =
+            |outcome| loaded.evidence.transactions.iter().filter(|own| own.outcome == outcome).count();
+        assert_eq!((outcome(Outcome::Answered), outcome(Outcome::NotReceived)), (6, 6));
+        assert!(loaded.evidence.transactions.iter().all(|own| own.waited_ns < SECOND));
+    }
+}
+
+#[test]
+fn clocks_that_agree_and_what_the_user_says_are_left_alone() {
+    assert_eq!(load(0, Vec::new()).index.sources[1].offset_ns, 0);
+    let said = ClockOffset { label: "B".to_owned(), offset_ns: 0 };
+    assert_eq!(load(2_310 * MS, vec![said]).index.sources[1].offset_ns, 0);
+}

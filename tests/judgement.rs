@@ -1,0 +1,118 @@
+//! Judgements that must not go beyond what the packets show of DNS.
+
+#![expect(clippy::expect_used, reason = "a test that meets the unexpected should stop there")]
+
+mod scene;
+
+use portmortem::findings::Severity;
+use portmortem::generate::dns::{self, Data, Message};
+use portmortem::generate::{Packet, flags};
+use scene::{MS, SECOND, SERVER, Scene, weight};
+
+#[test]
+fn bare_names_refused_at_the_end_of_a_search_list_are_no_outage() {
+    let mut scene = Scene::default();
+    for number in 0..6_i64 {
+        let (at, from) = (number * 4 * SECOND, format!("192.0.2.10:{}", 40_000 + number));
+        scene.lookup(at, 5 * MS, &from, SERVER, number as u16, "git.corp.example");
+        scene.query(at + SECOND, &from, SERVER, 100 + number as u16, "git", dns::A);
+        let refused = dns::failure(100 + number as u16, "git", dns::A, dns::REFUSED);
+        scene.reply(at + SECOND + MS, SERVER, &from, &refused);
+    }
+    let (found, _) = scene.examine();
+    let own = found.iter().find(|own| own.id == "rcode-outage").map(|own| own.severity);
+    assert!(own.is_none_or(|severity| severity <= Severity::Low), "{found:?}");
+}
+
+/// One question again and again, cut or whole and at times without answer; `size` is what each query offers.
+fn limited(size: impl Fn(i64) -> u16) -> Scene {
+    let mut scene = Scene::default();
+    for number in 0..40_i64 {
+        let (at, id) = (number * 3 * SECOND, number as u16);
+        let from = format!("192.0.2.10:{}", 40_000 + number);
+        let query = Message::query(id, "key.example", dns::TXT).edns(size(number)).bytes();
+        scene.put(at, Packet::udp(from.as_str(), format!("{SERVER}:53").as_str(), &query));
+        let mut message = Message::response(id, "key.example", dns::TXT, dns::NO_ERROR);
+        message = match number % 4 {
+            0 | 1 => message.answer(Data::Txt("k".repeat(200))),
+            2 => message.truncated(),
+            _ => continue,
+        };
+        scene.reply(at + 5 * MS, SERVER, &from, &message.bytes());
+    }
+    scene
+}
+
+#[test]
+fn answers_cut_as_the_size_of_their_query_demands_show_no_limit_on_the_rate() {
+    let limit = |scene: Scene| weight(&scene.examine().1, "H14", "L95");
+    assert!(limit(limited(|_| 1232)).is_some());
+    assert_eq!(limit(limited(|number| if number % 4 == 2 { 1232 } else { 4096 })), None);
+}
+
+/// A server that falls silent for a client that uses a port for each question; connections to others go on.
+fn silent(connections: bool) -> Scene {
+    let mut scene = Scene::default();
+    for number in 0..30_i64 {
+        let (at, id) = (number * 2 * SECOND, number as u16);
+        let from = format!("192.0.2.10:{}", 40_000 + number);
+        let name = format!("h{number}.example");
+        if number < 15 {
+            scene.lookup(at, 9 * MS, &from, SERVER, id, &name);
+        } else {
+            scene.query(at, &from, SERVER, id, &name, dns::A);
+        }
+        if connections {
+            let (from, to) = (format!("192.0.2.10:{}", 50_000 + number), "198.51.100.80:80");
+            scene.tcp(at + SECOND, &from, to, flags::SYN, b"");
+            scene.tcp(at + SECOND + 9 * MS, to, &from, flags::SYN | flags::ACK, b"");
+        }
+    }
+    let from = "192.0.2.11:40000";
+    scene.tcp(75 * SECOND, from, "198.51.100.81:80", flags::SYN, b"");
+    scene
+}
+
+#[test]
+fn new_flows_through_the_same_router_speak_against_a_full_table() {
+    let (_, assessments) = silent(false).examine();
+    assert_eq!(weight(&assessments, "H22", "L128"), Some(5));
+    assert_eq!(weight(&assessments, "H22", "L210"), None);
+    let (_, assessments) = silent(true).examine();
+    assert_eq!(weight(&assessments, "H22", "L210"), Some(-20));
+}
+
+/// A frame from a device with this last octet of its link address.
+fn from_device(scene: &mut Scene, at: i64, device: u8, packet: Packet) {
+    let packet = packet.id(scene.packets.len() as u16 + 1);
+    let mut frame = packet.ethernet();
+    if let Some(octet) = frame.get_mut(11) {
+        *octet = device;
+    }
+    scene.packets.push((scene::START_NS + at, frame));
+}
+
+#[test]
+fn a_host_of_which_only_flooded_queries_are_seen_is_not_judged() {
+    let mut scene = Scene::default();
+    for number in 0..12_i64 {
+        let (at, id, name) = (number * 6 * SECOND, number as u16, format!("h{number}.example"));
+        for (device, host) in [(0x10, "192.0.2.10"), (0x11, "192.0.2.11")] {
+            let from = format!("{host}:{}", 40_000 + number);
+            let query = |to: &str| {
+                Packet::udp(from.as_str(), format!("{to}:53").as_str(), &dns::query(id, &name, dns::A))
+            };
+            from_device(&mut scene, at, device, query("192.0.2.2"));
+            // The capture is taken at one of them, which goes on to the next resolver.
+            if device == 0x10 {
+                from_device(&mut scene, at + 2 * SECOND, device, query("192.0.2.3"));
+                let answer = dns::answer(id, &name, Data::A([192, 0, 2, 80].into()));
+                let answer = Packet::udp("192.0.2.3:53", from.as_str(), &answer);
+                from_device(&mut scene, at + 2 * SECOND + MS, 0x03, answer);
+            }
+        }
+    }
+    let (found, _) = scene.examine();
+    let own = found.iter().find(|own| own.id == "unanswered-queries").expect("a finding");
+    assert!(own.statement.contains("questions from 192.0.2.10 to 192.0.2.2"), "{}", own.statement);
+}
