@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot run has failed")]
 
+use std::fmt::Write as _;
+
 use std::sync::atomic::AtomicBool;
 
 use portmortem::attempts::{Attempt, Attempts, Kind, Outcome, subject};
@@ -183,7 +185,8 @@ fn segments_that_a_firewall_passed_on_and_nobody_answered_are_one_connection_wit
         .flat_map(|second| [(second, "internal in 192.0.2.10"), (second, "wan1 out 198.51.100.2")])
     {
         let late = if way.contains("out") { 517 } else { 456 };
-        text += &format!(
+        let _ = write!(
+            text,
             "2024-05-14 08:12:0{second}.123{late} {way}.51514 -> 203.0.113.80.443: syn 3514782021 \n"
         );
     }
