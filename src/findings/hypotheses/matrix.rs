@@ -111,7 +111,7 @@ mod tests {
     use crate::case::hash::hash_text;
 
     /// The mark of all weights and thresholds. Whoever changes one looks at the rankings below before this number.
-    const LOOKED_AT: &str = "56087ea255b2";
+    const LOOKED_AT: &str = "0471169c434f";
 
     /// What is seen, and which causes lead by the weights alone.
     fn expected() -> Vec<(Vec<&'static Row>, &'static str)> {
