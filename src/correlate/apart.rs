@@ -61,8 +61,8 @@ pub fn measure(index: &Index) -> Vec<Apart> {
     }
     let mut found = Vec::new();
     for (at, own) in sources.iter().enumerate() {
-        let before = sources.iter().take(at).enumerate();
-        found.extend(before.filter_map(|(other, reference)| compare((at, own), (other, reference))).next());
+        let mut before = sources.iter().take(at).enumerate();
+        found.extend(before.find_map(|(other, reference)| compare((at, own), (other, reference))));
     }
     found
 }

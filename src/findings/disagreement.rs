@@ -20,9 +20,11 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
 
 /// `www.example.org (198.51.100.81 instead of 198.51.100.80)`.
 fn named(name: &Differing) -> String {
-    let listed = |all: &std::collections::BTreeSet<crate::decode::Address>| match all.is_empty() {
-        true => "none".to_owned(),
-        false => all.iter().take(rules::TOP_MAX).map(ToString::to_string).collect::<Vec<_>>().join(", "),
+    let listed = |all: &std::collections::BTreeSet<crate::decode::Address>| {
+        if all.is_empty() {
+            return "none".to_owned();
+        }
+        all.iter().take(rules::TOP_MAX).map(ToString::to_string).collect::<Vec<_>>().join(", ")
     };
     format!(
         "{} ({} instead of {})",
