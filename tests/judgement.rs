@@ -1,7 +1,5 @@
 //! Judgements that must not go beyond what the packets show of DNS.
 
-#![expect(clippy::expect_used, reason = "a test that meets the unexpected should stop there")]
-
 mod scene;
 
 use portmortem::findings::Severity;
