@@ -1,7 +1,5 @@
 //! Judgements that must not go beyond what the packets show of DNS.
 
-#![expect(clippy::expect_used, reason = "a test that meets the unexpected should stop there")]
-
 mod scene;
 
 use portmortem::findings::Severity;
@@ -68,8 +66,14 @@ fn silent(connections: bool) -> Scene {
             scene.tcp(at + SECOND + 9 * MS, to, &from, flags::SYN | flags::ACK, b"");
         }
     }
-    let from = "192.0.2.11:40000";
-    scene.tcp(75 * SECOND, from, "198.51.100.81:80", flags::SYN, b"");
+    // All that is not of the client's network comes from one router.
+    for (_, frame) in &mut scene.packets {
+        if frame.get(26) == Some(&198)
+            && let Some(link) = frame.get_mut(6..12)
+        {
+            link.copy_from_slice(&[2, 0, 0, 0, 0, 1]);
+        }
+    }
     scene
 }
 

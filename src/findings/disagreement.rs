@@ -22,10 +22,9 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
 fn named(name: &Differing) -> String {
     let listed = |all: &std::collections::BTreeSet<crate::decode::Address>| {
         if all.is_empty() {
-            "none".to_owned()
-        } else {
-            all.iter().take(rules::TOP_MAX).map(ToString::to_string).collect::<Vec<_>>().join(", ")
+            return "none".to_owned();
         }
+        all.iter().take(rules::TOP_MAX).map(ToString::to_string).collect::<Vec<_>>().join(", ")
     };
     format!(
         "{} ({} instead of {})",
