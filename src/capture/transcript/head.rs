@@ -164,8 +164,7 @@ fn bare_hosts(mut words: Words<'_>) -> Option<Network> {
     let is_told = words.text_before(end).ends_with(b":");
     let six = source.matches(':').count() > 1;
     // Between two addresses with ports stands no prose, whatever protocol it is that follows.
-    let destination =
-        words.text_before(end).rsplit(|byte| byte.is_ascii_whitespace()).next().unwrap_or_default();
+    let destination = words.text_before(end).rsplit(u8::is_ascii_whitespace).next().unwrap_or_default();
     let are_sockets = is_socket(source.as_bytes()) && is_socket(destination);
     (is_told && (body::begins(words) || are_sockets && words.peek().is_some())).then_some(if six {
         Network::Ip6
