@@ -185,15 +185,16 @@ fn segments_that_a_firewall_passed_on_and_nobody_answered_are_one_connection_wit
         .flat_map(|second| [(second, "internal in 192.0.2.10"), (second, "wan1 out 198.51.100.2")])
     {
         let late = if way.contains("out") { 517 } else { 456 };
-        let _ = write!(
+        let _ = writeln!(
             text,
-            "2024-05-14 08:12:0{second}.123{late} {way}.51514 -> 203.0.113.80.443: syn 3514782021 \n"
+            "2024-05-14 08:12:0{second}.123{late} {way}.51514 -> 203.0.113.80.443: syn 3514782021 "
         );
     }
     let (_, all) = attempts(&text);
     let told: Vec<_> = all.iter().map(|own| (own.client.0.to_string(), own.tries, own.outcome)).collect();
     assert_eq!(told, [("192.0.2.10".to_owned(), 4, Outcome::NoReply)]);
-    let once: String = text.lines().take(3).map(|line| format!("{line}\n")).collect();
+    let once: Vec<&str> = text.lines().take(3).collect();
+    let once = once.join("\n") + "\n";
     assert_eq!(outcomes(&once), [(Kind::Tls, Outcome::OneDirection)]);
 }
 
