@@ -260,6 +260,12 @@ fn frames_of<'i>(items: impl Iterator<Item = &'i OpenItem>) -> Vec<PacketId> {
     items.flat_map(|item| item.frames.iter().copied()).collect()
 }
 
+/// What worked while something else failed, under Findings.
+pub fn worked(b: &Builder<'_>) -> Option<Block> {
+    let worked = b.input.coverage.verdict().filter(|_| b.input.coverage.has_finding)?;
+    Some(b.claim("findings.worked", Voice::Assessed, format!("{worked}."), &b.inventory.whole()))
+}
+
 /// The list of what was seen and not assessed.
 pub fn listed(b: &Builder<'_>) -> Option<Block> {
     let row = |item: &OpenItem| {

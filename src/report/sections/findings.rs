@@ -53,6 +53,7 @@ pub fn findings(b: &Builder<'_>) -> Section {
         }
     }
     blocks.extend(ruled(b));
+    blocks.extend(super::coverage::worked(b));
     blocks.extend(super::coverage::listed(b));
     blocks.extend(b.notes("findings"));
     if blocks.is_empty() {

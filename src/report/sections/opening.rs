@@ -47,6 +47,10 @@ pub fn summary(b: &Builder<'_>) -> Section {
         blocks.extend(coverage::summary(b));
     }
     blocks.extend(next(b));
+    if blocks.len() > SUMMARY_MAX {
+        // What worked meanwhile stands under Findings as well.
+        blocks.retain(|block| !matches!(block, Block::Claim(claim) if claim.id == "summary.worked"));
+    }
     blocks.extend(b.notes("summary"));
     section("summary", "Summary", blocks)
 }
@@ -87,6 +91,9 @@ fn beside_dns(b: &Builder<'_>) -> Vec<Block> {
     }
     blocks
 }
+
+/// Sentences of the summary at most (services §7).
+const SUMMARY_MAX: usize = 8;
 
 /// What tells the claims of several incidents apart.
 fn suffix(number: usize) -> String {
