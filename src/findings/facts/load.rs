@@ -132,7 +132,7 @@ pub struct Amplifying {
     pub samples: Vec<PacketId>,
     /// Answers that the source refused by ICMP errors.
     pub refused: Vec<PacketId>,
-    /// Something shows that the source itself asks: see [`victims`].
+    /// Something shows that the source itself asks: see `facts::load::victims`.
     pub is_real: bool,
 }
 
