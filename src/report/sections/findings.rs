@@ -239,8 +239,11 @@ fn links(b: &Builder<'_>, facts: &Facts<'_>) -> Block {
 /// The findings of the rules: a claim for each that no failure's sentences tell, and the numbers of all.
 fn ruled(b: &Builder<'_>) -> Vec<Block> {
     let shown: Vec<&Finding> = b.input.findings.iter().filter(|f| !is_quality(f)).collect();
-    let told: std::collections::BTreeSet<PacketId> =
+    let mut told: std::collections::BTreeSet<PacketId> =
         b.facts.iter().flat_map(|facts| facts.frames.iter().copied()).collect();
+    for assessment in b.incidents() {
+        told.extend(assessment.trouble.iter().flat_map(|_| frames_of(assessment, None)));
+    }
     let is_told = |finding: &&&Finding| {
         OF_FAILURES.contains(&finding.id) && finding.frames.iter().all(|id| told.contains(id))
     };
@@ -278,7 +281,12 @@ fn ruled(b: &Builder<'_>) -> Vec<Block> {
 }
 
 /// Rules that find what the sentences about a failure tell already.
-const OF_FAILURES: [&str; 7] = [
+const OF_FAILURES: [&str; 12] = [
+    "site-down",
+    "tcp-failures",
+    "datagrams-refused",
+    "service-failures",
+    "no-lease",
     "refused-by-icmp",
     "admin-prohibited",
     "unreachable",
