@@ -71,7 +71,11 @@ pub(super) fn services(facts: &Facts<'_>, open: &[OpenItem], found: &[Finding]) 
         open.iter().filter(|item| item.kind.standing() == Standing::Open).filter_map(service_of).collect();
     let grave = found
         .iter()
-        .filter(|finding| finding.severity > Severity::Info && !finding.id.ends_with("-quality"))
+        .filter(|finding| {
+            finding.severity > Severity::Info
+                && !finding.id.ends_with("-quality")
+                && !OF_SERVICES.contains(&finding.id)
+        })
         .flat_map(|finding| finding.frames.iter().take(FRAMES_LOOKED_AT));
     for packet in grave {
         concerned.extend(services_of(facts, *packet));
@@ -92,6 +96,9 @@ pub(super) fn services(facts: &Facts<'_>, open: &[OpenItem], found: &[Finding]) 
     });
     judged
 }
+
+/// Rules whose troubles name their services themselves: their frames hold what DNS said before, and what served instead.
+const OF_SERVICES: [&str; 4] = ["site-down", "service-failures", "datagrams-refused", "no-lease"];
 
 /// Frames of a finding that are asked which service they belong to.
 const FRAMES_LOOKED_AT: usize = 64;
