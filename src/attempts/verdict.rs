@@ -164,6 +164,9 @@ impl<'a> Judge<'a> {
                 errors.entry(told.flow).or_default().push(told);
             }
         }
+        for own in errors.values_mut().chain(printed.values_mut()) {
+            own.sort_by_key(|told| order(&told.seen));
+        }
         let told = receivers(input.index);
         let at_client = input.evidence.surroundings().vantage == Vantage::Client;
         let here = here(input);
@@ -178,7 +181,11 @@ impl<'a> Judge<'a> {
     /// The first unreachable or time exceeded message about a flow in a period.
     fn error(&self, flow: (End, End, u8), from_ns: Nanos, to_ns: Nanos) -> Option<&'a Told> {
         let of = |all: Option<&Vec<&'a Told>>| {
-            all?.iter().copied().find(|told| refuses(told) && (from_ns..=to_ns).contains(&told.seen.time_ns))
+            let all = all?;
+            // In order of time: a flow may have as many errors as requests.
+            let from = all.partition_point(|told| told.seen.time_ns < from_ns);
+            let mut near = all.get(from..)?.iter().take_while(|told| told.seen.time_ns <= to_ns);
+            near.find(|told| refuses(told)).copied()
         };
         of(self.errors.get(&flow)).or_else(|| {
             let own = self.printed.get(&(flow.1, flow.2))?;

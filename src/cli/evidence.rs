@@ -11,7 +11,7 @@ use super::{Outcome, mistake};
 use crate::filter::Context;
 use crate::index::PacketId;
 
-/// Arguments of `dns` and `episodes`.
+/// Arguments of `attempts`, `dns` and `episodes`.
 #[derive(clap::Args)]
 pub struct Arguments {
     /// Show only rows of which some packet (a try, an answer, an error) matches.

@@ -1,8 +1,8 @@
 //! Attempts that only look what is there: a scan is told by its own rule, and its failures are nobody's outage.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
-use crate::attempts::Face;
+use crate::attempts::{Attempt, Face};
 use crate::decode::Address;
 use crate::findings::facts::Facts;
 use crate::findings::port_scan;
@@ -32,24 +32,25 @@ pub fn scanned(facts: &Facts<'_>) -> HashSet<u32> {
             continue;
         }
         let get = |at: &u32| all.get(*at as usize);
-        for (start, first) in group.iter().enumerate() {
-            let Some(from_ns) = get(first).map(|own| own.first.time_ns) else { continue };
-            let near: Vec<u32> = group
-                .iter()
-                .skip(start)
-                .take_while(|at| get(at).is_some_and(|own| own.first.time_ns - from_ns <= WITHIN_NS))
-                .copied()
-                .collect();
-            if near.len() < TARGETS_MIN || found.contains(first) {
-                continue;
+        // A window over time with the targets inside it; what one window shows is noted once.
+        let mut inside: BTreeMap<(Address, u16), usize> = BTreeMap::new();
+        let (mut start, mut noted) = (0, 0);
+        for (end, own) in group.iter().filter_map(get).enumerate() {
+            *inside.entry(target(own, by_host)).or_default() += 1;
+            while let Some(oldest) = group.get(start).and_then(get)
+                && own.first.time_ns - oldest.first.time_ns > WITHIN_NS
+            {
+                if let Some(number) = inside.get_mut(&target(oldest, by_host)) {
+                    *number -= 1;
+                    if *number == 0 {
+                        inside.remove(&target(oldest, by_host));
+                    }
+                }
+                start += 1;
             }
-            let targets: BTreeSet<(Address, u16)> = near
-                .iter()
-                .filter_map(get)
-                .map(|own| if by_host { (Address::None, own.service.port) } else { (own.service.host, 0) })
-                .collect();
-            if targets.len() >= TARGETS_MIN {
-                found.extend(near);
+            if inside.len() >= TARGETS_MIN {
+                found.extend(group.get(start.max(noted)..=end).unwrap_or_default());
+                noted = end + 1;
             }
         }
     }
@@ -61,4 +62,9 @@ pub fn scanned(facts: &Facts<'_>) -> HashSet<u32> {
         }
     }
     found
+}
+
+/// What tells the targets of one scan apart: ports of one host, or hosts at one port.
+fn target(own: &Attempt, by_host: bool) -> (Address, u16) {
+    if by_host { (Address::None, own.service.port) } else { (own.service.host, 0) }
 }
