@@ -12,7 +12,7 @@ use std::hash::BuildHasher as _;
 use hashbrown::HashTable;
 use rayon::prelude::*;
 
-pub use connection::{Connection, End, Ends, Known, Seen, Sent};
+pub use connection::{Connection, End, Ends, Known, Seen, Sent, ahead};
 use row::Row;
 pub(crate) use row::printed_length;
 

@@ -3,7 +3,7 @@
 use super::http;
 use super::printed::{Printed, Said};
 use super::tls::Handshake;
-use crate::connections::Seen;
+use crate::connections::{Seen, ahead};
 use crate::time::Nanos;
 
 const FIN: u8 = 1;
@@ -492,11 +492,6 @@ impl WindowStall {
 /// Whether two printed numbers count from the same beginning.
 fn is_near(sequence: u32, base: u32) -> bool {
     ahead(sequence, base).unsigned_abs() <= NEAR_BYTES
-}
-
-/// How far one sequence number is ahead of another, modulo 2³² (RFC 9293 §3.4).
-fn ahead(sequence: u32, base: u32) -> i32 {
-    sequence.wrapping_sub(base) as i32
 }
 
 #[cfg(test)]

@@ -361,6 +361,6 @@ impl Sent {
 }
 
 /// How far one sequence number is ahead of another, modulo 2³² (RFC 9293 §3.4).
-fn ahead(sequence: u32, base: u32) -> i32 {
+pub fn ahead(sequence: u32, base: u32) -> i32 {
     sequence.wrapping_sub(base) as i32
 }
