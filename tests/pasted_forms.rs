@@ -256,7 +256,7 @@ fn lines_that_are_not_read_are_counted_by_kind() {
         assert_eq!(index.len(), 3, "{text}");
         let said = damage(&index);
         assert_eq!(said.len(), 1, "{said:?}");
-        assert!(said[0].starts_with("1 line has the time of a packet, neither IP nor ARP"), "{said:?}");
+        assert!(said[0].starts_with("1 line has the time of a packet, no hosts of IP or ARP"), "{said:?}");
     }
     let said = damage(&index(&format!("```\n{first}{snap}{spanning}{second}```\n")));
     assert!(said.len() == 2 && said[0].starts_with("1 line looks like a packet"), "{said:?}");
@@ -411,4 +411,85 @@ fn names_that_fail_beside_others_of_their_zone_are_failures_of_their_own() {
     let (_, evidence, _) = judge(&codes);
     let counts: Vec<_> = (0..3).map(|at| evidence.impact(at).unwrap().asked_and_failed()).collect();
     assert_eq!(counts, [(1, 1), (1, 1), (1, 1)]);
+}
+
+fn transports(index: &Index) -> Vec<u8> {
+    (0..index.len()).map(|at| packet(index, at).transport()).collect()
+}
+
+#[test]
+fn numbered_lines_alike_at_one_time_are_packets_each() {
+    let line = |number: u8| {
+        format!("{number:5}  10:00:01.000000 IP 192.0.2.10.4500 > 198.51.100.1.4500: isakmp-nat-keep-alive\n")
+    };
+    let text: String = (8..13).map(line).collect();
+    assert_eq!(index(&text).len(), 5);
+}
+
+#[test]
+fn without_times_any_protocol_between_two_addresses_is_a_packet() {
+    let text = "IP 192.0.2.10.4784 > 198.51.100.1.4784: BFDv1, length: 24\n\
+                IP6 2001:db8::1.6696 > ff02::1:6.6696: babel 2 (12) hello\n\
+                IP 192.0.2.10.88 > 198.51.100.1.1200: v5\n";
+    assert_eq!(index(text).len(), 3);
+}
+
+#[test]
+fn without_times_a_tunnel_takes_only_the_packet_inside() {
+    let inside = "IP (tos 0x0, ttl 64, id 2, offset 0, flags [DF], proto ICMP (1), length 84)\n    10.0.0.1 > 10.0.0.2: ICMP echo request, id 9, seq 1, length 64\n";
+    let header = |protocol: &str| {
+        format!("IP (tos 0x0, ttl 64, id 1, offset 0, flags [DF], proto {protocol}, length 142)\n")
+    };
+    let geneve = header("UDP (17)")
+        + "    192.0.2.1.12618 > 192.0.2.2.6081: [no cksum] Geneve, Flags [none], vni 0xa\n\t"
+        + inside;
+    let vxlan = header("UDP (17)")
+        + "    192.0.2.1.12618 > 192.0.2.2.4789: VXLAN, flags [I] (0x08), vni 100\n"
+        + inside;
+    let gre =
+        header("GRE (47)") + "    192.0.2.1 > 192.0.2.2: GREv0, Flags [none], length 122\n\tunknown (0x1)\n";
+    let plain = header("UDP (17)")
+        + "    192.0.2.1.123 > 192.0.2.2.123: NTPv4, Client, length 48\n\tTransmit Timestamp:   3706870329.516074047\n";
+    let update = header("TCP (6)")
+        + "    192.0.2.1.179 > 192.0.2.2.42741: Flags [P.], length 19: BGP\n\tKeepalive Message (4), length: 19\n";
+    for (text, count) in [(&geneve, 6), (&vxlan, 6), (&gre, 6), (&plain, 6), (&update, 6)] {
+        assert_eq!(index(&text.repeat(count)).len() as usize, count, "{text}");
+    }
+    let outer = |text: &str| packet(&index(text), 0).decode().outer.is_some();
+    assert!(outer(&geneve.repeat(3)) && outer(&vxlan.repeat(3)) && !outer(&update.repeat(3)));
+}
+
+#[test]
+fn without_times_bytes_below_each_packet_do_not_make_it_prose() {
+    let one = "IP 192.0.2.10.55920 > 198.51.100.80.80: Flags [S], seq 928549246, win 32767, length 0\n\
+               E..<.h@.@.!R.........p.P7X.~.........!....@....\nM...........\n.8.h\n\n..\n";
+    assert_eq!(index(&one.repeat(5)).len(), 5);
+}
+
+#[test]
+fn an_address_keeps_the_colons_it_ends_with() {
+    let index =
+        index("10:00:01.000000 IP6 2001:db8::1 > 2001:db8:5::: ICMP6, echo request, id 1, seq 1, length 8\n");
+    assert_eq!(ends(&packet(&index, 0)).2, "2001:db8:5::");
+}
+
+#[test]
+fn a_protocol_that_is_told_is_not_another_because_it_has_ports() {
+    let text = "10:00:01.000000 IP 192.0.2.10.5001 > 198.51.100.1.5001: sctp (1) [INIT] [init tag: 1]\n\
+                10:00:02.000000 IP 192.0.2.10.5001 > 198.51.100.1.5001: DCCP (CCVal 0, CsCov 0) DCCP-Request (service=0) seq 1\n\
+                10:00:03.000000 IP (tos 0x0, ttl 64, id 1, offset 0, flags [DF], proto unknown (136), length 52)\n    192.0.2.10.5001 > 198.51.100.1.53: 7+ A? a. (19)\n\
+                10:00:04.000000 IP6 (hlim 64, next-header Options (0), payload length: 52) 2001:db8::1.5001 > 2001:db8::2.5001: UDP, length 4\n";
+    assert_eq!(transports(&index(text)), [132, 33, 136, 17]);
+}
+
+#[test]
+fn what_is_cut_before_its_hosts_is_arp_or_counted_and_other_networks_are_none() {
+    let text = "10:00:01.000000 00:00:5e:00:53:01 > ff:ff:ff:ff:ff:ff, ethertype ARP (0x0806), length 60:  [|arp]\n\
+                10:00:02.000000 ARP, [|arp]\n\
+                10:00:03.000000 IP  [|ip]\n\
+                10:00:04.000000 IPX 0a000001.00:00:5e:00:53:01.0451 > 0a000002.00:00:5e:00:53:02.402b: [length 29 < 30] (invalid)\n";
+    let index = index(text);
+    assert_eq!(index.len(), 2);
+    let said = damage(&index);
+    assert!(said.iter().any(|told| told.starts_with("1 line has the time of a packet, no hosts")), "{said:?}");
 }

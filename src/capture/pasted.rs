@@ -130,13 +130,13 @@ fn not_read(count: u64, first: &str, one: &str, many: &str) -> Option<String> {
     }
 }
 
-/// What is said of packets that are neither IP nor ARP, by number.
+/// What is said of lines that have the time of a packet and no hosts of IP or ARP, by number.
 pub(super) fn other_protocol(count: u64, first: &str) -> Option<String> {
     not_read(
         count,
         first,
-        "has the time of a packet, neither IP nor ARP behind it, and was",
-        "have the time of a packet, neither IP nor ARP behind it, and were",
+        "has the time of a packet, no hosts of IP or ARP behind it, and was",
+        "have the time of a packet, no hosts of IP or ARP behind it, and were",
     )
 }
 

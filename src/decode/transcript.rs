@@ -21,6 +21,8 @@ pub use verdict::Verdict;
 
 /// Words of one packet that are looked at.
 const WORDS_MAX: usize = 512;
+/// Extension headers, which `-v` names in place of what follows them: hop-by-hop options, routing, fragment, destination options.
+const EXTENSIONS: [u8; 4] = [0, 43, 44, 60];
 /// An IPv4 header without options.
 const IPV4_HEADER_BYTES: u32 = 20;
 
@@ -242,7 +244,8 @@ fn datagram<'a>(words: &mut Words<'a>, v6: bool) -> Option<Datagram<'a>> {
     }
     let ports = Ports::before(*words);
     let source = host(from, v6, ports)?;
-    let to = Word { text: to.text.trim_end_matches(':'), ..to };
+    // An address may end with two colons of its own: `2001:db8:::`.
+    let to = Word { text: to.text.strip_suffix(':').unwrap_or(to.text), ..to };
     let mut destination = host(to, v6, if service.is_some() { Ports::None } else { ports })?;
     if let Some((end, port)) = service {
         (destination.port, destination.end) = (Some(port), end);
@@ -374,6 +377,12 @@ fn payload<'a>(line: &mut Line<'a>, mut words: Words<'a>, v6: bool, settings: &S
         line.transport = protocol.map_or(Transport::None, Transport::Other);
         return;
     };
+    // SCTP and DCCP have ports too.
+    let named = line.ip.protocol.filter(|number| !EXTENSIONS.contains(number));
+    if let Some(other) = named.or_else(|| named_protocol(first)).filter(|number| !matches!(number, 6 | 17)) {
+        line.transport = Transport::Other(other);
+        return;
+    }
     let carries_dns =
         [source_port, destination_port].into_iter().any(|port| settings.is_name_service_port(port));
     if segment::begins(words) || line.ip.protocol == Some(6) {
@@ -406,6 +415,7 @@ fn named_protocol(word: &str) -> Option<u8> {
         "ipv6-icmp" => 58,
         "OSPFv2" | "OSPFv3" | "ospf" => 89,
         "sctp" => 132,
+        "DCCP" => 33,
         _ => return None,
     })
 }

@@ -112,7 +112,9 @@ pub(super) fn stamped_above(
 ) -> Option<(usize, Head)> {
     first_with(line, from, |start, text| {
         let prefix = line.get(..start)?;
-        stamped_head(below(prefix).as_bytes()).filter(|head| head.body > 0 && !text.is_empty())
+        // A number at the end of a line of words is none of the next line's.
+        let is_last = !text.contains([' ', '\t']) && !is_marks(prefix);
+        stamped_head(below(prefix).as_bytes()).filter(|head| head.body > 0 && !text.is_empty() && !is_last)
     })
 }
 

@@ -130,8 +130,8 @@ impl Joiner {
     /// much of the text is theirs.
     fn is_log(&self, lines: &[String]) -> bool {
         let (mut written, mut own, mut is_run) = (0, 0, false);
-        // Whether the last line belonged to a packet that stands on lines of its own.
-        let mut is_packet = false;
+        // Whether the last line belonged to a packet that stands on lines of its own, and to what `-A` prints of one.
+        let (mut is_packet, mut is_payload) = (false, false);
         for (at, line) in lines.iter().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
             written += 1;
             let found = self.unstamped(lines, at);
@@ -147,8 +147,9 @@ impl Joiner {
                 let is_whole = ends || indentation(next) > 0 || Dump::default().take(next);
                 is_run |= is_packet && is_whole;
                 is_packet = is_whole;
+                is_payload = is_whole && begins_payload(next);
                 own += 1;
-            } else if continues(line) {
+            } else if is_payload || continues(line) {
                 own += 1;
             } else {
                 is_packet = false;
@@ -299,7 +300,9 @@ impl Joiner {
                 }
                 continue;
             }
-            let is_inner = packet.is_tunnel() && begins_inner(rest);
+            // Where no packet has a time, the next one begins like one inside a tunnel.
+            let may_be_inner = self.kind == Kind::Stamped || indentation(rest) > 0 || packet.awaits_inner();
+            let is_inner = may_be_inner && packet.is_tunnel() && begins_inner(rest);
             let may_begin =
                 self.kind == Kind::Stamped || (!is_inner && packet.has_hosts && indentation(rest) == 0);
             if let Some((begin, _)) = self.start(lines, next, own).filter(|_| may_begin) {
@@ -466,14 +469,28 @@ impl Gathered {
 
     /// Whether the packet carries another, which tcpdump prints on lines of its own.
     fn is_tunnel(&self) -> bool {
-        [
-            "OTV, ", "VXLAN", "Geneve", "GENEVE", "GREv0", "GREv1", "MPLS", "ipip", "LISP", "gtp", "L2TP",
-            "(4)", "(47)", "(41)",
-        ]
-        .iter()
-        .any(|name| self.text.contains(name))
+        let header = self.text.split(" > ").next().unwrap_or("");
+        TUNNELS.iter().any(|name| self.text.contains(name))
+            || CARRIERS.iter().any(|number| header.contains(number))
+    }
+
+    /// Whether the packet inside comes next, beginning where its line does: behind the number of a virtual network.
+    fn awaits_inner(&self) -> bool {
+        let text = self.text.trim_end_matches(|c: char| c.is_ascii_digit());
+        text.len() < self.text.len() && (text.ends_with(" vni ") || text.ends_with(" instance "))
     }
 }
+
+/// Whether `-A` prints a packet here: an IPv4 header without options (0x45), its type of service and its length, or an IPv6 header.
+fn begins_payload(line: &str) -> bool {
+    line.starts_with("E..") || line.starts_with("`...")
+}
+
+/// Names of tunnels as tcpdump prints them.
+const TUNNELS: &[&str] =
+    &["OTV, ", "VXLAN", "Geneve", "GENEVE", "GREv0", "GREv1", "MPLS", "ipip", "LISP", "gtp", "L2TP"];
+/// IP protocols that carry a packet, as `-v` prints their numbers in the header: IPv4, IPv6, GRE.
+const CARRIERS: &[&str] = &["(4)", "(41)", "(47)"];
 
 /// What stands before the protocol if it is more than a time, an interface and a direction.
 fn shipper(line: &str, start: usize) -> Option<String> {
@@ -509,7 +526,7 @@ fn from_hosts(rest: &str) -> &str {
 fn ends(words: &mut Words<'_>) -> [Option<std::net::IpAddr>; 2] {
     crate::capture::transcript::header_group(words);
     let address = |text: &str| {
-        let text = text.trim_end_matches([':', ',']);
+        let text = text.strip_suffix([':', ',']).unwrap_or(text);
         text.parse().ok().or_else(|| text.rsplit_once('.')?.0.parse().ok())
     };
     let source = words.next().and_then(|word| address(word.text));

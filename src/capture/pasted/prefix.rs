@@ -3,16 +3,16 @@
 /// Marks before a line that belong to no text: quotation, bullets, comments, tables.
 const MARKS: &str = "> |#*;/+•·◦▪!";
 
-/// A prefix with its numbers as one zero each, by which two of the same kind are equal.
+/// A prefix with its numbers as one zero each and without the blanks that set them to the right, by which two of the same kind
+/// are equal.
 pub(super) fn shape(prefix: &str) -> String {
     let mut shape = String::new();
     for c in prefix.chars() {
-        if c.is_ascii_digit() {
-            if !shape.ends_with('0') {
-                shape.push('0');
-            }
-        } else {
+        if !c.is_ascii_digit() {
             shape.push(c);
+        } else if !shape.ends_with('0') {
+            shape.truncate(shape.trim_end_matches(' ').len());
+            shape.push('0');
         }
     }
     shape
@@ -109,6 +109,8 @@ mod tests {
                 && !is_citation("FL 1")
                 && !is_citation("13:24:32.1")
         );
-        assert_eq!(shape("[pod-12/x] 3 "), shape("[pod-7/x] 44 "));
+        for (one, other) in [("[pod-12/x] 3 ", "[pod-7/x] 44 "), ("    9  ", "   10  ")] {
+            assert_eq!(shape(one), shape(other));
+        }
     }
 }

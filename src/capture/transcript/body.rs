@@ -93,17 +93,20 @@ pub(super) fn begins(mut words: Words<'_>) -> bool {
         }
     }
     let Some(word) = words.next() else { return false };
-    let next = words.peek().map_or("", |word| word.text);
+    let following = words.peek();
+    let next = following.map_or("", |word| word.text);
+    let is_same_line = following.is_some_and(|next| !words.has_line_end(word.end, next.start));
     let first = word.text.split([':', ',', '(', '/']).next().unwrap_or("");
-    (FIRST_WORDS.contains(&first) && (first != "Flags" || next.starts_with('[')))
+    // Behind a colon and a name stands a value in source code.
+    (FIRST_WORDS.contains(&first) && !next.starts_with('=') && (first != "Flags" || next.starts_with('[')))
         || first.starts_with("ip-proto-")
-        || is_message(word.text, next)
+        || is_message(word.text, next, is_same_line)
         || is_old_segment(word.text, next)
         || is_plain_segment(word.text, next)
 }
 
-/// `4101+ A? …`, `4101 ServFail 0/0/0`, `4101*- q: …`, `4101% [1au] …`.
-fn is_message(word: &str, next: &str) -> bool {
+/// `4101+ A? …`, `4101 ServFail 0/0/0`, `4101*- q: …`, `4101% [1au] …`. A word like any other is a response code on the same line.
+fn is_message(word: &str, next: &str, is_same_line: bool) -> bool {
     let digits = word.bytes().take_while(u8::is_ascii_digit).count();
     let marks = word.get(digits..).unwrap_or("x");
     // `37247+[|domain]`: the question was not captured.
@@ -118,16 +121,30 @@ fn is_message(word: &str, next: &str) -> bool {
     let has_opcode = ["update", "notify", "inv_q", "stat", "op"]
         .iter()
         .any(|name| marks.trim_start_matches(['+', '-']).starts_with(name));
-    let is_kind = |text: &str| text.ends_with('?') || text == "(QM)?" || text == "(QU)?";
-    let known = next.is_empty()
-        || is_kind(next)
-        || next.starts_with('[')
-        || next.starts_with('(')
-        || next == "q:"
-        || next.split('/').count() == 3
-        || next.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+    let is_kind = |text: &str| text.len() > 1 && text.ends_with('?');
+    let is_plain = next.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
         || (next.starts_with(|c: char| c.is_ascii_uppercase()) && !next.ends_with(['.', ',', ';']));
+    // A number alone is one of anything.
+    let known = (next.is_empty() && !marks.is_empty())
+        || is_kind(next)
+        || is_count(next)
+        || next == "q:"
+        || (is_same_line && (is_plain || next.starts_with(['[', '(']) || next.split('/').count() == 3));
     has_opcode || (has_marks && known)
+}
+
+/// `[1au]`, `[2q]`, `1/0/2`, `(33)`: counts of records and the length, whatever line they stand on.
+fn is_count(word: &str) -> bool {
+    let inside = |open: char, close: char| word.strip_prefix(open)?.strip_suffix(close);
+    let is_number =
+        |text: &str| (1..=4).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    let bracketed = |text: &str| {
+        ["q", "au", "a", "n"].iter().find_map(|what| text.strip_suffix(what)).is_some_and(is_number)
+    };
+    let counts = word.trim_end_matches(',');
+    inside('(', ')').is_some_and(is_number)
+        || inside('[', ']').is_some_and(bracketed)
+        || (counts.split('/').count() == 3 && counts.split('/').all(is_number))
 }
 
 /// `S 100:100(0) win 16384`, `. ack 1 win 17520`, `P 1:29(28) ack 1`: how tcpdump printed TCP up to 3.9.

@@ -1,7 +1,35 @@
 //! Reads the start of a printed packet: its time stamp, what `-e` prints of the link, the protocol, the two hosts.
 
-use super::{DAY_NS, PACKET_MAX_BYTES, PREFIX_MAX_WORDS, SECOND_NS, Words, body, header_group, is_arrow};
+use super::{
+    DAY_NS, PACKET_MAX_BYTES, PREFIX_MAX_WORDS, SECOND_NS, Word, Words, body, header_group, is_arrow,
+};
 use crate::time::Nanos;
+
+/// First words of ARP: what is asked or told (with `-v` hardware stands before it), or that no more was captured.
+const ARP_WORDS: &[&str] = &[
+    "Request",
+    "Reply",
+    "request",
+    "reply",
+    "who-has",
+    "Announcement",
+    "Probe",
+    "Reverse",
+    "Inverse",
+    "NACK",
+    "Unknown",
+    "Ethernet",
+    "TokenRing",
+    "ArcNet",
+    "FrameRelay",
+    "Strip",
+    "IEEE",
+    "ATM",
+    "[|arp]",
+];
+
+/// Protocols that are neither IP nor ARP and have hosts of their own, by the words before these.
+const OTHER_NETWORKS: &[&str] = &["IPX", "CLNP,", "CLNP", "ES-IS,", "AT", "VIRTIO", "aarp"];
 
 /// A time stamp, with its date and the blanks between them, is never longer.
 const STAMP_MAX_BYTES: usize = 128;
@@ -63,7 +91,7 @@ pub struct Head {
 /// Reads the start of a packet at the first byte of `text`: a time stamp, or where the text has none what follows it.
 pub fn head(text: &[u8]) -> Option<Head> {
     let text = text.get(..PACKET_MAX_BYTES).unwrap_or(text);
-    stamped_head(text).or_else(|| read(text, Words::new(text, 0), None))
+    stamped_head(text).or_else(|| read(Words::new(text, 0), None))
 }
 
 /// Reads the start of a packet that begins with a time stamp.
@@ -79,7 +107,7 @@ pub(in crate::capture) fn stamped_head(text: &[u8]) -> Option<Head> {
     if words.offset() == STAMP_MAX_BYTES {
         return None;
     }
-    read(text, words, Some(stamp))
+    read(words, Some(stamp))
 }
 
 /// Whether a line begins with a time to the microsecond, with words behind it.
@@ -112,7 +140,7 @@ fn may_be_stamp(text: &[u8]) -> bool {
     digits > 0 && ((is(2, b':') && is(5, b':')) || is_date || is_epoch())
 }
 
-fn read(text: &[u8], mut words: Words<'_>, stamp: Option<Stamp>) -> Option<Head> {
+fn read(mut words: Words<'_>, stamp: Option<Stamp>) -> Option<Head> {
     let mut link = Link::default();
     let network = network(&mut words, &mut link)?;
     let body = words.offset();
@@ -120,27 +148,44 @@ fn read(text: &[u8], mut words: Words<'_>, stamp: Option<Stamp>) -> Option<Head>
         Network::Arp => body,
         Network::Ip | Network::Ip6 => {
             header_group(&mut words);
-            let end = hosts(&mut words)?;
-            // Without a time stamp only the colon and what follows it tell a packet from prose.
-            if stamp.is_none() && (text.get(end - 1) != Some(&b':') || !body::begins(words)) {
+            let ends = hosts(&mut words)?;
+            // Without a time stamp only the colon and what stands around it tell a packet from prose.
+            if stamp.is_none() && !ends.are_told(words) {
                 return None;
             }
-            end
+            ends.destination.end
         }
     };
     Some(Head { stamp: stamp.unwrap_or(Stamp::None), link, network, body, least_end })
 }
 
-/// Passes `host > host`; gives its end.
-fn hosts(words: &mut Words<'_>) -> Option<usize> {
+/// Source and destination as printed.
+#[derive(Clone, Copy)]
+struct Ends<'a> {
+    source: Word<'a>,
+    destination: Word<'a>,
+}
+
+impl Ends<'_> {
+    /// Whether a colon stands behind them, and the text of a protocol behind that, whatever it is where both are numbers.
+    fn are_told(self, after: Words<'_>) -> bool {
+        let are_numbers = || is_number(self.source.text) && is_number(self.destination.text);
+        self.destination.text.ends_with(':')
+            && (body::begins(after) || are_numbers() && after.peek().is_some())
+    }
+}
+
+/// Passes `host > host`.
+fn hosts<'a>(words: &mut Words<'a>) -> Option<Ends<'a>> {
     let source = words.next()?;
     let arrow = words.arrow()?;
     let destination = words.next()?;
     // With a colon and a packet's text behind it any word is a host: a name of one label, a masked address, `<client>`.
     let is_told = destination.text.ends_with(':') && body::begins(*words);
     let is_host = |word: &str| is_address_like(word) || (is_told && is_name_like(word));
-    let both = is_host(source.text) && is_arrow(arrow.text) && is_host(destination.text);
-    both.then_some(destination.end)
+    let target = destination.text.strip_suffix(':').unwrap_or(destination.text);
+    let both = is_host(source.text) && is_arrow(arrow.text) && is_host(target);
+    both.then_some(Ends { source, destination })
 }
 
 fn is_address_like(word: &str) -> bool {
@@ -160,25 +205,28 @@ fn is_name_like(word: &str) -> bool {
 /// packet filters print no `IP` before the hosts.
 fn bare_hosts(mut words: Words<'_>) -> Option<Network> {
     let source = words.peek()?.text;
-    let end = hosts(&mut words)?;
-    let is_told = words.text_before(end).ends_with(b":");
+    let ends = hosts(&mut words)?;
     let six = source.matches(':').count() > 1;
     // Between two addresses with ports stands no prose, whatever protocol it is that follows.
-    let destination = words.text_before(end).rsplit(u8::is_ascii_whitespace).next().unwrap_or_default();
-    let are_sockets = is_socket(source.as_bytes()) && is_socket(destination);
-    (is_told && (body::begins(words) || are_sockets && words.peek().is_some())).then_some(if six {
-        Network::Ip6
-    } else {
-        Network::Ip
-    })
+    let are_sockets = is_socket(ends.source.text) && is_socket(ends.destination.text);
+    let is_told = ends.destination.text.ends_with(':')
+        && (body::begins(words) || are_sockets && words.peek().is_some());
+    is_told.then_some(if six { Network::Ip6 } else { Network::Ip })
 }
 
 /// `198.51.100.2.161:`: an IPv4 address and the number of a port.
-fn is_socket(word: &[u8]) -> bool {
-    let word = word.strip_suffix(b":").unwrap_or(word);
-    let mut parts = word.split(|byte| *byte == b'.');
-    let is_number = |part: &[u8]| (1..=5).contains(&part.len()) && part.iter().all(u8::is_ascii_digit);
-    parts.by_ref().take(5).filter(|part| is_number(part)).count() == 5 && parts.next().is_none()
+fn is_socket(word: &str) -> bool {
+    word.split('.').count() == 5 && is_number(word)
+}
+
+/// `198.51.100.2:`, `2001:db8::53.53:`: an address, perhaps with the number of a port.
+fn is_number(word: &str) -> bool {
+    let word = word.strip_suffix(':').unwrap_or(word);
+    let is_address = |text: &str| text.parse::<std::net::IpAddr>().is_ok();
+    let is_port =
+        |text: &str| (1..=5).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    is_address(word)
+        || word.rsplit_once('.').is_some_and(|(address, port)| is_address(address) && is_port(port))
 }
 
 /// Reads `[date] time`, `dateTtime` or seconds since 1970.
@@ -293,6 +341,9 @@ fn network(words: &mut Words<'_>, link: &mut Link) -> Option<Network> {
         if let Some(network) = Prefix::network(word.text, *words) {
             return Some(network);
         }
+        if OTHER_NETWORKS.contains(&word.text) {
+            return None;
+        }
         if let Some(network) = prefix.implied(before).or_else(|| bare_hosts(before)) {
             *words = before;
             return Some(network);
@@ -350,7 +401,10 @@ impl Prefix<'_> {
             let text = words.next().map_or("", |word| word.text);
             text.trim_end_matches([',', ':']).parse::<u32>().ok()
         };
-        if let Some(address) = link_address(word.trim_end_matches(',')) {
+        // What stands alone among other words is an address that a log mentions.
+        if let Some(address) = link_address(word.trim_end_matches(','))
+            && (self.is_link || words.peek().is_some_and(|next| goes_on_link(next.text)))
+        {
             self.is_link = true;
             let slot =
                 if self.link.source.is_none() { &mut self.link.source } else { &mut self.link.destination };
@@ -411,10 +465,7 @@ fn hosts_follow(mut words: Words<'_>) -> bool {
 
 fn arp_follows(words: Words<'_>) -> bool {
     let next = words.peek().map_or("", |word| word.text);
-    matches!(
-        next,
-        "Request" | "Reply" | "Ethernet" | "who-has" | "reply" | "request" | "Announcement" | "Unknown"
-    )
+    ARP_WORDS.contains(&next)
 }
 
 /// Six or more pairs of hexadecimal digits; only the first six are kept.
@@ -435,6 +486,13 @@ fn link_address(word: &str) -> Option<[u8; 6]> {
     }
     // Eight pairs can be an IPv6 address; seven and more without a pair of two digits are none.
     (count == 6 || count > 8 || (count > 6 && word.split(':').all(|pair| pair.len() == 2))).then_some(address)
+}
+
+/// Whether a word follows a link address where `-e` prints one.
+fn goes_on_link(next: &str) -> bool {
+    is_arrow(next)
+        || link_address(next.trim_end_matches(',')).is_some()
+        || matches!(next, "Broadcast" | "Broadcast," | "ethertype" | "(oui" | "802.3" | "802.3,")
 }
 
 fn ether_type(name: &str) -> Option<Network> {

@@ -42,6 +42,11 @@ impl<'a> Words<'a> {
         self.text.get(..end).unwrap_or_default()
     }
 
+    /// Whether a line ends between two places.
+    pub(super) fn has_line_end(&self, from: usize, to: usize) -> bool {
+        self.text.get(from..to).is_some_and(|between| between.contains(&b'\n'))
+    }
+
     /// The text that is left.
     pub(super) fn rest(&self) -> &'a [u8] {
         self.text.get(self.at..).unwrap_or_default()
