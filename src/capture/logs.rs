@@ -16,6 +16,9 @@ pub struct Other {
 const CAPTURE: &str = "it says what one program saw; capture while it runs: tcpdump -ni any -s0 -w OUT.pcap 'port 53 or icmp or icmp6'";
 const SERVER: &str = "a server logs what it read and wrote, not what passed; capture on its host: tcpdump -ni any -s0 -w OUT.pcap 'port 53 or icmp or icmp6'";
 const FIREWALL: &str = "a firewall logs its decisions, not packets; capture on both sides of it: tcpdump -ni any -s0 -w OUT.pcap 'port 53 or icmp or icmp6'";
+const RULES: &str = "rules and states say what may pass, not what passed; capture on both sides: tcpdump -ni any -s0 -w OUT.pcap 'port 53 or icmp or icmp6'";
+const STATE: &str = "it says how a host stands, not what passed; capture while it fails: tcpdump -ni any -s0 -w OUT.pcap 'port 53 or icmp or icmp6'";
+const WEB: &str = "a server logs requests, not what passed; capture on its host: tcpdump -ni any -s0 -w OUT.pcap 'port 80 or port 443 or icmp or icmp6'";
 const RECORDED: &str = "give the capture it was made from";
 const LIST: &str = "give the capture itself, or its list: tshark -n -r FILE";
 
@@ -147,6 +150,104 @@ const LOOKS: &[Look] = &[
             &[" eni-", " ACCEPT OK"],
             &[" eni-", " REJECT OK"],
             &["TRAFFIC,", ",drop,"],
+        ],
+    },
+    Look {
+        what: "the rules of a packet filter",
+        instead: RULES,
+        lines: &[
+            &["Chain ", " (policy "],
+            &["Chain ", " references)"],
+            &["pkts bytes target ", "prot opt "],
+            &["-A ", " -j "],
+            &[" type filter hook "],
+            &[" counter packets ", " bytes "],
+            &["pass in ", " keep state"],
+            &["block drop ", " from ", " to "],
+        ],
+    },
+    Look {
+        what: "tracked connections of a firewall",
+        instead: RULES,
+        lines: &[&["src=", "dst=", "sport=", "dport="]],
+    },
+    Look {
+        what: "system calls printed by strace",
+        instead: CAPTURE,
+        lines: &[
+            &["execve(\"", ") = "],
+            &["socket(AF_", ") = "],
+            &["sa_family=AF_INET"],
+            &["sendto(", ") = "],
+            &["recvfrom(", ") = "],
+            &["+++ exited with "],
+            &["strace: Process "],
+        ],
+    },
+    Look {
+        what: "a log of a web server or proxy",
+        instead: WEB,
+        lines: &[
+            &["] \"", " HTTP/", "\" "],
+            &["[error] ", "#", ", client: "],
+            &[" haproxy["],
+            &["TCP_", "/", " HIER_"],
+        ],
+    },
+    Look {
+        what: "a list of processes",
+        instead: STATE,
+        lines: &[
+            &["PID ", "%CPU "],
+            &["PID ", "TTY ", "CMD"],
+            &["UID ", " PPID "],
+            &["top - ", "load average: "],
+        ],
+    },
+    Look {
+        what: "a list of sockets",
+        instead: STATE,
+        lines: &[
+            &["Recv-Q", "Send-Q"],
+            &["Active Internet connections"],
+            &["Active Connections"],
+            &["Local Address:Port"],
+            &["COMMAND ", " FD ", " NODE NAME"],
+            &["->", " (ESTABLISHED)"],
+            &["->", " (SYN_SENT)"],
+        ],
+    },
+    Look {
+        what: "addresses, neighbours or routes of a host",
+        instead: STATE,
+        lines: &[
+            &["Kernel IP routing table"],
+            &["Destination ", "Gateway ", "Flags "],
+            &["default via ", " dev "],
+            &[" dev ", " lladdr "],
+            &[" dev ", " proto kernel "],
+            &["link/ether ", " brd "],
+            &["inet ", " scope "],
+            &["inet ", " netmask "],
+            &["? (", ") at ", " on "],
+            &["IPv4 Route Table"],
+            &["IPv4 Address. . ."],
+        ],
+    },
+    Look {
+        what: "flow records",
+        instead: "they count packets and do not hold them; capture where they were exported: tcpdump -ni any -s0 -w OUT.pcap 'port 53 or icmp or icmp6'",
+        lines: &[&["Date first seen", "Duration"], &["Src IP Addr:Port"], &["sIP|", "dIP|"]],
+    },
+    Look {
+        what: "what curl says of a transfer",
+        instead: CAPTURE,
+        lines: &[
+            &["* Connected to ", ") port "],
+            &["* connect to ", " failed: "],
+            &["curl: ("],
+            &["*   Trying "],
+            &["* Trying "],
         ],
     },
 ];
