@@ -51,7 +51,7 @@ pub struct IndexedSource {
     pub place: Sensor,
     /// The site, where several are named: its private addresses are its own.
     pub site: Site,
-    /// Added to every time stamp of this source (clock offset given by the analyst).
+    /// Added to every time stamp of this source: a clock offset given by the analyst, or measured.
     pub offset_ns: Nanos,
     /// What the user says about the captures.
     pub settings: Arc<Settings>,
@@ -132,6 +132,21 @@ impl Index {
         }
         self.starts.push(segment.base.0);
         self.segments.push(segment);
+    }
+
+    /// Sets the clocks of its sources: what is added to the times of each, by position. The order is that of the new times.
+    pub(crate) fn set_clocks(&mut self, added: &[Nanos]) {
+        let of = |source: SourceId| added.get(usize::from(source.0)).copied().unwrap_or(0);
+        for segment in &mut self.segments {
+            let added_ns = of(segment.source);
+            if added_ns != 0 {
+                Arc::make_mut(segment).set_clock(added_ns);
+            }
+        }
+        for (source, added_ns) in self.sources.iter_mut().zip(added) {
+            source.offset_ns += added_ns;
+        }
+        self.order = build::order::by_time(self);
     }
 
     /// The place in [`Index::segments`] of the segment that holds a packet.

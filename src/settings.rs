@@ -18,6 +18,8 @@ pub struct Settings {
     resolver_addresses: Vec<IpAddr>,
     /// The same by name, without final dot.
     resolver_names: Vec<String>,
+    /// The user says how the clocks of the captures stand: nothing is measured.
+    pub clocks_are_stated: bool,
 }
 
 /// What a capture filter for DNS must keep beside its ports: errors, link addresses, and fragments without a UDP header.

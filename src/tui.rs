@@ -191,7 +191,7 @@ fn load(inputs: (Vec<Input>, Arc<Settings>), sender: SyncSender<Incoming>) {
     let shared = Arc::clone(&progress);
     std::thread::spawn(move || {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        let index = crate::index::build_with(inputs, Plan::new(threads), &shared, |index| {
+        let index = crate::correlate::apart::build_with(inputs, Plan::new(threads), &shared, |index| {
             let _ = snapshots.send(index.clone());
         });
         let _ = snapshots.send(index);
@@ -208,6 +208,10 @@ fn load(inputs: (Vec<Input>, Arc<Settings>), sender: SyncSender<Incoming>) {
                 bytes_total: progress.bytes_total.load(std::sync::atomic::Ordering::Relaxed),
                 elapsed_ms: start.elapsed().as_millis() as u64,
             };
+            // Clocks are set at the end: what was counted before stood at other times.
+            if index.complete && index.sources.iter().any(|source| source.offset_ns != 0) {
+                overview = Overview::default();
+            }
             let overview = Arc::new(overview.growing(&index));
             if sender.send(Incoming::Progress(Progress { index, overview, loading })).is_err() {
                 progress.cancel.store(true, std::sync::atomic::Ordering::Relaxed);

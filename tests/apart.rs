@@ -6,7 +6,11 @@
     reason = "a test that meets the unexpected should stop there"
 )]
 
-use std::path::Path;
+mod bench;
+
+use std::path::{Path, PathBuf};
+
+use bench::Bench;
 
 use portmortem::cli::load::{ClockOffset, Loaded, Open};
 use portmortem::correlate::Outcome;
@@ -31,8 +35,13 @@ fn write(path: &Path, mut packets: Vec<(i64, Packet)>) {
     writer.finish().expect("the end");
 }
 
-/// Twelve lookups at the client and at the server, whose clock is ahead; the answers of six of them do not come back.
 fn load(ahead: i64, offset: Vec<ClockOffset>) -> Loaded {
+    let (_folder, files) = captures(ahead);
+    Open { files, offset, ..Open::default() }.load().expect("two captures")
+}
+
+/// Twelve lookups at the client and at the server, whose clock is ahead; the answers of six of them do not come back.
+fn captures(ahead: i64) -> (tempfile::TempDir, Vec<PathBuf>) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (mut near, mut far) = (Vec::new(), Vec::new());
     for number in 0..12_u16 {
@@ -53,7 +62,7 @@ fn load(ahead: i64, offset: Vec<ClockOffset>) -> Loaded {
     let files = vec![folder.path().join("near.pcap"), folder.path().join("far.pcap")];
     write(&files[0], near);
     write(&files[1], far);
-    Open { files, offset, ..Open::default() }.load().expect("two captures")
+    (folder, files)
 }
 
 #[test]
@@ -74,4 +83,30 @@ fn clocks_that_agree_and_what_the_user_says_are_left_alone() {
     assert_eq!(load(0, Vec::new()).index.sources[1].offset_ns, 0);
     let said = ClockOffset { label: "B".to_owned(), offset_ns: 0 };
     assert_eq!(load(2_310 * MS, vec![said]).index.sources[1].offset_ns, 0);
+}
+
+#[test]
+fn the_screen_sets_clocks_as_the_commands_do() {
+    let (_folder, files) = captures(-90 * SECOND);
+    let inputs = Open { files, ..Open::default() }.inputs().expect("two captures");
+    let bench = Bench::with(inputs, 160, 45);
+    bench.shows("+90");
+    let added = bench.state.index.sources[1].offset_ns;
+    assert!((added - 90 * SECOND).abs() < MS, "{added}");
+    // One lookup after the other, at the client and at the server.
+    let first = bench.state.timeline.rows.get(&bench.state.index, 1).expect("a second row");
+    assert_eq!(bench.state.number(first), "B#1");
+}
+
+#[test]
+fn an_index_whose_clocks_were_set_is_as_if_read_with_the_offset() {
+    let (_folder, files) = captures(2_310 * MS);
+    let set = Open { files: files.clone(), ..Open::default() }.load().expect("two captures").index;
+    let offset_ns = set.sources[1].offset_ns;
+    let offset = vec![ClockOffset { label: "B".to_owned(), offset_ns }];
+    let said = Open { files, offset, ..Open::default() }.load().expect("two captures").index;
+    assert_eq!(set.order, said.order);
+    for (one, other) in set.segments().iter().zip(said.segments()) {
+        assert_eq!((&one.time_ns, one.span_ns, &one.flags), (&other.time_ns, other.span_ns, &other.flags));
+    }
 }

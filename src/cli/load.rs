@@ -14,7 +14,7 @@ use signal_hook::consts::SIGINT;
 use crate::capture;
 use crate::correlate::apart;
 use crate::correlate::{Evidence, Parameters, correlate};
-use crate::index::{Index, Input, Plan, Progress, SourceId, build_with, source_label};
+use crate::index::{Index, Input, Plan, Progress, SourceId, source_label};
 use crate::samples;
 use crate::settings::Settings;
 use crate::text;
@@ -126,7 +126,9 @@ impl Open {
 
     /// What the user says about the captures.
     pub fn settings(&self) -> Arc<Settings> {
-        Arc::new(Settings::new(&self.dns_port, &self.encrypted_dns))
+        let mut settings = Settings::new(&self.dns_port, &self.encrypted_dns);
+        settings.clocks_are_stated = !self.offset.is_empty();
+        Arc::new(settings)
     }
 
     fn options(&self) -> capture::Options {
@@ -140,26 +142,6 @@ impl Open {
         let several = self.files.len() > 1;
         let start = if several { capture::AtStart::GoOn } else { capture::AtStart::Wait };
         capture::Options { limits, end, start, hold: self.hold }
-    }
-
-    /// The files once more with their clocks set to that of the first, where messages that two of them hold show that the clocks are
-    /// apart and nobody has said by how much; said on standard error.
-    fn aligned(&self, index: &Index) -> Option<Vec<Input>> {
-        if index.sources.len() < 2 || !self.offset.is_empty() || self.follow {
-            return None;
-        }
-        let added = apart::corrections(index);
-        if added.iter().all(|added_ns| *added_ns == 0) {
-            return None;
-        }
-        let mut inputs = self.inputs().ok().filter(|inputs| inputs.len() == added.len())?;
-        for (at, (input, added_ns)) in inputs.iter_mut().zip(added).enumerate() {
-            input.offset_ns = added_ns;
-            if added_ns != 0 {
-                tell_correction(&source_label(SourceId(at as u16)), added_ns);
-            }
-        }
-        Some(inputs)
     }
 
     /// Opens every capture of a directory in order of names; what is none is noted and left out.
@@ -208,10 +190,9 @@ impl Open {
         if inputs.iter().any(|input| !input.source.bytes.is_complete()) {
             finish_on_interrupt(&progress);
         }
-        let whole = inputs.iter().all(|input| input.source.bytes.is_complete());
-        let mut index = build_with((inputs, self.settings()), Plan::new(threads), &progress, |_| {});
-        if let Some(inputs) = whole.then(|| self.aligned(&index)).flatten() {
-            index = build_with((inputs, self.settings()), Plan::new(threads), &progress, |_| {});
+        let index = apart::build_with((inputs, self.settings()), Plan::new(threads), &progress, |_| {});
+        for (source, added_ns) in apart::corrected(&index) {
+            tell_correction(&source_label(source), added_ns);
         }
         warn_of_files(&notes);
         warn_of_damage(&index);

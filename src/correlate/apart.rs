@@ -1,8 +1,10 @@
 //! Measures how far the clocks of several files are apart, by DNS messages that two of them hold.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use crate::index::{Index, SourceId};
+use crate::index::{Index, Input, Plan, Progress, SourceId};
+use crate::settings::Settings;
 use crate::time::Nanos;
 
 /// Messages of one file that are compared.
@@ -99,8 +101,32 @@ fn middle(mut differences: Vec<Nanos>) -> Option<(Nanos, Nanos)> {
     Some((at(2)?, at(3)? - at(1)?))
 }
 
+/// Builds the index of captures and then sets the clocks of their files to that of the first, where messages that two of them hold show
+/// that they are apart and nobody has said by how much; [`corrected`] says so.
+pub fn build_with(
+    captures: (Vec<Input>, Arc<Settings>),
+    plan: Plan,
+    progress: &Progress,
+    publish: impl FnMut(&Index),
+) -> Index {
+    let mut index = crate::index::build_with(captures, plan, progress, publish);
+    if !index.settings.clocks_are_stated {
+        let added = corrections(&index);
+        if added.iter().any(|added_ns| *added_ns != 0) {
+            index.set_clocks(&added);
+        }
+    }
+    index
+}
+
+/// The files whose clocks were set by what they share with another, and what was added to their times.
+pub fn corrected(index: &Index) -> impl Iterator<Item = (SourceId, Nanos)> + '_ {
+    let sources = index.sources.iter().enumerate().filter(|_| !index.settings.clocks_are_stated);
+    sources.map(|(at, source)| (SourceId(at as u16), source.offset_ns)).filter(|(_, added_ns)| *added_ns != 0)
+}
+
 /// What to add to the times of each file so that all agree with the first of those that share messages; 0 where nothing must be.
-pub fn corrections(index: &Index) -> Vec<Nanos> {
+fn corrections(index: &Index) -> Vec<Nanos> {
     let mut added: Vec<Nanos> = vec![0; index.sources.len()];
     for apart in measure(index).into_iter().filter(Apart::matters) {
         let reference = added.get(usize::from(apart.reference.0)).copied().unwrap_or(0);

@@ -1,6 +1,6 @@
 //! Builds the index: one thread walks record headers, workers decode segments, snapshots are published as they grow.
 
-mod order;
+pub(super) mod order;
 mod walker;
 
 use std::collections::BTreeMap;

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 /// Frames end to end, found by their offset in the capture.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Kept {
     /// Offset of each frame in the capture, ascending, and where it begins in `bytes`.
     starts: Vec<(u64, usize)>,

@@ -6,7 +6,7 @@ use super::segment::hasher;
 use crate::decode::dns;
 
 /// Distinct names of a segment, end to end in one buffer.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Names {
     bytes: Vec<u8>,
     ends: Vec<u32>,

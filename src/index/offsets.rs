@@ -1,7 +1,7 @@
 //! Where the frames of a segment begin in the capture, in four bytes each as long as they lie near each other.
 
 /// One offset a row.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Offsets {
     first: u64,
     /// How far behind the first; used while all are near enough.

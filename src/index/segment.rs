@@ -186,6 +186,7 @@ const EVIDENCE: u16 = flags::ICMP_ERROR
 const DNS_STEP_BITS: u32 = 5;
 
 /// One run of packets.
+#[derive(Clone)]
 #[expect(missing_docs, reason = "the columns are described at Packet, their accessor")]
 pub struct Segment {
     pub base: PacketId,
@@ -232,6 +233,17 @@ pub struct Segment {
     pub(super) pieces: Vec<Piece>,
     /// Bytes of frames whose capture is not held in memory.
     pub(super) kept: Kept,
+}
+
+impl Segment {
+    /// Sets the clock of its source by something added to all its times.
+    pub(super) fn set_clock(&mut self, added_ns: Nanos) {
+        let moved = |time_ns: Nanos| time_ns.saturating_add(added_ns).clamp(EARLIEST_NS, LATEST_NS);
+        self.time_ns.iter_mut().for_each(|time_ns| *time_ns = moved(*time_ns));
+        if !self.time_ns.is_empty() {
+            self.span_ns = (moved(self.span_ns.0), moved(self.span_ns.1));
+        }
+    }
 }
 
 impl Segment {

@@ -116,10 +116,27 @@ fn progressed(state: &mut State, progress: Progress) -> Effect {
         }
     }
     live::grew(state, more, receiving);
+    if complete {
+        say_what_was_set(state);
+    }
     if state.filter.applied.is_some() && state.filter.status != FilterStatus::Running {
         effects.push(actions::filtering::go_on(state));
     }
     Effect::Many(effects)
+}
+
+/// Says which clocks were set by what their files share with another.
+fn say_what_was_set(state: &mut State) {
+    let set: Vec<String> = crate::correlate::apart::corrected(&state.index)
+        .map(|(source, added_ns)| {
+            let sign = if added_ns > 0 { "+" } else { "" };
+            let label = crate::index::source_label(source);
+            format!("{sign}{} s in file {label}", crate::time::seconds(added_ns))
+        })
+        .collect();
+    if !set.is_empty() {
+        state.say(format!("clocks set by shared messages: {}", set.join(", ")), Tone::Plain);
+    }
 }
 
 /// A word about the case that needs attention and was not dismissed.

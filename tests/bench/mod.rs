@@ -10,7 +10,8 @@ use std::sync::atomic::AtomicBool;
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers, MouseEvent};
 use portmortem::capture;
 use portmortem::case::Case;
-use portmortem::index::{Input, Progress, build};
+use portmortem::correlate::apart;
+use portmortem::index::{Input, Plan, Progress};
 use portmortem::tui::keys::{self, Stroke};
 use portmortem::tui::overview::Overview;
 use portmortem::tui::state::{Loading, State};
@@ -51,7 +52,8 @@ impl Bench {
             copied: Vec::new(),
             quit: false,
         };
-        let index = build(inputs, 1, &Progress::default(), |_| {});
+        let captures = (inputs, Arc::default());
+        let index = apart::build_with(captures, Plan::new(1), &Progress::default(), |_| {});
         let mut overview = Overview::default();
         overview.extend(&index);
         let loading = Loading::default();

@@ -9,7 +9,7 @@ use crate::time::Nanos;
 const GROWTH_PART: u32 = 8;
 
 /// Packet ids by time; equal times keep the order of ids. `None` for a single source.
-pub(super) fn by_time(index: &Index) -> Option<Arc<[u32]>> {
+pub(in crate::index) fn by_time(index: &Index) -> Option<Arc<[u32]>> {
     if index.sources.len() < 2 {
         return None;
     }
