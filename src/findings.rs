@@ -52,6 +52,7 @@ pub use crate::correlate::zones;
 
 use std::sync::atomic::AtomicBool;
 
+use crate::attempts::Attempts;
 use crate::correlate::Evidence;
 use crate::filter::{Context, Filter};
 use crate::index::{Index, PacketId};
@@ -204,6 +205,8 @@ pub struct Examined {
     pub assessments: Vec<hypotheses::Assessment>,
     /// What was judged, and what was seen without being assessed.
     pub coverage: Coverage,
+    /// What clients wanted of services beside DNS.
+    pub attempts: Attempts,
 }
 
 /// All of it, gathered for once: what [`run`] and [`hypotheses::assess_all`] give, and the coverage.
@@ -212,7 +215,7 @@ pub fn review(input: &Input<'_>, suppressed: &[String], changes: &[hypotheses::C
     let findings = find(&facts, suppressed);
     let assessments = hypotheses::assess_facts(&facts, &findings, changes);
     let coverage = coverage::measure(&facts, &findings);
-    Examined { findings, assessments, coverage }
+    Examined { findings, assessments, coverage, attempts: facts.attempts }
 }
 
 /// Findings and assessments alone.

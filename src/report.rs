@@ -204,6 +204,15 @@ pub struct Subject {
     pub checks: Vec<String>,
 }
 
+/// A failure in one line: what failed, how often, when, and what explains it; captured text is escaped.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verdict {
+    /// The position of its assessment in [`Input::assessments`].
+    pub assessment: usize,
+    /// The line.
+    pub text: String,
+}
+
 /// The draft.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Report {
@@ -211,6 +220,8 @@ pub struct Report {
     pub title: String,
     /// The sections in order.
     pub sections: Vec<Section>,
+    /// What failed, a line each, the gravest first.
+    pub verdicts: Vec<Verdict>,
     /// Id prefix of the gravest problem's claims (`problem.F1`); `None` without a problem.
     pub lead: Option<String>,
     /// The severity of the gravest finding that is not about the record itself.
@@ -257,6 +268,7 @@ impl Report {
     /// Changes every text that may quote the capture or the analyst; ids, citations and headings stay.
     pub fn each_text(&mut self, change: &mut dyn FnMut(&mut String)) {
         change(&mut self.title);
+        self.verdicts.iter_mut().for_each(|verdict| change(&mut verdict.text));
         for block in self.sections.iter_mut().flat_map(|section| &mut section.blocks) {
             match block {
                 Block::Claim(claim) => {

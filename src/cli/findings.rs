@@ -51,7 +51,7 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
     }
     let loaded = arguments.open.load()?;
     let input = Input { index: &loaded.index, evidence: &loaded.evidence };
-    let Examined { findings: found, assessments, coverage } = if arguments.hypotheses {
+    let Examined { findings: found, assessments, coverage, .. } = if arguments.hypotheses {
         review(&input, &arguments.suppress, &[])
     } else {
         let (findings, coverage) = look(&input, &arguments.suppress);

@@ -11,6 +11,7 @@ mod outage;
 mod problem;
 mod services;
 mod timeline;
+mod verdict;
 
 use super::facts::{Facts, Inventory, PROBLEMS_MAX};
 use super::words::Clock;
@@ -48,6 +49,7 @@ pub fn draft(input: &Input<'_>) -> Report {
     let mut report = Report {
         title: builder.title(),
         sections,
+        verdicts: verdict::all(&builder),
         lead: builder.weighed_problems().first().map(|(key, ..)| key.clone()),
         gravest: input.findings.iter().filter(|f| !findings::is_quality(f)).map(|f| f.severity).max(),
         subject: opening::subject(&builder),

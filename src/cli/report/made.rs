@@ -43,7 +43,7 @@ impl Made {
     /// Runs rules and assessment over loaded captures.
     pub fn of(loaded: Loaded, state: State) -> Self {
         let input = findings::Input { index: &loaded.index, evidence: &loaded.evidence };
-        let findings::Examined { findings, assessments, coverage } =
+        let findings::Examined { findings, assessments, coverage, .. } =
             findings::review(&input, &[], &changes(&state));
         Self { loaded, findings, assessments, coverage, state }
     }
