@@ -25,5 +25,5 @@ shot seed-wide 160x45 wait=claims 'type=]'
 shot seed-narrow 80x24 'wait=So what' 'type=]'
 shot office-wide 160x45 wait=claims "${filter[@]}" "${problem[@]}"
 shot office-narrow 80x24 wait=Timeline "${filter[@]}" 'wait=answered in #16' "${problem[@]}"
-shot office-ladder 130x40 wait=cited "${problem[@]}" type=l
+shot office-ladder 130x40 wait=cited "${problem[@]}" type=L
 shot seed-words 130x40 wait=cited 'type=]' type=w type=W

@@ -4,14 +4,17 @@
 //! Everything slow runs in `jobs`; all events come through one bounded channel and are taken together before drawing.
 
 pub mod actions;
+pub mod attempts;
 pub mod colours;
 pub mod conversation;
 pub mod dialogs;
 pub mod export_form;
 pub mod exporting;
+pub mod failures;
 pub mod fit;
 pub mod jobs;
 pub mod keys;
+pub mod ladder;
 pub mod layout;
 pub mod line;
 pub mod live;

@@ -71,7 +71,11 @@ fn growth_moves_neither_selection_nor_place() {
     bench.keys("4 j");
     let finding = bench.state.findings[bench.state.finding_list.row].id;
     bench.keys("d 9 G k k k");
-    let query = bench.state.evidence.as_ref().unwrap().transactions[bench.state.query_list.row].first;
+    let attempt = |bench: &Bench| {
+        let listed = &bench.state.listed;
+        listed.table.first(listed.entry(bench.state.attempts.list.row).unwrap())
+    };
+    let query = attempt(&bench);
     bench.keys("3 j j j j j");
     let block = text(&bench.state.report, bench.state.reading.item);
     bench.keys("1 g g j j");
@@ -83,8 +87,7 @@ fn growth_moves_neither_selection_nor_place() {
     assert_eq!(bench.state.correlated.len(), bench.state.index.len());
     assert_eq!(bench.state.timeline.selected, selected);
     assert_eq!(bench.state.findings[bench.state.finding_list.row].id, finding);
-    let evidence = bench.state.evidence.clone().unwrap();
-    assert_eq!(evidence.transactions[bench.state.query_list.row].first, query);
+    assert_eq!(attempt(&bench), query);
     assert_eq!(text(&bench.state.report, bench.state.reading.item), block);
     // One key follows the end again; a note keeps what it was written on.
     bench.keys("G");
@@ -110,7 +113,7 @@ fn a_stale_correlation_is_dropped_and_the_end_is_said() {
     bench.shows("input ended");
     let newest = bench.state.evidence.clone().unwrap();
     assert!(newest.transactions.len() > old.transactions.len());
-    let late = Reply::Evidence { generation: 1, index, evidence: old, problems: Arc::new([]) };
+    let late = Reply::Evidence { generation: 1, index, evidence: old, table: Arc::default() };
     update(&mut bench.state, Message::Done(late));
     assert!(Arc::ptr_eq(bench.state.evidence.as_ref().unwrap(), &newest));
 }

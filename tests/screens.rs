@@ -118,7 +118,7 @@ fn the_filter_bar_says_what_is_wrong_and_what_is_not_finished() {
         bench.keys("/ Ctrl-u").text(text);
         let screen = bench.screen();
         let rows: Vec<&str> =
-            screen.lines().skip(3).take(2).filter(|line| !line.contains("Timeline")).collect();
+            screen.lines().skip(4).take(2).filter(|line| !line.contains("Timeline")).collect();
         bars.push(rows.join("\n"));
         bench.keys("Esc");
     }
@@ -129,7 +129,7 @@ fn the_filter_bar_says_what_is_wrong_and_what_is_not_finished() {
 fn the_filter_bar_says_that_it_is_looking_and_that_nothing_can_match() {
     let mut bench = Bench::sample("seed", 120, 30);
     let bar =
-        |bench: &Bench| -> String { bench.screen().lines().skip(1).take(4).collect::<Vec<_>>().join("\n") };
+        |bench: &Bench| -> String { bench.screen().lines().skip(2).take(4).collect::<Vec<_>>().join("\n") };
     bench.keys("/").text("dns.flags.rcode == 99");
     assert!(bar(&bench).contains("dns.flags.rcode has no value 99"), "{}", bar(&bench));
     bench.keys("Ctrl-u").text("dns");
@@ -163,10 +163,10 @@ fn a_late_count_of_an_older_filter_is_no_answer_to_an_unfinished_one() {
 }
 
 #[test]
-fn queries_and_ladder_of_a_failover() {
+fn attempts_and_ladder_of_a_failover() {
     let mut bench = Bench::open("tests/captures/incidents/08_failover.pcap", 160, 40);
     let mut screens = Vec::new();
-    for key in ["d", "l"] {
+    for key in ["d", "L"] {
         bench.keys("]").keys(key);
         screens.push(bench.screen());
     }
@@ -182,7 +182,7 @@ fn without_unicode_every_mark_has_an_ascii_form() {
     let timeline: Vec<&str> = screen.lines().skip(5).take(8).collect();
     assert!(timeline.iter().any(|line| line.contains("`x")), "{screen}");
     assert!(!screen.contains('╭') && !screen.contains('✗'), "{screen}");
-    for keys in ["c", "l", "d", "4", "3", "f", "Esc", "?"] {
+    for keys in ["c", "L", "d", "4", "3", "f", "Esc", "?"] {
         bench.keys(keys);
         let screen = bench.screen();
         assert!(screen.is_ascii(), "{screen}");
@@ -202,7 +202,7 @@ fn no_size_panics() {
         &["Esc", "2", "b"],
         &["w"],
         &["3", "e"],
-        &["Esc", "l"],
+        &["Esc", "L"],
         &["=", "j"],
         &["c", "a"],
         &["Esc", "v", "j", "3", "i"],
@@ -248,7 +248,7 @@ fn every_capture_at_hand_can_be_walked_through() {
             }
             let mut bench = Bench::open(&format!("{folder}/{name}"), 120, 40);
             for key in [
-                "]", "Enter", "G", "}", "{", "d", "Enter", "l", "=", "j", "Enter", "4", "Enter", "c", "j",
+                "]", "Enter", "G", "}", "{", "d", "Enter", "L", "=", "j", "Enter", "4", "Enter", "c", "j",
                 "Enter", "Space", "w", "b", "t", "[",
             ] {
                 bench.keys(key);

@@ -1,5 +1,6 @@
 //! The ACTIONS table: everything a key can do, with its name, help and default keys. Help, palette and README are made from it.
 
+pub mod attempts;
 pub mod causes;
 pub mod choosing;
 pub mod filtering;
@@ -28,8 +29,8 @@ pub enum Context {
     Findings,
     /// The causes only.
     Causes,
-    /// The queries only.
-    Queries,
+    /// The attempts only.
+    Attempts,
     /// The ladder only.
     Ladder,
     /// The filter line, before `Line`.
@@ -59,7 +60,7 @@ impl Context {
         (Self::Report, "Report"),
         (Self::Findings, "Findings"),
         (Self::Causes, "Causes"),
-        (Self::Queries, "Queries"),
+        (Self::Attempts, "Attempts"),
         (Self::Ladder, "Ladder"),
         (Self::FilterLine, "Filter line"),
         (Self::Line, "Lines of text"),
@@ -79,7 +80,7 @@ impl Context {
             Panel::Report => Self::Report,
             Panel::Findings => Self::Findings,
             Panel::Causes => Self::Causes,
-            Panel::Queries => Self::Queries,
+            Panel::Attempts => Self::Attempts,
             Panel::Ladder => Self::Ladder,
         }
     }
@@ -99,7 +100,7 @@ impl Context {
                 | Self::Report
                 | Self::Findings
                 | Self::Causes
-                | Self::Queries
+                | Self::Attempts
                 | Self::Ladder
         )
     }
@@ -127,6 +128,7 @@ pub static ACTIONS: &[&[Action]] = &[
     filtering::ACTIONS,
     reporting::ACTIONS,
     manual::ACTIONS,
+    attempts::ACTIONS,
     causes::ACTIONS,
     leaving::ACTIONS,
     choosing::ACTIONS,

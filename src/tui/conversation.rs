@@ -1,17 +1,23 @@
-//! Finds the next packet of a conversation by its columns alone: nothing is decoded.
+//! Finds the packets of a conversation by their columns alone: nothing is decoded.
 
+use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::state::Rows;
+use crate::decode::Address;
 use crate::index::{Index, PacketId, Segment};
+use crate::time::Nanos;
 
 /// Rows between two looks at the cancel flag.
 const CANCEL_EVERY: usize = 65_536;
 
 /// The two ends of a conversation and what carries it.
-struct Conversation {
-    ends: [(crate::decode::Address, u16); 2],
-    transport: u8,
+#[derive(Clone, Copy, Debug)]
+pub struct Conversation {
+    /// The ends; port 0 stands for any.
+    pub ends: [(Address, u16); 2],
+    /// IP protocol number.
+    pub transport: u8,
 }
 
 /// A conversation's addresses as one segment numbers them.
@@ -52,7 +58,8 @@ fn has_ports(transport: u8) -> bool {
 }
 
 impl Conversation {
-    fn of(index: &Index, id: PacketId) -> Option<Self> {
+    /// That of a packet, whose sender is its first end.
+    pub fn of(index: &Index, id: PacketId) -> Option<Self> {
         let packet = index.packet(id)?;
         let transport = packet.transport();
         let port = |port: u16| if has_ports(transport) { port } else { 0 };
@@ -61,6 +68,31 @@ impl Conversation {
             (packet.destination_address(), port(packet.destination_port())),
         ];
         Some(Self { ends, transport })
+    }
+
+    /// Its packets inside a stretch of time, in packet order.
+    pub fn packets(
+        &self,
+        index: &Index,
+        during: &RangeInclusive<Nanos>,
+        cancel: &AtomicBool,
+    ) -> Vec<PacketId> {
+        let mut found = Vec::new();
+        for segment in index.segments() {
+            let (from, to) = segment.span_ns;
+            let Some(known) =
+                self.numbers(segment).filter(|_| to >= *during.start() && from <= *during.end())
+            else {
+                continue;
+            };
+            if cancel.load(Ordering::Relaxed) {
+                return found;
+            }
+            let rows = segment.time_ns.iter().enumerate().filter(|(_, time_ns)| during.contains(time_ns));
+            let own = rows.filter(|(row, _)| self.matches(segment, *row, known));
+            found.extend(own.map(|(row, _)| PacketId(segment.base.0 + row as u32)));
+        }
+        found
     }
 
     fn numbers(&self, segment: &Segment) -> Numbers {
@@ -88,7 +120,9 @@ impl Conversation {
         };
         let ports = (port(&segment.source_port), port(&segment.destination_port));
         let [(_, first), (_, second)] = self.ends;
-        (ports == (first, second) && (source, destination) == (a, b))
-            || (ports == (second, first) && (source, destination) == (b, a))
+        let fits =
+            |(one, other): (u16, u16)| (first == 0 || first == one) && (second == 0 || second == other);
+        (fits(ports) && (source, destination) == (a, b))
+            || (fits((ports.1, ports.0)) && (source, destination) == (b, a))
     }
 }

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use anyhow::Context as _;
 
+use super::attempts::Table;
 use super::export_form::BUNDLE;
 use super::update::{Drafting, Export};
 use crate::case::{CustodyEntry, LedgerChange, State as Case};
@@ -16,7 +17,7 @@ use crate::export::redact::{self, Pseudonyms};
 use crate::export::{self, Job, bundle};
 use crate::findings;
 use crate::findings::hypotheses::{self, Cause, Change};
-use crate::index::Index;
+use crate::index::{Index, PacketId};
 use crate::report::render::{self, Options};
 use crate::report::{Input, Report, draft};
 
@@ -30,23 +31,68 @@ pub fn drafted(
 ) -> (Report, Arc<Drafting>) {
     let input = findings::Input { index, evidence };
     let before = before.filter(|before| Arc::ptr_eq(&before.evidence, evidence));
-    let (found, assessments, coverage) = if let Some(before) = before {
+    let (found, assessments, coverage, attempts) = if let Some(before) = before {
         let found = Arc::clone(&before.findings);
         let assessments = if before.ledger == case.ledger {
             Arc::clone(&before.assessments)
         } else {
             hypotheses::assess_all(&input, &found, &changes(case)).into()
         };
-        (found, assessments, Arc::clone(&before.coverage))
+        (found, assessments, Arc::clone(&before.coverage), Arc::clone(&before.attempts))
     } else {
         let examined = findings::review(&input, &[], &changes(case));
-        (examined.findings.into(), examined.assessments.into(), examined.coverage.into())
+        let found = (examined.findings.into(), examined.assessments.into());
+        (found.0, found.1, examined.coverage.into(), examined.attempts.into())
     };
     let input =
         Input { index, evidence, findings: &found, assessments: &assessments, coverage: &coverage, case };
     let report = draft(&input);
     let (evidence, ledger) = (Arc::clone(evidence), case.ledger.clone());
-    (report, Arc::new(Drafting { evidence, ledger, findings: found, assessments, coverage }))
+    let (table, spoken) = (Arc::default(), Vec::new());
+    let findings = found;
+    let drafting = Drafting { evidence, ledger, findings, assessments, coverage, attempts, table, spoken };
+    (report, Arc::new(drafting))
+}
+
+/// The same with what the screen shows beside the report: all attempts, and which verdict speaks of which packet.
+pub fn screened(
+    index: &Index,
+    evidence: &Arc<Evidence>,
+    case: &Case,
+    before: Option<Arc<Drafting>>,
+    lookups: &Table,
+) -> (Report, Arc<Drafting>) {
+    let known = before.clone();
+    let (report, made_with) = drafted(index, evidence, case, before);
+    let mut made_with = Drafting::clone(&made_with);
+    let same = known.filter(|before| Arc::ptr_eq(&before.attempts, &made_with.attempts));
+    made_with.table = match same {
+        Some(before) => Arc::clone(&before.table),
+        None => Arc::new(lookups.with(index, evidence, Arc::clone(&made_with.attempts))),
+    };
+    made_with.spoken = spoken(&report, &made_with);
+    (report, Arc::new(made_with))
+}
+
+/// The packets of the failures that verdicts speak of; of several the first.
+fn spoken(report: &Report, made: &Drafting) -> Vec<(PacketId, usize)> {
+    let mut spoken = Vec::new();
+    for (at, verdict) in report.verdicts.iter().enumerate() {
+        let Some(own) = made.assessments.get(verdict.assessment) else { continue };
+        let problem = own.problem.and_then(|problem| made.evidence.problems.get(problem));
+        let episodes = problem.into_iter().flat_map(|problem| &problem.episodes);
+        let frames = episodes
+            .filter_map(|id| made.evidence.episodes.get(id.0 as usize))
+            .flat_map(|episode| episode.frames.iter().copied())
+            .take(findings::FRAMES_MAX);
+        spoken.extend(frames.map(|packet| (packet, at)));
+        if let Some(trouble) = &own.trouble {
+            spoken.extend(trouble.frames(&made.attempts).into_iter().map(|packet| (packet, at)));
+        }
+    }
+    spoken.sort_unstable();
+    spoken.dedup_by_key(|(packet, _)| *packet);
+    spoken
 }
 
 fn changes(case: &Case) -> Vec<Change> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{self, SyncSender};
 
+use super::attempts::{Listed, Table};
 use super::state::{Rows, State};
 use super::update::{Export, Job, Reply};
 use super::work::{Notes, records};
@@ -31,6 +32,8 @@ enum Kind {
     Hash,
     Filter,
     Draft,
+    List,
+    Ladder,
     Vocabulary,
     Search,
     Export,
@@ -80,6 +83,8 @@ impl Jobs {
             Job::Hash { .. } => Kind::Hash,
             Job::Filter { .. } => Kind::Filter,
             Job::Draft { .. } => Kind::Draft,
+            Job::List { .. } => Kind::List,
+            Job::Ladder { .. } => Kind::Ladder,
             Job::Vocabulary { .. } => Kind::Vocabulary,
             Job::Search { .. } | Job::Conversation { .. } => Kind::Search,
             Job::Export(_) | Job::Ticket { .. } | Job::Keep { .. } => Kind::Export,
@@ -164,8 +169,9 @@ pub fn run(job: Job, cancel: &AtomicBool, early: &dyn Fn(Reply)) -> Option<Reply
             let evidence = Arc::new(correlate(&index, &Parameters::default(), cancel));
             // Worked out here once, so that no screen and no filter waits for it.
             evidence.prepare(&index);
-            let problems = problems(&index, &evidence, &named, cancel).into();
-            Reply::Evidence { generation, index, evidence, problems }
+            let failed = problems(&index, &evidence, &named, cancel);
+            let table = Arc::new(Table::of_lookups(&index, &evidence, failed));
+            Reply::Evidence { generation, index, evidence, table }
         }
         Job::Vocabulary { index, evidence } => {
             let context = Context { index: &index, evidence: Some(&evidence), notes: None, cancel };
@@ -179,10 +185,16 @@ pub fn run(job: Job, cancel: &AtomicBool, early: &dyn Fn(Reply)) -> Option<Reply
             let wider = (partners && evidence.is_some()).then(|| filter.with_partners());
             filtered(generation, filter, wider, known, &context, early)?
         }
-        Job::Draft { generation, index, evidence, case, before } => {
-            let (report, made_with) = super::exporting::drafted(&index, &evidence, &case, before);
+        Job::Draft { generation, index, evidence, case, before, table } => {
+            let (report, made_with) = super::exporting::screened(&index, &evidence, &case, before, &table);
             let lint = Arc::new(crate::report::lint::lint(&report));
             Reply::Drafted { generation, report: Arc::new(report), lint, made_with }
+        }
+        Job::List { generation, index, table, order, grouping } => {
+            Reply::Listed { generation, listed: Listed::new(&index, table, (order, grouping), cancel)? }
+        }
+        Job::Ladder { generation, index, table, about } => {
+            Reply::Ladder { generation, ladder: super::ladder::draw(&index, &table, about, cancel) }
         }
         Job::Search { generation, text, index, rows, from, backward } => Reply::Found {
             generation,

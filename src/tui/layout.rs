@@ -4,10 +4,12 @@ use ratatui::layout::Rect;
 
 /// From this width on panels stand side by side; below it one fills the screen under a tab strip.
 pub const WIDE_COLUMNS: u16 = 110;
-/// What the right column gets from the left one while it shows queries or a ladder.
+/// What the right column gets from the left one while it shows attempts or a ladder.
 const TABLE_MORE_PERCENT: u16 = 18;
+/// From this height on the overview has a band for each of so many kinds of failure; below it all share one.
+const BANDS_FROM: [(u16, u16); 2] = [(44, 5), (34, 2)];
 /// From this height on the overview is shown.
-const OVERVIEW_ROWS_FROM: u16 = 30;
+const OVERVIEW_ROWS_FROM: u16 = 24;
 
 /// A panel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -23,9 +25,9 @@ pub enum Panel {
     Findings,
     /// The competing explanations and their ledgers.
     Causes,
-    /// One row per DNS query.
-    Queries,
-    /// The selected episode as a ladder.
+    /// One row an attempt: DNS lookups and what was wanted of other services.
+    Attempts,
+    /// The messages of an episode, an attempt or a connection as a ladder.
     Ladder,
 }
 
@@ -37,8 +39,8 @@ impl Panel {
         (Self::Report, "3", "Report"),
         (Self::Findings, "4", "Findings"),
         (Self::Causes, "c", "Causes"),
-        (Self::Queries, "d", "Queries"),
-        (Self::Ladder, "l", "Ladder"),
+        (Self::Attempts, "d", "Attempts"),
+        (Self::Ladder, "L", "Ladder"),
     ];
 
     /// Whether it takes the right column of a wide screen.
@@ -65,11 +67,20 @@ pub struct Panels {
     pub left_percent: u16,
     /// Whether the damage line is shown.
     pub damage: bool,
+    /// Kinds of failure the overview has bands for.
+    pub bands: u16,
 }
 
 impl Default for Panels {
     fn default() -> Self {
-        Self { focus: Panel::Timeline, side: Panel::Report, zoomed: false, left_percent: 66, damage: false }
+        Self {
+            focus: Panel::Timeline,
+            side: Panel::Report,
+            zoomed: false,
+            left_percent: 66,
+            damage: false,
+            bands: 1,
+        }
     }
 }
 
@@ -78,7 +89,9 @@ impl Default for Panels {
 pub struct Layout {
     /// Program, file, times, state.
     pub title: Rect,
-    /// Sparkline and marks.
+    /// The gravest failure in one line.
+    pub verdict: Rect,
+    /// Sparkline and bands.
     pub overview: Rect,
     /// The filter line.
     pub filter: Rect,
@@ -90,7 +103,7 @@ pub struct Layout {
     pub timeline: Rect,
     /// The packet with its border.
     pub packet: Rect,
-    /// Report, findings, queries or ladder with its border.
+    /// Report, findings, attempts or ladder with its border.
     pub side: Rect,
     /// Keys and link of the selected packet.
     pub status: Rect,
@@ -128,8 +141,10 @@ pub fn layout(area: Rect, panels: &Panels) -> Layout {
     let mut rest = area;
     let mut out = Layout { title: take(&mut rest, 1), ..Layout::default() };
     out.status = take_last(&mut rest, 1);
+    out.verdict = take(&mut rest, 1);
     if area.height >= OVERVIEW_ROWS_FROM {
-        out.overview = take(&mut rest, 2);
+        let most = BANDS_FROM.iter().find(|(from, _)| area.height >= *from).map_or(1, |(_, bands)| *bands);
+        out.overview = take(&mut rest, 1 + panels.bands.clamp(1, most));
     }
     out.filter = take(&mut rest, 1);
     if panels.damage {
@@ -147,7 +162,7 @@ pub fn layout(area: Rect, panels: &Panels) -> Layout {
     }
     out.bordered = true;
     // Wide tables and ladders need room; the timeline beside them does with less.
-    let is_table = matches!(panels.side, Panel::Ladder | Panel::Queries);
+    let is_table = matches!(panels.side, Panel::Ladder | Panel::Attempts);
     let percent = panels.left_percent.saturating_sub(if is_table { TABLE_MORE_PERCENT } else { 0 }).max(20);
     let left = (u32::from(rest.width) * u32::from(percent) / 100) as u16;
     let packet_rows = (rest.height * 2 / 5).clamp(6, 24).min(rest.height);
@@ -183,6 +198,7 @@ mod tests {
                 let out = layout(area, &Panels { damage: true, ..Panels::default() });
                 let parts = [
                     out.title,
+                    out.verdict,
                     out.overview,
                     out.filter,
                     out.damage,
@@ -203,6 +219,6 @@ mod tests {
         let panels = Panels { focus: Panel::Report, ..Panels::default() };
         let out = layout(Rect::new(0, 0, 80, 24), &panels);
         assert!(out.timeline.is_empty() && out.packet.is_empty());
-        assert_eq!(out.side, Rect::new(0, 3, 80, 20));
+        assert_eq!(out.side, Rect::new(0, 6, 80, 17));
     }
 }

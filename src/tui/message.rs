@@ -5,8 +5,11 @@ use std::sync::Arc;
 use crossterm::event::{KeyEvent, MouseEvent};
 
 use super::actions::Action;
+use super::attempts::{Grouping, Listed, Order, Table};
+use super::ladder::{About, Ladder};
 use super::overview::Overview;
 use super::state::{Loading, Rows};
+use crate::attempts::Attempts;
 use crate::case::{CustodyEntry, Event, EvidenceRecord, LedgerChange, Notice, Saving, State as Case};
 use crate::correlate::Evidence;
 use crate::filter::named::Named;
@@ -125,6 +128,32 @@ pub enum Job {
         case: Arc<Case>,
         /// What the draft before was made with; what still holds is not worked out again.
         before: Option<Arc<Drafting>>,
+        /// The attempts so far: lookups alone before the first draft.
+        table: Arc<Table>,
+    },
+    /// Put attempts in order, or together.
+    List {
+        /// Its number; only the newest counts.
+        generation: u64,
+        /// The packets.
+        index: Index,
+        /// The attempts.
+        table: Arc<Table>,
+        /// In which order.
+        order: Order,
+        /// By what.
+        grouping: Grouping,
+    },
+    /// Draw the ladder of something.
+    Ladder {
+        /// Its number; only the newest counts.
+        generation: u64,
+        /// The packets.
+        index: Index,
+        /// The attempts.
+        table: Arc<Table>,
+        /// Of what.
+        about: About,
     },
     /// Look for the next packet of a row's conversation.
     Conversation {
@@ -200,6 +229,20 @@ pub struct Drafting {
     pub assessments: Arc<[Assessment]>,
     /// What was judged, and what was seen without being assessed.
     pub coverage: Arc<Coverage>,
+    /// What clients wanted of services beside DNS.
+    pub attempts: Arc<Attempts>,
+    /// The attempts with their failures; nothing where no screen asks.
+    pub table: Arc<Table>,
+    /// Which verdict speaks of a packet, by its place; in packet order.
+    pub spoken: Vec<(PacketId, usize)>,
+}
+
+impl Drafting {
+    /// The verdict that speaks of a packet.
+    pub fn spoken_of(&self, packet: PacketId) -> Option<usize> {
+        let at = self.spoken.binary_search_by_key(&packet, |(id, _)| *id).ok()?;
+        self.spoken.get(at).map(|(_, verdict)| *verdict)
+    }
 }
 
 /// A report to be written.
@@ -237,8 +280,22 @@ pub enum Reply {
         index: Index,
         /// What it found.
         evidence: Arc<Evidence>,
-        /// Packets of failures, sorted.
-        problems: Arc<[PacketId]>,
+        /// The lookups.
+        table: Arc<Table>,
+    },
+    /// Attempts in order, or together.
+    Listed {
+        /// The job's number.
+        generation: u64,
+        /// The list.
+        listed: Listed,
+    },
+    /// A ladder; `None` where there is nothing to draw.
+    Ladder {
+        /// The job's number.
+        generation: u64,
+        /// The ladder.
+        ladder: Option<Ladder>,
     },
     /// Values that occur in the capture.
     Vocabulary(Arc<Vocabulary>),

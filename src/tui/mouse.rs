@@ -64,7 +64,7 @@ fn pressed(state: &mut State, x: u16, y: u16) -> Effect {
         state.focus(panel);
         let inner = layout.inner(panel);
         if inner.contains((x, y).into()) {
-            actions::moving::press(state, panel, usize::from(y - inner.y), x - inner.x);
+            panel.view().press(state, usize::from(y - inner.y), x - inner.x);
             if double {
                 return actions::moving::activate(state);
             }

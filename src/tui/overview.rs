@@ -5,9 +5,51 @@ use crate::protocols::ProtocolId;
 use crate::time::Nanos;
 
 /// Bins kept; a screen shows fewer.
-const BINS: usize = 512;
+pub const BINS: usize = 512;
 /// The first width of a bin.
 const BIN_NS: i128 = 1_000_000;
+
+/// A stretch of time in [`BINS`] bins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Span {
+    /// Where it begins.
+    pub first_ns: Nanos,
+    /// Where it ends.
+    pub last_ns: Nanos,
+}
+
+impl Span {
+    /// That of all packets.
+    pub fn of(index: &Index) -> Self {
+        let spans = index.segments().iter().map(|segment| segment.span_ns).filter(|(from, to)| from <= to);
+        let whole = spans.reduce(|one, other| (one.0.min(other.0), one.1.max(other.1)));
+        whole.map_or(Self::default(), |(first_ns, last_ns)| Self { first_ns, last_ns })
+    }
+
+    /// The part of a moment when it is divided into so many.
+    pub fn column(self, at: Nanos, parts: usize) -> usize {
+        let first = i128::from(self.first_ns);
+        let span = (i128::from(self.last_ns) - first).max(1);
+        let part = (i128::from(at) - first).clamp(0, span) * parts as i128 / (span + 1);
+        (part as usize).min(parts.saturating_sub(1))
+    }
+
+    /// Counts something in the bin of a moment.
+    pub fn count(self, bins: &mut [u32], at: Nanos) {
+        count(bins, self.column(at, bins.len()));
+    }
+}
+
+/// Bins over `columns`: each counts where its middle lies.
+pub fn spread(bins: &[u32], columns: usize) -> Vec<u64> {
+    let mut out = vec![0; columns];
+    for (at, number) in bins.iter().enumerate().filter(|(_, number)| **number > 0) {
+        if let Some(slot) = out.get_mut((2 * at + 1) * columns / (2 * bins.len())) {
+            *slot += u64::from(*number);
+        }
+    }
+    out
+}
 
 /// Counts over time.
 #[derive(Clone, Debug, PartialEq)]
@@ -141,13 +183,16 @@ impl Overview {
     /// Queries and errors of the whole span spread over `columns`.
     pub fn columns(&self, columns: usize) -> Vec<(u64, u64)> {
         let mut out = vec![(0, 0); columns];
-        let Some(first) = self.first_ns else { return out };
+        if self.first_ns.is_none() {
+            return out;
+        }
         for (at, (queries, errors)) in self.query_bins.iter().zip(&self.error_bins).enumerate() {
             if *queries == 0 && *errors == 0 {
                 continue;
             }
             let middle = self.start_ns + self.bin_ns * at as i128 + self.bin_ns / 2;
-            let column = self.column_of(middle, i128::from(first), columns);
+            let middle = middle.clamp(i128::from(Nanos::MIN), i128::from(Nanos::MAX)) as Nanos;
+            let column = self.column(middle, columns);
             if let Some(slot) = out.get_mut(column) {
                 slot.0 += u64::from(*queries);
                 slot.1 += u64::from(*errors);
@@ -158,13 +203,7 @@ impl Overview {
 
     /// The column of a moment when the span is spread over `columns`.
     pub fn column(&self, at: Nanos, columns: usize) -> usize {
-        self.first_ns.map_or(0, |first| self.column_of(i128::from(at), i128::from(first), columns))
-    }
-
-    fn column_of(&self, at: i128, first: i128, columns: usize) -> usize {
-        let span = (i128::from(self.last_ns) - first).max(1);
-        let column = (at - first).clamp(0, span) * columns as i128 / (span + 1);
-        (column as usize).min(columns.saturating_sub(1))
+        self.first_ns.map_or(0, |first_ns| Span { first_ns, last_ns: self.last_ns }.column(at, columns))
     }
 }
 

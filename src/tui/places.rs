@@ -3,14 +3,12 @@
 use super::layout::Panel;
 use super::state::{List, State};
 use super::views;
-use crate::correlate::{EpisodeId, Problem};
+use crate::correlate::Problem;
 use crate::index::PacketId;
 use crate::report::Block;
 
 /// What is selected where, before evidence or draft are replaced.
 pub struct Places {
-    query: Option<PacketId>,
-    message: Option<(PacketId, PacketId)>,
     finding: Option<(&'static str, Option<PacketId>)>,
     problem: Option<Problem>,
     cause: Option<(&'static str, Option<String>)>,
@@ -22,10 +20,6 @@ pub struct Places {
 impl Places {
     /// Notes them.
     pub fn of(state: &State) -> Self {
-        let transaction =
-            state.evidence.as_ref().and_then(|evidence| evidence.transactions.get(state.query_list.row));
-        let message = views::ladder::frames(state).get(state.ladder.list.row).copied();
-        let first = views::ladder::episode(state).and_then(|episode| episode.frames.first().copied());
         let finding = state.findings.get(state.finding_list.row);
         let cause = views::causes::selected(state).map(|item| match item {
             views::causes::Item::Cause(cause) => (cause.id(), None),
@@ -34,29 +28,11 @@ impl Places {
         let block = views::report::block(state, state.reading.item).map(identity);
         let offset = first_line(state).saturating_sub(state.reading.top);
         Self {
-            query: transaction.map(|transaction| transaction.first),
-            message: first.zip(message),
             finding: finding.map(|finding| (finding.id, finding.frames.first().copied())),
             problem: shown_problem(state).cloned(),
             cause,
             block,
             offset,
-        }
-    }
-
-    /// Goes back to those that concern evidence.
-    pub fn restore_evidence(&self, state: &mut State) {
-        let Some(evidence) = state.evidence.clone() else { return };
-        if let Some(id) = self.query.and_then(|query| evidence.transaction_of(query)) {
-            moved(&mut state.query_list, id.0 as usize);
-        }
-        if let Some((first, message)) = self.message {
-            let at = evidence.episodes.iter().position(|episode| episode.frames.contains(&first));
-            state.ladder.episode = at.map(|at| EpisodeId(at as u32)).or(state.ladder.episode);
-            let frames = views::ladder::frames(state);
-            if let Some(row) = frames.iter().position(|frame| *frame == message) {
-                moved(&mut state.ladder.list, row);
-            }
         }
     }
 
@@ -112,7 +88,7 @@ fn shown_problem(state: &State) -> Option<&Problem> {
 }
 
 /// Selects another row and keeps it where the eye is.
-fn moved(list: &mut List, row: usize) {
+pub fn moved(list: &mut List, row: usize) {
     let offset = list.row.saturating_sub(list.top);
     *list = List { row, top: row.saturating_sub(offset) };
 }

@@ -7,9 +7,11 @@ use std::sync::Arc;
 use ratatui::layout::Rect;
 
 use super::actions::Context;
+use super::attempts::{Grouping, Listed, Order, Table};
 use super::dialogs::Dialog;
 use super::export_form::Choices;
 use super::keys::Stroke;
+use super::ladder::Ladder as Drawn;
 use super::layout::{Layout, Panel, Panels, layout};
 use super::line::Line;
 use super::live::Live;
@@ -17,7 +19,7 @@ use super::overview::Overview;
 pub use super::rows::{Rows, TimeFormat};
 use super::update::Drafting;
 use super::work::Work;
-use crate::correlate::{EpisodeId, Evidence};
+use crate::correlate::Evidence;
 use crate::filter::Completion;
 use crate::filter::Vocabulary;
 use crate::filter::{Filter, FilterError};
@@ -51,10 +53,10 @@ pub struct State {
     pub evidence: Option<Arc<Evidence>>,
     /// The packets that correlation saw; fewer than the index while more come. The draft speaks of these.
     pub correlated: Index,
-    /// Packets `]` and `[` stop at, sorted.
-    pub problems: Arc<[PacketId]>,
-    /// DNS queries that ended in failure.
-    pub failed_queries: u64,
+    /// The lookups of the newest evidence, for the next draft.
+    pub lookups: Arc<Table>,
+    /// The attempts as they are listed, with the failures among them.
+    pub listed: Listed,
     /// What the rules found.
     pub findings: Arc<[Finding]>,
     /// The assessments of the problems.
@@ -83,8 +85,8 @@ pub struct State {
     pub finding_list: List,
     /// The causes panel.
     pub causes: Causes,
-    /// The queries panel.
-    pub query_list: List,
+    /// The attempts panel.
+    pub attempts: AttemptsView,
     /// The ladder panel.
     pub ladder: Ladder,
     /// The filter line.
@@ -158,6 +160,8 @@ pub struct Generations {
     pub filter: u64,
     pub draft: u64,
     pub search: u64,
+    pub list: u64,
+    pub ladder: u64,
 }
 
 /// How grave a notice is.
@@ -310,11 +314,26 @@ pub struct Causes {
     pub citation: usize,
 }
 
+/// The attempts panel's state.
+#[derive(Clone, Debug, Default)]
+pub struct AttemptsView {
+    /// The selected row.
+    pub list: List,
+    /// The order wished for.
+    pub order: Order,
+    /// What rows are to be put together by.
+    pub grouping: Grouping,
+    /// A new order begins at its first row.
+    pub from_top: bool,
+    /// The filter there was before Enter showed one attempt alone.
+    pub filter_before: String,
+}
+
 /// The ladder's state.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Ladder {
-    /// The episode shown.
-    pub episode: Option<EpisodeId>,
+    /// The ladder shown.
+    pub drawn: Arc<Drawn>,
     /// The selected message.
     pub list: List,
     /// The message the selected one is compared with.
@@ -404,6 +423,8 @@ pub struct History {
     pub entries: Vec<PacketId>,
     /// Where in them the selection is; one past the end when it is new.
     pub at: usize,
+    /// The packet a panel pointed at last.
+    pub followed: Option<PacketId>,
 }
 
 impl State {
@@ -419,10 +440,10 @@ impl State {
             live: Live::default(),
             evidence: None,
             correlated: Index::default(),
-            problems: Arc::new([]),
+            lookups: Arc::default(),
+            listed: Listed::default(),
             colours: Arc::default(),
             named: Arc::default(),
-            failed_queries: 0,
             findings: Arc::new([]),
             assessments: Arc::new([]),
             coverage: Arc::default(),
@@ -437,7 +458,7 @@ impl State {
             reading: Reading::default(),
             finding_list: List::default(),
             causes: Causes::default(),
-            query_list: List::default(),
+            attempts: AttemptsView::default(),
             ladder: Ladder::default(),
             filter: FilterBar::default(),
             search: Search::default(),
@@ -513,16 +534,20 @@ impl State {
         }
     }
 
+    fn remember(&mut self, from: PacketId) {
+        self.history.entries.truncate(self.history.at);
+        self.history.entries.push(from);
+        if self.history.entries.len() > HISTORY_MAX {
+            self.history.entries.remove(0);
+        }
+        self.history.at = self.history.entries.len();
+    }
+
     /// Jumps to a packet and remembers where from. Returns false where the filter hides it.
     pub fn jump(&mut self, id: PacketId) -> bool {
         let Some(row) = self.timeline.rows.find(&self.index, id) else { return false };
         if let Some(from) = self.timeline.selected.filter(|from| *from != id) {
-            self.history.entries.truncate(self.history.at);
-            self.history.entries.push(from);
-            if self.history.entries.len() > HISTORY_MAX {
-                self.history.entries.remove(0);
-            }
-            self.history.at = self.history.entries.len();
+            self.remember(from);
         }
         self.select_row(row);
         // What comes from out of sight is shown with its surroundings.
@@ -531,6 +556,22 @@ impl State {
             self.timeline.top = row.saturating_sub(visible / 3);
         }
         true
+    }
+
+    /// Selects a packet that the focused panel points at, also one the filter hides; the row is then the nearest. Where one
+    /// comes from is kept for going back, but not each row on the way.
+    pub fn follow(&mut self, id: PacketId) {
+        let here = self.timeline.selected;
+        if here == Some(id) {
+            return;
+        }
+        if let Some(from) = here.filter(|_| here != self.history.followed) {
+            self.remember(from);
+        }
+        let row = self.timeline.rows.nearest(&self.index, id);
+        self.select_row(row);
+        self.timeline.selected = Some(id);
+        self.history.followed = Some(id);
     }
 
     /// Gives a panel the focus and shows it.

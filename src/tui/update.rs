@@ -7,19 +7,24 @@ use ratatui::layout::Rect;
 
 use super::actions;
 use super::keys::{Meaning, Stroke, meaning};
+use super::layout::Panel;
 use super::live;
 pub use super::message::*;
 use super::mouse::moused;
 use super::places::Places;
 use super::settle::settle;
 use super::state::{Awaiting, FilterStatus, State, Tone};
+use super::views;
 use crate::case::{Event, Notice};
+use crate::index::PacketId;
 use crate::report::Block;
 
 /// Applies a message.
 pub fn update(state: &mut State, message: Message) -> Effect {
     let before = live::Before { following: state.live.following, selected: state.timeline.selected };
     let hand = matches!(message, Message::Act(_) | Message::Text(_) | Message::Mouse(_));
+    let pointed = hand.then(|| (state.panels.focus, state.panels.focus.view().selected(state)));
+    let selected_before = state.timeline.selected;
     let effect = match message {
         Message::Act(action) => {
             state.pending.clear();
@@ -42,9 +47,34 @@ pub fn update(state: &mut State, message: Message) -> Effect {
             live::tick(state)
         }
     };
+    if let Some((panel, before)) = pointed {
+        one_selection(state, panel, before, selected_before);
+    }
+    let failures = &state.listed.table.failures;
+    state.panels.bands = failures.bands.iter().filter(|bins| !bins.is_empty()).count() as u16;
     live::keep_up(state, before, hand);
     settle(state);
     effect
+}
+
+/// There is one selection: moving in a panel moves the timeline with it, and what is selected elsewhere the panel's row.
+fn one_selection(
+    state: &mut State,
+    panel: Panel,
+    pointed_before: Option<PacketId>,
+    selected_before: Option<PacketId>,
+) {
+    if panel != state.panels.focus || panel == Panel::Timeline {
+        return;
+    }
+    let pointed = panel.view().selected(state);
+    match (pointed, state.timeline.selected) {
+        (Some(id), here) if Some(id) != pointed_before && here == selected_before => state.follow(id),
+        (pointed, Some(here)) if pointed == pointed_before && Some(here) != selected_before => {
+            panel.view().point(state, here);
+        }
+        _ => {}
+    }
 }
 
 fn key_typed(state: &mut State, key: KeyEvent) -> Effect {
@@ -174,22 +204,20 @@ pub fn damage_line(state: &State) -> Option<String> {
 
 fn done(state: &mut State, reply: Reply) -> Effect {
     match reply {
-        Reply::Evidence { generation, index, evidence, problems } => {
+        Reply::Evidence { generation, index, evidence, table } => {
             if generation != state.generations.correlate {
                 return Effect::None;
             }
-            let places = Places::of(state);
-            let failed = evidence.transactions.iter().filter(|query| query.outcome.is_failure());
-            state.failed_queries = failed.count() as u64;
             state.evidence = Some(evidence);
             state.correlated = index;
-            state.problems = problems;
-            places.restore_evidence(state);
-            if state.ladder.episode.is_none() {
-                let first = state.evidence.as_ref().is_some_and(|evidence| !evidence.episodes.is_empty());
-                state.ladder.episode = first.then_some(crate::correlate::EpisodeId(0));
+            state.lookups = Arc::clone(&table);
+            let mut effects = Vec::new();
+            // While a capture grows, the list with all services stays until the next draft knows more.
+            if state.listed.table.attempts.all.is_empty() {
+                effects.push(actions::attempts::arrange(state, table));
             }
-            let mut effects = vec![draft(state)];
+            effects.push(views::ladder::again(state));
+            effects.push(draft(state));
             // Counting all values takes long: while packets come, once is enough.
             if state.index.complete || state.filter.vocabulary.is_none() {
                 effects.push(vocabulary(state));
@@ -199,6 +227,18 @@ fn done(state: &mut State, reply: Reply) -> Effect {
                 return Effect::Many(vec![draft, actions::filtering::again(state)]);
             }
             draft
+        }
+        Reply::Listed { generation, listed } => {
+            if generation == state.generations.list {
+                actions::attempts::show(state, listed);
+            }
+            Effect::None
+        }
+        Reply::Ladder { generation, ladder } => {
+            if generation == state.generations.ladder {
+                views::ladder::show(state, ladder.unwrap_or_default());
+            }
+            Effect::None
         }
         Reply::Vocabulary(vocabulary) => {
             state.filter.vocabulary = Some(vocabulary);
@@ -227,22 +267,26 @@ fn done(state: &mut State, reply: Reply) -> Effect {
         Reply::Drafted { generation, report, lint, made_with } => {
             state.draft.since_ms = None;
             state.live.rest(state.now_ms);
+            let mut effects = Vec::new();
             if generation == state.generations.draft {
-                let first = state.draft.made_with.is_none();
                 let places = Places::of(state);
                 state.findings = Arc::clone(&made_with.findings);
                 state.assessments = Arc::clone(&made_with.assessments);
                 state.coverage = Arc::clone(&made_with.coverage);
+                if !Arc::ptr_eq(&state.listed.table, &made_with.table) {
+                    state.lookups = Arc::clone(&made_with.table);
+                    effects.push(actions::attempts::arrange(state, Arc::clone(&made_with.table)));
+                }
                 state.draft.made_with = Some(made_with);
                 state.report = report;
                 state.lint = lint;
                 places.restore_draft(state);
                 reveal_note(state);
-                if first {
-                    say_what_failed(state);
-                }
             }
-            if std::mem::take(&mut state.draft.again) { draft(state) } else { Effect::None }
+            if std::mem::take(&mut state.draft.again) {
+                effects.push(draft(state));
+            }
+            Effect::Many(effects)
         }
         Reply::Found { generation, row } => {
             if generation == state.generations.search {
@@ -318,24 +362,8 @@ pub fn draft(state: &mut State) -> Effect {
         evidence,
         case: Arc::clone(&state.work.case),
         before: state.draft.made_with.clone(),
+        table: Arc::clone(&state.lookups),
     })
-}
-
-/// Where the screen has no room for the report beside the packets, its title is said once, behind the key that shows more.
-fn say_what_failed(state: &mut State) {
-    let hidden = state.layout().side.is_empty();
-    if !hidden || state.notice.is_some() || state.live.input == super::live::Input::Receiving {
-        return;
-    }
-    let failed = state.evidence.as_ref().is_some_and(|evidence| !evidence.problems.is_empty());
-    // The tick stands for an all-clear; what is open needs a look.
-    let (key, tone) = match failed {
-        true => ("]", Tone::Warning),
-        false if state.coverage.is_clear() => ("3", Tone::Good),
-        false if state.coverage.open().next().is_some() => ("3", Tone::Warning),
-        false => ("3", Tone::Plain),
-    };
-    state.say(format!("{key}  {}", state.report.title), tone);
 }
 
 /// Brings the note just written into sight in the report, without taking the focus there.

@@ -1,5 +1,6 @@
 //! Draws the state: one file per panel, nothing is changed here, only visible rows are formatted.
 
+pub mod attempts;
 pub mod causes;
 pub mod comparison;
 pub mod dialogs;
@@ -9,13 +10,13 @@ pub mod help;
 pub mod ladder;
 pub mod overview;
 pub mod packet;
-pub mod queries;
 pub mod report;
 pub mod status;
 pub mod tabs;
 pub mod timeline;
 pub mod timeline_ties;
 pub mod title;
+pub mod verdict;
 pub mod words;
 
 use ratatui::buffer::Buffer;
@@ -27,6 +28,78 @@ use super::fit::{put, put_line, width};
 use super::layout::Panel;
 use super::state::State;
 use super::theme::{Role, Theme};
+use super::update::Effect;
+use crate::index::PacketId;
+
+/// What a panel shows, and what keys and the mouse do in it: one file each, found by [`Panel::view`].
+pub trait View: Sync {
+    /// Which panel it is.
+    fn panel(&self) -> Panel;
+
+    /// Draws it into what its border leaves.
+    fn render(&self, state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer);
+
+    /// What stands behind its title, in so many cells.
+    fn counts(&self, _state: &State, _room: usize) -> String {
+        String::new()
+    }
+
+    /// Its title in the border.
+    fn title(&self, state: &State, theme: &Theme, style: Style, room: usize) -> Vec<Span<'static>> {
+        let title = self.panel().title();
+        let room = room.saturating_sub(width(title) + 2);
+        vec![
+            Span::styled(format!(" {title} "), style),
+            Span::styled(self.counts(state, room), theme.style(Role::Muted)),
+        ]
+    }
+
+    /// Moves its selection.
+    fn step(&self, state: &mut State, by: isize);
+
+    /// How far half a page of so many rows goes.
+    fn half_page(&self, height: usize) -> usize {
+        (height / 2).max(1)
+    }
+
+    /// How far a turn of the wheel by some lines goes.
+    fn scrolled(&self, lines: isize) -> isize {
+        lines
+    }
+
+    /// Enter.
+    fn activate(&self, state: &mut State) -> Effect;
+
+    /// Selects what was clicked: row and column inside its border.
+    fn press(&self, state: &mut State, row: usize, column: u16);
+
+    /// Brings selection and first visible row back into their bounds.
+    fn settle(&self, state: &mut State, area: Rect);
+
+    /// The packet that its highlighted row stands for; `None` where it stands for none.
+    fn selected(&self, state: &State) -> Option<PacketId>;
+
+    /// Points at what holds a packet that was selected elsewhere, where it has something of the kind.
+    fn point(&self, _state: &mut State, _packet: PacketId) {}
+
+    /// Its most useful keys, best first.
+    fn hints(&self, state: &State) -> &'static [(&'static str, &'static str)];
+}
+
+impl Panel {
+    /// What it shows.
+    pub fn view(self) -> &'static dyn View {
+        match self {
+            Self::Timeline => &timeline::Timeline,
+            Self::Packet => &packet::Packet,
+            Self::Report => &report::Report,
+            Self::Findings => &findings::Findings,
+            Self::Causes => &causes::Causes,
+            Self::Attempts => &attempts::Attempts,
+            Self::Ladder => &ladder::Ladder,
+        }
+    }
+}
 
 /// Draws everything.
 pub fn render(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
@@ -36,6 +109,7 @@ pub fn render(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     }
     let layout = super::layout::layout(area, &state.panels);
     title::render(state, theme, layout.title, buffer);
+    verdict::render(state, theme, layout.verdict, buffer);
     overview::render(state, theme, layout.overview, buffer);
     filter_line::render(state, theme, layout.filter, buffer);
     if let (Some(text), false) = (super::update::damage_line(state), layout.damage.is_empty()) {
@@ -58,16 +132,7 @@ pub fn render(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         if layout.bordered {
             frame(state, theme, panel, place, buffer);
         }
-        let inner = layout.inner(panel);
-        match panel {
-            Panel::Timeline => timeline::render(state, theme, inner, buffer),
-            Panel::Packet => packet::render(state, theme, inner, buffer),
-            Panel::Report => report::render(state, theme, inner, buffer),
-            Panel::Findings => findings::render(state, theme, inner, buffer),
-            Panel::Causes => causes::render(state, theme, inner, buffer),
-            Panel::Queries => queries::render(state, theme, inner, buffer),
-            Panel::Ladder => ladder::render(state, theme, inner, buffer),
-        }
+        panel.view().render(state, theme, layout.inner(panel), buffer);
     }
     status::render(state, theme, layout.status, buffer);
     filter_line::render_popup(state, theme, layout.filter, buffer);
@@ -126,30 +191,9 @@ fn frame(state: &State, theme: &Theme, panel: Panel, area: Rect, buffer: &mut Bu
     let style = theme.style(if focused { Role::Focus } else { Role::Border });
     boxed(buffer, area, style, state.unicode);
     let title_style = if focused { style.patch(theme.style(Role::Title)) } else { theme.style(Role::Muted) };
-    let mut spans = vec![Span::styled(format!(" {} ", panel.title()), title_style)];
-    match panel {
-        Panel::Packet => spans = packet::title(state, theme, title_style),
-        Panel::Timeline => {}
-        _ => {
-            let room = usize::from(area.width.saturating_sub(6)).saturating_sub(width(panel.title()) + 2);
-            spans.extend(side_title(state, theme, panel, room));
-        }
-    }
+    let spans = panel.view().title(state, theme, title_style, usize::from(area.width.saturating_sub(6)));
     let room = area.width.saturating_sub(4);
     put_line(buffer, Rect { x: area.x.saturating_add(2), width: room, ..area }, 0, &Line::from(spans));
-}
-
-fn side_title(state: &State, theme: &Theme, panel: Panel, room: usize) -> Vec<Span<'static>> {
-    let muted = theme.style(Role::Muted);
-    let text = match panel {
-        Panel::Report => report::counts_within(state, room),
-        Panel::Findings => format!("{} ", state.findings.len()),
-        Panel::Causes => causes::counts(state),
-        Panel::Queries => queries::counts(state),
-        Panel::Ladder => ladder::counts(state),
-        _ => String::new(),
-    };
-    vec![Span::styled(text, muted)]
 }
 
 /// Draws a box.

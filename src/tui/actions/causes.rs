@@ -22,7 +22,7 @@ pub static ACTIONS: &[Action] = &[
     row("edit-known", "change a row of your own", &["e"], edit),
     row("reset-row", "back to the program's weight; removes a row of your own", &["R"], reset),
     row("previous-causes", "previous problem", &["Left", "h"], |state| problem(state, false)),
-    row("next-causes", "next problem", &["Right"], |state| problem(state, true)),
+    row("next-causes", "next problem", &["Right", "l"], |state| problem(state, true)),
 ];
 
 const fn row(

@@ -303,21 +303,6 @@ pub fn join(state: &mut State, expression: &str, join: Join) -> Effect {
     typed(state)
 }
 
-/// The packet a filter is to be about: that of the row chosen in the queries or the ladder, else the selected one.
-fn subject(state: &State) -> Option<crate::index::Packet<'_>> {
-    let chosen = match state.panels.focus {
-        Panel::Queries => {
-            let evidence = state.evidence.as_ref();
-            evidence
-                .and_then(|evidence| evidence.transactions.get(state.query_list.row))
-                .map(|found| found.first)
-        }
-        Panel::Ladder => crate::tui::views::ladder::frames(state).get(state.ladder.list.row).copied(),
-        _ => None,
-    };
-    chosen.map_or_else(|| state.packet(), |id| state.index.packet(id))
-}
-
 fn item(key: char, label: &str, expression: String) -> MenuItem {
     let label = format!("{label:<13} {expression}");
     MenuItem { key, label, choice: Choice::Filter(expression) }
@@ -332,11 +317,10 @@ fn menu(state: &mut State) -> Effect {
     {
         items.push(item('f', "this finding", finding.filter.clone()));
     }
-    if let Some(packet) = subject(state) {
+    if let Some(packet) = state.packet() {
         items.extend(of_packet(&packet));
         items.extend(of_evidence(state, &packet));
         let row = crate::tui::views::packet::tree(state).into_iter().nth(state.packet.tree.row);
-        let row = row.filter(|_| state.packet().is_some_and(|selected| selected.id == packet.id));
         if let Some(filter) = row.and_then(|row| build::for_node(&row.node)) {
             let field = item('i', "this field", filter);
             // In the tree the field is what is pointed at.

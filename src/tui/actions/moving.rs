@@ -3,7 +3,7 @@
 use super::{Action, Context, Context::Panels};
 use crate::index::PacketId;
 use crate::tui::layout::Panel;
-use crate::tui::state::{Awaiting, PacketTab, Sought, State, Tone};
+use crate::tui::state::{Awaiting, Sought, State, Tone};
 use crate::tui::update::{Effect, Job};
 use crate::tui::views;
 use crate::tui::work::{frame_of, packet_of};
@@ -23,8 +23,13 @@ pub static ACTIONS: &[Action] = &[
         state.live.following |= receiving && state.panels.focus == Panel::Timeline;
         effect
     }),
-    row("activate", "the linked packet; in the report the cited packet", &["Enter"], activate),
-    row("next-problem", "next problem: an error or a failed query", &["]"], |state| problem(state, true)),
+    row(
+        "activate",
+        "the linked packet; in the report the cited packet; of an attempt its packets alone",
+        &["Enter"],
+        activate,
+    ),
+    row("next-problem", "next problem: an error or a failed attempt", &["]"], |state| problem(state, true)),
     row("previous-problem", "previous problem", &["["], |state| problem(state, false)),
     row("next-in-conversation", "next packet of this conversation", &["}"], |state| {
         conversation(state, false)
@@ -59,39 +64,13 @@ const fn row(
 pub fn step(state: &mut State, by: isize) -> Effect {
     let times = isize::try_from(state.count.unwrap_or(1)).unwrap_or(1);
     let by = by.saturating_mul(times);
-    let moved = |row: usize| row.saturating_add_signed(by);
-    match state.panels.focus {
-        Panel::Timeline => {
-            let row = moved(state.timeline.row);
-            state.select_row(row);
-        }
-        Panel::Packet => match state.packet.tab {
-            PacketTab::Layers => state.packet.tree.row = moved(state.packet.tree.row),
-            PacketTab::Bytes => state.packet.bytes_top = moved(state.packet.bytes_top),
-            PacketTab::Words => state.packet.words_top = moved(state.packet.words_top),
-        },
-        Panel::Report => {
-            state.reading.item = moved(state.reading.item);
-            state.reading.citation = 0;
-        }
-        Panel::Findings => state.finding_list.row = moved(state.finding_list.row),
-        Panel::Causes => {
-            state.causes.list.row = moved(state.causes.list.row);
-            state.causes.citation = 0;
-        }
-        Panel::Queries => state.query_list.row = moved(state.query_list.row),
-        Panel::Ladder => state.ladder.list.row = moved(state.ladder.list.row),
-    }
+    state.panels.focus.view().step(state, by);
     Effect::None
 }
 
 fn pages(state: &mut State, halves: isize) -> Effect {
     let height = usize::from(state.layout().inner(state.panels.focus).height);
-    let rows = match state.panels.focus {
-        // The report moves by blocks, not by lines.
-        Panel::Report | Panel::Causes => (height / 8).max(1),
-        _ => (height / 2).max(1),
-    };
+    let rows = state.panels.focus.view().half_page(height);
     step(state, halves.saturating_mul(rows as isize))
 }
 
@@ -135,40 +114,21 @@ pub fn go(state: &mut State, id: PacketId) -> Effect {
 
 /// Enter.
 pub fn activate(state: &mut State) -> Effect {
-    match state.panels.focus {
-        Panel::Timeline | Panel::Packet => {
-            if let Some(partner) = state.partner() {
-                go(state, partner)
-            } else {
-                let text = match state.evidence {
-                    None if state.index.complete => "links are not known yet: packets are being tied",
-                    None => "links are not known yet: the capture is still being read",
-                    Some(_) => "this packet is linked to no other",
-                };
-                state.say(text, Tone::Plain);
-                Effect::None
-            }
-        }
-        Panel::Report => super::reporting::follow_citation(state),
-        Panel::Findings => super::reporting::follow_finding(state),
-        Panel::Causes => super::causes::follow(state),
-        Panel::Queries => {
-            let first = state.evidence.as_ref().and_then(|evidence| {
-                let transaction = evidence.transactions.get(state.query_list.row)?;
-                Some((transaction.first, transaction.error.or(transaction.answer)))
-            });
-            match first {
-                // A second Enter goes on to the other end.
-                Some((first, Some(end))) if state.timeline.selected == Some(first) => shown(state, end),
-                Some((first, _)) => shown(state, first),
-                None => Effect::None,
-            }
-        }
-        Panel::Ladder => match views::ladder::frames(state).get(state.ladder.list.row).copied() {
-            Some(id) => shown(state, id),
-            None => Effect::None,
-        },
+    state.panels.focus.view().activate(state)
+}
+
+/// Goes to the packet at the other end of the selected one's link.
+pub fn to_partner(state: &mut State) -> Effect {
+    if let Some(partner) = state.partner() {
+        return go(state, partner);
     }
+    let text = match state.evidence {
+        None if state.index.complete => "links are not known yet: packets are being tied",
+        None => "links are not known yet: the capture is still being read",
+        Some(_) => "this packet is linked to no other",
+    };
+    state.say(text, Tone::Plain);
+    Effect::None
 }
 
 /// Goes to a packet from another panel; where only one panel is shown, to the timeline.
@@ -182,19 +142,21 @@ pub fn shown(state: &mut State, id: PacketId) -> Effect {
 
 fn problem(state: &mut State, forward: bool) -> Effect {
     let here = state.timeline.selected.unwrap_or(PacketId(0));
-    let problems = std::sync::Arc::clone(&state.problems);
-    let visible = |state: &State, id: &&PacketId| state.timeline.rows.find(&state.index, **id).is_some();
+    let failures = std::sync::Arc::clone(&state.listed.table.failures);
+    let marks = &failures.marks;
+    let visible = |id: &PacketId| state.timeline.rows.find(&state.index, *id).is_some();
+    let packet = |mark: &crate::tui::failures::Mark| mark.packet;
     let found = if forward {
-        let at = problems.partition_point(|id| *id <= here);
-        problems.iter().skip(at).find(|id| visible(state, id)).copied()
+        let at = marks.partition_point(|mark| mark.packet <= here);
+        marks.iter().skip(at).map(packet).find(visible)
     } else {
-        let at = problems.partition_point(|id| *id < here);
-        problems.iter().take(at).rev().find(|id| visible(state, id)).copied()
+        let at = marks.partition_point(|mark| mark.packet < here);
+        marks.iter().take(at).rev().map(packet).find(visible)
     };
     if let Some(id) = found {
         shown(state, id)
     } else {
-        let text = match (&state.evidence, problems.is_empty(), forward) {
+        let text = match (&state.evidence, marks.is_empty(), forward) {
             (None, _, _) if state.index.complete => "problems are not known yet: packets are being tied",
             (None, _, _) => "problems are not known yet: the capture is still being read",
             (_, true, _) => "there are no problems in this capture",
@@ -274,53 +236,10 @@ pub fn go_to_mark(state: &mut State, letter: char) -> Effect {
 pub fn scroll(state: &mut State, panel: Panel, lines: isize) {
     let before = std::mem::replace(&mut state.panels.focus, panel);
     let count = state.count.take();
-    let by = if panel == Panel::Report { lines.signum() } else { lines };
+    let by = panel.view().scrolled(lines);
     step(state, by);
     state.count = count;
     state.panels.focus = before;
-}
-
-/// Selects what was clicked in a panel: `row` and `column` inside its border.
-pub fn press(state: &mut State, panel: Panel, row: usize, column: u16) {
-    match panel {
-        Panel::Timeline => {
-            if let Some(row) = views::timeline::row_at(state, row) {
-                state.select_row(row);
-            }
-        }
-        Panel::Packet => match state.packet.tab {
-            PacketTab::Layers => state.packet.tree.row = state.packet.tree.top + row,
-            PacketTab::Bytes => views::packet::select_byte(state, row, column),
-            PacketTab::Words => {}
-        },
-        Panel::Report => {
-            if let Some(item) = views::report::item_at(state, row) {
-                state.reading.item = item;
-                state.reading.citation = 0;
-            }
-        }
-        Panel::Findings => {
-            if let Some(row) = views::findings::row_at(state, row) {
-                state.finding_list.row = row;
-            }
-        }
-        Panel::Causes => {
-            if let Some(item) = views::causes::item_at(state, row) {
-                state.causes.list.row = item;
-                state.causes.citation = 0;
-            }
-        }
-        Panel::Queries => {
-            if let Some(row) = row.checked_sub(1) {
-                state.query_list.row = state.query_list.top + row;
-            }
-        }
-        Panel::Ladder => {
-            if let Some(row) = row.checked_sub(views::ladder::HEAD_ROWS) {
-                state.ladder.list.row = state.ladder.list.top + row;
-            }
-        }
-    }
 }
 
 /// Goes to the packet nearest to a column of the overview.

@@ -19,11 +19,27 @@ pub static ACTIONS: &[Action] = &[
     row("causes", "show the causes weighed against each other, with their ledgers", &["c"], |state| {
         show(state, Panel::Causes)
     }),
-    row("queries", "show DNS queries, one a row, with their outcome", &["d"], |state| {
-        follow_selection(state);
-        show(state, Panel::Queries)
+    row(
+        "attempts",
+        "show what clients wanted of DNS and every other service, one a row, with its outcome",
+        &["d"],
+        |state| {
+            show(state, Panel::Attempts);
+            let view = Panel::Attempts.view();
+            let Some(packet) = state.timeline.selected else { return Effect::None };
+            view.point(state, packet);
+            // What belongs to no attempt gives way to the one before it.
+            let row = state.listed.entry(state.attempts.list.row);
+            let holds = row.is_some_and(|entry| state.listed.table.frames(entry).contains(&packet));
+            if let (false, Some(first)) = (holds, view.selected(state)) {
+                state.follow(first);
+            }
+            Effect::None
+        },
+    ),
+    row("ladder", "show what the selected packet or attempt belongs to as a ladder", &["L"], |state| {
+        crate::tui::views::ladder::open(state)
     }),
-    row("ladder", "show the selected packet's episode as a ladder", &["l"], ladder),
     row("in-words", "explain the selected packet in words", &["w"], |state| tab(state, PacketTab::Words)),
     row("words-level", "in words: plain, with bytes and definitions, quiz, answers", &["W"], |state| {
         if state.packet.tab == PacketTab::Words {
@@ -99,7 +115,7 @@ pub static ACTIONS: &[Action] = &[
     Action {
         name: "unfold",
         help: "unfold this layer",
-        keys: &["Right"],
+        keys: &["Right", "l"],
         context: Context::Packet,
         run: |state| crate::tui::views::packet::fold(state, false),
     },
@@ -119,17 +135,17 @@ pub static ACTIONS: &[Action] = &[
     },
     Action {
         name: "previous-episode",
-        help: "previous episode",
+        help: "previous episode, or previous attempt",
         keys: &["Left", "h"],
         context: Context::Ladder,
-        run: |state| episode(state, false),
+        run: |state| crate::tui::views::ladder::neighbour(state, false),
     },
     Action {
         name: "next-episode",
-        help: "next episode",
-        keys: &["Right"],
+        help: "next episode, or next attempt",
+        keys: &["Right", "l"],
         context: Context::Ladder,
-        run: |state| episode(state, true),
+        run: |state| crate::tui::views::ladder::neighbour(state, true),
     },
 ];
 
@@ -189,37 +205,5 @@ fn accept(state: &mut State) -> Effect {
                 .to_owned(),
         job: Job::AcceptCapture { records },
     }));
-    Effect::None
-}
-
-fn follow_selection(state: &mut State) {
-    let Some(evidence) = &state.evidence else { return };
-    let Some(id) = state.timeline.selected else { return };
-    let own = evidence.transaction_of(id).or_else(|| evidence.transaction_of(evidence.partner(id)?));
-    if let Some(own) = own {
-        state.query_list.row = own.0 as usize;
-    }
-}
-
-fn ladder(state: &mut State) -> Effect {
-    let selected = state.timeline.selected;
-    if let (Some(evidence), Some(id)) = (state.evidence.clone(), selected) {
-        let near = |episode: &crate::correlate::Episode| episode.frames.binary_search(&id).is_ok();
-        if let Some(at) = evidence.episodes.iter().position(near) {
-            state.ladder.episode = Some(crate::correlate::EpisodeId(at as u32));
-            let frames = crate::tui::views::ladder::frames(state);
-            state.ladder.list.row = frames.iter().position(|frame| *frame == id).unwrap_or(0);
-        }
-    }
-    show(state, Panel::Ladder)
-}
-
-fn episode(state: &mut State, forward: bool) -> Effect {
-    let count = state.evidence.as_ref().map_or(0, |evidence| evidence.episodes.len()) as u32;
-    if let Some(episode) = &mut state.ladder.episode {
-        let at = if forward { episode.0.saturating_add(1) } else { episode.0.saturating_sub(1) };
-        episode.0 = at.min(count.saturating_sub(1));
-        state.ladder.list = crate::tui::state::List::default();
-    }
     Effect::None
 }

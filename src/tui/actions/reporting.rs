@@ -19,7 +19,13 @@ pub static ACTIONS: &[Action] = &[
     row("pick", "begin a range of packets; again: pick it", &["v"], Context::Timeline, pick),
     row("annotate", "write a note on this packet, or on those picked", &["a"], Context::Timeline, annotate),
     row("annotate-packet", "write a note on this packet", &["a"], Context::Packet, annotate),
-    row("annotate-query", "write a note on this query's packets", &["a"], Context::Queries, annotate),
+    row(
+        "annotate-attempt",
+        "write a note on this attempt's packets",
+        &["a"],
+        Context::Attempts,
+        annotate_attempt,
+    ),
     row("annotate-message", "write a note on this message", &["a"], Context::Ladder, annotate),
     row("edit-note", "change the note on this packet", &["e"], Context::Timeline, edit_note),
     row("remove-note", "remove the note on this packet", &["Ctrl-x"], Context::Timeline, remove_note),
@@ -115,14 +121,24 @@ fn annotate(state: &mut State) -> Effect {
     let picked: Vec<PacketId> = state.timeline.picked.iter().copied().take(FRAMES_MAX).collect();
     state.timeline.range_from = None;
     if !picked.is_empty() {
-        let grave = picked.iter().any(|id| state.problems.binary_search(id).is_ok());
+        let grave = picked.iter().any(|id| state.listed.table.failures.contains(*id));
         let severity = if grave { 3 } else { 1 };
         let annotate = Annotate::new(picked, None, "", "finding", severity);
         state.dialog = Some(Dialog::Annotate(Box::new(annotate)));
         return Effect::None;
     }
-    let severity = if state.problems.binary_search(&id).is_ok() { 3 } else { 1 };
+    let severity = if state.listed.table.failures.contains(id) { 3 } else { 1 };
     state.dialog = Some(Dialog::Annotate(Box::new(Annotate::new(vec![id], None, "", "finding", severity))));
+    Effect::None
+}
+
+/// A note cites the packets that show an attempt.
+fn annotate_attempt(state: &mut State) -> Effect {
+    let Some(entry) = state.listed.entry(state.attempts.list.row) else { return Effect::None };
+    let table = std::sync::Arc::clone(&state.listed.table);
+    let frames: Vec<PacketId> = table.frames(entry).into_iter().take(FRAMES_MAX).collect();
+    let severity = if table.kind(entry).is_some() { 3 } else { 1 };
+    state.dialog = Some(Dialog::Annotate(Box::new(Annotate::new(frames, None, "", "finding", severity))));
     Effect::None
 }
 
@@ -287,6 +303,9 @@ fn copy(state: &mut State) -> Effect {
     }
     if let Some(claim) = selected_claim(state) {
         add('t', "the selected claim's text", claim.text.clone());
+    }
+    if state.panels.side == crate::tui::layout::Panel::Ladder {
+        add('l', "the ladder as text", views::ladder::text(state));
     }
     add('f', "the filter", state.filter.line.text().to_owned());
     if state.evidence.is_some() {

@@ -10,11 +10,16 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use super::View;
 use super::report::ReportLine;
 use crate::findings::hypotheses::{Assessment, Author, Group, Hypothesis, LedgerRow, Verdict, catalogue};
+use crate::index::PacketId;
 use crate::tui::fit::wrap;
+use crate::tui::layout::Panel;
+use crate::tui::settle::top_of;
 use crate::tui::state::State;
 use crate::tui::theme::{Role, Theme};
+use crate::tui::update::Effect;
 
 /// What can be selected.
 #[derive(Clone, Copy)]
@@ -66,16 +71,80 @@ pub fn selected(state: &State) -> Option<Item<'_>> {
     items(state).get(state.causes.list.row).copied()
 }
 
-/// `problem 1 of 3 `
-pub fn counts(state: &State) -> String {
-    match state.assessments.len() {
-        0 => String::new(),
-        count => format!("problem {} of {count} ", state.causes.problem + 1),
+/// The panel.
+pub struct Causes;
+
+impl View for Causes {
+    fn panel(&self) -> Panel {
+        Panel::Causes
+    }
+
+    fn render(&self, state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
+        render(state, theme, area, buffer);
+    }
+
+    /// `problem 1 of 3 `
+    fn counts(&self, state: &State, _room: usize) -> String {
+        match state.assessments.len() {
+            0 => String::new(),
+            count => format!("problem {} of {count} ", state.causes.problem + 1),
+        }
+    }
+
+    fn step(&self, state: &mut State, by: isize) {
+        let last = items(state).len().saturating_sub(1);
+        state.causes.list.row = state.causes.list.row.saturating_add_signed(by).min(last);
+        state.causes.citation = 0;
+    }
+
+    /// It moves by rows of several lines.
+    fn half_page(&self, height: usize) -> usize {
+        (height / 8).max(1)
+    }
+
+    fn activate(&self, state: &mut State) -> Effect {
+        crate::tui::actions::causes::follow(state)
+    }
+
+    fn press(&self, state: &mut State, row: usize, _column: u16) {
+        if let Some(item) = item_at(state, row) {
+            state.causes.list.row = item;
+            state.causes.citation = 0;
+        }
+    }
+
+    fn settle(&self, state: &mut State, area: Rect) {
+        let count = items(state).len();
+        state.causes.problem = state.causes.problem.min(state.assessments.len().saturating_sub(1));
+        state.causes.list.row = state.causes.list.row.min(count.saturating_sub(1));
+        if area.is_empty() || state.panels.side != Panel::Causes {
+            return;
+        }
+        let lines = lines(state, area.width);
+        let list = state.causes.list;
+        state.causes.list.top = top_of(&lines, list.row, list.top, usize::from(area.height));
+    }
+
+    fn selected(&self, state: &State) -> Option<PacketId> {
+        match selected(state)? {
+            Item::Row(_, row) => row.frames.first().copied(),
+            Item::Cause(_) => None,
+        }
+    }
+
+    fn hints(&self, _state: &State) -> &'static [(&'static str, &'static str)] {
+        &[
+            ("⏎", "its frames"),
+            ("Space", "on, off, fold"),
+            ("+ -", "weight"),
+            ("a", "add what you know"),
+            ("← →", "problems"),
+        ]
     }
 }
 
 /// The item at a line of the panel.
-pub fn item_at(state: &State, line: usize) -> Option<usize> {
+fn item_at(state: &State, line: usize) -> Option<usize> {
     let area = state.layout().inner(crate::tui::layout::Panel::Causes);
     lines(state, area.width).get(state.causes.list.top + line)?.item
 }
@@ -216,7 +285,7 @@ fn row_lines(state: &State, row: &LedgerRow, item: usize, room: usize, out: &mut
 }
 
 /// Draws it.
-pub fn render(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
+fn render(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     if assessment(state).is_none_or(|shown| shown.hypotheses.is_empty()) {
         let text = if state.evidence.is_none() || state.draft.made_with.is_none() {
             "Causes are weighed when the capture has been read."

@@ -3,22 +3,72 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use super::View;
 use crate::findings::Severity;
+use crate::index::PacketId;
 use crate::tui::fit::{put, wrap};
+use crate::tui::layout::Panel;
+use crate::tui::settle::settle_list;
 use crate::tui::state::State;
 use crate::tui::theme::{Role, Theme};
+use crate::tui::update::Effect;
 
 /// Lines a finding takes.
-pub const ROWS: usize = 3;
+const ROWS: usize = 3;
+
+/// The panel.
+pub struct Findings;
+
+impl View for Findings {
+    fn panel(&self) -> Panel {
+        Panel::Findings
+    }
+
+    fn render(&self, state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
+        render(state, theme, area, buffer);
+    }
+
+    fn counts(&self, state: &State, _room: usize) -> String {
+        format!("{} ", state.findings.len())
+    }
+
+    fn step(&self, state: &mut State, by: isize) {
+        let last = state.findings.len().saturating_sub(1);
+        state.finding_list.row = state.finding_list.row.saturating_add_signed(by).min(last);
+    }
+
+    fn activate(&self, state: &mut State) -> Effect {
+        crate::tui::actions::reporting::follow_finding(state)
+    }
+
+    fn press(&self, state: &mut State, row: usize, _column: u16) {
+        if let Some(row) = row_at(state, row) {
+            state.finding_list.row = row;
+        }
+    }
+
+    fn settle(&self, state: &mut State, area: Rect) {
+        let findings = state.findings.len();
+        settle_list(&mut state.finding_list, findings, usize::from(area.height) / ROWS);
+    }
+
+    fn selected(&self, state: &State) -> Option<PacketId> {
+        state.findings.get(state.finding_list.row)?.frames.first().copied()
+    }
+
+    fn hints(&self, _state: &State) -> &'static [(&'static str, &'static str)] {
+        &[("⏎", "its frames"), ("a", "into the report"), ("Space", "filter"), ("f", "filter by…")]
+    }
+}
 
 /// The finding at a line of the panel.
-pub fn row_at(state: &State, line: usize) -> Option<usize> {
+fn row_at(state: &State, line: usize) -> Option<usize> {
     let row = state.finding_list.top + line / ROWS;
     (row < state.findings.len()).then_some(row)
 }
 
 /// Draws it.
-pub fn render(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
+fn render(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     if state.findings.is_empty() {
         let text = if state.draft.made_with.is_none() {
             "Findings are made when the capture has been read.".to_owned()

@@ -5,8 +5,12 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::Span;
 
+use super::View;
+use crate::index::PacketId;
 use crate::protocols::Node;
 use crate::tui::fit::put;
+use crate::tui::layout::Panel;
+use crate::tui::settle::settle_list;
 use crate::tui::state::{PacketTab, State, WordsLevel};
 use crate::tui::theme::{Role, Theme};
 use crate::tui::update::Effect;
@@ -70,7 +74,7 @@ pub fn fold(state: &mut State, fold: bool) -> Effect {
 }
 
 /// The panel's title: its tabs, and the frame.
-pub fn title(state: &State, theme: &Theme, style: Style) -> Vec<Span<'static>> {
+fn title(state: &State, theme: &Theme, style: Style) -> Vec<Span<'static>> {
     let number = state.timeline.selected.map(|id| state.number(id)).unwrap_or_default();
     let mut spans = vec![Span::styled(format!(" Packet {number} "), style)];
     let words = match state.packet.level {
@@ -90,8 +94,81 @@ pub fn title(state: &State, theme: &Theme, style: Style) -> Vec<Span<'static>> {
     spans
 }
 
+/// The panel.
+pub struct Packet;
+
+impl View for Packet {
+    fn panel(&self) -> Panel {
+        Panel::Packet
+    }
+
+    fn render(&self, state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
+        render(state, theme, area, buffer);
+    }
+
+    fn title(&self, state: &State, theme: &Theme, style: Style, _room: usize) -> Vec<Span<'static>> {
+        title(state, theme, style)
+    }
+
+    fn step(&self, state: &mut State, by: isize) {
+        let place = match state.packet.tab {
+            PacketTab::Layers => &mut state.packet.tree.row,
+            PacketTab::Bytes => &mut state.packet.bytes_top,
+            PacketTab::Words => &mut state.packet.words_top,
+        };
+        *place = place.saturating_add_signed(by);
+    }
+
+    fn activate(&self, state: &mut State) -> Effect {
+        crate::tui::actions::moving::to_partner(state)
+    }
+
+    fn press(&self, state: &mut State, row: usize, column: u16) {
+        match state.packet.tab {
+            PacketTab::Layers => state.packet.tree.row = state.packet.tree.top + row,
+            PacketTab::Bytes => select_byte(state, row, column),
+            PacketTab::Words => {}
+        }
+    }
+
+    fn settle(&self, state: &mut State, area: Rect) {
+        let height = usize::from(area.height);
+        let nodes = tree(state).len();
+        settle_list(&mut state.packet.tree, nodes, height);
+        let bytes = byte_rows(state);
+        state.packet.bytes_top = state.packet.bytes_top.min(bytes.saturating_sub(height));
+        let words = match state.packet.tab {
+            PacketTab::Words => super::words::lines(state, area.width).len(),
+            _ => 0,
+        };
+        state.packet.words_top = state.packet.words_top.min(words.saturating_sub(height));
+    }
+
+    fn selected(&self, state: &State) -> Option<PacketId> {
+        state.timeline.selected
+    }
+
+    fn hints(&self, state: &State) -> &'static [(&'static str, &'static str)] {
+        if state.packet.tab == PacketTab::Words {
+            return &[
+                ("Space", "layers, bytes, words"),
+                ("W", "more, quiz"),
+                ("⏎", "partner"),
+                ("a", "annotate"),
+            ];
+        }
+        &[
+            ("Space", "layers, bytes, words"),
+            ("⏎", "partner"),
+            ("a", "annotate"),
+            ("f", "filter by…"),
+            ("y", "copy"),
+        ]
+    }
+}
+
 /// Draws it.
-pub fn render(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
+fn render(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     if state.packet().is_none() {
         super::empty(buffer, area, "No packet is selected.", theme.style(Role::Muted));
         return;
@@ -156,7 +233,7 @@ fn per_row(columns: u16) -> usize {
 }
 
 /// Rows the bytes take.
-pub fn byte_rows(state: &State) -> usize {
+fn byte_rows(state: &State) -> usize {
     let columns = state.layout().inner(crate::tui::layout::Panel::Packet).width;
     let count = state.packet().map_or(0, |packet| packet.bytes().len().min(BYTES_MAX));
     count.div_ceil(per_row(columns))
@@ -191,7 +268,7 @@ fn hex_rows(state: &State, theme: &Theme, area: Rect, top: usize, buffer: &mut B
 }
 
 /// Selects the innermost field a clicked byte belongs to.
-pub fn select_byte(state: &mut State, row: usize, column: u16) {
+fn select_byte(state: &mut State, row: usize, column: u16) {
     let columns = state.layout().inner(crate::tui::layout::Panel::Packet).width;
     let per_row = per_row(columns);
     let Some(within) = column.checked_sub(6) else { return };

@@ -4,11 +4,15 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
+use super::View;
 use crate::index::PacketId;
 use crate::report::{Block, Claim, ClaimState, OpenField, Table, Voice};
 use crate::tui::fit::{clip, pad_left, put, put_line, width, wrap};
+use crate::tui::layout::Panel;
+use crate::tui::settle::top_of;
 use crate::tui::state::State;
 use crate::tui::theme::{Role, Theme};
+use crate::tui::update::Effect;
 
 /// Lines a fixed text shows before it is folded.
 const LINES_OPEN: usize = 8;
@@ -65,7 +69,7 @@ pub fn spoken_of(state: &State) -> String {
 }
 
 /// `14 claims · 14 cited · 2 open `; while packets come, also of how many of them the draft speaks.
-pub fn counts(state: &State) -> String {
+fn counts(state: &State) -> String {
     let so_far = if state.index.complete || state.evidence.is_none() {
         String::new()
     } else {
@@ -82,7 +86,7 @@ pub fn counts(state: &State) -> String {
 }
 
 /// The counts as they fit: with what is to be accepted, without, and as few characters as possible.
-pub fn counts_within(state: &State, room: usize) -> String {
+fn counts_within(state: &State, room: usize) -> String {
     let whole = counts(state);
     if width(&whole) <= room || state.report.sections.is_empty() {
         return whole;
@@ -113,7 +117,7 @@ fn drafting(state: &State) -> String {
 }
 
 /// The block at a line of the panel.
-pub fn item_at(state: &State, line: usize) -> Option<usize> {
+fn item_at(state: &State, line: usize) -> Option<usize> {
     let area = state.layout().inner(crate::tui::layout::Panel::Report);
     lines(state, area.width).get(state.reading.top + line)?.item
 }
@@ -309,8 +313,78 @@ fn table_lines(state: &State, table: &Table, item: usize, room: usize, out: &mut
     }
 }
 
+/// The panel.
+pub struct Report;
+
+impl View for Report {
+    fn panel(&self) -> Panel {
+        Panel::Report
+    }
+
+    fn render(&self, state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
+        render(state, theme, area, buffer);
+    }
+
+    fn counts(&self, state: &State, room: usize) -> String {
+        counts_within(state, room)
+    }
+
+    fn step(&self, state: &mut State, by: isize) {
+        let last = items(state).len().saturating_sub(1);
+        state.reading.item = state.reading.item.saturating_add_signed(by).min(last);
+        state.reading.citation = 0;
+    }
+
+    /// It moves by blocks, not by lines.
+    fn half_page(&self, height: usize) -> usize {
+        (height / 8).max(1)
+    }
+
+    fn scrolled(&self, lines: isize) -> isize {
+        lines.signum()
+    }
+
+    fn activate(&self, state: &mut State) -> Effect {
+        crate::tui::actions::reporting::follow_citation(state)
+    }
+
+    fn press(&self, state: &mut State, row: usize, _column: u16) {
+        if let Some(item) = item_at(state, row) {
+            state.reading.item = item;
+            state.reading.citation = 0;
+        }
+    }
+
+    /// The whole selected block is brought into sight where it fits; otherwise its beginning.
+    fn settle(&self, state: &mut State, area: Rect) {
+        let count = items(state).len();
+        state.reading.item = state.reading.item.min(count.saturating_sub(1));
+        if area.is_empty() || state.panels.side != Panel::Report {
+            return;
+        }
+        let lines = lines(state, area.width);
+        state.reading.top = top_of(&lines, state.reading.item, state.reading.top, usize::from(area.height));
+    }
+
+    fn selected(&self, state: &State) -> Option<PacketId> {
+        cited(state, state.reading.item).first().copied()
+    }
+
+    fn hints(&self, _state: &State) -> &'static [(&'static str, &'static str)] {
+        &[
+            ("⏎", "go to citation"),
+            ("a", "accept"),
+            ("r", "reject"),
+            ("e", "edit"),
+            ("o", "next open"),
+            ("i", "timeline row"),
+            ("x", "export"),
+        ]
+    }
+}
+
 /// Draws it.
-pub fn render(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
+fn render(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     if state.report.sections.is_empty() {
         let text = if state.evidence.is_none() {
             "The report is drafted when the capture has been read."

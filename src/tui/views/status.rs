@@ -71,56 +71,7 @@ pub fn render(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
 /// The most useful keys of the focused panel, best first; `?` and `q` always fit.
 fn hints(state: &State) -> Vec<(&'static str, &'static str)> {
     let enter = if state.unicode { "⏎" } else { "Enter" };
-    let own: &[(&str, &str)] = match state.panels.focus {
-        Panel::Timeline => &[
-            ("⏎", "partner"),
-            ("a", "annotate"),
-            ("]", "next problem"),
-            ("/", "filter"),
-            ("f", "filter by…"),
-            ("v", "pick several"),
-            ("x", "export"),
-        ],
-        Panel::Packet if state.packet.tab == crate::tui::state::PacketTab::Words => {
-            &[("Space", "layers, bytes, words"), ("W", "more, quiz"), ("⏎", "partner"), ("a", "annotate")]
-        }
-        Panel::Packet => &[
-            ("Space", "layers, bytes, words"),
-            ("⏎", "partner"),
-            ("a", "annotate"),
-            ("f", "filter by…"),
-            ("y", "copy"),
-        ],
-        Panel::Report => &[
-            ("⏎", "go to citation"),
-            ("a", "accept"),
-            ("r", "reject"),
-            ("e", "edit"),
-            ("o", "next open"),
-            ("i", "timeline row"),
-            ("x", "export"),
-        ],
-        Panel::Findings => {
-            &[("⏎", "its frames"), ("a", "into the report"), ("Space", "filter"), ("f", "filter by…")]
-        }
-        Panel::Causes => &[
-            ("⏎", "its frames"),
-            ("Space", "on, off, fold"),
-            ("+ -", "weight"),
-            ("a", "add what you know"),
-            ("← →", "problems"),
-        ],
-        Panel::Queries => {
-            &[("⏎", "query, then partner"), ("l", "ladder"), ("f", "filter by…"), ("a", "annotate")]
-        }
-        Panel::Ladder => &[
-            ("⏎", "its frame"),
-            ("=", "compare"),
-            ("← →", "episodes"),
-            ("f", "filter by…"),
-            ("a", "annotate"),
-        ],
-    };
+    let own = state.panels.focus.view().hints(state);
     let mut all: Vec<(&str, &str)> = vec![("?", "help"), ("q", "quit")];
     all.extend(own.iter().map(|(key, what)| (if *key == "⏎" { enter } else { *key }, *what)));
     all.extend([("Tab", "panel"), (":", "command")]);

@@ -63,11 +63,7 @@ pub fn render(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
             x = put(buffer, (x, area.y), room, rest, theme.style(Role::Muted));
         }
     }
-    let text = match state.panels.focus {
-        Panel::Report => super::report::counts(state),
-        Panel::Ladder => super::ladder::counts(state),
-        _ => String::new(),
-    };
+    let text = state.panels.focus.view().counts(state, usize::from(area.right().saturating_sub(x)));
     let cells = crate::tui::fit::width(&text) as u16;
     if x.saturating_add(cells) < area.right() {
         put(buffer, (area.right() - cells, area.y), cells, &text, theme.style(Role::Muted));

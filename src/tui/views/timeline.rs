@@ -10,14 +10,17 @@ use std::fmt::Write as _;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use super::View;
 use super::timeline_ties::{Gutter, gutters};
 use crate::correlate::{Evidence, Level, Link, LinkKind, Outcome, encrypted, lookups};
 use crate::decode::Address;
 use crate::index::{Packet, PacketId, segment::flags};
 use crate::time;
-use crate::tui::fit::{clip, clip_middle, pad, pad_left, put, width};
+use crate::tui::fit::{clip, clip_middle, pad, pad_left, put, scroll_to, width};
+use crate::tui::layout::Panel;
 use crate::tui::state::{State, TimeFormat};
 use crate::tui::theme::{Role, Theme};
+use crate::tui::update::Effect;
 
 /// Below this width the addresses share a column and the selected row unfolds.
 const NARROW_COLUMNS: u16 = 88;
@@ -87,8 +90,59 @@ impl Columns {
     }
 }
 
+/// The panel.
+pub struct Timeline;
+
+impl View for Timeline {
+    fn panel(&self) -> Panel {
+        Panel::Timeline
+    }
+
+    fn render(&self, state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
+        render(state, theme, area, buffer);
+    }
+
+    fn step(&self, state: &mut State, by: isize) {
+        let row = state.timeline.row.saturating_add_signed(by);
+        state.select_row(row);
+    }
+
+    fn activate(&self, state: &mut State) -> Effect {
+        crate::tui::actions::moving::to_partner(state)
+    }
+
+    fn press(&self, state: &mut State, row: usize, _column: u16) {
+        if let Some(row) = row_at(state, row) {
+            state.select_row(row);
+        }
+    }
+
+    fn settle(&self, state: &mut State, _area: Rect) {
+        let rows = state.timeline.rows.len(&state.index);
+        state.timeline.row = state.timeline.row.min(rows.saturating_sub(1));
+        let visible = visible_rows(state);
+        state.timeline.top = scroll_to(state.timeline.top, state.timeline.row, rows, visible);
+    }
+
+    fn selected(&self, state: &State) -> Option<PacketId> {
+        state.timeline.selected
+    }
+
+    fn hints(&self, _state: &State) -> &'static [(&'static str, &'static str)] {
+        &[
+            ("⏎", "partner"),
+            ("a", "annotate"),
+            ("]", "next problem"),
+            ("/", "filter"),
+            ("f", "filter by…"),
+            ("v", "pick several"),
+            ("x", "export"),
+        ]
+    }
+}
+
 /// Draws it.
-pub fn render(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
+fn render(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     if area.height == 0 {
         return;
     }
