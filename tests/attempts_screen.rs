@@ -166,6 +166,8 @@ fn a_pause_is_a_break_and_the_ladder_is_copied_as_text() {
     let mut bench = Bench::sample("seed", 160, 45);
     bench.keys("] L");
     bench.shows("⋮ 3.906 s");
+    // Behind a break the time of day says more than how long it was.
+    assert!(lines(&bench, "#2 about #1")[0].contains("  13:24:36  "), "{}", bench.screen());
     bench.keys("y l");
     let text = bench.copied.last().cloned().unwrap();
     assert!(text.contains("192.51.100.15 -> 203.0.113.2"), "{text}");
@@ -217,4 +219,26 @@ fn the_verdict_line_speaks_of_the_service_and_follows_the_problems() {
     }
     assert!(seen.len() > 1, "{seen:?}");
     kind("radius_healthy.pcapng", 80, 24).shows(" ✓ ");
+}
+
+#[test]
+fn a_stretch_of_time_becomes_a_filter_with_the_mouse_and_with_keys() {
+    use crossterm::event::{MouseButton, MouseEventKind};
+    let mut bench = Bench::sample("office", 120, 36);
+    let overview = bench.state.layout().overview;
+    bench.mouse(MouseEventKind::Down(MouseButton::Left), 30, overview.y);
+    assert_eq!(bench.state.filter.line.text(), "");
+    bench.mouse(MouseEventKind::Up(MouseButton::Left), 40, overview.y);
+    let bars = portmortem::tui::views::overview::bars(&bench.state, overview).unwrap();
+    let (count, all) = (bench.state.timeline.rows.len(&bench.state.index), bench.state.index.len());
+    assert!(count > 0 && (count as u32) < all, "{}", bench.state.filter.line.text());
+    let columns = |bench: &Bench| {
+        let ids = (0..count).filter_map(|row| bench.state.timeline.rows.get(&bench.state.index, row));
+        let times = ids.map(|id| bench.state.index.packet(id).unwrap().time_ns());
+        times.map(|at| bench.state.overview.column(at, usize::from(bars.1))).collect::<Vec<_>>()
+    };
+    let inside = (usize::from(30 - bars.0))..=usize::from(40 - bars.0);
+    assert!(columns(&bench).iter().all(|column| inside.contains(column)));
+    bench.keys("Esc 1 g g v j j j f r");
+    assert_eq!(bench.state.timeline.rows.len(&bench.state.index), 4, "{}", bench.state.filter.line.text());
 }

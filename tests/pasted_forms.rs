@@ -491,5 +491,8 @@ fn what_is_cut_before_its_hosts_is_arp_or_counted_and_other_networks_are_none() 
     let index = index(text);
     assert_eq!(index.len(), 2);
     let said = damage(&index);
-    assert!(said.iter().any(|told| told.starts_with("1 line has the time of a packet, no hosts")), "{said:?}");
+    assert!(
+        said.iter().any(|told| told.starts_with("1 line has the time of a packet, no hosts")),
+        "{said:?}"
+    );
 }

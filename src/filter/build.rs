@@ -96,6 +96,11 @@ pub fn for_host(address: Address) -> Option<String> {
     host("addr", address)
 }
 
+/// The filter for a stretch of time, both ends included.
+pub fn for_times(from_ns: time::Nanos, to_ns: time::Nanos) -> String {
+    format!("frame.time >= {} and frame.time <= {}", time::rfc3339(from_ns), time::rfc3339(to_ns))
+}
+
 /// The filter for a name in a DNS question.
 pub fn for_name(name: &str) -> String {
     format!("dns.qry.name == {}", quote(&super::literal::normal_name(name)))

@@ -18,6 +18,10 @@ pub fn moused(state: &mut State, mouse: MouseEvent) -> Effect {
         MouseEventKind::ScrollDown => 3,
         MouseEventKind::ScrollUp => -3,
         MouseEventKind::Down(MouseButton::Left) => return pressed(state, x, y),
+        MouseEventKind::Up(MouseButton::Left) => {
+            let from = state.dragged_from.take().filter(|from| *from != x);
+            return from.map_or(Effect::None, |from| actions::moving::between_columns(state, from, x));
+        }
         _ => return Effect::None,
     };
     if let Some(dialog) = &mut state.dialog {
@@ -55,6 +59,7 @@ fn pressed(state: &mut State, x: u16, y: u16) -> Effect {
         return Effect::None;
     }
     if layout.overview.contains((x, y).into()) {
+        state.dragged_from = Some(x);
         return actions::moving::to_overview(state, x);
     }
     for panel in [Panel::Timeline, Panel::Packet, state.panels.side] {

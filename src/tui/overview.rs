@@ -34,6 +34,14 @@ impl Span {
         (part as usize).min(parts.saturating_sub(1))
     }
 
+    /// Where the part with this number begins, when it is divided into so many.
+    pub fn begin_ns(self, part: usize, parts: usize) -> Nanos {
+        let first = i128::from(self.first_ns);
+        let span = i128::from(self.last_ns) - first + 1;
+        let begin = first + (span * part as i128 + parts as i128 - 1) / parts.max(1) as i128;
+        begin.clamp(i128::from(Nanos::MIN), i128::from(Nanos::MAX)) as Nanos
+    }
+
     /// Counts something in the bin of a moment.
     pub fn count(self, bins: &mut [u32], at: Nanos) {
         count(bins, self.column(at, bins.len()));
@@ -201,9 +209,14 @@ impl Overview {
         out
     }
 
+    /// What it shows.
+    pub fn span(&self) -> Option<Span> {
+        Some(Span { first_ns: self.first_ns?, last_ns: self.last_ns })
+    }
+
     /// The column of a moment when the span is spread over `columns`.
     pub fn column(&self, at: Nanos, columns: usize) -> usize {
-        self.first_ns.map_or(0, |first_ns| Span { first_ns, last_ns: self.last_ns }.column(at, columns))
+        self.span().map_or(0, |span| span.column(at, columns))
     }
 }
 
@@ -216,6 +229,16 @@ fn count(bins: &mut [u32], bin: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_part_begins_with_the_first_moment_of_its_column() {
+        let span = Span { first_ns: 1_000, last_ns: 8_700 };
+        for part in 0..13 {
+            let begin = span.begin_ns(part, 13);
+            assert_eq!(span.column(begin, 13), part);
+            assert_eq!(span.column(begin - 1, 13), part.saturating_sub(1));
+        }
+    }
 
     #[test]
     fn bins_widen_to_both_sides_and_lose_nothing() {

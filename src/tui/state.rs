@@ -113,6 +113,8 @@ pub struct State {
     pub generations: Generations,
     /// The last place the mouse was pressed and when, for double clicks.
     pub clicked: Option<(u16, u16, u64)>,
+    /// The column of the overview where a stretch of time is being drawn from.
+    pub dragged_from: Option<u16>,
     /// Whether damage was dismissed.
     pub damage_dismissed: bool,
     /// What was chosen in the export dialog last.
@@ -470,6 +472,7 @@ impl State {
             awaiting: None,
             generations: Generations::default(),
             clicked: None,
+            dragged_from: None,
             damage_dismissed: false,
             exported: Choices::default(),
         }

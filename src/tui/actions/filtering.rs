@@ -317,6 +317,14 @@ fn menu(state: &mut State) -> Effect {
     {
         items.push(item('f', "this finding", finding.filter.clone()));
     }
+    if let Some(range) = state.range().filter(|_| state.panels.focus == Panel::Timeline) {
+        let time = |row: usize| {
+            let id = state.timeline.rows.get(&state.index, row)?;
+            state.index.packet(id).map(|packet| packet.time_ns())
+        };
+        let ends = time(*range.start()).zip(time(*range.end()));
+        items.extend(ends.map(|(from, to)| item('r', "this range", build::for_times(from, to))));
+    }
     if let Some(packet) = state.packet() {
         items.extend(of_packet(&packet));
         items.extend(of_evidence(state, &packet));

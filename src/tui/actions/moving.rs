@@ -264,6 +264,18 @@ pub fn to_overview(state: &mut State, x: u16) -> Effect {
     Effect::None
 }
 
+/// Shows only the time between two columns of the overview.
+pub fn between_columns(state: &mut State, from: u16, to: u16) -> Effect {
+    let bars = views::overview::bars(state, state.layout().overview);
+    let Some(((start, columns), span)) = bars.zip(state.overview.span()) else { return Effect::None };
+    let column = |x: u16| usize::from(x.saturating_sub(start).min(columns.saturating_sub(1)));
+    let (from, to) = (column(from.min(to)), column(from.max(to)));
+    let first_ns = span.begin_ns(from, usize::from(columns));
+    let last_ns = span.begin_ns(to + 1, usize::from(columns)) - 1;
+    let filter = crate::filter::build::for_times(first_ns, last_ns);
+    super::filtering::join(state, &filter, crate::tui::dialogs::Join::Replace)
+}
+
 /// The context of the focused panel, for help.
 pub fn context(state: &State) -> Context {
     Context::of(state.panels.focus)

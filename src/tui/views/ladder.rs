@@ -3,8 +3,8 @@
 //! ```text
 //!                     192.51.100.15        203.0.113.2
 //!  13:24:32.192571    ├──── A? yummyreci… ────▶│  #1
-//!  +3.905993        ✗ │◀─── port unreachable ──┤  #2 about #1
-//!        ⋮ 39.9 s     ┊                        ┊
+//!        ⋮ 3.906 s    ┊                        ┊
+//!  13:24:36         ✗ │◀─── port unreachable ──┤  #2 about #1
 //! ```
 
 use std::fmt::Write as _;
@@ -15,7 +15,7 @@ use ratatui::layout::Rect;
 
 use super::View;
 use crate::correlate::{EpisodeId, LinkKind};
-use crate::index::PacketId;
+use crate::index::{Packet, PacketId};
 use crate::text::thousands;
 use crate::time::Nanos;
 use crate::tui::attempts::Entry;
@@ -351,7 +351,7 @@ impl Row<'_> {
             let cells = usize::from(right.saturating_sub(left + 1));
             let (dash, head_right, head_left) =
                 if state.unicode { ("─", "▶", "◀") } else { ("-", ">", "<") };
-            let label = format!(" {} ", clip(&packet.summary(), cells.saturating_sub(4)));
+            let label = format!(" {} ", clip(&label(&packet), cells.saturating_sub(4)));
             let fill = cells.saturating_sub(width(&label) + 1);
             let (before, after) = (dash.repeat(fill / 2), dash.repeat(fill - fill / 2));
             let arrow = if own.from < own.to {
@@ -376,16 +376,26 @@ impl Row<'_> {
     }
 }
 
-/// The time of the first message, and of the others how long after the one before.
+/// What a message says. The ports of a connection stand above it already.
+fn label(packet: &Packet<'_>) -> String {
+    let summary = packet.summary();
+    let ports = format!("{} → {} ", packet.source_port(), packet.destination_port());
+    match summary.strip_prefix(&ports) {
+        Some(rest) if packet.transport() == 6 => rest.to_owned(),
+        _ => summary,
+    }
+}
+
+/// The time of the first message and of one after a pause, and of the others how long after the one before.
 fn time_text(state: &State, id: PacketId, before: Option<PacketId>) -> String {
     let Some(packet) = state.index.packet(id) else { return String::new() };
     match before.and_then(|id| state.index.packet(id)) {
-        Some(before) => {
+        Some(before) if packet.time_ns().saturating_sub(before.time_ns()) <= BREAK_NS => {
             let gap = packet.time_ns().saturating_sub(before.time_ns());
             // A clock that was set back tells no span.
             if gap < 0 { "–".to_owned() } else { format!("+{}", crate::time::seconds(gap)) }
         }
-        None => state.index.basis().clock(packet.time_ns()),
+        _ => state.index.basis().clock(packet.time_ns()),
     }
 }
 
