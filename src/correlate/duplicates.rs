@@ -13,9 +13,9 @@ use rayon::prelude::*;
 
 use super::messages::Messages;
 use super::{Evidence, Parameters};
-use crate::decode::{Address, Decoded, LayerKind, Quote, Site, transcript};
+use crate::decode::{Address, Decoded, LayerKind, Quote, Site, Transport, transcript};
 use crate::index::segment::{self, DnsKind, flow_hash};
-use crate::index::{DnsRow, Index, PacketId};
+use crate::index::{DnsRow, IcmpRow, Index, PacketId};
 use crate::time::Nanos;
 
 /// Recent packets remembered, by hash; a copy follows within milliseconds.
@@ -94,6 +94,23 @@ impl Recent {
         (before.key == key && (0..=window_ns).contains(&age_ns)).then_some(before)
     }
 
+    /// Remembers a packet and gives the one before under the same key, where it is near enough to be captured at another place: between
+    /// two files lies the way between them.
+    fn near(
+        &mut self,
+        index: &Index,
+        (key, time_ns, packet): (u64, Nanos, PacketId),
+        parameters: &Parameters,
+    ) -> Option<Slot> {
+        let several = index.sources.len() > 1;
+        let window_ns = if several { HELD_NS } else { parameters.duplicate_window_ns };
+        let before = self.replace(key, time_ns, packet, window_ns)?;
+        let age_ns = time_ns.saturating_sub(before.time_ns);
+        let is_near =
+            age_ns <= parameters.duplicate_window_ns || are_of_two_files(index, before.packet, packet);
+        is_near.then_some(before)
+    }
+
     /// Leaves the original in the place of both, so that a third copy refers to it as well; what travels on in a loop
     /// comes by for long.
     fn settle(&mut self, original: Slot, copy: &Copy) {
@@ -120,8 +137,14 @@ pub(super) fn find(messages: &Messages<'_>, evidence: &mut Evidence, cancel: &At
     if !everywhere {
         copies.extend(of_errors(messages, &parameters));
     }
-    // Where a NAT changed messages, it changed the errors about them as well.
-    if copies.iter().any(|copy| copy.kind == CopyKind::Nat) {
+    let is_translated = |copies: &[Copy]| copies.iter().any(|copy| copy.kind == CopyKind::Nat);
+    // What is no DNS a translator changes as well; two files tell in their first packets.
+    let mut translated = is_translated(&copies);
+    if !translated && index.sources.len() > 1 {
+        translated = !of_translated(index, &parameters, Some(SAMPLE), cancel).is_empty();
+    }
+    if translated {
+        copies.extend(of_translated(index, &parameters, None, cancel));
         copies.extend(of_translated_errors(messages, &parameters));
     }
     copies.sort_unstable();
@@ -219,9 +242,9 @@ fn of_block(messages: &Messages<'_>, parameters: &Parameters, newest: &mut Newes
         let before_ns = again.get(&known).copied().unwrap_or(sent_ns);
         let time_ns = messages.time_ns(row.packet);
         let age_ns = time_ns.saturating_sub(before_ns);
-        let source = |packet: PacketId| messages.index.packet(packet).map(|packet| packet.segment.source);
         // Between two capture points a packet may wait until the next hop's link address is known.
-        let held = || age_ns <= HELD_NS && several && source(before.packet) != source(row.packet);
+        let held =
+            || age_ns <= HELD_NS && several && are_of_two_files(messages.index, before.packet, row.packet);
         if message_key(before) != key || age_ns < 0 || age_ns > window_ns && !held() {
             continue;
         }
@@ -242,19 +265,23 @@ fn of_block(messages: &Messages<'_>, parameters: &Parameters, newest: &mut Newes
     copies
 }
 
-fn of_errors(messages: &Messages<'_>, parameters: &Parameters) -> Vec<Copy> {
-    let mut recent = Recent::new();
-    let mut copies = Vec::new();
-    // Several files are compared in the order of time: a copy may stand in the file read first.
+/// All ICMP errors; those of several files in the order of time: a copy may stand in the file read first.
+fn errors_in_time<'i>(messages: &Messages<'i>) -> Vec<&'i IcmpRow> {
     let mut rows: Vec<_> = messages.index.icmp_rows().collect();
     if messages.index.sources.len() > 1 {
         rows.sort_by_key(|row| messages.time_ns(row.packet));
     }
-    for row in rows {
+    rows
+}
+
+fn of_errors(messages: &Messages<'_>, parameters: &Parameters) -> Vec<Copy> {
+    let mut recent = Recent::new();
+    let mut copies = Vec::new();
+    for row in errors_in_time(messages) {
         let key = (row.quoted_flow ^ u64::from(row.kind) << 8 ^ u64::from(row.code))
             .wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let time_ns = messages.time_ns(row.packet);
-        let Some(before) = recent.replace(key, time_ns, row.packet, parameters.duplicate_window_ns) else {
+        let Some(before) = recent.near(messages.index, (key, time_ns, row.packet), parameters) else {
             continue;
         };
         if let Some(copy) = compare(messages.index, before, row.packet, time_ns, parameters) {
@@ -287,15 +314,65 @@ fn of_all(index: &Index, parameters: &Parameters, limit: Option<u32>, cancel: &A
         let Some(packet) = index.packet(PacketId(id)) else { break };
         let Some(key) = fingerprint(&packet.decode()) else { continue };
         let time_ns = packet.time_ns();
-        let Some(before) = recent.replace(key, time_ns, packet.id, parameters.duplicate_window_ns) else {
-            continue;
-        };
+        let Some(before) = recent.near(index, (key, time_ns, packet.id), parameters) else { continue };
         if let Some(copy) = compare(index, before, packet.id, time_ns, parameters) {
             copies.push(copy);
             recent.settle(before, &copy);
         }
     }
     copies
+}
+
+/// Segments and datagrams that a translator sent on with another address or port, in all packets or the first `limit`; DNS is
+/// compared by its ids.
+fn of_translated(
+    index: &Index,
+    parameters: &Parameters,
+    limit: Option<u32>,
+    cancel: &AtomicBool,
+) -> Vec<Copy> {
+    let mut recent = Recent::new();
+    let mut copies = Vec::new();
+    for (at, id) in in_time(index).enumerate().take(limit.unwrap_or(u32::MAX) as usize) {
+        if at % SAMPLE as usize == 0 && cancel.load(Ordering::Relaxed) {
+            break;
+        }
+        let Some(packet) = index.packet(PacketId(id)) else { break };
+        if packet.is_text() || packet.dns().is_some_and(|row| row.kind == DnsKind::Dns) {
+            continue;
+        }
+        let Some(key) = content_key(&packet.decode()) else { continue };
+        let time_ns = packet.time_ns();
+        let Some(before) = recent.near(index, (key, time_ns, packet.id), parameters) else { continue };
+        let found = compare(index, before, packet.id, time_ns, parameters);
+        if let Some(copy) = found.filter(|copy| copy.kind == CopyKind::Nat) {
+            copies.push(copy);
+            recent.settle(before, &copy);
+        }
+    }
+    copies
+}
+
+/// What a translator leaves of a segment or datagram as it is; `None` where that tells nothing.
+fn content_key(decoded: &Decoded<'_>) -> Option<u64> {
+    use std::hash::{BuildHasher as _, Hasher as _};
+    let mut hasher = foldhash::fast::FixedState::default().build_hasher();
+    match decoded.transport {
+        Transport::Tcp { sequence, acknowledgment, flags, .. } => {
+            hasher.write_u32(sequence);
+            hasher.write_u32(acknowledgment);
+            hasher.write_u8(flags);
+        }
+        Transport::Udp { length, .. } if decoded.payload().len() >= QUOTED_MIN => hasher.write_u16(length),
+        _ => return None,
+    }
+    hasher.write(decoded.payload());
+    Some(hasher.finish())
+}
+
+fn are_of_two_files(index: &Index, one: PacketId, other: PacketId) -> bool {
+    let source = |packet: PacketId| index.packet(packet).map(|packet| packet.segment.source);
+    source(one) != source(other)
 }
 
 /// The packet's transport header and payload as captured; `None` for what is not IP.
@@ -341,17 +418,28 @@ fn compare(
         let kind = lines::copy_kind(index, &first, &second)?;
         return Some(copy(before.packet, packet, delta_ns, kind, is_response));
     }
-    let (first, second) = (first.decode(), second.decode());
-    let to_client = is_response || is_error_to_client(&second, settings);
-    let kind = copy_kind(&first, &second)?;
+    let apart = first.segment.source != second.segment.source;
+    // An id of DNS and its question tell a message, numbers of TCP a segment.
+    let is_told = second.dns().is_some() || second.transport() == TCP;
+    let (mut first, mut second) = (first.decode(), second.decode());
+    let (mut ids, mut delta_ns) = ((before.packet, packet), delta_ns);
+    // By the clock of another file a packet may seem to come before it was sent.
+    if apart && second.ttl > first.ttl {
+        std::mem::swap(&mut first, &mut second);
+        (ids, delta_ns) = ((ids.1, ids.0), -delta_ns);
+    }
+    let kind = copy_kind(&first, &second, apart)?;
+    let to_client = is_response
+        || is_error_to_client(&second, settings)
+        || kind == CopyKind::Nat && second.icmp().is_none() && is_to_client(&first, &second);
     // An IPv4 id of 0 in an atomic datagram means nothing (RFC 6864 §4.1), and IPv6 has none.
-    let told_apart = first.ip_id.is_some_and(|id| id != 0);
+    let told_apart = first.ip_id.is_some_and(|id| id != 0) || apart && is_told;
     let routed = second.ttl < first.ttl;
     if !told_apart && (kind == CopyKind::Nat && !routed || gap_ns > parameters.duplicate_window_without_id_ns)
     {
         return None;
     }
-    Some(copy(before.packet, packet, delta_ns, kind, to_client))
+    Some(copy(ids.0, ids.1, delta_ns, kind, to_client))
 }
 
 /// Whether it is an error about what a client sent, not about a server's answer.
@@ -359,6 +447,12 @@ fn is_error_to_client(decoded: &Decoded<'_>, settings: &Settings) -> bool {
     decoded.icmp().is_some()
         && Quote::read(decoded)
             .is_some_and(|quote| quote.inner.ports().is_some_and(|ports| !settings.is_dns_port(ports.0)))
+}
+
+/// Whether a translated packet went to the client: its sender kept address and port, and that is the lower one, as services have.
+fn is_to_client(first: &Decoded<'_>, second: &Decoded<'_>) -> bool {
+    let ends = first.ports().zip(second.ports());
+    ends.is_some_and(|(one, other)| first.source == second.source && one.0 == other.0 && one.0 < one.1)
 }
 
 /// Whether one end has a private address of one site in the first and of another in the second: no translator makes that.
@@ -384,7 +478,7 @@ fn of_translated_errors(messages: &Messages<'_>, parameters: &Parameters) -> Vec
     use std::hash::{BuildHasher as _, Hasher as _};
     let mut recent = Recent::new();
     let mut copies = Vec::new();
-    for row in messages.index.icmp_rows() {
+    for row in errors_in_time(messages) {
         let Some(packet) = messages.index.packet(row.packet) else { continue };
         let decoded = packet.decode();
         let Some(quote) = Quote::read(&decoded).filter(|quote| quote.payload().len() >= QUOTED_MIN) else {
@@ -394,50 +488,57 @@ fn of_translated_errors(messages: &Messages<'_>, parameters: &Parameters) -> Vec
         hasher.write(quote.payload());
         hasher.write_u16(u16::from(row.kind) << 8 | u16::from(row.code));
         let time_ns = messages.time_ns(row.packet);
-        let window_ns = parameters.duplicate_window_ns;
-        let Some(before) = recent.replace(hasher.finish(), time_ns, row.packet, window_ns) else { continue };
+        let now = (hasher.finish(), time_ns, row.packet);
+        let Some(before) = recent.near(messages.index, now, parameters) else { continue };
         let Some(first) = messages.index.packet(before.packet) else { continue };
-        if is_translated_error(&first.decode(), &decoded) {
-            let to_client = is_error_to_client(&decoded, &messages.index.settings);
-            let delta_ns = time_ns - before.time_ns;
-            copies.push(copy(before.packet, row.packet, delta_ns, CopyKind::Nat, to_client));
+        let (mut ids, mut delta_ns) = ((before.packet, row.packet), time_ns - before.time_ns);
+        let (mut first, mut second) = (first.decode(), decoded);
+        let apart = are_of_two_files(messages.index, before.packet, row.packet);
+        if apart && second.ttl > first.ttl {
+            std::mem::swap(&mut first, &mut second);
+            (ids, delta_ns) = ((ids.1, ids.0), -delta_ns);
+        }
+        if is_translated_error(&first, &second, apart) {
+            let to_client = is_error_to_client(&second, &messages.index.settings);
+            copies.push(copy(ids.0, ids.1, delta_ns, CopyKind::Nat, to_client));
         }
     }
     copies
 }
 
 /// Whether the second error is the first with other addresses.
-fn is_translated_error(first: &Decoded<'_>, second: &Decoded<'_>) -> bool {
+fn is_translated_error(first: &Decoded<'_>, second: &Decoded<'_>, apart: bool) -> bool {
     if are_of_two_sites(first, second) {
         return false;
     }
-    let same_datagram = first.ip_id.is_some_and(|id| id != 0)
-        && first.ip_id == second.ip_id
+    let same_datagram = (apart || first.ip_id.is_some_and(|id| id != 0) && first.ip_id == second.ip_id)
         && first.ip_length == second.ip_length
         && first.icmp() == second.icmp();
     let hops = first.ttl.checked_sub(second.ttl);
     let ends = |decoded: &Decoded<'_>| (decoded.source, decoded.destination);
     let payloads = Quote::read(first).zip(Quote::read(second));
     same_datagram
-        && hops.is_some_and(|hops| hops <= 2)
+        && hops.is_some_and(|hops| hops <= 2 || apart)
         && ends(first) != ends(second)
         && payloads.is_some_and(|(one, other)| one.payload() == other.payload())
 }
 
 /// What kind of copy the second packet is of the first, if it is one.
-fn copy_kind(first: &Decoded<'_>, second: &Decoded<'_>) -> Option<CopyKind> {
+fn copy_kind(first: &Decoded<'_>, second: &Decoded<'_>, apart: bool) -> Option<CopyKind> {
     if are_of_two_sites(first, second) {
         return None;
     }
-    let same_datagram = first.ip_id == second.ip_id
+    let same_ends = first.source == second.source && first.destination == second.destination;
+    // Some translators give what they send on an id of their own.
+    let same_id = first.ip_id == second.ip_id || apart && !same_ends;
+    let same_datagram = same_id
         && first.ip_length == second.ip_length
         && first.ip_protocol == second.ip_protocol
         && first.fragment == second.fragment;
     let hops = first.ttl.checked_sub(second.ttl)?;
-    let same_ends = first.source == second.source && first.destination == second.destination;
-    // In a routing loop the same datagram, told by its id, comes by until its hops are used up.
+    // In a routing loop the same datagram, told by its id, comes by until its hops are used up; two files may lie far apart.
     let looped = same_ends && first.ip_id.is_some_and(|id| id != 0);
-    if !same_datagram || hops > 2 && !looped {
+    if !same_datagram || hops > 2 && !(looped || apart) {
         return None;
     }
     if same_ends {
@@ -448,5 +549,16 @@ fn copy_kind(first: &Decoded<'_>, second: &Decoded<'_>) -> Option<CopyKind> {
     let same_server = (first.destination, from.1) == (second.destination, to.1)
         || (first.source, from.0) == (second.source, to.0);
     let payload = first.payload();
-    (same_server && !payload.is_empty() && payload == second.payload()).then_some(CopyKind::Nat)
+    // A segment without data tells itself by its numbers.
+    let is_told = !payload.is_empty() || segment_numbers(first).is_some();
+    let same = payload == second.payload() && segment_numbers(first) == segment_numbers(second);
+    (same_server && is_told && same).then_some(CopyKind::Nat)
+}
+
+/// The numbers and flags of a TCP segment, which translators leave as they are.
+fn segment_numbers(decoded: &Decoded<'_>) -> Option<(u32, u32, u8)> {
+    match decoded.transport {
+        Transport::Tcp { sequence, acknowledgment, flags, .. } => Some((sequence, acknowledgment, flags)),
+        _ => None,
+    }
 }

@@ -13,7 +13,7 @@ pub static RULE: Rule = Rule {
     title: "Fragments lost on the path",
     doc: "Packets of which the first fragment arrived and later ones did not, with the receiver's reassembly time exceeded \
           messages (RFC 792; RFC 8200 §4.5). For DNS answers this fails large answers only. Where all fragments \
-          were captured, the receiver's messages alone. Medium from two on, otherwise info.",
+          were captured, the receiver's messages alone, or those that the capture of a second place lacks. Medium from two on, otherwise info.",
     run,
 };
 
@@ -50,12 +50,44 @@ fn complaints(facts: &Facts<'_>, told: &BTreeSet<(Address, Address)>) -> Vec<Fin
     by_pair.into_iter().map(finding).collect()
 }
 
+/// Packets that left one place whole and came to the other in part.
+fn between(facts: &Facts<'_>) -> Vec<Finding> {
+    let mut by_pair: BTreeMap<(Address, Address), Vec<&Pieces>> = BTreeMap::new();
+    for pieces in facts.pieces.iter().filter(|pieces| pieces.stops_between && !pieces.is_incomplete()) {
+        by_pair.entry((pieces.source, pieces.destination)).or_default().push(pieces);
+    }
+    let finding = |((source, destination), lost): ((Address, Address), Vec<&Pieces>)| {
+        let frames = rules::tidy(lost.iter().flat_map(|pieces| pieces.packets.iter().copied()).collect());
+        let firsts: Vec<PacketId> =
+            lost.iter().filter_map(|pieces| pieces.packets.first().copied()).collect();
+        Finding {
+            id: RULE.id,
+            severity: if lost.len() > 1 { Severity::Medium } else { Severity::Info },
+            statement: format!(
+                "Of {} from {source} to {destination} some fragments were captured at one place only, others at both: they did not \
+                 arrive at the second",
+                rules::counted(lost.len(), "fragmented packet", "fragmented packets")
+            ),
+            counts: vec![Count {
+                label: "packets that arrived in part".into(),
+                value: lost.len() as u64,
+                filter: rules::frames_counted(facts, &firsts),
+            }],
+            filter: rules::frames_filter(facts, &frames),
+            frames,
+            code: None,
+        }
+    };
+    by_pair.into_iter().map(finding).collect()
+}
+
 fn run(facts: &Facts<'_>) -> Vec<Finding> {
     let mut by_pair: BTreeMap<(Address, Address), Vec<&Pieces>> = BTreeMap::new();
     for pieces in facts.pieces.iter().filter(|pieces| pieces.lacks_the_rest()) {
         by_pair.entry((pieces.source, pieces.destination)).or_default().push(pieces);
     }
     let mut found = complaints(facts, &by_pair.keys().copied().collect());
+    found.extend(between(facts));
     for ((source, destination), lost) in by_pair {
         let expired: Vec<PacketId> = facts
             .errors

@@ -30,6 +30,8 @@ pub struct Pieces {
     received: u32,
     /// Length of the whole, known from the last piece.
     whole: Option<u32>,
+    /// Some pieces were captured again in another file, and others were not: these did not arrive there.
+    pub stops_between: bool,
 }
 
 impl Pieces {
@@ -87,6 +89,7 @@ pub(super) fn collect(facts: &mut Facts<'_>) -> Vec<Pieces> {
                 from_dns: false,
                 received: 0,
                 whole: None,
+                stops_between: false,
             });
             if pieces.packets.len() >= PIECES_MAX {
                 continue;
@@ -114,6 +117,16 @@ pub(super) fn collect(facts: &mut Facts<'_>) -> Vec<Pieces> {
         facts.notes.push(format!("only the first {PACKETS_MAX} fragmented packets were followed"));
     }
     let mut all: Vec<Pieces> = table.into_values().collect();
+    if index.sources.len() > 1 {
+        let source = |packet: PacketId| index.packet(packet).map(|packet| packet.segment.source);
+        let arrives = |packet: &PacketId| {
+            facts.evidence.copies(*packet).any(|(copy, _)| source(copy) != source(*packet))
+        };
+        for pieces in &mut all {
+            let arrived = pieces.packets.iter().filter(|packet| arrives(packet)).count();
+            pieces.stops_between = arrived > 0 && arrived < pieces.packets.len();
+        }
+    }
     all.sort_by_key(|pieces| pieces.packets.first().copied());
     all
 }
