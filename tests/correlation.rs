@@ -470,3 +470,42 @@ fn an_answer_to_one_of_ever_new_questions_with_one_id_finds_the_newest_of_them()
         evidence.notes().collect::<Vec<_>>()
     );
 }
+
+#[test]
+fn the_same_id_and_port_after_the_client_gave_up_are_a_new_lookup() {
+    let lookups = |seconds: &[i64]| {
+        let mut scene = Scene::default();
+        for second in seconds {
+            scene.query(second * 1000 * MS, "192.0.2.10:40000", SERVER, 7, "www.example.com", 0);
+        }
+        scene.query(90_000 * MS, "192.0.2.10:40001", SERVER, 8, "end.example.com", 0);
+        scene.examine().1.transactions.len() - 1
+    };
+    assert_eq!(lookups(&[0, 5, 10]), 1, "glibc");
+    assert_eq!(lookups(&[0, 1, 2, 4, 8]), 1, "Windows");
+    assert_eq!(lookups(&[0, 1, 4, 13, 40]), 1, "a timer that trebles");
+    assert_eq!(lookups(&[0, 16]), 2, "no timer begins with that");
+    assert_eq!(lookups(&[0, 5, 26]), 2, "it waited 5 s before");
+    assert_eq!(lookups(&[0, 5, 25]), 1);
+    assert_eq!(lookups(&[0, 1, 2, 20, 21, 22]), 2, "a program that always uses one id");
+}
+
+#[test]
+fn a_host_whose_packets_the_header_calls_received_is_not_the_capturing_one() {
+    let mut scene = lookups(0, 0);
+    for (at, (_, frame)) in scene.frames.iter_mut().enumerate() {
+        if at % 2 == 1 {
+            // As a kernel leaves it to a card; over a virtual link it travels like that.
+            let sum = frame[26..34].chunks(2).map(|pair| u32::from(u16::from_be_bytes([pair[0], pair[1]])));
+            let sum = sum.sum::<u32>() + 17 + u32::from(u16::from_be_bytes([frame[38], frame[39]]));
+            let sum = ((sum & 0xffff) + (sum >> 16)) as u16;
+            frame[40..42].copy_from_slice(&sum.to_be_bytes());
+        }
+        *frame = link::sll([2, 0, 0, 0, 0, 1], false, &frame[14..]);
+    }
+    scene.cooked = true;
+    let (_, evidence) = scene.examine();
+    let server = SERVER.parse::<std::net::IpAddr>().unwrap().into();
+    assert_ne!(evidence.place(server), Place::Here, "{:?}", evidence.surroundings().reasons);
+    assert_ne!(evidence.surroundings().vantage, Vantage::Server);
+}

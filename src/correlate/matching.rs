@@ -18,6 +18,9 @@ use crate::time::Nanos;
 /// Transactions of one flow and id that a message is compared with, newest first. A flow that repeats
 /// an id with ever new questions would otherwise cost the square of its length.
 pub(super) const CANDIDATES_MAX: usize = 16;
+/// A client waits this many times as long as before at most: most double their timer, some treble it.
+const BACKOFF_MAX: Nanos = 4;
+const NANOS_A_MILLISECOND: Nanos = 1_000_000;
 /// Unmatched responses a new query is compared with: an answer may be stamped just before its query.
 const EARLY_MAX: usize = 16;
 
@@ -98,9 +101,17 @@ struct Open {
     /// The last try.
     last: Position,
     answer: Position,
+    /// The longest wait between two tries so far.
+    waited_ms: u32,
 }
 
 impl Open {
+    /// Whether its client, which waited longer each time, would still ask for it after such a pause (truth T29).
+    fn is_still_asked(&self, gap_ns: Nanos, parameters: &Parameters) -> bool {
+        let longest_ns = Nanos::from(self.waited_ms) * NANOS_A_MILLISECOND * BACKOFF_MAX;
+        gap_ns <= parameters.retry_window_ns && gap_ns <= parameters.retry_first_ns.max(longest_ns)
+    }
+
     fn is_answered(&self) -> bool {
         self.answer != UNANSWERED
     }
@@ -235,15 +246,17 @@ impl Matcher<'_> {
             let gap_ns = time_ns.saturating_sub(self.time_ns(open.last));
             let within = gap_ns <= self.parameters.retry_window_ns;
             let (first, is_answered) = (open.first, open.is_answered());
-            if within && !is_answered {
+            if !is_answered && open.is_still_asked(gap_ns, self.parameters) {
                 let delta_ns = self.elapsed_ns(first, entry.position);
                 if let Some(open) = self.open.get_mut(at as usize) {
                     open.last = entry.position;
+                    let waited_ms = u32::try_from(gap_ns / NANOS_A_MILLISECOND).unwrap_or(u32::MAX);
+                    open.waited_ms = open.waited_ms.max(waited_ms);
                 }
                 self.further(entry.position, first, Role::Retry, delta_ns);
                 return;
             }
-            if within {
+            if within && is_answered {
                 self.found.again.push((entry.position, first));
             } else {
                 self.found.odd.push((AnomalyKind::IdPortReuse, entry.position, first));
@@ -276,6 +289,7 @@ impl Matcher<'_> {
             first: entry.position,
             last: entry.position,
             answer,
+            waited_ms: 0,
         });
     }
 

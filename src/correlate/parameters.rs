@@ -68,6 +68,9 @@ parameters! {
     retry_window_ns: Nanos = 30 * SECOND,
         "A repeat of a query within this time of its last try is a retransmission; later it is a new transaction.",
         "glibc repeats after 5 s, Windows within 10 s; Wireshark's limit of 5 s misses glibc's 5.0036 s";
+    retry_first_ns: Nanos = 15 * SECOND,
+        "A repeat later than this after its last try, and later than four times the longest wait before, is a new lookup with the same id and port.",
+        "no stub begins with a longer timer, and none stretches it more than threefold";
     late_after_ns: Nanos = 5 * SECOND,
         "An answer later than this after the last try is late: usual clients have stopped waiting.",
         "resolv.conf(5) timeout";
