@@ -10,7 +10,7 @@ use portmortem::correlate::impact::Impact;
 use portmortem::correlate::splits::Split;
 use portmortem::decode::Address;
 use portmortem::generate::dns::{self, Data};
-use portmortem::generate::{Packet, PcapWriter, Variant, link};
+use portmortem::generate::{Packet, PcapWriter, Segment, Variant, flags, link};
 
 const SECOND: i64 = 1_000_000_000;
 
@@ -152,4 +152,51 @@ fn silence_then_late_answers_of_one_server_are_one_incident() {
     assert_eq!(impact.windows.len(), 1);
     let (asked, failed) = impact.asked_and_failed();
     assert!(failed >= 17 && failed <= asked, "{failed} of {asked}");
+}
+
+#[test]
+fn a_failure_lasts_until_its_client_has_failed_over_tcp_as_well() {
+    let build = |tcp: bool, refused: bool| {
+        let (server, client) =
+            (SocketAddr::from(([198, 51, 100, 53], 53)), SocketAddr::from(([192, 0, 2, 10], 40_000)));
+        let mut frames: Vec<(i64, Packet)> = Vec::new();
+        for number in 0..4_i64 {
+            let at = number * 20 * SECOND;
+            let query = dns::query(number as u16, "key.example", dns::TXT);
+            let cut =
+                dns::Message::response(number as u16, "key.example", dns::TXT, dns::NO_ERROR).truncated();
+            frames.push((at, Packet::udp(client, server, &query)));
+            frames.push((at + SECOND / 100, Packet::udp(server, client, &cut.bytes())));
+            for again in [0, 1, 3].into_iter().filter(|_| tcp) {
+                let from = SocketAddr::from(([192, 0, 2, 10], 50_000 + number as u16));
+                let open = Segment { flags: flags::SYN, sequence: 5, acknowledgment: 0 };
+                frames.push((at + again * SECOND + SECOND / 50, Packet::tcp(from, server, open, b"")));
+                if refused {
+                    let reset = Segment { flags: flags::RST | flags::ACK, sequence: 0, acknowledgment: 6 };
+                    frames.push((at + again * SECOND + SECOND / 40, Packet::tcp(server, from, reset, b"")));
+                    break;
+                }
+            }
+        }
+        frames.push((90 * SECOND, Packet::udp("192.0.2.7:123", "192.0.2.9:123", &[0; 48])));
+        frames.sort_by_key(|(at, _)| *at);
+        let mut file = PcapWriter::new(Vec::new(), Variant::default(), link::ETHERNET).expect("a header");
+        for (number, (time_ns, packet)) in frames.into_iter().enumerate() {
+            file.packet(time_ns, &packet.id(number as u16 + 1).ethernet()).expect("a packet");
+        }
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("tcp.pcap");
+        std::fs::write(&path, file.finish().expect("a file")).expect("a place to write");
+        of_file(path)
+    };
+    let end = |loaded: &Loaded| {
+        let window = first(loaded).windows.last().copied().expect("a window");
+        (window.last_bad.at_ns, loaded.evidence.problems.first().map(|own| own.last_ns))
+    };
+    let answer = 60 * SECOND + SECOND / 100;
+    assert_eq!(end(&build(false, false)), (answer, Some(answer)));
+    let silent = 63 * SECOND + SECOND / 50;
+    assert_eq!(end(&build(true, false)), (silent, Some(silent)), "the last SYN");
+    let reset = 60 * SECOND + SECOND / 40;
+    assert_eq!(end(&build(true, true)), (reset, Some(reset)), "the reset");
 }

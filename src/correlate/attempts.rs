@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::episodes::signature;
 use super::steady::Steady;
 use super::windows::Mark;
-use super::{Evidence, Outcome, Problem, Transaction, zones};
+use super::{Evidence, Outcome, Problem, Transaction, TransactionId, zones};
 use crate::decode::Address;
 use crate::index::names::name_hash;
 use crate::index::{Index, Packet, PacketId};
@@ -146,7 +146,15 @@ pub(super) fn gather(
             if !at_service && !good {
                 continue;
             }
-            let Some(attempt) = attempt((index, steady), &packet, (id, transaction), good) else { continue };
+            let Some(mut attempt) = attempt((index, steady), &packet, (id, transaction), good) else {
+                continue;
+            };
+            // What was tried again over TCP failed until that had failed as well.
+            if let Some(last) = evidence.tried_over_tcp(TransactionId(id)).and_then(|last| index.packet(last))
+            {
+                let tried = steady.mark(Mark { at_ns: last.time_ns(), packet: last.id });
+                attempt.ended = attempt.ended.max(tried);
+            }
             let key = (host(attempt.address), attempt.question);
             if good && failing.contains(&key) {
                 let rescue = Rescue { id, service, ended: attempt.ended };

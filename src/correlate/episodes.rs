@@ -178,7 +178,7 @@ enum Frame {
     Error,
 }
 
-/// The tries of a failed transaction, the errors about them, and its answer.
+/// The tries of a failed transaction, the errors about them, its answer, and where TCP was tried in vain the end of that.
 fn each_frame(
     evidence: &Evidence,
     id: TransactionId,
@@ -191,6 +191,9 @@ fn each_frame(
     }
     if let Some(answer) = transaction.answer {
         visit(answer, Frame::Message);
+    }
+    if let Some(tried) = evidence.tried_over_tcp(id) {
+        visit(tried, Frame::Message);
     }
 }
 

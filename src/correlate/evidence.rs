@@ -94,6 +94,8 @@ pub struct Evidence {
     pub(super) again: Vec<(TransactionId, TransactionId)>,
     /// How it is known of which answers that they did not arrive, by transaction.
     pub(super) lost: Vec<(TransactionId, Lost)>,
+    /// What failed over UDP and was tried again over TCP in vain, with the last packet of that, by transaction.
+    pub(super) tried_over_tcp: Vec<(TransactionId, PacketId)>,
     /// Episodes in order of their first query.
     pub episodes: Vec<Episode>,
     /// Problems, gravest first.
@@ -279,6 +281,12 @@ impl Evidence {
         order.sort_by_key(|at| copies.get(*at as usize).map(|copy| (copy.original, copy.copy)));
         self.copies_by_original = order;
         self.copies = copies;
+    }
+
+    /// The last packet of a connection by which its client tried a failed question again in vain.
+    pub(super) fn tried_over_tcp(&self, id: TransactionId) -> Option<PacketId> {
+        let at = self.tried_over_tcp.binary_search_by_key(&id, |(id, _)| *id).ok()?;
+        self.tried_over_tcp.get(at).map(|(_, last)| *last)
     }
 
     /// The transaction a query or response belongs to (the first, where it carries several messages).

@@ -8,8 +8,8 @@ use super::evidence::set_in;
 use super::messages::Messages;
 use super::silence::Silence;
 use super::unreadable::Unreadable;
-use super::{Anomaly, AnomalyKind, Evidence, Outcome, Parameters, Transaction, transactions};
-use crate::connections::{Connections as All, Ends, Seen};
+use super::{Anomaly, AnomalyKind, Evidence, Outcome, Parameters, Transaction, TransactionId, transactions};
+use crate::connections::{Connection, Connections as All, Ends, Seen};
 use crate::decode::Address;
 use crate::index::PacketId;
 use crate::time::Nanos;
@@ -61,6 +61,35 @@ pub(super) fn conclude(messages: &Messages<'_>, evidence: &mut Evidence) {
     }
     rate_limited(messages, &mut transactions, (&silent, &refused), &parameters);
     evidence.transactions = transactions;
+    evidence.tried_over_tcp = tried_over_tcp(messages, evidence);
+}
+
+/// What failed over UDP and was then tried over TCP in vain: with the last packet of that try (RFC 7766 §5).
+fn tried_over_tcp(messages: &Messages<'_>, evidence: &Evidence) -> Vec<(TransactionId, PacketId)> {
+    let in_vain = |connection: &&Connection| connection.is_refused() || connection.is_silent();
+    let mut tries: Map<(Address, Address), Vec<(Nanos, PacketId)>> = Map::default();
+    for connection in evidence.connections.iter().filter(in_vain) {
+        let pair = (connection.client.0, connection.server.0);
+        tries.entry(pair).or_default().push((connection.first.time_ns, connection.last.packet));
+    }
+    if tries.is_empty() {
+        return Vec::new();
+    }
+    tries.values_mut().for_each(|all| all.sort_unstable());
+    let window_ns = evidence.parameters.tcp_retry_window_ns;
+    let tried = |at: u32| {
+        let id = TransactionId(at);
+        let own = evidence
+            .transaction(id)
+            .filter(|own| matches!(own.outcome, Outcome::Truncated | Outcome::NoAnswer | Outcome::Refused))?;
+        let query = messages.index.packet(own.last).filter(|query| query.transport() == UDP)?;
+        let all = tries.get(&(query.source_address(), query.destination_address()))?;
+        let failed_ns = messages.time_ns(own.answer.or(own.error).unwrap_or(own.last));
+        let next = all.partition_point(|(began_ns, _)| *began_ns < failed_ns);
+        let within = |(began_ns, _): &&(Nanos, PacketId)| *began_ns <= failed_ns + window_ns;
+        all.get(next).filter(within).map(|(_, last)| (id, *last))
+    };
+    set_in(&evidence.unsettled, 0).filter_map(tried).collect()
 }
 
 /// Transactions decided by one thread at a time, a multiple of 64.
@@ -152,6 +181,7 @@ fn asked_over_tcp(messages: &Messages<'_>, evidence: &Evidence) -> AskedOverTcp 
 }
 
 const TCP: u8 = 6;
+const UDP: u8 = 17;
 
 impl<'e> Connections<'e> {
     fn new(evidence: &'e Evidence) -> Self {
