@@ -200,3 +200,79 @@ fn a_failure_lasts_until_its_client_has_failed_over_tcp_as_well() {
     let reset = 60 * SECOND + SECOND / 40;
     assert_eq!(end(&build(true, true)), (reset, Some(reset)), "the reset");
 }
+
+/// A capture of questions: when, who, whom, which name, and the code of the answer, or silence.
+fn answered(all: &[(i64, &str, &str, String, Option<u8>)]) -> Loaded {
+    let mut frames: Vec<(i64, Packet)> = Vec::new();
+    for (number, (at, client, server, name, code)) in all.iter().enumerate() {
+        let (from, to) = (format!("{client}:{}", 40_000 + number), format!("{server}:53"));
+        let id = number as u16 + 7;
+        frames.push((*at, Packet::udp(from.as_str(), to.as_str(), &dns::query(id, name, dns::A))));
+        if let Some(code) = code {
+            let answer = dns::failure(id, name, dns::A, *code);
+            frames.push((at + SECOND / 10, Packet::udp(to.as_str(), from.as_str(), &answer)));
+        }
+    }
+    let end = all.iter().map(|own| own.0).max().unwrap_or(0) + 20 * SECOND;
+    frames.push((end, Packet::udp("192.0.2.7:123", "192.0.2.9:123", &[0; 48])));
+    frames.push((end, Packet::udp("198.51.100.9:123", "192.0.2.10:123", &[0; 48])));
+    frames.sort_by_key(|(at, _)| *at);
+    let mut file = PcapWriter::new(Vec::new(), Variant::default(), link::ETHERNET).expect("a header");
+    for (number, (time_ns, packet)) in frames.into_iter().enumerate() {
+        file.packet(time_ns, &packet.id(number as u16 + 1).ethernet()).expect("a packet");
+    }
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("answered.pcap");
+    std::fs::write(&path, file.finish().expect("a file")).expect("a place to write");
+    of_file(path)
+}
+
+fn servers(loaded: &Loaded) -> Vec<String> {
+    loaded.evidence.problems.iter().map(|problem| problem.server.0.to_string()).collect()
+}
+
+#[test]
+fn what_several_clients_meet_at_a_shared_server_comes_before_what_one_of_them_meets_elsewhere() {
+    let order = |clients: u8| {
+        let mut all = Vec::new();
+        for second in 0..12_i64 {
+            let client = ["192.0.2.10", "192.0.2.11", "192.0.2.12", "192.0.2.13"]
+                [second as usize % usize::from(clients)];
+            all.push((
+                second * SECOND,
+                client,
+                "198.51.100.53",
+                format!("a{second}.example"),
+                Some(dns::SERVER_FAILURE),
+            ));
+            if second < 11 {
+                all.push((
+                    second * SECOND + 5,
+                    "192.0.2.10",
+                    "198.51.100.54",
+                    format!("b{second}.example"),
+                    None,
+                ));
+            }
+        }
+        servers(&answered(&all))
+    };
+    assert_eq!(order(4), ["198.51.100.53", "198.51.100.54"]);
+    assert_eq!(order(2), ["198.51.100.54", "198.51.100.53"], "two share nothing that is to be told first");
+}
+
+#[test]
+fn the_forwarder_of_one_client_comes_before_what_it_asks_with_another_address() {
+    let order = |after: i64| {
+        let mut all = Vec::new();
+        for second in 0..6_i64 {
+            let name = format!("a{second}.example");
+            all.push((second * SECOND, "192.0.2.10", "192.0.2.1", name.clone(), Some(dns::SERVER_FAILURE)));
+            all.push((second * SECOND + after, "203.0.113.1", "198.51.100.53", name, None));
+        }
+        servers(&answered(&all))
+    };
+    assert_eq!(order(SECOND / 50), ["192.0.2.1", "198.51.100.53"]);
+    assert_eq!(order(SECOND * 7 / 10), ["198.51.100.53", "192.0.2.1"], "two hosts that ask for the same");
+    assert_eq!(order(-SECOND / 50), ["198.51.100.53", "192.0.2.1"], "what comes before follows on nothing");
+}

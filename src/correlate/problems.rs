@@ -83,17 +83,20 @@ pub(super) fn find(
     let mut keeps = keeps.collect::<Vec<_>>().into_iter();
     problems.retain(|_| keeps.next().unwrap_or(true));
     let servers = by_server(&problems);
-    let behind: Vec<bool> = problems.iter().map(|problem| is_behind(problem, &problems, &servers)).collect();
-    let mut behind = behind.into_iter();
-    let mut keyed: Vec<(bool, Problem)> =
-        problems.into_iter().map(|problem| (behind.next().unwrap_or_default(), problem)).collect();
-    keyed.sort_by_cached_key(|(behind, problem)| {
+    let after = problems.iter().map(|problem| {
+        (is_behind(problem, &problems, &servers, &of), is_symptom(problem, &problems, &attempts))
+    });
+    let mut after = after.collect::<Vec<_>>().into_iter();
+    let mut keyed: Vec<((bool, bool), Problem)> =
+        problems.into_iter().map(|problem| (after.next().unwrap_or_default(), problem)).collect();
+    keyed.sort_by_cached_key(|((behind, symptom), problem)| {
         let attempts = attempts(problem);
         let isolated = attempts <= ISOLATED_MAX && problem.clients.len() == 1;
         let gravity = attempts * weight(&problem.signature);
         (
             is_aside(problem, &messages.index.settings),
             *behind,
+            *symptom,
             isolated,
             std::cmp::Reverse(gravity),
             problem.first_ns,
@@ -120,7 +123,12 @@ fn by_server(problems: &[Problem]) -> Map<Address, Vec<usize>> {
 
 /// Whether the clients of a problem are servers that failed their own clients for the same names meanwhile: what people report is
 /// the failure in front, and this one explains it.
-fn is_behind(problem: &Problem, problems: &[Problem], servers: &Map<Address, Vec<usize>>) -> bool {
+fn is_behind<'e>(
+    problem: &Problem,
+    problems: &[Problem],
+    servers: &Map<Address, Vec<usize>>,
+    of: &impl Fn(&EpisodeId) -> Option<&'e Episode>,
+) -> bool {
     let in_front = |client: &Address| {
         let asked = servers.get(client).into_iter().flatten().filter_map(|at| problems.get(*at));
         asked.filter(|front| !front.clients.contains(&problem.server.0)).any(|front| {
@@ -131,12 +139,30 @@ fn is_behind(problem: &Problem, problems: &[Problem], servers: &Map<Address, Vec
     };
     !problem.clients.is_empty()
         && problem.clients.len() <= BEHIND_CLIENTS_MAX
-        && (problem.clients.iter().all(in_front) || asks_on(problem, problems))
+        && (problem.clients.iter().all(in_front) || asks_on(problem, problems, of))
+}
+
+/// Whether one client alone meets a failure while it and others fail at a server they share: what all meet is told before it.
+fn is_symptom(problem: &Problem, problems: &[Problem], attempts: &impl Fn(&Problem) -> usize) -> bool {
+    let [only] = problem.clients.as_slice() else { return false };
+    problems.iter().take(FRONTS_MAX).any(|shared| {
+        let meanwhile = shared.first_ns <= problem.last_ns && problem.first_ns <= shared.last_ns;
+        meanwhile
+            && shared.server.0 != problem.server.0
+            && shared.clients.len() >= SHARING_MIN
+            && shared.clients.contains(only)
+            && !shared.clients.contains(&problem.server.0)
+            && attempts(shared) * 2 >= attempts(problem)
+    })
 }
 
 /// Whether one host asks what several others fail to get from another server meanwhile: that server's own address towards the
-/// others' zones, most likely.
-fn asks_on(problem: &Problem, problems: &[Problem]) -> bool {
+/// others' zones, most likely. Where one host alone fails in front, each question behind follows at once on the same one in front.
+fn asks_on<'e>(
+    problem: &Problem,
+    problems: &[Problem],
+    of: &impl Fn(&EpisodeId) -> Option<&'e Episode>,
+) -> bool {
     let [only] = problem.clients.as_slice() else { return false };
     problems.iter().take(FRONTS_MAX).any(|front| {
         let meanwhile =
@@ -147,12 +173,32 @@ fn asks_on(problem: &Problem, problems: &[Problem]) -> bool {
         });
         meanwhile
             && front.server.0 != problem.server.0
-            && front.clients.len() >= 2
             && !front.clients.contains(only)
             && all >= SHARED_MIN
             && shared * 2 > all
+            && (front.clients.len() >= 2 || follows(front, problem, of))
     })
 }
+
+/// Whether the failures of one problem begin right after those of the other for the same name.
+fn follows<'e>(front: &Problem, problem: &Problem, of: &impl Fn(&EpisodeId) -> Option<&'e Episode>) -> bool {
+    let episodes = |problem: &Problem| -> Vec<&'e Episode> {
+        problem.episodes.iter().take(FRONTS_MAX).filter_map(of).collect()
+    };
+    let (ahead, after) = (episodes(front), episodes(problem));
+    let mut shared = after.iter().filter(|own| front.names.binary_search(&own.name).is_ok()).peekable();
+    shared.peek().is_some()
+        && shared.all(|own| {
+            ahead.iter().any(|other| {
+                other.name == own.name && (0..=FOLLOWS_NS).contains(&(own.first_ns - other.first_ns))
+            })
+        })
+}
+
+/// A forwarder asks on within this time.
+const FOLLOWS_NS: Nanos = 500_000_000;
+/// Clients of one failing server from which it is what they share that fails.
+const SHARING_MIN: usize = 3;
 
 /// Problems that are looked at as the front of another.
 const FRONTS_MAX: usize = 256;
@@ -251,7 +297,7 @@ fn weight(signature: &Signature) -> usize {
         | Signature::ResetMidway
         | Signature::Closed
         | Signature::Mute => 8,
-        Signature::ResponseCode(3) => 1,
+        Signature::ResponseCode(0 | 3) => 1,
         Signature::ResponseCode(_) => 4,
         Signature::Truncated | Signature::Late => 1,
     }

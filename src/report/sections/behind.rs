@@ -19,6 +19,14 @@ const AROUND_NS: Nanos = 30_000_000_000;
 /// Servers named.
 const NAMED_MAX: usize = 4;
 
+/// Whether a failure of this kind behind a resolver makes it fail its clients.
+fn tells(signature: &Signature) -> bool {
+    matches!(
+        signature,
+        Signature::NoAnswer | Signature::Icmp { .. } | Signature::TcpReset | Signature::ResponseCode(2 | 5)
+    )
+}
+
 /// The failures behind the first one: no server behind answered the failing server for the same names meanwhile.
 pub fn of<'b, 'i>(b: &'b Builder<'i>) -> Vec<(usize, &'b Facts<'i>)> {
     let Some(front) = b.facts.first() else { return Vec::new() };
@@ -29,7 +37,9 @@ pub fn of<'b, 'i>(b: &'b Builder<'i>) -> Vec<(usize, &'b Facts<'i>)> {
     let behind: Vec<(usize, &Facts<'i>)> = others
         .filter(|(_, other)| {
             let problem = other.problem;
-            problem.signature == Signature::NoAnswer
+            let shares = problem.names.iter().any(|name| front.problem.names.binary_search(name).is_ok());
+            tells(&problem.signature)
+                && (problem.signature == Signature::NoAnswer || shares)
                 && other.server != front.server
                 && problem.clients.iter().all(same_host)
                 && problem.first_ns <= first_ns + AROUND_NS
@@ -44,16 +54,20 @@ pub fn of<'b, 'i>(b: &'b Builder<'i>) -> Vec<(usize, &'b Facts<'i>)> {
 
 /// The servers behind that are silent, for the title: empty where there are none.
 pub fn title(b: &Builder<'_>) -> String {
-    let servers: BTreeSet<Address> = of(b).iter().map(|(_, own)| own.server).collect();
+    let behind = of(b);
+    let servers: BTreeSet<Address> = behind.iter().map(|(_, own)| own.server).collect();
     if servers.is_empty() {
         return String::new();
     }
     let listed: Vec<String> = servers.iter().map(ToString::to_string).collect();
-    format!(
-        "; {}, which it asks, {} silent",
-        words::list(&listed, NAMED_MAX),
-        if listed.len() == 1 { "is" } else { "are" }
-    )
+    let silent = behind.iter().all(|(_, own)| own.problem.signature == Signature::NoAnswer);
+    let how = match (silent, listed.len()) {
+        (true, 1) => "is silent",
+        (true, _) => "are silent",
+        (false, 1) => "fails it",
+        (false, _) => "fail it",
+    };
+    format!("; {}, which it asks, {how}", words::list(&listed, NAMED_MAX))
 }
 
 /// What did not come from behind, since when, and what of the first failure's server followed.
@@ -78,14 +92,30 @@ pub fn block(b: &Builder<'_>) -> Option<Block> {
         .flat_map(|(_, own)| own.frames.iter().copied())
         .chain(last_good.map(|good| good.packet))
         .collect();
-    let text = format!(
-        "Behind it: {} itself got no answer to {} of {} from {}, from {} on{before}.",
-        front.server,
-        thousands(failed),
-        words::count(asked as usize, "question", "questions"),
-        words::list(&listed, NAMED_MAX),
-        b.clock.fine(first.at_ns)
-    );
+    let mut fates: Vec<String> =
+        behind.iter().map(|(_, own)| words::signature(&own.problem.signature)).collect();
+    fates.sort_unstable();
+    fates.dedup();
+    let text = if fates.iter().all(|fate| *fate == words::signature(&Signature::NoAnswer)) {
+        format!(
+            "Behind it: {} itself got no answer to {} of {} from {}, from {} on{before}.",
+            front.server,
+            thousands(failed),
+            words::count(asked as usize, "question", "questions"),
+            words::list(&listed, NAMED_MAX),
+            b.clock.fine(first.at_ns)
+        )
+    } else {
+        format!(
+            "Behind it: {} of {} that {} itself asked of {} were {}, from {} on{before}.",
+            thousands(failed),
+            words::count(asked as usize, "question", "questions"),
+            front.server,
+            words::list(&listed, NAMED_MAX),
+            words::list(&fates, NAMED_MAX),
+            b.clock.fine(first.at_ns)
+        )
+    };
     Some(b.claim("summary.behind", Voice::Observed, text, &frames))
 }
 
