@@ -7,6 +7,7 @@ use portmortem::cli::load::Open;
 use portmortem::cli::report::Made;
 use portmortem::export::{self, Job};
 use portmortem::findings::Severity;
+use portmortem::generate::{Packet, PcapWriter, Variant, dns, link};
 use portmortem::report::render::{Options, TEMPLATES, render_named};
 use portmortem::report::{ClaimState, draft, lint::lint};
 use regex::Regex;
@@ -651,4 +652,65 @@ fn a_log_without_times_has_no_duration_and_no_clock() {
     let text = of_text(&lines.collect::<String>());
     assert!(text.contains("the log states no times"), "{text}");
     assert!(!text.contains("00:00:00") && !text.contains("single moment"), "{text}");
+}
+
+/// The summary of the full report.
+fn summary_of(path: &str) -> String {
+    let text = report(path, "full").replace('\\', "");
+    let (_, rest) = text.split_once("Summary\n").expect("a summary");
+    rest.split_once("\n## ").map_or(rest, |(summary, _)| summary).to_owned()
+}
+
+#[test]
+fn what_fails_on_the_way_back_is_explained_by_the_way_back_alone() {
+    let text = summary_of("tests/captures/kinds/answers_dropped_at_server.pcap");
+    assert!(text.contains("on the way back"), "{text}");
+    for way_there in ["rejects the traffic to", "queries to 198.51.100.53 are dropped"] {
+        assert!(!text.contains(way_there), "{way_there}: {text}");
+    }
+}
+
+#[test]
+fn the_bounds_of_a_failure_without_an_answer_on_either_side_are_said_once() {
+    let text = summary_of("tests/captures/lab/19_glibc_single_ns_dropped.pcap");
+    let times = |what: &str| text.matches(what).count();
+    assert_eq!(times("was answered before or after in this"), 1, "{text}");
+    assert_eq!(
+        (times("cannot be excluded"), times("No recovery"), times("was answered earlier")),
+        (1, 0, 0),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_capture_that_leaves_out_icmp_says_so_beside_the_causes_it_cannot_part() {
+    let summary = |other: bool| {
+        let mut frames: Vec<(i64, Packet)> = Vec::new();
+        for number in 0..8_i64 {
+            let (at, id) = (number * 6_000_000_000, number as u16);
+            let from = format!("192.0.2.10:{}", 40_000 + number);
+            let query = dns::query(id, "www.example.com", dns::A);
+            frames.push((at, Packet::udp(from.as_str(), "198.51.100.53:53", &query)));
+            let fine = dns::answer(id, "www.example.com", dns::Data::A([192, 0, 2, 80].into()));
+            frames.push((at + 1_000_000, Packet::udp(from.as_str(), "198.51.100.54:53", &query)));
+            frames.push((at + 2_000_000, Packet::udp("198.51.100.54:53", from.as_str(), &fine)));
+        }
+        if other {
+            frames.push((
+                49_000_000_000,
+                Packet::echo([192, 0, 2, 10].into(), [192, 0, 2, 1].into(), false, 1, 1),
+            ));
+        }
+        let mut file = PcapWriter::new(Vec::new(), Variant::default(), link::ETHERNET).expect("a header");
+        for (time_ns, packet) in frames {
+            file.packet(time_ns, &packet.ethernet()).expect("a packet");
+        }
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("port.pcap");
+        std::fs::write(&path, file.finish().expect("a file")).expect("a place to write");
+        summary_of(path.to_str().expect("a path"))
+    };
+    let (without, with) = (summary(false), summary(true));
+    assert!(without.contains("a capture filter by port leaves out ICMP errors"), "{without}");
+    assert!(!with.contains("leaves out ICMP errors"), "{with}");
 }

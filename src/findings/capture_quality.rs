@@ -1,6 +1,7 @@
 //! Rule `capture-quality`: what the capture cannot show because of how it was taken.
 
-use super::facts::Facts;
+use super::facts::hidden::leaves_out;
+use super::facts::{Facts, Hidden};
 use super::{Count, Finding, Rule, Severity, rules};
 use crate::correlate::Signature;
 use crate::index::PacketId;
@@ -42,6 +43,7 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
             "",
         );
     }
+    let silent = facts.problems().any(|(_, problem)| problem.signature == Signature::NoAnswer);
     for source in &facts.index.sources {
         let dropped: u64 = source.metadata.interfaces.iter().filter_map(|interface| interface.dropped).sum();
         if dropped > 0 {
@@ -61,7 +63,7 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
             .interfaces
             .iter()
             .filter_map(|i| i.filter.as_deref())
-            .find(|filter| hides_icmp(filter));
+            .find(|filter| leaves_out(filter) && (silent || filter.contains("port")));
         if let Some(filter) = hidden {
             let text = format!(
                 "The capture filter `{}` hides ICMP errors, which have no ports; `{}` shows them",
@@ -71,18 +73,13 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
             add(Severity::Low, text, source.packet(0).into_iter().collect(), u64::from(source.packets), "");
         }
     }
-    let told = facts.index.sources.iter().flat_map(|s| &s.metadata.interfaces).any(|i| i.filter.is_some());
-    // It matters only where silence is told.
-    let silent = facts.problems().any(|(_, problem)| problem.signature == Signature::NoAnswer);
-    if facts.port_only && silent && !told {
+    // It matters only where silence is told; a recorded filter is told above.
+    let guessed = facts.hidden.as_ref().filter(|hidden| silent && !matches!(hidden, Hidden::Filter(_)));
+    if let Some(hidden) = guessed {
+        let text = hidden.words(&facts.index.settings, "capture");
         add(
             Severity::Info,
-            format!(
-                "Every packet has port {}: a capture filter by port leaves out ICMP errors, which have none; \
-                 `{}` keeps them",
-                facts.index.settings.dns_ports_in_words(),
-                facts.index.settings.capture_filter()
-            ),
+            format!("{text} `{}` keeps them", facts.index.settings.capture_filter()),
             vec![PacketId(0)],
             u64::from(facts.index.len()),
             "",
@@ -135,10 +132,6 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
         );
     }
     found
-}
-
-fn hides_icmp(filter: &str) -> bool {
-    filter.contains("port") && !filter.contains("icmp")
 }
 
 fn flagged(facts: &Facts<'_>, bit: u16) -> (Vec<PacketId>, u64) {

@@ -9,6 +9,7 @@ pub mod denials;
 pub mod disagreement;
 pub mod errors;
 pub mod fragments;
+pub mod hidden;
 pub mod hosts;
 pub mod leases;
 pub mod load;
@@ -38,6 +39,7 @@ pub use delegations::Lame;
 pub use denials::Denial;
 pub use errors::{ErrorFact, Meaning};
 pub use fragments::Pieces;
+pub use hidden::Hidden;
 pub use hosts::{Host, Sort};
 pub use load::Load;
 pub use neighbours::Conflict;
@@ -104,8 +106,8 @@ pub struct Facts<'i> {
     pub troubles: troubles::Troubles,
     /// ICMP errors about queries nobody sent.
     pub unsent: Vec<PacketId>,
-    /// Every packet has the DNS port: a capture filter by port leaves out ICMP errors, which have none.
-    pub port_only: bool,
+    /// Why the capture would not show ICMP errors, where it would not.
+    pub hidden: Option<Hidden>,
     /// Queries that are not in the capture and failed.
     pub uncaptured: Vec<uncaptured::Uncaptured>,
     /// Limits that were reached.
@@ -197,7 +199,7 @@ impl<'i> Facts<'i> {
             troubles: troubles::Troubles::default(),
             unsent: Vec::new(),
             uncaptured: Vec::new(),
-            port_only: has_dns_port_only(input.index),
+            hidden: Hidden::of(input.index),
             notes: Vec::new(),
         }
     }
@@ -293,20 +295,6 @@ impl<'i> Facts<'i> {
     pub fn span(&self) -> (Nanos, Nanos) {
         self.span_ns
     }
-}
-
-/// Packets from which it is no chance that all have the DNS port.
-const PORT_ONLY_MIN: u32 = 4;
-
-fn has_dns_port_only(index: &Index) -> bool {
-    let is_dns = |((transport, from), to): ((&u8, &u16), &u16)| {
-        matches!(transport, 6 | 17) && (index.settings.is_dns_port(*from) || index.settings.is_dns_port(*to))
-    };
-    index.len() >= PORT_ONLY_MIN
-        && index.segments().iter().all(|segment| {
-            let ports = segment.transport.iter().zip(&segment.source_port).zip(&segment.destination_port);
-            ports.into_iter().all(is_dns)
-        })
 }
 
 fn span(index: &Index) -> (Nanos, Nanos) {

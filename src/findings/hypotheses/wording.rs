@@ -94,7 +94,7 @@ fn parts(scene: &Scene<'_, '_>, assessment: &Assessment) -> Vec<(Topic, Vec<Said
 }
 
 /// `log` where the packets come from printed text, else `capture`.
-fn record(scene: &Scene<'_, '_>) -> &'static str {
+pub(super) fn record(scene: &Scene<'_, '_>) -> &'static str {
     let printed = |source: &crate::index::IndexedSource| source.metadata.format == Format::Transcript;
     if scene.facts.index.sources.iter().any(printed) { "log" } else { "capture" }
 }
@@ -476,14 +476,10 @@ fn silent(scene: &Scene<'_, '_>, leading: &[Cause], out: &mut Vec<Said>) {
             frames.clone(),
         ));
     }
-    if scene.facts.port_only {
+    if let Some(hidden) = &scene.facts.hidden {
+        let text = hidden.words(&scene.facts.index.settings, record(scene));
         out.push((
-            format!(
-                "Every packet of this {} has port {}: a filter by port leaves out ICMP errors, so the server or a device on the \
-                 path may also have refused the queries.",
-                record(scene),
-                scene.facts.index.settings.dns_ports_in_words()
-            ),
+            format!("{text} So the server or a device on the path may also have refused the queries."),
             frames.clone(),
         ));
     }

@@ -309,15 +309,12 @@ fn cause(b: &Builder<'_>) -> Option<Block> {
         let record = b.assessment(0)?.of(Cause::Record)?;
         record.ledger.iter().find(|row| row.id == answers::PORT_ONLY.id() && !row.off)
     };
-    let why = why(b).or_else(hidden);
-    let text = match why {
-        Some(row) => {
-            frames.extend(&row.frames);
-            rows.push(row.id.clone());
-            format!("{text} {}", row.observation)
-        }
-        None => text,
-    };
+    let mut text = text;
+    for row in why(b).into_iter().chain(hidden()) {
+        frames.extend(&row.frames);
+        rows.push(row.id.clone());
+        text = format!("{text} {}", row.observation);
+    }
     Some(b.weighed("summary.cause", text, &frames, rows))
 }
 

@@ -109,17 +109,10 @@ fn other_address(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
 
 /// A capture filter by port would have left out the errors that tell a refusal from silence.
 fn port_only(scene: &Scene<'_, '_>, silent: &[&Transaction], ledger: &mut Ledger) {
-    if !scene.facts.port_only {
-        return;
+    if let Some(hidden) = &scene.facts.hidden {
+        let text = hidden.words(&scene.facts.index.settings, super::super::wording::record(scene));
+        ledger.see(&row::PORT_ONLY, text, firsts(silent));
     }
-    ledger.see(
-        &row::PORT_ONLY,
-        format!(
-            "Every packet of the capture has port {}; a capture filter by port leaves out ICMP errors.",
-            scene.facts.index.settings.dns_ports_in_words()
-        ),
-        firsts(silent),
-    );
 }
 
 /// Responses of the server to the very ports that asked, with an id or a question nobody asked with.
