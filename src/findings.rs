@@ -30,6 +30,7 @@ pub mod rcode;
 pub mod record_quality;
 pub mod reflection;
 pub mod refused;
+pub mod responses_limited;
 pub mod retransmissions;
 pub mod rival_routers;
 pub mod rules;
@@ -158,6 +159,7 @@ pub static FINDINGS: &[&Rule] = &[
     &late::RULE,
     &slow::RULE,
     &truncated::RULE,
+    &responses_limited::RULE,
     &tcp_unanswered::RULE,
     &lost_fragments::RULE,
     &flood::RULE,

@@ -3,9 +3,10 @@
 mod scene;
 
 use portmortem::findings::Severity;
+use portmortem::findings::hypotheses::Assessment;
 use portmortem::generate::dns::{self, Data, Message};
-use portmortem::generate::{Packet, flags};
-use scene::{MS, SECOND, SERVER, Scene, weight};
+use portmortem::generate::{Packet, Segment, flags};
+use scene::{MS, SECOND, SERVER, Scene, expect, weight};
 
 #[test]
 fn bare_names_refused_at_the_end_of_a_search_list_are_no_outage() {
@@ -119,4 +120,80 @@ fn a_host_of_which_only_flooded_queries_are_seen_is_not_judged() {
     let (found, _) = scene.examine();
     let own = found.iter().find(|own| own.id == "unanswered-queries").expect("a finding");
     assert!(own.statement.contains("questions from 192.0.2.10 to 192.0.2.2"), "{}", own.statement);
+}
+
+/// What the ledger says for a cause by a row.
+fn says(assessments: &[Assessment], cause: &str, row: &str) -> String {
+    let ledger = assessments.first().and_then(|own| own.hypothesis(cause)).map(|own| own.ledger.as_slice());
+    let found = ledger.unwrap_or_default().iter().find(|own| own.id == row);
+    found.map(|own| own.observation.clone()).unwrap_or_default()
+}
+
+/// Forty questions, each of its own name: a third is answered, a third cut, and the rest is dropped. Over TCP comes an answer of
+/// `bytes`, or nothing.
+fn rationed(bytes: Option<usize>, drops: bool) -> Scene {
+    let mut scene = Scene::default();
+    for number in 0..40_i64 {
+        let (at, id, name) = (number * 100 * MS, number as u16, format!("h{number}.example"));
+        let from = format!("192.0.2.10:{}", 40_000 + number);
+        if number % 3 == 0 {
+            scene.lookup(at, 4 * MS, &from, SERVER, id, &name);
+            continue;
+        }
+        scene.query(at, &from, SERVER, id, &name, dns::A);
+        if number % 3 == 1 {
+            let cut = Message::response(id, &name, dns::A, dns::NO_ERROR).truncated();
+            scene.reply(at + 4 * MS, SERVER, &from, &cut.bytes());
+            let Some(bytes) = bytes else { continue };
+            let (tcp, to) = (format!("192.0.2.10:{}", 50_000 + number), format!("{SERVER}:53"));
+            let whole = Message::response(id, &name, dns::A, dns::NO_ERROR)
+                .answer(Data::A([192, 0, 2, 80].into()))
+                .answer(Data::Other(99, vec![0; bytes]));
+            let asks = dns::over_tcp(&dns::query(id, &name, dns::A));
+            let answer = dns::over_tcp(&whole.bytes());
+            let mut segment = |at: i64, out: bool, bits: u8, seq: u32, ack: u32, payload: &[u8]| {
+                let (one, two) = if out { (tcp.as_str(), to.as_str()) } else { (to.as_str(), tcp.as_str()) };
+                let segment =
+                    Segment { flags: bits, sequence: seq, acknowledgment: ack, ..Segment::default() };
+                scene.put(at, Packet::tcp(one, two, segment, payload));
+            };
+            let (asked, answered) = (asks.len() as u32, answer.len() as u32);
+            segment(at + 5 * MS, true, flags::SYN, 100, 0, b"");
+            segment(at + 6 * MS, false, flags::SYN | flags::ACK, 900, 101, b"");
+            segment(at + 7 * MS, true, flags::ACK | flags::PSH, 101, 901, &asks);
+            segment(at + 8 * MS, false, flags::ACK | flags::PSH, 901, 101 + asked, &answer);
+            segment(at + 9 * MS, true, flags::ACK | flags::FIN, 101 + asked, 901 + answered, b"");
+        } else if !drops {
+            scene.reply(at + 4 * MS, SERVER, &from, &dns::answer(id, &name, Data::A([192, 0, 2, 80].into())));
+        }
+    }
+    scene.lookup(30 * SECOND, 4 * MS, "192.0.2.10:39999", SERVER, 99, "late.example");
+    scene
+}
+
+#[test]
+fn answers_cut_although_they_fit_tell_a_limit_on_the_rate() {
+    // Dropped beside cut: the limit explains both.
+    let (found, assessments) = expect(rationed(Some(20), true), "H14");
+    assert!(says(&assessments, "H14", "L95").contains("left 13 questions unanswered"), "{assessments:?}");
+    let own = found.iter().find(|own| own.id == "responses-limited").expect("a finding");
+    assert!(
+        own.statement.contains("cut 13 answers (TC)") && own.severity == Severity::Info,
+        "{}",
+        own.statement
+    );
+    // All rescued over TCP: told, and no failure.
+    let (found, assessments) = rationed(Some(20), false).examine();
+    assert!(assessments.is_empty(), "{:?}", assessments.first().map(|own| &own.title));
+    let own = found.iter().find(|own| own.id == "responses-limited").expect("a finding");
+    assert!(own.statement.contains("TCP brought the whole answer 13 times"), "{}", own.statement);
+    assert_eq!(own.severity, Severity::Low);
+}
+
+#[test]
+fn answers_cut_because_they_are_large_tell_no_limit() {
+    for scene in [rationed(Some(600), false), rationed(None, false)] {
+        let (found, _) = scene.examine();
+        assert!(found.iter().all(|own| own.id != "responses-limited"), "{found:?}");
+    }
 }

@@ -322,6 +322,7 @@ const NO_THRESHOLDS: &[(&str, &[&str])] = &[
     ("findings/facts/delegations.rs", &["AUTHORITATIVE"]),
     ("findings/facts/denials.rs", &["NAME_ERROR"]),
     ("findings/facts/hidden.rs", &["UDP"]),
+    ("findings/facts/limits.rs", &["UDP"]),
     ("findings/facts/load.rs", &["TABLE", "UNSEEN"]),
     ("findings/coverage/open.rs", &["UDP"]),
     ("findings/facts/records.rs", &["NS", "SOA", "RRSIG"]),

@@ -12,6 +12,7 @@ pub mod fragments;
 pub mod hidden;
 pub mod hosts;
 pub mod leases;
+pub mod limits;
 pub mod load;
 pub mod neighbours;
 pub mod one_address;
@@ -80,6 +81,8 @@ pub struct Facts<'i> {
     pub served: Served,
     /// Answers to questions that failed at some server, by client and question.
     pub answered: Answered,
+    /// Servers that limit how often they answer.
+    pub limits: Vec<limits::Limited>,
     /// Packets that came in pieces.
     pub pieces: Vec<Pieces>,
     /// Load by server and zone.
@@ -152,6 +155,7 @@ impl<'i> Facts<'i> {
         facts.lame = delegations::lame(&facts);
         facts.denials = denials::find(&facts, denied);
         facts.slow = slow::find(&facts);
+        facts.limits = limits::find(&facts);
         let heard = neighbours::listen(&facts);
         facts.neighbours = heard.asked();
         facts.conflicts = heard.conflicts();
@@ -185,6 +189,7 @@ impl<'i> Facts<'i> {
             servers: BTreeMap::new(),
             served: Served::default(),
             answered: Answered::default(),
+            limits: Vec::new(),
             pieces: Vec::new(),
             load: Load::default(),
             lame: Vec::new(),

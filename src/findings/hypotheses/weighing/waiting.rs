@@ -4,7 +4,6 @@ use std::collections::{HashMap, HashSet};
 
 use crate::correlate::hosts::Place;
 use crate::correlate::{Signature, Vantage};
-use crate::decode::dns;
 use crate::findings::facts::asked::{self, Asked};
 use crate::findings::facts::slow::{self, SLOW_MIN, SLOW_NS as WAIT_NS, Wait};
 use crate::findings::facts::tries::{self, Tries};
@@ -13,8 +12,8 @@ use crate::findings::hypotheses::ledger::Ledger;
 use crate::findings::hypotheses::matrix::answers as row;
 use crate::findings::hypotheses::scene::{Incident, Scene};
 use crate::findings::hypotheses::thresholds::{
-    ANSWERS_MAX, AT_ONCE_NS, CITED_MAX, FAST_FACTOR, LIMITED_MIN, LOSS_ASKED_MIN, LOSS_PERCENT, PAIRS_MIN,
-    REPEATED_MIN, SPLIT_SIDE_MIN,
+    ANSWERS_MAX, AT_ONCE_NS, CITED_MAX, FAST_FACTOR, LOSS_ASKED_MIN, LOSS_PERCENT, PAIRS_MIN, REPEATED_MIN,
+    SPLIT_SIDE_MIN,
 };
 use crate::findings::rules::counted;
 use crate::index::PacketId;
@@ -305,41 +304,10 @@ fn handshake<'f>(scene: &Scene<'f, '_>) -> Option<(&'f Connection, Nanos)> {
     answered.filter_map(|c| Some((c, scene.facts.time(c.decided?) - c.time_ns))).min_by_key(|(_, trip)| *trip)
 }
 
-/// The size of UDP payload that the query of an answer offers (RFC 6891 §6.2.3).
-fn offered(scene: &Scene<'_, '_>, answer: PacketId) -> Option<u16> {
-    let evidence = scene.facts.evidence;
-    let query = evidence.transaction(evidence.transaction_of(answer)?)?.last;
-    let query = scene.facts.index.packet(query)?;
-    let message = dns::read(query.message(query.dns()?))?;
-    message.extension().map(|extension| extension.udp_size)
-}
-
-/// The server answered the same question whole, cut and not at all: it limits how often it answers.
+/// The server cut answers that fit: it limits how often it answers.
 fn limited(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
-    if scene.service.1 != 17 {
-        return;
+    let server = (scene.server, scene.service.0, scene.service.1);
+    if let Some(limited) = scene.facts.limits.iter().find(|limited| limited.server == server) {
+        ledger.see(&row::RESPONSES_LIMITED, format!("{}.", limited.statement()), limited.cut.clone());
     }
-    let mut counts: HashMap<(u64, Option<u16>), (Vec<PacketId>, usize)> = HashMap::new();
-    for answer in scene.asked().into_iter().flat_map(|asked| &asked.answers).take(ANSWERS_MAX) {
-        let Some(row) = tries::row(scene.facts.index, answer.packet) else { continue };
-        // An answer that does not fit the size its query offers is cut without any limit on the rate.
-        let (cut, whole) = counts.entry((row.question, offered(scene, answer.packet))).or_default();
-        if row.header.is_truncated() {
-            cut.push(answer.packet);
-        } else {
-            *whole += 1;
-        }
-    }
-    let most = counts.into_values().filter(|(cut, whole)| cut.len() >= LIMITED_MIN && *whole >= LIMITED_MIN);
-    let Some((cut, whole)) = most.max_by_key(|(cut, _)| (cut.len(), cut.first().copied())) else { return };
-    ledger.see(
-        &row::RESPONSES_LIMITED,
-        format!(
-            "{} answered one question {whole} times whole and {} times cut (TC) over UDP, and left others out: response rate \
-             limiting (RRL) does so.",
-            scene.server,
-            cut.len()
-        ),
-        cut,
-    );
 }
