@@ -245,8 +245,8 @@ pub struct Transaction {
     pub tries: u32,
     /// Extended DNS error (RFC 8914), when the answer carried one.
     pub extended_error: Option<u16>,
-    /// Answered with NXDOMAIN although the same server answers the question at another time, or says that its policy hides
-    /// the name: a failure, where most names that do not exist are none.
+    /// Its name, or the address asked for, denied (NXDOMAIN, NODATA) although the same server gives it at another time, or says that
+    /// its policy hides the name: a failure, where most names that do not exist are none.
     pub name_lost: bool,
     /// Answered with an error because of its EDNS, and answered when asked again without: no failure.
     pub fell_back: bool,

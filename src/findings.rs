@@ -49,6 +49,7 @@ pub mod tunnel;
 pub mod unanswered;
 pub mod uncaptured;
 pub mod unreachable;
+pub mod zone_unknown;
 pub use crate::correlate::zones;
 
 use std::sync::atomic::AtomicBool;
@@ -153,6 +154,7 @@ pub static FINDINGS: &[&Rule] = &[
     &misaddressed::RULE,
     &contested::RULE,
     &disagreement::RULE,
+    &zone_unknown::RULE,
     &duplicate_address::RULE,
     &rival_routers::RULE,
     &one_address::RULE,

@@ -123,7 +123,7 @@ fn names_that_existed_and_are_denied_now_were_removed_or_changed() {
     }
     let (found, assessments) = expect(scene, "H15");
     assert!(found.iter().any(|finding| finding.id == "rcode-outage" && finding.severity == Severity::Medium));
-    assert_eq!(weight(&assessments, "H15", "L74"), Some(5));
+    assert_eq!(weight(&assessments, "H15", "L74"), Some(10));
 }
 
 #[test]

@@ -122,11 +122,171 @@ fn a_host_of_which_only_flooded_queries_are_seen_is_not_judged() {
     assert!(own.statement.contains("questions from 192.0.2.10 to 192.0.2.2"), "{}", own.statement);
 }
 
+/// A denial that names its zone, with the serial number of the start of authority.
+fn denial(id: u16, name: &str, code: u8, serial: u32) -> Vec<u8> {
+    let mut message = Message::response(id, name, dns::A, code).authority("bakery.example").bytes();
+    let known = 2_024_051_401_u32.to_be_bytes();
+    let at = message.windows(4).position(|bytes| bytes == known).expect("a serial number");
+    message[at..at + 4].copy_from_slice(&serial.to_be_bytes());
+    message
+}
+
+/// A name that is given until 30 s and denied from then on, as `denied` says; another one of the zone never was there.
+fn removed(denied: impl Fn(u16, i64) -> Vec<u8>) -> Scene {
+    let mut scene = Scene::default();
+    for number in 0..20_i64 {
+        let (at, id, from) = (number * 3 * SECOND, number as u16, format!("192.0.2.10:{}", 40_000 + number));
+        scene.lookup(at, 9 * MS, &from, SERVER, 500 + id, "www.other.example");
+        let never = denial(300 + id, "wpad.bakery.example", dns::NAME_ERROR, if number < 10 { 7 } else { 8 });
+        scene.query(at + SECOND, &from, SERVER, 300 + id, "wpad.bakery.example", dns::A);
+        scene.reply(at + SECOND + 9 * MS, SERVER, &from, &never);
+        if number < 10 {
+            scene.lookup(at + 2 * SECOND, 9 * MS, &from, SERVER, id, "www.shop.bakery.example");
+        } else {
+            scene.query(at + 2 * SECOND, &from, SERVER, id, "www.shop.bakery.example", dns::A);
+            scene.reply(at + 2 * SECOND + 9 * MS, SERVER, &from, &denied(id, number));
+        }
+    }
+    scene
+}
+
 /// What the ledger says for a cause by a row.
 fn says(assessments: &[Assessment], cause: &str, row: &str) -> String {
     let ledger = assessments.first().and_then(|own| own.hypothesis(cause)).map(|own| own.ledger.as_slice());
     let found = ledger.unwrap_or_default().iter().find(|own| own.id == row);
     found.map(|own| own.observation.clone()).unwrap_or_default()
+}
+
+#[test]
+fn a_name_removed_from_its_zone_is_told_with_zone_and_times() {
+    for code in [dns::NAME_ERROR, dns::NO_ERROR] {
+        let gone = |id: u16, _: i64| denial(id, "www.shop.bakery.example", code, 8);
+        let (found, assessments) = expect(removed(gone), "H15");
+        let text = says(&assessments, "H15", "L74");
+        assert_eq!(weight(&assessments, "H15", "L74"), Some(20), "{text}");
+        for part in [
+            "www.shop.bakery.example",
+            " until 22:13:49",
+            "22:13:52",
+            "is bakery.example, changed",
+            "8 after 7",
+        ] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        let own = found.iter().find(|own| own.id == "rcode-outage").expect("a finding");
+        assert!(
+            own.statement.contains(if code == 0 {
+                "10 of 60 questions of 192.0.2.10 with NODATA"
+            } else {
+                "NXDOMAIN"
+            }),
+            "{}",
+            own.statement
+        );
+        assert_eq!(own.severity, Severity::Medium);
+    }
+}
+
+#[test]
+fn a_name_removed_from_a_zone_whose_number_stands_may_be_another_view() {
+    let gone = |id: u16, _: i64| denial(id, "www.shop.bakery.example", dns::NAME_ERROR, 7);
+    let mut scene = removed(gone);
+    scene.packets.retain(|(_, frame)| !frame.windows(4).any(|bytes| bytes == b"wpad"));
+    let (_, assessments) = expect(scene, "H15");
+    assert_eq!(weight(&assessments, "H15", "L74"), Some(10));
+    assert!(assessments[0].hypothesis("H15").expect("it leads").cannot_tell.contains("views"));
+}
+
+#[test]
+fn addresses_that_come_and_go_are_no_failure() {
+    let by_turns = |id: u16, number: i64| {
+        if number % 2 == 0 {
+            return denial(id, "www.shop.bakery.example", dns::NO_ERROR, 7);
+        }
+        dns::answer(id, "www.shop.bakery.example", Data::A([192, 0, 2, 80].into()))
+    };
+    let (found, assessments) = removed(by_turns).examine();
+    assert!(assessments.is_empty(), "{found:?}");
+}
+
+#[test]
+fn that_a_name_has_no_address_of_the_other_family_says_not_that_it_is_back() {
+    let gone = |id: u16, _: i64| denial(id, "www.shop.bakery.example", dns::NAME_ERROR, 8);
+    let mut scene = removed(gone);
+    for number in 0..20_i64 {
+        let (at, id, from) = (number * 3 * SECOND, number as u16, format!("192.0.2.10:{}", 50_000 + number));
+        scene.query(at + 2100 * MS, &from, SERVER, id, "www.shop.bakery.example", dns::AAAA);
+        let code = if number < 10 { dns::NO_ERROR } else { dns::NAME_ERROR };
+        let none =
+            Message::response(id, "www.shop.bakery.example", dns::AAAA, code).authority("bakery.example");
+        scene.reply(at + 2109 * MS, SERVER, &from, &none.bytes());
+    }
+    let (_, assessments) = expect(scene, "H15");
+    let text = says(&assessments, "H15", "L74");
+    assert!(text.contains(" until 22:13:49") && !text.contains("again"), "{text}");
+}
+
+/// Lookups of a client that moves from one resolver to another, which denies the zone `lacks`; `both` asks both each time.
+fn moved(zones: &[&str], same_client: bool, both: bool) -> Scene {
+    const OTHER: &str = "203.0.113.53";
+    let mut scene = Scene::default();
+    for number in 0..24_i64 {
+        let (at, id) = (number * 2 * SECOND, number as u16);
+        let (late, zone) = (number >= 12, zones[number as usize % zones.len()]);
+        let client = if late && !same_client { "192.0.2.11" } else { "192.0.2.10" };
+        let from = format!("{client}:{}", 40_000 + number);
+        let name = format!("h{}.{zone}", number % 3);
+        if late {
+            scene.query(at, &from, OTHER, id, &name, dns::A);
+            let none = Message::response(id, &name, dns::A, dns::NAME_ERROR).authority("example");
+            scene.reply(at + 8 * MS, OTHER, &from, &none.bytes());
+            scene.lookup(at + SECOND, 8 * MS, &from, OTHER, 700 + id, &format!("www{number}.site.test"));
+        }
+        if !late || both {
+            scene.lookup(at + 20 * MS, 8 * MS, &from, SERVER, id, &name);
+        }
+    }
+    scene
+}
+
+#[test]
+fn a_zone_that_only_the_resolver_before_knows_is_split_dns() {
+    for same_client in [true, false] {
+        let (found, assessments) = expect(moved(&["corp.example"], same_client, false), "H37");
+        let own = found.iter().find(|own| own.id == "zone-unknown").expect("a finding");
+        assert_eq!(own.severity, Severity::Medium);
+        for part in [
+            "203.0.113.53 denied (NXDOMAIN) 12 questions",
+            "names in corp.example",
+            SERVER,
+            "come from example (SOA)",
+        ] {
+            assert!(own.statement.contains(part), "{part}: {}", own.statement);
+        }
+        assert_eq!(own.statement.contains("gave data before"), same_client, "{}", own.statement);
+        assert_eq!(weight(&assessments, "H37", "L132"), Some(if same_client { 20 } else { 10 }));
+        assert_eq!(weight(&assessments, "H37", "L133"), Some(10));
+        let title = assessments[0].title.clone().unwrap_or_default();
+        assert!(
+            title.contains("203.0.113.53 does not know names in corp.example") && title.contains(SERVER),
+            "{title}"
+        );
+    }
+}
+
+#[test]
+fn a_client_that_asks_two_resolvers_each_time_lacks_nothing() {
+    let (found, assessments) = moved(&["corp.example"], true, true).examine();
+    assert!(assessments.is_empty(), "{found:?}");
+    let own = found.iter().find(|own| own.id == "zone-unknown").map(|own| own.severity);
+    assert_eq!(own, Some(Severity::Info));
+}
+
+#[test]
+fn a_resolver_that_hides_names_of_many_zones_blocks_them() {
+    let many = ["ads1.example", "ads2.example", "ads3.example", "ads4.example"];
+    let (found, _) = moved(&many, true, false).examine();
+    assert!(found.iter().all(|own| own.id != "zone-unknown"), "{found:?}");
 }
 
 /// Forty questions, each of its own name: a third is answered, a third cut, and the rest is dropped. Over TCP comes an answer of

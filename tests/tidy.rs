@@ -327,7 +327,6 @@ const NO_THRESHOLDS: &[(&str, &[&str])] = &[
     ("findings/coverage/open.rs", &["UDP"]),
     ("findings/facts/records.rs", &["NS", "SOA", "RRSIG"]),
     ("findings/facts/runs.rs", &["ASKER", "TARGET", "GROUP"]),
-    ("findings/gravity.rs", &["NAME_ERROR"]),
     ("findings/rules.rs", &["TCP"]),
 ];
 

@@ -91,7 +91,7 @@ fn signature(signature: &Signature) -> String {
     match signature {
         Signature::Icmp { v6, kind, code } => format!("icmp{} {kind}/{code}", if *v6 { "v6" } else { "" }),
         Signature::NoAnswer => "no answer".to_owned(),
-        Signature::ResponseCode(code) => names::response_code_name(*code),
+        Signature::ResponseCode(code) => names::failure_name(*code),
         Signature::TcpReset => "tcp reset".to_owned(),
         Signature::ResetMidway => "tcp reset midway".to_owned(),
         Signature::Closed => "tcp closed".to_owned(),

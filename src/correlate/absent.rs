@@ -1,4 +1,5 @@
-//! Tells names that vanished from names that never were: most NXDOMAIN answers are ordinary, some are the failure.
+//! Tells names that vanished from names that never were: most answers that deny a name (NXDOMAIN) or its addresses (NODATA) are
+//! ordinary, some are the failure.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,15 +11,41 @@ use rayon::prelude::*;
 use super::dictionary::Dictionary;
 use super::evidence::{answer_of, set_bit};
 use super::messages::{Messages, NONE, Ordinal};
-use super::transactions::NXDOMAIN;
-use super::{Evidence, Outcome, Transaction, TransactionId};
+use super::{Evidence, Outcome, Signature, Transaction, TransactionId};
 use crate::decode::dns;
-use crate::index::{DnsRow, Segment};
+use crate::index::{DnsRow, Index, Segment};
+use crate::time::Nanos;
 
 /// Distinct absent questions followed; random names of a flood would fill the table without end.
 const QUESTIONS_MAX: usize = 1 << 16;
+/// Answers of one question that are looked at for how often it came and went.
+const SERIES_MAX: usize = 4_096;
+/// Addresses that vanish, and come back at most, were removed; what comes and goes more often is served from several sources.
+const CHANGES_MAX: usize = 2;
+/// AA, RD and RA in the flags of a header (RFC 1035 §4.1.1).
+const AUTHORITATIVE: u16 = 0x0400;
+const RECURSION: u16 = 0x0180;
+/// TYPE of an IPv4 and an IPv6 address.
+const ADDRESSES: [u16; 2] = [1, 28];
 /// Extended DNS errors by which a server says that its policy hides the name (RFC 8914 §4.16 to §4.19).
 const POLICY: std::ops::RangeInclusive<u16> = 15..=18;
+
+/// Whether a response says that the name does not exist, or has no such address (NODATA, RFC 2308 §2.2). A referral says neither:
+/// who sends one is no authority and does not recurse.
+pub(super) fn denies(row: &DnsRow) -> bool {
+    let flags = row.header.flags;
+    row.is_response()
+        && match row.header.response_code() {
+            code if u16::from(code) == NAME_ERROR => true,
+            0 => {
+                row.header.counts[1] == 0
+                    && !row.header.is_truncated()
+                    && (ADDRESSES.contains(&row.qtype) || row.question == 0)
+                    && (flags & AUTHORITATIVE != 0 || flags & RECURSION == RECURSION)
+            }
+            _ => false,
+        }
+}
 
 /// A question to a server: its hash, and the server's number in the dictionary.
 type Asked = (u64, u32);
@@ -28,7 +55,7 @@ fn hash((question, server): &Asked) -> u64 {
     (question ^ u64::from(*server).wrapping_mul(0x9e37_79b9_7f4a_7c15)).wrapping_mul(0xd6e8_feb8_6659_fd93)
 }
 
-/// The questions answered with NXDOMAIN.
+/// The questions that were denied.
 #[derive(Default)]
 struct Absent {
     all: Vec<Asked>,
@@ -53,7 +80,7 @@ impl Absent {
     }
 }
 
-/// What one segment's answers with NXDOMAIN say.
+/// What one segment's denials say.
 #[derive(Default)]
 struct Part {
     absent: Vec<(Asked, Ordinal)>,
@@ -67,7 +94,7 @@ struct Lost {
     policy: Option<u16>,
 }
 
-/// What the responses with NXDOMAIN, and others to the same questions, say.
+/// What the responses that deny names, and others to the same questions, say.
 #[derive(Default)]
 pub(super) struct Denied {
     absent: Absent,
@@ -81,7 +108,7 @@ pub(super) struct Denied {
 }
 
 impl Denied {
-    /// Reads the messages; `denials` are the ordinals of all responses with NXDOMAIN, in order.
+    /// Reads the messages; `denials` are the ordinals of all responses that [`denies`] names, in order.
     pub fn read(messages: &Messages<'_>, dictionary: &Dictionary, denials: &[Ordinal]) -> Self {
         let mut denied = Self::default();
         let segments = messages.index.segments();
@@ -119,21 +146,20 @@ impl Denied {
         (policy.is_some() || is_present().unwrap_or(false)).then_some(Lost { policy })
     }
 
-    /// Marks transactions answered with NXDOMAIN whose question the same server answers at another time in the capture, or
-    /// whose answer says that policy hides the name.
+    /// Marks denied transactions whose question the same server answers with data at another time in the capture, or whose answer
+    /// says that policy hides the name.
     pub fn mark(mut self, messages: &Messages<'_>, dictionary: &Dictionary, evidence: &mut Evidence) {
         let asked = |transaction: &Transaction| asked(messages, dictionary, transaction);
         if self.bare {
             // Printed answers do not repeat the question: their queries tell it.
-            let answered = |code: u16| {
-                let all = evidence.transactions.iter();
-                let ends = all.filter(move |t| t.outcome == Outcome::Answered && t.response_code == code);
-                ends.filter_map(asked)
+            let answered = |wanted: fn(&DnsRow) -> bool| {
+                let all = evidence.transactions.iter().filter(|own| own.outcome == Outcome::Answered);
+                let fits = move |own: &&Transaction| answer_row(messages, own).is_some_and(wanted);
+                all.filter(fits).filter_map(asked)
             };
-            let denied = answered(u16::from(NXDOMAIN)).take(QUESTIONS_MAX);
-            denied.for_each(|asked| self.absent.insert(asked));
+            answered(denies).take(QUESTIONS_MAX).for_each(|asked| self.absent.insert(asked));
             self.present.resize(self.absent.all.len(), false);
-            for asked in answered(0) {
+            for asked in answered(gives_data) {
                 if let Some(slot) = self.absent.position(&asked).and_then(|at| self.present.get_mut(at)) {
                     *slot = true;
                 }
@@ -147,19 +173,68 @@ impl Denied {
             let repeats_question = told.0 != 0;
             let lost = if repeats_question { Some(self.lost(told)?) } else { None };
             let id = answer_of(*evidence.tags_from(*ordinal).first()?)?;
-            let denied =
-                |t: &&Transaction| t.outcome == Outcome::Answered && t.response_code == u16::from(NXDOMAIN);
+            let denied = |t: &&Transaction| {
+                t.outcome == Outcome::Answered && matches!(t.response_code, NO_ERROR | NAME_ERROR)
+            };
             let transaction = evidence.transaction(id).filter(denied)?;
-            Some((id, lost.or_else(|| self.lost(&asked(transaction)?))?))
+            let lost = lost.or_else(|| self.lost(&asked(transaction)?))?;
+            let is_bare = transaction.response_code == NO_ERROR;
+            // What was asked has another type than addresses where the answer does not say.
+            let kind = transaction.question(messages.index)?.qtype;
+            if is_bare && (lost.policy.is_some() || !ADDRESSES.contains(&kind)) {
+                return None;
+            }
+            Some((id, lost, if is_bare { asked(transaction) } else { None }))
         });
-        let lost: Vec<(TransactionId, Lost)> = lost.collect();
-        for (id, Lost { policy }) in lost {
+        let mut lost: Vec<(TransactionId, Lost, Option<Asked>)> = lost.collect();
+        keep_removed(messages, dictionary, evidence, &mut lost);
+        for (id, Lost { policy }, _) in lost {
             let Some(transaction) = evidence.transactions.get_mut(id.0 as usize) else { continue };
             transaction.name_lost = true;
             set_bit(&mut evidence.unsettled, id);
             transaction.extended_error = transaction.extended_error.or(policy);
         }
     }
+}
+
+/// RCODE 0: no error; without an answer it denies the type, not the name (RFC 2308 §2.2).
+const NO_ERROR: u16 = 0;
+/// RCODE 3: the name does not exist (RFC 1035 §4.1.1).
+const NAME_ERROR: u16 = 3;
+
+/// Leaves out addresses that come and go: some sources of one server have them and others do not, at all times.
+fn keep_removed(
+    messages: &Messages<'_>,
+    dictionary: &Dictionary,
+    evidence: &Evidence,
+    lost: &mut Vec<(TransactionId, Lost, Option<Asked>)>,
+) {
+    let mut series: HashMap<Asked, Vec<(Nanos, bool)>, foldhash::fast::FixedState> = HashMap::default();
+    series.extend(lost.iter().filter_map(|(_, _, told)| Some(((*told)?, Vec::new()))));
+    if series.is_empty() {
+        return;
+    }
+    for own in evidence.transactions.iter().filter(|own| own.outcome == Outcome::Answered) {
+        let Some(told) = asked(messages, dictionary, own) else { continue };
+        let Some(known) = series.get_mut(&told).filter(|known| known.len() < SERIES_MAX) else { continue };
+        let Some(row) = answer_row(messages, own).filter(|row| denies(row) || gives_data(row)) else {
+            continue;
+        };
+        known.push((messages.time_ns(row.packet), denies(row)));
+    }
+    let removed = |all: &mut Vec<(Nanos, bool)>| {
+        all.sort_unstable();
+        let changes = all.windows(2).filter(|pair| matches!(pair, [a, b] if a.1 != b.1)).count();
+        changes <= CHANGES_MAX && all.first().is_some_and(|first| !first.1)
+    };
+    let kept: HashMap<Asked, bool> =
+        series.into_iter().map(|(told, mut all)| (told, removed(&mut all))).collect();
+    lost.retain(|(_, _, told)| told.is_none_or(|told| kept.get(&told) == Some(&true)));
+}
+
+/// The message that answered a transaction.
+fn answer_row<'i>(messages: &Messages<'i>, transaction: &Transaction) -> Option<&'i DnsRow> {
+    messages.index.packet(transaction.answer?)?.dns()
 }
 
 /// Bits of the table that sorts most questions out at once, as a power of two.
@@ -231,6 +306,18 @@ fn absent_in(
     part
 }
 
+/// Whether a transaction was answered with a denial, of a name that was lost or that never was.
+pub(super) fn is_denied(index: &Index, transaction: &Transaction) -> bool {
+    let row = || index.packet(transaction.answer?)?.dns();
+    transaction.response_code == NAME_ERROR
+        || transaction.response_code == NO_ERROR && row().is_some_and(denies)
+}
+
+/// Whether failures with this response code are names, or addresses of names, that were lost.
+pub(super) fn is_of_lost_names(signature: &Signature) -> bool {
+    matches!(signature, Signature::ResponseCode(NO_ERROR | NAME_ERROR))
+}
+
 /// What a transaction asks, and whom.
 fn asked(messages: &Messages<'_>, dictionary: &Dictionary, transaction: &Transaction) -> Option<Asked> {
     let packet = messages.index.packet(transaction.first)?;
@@ -240,9 +327,16 @@ fn asked(messages: &Messages<'_>, dictionary: &Dictionary, transaction: &Transac
     (question != 0).then_some((question, *numbers.get(position as usize)?))
 }
 
-/// The responses of a segment that report no error.
+/// Whether a response reports no error and holds what was asked for, or is cut.
+fn gives_data(row: &DnsRow) -> bool {
+    row.is_response()
+        && row.header.response_code() == 0
+        && (row.header.counts[1] > 0 || row.header.is_truncated())
+}
+
+/// The responses of a segment that give data.
 fn answers(segment: &Segment) -> impl Iterator<Item = &DnsRow> {
-    segment.dns.iter().filter(move |row| row.is_response() && row.header.response_code() == 0)
+    segment.dns.iter().filter(|row| gives_data(row))
 }
 
 /// Who sent a response, by position in the segment's dictionary.

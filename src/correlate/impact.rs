@@ -14,7 +14,7 @@ use super::splits::{self, Split};
 use super::steady::Steady;
 use super::vantage::Surroundings;
 use super::windows::{self, Mark, Window};
-use super::{Evidence, Problem, Signature, TransactionId};
+use super::{Evidence, Problem, Signature, TransactionId, absent};
 use crate::decode::Address;
 use crate::index::{Index, PacketId};
 use crate::time::Nanos;
@@ -195,6 +195,9 @@ impl Look<'_> {
         if lead.signature == Signature::ResponseCode(SERVFAIL) {
             left_out.extend(self.leave_out_unchecked(&mut own));
         }
+        if absent::is_of_lost_names(&lead.signature) {
+            self.leave_out_denied(&mut own);
+        }
         own.sort_by_key(|attempt| attempt.began);
         let first_ns = periods.iter().map(|period| period.0).min().unwrap_or_default();
         let last_ns = periods.iter().map(|period| period.1).max().unwrap_or_default();
@@ -272,6 +275,16 @@ impl Look<'_> {
             }
         }
         left_out
+    }
+
+    /// That a name has no address of another family, or never existed, says neither that lost names are back nor that they are not.
+    fn leave_out_denied(&self, own: &mut [Attempt]) {
+        for attempt in own.iter_mut().filter(|attempt| attempt.state == State::Good) {
+            let transaction = self.evidence.transaction(TransactionId(attempt.id));
+            if transaction.is_some_and(|own| absent::is_denied(self.index, own)) {
+                attempt.state = State::Other;
+            }
+        }
     }
 
     /// From the first query of a problem to its last sign, in times that are never set back.

@@ -14,7 +14,7 @@ use super::episodes::is_error_code;
 use super::evidence::{Extra, ROLE_BITS, Role, TRANSACTIONS_MAX, UNTAGGED};
 use super::matching::{self, CANDIDATES_MAX, Entry, Found, Further, Room, UNANSWERED};
 use super::messages::{Messages, NONE, Ordinal, Position};
-use super::{Anomaly, AnomalyKind, Evidence, Outcome, Transaction, TransactionId, strays};
+use super::{Anomaly, AnomalyKind, Evidence, Outcome, Transaction, TransactionId, absent, strays};
 use crate::decode::dns;
 use crate::index::{DnsRow, PacketId};
 use crate::time::Nanos;
@@ -25,9 +25,6 @@ const SHARE: u32 = 1 << 13;
 const SHARE_BITS_MAX: u32 = 10;
 /// QTYPE of zone transfers, whose answer is a sequence of messages (RFC 5936 §2.2; RFC 1995 §4).
 const ZONE_TRANSFERS: [u16; 2] = [251, 252];
-
-/// RCODE 3: the name does not exist (RFC 1035 §4.1.1).
-pub(super) const NXDOMAIN: u8 = 3;
 
 /// Makes the transactions of all unicast DNS messages; gives the ordinals of all responses that deny a name, in order.
 pub(super) fn join(messages: &Messages<'_>, evidence: &mut Evidence, cancel: &AtomicBool) -> Vec<Ordinal> {
@@ -137,7 +134,7 @@ struct Block {
     starts: Vec<u32>,
     /// All messages in the order of their positions.
     briefs: Option<Briefed>,
-    /// Responses with NXDOMAIN of whatever kind: gathered here because every pass over all messages has its price.
+    /// Responses that deny names of whatever kind: gathered here because every pass over all messages has its price.
     denials: Vec<Ordinal>,
 }
 
@@ -165,7 +162,7 @@ impl Block {
                     &seen_outside
                 });
                 briefs.get_or_insert_with(|| Briefed::new(run.segment, row)).push(run.segment, row);
-                if row.is_response() && row.header.response_code() == NXDOMAIN {
+                if absent::denies(row) {
                     denials.push(run.ordinal + (position - run.first));
                 }
                 let Some(entry) = Entry::of(run.segment, row, position, &messages.index.settings) else {

@@ -24,6 +24,7 @@ pub mod slow;
 pub mod tries;
 pub mod troubles;
 pub mod uncaptured;
+pub mod unknown_zones;
 pub mod unsent;
 
 use std::collections::{BTreeMap, HashMap};
@@ -95,6 +96,8 @@ pub struct Facts<'i> {
     pub contested: Vec<contested::Contested>,
     /// Servers with older data than others of their zone.
     pub disagreements: Vec<disagreement::Disagreement>,
+    /// Zones that one resolver does not know and another does.
+    pub unknown_zones: Vec<unknown_zones::UnknownZone<'i>>,
     /// Clients that are led to one address whatever they ask.
     pub one_address: Vec<one_address::OneAddress>,
     /// Requests for link addresses that nobody answered any more.
@@ -153,7 +156,6 @@ impl<'i> Facts<'i> {
         facts.load = load;
         load::victims(&mut facts);
         facts.lame = delegations::lame(&facts);
-        facts.denials = denials::find(&facts, denied);
         facts.slow = slow::find(&facts);
         facts.limits = limits::find(&facts);
         let heard = neighbours::listen(&facts);
@@ -163,6 +165,8 @@ impl<'i> Facts<'i> {
         facts.runs = runs::find(&facts, heard);
         facts.contested = contested::find(&facts);
         facts.disagreements = disagreement::find(&facts);
+        facts.unknown_zones = unknown_zones::find(&facts, &denied);
+        facts.denials = denials::find(&facts, denied);
         facts.one_address = one_address::find(&facts);
         facts.routers = advertisements::find(&facts);
         facts.unsent = unsent::find(&facts);
@@ -196,6 +200,7 @@ impl<'i> Facts<'i> {
             denials: Vec::new(),
             contested: Vec::new(),
             disagreements: Vec::new(),
+            unknown_zones: Vec::new(),
             one_address: Vec::new(),
             runs: Vec::new(),
             slow: Vec::new(),

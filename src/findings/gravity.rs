@@ -26,8 +26,8 @@ const WAIT_NS: Nanos = 2_000_000_000;
 const BY_DESIGN_NS: Nanos = 500_000_000;
 /// Two failures over less than this may be one lookup's.
 const LASTING_NS: Nanos = 2_000_000_000;
-/// NXDOMAIN is an answer, even to a name that existed at another time.
-const NAME_ERROR: u16 = 3;
+/// NXDOMAIN and NODATA are answers, even to a name that existed at another time.
+const DENIALS: [u16; 2] = [0, 3];
 /// An attempt sent this often is more than one chance loss.
 const TRIES_MIN: u32 = 3;
 
@@ -62,7 +62,7 @@ pub fn of(facts: &Facts<'_>, at: usize) -> Severity {
         _ if asked < FEW_OF => Severity::Low,
         _ => Severity::Info,
     };
-    let denied = problem.signature == Signature::ResponseCode(NAME_ERROR);
+    let denied = matches!(problem.signature, Signature::ResponseCode(code) if DENIALS.contains(&code));
     if denied { grave.min(Severity::Medium).max(floor) } else { grave.max(floor) }
 }
 

@@ -7,7 +7,7 @@ use super::{Count, Finding, Rule, Severity, gravity, rules};
 use crate::correlate::{Problem, Signature, Transaction};
 use crate::decode::Address;
 use crate::index::PacketId;
-use crate::protocols::dns::{extended_error_name, response_code_name};
+use crate::protocols::dns::{extended_error_name, failure_name};
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -61,7 +61,8 @@ fn frames(failed: &[&Transaction]) -> Vec<PacketId> {
 
 /// The filter that counts the answers of one server with this code.
 fn answers(outage: &Outage<'_>) -> String {
-    format!("dns.flags.rcode == {} && {}", outage.code & 0xf, rules::from(outage.problem.server.0))
+    let without = if outage.code == 0 { " && dns.count.answers == 0" } else { "" };
+    format!("dns.flags.rcode == {}{without} && {}", outage.code & 0xf, rules::from(outage.problem.server.0))
 }
 
 fn extended(failed: &[&Transaction]) -> String {
@@ -82,13 +83,13 @@ fn single(outage: &Outage<'_>) -> Finding {
             problem.server.0,
             failed.len(),
             rules::clients(&problem.clients),
-            response_code_name(*code),
+            failure_name(*code),
             extended(failed),
             rules::zone_words(&problem.names)
         ),
         frames: frames(failed),
         counts: vec![Count {
-            label: format!("{} answers", response_code_name(*code)),
+            label: format!("{} answers", failure_name(*code)),
             value: failed.len() as u64,
             filter: filter.clone(),
         }],
@@ -107,7 +108,7 @@ fn together(outages: &[Outage<'_>]) -> Option<Finding> {
     servers.sort_unstable();
     servers.dedup();
     let names: Vec<String> = sorted.iter().flat_map(|outage| outage.problem.names.iter().cloned()).collect();
-    let code = response_code_name(first.code);
+    let code = failure_name(first.code);
     let from = rules::any_of(&servers, rules::from);
     let every = format!("dns.flags.rcode == {}", first.code & 0xf);
     let filter = if from.is_empty() { every.clone() } else { format!("{every} && ({from})") };

@@ -6,7 +6,7 @@ mod summary;
 use super::{Claim, Frame, Protocol};
 use crate::decode::dns;
 pub use crate::decode::dns::names::{
-    class_name, extended_error_name, opcode_name, option_name, push_class_name, push_type_name,
+    class_name, extended_error_name, failure_name, opcode_name, option_name, push_class_name, push_type_name,
     response_code_name, response_code_number, type_name, type_number,
 };
 

@@ -2,7 +2,7 @@
 
 use crate::correlate::Signature;
 use crate::index::Index;
-use crate::protocols::dns::response_code_name;
+use crate::protocols::dns::failure_name;
 use crate::time::{self, Nanos};
 
 /// `1 query`, `3 queries`.
@@ -116,7 +116,7 @@ pub fn signature(signature: &Signature) -> String {
             format!("{verb} by {family} {}", icmp(*v6, *kind, *code).0)
         }
         Signature::NoAnswer => "unanswered".to_owned(),
-        Signature::ResponseCode(code) => format!("answered with {}", response_code_name(*code)),
+        Signature::ResponseCode(code) => format!("answered with {}", failure_name(*code)),
         Signature::TcpReset => "ended by a TCP reset".to_owned(),
         Signature::ResetMidway => "cut off by TCP reset".to_owned(),
         Signature::Closed => "left without an answer by a server that closed the TCP connection".to_owned(),

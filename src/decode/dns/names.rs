@@ -218,6 +218,11 @@ pub fn response_code_name(code: u16) -> String {
     find(&RESPONSE_CODES, code).map_or_else(|| format!("RCODE{code}"), str::to_owned)
 }
 
+/// What a failed answer is called: its code, or that it holds nothing of what was asked for (RFC 2308 §2.2).
+pub fn failure_name(code: u16) -> String {
+    if code == 0 { "NODATA".to_owned() } else { response_code_name(code) }
+}
+
 /// The number of a response code, by its name without case.
 pub fn response_code_number(name: &str) -> Option<u16> {
     RESPONSE_CODES.iter().find(|(_, known)| known.eq_ignore_ascii_case(name)).map(|(number, _)| *number)

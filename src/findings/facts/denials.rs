@@ -63,7 +63,10 @@ pub(super) fn find<'i>(facts: &Facts<'i>, denied: Denied<'i>) -> Vec<Denial<'i>>
             && list.len() >= MANY
             && list.len() as u64 * 100 >= asked * NEARLY_ALL_PERCENT
     };
-    let told = |server: &ServerKey| facts.problems().any(|(_, problem)| problem.server.0 == server.0);
+    let told = |server: &ServerKey| {
+        facts.problems().any(|(_, problem)| problem.server.0 == server.0)
+            || facts.unknown_zones.iter().any(|own| own.lacks == *server && !own.is_harmless())
+    };
     denied
         .into_iter()
         .filter(|(server, list)| nearly_all(server, list) && !told(server))

@@ -3,8 +3,8 @@
 use crate::capture::LinkType;
 use crate::decode::answers::Resource;
 use crate::decode::{Address, dns};
-use crate::index::Packet;
 use crate::index::segment::DnsRow;
+use crate::index::{Index, Packet, PacketId};
 
 /// Records read per message.
 const RECORDS_MAX: usize = 256;
@@ -69,6 +69,26 @@ pub fn of(packet: &Packet<'_>, row: &DnsRow) -> Vec<Record> {
         }
     }
     records
+}
+
+/// What a negative answer says of its zone (RFC 2308 §2.1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Start {
+    /// The zone, presentation form, not escaped.
+    pub zone: String,
+    /// Its serial number.
+    pub serial: u32,
+}
+
+/// The start of authority in the authority section of an answer.
+pub fn start_of(index: &Index, answer: PacketId) -> Option<Start> {
+    let packet = index.packet(answer)?;
+    of(&packet, packet.dns()?).into_iter().find_map(|record| match record.data {
+        Data::Serial(serial) if record.place == Place::Authority => {
+            Some(Start { zone: record.owner, serial })
+        }
+        _ => None,
+    })
 }
 
 /// The records behind the question, in order; a message that is cut ends the list.

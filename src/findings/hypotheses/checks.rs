@@ -122,6 +122,9 @@ pub fn list(scene: &Scene<'_, '_>, assessment: &Assessment) -> Vec<Check> {
         waiting(scene, &leading, &mut checks);
         return checks;
     }
+    if let Some(Incident::UnknownZone(own)) = scene.incident {
+        checks.extend(split(scene, own.knows));
+    }
     from_client(scene, answered, &mut checks);
     if answered {
         behind(scene, &mut checks);
@@ -169,6 +172,26 @@ fn portal(scene: &Scene<'_, '_>, address: Address) -> Vec<Check> {
             format!("{}; {}", neighbour(address), route(scene.server)),
             CLIENT,
             &[(Cause::Portal, "the address is the gateway's")],
+        ),
+    ]
+}
+
+/// Checks where two resolvers know different zones.
+fn split(scene: &Scene<'_, '_>, knows: Address) -> Vec<Check> {
+    let (lacks, knows, name, kind) = (host(scene.server), host(knows), name(scene), kind(scene));
+    vec![
+        check(
+            format!("dig @{knows} {name} {kind}; dig @{lacks} {name} {kind}"),
+            CLIENT,
+            &[
+                (Cause::SplitDns, "NOERROR from the first, NXDOMAIN from the second"),
+                (Cause::NameMissing, "NXDOMAIN from both"),
+            ],
+        ),
+        check(
+            "resolvectl status; scutil --dns (macOS); Get-DnsClientNrptPolicy (Windows)".to_owned(),
+            CLIENT,
+            &[(Cause::SplitDns, "no resolver is set for the zone (`~zone` is missing), or the wrong one")],
         ),
     ]
 }

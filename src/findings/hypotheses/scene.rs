@@ -8,9 +8,10 @@ use crate::correlate::hosts::Place;
 use crate::correlate::impact::Impact;
 use crate::correlate::{Consequence, Episode, Outcome, Problem, Signature, Transaction, Vantage};
 use crate::decode::Address;
+use crate::findings::facts::records::{self, Start};
 use crate::findings::facts::slow::Wait;
 use crate::findings::facts::{ErrorFact, Facts, Host, Meaning, Server, servers};
-use crate::findings::hypotheses::thresholds::CLIENTS_FOR_LOAD;
+use crate::findings::hypotheses::thresholds::{ANSWERS_MAX, CLIENTS_FOR_LOAD};
 use crate::findings::{FRAMES_MAX, Finding};
 use crate::index::PacketId;
 use crate::time::Nanos;
@@ -177,9 +178,12 @@ impl<'f, 'i> Scene<'f, 'i> {
 
     /// Whether the scene is about lookups at a server.
     pub fn is_lookup(&self) -> bool {
-        use Incident::{Denied, Lame, NoTcp, Silence, Uncaptured, Vanished};
+        use Incident::{Denied, Lame, NoTcp, Silence, Uncaptured, UnknownZone, Vanished};
         self.problem.is_some()
-            || matches!(self.incident, Some(Silence | NoTcp | Uncaptured | Vanished | Lame | Denied))
+            || matches!(
+                self.incident,
+                Some(Silence | NoTcp | Uncaptured | Vanished | Lame | Denied | UnknownZone(_))
+            )
     }
 
     /// The record-quality points, when any of them is about packets of this scene.
@@ -191,6 +195,12 @@ impl<'f, 'i> Scene<'f, 'i> {
         let points = || self.findings.iter().filter(|finding| finding.code.is_some());
         let touched = points().any(|finding| finding.frames.iter().any(mine));
         points().filter(move |_| touched)
+    }
+
+    /// The zone that the server's denials name by their start of authority (RFC 2308 §2.1), from the first that does.
+    pub fn zone_named(&self) -> Option<Start> {
+        let answers = self.transactions.iter().filter_map(|transaction| transaction.answer);
+        answers.take(ANSWERS_MAX).find_map(|answer| records::start_of(self.facts.index, answer))
     }
 
     /// Whether a query went to the resolver and its name was answered by another one within ten seconds.

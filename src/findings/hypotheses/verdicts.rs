@@ -84,6 +84,9 @@ fn left_open(entry: &Entry, rows: &[LedgerRow]) -> &'static str {
         Cause::Upstream if has(&surroundings::UPSTREAM_ANSWERS) => {
             "What the resolver made of the answers it got; they are in this capture."
         }
+        Cause::NameMissing if has(&answers::EXISTED_BEFORE) => {
+            "Whether the zone lost the names, or the server shows this client other data than before (views, an old copy, a stale cache)."
+        }
         Cause::DeadMember if has(&surroundings::MEMBER_FAILS) => {
             "Why that host behind the address does not serve."
         }

@@ -16,7 +16,7 @@ use crate::findings::rules::{names_of, plain_name};
 use crate::findings::{FRAMES_MAX, zones};
 use crate::index::PacketId;
 
-use crate::protocols::dns::{extended_error_name, response_code_name};
+use crate::protocols::dns::{extended_error_name, failure_name};
 use crate::time::span;
 
 /// Words a report never uses of its own: they claim more than packets show.
@@ -219,6 +219,7 @@ fn incident(scene: &Scene<'_, '_>, leading: &[Cause], assessment: &Assessment, o
             | Incident::Fragments
             | Incident::NoTcp
             | Incident::Denied
+            | Incident::UnknownZone(_)
             | Incident::Slow
             | Incident::Portal(_)
             | Incident::Service(_),
@@ -350,6 +351,10 @@ fn beside(scene: &Scene<'_, '_>, leading: &[Cause], assessment: &Assessment, out
         (
             Cause::Portal,
             "A sign-in page that is wanted and a hijack look alike; the owner of the network knows.",
+        ),
+        (
+            Cause::SplitDns,
+            "Who is asked does not know these names, and another one does; settings of a network or a lost VPN look like this.",
         ),
         (Cause::LossyPath, "Packets lost on the way and repeated by the client look like this."),
         (Cause::SlowPath, "Everything was answered; the packets took that long on the way."),
@@ -497,9 +502,17 @@ fn answered(scene: &Scene<'_, '_>, code: u16, out: &mut Vec<Said>) {
     });
     let zones = zones::common(&scene.names);
     let place = match code {
+        _ if matches!(scene.incident, Some(Incident::UnknownZone(_))) => "in what it knows of the zone",
         5 => "in policy or addressing",
-        3 => "in the name",
+        0 | 3 => "in the name",
         _ => "upstream of it or in the zone",
+    };
+    let zone = match scene.zone_named() {
+        Some(named) => format!("zone by the SOA record of its answers: {}", plain_name(&named.zone)),
+        None => format!(
+            "zone as guessed from the names: {}",
+            zones.first().map_or_else(|| "none".to_owned(), |zone| plain_name(zone))
+        ),
     };
     out.push((
         format!(
@@ -507,15 +520,11 @@ fn answered(scene: &Scene<'_, '_>, code: u16, out: &mut Vec<Said>) {
             scene.server,
             scene.transactions.len(),
             names(scene),
-            response_code_name(code)
+            failure_name(code)
         ),
         frames.clone(),
     ));
-    out.push((
-        format!("The server and the path to it worked; the failure lies {place} (zone as guessed from the names: {}).",
-            zones.first().map_or_else(|| "none".to_owned(), |zone| plain_name(zone))),
-        frames,
-    ));
+    out.push((format!("The server and the path to it worked; the failure lies {place} ({zone})."), frames));
 }
 
 fn late(scene: &Scene<'_, '_>, out: &mut Vec<Said>) {

@@ -251,6 +251,14 @@ pub fn phrase(hypothesis: &Hypothesis, facts: Option<&Facts<'_>>) -> String {
                 _ => "the failure lies behind the resolver: its upstream or the zone's own servers do not answer, or validation fails".to_owned(),
             };
         }
+        Cause::NameMissing if has(&answers::ZONE_CHANGED) => {
+            return "the names were removed from the zone, which was changed meanwhile".to_owned();
+        }
+        Cause::NameMissing if has(&answers::EXISTED_BEFORE) => {
+            return "the names were removed from the zone, or the server answers from different data at different times or to different \
+                    clients (views, an old copy of the zone, a stale cache); the packets are the same"
+                .to_owned();
+        }
         Cause::Policy if has(&answers::RESPONSES_LIMITED) => {
             return "the server limits how often it answers (response rate limiting)".to_owned();
         }

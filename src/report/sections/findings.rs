@@ -10,7 +10,7 @@ use crate::correlate::Signature;
 use crate::findings::hypotheses::Assessment;
 use crate::findings::{Finding, Severity};
 use crate::index::PacketId;
-use crate::protocols::dns::response_code_name;
+use crate::protocols::dns::failure_name;
 use crate::text::thousands;
 use crate::time;
 
@@ -170,7 +170,7 @@ fn in_a_word(facts: &Facts<'_>) -> String {
         _ if refusal => "refused".to_owned(),
         Signature::Icmp { v6, kind, code } => format!("met {}", words::icmp(v6, kind, code).0),
         Signature::NoAnswer => "unanswered".to_owned(),
-        Signature::ResponseCode(code) => format!("answered with {}", response_code_name(code)),
+        Signature::ResponseCode(code) => format!("answered with {}", failure_name(code)),
         Signature::TcpReset | Signature::ResetMidway => "reset".to_owned(),
         Signature::Closed => "closed without an answer".to_owned(),
         Signature::Mute => "acknowledged and never answered".to_owned(),

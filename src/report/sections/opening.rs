@@ -13,7 +13,7 @@ use crate::correlate::{Signature, Vantage, apart};
 use crate::findings::hypotheses::matrix::{answers, errors};
 use crate::findings::hypotheses::{Assessment, Cause, Check, Group, LedgerRow, Topic, Verdict};
 use crate::index::{PacketId, SourceId};
-use crate::protocols::dns::{extended_error_name, response_code_name};
+use crate::protocols::dns::{extended_error_name, failure_name};
 use crate::text::thousands;
 use crate::time;
 
@@ -150,7 +150,7 @@ fn met(facts: &Facts<'_>) -> String {
             }
         }
         Signature::ResponseCode(code) => {
-            format!("were answered with {}{}", response_code_name(*code), reasons(facts))
+            format!("were answered with {}{}", failure_name(*code), reasons(facts))
         }
         Signature::NoAnswer => "got neither an answer nor an error".to_owned(),
         Signature::TcpReset => "met a TCP reset".to_owned(),

@@ -8,7 +8,7 @@ use crate::correlate::windows::Mark;
 use crate::correlate::{Level, Signature};
 use crate::findings::rules::CUT_NAMES;
 use crate::index::PacketId;
-use crate::protocols::dns::response_code_name;
+use crate::protocols::dns::failure_name;
 use crate::text::thousands;
 use crate::time;
 
@@ -64,7 +64,7 @@ fn outcome(facts: &Facts<'_>) -> String {
         }
         Signature::Icmp { .. } => format!("{} of them met an ICMP error", thousands(facts.refused() as u64)),
         Signature::NoAnswer => "neither an answer nor an error was seen".to_owned(),
-        Signature::ResponseCode(code) => format!("each was answered with {}", response_code_name(*code)),
+        Signature::ResponseCode(code) => format!("each was answered with {}", failure_name(*code)),
         Signature::TcpReset => "the TCP connection was reset or not accepted".to_owned(),
         Signature::ResetMidway => {
             "the server reset the TCP connection after it had sent something".to_owned()

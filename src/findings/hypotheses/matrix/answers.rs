@@ -218,7 +218,27 @@ matrix! {
     /// A name that is denied was answered at another time.
     EXISTED_BEFORE: 74 OtherTraffic, "hypotheses §2 H15",
         for "the name was removed, expired or changed meanwhile",
-        [H15 5, H13 2];
+        [H15 10, H13 2];
+    /// The same, and the zone had another serial number before.
+    ZONE_CHANGED: 74 OtherTraffic, "hypotheses §2 H15, RFC 1035 §3.3.13",
+        for "the zone was changed, and the name went with that",
+        against "the data are from after the change",
+        [H15 20, H13 -5, H14 -5, H16 -5];
+    /// Another resolver gives a client what this one denies it later.
+    DENIED_AFTER_MOVE: 132 OtherTraffic, "services §5.2 H37",
+        for "the client was given the name by the one and asked the other for it afterwards",
+        against "the name exists according to another resolver",
+        [H37 20, H13 -5, H15 -10, H16 2];
+    /// Another resolver gives others what this one denies.
+    DENIED_TO_OTHERS: 132 OtherTraffic, "services §5.2 H37",
+        for "the name exists where the other one looks",
+        against "the name exists according to another resolver",
+        [H37 10, H14 2, H15 -5, H16 2];
+    /// Only one zone is unknown, and names of others are answered.
+    ONE_ZONE_UNKNOWN: 133 ErrorSemantics, "services §5.2 H37",
+        for "what is missing is one zone: the resolver works",
+        against "the resolver gives data for other names",
+        [H37 10, H13 -2];
     /// Responses to the asking ports that fit no query: another id or question.
     OTHER_ANSWER: 81 ErrorSemantics, "hypotheses §2 H16, H23",
         for "the answer comes, but clients must ignore what fits no question of theirs (RFC 5452 §9.1)",

@@ -15,6 +15,7 @@ use crate::findings::facts::rival_leases::Rivals;
 use crate::findings::facts::runs::{Run, Wanted};
 use crate::findings::facts::troubles::Trouble;
 use crate::findings::facts::uncaptured::Uncaptured;
+use crate::findings::facts::unknown_zones::UnknownZone;
 use crate::findings::facts::{Conflict, Connection, Ending, ErrorFact, Facts, Meaning, servers};
 use crate::findings::hypotheses::thresholds::{
     ATTEMPTS_MIN, INCIDENTS_MAX, LAME_MIN, LARGE_MIN, NEIGHBOUR_AROUND_NS, SYN_WATCH_NS,
@@ -47,6 +48,8 @@ pub enum Incident<'f> {
     Lame,
     /// A server that denies nearly every name asked of it.
     Denied,
+    /// A resolver that denies names of a zone which another one knows.
+    UnknownZone(&'f UnknownZone<'f>),
     /// Two devices use one address, and no lookup fails for it.
     TwoOwners(&'f Conflict),
     /// Two devices answered in one server's name, with different addresses.
@@ -88,6 +91,7 @@ pub(super) fn all<'f, 'i>(facts: &'f Facts<'i>, findings: &'f [Finding]) -> Vec<
     scenes.extend(maker.conflicts());
     scenes.extend(maker.portals());
     scenes.extend(maker.slow());
+    scenes.extend(maker.unknown_zones());
     scenes.extend(maker.lame());
     scenes.extend(maker.denied());
     scenes.truncate(INCIDENTS_MAX);
@@ -418,6 +422,17 @@ impl<'f, 'i> Maker<'f, 'i> {
             let mut scene = self.empty(Incident::Denied, denial.server.0, (denial.server.1, denial.server.2));
             scene.signature = Some(&NAME_ERROR);
             self.with_transactions(scene, denial.transactions.clone())
+        })
+        .collect()
+    }
+
+    /// Resolvers that do not know a zone which another one knows.
+    fn unknown_zones(&self) -> Vec<Scene<'f, 'i>> {
+        let own = self.facts.unknown_zones.iter().filter(|own| !own.is_harmless());
+        own.map(|own| {
+            let mut scene = self.empty(Incident::UnknownZone(own), own.lacks.0, (own.lacks.1, own.lacks.2));
+            scene.signature = Some(&NAME_ERROR);
+            self.with_transactions(scene, own.denied.clone())
         })
         .collect()
     }

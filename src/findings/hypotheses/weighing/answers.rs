@@ -5,15 +5,18 @@ use std::collections::HashSet;
 use super::silence::firsts;
 use crate::correlate::{Lost, Outcome, Signature, Transaction};
 use crate::decode::Address;
+use crate::findings::facts::records;
 use crate::findings::hypotheses::ledger::Ledger;
 use crate::findings::hypotheses::matrix::answers as row;
 use crate::findings::hypotheses::scene::Scene;
 use crate::findings::hypotheses::thresholds::{
     ANSWERS_MAX, AROUND_NS, DAMAGED_MIN, DAMAGED_ONE_IN, LARGE_MIN, LOST_ALL_MIN,
 };
+use crate::findings::rules::plain_name;
 use crate::findings::zones;
 use crate::index::PacketId;
-use crate::protocols::dns::{extended_error_name, response_code_name};
+use crate::protocols::dns::{extended_error_name, failure_name};
+use crate::time::{Nanos, clock};
 
 pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     match scene.signature {
@@ -40,11 +43,11 @@ fn answers(scene: &Scene<'_, '_>) -> Vec<PacketId> {
 }
 
 fn response_code(scene: &Scene<'_, '_>, code: u16, ledger: &mut Ledger) {
-    let name = response_code_name(code);
+    let name = failure_name(code);
     let seen = match code {
         2 => &row::SERVER_FAILURE,
         5 => &row::REFUSED,
-        3 => &row::NAME_ERROR,
+        NO_DATA | NAME_ERROR => &row::NAME_ERROR,
         _ => &row::OTHER_CODE,
     };
     ledger.see(
@@ -119,23 +122,73 @@ fn zone(scene: &Scene<'_, '_>, code: u16, ledger: &mut Ledger) {
     }
 }
 
-/// A name that is denied now was answered usefully at another time.
+/// Names that are denied now were given at another time: from when to when, and in which zone.
 fn existed(scene: &Scene<'_, '_>, code: u16, ledger: &mut Ledger) {
-    let question = |packet: PacketId| Some(scene.facts.index.packet(packet)?.dns()?.question);
-    let Some(wanted) = scene.transactions.first().filter(|_| code == 3).and_then(|t| question(t.first))
-    else {
-        return;
+    let index = scene.facts.index;
+    let row_of = |packet: PacketId| index.packet(packet)?.dns().copied();
+    let question = |packet: PacketId| row_of(packet).map(|row| row.question);
+    let wanted: HashSet<u64> = scene.transactions.iter().filter_map(|own| question(own.first)).collect();
+    let first = scene.transactions.iter().find_map(|own| Some((own.first, own.answer?)));
+    let Some((asked, denied)) = first.filter(|_| matches!(code, NO_DATA | NAME_ERROR)) else { return };
+    let answers = || scene.asked().into_iter().flat_map(|asked| &asked.answers).take(ANSWERS_MAX);
+    let has_data = |packet: PacketId| row_of(packet).is_some_and(|row| row.header.counts[1] > 0);
+    let is_ours = |packet: PacketId| match question(packet) {
+        // A printed answer does not repeat its question.
+        Some(0) => scene
+            .facts
+            .evidence
+            .transaction_of(packet)
+            .and_then(|id| scene.facts.evidence.transaction(id))
+            .is_some_and(|own| question(own.first).is_some_and(|own| wanted.contains(&own))),
+        Some(own) => wanted.contains(&own),
+        None => false,
     };
-    let answers = scene.asked().into_iter().flat_map(|asked| &asked.answers);
-    let useful = answers.filter(|answer| answer.response_code == 0).take(ANSWERS_MAX);
-    let Some(answer) = useful.into_iter().find(|answer| question(answer.packet) == Some(wanted)) else {
-        return;
-    };
-    ledger.see(
-        &row::EXISTED_BEFORE,
-        format!("{} answered the same question usefully at another time.", scene.server),
-        vec![answer.packet],
-    );
+    let useful: Vec<_> = answers()
+        .filter(|answer| answer.response_code == 0 && has_data(answer.packet) && is_ours(answer.packet))
+        .collect();
+    let (from, to) = scene.period_ns;
+    let before = useful.iter().filter(|answer| answer.time_ns <= from).max_by_key(|answer| answer.time_ns);
+    let after = useful.iter().filter(|answer| answer.time_ns >= to).min_by_key(|answer| answer.time_ns);
+    let Some(any) = before.or(after).or(useful.first()) else { return };
+    let mut frames = vec![any.packet, asked, denied];
+    let mut text = format!("{} gave data for {}", scene.server, super::super::wording::names(scene));
+    if scene.facts.index.has_times() {
+        match (before, after) {
+            (Some(last), None) => text.push_str(&format!(" until {}", clock(last.time_ns))),
+            (None, Some(first)) => text.push_str(&format!(" from {} on", clock(first.time_ns))),
+            (Some(last), Some(first)) => {
+                frames.push(first.packet);
+                let (last, first) = (clock(last.time_ns), clock(first.time_ns));
+                text.push_str(&format!(" until {last} and again from {first} on"));
+            }
+            (None, None) => text.push_str(" meanwhile as well"),
+        }
+        text.push_str(&format!(", and denied it between {} and {}", clock(from), clock(to)));
+    } else {
+        text.push_str(" at another time");
+    }
+    let mut seen = &row::EXISTED_BEFORE;
+    if let Some(start) = scene.zone_named() {
+        text.push_str(&format!("; its zone, by the SOA record, is {}", plain_name(&start.zone)));
+        let given_ns = before.map_or(Nanos::MIN, |last| last.time_ns);
+        let denials = answers().filter(|answer| answer.time_ns < given_ns && !has_data(answer.packet));
+        let earlier = denials.take(STARTS_MAX).filter_map(|answer| {
+            let known = records::start_of(index, answer.packet)?;
+            (known.zone == start.zone).then_some((known.serial, answer.packet))
+        });
+        match earlier.last() {
+            Some((serial, packet)) if serial != start.serial => {
+                text.push_str(&format!(
+                    ", changed meanwhile (serial number {} after {serial})",
+                    start.serial
+                ));
+                frames.push(packet);
+                seen = &row::ZONE_CHANGED;
+            }
+            _ => {}
+        }
+    }
+    ledger.see(seen, format!("{text}."), frames);
 }
 
 /// The same server gives data for the same question at the same time: over TCP to the same client, or to others.
@@ -211,6 +264,12 @@ fn unchecked(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     ledger.see(&row::CHECKING_DISABLED_WORKS, text, found);
 }
 
+/// Negative answers read for the serial number of their zone.
+const STARTS_MAX: usize = 1_000;
+/// NOERROR without an answer (RFC 2308 §2.2).
+const NO_DATA: u16 = 0;
+/// NXDOMAIN (RFC 1035 §4.1.1).
+const NAME_ERROR: u16 = 3;
 /// SERVFAIL (RFC 1035 §4.1.1).
 const SERVFAIL: u16 = 2;
 /// REFUSED (RFC 1035 §4.1.1).

@@ -9,7 +9,7 @@ use crate::findings::facts::one_address::OneAddress;
 use crate::findings::facts::{ErrorFact, Meaning};
 use crate::findings::hypotheses::ledger::Ledger;
 use crate::findings::hypotheses::matrix::errors as row;
-use crate::findings::hypotheses::matrix::{services, surroundings};
+use crate::findings::hypotheses::matrix::{answers, services, surroundings};
 use crate::findings::hypotheses::scene::{Incident, Scene};
 use crate::findings::hypotheses::thresholds::{PORT_NS, PORTS_MIN};
 use crate::index::PacketId;
@@ -27,6 +27,7 @@ pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     portal(scene, ledger);
     contested(scene, ledger);
     outdated(scene, ledger);
+    unknown_zone(scene, ledger);
     conflict(scene, ledger);
     unsent(scene, ledger);
     client_refused(scene, ledger);
@@ -79,6 +80,19 @@ fn outdated(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     let met = own.connections.words(scene.facts, own.outdated);
     if !met.is_empty() {
         ledger.see(&surroundings::OUTDATED_ADDRESS_FAILS, format!("{met}."), own.connections.failed.clone());
+    }
+}
+
+/// A zone that another resolver knows.
+fn unknown_zone(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
+    let Some(Incident::UnknownZone(own)) = scene.incident else { return };
+    let seen = if own.moved { &answers::DENIED_AFTER_MOVE } else { &answers::DENIED_TO_OTHERS };
+    let text = format!("{}.", crate::findings::zone_unknown::statement(scene.facts, own));
+    ledger.see(seen, text, own.frames());
+    let alone = scene.facts.unknown_zones.iter().filter(|other| other.lacks == own.lacks).count() == 1;
+    if let Some(fine) = own.other_name.filter(|_| alone) {
+        let text = format!("{} gives data for names of other zones.", own.lacks.0);
+        ledger.see(&answers::ONE_ZONE_UNKNOWN, text, vec![fine]);
     }
 }
 

@@ -53,6 +53,11 @@ pub(in super::super) fn of(scene: &Scene<'_, '_>, assessment: &Assessment) -> Op
         Incident::TwoOwners(_) => format!("Two devices use the address {server}"),
         Incident::Lame => format!("DNS server {server} does not serve the zone it is asked for"),
         Incident::Denied => format!("DNS server {server} denies nearly every name it is asked for"),
+        Incident::UnknownZone(own) => format!(
+            "DNS server {server} does not know names in {}, which {} knows",
+            plain_name(&own.zone),
+            own.knows
+        ),
         Incident::Outdated(own) => {
             format!("DNS server {server} answers for {} from outdated data", plain_name(&own.zone))
         }
