@@ -1,5 +1,11 @@
 //! Judgements that must not go beyond what the packets show of DNS.
 
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test that meets the unexpected should stop there"
+)]
+
 mod scene;
 
 use portmortem::findings::Severity;
@@ -313,8 +319,7 @@ fn rationed(bytes: Option<usize>, drops: bool) -> Scene {
             let answer = dns::over_tcp(&whole.bytes());
             let mut segment = |at: i64, out: bool, bits: u8, seq: u32, ack: u32, payload: &[u8]| {
                 let (one, two) = if out { (tcp.as_str(), to.as_str()) } else { (to.as_str(), tcp.as_str()) };
-                let segment =
-                    Segment { flags: bits, sequence: seq, acknowledgment: ack, ..Segment::default() };
+                let segment = Segment { flags: bits, sequence: seq, acknowledgment: ack };
                 scene.put(at, Packet::tcp(one, two, segment, payload));
             };
             let (asked, answered) = (asks.len() as u32, answer.len() as u32);

@@ -75,7 +75,9 @@ fn tried_over_tcp(messages: &Messages<'_>, evidence: &Evidence) -> Vec<(Transact
     if tries.is_empty() {
         return Vec::new();
     }
-    tries.values_mut().for_each(|all| all.sort_unstable());
+    for all in tries.values_mut() {
+        all.sort_unstable();
+    }
     let window_ns = evidence.parameters.tcp_retry_window_ns;
     let tried = |at: u32| {
         let id = TransactionId(at);

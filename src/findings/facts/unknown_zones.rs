@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use hashbrown::{HashMap, HashSet};
 
 use super::denials::Denied;
-use super::{Facts, asked, records};
+use super::{Facts, ServerKey, asked, records};
 use crate::correlate::Transaction;
 use crate::decode::Address;
 use crate::findings::zones;
@@ -27,7 +27,7 @@ pub struct UnknownZone<'i> {
     /// What the denied names share.
     pub zone: String,
     /// Who denies them.
-    pub lacks: (Address, u16, u8),
+    pub lacks: ServerKey,
     /// Who knows them.
     pub knows: Address,
     /// The zone of the start of authority that the denials carry: where the one that lacks the zone looked.
@@ -57,6 +57,9 @@ impl UnknownZone<'_> {
     }
 }
 
+/// Who lacks a zone, who knows it, and the zone as guessed from a name.
+type Pair = (ServerKey, Address, String);
+
 /// What is known of one denied question at another server.
 struct Known {
     server: Address,
@@ -84,7 +87,7 @@ pub(super) fn find<'i>(facts: &Facts<'i>, denied: &Denied<'i>) -> Vec<UnknownZon
     let asks = |one: Address, other: Address| {
         facts.servers.iter().any(|(key, server)| key.0 == other && server.clients.contains(&one))
     };
-    let mut groups: BTreeMap<((Address, u16, u8), Address, String), UnknownZone<'i>> = BTreeMap::new();
+    let mut groups: BTreeMap<Pair, UnknownZone<'i>> = BTreeMap::new();
     for (lacks, transaction) in denied.iter().flat_map(|(key, all)| all.iter().map(move |own| (*key, *own))) {
         if transaction.name_lost || transaction.extended_error.is_some() {
             continue;

@@ -151,44 +151,40 @@ fn existed(scene: &Scene<'_, '_>, code: u16, ledger: &mut Ledger) {
     let after = useful.iter().filter(|answer| answer.time_ns >= to).min_by_key(|answer| answer.time_ns);
     let Some(any) = before.or(after).or(useful.first()) else { return };
     let mut frames = vec![any.packet, asked, denied];
-    let mut text = format!("{} gave data for {}", scene.server, super::super::wording::names(scene));
-    if scene.facts.index.has_times() {
-        match (before, after) {
-            (Some(last), None) => text.push_str(&format!(" until {}", clock(last.time_ns))),
-            (None, Some(first)) => text.push_str(&format!(" from {} on", clock(first.time_ns))),
-            (Some(last), Some(first)) => {
-                frames.push(first.packet);
-                let (last, first) = (clock(last.time_ns), clock(first.time_ns));
-                text.push_str(&format!(" until {last} and again from {first} on"));
-            }
-            (None, None) => text.push_str(" meanwhile as well"),
-        }
-        text.push_str(&format!(", and denied it between {} and {}", clock(from), clock(to)));
-    } else {
-        text.push_str(" at another time");
-    }
-    let mut seen = &row::EXISTED_BEFORE;
+    frames.extend(after.map(|first| first.packet));
+    let when = given(scene, [before, after].map(|answer| answer.map(|answer| answer.time_ns)));
+    let names = super::super::wording::names(scene);
+    let (mut seen, mut zone) = (&row::EXISTED_BEFORE, String::new());
     if let Some(start) = scene.zone_named() {
-        text.push_str(&format!("; its zone, by the SOA record, is {}", plain_name(&start.zone)));
+        zone = format!("; its zone, by the SOA record, is {}", plain_name(&start.zone));
         let given_ns = before.map_or(Nanos::MIN, |last| last.time_ns);
         let denials = answers().filter(|answer| answer.time_ns < given_ns && !has_data(answer.packet));
         let earlier = denials.take(STARTS_MAX).filter_map(|answer| {
             let known = records::start_of(index, answer.packet)?;
             (known.zone == start.zone).then_some((known.serial, answer.packet))
         });
-        match earlier.last() {
-            Some((serial, packet)) if serial != start.serial => {
-                text.push_str(&format!(
-                    ", changed meanwhile (serial number {} after {serial})",
-                    start.serial
-                ));
-                frames.push(packet);
-                seen = &row::ZONE_CHANGED;
-            }
-            _ => {}
+        if let Some((serial, packet)) = earlier.last().filter(|(serial, _)| *serial != start.serial) {
+            zone = format!("{zone}, changed meanwhile (serial number {} after {serial})", start.serial);
+            frames.push(packet);
+            seen = &row::ZONE_CHANGED;
         }
     }
-    ledger.see(seen, format!("{text}."), frames);
+    ledger.see(seen, format!("{} gave data for {names}{when}{zone}.", scene.server), frames);
+}
+
+/// When names were given, by the last time before they were denied and the first after, and when they were denied.
+fn given(scene: &Scene<'_, '_>, bounds: [Option<Nanos>; 2]) -> String {
+    if !scene.facts.index.has_times() {
+        return " at another time".to_owned();
+    }
+    let given = match bounds.map(|bound| bound.map(clock)) {
+        [Some(last), None] => format!(" until {last}"),
+        [None, Some(first)] => format!(" from {first} on"),
+        [Some(last), Some(first)] => format!(" until {last} and again from {first} on"),
+        [None, None] => " meanwhile as well".to_owned(),
+    };
+    let (from, to) = scene.period_ns;
+    format!("{given}, and denied it between {} and {}", clock(from), clock(to))
 }
 
 /// The same server gives data for the same question at the same time: over TCP to the same client, or to others.
