@@ -65,6 +65,7 @@ impl Job<'_> {
             None => view.tool.clone(),
         };
         document::Document::read(&view.title, &footer, &self.rendered.markdown, figures)
+            .folding(&self.rendered.folded)
     }
 }
 

@@ -111,6 +111,8 @@ pub struct OpenField {
     pub id: String,
     /// What to complete (`when was it reported, and by whom?`).
     pub prompt: String,
+    /// The same in a word or two, for the box of a form.
+    pub label: &'static str,
     /// The analyst's text; `None` shows `«to be completed: …»`.
     pub value: Option<String>,
     /// A final report needs it.
@@ -128,6 +130,41 @@ pub struct Table {
     pub head: Vec<String>,
     /// Rows: cells and the frames the row cites.
     pub rows: Vec<(Vec<String>, Vec<PacketId>)>,
+    /// What the short form prints of them.
+    pub shown: Shown,
+}
+
+impl Table {
+    /// How many rows the short form prints from the beginning and from the end.
+    pub fn ends(&self) -> (usize, usize) {
+        let all = self.rows.len();
+        match self.shown {
+            Shown::Nothing => (0, 0),
+            Shown::First(most) if most < all => (most, 0),
+            Shown::Ends(most) if most < all => (most.div_ceil(2), most / 2),
+            _ => (all, 0),
+        }
+    }
+
+    /// The rows the short form prints.
+    pub fn printed(&self) -> impl Iterator<Item = &(Vec<String>, Vec<PacketId>)> {
+        let (head, tail) = self.ends();
+        self.rows.iter().take(head).chain(self.rows.iter().skip(self.rows.len() - tail))
+    }
+}
+
+/// What the short form of a report prints of a table; the long form and those for machines have every row.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Shown {
+    /// Every row.
+    #[default]
+    All,
+    /// So many rows from the beginning.
+    First(usize),
+    /// So many rows, half of them from the beginning and half from the end.
+    Ends(usize),
+    /// Nothing.
+    Nothing,
 }
 
 /// A part of a section.
@@ -143,6 +180,8 @@ pub enum Block {
     Lines(String, Vec<String>),
     /// Fixed wording of the program that states no fact about the capture.
     Note(String),
+    /// The same, printed in the long form only.
+    Aside(String),
 }
 
 /// A section of the report.
@@ -152,8 +191,22 @@ pub struct Section {
     pub id: &'static str,
     /// Heading.
     pub title: String,
+    /// Where it stands.
+    pub place: Place,
     /// Its parts in order.
     pub blocks: Vec<Block>,
+}
+
+/// Where a section stands in a report.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Place {
+    /// What everybody reads.
+    #[default]
+    Body,
+    /// What stands behind it.
+    Appendix,
+    /// An appendix of the long form.
+    Further,
 }
 
 /// What a draft is made from.
@@ -234,6 +287,8 @@ pub struct Report {
     pub record: &'static str,
     /// The label of the first frame, as an example of a citation.
     pub citation_example: String,
+    /// The lists of frames that citations refer to by number.
+    pub lists: cite::Lists,
 }
 
 impl Report {
@@ -281,7 +336,7 @@ impl Report {
                     table.rows.iter_mut().flat_map(|(cells, _)| cells).for_each(&mut *change);
                 }
                 Block::Lines(_, lines) => lines.iter_mut().for_each(&mut *change),
-                Block::Note(text) => change(text),
+                Block::Note(text) | Block::Aside(text) => change(text),
             }
         }
         let Some(subject) = &mut self.subject else { return };

@@ -383,6 +383,7 @@ fn redacted_gives_nothing_away(open: &Open) {
             sha256: String::new(),
             corrected_headings: false,
             prose: false,
+            long: false,
         };
         let mut form = Form::of(&own, false);
         form.redact = true;

@@ -70,9 +70,9 @@ fn every_template_says_what_it_must_and_nothing_it_must_not() {
     }
 }
 
-/// Asserts that each text appears somewhere in the full report.
+/// Asserts that each text appears somewhere in the full report in its long form.
 fn says(path: &str, texts: &[&str]) {
-    let text = report(path, "full").replace('\\', "");
+    let text = report(path, "long").replace('\\', "");
     for wanted in texts {
         assert!(text.contains(wanted), "{path} does not say {wanted:?}:\n{text}");
     }
@@ -346,14 +346,16 @@ fn what_the_analyst_adds_lands_in_its_section_and_stays() {
     let cause = report.claim("summary.cause").expect("a cause");
     assert_eq!((cause.state, cause.text.as_str()), (ClaimState::Edited, "The port is refused."));
     assert_eq!(report.claim("summary.seen").map(|claim| claim.state), Some(ClaimState::Stale));
-    let impact = report.section("impact").expect("a section");
+    let impact = report.section("case").expect("a section");
     let note = report.claim("note.1").expect("the note");
     assert!(format!("{impact:?}").contains("first* refusal") && note.citation == "F2");
     let text = rendered(&made, "full");
     assert!(text.contains(r"\*first\* refusal [F2]"), "{text}");
+    assert!(text.contains("The port is refused [F1–F6]. (analyst's wording)"), "{text}");
+    let long = rendered(&made, "long");
     assert!(
-        text.contains("The port is refused [F1–F6] (ledger ") && text.contains(". (analyst's wording)"),
-        "{text}"
+        long.contains("The port is refused [F1–F6] (ledger L"),
+        "the long form names the rows behind it: {long}"
     );
     assert!(!text.contains("After each query"), "a rejected claim is printed");
     let call = text.find("first call").expect("the manual row");
@@ -656,7 +658,7 @@ fn a_log_without_times_has_no_duration_and_no_clock() {
 
 /// The summary of the full report.
 fn summary_of(path: &str) -> String {
-    let text = report(path, "full").replace('\\', "");
+    let text = report(path, "long").replace('\\', "");
     let (_, rest) = text.split_once("Summary\n").expect("a summary");
     rest.split_once("\n## ").map_or(rest, |(summary, _)| summary).to_owned()
 }
@@ -713,4 +715,36 @@ fn a_capture_that_leaves_out_icmp_says_so_beside_the_causes_it_cannot_part() {
     let (without, with) = (summary(false), summary(true));
     assert!(without.contains("a capture filter by port leaves out ICMP errors"), "{without}");
     assert!(!with.contains("leaves out ICMP errors"), "{with}");
+}
+
+#[test]
+fn the_short_form_leaves_out_what_the_long_form_has_and_its_lists_resolve() {
+    let made =
+        Made::from(&Open { files: vec!["assets/samples/office.pcap".into()], ..Open::default() }, false)
+            .expect("a readable capture");
+    let (short, long) = (rendered(&made, "full"), rendered(&made, "long"));
+    assert!(short.len() * 3 < long.len() * 2, "{} of {} bytes", short.len(), long.len());
+    for heading in ["Ledger", "Glossary", "Observables", "Method"] {
+        let titled = |text: &str| text.lines().any(|line| line.starts_with("## ") && line.ends_with(heading));
+        assert!(!titled(&short) && titled(&long), "{heading}");
+    }
+    assert!(short.contains("(12 of 40 shown)"), "a table that leaves rows out says so");
+    let summary = short.split("\n## ").find(|part| part.starts_with("1 Summary")).expect("a summary");
+    assert!(!summary.contains('…'), "the summary cites frames or one list: {summary}");
+    for text in [&short, &long] {
+        let cited = regex::Regex::new(r"list (\d+)\]").expect("a pattern");
+        let mut numbers: Vec<&str> =
+            cited.captures_iter(text).map(|found| found.get(1).unwrap().as_str()).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        assert!(numbers.len() > 5, "{numbers:?}");
+        for number in numbers {
+            assert!(text.contains(&format!("| list {number} | ")), "list {number} is cited and not printed");
+        }
+    }
+    // Forms without appendices name no list.
+    let listed = regex::Regex::new(r"list \d").expect("a pattern");
+    for name in ["google", "seed-log", "walkthrough", "ticket"] {
+        assert!(!listed.is_match(&rendered(&made, name)), "{name}");
+    }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bench::Bench;
 use portmortem::filter::Filter;
 use portmortem::index::PacketId;
-use portmortem::report::{Block, Claim, ClaimState, OpenField, Report, Section, Table, Voice};
+use portmortem::report::{Block, Claim, ClaimState, OpenField, Place, Report, Section, Shown, Table, Voice};
 use portmortem::tui::message::{Message, Reply};
 use portmortem::tui::state::{FilterStatus, Rows};
 use portmortem::tui::theme::{Depth, Theme};
@@ -36,6 +36,7 @@ fn report() -> Report {
     let assessed = "Either no DNS service is listening there or a packet filter refuses the port.";
     let field = |id: &str, value: Option<&str>| {
         Block::Field(OpenField {
+            label: "Status",
             id: id.to_owned(),
             prompt: "when was it reported, and by whom?".to_owned(),
             value: value.map(str::to_owned),
@@ -47,9 +48,10 @@ fn report() -> Report {
         id: "timeline".to_owned(),
         caption: "Timeline".to_owned(),
         head: ["Time", "Source", "Event"].map(str::to_owned).to_vec(),
+        shown: Shown::All,
         rows: vec![row(["13:24:32", "F1", "query"], 0), row(["13:24:36", "F2", "refused"], 1)],
     };
-    let part = |id, title: &str, blocks| Section { id, title: title.to_owned(), blocks };
+    let part = |id, title: &str, blocks| Section { id, title: title.to_owned(), place: Place::Body, blocks };
     Report {
         title: "Name resolution refused".to_owned(),
         sections: vec![

@@ -68,6 +68,9 @@ pub struct Template {
     pub corrected_headings: bool,
     /// Whether the google template was filled as running text.
     pub prose: bool,
+    /// Whether every row and appendix was asked for.
+    #[serde(default)]
+    pub long: bool,
 }
 
 impl Template {
@@ -208,6 +211,7 @@ pub fn make(job: &Job<'_>, template: (&str, &str), after: &[String]) -> io::Resu
             sha256: hash_bytes(template.1.as_bytes()),
             corrected_headings: job.rendered.view.options.corrected_headings,
             prose: job.rendered.view.options.prose,
+            long: job.rendered.view.options.long,
         },
         redacted: job.redaction.is_some(),
         parameters: parameters(job),

@@ -57,23 +57,35 @@ pub struct Document {
     pub blocks: Vec<Block>,
     /// The figures blocks refer to.
     pub figures: Vec<Figure>,
+    /// What formats that can fold a part away hold beside.
+    pub folded: Vec<Block>,
 }
 
 impl Document {
     /// Reads rendered Markdown. Raw HTML is kept as text, never as markup; links keep their text only.
     pub fn read(title: &str, footer: &str, markdown: &str, figures: Vec<Figure>) -> Self {
-        let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH;
-        let mut reader = Reader::default();
-        for event in Parser::new_ext(markdown, options) {
-            reader.event(event);
-        }
-        Self { title: title.to_owned(), footer: footer.to_owned(), blocks: reader.finish(), figures }
+        let (title, footer) = (title.to_owned(), footer.to_owned());
+        Self { title, footer, blocks: blocks_of(markdown), figures, folded: Vec::new() }
+    }
+
+    /// The same document with a part to fold away, in Markdown; nothing where there is none.
+    pub fn folding(self, markdown: &str) -> Self {
+        Self { folded: blocks_of(markdown), ..self }
     }
 
     /// The figure with an id.
     pub fn figure(&self, id: &str) -> Option<&Figure> {
         self.figures.iter().find(|figure| figure.id == id)
     }
+}
+
+fn blocks_of(markdown: &str) -> Vec<Block> {
+    let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH;
+    let mut reader = Reader::default();
+    for event in Parser::new_ext(markdown, options) {
+        reader.event(event);
+    }
+    reader.finish()
 }
 
 /// An open container while reading.

@@ -23,6 +23,11 @@ pub fn write(document: &Document, out: &mut dyn Write) -> io::Result<()> {
     for block in &document.blocks {
         write_block(document, block, out)?;
     }
+    if !document.folded.is_empty() {
+        writeln!(out, "<details>\n<summary>Ledger, method, observables, glossary</summary>")?;
+        document.folded.iter().try_for_each(|block| write_block(document, block, out))?;
+        writeln!(out, "</details>")?;
+    }
     writeln!(out, "</main>\n<footer>{}</footer>\n</body>\n</html>", xml(&document.footer))
 }
 

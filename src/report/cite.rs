@@ -7,11 +7,63 @@ const PARTS_MAX: usize = 6;
 /// A run of at least this many consecutive frames is written as a range.
 const RUN_MIN: u32 = 4;
 
-/// Names frames: `F2` · `F1, F3, F5` · `F1–F6` · `F101…F140, 23 frames, list A3` · `A:F2` · `L2`. Empty without frames.
+/// The lists of frames too long to be written where they are cited, numbered from 1 in the order of the report.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Lists {
+    sets: Vec<Vec<PacketId>>,
+    numbers: std::collections::HashMap<Vec<PacketId>, usize>,
+}
+
+impl Lists {
+    /// The number of the list of these frames (sorted, each once), which is made where there is none.
+    pub fn enter(&mut self, frames: &[PacketId]) -> usize {
+        if let Some(number) = self.numbers.get(frames) {
+            return *number;
+        }
+        self.sets.push(frames.to_vec());
+        self.numbers.insert(frames.to_vec(), self.sets.len());
+        self.sets.len()
+    }
+
+    /// The number of the list of these frames, if there is one.
+    pub fn number(&self, frames: &[PacketId]) -> Option<usize> {
+        self.numbers.get(frames).copied()
+    }
+
+    /// The lists in order.
+    pub fn sets(&self) -> &[Vec<PacketId>] {
+        &self.sets
+    }
+}
+
+/// Whether a citation names its first and last frame only.
+pub fn is_shortened(citation: &str) -> bool {
+    citation.contains('…')
+}
+
+/// Names frames: `F2` · `F1, F3, F5` · `F1–F6` · `F101…F140, 23 frames` · `A:F2` · `L2`. Empty without frames.
 pub fn frames(index: &Index, frames: &[PacketId]) -> String {
     let mut sorted = frames.to_vec();
     sorted.sort_unstable();
     sorted.dedup();
+    match parts(index, &sorted, PARTS_MAX) {
+        (parts, 0) => parts.join(", "),
+        _ => shortened(index, &sorted),
+    }
+}
+
+/// Names every frame, up to a number of frames and runs; what is left out is counted.
+pub fn written_out(index: &Index, sorted: &[PacketId], most: usize) -> String {
+    let (parts, left_out) = parts(index, sorted, most);
+    let rest = match left_out {
+        0 => String::new(),
+        rest => format!(" and {} more frames", crate::text::thousands(rest as u64)),
+    };
+    format!("{}{rest}", parts.join(", "))
+}
+
+/// The frames and runs of frames of a sorted list, at most so many, and how many frames are left out.
+fn parts(index: &Index, sorted: &[PacketId], most: usize) -> (Vec<String>, usize) {
     let mut parts: Vec<String> = Vec::new();
     let mut at = 0;
     while let Some(&first) = sorted.get(at) {
@@ -27,12 +79,13 @@ pub fn frames(index: &Index, frames: &[PacketId]) -> String {
         } else {
             parts.extend(sorted.get(at..end).unwrap_or_default().iter().map(|id| index.label(*id)));
         }
-        if parts.len() > PARTS_MAX {
-            return shortened(index, &sorted);
+        if parts.len() > most {
+            parts.truncate(most);
+            return (parts, sorted.len() - at);
         }
         at = end;
     }
-    parts.join(", ")
+    (parts, 0)
 }
 
 fn same_source(index: &Index, first: PacketId, next: Option<PacketId>) -> bool {
@@ -43,7 +96,7 @@ fn same_source(index: &Index, first: PacketId, next: Option<PacketId>) -> bool {
 fn shortened(index: &Index, sorted: &[PacketId]) -> String {
     let (Some(first), Some(last)) = (sorted.first(), sorted.last()) else { return String::new() };
     let count = crate::text::thousands(sorted.len() as u64);
-    format!("{}…{}, {count} frames, list A3", index.label(*first), index.label(*last))
+    format!("{}…{}, {count} frames", index.label(*first), index.label(*last))
 }
 
 /// Names a pair: `F1→F2`.

@@ -281,7 +281,7 @@ fn numbers(text: &str) -> impl Iterator<Item = String> + '_ {
 mod tests {
     use super::*;
     use crate::index::PacketId;
-    use crate::report::{OpenField, Section};
+    use crate::report::{OpenField, Place, Section};
 
     fn claim(text: &str, frames: &[u32]) -> Claim {
         Claim {
@@ -300,7 +300,12 @@ mod tests {
 
     fn checks(block: Block) -> Vec<&'static str> {
         let report = Report {
-            sections: vec![Section { id: "summary", title: String::new(), blocks: vec![block] }],
+            sections: vec![Section {
+                id: "summary",
+                title: String::new(),
+                place: Place::Body,
+                blocks: vec![block],
+            }],
             ..Report::default()
         };
         lint(&report).issues.iter().map(|issue| issue.check).collect()
@@ -336,8 +341,10 @@ mod tests {
             caption: String::new(),
             head: Vec::new(),
             rows: vec![(vec!["L2".to_owned()], Vec::new())],
+            shown: crate::report::Shown::All,
         });
-        let section = |id, block| Section { id, title: String::new(), blocks: vec![block] };
+        let section =
+            |id, block| Section { id, title: String::new(), place: Place::Body, blocks: vec![block] };
         let report = Report {
             sections: vec![section("cause", Block::Claim(cause)), section("ledger", ledger)],
             ..Report::default()
@@ -352,6 +359,7 @@ mod tests {
             sections: vec![Section {
                 id: "summary",
                 title: String::new(),
+                place: Place::Body,
                 blocks: vec![Block::Claim(claim("The server is offline.", &[1]))],
             }],
             ..Report::default()
@@ -384,7 +392,12 @@ mod tests {
             (judgement.voice, judgement.state) = (Voice::Assessed, state);
             let blocks = vec![Block::Claim(judgement)];
             lint(&Report {
-                sections: vec![Section { id: "limitations", title: String::new(), blocks }],
+                sections: vec![Section {
+                    id: "limitations",
+                    title: String::new(),
+                    place: Place::Body,
+                    blocks,
+                }],
                 ..Report::default()
             })
         };
@@ -397,6 +410,7 @@ mod tests {
         assert_eq!(checks(Block::Claim(claim("Refused.", &[]))), ["uncited"]);
         let field = |value: Option<&str>| {
             Block::Field(OpenField {
+                label: "Status",
                 id: "f".to_owned(),
                 prompt: "who".to_owned(),
                 value: value.map(str::to_owned),

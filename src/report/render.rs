@@ -31,7 +31,12 @@ pub struct Template {
 pub static TEMPLATES: &[Template] = &[
     Template {
         name: "full",
-        about: "full incident report after NIST SP 800-61",
+        about: "incident report after NIST SP 800-61, what matters first",
+        source: include_str!("../../assets/templates/full.md.j2"),
+    },
+    Template {
+        name: LONG,
+        about: "the same with ledger, glossary and every row of its tables",
         source: include_str!("../../assets/templates/full.md.j2"),
     },
     Template {
@@ -55,6 +60,12 @@ pub static TEMPLATES: &[Template] = &[
         source: include_str!("../../assets/templates/ticket.txt.j2"),
     },
 ];
+
+/// The appendices that the short form leaves out.
+const FOLDED: &str = "{% from \"macros\" import blocks %}{% for s in further %}\n## {{ s.title }}\n\n{{ blocks(s) }}\n{% endfor %}";
+
+/// The full report in its long form.
+pub const LONG: &str = "long";
 
 /// The template for machines, written by [`crate::export`] and not by minijinja.
 pub const JSON: &str = "json";
@@ -82,6 +93,8 @@ pub struct Rendered {
     pub view: View,
     /// The filled template, Markdown (tickets: plain text).
     pub markdown: String,
+    /// What the short form leaves out and a form that can fold it may hold; empty where there is nothing.
+    pub folded: String,
 }
 
 /// Fills a template. `source` is the template's text, `name` decides how it is escaped (`.txt` is not Markdown).
@@ -102,14 +115,20 @@ pub fn render_changed(
     options: &Options,
     change: &mut dyn FnMut(&mut View),
 ) -> Result<Rendered, Error> {
-    let mut view = View::of(report, input, options.form, options.generated.clone());
+    let form = OptionsView { long: options.form.long || name == LONG, ..options.form };
+    let mut view = View::of(report, input, form, options.generated.clone());
     view.status = if options.is_final { "final" } else { "draft" };
     change(&mut view);
     let mut markdown = fill(name, source, &view)?;
+    let folded = if name == "full" && !view.further.is_empty() {
+        fill("folded.md.j2", FOLDED, &view)?
+    } else {
+        String::new()
+    };
     if options.is_final && !view.lint.is_final() && !is_plain(name) {
         markdown.push_str(&open_points(&view));
     }
-    Ok(Rendered { view, markdown })
+    Ok(Rendered { view, markdown, folded })
 }
 
 /// What a report that is called final leaves open, in a box at its end.
@@ -150,6 +169,8 @@ pub fn render_named(
 
 fn fill(name: &str, source: &str, view: &View) -> Result<String, Error> {
     let ticket = is_plain(name);
+    let is_printed = view.sections.iter().any(|section| section.id == "ledger");
+    let ledger = if is_printed { Ledger::Printed } else { Ledger::LeftOut };
     let mut environment = Environment::new();
     environment.set_fuel(Some(FUEL));
     let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
@@ -165,12 +186,19 @@ fn fill(name: &str, source: &str, view: &View) -> Result<String, Error> {
         let plain = value.is_safe() || matches!(state.auto_escape(), AutoEscape::None);
         out.write_str(&if plain { text } else { markdown::escape(&text) }).map_err(Error::from)
     });
-    environment.add_filter("say", move |claim: Serde<Said>| say(&claim, ticket, false));
-    environment.add_filter("weighed", move |claim: Serde<Said>| say(&claim, ticket, true));
+    environment.add_filter("say", move |claim: Serde<Said>| say(&claim, ticket, None));
+    environment.add_filter("weighed", move |claim: Serde<Said>| say(&claim, ticket, Some(ledger)));
+    environment.add_filter("entry", |field: Serde<Filled>| {
+        let value =
+            field.value.as_deref().map_or_else(|| "«to be completed»".to_owned(), markdown::escape_cell);
+        Value::from_safe_string(value)
+    });
     environment.add_filter("fill", move |field: Serde<Filled>| filled(&field, ticket));
     environment
         .add_filter("fence", |lines: Serde<Vec<String>>| Value::from_safe_string(markdown::fence(&lines)));
-    environment.add_filter("table", |table: Serde<Tabled>| Value::from_safe_string(table.markdown()));
+    let lines = |table: &Tabled, cites: Cites| Value::from_safe_string(table.markdown(cites));
+    environment.add_filter("table", move |table: Serde<Tabled>| lines(&table, Cites::Frames));
+    environment.add_filter("appended", move |table: Serde<Tabled>| lines(&table, Cites::FramesAndLists));
     environment.add_filter("cited", move |text: String| cited(&text, ticket));
     environment.add_filter("short", |text: String, most: usize| shorten(&text, most));
     environment.add_template("macros", include_str!("../../assets/templates/macros.md.j2"))?;
@@ -185,6 +213,8 @@ fn fill(name: &str, source: &str, view: &View) -> Result<String, Error> {
 struct Said {
     text: String,
     citation: String,
+    list: Option<usize>,
+    brief: bool,
     rows: Vec<String>,
     state: String,
 }
@@ -201,11 +231,19 @@ struct Row {
     cells: Vec<String>,
     code: Vec<usize>,
     citation: Option<String>,
+    list: Option<usize>,
+}
+
+/// Where a report ends in lists of frames, citations name theirs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Cites {
+    Frames,
+    FramesAndLists,
 }
 
 impl Tabled {
     /// Caption and table, without a line break at the end.
-    fn markdown(&self) -> String {
+    fn markdown(&self, cites: Cites) -> String {
         let head: Vec<String> = self.head.iter().map(|cell| markdown::escape_cell(cell)).collect();
         let mut out = format!("**{}**\n\n| {} |\n|", markdown::escape(&self.caption), head.join(" | "));
         out.push_str(&" --- |".repeat(head.len()));
@@ -213,10 +251,9 @@ impl Tabled {
             let cells = row.cells.iter().enumerate().map(|(at, cell)| {
                 if row.code.contains(&at) { markdown::code(cell) } else { markdown::escape_cell(cell) }
             });
-            let citation = row
-                .citation
-                .as_ref()
-                .map(|citation| if citation.is_empty() { String::new() } else { format!("[{citation}]") });
+            let citation = row.citation.as_ref().map(|citation| {
+                bracketed(citation, row.list.filter(|_| cites == Cites::FramesAndLists), false)
+            });
             let cells: Vec<String> = cells.chain(citation).collect();
             let _ = write!(out, "\n| {} |", cells.join(" | "));
         }
@@ -231,16 +268,37 @@ struct Filled {
     value: Option<String>,
 }
 
-/// A claim with its citation before the final full stop, and the ledger rows behind it where the ledger is printed.
-fn say(claim: &Said, plain: bool, with_rows: bool) -> Value {
+/// Whether a report holds its ledger, so that rows can be named.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ledger {
+    Printed,
+    LeftOut,
+}
+
+/// A citation in brackets with the number of its list; the list alone where that is shorter and asked for.
+fn bracketed(citation: &str, list: Option<usize>, brief: bool) -> String {
+    match list {
+        _ if citation.is_empty() => String::new(),
+        Some(list) if brief => format!("[list {list}]"),
+        Some(list) => format!("[{citation}, list {list}]"),
+        None => format!("[{citation}]"),
+    }
+}
+
+/// A claim with its citation before the final full stop; in a report with appendices the list of its frames, and the
+/// ledger rows behind it where the ledger is printed.
+fn say(claim: &Said, plain: bool, whole: Option<Ledger>) -> Value {
     let (body, stop) = match claim.text.trim_end().strip_suffix('.') {
         Some(body) if !claim.citation.is_empty() => (body, "."),
         _ => (claim.text.trim_end(), ""),
     };
     let body = if plain { body.replace('\n', " ") } else { markdown::escape_lines(body) };
-    let mut citation =
-        if claim.citation.is_empty() { String::new() } else { format!(" [{}]", claim.citation) };
-    if with_rows && !claim.rows.is_empty() {
+    let list = claim.list.filter(|_| whole.is_some());
+    let mut citation = match bracketed(&claim.citation, list, claim.brief) {
+        none if none.is_empty() => none,
+        cited => format!(" {cited}"),
+    };
+    if whole == Some(Ledger::Printed) && !claim.rows.is_empty() {
         citation = format!("{citation} (ledger {})", claim.rows.join(", "));
     }
     let mark = match claim.state.as_str() {

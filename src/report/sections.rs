@@ -15,13 +15,15 @@ mod verdict;
 
 use super::facts::{Facts, Inventory, PROBLEMS_MAX};
 use super::words::Clock;
-use super::{Block, Claim, ClaimState, Input, OpenField, Report, Section, Table, Voice, cite};
+use super::{Block, Claim, ClaimState, Input, OpenField, Place, Report, Section, Shown, Table, Voice, cite};
 use crate::capture::Format;
 use crate::case::{Annotation, hash::hash_text};
 use crate::correlate::Signature;
 use crate::correlate::clients::Client;
 use crate::findings::hypotheses::{Assessment, Cause};
 use crate::index::{FrameNumber, PacketId, SourceId};
+
+pub use appendix::LISTED;
 
 /// Failures written out in full.
 const DETAILED_MAX: usize = 3;
@@ -31,20 +33,17 @@ pub fn draft(input: &Input<'_>) -> Report {
     let builder = Builder::new(input);
     let sections = vec![
         opening::summary(&builder),
-        opening::case_data(&builder),
-        opening::detection(&builder),
-        opening::scope(&builder),
-        timeline::timeline(&builder),
+        opening::to_complete(&builder),
         findings::findings(&builder),
         cause::cause(&builder),
-        cause::impact(&builder),
         cause::response(&builder),
+        opening::scope(&builder),
         closing::limitations(&builder),
-        closing::observables(&builder),
-        closing::attack(&builder),
-        closing::lessons(&builder),
+        timeline::timeline(&builder),
         appendix::evidence(&builder),
         appendix::method(&builder),
+        closing::observables(&builder),
+        closing::attack(&builder),
     ];
     let mut report = Report {
         title: builder.title(),
@@ -56,12 +55,54 @@ pub fn draft(input: &Input<'_>) -> Report {
         port_use: opening::port_use(&builder),
         record: builder.record,
         citation_example: builder.input.index.label(PacketId(0)),
+        lists: cite::Lists::default(),
     };
-    let frames = appendix::frames(&builder, &report);
-    report.sections.push(frames);
     report.sections.push(appendix::ledger(&builder));
+    number_lists(&builder, &mut report);
+    let frames = appendix::frames(&builder, &report);
+    // Cited frames stand behind the timeline, which shows some of them.
+    let behind = report.sections.iter().position(|section| section.id == "timeline").map_or(0, |at| at + 1);
+    report.sections.insert(behind, frames);
     report.sections.push(appendix::glossary());
     report
+}
+
+/// Frames, or runs of frames, that a citation of the summary names.
+const SUMMARY_CITES: usize = 2;
+
+/// Gives each set of frames that is not written out where it is cited a number.
+fn number_lists(b: &Builder<'_>, report: &mut Report) {
+    let mut lists = cite::Lists::default();
+    for section in &report.sections {
+        for block in &section.blocks {
+            match block {
+                Block::Claim(claim) if claim.is_printed() => {
+                    let is_long =
+                        section.id == "summary" && claim.citation.split(", ").count() > SUMMARY_CITES;
+                    if is_long || cite::is_shortened(&claim.citation) {
+                        lists.enter(&claim.frames);
+                    }
+                }
+                Block::Table(table) => {
+                    for (_, frames) in &table.rows {
+                        if cite::is_shortened(&cite::frames(b.input.index, frames)) {
+                            lists.enter(&sorted(frames));
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+    report.lists = lists;
+}
+
+/// Frames in order, each once.
+pub(super) fn sorted(frames: &[PacketId]) -> Vec<PacketId> {
+    let mut frames = frames.to_vec();
+    frames.sort_unstable();
+    frames.dedup();
+    frames
 }
 
 /// What every section is made with.
@@ -210,9 +251,7 @@ impl<'i> Builder<'i> {
     }
 
     fn settle(&self, id: &str, voice: Voice, text: String, frames: &[PacketId], citation: String) -> Block {
-        let mut frames = frames.to_vec();
-        frames.sort_unstable();
-        frames.dedup();
+        let frames = sorted(frames);
         let basis = fingerprint(&text, &citation);
         let decision = self.input.case.decisions.get(id);
         let state = match decision {
@@ -239,11 +278,12 @@ impl<'i> Builder<'i> {
     }
 
     /// A field only a person can fill, with what the analyst wrote.
-    pub fn field(&self, id: &str, prompt: &str, need: Need) -> Block {
+    pub fn field(&self, id: &str, label: &'static str, prompt: &str, need: Need) -> Block {
         let value = self.input.case.fields.get(id).filter(|value| !value.trim().is_empty()).cloned();
         Block::Field(OpenField {
             id: id.to_owned(),
             prompt: prompt.to_owned(),
+            label,
             value,
             required: need == Need::Required,
         })
@@ -322,14 +362,12 @@ pub(super) enum Need {
 fn section_of_tag(tag: &str) -> &'static str {
     match tag.trim().to_lowercase().as_str() {
         "cause" | "hypothesis" => "cause",
-        "impact" => "impact",
+        "impact" | "detection" | "report" | "lesson" | "lessons" => "case",
         "timeline" => "timeline",
         "question" | "limitation" | "quality" => "limitations",
         "response" | "action" | "next" | "check" => "response",
-        "detection" | "report" => "detection",
         "scope" => "scope",
         "summary" => "summary",
-        "lesson" | "lessons" => "lessons",
         "observable" | "ioc" => "observables",
         "evidence" => "evidence",
         _ => "findings",
@@ -344,7 +382,19 @@ fn fingerprint(text: &str, citation: &str) -> String {
 }
 
 fn section(id: &'static str, title: &str, blocks: Vec<Block>) -> Section {
-    Section { id, title: title.to_owned(), blocks }
+    Section { id, title: title.to_owned(), place: Place::Body, blocks }
+}
+
+fn annex(place: Place, id: &'static str, title: &str, blocks: Vec<Block>) -> Section {
+    Section { place, ..section(id, title, blocks) }
+}
+
+/// Says what the short form prints of a table.
+fn limited(block: Block, shown: Shown) -> Block {
+    match block {
+        Block::Table(table) => Block::Table(Table { shown, ..table }),
+        other => other,
+    }
 }
 
 fn table(id: &str, caption: &str, head: &[&str], rows: Vec<(Vec<String>, Vec<PacketId>)>) -> Block {
@@ -353,5 +403,6 @@ fn table(id: &str, caption: &str, head: &[&str], rows: Vec<(Vec<String>, Vec<Pac
         caption: caption.to_owned(),
         head: head.iter().map(|&cell| cell.to_owned()).collect(),
         rows,
+        shown: Shown::All,
     })
 }

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::lint::Lint;
-use super::{Block, Claim, ClaimState, Input, OpenField, Report, Subject, Table, Voice, cite};
+use super::{
+    Block, Claim, ClaimState, Input, OpenField, Place, Report, Section, Shown, Subject, Table, Voice, cite,
+};
+use crate::text::thousands;
 
 /// The whole report.
 #[derive(Clone, Debug, Serialize)]
@@ -22,6 +25,8 @@ pub struct View {
     pub record: &'static str,
     /// All sections in order.
     pub sections: Vec<SectionView>,
+    /// Appendices that the short form leaves out.
+    pub further: Vec<SectionView>,
     /// The same by id.
     pub section: BTreeMap<String, SectionView>,
     /// Printed claims by id.
@@ -72,6 +77,8 @@ pub struct OptionsView {
     pub corrected_headings: bool,
     /// Two headings and running text instead of one heading a question.
     pub prose: bool,
+    /// Every appendix, row and aside.
+    pub long: bool,
 }
 
 /// A section.
@@ -81,7 +88,7 @@ pub struct SectionView {
     pub id: String,
     /// Heading.
     pub title: String,
-    /// `1`, `2`, …; empty for appendices, whose titles carry A1…
+    /// `1`, `2`, …; `A1`, `A2`, … for appendices.
     pub number: String,
     /// Its parts.
     pub blocks: Vec<BlockView>,
@@ -133,6 +140,10 @@ pub struct ClaimView {
     pub text: String,
     /// Citation without brackets.
     pub citation: String,
+    /// The number of the list in the appendix that has all of its frames, where the citation does not name each.
+    pub list: Option<usize>,
+    /// Whether the list stands for the citation (in the summary).
+    pub brief: bool,
     /// Rows of the ledger behind it.
     pub rows: Vec<String>,
     /// Labels of the frames.
@@ -148,6 +159,8 @@ pub struct FieldView {
     pub id: String,
     /// What to complete.
     pub prompt: String,
+    /// The same in a word or two.
+    pub label: &'static str,
     /// What the analyst wrote.
     pub value: Option<String>,
     /// Needed for a final report.
@@ -176,6 +189,8 @@ pub struct RowView {
     pub code: Vec<usize>,
     /// The citation without brackets; `None` where the table has no column for it.
     pub citation: Option<String>,
+    /// The number of the list in the appendix that has all of its frames.
+    pub list: Option<usize>,
 }
 
 /// The word for a voice.
@@ -207,13 +222,16 @@ pub fn state_name(state: ClaimState) -> &'static str {
     }
 }
 
-fn claim(index: &crate::index::Index, claim: &Claim) -> ClaimView {
+fn claim(index: &crate::index::Index, lists: &cite::Lists, brief: bool, claim: &Claim) -> ClaimView {
+    let list = lists.number(&claim.frames);
     ClaimView {
         id: claim.id.clone(),
         voice: voice_name(claim.voice),
         mark: voice_mark(claim.voice),
         text: claim.text.clone(),
         citation: claim.citation.clone(),
+        list: list.filter(|_| brief || cite::is_shortened(&claim.citation)),
+        brief,
         rows: claim.rows.clone(),
         frames: claim.frames.iter().map(|id| index.label(*id)).collect(),
         state: state_name(claim.state),
@@ -224,60 +242,87 @@ fn field(field: &OpenField) -> FieldView {
     FieldView {
         id: field.id.clone(),
         prompt: field.prompt.clone(),
+        label: field.label,
         value: field.value.clone(),
         required: field.required,
     }
 }
 
-fn table(index: &crate::index::Index, table: &Table) -> TableView {
+fn table(index: &crate::index::Index, lists: &cite::Lists, long: bool, table: &Table) -> TableView {
     // Tables of frames and of links name their frames in their own columns.
     let named = table.head.first().is_some_and(|head| head == "Frame" || head == "Error");
     let cites = !named && table.rows.iter().any(|(_, frames)| !frames.is_empty());
     let mut head = table.head.clone();
-    let commands = ["Check", "Filter that counts it again"];
+    let commands = ["Check", "Filter that counts it again", super::sections::LISTED];
     let code: Vec<usize> = (0..head.len())
         .filter(|at| head.get(*at).is_some_and(|head| commands.contains(&head.as_str())))
         .collect();
     if cites {
         head.push("Frames".to_owned());
     }
-    let rows = table.rows.iter().map(|(cells, frames)| RowView {
-        cells: cells.clone(),
-        code: code.clone(),
-        citation: cites.then(|| cite::frames(index, frames)),
+    let (head_rows, tail_rows) = table.ends();
+    let (all, count) = (table.rows.len(), head_rows + tail_rows);
+    let caption = if long || count == all {
+        table.caption.clone()
+    } else {
+        format!("{} ({count} of {} shown)", table.caption, thousands(all as u64))
+    };
+    let is_shown = |at: usize| long || at < head_rows || at >= all - tail_rows;
+    let printed = table.rows.iter().enumerate().filter(|(at, _)| is_shown(*at));
+    let rows = printed.map(|(_, (cells, frames))| {
+        let citation = cites.then(|| cite::frames(index, frames));
+        let is_long = citation.as_deref().is_some_and(cite::is_shortened);
+        RowView {
+            cells: cells.clone(),
+            code: code.clone(),
+            citation,
+            list: is_long.then(|| lists.number(&super::sections::sorted(frames))).flatten(),
+        }
     });
-    TableView { id: table.id.clone(), caption: table.caption.clone(), head, rows: rows.collect() }
+    TableView { id: table.id.clone(), caption, head, rows: rows.collect() }
 }
 
 impl View {
     /// The view of a report. `options` and the time come from the caller.
     pub fn of(report: &Report, input: &Input<'_>, options: OptionsView, generated: Option<String>) -> Self {
-        let mut number = 0;
-        let sections: Vec<SectionView> = report
-            .sections
-            .iter()
-            .map(|section| {
-                let appendix = section.title.starts_with('A')
-                    && section.title.chars().nth(1).is_some_and(|c| c.is_ascii_digit());
-                if !appendix {
-                    number += 1;
+        let mut numbers = (0, 0);
+        let (mut by_id, mut further, mut sections) = (BTreeMap::new(), Vec::new(), Vec::new());
+        for section in &report.sections {
+            let is_further = section.place == Place::Further && !options.long;
+            let long = options.long || is_further;
+            let blocks = section.blocks.iter().filter_map(|b| block(input.index, report, section, long, b));
+            let blocks: Vec<BlockView> = blocks.collect();
+            let is_empty = blocks.is_empty() && section.place != Place::Body;
+            let number = match section.place {
+                // An appendix without anything in it is no appendix.
+                _ if is_further || is_empty => String::new(),
+                Place::Body => {
+                    numbers.0 += 1;
+                    numbers.0.to_string()
                 }
-                SectionView {
-                    id: section.id.to_owned(),
-                    title: section.title.clone(),
-                    number: if appendix { String::new() } else { number.to_string() },
-                    blocks: section.blocks.iter().filter_map(|b| block(input.index, b)).collect(),
+                Place::Appendix | Place::Further => {
+                    numbers.1 += 1;
+                    format!("A{}", numbers.1)
                 }
-            })
-            .collect();
+            };
+            let view =
+                SectionView { id: section.id.to_owned(), title: section.title.clone(), number, blocks };
+            by_id.insert(view.id.clone(), view.clone());
+            match () {
+                () if is_empty => {}
+                () if is_further => further.push(view),
+                () => sections.push(view),
+            }
+        }
         let mut view = Self {
             title: report.title.clone(),
             status: "draft",
             generated,
             tool: format!("portmortem {}", env!("CARGO_PKG_VERSION")),
             record: report.record,
-            section: sections.iter().map(|section| (section.id.clone(), section.clone())).collect(),
+            section: by_id,
             sections,
+            further,
             claims: BTreeMap::new(),
             lead: BTreeMap::new(),
             lead_tables: BTreeMap::new(),
@@ -293,38 +338,35 @@ impl View {
             captures: captures(input),
             options,
         };
-        view.collect(report.lead.as_deref());
+        view.collect(report, input.index);
         (view.log, view.log_left_out) = super::log::lines(input);
         view.walkthrough = super::walkthrough::items(report, input);
         view
     }
 
-    /// Files blocks under their ids.
-    fn collect(&mut self, lead: Option<&str>) {
-        let prefix = lead.map(|lead| format!("{lead}."));
-        let slot = |id: &str| {
-            let rest = id.strip_prefix(prefix.as_deref()?)?;
-            Some(rest.to_owned())
-        };
-        for section in &self.sections {
-            for block in &section.blocks {
-                match block {
-                    BlockView::Claim { claim } => {
+    /// Files everything under its id, also what only the long form prints.
+    fn collect(&mut self, report: &Report, index: &crate::index::Index) {
+        let prefix = report.lead.as_deref().map(|lead| format!("{lead}."));
+        let slot = |id: &str| prefix.as_deref().and_then(|prefix| id.strip_prefix(prefix)).map(str::to_owned);
+        for section in &report.sections {
+            for own in &section.blocks {
+                match block(index, report, section, true, own) {
+                    Some(BlockView::Claim { claim }) => {
                         if let Some(slot) = slot(&claim.id) {
                             self.lead.insert(slot, claim.clone());
                         }
-                        self.claims.insert(claim.id.clone(), claim.clone());
+                        self.claims.insert(claim.id.clone(), claim);
                     }
-                    BlockView::Field { field } => {
-                        self.fields.insert(field.id.clone(), field.clone());
+                    Some(BlockView::Field { field }) => {
+                        self.fields.insert(field.id.clone(), field);
                     }
-                    BlockView::Table { table } => {
+                    Some(BlockView::Table { table }) => {
                         if let Some(slot) = slot(&table.id) {
                             self.lead_tables.insert(slot, table.clone());
                         }
-                        self.tables.insert(table.id.clone(), table.clone());
+                        self.tables.insert(table.id.clone(), table);
                     }
-                    BlockView::Lines { .. } | BlockView::Note { .. } => {}
+                    Some(BlockView::Lines { .. } | BlockView::Note { .. }) | None => {}
                 }
             }
         }
@@ -349,13 +391,41 @@ fn captures(input: &Input<'_>) -> Vec<CaptureView> {
         .collect()
 }
 
-fn block(index: &crate::index::Index, block: &Block) -> Option<BlockView> {
+/// Ends of the ids of claims that repeat, with more detail, what the summary says.
+const LONG_ONLY: [&str; 8] = [
+    ".when",
+    "limits.since",
+    "limits.date",
+    "limits.clients",
+    "limits.tcp",
+    "limits.web",
+    "limits.role",
+    "limits.second",
+];
+
+/// Whether the short form leaves a claim out; what the analyst wrote always stands.
+fn is_for_the_long_form(claim: &Claim) -> bool {
+    claim.state != ClaimState::Edited
+        && !claim.id.starts_with("summary.")
+        && LONG_ONLY.iter().any(|end| claim.id.ends_with(end))
+}
+
+fn block(
+    index: &crate::index::Index,
+    report: &Report,
+    section: &Section,
+    long: bool,
+    block: &Block,
+) -> Option<BlockView> {
+    let lists = &report.lists;
     Some(match block {
-        Block::Claim(own) if !own.is_printed() => return None,
-        Block::Claim(own) => BlockView::Claim { claim: claim(index, own) },
+        Block::Claim(own) if !own.is_printed() || !long && is_for_the_long_form(own) => return None,
+        Block::Claim(own) => BlockView::Claim { claim: claim(index, lists, section.id == "summary", own) },
         Block::Field(own) => BlockView::Field { field: field(own) },
-        Block::Table(own) if own.rows.is_empty() => return None,
-        Block::Table(own) => BlockView::Table { table: table(index, own) },
+        Block::Table(own) if own.rows.is_empty() || own.shown == Shown::Nothing && !long => return None,
+        Block::Table(own) => BlockView::Table { table: table(index, lists, long, own) },
+        Block::Aside(text) if text.is_empty() || !long => return None,
+        Block::Aside(text) => BlockView::Note { text: text.clone() },
         Block::Lines(caption, lines) => BlockView::Lines { caption: caption.clone(), lines: lines.clone() },
         Block::Note(text) if text.is_empty() => return None,
         Block::Note(text) => BlockView::Note { text: text.clone() },

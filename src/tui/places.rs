@@ -100,7 +100,7 @@ fn identity(block: &Block) -> String {
         Block::Field(field) => format!("field {}", field.id),
         Block::Table(table) => format!("table {}", table.id),
         Block::Lines(title, _) => format!("lines {title}"),
-        Block::Note(text) => format!("note {text}"),
+        Block::Note(text) | Block::Aside(text) => format!("note {text}"),
     }
 }
 

@@ -31,7 +31,7 @@ pub enum Style {
 /// How the report is made.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Form {
-    /// Template: full, google, seed-log, walkthrough, ticket, json, one of your own by name, or a file.
+    /// Template: full, long, google, seed-log, walkthrough, ticket, json, one of your own by name, or a file.
     #[arg(long, default_value = "full", value_name = "NAME|FILE")]
     pub template: String,
     /// Call the report final; refused while something required is open or a suggestion is unaccepted.
@@ -46,6 +46,9 @@ pub struct Form {
     /// google template: headings a question, or running text.
     #[arg(long, value_enum, default_value_t)]
     pub style: Style,
+    /// full template: the ledger, the glossary and every row of its tables as well.
+    #[arg(long)]
+    pub long: bool,
     /// Replace addresses and names by consistent pseudonyms, in the report and in packets.
     #[arg(long)]
     pub redact: bool,
@@ -81,6 +84,7 @@ impl Form {
             allow_open: is_final,
             corrected_headings: template.corrected_headings,
             style: if template.prose { Style::Prose } else { Style::Form },
+            long: template.long,
             redact: false,
             no_case: true,
             own_only: true,
@@ -98,8 +102,11 @@ impl Form {
         let input = input_of(made, masked.as_ref());
         let report = draft(&input);
         self.check_final(&report)?;
-        let form =
-            OptionsView { corrected_headings: self.corrected_headings, prose: self.style == Style::Prose };
+        let form = OptionsView {
+            corrected_headings: self.corrected_headings,
+            prose: self.style == Style::Prose,
+            long: self.long,
+        };
         let options = Options { form, generated, is_final: self.is_final };
         let name_and_source = (template.0.as_str(), template.1.as_str());
         let rendered = match &masked {

@@ -8,9 +8,9 @@ use crate::report::figure::{Anchor, Figure, Shape, arrow_head};
 pub const PAGE_WIDTH: f32 = 595.0;
 /// A4 height in points.
 pub const PAGE_HEIGHT: f32 = 842.0;
-const MARGIN: f32 = 54.0;
+const MARGIN: f32 = 46.0;
 const BOTTOM: f32 = PAGE_HEIGHT - 62.0;
-const BODY_SIZE: f32 = 9.8;
+const BODY_SIZE: f32 = 9.2;
 const INK: [u8; 3] = [0x1f, 0x23, 0x28];
 const MUTED: [u8; 3] = [0x5d, 0x66, 0x73];
 const RULE: [u8; 3] = [0xd5, 0xda, 0xe1];
@@ -76,7 +76,7 @@ struct Style {
 const BODY: Style = Style { size: BODY_SIZE, rgb: INK, bold: false, mono: false };
 
 /// Cells of tables.
-const CELL: Style = Style { size: 8.6, ..BODY };
+const CELL: Style = Style { size: 8.0, ..BODY };
 
 /// How much a figure is enlarged to fill the width, and no more than a page.
 fn figure_scale(figure: &Figure, width: f32) -> f32 {
@@ -224,7 +224,7 @@ impl Layout<'_> {
 
     /// Draws one line and moves down.
     fn line(&mut self, words: &[Word], left: f32, style: &Style) {
-        let height = style.size * 1.42;
+        let height = style.size * 1.34;
         let baseline = self.y + style.size * 1.05;
         let mut x = left;
         for word in words {
@@ -350,7 +350,7 @@ impl Layout<'_> {
             let span = Span { text: line.to_owned(), ..Span::default() };
             for words in self.wrap(&[span], PAGE_WIDTH - MARGIN - left - 12.0, &style) {
                 self.need(style.size * 1.45);
-                let area = (left, self.y, PAGE_WIDTH - MARGIN - left, style.size * 1.42);
+                let area = (left, self.y, PAGE_WIDTH - MARGIN - left, style.size * 1.34);
                 self.draw(Draw::Rect { area, rgb: WASH });
                 self.line(&words, left + 6.0, &style);
             }
@@ -444,7 +444,7 @@ impl Layout<'_> {
 
     fn row_height(&self, cells: &[Inline], widths: &[f32], style: &Style) -> f32 {
         let lines = cells.iter().zip(widths).map(|(cell, width)| self.wrap(cell, width - 8.0, style).len());
-        lines.max().unwrap_or(0) as f32 * style.size * 1.42 + 6.0
+        lines.max().unwrap_or(0) as f32 * style.size * 1.34 + 6.0
     }
 
     /// Draws a row, split over pages where it must be.
@@ -452,7 +452,7 @@ impl Layout<'_> {
         let wrapped: Vec<Vec<Vec<Word>>> =
             cells.iter().zip(widths).map(|(cell, width)| self.wrap(cell, width - 8.0, style)).collect();
         let lines = wrapped.iter().map(Vec::len).max().unwrap_or(0);
-        let height = style.size * 1.42;
+        let height = style.size * 1.34;
         if lines as f32 * height < BOTTOM - MARGIN {
             self.need(lines as f32 * height + 6.0);
         }

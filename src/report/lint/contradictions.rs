@@ -137,7 +137,7 @@ mod tests {
     use super::super::{ClaimState, Voice, lint};
     use super::*;
     use crate::index::PacketId;
-    use crate::report::{Section, Table};
+    use crate::report::{Place, Section, Shown, Table};
 
     fn claim(text: &str) -> Block {
         Block::Claim(Claim {
@@ -156,7 +156,7 @@ mod tests {
 
     fn report(blocks: Vec<Block>) -> Report {
         Report {
-            sections: vec![Section { id: "summary", title: String::new(), blocks }],
+            sections: vec![Section { id: "summary", title: String::new(), place: Place::Body, blocks }],
             ..Report::default()
         }
     }
@@ -216,6 +216,7 @@ mod tests {
                 id: "findings.not_assessed".to_owned(),
                 caption: String::new(),
                 head: Vec::new(),
+                shown: Shown::All,
                 rows: vec![(vec!["open".to_owned(), what], Vec::new())],
             })
         };

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::{Block, Report, Section};
-use super::cause::author;
+use super::super::{Block, Place, Report, Section, Shown, cite};
+use super::cause::{author, silent, weighed_table};
 use super::timeline::reading;
-use super::{Builder, Need, section, table};
+use super::{Builder, annex, limited, table};
 use crate::capture::Format;
 use crate::findings::hypotheses::{Author, LedgerRow};
 use crate::findings::rules::runs;
@@ -19,20 +19,29 @@ const FRAMES_MAX: usize = 40;
 const ABSENT: &str = "not recorded";
 /// Comments of a file or interface listed one by one.
 const COMMENTS_MAX: usize = 8;
-/// Frames and runs of frames in one printed filter.
-const FILTER_PARTS_MAX: usize = 64;
-/// Filters printed.
-const FILTERS_MAX: usize = 8;
+/// Of these the short form prints so many.
+const FRAMES_SHOWN: usize = 12;
+/// Frames and runs of frames of a list that are printed.
+const LIST_PARTS_MAX: usize = 256;
+
+/// The scale of confidence words, printed once.
+const SCALE: &str = "Words used for explanations: best supported / consistent with the evidence / neither supported nor excluded / unlikely on this evidence / excluded within this capture / not assessable from this vantage. Weights are expert judgement, see the ledger; no percentages are given.";
 
 pub fn evidence(b: &Builder<'_>) -> Section {
     let mut rows = Vec::new();
     for (at, source) in b.input.index.sources.iter().enumerate() {
         rows.extend(facts_of_source(b, at, source));
     }
-    let mut blocks = vec![table("evidence", "Captures", &["Capture", "Property", "Value"], rows)];
-    let prompt =
-        "chain of custody: when, who, collected / received / copied, from where to where, hash checked";
-    blocks.push(b.field("evidence.custody", prompt, Need::Optional));
+    let brief =
+        b.input.index.sources.iter().enumerate().map(|(at, source)| (brief(b, at, source), Vec::new()));
+    let head = ["Capture", "What it holds", "SHA-256"];
+    let mut blocks = vec![
+        table("evidence.files", "Captures", &head, brief.collect()),
+        limited(
+            table("evidence", "Properties of the captures", &["Capture", "Property", "Value"], rows),
+            Shown::Nothing,
+        ),
+    ];
     if !b.input.case.custody.is_empty() {
         let rows = b.input.case.custody.iter().map(|entry| {
             let ok = entry.hash_ok.map_or("–", |ok| if ok { "yes" } else { "no" });
@@ -45,16 +54,36 @@ pub fn evidence(b: &Builder<'_>) -> Section {
     }
     blocks.push(Block::Note("The captures were opened read-only and not changed.".to_owned()));
     blocks.push(Block::Note(super::super::UNMASKED.to_owned()));
+    blocks.push(Block::Lines("To repeat".to_owned(), repeat(b)));
     blocks.extend(b.notes("evidence"));
-    section("evidence", "A1 Evidence and chain of custody", blocks)
+    annex(Place::Appendix, "evidence", "Evidence and chain of custody", blocks)
+}
+
+/// A capture in a row.
+fn brief(b: &Builder<'_>, at: usize, source: &IndexedSource) -> Vec<String> {
+    let time_of = |row| {
+        let packet = b.input.index.packet(source.packet(row)?)?;
+        Some(b.clock.exact(packet.time_ns()))
+    };
+    let ends = time_of(0).zip(time_of(source.packets.saturating_sub(1)));
+    let ends = ends.map_or_else(String::new, |(first, last)| format!(", {first} to {last}"));
+    let frames = crate::report::words::count(source.packets as usize, "frame", "frames");
+    vec![
+        format!("{} {}", source_label(SourceId(at as u16)), escape(&source.name)),
+        format!("{}, {frames}{ends}", format_of(source)),
+        hash_of(b, at),
+    ]
+}
+
+fn hash_of(b: &Builder<'_>, at: usize) -> String {
+    b.input.case.evidence.get(at).map_or_else(|| "not yet computed".to_owned(), |r| r.sha256.clone())
 }
 
 fn facts_of_source(b: &Builder<'_>, at: usize, source: &IndexedSource) -> Vec<(Vec<String>, Vec<PacketId>)> {
     let absent = || ABSENT.to_owned();
     let metadata = &source.metadata;
     let label = source_label(SourceId(at as u16));
-    let sha =
-        b.input.case.evidence.get(at).map_or_else(|| "not yet computed".to_owned(), |r| r.sha256.clone());
+    let sha = hash_of(b, at);
     let mut values = vec![
         ("File", escape(&source.name)),
         ("Size", format!("{} bytes", thousands(source.size))),
@@ -154,8 +183,7 @@ pub fn method(b: &Builder<'_>) -> Section {
             rules.join(", ")
         )));
     }
-    blocks.push(Block::Lines("To repeat".to_owned(), repeat(b)));
-    section("method", "A2 Method", blocks)
+    annex(Place::Further, "method", "Method", blocks)
 }
 
 fn repeat(b: &Builder<'_>) -> Vec<String> {
@@ -173,58 +201,65 @@ fn repeat(b: &Builder<'_>) -> Vec<String> {
     lines
 }
 
-/// Every frame the claims before it cite: a reading for each that a citation names and no table shows, numbers of all.
+/// Every frame the claims before it cite: a reading for each that a citation names and no table shows, and the lists.
 pub fn frames(b: &Builder<'_>, report: &Report) -> Section {
-    let mut cited: BTreeSet<PacketId> = BTreeSet::new();
     let mut named: BTreeSet<PacketId> = BTreeSet::new();
     for claim in report.claims().filter(|claim| claim.is_printed()) {
-        cited.extend(&claim.frames);
         // A long citation names its first and its last frame.
-        if claim.citation.contains('…') {
+        if cite::is_shortened(&claim.citation) {
             named.extend(claim.frames.first());
             named.extend(claim.frames.last());
         } else {
             named.extend(&claim.frames);
         }
     }
-    let shown = in_timeline(report);
-    let missing: Vec<PacketId> = named.difference(&shown).copied().collect();
+    let read = in_timeline(report);
+    let missing: Vec<PacketId> = named.difference(&read).copied().collect();
     let rows = missing.iter().take(FRAMES_MAX).map(|id| {
         let cells = vec![b.input.index.label(*id), b.clock.exact(b.time(*id)), reading(b, *id)];
         (cells, vec![*id])
     });
     let rows: Vec<_> = rows.collect();
     let mut blocks = Vec::new();
-    if named.len() > missing.len() {
-        let text = "The timeline in section 5 shows number, time and reading of cited frames; those it leaves out stand here.";
-        blocks.push(Block::Note(text.to_owned()));
-    }
     if !rows.is_empty() {
-        blocks.push(table("frames", "Cited frames", &["Frame", "Time", "Reading"], rows));
+        let caption = "Frames cited that the timeline does not show";
+        let table = table("frames", caption, &["Frame", "Time", "Reading"], rows);
+        blocks.push(limited(table, Shown::First(FRAMES_SHOWN)));
     }
-    let cited: Vec<PacketId> = cited.into_iter().collect();
-    let listed = runs(b.input.index, &cited);
-    if b.input.index.sources.len() == 1 && !listed.is_empty() {
-        let lines = listed.chunks(FILTER_PARTS_MAX).take(FILTERS_MAX);
-        let lines = lines.map(|part| format!("frame.number in {{{}}}", part.join(", "))).collect();
-        let caption = format!("Filters that show all {} cited frames again", thousands(cited.len() as u64));
-        blocks.push(Block::Lines(caption, lines));
-        let rest = listed.len().saturating_sub(FILTER_PARTS_MAX * FILTERS_MAX);
-        if rest > 0 {
-            blocks.push(Block::Note(format!(
-                "And {} more frames or runs of frames: the JSON form of this report lists each.",
-                thousands(rest as u64)
-            )));
-        }
+    let lists = report.lists.sets().iter().zip(1..).map(|(frames, number)| {
+        (vec![format!("list {number}"), thousands(frames.len() as u64), listed(b, frames)], Vec::new())
+    });
+    let lists: Vec<_> = lists.collect();
+    if !lists.is_empty() {
+        blocks.push(table("lists", "Lists of frames", &["List", "Frames", LISTED], lists));
     }
-    section("frames", "A3 Cited frames", blocks)
+    annex(Place::Appendix, "frames", "Cited frames", blocks)
+}
+
+/// The head of the column with what shows the frames of a list again.
+pub const LISTED: &str = "Filter that shows them";
+
+/// A filter that shows these frames, or their labels where files number theirs alike; what is left out is said.
+fn listed(b: &Builder<'_>, frames: &[PacketId]) -> String {
+    if b.input.index.sources.len() > 1 {
+        return cite::written_out(b.input.index, frames, LIST_PARTS_MAX);
+    }
+    let all = runs(b.input.index, frames);
+    let told = all.get(..all.len().min(LIST_PARTS_MAX)).unwrap_or_default().join(", ");
+    match all.len().saturating_sub(LIST_PARTS_MAX) {
+        0 => format!("frame.number in {{{told}}}"),
+        rest => format!(
+            "frame.number in {{{told}}} and {} more frames or runs, which the JSON form lists",
+            thousands(rest as u64)
+        ),
+    }
 }
 
 /// The frames whose reading stands in the timeline.
 fn in_timeline(report: &Report) -> BTreeSet<PacketId> {
     let blocks = report.section("timeline").into_iter().flat_map(|section| &section.blocks);
     let tables = blocks.filter_map(|block| if let Block::Table(table) = block { Some(table) } else { None });
-    tables.flat_map(|table| table.rows.iter().flat_map(|(_, frames)| frames.iter().copied())).collect()
+    tables.flat_map(|table| table.printed().flat_map(|(_, frames)| frames.iter().copied())).collect()
 }
 
 pub fn ledger(b: &Builder<'_>) -> Section {
@@ -253,6 +288,8 @@ pub fn ledger(b: &Builder<'_>) -> Section {
         });
         let head = ["Row", "Observation", "dB for each explanation", "Reason", "By"];
         let head = head.get(..head.len() - usize::from(own)).unwrap_or(&head);
+        blocks.push(weighed_table(&key, assessment));
+        blocks.extend(silent(assessment));
         blocks.push(table(&format!("{key}.ledger"), "Observations and their weights", head, rows.collect()));
     }
     if blocks.is_empty() {
@@ -260,8 +297,9 @@ pub fn ledger(b: &Builder<'_>) -> Section {
     } else {
         let scale = "Weights in decibans (10·log10 of how many times more expected an observation is if the explanation is true): ±20 hallmark, ±10 strong, ±5 moderate, ±2 slight, 0 says nothing. Each group of evidence is capped at ±20; repeated observations count once.";
         blocks.insert(0, Block::Note(scale.to_owned()));
+        blocks.insert(1, Block::Note(SCALE.to_owned()));
     }
-    section("ledger", "A4 Ledger", blocks)
+    annex(Place::Further, "ledger", "Ledger", blocks)
 }
 
 /// One observation with its weights for the explanations.
@@ -321,9 +359,10 @@ pub fn glossary() -> Section {
     ];
     let rows =
         rows.iter().map(|(word, meaning)| (vec![(*word).to_owned(), (*meaning).to_owned()], Vec::new()));
-    section(
+    annex(
+        Place::Further,
         "glossary",
-        "A5 Glossary",
+        "Glossary",
         vec![table("glossary", "Glossary", &["Word", "Meaning"], rows.collect())],
     )
 }

@@ -4,15 +4,14 @@ use std::collections::BTreeMap;
 
 use super::super::facts::Facts;
 use super::super::words;
-use super::super::{Block, Section, Voice};
-use super::opening::scale;
+use super::super::{Block, Section, Shown};
+use super::opening::{next_check, scale};
 use super::problem::{sentence, sentence as capital};
-use super::{Builder, Need, section, table};
+use super::{Builder, limited, section, table};
 use crate::correlate::Signature;
 use crate::findings::hypotheses::checks::parting;
 use crate::findings::hypotheses::matrix::{Row, answers, errors, surroundings};
 use crate::findings::hypotheses::{Assessment, Author, Cause, Check, Hypothesis, LedgerRow, Topic, Verdict};
-use crate::findings::rules::CUT_NAMES;
 use crate::index::PacketId;
 use crate::protocols::dns::extended_error_name;
 
@@ -33,16 +32,11 @@ pub fn cause(b: &Builder<'_>) -> Section {
             "No failure was found, so no cause is weighed."
         };
         blocks.push(Block::Note(text.to_owned()));
-    } else {
-        blocks.push(Block::Note(SCALE.to_owned()));
     }
     blocks.extend(analyst_rows(b));
     blocks.extend(b.notes("cause"));
     section("cause", "Analysis of cause", blocks)
 }
-
-/// The scale of confidence words, printed once.
-const SCALE: &str = "Words used for explanations: best supported / consistent with the evidence / neither supported nor excluded / unlikely on this evidence / excluded within this capture / not assessable from this vantage. Weights are expert judgement, see the ledger; no percentages are given.";
 
 /// Which failure a part of the section is about.
 fn heading(facts: Option<&Facts<'_>>, assessment: &Assessment) -> String {
@@ -84,9 +78,8 @@ fn problem(b: &Builder<'_>, key: &str, assessment: &Assessment, facts: Option<&F
             blocks.insert(number + 1, b.weighed(&id("parting"), text, &frames, rows));
         }
     }
-    blocks.push(weighed_table(key, assessment));
+    blocks.push(contending(key, assessment));
     blocks.extend(cannot_tell(assessment));
-    blocks.extend(silent(assessment));
     blocks.extend(would_change(assessment));
     blocks
 }
@@ -104,9 +97,7 @@ fn would_change(assessment: &Assessment) -> Option<Block> {
     }
     let mut said: Vec<String> = by_check
         .iter()
-        .map(|(check, pairs)| {
-            format!("Check {check} of section 9 separates {}.", words::list(pairs, usize::MAX))
-        })
+        .map(|(check, pairs)| format!("Check {check} separates {}.", words::list(pairs, usize::MAX)))
         .collect();
     let pair = |text: &&String| {
         leading.len() > 1 && leading.iter().any(|h| text.starts_with(&format!("{} or ", h.cause)))
@@ -114,7 +105,7 @@ fn would_change(assessment: &Assessment) -> Option<Block> {
     said.extend(
         assessment.would_change.iter().filter(|text| !pair(text)).map(|text| quoted(&sentence(text))),
     );
-    (!said.is_empty()).then(|| Block::Note(format!("What would change the ranking: {}", said.join(" "))))
+    (!said.is_empty()).then(|| Block::Aside(format!("What would change the ranking: {}", said.join(" "))))
 }
 
 /// The frames a failure is about.
@@ -344,7 +335,8 @@ pub fn phrase(hypothesis: &Hypothesis, facts: Option<&Facts<'_>>) -> String {
     }
 }
 
-fn weighed_table(key: &str, assessment: &Assessment) -> Block {
+/// All explanations with their sums, for the ledger.
+pub fn weighed_table(key: &str, assessment: &Assessment) -> Block {
     let rows = assessment.hypotheses.iter().filter(|h| is_weighed(h)).map(|h| {
         let cells = vec![
             format!("{} {}", h.cause, h.title),
@@ -363,6 +355,31 @@ fn weighed_table(key: &str, assessment: &Assessment) -> Block {
     table(&format!("{key}.hypotheses"), "Explanations weighed", &head, rows.collect())
 }
 
+/// The explanations that contend and the next behind them, each with what speaks most for and against it.
+fn contending(key: &str, assessment: &Assessment) -> Block {
+    let contends = |h: &Hypothesis| matches!(h.verdict, Verdict::BestSupported | Verdict::Consistent);
+    let most = |h: &Hypothesis, sign: i32| {
+        let weight = |row: &LedgerRow| row.weight_db.map_or(i32::MAX, |weight| weight * sign);
+        let on_side = |row: &&LedgerRow| {
+            !row.off && (row.weight_db.is_none() && sign < 0 || row.weight_db.is_some() && weight(row) > 0)
+        };
+        // Of equal weights the first is what the others rest on.
+        let row = h.ledger.iter().filter(on_side).rev().max_by_key(|row| weight(row));
+        row.map_or_else(|| "–".to_owned(), |row| sentence(&quoted(&row.observation)))
+    };
+    let weighed: Vec<&Hypothesis> =
+        assessment.hypotheses.iter().filter(|h| is_weighed(h) && h.cause.competes()).collect();
+    let shown = weighed.iter().filter(|h| contends(h)).count() + 1;
+    let rows = weighed.iter().take(shown).map(|h| {
+        let cells =
+            vec![format!("{} {}", h.cause, h.title), h.verdict.words().to_owned(), most(h, 1), most(h, -1)];
+        (cells, Vec::new())
+    });
+    let head = ["Explanation", "Verdict", "Speaks most for it", "Speaks most against it"];
+    let caption = format!("Explanations that contend ({} weighed in all)", weighed.len());
+    table(&format!("{key}.contending"), &caption, &head, rows.collect())
+}
+
 /// What even the leading explanations leave open; members of a class leave the same open.
 fn cannot_tell(assessment: &Assessment) -> Option<Block> {
     let leading = assessment.leading();
@@ -378,7 +395,7 @@ fn cannot_tell(assessment: &Assessment) -> Option<Block> {
     let said: Vec<String> =
         open.into_iter().map(|(text, ids)| format!("{}: {}", ids.join(", "), sentence(text))).collect();
     (!said.is_empty())
-        .then(|| Block::Note(format!("Left open by the leading explanations – {}", said.join(" "))))
+        .then(|| Block::Aside(format!("Left open by the leading explanations – {}", said.join(" "))))
 }
 
 /// Commands between backticks stand between quotation marks: the text enters formats without code.
@@ -402,7 +419,7 @@ fn is_weighed(hypothesis: &Hypothesis) -> bool {
 }
 
 /// The explanations nothing in this capture speaks for or against, in one line.
-fn silent(assessment: &Assessment) -> Option<Block> {
+pub fn silent(assessment: &Assessment) -> Option<Block> {
     let names: Vec<String> = assessment
         .hypotheses
         .iter()
@@ -449,35 +466,8 @@ fn analyst_rows(b: &Builder<'_>) -> Vec<Block> {
     vec![table("cause.analyst", "Analyst input to the ledger", &head, rows.collect())]
 }
 
-pub fn impact(b: &Builder<'_>) -> Section {
-    let mut blocks = Vec::new();
-    for (facts, at) in b.detailed().iter().zip(1..) {
-        let clients = words::count(facts.problem.clients.len(), "client", "clients");
-        let names = match (facts.problem.names.len(), facts.problem.has_cut_names) {
-            (0, _) => CUT_NAMES.to_owned(),
-            (read, false) => words::count(read, "name", "names"),
-            (read, true) => format!("{} and {CUT_NAMES}", words::count(read, "name", "names")),
-        };
-        let got = match facts.problem.signature {
-            Signature::NotReceived => "did not receive the answers about",
-            Signature::Late => "got late answers about",
-            _ => "got no usable answer about",
-        };
-        let text =
-            format!("As far as this {} shows, {clients} {got} {names} from {}.", b.record, facts.server);
-        blocks.push(b.claim(&format!("impact.{at}.{}", facts.key), Voice::Observed, text, &facts.frames));
-    }
-    if !b.facts.is_empty() {
-        blocks.push(Block::Note(format!(
-            "Other users are affected by the same fault only if they use, or their resolvers depend on, the same server; this {} does not show whether they do.",
-            b.record
-        )));
-    }
-    let prompt = "effect on users and business, as reported by whom";
-    blocks.push(b.field("impact.business", prompt, Need::Required));
-    blocks.extend(b.notes("impact"));
-    section("impact", "Impact", blocks)
-}
+/// Checks of a failure that the short form prints.
+const CHECKS_SHOWN: usize = 4;
 
 /// Checks listed for failures after the gravest.
 const CHECKS_FURTHER: usize = 3;
@@ -498,17 +488,18 @@ fn expected(assessment: &Assessment, check: &Check) -> Vec<String> {
 }
 
 pub fn response(b: &Builder<'_>) -> Section {
-    let mut blocks = vec![
-        b.field("response.taken", "actions taken so far, by whom, with what result", Need::Required),
-        b.field("response.containment", "containment or mitigation decided, if any", Need::Optional),
-    ];
+    let mut blocks = Vec::new();
     let weighed = b.weighed_problems();
     for (at, (key, assessment, facts)) in weighed.iter().enumerate() {
         if assessment.checks.is_empty() {
             continue;
         }
         let most = if at == 0 { usize::MAX } else { CHECKS_FURTHER };
-        let rows = assessment.checks.iter().take(most).enumerate().map(|(number, check)| {
+        // The check to begin with comes first.
+        let begin = next_check(assessment).map(std::ptr::from_ref);
+        let mut checks: Vec<(usize, &Check)> = assessment.checks.iter().take(most).enumerate().collect();
+        checks.sort_by_key(|(_, check)| Some(std::ptr::from_ref(*check)) != begin);
+        let rows = checks.into_iter().map(|(number, check)| {
             let expected = expected(assessment, check);
             let cells = vec![
                 (number + 1).to_string(),
@@ -521,15 +512,16 @@ pub fn response(b: &Builder<'_>) -> Section {
         });
         let head = ["No", "Where", "Check", "Expected result for each explanation", "Owner, due"];
         let caption = match (weighed.len(), at) {
-            (1, _) => "Next checks, cheapest and most telling first".to_owned(),
+            (1, _) => "Next checks; the first tells most, the others stand cheapest first".to_owned(),
             (_, 0) => format!("Next checks for {}", heading(*facts, assessment)),
             _ => format!("First checks for {}; the others as above", heading(*facts, assessment)),
         };
-        blocks.push(table(&format!("{key}.checks"), &caption, &head, rows.collect()));
+        let checks = table(&format!("{key}.checks"), &caption, &head, rows.collect());
+        blocks.push(limited(checks, Shown::First(CHECKS_SHOWN)));
     }
     if !b.facts.is_empty() {
         let settings = &b.input.index.settings;
-        blocks.push(Block::Note(format!(
+        blocks.push(Block::Aside(format!(
             "Longer term: a second resolver on another path; monitoring of port {} over UDP and TCP; ICMP errors not filtered; \
              captures with the filter “{}”.",
             settings.dns_ports_in_words(),
@@ -537,7 +529,7 @@ pub fn response(b: &Builder<'_>) -> Section {
         )));
     }
     blocks.extend(b.notes("response"));
-    section("response", "Response and recommendations", blocks)
+    section("response", "Next checks", blocks)
 }
 
 /// Who put a ledger row in.

@@ -1,12 +1,12 @@
 //! Limitations, observables, ATT&CK and lessons.
 
 use super::super::words;
-use super::super::{Block, Section, Voice};
+use super::super::{Block, Place, Section, Voice};
 use super::cause::{frames_of, quoted, rows_behind};
 use super::findings::{claim, is_quality};
 use super::opening::edge;
 use super::problem::{ends, sentence};
-use super::{Builder, Need, section, table};
+use super::{Builder, annex, table};
 use crate::findings::Severity;
 use crate::findings::hypotheses::Topic;
 use crate::index::PacketId;
@@ -32,7 +32,7 @@ pub fn limitations(b: &Builder<'_>) -> Section {
         blocks.push(b.claim(&format!("limits.record.{}", number + 1), Voice::Observed, text, &edge(b)));
     }
     blocks.extend(b.notes("limitations"));
-    section("limitations", "Limitations and assumptions", blocks)
+    annex(Place::Appendix, "limitations", "Limits of this record", blocks)
 }
 
 /// The conclusion from points that no faithful record shows.
@@ -249,7 +249,7 @@ pub fn observables(b: &Builder<'_>) -> Section {
             .to_owned(),
     ));
     blocks.extend(b.notes("observables"));
-    section("observables", "Observables", blocks)
+    annex(Place::Further, "observables", "Observables", blocks)
 }
 
 pub fn attack(b: &Builder<'_>) -> Section {
@@ -267,12 +267,5 @@ pub fn attack(b: &Builder<'_>) -> Section {
     if blocks.is_empty() {
         blocks.push(Block::Note("None: no adversary behaviour shown.".to_owned()));
     }
-    section("attack", "ATT&CK mapping", blocks)
-}
-
-pub fn lessons(b: &Builder<'_>) -> Section {
-    let prompt = "what went well, what did not, what will be changed, by whom and when";
-    let mut blocks = vec![b.field("lessons.learned", prompt, Need::Optional)];
-    blocks.extend(b.notes("lessons"));
-    section("lessons", "Lessons learned", blocks)
+    annex(Place::Appendix, "attack", "ATT&CK mapping", blocks)
 }

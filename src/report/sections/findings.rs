@@ -2,10 +2,10 @@
 
 use super::super::facts::Facts;
 use super::super::words;
-use super::super::{Block, Section, Voice};
+use super::super::{Block, Section, Shown, Voice};
 use super::cause::{frames_of, quoted};
 use super::problem::{self, sentence};
-use super::{Builder, section, table};
+use super::{Builder, limited, section, table};
 use crate::correlate::Signature;
 use crate::findings::hypotheses::Assessment;
 use crate::findings::{Finding, Severity};
@@ -16,6 +16,8 @@ use crate::time;
 
 /// Links listed one by one.
 const LINKS_MAX: usize = 12;
+/// Of these the short form prints so many.
+const LINKS_SHOWN: usize = 4;
 /// Errors up to this number all stand in the timeline with what they are about.
 const TIES_IN_TIMELINE: usize = 8;
 /// Findings written out.
@@ -195,7 +197,8 @@ fn numbers(facts: &Facts<'_>) -> Block {
         let outcome = outcome.replace('_', " ").replace("icmp", "ICMP").replace("tcp", "TCP");
         rows.push(row(&format!("Transactions {outcome}"), &frames));
     }
-    table(&format!("{}.numbers", facts.key), "Numbers", &["Counted", "Number"], rows)
+    let numbers = table(&format!("{}.numbers", facts.key), "Numbers", &["Counted", "Number"], rows);
+    limited(numbers, Shown::Nothing)
 }
 
 fn links(b: &Builder<'_>, facts: &Facts<'_>) -> Block {
@@ -233,7 +236,10 @@ fn links(b: &Builder<'_>, facts: &Facts<'_>) -> Block {
     }
     let head = ["Error", "About", "After", "Level", "Reason"];
     let head = head.get(..head.len() - usize::from(reason.is_some())).unwrap_or(&head);
-    table(&format!("{}.links.table", facts.key), &caption, head, rows)
+    let links = table(&format!("{}.links.table", facts.key), &caption, head, rows);
+    // Errors about what the capture does not hold are told one by one; of the others the sentence gives the numbers.
+    let whole = facts.ties.iter().any(|tie| tie.link.to.is_none());
+    limited(links, if whole { Shown::First(LINKS_SHOWN) } else { Shown::Nothing })
 }
 
 /// The findings of the rules: a claim for each that no failure's sentences tell, and the numbers of all.
@@ -271,7 +277,8 @@ fn ruled(b: &Builder<'_>) -> Vec<Block> {
         .collect();
     if !counted.is_empty() {
         let head = ["Finding", "Severity", "Counted", "Number", "Filter that counts it again"];
-        blocks.push(table("findings.counts", "Numbers of the findings", &head, counted));
+        let counts = table("findings.counts", "Numbers of the findings", &head, counted);
+        blocks.push(limited(counts, Shown::Nothing));
     }
     let rest = shown.len().saturating_sub(FINDINGS_MAX);
     if rest > 0 {

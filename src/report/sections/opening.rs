@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use super::super::facts::Facts;
 use super::super::words;
-use super::super::{Block, Section, Subject, Voice, cite};
+use super::super::{Block, Place, Section, Shown, Subject, Voice, cite};
 use super::cause::{frames_of, quoted, rows_behind};
 use super::problem::{clients, ends, names, sentence};
-use super::{Builder, Need, behind, coverage, outage, section, services, table};
+use super::{Builder, Need, annex, behind, coverage, limited, outage, section, services, table};
 use crate::attempts::Kind;
 use crate::correlate::{Signature, Vantage, apart};
 use crate::findings::hypotheses::matrix::{answers, errors};
@@ -433,38 +433,42 @@ pub fn next_check(assessment: &Assessment) -> Option<&Check> {
     assessment.checks.iter().find(named).or_else(|| assessment.checks.first())
 }
 
-pub fn case_data(b: &Builder<'_>) -> Section {
-    let blocks = vec![
-        b.field("case.id", "case number", Need::Optional),
-        b.field("case.status", "status: new, in progress, handed over or resolved", Need::Required),
-        b.field("case.analyst", "analyst, organisation, contact", Need::Required),
-        b.field("case.recipient", "who receives this report", Need::Optional),
-        b.field("case.tlp", "Traffic Light Protocol 2.0 label (AMBER for real names)", Need::Optional),
-        b.field("case.severity", "severity by your own scheme, with the reason", Need::Required),
-        b.field("case.impact", "functional, information and recoverability impact", Need::Optional),
+/// What only people can say, in one place.
+pub fn to_complete(b: &Builder<'_>) -> Section {
+    const REQUIRED: Need = Need::Required;
+    const OPTIONAL: Need = Need::Optional;
+    const FIELDS: [(&str, &str, &str, Need); 16] = [
+        ("case.id", "Case", "case number", OPTIONAL),
+        ("case.status", "Status", "status: new, in progress, handed over or resolved", REQUIRED),
+        ("case.analyst", "Analyst", "analyst, organisation, contact", REQUIRED),
+        ("case.recipient", "Recipient", "who receives this report", OPTIONAL),
+        ("case.tlp", "TLP 2.0 label", "Traffic Light Protocol 2.0 label (AMBER for real names)", OPTIONAL),
+        ("case.severity", "Severity", "severity by your own scheme, with the reason", REQUIRED),
+        ("reported.who", "Noticed by", "who noticed the fault first, and in which words", REQUIRED),
+        ("reported.when", "Reported at", "when was it reported (date, time, time zone)", REQUIRED),
+        ("reported.how", "Noticed how", "how did the IT team become aware", REQUIRED),
+        ("impact.business", "Effect", "effect on users and business, as reported by whom", REQUIRED),
+        ("case.impact", "Impact", "functional, information and recoverability impact", OPTIONAL),
+        ("response.taken", "Actions", "actions taken so far, by whom, with what result", REQUIRED),
+        ("response.containment", "Containment", "containment or mitigation decided, if any", OPTIONAL),
+        ("scope.capture", "Captured", "capture point, captured by, command line, reason", OPTIONAL),
+        (
+            "evidence.custody",
+            "Custody",
+            "chain of custody: when, who, collected / received / copied, from where to where, hash checked",
+            OPTIONAL,
+        ),
+        (
+            "lessons.learned",
+            "Lessons",
+            "what went well, what did not, what will be changed, by whom and when",
+            OPTIONAL,
+        ),
     ];
-    section("case", "Case data and status", blocks)
-}
-
-pub fn detection(b: &Builder<'_>) -> Section {
-    let mut blocks = vec![
-        b.field("reported.who", "who noticed the fault first, and in which words", Need::Required),
-        b.field("reported.when", "when was it reported (date, time, time zone)", Need::Required),
-        b.field("reported.how", "how did the IT team become aware", Need::Required),
-    ];
-    let i = &b.inventory;
-    if i.packets > 0 {
-        let text = format!(
-            "The first packet of the {} is from {} and the last from {} ({}).",
-            b.record,
-            b.clock.prose(i.first_ns),
-            b.clock.prose(i.last_ns),
-            b.clock.basis()
-        );
-        blocks.push(b.claim("detection.span", Voice::Observed, text, &edge(b)));
-    }
-    blocks.extend(b.notes("detection"));
-    section("detection", "Detection and reporting", blocks)
+    let fields = FIELDS.iter().map(|(id, label, prompt, need)| b.field(id, label, prompt, *need));
+    let mut blocks: Vec<Block> = fields.collect();
+    blocks.extend(b.notes("case"));
+    section("case", "To be completed", blocks)
 }
 
 /// First and last packet in file order.
@@ -508,10 +512,19 @@ pub fn scope(b: &Builder<'_>) -> Section {
     if !corrections.is_empty() {
         blocks.push(b.claim("scope.clocks", Voice::Assessed, corrections.join(" "), &i.whole()));
     }
-    blocks.push(b.field("scope.capture", "capture point, captured by, command line, reason", Need::Optional));
-    blocks.push(parties(b));
+    if i.packets > 0 {
+        let text = format!(
+            "The first packet of the {} is from {} and the last from {} ({}).",
+            b.record,
+            b.clock.prose(i.first_ns),
+            b.clock.prose(i.last_ns),
+            b.clock.basis()
+        );
+        blocks.push(b.claim("detection.span", Voice::Observed, text, &edge(b)));
+    }
+    blocks.push(limited(parties(b), Shown::Nothing));
     blocks.extend(b.notes("scope"));
-    section("scope", "Scope and vantage", blocks)
+    annex(Place::Appendix, "scope", "Scope and vantage", blocks)
 }
 
 /// By how much the times of files were corrected, and how they agree since then.

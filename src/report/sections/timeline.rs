@@ -1,12 +1,14 @@
 //! One table of what happened when: packets, notes and rows the analyst adds by hand.
 
 use super::super::words;
-use super::super::{Block, Section};
-use super::{Builder, section, table};
+use super::super::{Block, Place, Section, Shown};
+use super::{Builder, annex, limited, table};
 use crate::correlate::LinkKind;
 use crate::index::PacketId;
 use crate::time::Nanos;
 
+/// Rows of the table that the short form prints.
+const ROWS_SHOWN: usize = 12;
 /// Packet rows in the table; what is left out is said under it.
 const ROWS_MAX: usize = 40;
 
@@ -27,7 +29,7 @@ pub fn timeline(b: &Builder<'_>) -> Section {
     packets.sort_unstable();
     packets.dedup();
     let left_out = packets.len().saturating_sub(ROWS_MAX);
-    for id in shown(&packets) {
+    for id in ends(&packets) {
         rows.push(packet_row(b, id));
     }
     for note in b.input.case.annotations.iter().filter(|note| note.tag == "timeline") {
@@ -48,19 +50,19 @@ pub fn timeline(b: &Builder<'_>) -> Section {
     // Rows without a time the program can read stand at the end, in the order they were made.
     rows.sort_by_key(|row| (row.at.is_none(), row.at, row.order));
     let rows = rows.into_iter().map(|row| (row.cells, row.frames)).collect();
-    let mut blocks = vec![table("timeline", "Timeline", &["Time", "Source", "Event"], rows)];
+    let whole = table("timeline", "Timeline", &["Time", "Source", "Event"], rows);
+    let mut blocks = vec![limited(whole, Shown::Ends(ROWS_SHOWN))];
     if left_out > 0 {
         blocks.push(Block::Note(format!(
             "{} further packets of these failures are not listed; the first and last of each stretch are.",
             crate::text::thousands(left_out as u64)
         )));
     }
-    blocks.push(Block::Note(format!("Times: {}.", b.clock.basis())));
-    section("timeline", "Timeline", blocks)
+    annex(Place::Appendix, "timeline", "Timeline", blocks)
 }
 
 /// The first and the last packets when there are too many.
-fn shown(packets: &[PacketId]) -> Vec<PacketId> {
+fn ends(packets: &[PacketId]) -> Vec<PacketId> {
     if packets.len() <= ROWS_MAX {
         return packets.to_vec();
     }

@@ -159,7 +159,7 @@ fn block_lines(state: &State, block: &Block, item: usize, room: usize, out: &mut
                 out.push(plain(item, format!("  {}", clip(line, room.saturating_sub(2))), Role::Text));
             }
         }
-        Block::Note(text) => {
+        Block::Note(text) | Block::Aside(text) => {
             for line in wrap(text, room.saturating_sub(2)) {
                 out.push(plain(item, format!("  {line}"), Role::Muted));
             }
