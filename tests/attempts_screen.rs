@@ -200,9 +200,25 @@ fn each_kind_of_failure_has_a_band_whatever_the_service() {
         visited[..marks.len() - begins],
         marks.iter().skip(begins).map(|mark| mark.packet).collect::<Vec<_>>()[..]
     );
+    // Errors about answers that came too late refused nobody's question.
+    let late = kind("slow_upstream_a.pcap", 160, 50);
+    assert!(bands(&late).contains(&"late") && !bands(&late).contains(&"refused"), "{:?}", bands(&late));
     // Where there is little room they share one row.
     let bench = kind("time_four_ways.pcap", 80, 24);
     bench.shows("attempts");
+}
+
+#[test]
+fn whatever_fails_has_a_band_and_a_place_where_the_walk_stops() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/captures/kinds");
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let name = entry.unwrap().file_name().to_string_lossy().into_owned();
+        let bench = kind(&name, 80, 24);
+        let table = &bench.state.listed.table;
+        assert!(table.failed == 0 || !table.failures.marks.is_empty(), "{name}: {} failed", table.failed);
+        let counted: u32 = table.failures.bands.iter().flatten().sum();
+        assert_eq!(counted as usize, table.failures.marks.len(), "{name}");
+    }
 }
 
 #[test]

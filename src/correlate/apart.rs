@@ -16,6 +16,9 @@ const APART_NS: Nanos = 20_000_000;
 /// The middle half of the differences of one direction spreads no more than this, or a tenth of the middle one.
 const SPREAD_NS: Nanos = 5_000_000;
 
+/// Corrections are made of whole ones: more digits in every time would say nothing.
+const MICROSECOND_NS: Nanos = 1_000;
+
 /// How the clock of one file stands to that of another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Apart {
@@ -131,7 +134,7 @@ fn corrections(index: &Index) -> Vec<Nanos> {
     for apart in measure(index).into_iter().filter(Apart::matters) {
         let reference = added.get(usize::from(apart.reference.0)).copied().unwrap_or(0);
         if let Some(slot) = added.get_mut(usize::from(apart.source.0)) {
-            *slot = reference - apart.ahead_ns;
+            *slot = (reference - apart.ahead_ns) / MICROSECOND_NS * MICROSECOND_NS;
         }
     }
     added

@@ -2,9 +2,9 @@
 
 use super::overview::{BINS, Span};
 use crate::attempts::{self, Attempts};
-use crate::correlate::{Evidence, Outcome, Transaction};
+use crate::correlate::{Evidence, LinkKind, Outcome, Transaction};
 use crate::index::segment::flags;
-use crate::index::{Index, PacketId};
+use crate::index::{Index, Packet, PacketId};
 use crate::time::Nanos;
 
 /// A kind of failure, as a band of the overview shows it.
@@ -152,6 +152,13 @@ impl Failures {
 fn kind_of(index: &Index, evidence: &Evidence, id: PacketId) -> Option<Kind> {
     let packet = index.packet(id)?;
     if packet.flags() & flags::ICMP_ERROR != 0 {
+        // Whoever refuses an answer no longer waited for it.
+        let links = evidence.links_from(id);
+        let about = links.into_iter().find(|link| link.kind == LinkKind::ErrorAbout).and_then(|link| link.to);
+        let is_answer = |about: &Packet<'_>| about.flags() & flags::DNS_RESPONSE != 0;
+        if about.and_then(|about| index.packet(about)).is_some_and(|about| is_answer(&about)) {
+            return Some(Kind::Late);
+        }
         // Hops that are used up refuse nothing: the packet did not arrive.
         let lost = matches!((packet.transport(), packet.source_port()), (1, 11) | (58, 3));
         return Some(if lost { Kind::Silent } else { Kind::Refused });

@@ -114,6 +114,7 @@ pub const OUTCOMES: &[&str] = &[
     "refused_by_icmp",
     "covered_by_rate_limit",
     "no_answer",
+    "not_received",
     "tcp_reset",
     "refused_by_reset",
     "reset_midway",
@@ -161,3 +162,14 @@ pub const TREE_ALIASES: &[(&str, &[&str])] = &[
 
 /// Earlier names of protocols, which people still type.
 pub const PROTOCOL_ALIASES: &[(&str, &[&str])] = &[("tls", &["ssl"]), ("dhcp", &["bootp"])];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_outcome_can_be_filtered_by() {
+        let all = crate::correlate::Outcome::ALL.map(crate::correlate::Outcome::name);
+        assert_eq!(all.as_slice(), OUTCOMES);
+    }
+}
