@@ -11,6 +11,7 @@ pub mod kind;
 pub mod lease;
 pub mod outcome;
 pub mod printed;
+pub mod reply;
 pub mod stream;
 pub mod subject;
 pub mod tls;
@@ -28,6 +29,7 @@ use crate::index::{Index, Packet, PacketId};
 use crate::time::Nanos;
 pub use kind::Kind;
 pub use outcome::{Face, Outcome};
+pub use reply::{Denial, Why};
 use stream::{Begins, Segment, Talk};
 use tls::Handshake;
 
@@ -150,8 +152,10 @@ pub struct Attempts {
     pub strangers: (u64, Option<PacketId>),
     /// Segments with encrypted data of TLS.
     pub encrypted: (u64, Option<PacketId>),
-    /// Datagrams that nobody answers, or of which nothing is known.
+    /// Datagrams of which nothing is known.
     pub one_way: (u64, Option<PacketId>),
+    /// Datagrams of protocols that nobody answers.
+    pub notices: (u64, Option<PacketId>),
     /// What was left out, in words.
     pub notes: Vec<String>,
 }
@@ -286,6 +290,7 @@ impl Follower<'_> {
             },
             payload,
             ttl: packet.ttl(),
+            port: self.attempts.connections.get(at as usize).map_or(0, |own| own.server.1),
             printed,
         };
         match talk.take(&segment, by_client, &mut self.attempts.handshakes) {
@@ -355,7 +360,7 @@ impl Follower<'_> {
         let strangers = self.attempts.connections.iter().filter(|own| !own.is_opened_here());
         self.attempts.strangers =
             (strangers.clone().count() as u64, strangers.clone().next().map(|own| own.first.packet));
-        self.attempts.one_way = self.datagrams.one_way;
+        (self.attempts.one_way, self.attempts.notices) = (self.datagrams.one_way, self.datagrams.notices);
         let left_out = self.datagrams.left_out + self.datagrams.leases.left_out;
         if left_out > 0 {
             self.attempts

@@ -7,10 +7,12 @@ use hashbrown::HashMap;
 use super::exchange::{self, Role, Says};
 use super::kind::Kind;
 use super::lease::Leases;
+use super::reply::{datagrams as reply, printed};
 use crate::connections::{End, Seen};
 use crate::decode::Address;
 use crate::index::{Packet, PacketId};
 use crate::protocols::ProtocolId;
+use crate::time::Nanos;
 
 /// Requests followed; a scan can hold millions.
 const EXCHANGES_MAX: usize = 262_144;
@@ -48,6 +50,10 @@ pub struct Exchange {
     pub waits: bool,
     /// All tries carry the same bytes.
     pub is_same: bool,
+    /// It carries credentials.
+    is_signed: bool,
+    /// NTP: the times that the last query and its answer state.
+    pub stated_ns: (Option<Nanos>, Option<Nanos>),
     content: u64,
     sequence: Option<u16>,
     /// The first request; `first` is the first since the last answer.
@@ -87,8 +93,10 @@ pub struct Datagrams {
     pub all: Vec<Exchange>,
     /// DHCP.
     pub leases: Leases,
-    /// Datagrams of protocols that nobody answers, or of which none is known: how many, and the first.
+    /// Datagrams of protocols that are not known: how many, and the first.
     pub one_way: (u64, Option<PacketId>),
+    /// The same of protocols that nobody answers (syslog, traps, flow export).
+    pub notices: (u64, Option<PacketId>),
     /// Requests beyond the limit.
     pub left_out: u64,
 }
@@ -121,10 +129,11 @@ impl Datagrams {
         // Whoever was asked before answers, whatever the ports.
         for kind in [answers, Kind::Tftp, Kind::Udp] {
             let server = if kind == Kind::Tftp { (from.0, 69) } else { from };
-            let role = if packet.is_text() {
-                Role::Answers(0, Says::Served)
-            } else {
-                exchange::role(kind, payload, false)
+            let line = if packet.is_text() { packet.printed() } else { None };
+            let role = match line {
+                Some(line) => Role::Answers(0, printed::datagram(kind, line.told())),
+                None if packet.is_text() => Role::Answers(0, Says::Served),
+                None => exchange::role(kind, payload, false),
             };
             if let Role::Answers(id, says) = role
                 && self.answer(&(kind, to, server, id), packet, says)
@@ -149,8 +158,9 @@ impl Datagrams {
             _ => {}
         }
         if !kind.answers() {
-            self.one_way.0 += 1;
-            self.one_way.1 = self.one_way.1.or(Some(packet.id));
+            let all = if kind == Kind::Udp { &mut self.one_way } else { &mut self.notices };
+            all.0 += 1;
+            all.1 = all.1.or(Some(packet.id));
         }
     }
 
@@ -170,6 +180,12 @@ impl Datagrams {
             return;
         }
         self.begin(key, seen, content);
+        if let Some(own) = self.all.last_mut() {
+            own.is_signed = exchange::is_signed(key.0, payload);
+            if key.0 == Kind::Ntp && !packet.is_text() {
+                own.stated_ns.0 = exchange::ntp_sent(payload);
+            }
+        }
     }
 
     fn begin(&mut self, key: Key, seen: Seen, content: u64) {
@@ -192,6 +208,8 @@ impl Datagrams {
             says: Says::Served,
             waits: false,
             is_same: true,
+            is_signed: false,
+            stated_ns: (None, None),
             content,
             sequence: None,
             began: seen,
@@ -208,7 +226,13 @@ impl Datagrams {
             own.waits = true;
         } else if own.answer.is_none() {
             own.answer = Some(Seen { packet: packet.id, time_ns: packet.time_ns() });
-            own.says = says;
+            if key.0 == Kind::Ntp && !packet.is_text() {
+                own.stated_ns.1 = exchange::ntp_sent(packet.decode().payload());
+            }
+            own.says = match says {
+                Says::Denies(denial) if reply::is_challenge(denial) && !own.is_signed => Says::Served,
+                says => says,
+            };
         }
         true
     }

@@ -4,6 +4,8 @@ use std::hash::BuildHasher as _;
 
 use super::http;
 use super::kind::Kind;
+use super::reply::{Denial, datagrams as reply};
+use crate::time::Nanos;
 
 /// What a datagram is to its service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +27,8 @@ pub enum Says {
     Waits,
     /// The service itself cannot serve, with its code.
     Fails(u16),
+    /// It denies what was asked for.
+    Denies(Denial),
     /// NTP: a kiss-o'-death, by the four letters of its code.
     Kiss([u8; 4]),
     /// NTP: the server has no time itself (RFC 5905 §7.3, leap 3 or stratum 16).
@@ -40,6 +44,7 @@ pub fn role(kind: Kind, payload: &[u8], to_server: bool) -> Role {
         Kind::Radius => radius(payload),
         Kind::Cldap => cldap(payload, to_server),
         Kind::Tftp => tftp(payload, to_server),
+        Kind::Ike => reply::ike(payload, to_server),
         Kind::Quic | Kind::Doq if to_server => {
             // Only packets with the long header open a connection (RFC 9000 §17.2).
             if payload.first().is_some_and(|first| first & 0xc0 == 0xc0) {
@@ -53,7 +58,8 @@ pub fn role(kind: Kind, payload: &[u8], to_server: bool) -> Role {
     }
 }
 
-fn number(bytes: &[u8]) -> u64 {
+/// A number, its highest byte first.
+pub(super) fn number(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0, |all, byte| all << 8 | u64::from(*byte))
 }
 
@@ -79,8 +85,22 @@ fn ntp(payload: &[u8]) -> Role {
     }
 }
 
+/// Seconds from the beginning of NTP's first era to 1970 (RFC 5905 §6).
+const NTP_EPOCH_S: i64 = 2_208_988_800;
+/// Seconds of an era.
+const NTP_ERA_S: i64 = 1 << 32;
+
+/// The transmit time of a message of NTP; `None` where it states none.
+pub fn ntp_sent(payload: &[u8]) -> Option<Nanos> {
+    let stamp = payload.get(40..48).map(number).filter(|stamp| *stamp != 0)?;
+    let (seconds, fraction) = ((stamp >> 32) as i64, (stamp & u64::from(u32::MAX)) as i64);
+    // The upper half of the first era began in 1968; the second begins in 2036.
+    let era_s = if seconds < NTP_ERA_S / 2 { NTP_ERA_S } else { 0 };
+    Some((seconds + era_s - NTP_EPOCH_S) * 1_000_000_000 + ((fraction * 1_000_000_000) >> 32))
+}
+
 /// The next element of BER: tag, content, and what follows.
-fn element(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+pub(super) fn element(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (tag, length) = (*bytes.first()?, *bytes.get(1)?);
     let (length, at) = match length {
         0..=0x7f => (usize::from(length), 2),
@@ -100,18 +120,24 @@ fn snmp(payload: &[u8]) -> Role {
         let (_, version, rest) = element(body)?;
         let (tag, second, rest) = element(rest)?;
         if version == [3] && tag == 0x30 {
-            let (_, id, rest) = element(second)?;
-            let (_, _, rest) = element(rest)?;
-            let (_, flags, _) = element(rest)?;
+            let (_, id, header) = element(second)?;
+            let (_, _, header) = element(header)?;
+            let (_, flags, _) = element(header)?;
             // Whoever wants a report asks (RFC 3412 §6.4).
             let asks = flags.first().is_some_and(|flags| flags & 4 != 0);
-            return Some(if asks { Role::Asks(number(id)) } else { Role::Answers(number(id), Says::Served) });
+            return Some(if asks {
+                Role::Asks(number(id))
+            } else {
+                Role::Answers(number(id), reply::snmp_report(payload))
+            });
         }
         let (tag, pdu, _) = element(rest)?;
-        let (_, id, _) = element(pdu)?;
+        let (_, id, rest) = element(pdu)?;
+        let status = || element(rest).map_or(&[][..], |(_, status, _)| status);
         Some(match tag {
             0xa0 | 0xa1 | 0xa3 | 0xa5 | 0xa6 => Role::Asks(number(id)),
-            0xa2 | 0xa8 => Role::Answers(number(id), Says::Served),
+            0xa2 => Role::Answers(number(id), reply::snmp(status())),
+            0xa8 => Role::Answers(number(id), Says::Served),
             _ => Role::Neither,
         })
     };
@@ -130,13 +156,19 @@ fn sip(payload: &[u8]) -> Role {
         sequence.map_or(0, |sequence| foldhash::fast::FixedState::default().hash_one((branch, sequence)));
     match payload.strip_prefix(b"SIP/2.0 ").and_then(http::code) {
         Some(100..200) => Role::Answers(id, Says::Waits),
-        // 408 and 5xx are the server's failures; 401, 407, 486 and 603 are answers (services §1.9).
+        // 408 and 5xx are the server's failures; 486 and 603 are answers (services §1.9).
         Some(status @ (408 | 500..600)) => Role::Answers(id, Says::Fails(status)),
-        Some(_) => Role::Answers(id, Says::Served),
+        Some(status) => Role::Answers(id, reply::sip(status).map_or(Says::Served, Says::Denies)),
         // An ACK is answered by nobody (RFC 3261 §17.1.1.3).
         None if payload.starts_with(b"ACK ") => Role::Neither,
         None => Role::Asks(id),
     }
+}
+
+/// Whether a request carries credentials: a challenge after it refuses them (RFC 3261 §22.2).
+pub fn is_signed(kind: Kind, payload: &[u8]) -> bool {
+    let named = |name: &[u8]| http::header(payload, name).is_some();
+    kind == Kind::Sip && (named(b"authorization:") || named(b"proxy-authorization:"))
 }
 
 /// Access- and Accounting-Request ask; the identifier tells requests apart, with the authenticator (RFC 2865 §3).
@@ -144,7 +176,8 @@ fn radius(payload: &[u8]) -> Role {
     let (Some(code), Some(id)) = (payload.first(), payload.get(1)) else { return Role::Neither };
     match code {
         1 | 4 | 12 => Role::Asks(u64::from(*id)),
-        2 | 3 | 5 | 11 => Role::Answers(u64::from(*id), Says::Served),
+        3 => Role::Answers(u64::from(*id), reply::radius_reject()),
+        2 | 5 | 11 => Role::Answers(u64::from(*id), Says::Served),
         _ => Role::Neither,
     }
 }
@@ -198,7 +231,10 @@ mod tests {
             b"OPTIONS sip:a SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKx;rport\r\nCSeq: 1 OPTIONS\r\n\r\n";
         let Role::Asks(id) = role(Kind::Sip, ask, true) else { panic!("it asks") };
         let challenge = b"SIP/2.0 401 Unauthorized\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKx;received=h\r\nCSeq: 1 OPTIONS\r\n\r\n";
-        assert_eq!(role(Kind::Sip, challenge, false), Role::Answers(id, Says::Served));
+        let Role::Answers(answered, Says::Denies(denial)) = role(Kind::Sip, challenge, false) else {
+            panic!("it is no grant")
+        };
+        assert_eq!((answered, denial.code.as_str()), (id, "401"));
         let failed = b"SIP/2.0 503 Busy\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKx\r\nCSeq: 1 OPTIONS\r\n\r\n";
         assert_eq!(role(Kind::Sip, failed, false), Role::Answers(id, Says::Fails(503)));
     }

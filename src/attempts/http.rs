@@ -2,6 +2,8 @@
 
 /// Bytes of a head in which lines are looked for.
 const HEAD_MAX_BYTES: usize = 8_192;
+/// Statuses of HTTP below 500, and that of a portal, that say that the service does not serve (services §1.6).
+pub const REFUSALS: [u16; 5] = [407, 408, 421, 429, 511];
 /// Longest path and host that are told of.
 const SHOWN_MAX: usize = 120;
 const METHODS: [&[u8]; 9] =

@@ -29,6 +29,14 @@ pub enum Kind {
     Postgres,
     /// Redis.
     Redis,
+    /// MongoDB.
+    Mongo,
+    /// MQTT.
+    Mqtt,
+    /// BGP (RFC 4271).
+    Bgp,
+    /// RTSP (RFC 7826).
+    Rtsp,
     /// LDAP (RFC 4511).
     Ldap,
     /// LDAP over UDP.
@@ -51,6 +59,8 @@ pub enum Kind {
     Sip,
     /// RADIUS (RFC 2865, RFC 2866).
     Radius,
+    /// IKE of both versions (RFC 7296, RFC 2409).
+    Ike,
     /// TFTP (RFC 1350).
     Tftp,
     /// DHCP of both versions of IP (RFC 2131, RFC 8415).
@@ -111,7 +121,7 @@ const fn udp(kind: Kind, id: &'static str, name: &'static str, ports: &'static [
 }
 
 /// The table. A watch of 0 stands for protocols that nobody answers (services §1.9).
-pub static KINDS: [Row; 28] = [
+pub static KINDS: [Row; 33] = [
     tcp(Kind::Http, "http", "web", &[80, 8080, 8000, 3128, 8008, 8888], First::Client),
     tcp(Kind::Tls, "tls", "HTTPS", &[443, 8443], First::Client),
     tcp(Kind::Ssh, "ssh", "SSH", &[22, 2222], First::Server),
@@ -122,6 +132,10 @@ pub static KINDS: [Row; 28] = [
     tcp(Kind::Mysql, "mysql", "MySQL", &[3306], First::Server),
     tcp(Kind::Postgres, "postgres", "PostgreSQL", &[5432], First::Client),
     tcp(Kind::Redis, "redis", "Redis", &[6379], First::Client),
+    tcp(Kind::Mongo, "mongodb", "MongoDB", &[27017], First::Client),
+    tcp(Kind::Mqtt, "mqtt", "messages (MQTT)", &[1883], First::Client),
+    tcp(Kind::Bgp, "bgp", "routing (BGP)", &[179], First::Client),
+    tcp(Kind::Rtsp, "rtsp", "video (RTSP)", &[554, 8554], First::Client),
     tcp(Kind::Ldap, "ldap", "directory (LDAP)", &[389, 3268], First::Client),
     tcp(Kind::Smb, "smb", "file sharing (SMB)", &[445, 139], First::Client),
     tcp(Kind::Rdp, "rdp", "remote desktop (RDP)", &[3389], First::Client),
@@ -142,6 +156,7 @@ pub static KINDS: [Row; 28] = [
     ),
     udp(Kind::Sip, "sip", "telephony (SIP)", &[5060], 32),
     udp(Kind::Radius, "radius", "RADIUS", &[1812, 1813, 1645, 1646], 5),
+    udp(Kind::Ike, "ike", "VPN (IKE)", &[500, 4500], 5),
     udp(Kind::Tftp, "tftp", "TFTP", &[69], 5),
     udp(Kind::Dhcp, "dhcp", "address assignment (DHCP)", &[67, 547], 10),
     Row {

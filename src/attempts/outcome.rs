@@ -1,5 +1,6 @@
 //! How an attempt may end (services §1.3–§1.9).
 
+use super::reply::Denial;
 use crate::time::Nanos;
 
 /// How an attempt ended.
@@ -39,10 +40,17 @@ pub enum Outcome {
     },
     /// The service answered that it cannot serve: a status of HTTP or SIP, a reply code of SMTP, an error of TFTP.
     Fails(u16),
+    /// The service denied what was asked for, with a code of its protocol.
+    Denied(Denial),
     /// NTP: the server told the client to go away (RFC 5905 §7.4), by its code.
     Kiss([u8; 4]),
     /// NTP: the server has no time itself.
     NoTime,
+    /// NTP: the time given differs from that of other clocks.
+    WrongTime {
+        /// How far it is ahead; negative where it is behind.
+        ahead_ns: Nanos,
+    },
     /// The receiver of data took nothing for a time.
     Stalled {
         /// The client is the receiver.
@@ -122,8 +130,10 @@ impl Outcome {
             Self::Alert { .. } => "alert",
             Self::Left { .. } => "left_handshake",
             Self::Fails(_) => "failed",
+            Self::Denied(_) => "denied",
             Self::Kiss(_) => "kiss",
             Self::NoTime => "no_time",
+            Self::WrongTime { .. } => "wrong_time",
             Self::Stalled { .. } => "stalled",
             Self::Silenced { .. } => "silenced",
             Self::LargeLost { .. } => "large_lost",
@@ -144,6 +154,7 @@ impl Outcome {
             Self::Stalled { by_client, .. } => Self::Stalled { by_client, lasted_ns: 0 },
             Self::Silenced { of_client, .. } => Self::Silenced { of_client, quiet_ns: 0 },
             Self::LargeLost { of_client, .. } => Self::LargeLost { of_client, bytes: 0 },
+            Self::WrongTime { .. } => Self::WrongTime { ahead_ns: 0 },
             other => other,
         }
     }
@@ -162,7 +173,9 @@ impl Outcome {
             Self::Closed | Self::Reset | Self::ResetMidway => Face::Cut,
             Self::ResetByDevice => Face::CutByDevice,
             Self::Alert { .. } | Self::Left { .. } => Face::Tls,
-            Self::Fails(_) | Self::Kiss(_) | Self::NoTime => Face::Fails,
+            Self::Fails(_) | Self::Denied(_) | Self::Kiss(_) | Self::NoTime | Self::WrongTime { .. } => {
+                Face::Fails
+            }
             Self::LargeLost { .. } => Face::Large,
             Self::Stalled { .. } => Face::Stalled,
             Self::Silenced { .. } => Face::Silenced,

@@ -6,8 +6,8 @@ use crate::decode::Transport;
 use crate::index::Packet;
 
 /// Names of protocols behind which tcpdump prints what is said, and how rows of lists begin with it.
-const MARKS: [&str; 3] = [": HTTP: ", ": SMTP: ", ": FTP: "];
-const SPEAKERS: [&str; 4] = ["S: ", "C: ", "Response: ", "Request: "];
+const MARKS: [&str; 4] = [": HTTP: ", ": SMTP: ", ": FTP: ", ": RTSP: "];
+const SPEAKERS: [&str; 5] = ["S: ", "C: ", "Response: ", "Request: ", "Reply: "];
 /// The server's name behind the words of a ClientHello.
 const SERVER_NAME: &str = "(SNI=";
 /// What is said of data that a later row tells.
@@ -39,6 +39,8 @@ pub struct Printed<'p> {
     pub is_repeat: bool,
     /// What is said in clear.
     pub said: Said<'p>,
+    /// All that the line tells.
+    pub told: &'p str,
 }
 
 /// Reads a packet that is text; `None` for packets that are bytes.
@@ -62,6 +64,7 @@ pub fn of<'i>(packet: &Packet<'i>) -> Option<Printed<'i>> {
         is_placed: !is_carried && length > 0 && tells_place(told),
         is_repeat: told.contains("Retransmission]") || told.contains("[TCP Out-Of-Order]"),
         said,
+        told,
     })
 }
 

@@ -2,6 +2,7 @@
 
 use super::http;
 use super::printed::{Printed, Said};
+use super::reply::Dialog;
 use super::tls::Handshake;
 use crate::connections::{Seen, ahead};
 use crate::time::Nanos;
@@ -38,6 +39,8 @@ pub struct Segment<'p> {
     pub payload: &'p [u8],
     /// Its TTL or hop limit.
     pub ttl: u8,
+    /// The server's port.
+    pub port: u16,
     /// What is printed of it, where it is text.
     pub printed: Option<Printed<'p>>,
 }
@@ -136,8 +139,8 @@ pub enum Spoken {
     Http,
     /// TLS.
     Tls,
-    /// A greeting of the server, with its code where it has one (`220`).
-    Greeting(u16),
+    /// A greeting of the server.
+    Greeting,
     /// Something else.
     Other,
 }
@@ -151,12 +154,14 @@ pub struct Talk {
     pub answer: Way,
     /// What is said in clear, once somebody spoke.
     pub spoken: Option<Spoken>,
-    /// The first refusal of a protocol that speaks in codes (421, 4yz, 5yz of SMTP).
-    pub refusal: Option<(u16, Seen)>,
+    /// What the server's answers say, where its protocol is read.
+    pub dialog: Dialog,
     /// Position of the handshake in its list, where TLS is spoken.
     pub handshake: Option<u32>,
     /// TTL of the server's reset; 0 without one.
     pub reset_ttl: u8,
+    /// TTL of the client's reset; 0 without one.
+    pub client_reset_ttl: u8,
     /// The client's last segment with new data.
     pub last_request: Option<Seen>,
     /// Rows of a list may belong to it that name no ports: what is not seen of it tells nothing.
@@ -184,8 +189,9 @@ impl Talk {
         by_client: bool,
         handshakes: &mut Vec<Handshake>,
     ) -> Begins {
-        if segment.flags & RST != 0 && !by_client && self.reset_ttl == 0 {
-            self.reset_ttl = segment.ttl;
+        let reset_ttl = if by_client { &mut self.client_reset_ttl } else { &mut self.reset_ttl };
+        if segment.flags & RST != 0 && *reset_ttl == 0 {
+            *reset_ttl = segment.ttl;
         }
         let before = self.request.touched_ns.max(self.answer.touched_ns);
         let (way, other) = if by_client {
@@ -218,8 +224,12 @@ impl Talk {
     ) -> Begins {
         match printed.said {
             // What was not printed may be anything.
-            Said::Nothing if by_client => self.last_request = Some(segment.seen),
-            Said::Nothing => {}
+            Said::Nothing => {
+                if by_client {
+                    self.last_request = Some(segment.seen);
+                }
+                self.dialog.print(segment.port, printed.told, by_client, segment.seen);
+            }
             Said::Text(_) if !by_client && self.spoken.is_none() && self.request.first.is_some() => {}
             Said::Text(payload) => {
                 return self.read(&Segment { payload, ..*segment }, by_client, true, handshakes);
@@ -257,7 +267,7 @@ impl Talk {
                     handshakes.push(Handshake::default());
                     Spoken::Tls
                 }
-                false if is_greeting(payload) => Spoken::Greeting(http::code(payload).unwrap_or_default()),
+                false if is_greeting(payload) => Spoken::Greeting,
                 _ => Spoken::Other,
             });
         }
@@ -275,13 +285,9 @@ impl Talk {
                 (true, _) if http::is_request(payload) => return Begins::Request,
                 (true, _) => return Begins::More,
                 (false, Some(status)) if status >= 200 || status == 101 => return Begins::Response(status),
-                _ => {}
+                (false, _) => {}
             },
-            Some(Spoken::Greeting(1..)) if !by_client => {
-                let code = http::code(payload).filter(|code| (400..600).contains(code));
-                self.refusal = self.refusal.or(code.map(|code| (code, segment.seen)));
-            }
-            _ => {}
+            _ => self.dialog.take(segment.port, payload, by_client, segment.seen),
         }
         Begins::Nothing
     }
@@ -510,6 +516,7 @@ mod tests {
             length,
             payload: b"",
             ttl: 64,
+            port: 0,
             printed: None,
         }
     }

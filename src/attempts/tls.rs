@@ -32,6 +32,10 @@ pub struct Records {
     pub data: u32,
     /// The last record was one of an encrypted alert's size.
     pub sealed_alert: Option<Seen>,
+    /// It goes on encrypted (ChangeCipherSpec).
+    is_sealed: bool,
+    /// It sent its Finished; of TLS 1.3, where that is encrypted data, this is not told.
+    is_finished: bool,
 }
 
 /// What the packets show of one handshake.
@@ -64,7 +68,24 @@ impl Handshake {
     /// Whether both sides finished it: the client goes on with data, or the server answers its last flight. In TLS 1.3 the
     /// client's first encrypted record is its Finished (RFC 8446 §4.4.4).
     pub fn is_done(&self) -> bool {
-        self.answer.is_some() && (self.is_served || self.client.data > u32::from(self.is_13))
+        let both = self.client.is_finished && self.server.is_finished;
+        self.answer.is_some() && (self.is_served || both || self.client.data > u32::from(self.is_13))
+    }
+
+    /// Whether the client accepted what the server presented: it sent its Finished, the first encrypted record of TLS 1.3, and a
+    /// client that does not accept it sends an alert in its place.
+    pub fn is_accepted(&self) -> bool {
+        self.answer.is_some() && if self.is_13 { self.client.data > 0 } else { self.client.is_finished }
+    }
+
+    /// Whether an alert comes after the handshake was complete, so that it ends nothing but the connection.
+    fn is_over(&self) -> bool {
+        self.is_served || self.client.is_finished && self.server.is_finished
+    }
+
+    /// The alert in clear that ended the handshake.
+    pub fn failure(&self) -> Option<(u8, bool, Seen)> {
+        self.alert.filter(|_| !self.is_served)
     }
 
     /// Reads the records that a segment carries; `follows` tells whether it continues the direction without a gap.
@@ -72,7 +93,7 @@ impl Handshake {
     /// `length` is what the segment carries on the wire; where less was captured, the place in the stream is lost.
     pub fn read(&mut self, payload: &[u8], length: usize, by_client: bool, follows: bool, seen: Seen) {
         let client_spoke = self.client.data > 0;
-        let mut is_served = self.is_served;
+        let (mut is_served, is_over) = (self.is_served, self.is_over());
         let records = if by_client { &mut self.client } else { &mut self.server };
         let mut at = match records.left {
             Some(left) if follows || !records.begun => left,
@@ -103,12 +124,14 @@ impl Handshake {
                 (ALERT, Some(level)) if record == ALERT_BYTES => {
                     // In TLS 1.3 every error is fatal whatever the level says; 0 and 90 end or cancel (RFC 8446 §6).
                     let number = body.get(1).copied().unwrap_or_default();
-                    if number != 0 && number != 90 && (*level == FATAL || self.is_13) {
+                    if number != 0 && number != 90 && (*level == FATAL || self.is_13) && !is_over {
                         self.alert = self.alert.or(Some((number, by_client, seen)));
                     }
                 }
                 (APPLICATION_DATA, _) if record == SEALED_ALERT_BYTES => records.sealed_alert = Some(seen),
                 (ALERT, _) => records.sealed_alert = Some(seen),
+                (CHANGE_CIPHER_SPEC, _) => records.is_sealed = true,
+                (HANDSHAKE, _) if records.is_sealed => records.is_finished = true,
                 (APPLICATION_DATA, _) => {
                     records.data += 1;
                     is_served |= !by_client && (!self.is_13 || client_spoke);
@@ -278,6 +301,20 @@ mod tests {
             shown.alert.map(|(number, by_client, seen)| (number, by_client, seen.packet.0)),
             Some((112, false, 1))
         );
+    }
+
+    #[test]
+    fn a_handshake_that_both_sides_finished_is_done_without_any_data() {
+        let mut shown = Handshake::default();
+        let hello = [22, 3, 3, 0, 4, 2, 0, 0, 0];
+        let finished = [20, 3, 3, 0, 1, 1, 22, 3, 3, 0, 4, 9, 9, 9, 9];
+        shown.read(&hello, 9, false, true, seen(0));
+        shown.read(&finished, 15, true, true, seen(1));
+        assert!(shown.is_accepted() && !shown.is_done(), "the server may still refuse the client");
+        shown.read(&finished, 15, false, true, seen(2));
+        assert!(shown.is_done());
+        shown.read(&[21, 3, 3, 0, 2, 2, 40], 7, false, true, seen(3));
+        assert_eq!(shown.failure(), None, "an alert behind it ends the connection alone");
     }
 
     #[test]

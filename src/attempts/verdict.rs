@@ -1,14 +1,17 @@
 //! Decides how each attempt ended.
 
+mod clocks;
 mod datagrams;
+mod turned;
 
 use hashbrown::{HashMap, HashSet};
 
 use super::datagrams::Exchange;
+use super::http::REFUSALS;
 use super::lease::Lease;
 use super::stream::{LARGE_BYTES, Spoken, Talk, Way};
 use super::tls::Handshake;
-use super::{Attempt, Attempts, Kind, Outcome, Request, Service, Told};
+use super::{Attempt, Attempts, Denial, Kind, Outcome, Request, Service, Told, Why};
 use crate::connections::{Connection, End, Known, Seen};
 use crate::correlate::Evidence;
 use crate::correlate::Vantage;
@@ -47,8 +50,6 @@ const ERROR_NS: Nanos = 5 * SECOND;
 const TRACE_TTL_MAX: u8 = 30;
 /// Ports that traceroute counts up from.
 const TRACED: std::ops::RangeInclusive<u16> = 33_434..=33_689;
-/// Statuses of HTTP below 500 that say that the service does not serve (services §1.6).
-const REFUSALS: [u16; 5] = [407, 408, 421, 429, 511];
 
 /// What is judged.
 pub(super) struct Input<'a> {
@@ -64,7 +65,10 @@ pub(super) struct Input<'a> {
 /// All attempts, not in order, and the hosts that anything was sent to.
 pub(super) fn all(input: &Input<'_>) -> (Vec<Attempt>, HashSet<Address>) {
     let judge = Judge::new(input);
-    let mut all = Vec::new();
+    let (mut all, mut said) = (Vec::new(), Vec::new());
+    // One connection that was captured at several places is one, also where its packets were not found to be copies.
+    let several = input.index.sources.len() > 1;
+    let mut captured: HashMap<(End, End, u32), bool> = HashMap::new();
     let mut requests: HashMap<u32, Vec<&Request>> = HashMap::new();
     for request in input.requests {
         requests.entry(request.connection).or_default().push(request);
@@ -73,14 +77,37 @@ pub(super) fn all(input: &Input<'_>) -> (Vec<Attempt>, HashSet<Address>) {
         let own = requests.get(&(at as u32)).map(Vec::as_slice).unwrap_or_default();
         let from = all.len();
         judge.connection(at as u32, connection, talk, own, &mut all);
+        if several && let Some(initial) = connection.initial() {
+            let key = (connection.client, connection.server, initial);
+            let is_open = all.get(from..).unwrap_or_default().iter().all(is_undecided);
+            if captured.get(&key).is_some_and(|was_open| !was_open) {
+                all.truncate(from);
+                continue;
+            }
+            captured.insert(key, is_open);
+        }
         for attempt in all.iter_mut().skip(from) {
             attempt.failing = failing(talk, attempt);
         }
+        if let Some(made) = all.get(from..).filter(|made| made.len() == own.len()) {
+            let statuses = made.iter().zip(own).enumerate();
+            said.extend(statuses.filter_map(|(at, (attempt, request))| {
+                let (_, status) = request.answer.filter(|_| attempt.outcome == Outcome::Answered)?;
+                Some((from + at, status))
+            }));
+        }
     }
+    turned::judge(input.index, &mut all, &said);
     let parts = input.exchanges.iter().flat_map(|exchange| exchange.parts().into_iter().flatten());
     all.extend(parts.filter_map(|exchange| judge.exchange(&exchange)));
+    clocks::judge(input.exchanges, &judge.here, &mut all);
     all.extend(input.leases.iter().filter_map(|lease| judge.lease(lease)));
     (all, judge.told)
+}
+
+/// Whether the packets of a capture leave open how an attempt ended.
+fn is_undecided(own: &Attempt) -> bool {
+    matches!(own.outcome, Outcome::OneDirection | Outcome::Undetermined)
 }
 
 /// Packets of several files stand one file after the other: what came first is told by time.
@@ -308,6 +335,15 @@ impl<'a> Judge<'a> {
         if !own.hears_server() && own.from_client.first.is_some() {
             return done(Outcome::OneDirection, None);
         }
+        // Whoever resets a handshake in the client's name, from another distance than the client's own packets, is not the client.
+        if let Some(reset) = own.from_client.reset
+            && talk.client_reset_ttl > 0
+            && talk.request.ttl > 0
+            && talk.client_reset_ttl != talk.request.ttl
+            && handshake.is_some_and(|shown| !shown.is_done())
+        {
+            return done(Outcome::ResetByDevice, Some(reset));
+        }
         if let Some(reset) = own.from_server.reset.filter(|_| own.from_server.finished.is_none())
             && Self::reset(talk) == Outcome::ResetByDevice
             && talk.request.last.is_some_and(|asked| reset.time_ns - asked.time_ns <= SOON_NS)
@@ -321,15 +357,16 @@ impl<'a> Judge<'a> {
             return done(outcome, Some(seen));
         }
         if (own.known == Known::BySyn || own.known == Known::ByAccept) && !talk.is_partial {
-            if let Some((outcome, seen)) = self.unanswered(own, talk, attempt.kind) {
+            let unanswered = self.unanswered(own, talk, attempt.kind);
+            // After answers that decide nothing only waiting in vain tells something.
+            let counts = |outcome: &Outcome| talk.answer.first.is_none() || *outcome == Outcome::Mute;
+            if let Some((outcome, seen)) = unanswered.filter(|(outcome, _)| counts(outcome)) {
                 return done(outcome, Some(seen));
             }
-            if let Some((code, seen)) = talk.refusal.filter(|_| attempt.kind == Kind::Smtp) {
-                // A refused recipient is policy; what the server cannot do now, or not at all, is its failure.
-                if code < 500 || talk.answer.first.is_some_and(|first| first.packet == seen.packet) {
-                    return done(Outcome::Fails(code), Some(seen));
-                }
-            }
+        }
+        let is_whole = own.known != Known::ByPort && !talk.is_partial;
+        if let Some((denial, seen)) = talk.dialog.denial(attempt.kind, is_whole) {
+            return done(denied(attempt.kind, denial), Some(seen));
         }
         if let Some((outcome, seen)) = self.halted(own, talk) {
             return done(outcome, Some(seen));
@@ -353,12 +390,13 @@ impl<'a> Judge<'a> {
             None if talk.request.first.is_some() => Outcome::Undetermined,
             None => Outcome::Accepted,
         };
-        Attempt { answered_ns, ..done(outcome, answer.or(own.accepted)) }
+        let granted = talk.dialog.granted(attempt.kind);
+        Attempt { answered_ns, ..done(outcome, granted.or(answer).or(own.accepted)) }
     }
 
     /// A TLS handshake that came to nothing.
     fn handshake(own: &Connection, talk: &Talk, shown: &Handshake) -> Option<(Outcome, Seen)> {
-        if let Some((number, by_client, seen)) = shown.alert.filter(|_| !shown.is_served) {
+        if let Some((number, by_client, seen)) = shown.failure() {
             return Some((Outcome::Alert { number, by_client }, seen));
         }
         let answer = shown.answer?;
@@ -367,9 +405,12 @@ impl<'a> Judge<'a> {
         };
         let (client, server) = (ended(&own.from_client), ended(&own.from_server));
         // The server's only further record after the client's last flight is one of an alert's size, and it closes.
-        if let (Some(_), Some(server), false) = (shown.server.sealed_alert, server, shown.is_served)
+        // Where the client's was the first, both say good-bye.
+        let is_first = |alert: Seen| shown.client.sealed_alert.is_none_or(|own| order(&alert) < order(&own));
+        if let (Some(alert), Some(server), false) = (shown.server.sealed_alert, server, shown.is_served)
             && shown.is_13
             && shown.client.data > 0
+            && is_first(alert)
             && client.is_none_or(|client| order(&server) <= order(&client))
         {
             return Some((Outcome::Left { by_client: false }, server));
@@ -383,8 +424,11 @@ impl<'a> Judge<'a> {
                 if server.is_none_or(|server| order(&client) < order(&server))
                     && client.time_ns - flight.time_ns <= LEFT_NS =>
             {
-                Some((Outcome::Left { by_client: true }, client))
+                // Who has accepted what the server presented, and then leaves, has seen what it wanted.
+                (!shown.is_accepted()).then_some((Outcome::Left { by_client: true }, client))
             }
+            // The server follows a client that said good-bye.
+            (_, Some(_)) if shown.is_accepted() && shown.client.sealed_alert.is_some() => None,
             (_, Some(server)) if server.time_ns - flight.time_ns <= LEFT_NS => {
                 Some((Outcome::Left { by_client: false }, server))
             }
@@ -394,7 +438,7 @@ impl<'a> Judge<'a> {
 
     /// A connection on which the server never sent anything.
     fn unanswered(&self, own: &Connection, talk: &Talk, kind: Kind) -> Option<(Outcome, Seen)> {
-        if talk.answer.first.is_some() {
+        if talk.answer.first.is_some() && !talk.dialog.is_undecided() {
             return None;
         }
         let asked = match (kind.greets(), talk.request.first) {
@@ -602,6 +646,14 @@ fn refuses(told: &Told) -> bool {
     }
 }
 
+/// How an answer that denies ends an attempt: temporary failures of mail by their code, as those of HTTP.
+fn denied(kind: Kind, denial: Denial) -> Outcome {
+    match denial.code.as_str().parse() {
+        Ok(code) if kind == Kind::Smtp && denial.why == Why::Fails => Outcome::Fails(code),
+        _ => Outcome::Denied(denial),
+    }
+}
+
 /// What a connection is for: what is spoken on it, else what is usual at its port.
 fn kind_of(own: &Connection, talk: &Talk) -> Kind {
     let usual = Kind::at(6, own.server.1);
@@ -612,7 +664,7 @@ fn kind_of(own: &Connection, talk: &Talk) -> Kind {
         Some(Spoken::Other) if matches!(usual, Kind::Http | Kind::Tls) && talk.request.first.is_some() => {
             Kind::Tcp
         }
-        Some(Spoken::Greeting(_)) if !usual.greets() => Kind::Tcp,
+        Some(Spoken::Greeting) if !usual.greets() => Kind::Tcp,
         _ => usual,
     }
 }

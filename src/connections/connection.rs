@@ -238,6 +238,11 @@ impl Connection {
         over(&self.from_client) || over(&self.from_server)
     }
 
+    /// The client's initial sequence number as it stood on the wire.
+    pub fn initial(&self) -> Option<u32> {
+        self.initial.filter(|(_, is_wire)| *is_wire && self.syn.is_some()).map(|(number, _)| number)
+    }
+
     /// Whether the client's SYN was seen.
     pub fn is_opened_here(&self) -> bool {
         self.syn.is_some()

@@ -60,9 +60,15 @@ impl Kind {
             | O::LargeLost { .. }
             | O::NoOffer
             | O::Unconfirmed => Self::Silent,
-            O::Alert { .. } | O::Fails(_) | O::Kiss(_) | O::NoTime | O::Nak | O::Declined | O::NoAddress => {
-                Self::Error
-            }
+            O::Alert { .. }
+            | O::Fails(_)
+            | O::Denied(_)
+            | O::Kiss(_)
+            | O::NoTime
+            | O::WrongTime { .. }
+            | O::Nak
+            | O::Declined
+            | O::NoAddress => Self::Error,
             O::Closed | O::Reset | O::ResetByDevice | O::ResetMidway | O::Left { .. } => Self::Broken,
         })
     }

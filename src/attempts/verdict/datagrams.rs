@@ -54,6 +54,7 @@ impl Judge<'_> {
         }
         let (outcome, decided) = match (own.says, error) {
             (Says::Fails(code), _) if own.answer.is_some() => (Outcome::Fails(code), own.answer),
+            (Says::Denies(denial), _) if own.answer.is_some() => (Outcome::Denied(denial), own.answer),
             (Says::Kiss(code), _) if own.answer.is_some() => (Outcome::Kiss(code), own.answer),
             (Says::NoTime, _) if own.answer.is_some() => (Outcome::NoTime, own.answer),
             (_, Some(told)) if own.answer.is_none() || own.kind == Kind::Echo && own.tries > 0 => {

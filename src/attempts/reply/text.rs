@@ -1,0 +1,167 @@
+//! Reads the decisive lines of protocols in text.
+
+use super::codes::said;
+use super::{Asked, Code, Denial, Said, Why};
+use crate::attempts::{Kind, http};
+
+/// Lines of a segment that are passed.
+const LINES_MAX: usize = 64;
+
+fn lines(payload: &[u8]) -> impl Iterator<Item = &[u8]> {
+    payload.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end).take(LINES_MAX)
+}
+
+fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+    line.split(|byte| *byte == b' ').filter(|word| !word.is_empty())
+}
+
+fn is_one_of(word: Option<&[u8]>, all: &[&[u8]]) -> bool {
+    word.is_some_and(|word| all.iter().any(|known| word.eq_ignore_ascii_case(known)))
+}
+
+/// What a client asks with a segment, after what it asked before: steps of a sign-in and bodies of mail belong to what began them.
+pub(super) fn asked(kind: Kind, payload: &[u8], before: Asked) -> Asked {
+    let line = lines(payload).next().unwrap_or_default();
+    let mut first = words(line);
+    let (one, two) = (first.next(), first.next());
+    match kind {
+        Kind::Imap if is_one_of(two, &[b"LOGIN", b"AUTHENTICATE"]) => Asked::Entry,
+        Kind::Imap if two.is_none() && before == Asked::Entry => Asked::Entry,
+        Kind::Pop3 if is_one_of(one, &[b"USER", b"PASS", b"APOP", b"AUTH"]) => Asked::Entry,
+        Kind::Pop3 if two.is_none() && before == Asked::Entry && !is_one_of(one, &[b"QUIT", b"CAPA"]) => {
+            Asked::Entry
+        }
+        Kind::Smtp if before == Asked::Delivery => Asked::Delivery,
+        _ => Asked::Other,
+    }
+}
+
+/// What a client of SMTP asks after an answer: the body of a mail, or nothing any more.
+pub(super) fn after(payload: &[u8], before: Asked) -> Asked {
+    match http::code(payload) {
+        Some(354) => Asked::Delivery,
+        Some(_) if before == Asked::Delivery => Asked::Other,
+        _ => before,
+    }
+}
+
+/// Whether a line ends a command of IMAP with a refusal, or a connection.
+pub(super) fn is_tagged(line: &[u8]) -> bool {
+    let mut first = words(line);
+    let (tag, word) = (first.next(), first.next());
+    is_one_of(word, &[b"NO", b"BAD"]) && tag != Some(b"*") || tag == Some(b"*") && is_one_of(word, &[b"BYE"])
+}
+
+/// The code in brackets of a line: `a1 NO [UNAVAILABLE] …`.
+fn bracketed(line: &[u8]) -> Option<Code> {
+    let from = line.iter().position(|byte| *byte == b'[')? + 1;
+    let inside = line.get(from..)?.split(|byte| matches!(byte, b']' | b' ')).next()?;
+    (!inside.is_empty()).then(|| Code::new(inside))
+}
+
+/// What a server answers.
+pub(super) fn answer(kind: Kind, payload: &[u8], asked: Asked) -> Said {
+    match kind {
+        Kind::Redis => redis(payload),
+        Kind::Ftp => ftp(payload),
+        Kind::Smtp => smtp(payload, asked),
+        Kind::Imap => imap(payload, asked),
+        Kind::Pop3 => pop3(payload, asked),
+        Kind::Rtsp => rtsp(payload),
+        _ => Said::Nothing,
+    }
+}
+
+/// Errors begin with a minus and a word in capitals (RESP).
+fn redis(payload: &[u8]) -> Said {
+    let Some(error) = payload.strip_prefix(b"-") else {
+        return if matches!(payload.first(), Some(b'+' | b':' | b'$' | b'*' | b'%' | b'_' | b'#')) {
+            Said::Serves
+        } else {
+            Said::Nothing
+        };
+    };
+    let line = lines(error).next().unwrap_or_default();
+    match words(line).next() {
+        Some(b"ERR") if line.starts_with(b"ERR max number of clients") => {
+            said(Kind::Redis, Code::new(b"ERR-max"), false)
+        }
+        Some(word) => said(Kind::Redis, Code::new(word), false),
+        None => Said::Nothing,
+    }
+}
+
+fn ftp(payload: &[u8]) -> Said {
+    match http::code(payload) {
+        Some(230) => Said::Serves,
+        Some(code @ 400..600) => said(Kind::Ftp, Code::number(u32::from(code)), false),
+        _ => Said::Nothing,
+    }
+}
+
+/// Commands may be sent together, and are answered so (RFC 2920 §3.1).
+fn smtp(payload: &[u8], asked: Asked) -> Said {
+    for line in lines(payload) {
+        let own = match http::code(line) {
+            Some(235) => Said::Serves,
+            Some(200..300) if asked == Asked::Delivery => Said::Serves,
+            Some(code @ 400..600) => said(Kind::Smtp, Code::number(u32::from(code)), false),
+            _ => Said::Nothing,
+        };
+        match own {
+            Said::Nothing => {}
+            // A greeting that refuses is about the service as such.
+            Said::Denies(denial) if asked == Asked::Nothing => {
+                return Said::Denies(Denial { why: Why::Fails, ..denial });
+            }
+            other => return other,
+        }
+    }
+    Said::Nothing
+}
+
+fn imap(payload: &[u8], asked: Asked) -> Said {
+    for line in lines(payload) {
+        let mut first = words(line);
+        let (tag, word) = (first.next(), first.next());
+        match asked {
+            Asked::Nothing if is_tagged(line) => {
+                let code = bracketed(line).unwrap_or_else(|| Code::new(b"BYE"));
+                return match said(Kind::Imap, code, true) {
+                    Said::Nothing => said(Kind::Imap, Code::new(b"BYE"), false),
+                    grave => grave,
+                };
+            }
+            _ if tag == Some(b"*") || tag == Some(b"+") => {}
+            Asked::Entry if is_one_of(word, &[b"OK"]) => return Said::Serves,
+            Asked::Entry | Asked::Other if is_tagged(line) => {
+                let code = bracketed(line).or_else(|| word.map(Code::new)).unwrap_or_default();
+                // A folder that is missing is an answer.
+                return said(Kind::Imap, code, asked == Asked::Other);
+            }
+            _ => {}
+        }
+    }
+    Said::Nothing
+}
+
+fn pop3(payload: &[u8], asked: Asked) -> Said {
+    let line = lines(payload).next().unwrap_or_default();
+    match asked {
+        Asked::Entry | Asked::Nothing if line.starts_with(b"-ERR") => {
+            let code = bracketed(line).unwrap_or_else(|| Code::new(b"-ERR"));
+            said(Kind::Pop3, code, false)
+        }
+        Asked::Entry if line.starts_with(b"+OK") => Said::Serves,
+        _ => Said::Nothing,
+    }
+}
+
+fn rtsp(payload: &[u8]) -> Said {
+    let status = payload.strip_prefix(b"RTSP/").and_then(|rest| http::code(rest.get(4..)?));
+    match status {
+        Some(200..300) => Said::Serves,
+        Some(code @ 400..600) => said(Kind::Rtsp, Code::number(u32::from(code)), false),
+        _ => Said::Nothing,
+    }
+}
