@@ -317,7 +317,7 @@ const NO_THRESHOLDS: &[(&str, &[&str])] = &[
         ],
     ),
     ("findings/datagrams.rs", &["TCP"]),
-    ("findings/facts/troubles.rs", &["DHCP_V6_PORT"]),
+    ("findings/facts/troubles/gravity.rs", &["DHCP_V6_PORT"]),
     ("findings/tcp_failures.rs", &["TCP"]),
     ("findings/facts/delegations.rs", &["AUTHORITATIVE"]),
     ("findings/facts/denials.rs", &["NAME_ERROR"]),

@@ -49,7 +49,11 @@ pub enum OpenKind {
     Unfinished,
     /// TCP connections of which one direction was captured.
     OneDirection,
-    /// Datagrams of protocols that need no answer, or of which none is known.
+    /// TCP connections that were ended before an answer.
+    Left,
+    /// Datagrams of protocols that nobody answers.
+    Notices,
+    /// Datagrams of protocols that are not known.
     OneWay,
     /// Packets captured only in part.
     Cut,
@@ -70,13 +74,14 @@ impl OpenKind {
     /// What it means for an all-clear.
     pub fn standing(self) -> Standing {
         match self {
-            Self::Redirect | Self::PathSize | Self::Single(..) | Self::Traced | Self::Leased => {
+            Self::Redirect | Self::PathSize | Self::Single(..) | Self::Traced | Self::Leased | Self::Left => {
                 Standing::Ordinary
             }
             Self::Encrypted
             | Self::Begun
             | Self::Unfinished
             | Self::OneDirection
+            | Self::Notices
             | Self::OneWay
             | Self::Cut => Standing::NotVisible,
             _ => Standing::Open,

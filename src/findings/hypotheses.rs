@@ -273,7 +273,17 @@ fn assess_scene(scene: &Scene<'_, '_>, changes: &[Change]) -> Assessment {
     if trouble.is_some() {
         // The catalogue names causes as they are for DNS.
         for own in &mut hypotheses {
-            own.title = catalogue::service_title(own.cause);
+            own.title = match own.cause {
+                Cause::NoRoute if trouble.is_some_and(|trouble| trouble.looped.is_some()) => {
+                    "packets go round between routers (a routing loop)"
+                }
+                Cause::Policy
+                    if trouble.is_some_and(|own| super::facts::troubles::is_greylisted(scene.facts, own)) =>
+                {
+                    "the server puts off mail of unknown senders (greylisting)"
+                }
+                cause => catalogue::service_title(cause),
+            };
         }
     }
     let mut assessment = Assessment { problem: scene.problem, hypotheses, ..Assessment::default() };

@@ -1,9 +1,9 @@
 //! Words about failures of services: which service, what was attempted, how it failed. Facts come from `facts::troubles`.
 
 use super::facts::Facts;
-use super::facts::troubles::{Property, Sort, Trouble, slow_median_ns};
+use super::facts::troubles::{Behind, Crossed, Property, Queue, Sort, Trouble, slow_median_ns};
 use super::rules::{clients, counted, plain_name};
-use crate::attempts::{Face, Kind, Outcome, Service, subject, tls};
+use crate::attempts::{Denial, Face, Kind, Outcome, Service, reply, subject, tls};
 use crate::decode::Address;
 use crate::text::{escape, escape_bytes, thousands};
 use crate::time::{Nanos, span};
@@ -140,7 +140,7 @@ pub fn how(outcome: Outcome, own: Kind) -> String {
         Outcome::Closed => "closed by the server without an answer".to_owned(),
         Outcome::Reset => "accepted, then reset before any answer".to_owned(),
         Outcome::ResetByDevice => {
-            "reset in the server's name from another distance than the server's own packets".to_owned()
+            "reset from another distance than the packets of the side in whose name that was done".to_owned()
         }
         Outcome::ResetMidway => "broken off by a reset of the server".to_owned(),
         Outcome::Alert { number, by_client } => {
@@ -162,8 +162,10 @@ pub fn how(outcome: Outcome, own: Kind) -> String {
             }
             _ => format!("answered with {code}"),
         },
+        Outcome::Denied(denial) => format!("answered with {}", denied(denial, own)),
         Outcome::Kiss(code) => format!("answered with the kiss-o'-death code {}", escape_bytes(&code)),
         Outcome::NoTime => "answered by a server that has no time itself (not synchronised)".to_owned(),
+        Outcome::WrongTime { ahead_ns } => format!("answered with a time {}", ahead(ahead_ns)),
         Outcome::Stalled { by_client, .. } => {
             format!("halted because {} took no more data (window 0)", side(by_client))
         }
@@ -179,6 +181,82 @@ pub fn how(outcome: Outcome, own: Kind) -> String {
         Outcome::Declined => "declined by the client: the address given is in use".to_owned(),
         Outcome::NoAddress => "answered: no addresses available".to_owned(),
         other => other.name().replace('_', " "),
+    }
+}
+
+/// What failed behind a gateway.
+pub fn behind(behind: &Behind) -> String {
+    format!(
+        "Each of {} followed a failure behind it: {} of {} to {} of {} was {}.",
+        counted(behind.number, "answer", "answers"),
+        if behind.kind == Kind::Http { "a request" } else { "a connection" },
+        behind.client,
+        kind(behind.service, behind.kind),
+        behind.service.host,
+        how(behind.outcome, behind.kind)
+    )
+}
+
+/// Requests that crossed a close.
+pub fn crossed(crossed: &Crossed) -> String {
+    let (least, most) = crossed.idle_ns;
+    let idle = if most - least <= (most / 10).max(ALIKE_NS) {
+        format!("{} each time", span(most))
+    } else {
+        format!("{} to {}", span(least), span(most))
+    };
+    format!(
+        "{} on connections that had served before crossed the server's close of the same connection, which had been idle for {idle}: its \
+         FIN acknowledges none of them.",
+        counted(crossed.number, "request", "requests")
+    )
+}
+
+/// Times this close to each other are the same.
+const ALIKE_NS: Nanos = 100_000_000;
+
+/// Connections that nobody takes.
+pub fn queue(queue: &Queue) -> String {
+    format!(
+        "{} accepted by the host and not served, and {} got no answer to their SYNs.",
+        counted(queue.waiting.len(), "connection was", "connections were"),
+        counted(queue.silent.len(), "other", "others")
+    )
+}
+
+/// Packets that went round between routers.
+pub fn looped(trouble: &Trouble) -> Option<String> {
+    let (number, routers) = trouble.looped.as_ref()?;
+    let routers: Vec<String> = routers.iter().map(ToString::to_string).collect();
+    Some(format!(
+        "{} left with more hops than any way has and used them up at {}: they went round between routers (a routing loop).",
+        counted(*number, "packet", "packets"),
+        list(&routers)
+    ))
+}
+
+/// How far a clock is from the others: `3,600 s ahead of other clocks`.
+pub fn ahead(ahead_ns: Nanos) -> String {
+    let way = if ahead_ns < 0 { "behind" } else { "ahead of" };
+    format!("{} {way} other clocks", span(ahead_ns.abs()))
+}
+
+/// A denial with its code and what that means: `error 53300 (too many connections)`.
+pub fn denied(denial: Denial, own: Kind) -> String {
+    let noun = match own {
+        Kind::Ldap => "result code",
+        Kind::Bgp | Kind::Ike => "notification",
+        Kind::Smb => "status",
+        Kind::Mqtt => "return code",
+        Kind::Radius => "Access-",
+        Kind::Ftp | Kind::Smtp | Kind::Sip | Kind::Rtsp | Kind::Imap | Kind::Pop3 => "",
+        _ => "error",
+    };
+    let space = if noun.is_empty() || noun.ends_with('-') { "" } else { " " };
+    let code = denial.code.as_str();
+    match reply::words(own, denial.code) {
+        Some(words) => format!("{noun}{space}{code} ({words})"),
+        None => format!("{noun}{space}{code}"),
     }
 }
 
@@ -283,6 +361,11 @@ pub fn effect(trouble: &Trouble) -> Option<String> {
             _ => "Pages and programs are broken off.",
         },
         (_, Kind::Dhcp) => "The client has no address from the network, so nothing else works on it.",
+        (_, Kind::Ntp)
+            if trouble.endings.iter().any(|(outcome, _)| matches!(outcome, Outcome::WrongTime { .. })) =>
+        {
+            "Clocks that are set from there alone are wrong by as much: times in logs, and what depends on time (TLS, Kerberos), fail."
+        }
         (_, Kind::Ntp) => {
             "The clock is not set from there; clocks drift, and what depends on time (TLS, Kerberos) fails after a while."
         }
@@ -290,6 +373,11 @@ pub fn effect(trouble: &Trouble) -> Option<String> {
             if trouble.endings.iter().any(|(outcome, _)| matches!(outcome, Outcome::Fails(500..))) =>
         {
             "Mail is refused for good: it goes back to who sent it."
+        }
+        (_, Kind::Smtp)
+            if trouble.endings.iter().any(|(outcome, _)| matches!(outcome, Outcome::Denied(_))) =>
+        {
+            "Mail is refused: it goes back to who sent it, or is not taken from these clients."
         }
         (_, Kind::Smtp) => "Mail waits at its sender and is tried again later.",
         (_, Kind::Syslog | Kind::Trap | Kind::Export) => "What was sent there is lost.",
@@ -329,6 +417,8 @@ pub fn title(facts: &Facts<'_>, trouble: &Trouble) -> String {
         (_, Some(Outcome::Left { by_client: true })) => "TLS handshake left by the client".to_owned(),
         (_, Some(Outcome::Left { .. })) => "TLS handshake ended by the server".to_owned(),
         (_, Some(Outcome::Fails(code))) => format!("answers {code}"),
+        (_, Some(Outcome::Denied(denial))) => format!("answers {}", denied(denial, trouble.kind())),
+        (_, Some(Outcome::WrongTime { ahead_ns })) => format!("gives a time {}", ahead(ahead_ns)),
         (_, Some(Outcome::Kiss(_) | Outcome::NoTime)) => "gives no time".to_owned(),
         (_, Some(Outcome::Stalled { by_client: true, .. })) => {
             "waits for a client that stopped reading".to_owned()

@@ -14,7 +14,8 @@ pub static RULE: Rule = Rule {
     doc: "Attempts at a service beside DNS that were accepted and then failed (services §1.4 to §1.9): acknowledged and never answered, \
           closed or reset without an answer, large packets lost while small ones pass, a receiver that took nothing for a second and \
           more, a connection that went silent, TLS handshakes refused or left, errors of the service's own (HTTP 5xx, 408, 421, 429, \
-          SMTP 4yz, SIP 5xx, NTP kiss-o'-death), answers after two seconds and ten times the usual, or five. Severity by services §4.6: high \
+          SMTP 4yz, SIP 5xx, NTP kiss-o'-death or a time that other clocks do not have), what its answers deny in the codes of its protocol \
+          (databases, directories, file sharing, mail, SIP, BGP, MQTT, RTSP, RADIUS, SNMP, IKE), answers after two seconds and ten times the usual, or five. Severity by services §4.6: high \
           where nine of ten fail in their windows and a client is neither served nor rescued.",
     run,
 };

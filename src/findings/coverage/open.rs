@@ -145,6 +145,7 @@ pub(super) fn collect(facts: &Facts<'_>, explained: &Explained<'_, '_>, items: &
     let unseen = [
         (OpenKind::Encrypted, followed.encrypted),
         (OpenKind::Begun, followed.strangers),
+        (OpenKind::Notices, followed.notices),
         (OpenKind::OneWay, followed.one_way),
     ];
     for (kind, (count, first)) in unseen {
@@ -340,9 +341,19 @@ fn attempts(facts: &Facts<'_>, explained: &Explained<'_, '_>, items: &mut Items<
         let outcome = own.outcome.plain();
         let kind = match outcome {
             attempts::Outcome::OneDirection => OpenKind::OneDirection,
-            attempts::Outcome::Undetermined if own.service.transport == 6 => OpenKind::Unfinished,
+            attempts::Outcome::Undetermined if own.service.transport == 6 => {
+                let is_over =
+                    facts.attempts.connection(own).is_some_and(crate::connections::Connection::is_over);
+                if is_over { OpenKind::Left } else { OpenKind::Unfinished }
+            }
             _ if outcome.face().is_none() || rescued && outcome.face() == Some(Face::Unreached) => continue,
-            _ if serving.contains(&own.service) && matches!(outcome.face(), Some(Face::Cut | Face::Tls)) => {
+            // So are slips of people, and mail that is to come again.
+            _ if serving.contains(&own.service)
+                && (matches!(outcome.face(), Some(Face::Cut | Face::Tls))
+                    || matches!(outcome, attempts::Outcome::Denied(_))
+                    || matches!(outcome, attempts::Outcome::Fails(_))
+                        && own.kind == attempts::Kind::Smtp) =>
+            {
                 OpenKind::Single(own.kind, outcome)
             }
             _ => OpenKind::Few(own.kind, outcome),

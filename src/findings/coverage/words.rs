@@ -91,9 +91,14 @@ impl OpenItem {
                 count("TCP packet is", "TCP packets are")
             ),
             OpenKind::Unfinished => format!("the capture ends too soon for {}", self.connections()),
+            OpenKind::Left => format!("{} {was} ended before an answer", self.connections()),
             OpenKind::OneDirection => {
                 format!("of {} only one direction was captured", self.connections())
             }
+            OpenKind::Notices => format!(
+                "{} of protocols that nobody answers (syslog, traps, flow export): whether they arrived cannot be told",
+                count("datagram is", "datagrams are")
+            ),
             OpenKind::OneWay => format!(
                 "{} of protocols that are not known here: whether they arrived cannot be told",
                 count("datagram is", "datagrams are")
@@ -119,7 +124,9 @@ impl OpenItem {
             OpenKind::Encrypted => "encrypted content is not visible",
             OpenKind::Begun | OpenKind::Unfinished => "only a part of them is in the capture",
             OpenKind::OneDirection => "the other direction is not in the capture",
-            OpenKind::OneWay => "they need no answer, or it is not known whether they do",
+            OpenKind::Left => "a client may leave at any time",
+            OpenKind::Notices => "they need no answer",
+            OpenKind::OneWay => "it is not known whether they need an answer",
             OpenKind::Cut => "the rest of them is not in the capture",
             OpenKind::Unserved => "no failure that is told holds them",
         }

@@ -1,7 +1,9 @@
 //! Failures of services beside DNS: the attempts of one service that failed alike, their windows, who was hit and who was
 //! not, what parts them from those that were served, and how grave it is (services §4).
 
+mod chains;
 mod clients;
+mod gravity;
 mod names;
 mod parts;
 mod slow;
@@ -13,13 +15,15 @@ use hashbrown::HashMap;
 
 use super::Facts;
 use crate::attempts::{Attempt, Attempts, Face, Kind, Outcome, Service};
-use crate::correlate::Vantage;
 use crate::decode::Address;
 use crate::findings::Severity;
 use crate::index::PacketId;
 use crate::time::Nanos;
+pub use chains::{Behind, Crossed, Queue};
 pub use clients::Client;
 use clients::Served;
+pub use gravity::is_greylisted;
+use gravity::{is_told, severity};
 pub use names::Names;
 pub use parts::{Part, Property};
 pub use slow::{is_held, median_ns as slow_median_ns};
@@ -88,6 +92,14 @@ pub struct Trouble {
     pub endings: Vec<(Outcome, u64)>,
     /// Those that were hit used the service on a connection opened before, all the time.
     pub in_use: bool,
+    /// They are requests on idle connections that crossed the server's close.
+    pub crossed: Option<Crossed>,
+    /// They follow from what failed behind the gateway that tells them.
+    pub behind: Option<Behind>,
+    /// The service no longer takes the connections that its host accepts.
+    pub queue: Option<Queue>,
+    /// Packets with hops enough that used them up, and the routers where they did: they go round.
+    pub looped: Option<(usize, Vec<Address>)>,
     /// How grave it is.
     pub severity: Severity,
 }
@@ -265,6 +277,12 @@ fn number(outcome: Option<Outcome>) -> u16 {
     match outcome {
         Some(Outcome::Alert { number, by_client }) => u16::from(number) + 1 + 256 * u16::from(by_client),
         Some(Outcome::Fails(code)) => code,
+        Some(Outcome::WrongTime { .. }) => 1,
+        Some(Outcome::Denied(denial)) => denial
+            .code
+            .as_str()
+            .bytes()
+            .fold(0, |all: u16, byte| all.wrapping_mul(31).wrapping_add(byte.into())),
         _ => 0,
     }
 }
@@ -346,6 +364,10 @@ fn trouble(all: &[Attempt], sort: Sort, failed: Vec<u32>, served: &[u32], part: 
         stopped: None,
         endings: Vec::new(),
         in_use: false,
+        crossed: None,
+        behind: None,
+        queue: None,
+        looped: None,
         severity: Severity::Info,
         failed,
     }
@@ -463,7 +485,20 @@ fn weigh(facts: &Facts<'_>, served: &Served<'_>, names: &Names, mut trouble: Tro
     trouble.last_good = trouble.last_good.or_else(|| worked(facts, &trouble));
     trouble.endings = trouble.outcomes(&facts.attempts);
     names.tell(facts, &mut trouble);
-    trouble.in_use = matches!(trouble.sort, Sort::Failed(Face::Unreached, _)) && is_in_use(facts, &trouble);
+    trouble.in_use =
+        matches!(trouble.sort, Sort::Failed(Face::Unreached, _)) && gravity::is_in_use(facts, &trouble);
+    match trouble.sort {
+        Sort::Failed(Face::Cut, _) => {
+            trouble.crossed = chains::crossed(facts, trouble.attempts(&facts.attempts));
+        }
+        Sort::Failed(Face::Fails, _) => trouble.behind = chains::behind(facts, &trouble),
+        Sort::Failed(Face::Mute, _) => trouble.queue = chains::queue(facts, &trouble),
+        Sort::Failed(Face::Unreached, _) => {
+            trouble.queue = chains::queue(facts, &trouble);
+            trouble.looped = chains::looped(facts, &trouble);
+        }
+        _ => {}
+    }
     trouble.severity = severity(facts, served, &trouble);
     trouble
 }
@@ -497,151 +532,6 @@ fn worked(facts: &Facts<'_>, trouble: &Trouble) -> Option<Mark> {
     last.filter(|seen| seen.time_ns <= first_ns)
         .map(|seen| Mark { at_ns: seen.time_ns, packet: seen.packet })
         .max()
-}
-
-/// Attempts that fail from which on they are no chance.
-const SERIES_MIN: usize = 2;
-/// Share of failures from which on it is high (services §4.6).
-const SHARE_HIGH: f64 = 0.9;
-/// Share of failures from which on it is medium (services §4.6).
-const SHARE_MEDIUM: f64 = 0.2;
-/// A rescue that costs no more than this is by design (services §4.6).
-const RESCUE_QUICK_NS: Nanos = SECOND / 2;
-/// One that costs this much is noticed.
-const RESCUE_SLOW_NS: Nanos = 2 * SECOND;
-/// A stall that people notice.
-const STALL_NS: Nanos = 5 * SECOND;
-
-/// How grave a trouble is (services §4.6). Where nothing that was sent to the clients could be captured, silence is less sure.
-fn severity(facts: &Facts<'_>, served: &Served<'_>, trouble: &Trouble) -> Severity {
-    let receivers = &facts.attempts.receivers;
-    let is_silence = trouble.attempts(&facts.attempts).all(|own| own.outcome == Outcome::NoReply);
-    let at_client = facts.evidence.surroundings().vantage == Vantage::Client;
-    let is_unseen = || !at_client && trouble.hit().all(|client| !receivers.contains(&client.address));
-    let most = if is_silence && is_unseen() { Severity::Medium } else { Severity::High };
-    seen_severity(facts, served, trouble).min(most)
-}
-
-fn seen_severity(facts: &Facts<'_>, served: &Served<'_>, trouble: &Trouble) -> Severity {
-    let attempts = &facts.attempts;
-    let number = trouble.failed.len();
-    let share = number as f64 / trouble.asked.max(1) as f64;
-    let tries = trouble.attempts(attempts).map(|own| own.tries).max().unwrap_or(0);
-    let stranded = trouble.hit().any(|client| client.rescued < client.failed && client.served == 0);
-    let rescued = trouble.hit().all(|client| client.rescued >= client.failed);
-    let slowest = trouble.hit().filter_map(|client| client.rescue_ns).max().unwrap_or(0);
-    let longest = trouble.attempts(attempts).map(|own| match own.outcome {
-        Outcome::Stalled { lasted_ns, .. } => lasted_ns,
-        _ => 0,
-    });
-    match trouble.sort {
-        Sort::Slow => slow::severity(facts, trouble),
-        Sort::Failed(Face::Stalled, _) if longest.max().unwrap_or(0) >= STALL_NS => Severity::Medium,
-        Sort::Failed(Face::Stalled, _) => Severity::Low,
-        _ if trouble.kind() == Kind::Echo => echo(facts, served, trouble),
-        // A connection of the same client that carries data both ways meanwhile shows that the service works.
-        _ if trouble.in_use => Severity::Low,
-        Sort::Failed(Face::Lease, _) if rescued || !is_meant(facts, trouble) => Severity::Info,
-        _ if rescued && slowest < RESCUE_QUICK_NS => Severity::Info,
-        _ if rescued && slowest < RESCUE_SLOW_NS => Severity::Low,
-        _ if rescued => Severity::Medium,
-        Sort::Failed(Face::Silenced, _) => {
-            if stranded {
-                Severity::High
-            } else {
-                Severity::Medium
-            }
-        }
-        Sort::Failed(Face::Large, _) if number < SERIES_MIN => Severity::Medium,
-        // One that cannot be had from a service that has no time, or was told to ask less often.
-        Sort::Failed(Face::Fails, _) if trouble.kind() == Kind::Ntp => {
-            match trouble.outcomes(attempts).first() {
-                Some((Outcome::Kiss([b'R', b'A', b'T', b'E']), _)) => Severity::Info,
-                _ => Severity::Medium,
-            }
-        }
-        _ if number < SERIES_MIN && tries < 3 => Severity::Low,
-        // Who leaves a handshake may only have looked whether somebody is there.
-        Sort::Failed(Face::Tls, 0) => Severity::Medium,
-        _ if share >= SHARE_HIGH && stranded => Severity::High,
-        _ if share >= SHARE_MEDIUM => Severity::Medium,
-        Sort::Failed(..) => Severity::Low,
-    }
-}
-
-/// Whether clients that were hit used the service on a connection opened before, all the time.
-fn is_in_use(facts: &Facts<'_>, trouble: &Trouble) -> bool {
-    let (from, to) = trouble.span_ns();
-    trouble.hit().all(|client| {
-        let used = trouble.services.iter().flat_map(|(service, _)| facts.used((service.host, service.port)));
-        used.into_iter().any(|own| {
-            own.client.0 == client.address
-                && own.is_in_use_during(from, to)
-                && own.from_server.last.is_some_and(|last| last.time_ns >= to)
-        })
-    })
-}
-
-/// Whether addresses are handed out here at all: clients ask for DHCPv6 in networks without it.
-fn is_meant(facts: &Facts<'_>, trouble: &Trouble) -> bool {
-    let v6 = trouble.service().port == DHCP_V6_PORT;
-    !v6 || facts
-        .attempts
-        .all
-        .iter()
-        .any(|own| own.service.port == DHCP_V6_PORT && own.outcome == Outcome::Answered)
-}
-
-const DHCP_V6_PORT: u16 = 547;
-
-/// Pings are a test, no service: of a host that serves otherwise they tell nothing.
-fn echo(facts: &Facts<'_>, served: &Served<'_>, trouble: &Trouble) -> Severity {
-    let host = trouble.service().host;
-    let (from, to) = trouble.span_ns();
-    let alive = served.of_host(host).iter().any(|own| {
-        own.kind != Kind::Echo && own.decided.is_some_and(|seen| (from..=to).contains(&seen.time_ns))
-    });
-    let mut asked = facts.servers.iter().filter(|(key, _)| key.0 == host);
-    let answers = asked.any(|(_, server)| server.answers_in(from, to).next().is_some());
-    if alive || answers { Severity::Info } else { Severity::Low }
-}
-
-/// A success this soon after a failure makes it ordinary (services §1.1 `group_s`).
-const GROUP_NS: Nanos = 3 * SECOND;
-
-fn is_quickly_over(trouble: &Trouble) -> bool {
-    trouble.first_good.is_some_and(|good| good.at_ns - trouble.span_ns().1 <= GROUP_NS)
-}
-
-/// Whether a trouble is told as one; of the others the list of what is not assessed speaks.
-fn is_told(facts: &Facts<'_>, trouble: &Trouble) -> bool {
-    let attempts = &facts.attempts;
-    let several = trouble.failed.len() >= SERIES_MIN;
-    let again = trouble.attempts(attempts).any(|own| own.tries >= 3);
-    let outcome = trouble.outcomes(attempts).first().map(|(outcome, _)| *outcome);
-    match outcome {
-        None => false,
-        // One that was tried again at once and served.
-        Some(_)
-            if !several
-                && matches!(trouble.sort, Sort::Failed(Face::Unreached, _))
-                && is_quickly_over(trouble) =>
-        {
-            false
-        }
-        // Of a protocol that is not known only a client that gave up twice tells that something is missing.
-        Some(Outcome::Mute | Outcome::Closed | Outcome::Reset | Outcome::ResetMidway)
-            if trouble.kind() == Kind::Tcp =>
-        {
-            several && trouble.served.is_empty()
-        }
-        Some(Outcome::Left { .. }) => several && trouble.served.is_empty(),
-        Some(Outcome::ResetByDevice) => several,
-        Some(Outcome::ResetMidway | Outcome::Reset | Outcome::Closed) => several,
-        Some(Outcome::Alert { .. }) => several || trouble.served.is_empty(),
-        Some(Outcome::NoReply) => several || again || trouble.sort == Sort::Slow,
-        _ => true,
-    }
 }
 
 #[cfg(test)]

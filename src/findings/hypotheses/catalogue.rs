@@ -1,4 +1,4 @@
-//! The causes a failure may have (H1–H44): titles, equivalence classes, and what none of them can tell from packets.
+//! The causes a failure may have (H1–H46): titles, equivalence classes, and what none of them can tell from packets.
 
 use std::fmt;
 
@@ -93,6 +93,10 @@ pub enum Cause {
     ContentReset = 43,
     /// The client sends with too small a TTL.
     FewHops = 44,
+    /// An idle connection is used again as the server closes it.
+    IdleClosed = 45,
+    /// The service takes no more of the connections that its host accepts.
+    QueueFull = 46,
 }
 
 impl Cause {
@@ -155,10 +159,11 @@ pub fn list(causes: &[Cause]) -> String {
 }
 
 /// The ids by number.
-static IDS: [&str; 45] = [
+static IDS: [&str; 47] = [
     "", "H1", "H2", "H3", "H4", "H5", "H6", "H7", "H8", "H9", "H10", "H11", "H12", "H13", "H14", "H15",
     "H16", "H17", "H18", "H19", "H20", "H21", "H22", "H23", "H24", "H25", "H26", "H27", "H28", "H29", "H30",
-    "H31", "H32", "H33", "H34", "H35", "H36", "H37", "H38", "H39", "H40", "H41", "H42", "H43", "H44",
+    "H31", "H32", "H33", "H34", "H35", "H36", "H37", "H38", "H39", "H40", "H41", "H42", "H43", "H44", "H45",
+    "H46",
 ];
 
 /// Causes that send the same packets; printed as one line and never ranked against each other.
@@ -233,7 +238,7 @@ const CLASS_A: &str = "Which of H1–H4 holds: a missing listener, a filter that
 that never was a resolver send the same packets.";
 
 /// All hypotheses in order of their number; those from H24 on are listed where something speaks for or against them.
-pub static CATALOGUE: [Entry; 44] = [
+pub static CATALOGUE: [Entry; 46] = [
     refusal(Cause::NotRunning, "DNS service not running or not bound on the server"),
     refusal(Cause::ServerFilter, "packet filter on the server rejects the port"),
     refusal(Cause::DeviceInFront, "device in front of the server answers in its name"),
@@ -389,8 +394,8 @@ pub static CATALOGUE: [Entry; 44] = [
     ),
     cause(
         Cause::TimeService,
-        "the time server offers no time",
-        "Why it has none, or why it sends this client away.",
+        "the time server offers no time, or a wrong one",
+        "Why it has none or a wrong one, or why it sends this client away.",
     ),
     cause(
         Cause::DeadMember,
@@ -421,5 +426,15 @@ pub static CATALOGUE: [Entry; 44] = [
         Cause::FewHops,
         "the client's packets start with too few hops (TTL) to reach the server",
         "What set the TTL: the program, the system's settings, or a device that rewrites it.",
+    ),
+    cause(
+        Cause::IdleClosed,
+        "idle connections are used again just as the server closes them (its keep-alive time is the shorter one)",
+        "Which of the two times was changed, and whether a device between them closes connections in the server's name.",
+    ),
+    cause(
+        Cause::QueueFull,
+        "the application no longer takes its connections: the queue of accepted ones is full",
+        "Whether it hangs, waits for something behind it, or has more to do than it can.",
     ),
 ];

@@ -10,7 +10,7 @@ use super::problem::{sentence, sentence as capital};
 use super::{Builder, limited, section, table};
 use crate::correlate::Signature;
 use crate::findings::hypotheses::checks::parting;
-use crate::findings::hypotheses::matrix::{Row, answers, errors, surroundings};
+use crate::findings::hypotheses::matrix::{Row, answers, errors, services, surroundings};
 use crate::findings::hypotheses::{Assessment, Author, Cause, Check, Hypothesis, LedgerRow, Topic, Verdict};
 use crate::index::PacketId;
 use crate::protocols::dns::extended_error_name;
@@ -261,7 +261,7 @@ pub fn phrase(hypothesis: &Hypothesis, facts: Option<&Facts<'_>>) -> String {
             return "answers are damaged on the way (wrong checksums), and thrown away by who gets them"
                 .to_owned();
         }
-        Cause::NoRoute if has(&surroundings::LOOPED) => {
+        Cause::NoRoute if has(&surroundings::LOOPED) || has(&services::WENT_ROUND) => {
             return "a routing loop: packets to the server circle until their hops are used up".to_owned();
         }
         Cause::NoRoute if has(&errors::LOCAL_NO_ROUTE) => {

@@ -6,7 +6,7 @@ use crate::findings::facts::troubles::{Sort, Trouble};
 use crate::findings::hypotheses::scene::Scene;
 use crate::findings::hypotheses::{Cause, Check};
 use crate::findings::service_words as words;
-use crate::time::date_and_time;
+use crate::time::{date_and_time, span};
 
 /// The checks of one trouble.
 pub fn list(scene: &Scene<'_, '_>, trouble: &Trouble, leading: &[Cause], out: &mut Vec<Check>) {
@@ -17,17 +17,8 @@ pub fn list(scene: &Scene<'_, '_>, trouble: &Trouble, leading: &[Cause], out: &m
     } else {
         " at that time".to_owned()
     };
-    let what = words::place(trouble);
-    out.push(check(
-        format!("ask who runs {what} whether it was changed, restarted or under load{when}, and who else reported it"),
-        PEOPLE,
-        &[
-            (Cause::NotRunning, "it was stopped or moved"),
-            (Cause::ApplicationError, "errors in its log at that time"),
-            (Cause::Mute, "it hung, or what it waits for did"),
-            (Cause::ServerFilter, "a rule was changed"),
-        ],
-    ));
+    out.push(person(scene, trouble, leading, &when));
+    of_causes(trouble, leading, &server, out);
     match (trouble.sort, trouble.kind()) {
         (Sort::Failed(Face::Lease, _), _) => lease(out),
         (Sort::Failed(Face::Tls, _), _) => tls(scene, trouble, &server, port, out),
@@ -60,6 +51,160 @@ pub fn list(scene: &Scene<'_, '_>, trouble: &Trouble, leading: &[Cause], out: &m
             application(scene, trouble, &server, port, out);
         }
         (Sort::Failed(Face::Unreached, _), _) => unreached(scene, trouble, leading, &server, port, out),
+    }
+}
+
+/// Who is asked first, and what: whoever can tell of the cause that leads.
+fn person(scene: &Scene<'_, '_>, trouble: &Trouble, leading: &[Cause], when: &str) -> Check {
+    let what = words::place(trouble);
+    let client = match scene.clients.as_slice() {
+        [one] => one.to_string(),
+        _ => "the clients".to_owned(),
+    };
+    let server = words::hosts(trouble);
+    let service = |question: &str| format!("ask who runs {what} {question}{when}");
+    let way = format!("the network between {client} and {server}");
+    let lead = leading.first().copied().unwrap_or(Cause::ApplicationError);
+    let action = match lead {
+        Cause::PathFilter | Cause::SilentDrop | Cause::PropertyFilter => {
+            format!(
+                "ask who runs the firewalls on the way from {client} to {server}, and on it, which rule was changed or meets {}{when}",
+                words::services(trouble)
+            )
+        }
+        Cause::HostDown => format!("ask who runs {server} whether it was off, unplugged or moved{when}"),
+        Cause::NoRoute => match &trouble.looped {
+            Some((_, routers)) if !routers.is_empty() => {
+                let routers: Vec<String> = routers.iter().map(ToString::to_string).collect();
+                format!(
+                    "ask who runs the routers {} which way to {server} each of them had{when}",
+                    words::list(&routers)
+                )
+            }
+            _ => {
+                format!("ask who runs the routers on the way to {server} what changed in their routes{when}")
+            }
+        },
+        Cause::SizeBlackHole | Cause::LargePacketsLost => format!(
+            "ask who runs {way} whether a tunnel or link with a smaller MTU is on it, and whether ICMP “too big” is filtered{when}"
+        ),
+        Cause::StateLost | Cause::TableFull | Cause::SecondPacketLost => format!(
+            "ask who runs the firewalls and translators between {client} and {server} after how long they forget a quiet connection{}",
+            quiet(trouble)
+        ),
+        Cause::ContentReset | Cause::Interception | Cause::Portal => format!(
+            "ask who runs the filters and proxies on the way from {client} to {server} which rule ends {}{when}",
+            words::part(trouble)
+                .trim_start()
+                .strip_prefix("for ")
+                .map_or_else(|| "these connections".to_owned(), |name| format!("connections for {name}"))
+        ),
+        Cause::LossyPath | Cause::SlowPath | Cause::FewHops => {
+            format!("ask who runs {way} about loss and load on its links{when}")
+        }
+        Cause::NextHopGone | Cause::DuplicateAddress | Cause::NoLease | Cause::SecondDhcp => {
+            format!("ask who runs the network of {client} what was changed or plugged in{when}")
+        }
+        Cause::ReceiverStalled
+            if matches!(trouble.endings.first(), Some((Outcome::Stalled { by_client: true, .. }, _))) =>
+        {
+            format!("ask who uses {client} what its program did{when}: it stopped reading, the server waited")
+        }
+        Cause::TimeService => service("where it takes its time from, and whether its clock was set by hand"),
+        Cause::IdleClosed => {
+            let (own, other) = trouble.behind.as_ref().map_or((what.clone(), client.clone()), |behind| {
+                let own = words::kind(behind.service, behind.kind);
+                (format!("{own} of {}", behind.service.host), behind.client.to_string())
+            });
+            format!(
+                "ask who runs {own} for its keep-alive time-out, and who runs {other} for its own: the one that opens must be the shorter"
+            )
+        }
+        Cause::QueueFull => service("what the application waited for, and whether it was under load,"),
+        Cause::Policy => service("which of its settings, rights or passwords were changed"),
+        Cause::TlsRefused => service("which certificate, names or versions of TLS were changed"),
+        Cause::DeadMember => service("which of its members were out of order"),
+        Cause::ApplicationError if trouble.behind.is_some() => {
+            let behind = trouble.behind.as_ref().map(|behind| {
+                format!("{} of {}", words::kind(behind.service, behind.kind), behind.service.host)
+            });
+            format!(
+                "ask who runs {}, which stands behind {server}, whether it was changed, restarted or under load{when}",
+                behind.unwrap_or_default()
+            )
+        }
+        _ => format!(
+            "{}, and who else reported it",
+            service("whether it was changed, restarted or under load")
+        ),
+    };
+    let expected = [
+        (Cause::NotRunning, "it was stopped or moved"),
+        (Cause::ApplicationError, "errors in its log at that time"),
+        (Cause::Mute, "it hung, or what it waits for did"),
+        (Cause::ServerFilter, "a rule was changed"),
+        (Cause::Policy, "a setting, right or password was changed, or never fitted"),
+        (Cause::QueueFull, "it hung, or had more to do than it can"),
+        (Cause::IdleClosed, "the server's time is the shorter one"),
+        (Cause::SilentDrop, "a rule drops this traffic"),
+        (Cause::HostDown, "it was off or moved"),
+        (Cause::NoRoute, "two of them sent it to each other, or had no route"),
+        (Cause::StateLost, "less than the connection was quiet for"),
+        (Cause::ContentReset, "a rule for such names, paths or contents"),
+        (Cause::TimeService, "its source is wrong, missing, or it was set by hand"),
+        (Cause::SizeBlackHole, "such a link, and no message about it passes"),
+    ];
+    let expected: Vec<(Cause, &str)> =
+        expected.into_iter().filter(|(cause, _)| leading.contains(cause)).collect();
+    check(action, PEOPLE, &expected)
+}
+
+/// How long connections had been quiet that were forgotten.
+fn quiet(trouble: &Trouble) -> String {
+    let quiet = trouble.endings.iter().filter_map(|(outcome, _)| match outcome {
+        Outcome::Silenced { quiet_ns, .. } if *quiet_ns > 0 => Some(*quiet_ns),
+        _ => None,
+    });
+    quiet.max().map_or_else(String::new, |quiet_ns| format!("; this one was quiet for {}", span(quiet_ns)))
+}
+
+/// Commands that belong to one cause and not to how the failure showed.
+fn of_causes(trouble: &Trouble, leading: &[Cause], server: &str, out: &mut Vec<Check>) {
+    let port = trouble.service().port;
+    for cause in leading {
+        match cause {
+            Cause::NoRoute => out.push(check(
+                format!("mtr -rwn -c 10 {server}; on each of these routers: ip route get {server}"),
+                PATH,
+                &[(Cause::NoRoute, "the same routers in turn, each with the other as its next hop; or no route")],
+            )),
+            Cause::StateLost => out.push(check(
+                "ssh -o ServerAliveInterval=15, or a TCP keep-alive (net.ipv4.tcp_keepalive_time) shorter than that time".to_owned(),
+                CLIENT,
+                &[(Cause::StateLost, "connections survive their pauses")],
+            )),
+            Cause::IdleClosed => out.push(check(
+                "the keep-alive time of both sides (nginx: keepalive_timeout of the server, keepalive_timeout in upstream of the proxy)".to_owned(),
+                SERVER,
+                &[(Cause::IdleClosed, "the server's is the shorter one; made the longer one, the failures end")],
+            )),
+            Cause::QueueFull => out.push(check(
+                format!("ss -ltn 'sport = :{port}'; nstat -az TcpExtListenOverflows TcpExtListenDrops"),
+                SERVER,
+                &[(Cause::QueueFull, "Recv-Q above Send-Q at the listening socket, and both counters rise")],
+            )),
+            Cause::TimeService => out.push(check(
+                format!("chronyd -Q 'server {server} iburst'; on it: chronyc -n sources, chronyc tracking"),
+                CLIENT,
+                &[(Cause::TimeService, "an offset far from that of other servers, or no source it trusts")],
+            )),
+            Cause::Policy if trouble.service().transport == 6 => out.push(check(
+                format!("the log of {} for {}", words::services(trouble), words::hit(trouble)),
+                SERVER,
+                &[(Cause::Policy, "the same refusal with its reason"), (Cause::ApplicationError, "an error in its place")],
+            )),
+            _ => {}
+        }
     }
 }
 
@@ -165,6 +310,9 @@ fn unreached(
 }
 
 fn application(scene: &Scene<'_, '_>, trouble: &Trouble, server: &str, port: u16, out: &mut Vec<Check>) {
+    if trouble.kind() == Kind::Ntp {
+        return;
+    }
     out.push(check(
         probe(scene, trouble, server, port),
         CLIENT,

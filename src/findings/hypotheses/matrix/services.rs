@@ -32,7 +32,7 @@ matrix! {
     REQUEST_MUTE: 143 ErrorSemantics, "services §5.3",
         for "the host accepted and acknowledged, its service said nothing",
         against "the connection was accepted and the request acknowledged",
-        [H27 20, H3 2, H5 -10, H6 -20, H8 -20, H24 -5, H29 -5, H33 -20, H39 2, H40 2], excludes [H1, H2, H4];
+        [H27 20, H46 5, H3 2, H5 -10, H6 -20, H8 -20, H24 -5, H29 -5, H33 -20, H39 2, H40 2], excludes [H1, H2, H4];
     /// A gap in the numbers of one side that is never filled, or large segments repeated in vain.
     LARGE_MISSING: 144 ErrorSemantics, "services §5.3",
         for "large packets of one direction do not arrive while small ones do",
@@ -56,7 +56,7 @@ matrix! {
     CUT_EARLY: 148 ErrorSemantics, "services §5.3",
         for "the server accepted, and its service ended the connection itself",
         against "the server answered at the level of TCP",
-        [H3 5, H5 -20, H6 -20, H8 -20, H9 5, H14 5, H24 -5, H26 10, H27 -10, H29 -5, H33 -20, H39 2, H40 2], excludes [H1, H2, H4];
+        [H45 2, H3 5, H5 -20, H6 -20, H8 -20, H9 5, H14 5, H24 -5, H26 10, H27 -10, H29 -5, H33 -20, H39 2, H40 2], excludes [H1, H2, H4];
     /// A fatal alert of the server.
     ALERT_OF_SERVER: 149 ErrorSemantics, "services §5.2 H25",
         for "the server refuses this handshake and says why",
@@ -77,15 +77,43 @@ matrix! {
         for "the service itself says that it failed",
         against "the service answered: the network did its part",
         [H26 20, H3 2, H24 -10, H29 -10, H39 2, H40 2, H43 -5], excludes [H1, H2, H4, H5, H6, H8, H25, H27, H33, H41];
+    /// The service denied what was asked for, by a rule of its own.
+    DENIED: 151 ErrorSemantics, "hypotheses §2 H14; services §5.2 H26",
+        for "the service itself says that it does not allow this",
+        against "the service answered: the network did its part",
+        [H14 20, H26 5, H3 2, H24 -10, H29 -10, H39 2, H40 2, H43 -5], excludes [H1, H2, H4, H5, H6, H8, H25, H27, H33, H41];
     /// A gateway's word that what stands behind it failed.
     GATEWAY_FAILURE: 152 ErrorSemantics, "services §5.2 H26",
         for "502 and 504 are a gateway's words about what stands behind it (RFC 9110 §15.6)",
         [H26 10];
+    /// A failure behind the gateway came before each of its answers.
+    FAILED_BEHIND: 170 Generator, "services §5.2 H26",
+        for "what failed behind the gateway is in the capture",
+        [H26 10];
+    /// Requests on idle connections that crossed the server's close: its FIN acknowledges none of them.
+    CLOSE_CROSSED: 171 Timing, "RFC 9112 §9.3.1, §9.5",
+        for "the server closed the idle connection before it saw the request: whoever keeps connections longer than the server meets this now and then",
+        against "the server closed because nothing had come, not because of the request",
+        [H45 20, H26 -20, H39 -20, H3 -5, H14 -10, H27 -10, H29 -10, H40 -10, H43 -10];
+    /// Connections accepted and never served, then SYNs that their host leaves unanswered.
+    CONNECTIONS_LEFT: 172 Timing, "services §5.2 H27",
+        for "the host accepts until its queue of connections is full, and then leaves SYNs unanswered: nobody takes them out",
+        against "the host had accepted connections that the service did not take",
+        [H46 20, H27 -10, H1 -20, H2 -10, H5 -20, H6 -20, H8 -20, H29 -10, H39 -20, H40 -10];
+    /// Packets that left with hops enough used them up.
+    WENT_ROUND: 173 OtherTraffic, "hypotheses §2 H7",
+        for "no way is as long: routers send the packets to each other until their hops are used up",
+        [H7 20, H5 -10, H6 -10, H8 -10];
     /// The same clients were served between failures.
     SERVED_BETWEEN: 153 OtherTraffic, "services §5.3",
         for "the service works for the same clients between failures",
         against "the service works for the same clients between failures",
         [H1 -20, H2 -10, H3 5, H5 -10, H6 -20, H8 -10, H25 -20, H27 -5, H29 5, H33 -20, H39 20, H40 5, H41 -10, H43 5], excludes [H4];
+    /// The same where the service itself says that it fails.
+    SERVED_BETWEEN_WORDS: 153 OtherTraffic, "services §5.2 H39",
+        for "the service works for the same clients between failures",
+        against "the service works for the same clients between failures",
+        [H3 5, H25 -20, H27 -5, H29 5, H39 5, H40 5], excludes [H4];
     /// Others, another name, another path were served meanwhile.
     OTHERS_SERVED: 154 OtherTraffic, "services §5.3",
         for "the service works for others at the same time",
@@ -154,6 +182,11 @@ matrix! {
     /// The time server sent the client away, or has no time.
     NO_TIME_GIVEN: 163 ErrorSemantics, "services §5.2 H38",
         for "the server answered and offers no time",
+        against "the server answered",
+        [H38 20], excludes [H1, H2, H4, H6, H8];
+    /// The time server gives a time that other clocks do not have.
+    WRONG_TIME_GIVEN: 163 ErrorSemantics, "services §5.2 H38",
+        for "the server answered, and more clocks agree with that of the capture than with it",
         against "the server answered",
         [H38 20], excludes [H1, H2, H4, H6, H8];
     /// DNS had given the address.

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::surroundings::unanswered;
-use crate::attempts::{Attempt, Face, Kind, Outcome};
+use crate::attempts::http::REFUSALS;
+use crate::attempts::{Attempt, Denial, Face, Kind, Outcome, Why};
 use crate::findings::facts::troubles::{Sort, Trouble};
 use crate::findings::facts::{Meaning, troubles};
 use crate::findings::hypotheses::ledger::Ledger;
@@ -44,6 +45,7 @@ pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         ledger.see(&row::SEVERAL_HOSTS, text, frames(trouble.attempts(&scene.facts.attempts)));
     }
     owners(scene, ledger);
+    chained(scene, trouble, ledger);
     if let Some((name, packet)) = &trouble.resolved {
         let text = format!("{} had been resolved to {} before.", rules::plain_name(name), scene.server);
         ledger.see(&row::NAME_RESOLVED, text, vec![*packet]);
@@ -65,6 +67,27 @@ fn frames<'a>(attempts: impl Iterator<Item = &'a Attempt>) -> Vec<PacketId> {
     all.dedup();
     all.truncate(FRAMES_MAX);
     all
+}
+
+/// What the failures follow from.
+fn chained(scene: &Scene<'_, '_>, trouble: &Trouble, ledger: &mut Ledger) {
+    let behind = trouble.behind.as_ref();
+    if let Some(behind) = behind {
+        ledger.see(&row::FAILED_BEHIND, words::behind(behind), behind.frames.clone());
+    }
+    if let Some(crossed) = trouble.crossed.as_ref().or(behind.and_then(|behind| behind.crossed.as_ref())) {
+        ledger.see(&row::CLOSE_CROSSED, words::crossed(crossed), crossed.frames.clone());
+    }
+    if let Some(queue) = &trouble.queue {
+        let mut frames: Vec<PacketId> = queue.waiting.iter().chain(&queue.silent).copied().collect();
+        frames.sort_unstable();
+        frames.truncate(FRAMES_MAX);
+        ledger.see(&row::CONNECTIONS_LEFT, words::queue(queue), frames);
+    }
+    if trouble.looped.is_some() {
+        let text = words::looped(trouble).unwrap_or_default();
+        ledger.see(&row::WENT_ROUND, text, frames(trouble.attempts(&scene.facts.attempts)));
+    }
 }
 
 /// How the attempts ended, one row for each way.
@@ -106,8 +129,15 @@ fn endings(scene: &Scene<'_, '_>, trouble: &Trouble, ledger: &mut Ledger) {
             Outcome::Alert { .. } => &[&row::ALERT_OF_SERVER],
             Outcome::Left { .. } => &[&row::HANDSHAKE_LEFT],
             Outcome::Fails(502 | 504) => &[&row::SAYS_FAILURE, &row::GATEWAY_FAILURE],
-            Outcome::Fails(_) => &[&row::SAYS_FAILURE],
+            // A client's mistake by its number; some of them are a server's word about itself (services §1.6).
+            Outcome::Fails(code @ 400..500) if trouble.kind() == Kind::Http && !REFUSALS.contains(&code) => {
+                &[&row::DENIED]
+            }
+            Outcome::Fails(_) if troubles::is_greylisted(scene.facts, trouble) => &[&row::DENIED],
+            Outcome::Fails(_) | Outcome::Denied(Denial { why: Why::Fails, .. }) => &[&row::SAYS_FAILURE],
+            Outcome::Denied(_) => &[&row::DENIED],
             Outcome::Kiss(_) | Outcome::NoTime => &[&row::NO_TIME_GIVEN],
+            Outcome::WrongTime { .. } => &[&row::WRONG_TIME_GIVEN],
             Outcome::Stalled { .. } => &[&row::WINDOW_CLOSED],
             Outcome::LargeLost { .. } => &[&row::LARGE_MISSING],
             Outcome::Silenced { .. } => &[&row::WENT_SILENT],
@@ -256,7 +286,10 @@ fn served(scene: &Scene<'_, '_>, trouble: &Trouble, ledger: &mut Ledger) {
             between.len(),
             if between.len() == 1 { "attempt was" } else { "attempts were" }
         );
-        ledger.see(&row::SERVED_BETWEEN, text, frames(between.into_iter()));
+        // What a service says itself tells nothing of members behind it.
+        let by_word = matches!(trouble.sort, Sort::Failed(Face::Fails, _));
+        let seen = if by_word { &row::SERVED_BETWEEN_WORDS } else { &row::SERVED_BETWEEN };
+        ledger.see(seen, text, frames(between.into_iter()));
     }
     let others: Vec<&Attempt> = attempts
         .all

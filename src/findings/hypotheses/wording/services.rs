@@ -1,9 +1,9 @@
 //! Sentences about the failure of a service beside DNS: what failed and for whom, what else was seen, what it means.
 
 use super::Said;
-use crate::attempts::{Kind, Outcome};
+use crate::attempts::{Denial, Kind, Outcome, Why, reply};
 use crate::decode::Address;
-use crate::findings::facts::troubles::{Sort, Trouble, is_held};
+use crate::findings::facts::troubles::{Sort, Trouble, is_greylisted, is_held};
 use crate::findings::hypotheses::scene::Scene;
 use crate::findings::hypotheses::{Assessment, Cause, Topic};
 use crate::findings::{rules, service_words as words};
@@ -78,10 +78,16 @@ fn details(scene: &Scene<'_, '_>, trouble: &Trouble) -> Vec<Said> {
     if let Some(own) = resets.first()
         && let Some(talk) = attempts.talk(own)
     {
+        let by_server = own.decided.and_then(|seen| scene.facts.index.packet(seen.packet));
+        let by_server = by_server.is_none_or(|packet| packet.source_address() == own.service.host);
+        let (side, reset, usual) = if by_server {
+            ("server", talk.reset_ttl, talk.answer.ttl)
+        } else {
+            ("client", talk.client_reset_ttl, talk.request.ttl)
+        };
         out.push((
             format!(
-                "The resets arrived with TTL {}, the server's own packets with TTL {}.",
-                talk.reset_ttl, talk.answer.ttl
+                "The resets in the {side}'s name arrived with TTL {reset}, its own packets with TTL {usual}."
             ),
             own.frames(),
         ));
@@ -95,6 +101,19 @@ fn details(scene: &Scene<'_, '_>, trouble: &Trouble) -> Vec<Said> {
             ),
             longest.frames(),
         ));
+    }
+    if let Some(behind) = &trouble.behind {
+        out.push((words::behind(behind), behind.frames.clone()));
+    }
+    let crossed = trouble.crossed.as_ref().or(trouble.behind.as_ref().and_then(|own| own.crossed.as_ref()));
+    if let Some(crossed) = crossed {
+        out.push((words::crossed(crossed), crossed.frames.clone()));
+    }
+    if let Some(queue) = &trouble.queue {
+        out.push((words::queue(queue), queue.waiting.iter().chain(&queue.silent).copied().collect()));
+    }
+    if let Some(text) = words::looped(trouble) {
+        out.push((text, trouble.frames(attempts)));
     }
     if trouble.sort == Sort::Slow {
         out.extend(compared(scene, trouble));
@@ -136,13 +155,11 @@ const QUOTED_MAX: usize = 120;
 
 /// What the server said in its own words: the first line of its refusal.
 fn reply(scene: &Scene<'_, '_>, trouble: &Trouble) -> Option<Said> {
-    let own = trouble.attempts(&scene.facts.attempts).find(|own| matches!(own.outcome, Outcome::Fails(_)))?;
-    let packet = scene.facts.index.packet(own.decided?.packet)?;
-    if !matches!(own.kind, Kind::Smtp | Kind::Http | Kind::Sip) || packet.is_text() {
-        return None;
-    }
+    let says = |outcome: Outcome| matches!(outcome, Outcome::Fails(_) | Outcome::Denied(_));
+    let own = trouble.attempts(&scene.facts.attempts).find(|own| says(own.outcome))?;
+    let packet = scene.facts.index.packet(own.decided?.packet).filter(|packet| !packet.is_text())?;
     let decoded = packet.decode();
-    let line = decoded.payload().split(|byte| matches!(byte, b'\r' | b'\n')).next()?;
+    let line = reply::own_words(own.kind, decoded.payload())?;
     let line = line.get(..QUOTED_MAX.min(line.len()))?;
     let text = format!("Its own words: “{}”.", crate::text::escape_bytes(line));
     (!line.is_empty()).then(|| (text, vec![packet.id]))
@@ -206,10 +223,30 @@ fn shows(
             Cause::ApplicationError => format!(
                 "{server} accepts and ends connections itself without an answer: overload, a limit, a missing right and a crash look alike."
             ),
+            Cause::Policy => match denied(trouble, scene, &server) {
+                Some(text) => text,
+                None => continue,
+            },
             Cause::Mute => format!(
                 "{server} accepts connections and acknowledges what is sent, but its application does not answer: it hangs, or it waits \
                  for something behind it. The network carried both directions."
             ),
+            Cause::IdleClosed => {
+                let behind = trouble.behind.as_ref().map(|behind| behind.service.host.to_string());
+                format!(
+                    "{0} closes connections that are idle for a time, and a request that is sent at that moment is lost: it is neither \
+                     refused nor served. Whoever keeps connections open to {0} longer than it does meets this now and then; requests that \
+                     may not be repeated (POST) fail visibly.",
+                    behind.as_deref().unwrap_or(&server)
+                )
+            }
+            Cause::QueueFull => format!(
+                "The system of {server} accepted connections, and its application does not take them: when the queue is full, further ones \
+                 get no answer. The network carried both directions."
+            ),
+            Cause::NoRoute if trouble.looped.is_some() => "Two or more routers send these packets to each other; which of them has the wrong \
+                route the packets do not show."
+                .to_owned(),
             Cause::ReceiverStalled => "The side that announced window 0 is the one that did not read; network and sender waited for it.".to_owned(),
             Cause::StateLost => format!(
                 "The connection had worked; a firewall or translator that forgot it while it was quiet looks like this, and new \
@@ -225,6 +262,10 @@ fn shows(
             Cause::SlowPath if leading.contains(&Cause::SlowService) => continue,
             Cause::SlowService => format!("The time passed inside {server} or behind it, not on the way."),
             Cause::SlowPath => "Packets of every kind took that long: the way is slow, not the service.".to_owned(),
+            Cause::TimeService if wrong_time(trouble) => format!(
+                "{server} says that it is synchronised, and other clocks here do not have its time: its own clock was set wrongly, by hand or \
+                 from a wrong source. That the clock of the capture is right is taken from the others that agree with it."
+            ),
             Cause::TimeService => format!("{server} answers and offers no time."),
             Cause::NoLease => "A server that is down, an empty pool, a missing relay and a client in the wrong VLAN look alike from here.".to_owned(),
             Cause::DeadMember => format!(
@@ -269,6 +310,10 @@ fn shows(
     out
 }
 
+fn wrong_time(trouble: &Trouble) -> bool {
+    trouble.endings.iter().any(|(outcome, _)| matches!(outcome, Outcome::WrongTime { .. }))
+}
+
 fn gateway(trouble: &Trouble, scene: &Scene<'_, '_>) -> bool {
     trouble
         .outcomes(&scene.facts.attempts)
@@ -277,7 +322,32 @@ fn gateway(trouble: &Trouble, scene: &Scene<'_, '_>) -> bool {
 }
 
 fn says(trouble: &Trouble, scene: &Scene<'_, '_>) -> bool {
-    trouble.outcomes(&scene.facts.attempts).iter().any(|(outcome, _)| matches!(outcome, Outcome::Fails(_)))
+    let says = |outcome: &Outcome| matches!(outcome, Outcome::Fails(_) | Outcome::Denied(_));
+    trouble.outcomes(&scene.facts.attempts).iter().any(|(outcome, _)| says(outcome))
+}
+
+/// What a denial leaves open, by who can mend it.
+fn denied(trouble: &Trouble, scene: &Scene<'_, '_>, server: &str) -> Option<String> {
+    if is_greylisted(scene.facts, trouble) {
+        return Some(format!(
+            "{server} asks unknown senders to come again later (greylisting): mail is delayed, not lost, and nothing is broken."
+        ));
+    }
+    match trouble.endings.first()?.0 {
+        Outcome::Denied(Denial { why: Why::Forbids, .. }) => Some(format!(
+            "{server} answered and does not allow it: its settings, or what the clients send, were changed or never fitted. The network \
+             did its part."
+        )),
+        Outcome::Denied(_) => Some(format!(
+            "{server} answered and does not take what the clients gave: a changed or wrong password or name, and somebody who guesses, \
+             look alike. The network did its part."
+        )),
+        Outcome::Fails(_) => Some(format!(
+            "{server} had served the same before and now refuses it itself: a right, a setting or the content was changed. The network \
+             did its part."
+        )),
+        _ => None,
+    }
 }
 
 /// What a refused handshake may mean, by who refused and why (services §5.2 H25).

@@ -1,0 +1,455 @@
+//! What services say in their answers, what failures follow from, and what is no failure: connections and datagrams at chosen times.
+
+mod scene;
+
+use std::sync::atomic::AtomicBool;
+
+use portmortem::attempts::{Attempts, Kind};
+use portmortem::capture;
+use portmortem::correlate::{Parameters, correlate};
+use portmortem::findings::hypotheses::Assessment;
+use portmortem::findings::{Finding, Severity};
+use portmortem::generate::{Packet, PcapWriter, Segment, Variant, flags, link};
+use portmortem::index::{Input, Progress, build};
+use scene::{MS, SECOND, START_NS, Scene, leading};
+
+const CLIENT: &str = "192.0.2.10";
+const DATABASE: &str = "198.51.100.7:5432";
+
+/// One TCP connection whose two sides keep count of what they sent.
+struct Session<'s> {
+    scene: &'s mut Scene,
+    ends: [String; 2],
+    next: [u32; 2],
+    at_ns: i64,
+}
+
+impl<'s> Session<'s> {
+    fn open(scene: &'s mut Scene, at_ns: i64, from: &str, to: &str) -> Self {
+        let mut own = Self { scene, ends: [from.to_owned(), to.to_owned()], next: [1_000, 5_000], at_ns };
+        own.segment(0, flags::SYN, b"");
+        own.segment(1, flags::SYN | flags::ACK, b"");
+        own.segment(0, flags::ACK, b"");
+        own
+    }
+
+    /// Sends a segment of one side a millisecond after the one before.
+    fn segment(&mut self, side: usize, bits: u8, payload: &[u8]) -> Packet {
+        self.at_ns += MS;
+        let acknowledgment = if bits & flags::ACK == 0 { 0 } else { self.next[1 - side] };
+        let segment = Segment { sequence: self.next[side], acknowledgment, flags: bits };
+        let length = payload.len() as u32 + u32::from(bits & (flags::SYN | flags::FIN) != 0);
+        self.next[side] = self.next[side].wrapping_add(length);
+        let packet = Packet::tcp(self.ends[side].as_str(), self.ends[1 - side].as_str(), segment, payload);
+        self.scene.put(self.at_ns, packet)
+    }
+
+    fn says(&mut self, side: usize, payload: &[u8]) {
+        self.segment(side, flags::ACK | flags::PSH, payload);
+        self.segment(1 - side, flags::ACK, b"");
+    }
+
+    fn close(&mut self) {
+        self.segment(0, flags::FIN | flags::ACK, b"");
+        self.segment(1, flags::FIN | flags::ACK, b"");
+        self.segment(0, flags::ACK, b"");
+    }
+}
+
+/// A whole connection: what is said by turns, the client first where `first` is 0.
+fn talk(scene: &mut Scene, at_ns: i64, from: &str, to: &str, first: usize, said: &[&[u8]]) {
+    let mut session = Session::open(scene, at_ns, from, to);
+    for (turn, bytes) in said.iter().enumerate() {
+        session.says((first + turn) % 2, bytes);
+    }
+    session.close();
+}
+
+fn from(number: i64) -> String {
+    format!("{CLIENT}:{}", 40_000 + number)
+}
+
+/// Service failures that are more than notes.
+fn told(found: &[Finding]) -> Vec<&Finding> {
+    found.iter().filter(|own| own.severity > Severity::Info).collect()
+}
+
+#[track_caller]
+fn quiet(scene: Scene) {
+    let (found, _) = scene.examine();
+    assert!(told(&found).is_empty(), "{:?}", told(&found));
+}
+
+fn first_check(assessments: &[Assessment]) -> String {
+    assessments[0].checks[0].action.clone()
+}
+
+const STARTUP: &[u8] = b"\0\0\0\x10\0\x03\0\0user\0a\0\0";
+const READY: &[u8] = b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I";
+const FULL: &[u8] = b"E\0\0\0\x19SFATAL\0C53300\0Mfull\0\0";
+const ASKS_TLS: &[u8] = &[0, 0, 0, 8, 4, 210, 22, 47];
+
+#[test]
+fn a_database_that_answers_with_errors_is_no_service_that_answered() {
+    let mut scene = Scene::default();
+    for number in 0..12_i64 {
+        let answer = if (4..10).contains(&number) { FULL } else { READY };
+        talk(&mut scene, number * SECOND, &from(number), DATABASE, 0, &[ASKS_TLS, b"N", STARTUP, answer]);
+    }
+    let (found, assessments) = scene.examine();
+    let own = told(&found);
+    assert!(
+        own.iter().any(|own| own.severity >= Severity::Medium && own.statement.contains("53300")),
+        "{found:?}"
+    );
+    assert_eq!(leading(&assessments).into_iter().collect::<Vec<_>>(), ["H26"]);
+}
+
+/// A bind of LDAP and its result.
+fn bind(code: u8) -> Vec<u8> {
+    vec![0x30, 0x0c, 2, 1, 1, 0x61, 7, 0x0a, 1, code, 4, 0, 4, 0]
+}
+
+#[test]
+fn a_directory_that_demands_tls_refuses_by_its_settings() {
+    let mut scene = Scene::default();
+    for number in 0..8_i64 {
+        let code = if number < 3 { 0 } else { 13 };
+        talk(&mut scene, number * 2 * SECOND, &from(number), "198.51.100.7:389", 0, &[b"0", &bind(code)]);
+    }
+    let (found, assessments) = scene.examine();
+    assert!(told(&found).iter().any(|own| own.statement.contains("result code 13")), "{found:?}");
+    assert_eq!(leading(&assessments).into_iter().collect::<Vec<_>>(), ["H14"]);
+    assert!(first_check(&assessments).contains("settings, rights or passwords"), "{assessments:?}");
+}
+
+#[test]
+fn passwords_that_are_mistyped_now_and_then_are_no_failure_and_a_row_of_refusals_is() {
+    let mut scene = Scene::default();
+    let mut rows = Scene::default();
+    for number in 0..12_i64 {
+        let code = if number % 3 == 1 { 49 } else { 0 };
+        talk(&mut scene, number * 5 * SECOND, &from(number), "198.51.100.7:389", 0, &[b"0", &bind(code)]);
+        let code = if number < 6 { 0 } else { 49 };
+        talk(&mut rows, number * 5 * SECOND, &from(number), "198.51.100.7:389", 0, &[b"0", &bind(code)]);
+    }
+    quiet(scene);
+    let (found, _) = rows.examine();
+    assert_eq!(told(&found).iter().map(|own| own.severity).collect::<Vec<_>>(), [Severity::Medium]);
+}
+
+#[test]
+fn mail_that_is_put_off_once_and_taken_then_is_no_failure() {
+    let mail = |answer: &'static [u8]| -> Vec<&'static [u8]> {
+        vec![b"220 a\r\n", b"EHLO b\r\n", b"250 a\r\n", b"RCPT TO:<c@example.net>\r\n", answer]
+    };
+    let taken: Vec<&[u8]> = vec![
+        b"220 a\r\n",
+        b"EHLO b\r\n",
+        b"250 a\r\n",
+        b"DATA\r\n",
+        b"354 go\r\n",
+        b"x\r\n.\r\n",
+        b"250 taken\r\n",
+    ];
+    let mut scene = Scene::default();
+    talk(&mut scene, 0, &from(0), "198.51.100.7:25", 1, &mail(b"451 4.7.1 Greylisted, come again\r\n"));
+    talk(&mut scene, 12 * SECOND, &from(1), "198.51.100.7:25", 1, &taken);
+    quiet(scene);
+    let mut full = Scene::default();
+    for number in 0..4_i64 {
+        talk(
+            &mut full,
+            number * SECOND,
+            &from(number),
+            "198.51.100.7:25",
+            1,
+            &mail(b"452 4.3.1 storage\r\n"),
+        );
+    }
+    talk(&mut full, 12 * SECOND, &from(9), "198.51.100.7:25", 1, &taken);
+    let (found, _) = full.examine();
+    assert!(told(&found).iter().any(|own| own.statement.contains("452")), "{found:?}");
+}
+
+const ASKED: &[u8] = b"GET /data HTTP/1.1\r\nHost: api.example\r\n\r\n";
+const GIVEN: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+const BARRED: &[u8] = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno";
+
+#[test]
+fn a_path_that_was_served_and_is_then_refused_in_a_row_fails() {
+    let requests = |statuses: &dyn Fn(i64) -> bool| {
+        let mut scene = Scene::default();
+        for number in 0..12_i64 {
+            let answer = if statuses(number) { GIVEN } else { BARRED };
+            talk(&mut scene, number * SECOND, &from(number), "198.51.100.7:80", 0, &[ASKED, answer]);
+        }
+        scene
+    };
+    let (found, assessments) = requests(&|number| number < 5).examine();
+    assert!(told(&found).iter().any(|own| own.statement.contains("403")), "{found:?}");
+    assert_eq!(leading(&assessments).into_iter().collect::<Vec<_>>(), ["H14"]);
+    quiet(requests(&|number| number % 2 == 0));
+    quiet(requests(&|_| false));
+}
+
+/// A query to a server of NTP and its answer with the server's clock `ahead_s` seconds off.
+fn time(scene: &mut Scene, at_ns: i64, client: &str, server: &str, ahead_s: i64) {
+    let stamp = |at_ns: i64| -> [u8; 8] {
+        let ns = START_NS + at_ns;
+        let (seconds, rest) = (ns / SECOND + 2_208_988_800, ns % SECOND);
+        (((seconds as u64) << 32) | ((rest as u64) << 32) / SECOND as u64).to_be_bytes()
+    };
+    let mut query = [0u8; 48];
+    query[0] = 0x23;
+    query[40..].copy_from_slice(&(at_ns as u64 ^ 0x1234_5678_0000_0001).to_be_bytes());
+    let mut answer = [0u8; 48];
+    (answer[0], answer[1]) = (0x24, 2);
+    answer[24..32].copy_from_slice(&query[40..]);
+    answer[40..].copy_from_slice(&stamp(at_ns + ahead_s * SECOND));
+    let server = format!("{server}:123");
+    scene.put(at_ns, Packet::udp(client, server.as_str(), &query));
+    scene.put(at_ns + 2 * MS, Packet::udp(server.as_str(), client, &answer));
+}
+
+#[test]
+fn a_time_server_is_wrong_where_more_clocks_agree_with_the_capture_than_with_it() {
+    let clocks = |ahead: &[i64]| {
+        let mut scene = Scene::default();
+        for round in 0..6_i64 {
+            for (number, ahead_s) in ahead.iter().enumerate() {
+                let client = format!("192.0.2.{}:{}", 20 + number, 50_000 + round);
+                let server = format!("198.51.100.{}", 11 + number);
+                time(&mut scene, round * 10 * SECOND + number as i64 * SECOND, &client, &server, *ahead_s);
+            }
+        }
+        scene
+    };
+    let (found, assessments) = clocks(&[0, 3_600, 0]).examine();
+    let own = told(&found);
+    assert!(
+        own.iter()
+            .any(|own| own.severity == Severity::Medium && own.statement.contains("ahead of other clocks")),
+        "{found:?}"
+    );
+    assert_eq!(leading(&assessments).into_iter().collect::<Vec<_>>(), ["H38"]);
+    assert!(first_check(&assessments).contains("takes its time from"));
+    quiet(clocks(&[3_600, 3_600, 3_600]));
+    quiet(clocks(&[3_600]));
+    quiet(clocks(&[0, 0]));
+}
+
+#[test]
+fn requests_that_cross_the_close_of_an_idle_connection_have_a_cause_of_their_own() {
+    let mut scene = Scene::default();
+    for number in 0..16_i64 {
+        let at_ns = number * 5 * SECOND;
+        let browser = format!("192.0.2.50:{}", 41_000 + number);
+        let (proxy, backend) = (format!("10.80.0.1:{}", 42_000 + number), "10.80.0.9:8080");
+        let mut own = Session::open(&mut scene, at_ns, &proxy, backend);
+        own.says(0, ASKED);
+        own.says(1, GIVEN);
+        let idle_ns = own.at_ns + 2 * SECOND;
+        let crosses = number % 2 == 0;
+        let answer: &[u8] =
+            if crosses { b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n" } else { GIVEN };
+        if crosses {
+            own.at_ns = idle_ns - MS;
+            let request = own.next[0];
+            own.segment(1, flags::FIN | flags::ACK, b"");
+            own.next[1] -= 1;
+            own.segment(
+                0,
+                flags::ACK | flags::PSH,
+                b"POST /data HTTP/1.1\r\nHost: api.example\r\nContent-Length: 0\r\n\r\n",
+            );
+            own.next[1] += 1;
+            assert!(own.next[0] > request);
+            own.segment(1, flags::RST, b"");
+        } else {
+            own.at_ns = idle_ns - SECOND;
+            own.says(0, ASKED);
+            own.says(1, GIVEN);
+            own.close();
+        }
+        let asked_ns = if crosses { idle_ns - 4 * MS } else { idle_ns - SECOND - 6 * MS };
+        let mut front = Session::open(&mut scene, asked_ns - 4 * MS, &browser, "192.0.2.2:80");
+        front.says(0, b"POST /data HTTP/1.1\r\nHost: api.example\r\nContent-Length: 0\r\n\r\n");
+        front.at_ns += 8 * MS;
+        front.says(1, answer);
+        front.close();
+    }
+    let (_, assessments) = scene.examine();
+    let led: Vec<Vec<&str>> =
+        assessments.iter().map(|own| own.leading().iter().map(|h| h.id()).collect()).collect();
+    assert_eq!(led, [["H45"], ["H45"]], "the gateway's answers follow what failed behind it");
+    assert!(first_check(&assessments).contains("keep-alive"));
+}
+
+#[test]
+fn a_host_that_accepts_what_its_service_does_not_take_and_then_nothing_has_a_full_queue() {
+    let mut scene = Scene::default();
+    let service = "198.51.100.7:9000";
+    for number in 0..4_i64 {
+        talk(&mut scene, number * SECOND, &from(number), service, 0, &[ASKED, GIVEN]);
+        talk(
+            &mut scene,
+            (8 + number * 3) * SECOND,
+            &from(100 + number),
+            "198.51.100.7:80",
+            0,
+            &[ASKED, GIVEN],
+        );
+    }
+    for number in 0..4_i64 {
+        let mut own = Session::open(&mut scene, (6 + number) * SECOND, &from(200 + number), service);
+        own.says(0, ASKED);
+        own.at_ns += 4 * SECOND;
+        own.segment(0, flags::FIN | flags::ACK, b"");
+    }
+    for number in 0..6_i64 {
+        for again in 0..3_i64 {
+            let segment = Segment { sequence: 77, acknowledgment: 0, flags: flags::SYN };
+            let packet = Packet::tcp(from(300 + number).as_str(), service, segment, b"");
+            scene.put((11 + number) * SECOND + again * SECOND, packet);
+        }
+    }
+    let (found, assessments) = scene.examine();
+    let led: Vec<Vec<&str>> =
+        assessments.iter().map(|own| own.leading().iter().map(|h| h.id()).collect()).collect();
+    assert!(!led.is_empty() && led.iter().all(|own| own == &["H46"]), "{led:?} {found:?}");
+}
+
+#[test]
+fn packets_that_use_up_their_hops_go_round_and_the_routers_are_asked_first() {
+    let mut scene = Scene::default();
+    for number in 0..5_i64 {
+        let segment = Segment { sequence: 9, acknowledgment: 0, flags: flags::SYN };
+        let syn =
+            scene.put(number * SECOND, Packet::tcp(from(number).as_str(), "203.0.113.25:80", segment, b""));
+        let router = if number % 2 == 0 { "10.11.255.2" } else { "10.11.1.1" };
+        let error = Packet::error_about(router.parse().unwrap(), 11, 0, &syn);
+        scene.put(number * SECOND + 5 * MS, error);
+    }
+    let (_, assessments) = scene.examine();
+    assert_eq!(leading(&assessments).into_iter().filter(|id| *id == "H7").count(), 1);
+    let first = first_check(&assessments);
+    assert!(first.contains("10.11.255.2") && first.contains("10.11.1.1"), "{first}");
+    let own = assessments[0].of(portmortem::findings::hypotheses::Cause::NoRoute).unwrap();
+    assert!(own.title.contains("routing loop") && !own.title.contains("no route"), "{}", own.title);
+}
+
+/// A header of IKE and what follows.
+fn ike(kind: u8, response: bool, next: u8, body: &[u8]) -> Vec<u8> {
+    let mut out = vec![7; 8];
+    out.extend([if response { 9 } else { 0 }; 8]);
+    out.extend([next, 0x20, kind, if response { 0x20 } else { 8 }, 0, 0, 0, 0]);
+    out.extend((28 + body.len() as u32).to_be_bytes());
+    out.extend(body);
+    out
+}
+
+#[test]
+fn a_vpn_gateway_that_does_not_answer_or_takes_no_proposal_fails() {
+    let (peer, gateway) = ("192.0.2.10:500", "198.51.100.7:500");
+    let mut silent = Scene::default();
+    for number in 0..4_i64 {
+        silent.put(number * 3 * SECOND, Packet::udp(peer, gateway, &ike(34, false, 33, &[0; 40])));
+    }
+    silent.lookup(0, 5 * MS, "192.0.2.10:40000", "198.51.100.53", 1, "a.example");
+    silent.lookup(20 * SECOND, 5 * MS, "192.0.2.10:40001", "198.51.100.53", 2, "b.example");
+    let (found, _) = silent.examine();
+    assert!(told(&found).iter().any(|own| own.statement.contains("VPN (IKE)")), "{found:?}");
+    let mut refused = Scene::default();
+    for number in 0..4_i64 {
+        let mut asks = ike(34, false, 33, &[0; 40]);
+        asks[0] = number as u8;
+        let mut answers = ike(34, true, 41, &[0, 0, 0, 8, 0, 0, 0, 14]);
+        answers[0] = number as u8;
+        refused.put(number * 3 * SECOND, Packet::udp(peer, gateway, &asks));
+        refused.put(number * 3 * SECOND + 9 * MS, Packet::udp(gateway, peer, &answers));
+    }
+    let (found, assessments) = refused.examine();
+    assert!(told(&found).iter().any(|own| own.statement.contains("no proposal chosen")), "{found:?}");
+    assert_eq!(leading(&assessments).into_iter().collect::<Vec<_>>(), ["H14"]);
+}
+
+#[test]
+fn handshakes_that_were_finished_and_closed_are_no_refusals() {
+    let finished = [record(20, &[1]), record(22, &[9; 40])].concat();
+    let bye = record(21, &[7; 26]);
+    let mut scene = Scene::default();
+    for number in 0..4_i64 {
+        let mut own = Session::open(&mut scene, number * SECOND, &from(number), "198.51.100.7:443");
+        own.says(0, &hello(1));
+        own.says(1, &hello(2));
+        own.says(0, &finished);
+        own.says(1, &finished);
+        own.segment(0, flags::ACK | flags::PSH, &bye);
+        own.segment(1, flags::FIN | flags::ACK, b"");
+        own.segment(0, flags::FIN | flags::ACK, b"");
+    }
+    quiet(scene);
+}
+
+/// A record of TLS.
+fn record(kind: u8, body: &[u8]) -> Vec<u8> {
+    let mut out = vec![kind, 3, 3];
+    out.extend((body.len() as u16).to_be_bytes());
+    out.extend(body);
+    out
+}
+
+/// A hello of TLS 1.2 without extensions.
+fn hello(kind: u8) -> Vec<u8> {
+    let mut body = vec![kind, 0, 0, 40, 3, 3];
+    body.extend([0; 36]);
+    record(22, &body)
+}
+
+/// Handshakes that a device resets in the client's name, with that TTL, after the server's hello.
+fn reset_handshakes(scene: &mut Scene, ttl: u8) {
+    for number in 0..4_i64 {
+        let mut own = Session::open(scene, number * SECOND, &from(number), "198.51.100.7:443");
+        own.says(0, &hello(1));
+        own.says(1, &hello(2));
+        let segment = Segment { sequence: own.next[0], acknowledgment: 0, flags: flags::RST };
+        let reset = Packet::tcp(from(number).as_str(), "198.51.100.7:443", segment, b"").ttl(ttl);
+        scene.put(number * SECOND + 20 * MS, reset);
+    }
+}
+
+#[test]
+fn a_reset_in_the_clients_name_from_another_distance_is_a_devices() {
+    let mut scene = Scene::default();
+    reset_handshakes(&mut scene, 110);
+    let (found, assessments) = scene.examine();
+    assert!(told(&found).iter().any(|own| own.statement.contains("from another distance")), "{found:?}");
+    assert_eq!(leading(&assessments).into_iter().collect::<Vec<_>>(), ["H43"]);
+    let mut scene = Scene::default();
+    reset_handshakes(&mut scene, 64);
+    let (found, _) = scene.examine();
+    assert!(!found.iter().any(|own| own.statement.contains("from another distance")), "{found:?}");
+}
+
+#[test]
+fn a_connection_captured_in_two_files_is_counted_once_also_where_its_packets_were_rewritten() {
+    let folder = tempfile::tempdir().unwrap();
+    let save = |name: &str, first_id: u16| {
+        let mut scene = Scene { ip_id: first_id, ..Scene::default() };
+        for number in 0..3_i64 {
+            talk(&mut scene, number * SECOND, &from(number), "198.51.100.7:80", 0, &[ASKED, GIVEN]);
+        }
+        let path = folder.path().join(name);
+        let file = std::fs::File::create(&path).unwrap();
+        let mut writer = PcapWriter::new(file, Variant::default(), link::ETHERNET).unwrap();
+        scene.packets.iter().for_each(|(time_ns, frame)| writer.packet(*time_ns, frame).unwrap());
+        writer.finish().unwrap();
+        let (source, walk) = capture::open(&path).unwrap();
+        Input { source, walk, offset_ns: 0 }
+    };
+    let index = build(vec![save("a", 10), save("b", 9_000)], 2, &Progress::default(), |_| {});
+    let evidence = correlate(&index, &Parameters::default(), &AtomicBool::new(false));
+    let attempts = Attempts::follow(&index, &evidence);
+    assert_eq!(attempts.all.iter().filter(|own| own.kind == Kind::Http).count(), 3);
+}
