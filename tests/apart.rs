@@ -264,3 +264,49 @@ fn failed_queries_and_connections_that_did_not_arrive_at_the_second_place_are_to
         assert!(found.iter().all(|own| own.id != "not-sent-on"), "{found:?}");
     }
 }
+
+#[test]
+fn fragments_that_did_not_arrive_at_the_second_place_are_told() {
+    let lost = |stops: bool| {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let files = vec![folder.path().join("server.pcap"), folder.path().join("client.pcap")];
+        let (mut there, mut here) = (Vec::new(), Vec::new());
+        for number in 0..6_u16 {
+            let at = i64::from(number) * SECOND;
+            let (from, to) = (format!("{CLIENT}:{}", 40_000 + number), format!("{SERVER}:53"));
+            let query = Packet::udp(from.as_str(), to.as_str(), &dns::query(number, "key.example", dns::TXT))
+                .id(number + 1);
+            here.push((at, query.bytes()));
+            there.push((at + WAY, query.ttl(62).bytes()));
+            let mut whole = dns::Message::response(number, "key.example", dns::TXT, dns::NO_ERROR).edns(4096);
+            for _ in 0..10 {
+                whole = whole.answer(Data::Txt("k".repeat(200)));
+            }
+            let answer = Packet::udp(to.as_str(), from.as_str(), &whole.bytes()).id(number + 101);
+            let nearer = answer.clone().ttl(62).fragments(1480);
+            there.extend(answer.fragments(1480).into_iter().map(|piece| (at + WAY + MS, piece)));
+            here.extend(
+                nearer.into_iter().take(if stops { 1 } else { 9 }).map(|piece| (at + 2 * WAY + MS, piece)),
+            );
+        }
+        for (path, packets) in files.iter().zip([there, here]) {
+            let file = std::fs::File::create(path).expect("a file");
+            let mut writer = PcapWriter::new(file, Variant::default(), link::ETHERNET).expect("a header");
+            for (at, bytes) in packets {
+                let frame = link::ethernet([2; 6], [4; 6], &[], link::ether_type(&bytes), &bytes);
+                writer.packet(START_NS + at, &frame).expect("a packet");
+            }
+            writer.finish().expect("the end");
+        }
+        let found = findings_of(&Open { files, ..Open::default() }.load().expect("two captures"));
+        found.into_iter().find(|own| own.id == "lost-fragments").map(|own| (own.severity, own.statement))
+    };
+    let (severity, told) = lost(true).expect("a finding");
+    assert!(
+        told.starts_with(&format!("Of 6 fragmented packets from {SERVER} to {CLIENT} some fragments")),
+        "{told}"
+    );
+    assert!(told.ends_with("did not arrive at the second"), "{told}");
+    assert_eq!(severity, findings::Severity::Medium);
+    assert_eq!(lost(false), None);
+}

@@ -362,3 +362,50 @@ fn answers_cut_because_they_are_large_tell_no_limit() {
         assert!(found.iter().all(|own| own.id != "responses-limited"), "{found:?}");
     }
 }
+
+/// Whether any finding calls a zone unknown to a resolver, after `more` was added to a client that moved to another one.
+fn lacks_a_zone(more: impl Fn(&mut Scene)) -> bool {
+    let mut scene = moved(&["corp.example"], true, false);
+    more(&mut scene);
+    scene.examine().0.iter().any(|own| own.id == "zone-unknown")
+}
+
+#[test]
+fn a_resolver_that_asks_the_other_one_or_is_denied_by_it_lacks_no_zone_of_its_own() {
+    assert!(lacks_a_zone(|_| {}));
+    let asks = |scene: &mut Scene| scene.lookup(SECOND, MS, "203.0.113.53:5353", SERVER, 1, "www.test");
+    assert!(!lacks_a_zone(asks), "what it hands on is another's");
+    let denied = |scene: &mut Scene| {
+        for number in 0..3_u16 {
+            let (at, name) = (i64::from(number) * SECOND + 60 * SECOND, format!("h{number}.corp.example"));
+            scene.query(at, "192.0.2.12:40000", SERVER, number, &name, dns::A);
+            let none = dns::failure(number, &name, dns::A, dns::NAME_ERROR);
+            scene.reply(at + MS, SERVER, "192.0.2.12:40000", &none);
+        }
+    };
+    assert!(!lacks_a_zone(denied), "the names are gone everywhere");
+    let known = |scene: &mut Scene| {
+        for number in 0..3_u16 {
+            let name = format!("h{number}.corp.example");
+            scene.lookup(
+                i64::from(number) * SECOND + 60 * SECOND,
+                MS,
+                "192.0.2.12:40000",
+                "203.0.113.53",
+                number,
+                &name,
+            );
+        }
+    };
+    assert!(!lacks_a_zone(known), "it gives them at another time");
+}
+
+#[test]
+fn a_referral_denies_nothing() {
+    // Without AA and RA it is no answer of the zone (RFC 2308 §2.2).
+    let refers = |id: u16, _: i64| {
+        Message::response(id, "www.shop.bakery.example", dns::A, dns::NO_ERROR).flags(0x8000).bytes()
+    };
+    let (found, _) = removed(refers).examine();
+    assert!(found.iter().all(|own| own.id != "rcode-outage"), "{found:?}");
+}

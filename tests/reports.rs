@@ -748,3 +748,33 @@ fn the_short_form_leaves_out_what_the_long_form_has_and_its_lists_resolve() {
         assert!(!listed.is_match(&rendered(&made, name)), "{name}");
     }
 }
+
+#[test]
+fn what_a_resolver_is_refused_behind_it_is_told_with_its_clients_failure() {
+    let mut frames: Vec<(i64, Packet)> = Vec::new();
+    for number in 0..8_i64 {
+        let (at, id, name) = (number * 2_000_000_000, number as u16, format!("h{number}.example.com"));
+        let (client, server) =
+            (format!("192.0.2.{}:{}", 10 + number % 3, 40_000 + number), "198.51.100.53:53");
+        let query = dns::query(id, &name, dns::A);
+        frames.push((at, Packet::udp(client.as_str(), server, &query)));
+        let asked =
+            Packet::udp(format!("198.51.100.53:{}", 50_000 + number).as_str(), "203.0.113.1:53", &query);
+        frames.push((at + 1_000_000, asked.clone()));
+        frames.push((at + 3_000_000, Packet::port_unreachable(&asked)));
+        let failed = dns::failure(id, &name, dns::A, dns::SERVER_FAILURE);
+        frames.push((at + 5_000_000, Packet::udp(server, client.as_str(), &failed)));
+    }
+    let mut file = PcapWriter::new(Vec::new(), Variant::default(), link::ETHERNET).expect("a header");
+    for (time_ns, packet) in frames {
+        file.packet(time_ns, &packet.ethernet()).expect("a packet");
+    }
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("behind.pcap");
+    std::fs::write(&path, file.finish().expect("a file")).expect("a place to write");
+    let text = summary_of(path.to_str().expect("a path"));
+    let behind = "Behind it: 8 of 8 questions that 198.51.100.53 itself asked of 203.0.113.1 were refused by ICMP port unreachable";
+    assert!(text.contains(behind), "{text}");
+    let whole = report(path.to_str().expect("a path"), "full");
+    assert!(whole.contains("203.0.113.1, which it asks, fails it"), "{whole}");
+}
