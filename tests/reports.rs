@@ -731,8 +731,8 @@ fn the_short_form_leaves_out_what_the_long_form_has_and_its_lists_resolve() {
     assert!(short.contains("(12 of 40 shown)"), "a table that leaves rows out says so");
     let summary = short.split("\n## ").find(|part| part.starts_with("1 Summary")).expect("a summary");
     assert!(!summary.contains('…'), "the summary cites frames or one list: {summary}");
+    let cited = regex::Regex::new(r"list (\d+)\]").expect("a pattern");
     for text in [&short, &long] {
-        let cited = regex::Regex::new(r"list (\d+)\]").expect("a pattern");
         let mut numbers: Vec<&str> =
             cited.captures_iter(text).map(|found| found.get(1).unwrap().as_str()).collect();
         numbers.sort_unstable();

@@ -32,7 +32,7 @@ pub struct Records {
     pub data: u32,
     /// The last record was one of an encrypted alert's size.
     pub sealed_alert: Option<Seen>,
-    /// It goes on encrypted (ChangeCipherSpec).
+    /// It goes on encrypted (`ChangeCipherSpec`).
     is_sealed: bool,
     /// It sent its Finished; of TLS 1.3, where that is encrypted data, this is not told.
     is_finished: bool,

@@ -69,6 +69,7 @@ impl Document {
     }
 
     /// The same document with a part to fold away, in Markdown; nothing where there is none.
+    #[must_use]
     pub fn folding(self, markdown: &str) -> Self {
         Self { folded: blocks_of(markdown), ..self }
     }

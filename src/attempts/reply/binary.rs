@@ -84,7 +84,7 @@ pub(super) fn mysql_words(payload: &[u8]) -> Option<&[u8]> {
     Some(if text.first() == Some(&b'#') { text.get(6..)? } else { text })
 }
 
-/// OP_MSG and OP_REPLY with a document of BSON whose field `ok` is 0 where the command failed.
+/// `OP_MSG` and `OP_REPLY` with a document of BSON whose field `ok` is 0 where the command failed.
 pub(super) fn mongo(payload: &[u8]) -> Said {
     if !matches!(payload.get(12..16).map(little), Some(1 | 2013)) {
         return Said::Nothing;
