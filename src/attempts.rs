@@ -232,6 +232,7 @@ impl Follower<'_> {
                 };
                 match transport {
                     6 => self.stream(&packet),
+                    1 | 58 if self.evidence.is_probe(&packet) => {}
                     _ => self.datagrams.note(&packet),
                 }
             }
@@ -401,11 +402,13 @@ fn errors(index: &Index, evidence: &Evidence) -> Vec<Told> {
             continue;
         }
         let decoded = packet.decode();
-        let quoted = Quote::read(&decoded).map(|quote| {
+        let quote = Quote::read(&decoded);
+        let quoted = quote.as_ref().map(|quote| {
             let (from, to) = quote.inner.ports().unwrap_or((0, 0));
             ((quote.inner.source, from), (quote.inner.destination, to), quote.inner.ip_protocol)
         });
-        let linked = about.and_then(|about| index.packet(about)).map(|about| {
+        let original = about.and_then(|about| index.packet(about));
+        let linked = original.map(|about| {
             let from = (about.source_address(), about.source_port());
             (from, (about.destination_address(), about.destination_port()), about.transport())
         });
@@ -416,8 +419,15 @@ fn errors(index: &Index, evidence: &Evidence) -> Vec<Told> {
         };
         let Some(mut flow) = linked.or(quoted).or_else(printed) else { continue };
         if matches!(flow.2, 1 | 58) {
-            // Where ports would stand, ICMP has its type and code.
-            (flow.0.1, flow.1.1) = (0, 0);
+            if original.is_some_and(|about| evidence.is_probe(&about)) {
+                continue;
+            }
+            // Where ports would stand, ICMP has its type and code; an identifier tells whose pings they are.
+            let id = match original {
+                Some(about) => datagrams::identifier(&about.decode()),
+                None => quote.map_or(0, |quote| datagrams::identifier(&quote.inner)),
+            };
+            (flow.0.1, flow.1.1) = (id, 0);
         }
         told.push(Told {
             seen: Seen { packet: row.packet, time_ns: packet.time_ns() },

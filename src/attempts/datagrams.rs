@@ -9,7 +9,7 @@ use super::kind::Kind;
 use super::lease::Leases;
 use super::reply::{datagrams as reply, printed};
 use crate::connections::{End, Seen};
-use crate::decode::Address;
+use crate::decode::{Address, Decoded};
 use crate::index::{Packet, PacketId};
 use crate::protocols::ProtocolId;
 use crate::time::Nanos;
@@ -18,6 +18,8 @@ use crate::time::Nanos;
 const EXCHANGES_MAX: usize = 262_144;
 /// Ports up to this one are those of services (RFC 6335 §6).
 const SYSTEM_PORT_MAX: u16 = 1_023;
+/// Requests that leave with no more hops than this are traces.
+pub const TRACE_TTL_MAX: u8 = 30;
 /// Pings lost in a row from which on they are a failure of their own (services §1.9).
 pub const PINGS_MIN: u32 = 3;
 
@@ -55,6 +57,12 @@ pub struct Exchange {
     /// NTP: the times that the last query and its answer state.
     pub stated_ns: (Option<Nanos>, Option<Nanos>),
     content: u64,
+    /// Echo requests of one run that left with several small numbers of hops: they trace the path.
+    pub is_trace: bool,
+    /// Hops of its first request.
+    hops: u8,
+    /// Sequence number of the last request, and of the last reply.
+    asked_sequence: u16,
     sequence: Option<u16>,
     /// The first request; `first` is the first since the last answer.
     began: Seen,
@@ -211,6 +219,9 @@ impl Datagrams {
             is_signed: false,
             stated_ns: (None, None),
             content,
+            is_trace: false,
+            hops: 0,
+            asked_sequence: 0,
             sequence: None,
             began: seen,
             previous: seen,
@@ -237,32 +248,34 @@ impl Datagrams {
         true
     }
 
-    /// Echo requests and replies: identifier and sequence stand in bytes 4 to 7 (RFC 792; RFC 4443 §4).
+    /// Echo requests and replies, by identifier and sequence number (RFC 792; RFC 4443 §4). Those with few hops are another run: some
+    /// systems give all that they send one identifier.
     fn echo(&mut self, packet: &Packet<'_>, from: Address, to: Address) {
         let decoded = packet.decode();
-        let at = decoded.transport_start as usize + 4;
-        let two = |at: usize| {
-            decoded
-                .bytes
-                .get(at..at + 2)
-                .and_then(|two| two.first_chunk::<2>())
-                .map_or(0, |two| u16::from_be_bytes(*two))
+        let (id, sequence) = match packet.is_text() {
+            true => (0, 0),
+            false => (identifier(&decoded), two_bytes(&decoded, 6)),
         };
-        let (id, sequence) = if packet.is_text() { (0, 0) } else { (two(at), two(at + 2)) };
         let seen = Seen { packet: packet.id, time_ns: packet.time_ns() };
         match (packet.transport(), decoded.icmp()) {
             (1, Some((8, _))) | (58, Some((128, _))) if super::is_host(to) => {
-                let key = (Kind::Echo, (from, id), (to, 0), 0);
-                match self.table.get(&key).and_then(|at| self.all.get_mut(*at as usize)) {
-                    Some(own) => {
-                        if own.tries == 0 {
-                            own.first = seen;
-                        }
-                        (own.previous, own.last) = (own.last, seen);
-                        own.tries += 1;
-                        own.asked += 1;
+                let few = (1..=TRACE_TTL_MAX).contains(&packet.ttl());
+                let key = (Kind::Echo, (from, id), (to, 0), u64::from(few));
+                if let Some(own) = self.table.get(&key).and_then(|at| self.all.get_mut(*at as usize)) {
+                    if own.tries == 0 {
+                        own.first = seen;
                     }
-                    None => self.begin(key, seen, 0),
+                    (own.previous, own.last) = (own.last, seen);
+                    own.tries += 1;
+                    own.asked += 1;
+                    own.is_trace |= few && own.hops != packet.ttl();
+                    own.asked_sequence = sequence;
+                    return;
+                }
+                let before = self.all.len();
+                self.begin(key, seen, 0);
+                if let Some(own) = self.all.get_mut(before) {
+                    (own.hops, own.asked_sequence) = (packet.ttl(), sequence);
                 }
             }
             (1, Some((0, _))) | (58, Some((129, _))) => self.echoed((to, id), from, sequence, seen),
@@ -271,8 +284,13 @@ impl Datagrams {
     }
 
     fn echoed(&mut self, client: End, server: Address, sequence: u16, seen: Seen) {
-        let key = (Kind::Echo, client, (server, 0), 0);
-        let Some(own) = self.table.get(&key).and_then(|at| self.all.get_mut(*at as usize)) else { return };
+        let run = |few: u64| self.table.get(&(Kind::Echo, client, (server, 0), few)).copied();
+        let asked = |at: &u32| self.all.get(*at as usize).is_some_and(|own| own.asked_sequence == sequence);
+        let at = match (run(0), run(1)) {
+            (Some(_), Some(few)) if asked(&few) => Some(few),
+            (usual, few) => usual.or(few),
+        };
+        let Some(own) = at.and_then(|at| self.all.get_mut(at as usize)) else { return };
         let skipped = own.sequence.map_or(0, |last| u32::from(sequence.wrapping_sub(last).wrapping_sub(1)));
         own.sequence = Some(sequence);
         // A row of lost ones is a failure of its own; what comes after it is another run.
@@ -299,4 +317,16 @@ impl Datagrams {
         own.answer = own.answer.or(Some(seen));
         own.tries = 0;
     }
+}
+
+/// The identifier of an echo message (RFC 792; RFC 4443 §4.1).
+pub(super) fn identifier(decoded: &Decoded<'_>) -> u16 {
+    two_bytes(decoded, 4)
+}
+
+/// Two bytes of a message of ICMP; 0 where it ends before.
+fn two_bytes(decoded: &Decoded<'_>, at: usize) -> u16 {
+    let at = decoded.transport_start as usize + at;
+    let two = decoded.bytes.get(at..at + 2).and_then(|two| two.first_chunk::<2>());
+    two.map_or(0, |two| u16::from_be_bytes(*two))
 }

@@ -6,7 +6,7 @@ mod turned;
 
 use hashbrown::{HashMap, HashSet};
 
-use super::datagrams::Exchange;
+use super::datagrams::{Exchange, TRACE_TTL_MAX};
 use super::http::REFUSALS;
 use super::lease::Lease;
 use super::stream::{LARGE_BYTES, Spoken, Talk, Way};
@@ -46,8 +46,6 @@ const HOLE_MIN_BYTES: u32 = 500;
 const HOLE_NS: Nanos = SECOND;
 /// Errors come this soon after what they are about; a kernel that looks for a neighbour takes three seconds.
 const ERROR_NS: Nanos = 5 * SECOND;
-/// SYNs and requests that leave with no more hops than this are traces.
-const TRACE_TTL_MAX: u8 = 30;
 /// Ports that traceroute counts up from.
 const TRACED: std::ops::RangeInclusive<u16> = 33_434..=33_689;
 
@@ -178,6 +176,8 @@ struct Judge<'a> {
     at_client: bool,
     /// The capturing host's addresses among those who ask.
     here: HashSet<Address>,
+    /// First requests of runs of pings in rows that stayed without reply.
+    lost: HashSet<PacketId>,
 }
 
 impl<'a> Judge<'a> {
@@ -185,7 +185,7 @@ impl<'a> Judge<'a> {
         let mut errors: HashMap<_, Vec<&Told>> = HashMap::new();
         let mut printed: HashMap<_, Vec<&Told>> = HashMap::new();
         for told in input.told {
-            if told.flow.0.1 == 0 && told.flow.2 != 1 && told.flow.2 != 58 {
+            if told.flow.0.1 == 0 {
                 printed.entry((told.flow.1, told.flow.2)).or_default().push(told);
             } else {
                 errors.entry(told.flow).or_default().push(told);
@@ -197,7 +197,8 @@ impl<'a> Judge<'a> {
         let told = receivers(input.index);
         let at_client = input.evidence.surroundings().vantage == Vantage::Client;
         let here = here(input);
-        Self { input, errors, printed, told, at_client, here }
+        let lost = datagrams::lost(input.exchanges);
+        Self { input, errors, printed, told, at_client, here, lost }
     }
 
     /// The time until which something sent at a time was watched.
@@ -212,12 +213,9 @@ impl<'a> Judge<'a> {
             // In order of time: a flow may have as many errors as requests.
             let from = all.partition_point(|told| told.seen.time_ns < from_ns);
             let mut near = all.get(from..)?.iter().take_while(|told| told.seen.time_ns <= to_ns);
-            near.find(|told| refuses(told)).copied()
+            near.find(|told| refuses(told) && told.flow.0.0 == flow.0.0).copied()
         };
-        of(self.errors.get(&flow)).or_else(|| {
-            let own = self.printed.get(&(flow.1, flow.2))?;
-            of(Some(own)).filter(|told| told.flow.0.0 == flow.0.0)
-        })
+        of(self.errors.get(&flow)).or_else(|| of(self.printed.get(&(flow.1, flow.2))))
     }
 
     /// Whether silence towards a client can be seen at all: something sent to it is in the capture, or that was taken at the client,

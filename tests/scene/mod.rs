@@ -12,13 +12,15 @@ use std::collections::BTreeSet;
 use std::sync::atomic::AtomicBool;
 
 use portmortem::capture::open;
-use portmortem::correlate::{Parameters, correlate};
+use portmortem::case::State;
+use portmortem::correlate::{Evidence, Parameters, correlate};
 use portmortem::filter::{Context, Filter};
 use portmortem::findings::hypotheses::Assessment;
 use portmortem::findings::{self, Finding};
 use portmortem::generate::dns::{self, Data};
 use portmortem::generate::{Packet, PcapWriter, Segment, Variant, link};
-use portmortem::index::{Input, Progress, build};
+use portmortem::index::{Index, Input, Progress, build};
+use portmortem::report::{self, Report};
 
 pub const START_NS: i64 = 1_700_000_000_000_000_000;
 pub const MS: i64 = 1_000_000;
@@ -67,7 +69,8 @@ impl Scene {
         (examined.findings, examined.assessments)
     }
 
-    pub fn review(mut self) -> findings::Examined {
+    /// The packets read as a file, and what correlation finds in them.
+    pub fn load(mut self) -> (Index, Evidence) {
         self.packets.sort_by_key(|(time_ns, _)| *time_ns);
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("scene.pcap");
@@ -81,6 +84,26 @@ impl Scene {
         let (source, walk) = open(&path).expect("a capture");
         let index = build(vec![Input { source, walk, offset_ns: 0 }], 2, &Progress::default(), |_| {});
         let evidence = correlate(&index, &Parameters::default(), &AtomicBool::new(false));
+        (index, evidence)
+    }
+
+    /// The draft of a report.
+    pub fn report(self) -> Report {
+        let (index, evidence) = self.load();
+        let input = findings::Input { index: &index, evidence: &evidence };
+        let findings::Examined { findings, assessments, coverage } = findings::review(&input, &[], &[]);
+        report::draft(&report::Input {
+            index: &index,
+            evidence: &evidence,
+            findings: &findings,
+            assessments: &assessments,
+            coverage: &coverage,
+            case: &State::default(),
+        })
+    }
+
+    pub fn review(self) -> findings::Examined {
+        let (index, evidence) = self.load();
         let input = findings::Input { index: &index, evidence: &evidence };
         let examined = findings::review(&input, &[], &[]);
         // Every printed filter counts again what its finding says.

@@ -1,12 +1,36 @@
 //! How requests over UDP, pings and leases ended.
 
+use hashbrown::{HashMap, HashSet};
+
 use super::{ERROR_NS, Judge, SECOND, TRACED, order, refuses};
 use crate::attempts::datagrams::{Exchange, PINGS_MIN};
 use crate::attempts::exchange::Says;
 use crate::attempts::lease::{Asked, Lease};
 use crate::attempts::{Attempt, Kind, Outcome, Service, Told};
 use crate::connections::Seen;
+use crate::decode::Address;
+use crate::index::PacketId;
 use crate::time::Nanos;
+
+/// The first requests of runs of pings that stayed without reply in a row of three requests or more: some programs send one or two and
+/// take another identifier for the next.
+pub(super) fn lost(exchanges: &[Exchange]) -> HashSet<PacketId> {
+    let mut rows: HashMap<(Address, Address), Vec<&Exchange>> = HashMap::new();
+    for own in exchanges.iter().filter(|own| own.kind == Kind::Echo && !own.is_trace) {
+        rows.entry((own.client.0, own.server.0)).or_default().push(own);
+    }
+    let mut lost = HashSet::new();
+    for runs in rows.values_mut() {
+        runs.sort_by_key(|own| order(&own.first));
+        for row in runs.chunk_by(|one, other| one.answer.is_none() == other.answer.is_none()) {
+            let silent = row.iter().filter(|own| own.answer.is_none());
+            if silent.clone().map(|own| own.tries).sum::<u32>() >= PINGS_MIN {
+                lost.extend(silent.map(|own| own.first.packet));
+            }
+        }
+    }
+    lost
+}
 
 impl Judge<'_> {
     /// A request over UDP, or a run of pings.
@@ -39,7 +63,7 @@ impl Judge<'_> {
             _ => 1,
         };
         let flow = match own.kind {
-            Kind::Echo => ((own.client.0, 0), (own.server.0, 0), flow_transport),
+            Kind::Echo => (own.client, (own.server.0, 0), flow_transport),
             _ => (own.client, own.server, 17),
         };
         // An error is about the newest packet before it: later ones belong to later requests.
@@ -49,7 +73,7 @@ impl Judge<'_> {
             TRACED.contains(&own.server.1) && own.kind == Kind::Udp
                 || self.is_trace(own.first.packet, Some(told))
         };
-        if error.is_some_and(is_trace) {
+        if own.is_trace || error.is_some_and(is_trace) {
             return None;
         }
         let (outcome, decided) = match (own.says, error) {
@@ -64,6 +88,9 @@ impl Judge<'_> {
             _ if own.kind == Kind::Echo => match own.tries {
                 0 => (Outcome::Answered, own.last_answer),
                 PINGS_MIN.. if self.sees_silence(own.client.0) => (Outcome::NoReply, None),
+                _ if self.lost.contains(&own.first.packet) && self.sees_silence(own.client.0) => {
+                    (Outcome::NoReply, None)
+                }
                 _ if own.answer.is_some() => (Outcome::Answered, own.answer),
                 _ => (Outcome::Undetermined, None),
             },
