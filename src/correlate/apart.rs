@@ -1,9 +1,12 @@
-//! Measures how far the clocks of several files are apart, by DNS messages that two of them hold.
+//! Measures how far the clocks of several files are apart, by DNS messages, handshakes and pings that two of them hold.
 
-use std::collections::HashMap;
+use std::hash::BuildHasher as _;
 use std::sync::Arc;
 
-use crate::index::{Index, Input, Plan, Progress, SourceId};
+use hashbrown::HashMap;
+
+use crate::decode::{Decoded, Transport};
+use crate::index::{Index, Input, PacketId, Plan, Progress, SourceId};
 use crate::settings::Settings;
 use crate::time::Nanos;
 
@@ -13,6 +16,15 @@ const MESSAGES_MAX: usize = 100_000;
 const SHARED_MIN: usize = 3;
 /// Clocks nearer than this are taken for one: nothing is read out of less.
 const APART_NS: Nanos = 20_000_000;
+/// No way between two places takes a packet this long: clocks are apart even where only one direction is shared.
+const ONE_WAY_NS: Nanos = 1_000_000_000;
+/// Packets of one file that are looked at for handshakes and pings.
+const LOOKED_MAX: usize = 500_000;
+/// Flag bits of TCP (RFC 9293 §3.1).
+const SYN: u8 = 2;
+const ACK: u8 = 16;
+/// Bytes of an echo message that are compared, from its sequence number on; short captures hold no more.
+const ECHO_BYTES: usize = 24;
 /// The middle half of the differences of one direction spreads no more than this, or a tenth of the middle one.
 const SPREAD_NS: Nanos = 5_000_000;
 
@@ -39,59 +51,119 @@ impl Apart {
     }
 }
 
-/// A message as no other is: flow, id, question and direction.
-type Key = (u64, u16, u64, bool);
+/// What a message keeps on its way, whatever a translator makes of addresses and ports: for DNS id, question and direction; for a TCP
+/// handshake its first numbers; for an echo message its sequence number and content.
+type Key = (u64, bool);
+
+/// The messages of one file, with the time of those that were seen once.
+type Seen = HashMap<Key, Option<Nanos>, foldhash::fast::FixedState>;
 
 /// Compares each file with the first one before it that shares messages with it.
 pub fn measure(index: &Index) -> Vec<Apart> {
-    let mut sources: Vec<HashMap<Key, Option<Nanos>>> = vec![HashMap::new(); index.sources.len()];
+    let mut sources: Vec<Seen> = vec![Seen::default(); index.sources.len()];
     if sources.len() < 2 {
         return Vec::new();
     }
     for segment in index.segments() {
         let Some(own) = sources.get_mut(usize::from(segment.source.0)) else { continue };
         for row in &segment.dns {
-            if own.len() >= MESSAGES_MAX {
-                break;
-            }
             let at = segment.time_ns.get((row.packet.0 - segment.base.0) as usize);
-            if row.question == 0 {
-                continue;
+            if row.question != 0 {
+                let hash = foldhash::fast::FixedState::default().hash_one((row.header.id, row.question));
+                note(own, (hash, row.is_response()), at.copied());
             }
-            // What was sent twice is no measure.
-            own.entry((row.flow, row.header.id, row.question, row.is_response()))
-                .and_modify(|time_ns| *time_ns = None)
-                .or_insert(at.copied());
         }
     }
     let mut found = Vec::new();
+    let mut alone = Vec::new();
     for (at, own) in sources.iter().enumerate() {
         let mut before = sources.iter().take(at).enumerate();
-        found.extend(before.find_map(|(other, reference)| compare((at, own), (other, reference))));
+        match before.find_map(|(other, reference)| compare((at, own), (other, reference))) {
+            Some(apart) => found.push(apart),
+            None => alone.push(at),
+        }
+    }
+    // Where DNS tells nothing, the first packets of connections and pings may.
+    if alone.len() > 1 {
+        let mut others: Vec<Seen> = (0..sources.len()).map(|at| beside_dns(index, at)).collect();
+        for at in alone {
+            let (earlier, rest) = others.split_at_mut(at);
+            let Some(own) = rest.first() else { continue };
+            let mut before = earlier.iter().enumerate();
+            found.extend(before.find_map(|(other, reference)| compare((at, own), (other, reference))));
+        }
+        found.sort_unstable_by_key(|apart| apart.source);
     }
     found
 }
 
-fn compare(
-    (source, own): (usize, &HashMap<Key, Option<Nanos>>),
-    (other, reference): (usize, &HashMap<Key, Option<Nanos>>),
-) -> Option<Apart> {
+/// What was sent twice is no measure.
+fn note(own: &mut Seen, key: Key, time_ns: Option<Nanos>) {
+    if own.len() < MESSAGES_MAX {
+        own.entry(key).and_modify(|known| *known = None).or_insert(time_ns);
+    }
+}
+
+/// TCP handshakes and echo messages of a file.
+fn beside_dns(index: &Index, source: usize) -> Seen {
+    let mut own = Seen::default();
+    let segments = index.segments().iter().filter(|segment| usize::from(segment.source.0) == source);
+    let ids = segments.flat_map(|segment| segment.base.0..segment.base.0 + segment.len() as u32);
+    let packets = ids.take(LOOKED_MAX).filter_map(|id| index.packet(PacketId(id)));
+    for packet in packets.filter(|packet| matches!(packet.transport(), 1 | 6 | 58) && !packet.is_text()) {
+        if let Some(key) = key_of(&packet.decode()) {
+            note(&mut own, key, Some(packet.time_ns()));
+        }
+    }
+    own
+}
+
+fn key_of(decoded: &Decoded<'_>) -> Option<Key> {
+    let hash = |told: (u32, u32, &[u8])| foldhash::fast::FixedState::default().hash_one(told);
+    match (&decoded.transport, decoded.icmp()) {
+        (Transport::Tcp { sequence, acknowledgment, flags, .. }, _) if flags & SYN != 0 => {
+            let accepts = flags & ACK != 0;
+            Some((hash((*sequence, if accepts { *acknowledgment } else { 0 }, &[])), accepts))
+        }
+        (_, Some((kind @ (0 | 8 | 128 | 129), 0))) => {
+            // A translator changes the checksum and the identifier.
+            let message = decoded.bytes.get(decoded.transport_start as usize + 6..)?;
+            let content = message.get(..message.len().min(ECHO_BYTES))?;
+            Some((hash((1, 0, content)), matches!(kind, 0 | 129)))
+        }
+        _ => None,
+    }
+}
+
+fn compare((source, own): (usize, &Seen), (other, reference): (usize, &Seen)) -> Option<Apart> {
     let mut differences: [Vec<Nanos>; 2] = [Vec::new(), Vec::new()];
     for (key, time_ns) in own {
         let Some((own_ns, other_ns)) = time_ns.zip(reference.get(key).copied().flatten()) else { continue };
-        if let Some(side) = differences.get_mut(usize::from(key.3)) {
+        if let Some(side) = differences.get_mut(usize::from(key.1)) {
             side.push(own_ns - other_ns);
         }
     }
     let messages = differences.iter().map(Vec::len).sum();
-    let [queries, responses] = differences.map(middle);
-    let ((queries, spread_one), (responses, spread_two)) = queries.zip(responses)?;
-    // One way the time between the places is added, the other way it is taken off.
-    let ahead_ns = i64::midpoint(queries, responses);
-    let steady = spread_one.max(spread_two) <= SPREAD_NS.max(ahead_ns.abs() / 10);
-    let sure = ahead_ns.abs() < APART_NS || ahead_ns.abs() > (queries - responses).abs();
     let (source, reference) = (SourceId(source as u16), SourceId(other as u16));
-    (steady && sure).then_some(Apart { source, reference, ahead_ns, messages })
+    let apart = |ahead_ns: Nanos| Apart { source, reference, ahead_ns, messages };
+    match differences.map(middle) {
+        // One way the time between the places is added, the other way it is taken off.
+        [Some((queries, spread_one)), Some((responses, spread_two))] => {
+            let ahead_ns = i64::midpoint(queries, responses);
+            let sure = ahead_ns.abs() < APART_NS || ahead_ns.abs() > (queries - responses).abs();
+            (is_steady(ahead_ns, spread_one.max(spread_two)) && sure).then(|| apart(ahead_ns))
+        }
+        // What goes one way alone tells the clocks where no way takes that long.
+        [Some((ahead_ns, spread)), None] | [None, Some((ahead_ns, spread))] => {
+            (is_steady(ahead_ns, spread) && ahead_ns.abs() >= ONE_WAY_NS).then(|| apart(ahead_ns))
+        }
+        [None, None] => None,
+    }
+}
+
+/// Whether differences spread no more than the ways of packets and the drift of clocks make them.
+fn is_steady(ahead_ns: Nanos, spread_ns: Nanos) -> bool {
+    spread_ns <= SPREAD_NS.max(ahead_ns.abs() / 10)
 }
 
 /// The middle of some differences, and how far their middle half spreads.

@@ -3,6 +3,7 @@
 mod appendix;
 mod behind;
 mod cause;
+mod clocks;
 mod closing;
 mod coverage;
 mod findings;

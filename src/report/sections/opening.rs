@@ -7,12 +7,12 @@ use super::super::words;
 use super::super::{Block, Place, Section, Shown, Subject, Voice, cite};
 use super::cause::{frames_of, quoted, rows_behind};
 use super::problem::{clients, ends, names, sentence};
-use super::{Builder, Need, annex, behind, coverage, limited, outage, section, services, table};
+use super::{Builder, Need, annex, behind, clocks, coverage, limited, outage, section, services, table};
 use crate::attempts::Kind;
-use crate::correlate::{Signature, Vantage, apart};
+use crate::correlate::{Signature, Vantage};
 use crate::findings::hypotheses::matrix::{answers, errors};
 use crate::findings::hypotheses::{Assessment, Cause, Check, Group, LedgerRow, Topic, Verdict};
-use crate::index::{PacketId, SourceId};
+use crate::index::PacketId;
 use crate::protocols::dns::{extended_error_name, failure_name};
 use crate::text::thousands;
 use crate::time;
@@ -508,7 +508,7 @@ pub fn scope(b: &Builder<'_>) -> Section {
         };
         blocks.push(b.claim("scope.vantage", Voice::Assessed, text, &i.whole()));
     }
-    let corrections = corrections(b);
+    let corrections = clocks::corrections(b);
     if !corrections.is_empty() {
         blocks.push(b.claim("scope.clocks", Voice::Assessed, corrections.join(" "), &i.whole()));
     }
@@ -525,35 +525,6 @@ pub fn scope(b: &Builder<'_>) -> Section {
     blocks.push(limited(parties(b), Shown::Nothing));
     blocks.extend(b.notes("scope"));
     annex(Place::Appendix, "scope", "Scope and vantage", blocks)
-}
-
-/// By how much the times of files were corrected, and how they agree since then.
-fn corrections(b: &Builder<'_>) -> Vec<String> {
-    let index = b.input.index;
-    let label = |source: SourceId| crate::index::source_label(source);
-    if index.sources.iter().all(|source| source.offset_ns == 0) {
-        return Vec::new();
-    }
-    let measured = apart::measure(index);
-    let corrected = index.sources.iter().enumerate().filter(|(_, source)| source.offset_ns != 0);
-    let told = corrected.map(|(at, source)| {
-        let own = SourceId(at as u16);
-        let agrees = measured.iter().find(|apart| apart.source == own && !apart.matters());
-        let agrees = agrees.map_or_else(String::new, |apart| {
-            let messages = words::count(apart.messages, "message", "messages");
-            format!(
-                ": with it {messages} that capture {} holds as well agree, but for the time they travel",
-                label(apart.reference)
-            )
-        });
-        let ahead = if source.offset_ns < 0 { "ahead" } else { "behind" };
-        format!(
-            "The clock of capture {} was {} {ahead}, and its times are corrected by that{agrees}.",
-            label(own),
-            time::span(source.offset_ns.abs())
-        )
-    });
-    told.collect()
 }
 
 fn inventory(b: &Builder<'_>) -> String {
