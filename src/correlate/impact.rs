@@ -126,7 +126,7 @@ pub struct Hosts {
 
 impl Hosts {
     /// Addresses of one source MAC that is no router's: all of them are on this link, one IPv4 address at most.
-    fn of(surroundings: &Surroundings) -> Self {
+    pub fn of(surroundings: &Surroundings) -> Self {
         let mut by_link: BTreeMap<[u8; 6], Vec<(Address, Place)>> = BTreeMap::new();
         for sight in surroundings.sights() {
             let Some(link) = sight.link.filter(|link| *link != [0; 6]) else { continue };
@@ -143,6 +143,13 @@ impl Hosts {
             host.extend(addresses.into_iter().map(|(address, _)| (address, first)));
         }
         Self { host }
+    }
+
+    /// The other addresses of an address's host.
+    pub fn others(&self, address: Address) -> impl Iterator<Item = Address> + '_ {
+        let own = self.host.get(&address);
+        let same = move |(other, host): &(&Address, &Address)| Some(*host) == own && **other != address;
+        self.host.iter().filter(same).map(|(other, _)| *other)
     }
 
     /// The address that stands for all of a host.

@@ -439,6 +439,16 @@ fn on_path(scene: &Scene<'_, '_>, leading: &[Cause], checks: &mut Vec<Check>) {
     if leading.contains(&Cause::PropertyFilter) || leading.contains(&Cause::DeadMember) {
         checks.insert(0, apart(scene));
     }
+    if let Some((other, _)) = scene.other_address().filter(|_| leading.contains(&Cause::HostDown)) {
+        checks.insert(
+            0,
+            check(
+                format!("ssh {other} 'ip addr; journalctl -b'"),
+                SERVER,
+                &[(Cause::HostDown, "the address is missing, tentative or marked as duplicate")],
+            ),
+        );
+    }
     if leading.contains(&Cause::HostDown) || leading.contains(&Cause::WrongAddress) {
         checks.push(check(
             format!(

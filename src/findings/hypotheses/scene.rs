@@ -5,7 +5,7 @@ mod incidents;
 use std::collections::BTreeSet;
 
 use crate::correlate::hosts::Place;
-use crate::correlate::impact::Impact;
+use crate::correlate::impact::{Hosts, Impact};
 use crate::correlate::{Consequence, Episode, Outcome, Problem, Signature, Transaction, Vantage};
 use crate::decode::Address;
 use crate::findings::facts::records::{self, Start};
@@ -105,6 +105,15 @@ impl<'f, 'i> Scene<'f, 'i> {
         let evidence = self.facts.evidence;
         let judged = || self.silent().iter().all(|transaction| transaction.outcome == Outcome::NoAnswer);
         !evidence.one_sided || evidence.surroundings().vantage == Vantage::Client || judged()
+    }
+
+    /// Another address of the server's host, told by its link address, that answered meanwhile.
+    pub fn other_address(&self) -> Option<(Address, PacketId)> {
+        let (from, to) = self.period_ns;
+        let hosts = Hosts::of(self.facts.evidence.surroundings());
+        let others: Vec<Address> = hosts.others(self.server).collect();
+        let mut asked = self.facts.servers.iter().filter(|(key, _)| others.contains(&key.0));
+        asked.find_map(|(key, server)| Some((key.0, server.answers_in(from, to).next()?.packet)))
     }
 
     fn episodes_of(facts: &'f Facts<'i>, problem: &'i Problem) -> impl Iterator<Item = &'i Episode> {

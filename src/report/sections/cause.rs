@@ -312,6 +312,9 @@ pub fn phrase(hypothesis: &Hypothesis, facts: Option<&Facts<'_>>) -> String {
         Cause::FewHops => format!("the client's packets start with too few hops (TTL) to reach {server}"),
         Cause::NextHopGone => "the way to other networks does not answer on the local network (the gateway, or the client's own port)".to_owned(),
         Cause::TableFull => format!("a translator or firewall on the way to {server} has no free entry for new flows"),
+        Cause::HostDown if has(&surroundings::HOST_HOLDS_ANOTHER) => {
+            format!("nobody on its network held the address {server} any more, although its host is there")
+        }
         Cause::HostDown => format!("the host {server} was not present on its network"),
         Cause::NoRoute if says_no_route => format!("there was no route to {server}"),
         Cause::NoRoute => format!("there was no route to {server}, or a routing loop"),

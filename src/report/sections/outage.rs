@@ -9,7 +9,7 @@ use super::problem::sentence;
 use crate::correlate::Outcome;
 use crate::correlate::clients::Client;
 use crate::correlate::episodes::is_error_code;
-use crate::correlate::impact::Impact;
+use crate::correlate::impact::{Hosts, Impact};
 use crate::correlate::splits::Split;
 use crate::correlate::windows::{Mark, Window};
 use crate::decode::Address;
@@ -290,11 +290,16 @@ fn elsewhere(b: &Builder<'_>, facts: &Facts<'_>) -> Option<String> {
     let impact = facts.impact?;
     let (first, last) = (impact.windows.first()?, impact.windows.last()?);
     let inside = first.first_bad.at_ns..=last.last_bad.at_ns;
-    let concerned = |client: Address| {
-        impact.client(client).is_some()
-            || impact.unaffected.contains(&client)
-            || b.inventory.dns_servers.contains(&client)
-    };
+    let hosts = Hosts::of(b.input.evidence.surroundings());
+    let known: BTreeSet<Address> = impact
+        .clients
+        .iter()
+        .flat_map(|client| std::iter::once(&client.address).chain(&client.others))
+        .chain(&impact.unaffected)
+        .chain(&b.inventory.dns_servers)
+        .map(|address| hosts.host(*address))
+        .collect();
+    let concerned = |client: Address| known.contains(&hosts.host(client));
     let index = b.input.index;
     let mut by_server: BTreeMap<Address, (BTreeMap<Address, u32>, BTreeSet<Address>)> = BTreeMap::new();
     for own in b.input.evidence.transactions.iter().take(LOOKED_AT_MAX) {

@@ -101,6 +101,11 @@ matrix! {
         for "nobody on that network holds the address",
         against "the host did not answer for its address",
         [H6 20, H4 20, H8 -10, H1 -20, H2 -20];
+    /// Another address of the same link address answered while nobody answered for the server's.
+    HOST_HOLDS_ANOTHER: 230 OtherTraffic, "hypotheses §2 H6",
+        for "the host is on its network, and does not hold that address",
+        against "what was sent to the address reached no host",
+        [H6 5, H7 -20, H8 -5];
     /// ARP or neighbour requests of the clients for their way to other networks unanswered.
     NEXT_HOP_UNANSWERED: 112 OtherTraffic, "services §5.3",
         for "without the next hop's link address nothing of the client leaves its network",

@@ -429,6 +429,16 @@ fn neighbours(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     let own: Vec<&Run> = runs().filter(|run| run.target == scene.server).collect();
     let unheard = wrong_address_class(scene) == Some(Class::Of(Cause::HostDown));
     unanswered(if unheard { &row::ARP_UNANSWERED_UNHEARD } else { &row::ARP_UNANSWERED }, &own, ledger);
+    if let Some((other, answer)) = scene.other_address().filter(|_| !own.is_empty()) {
+        ledger.see(
+            &row::HOST_HOLDS_ANOTHER,
+            format!(
+                "{other} answered meanwhile with the link address that {} had: the host is there, and does not hold {} any more.",
+                scene.server, scene.server
+            ),
+            vec![answer],
+        );
+    }
     let hops: Vec<&Run> = runs()
         .filter(|run| run.wanted == Wanted::NextHop && run.target != scene.server)
         .filter(|run| scene.clients.contains(&run.asker))
