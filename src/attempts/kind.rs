@@ -196,7 +196,15 @@ const OVER_TLS: [(u16, &str); 6] = [
     (5061, "telephony over TLS (SIP)"),
 ];
 
+/// What programs do in the background: nobody waits for it while it fails.
+const BACKGROUND: [Kind; 5] = [Kind::Ntp, Kind::Snmp, Kind::Trap, Kind::Syslog, Kind::Export];
+
 impl Kind {
+    /// Whether nobody waits for it.
+    pub fn is_background(self) -> bool {
+        BACKGROUND.contains(&self)
+    }
+
     /// Its row.
     pub fn row(self) -> &'static Row {
         KINDS.iter().find(|row| row.kind == self).unwrap_or(&OTHER_ROW)

@@ -209,6 +209,8 @@ pub struct Assessment {
     pub attack: Vec<String>,
     /// The failure of a service beside DNS it is about.
     pub trouble: Option<Box<Trouble>>,
+    /// The first queries of the questions it is about.
+    pub queries: Vec<PacketId>,
     /// How grave it is, where it is known; `None` for incidents that their finding rates.
     pub severity: Option<super::Severity>,
 }
@@ -218,6 +220,11 @@ impl Assessment {
     pub fn beside(&self) -> impl Iterator<Item = &Hypothesis> {
         let holds = |h: &&Hypothesis| !h.cause.competes() && h.verdict == Verdict::BestSupported;
         self.hypotheses.iter().filter(holds)
+    }
+
+    /// How grave it is in a headline, where that is known.
+    pub fn headline(&self) -> Option<super::Severity> {
+        self.trouble.as_ref().map(|trouble| trouble.headline()).or(self.severity)
     }
 
     /// The hypotheses of the class that leads; empty when nothing is supported.
@@ -263,6 +270,10 @@ pub(super) fn assess_facts(facts: &Facts<'_>, findings: &[Finding], changes: &[C
     problems.chain(incidents).map(|scene| assess_scene(&scene, changes)).collect()
 }
 
+/// What stays open where the host itself is there.
+const NO_LONGER_HELD: &str =
+    "Why the host no longer holds the address: it was removed, changed, or is blocked on the host.";
+
 fn assess_scene(scene: &Scene<'_, '_>, changes: &[Change]) -> Assessment {
     let (ledger, classing) = weighing::weigh(scene);
     let mut hypotheses = verdicts::judge(ledger, classing, changes);
@@ -286,6 +297,11 @@ fn assess_scene(scene: &Scene<'_, '_>, changes: &[Change]) -> Assessment {
             };
         }
     }
+    for own in hypotheses.iter_mut().filter(|own| own.cause == Cause::HostDown) {
+        if own.ledger.iter().any(|row| row.id == matrix::surroundings::HOST_HOLDS_ANOTHER.id()) {
+            own.cannot_tell = NO_LONGER_HELD.to_owned();
+        }
+    }
     let mut assessment = Assessment { problem: scene.problem, hypotheses, ..Assessment::default() };
     assessment.severity = match (trouble, scene.problem) {
         (Some(trouble), _) => Some(trouble.severity),
@@ -296,6 +312,7 @@ fn assess_scene(scene: &Scene<'_, '_>, changes: &[Change]) -> Assessment {
         },
     };
     assessment.trouble = trouble.map(|trouble| Box::new(trouble.clone()));
+    assessment.queries.clone_from(&scene.queries);
     assessment.attack = verdicts::attack(&assessment.hypotheses);
     assessment.title = wording::title::of(scene, &assessment);
     let problem = scene.problem.and_then(|at| scene.facts.evidence.problems.get(at));

@@ -170,7 +170,7 @@ impl<'i> Builder<'i> {
     /// Whether something beside DNS failed more gravely than any lookup.
     pub fn leads_beside_dns(&self) -> bool {
         let dns = self.assessment(0).and_then(|own| own.severity);
-        let beside = self.incidents().first().and_then(|own| own.severity);
+        let beside = self.incidents().first().and_then(|own| own.headline());
         // What explains the failed lookups comes before them.
         let explains = self
             .incidents()

@@ -122,6 +122,11 @@ impl Trouble {
         self.services.first().map(|(service, _)| *service).unwrap_or_default()
     }
 
+    /// How grave it is in a headline: what fails in the background comes after what people wait for.
+    pub fn headline(&self) -> Severity {
+        if self.kind().is_background() { self.severity.min(Severity::Medium) } else { self.severity }
+    }
+
     /// The hosts of its services, each once.
     pub fn hosts(&self) -> Vec<Address> {
         let mut hosts: Vec<Address> = self.services.iter().map(|(service, _)| service.host).collect();
@@ -223,7 +228,8 @@ pub(super) fn find(facts: &Facts<'_>) -> Troubles {
     found.few.sort_unstable();
     found.all = told;
     found.all.sort_by_key(|trouble| {
-        (std::cmp::Reverse(trouble.severity), std::cmp::Reverse(trouble.failed.len()), trouble.span_ns())
+        let rank = (std::cmp::Reverse(trouble.headline()), trouble.kind().is_background());
+        (rank, std::cmp::Reverse(trouble.failed.len()), trouble.span_ns())
     });
     found.all.truncate(TROUBLES_MAX);
     found

@@ -10,6 +10,7 @@ use super::problem::{clients, ends, names, sentence};
 use super::{Builder, Need, annex, behind, clocks, coverage, limited, outage, section, services, table};
 use crate::attempts::Kind;
 use crate::correlate::{Signature, Vantage};
+use crate::findings::flood;
 use crate::findings::hypotheses::matrix::{answers, errors};
 use crate::findings::hypotheses::{Assessment, Cause, Check, Group, LedgerRow, Topic, Verdict};
 use crate::index::PacketId;
@@ -22,10 +23,16 @@ pub fn summary(b: &Builder<'_>) -> Section {
     if b.leads_beside_dns() && !b.incidents().is_empty() {
         blocks.extend(beside_dns(b));
         if !b.facts.is_empty() {
-            blocks.push(seen(b));
-            blocks.push(span(b));
-            blocks.extend(affected(b));
-            blocks.extend(cause(b));
+            let mut second = vec![seen(b), span(b)];
+            second.extend(affected(b));
+            second.extend(cause(b));
+            // What leads has the plain ids: a ticket takes its lines by them.
+            second.iter_mut().for_each(|block| {
+                if let Block::Claim(claim) = block {
+                    claim.id.push_str(BESIDE);
+                }
+            });
+            blocks.append(&mut second);
             blocks.extend(others(b));
         }
         blocks.extend(coverage::beside_failures(b));
@@ -92,6 +99,8 @@ fn beside_dns(b: &Builder<'_>) -> Vec<Block> {
     blocks
 }
 
+/// Ends the ids of claims about failed lookups where something else leads.
+const BESIDE: &str = ".dns";
 /// Sentences of the summary at most (services §7).
 const SUMMARY_MAX: usize = 8;
 
@@ -191,9 +200,18 @@ fn reasons(facts: &Facts<'_>) -> String {
     }
 }
 
-/// Where every name leads to one address, that comes before how the other questions failed.
+/// What explains how questions failed comes before it: every name leads to one address, or a flood takes the server's time.
 fn led(b: &Builder<'_>) -> Option<Block> {
     let assessment = b.assessment(0)?;
+    if assessment.leading().iter().any(|own| own.cause == Cause::Overload) {
+        let server = b.facts.first()?.server;
+        let sent = |packet: &PacketId| {
+            b.input.index.packet(*packet).is_some_and(|packet| packet.destination_address() == server)
+        };
+        let mut floods = b.input.findings.iter().filter(|own| own.id == flood::RULE.id);
+        let flood = floods.find(|own| own.frames.first().is_some_and(sent))?;
+        return Some(b.claim("summary.led", Voice::Observed, format!("{}.", flood.statement), &flood.frames));
+    }
     let portal = assessment.leading().into_iter().find(|own| own.cause == Cause::Portal)?;
     let kinds = [&errors::LED_TO_NEXT_HOP, &errors::LED_TO_ONE_ADDRESS];
     let row = portal.ledger.iter().find(|row| !row.off && kinds.iter().any(|kind| kind.id() == row.id))?;

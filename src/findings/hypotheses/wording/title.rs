@@ -22,6 +22,7 @@ pub(in super::super) fn of(scene: &Scene<'_, '_>, assessment: &Assessment) -> Op
         });
         return match () {
             () if leads(Cause::Portal) => led(scene),
+            () if leads(Cause::Overload) && scene.facts.load.random_zone(server).is_some() => flood(scene),
             () if leads(Cause::LateAnswer) && ignored => Some(format!(
                 "Answers of DNS server {server} reach {} and are not taken there",
                 clients(&scene.clients)
@@ -71,15 +72,7 @@ pub(in super::super) fn of(scene: &Scene<'_, '_>, assessment: &Assessment) -> Op
             crate::findings::service_words::title(scene.facts, trouble)
         ),
         Incident::Service(trouble) => crate::findings::service_words::title(scene.facts, trouble),
-        Incident::Flood => match scene.facts.load.random_zone(server) {
-            None if scene.facts.load.reflected(server).is_some() => {
-                format!("Queries in the name of {} make DNS server {server} amplify", clients(&scene.clients))
-            }
-            Some((zone, _)) => {
-                format!("Flood of made-up names under {} at DNS server {server}", plain_name(zone))
-            }
-            None => format!("Flood of queries at DNS server {server}"),
-        },
+        Incident::Flood => flood(scene)?,
         Incident::Portal(_) => led(scene)?,
         Incident::Slow => format!("DNS answers of {server} are slow"),
         Incident::Victim => format!("{server} is sent DNS answers it did not ask for"),
@@ -87,6 +80,20 @@ pub(in super::super) fn of(scene: &Scene<'_, '_>, assessment: &Assessment) -> Op
             format!("Port unreachable messages about DNS server {server} contradict its answers")
         }
         Incident::Conflict => format!("ICMP errors about DNS server {server} contradict its answers"),
+    })
+}
+
+/// Too many queries, by what they ask for.
+fn flood(scene: &Scene<'_, '_>) -> Option<String> {
+    let server = scene.server;
+    Some(match scene.facts.load.random_zone(server) {
+        None if scene.facts.load.reflected(server).is_some() => {
+            format!("Queries in the name of {} make DNS server {server} amplify", clients(&scene.clients))
+        }
+        Some((zone, _)) => {
+            format!("Flood of made-up names under {} at DNS server {server}", plain_name(zone))
+        }
+        None => format!("Flood of queries at DNS server {server}"),
     })
 }
 
