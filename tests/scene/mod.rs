@@ -91,7 +91,7 @@ impl Scene {
     pub fn report(self) -> Report {
         let (index, evidence) = self.load();
         let input = findings::Input { index: &index, evidence: &evidence };
-        let findings::Examined { findings, assessments, coverage } = findings::review(&input, &[], &[]);
+        let findings::Examined { findings, assessments, coverage, .. } = findings::review(&input, &[], &[]);
         report::draft(&report::Input {
             index: &index,
             evidence: &evidence,

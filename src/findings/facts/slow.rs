@@ -8,7 +8,7 @@ use crate::correlate::episodes::is_error_code;
 use crate::correlate::lookups::LookupId;
 use crate::correlate::{Outcome, Transaction};
 use crate::decode::Address;
-use crate::index::PacketId;
+use crate::index::{Index, PacketId};
 use crate::time::{Nanos, clock};
 
 /// A lookup that waited longer than this is slow: pages hesitate.
@@ -89,6 +89,68 @@ impl Slow {
         let lookups = self.questions.iter().filter(|wait| wait.repeated).map(|wait| wait.lookup);
         lookups.collect::<BTreeSet<_>>().len()
     }
+}
+
+/// Questions that something else already tells of, by themselves and by who asked what.
+#[derive(Clone, Default)]
+pub struct Told {
+    queries: BTreeSet<PacketId>,
+    asked: BTreeSet<(Address, u64)>,
+}
+
+/// The share of waits, in percent, from which on they are those of something told already.
+const TOLD_PERCENT: usize = 80;
+
+impl Told {
+    /// Notes questions by their queries.
+    pub fn note(&mut self, index: &Index, queries: impl IntoIterator<Item = PacketId>) {
+        for query in queries {
+            if let Some((client, _, question)) = question(index, query) {
+                self.queries.insert(query);
+                self.asked.insert((client, question));
+            }
+        }
+    }
+
+    /// Notes what the asked server itself asked of others, whose own waits are told otherwise.
+    pub fn note_behind(&mut self, index: &Index, queries: impl IntoIterator<Item = PacketId>) {
+        let asked = queries.into_iter().filter_map(|query| question(index, query));
+        self.asked.extend(asked.map(|(client, _, question)| (client, question)));
+    }
+
+    /// Whether waits are those of the same questions.
+    pub fn holds(&self, index: &Index, queries: &[PacketId]) -> bool {
+        self.share(index, queries, &|query, _| self.queries.contains(&query))
+    }
+
+    /// Whether waits are those of what is told: the same questions, or what the server had to ask another one for.
+    pub fn covers(&self, index: &Index, queries: &[PacketId]) -> bool {
+        self.share(index, queries, &|query, asked| {
+            self.queries.contains(&query) || self.asked.contains(&asked)
+        })
+    }
+
+    fn share(
+        &self,
+        index: &Index,
+        queries: &[PacketId],
+        known: &dyn Fn(PacketId, (Address, u64)) -> bool,
+    ) -> bool {
+        let asked = queries.iter().filter_map(|query| Some((*query, question(index, *query)?)));
+        let (mut told, mut all) = (0, 0);
+        for (query, (_, server, question)) in asked {
+            told += usize::from(known(query, (server, question)));
+            all += 1;
+        }
+        all > 0 && told * 100 >= all * TOLD_PERCENT
+    }
+}
+
+/// Who asked whom what.
+fn question(index: &Index, query: PacketId) -> Option<(Address, Address, u64)> {
+    let packet = index.packet(query)?;
+    let row = packet.dns().filter(|row| !row.is_response() && row.question != 0)?;
+    Some((packet.source_address(), packet.destination_address(), row.question))
 }
 
 /// Quick answers after the last slow one that show that it is over.

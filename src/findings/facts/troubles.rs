@@ -228,7 +228,8 @@ pub(super) fn find(facts: &Facts<'_>) -> Troubles {
     found.few.sort_unstable();
     found.all = told;
     found.all.sort_by_key(|trouble| {
-        let rank = (std::cmp::Reverse(trouble.headline()), trouble.kind().is_background());
+        let background = trouble.kind().is_background();
+        let rank = (std::cmp::Reverse(trouble.headline()), background, std::cmp::Reverse(trouble.severity));
         (rank, std::cmp::Reverse(trouble.failed.len()), trouble.span_ns())
     });
     found.all.truncate(TROUBLES_MAX);

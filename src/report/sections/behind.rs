@@ -9,7 +9,8 @@ use crate::correlate::Signature;
 use crate::correlate::hosts::Place;
 use crate::correlate::windows::Mark;
 use crate::decode::Address;
-use crate::findings::Severity;
+use crate::findings::facts::slow::Told;
+use crate::findings::{Finding, Severity, slow};
 use crate::index::PacketId;
 use crate::text::thousands;
 use crate::time::Nanos;
@@ -122,14 +123,22 @@ pub fn block(b: &Builder<'_>) -> Option<Block> {
 /// Rules whose findings are incidents of DNS without a failed question, so that no failure tells of them.
 const BESIDE: [&str; 2] = ["slow-dns", "servers-disagree"];
 
-/// Such incidents beside the failure told first, as their finding states them.
+/// Such incidents beside the failures told, as their finding states them, and the waits that those failures made.
 pub fn found_beside(b: &Builder<'_>) -> Vec<Block> {
+    let index = b.input.index;
+    let mut told = Told::default();
+    told.note(index, b.facts.iter().flat_map(|own| own.queries.iter().copied()));
+    told.note(index, b.incidents().into_iter().flat_map(|own| own.queries.iter().copied()));
     let own =
         b.input.findings.iter().filter(|own| BESIDE.contains(&own.id) && own.severity >= Severity::Medium);
+    let is_slow = |own: &&Finding| own.id == slow::RULE.id;
+    let own = own.filter(|own| !is_slow(own) || !told.holds(index, &own.frames));
     own.take(NAMED_MAX)
         .enumerate()
         .map(|(number, own)| {
-            let text = format!("Another incident: {}.", own.statement);
+            let follows = is_slow(&own) && told.covers(index, &own.frames);
+            let what = if follows { "Its effect" } else { "Another incident" };
+            let text = format!("{what}: {}.", own.statement);
             b.claim(&format!("summary.found.{}", number + 1), Voice::Observed, text, &own.frames)
         })
         .collect()

@@ -89,6 +89,7 @@ fn beside_dns(b: &Builder<'_>) -> Vec<Block> {
             blocks.push(b.weighed(&format!("summary.cause{suffix}"), text, &frames, rows));
         }
     }
+    blocks.extend(behind::found_beside(b).into_iter().filter(|_| b.facts.is_empty()));
     // Further failures are told in a sentence each.
     let beside = b.input.assessments.iter().filter(|own| own.problem.is_none() && own.trouble.is_some());
     for (number, assessment) in

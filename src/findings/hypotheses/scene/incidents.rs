@@ -13,6 +13,7 @@ use crate::findings::facts::leases::GivenAs;
 use crate::findings::facts::one_address::OneAddress;
 use crate::findings::facts::rival_leases::Rivals;
 use crate::findings::facts::runs::{Run, Wanted};
+use crate::findings::facts::slow::Told;
 use crate::findings::facts::troubles::Trouble;
 use crate::findings::facts::uncaptured::Uncaptured;
 use crate::findings::facts::unknown_zones::UnknownZone;
@@ -90,7 +91,7 @@ pub(super) fn all<'f, 'i>(facts: &'f Facts<'i>, findings: &'f [Finding]) -> Vec<
     scenes.extend(maker.services());
     scenes.extend(maker.conflicts());
     scenes.extend(maker.portals());
-    scenes.extend(maker.slow());
+    scenes.extend(maker.slow(&scenes));
     scenes.extend(maker.unknown_zones());
     scenes.extend(maker.lame());
     scenes.extend(maker.denied());
@@ -381,8 +382,8 @@ impl<'f, 'i> Maker<'f, 'i> {
         scenes
     }
 
-    /// Servers whose answers kept people waiting.
-    fn slow(&self) -> Vec<Scene<'f, 'i>> {
+    /// Servers whose answers kept people waiting, for no reason that is told already.
+    fn slow(&self, scenes: &[Scene<'f, 'i>]) -> Vec<Scene<'f, 'i>> {
         let mut by_server: BTreeMap<servers::ServerKey, Vec<&'i Transaction>> = BTreeMap::new();
         for slow in self.facts.slow.iter().filter(|slow| !self.has_problem(slow.server.0)) {
             let firsts =
@@ -390,8 +391,18 @@ impl<'f, 'i> Maker<'f, 'i> {
             let own = firsts.filter_map(|id| self.facts.evidence.transaction(id));
             by_server.entry(slow.server).or_default().extend(own);
         }
+        if by_server.is_empty() {
+            return Vec::new();
+        }
+        let index = self.facts.index;
+        let mut told = Told::default();
+        told.note(index, scenes.iter().flat_map(|scene| scene.queries.iter().copied()));
+        let problems = self.facts.problems().flat_map(|(_, problem)| self.facts.transactions(problem));
+        told.note(index, problems.map(|own| own.first));
+        told.note_behind(index, by_server.values().flatten().map(|own| own.first));
         by_server
             .into_iter()
+            .filter(|(_, own)| !told.covers(index, &own.iter().map(|own| own.first).collect::<Vec<_>>()))
             .map(|(server, transactions)| {
                 let scene = self.empty(Incident::Slow, server.0, (server.1, server.2));
                 self.with_transactions(scene, transactions)
