@@ -28,6 +28,10 @@ const SAMPLE_SHARE: u32 = 20;
 const BLOCK: u32 = 1 << 15;
 /// Protocol number of TCP.
 const TCP: u8 = 6;
+/// Bytes of a payload that tell it where captures were cut: short snap lengths keep no more behind the headers.
+const KEPT_BYTES: usize = 24;
+/// Bytes both captures hold of a packet that one of them cut.
+const COMMON_MIN: usize = 8;
 /// Bytes quoted of a message that tell it from others: a DNS header (RFC 1035 §4.1.1).
 const QUOTED_MIN: usize = 12;
 /// Copies one behind the other that are followed to the first.
@@ -307,12 +311,13 @@ fn in_time(index: &Index) -> Box<dyn Iterator<Item = u32> + '_> {
 fn of_all(index: &Index, parameters: &Parameters, limit: Option<u32>, cancel: &AtomicBool) -> Vec<Copy> {
     let mut recent = Recent::new();
     let mut copies = Vec::new();
+    let kept = kept_bytes(index);
     for (at, id) in in_time(index).enumerate().take(limit.unwrap_or(u32::MAX) as usize) {
         if at % SAMPLE as usize == 0 && cancel.load(Ordering::Relaxed) {
             break;
         }
         let Some(packet) = index.packet(PacketId(id)) else { break };
-        let Some(key) = fingerprint(&packet.decode()) else { continue };
+        let Some(key) = fingerprint(&packet.decode(), kept) else { continue };
         let time_ns = packet.time_ns();
         let Some(before) = recent.near(index, (key, time_ns, packet.id), parameters) else { continue };
         if let Some(copy) = compare(index, before, packet.id, time_ns, parameters) {
@@ -333,15 +338,18 @@ fn of_translated(
 ) -> Vec<Copy> {
     let mut recent = Recent::new();
     let mut copies = Vec::new();
+    let kept = kept_bytes(index);
     for (at, id) in in_time(index).enumerate().take(limit.unwrap_or(u32::MAX) as usize) {
         if at % SAMPLE as usize == 0 && cancel.load(Ordering::Relaxed) {
             break;
         }
         let Some(packet) = index.packet(PacketId(id)) else { break };
-        if packet.is_text() || packet.dns().is_some_and(|row| row.kind == DnsKind::Dns) {
+        // A question that was cut tells no message by itself.
+        let is_told = |row: &DnsRow| row.kind == DnsKind::Dns && kept == usize::MAX;
+        if packet.is_text() || packet.dns().is_some_and(is_told) {
             continue;
         }
-        let Some(key) = content_key(&packet.decode()) else { continue };
+        let Some(key) = content_key(&packet.decode(), kept) else { continue };
         let time_ns = packet.time_ns();
         let Some(before) = recent.near(index, (key, time_ns, packet.id), parameters) else { continue };
         let found = compare(index, before, packet.id, time_ns, parameters);
@@ -353,8 +361,20 @@ fn of_translated(
     copies
 }
 
-/// What a translator leaves of a segment or datagram as it is; `None` where that tells nothing.
-fn content_key(decoded: &Decoded<'_>) -> Option<u64> {
+/// Bytes of a packet by which it is looked up: all, but where one of several files was cut.
+fn kept_bytes(index: &Index) -> usize {
+    let is_cut = |segment: &std::sync::Arc<segment::Segment>| {
+        segment.flags.iter().any(|bits| bits & segment::flags::CUT != 0)
+    };
+    if index.sources.len() > 1 && index.segments().iter().any(is_cut) { KEPT_BYTES } else { usize::MAX }
+}
+
+fn up_to(bytes: &[u8], kept: usize) -> &[u8] {
+    bytes.get(..kept).unwrap_or(bytes)
+}
+
+/// What a translator leaves of a segment, datagram or echo message as it is; `None` where that tells nothing.
+fn content_key(decoded: &Decoded<'_>, kept: usize) -> Option<u64> {
     use std::hash::{BuildHasher as _, Hasher as _};
     let mut hasher = foldhash::fast::FixedState::default().build_hasher();
     match decoded.transport {
@@ -362,12 +382,34 @@ fn content_key(decoded: &Decoded<'_>) -> Option<u64> {
             hasher.write_u32(sequence);
             hasher.write_u32(acknowledgment);
             hasher.write_u8(flags);
+            hasher.write_u32(decoded.ip_length);
+            // What is so short is mixed too little for the bits that choose a slot.
+            return Some(hasher.finish().wrapping_mul(0x9e37_79b9_7f4a_7c15));
         }
-        Transport::Udp { length, .. } if decoded.payload().len() >= QUOTED_MIN => hasher.write_u16(length),
-        _ => return None,
+        Transport::Udp { length, .. } if decoded.payload().len() >= QUOTED_MIN => {
+            hasher.write_u16(length);
+            hasher.write(up_to(decoded.payload(), kept));
+        }
+        _ => {
+            hasher.write_u8(decoded.icmp()?.0);
+            hasher.write(up_to(echo_content(decoded)?, kept));
+        }
     }
-    hasher.write(decoded.payload());
     Some(hasher.finish())
+}
+
+/// Sequence number and data of an echo message (RFC 792; RFC 4443 §4): a translator changes its checksum and identifier alone.
+fn echo_content<'a>(decoded: &Decoded<'a>) -> Option<&'a [u8]> {
+    let (0 | 8 | 128 | 129, 0) = decoded.icmp()? else { return None };
+    let start = decoded.transport_start as usize + 6;
+    decoded.bytes.get(start..(decoded.payload_end as usize).max(start))
+}
+
+/// Whether two packets of one length on the wire hold the same; the capture of one of them may have ended earlier.
+fn are_equal(one: &[u8], other: &[u8], apart: bool) -> bool {
+    let common = one.len().min(other.len());
+    one.len() == other.len() && one == other
+        || apart && common >= COMMON_MIN && one.get(..common) == other.get(..common)
 }
 
 fn are_of_two_files(index: &Index, one: PacketId, other: PacketId) -> bool {
@@ -382,14 +424,14 @@ fn above_network<'a>(decoded: &Decoded<'a>) -> Option<&'a [u8]> {
     decoded.bytes.get(start..(decoded.payload_end as usize).max(start))
 }
 
-fn fingerprint(decoded: &Decoded<'_>) -> Option<u64> {
+fn fingerprint(decoded: &Decoded<'_>, kept: usize) -> Option<u64> {
     use std::hash::{BuildHasher as _, Hasher as _};
     let mut hasher = foldhash::fast::FixedState::default().build_hasher();
     let is_text = decoded.layers().first().is_some_and(|layer| layer.kind == LayerKind::Transcript);
     if is_text {
         hasher.write(lines::content(&transcript::read(decoded.bytes, &Settings::default())?).as_bytes());
     } else {
-        hasher.write(above_network(decoded)?);
+        hasher.write(up_to(above_network(decoded)?, kept));
     }
     hasher.write_u32(u32::from(decoded.ip_id.unwrap_or(0)) << 16 | decoded.ip_length & 0xffff);
     // A printed segment tells itself by its ports and numbers, whatever address a translator gave it.
@@ -422,6 +464,7 @@ fn compare(
     // An id of DNS and its question tell a message, numbers of TCP a segment.
     let is_told = second.dns().is_some() || second.transport() == TCP;
     let (mut first, mut second) = (first.decode(), second.decode());
+    let is_told = is_told || echo_content(&second).is_some();
     let (mut ids, mut delta_ns) = ((before.packet, packet), delta_ns);
     // By the clock of another file a packet may seem to come before it was sent.
     if apart && second.ttl > first.ttl {
@@ -431,7 +474,7 @@ fn compare(
     let kind = copy_kind(&first, &second, apart)?;
     let to_client = is_response
         || is_error_to_client(&second, settings)
-        || kind == CopyKind::Nat && second.icmp().is_none() && is_to_client(&first, &second);
+        || kind == CopyKind::Nat && is_to_client(&first, &second);
     // An IPv4 id of 0 in an atomic datagram means nothing (RFC 6864 §4.1), and IPv6 has none.
     let told_apart = first.ip_id.is_some_and(|id| id != 0) || apart && is_told;
     let routed = second.ttl < first.ttl;
@@ -451,6 +494,9 @@ fn is_error_to_client(decoded: &Decoded<'_>, settings: &Settings) -> bool {
 
 /// Whether a translated packet went to the client: its sender kept address and port, and that is the lower one, as services have.
 fn is_to_client(first: &Decoded<'_>, second: &Decoded<'_>) -> bool {
+    if let Some((kind, _)) = first.icmp() {
+        return matches!(kind, 0 | 129);
+    }
     let ends = first.ports().zip(second.ports());
     ends.is_some_and(|(one, other)| first.source == second.source && one.0 == other.0 && one.0 < one.1)
 }
@@ -478,6 +524,7 @@ fn of_translated_errors(messages: &Messages<'_>, parameters: &Parameters) -> Vec
     use std::hash::{BuildHasher as _, Hasher as _};
     let mut recent = Recent::new();
     let mut copies = Vec::new();
+    let kept = if kept_bytes(messages.index) == usize::MAX { usize::MAX } else { QUOTED_MIN };
     for row in errors_in_time(messages) {
         let Some(packet) = messages.index.packet(row.packet) else { continue };
         let decoded = packet.decode();
@@ -485,7 +532,7 @@ fn of_translated_errors(messages: &Messages<'_>, parameters: &Parameters) -> Vec
             continue;
         };
         let mut hasher = foldhash::fast::FixedState::default().build_hasher();
-        hasher.write(quote.payload());
+        hasher.write(up_to(quote.payload(), kept));
         hasher.write_u16(u16::from(row.kind) << 8 | u16::from(row.code));
         let time_ns = messages.time_ns(row.packet);
         let now = (hasher.finish(), time_ns, row.packet);
@@ -520,7 +567,7 @@ fn is_translated_error(first: &Decoded<'_>, second: &Decoded<'_>, apart: bool) -
     same_datagram
         && hops.is_some_and(|hops| hops <= 2 || apart)
         && ends(first) != ends(second)
-        && payloads.is_some_and(|(one, other)| one.payload() == other.payload())
+        && payloads.is_some_and(|(one, other)| are_equal(one.payload(), other.payload(), apart))
 }
 
 /// What kind of copy the second packet is of the first, if it is one.
@@ -542,8 +589,13 @@ fn copy_kind(first: &Decoded<'_>, second: &Decoded<'_>, apart: bool) -> Option<C
         return None;
     }
     if same_ends {
-        let equal = above_network(first)? == above_network(second)?;
+        let equal = are_equal(above_network(first)?, above_network(second)?, apart);
         return equal.then_some(if hops == 0 { CopyKind::Mirror } else { CopyKind::Routed });
+    }
+    if let Some((one, other)) = echo_content(first).zip(echo_content(second)) {
+        let one_end = first.source == second.source || first.destination == second.destination;
+        return (one_end && first.icmp() == second.icmp() && are_equal(one, other, apart))
+            .then_some(CopyKind::Nat);
     }
     let (from, to) = (first.ports()?, second.ports()?);
     let same_server = (first.destination, from.1) == (second.destination, to.1)
@@ -551,7 +603,13 @@ fn copy_kind(first: &Decoded<'_>, second: &Decoded<'_>, apart: bool) -> Option<C
     let payload = first.payload();
     // A segment without data tells itself by its numbers.
     let is_told = !payload.is_empty() || segment_numbers(first).is_some();
-    let same = payload == second.payload() && segment_numbers(first) == segment_numbers(second);
+    let numbers = segment_numbers(first);
+    // Numbers tell a segment of which a short capture keeps next to nothing.
+    let common = payload.len().min(second.payload().len());
+    let cut_away = apart && numbers.is_some() && common < COMMON_MIN;
+    let same = (are_equal(payload, second.payload(), apart)
+        || cut_away && payload.len() != second.payload().len())
+        && numbers == segment_numbers(second);
     (same_server && is_told && same).then_some(CopyKind::Nat)
 }
 
