@@ -113,13 +113,11 @@ fn a_system_that_uses_one_identifier_pings_and_traces_apart() {
 
 /// The text of a claim of the summary.
 fn claim(report: &Report, id: &str) -> Option<String> {
-    let blocks = report.sections.iter().flat_map(|section| &section.blocks);
-    blocks
-        .filter_map(|block| match block {
-            Block::Claim(claim) if claim.id == id => Some(claim.text.clone()),
-            _ => None,
-        })
-        .next()
+    let mut blocks = report.sections.iter().flat_map(|section| &section.blocks);
+    blocks.find_map(|block| match block {
+        Block::Claim(claim) if claim.id == id => Some(claim.text.clone()),
+        _ => None,
+    })
 }
 
 fn summary(report: &Report) -> String {

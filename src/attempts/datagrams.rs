@@ -252,10 +252,8 @@ impl Datagrams {
     /// systems give all that they send one identifier.
     fn echo(&mut self, packet: &Packet<'_>, from: Address, to: Address) {
         let decoded = packet.decode();
-        let (id, sequence) = match packet.is_text() {
-            true => (0, 0),
-            false => (identifier(&decoded), two_bytes(&decoded, 6)),
-        };
+        let (id, sequence) =
+            if packet.is_text() { (0, 0) } else { (identifier(&decoded), two_bytes(&decoded, 6)) };
         let seen = Seen { packet: packet.id, time_ns: packet.time_ns() };
         match (packet.transport(), decoded.icmp()) {
             (1, Some((8, _))) | (58, Some((128, _))) if super::is_host(to) => {

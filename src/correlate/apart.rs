@@ -108,9 +108,17 @@ fn note(own: &mut Seen, key: Key, time_ns: Option<Nanos>) {
 fn beside_dns(index: &Index, source: usize) -> Seen {
     let mut own = Seen::default();
     let segments = index.segments().iter().filter(|segment| usize::from(segment.source.0) == source);
-    let ids = segments.flat_map(|segment| segment.base.0..segment.base.0 + segment.len() as u32);
-    let packets = ids.take(LOOKED_MAX).filter_map(|id| index.packet(PacketId(id)));
-    for packet in packets.filter(|packet| matches!(packet.transport(), 1 | 6 | 58) && !packet.is_text()) {
+    let ids = segments.flat_map(|segment| {
+        // The columns tell what is worth reading again: the first packets of connections, and ICMP.
+        let opens = |row: &usize| match segment.transport.get(*row) {
+            Some(6) => segment.tcp_flags.get(*row).is_some_and(|bits| bits & SYN != 0),
+            Some(1 | 58) => true,
+            _ => false,
+        };
+        (0..segment.len()).filter(opens).map(|row| PacketId(segment.base.0 + row as u32))
+    });
+    let packets = ids.take(LOOKED_MAX).filter_map(|id| index.packet(id));
+    for packet in packets.filter(|packet| !packet.is_text()) {
         if let Some(key) = key_of(&packet.decode()) {
             note(&mut own, key, Some(packet.time_ns()));
         }

@@ -299,7 +299,7 @@ fn assess_scene(scene: &Scene<'_, '_>, changes: &[Change]) -> Assessment {
     }
     for own in hypotheses.iter_mut().filter(|own| own.cause == Cause::HostDown) {
         if own.ledger.iter().any(|row| row.id == matrix::surroundings::HOST_HOLDS_ANOTHER.id()) {
-            own.cannot_tell = NO_LONGER_HELD.to_owned();
+            NO_LONGER_HELD.clone_into(&mut own.cannot_tell);
         }
     }
     let mut assessment = Assessment { problem: scene.problem, hypotheses, ..Assessment::default() };

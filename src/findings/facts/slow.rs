@@ -120,30 +120,24 @@ impl Told {
 
     /// Whether waits are those of the same questions.
     pub fn holds(&self, index: &Index, queries: &[PacketId]) -> bool {
-        self.share(index, queries, &|query, _| self.queries.contains(&query))
+        share(index, queries, &|query, _| self.queries.contains(&query))
     }
 
     /// Whether waits are those of what is told: the same questions, or what the server had to ask another one for.
     pub fn covers(&self, index: &Index, queries: &[PacketId]) -> bool {
-        self.share(index, queries, &|query, asked| {
-            self.queries.contains(&query) || self.asked.contains(&asked)
-        })
+        share(index, queries, &|query, asked| self.queries.contains(&query) || self.asked.contains(&asked))
     }
+}
 
-    fn share(
-        &self,
-        index: &Index,
-        queries: &[PacketId],
-        known: &dyn Fn(PacketId, (Address, u64)) -> bool,
-    ) -> bool {
-        let asked = queries.iter().filter_map(|query| Some((*query, question(index, *query)?)));
-        let (mut told, mut all) = (0, 0);
-        for (query, (_, server, question)) in asked {
-            told += usize::from(known(query, (server, question)));
-            all += 1;
-        }
-        all > 0 && told * 100 >= all * TOLD_PERCENT
+/// Whether most of some questions are known, each told by its query, whom it asks, and what.
+fn share(index: &Index, queries: &[PacketId], known: &dyn Fn(PacketId, (Address, u64)) -> bool) -> bool {
+    let asked = queries.iter().filter_map(|query| Some((*query, question(index, *query)?)));
+    let (mut told, mut all) = (0, 0);
+    for (query, (_, server, question)) in asked {
+        told += usize::from(known(query, (server, question)));
+        all += 1;
     }
+    all > 0 && told * 100 >= all * TOLD_PERCENT
 }
 
 /// Who asked whom what.

@@ -27,11 +27,11 @@ pub fn summary(b: &Builder<'_>) -> Section {
             second.extend(affected(b));
             second.extend(cause(b));
             // What leads has the plain ids: a ticket takes its lines by them.
-            second.iter_mut().for_each(|block| {
+            for block in &mut second {
                 if let Block::Claim(claim) = block {
                     claim.id.push_str(BESIDE);
                 }
-            });
+            }
             blocks.append(&mut second);
             blocks.extend(others(b));
         }

@@ -22,7 +22,9 @@ pub(in super::super) fn of(scene: &Scene<'_, '_>, assessment: &Assessment) -> Op
         });
         return match () {
             () if leads(Cause::Portal) => led(scene),
-            () if leads(Cause::Overload) && scene.facts.load.random_zone(server).is_some() => flood(scene),
+            () if leads(Cause::Overload) && scene.facts.load.random_zone(server).is_some() => {
+                Some(flood(scene))
+            }
             () if leads(Cause::LateAnswer) && ignored => Some(format!(
                 "Answers of DNS server {server} reach {} and are not taken there",
                 clients(&scene.clients)
@@ -72,7 +74,7 @@ pub(in super::super) fn of(scene: &Scene<'_, '_>, assessment: &Assessment) -> Op
             crate::findings::service_words::title(scene.facts, trouble)
         ),
         Incident::Service(trouble) => crate::findings::service_words::title(scene.facts, trouble),
-        Incident::Flood => flood(scene)?,
+        Incident::Flood => flood(scene),
         Incident::Portal(_) => led(scene)?,
         Incident::Slow => format!("DNS answers of {server} are slow"),
         Incident::Victim => format!("{server} is sent DNS answers it did not ask for"),
@@ -84,9 +86,9 @@ pub(in super::super) fn of(scene: &Scene<'_, '_>, assessment: &Assessment) -> Op
 }
 
 /// Too many queries, by what they ask for.
-fn flood(scene: &Scene<'_, '_>) -> Option<String> {
+fn flood(scene: &Scene<'_, '_>) -> String {
     let server = scene.server;
-    Some(match scene.facts.load.random_zone(server) {
+    match scene.facts.load.random_zone(server) {
         None if scene.facts.load.reflected(server).is_some() => {
             format!("Queries in the name of {} make DNS server {server} amplify", clients(&scene.clients))
         }
@@ -94,7 +96,7 @@ fn flood(scene: &Scene<'_, '_>) -> Option<String> {
             format!("Flood of made-up names under {} at DNS server {server}", plain_name(zone))
         }
         None => format!("Flood of queries at DNS server {server}"),
-    })
+    }
 }
 
 /// All names lead to one address.
