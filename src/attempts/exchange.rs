@@ -5,6 +5,7 @@ use std::hash::BuildHasher as _;
 use super::http;
 use super::kind::Kind;
 use super::reply::{Denial, datagrams as reply};
+use crate::protocols::http::header;
 use crate::time::Nanos;
 
 /// What a datagram is to its service.
@@ -146,11 +147,12 @@ fn snmp(payload: &[u8]) -> Role {
 
 /// The branch of the topmost Via with the number of CSeq (RFC 3261 §17.1.3).
 fn sip(payload: &[u8]) -> Role {
-    let branch = http::header(payload, b"via:").or_else(|| http::header(payload, b"v:")).unwrap_or_default();
+    let header = |name: &[u8]| header(payload, name).map(|(_, value)| value);
+    let branch = header(b"via:").or_else(|| header(b"v:")).unwrap_or_default();
     let at = branch.windows(7).position(|word| word.eq_ignore_ascii_case(b"branch="));
     let branch = at.and_then(|at| branch.get(at..)).unwrap_or(branch);
     let branch = branch.split(|byte| *byte == b';' || *byte == b',').next().unwrap_or_default();
-    let sequence = http::header(payload, b"cseq:");
+    let sequence = header(b"cseq:");
     // Cut before it, a message is told by its flow alone.
     let id =
         sequence.map_or(0, |sequence| foldhash::fast::FixedState::default().hash_one((branch, sequence)));
@@ -167,7 +169,7 @@ fn sip(payload: &[u8]) -> Role {
 
 /// Whether a request carries credentials: a challenge after it refuses them (RFC 3261 §22.2).
 pub fn is_signed(kind: Kind, payload: &[u8]) -> bool {
-    let named = |name: &[u8]| http::header(payload, name).is_some();
+    let named = |name: &[u8]| header(payload, name).is_some();
     kind == Kind::Sip && (named(b"authorization:") || named(b"proxy-authorization:"))
 }
 

@@ -1,18 +1,12 @@
 //! Requests and final responses of HTTP/1 as segments begin with them (RFC 9112).
 
-/// Bytes of a head in which lines are looked for.
-const HEAD_MAX_BYTES: usize = 8_192;
+use crate::protocols::http::HEAD_MAX_BYTES;
+pub use crate::protocols::http::is_request;
+
 /// Statuses of HTTP below 500, and that of a portal, that say that the service does not serve (services §1.6).
 pub const REFUSALS: [u16; 5] = [407, 408, 421, 429, 511];
 /// Longest path and host that are told of.
 const SHOWN_MAX: usize = 120;
-const METHODS: [&[u8]; 9] =
-    [b"GET ", b"POST ", b"HEAD ", b"PUT ", b"DELETE ", b"OPTIONS ", b"CONNECT ", b"PATCH ", b"TRACE "];
-
-/// Whether a segment begins a request.
-pub fn is_request(payload: &[u8]) -> bool {
-    METHODS.iter().any(|method| payload.starts_with(method))
-}
 
 /// The status of a response that a segment begins.
 pub fn status(payload: &[u8]) -> Option<u16> {
@@ -77,15 +71,6 @@ fn asked_in<'p>(payload: &[u8], mut lines: impl Iterator<Item = &'p [u8]>) -> Op
     Some(Asked { host: host.map(plain), path: text(path) })
 }
 
-/// The number of seconds or date after which a client may come again (RFC 9110 §10.2.3) is stated.
-pub fn header<'p>(payload: &'p [u8], name: &[u8]) -> Option<&'p [u8]> {
-    let head = payload.get(..HEAD_MAX_BYTES.min(payload.len()))?;
-    let mut lines = head.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end).skip(1);
-    let lines = lines.by_ref().take_while(|line| !line.is_empty());
-    let named = |line: &&[u8]| line.get(..name.len()).is_some_and(|own| own.eq_ignore_ascii_case(name));
-    lines.into_iter().find(named)?.get(name.len()..).map(<[u8]>::trim_ascii)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,7 +81,6 @@ mod tests {
         let expected = Asked { host: Some("www.example.com".to_owned()), path: "/a/b".to_owned() };
         assert_eq!(asked, Some(expected));
         assert_eq!(status(b"HTTP/1.1 503 Service Unavailable\r\n"), Some(503));
-        assert_eq!(header(b"HTTP/1.1 503 x\r\nRetry-After: 5\r\n\r\n", b"retry-after:"), Some(&b"5"[..]));
         assert_eq!(status(b"HTTP/2.0"), None);
     }
 }

@@ -1,9 +1,10 @@
 //! What a printed line tells of a segment in place of its bytes: its length, its place in the stream, what is said in clear.
 
-use super::{http, tls};
+use super::http;
 use crate::connections;
 use crate::decode::Transport;
 use crate::index::Packet;
+use crate::protocols::tls;
 
 /// Names of protocols behind which tcpdump prints what is said, and how rows of lists begin with it.
 const MARKS: [&str; 4] = [": HTTP: ", ": SMTP: ", ": FTP: ", ": RTSP: "];
@@ -127,9 +128,8 @@ pub fn alert(words: &str) -> Option<(u8, bool)> {
     let (level, name) = level.split_once(", Description: ")?;
     let name = name.split(')').next()?.to_ascii_lowercase().replace(' ', "_");
     let number = match name.as_str() {
-        "close_notify" => 0,
-        "user_canceled" | "user_cancelled" => 90,
-        name => (1..u8::MAX).find(|number| tls::alert_name(*number) == name)?,
+        "user_cancelled" => 90,
+        name => (0..u8::MAX).find(|number| tls::alert_name(*number) == name)?,
     };
     Some((number, level == "Fatal"))
 }

@@ -1,7 +1,8 @@
 //! What an attempt asks for, in clear: the name of a TLS hello, host and path of a request, the method of SIP.
 
-use super::{Attempt, Kind, printed, tls};
+use super::{Attempt, Kind, printed};
 use crate::index::Index;
+use crate::protocols::tls;
 
 /// What is asked for, as captured; not escaped.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,10 +23,10 @@ pub fn of(index: &Index, attempt: &Attempt) -> Subject {
         Kind::Tls if packet.is_text() => {
             Subject { name: printed::server_name(&packet), ..Subject::default() }
         }
-        Kind::Tls => tls::asked(payload).map_or_else(Subject::default, |asked| Subject {
-            name: asked.name,
+        Kind::Tls => tls::client_hello(payload).map_or_else(Subject::default, |hello| Subject {
+            name: hello.server_name(payload),
             path: None,
-            version: Some(asked.version),
+            version: Some(hello.version),
         }),
         Kind::Http => printed::request(&packet).map_or_else(Subject::default, |asked| Subject {
             name: asked.host,

@@ -2,14 +2,13 @@
 
 use super::printed;
 use crate::connections::Seen;
+use crate::protocols::tls::{HEADER, agreed, is_client_hello};
 
 /// Content types of records (RFC 8446 §5.1).
 const CHANGE_CIPHER_SPEC: u8 = 20;
 const ALERT: u8 = 21;
 const HANDSHAKE: u8 = 22;
 const APPLICATION_DATA: u8 = 23;
-/// Bytes of a record's header.
-const HEADER: usize = 5;
 /// Bytes of an alert in clear.
 const ALERT_BYTES: usize = 2;
 /// Bytes of an encrypted alert of TLS 1.3: alert, content type and tag (RFC 8446 §5.2).
@@ -19,8 +18,6 @@ const CLIENT_HELLO: u8 = 1;
 const SERVER_HELLO: u8 = 2;
 /// The version of TLS 1.3, as extension 43 writes it (RFC 8446 §4.2.1).
 const TLS13: u16 = 0x0304;
-/// Extensions of one hello that are passed.
-const EXTENSIONS_MAX: usize = 64;
 
 /// One direction of a connection as a row of records.
 #[derive(Clone, Copy, Debug, Default)]
@@ -62,7 +59,7 @@ pub struct Handshake {
 impl Handshake {
     /// Whether bytes begin like the first record of a client.
     pub fn begins(payload: &[u8]) -> bool {
-        matches!(payload, [HANDSHAKE, 3, 0..=4, _, _, CLIENT_HELLO, ..])
+        is_client_hello(payload)
     }
 
     /// Whether both sides finished it: the client goes on with data, or the server answers its last flight. In TLS 1.3 the
@@ -172,115 +169,6 @@ impl Handshake {
 
 fn is_header(bytes: &[u8]) -> bool {
     matches!(bytes, [CHANGE_CIPHER_SPEC..=APPLICATION_DATA, 3, 0..=4, ..])
-}
-
-/// The words of an alert (RFC 8446 §6, RFC 6066 §3).
-pub fn alert_name(number: u8) -> &'static str {
-    match number {
-        10 => "unexpected_message",
-        20 => "bad_record_mac",
-        22 => "record_overflow",
-        40 => "handshake_failure",
-        42 => "bad_certificate",
-        43 => "unsupported_certificate",
-        44 => "certificate_revoked",
-        45 => "certificate_expired",
-        46 => "certificate_unknown",
-        47 => "illegal_parameter",
-        48 => "unknown_ca",
-        49 => "access_denied",
-        50 => "decode_error",
-        51 => "decrypt_error",
-        70 => "protocol_version",
-        71 => "insufficient_security",
-        80 => "internal_error",
-        86 => "inappropriate_fallback",
-        109 => "missing_extension",
-        110 => "unsupported_extension",
-        112 => "unrecognized_name",
-        113 => "bad_certificate_status_response",
-        115 => "unknown_psk_identity",
-        116 => "certificate_required",
-        120 => "no_application_protocol",
-        _ => "alert without a known name",
-    }
-}
-
-/// A version in words.
-pub fn version_name(version: u16) -> Option<&'static str> {
-    Some(match version {
-        0x0300 => "SSL 3.0",
-        0x0301 => "TLS 1.0",
-        0x0302 => "TLS 1.1",
-        0x0303 => "TLS 1.2",
-        TLS13 => "TLS 1.3",
-        _ => return None,
-    })
-}
-
-/// What a ClientHello asks for.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Asked {
-    /// The server's name (SNI), as sent; not escaped.
-    pub name: Option<String>,
-    /// The highest version offered.
-    pub version: u16,
-}
-
-/// Reads a ClientHello from the beginning of a segment; it may be cut.
-pub fn asked(payload: &[u8]) -> Option<Asked> {
-    let body = payload.get(HEADER..).filter(|_| Handshake::begins(payload))?;
-    let mut asked = Asked { name: None, version: number(body, 4, 2)? as u16 };
-    let each = |kind: usize, data: &[u8]| match kind {
-        // RFC 6066 §3: list length, type, length, name.
-        0 => asked.name = data.get(5..).map(|name| String::from_utf8_lossy(name).into_owned()),
-        43 => {
-            let offered = data.get(1..).unwrap_or_default().chunks_exact(2);
-            let offered =
-                offered.filter_map(|two| two.first_chunk::<2>().map(|two| u16::from_be_bytes(*two)));
-            // Values that grease (RFC 8701) are no versions.
-            asked.version = offered.filter(|one| version_name(*one).is_some()).max().unwrap_or(asked.version);
-        }
-        _ => {}
-    };
-    // Handshake header 4, version 2, random 32; then the session id, cipher suites and compression methods.
-    let mut at = 38;
-    at += 1 + number(body, at, 1)?;
-    let at = at;
-    let walked = number(body, at, 2).and_then(|suites| {
-        let at = at + 2 + suites;
-        Some(at + 1 + number(body, at, 1)? + 2)
-    });
-    if let Some(at) = walked {
-        extensions(body, at, each);
-    }
-    Some(asked)
-}
-
-/// The version a ServerHello agrees on.
-fn agreed(body: &[u8]) -> Option<u16> {
-    let mut version = number(body, 4, 2)? as u16;
-    let at = 38 + 1 + number(body, 38, 1)? + 2 + 1 + 2;
-    extensions(body, at, |kind, data| {
-        if kind == 43 {
-            version = number(data, 0, 2).map_or(version, |agreed| agreed as u16);
-        }
-    });
-    Some(version)
-}
-
-fn extensions(body: &[u8], mut at: usize, mut each: impl FnMut(usize, &[u8])) {
-    for _ in 0..EXTENSIONS_MAX {
-        let Some((kind, length)) = number(body, at, 2).zip(number(body, at + 2, 2)) else { return };
-        let Some(data) = body.get(at + 4..at + 4 + length) else { return };
-        each(kind, data);
-        at += 4 + length;
-    }
-}
-
-fn number(bytes: &[u8], at: usize, size: usize) -> Option<usize> {
-    let bytes = bytes.get(at..at.checked_add(size)?)?;
-    Some(bytes.iter().fold(0, |all, byte| all << 8 | usize::from(*byte)))
 }
 
 #[cfg(test)]

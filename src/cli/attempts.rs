@@ -10,10 +10,11 @@ use super::evidence::Chooser;
 use super::load::Loaded;
 use super::records::{self, Cell, Column, Format};
 use crate::attempts::outcome::Outcome as Ending;
-use crate::attempts::{Attempt, Attempts, subject, tls};
+use crate::attempts::{Attempt, Attempts, subject};
 use crate::correlate::{Transaction, TransactionId};
 use crate::decode::dns;
 use crate::index::PacketId;
+use crate::protocols::tls;
 use crate::text::escape;
 
 const COLUMNS: [Column; 16] = [

@@ -3,8 +3,9 @@
 use super::facts::Facts;
 use super::facts::troubles::{Behind, Crossed, Property, Queue, Sort, Trouble, slow_median_ns};
 use super::rules::{clients, counted, plain_name};
-use crate::attempts::{Denial, Face, Kind, Outcome, Service, reply, subject, tls};
+use crate::attempts::{Denial, Face, Kind, Outcome, Service, reply, subject};
 use crate::decode::Address;
+use crate::protocols::tls;
 use crate::text::{escape, escape_bytes, thousands};
 use crate::time::{Nanos, span};
 
@@ -263,7 +264,7 @@ pub fn denied(denial: Denial, own: Kind) -> String {
 /// How attempts failed, each way with its number where there are several.
 pub fn ways(facts: &Facts<'_>, trouble: &Trouble) -> String {
     if trouble.sort == Sort::Slow {
-        let times: Vec<Nanos> = trouble.attempts(&facts.attempts).map(|own| own.answered_ns).collect();
+        let times: Vec<Nanos> = trouble.attempts(facts.attempts).map(|own| own.answered_ns).collect();
         let (least, most) = (times.iter().min().copied(), times.iter().max().copied());
         return match (least, most) {
             (Some(least), Some(most)) if times.len() > 1 => {
@@ -274,7 +275,7 @@ pub fn ways(facts: &Facts<'_>, trouble: &Trouble) -> String {
         };
     }
     let own = trouble.kind();
-    let outcomes = trouble.outcomes(&facts.attempts);
+    let outcomes = trouble.outcomes(facts.attempts);
     match outcomes.as_slice() {
         [(only, _)] => how(*only, own),
         several => {
@@ -321,7 +322,7 @@ pub fn statement(facts: &Facts<'_>, trouble: &Trouble) -> String {
     let mut number = number;
     if trouble.kind() == Kind::Echo {
         // A run of pings is many.
-        let counts = || trouble.attempts(&facts.attempts).map(|own| own.counts);
+        let counts = || trouble.attempts(facts.attempts).map(|own| own.counts);
         all = counts().map(|(asked, _)| asked as usize).sum();
         number = counts().map(|(asked, answered)| asked.saturating_sub(answered) as usize).sum();
     }
@@ -391,12 +392,12 @@ pub fn effect(trouble: &Trouble) -> Option<String> {
 
 /// How late the slow answers of a trouble came, in the middle.
 pub fn late(facts: &Facts<'_>, trouble: &Trouble) -> String {
-    span(slow_median_ns(trouble, &facts.attempts))
+    span(slow_median_ns(trouble, facts.attempts))
 }
 
 /// The title of a trouble without its time: service, what failed, for whom, who was spared.
 pub fn title(facts: &Facts<'_>, trouble: &Trouble) -> String {
-    let outcome = trouble.outcomes(&facts.attempts).first().map(|(outcome, _)| *outcome);
+    let outcome = trouble.outcomes(facts.attempts).first().map(|(outcome, _)| *outcome);
     let what = match (trouble.sort, outcome) {
         (Sort::Slow, _) => format!("answers only after {}", late(facts, trouble)),
         (_, Some(Outcome::RefusedByReset)) => "refused by reset".to_owned(),
@@ -449,7 +450,7 @@ fn capital(text: &str) -> String {
 
 /// The version of TLS the failing clients offered at most, where that may be why.
 pub fn offered(facts: &Facts<'_>, trouble: &Trouble) -> Option<&'static str> {
-    let versions = trouble.attempts(&facts.attempts).filter_map(|own| subject::of(facts.index, own).version);
+    let versions = trouble.attempts(facts.attempts).filter_map(|own| subject::of(facts.index, own).version);
     tls::version_name(versions.max()?)
 }
 

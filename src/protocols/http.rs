@@ -6,7 +6,7 @@ use super::{Claim, Field, Frame, Protocol, Tree, Value};
 use crate::text::escape_bytes;
 
 /// Bytes of a segment in which lines are looked for.
-const HEAD_MAX_BYTES: usize = 8192;
+pub const HEAD_MAX_BYTES: usize = 8192;
 
 fields! {
     REQUEST "http.request" Bool "a request begins here";
@@ -46,14 +46,15 @@ fn lines(payload: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
     })
 }
 
-fn is_request(line: &[u8]) -> bool {
+/// Whether a segment or a line of it begins a request.
+pub fn is_request(line: &[u8]) -> bool {
     const METHODS: [&[u8]; 9] =
         [b"GET ", b"POST ", b"HEAD ", b"PUT ", b"DELETE ", b"OPTIONS ", b"CONNECT ", b"PATCH ", b"TRACE "];
     METHODS.iter().any(|method| line.starts_with(method))
 }
 
 /// The value of a header and where it stands; `name` ends with the colon.
-fn header<'p>(payload: &'p [u8], name: &[u8]) -> Option<(usize, &'p [u8])> {
+pub fn header<'p>(payload: &'p [u8], name: &[u8]) -> Option<(usize, &'p [u8])> {
     let headers = lines(payload).skip(1).take_while(|(_, line)| !line.is_empty());
     let is_named = |line: &[u8]| line.get(..name.len()).is_some_and(|n| n.eq_ignore_ascii_case(name));
     let (at, line) = headers.into_iter().find(|(_, line)| is_named(line))?;

@@ -1,9 +1,10 @@
 //! Names that stand in packets besides the questions: in answers, in greetings of TLS, in requests of HTTP and DHCP.
 
 use super::Pseudonyms;
-use crate::attempts::{http, printed, tls};
+use crate::attempts::{http, printed};
 use crate::decode::dns;
 use crate::index::{Index, SourceId, source_label};
+use crate::protocols::tls;
 
 /// Records of one message that are read.
 const RECORDS_MAX: usize = 512;
@@ -118,9 +119,9 @@ pub fn requests(pseudonyms: &mut Pseudonyms, index: &Index) {
             if let Some(name) = name {
                 pseudonyms.learn_text(&name);
             }
-            let (name, target) = match (printed::request(&packet), tls::asked(payload)) {
+            let (name, target) = match (printed::request(&packet), tls::client_hello(payload)) {
                 (Some(asked), _) => (asked.host, http::target(payload)),
-                (None, Some(asked)) => (asked.name, None),
+                (None, Some(hello)) => (hello.server_name(payload), None),
                 (None, None) => continue,
             };
             read += 1;
