@@ -10,28 +10,33 @@ pub mod http;
 pub mod kind;
 pub mod lease;
 pub mod outcome;
+mod places;
 pub mod printed;
 pub mod reply;
 pub mod stream;
 pub mod subject;
+pub mod ties;
 pub mod tls;
 mod verdict;
 
 use std::net::IpAddr;
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use hashbrown::{HashMap, HashSet};
 
 use crate::connections::{Connection, Connections, End, Scope, Seen};
-use crate::correlate::{Evidence, LinkKind};
+use crate::correlate::{Evidence, LinkKind, Reason};
 use crate::decode::{Address, Quote, Transport};
 use crate::index::segment::flags;
 use crate::index::{Index, Packet, PacketId};
 use crate::time::Nanos;
 pub use kind::Kind;
-pub use outcome::{Face, Outcome};
+pub use outcome::{Ended, Face, Outcome};
+pub use places::Places;
 pub use reply::{Denial, Why};
-use stream::{Begins, Segment, Talk};
-use tls::Handshake;
+use stream::{Begins, Carried, Segment, Talk};
+use ties::{Recorder, Thread, Ties};
+use verdict::{Judge, Rest};
 
 /// Requests of HTTP followed.
 const REQUESTS_MAX: usize = 262_144;
@@ -74,8 +79,8 @@ pub struct Attempt {
     pub answered_ns: Nanos,
     /// From the first SYN to its acceptance; 0 where none was seen.
     pub handshake_ns: Nanos,
-    /// Its TCP connection in [`Attempts::connections`].
-    pub connection: Option<u32>,
+    /// What its packets belong to.
+    pub thread: Thread,
     /// When it began to fail, where it had worked before; else the first try.
     pub failing: Seen,
     /// Requests and answers where one attempt stands for many (a run of pings); 1 and 0 or 1 else.
@@ -121,8 +126,6 @@ pub struct Told {
 /// One request of HTTP.
 #[derive(Clone, Copy, Debug)]
 pub struct Request {
-    /// Its connection.
-    pub connection: u32,
     /// Where it begins.
     pub first: Seen,
     /// Its last segment.
@@ -138,10 +141,8 @@ pub struct Attempts {
     pub all: Vec<Attempt>,
     /// The TCP connections.
     pub connections: Vec<Connection>,
-    /// What each of them carried, in the same order.
-    pub talks: Vec<Talk>,
-    /// The TLS handshakes that talks point to.
-    pub handshakes: Vec<Handshake>,
+    /// What is kept of what each of them carried, in the same order.
+    pub carried: Vec<Carried>,
     /// DHCP.
     pub leases: Vec<lease::Lease>,
     /// ICMP errors about something else than DNS.
@@ -163,60 +164,136 @@ pub struct Attempts {
 /// The columns of a capture's packets are walked in this order while attempts are followed.
 struct Follower<'e> {
     evidence: &'e Evidence,
-    /// The connection that begins with each packet.
-    begun: HashMap<PacketId, u32>,
+    /// How many connections have begun: they are in order of their first packet.
+    begun: usize,
     /// The connection between two ends at the moment: ports are used again.
     table: HashMap<(End, End), u32>,
+    /// What goes on at the moment, of connections that were accepted or whose beginning was not captured.
+    live: HashMap<u32, Box<Live>>,
     /// The connections between two hosts that began in text, whose further rows may name no ports.
     hosts: HashMap<(Address, Address), Vec<u32>>,
-    requests: Vec<Request>,
-    /// The newest request of each connection.
-    newest: HashMap<u32, u32>,
+    /// Requests of HTTP followed.
+    requests: usize,
+    /// The statuses of those that were answered, by the packet that asks.
+    said: Vec<(PacketId, u16)>,
     datagrams: datagrams::Datagrams,
     attempts: Attempts,
+    /// Who judges, when attempts are what is asked for.
+    judge: Option<Judge<'e>>,
+    /// Where threads and ties are noted, when these are what is asked for.
+    recorder: Option<Recorder>,
+}
+
+/// A connection that goes on.
+#[derive(Default)]
+struct Live {
+    talk: Talk,
+    requests: Vec<Request>,
+    /// The first request without a response: responses come in order (RFC 9112 §9.3.2).
+    open: usize,
+}
+
+/// What is worked out of the evidence once, when first asked for.
+#[derive(Default)]
+struct Insight {
+    attempts: OnceLock<Arc<Attempts>>,
+    places: OnceLock<Places>,
+    ties: OnceLock<Ties>,
+}
+
+fn insight(evidence: &Evidence) -> &Insight {
+    static NOTHING: LazyLock<Insight> = LazyLock::new(Insight::default);
+    evidence.insight().unwrap_or(&NOTHING)
+}
+
+/// Works out the ties of a capture.
+fn tie(evidence: &Evidence) -> Ties {
+    let mut follower = Follower::new(evidence.index(), evidence);
+    follower.recorder = Some(Recorder::default());
+    follower.walk(evidence.index());
+    follower.recorder.map(Recorder::finish).unwrap_or_default()
 }
 
 impl Attempts {
-    /// Follows all attempts of a capture.
-    pub fn follow(index: &Index, evidence: &Evidence) -> Self {
-        let connections = Connections::follow(index, Scope::All, &|packet| evidence.is_duplicate(packet));
-        let notes = connections.note().into_iter().collect();
-        let connections: Vec<Connection> = connections.iter().copied().collect();
-        let begun = connections.iter().enumerate().map(|(at, own)| (own.first.packet, at as u32)).collect();
-        let talks = vec![Talk::default(); connections.len()];
-        let mut follower = Follower {
-            evidence,
-            begun,
-            table: HashMap::new(),
-            hosts: HashMap::new(),
-            requests: Vec::new(),
-            newest: HashMap::new(),
-            datagrams: datagrams::Datagrams::default(),
-            attempts: Self { connections, talks, notes, ..Self::default() },
+    /// All attempts of a capture, followed when first asked for. Threads that work for one pool must not be the first to ask,
+    /// since they would wait for one another.
+    pub fn of(evidence: &Evidence) -> &Self {
+        Self::kept(evidence)
+    }
+
+    /// The same, to keep.
+    pub fn shared(evidence: &Evidence) -> Arc<Self> {
+        Arc::clone(Self::kept(evidence))
+    }
+
+    fn kept(evidence: &Evidence) -> &Arc<Self> {
+        insight(evidence).attempts.get_or_init(|| {
+            let told = errors(evidence.index(), evidence);
+            let mut follower = Follower::new(evidence.index(), evidence);
+            follower.judge = Some(Judge::new(evidence, &told));
+            follower.walk(evidence.index());
+            let attempts = follower.finish();
+            Arc::new(Self { told, ..attempts })
+        })
+    }
+
+    /// Works out what is otherwise made when first asked for.
+    pub fn prepare(evidence: &Evidence) {
+        Places::of(evidence);
+        Ties::of(evidence);
+    }
+
+    /// What is kept of what carried an attempt, for those over TCP.
+    pub fn carried(&self, attempt: &Attempt) -> Option<&Carried> {
+        self.carried.get(attempt.thread.as_connection()? as usize)
+    }
+
+    /// Who ended an attempt: whose packet decided it.
+    pub fn ended(index: &Index, attempt: &Attempt) -> Ended {
+        let Some(packet) = attempt.decided.and_then(|seen| index.packet(seen.packet)) else {
+            return Ended::CaptureEnd;
         };
-        follower.walk(index);
-        follower.finish(index)
-    }
-
-    /// What an attempt carried, for those over TCP.
-    pub fn talk(&self, attempt: &Attempt) -> Option<&Talk> {
-        self.talks.get(attempt.connection? as usize)
-    }
-
-    /// Its TLS handshake.
-    pub fn handshake(&self, attempt: &Attempt) -> Option<&Handshake> {
-        self.handshakes.get(self.talk(attempt)?.handshake? as usize)
+        let is_error = packet.flags() & flags::ICMP_ERROR != 0;
+        match packet.source_address() {
+            _ if attempt.outcome == Outcome::ResetByDevice => Ended::Device,
+            source if source == attempt.client.0 && !is_error => Ended::Client,
+            source if source != attempt.service.host && is_error => Ended::Device,
+            _ => Ended::Server,
+        }
     }
 
     /// Its connection.
     pub fn connection(&self, attempt: &Attempt) -> Option<&Connection> {
-        self.connections.get(attempt.connection? as usize)
+        self.connections.get(attempt.thread.as_connection()? as usize)
     }
 }
 
-impl Follower<'_> {
+impl<'e> Follower<'e> {
+    fn new(index: &Index, evidence: &'e Evidence) -> Self {
+        let connections = Connections::follow(index, Scope::All, &|packet| evidence.is_duplicate(packet));
+        let notes = connections.note().into_iter().collect();
+        let connections = connections.into_all();
+        let carried = vec![Carried::default(); connections.len()];
+        Self {
+            evidence,
+            begun: 0,
+            table: HashMap::new(),
+            live: HashMap::new(),
+            hosts: HashMap::new(),
+            requests: 0,
+            said: Vec::new(),
+            datagrams: datagrams::Datagrams::default(),
+            attempts: Attempts { connections, carried, notes, ..Attempts::default() },
+            judge: None,
+            recorder: None,
+        }
+    }
+
     fn walk(&mut self, index: &Index) {
         for segment in index.segments() {
+            if let Some(recorder) = &mut self.recorder {
+                recorder.enter(segment.base, segment.len());
+            }
             for (row, transport) in segment.transport.iter().enumerate() {
                 if !matches!(transport, 1 | 6 | 17 | 58) {
                     continue;
@@ -233,7 +310,7 @@ impl Follower<'_> {
                 match transport {
                     6 => self.stream(&packet),
                     1 | 58 if self.evidence.is_probe(&packet) => {}
-                    _ => self.datagrams.note(&packet),
+                    _ => self.datagrams.note(&packet, &mut self.recorder),
                 }
             }
         }
@@ -242,13 +319,15 @@ impl Follower<'_> {
     fn stream(&mut self, packet: &Packet<'_>) {
         let from = (packet.source_address(), packet.source_port());
         let to = (packet.destination_address(), packet.destination_port());
-        if let Some(at) = self.begun.get(&packet.id)
-            && let Some(own) = self.attempts.connections.get(*at as usize)
+        if let Some(own) = self.attempts.connections.get(self.begun)
+            && own.first.packet == packet.id
         {
+            let at = self.begun as u32;
+            self.begun += 1;
             self.table.remove(&(own.server, own.client));
-            self.table.insert((own.client, own.server), *at);
+            self.table.insert((own.client, own.server), at);
             if packet.is_text() {
-                self.hosts.entry((own.client.0, own.server.0)).or_default().push(*at);
+                self.hosts.entry((own.client.0, own.server.0)).or_default().push(at);
             }
         }
         let own = self.table.get(&(from, to)).map(|at| (*at, true));
@@ -273,7 +352,17 @@ impl Follower<'_> {
             _ if printed.is_some() => (0, 0, 0, u16::MAX),
             _ => return,
         };
-        let Some(talk) = self.attempts.talks.get_mut(at as usize) else { return };
+        let Some(own) = self.attempts.connections.get(at as usize) else { return };
+        let is_last = own.last.packet == packet.id;
+        // Who only sends SYNs carries nothing: a flood has millions of them.
+        if self.recorder.is_none() && !own.is_accepted() && own.is_opened_here() {
+            if is_last {
+                self.table.remove(&(own.client, own.server));
+            }
+            return;
+        }
+        let live = self.live.entry(at).or_default();
+        let talk = &mut live.talk;
         let headers = decoded.payload_start.saturating_sub(decoded.network_start);
         let stated = decoded.ip_length.saturating_sub(headers);
         let seen = Seen { packet: packet.id, time_ns: packet.time_ns() };
@@ -291,22 +380,56 @@ impl Follower<'_> {
             },
             payload,
             ttl: packet.ttl(),
-            port: self.attempts.connections.get(at as usize).map_or(0, |own| own.server.1),
+            port: own.server.1,
             printed,
         };
-        match talk.take(&segment, by_client, &mut self.attempts.handshakes) {
-            Begins::Request if self.requests.len() < REQUESTS_MAX => {
-                self.newest.insert(at, self.requests.len() as u32);
-                self.requests.push(Request { connection: at, first: seen, last: seen, answer: None });
+        let repeats = talk.request.repeats + talk.answer.repeats;
+        let begins = talk.take(&segment, by_client);
+        if let Some(recorder) = &mut self.recorder {
+            let reason = talk.answers_by(own.server.1);
+            let repeats = talk.request.repeats + talk.answer.repeats > repeats;
+            recorder.segment(at, by_client, &segment, repeats, reason);
+        }
+        match begins {
+            Begins::Request if self.requests < REQUESTS_MAX => {
+                self.requests += 1;
+                live.requests.push(Request { first: seen, last: seen, answer: None });
             }
             Begins::More => {
-                if let Some(request) = self.newest.get(&at).and_then(|at| self.requests.get_mut(*at as usize))
-                {
+                if let Some(request) = live.requests.last_mut() {
                     request.last = seen;
                 }
             }
-            Begins::Response(status) => self.respond(at, seen, status),
+            Begins::Response(status) => {
+                if let Some(request) = live.requests.get_mut(live.open) {
+                    live.open += 1;
+                    request.answer = Some((seen, status));
+                    if let Some(recorder) = &mut self.recorder {
+                        recorder.answer(seen.packet, request.first.packet, Reason::InTurn);
+                    }
+                }
+            }
             _ => {}
+        }
+        if is_last {
+            self.end(at);
+        }
+    }
+
+    /// Judges a connection of which everything has been read, and keeps little of it.
+    fn end(&mut self, at: u32) {
+        let Some(own) = self.attempts.connections.get(at as usize) else { return };
+        self.table.remove(&(own.client, own.server));
+        let live = self.live.remove(&at).unwrap_or_default();
+        let carries = own.is_accepted() || !own.is_opened_here();
+        if let Some(judge) = self.judge.as_ref().filter(|_| carries) {
+            judge.connection(at, own, &live.talk, &live.requests, &mut self.attempts.all);
+            let answered =
+                live.requests.iter().filter_map(|asked| Some((asked.first.packet, asked.answer?.1)));
+            self.said.extend(answered);
+        }
+        if let Some(slot) = self.attempts.carried.get_mut(at as usize) {
+            *slot = live.talk.carried();
         }
     }
 
@@ -333,64 +456,46 @@ impl Follower<'_> {
             return Some(*one);
         }
         for (at, _) in found {
-            if let Some(talk) = self.attempts.talks.get_mut(at as usize) {
-                talk.is_partial = true;
-            }
+            self.live.entry(at).or_default().talk.is_partial = true;
         }
         None
     }
 
-    /// The nth final response answers the nth request (RFC 9112 §9.3.2).
-    fn respond(&mut self, connection: u32, seen: Seen, status: u16) {
-        let Some(newest) = self.newest.get(&connection).copied() else { return };
-        let mut open = None;
-        for at in (0..=newest).rev().take(PIPELINED_MAX) {
-            match self.requests.get(at as usize) {
-                Some(request) if request.connection != connection => {}
-                Some(request) if request.answer.is_none() => open = Some(at),
-                _ => break,
-            }
+    fn finish(mut self) -> Attempts {
+        // What goes on at the end, and what nobody accepted.
+        let mut open: Vec<u32> = self.live.keys().copied().collect();
+        open.sort_unstable();
+        for at in open {
+            self.end(at);
         }
-        if let Some(request) = open.and_then(|at| self.requests.get_mut(at as usize)) {
-            request.answer = Some((seen, status));
-        }
-    }
-
-    fn finish(mut self, index: &Index) -> Attempts {
-        let told = errors(index, self.evidence);
-        let strangers = self.attempts.connections.iter().filter(|own| !own.is_opened_here());
-        self.attempts.strangers =
+        let Self { mut attempts, judge, datagrams, said, .. } = self;
+        let strangers = attempts.connections.iter().filter(|own| !own.is_opened_here());
+        attempts.strangers =
             (strangers.clone().count() as u64, strangers.clone().next().map(|own| own.first.packet));
-        (self.attempts.one_way, self.attempts.notices) = (self.datagrams.one_way, self.datagrams.notices);
-        let left_out = self.datagrams.left_out + self.datagrams.leases.left_out;
+        (attempts.one_way, attempts.notices) = (datagrams.one_way, datagrams.notices);
+        let left_out = datagrams.left_out + datagrams.leases.left_out;
         if left_out > 0 {
-            self.attempts
-                .notes
-                .push(format!("{left_out} requests over UDP beyond a limit were not followed"));
+            let note = format!("{left_out} requests over UDP beyond a limit were not followed");
+            attempts.notes.push(note);
         }
-        let (judged, receivers) = verdict::all(&verdict::Input {
-            index,
-            evidence: self.evidence,
-            attempts: &self.attempts,
-            requests: &self.requests,
-            exchanges: &self.datagrams.all,
-            leases: &self.datagrams.leases.all,
-            told: &told,
-        });
-        self.attempts.receivers = receivers;
-        self.attempts.all = judged;
-        self.attempts.all.sort_by_key(|own| (own.first.packet, own.asks));
-        self.attempts.leases = self.datagrams.leases.all;
-        self.attempts.told = told;
-        self.attempts
+        if let Some(judge) = judge {
+            let rest = Rest {
+                connections: &attempts.connections,
+                exchanges: &datagrams.all,
+                leases: &datagrams.leases.all,
+                said,
+            };
+            attempts.receivers = judge.close(rest, &mut attempts.all);
+        }
+        attempts.all.sort_by_key(|own| (own.first.packet, own.asks));
+        attempts.all.shrink_to_fit();
+        attempts.leases = datagrams.leases.all;
+        attempts
     }
 }
 
 /// Connections between two hosts that are looked at for a row without ports, the newest first.
 const OPEN_MAX: usize = 64;
-/// Requests of one connection that may wait for their responses at a time, and those of others between them.
-const PIPELINED_MAX: usize = 256;
-
 /// The ICMP errors about something else than DNS lookups.
 fn errors(index: &Index, evidence: &Evidence) -> Vec<Told> {
     let mut told = Vec::new();

@@ -81,6 +81,11 @@ impl Connections {
         self.all.iter()
     }
 
+    /// The same, to keep.
+    pub fn into_all(self) -> Vec<Connection> {
+        self.all
+    }
+
     /// The connection a packet is of, which begins with it or before it.
     pub fn of(&self, packet: &Packet<'_>) -> Option<&Connection> {
         let from = (packet.source_address(), packet.source_port());

@@ -21,6 +21,7 @@ mod related;
 mod scan;
 mod streams;
 mod tree;
+mod tried;
 mod values;
 mod vocabulary;
 mod warnings;

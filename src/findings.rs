@@ -52,6 +52,7 @@ pub mod unreachable;
 pub mod zone_unknown;
 pub use crate::correlate::zones;
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use crate::attempts::Attempts;
@@ -210,7 +211,7 @@ pub struct Examined {
     /// What was judged, and what was seen without being assessed.
     pub coverage: Coverage,
     /// What clients wanted of services beside DNS.
-    pub attempts: Attempts,
+    pub attempts: Arc<Attempts>,
 }
 
 /// All of it, gathered for once: what [`run`] and [`hypotheses::assess_all`] give, and the coverage.
@@ -219,7 +220,7 @@ pub fn review(input: &Input<'_>, suppressed: &[String], changes: &[hypotheses::C
     let findings = find(&facts, suppressed);
     let assessments = hypotheses::assess_facts(&facts, &findings, changes);
     let coverage = coverage::measure(&facts, &findings);
-    Examined { findings, assessments, coverage, attempts: facts.attempts }
+    Examined { findings, assessments, coverage, attempts: Attempts::shared(input.evidence) }
 }
 
 /// Findings and assessments alone.

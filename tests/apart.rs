@@ -201,7 +201,7 @@ fn what_a_translator_between_two_files_sends_on_is_counted_once() {
     }
     let loaded = both(near, far);
     assert_eq!(loaded.evidence.transactions.len(), 10);
-    let attempts = Attempts::follow(&loaded.index, &loaded.evidence);
+    let attempts = Attempts::of(&loaded.evidence);
     let clients: Vec<String> = attempts.all.iter().map(|own| own.client.0.to_string()).collect();
     assert_eq!(clients, vec!["10.0.0.5"; 10], "a connection is the one inside");
 }

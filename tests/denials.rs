@@ -450,6 +450,6 @@ fn a_connection_captured_in_two_files_is_counted_once_also_where_its_packets_wer
     };
     let index = build(vec![save("a", 10), save("b", 9_000)], 2, &Progress::default(), |_| {});
     let evidence = correlate(&index, &Parameters::default(), &AtomicBool::new(false));
-    let attempts = Attempts::follow(&index, &evidence);
+    let attempts = Attempts::of(&evidence);
     assert_eq!(attempts.all.iter().filter(|own| own.kind == Kind::Http).count(), 3);
 }

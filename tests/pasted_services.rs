@@ -20,7 +20,7 @@ fn index(text: &str) -> Index {
 fn attempts(text: &str) -> (Index, Vec<Attempt>) {
     let index = index(text);
     let evidence = correlate(&index, &Parameters::default(), &AtomicBool::new(false));
-    let all = Attempts::follow(&index, &evidence).all;
+    let all = Attempts::of(&evidence).all.clone();
     (index, all)
 }
 

@@ -224,7 +224,7 @@ fn what_both_places_saw_counts_once_however_short_one_of_them_kept_it() {
         places.pings(8);
         let loaded = places.load();
         assert_eq!(loaded.evidence.transactions.len(), 8, "{snap}");
-        let attempts = Attempts::follow(&loaded.index, &loaded.evidence);
+        let attempts = Attempts::of(&loaded.evidence);
         assert!(
             attempts.all.iter().all(|own| own.client.0.to_string() == INSIDE),
             "{snap}: {:?}",

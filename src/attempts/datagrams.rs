@@ -8,7 +8,9 @@ use super::exchange::{self, Role, Says};
 use super::kind::Kind;
 use super::lease::Leases;
 use super::reply::{datagrams as reply, printed};
+use super::ties::{Recorder, Thread};
 use crate::connections::{End, Seen};
+use crate::correlate::Reason;
 use crate::decode::{Address, Decoded};
 use crate::index::{Packet, PacketId};
 use crate::protocols::ProtocolId;
@@ -20,6 +22,8 @@ const EXCHANGES_MAX: usize = 262_144;
 const SYSTEM_PORT_MAX: u16 = 1_023;
 /// Requests that leave with no more hops than this are traces.
 pub const TRACE_TTL_MAX: u8 = 30;
+/// What comes back later than this answers no request without a number (services §1.2 `udp_answer_s`).
+const ANSWER_NS: Nanos = 5_000_000_000;
 /// Pings lost in a row from which on they are a failure of their own (services §1.9).
 pub const PINGS_MIN: u32 = 3;
 
@@ -28,6 +32,8 @@ pub const PINGS_MIN: u32 = 3;
 pub struct Exchange {
     /// What for.
     pub kind: Kind,
+    /// What its packets belong to: parts of a run of pings are of one thread.
+    pub thread: Thread,
     /// Who asks.
     pub client: End,
     /// Whom.
@@ -68,6 +74,8 @@ pub struct Exchange {
     began: Seen,
     /// The request before the last one.
     previous: Seen,
+    /// The last try that an answer is tied to.
+    tied: Option<PacketId>,
 }
 
 impl Exchange {
@@ -81,6 +89,31 @@ impl Exchange {
         }
         let rest = Self { answer: None, last_answer: None, asked: self.tries, answered: 0, ..*self };
         [Some(self.answered_part(self.answered, self.last_answer)), Some(rest)]
+    }
+
+    /// Notes a ping by its number. Each asks anew, also those of devices that do not count.
+    fn ping(&self, packet: &Packet<'_>, sequence: u16, recorder: &mut Option<Recorder>) {
+        if let Some(recorder) = recorder {
+            recorder.place(packet.id, self.thread);
+            if !packet.is_text() {
+                recorder.remember((self.thread, true, u32::from(sequence)), packet.id);
+            }
+        }
+    }
+
+    /// Ties something that came back to the last try. Where no number tells requests apart, only what comes back first and
+    /// soon is taken for its answer (services §1.2).
+    fn tie(&mut self, packet: &Packet<'_>, is_numbered: bool, recorder: &mut Recorder) {
+        recorder.place(packet.id, self.thread);
+        let is_first = self.tied != Some(self.last.packet);
+        let reason = match (is_numbered, is_first) {
+            (true, true) => Reason::SameNumber,
+            (true, false) => Reason::FurtherResponse,
+            (false, true) if packet.time_ns() - self.last.time_ns <= ANSWER_NS => Reason::SameFlow,
+            (false, _) => return,
+        };
+        self.tied = Some(self.last.packet);
+        recorder.answer(packet.id, self.last.packet, reason);
     }
 
     /// What came before the open requests.
@@ -111,23 +144,29 @@ pub struct Datagrams {
 
 impl Datagrams {
     /// Takes a UDP datagram or an ICMP message that is no error.
-    pub fn note(&mut self, packet: &Packet<'_>) {
+    pub(super) fn note(&mut self, packet: &Packet<'_>, recorder: &mut Option<Recorder>) {
         let from = (packet.source_address(), packet.source_port());
         let to = (packet.destination_address(), packet.destination_port());
         if packet.transport() != 17 {
-            self.echo(packet, from.0, to.0);
+            self.echo(packet, from.0, to.0, recorder);
             return;
         }
         let decoded = packet.decode();
         let payload = decoded.payload();
         match (from.1, to.1) {
-            (68, 67) | (67, 68 | 67) => self.leases.note(packet, payload),
-            (546, 547) | (547, 546) => self.leases.note_v6(packet, payload),
-            _ => self.datagram(packet, payload, from, to),
+            (68, 67) | (67, 68 | 67) => self.leases.note(packet, payload, recorder),
+            (546, 547) | (547, 546) => self.leases.note_v6(packet, payload, recorder),
+            _ => self.datagram(packet, payload, (from, to), recorder),
         }
     }
 
-    fn datagram(&mut self, packet: &Packet<'_>, payload: &[u8], from: End, to: End) {
+    fn datagram(
+        &mut self,
+        packet: &Packet<'_>,
+        payload: &[u8],
+        (from, to): (End, End),
+        recorder: &mut Option<Recorder>,
+    ) {
         let at = |port: u16| match Kind::at(17, port) {
             // Leases are told by both ports.
             Kind::Dhcp => Kind::Udp,
@@ -144,7 +183,7 @@ impl Datagrams {
                 None => exchange::role(kind, payload, false),
             };
             if let Role::Answers(id, says) = role
-                && self.answer(&(kind, to, server, id), packet, says)
+                && self.answer(&(kind, to, server, id), packet, says, recorder)
             {
                 return;
             }
@@ -155,14 +194,14 @@ impl Datagrams {
         let (kind, role) = match (asked, answers) {
             // The answer to something that was not captured.
             (Kind::Udp, known) if known != Kind::Udp && to.1 > SYSTEM_PORT_MAX => return,
-            (Kind::Udp, _) if packet.protocol() != ProtocolId::UNKNOWN => return,
+            (Kind::Udp, _) if packet.protocol() != ProtocolId::UDP => return,
             (kind, _) => {
                 (kind, if packet.is_text() { Role::Asks(0) } else { exchange::role(kind, payload, true) })
             }
         };
         match role {
-            Role::Asks(id) => self.ask((kind, from, to, id), packet, payload),
-            Role::Neither if !kind.answers() => self.ask((kind, from, to, 0), packet, payload),
+            Role::Asks(id) => self.ask((kind, from, to, id), packet, payload, recorder),
+            Role::Neither if !kind.answers() => self.ask((kind, from, to, 0), packet, payload, recorder),
             _ => {}
         }
         if !kind.answers() {
@@ -172,7 +211,7 @@ impl Datagrams {
         }
     }
 
-    fn ask(&mut self, key: Key, packet: &Packet<'_>, payload: &[u8]) {
+    fn ask(&mut self, key: Key, packet: &Packet<'_>, payload: &[u8], recorder: &mut Option<Recorder>) {
         let seen = Seen { packet: packet.id, time_ns: packet.time_ns() };
         let content = foldhash::fast::FixedState::default().hash_one(payload);
         let known = self.table.get(&key).and_then(|at| self.all.get_mut(*at as usize));
@@ -185,9 +224,17 @@ impl Datagrams {
             own.tries += 1;
             own.asked += 1;
             own.is_same &= own.content == content;
+            if let Some(recorder) = recorder {
+                recorder.place(packet.id, own.thread);
+                match (key.3, own.content == content) {
+                    (_, true) => recorder.retry(packet.id, own.first.packet, Reason::SameBytes),
+                    (1.., false) => recorder.retry(packet.id, own.first.packet, Reason::SameNumber),
+                    (0, false) => {}
+                }
+            }
             return;
         }
-        self.begin(key, seen, content);
+        self.begin(key, seen, content, recorder);
         if let Some(own) = self.all.last_mut() {
             own.is_signed = exchange::is_signed(key.0, payload);
             if key.0 == Kind::Ntp && !packet.is_text() {
@@ -196,14 +243,19 @@ impl Datagrams {
         }
     }
 
-    fn begin(&mut self, key: Key, seen: Seen, content: u64) {
+    fn begin(&mut self, key: Key, seen: Seen, content: u64, recorder: &mut Option<Recorder>) {
         if self.all.len() >= EXCHANGES_MAX {
             self.left_out += 1;
             return;
         }
+        let thread = Thread::exchange(self.all.len() as u32);
+        if let Some(recorder) = recorder {
+            recorder.place(seen.packet, thread);
+        }
         self.table.insert(key, self.all.len() as u32);
         self.all.push(Exchange {
             kind: key.0,
+            thread,
             client: key.1,
             server: key.2,
             first: seen,
@@ -225,13 +277,23 @@ impl Datagrams {
             sequence: None,
             began: seen,
             previous: seen,
+            tied: None,
         });
     }
 
-    fn answer(&mut self, key: &Key, packet: &Packet<'_>, says: Says) -> bool {
+    fn answer(
+        &mut self,
+        key: &Key,
+        packet: &Packet<'_>,
+        says: Says,
+        recorder: &mut Option<Recorder>,
+    ) -> bool {
         let Some(own) = self.table.get(key).and_then(|at| self.all.get_mut(*at as usize)) else {
             return false;
         };
+        if let Some(recorder) = recorder {
+            own.tie(packet, key.3 != 0, recorder);
+        }
         own.answered += 1;
         if says == Says::Waits {
             own.waits = true;
@@ -250,7 +312,7 @@ impl Datagrams {
 
     /// Echo requests and replies, by identifier and sequence number (RFC 792; RFC 4443 §4). Those with few hops are another run: some
     /// systems give all that they send one identifier.
-    fn echo(&mut self, packet: &Packet<'_>, from: Address, to: Address) {
+    fn echo(&mut self, packet: &Packet<'_>, from: Address, to: Address, recorder: &mut Option<Recorder>) {
         let decoded = packet.decode();
         let (id, sequence) =
             if packet.is_text() { (0, 0) } else { (identifier(&decoded), two_bytes(&decoded, 6)) };
@@ -259,7 +321,8 @@ impl Datagrams {
             (1, Some((8, _))) | (58, Some((128, _))) if super::is_host(to) => {
                 let few = (1..=TRACE_TTL_MAX).contains(&packet.ttl());
                 let key = (Kind::Echo, (from, id), (to, 0), u64::from(few));
-                if let Some(own) = self.table.get(&key).and_then(|at| self.all.get_mut(*at as usize)) {
+                let known = self.table.get(&key).copied();
+                if let Some(own) = known.and_then(|at| self.all.get_mut(at as usize)) {
                     if own.tries == 0 {
                         own.first = seen;
                     }
@@ -268,27 +331,47 @@ impl Datagrams {
                     own.asked += 1;
                     own.is_trace |= few && own.hops != packet.ttl();
                     own.asked_sequence = sequence;
+                    own.ping(packet, sequence, recorder);
                     return;
                 }
                 let before = self.all.len();
-                self.begin(key, seen, 0);
+                self.begin(key, seen, 0, recorder);
                 if let Some(own) = self.all.get_mut(before) {
                     (own.hops, own.asked_sequence) = (packet.ttl(), sequence);
+                    own.ping(packet, sequence, recorder);
                 }
             }
-            (1, Some((0, _))) | (58, Some((129, _))) => self.echoed((to, id), from, sequence, seen),
+            (1, Some((0, _))) | (58, Some((129, _))) => {
+                let run = self.run((to, id), from, sequence);
+                if let Some((recorder, own)) = recorder.as_mut().zip(run.and_then(|at| self.all.get_mut(at)))
+                {
+                    if packet.is_text() {
+                        own.tie(packet, false, recorder);
+                    } else if let Some(asked) = recorder.recall((own.thread, true, u32::from(sequence))) {
+                        recorder.place(packet.id, own.thread);
+                        recorder.answer(packet.id, asked, Reason::SameNumber);
+                    }
+                }
+                if let Some(at) = run {
+                    self.echoed(at, sequence, seen);
+                }
+            }
             _ => {}
         }
     }
 
-    fn echoed(&mut self, client: End, server: Address, sequence: u16, seen: Seen) {
-        let run = |few: u64| self.table.get(&(Kind::Echo, client, (server, 0), few)).copied();
-        let asked = |at: &u32| self.all.get(*at as usize).is_some_and(|own| own.asked_sequence == sequence);
-        let at = match (run(0), run(1)) {
+    /// The run that a reply belongs to, by position.
+    fn run(&self, client: End, server: Address, sequence: u16) -> Option<usize> {
+        let run = |few: u64| self.table.get(&(Kind::Echo, client, (server, 0), few)).map(|at| *at as usize);
+        let asked = |at: &usize| self.all.get(*at).is_some_and(|own| own.asked_sequence == sequence);
+        match (run(0), run(1)) {
             (Some(_), Some(few)) if asked(&few) => Some(few),
             (usual, few) => usual.or(few),
-        };
-        let Some(own) = at.and_then(|at| self.all.get_mut(at as usize)) else { return };
+        }
+    }
+
+    fn echoed(&mut self, at: usize, sequence: u16, seen: Seen) {
+        let Some(own) = self.all.get_mut(at) else { return };
         let skipped = own.sequence.map_or(0, |last| u32::from(sequence.wrapping_sub(last).wrapping_sub(1)));
         own.sequence = Some(sequence);
         // A row of lost ones is a failure of its own; what comes after it is another run.

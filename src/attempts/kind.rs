@@ -107,7 +107,8 @@ pub struct Row {
 
 /// A second.
 const SECOND: Nanos = 1_000_000_000;
-const TCP: u8 = 6;
+/// IP protocol number of TCP.
+pub(super) const TCP: u8 = 6;
 const UDP: u8 = 17;
 
 const fn tcp(kind: Kind, id: &'static str, name: &'static str, ports: &'static [u16], first: First) -> Row {

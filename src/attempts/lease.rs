@@ -4,9 +4,11 @@ use std::net::Ipv4Addr;
 
 use hashbrown::HashMap;
 
+use super::ties::{Recorder, Thread};
 use crate::connections::{End, Seen};
+use crate::correlate::Reason;
 use crate::decode::Address;
-use crate::index::Packet;
+use crate::index::{Packet, PacketId};
 use crate::protocols::dhcp;
 
 /// Clients followed; a starvation attack makes up millions.
@@ -78,6 +80,45 @@ pub struct Lease {
     pub decline: Option<Seen>,
     /// A server has no address to give (RFC 8415 §21.13, status 2).
     pub exhausted: Option<Seen>,
+}
+
+/// What a message is to a client's wish.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    /// DISCOVER or SOLICIT.
+    Discovers,
+    /// REQUEST, RENEW or REBIND.
+    Requests,
+    /// OFFER or ADVERTISE.
+    Offers,
+    /// ACK, NAK or REPLY.
+    Decides,
+    /// Another.
+    Other,
+}
+
+impl Lease {
+    /// Ties a message to what it answers or repeats.
+    fn tie(&self, packet: PacketId, part: Part, thread: Thread, recorder: &mut Recorder) {
+        recorder.place(packet, thread);
+        let (asked, reason) = (&self.discover, Reason::SameNumber);
+        match part {
+            Part::Discovers | Part::Requests => {
+                let own = if part == Part::Discovers { asked } else { &self.request };
+                if let Some(first) = own.first {
+                    recorder.retry(packet, first.packet, reason);
+                }
+            }
+            Part::Offers | Part::Decides => {
+                // With rapid commit a REPLY answers the SOLICIT itself (RFC 8415 §18.2.1).
+                let requested = self.request.last.filter(|_| part == Part::Decides);
+                if let Some(asked) = requested.or(asked.last) {
+                    recorder.answer(packet, asked.packet, reason);
+                }
+            }
+            Part::Other => {}
+        }
+    }
 }
 
 /// A message of DHCP for IPv4, as far as it is followed.
@@ -196,7 +237,7 @@ pub struct Leases {
 
 impl Leases {
     /// Takes a message of DHCP for IPv4 (RFC 2131 §2).
-    pub fn note(&mut self, packet: &Packet<'_>, payload: &[u8]) {
+    pub(super) fn note(&mut self, packet: &Packet<'_>, payload: &[u8], recorder: &mut Option<Recorder>) {
         let message = if packet.is_text() { Message::printed(packet) } else { Message::read(payload) };
         let Some(message) = message else { return };
         let seen = Seen { packet: packet.id, time_ns: packet.time_ns() };
@@ -205,7 +246,17 @@ impl Leases {
         if asks {
             self.renew(key, seen);
         }
-        let Some(lease) = self.of(key, false, asks) else { return };
+        let Some((lease, thread)) = self.of(key, false, asks) else { return };
+        if let Some(recorder) = recorder {
+            let part = match message.kind {
+                1 => Part::Discovers,
+                3 => Part::Requests,
+                2 => Part::Offers,
+                5 | 6 => Part::Decides,
+                _ => Part::Other,
+            };
+            lease.tie(packet.id, part, thread, recorder);
+        }
         let server = message.server.unwrap_or_else(|| packet.source_address());
         match message.kind {
             1 => lease.discover.note(seen),
@@ -233,13 +284,23 @@ impl Leases {
     }
 
     /// Takes a message of DHCPv6 (RFC 8415 §7.3, §8).
-    pub fn note_v6(&mut self, packet: &Packet<'_>, payload: &[u8]) {
+    pub(super) fn note_v6(&mut self, packet: &Packet<'_>, payload: &[u8], recorder: &mut Option<Recorder>) {
         let (Some(kind), Some(id)) = (payload.first(), payload.get(1..4)) else { return };
         let id = id.iter().fold(1u64 << 32, |all, byte| all << 8 | u64::from(*byte));
         let seen = Seen { packet: packet.id, time_ns: packet.time_ns() };
         let asks = matches!(kind, 1 | 3 | 5 | 6);
         let client = if asks { packet.source_address() } else { packet.destination_address() };
-        let Some(lease) = self.of((id, client), true, asks) else { return };
+        let Some((lease, thread)) = self.of((id, client), true, asks) else { return };
+        if let Some(recorder) = recorder {
+            let part = match kind {
+                1 => Part::Discovers,
+                3 | 5 | 6 => Part::Requests,
+                2 => Part::Offers,
+                7 => Part::Decides,
+                _ => Part::Other,
+            };
+            lease.tie(packet.id, part, thread, recorder);
+        }
         match kind {
             1 => lease.discover.note(seen),
             3 | 5 | 6 => lease.request.note(seen),
@@ -265,7 +326,7 @@ impl Leases {
         }
     }
 
-    fn of(&mut self, key: (u64, Address), v6: bool, asks: bool) -> Option<&mut Lease> {
+    fn of(&mut self, key: (u64, Address), v6: bool, asks: bool) -> Option<(&mut Lease, Thread)> {
         let at = match self.table.get(&key) {
             Some(at) => *at,
             // A reply whose client is not printed goes to who asked last.
@@ -293,6 +354,6 @@ impl Leases {
                 at
             }
         };
-        self.all.get_mut(at as usize)
+        self.all.get_mut(at as usize).map(|lease| (lease, Thread::lease(at)))
     }
 }

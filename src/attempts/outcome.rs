@@ -88,6 +88,31 @@ pub enum Outcome {
     Undetermined,
 }
 
+/// Who ended an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// The client gave up, closed or refused.
+    Client,
+    /// The server answered, refused or closed.
+    Server,
+    /// A device in between did.
+    Device,
+    /// Nobody as far as the capture goes.
+    CaptureEnd,
+}
+
+impl Ended {
+    /// Its name in filters.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Server => "server",
+            Self::Device => "device",
+            Self::CaptureEnd => "capture_end",
+        }
+    }
+}
+
 /// What failures have in common: a run of one face is one failure, whatever code each attempt met.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Face {
@@ -182,4 +207,39 @@ impl Outcome {
             Self::NoOffer | Self::Nak | Self::Unconfirmed | Self::Declined | Self::NoAddress => Face::Lease,
         })
     }
+}
+
+/// One of each, for tests of tables.
+#[cfg(test)]
+pub(crate) fn each() -> [Outcome; 27] {
+    use super::reply::{Code, Why};
+    [
+        Outcome::Answered,
+        Outcome::Accepted,
+        Outcome::RefusedByReset,
+        Outcome::RefusedByIcmp(false, 3, 1),
+        Outcome::NoReply,
+        Outcome::Mute,
+        Outcome::Closed,
+        Outcome::Reset,
+        Outcome::ResetByDevice,
+        Outcome::ResetMidway,
+        Outcome::Alert { number: 40, by_client: false },
+        Outcome::Left { by_client: true },
+        Outcome::Fails(503),
+        Outcome::Denied(Denial { code: Code::default(), why: Why::Rejects }),
+        Outcome::Kiss(*b"RATE"),
+        Outcome::NoTime,
+        Outcome::WrongTime { ahead_ns: 1 },
+        Outcome::Stalled { by_client: true, lasted_ns: 0 },
+        Outcome::Silenced { of_client: true, quiet_ns: 0 },
+        Outcome::LargeLost { bytes: 0, of_client: true },
+        Outcome::NoOffer,
+        Outcome::Nak,
+        Outcome::Unconfirmed,
+        Outcome::Declined,
+        Outcome::NoAddress,
+        Outcome::OneDirection,
+        Outcome::Undetermined,
+    ]
 }

@@ -1,16 +1,18 @@
 //! What one TCP connection carried: each direction's data, repeats, holes and stalls, and what is said in clear.
 
 use super::http;
+use super::kind::{Kind, TCP};
 use super::printed::{Printed, Said};
 use super::reply::Dialog;
 use super::tls::Handshake;
 use crate::connections::{Seen, ahead};
+use crate::correlate::Reason;
 use crate::time::Nanos;
 
 const FIN: u8 = 1;
-const SYN: u8 = 2;
-const RST: u8 = 4;
-const ACK: u8 = 16;
+pub(super) const SYN: u8 = 2;
+pub(super) const RST: u8 = 4;
+pub(super) const ACK: u8 = 16;
 /// Data of a keep-alive at most (RFC 9293 §3.8.4).
 const KEEP_ALIVE_BYTES: u32 = 1;
 /// Printed numbers further from each other than windows are count from different beginnings.
@@ -145,8 +147,8 @@ pub enum Spoken {
     Other,
 }
 
-/// What one connection carried.
-#[derive(Clone, Copy, Debug, Default)]
+/// What one connection carried, while it goes on.
+#[derive(Clone, Debug, Default)]
 pub struct Talk {
     /// From who opened it.
     pub request: Way,
@@ -156,8 +158,8 @@ pub struct Talk {
     pub spoken: Option<Spoken>,
     /// What the server's answers say, where its protocol is read.
     pub dialog: Dialog,
-    /// Position of the handshake in its list, where TLS is spoken.
-    pub handshake: Option<u32>,
+    /// The handshake, where TLS is spoken.
+    pub handshake: Option<Box<Handshake>>,
     /// TTL of the server's reset; 0 without one.
     pub reset_ttl: u8,
     /// TTL of the client's reset; 0 without one.
@@ -166,6 +168,60 @@ pub struct Talk {
     pub last_request: Option<Seen>,
     /// Rows of a list may belong to it that name no ports: what is not seen of it tells nothing.
     pub is_partial: bool,
+}
+
+/// What is kept of a connection once it is judged.
+#[derive(Clone, Debug, Default)]
+pub struct Carried {
+    /// TTL of the server's first packet; 0 where none is known.
+    pub answer_ttl: u8,
+    /// TTL of the client's first packet; 0 where none is known.
+    pub request_ttl: u8,
+    /// TTL of the server's reset; 0 without one.
+    pub reset_ttl: u8,
+    /// TTL of the client's reset; 0 without one.
+    pub client_reset_ttl: u8,
+    /// What was not smooth; most connections have nothing of it.
+    pub rough: Option<Box<Rough>>,
+}
+
+/// Repeats, gaps and halts of both directions of a connection.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Rough {
+    /// Segments whose data had been sent before.
+    pub repeats: u32,
+    /// Gaps that were filled later than reordering does.
+    pub filled: u32,
+    /// Bytes neither seen nor acknowledged.
+    pub missing: u32,
+    /// The longest time a receiver took nothing.
+    pub unread_ns: Nanos,
+    /// The longest time without acknowledgement: of the client's data, and of the server's.
+    pub stalls: [Option<PathStall>; 2],
+}
+
+impl Talk {
+    /// What is kept of it.
+    pub fn carried(&self) -> Carried {
+        let ways = [&self.request, &self.answer];
+        let sum =
+            |each: fn(&Way) -> u32| ways.map(each).iter().fold(0u32, |all, one| all.saturating_add(*one));
+        let rough = Rough {
+            repeats: sum(|way| way.repeats),
+            filled: sum(|way| way.filled),
+            missing: sum(|way| way.hole.map_or(0, |hole| hole.bytes())),
+            unread_ns: ways.map(|way| way.window.lasted_ns).into_iter().max().unwrap_or(0),
+            stalls: ways.map(|way| way.stall),
+        };
+        let is_smooth = (rough.repeats, rough.filled, rough.missing, rough.unread_ns) == (0, 0, 0, 0);
+        Carried {
+            answer_ttl: self.answer.ttl,
+            request_ttl: self.request.ttl,
+            reset_ttl: self.reset_ttl,
+            client_reset_ttl: self.client_reset_ttl,
+            rough: (!is_smooth).then(|| Box::new(rough)),
+        }
+    }
 }
 
 /// What a segment begins.
@@ -182,13 +238,8 @@ pub enum Begins {
 }
 
 impl Talk {
-    /// Takes one segment; `handshakes` holds what is read of TLS.
-    pub fn take(
-        &mut self,
-        segment: &Segment<'_>,
-        by_client: bool,
-        handshakes: &mut Vec<Handshake>,
-    ) -> Begins {
+    /// Takes one segment.
+    pub fn take(&mut self, segment: &Segment<'_>, by_client: bool) -> Begins {
         let reset_ttl = if by_client { &mut self.client_reset_ttl } else { &mut self.reset_ttl };
         if segment.flags & RST != 0 && *reset_ttl == 0 {
             *reset_ttl = segment.ttl;
@@ -206,22 +257,16 @@ impl Talk {
         other.heard(segment);
         way.touched_ns = Some(segment.seen.time_ns);
         if let Some(printed) = segment.printed.filter(|printed| printed.has_data && fresh != Fresh::Again) {
-            return self.hear(segment, &printed, by_client, handshakes);
+            return self.hear(segment, &printed, by_client);
         }
         if segment.payload.is_empty() || fresh == Fresh::Again {
             return Begins::Nothing;
         }
-        self.read(segment, by_client, fresh == Fresh::Next, handshakes)
+        self.read(segment, by_client, fresh == Fresh::Next)
     }
 
     /// Takes what is printed of a segment's data.
-    fn hear(
-        &mut self,
-        segment: &Segment<'_>,
-        printed: &Printed<'_>,
-        by_client: bool,
-        handshakes: &mut Vec<Handshake>,
-    ) -> Begins {
+    fn hear(&mut self, segment: &Segment<'_>, printed: &Printed<'_>, by_client: bool) -> Begins {
         match printed.said {
             // What was not printed may be anything.
             Said::Nothing => {
@@ -232,18 +277,17 @@ impl Talk {
             }
             Said::Text(_) if !by_client && self.spoken.is_none() && self.request.first.is_some() => {}
             Said::Text(payload) => {
-                return self.read(&Segment { payload, ..*segment }, by_client, true, handshakes);
+                return self.read(&Segment { payload, ..*segment }, by_client, true);
             }
             Said::Tls(words, is_13) => {
                 self.spoken = self.spoken.or(Some(Spoken::Tls));
                 if by_client {
                     self.last_request = Some(segment.seen);
                     if self.handshake.is_none() && words.contains("Client Hello") {
-                        self.handshake = Some(handshakes.len() as u32);
-                        handshakes.push(Handshake::default());
+                        self.handshake = Some(Box::default());
                     }
                 }
-                if let Some(own) = self.handshake.and_then(|at| handshakes.get_mut(at as usize)) {
+                if let Some(own) = &mut self.handshake {
                     own.print(words, is_13, by_client, segment.seen);
                 }
             }
@@ -251,20 +295,24 @@ impl Talk {
         Begins::Nothing
     }
 
-    fn read(
-        &mut self,
-        segment: &Segment<'_>,
-        by_client: bool,
-        follows: bool,
-        handshakes: &mut Vec<Handshake>,
-    ) -> Begins {
+    /// Why data of the server answer those the client sent before; requests of HTTP are told one by one.
+    pub fn answers_by(&self, port: u16) -> Option<Reason> {
+        let answers = Kind::at(TCP, port).answers();
+        match self.spoken {
+            Some(Spoken::Http) => None,
+            Some(Spoken::Tls) => Some(Reason::NextAnswer),
+            _ if answers => Some(Reason::NextAnswer),
+            _ => Some(Reason::NextData),
+        }
+    }
+
+    fn read(&mut self, segment: &Segment<'_>, by_client: bool, follows: bool) -> Begins {
         let payload = segment.payload;
         if self.spoken.is_none() {
             self.spoken = Some(match by_client {
                 true if http::is_request(payload) => Spoken::Http,
                 true if Handshake::begins(payload) => {
-                    self.handshake = Some(handshakes.len() as u32);
-                    handshakes.push(Handshake::default());
+                    self.handshake = Some(Box::default());
                     Spoken::Tls
                 }
                 false if is_greeting(payload) => Spoken::Greeting,
@@ -276,8 +324,7 @@ impl Talk {
         }
         match self.spoken {
             Some(Spoken::Tls) => {
-                let own = self.handshake.and_then(|at| handshakes.get_mut(at as usize));
-                if let Some(own) = own {
+                if let Some(own) = &mut self.handshake {
                     own.read(payload, segment.length as usize, by_client, follows, segment.seen);
                 }
             }
@@ -525,7 +572,7 @@ mod tests {
     fn data_sent_again_without_acknowledgement_are_a_stall_from_their_first_sending() {
         let mut talk = Talk::default();
         for (packet, at_ms) in [(0, 0), (1, 200), (2, 600), (3, 3_200)] {
-            talk.take(&segment(packet, at_ms, 1, 100), true, &mut Vec::new());
+            talk.take(&segment(packet, at_ms, 1, 100), true);
         }
         let stall = talk.request.stall.map(|stall| (stall.repeats, stall.lasted_ns(), stall.is_over));
         assert_eq!(stall, Some((3, 3_200_000_000, false)));
@@ -534,10 +581,10 @@ mod tests {
     #[test]
     fn a_hole_that_is_acknowledged_was_missed_by_the_capture() {
         let mut talk = Talk::default();
-        talk.take(&segment(0, 0, 1, 100), false, &mut Vec::new());
-        talk.take(&segment(1, 1, 1_549, 100), false, &mut Vec::new());
+        talk.take(&segment(0, 0, 1, 100), false);
+        talk.take(&segment(1, 1, 1_549, 100), false);
         assert_eq!(talk.answer.hole.map(|hole| hole.bytes()), Some(1_448));
-        talk.take(&Segment { acknowledgment: 1_649, ..segment(2, 2, 1, 0) }, true, &mut Vec::new());
+        talk.take(&Segment { acknowledgment: 1_649, ..segment(2, 2, 1, 0) }, true);
         assert!(talk.answer.hole.is_none());
     }
 }

@@ -10,8 +10,9 @@ use super::datagrams::{Exchange, TRACE_TTL_MAX};
 use super::http::REFUSALS;
 use super::lease::Lease;
 use super::stream::{LARGE_BYTES, Spoken, Talk, Way};
+use super::ties::Thread;
 use super::tls::Handshake;
-use super::{Attempt, Attempts, Denial, Kind, Outcome, Request, Service, Told, Why};
+use super::{Attempt, Denial, Kind, Outcome, Request, Service, Told, Why};
 use crate::connections::{Connection, End, Known, Seen};
 use crate::correlate::Evidence;
 use crate::correlate::Vantage;
@@ -49,63 +50,49 @@ const ERROR_NS: Nanos = 5 * SECOND;
 /// Ports that traceroute counts up from.
 const TRACED: std::ops::RangeInclusive<u16> = 33_434..=33_689;
 
-/// What is judged.
-pub(super) struct Input<'a> {
-    pub index: &'a Index,
-    pub evidence: &'a Evidence,
-    pub attempts: &'a Attempts,
-    pub requests: &'a [Request],
+/// What is left to judge once everything has been read.
+pub(super) struct Rest<'a> {
+    pub connections: &'a [Connection],
     pub exchanges: &'a [Exchange],
     pub leases: &'a [Lease],
-    pub told: &'a [Told],
+    /// Statuses of answered requests of HTTP by the packet that asks.
+    pub said: Vec<(PacketId, u16)>,
 }
 
-/// All attempts, not in order, and the hosts that anything was sent to.
-pub(super) fn all(input: &Input<'_>) -> (Vec<Attempt>, HashSet<Address>) {
-    let judge = Judge::new(input);
-    let (mut all, mut said) = (Vec::new(), Vec::new());
-    // One connection that was captured at several places is one, also where its packets were not found to be copies.
-    let several = input.index.sources.len() > 1;
+/// One connection that was captured at several places is one, also where its packets were not found to be copies: of attempts
+/// in the order of their connections those are dropped whose connection was decided before.
+fn once(connections: &[Connection], all: &mut Vec<Attempt>) {
     let mut captured: HashMap<(End, End, u32), bool> = HashMap::new();
-    let mut requests: HashMap<u32, Vec<&Request>> = HashMap::new();
-    for request in input.requests {
-        requests.entry(request.connection).or_default().push(request);
-    }
-    for (at, (connection, talk)) in input.attempts.connections.iter().zip(&input.attempts.talks).enumerate() {
-        let own = requests.get(&(at as u32)).map(Vec::as_slice).unwrap_or_default();
-        let from = all.len();
-        judge.connection(at as u32, connection, talk, own, &mut all);
-        if several && let Some(initial) = connection.initial() {
-            let key = (connection.client, connection.server, initial);
-            let is_open = all.get(from..).unwrap_or_default().iter().all(is_undecided);
+    let mut kept = Vec::with_capacity(all.len());
+    for own in all.chunk_by(|one, other| one.thread == other.thread) {
+        let at = own.first().and_then(|own| own.thread.as_connection());
+        let connection = at.and_then(|at| connections.get(at as usize));
+        let key = connection.and_then(|own| Some((own.client, own.server, own.initial()?)));
+        if let Some(key) = key {
             if captured.get(&key).is_some_and(|was_open| !was_open) {
-                all.truncate(from);
                 continue;
             }
-            captured.insert(key, is_open);
+            captured.insert(key, own.iter().all(is_undecided));
         }
-        for attempt in all.iter_mut().skip(from) {
-            attempt.failing = failing(talk, attempt);
-        }
-        if let Some(made) = all.get(from..).filter(|made| made.len() == own.len()) {
-            let statuses = made.iter().zip(own).enumerate();
-            said.extend(statuses.filter_map(|(at, (attempt, request))| {
-                let (_, status) = request.answer.filter(|_| attempt.outcome == Outcome::Answered)?;
-                Some((from + at, status))
-            }));
-        }
+        kept.extend_from_slice(own);
     }
-    turned::judge(input.index, &mut all, &said);
-    let parts = input.exchanges.iter().flat_map(|exchange| exchange.parts().into_iter().flatten());
-    all.extend(parts.filter_map(|exchange| judge.exchange(&exchange)));
-    clocks::judge(input.exchanges, &judge.here, &mut all);
-    all.extend(input.leases.iter().filter_map(|lease| judge.lease(lease)));
-    (all, judge.told)
+    *all = kept;
 }
 
 /// Whether the packets of a capture leave open how an attempt ended.
 fn is_undecided(own: &Attempt) -> bool {
     matches!(own.outcome, Outcome::OneDirection | Outcome::Undetermined)
+}
+
+/// The answered attempts by position with their statuses.
+fn statuses(mut said: Vec<(PacketId, u16)>, all: &[Attempt]) -> Vec<(usize, u16)> {
+    said.sort_unstable();
+    let status = |own: &Attempt| {
+        let at = said.binary_search_by_key(&own.asks, |(asks, _)| *asks).ok()?;
+        said.get(at).map(|(_, status)| *status)
+    };
+    let answered = all.iter().enumerate().filter(|(_, own)| own.outcome == Outcome::Answered);
+    answered.filter_map(|(at, own)| Some((at, status(own)?))).collect()
 }
 
 /// Packets of several files stand one file after the other: what came first is told by time.
@@ -115,11 +102,10 @@ fn order(seen: &Seen) -> (Nanos, PacketId) {
 
 /// The addresses of the capturing host among those who ask: one of each family. Where several look like it, none is: what tells it
 /// (unfilled checksums, initial hops) holds for all on one link or machine.
-fn here(input: &Input<'_>) -> HashSet<Address> {
-    let asking = input.attempts.connections.iter().map(|own| own.client.0);
-    let asking: HashSet<Address> = asking.chain(input.exchanges.iter().map(|own| own.client.0)).collect();
+fn here(evidence: &Evidence, asking: impl Iterator<Item = Address>) -> HashSet<Address> {
+    let asking: HashSet<Address> = asking.collect();
     let mut here: HashSet<Address> =
-        asking.into_iter().filter(|address| input.evidence.place(*address) == Place::Here).collect();
+        asking.into_iter().filter(|address| evidence.place(*address) == Place::Here).collect();
     for v6 in [false, true] {
         if here.iter().filter(|address| address.is_v6() == v6).count() > 1 {
             here.retain(|address| address.is_v6() != v6);
@@ -165,8 +151,9 @@ fn failing(talk: &Talk, attempt: &Attempt) -> Seen {
     since.filter(|seen| seen.time_ns > attempt.first.time_ns).unwrap_or(attempt.first)
 }
 
-struct Judge<'a> {
-    input: &'a Input<'a>,
+/// Decides how attempts ended: connections as soon as their last packet was read, all others at the end.
+pub(super) struct Judge<'a> {
+    evidence: &'a Evidence,
     /// Errors by the ends and the transport of what they quote.
     errors: HashMap<(End, End, u8), Vec<&'a Told>>,
     /// The same by the host and port quoted, where a line does not name who asked.
@@ -181,10 +168,11 @@ struct Judge<'a> {
 }
 
 impl<'a> Judge<'a> {
-    fn new(input: &'a Input<'a>) -> Self {
+    /// A judge who knows the errors about everything but DNS.
+    pub(super) fn new(evidence: &'a Evidence, all: &'a [Told]) -> Self {
         let mut errors: HashMap<_, Vec<&Told>> = HashMap::new();
         let mut printed: HashMap<_, Vec<&Told>> = HashMap::new();
-        for told in input.told {
+        for told in all {
             if told.flow.0.1 == 0 {
                 printed.entry((told.flow.1, told.flow.2)).or_default().push(told);
             } else {
@@ -194,16 +182,44 @@ impl<'a> Judge<'a> {
         for own in errors.values_mut().chain(printed.values_mut()) {
             own.sort_by_key(|told| order(&told.seen));
         }
-        let told = receivers(input.index);
-        let at_client = input.evidence.surroundings().vantage == Vantage::Client;
-        let here = here(input);
-        let lost = datagrams::lost(input.exchanges);
-        Self { input, errors, printed, told, at_client, here, lost }
+        let told = receivers(evidence.index());
+        let at_client = evidence.surroundings().vantage == Vantage::Client;
+        Self { evidence, errors, printed, told, at_client, here: HashSet::new(), lost: HashSet::new() }
+    }
+
+    /// Judges what can only be judged when everything has been read: what nobody accepted, requests over UDP, leases, and what
+    /// only several attempts show. Gives the hosts that anything was sent to.
+    pub(super) fn close(mut self, rest: Rest<'_>, all: &mut Vec<Attempt>) -> HashSet<Address> {
+        let asking = rest.connections.iter().map(|own| own.client.0);
+        self.here = here(self.evidence, asking.chain(rest.exchanges.iter().map(|own| own.client.0)));
+        self.lost = datagrams::lost(rest.exchanges);
+        let nothing = Talk::default();
+        for (own, at) in rest.connections.iter().zip(0..) {
+            if !own.is_accepted() && own.is_opened_here() {
+                self.connection(at, own, &nothing, &[], all);
+            }
+        }
+        all.sort_by_key(|own| (own.thread, own.first.packet, own.asks));
+        if self.index().sources.len() > 1 {
+            once(rest.connections, all);
+        }
+        let said = statuses(rest.said, all);
+        turned::judge(self.index(), all, &said);
+        let parts = rest.exchanges.iter().flat_map(|exchange| exchange.parts().into_iter().flatten());
+        all.extend(parts.filter_map(|exchange| self.exchange(&exchange)));
+        clocks::judge(rest.exchanges, &self.here, all);
+        let leases = rest.leases.iter().zip(0..);
+        all.extend(leases.filter_map(|(lease, at)| self.lease(lease, Thread::lease(at))));
+        self.told
+    }
+
+    fn index(&self) -> &'a Index {
+        self.evidence.index()
     }
 
     /// The time until which something sent at a time was watched.
     fn watched_ns(&self, since_ns: Nanos) -> Nanos {
-        self.input.evidence.watched_after(since_ns)
+        self.evidence.watched_after(since_ns)
     }
 
     /// The first unreachable or time exceeded message about a flow in a period.
@@ -231,16 +247,24 @@ impl<'a> Judge<'a> {
         own.tries > 1 && lasted_ns >= SYN_WATCH_NS
     }
 
-    fn connection(
+    /// What a connection came to, with the requests of HTTP it carried.
+    pub(super) fn connection(
         &self,
         at: u32,
         own: &Connection,
         talk: &Talk,
-        requests: &[&Request],
+        requests: &[Request],
         out: &mut Vec<Attempt>,
     ) {
-        let settings = &self.input.index.settings;
-        if settings.is_dns_port(own.server.1) {
+        let from = out.len();
+        self.judge(at, own, talk, requests, out);
+        for attempt in out.iter_mut().skip(from) {
+            attempt.failing = failing(talk, attempt);
+        }
+    }
+
+    fn judge(&self, at: u32, own: &Connection, talk: &Talk, requests: &[Request], out: &mut Vec<Attempt>) {
+        if self.index().settings.is_dns_port(own.server.1) {
             return;
         }
         let kind = kind_of(own, talk);
@@ -261,7 +285,7 @@ impl<'a> Judge<'a> {
                 .accepted
                 .zip(own.last_syn)
                 .map_or(0, |(to, from)| (to.time_ns - from.time_ns).max(0)),
-            connection: Some(at),
+            thread: Thread::connection(at),
             counts: (1, 0),
             failing: first,
         };
@@ -316,14 +340,14 @@ impl<'a> Judge<'a> {
 
     /// Whether packets are sent to learn the way: they leave with few hops and meet their end on purpose.
     fn is_trace(&self, first: PacketId, error: Option<&Told>) -> bool {
-        let ttl = self.input.index.packet(first).map_or(0, |packet| packet.ttl());
+        let ttl = self.index().packet(first).map_or(0, |packet| packet.ttl());
         (1..=TRACE_TTL_MAX).contains(&ttl)
             && error.is_some_and(|told| matches!(told.icmp, (false, 11, _) | (true, 3, _)))
     }
 
     /// What a connection came to that was accepted, or whose beginning was not captured.
     fn carried(&self, own: &Connection, talk: &Talk, attempt: Attempt) -> Attempt {
-        let handshake = talk.handshake.and_then(|at| self.input.attempts.handshakes.get(at as usize));
+        let handshake = talk.handshake.as_deref();
         let done = |outcome, decided| Attempt { decided, outcome, ..attempt };
         let attempt = match handshake.and_then(|own| own.hello) {
             Some(hello) => Attempt { asks: hello.packet, ..attempt },

@@ -47,7 +47,7 @@ fn print(
     loaded: &Loaded,
     chooser: &Chooser<'_>,
 ) -> Result<usize> {
-    let attempts = Attempts::follow(&loaded.index, &loaded.evidence);
+    let attempts = Attempts::of(&loaded.evidence);
     let mut ledger: BTreeMap<&'static str, u64> = BTreeMap::new();
     let mut rows: Vec<(PacketId, Row<'_>)> =
         attempts.all.iter().map(|own| (own.first.packet, Row::Attempt(own))).collect();

@@ -10,6 +10,7 @@ use anyhow::Result;
 use rayon::prelude::*;
 
 use super::{Outcome, load::Loaded, load::Open};
+use crate::attempts::ties::Ties;
 use crate::filter::Context;
 use crate::index::{Packet, PacketId};
 
@@ -51,6 +52,12 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
         Context { index: &loaded.index, evidence: Some(&loaded.evidence), notes: None, cancel: &cancel };
     super::mistake::warn(&filter, &context)?;
     let rows = loaded.index.in_order(filter.rows(&context));
+    let tied =
+        |row: &u32| loaded.index.packet(PacketId(*row)).is_some_and(|packet| json::ties_others(&packet));
+    if arguments.format == Format::Json && rows.iter().any(tied) {
+        // Worked out before threads ask for it.
+        Ties::of(&loaded.evidence);
+    }
     write_rows(&loaded, &rows, arguments.format, &mut std::io::stdout().lock())?;
     Ok(if rows.is_empty() { Outcome::NothingMatched } else { Outcome::Done })
 }

@@ -8,7 +8,8 @@ use crate::time::Nanos;
 /// Address and port.
 pub type End = (Address, u16);
 
-/// A packet and when it was captured.
+/// A packet and when it was captured. Packed: a connection holds a dozen of them, and there may be millions.
+#[repr(Rust, packed(4))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Seen {
     /// The packet.

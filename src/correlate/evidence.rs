@@ -3,6 +3,7 @@
 
 mod links;
 
+use std::any::Any;
 use std::ops::Range;
 use std::sync::OnceLock;
 
@@ -118,6 +119,8 @@ pub struct Evidence {
     involved: OnceLock<Vec<u64>>,
     /// The packets of episodes with the episode's position, in packet order.
     placed: OnceLock<Vec<(PacketId, u32)>>,
+    /// What the room above works out of all this once, when first asked for.
+    insight: OnceLock<Box<dyn Any + Send + Sync>>,
     /// Packets are seen in one direction only; silence then means nothing.
     pub one_sided: bool,
     /// Limits that correlation reached.
@@ -132,8 +135,14 @@ impl Evidence {
         Self { parameters, ..Self::default() }
     }
 
-    pub(super) fn index(&self) -> &Index {
+    /// The packets it is about.
+    pub fn index(&self) -> &Index {
         &self.index
+    }
+
+    /// The place where the room above keeps what it works out once; that room's type is the only one asked for.
+    pub fn insight<T: Any + Default + Send + Sync>(&self) -> Option<&T> {
+        self.insight.get_or_init(|| Box::<T>::default()).downcast_ref()
     }
 
     /// Works out what is otherwise made when first asked for.

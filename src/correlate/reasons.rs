@@ -13,6 +13,22 @@ pub enum Reason {
     FurtherResponse,
     /// The packet was captured again.
     Copy(CopyKind),
+    /// A request or answer with the number of the request (transaction, message, identifier and sequence).
+    SameNumber,
+    /// A request with the bytes of the first.
+    SameBytes,
+    /// A segment with the sequence number of one before.
+    SameSequence,
+    /// A segment that accepts or refuses a SYN.
+    Acknowledges,
+    /// The response whose turn it is on a connection (RFC 9112 §9.3.2).
+    InTurn,
+    /// The server's first data after the request, in a protocol that answers each.
+    NextAnswer,
+    /// The same in a protocol that is not known.
+    NextData,
+    /// The first datagram back, in a protocol without numbers.
+    SameFlow,
     /// The quote holds payload and IP id of the packet.
     PayloadAndIpId,
     /// The quote holds the payload of this packet alone.
@@ -105,6 +121,16 @@ impl Reason {
             Self::NoQuestion => "same addresses, ports and id; no question to compare",
             Self::FurtherResponse => "a further response to the same query",
             Self::Copy(kind) => kind.reason(),
+            Self::SameNumber => "same ends and number of the request",
+            Self::SameBytes => "same ends and bytes",
+            Self::SameSequence => "same connection and sequence number",
+            Self::Acknowledges => "the reply to the opening of this connection",
+            Self::InTurn => "responses come in the order of their requests",
+            Self::NextAnswer => "the server's first data after the request on this connection",
+            Self::NextData => {
+                "the other side's first data after it on this connection; the protocol is not known"
+            }
+            Self::SameFlow => "same addresses and ports; no number to compare",
             Self::PayloadAndIpId => "quotes its payload bytes and IP id",
             Self::Payload => "quotes its payload bytes",
             Self::PayloadOfSeveral => {

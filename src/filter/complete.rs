@@ -301,6 +301,19 @@ fn values(found: &mut Candidates<'_>, info: &FieldInfo, vocabulary: Option<&Voca
                 found.add(*word, "transactions that ended so", Some(*count));
             }
         }
+        Source::Attempt(fields::AttemptField::Outcome) => {
+            for (word, count) in &known.attempt_outcomes {
+                found.add(*word, "attempts that ended so", Some(*count));
+            }
+        }
+        Source::Attempt(fields::AttemptField::Service) => {
+            for (word, count) in &known.services {
+                found.add(*word, "attempts for it", Some(*count));
+            }
+        }
+        Source::Attempt(fields::AttemptField::Server | fields::AttemptField::Client) => {
+            hosts(found, known, |address| address.is_host());
+        }
         Source::Site | Source::Sensor => {
             let named = if matches!(info.source, Source::Site) { &known.sites } else { &known.sensors };
             for (name, count) in named {

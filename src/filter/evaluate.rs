@@ -8,7 +8,8 @@ use super::Context;
 use super::expression::{Check, Expression, Function, Relation, Test};
 use super::linked::Linked;
 use super::related::{self, Related};
-use super::{calculate, scan, values};
+use super::tried::Tried;
+use super::{calculate, linked, scan, values};
 use crate::index::segment::SEGMENT_MAX;
 use crate::index::{Index, IndexedSource, Packet, PacketId, Segment};
 
@@ -70,6 +71,8 @@ pub enum Plan<'f> {
     Relation(&'f Relation),
     /// A test of what correlation found.
     Linked(Linked<'f>),
+    /// A test of the attempt a packet belongs to.
+    Tried(Box<Tried<'f>>),
     /// A function over linked packets.
     Related(Box<Related<'f>>),
 }
@@ -90,10 +93,13 @@ impl<'f> Plan<'f> {
                 Self::Xor(Box::new(parts.each_ref().map(|part| Self::new(part, context))))
             }
             Expression::Not(inner) => Self::Not(Box::new(Self::new(inner, context))),
-            Expression::Test(test) => Linked::new(test, context).map_or(Self::Test(test), Self::Linked),
+            Expression::Test(test) => Linked::new(test, context)
+                .map(Self::Linked)
+                .or_else(|| Some(Self::Tried(Box::new(Tried::new(test, context)?))))
+                .unwrap_or(Self::Test(test)),
             Expression::Relation(relation) => Self::Relation(relation),
             Expression::Function(function, inner) => {
-                Self::Related(Box::new(Related::new(*function, Self::new(inner, context), context)))
+                Self::Related(Box::new(Related::new(*function, inner, context)))
             }
         }
     }
@@ -102,7 +108,7 @@ impl<'f> Plan<'f> {
     pub fn cost(&self) -> u32 {
         match self {
             Self::Everything => 0,
-            Self::Linked(_) => scan::LINKED,
+            Self::Linked(_) | Self::Tried(_) => scan::LINKED,
             Self::Related(related) => related.cost(),
             Self::Test(test) => scan::cost(test),
             Self::Relation(_) => scan::DEAR * 3,
@@ -115,7 +121,7 @@ impl<'f> Plan<'f> {
     /// Whether any part decodes packets again.
     pub fn is_dear(&self) -> bool {
         match self {
-            Self::Everything | Self::Linked(_) => false,
+            Self::Everything | Self::Linked(_) | Self::Tried(_) => false,
             Self::Related(related) => related.is_dear(),
             Self::Test(test) => scan::cost(test) >= scan::DEAR,
             Self::Relation(_) => true,
@@ -172,6 +178,7 @@ impl<'f> Plan<'f> {
                 mask
             }
             Self::Linked(linked) => linked.mask(view, context, candidates),
+            Self::Tried(tried) => tried.mask(view, context, candidates),
             Self::Related(related) => related.mask(view, context, candidates),
             Self::Relation(relation) => {
                 row_by_row(view, context, candidates, &|packet| calculate::passes(relation, packet, context))
@@ -307,6 +314,7 @@ pub fn run_from(
     context: &Context<'_>,
     step: &mut dyn FnMut(Step<'_>) -> bool,
 ) -> bool {
+    linked::prepare(expression, context);
     let plan = Plan::new(expression, context);
     let stretch = plan.stretch();
     let mut views = views(context.index, stretch);

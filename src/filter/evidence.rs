@@ -3,13 +3,15 @@
 use super::fields::EvidenceField;
 use super::matcher::Scalar;
 use super::values::Visit;
+use crate::attempts::ties;
 use crate::correlate::{EpisodeId, Evidence, Link, LinkKind, Transaction, TransactionId, lookups};
 use crate::index::{Index, PacketId};
 
 /// Calls `visit` with each value of a field for one packet.
 pub fn each(field: EvidenceField, packet: PacketId, index: &Index, evidence: &Evidence, visit: Visit<'_>) {
     let link_values = |of: &mut dyn FnMut(&Link) -> bool| {
-        let _ = evidence.links_from(packet).iter().any(&mut *of) || evidence.links_to(packet).iter().any(of);
+        let _ = ties::links_from(evidence, packet).iter().any(&mut *of)
+            || ties::links_to(evidence, packet).iter().any(of);
     };
     let frame = |id: PacketId| index.packet(id).map_or(0, |packet| packet.frame().0 as i64);
     match field {

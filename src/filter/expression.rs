@@ -42,13 +42,17 @@ pub enum Function {
 /// The functions with their words and help.
 pub const FUNCTIONS: &[(&str, Function, &str)] = &[
     ("partner", Function::Partner, "packets linked to one that matches"),
-    ("transaction", Function::Transaction, "every packet of a DNS transaction in which one matches"),
+    (
+        "transaction",
+        Function::Transaction,
+        "tries, answers and errors of a request (to DNS or any service) in which one matches",
+    ),
     (
         "sibling",
         Function::Sibling,
         "packets of a lookup (other types, servers, search suffixes) in which another one matches",
     ),
-    ("first", Function::First, "the first query of each DNS transaction in which a packet matches"),
+    ("first", Function::First, "the first try of each request in which a packet matches"),
 ];
 
 /// A part of a byte string, by offset; negative offsets count from the end.

@@ -1,6 +1,7 @@
 //! Every field a filter can name: those answered from columns, those of our own, and those of the PROTOCOLS table.
 
 mod absent;
+mod attempts;
 mod dns;
 mod evidence;
 mod frame;
@@ -98,6 +99,61 @@ pub enum EvidenceField {
     Anomaly,
 }
 
+impl EvidenceField {
+    /// Whether only DNS messages and the errors about them have it.
+    pub fn is_of_dns(self) -> bool {
+        match self {
+            Self::ResponseIn
+            | Self::ResponseTo
+            | Self::ResponseTime
+            | Self::Outcome
+            | Self::Waited
+            | Self::Rtt
+            | Self::Attempt
+            | Self::Tries
+            | Self::ExtendedError
+            | Self::Episode
+            | Self::Problem => true,
+            Self::LinkLevel
+            | Self::LinkKind
+            | Self::LinkFrame
+            | Self::LinkDelta
+            | Self::LinkDelayed
+            | Self::Duplicate
+            | Self::Anomaly => false,
+        }
+    }
+
+    /// Whether it tells of ties between packets of whatever service.
+    pub fn is_of_links(self) -> bool {
+        matches!(self, Self::LinkLevel | Self::LinkKind | Self::LinkFrame | Self::LinkDelta)
+    }
+}
+
+/// What is known of the attempt a packet belongs to, and of the connection that carries it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are the fields' own")]
+pub enum AttemptField {
+    Outcome,
+    Failed,
+    First,
+    Service,
+    Server,
+    Port,
+    Client,
+    Tries,
+    Waited,
+    Answered,
+    Watched,
+    EndedBy,
+    Handshake,
+    Repeats,
+    Filled,
+    Missing,
+    Unread,
+    Unacknowledged,
+}
+
 /// What the case knows of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names are the fields' own")]
@@ -173,6 +229,7 @@ pub enum Source {
     Flags(u16),
     Dns(DnsField),
     Evidence(EvidenceField),
+    Attempt(AttemptField),
     Note(NoteField),
     Header(HeaderField),
     File,
@@ -258,6 +315,7 @@ impl FieldInfo {
             Source::Word(Word::Frame)
             | Source::Flags(_)
             | Source::Evidence(_)
+            | Source::Attempt(_)
             | Source::Note(_)
             | Source::File
             | Source::Site
@@ -285,7 +343,7 @@ pub struct Fields {
 
 /// Fields answered from columns, side tables, evidence and annotations, in the order they are listed.
 static OWN: &[&[FieldInfo]] =
-    &[frame::FIELDS, network::FIELDS, transport::FIELDS, dns::FIELDS, evidence::FIELDS];
+    &[frame::FIELDS, network::FIELDS, transport::FIELDS, dns::FIELDS, evidence::FIELDS, attempts::FIELDS];
 
 static FIELDS: LazyLock<Fields> = LazyLock::new(|| {
     let mut fields = Fields { all: Vec::new(), by_name: HashMap::new() };

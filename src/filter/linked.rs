@@ -6,9 +6,12 @@ use std::sync::atomic::Ordering;
 use super::Context;
 use super::evaluate::{Mask, View, WORD, matches_test, passes};
 use super::evidence;
-use super::expression::{Check, Test, Transform};
+use super::expression::{Check, Expression, Test, Transform};
 use super::fields::{EvidenceField, Source};
 use super::matcher::Scalar;
+use super::scan;
+use crate::attempts::Attempts;
+use crate::attempts::ties::Ties;
 use crate::correlate::evidence::Role;
 use crate::correlate::{Evidence, Level, Link, LinkKind, Outcome, TransactionId, lookups};
 use crate::index::PacketId;
@@ -23,6 +26,54 @@ pub struct Linked<'f> {
     untied: bool,
     /// For each episode whether it passes, or its problem.
     episodes: Vec<bool>,
+    /// The ties of other services than DNS, where they can pass.
+    asks_ties: bool,
+}
+
+/// Works out what a filter will ask for, before threads ask: attempts, and ties of other services than DNS.
+pub fn prepare(expression: &Expression, context: &Context<'_>) {
+    let Some(evidence) = context.evidence else { return };
+    let (mut attempts, mut links) = (false, false);
+    expression.fields(&mut |test| {
+        attempts |= matches!(test.source, Source::Attempt(_));
+        links |= matches!(test.source, Source::Evidence(field) if field.is_of_links() && may_ask_ties(test, evidence));
+    });
+    if attempts {
+        Attempts::prepare(evidence);
+    } else if links || joins_any(expression) {
+        Ties::of(evidence);
+    }
+}
+
+/// Whether a function over linked packets in a filter may lead to others than those of DNS.
+fn joins_any(expression: &Expression) -> bool {
+    match expression {
+        Expression::Everything | Expression::Test(_) | Expression::Relation(_) => false,
+        Expression::And(parts) | Expression::Or(parts) => parts.iter().any(joins_any),
+        Expression::Xor(parts) => parts.iter().any(joins_any),
+        Expression::Not(inner) => joins_any(inner),
+        Expression::Function(_, inner) => !scan::is_about_dns(inner) || joins_any(inner),
+    }
+}
+
+/// Whether ties of other services than DNS can pass a test of links; for copies packets are asked one by one.
+fn may_ask_ties(test: &Test, evidence: &Evidence) -> bool {
+    let passes = |word: &str| {
+        passes(test, &mut |visit| {
+            visit(Scalar::Text(word));
+        })
+    };
+    let words = match test.source {
+        Source::Evidence(EvidenceField::LinkLevel) => [Level::Exact.name(), Level::Probable.name()],
+        Source::Evidence(EvidenceField::LinkKind) => [LinkKind::AnswerTo.name(), LinkKind::RetryOf.name()],
+        _ => return true,
+    };
+    words.into_iter().any(passes) || needs_all_values(test) || evidence.duplicates().len() > 0
+}
+
+/// Whether one value that passes does not decide.
+fn needs_all_values(test: &Test) -> bool {
+    test.transform == Transform::Count || matches!(test.check, Check::Compare { all: true, .. })
 }
 
 /// Words a field of our own can have.
@@ -73,14 +124,18 @@ impl<'m> Marks<'m> {
     }
 }
 
-/// The packets of a view that are tied to others, or are members of a transaction.
-pub fn tied(view: &View<'_>, evidence: &Evidence, candidates: &Mask) -> Mask {
+/// The packets of a view that are tied to others, or are members of a transaction; `ties`: those of other services too.
+pub fn tied(view: &View<'_>, evidence: &Evidence, ties: Option<&Ties>, candidates: &Mask) -> Mask {
     let mut marks = Marks::new(view, candidates);
     let range = range(view);
     evidence.members_in(range.clone()).for_each(|(packet, ..)| marks.set(packet));
     evidence.errors_in(&range).iter().for_each(|link| marks.set(link.from));
     evidence.targets(range.clone()).filter_map(|link| link.to).for_each(|target| marks.set(target));
     evidence.copies_in(&range).chain(evidence.originals_in(range.clone())).for_each(|copy| marks.set(copy));
+    if let Some(ties) = ties {
+        ties.links_in(range.clone(), evidence).for_each(|link| marks.set(link.from));
+        ties.targets(range, evidence).filter_map(|link| link.to).for_each(|target| marks.set(target));
+    }
     marks.mask()
 }
 
@@ -123,7 +178,9 @@ impl<'f> Linked<'f> {
             }
             _ => Vec::new(),
         };
-        Some(Self { test, field, words, untied, episodes })
+        let asks_ties =
+            field.is_of_links() && context.evidence.is_some_and(|evidence| may_ask_ties(test, evidence));
+        Some(Self { test, field, words, untied, episodes, asks_ties })
     }
 
     /// The packets of a view that pass.
@@ -157,7 +214,9 @@ impl<'f> Linked<'f> {
                 }
                 return self.unless_untied(marks, candidates);
             }
-            _ if self.needs_all_values() => return self.one_by_one(view, (context, evidence), candidates),
+            _ if needs_all_values(self.test) => {
+                return self.one_by_one(view, (context, evidence), candidates);
+            }
             EvidenceField::Episode | EvidenceField::Problem => {
                 let placed = evidence.placed_in(&range(view)).iter();
                 let passes = |at: &u32| self.episodes.get(*at as usize).copied().unwrap_or_default();
@@ -194,11 +253,6 @@ impl<'f> Linked<'f> {
         }
     }
 
-    /// Whether one value that passes does not decide.
-    fn needs_all_values(&self) -> bool {
-        self.test.transform == Transform::Count || matches!(self.test.check, Check::Compare { all: true, .. })
-    }
-
     /// What is marked is turned round where packets that are tied to nothing pass.
     fn unless_untied(&self, marks: Marks<'_>, candidates: &Mask) -> Mask {
         let mut mask = marks.mask();
@@ -222,7 +276,7 @@ impl<'f> Linked<'f> {
                 evidence.anomalies_in(&range(view)).iter().for_each(|anomaly| marks.set(anomaly.packet));
                 marks.mask()
             }
-            _ => tied(view, evidence, candidates),
+            _ => tied(view, evidence, self.ties(evidence), candidates),
         };
         super::evaluate::row_by_row(view, context, &open, &|packet| matches_test(self.test, packet, context))
     }
@@ -289,6 +343,20 @@ impl<'f> Linked<'f> {
                 }
             }
         }
+        if let Some(ties) = self.ties(evidence) {
+            for link in ties.links_in(range.clone(), evidence) {
+                if marks.is_open(link.from) && self.passes_from(&link, link.to, context) {
+                    marks.set(link.from);
+                }
+            }
+            for link in ties.targets(range.clone(), evidence) {
+                if let Some(target) =
+                    link.to.filter(|target| marks.is_open(*target) && self.passes_to(&link, context))
+                {
+                    marks.set(target);
+                }
+            }
+        }
         if !self.asks_members() {
             return;
         }
@@ -325,6 +393,10 @@ impl<'f> Linked<'f> {
             EvidenceField::LinkDelayed => evidence.links_from(packet.id).iter().any(|link| link.delayed),
             _ => matches_test(self.test, packet, context),
         }
+    }
+
+    fn ties<'e>(&self, evidence: &'e Evidence) -> Option<&'e Ties> {
+        self.asks_ties.then(|| Ties::of(evidence))
     }
 
     /// Fields that tell of answers alone.

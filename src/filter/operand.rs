@@ -567,7 +567,10 @@ pub(super) fn is_comparison(token: &Token, word: &str) -> bool {
 
 fn existence(info: &FieldInfo) -> Check {
     // Our own yes-or-no fields mean "yes" when they stand alone; Wireshark's mean "has the field".
-    let own = matches!(info.source, Source::Flags(_) | Source::Note(_) | Source::Evidence(_) | Source::Quote);
+    let own = matches!(
+        info.source,
+        Source::Flags(_) | Source::Note(_) | Source::Evidence(_) | Source::Attempt(_) | Source::Quote
+    );
     if own && info.kind == Kind::Bool {
         Check::Compare { matcher: Matcher::Bool(true), negate: false, all: false }
     } else {

@@ -114,6 +114,8 @@ WIRESHARK'S WAY
   tcp.stream == 3                connections and conversations, numbered from 0
   time >= 13:26                  UTC; time in 13:24..13:27; 2024-05-14T13:26:05; the date may be left out
   dns.waited > 2s                ns, us, ms, s, min, h, d; seconds without a unit
+  attempt.failed                 what a client wanted of any service, and what became of it; every packet of it has the
+                                 attempt's fields, and the connection's (transport.repeats > 0)
 
 TCPDUMP'S WAY
   host 203.0.113.2               also net 203.0.113.0/24, port 53, portrange 1024-2047

@@ -7,8 +7,10 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use super::Context;
 use super::evaluate::{Mask, Plan, View, WORD, full};
-use super::expression::Function;
+use super::expression::{Expression, Function};
 use super::linked::{Marks, range, tied};
+use super::scan;
+use crate::attempts::ties::{self, Ties};
 use crate::correlate::evidence::Role;
 use crate::correlate::lookups::{LookupId, Lookups};
 use crate::correlate::{Evidence, TransactionId};
@@ -29,6 +31,8 @@ pub struct Related<'f> {
     targets: Vec<OnceLock<Mask>>,
     /// What is known of large groups.
     large: Mutex<HashMap<Group, Known>>,
+    /// It may lead to packets of other services than DNS.
+    asks_ties: bool,
 }
 
 /// Transactions whose packets speak for each other.
@@ -36,6 +40,8 @@ pub struct Related<'f> {
 enum Group {
     Transaction(TransactionId),
     Lookup(LookupId),
+    /// What is tied to the first packet of a request to another service than DNS.
+    Tied(PacketId),
 }
 
 /// Which packets of a group match.
@@ -49,6 +55,7 @@ enum Known {
 /// What a filter says of packets anywhere, worked out block by block when asked.
 struct Answers<'f> {
     plan: Plan<'f>,
+    asks_ties: bool,
     stretch: usize,
     /// The first block of each segment.
     firsts: Vec<usize>,
@@ -72,7 +79,7 @@ impl Block<'_> {
 }
 
 impl<'f> Answers<'f> {
-    fn new(plan: Plan<'f>, context: &Context<'_>) -> Self {
+    fn new(plan: Plan<'f>, asks_ties: bool, context: &Context<'_>) -> Self {
         let stretch = plan.stretch();
         let mut firsts = Vec::new();
         let mut count = 0;
@@ -80,7 +87,7 @@ impl<'f> Answers<'f> {
             firsts.push(count);
             count += segment.len().div_ceil(stretch);
         }
-        Self { plan, stretch, firsts, blocks: (0..count).map(|_| OnceLock::new()).collect() }
+        Self { plan, asks_ties, stretch, firsts, blocks: (0..count).map(|_| OnceLock::new()).collect() }
     }
 
     fn has(&self, packet: PacketId, context: &Context<'_>) -> bool {
@@ -110,7 +117,8 @@ impl<'f> Answers<'f> {
         match context.evidence {
             // Nobody asks about packets that are tied to nothing.
             Some(evidence) if self.plan.is_dear() => {
-                self.plan.mask(view, context, &tied(view, evidence, &all))
+                let ties = self.asks_ties.then(|| Ties::of(evidence));
+                self.plan.mask(view, context, &tied(view, evidence, ties, &all))
             }
             _ => self.plan.mask(view, context, &all),
         }
@@ -119,9 +127,11 @@ impl<'f> Answers<'f> {
 
 impl<'f> Related<'f> {
     /// Makes a function ready; nothing is evaluated yet.
-    pub fn new(function: Function, inner: Plan<'f>, context: &Context<'_>) -> Self {
+    pub fn new(function: Function, inner: &'f Expression, context: &Context<'_>) -> Self {
         let targets = context.index.segments().iter().map(|_| OnceLock::new()).collect();
-        Self { function, inner: Answers::new(inner, context), targets, large: Mutex::default() }
+        let asks_ties = !scan::is_about_dns(inner);
+        let inner = Answers::new(Plan::new(inner, context), asks_ties, context);
+        Self { function, inner, targets, large: Mutex::default(), asks_ties }
     }
 
     /// Relative time a row takes.
@@ -157,7 +167,7 @@ struct Asked<'a, 'f> {
     here: Option<Block<'a>>,
 }
 
-impl Asked<'_, '_> {
+impl<'a> Asked<'a, '_> {
     fn has(&self, packet: PacketId) -> bool {
         let here = self.here.and_then(|block| block.has(packet));
         here.unwrap_or_else(|| self.related.inner.has(packet, self.context))
@@ -194,8 +204,23 @@ impl Asked<'_, '_> {
                 marks.set(packet);
             }
         }
+        if let Some(ties) = self.ties() {
+            for link in ties.links_in(range.clone(), self.evidence) {
+                if self.is_stopped() {
+                    return;
+                }
+                if marks.is_open(link.from) && link.to.is_some_and(|to| self.has(to)) {
+                    marks.set(link.from);
+                }
+            }
+            for link in ties.targets(range, self.evidence) {
+                if let Some(target) = link.to.filter(|target| marks.is_open(*target) && self.has(link.from)) {
+                    marks.set(target);
+                }
+            }
+        }
         if self.evidence.duplicates().len() > 0 {
-            let tied = tied(view, self.evidence, &full(view.len()));
+            let tied = tied(view, self.evidence, self.ties(), &full(view.len()));
             self.partners_of_copies(view, &tied, marks);
         }
     }
@@ -222,7 +247,7 @@ impl Asked<'_, '_> {
             let is_tied = tied.get(at / WORD).is_some_and(|word| word >> (at % WORD) & 1 == 1);
             if is_tied
                 && marks.is_open(packet)
-                && linked(packet, self.evidence).into_iter().any(|id| self.has(id))
+                && linked(packet, self.evidence, self.related.asks_ties).into_iter().any(|id| self.has(id))
             {
                 marks.set(packet);
             }
@@ -244,6 +269,9 @@ impl Asked<'_, '_> {
                 marks.set(packet);
             }
         }
+        if let Some(ties) = self.ties().filter(|_| self.related.function != Function::Sibling) {
+            self.requests(view, ties, marks);
+        }
         if self.related.function == Function::First {
             return;
         }
@@ -258,6 +286,32 @@ impl Asked<'_, '_> {
         }
     }
 
+    fn ties(&self) -> Option<&'a Ties> {
+        self.related.asks_ties.then(|| Ties::of(self.evidence))
+    }
+
+    /// Requests to other services than DNS, what is tied to them, and the errors about either.
+    fn requests(&self, view: &View<'_>, ties: &Ties, marks: &mut Marks<'_>) {
+        let range = range(view);
+        let tied = ties.links_in(range.clone(), self.evidence).map(|link| (link.from, link.from));
+        let asked = ties.targets(range.clone(), self.evidence).filter_map(|link| Some((link.to?, link.to?)));
+        let errors = self.evidence.errors_in(&range).iter().filter_map(|link| Some((link.from, link.to?)));
+        let about = self.evidence.targets(range).filter_map(|link| Some((link.to?, link.to?)));
+        for (packet, of) in tied.chain(asked).chain(errors).chain(about) {
+            if self.is_stopped() {
+                return;
+            }
+            if !marks.is_open(packet) || self.evidence.transaction_of(of).is_some() {
+                continue;
+            }
+            let root = root(of, ties, self.evidence);
+            let asked = self.related.function != Function::First || packet == root;
+            if asked && self.is_group_wanted(packet, Group::Tied(root), &[]) {
+                marks.set(packet);
+            }
+        }
+    }
+
     /// Whether a packet of the group of a transaction matches; for siblings another one than the packet itself.
     fn is_wanted(&self, packet: PacketId, id: TransactionId) -> bool {
         let siblings = self.related.function == Function::Sibling;
@@ -266,14 +320,19 @@ impl Asked<'_, '_> {
             let both = [Some(transaction.first), transaction.answer];
             return both.into_iter().flatten().any(|other| (!siblings || other != packet) && self.has(other));
         }
-        let decides = |other: PacketId| (!siblings || other != packet) && self.has(other);
         let lookups = self.lookups();
         let lookup = lookups.and_then(|lookups| lookups.of(id));
         let group = lookup.map_or(Group::Transaction(id), Group::Lookup);
         let own = [id];
         let members = lookups.zip(lookup).map_or(own.as_slice(), |(lookups, lookup)| lookups.members(lookup));
+        self.is_group_wanted(packet, group, members)
+    }
+
+    fn is_group_wanted(&self, packet: PacketId, group: Group, members: &[TransactionId]) -> bool {
+        let siblings = self.related.function == Function::Sibling;
+        let decides = |other: PacketId| (!siblings || other != packet) && self.has(other);
         let (mut left, mut found) = (ASKED_MAX, false);
-        let decided = self.each(members, &mut |other| {
+        let decided = self.each(group, members, &mut |other| {
             found = decides(other);
             left -= 1;
             found || left == 0
@@ -300,7 +359,7 @@ impl Asked<'_, '_> {
             return *known;
         }
         let (mut known, mut asked) = (Known::None, 0);
-        self.each(members, &mut |other| {
+        self.each(group, members, &mut |other| {
             asked += 1;
             if asked % STRIDE == 0 && self.is_stopped() {
                 return true;
@@ -318,7 +377,10 @@ impl Asked<'_, '_> {
 
     /// Calls `visit` with every packet of some transactions and the errors about them until it says true; whether
     /// it did.
-    fn each(&self, members: &[TransactionId], visit: &mut dyn FnMut(PacketId) -> bool) -> bool {
+    fn each(&self, group: Group, members: &[TransactionId], visit: &mut dyn FnMut(PacketId) -> bool) -> bool {
+        if let (Group::Tied(root), Some(ties)) = (group, self.ties()) {
+            return each_tied(root, ties, self.evidence, visit);
+        }
         members.iter().any(|id| {
             self.evidence.packets_of(*id).any(|packet| {
                 visit(packet)
@@ -351,21 +413,76 @@ impl Asked<'_, '_> {
     }
 }
 
-/// The packets at the other ends of a packet's links; a copy has those of its original.
-fn linked(packet: PacketId, evidence: &Evidence) -> Vec<PacketId> {
-    let mut ends: Vec<PacketId> = evidence.links_from(packet).iter().filter_map(|link| link.to).collect();
-    for link in evidence.links_to(packet) {
+/// The first packet of the request that a packet belongs to by its ties.
+fn root(packet: PacketId, ties: &Ties, evidence: &Evidence) -> PacketId {
+    let mut root = packet;
+    // An answer again, its answer, the request again, the request.
+    for _ in 0..4 {
+        let range = root..PacketId(root.0.saturating_add(1));
+        let Some(to) = ties.links_in(range, evidence).next().and_then(|link| link.to) else { break };
+        root = to;
+    }
+    root
+}
+
+/// Calls `visit` with a request, all that is tied to it, and the errors about either, until it says true; whether it did.
+fn each_tied(
+    root: PacketId,
+    ties: &Ties,
+    evidence: &Evidence,
+    visit: &mut dyn FnMut(PacketId) -> bool,
+) -> bool {
+    let (mut open, mut left) = (vec![root], LOOKUP_MAX);
+    while let Some(packet) = open.pop() {
+        if visit(packet) || evidence.errors_to(packet).any(|link| visit(link.from)) {
+            return true;
+        }
+        let range = packet..PacketId(packet.0.saturating_add(1));
+        let tied = ties.targets(range, evidence).take(left).map(|link| link.from);
+        let before = open.len();
+        open.extend(tied);
+        left = left.saturating_sub(open.len() - before);
+    }
+    false
+}
+
+/// The packets at the other ends of a packet's links; a copy has those of its original. `ties`: of whatever service.
+fn linked(packet: PacketId, evidence: &Evidence, ties: bool) -> Vec<PacketId> {
+    let (from, to) = if ties {
+        (ties::links_from(evidence, packet), ties::links_to(evidence, packet))
+    } else {
+        (evidence.links_from(packet), evidence.links_to(packet))
+    };
+    let mut ends: Vec<PacketId> = from.iter().filter_map(|link| link.to).collect();
+    for link in to {
         ends.push(link.from);
         ends.extend(evidence.copies_of(link.from).filter(|copy| *copy != packet));
     }
     ends
 }
 
+/// The packets of the request to another service than DNS that a packet belongs to.
+fn request(function: Function, packet: PacketId, evidence: &Evidence) -> Vec<PacketId> {
+    let range = packet..PacketId(packet.0.saturating_add(1));
+    let about = evidence.errors_in(&range).iter().find_map(|link| link.to);
+    let ties = Ties::of(evidence);
+    let root = root(about.unwrap_or(packet), ties, evidence);
+    let mut all = Vec::new();
+    if function != Function::First || packet == root {
+        each_tied(root, ties, evidence, &mut |packet| {
+            all.push(packet);
+            false
+        });
+    }
+    // What is tied to nothing is no request.
+    if all.len() > 1 { all } else { Vec::new() }
+}
+
 /// The packets one of which must match for `packet` to stand in a relation to it.
 pub fn neighbours(function: Function, packet: PacketId, context: &Context<'_>) -> Vec<PacketId> {
     let Some(evidence) = context.evidence else { return Vec::new() };
     if function == Function::Partner {
-        return linked(packet, evidence);
+        return linked(packet, evidence, true);
     }
     let first = |id: &TransactionId| evidence.transaction(*id).map(|transaction| transaction.first);
     let mut ids: Vec<TransactionId> = evidence.roles_of(packet).map(|(id, _)| id).collect();
@@ -375,6 +492,9 @@ pub fn neighbours(function: Function, packet: PacketId, context: &Context<'_>) -
         let range = packet..PacketId(packet.0.saturating_add(1));
         let about = evidence.errors_in(&range).iter().filter_map(|link| link.to);
         ids.extend(about.flat_map(|to| evidence.roles_of(to)).map(|(id, _)| id));
+    }
+    if ids.is_empty() && function != Function::Sibling && evidence.transaction_of(packet).is_none() {
+        return request(function, packet, evidence);
     }
     if function == Function::Sibling {
         let lookups = evidence.lookups(context.index);

@@ -35,6 +35,7 @@ pub fn cost(test: &Test) -> u32 {
         | Source::Icmp(..) => 2,
         Source::Dns(_) => 3,
         Source::Evidence(_)
+        | Source::Attempt(_)
         | Source::Note(_)
         | Source::File
         | Source::Site
@@ -74,6 +75,26 @@ pub fn is_about_evidence(expression: &Expression, settings: &Settings) -> bool {
             },
             Source::Flags(bits) => bits & !ABOUT_EVIDENCE == 0,
             Source::Dns(_) | Source::Icmp(..) | Source::Quote => true,
+            _ => false,
+        },
+    }
+}
+
+/// Whether nothing but DNS messages can match, told from the form alone.
+pub fn is_about_dns(expression: &Expression) -> bool {
+    match expression {
+        Expression::And(parts) => parts.iter().any(is_about_dns),
+        Expression::Or(parts) => parts.iter().all(is_about_dns),
+        Expression::Xor(parts) => parts.iter().all(is_about_dns),
+        Expression::Everything | Expression::Not(_) | Expression::Relation(_) | Expression::Function(..) => {
+            false
+        }
+        Expression::Test(test) if test.quoted => false,
+        Expression::Test(test) => match test.source {
+            Source::Dns(_) => true,
+            Source::Flags(bits) => bits & !(flags::DNS_QUERY | flags::DNS_RESPONSE) == 0,
+            Source::Word(Word::Protocol(protocol)) => protocol == ProtocolId::DNS,
+            Source::Evidence(field) => field.is_of_dns(),
             _ => false,
         },
     }

@@ -4,7 +4,7 @@ use super::Context;
 use super::expression::{SlicePart, Test, Transform};
 use super::fields::{Column, Direction, DnsField, Family, HeaderField, NoteField, Source, Word};
 use super::matcher::Scalar;
-use super::{evidence, literal, tree};
+use super::{evidence, literal, tree, tried};
 use crate::decode::{Address, Decoded, LayerKind, Quote, Transport, dns};
 use crate::index::segment::{DnsKind, DnsRow, flags};
 use crate::index::{Packet, source_label};
@@ -182,6 +182,11 @@ fn raw(test: &Test, packet: &Packet<'_>, context: &Context<'_>, visit: Visit<'_>
         Source::Evidence(field) => {
             if let Some(found) = context.evidence {
                 evidence::each(field, packet.id, context.index, found, visit);
+            }
+        }
+        Source::Attempt(field) => {
+            if let Some(found) = context.evidence {
+                tried::each(field, packet.id, found, visit);
             }
         }
         Source::Note(field) => notes(field, packet, context, visit),

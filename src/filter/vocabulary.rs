@@ -5,6 +5,7 @@ use std::hash::Hash;
 use std::sync::atomic::Ordering;
 
 use super::Context;
+use crate::attempts::Attempts;
 use crate::decode::{Address, dns};
 use crate::index::{IndexedSource, Segment};
 use crate::protocols::ProtocolId;
@@ -33,6 +34,10 @@ pub struct Vocabulary {
     pub icmp: Vec<((u8, u8, u8), u64)>,
     /// Outcomes of transactions.
     pub outcomes: Vec<(&'static str, u64)>,
+    /// Outcomes of attempts, those at DNS among them.
+    pub attempt_outcomes: Vec<(&'static str, u64)>,
+    /// What attempts are for.
+    pub services: Vec<(&'static str, u64)>,
     /// Names of capture files.
     pub files: Vec<(String, u64)>,
     /// Sites they were captured at.
@@ -69,6 +74,16 @@ impl Vocabulary {
         {
             *outcomes.entry(transaction.outcome.name()).or_default() += 1;
         }
+        let (mut attempt_outcomes, mut services) = (outcomes.clone(), HashMap::new());
+        if let Some(evidence) = context.evidence {
+            if !evidence.transactions.is_empty() {
+                services.insert("dns", evidence.transactions.len() as u64);
+            }
+            for own in &Attempts::of(evidence).all {
+                *attempt_outcomes.entry(own.outcome.name()).or_default() += 1;
+                *services.entry(own.kind.id()).or_default() += 1;
+            }
+        }
         let name =
             |(wire, count): (Vec<u8>, u64)| (super::literal::normal_name(&dns::presentation(&wire)), count);
         Self {
@@ -81,6 +96,8 @@ impl Vocabulary {
             record_types: sorted(counts.record_types),
             icmp: sorted(counts.icmp),
             outcomes: sorted(outcomes),
+            attempt_outcomes: sorted(attempt_outcomes),
+            services: sorted(services),
             sites: places(context, |source| source.place.site.as_ref()),
             sensors: places(context, |source| source.place.sensor.as_ref()),
             files: context

@@ -111,7 +111,7 @@ fn absent(test: &Test, context: &Context<'_>) -> Option<String> {
     if super::scan::cost(test) >= super::scan::DEAR && context.index.len() > DEAR_PACKETS_MAX {
         return None;
     }
-    if matches!(test.source, Source::Evidence(_)) && context.evidence.is_none() {
+    if matches!(test.source, Source::Evidence(_) | Source::Attempt(_)) && context.evidence.is_none() {
         return None;
     }
     if !finds_nothing(&Expression::Test(Box::new(test.clone())), context) {

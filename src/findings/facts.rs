@@ -28,6 +28,7 @@ pub mod unknown_zones;
 pub mod unsent;
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::LazyLock;
 
 use super::Input;
 use crate::attempts::Attempts;
@@ -105,7 +106,7 @@ pub struct Facts<'i> {
     /// Lookups that were answered, but slowly.
     pub slow: Vec<slow::Slow>,
     /// What clients wanted of services beside DNS.
-    pub attempts: Attempts,
+    pub attempts: &'i Attempts,
     /// DHCP servers that give the same clients different settings.
     pub rivals: Option<rival_leases::Rivals>,
     /// What failed of it.
@@ -119,6 +120,9 @@ pub struct Facts<'i> {
     /// Limits that were reached.
     pub notes: Vec<String>,
 }
+
+/// No attempts, before they are followed.
+static NOT_FOLLOWED: LazyLock<Attempts> = LazyLock::new(Attempts::default);
 
 impl<'i> Facts<'i> {
     /// Whether a port is one of DNS in this run.
@@ -141,7 +145,7 @@ impl<'i> Facts<'i> {
             let other = scope.spawn(|| (load::measure(input), denials::collect(input)));
             facts.errors = errors::read(&mut facts);
             hosts::watch(&mut facts);
-            facts.attempts = Attempts::follow(facts.index, facts.evidence);
+            facts.attempts = Attempts::of(facts.evidence);
             connections::follow(&mut facts);
             connections::reject(&mut facts.connections, &facts.errors);
             facts.pieces = fragments::collect(&mut facts);
@@ -204,7 +208,7 @@ impl<'i> Facts<'i> {
             one_address: Vec::new(),
             runs: Vec::new(),
             slow: Vec::new(),
-            attempts: Attempts::default(),
+            attempts: &NOT_FOLLOWED,
             rivals: None,
             troubles: troubles::Troubles::default(),
             unsent: Vec::new(),

@@ -27,11 +27,11 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
 
 /// The finding that tells a trouble.
 pub(super) fn finding(facts: &Facts<'_>, id: &'static str, trouble: &Trouble) -> Finding {
-    let mut frames = trouble.frames(&facts.attempts);
+    let mut frames = trouble.frames(facts.attempts);
     frames.extend(trouble.resolved.as_ref().map(|(_, packet)| *packet));
     frames.extend(trouble.hit().filter_map(|client| client.rescue));
     let frames = rules::tidy(frames);
-    let firsts: Vec<_> = trouble.attempts(&facts.attempts).map(|own| own.first.packet).collect();
+    let firsts: Vec<_> = trouble.attempts(facts.attempts).map(|own| own.first.packet).collect();
     let mut statement = words::statement(facts, trouble);
     let rescued: u32 = trouble.hit().map(|client| client.rescued).sum();
     if rescued > 0 {

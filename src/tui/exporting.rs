@@ -42,7 +42,7 @@ pub fn drafted(
     } else {
         let examined = findings::review(&input, &[], &changes(case));
         let found = (examined.findings.into(), examined.assessments.into());
-        (found.0, found.1, examined.coverage.into(), examined.attempts.into())
+        (found.0, found.1, examined.coverage.into(), examined.attempts)
     };
     let input =
         Input { index, evidence, findings: &found, assessments: &assessments, coverage: &coverage, case };

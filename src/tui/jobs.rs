@@ -9,6 +9,7 @@ use super::attempts::{Listed, Table};
 use super::state::{Rows, State};
 use super::update::{Export, Job, Reply};
 use super::work::{Notes, records};
+use crate::attempts::Attempts;
 use crate::case::{Case, EvidenceRecord, Saving};
 use crate::correlate::{Evidence, Parameters, correlate};
 use crate::filter::named::Named;
@@ -169,6 +170,7 @@ pub fn run(job: Job, cancel: &AtomicBool, early: &dyn Fn(Reply)) -> Option<Reply
             let evidence = Arc::new(correlate(&index, &Parameters::default(), cancel));
             // Worked out here once, so that no screen and no filter waits for it.
             evidence.prepare(&index);
+            Attempts::prepare(&evidence);
             let failed = problems(&index, &evidence, &named, cancel);
             let table = Arc::new(Table::of_lookups(&index, &evidence, failed));
             Reply::Evidence { generation, index, evidence, table }

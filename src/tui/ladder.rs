@@ -180,7 +180,7 @@ impl Maker<'_> {
             };
             let (from, to, _) = told.flow;
             let late = *during.start()..=during.end().saturating_add(AFTER_NS);
-            late.contains(&told.seen.time_ns)
+            late.contains(&{ told.seen.time_ns })
                 && (fits(from, ends.0) && fits(to, ends.1) || fits(from, ends.1) && fits(to, ends.0))
         };
         let told = self.table.attempts.told.iter().take(TOLD_MAX).filter(about);

@@ -19,6 +19,7 @@ use super::overview::Overview;
 pub use super::rows::{Rows, TimeFormat};
 use super::update::Drafting;
 use super::work::Work;
+use crate::attempts::ties;
 use crate::correlate::Evidence;
 use crate::filter::Completion;
 use crate::filter::Vocabulary;
@@ -501,7 +502,7 @@ impl State {
 
     /// The packet at the other end of the selected one's most telling link.
     pub fn partner(&self) -> Option<PacketId> {
-        self.evidence.as_ref()?.partner(self.timeline.selected?)
+        ties::partner(self.evidence.as_ref()?, self.timeline.selected?)
     }
 
     /// `#17`, with several files `A#17`.

@@ -6,6 +6,7 @@ use super::{ERROR_NS, Judge, SECOND, TRACED, order, refuses};
 use crate::attempts::datagrams::{Exchange, PINGS_MIN};
 use crate::attempts::exchange::Says;
 use crate::attempts::lease::{Asked, Lease};
+use crate::attempts::ties::Thread;
 use crate::attempts::{Attempt, Kind, Outcome, Service, Told};
 use crate::connections::Seen;
 use crate::decode::Address;
@@ -53,7 +54,7 @@ impl Judge<'_> {
                 .filter(|_| !own.waits)
                 .map_or(0, |answer| (answer.time_ns - own.first.time_ns).max(0)),
             handshake_ns: 0,
-            connection: None,
+            thread: own.thread,
             failing: own.first,
             counts: if own.kind == Kind::Echo { (own.asked, own.answered) } else { (1, own.answered.min(1)) },
         };
@@ -131,7 +132,7 @@ impl Judge<'_> {
     }
 
     /// A client's wish for an address.
-    pub(super) fn lease(&self, lease: &Lease) -> Option<Attempt> {
+    pub(super) fn lease(&self, lease: &Lease, thread: Thread) -> Option<Attempt> {
         let first = lease.discover.first.or(lease.request.first)?;
         let last = lease.request.last.or(lease.discover.last)?;
         let named = lease.offers.first().map(|offer| offer.server);
@@ -166,7 +167,7 @@ impl Judge<'_> {
             outcome,
             answered_ns: decided.map_or(0, |seen| (seen.time_ns - first.time_ns).max(0)),
             handshake_ns: 0,
-            connection: None,
+            thread,
             failing: first,
             counts: (1, u32::from(decided.is_some())),
         })

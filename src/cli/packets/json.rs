@@ -1,15 +1,16 @@
 //! One packet as one JSON object, written by hand: no allocation but the output's own.
 
-use crate::settings::Settings;
 use std::io::Write as _;
 use std::net::Ipv4Addr;
 
+use crate::attempts::ties;
 use crate::cli::load::Loaded;
 use crate::decode::{Address, Decoded, Quote, Transport, dns, transcript};
 use crate::index::segment::flags;
 use crate::index::{FrameNumber, Packet, source_label};
 use crate::protocols::ProtocolId;
 use crate::protocols::dns::{push_class_name, push_type_name};
+use crate::settings::Settings;
 
 /// Appends the object of one packet and a line feed.
 pub(super) fn write(loaded: &Loaded, packet: &Packet<'_>, out: &mut Vec<u8>) {
@@ -361,8 +362,19 @@ fn optional(out: &mut Vec<u8>, key: &str, value: Option<u64>) {
     }
 }
 
+/// Whether a packet may be tied to others as part of another service than DNS.
+pub(super) fn ties_others(packet: &Packet<'_>) -> bool {
+    let not_told = flags::DNS_QUERY | flags::DNS_RESPONSE | flags::ICMP_ERROR;
+    matches!(packet.transport(), 1 | 6 | 17 | 58)
+        && (packet.transport() == 6 || packet.flags() & not_told == 0)
+}
+
 fn links(loaded: &Loaded, packet: &Packet<'_>, out: &mut Vec<u8>) {
-    let found = loaded.evidence.all_links_from(packet.id);
+    let found = if ties_others(packet) {
+        ties::all_links_from(&loaded.evidence, packet.id)
+    } else {
+        loaded.evidence.all_links_from(packet.id)
+    };
     if found.is_empty() {
         return;
     }

@@ -124,6 +124,83 @@ pub const OUTCOMES: &[&str] = &[
     "undetermined",
 ];
 
+/// Outcomes of attempts at any service; those of DNS first.
+pub const ATTEMPT_OUTCOMES: &[&str] = &[
+    "answered",
+    "answered_unreadable",
+    "late",
+    "refused_by_icmp",
+    "covered_by_rate_limit",
+    "no_answer",
+    "tcp_reset",
+    "refused_by_reset",
+    "reset_midway",
+    "closed",
+    "mute",
+    "truncated",
+    "not_received",
+    "undetermined",
+    "accepted",
+    "no_reply",
+    "reset",
+    "reset_by_device",
+    "alert",
+    "left_handshake",
+    "failed",
+    "denied",
+    "kiss",
+    "no_time",
+    "wrong_time",
+    "stalled",
+    "silenced",
+    "large_lost",
+    "no_offer",
+    "nak",
+    "unconfirmed",
+    "declined",
+    "no_address",
+    "one_direction",
+];
+/// Who ended an attempt.
+pub const ENDED: &[&str] = &["client", "server", "device", "capture_end"];
+/// What attempts are for: DNS, and the ids of `attempts::kind`.
+pub const SERVICES_FOLLOWED: &[&str] = &[
+    "dns",
+    "http",
+    "tls",
+    "ssh",
+    "smtp",
+    "ftp",
+    "imap",
+    "pop3",
+    "mysql",
+    "postgres",
+    "redis",
+    "mongodb",
+    "mqtt",
+    "bgp",
+    "rtsp",
+    "ldap",
+    "smb",
+    "rdp",
+    "tcp",
+    "quic",
+    "doq",
+    "cldap",
+    "ntp",
+    "snmp",
+    "snmp-trap",
+    "syslog",
+    "export",
+    "sip",
+    "radius",
+    "ike",
+    "tftp",
+    "dhcp",
+    "echo",
+    "udp",
+];
+
 /// ARP operations by name.
 const ARP_OPERATIONS: &[(&str, i64)] = &[("request", 1), ("reply", 2)];
 
@@ -171,5 +248,19 @@ mod tests {
     fn every_outcome_can_be_filtered_by() {
         let all = crate::correlate::Outcome::ALL.map(crate::correlate::Outcome::name);
         assert_eq!(all.as_slice(), OUTCOMES);
+    }
+
+    #[test]
+    fn every_followed_service_and_outcome_can_be_written() {
+        for row in &crate::attempts::kind::KINDS {
+            assert!(SERVICES_FOLLOWED.contains(&row.id), "{}", row.id);
+        }
+        assert_eq!(SERVICES_FOLLOWED.len(), crate::attempts::kind::KINDS.len() + 1);
+        for outcome in crate::correlate::Outcome::ALL {
+            assert!(OUTCOMES.contains(&outcome.name()) && ATTEMPT_OUTCOMES.contains(&outcome.name()));
+        }
+        for outcome in crate::attempts::outcome::each() {
+            assert!(ATTEMPT_OUTCOMES.contains(&outcome.name()), "{outcome:?}");
+        }
     }
 }

@@ -141,7 +141,7 @@ pub(super) fn collect(facts: &Facts<'_>, explained: &Explained<'_, '_>, items: &
     errors(facts, explained, items);
     attempts(facts, explained, items);
     neighbours(facts, explained, items);
-    let followed = &facts.attempts;
+    let followed = facts.attempts;
     let unseen = [
         (OpenKind::Encrypted, followed.encrypted),
         (OpenKind::Begun, followed.strangers),

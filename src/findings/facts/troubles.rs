@@ -352,7 +352,7 @@ fn trouble(all: &[Attempt], sort: Sort, failed: Vec<u32>, served: &[u32], part: 
     let last_good = good().map(ended).filter(|mark| mark.at_ns <= first_ns).max();
     let first_good = good().filter(|own| own.first.time_ns >= last_ns).map(ended).min();
     let inside = |own: &&Attempt| {
-        windows.iter().any(|(first, last)| (first.at_ns..=last.at_ns).contains(&own.first.time_ns))
+        windows.iter().any(|(first, last)| (first.at_ns..=last.at_ns).contains(&{ own.first.time_ns }))
     };
     let asked = failed.len() as u64 + good().filter(inside).count() as u64;
     Trouble {
@@ -420,7 +420,7 @@ fn join(facts: &Facts<'_>, all: Vec<Trouble>) -> Vec<Trouble> {
     let kind = |own: &Trouble| (Address::None, own.service().transport, own.service().port);
     // Nothing of them was served while they failed.
     let dark = |own: &Trouble| own.asked == own.failed.len() as u64;
-    let outcome = |own: &Trouble| own.outcomes(&facts.attempts).first().map(|(outcome, _)| outcome.plain());
+    let outcome = |own: &Trouble| own.outcomes(facts.attempts).first().map(|(outcome, _)| outcome.plain());
     let joined = join_by(all, &host, &|_, _| true);
     join_by(joined, &kind, &|known, own| dark(known) && dark(own) && outcome(known) == outcome(own))
 }
@@ -490,13 +490,13 @@ fn weigh(facts: &Facts<'_>, served: &Served<'_>, names: &Names, mut trouble: Tro
     trouble.clients = clients::table(facts, served, names, &trouble);
     trouble.stopped = stopped(facts, &trouble);
     trouble.last_good = trouble.last_good.or_else(|| worked(facts, &trouble));
-    trouble.endings = trouble.outcomes(&facts.attempts);
+    trouble.endings = trouble.outcomes(facts.attempts);
     names.tell(facts, &mut trouble);
     trouble.in_use =
         matches!(trouble.sort, Sort::Failed(Face::Unreached, _)) && gravity::is_in_use(facts, &trouble);
     match trouble.sort {
         Sort::Failed(Face::Cut, _) => {
-            trouble.crossed = chains::crossed(facts, trouble.attempts(&facts.attempts));
+            trouble.crossed = chains::crossed(facts, trouble.attempts(facts.attempts));
         }
         Sort::Failed(Face::Fails, _) => trouble.behind = chains::behind(facts, &trouble),
         Sort::Failed(Face::Mute, _) => trouble.queue = chains::queue(facts, &trouble),
@@ -521,7 +521,7 @@ fn stopped(facts: &Facts<'_>, trouble: &Trouble) -> Option<(u64, u64)> {
         return None;
     }
     let is_copied = |own: &&Attempt| facts.evidence.copies(own.first.packet).next().is_some();
-    let failed = trouble.attempts(&facts.attempts).take(COPIES_MAX);
+    let failed = trouble.attempts(facts.attempts).take(COPIES_MAX);
     if failed.clone().any(|own| is_copied(&own)) {
         return None;
     }
@@ -534,7 +534,7 @@ fn stopped(facts: &Facts<'_>, trouble: &Trouble) -> Option<(u64, u64)> {
 /// The last data of the server on a connection that had worked before it failed.
 fn worked(facts: &Facts<'_>, trouble: &Trouble) -> Option<Mark> {
     let first_ns = trouble.span_ns().0;
-    let began = trouble.attempts(&facts.attempts).filter(|own| own.failing.time_ns > own.first.time_ns);
+    let began = trouble.attempts(facts.attempts).filter(|own| own.failing.time_ns > own.first.time_ns);
     let last = began.filter_map(|own| facts.attempts.connection(own)?.from_server.last);
     last.filter(|seen| seen.time_ns <= first_ns)
         .map(|seen| Mark { at_ns: seen.time_ns, packet: seen.packet })
@@ -560,7 +560,7 @@ mod tests {
             outcome,
             answered_ns: 0,
             handshake_ns: 0,
-            connection: None,
+            thread: crate::attempts::ties::Thread::NONE,
             counts: (1, 0),
             failing: seen,
         }

@@ -6,6 +6,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
+use crate::attempts::ties;
 use crate::correlate::{Level, LinkKind};
 use crate::text::thousands;
 use crate::tui::fit::{clip_middle, line_width, put, put_line, width};
@@ -87,7 +88,7 @@ fn right(state: &State) -> String {
     }
     let mut text = format!("{} of {}", state.number(id), thousands(u64::from(state.index.len())));
     let Some(evidence) = &state.evidence else { return text };
-    if let Some(link) = evidence.links_from(id).first() {
+    if let Some(link) = ties::links_from(evidence, id).first() {
         let word = match link.kind {
             LinkKind::ErrorAbout => "about",
             LinkKind::AnswerTo => "answers",
@@ -101,7 +102,7 @@ fn right(state: &State) -> String {
             None if link.level == Level::Contradicted => text.push_str(" · contradicted"),
             None => text.push_str(" · orphan"),
         }
-    } else if let Some(partner) = evidence.partner(id) {
+    } else if let Some(partner) = ties::partner(evidence, id) {
         let _ = write!(text, " · linked to {}", state.number(partner));
     }
     text

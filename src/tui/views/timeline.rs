@@ -12,6 +12,7 @@ use ratatui::layout::Rect;
 
 use super::View;
 use super::timeline_ties::{Gutter, gutters};
+use crate::attempts::ties;
 use crate::correlate::{Evidence, Level, Link, LinkKind, Outcome, encrypted, lookups};
 use crate::decode::Address;
 use crate::index::{Packet, PacketId, segment::flags};
@@ -359,7 +360,7 @@ impl Row<'_> {
 
     /// The first remark in the fewest cells: only the packet it is tied to.
     fn short_remark(&self) -> Option<String> {
-        let other = self.state.evidence.as_ref()?.partner(self.packet.id)?;
+        let other = ties::partner(self.state.evidence.as_ref()?, self.packet.id)?;
         let bits = self.state.index.packet(other).map_or(0, |packet| packet.flags());
         let mark = match (bits & flags::ICMP_ERROR != 0, bits & flags::DNS_RESPONSE != 0, self.state.unicode)
         {
@@ -473,7 +474,7 @@ pub fn role_of(state: &State, packet: &Packet<'_>) -> Role {
 pub fn remarks(state: &State, packet: &Packet<'_>) -> Vec<String> {
     let mut out = Vec::new();
     if let Some(evidence) = &state.evidence {
-        for link in evidence.links_from(packet.id) {
+        for link in ties::links_from(evidence, packet.id) {
             link_words(state, evidence, &link, &mut out);
         }
         if packet.flags() & flags::DNS_QUERY != 0 {
@@ -520,11 +521,10 @@ fn link_words(state: &State, evidence: &Evidence, link: &Link, out: &mut Vec<Str
             out.push(format!("answers {target}{level}"));
             out.push(gap);
         }
-        LinkKind::RetryOf => {
-            if let Some((number, total)) = lookups::place(&state.index, evidence, link.from) {
-                out.push(format!("attempt {number}/{total}"));
-            }
-        }
+        LinkKind::RetryOf => match lookups::place(&state.index, evidence, link.from) {
+            Some((number, total)) => out.push(format!("attempt {number}/{total}")),
+            None => out.push(format!("repeats {target}")),
+        },
         LinkKind::DuplicateOf => out.push(format!("copy of {target}")),
     }
 }

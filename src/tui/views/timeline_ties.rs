@@ -1,5 +1,6 @@
 //! The gutter of the timeline: which visible rows are tied, in at most two lanes, and arrows to ends out of sight.
 
+use crate::attempts::ties;
 use crate::correlate::{Evidence, Level, LinkKind};
 use crate::index::{PacketId, segment::flags};
 use crate::tui::state::State;
@@ -101,7 +102,7 @@ fn visible_ties(state: &State, evidence: &Evidence, ids: &[PacketId]) -> Vec<Tie
     let selected = state.timeline.selected;
     let mut ties = Vec::new();
     for (row, id) in ids.iter().enumerate() {
-        for link in evidence.links_from(*id) {
+        for link in ties::links_from(evidence, *id) {
             let tied = matches!(link.kind, LinkKind::ErrorAbout | LinkKind::AnswerTo);
             if let (true, Some(other)) = (tied, link.to.and_then(row_of)) {
                 let lit = selected == Some(*id) || selected == link.to;
@@ -122,12 +123,11 @@ fn visible_ties(state: &State, evidence: &Evidence, ids: &[PacketId]) -> Vec<Tie
 fn far_end(evidence: &Evidence, ids: &[PacketId], id: PacketId) -> Option<PacketId> {
     let tied = |kind| matches!(kind, LinkKind::ErrorAbout | LinkKind::AnswerTo);
     let mut nearest = None;
-    let ends = evidence
-        .links_from(id)
+    let ends = ties::links_from(evidence, id)
         .into_iter()
         .filter(|link| tied(link.kind))
         .filter_map(|link| link.to)
-        .chain(evidence.links_to(id).into_iter().filter(|link| tied(link.kind)).map(|link| link.from));
+        .chain(ties::links_to(evidence, id).into_iter().filter(|link| tied(link.kind)).map(|link| link.from));
     for end in ends {
         if ids.contains(&end) {
             return None;

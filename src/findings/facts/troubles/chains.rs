@@ -116,7 +116,7 @@ fn idle_close(facts: &Facts<'_>, own: &Attempt) -> Option<(Nanos, PacketId)> {
 /// Finds what failed behind a gateway, where most of its answers follow such a failure.
 pub fn behind(facts: &Facts<'_>, trouble: &Trouble) -> Option<Behind> {
     let says = |own: &&Attempt| matches!(own.outcome, Outcome::Fails(502..=504)) && own.kind == Kind::Http;
-    let answers: Vec<&Attempt> = trouble.attempts(&facts.attempts).filter(says).take(LOOKED_AT).collect();
+    let answers: Vec<&Attempt> = trouble.attempts(facts.attempts).filter(says).take(LOOKED_AT).collect();
     if answers.len() < ALIKE_MIN {
         return None;
     }
@@ -202,7 +202,7 @@ const LOOPED_MIN: usize = 2;
 pub fn looped(facts: &Facts<'_>, trouble: &Trouble) -> Option<(usize, Vec<Address>)> {
     let mut routers: Vec<Address> = Vec::new();
     let mut number = 0;
-    for own in trouble.attempts(&facts.attempts) {
+    for own in trouble.attempts(facts.attempts) {
         let is_used_up =
             matches!(own.outcome, Outcome::RefusedByIcmp(false, 11, 0) | Outcome::RefusedByIcmp(true, 3, 0));
         let sent = facts.index.packet(own.first.packet).map_or(0, |packet| packet.ttl());
@@ -219,7 +219,7 @@ pub fn looped(facts: &Facts<'_>, trouble: &Trouble) -> Option<(usize, Vec<Addres
     let told = facts.attempts.told.iter().filter(|told| {
         told.flow.1.0 == trouble.service().host
             && matches!(told.icmp, (false, 11, 0) | (true, 3, 0))
-            && (from..=to + NEAR_NS).contains(&told.seen.time_ns)
+            && (from..=to + NEAR_NS).contains(&{ told.seen.time_ns })
     });
     let mut counted: HashMap<Address, usize> = HashMap::new();
     told.for_each(|told| *counted.entry(told.source).or_default() += 1);

@@ -91,9 +91,9 @@ fn of(clients: &mut BTreeMap<Address, Client>, address: Address) -> Option<&mut 
 /// The table of a trouble, those that were hit first.
 pub fn table(facts: &Facts<'_>, known: &Served<'_>, names: &Names, trouble: &Trouble) -> Vec<Client> {
     let mut clients: BTreeMap<Address, Client> = BTreeMap::new();
-    let by_client: BTreeSet<Address> = trouble.attempts(&facts.attempts).map(|own| own.client.0).collect();
+    let by_client: BTreeSet<Address> = trouble.attempts(facts.attempts).map(|own| own.client.0).collect();
     let alike = follower(known, trouble, facts);
-    for own in trouble.attempts(&facts.attempts) {
+    for own in trouble.attempts(facts.attempts) {
         let served = known.by_client.get(&own.client.0).map(Vec::as_slice).unwrap_or_default();
         let Some(client) = of(&mut clients, own.client.0) else { continue };
         client.failed += 1;
@@ -105,7 +105,7 @@ pub fn table(facts: &Facts<'_>, known: &Served<'_>, names: &Names, trouble: &Tro
             let others = known.siblings.get(&own.client.0).map_or(alike.as_slice(), Vec::as_slice);
             let all = others.iter().filter_map(|address| known.by_client.get(address)).flatten();
             let near = |other: &&&Attempt| {
-                (own.first.time_ns..=own.ended_ns() + GROUP_NS).contains(&other.first.time_ns)
+                (own.first.time_ns..=own.ended_ns() + GROUP_NS).contains(&{ other.first.time_ns })
             };
             all.filter(near).find(|other| is_other_family(names, own, other))
         });
@@ -127,9 +127,9 @@ pub fn table(facts: &Facts<'_>, known: &Served<'_>, names: &Names, trouble: &Tro
                 .filter_map(|(service, _)| known.by_service.get(&super::shared(*service, trouble.kind())));
             own.flatten().copied().collect()
         }
-        None => trouble.good(&facts.attempts).collect(),
+        None => trouble.good(facts.attempts).collect(),
     };
-    for own in good.into_iter().filter(|own| (from..=to).contains(&own.first.time_ns)) {
+    for own in good.into_iter().filter(|own| (from..=to).contains(&{ own.first.time_ns })) {
         let is_hit = by_client.contains(&own.client.0);
         let counts = !is_hit || trouble.part.as_ref().is_none();
         if let Some(client) = of(&mut clients, own.client.0) {
@@ -151,7 +151,7 @@ fn follower(known: &Served<'_>, trouble: &Trouble, facts: &Facts<'_>) -> Option<
     let mut seen: BTreeMap<Address, usize> = BTreeMap::new();
     let service = trouble.service();
     let all = known.by_port.get(&(service.transport, service.port))?;
-    for own in trouble.attempts(&facts.attempts).filter(|own| own.client.0.is_v6()) {
+    for own in trouble.attempts(facts.attempts).filter(|own| own.client.0.is_v6()) {
         let from = all.partition_point(|other| other.first.packet < own.first.packet);
         let near = all.iter().skip(from);
         let near = near.take_while(|other| other.first.time_ns - own.first.time_ns <= *FALLBACK_NS.end());

@@ -28,7 +28,7 @@ const STALL_NS: Nanos = 5 * SECOND;
 /// How grave a trouble is (services §4.6). Where nothing that was sent to the clients could be captured, silence is less sure.
 pub(super) fn severity(facts: &Facts<'_>, served: &Served<'_>, trouble: &Trouble) -> Severity {
     let receivers = &facts.attempts.receivers;
-    let is_silence = trouble.attempts(&facts.attempts).all(|own| own.outcome == Outcome::NoReply);
+    let is_silence = trouble.attempts(facts.attempts).all(|own| own.outcome == Outcome::NoReply);
     let at_client = facts.evidence.surroundings().vantage == Vantage::Client;
     let is_unseen = || !at_client && trouble.hit().all(|client| !receivers.contains(&client.address));
     let most = if is_silence && is_unseen() { Severity::Medium } else { Severity::High };
@@ -117,7 +117,7 @@ fn echo(facts: &Facts<'_>, served: &Served<'_>, trouble: &Trouble) -> Severity {
     let host = trouble.service().host;
     let (from, to) = trouble.span_ns();
     let alive = served.of_host(host).iter().any(|own| {
-        own.kind != Kind::Echo && own.decided.is_some_and(|seen| (from..=to).contains(&seen.time_ns))
+        own.kind != Kind::Echo && own.decided.is_some_and(|seen| (from..=to).contains(&{ seen.time_ns }))
     });
     let mut asked = facts.servers.iter().filter(|(key, _)| key.0 == host);
     let answers = asked.any(|(_, server)| server.answers_in(from, to).next().is_some());
@@ -190,7 +190,7 @@ fn is_row(trouble: &Trouble, attempts: &Attempts) -> bool {
     let hit: Vec<Address> = trouble.attempts(attempts).map(|own| own.client.0).collect();
     let served = trouble
         .good(attempts)
-        .filter(|own| hit.contains(&own.client.0) && (from..=to).contains(&own.first.time_ns));
+        .filter(|own| hit.contains(&own.client.0) && (from..=to).contains(&{ own.first.time_ns }));
     let failed = trouble.failed.len();
     failed >= REJECTED_MIN && failed as f64 >= REJECTED_SHARE * (failed + served.count()) as f64
 }
@@ -211,7 +211,7 @@ fn is_deferred(facts: &Facts<'_>, trouble: &Trouble) -> bool {
 pub fn is_greylisted(facts: &Facts<'_>, trouble: &Trouble) -> bool {
     const WORDS: [&[u8]; 4] = [b"reylist", b"raylist", b"grey-list", b"gray-list"];
     trouble.kind() == Kind::Smtp
-        && trouble.attempts(&facts.attempts).all(|own| {
+        && trouble.attempts(facts.attempts).all(|own| {
             let packet = own.decided.and_then(|seen| facts.index.packet(seen.packet));
             packet.is_some_and(|packet| {
                 let said = crate::attempts::printed::payload(&packet);

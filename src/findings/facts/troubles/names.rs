@@ -109,7 +109,7 @@ impl Names {
     pub(super) fn tell(&self, facts: &Facts<'_>, trouble: &mut Trouble) {
         let mut names: Vec<String> = Vec::new();
         let mut resolved = None;
-        for own in trouble.attempts(&facts.attempts).take(NAMES_MAX) {
+        for own in trouble.attempts(facts.attempts).take(NAMES_MAX) {
             // What is asked for on the connection is sure; the lookup before it is the next best.
             let asked = subject::of(facts.index, own).name.filter(|name| is_name(name));
             let given = self.before(own.service.host, own.client.0, own.first.time_ns, asked.as_deref());

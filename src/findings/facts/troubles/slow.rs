@@ -56,7 +56,7 @@ pub fn median_ns(trouble: &Trouble, attempts: &Attempts) -> Nanos {
 
 /// How grave waiting is.
 pub fn severity(facts: &Facts<'_>, trouble: &Trouble) -> Severity {
-    let attempts = &facts.attempts;
+    let attempts = facts.attempts;
     if is_held(facts, trouble) {
         return Severity::Info;
     }
@@ -69,7 +69,7 @@ const HELD_SHARE: Nanos = 100;
 
 /// Whether all answers took the same time and nothing of what was asked for came sooner.
 pub fn is_held(facts: &Facts<'_>, trouble: &Trouble) -> bool {
-    let attempts = &facts.attempts;
+    let attempts = facts.attempts;
     let times = || trouble.attempts(attempts).map(|own| own.answered_ns);
     let (Some(least), Some(most)) = (times().min(), times().max()) else { return false };
     let paths: BTreeSet<Option<String>> =

@@ -213,7 +213,7 @@ fn probe(scene: &Scene<'_, '_>, trouble: &Trouble, server: &str, port: u16) -> S
     let bracketed = if scene.server.is_v6() { format!("[{server}]") } else { server.to_owned() };
     let name = trouble.names.first().map(|name| shell_word(name));
     let path = trouble
-        .attempts(&scene.facts.attempts)
+        .attempts(scene.facts.attempts)
         .find_map(|own| subject::of(scene.facts.index, own).path)
         .filter(|path| path.chars().all(|c| c.is_ascii_alphanumeric() || "/._-~".contains(c)))
         .unwrap_or_else(|| "/".to_owned());
@@ -349,7 +349,7 @@ fn application(scene: &Scene<'_, '_>, trouble: &Trouble, server: &str, port: u16
 
 fn tls(scene: &Scene<'_, '_>, trouble: &Trouble, server: &str, port: u16, out: &mut Vec<Check>) {
     let again = probe(scene, trouble, server, port);
-    let number = trouble.outcomes(&scene.facts.attempts).iter().find_map(|(outcome, _)| match outcome {
+    let number = trouble.outcomes(scene.facts.attempts).iter().find_map(|(outcome, _)| match outcome {
         Outcome::Alert { number, .. } => Some(*number),
         _ => None,
     });

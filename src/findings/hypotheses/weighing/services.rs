@@ -37,12 +37,12 @@ pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         let text = format!(
             "{failed} of them were captured at one place only, while {both} attempts of the same clients that were served were captured at both."
         );
-        ledger.see(&row::STOPPED_BETWEEN, text, frames(trouble.attempts(&scene.facts.attempts)));
+        ledger.see(&row::STOPPED_BETWEEN, text, frames(trouble.attempts(scene.facts.attempts)));
     }
     let hosts = trouble.hosts().len();
     if hosts > 1 {
         let text = format!("{} of {hosts} hosts failed alike at that time.", words::services(trouble));
-        ledger.see(&row::SEVERAL_HOSTS, text, frames(trouble.attempts(&scene.facts.attempts)));
+        ledger.see(&row::SEVERAL_HOSTS, text, frames(trouble.attempts(scene.facts.attempts)));
     }
     owners(scene, ledger);
     chained(scene, trouble, ledger);
@@ -86,13 +86,13 @@ fn chained(scene: &Scene<'_, '_>, trouble: &Trouble, ledger: &mut Ledger) {
     }
     if trouble.looped.is_some() {
         let text = words::looped(trouble).unwrap_or_default();
-        ledger.see(&row::WENT_ROUND, text, frames(trouble.attempts(&scene.facts.attempts)));
+        ledger.see(&row::WENT_ROUND, text, frames(trouble.attempts(scene.facts.attempts)));
     }
 }
 
 /// How the attempts ended, one row for each way.
 fn endings(scene: &Scene<'_, '_>, trouble: &Trouble, ledger: &mut Ledger) {
-    let attempts = &scene.facts.attempts;
+    let attempts = scene.facts.attempts;
     if trouble.sort == Sort::Slow {
         late(scene, trouble, ledger);
         return;
@@ -152,14 +152,14 @@ fn endings(scene: &Scene<'_, '_>, trouble: &Trouble, ledger: &mut Ledger) {
 
 /// Whether resets came from another distance than what else the host sent.
 fn nearer(scene: &Scene<'_, '_>, trouble: &Trouble) -> bool {
-    let attempts = &scene.facts.attempts;
+    let attempts = scene.facts.attempts;
     let ttl = |packet: PacketId| scene.facts.index.packet(packet).map_or(0, |packet| packet.ttl());
     let resets: BTreeSet<u8> =
         trouble.attempts(attempts).filter_map(|own| own.decided).map(|seen| ttl(seen.packet)).collect();
     let served =
         attempts.all.iter().filter(|own| own.service.host == scene.server && own.outcome.is_served());
     let own: BTreeSet<u8> = served
-        .filter_map(|own| attempts.talk(own).map(|talk| talk.answer.ttl).filter(|ttl| *ttl > 0))
+        .filter_map(|own| attempts.carried(own).map(|carried| carried.answer_ttl).filter(|ttl| *ttl > 0))
         .collect();
     !own.is_empty() && !resets.contains(&0) && resets.is_disjoint(&own)
 }
@@ -196,7 +196,7 @@ fn refused<'a>(
 
 /// Answers that came late: where the time passed.
 fn late(scene: &Scene<'_, '_>, trouble: &Trouble, ledger: &mut Ledger) {
-    let attempts = &scene.facts.attempts;
+    let attempts = scene.facts.attempts;
     let handshakes: Vec<Nanos> =
         trouble.attempts(attempts).map(|own| own.handshake_ns).filter(|took| *took > 0).collect();
     let pinged = pings(scene, trouble);
@@ -235,7 +235,7 @@ fn pings(scene: &Scene<'_, '_>, trouble: &Trouble) -> Option<Nanos> {
 
 /// Connections that went silent: after a pause, while new ones work.
 fn silenced(scene: &Scene<'_, '_>, trouble: &Trouble, ledger: &mut Ledger) {
-    let attempts = &scene.facts.attempts;
+    let attempts = scene.facts.attempts;
     let quiet = trouble.attempts(attempts).filter_map(|own| match own.outcome {
         Outcome::Silenced { quiet_ns, .. } => Some((quiet_ns, own)),
         _ => None,
@@ -272,10 +272,10 @@ fn silenced(scene: &Scene<'_, '_>, trouble: &Trouble, ledger: &mut Ledger) {
 
 /// Who was served by this service meanwhile.
 fn served(scene: &Scene<'_, '_>, trouble: &Trouble, ledger: &mut Ledger) {
-    let attempts = &scene.facts.attempts;
+    let attempts = scene.facts.attempts;
     let (from, to) = trouble.span_ns();
     let hit: BTreeSet<_> = trouble.hit().map(|client| client.address).collect();
-    let inside = |own: &&Attempt| (from..=to).contains(&own.first.time_ns);
+    let inside = |own: &&Attempt| (from..=to).contains(&{ own.first.time_ns });
     let between: Vec<&Attempt> =
         trouble.good(attempts).filter(inside).filter(|own| hit.contains(&own.client.0)).collect();
     // A new connection that works says nothing about one that went silent.
@@ -304,7 +304,7 @@ fn served(scene: &Scene<'_, '_>, trouble: &Trouble, ledger: &mut Ledger) {
             Some(part) if part.property != troubles::Property::Client => {
                 !words::is_same_part(scene.facts, part, own)
             }
-            _ => !hit.contains(&own.client.0) && (from..=to).contains(&own.first.time_ns),
+            _ => !hit.contains(&own.client.0) && (from..=to).contains(&{ own.first.time_ns }),
         })
         .take(FRAMES_MAX)
         .collect();
@@ -357,7 +357,7 @@ fn host(scene: &Scene<'_, '_>, trouble: &Trouble, ledger: &mut Ledger) {
         return;
     }
     let (from, to) = trouble.span_ns();
-    let attempts = &scene.facts.attempts;
+    let attempts = scene.facts.attempts;
     let near = |own: &&Attempt| {
         own.service.host == scene.server
             && !trouble.services.iter().any(|(service, _)| *service == own.service)
@@ -404,7 +404,7 @@ fn host(scene: &Scene<'_, '_>, trouble: &Trouble, ledger: &mut Ledger) {
 
 /// Leases: who was asked, and whether others got theirs.
 fn lease(scene: &Scene<'_, '_>, trouble: &Trouble, ledger: &mut Ledger) {
-    let attempts = &scene.facts.attempts;
+    let attempts = scene.facts.attempts;
     for (outcome, number) in trouble.outcomes(attempts) {
         let own = trouble.attempts(attempts).filter(|own| own.outcome == outcome);
         let text = format!("{number} of {}: {}.", trouble.asked, words::how(outcome, Kind::Dhcp));

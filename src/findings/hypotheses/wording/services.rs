@@ -16,7 +16,7 @@ pub(super) fn parts(
     trouble: &Trouble,
     assessment: &Assessment,
 ) -> Vec<(Topic, Vec<Said>)> {
-    let frames = trouble.frames(&scene.facts.attempts);
+    let frames = trouble.frames(scene.facts.attempts);
     let mut seen: Vec<Said> = vec![(format!("{}.", words::statement(scene.facts, trouble)), frames.clone())];
     seen.extend(details(scene, trouble));
     let effect = words::effect(trouble).map(|text| (text, frames.clone())).into_iter().collect();
@@ -29,7 +29,7 @@ pub(super) fn parts(
 
 /// What the packets show beside the number.
 fn details(scene: &Scene<'_, '_>, trouble: &Trouble) -> Vec<Said> {
-    let attempts = &scene.facts.attempts;
+    let attempts = scene.facts.attempts;
     let mut out: Vec<Said> = Vec::new();
     if let Some((name, packet)) = &trouble.resolved {
         out.push((
@@ -61,8 +61,8 @@ fn details(scene: &Scene<'_, '_>, trouble: &Trouble) -> Vec<Said> {
     }
     let silenced = of(|outcome| matches!(outcome, Outcome::Silenced { .. }));
     for own in silenced.take(1) {
-        if let Some(talk) = attempts.talk(own)
-            && let Some(stall) = talk.request.stall.or(talk.answer.stall)
+        if let Some(rough) = attempts.carried(own).and_then(|carried| carried.rough.as_deref())
+            && let Some(stall) = rough.stalls.into_iter().flatten().next()
         {
             out.push((
                 format!(
@@ -76,14 +76,14 @@ fn details(scene: &Scene<'_, '_>, trouble: &Trouble) -> Vec<Said> {
     }
     let resets: Vec<_> = of(|outcome| *outcome == Outcome::ResetByDevice).collect();
     if let Some(own) = resets.first()
-        && let Some(talk) = attempts.talk(own)
+        && let Some(carried) = attempts.carried(own)
     {
         let by_server = own.decided.and_then(|seen| scene.facts.index.packet(seen.packet));
         let by_server = by_server.is_none_or(|packet| packet.source_address() == own.service.host);
         let (side, reset, usual) = if by_server {
-            ("server", talk.reset_ttl, talk.answer.ttl)
+            ("server", carried.reset_ttl, carried.answer_ttl)
         } else {
-            ("client", talk.client_reset_ttl, talk.request.ttl)
+            ("client", carried.client_reset_ttl, carried.request_ttl)
         };
         out.push((
             format!(
@@ -156,7 +156,7 @@ const QUOTED_MAX: usize = 120;
 /// What the server said in its own words: the first line of its refusal.
 fn reply(scene: &Scene<'_, '_>, trouble: &Trouble) -> Option<Said> {
     let says = |outcome: Outcome| matches!(outcome, Outcome::Fails(_) | Outcome::Denied(_));
-    let own = trouble.attempts(&scene.facts.attempts).find(|own| says(own.outcome))?;
+    let own = trouble.attempts(scene.facts.attempts).find(|own| says(own.outcome))?;
     let packet = scene.facts.index.packet(own.decided?.packet).filter(|packet| !packet.is_text())?;
     let decoded = packet.decode();
     let line = reply::own_words(own.kind, decoded.payload())?;
@@ -167,7 +167,7 @@ fn reply(scene: &Scene<'_, '_>, trouble: &Trouble) -> Option<Said> {
 
 /// How slow answers compare with others of the same service.
 fn compared(scene: &Scene<'_, '_>, trouble: &Trouble) -> Option<Said> {
-    let attempts = &scene.facts.attempts;
+    let attempts = scene.facts.attempts;
     let mut quick: Vec<_> = trouble.good(attempts).filter(|own| own.answered_ns > 0).collect();
     quick.sort_by_key(|own| own.answered_ns);
     let middle = quick.get(quick.len() / 2)?;
@@ -316,14 +316,14 @@ fn wrong_time(trouble: &Trouble) -> bool {
 
 fn gateway(trouble: &Trouble, scene: &Scene<'_, '_>) -> bool {
     trouble
-        .outcomes(&scene.facts.attempts)
+        .outcomes(scene.facts.attempts)
         .iter()
         .any(|(outcome, _)| matches!(outcome, Outcome::Fails(502 | 504)))
 }
 
 fn says(trouble: &Trouble, scene: &Scene<'_, '_>) -> bool {
     let says = |outcome: &Outcome| matches!(outcome, Outcome::Fails(_) | Outcome::Denied(_));
-    trouble.outcomes(&scene.facts.attempts).iter().any(|(outcome, _)| says(outcome))
+    trouble.outcomes(scene.facts.attempts).iter().any(|(outcome, _)| says(outcome))
 }
 
 /// What a denial leaves open, by who can mend it.
@@ -352,7 +352,7 @@ fn denied(trouble: &Trouble, scene: &Scene<'_, '_>, server: &str) -> Option<Stri
 
 /// What a refused handshake may mean, by who refused and why (services §5.2 H25).
 fn tls(trouble: &Trouble, scene: &Scene<'_, '_>, server: Address) -> String {
-    let outcome = trouble.outcomes(&scene.facts.attempts).first().map(|(outcome, _)| *outcome);
+    let outcome = trouble.outcomes(scene.facts.attempts).first().map(|(outcome, _)| *outcome);
     match outcome {
         Some(Outcome::Alert { number: 112, .. }) => format!(
             "Either {server} has no entry for this name, or the name leads to the wrong server: the packets are the same. TCP worked."
