@@ -3,7 +3,9 @@
 mod dns;
 mod icmp;
 mod other;
+mod services;
 
+use crate::attempts::{Attempts, Kind, Places, ties};
 use crate::correlate::{Evidence, Level, LinkKind, lookups};
 use crate::decode::{Address, Decoded, Transport, transcript};
 use crate::index::{Index, Packet, PacketId};
@@ -131,6 +133,14 @@ pub fn explain(index: &Index, evidence: &Evidence, id: PacketId) -> Option<Expla
     let stop = if explanation.sentence.ends_with(['.', '?']) { "" } else { "." };
     explanation.sentence = format!("At {when} [{}] {}{stop}", index.label(id), explanation.sentence);
     ties(&subject, &mut explanation);
+    if let Some((sentence, not_so)) = services::outcome(&subject) {
+        explanation.ties.push(sentence);
+        if !not_so.is_empty() {
+            let before = explanation.not_so.as_str();
+            explanation.not_so =
+                if before.is_empty() { not_so.to_owned() } else { format!("{before} {not_so}") };
+        }
+    }
     Some(explanation)
 }
 
@@ -202,7 +212,13 @@ fn endpoint_words(subject: &Subject<'_>, address: Address, port: Option<u16>) ->
         Some(port) if subject.index.settings.is_dns_port(port) => {
             format!("{who}, port {port}, the DNS service; the last dot separates the port")
         }
-        Some(port @ (80 | 443 | 853 | 5353 | 5355)) => format!("{who}, port {port}, a service's port"),
+        Some(port @ (5353 | 5355)) => format!("{who}, port {port}, a service's port"),
+        Some(port)
+            if !matches!(Kind::at(subject.packet.transport(), port), Kind::Tcp | Kind::Udp | Kind::Echo) =>
+        {
+            let name = Kind::at(subject.packet.transport(), port).name(port);
+            format!("{who}, port {port}, usually {name}; the last dot separates the port")
+        }
         Some(port) => {
             format!("{who}, port {port}: the last dot separates the port; a high number is temporary")
         }
@@ -229,11 +245,22 @@ fn role(subject: &Subject<'_>, address: Address) -> String {
             _ => (Address::None, Address::None),
         }
     };
+    let attempt = || {
+        let at = Places::attempt(subject.packet.id, subject.evidence)?;
+        Attempts::of(subject.evidence).all.get(at as usize)
+    };
+    let (asked, asks) = if server == Address::None && !decoded.is_icmp_error() {
+        attempt().map_or((Address::None, Address::None), |own| (own.service.host, own.client.0))
+    } else {
+        (Address::None, Address::None)
+    };
     if address == Address::None {
         "an unknown host".to_owned()
     } else if address == server {
         format!("the DNS server ({address})")
-    } else if address == client {
+    } else if address == asked {
+        format!("the server ({address})")
+    } else if address == client || address == asks {
         format!("the client ({address})")
     } else if decoded.is_icmp_error() && address == decoded.source {
         format!("a device in between ({address})")
@@ -245,7 +272,7 @@ fn role(subject: &Subject<'_>, address: Address) -> String {
 /// How the packet is tied to others, with the level in words.
 fn ties(subject: &Subject<'_>, explanation: &mut Explanation) {
     let label = |id: PacketId| subject.index.label(id);
-    for link in subject.evidence.links_from(subject.packet.id) {
+    for link in ties::links_from(subject.evidence, subject.packet.id) {
         let Some(to) = link.to else {
             explanation
                 .ties
@@ -282,7 +309,7 @@ fn ties(subject: &Subject<'_>, explanation: &mut Explanation) {
     if let Some(attempt) = lookups::attempt(subject.index, subject.evidence, subject.packet.id) {
         explanation.ties.extend(attempt_words(subject, &attempt));
     }
-    for link in subject.evidence.links_to(subject.packet.id).into_iter().take(8) {
+    for link in ties::links_to(subject.evidence, subject.packet.id).into_iter().take(8) {
         let (from, after) = (label(link.from), time::span(link.delta_ns));
         explanation.ties.push(match link.kind {
             LinkKind::AnswerTo => format!("{from} answers it, {after} later."),

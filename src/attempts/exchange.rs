@@ -113,36 +113,46 @@ pub(super) fn element(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     Some((tag, bytes.get(at..end)?, bytes.get(end..)?))
 }
 
-/// Request id of versions 1 and 2c, message id of version 3; GET, GETNEXT, SET, GETBULK and INFORM ask (RFC 3416 §3,
-/// RFC 3412 §6).
+/// A message of SNMP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pdu<'p> {
+    /// What it is (RFC 3416 §3); unknown in version 3, where it may be encrypted.
+    pub tag: Option<u8>,
+    /// Request id of versions 1 and 2c, message id of version 3.
+    pub id: u64,
+    /// Whether it wants an answer: GET, GETNEXT, SET, GETBULK and INFORM, and in version 3 whoever wants a report (RFC 3412 §6.4).
+    pub asks: bool,
+    /// The error status; empty where there is none.
+    pub status: &'p [u8],
+}
+
+/// Reads a message of SNMP (RFC 3416 §3, RFC 3412 §6).
+pub fn pdu(payload: &[u8]) -> Option<Pdu<'_>> {
+    let (_, body, _) = element(payload).filter(|(tag, ..)| *tag == 0x30)?;
+    let (_, version, rest) = element(body)?;
+    let (tag, second, rest) = element(rest)?;
+    if version == [3] && tag == 0x30 {
+        let (_, id, rest) = element(second)?;
+        let (_, _, rest) = element(rest)?;
+        let (_, flags, _) = element(rest)?;
+        let asks = flags.first().is_some_and(|flags| flags & 4 != 0);
+        return Some(Pdu { tag: None, id: number(id), asks, status: b"" });
+    }
+    let (tag, pdu, _) = element(rest)?;
+    let (_, id, rest) = element(pdu)?;
+    let status = element(rest).map_or(&[][..], |(_, status, _)| status);
+    let asks = matches!(tag, 0xa0 | 0xa1 | 0xa3 | 0xa5 | 0xa6);
+    Some(Pdu { tag: Some(tag), id: number(id), asks, status })
+}
+
 fn snmp(payload: &[u8]) -> Role {
-    let role = || {
-        let (_, body, _) = element(payload).filter(|(tag, ..)| *tag == 0x30)?;
-        let (_, version, rest) = element(body)?;
-        let (tag, second, rest) = element(rest)?;
-        if version == [3] && tag == 0x30 {
-            let (_, id, header) = element(second)?;
-            let (_, _, header) = element(header)?;
-            let (_, flags, _) = element(header)?;
-            // Whoever wants a report asks (RFC 3412 §6.4).
-            let asks = flags.first().is_some_and(|flags| flags & 4 != 0);
-            return Some(if asks {
-                Role::Asks(number(id))
-            } else {
-                Role::Answers(number(id), reply::snmp_report(payload))
-            });
-        }
-        let (tag, pdu, _) = element(rest)?;
-        let (_, id, rest) = element(pdu)?;
-        let status = || element(rest).map_or(&[][..], |(_, status, _)| status);
-        Some(match tag {
-            0xa0 | 0xa1 | 0xa3 | 0xa5 | 0xa6 => Role::Asks(number(id)),
-            0xa2 => Role::Answers(number(id), reply::snmp(status())),
-            0xa8 => Role::Answers(number(id), Says::Served),
-            _ => Role::Neither,
-        })
-    };
-    role().unwrap_or(Role::Neither)
+    match pdu(payload) {
+        Some(Pdu { asks: true, id, .. }) => Role::Asks(id),
+        Some(Pdu { tag: None, id, .. }) => Role::Answers(id, reply::snmp_report(payload)),
+        Some(Pdu { tag: Some(0xa2), id, status, .. }) => Role::Answers(id, reply::snmp(status)),
+        Some(Pdu { tag: Some(0xa8), id, .. }) => Role::Answers(id, Says::Served),
+        _ => Role::Neither,
+    }
 }
 
 /// The branch of the topmost Via with the number of CSeq (RFC 3261 §17.1.3).

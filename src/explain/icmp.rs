@@ -1,6 +1,7 @@
 //! ICMP errors in words: an envelope that returns the letter it is about.
 
 use super::{Explanation, Subject, role, transport_name};
+use crate::attempts::exchange;
 use crate::correlate::generator;
 use crate::decode::{Address, Quote, Transport};
 
@@ -44,9 +45,9 @@ fn read(subject: &Subject<'_>) -> Option<Error> {
         if let Some(id) = quote.inner.ip_id {
             ids = format!("It returns IP id {id}");
         }
-        if let Some(message) = crate::decode::dns::read(quote.payload()) {
+        if let Some(what) = returned(subject, quote) {
             let before = if ids.is_empty() { "It returns".to_owned() } else { format!("{ids} and") };
-            ids = format!("{before} DNS number {}", message.header.id);
+            ids = format!("{before} {what}");
         }
     }
     Some(Error {
@@ -65,6 +66,27 @@ fn read(subject: &Subject<'_>) -> Option<Error> {
         quote_bytes: quote.as_ref().map(|quote| quote.length_bytes),
         ids,
     })
+}
+
+/// What tells the returned packet from others of its flow, in the terms of what it carries.
+fn returned(subject: &Subject<'_>, quote: &Quote<'_>) -> Option<String> {
+    let (from, to) = quote.inner.ports()?;
+    let settings = &subject.index.settings;
+    let is_name_service = |port: u16| settings.is_name_service_port(port);
+    match quote.inner.transport {
+        Transport::Tcp { sequence, .. } => Some(format!("sequence number {sequence}")),
+        Transport::Udp { .. } if is_name_service(from) || is_name_service(to) => {
+            let message = crate::decode::dns::read(quote.payload())?;
+            Some(format!("DNS number {}", message.header.id))
+        }
+        Transport::Udp { .. } if !quote.payload().is_empty() => {
+            let protocol = crate::protocols::classify(&quote.inner, settings).protocol();
+            let number = exchange::pdu(quote.payload()).filter(|_| protocol.name == "snmp");
+            let number = number.map_or_else(String::new, |pdu| format!(" with request number {}", pdu.id));
+            Some(format!("the beginning of what it carried ({}{number})", protocol.label))
+        }
+        _ => None,
+    }
 }
 
 /// The tail of tcpdump's line, what the type and code mean, and what follows from it.
@@ -197,8 +219,11 @@ pub(super) fn explain(subject: &Subject<'_>, explanation: &mut Explanation) {
         });
         explanation.not_so = String::from("The DNS server is not down: this error is about its answer.");
     } else if decoded.is_icmp_error() {
-        explanation.not_so = String::from(
-            "Not an echo reply, and not a reply of the DNS program. The ICMP packet itself was delivered; what could not be delivered is the packet it returns.",
+        let port = error.quoted.and_then(|(_, port, _)| port);
+        let is_dns = port.is_none_or(|port| subject.index.settings.is_dns_port(port));
+        let program = if is_dns { "the DNS program" } else { "the program asked" };
+        explanation.not_so = format!(
+            "Not an echo reply, and not a reply of {program}. The ICMP packet itself was delivered; what could not be delivered is the packet it returns.",
         );
         if matches!((error.v6, error.kind, error.code), (false, 3, 3) | (true, 1, 4)) {
             explanation.not_so.push_str(" It does not say that the host is down.");

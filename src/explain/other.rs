@@ -1,6 +1,6 @@
 //! TCP, ARP, other UDP and everything else in words.
 
-use super::{Explanation, Subject, role};
+use super::{Explanation, Subject, role, services};
 use crate::correlate::encrypted;
 use crate::decode::Transport;
 
@@ -8,65 +8,56 @@ pub(super) fn explain(subject: &Subject<'_>, explanation: &mut Explanation) {
     let decoded = &subject.decoded;
     match decoded.transport {
         Transport::Tcp { .. } => tcp(subject, explanation),
-        Transport::Udp { source_port, destination_port, .. } => {
-            let length = decoded.payload_end.saturating_sub(decoded.payload_start);
-            explanation
-                .push("UDP,", "a datagram: sent without a connection, without confirmation", "RFC 768")
-                .glue(" ");
-            explanation.push(format!("length {length}"), format!("{length} bytes of data"), "RFC 768");
-            let (what, so_what) = match encrypted::label(&subject.packet) {
-                Some(label) => encrypted_dns(label),
-                None => udp_service(destination_port)
-                    .or_else(|| udp_service(source_port))
-                    .unwrap_or(("a UDP datagram", "Not part of name resolution as far as its ports tell.")),
-            };
-            let (from, to) = (role(subject, decoded.source), role(subject, decoded.destination));
-            explanation.sentence = format!("{from} sent {to} {what}.");
-            explanation.so_what = String::from(so_what);
-            explanation.not_so = String::from("UDP itself reports nothing: silence after it says little.");
-        }
+        Transport::Udp { .. } => udp(subject, explanation),
         _ if decoded.ether_type == 0x0806 => arp(subject, explanation),
         _ => {
             let title = subject.packet.protocol().protocol().title;
             explanation.push(subject.packet.summary(), format!("a packet of {title}"), "");
+            let told = services::read(subject);
             explanation.so_what = match decoded.stopped {
                 Some(stop) => format!(
                     "Reading stopped ({}: {}): whether it is part of name resolution cannot be told.",
                     stop.reading, stop.reason
                 ),
-                None if decoded.fragment.is_some() => {
-                    "What it carries stands in other fragments: whether it is part of name resolution cannot be told from this one."
-                        .to_owned()
-                }
-                None => String::from("Not part of name resolution."),
+                None => told.so_what,
             };
-            explanation.not_so = String::from("Nothing here is reported as an error.");
+            if decoded.is_ip() && decoded.stopped.is_none() {
+                let (from, to) = (role(subject, decoded.source), role(subject, decoded.destination));
+                explanation.sentence = format!("{from} sent {to} {}", told.what);
+            }
+            explanation.not_so = told.not_so;
         }
     }
 }
 
-/// What encrypted DNS over UDP is, and what one of its packets means.
-fn encrypted_dns(label: &str) -> (&'static str, &'static str) {
-    let so_what = "It may carry name resolution, which cannot be seen: it is encrypted.";
-    match label {
-        "DNS over QUIC" => ("DNS over QUIC, as its port tells", so_what),
-        _ => ("QUIC, which may carry DNS over HTTPS (the server is a known resolver)", so_what),
+fn udp(subject: &Subject<'_>, explanation: &mut Explanation) {
+    let decoded = &subject.decoded;
+    let told = services::read(subject);
+    let length = decoded.payload_end.saturating_sub(decoded.payload_start);
+    if told.parts.is_empty() {
+        let words = "a datagram: sent without a connection, without confirmation";
+        explanation.push("UDP,", words, "RFC 768").glue(" ");
     }
+    for (text, words, reference) in told.parts {
+        explanation.push(text, words, reference);
+    }
+    explanation.push(format!("length {length}"), format!("{length} bytes of data"), "RFC 768");
+    let (what, so_what) = match encrypted::label(&subject.packet) {
+        Some("DNS over QUIC") => ("DNS over QUIC, as its port tells".to_owned(), ENCRYPTED.to_owned()),
+        Some(_) => {
+            let what = "QUIC, which may carry DNS over HTTPS (the server is a known resolver)";
+            (what.to_owned(), ENCRYPTED.to_owned())
+        }
+        None => (told.what, told.so_what),
+    };
+    let (from, to) = (role(subject, decoded.source), role(subject, decoded.destination));
+    explanation.sentence = format!("{from} sent {to} {what}.");
+    explanation.so_what = so_what;
+    explanation.not_so = told.not_so;
 }
 
-/// What the packets of a UDP service are, and what one of them means; `None` where the port is no service's.
-fn udp_service(port: u16) -> Option<(&'static str, &'static str)> {
-    Some(match port {
-        5353 => ("a multicast DNS message", "It asks or tells the neighbours; no server is involved."),
-        5355 | 137 => {
-            ("a question to its neighbours", "Windows does so after DNS failed; anyone near can answer.")
-        }
-        443 => ("QUIC, encrypted web traffic", "Name resolution for it had worked before."),
-        67 | 68 => ("a DHCP message", "Option 6 of an acknowledgement names the DNS servers."),
-        123 => ("a time request or answer", "Clocks are set by it."),
-        _ => return None,
-    })
-}
+/// What a packet of encrypted DNS means.
+const ENCRYPTED: &str = "It may carry name resolution, which cannot be seen: it is encrypted.";
 
 fn tcp(subject: &Subject<'_>, explanation: &mut Explanation) {
     let Transport::Tcp { flags, sequence, acknowledgment, window, .. } = subject.decoded.transport else {
@@ -121,7 +112,28 @@ fn tcp(subject: &Subject<'_>, explanation: &mut Explanation) {
     explanation.sentence = format!("{from} said to {to} over TCP: {says}");
     explanation.so_what = String::from(so_what);
     explanation.not_so = String::from(not_so);
+    // Also of text that is printed behind a length.
+    if !syn && !rst && (length > 0 || subject.printed.is_some()) {
+        carried(subject, (&from, &to), explanation);
+    }
     explanation.quiz = vec![("What does this segment say?".to_owned(), says.to_owned())];
+}
+
+/// What the data of a segment say.
+fn carried(subject: &Subject<'_>, (from, to): (&str, &str), explanation: &mut Explanation) {
+    let told = services::read(subject);
+    if told.what.is_empty() {
+        return;
+    }
+    if let Some(length) = explanation.tokens.last_mut().filter(|_| !told.parts.is_empty()) {
+        length.glue = ": ";
+    }
+    for (text, words, reference) in told.parts {
+        explanation.push(text, words, reference);
+    }
+    explanation.sentence = format!("{from} sent {to} over TCP {}", told.what);
+    explanation.so_what = told.so_what;
+    explanation.not_so = told.not_so;
 }
 
 fn arp(subject: &Subject<'_>, explanation: &mut Explanation) {

@@ -102,3 +102,47 @@ fn a_copy_before_its_original_is_told_so() {
     assert!(all.iter().any(|tie| tie.contains("captured elsewhere 4 µs before")), "{all:?}");
     assert!(all.iter().all(|tie| !tie.contains("unknown time")), "{all:?}");
 }
+
+/// The explanations of all packets of an incident.
+fn incident(file: &str) -> Vec<Explanation> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/truth/incidents").join(file);
+    let (source, walk) = crate::capture::open(&path).unwrap();
+    let index = build(vec![Input { source, walk, offset_ns: 0 }], 1, &Progress::default(), |_| {});
+    let evidence = correlate(&index, &crate::correlate::Parameters::default(), &AtomicBool::new(false));
+    (0..index.len()).map(|at| explain(&index, &evidence, PacketId(at)).unwrap()).collect()
+}
+
+#[test]
+fn messages_of_services_are_told_in_their_own_words() {
+    let web = incident("b12_http5.pcap");
+    let refused = web.iter().find(|told| told.sentence.contains("status 503")).unwrap();
+    assert!(refused.line().contains(": HTTP: HTTP/1"), "{}", refused.line());
+    assert!(refused.not_so.contains("The network did its part"), "{}", refused.not_so);
+    let tls = incident("b06_tlsexp.pcap");
+    assert!(tls.iter().any(|told| told.sentence.contains("ClientHello for the site")));
+    assert!(tls.iter().any(|told| told.sentence.contains("the TLS alert")));
+    let udp = incident("b16_udpsvc.pcap");
+    assert!(udp.iter().any(|told| told.sentence.contains("an SNMP GetRequest with request number")));
+    assert!(udp.iter().any(|told| told.line().contains("SIP: ")));
+    assert!(udp.iter().any(|told| told.so_what.contains("one way")));
+    let quotes = |told: &&Explanation| told.ties.iter().any(|tie| tie.starts_with("It returns"));
+    for error in udp.iter().filter(quotes) {
+        assert!(error.ties.iter().all(|tie| !tie.contains("DNS number")), "{:?}", error.ties);
+        assert!(!error.not_so.contains("DNS program"), "{}", error.not_so);
+    }
+}
+
+#[test]
+fn what_became_of_an_attempt_is_told_with_what_must_not_be_concluded() {
+    let mute = incident("b03_mute.pcap");
+    let first = mute.iter().find(|told| told.sentence.contains("may I open a connection")).unwrap();
+    assert!(
+        first.ties.iter().any(|tie| tie.contains("acknowledged, but never answered")),
+        "{:?}",
+        first.ties
+    );
+    assert!(first.not_so.contains("is not in the capture"), "{}", first.not_so);
+    let accepted = mute.iter().find(|told| told.sentence.contains("yes, and I you")).unwrap();
+    assert!(accepted.sentence.contains("the server ("), "{}", accepted.sentence);
+    assert!(accepted.ties.iter().any(|tie| tie.starts_with("It answers")), "{:?}", accepted.ties);
+}
