@@ -11,6 +11,7 @@ pub mod clients;
 pub mod clock;
 pub(crate) mod compare;
 mod consequences;
+mod declined;
 mod dictionary;
 pub mod duplicates;
 pub mod encrypted;
@@ -57,6 +58,7 @@ use crate::decode::Address;
 use crate::index::{DnsRow, Index, PacketId};
 use crate::time::Nanos;
 pub use arrival::Lost;
+pub use declined::Declined;
 pub use evidence::Evidence;
 pub use parameters::Parameters;
 pub use reasons::Reason;
@@ -250,6 +252,8 @@ pub struct Transaction {
     pub name_lost: bool,
     /// Answered with an error because of its EDNS, and answered when asked again without: no failure.
     pub fell_back: bool,
+    /// Answered with an error code that declines no lookup.
+    pub declined: Option<Declined>,
     /// Which of the messages of its first packet it is: over TCP one packet may carry several.
     pub message: u8,
     /// Response or error minus the first try: what the user felt; 0 when neither came. From the last try on it is
@@ -486,6 +490,7 @@ pub fn correlate_noting(
         outcomes::conclude(&messages, &mut evidence);
         arrival::mark(&messages, &mut evidence);
         fallback::mark(&messages, &mut evidence);
+        declined::mark(&messages, &mut evidence);
     };
     let ((), denied) = rayon::join(conclude, || absent::Denied::read(&messages, &dictionary, &denials));
     passed("errors attached, outcomes, denied names");

@@ -7,6 +7,7 @@ pub mod capture_quality;
 pub mod contested;
 pub mod coverage;
 pub mod datagrams;
+pub mod declined;
 pub mod disagreement;
 pub mod duplicate_address;
 pub mod facts;
@@ -152,6 +153,7 @@ pub static FINDINGS: &[&Rule] = &[
     &blocked::RULE,
     &not_sent_on::RULE,
     &rcode::RULE,
+    &declined::RULE,
     &misaddressed::RULE,
     &contested::RULE,
     &disagreement::RULE,

@@ -44,6 +44,8 @@ pub(super) enum State {
 pub(super) struct Attempt {
     /// Position among all transactions.
     pub id: u32,
+    /// The lookup it is part of.
+    pub lookup: u32,
     pub state: State,
     /// Position of the client in a list of the caller's.
     pub client: u32,
@@ -65,6 +67,7 @@ impl Default for Attempt {
         let mark = Mark { at_ns: 0, packet: PacketId(0) };
         Self {
             id: 0,
+            lookup: 0,
             state: State::Other,
             client: 0,
             address: Address::None,
@@ -109,7 +112,9 @@ struct Read {
 
 /// Whether a transaction brought its client an answer it can use.
 pub(super) fn is_good(transaction: &Transaction) -> bool {
-    transaction.outcome == Outcome::Answered && signature(false, transaction).is_none()
+    transaction.outcome == Outcome::Answered
+        && transaction.declined.is_none()
+        && signature(false, transaction).is_none()
 }
 
 /// The service of a problem.
@@ -135,6 +140,8 @@ pub(super) fn gather(
 ) -> Gathered {
     let services: Set<Service> = problems.iter().map(service).collect();
     let failing = questions(index, evidence, problems, host);
+    let lookups = evidence.lookups(index);
+    let lookup = |id: u32| lookups.of(TransactionId(id)).map_or(0, |lookup| lookup.0);
     let blocks = evidence.transactions.par_chunks(BLOCK).enumerate();
     let read = |(block, transactions): (usize, &[Transaction])| {
         let mut own = Read::default();
@@ -146,7 +153,8 @@ pub(super) fn gather(
             if !at_service && !good {
                 continue;
             }
-            let Some(mut attempt) = attempt((index, steady), &packet, (id, transaction), good) else {
+            let Some(mut attempt) = attempt((index, steady), &packet, (id, lookup(id), transaction), good)
+            else {
                 continue;
             };
             // What was tried again over TCP failed until that had failed as well.
@@ -209,7 +217,7 @@ fn questions(
 fn attempt(
     (index, steady): (&Index, &Steady),
     packet: &Packet<'_>,
-    (id, transaction): (u32, &Transaction),
+    (id, lookup, transaction): (u32, u32, &Transaction),
     good: bool,
 ) -> Option<Attempt> {
     let row = transaction.question(index)?;
@@ -222,6 +230,7 @@ fn attempt(
     let name = packet.segment.names.get(row.name);
     Some(Attempt {
         id,
+        lookup,
         state: if good { State::Good } else { State::Other },
         client: 0,
         address: packet.source_address(),

@@ -36,7 +36,7 @@ pub fn is_error_code(code: u16) -> bool {
 /// What a failed transaction has in common with others, or `None` when it did not fail.
 pub(super) fn signature(v6: bool, transaction: &Transaction) -> Option<Signature> {
     Some(match transaction.outcome {
-        Outcome::Answered if transaction.fell_back => return None,
+        Outcome::Answered if transaction.fell_back || transaction.declined.is_some() => return None,
         Outcome::Answered if is_error_code(transaction.response_code) || transaction.name_lost => {
             Signature::ResponseCode(transaction.response_code)
         }

@@ -310,6 +310,7 @@ fn transaction(
         extended_error,
         name_lost: false,
         fell_back: false,
+        declined: None,
         message: 0,
         waited_ns,
     }

@@ -32,6 +32,10 @@ impl Header {
     pub fn opcode(self) -> u8 {
         (self.flags >> 11 & 0xf) as u8
     }
+    /// AA.
+    pub fn is_authoritative(self) -> bool {
+        self.flags & 0x0400 != 0
+    }
     /// TC.
     pub fn is_truncated(self) -> bool {
         self.flags & 0x0200 != 0
@@ -39,6 +43,10 @@ impl Header {
     /// RD.
     pub fn recursion_desired(self) -> bool {
         self.flags & 0x0100 != 0
+    }
+    /// RA.
+    pub fn recursion_available(self) -> bool {
+        self.flags & 0x0080 != 0
     }
     /// CD: the client wants data that were not checked as well (RFC 4035 §3.2.2).
     pub fn checking_disabled(self) -> bool {

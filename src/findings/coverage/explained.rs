@@ -96,7 +96,8 @@ impl<'f, 'i> Explained<'f, 'i> {
     }
 }
 
-/// Whether a transaction gave its client something to use.
+/// Whether a transaction gave its client something to use, or the answer that was due.
 pub fn is_served(transaction: &Transaction) -> bool {
-    transaction.outcome == Outcome::Answered && !is_error_code(transaction.response_code)
+    transaction.outcome == Outcome::Answered
+        && (!is_error_code(transaction.response_code) || transaction.declined.is_some())
 }

@@ -70,9 +70,6 @@ struct Asked<'i> {
     records: Vec<Record>,
 }
 
-/// AA (RFC 1035 §4.1.1).
-const AUTHORITATIVE: u16 = 0x0400;
-
 /// Finds the answers of servers that do not serve the zone they were asked for.
 pub(super) fn lame<'i>(facts: &Facts<'i>) -> Vec<Lame<'i>> {
     let asked = iterative(facts);
@@ -104,7 +101,7 @@ fn iterative<'i>(facts: &Facts<'i>) -> Vec<Asked<'i>> {
             answer,
             server: lookup.server.0,
             name: facts.name_of(transaction.first).unwrap_or_default(),
-            authoritative: row.header.flags & AUTHORITATIVE != 0,
+            authoritative: row.header.is_authoritative(),
             records: records::of(&packet, row),
         });
     }
