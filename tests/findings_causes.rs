@@ -7,7 +7,7 @@ mod scene;
 use std::collections::BTreeSet;
 
 use portmortem::findings::hypotheses::{Assessment, Verdict};
-use portmortem::generate::dns;
+use portmortem::generate::dns::{self, Data};
 use portmortem::generate::{Packet, flags};
 use scene::{MS, SECOND, SERVER, Scene, expect, leading, weight};
 
@@ -92,6 +92,52 @@ fn silence_by_source_port_is_a_filter_by_property() {
     let (_, assessments) = mixed(false, high, plain).examine();
     assert_eq!(weight(&assessments, "H40", "L86"), None);
     assert!(!leading(&assessments).contains("H1") && !leading(&assessments).contains("H6"));
+}
+
+/// Forty lookups of names asked once each, both addresses from one socket; every sixth socket gets nothing, nor do its repeats.
+fn dead_for_sockets(ttl: impl Fn(i64) -> u8, name: impl Fn(i64) -> String) -> Scene {
+    let mut scene = Scene::default();
+    for number in 0..40_i64 {
+        let (at, name) = (number * SECOND, name(number));
+        let from = format!("192.0.2.10:{}", 40_000 + number * 7_919 % 20_000);
+        for (qtype, id) in [(dns::A, number as u16 * 2), (dns::AAAA, number as u16 * 2 + 1)] {
+            let at = at + i64::from(qtype) * MS / 10;
+            scene.query(at, &from, SERVER, id, &name, qtype);
+            if number % 6 == 2 {
+                scene.query(at + 2 * SECOND, &from, SERVER, id, &name, qtype);
+                continue;
+            }
+            let data = if qtype == dns::A {
+                Data::A([192, 0, 2, 80].into())
+            } else {
+                Data::Aaaa("2001:db8::80".parse().unwrap())
+            };
+            let answer = dns::answer(id, &name, data);
+            let to = Packet::udp(format!("{SERVER}:53").as_str(), from.as_str(), &answer);
+            scene.put(at + 9 * MS, to.ttl(ttl(number)));
+        }
+    }
+    scene.lookup(45 * SECOND, 9 * MS, "192.0.2.11:40000", SERVER, 999, "late.example");
+    scene
+}
+
+#[test]
+fn names_asked_in_one_lookup_each_do_not_hide_a_dead_member() {
+    let once = |number: i64| format!("host{number}.example");
+    let turns = |number: i64| if number * 5 % 7 < 3 { 254 } else { 63 };
+    let (_, assessments) = expect(dead_for_sockets(turns, once), "H39");
+    assert_eq!(weight(&assessments, "H39", "L86"), None);
+    assert_eq!(weight(&assessments, "H39", "L220"), Some(10));
+    assert!(!leading(&assessments).contains("H13"), "{:?}", leading(&assessments));
+    // Other numbers of routers may be other paths, and one change is one path after the other.
+    let paths = |number: i64| if number * 5 % 7 < 3 { 61 } else { 63 };
+    assert_eq!(weight(&dead_for_sockets(paths, once).examine().1, "H39", "L220"), Some(2));
+    let moved = |number: i64| if number < 20 { 254 } else { 63 };
+    assert_eq!(weight(&dead_for_sockets(moved, once).examine().1, "H39", "L220"), None);
+    // Names that fail in each of their lookups while others never do are those of a zone or a rule.
+    let again = |number: i64| format!("{}.example", if number % 6 == 2 { "gone" } else { "www" });
+    let (_, assessments) = dead_for_sockets(|_| 63, again).examine();
+    assert_eq!(weight(&assessments, "H13", "L86"), Some(10));
 }
 
 #[test]

@@ -135,9 +135,14 @@ impl Sight {
     }
 }
 
+/// The TTL a packet most likely started with, the nearest usual one; `None` where no TTL was recorded.
+pub fn initial(ttl: u8) -> Option<u8> {
+    STARTS.into_iter().find(|initial| ttl > 0 && *initial >= ttl)
+}
+
 /// Routers a packet has passed, from the nearest usual initial TTL; `None` where no TTL was recorded.
 pub fn hops(ttl: u8) -> Option<u8> {
-    STARTS.into_iter().find(|initial| ttl > 0 && *initial >= ttl).map(|initial| initial - ttl)
+    initial(ttl).map(|initial| initial - ttl)
 }
 
 /// Whether an address never leaves its host.

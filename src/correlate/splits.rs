@@ -7,7 +7,7 @@ use super::attempts::{Attempt, State};
 
 type Set<K> = HashSet<K, foldhash::fast::FixedState>;
 
-/// Attempts on either side from which a property that splits them is no chance.
+/// Lookups on either side from which a property that splits them is no chance.
 const SIDE_MIN: usize = 4;
 /// Changes between failure and success in order of time from which the split is no matter of time.
 const CHANGES_MIN: usize = 3;
@@ -80,14 +80,18 @@ impl Sides<'_> {
     }
 
     fn are_enough(&self) -> bool {
-        self.bad.len() >= SIDE_MIN && self.good.len() >= SIDE_MIN
+        let lookups = |side| Self::values(side, |attempt| attempt.lookup).len();
+        lookups(&self.bad) >= SIDE_MIN && lookups(&self.good) >= SIDE_MIN
     }
 
-    /// Whether no value is on both sides, and values repeat: names asked once each split everything.
+    /// Whether no value is on both sides, and values repeat in other lookups. All tries and types of one lookup share its name,
+    /// and mostly its socket and with it the way and the member behind the address: names asked once each split everything.
     fn differ<K: std::hash::Hash + Eq>(&self, of: impl Fn(&Attempt) -> K) -> bool {
         let (bad, good) = (Self::values(&self.bad, &of), Self::values(&self.good, &of));
-        let repeat = bad.len() * 2 <= self.bad.len() && good.len() * 2 <= self.good.len();
-        repeat && bad.is_disjoint(&good)
+        let repeat = |side: &[&Attempt], values: &Set<K>| {
+            values.len() * 2 <= Self::values(side, |attempt| attempt.lookup).len()
+        };
+        repeat(&self.bad, &bad) && repeat(&self.good, &good) && bad.is_disjoint(&good)
     }
 }
 
@@ -201,12 +205,13 @@ pub(super) fn class(split: &Split, attempts: &[Attempt]) -> impl Fn(&Attempt) ->
 mod tests {
     use super::*;
 
-    /// Ten attempts of which every second failed.
+    /// Forty attempts of which every second failed.
     fn every_second(mut change: impl FnMut(usize, &mut Attempt)) -> Vec<Attempt> {
         let one = |at: usize| {
             let state = if at.is_multiple_of(2) { State::Bad } else { State::Good };
             let mut attempt = Attempt {
                 state,
+                lookup: at as u32,
                 name: at as u64,
                 zone: 1,
                 qtype: 1,
@@ -217,7 +222,7 @@ mod tests {
             change(at, &mut attempt);
             attempt
         };
-        (0..10).map(one).collect()
+        (0..40).map(one).collect()
     }
 
     #[test]
@@ -232,6 +237,19 @@ mod tests {
     #[test]
     fn names_that_were_asked_once_each_split_nothing() {
         assert_eq!(find(&every_second(|_, _| ()), &Signature::NoAnswer), Split::Nothing);
+    }
+
+    #[test]
+    fn types_and_tries_of_one_lookup_are_one_sample_of_its_name() {
+        // Five names of either kind, each of four attempts.
+        let each = |again: usize| {
+            every_second(|at, attempt| {
+                attempt.name = (at % 2 + at / 8 * 2) as u64;
+                attempt.lookup = (attempt.name as usize + 100 * again * at) as u32;
+            })
+        };
+        assert_eq!(find(&each(0), &Signature::NoAnswer), Split::Nothing);
+        assert_eq!(find(&each(1), &Signature::NoAnswer), Split::Name);
     }
 
     #[test]
@@ -255,6 +273,6 @@ mod tests {
         let split = find(&attempts, &Signature::ResponseCode(2));
         assert_eq!(split, Split::Zone);
         let member = class(&split, &attempts);
-        assert_eq!(attempts.iter().filter(|attempt| member(attempt)).count(), 5);
+        assert_eq!(attempts.iter().filter(|attempt| member(attempt)).count(), 20);
     }
 }

@@ -62,7 +62,7 @@ impl Window {
 /// failing clients. `gap_ns` is the longest pause within one window.
 pub(super) fn find(attempts: &[Attempt], gap_ns: Nanos) -> Vec<Window> {
     let mut found = merged(of_clients(attempts, gap_ns), attempts, gap_ns);
-    if alternates(&found) {
+    if alternates(&found, attempts) {
         found = found.into_iter().reduce(joined).into_iter().collect();
     }
     found = chained(found);
@@ -72,8 +72,8 @@ pub(super) fn find(attempts: &[Attempt], gap_ns: Nanos) -> Vec<Window> {
         bound(window, attempts, &good);
     }
     // Several windows in which most questions are answered are one time of loss, not as many outages.
-    let mixed =
-        found.iter().filter(|window| window.answered * 2 >= window.failed || window.failed == 1).count();
+    let is_mixed = |window: &&Window| window.answered * 2 >= window.failed || is_single(window, attempts);
+    let mixed = found.iter().filter(is_mixed).count();
     if found.len() >= ALTERNATING_MIN && mixed * 2 > found.len() {
         found = found.into_iter().reduce(joined).into_iter().collect();
         for window in &mut found {
@@ -161,10 +161,21 @@ fn goods(attempts: &[Attempt]) -> impl Iterator<Item = Mark> {
     marks.into_iter()
 }
 
-/// Whether single failures between answers are what most windows are.
-fn alternates(windows: &[Window]) -> bool {
-    let single = windows.iter().filter(|window| window.failed == 1).count();
-    windows.len() >= ALTERNATING_MIN && single * 2 > windows.len()
+/// Whether single failed lookups between answers are what most windows are.
+fn alternates(windows: &[Window], attempts: &[Attempt]) -> bool {
+    let single = || windows.iter().filter(|window| is_single(window, attempts)).count();
+    windows.len() >= ALTERNATING_MIN && single() * 2 > windows.len()
+}
+
+/// Whether a single lookup failed in a window, of whatever types.
+fn is_single(window: &Window, attempts: &[Attempt]) -> bool {
+    let first = attempts.partition_point(|attempt| attempt.began.at_ns < window.first_bad.at_ns);
+    let during = attempts.get(first..).unwrap_or_default().iter();
+    let mut lookups = during
+        .take_while(|attempt| attempt.began.at_ns <= window.last_bad.at_ns)
+        .filter(|attempt| attempt.state == State::Bad)
+        .map(|attempt| attempt.lookup);
+    lookups.next().is_some_and(|first| lookups.all(|lookup| lookup == first))
 }
 
 /// Joins windows that follow each other faster than outages do.
@@ -208,6 +219,7 @@ mod tests {
         let mark = |at_ns: Nanos, packet: usize| Mark { at_ns, packet: PacketId(packet as u32) };
         let all = list.iter().enumerate();
         all.map(|(at, (second, client, state))| Attempt {
+            lookup: at as u32,
             state: *state,
             client: *client,
             began: mark(second * SECOND, at * 2),

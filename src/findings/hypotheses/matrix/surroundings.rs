@@ -267,6 +267,14 @@ matrix! {
         for "the host behind the address to which the failing queries went does not serve, the others do",
         against "the address stands for several hosts, and others of them serve",
         [H1 -10, H2 -10, H3 -10, H5 -20, H6 -20, H8 -10, H29 -20, H39 20, H40 -10];
+    /// Answers in the server's name start with different TTLs, in turns.
+    SEVERAL_SYSTEMS: 220 Generator, "services §5.2 H39",
+        for "one system starts its packets alike: several hosts answer behind the address",
+        [H3 2, H39 10];
+    /// Answers in the server's name come over different numbers of routers, in turns.
+    SEVERAL_DISTANCES: 220 Generator, "services §5.2 H39",
+        for "several hosts answer behind the address, or there are several paths to it",
+        [H3 2, H39 2];
     /// The server answered the failing clients themselves between failures that are silence.
     INTERLEAVED_SILENCE: 85 OtherTraffic, "services §5.3",
         for "the service runs: single packets are lost, or one of several members does not serve",

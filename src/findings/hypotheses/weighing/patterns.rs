@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::correlate::duplicates::CopyKind;
+use crate::correlate::hosts::initial;
 use crate::correlate::impact::Impact;
 use crate::correlate::splits::Split;
 use crate::correlate::windows::Window;
@@ -46,6 +47,7 @@ pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         && impact.windows.iter().any(crate::correlate::windows::Window::is_intermittent)
     {
         interleaved(scene, &by_client, ledger);
+        several(scene, ledger);
     }
     // Under load, turns are those of the queue.
     let loaded = scene.facts.load.surge(scene.server).is_some();
@@ -265,6 +267,42 @@ fn interleaved(scene: &Scene<'_, '_>, by_client: &BTreeMap<Address, Vec<Step>>, 
             counted(answered, "question", "questions")
         ),
         cited(steps),
+    );
+}
+
+/// Answers of one address that come with different TTLs by turns: several hosts answer in its name, or over several paths.
+fn several(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
+    let (from, to) = scene.period_ns;
+    let answers = scene.asked().into_iter().flat_map(|asked| asked.answers_in(from, to));
+    let own = answers.filter(|answer| scene.clients.contains(&answer.client)).map(|answer| answer.packet);
+    let ttl = |packet: PacketId| scene.facts.index.packet(packet).map_or(0, |packet| packet.ttl());
+    let told: Vec<(PacketId, u8)> =
+        own.map(|packet| (packet, ttl(packet))).filter(|(_, ttl)| *ttl > 0).collect();
+    let mut frames: BTreeMap<u8, Vec<PacketId>> = BTreeMap::new();
+    for (packet, ttl) in &told {
+        frames.entry(*ttl).or_default().push(*packet);
+    }
+    frames.retain(|_, frames| frames.len() >= MEMBER_MIN);
+    let Some(starts) =
+        (frames.len() > 1).then(|| frames.keys().map(|ttl| initial(*ttl)).collect::<BTreeSet<_>>())
+    else {
+        return;
+    };
+    // A path that changed once is one path at a time.
+    let turns = told.windows(2).filter(|pair| matches!(pair, [a, b] if a.1 != b.1)).count();
+    if turns < MEMBER_MIN {
+        return;
+    }
+    let ttls: Vec<String> =
+        frames.iter().rev().map(|(ttl, frames)| format!("{ttl} ({})", frames.len())).collect();
+    ledger.see(
+        if starts.len() > 1 { &row::SEVERAL_SYSTEMS } else { &row::SEVERAL_DISTANCES },
+        format!(
+            "Answers of {} to the failing clients come by turns with the TTLs {}.",
+            scene.server,
+            ttls.join(", ")
+        ),
+        frames.into_values().flat_map(|frames| frames.into_iter().take(INTERLEAVED_CITED)).collect(),
     );
 }
 
