@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use hashbrown::HashMap;
 
 use super::{Facts, ServerKey, asked};
-use crate::correlate::Transaction;
+use crate::correlate::{Outcome, Transaction};
+use crate::decode::Address;
 use crate::findings::{Input, zones};
 
 /// Denied lookups remembered.
@@ -38,7 +39,9 @@ pub(super) fn collect<'i>(input: &Input<'i>) -> Denied<'i> {
     let mut denied: HashMap<ServerKey, Vec<&'i Transaction>> = HashMap::new();
     let is_denied =
         |transaction: &Transaction| transaction.answer.is_some() && transaction.response_code == NAME_ERROR;
-    let lookups = asked::all(input).filter(|asked| is_denied(asked.transaction));
+    // Who asks without wanting recursion asks zones' own servers, which know what does not exist.
+    let lookups = asked::all(input)
+        .filter(|asked| is_denied(asked.transaction) && asked.row.header.recursion_desired());
     // In reverse zones and block lists most names do not exist.
     let visited = lookups.filter(|asked| {
         asked.segment.names.get(asked.row.name).is_some_and(|wire| zones::of_wire(wire).is_some())
@@ -63,12 +66,36 @@ pub(super) fn find<'i>(facts: &Facts<'i>, denied: Denied<'i>) -> Vec<Denial<'i>>
             && list.len() >= MANY
             && list.len() as u64 * 100 >= asked * NEARLY_ALL_PERCENT
     };
+    let lookups = facts.evidence.lookups(facts.index);
+    // A search list goes on where a name is denied, perhaps to another server.
+    let found_otherwise = |own: &Transaction| {
+        let id = facts.evidence.transaction_of(own.first);
+        let all = id.and_then(|id| lookups.of(id)).map(|lookup| lookups.members(lookup)).unwrap_or_default();
+        all.iter()
+            .filter_map(|id| facts.evidence.transaction(*id))
+            .any(|other| other.outcome == Outcome::Answered && other.response_code == 0)
+    };
+    // A forwarder hands on what its clients ask, to whichever address of its server it likes.
+    let askers: BTreeSet<Address> = facts
+        .servers
+        .iter()
+        .filter(|(_, known)| !known.answers.is_empty())
+        .map(|(server, _)| server.0)
+        .collect();
+    let is_handed_on = |own: &Transaction| {
+        facts.index.packet(own.first).is_some_and(|query| askers.contains(&query.source_address()))
+    };
     let told = |server: &ServerKey| {
         facts.problems().any(|(_, problem)| problem.server.0 == server.0)
             || facts.unknown_zones.iter().any(|own| own.lacks == *server && !own.is_harmless())
     };
+    let kept = |mut list: Vec<&'i Transaction>| {
+        list.retain(|own| !is_handed_on(own) && !found_otherwise(own));
+        list
+    };
     denied
         .into_iter()
+        .map(|(server, list)| (server, kept(list)))
         .filter(|(server, list)| nearly_all(server, list) && !told(server))
         .filter(|(server, _)| facts.load.random_zone(server.0).is_none())
         .map(|(server, transactions)| Denial { server, transactions })
