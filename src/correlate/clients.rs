@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::TransactionId;
-use super::attempts::{Attempt, Gathered, Rescue, Service, State};
-use super::lookups::Lookups;
-use super::windows::{self, Window};
+use super::attempts::{Attempt, Gathered, Rescue, Service, State, is_good};
+use super::lookups::{Lookups, is_search_variant};
+use super::steady::Steady;
+use super::windows::{self, Mark, Window};
+use super::{Evidence, Transaction, TransactionId};
 use crate::decode::Address;
-use crate::index::PacketId;
+use crate::index::{Index, PacketId};
 use crate::time::Nanos;
 
 /// The same question answered elsewhere this soon after a failed try is a rescue.
@@ -33,6 +34,8 @@ pub struct Client {
     pub rescued: u32,
     /// Failed attempts whose lookup went on and was answered by the same service.
     pub repeated: u32,
+    /// Those of the latter that are tries of a search list: the name was found with another suffix, or without.
+    pub searched: u32,
     /// What answered most of the rescued ones.
     pub rescuer: Option<Service>,
     /// The longest time from the first try to such an answer.
@@ -61,7 +64,12 @@ impl Client {
 
     /// Whether each of its failed attempts was answered elsewhere or again.
     pub fn is_rescued(&self) -> bool {
-        self.rescued > 0 && self.rescued + self.repeated >= self.failed
+        self.rescued + self.searched > 0 && self.rescued + self.repeated >= self.failed
+    }
+
+    /// Whether each of its failed attempts was a try of a search list whose lookup ended well.
+    pub fn is_searched(&self) -> bool {
+        self.searched > 0 && self.searched >= self.failed
     }
 }
 
@@ -103,7 +111,12 @@ pub(super) fn table(
             State::Bad => {
                 row.failed += 1;
                 let host = hosts.get(at).map_or(Address::None, |(host, _)| *host);
-                let Some(rescue) = served.soon_after(attempt, host) else { continue };
+                let rescue = served.soon_after(attempt, host).or_else(|| {
+                    let found = served.by_search(attempt);
+                    row.searched += u32::from(found.is_some());
+                    found
+                });
+                let Some(rescue) = rescue else { continue };
                 if rescue.service == served.service {
                     row.repeated += 1;
                     let during = !is_after(windows, attempt.began.at_ns, rescue.ended.at_ns);
@@ -141,6 +154,9 @@ fn is_after(windows: &[Window], began_ns: Nanos, answered_ns: Nanos) -> bool {
 
 /// Where answers to failed questions are looked up.
 pub(super) struct Served<'g> {
+    pub index: &'g Index,
+    pub evidence: &'g Evidence,
+    pub steady: &'g Steady,
     /// The service that failed.
     pub service: Service,
     pub gathered: &'g Gathered,
@@ -149,7 +165,28 @@ pub(super) struct Served<'g> {
     pub lookups: &'g Lookups,
 }
 
+/// Questions of one lookup looked through.
+const QUESTIONS_MAX: usize = 64;
+
 impl Served<'_> {
+    /// The answer by which a lookup ended well that went on with its search list.
+    fn by_search(&self, attempt: &Attempt) -> Option<Rescue> {
+        let name = |transaction: &Transaction| {
+            let packet = self.index.packet(transaction.first)?;
+            packet.segment.names.get(transaction.question(self.index)?.name)
+        };
+        let own = name(self.evidence.transaction(TransactionId(attempt.id))?)?;
+        let all = self.lookups.members(self.lookups.of(TransactionId(attempt.id))?);
+        all.iter().take(QUESTIONS_MAX).find_map(|id| {
+            let other = self.evidence.transaction(*id)?;
+            let found = is_good(other) && other.response_code == 0 && is_search_variant(own, name(other)?);
+            let packet = other.answer.filter(|_| found)?;
+            let ended = self.steady.mark(Mark { at_ns: self.index.packet(packet)?.time_ns(), packet });
+            let rescue = Rescue { id: id.0, service: self.service, ended };
+            (ended.at_ns >= attempt.began.at_ns).then_some(rescue)
+        })
+    }
+
     /// The first usable answer to the same question soon after: elsewhere, before the same service within the same lookup.
     fn soon_after(&self, attempt: &Attempt, host: Address) -> Option<Rescue> {
         let known = self.gathered.rescues.get(&(host, attempt.question))?;

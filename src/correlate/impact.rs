@@ -70,6 +70,11 @@ impl Impact {
         !self.clients.is_empty() && self.clients.iter().all(Client::is_rescued)
     }
 
+    /// Whether all that failed were tries of search lists, whose lookups ended well.
+    pub fn is_searched(&self) -> bool {
+        !self.clients.is_empty() && self.clients.iter().all(Client::is_searched)
+    }
+
     /// The row of a client, by any of its addresses.
     pub fn client(&self, address: Address) -> Option<&Client> {
         self.clients.iter().find(|client| client.address == address || client.others.contains(&address))
@@ -227,7 +232,15 @@ impl Look<'_> {
         if found.is_empty() {
             found = vec![whole(lead)];
         }
-        let served = Served { service, gathered: &self.gathered, left_out: &left_out, lookups: self.lookups };
+        let served = Served {
+            index: self.index,
+            evidence: self.evidence,
+            steady: &self.steady,
+            service,
+            gathered: &self.gathered,
+            left_out: &left_out,
+            lookups: self.lookups,
+        };
         let mut clients = clients::table(&class, &failing, &found, &served);
         let mut totals = vec![0; failing.len()];
         for attempt in &own {

@@ -15,6 +15,10 @@ pub const SIBLINGS_NS: Nanos = 2_000_000_000;
 /// The same DNS id from another port or to another server is a retry of the same stub within this time: glibc keeps
 /// the id when it opens a new socket.
 const SAME_ID_NS: Nanos = 30_000_000_000;
+/// A stub waits this long for the last try of a name before it goes on with its search list (resolv.conf(5): 5 s).
+const WAITED_NS: Nanos = 5_500_000_000;
+/// A search list is gone through within this time.
+const SEARCHED_NS: Nanos = 12_000_000_000;
 /// Names of one client that a new name is compared with, the newest.
 const RECENT_MAX: usize = 16;
 
@@ -57,6 +61,8 @@ struct Recent<'i> {
 struct Maker<'i> {
     of: Vec<u32>,
     open: Vec<Open>,
+    /// Lookups that were found to be part of an earlier one, and which.
+    part_of: Map<u32, u32>,
     by_name: Map<(Address, u64), u32>,
     by_question: Map<(Address, u64), u32>,
     recent: Map<Address, Vec<Recent<'i>>>,
@@ -70,9 +76,11 @@ impl Lookups {
             let lookup = maker.place(index, transactions, at as u32, transaction);
             maker.of.push(lookup);
         }
+        maker.renumber();
         let mut members: Vec<TransactionId> = (0..maker.of.len() as u32).map(TransactionId).collect();
         members.sort_by_key(|id| maker.of.get(id.0 as usize).copied());
-        let mut starts = vec![0u32; maker.open.len() + 1];
+        let number = maker.of.iter().max().map_or(0, |last| *last as usize + 1);
+        let mut starts = vec![0u32; number + 1];
         for lookup in &maker.of {
             if let Some(count) = starts.get_mut(*lookup as usize + 1) {
                 *count += 1;
@@ -150,9 +158,10 @@ impl<'i> Maker<'i> {
             match self.same_name(transactions, by_name, (client, row.question), time_ns, row.header.id) {
                 Some(lookup) => lookup,
                 None => self
-                    .other_suffix(transactions, client, name, time_ns)
+                    .other_suffix(index, transactions, client, name, time_ns)
                     .unwrap_or_else(|| begin(self, last_ns, row.header.id)),
             };
+        self.gather_suffixes(transactions, client, name, lookup, time_ns);
         if let Some(open) = self.open.get_mut(lookup as usize) {
             open.last_ns = open.last_ns.max(last_ns);
         }
@@ -164,6 +173,46 @@ impl<'i> Maker<'i> {
         }
         recent.push(Recent { name, label: first_label(name), transaction: at });
         lookup
+    }
+
+    /// Gives the lookups of what was put together one number, without gaps and in order of their first queries.
+    fn renumber(&mut self) {
+        if self.part_of.is_empty() {
+            return;
+        }
+        let mut numbers: Map<u32, u32> = Map::default();
+        for lookup in &mut self.of {
+            while let Some(whole) = self.part_of.get(lookup) {
+                *lookup = *whole;
+            }
+            let next = numbers.len() as u32;
+            *lookup = *numbers.entry(*lookup).or_insert(next);
+        }
+    }
+
+    /// A name without a suffix ends the search list: what was tried before with any suffix belongs to it.
+    fn gather_suffixes(
+        &mut self,
+        transactions: &[Transaction],
+        client: Address,
+        name: &[u8],
+        lookup: u32,
+        time_ns: Nanos,
+    ) {
+        let label = first_label(name);
+        for recent in self.recent.get(&client).map(Vec::as_slice).unwrap_or_default() {
+            let own = self.of.get(recent.transaction as usize).copied().unwrap_or(lookup);
+            let since_ns = self.since(own, time_ns).map_or(Nanos::MAX, |(gap_ns, _)| gap_ns);
+            let is_tried = recent.label == label
+                && own < lookup
+                && since_ns <= SEARCHED_NS
+                && transactions.get(recent.transaction as usize).is_some_and(|own| !is_found(own))
+                && is_with_suffix(recent.name, name);
+            if is_tried {
+                // Earlier numbers are never part of later ones, so that this ends.
+                self.part_of.entry(lookup).and_modify(|whole| *whole = (*whole).min(own)).or_insert(own);
+            }
+        }
     }
 
     fn since(&self, lookup: u32, time_ns: Nanos) -> Option<(Nanos, u16)> {
@@ -191,6 +240,7 @@ impl<'i> Maker<'i> {
     /// The lookup of which a name is the next to try by a search list.
     fn other_suffix(
         &self,
+        index: &Index,
         transactions: &[Transaction],
         client: Address,
         name: &[u8],
@@ -202,10 +252,20 @@ impl<'i> Maker<'i> {
             let before = transactions.get(recent.transaction as usize)?;
             let lookup = *self.of.get(recent.transaction as usize)?;
             let (gap_ns, _) = self.since(lookup, time_ns)?;
-            let resolved = before.answer.is_some() && before.response_code == 0;
-            (gap_ns <= SIBLINGS_NS && !resolved && is_search_variant(recent.name, name)).then_some(lookup)
+            // What is not answered is waited for before the next suffix is tried.
+            let waited = || {
+                let last = index.packet(before.last).filter(|_| before.answer.is_none());
+                last.is_some_and(|last| time_ns.saturating_sub(last.time_ns()) <= WAITED_NS)
+            };
+            let goes_on = gap_ns <= SIBLINGS_NS || waited();
+            (!is_found(before) && goes_on && is_search_variant(recent.name, name)).then_some(lookup)
         })
     }
+}
+
+/// Whether a name was found.
+fn is_found(transaction: &Transaction) -> bool {
+    transaction.answer.is_some() && transaction.response_code == 0
 }
 
 /// Whether the client has its answer: an address, or that the name does not exist.
@@ -220,9 +280,14 @@ fn first_label(name: &[u8]) -> u32 {
     label.iter().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
 }
 
+/// Whether a name (wire form) is another with a search suffix: the list is gone through until one exists.
+fn is_with_suffix(long: &[u8], short: &[u8]) -> bool {
+    long.len() > short.len() && is_search_variant(long, short)
+}
+
 /// Whether two names (wire form) are one name with and without a search suffix, or with a suffix and its parent:
 /// `host` and `host.corp.example`, `host.corp.example` and `host.example`.
-fn is_search_variant(one: &[u8], other: &[u8]) -> bool {
+pub(super) fn is_search_variant(one: &[u8], other: &[u8]) -> bool {
     let (long, short) = if one.len() > other.len() { (one, other) } else { (other, one) };
     let Some(bare) = short.strip_suffix(&[0]).filter(|bare| !bare.is_empty()) else { return false };
     if long.len() == short.len() {
@@ -231,10 +296,16 @@ fn is_search_variant(one: &[u8], other: &[u8]) -> bool {
     if long.starts_with(bare) {
         return true;
     }
-    // The same first label, and what follows it in the shorter ends the longer.
-    let first = short.first().map_or(0, |length| usize::from(*length) + 1);
-    let (Some(host), Some(suffix)) = (short.get(..first), short.get(first..)) else { return false };
-    suffix.len() > 1 && long.starts_with(host) && long.get(first..).is_some_and(|rest| rest.ends_with(suffix))
+    // The same first labels, and what follows them in the shorter ends the longer.
+    let mut same = 0;
+    while let Some(label) = short.get(same).map(|length| usize::from(*length) + 1)
+        && label > 1
+        && short.get(same..same + label).is_some_and(|own| long.get(same..same + label) == Some(own))
+    {
+        same += label;
+    }
+    let Some(suffix) = short.get(same..).filter(|_| same > 0) else { return false };
+    suffix.len() > 1 && long.get(same..).is_some_and(|rest| rest.ends_with(suffix))
 }
 
 /// Which of the tries for one question of one lookup a query is.
@@ -392,6 +463,7 @@ mod tests {
         let variants = |one: &str, other: &str| is_search_variant(&wire(one), &wire(other));
         assert!(variants("intranet", "intranet.corp.example"));
         assert!(variants("intranet.corp.example", "intranet.example"));
+        assert!(variants("api.shop.example.corp.test.example", "api.shop.example.test.example"));
         assert!(!variants("www.shop.example", "www.bank.example"));
         assert!(!variants("shop.example", "www.shop.example"));
         assert!(!variants("shop.example", "shop.example"));

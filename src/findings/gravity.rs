@@ -22,6 +22,8 @@ const FEW_PERCENT: u64 = 5;
 const FEW_OF: u64 = 20;
 /// Clients rescued sooner than this hardly notice.
 const WAIT_NS: Nanos = 2_000_000_000;
+/// A delay people do not notice.
+pub const UNNOTICED_NS: Nanos = 100_000_000;
 /// Going from IPv6 to IPv4 within this time is by design (RFC 8305).
 const BY_DESIGN_NS: Nanos = 500_000_000;
 /// Two failures over less than this may be one lookup's.

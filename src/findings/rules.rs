@@ -174,6 +174,10 @@ pub fn rescue(problem: &Problem, impact: Option<&Impact>) -> String {
     let Some(impact) = impact else { return String::new() };
     let rescued: Vec<&Client> = impact.clients.iter().filter(|client| client.rescued > 0).collect();
     let number: u32 = rescued.iter().map(|client| client.rescued).sum();
+    if impact.is_searched() {
+        return "; these are tries of a search list, and each lookup was then answered for another name of it"
+            .to_owned();
+    }
     if number == 0 {
         return String::new();
     }
@@ -182,7 +186,8 @@ pub fn rescue(problem: &Problem, impact: Option<&Impact>) -> String {
         Some(only) if by.len() == 1 => rescuer(problem, *only),
         _ => "other resolvers".to_owned(),
     };
-    if impact.is_covered() && impact.phases.is_empty() {
+    let all: u32 = impact.clients.iter().map(|client| client.failed).sum();
+    if impact.is_covered() && impact.phases.is_empty() && number >= all {
         let each = if number == 1 { "it" } else { "each" };
         return format!("; {each} was then answered by {by}");
     }

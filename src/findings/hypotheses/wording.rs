@@ -12,6 +12,7 @@ use crate::capture::Format;
 use crate::correlate::clients::Client;
 use crate::correlate::{Level, Lost, Signature, Transaction};
 use crate::findings::facts::{ErrorFact, Meaning};
+use crate::findings::gravity::UNNOTICED_NS;
 use crate::findings::rules::{names_of, plain_name};
 use crate::findings::{FRAMES_MAX, zones};
 use crate::index::PacketId;
@@ -616,14 +617,12 @@ fn companions(scene: &Scene<'_, '_>, assessment: &Assessment, out: &mut Vec<Said
         let other = rows.iter().filter_map(Client::rescued_by).find(|by| *by != scene.server);
         let other = other.map_or_else(|| "another resolver".to_owned(), |by| by.to_string());
         let who = if rows.len() == 1 { "The client" } else { "Each client" };
-        out.push((
-            format!(
-                "{who} turned to {other} and had its answer at most {} after its first query. Users were delayed, not \
-                 interrupted, as far as these clients show.",
-                span(waited)
-            ),
-            frames,
-        ));
+        let felt = if waited < UNNOTICED_NS { "noticed nothing" } else { "were delayed, not interrupted" };
+        let waited = span(waited);
+        let text = format!(
+            "{who} turned to {other} and had its answer at most {waited} after its first query. Users {felt}, as far as is seen."
+        );
+        out.push((text, frames));
     }
     if let Some(hypothesis) = holds(Cause::ErrorLimit) {
         let frames = hypothesis.ledger.first().map(|row| row.frames.clone()).unwrap_or_default();

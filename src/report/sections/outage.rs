@@ -14,6 +14,7 @@ use crate::correlate::splits::Split;
 use crate::correlate::windows::{Mark, Window};
 use crate::decode::Address;
 use crate::findings::facts::slow::SLOW_NS;
+use crate::findings::gravity::UNNOTICED_NS;
 use crate::findings::rules::{rescuer, zone_words};
 use crate::index::PacketId;
 use crate::protocols::dns::type_name;
@@ -24,8 +25,6 @@ use crate::time::{self, Nanos};
 const WINDOWS_TOLD: usize = 4;
 /// Clients told one by one.
 const CLIENTS_TOLD: usize = 3;
-/// A delay people do not notice.
-const UNNOTICED_NS: Nanos = 100_000_000;
 /// Addresses listed in one sentence.
 const LISTED: usize = 3;
 
@@ -37,6 +36,7 @@ pub fn rescued(facts: &Facts<'_>) -> String {
     let by: std::collections::BTreeSet<_> =
         impact.clients.iter().filter_map(|client| client.rescuer).collect();
     match by.first() {
+        None => "; the search list went on".to_owned(),
         Some(only) if by.len() == 1 => format!("; {} answered instead", rescuer(facts.problem, *only)),
         _ => "; others answered instead".to_owned(),
     }
@@ -343,6 +343,12 @@ fn one(facts: &Facts<'_>, client: &Client) -> String {
     let by = client.rescuer.map(|by| rescuer(facts.problem, by)).unwrap_or_default();
     let number = u64::from(client.failed);
     let of = format!("{failed} of {}", words::count(client.asked as usize, "question", "questions"));
+    if client.is_searched() {
+        let all = if number == 1 { "as a try" } else { "all of them tries" };
+        return format!(
+            "{of} of {name} failed, {all} of a search list: each lookup was answered for another name of it, after {wait} at most"
+        );
+    }
     if client.is_rescued() && client.repeated == 0 {
         let all = if number == 1 { "it" } else { "each of them" };
         return format!("{of} of {name} failed here, and {by} answered {all}, after {wait} at most");
@@ -367,6 +373,10 @@ fn one(facts: &Facts<'_>, client: &Client) -> String {
     }
     let again = match client.repeated {
         0 => String::new(),
+        again if client.searched > 0 => format!(
+            "; {} answered when asked again or for another name of a search list, after {wait} at most",
+            was(again)
+        ),
         again => format!("; {} answered when asked again, after {wait} at most", was(again)),
     };
     format!("{of} of {name} failed{again}")
@@ -406,8 +416,10 @@ fn many(facts: &Facts<'_>, clients: &[&Client]) -> String {
             rescued.iter().filter_map(|client| client.longest_wait_ns).max().unwrap_or_default();
         let by: std::collections::BTreeSet<_> = rescued.iter().filter_map(|client| client.rescuer).collect();
         let by: Vec<String> = by.into_iter().map(|by| rescuer(facts.problem, by)).collect();
-        let by =
-            if by.is_empty() { "the same server, asked again".to_owned() } else { words::list(&by, LISTED) };
+        let by = match by.as_slice() {
+            [] => "the same server, asked again or for another name of a search list".to_owned(),
+            by => words::list(by, LISTED),
+        };
         parts.push(format!(
             "{} got every failed question answered by {by}, after {} at most",
             of_all(rescued.len(), all),
@@ -460,6 +472,14 @@ pub fn effect(facts: &Facts<'_>) -> Option<String> {
     };
     let text = if impact.is_covered() && wait_ns.unwrap_or_default() < UNNOTICED_NS {
         format!("nothing to be noticed: each lookup was answered within {}", time::span(UNNOTICED_NS))
+    } else if impact.is_searched() {
+        format!(
+            "lookups were delayed by up to {}, not interrupted, for {}: what failed are tries of the search list (search and ndots \
+             in resolv.conf) for names in {}, and each lookup was then answered for another name of it",
+            time::span(wait_ns.unwrap_or_default()),
+            who(all),
+            zone_words(&facts.problem.names)
+        )
     } else if impact.is_covered() || users.iter().all(|client| client.lost() == 0) {
         format!(
             "lookups were delayed by up to {}, not interrupted, for {}",
