@@ -65,6 +65,13 @@ impl<'a> Served<'a> {
         served
     }
 
+    /// Whether a client was served anything in a time.
+    pub fn serves_meanwhile(&self, client: Address, (from, to): (Nanos, Nanos)) -> bool {
+        let all = self.by_client.get(&client).map(Vec::as_slice).unwrap_or_default();
+        let first = all.partition_point(|own| own.first.time_ns < from);
+        all.get(first).is_some_and(|own| own.first.time_ns <= to)
+    }
+
     /// What a host served, in order.
     pub fn of_host(&self, host: Address) -> &[&'a Attempt] {
         self.by_host.get(&host).map(Vec::as_slice).unwrap_or_default()
@@ -101,13 +108,13 @@ pub fn table(facts: &Facts<'_>, known: &Served<'_>, names: &Names, trouble: &Tro
         let within_ns = if own.kind == Kind::Dhcp { LEASE_NS } else { GROUP_NS };
         let near =
             served.iter().skip(from).take_while(|other| other.first.time_ns <= own.ended_ns() + within_ns);
-        let rescue = near.into_iter().find(|other| is_instead(names, own, other)).or_else(|| {
+        let rescue = near.into_iter().find(|other| is_instead(facts, names, own, other)).or_else(|| {
             let others = known.siblings.get(&own.client.0).map_or(alike.as_slice(), Vec::as_slice);
             let all = others.iter().filter_map(|address| known.by_client.get(address)).flatten();
             let near = |other: &&&Attempt| {
                 (own.first.time_ns..=own.ended_ns() + GROUP_NS).contains(&{ other.first.time_ns })
             };
-            all.filter(near).find(|other| is_other_family(names, own, other))
+            all.filter(near).find(|other| is_other_family(facts, names, own, other))
         });
         if let Some(other) = rescue {
             client.rescued += 1;
@@ -200,16 +207,16 @@ fn siblings(facts: &Facts<'_>) -> HashMap<Address, Vec<Address>> {
 }
 
 /// Whether another attempt of the same host is what it tries beside this one (RFC 8305): the same port, by the other family.
-fn is_other_family(names: &Names, own: &Attempt, other: &Attempt) -> bool {
+fn is_other_family(facts: &Facts<'_>, names: &Names, own: &Attempt, other: &Attempt) -> bool {
     own.service.port == other.service.port
         && own.service.transport == other.service.transport
-        && (names.are_one(own.service.host, other.service.host)
+        && (names.is_same_wish(facts, own, other)
             || !names.knows(own.service.host) && !names.knows(other.service.host))
 }
 
 /// Whether another attempt gave the client what this one did not: the same name at another address, or the same port over
 /// another transport.
-fn is_instead(names: &Names, own: &Attempt, other: &Attempt) -> bool {
+fn is_instead(facts: &Facts<'_>, names: &Names, own: &Attempt, other: &Attempt) -> bool {
     if own.kind == Kind::Dhcp {
         return other.kind == Kind::Dhcp && other.outcome == Outcome::Answered;
     }
@@ -228,5 +235,5 @@ fn is_instead(names: &Names, own: &Attempt, other: &Attempt) -> bool {
     }
     let same_host = own.service.host == other.service.host;
     let same_port = own.service.port == other.service.port;
-    same_port && (same_host || names.are_one(own.service.host, other.service.host))
+    same_port && (same_host || names.is_same_wish(facts, own, other))
 }

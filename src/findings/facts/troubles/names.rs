@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Trouble;
-use crate::attempts::subject;
+use crate::attempts::{Attempt, subject};
+use crate::correlate::AnomalyKind;
 use crate::decode::{Address, answers};
 use crate::findings::facts::Facts;
 use crate::index::PacketId;
@@ -14,6 +15,8 @@ use crate::time::Nanos;
 const RESPONSES_MAX: usize = 200_000;
 /// Answers kept of one address.
 const GIVEN_MAX: usize = 256;
+/// Lookups this long before an attempt may have led to it.
+const LED_NS: Nanos = 10_000_000_000;
 /// Names told of one trouble.
 const NAMES_MAX: usize = 16;
 
@@ -37,11 +40,17 @@ impl Names {
     pub(super) fn read(facts: &Facts<'_>) -> Self {
         let used: BTreeSet<Address> = facts.attempts.all.iter().map(|own| own.service.host).collect();
         let mut names = Self::default();
+        // Of two answers to one question the client has taken the first.
+        let late = facts.evidence.anomalies.iter().filter(|odd| odd.kind == AnomalyKind::ConflictingAnswer);
+        let late: BTreeSet<PacketId> = late.map(|odd| odd.packet).collect();
         let responses = facts
             .index
             .dns_rows()
             .filter(|row| {
-                row.is_response() && row.kind == DnsKind::Dns && row.header.counts.get(1) > Some(&0)
+                row.is_response()
+                    && row.kind == DnsKind::Dns
+                    && row.header.counts.get(1) > Some(&0)
+                    && !late.contains(&row.packet)
             })
             .take(RESPONSES_MAX);
         for row in responses {
@@ -81,10 +90,35 @@ impl Names {
     }
 
     /// Whether two addresses were given for one name.
-    pub fn are_one(&self, one: Address, other: Address) -> bool {
+    fn are_one(&self, one: Address, other: Address) -> bool {
         let own = |address| self.given.get(&address).into_iter().flatten().map(|given| &given.name);
         let names: BTreeSet<&String> = own(one).collect();
         own(other).any(|name| names.contains(name))
+    }
+
+    /// Whether another attempt, at an address given for one of the same names, is for the name that led to the first: addresses
+    /// are shared, and what else is fetched there says nothing of it.
+    pub fn is_same_wish(&self, facts: &Facts<'_>, own: &Attempt, other: &Attempt) -> bool {
+        if !self.are_one(own.service.host, other.service.host) {
+            return false;
+        }
+        let asked = |own| subject::of(facts.index, own).name.filter(|name| is_name(name));
+        let given = |own: &Attempt| {
+            let until_ns = own.first.time_ns;
+            let all = self.given.get(&own.service.host).into_iter().flatten();
+            all.filter(move |given| given.time_ns <= until_ns)
+        };
+        let looked_up = || {
+            let mine: Vec<&Given> = given(own).filter(|given| given.client == own.client.0).collect();
+            let since_ns = mine.last().map_or(0, |last| last.time_ns.min(own.first.time_ns - LED_NS));
+            mine.iter().filter(|given| given.time_ns >= since_ns).map(|given| given.name.clone()).collect()
+        };
+        let wanted: Vec<String> = asked(own).map_or_else(looked_up, |name| vec![name]);
+        let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|wanted| is_same(wanted, name));
+        match asked(other) {
+            Some(name) => is_wanted(&name),
+            None => given(other).any(|given| is_wanted(&given.name)),
+        }
     }
 
     /// The answer that gave a client an address before a time.
