@@ -318,7 +318,9 @@ pub fn hit(trouble: &Trouble) -> String {
 pub fn statement(facts: &Facts<'_>, trouble: &Trouble) -> String {
     let (one, many) = unit(trouble);
     let number = trouble.failed.len();
-    let mut all = usize::try_from(trouble.asked).unwrap_or(number).max(number);
+    // Successes between several windows were asked for as much as what failed.
+    let asked = if trouble.windows.len() > 1 { trouble.total } else { trouble.asked };
+    let mut all = usize::try_from(asked).unwrap_or(number).max(number);
     let mut number = number;
     if trouble.kind() == Kind::Echo {
         // A run of pings is many.

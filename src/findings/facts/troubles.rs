@@ -9,7 +9,7 @@ mod parts;
 mod slow;
 mod trials;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hashbrown::HashMap;
 
@@ -70,6 +70,8 @@ pub struct Trouble {
     pub served: Vec<u32>,
     /// Attempts of the class inside the windows, served ones among them.
     pub asked: u64,
+    /// The same in the whole capture, of the clients that were hit.
+    pub total: u64,
     /// When it failed, each window from its first failure to its last.
     pub windows: Vec<(Mark, Mark)>,
     /// Failures and successes follow each other closely.
@@ -273,8 +275,12 @@ fn of_service(facts: &Facts<'_>, own: &[u32], found: &mut Troubles) {
             Some(part) => good.iter().filter(|at| part.holds(facts, **at)).copied().collect(),
             None => good,
         };
-        for failed in apart(all, &failed) {
-            found.all.push(trouble(all, sort, failed, &served, part.clone()));
+        for run in apart(all, &failed) {
+            let mut own = trouble(all, sort, run, &served, part.clone());
+            let hit: BTreeSet<Address> = own.failed.iter().filter_map(get).map(|own| own.client.0).collect();
+            let of_hit = |at: &&u32| get(at).is_some_and(|own| hit.contains(&own.client.0));
+            own.total = failed.iter().chain(&served).filter(of_hit).count() as u64;
+            found.all.push(own);
         }
     }
 }
@@ -360,6 +366,7 @@ fn trouble(all: &[Attempt], sort: Sort, failed: Vec<u32>, served: &[u32], part: 
         services,
         served: served.to_vec(),
         asked,
+        total: asked,
         windows,
         is_intermittent,
         last_good,
@@ -469,6 +476,7 @@ impl Trouble {
         self.served.extend(other.served);
         self.served.sort_unstable();
         self.asked += other.asked;
+        self.total += other.total;
         let mut all: Vec<(Mark, Mark)> = self.windows.drain(..).chain(other.windows).collect();
         all.sort_unstable();
         for (first, last) in all {

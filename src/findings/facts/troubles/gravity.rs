@@ -112,7 +112,8 @@ fn is_meant(facts: &Facts<'_>, trouble: &Trouble) -> bool {
 /// Where servers of DHCPv6 listen (RFC 8415 §7.2).
 const DHCP_V6_PORT: u16 = 547;
 
-/// Pings are a test, no service: of a host that serves otherwise they tell nothing.
+/// Pings are a test, no service: of a host that serves otherwise they tell nothing, nor of one of which nothing was ever heard, which
+/// may ignore them; but where the client is served nothing else, its way may be broken.
 fn echo(facts: &Facts<'_>, served: &Served<'_>, trouble: &Trouble) -> Severity {
     let host = trouble.service().host;
     let (from, to) = trouble.span_ns();
@@ -121,7 +122,23 @@ fn echo(facts: &Facts<'_>, served: &Served<'_>, trouble: &Trouble) -> Severity {
     });
     let mut asked = facts.servers.iter().filter(|(key, _)| key.0 == host);
     let answers = asked.any(|(_, server)| server.answers_in(from, to).next().is_some());
-    if alive || answers { Severity::Info } else { Severity::Low }
+    let is_unheard = trouble.last_good.is_none()
+        && trouble.first_good.is_none()
+        && facts
+            .attempts
+            .all
+            .iter()
+            .filter(|own| own.service.host == host)
+            .all(|own| own.outcome == Outcome::NoReply)
+        && facts.errors.iter().all(|error| error.source != host);
+    let answered = |client: Address| {
+        let mut answers = facts.servers.values().flat_map(|server| server.answers_in(from, to));
+        answers.any(|answer| answer.client == client)
+    };
+    let are_served = trouble
+        .hit()
+        .all(|client| served.serves_meanwhile(client.address, (from, to)) || answered(client.address));
+    if alive || answers || is_unheard && are_served { Severity::Info } else { Severity::Low }
 }
 
 /// A success this soon after a failure makes it ordinary (services §1.1 `group_s`).
