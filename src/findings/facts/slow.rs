@@ -149,6 +149,9 @@ fn question(index: &Index, query: PacketId) -> Option<(Address, Address, u64)> {
 
 /// Quick answers after the last slow one that show that it is over.
 const QUICK_MIN: usize = 3;
+/// Where more than one quick answer for so many slow ones came meanwhile, quick ones later tell nothing: others were quick all the
+/// time, from the cache or because they are smaller.
+const QUICK_ONE_IN: usize = 4;
 
 /// When what waited was asked and answered, and from when on the server answered quickly again; `None` without times.
 pub fn during(facts: &Facts<'_>, server: ServerKey, waits: &[Wait]) -> Option<(String, Option<String>)> {
@@ -161,12 +164,15 @@ pub fn during(facts: &Facts<'_>, server: ServerKey, waits: &[Wait]) -> Option<(S
     let (from, to) = (clock(first.asked_ns), clock(until_ns));
     let during = if from == to { format!("at {from}") } else { format!("from {from} to {to}") };
     let answers = facts.servers.get(&server).map(|own| own.answers.as_slice()).unwrap_or_default();
-    let quick =
-        |answer: &&Answer| answer.time_ns - answer.trip_ns > last.asked_ns && answer.trip_ns <= SLOW_NS;
-    let mut after: Vec<Nanos> =
-        answers.iter().filter(quick).map(|answer| answer.time_ns - answer.trip_ns).collect();
+    let asked_ns = |answer: &Answer| answer.time_ns - answer.trip_ns;
+    let quick = |answer: &&Answer| asked_ns(answer) > last.asked_ns && answer.trip_ns <= SLOW_NS;
+    let mut after: Vec<Nanos> = answers.iter().filter(quick).map(asked_ns).collect();
     after.sort_unstable();
-    let again = after.first().filter(|_| after.len() >= QUICK_MIN);
+    let meanwhile = first.asked_ns..=last.asked_ns;
+    let beside =
+        answers.iter().filter(|answer| answer.trip_ns <= SLOW_NS && meanwhile.contains(&asked_ns(answer)));
+    let is_over = after.len() >= QUICK_MIN && beside.count() * QUICK_ONE_IN <= waits.len();
+    let again = after.first().filter(|_| is_over);
     Some((
         during,
         again.map(|at| format!("what was asked from {} on was answered within 1 s again", clock(*at))),
