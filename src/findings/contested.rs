@@ -21,10 +21,11 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
     facts.contested.iter().map(|contested| finding(facts, contested)).collect()
 }
 
-fn shown(marks: Marks) -> String {
+fn shown(marks: Marks, (least, most): (u8, u8)) -> String {
+    let ttl = if least == most { format!("TTL {least}") } else { format!("TTL {least} to {most}") };
     match marks.link {
-        Some(link) => format!("TTL {} from link address {}", marks.ttl, link_words(link)),
-        None => format!("TTL {}", marks.ttl),
+        Some(link) => format!("{ttl} from link address {}", link_words(link)),
+        None => ttl,
     }
 }
 
@@ -64,9 +65,9 @@ fn finding(facts: &Facts<'_>, contested: &Contested) -> Finding {
             rules::plain_name(&contested.name),
             if contested.pairs.len() == 1 { "was" } else { "were" },
             listed(&contested.addresses.0),
-            shown(contested.marks.0),
+            shown(contested.marks.0, contested.ttls.0),
             listed(&contested.addresses.1),
-            shown(contested.marks.1),
+            shown(contested.marks.1, contested.ttls.1),
             followed.unwrap_or_default()
         ),
         counts: vec![Count {

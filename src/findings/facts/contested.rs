@@ -6,9 +6,12 @@ use super::{Facts, records};
 use crate::correlate::AnomalyKind;
 use crate::decode::Address;
 use crate::index::PacketId;
+use crate::time::Nanos;
 
 /// Other answers of the server that the two are compared with.
 const OTHERS_MAX: usize = 256;
+/// A client connects to what it was given within this time.
+const LED_NS: Nanos = 3_000_000_000;
 /// Pairs of answers kept of one client and name.
 const PAIRS_MAX: usize = 256;
 
@@ -47,6 +50,8 @@ pub struct Contested {
     pub addresses: (BTreeSet<Address>, BTreeSet<Address>),
     /// What the first and the later answer of the first pair look like.
     pub marks: (Marks, Marks),
+    /// The least and the greatest TTL of the first and of the later answers.
+    pub ttls: ((u8, u8), (u8, u8)),
     /// The answer that came first looks unlike the other answers of this server, and the later one like them.
     pub first_is_odd: bool,
     /// A connection of the client to an address only the first answers gave.
@@ -109,12 +114,15 @@ pub(super) fn find(facts: &Facts<'_>) -> Vec<Contested> {
             pairs: Vec::new(),
             addresses: (BTreeSet::new(), BTreeSet::new()),
             marks: (one, other),
+            ttls: ((one.ttl, one.ttl), (other.ttl, other.ttl)),
             first_is_odd: false,
             followed: None,
         });
         if contested.pairs.len() < PAIRS_MAX {
             contested.pairs.push(Pair { query: transaction.first, first, second });
         }
+        let wider = |(least, most): (u8, u8), ttl: u8| (least.min(ttl), most.max(ttl));
+        contested.ttls = (wider(contested.ttls.0, one.ttl), wider(contested.ttls.1, other.ttl));
         contested.addresses.0.extend(given);
         contested.addresses.1.extend(later);
     }
@@ -124,10 +132,16 @@ pub(super) fn find(facts: &Facts<'_>) -> Vec<Contested> {
         let lured = |address: &Address| {
             contested.addresses.0.contains(address) && !contested.addresses.1.contains(address)
         };
+        // Other names may lead to the same address.
+        let led = |at_ns: Nanos| {
+            let mut firsts = contested.pairs.iter().map(|pair| facts.time(pair.first));
+            firsts.any(|first_ns| (first_ns..=first_ns + LED_NS).contains(&at_ns))
+        };
         let mut followed = facts
             .connections
             .iter()
-            .filter(|connection| connection.client.0 == contested.client && lured(&connection.server.0));
+            .filter(|connection| connection.client.0 == contested.client && lured(&connection.server.0))
+            .filter(|connection| led(connection.time_ns));
         contested.followed = followed.next().map(|connection| connection.syn);
     }
     found
