@@ -16,17 +16,19 @@ pub static RULE: Rule = Rule {
     run,
 };
 
-/// Closed or silent ports, and the packets that show them.
-type Tried = (BTreeSet<(Address, u16)>, Vec<PacketId>);
+/// Closed or silent ports, each with the packets that show it.
+type Tried = BTreeMap<(Address, u16), Vec<PacketId>>;
 
+/// Hosts of which one port each was tried, from which that is part of the scan.
+const SWEEP_MIN: usize = 4;
 /// Closed or silent destinations from which trying them is a scan.
 const TARGETS_MIN: usize = 20;
 
 fn run(facts: &Facts<'_>) -> Vec<Finding> {
     scans(facts)
         .into_iter()
-        .map(|(source, (targets, frames))| {
-            let hosts: BTreeSet<Address> = targets.iter().map(|(address, _)| *address).collect();
+        .map(|(source, targets)| {
+            let hosts: BTreeSet<Address> = targets.keys().map(|(address, _)| *address).collect();
             let filter = rules::from(source);
             Finding {
                 id: RULE.id,
@@ -36,7 +38,7 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
                     targets.len(),
                     rules::counted(hosts.len(), "host", "hosts")
                 ),
-                frames: rules::tidy(frames),
+                frames: rules::tidy(targets.values().flatten().copied().collect()),
                 counts: vec![Count {
                     label: "closed or silent ports".into(),
                     value: targets.len() as u64,
@@ -50,18 +52,29 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
 }
 
 /// Many resolvers asked at their own port are no scan.
-fn only_dns(facts: &Facts<'_>, targets: &BTreeSet<(Address, u16)>) -> bool {
-    targets.iter().all(|(_, port)| facts.is_dns_port(*port))
+fn only_dns(facts: &Facts<'_>, targets: &Tried) -> bool {
+    targets.keys().all(|(_, port)| facts.is_dns_port(*port))
+}
+
+/// Beside hosts of which many ports are tried, a single closed port of another is what everybody meets now and then.
+fn leave_out_single(targets: &mut Tried) {
+    let mut ports: BTreeMap<Address, usize> = BTreeMap::new();
+    for (address, _) in targets.keys() {
+        *ports.entry(*address).or_default() += 1;
+    }
+    let several = |address: &Address| ports.get(address).is_some_and(|ports| *ports > 1);
+    let kept = targets.keys().filter(|(address, _)| several(address)).count();
+    if kept >= TARGETS_MIN && targets.len() - kept < SWEEP_MIN {
+        targets.retain(|(address, _), _| several(address));
+    }
 }
 
 /// Who tries many closed ports, and which.
 fn scans(facts: &Facts<'_>) -> BTreeMap<Address, Tried> {
     let mut by_source: BTreeMap<Address, Tried> = BTreeMap::new();
     let mut note = |source: Address, target: (Address, u16), frames: [Option<PacketId>; 2]| {
-        let (targets, packets) = by_source.entry(source).or_default();
-        if targets.insert(target) {
-            packets.extend(frames.into_iter().flatten());
-        }
+        let targets = by_source.entry(source).or_default();
+        targets.entry(target).or_insert_with(|| frames.into_iter().flatten().collect());
     };
     for error in facts.errors.iter().filter(|error| error.meaning == Meaning::PortUnreachable) {
         // Refused DNS responses and queries are told by other rules.
@@ -74,7 +87,10 @@ fn scans(facts: &Facts<'_>) -> BTreeMap<Address, Tried> {
             note(connection.client.0, connection.server, [Some(connection.syn), connection.decided]);
         }
     }
-    by_source.retain(|_, (targets, _)| targets.len() >= TARGETS_MIN && !only_dns(facts, targets));
+    for targets in by_source.values_mut() {
+        leave_out_single(targets);
+    }
+    by_source.retain(|_, targets| targets.len() >= TARGETS_MIN && !only_dns(facts, targets));
     by_source
 }
 
