@@ -319,7 +319,7 @@ const NO_THRESHOLDS: &[(&str, &[&str])] = &[
     ("findings/datagrams.rs", &["TCP"]),
     ("findings/facts/troubles/gravity.rs", &["DHCP_V6_PORT"]),
     ("findings/tcp_failures.rs", &["TCP"]),
-    ("findings/facts/delegations.rs", &["AUTHORITATIVE"]),
+    ("findings/declined.rs", &["UPDATE", "NOTIFY", "SOA"]),
     ("findings/facts/denials.rs", &["NAME_ERROR"]),
     ("findings/facts/hidden.rs", &["UDP"]),
     ("findings/facts/limits.rs", &["UDP"]),

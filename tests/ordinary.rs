@@ -1,0 +1,328 @@
+//! What healthy clients and servers do that looks like failure, and what only seems to have helped.
+
+mod scene;
+
+use portmortem::findings::{Finding, Severity};
+use portmortem::generate::dns::{self, Data};
+use portmortem::generate::{Packet, flags};
+use scene::{MS, SECOND, SERVER, Scene};
+
+const CLIENT: &str = "192.0.2.10";
+
+/// Opcode, as the header's flag word has it.
+const NOTIFY: u16 = 4 << 11;
+const UPDATE: u16 = 5 << 11;
+/// QR, AA, RD and RA (RFC 1035 §4.1.1).
+const QR: u16 = 0x8000;
+const AA: u16 = 0x0400;
+const RD: u16 = 0x0100;
+const RA: u16 = 0x0080;
+const REFUSED: u16 = 5;
+const NOTAUTH: u16 = 9;
+
+/// A DNS message with another flag word.
+fn with_flags(mut message: Vec<u8>, flags: u16) -> Vec<u8> {
+    message[2..4].copy_from_slice(&flags.to_be_bytes());
+    message
+}
+
+/// A question and its answer, each with its flag word.
+fn exchange(
+    scene: &mut Scene,
+    at: i64,
+    id: u16,
+    name: &str,
+    qtype: u16,
+    (asks, says): (u16, u16),
+    good: bool,
+) {
+    let from = format!("{CLIENT}:{}", 40_000 + u32::from(id) * 7 % 20_000);
+    let question = with_flags(dns::query(id, name, qtype), asks);
+    scene.put(at, Packet::udp(from.as_str(), format!("{SERVER}:53").as_str(), &question));
+    let answer = if good {
+        dns::answer(id, name, Data::A([192, 0, 2, 80].into()))
+    } else {
+        dns::failure(id, name, qtype, (says & 0xf) as u8)
+    };
+    scene.reply(at + 5 * MS, SERVER, &from, &with_flags(answer, says));
+}
+
+/// A server of its own zone: it answers for `served.example` with authority and recurses for nobody.
+fn authoritative(refused: u16, served: u16) -> Scene {
+    let mut scene = Scene::default();
+    for number in 0..served {
+        let name = format!("host{number}.served.example");
+        exchange(&mut scene, i64::from(number) * SECOND, number, &name, dns::A, (RD, QR | AA | RD), true);
+    }
+    for number in 0..refused {
+        let (id, at) = (500 + number, i64::from(number) * SECOND + 400 * MS);
+        exchange(
+            &mut scene,
+            at,
+            id,
+            &format!("www{number}.other.test"),
+            dns::A,
+            (RD, QR | RD | REFUSED),
+            false,
+        );
+    }
+    scene
+}
+
+#[track_caller]
+fn worst(found: &[Finding]) -> Severity {
+    found.iter().map(|finding| finding.severity).max().unwrap_or(Severity::Info)
+}
+
+#[track_caller]
+fn statement<'f>(found: &'f [Finding], id: &str) -> &'f str {
+    &found.iter().find(|finding| finding.id == id).unwrap_or_else(|| panic!("{id}: {found:?}")).statement
+}
+
+#[test]
+fn an_authoritative_server_that_refuses_recursion_does_its_job() {
+    let (found, assessments) = authoritative(4, 20).examine();
+    assert_eq!(worst(&found), Severity::Info, "{found:?}");
+    assert!(assessments.is_empty());
+    assert!(statement(&found, "declined").contains("recurses for nobody"));
+    // Whoever gets hardly anything else from it uses it as a resolver, and one that recurses refuses by a rule.
+    assert!(worst(&authoritative(4, 3).examine().0) > Severity::Info);
+    let mut resolver = authoritative(4, 20);
+    exchange(&mut resolver, 30 * SECOND, 900, "www.third.test", dns::A, (RD, QR | RD | RA), true);
+    assert!(worst(&resolver.examine().0) > Severity::Info);
+    // Names of a zone it serves are no business of others.
+    let mut own = authoritative(0, 20);
+    for number in 0..4 {
+        let at = i64::from(number) * SECOND + 300 * MS;
+        let name = format!("gone{number}.served.example");
+        exchange(&mut own, at, 700 + number, &name, dns::A, (RD, QR | RD | REFUSED), false);
+    }
+    assert!(worst(&own.examine().0) > Severity::Info);
+    // What a resolver hands on, as a delegation tells it to, is lame.
+    let mut lame = authoritative(0, 20);
+    for number in 0..4 {
+        let at = i64::from(number) * SECOND + 300 * MS;
+        let name = format!("www{number}.other.test");
+        exchange(&mut lame, at, 700 + number, &name, dns::A, (0, QR | REFUSED), false);
+    }
+    assert!(worst(&lame.examine().0) > Severity::Info);
+}
+
+#[test]
+fn notices_and_updates_are_no_lookups() {
+    let mut scene = authoritative(0, 10);
+    for number in 0..3 {
+        let at = i64::from(number) * SECOND + 300 * MS;
+        let flags = (NOTIFY | AA, QR | NOTIFY | NOTAUTH);
+        exchange(&mut scene, at, 600 + number, "zone.test", dns::SOA, flags, false);
+    }
+    let (found, assessments) = scene.examine();
+    assert_eq!(worst(&found), Severity::Info, "{found:?}");
+    assert!(assessments.is_empty());
+    assert!(statement(&found, "declined").contains("3 notices of changed zones (NOTIFY)"));
+    // An update that is never accepted is a small fault of its own, one that is at the second try is none.
+    let updates = |accepted: bool| {
+        let mut scene = authoritative(0, 10);
+        for number in 0..2 {
+            let at = i64::from(number) * SECOND + 300 * MS;
+            exchange(
+                &mut scene,
+                at,
+                600 + number,
+                "zone.test",
+                dns::SOA,
+                (UPDATE, QR | UPDATE | REFUSED),
+                false,
+            );
+        }
+        if accepted {
+            let says = QR | UPDATE;
+            let from = format!("{CLIENT}:41000");
+            let message = with_flags(dns::query(650, "zone.test", dns::SOA), UPDATE);
+            scene.put(3 * SECOND, Packet::udp(from.as_str(), format!("{SERVER}:53").as_str(), &message));
+            let answer = with_flags(dns::query(650, "zone.test", dns::SOA), says);
+            scene.reply(3 * SECOND + MS, SERVER, &from, &answer);
+        }
+        scene.examine().0
+    };
+    let refused = updates(false);
+    assert_eq!(worst(&refused), Severity::Low, "{refused:?}");
+    assert!(statement(&refused, "declined").contains("2 UPDATE messages"), "{refused:?}");
+    assert_eq!(worst(&updates(true)), Severity::Info);
+}
+
+#[test]
+fn names_denied_to_a_recursor_or_amid_a_search_list_are_answers() {
+    let denied = |asks: u16, searched: bool| {
+        let mut scene = Scene::default();
+        for number in 0..12_u16 {
+            let at = i64::from(number) * 5 * SECOND;
+            let name = format!("h{number}.shop.test.corp.example");
+            exchange(&mut scene, at, number, &name, dns::A, (asks, QR | asks | 3), false);
+            if searched {
+                let name = format!("h{number}.shop.test");
+                let from = format!("{CLIENT}:{}", 50_000 + number);
+                scene.lookup(at + 20 * MS, 5 * MS, &from, "203.0.113.53", 300 + number, &name);
+            }
+        }
+        worst(&scene.examine().0)
+    };
+    assert_eq!(denied(0, false), Severity::Info);
+    assert_eq!(denied(RD, true), Severity::Info);
+    assert_eq!(denied(RD, false), Severity::Low);
+}
+
+/// Names with a search suffix that fail, after which each is found without; `silent` ones are waited for.
+fn search_list(silent: bool, found: bool) -> Scene {
+    let mut scene = Scene::default();
+    for number in 0..8_u16 {
+        let at = i64::from(number) * 10 * SECOND;
+        let from = format!("{CLIENT}:{}", 40_000 + number * 11);
+        let bare = ["api.shop.test", "www.bank.test"][usize::from(number) % 2];
+        let long = format!("{bare}.corp.dead.example");
+        scene.query(at, &from, SERVER, number, &long, dns::A);
+        let after = if silent { 4 * SECOND } else { 5 * MS };
+        if !silent {
+            scene.reply(at + 2 * MS, SERVER, &from, &dns::failure(number, &long, dns::A, 2));
+        }
+        let between = format!("{bare}.dead.example");
+        let from = format!("{CLIENT}:{}", 41_000 + number * 11);
+        scene.query(at + after, &from, SERVER, 100 + number, &between, dns::A);
+        scene.reply(at + after + 2 * MS, SERVER, &from, &dns::failure(100 + number, &between, dns::A, 3));
+        let from = format!("{CLIENT}:{}", 42_000 + number * 11);
+        if found {
+            scene.lookup(at + after + 4 * MS, 2 * MS, &from, SERVER, 200 + number, bare);
+        }
+    }
+    for number in 0..20_u16 {
+        let from = format!("{CLIENT}:{}", 50_000 + number);
+        scene.lookup(i64::from(number) * 4 * SECOND, MS, &from, SERVER, 400 + number, "other.example");
+    }
+    scene
+}
+
+#[test]
+fn tries_of_a_search_list_are_delays_where_the_lookup_ends_well() {
+    for (silent, severity) in [(true, Severity::Medium), (false, Severity::Low)] {
+        let found = search_list(silent, true).examine().0;
+        let id = if silent { "unanswered-queries" } else { "rcode-outage" };
+        let told = found.iter().find(|finding| finding.id == id).expect("a finding");
+        assert_eq!(told.severity, severity, "{told:?}");
+        assert!(silent || worst(&found) == severity, "{found:?}");
+    }
+    // Where no name is found the lookups failed.
+    assert_eq!(worst(&search_list(false, false).examine().0), Severity::High);
+}
+
+/// A connection that opens and carries data.
+fn served(scene: &mut Scene, at: i64, (client, port): (&str, u16), server: &str, host: &str) {
+    let request = portmortem::generate::payload::http_request(host, "/");
+    let (from, to) = (format!("{client}:{port}"), format!("{server}:80"));
+    let packets: [(bool, u8, &[u8]); 5] = [
+        (true, flags::SYN, b""),
+        (false, flags::SYN | flags::ACK, b""),
+        (true, flags::ACK, b""),
+        (true, flags::ACK | flags::PSH, &request),
+        (false, flags::ACK | flags::PSH, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
+    ];
+    let mut next = [1_000_u32, 5_000];
+    for (number, (mine, bits, data)) in packets.into_iter().enumerate() {
+        let (own, other) = (usize::from(!mine), usize::from(mine));
+        let segment = portmortem::generate::Segment {
+            flags: bits,
+            sequence: next[own],
+            acknowledgment: if bits & flags::ACK == 0 { 0 } else { next[other] },
+            ..Default::default()
+        };
+        next[own] += data.len() as u32 + u32::from(bits & flags::SYN != 0);
+        let (source, target) = if mine { (&from, &to) } else { (&to, &from) };
+        scene.put(at + number as i64 * MS, Packet::tcp(source.as_str(), target.as_str(), segment, data));
+    }
+}
+
+#[test]
+fn connections_served_between_failures_count_among_those_asked_for() {
+    let mut scene = Scene::default();
+    for number in 0..12_u16 {
+        let at = i64::from(number) * 10 * SECOND;
+        if number % 3 == 0 {
+            served(&mut scene, at, (CLIENT, 40_000 + number), "203.0.113.80", "www.example");
+        } else {
+            let from = format!("{CLIENT}:{}", 40_000 + number);
+            scene.tcp(at, &from, "203.0.113.80:80", flags::SYN, b"");
+            scene.tcp(at + SECOND, &from, "203.0.113.80:80", flags::SYN, b"");
+        }
+    }
+    scene.lookup(140 * SECOND, MS, "192.0.2.10:50000", SERVER, 1, "other.example");
+    let found = scene.examine().0;
+    let told = found.iter().find(|finding| finding.statement.contains("203.0.113.80")).expect("a finding");
+    assert!(told.statement.starts_with("8 of 12 connections"), "{}", told.statement);
+}
+
+#[test]
+fn quick_answers_amid_slow_ones_are_no_recovery() {
+    let slow = |quick_meanwhile: bool| {
+        let mut scene = Scene::default();
+        for number in 0..20_u16 {
+            let at = i64::from(number) * 3 * SECOND;
+            let from = format!("{CLIENT}:{}", 40_000 + number * 3);
+            let is_slow = number < 10 && (number % 2 == 0 || !quick_meanwhile);
+            let trip = if is_slow { 2_500 * MS } else { 5 * MS };
+            scene.lookup(at, trip, &from, SERVER, number, &format!("h{number}.example"));
+        }
+        let found = scene.examine().0;
+        found.into_iter().find(|finding| finding.id == "slow-dns").expect("a finding").statement
+    };
+    assert!(slow(false).contains("answered within 1 s again"), "{}", slow(false));
+    assert!(!slow(true).contains("again"), "{}", slow(true));
+}
+
+#[test]
+fn another_name_at_a_shared_address_serves_nobody_in_another_way() {
+    let rescued = |served_name: &str| {
+        let mut scene = Scene::default();
+        for number in 0..4_u16 {
+            let at = i64::from(number) * 20 * SECOND;
+            let from = |port: u16| format!("{CLIENT}:{}", port + number);
+            // Both names were given the shared address at some time; the failing one leads to a dead one as well.
+            for (id, name, host) in [
+                (10, "shop.example", [203, 0, 113, 80]),
+                (20, served_name, [203, 0, 113, 80]),
+                (30, "shop.example", [198, 51, 100, 66]),
+            ] {
+                let from = from(50_000 + id * 10);
+                let at = at + i64::from(id) * 50 * MS;
+                scene.query(at, &from, SERVER, id + number, name, dns::A);
+                scene.reply(at + MS, SERVER, &from, &dns::answer(id + number, name, Data::A(host.into())));
+            }
+            let dead = from(40_000);
+            for again in 0..3 {
+                scene.tcp(at + (2 + again) * SECOND, &dead, "198.51.100.66:80", flags::SYN, b"");
+            }
+            served(&mut scene, at + 5 * SECOND, (CLIENT, 41_000 + number), "203.0.113.80", served_name);
+        }
+        let found = scene.examine().0;
+        let told = found.into_iter().find(|finding| finding.statement.contains("198.51.100.66"));
+        told.expect("a finding").statement
+    };
+    assert!(rescued("shop.example").contains("4 of them were then served in another way"));
+    assert!(!rescued("other.example").contains("served in another way"), "{}", rescued("other.example"));
+}
+
+#[test]
+fn pings_to_a_host_never_heard_are_a_note_beside_what_is_served() {
+    let ip = |text: &str| text.parse().expect("an address");
+    let pings = |served: bool| {
+        let mut scene = Scene::default();
+        for number in 0..6_u16 {
+            let ping = Packet::echo(ip(CLIENT), ip("203.0.113.30"), false, 7, number);
+            scene.put(i64::from(number) * SECOND, ping);
+            let from = format!("{CLIENT}:{}", 50_000 + number);
+            let at = i64::from(number) * SECOND + if served { 10 * MS } else { -20 * SECOND };
+            scene.lookup(at, MS, &from, SERVER, number, "other.example");
+        }
+        worst(&scene.examine().0)
+    };
+    assert_eq!(pings(true), Severity::Info);
+    assert_eq!(pings(false), Severity::Low);
+}
