@@ -11,8 +11,9 @@ use super::{Assessment, Sentence, Topic, Verdict};
 use crate::capture::Format;
 use crate::correlate::clients::Client;
 use crate::correlate::{Level, Lost, Signature, Transaction};
+use crate::findings::facts::runs::Wanted;
 use crate::findings::facts::{ErrorFact, Meaning};
-use crate::findings::rules::{names_of, plain_name};
+use crate::findings::rules::{counted, names_of, plain_name};
 use crate::findings::{FRAMES_MAX, zones};
 use crate::index::PacketId;
 
@@ -190,8 +191,9 @@ fn incident(scene: &Scene<'_, '_>, leading: &[Cause], assessment: &Assessment, o
             if !taken.is_empty() {
                 out.push((
                     format!(
-                        "Of the one seen later an address was taken by {}; what fails for these clients may follow from its settings.",
-                        crate::findings::service_words::list(&taken)
+                        "Of {} an address was taken by {}; what fails for these clients may follow from its settings.",
+                        scene.server,
+                        crate::findings::service_words::list(&taken),
                     ),
                     rivals.frames(),
                 ));
@@ -273,15 +275,18 @@ fn when(scene: &Scene<'_, '_>) -> String {
 fn no_next_hop(scene: &Scene<'_, '_>, out: &mut Vec<Said>) {
     let left: usize =
         scene.facts.runs.iter().filter(|run| run.target == scene.server).map(|run| run.sent_beyond).sum();
+    let own = scene.facts.runs.iter().find(|run| run.target == scene.server);
+    let role = own.map_or("", |run| run.wanted.role());
     let then = match left {
         0 => "nothing was sent to other networks any more".to_owned(),
-        some => {
-            format!("{} went to other networks", crate::findings::rules::counted(some, "packet", "packets"))
+        _ if own.is_some_and(|run| run.wanted == Wanted::Supposed) => {
+            "nothing left the own network".to_owned()
         }
+        some => format!("{} went to other networks", counted(some, "packet", "packets")),
     };
     out.push((
         format!(
-            "{} requests of {} for the link address of {}, the way to other networks, were not answered{}; meanwhile {then}.",
+            "{} requests of {} for the link address of {}{role} were not answered{}; meanwhile {then}.",
             scene.queries.len(),
             crate::findings::rules::clients(&scene.clients),
             scene.server,
