@@ -35,6 +35,8 @@ use tls::Handshake;
 
 /// Requests of HTTP followed.
 const REQUESTS_MAX: usize = 262_144;
+/// Packets named of those that show nothing more.
+const UNSEEN_MAX: usize = 256;
 /// ICMP errors read.
 const ERRORS_MAX: usize = 100_000;
 
@@ -70,7 +72,7 @@ pub struct Attempt {
     pub decided: Option<Seen>,
     /// How it ended.
     pub outcome: Outcome,
-    /// From the last byte of the request to the first of the answer; 0 where nothing was answered.
+    /// From the last byte of the request to the first of the answer, also of one that came too late; 0 where nothing was answered.
     pub answered_ns: Nanos,
     /// From the first SYN to its acceptance; 0 where none was seen.
     pub handshake_ns: Nanos,
@@ -86,6 +88,16 @@ impl Attempt {
     /// When it ended: with its answer or failure, or with its last try.
     pub fn ended_ns(&self) -> Nanos {
         self.decided.map_or(self.last.time_ns, |seen| seen.time_ns.max(self.last.time_ns))
+    }
+
+    /// Whether it was answered when the client had given up.
+    pub fn is_answered_in_vain(&self) -> bool {
+        matches!(self.outcome, Outcome::Mute | Outcome::NoReply) && self.answered_ns > 0
+    }
+
+    /// Whether it was asked for, and decided, in a period.
+    pub fn is_within(&self, from_ns: Nanos, to_ns: Nanos) -> bool {
+        self.first.time_ns >= from_ns && self.ended_ns() <= to_ns
     }
 
     /// How long the client waited for it.
@@ -131,6 +143,24 @@ pub struct Request {
     pub answer: Option<(Seen, u16)>,
 }
 
+/// Packets of which nothing more is seen: how many, and the first of them.
+#[derive(Clone, Debug, Default)]
+pub struct Unseen {
+    /// How many.
+    pub count: u64,
+    /// The first ones.
+    pub packets: Vec<PacketId>,
+}
+
+impl Unseen {
+    fn note(&mut self, packet: PacketId) {
+        self.count += 1;
+        if self.packets.len() < UNSEEN_MAX {
+            self.packets.push(packet);
+        }
+    }
+}
+
 /// All attempts beside DNS.
 #[derive(Clone, Debug, Default)]
 pub struct Attempts {
@@ -148,14 +178,16 @@ pub struct Attempts {
     pub told: Vec<Told>,
     /// Hosts that anything was sent to in the capture.
     pub receivers: HashSet<Address>,
-    /// TCP packets of connections whose beginning is not in the capture: how many, and the first.
-    pub strangers: (u64, Option<PacketId>),
+    /// TCP connections whose beginning is not in the capture.
+    pub strangers: Unseen,
+    /// TCP connections of which lines print no flags.
+    pub unprinted: Unseen,
     /// Segments with encrypted data of TLS.
-    pub encrypted: (u64, Option<PacketId>),
+    pub encrypted: Unseen,
     /// Datagrams of which nothing is known.
-    pub one_way: (u64, Option<PacketId>),
+    pub one_way: Unseen,
     /// Datagrams of protocols that nobody answers.
-    pub notices: (u64, Option<PacketId>),
+    pub notices: Unseen,
     /// What was left out, in words.
     pub notes: Vec<String>,
 }
@@ -201,6 +233,15 @@ impl Attempts {
     /// What an attempt carried, for those over TCP.
     pub fn talk(&self, attempt: &Attempt) -> Option<&Talk> {
         self.talks.get(attempt.connection? as usize)
+    }
+
+    /// Whether a transfer whose receiver paused went on to its end, or as long as it was watched.
+    pub fn went_on(&self, attempt: &Attempt) -> bool {
+        let Outcome::Stalled { by_client, .. } = attempt.outcome else { return false };
+        let (Some(talk), Some(own)) = (self.talk(attempt), self.connection(attempt)) else { return false };
+        let way = if by_client { &talk.answer } else { &talk.request };
+        way.went_on()
+            && own.reset().is_none_or(|reset| own.from_server.finished.is_some_and(|end| end <= reset))
     }
 
     /// Its TLS handshake.
@@ -261,8 +302,7 @@ impl Follower<'_> {
             _ => known,
         };
         if matches!(payload, [23, 3, 0..=4, ..]) {
-            self.attempts.encrypted.0 += 1;
-            self.attempts.encrypted.1 = self.attempts.encrypted.1.or(Some(packet.id));
+            self.attempts.encrypted.note(packet.id);
         }
         let Some((at, by_client)) = known else { return };
         let (sequence, acknowledgment, flags, window) = match decoded.transport {
@@ -357,11 +397,17 @@ impl Follower<'_> {
     }
 
     fn finish(mut self, index: &Index) -> Attempts {
+        self.datagrams.match_strays();
         let told = errors(index, self.evidence);
-        let strangers = self.attempts.connections.iter().filter(|own| !own.is_opened_here());
-        self.attempts.strangers =
-            (strangers.clone().count() as u64, strangers.clone().next().map(|own| own.first.packet));
-        (self.attempts.one_way, self.attempts.notices) = (self.datagrams.one_way, self.datagrams.notices);
+        for own in self.attempts.connections.iter().filter(|own| !own.is_opened_here()) {
+            let unseen = match prints_no_flags(index, own) {
+                true => &mut self.attempts.unprinted,
+                false => &mut self.attempts.strangers,
+            };
+            unseen.note(own.first.packet);
+        }
+        self.attempts.one_way = std::mem::take(&mut self.datagrams.one_way);
+        self.attempts.notices = std::mem::take(&mut self.datagrams.notices);
         let left_out = self.datagrams.left_out + self.datagrams.leases.left_out;
         if left_out > 0 {
             self.attempts
@@ -438,6 +484,16 @@ fn errors(index: &Index, evidence: &Evidence) -> Vec<Told> {
         });
     }
     told
+}
+
+/// Whether a connection is known from lines that print no flags of TCP (every segment has some): how it began and ended they do not
+/// say.
+fn prints_no_flags(index: &Index, own: &Connection) -> bool {
+    let bare = |packet: PacketId| {
+        let packet = index.packet(packet)?;
+        Some(packet.is_text() && packet.segment.tcp_flags.get(packet.row) == Some(&0))
+    };
+    !own.is_over() && [own.first.packet, own.last.packet].into_iter().all(|packet| bare(packet) == Some(true))
 }
 
 /// Whether an address names one host: no group, and neither all hosts nor none.

@@ -484,6 +484,14 @@ impl Way {
     pub fn is_closed(&self) -> bool {
         self.window.closed.is_some()
     }
+
+    /// Whether a receiver that took nothing for a time went on: it took data again, and no later pause was as long.
+    pub fn went_on(&self) -> bool {
+        let stall = &self.window;
+        let resumed =
+            self.last.zip(stall.last).is_some_and(|(data, stalled)| data.time_ns >= stalled.time_ns);
+        resumed && (stall.closed.is_none() || stall.closed != stall.since)
+    }
 }
 
 impl WindowStall {

@@ -11,7 +11,7 @@ use super::http::REFUSALS;
 use super::lease::Lease;
 use super::stream::{LARGE_BYTES, Spoken, Talk, Way};
 use super::tls::Handshake;
-use super::{Attempt, Attempts, Denial, Kind, Outcome, Request, Service, Told, Why};
+use super::{Attempt, Attempts, Denial, Face, Kind, Outcome, Request, Service, Told, Why};
 use crate::connections::{Connection, End, Known, Seen};
 use crate::correlate::Evidence;
 use crate::correlate::Vantage;
@@ -96,6 +96,7 @@ pub(super) fn all(input: &Input<'_>) -> (Vec<Attempt>, HashSet<Address>) {
         }
     }
     turned::judge(input.index, &mut all, &said);
+    name_unreached(&mut all);
     let parts = input.exchanges.iter().flat_map(|exchange| exchange.parts().into_iter().flatten());
     all.extend(parts.filter_map(|exchange| judge.exchange(&exchange)));
     clocks::judge(input.exchanges, &judge.here, &mut all);
@@ -106,6 +107,18 @@ pub(super) fn all(input: &Input<'_>) -> (Vec<Attempt>, HashSet<Address>) {
 /// Whether the packets of a capture leave open how an attempt ended.
 fn is_undecided(own: &Attempt) -> bool {
     matches!(own.outcome, Outcome::OneDirection | Outcome::Undetermined)
+}
+
+/// What was not reached is what others speak at that port of the host.
+fn name_unreached(all: &mut [Attempt]) {
+    let spoken = |own: &&Attempt| matches!(own.kind, Kind::Http | Kind::Tls);
+    let known: HashMap<Service, Kind> =
+        all.iter().filter(spoken).map(|own| (own.service, own.kind)).collect();
+    for own in
+        all.iter_mut().filter(|own| own.kind == Kind::Tcp && own.outcome.face() == Some(Face::Unreached))
+    {
+        own.kind = known.get(&own.service).copied().unwrap_or(own.kind);
+    }
 }
 
 /// Packets of several files stand one file after the other: what came first is told by time.
@@ -178,6 +191,8 @@ struct Judge<'a> {
     here: HashSet<Address>,
     /// First requests of runs of pings in rows that stayed without reply.
     lost: HashSet<PacketId>,
+    /// Clients and services between which repeats of one connection prove silence: others that were given up sooner met the same.
+    proved: HashSet<(Address, End)>,
 }
 
 impl<'a> Judge<'a> {
@@ -198,7 +213,10 @@ impl<'a> Judge<'a> {
         let at_client = input.evidence.surroundings().vantage == Vantage::Client;
         let here = here(input);
         let lost = datagrams::lost(input.exchanges);
-        Self { input, errors, printed, told, at_client, here, lost }
+        let proving = |own: &&Connection| own.is_silent() && Self::proves_silence(own);
+        let connections = input.attempts.connections.iter();
+        let proved = connections.filter(proving).map(|own| (own.client.0, own.server)).collect();
+        Self { input, errors, printed, told, at_client, here, lost, proved }
     }
 
     /// The time until which something sent at a time was watched.
@@ -272,7 +290,10 @@ impl<'a> Judge<'a> {
             return;
         }
         if requests.is_empty() {
-            out.push(self.carried(own, talk, attempt));
+            let carried = self.carried(own, talk, attempt);
+            if carried.outcome != Outcome::Undetermined || !super::prints_no_flags(self.input.index, own) {
+                out.push(carried);
+            }
             return;
         }
         for (number, request) in requests.iter().enumerate() {
@@ -303,7 +324,9 @@ impl<'a> Judge<'a> {
             let (v6, kind, code) = told.icmp;
             (Outcome::RefusedByIcmp(v6, kind, code), Some(told.seen))
         } else if own.from_client.first.is_some() && !own.hears_server()
-            || !self.sees_silence(own.client.0) && !Self::proves_silence(own)
+            || !self.sees_silence(own.client.0)
+                && !Self::proves_silence(own)
+                && !self.proved.contains(&(own.client.0, own.server))
         {
             (Outcome::OneDirection, None)
         } else if own.tries > 1 || watch_ns >= SYN_WATCH_NS {
@@ -359,7 +382,11 @@ impl<'a> Judge<'a> {
             // After answers that decide nothing only waiting in vain tells something.
             let counts = |outcome: &Outcome| talk.answer.first.is_none() || *outcome == Outcome::Mute;
             if let Some((outcome, seen)) = unanswered.filter(|(outcome, _)| counts(outcome)) {
-                return done(outcome, Some(seen));
+                let late = talk.answer.first.filter(|answer| order(answer) > order(&seen));
+                let answered_ns = late
+                    .zip(talk.request.last.or(own.accepted))
+                    .map_or(0, |(to, from)| (to.time_ns - from.time_ns).max(0));
+                return Attempt { answered_ns, ..done(outcome, Some(seen)) };
             }
         }
         let is_whole = own.known != Known::ByPort && !talk.is_partial;
@@ -434,11 +461,8 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// A connection on which the server never sent anything.
+    /// A connection on which the server sent nothing, or only when the client had given up.
     fn unanswered(&self, own: &Connection, talk: &Talk, kind: Kind) -> Option<(Outcome, Seen)> {
-        if talk.answer.first.is_some() && !talk.dialog.is_undecided() {
-            return None;
-        }
         let asked = match (kind.greets(), talk.request.first) {
             // Whoever waits for a greeting has asked by connecting.
             (true, asked) => own.accepted.or(asked)?,
@@ -449,6 +473,12 @@ impl<'a> Judge<'a> {
             [own.from_server.reset, own.from_server.finished].into_iter().flatten().min_by_key(order);
         let client =
             [own.from_client.reset, own.from_client.finished].into_iter().flatten().min_by_key(order);
+        if let Some(answer) = talk.answer.first.filter(|_| !talk.dialog.is_undecided()) {
+            let given_up = client.filter(|client| {
+                order(client) < order(&answer) && client.time_ns - last.time_ns >= MUTE_NS && kind.answers()
+            });
+            return given_up.map(|client| (Outcome::Mute, client));
+        }
         let lost = self.large(own, talk);
         if lost.is_some() {
             return lost;
@@ -572,10 +602,11 @@ impl<'a> Judge<'a> {
             })
             .min_by_key(order);
         // An answer that comes after the client has given up is none for it.
-        if let Some(client) =
-            given_up.filter(|seen| request.answer.is_some_and(|(answer, _)| order(seen) < order(&answer)))
+        if let Some((client, (answer, _))) = given_up.zip(request.answer)
+            && order(&client) < order(&answer)
         {
-            return done(Outcome::Mute, Some(client));
+            let answered_ns = (answer.time_ns - request.last.time_ns).max(0);
+            return Attempt { answered_ns, ..done(Outcome::Mute, Some(client)) };
         }
         if let Some((seen, status)) = request.answer {
             let answered_ns = (seen.time_ns - request.last.time_ns).max(0);
