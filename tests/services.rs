@@ -471,3 +471,83 @@ fn a_second_dhcp_server_whose_client_fails_leads_what_fails() {
     let beside = assessments.iter().find(|own| own.problem.is_none()).expect("it is weighed");
     assert!(beside.title.as_ref().is_some_and(|title| title.starts_with("Two DHCP servers")));
 }
+
+/// Requests for a link address, a second apart, of a host that pings a neighbour meanwhile.
+fn asked_for(target: [u8; 4], ping: &str) -> Scene {
+    use portmortem::generate::{Arp, arp};
+    let me = [192, 0, 2, 17];
+    let mut scene = Scene::default();
+    for number in 0..7 {
+        let request = Arp {
+            operation: 1,
+            sender_mac: [2, 0, 0, 0, 0, 17],
+            sender: me.into(),
+            target_mac: [0; 6],
+            target: target.into(),
+        };
+        scene.packets.push((START_NS + number * SECOND, arp(&request)));
+    }
+    let (from, to) = (std::net::IpAddr::from(me), ping.parse().unwrap());
+    for sequence in 1..5u16 {
+        let at_ns = i64::from(sequence) * SECOND + 300 * MS;
+        scene.put(at_ns, Packet::echo(from, to, false, 1, sequence));
+        scene.put(at_ns + MS, Packet::echo(to, from, true, 1, sequence));
+    }
+    scene
+}
+
+#[test]
+fn nobody_who_answers_for_the_number_of_a_router_is_no_way_out() {
+    let (found, assessments) = asked_for([192, 0, 2, 1], "192.0.2.30").examine();
+    assert_eq!(one(&found, "arp-unanswered").severity, Severity::Medium);
+    assert!(assessments[0].title.as_ref().is_some_and(|title| title.contains("by its number the gateway")));
+    assert!(leading(&assessments).contains("H33"));
+    for (target, ping) in [([192, 0, 2, 71], "192.0.2.30"), ([192, 0, 2, 1], "198.51.100.30")] {
+        let (found, assessments) = asked_for(target, ping).examine();
+        assert_eq!(
+            one(&found, "arp-unanswered").severity,
+            Severity::Info,
+            "another number, or another way out"
+        );
+        assert!(assessments.is_empty());
+    }
+}
+
+#[test]
+fn two_lookups_of_two_that_took_seconds_are_slow() {
+    let asked = |trips: &[i64]| {
+        let mut scene = Scene::default();
+        for (number, trip_ns) in trips.iter().enumerate() {
+            let id = number as u16 + 1;
+            let at_ns = number as i64 * 10 * SECOND;
+            scene.lookup(
+                at_ns,
+                *trip_ns,
+                &format!("{CLIENT}:{}", 40_000 + id),
+                HOST,
+                id,
+                &format!("n{id}.example.org"),
+            );
+        }
+        until(&mut scene, 40 * SECOND);
+        scene.examine().0.iter().any(|own| own.id == "slow-dns")
+    };
+    assert!(asked(&[3_100 * MS, 2_600 * MS]));
+    assert!(!asked(&[3_100 * MS, 2_600 * MS, 20 * MS]), "one came at once");
+    assert!(!asked(&[3_100 * MS, 1_200 * MS]));
+}
+
+#[test]
+fn a_try_given_up_at_once_met_the_silence_that_another_proves() {
+    let (v6, v4) = ("2001:db8::10", "2001:db8::80");
+    let mut scene = Scene::default();
+    // One SYN, given up for the other family; another that is repeated.
+    scene.tcp(0, &format!("[{v6}]:40000"), &format!("[{v4}]:80"), SYN, b"");
+    for at in [1, 2, 4, 8] {
+        scene.tcp(at * SECOND, &format!("[{v6}]:40001"), &format!("[{v4}]:80"), SYN, b"");
+    }
+    served(&mut scene, 200 * MS, 41_000, "/", 20 * MS);
+    until(&mut scene, 30 * SECOND);
+    let (found, _) = scene.examine();
+    assert!(one(&found, "tcp-failures").statement.starts_with("2 of 2 connections"));
+}

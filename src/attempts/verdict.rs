@@ -11,7 +11,7 @@ use super::http::REFUSALS;
 use super::lease::Lease;
 use super::stream::{LARGE_BYTES, Spoken, Talk, Way};
 use super::tls::Handshake;
-use super::{Attempt, Attempts, Denial, Face, Kind, Outcome, Request, Service, Told, Why};
+use super::{Attempt, Attempts, Denial, Kind, Outcome, Request, Service, Told, Why};
 use crate::connections::{Connection, End, Known, Seen};
 use crate::correlate::Evidence;
 use crate::correlate::Vantage;
@@ -96,7 +96,7 @@ pub(super) fn all(input: &Input<'_>) -> (Vec<Attempt>, HashSet<Address>) {
         }
     }
     turned::judge(input.index, &mut all, &said);
-    name_unreached(&mut all);
+    turned::name_unreached(&mut all);
     let parts = input.exchanges.iter().flat_map(|exchange| exchange.parts().into_iter().flatten());
     all.extend(parts.filter_map(|exchange| judge.exchange(&exchange)));
     clocks::judge(input.exchanges, &judge.here, &mut all);
@@ -107,18 +107,6 @@ pub(super) fn all(input: &Input<'_>) -> (Vec<Attempt>, HashSet<Address>) {
 /// Whether the packets of a capture leave open how an attempt ended.
 fn is_undecided(own: &Attempt) -> bool {
     matches!(own.outcome, Outcome::OneDirection | Outcome::Undetermined)
-}
-
-/// What was not reached is what others speak at that port of the host.
-fn name_unreached(all: &mut [Attempt]) {
-    let spoken = |own: &&Attempt| matches!(own.kind, Kind::Http | Kind::Tls);
-    let known: HashMap<Service, Kind> =
-        all.iter().filter(spoken).map(|own| (own.service, own.kind)).collect();
-    for own in
-        all.iter_mut().filter(|own| own.kind == Kind::Tcp && own.outcome.face() == Some(Face::Unreached))
-    {
-        own.kind = known.get(&own.service).copied().unwrap_or(own.kind);
-    }
 }
 
 /// Packets of several files stand one file after the other: what came first is told by time.
