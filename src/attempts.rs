@@ -400,9 +400,10 @@ impl Follower<'_> {
         self.datagrams.match_strays();
         let told = errors(index, self.evidence);
         for own in self.attempts.connections.iter().filter(|own| !own.is_opened_here()) {
-            let unseen = match prints_no_flags(index, own) {
-                true => &mut self.attempts.unprinted,
-                false => &mut self.attempts.strangers,
+            let unseen = if prints_no_flags(index, own) {
+                &mut self.attempts.unprinted
+            } else {
+                &mut self.attempts.strangers
             };
             unseen.note(own.first.packet);
         }
@@ -470,6 +471,8 @@ fn errors(index: &Index, evidence: &Evidence) -> Vec<Told> {
             }
             // Where ports would stand, ICMP has its type and code; an identifier tells whose pings they are.
             let id = match original {
+                // Lines are told by their hosts alone.
+                Some(about) if about.is_text() => 0,
                 Some(about) => datagrams::identifier(&about.decode()),
                 None => quote.map_or(0, |quote| datagrams::identifier(&quote.inner)),
             };

@@ -329,3 +329,10 @@ fn lines_without_flags_say_nothing_of_how_a_connection_began() {
     assert_eq!((followed.strangers.count, followed.unprinted.count), (0, 1));
     assert_eq!(followed.unprinted.packets.len(), 1);
 }
+
+#[test]
+fn a_printed_error_about_a_ping_refuses_it() {
+    let text = "15:22:42.705781 IP 192.0.2.40 > 198.51.100.110: ICMP echo request, id 7, seq 1, length 64\n\
+                15:22:42.705815 IP 192.0.2.1 > 192.0.2.40: ICMP host 198.51.100.110 unreachable - admin prohibited, length 92\n";
+    assert_eq!(outcomes(text), [(Kind::Echo, Outcome::RefusedByIcmp(false, 3, 10))]);
+}

@@ -61,7 +61,9 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
     let mut by_kind: BTreeMap<Severity, Vec<(Address, Routers)>> = BTreeMap::new();
     for (destination, [ordinary, probes]) in by_destination {
         let mut routers = ordinary.clone();
-        probes.iter().for_each(|(router, own)| routers.entry(*router).or_default().extend(own));
+        for (router, own) in &probes {
+            routers.entry(*router).or_default().extend(own);
+        }
         let total: usize = routers.values().map(Vec::len).sum();
         let most = routers.values().map(Vec::len).max().unwrap_or(0);
         let looped = most >= REPEATS_MIN && most * 2 > total && looping.contains(&destination);
