@@ -40,6 +40,8 @@ use verdict::{Judge, Rest};
 
 /// Requests of HTTP followed.
 const REQUESTS_MAX: usize = 262_144;
+/// Packets named of those that show nothing more.
+const UNSEEN_MAX: usize = 256;
 /// ICMP errors read.
 const ERRORS_MAX: usize = 100_000;
 
@@ -75,7 +77,7 @@ pub struct Attempt {
     pub decided: Option<Seen>,
     /// How it ended.
     pub outcome: Outcome,
-    /// From the last byte of the request to the first of the answer; 0 where nothing was answered.
+    /// From the last byte of the request to the first of the answer, also of one that came too late; 0 where nothing was answered.
     pub answered_ns: Nanos,
     /// From the first SYN to its acceptance; 0 where none was seen.
     pub handshake_ns: Nanos,
@@ -91,6 +93,16 @@ impl Attempt {
     /// When it ended: with its answer or failure, or with its last try.
     pub fn ended_ns(&self) -> Nanos {
         self.decided.map_or(self.last.time_ns, |seen| seen.time_ns.max(self.last.time_ns))
+    }
+
+    /// Whether it was answered when the client had given up.
+    pub fn is_answered_in_vain(&self) -> bool {
+        matches!(self.outcome, Outcome::Mute | Outcome::NoReply) && self.answered_ns > 0
+    }
+
+    /// Whether it was asked for, and decided, in a period.
+    pub fn is_within(&self, from_ns: Nanos, to_ns: Nanos) -> bool {
+        self.first.time_ns >= from_ns && self.ended_ns() <= to_ns
     }
 
     /// How long the client waited for it.
@@ -134,6 +146,24 @@ pub struct Request {
     pub answer: Option<(Seen, u16)>,
 }
 
+/// Packets of which nothing more is seen: how many, and the first of them.
+#[derive(Clone, Debug, Default)]
+pub struct Unseen {
+    /// How many.
+    pub count: u64,
+    /// The first ones.
+    pub packets: Vec<PacketId>,
+}
+
+impl Unseen {
+    fn note(&mut self, packet: PacketId) {
+        self.count += 1;
+        if self.packets.len() < UNSEEN_MAX {
+            self.packets.push(packet);
+        }
+    }
+}
+
 /// All attempts beside DNS.
 #[derive(Clone, Debug, Default)]
 pub struct Attempts {
@@ -149,14 +179,16 @@ pub struct Attempts {
     pub told: Vec<Told>,
     /// Hosts that anything was sent to in the capture.
     pub receivers: HashSet<Address>,
-    /// TCP packets of connections whose beginning is not in the capture: how many, and the first.
-    pub strangers: (u64, Option<PacketId>),
+    /// TCP connections whose beginning is not in the capture.
+    pub strangers: Unseen,
+    /// TCP connections of which lines print no flags.
+    pub unprinted: Unseen,
     /// Segments with encrypted data of TLS.
-    pub encrypted: (u64, Option<PacketId>),
+    pub encrypted: Unseen,
     /// Datagrams of which nothing is known.
-    pub one_way: (u64, Option<PacketId>),
+    pub one_way: Unseen,
     /// Datagrams of protocols that nobody answers.
-    pub notices: (u64, Option<PacketId>),
+    pub notices: Unseen,
     /// What was left out, in words.
     pub notes: Vec<String>,
 }
@@ -262,6 +294,16 @@ impl Attempts {
         }
     }
 
+    /// Whether a transfer whose receiver paused went on to its end, or as long as it was watched.
+    pub fn went_on(&self, attempt: &Attempt) -> bool {
+        let Outcome::Stalled { by_client, .. } = attempt.outcome else { return false };
+        let (Some(carried), Some(own)) = (self.carried(attempt), self.connection(attempt)) else {
+            return false;
+        };
+        let went_on = carried.rough.as_ref().is_some_and(|rough| rough.went_on[usize::from(by_client)]);
+        went_on && own.reset().is_none_or(|reset| own.from_server.finished.is_some_and(|end| end <= reset))
+    }
+
     /// Its connection.
     pub fn connection(&self, attempt: &Attempt) -> Option<&Connection> {
         self.connections.get(attempt.thread.as_connection()? as usize)
@@ -340,8 +382,7 @@ impl<'e> Follower<'e> {
             _ => known,
         };
         if matches!(payload, [23, 3, 0..=4, ..]) {
-            self.attempts.encrypted.0 += 1;
-            self.attempts.encrypted.1 = self.attempts.encrypted.1.or(Some(packet.id));
+            self.attempts.encrypted.note(packet.id);
         }
         let Some((at, by_client)) = known else { return };
         let (sequence, acknowledgment, flags, window) = match decoded.transport {
@@ -468,11 +509,16 @@ impl<'e> Follower<'e> {
         for at in open {
             self.end(at);
         }
-        let Self { mut attempts, judge, datagrams, said, .. } = self;
-        let strangers = attempts.connections.iter().filter(|own| !own.is_opened_here());
-        attempts.strangers =
-            (strangers.clone().count() as u64, strangers.clone().next().map(|own| own.first.packet));
-        (attempts.one_way, attempts.notices) = (datagrams.one_way, datagrams.notices);
+        let index = self.evidence.index();
+        let Self { mut attempts, judge, mut datagrams, said, .. } = self;
+        datagrams.match_strays();
+        for own in attempts.connections.iter().filter(|own| !own.is_opened_here()) {
+            let unseen =
+                if prints_no_flags(index, own) { &mut attempts.unprinted } else { &mut attempts.strangers };
+            unseen.note(own.first.packet);
+        }
+        attempts.one_way = std::mem::take(&mut datagrams.one_way);
+        attempts.notices = std::mem::take(&mut datagrams.notices);
         let left_out = datagrams.left_out + datagrams.leases.left_out;
         if left_out > 0 {
             let note = format!("{left_out} requests over UDP beyond a limit were not followed");
@@ -529,6 +575,8 @@ fn errors(index: &Index, evidence: &Evidence) -> Vec<Told> {
             }
             // Where ports would stand, ICMP has its type and code; an identifier tells whose pings they are.
             let id = match original {
+                // Lines are told by their hosts alone.
+                Some(about) if about.is_text() => 0,
                 Some(about) => datagrams::identifier(&about.decode()),
                 None => quote.map_or(0, |quote| datagrams::identifier(&quote.inner)),
             };
@@ -543,6 +591,16 @@ fn errors(index: &Index, evidence: &Evidence) -> Vec<Told> {
         });
     }
     told
+}
+
+/// Whether a connection is known from lines that print no flags of TCP (every segment has some): how it began and ended they do not
+/// say.
+fn prints_no_flags(index: &Index, own: &Connection) -> bool {
+    let bare = |packet: PacketId| {
+        let packet = index.packet(packet)?;
+        Some(packet.is_text() && packet.segment.tcp_flags.get(packet.row) == Some(&0))
+    };
+    !own.is_over() && [own.first.packet, own.last.packet].into_iter().all(|packet| bare(packet) == Some(true))
 }
 
 /// Whether an address names one host: no group, and neither all hosts nor none.

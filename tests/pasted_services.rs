@@ -316,3 +316,23 @@ fn what_tcpdump_says_of_its_capture_behind_a_shippers_time_is_no_packet() {
     assert_eq!(index.len(), 2);
     assert!(index.sources.iter().all(|source| source.metadata.damage.is_empty()));
 }
+
+#[test]
+fn lines_without_flags_say_nothing_of_how_a_connection_began() {
+    let text = "12:12:12.714473 IP 192.0.2.10.43436 > 198.51.100.29.80: tcp 0\n\
+                12:12:12.714511 IP 198.51.100.29.80 > 192.0.2.10.43436: tcp 0\n\
+                12:12:12.714847 IP 192.0.2.10.43436 > 198.51.100.29.80: tcp 82\n\
+                12:12:12.735198 IP 198.51.100.29.80 > 192.0.2.10.43436: tcp 219\n";
+    let index = index(text);
+    let evidence = correlate(&index, &Parameters::default(), &AtomicBool::new(false));
+    let followed = Attempts::follow(&index, &evidence);
+    assert_eq!((followed.strangers.count, followed.unprinted.count), (0, 1));
+    assert_eq!(followed.unprinted.packets.len(), 1);
+}
+
+#[test]
+fn a_printed_error_about_a_ping_refuses_it() {
+    let text = "15:22:42.705781 IP 192.0.2.40 > 198.51.100.110: ICMP echo request, id 7, seq 1, length 64\n\
+                15:22:42.705815 IP 192.0.2.1 > 192.0.2.40: ICMP host 198.51.100.110 unreachable - admin prohibited, length 92\n";
+    assert_eq!(outcomes(text), [(Kind::Echo, Outcome::RefusedByIcmp(false, 3, 10))]);
+}

@@ -4,6 +4,7 @@ use std::hash::BuildHasher as _;
 
 use hashbrown::HashMap;
 
+use super::Unseen;
 use super::exchange::{self, Role, Says};
 use super::kind::Kind;
 use super::lease::Leases;
@@ -12,18 +13,22 @@ use super::ties::{Recorder, Thread};
 use crate::connections::{End, Seen};
 use crate::correlate::Reason;
 use crate::decode::{Address, Decoded};
-use crate::index::{Packet, PacketId};
+use crate::index::Packet;
 use crate::protocols::ProtocolId;
 use crate::time::Nanos;
 
 /// Requests followed; a scan can hold millions.
 const EXCHANGES_MAX: usize = 262_144;
+/// Answers of hosts that were not asked that are kept, to look for who was.
+const STRAYS_MAX: usize = 16_384;
 /// Ports up to this one are those of services (RFC 6335 §6).
 const SYSTEM_PORT_MAX: u16 = 1_023;
 /// Requests that leave with no more hops than this are traces.
 pub const TRACE_TTL_MAX: u8 = 30;
 /// What comes back later than this answers no request without a number (services §1.2 `udp_answer_s`).
 const ANSWER_NS: Nanos = 5_000_000_000;
+/// Requests of one port that are looked at for one such answer, the newest first.
+const ASKED_MAX: usize = 64;
 /// Pings lost in a row from which on they are a failure of their own (services §1.9).
 pub const PINGS_MIN: u32 = 3;
 
@@ -54,6 +59,10 @@ pub struct Exchange {
     pub last_answer: Option<Seen>,
     /// What it says.
     pub says: Says,
+    /// An answer that came to the asking port from another address than was asked; clients that look at it discard it.
+    pub elsewhere: Option<Seen>,
+    /// What tells it from others of its flow.
+    id: u64,
     /// Something came back that is no final answer.
     pub waits: bool,
     /// All tries carry the same bytes.
@@ -134,12 +143,23 @@ pub struct Datagrams {
     pub all: Vec<Exchange>,
     /// DHCP.
     pub leases: Leases,
-    /// Datagrams of protocols that are not known: how many, and the first.
-    pub one_way: (u64, Option<PacketId>),
+    /// Datagrams of protocols that are not known.
+    pub one_way: Unseen,
     /// The same of protocols that nobody answers (syslog, traps, flow export).
-    pub notices: (u64, Option<PacketId>),
+    pub notices: Unseen,
     /// Requests beyond the limit.
     pub left_out: u64,
+    /// Answers to ports that did not ask their sender.
+    strays: Vec<Stray>,
+}
+
+/// An answer to a port that did not ask its sender.
+struct Stray {
+    kind: Kind,
+    client: End,
+    from: End,
+    id: u64,
+    seen: Seen,
 }
 
 impl Datagrams {
@@ -182,10 +202,14 @@ impl Datagrams {
                 None if packet.is_text() => Role::Answers(0, Says::Served),
                 None => exchange::role(kind, payload, false),
             };
-            if let Role::Answers(id, says) = role
-                && self.answer(&(kind, to, server, id), packet, says, recorder)
-            {
-                return;
+            if let Role::Answers(id, says) = role {
+                if self.answer(&(kind, to, server, id), packet, says, recorder) {
+                    return;
+                }
+                if kind.answers() && self.strays.len() < STRAYS_MAX {
+                    let seen = Seen { packet: packet.id, time_ns: packet.time_ns() };
+                    self.strays.push(Stray { kind, client: to, from: server, id, seen });
+                }
             }
         }
         if !super::is_host(to.0) {
@@ -206,8 +230,40 @@ impl Datagrams {
         }
         if !kind.answers() {
             let all = if kind == Kind::Udp { &mut self.one_way } else { &mut self.notices };
-            all.0 += 1;
-            all.1 = all.1.or(Some(packet.id));
+            all.note(packet.id);
+        }
+    }
+
+    /// Finds who was asked instead of those that answered a port unasked: an open request of that port at the same service with the
+    /// same number. Where no number tells requests apart, the port must have asked one host only.
+    pub fn match_strays(&mut self) {
+        let mut by_port: HashMap<(Kind, End, u16), Vec<u32>> =
+            self.strays.iter().map(|stray| ((stray.kind, stray.client, stray.from.1), Vec::new())).collect();
+        if by_port.is_empty() {
+            return;
+        }
+        for (at, own) in self.all.iter().enumerate() {
+            if let Some(asked) = by_port.get_mut(&(own.kind, own.client, own.server.1)) {
+                asked.push(at as u32);
+            }
+        }
+        for stray in &self.strays {
+            let Some(asked) = by_port.get(&(stray.kind, stray.client, stray.from.1)) else { continue };
+            let get = |at: &u32| self.all.get(*at as usize);
+            let servers = asked.iter().filter_map(get).map(|own| own.server.0);
+            let several =
+                stray.id == 0 && servers.clone().any(|server| Some(server) != servers.clone().next());
+            let fits = |own: &Exchange| {
+                own.id == stray.id
+                    && own.answer.is_none()
+                    && own.server.0 != stray.from.0
+                    && own.first.time_ns <= stray.seen.time_ns
+                    && stray.seen.time_ns - own.last.time_ns <= own.kind.row().watch_ns
+            };
+            let open = asked.iter().rev().take(ASKED_MAX).find(|at| get(at).is_some_and(fits)).copied();
+            if let Some(own) = open.filter(|_| !several).and_then(|at| self.all.get_mut(at as usize)) {
+                own.elsewhere = own.elsewhere.or(Some(stray.seen));
+            }
         }
     }
 
@@ -266,6 +322,8 @@ impl Datagrams {
             answer: None,
             last_answer: None,
             says: Says::Served,
+            elsewhere: None,
+            id: key.3,
             waits: false,
             is_same: true,
             is_signed: false,

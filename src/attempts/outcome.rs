@@ -16,6 +16,8 @@ pub enum Outcome {
     RefusedByIcmp(bool, u8, u8),
     /// Nothing came back.
     NoReply,
+    /// An answer came from another address than was asked: whoever looks at it discards it.
+    Misaddressed,
     /// Accepted and acknowledged, but never answered.
     Mute,
     /// The server closed it before it sent anything.
@@ -118,6 +120,8 @@ impl Ended {
 pub enum Face {
     /// The service was not reached: refused or silent.
     Unreached,
+    /// Answered by another address than was asked.
+    Misaddressed,
     /// Accepted and then nothing.
     Mute,
     /// Accepted and then closed or reset.
@@ -147,6 +151,7 @@ impl Outcome {
             Self::RefusedByReset => "refused_by_reset",
             Self::RefusedByIcmp(..) => "refused_by_icmp",
             Self::NoReply => "no_reply",
+            Self::Misaddressed => "misaddressed",
             Self::Mute => "mute",
             Self::Closed => "closed",
             Self::Reset => "reset",
@@ -194,6 +199,7 @@ impl Outcome {
         Some(match self {
             Self::Answered | Self::Accepted | Self::OneDirection | Self::Undetermined => return None,
             Self::RefusedByReset | Self::RefusedByIcmp(..) | Self::NoReply => Face::Unreached,
+            Self::Misaddressed => Face::Misaddressed,
             Self::Mute => Face::Mute,
             Self::Closed | Self::Reset | Self::ResetMidway => Face::Cut,
             Self::ResetByDevice => Face::CutByDevice,

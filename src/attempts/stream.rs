@@ -198,6 +198,8 @@ pub struct Rough {
     pub unread_ns: Nanos,
     /// The longest time without acknowledgement: of the client's data, and of the server's.
     pub stalls: [Option<PathStall>; 2],
+    /// Whether transfers of the client's data, and of the server's, went on after their receiver paused.
+    pub went_on: [bool; 2],
 }
 
 impl Talk {
@@ -212,6 +214,7 @@ impl Talk {
             missing: sum(|way| way.hole.map_or(0, |hole| hole.bytes())),
             unread_ns: ways.map(|way| way.window.lasted_ns).into_iter().max().unwrap_or(0),
             stalls: ways.map(|way| way.stall),
+            went_on: ways.map(Way::went_on),
         };
         let is_smooth = (rough.repeats, rough.filled, rough.missing, rough.unread_ns) == (0, 0, 0, 0);
         Carried {
@@ -530,6 +533,14 @@ impl Way {
     /// Whether the receiver takes nothing at the end.
     pub fn is_closed(&self) -> bool {
         self.window.closed.is_some()
+    }
+
+    /// Whether a receiver that took nothing for a time went on: it took data again, and no later pause was as long.
+    pub fn went_on(&self) -> bool {
+        let stall = &self.window;
+        let resumed =
+            self.last.zip(stall.last).is_some_and(|(data, stalled)| data.time_ns >= stalled.time_ns);
+        resumed && (stall.closed.is_none() || stall.closed != stall.since)
     }
 }
 

@@ -165,6 +165,8 @@ pub(super) struct Judge<'a> {
     here: HashSet<Address>,
     /// First requests of runs of pings in rows that stayed without reply.
     lost: HashSet<PacketId>,
+    /// Clients and services between which repeats of one connection prove silence: others that were given up sooner met the same.
+    proved: HashSet<(Address, End)>,
 }
 
 impl<'a> Judge<'a> {
@@ -184,7 +186,16 @@ impl<'a> Judge<'a> {
         }
         let told = receivers(evidence.index());
         let at_client = evidence.surroundings().vantage == Vantage::Client;
-        Self { evidence, errors, printed, told, at_client, here: HashSet::new(), lost: HashSet::new() }
+        Self {
+            evidence,
+            errors,
+            printed,
+            told,
+            at_client,
+            here: HashSet::new(),
+            lost: HashSet::new(),
+            proved: HashSet::new(),
+        }
     }
 
     /// Judges what can only be judged when everything has been read: what nobody accepted, requests over UDP, leases, and what
@@ -193,6 +204,8 @@ impl<'a> Judge<'a> {
         let asking = rest.connections.iter().map(|own| own.client.0);
         self.here = here(self.evidence, asking.chain(rest.exchanges.iter().map(|own| own.client.0)));
         self.lost = datagrams::lost(rest.exchanges);
+        let proving = |own: &&Connection| own.is_silent() && Self::proves_silence(own);
+        self.proved = rest.connections.iter().filter(proving).map(|own| (own.client.0, own.server)).collect();
         let nothing = Talk::default();
         for (own, at) in rest.connections.iter().zip(0..) {
             if !own.is_accepted() && own.is_opened_here() {
@@ -205,6 +218,7 @@ impl<'a> Judge<'a> {
         }
         let said = statuses(rest.said, all);
         turned::judge(self.index(), all, &said);
+        turned::name_unreached(all);
         let parts = rest.exchanges.iter().flat_map(|exchange| exchange.parts().into_iter().flatten());
         all.extend(parts.filter_map(|exchange| self.exchange(&exchange)));
         clocks::judge(rest.exchanges, &self.here, all);
@@ -296,7 +310,10 @@ impl<'a> Judge<'a> {
             return;
         }
         if requests.is_empty() {
-            out.push(self.carried(own, talk, attempt));
+            let carried = self.carried(own, talk, attempt);
+            if carried.outcome != Outcome::Undetermined || !super::prints_no_flags(self.input.index, own) {
+                out.push(carried);
+            }
             return;
         }
         for (number, request) in requests.iter().enumerate() {
@@ -327,7 +344,9 @@ impl<'a> Judge<'a> {
             let (v6, kind, code) = told.icmp;
             (Outcome::RefusedByIcmp(v6, kind, code), Some(told.seen))
         } else if own.from_client.first.is_some() && !own.hears_server()
-            || !self.sees_silence(own.client.0) && !Self::proves_silence(own)
+            || !self.sees_silence(own.client.0)
+                && !Self::proves_silence(own)
+                && !self.proved.contains(&(own.client.0, own.server))
         {
             (Outcome::OneDirection, None)
         } else if own.tries > 1 || watch_ns >= SYN_WATCH_NS {
@@ -383,7 +402,11 @@ impl<'a> Judge<'a> {
             // After answers that decide nothing only waiting in vain tells something.
             let counts = |outcome: &Outcome| talk.answer.first.is_none() || *outcome == Outcome::Mute;
             if let Some((outcome, seen)) = unanswered.filter(|(outcome, _)| counts(outcome)) {
-                return done(outcome, Some(seen));
+                let late = talk.answer.first.filter(|answer| order(answer) > order(&seen));
+                let answered_ns = late
+                    .zip(talk.request.last.or(own.accepted))
+                    .map_or(0, |(to, from)| (to.time_ns - from.time_ns).max(0));
+                return Attempt { answered_ns, ..done(outcome, Some(seen)) };
             }
         }
         let is_whole = own.known != Known::ByPort && !talk.is_partial;
@@ -458,11 +481,8 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// A connection on which the server never sent anything.
+    /// A connection on which the server sent nothing, or only when the client had given up.
     fn unanswered(&self, own: &Connection, talk: &Talk, kind: Kind) -> Option<(Outcome, Seen)> {
-        if talk.answer.first.is_some() && !talk.dialog.is_undecided() {
-            return None;
-        }
         let asked = match (kind.greets(), talk.request.first) {
             // Whoever waits for a greeting has asked by connecting.
             (true, asked) => own.accepted.or(asked)?,
@@ -473,6 +493,12 @@ impl<'a> Judge<'a> {
             [own.from_server.reset, own.from_server.finished].into_iter().flatten().min_by_key(order);
         let client =
             [own.from_client.reset, own.from_client.finished].into_iter().flatten().min_by_key(order);
+        if let Some(answer) = talk.answer.first.filter(|_| !talk.dialog.is_undecided()) {
+            let given_up = client.filter(|client| {
+                order(client) < order(&answer) && client.time_ns - last.time_ns >= MUTE_NS && kind.answers()
+            });
+            return given_up.map(|client| (Outcome::Mute, client));
+        }
         let lost = self.large(own, talk);
         if lost.is_some() {
             return lost;
@@ -596,10 +622,11 @@ impl<'a> Judge<'a> {
             })
             .min_by_key(order);
         // An answer that comes after the client has given up is none for it.
-        if let Some(client) =
-            given_up.filter(|seen| request.answer.is_some_and(|(answer, _)| order(seen) < order(&answer)))
+        if let Some((client, (answer, _))) = given_up.zip(request.answer)
+            && order(&client) < order(&answer)
         {
-            return done(Outcome::Mute, Some(client));
+            let answered_ns = (answer.time_ns - request.last.time_ns).max(0);
+            return Attempt { answered_ns, ..done(Outcome::Mute, Some(client)) };
         }
         if let Some((seen, status)) = request.answer {
             let answered_ns = (seen.time_ns - request.last.time_ns).max(0);

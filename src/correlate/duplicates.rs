@@ -6,7 +6,7 @@
 mod lines;
 
 use crate::settings::Settings;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rayon::prelude::*;
@@ -15,7 +15,7 @@ use super::messages::Messages;
 use super::{Evidence, Parameters};
 use crate::decode::{Address, Decoded, LayerKind, Quote, Site, Transport, transcript};
 use crate::index::segment::{self, DnsKind, flow_hash};
-use crate::index::{DnsRow, IcmpRow, Index, PacketId};
+use crate::index::{DnsRow, IcmpRow, Index, Packet, PacketId};
 use crate::time::Nanos;
 
 /// Recent packets remembered, by hash; a copy follows within milliseconds.
@@ -26,12 +26,16 @@ const SAMPLE: u32 = segment::FIRST_PACKETS;
 const SAMPLE_SHARE: u32 = 20;
 /// Messages looked through by one thread at a time; with those before, their places fit 16 bits.
 const BLOCK: u32 = 1 << 15;
+/// One segment in this many is a copy where a capture point doubles what it sees.
+const DOUBLED_ONE_IN: u32 = 4;
 /// Protocol number of TCP.
 const TCP: u8 = 6;
 /// Bytes of a payload that tell it where captures were cut: short snap lengths keep no more behind the headers.
 const KEPT_BYTES: usize = 24;
 /// Bytes both captures hold of a packet that one of them cut.
 const COMMON_MIN: usize = 8;
+/// The flag of a segment that opens a connection (RFC 9293 §3.1).
+const SYN: u8 = 2;
 /// Bytes quoted of a message that tell it from others: a DNS header (RFC 1035 §4.1.1).
 const QUOTED_MIN: usize = 12;
 /// Copies one behind the other that are followed to the first.
@@ -312,20 +316,82 @@ fn of_all(index: &Index, parameters: &Parameters, limit: Option<u32>, cancel: &A
     let mut recent = Recent::new();
     let mut copies = Vec::new();
     let kept = kept_bytes(index);
+    let mut doubled = Doubled::default();
     for (at, id) in in_time(index).enumerate().take(limit.unwrap_or(u32::MAX) as usize) {
         if at % SAMPLE as usize == 0 && cancel.load(Ordering::Relaxed) {
             break;
         }
         let Some(packet) = index.packet(PacketId(id)) else { break };
-        let Some(key) = fingerprint(&packet.decode(), kept) else { continue };
+        let decoded = packet.decode();
+        doubled.told += u32::from(tells_itself(&decoded) == Some(true));
+        let Some(key) = fingerprint(&decoded, kept) else { continue };
         let time_ns = packet.time_ns();
         let Some(before) = recent.near(index, (key, time_ns, packet.id), parameters) else { continue };
         if let Some(copy) = compare(index, before, packet.id, time_ns, parameters) {
+            doubled.note(index, &copy);
             copies.push(copy);
             recent.settle(before, &copy);
         }
     }
-    copies
+    doubled.sure(copies)
+}
+
+/// Whether the capture point doubles segments: where no id tells them from what a host sends twice, those that tell themselves decide.
+#[derive(Default)]
+struct Doubled {
+    /// Segments that tell themselves, copies among them.
+    told: u32,
+    /// Copies among them.
+    copied: u32,
+    /// Copies that only their bytes show: resets and acknowledgments are alike as well, and so is what is sent again at once.
+    doubtful: Vec<PacketId>,
+}
+
+impl Doubled {
+    fn note(&mut self, index: &Index, copy: &Copy) {
+        let (Some(first), Some(second)) = (index.packet(copy.original), index.packet(copy.copy)) else {
+            return;
+        };
+        if !are_at_one_place(&first, &second) {
+            return;
+        }
+        let (one, other) = (first.decode(), second.decode());
+        match tells_itself(&other) {
+            Some(true) => self.copied += 1,
+            Some(false) if copy.kind == CopyKind::Mirror => {
+                let link = |decoded: &Decoded<'_>| {
+                    decoded.bytes.get(..decoded.network_start as usize).map(<[u8]>::to_vec)
+                };
+                if link(&one) == link(&other) {
+                    self.doubtful.push(copy.copy);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The copies without those that are none: a capture point that doubles does so with each packet it sees.
+    fn sure(self, mut copies: Vec<Copy>) -> Vec<Copy> {
+        if self.copied * DOUBLED_ONE_IN < self.told.max(1) {
+            let doubtful: HashSet<PacketId> = self.doubtful.into_iter().collect();
+            copies.retain(|copy| !doubtful.contains(&copy.copy));
+        }
+        copies
+    }
+}
+
+/// Whether a segment cannot be taken for another one: by its IP id (0 means nothing, RFC 6864 §4.1), or because it opens a connection;
+/// `None` for what is no TCP of a capture.
+fn tells_itself(decoded: &Decoded<'_>) -> Option<bool> {
+    match decoded.transport {
+        Transport::Tcp { flags, .. } => Some(decoded.ip_id.is_some_and(|id| id != 0) || flags & SYN != 0),
+        _ => None,
+    }
+}
+
+fn are_at_one_place(first: &Packet<'_>, second: &Packet<'_>) -> bool {
+    first.segment.source == second.segment.source
+        && first.segment.interface(first.row) == second.segment.interface(second.row)
 }
 
 /// Segments and datagrams that a translator sent on with another address or port, in all packets or the first `limit`; DNS is

@@ -18,16 +18,13 @@ pub static RULE: Rule = Rule {
           last sign of life of that address on, where replies would be visible. Ordinary for addresses that are not in use: all of them \
           in one finding (info). For the next hop to other networks or a server that had answered before: high from six requests or two \
           attempts on, else medium; the same for a name server or router that DHCP gave to the host that asks, whether it ever answered \
-          or not; medium for another server that never answered; low for an address asked for nine times in three attempts \
+          or not; medium for another server that never answered, and from six requests or two attempts on for the one address that a host \
+          asks for which has the number of a router (1 or 254) while nothing it sends leaves its network; low for an address asked for nine times in three attempts \
           by a host that sends nothing else.",
     run,
 };
 
-/// Requests or attempts from which a neighbour that had answered is gone for good.
-const GONE_REQUESTS: usize = 6;
-/// The same in attempts.
-const GONE_BURSTS: usize = 2;
-/// The same for a host that does nothing but ask.
+/// Requests of a host that does nothing but ask, from which they are told.
 const ASKED_REQUESTS: usize = 9;
 /// The same in attempts.
 const ASKED_BURSTS: usize = 3;
@@ -55,8 +52,7 @@ impl Sought<'_> {
     }
 
     fn severity(&self) -> Severity {
-        let lasting =
-            self.runs.iter().any(|run| run.requests.len() >= GONE_REQUESTS || run.bursts >= GONE_BURSTS);
+        let lasting = self.runs.iter().any(|run| run.is_lasting());
         let only =
             |run: &&Run| run.asks_only && run.requests.len() >= ASKED_REQUESTS && run.bursts >= ASKED_BURSTS;
         match self.wanted {
@@ -65,7 +61,7 @@ impl Sought<'_> {
             {
                 Severity::High
             }
-            Wanted::NextHop | Wanted::Server => Severity::Medium,
+            Wanted::NextHop | Wanted::Server | Wanted::Supposed => Severity::Medium,
             Wanted::Unknown if self.runs.iter().copied().any(|run| only(&run)) => Severity::Low,
             Wanted::Unknown => Severity::Info,
         }
@@ -139,6 +135,11 @@ fn missing(facts: &Facts<'_>, sought: &Sought<'_>) -> Finding {
         Wanted::Server if since.is_some() => format!("{asked}; it had been reached before"),
         Wanted::Server if sought.given().is_some() => asked,
         Wanted::Server => format!("{asked}; packets were meant for it"),
+        Wanted::Supposed => {
+            format!(
+                "{asked}; by its number it is the way to other networks, and nothing was sent beyond the own one"
+            )
+        }
         Wanted::Unknown => format!("{asked}, and nothing else was sent by the host that asked"),
     };
     Finding {

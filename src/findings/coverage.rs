@@ -45,6 +45,8 @@ pub enum OpenKind {
     Encrypted,
     /// TCP connections whose beginning is not in the capture.
     Begun,
+    /// TCP connections of which lines print no flags.
+    Unprinted,
     /// TCP connections that the capture ends too soon for.
     Unfinished,
     /// TCP connections of which one direction was captured.
@@ -79,6 +81,7 @@ impl OpenKind {
             }
             Self::Encrypted
             | Self::Begun
+            | Self::Unprinted
             | Self::Unfinished
             | Self::OneDirection
             | Self::Notices

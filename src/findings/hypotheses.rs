@@ -307,7 +307,7 @@ fn assess_scene(scene: &Scene<'_, '_>, changes: &[Change]) -> Assessment {
         (Some(trouble), _) => Some(trouble.severity),
         (None, Some(problem)) => Some(super::gravity::of(scene.facts, problem)),
         (None, None) => match scene.incident {
-            Some(Incident::SecondDhcp(rivals)) => Some(super::second_dhcp::severity(scene.facts, rivals)),
+            Some(Incident::SecondDhcp(rivals)) => Some(super::second_dhcp::severity(rivals)),
             _ => None,
         },
     };

@@ -3,15 +3,14 @@
 use super::facts::Facts;
 use super::facts::rival_leases::{Giver, Rivals};
 use super::{Count, Finding, Rule, Severity, rules, service_words};
-use crate::decode::Address;
 
 /// The rule.
 pub static RULE: Rule = Rule {
     id: "second-dhcp",
     title: "Two DHCP servers with different settings",
     doc: "Two servers, told apart by their identifier (option 54), answered the same client with another router or other name servers \
-          (options 3 and 6; RFC 2132 §3.5, §3.8). A pair that gives the same is no finding. High where a client that took an address of the \
-          one seen later then failed; medium otherwise. Neither intent nor which of the two is meant to be there shows.",
+          (options 3 and 6; RFC 2132 §3.5, §3.8). A pair that gives the same is no finding. High where clients that took an address of one \
+          of them then failed, and those of the other did not; medium otherwise. Neither intent nor which of the two is meant to be there shows.",
     run,
 };
 
@@ -20,15 +19,8 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
 }
 
 /// How grave it is.
-pub(super) fn severity(facts: &Facts<'_>, rivals: &Rivals) -> Severity {
-    let taken = |address: Address| rivals.taken().iter().any(|(_, own)| *own == address);
-    let dns = facts.problems().any(|(_, problem)| problem.clients.iter().any(|client| taken(*client)));
-    let other = facts
-        .troubles
-        .all
-        .iter()
-        .any(|own| own.severity > Severity::Low && own.hit().any(|hit| taken(hit.address)));
-    if dns || other { Severity::High } else { Severity::Medium }
+pub(super) fn severity(rivals: &Rivals) -> Severity {
+    if rivals.is_suffered() { Severity::High } else { Severity::Medium }
 }
 
 /// What a server gives, in words.
@@ -59,13 +51,19 @@ fn finding(facts: &Facts<'_>, rivals: &Rivals) -> Finding {
     let took = match taken {
         0 => String::new(),
         some => format!(
-            "; {} an address of the one seen later",
-            rules::counted(some, "client took", "clients took")
+            "; {} an address of {}{}",
+            rules::counted(some, "client took", "clients took"),
+            rivals.suspect().map(|giver| giver.server).unwrap_or_default(),
+            if rivals.is_suffered() {
+                ", and what they asked for then failed"
+            } else {
+                ", the one seen later"
+            }
         ),
     };
     Finding {
         id: RULE.id,
-        severity: severity(facts, rivals),
+        severity: severity(rivals),
         statement: format!("{}{took}", statement(rivals)),
         counts: vec![Count {
             label: "servers".into(),

@@ -136,6 +136,7 @@ pub fn how(outcome: Outcome, own: Kind) -> String {
             format!("refused by {} “{meaning}” ({kind}/{code})", if v6 { "ICMPv6" } else { "ICMP" })
         }
         Outcome::NoReply => "without any reply".to_owned(),
+        Outcome::Misaddressed => "answered from another address than was asked".to_owned(),
         Outcome::Mute if own.greets() => "accepted, and never greeted by the server".to_owned(),
         Outcome::Mute => "accepted and acknowledged, but never answered".to_owned(),
         Outcome::Closed => "closed by the server without an answer".to_owned(),
@@ -276,16 +277,56 @@ pub fn ways(facts: &Facts<'_>, trouble: &Trouble) -> String {
     }
     let own = trouble.kind();
     let outcomes = trouble.outcomes(facts.attempts);
+    let how = |outcome: Outcome, number: u64| match answered_in_vain(facts, trouble, outcome) {
+        0 => how(outcome, own),
+        late if late == number => {
+            let (who, what) = if number == 1 { ("client", "its answer") } else { ("clients", "the answers") };
+            format!("{} before the {who} gave up: {what} came later", in_vain(outcome, own))
+        }
+        late => format!(
+            "{} before the clients gave up: {} answered later",
+            in_vain(outcome, own),
+            counted(late as usize, "was", "were")
+        ),
+    };
     match outcomes.as_slice() {
-        [(only, _)] => how(*only, own),
+        [(only, number)] => how(*only, *number),
         several => {
             let told: Vec<String> = several
                 .iter()
-                .map(|(outcome, number)| format!("{} {}", thousands(*number), how(*outcome, own)))
+                .map(|(outcome, number)| format!("{} {}", thousands(*number), how(*outcome, *number)))
                 .collect();
             list(&told)
         }
     }
+}
+
+/// How attempts failed that were answered too late.
+fn in_vain(outcome: Outcome, own: Kind) -> &'static str {
+    match outcome {
+        Outcome::NoReply => "not answered",
+        _ if own.greets() => "accepted, but not greeted",
+        _ => "accepted and acknowledged, but not answered",
+    }
+}
+
+/// Attempts with one outcome whose answer came when the client had given up.
+fn answered_in_vain(facts: &Facts<'_>, trouble: &Trouble, outcome: Outcome) -> u64 {
+    let own =
+        trouble.attempts(&facts.attempts).filter(|own| own.outcome == outcome && own.is_answered_in_vain());
+    own.count() as u64
+}
+
+/// The addresses that answered instead of the one that was asked.
+pub fn elsewhere(facts: &Facts<'_>, trouble: &Trouble) -> Vec<String> {
+    let own = trouble.attempts(&facts.attempts).filter(|own| own.outcome == Outcome::Misaddressed);
+    let mut from: Vec<Address> = own
+        .filter_map(|own| facts.index.packet(own.decided?.packet))
+        .map(|packet| packet.source_address())
+        .collect();
+    from.sort_unstable();
+    from.dedup();
+    from.iter().map(ToString::to_string).collect()
 }
 
 /// What parts the failures from what was served: ` for /mid`.
@@ -318,9 +359,7 @@ pub fn hit(trouble: &Trouble) -> String {
 pub fn statement(facts: &Facts<'_>, trouble: &Trouble) -> String {
     let (one, many) = unit(trouble);
     let number = trouble.failed.len();
-    // Successes between several windows were asked for as much as what failed.
-    let asked = if trouble.windows.len() > 1 { trouble.total } else { trouble.asked };
-    let mut all = usize::try_from(asked).unwrap_or(number).max(number);
+    let mut all = usize::try_from(trouble.asked).unwrap_or(number).max(number);
     let mut number = number;
     if trouble.kind() == Kind::Echo {
         // A run of pings is many.
@@ -338,7 +377,20 @@ pub fn statement(facts: &Facts<'_>, trouble: &Trouble) -> String {
         Kind::Dhcp => String::new(),
         _ => format!(" to {}{}", place(trouble), names(trouble)),
     };
-    format!("{of} from {}{to}{} {verb} {}", hit(trouble), part(trouble), ways(facts, trouble))
+    let sent = repeats(facts, trouble);
+    format!("{of} from {}{to}{} {verb} {}{sent}", hit(trouble), part(trouble), ways(facts, trouble))
+}
+
+/// How often the failed requests were sent, where they were repeated.
+fn repeats(facts: &Facts<'_>, trouble: &Trouble) -> String {
+    let sent: u64 = trouble.attempts(&facts.attempts).map(|own| u64::from(own.tries)).sum();
+    let asks = trouble.kind() != Kind::Echo && (trouble.kind().answers() || trouble.service().transport == 6);
+    let unreached = matches!(trouble.sort, Sort::Failed(Face::Unreached | Face::Lease, _));
+    if !asks || !unreached || sent <= trouble.failed.len() as u64 {
+        return String::new();
+    }
+    let what = if trouble.service().transport == 6 { "SYNs" } else { "requests" };
+    format!(" ({} {what} with their repeats)", thousands(sent))
 }
 
 /// What the failures mean for who sits at the client.
@@ -348,6 +400,9 @@ pub fn effect(trouble: &Trouble) -> Option<String> {
     }
     let text = match (trouble.sort, trouble.kind()) {
         (Sort::Slow, _) => "People had to wait that long; nothing was refused.",
+        (Sort::Failed(Face::Misaddressed, _), _) => {
+            "Programs that look at who answers discard these answers and wait in vain; others take them and notice nothing."
+        }
         (Sort::Failed(Face::Stalled, _), _) => {
             "The transfer stood still for that time; network and other side waited."
         }
@@ -387,6 +442,9 @@ pub fn effect(trouble: &Trouble) -> Option<String> {
         (_, Kind::Radius) => "People cannot sign in where this server decides.",
         (_, Kind::Sip) => "Calls or registrations by this server fail.",
         (_, Kind::Echo) => return None,
+        _ if !trouble.alongside.is_empty() => {
+            "What went over these connections is lost or must be begun anew; others of the same clients to it go on."
+        }
         _ => "What needs this service does not work for these clients.",
     };
     Some(text.to_owned())
@@ -406,7 +464,13 @@ pub fn title(facts: &Facts<'_>, trouble: &Trouble) -> String {
         (_, Some(Outcome::RefusedByIcmp(v6, kind, code))) => {
             format!("refused: {}", super::facts::Meaning::of(v6, kind, code).words())
         }
+        (_, Some(outcome)) if answered_in_vain(facts, trouble, outcome) == trouble.failed.len() as u64 => {
+            "does not answer in time".to_owned()
+        }
         (_, Some(Outcome::NoReply)) => "does not reply".to_owned(),
+        (_, Some(Outcome::Misaddressed)) => {
+            format!("answers from {} instead", list(&elsewhere(facts, trouble)))
+        }
         (_, Some(Outcome::Mute)) => "accepts and does not answer".to_owned(),
         (_, Some(Outcome::Closed | Outcome::Reset)) => "ends connections without an answer".to_owned(),
         (_, Some(Outcome::ResetMidway)) => "breaks connections off".to_owned(),

@@ -15,7 +15,8 @@ pub static RULE: Rule = Rule {
           closed or reset without an answer, large packets lost while small ones pass, a receiver that took nothing for a second and \
           more, a connection that went silent, TLS handshakes refused or left, errors of the service's own (HTTP 5xx, 408, 421, 429, \
           SMTP 4yz, SIP 5xx, NTP kiss-o'-death or a time that other clocks do not have), what its answers deny in the codes of its protocol \
-          (databases, directories, file sharing, mail, SIP, BGP, MQTT, RTSP, RADIUS, SNMP, IKE), answers after two seconds and ten times the usual, or five. Severity by services §4.6: high \
+          (databases, directories, file sharing, mail, SIP, BGP, MQTT, RTSP, RADIUS, SNMP, IKE), requests over UDP answered \
+          from another address than was asked, answers after two seconds and ten times the usual, or five. Severity by services §4.6: high \
           where nine of ten fail in their windows and a client is neither served nor rescued.",
     run,
 };
@@ -33,6 +34,10 @@ pub(super) fn finding(facts: &Facts<'_>, id: &'static str, trouble: &Trouble) ->
     let frames = rules::tidy(frames);
     let firsts: Vec<_> = trouble.attempts(facts.attempts).map(|own| own.first.packet).collect();
     let mut statement = words::statement(facts, trouble);
+    let elsewhere = words::elsewhere(facts, trouble);
+    if !elsewhere.is_empty() {
+        let _ = write!(statement, ": {}", words::list(&elsewhere));
+    }
     let rescued: u32 = trouble.hit().map(|client| client.rescued).sum();
     if rescued > 0 {
         let _ = write!(
@@ -51,6 +56,17 @@ pub(super) fn finding(facts: &Facts<'_>, id: &'static str, trouble: &Trouble) ->
     }
     if trouble.in_use {
         statement.push_str("; another connection carried data both ways meanwhile: the service works");
+    }
+    if trouble.severity == super::Severity::Info {
+        statement.push_str(match (trouble.sort, trouble.kind()) {
+            (Sort::Slow, _) => {
+                "; what waits for an event or takes its time on purpose (long poll, report) looks like this"
+            }
+            (Sort::Failed(Face::Stalled, _), _) => {
+                "; it took the rest later: a client that reads slowly does so"
+            }
+            _ => "",
+        });
     }
     if trouble.kind() == Kind::Echo && trouble.severity == super::Severity::Info {
         statement.push_str("; the host served otherwise at that time, and hosts may ignore pings");

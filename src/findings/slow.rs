@@ -15,7 +15,7 @@ pub static RULE: Rule = Rule {
     id: "slow-dns",
     title: "DNS answers that kept people waiting",
     doc: "Lookups whose answer came more than one second after the first query, three at least of one client at one server and \
-          five percent of what it asked there from the first of them to the last. Medium where half of them waited two seconds \
+          five percent of what it asked there from the first of them to the last; two, of two seconds each, where none came sooner. Medium where half of them waited two seconds \
           or longer, or twelve at least were four of five meanwhile, otherwise low.",
     run,
 };

@@ -27,7 +27,7 @@ const FEW_HOPS_MAX: u8 = 30;
 type Routers = BTreeMap<Address, Vec<PacketId>>;
 
 fn run(facts: &Facts<'_>) -> Vec<Finding> {
-    let mut by_destination: BTreeMap<Address, Routers> = BTreeMap::new();
+    let mut by_destination: BTreeMap<Address, [Routers; 2]> = BTreeMap::new();
     let mut dns: BTreeSet<Address> = BTreeSet::new();
     // Packets that were sent with few hops ask for these messages.
     let mut looping: BTreeSet<Address> = BTreeSet::new();
@@ -44,20 +44,26 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
         });
         let asked = |packet: &crate::index::Packet<'_>| facts.evidence.transaction_of(packet.id).is_some();
         let few = first.is_some_and(|packet| asked(&packet) && (1..=FEW_HOPS_MAX).contains(&packet.ttl()));
+        let probe = error.about.is_some_and(is_probe);
         // What was sent with few hops needs no loop to use them up.
         if few {
             short.insert(quoted.destination.0);
-        } else if !error.about.is_some_and(is_probe) {
+        } else if !probe {
             looping.insert(quoted.destination.0);
         }
-        let routers = by_destination.entry(quoted.destination.0).or_default();
+        let [ordinary, probes] = by_destination.entry(quoted.destination.0).or_default();
+        let routers = if probe { probes } else { ordinary };
         routers.entry(error.source).or_default().push(error.packet);
         if facts.is_dns_port(quoted.destination.1) {
             dns.insert(quoted.destination.0);
         }
     }
     let mut by_kind: BTreeMap<Severity, Vec<(Address, Routers)>> = BTreeMap::new();
-    for (destination, routers) in by_destination {
+    for (destination, [ordinary, probes]) in by_destination {
+        let mut routers = ordinary.clone();
+        for (router, own) in &probes {
+            routers.entry(*router).or_default().extend(own);
+        }
         let total: usize = routers.values().map(Vec::len).sum();
         let most = routers.values().map(Vec::len).max().unwrap_or(0);
         let looped = most >= REPEATS_MIN && most * 2 > total && looping.contains(&destination);
@@ -67,6 +73,11 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
             (true, false) => Severity::Low,
             _ => Severity::Info,
         };
+        // A traceroute asks for its messages, whatever else meets a loop.
+        if looped && !probes.is_empty() {
+            by_kind.entry(Severity::Info).or_default().push((destination, probes));
+            routers = ordinary;
+        }
         by_kind.entry(severity).or_default().push((destination, routers));
     }
     let alone = by_kind.len() == 1;

@@ -68,7 +68,8 @@ impl Kind {
             | O::WrongTime { .. }
             | O::Nak
             | O::Declined
-            | O::NoAddress => Self::Error,
+            | O::NoAddress
+            | O::Misaddressed => Self::Error,
             O::Closed | O::Reset | O::ResetByDevice | O::ResetMidway | O::Left { .. } => Self::Broken,
         })
     }

@@ -98,6 +98,7 @@ impl Judge<'_> {
             // Whoever had closed its port by then has no use for the answer.
             _ if own.answer.is_some() && self.is_late(own) => (Outcome::NoReply, None),
             _ if own.answer.is_some() => (Outcome::Answered, own.answer),
+            _ if own.elsewhere.is_some() => (Outcome::Misaddressed, own.elsewhere),
             _ if own.waits => (Outcome::Undetermined, None),
             _ if !own.kind.answers() => (Outcome::OneDirection, None),
             _ if !self.sees_silence(own.client.0) => (Outcome::OneDirection, None),

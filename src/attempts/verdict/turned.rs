@@ -1,9 +1,12 @@
-//! Refusals below 500 of what was served before: one is an answer, a row of them is a failure (services §5.4).
+//! What attempts are told by others: refusals below 500 of what was served before, of which one is an answer and a row of them a
+//! failure (services §5.4), and what is spoken at a port that was not reached.
 
 use std::collections::BTreeMap;
 
+use hashbrown::HashMap;
+
 use crate::attempts::subject::{self, Subject};
-use crate::attempts::{Attempt, Outcome, Service};
+use crate::attempts::{Attempt, Face, Kind, Outcome, Service};
 use crate::decode::Address;
 use crate::index::Index;
 
@@ -16,6 +19,18 @@ const MISSING: u16 = 404;
 
 /// Where each request leads: by path, else by client to the whole site.
 type Group = (Service, Option<Address>, Subject);
+
+/// What was not reached is what others speak at that port of the host.
+pub(super) fn name_unreached(all: &mut [Attempt]) {
+    let spoken = |own: &&Attempt| matches!(own.kind, Kind::Http | Kind::Tls);
+    let known: HashMap<Service, Kind> =
+        all.iter().filter(spoken).map(|own| (own.service, own.kind)).collect();
+    for own in
+        all.iter_mut().filter(|own| own.kind == Kind::Tcp && own.outcome.face() == Some(Face::Unreached))
+    {
+        own.kind = known.get(&own.service).copied().unwrap_or(own.kind);
+    }
+}
 
 /// Judges the served requests of `said`, positions with their statuses.
 pub(super) fn judge(index: &Index, all: &mut [Attempt], said: &[(usize, u16)]) {

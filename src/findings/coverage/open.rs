@@ -143,14 +143,15 @@ pub(super) fn collect(facts: &Facts<'_>, explained: &Explained<'_, '_>, items: &
     neighbours(facts, explained, items);
     let followed = facts.attempts;
     let unseen = [
-        (OpenKind::Encrypted, followed.encrypted),
-        (OpenKind::Begun, followed.strangers),
-        (OpenKind::Notices, followed.notices),
-        (OpenKind::OneWay, followed.one_way),
+        (OpenKind::Encrypted, &followed.encrypted),
+        (OpenKind::Begun, &followed.strangers),
+        (OpenKind::Unprinted, &followed.unprinted),
+        (OpenKind::Notices, &followed.notices),
+        (OpenKind::OneWay, &followed.one_way),
     ];
-    for (kind, (count, first)) in unseen {
-        if count > 0 {
-            items.count(kind, Ends::default(), first.as_slice(), count);
+    for (kind, unseen) in unseen {
+        if unseen.count > 0 {
+            items.count(kind, Ends::default(), &unseen.packets, unseen.count);
         }
     }
 }

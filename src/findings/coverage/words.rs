@@ -86,9 +86,12 @@ impl OpenItem {
                 )
             }
             OpenKind::Encrypted => format!("{} {has} encrypted content", count("packet", "packets")),
-            OpenKind::Begun => format!(
-                "{} of connections that were open when the capture began",
-                count("TCP packet is", "TCP packets are")
+            OpenKind::Begun => {
+                format!("{} {was} open when the capture began", count("TCP connection", "TCP connections"))
+            }
+            OpenKind::Unprinted => format!(
+                "{} {was} printed without flags: how it began and ended cannot be told",
+                count("TCP connection", "TCP connections")
             ),
             OpenKind::Unfinished => format!("the capture ends too soon for {}", self.connections()),
             OpenKind::Left => format!("{} {was} ended before an answer", self.connections()),
@@ -122,6 +125,7 @@ impl OpenItem {
             OpenKind::Few(..) => "too few to be told as a failure",
             OpenKind::Neighbour => "nothing else shows whether the address is in use",
             OpenKind::Encrypted => "encrypted content is not visible",
+            OpenKind::Unprinted => "the lines do not say it",
             OpenKind::Begun | OpenKind::Unfinished => "only a part of them is in the capture",
             OpenKind::OneDirection => "the other direction is not in the capture",
             OpenKind::Left => "a client may leave at any time",

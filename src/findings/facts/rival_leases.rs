@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Facts;
 use crate::decode::Address;
+use crate::findings::Severity;
 use crate::index::PacketId;
 use crate::time::Nanos;
 
@@ -32,6 +33,8 @@ pub struct Giver {
 pub struct Rivals {
     /// The servers.
     pub givers: Vec<Giver>,
+    /// Which of them what fails speaks against: clients that took its addresses failed afterwards, those of the others did not.
+    failing: Option<usize>,
 }
 
 impl Rivals {
@@ -44,15 +47,38 @@ impl Rivals {
         frames
     }
 
-    /// From the first offer of the one seen later on.
-    pub fn since_ns(&self) -> Nanos {
-        self.givers.get(1).map_or(0, |giver| giver.first_ns)
+    /// The one whose clients fail; where that parts them not, the one seen later.
+    pub fn suspect(&self) -> Option<&Giver> {
+        self.givers.get(self.failing.unwrap_or(1))
     }
 
-    /// Clients that took an address of the one seen later.
-    pub fn taken(&self) -> &[(Address, Address)] {
-        self.givers.get(1).map(|giver| giver.taken.as_slice()).unwrap_or_default()
+    /// Whether what fails points to one of them.
+    pub fn is_suffered(&self) -> bool {
+        self.failing.is_some()
     }
+
+    /// From when on the suspect gave addresses.
+    pub fn since_ns(&self) -> Nanos {
+        self.suspect().map_or(0, |giver| giver.first_ns)
+    }
+
+    /// Clients that took an address of the suspect.
+    pub fn taken(&self) -> &[(Address, Address)] {
+        self.suspect().map(|giver| giver.taken.as_slice()).unwrap_or_default()
+    }
+}
+
+/// Whether something of weight failed for who had taken one of its addresses, since then.
+fn suffers(facts: &Facts<'_>, giver: &Giver) -> bool {
+    let taken = |address: Address| giver.taken.iter().any(|(_, own)| *own == address);
+    let dns = facts.problems().any(|(_, problem)| {
+        problem.last_ns >= giver.first_ns && problem.clients.iter().any(|client| taken(*client))
+    });
+    dns || facts.troubles.all.iter().any(|own| {
+        own.severity > Severity::Low
+            && own.span_ns().1 >= giver.first_ns
+            && own.hit().any(|hit| taken(hit.address))
+    })
 }
 
 /// Finds them; two of a pair with the same settings are one service.
@@ -90,5 +116,14 @@ pub(super) fn find(facts: &Facts<'_>) -> Option<Rivals> {
     let first = rivals.first()?;
     let settings = |giver: &Giver| (giver.router, giver.name_servers.clone());
     let differ = rivals.iter().any(|giver| settings(giver) != settings(first));
-    differ.then_some(Rivals { givers: rivals })
+    if !differ {
+        return None;
+    }
+    let failing: Vec<usize> =
+        (0..rivals.len()).filter(|at| rivals.get(*at).is_some_and(|giver| suffers(facts, giver))).collect();
+    let failing = match failing.as_slice() {
+        [only] => Some(*only),
+        _ => None,
+    };
+    Some(Rivals { givers: rivals, failing })
 }

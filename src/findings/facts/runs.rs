@@ -31,8 +31,35 @@ pub enum Wanted {
     NextHop,
     /// A server it asks, or that packets name as asked.
     Server,
+    /// By its number the way to other networks, which nothing of the asker reaches.
+    Supposed,
     /// Nothing in the capture says what for.
     Unknown,
+}
+
+impl Wanted {
+    /// What requests for it ask for, in words between commas; empty where that is not known.
+    pub fn role(self) -> &'static str {
+        match self {
+            Self::NextHop => ", the way to other networks,",
+            Self::Supposed => ", by its number the way to other networks,",
+            Self::Server | Self::Unknown => "",
+        }
+    }
+}
+
+/// Last numbers that networks give to their router by habit.
+const ROUTERS: [u8; 2] = [1, 254];
+/// Requests or attempts from which a neighbour is gone for good.
+const GONE_REQUESTS: usize = 6;
+/// The same in attempts.
+const GONE_BURSTS: usize = 2;
+
+impl Run {
+    /// Whether they are more than a look whether somebody is there.
+    pub fn is_lasting(&self) -> bool {
+        self.requests.len() >= GONE_REQUESTS || self.bursts >= GONE_BURSTS
+    }
 }
 
 /// One run of requests nobody answered.
@@ -104,7 +131,36 @@ pub(super) fn find(facts: &Facts<'_>, mut heard: Heard) -> Vec<Run> {
             });
         }
     }
+    suppose(facts, &traffic, &mut runs);
     runs
+}
+
+/// Whoever asks again and again for one address alone, which has the number of a router, and sends nothing beyond its own network,
+/// has no way out.
+fn suppose(facts: &Facts<'_>, traffic: &Traffic, runs: &mut [Run]) {
+    let mut sought: BTreeMap<Address, BTreeSet<Address>> = BTreeMap::new();
+    for run in runs.iter() {
+        sought.entry(run.asker).or_default().insert(run.target);
+    }
+    let network = |address: Address| match address.ip() {
+        Some(IpAddr::V4(ip)) => ip.octets().split_last().map(|(last, network)| (network.to_vec(), *last)),
+        _ => None,
+    };
+    for run in runs.iter_mut().filter(|run| run.wanted == Wanted::Unknown && run.is_lasting()) {
+        let Some(((own, _), (other, last))) = network(run.asker).zip(network(run.target)) else { continue };
+        let alone = sought.get(&run.asker).is_some_and(|targets| targets.len() == 1);
+        let inside = |(_, packet): &Timed| {
+            let to = facts.index.packet(*packet).and_then(|packet| network(packet.destination_address()));
+            to.is_some_and(|(to, _)| to == own)
+        };
+        if alone
+            && own == other
+            && ROUTERS.contains(&last)
+            && traffic.of_host(run.asker).beyond.iter().all(inside)
+        {
+            run.wanted = Wanted::Supposed;
+        }
+    }
 }
 
 /// A packet and its time.

@@ -15,6 +15,10 @@ use crate::time::{Nanos, clock};
 pub const SLOW_NS: Nanos = 1_000_000_000;
 /// Slow lookups of one client at one server from which it is no chance.
 pub const SLOW_MIN: usize = 3;
+/// Slow lookups from which it is no chance where the client got no quick answer of that server at all.
+const SLOW_ALL_MIN: usize = 2;
+/// Each of those took this long at least.
+const SLOW_ALL_NS: Nanos = 2_000_000_000;
 /// The least share of slow lookups among those the client made at that server from the first slow one to the last, in percent.
 pub const SLOW_PERCENT: usize = 5;
 /// A stub goes to the next server within this time (resolv.conf(5): 5 s); what is asked later is a new wish.
@@ -194,7 +198,7 @@ pub(super) fn find(facts: &Facts<'_>) -> Vec<Slow> {
             pairs.entry(key).or_default().push(wait);
         }
     }
-    pairs.retain(|_, waits| waits.len() >= SLOW_MIN);
+    pairs.retain(|_, waits| waits.len() >= SLOW_ALL_MIN);
     if pairs.is_empty() {
         return Vec::new();
     }
@@ -208,9 +212,23 @@ pub(super) fn find(facts: &Facts<'_>) -> Vec<Slow> {
         let mut waits_ns: Vec<Nanos> = longest.into_values().collect();
         waits_ns.sort_unstable();
         let is_slow = waits_ns.len() >= SLOW_MIN && waits_ns.len() * 100 >= asked * SLOW_PERCENT;
-        is_slow.then_some(Slow { server, client, questions, waits_ns, asked })
+        (is_slow || is_all_slow(facts, (server, client), &waits_ns)).then_some(Slow {
+            server,
+            client,
+            questions,
+            waits_ns,
+            asked,
+        })
     });
     made.collect()
+}
+
+/// Whether a client had to wait for all that it asked of a server.
+fn is_all_slow(facts: &Facts<'_>, (server, client): (ServerKey, Address), waits_ns: &[Nanos]) -> bool {
+    let answers = facts.servers.get(&server).map(|own| own.answers.as_slice()).unwrap_or_default();
+    waits_ns.len() >= SLOW_ALL_MIN
+        && waits_ns.first().is_some_and(|least| *least >= SLOW_ALL_NS)
+        && answers.iter().all(|answer| answer.client != client || answer.trip_ns > SLOW_NS)
 }
 
 /// The wait of a question: until its own answer, or where it got none until the next answer to the same question.

@@ -1,6 +1,7 @@
 //! Failures of services beside DNS: the attempts of one service that failed alike, their windows, who was hit and who was
 //! not, what parts them from those that were served, and how grave it is (services §4).
 
+mod beside;
 mod chains;
 mod clients;
 mod gravity;
@@ -9,7 +10,7 @@ mod parts;
 mod slow;
 mod trials;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use hashbrown::HashMap;
 
@@ -49,7 +50,7 @@ pub enum Sort {
 }
 
 /// A moment and the packet that shows it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Mark {
     /// When.
     pub at_ns: Nanos,
@@ -68,18 +69,25 @@ pub struct Trouble {
     pub failed: Vec<u32>,
     /// Positions of the served ones of the same class, in order.
     pub served: Vec<u32>,
-    /// Attempts of the class inside the windows, served ones among them.
+    /// Attempts of the class from the first failure to the last, served ones between them among these: what is told.
     pub asked: u64,
-    /// The same in the whole capture, of the clients that were hit.
-    pub total: u64,
+    /// Those inside the windows, by which it is weighed (services §4.6).
+    asked_inside: u64,
     /// When it failed, each window from its first failure to its last.
     pub windows: Vec<(Mark, Mark)>,
     /// Failures and successes follow each other closely.
     pub is_intermittent: bool,
+    /// From the first failure to the last of all ways in which the service failed between the same two successes, where they are
+    /// several: one outage.
+    pub outage: Option<(Mark, Mark)>,
     /// The last success before the first failure.
     pub last_good: Option<Mark>,
     /// The first success after the last failure.
     pub first_good: Option<Mark>,
+    /// Successes of those that were hit before the first failure and after the last one.
+    pub around: (u64, u64),
+    /// The newest data of connections that carried data both ways for those that were hit all the time.
+    pub alongside: Vec<PacketId>,
     /// Who asked, those that were hit first.
     pub clients: Vec<Client>,
     /// What failures have and successes have not.
@@ -178,10 +186,16 @@ impl Trouble {
     /// The packets of its failures, in order, each once.
     pub fn frames(&self, all: &Attempts) -> Vec<PacketId> {
         let mut frames: Vec<PacketId> = self.attempts(all).flat_map(Attempt::frames).collect();
+        frames.extend(beside::errors(self, all));
         frames.sort_unstable();
         frames.dedup();
         frames.truncate(crate::findings::FRAMES_MAX);
         frames
+    }
+
+    /// First to last failure of the outage it belongs to.
+    pub fn outage_ns(&self) -> (Nanos, Nanos) {
+        self.outage.map_or_else(|| self.span_ns(), |(first, last)| (first.at_ns, last.at_ns))
     }
 
     /// First to last failure.
@@ -235,6 +249,7 @@ pub(super) fn find(facts: &Facts<'_>) -> Troubles {
         (rank, std::cmp::Reverse(trouble.failed.len()), trouble.span_ns())
     });
     found.all.truncate(TROUBLES_MAX);
+    beside::outages(&mut found.all);
     found
 }
 
@@ -276,11 +291,7 @@ fn of_service(facts: &Facts<'_>, own: &[u32], found: &mut Troubles) {
             None => good,
         };
         for run in apart(all, &failed) {
-            let mut own = trouble(all, sort, run, &served, part.clone());
-            let hit: BTreeSet<Address> = own.failed.iter().filter_map(get).map(|own| own.client.0).collect();
-            let of_hit = |at: &&u32| get(at).is_some_and(|own| hit.contains(&own.client.0));
-            own.total = failed.iter().chain(&served).filter(of_hit).count() as u64;
-            found.all.push(own);
+            found.all.push(trouble(all, sort, run, &served, part.clone()));
         }
     }
 }
@@ -355,22 +366,26 @@ fn trouble(all: &[Attempt], sort: Sort, failed: Vec<u32>, served: &[u32], part: 
         windows.last().map_or(0, |(_, last)| last.at_ns),
     );
     let good = || own_good.iter().filter_map(get);
-    let last_good = good().map(ended).filter(|mark| mark.at_ns <= first_ns).max();
-    let first_good = good().filter(|own| own.first.time_ns >= last_ns).map(ended).min();
-    let inside = |own: &&Attempt| {
-        windows.iter().any(|(first, last)| (first.at_ns..=last.at_ns).contains(&{ own.first.time_ns }))
-    };
-    let asked = failed.len() as u64 + good().filter(inside).count() as u64;
+    // To be reached and then fail is no success.
+    let before =
+        || good().filter(|own| own.outcome.is_served()).map(ended).filter(|mark| mark.at_ns <= first_ns);
+    let after = || good().filter(|own| own.outcome.is_served() && own.first.time_ns >= last_ns).map(ended);
+    let inside = |own: &&Attempt| windows.iter().any(|(first, last)| own.is_within(first.at_ns, last.at_ns));
+    let asked = failed.len() as u64 + good().filter(|own| own.is_within(first_ns, last_ns)).count() as u64;
+    let asked_inside = failed.len() as u64 + good().filter(inside).count() as u64;
     Trouble {
         sort,
         services,
         served: served.to_vec(),
         asked,
-        total: asked,
-        windows,
+        asked_inside,
+        outage: None,
         is_intermittent,
-        last_good,
-        first_good,
+        last_good: before().max(),
+        first_good: after().min(),
+        around: (before().count() as u64, after().count() as u64),
+        alongside: Vec::new(),
+        windows,
         clients: Vec::new(),
         part,
         names: Vec::new(),
@@ -415,8 +430,9 @@ fn windows(all: &[Attempt], failed: &[u32], good: &[u32]) -> (Vec<(Mark, Mark)>,
     {
         return (vec![(*first, *last)], true);
     }
-    let inside = |from: &Nanos| windows.iter().any(|(first, last)| (first.at_ns..=last.at_ns).contains(from));
-    let mixed = good.iter().any(|(from, _)| inside(from));
+    let inside =
+        |from: Nanos, to: Nanos| windows.iter().any(|(first, last)| from >= first.at_ns && to <= last.at_ns);
+    let mixed = good.iter().any(|(from, to)| inside(*from, *to));
     (windows, mixed)
 }
 
@@ -426,7 +442,7 @@ fn join(facts: &Facts<'_>, all: Vec<Trouble>) -> Vec<Trouble> {
     let host = |own: &Trouble| (own.service().host, own.service().transport, 0);
     let kind = |own: &Trouble| (Address::None, own.service().transport, own.service().port);
     // Nothing of them was served while they failed.
-    let dark = |own: &Trouble| own.asked == own.failed.len() as u64;
+    let dark = |own: &Trouble| own.asked_inside == own.failed.len() as u64;
     let outcome = |own: &Trouble| own.outcomes(facts.attempts).first().map(|(outcome, _)| outcome.plain());
     let joined = join_by(all, &host, &|_, _| true);
     join_by(joined, &kind, &|known, own| dark(known) && dark(own) && outcome(known) == outcome(own))
@@ -476,7 +492,8 @@ impl Trouble {
         self.served.extend(other.served);
         self.served.sort_unstable();
         self.asked += other.asked;
-        self.total += other.total;
+        self.asked_inside += other.asked_inside;
+        self.around = (self.around.0 + other.around.0, self.around.1 + other.around.1);
         let mut all: Vec<(Mark, Mark)> = self.windows.drain(..).chain(other.windows).collect();
         all.sort_unstable();
         for (first, last) in all {
@@ -497,7 +514,8 @@ impl Trouble {
 fn weigh(facts: &Facts<'_>, served: &Served<'_>, names: &Names, mut trouble: Trouble) -> Trouble {
     trouble.clients = clients::table(facts, served, names, &trouble);
     trouble.stopped = stopped(facts, &trouble);
-    trouble.last_good = trouble.last_good.or_else(|| worked(facts, &trouble));
+    trouble.last_good = trouble.last_good.max(worked(facts, &trouble));
+    trouble.alongside = beside::alongside(facts, &trouble);
     trouble.endings = trouble.outcomes(facts.attempts);
     names.tell(facts, &mut trouble);
     trouble.in_use =
@@ -589,7 +607,7 @@ mod tests {
             own.windows.iter().map(|(first, last)| (first.at_ns / SECOND, last.at_ns / SECOND)).collect();
         assert_eq!(seconds, [(0, 5), (15, 15)]);
         assert_eq!(own.first_good, None);
-        assert_eq!(own.asked, 3, "the success lies outside the windows");
+        assert_eq!((own.asked, own.asked_inside), (4, 3), "the success lies between the windows");
     }
 
     #[test]

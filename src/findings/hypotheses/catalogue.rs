@@ -136,6 +136,7 @@ pub fn service_title(cause: Cause) -> &'static str {
         Cause::WrongAddress => "the address is not that of the service",
         Cause::Policy => "the service refuses on purpose (policy, credentials, a limit)",
         Cause::ApplicationError => "the application fails: overload, maintenance, or what stands behind it",
+        Cause::LameAnswer => "the host answers from another of its addresses than was asked",
         Cause::Mute => {
             "the application accepts and does not answer: it hangs, or waits for something behind it"
         }

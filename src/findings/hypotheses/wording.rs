@@ -1,6 +1,7 @@
 //! The report's sentences for an assessment (observed facts first, then what they leave open), each with its frames.
 
 mod errors;
+mod neighbours;
 mod services;
 pub(super) mod title;
 
@@ -191,8 +192,9 @@ fn incident(scene: &Scene<'_, '_>, leading: &[Cause], assessment: &Assessment, o
             if !taken.is_empty() {
                 out.push((
                     format!(
-                        "Of the one seen later an address was taken by {}; what fails for these clients may follow from its settings.",
-                        crate::findings::service_words::list(&taken)
+                        "Of {} an address was taken by {}; what fails for these clients may follow from its settings.",
+                        scene.server,
+                        crate::findings::service_words::list(&taken),
                     ),
                     rivals.frames(),
                 ));
@@ -202,8 +204,8 @@ fn incident(scene: &Scene<'_, '_>, leading: &[Cause], assessment: &Assessment, o
                 rivals.frames(),
             ));
         }
-        Some(Incident::Vanished) => vanished(scene, out),
-        Some(Incident::NoNextHop) => no_next_hop(scene, out),
+        Some(Incident::Vanished) => neighbours::vanished(scene, out),
+        Some(Incident::NoNextHop) => neighbours::no_next_hop(scene, out),
         Some(Incident::TwoOwners(conflict)) => out.push((
             format!(
                 "{} devices speak for {} by turns: {}. What is sent to it reaches one of them, whichever spoke last.",
@@ -227,74 +229,6 @@ fn incident(scene: &Scene<'_, '_>, leading: &[Cause], assessment: &Assessment, o
         )
         | None => {}
     }
-}
-
-/// A server on this network that no longer answers for its address.
-fn vanished(scene: &Scene<'_, '_>, out: &mut Vec<Said>) {
-    let mut runs = scene.facts.runs.iter().filter(|run| run.target == scene.server);
-    let given = runs.any(|run| run.given.is_some());
-    out.push((
-        format!(
-            "{} requests of {} for the link address of {} were not answered{}, and no query reached it{}.",
-            scene.queries.len(),
-            crate::findings::rules::named(&scene.clients),
-            scene.server,
-            when(scene),
-            if given { "; DHCP had given it to them as name server" } else { "" }
-        ),
-        scene.queries.clone(),
-    ));
-    out.push((
-        format!("{} was probably not present on its network at that time.", scene.server),
-        scene.queries.clone(),
-    ));
-}
-
-/// From when to when, and whether it came back: ` between 13:24:32 and 13:25:02; it answered again at 13:25:10`.
-fn when(scene: &Scene<'_, '_>) -> String {
-    if !scene.facts.index.has_times() {
-        return String::new();
-    }
-    let (from, to) = scene.period_ns;
-    let again = scene
-        .facts
-        .runs
-        .iter()
-        .filter(|run| run.target == scene.server)
-        .filter_map(|run| run.next_sign)
-        .max();
-    let again = again.map_or_else(
-        || " and it gave no sign of life after that".to_owned(),
-        |packet| format!("; it answered again at {}", crate::time::clock(scene.facts.time(packet))),
-    );
-    format!(" between {} and {}{again}", crate::time::clock(from), crate::time::clock(to))
-}
-
-/// A way to other networks that no longer answers for its address.
-fn no_next_hop(scene: &Scene<'_, '_>, out: &mut Vec<Said>) {
-    let left: usize =
-        scene.facts.runs.iter().filter(|run| run.target == scene.server).map(|run| run.sent_beyond).sum();
-    let then = match left {
-        0 => "nothing was sent to other networks any more".to_owned(),
-        some => {
-            format!("{} went to other networks", crate::findings::rules::counted(some, "packet", "packets"))
-        }
-    };
-    out.push((
-        format!(
-            "{} requests of {} for the link address of {}, the way to other networks, were not answered{}; meanwhile {then}.",
-            scene.queries.len(),
-            crate::findings::rules::clients(&scene.clients),
-            scene.server,
-            when(scene)
-        ),
-        scene.queries.clone(),
-    ));
-    out.push((
-        "Everything beyond the local network was out of reach; what lies there was not asked, so nothing is said about it."
-            .to_owned(),
-        scene.queries.clone(),
-    ));
 }
 
 /// A server that does not serve the zone it was asked for.

@@ -6,7 +6,8 @@ use super::super::words;
 use super::super::{Block, Voice};
 use super::problem::sentence;
 use super::{Builder, table};
-use crate::findings::facts::troubles::{Client, Property, Trouble};
+use crate::attempts::Face;
+use crate::findings::facts::troubles::{Client, Property, Sort, Trouble};
 use crate::findings::hypotheses::{Assessment, Sentence, Topic};
 use crate::findings::{Severity, rules};
 use crate::index::PacketId;
@@ -85,6 +86,7 @@ pub fn when(b: &Builder<'_>, trouble: &Trouble) -> (String, Vec<PacketId>) {
     }
     frames.extend(trouble.last_good.map(|mark| mark.packet));
     frames.extend(trouble.first_good.map(|mark| mark.packet));
+    frames.extend(&trouble.alongside);
     if !b.clock.has_times {
         return (
             "When it failed, and for how long, cannot be told: the log states no times.".to_owned(),
@@ -125,7 +127,26 @@ pub fn when(b: &Builder<'_>, trouble: &Trouble) -> (String, Vec<PacketId>) {
             )
         }
     };
+    if let Some((first, last)) = trouble.outage {
+        let _ = write!(
+            text,
+            " It failed in other ways as well between the same two successes, together {}{}.",
+            b.clock.during(first.at_ns, last.at_ns),
+            span(first.at_ns, last.at_ns)
+        );
+        frames.extend([first.packet, last.packet]);
+    }
+    let several = |number: u64| if number > 1 { format!(" of {}", thousands(number)) } else { String::new() };
     let before = match trouble.last_good {
+        _ if !trouble.alongside.is_empty() => {
+            "other connections of the same clients to it carried data both ways before, meanwhile and after"
+                .to_owned()
+        }
+        Some(mark) if trouble.around.0 > 1 => format!(
+            "the last of {} successes before it ended at {}",
+            thousands(trouble.around.0),
+            moment(b, mark.at_ns)
+        ),
         Some(mark) => format!("the last success before it ended at {}", moment(b, mark.at_ns)),
         None if trouble.part.is_some() => {
             "nothing of what failed was served to these clients before".to_owned()
@@ -133,7 +154,13 @@ pub fn when(b: &Builder<'_>, trouble: &Trouble) -> (String, Vec<PacketId>) {
         None => "no success of these clients was seen before it".to_owned(),
     };
     let after = match trouble.first_good {
-        Some(mark) => format!("the first one after it at {}", moment(b, mark.at_ns)),
+        Some(mark) => {
+            let many = several(trouble.around.1);
+            format!("the first one{many} after it at {}", moment(b, mark.at_ns))
+        }
+        None if !trouble.alongside.is_empty() => {
+            format!("no new one was seen after it until the {} ends", b.record)
+        }
         None => format!("none was seen after it until the {} ends", b.record),
     };
     let _ = write!(text, " {}; {after}.", sentence(&before).trim_end_matches('.'));
@@ -152,11 +179,20 @@ fn who(b: &Builder<'_>, trouble: &Trouble) -> (String, Vec<PacketId>) {
             format!(" by {} {transport} port {}", by.host, by.port)
         });
         let longest = rescued.iter().filter_map(|client| client.rescue_ns).max().unwrap_or(0);
-        said.push(format!(
-            "{} then served{by}, after up to {}.",
-            rules::counted(number as usize, "attempt was", "attempts were"),
-            time::span(longest)
-        ));
+        said.push(if matches!(trouble.sort, Sort::Failed(Face::Large, _)) {
+            // What went through may have been smaller.
+            format!(
+                "After {} others were served{by}, within {}; whether they carried as much cannot be told.",
+                rules::counted(number as usize, "of them", "of them"),
+                time::span(longest)
+            )
+        } else {
+            format!(
+                "{} then served{by}, after up to {}.",
+                rules::counted(number as usize, "attempt was", "attempts were"),
+                time::span(longest)
+            )
+        });
         frames.extend(rescued.iter().filter_map(|client| client.rescue));
     }
     let spared: Vec<&Client> = trouble.spared().collect();
@@ -185,7 +221,15 @@ fn who(b: &Builder<'_>, trouble: &Trouble) -> (String, Vec<PacketId>) {
         _ => {}
     }
     let between = trouble.hit().any(|client| client.served > 0);
-    if spared.is_empty() && rescued.is_empty() && !between {
+    let beside = trouble.hit().any(|client| client.beside > 0);
+    if !trouble.alongside.is_empty() {
+        said.push(format!(
+            "{} of the same clients to it went on.",
+            sentence(&rules::counted(trouble.alongside.len(), "other connection", "other connections"))
+                .trim_end_matches('.')
+        ));
+        frames.extend(&trouble.alongside);
+    } else if spared.is_empty() && rescued.is_empty() && !between && !beside {
         let others = trouble.hit().count() == 1;
         said.push(if others {
             format!("No other client in this {} asked for it meanwhile.", b.record)
@@ -228,7 +272,7 @@ pub fn title(b: &Builder<'_>, title: &str, trouble: &Trouble) -> String {
     if !b.clock.has_times {
         return title;
     }
-    let (from, to) = trouble.span_ns();
+    let (from, to) = trouble.outage_ns();
     let (from, to) = (b.clock.counted.clock(from), b.clock.counted.clock(to));
     if from == to { format!("{from} {title}") } else { format!("{from}–{to} {title}") }
 }

@@ -136,7 +136,7 @@ pub fn table(facts: &Facts<'_>, known: &Served<'_>, names: &Names, trouble: &Tro
         }
         None => trouble.good(facts.attempts).collect(),
     };
-    for own in good.into_iter().filter(|own| (from..=to).contains(&{ own.first.time_ns })) {
+    for own in good.into_iter().filter(|own| own.is_within(from, to)) {
         let is_hit = by_client.contains(&own.client.0);
         let counts = !is_hit || trouble.part.as_ref().is_none();
         if let Some(client) = of(&mut clients, own.client.0) {

@@ -1,7 +1,7 @@
 //! How grave a trouble is, and whether it is told as one (services §4.6, §5.4).
 
 use super::clients::Served;
-use super::{Sort, Trouble, slow};
+use super::{Sort, Trouble, beside, slow};
 use crate::attempts::{Attempts, Denial, Face, Kind, Outcome, Why};
 use crate::correlate::Vantage;
 use crate::decode::Address;
@@ -22,8 +22,6 @@ const SHARE_MEDIUM: f64 = 0.2;
 const RESCUE_QUICK_NS: Nanos = SECOND / 2;
 /// One that costs this much is noticed.
 const RESCUE_SLOW_NS: Nanos = 2 * SECOND;
-/// A stall that people notice.
-const STALL_NS: Nanos = 5 * SECOND;
 
 /// How grave a trouble is (services §4.6). Where nothing that was sent to the clients could be captured, silence is less sure.
 pub(super) fn severity(facts: &Facts<'_>, served: &Served<'_>, trouble: &Trouble) -> Severity {
@@ -38,7 +36,7 @@ pub(super) fn severity(facts: &Facts<'_>, served: &Served<'_>, trouble: &Trouble
 fn seen_severity(facts: &Facts<'_>, served: &Served<'_>, trouble: &Trouble) -> Severity {
     let attempts = &facts.attempts;
     let number = trouble.failed.len();
-    let share = number as f64 / trouble.asked.max(1) as f64;
+    let share = number as f64 / trouble.asked_inside.max(1) as f64;
     let tries = trouble.attempts(attempts).map(|own| own.tries).max().unwrap_or(0);
     let stranded = trouble.hit().any(|client| client.rescued < client.failed && client.served == 0);
     let rescued = trouble.hit().all(|client| client.rescued >= client.failed);
@@ -49,7 +47,14 @@ fn seen_severity(facts: &Facts<'_>, served: &Served<'_>, trouble: &Trouble) -> S
     });
     match trouble.sort {
         Sort::Slow => slow::severity(facts, trouble),
-        Sort::Failed(Face::Stalled, _) if longest.max().unwrap_or(0) >= STALL_NS => Severity::Medium,
+        Sort::Failed(Face::Misaddressed, _) if !beside::is_ignored(facts, trouble) => Severity::Low,
+        // A client that reads slowly on purpose pauses what it gets in the end.
+        Sort::Failed(Face::Stalled, _)
+            if trouble.attempts(attempts).all(|own| beside::reads_slowly(facts, own)) =>
+        {
+            Severity::Info
+        }
+        Sort::Failed(Face::Stalled, _) if longest.max().unwrap_or(0) >= beside::STALL_NS => Severity::Medium,
         Sort::Failed(Face::Stalled, _) => Severity::Low,
         _ if trouble.kind() == Kind::Echo => echo(facts, served, trouble),
         // A connection of the same client that carries data both ways meanwhile shows that the service works.
@@ -59,11 +64,8 @@ fn seen_severity(facts: &Facts<'_>, served: &Served<'_>, trouble: &Trouble) -> S
         _ if rescued && slowest < RESCUE_SLOW_NS => Severity::Low,
         _ if rescued => Severity::Medium,
         Sort::Failed(Face::Silenced, _) => {
-            if stranded {
-                Severity::High
-            } else {
-                Severity::Medium
-            }
+            // One session is lost; others of the same client go on.
+            if stranded && trouble.alongside.is_empty() { Severity::High } else { Severity::Medium }
         }
         Sort::Failed(Face::Large, _) if number < SERIES_MIN => Severity::Medium,
         // One that cannot be had from a service that has no time, or was told to ask less often.

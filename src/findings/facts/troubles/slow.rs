@@ -57,7 +57,7 @@ pub fn median_ns(trouble: &Trouble, attempts: &Attempts) -> Nanos {
 /// How grave waiting is.
 pub fn severity(facts: &Facts<'_>, trouble: &Trouble) -> Severity {
     let attempts = facts.attempts;
-    if is_held(facts, trouble) {
+    if is_held(facts, trouble) || is_polled(facts, trouble) || is_alone(facts, trouble) {
         return Severity::Info;
     }
     let grave = trouble.failed.len() >= 2 && median_ns(trouble, attempts) >= MEDIAN_MEDIUM_NS;
@@ -77,6 +77,31 @@ pub fn is_held(facts: &Facts<'_>, trouble: &Trouble) -> bool {
     let quick = trouble.good(attempts).filter(|own| own.answered_ns > 0 && own.answered_ns < least);
     let same = |own: &Attempt| paths.contains(&subject::of(facts.index, own).path);
     trouble.failed.len() > 1 && most - least <= least / HELD_SHARE && !quick.take(READ_MAX).any(same)
+}
+
+/// Words in paths whose answers wait for an event: a server holds them on purpose (RFC 6202 §2).
+const POLLS: [&str; 7] = ["poll", "comet", "http-bind", "getupdates", "subscribe", "eventsource", "sse"];
+
+/// Whether all that came late was asked for by paths that wait for an event.
+fn is_polled(facts: &Facts<'_>, trouble: &Trouble) -> bool {
+    let polls = |own: &Attempt| {
+        let path = subject::of(facts.index, own).path.unwrap_or_default().to_ascii_lowercase();
+        path.split('/').any(|part| part.contains("poll") || POLLS.contains(&part))
+    };
+    trouble.attempts(&facts.attempts).take(READ_MAX).all(polls)
+}
+
+/// Whether one request alone took long while the server answered others of the same service at once: what it asked for takes that
+/// long, or waits for something.
+fn is_alone(facts: &Facts<'_>, trouble: &Trouble) -> bool {
+    let attempts = &facts.attempts;
+    let mut own = trouble.attempts(attempts);
+    let (Some(own), None) = (own.next(), own.next()) else { return false };
+    let quick = |other: &Attempt| {
+        let at_once = (1..=own.answered_ns / TIMES).contains(&other.answered_ns);
+        at_once && other.service == own.service && other.is_within(own.first.time_ns, own.ended_ns())
+    };
+    attempts.all.iter().any(quick)
 }
 
 /// Attempts whose content is read again.

@@ -31,6 +31,14 @@ pub fn list(scene: &Scene<'_, '_>, trouble: &Trouble, leading: &[Cause], out: &m
                 "Recv-Q near its limit: the program does not read; state T stopped, D waits for a disk",
             )],
         )),
+        (Sort::Failed(Face::Misaddressed, _), _) => out.push(check(
+            format!("ss -lunp 'sport = :{port}'; ip -br address; nft -a list ruleset"),
+            SERVER,
+            &[(
+                Cause::LameAnswer,
+                "the service listens on any address (*) and answers by the route back: bind it to the address that is asked",
+            )],
+        )),
         (Sort::Failed(Face::Silenced, _), _) => {
             out.push(check(
                 probe(scene, trouble, &server, port),

@@ -317,6 +317,7 @@ impl<'f, 'i> Maker<'f, 'i> {
         let scene = |(target, runs): (Address, Vec<&'f Run>)| {
             let asked = self.facts.servers.keys().find(|key| key.0 == target);
             let hop = runs.iter().any(|run| run.wanted == Wanted::NextHop);
+            let supposed = runs.iter().any(|run| run.wanted == Wanted::Supposed);
             let gone = runs.iter().any(|run| run.last_sign.is_some());
             let given = runs.iter().any(|run| run.given.is_some());
             let named = runs.iter().any(|run| run.given.is_some_and(|(role, _)| role == GivenAs::NameServer));
@@ -326,7 +327,7 @@ impl<'f, 'i> Maker<'f, 'i> {
                     let port = self.facts.index.settings.supposed_dns_port();
                     self.empty(Incident::Vanished, target, (port, 17))
                 }
-                None if hop && (gone || given) => self.empty(Incident::NoNextHop, target, (0, 0)),
+                None if hop && (gone || given) || supposed => self.empty(Incident::NoNextHop, target, (0, 0)),
                 None => return None,
             };
             scene.queries = runs.iter().flat_map(|run| run.requests.iter().copied()).collect();
@@ -451,7 +452,7 @@ impl<'f, 'i> Maker<'f, 'i> {
     /// DHCP servers with different settings.
     fn second_dhcp(&self) -> Option<Scene<'f, 'i>> {
         let rivals = self.facts.rivals.as_ref()?;
-        let server = rivals.givers.get(1).map(|giver| giver.server).unwrap_or_default();
+        let server = rivals.suspect().map(|giver| giver.server).unwrap_or_default();
         let mut scene = self.empty(Incident::SecondDhcp(rivals), server, (67, 17));
         scene.clients = rivals.taken().iter().map(|(_, address)| *address).collect();
         scene.queries = rivals.frames();

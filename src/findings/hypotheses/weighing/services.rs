@@ -9,7 +9,7 @@ use crate::findings::facts::troubles::{Sort, Trouble};
 use crate::findings::facts::{Meaning, troubles};
 use crate::findings::hypotheses::ledger::Ledger;
 use crate::findings::hypotheses::matrix::services as row;
-use crate::findings::hypotheses::matrix::{Row, errors, surroundings};
+use crate::findings::hypotheses::matrix::{Row, answers, errors, surroundings};
 use crate::findings::hypotheses::scene::{Incident, Scene};
 use crate::findings::{FRAMES_MAX, rules, service_words as words};
 use crate::index::PacketId;
@@ -122,6 +122,7 @@ fn endings(scene: &Scene<'_, '_>, trouble: &Trouble, ledger: &mut Ledger) {
                 &[&row::UNREACHED_BY_DESIGN]
             }
             Outcome::NoReply => &[&row::UNREACHED],
+            Outcome::Misaddressed => &[&answers::OTHER_ADDRESS],
             Outcome::Mute => &[&row::REQUEST_MUTE],
             Outcome::Closed | Outcome::Reset | Outcome::ResetMidway => &[&row::CUT_EARLY],
             Outcome::ResetByDevice => &[&row::RESET_NEARER],
@@ -275,7 +276,7 @@ fn served(scene: &Scene<'_, '_>, trouble: &Trouble, ledger: &mut Ledger) {
     let attempts = scene.facts.attempts;
     let (from, to) = trouble.span_ns();
     let hit: BTreeSet<_> = trouble.hit().map(|client| client.address).collect();
-    let inside = |own: &&Attempt| (from..=to).contains(&{ own.first.time_ns });
+    let inside = |own: &&Attempt| own.is_within(from, to);
     let between: Vec<&Attempt> =
         trouble.good(attempts).filter(inside).filter(|own| hit.contains(&own.client.0)).collect();
     // A new connection that works says nothing about one that went silent.
@@ -366,17 +367,30 @@ fn host(scene: &Scene<'_, '_>, trouble: &Trouble, ledger: &mut Ledger) {
     };
     let alive: Vec<&Attempt> =
         attempts.all.iter().filter(near).filter(|own| own.outcome.is_served()).collect();
-    if let Some(first) = alive.first() {
-        let text = format!(
-            "{} answered {} at that time.",
-            scene.server,
-            if first.kind == Kind::Echo {
-                "pings".to_owned()
-            } else {
-                words::kind(first.service, first.kind)
-            }
-        );
-        ledger.see(&row::HOST_LIVES, text, frames(alive.into_iter().take(FRAMES_MAX)));
+    let asked = scene.facts.servers.iter().filter(|(key, _)| key.0 == scene.server);
+    let resolved: Vec<PacketId> = asked
+        .flat_map(|(_, server)| server.answers_in(from, to))
+        .map(|answer| answer.packet)
+        .take(FRAMES_MAX)
+        .collect();
+    let sent = |own: &&Attempt| own.client.0 == scene.server && (from..=to).contains(&own.first.time_ns);
+    let asking: Vec<&Attempt> = attempts.all.iter().filter(sent).take(FRAMES_MAX).collect();
+    let lives = match alive.first() {
+        Some(first) if first.kind == Kind::Echo => {
+            Some(("answered pings".to_owned(), frames(alive.into_iter())))
+        }
+        Some(first) => {
+            let what = format!("answered {}", words::kind(first.service, first.kind));
+            Some((what, frames(alive.into_iter().take(FRAMES_MAX))))
+        }
+        None if !resolved.is_empty() => Some(("answered DNS".to_owned(), resolved)),
+        None if !asking.is_empty() => {
+            Some(("sent requests of its own".to_owned(), asking.iter().map(|own| own.first.packet).collect()))
+        }
+        None => None,
+    };
+    if let Some((what, frames)) = lives {
+        ledger.see(&row::HOST_LIVES, format!("{} {what} at that time.", scene.server), frames);
     } else {
         let silent: Vec<&Attempt> =
             attempts.all.iter().filter(near).filter(|own| own.outcome == Outcome::NoReply).collect();

@@ -472,7 +472,7 @@ pub(super) fn unanswered(seen: &'static Row, runs: &[&Run], ledger: &mut Ledger)
     let Some(first) = runs.first() else { return };
     let requests: Vec<PacketId> = runs.iter().flat_map(|run| run.requests.iter().copied()).collect();
     let since = if runs.iter().any(|run| run.last_sign.is_some()) { " any more" } else { "" };
-    let role = if first.wanted == Wanted::NextHop { ", the way to other networks," } else { "" };
+    let role = first.wanted.role();
     ledger.see(
         seen,
         format!(

@@ -53,8 +53,14 @@ fn details(scene: &Scene<'_, '_>, trouble: &Trouble) -> Vec<Said> {
     for own in stalls.take(1) {
         if let Outcome::Stalled { by_client, lasted_ns } = own.outcome {
             let side = if by_client { own.client.0 } else { own.service.host };
+            let way = attempts.talk(own).map(|talk| if by_client { talk.answer } else { talk.request });
+            let how = if way.is_some_and(|way| way.is_closed()) {
+                format!("and was not seen to take any within the {} after that", span(lasted_ns))
+            } else {
+                format!("for {}", span(lasted_ns))
+            };
             out.push((
-                format!("{side} announced that it takes no more data (window 0) for {}.", span(lasted_ns)),
+                format!("{side} announced that it takes no more data (window 0) {how}."),
                 own.frames(),
             ));
         }
@@ -227,6 +233,11 @@ fn shows(
                 Some(text) => text,
                 None => continue,
             },
+            Cause::LameAnswer => format!(
+                "The requests reached {server} and were answered, from another address ({}): a host with several addresses whose service \
+                 does not answer from the one that was asked, or a translation that is missing on the way back, looks like this.",
+                words::list(&words::elsewhere(scene.facts, trouble))
+            ),
             Cause::Mute => format!(
                 "{server} accepts connections and acknowledges what is sent, but its application does not answer: it hangs, or it waits \
                  for something behind it. The network carried both directions."

@@ -1,6 +1,7 @@
 //! What an incident beside failed lookups is called in a report's title.
 
 use crate::findings::facts::Meaning;
+use crate::findings::facts::runs::Wanted;
 use crate::findings::hypotheses::matrix::answers;
 use crate::findings::hypotheses::scene::{Incident, Scene};
 use crate::findings::hypotheses::{Assessment, Cause};
@@ -50,6 +51,14 @@ pub(in super::super) fn of(scene: &Scene<'_, '_>, assessment: &Assessment) -> Op
             format!("DNS server {server} does not answer on its network")
         }
         Incident::Vanished => format!("DNS server {server} no longer answers on its network"),
+        Incident::NoNextHop
+            if scene.facts.runs.iter().any(|run| run.target == server && run.wanted == Wanted::Supposed) =>
+        {
+            format!(
+                "Nobody answers for {server}, by its number the gateway, on the local network for {}",
+                clients(&scene.clients)
+            )
+        }
         Incident::NoNextHop => {
             format!("Gateway {server} no longer answers on the local network for {}", clients(&scene.clients))
         }
