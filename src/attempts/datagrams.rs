@@ -13,7 +13,7 @@ use super::ties::{Recorder, Thread};
 use crate::connections::{End, Seen};
 use crate::correlate::Reason;
 use crate::decode::{Address, Decoded};
-use crate::index::Packet;
+use crate::index::{Packet, PacketId};
 use crate::protocols::ProtocolId;
 use crate::time::Nanos;
 

@@ -200,6 +200,8 @@ pub struct Rough {
     pub stalls: [Option<PathStall>; 2],
     /// Whether transfers of the client's data, and of the server's, went on after their receiver paused.
     pub went_on: [bool; 2],
+    /// Whether the receiver of the client's data, and that of the server's, takes nothing at the end.
+    pub is_closed: [bool; 2],
 }
 
 impl Talk {
@@ -215,6 +217,7 @@ impl Talk {
             unread_ns: ways.map(|way| way.window.lasted_ns).into_iter().max().unwrap_or(0),
             stalls: ways.map(|way| way.stall),
             went_on: ways.map(Way::went_on),
+            is_closed: ways.map(Way::is_closed),
         };
         let is_smooth = (rough.repeats, rough.filled, rough.missing, rough.unread_ns) == (0, 0, 0, 0);
         Carried {

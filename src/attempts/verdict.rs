@@ -311,7 +311,7 @@ impl<'a> Judge<'a> {
         }
         if requests.is_empty() {
             let carried = self.carried(own, talk, attempt);
-            if carried.outcome != Outcome::Undetermined || !super::prints_no_flags(self.input.index, own) {
+            if carried.outcome != Outcome::Undetermined || !super::prints_no_flags(self.index(), own) {
                 out.push(carried);
             }
             return;

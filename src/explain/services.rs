@@ -581,6 +581,9 @@ fn not_so(outcome: Outcome, kind: Kind) -> &'static str {
         (Outcome::NoReply, _) => {
             "Silence does not say that a firewall dropped it: a dead server, a broken path and a lost answer look alike."
         }
+        (Outcome::Misaddressed, _) => {
+            "The server is not silent: who asks discards what comes from an address it did not ask."
+        }
         (Outcome::Mute, _) => {
             "The network carried and acknowledged it; whether the program hangs, waits for another, or its answer was lost, is not in the capture."
         }

@@ -95,7 +95,7 @@ pub(super) fn errors<'a>(trouble: &Trouble, all: &'a Attempts) -> impl Iterator<
     let (from, to) = trouble.span_ns();
     let told = if flows.is_empty() { &[][..] } else { all.told.as_slice() };
     let own = told.iter().filter(move |told| {
-        flows.contains(&(told.flow.0, told.flow.1)) && (from..=to + ERROR_NS).contains(&told.seen.time_ns)
+        flows.contains(&(told.flow.0, told.flow.1)) && (from..=to + ERROR_NS).contains(&{ told.seen.time_ns })
     });
     own.map(|told| told.seen.packet)
 }

@@ -373,7 +373,7 @@ fn host(scene: &Scene<'_, '_>, trouble: &Trouble, ledger: &mut Ledger) {
         .map(|answer| answer.packet)
         .take(FRAMES_MAX)
         .collect();
-    let sent = |own: &&Attempt| own.client.0 == scene.server && (from..=to).contains(&own.first.time_ns);
+    let sent = |own: &&Attempt| own.client.0 == scene.server && (from..=to).contains(&{ own.first.time_ns });
     let asking: Vec<&Attempt> = attempts.all.iter().filter(sent).take(FRAMES_MAX).collect();
     let lives = match alive.first() {
         Some(first) if first.kind == Kind::Echo => {
