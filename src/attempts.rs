@@ -300,7 +300,7 @@ impl Attempts {
         let (Some(carried), Some(own)) = (self.carried(attempt), self.connection(attempt)) else {
             return false;
         };
-        let went_on = carried.rough.as_ref().is_some_and(|rough| rough.went_on[usize::from(by_client)]);
+        let went_on = carried.rough.as_ref().is_some_and(|rough| rough.went_on(by_client));
         went_on && own.reset().is_none_or(|reset| own.from_server.finished.is_some_and(|end| end <= reset))
     }
 

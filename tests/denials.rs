@@ -1,5 +1,7 @@
 //! What services say in their answers, what failures follow from, and what is no failure: connections and datagrams at chosen times.
 
+#![expect(clippy::indexing_slicing, reason = "a test that meets the unexpected should stop there")]
+
 mod scene;
 
 use std::sync::atomic::AtomicBool;
@@ -198,7 +200,7 @@ fn time(scene: &mut Scene, at_ns: i64, client: &str, server: &str, ahead_s: i64)
     let stamp = |at_ns: i64| -> [u8; 8] {
         let ns = START_NS + at_ns;
         let (seconds, rest) = (ns / SECOND + 2_208_988_800, ns % SECOND);
-        (((seconds as u64) << 32) | ((rest as u64) << 32) / SECOND as u64).to_be_bytes()
+        (((seconds as u64) << 32) | (((rest as u64) << 32) / SECOND as u64)).to_be_bytes()
     };
     let mut query = [0u8; 48];
     query[0] = 0x23;

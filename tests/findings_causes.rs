@@ -110,7 +110,7 @@ fn dead_for_sockets(ttl: impl Fn(i64) -> u8, name: impl Fn(i64) -> String) -> Sc
             let data = if qtype == dns::A {
                 Data::A([192, 0, 2, 80].into())
             } else {
-                Data::Aaaa("2001:db8::80".parse().expect("an address"))
+                Data::Aaaa(std::net::Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0x80))
             };
             let answer = dns::answer(id, &name, data);
             let to = Packet::udp(format!("{SERVER}:53").as_str(), from.as_str(), &answer);

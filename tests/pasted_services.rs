@@ -325,7 +325,7 @@ fn lines_without_flags_say_nothing_of_how_a_connection_began() {
                 12:12:12.735198 IP 198.51.100.29.80 > 192.0.2.10.43436: tcp 219\n";
     let index = index(text);
     let evidence = correlate(&index, &Parameters::default(), &AtomicBool::new(false));
-    let followed = Attempts::follow(&index, &evidence);
+    let followed = Attempts::of(&evidence);
     assert_eq!((followed.strangers.count, followed.unprinted.count), (0, 1));
     assert_eq!(followed.unprinted.packets.len(), 1);
 }

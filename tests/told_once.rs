@@ -46,7 +46,7 @@ fn silent_pings(runs: u16) -> Scene {
 
 fn pings(scene: Scene) -> Vec<(Outcome, (u32, u32))> {
     let examined = scene.load();
-    let attempts = Attempts::follow(&examined.0, &examined.1);
+    let attempts = Attempts::of(&examined.1);
     attempts.all.iter().filter(|own| own.kind == Kind::Echo).map(|own| (own.outcome, own.counts)).collect()
 }
 

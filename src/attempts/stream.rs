@@ -199,9 +199,23 @@ pub struct Rough {
     /// The longest time without acknowledgement: of the client's data, and of the server's.
     pub stalls: [Option<PathStall>; 2],
     /// Whether transfers of the client's data, and of the server's, went on after their receiver paused.
-    pub went_on: [bool; 2],
+    went_on: [bool; 2],
     /// Whether the receiver of the client's data, and that of the server's, takes nothing at the end.
-    pub is_closed: [bool; 2],
+    is_closed: [bool; 2],
+}
+
+impl Rough {
+    /// Whether what the client, or the server, was sent went on after it paused.
+    pub fn went_on(&self, by_client: bool) -> bool {
+        let [of_client, of_server] = self.went_on;
+        if by_client { of_server } else { of_client }
+    }
+
+    /// Whether the client, or the server, takes nothing at the end.
+    pub fn is_closed(&self, by_client: bool) -> bool {
+        let [of_client, of_server] = self.is_closed;
+        if by_client { of_server } else { of_client }
+    }
 }
 
 impl Talk {

@@ -2,6 +2,7 @@
 
 mod clocks;
 mod datagrams;
+mod several;
 mod turned;
 
 use hashbrown::{HashMap, HashSet};
@@ -57,31 +58,6 @@ pub(super) struct Rest<'a> {
     pub leases: &'a [Lease],
     /// Statuses of answered requests of HTTP by the packet that asks.
     pub said: Vec<(PacketId, u16)>,
-}
-
-/// One connection that was captured at several places is one, also where its packets were not found to be copies: of attempts
-/// in the order of their connections those are dropped whose connection was decided before.
-fn once(connections: &[Connection], all: &mut Vec<Attempt>) {
-    let mut captured: HashMap<(End, End, u32), bool> = HashMap::new();
-    let mut kept = Vec::with_capacity(all.len());
-    for own in all.chunk_by(|one, other| one.thread == other.thread) {
-        let at = own.first().and_then(|own| own.thread.as_connection());
-        let connection = at.and_then(|at| connections.get(at as usize));
-        let key = connection.and_then(|own| Some((own.client, own.server, own.initial()?)));
-        if let Some(key) = key {
-            if captured.get(&key).is_some_and(|was_open| !was_open) {
-                continue;
-            }
-            captured.insert(key, own.iter().all(is_undecided));
-        }
-        kept.extend_from_slice(own);
-    }
-    *all = kept;
-}
-
-/// Whether the packets of a capture leave open how an attempt ended.
-fn is_undecided(own: &Attempt) -> bool {
-    matches!(own.outcome, Outcome::OneDirection | Outcome::Undetermined)
 }
 
 /// The answered attempts by position with their statuses.
@@ -214,7 +190,7 @@ impl<'a> Judge<'a> {
         }
         all.sort_by_key(|own| (own.thread, own.first.packet, own.asks));
         if self.index().sources.len() > 1 {
-            once(rest.connections, all);
+            several::once(rest.connections, all);
         }
         let said = statuses(rest.said, all);
         turned::judge(self.index(), all, &said);

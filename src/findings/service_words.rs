@@ -313,13 +313,13 @@ fn in_vain(outcome: Outcome, own: Kind) -> &'static str {
 /// Attempts with one outcome whose answer came when the client had given up.
 fn answered_in_vain(facts: &Facts<'_>, trouble: &Trouble, outcome: Outcome) -> u64 {
     let own =
-        trouble.attempts(&facts.attempts).filter(|own| own.outcome == outcome && own.is_answered_in_vain());
+        trouble.attempts(facts.attempts).filter(|own| own.outcome == outcome && own.is_answered_in_vain());
     own.count() as u64
 }
 
 /// The addresses that answered instead of the one that was asked.
 pub fn elsewhere(facts: &Facts<'_>, trouble: &Trouble) -> Vec<String> {
-    let own = trouble.attempts(&facts.attempts).filter(|own| own.outcome == Outcome::Misaddressed);
+    let own = trouble.attempts(facts.attempts).filter(|own| own.outcome == Outcome::Misaddressed);
     let mut from: Vec<Address> = own
         .filter_map(|own| facts.index.packet(own.decided?.packet))
         .map(|packet| packet.source_address())
@@ -383,7 +383,7 @@ pub fn statement(facts: &Facts<'_>, trouble: &Trouble) -> String {
 
 /// How often the failed requests were sent, where they were repeated.
 fn repeats(facts: &Facts<'_>, trouble: &Trouble) -> String {
-    let sent: u64 = trouble.attempts(&facts.attempts).map(|own| u64::from(own.tries)).sum();
+    let sent: u64 = trouble.attempts(facts.attempts).map(|own| u64::from(own.tries)).sum();
     let asks = trouble.kind() != Kind::Echo && (trouble.kind().answers() || trouble.service().transport == 6);
     let unreached = matches!(trouble.sort, Sort::Failed(Face::Unreached | Face::Lease, _));
     if !asks || !unreached || sent <= trouble.failed.len() as u64 {

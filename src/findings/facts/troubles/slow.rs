@@ -88,7 +88,7 @@ fn is_polled(facts: &Facts<'_>, trouble: &Trouble) -> bool {
         let path = subject::of(facts.index, own).path.unwrap_or_default().to_ascii_lowercase();
         path.split('/').any(|part| part.contains("poll") || POLLS.contains(&part))
     };
-    trouble.attempts(&facts.attempts).take(READ_MAX).all(polls)
+    trouble.attempts(facts.attempts).take(READ_MAX).all(polls)
 }
 
 /// Whether one request alone took long while the server answered others of the same service at once: what it asked for takes that

@@ -54,7 +54,7 @@ fn details(scene: &Scene<'_, '_>, trouble: &Trouble) -> Vec<Said> {
         if let Outcome::Stalled { by_client, lasted_ns } = own.outcome {
             let side = if by_client { own.client.0 } else { own.service.host };
             let rough = attempts.carried(own).and_then(|carried| carried.rough.as_deref());
-            let how = if rough.is_some_and(|rough| rough.is_closed[usize::from(by_client)]) {
+            let how = if rough.is_some_and(|rough| rough.is_closed(by_client)) {
                 format!("and was not seen to take any within the {} after that", span(lasted_ns))
             } else {
                 format!("for {}", span(lasted_ns))
