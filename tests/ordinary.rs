@@ -1,5 +1,12 @@
 //! What healthy clients and servers do that looks like failure, and what only seems to have helped.
 
+#![expect(
+    clippy::indexing_slicing,
+    clippy::too_many_arguments,
+    clippy::panic,
+    reason = "a test that meets the unexpected should stop there"
+)]
+
 mod scene;
 
 use portmortem::findings::{Finding, Severity};
@@ -232,7 +239,6 @@ fn served(scene: &mut Scene, at: i64, (client, port): (&str, u16), server: &str,
             flags: bits,
             sequence: next[own],
             acknowledgment: if bits & flags::ACK == 0 { 0 } else { next[other] },
-            ..Default::default()
         };
         next[own] += data.len() as u32 + u32::from(bits & flags::SYN != 0);
         let (source, target) = if mine { (&from, &to) } else { (&to, &from) };
