@@ -41,7 +41,7 @@ fn drafted(bytes: &[u8]) -> (Report, String) {
     let made = Made::from(&Open { files: vec![path], ..Open::default() }, false).expect("a capture");
     let input = made.input();
     let report = draft(&input);
-    let full = render_named(&report, &input, "full", &Options::default()).expect("a rendered report");
+    let full = render_named(&report, &input, "long", &Options::default()).expect("a rendered report");
     (report, full.markdown)
 }
 
