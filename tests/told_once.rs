@@ -58,7 +58,12 @@ fn statement(found: &[Finding], part: &str) -> Option<String> {
 fn pings_of_two_requests_each_are_counted_together() {
     let (found, _) = silent_pings(5).examine();
     let told = statement(&found, "pings").unwrap_or_else(|| panic!("{found:?}"));
-    assert_eq!(told, "10 of 10 pings from 192.0.2.10 to 203.0.113.30 were without any reply");
+    assert!(
+        told.starts_with(
+            "10 of 10 pings from 192.0.2.10 to 203.0.113.30 were without any reply; nothing of that host is"
+        ),
+        "{told}"
+    );
     let alone = pings(silent_pings(1));
     assert_eq!(alone, [(Outcome::Undetermined, (2, 0))], "two lost pings tell nothing");
 }
@@ -74,7 +79,12 @@ fn an_error_about_a_traceroute_probe_is_none_about_pings() {
     }
     let (found, _) = scene.examine();
     let told = statement(&found, "pings").unwrap_or_else(|| panic!("{found:?}"));
-    assert_eq!(told, "10 of 10 pings from 192.0.2.10 to 203.0.113.30 were without any reply");
+    assert!(
+        told.starts_with(
+            "10 of 10 pings from 192.0.2.10 to 203.0.113.30 were without any reply; nothing of that host is"
+        ),
+        "{told}"
+    );
 }
 
 #[test]

@@ -69,7 +69,21 @@ pub(super) fn finding(facts: &Facts<'_>, id: &'static str, trouble: &Trouble) ->
         });
     }
     if trouble.kind() == Kind::Echo && trouble.severity == super::Severity::Info {
-        statement.push_str("; the host served otherwise at that time, and hosts may ignore pings");
+        let host = trouble.service().host;
+        let (from, to) = trouble.span_ns();
+        let serves = |own: &crate::attempts::Attempt| {
+            own.service.host == host
+                && own.kind != Kind::Echo
+                && own.decided.is_some_and(|seen| (from..=to).contains(&{ seen.time_ns }))
+        };
+        let mut asked = facts.servers.iter().filter(|(key, _)| key.0 == host);
+        let is_heard = facts.attempts.all.iter().any(serves)
+            || asked.any(|(_, server)| server.answers_in(from, to).next().is_some());
+        statement.push_str(if is_heard {
+            "; the host served otherwise at that time, and hosts may ignore pings"
+        } else {
+            "; nothing of that host is in the capture, and hosts may ignore pings"
+        });
     }
     Finding {
         id,
