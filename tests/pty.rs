@@ -58,8 +58,7 @@ fn the_main_job_from_opening_to_reopening() {
     let mut terminal = open(&[&capture], directory.path(), 150, 45, &[]);
     wait(&mut terminal, "6 packets");
     wait(&mut terminal, "claims");
-    // From the first error to its query.
-    type_text(&mut terminal, "]");
+    // It opens at the first error; from there to its query.
     wait(&mut terminal, "#2 of 6");
     terminal.send(Key::Enter).unwrap();
     wait(&mut terminal, "#1 of 6");

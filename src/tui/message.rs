@@ -243,6 +243,13 @@ impl Drafting {
         let at = self.spoken.binary_search_by_key(&packet, |(id, _)| *id).ok()?;
         self.spoken.get(at).map(|(_, verdict)| *verdict)
     }
+
+    /// The first packet that the gravest failure shows itself in.
+    pub fn gravest(&self) -> Option<PacketId> {
+        let marks = &self.table.failures.marks;
+        let of_gravest = marks.iter().find(|mark| self.spoken_of(mark.packet) == Some(0));
+        of_gravest.or(marks.first()).map(|mark| mark.packet)
+    }
 }
 
 /// A report to be written.

@@ -120,6 +120,8 @@ pub struct State {
     pub damage_dismissed: bool,
     /// What was chosen in the export dialog last.
     pub exported: Choices,
+    /// Whether a key or the mouse came; until then the timeline stands at the gravest failure.
+    pub touched: bool,
 }
 
 /// How drafting stands.
@@ -311,8 +313,10 @@ pub struct Causes {
     pub problem: usize,
     /// The selected cause or ledger row.
     pub list: List,
-    /// Causes the analyst folded or unfolded, by id; of others only the first is unfolded.
-    pub folds: std::collections::BTreeMap<&'static str, bool>,
+    /// Causes whose ledgers the analyst unfolded, by id.
+    pub unfolded: BTreeSet<&'static str>,
+    /// The cause whose ledger the analyst changed last, as it stood before; until the new sums are told.
+    pub before_change: Option<(&'static str, Option<i32>, String)>,
     /// Which frame of the selected row Enter goes to next.
     pub citation: usize,
 }
@@ -476,6 +480,7 @@ impl State {
             dragged_from: None,
             damage_dismissed: false,
             exported: Choices::default(),
+            touched: false,
         }
     }
 

@@ -50,6 +50,7 @@ pub fn update(state: &mut State, message: Message) -> Effect {
     if let Some((panel, before)) = pointed {
         one_selection(state, panel, before, selected_before);
     }
+    state.touched |= hand;
     let failures = &state.listed.table.failures;
     state.panels.bands = failures.bands.iter().filter(|bins| !bins.is_empty()).count() as u16;
     live::keep_up(state, before, hand);
@@ -282,6 +283,8 @@ fn done(state: &mut State, reply: Reply) -> Effect {
                 state.lint = lint;
                 places.restore_draft(state);
                 reveal_note(state);
+                actions::moving::open_at_gravest(state);
+                actions::causes::say_what_changed(state);
             }
             if std::mem::take(&mut state.draft.again) {
                 effects.push(draft(state));

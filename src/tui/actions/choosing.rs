@@ -276,8 +276,8 @@ pub fn take_edited(state: &mut State, text: &str) {
 
 fn run_command(state: &mut State) -> Effect {
     let Some(Dialog::Palette(palette)) = state.dialog.take() else { return Effect::None };
-    if let Some(frame) = palette.frame() {
-        return super::moving::go_to_frame(state, frame);
+    if let Some(target) = palette.target() {
+        return super::moving::go_to_target(state, &target);
     }
     let Some(action) = palette.found.get(palette.row) else {
         state.say("there is no such command", Tone::Warning);

@@ -74,10 +74,15 @@ pub static ACTIONS: &[Action] = &[
         state.timeline.time = crate::tui::state::TimeFormat::Relative;
         Effect::None
     }),
-    row("commands", "find a command by name, or go to a frame by number", &[":"], |state| {
-        state.dialog = Some(Dialog::Palette(Palette::new()));
-        Effect::None
-    }),
+    row(
+        "commands",
+        "find a command by name, or go to a frame (17, B:17) or a time (13:26)",
+        &[":"],
+        |state| {
+            state.dialog = Some(Dialog::Palette(Palette::new()));
+            Effect::None
+        },
+    ),
     row("help", "the keys of this panel", &["?", "F1"], |state| {
         state.dialog = Some(Dialog::Help { context: super::moving::context(state), top: 0 });
         Effect::None

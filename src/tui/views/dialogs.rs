@@ -283,17 +283,17 @@ fn menu(state: &State, theme: &Theme, screen: Rect, dialog: &Menu, buffer: &mut 
 
 fn palette(state: &State, theme: &Theme, screen: Rect, dialog: &Palette, buffer: &mut Buffer) {
     let area = centred(screen, 84, 20);
-    let inner = popup(state, theme, area, "Command by name, or a frame number", buffer);
+    let inner = popup(state, theme, area, "Command by name, frame (17, B:17) or time (13:26)", buffer);
     if inner.height < 2 {
         return;
     }
     line(&dialog.line, theme, Rect { height: 1, ..inner }, true, buffer);
-    if let Some(frame) = dialog.frame() {
+    if let Some(target) = dialog.target() {
         put(
             buffer,
             (inner.x, inner.y + 2),
             inner.width,
-            &format!("Enter: go to frame {frame}"),
+            &format!("Enter: go to {target}"),
             theme.style(Role::Key),
         );
         return;
