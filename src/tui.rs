@@ -24,6 +24,7 @@ pub mod overview;
 pub mod past;
 pub mod places;
 pub mod rows;
+pub mod search;
 pub mod settings;
 pub mod settle;
 pub mod state;

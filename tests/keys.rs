@@ -416,6 +416,36 @@ fn text_is_found_in_both_directions() {
 }
 
 #[test]
+fn a_search_shows_its_first_match_while_it_is_typed_counts_and_lights_them() {
+    let mut bench = Bench::sample("office", 160, 45);
+    bench.keys("g g s").text("time exceeded");
+    assert_eq!(bench.frame(), 1, "nothing says so in its summary");
+    bench.keys("Ctrl-u").text("exceeded in tr");
+    assert_eq!(bench.frame(), 687, "the place moves while it is typed");
+    bench.keys("Enter");
+    bench.shows("“exceeded in tr”: 1 of 3");
+    bench.keys("n");
+    assert_eq!(bench.frame(), 689);
+    bench.shows("2 of 3");
+    bench.keys("N N");
+    assert_eq!(bench.frame(), 691, "it goes round");
+    let buffer = bench.buffer();
+    let lit = portmortem::tui::theme::Theme::named("monochrome", portmortem::tui::theme::Depth::Monochrome)
+        .style(portmortem::tui::theme::Role::Match)
+        .add_modifier;
+    let count = buffer.content.iter().filter(|cell| cell.modifier.contains(lit)).count();
+    assert!(count >= "exceeded in tr".len(), "{count} cells are lit");
+    bench.keys("s").keys("Ctrl-u").text("no such text at all").keys("Esc");
+    assert_eq!(bench.frame(), 691, "left, the place from before is back");
+    bench.keys("s").keys("Ctrl-u").text("/echo (request|reply)/\n");
+    bench.shows("of 96");
+    bench.keys("s").keys("Ctrl-u").text("/(/\n");
+    bench.shows("no regular expression");
+    bench.keys("g g s").keys("Ctrl-u").text("0x 07 70 61 79\n");
+    bench.shows(" · n next");
+}
+
+#[test]
 fn the_mouse_selects_scrolls_and_focuses() {
     let mut bench = seed();
     let layout = bench.state.layout();
@@ -481,8 +511,22 @@ fn q_quits_and_help_lists_the_keys_of_the_panel() {
     bench.shows("write a note on this packet");
     bench.keys("Esc 3 ?");
     bench.shows("accept this claim");
-    bench.keys("q q");
+    bench.keys("Esc q");
     assert!(bench.quit);
+}
+
+#[test]
+fn help_shows_the_marks_first_and_what_is_typed_is_found_and_done() {
+    let mut bench = Bench::sample("seed", 80, 24);
+    bench.keys("?");
+    bench.shows("a query and the ICMP error about it");
+    bench.text("repeated");
+    bench.shows("a repeated query");
+    bench.hides("a query and the ICMP error about it");
+    bench.keys("Ctrl-u").text("no such words");
+    bench.shows("no key and no mark has these words");
+    bench.keys("Ctrl-u").text("causes weighed\n");
+    assert_eq!(bench.state.panels.focus, Panel::Causes);
 }
 
 #[test]

@@ -126,7 +126,9 @@ fn no_argument_opens_the_sample_and_a_resize_survives() {
     wait(&mut terminal, "1 Timeline");
     type_text(&mut terminal, "?");
     wait(&mut terminal, "Keys");
-    type_text(&mut terminal, "qq");
+    terminal.send(Key::Esc).unwrap();
+    terminal.wait_until(|screen: &Screen| !screen.contains("Esc closes")).unwrap();
+    type_text(&mut terminal, "q");
     assert!(terminal.wait_exit().unwrap().success());
 }
 

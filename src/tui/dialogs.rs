@@ -32,13 +32,18 @@ pub enum Dialog {
     Palette(Palette),
     /// A yes-or-no question.
     Confirm(Confirm),
-    /// The keys, and how far they are scrolled.
-    Help {
-        /// The context explained.
-        context: Context,
-        /// First visible line.
-        top: usize,
-    },
+    /// Marks and keys, and what is looked for among them.
+    Help(Help),
+}
+
+/// Marks and keys, searched by typing.
+pub struct Help {
+    /// The panel whose keys come first.
+    pub context: Context,
+    /// What is typed.
+    pub line: Line,
+    /// The selected key, counted among those that fit.
+    pub row: usize,
 }
 
 /// A note being written.
@@ -247,7 +252,7 @@ impl Dialog {
             Self::Menu(_) => vec![Context::Choices],
             Self::Palette(_) => vec![Context::Palette, Context::Line],
             Self::Confirm(_) => vec![Context::Question],
-            Self::Help { .. } => vec![Context::Help],
+            Self::Help(_) => vec![Context::Help, Context::Line],
         }
     }
 
@@ -277,7 +282,11 @@ impl Dialog {
                     return found.map(|item| item.choice.clone());
                 }
             }
-            Self::Confirm(_) | Self::Help { .. } => {}
+            Self::Help(help) => {
+                help.line.key(key);
+                help.row = 0;
+            }
+            Self::Confirm(_) => {}
         }
         None
     }

@@ -8,6 +8,7 @@ use super::actions::Action;
 use super::attempts::{Grouping, Listed, Order, Table};
 use super::ladder::{About, Ladder};
 use super::overview::Overview;
+use super::search::Needle;
 use super::state::{Loading, Rows};
 use crate::attempts::Attempts;
 use crate::case::{CustodyEntry, Event, EvidenceRecord, LedgerChange, Notice, Saving, State as Case};
@@ -168,12 +169,14 @@ pub enum Job {
         /// Towards the beginning.
         backward: bool,
     },
-    /// Look for text from a row on, round the end.
+    /// Let go of the search that runs.
+    StopSearch,
+    /// Look for text from a row on, round the end, and count all rows that hold it.
     Search {
         /// Its number; only the newest counts.
         generation: u64,
-        /// The text.
-        text: String,
+        /// What is looked for.
+        needle: Arc<Needle>,
         /// The packets.
         index: Index,
         /// The rows to look in.
@@ -351,6 +354,13 @@ pub enum Reply {
         generation: u64,
         /// The row, if any.
         row: Option<usize>,
+    },
+    /// All rows that hold what is searched for.
+    Counted {
+        /// The job's number.
+        generation: u64,
+        /// Their positions, rising.
+        rows: Arc<[u32]>,
     },
     /// An export ended: what to say, and what goes into the chain of custody.
     Exported(Result<(String, CustodyEntry), String>),

@@ -17,6 +17,7 @@ use super::line::Line;
 use super::live::Live;
 use super::overview::Overview;
 pub use super::rows::{Rows, TimeFormat};
+use super::search::{Matches, Needle};
 use super::update::Drafting;
 use super::work::Work;
 use crate::attempts::ties;
@@ -401,10 +402,16 @@ pub struct FilterBar {
 }
 
 /// The text search.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Search {
     /// What was last looked for.
     pub text: String,
+    /// The same, as it is lit in the rows.
+    pub needle: Option<Arc<Needle>>,
+    /// Where it was found.
+    pub matches: Option<Matches>,
+    /// The packet that was selected when typing began, until it ends.
+    pub origin: Option<PacketId>,
     /// Whether a search is running.
     pub running: bool,
     /// What the running search looks for.

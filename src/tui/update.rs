@@ -6,6 +6,7 @@ use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::layout::Rect;
 
 use super::actions;
+use super::dialogs::{Dialog, Prompt, PromptKind};
 use super::keys::{Meaning, Stroke, meaning};
 use super::layout::Panel;
 use super::live;
@@ -88,6 +89,10 @@ fn key_typed(state: &mut State, key: KeyEvent) -> Effect {
     }
     if let Some(dialog) = &mut state.dialog {
         let choice = dialog.key(key);
+        if let Dialog::Prompt(Prompt { kind: PromptKind::Search, line, .. }) = dialog {
+            let text = line.text().to_owned();
+            return actions::searching::typed(state, &text);
+        }
         return choice.map_or(Effect::None, |choice| actions::choosing::choose(state, choice));
     }
     if state.filter.editing {
@@ -120,6 +125,10 @@ fn key_typed(state: &mut State, key: KeyEvent) -> Effect {
 fn pasted(state: &mut State, text: &str) -> Effect {
     if let Some(dialog) = &mut state.dialog {
         dialog.paste(text);
+        if let Dialog::Prompt(Prompt { kind: PromptKind::Search, line, .. }) = dialog {
+            let text = line.text().to_owned();
+            return actions::searching::typed(state, &text);
+        }
     } else if state.filter.editing {
         state.filter.line.insert(text);
         return actions::filtering::typed(state);
@@ -293,7 +302,13 @@ fn done(state: &mut State, reply: Reply) -> Effect {
         }
         Reply::Found { generation, row } => {
             if generation == state.generations.search {
-                return actions::filtering::found(state, row);
+                return actions::searching::found(state, row);
+            }
+            Effect::None
+        }
+        Reply::Counted { generation, rows } => {
+            if generation == state.generations.search {
+                return actions::searching::counted(state, rows);
             }
             Effect::None
         }

@@ -2,8 +2,9 @@
 
 use super::{Action, Context};
 use crate::case::Notice;
-use crate::tui::dialogs::{Confirm, Dialog, Palette};
+use crate::tui::dialogs::{Confirm, Dialog, Help, Palette};
 use crate::tui::layout::Panel;
+use crate::tui::line::Line;
 use crate::tui::state::{PacketTab, State, Tone};
 use crate::tui::update::{Effect, Job};
 
@@ -83,8 +84,9 @@ pub static ACTIONS: &[Action] = &[
             Effect::None
         },
     ),
-    row("help", "the keys of this panel", &["?", "F1"], |state| {
-        state.dialog = Some(Dialog::Help { context: super::moving::context(state), top: 0 });
+    row("help", "marks and keys; type to find one, Enter does it", &["?", "F1"], |state| {
+        let context = super::moving::context(state);
+        state.dialog = Some(Dialog::Help(Help { context, line: Line::default(), row: 0 }));
         Effect::None
     }),
     row("dismiss", "dismiss the warning line", &["D"], |state| {

@@ -27,9 +27,7 @@ pub fn render(state: &State, theme: &Theme, screen: Rect, buffer: &mut Buffer) {
         Some(Dialog::Menu(dialog)) => menu(state, theme, screen, dialog, buffer),
         Some(Dialog::Palette(dialog)) => palette(state, theme, screen, dialog, buffer),
         Some(Dialog::Confirm(dialog)) => confirm(state, theme, screen, dialog, buffer),
-        Some(Dialog::Help { context, top }) => {
-            super::help::render(state, theme, screen, (*context, *top), buffer);
-        }
+        Some(Dialog::Help(dialog)) => super::help::render(state, theme, screen, dialog, buffer),
     }
 }
 
@@ -93,7 +91,8 @@ fn textarea(area: &TextArea<'_>, theme: &Theme, place: Rect, active: bool, buffe
     (&shown).render(place, buffer);
 }
 
-fn line(line: &Line, theme: &Theme, place: Rect, active: bool, buffer: &mut Buffer) {
+/// Draws a line of text with its cursor.
+pub fn line(line: &Line, theme: &Theme, place: Rect, active: bool, buffer: &mut Buffer) {
     let style = theme.style(Role::Popup).patch(theme.style(Role::Text));
     let before = width(line.before());
     let skip = (before + 2).saturating_sub(usize::from(place.width));
