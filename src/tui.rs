@@ -25,6 +25,7 @@ pub mod past;
 pub mod places;
 pub mod rows;
 pub mod search;
+pub mod session;
 pub mod settings;
 pub mod settle;
 pub mod state;
@@ -73,6 +74,8 @@ pub fn run(inputs: Vec<Input>, settings: Arc<Settings>) -> Result<()> {
     let is_sample = inputs.first().is_some_and(|input| input.source.name.starts_with("sample:"));
     let capture = inputs.first().and_then(|input| input.source.path.clone());
     let place = Place::new(capture.as_deref());
+    let paths: Vec<_> = inputs.iter().filter_map(|input| input.source.path.clone()).collect();
+    let session = session::key(&paths).filter(|_| paths.len() == inputs.len());
     let mut screen = Screen::open()?;
     let (sender, receiver) = mpsc::sync_channel(QUEUE_MAX);
     read_terminal(sender.clone());
@@ -94,12 +97,17 @@ pub fn run(inputs: Vec<Input>, settings: Arc<Settings>) -> Result<()> {
     } else if is_sample {
         state.say("a sample incident · ] next problem · ? keys · yours: portmortem FILE", state::Tone::Plain);
     }
+    state.left = session.as_deref().and_then(session::read);
     let result = event_loop(&mut state, &mut screen, &mut jobs, &receiver);
     // The receiver goes first: whoever waits to send sees that nobody listens any more.
     drop(receiver);
     drop(sender);
     jobs.finish(&state);
     screen.close();
+    // A place that is not remembered is no reason to complain.
+    if let Some(key) = session.filter(|_| state.touched) {
+        drop(session::write(session::Session::of(&state, &key)));
+    }
     result
 }
 

@@ -109,6 +109,15 @@ fn the_main_job_from_opening_to_reopening() {
     wait(&mut terminal, "1 of 6");
     terminal.send(Key::Enter).unwrap();
     wait(&mut terminal, "Esc clear");
+    type_text(&mut terminal, "tc");
+    wait(&mut terminal, "Causes problem");
+    type_text(&mut terminal, "q");
+    assert!(terminal.wait_exit().unwrap().success());
+    // The next start goes back to filter, times and panel.
+    let mut terminal = open(&[&capture], directory.path(), 150, 45, &[]);
+    wait(&mut terminal, "Causes problem");
+    wait(&mut terminal, "1 of 6");
+    wait(&mut terminal, "2000-01-01 13:24:3");
     type_text(&mut terminal, "q");
     assert!(terminal.wait_exit().unwrap().success());
 }

@@ -123,6 +123,8 @@ pub struct State {
     pub exported: Choices,
     /// Whether a key or the mouse came; until then the timeline stands at the gravest failure.
     pub touched: bool,
+    /// Where the analyst left this capture, until it is read.
+    pub left: Option<super::session::Session>,
 }
 
 /// How drafting stands.
@@ -488,6 +490,7 @@ impl State {
             damage_dismissed: false,
             exported: Choices::default(),
             touched: false,
+            left: None,
         }
     }
 

@@ -156,6 +156,11 @@ fn progressed(state: &mut State, progress: Progress) -> Effect {
         }
     }
     live::grew(state, more, receiving);
+    if let Some(left) = state.left.take_if(|_| complete)
+        && !state.touched
+    {
+        effects.push(left.restore(state));
+    }
     if complete {
         say_what_was_set(state);
     }

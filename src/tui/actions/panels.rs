@@ -9,7 +9,7 @@ use crate::tui::state::{PacketTab, State, Tone};
 use crate::tui::update::{Effect, Job};
 
 /// Narrowest and widest share of the left column in percent.
-const LEFT_PERCENT: (u16, u16) = (25, 80);
+pub const LEFT_PERCENT: (u16, u16) = (25, 80);
 
 /// The group's actions.
 pub static ACTIONS: &[Action] = &[
