@@ -2,6 +2,7 @@
 
 pub mod attempts;
 pub mod completions;
+pub mod config;
 pub mod dns;
 pub mod episodes;
 mod evidence;
@@ -68,6 +69,9 @@ struct Arguments {
     /// Print every number correlation uses, with its meaning and source, and stop.
     #[arg(long)]
     help_parameters: bool,
+    /// Colours of the screen: dark, light, contrast, colourblind, sixteen, monochrome (default: what suits the terminal).
+    #[arg(long, value_name = "NAME", value_parser = view::theme)]
+    theme: Option<&'static str>,
     #[command(flatten)]
     open: load::Open,
 }
@@ -98,6 +102,10 @@ enum Command {
     Verify(verify::Arguments),
     /// Check the report: citations, wording, counts, open fields.
     Lint(lint::Arguments),
+    /// Print the settings of the screen, or write them for editing.
+    Config(config::Arguments),
+    /// Print every key of the screen.
+    Keys,
     /// Print a completion script for a shell.
     Completions(completions::Arguments),
     /// Print the manual page (pipe it into `man -l -`).
@@ -130,9 +138,11 @@ pub fn run() -> ExitCode {
         Some(Command::Export(arguments)) => export::run(arguments),
         Some(Command::Verify(arguments)) => verify::run(arguments),
         Some(Command::Lint(arguments)) => lint::run(arguments),
+        Some(Command::Config(arguments)) => config::run(arguments),
+        Some(Command::Keys) => config::keys(),
         Some(Command::Completions(arguments)) => completions::run(arguments),
         Some(Command::Man) => manual::run(),
-        None => view::run(&arguments.open),
+        None => view::run(&arguments.open, arguments.theme),
     };
     match result {
         Ok(Outcome::Done) => ExitCode::SUCCESS,

@@ -6,6 +6,7 @@
 pub mod actions;
 pub mod attempts;
 pub mod colours;
+pub mod config;
 pub mod conversation;
 pub mod dialogs;
 pub mod export_form;
@@ -70,13 +71,16 @@ enum Incoming {
 }
 
 /// Opens the captures on the full screen and returns when the analyst quits.
-pub fn run(inputs: Vec<Input>, settings: Arc<Settings>) -> Result<()> {
+/// `theme` goes before the one in `config.toml`.
+pub fn run(inputs: Vec<Input>, settings: Arc<Settings>, theme: Option<&'static str>) -> Result<()> {
     let is_sample = inputs.first().is_some_and(|input| input.source.name.starts_with("sample:"));
     let capture = inputs.first().and_then(|input| input.source.path.clone());
     let place = Place::new(capture.as_deref());
     let paths: Vec<_> = inputs.iter().filter_map(|input| input.source.path.clone()).collect();
     let session = session::key(&paths).filter(|_| paths.len() == inputs.len());
-    let mut screen = Screen::open()?;
+    let (config, wrong_config) = settings::config();
+    keys::own(config.keys);
+    let mut screen = Screen::open(theme.or(config.theme))?;
     let (sender, receiver) = mpsc::sync_channel(QUEUE_MAX);
     read_terminal(sender.clone());
     load((inputs, settings), sender.clone());
@@ -92,7 +96,8 @@ pub fn run(inputs: Vec<Input>, settings: Arc<Settings>) -> Result<()> {
     let (colours, wrong) = settings::colours(&named);
     state.named = Arc::new(named);
     state.colours = Arc::new(colours);
-    if let Some(message) = wrong_filters.or(wrong) {
+    state.timeline.time = config.time;
+    if let Some(message) = wrong_config.or(wrong_filters).or(wrong) {
         state.say(message, state::Tone::Warning);
     } else if is_sample {
         state.say("a sample incident · ] next problem · ? keys · yours: portmortem FILE", state::Tone::Plain);
@@ -168,6 +173,7 @@ fn perform(state: &mut State, screen: &mut Screen, jobs: &mut Jobs, effect: Effe
         // A filter that is not remembered is no reason to stop.
         Effect::Remember(filters) => drop(past::write(&filters)),
         Effect::Copy(text) => screen.copy(&text)?,
+        Effect::Theme(name) => screen.paint(name),
         Effect::OpenEditor(text) => {
             let edited = screen.edit(&text).map_err(|error| format!("no text from the editor: {error:#}"));
             let effect = update(state, Message::Done(Reply::Edited(edited)));

@@ -2,12 +2,10 @@
 
 mod bench;
 
-use std::collections::HashMap;
-
 use bench::Bench;
 use crossterm::event::{MouseButton, MouseEventKind};
-use portmortem::tui::actions::{self, Context};
-use portmortem::tui::keys::{Stroke, bindings};
+use portmortem::tui::actions;
+use portmortem::tui::keys::{bindings, conflict};
 use portmortem::tui::layout::Panel;
 use portmortem::tui::state::Rows;
 use portmortem::tui::update::{Message, Reply};
@@ -52,44 +50,7 @@ fn colon_goes_to_a_frame_or_a_time() {
 
 #[test]
 fn no_key_has_two_meanings_in_one_context() {
-    let panels = [
-        Context::Timeline,
-        Context::Packet,
-        Context::Report,
-        Context::Findings,
-        Context::Causes,
-        Context::Attempts,
-        Context::Ladder,
-    ];
-    let mut stacks: Vec<Vec<Context>> = panels.iter().map(|panel| vec![*panel, Context::Panels]).collect();
-    stacks.extend([
-        vec![Context::Line],
-        vec![Context::FilterLine],
-        vec![Context::Editor],
-        vec![Context::Choices],
-        vec![Context::Palette],
-        vec![Context::Question],
-        vec![Context::Help],
-    ]);
-    for stack in stacks {
-        let mut seen: HashMap<&[Stroke], &str> = HashMap::new();
-        for binding in bindings().iter().filter(|binding| stack.contains(&binding.context)) {
-            assert!(
-                !binding.strokes.is_empty(),
-                "{} has an unreadable key {}",
-                binding.action.name,
-                binding.text
-            );
-            if let Some(other) = seen.insert(&binding.strokes, binding.action.name) {
-                panic!("{} means {other} and {} in {stack:?}", binding.text, binding.action.name);
-            }
-        }
-        // No key may hide behind a longer one that begins with it.
-        for (short, name) in &seen {
-            let longer = seen.keys().find(|long| long.len() > short.len() && long.starts_with(short));
-            assert!(longer.is_none(), "{name} hides a longer key");
-        }
-    }
+    assert_eq!(conflict(bindings()), None);
 }
 
 #[test]

@@ -4,13 +4,19 @@ use anyhow::Result;
 
 use super::Outcome;
 use super::load::Open;
+use crate::tui::config;
+
+/// Reads the name of a theme.
+pub fn theme(name: &str) -> Result<&'static str, String> {
+    config::theme(name).ok_or_else(|| format!("themes are {}", config::themes()))
+}
 
 /// Opens the captures on the full screen.
-pub fn run(open: &Open) -> Result<Outcome> {
+pub fn run(open: &Open, theme: Option<&'static str>) -> Result<Outcome> {
     let mut open = open.clone();
     if open.files.is_empty() && open.sample.is_none() {
         open.sample = Some(crate::samples::DEFAULT.to_owned());
     }
-    crate::tui::run(open.inputs()?, open.settings())?;
+    crate::tui::run(open.inputs()?, open.settings(), theme)?;
     Ok(Outcome::Done)
 }

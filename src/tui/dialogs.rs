@@ -150,6 +150,8 @@ pub struct MenuItem {
 /// What choosing does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Choice {
+    /// Take another theme.
+    Theme(&'static str),
     /// Joins an expression to the filter.
     Filter(String),
     /// Copies text.

@@ -69,6 +69,8 @@ pub enum Effect {
     Start(Job),
     /// Put text on the clipboard.
     Copy(String),
+    /// Take another theme.
+    Theme(&'static str),
     /// Keep these filters for later sessions.
     Remember(Vec<String>),
     /// Let the analyst's own editor change the text of the open dialog.

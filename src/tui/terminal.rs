@@ -38,8 +38,9 @@ pub struct Screen {
 }
 
 impl Screen {
-    /// Takes the terminal: raw mode, alternate screen, mouse, bracketed paste, distinguishable keys.
-    pub fn open() -> Result<Self> {
+    /// Takes the terminal: raw mode, alternate screen, mouse, bracketed paste, distinguishable keys. Without a theme the
+    /// terminal's background decides.
+    pub fn open(theme: Option<&str>) -> Result<Self> {
         if !io::stdout().is_terminal() {
             bail!(
                 "the full screen needs a terminal; for pipes there are `portmortem packets FILE` and `portmortem report FILE`"
@@ -47,7 +48,10 @@ impl Screen {
         }
         // Asked before the terminal is ours: the answer comes through it.
         let depth = depth();
-        let theme = Theme::suited(depth, has_light_background(depth));
+        let theme = match theme {
+            Some(name) => Theme::chosen(name, depth),
+            None => Theme::suited(depth, has_light_background(depth)),
+        };
         HOOK.call_once(|| {
             let before = std::panic::take_hook();
             std::panic::set_hook(Box::new(move |info| {
@@ -67,6 +71,11 @@ impl Screen {
     pub fn size(&self) -> Result<(u16, u16)> {
         let size = self.terminal.size()?;
         Ok((size.width, size.height))
+    }
+
+    /// Takes another theme.
+    pub fn paint(&mut self, theme: &str) {
+        self.theme = Theme::chosen(theme, depth());
     }
 
     /// Draws a state as one synchronized update.

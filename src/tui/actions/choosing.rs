@@ -138,6 +138,10 @@ pub fn choose(state: &mut State, choice: Choice) -> Effect {
         }
         Choice::KeepCapture => super::leaving::ask_where(state),
         Choice::Quit => Effect::Quit,
+        Choice::Theme(name) => {
+            state.say(format!("theme {name}; config.toml or --theme keeps one"), Tone::Good);
+            Effect::Theme(name)
+        }
         Choice::ManualRow(id) => super::manual::open(state, Some(id)),
         Choice::Ticket => {
             let Some(evidence) = state.evidence.clone() else { return Effect::None };

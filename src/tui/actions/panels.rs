@@ -2,7 +2,7 @@
 
 use super::{Action, Context};
 use crate::case::Notice;
-use crate::tui::dialogs::{Confirm, Dialog, Help, Palette};
+use crate::tui::dialogs::{Choice, Confirm, Dialog, Help, Menu, MenuItem, Palette};
 use crate::tui::layout::Panel;
 use crate::tui::line::Line;
 use crate::tui::state::{PacketTab, State, Tone};
@@ -87,6 +87,16 @@ pub static ACTIONS: &[Action] = &[
     row("help", "marks and keys; type to find one, Enter does it", &["?", "F1"], |state| {
         let context = super::moving::context(state);
         state.dialog = Some(Dialog::Help(Help { context, line: Line::default(), row: 0 }));
+        Effect::None
+    }),
+    row("theme", "choose the colours", &[], |state| {
+        let item = |(at, (name, _)): (usize, &(&'static str, &str))| MenuItem {
+            key: char::from(b'1' + at as u8),
+            label: (*name).to_owned(),
+            choice: Choice::Theme(name),
+        };
+        let items = crate::tui::theme::THEMES.iter().enumerate().map(item).collect();
+        state.dialog = Some(Dialog::Menu(Menu { title: "Theme".to_owned(), items, row: 0, join: None }));
         Effect::None
     }),
     row("dismiss", "dismiss the warning line", &["D"], |state| {

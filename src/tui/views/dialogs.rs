@@ -302,7 +302,7 @@ fn palette(state: &State, theme: &Theme, screen: Rect, dialog: &Palette, buffer:
     for (at, action) in dialog.found.iter().enumerate().skip(top).take(rows) {
         let y = inner.y + 2 + (at - top) as u16;
         let style = theme.style(Role::Popup);
-        let keys = action.keys.first().copied().unwrap_or_default();
+        let keys = crate::tui::keys::of(action).first().copied().unwrap_or_default();
         let x = put(
             buffer,
             (inner.x, y),

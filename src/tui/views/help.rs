@@ -6,6 +6,7 @@ use ratatui::layout::Rect;
 use crate::tui::actions::{self, Action, Context};
 use crate::tui::dialogs::Help;
 use crate::tui::fit::{pad, put, scroll_to, width};
+use crate::tui::keys;
 use crate::tui::state::State;
 use crate::tui::theme::{Role, Theme};
 
@@ -66,11 +67,11 @@ pub fn lines(help: &Help) -> Vec<HelpLine> {
     for context in contexts {
         let own = actions::all().filter(|action| action.context == context);
         let found = own.filter(|action| {
-            let exact = action.keys.contains(&typed.trim());
+            let exact = keys::of(action).contains(&typed.trim());
             exact || fits(typed, &[action.name, action.help])
         });
         let line = |action: &'static Action| HelpLine {
-            keys: action.keys.join("  "),
+            keys: keys::of(action).join("  "),
             text: action.help.to_owned(),
             action: context.is_panel().then_some(action),
         };
