@@ -3,6 +3,7 @@
 //! An attempt is decided by the message that says so, not by the first byte that comes back: an offer of TLS that is declined, a
 //! challenge and a step of a sign-in decide nothing. Codes, their meaning and who can mend them are rows of tables.
 
+pub mod account;
 mod binary;
 mod codes;
 pub mod datagrams;
@@ -111,6 +112,10 @@ pub struct Dialog {
     denied: Option<(Denial, Seen)>,
     /// What was denied counts whatever else is granted.
     is_broken: bool,
+    /// The segment that names who signs in.
+    account: Option<Seen>,
+    /// The server asked for the name.
+    is_prompted: bool,
 }
 
 impl Dialog {
@@ -125,6 +130,12 @@ impl Dialog {
             return;
         }
         if by_client {
+            let prompted = std::mem::replace(&mut self.is_prompted, account::is_asked_for(kind, payload));
+            // Whoever is in may sign in as somebody else with these alone.
+            let may_sign = !self.is_in || matches!(kind, Kind::Ldap | Kind::Redis | Kind::Mysql);
+            if may_sign && account::named(kind, payload, prompted).is_some() {
+                self.account = Some(seen);
+            }
             let asked = text::asked(kind, payload, self.asked);
             (self.asked, self.is_open) = (asked, true);
             if kind == Kind::Bgp {
@@ -192,6 +203,11 @@ impl Dialog {
     /// counts anywhere does.
     pub fn denial(&self, kind: Kind, is_whole: bool) -> Option<(Denial, Seen)> {
         self.denied.filter(|_| (is_whole || self.is_broken) && self.kind == Some(kind))
+    }
+
+    /// The segment in which the client named its account.
+    pub fn account(&self) -> Option<Seen> {
+        self.account
     }
 
     /// The answer that granted it.

@@ -193,6 +193,7 @@ impl<'a> Judge<'a> {
             several::once(rest.connections, all);
         }
         let said = statuses(rest.said, all);
+        turned::judge_parties(self.index(), all, &said);
         turned::judge(self.index(), all, &said);
         turned::name_unreached(all);
         let parts = rest.exchanges.iter().flat_map(|exchange| exchange.parts().into_iter().flatten());
@@ -346,7 +347,10 @@ impl<'a> Judge<'a> {
         let done = |outcome, decided| Attempt { decided, outcome, ..attempt };
         let attempt = match handshake.and_then(|own| own.hello) {
             Some(hello) => Attempt { asks: hello.packet, ..attempt },
-            None => talk.request.first.map_or(attempt, |asked| Attempt { asks: asked.packet, ..attempt }),
+            None => {
+                let asked = talk.dialog.account().or(talk.request.first);
+                asked.map_or(attempt, |asked| Attempt { asks: asked.packet, ..attempt })
+            }
         };
         let done = |outcome, decided| Attempt { asks: attempt.asks, ..done(outcome, decided) };
         if !own.hears_server() && own.from_client.first.is_some() {

@@ -336,6 +336,23 @@ pub fn part(trouble: &Trouble) -> String {
     match part.property {
         Property::Client => String::new(),
         Property::Name | Property::Path => format!(" for {}", list(&values)),
+        Property::Account => format!(" for {}", accounts(&part.failing)),
+    }
+}
+
+/// `the account “app”`, `the accounts “app” and “web”`.
+pub fn accounts(names: &[String]) -> String {
+    let quoted: Vec<String> = names.iter().map(|name| format!("“{}”", escape(name))).collect();
+    format!("the {} {}", if names.len() == 1 { "account" } else { "accounts" }, list(&quoted))
+}
+
+/// The accounts a trouble is about, where nothing else names them: ` for the account “app”`.
+fn named(trouble: &Trouble) -> String {
+    let is_told = matches!(&trouble.part, Some(part) if part.property == Property::Account);
+    if is_told || trouble.accounts.is_empty() {
+        String::new()
+    } else {
+        format!(" for {}", accounts(&trouble.accounts))
     }
 }
 
@@ -378,7 +395,8 @@ pub fn statement(facts: &Facts<'_>, trouble: &Trouble) -> String {
         _ => format!(" to {}{}", place(trouble), names(trouble)),
     };
     let sent = repeats(facts, trouble);
-    format!("{of} from {}{to}{} {verb} {}{sent}", hit(trouble), part(trouble), ways(facts, trouble))
+    let whom = format!("{}{}", part(trouble), named(trouble));
+    format!("{of} from {}{to}{whom} {verb} {}{sent}", hit(trouble), ways(facts, trouble))
 }
 
 /// How often the failed requests were sent, where they were repeated.
@@ -506,7 +524,8 @@ pub fn title(facts: &Facts<'_>, trouble: &Trouble) -> String {
         String::new()
     };
     let colon = if trouble.kind() == Kind::Dhcp { ":" } else { "" };
-    format!("{}{colon} {what}{}{only} for {}", capital(&short(trouble)), part(trouble), hit(trouble))
+    let whom = format!("{}{}", part(trouble), named(trouble));
+    format!("{}{colon} {what}{whom}{only} for {}", capital(&short(trouble)), hit(trouble))
 }
 
 fn capital(text: &str) -> String {
@@ -531,6 +550,7 @@ pub fn is_same_part(
         Property::Name => subject.name,
         Property::Path => subject.path,
         Property::Client => Some(own.client.0.to_string()),
+        Property::Account => subject::account(facts.index, own),
     };
     value.is_none_or(|value| part.failing.contains(&value))
 }

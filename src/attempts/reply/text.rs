@@ -7,15 +7,15 @@ use crate::attempts::{Kind, http};
 /// Lines of a segment that are passed.
 const LINES_MAX: usize = 64;
 
-fn lines(payload: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(super) fn lines(payload: &[u8]) -> impl Iterator<Item = &[u8]> {
     payload.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end).take(LINES_MAX)
 }
 
-fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(super) fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     line.split(|byte| *byte == b' ').filter(|word| !word.is_empty())
 }
 
-fn is_one_of(word: Option<&[u8]>, all: &[&[u8]]) -> bool {
+pub(super) fn is_one_of(word: Option<&[u8]>, all: &[&[u8]]) -> bool {
     word.is_some_and(|word| all.iter().any(|known| word.eq_ignore_ascii_case(known)))
 }
 

@@ -32,7 +32,11 @@ impl Judged {
     /// `DNS (9 of 10 questions answered)`.
     pub fn words(&self) -> String {
         let (served, attempts) = (thousands(self.served), thousands(self.attempts));
-        format!("{} ({served} of {attempts} answered)", self.service.name())
+        let declined = match self.declined {
+            0 => String::new(),
+            some => format!(", {} refused", thousands(some)),
+        };
+        format!("{} ({served} of {attempts} answered{declined})", self.service.name())
     }
 }
 
@@ -198,7 +202,7 @@ impl Coverage {
         self.judged.iter().filter(|judged| {
             !judged.is_open
                 && judged.served > 0
-                && (judged.served == judged.attempts || judged.service == Service::Dns)
+                && (judged.served + judged.declined == judged.attempts || judged.service == Service::Dns)
         })
     }
 

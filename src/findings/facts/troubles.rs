@@ -6,6 +6,7 @@ mod chains;
 mod clients;
 mod gravity;
 mod names;
+mod parties;
 mod parts;
 mod slow;
 mod trials;
@@ -92,6 +93,10 @@ pub struct Trouble {
     pub clients: Vec<Client>,
     /// What failures have and successes have not.
     pub part: Option<Part>,
+    /// Accounts that are always refused, or from a moment on, not escaped; empty where that is not what it is.
+    pub accounts: Vec<String>,
+    /// Its clients or accounts are always refused, or from a moment on, while these may serve others.
+    pub is_lasting: bool,
     /// Names that were asked for or led to the address, presentation form, not escaped.
     pub names: Vec<String>,
     /// The DNS answer that gave a client the address.
@@ -279,12 +284,20 @@ fn of_service(facts: &Facts<'_>, own: &[u32], found: &mut Troubles) {
     if !waited.is_empty() {
         by_sort.insert(Sort::Slow, waited);
     }
-    for (sort, failed) in by_sort {
+    for (sort, mut failed) in by_sort {
         let good: Vec<u32> = own
             .iter()
             .filter(|at| get(at).is_some_and(|own| serves(sort, own)) && !failed.contains(at))
             .copied()
             .collect();
+        if let Some(lasting) = parties::lasting(facts, sort, &failed, &good) {
+            failed.retain(|at| lasting.failed.binary_search(at).is_err());
+            for run in apart(all, &lasting.failed) {
+                let own = trouble(all, sort, run, &lasting.served, lasting.part.clone());
+                let accounts = lasting.accounts.clone();
+                found.all.push(Trouble { accounts, is_lasting: true, ..own });
+            }
+        }
         let part = parts::find(facts, &failed, &good, sort);
         let served: Vec<u32> = match &part {
             Some(part) => good.iter().filter(|at| part.holds(facts, **at)).copied().collect(),
@@ -388,6 +401,8 @@ fn trouble(all: &[Attempt], sort: Sort, failed: Vec<u32>, served: &[u32], part: 
         windows,
         clients: Vec::new(),
         part,
+        accounts: Vec::new(),
+        is_lasting: false,
         names: Vec::new(),
         resolved: None,
         stopped: None,

@@ -211,8 +211,12 @@ fn who(b: &Builder<'_>, trouble: &Trouble) -> (String, Vec<PacketId>) {
                 let shown: Vec<String> = values.iter().map(|value| escape(value)).collect();
                 words::list(&shown, LISTED)
             };
+            let which = match part.property {
+                Property::Account => "was asked in the name of",
+                _ => "asked for",
+            };
             said.push(format!(
-                "Only what asked for {} failed; {} {} served.",
+                "Only what {which} {} failed; {} {} served.",
                 values(&part.failing),
                 values(&part.served),
                 if part.served.len() == 1 { "was" } else { "were" }

@@ -79,6 +79,11 @@ fn seen_severity(facts: &Facts<'_>, served: &Served<'_>, trouble: &Trouble) -> S
         // Mail is delayed, as its receiver wants it.
         Sort::Failed(Face::Fails, _) if is_greylisted(facts, trouble) => Severity::Low,
         // Others may have mistyped a password as well.
+        Sort::Failed(Face::Fails, _) if trouble.is_lasting => match number {
+            REJECTED_MIN.. => Severity::Medium,
+            TURNED_MIN.. if trouble.last_good.is_some() => Severity::Medium,
+            _ => Severity::Low,
+        },
         Sort::Failed(Face::Fails, _) if rejects(trouble, attempts).is_some() => Severity::Medium,
         // Who leaves a handshake may only have looked whether somebody is there.
         Sort::Failed(Face::Tls, 0) => Severity::Medium,
@@ -177,6 +182,7 @@ pub(super) fn is_told(facts: &Facts<'_>, trouble: &Trouble) -> bool {
         Some(Outcome::ResetMidway | Outcome::Reset | Outcome::Closed) => several,
         Some(Outcome::Alert { .. }) => several || trouble.served.is_empty(),
         Some(Outcome::NoReply) => several || again || trouble.sort == Sort::Slow,
+        Some(_) if trouble.is_lasting => true,
         Some(Outcome::Denied(Denial { why: Why::Rejects, .. })) => is_row(trouble, attempts),
         Some(Outcome::Denied(Denial { why: Why::Forbids, .. })) => several,
         Some(Outcome::Fails(LISTED..=LISTED_TOO)) if trouble.kind() == Kind::Smtp => {
@@ -188,6 +194,8 @@ pub(super) fn is_told(facts: &Facts<'_>, trouble: &Trouble) -> bool {
 
 /// Refusals of what clients gave from which on they are a row, as those of HTTP (services §5.4).
 const REJECTED_MIN: usize = 5;
+/// Refusals of whoever was served before.
+const TURNED_MIN: usize = 3;
 /// Their share of the attempts of the same clients between first and last (services §5.4).
 const REJECTED_SHARE: f64 = 0.8;
 /// Replies of mail servers that want a sender to come again: greylisting uses them (RFC 6647 §2.1).

@@ -22,6 +22,8 @@ pub enum Property {
     Path,
     /// Who asks.
     Client,
+    /// In whose name it is asked.
+    Account,
 }
 
 /// The values that fail.
@@ -33,7 +35,7 @@ pub struct Part {
     pub failing: Vec<String>,
     /// And among the successes.
     pub served: Vec<String>,
-    clients: Vec<Address>,
+    pub(super) clients: Vec<Address>,
 }
 
 impl Part {
@@ -52,6 +54,7 @@ fn value(facts: &Facts<'_>, own: &Attempt, property: Property) -> Option<String>
         Property::Client => Some(own.client.0.to_string()),
         Property::Name => subject::of(facts.index, own).name,
         Property::Path => subject::of(facts.index, own).path,
+        Property::Account => subject::account(facts.index, own),
     }
 }
 

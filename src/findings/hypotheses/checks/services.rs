@@ -129,6 +129,10 @@ fn person(scene: &Scene<'_, '_>, trouble: &Trouble, leading: &[Cause], when: &st
             )
         }
         Cause::QueueFull => service("what the application waited for, and whether it was under load,"),
+        Cause::Policy if !trouble.accounts.is_empty() => service(&format!(
+            "whether {} was changed, has expired or is locked, and whether {client} has its password",
+            words::accounts(&trouble.accounts)
+        )),
         Cause::Policy => service("which of its settings, rights or passwords were changed"),
         Cause::TlsRefused => service("which certificate, names or versions of TLS were changed"),
         Cause::DeadMember => service("which of its members were out of order"),

@@ -313,6 +313,7 @@ fn served(scene: &Scene<'_, '_>, trouble: &Trouble, ledger: &mut Ledger) {
         let what = match &trouble.part {
             Some(part) if part.property == troubles::Property::Path => "other paths",
             Some(part) if part.property == troubles::Property::Name => "other names",
+            Some(part) if part.property == troubles::Property::Account => "other accounts",
             _ => "other clients",
         };
         let by_client = trouble.part.as_ref().is_none_or(|part| part.property == troubles::Property::Client);

@@ -349,6 +349,20 @@ fn denied(trouble: &Trouble, scene: &Scene<'_, '_>, server: &str) -> Option<Stri
             "{server} answered and does not allow it: its settings, or what the clients send, were changed or never fitted. The network \
              did its part."
         )),
+        Outcome::Denied(_) | Outcome::Fails(401 | 403)
+            if trouble.is_lasting && trouble.last_good.is_some() =>
+        {
+            Some(format!(
+                "{server} took the same before and refuses it since: a password that was changed on one side only, and an account that has \
+             expired, is locked or may no longer do this, look alike. The network did its part."
+            ))
+        }
+        Outcome::Denied(_) | Outcome::Fails(401 | 403) if trouble.is_lasting && trouble.part.is_some() => {
+            Some(format!(
+                "{server} serves others meanwhile and refuses these each time: a wrong password or name, and an account that is locked or may \
+             not do this, look alike. The network did its part."
+            ))
+        }
         Outcome::Denied(_) => Some(format!(
             "{server} answered and does not take what the clients gave: a changed or wrong password or name, and somebody who guesses, \
              look alike. The network did its part."
