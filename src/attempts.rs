@@ -4,6 +4,7 @@
 //! Every packet of TCP, UDP and ICMP that is no DNS message and no error is read once. An attempt is a TCP connection, a
 //! request of HTTP on one, a request over UDP with its repeats, a run of pings, or a client's wish for a lease.
 
+pub mod certificate;
 pub mod datagrams;
 pub mod exchange;
 pub mod http;

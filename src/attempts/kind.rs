@@ -33,6 +33,8 @@ pub enum Kind {
     Mongo,
     /// MQTT.
     Mqtt,
+    /// AMQP 0-9-1.
+    Amqp,
     /// BGP (RFC 4271).
     Bgp,
     /// RTSP (RFC 7826).
@@ -122,7 +124,7 @@ const fn udp(kind: Kind, id: &'static str, name: &'static str, ports: &'static [
 }
 
 /// The table. A watch of 0 stands for protocols that nobody answers (services §1.9).
-pub static KINDS: [Row; 33] = [
+pub static KINDS: [Row; 34] = [
     tcp(Kind::Http, "http", "web", &[80, 8080, 8000, 3128, 8008, 8888], First::Client),
     tcp(Kind::Tls, "tls", "HTTPS", &[443, 8443], First::Client),
     tcp(Kind::Ssh, "ssh", "SSH", &[22, 2222], First::Server),
@@ -135,6 +137,7 @@ pub static KINDS: [Row; 33] = [
     tcp(Kind::Redis, "redis", "Redis", &[6379], First::Client),
     tcp(Kind::Mongo, "mongodb", "MongoDB", &[27017], First::Client),
     tcp(Kind::Mqtt, "mqtt", "messages (MQTT)", &[1883], First::Client),
+    tcp(Kind::Amqp, "amqp", "messages (AMQP)", &[5672], First::Client),
     tcp(Kind::Bgp, "bgp", "routing (BGP)", &[179], First::Client),
     tcp(Kind::Rtsp, "rtsp", "video (RTSP)", &[554, 8554], First::Client),
     tcp(Kind::Ldap, "ldap", "directory (LDAP)", &[389, 3268], First::Client),

@@ -7,6 +7,7 @@ pub mod account;
 mod binary;
 mod codes;
 pub mod datagrams;
+mod limits;
 pub mod printed;
 mod text;
 
@@ -14,6 +15,7 @@ use super::Kind;
 use crate::connections::Seen;
 
 pub use codes::words;
+pub use limits::{Limit, limit};
 
 /// Letters of a code that are kept.
 const CODE_BYTES: usize = 20;
@@ -156,6 +158,7 @@ impl Dialog {
             Kind::Smb => binary::smb(payload),
             Kind::Bgp => binary::bgp(payload),
             Kind::Mqtt => binary::mqtt(payload),
+            Kind::Amqp => binary::amqp(payload),
             kind => text::answer(kind, payload, self.asked),
         };
         if kind == Kind::Smtp {
@@ -234,6 +237,7 @@ pub fn own_words(kind: Kind, payload: &[u8]) -> Option<&[u8]> {
         Kind::Postgres => binary::postgres_words(payload),
         Kind::Mysql => binary::mysql_words(payload),
         Kind::Ldap => binary::ldap_words(payload),
+        Kind::Amqp => binary::amqp_words(payload),
         Kind::Http | Kind::Smtp | Kind::Sip | Kind::Ftp | Kind::Redis | Kind::Pop3 | Kind::Rtsp => line,
         Kind::Imap => payload.split(|byte| matches!(byte, b'\r' | b'\n')).find(|line| text::is_tagged(line)),
         _ => None,

@@ -1,8 +1,9 @@
 //! Words about failures of services: which service, what was attempted, how it failed. Facts come from `facts::troubles`.
 
 use super::facts::Facts;
-use super::facts::troubles::{Behind, Crossed, Property, Queue, Sort, Trouble, slow_median_ns};
+use super::facts::troubles::{Behind, Crossed, Held, Property, Queue, Sort, Trouble, slow_median_ns};
 use super::rules::{clients, counted, plain_name};
+use crate::attempts::reply::Limit;
 use crate::attempts::{Denial, Face, Kind, Outcome, Service, reply, subject};
 use crate::decode::Address;
 use crate::protocols::tls;
@@ -226,6 +227,47 @@ pub fn queue(queue: &Queue) -> String {
     )
 }
 
+/// Who holds what a service has no more of.
+pub fn held(facts: &Facts<'_>, held: &Held) -> String {
+    let basis = facts.index.basis();
+    let by: Vec<String> = held
+        .clients
+        .iter()
+        .map(|(client, number, since)| match held.limit {
+            Limit::Rate => format!("{client} {}", thousands(*number)),
+            _ => format!("{client} {} (the oldest since {})", thousands(*number), basis.clock(*since)),
+        })
+        .collect();
+    let number = held.number as usize;
+    match held.limit {
+        Limit::Rate => {
+            format!("In the minute before the first refusal it was asked {}: {}.", times(number), list(&by))
+        }
+        _ if number == 0 => "No other connection to it was open in this capture when it refused the first: who holds what it lacks \
+                             cannot be seen here."
+            .to_owned(),
+        _ => {
+            let (least, most) = held.range;
+            let always = if least == most {
+                "When it refused"
+            } else {
+                "When it refused the first"
+            };
+            format!(
+                "{always}, {} to it {} held open: by {}{}.",
+                counted(number, "other connection", "other connections"),
+                if number == 1 { "was" } else { "were" },
+                list(&by),
+                if held.is_older { "; some of them were open when the capture began" } else { "" }
+            )
+        }
+    }
+}
+
+fn times(number: usize) -> String {
+    counted(number, "time", "times")
+}
+
 /// Packets that went round between routers.
 pub fn looped(trouble: &Trouble) -> Option<String> {
     let (number, routers) = trouble.looped.as_ref()?;
@@ -250,6 +292,7 @@ pub fn denied(denial: Denial, own: Kind) -> String {
         Kind::Bgp | Kind::Ike => "notification",
         Kind::Smb => "status",
         Kind::Mqtt => "return code",
+        Kind::Amqp => "reply",
         Kind::Radius => "Access-",
         Kind::Ftp | Kind::Smtp | Kind::Sip | Kind::Rtsp | Kind::Imap | Kind::Pop3 => "",
         _ => "error",

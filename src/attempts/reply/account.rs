@@ -25,6 +25,7 @@ pub fn named(kind: Kind, payload: &[u8], prompted: bool) -> Option<String> {
         Kind::Redis => redis(payload)?.to_vec(),
         Kind::Mqtt => mqtt(payload)?.to_vec(),
         Kind::Mongo => mongo(payload)?.to_vec(),
+        Kind::Amqp => amqp(payload)?.to_vec(),
         Kind::Smb => ntlm(payload)?,
         Kind::Smtp | Kind::Imap | Kind::Pop3 | Kind::Ftp => in_lines(kind, payload, prompted)?,
         Kind::Http | Kind::Rtsp => in_header(payload)?,
@@ -125,6 +126,15 @@ fn mqtt(payload: &[u8]) -> Option<&[u8]> {
         sized(rest)?.1
     };
     sized(rest).map(|(name, _)| name)
+}
+
+/// The name of Connection.StartOk, by PLAIN: behind the client's properties and the mechanism (AMQP 0-9-1 §1.4.2.2).
+fn amqp(payload: &[u8]) -> Option<&[u8]> {
+    const PLAIN: &[u8] = b"\x05PLAIN\0\0";
+    payload.get(7..11).filter(|method| *method == [0, 10, 0, 11])?;
+    let at = payload.windows(PLAIN.len()).position(|part| part == PLAIN)?;
+    // The length takes four bytes; its lower two and the zero of PLAIN stand before the name.
+    payload.get(at + PLAIN.len() + 3..)?.split(|byte| *byte == 0).next()
 }
 
 /// The name of a sign-in by SCRAM (RFC 5802 §5): `n,,n=name,r=…`.
@@ -281,6 +291,8 @@ mod tests {
         assert_eq!(name(Kind::Ftp, b"USER dave\r\n"), "dave");
         assert_eq!(name(Kind::Http, b"GET / HTTP/1.1\r\nAuthorization: Basic ZXZlOng=\r\n\r\n"), "eve");
         assert_eq!(name(Kind::Sip, b"REGISTER sip:x SIP/2.0\r\nFrom: <sip:1001@x>;tag=1\r\n\r\n"), "1001@x");
+        let broker = b"\x01\0\0\0\0\0\x20\0\x0a\0\x0b\0\0\0\0\x05PLAIN\0\0\0\x0b\0shop\0secret\x05en_US\xce";
+        assert_eq!(name(Kind::Amqp, broker), "shop");
         let mut request = vec![1, 7, 0, 27];
         request.extend([0; 16]);
         request.extend([1, 7, b'f', b'r', b'a', b'n', b'k']);

@@ -215,3 +215,33 @@ pub(super) fn mqtt(payload: &[u8]) -> Said {
         _ => Said::Nothing,
     }
 }
+
+/// Methods of AMQP 0-9-1 on the connection itself: frame, class 10, method, arguments (§2.3.5, §1.4.2).
+pub(super) fn amqp(payload: &[u8]) -> Said {
+    const METHOD: u8 = 1;
+    const OPENED: [u8; 4] = [0, 10, 0, 41];
+    const CLOSE: [u8; 4] = [0, 10, 0, 50];
+    let Some(method) = payload.get(7..).filter(|_| payload.first() == Some(&METHOD)) else {
+        return Said::Nothing;
+    };
+    if method.starts_with(&OPENED) {
+        return Said::Serves;
+    }
+    match method.strip_prefix(&CLOSE) {
+        Some([high, low, rest @ ..]) => {
+            let code = u16::from_be_bytes([*high, *low]);
+            let is_limit = rest.windows(LIMIT.len()).any(|words| words == LIMIT);
+            let code = if is_limit { Code::new(b"LIMIT") } else { Code::number(u32::from(code)) };
+            said(Kind::Amqp, code, false)
+        }
+        _ => Said::Nothing,
+    }
+}
+
+/// How a broker says that a virtual host or user has as many connections as it may.
+const LIMIT: &[u8] = b"connection limit";
+
+pub(super) fn amqp_words(payload: &[u8]) -> Option<&[u8]> {
+    let length = usize::from(*payload.get(13)?);
+    payload.get(14..14 + length)
+}

@@ -258,6 +258,20 @@ static MQTT: Table = Table {
     other: Some(Forbids),
 };
 
+/// Reply codes of Connection.Close (AMQP 0-9-1 §1.2).
+static AMQP: Table = Table {
+    rows: &[
+        entry("LIMIT", Fails, "a limit of connections is reached"),
+        entry("402", Forbids, "no such virtual host"),
+        entry("403", Rejects, "access refused"),
+        entry("530", Forbids, "not allowed"),
+        grave("320", Fails, "closed by an operator"),
+        grave("506", Fails, "resource error"),
+        grave("541", Fails, "internal error"),
+    ],
+    other: None,
+};
+
 /// Statuses (RFC 7826 §17).
 static RTSP: Table = Table {
     rows: &[
@@ -331,6 +345,7 @@ fn all(kind: Kind) -> Option<&'static Table> {
         Kind::Pop3 => &POP3,
         Kind::Bgp => &BGP,
         Kind::Mqtt => &MQTT,
+        Kind::Amqp => &AMQP,
         Kind::Rtsp => &RTSP,
         Kind::Sip => &SIP,
         Kind::Radius => &RADIUS,

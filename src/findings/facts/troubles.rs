@@ -5,6 +5,7 @@ mod beside;
 mod chains;
 mod clients;
 mod gravity;
+mod held;
 mod names;
 mod parties;
 mod parts;
@@ -26,6 +27,7 @@ pub use clients::Client;
 use clients::Served;
 pub use gravity::is_greylisted;
 use gravity::{is_told, severity};
+pub use held::Held;
 pub use names::Names;
 pub use parts::{Part, Property};
 pub use slow::{is_held, median_ns as slow_median_ns};
@@ -113,6 +115,8 @@ pub struct Trouble {
     pub behind: Option<Behind>,
     /// The service no longer takes the connections that its host accepts.
     pub queue: Option<Queue>,
+    /// Who holds what the service says it has no more of.
+    pub held: Option<Held>,
     /// Packets with hops enough that used them up, and the routers where they did: they go round.
     pub looped: Option<(usize, Vec<Address>)>,
     /// How grave it is.
@@ -411,6 +415,7 @@ fn trouble(all: &[Attempt], sort: Sort, failed: Vec<u32>, served: &[u32], part: 
         crossed: None,
         behind: None,
         queue: None,
+        held: None,
         looped: None,
         severity: Severity::Info,
         failed,
@@ -539,7 +544,10 @@ fn weigh(facts: &Facts<'_>, served: &Served<'_>, names: &Names, mut trouble: Tro
         Sort::Failed(Face::Cut, _) => {
             trouble.crossed = chains::crossed(facts, trouble.attempts(facts.attempts));
         }
-        Sort::Failed(Face::Fails, _) => trouble.behind = chains::behind(facts, &trouble),
+        Sort::Failed(Face::Fails, _) => {
+            trouble.behind = chains::behind(facts, &trouble);
+            trouble.held = held::of(facts, &trouble);
+        }
         Sort::Failed(Face::Mute, _) => trouble.queue = chains::queue(facts, &trouble),
         Sort::Failed(Face::Unreached, _) => {
             trouble.queue = chains::queue(facts, &trouble);

@@ -129,6 +129,7 @@ fn person(scene: &Scene<'_, '_>, trouble: &Trouble, leading: &[Cause], when: &st
             )
         }
         Cause::QueueFull => service("what the application waited for, and whether it was under load,"),
+        Cause::LimitReached => service(&held_by(trouble)),
         Cause::Policy if !trouble.accounts.is_empty() => service(&format!(
             "whether {} was changed, has expired or is locked, and whether {client} has its password",
             words::accounts(&trouble.accounts)
@@ -156,6 +157,7 @@ fn person(scene: &Scene<'_, '_>, trouble: &Trouble, leading: &[Cause], when: &st
         (Cause::Mute, "it hung, or what it waits for did"),
         (Cause::ServerFilter, "a rule was changed"),
         (Cause::Policy, "a setting, right or password was changed, or never fitted"),
+        (Cause::LimitReached, "more sessions or requests than before, or sessions that are never ended"),
         (Cause::QueueFull, "it hung, or had more to do than it can"),
         (Cause::IdleClosed, "the server's time is the shorter one"),
         (Cause::SilentDrop, "a rule drops this traffic"),
@@ -169,6 +171,37 @@ fn person(scene: &Scene<'_, '_>, trouble: &Trouble, leading: &[Cause], when: &st
     let expected: Vec<(Cause, &str)> =
         expected.into_iter().filter(|(cause, _)| leading.contains(cause)).collect();
     check(action, PEOPLE, &expected)
+}
+
+/// What to ask of who runs a service whose limit is reached.
+fn held_by(trouble: &Trouble) -> String {
+    let most = trouble.held.as_ref().and_then(|held| held.clients.first());
+    match most {
+        Some((client, number, _)) if *number > 1 => {
+            format!("how many connections or requests it allows, and why {client} had {number} of them,")
+        }
+        _ => "how many connections or requests it allows, and who has them,".to_owned(),
+    }
+}
+
+/// How the server itself lists who holds its connections.
+fn sessions(trouble: &Trouble, server: &str) -> String {
+    let port = trouble.service().port;
+    match trouble.kind() {
+        Kind::Postgres => format!(
+            "psql -h {server} -p {port} -c 'SELECT client_addr, usename, state, count(*), min(backend_start) FROM pg_stat_activity GROUP BY 1, 2, 3 ORDER BY 4 DESC' -c 'SHOW max_connections'"
+        ),
+        Kind::Mysql => format!(
+            "mysql -h {server} -P {port} -e \"SHOW PROCESSLIST; SHOW VARIABLES LIKE 'max%connections'\""
+        ),
+        Kind::Redis => format!(
+            "redis-cli -h {server} -p {port} CLIENT LIST; redis-cli -h {server} -p {port} CONFIG GET maxclients"
+        ),
+        Kind::Amqp => {
+            "rabbitmqctl list_connections user peer_host state; rabbitmqctl list_vhost_limits".to_owned()
+        }
+        _ => format!("ss -tn state established '( sport = :{port} )'; the limits in the service's settings"),
+    }
 }
 
 /// How long connections had been quiet that were forgotten.
@@ -204,6 +237,11 @@ fn of_causes(trouble: &Trouble, leading: &[Cause], server: &str, out: &mut Vec<C
                 format!("ss -ltn 'sport = :{port}'; nstat -az TcpExtListenOverflows TcpExtListenDrops"),
                 SERVER,
                 &[(Cause::QueueFull, "Recv-Q above Send-Q at the listening socket, and both counters rise")],
+            )),
+            Cause::LimitReached => out.push(check(
+                sessions(trouble, server),
+                SERVER,
+                &[(Cause::LimitReached, "as many as the limit; whoever has most of them, and for how long")],
             )),
             Cause::TimeService => out.push(check(
                 format!("chronyd -Q 'server {server} iburst'; on it: chronyc -n sources, chronyc tracking"),
@@ -365,7 +403,27 @@ fn tls(scene: &Scene<'_, '_>, trouble: &Trouble, server: &str, port: u16, out: &
         Outcome::Alert { number, .. } => Some(*number),
         _ => None,
     });
-    let again = if number == Some(48) || number.is_some_and(|number| (42..=46).contains(&number)) {
+    let of_client = trouble.outcomes(scene.facts.attempts).iter().any(|(outcome, _)| {
+        matches!(
+            outcome,
+            Outcome::Alert { number: 40 | 42..=46 | 48 | 49 | 51 | 116, by_client: false }
+                | Outcome::Left { by_client: false }
+        )
+    });
+    // The client's own certificate is what the server looks at.
+    let again = if of_client {
+        out.push(check(
+            "openssl x509 -in CLIENT.crt -noout -subject -issuer -dates".to_owned(),
+            CLIENT,
+            &[(Cause::TlsRefused, "notAfter lies in the past, or an issuer that the server does not trust")],
+        ));
+        again.replace(" </dev/null", " -cert CLIENT.crt -key CLIENT.key </dev/null")
+    } else {
+        again
+    };
+    let again = if !of_client && number == Some(48)
+        || !of_client && number.is_some_and(|number| (42..=46).contains(&number))
+    {
         again.replace(" </dev/null", " -showcerts </dev/null")
     } else {
         again
@@ -375,7 +433,11 @@ fn tls(scene: &Scene<'_, '_>, trouble: &Trouble, server: &str, port: u16, out: &
         CLIENT,
         &[(
             Cause::TlsRefused,
-            "the same alert again; -showcerts: one certificate only is an incomplete chain, an issuer its owner does not know is interception",
+            if of_client {
+                "the same alert again with the client's certificate; without -cert and -key alert 116 or 40 where one is demanded"
+            } else {
+                "the same alert again; -showcerts: one certificate only is an incomplete chain, an issuer its owner does not know is interception"
+            },
         )],
     ));
     if number == Some(112) {

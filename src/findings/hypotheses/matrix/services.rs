@@ -77,6 +77,20 @@ matrix! {
         for "the service itself says that it failed",
         against "the service answered: the network did its part",
         [H26 20, H3 2, H24 -10, H29 -10, H39 2, H40 2, H43 -5], excludes [H1, H2, H4, H5, H6, H8, H25, H27, H33, H41];
+    /// The service answered that a limit is reached.
+    LIMIT_TOLD: 151 ErrorSemantics, "services §1.9, §5.2 H26",
+        for "the service itself says that it has no more to give at a time",
+        against "the service answered: the network did its part",
+        [H47 20, H26 5, H3 2, H24 -10, H29 -10, H39 2, H40 2, H43 -5], excludes [H1, H2, H4, H5, H6, H8, H25, H27, H33, H41];
+    /// The service answered that it is busy or unavailable.
+    LIMIT_POSSIBLE: 151 ErrorSemantics, "services §5.2 H26",
+        for "the service itself says that it cannot serve now: a limit is one of the reasons",
+        against "the service answered: the network did its part",
+        [H26 20, H47 10, H3 2, H24 -10, H29 -10, H39 2, H40 2, H43 -5], excludes [H1, H2, H4, H5, H6, H8, H25, H27, H33, H41];
+    /// Connections that were held open when it refused others.
+    CONNECTIONS_HELD: 174 OtherTraffic, "services §5.2 H26",
+        for "connections were held open while others were refused",
+        [H47 10];
     /// The service denied what was asked for, by a rule of its own.
     DENIED: 151 ErrorSemantics, "hypotheses §2 H14; services §5.2 H26",
         for "the service itself says that it does not allow this",

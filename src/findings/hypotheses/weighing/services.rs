@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::surroundings::unanswered;
 use crate::attempts::http::REFUSALS;
+use crate::attempts::reply::{Limit, limit};
 use crate::attempts::{Attempt, Denial, Face, Kind, Outcome, Why};
 use crate::findings::facts::troubles::{Sort, Trouble};
 use crate::findings::facts::{Meaning, troubles};
@@ -21,6 +22,8 @@ const NEAR_NS: Nanos = 30_000_000_000;
 const SLOW_HANDSHAKE_NS: Nanos = 1_000_000_000;
 /// A pause that firewalls may take for the end of a connection (services §5.2 H41 `idle_s`).
 const IDLE_NS: Nanos = 30_000_000_000;
+/// Connections held open from which on they may be what others lack.
+const HELD_MIN: u64 = 2;
 /// A pause that is long for the connection at least.
 const PAUSE_NS: Nanos = 1_000_000_000;
 
@@ -84,6 +87,9 @@ fn chained(scene: &Scene<'_, '_>, trouble: &Trouble, ledger: &mut Ledger) {
         frames.truncate(FRAMES_MAX);
         ledger.see(&row::CONNECTIONS_LEFT, words::queue(queue), frames);
     }
+    if let Some(held) = trouble.held.as_ref().filter(|held| held.number >= HELD_MIN) {
+        ledger.see(&row::CONNECTIONS_HELD, words::held(scene.facts, held), held.frames.clone());
+    }
     if trouble.looped.is_some() {
         let text = words::looped(trouble).unwrap_or_default();
         ledger.see(&row::WENT_ROUND, text, frames(trouble.attempts(scene.facts.attempts)));
@@ -130,6 +136,12 @@ fn endings(scene: &Scene<'_, '_>, trouble: &Trouble, ledger: &mut Ledger) {
             Outcome::Alert { .. } => &[&row::ALERT_OF_SERVER],
             Outcome::Left { .. } => &[&row::HANDSHAKE_LEFT],
             Outcome::Fails(502 | 504) => &[&row::SAYS_FAILURE, &row::GATEWAY_FAILURE],
+            outcome if limit(trouble.kind(), outcome).is_some_and(|limit| limit != Limit::Perhaps) => {
+                &[&row::LIMIT_TOLD]
+            }
+            outcome if limit(trouble.kind(), outcome).is_some() && trouble.behind.is_none() => {
+                &[&row::LIMIT_POSSIBLE]
+            }
             // A client's mistake by its number; some of them are a server's word about itself (services §1.6).
             Outcome::Fails(code @ 400..500) if trouble.kind() == Kind::Http && !REFUSALS.contains(&code) => {
                 &[&row::DENIED]
