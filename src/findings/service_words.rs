@@ -132,6 +132,9 @@ pub fn how(outcome: Outcome, own: Kind) -> String {
     let side = |by_client: bool| if by_client { "the client" } else { "the server" };
     match outcome {
         Outcome::RefusedByReset => "refused with a reset (RST)".to_owned(),
+        Outcome::RefusedByIcmp(false, 11, 1) | Outcome::RefusedByIcmp(true, 3, 1) => {
+            "never put together by the receiver, which missed fragments of them and says so by ICMP (reassembly time exceeded)".to_owned()
+        }
         Outcome::RefusedByIcmp(v6, kind, code) => {
             let meaning = super::facts::Meaning::of(v6, kind, code).words();
             format!("refused by {} “{meaning}” ({kind}/{code})", if v6 { "ICMPv6" } else { "ICMP" })
@@ -189,6 +192,19 @@ pub fn how(outcome: Outcome, own: Kind) -> String {
 
 /// What failed behind a gateway.
 pub fn behind(behind: &Behind) -> String {
+    if let Some(failed) = behind.meanwhile {
+        return format!(
+            "At the same time {} of {} itself to {} of {} {} {}; {} of these failures {} into that time.",
+            counted(failed, "request", "requests"),
+            behind.client,
+            kind(behind.service, behind.kind),
+            behind.service.host,
+            if failed == 1 { "was" } else { "were" },
+            how(behind.outcome, behind.kind),
+            thousands(behind.number as u64),
+            if behind.number == 1 { "falls" } else { "fall" },
+        );
+    }
     format!(
         "Each of {} followed a failure behind it: {} of {} to {} of {} was {}.",
         counted(behind.number, "answer", "answers"),
@@ -380,6 +396,7 @@ pub fn part(trouble: &Trouble) -> String {
         Property::Client => String::new(),
         Property::Name | Property::Path => format!(" for {}", list(&values)),
         Property::Account => format!(" for {}", accounts(&part.failing)),
+        Property::Size => format!(" sent {}", list(&values)),
     }
 }
 
@@ -522,6 +539,9 @@ pub fn title(facts: &Facts<'_>, trouble: &Trouble) -> String {
     let what = match (trouble.sort, outcome) {
         (Sort::Slow, _) => format!("answers only after {}", late(facts, trouble)),
         (_, Some(Outcome::RefusedByReset)) => "refused by reset".to_owned(),
+        (_, Some(Outcome::RefusedByIcmp(false, 11, 1) | Outcome::RefusedByIcmp(true, 3, 1))) => {
+            "does not get what is sent in fragments".to_owned()
+        }
         (_, Some(Outcome::RefusedByIcmp(v6, kind, code))) => {
             format!("refused: {}", super::facts::Meaning::of(v6, kind, code).words())
         }
@@ -594,6 +614,7 @@ pub fn is_same_part(
         Property::Path => subject.path,
         Property::Client => Some(own.client.0.to_string()),
         Property::Account => subject::account(facts.index, own),
+        Property::Size => Some(super::facts::troubles::pieces(facts, own)),
     };
     value.is_none_or(|value| part.failing.contains(&value))
 }

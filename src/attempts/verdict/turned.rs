@@ -34,7 +34,7 @@ pub(super) fn name_unreached(all: &mut [Attempt]) {
 }
 
 /// Refused sign-ins of one account in a row, and no success after them, that are more than a slip.
-const SIGNED_MIN: usize = 2;
+const SIGNED_MIN: usize = 3;
 /// What is refused to whoever signs a request wrongly, and what is refused to who may not (RFC 9110 §15.5).
 const UNSIGNED: u16 = 401;
 /// The other of them.

@@ -29,7 +29,7 @@ pub use gravity::is_greylisted;
 use gravity::{is_told, severity};
 pub use held::Held;
 pub use names::Names;
-pub use parts::{Part, Property};
+pub use parts::{Part, Property, pieces};
 pub use slow::{is_held, median_ns as slow_median_ns};
 
 /// A second.
@@ -99,6 +99,8 @@ pub struct Trouble {
     pub accounts: Vec<String>,
     /// Its clients or accounts are always refused, or from a moment on, while these may serve others.
     pub is_lasting: bool,
+    /// All who asked in its windows were refused, and several of them were let in before or after.
+    pub is_whole: bool,
     /// Names that were asked for or led to the address, presentation form, not escaped.
     pub names: Vec<String>,
     /// The DNS answer that gave a client the address.
@@ -294,12 +296,13 @@ fn of_service(facts: &Facts<'_>, own: &[u32], found: &mut Troubles) {
             .filter(|at| get(at).is_some_and(|own| serves(sort, own)) && !failed.contains(at))
             .copied()
             .collect();
-        if let Some(lasting) = parties::lasting(facts, sort, &failed, &good) {
+        for lasting in parties::lasting(facts, sort, &failed, &good) {
             failed.retain(|at| lasting.failed.binary_search(at).is_err());
             for run in apart(all, &lasting.failed) {
                 let own = trouble(all, sort, run, &lasting.served, lasting.part.clone());
                 let accounts = lasting.accounts.clone();
-                found.all.push(Trouble { accounts, is_lasting: true, ..own });
+                let is_whole = lasting.is_whole;
+                found.all.push(Trouble { accounts, is_whole, is_lasting: true, ..own });
             }
         }
         let part = parts::find(facts, &failed, &good, sort);
@@ -407,6 +410,7 @@ fn trouble(all: &[Attempt], sort: Sort, failed: Vec<u32>, served: &[u32], part: 
         part,
         accounts: Vec::new(),
         is_lasting: false,
+        is_whole: false,
         names: Vec::new(),
         resolved: None,
         stopped: None,
@@ -534,7 +538,10 @@ impl Trouble {
 fn weigh(facts: &Facts<'_>, served: &Served<'_>, names: &Names, mut trouble: Trouble) -> Trouble {
     trouble.clients = clients::table(facts, served, names, &trouble);
     trouble.stopped = stopped(facts, &trouble);
-    trouble.last_good = trouble.last_good.max(worked(facts, &trouble));
+    trouble.last_good = trouble.last_good.max(beside::worked(facts, &trouble));
+    if trouble.sort == Sort::Slow {
+        trouble.first_good = trouble.first_good.or(beside::went_on(facts, &trouble));
+    }
     trouble.alongside = beside::alongside(facts, &trouble);
     trouble.endings = trouble.outcomes(facts.attempts);
     names.tell(facts, &mut trouble);
@@ -545,10 +552,14 @@ fn weigh(facts: &Facts<'_>, served: &Served<'_>, names: &Names, mut trouble: Tro
             trouble.crossed = chains::crossed(facts, trouble.attempts(facts.attempts));
         }
         Sort::Failed(Face::Fails, _) => {
-            trouble.behind = chains::behind(facts, &trouble);
+            trouble.behind = chains::behind(facts, &trouble).or_else(|| chains::meanwhile(facts, &trouble));
             trouble.held = held::of(facts, &trouble);
         }
-        Sort::Failed(Face::Mute, _) => trouble.queue = chains::queue(facts, &trouble),
+        Sort::Failed(Face::Mute, _) => {
+            trouble.behind = chains::meanwhile(facts, &trouble);
+            trouble.queue = chains::queue(facts, &trouble);
+        }
+        Sort::Slow => trouble.behind = chains::meanwhile(facts, &trouble),
         Sort::Failed(Face::Unreached, _) => {
             trouble.queue = chains::queue(facts, &trouble);
             trouble.looped = chains::looped(facts, &trouble);
@@ -564,12 +575,27 @@ const BOTH_MIN: u64 = 3;
 /// Attempts looked at for copies.
 const COPIES_MAX: usize = 4_096;
 
+/// Whether another place captured a packet as well.
+fn is_copied(facts: &Facts<'_>, packet: PacketId) -> bool {
+    facts.evidence.is_duplicate(packet) || facts.evidence.copies(packet).next().is_some()
+}
+
 /// Whether failed attempts were captured at one place only, while served ones were captured at both (services §3.2).
 fn stopped(facts: &Facts<'_>, trouble: &Trouble) -> Option<(u64, u64)> {
-    if facts.index.sources.len() < 2 || !matches!(trouble.sort, Sort::Failed(Face::Unreached, _)) {
+    if facts.index.sources.len() < 2 {
         return None;
     }
-    let is_copied = |own: &&Attempt| facts.evidence.copies(own.first.packet).next().is_some();
+    if let Sort::Failed(Face::Silenced, _) = trouble.sort {
+        // What was lost, and what the same connections had carried before.
+        let own = || trouble.attempts(facts.attempts).take(COPIES_MAX);
+        let lost = own().filter(|own| !is_copied(facts, own.failing.packet)).count() as u64;
+        let both = own().filter(|own| is_copied(facts, own.first.packet)).count() as u64;
+        return (lost == trouble.failed.len() as u64 && both == lost).then_some((lost, both));
+    }
+    if !matches!(trouble.sort, Sort::Failed(Face::Unreached, _)) {
+        return None;
+    }
+    let is_copied = |own: &&Attempt| is_copied(facts, own.first.packet);
     let failed = trouble.attempts(facts.attempts).take(COPIES_MAX);
     if failed.clone().any(|own| is_copied(&own)) {
         return None;
@@ -578,16 +604,6 @@ fn stopped(facts: &Facts<'_>, trouble: &Trouble) -> Option<(u64, u64)> {
     let good = facts.attempts.all.iter().filter(|own| own.outcome.is_served() && client(own.client.0));
     let both = good.take(COPIES_MAX).filter(is_copied).count() as u64;
     (both >= BOTH_MIN).then_some((trouble.failed.len() as u64, both))
-}
-
-/// The last data of the server on a connection that had worked before it failed.
-fn worked(facts: &Facts<'_>, trouble: &Trouble) -> Option<Mark> {
-    let first_ns = trouble.span_ns().0;
-    let began = trouble.attempts(facts.attempts).filter(|own| own.failing.time_ns > own.first.time_ns);
-    let last = began.filter_map(|own| facts.attempts.connection(own)?.from_server.last);
-    last.filter(|seen| seen.time_ns <= first_ns)
-        .map(|seen| Mark { at_ns: seen.time_ns, packet: seen.packet })
-        .max()
 }
 
 #[cfg(test)]

@@ -213,10 +213,12 @@ fn who(b: &Builder<'_>, trouble: &Trouble) -> (String, Vec<PacketId>) {
             };
             let which = match part.property {
                 Property::Account => "was asked in the name of",
+                Property::Size => "was sent",
                 _ => "asked for",
             };
+            let others = if part.property == Property::Size { "what was sent " } else { "" };
             said.push(format!(
-                "Only what {which} {} failed; {} {} served.",
+                "Only what {which} {} failed; {others}{} {} served.",
                 values(&part.failing),
                 values(&part.served),
                 if part.served.len() == 1 { "was" } else { "were" }

@@ -119,7 +119,9 @@ pub fn table(facts: &Facts<'_>, known: &Served<'_>, names: &Names, trouble: &Tro
         if let Some(other) = rescue {
             client.rescued += 1;
             client.rescuer = Some(other.service);
-            let took_ns = other.first.time_ns - own.first.time_ns;
+            // An address is there when it is confirmed.
+            let then_ns = if own.kind == Kind::Dhcp { other.ended_ns() } else { other.first.time_ns };
+            let took_ns = then_ns - own.first.time_ns;
             client.rescue_ns = client.rescue_ns.max(Some(took_ns));
             client.rescue = client.rescue.or(Some(other.first.packet));
         }

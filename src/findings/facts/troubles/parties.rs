@@ -12,12 +12,16 @@ use crate::attempts::{Attempt, Denial, Face, Kind, Outcome, Why, subject};
 use crate::decode::Address;
 use crate::findings::facts::Facts;
 
-/// Refusals of one account in a row, and no success after them, that are more than a slip.
+/// Refusals in a row of whoever was let in before, and no success after them, that are more than a slip.
 const LAST_MIN: usize = 2;
 /// Refusals in a row from which on they are a failure also where it was mended in the end, as those of HTTP (services §5.4).
 const ROW_MIN: usize = 5;
-/// Refusals of what is no sign-in, of a client that is never served.
+/// Refusals of whoever is never let in.
 const NEVER_MIN: usize = 3;
+/// Refusals in a row, without anybody let in between, that are the service's.
+const WHOLE_MIN: usize = 3;
+/// Clients or accounts among them that are let in at other times.
+const KNOWN_MIN: usize = 2;
 /// Refusals whose account is read.
 const READ_MAX: usize = 16_384;
 
@@ -34,6 +38,8 @@ pub(super) struct Lasting {
     pub part: Option<Part>,
     /// Their accounts, not escaped.
     pub accounts: Vec<String>,
+    /// All who asked in that time were refused, and several of them were let in before or after.
+    pub is_whole: bool,
 }
 
 /// Whether an attempt ended with a refusal of what the client gave.
@@ -80,14 +86,14 @@ fn party(facts: &Facts<'_>, own: &Attempt) -> Party {
     (own.client.0, subject::account(facts.index, own))
 }
 
-/// Finds those that are refused for good among the failures of one service.
-pub(super) fn lasting(facts: &Facts<'_>, sort: Sort, failed: &[u32], good: &[u32]) -> Option<Lasting> {
+/// Finds times in which all were refused, and those that are refused for good, among the failures of one service.
+pub(super) fn lasting(facts: &Facts<'_>, sort: Sort, failed: &[u32], good: &[u32]) -> Vec<Lasting> {
     let get = |at: &u32| facts.attempts.all.get(*at as usize);
     let is_concerned = matches!(sort, Sort::Failed(Face::Fails, _))
         && failed.iter().filter_map(get).all(rejects)
         && failed.len() >= LAST_MIN;
     if !is_concerned || failed.len() + good.len() > READ_MAX {
-        return None;
+        return Vec::new();
     }
     let mut rows: BTreeMap<Party, Vec<(u32, bool)>> = BTreeMap::new();
     let granted = good.iter().filter(|at| get(at).is_some_and(|own| grants(facts, own)));
@@ -96,7 +102,49 @@ pub(super) fn lasting(facts: &Facts<'_>, sort: Sort, failed: &[u32], good: &[u32
             rows.entry(party(facts, own)).or_default().push((*at, is_given));
         }
     }
-    let mut found = Lasting { failed: Vec::new(), served: Vec::new(), part: None, accounts: Vec::new() };
+    let mut all = whole(facts, &rows);
+    let told: BTreeSet<u32> = all.iter().flat_map(|own| own.failed.iter().copied()).collect();
+    rows.values_mut().for_each(|row| row.retain(|(at, _)| !told.contains(at)));
+    rows.retain(|_, row| !row.is_empty());
+    all.extend(apart(facts, rows));
+    all
+}
+
+/// Rows of what parties were refused and given, by position.
+type Rows = BTreeMap<Party, Vec<(u32, bool)>>;
+
+/// Times in which nobody was let in, though several of those who asked are let in otherwise: the service refuses, not they err.
+fn whole(facts: &Facts<'_>, rows: &Rows) -> Vec<Lasting> {
+    let get = |at: u32| facts.attempts.all.get(at as usize);
+    let mut row: Vec<(u32, bool, &Party)> = rows
+        .iter()
+        .flat_map(|(party, row)| row.iter().map(move |(at, given)| (*at, *given, party)))
+        .collect();
+    row.sort_by_key(|(at, ..)| (get(*at).map(Attempt::ended_ns), *at));
+    let known: BTreeSet<&Party> =
+        row.iter().filter(|(_, given, _)| *given).map(|(.., party)| *party).collect();
+    let given: Vec<u32> = row.iter().filter(|(_, given, _)| *given).map(|(at, ..)| *at).collect();
+    row.chunk_by(|(_, one, _), (_, other, _)| one == other)
+        .filter(|run| run.first().is_some_and(|(_, given, _)| !given) && run.len() >= WHOLE_MIN)
+        .filter(|run| {
+            let parties: BTreeSet<&Party> = run.iter().map(|(.., party)| *party).collect();
+            parties.intersection(&known).count() >= KNOWN_MIN
+        })
+        .map(|run| {
+            let mut failed: Vec<u32> = run.iter().map(|(at, ..)| *at).collect();
+            let mut served = given.clone();
+            failed.sort_unstable();
+            served.sort_unstable();
+            Lasting { failed, served, part: None, accounts: Vec::new(), is_whole: true }
+        })
+        .collect()
+}
+
+/// Parties that are refused for good.
+fn apart(facts: &Facts<'_>, rows: Rows) -> Option<Lasting> {
+    let get = |at: &u32| facts.attempts.all.get(*at as usize);
+    let mut found =
+        Lasting { failed: Vec::new(), served: Vec::new(), part: None, accounts: Vec::new(), is_whole: false };
     let mut parties: BTreeSet<Party> = BTreeSet::new();
     for (party, mut row) in rows.clone() {
         row.sort_by_key(|(at, _)| get(at).map(|own| (own.ended_ns(), *at)));
@@ -107,10 +155,10 @@ pub(super) fn lasting(facts: &Facts<'_>, sort: Sort, failed: &[u32], good: &[u32
             let is_last = run.last().map(|(at, _)| *at) == last;
             let is_refused = run.first().is_some_and(|(_, is_given)| !is_given);
             let entry = run.first().and_then(|(at, _)| get(at)).is_some_and(is_entry);
-            let least = if is_last && entry {
-                LAST_MIN
-            } else if is_never {
+            let least = if is_never {
                 NEVER_MIN
+            } else if is_last && entry {
+                LAST_MIN
             } else {
                 ROW_MIN
             };

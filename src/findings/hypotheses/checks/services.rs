@@ -93,7 +93,10 @@ fn person(scene: &Scene<'_, '_>, trouble: &Trouble, leading: &[Cause], when: &st
                 format!("ask who runs the routers on the way to {server} what changed in their routes{when}")
             }
         },
-        Cause::SizeBlackHole | Cause::LargePacketsLost => format!(
+        Cause::LargePacketsLost => format!(
+            "ask who runs the firewalls and routers between {client} and {server} whether one of them drops fragments (they carry no ports){when}"
+        ),
+        Cause::SizeBlackHole => format!(
             "ask who runs {way} whether a tunnel or link with a smaller MTU is on it, and whether ICMP “too big” is filtered{when}"
         ),
         Cause::StateLost | Cause::TableFull | Cause::SecondPacketLost => format!(
@@ -135,6 +138,16 @@ fn person(scene: &Scene<'_, '_>, trouble: &Trouble, leading: &[Cause], when: &st
             words::accounts(&trouble.accounts)
         )),
         Cause::Policy => service("which of its settings, rights or passwords were changed"),
+        Cause::TlsRefused
+            if matches!(
+                trouble.endings.first(),
+                Some((Outcome::Alert { number: 42..=46 | 48 | 49 | 116, by_client: false }, _))
+            ) =>
+        {
+            format!(
+                "ask who runs {client} which certificate it presents and until when that is valid, and who runs {what} whose it accepts"
+            )
+        }
         Cause::TlsRefused => service("which certificate, names or versions of TLS were changed"),
         Cause::DeadMember => service("which of its members were out of order"),
         Cause::ApplicationError if trouble.behind.is_some() => {
@@ -237,6 +250,11 @@ fn of_causes(trouble: &Trouble, leading: &[Cause], server: &str, out: &mut Vec<C
                 format!("ss -ltn 'sport = :{port}'; nstat -az TcpExtListenOverflows TcpExtListenDrops"),
                 SERVER,
                 &[(Cause::QueueFull, "Recv-Q above Send-Q at the listening socket, and both counters rise")],
+            )),
+            Cause::LargePacketsLost => out.push(check(
+                format!("ping -c 3 -s 56 {server}; ping -c 3 -s 3000 {server}"),
+                CLIENT,
+                &[(Cause::LargePacketsLost, "only the small ones are answered")],
             )),
             Cause::LimitReached => out.push(check(
                 sessions(trouble, server),

@@ -36,7 +36,12 @@ pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     endings(scene, trouble, ledger);
     served(scene, trouble, ledger);
     host(scene, trouble, ledger);
-    if let Some((failed, both)) = trouble.stopped {
+    if let (Some(_), Sort::Failed(Face::Silenced, _)) = (trouble.stopped, trouble.sort) {
+        let text =
+            "What the connections had carried before was captured at both places, what was lost at one only."
+                .to_owned();
+        ledger.see(&row::LOST_BETWEEN, text, frames(trouble.attempts(scene.facts.attempts)));
+    } else if let Some((failed, both)) = trouble.stopped {
         let text = format!(
             "{failed} of them were captured at one place only, while {both} attempts of the same clients that were served were captured at both."
         );
@@ -142,6 +147,7 @@ fn endings(scene: &Scene<'_, '_>, trouble: &Trouble, ledger: &mut Ledger) {
             outcome if limit(trouble.kind(), outcome).is_some() && trouble.behind.is_none() => {
                 &[&row::LIMIT_POSSIBLE]
             }
+            Outcome::Denied(_) if trouble.is_whole => &[&row::ALL_REFUSED],
             // A client's mistake by its number; some of them are a server's word about itself (services §1.6).
             Outcome::Fails(code @ 400..500) if trouble.kind() == Kind::Http && !REFUSALS.contains(&code) => {
                 &[&row::DENIED]
@@ -200,6 +206,7 @@ fn refused<'a>(
         Meaning::HostUnreachable => &errors::HOST_UNREACHABLE_FAST,
         Meaning::NetUnreachable => &errors::NET_UNREACHABLE,
         Meaning::HopsExceeded => &errors::TIME_EXCEEDED,
+        Meaning::ReassemblyExpired => &row::FRAGMENTS_MISSED,
         _ => return,
     };
     let names: Vec<String> = senders.iter().map(ToString::to_string).collect();
@@ -269,7 +276,7 @@ fn silenced(scene: &Scene<'_, '_>, trouble: &Trouble, ledger: &mut Ledger) {
         .filter(|other| {
             other.service == own.service
                 && other.client.0 == own.client.0
-                && other.outcome.is_served()
+                && (other.outcome.is_served() || other.failing.time_ns > other.first.time_ns)
                 && other.first.time_ns >= from
                 && other.first.time_ns <= to + NEAR_NS
         })
@@ -326,10 +333,16 @@ fn served(scene: &Scene<'_, '_>, trouble: &Trouble, ledger: &mut Ledger) {
             Some(part) if part.property == troubles::Property::Path => "other paths",
             Some(part) if part.property == troubles::Property::Name => "other names",
             Some(part) if part.property == troubles::Property::Account => "other accounts",
+            Some(part) if part.property == troubles::Property::Size => "requests in one piece",
             _ => "other clients",
         };
         let by_client = trouble.part.as_ref().is_none_or(|part| part.property == troubles::Property::Client);
-        let seen = if by_client { &row::OTHER_CLIENTS_SERVED } else { &row::OTHERS_SERVED };
+        let by_size = trouble.part.as_ref().is_some_and(|part| part.property == troubles::Property::Size);
+        let seen = match by_client {
+            _ if by_size => &row::PIECES_SERVED,
+            true => &row::OTHER_CLIENTS_SERVED,
+            false => &row::OTHERS_SERVED,
+        };
         let text = format!(
             "{} for {what} {} served by {} at that time.",
             rules::counted(others.len(), "attempt", "attempts"),
@@ -453,10 +466,11 @@ fn lease(scene: &Scene<'_, '_>, trouble: &Trouble, ledger: &mut Ledger) {
         })
         .filter(|own| own.first.time_ns >= from - NEAR_NS && own.first.time_ns <= to + NEAR_NS)
         .collect();
+    let given: BTreeSet<_> = others.iter().map(|own| own.client.0).collect();
     if !others.is_empty() {
         let text = format!(
             "{} an address meanwhile.",
-            rules::counted(others.len(), "other client was given", "other clients were given")
+            rules::counted(given.len(), "other client was given", "other clients were given")
         );
         ledger.see(&row::OTHERS_OFFERED, text, frames(others.into_iter()));
     }

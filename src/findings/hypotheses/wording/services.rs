@@ -294,7 +294,16 @@ fn shows(
                 "The connection opens, but large packets of one side do not arrive; small ones do. A link with a smaller size whose \
                  ICMP message is lost, and a filter on large packets, look the same to {client}."
             ),
+            Cause::LargePacketsLost => format!(
+                "What is sent to {server} in fragments does not arrive whole: something on the way drops them, often a filter that lets only \
+                 first fragments pass, since the others carry no ports. What fits into one packet is served."
+            ),
             Cause::TlsRefused => tls(trouble, scene, scene.server),
+            Cause::ApplicationError if trouble.is_whole => format!(
+                "{server} refused everybody for a time, also those whom it lets in before or after: what it asks behind it (a directory, a \
+                 database) failed, or its settings were changed for that time; passwords that are typed wrongly do not look like this."
+            ),
+            Cause::Policy if trouble.is_whole => continue,
             Cause::ApplicationError if gateway(trouble, scene) => format!(
                 "{server} is a gateway and says that what stands behind it failed or was too slow; the network to it did its part."
             ),
