@@ -59,6 +59,12 @@ pub enum Kind {
     Export,
     /// SIP (RFC 3261).
     Sip,
+    /// SIP over TCP.
+    SipTcp,
+    /// Kerberos (RFC 4120).
+    Kerberos,
+    /// Kerberos over TCP.
+    KerberosTcp,
     /// RADIUS (RFC 2865, RFC 2866).
     Radius,
     /// IKE of both versions (RFC 7296, RFC 2409).
@@ -124,7 +130,7 @@ const fn udp(kind: Kind, id: &'static str, name: &'static str, ports: &'static [
 }
 
 /// The table. A watch of 0 stands for protocols that nobody answers (services §1.9).
-pub static KINDS: [Row; 34] = [
+pub static KINDS: [Row; 37] = [
     tcp(Kind::Http, "http", "web", &[80, 8080, 8000, 3128, 8008, 8888], First::Client),
     tcp(Kind::Tls, "tls", "HTTPS", &[443, 8443], First::Client),
     tcp(Kind::Ssh, "ssh", "SSH", &[22, 2222], First::Server),
@@ -142,6 +148,8 @@ pub static KINDS: [Row; 34] = [
     tcp(Kind::Rtsp, "rtsp", "video (RTSP)", &[554, 8554], First::Client),
     tcp(Kind::Ldap, "ldap", "directory (LDAP)", &[389, 3268], First::Client),
     tcp(Kind::Smb, "smb", "file sharing (SMB)", &[445, 139], First::Client),
+    tcp(Kind::SipTcp, "sip-tcp", "telephony (SIP)", &[5060], First::Client),
+    tcp(Kind::KerberosTcp, "kerberos-tcp", "sign-in (Kerberos)", &[88], First::Client),
     tcp(Kind::Rdp, "rdp", "remote desktop (RDP)", &[3389], First::Client),
     tcp(Kind::Tcp, "tcp", "TCP service", &[], First::Unknown),
     udp(Kind::Quic, "quic", "QUIC", &[443], 3),
@@ -159,6 +167,7 @@ pub static KINDS: [Row; 34] = [
         0,
     ),
     udp(Kind::Sip, "sip", "telephony (SIP)", &[5060], 32),
+    udp(Kind::Kerberos, "kerberos", "sign-in (Kerberos)", &[88], 5),
     udp(Kind::Radius, "radius", "RADIUS", &[1812, 1813, 1645, 1646], 5),
     udp(Kind::Ike, "ike", "VPN (IKE)", &[500, 4500], 5),
     udp(Kind::Tftp, "tftp", "TFTP", &[69], 5),

@@ -81,6 +81,8 @@ enum Said {
     Denies(Denial),
     /// It is denied, whatever else is granted on the same connection.
     Breaks(Denial),
+    /// To go on encrypted is declined; it counts where the client leaves then.
+    Declines(Denial),
 }
 
 /// What a client asked last, where the meaning of an answer depends on it.
@@ -93,6 +95,8 @@ enum Asked {
     Entry,
     /// To take what was given (mail).
     Delivery,
+    /// To go on encrypted.
+    Cipher,
     /// Something else.
     Other,
 }
@@ -114,6 +118,8 @@ pub struct Dialog {
     denied: Option<(Denial, Seen)>,
     /// What was denied counts whatever else is granted.
     is_broken: bool,
+    /// To go on encrypted was declined, and nothing was asked since.
+    declined: Option<(Denial, Seen)>,
     /// The segment that names who signs in.
     account: Option<Seen>,
     /// The server asked for the name.
@@ -138,7 +144,13 @@ impl Dialog {
             if may_sign && account::named(kind, payload, prompted).is_some() {
                 self.account = Some(seen);
             }
-            let asked = text::asked(kind, payload, self.asked);
+            if !text::leaves(kind, payload) {
+                self.declined = None;
+            }
+            let asked = match kind {
+                Kind::Postgres if payload == binary::POSTGRES_ASKS_TLS => Asked::Cipher,
+                _ => text::asked(kind, payload, self.asked),
+            };
             (self.asked, self.is_open) = (asked, true);
             if kind == Kind::Bgp {
                 self.note(binary::bgp(payload), seen);
@@ -151,7 +163,10 @@ impl Dialog {
         }
         self.is_open = false;
         let said = match kind {
+            Kind::Postgres if self.asked == Asked::Cipher && payload == b"N" => no_tls(),
             Kind::Postgres => binary::postgres(payload, self.is_in),
+            Kind::KerberosTcp => binary::kerberos_tcp(payload),
+            Kind::Rdp => binary::rdp(payload),
             Kind::Mysql => binary::mysql(payload, self.is_in),
             Kind::Mongo => binary::mongo(payload),
             Kind::Ldap => binary::ldap(payload),
@@ -191,6 +206,7 @@ impl Dialog {
                 self.forget();
                 self.granted = self.granted.or(Some(seen));
             }
+            Said::Declines(denial) => self.declined = Some((denial, seen)),
             Said::Denies(denial) => self.denied = self.denied.or(Some((denial, seen))),
             Said::Breaks(_) if self.is_broken => {}
             Said::Breaks(denial) => (self.denied, self.is_broken) = (Some((denial, seen)), true),
@@ -205,7 +221,8 @@ impl Dialog {
     /// The answer that denied what the client came for. Where the beginning of the connection was not captured, only what
     /// counts anywhere does.
     pub fn denial(&self, kind: Kind, is_whole: bool) -> Option<(Denial, Seen)> {
-        self.denied.filter(|_| (is_whole || self.is_broken) && self.kind == Some(kind))
+        let declined = self.declined.filter(|_| self.granted.is_none());
+        self.denied.or(declined).filter(|_| (is_whole || self.is_broken) && self.kind == Some(kind))
     }
 
     /// The segment in which the client named its account.
@@ -225,6 +242,11 @@ impl Dialog {
     }
 }
 
+/// A server that has no encryption to offer.
+fn no_tls() -> Said {
+    Said::Declines(Denial { code: Code::new(codes::NO_TLS.as_bytes()), why: Why::Forbids })
+}
+
 /// Whether answers of a protocol are read.
 fn is_read(kind: Kind) -> bool {
     codes::table(kind).is_some()
@@ -238,7 +260,14 @@ pub fn own_words(kind: Kind, payload: &[u8]) -> Option<&[u8]> {
         Kind::Mysql => binary::mysql_words(payload),
         Kind::Ldap => binary::ldap_words(payload),
         Kind::Amqp => binary::amqp_words(payload),
-        Kind::Http | Kind::Smtp | Kind::Sip | Kind::Ftp | Kind::Redis | Kind::Pop3 | Kind::Rtsp => line,
+        Kind::Http
+        | Kind::Smtp
+        | Kind::Sip
+        | Kind::SipTcp
+        | Kind::Ftp
+        | Kind::Redis
+        | Kind::Pop3
+        | Kind::Rtsp => line,
         Kind::Imap => payload.split(|byte| matches!(byte, b'\r' | b'\n')).find(|line| text::is_tagged(line)),
         _ => None,
     }

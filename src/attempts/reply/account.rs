@@ -29,7 +29,10 @@ pub fn named(kind: Kind, payload: &[u8], prompted: bool) -> Option<String> {
         Kind::Smb => ntlm(payload)?,
         Kind::Smtp | Kind::Imap | Kind::Pop3 | Kind::Ftp => in_lines(kind, payload, prompted)?,
         Kind::Http | Kind::Rtsp => in_header(payload)?,
-        Kind::Sip => in_header(payload).or_else(|| from(payload))?,
+        Kind::Sip | Kind::SipTcp => in_header(payload).or_else(|| from(payload))?,
+        Kind::Kerberos => kerberos(payload)?,
+        Kind::KerberosTcp => kerberos(payload.get(4..)?)?,
+        Kind::Rdp => rdp(payload)?.to_vec(),
         Kind::Radius => radius(payload)?.to_vec(),
         _ => return None,
     };
@@ -223,6 +226,34 @@ fn from(payload: &[u8]) -> Option<Vec<u8>> {
     let at = value.windows(4).position(|part| part == b"sip:").map(|at| at + 4)?;
     let ends = |byte: &u8| matches!(byte, b'>' | b';' | b' ');
     value.get(at..)?.split(ends).next().map(<[u8]>::to_vec)
+}
+
+/// Name and realm of the client in AS-REQ (RFC 4120 §5.4.1): body 4, name 1, realm 2.
+fn kerberos(payload: &[u8]) -> Option<Vec<u8>> {
+    const AS_REQ: u8 = 0x6a;
+    fn field(bytes: &[u8], wanted: u8) -> Option<&[u8]> {
+        let (_, mut rest, _) = element(bytes)?;
+        loop {
+            let (tag, inside, further) = element(rest)?;
+            if tag == 0xa0 | wanted {
+                return Some(inside);
+            }
+            rest = further;
+        }
+    }
+    let (_, request, _) = element(payload).filter(|(tag, ..)| *tag == AS_REQ)?;
+    let body = field(request, 4)?;
+    let (_, parts, _) = element(field(field(body, 1)?, 1)?)?;
+    let (_, name, _) = element(parts)?;
+    let (_, realm, _) = element(field(body, 2)?)?;
+    Some([name, b"@", realm].concat())
+}
+
+/// The name in the cookie of X.224's connection request ([MS-RDPBCGR] §2.2.1.1).
+fn rdp(payload: &[u8]) -> Option<&[u8]> {
+    const COOKIE: &[u8] = b"Cookie: mstshash=";
+    let at = payload.windows(COOKIE.len()).position(|part| part == COOKIE)?;
+    payload.get(at + COOKIE.len()..)?.split(|byte| *byte == b'\r').next()
 }
 
 /// The attribute User-Name (RFC 2865 §5.1) behind code, identifier, length and authenticator.

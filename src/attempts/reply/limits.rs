@@ -30,6 +30,7 @@ static LIMITS: &[(Kind, &str, Limit)] = &[
     (Kind::Smtp, "421", Limit::Perhaps),
     (Kind::Ftp, "421", Limit::Perhaps),
     (Kind::Sip, "503", Limit::Perhaps),
+    (Kind::SipTcp, "503", Limit::Perhaps),
     (Kind::Ldap, "51", Limit::Perhaps),
     (Kind::Ldap, "52", Limit::Perhaps),
     (Kind::Mqtt, "3", Limit::Perhaps),

@@ -76,7 +76,10 @@ fn grants(facts: &Facts<'_>, own: &Attempt) -> bool {
         _ if own.outcome != Outcome::Answered => false,
         // Access-Accept.
         Kind::Radius => payload().is_none_or(|bytes| bytes.first() == Some(&2)),
-        Kind::Sip => payload().is_none_or(|bytes| bytes.starts_with(b"SIP/2.0 2")),
+        // A ticket; that more is wanted first is no grant.
+        Kind::Kerberos => payload().is_none_or(|bytes| matches!(bytes.first(), Some(0x6b | 0x6d))),
+        Kind::KerberosTcp => payload().is_none_or(|bytes| matches!(bytes.get(4), Some(0x6b | 0x6d))),
+        Kind::Sip | Kind::SipTcp => payload().is_none_or(|bytes| bytes.starts_with(b"SIP/2.0 2")),
         Kind::Http => payload().is_none_or(|bytes| status(&bytes).is_none_or(|status| status < 400)),
         _ => true,
     }

@@ -115,9 +115,17 @@ fn endings(scene: &Scene<'_, '_>, trouble: &Trouble, ledger: &mut Ledger) {
                 .attempts(attempts)
                 .filter(move |own| std::mem::discriminant(&own.outcome) == std::mem::discriminant(&outcome))
         };
+        let (number, all) = if trouble.kind() == Kind::Echo {
+            // A run of pings is many.
+            own().fold((0, 0), |(lost, all), own| {
+                let (asked, answered) = own.counts;
+                (lost + u64::from(asked.saturating_sub(answered)), all + u64::from(asked))
+            })
+        } else {
+            (number, trouble.asked)
+        };
         let text = format!(
-            "{number} of {} to {place} {}: {}.",
-            trouble.asked,
+            "{number} of {all} to {place} {}: {}.",
             if number == 1 { "was" } else { "were" },
             words::how(outcome, trouble.kind())
         );
