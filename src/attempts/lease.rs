@@ -244,7 +244,7 @@ impl Leases {
         let key = (message.id, message.client);
         let asks = matches!(message.kind, 1 | 3 | 4);
         if asks {
-            self.renew(key, seen);
+            self.renew(key, seen, message.kind == 1);
         }
         let Some((lease, thread)) = self.of(key, false, asks) else { return };
         if let Some(recorder) = recorder {
@@ -318,10 +318,12 @@ impl Leases {
     }
 
     /// A client may keep its number when it asks again later: what it was given before is another wish.
-    fn renew(&mut self, key: (u64, Address), seen: Seen) {
+    /// Whoever discovers after a refusal begins anew at once (RFC 2131 §3.2).
+    fn renew(&mut self, key: (u64, Address), seen: Seen, discovers: bool) {
         let known = self.table.get(&key).and_then(|at| self.all.get(*at as usize));
+        let is_anew = discovers && known.is_some_and(|lease| lease.nak.is_some());
         let given = known.and_then(|lease| lease.ack.or(lease.nak.map(|(seen, _)| seen)));
-        if given.is_some_and(|given| seen.time_ns - given.time_ns >= DUPLICATE_NS) {
+        if is_anew || given.is_some_and(|given| seen.time_ns - given.time_ns >= DUPLICATE_NS) {
             self.table.remove(&key);
         }
     }

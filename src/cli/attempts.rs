@@ -123,7 +123,7 @@ fn span(span_ns: i64) -> Cell {
 }
 
 fn attempt(loaded: &Loaded, own: &Attempt) -> Vec<Cell> {
-    let name = subject::of(&loaded.index, own).text();
+    let name = subject::label(&loaded.index, own);
     vec![
         Cell::Frames(vec![own.first.packet]),
         Cell::Time(own.first.time_ns),
