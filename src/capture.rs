@@ -479,11 +479,11 @@ fn open_pasted(name: &str, given: &Arc<Map>) -> Result<Option<Opened>, OpenError
         return Ok(None);
     }
     let mut prepared = pasted::prepare(bytes);
-    if prepared.packets == 0 {
+    if prepared.is_empty() {
         return Err(no_packets(crate::text::escape(name), bytes));
     }
-    let walk = Box::new(pasted::Pasted::new(&prepared));
-    Ok(Some((Arc::new(Map::prepared(std::mem::take(&mut prepared.bytes), Arc::clone(given))), walk)))
+    let made = std::mem::take(&mut prepared.made);
+    Ok(Some((Arc::new(Map::behind(Arc::clone(given), made)), Box::new(pasted::Pasted::new(prepared)))))
 }
 
 /// The bytes records point into, and their walk.

@@ -46,6 +46,24 @@ const QUERY: &str = "10:00:01.000001 IP 192.0.2.10.40001 > 198.51.100.53.53: 7+ 
 const ANSWER: &str = "10:00:01.004001 IP 198.51.100.53.53 > 192.0.2.10.40001: 7 1/0/0 A 203.0.113.80 (49)";
 
 #[test]
+fn a_long_log_behind_a_prefix_is_read_to_its_end() {
+    let lines = (0..3_000u32).map(|at| {
+        let time = format!("10:{:02}:{:02}.{:06}", at / 60, at % 60, at);
+        // Of every tenth packet the text is put together, and stands behind the others.
+        let cut = if at % 10 == 0 { "\napp-1  |     " } else { " " };
+        format!(
+            "app-1  | {time} IP 192.0.2.10.40001 > 198.51.100.53.53:{cut}{at}+ A? www.example.org. (33)\n"
+        )
+    });
+    let index = index(&lines.collect::<String>());
+    assert_eq!(index.len(), 3_000);
+    for at in [0, 1, 1_025, 1_030, 2_990, 2_999] {
+        assert_eq!(packet(&index, at).dns().map(|row| u32::from(row.header.id)), Some(at), "{at}");
+    }
+    assert!(damage(&index).is_empty());
+}
+
+#[test]
 fn an_id_glued_to_the_length_of_its_segment_is_told_by_the_sequence_numbers() {
     let text = "10:00:01.000001 IP 192.0.2.10.40001 > 198.51.100.53.53: Flags [P.], seq 1:46, ack 1, win 229, length 4531547+ [1au] SOA? example.org. (43)\n\
                 10:00:01.100001 IP 198.51.100.53.53 > 192.0.2.10.40001: Flags [P.], seq 1:120, ack 46, win 229, length 11931547 q: SOA? example.org. 1/0/1 (117)\n";

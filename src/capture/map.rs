@@ -29,8 +29,6 @@ pub struct Map {
     state: State,
     /// Where bytes are given up when they were read.
     passing: Option<Passing>,
-    /// What was opened, where these bytes were made of it.
-    given: Option<Arc<Map>>,
 }
 
 /// What is wrong at the end of the bytes.
@@ -57,6 +55,8 @@ enum Kind {
     Reserved(Reserved),
     Fixed(&'static [u8]),
     Owned(Vec<u8>),
+    /// The bytes of another, and behind them what was made of it.
+    Behind(Arc<Map>, Vec<u8>),
 }
 
 /// How far a growing map has come.
@@ -108,7 +108,7 @@ pub(super) enum Origin {
 impl Map {
     fn whole(kind: Kind) -> Self {
         let state = State { complete: AtomicBool::new(true), ..State::default() };
-        Self { kind, state, passing: None, given: None }
+        Self { kind, state, passing: None }
     }
 
     /// Maps a whole file, read-only.
@@ -134,25 +134,15 @@ impl Map {
         Self::whole(Kind::Owned(bytes))
     }
 
-    /// Bytes made by the program of what was opened.
-    pub(super) fn prepared(bytes: Vec<u8>, given: Arc<Self>) -> Self {
-        Self { given: Some(given), ..Self::owned(bytes) }
-    }
-
-    /// What was opened, as far as it came: the same bytes, unless packets were looked for in a pasted text.
-    pub fn given(&self) -> &[u8] {
-        self.given.as_ref().map_or_else(|| self.bytes(), |given| given.bytes())
+    /// What was opened, and behind it what the program made of it.
+    pub(super) fn behind(given: Arc<Self>, made: Vec<u8>) -> Self {
+        Self::whole(Kind::Behind(given, made))
     }
 
     /// Maps `file` at `max` bytes although it is shorter now; nothing is published yet.
     pub(super) fn growing(file: &File, max: usize, origin: Origin) -> io::Result<Self> {
         let kind = Kind::Growing(memmap2::MmapOptions::new().len(max).map_raw_read_only(file)?);
-        Ok(Self {
-            kind,
-            state: State { live: origin == Origin::Live, ..State::default() },
-            passing: None,
-            given: None,
-        })
+        Ok(Self { kind, state: State { live: origin == Origin::Live, ..State::default() }, passing: None })
     }
 
     /// Room for at most `max` bytes, and the one who may write them. With `passing` bytes are given up behind their readers.
@@ -165,7 +155,7 @@ impl Map {
         let live = origin == Origin::Live;
         let (map, spool) = if let Some(reserved) = Reserved::new(max) {
             let state = State { live, ..State::default() };
-            (Self { kind: Kind::Reserved(reserved), state, passing, given: None }, None)
+            (Self { kind: Kind::Reserved(reserved), state, passing }, None)
         } else {
             // A system that promises only memory it has: everything goes through the file.
             let file = tempfile::tempfile()?;
@@ -176,7 +166,7 @@ impl Map {
         Ok((map, writer))
     }
 
-    /// All bytes that are there so far; where some were given up, all are unpacked again first.
+    /// All bytes of what was opened that are there so far; where some were given up, all are unpacked again first.
     pub fn bytes(&self) -> &[u8] {
         if let Some(all) = self.again() {
             return all;
@@ -185,6 +175,7 @@ impl Map {
             Kind::Mapped(map) => map,
             Kind::Fixed(bytes) => bytes,
             Kind::Owned(bytes) => bytes,
+            Kind::Behind(given, _) => given.bytes(),
             Kind::Reserved(reserved) => reserved.read(0..self.length()),
             Kind::Growing(map) => {
                 let length = self.state.length.load(Ordering::Acquire).min(map.len());
@@ -214,7 +205,10 @@ impl Map {
 
     /// The packing the bytes come out of (`gzip`, `zstd`, …), known when the first of them are there.
     pub fn container(&self) -> Option<&'static str> {
-        self.given.as_ref().map_or(&self.state, |given| &given.state).container.get().copied()
+        match &self.kind {
+            Kind::Behind(given, _) => given.container(),
+            _ => self.state.container.get().copied(),
+        }
     }
 
     /// Whether the bytes come as they are captured, so that their end may be far.
@@ -245,6 +239,7 @@ impl Map {
             Kind::Mapped(map) => map.len(),
             Kind::Fixed(bytes) => bytes.len(),
             Kind::Owned(bytes) => bytes.len(),
+            Kind::Behind(given, made) => given.length() + made.len(),
             Kind::Growing(_) | Kind::Reserved(_) => self.state.length.load(Ordering::SeqCst),
         }
     }

@@ -200,7 +200,7 @@ impl Open {
             // Of a file this is known when it is opened, of a pipe only at its end.
             if source.packets == 0 && source.metadata.format == capture::Format::Transcript {
                 let path = text::escape(&source.name);
-                return Err(capture::no_packets(path, source.bytes.given()).into());
+                return Err(capture::no_packets(path, source.bytes.bytes()).into());
             }
         }
         let evidence = correlate(&index, &Parameters::default(), &AtomicBool::new(false));

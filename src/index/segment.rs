@@ -432,11 +432,13 @@ impl<'s> SegmentBuilder<'s> {
     pub fn push(&mut self, record: &Record, link_type: LinkType, bytes: Bytes<'_>, offset_ns: Nanos) {
         let start = record.offset as usize;
         let frame = bytes.get(start..start + record.captured as usize).unwrap_or_default();
-        let mut decoded = decode(link_type, frame);
-        decoded.take_for(self.site);
-        let mut protocol = classify(&decoded, self.settings);
         let is_text = link_type == LinkType::TRANSCRIPT;
         let mut line = if is_text { transcript::read(frame, self.settings) } else { None };
+        // A line is read once.
+        let mut decoded =
+            if is_text { transcript::decoded(frame, line.as_ref()) } else { decode(link_type, frame) };
+        decoded.take_for(self.site);
+        let mut protocol = classify(&decoded, self.settings);
         if let Some(line) = &mut line {
             line.take_for(self.site);
         }

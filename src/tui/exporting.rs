@@ -218,7 +218,7 @@ fn replace(
 pub fn keep(path: &Path, index: &Index) -> anyhow::Result<String> {
     let source = index.sources.iter().find(|source| source.path.is_none());
     let source = source.context("there is no capture that came through a pipe")?;
-    let bytes = source.bytes.given();
+    let bytes = source.bytes.bytes();
     replace(path, false, &mut |out| out.write_all(bytes))?;
     Ok(crate::case::hash::hash_bytes(bytes))
 }

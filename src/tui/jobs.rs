@@ -273,7 +273,7 @@ fn hash(index: &Index, cancel: &AtomicBool) -> Option<Vec<String>> {
     let mut hashes = Vec::new();
     for source in &index.sources {
         let path = source.path.as_deref();
-        match crate::case::hash_source(path, source.bytes.given(), cancel, &progress) {
+        match crate::case::hash_source(path, source.bytes.bytes(), cancel, &progress) {
             Ok(Some(hash)) => hashes.push(hash),
             Ok(None) => return None,
             Err(_) => hashes.push(String::new()),

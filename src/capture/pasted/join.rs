@@ -1,11 +1,12 @@
 //! Puts the lines of a pasted text together to packets, and leaves out what is none: prefixes, remarks, prose, quotations of a
 //! packet that was there already.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
-use std::hash::{BuildHasher as _, Hash as _, Hasher as _};
 
 use super::dump::{Dump, stated_length};
 use super::prefix::{self, without, without_frame};
+use super::quick::{self, Ahead, TAIL_MARKS};
 use super::wrap::{Widths, completes, glue, indentation, is_awaited, is_complete, without_remark};
 use super::{find, shipped};
 use crate::capture::LinkType;
@@ -32,6 +33,13 @@ pub(super) struct Packet<'a> {
     pub bytes: &'a [u8],
     /// Bytes it had, where they are not those of its text.
     pub original: usize,
+}
+
+impl<'a> Packet<'a> {
+    /// One of which there is the text.
+    fn printed(stamp: Stamp, text: &'a str) -> Self {
+        Self { stamp, link: LinkType::TRANSCRIPT, bytes: text.as_bytes(), original: text.len() }
+    }
 }
 
 /// Lines of one kind that look like packets and could not be read.
@@ -73,7 +81,8 @@ pub(super) struct Joiner {
     /// Packets handed on, and in which unbroken run of packets.
     seen: HashMap<u64, u64, foldhash::fast::FixedState>,
     run: u64,
-    /// The prefix of the last packet, its numbers as zeros.
+    /// The prefix of the last packet, and with its numbers as zeros.
+    last_prefix: String,
     last: String,
     pub unread: Unread,
     /// Lines of packets that are neither IP nor ARP.
@@ -86,13 +95,14 @@ pub(super) struct Joiner {
 
 impl Joiner {
     /// Looks through the first lines of a text.
-    pub fn new(lines: &[String]) -> Self {
+    pub fn new(lines: &[Cow<'_, str>]) -> Self {
         let mut joiner = Self {
             kind: Kind::Stamped,
             widths: Widths::default(),
             prefixes: HashSet::new(),
             seen: HashMap::default(),
             run: 0,
+            last_prefix: String::new(),
             last: String::new(),
             unread: Unread::default(),
             other: Unread::default(),
@@ -128,14 +138,14 @@ impl Joiner {
 
     /// Whether the packets without times are a log, and not examples in prose: two follow each other on lines of their own, or
     /// much of the text is theirs.
-    fn is_log(&self, lines: &[String]) -> bool {
+    fn is_log(&self, lines: &[Cow<'_, str>]) -> bool {
         let (mut written, mut own, mut is_run) = (0, 0, false);
         // Whether the last line belonged to a packet that stands on lines of its own, and to what `-A` prints of one.
         let (mut is_packet, mut is_payload) = (false, false);
         for (at, line) in lines.iter().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
             written += 1;
             let found = self.unstamped(lines, at);
-            let next = lines.get(at + 1).map_or("", String::as_str);
+            let next = lines.get(at + 1).map_or("", AsRef::as_ref);
             let continues = |line: &str| {
                 is_packet && (indentation(line) > 0 || Dump::default().take(line) || begins_inner(line))
             };
@@ -159,9 +169,24 @@ impl Joiner {
     }
 
     /// Gives the packets of the lines to `give`; how many lines are used up. The last packet is only given with `is_end`.
-    pub fn run(&mut self, lines: &[String], is_end: bool, give: &mut dyn FnMut(Packet<'_>)) -> usize {
+    pub fn run(&mut self, lines: &[Cow<'_, str>], is_end: bool, give: &mut dyn FnMut(Packet<'_>)) -> usize {
         let (mut at, mut from) = (0, 0);
+        let mut ahead = Ahead::default();
         while let Some(line) = lines.get(at) {
+            // What begins on its line and ends with it needs no other lines.
+            let single = (self.kind == Kind::Stamped && self.run > 0)
+                .then(|| ahead.single(lines, at, &self.last_prefix))
+                .flatten();
+            if let Some(mark) = single.filter(|mark| from == 0 || from == mark.start as usize) {
+                let text = line.get(mark.start as usize..mark.end as usize).unwrap_or("");
+                if self.is_repeated(mark.hash) {
+                    self.quoted += 1;
+                } else {
+                    give(Packet::printed(mark.stamp, text));
+                }
+                (at, from) = (at + 1, 0);
+                continue;
+            }
             let Some((start, found)) = self.start(lines, at, from) else {
                 if from == 0 {
                     let is_own = indentation(line) > 0 || line.trim().is_empty();
@@ -182,13 +207,14 @@ impl Joiner {
                 self.run += 1;
                 self.last = shape;
             }
+            self.last_prefix.clone_from(&gathered.prefix);
             self.finish(&gathered, give);
             (at, from) = next;
         }
         at
     }
 
-    fn start(&self, lines: &[String], at: usize, from: usize) -> Option<(usize, Head)> {
+    fn start(&self, lines: &[Cow<'_, str>], at: usize, from: usize) -> Option<(usize, Head)> {
         match self.kind {
             Kind::Stamped => self.stamped(lines, at, from),
             Kind::Prose => None,
@@ -196,7 +222,7 @@ impl Joiner {
         }
     }
 
-    fn stamped(&self, lines: &[String], at: usize, from: usize) -> Option<(usize, Head)> {
+    fn stamped(&self, lines: &[Cow<'_, str>], at: usize, from: usize) -> Option<(usize, Head)> {
         let line = lines.get(at)?;
         if prefix::is_citation(line) {
             return None;
@@ -213,10 +239,10 @@ impl Joiner {
     }
 
     /// The packet that begins on a line behind `prefix`, with the lines below it.
-    fn below(&self, lines: &[String], at: usize, prefix: &str) -> String {
+    fn below(&self, lines: &[Cow<'_, str>], at: usize, prefix: &str) -> String {
         let first = lines.get(at).and_then(|line| line.get(prefix.len()..)).unwrap_or("");
         let mut text = without_frame(first, prefix).to_owned();
-        let mut before = lines.get(at).map_or("", String::as_str);
+        let mut before = lines.get(at).map_or("", AsRef::as_ref);
         let shipped = shipper(before, prefix.len());
         let prefix = shipped.as_deref().unwrap_or(prefix);
         for line in lines.iter().skip(at + 1).take(BELOW_MAX) {
@@ -229,7 +255,7 @@ impl Joiner {
         text
     }
 
-    fn unstamped(&self, lines: &[String], at: usize) -> Option<(usize, Head)> {
+    fn unstamped(&self, lines: &[Cow<'_, str>], at: usize) -> Option<(usize, Head)> {
         let Kind::Unstamped { indent } = self.kind else { return None };
         let line = lines.get(at)?;
         let fits = indentation(line) <= indent;
@@ -256,8 +282,14 @@ impl Joiner {
     }
 
     /// Takes the rest of the packet's line and the lines below that belong to it; where to go on.
-    fn gather(&self, packet: &mut Gathered, lines: &[String], at: usize, start: usize) -> (usize, usize) {
-        let line = lines.get(at).map_or("", String::as_str);
+    fn gather(
+        &self,
+        packet: &mut Gathered,
+        lines: &[Cow<'_, str>],
+        at: usize,
+        start: usize,
+    ) -> (usize, usize) {
+        let line = lines.get(at).map_or("", AsRef::as_ref);
         let rest = line.get(start..).unwrap_or("");
         let least = head(rest.as_bytes()).map(|head| start + head.least_end);
         // Of two packets on a line the second begins where its time stamp does.
@@ -349,13 +381,13 @@ impl Joiner {
     /// Hands a packet on, unless it cannot be read or was there already.
     fn finish(&mut self, packet: &Gathered, give: &mut dyn FnMut(Packet<'_>)) {
         let text = without_remark(
-            packet.text.trim_end_matches(|c: char| c.is_whitespace() || "*`_|\\<\"',;".contains(c)),
+            packet.text.trim_end_matches(|c: char| c.is_whitespace() || TAIL_MARKS.contains(c)),
         );
         let Some(found) = head(text.as_bytes()) else {
             self.unread.add(&packet.text);
             return;
         };
-        if self.is_quotation(&text, found.stamp) {
+        if self.is_repeated(quick::hash(&text, found.stamp)) {
             self.quoted += 1;
             return;
         }
@@ -370,36 +402,21 @@ impl Joiner {
             });
             return;
         }
-        give(Packet {
-            stamp: packet.stamp,
-            link: LinkType::TRANSCRIPT,
-            bytes: text.as_bytes(),
-            original: text.len(),
-        });
+        give(Packet::printed(packet.stamp, &text));
     }
 
     /// Whether a packet with the same words and the same time to the microsecond was handed on before.
-    fn is_quotation(&mut self, text: &str, stamp: Stamp) -> bool {
-        let is_exact = text
-            .split_whitespace()
-            .take(2)
-            .any(|word| word.rsplit_once('.').is_some_and(|(_, decimals)| decimals.len() >= 6));
-        if !is_exact || stamp == Stamp::None {
-            return false;
-        }
-        let mut hasher = self.seen.hasher().build_hasher();
-        for word in text.split_whitespace() {
-            word.hash(&mut hasher);
-        }
+    fn is_repeated(&mut self, words: Option<u64>) -> bool {
+        let Some(words) = words else { return false };
         if self.seen.len() >= REMEMBERED_MAX {
             self.seen.clear();
         }
         // Lines alike that follow each other are packets alike: a burst within a microsecond.
-        *self.seen.entry(hasher.finish()).or_insert(self.run) != self.run
+        *self.seen.entry(words).or_insert(self.run) != self.run
     }
 
     /// A line on which no packet of tcpdump begins.
-    fn other(&mut self, lines: &[String], at: usize, give: &mut dyn FnMut(Packet<'_>)) {
+    fn other(&mut self, lines: &[Cow<'_, str>], at: usize, give: &mut dyn FnMut(Packet<'_>)) {
         let Some(line) = lines.get(at) else { return };
         self.notes.take(line.as_bytes());
         if let Some(row) = list::row(line) {
@@ -423,12 +440,7 @@ impl Joiner {
                     bytes,
                     original: row.length.map_or(bytes.len(), |length| length as usize).max(bytes.len()),
                 }),
-                None => give(Packet {
-                    stamp,
-                    link: LinkType::TRANSCRIPT,
-                    bytes: text.as_bytes(),
-                    original: text.len(),
-                }),
+                None => give(Packet::printed(stamp, &text)),
             }
         } else if find::looks_like_one(line) || (is_untimed(self.kind) && find::begins_like_one(line)) {
             self.unread.add(line);

@@ -45,9 +45,11 @@ const FORUM_MARKS: &[&str] = &[
 ];
 
 /// Appends the line to `lines`, cleaned; more than one where line ends were written as marks.
-pub(super) fn clean(line: &str, lines: &mut Vec<String>) {
-    if !line.bytes().any(is_special) {
-        lines.push(line.to_owned());
+pub(super) fn clean<'t>(line: &'t str, lines: &mut Vec<Cow<'t, str>>) {
+    let is_plain = line.bytes().fold(true, |plain, byte| plain & !is_special(byte));
+    // Brackets are common in packets, and of those only links and marks of forums are taken apart.
+    if is_plain && !has_links(line.as_bytes()) {
+        lines.push(Cow::Borrowed(line));
         return;
     }
     let line = without_escapes(line);
@@ -57,12 +59,19 @@ pub(super) fn clean(line: &str, lines: &mut Vec<String>) {
     }
 }
 
-/// Whether a byte can begin something that is no part of the text itself.
-fn is_special(byte: u8) -> bool {
-    !matches!(byte, b'\t' | 0x20..=0x7e) || matches!(byte, b'&' | b'<' | b'\\' | b'`' | b'[' | b'^' | b'{')
+/// Whether `](` or `[/` stands in a line.
+fn has_links(line: &[u8]) -> bool {
+    let before =
+        |mark: u8, next: u8| memchr::memchr_iter(mark, line).any(|at| line.get(at + 1) == Some(&next));
+    before(b']', b'(') || before(b'[', b'/')
 }
 
-fn marks(line: &str, lines: &mut Vec<String>) {
+/// Whether a byte can begin something that is no part of the text itself.
+fn is_special(byte: u8) -> bool {
+    !matches!(byte, b'\t' | 0x20..=0x7e) || matches!(byte, b'&' | b'<' | b'\\' | b'`' | b'^' | b'{')
+}
+
+fn marks(line: &str, lines: &mut Vec<Cow<'_, str>>) {
     let mut text = Cow::Borrowed(line);
     if text.contains('<') {
         text = Cow::Owned(without_tags(&text));
@@ -84,7 +93,7 @@ fn marks(line: &str, lines: &mut Vec<String>) {
     if text.contains(['`', '\\']) {
         text = Cow::Owned(without_markdown(&text));
     }
-    lines.extend(text.split('\n').map(str::to_owned));
+    lines.extend(text.split('\n').map(|line| Cow::Owned(line.to_owned())));
 }
 
 /// Drops colours and other orders to a terminal, and control characters; a backspace takes back what stands before it.
@@ -367,7 +376,7 @@ fn without_markdown(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn cleaned(line: &str) -> Vec<String> {
+    fn cleaned(line: &str) -> Vec<Cow<'_, str>> {
         let mut lines = Vec::new();
         clean(line, &mut lines);
         lines

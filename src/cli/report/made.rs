@@ -148,7 +148,7 @@ fn records(index: &Index, before: &[Option<String>]) -> Vec<EvidenceRecord> {
     let (never, progress) = (AtomicBool::new(false), AtomicU64::new(0));
     let record = |(at, source): (usize, &crate::index::IndexedSource)| {
         let known = before.get(at).cloned().flatten();
-        let from_memory = || hash_source(None, source.bytes.given(), &never, &progress).ok().flatten();
+        let from_memory = || hash_source(None, source.bytes.bytes(), &never, &progress).ok().flatten();
         let sha256 = known.or_else(from_memory).unwrap_or_default();
         EvidenceRecord { name: source.name.clone(), size: source.size, sha256 }
     };
