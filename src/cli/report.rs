@@ -11,6 +11,7 @@ use anyhow::{Context as _, Result, bail};
 use super::Outcome;
 use super::load::Open;
 use crate::capture;
+use crate::export::cleared::Sink;
 use crate::export::{self, Job};
 use crate::report::render;
 pub use form::{Form, Formed, Style};
@@ -60,7 +61,8 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
     if let Some(path) = &arguments.output
         && !arguments.form.no_case
     {
-        made.note_export(now_ns, format!("{} ({})", path.display(), format.name));
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        made.note_export(now_ns, format!("{} ({})", crate::text::escape(&name), format.name));
     }
     Ok(if made.input().index.is_empty() { Outcome::NothingMatched } else { Outcome::Done })
 }
@@ -68,7 +70,7 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
 fn write(arguments: &Arguments, format: &export::Export, job: &Job<'_>) -> Result<()> {
     let Some(path) = &arguments.output else {
         let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-        (format.write)(job, &mut out)?;
+        (format.write)(job, &mut Sink::new(&mut out))?;
         out.flush()?;
         return Ok(());
     };
@@ -78,7 +80,7 @@ fn write(arguments: &Arguments, format: &export::Export, job: &Job<'_>) -> Resul
     let mut file =
         tempfile::Builder::new().prefix(".portmortem-").tempfile_in(directory).with_context(context)?;
     let mut out = std::io::BufWriter::new(&mut file);
-    (format.write)(job, &mut out)?;
+    (format.write)(job, &mut Sink::new(&mut out))?;
     out.flush()?;
     drop(out);
     make_readable(file.as_file()).with_context(context)?;

@@ -9,8 +9,15 @@ use crate::report::figure::xml;
 const LONG_WORD: usize = 32;
 const STYLE: &str = include_str!("../../assets/report.css");
 
-/// Writes the document as one HTML file.
-pub fn write(document: &Document, out: &mut dyn Write) -> io::Result<()> {
+/// The document as one HTML file.
+pub fn text(document: &Document) -> String {
+    let mut out = Vec::new();
+    // Writing into memory does not fail.
+    let _ = write(document, &mut out);
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+fn write(document: &Document, out: &mut dyn Write) -> io::Result<()> {
     let policy = "default-src 'none'; style-src 'unsafe-inline'";
     writeln!(out, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">")?;
     writeln!(out, "<meta http-equiv=\"Content-Security-Policy\" content=\"{policy}\">")?;

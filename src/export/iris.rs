@@ -5,10 +5,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::{self, Write};
+use std::io;
 
 use serde_json::{Value, json};
 
+use super::cleared::Sink;
 use super::{Export, Job};
 use crate::decode::Address;
 use crate::report::Block;
@@ -26,12 +27,11 @@ pub static IRIS: Export = Export {
     name: "iris",
     extension: "iris.json",
     about: "DFIR-IRIS: case summary, timeline, assets, evidences, observables",
-    write: |job, out| write(job, out),
+    write,
 };
 
-fn write(job: &Job<'_>, out: &mut dyn Write) -> io::Result<()> {
-    serde_json::to_writer_pretty(&mut *out, &job.say_value(document(job)))?;
-    out.write_all(b"\n")
+fn write(job: &Job<'_>, out: &mut Sink<'_>) -> io::Result<()> {
+    out.json(&job.clear(document(job)))
 }
 
 /// The whole document.
@@ -63,7 +63,7 @@ fn summary(job: &Job<'_>) -> String {
         let cited = if claim.citation.is_empty() { String::new() } else { format!(" [{}]", claim.citation) };
         let _ = writeln!(out, "- {} *{}*: {text}{cited}.", voice_mark(claim.voice), voice_name(claim.voice));
     }
-    let _ = write!(out, "\n{}, status {}.\n", job.rendered.view.tool, job.rendered.view.status);
+    let _ = write!(out, "\n{}, status {}.\n", job.rendered.get().view.tool, job.rendered.get().view.status);
     out
 }
 

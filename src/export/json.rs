@@ -2,10 +2,11 @@
 
 mod services;
 
-use std::io::{self, Write};
+use std::io;
 
 use serde_json::{Value, json};
 
+use super::cleared::Sink;
 use super::{Export, Job};
 use crate::case::hash::hash_text;
 use crate::correlate::clients::Client;
@@ -27,9 +28,8 @@ pub static SCHEMA_TEXT: &str = include_str!("../../assets/report.schema.json");
 pub static JSON: Export =
     Export { name: "json", extension: "json", about: "portmortem-report/1, for machines", write };
 
-fn write(job: &Job<'_>, out: &mut dyn Write) -> io::Result<()> {
-    serde_json::to_writer_pretty(&mut *out, &job.say_value(document(job)))?;
-    out.write_all(b"\n")
+fn write(job: &Job<'_>, out: &mut Sink<'_>) -> io::Result<()> {
+    out.json(&job.clear(document(job)))
 }
 
 /// The whole document.
@@ -97,7 +97,7 @@ fn case(job: &Job<'_>) -> Value {
     json!({
         "id": field("case.id"),
         "title": job.report.title,
-        "status": job.rendered.view.status,
+        "status": job.rendered.get().view.status,
         "tlp": field("case.tlp"),
         "analyst": field("case.analyst"),
         "times": {
@@ -106,7 +106,7 @@ fn case(job: &Job<'_>) -> Value {
             "start_observed": first.map(|window| stamp(job, window.first_bad.at_ns)),
             "end_observed": last.map(|window| stamp(job, window.last_bad.at_ns)),
             "recovery": last.and_then(|window| window.first_good).map(|mark| stamp(job, mark.at_ns)),
-            "generation": job.rendered.view.generated,
+            "generation": job.rendered.get().view.generated,
         },
     })
 }

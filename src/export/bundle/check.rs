@@ -221,8 +221,9 @@ pub fn recomputed(contents: &Contents, again: &Value, made: &Bundle) -> Vec<Chec
     let is_own = made.manifest.template.is_own();
     let formed = |name: &str| name.starts_with("report.") && name != REPORT;
     for (name, content) in made.files.iter().filter(|(name, _)| is_own || !formed(name)) {
-        let said = contents.get(name).map_or(&[][..], Vec::as_slice);
-        let differs = if said == content { vec![] } else { vec![first_difference(said, content)] };
+        let said = contents.get(*name).map_or(&[][..], Vec::as_slice);
+        let again = content.get().as_slice();
+        let differs = if said == again { vec![] } else { vec![first_difference(said, again)] };
         checks.push(check(format!("{name} written again"), differs));
     }
     checks
