@@ -68,6 +68,9 @@ struct Arguments {
     /// Print every number correlation uses, with its meaning and source, and stop.
     #[arg(long)]
     help_parameters: bool,
+    /// Go to this frame (of the first file) when the captures are open; FILE#17 does the same.
+    #[arg(long, value_name = "NUMBER")]
+    frame: Option<u64>,
     #[command(flatten)]
     open: load::Open,
 }
@@ -132,7 +135,7 @@ pub fn run() -> ExitCode {
         Some(Command::Lint(arguments)) => lint::run(arguments),
         Some(Command::Completions(arguments)) => completions::run(arguments),
         Some(Command::Man) => manual::run(),
-        None => view::run(&arguments.open),
+        None => view::run(&arguments.open, arguments.frame),
     };
     match result {
         Ok(Outcome::Done) => ExitCode::SUCCESS,

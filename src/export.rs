@@ -8,10 +8,13 @@ pub mod docx;
 pub mod ecs;
 #[cfg(any(feature = "docx", feature = "pdf"))]
 pub mod fonts;
+pub mod frames;
 pub mod html;
 pub mod iris;
 pub mod json;
+pub mod lookups;
 pub mod markdown;
+pub mod ocsf;
 pub mod pcapng;
 #[cfg(feature = "pdf")]
 pub mod pdf;
@@ -19,6 +22,7 @@ pub mod pdf;
 pub mod picture;
 pub mod redact;
 pub mod text;
+pub mod timesketch;
 
 use std::io;
 
@@ -80,23 +84,8 @@ static PDF: Export = Export {
 static ECS: Export = Export {
     name: "ecs",
     extension: "ndjson",
-    about: "cited packets and findings as Elastic Common Schema, one object a line",
-    write: |job, out| {
-        let packets = job.report.cited();
-        let sha256: Vec<String> =
-            job.input.case.evidence.iter().map(|record| record.sha256.clone()).collect();
-        let input = ecs::Input {
-            index: job.input.index,
-            packets: &packets,
-            findings: job.input.findings,
-            sha256: &sha256,
-            case: &job.report.title,
-        };
-        for document in ecs::documents(&input) {
-            out.json_line(&job.clear(document))?;
-        }
-        Ok(())
-    },
+    about: "Elastic Common Schema: lookups, cited packets and findings, one object a line",
+    write: |job, out| ecs::documents(job).try_for_each(|document| out.json_line(&job.clear(document))),
 };
 
 static PCAPNG: Export = Export {
@@ -148,7 +137,11 @@ pub static EXPORTS: &[&Export] = &[
     &PDF,
     &json::JSON,
     &ECS,
+    &ocsf::OCSF,
     &iris::IRIS,
+    &iris::IRIS_EVENTS,
+    &timesketch::TIMESKETCH,
+    &timesketch::TIMESKETCH_CSV,
     &PCAPNG,
 ];
 

@@ -42,7 +42,7 @@ use crossterm::event::Event;
 use ratatui::layout::Rect;
 
 use crate::case::{Case, Place};
-use crate::index::{Index, Input, Plan};
+use crate::index::{FrameNumber, Index, Input, Plan};
 use crate::settings::Settings;
 use crate::time::Nanos;
 use jobs::Jobs;
@@ -68,7 +68,7 @@ enum Incoming {
 }
 
 /// Opens the captures on the full screen and returns when the analyst quits.
-pub fn run(inputs: Vec<Input>, settings: Arc<Settings>) -> Result<()> {
+pub fn run(inputs: Vec<Input>, settings: Arc<Settings>, frame: Option<FrameNumber>) -> Result<()> {
     let is_sample = inputs.first().is_some_and(|input| input.source.name.starts_with("sample:"));
     let capture = inputs.first().and_then(|input| input.source.path.clone());
     let place = Place::new(capture.as_deref());
@@ -84,6 +84,7 @@ pub fn run(inputs: Vec<Input>, settings: Arc<Settings>) -> Result<()> {
     let (width, height) = screen.size()?;
     let mut state = State::new(Rect::new(0, 0, width, height), terminal::shows_unicode(), Work::default());
     state.filter.past = past::read();
+    state.wanted = frame;
     let (named, wrong_filters) = settings::filters();
     let (colours, wrong) = settings::colours(&named);
     state.named = Arc::new(named);

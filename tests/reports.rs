@@ -542,7 +542,7 @@ fn the_json_report_keeps_to_its_schema_and_carries_the_tie() {
             assert_eq!(document.pointer("/problems/0/hypotheses"), document.pointer("/hypotheses"));
             let quoted = document.pointer("/packets/1/icmp/quoted/destination/port");
             assert_eq!(quoted, Some(&Value::from(53)));
-            assert_eq!(document.pointer("/links/0/delta_us"), Some(&Value::from(3_905_993)));
+            assert_eq!(document.pointer("/links/0/delta_ns"), Some(&Value::from(3_905_993_000_i64)));
             let fields = document.pointer("/links/0/fields").map(ToString::to_string).unwrap_or_default();
             assert!(fields.contains("ip_id") && fields.contains("bytes"), "{fields}");
             assert_eq!(document.pointer("/links/0/alternatives"), Some(&Value::Array(Vec::new())));

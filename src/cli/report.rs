@@ -74,17 +74,25 @@ fn write(arguments: &Arguments, format: &export::Export, job: &Job<'_>) -> Resul
         out.flush()?;
         return Ok(());
     };
-    // A file that is written in full or not at all.
+    write_whole(path, arguments.force, &mut |out| (format.write)(job, &mut Sink::new(out)))
+}
+
+/// Writes a file in full or not at all.
+pub(super) fn write_whole(
+    path: &Path,
+    force: bool,
+    write: &mut dyn FnMut(&mut dyn std::io::Write) -> std::io::Result<()>,
+) -> Result<()> {
     let directory = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(std::path::Path::new("."));
     let context = || format!("cannot write {}", path.display());
     let mut file =
         tempfile::Builder::new().prefix(".portmortem-").tempfile_in(directory).with_context(context)?;
     let mut out = std::io::BufWriter::new(&mut file);
-    (format.write)(job, &mut Sink::new(&mut out))?;
+    write(&mut out)?;
     out.flush()?;
     drop(out);
     make_readable(file.as_file()).with_context(context)?;
-    if arguments.force {
+    if force {
         file.persist(path).with_context(context)?;
     } else {
         file.persist_noclobber(path).with_context(context)?;

@@ -4,13 +4,15 @@ use anyhow::Result;
 
 use super::Outcome;
 use super::load::Open;
+use crate::index::FrameNumber;
 
 /// Opens the captures on the full screen.
-pub fn run(open: &Open) -> Result<Outcome> {
+pub fn run(open: &Open, frame: Option<u64>) -> Result<Outcome> {
     let mut open = open.clone();
     if open.files.is_empty() && open.sample.is_none() {
         open.sample = Some(crate::samples::DEFAULT.to_owned());
     }
-    crate::tui::run(open.inputs()?, open.settings())?;
+    let frame = frame.map(FrameNumber).or_else(|| open.wanted());
+    crate::tui::run(open.inputs()?, open.settings(), frame)?;
     Ok(Outcome::Done)
 }

@@ -14,6 +14,7 @@
 //! let smuggled = Cleared(String::from("host.example")); // made by `Job::clear` only
 //! ```
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use serde_json::Value;
@@ -70,9 +71,9 @@ impl Sieve<'_> {
     }
 
     /// The bytes of a packet.
-    pub fn packet(&mut self, link_type: LinkType, bytes: &mut Vec<u8>) {
+    pub fn packet(&mut self, link_type: LinkType, bytes: &mut Cow<'_, [u8]>) {
         if let Some(pseudonyms) = self.0 {
-            *bytes = redact::packet::redact(&mut pseudonyms.borrow_mut(), link_type, bytes);
+            *bytes = redact::packet::redact(&mut pseudonyms.borrow_mut(), link_type, bytes).into();
         }
     }
 }
@@ -157,6 +158,11 @@ pub fn render(
     Ok(Cleared(rendered))
 }
 
+/// Packets as they were captured, for a command that asks for just these.
+pub fn as_captured(capture: pcapng::Capture<'_>) -> Cleared<pcapng::Capture<'_>> {
+    Cleared(capture)
+}
+
 /// Where an export goes. It takes nothing but what was cleared.
 pub struct Sink<'w>(&'w mut dyn Write);
 
@@ -189,15 +195,15 @@ impl<'w> Sink<'w> {
     }
 
     /// Writes rows as CSV.
-    pub fn csv(&mut self, head: &[&'static str], rows: &Cleared<Vec<Vec<String>>>) -> io::Result<()> {
+    pub fn csv(&mut self, head: &[&'static str], rows: &[Cleared<Vec<String>>]) -> io::Result<()> {
         let mut writer = csv::Writer::from_writer(&mut *self.0);
         writer.write_record(head).map_err(io::Error::other)?;
-        rows.0.iter().try_for_each(|row| writer.write_record(row)).map_err(io::Error::other)?;
+        rows.iter().try_for_each(|row| writer.write_record(&row.0)).map_err(io::Error::other)?;
         writer.flush()
     }
 
     /// Writes packets as pcapng.
-    pub fn capture(&mut self, capture: &Cleared<pcapng::Capture>) -> io::Result<()> {
+    pub fn capture(&mut self, capture: &Cleared<pcapng::Capture<'_>>) -> io::Result<()> {
         pcapng::encode(&capture.0, &mut *self.0)
     }
 }

@@ -345,8 +345,7 @@ mod tests {
     #[test]
     fn the_package_holds_headings_and_escaped_text() {
         let document = Document::read("t", "foot", "# Head\n\n1. a <b>\n\n| x |\n|---|\n| y |\n", Vec::new());
-        let mut out = Vec::new();
-        write(&document, &mut out).unwrap();
+        let out = bytes(&document).unwrap();
         let mut archive = zip::ZipArchive::new(io::Cursor::new(out)).unwrap();
         let mut body = String::new();
         archive.by_name("word/document.xml").unwrap().read_to_string(&mut body).unwrap();
@@ -367,8 +366,7 @@ mod tests {
             height: 50.0,
             shapes: vec![shape],
         };
-        let mut out = Vec::new();
-        write(&Document::read("t", "foot", "![x](figure:timeline)\n", vec![figure]), &mut out).unwrap();
+        let out = bytes(&Document::read("t", "foot", "![x](figure:timeline)\n", vec![figure])).unwrap();
         let mut archive = zip::ZipArchive::new(io::Cursor::new(out)).unwrap();
         let mut read = |name: &str| {
             let mut content = Vec::new();

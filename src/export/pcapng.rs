@@ -31,10 +31,10 @@ pub struct Commented {
 }
 
 /// A file to be written: everything it says, and its packets.
-pub struct Capture {
+pub struct Capture<'i> {
     comment: String,
     interfaces: Vec<Interface>,
-    packets: Vec<Written>,
+    packets: Vec<Written<'i>>,
     /// Whole seconds that are taken from each time, so that none before 1970 is lost (`if_tsoffset`).
     offset_s: i64,
 }
@@ -45,23 +45,23 @@ struct Interface {
     description: String,
 }
 
-struct Written {
+struct Written<'i> {
     interface: usize,
     link_type: LinkType,
     time_ns: i64,
     original: u32,
-    bytes: Vec<u8>,
+    bytes: Cow<'i, [u8]>,
     comments: Vec<String>,
 }
 
-impl Capture {
+impl Capture<'_> {
     /// The bytes of the packets, in order.
     pub fn packets(&self) -> impl Iterator<Item = &[u8]> {
-        self.packets.iter().map(|packet| packet.bytes.as_slice())
+        self.packets.iter().map(|packet| &*packet.bytes)
     }
 }
 
-impl Carries for Capture {
+impl Carries for Capture<'_> {
     fn each(&mut self, sieve: &mut Sieve<'_>) {
         let Self { comment, interfaces, packets, offset_s: _ } = self;
         sieve.text(comment);
@@ -84,8 +84,8 @@ struct Origin {
 }
 
 /// The packets in the order given. Packets of a transcript have no bytes and are an error.
-pub fn capture(index: &Index, packets: &[Commented], comment: String) -> io::Result<Capture> {
-    let found: Vec<(Packet<'_>, &Commented)> =
+pub fn capture<'i>(index: &'i Index, packets: &[Commented], comment: String) -> io::Result<Capture<'i>> {
+    let found: Vec<(Packet<'i>, &Commented)> =
         packets.iter().filter_map(|wanted| Some((index.packet(wanted.packet)?, wanted))).collect();
     if found.iter().any(|(packet, _)| packet.link_type() == LinkType::TRANSCRIPT) {
         let message = "packets of a text transcript have no bytes to write; export the report instead";
@@ -104,7 +104,7 @@ pub fn capture(index: &Index, packets: &[Commented], comment: String) -> io::Res
         link_type: packet.link_type(),
         time_ns: packet.time_ns(),
         original: packet.original(),
-        bytes: packet.bytes().to_vec(),
+        bytes: packet.bytes().into(),
         comments: wanted.comments.clone(),
     });
     Ok(Capture {
@@ -116,7 +116,7 @@ pub fn capture(index: &Index, packets: &[Commented], comment: String) -> io::Res
 }
 
 /// Writes a file.
-pub fn encode(capture: &Capture, out: &mut dyn Write) -> io::Result<()> {
+pub fn encode(capture: &Capture<'_>, out: &mut dyn Write) -> io::Result<()> {
     let section = SectionHeaderBlock {
         options: vec![
             SectionHeaderOption::UserApplication(concat!("portmortem ", env!("CARGO_PKG_VERSION")).into()),
@@ -150,7 +150,7 @@ pub fn encode(capture: &Capture, out: &mut dyn Write) -> io::Result<()> {
             interface_id: packet.interface as u32,
             timestamp: Duration::from_nanos(since.max(0).unsigned_abs()),
             original_len: packet.original.max(packet.bytes.len() as u32),
-            data: packet.bytes.as_slice().into(),
+            data: Cow::Borrowed(&packet.bytes),
             options: comments.collect(),
         };
         writer.write_pcapng_block(block).map_err(io::Error::other)?;
@@ -172,7 +172,8 @@ fn interface(index: &Index, origin: Origin) -> Interface {
     let source = index.sources.get(usize::from(origin.source.0));
     let known = source.and_then(|source| source.metadata.interfaces.get(usize::from(origin.interface)));
     let label = crate::index::source_label(origin.source);
-    let name = source.map_or_else(String::new, |source| crate::text::escape(&source.name));
+    let name =
+        source.map_or_else(String::new, |source| crate::text::escape(&crate::case::file_name(&source.name)));
     Interface {
         link_type: known.map_or(LinkType(1), |known| known.link_type),
         name: known.and_then(|known| known.name.clone()),

@@ -117,8 +117,7 @@ mod tests {
             "word ".repeat(2_000),
             "long".repeat(200)
         );
-        let mut out = Vec::new();
-        write(&Document::read("t", "foot", &markdown, Vec::new()), &mut out).unwrap();
+        let out = bytes(&Document::read("t", "foot", &markdown, Vec::new())).unwrap();
         assert!(out.starts_with(b"%PDF-"));
         assert!(out.len() > 4_000);
     }
