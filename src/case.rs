@@ -92,12 +92,18 @@ pub struct LedgerChange {
 /// What a capture file is, recorded so that a changed one is noticed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EvidenceRecord {
-    /// File name as given.
+    /// File name without its folder.
     pub name: String,
     /// Size in bytes as stored.
     pub size: u64,
     /// SHA-256 of the file as stored, in hexadecimal.
     pub sha256: String,
+}
+
+/// The name of a file without the folders it lies in; cases and reports hold no other.
+pub fn file_name(name: &str) -> String {
+    let own = std::path::Path::new(name).file_name();
+    own.map_or_else(|| name.to_owned(), |own| own.to_string_lossy().into_owned())
 }
 
 /// One step of the chain of custody.

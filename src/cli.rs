@@ -72,6 +72,9 @@ struct Arguments {
     /// Colours of the screen: dark, light, contrast, colourblind, sixteen, monochrome (default: what suits the terminal).
     #[arg(long, value_name = "NAME", value_parser = view::theme)]
     theme: Option<&'static str>,
+    /// Go to this frame (of the first file) when the captures are open; FILE#17 does the same.
+    #[arg(long, value_name = "NUMBER")]
+    frame: Option<u64>,
     #[command(flatten)]
     open: load::Open,
 }
@@ -142,7 +145,7 @@ pub fn run() -> ExitCode {
         Some(Command::Keys) => config::keys(),
         Some(Command::Completions(arguments)) => completions::run(arguments),
         Some(Command::Man) => manual::run(),
-        None => view::run(&arguments.open, arguments.theme),
+        None => view::run(&arguments.open, arguments.theme, arguments.frame),
     };
     match result {
         Ok(Outcome::Done) => ExitCode::SUCCESS,

@@ -1,16 +1,20 @@
 //! The EXPORTS table: one file a format, all written from the rendered report.
 
 pub mod bundle;
+pub mod cleared;
 pub mod document;
 #[cfg(feature = "docx")]
 pub mod docx;
 pub mod ecs;
 #[cfg(any(feature = "docx", feature = "pdf"))]
 pub mod fonts;
+pub mod frames;
 pub mod html;
 pub mod iris;
 pub mod json;
+pub mod lookups;
 pub mod markdown;
+pub mod ocsf;
 pub mod pcapng;
 #[cfg(feature = "pdf")]
 pub mod pdf;
@@ -18,55 +22,28 @@ pub mod pdf;
 pub mod picture;
 pub mod redact;
 pub mod text;
+pub mod timesketch;
 
-use std::io::{self, Write};
+use std::io;
 
-use crate::case::FrameRef;
+use cleared::{Cleared, Sink};
+
+use crate::case::{FrameRef, State, file_name};
+use crate::index::Index;
 use crate::report::render::Rendered;
 use crate::report::{Input, Report};
 
 /// What an export is written from.
 #[derive(Clone, Copy)]
 pub struct Job<'d> {
-    /// The draft.
+    /// The draft, as it was made.
     pub report: &'d Report,
-    /// The draft with its template filled in.
-    pub rendered: &'d Rendered,
+    /// The draft with its template filled in, redacted where the job redacts.
+    pub rendered: &'d Cleared<Rendered>,
     /// What the draft was made from, for formats that carry packets or numbers.
     pub input: Input<'d>,
-    /// Set when addresses and names are to be replaced. `rendered` is redacted already, the rest is not.
+    /// Set when addresses and names are to be replaced.
     pub redaction: redact::Redaction<'d>,
-}
-
-impl Job<'_> {
-    /// A text as it may leave: with pseudonyms where the job redacts.
-    pub fn say(&self, text: String) -> String {
-        redact::say(self.redaction, text)
-    }
-
-    /// A JSON value as it may leave.
-    pub fn say_value(&self, mut value: serde_json::Value) -> serde_json::Value {
-        if let Some(pseudonyms) = self.redaction {
-            pseudonyms.borrow_mut().value(&mut value);
-        }
-        value
-    }
-
-    /// The rendered Markdown as blocks with the figures it names, for formats with a layout.
-    fn document(&self) -> document::Document {
-        let figures =
-            crate::report::figure::figures_saying(self.input.index, self.input.evidence, &mut |text| {
-                self.say(text)
-            });
-        let view = &self.rendered.view;
-        let hash = view.captures.first().map(|capture| capture.sha256.get(..12).unwrap_or("").to_owned());
-        let footer = match hash.filter(|hash| !hash.is_empty()) {
-            Some(hash) => format!("{} · evidence SHA-256 {hash}…", view.tool),
-            None => view.tool.clone(),
-        };
-        document::Document::read(&view.title, &footer, &self.rendered.markdown, figures)
-            .folding(&self.rendered.folded)
-    }
 }
 
 /// One format.
@@ -78,14 +55,14 @@ pub struct Export {
     /// What it is, in one line.
     pub about: &'static str,
     /// Writes it.
-    pub write: fn(&Job<'_>, &mut dyn Write) -> io::Result<()>,
+    pub write: fn(&Job<'_>, &mut Sink<'_>) -> io::Result<()>,
 }
 
 static HTML: Export = Export {
     name: "html",
     extension: "html",
     about: "one HTML file with figures, light and dark, fit to print",
-    write: |job, out| html::write(&job.document(), out),
+    write: |job, out| out.text(&job.document().map(html::text)),
 };
 
 #[cfg(feature = "docx")]
@@ -93,7 +70,7 @@ static DOCX: Export = Export {
     name: "docx",
     extension: "docx",
     about: "Word document",
-    write: |job, out| docx::write(&job.document(), out),
+    write: |job, out| out.bytes(&job.document().try_map(docx::bytes)?),
 };
 
 #[cfg(feature = "pdf")]
@@ -101,29 +78,14 @@ static PDF: Export = Export {
     name: "pdf",
     extension: "pdf",
     about: "PDF with embedded fonts",
-    write: |job, out| pdf::write(&job.document(), out),
+    write: |job, out| out.bytes(&job.document().try_map(pdf::bytes)?),
 };
 
 static ECS: Export = Export {
     name: "ecs",
     extension: "ndjson",
-    about: "cited packets and findings as Elastic Common Schema, one object a line",
-    write: |job, out| {
-        let packets = job.report.cited();
-        let sha256: Vec<String> =
-            job.input.case.evidence.iter().map(|record| record.sha256.clone()).collect();
-        let input = ecs::Input {
-            index: job.input.index,
-            packets: &packets,
-            findings: job.input.findings,
-            sha256: &sha256,
-            case: &job.report.title,
-        };
-        for document in ecs::documents(&input) {
-            writeln!(out, "{}", job.say_value(document))?;
-        }
-        Ok(())
-    },
+    about: "Elastic Common Schema: lookups, cited packets and findings, one object a line",
+    write: |job, out| ecs::documents(job).try_for_each(|document| out.json_line(&job.clear(document))),
 };
 
 static PCAPNG: Export = Export {
@@ -137,9 +99,24 @@ static PCAPNG: Export = Export {
             .into_iter()
             .map(|packet| pcapng::Commented { packet, comments: notes_on(job, packet) })
             .collect();
-        pcapng::write((job.input.index, job.redaction), &packets, &pcapng::section_comment(job), out)
+        out.capture(&job.clear(pcapng::capture(job.input.index, &packets, pcapng::section_comment(job))?))
     },
 };
+
+/// Index and case as reports are made from them: files without their folders; where they are redacted, without what was typed.
+pub fn leaving(index: &Index, case: &State, redacted: bool) -> (Index, State) {
+    if redacted {
+        return redact::without_typed(index, case);
+    }
+    let (mut index, mut case) = (index.clone(), case.clone());
+    index.sources.iter_mut().for_each(|source| source.name = file_name(&source.name));
+    case.evidence.iter_mut().for_each(|record| record.name = file_name(&record.name));
+    // Cases of earlier versions name folders.
+    for entry in case.custody.iter_mut().filter(|entry| entry.who == "portmortem") {
+        entry.detail = file_name(&entry.detail);
+    }
+    (index, case)
+}
 
 /// The analyst's notes on a frame, as written.
 fn notes_on(job: &Job<'_>, packet: crate::index::PacketId) -> Vec<String> {
@@ -160,7 +137,11 @@ pub static EXPORTS: &[&Export] = &[
     &PDF,
     &json::JSON,
     &ECS,
+    &ocsf::OCSF,
     &iris::IRIS,
+    &iris::IRIS_EVENTS,
+    &timesketch::TIMESKETCH,
+    &timesketch::TIMESKETCH_CSV,
     &PCAPNG,
 ];
 

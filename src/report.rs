@@ -320,32 +320,6 @@ impl Report {
         notes.filter(|claim| claim.frames.contains(&packet)).map(|claim| claim.text.clone()).collect()
     }
 
-    /// Changes every text that may quote the capture or the analyst; ids, citations and headings stay.
-    pub fn each_text(&mut self, change: &mut dyn FnMut(&mut String)) {
-        change(&mut self.title);
-        self.verdicts.iter_mut().for_each(|verdict| change(&mut verdict.text));
-        for block in self.sections.iter_mut().flat_map(|section| &mut section.blocks) {
-            match block {
-                Block::Claim(claim) => {
-                    change(&mut claim.text);
-                    change(&mut claim.suggestion);
-                }
-                Block::Field(field) => field.value.iter_mut().for_each(&mut *change),
-                Block::Table(table) => {
-                    change(&mut table.caption);
-                    table.rows.iter_mut().flat_map(|(cells, _)| cells).for_each(&mut *change);
-                }
-                Block::Lines(_, lines) => lines.iter_mut().for_each(&mut *change),
-                Block::Note(text) | Block::Aside(text) => change(text),
-            }
-        }
-        let Some(subject) = &mut self.subject else { return };
-        let texts = [&mut subject.clients, &mut subject.server, &mut subject.names, &mut subject.what];
-        texts.into_iter().for_each(&mut *change);
-        change(&mut subject.then);
-        subject.checks.iter_mut().for_each(change);
-    }
-
     /// A claim by its id.
     pub fn claim(&self, id: &str) -> Option<&Claim> {
         self.claims().find(|claim| claim.id == id)

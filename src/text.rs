@@ -70,6 +70,16 @@ pub fn quoted(text: &str) -> String {
     out
 }
 
+/// A file name as a word of a command line that no shell and no option parser takes for anything else.
+pub fn shell(path: &str) -> String {
+    let path = if path.starts_with('-') { format!("./{path}") } else { path.to_owned() };
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "._/-+:@%,".contains(c);
+    if !path.is_empty() && path.chars().all(is_plain) {
+        return path;
+    }
+    format!("'{}'", escape(&path).replace("\\\\", "\\").replace('\'', "'\\''"))
+}
+
 /// Writes a count with thousands separators: `1524475` becomes `1,524,475`.
 pub fn thousands(number: u64) -> String {
     let digits = number.to_string();
@@ -93,6 +103,15 @@ mod tests {
         assert_eq!(escape("x\u{202e}y\\"), "x\\u{202e}y\\\\");
         assert_eq!(escape_bytes(b"ok\xff\n"), "ok\\xff\\x0a");
         assert_eq!(escape("grüße"), "grüße");
+    }
+
+    #[test]
+    fn file_names_are_one_word_of_a_command_line() {
+        assert_eq!(shell("a/b-1.pcap"), "a/b-1.pcap");
+        assert_eq!(shell("-r.pcap"), "./-r.pcap");
+        assert_eq!(shell("it's $HOME.pcap"), "'it'\\''s $HOME.pcap'");
+        assert_eq!(shell("a\\b c"), "'a\\b c'");
+        assert_eq!(shell(""), "''");
     }
 
     #[test]

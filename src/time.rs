@@ -109,6 +109,11 @@ pub fn rfc3339(time_ns: Nanos) -> String {
     format!("{}Z", date_and_time(time_ns).replacen(' ', "T", 1))
 }
 
+/// Nanoseconds since 1970 of a time as [`rfc3339`] writes it, in any zone.
+pub fn parse_rfc3339(text: &str) -> Option<Nanos> {
+    DateTime::parse_from_rfc3339(text).ok()?.timestamp_nanos_opt()
+}
+
 /// Seconds with six decimals, exact: `3.905993`, `-0.000001`; nanoseconds where they are not zero.
 pub fn seconds(span_ns: Nanos) -> String {
     let sign = if span_ns < 0 { "-" } else { "" };

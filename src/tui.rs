@@ -45,7 +45,7 @@ use crossterm::event::Event;
 use ratatui::layout::Rect;
 
 use crate::case::{Case, Place};
-use crate::index::{Index, Input, Plan};
+use crate::index::{FrameNumber, Index, Input, Plan};
 use crate::settings::Settings;
 use crate::time::Nanos;
 use jobs::Jobs;
@@ -71,8 +71,13 @@ enum Incoming {
 }
 
 /// Opens the captures on the full screen and returns when the analyst quits.
-/// `theme` goes before the one in `config.toml`.
-pub fn run(inputs: Vec<Input>, settings: Arc<Settings>, theme: Option<&'static str>) -> Result<()> {
+/// `theme` goes before the one in `config.toml`; `frame` is where they open.
+pub fn run(
+    inputs: Vec<Input>,
+    settings: Arc<Settings>,
+    theme: Option<&'static str>,
+    frame: Option<FrameNumber>,
+) -> Result<()> {
     let is_sample = inputs.first().is_some_and(|input| input.source.name.starts_with("sample:"));
     let capture = inputs.first().and_then(|input| input.source.path.clone());
     let place = Place::new(capture.as_deref());
@@ -92,6 +97,7 @@ pub fn run(inputs: Vec<Input>, settings: Arc<Settings>, theme: Option<&'static s
     let (width, height) = screen.size()?;
     let mut state = State::new(Rect::new(0, 0, width, height), terminal::shows_unicode(), Work::default());
     state.filter.past = past::read();
+    state.wanted = frame;
     let (named, wrong_filters) = settings::filters();
     let (colours, wrong) = settings::colours(&named);
     state.named = Arc::new(named);

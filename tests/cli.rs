@@ -125,7 +125,7 @@ fn each_error_of_the_seed_is_tied_to_the_query_it_quotes() {
         assert_eq!(
             packet["links"],
             serde_json::json!([
-                {"kind": "error_about", "frame": position, "level": "exact", "delta_ns": delta_ns}
+                {"kind": "error_about", "file": "A", "frame": position, "level": "exact", "delta_ns": delta_ns}
             ])
         );
     }

@@ -257,7 +257,10 @@ fn comments_of_a_capture_become_annotations_once() {
     };
     let mut out = Vec::new();
     let packets = [comment(0, "first try\u{1b}[31m"), comment(1, "refused")];
-    crate::export::pcapng::write((&build(seed), None), &packets, "from the lab", &mut out).expect("written");
+    let index = build(seed);
+    let written =
+        crate::export::pcapng::capture(&index, &packets, "from the lab".to_owned()).expect("packets");
+    crate::export::pcapng::encode(&written, &mut out).expect("written");
     std::fs::write(&path, out).expect("written");
     let index = build(&path);
     let mut case = Case::open(place(folder.path()));

@@ -28,9 +28,9 @@ pub struct Arguments {
     /// The capture.
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
-    /// The frame's number, as timeline and Wireshark count (F17 and L17 work too).
+    /// The frame's number, as timeline and Wireshark count (F17 and L17 work too); not needed behind FILE#17.
     #[arg(value_name = "FRAME")]
-    pub frame: String,
+    pub frame: Option<String>,
     /// How much is said.
     #[arg(long, value_enum, default_value_t)]
     pub level: Level,
@@ -41,11 +41,15 @@ const BYTES_SHOWN: usize = 16;
 
 /// Runs the subcommand.
 pub fn run(arguments: &Arguments) -> Result<Outcome> {
-    let number = arguments.frame.trim_start_matches(['F', 'f', 'L', 'l', '#']);
-    let number: u64 = number.parse().map_err(|_| {
-        anyhow!("{} is no frame number: give 17 or F17", crate::text::escape(&arguments.frame))
-    })?;
     let open = Open { files: vec![arguments.file.clone()], ..Open::default() };
+    let number = match (&arguments.frame, open.wanted()) {
+        (None, Some(frame)) => frame.0,
+        (None, None) => return Err(anyhow!("which frame? Give its number after the file, or FILE#17")),
+        (Some(frame), _) => frame
+            .trim_start_matches(['F', 'f', 'L', 'l', '#'])
+            .parse()
+            .map_err(|_| anyhow!("{} is no frame number: give 17 or F17", crate::text::escape(frame)))?,
+    };
     let loaded = open.load()?;
     let id = loaded.index.by_frame(SourceId(0), FrameNumber(number));
     let Some((id, explanation)) = id.and_then(|id| Some((id, explain(&loaded.index, &loaded.evidence, id)?)))

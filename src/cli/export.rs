@@ -39,15 +39,16 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
     let now_ns = now_ns();
     made.record_opening(now_ns);
     let name = path.file_name().map_or_else(|| shown.clone(), |name| name.to_string_lossy().into_owned());
+    let name = crate::text::escape(&name);
     made.record(now_ns, "exported", format!("bundle {name}"), Some(true));
     let formed = arguments.form.fill(&made, Some(stamp()))?;
     let after = made.check_unchanged()?;
     let bundle = bundle::make(&formed.job(), (&template, &source), &after)?;
     files::write(&bundle, path, arguments.force).with_context(|| format!("cannot write {shown}"))?;
     if !arguments.form.no_case {
-        made.note_export(now_ns, format!("bundle {}", path.display()));
+        made.note_export(now_ns, format!("bundle {name}"));
     }
-    let manifest = bundle.files.first().map(|(_, content)| hash_bytes(content)).unwrap_or_default();
+    let manifest = bundle.files.first().map(|(_, content)| hash_bytes(content.get())).unwrap_or_default();
     print(
         format!("{shown}: {} files; SHA-256 of {}: {manifest}\n", bundle.files.len(), bundle::MANIFEST)
             .as_bytes(),

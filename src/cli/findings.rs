@@ -8,6 +8,7 @@ use anyhow::{Result, bail};
 
 use super::printing::{Format, Printing};
 use super::{Outcome, load::Open};
+use crate::export::frames;
 use crate::findings::coverage::Standing;
 use crate::findings::{Coverage, Examined, FINDINGS, Finding, Input, look, review};
 use crate::index::Index;
@@ -121,8 +122,7 @@ fn json(out: &mut impl std::io::Write, index: &Index, found: &[Finding], coverag
     let mut objects: Vec<serde_json::Value> = found
         .iter()
         .map(|finding| {
-            let frames: Vec<serde_json::Value> =
-                finding.frames.iter().map(|frame| frame_reference(index, *frame)).collect();
+            let frames = frames::all(index, &finding.frames);
             let counts: Vec<serde_json::Value> = finding
                 .counts
                 .iter()
@@ -140,8 +140,7 @@ fn json(out: &mut impl std::io::Write, index: &Index, found: &[Finding], coverag
         })
         .collect();
     objects.extend(coverage.not_assessed.iter().map(|item| {
-        let frames: Vec<serde_json::Value> =
-            item.frames.iter().map(|frame| frame_reference(index, *frame)).collect();
+        let frames = frames::all(index, &item.frames);
         serde_json::json!({
             "id": NOT_ASSESSED,
             "severity": null,
@@ -153,16 +152,8 @@ fn json(out: &mut impl std::io::Write, index: &Index, found: &[Finding], coverag
             "filter": item.filter,
         })
     }));
+    objects.iter_mut().for_each(frames::settle);
     serde_json::to_writer_pretty(&mut *out, &objects)?;
     writeln!(out)?;
     Ok(())
-}
-
-/// A frame number; with several captures the label, which names the capture as well.
-fn frame_reference(index: &Index, frame: crate::index::PacketId) -> serde_json::Value {
-    if index.sources.len() > 1 {
-        serde_json::Value::from(index.label(frame))
-    } else {
-        serde_json::Value::from(index.packet(frame).map_or(0, |packet| packet.frame().0))
-    }
 }

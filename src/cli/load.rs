@@ -14,7 +14,9 @@ use signal_hook::consts::SIGINT;
 use crate::capture;
 use crate::correlate::apart;
 use crate::correlate::{Evidence, Parameters, correlate};
-use crate::index::{Index, Input, Plan, Progress, SourceId, source_label};
+use crate::index::{
+    FrameNumber, Index, IndexedSource, Input, PacketId, Plan, Progress, SourceId, source_label,
+};
 use crate::samples;
 use crate::settings::Settings;
 use crate::text;
@@ -35,7 +37,8 @@ pub use places::Named;
 /// Which captures to open, and how.
 #[derive(clap::Args, Clone, Debug, Default)]
 pub struct Open {
-    /// Captures: pcap, pcapng, text printed by tcpdump; packed or not; directories of them; - for standard input.
+    /// Captures: pcap, pcapng, text printed by tcpdump; packed or not; directories of them; - for standard input;
+    /// FILE#17 is frame 17 of a file: explained, printed, or gone to.
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// Open an embedded sample instead of files (see --list-samples).
@@ -90,6 +93,22 @@ impl Open {
         open
     }
 
+    /// The frame that one of the files is named with (`FILE#17`), if any; an error where the file has none such.
+    pub fn frame(&self, index: &Index) -> Result<Option<PacketId>> {
+        let Some((path, frame)) = self.files.iter().find_map(|file| numbered(file)) else { return Ok(None) };
+        let is_it = |source: &IndexedSource| source.path.as_deref() == Some(path.as_path());
+        let at = index.sources.iter().position(is_it).unwrap_or(0);
+        match index.by_frame(SourceId(at as u16), frame) {
+            Some(id) => Ok(Some(id)),
+            None => bail!("{} has no frame {}", text::escape(&path.display().to_string()), frame.0),
+        }
+    }
+
+    /// The first frame that a file is named with, for who looks it up later.
+    pub fn wanted(&self) -> Option<FrameNumber> {
+        self.files.iter().find_map(|file| numbered(file)).map(|(_, frame)| frame)
+    }
+
     /// Opens the files without reading them through.
     pub fn inputs(&self) -> Result<Vec<Input>> {
         self.inputs_noting(&mut Vec::new())
@@ -104,6 +123,8 @@ impl Open {
             bail!("no capture named: give a FILE, or --sample {}", samples::DEFAULT);
         }
         for file in &self.files {
+            let plain = numbered(file).map(|(path, _)| path);
+            let file = plain.as_ref().unwrap_or(file);
             if file.is_dir() {
                 self.directory(file, &mut inputs, notes)?;
             } else {
@@ -206,6 +227,14 @@ impl Open {
         let evidence = correlate(&index, &Parameters::default(), &AtomicBool::new(false));
         Ok(Loaded { index, evidence })
     }
+}
+
+/// A file and the frame in it, of `FILE#17` (`#F17` and `#L17` too); `None` where a file has the whole name.
+pub(super) fn numbered(file: &Path) -> Option<(PathBuf, FrameNumber)> {
+    let text = file.to_str()?;
+    let (path, frame) = text.rsplit_once('#')?;
+    let number = frame.trim_start_matches(['F', 'f', 'L', 'l']).parse().ok()?;
+    (!path.is_empty() && !file.exists()).then(|| (PathBuf::from(path), FrameNumber(number)))
 }
 
 /// Makes the first Ctrl-C end the input instead of the program, so that what was read is still printed; the

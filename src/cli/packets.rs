@@ -3,14 +3,19 @@
 mod json;
 mod line;
 
+use std::collections::HashMap;
 use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use anyhow::Result;
 use rayon::prelude::*;
 
+use super::report::{check_output, write_whole};
 use super::{Outcome, load::Loaded, load::Open};
 use crate::attempts::ties::Ties;
+use crate::export::cleared::{self, Sink};
+use crate::export::pcapng;
 use crate::filter::Context;
 use crate::index::{Packet, PacketId};
 
@@ -38,6 +43,12 @@ pub struct Arguments {
     /// How packets are printed.
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
+    /// Write the packets as pcapng to this file instead of printing them (- for standard output).
+    #[arg(short, long, value_name = "FILE.pcapng", conflicts_with = "format")]
+    pub write: Option<PathBuf>,
+    /// Write over an existing file.
+    #[arg(long, requires = "write")]
+    pub force: bool,
     #[command(flatten)]
     open: Open,
 }
@@ -45,13 +56,22 @@ pub struct Arguments {
 /// Runs the subcommand.
 pub fn run(arguments: &Arguments) -> Result<Outcome> {
     let filter = super::mistake::parse(&arguments.filter, &arguments.open)?;
+    if let Some(path) = arguments.write.as_deref().filter(|path| *path != Path::new("-")) {
+        check_output(path, &arguments.open, arguments.force)?;
+    }
     let narrow = filter.is_about_evidence(&arguments.open.settings());
     let loaded = if narrow { arguments.open.load_evidence()? } else { arguments.open.load()? };
     let cancel = AtomicBool::new(false);
     let context =
         Context { index: &loaded.index, evidence: Some(&loaded.evidence), notes: None, cancel: &cancel };
     super::mistake::warn(&filter, &context)?;
-    let rows = loaded.index.in_order(filter.rows(&context));
+    let mut rows = loaded.index.in_order(filter.rows(&context));
+    if let Some(wanted) = arguments.open.frame(&loaded.index)? {
+        rows.retain(|row| *row == wanted.0);
+    }
+    if let Some(path) = &arguments.write {
+        return save(arguments, &loaded, &rows, path);
+    }
     let tied =
         |row: &u32| loaded.index.packet(PacketId(*row)).is_some_and(|packet| json::ties_others(&packet));
     if arguments.format == Format::Json && rows.iter().any(tied) {
@@ -60,6 +80,37 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
     }
     write_rows(&loaded, &rows, arguments.format, &mut std::io::stdout().lock())?;
     Ok(if rows.is_empty() { Outcome::NothingMatched } else { Outcome::Done })
+}
+
+/// Writes packets as captured, with the comments they had.
+fn save(arguments: &Arguments, loaded: &Loaded, rows: &[u32], path: &Path) -> Result<Outcome> {
+    let index = &loaded.index;
+    let mut comments: HashMap<(u16, u64), Vec<String>> = HashMap::new();
+    for (at, source) in index.sources.iter().enumerate() {
+        for (frame, comment) in &source.metadata.comments {
+            comments.entry((at as u16, *frame)).or_default().push(comment.clone());
+        }
+    }
+    let packets = rows.iter().filter_map(|row| index.packet(PacketId(*row)));
+    let packets: Vec<pcapng::Commented> = packets
+        .map(|packet| pcapng::Commented {
+            packet: packet.id,
+            comments: comments.remove(&(packet.segment.source.0, packet.frame().0)).unwrap_or_default(),
+        })
+        .collect();
+    if packets.is_empty() {
+        return Ok(Outcome::NothingMatched);
+    }
+    let what = if arguments.filter.is_empty() { "all packets".to_owned() } else { arguments.filter.clone() };
+    let comment = format!("{}{what}", pcapng::SECTION_COMMENT);
+    let capture = cleared::as_captured(pcapng::capture(index, &packets, comment)?);
+    let mut write = |out: &mut dyn Write| Sink::new(out).capture(&capture);
+    if path == Path::new("-") {
+        write(&mut std::io::stdout().lock())?;
+    } else {
+        write_whole(path, arguments.force, &mut write)?;
+    }
+    Ok(Outcome::Done)
 }
 
 /// Formats chunks of rows in parallel and writes them in order.

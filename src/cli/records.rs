@@ -6,6 +6,7 @@ use anyhow::Result;
 use serde_json::{Map, Value};
 
 use crate::decode::Address;
+use crate::export::frames;
 use crate::index::{Index, PacketId};
 use crate::time::{self, Nanos};
 
@@ -71,14 +72,6 @@ pub fn write(
     }
 }
 
-fn frame(index: &Index, id: PacketId) -> Value {
-    if index.sources.len() > 1 {
-        Value::from(index.label(id))
-    } else {
-        Value::from(index.packet(id).map_or(0, |packet| packet.frame().0))
-    }
-}
-
 fn json(
     out: &mut dyn Write,
     index: &Index,
@@ -102,13 +95,15 @@ fn json(
                     Value::from(host.bare().to_string())
                 }
                 Cell::Number(number) | Cell::Time(number) | Cell::Span(number) => Value::from(number),
-                Cell::Frames(frames) => frames.iter().map(|id| frame(index, *id)).collect(),
+                Cell::Frames(ids) => frames::all(index, &ids),
                 Cell::List(texts) => Value::from(texts),
             };
             let unit = matches!(column.key, "time" | "rtt" | "waited" | "first" | "last" | "duration");
             let key = if unit { format!("{}_ns", column.key) } else { column.key.to_owned() };
             object.insert(key, value);
         }
+        let mut object = Value::Object(object);
+        frames::settle(&mut object);
         serde_json::to_writer(&mut *out, &object)?;
         writeln!(out)?;
         count += 1;

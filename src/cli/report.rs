@@ -11,6 +11,7 @@ use anyhow::{Context as _, Result, bail};
 use super::Outcome;
 use super::load::Open;
 use crate::capture;
+use crate::export::cleared::Sink;
 use crate::export::{self, Job};
 use crate::report::render;
 pub use form::{Form, Formed, Style};
@@ -60,7 +61,8 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
     if let Some(path) = &arguments.output
         && !arguments.form.no_case
     {
-        made.note_export(now_ns, format!("{} ({})", path.display(), format.name));
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        made.note_export(now_ns, format!("{} ({})", crate::text::escape(&name), format.name));
     }
     Ok(if made.input().index.is_empty() { Outcome::NothingMatched } else { Outcome::Done })
 }
@@ -68,21 +70,29 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
 fn write(arguments: &Arguments, format: &export::Export, job: &Job<'_>) -> Result<()> {
     let Some(path) = &arguments.output else {
         let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-        (format.write)(job, &mut out)?;
+        (format.write)(job, &mut Sink::new(&mut out))?;
         out.flush()?;
         return Ok(());
     };
-    // A file that is written in full or not at all.
+    write_whole(path, arguments.force, &mut |out| (format.write)(job, &mut Sink::new(out)))
+}
+
+/// Writes a file in full or not at all.
+pub(super) fn write_whole(
+    path: &Path,
+    force: bool,
+    write: &mut dyn FnMut(&mut dyn std::io::Write) -> std::io::Result<()>,
+) -> Result<()> {
     let directory = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(std::path::Path::new("."));
     let context = || format!("cannot write {}", path.display());
     let mut file =
         tempfile::Builder::new().prefix(".portmortem-").tempfile_in(directory).with_context(context)?;
     let mut out = std::io::BufWriter::new(&mut file);
-    (format.write)(job, &mut out)?;
+    write(&mut out)?;
     out.flush()?;
     drop(out);
     make_readable(file.as_file()).with_context(context)?;
-    if arguments.force {
+    if force {
         file.persist(path).with_context(context)?;
     } else {
         file.persist_noclobber(path).with_context(context)?;

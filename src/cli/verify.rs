@@ -19,7 +19,7 @@ use crate::text::escape;
 pub struct Arguments {
     /// The bundle: a folder or a .zip.
     bundle: PathBuf,
-    /// The captures it was made from, in any order; looked for beside the bundle when not named.
+    /// The captures it was made from, in any order; looked for beside the bundle and in the current folder when not named.
     #[arg(value_name = "FILE")]
     captures: Vec<PathBuf>,
 }

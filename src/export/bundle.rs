@@ -8,6 +8,7 @@ use std::io;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::cleared::{Carries, Cleared, Sieve, held, written};
 use super::{Job, notes_on, pcapng};
 use crate::capture::LinkType;
 use crate::case::hash::hash_bytes;
@@ -34,6 +35,17 @@ pub const MARKDOWN: &str = "report.md";
 
 /// Formats of the report in a bundle, by their names in the EXPORTS table.
 const FORMATS: [&str; 5] = ["markdown", "html", "pdf", "docx", "json"];
+
+/// The name of the report in a format, by its file name ending.
+fn report_name(extension: &str) -> &'static str {
+    match extension {
+        "md" => MARKDOWN,
+        "html" => "report.html",
+        "pdf" => "report.pdf",
+        "docx" => "report.docx",
+        _ => REPORT,
+    }
+}
 
 /// What made a bundle.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,6 +83,9 @@ pub struct Template {
     /// Whether every row and appendix was asked for.
     #[serde(default)]
     pub long: bool,
+    /// Whether the folders of captures were kept.
+    #[serde(default)]
+    pub paths: bool,
 }
 
 impl Template {
@@ -86,7 +101,7 @@ impl Template {
 pub struct SourceRecord {
     /// Label (`A`).
     pub label: String,
-    /// Name as given; the label's when redacted.
+    /// File name; the label's when redacted.
     pub name: String,
     /// Size in bytes as stored.
     pub size: u64,
@@ -184,34 +199,31 @@ pub struct Bundle {
     /// The manifest.
     pub manifest: Manifest,
     /// Names and contents, manifest included.
-    pub files: Vec<(String, Vec<u8>)>,
+    pub files: Vec<(&'static str, Cleared<Vec<u8>>)>,
 }
 
 /// Makes all files. `template` is name and text of the report's template, `after` the captures' hashes after the analysis.
 pub fn make(job: &Job<'_>, template: (&str, &str), after: &[String]) -> io::Result<Bundle> {
     let mut files = Vec::new();
     for export in FORMATS.iter().filter_map(|name| super::find(name)) {
-        let mut out = Vec::new();
-        (export.write)(job, &mut out)?;
-        files.push((format!("report.{}", export.extension), out));
+        files.push((report_name(export.extension), written(export, job)?));
     }
     cited(job, &mut files)?;
     let case = json!({ "schema": crate::case::store::SCHEMA, "state": job.input.case });
-    let mut case = serde_json::to_vec_pretty(&job.say_value(case))?;
-    case.push(b'\n');
-    files.push((CASE.to_owned(), case));
+    files.push((CASE, held(|sink| sink.json(&job.clear(case)))?));
     let manifest = Manifest {
         schema: SCHEMA.to_owned(),
         tool: Tool::this(),
-        generated: job.rendered.view.generated.clone(),
-        title: job.rendered.view.title.clone(),
-        status: job.rendered.view.status.to_owned(),
+        generated: job.rendered.get().view.generated.clone(),
+        title: job.report.title.clone(),
+        status: job.rendered.get().view.status.to_owned(),
         template: Template {
             name: template.0.to_owned(),
             sha256: hash_bytes(template.1.as_bytes()),
-            corrected_headings: job.rendered.view.options.corrected_headings,
-            prose: job.rendered.view.options.prose,
-            long: job.rendered.view.options.long,
+            corrected_headings: job.rendered.get().view.options.corrected_headings,
+            prose: job.rendered.get().view.options.prose,
+            long: job.rendered.get().view.options.long,
+            paths: job.rendered.get().view.options.paths,
         },
         redacted: job.redaction.is_some(),
         parameters: parameters(job),
@@ -219,16 +231,55 @@ pub fn make(job: &Job<'_>, template: (&str, &str), after: &[String]) -> io::Resu
         files: files
             .iter()
             .map(|(name, content)| FileRecord {
-                name: name.clone(),
-                size: content.len() as u64,
-                sha256: hash_bytes(content),
+                name: (*name).to_owned(),
+                size: content.get().len() as u64,
+                sha256: hash_bytes(content.get()),
             })
             .collect(),
         digest: NO_DIGEST.to_owned(),
     };
-    let (manifest, text) = sealed(manifest)?;
-    files.insert(0, (MANIFEST.to_owned(), text.into_bytes()));
+    let sealed = job.clear(manifest).try_map(|manifest| sealed(manifest.clone()))?;
+    let manifest = sealed.get().0.clone();
+    files.insert(0, (MANIFEST, sealed.map(|(_, text)| text.clone().into_bytes())));
     Ok(Bundle { manifest, files })
+}
+
+impl Carries for Manifest {
+    fn each(&mut self, sieve: &mut Sieve<'_>) {
+        let Self {
+            schema: _,
+            tool: _,
+            generated: _,
+            title,
+            status: _,
+            template,
+            redacted: _,
+            parameters,
+            sources,
+            files: _,
+            digest: _,
+        } = self;
+        sieve.text(title);
+        let Template { name, sha256: _, corrected_headings: _, prose: _, long: _, paths: _ } = template;
+        sieve.text(name);
+        parameters.each(sieve);
+        for source in sources {
+            let SourceRecord {
+                label: _,
+                name,
+                size: _,
+                sha256: _,
+                sha256_after: _,
+                offset_ns: _,
+                site,
+                sensor,
+                frames: _,
+            } = source;
+            sieve.text(name);
+            site.each(sieve);
+            sensor.each(sieve);
+        }
+    }
 }
 
 /// The manifest with its digest, and its text.
@@ -257,8 +308,8 @@ fn sources(job: &Job<'_>, after: &[String]) -> Vec<SourceRecord> {
                 sha256_after: after.get(at).cloned().unwrap_or_default(),
                 sha256,
                 offset_ns: source.offset_ns,
-                site: source.place.site.clone().map(|name| job.say(name)),
-                sensor: source.place.sensor.clone().map(|name| job.say(name)),
+                site: source.place.site.clone(),
+                sensor: source.place.sensor.clone(),
                 frames: source.packets,
             }
         })
@@ -266,7 +317,7 @@ fn sources(job: &Job<'_>, after: &[String]) -> Vec<SourceRecord> {
 }
 
 /// The cited packets, the cited lines of transcripts, and the map of both.
-fn cited(job: &Job<'_>, files: &mut Vec<(String, Vec<u8>)>) -> io::Result<()> {
+fn cited(job: &Job<'_>, files: &mut Vec<(&'static str, Cleared<Vec<u8>>)>) -> io::Result<()> {
     let index = job.input.index;
     let found: Vec<Packet<'_>> = job.report.cited().into_iter().filter_map(|id| index.packet(id)).collect();
     let (lines, packets): (Vec<&Packet<'_>>, Vec<&Packet<'_>>) =
@@ -277,29 +328,50 @@ fn cited(job: &Job<'_>, files: &mut Vec<(String, Vec<u8>)>) -> io::Result<()> {
             .iter()
             .map(|packet| pcapng::Commented { packet: packet.id, comments: notes_on(job, packet.id) })
             .collect();
-        let mut out = Vec::new();
-        pcapng::write((index, job.redaction), &commented, &pcapng::section_comment(job), &mut out)?;
-        files.push((PACKETS.to_owned(), out));
-        for (at, packet) in packets.iter().enumerate() {
-            rows.push(row(job, packet, (PACKETS, at), &pcapng::bytes_of(job.redaction, packet)));
+        let capture = job.clear(pcapng::capture(index, &commented, pcapng::section_comment(job))?);
+        for ((at, packet), bytes) in packets.iter().enumerate().zip(capture.get().packets()) {
+            rows.push(row(job, packet, (PACKETS, at), bytes));
         }
+        files.push((PACKETS, held(|sink| sink.capture(&capture))?));
     }
     if !lines.is_empty() {
-        let mut out = Vec::new();
-        for (at, packet) in lines.iter().enumerate() {
-            let text = job.say(printed(packet.bytes()));
-            rows.push(row(job, packet, (LINES, at), text.as_bytes()));
-            out.extend(text.as_bytes());
-            out.push(b'\n');
+        let texts = lines.iter().map(|packet| printed(packet.bytes()));
+        let texts: Vec<Cleared<String>> = texts.map(|text| job.clear(text)).collect();
+        for ((at, packet), text) in lines.iter().enumerate().zip(&texts) {
+            rows.push(row(job, packet, (LINES, at), text.get().as_bytes()));
         }
-        files.push((LINES.to_owned(), out));
+        let end = Cleared::own("\n");
+        let out =
+            held(|sink| texts.iter().try_for_each(|text| sink.text(text).and_then(|()| sink.text(&end))))?;
+        files.push((LINES, out));
     }
+    files.push((FRAMES, job.clear(rows).try_map(|rows| table(rows))?));
+    Ok(())
+}
+
+fn table(rows: &[FrameRow]) -> io::Result<Vec<u8>> {
     let mut csv = csv::Writer::from_writer(Vec::new());
-    for row in &rows {
+    for row in rows {
         csv.serialize(row).map_err(io::Error::other)?;
     }
-    files.push((FRAMES.to_owned(), csv.into_inner().map_err(|error| io::Error::other(error.to_string()))?));
-    Ok(())
+    csv.into_inner().map_err(|error| io::Error::other(error.to_string()))
+}
+
+impl Carries for FrameRow {
+    fn each(&mut self, sieve: &mut Sieve<'_>) {
+        let Self {
+            label: _,
+            source: _,
+            capture,
+            frame: _,
+            time: _,
+            file: _,
+            position: _,
+            bytes: _,
+            sha256: _,
+        } = self;
+        sieve.text(capture);
+    }
 }
 
 fn row(job: &Job<'_>, packet: &Packet<'_>, (file, at): (&str, usize), bytes: &[u8]) -> FrameRow {

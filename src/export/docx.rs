@@ -23,8 +23,8 @@ const TEXT_HEIGHT_PT: f32 = 640.0;
 /// English metric units, of which `DrawingML` makes its lengths.
 const EMU_PER_POINT: f32 = 12_700.0;
 
-/// Writes the document as a DOCX package.
-pub fn write(document: &Document, out: &mut dyn Write) -> io::Result<()> {
+/// The document as a DOCX package.
+pub fn bytes(document: &Document) -> io::Result<Vec<u8>> {
     let mut package = zip::ZipWriter::new(io::Cursor::new(Vec::new()));
     let mut body = Body::default();
     for block in &document.blocks {
@@ -53,7 +53,7 @@ pub fn write(document: &Document, out: &mut dyn Write) -> io::Result<()> {
         package.start_file(format!("word/media/figure{}.png", at + 1), options).map_err(io::Error::other)?;
         package.write_all(picture)?;
     }
-    out.write_all(package.finish().map_err(io::Error::other)?.get_ref())
+    Ok(package.finish().map_err(io::Error::other)?.into_inner())
 }
 
 /// What the body refers to: styles, lists, the footer, and a picture for each figure.
@@ -345,8 +345,7 @@ mod tests {
     #[test]
     fn the_package_holds_headings_and_escaped_text() {
         let document = Document::read("t", "foot", "# Head\n\n1. a <b>\n\n| x |\n|---|\n| y |\n", Vec::new());
-        let mut out = Vec::new();
-        write(&document, &mut out).unwrap();
+        let out = bytes(&document).unwrap();
         let mut archive = zip::ZipArchive::new(io::Cursor::new(out)).unwrap();
         let mut body = String::new();
         archive.by_name("word/document.xml").unwrap().read_to_string(&mut body).unwrap();
@@ -367,8 +366,7 @@ mod tests {
             height: 50.0,
             shapes: vec![shape],
         };
-        let mut out = Vec::new();
-        write(&Document::read("t", "foot", "![x](figure:timeline)\n", vec![figure]), &mut out).unwrap();
+        let out = bytes(&Document::read("t", "foot", "![x](figure:timeline)\n", vec![figure])).unwrap();
         let mut archive = zip::ZipArchive::new(io::Cursor::new(out)).unwrap();
         let mut read = |name: &str| {
             let mut content = Vec::new();

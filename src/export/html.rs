@@ -9,8 +9,15 @@ use crate::report::figure::xml;
 const LONG_WORD: usize = 32;
 const STYLE: &str = include_str!("../../assets/report.css");
 
-/// Writes the document as one HTML file.
-pub fn write(document: &Document, out: &mut dyn Write) -> io::Result<()> {
+/// The document as one HTML file.
+pub fn text(document: &Document) -> String {
+    let mut out = Vec::new();
+    // Writing into memory does not fail.
+    let _ = write(document, &mut out);
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+fn write(document: &Document, out: &mut dyn Write) -> io::Result<()> {
     let policy = "default-src 'none'; style-src 'unsafe-inline'";
     writeln!(out, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">")?;
     writeln!(out, "<meta http-equiv=\"Content-Security-Policy\" content=\"{policy}\">")?;
@@ -125,9 +132,7 @@ mod tests {
     #[test]
     fn captured_markup_never_becomes_markup() {
         let document = Document::read("<t>", "f", "name `<script>alert(1)</script>` <img src=x>", Vec::new());
-        let mut out = Vec::new();
-        write(&document, &mut out).unwrap();
-        let html = String::from_utf8(out).unwrap();
+        let html = text(&document);
         assert!(html.contains("&lt;script&gt;"));
         assert!(!html.contains("<script") && !html.contains("<img"));
         assert!(!html.contains("http://") && !html.contains("https://"));

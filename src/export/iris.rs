@@ -5,10 +5,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::{self, Write};
+use std::io;
 
 use serde_json::{Value, json};
 
+use super::cleared::{Cleared, Sink};
+use super::lookups::Moment;
 use super::{Export, Job};
 use crate::decode::Address;
 use crate::report::Block;
@@ -26,12 +28,22 @@ pub static IRIS: Export = Export {
     name: "iris",
     extension: "iris.json",
     about: "DFIR-IRIS: case summary, timeline, assets, evidences, observables",
-    write: |job, out| write(job, out),
+    write,
 };
 
-fn write(job: &Job<'_>, out: &mut dyn Write) -> io::Result<()> {
-    serde_json::to_writer_pretty(&mut *out, &job.say_value(document(job)))?;
-    out.write_all(b"\n")
+/// The timeline alone.
+pub static IRIS_EVENTS: Export = Export {
+    name: "iris-csv",
+    extension: "iris.csv",
+    about: "DFIR-IRIS: the timeline as CSV for its upload of events",
+    write: |job, out| {
+        let rows: Vec<Cleared<Vec<String>>> = events(job).map(|event| job.clear(row(event))).collect();
+        out.csv(&HEAD, &rows)
+    },
+};
+
+fn write(job: &Job<'_>, out: &mut Sink<'_>) -> io::Result<()> {
+    out.json(&job.clear(document(job)))
 }
 
 /// The whole document.
@@ -63,36 +75,106 @@ fn summary(job: &Job<'_>) -> String {
         let cited = if claim.citation.is_empty() { String::new() } else { format!(" [{}]", claim.citation) };
         let _ = writeln!(out, "- {} *{}*: {text}{cited}.", voice_mark(claim.voice), voice_name(claim.voice));
     }
-    let _ = write!(out, "\n{}, status {}.\n", job.rendered.view.tool, job.rendered.view.status);
+    let _ = write!(out, "\n{}, status {}.\n", job.rendered.get().view.tool, job.rendered.get().view.status);
     out
 }
 
+/// What IRIS files an event under where nothing better is chosen (`Unspecified`).
+const CATEGORY: (u32, &str) = (1, "Unspecified");
+
 /// One event a finding, at the time of its first frame.
-fn timeline(job: &Job<'_>) -> Vec<Value> {
-    let index = job.input.index;
-    let event = |finding: &crate::findings::Finding| {
-        let first_ns = finding.frames.first().and_then(|id| index.packet(*id)).map(|packet| packet.time_ns());
-        let labels: Vec<String> = finding.frames.iter().take(24).map(|id| index.label(*id)).collect();
+struct Event {
+    title: String,
+    /// As IRIS reads it: no zone, six decimals.
+    date: String,
+    content: String,
+    raw: String,
+    tags: String,
+    in_summary: bool,
+}
+
+fn events<'j>(job: &'j Job<'_>) -> impl Iterator<Item = Event> + use<'j> {
+    job.input.findings.iter().map(move |finding| {
+        let moment = Moment::of_first(job, &finding.frames);
+        let labels: Vec<String> =
+            finding.frames.iter().take(24).map(|id| job.input.index.label(*id)).collect();
         let more = finding.frames.len().saturating_sub(labels.len());
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        let time_of_day = first_ns.filter(|_| !index.has_date()).map(|at| index.basis().moment(at));
-        json!({
-            "event_title": finding.statement,
-            "event_date": first_ns.filter(|_| index.has_date()).map(time::rfc3339),
-            "event_time_of_day": time_of_day,
-            "event_tz": (index.basis() == time::Basis::Utc).then_some("+00:00"),
-            "event_content": format!(
-                "Frames: {}{more}. Filter that shows them: {}", labels.join(", "), finding.filter
+        let undated = moment.stated.as_ref().map(|stated| {
+            format!(
+                " The capture has no date and says {stated}; the date of the event is that of the report."
+            )
+        });
+        Event {
+            title: finding.statement.clone(),
+            date: time::date_and_time(moment.at_ns).replace(' ', "T").chars().take(26).collect(),
+            content: format!(
+                "Frames: {}{more}. Filter that shows them: {}.{}",
+                labels.join(", "),
+                finding.filter,
+                undated.unwrap_or_default()
             ),
+            raw: finding
+                .counts
+                .iter()
+                .map(|count| format!("{}: {}", count.label, count.value))
+                .collect::<Vec<_>>()
+                .join("; "),
+            tags: format!("{},{}", finding.id, finding.severity.name()),
+            in_summary: finding.severity > crate::findings::Severity::Info,
+        }
+    })
+}
+
+fn timeline(job: &Job<'_>) -> Vec<Value> {
+    let event = |event: Event| {
+        json!({
+            "event_title": event.title,
+            "event_date": event.date,
+            "event_tz": "+00:00",
+            "event_category_id": CATEGORY.0,
+            "event_assets": [],
+            "event_iocs": [],
+            "event_content": event.content,
             "event_source": "portmortem",
-            "event_raw": finding.counts.iter().map(|count| format!("{}: {}", count.label, count.value))
-                .collect::<Vec<_>>().join("; "),
-            "event_tags": format!("{},{}", finding.id, finding.severity.name()),
-            "event_in_summary": finding.severity > crate::findings::Severity::Info,
+            "event_raw": event.raw,
+            "event_tags": event.tags,
+            "event_in_summary": event.in_summary,
             "event_in_graph": true,
         })
     };
-    job.input.findings.iter().map(event).collect()
+    events(job).map(event).collect()
+}
+
+/// The columns that the upload of events asks for.
+const HEAD: [&str; 10] = [
+    "event_date",
+    "event_tz",
+    "event_title",
+    "event_category",
+    "event_content",
+    "event_raw",
+    "event_source",
+    "event_assets",
+    "event_iocs",
+    "event_tags",
+];
+
+/// The timeline for the upload of events. A line break would end a row there, and tags stand between bars.
+fn row(event: Event) -> Vec<String> {
+    let cells = [
+        event.date,
+        "+00:00".to_owned(),
+        event.title,
+        CATEGORY.1.to_owned(),
+        event.content,
+        event.raw,
+        "portmortem".to_owned(),
+        String::new(),
+        String::new(),
+        event.tags.replace(',', "|"),
+    ];
+    cells.into_iter().map(|cell| cell.replace(['\n', '\r'], " ")).collect()
 }
 
 /// Clients, servers and senders of ICMP errors, with their roles.

@@ -1,11 +1,12 @@
-//! `portmortem-report/1`: the report for machines, with ECS names where a field exists (assets/report.schema.json).
+//! `portmortem-report/2`: the report for machines, with ECS names where a field exists (assets/report.schema.json).
 
 mod services;
 
-use std::io::{self, Write};
+use std::io;
 
 use serde_json::{Value, json};
 
+use super::cleared::Sink;
 use super::{Export, Job};
 use crate::case::hash::hash_text;
 use crate::correlate::clients::Client;
@@ -19,24 +20,23 @@ use crate::report::view::{state_name, voice_name};
 use crate::time;
 
 /// The version written into each document.
-pub const SCHEMA: &str = "portmortem-report/1";
+pub const SCHEMA: &str = "portmortem-report/2";
 /// The JSON Schema of the documents.
 pub static SCHEMA_TEXT: &str = include_str!("../../assets/report.schema.json");
 
 /// JSON.
 pub static JSON: Export =
-    Export { name: "json", extension: "json", about: "portmortem-report/1, for machines", write };
+    Export { name: "json", extension: "json", about: "portmortem-report/2, for machines", write };
 
-fn write(job: &Job<'_>, out: &mut dyn Write) -> io::Result<()> {
-    serde_json::to_writer_pretty(&mut *out, &job.say_value(document(job)))?;
-    out.write_all(b"\n")
+fn write(job: &Job<'_>, out: &mut Sink<'_>) -> io::Result<()> {
+    out.json(&job.clear(document(job)))
 }
 
 /// The whole document.
 pub fn document(job: &Job<'_>) -> Value {
     let problems = &job.input.evidence.problems;
     let lead = job.input.assessments.first();
-    json!({
+    let mut document = json!({
         "schema": SCHEMA,
         "tool": tool(job),
         "case": case(job),
@@ -62,7 +62,9 @@ pub fn document(job: &Job<'_>) -> Value {
             "at": entry.at, "who": entry.who, "action": entry.action, "detail": entry.detail,
             "hash_ok": entry.hash_ok,
         })).collect::<Vec<_>>(),
-    })
+    });
+    super::frames::settle(&mut document);
+    document
 }
 
 pub(super) fn tool(job: &Job<'_>) -> Value {
@@ -97,7 +99,7 @@ fn case(job: &Job<'_>) -> Value {
     json!({
         "id": field("case.id"),
         "title": job.report.title,
-        "status": job.rendered.view.status,
+        "status": job.rendered.get().view.status,
         "tlp": field("case.tlp"),
         "analyst": field("case.analyst"),
         "times": {
@@ -106,7 +108,7 @@ fn case(job: &Job<'_>) -> Value {
             "start_observed": first.map(|window| stamp(job, window.first_bad.at_ns)),
             "end_observed": last.map(|window| stamp(job, window.last_bad.at_ns)),
             "recovery": last.and_then(|window| window.first_good).map(|mark| stamp(job, mark.at_ns)),
-            "generation": job.rendered.view.generated,
+            "generation": job.rendered.get().view.generated,
         },
     })
 }
@@ -154,15 +156,11 @@ fn quality(job: &Job<'_>) -> Vec<Value> {
 }
 
 fn frame(job: &Job<'_>, id: PacketId) -> Value {
-    let index = job.input.index;
-    if index.sources.len() > 1 {
-        return json!(index.label(id));
-    }
-    json!(index.packet(id).map(|packet| packet.frame().0))
+    super::frames::one(job.input.index, id)
 }
 
-fn frames(job: &Job<'_>, ids: &[PacketId]) -> Vec<Value> {
-    ids.iter().map(|id| frame(job, *id)).collect()
+fn frames(job: &Job<'_>, ids: &[PacketId]) -> Value {
+    super::frames::all(job.input.index, ids)
 }
 
 fn packet(job: &Job<'_>, id: PacketId) -> Option<Value> {
@@ -246,7 +244,7 @@ fn quoted(decoded: &crate::decode::Decoded<'_>, printed: Option<&transcript::Icm
     })
 }
 
-fn stable(prefix: &str, key: &str) -> String {
+pub(super) fn stable(prefix: &str, key: &str) -> String {
     let mut hash = hash_text(key);
     hash.truncate(12);
     format!("{prefix}-{hash}")
@@ -265,7 +263,7 @@ fn transactions(job: &Job<'_>) -> Vec<Value> {
                 "answer": transaction.answer.map(|id| frame(job, id)),
                 "error": transaction.error.map(|id| frame(job, id)),
                 "outcome": transaction.outcome.name(),
-                "rtt_us": evidence.round_trip_ns(transaction).map(|rtt_ns| rtt_ns / 1000),
+                "rtt_ns": evidence.round_trip_ns(transaction),
             })
         })
         .collect()
@@ -284,7 +282,7 @@ fn links(job: &Job<'_>) -> Vec<Value> {
                 "error": frame(job, link.from),
                 "original": link.to.map(|id| frame(job, id)),
                 "level": link.level.name(),
-                "delta_us": link.to.map(|_| link.delta_ns / 1000),
+                "delta_ns": link.to.map(|_| link.delta_ns),
                 "delayed": link.delayed,
                 "reason": link.reason.words(),
                 "fields": crate::report::agreement::fields(job.input.index, link),

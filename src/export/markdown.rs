@@ -7,7 +7,7 @@ pub static MARKDOWN: Export = Export {
     name: "markdown",
     extension: "md",
     about: "Markdown, as the template gives it",
-    write: |job, out| out.write_all(without_figures(&job.rendered.markdown).as_bytes()),
+    write: |job, out| out.text(&job.rendered.map(|rendered| without_figures(&rendered.markdown))),
 };
 
 /// Leaves out the lines that only place a figure: plain text has none.

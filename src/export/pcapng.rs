@@ -13,7 +13,7 @@ use pcap_file::pcapng::blocks::opt_common::CommonOption;
 use pcap_file::pcapng::blocks::section_header::{SectionHeaderBlock, SectionHeaderOption};
 
 use super::Job;
-use super::redact::{Redaction, say};
+use super::cleared::{Carries, Sieve};
 use crate::capture::LinkType;
 use crate::index::{Index, Packet, PacketId, SourceId};
 
@@ -30,6 +30,52 @@ pub struct Commented {
     pub comments: Vec<String>,
 }
 
+/// A file to be written: everything it says, and its packets.
+pub struct Capture<'i> {
+    comment: String,
+    interfaces: Vec<Interface>,
+    packets: Vec<Written<'i>>,
+    /// Whole seconds that are taken from each time, so that none before 1970 is lost (`if_tsoffset`).
+    offset_s: i64,
+}
+
+struct Interface {
+    link_type: LinkType,
+    name: Option<String>,
+    description: String,
+}
+
+struct Written<'i> {
+    interface: usize,
+    link_type: LinkType,
+    time_ns: i64,
+    original: u32,
+    bytes: Cow<'i, [u8]>,
+    comments: Vec<String>,
+}
+
+impl Capture<'_> {
+    /// The bytes of the packets, in order.
+    pub fn packets(&self) -> impl Iterator<Item = &[u8]> {
+        self.packets.iter().map(|packet| &*packet.bytes)
+    }
+}
+
+impl Carries for Capture<'_> {
+    fn each(&mut self, sieve: &mut Sieve<'_>) {
+        let Self { comment, interfaces, packets, offset_s: _ } = self;
+        sieve.text(comment);
+        for Interface { link_type: _, name, description } in interfaces {
+            name.each(sieve);
+            sieve.text(description);
+        }
+        for Written { interface: _, link_type, time_ns: _, original: _, bytes, comments } in packets {
+            sieve.packet(*link_type, bytes);
+            comments.each(sieve);
+        }
+    }
+}
+
 /// One interface of the file written: a source's interface.
 #[derive(PartialEq, Eq, Clone, Copy)]
 struct Origin {
@@ -37,14 +83,9 @@ struct Origin {
     interface: u16,
 }
 
-/// Writes the packets in the order given. Packets of a transcript have no bytes and are an error.
-pub fn write(
-    (index, redaction): (&Index, Redaction<'_>),
-    packets: &[Commented],
-    section_comment: &str,
-    out: &mut dyn Write,
-) -> io::Result<()> {
-    let found: Vec<(Packet<'_>, &Commented)> =
+/// The packets in the order given. Packets of a transcript have no bytes and are an error.
+pub fn capture<'i>(index: &'i Index, packets: &[Commented], comment: String) -> io::Result<Capture<'i>> {
+    let found: Vec<(Packet<'i>, &Commented)> =
         packets.iter().filter_map(|wanted| Some((index.packet(wanted.packet)?, wanted))).collect();
     if found.iter().any(|(packet, _)| packet.link_type() == LinkType::TRANSCRIPT) {
         let message = "packets of a text transcript have no bytes to write; export the report instead";
@@ -57,41 +98,62 @@ pub fn write(
             origins.push(origin);
         }
     }
-    // Times before 1970 are written with an offset of whole seconds (if_tsoffset), so that none is lost.
     let earliest_ns = found.iter().map(|(packet, _)| packet.time_ns()).min().unwrap_or(0);
-    let offset_s = earliest_ns.min(0).div_euclid(1_000_000_000);
+    let written = found.iter().map(|(packet, wanted)| Written {
+        interface: origins.iter().position(|known| *known == origin(packet)).unwrap_or(0),
+        link_type: packet.link_type(),
+        time_ns: packet.time_ns(),
+        original: packet.original(),
+        bytes: packet.bytes().into(),
+        comments: wanted.comments.clone(),
+    });
+    Ok(Capture {
+        comment,
+        packets: written.collect(),
+        interfaces: origins.iter().map(|origin| interface(index, *origin)).collect(),
+        offset_s: earliest_ns.min(0).div_euclid(1_000_000_000),
+    })
+}
+
+/// Writes a file.
+pub fn encode(capture: &Capture<'_>, out: &mut dyn Write) -> io::Result<()> {
     let section = SectionHeaderBlock {
         options: vec![
             SectionHeaderOption::UserApplication(concat!("portmortem ", env!("CARGO_PKG_VERSION")).into()),
-            SectionHeaderOption::Common(CommonOption::Comment(clipped(&say(
-                redaction,
-                section_comment.to_owned(),
-            )))),
+            SectionHeaderOption::Common(CommonOption::Comment(clipped(&capture.comment))),
         ],
         ..SectionHeaderBlock::default()
     };
     let mut writer = PcapNgWriter::with_section_header(out, section).map_err(io::Error::other)?;
-    for origin in &origins {
-        writer
-            .write_pcapng_block(interface((index, redaction), *origin, offset_s))
-            .map_err(io::Error::other)?;
+    for interface in &capture.interfaces {
+        let mut options = vec![InterfaceDescriptionOption::IfTsResol(InterfaceTsResolution::NANO)];
+        if capture.offset_s != 0 {
+            options.push(InterfaceDescriptionOption::IfTsOffset(capture.offset_s));
+        }
+        options.extend(interface.name.clone().map(|name| InterfaceDescriptionOption::IfName(name.into())));
+        options.push(InterfaceDescriptionOption::IfDescription(interface.description.clone().into()));
+        let block = InterfaceDescriptionBlock {
+            linktype: u32::from(interface.link_type.0).into(),
+            // Packets are written as captured whatever the limit was; 0 says "no limit".
+            snaplen: 0,
+            options,
+        };
+        writer.write_pcapng_block(block).map_err(io::Error::other)?;
     }
-    for (packet, wanted) in &found {
-        let number = origins.iter().position(|known| *known == origin(packet)).unwrap_or(0);
-        let since = packet.time_ns().saturating_sub(offset_s.saturating_mul(1_000_000_000));
-        let bytes = bytes_of(redaction, packet);
-        let comments = wanted.comments.iter().map(|text| {
-            EnhancedPacketOption::Common(CommonOption::Comment(clipped(&say(redaction, text.clone()))))
-        });
-        writer
-            .write_pcapng_block(EnhancedPacketBlock {
-                interface_id: number as u32,
-                timestamp: Duration::from_nanos(since.max(0).unsigned_abs()),
-                original_len: packet.original().max(bytes.len() as u32),
-                data: bytes,
-                options: comments.collect(),
-            })
-            .map_err(io::Error::other)?;
+    for packet in &capture.packets {
+        let since = packet.time_ns.saturating_sub(capture.offset_s.saturating_mul(1_000_000_000));
+        let comments = packet
+            .comments
+            .iter()
+            .map(|text| EnhancedPacketOption::Common(CommonOption::Comment(clipped(text))));
+        let block = EnhancedPacketBlock {
+            interface_id: packet.interface as u32,
+            timestamp: Duration::from_nanos(since.max(0).unsigned_abs()),
+            original_len: packet.original.max(packet.bytes.len() as u32),
+            data: Cow::Borrowed(&packet.bytes),
+            options: comments.collect(),
+        };
+        writer.write_pcapng_block(block).map_err(io::Error::other)?;
     }
     Ok(())
 }
@@ -101,46 +163,21 @@ pub fn section_comment(job: &Job<'_>) -> String {
     format!("{SECTION_COMMENT}{}", job.report.title)
 }
 
-/// The bytes of a packet as they may leave.
-pub fn bytes_of<'i>(redaction: Redaction<'_>, packet: &Packet<'i>) -> Cow<'i, [u8]> {
-    match redaction {
-        None => Cow::Borrowed(packet.bytes()),
-        Some(pseudonyms) => {
-            let mut pseudonyms = pseudonyms.borrow_mut();
-            super::redact::packet::redact(&mut pseudonyms, packet.link_type(), packet.bytes()).into()
-        }
-    }
-}
-
 fn origin(packet: &Packet<'_>) -> Origin {
     let interface = packet.segment.interface(packet.row);
     Origin { source: packet.segment.source, interface }
 }
 
-fn interface(
-    (index, redaction): (&Index, Redaction<'_>),
-    origin: Origin,
-    offset_s: i64,
-) -> InterfaceDescriptionBlock<'static> {
+fn interface(index: &Index, origin: Origin) -> Interface {
     let source = index.sources.get(usize::from(origin.source.0));
     let known = source.and_then(|source| source.metadata.interfaces.get(usize::from(origin.interface)));
-    let mut options = vec![InterfaceDescriptionOption::IfTsResol(InterfaceTsResolution::NANO)];
-    if offset_s != 0 {
-        options.push(InterfaceDescriptionOption::IfTsOffset(offset_s));
-    }
-    if let Some(name) = known.and_then(|known| known.name.clone()) {
-        options.push(InterfaceDescriptionOption::IfName(say(redaction, name).into()));
-    }
-    if let Some(source) = source {
-        let label = crate::index::source_label(origin.source);
-        let text = format!("{label}: {}", crate::text::escape(&source.name));
-        options.push(InterfaceDescriptionOption::IfDescription(text.into()));
-    }
-    InterfaceDescriptionBlock {
-        linktype: u32::from(known.map_or(1, |known| known.link_type.0)).into(),
-        // Packets are written as captured whatever the limit was; 0 says "no limit".
-        snaplen: 0,
-        options,
+    let label = crate::index::source_label(origin.source);
+    let name =
+        source.map_or_else(String::new, |source| crate::text::escape(&crate::case::file_name(&source.name)));
+    Interface {
+        link_type: known.map_or(LinkType(1), |known| known.link_type),
+        name: known.and_then(|known| known.name.clone()),
+        description: format!("{label}: {name}"),
     }
 }
 
@@ -168,7 +205,7 @@ mod tests {
             Commented { packet: PacketId(4), comments: Vec::new() },
         ];
         let mut out = Vec::new();
-        write((&index, None), &packets, "cited packets", &mut out).unwrap();
+        encode(&capture(&index, &packets, "cited packets".to_owned()).unwrap(), &mut out).unwrap();
         let mut reader = pcap_file::pcapng::PcapNgReader::new(out.as_slice()).unwrap();
         let mut read = Vec::new();
         while let Some(block) = reader.next_block() {

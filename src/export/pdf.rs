@@ -2,7 +2,7 @@
 
 pub mod layout;
 
-use std::io::{self, Write};
+use std::io;
 
 use krilla::Document as Pdf;
 use krilla::color::rgb;
@@ -20,8 +20,8 @@ use super::document::Document;
 use super::fonts::{Face, Fonts};
 use layout::{Draw, PAGE_HEIGHT, PAGE_WIDTH};
 
-/// Writes the document as a PDF file.
-pub fn write(document: &Document, out: &mut dyn Write) -> io::Result<()> {
+/// The document as a PDF file.
+pub fn bytes(document: &Document) -> io::Result<Vec<u8>> {
     let fonts = Fonts::load().ok_or_else(|| io::Error::other("the embedded fonts cannot be read"))?;
     let laid_out = layout::lay_out(document, &fonts);
     let faces = [Face::Sans, Face::Bold, Face::Mono].map(|face| Font::new(face.bytes().into(), 0));
@@ -53,8 +53,7 @@ pub fn write(document: &Document, out: &mut dyn Write) -> io::Result<()> {
         outline.push_child(OutlineNode::new(title.clone(), place));
     }
     pdf.set_outline(outline);
-    let bytes = pdf.finish().map_err(|error| io::Error::other(format!("PDF: {error:?}")))?;
-    out.write_all(&bytes)
+    pdf.finish().map_err(|error| io::Error::other(format!("PDF: {error:?}")))
 }
 
 fn paint(surface: &mut Surface<'_>, draw: &Draw, font: &dyn Fn(&Face) -> Font) {
@@ -118,8 +117,7 @@ mod tests {
             "word ".repeat(2_000),
             "long".repeat(200)
         );
-        let mut out = Vec::new();
-        write(&Document::read("t", "foot", &markdown, Vec::new()), &mut out).unwrap();
+        let out = bytes(&Document::read("t", "foot", &markdown, Vec::new())).unwrap();
         assert!(out.starts_with(b"%PDF-"));
         assert!(out.len() > 4_000);
     }

@@ -1,10 +1,11 @@
 //! Plain text: the filled template without markup, wrapped for reading and mail.
 
-use std::io::{self, Write};
+use std::io;
 
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 use unicode_width::UnicodeWidthStr as _;
 
+use super::cleared::Sink;
 use super::{Export, Job};
 
 /// Columns of running text.
@@ -16,8 +17,8 @@ const CELL_MAX: usize = 26;
 pub static TEXT: Export =
     Export { name: "text", extension: "txt", about: "plain text, wrapped at 78 columns", write };
 
-fn write(job: &Job<'_>, out: &mut dyn Write) -> io::Result<()> {
-    out.write_all(plain(&super::markdown::without_figures(&job.rendered.markdown)).as_bytes())
+fn write(job: &Job<'_>, out: &mut Sink<'_>) -> io::Result<()> {
+    out.text(&job.rendered.map(|rendered| plain(&super::markdown::without_figures(&rendered.markdown))))
 }
 
 /// Markdown as plain text.

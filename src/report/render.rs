@@ -84,6 +84,8 @@ pub struct Options {
     pub generated: Option<String>,
     /// Calls the report final instead of a draft.
     pub is_final: bool,
+    /// Characters that a ticket leaves free for what is put under it.
+    pub spare: usize,
 }
 
 /// A report with its template filled in: what exports are written from.
@@ -120,6 +122,9 @@ pub fn render_changed(
     view.status = if options.is_final { "final" } else { "draft" };
     change(&mut view);
     let mut markdown = fill(name, source, &view)?;
+    if name == "ticket" {
+        markdown = shorten(&markdown, TICKET_MAX.saturating_sub(options.spare));
+    }
     let folded = if name == "full" && !view.further.is_empty() {
         fill("folded.md.j2", FOLDED, &view)?
     } else {
@@ -204,8 +209,7 @@ fn fill(name: &str, source: &str, view: &View) -> Result<String, Error> {
     environment.add_template("macros", include_str!("../../assets/templates/macros.md.j2"))?;
     environment.add_template(name, source)?;
     let filled = environment.get_template(name)?.render(Value::from(Serde(view)))?;
-    let tidy = tidy(&filled);
-    Ok(if name == "ticket" { shorten(&tidy, TICKET_MAX) } else { tidy })
+    Ok(tidy(&filled))
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -1,5 +1,7 @@
 //! The report as templates and machine formats see it: plain, serialisable, nothing left to look up.
 
+mod texts;
+
 use std::collections::BTreeMap;
 
 use serde::Serialize;
@@ -79,6 +81,8 @@ pub struct OptionsView {
     pub prose: bool,
     /// Every appendix, row and aside.
     pub long: bool,
+    /// Keep the folders of captures.
+    pub paths: bool,
 }
 
 /// A section.

@@ -13,7 +13,8 @@ use super::export_form::BUNDLE;
 use super::update::{Drafting, Export};
 use crate::case::{CustodyEntry, LedgerChange, State as Case};
 use crate::correlate::Evidence;
-use crate::export::redact::{self, Pseudonyms};
+use crate::export::cleared::{self, Sink};
+use crate::export::redact::Pseudonyms;
 use crate::export::{self, Job, bundle};
 use crate::findings;
 use crate::findings::hypotheses::{self, Cause, Change};
@@ -108,13 +109,6 @@ fn changes(case: &Case) -> Vec<Change> {
     case.ledger.iter().filter_map(change).collect()
 }
 
-/// What a redacted report is made from instead of the originals.
-struct Masked {
-    index: Index,
-    case: Case,
-    pseudonyms: RefCell<Pseudonyms>,
-}
-
 /// Writes a report or a bundle, whole or not at all.
 pub fn write(export: &Export) -> anyhow::Result<CustodyEntry> {
     let bundle = export.format == BUNDLE;
@@ -123,7 +117,7 @@ pub fn write(export: &Export) -> anyhow::Result<CustodyEntry> {
     }
     let now_ns = super::wall_clock_ns();
     let name = export.path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-    let detail = format!("{} ({}, {})", export.path.display(), export.template, export.format);
+    let detail = format!("{} ({}, {})", crate::text::escape(&name), export.template, export.format);
     let entry = |detail: String| CustodyEntry {
         at: crate::time::rfc3339(now_ns),
         who: "portmortem".to_owned(),
@@ -139,34 +133,26 @@ pub fn write(export: &Export) -> anyhow::Result<CustodyEntry> {
         case.custody.push(entry(format!("bundle {name}")));
     }
     let after = unchanged(export)?;
-    let masked = export.redact.then(|| {
-        let (index, case) = redact::without_file_names(&export.index, &case);
-        Masked { pseudonyms: RefCell::new(Pseudonyms::of(&index)), index, case }
-    });
-    let (index, case) = match &masked {
-        Some(masked) => (&masked.index, &masked.case),
-        None => (&export.index, &case),
-    };
-    let (report, made_with) = drafted(index, &export.evidence, case, export.before.clone());
+    let (index, case) = export::leaving(&export.index, &case, export.redact);
+    let pseudonyms = export.redact.then(|| RefCell::new(Pseudonyms::of(&index).knowing(&case)));
+    let (report, made_with) = drafted(&index, &export.evidence, &case, export.before.clone());
     let Drafting { findings, assessments, coverage, .. } = &*made_with;
-    let input = Input { index, evidence: &export.evidence, findings, assessments, coverage, case };
+    let input =
+        Input { index: &index, evidence: &export.evidence, findings, assessments, coverage, case: &case };
     let template = render::find(&export.template)
         .map(|template| (template.name, template.source))
         .with_context(|| format!("there is no template {}", export.template))?;
     let options = Options { generated: Some(crate::time::rfc3339(now_ns)), ..Options::default() };
-    let redaction = masked.as_ref().map(|masked| &masked.pseudonyms);
-    let rendered = match redaction {
-        None => render::render(&report, &input, template, &options),
-        Some(pseudonyms) => redact::render(&mut pseudonyms.borrow_mut(), &report, &input, template, &options),
-    };
-    let rendered = rendered.with_context(|| format!("template {}", export.template))?;
+    let redaction = pseudonyms.as_ref();
+    let rendered = cleared::render(redaction, &report, &input, template, &options)
+        .with_context(|| format!("template {}", export.template))?;
     let job = Job { report: &report, rendered: &rendered, input, redaction };
     if bundle {
         let bundle = bundle::make(&job, template, &after)?;
         bundle::files::write(&bundle, &export.path, export.overwrite)?;
     } else {
         let format = export::find(export.format).unwrap_or(&export::markdown::MARKDOWN);
-        replace(&export.path, export.overwrite, &mut |out| (format.write)(&job, out))?;
+        replace(&export.path, export.overwrite, &mut |out| (format.write)(&job, &mut Sink::new(out)))?;
     }
     Ok(entry(detail))
 }

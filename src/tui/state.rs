@@ -93,6 +93,8 @@ pub struct State {
     pub ladder: Ladder,
     /// The filter line.
     pub filter: FilterBar,
+    /// The frame of the first file to go to as soon as it is there.
+    pub wanted: Option<crate::index::FrameNumber>,
     /// Which rows have which role.
     pub colours: Arc<super::colours::Colours>,
     /// The filters that `$name` means, beside those of the case.
@@ -482,6 +484,7 @@ impl State {
             dialog: None,
             notice: None,
             pending: Vec::new(),
+            wanted: None,
             count: None,
             awaiting: None,
             generations: Generations::default(),

@@ -148,6 +148,13 @@ fn progressed(state: &mut State, progress: Progress) -> Effect {
         state.select_row(0);
     }
     let mut effects = Vec::new();
+    if let Some(frame) = state.wanted
+        && (complete || state.index.by_frame(crate::index::SourceId(0), frame).is_some())
+    {
+        state.wanted = None;
+        state.touched = true;
+        effects.push(actions::moving::go_to_frame(state, frame.0));
+    }
     if complete {
         effects.push(live::correlate(state));
         effects.push(Effect::Start(Job::Hash { index: state.index.clone() }));

@@ -60,7 +60,7 @@ pub fn frame_of(index: &Index, packet: PacketId) -> Option<FrameRef> {
 /// What the captures are, for the case: names, sizes and hashes in the order of the sources.
 pub fn records(index: &Index, hashes: &[String]) -> Vec<EvidenceRecord> {
     let record = |(source, sha256): (&crate::index::IndexedSource, &String)| EvidenceRecord {
-        name: source.name.clone(),
+        name: crate::case::file_name(&source.name),
         // A pipe has no size of its own: what came out of it counts.
         size: if source.path.is_none() { source.bytes.bytes().len() as u64 } else { source.size },
         sha256: sha256.clone(),

@@ -16,11 +16,9 @@ use crate::settings::Settings;
 pub(super) fn write(loaded: &Loaded, packet: &Packet<'_>, out: &mut Vec<u8>) {
     let decoded = packet.decode();
     out.extend_from_slice(b"{");
-    if loaded.index.sources.len() > 1 {
-        out.extend_from_slice(b"\"file\":\"");
-        out.extend_from_slice(source_label(packet.segment.source).as_bytes());
-        out.extend_from_slice(b"\",");
-    }
+    out.extend_from_slice(b"\"file\":\"");
+    out.extend_from_slice(source_label(packet.segment.source).as_bytes());
+    out.extend_from_slice(b"\",");
     if let Some(sensor) = &packet.source.place.sensor {
         out.extend_from_slice(b"\"sensor\":");
         // Writing to memory cannot fail.
@@ -387,11 +385,9 @@ fn links(loaded: &Loaded, packet: &Packet<'_>, out: &mut Vec<u8>) {
         out.extend_from_slice(link.kind.name().as_bytes());
         out.extend_from_slice(b"\"");
         if let Some(target) = link.to.and_then(|to| loaded.index.packet(to)) {
-            if loaded.index.sources.len() > 1 {
-                out.extend_from_slice(b",\"file\":\"");
-                out.extend_from_slice(source_label(target.segment.source).as_bytes());
-                out.push(b'"');
-            }
+            out.extend_from_slice(b",\"file\":\"");
+            out.extend_from_slice(source_label(target.segment.source).as_bytes());
+            out.push(b'"');
             out.extend_from_slice(b",\"frame\":");
             let FrameNumber(frame) = target.frame();
             number(out, frame);

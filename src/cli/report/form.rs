@@ -8,8 +8,9 @@ use anyhow::{Context as _, Result, bail};
 use super::Made;
 use crate::case::State;
 use crate::cli::complain_line;
-use crate::export::redact::{self, Pseudonyms};
-use crate::export::{Job, bundle};
+use crate::export::cleared::{self, Cleared};
+use crate::export::redact::Pseudonyms;
+use crate::export::{Job, bundle, leaving};
 use crate::index::Index;
 use crate::report::render::{self, Options, Rendered, TEMPLATES};
 use crate::report::view::OptionsView;
@@ -49,9 +50,12 @@ pub struct Form {
     /// full template: the ledger, the glossary and every row of its tables as well.
     #[arg(long)]
     pub long: bool,
-    /// Replace addresses and names by consistent pseudonyms, in the report and in packets.
+    /// Replace addresses, names and captured words by consistent pseudonyms, in the report and in packets; leave out what was typed.
     #[arg(long)]
     pub redact: bool,
+    /// Keep the folders that captures lie in; without this reports name files alone.
+    #[arg(long, conflicts_with = "redact")]
+    pub paths: bool,
     /// Use no case, even where there is one.
     #[arg(long)]
     pub no_case: bool,
@@ -60,19 +64,19 @@ pub struct Form {
     own_only: bool,
 }
 
-/// What a redacted report is made from instead of the originals.
-struct Masked {
+/// What a report is made from instead of the originals, which know the folders of captures and all that was typed.
+struct Shown {
     index: Index,
     state: State,
-    pseudonyms: RefCell<Pseudonyms>,
+    pseudonyms: Option<RefCell<Pseudonyms>>,
 }
 
 /// A report with its template filled in, ready to be exported.
 pub struct Formed<'m> {
     made: &'m Made,
-    masked: Option<Masked>,
+    shown: Option<Shown>,
     report: Report,
-    rendered: Rendered,
+    rendered: Cleared<Rendered>,
 }
 
 impl Form {
@@ -86,6 +90,7 @@ impl Form {
             style: if template.prose { Style::Prose } else { Style::Form },
             long: template.long,
             redact: false,
+            paths: template.paths,
             no_case: true,
             own_only: true,
         }
@@ -94,30 +99,27 @@ impl Form {
     /// Drafts and renders the report of what was made.
     pub fn fill<'m>(&self, made: &'m Made, generated: Option<String>) -> Result<Formed<'m>> {
         let template = self.template()?;
-        let masked = self.redact.then(|| {
-            let input = made.input();
-            let (index, state) = redact::without_file_names(input.index, input.case);
-            Masked { pseudonyms: RefCell::new(Pseudonyms::of(&index)), index, state }
+        let shown = (!self.paths).then(|| {
+            let Input { index, case, .. } = made.input();
+            let (index, state) = leaving(index, case, self.redact);
+            let pseudonyms = self.redact.then(|| RefCell::new(Pseudonyms::of(&index).knowing(&state)));
+            Shown { index, state, pseudonyms }
         });
-        let input = input_of(made, masked.as_ref());
+        let input = input_of(made, shown.as_ref());
         let report = draft(&input);
         self.check_final(&report)?;
         let form = OptionsView {
             corrected_headings: self.corrected_headings,
             prose: self.style == Style::Prose,
             long: self.long,
+            paths: self.paths,
         };
-        let options = Options { form, generated, is_final: self.is_final };
+        let options = Options { form, generated, is_final: self.is_final, spare: 0 };
         let name_and_source = (template.0.as_str(), template.1.as_str());
-        let rendered = match &masked {
-            None => render::render(&report, &input, name_and_source, &options),
-            Some(masked) => {
-                let pseudonyms = &mut masked.pseudonyms.borrow_mut();
-                redact::render(pseudonyms, &report, &input, name_and_source, &options)
-            }
-        };
-        let rendered = rendered.with_context(|| format!("template {}", template.0))?;
-        Ok(Formed { made, masked, report, rendered })
+        let redaction = shown.as_ref().and_then(|shown| shown.pseudonyms.as_ref());
+        let rendered = cleared::render(redaction, &report, &input, name_and_source, &options)
+            .with_context(|| format!("template {}", template.0))?;
+        Ok(Formed { made, shown, report, rendered })
     }
 
     fn check_final(&self, report: &Report) -> Result<()> {
@@ -162,16 +164,16 @@ impl Formed<'_> {
         Job {
             report: &self.report,
             rendered: &self.rendered,
-            input: input_of(self.made, self.masked.as_ref()),
-            redaction: self.masked.as_ref().map(|masked| &masked.pseudonyms),
+            input: input_of(self.made, self.shown.as_ref()),
+            redaction: self.shown.as_ref().and_then(|shown| shown.pseudonyms.as_ref()),
         }
     }
 }
 
-fn input_of<'i>(made: &'i Made, masked: Option<&'i Masked>) -> Input<'i> {
+fn input_of<'i>(made: &'i Made, shown: Option<&'i Shown>) -> Input<'i> {
     let input = made.input();
-    match masked {
-        Some(masked) => Input { index: &masked.index, case: &masked.state, ..input },
+    match shown {
+        Some(shown) => Input { index: &shown.index, case: &shown.state, ..input },
         None => input,
     }
 }

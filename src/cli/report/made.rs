@@ -150,7 +150,7 @@ fn records(index: &Index, before: &[Option<String>]) -> Vec<EvidenceRecord> {
         let known = before.get(at).cloned().flatten();
         let from_memory = || hash_source(None, source.bytes.bytes(), &never, &progress).ok().flatten();
         let sha256 = known.or_else(from_memory).unwrap_or_default();
-        EvidenceRecord { name: source.name.clone(), size: source.size, sha256 }
+        EvidenceRecord { name: crate::case::file_name(&source.name), size: source.size, sha256 }
     };
     index.sources.iter().enumerate().map(record).collect()
 }

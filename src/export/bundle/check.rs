@@ -8,6 +8,7 @@ use super::files::{Contents, Found};
 use super::{Bundle, FRAMES, FrameRow, LINES, MANIFEST, Manifest, PACKETS, REPORT, Tool};
 use crate::capture;
 use crate::case::hash::hash_bytes;
+use crate::export::frames;
 use crate::index::{Index, Input, PacketId, Progress, build};
 use crate::text::escape;
 
@@ -106,12 +107,7 @@ pub fn cited(contents: &Contents, rows: &[FrameRow]) -> Vec<Check> {
     if count(LINES) > 0 {
         checks.push(check(format!("{LINES}: {} cited lines", count(LINES)), lines(contents, rows)));
     }
-    let known: BTreeSet<&str> = rows.iter().map(|row| row.label.as_str()).collect();
-    let numbers: BTreeSet<u64> = rows.iter().map(|row| row.frame).collect();
-    let there = |frame: &Value| match frame {
-        Value::String(label) => known.contains(label.as_str()),
-        other => other.as_u64().is_some_and(|number| numbers.contains(&number)),
-    };
+    let known: BTreeSet<(String, u64)> = rows.iter().map(|row| (row.source.clone(), row.frame)).collect();
     let report: Value =
         contents.get(REPORT).and_then(|text| serde_json::from_slice(text).ok()).unwrap_or_default();
     let claims = list(&report, "claims");
@@ -119,10 +115,11 @@ pub fn cited(contents: &Contents, rows: &[FrameRow]) -> Vec<Check> {
         claims.iter().filter(|claim| claim.get("state").and_then(Value::as_str) != Some("rejected"));
     let missing = printed.clone().flat_map(|claim| {
         let id = text_of(claim, "id");
-        let frames = claim.get("frames").and_then(Value::as_array).into_iter().flatten();
-        frames
-            .filter(|frame| !there(frame))
-            .map(move |frame| format!("{id} cites {frame}, which is not there"))
+        let absent = frames::labelled(claim, "frames").into_iter().filter(|frame| !known.contains(frame));
+        let absent: Vec<(String, u64)> = absent.collect();
+        absent.into_iter().map(move |(file, frame)| {
+            format!("{id} cites frame {frame} of {}, which is not there", escape(&file))
+        })
     });
     let differs = if claims.is_empty() { vec![format!("{REPORT} has no claims")] } else { missing.collect() };
     checks.push(check(
@@ -221,8 +218,9 @@ pub fn recomputed(contents: &Contents, again: &Value, made: &Bundle) -> Vec<Chec
     let is_own = made.manifest.template.is_own();
     let formed = |name: &str| name.starts_with("report.") && name != REPORT;
     for (name, content) in made.files.iter().filter(|(name, _)| is_own || !formed(name)) {
-        let said = contents.get(name).map_or(&[][..], Vec::as_slice);
-        let differs = if said == content { vec![] } else { vec![first_difference(said, content)] };
+        let said = contents.get(*name).map_or(&[][..], Vec::as_slice);
+        let again = content.get().as_slice();
+        let differs = if said == again { vec![] } else { vec![first_difference(said, again)] };
         checks.push(check(format!("{name} written again"), differs));
     }
     checks

@@ -61,7 +61,7 @@ fn write_folder(bundle: &Bundle, path: &Path) -> io::Result<()> {
     let made = tempfile::Builder::new().prefix(".portmortem-").tempdir_in(above(path))?;
     for (name, content) in &bundle.files {
         let mut file = fs::File::create(made.path().join(name))?;
-        file.write_all(content)?;
+        file.write_all(content.get())?;
         file.sync_all()?;
     }
     #[cfg(unix)]
@@ -95,8 +95,8 @@ fn write_archive(bundle: &Bundle, path: &Path, force: bool) -> io::Result<()> {
         .last_modified_time(zip::DateTime::default())
         .unix_permissions(0o644);
     for (name, content) in &bundle.files {
-        archive.start_file(name.as_str(), options).map_err(io::Error::other)?;
-        archive.write_all(content)?;
+        archive.start_file(*name, options).map_err(io::Error::other)?;
+        archive.write_all(content.get())?;
     }
     let bytes = archive.finish().map_err(io::Error::other)?.into_inner();
     let mut file = tempfile::Builder::new().prefix(".portmortem-").tempfile_in(above(path))?;

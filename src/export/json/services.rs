@@ -46,7 +46,7 @@ pub(super) fn failure(job: &Job<'_>, assessment: &Assessment) -> Option<Value> {
         })).collect::<Vec<_>>(),
         "names": trouble.names.iter().map(|name| escape(name)).collect::<Vec<_>>(),
         "part": trouble.part.as_ref().map(part),
-        "frames": seen.map(|sentence| frames(job, &sentence.frames)).unwrap_or_default(),
+        "frames": frames(job, seen.map_or(&[][..], |sentence| sentence.frames.as_slice())),
         "hypotheses": hypotheses(job, assessment),
         "wording": wording(job, assessment),
         "checks": checks(assessment),

@@ -5,9 +5,9 @@
 use std::collections::HashSet;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use super::Pseudonyms;
+use super::{Pseudonyms, public_labels};
 use crate::capture::LinkType;
-use crate::decode::{Decoded, LayerKind, Quote, Transport, decode};
+use crate::decode::{Decoded, LayerKind, Quote, Transport, decode, dns};
 use crate::protocols::{ProtocolId, classify};
 
 /// Records of a message that are rewritten; what follows is blanked.
@@ -293,32 +293,48 @@ fn blank(message: &mut [u8], from: usize) {
     }
 }
 
-/// Rewrites the labels of a name that stand here, each once; gives the offset after the name.
+/// Rewrites the labels of a name that stand here, each once, down to its public suffix; gives the offset after the name.
 fn name(
     pseudonyms: &mut Pseudonyms,
     message: &mut [u8],
     at: usize,
     done: &mut HashSet<usize>,
 ) -> Option<usize> {
-    let mut position = at;
+    // Suffixes are kept, so that what was rewritten before and is pointed to has the same one.
+    let (count, public) = match dns::read_name(message, at) {
+        Ok((name, _)) => extent(name.wire()),
+        Err(_) => (usize::MAX, 0),
+    };
+    let (mut position, mut number) = (at, 0);
     loop {
         let length = usize::from(*message.get(position)?);
         match length {
             0 => return Some(position + 1),
             0xc0.. => return message.get(position + 1).map(|_| position + 2),
             1..=63 => {
-                let next = *message.get(position + 1 + length)?;
+                message.get(position + 1 + length)?;
                 let label = message.get_mut(position + 1..position + 1 + length)?;
-                // The last label is a top-level zone and public, unless it is the whole name.
-                if (next != 0 || position == at) && done.insert(position) {
+                if number + public < count && done.insert(position) {
                     let masked = pseudonyms.label(label);
                     label.copy_from_slice(&masked);
                 }
+                number += 1;
                 position += 1 + length;
             }
             _ => return None,
         }
     }
+}
+
+/// How many labels a name has, and how many at its end are public; a name of one label is somebody's host.
+fn extent(wire: &[u8]) -> (usize, usize) {
+    let (mut count, mut rest) = (0, wire);
+    while let Some((&length, tail)) = rest.split_first().filter(|(length, _)| **length > 0) {
+        count += 1;
+        rest = tail.get(usize::from(length)..).unwrap_or_default();
+    }
+    let public = if count > 1 { public_labels(&dns::presentation(wire)) } else { 0 };
+    (count, public)
 }
 
 /// Makes the checksums of UDP and ICMP fit again where the whole datagram is kept.

@@ -10,7 +10,7 @@ use crate::capture::Format;
 use crate::findings::hypotheses::{Author, LedgerRow};
 use crate::findings::rules::runs;
 use crate::index::{IndexedSource, PacketId, SourceId, source_label};
-use crate::text::{escape, thousands};
+use crate::text::{escape, shell, thousands};
 use crate::time;
 
 /// Cited frames read one by one.
@@ -189,14 +189,14 @@ pub fn method(b: &Builder<'_>) -> Section {
 fn repeat(b: &Builder<'_>) -> Vec<String> {
     let mut lines = Vec::new();
     for source in b.input.index.sources.iter().take(8) {
-        let name = escape(&source.name).replace('\'', "'\\''");
+        let name = shell(&source.name);
         if source.metadata.format == Format::Transcript {
-            lines.push(format!("portmortem packets '{name}'"));
+            lines.push(format!("portmortem packets {name}"));
             continue;
         }
-        lines.push(format!("portmortem packets --filter 'dns or icmp' '{name}'"));
-        lines.push(format!("tshark -n -r '{name}' -Y 'dns || icmp || icmpv6'"));
-        lines.push(format!("tcpdump -n -r '{name}' '{}'", b.input.index.settings.capture_filter()));
+        lines.push(format!("portmortem packets --filter 'dns or icmp' {name}"));
+        lines.push(format!("tshark -n -r {name} -Y 'dns || icmp || icmpv6'"));
+        lines.push(format!("tcpdump -n -r {name} '{}'", b.input.index.settings.capture_filter()));
     }
     lines
 }

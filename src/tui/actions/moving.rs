@@ -90,7 +90,7 @@ pub fn go_to_count(state: &mut State) -> Effect {
 }
 
 /// Goes to a frame of the selected packet's file.
-fn go_to_frame(state: &mut State, frame: u64) -> Effect {
+pub fn go_to_frame(state: &mut State, frame: u64) -> Effect {
     go_to_target(state, &Target::Frame(None, frame))
 }
 

@@ -295,6 +295,10 @@ fn copy(state: &mut State) -> Effect {
         let row = views::timeline::cells(state, packet.id);
         add('r', "this row", row.join("  "));
         add('c', "its citation", format!("[{}]", state.index.label(packet.id)));
+        if let Some(path) = packet.source.path.as_deref().filter(|_| !packet.is_text()) {
+            let file = crate::text::shell(&path.display().to_string());
+            add('w', "open in Wireshark", format!("wireshark -r {file} -g {}", packet.frame().0));
+        }
         add('n', "its frame filter", format!("frame.number == {}", packet.frame().0));
         add('s', "source address", packet.source_address().to_string());
         add('d', "destination address", packet.destination_address().to_string());
