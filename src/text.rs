@@ -40,6 +40,19 @@ fn push_escaped(out: &mut String, character: char) {
     }
 }
 
+/// Escapes what [`escape`] does, but leaves line breaks and backslashes alone: for messages that are put together of text of
+/// the program's own and parts that may be escaped already.
+pub fn shown(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\n' | '\\' => out.push(character),
+            _ => push_escaped(&mut out, character),
+        }
+    }
+    out
+}
+
 /// Whether a character can change how the text around it is shown, or cannot be seen itself.
 pub fn is_unsafe(character: char) -> bool {
     character.is_control()
@@ -93,6 +106,12 @@ mod tests {
         assert_eq!(escape("x\u{202e}y\\"), "x\\u{202e}y\\\\");
         assert_eq!(escape_bytes(b"ok\xff\n"), "ok\\xff\\x0a");
         assert_eq!(escape("grüße"), "grüße");
+    }
+
+    #[test]
+    fn messages_keep_their_lines_and_are_escaped_once() {
+        assert_eq!(shown("a\u{1b}b\nc\\x1b"), "a\\x1bb\nc\\x1b");
+        assert_eq!(shown(&escape("\u{202e}")), escape("\u{202e}"));
     }
 
     #[test]
