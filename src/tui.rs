@@ -26,6 +26,8 @@ pub mod own_editor;
 pub mod past;
 pub mod places;
 pub mod rows;
+pub mod search;
+pub mod session;
 pub mod settings;
 pub mod settle;
 mod signals;
@@ -97,6 +99,8 @@ pub fn run(inputs: Vec<Input>, settings: Arc<Settings>, editor: Option<own_edito
         place.live = spool::place(&chrono::Utc::now().format("%Y%m%dT%H%M%S").to_string());
     }
     let live = place.live.clone();
+    let paths: Vec<_> = inputs.iter().filter_map(|input| input.source.path.clone()).collect();
+    let session = session::key(&paths).filter(|_| paths.len() == inputs.len());
     let (sender, receiver) = mpsc::sync_channel(QUEUE_MAX);
     signals::listen(sender.clone())?;
     let mut screen = Screen::open(editor)?;
@@ -128,6 +132,7 @@ pub fn run(inputs: Vec<Input>, settings: Arc<Settings>, editor: Option<own_edito
     } else if is_sample {
         state.say("a sample incident · ] next problem · ? keys · yours: portmortem FILE", state::Tone::Plain);
     }
+    state.left = session.as_deref().and_then(session::read);
     let result = event_loop(&mut state, &mut screen, &mut jobs, &receiver);
     // The receiver goes first: whoever waits to send sees that nobody listens any more.
     drop(receiver);
@@ -137,6 +142,10 @@ pub fn run(inputs: Vec<Input>, settings: Arc<Settings>, editor: Option<own_edito
     // What is cut short stays where it can be found beside its capture; what ends goes where the hash finds it.
     jobs.finish(asked.is_none().then_some(&state.index));
     screen.close();
+    // A place that is not remembered is no reason to complain.
+    if let Some(key) = session.filter(|_| state.touched) {
+        drop(session::write(session::Session::of(&state, &key)));
+    }
     if let Some(spool) = spool {
         leave_spool(spool, asked.is_some());
     }

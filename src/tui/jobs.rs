@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::attempts::{Listed, Table};
+use super::search::Search;
 use super::state::Rows;
 use super::update::{Export, Job, Reply};
 use super::work::{Notes, records};
@@ -128,7 +129,7 @@ impl Jobs {
             Job::List { .. } => Kind::List,
             Job::Ladder { .. } => Kind::Ladder,
             Job::Vocabulary { .. } => Kind::Vocabulary,
-            Job::Search { .. } | Job::Conversation { .. } => Kind::Search,
+            Job::Search { .. } | Job::StopSearch | Job::Conversation { .. } => Kind::Search,
             Job::Export(_) | Job::Ticket { .. } | Job::Keep { .. } => return self.export(job),
             Job::Quit => return,
         };
@@ -275,10 +276,15 @@ pub fn run(job: Job, cancel: &AtomicBool, early: &dyn Fn(Reply)) -> Option<Reply
         Job::Ladder { generation, index, table, about } => {
             Reply::Ladder { generation, ladder: super::ladder::draw(&index, &table, about, cancel) }
         }
-        Job::Search { generation, text, index, rows, from, backward } => Reply::Found {
-            generation,
-            row: search(&Search { text: &text, index: &index, rows: &rows, from, backward }, cancel),
-        },
+        Job::Search { generation, needle, index, rows, from, backward } => {
+            let search = Search { needle: &needle, index: &index, rows: &rows, from, backward };
+            let row = search.next(cancel);
+            if row.is_none() {
+                return Some(Reply::Found { generation, row });
+            }
+            early(Reply::Found { generation, row });
+            Reply::Counted { generation, rows: search.all(cancel)? }
+        }
         Job::Conversation { generation, index, rows, from, backward } => {
             Reply::Found { generation, row: super::conversation::next(&index, &rows, from, backward, cancel) }
         }
@@ -295,7 +301,13 @@ pub fn run(job: Job, cancel: &AtomicBool, early: &dyn Fn(Reply)) -> Option<Reply
             let ticket = super::exporting::ticket(&index, &evidence, &case);
             Reply::Ticket(ticket.map_err(|error| format!("no ticket: {error:#}")))
         }
-        Job::Change(_) | Job::AcceptCapture { .. } | Job::Undo | Job::Redo | Job::SaveCase(_) | Job::Quit => {
+        Job::Change(_)
+        | Job::AcceptCapture { .. }
+        | Job::Undo
+        | Job::Redo
+        | Job::SaveCase(_)
+        | Job::Quit
+        | Job::StopSearch => {
             return None;
         }
     })
@@ -369,38 +381,6 @@ fn problems(index: &Index, evidence: &Evidence, named: &Named, cancel: &AtomicBo
     let mut rows = filter.rows(&context);
     rows.sort_unstable();
     rows.into_iter().map(PacketId).collect()
-}
-
-struct Search<'s> {
-    text: &'s str,
-    index: &'s Index,
-    rows: &'s Rows,
-    from: usize,
-    backward: bool,
-}
-
-/// Looks through every row once, from the one after `from` round to `from` itself.
-fn search(search: &Search<'_>, cancel: &AtomicBool) -> Option<usize> {
-    let wanted = search.text.to_lowercase();
-    let count = search.rows.len(search.index);
-    for step in 1..=count {
-        if cancel.load(Ordering::Relaxed) {
-            return None;
-        }
-        let row = if search.backward { search.from + count - step } else { search.from + step } % count;
-        let packet = search.rows.get(search.index, row).and_then(|id| search.index.packet(id))?;
-        let line = format!(
-            "{} {} {} {}",
-            packet.source_address(),
-            packet.destination_address(),
-            packet.protocol().protocol().label,
-            packet.summary()
-        );
-        if line.to_lowercase().contains(&wanted) {
-            return Some(row);
-        }
-    }
-    None
 }
 
 fn write_export(export: Export) -> Reply {

@@ -8,6 +8,7 @@ use super::actions::Action;
 use super::attempts::{Grouping, Listed, Order, Table};
 use super::ladder::{About, Ladder};
 use super::overview::Overview;
+use super::search::Needle;
 use super::state::{Loading, Rows};
 use crate::attempts::Attempts;
 use crate::capture::watch::Change;
@@ -171,12 +172,14 @@ pub enum Job {
         /// Towards the beginning.
         backward: bool,
     },
-    /// Look for text from a row on, round the end.
+    /// Let go of the search that runs.
+    StopSearch,
+    /// Look for text from a row on, round the end, and count all rows that hold it.
     Search {
         /// Its number; only the newest counts.
         generation: u64,
-        /// The text.
-        text: String,
+        /// What is looked for.
+        needle: Arc<Needle>,
         /// The packets.
         index: Index,
         /// The rows to look in.
@@ -247,6 +250,13 @@ impl Drafting {
     pub fn spoken_of(&self, packet: PacketId) -> Option<usize> {
         let at = self.spoken.binary_search_by_key(&packet, |(id, _)| *id).ok()?;
         self.spoken.get(at).map(|(_, verdict)| *verdict)
+    }
+
+    /// The first packet that the gravest failure shows itself in.
+    pub fn gravest(&self) -> Option<PacketId> {
+        let marks = &self.table.failures.marks;
+        let of_gravest = marks.iter().find(|mark| self.spoken_of(mark.packet) == Some(0));
+        of_gravest.or(marks.first()).map(|mark| mark.packet)
     }
 }
 
@@ -349,6 +359,13 @@ pub enum Reply {
         generation: u64,
         /// The row, if any.
         row: Option<usize>,
+    },
+    /// All rows that hold what is searched for.
+    Counted {
+        /// The job's number.
+        generation: u64,
+        /// Their positions, rising.
+        rows: Arc<[u32]>,
     },
     /// An export ended: what to say. What goes into the chain of custody went there already.
     Exported(Result<(String, CustodyEntry), String>),

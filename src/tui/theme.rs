@@ -30,11 +30,12 @@ pub enum Role {
     Bytes,
     Popup,
     Tab,
+    Match,
 }
 
 impl Role {
     /// All roles with their names in theme files.
-    pub const ALL: [(Self, &'static str); 22] = [
+    pub const ALL: [(Self, &'static str); 23] = [
         (Self::Text, "text"),
         (Self::Muted, "muted"),
         (Self::Border, "border"),
@@ -57,6 +58,7 @@ impl Role {
         (Self::Bytes, "bytes"),
         (Self::Popup, "popup"),
         (Self::Tab, "tab"),
+        (Self::Match, "match"),
     ];
 }
 

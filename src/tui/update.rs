@@ -6,6 +6,7 @@ use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::layout::Rect;
 
 use super::actions;
+use super::dialogs::{Dialog, Prompt, PromptKind};
 use super::keys::{Meaning, Stroke, meaning};
 use super::layout::Panel;
 use super::live;
@@ -51,6 +52,7 @@ pub fn update(state: &mut State, message: Message) -> Effect {
     if let Some((panel, before)) = pointed {
         one_selection(state, panel, before, selected_before);
     }
+    state.touched |= hand;
     let failures = &state.listed.table.failures;
     state.panels.bands = failures.bands.iter().filter(|bins| !bins.is_empty()).count() as u16;
     live::keep_up(state, before, hand);
@@ -91,6 +93,10 @@ fn key_typed(state: &mut State, key: KeyEvent) -> Effect {
     }
     if let Some(dialog) = &mut state.dialog {
         let choice = dialog.key(key);
+        if let Dialog::Prompt(Prompt { kind: PromptKind::Search, line, .. }) = dialog {
+            let text = line.text().to_owned();
+            return actions::searching::typed(state, &text);
+        }
         return choice.map_or(Effect::None, |choice| actions::choosing::choose(state, choice));
     }
     if state.filter.editing {
@@ -123,6 +129,10 @@ fn key_typed(state: &mut State, key: KeyEvent) -> Effect {
 fn pasted(state: &mut State, text: &str) -> Effect {
     if let Some(dialog) = &mut state.dialog {
         dialog.paste(text);
+        if let Dialog::Prompt(Prompt { kind: PromptKind::Search, line, .. }) = dialog {
+            let text = line.text().to_owned();
+            return actions::searching::typed(state, &text);
+        }
     } else if state.filter.editing {
         state.filter.line.insert(text);
         return actions::filtering::typed(state);
@@ -150,6 +160,11 @@ fn progressed(state: &mut State, progress: Progress) -> Effect {
         }
     }
     live::grew(state, more, receiving);
+    if let Some(left) = state.left.take_if(|_| complete)
+        && !state.touched
+    {
+        effects.push(left.restore(state));
+    }
     if complete {
         say_what_was_set(state);
     }
@@ -301,6 +316,8 @@ fn done(state: &mut State, reply: Reply) -> Effect {
                 state.lint = lint;
                 places.restore_draft(state);
                 reveal_note(state);
+                actions::moving::open_at_gravest(state);
+                actions::causes::say_what_changed(state);
             }
             if std::mem::take(&mut state.draft.again) {
                 effects.push(draft(state));
@@ -309,7 +326,13 @@ fn done(state: &mut State, reply: Reply) -> Effect {
         }
         Reply::Found { generation, row } => {
             if generation == state.generations.search {
-                return actions::filtering::found(state, row);
+                return actions::searching::found(state, row);
+            }
+            Effect::None
+        }
+        Reply::Counted { generation, rows } => {
+            if generation == state.generations.search {
+                return actions::searching::counted(state, rows);
             }
             Effect::None
         }
