@@ -11,6 +11,7 @@ pub mod pcapng;
 pub mod stream;
 pub mod transcript;
 mod undecided;
+pub mod watch;
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -427,9 +428,11 @@ pub fn open_with(path: &Path, options: Options) -> Result<(Source, Box<dyn Walk>
     let map = Map::file(path).map_err(failed)?;
     let own = Some(path.to_owned());
     if let Some(packing) = stream::Packing::detect(map.bytes()) {
-        let file = std::fs::File::open(path).map_err(failed)?;
+        let file = map::open_file(path).map_err(failed)?;
+        let stored = watch::Stored::of(path, &file).map_err(failed)?;
         let bytes =
             stream::unpack(Arc::new(file), size, packing, options.limits, options.hold).map_err(failed)?;
+        bytes.remember(stored);
         return open_spooled(name, own, size, bytes, AtStart::Wait);
     }
     if options.end == AtEnd::Follow {
@@ -437,6 +440,11 @@ pub fn open_with(path: &Path, options: Options) -> Result<(Source, Box<dyn Walk>
         return open_spooled(name, own, size, bytes, options.start);
     }
     open_map(name, own, map)
+}
+
+/// How often a part of a file was missing that was there when the file was opened.
+pub fn faults() -> u64 {
+    map::faults()
 }
 
 /// Opens a capture that is already in memory, such as an embedded sample.

@@ -121,6 +121,8 @@ impl Form {
 pub enum PromptKind {
     /// File that keeps a capture which came through a pipe.
     KeepCapture,
+    /// File for a case that cannot be saved where it belongs.
+    SaveCase,
     /// Text to look for.
     Search,
     /// A name for the filter there is.
@@ -158,6 +160,8 @@ pub enum Choice {
     Copy(String),
     /// Asks where to keep a capture that came through a pipe.
     KeepCapture,
+    /// Asks where to save a case that cannot be saved where it belongs.
+    SaveCase,
     /// Leaves the program.
     Quit,
     /// Copies the report as a ticket.

@@ -11,6 +11,7 @@ use super::overview::Overview;
 use super::search::Needle;
 use super::state::{Loading, Rows};
 use crate::attempts::Attempts;
+use crate::capture::watch::Change;
 use crate::case::{CustodyEntry, Event, EvidenceRecord, LedgerChange, Notice, Saving, State as Case};
 use crate::correlate::Evidence;
 use crate::filter::named::Named;
@@ -75,6 +76,8 @@ pub enum Effect {
     Remember(Vec<String>),
     /// Let the analyst's own editor change the text of the open dialog.
     OpenEditor(String),
+    /// Stop until the shell lets the program go on.
+    Suspend,
     /// Leave.
     Quit,
 }
@@ -197,6 +200,8 @@ pub enum Job {
         /// The packets with their sources.
         index: Index,
     },
+    /// Write the case to a file of the analyst's choice.
+    SaveCase(std::path::PathBuf),
     /// Leave without saving.
     Quit,
     /// Write the report as a ticket, for the clipboard.
@@ -364,12 +369,23 @@ pub enum Reply {
         /// Their positions, rising.
         rows: Arc<[u32]>,
     },
-    /// An export ended: what to say, and what goes into the chain of custody.
+    /// An export ended: what to say. What goes into the chain of custody went there already.
     Exported(Result<(String, CustodyEntry), String>),
+    /// The case was written where the analyst said, or why not.
+    CaseSaved(Result<(), String>),
+    /// A capture file is not what was opened any more, or is again.
+    Changed {
+        /// Its position among the sources.
+        source: usize,
+        /// How it differs.
+        change: Option<Change>,
+    },
+    /// Why a capture that comes through a pipe is not being kept on the disk; nothing where it is again.
+    Unkept(Option<String>),
     /// The report as a ticket, for the clipboard.
     Ticket(Result<String, String>),
-    /// A capture is kept: its hash. Or why not.
-    Kept(Result<String, String>),
+    /// A capture is kept: its hash, and what goes into the chain of custody. Or why not.
+    Kept(Result<(String, CustodyEntry), String>),
     /// The file is there already: ask.
     Exists(Export),
     /// The case after a change.

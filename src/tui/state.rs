@@ -21,6 +21,7 @@ use super::search::{Matches, Needle};
 use super::update::Drafting;
 use super::work::Work;
 use crate::attempts::ties;
+use crate::capture::watch::Change;
 use crate::correlate::Evidence;
 use crate::filter::Completion;
 use crate::filter::Vocabulary;
@@ -123,6 +124,12 @@ pub struct State {
     pub damage_dismissed: bool,
     /// What was chosen in the export dialog last.
     pub exported: Choices,
+    /// The text being written, and what of it is on the disk.
+    pub jotting: super::drafts::Jotting,
+    /// Captures that are not what was opened any more, by their position among the sources.
+    pub changed: std::collections::BTreeMap<usize, Change>,
+    /// Why a capture that comes through a pipe is not being kept on the disk.
+    pub unkept: Option<String>,
     /// Whether a key or the mouse came; until then the timeline stands at the gravest failure.
     pub touched: bool,
     /// Where the analyst left this capture, until it is read.
@@ -492,6 +499,9 @@ impl State {
             dragged_from: None,
             damage_dismissed: false,
             exported: Choices::default(),
+            jotting: super::drafts::Jotting::default(),
+            changed: std::collections::BTreeMap::new(),
+            unkept: None,
             touched: false,
             left: None,
         }
@@ -620,5 +630,6 @@ impl State {
             || self.evidence.is_none()
             || self.filter.status == FilterStatus::Running
             || self.search.running
+            || self.jotting.is_due()
     }
 }

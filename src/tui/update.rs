@@ -16,7 +16,8 @@ use super::places::Places;
 use super::settle::settle;
 use super::state::{Awaiting, FilterStatus, State, Tone};
 use super::views;
-use crate::case::{Event, Notice};
+use crate::capture::watch::Change;
+use crate::case::Notice;
 use crate::index::PacketId;
 use crate::report::Block;
 
@@ -56,7 +57,10 @@ pub fn update(state: &mut State, message: Message) -> Effect {
     state.panels.bands = failures.bands.iter().filter(|bins| !bins.is_empty()).count() as u16;
     live::keep_up(state, before, hand);
     settle(state);
-    effect
+    match super::drafts::keep_up(state) {
+        Effect::None => effect,
+        kept => Effect::Many(vec![effect, kept]),
+    }
 }
 
 /// There is one selection: moving in a panel moves the timeline with it, and what is selected elsewhere the panel's row.
@@ -202,10 +206,25 @@ pub fn damage_line(state: &State) -> Option<String> {
     if let Some(notice) = loud_notice(state) {
         return Some(notice.to_string());
     }
+    if let Some(reason) = &state.unkept {
+        let reason = crate::text::escape(reason);
+        return Some(format!(
+            "the capture is NOT kept on the disk ({reason}): it is lost if the program is killed"
+        ));
+    }
     if state.damage_dismissed {
         return None;
     }
     let several = state.index.sources.len() > 1;
+    let changed = state.changed.iter().filter(|(_, change)| **change != Change::Grown);
+    let changed = changed.filter_map(|(at, change)| {
+        let name = crate::text::escape(&state.index.sources.get(*at)?.name);
+        Some(format!("{name}: {change}"))
+    });
+    let changed: Vec<String> = changed.collect();
+    if !changed.is_empty() {
+        return Some(changed.join(" · "));
+    }
     let lines: Vec<String> = state
         .index
         .sources
@@ -324,10 +343,28 @@ fn done(state: &mut State, reply: Reply) -> Effect {
             }
             Effect::None
         }
-        Reply::Exported(Ok((text, entry))) => {
+        Reply::Exported(Ok((text, _))) => {
             state.say(text, Tone::Good);
-            let position = state.work.case.custody.len();
-            Effect::Start(Job::Change(Event::Custody { position, entry: Some(entry) }))
+            Effect::None
+        }
+        Reply::CaseSaved(Ok(())) => Effect::Quit,
+        Reply::CaseSaved(Err(text)) => {
+            state.say(text, Tone::Warning);
+            Effect::None
+        }
+        Reply::Changed { source, change } => {
+            match change {
+                Some(change) => state.changed.insert(source, change),
+                None => state.changed.remove(&source),
+            };
+            state.damage_dismissed = false;
+            state.panels.damage = damage_line(state).is_some();
+            Effect::None
+        }
+        Reply::Unkept(reason) => {
+            state.unkept = reason;
+            state.panels.damage = damage_line(state).is_some();
+            Effect::None
         }
         Reply::Ticket(Ok(text)) => {
             state.say("the ticket text is on the clipboard", Tone::Good);
@@ -348,7 +385,7 @@ fn done(state: &mut State, reply: Reply) -> Effect {
             Effect::None
         }
         Reply::Case { case, saving, notices } => {
-            let changed = case != state.work.case;
+            let changed = !case.is_same_work(&state.work.case);
             state.work.case = case;
             state.work.saving = saving;
             let quiet =

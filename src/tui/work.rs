@@ -47,7 +47,7 @@ impl Work {
 
     /// The number the next annotation gets.
     pub fn next_annotation(&self) -> u64 {
-        self.case.annotations.iter().map(|annotation| annotation.id).max().unwrap_or(0) + 1
+        self.case.annotations.iter().map(|annotation| annotation.id).max().unwrap_or(0).saturating_add(1)
     }
 }
 

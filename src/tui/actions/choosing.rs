@@ -137,6 +137,7 @@ pub fn choose(state: &mut State, choice: Choice) -> Effect {
             Effect::Copy(text)
         }
         Choice::KeepCapture => super::leaving::ask_where(state),
+        Choice::SaveCase => super::leaving::ask_where_case(state),
         Choice::Quit => Effect::Quit,
         Choice::Theme(name) => {
             state.say(format!("theme {name}; config.toml or --theme keeps one"), Tone::Good);
@@ -202,6 +203,9 @@ fn take_line(state: &mut State) -> Effect {
         Some(Dialog::Prompt(Prompt { kind: PromptKind::KeepCapture, line, .. })) => {
             super::leaving::keep(state, line.text().trim())
         }
+        Some(Dialog::Prompt(Prompt { kind: PromptKind::SaveCase, line, .. })) => {
+            super::leaving::save_case(state, line.text().trim())
+        }
         Some(Dialog::Prompt(Prompt { kind: PromptKind::NameFilter, line, .. })) => {
             super::filtering::name(state, line.text().trim())
         }
@@ -230,7 +234,7 @@ fn save_form(state: &mut State, form: &Form) -> Effect {
 fn save(state: &mut State) -> Effect {
     match state.dialog.take() {
         Some(Dialog::Annotate(annotate)) => save_note(state, &annotate),
-        Some(Dialog::Edit(edit)) => save_edit(&edit),
+        Some(Dialog::Edit(edit)) => save_edit(state, &edit),
         Some(Dialog::Form(form)) => save_form(state, &form),
         other => {
             state.dialog = other;
@@ -254,13 +258,15 @@ fn save_note(state: &mut State, annotate: &Annotate) -> Effect {
         tag: annotate.tag.text().trim().to_owned(),
         severity: severity.map(|word| (*word).to_owned()),
     };
+    state.jotting.saved();
     state.timeline.picked.clear();
     state.reading.reveal = Some(id);
     state.say("note saved; it stands in the report with its citation", Tone::Good);
     Effect::Start(Job::Change(Event::Annotate { annotation }))
 }
 
-fn save_edit(edit: &Edit) -> Effect {
+fn save_edit(state: &mut State, edit: &Edit) -> Effect {
+    state.jotting.saved();
     let text = text_of(&edit.area);
     let text = (!text.trim().is_empty()).then_some(text);
     let event = match &edit.target {
