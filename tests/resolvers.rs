@@ -23,7 +23,7 @@ const SYN: u8 = 2;
 const TXT: u16 = 16;
 
 /// A client's question to the resolver, and its answer.
-fn asked(scene: &mut Scene, at: i64, wait: i64, number: usize, name: &str, message: Message) {
+fn asked(scene: &mut Scene, at: i64, wait: i64, number: usize, name: &str, message: &Message) {
     let from = format!("192.0.2.{}:{}", 10 + number % 4, 40_000 + number);
     scene.query(at, &from, RESOLVER, number as u16, name, dns::A);
     scene.reply(at + wait, RESOLVER, &from, &message.bytes());
@@ -52,20 +52,18 @@ fn two_servers(turns: &[(&str, bool)]) -> Scene {
         let (at, id) = (round as i64 * 3 * SECOND, round as u16);
         let name = "app.example.org";
         let from = behind(&mut scene, at + MS, server, id, (name, dns::A));
-        let (own, flags) = match denies {
-            true => (denial(id, name), 0x8403),
-            false => (data(id, name, [203, 0, 113, 20]), 0x8400),
-        };
+        let (own, flags) =
+            if *denies { (denial(id, name), 0x8403) } else { (data(id, name, [203, 0, 113, 20]), 0x8400) };
         scene.reply(at + 10 * MS, server, &from, &own.flags(flags).bytes());
         let told = if *denies { denial(id, name) } else { data(id, name, [203, 0, 113, 20]) };
-        asked(&mut scene, at, 11 * MS, round, name, told);
+        asked(&mut scene, at, 11 * MS, round, name, &told);
         asked(
             &mut scene,
             at + SECOND,
             MS,
             100 + round,
             "www.example.net",
-            data(100 + id, "www.example.net", [203, 0, 113, 9]),
+            &data(100 + id, "www.example.net", [203, 0, 113, 9]),
         );
     }
     scene
@@ -108,7 +106,7 @@ fn servers_that_give_each_its_own_addresses_are_no_incident_unless_those_fail() 
             let from = behind(&mut scene, at + MS, server, round, (name, dns::A));
             let own = data(round, name, [203, 0, 113, last]).flags(0x8400).bytes();
             scene.reply(at + 10 * MS, server, &from, &own);
-            asked(&mut scene, at, 11 * MS, usize::from(round), name, data(round, name, [203, 0, 113, last]));
+            asked(&mut scene, at, 11 * MS, usize::from(round), name, &data(round, name, [203, 0, 113, last]));
             let (from, to) = (format!("192.0.2.10:{}", 50_000 + round), format!("203.0.113.{last}:443"));
             scene.tcp(at + 20 * MS, &from, &to, SYN, b"");
             let bits = if fails && last == 200 { 0x14 } else { 0x12 };
@@ -167,7 +165,7 @@ fn cut_and_silent() -> Scene {
                 b"",
             );
         }
-        asked(&mut scene, at, 5 * SECOND + 100 * MS, round, name, Message::response(id, name, dns::A, 2));
+        asked(&mut scene, at, 5 * SECOND + 100 * MS, round, name, &Message::response(id, name, dns::A, 2));
         let from = behind(&mut scene, at + SECOND, OTHER, 100 + id, ("www.example.net", dns::A));
         scene.reply(
             at + SECOND + 9 * MS,
@@ -301,7 +299,7 @@ fn who_waited_over_its_own_retry_is_not_called_unaffected_and_late_is_not_lost()
         MS,
         400,
         "www.example.net",
-        data(400, "www.example.net", [203, 0, 113, 9]),
+        &data(400, "www.example.net", [203, 0, 113, 9]),
     );
     let (_, evidence) = scene.load();
     let problem = |late: bool| {
@@ -345,7 +343,7 @@ fn what_is_answered_from_another_address_is_not_called_unanswered() {
         MS,
         400,
         "www.example.net",
-        data(400, "www.example.net", [203, 0, 113, 9]),
+        &data(400, "www.example.net", [203, 0, 113, 9]),
     );
     let again = Scene { packets: scene.packets.clone(), ip_id: 0, snap: 0 };
     let (found, assessments) = scene.examine();

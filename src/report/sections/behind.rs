@@ -123,8 +123,8 @@ pub fn block(b: &Builder<'_>) -> Option<Block> {
 
 /// Where slow lookups stand to the failures told: at the same server, or behind it, asked by its host.
 fn place(b: &Builder<'_>, own: &Finding) -> Option<&'static str> {
-    let queries = own.frames.iter().filter_map(|frame| b.input.index.packet(*frame));
-    let query = queries.into_iter().find(|packet| packet.dns().is_some_and(|row| !row.is_response()))?;
+    let mut queries = own.frames.iter().filter_map(|frame| b.input.index.packet(*frame));
+    let query = queries.find(|packet| packet.dns().is_some_and(|row| !row.is_response()))?;
     let (client, server) = (query.source_address(), query.destination_address());
     let failed = |address: Address| b.facts.iter().any(|told| told.server == address);
     let place = |address: Address| b.input.evidence.place(address);
