@@ -172,6 +172,8 @@ impl Unseen {
 pub struct Attempts {
     /// In order of their first packet.
     pub all: Vec<Attempt>,
+    /// Connections to DNS ports that did not come about, so that nothing could be asked on them.
+    pub unasked: Vec<Attempt>,
     /// The TCP connections.
     pub connections: Vec<Connection>,
     /// What is kept of what each of them carried, in the same order.
@@ -271,7 +273,12 @@ impl Attempts {
             follower.judge = Some(Judge::new(evidence, &told));
             follower.walk(evidence.index());
             let attempts = follower.finish();
-            Arc::new(Self { told, ..attempts })
+            // Lookups are followed by correlation; what asks nothing is no lookup.
+            let is_dns = |own: &Attempt| {
+                own.service.transport == kind::TCP && evidence.index().settings.is_dns_port(own.service.port)
+            };
+            let (unasked, all) = attempts.all.into_iter().partition(is_dns);
+            Arc::new(Self { told, all, unasked, ..attempts })
         })
     }
 

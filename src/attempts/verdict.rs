@@ -233,7 +233,8 @@ impl<'a> Judge<'a> {
     }
 
     fn judge(&self, at: u32, own: &Connection, talk: &Talk, requests: &[Request], out: &mut Vec<Attempt>) {
-        if self.index().settings.is_dns_port(own.server.1) {
+        let opens = !own.is_accepted() && own.is_opened_here();
+        if self.index().settings.is_dns_port(own.server.1) && !opens {
             return;
         }
         let kind = kind_of(own, talk);
@@ -258,7 +259,7 @@ impl<'a> Judge<'a> {
             counts: (1, 0),
             failing: first,
         };
-        if !own.is_accepted() && own.is_opened_here() {
+        if opens {
             if let Some(attempt) = self.opening(own, attempt) {
                 out.push(attempt);
             }

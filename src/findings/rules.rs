@@ -164,6 +164,34 @@ pub fn named(clients: &[Address]) -> String {
     }
 }
 
+/// What messages that are no lookups are called: all of them NOTIFY, UPDATE, or questions for a zone's transfer; `None` for others.
+pub fn called<'i>(
+    index: &Index,
+    transactions: impl Iterator<Item = &'i Transaction>,
+) -> Option<(&'static str, &'static str)> {
+    let kind = |transaction: &Transaction| {
+        let row = transaction.question(index)?;
+        match (row.header.opcode(), row.qtype) {
+            (NOTIFY, _) => Some(("NOTIFY message", "NOTIFY messages")),
+            (UPDATE, _) => Some(("UPDATE message", "UPDATE messages")),
+            (0, IXFR | AXFR) => Some(("request for a zone transfer", "requests for a zone transfer")),
+            _ => None,
+        }
+    };
+    let mut kinds = transactions.map(kind);
+    let first = kinds.next()??;
+    kinds.all(|kind| kind == Some(first)).then_some(first)
+}
+
+/// OPCODE of NOTIFY (RFC 1996).
+const NOTIFY: u8 = 4;
+/// OPCODE of UPDATE (RFC 2136).
+const UPDATE: u8 = 5;
+/// TYPE of an incremental zone transfer (RFC 1995).
+const IXFR: u16 = 251;
+/// TYPE of a whole one (RFC 5936).
+const AXFR: u16 = 252;
+
 /// What the failing clients of a problem asked of its service in the whole capture: what their failures are counted against.
 pub fn asked(facts: &Facts<'_>, at: usize) -> u64 {
     facts.evidence.impact(at).map_or(0, gravity::totals)
