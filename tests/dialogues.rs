@@ -249,3 +249,19 @@ fn a_service_works_meanwhile_only_where_its_data_are_seen_in_that_time() {
     assert_eq!(scene(true), Some(Severity::Low));
     assert_eq!(scene(false), Some(Severity::High));
 }
+
+#[test]
+fn an_error_of_a_signature_is_told_in_words() {
+    let mut scene = Scene::default();
+    for number in 0..4_u16 {
+        let at_ns = i64::from(number) * 5 * SECOND;
+        scene.query(at_ns, "192.0.2.10:40000", "198.51.100.53", number + 1, "a.example", 1);
+        let mut message = portmortem::generate::dns::query(number + 1, "a.example", 1);
+        (message[2], message[3], message[11]) = (0x80, 9, 1);
+        message.extend([1, b'k', 0, 0, 250, 0, 255, 0, 0, 0, 0, 0, 19]);
+        message.extend([1, b'a', 0, 0, 0, 0, 0, 0, 0, 1, 44, 0, 0, 0, 1, 0, 18, 0, 0]);
+        scene.reply(at_ns + 5 * MS, "198.51.100.53", "192.0.2.10:40000", &message);
+    }
+    let (found, _) = scene.examine();
+    assert!(found.iter().any(|own| own.statement.contains("BADTIME (18): the clocks")), "{found:?}");
+}
