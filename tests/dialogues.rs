@@ -265,3 +265,25 @@ fn an_error_of_a_signature_is_told_in_words() {
     let (found, _) = scene.examine();
     assert!(found.iter().any(|own| own.statement.contains("BADTIME (18): the clocks")), "{found:?}");
 }
+
+#[test]
+fn a_host_that_serves_close_to_pings_and_never_answers_any_ignores_them() {
+    let pings = |answered_before: bool| {
+        let mut scene = Scene::default();
+        let (client, host) = ("192.0.2.10".parse().unwrap(), HOST.parse().unwrap());
+        for number in 0..8_u16 {
+            let at_ns = i64::from(number) * SECOND;
+            scene.put(at_ns, Packet::echo(client, host, false, 1, number));
+            if answered_before && number < 3 {
+                scene.put(at_ns + MS, Packet::echo(host, client, true, 1, number));
+            }
+        }
+        let asks: &[u8] = b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n";
+        let gives: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+        talk(&mut scene, 10 * SECOND, "192.0.2.10:40000", &format!("{HOST}:80"), 0, &[asks, gives]);
+        scene
+    };
+    quiet(pings(false));
+    let (found, _) = pings(true).examine();
+    assert!(told(&found).iter().any(|own| own.statement.contains("ping")), "{found:?}");
+}
