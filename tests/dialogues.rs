@@ -249,3 +249,41 @@ fn a_service_works_meanwhile_only_where_its_data_are_seen_in_that_time() {
     assert_eq!(scene(true), Some(Severity::Low));
     assert_eq!(scene(false), Some(Severity::High));
 }
+
+#[test]
+fn an_error_of_a_signature_is_told_in_words() {
+    let mut scene = Scene::default();
+    for number in 0..4_u16 {
+        let at_ns = i64::from(number) * 5 * SECOND;
+        scene.query(at_ns, "192.0.2.10:40000", "198.51.100.53", number + 1, "a.example", 1);
+        let mut message = portmortem::generate::dns::query(number + 1, "a.example", 1);
+        (message[2], message[3], message[11]) = (0x80, 9, 1);
+        message.extend([1, b'k', 0, 0, 250, 0, 255, 0, 0, 0, 0, 0, 19]);
+        message.extend([1, b'a', 0, 0, 0, 0, 0, 0, 0, 1, 44, 0, 0, 0, 1, 0, 18, 0, 0]);
+        scene.reply(at_ns + 5 * MS, "198.51.100.53", "192.0.2.10:40000", &message);
+    }
+    let (found, _) = scene.examine();
+    assert!(found.iter().any(|own| own.statement.contains("BADTIME (18): the clocks")), "{found:?}");
+}
+
+#[test]
+fn a_host_that_serves_close_to_pings_and_never_answers_any_ignores_them() {
+    let pings = |answered_before: bool| {
+        let mut scene = Scene::default();
+        let (client, host) = ("192.0.2.10".parse().unwrap(), HOST.parse().unwrap());
+        for number in 0..8_u16 {
+            let at_ns = i64::from(number) * SECOND;
+            scene.put(at_ns, Packet::echo(client, host, false, 1, number));
+            if answered_before && number < 3 {
+                scene.put(at_ns + MS, Packet::echo(host, client, true, 1, number));
+            }
+        }
+        let asks: &[u8] = b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n";
+        let gives: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+        talk(&mut scene, 10 * SECOND, "192.0.2.10:40000", &format!("{HOST}:80"), 0, &[asks, gives]);
+        scene
+    };
+    quiet(pings(false));
+    let (found, _) = pings(true).examine();
+    assert!(told(&found).iter().any(|own| own.statement.contains("ping")), "{found:?}");
+}

@@ -20,6 +20,7 @@ const HANDSHAKE: u8 = 22;
 const CERTIFICATE: u8 = 11;
 /// Longest name that is told.
 const NAME_MAX_BYTES: usize = 64;
+/// A second.
 const SECOND: Nanos = 1_000_000_000;
 
 /// What one side presented.

@@ -14,6 +14,7 @@ use crate::time::Nanos;
 const FLOWS_MAX: usize = 262_144;
 /// A place must have this share of the packets of the one that has most, in percent: others see only a part.
 const MOST_PERCENT: u64 = 80;
+/// IP protocol number of TCP.
 const TCP: u8 = 6;
 
 /// The packets that count for nothing.

@@ -12,6 +12,23 @@ use crate::decode::Address;
 use crate::index::{Index, PacketId};
 use crate::text::escape;
 
+/// Answers whose signature is looked at.
+const SIGNED_MAX: usize = 64;
+
+/// What the signatures of answers say is wrong with those of the questions (TSIG): ` (TSIG error …)`.
+pub fn signature_error(facts: &Facts<'_>, failed: &[&Transaction]) -> String {
+    let error = |own: &&Transaction| {
+        let packet = facts.index.packet(own.answer?)?;
+        let decoded = packet.decode();
+        // Over TCP the length stands before the message.
+        let from = if packet.transport() == 6 { 2 } else { 0 };
+        crate::decode::signature::error(decoded.payload().get(from..)?)
+    };
+    let error = failed.iter().take(SIGNED_MAX).find_map(error);
+    error
+        .map_or_else(String::new, |error| format!(" (TSIG error {})", crate::decode::signature::words(error)))
+}
+
 /// A filter for packets to an address.
 pub fn to(address: Address) -> String {
     format!("{}.dst == {}{}", family(address), address.literal(), address.site_term())

@@ -124,7 +124,7 @@ mod tests {
         let one = |kind: Kind, told: &str| match segment(kind, told) {
             Said::Denies(denial) | Said::Breaks(denial) => denial.code.as_str().to_owned(),
             Said::Serves => "served".to_owned(),
-            Said::Nothing => String::new(),
+            Said::Nothing | Said::Declines(_) => String::new(),
         };
         let told = "BGP, length: 23\n\tNotification Message (3), length: 23, OPEN Message Error (2), subcode Bad Peer AS (2)";
         assert_eq!(one(Kind::Bgp, told), "2/2");

@@ -25,7 +25,7 @@ use crate::time::Nanos;
 pub use chains::{Behind, Crossed, Queue};
 pub use clients::Client;
 use clients::Served;
-pub use gravity::is_greylisted;
+pub use gravity::{is_greylisted, ping_span};
 use gravity::{is_told, severity};
 pub use held::Held;
 pub use names::Names;

@@ -135,12 +135,13 @@ const DHCP_V6_PORT: u16 = 547;
 /// may ignore them; but where the client is served nothing else, its way may be broken.
 fn echo(facts: &Facts<'_>, served: &Served<'_>, trouble: &Trouble) -> Severity {
     let host = trouble.service().host;
-    let (from, to) = trouble.span_ns();
+    let (from, to) = ping_span(facts, trouble);
     let alive = served.of_host(host).iter().any(|own| {
         own.kind != Kind::Echo && own.decided.is_some_and(|seen| (from..=to).contains(&{ seen.time_ns }))
     });
     let mut asked = facts.servers.iter().filter(|(key, _)| key.0 == host);
     let answers = asked.any(|(_, server)| server.answers_in(from, to).next().is_some());
+    let (from, to) = trouble.span_ns();
     let is_unheard = trouble.last_good.is_none()
         && trouble.first_good.is_none()
         && facts
@@ -158,6 +159,18 @@ fn echo(facts: &Facts<'_>, served: &Served<'_>, trouble: &Trouble) -> Severity {
         .hit()
         .all(|client| served.serves_meanwhile(client.address, (from, to)) || answered(client.address));
     if alive || answers || is_unheard && are_served { Severity::Info } else { Severity::Low }
+}
+
+/// Whatever a host serves this close to pings shows that it was there.
+const NEAR_NS: Nanos = 30 * SECOND;
+
+/// The time in which a host that serves ignores pings: of one that never answers any, also close to them.
+pub fn ping_span(facts: &Facts<'_>, trouble: &Trouble) -> (Nanos, Nanos) {
+    let (from, to) = trouble.span_ns();
+    let host = trouble.service().host;
+    let pings = facts.attempts.all.iter().filter(|own| own.kind == Kind::Echo && own.service.host == host);
+    let margin = if pings.into_iter().any(|own| own.outcome.is_served()) { 0 } else { NEAR_NS };
+    (from - margin, to + margin)
 }
 
 /// A success this soon after a failure makes it ordinary (services §1.1 `group_s`).
