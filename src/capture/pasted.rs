@@ -10,12 +10,14 @@ mod find;
 mod join;
 mod list;
 mod marks;
+mod parts;
 mod prefix;
 mod quick;
 mod shipped;
 mod wrap;
 
 use std::borrow::Cow;
+use std::collections::VecDeque;
 
 use rayon::prelude::*;
 
@@ -82,7 +84,20 @@ pub(super) fn is_plain(text: &[u8]) -> bool {
     // What begins indented continues nothing.
     let first = lines.iter().find(|line| !line.trim_ascii().is_empty());
     let begins = first.is_none_or(|line| !line.starts_with(b" ") && !line.starts_with(b"\t"));
+    // Behind the packets of one capture those of another begin.
+    let begins_again = |lines: &[&[u8]]| {
+        let has = |line: &[u8], note: &[u8]| memchr::memmem::find(line, note).is_some();
+        let is_boundary = |line: &&[u8]| {
+            !line.first().is_some_and(u8::is_ascii_digit) && NOTES.iter().any(|note| has(line, note))
+                || line.ends_with(b" packets captured")
+        };
+        let is_packet = |line: &&[u8]| stamped_head(line).is_some();
+        let mut after =
+            lines.iter().skip_while(|line| !is_packet(line)).skip_while(|line| !is_boundary(line));
+        after.any(|line| is_packet(&line))
+    };
     begins
+        && !begins_again(&lines)
         && lines.iter().copied().all(is_line)
         && (whole(begin) || end.split(|byte| *byte == b'\n').skip(skip).all(is_line))
 }
@@ -90,14 +105,14 @@ pub(super) fn is_plain(text: &[u8]) -> bool {
 /// What was made of a text.
 #[derive(Default)]
 pub(super) struct Prepared {
-    /// Its packets.
-    packets: List,
+    /// Its packets, those of each capture in it.
+    parts: Vec<List>,
     /// Those that stand nowhere in the text as they are.
     pub made: Vec<u8>,
     /// What could not be read, in words.
     pub unread: Vec<String>,
-    /// What it says of the capture itself.
-    pub notes: Notes,
+    /// What it says of each capture.
+    notes: Vec<Notes>,
 }
 
 /// Finds the packets of a whole text.
@@ -133,7 +148,7 @@ pub(super) fn prepare(bytes: &[u8]) -> Prepared {
             "look like packets and were",
         ));
         prepared.unread.extend(other_protocol(joiner.other.count, &joiner.other.first));
-        prepared.notes = joiner.notes;
+        prepared.notes = joiner.parts.finish();
     }
     prepared
 }
@@ -182,7 +197,23 @@ fn part_of(text: &str, bytes_max: usize) -> &str {
 impl Prepared {
     /// Whether there is no packet.
     pub fn is_empty(&self) -> bool {
-        self.packets.is_empty()
+        self.parts.iter().all(List::is_empty)
+    }
+
+    /// What walks its packets: each capture by itself, with what it says of where it was, or all of them as one.
+    pub fn walks(self, are_apart: bool) -> Vec<(Pasted, Option<String>)> {
+        let mut unread = self.unread;
+        let several = self.parts.len() > 1;
+        if !are_apart || !several {
+            let notes = self.notes.into_iter().next().filter(|_| !several).unwrap_or_default();
+            return vec![(Pasted::new(self.parts.into(), &notes, unread), None)];
+        }
+        let parts = self.parts.into_iter().zip(self.notes);
+        let walk = |(packets, notes): (List, Notes)| {
+            let label = notes.label();
+            (Pasted::new([packets].into(), &notes, std::mem::take(&mut unread)), label)
+        };
+        parts.map(walk).collect()
     }
 
     /// Notes where a packet of the text `given` stands.
@@ -193,7 +224,11 @@ impl Prepared {
             self.made.extend(packet.bytes);
             given.len() + self.made.len() - length
         });
-        self.packets.push(Entry {
+        while self.parts.len() <= packet.part {
+            self.parts.push(List::default());
+        }
+        let Some(list) = self.parts.get_mut(packet.part) else { return };
+        list.push(Entry {
             offset: offset as u64,
             captured: length as u32,
             original: packet.original as u32,
@@ -205,7 +240,7 @@ impl Prepared {
 
 /// Walks the packets of a prepared text.
 pub(super) struct Pasted {
-    packets: List,
+    lists: VecDeque<List>,
     position: u64,
     frames: u64,
     clock: Clock,
@@ -213,12 +248,12 @@ pub(super) struct Pasted {
 }
 
 impl Pasted {
-    pub fn new(prepared: Prepared) -> Self {
+    fn new(lists: VecDeque<List>, notes: &Notes, unread: Vec<String>) -> Self {
         let mut metadata = Metadata::new(Format::Transcript);
         let mut interface = Interface::new(LinkType::TRANSCRIPT, 0, "as printed");
-        prepared.notes.tell(&mut interface);
+        notes.tell(&mut interface);
         metadata.interfaces.push(interface);
-        for reason in prepared.unread {
+        for reason in unread {
             metadata.push_damage(Damage {
                 offset: 0,
                 skipped: 0,
@@ -227,7 +262,17 @@ impl Pasted {
                 place: Place::Capture,
             });
         }
-        Self { packets: prepared.packets, position: 0, frames: 0, clock: Clock::default(), metadata }
+        Self { lists, position: 0, frames: 0, clock: Clock::default(), metadata }
+    }
+
+    fn next(&mut self) -> Option<Entry> {
+        loop {
+            let list = self.lists.front_mut()?;
+            if let Some(entry) = list.next() {
+                return Some(entry);
+            }
+            self.lists.pop_front();
+        }
     }
 
     fn interface(&mut self, link: LinkType) -> u16 {
@@ -242,9 +287,10 @@ impl Pasted {
 impl Walk for Pasted {
     fn fill(&mut self, _bytes: Bytes<'_>, _complete: bool, limit: usize, records: &mut Vec<Record>) -> Fill {
         for _ in 0..limit {
-            let Some(entry) = self.packets.next() else { return Fill::End };
+            let Some(entry) = self.next() else { return Fill::End };
             if self.clock.is_undecided() {
-                self.clock.decide(entry.stamp, self.packets.following().take(CLOCK_MAX_PACKETS));
+                let following = self.lists.iter().flat_map(List::following);
+                self.clock.decide(entry.stamp, following.take(CLOCK_MAX_PACKETS));
             }
             let time_ns = self.clock.time(entry.stamp, self.frames == 0, &mut self.metadata);
             records.push(Record {

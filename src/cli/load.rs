@@ -133,8 +133,9 @@ impl Open {
             if file.is_dir() {
                 self.directory(file, &mut inputs, notes)?;
             } else {
-                let (source, walk) = capture::open_with(file, self.options())?;
-                inputs.push(Input { source, walk, offset_ns: 0 });
+                // One text may hold several captures.
+                let found = capture::open_apart(file, self.options())?;
+                inputs.extend(found.into_iter().map(|(source, walk)| Input { source, walk, offset_ns: 0 }));
             }
         }
         for ClockOffset { label, offset_ns } in &self.offset {

@@ -1,12 +1,14 @@
 //! One immutable run of packets: plain columns, and side tables for DNS messages and ICMP errors.
 
 mod printed;
+mod unnumbered;
 
 use std::hash::{BuildHasher, Hasher};
 
 use hashbrown::HashTable;
 
 use printed::PrintedPieces;
+use unnumbered::Unnumbered;
 
 use super::kept::Kept;
 use super::names::{Hashed, Names};
@@ -363,6 +365,7 @@ pub struct SegmentBuilder<'s> {
     keeps_bytes: bool,
     site: Site,
     printed_pieces: PrintedPieces,
+    unnumbered: Unnumbered,
 }
 
 impl<'s> SegmentBuilder<'s> {
@@ -415,6 +418,7 @@ impl<'s> SegmentBuilder<'s> {
             keeps_bytes: false,
             site: Site::NONE,
             printed_pieces,
+            unnumbered: Unnumbered::default(),
         }
     }
 

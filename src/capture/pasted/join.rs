@@ -5,12 +5,12 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use super::dump::{Dump, stated_length};
+use super::parts::Parts;
 use super::prefix::{self, without, without_frame};
 use super::quick::{self, Ahead, TAIL_MARKS};
 use super::wrap::{Widths, completes, glue, indentation, is_awaited, is_complete, without_remark};
 use super::{find, shipped};
 use crate::capture::LinkType;
-use crate::capture::transcript::notes::Notes;
 use crate::capture::transcript::{Head, Network, Stamp, Words, head, list};
 
 /// Lines that are looked at below a packet's first.
@@ -33,12 +33,14 @@ pub(super) struct Packet<'a> {
     pub bytes: &'a [u8],
     /// Bytes it had, where they are not those of its text.
     pub original: usize,
+    /// Which of the captures in the text it is of.
+    pub part: usize,
 }
 
 impl<'a> Packet<'a> {
     /// One of which there is the text.
-    fn printed(stamp: Stamp, text: &'a str) -> Self {
-        Self { stamp, link: LinkType::TRANSCRIPT, bytes: text.as_bytes(), original: text.len() }
+    fn printed(stamp: Stamp, text: &'a str, part: usize) -> Self {
+        Self { stamp, link: LinkType::TRANSCRIPT, bytes: text.as_bytes(), original: text.len(), part }
     }
 }
 
@@ -89,8 +91,8 @@ pub(super) struct Joiner {
     pub other: Unread,
     /// Quotations left out.
     pub quoted: u64,
-    /// What is said of the capture itself.
-    pub notes: Notes,
+    /// The captures in the text.
+    pub parts: Parts,
 }
 
 impl Joiner {
@@ -107,7 +109,7 @@ impl Joiner {
             unread: Unread::default(),
             other: Unread::default(),
             quoted: 0,
-            notes: Notes::default(),
+            parts: Parts::default(),
         };
         let is_stamped = (0..lines.len()).any(|at| joiner.stamped(lines, at, 0).is_some());
         if !is_stamped {
@@ -182,7 +184,7 @@ impl Joiner {
                 if self.is_repeated(mark.hash) {
                     self.quoted += 1;
                 } else {
-                    give(Packet::printed(mark.stamp, text));
+                    give(Packet::printed(mark.stamp, text, self.parts.of(mark.stamp)));
                 }
                 (at, from) = (at + 1, 0);
                 continue;
@@ -227,7 +229,12 @@ impl Joiner {
         if prefix::is_citation(line) {
             return None;
         }
-        find::stamped(line, from).or_else(|| {
+        let found = find::stamped(line, from);
+        // A list tells in its last column what tcpdump begins a line with: `ARP Announcement for 192.0.2.10`.
+        if found.is_some_and(|(_, head)| head.network == Network::Arp) && list::row(line).is_some() {
+            return None;
+        }
+        found.or_else(|| {
             // What follows a packet on its line ends with the line.
             let has_arrow = line.get(from..)?.contains(" > ");
             let is_short = line.len() - from <= TEXT_MAX_BYTES;
@@ -247,7 +254,7 @@ impl Joiner {
         let prefix = shipped.as_deref().unwrap_or(prefix);
         for line in lines.iter().skip(at + 1).take(BELOW_MAX) {
             let rest = without_frame(without(line, prefix), prefix);
-            if !rest.trim().is_empty() {
+            if !rest.trim().is_empty() && !prefix::is_of_another(line, prefix) {
                 self.append(&mut text, before, rest);
                 before = line;
             }
@@ -307,6 +314,10 @@ impl Joiner {
         for (next, line) in lines.iter().enumerate().skip(at + 1).take(LINES_MAX) {
             if packet.text.len() > TEXT_MAX_BYTES {
                 return (next, 0);
+            }
+            // Between its lines another program's may stand.
+            if prefix::is_of_another(line, &packet.prefix) && self.start(lines, next, 0).is_none() {
+                continue;
             }
             let rest = without(line, &packet.prefix);
             // The prefix has a time of its own, perhaps.
@@ -391,6 +402,7 @@ impl Joiner {
             self.quoted += 1;
             return;
         }
+        let part = self.parts.of(packet.stamp);
         let mut words = Words::new(text.as_bytes(), found.body);
         let ends = ends(&mut words);
         if let Some((link, bytes)) = packet.dump.frame(ends, shows_dns(words)) {
@@ -399,10 +411,11 @@ impl Joiner {
                 link,
                 bytes,
                 original: stated_length(link, bytes).max(bytes.len()),
+                part,
             });
             return;
         }
-        give(Packet::printed(packet.stamp, &text));
+        give(Packet::printed(packet.stamp, &text, part));
     }
 
     /// Whether a packet with the same words and the same time to the microsecond was handed on before.
@@ -418,7 +431,7 @@ impl Joiner {
     /// A line on which no packet of tcpdump begins.
     fn other(&mut self, lines: &[Cow<'_, str>], at: usize, give: &mut dyn FnMut(Packet<'_>)) {
         let Some(line) = lines.get(at) else { return };
-        self.notes.take(line.as_bytes());
+        self.parts.note(line);
         if let Some(row) = list::row(line) {
             let mut text = line.trim().to_owned();
             let mut dump = Dump::default();
@@ -431,6 +444,7 @@ impl Joiner {
                     text.push_str(detail.trim());
                 }
             }
+            let part = self.parts.of(row.stamp);
             let address = |text: &str| text.parse().ok();
             let (stamp, ends) = (row.stamp, [address(row.source.text), address(row.destination.text)]);
             match dump.frame(ends, row.protocol == "DNS") {
@@ -439,8 +453,9 @@ impl Joiner {
                     link,
                     bytes,
                     original: row.length.map_or(bytes.len(), |length| length as usize).max(bytes.len()),
+                    part,
                 }),
-                None => give(Packet::printed(stamp, &text)),
+                None => give(Packet::printed(stamp, &text, part)),
             }
         } else if find::looks_like_one(line) || (is_untimed(self.kind) && find::begins_like_one(line)) {
             self.unread.add(line);

@@ -167,7 +167,9 @@ fn strings(line: &str) -> Option<Vec<String>> {
         let text = inner.get(..close.unwrap_or(inner.len())).unwrap_or("");
         // Times, names and keys have no blanks.
         if text.contains(' ') {
-            found.push(unescaped(text));
+            // The end of the line in the log is that of this line.
+            let own = unescaped(text);
+            found.push(own.strip_suffix('\n').unwrap_or(&own).to_owned());
         } else if text.ends_with('Z') && moment(text).is_some() {
             written = Some(text);
         }
@@ -411,7 +413,7 @@ mod tests {
         let line =
             r#"{"time":"2024-01-01T10:00:00Z","log":"IP a \u003e b: \"x\"\n    c d\n","stream":"stdout"}"#;
         // When the line was written goes before it, as log shippers put it there.
-        assert_eq!(cleaned(line), ["2024-01-01T10:00:00Z IP a > b: \"x\"", "    c d", ""]);
+        assert_eq!(cleaned(line), ["2024-01-01T10:00:00Z IP a > b: \"x\"", "    c d"]);
         assert_eq!(cleaned("a<br>b"), ["a", "b"]);
     }
 }

@@ -18,7 +18,7 @@ fn packets(text: &[u8]) -> Vec<(LinkType, i64, String)> {
     let mut prepared = prepare(text);
     let made = std::mem::take(&mut prepared.made);
     let all = Bytes::new(0, text).with(&made);
-    let mut walk = Pasted::new(prepared);
+    let (mut walk, _) = prepared.walks(false).remove(0);
     let mut records = Vec::new();
     while walk.fill(all, true, 100, &mut records) == Fill::More {}
     let shown = |record: &Record| {
@@ -322,8 +322,8 @@ proptest::proptest! {
         for bytes in [bytes, &bytes[..cut.min(bytes.len())], &bytes[(cut / 2).min(bytes.len())..]] {
             let _ = is_plain(bytes);
             let prepared = prepare(bytes);
-            let (count, all) = (prepared.packets.len(), bytes.len() + prepared.made.len());
-            let mut walk = Pasted::new(prepared);
+            let (count, all) = (prepared.parts.iter().map(List::len).sum::<usize>(), bytes.len() + prepared.made.len());
+            let (mut walk, _) = prepared.walks(false).remove(0);
             let mut records = Vec::new();
             while walk.fill(bytes.into(), true, 7, &mut records) == Fill::More {}
             proptest::prop_assert_eq!(records.len(), count);

@@ -6,14 +6,15 @@ use crate::findings::facts::troubles::{Sort, Trouble};
 use crate::findings::hypotheses::scene::Scene;
 use crate::findings::hypotheses::{Cause, Check};
 use crate::findings::service_words as words;
-use crate::time::{date_and_time, span};
+use crate::time::{Basis, date_and_time, span};
 
 /// The checks of one trouble.
 pub fn list(scene: &Scene<'_, '_>, trouble: &Trouble, leading: &[Cause], out: &mut Vec<Check>) {
     let server = host(scene.server);
     let port = trouble.service().port;
     let when = if scene.facts.index.has_date() {
-        format!(" at {} UTC", date_and_time(trouble.span_ns().0))
+        let zone = if scene.facts.index.basis() == Basis::Utc { " UTC" } else { "" };
+        format!(" at {}{zone}", date_and_time(trouble.span_ns().0))
     } else {
         " at that time".to_owned()
     };
