@@ -33,8 +33,8 @@ pub mod update;
 pub mod views;
 pub mod work;
 
-use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
+use std::sync::{Arc, Mutex, Once};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -67,12 +67,24 @@ enum Incoming {
     Reply(Reply),
 }
 
-/// Opens the captures on the full screen and returns when the analyst quits.
-pub fn run(inputs: Vec<Input>, settings: Arc<Settings>) -> Result<()> {
+/// Opens the captures on the full screen and returns when the analyst quits. Without any capture it asks for a text to be pasted; one
+/// that is pasted later is opened in place of what is open.
+pub fn run(inputs: Vec<Input>, settings: &Arc<Settings>) -> Result<()> {
+    let mut screen = Screen::open()?;
+    let mut next = Some(inputs);
+    while let Some(inputs) = next {
+        next = session(&mut screen, inputs, Arc::clone(settings))?;
+    }
+    screen.close();
+    Ok(())
+}
+
+/// One capture, or several, from opening to leaving them; what is opened next.
+fn session(screen: &mut Screen, inputs: Vec<Input>, settings: Arc<Settings>) -> Result<Option<Vec<Input>>> {
+    let is_pasting = inputs.is_empty();
     let is_sample = inputs.first().is_some_and(|input| input.source.name.starts_with("sample:"));
     let capture = inputs.first().and_then(|input| input.source.path.clone());
     let place = Place::new(capture.as_deref());
-    let mut screen = Screen::open()?;
     let (sender, receiver) = mpsc::sync_channel(QUEUE_MAX);
     read_terminal(sender.clone());
     load((inputs, settings), sender.clone());
@@ -88,17 +100,19 @@ pub fn run(inputs: Vec<Input>, settings: Arc<Settings>) -> Result<()> {
     let (colours, wrong) = settings::colours(&named);
     state.named = Arc::new(named);
     state.colours = Arc::new(colours);
+    if is_pasting {
+        actions::leaving::paste(&mut state, "");
+    }
     if let Some(message) = wrong_filters.or(wrong) {
         state.say(message, state::Tone::Warning);
     } else if is_sample {
         state.say("a sample incident · ] next problem · ? keys · yours: portmortem FILE", state::Tone::Plain);
     }
-    let result = event_loop(&mut state, &mut screen, &mut jobs, &receiver);
+    let result = event_loop(&mut state, screen, &mut jobs, &receiver);
     // The receiver goes first: whoever waits to send sees that nobody listens any more.
     drop(receiver);
     drop(sender);
     jobs.finish(&state);
-    screen.close();
     result
 }
 
@@ -107,50 +121,56 @@ fn event_loop(
     screen: &mut Screen,
     jobs: &mut Jobs,
     receiver: &Receiver<Incoming>,
-) -> Result<()> {
+) -> Result<Option<Vec<Input>>> {
     let start = Instant::now();
+    let mut next = None;
     loop {
         screen.draw(state)?;
         let first = if state.is_busy() {
             match receiver.recv_timeout(TICK) {
                 Ok(incoming) => Some(incoming),
                 Err(RecvTimeoutError::Timeout) => None,
-                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+                Err(RecvTimeoutError::Disconnected) => return Ok(None),
             }
         } else {
             match receiver.recv() {
                 Ok(incoming) => Some(incoming),
-                Err(_) => return Ok(()),
+                Err(_) => return Ok(None),
             }
         };
         let effect = update(state, Message::Tick(start.elapsed().as_millis() as u64));
-        if !perform(state, screen, jobs, effect)? {
-            return Ok(());
+        if !perform(state, screen, (jobs, &mut next), effect)? {
+            return Ok(next);
         }
         let waiting: Vec<Incoming> = first.into_iter().chain(receiver.try_iter().take(QUEUE_MAX)).collect();
         for incoming in waiting {
             let message = match incoming {
                 Incoming::Terminal(event) => keys::message(state, &event),
-                Incoming::TerminalGone => return Ok(()),
+                Incoming::TerminalGone => return Ok(None),
                 Incoming::Progress(progress) => Some(Message::Progress(progress)),
                 Incoming::Reply(reply) => Some(Message::Done(reply)),
             };
             let Some(message) = message else { continue };
             let effect = update(state, message);
-            if !perform(state, screen, jobs, effect)? {
-                return Ok(());
+            if !perform(state, screen, (jobs, &mut next), effect)? {
+                return Ok(next);
             }
         }
     }
 }
 
 /// Does what an effect asks; false means leaving.
-fn perform(state: &mut State, screen: &mut Screen, jobs: &mut Jobs, effect: Effect) -> Result<bool> {
+fn perform(
+    state: &mut State,
+    screen: &mut Screen,
+    (jobs, next): (&mut Jobs, &mut Option<Vec<Input>>),
+    effect: Effect,
+) -> Result<bool> {
     match effect {
         Effect::None => {}
         Effect::Many(effects) => {
             for effect in effects {
-                if !perform(state, screen, jobs, effect)? {
+                if !perform(state, screen, (jobs, next), effect)? {
                     return Ok(false);
                 }
             }
@@ -162,28 +182,57 @@ fn perform(state: &mut State, screen: &mut Screen, jobs: &mut Jobs, effect: Effe
         Effect::OpenEditor(text) => {
             let edited = screen.edit(&text).map_err(|error| format!("no text from the editor: {error:#}"));
             let effect = update(state, Message::Done(Reply::Edited(edited)));
-            return perform(state, screen, jobs, effect);
+            return perform(state, screen, (jobs, next), effect);
         }
+        Effect::OpenText(text) => match crate::capture::open_text("pasted text", text.into_bytes()) {
+            Ok(found) => {
+                let inputs = found.into_iter().map(|(source, walk)| Input { source, walk, offset_ns: 0 });
+                *next = Some(inputs.collect());
+                return Ok(false);
+            }
+            Err(error) => state.say(error.to_string(), state::Tone::Warning),
+        },
         Effect::Quit => return Ok(false),
     }
     Ok(true)
 }
 
-/// Keys come from the terminal device, so that a capture may come through standard input.
+/// Who gets what comes from the terminal: the session there is.
+static SINK: Mutex<Option<SyncSender<Incoming>>> = Mutex::new(None);
+static READER: Once = Once::new();
+/// How long a key waits for the next session before it is looked for again.
+const SESSION_WAIT: Duration = Duration::from_millis(20);
+
+/// Keys come from the terminal device, so that a capture may come through standard input. One thread reads them for all sessions.
 fn read_terminal(sender: SyncSender<Incoming>) {
-    std::thread::spawn(move || {
-        loop {
-            let incoming = match crossterm::event::read() {
-                Ok(event) => Incoming::Terminal(event),
-                Err(_) => Incoming::TerminalGone,
-            };
-            let last = matches!(incoming, Incoming::TerminalGone);
-            // While the analyst's own editor has the terminal, its keys are not ours.
-            terminal::wait_while_lent();
-            if sender.send(incoming).is_err() || last {
-                return;
+    if let Ok(mut sink) = SINK.lock() {
+        *sink = Some(sender);
+    }
+    READER.call_once(|| {
+        std::thread::spawn(|| {
+            loop {
+                let mut incoming = match crossterm::event::read() {
+                    Ok(event) => Incoming::Terminal(event),
+                    Err(_) => Incoming::TerminalGone,
+                };
+                let last = matches!(incoming, Incoming::TerminalGone);
+                // While the analyst's own editor has the terminal, its keys are not ours.
+                terminal::wait_while_lent();
+                loop {
+                    let sink = SINK.lock().ok().and_then(|sink| sink.clone());
+                    let Some(sink) = sink else { return };
+                    match sink.send(incoming) {
+                        Ok(()) => break,
+                        // Nobody listens between one session and the next.
+                        Err(mpsc::SendError(back)) => incoming = back,
+                    }
+                    std::thread::sleep(SESSION_WAIT);
+                }
+                if last {
+                    return;
+                }
             }
-        }
+        });
     });
 }
 

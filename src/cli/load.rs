@@ -35,7 +35,7 @@ pub use places::Named;
 /// Which captures to open, and how.
 #[derive(clap::Args, Clone, Debug, Default)]
 pub struct Open {
-    /// Captures: pcap, pcapng, text printed by tcpdump; packed or not; directories of them; - for standard input.
+    /// Captures: pcap, pcapng, text printed by tcpdump; packed or not; directories of them; - for standard input, on a terminal a log to paste.
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// Open an embedded sample instead of files (see --list-samples).

@@ -70,6 +70,8 @@ pub enum Effect {
     Copy(String),
     /// Keep these filters for later sessions.
     Remember(Vec<String>),
+    /// Open a text in place of what is open.
+    OpenText(String),
     /// Let the analyst's own editor change the text of the open dialog.
     OpenEditor(String),
     /// Leave.

@@ -51,6 +51,21 @@ pub static ACTIONS: &[Action] = &[
         }
     }),
     row("no", "no", &["n", "Esc", "Ctrl-c"], Context::Question, leave),
+    row("end-paste", "open what was pasted", &["Enter"], Context::Paste, |state| {
+        let ends = match &mut state.dialog {
+            Some(Dialog::Paste(pasting)) => pasting.enter(),
+            _ => false,
+        };
+        if ends { super::leaving::open_pasted(state) } else { Effect::None }
+    }),
+    row("open-pasted", "open what was pasted", &["Ctrl-d"], Context::Paste, super::leaving::open_pasted),
+    row(
+        "leave-paste",
+        "leave without opening it",
+        &["Esc", "Ctrl-c"],
+        Context::Paste,
+        super::leaving::leave_paste,
+    ),
     row("help-down", "further down", &["j", "Down", "PgDn", "Space"], Context::Help, |state| help(state, 5)),
     row("help-up", "further up", &["k", "Up", "PgUp"], Context::Help, |state| help(state, -5)),
     row("leave-help", "close", &["Esc", "?", "q", "Enter", "F1", "Ctrl-c"], Context::Help, leave),
