@@ -625,6 +625,15 @@ fn prints_no_flags(index: &Index, own: &Connection) -> bool {
     !own.is_over() && [own.first.packet, own.last.packet].into_iter().all(|packet| bare(packet) == Some(true))
 }
 
+/// Whether a client printed without flags sends nothing but empty segments for so long and hears nothing. Where others are heard, these
+/// can be no others than those that open a connection, sent again.
+fn is_unheard(index: &Index, own: &Connection, watch_ns: Nanos) -> bool {
+    prints_no_flags(index, own)
+        && !own.hears_server()
+        && own.from_client.first.is_none()
+        && own.last.time_ns - own.first.time_ns >= watch_ns
+}
+
 /// Whether an address names one host: no group, and neither all hosts nor none.
 pub fn is_host(address: Address) -> bool {
     match address.ip() {

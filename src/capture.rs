@@ -470,6 +470,16 @@ pub fn open_bytes(name: &str, bytes: &'static [u8]) -> Result<(Source, Box<dyn W
     only(open_map(name.to_owned(), None, Map::fixed(bytes), false)?, Path::new(name))
 }
 
+/// Opens a text that was pasted and is in no file, each capture in it by itself.
+pub fn open_text(name: &str, text: Vec<u8>) -> Result<Vec<(Source, Box<dyn Walk>)>, OpenError> {
+    let mut found = open_map(name.to_owned(), None, Map::owned(text), true)?;
+    // It is stored nowhere.
+    for (source, _) in &mut found {
+        source.size = 0;
+    }
+    Ok(found)
+}
+
 /// Opens a capture that comes out of a reader, packed or not.
 pub fn open_reader(
     name: &str,

@@ -612,3 +612,26 @@ fn rows_of_flows_are_no_packets() {
         b"2026-03-03 10:11:12.345 192.0.2.10:40112 -> 203.0.113.9:443 TCP ...S. 1 60 1\n";
     assert!(capture::open_bytes("text", text).is_err());
 }
+
+#[test]
+fn without_flags_a_service_that_sends_nothing_back_is_not_cleared() {
+    let flow = |at: u32, from: &str, to: &str, length: u32| {
+        format!("10:00:{at:02}.200000 IP {from} > {to}: tcp {length}\n")
+    };
+    let (client, silent, other) = ("192.0.2.50.45110", "203.0.113.80.443", "198.51.100.90.443");
+    let asks: String = [0, 1, 3, 7, 15, 31].iter().map(|at| flow(*at, client, silent, 0)).collect();
+    let talk: String = [(32, 0), (33, 517), (34, 80)]
+        .iter()
+        .map(|(at, length)| {
+            flow(*at, "192.0.2.50.45222", other, *length) + &flow(*at, other, "192.0.2.50.45222", *length)
+        })
+        .collect();
+    let (_, _, found) = judge(&(asks.clone() + &talk));
+    let cleared = |found: &[Finding]| found.iter().any(|finding| finding.statement.contains("No failure"));
+    assert!(!cleared(&found));
+    let index = index(&(asks + &talk));
+    let evidence = correlate(&index, &Parameters::default(), &AtomicBool::new(false));
+    let attempts = portmortem::attempts::Attempts::of(&evidence);
+    let silent = attempts.all.iter().filter(|own| own.outcome == portmortem::attempts::Outcome::NoReply);
+    assert_eq!(silent.map(|own| own.service.host.to_string()).collect::<Vec<_>>(), ["203.0.113.80"]);
+}

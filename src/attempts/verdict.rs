@@ -266,6 +266,10 @@ impl<'a> Judge<'a> {
             return;
         }
         if requests.is_empty() {
+            if super::is_unheard(self.index(), own, SYN_WATCH_NS) && self.sees_silence(own.client.0) {
+                out.push(Attempt { outcome: Outcome::NoReply, last: own.last, ..attempt });
+                return;
+            }
             let carried = self.carried(own, talk, attempt);
             if carried.outcome != Outcome::Undetermined || !super::prints_no_flags(self.index(), own) {
                 out.push(carried);
