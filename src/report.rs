@@ -332,7 +332,8 @@ impl Report {
 }
 
 /// What the report says about masking when nothing is masked; redaction puts its own statement in this place.
-pub const UNMASKED: &str = "No value in this report was masked.";
+pub const UNMASKED: &str =
+    "The captures were opened read-only, hashed, and not changed. No value in this report was masked.";
 
 /// A mark of the rules of findings and hypotheses with every weight and threshold: two reports with the same mark were judged by the same rules.
 pub fn rules_version() -> String {

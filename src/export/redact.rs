@@ -92,7 +92,7 @@ pub const KEPT: [&str; 5] = [
 pub fn statement() -> String {
     let listed = |list: &[&str]| list.join("; ");
     format!(
-        "This report is redacted with consistent pseudonyms. Masked: {}. Left out: {}. Kept: {}. TCP checksums of \
+        "The captures were opened read-only, hashed, and not changed. This report is redacted with consistent pseudonyms. Masked: {}. Left out: {}. Kept: {}. TCP checksums of \
          exported packets no longer fit.",
         listed(&MASKED),
         listed(&DROPPED),

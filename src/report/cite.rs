@@ -7,6 +7,9 @@ const PARTS_MAX: usize = 6;
 /// A run of at least this many consecutive frames is written as a range.
 const RUN_MIN: u32 = 4;
 
+/// A list of fewer frames is not named as a part of another.
+const PART_MIN: usize = 12;
+
 /// The lists of frames too long to be written where they are cited, numbered from 1 in the order of the report.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Lists {
@@ -102,6 +105,25 @@ fn shortened(index: &Index, sorted: &[PacketId]) -> String {
 /// Names a pair: `F1→F2`.
 pub fn pair(index: &Index, from: PacketId, to: PacketId) -> String {
     format!("{}→{}", index.label(from), index.label(to))
+}
+
+/// Which other lists a list is made of, by their numbers, and what it has beside them: the largest first, none twice.
+pub fn made_of(sets: &[Vec<PacketId>], whole: &[PacketId]) -> (Vec<usize>, Vec<PacketId>) {
+    let mut rest: Vec<PacketId> = whole.to_vec();
+    let mut others: Vec<(usize, &Vec<PacketId>)> = (1..).zip(sets).collect();
+    // A part of a few frames is written as soon as named.
+    others.retain(|(_, part)| part.len() >= PART_MIN && part.len() < whole.len());
+    others.sort_by_key(|(number, part)| (std::cmp::Reverse(part.len()), *number));
+    let mut parts = Vec::new();
+    for (number, part) in others {
+        let is_in = part.len() <= rest.len() && part.iter().all(|id| rest.binary_search(id).is_ok());
+        if is_in {
+            rest.retain(|id| part.binary_search(id).is_err());
+            parts.push(number);
+        }
+    }
+    parts.sort_unstable();
+    (parts, rest)
 }
 
 /// The frames a citation names; ranges are filled, parts that name no frame are skipped.

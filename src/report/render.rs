@@ -120,10 +120,13 @@ pub fn render_changed(
     let form = OptionsView { long: options.form.long || name == LONG, ..options.form };
     let mut view = View::of(report, input, form, options.generated.clone());
     view.status = if options.is_final { "final" } else { "draft" };
+    if options.is_final && !view.lint.is_final() {
+        view.still_open = still_open(&view);
+    }
     change(&mut view);
     let mut markdown = fill(name, source, &view)?;
     if name == "ticket" {
-        markdown = shorten(&markdown, TICKET_MAX.saturating_sub(options.spare));
+        markdown = fitted(&markdown, TICKET_MAX.saturating_sub(options.spare));
     }
     let folded = if name == "full" && !view.further.is_empty() {
         fill("folded.md.j2", FOLDED, &view)?
@@ -132,8 +135,17 @@ pub fn render_changed(
     };
     if options.is_final && !view.lint.is_final() && !is_plain(name) {
         markdown.push_str(&open_points(&view));
+    } else if !view.still_open.is_empty() && !markdown.contains(&view.still_open) {
+        let _ = writeln!(markdown, "Called final{}.", view.still_open);
     }
     Ok(Rendered { view, markdown, folded })
+}
+
+/// The same in a clause, to stand behind the word "final".
+fn still_open(view: &View) -> String {
+    let fields = super::words::count(view.lint.open, "required field", "required fields");
+    let suggestions = super::words::count(view.lint.unaccepted, "suggestion", "suggestions");
+    format!(" with {fields} open and {suggestions} not accepted")
 }
 
 /// What a report that is called final leaves open, in a box at its end.
@@ -206,6 +218,12 @@ fn fill(name: &str, source: &str, view: &View) -> Result<String, Error> {
     environment.add_filter("appended", move |table: Serde<Tabled>| lines(&table, Cites::FramesAndLists));
     environment.add_filter("cited", move |text: String| cited(&text, ticket));
     environment.add_filter("short", |text: String, most: usize| shorten(&text, most));
+    environment.add_filter(
+        "whole",
+        |text: String, most: usize, instead: String| {
+            if text.chars().count() <= most { text } else { instead }
+        },
+    );
     environment.add_template("macros", include_str!("../../assets/templates/macros.md.j2"))?;
     environment.add_template(name, source)?;
     let filled = environment.get_template(name)?.render(Value::from(Serde(view)))?;
@@ -249,7 +267,11 @@ impl Tabled {
     /// Caption and table, without a line break at the end.
     fn markdown(&self, cites: Cites) -> String {
         let head: Vec<String> = self.head.iter().map(|cell| markdown::escape_cell(cell)).collect();
-        let mut out = format!("**{}**\n\n| {} |\n|", markdown::escape(&self.caption), head.join(" | "));
+        let mut out = String::new();
+        if !self.caption.is_empty() {
+            let _ = write!(out, "**{}**\n\n", markdown::escape(&self.caption));
+        }
+        let _ = write!(out, "| {} |\n|", head.join(" | "));
         out.push_str(&" --- |".repeat(head.len()));
         for row in &self.rows {
             let cells = row.cells.iter().enumerate().map(|(at, cell)| {
@@ -331,6 +353,37 @@ fn filled(field: &Filled, plain: bool) -> Value {
     }
 }
 
+/// Lines that begin with `~N~` stand where there is room, the lowest number first, so that there are at most so many
+/// characters. What must stand and is longer still loses whole sentences and, at last, whole words.
+fn fitted(text: &str, most: usize) -> String {
+    let ranked = |line: &str| -> Option<(u32, String)> {
+        let (rank, rest) = line.strip_prefix('~')?.split_once('~')?;
+        Some((rank.parse().ok()?, rest.to_owned()))
+    };
+    let lines: Vec<(u32, String)> =
+        text.lines().map(|line| ranked(line).unwrap_or_else(|| (0, line.to_owned()))).collect();
+    let mut order: Vec<usize> = (0..lines.len()).collect();
+    order.sort_by_key(|at| lines.get(*at).map(|(rank, _)| *rank));
+    let (mut used, mut kept) = (0, std::collections::BTreeSet::new());
+    for at in order {
+        let Some((rank, line)) = lines.get(at) else { continue };
+        let length = line.chars().count() + 1;
+        if *rank == 0 || used + length <= most {
+            used += length;
+            kept.insert(at);
+        }
+    }
+    let whole: String =
+        kept.into_iter().filter_map(|at| lines.get(at)).map(|(_, line)| format!("{line}\n")).collect();
+    if whole.chars().count() <= most {
+        return whole;
+    }
+    let room = most.saturating_sub(2);
+    let cut: String = whole.chars().take(room).collect();
+    let end = cut.rfind(". ").map(|at| at + 1).or_else(|| cut.rfind(char::is_whitespace)).unwrap_or(0);
+    format!("{} …", cut.get(..end).unwrap_or_default().trim_end())
+}
+
 /// At most this many characters, cut with `…`.
 fn shorten(text: &str, most: usize) -> String {
     if text.chars().count() <= most {
@@ -356,4 +409,19 @@ fn tidy(text: &str) -> String {
     out.truncate(end);
     out.push('\n');
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ticket_leaves_out_whole_lines_in_the_order_it_states() {
+        let text = "kept\n~2~second to go\n~9~first to go\n~1~last to go\n";
+        assert_eq!(fitted(text, 900), "kept\nsecond to go\nfirst to go\nlast to go\n");
+        assert_eq!(fitted(text, 40), "kept\nsecond to go\nlast to go\n");
+        assert_eq!(fitted(text, 20), "kept\nlast to go\n");
+        assert_eq!(fitted("One sentence. Another sentence.\n", 20), "One sentence. …");
+        assert_eq!(fitted("words without an end\n", 12), "words …");
+    }
 }

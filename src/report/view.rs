@@ -19,6 +19,8 @@ pub struct View {
     pub title: String,
     /// `draft` or `final`.
     pub status: &'static str,
+    /// What is open in a report that is called final all the same, to be read behind that word; else empty.
+    pub still_open: String,
     /// When it was made (RFC 3339); `None` where no clock was given.
     pub generated: Option<String>,
     /// Program and version.
@@ -321,6 +323,7 @@ impl View {
         let mut view = Self {
             title: report.title.clone(),
             status: "draft",
+            still_open: String::new(),
             generated,
             tool: format!("portmortem {}", env!("CARGO_PKG_VERSION")),
             record: report.record,
@@ -396,8 +399,17 @@ fn captures(input: &Input<'_>) -> Vec<CaptureView> {
 }
 
 /// Ends of the ids of claims that repeat, with more detail, what the summary says.
-const LONG_ONLY: [&str; 8] = [
+const LONG_ONLY: [&str; 17] = [
     ".when",
+    ".again",
+    ".then.C10",
+    ".cause.1",
+    ".cause.2",
+    ".cause.3",
+    ".cause.parting",
+    "detection.span",
+    "limits.www",
+    "limits.sender",
     "limits.since",
     "limits.date",
     "limits.clients",
@@ -427,7 +439,14 @@ fn block(
         Block::Claim(own) => BlockView::Claim { claim: claim(index, lists, section.id == "summary", own) },
         Block::Field(own) => BlockView::Field { field: field(own) },
         Block::Table(own) if own.rows.is_empty() || own.shown == Shown::Nothing && !long => return None,
-        Block::Table(own) => BlockView::Table { table: table(index, lists, long, own) },
+        Block::Table(own) => {
+            let mut table = table(index, lists, long, own);
+            // What the heading says already is not said again.
+            if table.caption == section.title {
+                table.caption.clear();
+            }
+            BlockView::Table { table }
+        }
         Block::Aside(text) if text.is_empty() || !long => return None,
         Block::Aside(text) => BlockView::Note { text: text.clone() },
         Block::Lines(caption, lines) => BlockView::Lines { caption: caption.clone(), lines: lines.clone() },

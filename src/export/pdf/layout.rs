@@ -8,9 +8,12 @@ use crate::report::figure::{Anchor, Figure, Shape, arrow_head};
 pub const PAGE_WIDTH: f32 = 595.0;
 /// A4 height in points.
 pub const PAGE_HEIGHT: f32 = 842.0;
-const MARGIN: f32 = 46.0;
-const BOTTOM: f32 = PAGE_HEIGHT - 62.0;
-const BODY_SIZE: f32 = 9.2;
+const MARGIN: f32 = 42.0;
+const BOTTOM: f32 = PAGE_HEIGHT - 48.0;
+const BODY_SIZE: f32 = 8.5;
+/// From one line to the next, in sizes of the letters, and what a line needs at the foot of a page.
+const LEADING: f32 = 1.28;
+const LEADING_MAX: f32 = 1.4;
 const INK: [u8; 3] = [0x1f, 0x23, 0x28];
 const MUTED: [u8; 3] = [0x5d, 0x66, 0x73];
 const RULE: [u8; 3] = [0xd5, 0xda, 0xe1];
@@ -76,7 +79,7 @@ struct Style {
 const BODY: Style = Style { size: BODY_SIZE, rgb: INK, bold: false, mono: false };
 
 /// Cells of tables.
-const CELL: Style = Style { size: 8.0, ..BODY };
+const CELL: Style = Style { size: 7.2, ..BODY };
 
 /// How much a figure is enlarged to fill the width, and no more than a page.
 fn figure_scale(figure: &Figure, width: f32) -> f32 {
@@ -174,8 +177,8 @@ impl Layout<'_> {
 
     fn heading(&mut self, level: u8, inline: &Inline, left: f32) {
         let (size, before) = match level {
-            1 => (17.0, 0.0),
-            2 => (13.0, 14.0),
+            1 => (16.0, 0.0),
+            2 => (12.0, 9.0),
             3 => (11.0, 9.0),
             _ => (10.0, 7.0),
         };
@@ -193,13 +196,13 @@ impl Layout<'_> {
             self.y += 1.0;
             self.rule(left);
         }
-        self.y += 6.0;
+        self.y += 4.0;
     }
 
     fn paragraph(&mut self, inline: &[Span], left: f32, style: &Style) {
         let lines = self.wrap(inline, PAGE_WIDTH - MARGIN - left, style);
         for line in lines {
-            self.need(style.size * 1.45);
+            self.need(style.size * LEADING_MAX);
             self.line(&line, left, style);
         }
     }
@@ -209,7 +212,7 @@ impl Layout<'_> {
         let indent = 14.0;
         let lines = self.wrap(inline, PAGE_WIDTH - MARGIN - left - indent, &BODY);
         for (at, line) in lines.iter().enumerate() {
-            self.need(BODY_SIZE * 1.45);
+            self.need(BODY_SIZE * LEADING_MAX);
             match line.split_first() {
                 Some((mark, rest)) if at == 0 => {
                     let y = self.y;
@@ -224,7 +227,7 @@ impl Layout<'_> {
 
     /// Draws one line and moves down.
     fn line(&mut self, words: &[Word], left: f32, style: &Style) {
-        let height = style.size * 1.34;
+        let height = style.size * LEADING;
         let baseline = self.y + style.size * 1.05;
         let mut x = left;
         for word in words {
@@ -349,8 +352,8 @@ impl Layout<'_> {
         for line in lines.lines() {
             let span = Span { text: line.to_owned(), ..Span::default() };
             for words in self.wrap(&[span], PAGE_WIDTH - MARGIN - left - 12.0, &style) {
-                self.need(style.size * 1.45);
-                let area = (left, self.y, PAGE_WIDTH - MARGIN - left, style.size * 1.34);
+                self.need(style.size * LEADING_MAX);
+                let area = (left, self.y, PAGE_WIDTH - MARGIN - left, style.size * LEADING);
                 self.draw(Draw::Rect { area, rgb: WASH });
                 self.line(&words, left + 6.0, &style);
             }
@@ -360,7 +363,7 @@ impl Layout<'_> {
 
     fn list(&mut self, document: &Document, first: Option<u64>, items: &[Vec<Block>], left: f32) {
         for (at, item) in items.iter().enumerate() {
-            self.need(BODY_SIZE * 1.45);
+            self.need(BODY_SIZE * LEADING_MAX);
             // The mark of a voice stands in the place of the bullet.
             let marked = first.is_none() && is_marked(item);
             let indent = if marked { 6.0 } else { 22.0 };
@@ -374,7 +377,7 @@ impl Layout<'_> {
                 match block {
                     Block::Paragraph(inline) if marked => {
                         self.hanging(inline, left + indent);
-                        self.y += 2.0;
+                        self.y += 1.4;
                     }
                     Block::Paragraph(inline) => {
                         self.paragraph(inline, left + indent, &BODY);
@@ -444,7 +447,7 @@ impl Layout<'_> {
 
     fn row_height(&self, cells: &[Inline], widths: &[f32], style: &Style) -> f32 {
         let lines = cells.iter().zip(widths).map(|(cell, width)| self.wrap(cell, width - 8.0, style).len());
-        lines.max().unwrap_or(0) as f32 * style.size * 1.34 + 6.0
+        lines.max().unwrap_or(0) as f32 * style.size * LEADING + 4.5
     }
 
     /// Draws a row, split over pages where it must be.
@@ -452,11 +455,11 @@ impl Layout<'_> {
         let wrapped: Vec<Vec<Vec<Word>>> =
             cells.iter().zip(widths).map(|(cell, width)| self.wrap(cell, width - 8.0, style)).collect();
         let lines = wrapped.iter().map(Vec::len).max().unwrap_or(0);
-        let height = style.size * 1.34;
+        let height = style.size * LEADING;
         if lines as f32 * height < BOTTOM - MARGIN {
-            self.need(lines as f32 * height + 6.0);
+            self.need(lines as f32 * height + 4.5);
         }
-        self.y += 2.5;
+        self.y += 1.8;
         for line in 0..lines {
             self.need(height);
             let (y, mut x) = (self.y, left);
@@ -469,7 +472,7 @@ impl Layout<'_> {
             }
             self.y = y + height;
         }
-        self.y += 2.5;
+        self.y += 1.8;
         self.rule(left);
     }
 
@@ -524,7 +527,7 @@ impl Layout<'_> {
         for (at, page) in self.out.pages.iter_mut().enumerate() {
             let text = fonts.drawable(Face::Sans, &format!("{footer}   ·   page {} of {pages}", at + 1));
             let x = (PAGE_WIDTH - fonts.width(Face::Sans, 7.5, &text)).max(MARGIN) / 2.0;
-            page.push(Draw::Text { x, y: PAGE_HEIGHT - 34.0, size: 7.5, face: Face::Sans, rgb: MUTED, text });
+            page.push(Draw::Text { x, y: PAGE_HEIGHT - 28.0, size: 7.5, face: Face::Sans, rgb: MUTED, text });
         }
     }
 }

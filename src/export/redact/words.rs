@@ -98,7 +98,9 @@ fn is_kept(token: &str) -> bool {
         return true;
     }
     let lower = token.to_lowercase();
-    if VOCABULARY.contains(lower.as_str()) {
+    // Keys are put together with a line: `frames_file`.
+    let is_said = |part: &str| part.is_empty() || VOCABULARY.contains(part);
+    if VOCABULARY.contains(lower.as_str()) || lower.contains('_') && lower.split('_').all(is_said) {
         return true;
     }
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -142,6 +144,7 @@ mod tests {
         assert_eq!(say("queries of Zwetschge refused"), "queries of ######### refused");
         assert_eq!(say("user=hzwetschge-4711 x"), "user=##########-#### x");
         assert_eq!(say("a\\208\\191 refused"), "#\\###\\### refused");
+        assert_eq!(say("frames_file zwetschge_file"), "frames_file ##############");
         assert_eq!(say("deadbeefcafe1234"), "################");
     }
 }

@@ -36,7 +36,7 @@ pub fn evidence(b: &Builder<'_>) -> Section {
         b.input.index.sources.iter().enumerate().map(|(at, source)| (brief(b, at, source), Vec::new()));
     let head = ["Capture", "What it holds", "SHA-256"];
     let mut blocks = vec![
-        table("evidence.files", "Captures", &head, brief.collect()),
+        table("evidence.files", "", &head, brief.collect()),
         limited(
             table("evidence", "Properties of the captures", &["Capture", "Property", "Value"], rows),
             Shown::Nothing,
@@ -50,9 +50,14 @@ pub fn evidence(b: &Builder<'_>) -> Section {
             (cells.into_iter().chain([ok.to_owned()]).collect(), Vec::new())
         });
         let head = ["When", "Who", "Action", "From, to", "Hash agreed"];
-        blocks.push(table("custody", "Chain of custody", &head, rows.collect()));
+        let custody = table("custody", "Chain of custody", &head, rows.collect());
+        // That the program opened and hashed what stands above is told by the hashes.
+        let is_opening = |entry: &crate::case::CustodyEntry| {
+            entry.who == "portmortem" && entry.action.starts_with("opened")
+        };
+        let only_opened = b.input.case.custody.iter().all(is_opening);
+        blocks.push(if only_opened { limited(custody, Shown::Nothing) } else { custody });
     }
-    blocks.push(Block::Note("The captures were opened read-only and not changed.".to_owned()));
     blocks.push(Block::Note(super::super::UNMASKED.to_owned()));
     blocks.push(Block::Lines("To repeat".to_owned(), repeat(b)));
     blocks.extend(b.notes("evidence"));
@@ -63,10 +68,10 @@ pub fn evidence(b: &Builder<'_>) -> Section {
 fn brief(b: &Builder<'_>, at: usize, source: &IndexedSource) -> Vec<String> {
     let time_of = |row| {
         let packet = b.input.index.packet(source.packet(row)?)?;
-        Some(b.clock.exact(packet.time_ns()))
+        Some(packet.time_ns())
     };
     let ends = time_of(0).zip(time_of(source.packets.saturating_sub(1)));
-    let ends = ends.map_or_else(String::new, |(first, last)| format!(", {first} to {last}"));
+    let ends = ends.map_or_else(String::new, |(first, last)| format!(", {}", b.clock.range(first, last)));
     let frames = crate::report::words::count(source.packets as usize, "frame", "frames");
     vec![
         format!("{} {}", source_label(SourceId(at as u16)), escape(&source.name)),
@@ -226,8 +231,16 @@ pub fn frames(b: &Builder<'_>, report: &Report) -> Section {
         let table = table("frames", caption, &["Frame", "Time", "Reading"], rows);
         blocks.push(limited(table, Shown::First(FRAMES_SHOWN)));
     }
-    let lists = report.lists.sets().iter().zip(1..).map(|(frames, number)| {
-        (vec![format!("list {number}"), thousands(frames.len() as u64), listed(b, frames)], Vec::new())
+    let sets = report.lists.sets();
+    let lists = sets.iter().zip(1..).map(|(frames, number)| {
+        let (parts, rest) = cite::made_of(sets, frames);
+        let parts: Vec<String> = parts.iter().map(|part| format!("list {part}")).collect();
+        let text = match (parts.is_empty(), rest.is_empty()) {
+            (true, _) => listed(b, frames),
+            (false, true) => parts.join(" and "),
+            (false, false) => format!("{} and {}", parts.join(" and "), listed(b, &rest)),
+        };
+        (vec![format!("list {number}"), thousands(frames.len() as u64), text], Vec::new())
     });
     let lists: Vec<_> = lists.collect();
     if !lists.is_empty() {

@@ -420,7 +420,14 @@ fn contending(key: &str, assessment: &Assessment) -> Block {
     });
     let head = ["Explanation", "Verdict", "Speaks most for it", "Speaks most against it"];
     let caption = format!("Explanations that contend ({} weighed in all)", weighed.len());
-    table(&format!("{key}.contending"), &caption, &head, rows.collect())
+    let rows: Vec<(Vec<String>, Vec<PacketId>)> = rows.collect();
+    // Where the same speaks for all and nothing parts them, the sentence that lists them has said it.
+    let standing = rows.get(..shown - 1).unwrap_or_default();
+    let reasons = |(cells, _): &(Vec<String>, Vec<PacketId>)| cells.get(1..).map(<[String]>::to_vec);
+    let first = standing.first().and_then(reasons);
+    let is_said = standing.len() > 1 && standing.iter().all(|row| reasons(row) == first);
+    let whole = table(&format!("{key}.contending"), &caption, &head, rows);
+    if is_said { limited(whole, Shown::Nothing) } else { whole }
 }
 
 /// What even the leading explanations leave open; members of a class leave the same open.
@@ -553,7 +560,7 @@ pub fn response(b: &Builder<'_>) -> Section {
             ];
             (cells, Vec::new())
         });
-        let head = ["No", "Where", "Check", "Expected result for each explanation", "Owner, due"];
+        let head = ["No", "Where", "Check", "Expected result for each explanation", "Owner"];
         let caption = match (weighed.len(), at) {
             (1, _) => "Next checks; the first tells most, the others stand cheapest first".to_owned(),
             (_, 0) => format!("Next checks for {}", heading(*facts, assessment)),

@@ -264,8 +264,9 @@ pub fn attack(b: &Builder<'_>) -> Section {
             blocks.push(b.weighed(&id, text, &frames_of(assessment, facts), rows));
         }
     }
+    let place = if blocks.is_empty() { Place::Further } else { Place::Appendix };
     if blocks.is_empty() {
         blocks.push(Block::Note("None: no adversary behaviour shown.".to_owned()));
     }
-    annex(Place::Appendix, "attack", "ATT&CK mapping", blocks)
+    annex(place, "attack", "ATT&CK mapping", blocks)
 }

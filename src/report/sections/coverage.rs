@@ -266,6 +266,9 @@ pub fn worked(b: &Builder<'_>) -> Option<Block> {
     Some(b.claim("findings.worked", Voice::Assessed, format!("{worked}."), &b.inventory.whole()))
 }
 
+/// The longest filter in a cell, in bytes.
+const FILTER_MAX: usize = 120;
+
 /// The list of what was seen and not assessed.
 pub fn listed(b: &Builder<'_>) -> Option<Block> {
     let row = |item: &OpenItem| {
@@ -280,7 +283,8 @@ pub fn listed(b: &Builder<'_>) -> Option<Block> {
             thousands(item.count),
             item.when(b.input.index.basis()),
             item.reason().to_owned(),
-            item.filter.clone(),
+            // Of many frames the list that is cited has them all.
+            if item.filter.len() > FILTER_MAX { "that of the list".to_owned() } else { item.filter.clone() },
         ];
         (cells, item.frames.clone())
     };

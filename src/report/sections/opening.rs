@@ -386,11 +386,17 @@ fn next(b: &Builder<'_>) -> Option<Block> {
     let (_, assessment, facts) = b.weighed_problems().into_iter().next()?;
     let check = next_check(assessment)?;
     let action = quoted(check.action.trim_end_matches('.'));
-    let place = match check.place {
-        "people" => String::new(),
-        place => format!(" (on the {place})"),
+    // A person first, then what to run.
+    let text = match (check.place, facts) {
+        ("people", _) => format!("Next step: {action}."),
+        ("server", Some(facts)) => {
+            format!("Next step: ask whoever runs {} to run there: {action}.", facts.server)
+        }
+        ("client", _) => {
+            format!("Next step: with the user of a client that failed, on that client: {action}.")
+        }
+        (place, _) => format!("Next step: {action} (on the {place})."),
     };
-    let text = format!("Next step: {action}{place}.");
     Some(b.claim("summary.next", Voice::Assessed, text, &frames_of(assessment, facts)))
 }
 

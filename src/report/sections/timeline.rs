@@ -12,6 +12,10 @@ const ROWS_SHOWN: usize = 12;
 /// Packet rows in the table; what is left out is said under it.
 const ROWS_MAX: usize = 40;
 
+/// The column with whose row it is, and the word for a packet's.
+const SOURCE: usize = 1;
+const PACKET: &str = "packet";
+
 struct Row {
     at: Option<Nanos>,
     order: u32,
@@ -49,8 +53,15 @@ pub fn timeline(b: &Builder<'_>) -> Section {
     }
     // Rows without a time the program can read stand at the end, in the order they were made.
     rows.sort_by_key(|row| (row.at.is_none(), row.at, row.order));
+    // Where every row is a packet, no column says so.
+    let is_packet = |row: &Row| row.cells.get(SOURCE).is_some_and(|source| source == PACKET);
+    let mut head = vec!["Time", "Source", "Event"];
+    if rows.iter().all(is_packet) {
+        head.remove(SOURCE);
+        rows.iter_mut().for_each(|row| drop(row.cells.remove(SOURCE)));
+    }
     let rows = rows.into_iter().map(|row| (row.cells, row.frames)).collect();
-    let whole = table("timeline", "Timeline", &["Time", "Source", "Event"], rows);
+    let whole = table("timeline", "Timeline", &head, rows);
     let mut blocks = vec![limited(whole, Shown::Ends(ROWS_SHOWN))];
     if left_out > 0 {
         blocks.push(Block::Note(format!(
@@ -76,7 +87,7 @@ fn packet_row(b: &Builder<'_>, id: PacketId) -> Row {
     Row {
         at: Some(at),
         order: 0,
-        cells: vec![b.clock.exact(at), "packet".to_owned(), reading(b, id)],
+        cells: vec![b.clock.exact(at), PACKET.to_owned(), reading(b, id)],
         frames: vec![id],
     }
 }

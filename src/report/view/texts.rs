@@ -13,6 +13,7 @@ impl View {
         let Self {
             title,
             status: _,
+            still_open: _,
             generated: _,
             tool: _,
             record: _,
