@@ -120,7 +120,7 @@ static ECS: Export = Export {
             case: &job.report.title,
         };
         for document in ecs::documents(&input) {
-            writeln!(out, "{}", job.say_value(document))?;
+            writeln!(out, "{}", crate::text::json(&job.say_value(document))?)?;
         }
         Ok(())
     },

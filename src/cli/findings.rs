@@ -153,8 +153,7 @@ fn json(out: &mut impl std::io::Write, index: &Index, found: &[Finding], coverag
             "filter": item.filter,
         })
     }));
-    serde_json::to_writer_pretty(&mut *out, &objects)?;
-    writeln!(out)?;
+    writeln!(out, "{}", crate::text::json_pretty(&objects)?)?;
     Ok(())
 }
 

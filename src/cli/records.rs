@@ -109,8 +109,7 @@ fn json(
             let key = if unit { format!("{}_ns", column.key) } else { column.key.to_owned() };
             object.insert(key, value);
         }
-        serde_json::to_writer(&mut *out, &object)?;
-        writeln!(out)?;
+        writeln!(out, "{}", crate::text::json(&object)?)?;
         count += 1;
     }
     Ok(count)

@@ -199,9 +199,8 @@ pub fn make(job: &Job<'_>, template: (&str, &str), after: &[String]) -> io::Resu
     }
     cited(job, &mut files)?;
     let case = json!({ "schema": crate::case::store::SCHEMA, "state": job.input.case });
-    let mut case = serde_json::to_vec_pretty(&job.say_value(case))?;
-    case.push(b'\n');
-    files.push((CASE.to_owned(), case));
+    let case = crate::text::json_pretty(&job.say_value(case))? + "\n";
+    files.push((CASE.to_owned(), case.into_bytes()));
     let manifest = Manifest {
         schema: SCHEMA.to_owned(),
         tool: Tool::this(),
@@ -235,7 +234,7 @@ pub fn make(job: &Job<'_>, template: (&str, &str), after: &[String]) -> io::Resu
 
 /// The manifest with its digest, and its text.
 pub fn sealed(mut manifest: Manifest) -> io::Result<(Manifest, String)> {
-    let text = |manifest: &Manifest| serde_json::to_string_pretty(manifest).map(|text| text + "\n");
+    let text = |manifest: &Manifest| crate::text::json_pretty(manifest).map(|text| text + "\n");
     NO_DIGEST.clone_into(&mut manifest.digest);
     manifest.digest = hash_bytes(text(&manifest)?.as_bytes());
     let text = text(&manifest)?;

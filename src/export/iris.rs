@@ -30,8 +30,7 @@ pub static IRIS: Export = Export {
 };
 
 fn write(job: &Job<'_>, out: &mut dyn Write) -> io::Result<()> {
-    serde_json::to_writer_pretty(&mut *out, &job.say_value(document(job)))?;
-    out.write_all(b"\n")
+    writeln!(out, "{}", crate::text::json_pretty(&job.say_value(document(job)))?)
 }
 
 /// The whole document.
