@@ -69,6 +69,9 @@ const TICK: Duration = Duration::from_millis(120);
 /// How often somebody from outside, or a capture that changed, is noticed when nothing else happens.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
+/// Captures looked at each time; of more, others are looked at the next time.
+const LOOKS_MAX: usize = 1_000;
+
 /// How the program ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
@@ -221,17 +224,17 @@ fn tell(line: &str) {
 fn watch(inputs: &[Input], sender: SyncSender<Incoming>) {
     let maps: Vec<_> = inputs.iter().map(|input| Arc::downgrade(&input.source.bytes)).collect();
     std::thread::spawn(move || {
-        let mut before = vec![None; maps.len()];
+        let mut told = vec![None; maps.len()];
+        let mut next = (0..maps.len()).cycle();
         loop {
             std::thread::sleep(LOOK_EVERY);
-            for ((at, map), before) in maps.iter().enumerate().zip(&mut before) {
-                let Some(map) = map.upgrade() else { continue };
+            for source in next.by_ref().take(maps.len().min(LOOKS_MAX)) {
+                let Some(map) = maps.get(source).and_then(std::sync::Weak::upgrade) else { continue };
                 let change = map.change();
-                if change != *before {
-                    before.clone_from(&change);
-                    if sender.send(Incoming::Reply(Reply::Changed { source: at, change })).is_err() {
-                        return;
-                    }
+                let Some(told) = told.get_mut(source).filter(|told| **told != change) else { continue };
+                told.clone_from(&change);
+                if sender.send(Incoming::Reply(Reply::Changed { source, change })).is_err() {
+                    return;
                 }
             }
         }
