@@ -1,7 +1,9 @@
 //! The FINDINGS table (one rule a file), and the competing hypotheses with their ledger.
 
+pub mod address_sweep;
 pub mod answers_lost;
 pub mod arp;
+pub mod astray;
 pub mod blocked;
 pub mod capture_quality;
 pub mod contested;
@@ -35,6 +37,7 @@ pub mod responses_limited;
 pub mod retransmissions;
 pub mod rival_routers;
 pub mod rules;
+pub mod search_domain;
 pub mod second_dhcp;
 pub mod service_words;
 pub mod services;
@@ -157,6 +160,8 @@ pub static FINDINGS: &[&Rule] = &[
     &misaddressed::RULE,
     &contested::RULE,
     &disagreement::RULE,
+    &astray::RULE,
+    &search_domain::RULE,
     &zone_unknown::RULE,
     &duplicate_address::RULE,
     &rival_routers::RULE,
@@ -174,6 +179,7 @@ pub static FINDINGS: &[&Rule] = &[
     &surge::RULE,
     &reflection::RULE,
     &port_scan::RULE,
+    &address_sweep::RULE,
     &retransmissions::RULE,
     &tcp_failures::RULE,
     &arp::RULE,

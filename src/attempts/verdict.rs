@@ -8,7 +8,7 @@ mod turned;
 
 use hashbrown::{HashMap, HashSet};
 
-use super::datagrams::{Exchange, TRACE_TTL_MAX};
+use super::datagrams::Exchange;
 use super::http::REFUSALS;
 use super::lease::Lease;
 use super::stream::{LARGE_BYTES, Spoken, Talk, Way};
@@ -112,6 +112,8 @@ pub(super) struct Judge<'a> {
     errors: HashMap<(End, End, u8), Vec<&'a Told>>,
     /// The same by the host and port quoted, where a line does not name who asked.
     printed: HashMap<(End, u8), Vec<&'a Told>>,
+    /// Paths of which datagrams ran out of hops: who sent them, and to whom.
+    traced: HashSet<(Address, Address)>,
     /// Hosts that anything was sent to in the capture.
     told: HashSet<Address>,
     at_client: bool,
@@ -138,12 +140,15 @@ impl<'a> Judge<'a> {
         for own in errors.values_mut().chain(printed.values_mut()) {
             own.sort_by_key(|told| order(&told.seen));
         }
+        let expired = all.iter().filter(|told| told.flow.2 == 17 && datagrams::is_out_of_hops(told));
+        let traced = expired.map(|told| (told.flow.0.0, told.flow.1.0)).collect();
         let told = receivers(evidence.index());
         let at_client = evidence.surroundings().vantage == Vantage::Client;
         Self {
             evidence,
             errors,
             printed,
+            traced,
             told,
             at_client,
             here: HashSet::new(),
@@ -315,13 +320,6 @@ impl<'a> Judge<'a> {
             (Outcome::Undetermined, None)
         };
         Some(Attempt { outcome: outcome.0, decided: outcome.1, ..attempt })
-    }
-
-    /// Whether packets are sent to learn the way: they leave with few hops and meet their end on purpose.
-    fn is_trace(&self, first: PacketId, error: Option<&Told>) -> bool {
-        let ttl = self.index().packet(first).map_or(0, |packet| packet.ttl());
-        (1..=TRACE_TTL_MAX).contains(&ttl)
-            && error.is_some_and(|told| matches!(told.icmp, (false, 11, _) | (true, 3, _)))
     }
 
     /// What a connection came to that was accepted, or whose beginning was not captured.

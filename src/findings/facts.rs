@@ -2,6 +2,7 @@
 
 pub mod advertisements;
 pub mod asked;
+pub mod astray;
 pub mod connections;
 pub mod contested;
 pub mod delegations;
@@ -21,6 +22,9 @@ pub mod rival_leases;
 pub mod runs;
 pub mod servers;
 pub mod slow;
+pub mod starved;
+pub mod suffixes;
+pub mod sweeps;
 pub mod tries;
 pub mod troubles;
 pub mod uncaptured;
@@ -116,6 +120,14 @@ pub struct Facts<'i> {
     pub rivals: Option<rival_leases::Rivals>,
     /// What failed of it.
     pub troubles: troubles::Troubles,
+    /// Rows of addresses that were pinged to see which are in use.
+    pub sweeps: Vec<sweeps::Sweep>,
+    /// Names that led elsewhere at another time, or at another server, than to what failed.
+    pub astray: Vec<astray::Astray>,
+    /// Secondaries that are refused a zone and then fail its names.
+    pub starved: Vec<starved::Starved>,
+    /// Clients with a search domain that none of their names exists in.
+    pub suffixes: Vec<suffixes::Suffix>,
     /// ICMP errors about queries nobody sent.
     pub unsent: Vec<PacketId>,
     /// Why the capture would not show ICMP errors, where it would not.
@@ -179,7 +191,11 @@ impl<'i> Facts<'i> {
         facts.one_address = one_address::find(&facts);
         facts.routers = advertisements::find(&facts);
         facts.unsent = unsent::find(&facts);
+        facts.sweeps = sweeps::find(&facts);
         facts.troubles = troubles::find(&facts);
+        facts.astray = astray::find(&facts, &facts.troubles);
+        facts.starved = starved::find(&facts);
+        facts.suffixes = suffixes::find(&facts);
         facts.rivals = rival_leases::find(&facts);
         facts.uncaptured = uncaptured::find(&facts);
         facts
@@ -217,6 +233,10 @@ impl<'i> Facts<'i> {
             attempts: &NOT_FOLLOWED,
             rivals: None,
             troubles: troubles::Troubles::default(),
+            sweeps: Vec::new(),
+            astray: Vec::new(),
+            starved: Vec::new(),
+            suffixes: Vec::new(),
             unsent: Vec::new(),
             uncaptured: Vec::new(),
             hidden: Hidden::of(input.index),

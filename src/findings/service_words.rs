@@ -428,8 +428,14 @@ pub fn names(trouble: &Trouble) -> String {
 
 /// The clients that were hit.
 pub fn hit(trouble: &Trouble) -> String {
-    let hit: Vec<Address> = trouble.hit().map(|client| client.address).collect();
-    clients(&hit)
+    let hosts = trouble.hosts_hit();
+    let own: Vec<String> = trouble.hit().map(|client| client.address.to_string()).collect();
+    match (hosts.as_slice(), own.as_slice()) {
+        // One host with an address of each family.
+        ([_], [only]) => only.clone(),
+        ([_], [first, others @ ..]) => format!("{first} (also {})", list(others)),
+        _ => clients(&hosts),
+    }
 }
 
 /// `4 of 4 connections from 10.0.0.1 to web (TCP port 80) of 203.0.113.80 were refused with a reset (RST)`.

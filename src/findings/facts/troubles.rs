@@ -4,6 +4,7 @@
 mod beside;
 mod chains;
 mod clients;
+mod fallback;
 mod gravity;
 mod held;
 mod names;
@@ -25,12 +26,14 @@ use crate::time::Nanos;
 pub use chains::{Behind, Crossed, Queue};
 pub use clients::Client;
 use clients::Served;
+pub use fallback::is_left_for_plain;
 pub use gravity::{is_greylisted, ping_span};
 use gravity::{is_told, severity};
 pub use held::Held;
 pub use names::Names;
 pub use parts::{Part, Property, pieces};
 pub use slow::{is_held, median_ns as slow_median_ns};
+pub use trials::{TARGETS_MIN, are_probes};
 
 /// A second.
 const SECOND: Nanos = 1_000_000_000;
@@ -187,6 +190,14 @@ impl Trouble {
     /// The clients that were hit.
     pub fn hit(&self) -> impl Iterator<Item = &Client> {
         self.clients.iter().filter(|client| client.failed > 0)
+    }
+
+    /// The hosts that were hit, each by the address that stands for it.
+    pub fn hosts_hit(&self) -> Vec<Address> {
+        let mut hosts: Vec<Address> = self.hit().map(|client| client.host).collect();
+        hosts.sort_unstable();
+        hosts.dedup();
+        hosts
     }
 
     /// The clients that asked the same meanwhile and were served.

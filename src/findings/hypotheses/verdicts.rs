@@ -78,6 +78,12 @@ fn left_open(entry: &Entry, rows: &[LedgerRow]) -> &'static str {
         Cause::Upstream if has(&surroundings::UPSTREAM_FAILS) || has(&answers::UPSTREAM_SLOW) => {
             "Why what lies behind the resolver fails; what it asked there is in this capture."
         }
+        Cause::Upstream if has(&surroundings::TRANSFER_FAILED) => {
+            "Why the primary hands the zone on no longer: who may copy it is set there, and a filter may stand between."
+        }
+        Cause::Upstream if has(&surroundings::SIGNATURES_EARLY) => {
+            "Whose clock is wrong: that of who signed, of the resolver or of the capture."
+        }
         Cause::Upstream if has(&surroundings::SIGNATURES_EXPIRED) => {
             "Why the zone was not signed again in time; its servers' answers are in this capture."
         }

@@ -336,8 +336,11 @@ fn rows_of(assessment: &Assessment, id: Cause, row: &Row) -> bool {
 }
 
 /// Observations that decide between explanations and are worth a sentence of their own.
-static DECISIVE: [&Row; 5] = [
+static DECISIVE: [&Row; 8] = [
     &surroundings::UPSTREAM_FAILS,
+    &surroundings::TRANSFER_FAILED,
+    &surroundings::SIGNATURES_EXPIRED,
+    &surroundings::SIGNATURES_EARLY,
     &surroundings::FAILED_ELSEWHEN,
     &surroundings::TRANSLATED,
     &surroundings::LOOPED,

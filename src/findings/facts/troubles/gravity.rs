@@ -1,7 +1,7 @@
 //! How grave a trouble is, and whether it is told as one (services §4.6, §5.4).
 
 use super::clients::Served;
-use super::{Sort, Trouble, beside, slow};
+use super::{Sort, Trouble, beside, is_left_for_plain, slow, trials};
 use crate::attempts::{Attempts, Denial, Face, Kind, Outcome, Why};
 use crate::connections::Connection as Tracked;
 use crate::correlate::Vantage;
@@ -58,9 +58,12 @@ fn seen_severity(facts: &Facts<'_>, served: &Served<'_>, trouble: &Trouble) -> S
         Sort::Failed(Face::Stalled, _) if longest.max().unwrap_or(0) >= beside::STALL_NS => Severity::Medium,
         Sort::Failed(Face::Stalled, _) => Severity::Low,
         _ if trouble.kind() == Kind::Echo => echo(facts, served, trouble),
+        _ if trials::are_probes(facts, trouble) => Severity::Info,
         // A connection of the same client that carries data both ways meanwhile shows that the service works.
         _ if trouble.in_use => Severity::Low,
         Sort::Failed(Face::Lease, _) if rescued || !is_meant(facts, trouble) => Severity::Info,
+        // What was to be kept private no longer is, where the server had offered it.
+        _ if !trouble.served.is_empty() && is_left_for_plain(facts, trouble) => Severity::Low,
         _ if rescued && slowest < RESCUE_QUICK_NS => Severity::Info,
         _ if rescued && slowest < RESCUE_SLOW_NS => Severity::Low,
         _ if rescued => Severity::Medium,

@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use crate::attempts::{Attempt, Face};
+use super::Trouble;
+use crate::attempts::datagrams::TRACE_TTL_MAX;
+use crate::attempts::{Attempt, Face, Outcome};
 use crate::decode::Address;
-use crate::findings::facts::Facts;
+use crate::findings::facts::{Facts, Meaning};
 use crate::findings::port_scan;
 use crate::time::Nanos;
 
@@ -54,6 +56,7 @@ pub fn scanned(facts: &Facts<'_>) -> HashSet<u32> {
             }
         }
     }
+    found.extend(facts.sweeps.iter().flat_map(|sweep| sweep.failed.iter().copied()));
     // Whoever tries many closed ports, however slowly, is told by its own rule.
     let scanning = port_scan::sources(facts);
     for (at, own) in all.iter().enumerate() {
@@ -68,3 +71,36 @@ pub fn scanned(facts: &Facts<'_>) -> HashSet<u32> {
 fn target(own: &Attempt, by_host: bool) -> (Address, u16) {
     if by_host { (Address::None, own.service.port) } else { (own.service.host, 0) }
 }
+
+/// Datagrams from which on they are more than a try.
+const PROBES_MAX: usize = 4;
+
+/// Whether failures are single datagrams, of protocols that nobody answers, of a host that traces paths or tries many addresses:
+/// who looks around on purpose sends them to see what comes back.
+pub fn are_probes(facts: &Facts<'_>, trouble: &Trouble) -> bool {
+    let lone = trouble.attempts(facts.attempts).all(|own| {
+        own.service.transport == UDP
+            && !own.kind.answers()
+            && own.tries == 1
+            && matches!(own.outcome, Outcome::RefusedByIcmp(..))
+    });
+    lone && trouble.failed.len() <= PROBES_MAX && trouble.hit().all(|client| looks_around(facts, client.host))
+}
+
+/// Whether a host traced a path, or tried many addresses or ports. One that sends all it sends with the same few hops traces nothing.
+fn looks_around(facts: &Facts<'_>, client: Address) -> bool {
+    let expired = facts.errors.iter().filter(|error| {
+        error.meaning == Meaning::HopsExceeded && error.quoted.is_some_and(|quoted| quoted.source.0 == client)
+    });
+    let hops: HashSet<u8> = expired
+        .filter_map(|error| facts.index.packet(error.about?))
+        .map(|packet| packet.ttl())
+        .filter(|ttl| (1..=TRACE_TTL_MAX).contains(ttl))
+        .collect();
+    hops.len() > 1
+        || facts.sweeps.iter().any(|sweep| sweep.client == client)
+        || port_scan::sources(facts).contains(&client)
+}
+
+/// The IP protocol number of UDP.
+const UDP: u8 = 17;

@@ -163,6 +163,10 @@ matrix! {
         for "what several hosts have in common is the way to them, or a rule on it",
         against "several hosts that fail at the same time for reasons of their own are rarer than one reason on the way",
         [H5 5, H8 10, H1 -10, H2 -10, H3 2, H4 -5, H6 -10];
+    /// Several hosts that were never seen to offer a service reset connections to it.
+    SEVERAL_HOSTS_WITHOUT: 168 OtherTraffic, "hypotheses §2 H1",
+        for "hosts that do not offer a service refuse it, each for itself; a rule on the way to them refuses alike",
+        [H1 2, H2 0, H3 2, H5 2, H4 0];
     /// Other clients were served meanwhile.
     OTHER_CLIENTS_SERVED: 154 OtherTraffic, "services §5.3",
         for "the service works for others at the same time: what decides is who asks, or by which way",
@@ -227,6 +231,14 @@ matrix! {
     NAME_RESOLVED: 164 OtherTraffic, "services §5.1 H20",
         for "name resolution gave the address before the service failed",
         [H20 20];
+    /// Other answers for the name gave another address, where the service was found.
+    LED_ASTRAY: 233 OtherTraffic, "hypotheses §2 H4, services §8 b22",
+        for "the name leads to where the service is at other times or by other servers: the record, or the copy that was asked, is wrong or outdated",
+        [H4 20, H20 0];
+    /// The same where nobody tried the other address.
+    LED_ELSEWHERE: 233 OtherTraffic, "hypotheses §2 H4, services §8 b22",
+        for "the name leads elsewhere at other times or by other servers: one of the two is wrong or outdated",
+        [H4 10, H20 0];
     /// Served otherwise soon after.
     SERVED_INSTEAD: 165 OtherTraffic, "services §5.1 H12, H18",
         for "the same name or port was served over another family, transport or address",

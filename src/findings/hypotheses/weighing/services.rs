@@ -7,7 +7,7 @@ use crate::attempts::http::REFUSALS;
 use crate::attempts::reply::{Limit, limit};
 use crate::attempts::{Attempt, Denial, Face, Kind, Outcome, Why};
 use crate::findings::facts::troubles::{Sort, Trouble};
-use crate::findings::facts::{Meaning, troubles};
+use crate::findings::facts::{Meaning, astray, troubles};
 use crate::findings::hypotheses::ledger::Ledger;
 use crate::findings::hypotheses::matrix::services as row;
 use crate::findings::hypotheses::matrix::{Row, answers, errors, surroundings};
@@ -50,11 +50,20 @@ pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     let hosts = trouble.hosts().len();
     if hosts > 1 {
         let text = format!("{} of {hosts} hosts failed alike at that time.", words::services(trouble));
-        ledger.see(&row::SEVERAL_HOSTS, text, frames(trouble.attempts(scene.facts.attempts)));
+        let is_refused = trouble.endings.iter().all(|(outcome, _)| *outcome == Outcome::RefusedByReset);
+        let is_unoffered = is_refused && trouble.served.is_empty() && trouble.last_good.is_none();
+        let seen = if is_unoffered { &row::SEVERAL_HOSTS_WITHOUT } else { &row::SEVERAL_HOSTS };
+        ledger.see(seen, text, frames(trouble.attempts(scene.facts.attempts)));
     }
     owners(scene, ledger);
     chained(scene, trouble, ledger);
-    if let Some((name, packet)) = &trouble.resolved {
+    for own in astray::of(scene.facts, trouble).take(1) {
+        let seen = if own.served.0 > 0 { &row::LED_ASTRAY } else { &row::LED_ELSEWHERE };
+        ledger.see(seen, format!("{}.", own.statement(scene.facts)), own.frames());
+    }
+    if let Some((name, packet)) = &trouble.resolved
+        && !astray::of(scene.facts, trouble).any(|own| own.name == *name)
+    {
         let text = format!("{} had been resolved to {} before.", rules::plain_name(name), scene.server);
         ledger.see(&row::NAME_RESOLVED, text, vec![*packet]);
     }

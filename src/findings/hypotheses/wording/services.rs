@@ -3,6 +3,7 @@
 use super::Said;
 use crate::attempts::{Denial, Kind, Outcome, Why, certificate, reply};
 use crate::decode::Address;
+use crate::findings::facts::astray;
 use crate::findings::facts::troubles::{Sort, Trouble, is_greylisted, is_held};
 use crate::findings::hypotheses::scene::Scene;
 use crate::findings::hypotheses::{Assessment, Cause, Topic};
@@ -31,7 +32,13 @@ pub(super) fn parts(
 fn details(scene: &Scene<'_, '_>, trouble: &Trouble) -> Vec<Said> {
     let attempts = scene.facts.attempts;
     let mut out: Vec<Said> = Vec::new();
-    if let Some((name, packet)) = &trouble.resolved {
+    out.extend(
+        astray::of(scene.facts, trouble)
+            .map(|own| (format!("{}.", own.statement(scene.facts)), own.frames())),
+    );
+    if let Some((name, packet)) = &trouble.resolved
+        && !astray::of(scene.facts, trouble).any(|own| own.name == *name)
+    {
         out.push((
             format!("DNS worked: {} had been resolved to {}.", rules::plain_name(name), scene.server),
             vec![*packet],
