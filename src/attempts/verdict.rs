@@ -265,7 +265,7 @@ impl<'a> Judge<'a> {
             }
             return;
         }
-        if requests.is_empty() {
+        if requests.is_empty() || kind != Kind::Http {
             let carried = self.carried(own, talk, attempt);
             if carried.outcome != Outcome::Undetermined || !super::prints_no_flags(self.index(), own) {
                 out.push(carried);
@@ -674,8 +674,8 @@ fn is_given_up(own: &Connection, waited_ns: Nanos, answer: Seen) -> bool {
 
 /// How an answer that denies ends an attempt: temporary failures of mail by their code, as those of HTTP.
 fn denied(kind: Kind, denial: Denial) -> Outcome {
-    match denial.code.as_str().parse() {
-        Ok(code) if kind == Kind::Smtp && denial.why == Why::Fails => Outcome::Fails(code),
+    match denial.code.basic() {
+        Some(code) if kind == Kind::Smtp && denial.why == Why::Fails => Outcome::Fails(code),
         _ => Outcome::Denied(denial),
     }
 }
@@ -690,7 +690,8 @@ fn kind_of(own: &Connection, talk: &Talk) -> Kind {
         Some(Spoken::Other) if matches!(usual, Kind::Http | Kind::Tls) && talk.request.first.is_some() => {
             Kind::Tcp
         }
-        Some(Spoken::Greeting) if !usual.greets() => Kind::Tcp,
+        Some(Spoken::Greeting(Some(named))) => named,
+        Some(Spoken::Greeting(None)) if !usual.greets() => Kind::Tcp,
         _ => usual,
     }
 }

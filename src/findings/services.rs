@@ -57,16 +57,13 @@ pub(super) fn finding(facts: &Facts<'_>, id: &'static str, trouble: &Trouble) ->
     if trouble.in_use {
         statement.push_str("; another connection carried data both ways meanwhile: the service works");
     }
-    if trouble.severity == super::Severity::Info {
-        statement.push_str(match (trouble.sort, trouble.kind()) {
-            (Sort::Slow, _) => {
-                "; what waits for an event or takes its time on purpose (long poll, report) looks like this"
-            }
-            (Sort::Failed(Face::Stalled, _), _) => {
-                "; it took the rest later: a client that reads slowly does so"
-            }
-            _ => "",
-        });
+    if trouble.severity == super::Severity::Info && trouble.sort == Sort::Slow {
+        statement.push_str(
+            "; what waits for an event or takes its time on purpose (long poll, report) looks like this",
+        );
+    }
+    if trouble.is_resumed {
+        statement.push_str("; it took the rest later: a client that reads slowly does so");
     }
     if trouble.kind() == Kind::Echo && trouble.severity == super::Severity::Info {
         let host = trouble.service().host;
