@@ -184,6 +184,8 @@ pub struct Attempts {
     pub told: Vec<Told>,
     /// Hosts that anything was sent to in the capture.
     pub receivers: HashSet<Address>,
+    /// Both ends of transfers over UDP that came to their end: who sends there once more is refused.
+    pub finished: HashSet<(End, End)>,
     /// TCP connections whose beginning is not in the capture.
     pub strangers: Unseen,
     /// TCP connections of which lines print no flags.
@@ -535,6 +537,7 @@ impl<'e> Follower<'e> {
             unseen.note(own.first.packet);
         }
         attempts.one_way = std::mem::take(&mut datagrams.one_way);
+        attempts.finished = datagrams.finished();
         attempts.notices = std::mem::take(&mut datagrams.notices);
         let left_out = datagrams.left_out + datagrams.leases.left_out;
         if left_out > 0 {

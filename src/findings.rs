@@ -36,6 +36,7 @@ pub mod refused;
 pub mod responses_limited;
 pub mod retransmissions;
 pub mod rival_routers;
+pub mod router_failover;
 pub mod rules;
 pub mod search_domain;
 pub mod second_dhcp;
@@ -165,6 +166,7 @@ pub static FINDINGS: &[&Rule] = &[
     &zone_unknown::RULE,
     &duplicate_address::RULE,
     &rival_routers::RULE,
+    &router_failover::RULE,
     &one_address::RULE,
     &late::RULE,
     &slow::RULE,

@@ -348,24 +348,32 @@ fn a_long_poll_and_a_lone_slow_report_are_no_failure() {
 
 #[test]
 fn a_client_that_reads_slowly_and_gets_all_is_no_failure() {
-    let download = |resumes: bool| {
+    let download = |resumes: bool, pause_s: i64| {
         let mut scene = Scene::default();
         let mut talk = Talk::open(&mut scene, 0, 40_000, 80).out(3 * MS, PUSH, &get("/file"));
         talk = talk.back(4 * MS, PUSH, OK).back(5 * MS, PUSH, &[b'x'; 1_000]).window(6 * MS, 0);
-        for at in 1..4 {
+        for at in 1..pause_s {
             talk = talk.window(at * SECOND, 0);
         }
         if resumes {
-            talk = talk.window(4 * SECOND, 64_000).back(4 * SECOND + MS, PUSH, &[b'x'; 1_000]);
-            talk = talk.window(4 * SECOND + 2 * MS, 64_000).back(4 * SECOND + 3 * MS, FIN, b"");
-            talk.out(4 * SECOND + 4 * MS, FIN, b"");
+            let end = pause_s * SECOND;
+            talk = talk.window(end, 64_000).back(end + MS, PUSH, &[b'x'; 1_000]);
+            talk = talk.window(end + 2 * MS, 64_000).back(end + 3 * MS, FIN, b"");
+            talk.out(end + 4 * MS, FIN, b"");
         }
         until(&mut scene, 30 * SECOND);
-        let (found, _) = scene.examine();
-        one(&found, "service-failures").severity
+        scene
     };
-    assert_eq!(download(true), Severity::Info);
-    assert!(download(false) > Severity::Info, "the rest was never taken");
+    let severity = |scene: Scene| one(&scene.examine().0, "service-failures").severity;
+    assert_eq!(severity(download(true, 4)), Severity::Info);
+    assert_eq!(severity(download(true, 8)), Severity::Low, "a long pause is worth a word");
+    assert!(severity(download(false, 8)) > Severity::Low, "the rest was never taken");
+    let (found, _) = download(true, 8).examine();
+    assert!(one(&found, "service-failures").statement.contains("it took the rest later"), "{found:?}");
+    let report = download(true, 8).report();
+    let said: String = report.claims().map(|claim| claim.text.as_str()).collect();
+    assert!(said.contains("each of these transfers went on after it"), "{said}");
+    assert!(!said.contains("none was seen after it"), "{said}");
 }
 
 /// A transfer that the client leaves: each segment that still comes is answered with the same reset.
@@ -549,4 +557,95 @@ fn a_try_given_up_at_once_met_the_silence_that_another_proves() {
     until(&mut scene, 30 * SECOND);
     let (found, _) = scene.examine();
     assert!(one(&found, "tcp-failures").statement.starts_with("2 of 2 connections"));
+}
+
+/// Segments of a connection on both sides of a translator, which also takes a hop.
+fn translated(scene: &mut Scene, at_ns: i64, (segment, payload, out): (Segment, &[u8], bool)) {
+    let id = scene.ip_id + 1;
+    for (number, inside) in [out, !out].into_iter().enumerate() {
+        let client = if inside { "192.0.2.10:40000" } else { "203.0.113.2:40000" };
+        let (from, to) = if out { (client, "198.51.100.80:80") } else { ("198.51.100.80:80", client) };
+        let packet = Packet::tcp(from, to, segment, payload).ttl(64 - number as u8).id(id);
+        scene.packets.push((scene::START_NS + at_ns + number as i64 * MS / 50, packet.ethernet()));
+    }
+    scene.ip_id = id;
+}
+
+#[test]
+fn both_sides_of_a_translator_in_one_capture_are_one_client() {
+    let mut scene = Scene::default();
+    let mut at = 0;
+    let mut put = |sequence, acknowledgment, flags, payload: &[u8], out| {
+        at += MS;
+        translated(&mut scene, at, (Segment { sequence, acknowledgment, flags }, payload, out));
+    };
+    put(100, 0, SYN, b"", true);
+    put(900, 101, SYN | ACK, b"", false);
+    put(101, 901, ACK, b"", true);
+    put(101, 901, PUSH, &get("/"), true);
+    put(901, 101 + get("/").len() as u32, PUSH, OK, false);
+    put(101 + get("/").len() as u32, 901 + OK.len() as u32, FIN | ACK, b"", true);
+    let (_, evidence) = scene.load();
+    let all = &portmortem::attempts::Attempts::of(&evidence).all;
+    let clients: Vec<String> = all.iter().map(|own| own.client.0.to_string()).collect();
+    assert_eq!(clients, ["192.0.2.10"], "{all:?}");
+}
+
+/// Closed ports of a host tried by `clients`, each `times`; one of them is open where `serves`.
+fn tried(ports: &[u16], clients: &[&str], times: u32) -> Scene {
+    let mut scene = Scene::default();
+    for (number, client) in clients.iter().enumerate() {
+        for (at, port) in ports.iter().enumerate() {
+            for time in 0..times {
+                let at_ns = (at as i64 * 20 + number as i64) * MS + i64::from(time) * SECOND;
+                let from = format!("{client}:{}", 40_000 + at as u32 * 10 + time);
+                let to = format!("{HOST}:{port}");
+                let syn = Segment { sequence: 100, acknowledgment: 0, flags: SYN };
+                scene.put(at_ns, Packet::tcp(from.as_str(), to.as_str(), syn, b""));
+                let reset = Segment { sequence: 0, acknowledgment: 101, flags: RST | ACK };
+                scene.put(at_ns + MS, Packet::tcp(to.as_str(), from.as_str(), reset, b""));
+            }
+        }
+    }
+    scene
+}
+
+#[test]
+fn closed_ports_tried_once_by_one_host_are_probed_and_nobody_s_outage() {
+    let told = |scene: Scene| -> Vec<(&'static str, Severity)> {
+        scene.examine().0.iter().map(|own| (own.id, own.severity)).collect()
+    };
+    const PORTS: [u16; 5] = [22, 80, 110, 3306, 8080];
+    assert_eq!(told(tried(&PORTS, &[CLIENT], 1)), [("port-scan", Severity::Low)]);
+    // Whoever needs a service tries it again, and is not alone.
+    assert_eq!(told(tried(&PORTS, &[CLIENT], 2)), [("tcp-failures", Severity::High)]);
+    assert_eq!(told(tried(&PORTS, &[CLIENT, "192.0.2.11"], 1)), [("tcp-failures", Severity::High)]);
+    // Few ports are few services.
+    assert_eq!(told(tried(&PORTS[..3], &[CLIENT], 1)), [("tcp-failures", Severity::High)]);
+    // A name that had led there tells that they were wanted.
+    let mut named = tried(&PORTS, &[CLIENT], 1);
+    for (time_ns, _) in &mut named.packets {
+        *time_ns += SECOND;
+    }
+    let name = "files.example.com";
+    named.query(0, &format!("{CLIENT}:5353"), scene::SERVER, 7, name, portmortem::generate::dns::A);
+    let address = portmortem::generate::dns::Data::A(HOST.parse().unwrap());
+    let answer = portmortem::generate::dns::answer(7, name, address);
+    named.reply(MS, scene::SERVER, &format!("{CLIENT}:5353"), &answer);
+    assert!(told(named).iter().all(|(id, _)| *id != "port-scan"));
+}
+
+#[test]
+fn a_ping_without_reply_among_others_is_counted() {
+    let mut scene = Scene::default();
+    let (client, host) = (CLIENT.parse().unwrap(), HOST.parse().unwrap());
+    for number in 0..16_u16 {
+        let at = i64::from(number) * SECOND;
+        scene.put(at, Packet::echo(client, host, false, 7 + number, 1));
+        if number != 9 {
+            scene.put(at + MS, Packet::echo(host, client, true, 7 + number, 1));
+        }
+    }
+    let said = scene.review().coverage.sentences().join(" ");
+    assert!(said.contains("ping (15 of 16 answered)"), "{said}");
 }

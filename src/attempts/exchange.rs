@@ -205,8 +205,7 @@ fn cldap(payload: &[u8], to_server: bool) -> Role {
 fn tftp(payload: &[u8], to_server: bool) -> Role {
     match payload.first_chunk::<4>() {
         Some([0, 1 | 2, ..]) if to_server => Role::Asks(0),
-        // 1: no such file (RFC 1350 §5).
-        Some([0, 5, high, low]) => Role::Answers(0, Says::Fails(u16::from_be_bytes([*high, *low]))),
+        Some([0, 5, high, low]) => Role::Answers(0, reply::tftp(u16::from_be_bytes([*high, *low]))),
         Some([0, 3 | 4 | 6, ..]) => Role::Answers(0, Says::Served),
         _ => Role::Neither,
     }

@@ -270,11 +270,14 @@ impl<'a> Judge<'a> {
             }
             return;
         }
-        if requests.is_empty() {
-            if super::is_unheard(self.index(), own, SYN_WATCH_NS) && self.sees_silence(own.client.0) {
-                out.push(Attempt { outcome: Outcome::NoReply, last: own.last, ..attempt });
-                return;
-            }
+        if requests.is_empty()
+            && super::is_unheard(self.index(), own, SYN_WATCH_NS)
+            && self.sees_silence(own.client.0)
+        {
+            out.push(Attempt { outcome: Outcome::NoReply, last: own.last, ..attempt });
+            return;
+        }
+        if requests.is_empty() || kind != Kind::Http {
             let carried = self.carried(own, talk, attempt);
             if carried.outcome != Outcome::Undetermined || !super::prints_no_flags(self.index(), own) {
                 out.push(carried);
@@ -676,8 +679,8 @@ fn is_given_up(own: &Connection, waited_ns: Nanos, answer: Seen) -> bool {
 
 /// How an answer that denies ends an attempt: temporary failures of mail by their code, as those of HTTP.
 fn denied(kind: Kind, denial: Denial) -> Outcome {
-    match denial.code.as_str().parse() {
-        Ok(code) if kind == Kind::Smtp && denial.why == Why::Fails => Outcome::Fails(code),
+    match denial.code.basic() {
+        Some(code) if kind == Kind::Smtp && denial.why == Why::Fails => Outcome::Fails(code),
         _ => Outcome::Denied(denial),
     }
 }
@@ -692,7 +695,8 @@ fn kind_of(own: &Connection, talk: &Talk) -> Kind {
         Some(Spoken::Other) if matches!(usual, Kind::Http | Kind::Tls) && talk.request.first.is_some() => {
             Kind::Tcp
         }
-        Some(Spoken::Greeting) if !usual.greets() => Kind::Tcp,
+        Some(Spoken::Greeting(Some(named))) => named,
+        Some(Spoken::Greeting(None)) if !usual.greets() => Kind::Tcp,
         _ => usual,
     }
 }

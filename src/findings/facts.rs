@@ -17,6 +17,7 @@ pub mod limits;
 pub mod load;
 pub mod neighbours;
 pub mod one_address;
+pub mod owners;
 pub mod records;
 pub mod rival_leases;
 pub mod runs;
@@ -30,6 +31,7 @@ pub mod troubles;
 pub mod uncaptured;
 pub mod unknown_zones;
 pub mod unsent;
+pub mod virtual_routers;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::LazyLock;
@@ -72,6 +74,8 @@ pub struct Facts<'i> {
     pub hosts: BTreeMap<Address, Host>,
     /// Addresses whose link address was asked for, and whether they were ever heard of by ARP or neighbour discovery.
     pub neighbours: BTreeMap<Address, bool>,
+    /// Routers that share addresses.
+    pub virtual_routers: Vec<virtual_routers::Group>,
     /// Addresses that two devices use at one time.
     pub conflicts: Vec<Conflict>,
     /// DHCP replies, the first of them.
@@ -181,7 +185,8 @@ impl<'i> Facts<'i> {
         facts.limits = limits::find(&facts);
         let heard = neighbours::listen(&facts);
         facts.neighbours = heard.asked();
-        facts.conflicts = heard.conflicts();
+        facts.virtual_routers = virtual_routers::find(&facts);
+        facts.conflicts = owners::conflicts(&facts, &heard);
         facts.given = leases::Given::read(&facts);
         facts.runs = runs::find(&facts, heard);
         facts.contested = contested::find(&facts);
@@ -209,6 +214,7 @@ impl<'i> Facts<'i> {
             errors: Vec::new(),
             hosts: BTreeMap::new(),
             neighbours: BTreeMap::new(),
+            virtual_routers: Vec::new(),
             conflicts: Vec::new(),
             leases: Vec::new(),
             given: leases::Given::default(),

@@ -162,12 +162,7 @@ pub fn how(outcome: Outcome, own: Kind) -> String {
                 side(by_client)
             )
         }
-        Outcome::Fails(code) => match own {
-            Kind::Tftp => {
-                format!("answered with error {code}{}", if code == 1 { " (file not found)" } else { "" })
-            }
-            _ => format!("answered with {code}"),
-        },
+        Outcome::Fails(code) => format!("answered with {code}"),
         Outcome::Denied(denial) => format!("answered with {}", denied(denial, own)),
         Outcome::Kiss(code) => format!("answered with the kiss-o'-death code {}", escape_bytes(&code)),
         Outcome::NoTime => "answered by a server that has no time itself (not synchronised)".to_owned(),

@@ -75,16 +75,13 @@ pub(super) fn finding(facts: &Facts<'_>, id: &'static str, trouble: &Trouble) ->
             words::hit(trouble)
         );
     }
-    if trouble.severity == super::Severity::Info {
-        statement.push_str(match (trouble.sort, trouble.kind()) {
-            (Sort::Slow, _) => {
-                "; what waits for an event or takes its time on purpose (long poll, report) looks like this"
-            }
-            (Sort::Failed(Face::Stalled, _), _) => {
-                "; it took the rest later: a client that reads slowly does so"
-            }
-            _ => "",
-        });
+    if trouble.severity == super::Severity::Info && trouble.sort == Sort::Slow {
+        statement.push_str(
+            "; what waits for an event or takes its time on purpose (long poll, report) looks like this",
+        );
+    }
+    if trouble.is_resumed {
+        statement.push_str("; it took the rest later: a client that reads slowly does so");
     }
     if trouble.kind() == Kind::Echo && trouble.severity == super::Severity::Info {
         let host = trouble.service().host;

@@ -262,7 +262,12 @@ fn errors(facts: &Facts<'_>, explained: &Explained<'_, '_>, items: &mut Items<'_
             items.add(OpenKind::Leased, ends, &[error.packet]);
             continue;
         }
+        let is_finished = error.quoted.is_some_and(|quoted| {
+            facts.attempts.finished.contains(&(quoted.source, quoted.destination))
+                || facts.attempts.finished.contains(&(quoted.destination, quoted.source))
+        });
         let kind = match error.icmp {
+            _ if is_finished && error.meaning == Meaning::PortUnreachable => OpenKind::Finished,
             (5, _, false) | (137, _, true) => OpenKind::Redirect,
             _ if error.meaning == Meaning::TooBig && !ignored.iter().any(|told| told.shows(error.packet)) => {
                 OpenKind::PathSize

@@ -1,7 +1,7 @@
 //! The words for what was judged and what was not; every place that says either takes them from here.
 
 use super::{Coverage, Judged, OpenItem, OpenKind, Service, Standing};
-use crate::attempts;
+use crate::attempts::{self, Kind};
 use crate::decode::Address;
 use crate::findings::rules::counted;
 use crate::findings::service_words;
@@ -36,7 +36,13 @@ impl Judged {
             0 => String::new(),
             some => format!(", {} refused", thousands(some)),
         };
-        format!("{} ({served} of {attempts} answered{declined})", self.service.name())
+        let undecided = match self.undecided {
+            // Of pings the numbers say it.
+            _ if matches!(self.service, Service::Of(Kind::Echo, ..)) => String::new(),
+            0 => String::new(),
+            some => format!(", {} not seen to end", thousands(some)),
+        };
+        format!("{} ({served} of {attempts} answered{declined}{undecided})", self.service.name())
     }
 }
 
@@ -76,6 +82,16 @@ impl OpenItem {
                 format!(
                     "{}{}",
                     count("reply of DHCP was refused", "replies of DHCP were refused"),
+                    self.about()
+                )
+            }
+            OpenKind::Finished => {
+                format!(
+                    "{}{}",
+                    count(
+                        "datagram to the port of a finished transfer was refused",
+                        "datagrams to ports of finished transfers were refused"
+                    ),
                     self.about()
                 )
             }
@@ -128,6 +144,7 @@ impl OpenItem {
             OpenKind::PathSize => "the sender adapted, as it should",
             OpenKind::Traced => "a traceroute ends so",
             OpenKind::Leased => "the client has the address it was given, and listens otherwise",
+            OpenKind::Finished => "the transfer was over, and its port closed",
             OpenKind::Single(..) => "single ones happen in health; the service served others",
             OpenKind::Few(..) => "too few to be told as a failure",
             OpenKind::Neighbour => "nothing else shows whether the address is in use",
@@ -203,10 +220,16 @@ impl OpenItem {
 impl Coverage {
     /// Services without anything open.
     fn unfailing(&self) -> impl Iterator<Item = &Judged> {
-        self.judged.iter().filter(|judged| {
+        // Where most pings stay without reply, those that came back say little.
+        let is_heard = |judged: &Judged| {
+            !matches!(judged.service, Service::Of(Kind::Echo, ..)) || judged.undecided <= judged.served
+        };
+        self.judged.iter().filter(move |judged| {
             !judged.is_open
+                && is_heard(judged)
                 && judged.served > 0
-                && (judged.served + judged.declined == judged.attempts || judged.service == Service::Dns)
+                && (judged.served + judged.declined + judged.undecided == judged.attempts
+                    || judged.service == Service::Dns)
         })
     }
 

@@ -124,6 +124,8 @@ pub struct Trouble {
     pub held: Option<Held>,
     /// Packets with hops enough that used them up, and the routers where they did: they go round.
     pub looped: Option<(usize, Vec<Address>)>,
+    /// Its clients paused what they were sent, and took the rest later.
+    pub is_resumed: bool,
     /// How grave it is.
     pub severity: Severity,
 }
@@ -234,6 +236,8 @@ pub struct Troubles {
     pub all: Vec<Trouble>,
     /// Names of addresses, as DNS gave them.
     pub names: Names,
+    /// Attempts that only look what is there: scans.
+    pub tried: Vec<u32>,
     /// Failed attempts that are too few, or explained by something else: for the list of what is not assessed.
     pub few: Vec<u32>,
 }
@@ -241,12 +245,12 @@ pub struct Troubles {
 /// Finds the troubles of a capture.
 pub(super) fn find(facts: &Facts<'_>) -> Troubles {
     let all = &facts.attempts.all;
-    let tried = trials::scanned(facts);
     let concerned = |own: &Attempt| own.outcome.face().is_some() || slow::is_long(own);
     if !all.iter().any(concerned) {
         return Troubles::default();
     }
     let names = Names::read(facts);
+    let tried = trials::scanned(facts, &names);
     let mut by_service: BTreeMap<Service, Vec<u32>> = BTreeMap::new();
     for (at, own) in all.iter().enumerate() {
         if !tried.contains(&(at as u32)) {
@@ -264,6 +268,8 @@ pub(super) fn find(facts: &Facts<'_>) -> Troubles {
         .partition::<Vec<Trouble>, _>(|trouble| is_told(facts, trouble));
     found.few = few.into_iter().flat_map(|trouble| trouble.failed).collect();
     found.few.sort_unstable();
+    found.tried = tried.into_iter().collect();
+    found.tried.sort_unstable();
     found.all = told;
     found.all.sort_by_key(|trouble| {
         let background = trouble.kind().is_background();
@@ -432,6 +438,7 @@ fn trouble(all: &[Attempt], sort: Sort, failed: Vec<u32>, served: &[u32], part: 
         queue: None,
         held: None,
         looped: None,
+        is_resumed: false,
         severity: Severity::Info,
         failed,
     }
@@ -562,6 +569,7 @@ fn weigh(facts: &Facts<'_>, served: &Served<'_>, names: &Names, mut trouble: Tro
         Sort::Failed(Face::Cut, _) => {
             trouble.crossed = chains::crossed(facts, trouble.attempts(facts.attempts));
         }
+        Sort::Failed(Face::Stalled, _) => trouble.is_resumed = beside::is_resumed(facts, &trouble),
         Sort::Failed(Face::Fails, _) => {
             trouble.behind = chains::behind(facts, &trouble).or_else(|| chains::meanwhile(facts, &trouble));
             trouble.held = held::of(facts, &trouble);

@@ -2,7 +2,7 @@
 
 mod errors;
 mod neighbours;
-mod services;
+pub(super) mod services;
 pub(super) mod title;
 
 use super::catalogue::Cause;
@@ -208,12 +208,7 @@ fn incident(scene: &Scene<'_, '_>, leading: &[Cause], assessment: &Assessment, o
         Some(Incident::Vanished) => neighbours::vanished(scene, out),
         Some(Incident::NoNextHop) => neighbours::no_next_hop(scene, out),
         Some(Incident::TwoOwners(conflict)) => out.push((
-            format!(
-                "{} devices speak for {} by turns: {}. What is sent to it reaches one of them, whichever spoke last.",
-                conflict.owners.len(),
-                conflict.address,
-                crate::findings::duplicate_address::devices(conflict)
-            ),
+            format!("{}.", crate::findings::duplicate_address::words(conflict)),
             conflict.frames(),
         )),
         Some(Incident::Lame) => lame(scene, out),

@@ -154,6 +154,7 @@ pub fn when(b: &Builder<'_>, trouble: &Trouble) -> (String, Vec<PacketId>) {
         None => "no success of these clients was seen before it".to_owned(),
     };
     let after = match trouble.first_good {
+        _ if trouble.is_resumed => "each of these transfers went on after it".to_owned(),
         Some(mark) => {
             let many = several(trouble.around.1);
             format!("the first one{many} after it at {}", moment(b, mark.at_ns))

@@ -120,10 +120,11 @@ pub(super) fn heard(facts: &Facts<'_>, trouble: &Trouble, (from, to): (Nanos, Na
     heard
 }
 
-/// Whether the client itself took its time, for no longer than people notice, and got what it asked for.
-pub(super) fn reads_slowly(facts: &Facts<'_>, own: &Attempt) -> bool {
-    matches!(own.outcome, Outcome::Stalled { by_client: true, lasted_ns } if lasted_ns < STALL_NS)
-        && facts.attempts.went_on(own)
+/// Whether the clients themselves took their time, and got what they asked for.
+pub(super) fn is_resumed(facts: &Facts<'_>, trouble: &Trouble) -> bool {
+    trouble.attempts(facts.attempts).all(|own| {
+        matches!(own.outcome, Outcome::Stalled { by_client: true, .. }) && facts.attempts.went_on(own)
+    })
 }
 
 /// Whether anything shows that the clients discarded what came from another address: they asked again, or refused it.

@@ -1,7 +1,7 @@
 //! How grave a trouble is, and whether it is told as one (services §4.6, §5.4).
 
 use super::clients::Served;
-use super::{Sort, Trouble, beside, is_left_for_plain, slow, trials};
+use super::{Sort, Trouble, beside, is_left_for_plain, parties, slow, trials};
 use crate::attempts::{Attempts, Denial, Face, Kind, Outcome, Why};
 use crate::connections::Connection as Tracked;
 use crate::correlate::Vantage;
@@ -49,11 +49,9 @@ fn seen_severity(facts: &Facts<'_>, served: &Served<'_>, trouble: &Trouble) -> S
     match trouble.sort {
         Sort::Slow => slow::severity(facts, trouble),
         Sort::Failed(Face::Misaddressed, _) if !beside::is_ignored(facts, trouble) => Severity::Low,
-        // A client that reads slowly on purpose pauses what it gets in the end.
-        Sort::Failed(Face::Stalled, _)
-            if trouble.attempts(attempts).all(|own| beside::reads_slowly(facts, own)) =>
-        {
-            Severity::Info
+        // A client that reads slowly on purpose (a viewer, a tape) pauses what it gets in the end.
+        Sort::Failed(Face::Stalled, _) if trouble.is_resumed => {
+            if longest.max().unwrap_or(0) < beside::STALL_NS { Severity::Info } else { Severity::Low }
         }
         Sort::Failed(Face::Stalled, _) if longest.max().unwrap_or(0) >= beside::STALL_NS => Severity::Medium,
         Sort::Failed(Face::Stalled, _) => Severity::Low,
@@ -82,6 +80,7 @@ fn seen_severity(facts: &Facts<'_>, served: &Served<'_>, trouble: &Trouble) -> S
         _ if number < SERIES_MIN && tries < 3 => Severity::Low,
         // Mail is delayed, as its receiver wants it.
         Sort::Failed(Face::Fails, _) if is_greylisted(facts, trouble) => Severity::Low,
+        Sort::Failed(Face::Fails, _) if parties::is_guessed_mail(attempts, trouble) => Severity::Low,
         // Others may have mistyped a password as well.
         Sort::Failed(Face::Fails, _) if trouble.is_lasting && !trouble.is_whole => match number {
             REJECTED_MIN.. => Severity::Medium,
@@ -211,6 +210,13 @@ pub(super) fn is_told(facts: &Facts<'_>, trouble: &Trouble) -> bool {
         Some(Outcome::Alert { .. }) => several || trouble.served.is_empty(),
         Some(Outcome::NoReply) => several || again || trouble.sort == Sort::Slow,
         Some(_) if trouble.is_lasting => true,
+        Some(Outcome::Denied(denial))
+            if trouble.kind() == Kind::Smtp
+                && matches!(denial.code.basic(), Some(LISTED..=LISTED_TOO))
+                && is_deferred(facts, trouble) =>
+        {
+            false
+        }
         Some(Outcome::Denied(Denial { why: Why::Rejects, .. })) => is_row(trouble, attempts),
         Some(Outcome::Denied(Denial { why: Why::Forbids, .. })) => several,
         Some(Outcome::Fails(LISTED..=LISTED_TOO)) if trouble.kind() == Kind::Smtp => {

@@ -5,10 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Sort;
 use super::parts::{Part, Property};
+use super::{Sort, Trouble};
 use crate::attempts::http::status;
-use crate::attempts::{Attempt, Denial, Face, Kind, Outcome, Why, subject};
+use crate::attempts::{Attempt, Attempts, Denial, Face, Kind, Outcome, Why, subject};
 use crate::decode::Address;
 use crate::findings::facts::Facts;
 
@@ -56,11 +56,20 @@ pub(super) fn is_denial(status: u16) -> bool {
     matches!(status, 401 | 403)
 }
 
+/// Whether mail was refused, not a sign-in, to one client that was never served: lists of recipients are guessed as well.
+pub(super) fn is_guessed_mail(all: &Attempts, trouble: &Trouble) -> bool {
+    trouble.kind() == Kind::Smtp
+        && trouble.hit().count() == 1
+        && trouble.last_good.is_none()
+        && trouble.first_good.is_none()
+        && trouble.attempts(all).all(|own| rejects(own) && !is_entry(own))
+}
+
 /// Whether a refusal is about a sign-in; the others are about recipients, shares, mailboxes.
 fn is_entry(own: &Attempt) -> bool {
     let Outcome::Denied(denial) = own.outcome else { return true };
     match own.kind {
-        Kind::Smtp => matches!(denial.code.as_str(), "534" | "535"),
+        Kind::Smtp => matches!(denial.code.basic(), Some(534 | 535)),
         Kind::Smb => denial.code.as_str() != "C00000CC",
         _ => true,
     }

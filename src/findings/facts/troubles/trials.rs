@@ -1,10 +1,10 @@
 //! Attempts that only look what is there: a scan is told by its own rule, and its failures are nobody's outage.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use super::Trouble;
+use super::{Names, Trouble};
 use crate::attempts::datagrams::TRACE_TTL_MAX;
-use crate::attempts::{Attempt, Face, Outcome};
+use crate::attempts::{Attempt, Face, Outcome, Service};
 use crate::decode::Address;
 use crate::findings::facts::{Facts, Meaning};
 use crate::findings::port_scan;
@@ -15,9 +15,67 @@ pub const TARGETS_MIN: usize = 10;
 /// Within this time.
 const WITHIN_NS: Nanos = 10_000_000_000;
 
+/// Closed ports of one host, each tried once, from which trying them only looks what is there.
+const PORTS_MIN: usize = 4;
+/// Within this time.
+const PROBE_NS: Nanos = 5_000_000_000;
+
 /// Positions of the attempts of scans.
-pub fn scanned(facts: &Facts<'_>) -> HashSet<u32> {
+pub fn scanned(facts: &Facts<'_>, names: &Names) -> HashSet<u32> {
     let all = &facts.attempts.all;
+    let mut found = swept(all);
+    found.extend(probed(all, names));
+    found.extend(facts.sweeps.iter().flat_map(|sweep| sweep.failed.iter().copied()));
+    // Whoever tries many closed ports, however slowly, is told by its own rule.
+    let scanning = port_scan::sources(facts);
+    for (at, own) in all.iter().enumerate() {
+        if own.outcome.face() == Some(Face::Unreached) && scanning.contains(&own.client.0) {
+            found.insert(at as u32);
+        }
+    }
+    found
+}
+
+/// Attempts at several closed ports of one host within seconds, each tried once: whoever needs a service tries it again, was given a
+/// name of its host, or is not the only one who asks for it. What met silence meanwhile belongs to them.
+fn probed(all: &[Attempt], names: &Names) -> HashSet<u32> {
+    let mut tried: BTreeMap<Service, (usize, BTreeSet<Address>, bool)> = BTreeMap::new();
+    for own in all {
+        let (number, clients, is_served) = tried.entry(own.service).or_default();
+        *number += 1;
+        clients.insert(own.client.0);
+        *is_served |= own.outcome.is_served();
+    }
+    let once = |own: &Attempt| {
+        let known = tried.get(&own.service);
+        known.is_some_and(|(number, clients, is_served)| (*number, clients.len()) == (1, 1) && !is_served)
+    };
+    let mut by_host: BTreeMap<(Address, Address), Vec<u32>> = BTreeMap::new();
+    for (at, own) in all.iter().enumerate() {
+        let is_named = || names.before(own.service.host, own.client.0, own.first.time_ns, None).is_some();
+        if own.outcome.face() == Some(Face::Unreached) && own.service.port > 0 && once(own) && !is_named() {
+            by_host.entry((own.client.0, own.service.host)).or_default().push(at as u32);
+        }
+    }
+    let get = |at: &u32| all.get(*at as usize);
+    let is_closed = |at: &&u32| get(at).is_some_and(|own| own.tries == 1 && own.outcome != Outcome::NoReply);
+    let mut found = HashSet::new();
+    for group in by_host.into_values() {
+        for (from, first) in group.iter().enumerate() {
+            let Some(until_ns) = get(first).map(|own| own.first.time_ns + PROBE_NS) else { continue };
+            let window = group.get(from..).unwrap_or_default();
+            let end = window.partition_point(|at| get(at).is_some_and(|own| own.first.time_ns <= until_ns));
+            let window = window.get(..end).unwrap_or_default();
+            if window.iter().filter(is_closed).take(PORTS_MIN).count() == PORTS_MIN {
+                found.extend(window);
+            }
+        }
+    }
+    found
+}
+
+/// Attempts at many closed or silent ports of one host, or at one port of many hosts, within seconds.
+fn swept(all: &[Attempt]) -> HashSet<u32> {
     let mut by_host: BTreeMap<(Address, Address), Vec<u32>> = BTreeMap::new();
     let mut by_port: BTreeMap<(Address, u16), Vec<u32>> = BTreeMap::new();
     for (at, own) in all.iter().enumerate() {
@@ -54,14 +112,6 @@ pub fn scanned(facts: &Facts<'_>) -> HashSet<u32> {
                 found.extend(group.get(start.max(noted)..=end).unwrap_or_default());
                 noted = end + 1;
             }
-        }
-    }
-    found.extend(facts.sweeps.iter().flat_map(|sweep| sweep.failed.iter().copied()));
-    // Whoever tries many closed ports, however slowly, is told by its own rule.
-    let scanning = port_scan::sources(facts);
-    for (at, own) in all.iter().enumerate() {
-        if own.outcome.face() == Some(Face::Unreached) && scanning.contains(&own.client.0) {
-            found.insert(at as u32);
         }
     }
     found

@@ -4,6 +4,7 @@ use super::{CLIENT, PATH, PEOPLE, SERVER, check, host, neighbour, shell_word};
 use crate::attempts::{Face, Kind, Outcome, subject};
 use crate::findings::facts::troubles::{Sort, Trouble};
 use crate::findings::hypotheses::scene::Scene;
+use crate::findings::hypotheses::wording::services::is_out_of_time;
 use crate::findings::hypotheses::{Cause, Check};
 use crate::findings::service_words as words;
 use crate::time::{Basis, date_and_time, span};
@@ -148,6 +149,9 @@ fn person(scene: &Scene<'_, '_>, trouble: &Trouble, leading: &[Cause], when: &st
             format!(
                 "ask who runs {client} which certificate it presents and until when that is valid, and who runs {what} whose it accepts"
             )
+        }
+        Cause::TlsRefused if is_out_of_time(scene, trouble, false) => {
+            service("what was to renew the certificate that it presented")
         }
         Cause::TlsRefused => service("which certificate, names or versions of TLS were changed"),
         Cause::DeadMember => service("which of its members were out of order"),

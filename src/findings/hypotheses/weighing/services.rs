@@ -385,12 +385,7 @@ fn served(scene: &Scene<'_, '_>, trouble: &Trouble, ledger: &mut Ledger) {
 /// Two devices that speak for the server's address.
 fn owners(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     let Some(conflict) = scene.facts.conflicts.iter().find(|own| own.address == scene.server) else { return };
-    let text = format!(
-        "{} devices speak for {} by turns: {}.",
-        conflict.owners.len(),
-        conflict.address,
-        crate::findings::duplicate_address::devices(conflict)
-    );
+    let text = format!("{}.", crate::findings::duplicate_address::words(conflict));
     ledger.see(&surroundings::TWO_OWNERS, text, conflict.frames());
 }
 
