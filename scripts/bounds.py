@@ -6,6 +6,7 @@
 
 import argparse
 import gzip
+import multiprocessing
 import os
 import pathlib
 import random
@@ -58,14 +59,26 @@ def noise(rng):
         yield rng.randbytes(rng.randrange(14, 300))
 
 
-def files(size, rng):
-    yield "refused names, none twice", ".pcap", pcap(refused(rng), size)
-    yield "empty packets", ".pcap", pcap(tiny(rng), size)
-    yield "random packets", ".pcap", pcap(noise(rng), size)
-    yield "zeros packed by gzip", ".pcap.gz", gzip.compress(pcap(tiny(rng), 24) + bytes(size * 300), 1)
-    line = "13:24:32.192571 IP 192.0.2.15.52444 > 203.0.113.2.domain: 35084+ A? example.com. (24)\n"
-    yield "text of one line again and again", ".txt", (line * (size // len(line) + 1)).encode()[:size]
-    yield "text without a line", ".txt", b"10:00:00 IP a > b: " * (size // 19)
+LINE = b"13:24:32.192571 IP 192.0.2.15.52444 > 203.0.113.2.domain: 35084+ A? example.com. (24)\n"
+
+
+def zeros(size, rng):
+    """A capture of nothing but zeros that unpacks to 300 times its size."""
+    return gzip.compress(pcap(tiny(rng), 24) + bytes(size * 300), 1)
+
+
+FILES = [
+    ("refused names, none twice", ".pcap", lambda size, rng: pcap(refused(rng), size)),
+    ("empty packets", ".pcap", lambda size, rng: pcap(tiny(rng), size)),
+    ("random packets", ".pcap", lambda size, rng: pcap(noise(rng), size)),
+    ("zeros packed by gzip", ".pcap.gz", zeros),
+    ("text of one line again and again", ".txt", lambda size, rng: (LINE * (size // len(LINE) + 1))[:size]),
+    ("text without a line break", ".txt", lambda size, rng: b"10:00:00 IP a > b: " * (size // 19)),
+]
+
+
+def make(content, size, path):
+    path.write_bytes(content(size, random.Random(1)))
 
 
 def measure(command, patience):
@@ -92,18 +105,20 @@ def main():
     parser.add_argument("--megabytes", type=float, default=100)
     parser.add_argument("--patience", type=int, default=300, help="seconds after which a run counts as hung")
     options = parser.parse_args()
-    rng = random.Random(1)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     binary = str(pathlib.Path(options.binary).resolve())
     print("| file | command | seconds | MiB | exit |\n|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
-        for what, ending, content in files(int(options.megabytes * 1_000_000), rng):
+        for what, ending, content in FILES:
             path = pathlib.Path(folder) / f"hostile{ending}"
-            path.write_bytes(content)
+            # In a process of its own: what this one ever held would count as memory of those it starts.
+            maker = multiprocessing.Process(target=make, args=(content, int(options.megabytes * 1_000_000), path))
+            maker.start()
+            maker.join()
             for command in COMMANDS:
                 took = measure([binary, *command, str(path)], options.patience)
                 row = f"{took[0]:.1f} | {took[2]:.0f} | {took[1]}" if took else f"over {options.patience} | | killed"
-                print(f"| {what} ({len(content) / 1e6:.0f} MB) | `{' '.join(command)}` | {row} |", flush=True)
+                print(f"| {what} ({path.stat().st_size / 1e6:.1f} MB) | `{' '.join(command)}` | {row} |", flush=True)
             path.unlink()
 
 
