@@ -445,6 +445,22 @@ fn mail_refused_by_rules_is_no_overload() {
 }
 
 #[test]
+fn one_client_whose_recipients_are_never_known_guesses_them() {
+    let severity = |clients: i64| {
+        let mut scene = Scene::default();
+        for number in 0..6_i64 {
+            let from = format!("192.0.2.{}:{}", 10 + number % clients, 40_000 + number);
+            mail(&mut scene, number * SECOND, &from, b"550 5.1.1 no such user\r\n");
+        }
+        // What is greeted and says nothing was taken from nobody.
+        talk(&mut scene, 7 * SECOND, &from(9), "198.51.100.25:25", 1, &[b"220 mx ESMTP\r\n", b"QUIT\r\n"]);
+        told(&scene.examine().0)[0].severity
+    };
+    assert_eq!(severity(1), Severity::Low);
+    assert!(severity(3) > Severity::Low, "several clients have a failure");
+}
+
+#[test]
 fn what_a_greeting_names_is_the_service_whatever_the_port() {
     let mut scene = Scene::default();
     // Somebody asks a mail server for a page.

@@ -80,7 +80,7 @@ fn seen_severity(facts: &Facts<'_>, served: &Served<'_>, trouble: &Trouble) -> S
         _ if number < SERIES_MIN && tries < 3 => Severity::Low,
         // Mail is delayed, as its receiver wants it.
         Sort::Failed(Face::Fails, _) if is_greylisted(facts, trouble) => Severity::Low,
-        Sort::Failed(Face::Fails, _) if parties::is_guessed_mail(attempts, trouble) => Severity::Low,
+        Sort::Failed(Face::Fails, _) if parties::is_guessed_mail(facts, trouble) => Severity::Low,
         // Others may have mistyped a password as well.
         Sort::Failed(Face::Fails, _) if trouble.is_lasting && !trouble.is_whole => match number {
             REJECTED_MIN.. => Severity::Medium,

@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::parts::{Part, Property};
 use super::{Sort, Trouble};
-use crate::attempts::http::status;
-use crate::attempts::{Attempt, Attempts, Denial, Face, Kind, Outcome, Why, subject};
+use crate::attempts::http::{code, status};
+use crate::attempts::{Attempt, Denial, Face, Kind, Outcome, Why, subject};
 use crate::decode::Address;
 use crate::findings::facts::Facts;
 
@@ -56,13 +56,17 @@ pub(super) fn is_denial(status: u16) -> bool {
     matches!(status, 401 | 403)
 }
 
-/// Whether mail was refused, not a sign-in, to one client that was never served: lists of recipients are guessed as well.
-pub(super) fn is_guessed_mail(all: &Attempts, trouble: &Trouble) -> bool {
+/// Whether mail was refused, not a sign-in, to one client of which nothing was ever taken: lists of recipients are guessed as well.
+pub(super) fn is_guessed_mail(facts: &Facts<'_>, trouble: &Trouble) -> bool {
+    let all = facts.attempts;
+    let is_taken = |own: &Attempt| {
+        let packet = own.decided.and_then(|seen| facts.index.packet(seen.packet));
+        packet.is_some_and(|packet| matches!(code(packet.decode().payload()), Some(235 | 250)))
+    };
     trouble.kind() == Kind::Smtp
         && trouble.hit().count() == 1
-        && trouble.last_good.is_none()
-        && trouble.first_good.is_none()
         && trouble.attempts(all).all(|own| rejects(own) && !is_entry(own))
+        && !trouble.good(all).any(|own| trouble.hit().any(|hit| hit.address == own.client.0) && is_taken(own))
 }
 
 /// Whether a refusal is about a sign-in; the others are about recipients, shares, mailboxes.
