@@ -280,7 +280,7 @@ impl Attempts {
                 own.service.transport == kind::TCP && evidence.index().settings.is_dns_port(own.service.port)
             };
             let (unasked, all) = attempts.all.into_iter().partition(is_dns);
-            Arc::new(Self { told, all, unasked, ..attempts })
+            Arc::new(Self { all, unasked, told, ..attempts })
         })
     }
 

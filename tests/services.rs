@@ -612,10 +612,10 @@ fn tried(ports: &[u16], clients: &[&str], times: u32) -> Scene {
 
 #[test]
 fn closed_ports_tried_once_by_one_host_are_probed_and_nobody_s_outage() {
+    const PORTS: [u16; 5] = [22, 80, 110, 3306, 8080];
     let told = |scene: Scene| -> Vec<(&'static str, Severity)> {
         scene.examine().0.iter().map(|own| (own.id, own.severity)).collect()
     };
-    const PORTS: [u16; 5] = [22, 80, 110, 3306, 8080];
     assert_eq!(told(tried(&PORTS, &[CLIENT], 1)), [("port-scan", Severity::Low)]);
     // Whoever needs a service tries it again, and is not alone.
     assert_eq!(told(tried(&PORTS, &[CLIENT], 2)), [("tcp-failures", Severity::High)]);

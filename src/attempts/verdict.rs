@@ -328,15 +328,10 @@ impl<'a> Judge<'a> {
     /// What a connection came to that was accepted, or whose beginning was not captured.
     fn carried(&self, own: &Connection, talk: &Talk, attempt: Attempt) -> Attempt {
         let handshake = talk.handshake.as_deref();
+        let asked =
+            handshake.and_then(|own| own.hello).or_else(|| talk.dialog.account()).or(talk.request.first);
+        let attempt = asked.map_or(attempt, |asked| Attempt { asks: asked.packet, ..attempt });
         let done = |outcome, decided| Attempt { decided, outcome, ..attempt };
-        let attempt = match handshake.and_then(|own| own.hello) {
-            Some(hello) => Attempt { asks: hello.packet, ..attempt },
-            None => {
-                let asked = talk.dialog.account().or(talk.request.first);
-                asked.map_or(attempt, |asked| Attempt { asks: asked.packet, ..attempt })
-            }
-        };
-        let done = |outcome, decided| Attempt { asks: attempt.asks, ..done(outcome, decided) };
         if !own.hears_server() && own.from_client.first.is_some() {
             return done(Outcome::OneDirection, None);
         }

@@ -298,7 +298,9 @@ mod tests {
         };
         let same = |qtype: u16| {
             let mut attempts = few(qtype);
-            attempts.iter_mut().for_each(|attempt| attempt.name = 1);
+            for attempt in &mut attempts {
+                attempt.name = 1;
+            }
             attempts
         };
         assert_eq!(find(&few(252), &Signature::NotReceived), Split::Name);

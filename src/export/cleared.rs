@@ -94,13 +94,17 @@ impl Carries for Value {
 
 impl<T: Carries> Carries for Vec<T> {
     fn each(&mut self, sieve: &mut Sieve<'_>) {
-        self.iter_mut().for_each(|one| one.each(sieve));
+        for one in self.iter_mut() {
+            one.each(sieve);
+        }
     }
 }
 
 impl<T: Carries> Carries for Option<T> {
     fn each(&mut self, sieve: &mut Sieve<'_>) {
-        self.iter_mut().for_each(|one| one.each(sieve));
+        for one in self.iter_mut() {
+            one.each(sieve);
+        }
     }
 }
 

@@ -404,7 +404,9 @@ impl<'a> Races<'a> {
         for own in all.iter().filter(|own| own.service.transport == 6 && own.outcome.is_served()) {
             by_port.entry(own.service.port).or_default().push(own);
         }
-        by_port.values_mut().for_each(|own| own.sort_by_key(|own| own.first.time_ns));
+        for own in by_port.values_mut() {
+            own.sort_by_key(|own| own.first.time_ns);
+        }
         Self(by_port)
     }
 

@@ -583,7 +583,7 @@ fn weigh(facts: &Facts<'_>, served: &Served<'_>, names: &Names, mut trouble: Tro
             trouble.queue = chains::queue(facts, &trouble);
             trouble.looped = chains::looped(facts, &trouble);
         }
-        _ => {}
+        Sort::Failed(..) => {}
     }
     trouble.severity = severity(facts, served, &trouble);
     trouble

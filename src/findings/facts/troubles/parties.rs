@@ -120,7 +120,9 @@ pub(super) fn lasting(facts: &Facts<'_>, sort: Sort, failed: &[u32], good: &[u32
     }
     let mut all = whole(facts, &rows);
     let told: BTreeSet<u32> = all.iter().flat_map(|own| own.failed.iter().copied()).collect();
-    rows.values_mut().for_each(|row| row.retain(|(at, _)| !told.contains(at)));
+    for row in rows.values_mut() {
+        row.retain(|(at, _)| !told.contains(at));
+    }
     rows.retain(|_, row| !row.is_empty());
     all.extend(apart(facts, rows));
     all

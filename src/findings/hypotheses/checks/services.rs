@@ -444,9 +444,7 @@ fn tls(scene: &Scene<'_, '_>, trouble: &Trouble, server: &str, port: u16, out: &
     } else {
         again
     };
-    let again = if !of_client && number == Some(48)
-        || !of_client && number.is_some_and(|number| (42..=46).contains(&number))
-    {
+    let again = if !of_client && number.is_some_and(|number| matches!(number, 42..=46 | 48)) {
         again.replace(" </dev/null", " -showcerts </dev/null")
     } else {
         again

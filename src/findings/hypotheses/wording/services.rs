@@ -178,7 +178,7 @@ fn certificates(scene: &Scene<'_, '_>, trouble: &Trouble) -> Vec<Said> {
         Outcome::Alert { number: 40 | 42..=46 | 48 | 49 | 116, by_client } => Some((own, by_client)),
         _ => None,
     });
-    let mut told: Vec<(Address, String, Option<(i64, i64)>, bool)> = Vec::new();
+    let mut told = Vec::new();
     for (own, by_client) in refused.take(HANDSHAKES_MAX) {
         // Who refuses looks at what the other side presents.
         let Some(shown) = certificate::presented(scene.facts.index, scene.facts.attempts, own, !by_client)
