@@ -332,3 +332,27 @@ fn pings_to_a_host_never_heard_are_a_note_beside_what_is_served() {
     assert_eq!(pings(true), Severity::Info);
     assert_eq!(pings(false), Severity::Low);
 }
+
+#[test]
+fn what_keeps_a_way_open_is_no_request_in_vain() {
+    let mut scene = Scene::default();
+    for number in 0..6 {
+        scene.put(
+            i64::from(number) * 20 * SECOND,
+            Packet::udp("192.0.2.27:5060", "192.0.2.60:5060", b"\r\n\r\n"),
+        );
+    }
+    for number in 0..3_u16 {
+        let ask = format!(
+            "OPTIONS sip:192.0.2.60 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.27;branch=z9hG4bK{number}\r\nCSeq: {number} OPTIONS\r\n\r\n"
+        );
+        let answer = ask.replacen("OPTIONS sip:192.0.2.60 SIP/2.0", "SIP/2.0 200 OK", 1);
+        let at = i64::from(number) * 30 * SECOND + SECOND;
+        scene.put(at, Packet::udp("192.0.2.27:5060", "192.0.2.60:5060", ask.as_bytes()));
+        scene.put(at + MS, Packet::udp("192.0.2.60:5060", "192.0.2.27:5060", answer.as_bytes()));
+    }
+    let examined = scene.review();
+    assert!(examined.findings.is_empty(), "{:?}", examined.findings);
+    let coverage = examined.coverage.sentences().join(" ");
+    assert!(coverage.contains("(3 of 3 answered)"), "{coverage}");
+}
