@@ -333,6 +333,46 @@ fn pings_to_a_host_never_heard_are_a_note_beside_what_is_served() {
     assert_eq!(pings(false), Severity::Low);
 }
 
+/// Uploads of which the server gets the beginning and the end, and says so; what is missing may come later.
+fn uploads(number: u16, is_filled: bool) -> Scene {
+    let mut scene = Scene::default();
+    for upload in 0..number {
+        let from = format!("{CLIENT}:{}", 42_000 + upload);
+        let mut session =
+            scene::Session::open(&mut scene, i64::from(upload) * 6 * SECOND, &from, "203.0.113.80:9100");
+        session.says(0, b"store this");
+        session.says(1, b"go on");
+        let missing = session.next[0];
+        session.next[0] = missing.wrapping_add(8_000);
+        session.segment(0, flags::ACK | flags::PSH, &[7; 400]);
+        let end = std::mem::replace(&mut session.next[0], missing);
+        session.segment(1, flags::ACK, b"");
+        if is_filled {
+            session.at_ns += 300 * MS;
+            for _ in 0..8 {
+                session.segment(0, flags::ACK, &[7; 1_000]);
+            }
+            session.next[0] = end;
+            session.segment(1, flags::ACK, b"");
+            session.says(1, b"stored");
+        }
+    }
+    scene.lookup(60 * SECOND, MS, "192.0.2.10:50000", SERVER, 1, "other.example");
+    scene
+}
+
+#[test]
+fn a_hole_that_its_receiver_reports_and_nobody_fills_is_a_failed_transfer() {
+    let examined = uploads(2, false).review();
+    let told = statement(&examined.findings, "service-failures");
+    assert!(told.contains("large packets of the client did not arrive"), "{told}");
+    let coverage = examined.coverage.sentences().join(" ");
+    assert!(!coverage.contains("9100"), "{coverage}");
+    let examined = uploads(2, true).review();
+    assert!(examined.findings.iter().all(|own| own.severity <= Severity::Low), "{:?}", examined.findings);
+    assert!(examined.coverage.sentences().join(" ").contains("9100"), "the service worked");
+}
+
 #[test]
 fn what_keeps_a_way_open_is_no_request_in_vain() {
     let mut scene = Scene::default();

@@ -95,7 +95,10 @@ fn failing(talk: &Talk, attempt: &Attempt) -> Seen {
             let way = if by_client { &talk.answer } else { &talk.request };
             way.window.since
         }
-        Outcome::LargeLost { of_client: false, .. } => talk.answer.hole.map(|hole| hole.seen),
+        Outcome::LargeLost { of_client, .. } => {
+            let way = if of_client { &talk.request } else { &talk.answer };
+            way.hole.map(|hole| hole.seen)
+        }
         Outcome::ResetMidway => attempt.decided,
         Outcome::Answered if attempt.answered_ns >= LONG_NS && WAITED.contains(&attempt.kind) => {
             talk.longest.map(|(asked, _)| asked)
@@ -515,6 +518,18 @@ impl<'a> Judge<'a> {
             && small_pass(&talk.request)
         {
             return Some((Outcome::LargeLost { bytes: hole.bytes(), of_client: false }, hole.seen));
+        }
+        // The receiver asked for what is missing, and it never came, whatever is written in it.
+        let ended = [own.from_client.finished, own.from_server.finished, own.reset()];
+        let ended_ns = ended.into_iter().flatten().map(|seen| seen.time_ns).min();
+        for (way, of_client) in [(&talk.answer, false), (&talk.request, true)] {
+            if let Some(hole) = way.hole.filter(|hole| hole.is_reported)
+                && hole.bytes() >= HOLE_MIN_BYTES
+                && ended_ns.map_or_else(|| self.watched_ns(hole.seen.time_ns), |end| end - hole.seen.time_ns)
+                    >= STALL_NS
+            {
+                return Some((Outcome::LargeLost { bytes: hole.bytes(), of_client }, hole.seen));
+            }
         }
         for (way, of_client) in [(&talk.answer, false), (&talk.request, true)] {
             if let Some(stall) = way.stall.filter(|stall| !stall.is_over)
