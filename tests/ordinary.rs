@@ -374,6 +374,34 @@ fn a_hole_that_its_receiver_reports_and_nobody_fills_is_a_failed_transfer() {
 }
 
 #[test]
+fn other_clients_that_asked_in_vain_at_that_time_asked() {
+    let told = |others: bool| {
+        let mut scene = Scene::default();
+        for number in 0..3_u16 {
+            let at = i64::from(number) * 2 * SECOND;
+            let mut ask = |client: &str, wait: i64, said: Option<&[u8]>| {
+                let from = format!("{client}:{}", 43_000 + number);
+                let mut session = scene::Session::open(&mut scene, at, &from, "203.0.113.25:25");
+                session.at_ns += wait;
+                if let Some(said) = said {
+                    session.says(1, said);
+                }
+                session.close();
+            };
+            ask(CLIENT, 12 * SECOND, None);
+            if others {
+                ask("192.0.2.77", 5 * SECOND, Some(b"454 4.7.0 try again later\r\n"));
+            }
+        }
+        let report = scene.report();
+        format!("{report:?}")
+    };
+    let (alone, beside) = (told(false), told(true));
+    assert!(alone.contains("No other client in this capture asked for it meanwhile"));
+    assert!(!beside.contains("No other client"));
+}
+
+#[test]
 fn what_keeps_a_way_open_is_no_request_in_vain() {
     let mut scene = Scene::default();
     for number in 0..6 {
