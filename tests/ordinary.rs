@@ -4,6 +4,7 @@
     clippy::indexing_slicing,
     clippy::too_many_arguments,
     clippy::panic,
+    clippy::unwrap_used,
     reason = "a test that meets the unexpected should stop there"
 )]
 
@@ -11,7 +12,7 @@ mod scene;
 
 use portmortem::findings::{Finding, Severity};
 use portmortem::generate::dns::{self, Data};
-use portmortem::generate::{Packet, flags};
+use portmortem::generate::{Packet, Segment, flags};
 use scene::{MS, SECOND, SERVER, Scene};
 
 const CLIENT: &str = "192.0.2.10";
@@ -331,6 +332,55 @@ fn pings_to_a_host_never_heard_are_a_note_beside_what_is_served() {
     };
     assert_eq!(pings(true), Severity::Info);
     assert_eq!(pings(false), Severity::Low);
+}
+
+/// A SYN and the acceptance of it, sent `accepts` times a second apart; a router at the server may say that it has no way back.
+fn half_opened(scene: &mut Scene, at: i64, from: &str, to: &str, accepts: i64, router: Option<&str>) {
+    let segment = |flags, sequence, acknowledgment| Segment { flags, sequence, acknowledgment };
+    scene.put(at, Packet::tcp(from, to, segment(flags::SYN, 1_000, 0), b""));
+    for number in 0..accepts {
+        let accept = Packet::tcp(to, from, segment(flags::SYN | flags::ACK, 5_000, 1_001), b"");
+        let at = at + MS + number * SECOND;
+        let accept = scene.put(at, accept);
+        if let Some(router) = router {
+            scene.put(at + MS, Packet::error_about(router.parse().unwrap(), 3, 0, &accept));
+        }
+    }
+}
+
+#[test]
+fn an_acceptance_that_does_not_arrive_is_a_failure_of_who_asked() {
+    const SITE: &str = "203.0.113.80";
+    let scene = |accepts: i64, router: Option<&str>| {
+        let mut scene = Scene::default();
+        for number in 0..8_u16 {
+            let at = i64::from(number) * 4 * SECOND;
+            served(&mut scene, at, (CLIENT, 40_000 + number), SITE, "www.example");
+            let from = format!("198.51.100.9:{}", 41_000 + number);
+            half_opened(&mut scene, at + SECOND, &from, "203.0.113.80:80", accepts, router);
+        }
+        scene.lookup(60 * SECOND, MS, "192.0.2.10:50000", SERVER, 1, "other.example");
+        scene.review()
+    };
+    for router in [None, Some("203.0.113.1")] {
+        let examined = scene(3, router);
+        let told = statement(&examined.findings, "tcp-failures");
+        assert!(told.starts_with("8 of 8 connections from 198.51.100.9 to web"), "{told}");
+        assert!(told.contains("accepted by the server"), "{told}");
+        assert!(!told.contains("refused"), "{told}");
+        let coverage = examined.coverage.sentences().join(" ");
+        assert!(!coverage.contains("web"), "{coverage}");
+        assert!(!coverage.contains("ICMP"), "the errors belong to that failure: {coverage}");
+        if router.is_some() {
+            let led = scene::leading(&examined.assessments);
+            assert_eq!(led.into_iter().collect::<Vec<_>>(), ["H7"]);
+        }
+    }
+    // Seen once and not again, it is not known how it went on, but nobody was answered.
+    let examined = scene(1, None);
+    assert!(examined.findings.is_empty(), "{:?}", examined.findings);
+    let coverage = examined.coverage.sentences().join(" ");
+    assert!(coverage.contains("(8 of 16 answered, 8 accepted and not used)"), "{coverage}");
 }
 
 /// Uploads of which the server gets the beginning and the end, and says so; what is missing may come later.

@@ -280,6 +280,10 @@ impl<'a> Judge<'a> {
             out.push(Attempt { outcome: Outcome::NoReply, last: own.last, ..attempt });
             return;
         }
+        if let Some(attempt) = self.undelivered(own, attempt) {
+            out.push(attempt);
+            return;
+        }
         if requests.is_empty() || kind != Kind::Http {
             let carried = self.carried(own, talk, attempt);
             if carried.outcome != Outcome::Undetermined || !super::prints_no_flags(self.index(), own) {
@@ -326,6 +330,18 @@ impl<'a> Judge<'a> {
             (Outcome::Undetermined, None)
         };
         Some(Attempt { outcome: outcome.0, decided: outcome.1, ..attempt })
+    }
+
+    /// A connection whose client never learned that it was accepted. Who refuses the first acceptance wanted nothing, or never asked.
+    fn undelivered(&self, own: &Connection, attempt: Attempt) -> Option<Attempt> {
+        let spoke = own.from_client.first.or(own.from_server.first).is_some();
+        let accepted = own.accepted.filter(|_| own.is_opened_here() && !own.confirmed && !spoke)?;
+        let back = (own.server, own.client, 6);
+        let told = self.error(back, accepted.time_ns, own.last.time_ns + ERROR_NS);
+        let again = own.accepts > 1 && self.watched_ns(accepted.time_ns) >= SYN_WATCH_NS;
+        let decided = told.map(|told| told.seen).or(again.then_some(accepted))?;
+        let outcome = Outcome::Undelivered(told.map(|told| told.icmp));
+        Some(Attempt { decided: Some(decided), outcome, handshake_ns: 0, ..attempt })
     }
 
     /// What a connection came to that was accepted, or whose beginning was not captured.

@@ -141,6 +141,7 @@ pub const ATTEMPT_OUTCOMES: &[&str] = &[
     "not_received",
     "undetermined",
     "accepted",
+    "undelivered",
     "no_reply",
     "reset",
     "reset_by_device",
