@@ -223,7 +223,7 @@ impl Outcome {
 
 /// One of each, for tests of tables.
 #[cfg(test)]
-pub(crate) fn each() -> [Outcome; 28] {
+pub(crate) fn each() -> [Outcome; 29] {
     use super::reply::{Code, Why};
     [
         Outcome::Answered,
@@ -232,6 +232,7 @@ pub(crate) fn each() -> [Outcome; 28] {
         Outcome::RefusedByIcmp(false, 3, 1),
         Outcome::Undelivered(None),
         Outcome::NoReply,
+        Outcome::Misaddressed,
         Outcome::Mute,
         Outcome::Closed,
         Outcome::Reset,

@@ -143,6 +143,7 @@ pub const ATTEMPT_OUTCOMES: &[&str] = &[
     "accepted",
     "undelivered",
     "no_reply",
+    "misaddressed",
     "reset",
     "reset_by_device",
     "alert",
@@ -200,6 +201,10 @@ pub const SERVICES_FOLLOWED: &[&str] = &[
     "dhcp",
     "echo",
     "udp",
+    "amqp",
+    "sip-tcp",
+    "kerberos-tcp",
+    "kerberos",
 ];
 
 /// ARP operations by name.
