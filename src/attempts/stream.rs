@@ -90,6 +90,8 @@ pub struct Hole {
     end: u32,
     /// The segment that showed it.
     pub seen: Seen,
+    /// The receiver said after that segment that it still waits for what is missing.
+    pub is_reported: bool,
 }
 
 impl Hole {
@@ -543,7 +545,7 @@ impl Way {
     }
 
     fn miss(&mut self, start: u32, end: u32, seen: Seen) {
-        self.hole = self.hole.or(Some(Hole { start, end, seen }));
+        self.hole = self.hole.or(Some(Hole { start, end, seen, is_reported: false }));
     }
 
     fn fill(&mut self, sequence: u32, end: u32, seen: Seen) {
@@ -583,6 +585,9 @@ impl Way {
             if self.hole.is_some_and(|hole| ahead(acknowledgment, hole.start) > 0) {
                 self.hole = None;
             }
+        }
+        if let Some(hole) = self.hole.as_mut().filter(|hole| hole.start == acknowledgment) {
+            hole.is_reported = true;
         }
         let stall = &mut self.window;
         match (window, stall.closed) {

@@ -3,6 +3,7 @@
 mod clocks;
 mod datagrams;
 mod hosts;
+mod lost;
 mod several;
 mod turned;
 
@@ -11,7 +12,7 @@ use hashbrown::{HashMap, HashSet};
 use super::datagrams::Exchange;
 use super::http::REFUSALS;
 use super::lease::Lease;
-use super::stream::{LARGE_BYTES, Spoken, Talk, Way};
+use super::stream::{Spoken, Talk};
 use super::ties::Thread;
 use super::tls::Handshake;
 use super::{Attempt, Denial, Kind, Outcome, Request, Service, Told, Why};
@@ -95,7 +96,10 @@ fn failing(talk: &Talk, attempt: &Attempt) -> Seen {
             let way = if by_client { &talk.answer } else { &talk.request };
             way.window.since
         }
-        Outcome::LargeLost { of_client: false, .. } => talk.answer.hole.map(|hole| hole.seen),
+        Outcome::LargeLost { of_client, .. } => {
+            let way = if of_client { &talk.request } else { &talk.answer };
+            way.hole.map(|hole| hole.seen)
+        }
         Outcome::ResetMidway => attempt.decided,
         Outcome::Answered if attempt.answered_ns >= LONG_NS && WAITED.contains(&attempt.kind) => {
             talk.longest.map(|(asked, _)| asked)
@@ -275,6 +279,10 @@ impl<'a> Judge<'a> {
             && self.sees_silence(own.client.0)
         {
             out.push(Attempt { outcome: Outcome::NoReply, last: own.last, ..attempt });
+            return;
+        }
+        if let Some(attempt) = self.undelivered(own, attempt) {
+            out.push(attempt);
             return;
         }
         if requests.is_empty() || kind != Kind::Http {
@@ -498,79 +506,6 @@ impl<'a> Judge<'a> {
     fn reset(talk: &Talk) -> Outcome {
         let differs = talk.reset_ttl > 0 && talk.answer.ttl > 0 && talk.reset_ttl != talk.answer.ttl;
         if differs { Outcome::ResetByDevice } else { Outcome::Reset }
-    }
-
-    /// Large segments lost while small ones pass.
-    fn large(&self, own: &Connection, talk: &Talk) -> Option<(Outcome, Seen)> {
-        let small_pass =
-            |other: &Way| other.is_acknowledged() || talk.answer.sent > 0 || own.accepted.is_some();
-        if let Some(hole) = talk.answer.hole
-            && hole.bytes() >= HOLE_MIN_BYTES
-            && (own.is_over() || self.watched_ns(hole.seen.time_ns) >= HOLE_NS)
-            && small_pass(&talk.request)
-        {
-            return Some((Outcome::LargeLost { bytes: hole.bytes(), of_client: false }, hole.seen));
-        }
-        for (way, of_client) in [(&talk.answer, false), (&talk.request, true)] {
-            if let Some(stall) = way.stall.filter(|stall| !stall.is_over)
-                && stall.size >= LARGE_BYTES
-                && stall.repeats >= LARGE_REPEATS_MIN
-                && way.largest < LARGE_BYTES
-                && stall.quiet_ns < SECOND
-            {
-                return Some((Outcome::LargeLost { bytes: 0, of_client }, stall.last));
-            }
-        }
-        None
-    }
-
-    /// Data that did not get through after the connection had worked.
-    fn halted(&self, own: &Connection, talk: &Talk) -> Option<(Outcome, Seen)> {
-        for (way, by_client) in [(&talk.answer, true), (&talk.request, false)] {
-            let mut lasted_ns = way.window.lasted_ns;
-            if way.is_closed()
-                && let Some(since) = way.window.since
-            {
-                let end = own.last.time_ns + self.watched_ns(own.last.time_ns);
-                if own.reset().is_none() {
-                    lasted_ns = lasted_ns.max(end - since.time_ns);
-                }
-            }
-            if lasted_ns >= WINDOW_NS
-                && let Some(last) = way.window.last
-            {
-                return Some((Outcome::Stalled { by_client, lasted_ns }, last));
-            }
-        }
-        if let Some(lost) = self.large(own, talk) {
-            return Some(lost);
-        }
-        for (way, of_client) in [(&talk.request, true), (&talk.answer, false)] {
-            if let Some(stall) = way.stall.filter(|stall| !stall.is_over)
-                && stall.repeats >= REPEATS_MIN
-                && stall.lasted_ns() >= STALL_NS
-            {
-                return Some((Outcome::Silenced { of_client, quiet_ns: stall.quiet_ns }, stall.last));
-            }
-        }
-        let reset = own.from_server.reset?;
-        let asked = talk.request.last?;
-        let answered = talk.answer.last?;
-        // A reset after a complete answer and a close is ordinary.
-        if own.from_server.finished.is_some_and(|finished| order(&finished) <= order(&reset)) {
-            return None;
-        }
-        let open = order(&asked) > order(&answered)
-            || own.from_server.finished.is_none()
-                && own.from_client.finished.is_none()
-                && reset.time_ns - answered.time_ns <= SOON_NS;
-        (open && order(&reset) > order(&asked) && own.from_client.reset.is_none()).then(|| {
-            let outcome = match Self::reset(talk) {
-                Outcome::ResetByDevice => Outcome::ResetByDevice,
-                _ => Outcome::ResetMidway,
-            };
-            (outcome, reset)
-        })
     }
 
     /// One request of HTTP.

@@ -139,6 +139,14 @@ pub fn how(outcome: Outcome, own: Kind) -> String {
             let meaning = super::facts::Meaning::of(v6, kind, code).words();
             format!("refused by {} “{meaning}” ({kind}/{code})", if v6 { "ICMPv6" } else { "ICMP" })
         }
+        Outcome::Undelivered(None) => {
+            "accepted by the server, which sent its acceptance (SYN-ACK) again and never saw it acknowledged".to_owned()
+        }
+        Outcome::Undelivered(Some((v6, kind, code))) => {
+            let meaning = super::facts::Meaning::of(v6, kind, code).words();
+            let icmp = if v6 { "ICMPv6" } else { "ICMP" };
+            format!("accepted by the server, and {icmp} “{meaning}” ({kind}/{code}) came back for the acceptance (SYN-ACK)")
+        }
         Outcome::NoReply => "without any reply".to_owned(),
         Outcome::Misaddressed => "answered from another address than was asked".to_owned(),
         Outcome::Mute if own.greets() => "accepted, and never greeted by the server".to_owned(),
@@ -548,6 +556,11 @@ pub fn title(facts: &Facts<'_>, trouble: &Trouble) -> String {
         }
         (_, Some(outcome)) if answered_in_vain(facts, trouble, outcome) == trouble.failed.len() as u64 => {
             "does not answer in time".to_owned()
+        }
+        (_, Some(Outcome::Undelivered(None))) => "accepts, but its SYN-ACK is not acknowledged".to_owned(),
+        (_, Some(Outcome::Undelivered(Some((v6, kind, code))))) => {
+            let meaning = super::facts::Meaning::of(v6, kind, code).words();
+            format!("accepts, but its SYN-ACK does not arrive ({meaning})")
         }
         (_, Some(Outcome::NoReply)) => "does not reply".to_owned(),
         (_, Some(Outcome::Misaddressed)) => {

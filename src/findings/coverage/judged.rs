@@ -31,6 +31,8 @@ pub struct Judged {
     pub attempts: u64,
     /// How often it was given.
     pub served: u64,
+    /// How often it accepted a connection on which nothing was asked: nobody was answered.
+    pub accepted: u64,
     /// How often it answered with a refusal that is ordinary: a password or name not taken once.
     pub declined: u64,
     /// How often the capture does not show what became of it.
@@ -43,6 +45,7 @@ pub struct Judged {
 pub(super) fn services(facts: &Facts<'_>, open: &[OpenItem], found: &[Finding]) -> Vec<Judged> {
     let mut tally: BTreeMap<Service, (u64, u64)> = BTreeMap::new();
     let mut undecided: BTreeMap<Service, u64> = BTreeMap::new();
+    let mut accepted: BTreeMap<Service, u64> = BTreeMap::new();
     let note = |tally: &mut BTreeMap<Service, (u64, u64)>, service: Service, served: bool| {
         let (attempts, given) = tally.entry(service).or_default();
         *attempts += 1;
@@ -57,8 +60,12 @@ pub(super) fn services(facts: &Facts<'_>, open: &[OpenItem], found: &[Finding]) 
             continue;
         }
         let service = Service::Of(own.kind, own.service.transport, own.service.port);
-        let (asked, answered) =
-            if own.kind == Kind::Echo { own.counts } else { (1, u32::from(own.outcome.is_served())) };
+        let (asked, answered) = if own.kind == Kind::Echo {
+            own.counts
+        } else {
+            (1, u32::from(own.outcome == Outcome::Answered))
+        };
+        *accepted.entry(service).or_default() += u64::from(own.outcome == Outcome::Accepted);
         // Single pings without reply among others tell of no failure.
         let is_open = match own.outcome {
             Outcome::Undetermined => true,
@@ -107,6 +114,7 @@ pub(super) fn services(facts: &Facts<'_>, open: &[OpenItem], found: &[Finding]) 
         service,
         attempts,
         served,
+        accepted: accepted.get(&service).copied().unwrap_or(0),
         declined: declined.get(&service).copied().unwrap_or(0),
         undecided: undecided.get(&service).copied().unwrap_or(0),
         is_open: concerned.contains(&service),

@@ -32,6 +32,10 @@ impl Judged {
     /// `DNS (9 of 10 questions answered)`.
     pub fn words(&self) -> String {
         let (served, attempts) = (thousands(self.served), thousands(self.attempts));
+        let accepted = match self.accepted {
+            0 => String::new(),
+            some => format!(", {} accepted and not used", thousands(some)),
+        };
         let declined = match self.declined {
             0 => String::new(),
             some => format!(", {} refused", thousands(some)),
@@ -42,7 +46,7 @@ impl Judged {
             0 => String::new(),
             some => format!(", {} not seen to end", thousands(some)),
         };
-        format!("{} ({served} of {attempts} answered{declined}{undecided})", self.service.name())
+        format!("{} ({served} of {attempts} answered{accepted}{declined}{undecided})", self.service.name())
     }
 }
 
@@ -227,8 +231,8 @@ impl Coverage {
         self.judged.iter().filter(move |judged| {
             !judged.is_open
                 && is_heard(judged)
-                && judged.served > 0
-                && (judged.served + judged.declined + judged.undecided == judged.attempts
+                && judged.served + judged.accepted > 0
+                && (judged.served + judged.accepted + judged.declined + judged.undecided == judged.attempts
                     || judged.service == Service::Dns)
         })
     }

@@ -314,6 +314,9 @@ pub fn phrase(hypothesis: &Hypothesis, facts: Option<&Facts<'_>>) -> String {
         Cause::NoRoute if has(&surroundings::LOOPED) || has(&services::WENT_ROUND) => {
             return "a routing loop: packets to the server circle until their hops are used up".to_owned();
         }
+        Cause::NoRoute if has(&services::NO_WAY_BACK) => {
+            return "a router on the way had no route back to the client".to_owned();
+        }
         Cause::NoRoute if has(&errors::LOCAL_NO_ROUTE) => {
             return "the asking host itself had no route to the server's network".to_owned();
         }

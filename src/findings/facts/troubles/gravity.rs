@@ -62,7 +62,8 @@ fn seen_severity(facts: &Facts<'_>, served: &Served<'_>, trouble: &Trouble) -> S
         Sort::Failed(Face::Lease, _) if rescued || !is_meant(facts, trouble) => Severity::Info,
         // What was to be kept private no longer is, where the server had offered it.
         _ if !trouble.served.is_empty() && is_left_for_plain(facts, trouble) => Severity::Low,
-        _ if rescued && slowest < RESCUE_QUICK_NS => Severity::Info,
+        // A program that takes another way at once is not hit; a router that says it has no way back is broken all the same.
+        _ if rescued && slowest < RESCUE_QUICK_NS && !is_reported_back(trouble) => Severity::Info,
         _ if rescued && slowest < RESCUE_SLOW_NS => Severity::Low,
         _ if rescued => Severity::Medium,
         Sort::Failed(Face::Silenced, _) => {
@@ -96,6 +97,11 @@ fn seen_severity(facts: &Facts<'_>, served: &Served<'_>, trouble: &Trouble) -> S
         _ if share >= SHARE_MEDIUM => Severity::Medium,
         Sort::Failed(..) => Severity::Low,
     }
+}
+
+/// Whether routers report that what the server sends back does not arrive.
+fn is_reported_back(trouble: &Trouble) -> bool {
+    trouble.endings.iter().any(|(outcome, _)| matches!(outcome, Outcome::Undelivered(Some(_))))
 }
 
 /// A server that is heard this close to a short failure is there.
@@ -208,6 +214,8 @@ pub(super) fn is_told(facts: &Facts<'_>, trouble: &Trouble) -> bool {
         Some(Outcome::ResetByDevice) => several,
         Some(Outcome::ResetMidway | Outcome::Reset | Outcome::Closed) => several,
         Some(Outcome::Alert { .. }) => several || trouble.served.is_empty(),
+        // Who asks once and never comes back may have looked around, or not have asked at all.
+        Some(Outcome::Undelivered(None)) => trouble.hit().any(|client| client.failed > 1),
         Some(Outcome::NoReply) => several || again || trouble.sort == Sort::Slow,
         Some(_) if trouble.is_lasting => true,
         Some(Outcome::Denied(denial))

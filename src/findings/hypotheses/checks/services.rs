@@ -64,6 +64,11 @@ pub fn list(scene: &Scene<'_, '_>, trouble: &Trouble, leading: &[Cause], out: &m
     }
 }
 
+/// Whether what the server sends back is what fails.
+fn is_undelivered(trouble: &Trouble) -> bool {
+    matches!(trouble.endings.first(), Some((Outcome::Undelivered(_), _)))
+}
+
 /// Who is asked first, and what: whoever can tell of the cause that leads.
 fn person(scene: &Scene<'_, '_>, trouble: &Trouble, leading: &[Cause], when: &str) -> Check {
     let what = words::place(trouble);
@@ -91,6 +96,9 @@ fn person(scene: &Scene<'_, '_>, trouble: &Trouble, leading: &[Cause], when: &st
                     words::list(&routers)
                 )
             }
+            _ if is_undelivered(trouble) => format!(
+                "ask who runs the routers between {server} and {client} what changed in their routes back to {client}{when}"
+            ),
             _ => {
                 format!("ask who runs the routers on the way to {server} what changed in their routes{when}")
             }

@@ -23,6 +23,16 @@ matrix! {
         for "nothing came back: a filter that drops, a host that is gone",
         against "a live host without a listener refuses",
         [H1 -10, H2 -10, H6 5, H8 5, H29 2, H33 2, H40 2, H43 -10], excludes [H24, H25, H26, H27];
+    /// Accepted, and the acceptance was sent again without acknowledgement.
+    ACCEPTANCE_LOST: 142 ErrorSemantics, "RFC 9293 §3.5",
+        for "the server accepts and what it sends is not acknowledged: the way back to the client",
+        against "the server was asked and accepted",
+        [H5 2, H6 -20, H7 5, H8 5, H14 -10, H29 2, H33 2, H41 2, H39 -10, H43 -10], excludes [H1, H2, H4, H24, H25, H26, H27];
+    /// Accepted, and a router says that it has no way to the client.
+    NO_WAY_BACK: 142 ErrorSemantics, "hypotheses §3",
+        for "a router without a route back to the client sends this about the server's packets",
+        against "the server was asked and accepted, and what it sent back was reported undeliverable",
+        [H5 -2, H6 -20, H7 20, H8 -20, H14 -10, H29 -10, H39 -10, H43 -10], excludes [H1, H2, H4, H24, H25, H26, H27];
     /// Requests of a protocol that meets the unknown with silence by design.
     UNREACHED_BY_DESIGN: 142 ErrorSemantics, "services §1.9",
         for "nothing came back: a filter, a host that is gone, or a server that discards what it does not know",

@@ -146,6 +146,17 @@ fn endings(scene: &Scene<'_, '_>, trouble: &Trouble, ledger: &mut Ledger) {
                 refused(scene, (v6, kind, code), own(), &text, ledger);
                 continue;
             }
+            Outcome::Undelivered(None) => &[&row::ACCEPTANCE_LOST],
+            Outcome::Undelivered(Some((v6, kind, code))) => {
+                let seen = match Meaning::of(v6, kind, code) {
+                    Meaning::NetUnreachable | Meaning::HopsExceeded => &row::NO_WAY_BACK,
+                    Meaning::Prohibited => &errors::PROHIBITED_ELSEWHERE,
+                    _ => &row::ACCEPTANCE_LOST,
+                };
+                let text = format!("{text} From {}.", words::list(&reporters(scene, own())));
+                ledger.see(seen, text, frames(own()));
+                continue;
+            }
             Outcome::NoReply if matches!(trouble.kind(), Kind::Snmp | Kind::Radius) => {
                 &[&row::UNREACHED_BY_DESIGN]
             }
@@ -198,6 +209,13 @@ fn nearer(scene: &Scene<'_, '_>, trouble: &Trouble) -> bool {
         .filter_map(|own| attempts.carried(own).map(|carried| carried.answer_ttl).filter(|ttl| *ttl > 0))
         .collect();
     !own.is_empty() && !resets.contains(&0) && resets.is_disjoint(&own)
+}
+
+/// Who sent the errors that decided attempts.
+fn reporters<'a>(scene: &Scene<'_, '_>, own: impl Iterator<Item = &'a Attempt>) -> Vec<String> {
+    let errors = own.filter_map(|own| scene.facts.error(own.decided?.packet));
+    let senders: BTreeSet<_> = errors.map(|error| error.source).collect();
+    senders.iter().map(ToString::to_string).collect()
 }
 
 /// ICMP errors say who refused, and why.
