@@ -115,7 +115,7 @@ fn until(scene: &mut Scene, at_ns: i64) {
 fn one<'f>(found: &'f [Finding], id: &str) -> &'f Finding {
     let own: Vec<&Finding> = found.iter().filter(|finding| finding.id == id).collect();
     let all: Vec<&str> = found.iter().map(|finding| finding.statement.as_str()).collect();
-    assert_eq!(own.len(), 1, "{all:#?}");
+    assert_eq!(own.len(), 1);
     own[0]
 }
 
@@ -648,4 +648,94 @@ fn a_ping_without_reply_among_others_is_counted() {
     }
     let said = scene.review().coverage.sentences().join(" ");
     assert!(said.contains("ping (15 of 16 answered)"), "{said}");
+}
+
+/// Each client with what it asked a RADIUS server, second by second: an answer, or three tries without.
+fn sign_ins(rows: &[(&str, i64, bool)]) -> Scene {
+    let mut scene = Scene::default();
+    let server = format!("{HOST}:1812");
+    for (number, (client, at_s, good)) in rows.iter().enumerate() {
+        let id = number as u8;
+        let from = format!("{client}:{}", 40_000 + number);
+        let mut ask = vec![1, id, 0, 26];
+        ask.extend([7 + id; 16]);
+        ask.extend(*b"\x01\x06anna");
+        let tries = if *good { 1 } else { 3 };
+        for again in 0..tries {
+            let at_ns = at_s * SECOND + again * 2 * SECOND;
+            scene.put(at_ns, Packet::udp(from.as_str(), server.as_str(), &ask));
+        }
+        if *good {
+            let mut answer = vec![2, id, 0, 20];
+            answer.extend([9; 16]);
+            scene.put(at_s * SECOND + MS, Packet::udp(server.as_str(), from.as_str(), &answer));
+        }
+    }
+    until(&mut scene, 60 * SECOND);
+    scene
+}
+
+#[test]
+fn clients_that_lose_a_service_each_for_itself_do_not_make_it_come_and_go() {
+    let (first, second, fine) = ("192.0.2.12", "192.0.2.13", "192.0.2.11");
+    let mut rows = vec![(first, 0, true), (second, 1, true), (first, 5, false), (second, 6, true)];
+    rows.extend([(second, 12, false), (first, 14, false), (second, 20, false)]);
+    rows.extend((0..30).map(|at_s| (fine, at_s, true)));
+    let (_, assessments) = sign_ins(&rows).examine();
+    let own = assessments[0].trouble.as_ref().unwrap();
+    assert!(!own.is_intermittent);
+    let spared: Vec<String> = own.spared().map(|client| client.address.to_string()).collect();
+    assert_eq!((own.asked, spared), (4, vec![fine.to_owned()]));
+    let leading = leading(&assessments);
+    assert!(leading.contains("H14") && !leading.contains("H39"), "{leading:?}");
+}
+
+#[test]
+fn one_client_served_between_its_own_failures_shows_a_service_that_comes_and_goes() {
+    let rows: Vec<_> = (0..8).map(|number| ("192.0.2.12", number * 6, number % 2 == 1)).collect();
+    let (_, assessments) = sign_ins(&rows).examine();
+    assert!(leading(&assessments).contains("H39"), "{:?}", leading(&assessments));
+    let told: Vec<&str> = assessments[0].wording.iter().map(|sentence| sentence.text.as_str()).collect();
+    assert!(!told.iter().any(|text| text.contains("People cannot sign in")), "{told:#?}");
+}
+
+#[test]
+fn what_hung_itself_is_no_contrast_to_what_hung() {
+    for (took_ns, is_parted) in [(3_800 * MS, false), (50 * MS, true)] {
+        let mut scene = Scene::default();
+        for number in 0..6 {
+            served(&mut scene, i64::from(number) * SECOND, 40_000 + number, "/favicon.ico", 20 * MS);
+        }
+        for number in 0..3 {
+            given_up(&mut scene, (10 + 5 * i64::from(number)) * SECOND, 41_000 + number, 4 * SECOND);
+        }
+        served(&mut scene, 15 * SECOND + 500 * MS, 42_000, "/favicon.ico", took_ns);
+        until(&mut scene, 60 * SECOND);
+        let (_, assessments) = scene.examine();
+        let mut troubles = assessments.iter().filter_map(|own| own.trouble.as_ref());
+        let hung = troubles.find(|own| own.failed.len() == 3).unwrap();
+        assert_eq!(hung.part.is_some(), is_parted, "{:?}", hung.part);
+    }
+}
+
+#[test]
+fn one_client_that_is_denied_what_others_are_given_is_not_grave() {
+    let mut scene = Scene::default();
+    for number in 0..8_u16 {
+        let host = if number % 2 == 0 { 105 } else { 101 };
+        let code = if number % 2 == 0 { 5 } else { 0 };
+        let ends = (format!("192.0.2.{host}:{}", 40_000 + number), format!("{HOST}:1883"));
+        let at_ns = i64::from(number) * 6 * SECOND;
+        let talk = Talk { scene: &mut scene, ends, sent: (1_000, 2_000) };
+        let talk = talk.out(at_ns, SYN, b"").back(at_ns + MS, SYN | ACK, b"").out(at_ns + 2 * MS, ACK, b"");
+        let connect = b"\x10\x10\x00\x04MQTT\x04\x02\x00\x3c\x00\x04gw-1";
+        talk.out(at_ns + 3 * MS, PUSH, connect)
+            .back(at_ns + 4 * MS, PUSH, &[0x20, 2, 0, code])
+            .back(at_ns + 5 * MS, FIN, b"")
+            .out(at_ns + 6 * MS, FIN, b"")
+            .back(at_ns + 7 * MS, ACK, b"");
+    }
+    let (found, _) = scene.examine();
+    assert!(found.iter().all(|own| own.severity <= Severity::Medium), "{found:#?}");
+    assert!(found.iter().any(|own| own.severity == Severity::Medium), "{found:#?}");
 }

@@ -485,6 +485,7 @@ pub fn effect(trouble: &Trouble) -> Option<String> {
     if trouble.hit().all(|client| client.rescued >= client.failed) {
         return Some("Each was then served in another way, so people noticed a delay at most.".to_owned());
     }
+    let is_mixed = trouble.hit().any(|client| client.served > 0 || client.beside > 0);
     let text = match (trouble.sort, trouble.kind()) {
         (Sort::Slow, _) => "People had to wait that long; nothing was refused.",
         (Sort::Failed(Face::Misaddressed, _), _) => {
@@ -526,11 +527,23 @@ pub fn effect(trouble: &Trouble) -> Option<String> {
         }
         (_, Kind::Smtp) => "Mail waits at its sender and is tried again later.",
         (_, Kind::Syslog | Kind::Trap | Kind::Export) => "What was sent there is lost.",
+        (_, Kind::Radius) if is_mixed => {
+            "Some sign-ins where this server decides fail; others by the same clients work."
+        }
         (_, Kind::Radius) => "People cannot sign in where this server decides.",
+        (_, Kind::Sip) if is_mixed => {
+            "Some calls or registrations by this server fail; others of the same clients work."
+        }
         (_, Kind::Sip) => "Calls or registrations by this server fail.",
         (_, Kind::Echo) => return None,
         _ if !trouble.alongside.is_empty() => {
             "What went over these connections is lost or must be begun anew; others of the same clients to it go on."
+        }
+        _ if is_mixed => {
+            "Some of what these clients ask of this service fails; other attempts of theirs work."
+        }
+        _ if trouble.first_good.is_some() => {
+            "What needs this service did not work for these clients in that time."
         }
         _ => "What needs this service does not work for these clients.",
     };

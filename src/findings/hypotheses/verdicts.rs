@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use super::catalogue::{CATALOGUE, Cause, Class, Entry};
 use super::ledger::{Ledger, sum};
-use super::matrix::{Row, answers, surroundings};
+use super::matrix::{Row, answers, mechanism, surroundings};
 use super::thresholds::{BEST_DB, CONSISTENT_DB, LEAD_DB};
-use super::{Change, Hypothesis, LedgerRow, Verdict};
+use super::{Author, Change, Hypothesis, LedgerRow, Verdict};
 
 /// What the scene says about classes beyond the catalogue.
 #[derive(Clone, Copy, Debug, Default)]
@@ -26,7 +26,10 @@ pub fn judge(mut ledger: Ledger, classing: Classing, changes: &[Change]) -> Vec<
     let mut all: Vec<Hypothesis> = CATALOGUE
         .iter()
         .filter_map(|entry| {
-            let rows = ledger.take(entry.cause, changes);
+            let mut rows = ledger.take(entry.cause, changes);
+            if !is_founded(entry.cause, &rows) {
+                rows.retain(|row| row.weight_db.is_none_or(|db| db < 0));
+            }
             if rows.is_empty() && entry.cause > Cause::Interception {
                 return None;
             }
@@ -69,6 +72,16 @@ pub fn judge(mut ledger: Ledger, classing: Classing, changes: &[Change]) -> Vec<
     // Sorting is stable: inside a tie the catalogue's order stands, which ranks nothing.
     all.sort_by_key(place);
     companions_last(all)
+}
+
+/// Whether something shows a cause's own mechanism, where it needs that; an analyst's word stands for it.
+fn is_founded(cause: Cause, rows: &[LedgerRow]) -> bool {
+    let needed = mechanism(cause);
+    let shows = |row: &&LedgerRow| {
+        row.author == Author::Analyst
+            || needed.iter().any(|own| own.id() == row.id && row.weight_db > Some(0))
+    };
+    needed.is_empty() || rows.iter().filter(|row| !row.off).any(|row| shows(&row))
 }
 
 /// What a cause leaves open, beyond what its own rows show.

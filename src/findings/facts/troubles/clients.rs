@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hashbrown::HashMap;
 
+use super::course::Courses;
 use super::{Names, Trouble, fallback};
 use crate::attempts::{Attempt, Kind, Outcome, Service};
 use crate::connections::Seen;
@@ -167,7 +168,8 @@ pub fn table(facts: &Facts<'_>, known: &Served<'_>, names: &Names, trouble: &Tro
         }
         None => trouble.good(facts.attempts).collect(),
     };
-    for own in good.into_iter().filter(|own| own.is_within(from, to)) {
+    let courses = Courses::of(trouble.attempts(facts.attempts), good.iter().copied());
+    for own in good.into_iter().filter(|own| own.is_within(from, to) && !courses.is_past(own)) {
         let is_hit = by_client.contains(&own.client.0);
         let counts = !is_hit || trouble.part.as_ref().is_none();
         if let Some(client) = of(&mut clients, known, own.client.0) {

@@ -91,6 +91,16 @@ fn seen_severity(facts: &Facts<'_>, served: &Served<'_>, trouble: &Trouble) -> S
         Sort::Failed(Face::Fails, _) if !trouble.is_whole && rejects(trouble, attempts).is_some() => {
             Severity::Medium
         }
+        // One that is denied what others are given has wrong settings of its own.
+        Sort::Failed(Face::Fails, _)
+            if trouble.hosts_hit().len() == 1
+                && trouble.spared().next().is_some()
+                && trouble.attempts(attempts).all(
+                    |own| matches!(own.outcome, Outcome::Denied(denial) if denial.why != Why::Fails),
+                ) =>
+        {
+            Severity::Medium
+        }
         // Who leaves a handshake may only have looked whether somebody is there.
         Sort::Failed(Face::Tls, 0) => Severity::Medium,
         _ if share >= SHARE_HIGH && stranded => Severity::High,

@@ -67,6 +67,10 @@ matrix! {
         for "the server accepted, and its service ended the connection itself",
         against "the server answered at the level of TCP",
         [H45 2, H3 5, H5 -20, H6 -20, H8 -20, H9 5, H14 5, H24 -5, H26 10, H27 -10, H29 -5, H33 -20, H39 2, H40 2], excludes [H1, H2, H4];
+    /// A reset in the server's name ended them.
+    RESET_SEEN: 175 ErrorSemantics, "services §5.2 H43",
+        for "they were ended by a reset, as a device sends that dislikes the content",
+        [H43 2];
     /// A fatal alert of the server.
     ALERT_OF_SERVER: 149 ErrorSemantics, "services §5.2 H25",
         for "the server refuses this handshake and says why",
@@ -138,6 +142,11 @@ matrix! {
         for "the service works for the same clients between failures",
         against "the service works for the same clients between failures",
         [H1 -20, H2 -10, H3 5, H5 -10, H6 -20, H8 -10, H25 -20, H27 -5, H29 5, H33 -20, H39 20, H40 5, H41 -10, H43 5], excludes [H4];
+    /// The same clients were served meanwhile, but no client between two of its own failures.
+    SERVED_BESIDE: 153 OtherTraffic, "services §5.3",
+        for "the service works while some of the attempts fail",
+        against "the service works at the same time",
+        [H1 -20, H2 -10, H3 2, H5 -10, H6 -20, H8 -10, H25 -20, H27 -5, H29 5, H33 -20, H39 2, H40 5, H41 -10, H43 2], excludes [H4];
     /// The same where the service itself says that it fails.
     SERVED_BETWEEN_WORDS: 153 OtherTraffic, "services §5.2 H39",
         for "the service works for the same clients between failures",
@@ -147,12 +156,12 @@ matrix! {
     FRAGMENTS_MISSED: 142 ErrorSemantics, "hypotheses §2 H11",
         for "the receiver waited for the missing fragments and gave up (RFC 792, RFC 8200 §4.5)",
         against "a part of the requests arrived",
-        [H11 20, H8 -10, H1 -20, H6 -20, H39 -10], excludes [H2, H4, H24, H25, H26, H27];
+        [H11 20, H8 -10, H14 -20, H1 -20, H6 -20, H39 -10], excludes [H2, H4, H24, H25, H26, H27];
     /// Requests in one piece were served while those in fragments failed.
     PIECES_SERVED: 154 OtherTraffic, "hypotheses §2 H11",
         for "what decides is the size: the way loses fragments, or a filter drops those without ports",
         against "smaller requests of the same clients were served",
-        [H11 20, H40 5, H1 -20, H2 -10, H6 -20, H8 -10, H29 -10, H33 -20, H39 -20], excludes [H4];
+        [H11 20, H14 -10, H40 5, H1 -20, H2 -10, H6 -20, H8 -10, H29 -10, H33 -20, H39 -20], excludes [H4];
     /// Others, another name, another path were served meanwhile.
     OTHERS_SERVED: 154 OtherTraffic, "services §5.3",
         for "the service works for others at the same time",

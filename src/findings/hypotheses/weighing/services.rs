@@ -193,6 +193,9 @@ fn endings(scene: &Scene<'_, '_>, trouble: &Trouble, ledger: &mut Ledger) {
         for seen in seen {
             ledger.see(seen, text.clone(), frames(own()));
         }
+        if matches!(outcome, Outcome::Reset | Outcome::ResetMidway) {
+            ledger.see(&row::RESET_SEEN, text, frames(own()));
+        }
     }
     silenced(scene, trouble, ledger);
 }
@@ -336,15 +339,27 @@ fn served(scene: &Scene<'_, '_>, trouble: &Trouble, ledger: &mut Ledger) {
     // A new connection that works says nothing about one that went silent.
     let counts = matches!(trouble.sort, Sort::Failed(face, _) if !matches!(face, Face::Silenced | Face::Stalled | Face::Large));
     if counts && trouble.part.is_none() && !between.is_empty() {
-        let text = format!(
-            "Between the failures {} of the same clients {} served.",
-            between.len(),
-            if between.len() == 1 { "attempt was" } else { "attempts were" }
-        );
+        let courses = trouble.courses(attempts);
+        let alternating: Vec<&Attempt> =
+            between.iter().copied().filter(|own| courses.is_between(own)).collect();
+        let served = |own: &[&Attempt]| {
+            let attempts = rules::counted(own.len(), "attempt", "attempts");
+            format!("{attempts} of the same clients {} served", if own.len() == 1 { "was" } else { "were" })
+        };
         // What a service says itself tells nothing of members behind it.
         let by_word = matches!(trouble.sort, Sort::Failed(Face::Fails, _));
-        let seen = if by_word { &row::SERVED_BETWEEN_WORDS } else { &row::SERVED_BETWEEN };
-        ledger.see(seen, text, frames(between.into_iter()));
+        if alternating.is_empty() {
+            let text = format!(
+                "While they failed, {}, none of them between two failures of one client.",
+                served(&between)
+            );
+            let seen = if by_word { &row::SERVED_BETWEEN_WORDS } else { &row::SERVED_BESIDE };
+            ledger.see(seen, text, frames(between.into_iter()));
+        } else {
+            let text = format!("Between the failures {}.", served(&alternating));
+            let seen = if by_word { &row::SERVED_BETWEEN_WORDS } else { &row::SERVED_BETWEEN };
+            ledger.see(seen, text, frames(alternating.into_iter()));
+        }
     }
     let others: Vec<&Attempt> = attempts
         .all
@@ -352,6 +367,7 @@ fn served(scene: &Scene<'_, '_>, trouble: &Trouble, ledger: &mut Ledger) {
         .filter(|own| trouble.services.iter().any(|(service, _)| *service == own.service))
         .filter(|own| {
             own.outcome.is_served()
+                && !troubles::is_long(own)
                 && own.first.time_ns >= from - NEAR_NS
                 && own.first.time_ns <= to + NEAR_NS
         })
