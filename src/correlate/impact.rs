@@ -234,7 +234,10 @@ impl Look<'_> {
                 all.iter().filter(inside).filter(|attempt| attempt.state == State::Good).collect();
             split = splits::by_edns(during, &served);
         }
-        if split == Split::Zone && splits::are_single_names(&own) {
+        let single = split == Split::Zone && splits::are_single_names(&own);
+        if single
+            || split == Split::Nothing && splits::are_names_that_fail_on(&own, all, |id| self.has_failed(id))
+        {
             split = Split::Name;
         }
         let member = splits::class(&split, &own);
@@ -293,6 +296,11 @@ impl Look<'_> {
             phases: Vec::new(),
             phase_of: None,
         }
+    }
+
+    /// Whether a question failed, in whatever way.
+    fn has_failed(&self, id: u32) -> bool {
+        self.evidence.transaction(TransactionId(id)).is_some_and(|own| signature(false, own).is_some())
     }
 
     /// An answer with checking disabled (CD) is none that the same client's programs get, which ask with it (RFC 4035 §3.2.2).
