@@ -218,16 +218,17 @@ impl Arrival<'_> {
         let again_ns = self.messages.time_ns(again);
         let name = query.segment.names.get(row.name);
         let near = id.0.saturating_sub(PAIR_REACH)..=id.0.saturating_add(PAIR_LATER);
-        let others =
-            near.filter(|at| *at != id.0).filter_map(|at| self.evidence.transaction(TransactionId(at)));
-        others.filter(|other| other.answer.is_none()).any(|other| {
+        let others = near.filter(|at| *at != id.0);
+        let others = others.filter_map(|at| Some((at, self.evidence.transaction(TransactionId(at))?)));
+        others.filter(|(_, other)| other.answer.is_none()).any(|(at, other)| {
             let Some(packet) = self.messages.index.packet(other.first) else { return false };
             let Some(own) = packet.dns().filter(|own| own.flow == row.flow) else { return false };
             let other_ns = self.messages.time_ns(other.first);
             let is_partner = || {
                 own.qtype != row.qtype && other_ns < again_ns && packet.segment.names.get(own.name) == name
             };
-            (other_ns - asked_ns).abs() <= PAIR_NS || other_ns > asked_ns && is_partner()
+            let beside = at.abs_diff(id.0) <= PAIR_REACH && (other_ns - asked_ns).abs() <= PAIR_NS;
+            beside || other_ns > asked_ns && is_partner()
         })
     }
 
