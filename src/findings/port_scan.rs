@@ -32,7 +32,8 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
     let all = scans(facts);
     let mut quick: BTreeMap<Address, Tried> = BTreeMap::new();
     let tried = facts.troubles.tried.iter().filter_map(|at| facts.attempts.all.get(*at as usize));
-    for own in tried.filter(|own| !all.contains_key(&own.client.0)) {
+    // Pings try no port: `address-sweep` tells of them.
+    for own in tried.filter(|own| own.service.port > 0 && !all.contains_key(&own.client.0)) {
         let target = (own.service.host, own.service.port);
         quick.entry(own.client.0).or_default().entry(target).or_insert_with(|| own.frames());
     }

@@ -89,7 +89,7 @@ pub static ACTIONS: &[Action] = &[
         state.dialog = Some(Dialog::Help(Help { context, line: Line::default(), row: 0 }));
         Effect::None
     }),
-    row("theme", "choose the colours", &[], |state| {
+    row("theme", "choose the colours", &["Ctrl-t"], |state| {
         let item = |(at, (name, _)): (usize, &(&'static str, &str))| MenuItem {
             key: char::from(b'1' + at as u8),
             label: (*name).to_owned(),
