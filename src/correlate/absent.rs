@@ -228,7 +228,9 @@ fn keep_removed(
         };
         known.push(((messages.time_ns(row.packet), row.packet), denies(row)));
     }
-    series.values_mut().for_each(|all| all.sort_unstable());
+    for all in series.values_mut() {
+        all.sort_unstable();
+    }
     let is_steady = |all: &Series| {
         let changes = all.windows(2).filter(|pair| matches!(pair, [a, b] if a.1 != b.1)).count();
         changes <= CHANGES_MAX && all.first().is_some_and(|first| !first.1)
