@@ -4,6 +4,7 @@
 //! Every packet of TCP, UDP and ICMP that is no DNS message and no error is read once. An attempt is a TCP connection, a
 //! request of HTTP on one, a request over UDP with its repeats, a run of pings, or a client's wish for a lease.
 
+pub mod certificate;
 pub mod datagrams;
 pub mod exchange;
 pub mod http;
@@ -17,6 +18,7 @@ pub mod stream;
 pub mod subject;
 pub mod ties;
 pub mod tls;
+mod vantages;
 mod verdict;
 
 use std::net::IpAddr;
@@ -36,6 +38,7 @@ pub use places::Places;
 pub use reply::{Denial, Why};
 use stream::{Begins, Carried, Segment, Talk};
 use ties::{Recorder, Thread, Ties};
+use vantages::Vantages;
 use verdict::{Judge, Rest};
 
 /// Requests of HTTP followed.
@@ -169,6 +172,8 @@ impl Unseen {
 pub struct Attempts {
     /// In order of their first packet.
     pub all: Vec<Attempt>,
+    /// Connections to DNS ports that did not come about, so that nothing could be asked on them.
+    pub unasked: Vec<Attempt>,
     /// The TCP connections.
     pub connections: Vec<Connection>,
     /// What is kept of what each of them carried, in the same order.
@@ -196,6 +201,7 @@ pub struct Attempts {
 /// The columns of a capture's packets are walked in this order while attempts are followed.
 struct Follower<'e> {
     evidence: &'e Evidence,
+    vantages: Vantages<'e>,
     /// How many connections have begun: they are in order of their first packet.
     begun: usize,
     /// The connection between two ends at the moment: ports are used again.
@@ -262,10 +268,17 @@ impl Attempts {
         insight(evidence).attempts.get_or_init(|| {
             let told = errors(evidence.index(), evidence);
             let mut follower = Follower::new(evidence.index(), evidence);
+            follower.datagrams.refused =
+                told.iter().filter(|told| told.flow.2 == 17).map(|told| (told.flow.0, told.flow.1)).collect();
             follower.judge = Some(Judge::new(evidence, &told));
             follower.walk(evidence.index());
             let attempts = follower.finish();
-            Arc::new(Self { told, ..attempts })
+            // Lookups are followed by correlation; what asks nothing is no lookup.
+            let is_dns = |own: &Attempt| {
+                own.service.transport == kind::TCP && evidence.index().settings.is_dns_port(own.service.port)
+            };
+            let (unasked, all) = attempts.all.into_iter().partition(is_dns);
+            Arc::new(Self { told, all, unasked, ..attempts })
         })
     }
 
@@ -312,12 +325,14 @@ impl Attempts {
 
 impl<'e> Follower<'e> {
     fn new(index: &Index, evidence: &'e Evidence) -> Self {
-        let connections = Connections::follow(index, Scope::All, &|packet| evidence.is_duplicate(packet));
+        let vantages = Vantages::of(index, evidence);
+        let connections = Connections::follow(index, Scope::All, &|packet| vantages.leaves_out(packet));
         let notes = connections.note().into_iter().collect();
         let connections = connections.into_all();
         let carried = vec![Carried::default(); connections.len()];
         Self {
             evidence,
+            vantages,
             begun: 0,
             table: HashMap::new(),
             live: HashMap::new(),
@@ -346,12 +361,14 @@ impl<'e> Follower<'e> {
                 if bits & flags::ICMP_ERROR != 0 || is_dns && *transport != 6 {
                     continue;
                 }
-                let Some(packet) = index.packet(id).filter(|_| !self.evidence.is_duplicate(id)) else {
+                let Some(packet) = index.packet(id).filter(|_| !self.vantages.leaves_out(id)) else {
                     continue;
                 };
                 match transport {
                     6 => self.stream(&packet),
                     1 | 58 if self.evidence.is_probe(&packet) => {}
+                    // What follows a first fragment has no header of its own.
+                    17 if bits & flags::FRAGMENT != 0 && !begins(&packet) => {}
                     _ => self.datagrams.note(&packet, &mut self.recorder),
                 }
             }
@@ -538,6 +555,11 @@ impl<'e> Follower<'e> {
         attempts.leases = datagrams.leases.all;
         attempts
     }
+}
+
+/// Whether a fragment begins a datagram.
+fn begins(packet: &Packet<'_>) -> bool {
+    matches!(packet.decode().transport, Transport::Udp { .. })
 }
 
 /// Connections between two hosts that are looked at for a row without ports, the newest first.

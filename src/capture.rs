@@ -11,6 +11,7 @@ pub mod pcapng;
 pub mod stream;
 pub mod transcript;
 mod undecided;
+pub mod watch;
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -411,37 +412,62 @@ pub fn open(path: &Path) -> Result<(Source, Box<dyn Walk>), OpenError> {
 
 /// Opens a file, a pipe, or standard input (`-`). What a stream's first bytes are waited for, [`Options::start`] says.
 pub fn open_with(path: &Path, options: Options) -> Result<(Source, Box<dyn Walk>), OpenError> {
+    only(open_each(path, options, false)?, path)
+}
+
+/// The same, with each capture by itself where a text holds several: what was printed at two prompts.
+pub fn open_apart(path: &Path, options: Options) -> Result<Vec<(Source, Box<dyn Walk>)>, OpenError> {
+    open_each(path, options, true)
+}
+
+fn only(mut opened: Found, path: &Path) -> Result<(Source, Box<dyn Walk>), OpenError> {
+    opened
+        .pop()
+        .ok_or_else(|| OpenError::NoPackets { path: crate::text::escape(&path.display().to_string()) })
+}
+
+/// What was found in a file: a source with its walk for each capture.
+type Found = Vec<(Source, Box<dyn Walk>)>;
+
+fn open_each(path: &Path, options: Options, are_apart: bool) -> Result<Found, OpenError> {
     let name = path.display().to_string();
     let failed = |reason| OpenError::Io { path: crate::text::escape(&name), reason };
     if path.as_os_str() == "-" {
         let bytes = stream::spool(|| Ok(std::io::stdin()), options.limits).map_err(failed)?;
-        return open_spooled(name, None, 0, bytes, options.start);
+        return open_spooled(name, None, 0, bytes, (options.start, are_apart));
     }
     let status = std::fs::metadata(path).map_err(failed)?;
     let size = status.len();
     if !status.is_file() {
         let pipe = path.to_owned();
         let bytes = stream::spool(move || std::fs::File::open(pipe), options.limits).map_err(failed)?;
-        return open_spooled(name, None, 0, bytes, options.start);
+        return open_spooled(name, None, 0, bytes, (options.start, are_apart));
     }
     let map = Map::file(path).map_err(failed)?;
     let own = Some(path.to_owned());
     if let Some(packing) = stream::Packing::detect(map.bytes()) {
-        let file = std::fs::File::open(path).map_err(failed)?;
+        let file = map::open_file(path).map_err(failed)?;
+        let stored = watch::Stored::of(path, &file).map_err(failed)?;
         let bytes =
             stream::unpack(Arc::new(file), size, packing, options.limits, options.hold).map_err(failed)?;
-        return open_spooled(name, own, size, bytes, AtStart::Wait);
+        bytes.remember(stored);
+        return open_spooled(name, own, size, bytes, (AtStart::Wait, are_apart));
     }
     if options.end == AtEnd::Follow {
         let bytes = stream::follow(path).map_err(failed)?;
-        return open_spooled(name, own, size, bytes, options.start);
+        return open_spooled(name, own, size, bytes, (options.start, are_apart));
     }
-    open_map(name, own, map)
+    open_map(name, own, map, are_apart)
+}
+
+/// How often a part of a file was missing that was there when the file was opened.
+pub fn faults() -> u64 {
+    map::faults()
 }
 
 /// Opens a capture that is already in memory, such as an embedded sample.
 pub fn open_bytes(name: &str, bytes: &'static [u8]) -> Result<(Source, Box<dyn Walk>), OpenError> {
-    open_map(name.to_owned(), None, Map::fixed(bytes))
+    only(open_map(name.to_owned(), None, Map::fixed(bytes), false)?, Path::new(name))
 }
 
 /// Opens a capture that comes out of a reader, packed or not.
@@ -452,21 +478,24 @@ pub fn open_reader(
 ) -> Result<(Source, Box<dyn Walk>), OpenError> {
     let failed = |reason| OpenError::Io { path: crate::text::escape(name), reason };
     let bytes = stream::spool(|| Ok(reader), options.limits).map_err(failed)?;
-    open_spooled(name.to_owned(), None, 0, bytes, options.start)
+    only(open_spooled(name.to_owned(), None, 0, bytes, (options.start, false))?, Path::new(name))
 }
 
-fn open_map(name: String, path: Option<PathBuf>, map: Map) -> Result<(Source, Box<dyn Walk>), OpenError> {
+fn open_map(name: String, path: Option<PathBuf>, map: Map, are_apart: bool) -> Result<Found, OpenError> {
     let bytes = Arc::new(map);
-    let size = bytes.bytes().len() as u64;
-    let (bytes, walk) = match open_pasted(&name, &bytes)? {
-        Some(opened) => opened,
-        None => (Arc::clone(&bytes), detect(&name, bytes.bytes(), true)?),
-    };
-    Ok((Source { name, path, size, bytes, place: Sensor::default() }, walk))
+    let source = Source { name, path, size: bytes.bytes().len() as u64, bytes, place: Sensor::default() };
+    match open_pasted(&source, are_apart)? {
+        Some(found) => Ok(found),
+        None => {
+            let walk = detect(&source.name, source.bytes.bytes(), true)?;
+            Ok(vec![(source, walk)])
+        }
+    }
 }
 
 /// Opens a whole text that tcpdump did not write as it is; `None` for anything else.
-fn open_pasted(name: &str, given: &Arc<Map>) -> Result<Option<Opened>, OpenError> {
+fn open_pasted(source: &Source, are_apart: bool) -> Result<Option<Found>, OpenError> {
+    let (name, given) = (source.name.as_str(), &source.bytes);
     let bytes = given.bytes();
     let is_capture = pcap::Pcap::detect(bytes).is_some() || pcapng::Pcapng::detect(bytes).is_some();
     if is_capture || stream::Packing::detect(bytes).is_some() {
@@ -479,23 +508,33 @@ fn open_pasted(name: &str, given: &Arc<Map>) -> Result<Option<Opened>, OpenError
         return Ok(None);
     }
     let mut prepared = pasted::prepare(bytes);
-    if prepared.packets == 0 {
+    if prepared.is_empty() {
         return Err(no_packets(crate::text::escape(name), bytes));
     }
-    let walk = Box::new(pasted::Pasted::new(&prepared));
-    Ok(Some((Arc::new(Map::prepared(std::mem::take(&mut prepared.bytes), Arc::clone(given))), walk)))
+    let made = std::mem::take(&mut prepared.made);
+    let bytes = Arc::new(Map::behind(Arc::clone(given), made));
+    let walks = prepared.walks(are_apart);
+    let several = walks.len() > 1;
+    let part = |(at, (walk, place)): (usize, (pasted::Pasted, Option<String>))| {
+        let source = Source {
+            name: if several { format!("{name} part {}", at + 1) } else { name.to_owned() },
+            path: source.path.clone(),
+            size: source.size,
+            bytes: Arc::clone(&bytes),
+            place: Sensor { site: None, sensor: place },
+        };
+        (source, Box::new(walk) as Box<dyn Walk>)
+    };
+    Ok(Some(walks.into_iter().enumerate().map(part).collect()))
 }
-
-/// The bytes records point into, and their walk.
-type Opened = (Arc<Map>, Box<dyn Walk>);
 
 fn open_spooled(
     name: String,
     path: Option<PathBuf>,
     size: u64,
     bytes: Arc<Map>,
-    start: AtStart,
-) -> Result<(Source, Box<dyn Walk>), OpenError> {
+    (start, are_apart): (AtStart, bool),
+) -> Result<Found, OpenError> {
     // Nothing is given up before more than the first bytes were asked for.
     let look = bytes.look(0);
     let first = || look.as_ref().and_then(|look| look.bytes().get(..)).unwrap_or_default();
@@ -504,7 +543,7 @@ fn open_spooled(
         if start == AtStart::GoOn && waits == START_WAITS_MAX {
             let walk = Box::new(undecided::Undecided::new(&name));
             drop(look);
-            return Ok((Source { name, path, size, bytes, place: Sensor::default() }, walk));
+            return Ok(vec![(Source { name, path, size, bytes, place: Sensor::default() }, walk)]);
         }
         waits += 1;
         bytes.wait(first().len(), START_WAIT);
@@ -517,12 +556,13 @@ fn open_spooled(
         bytes.wait(first().len(), START_WAIT);
     }
     let is_complete = bytes.is_complete();
-    if is_complete && let Some((bytes, walk)) = open_pasted(&name, &bytes)? {
+    let source = Source { name, path, size, bytes: Arc::clone(&bytes), place: Sensor::default() };
+    if is_complete && let Some(found) = open_pasted(&source, are_apart)? {
         drop(look);
-        return Ok((Source { name, path, size, bytes, place: Sensor::default() }, walk));
+        return Ok(found);
     }
     let seen = first();
-    let walk = detect(&name, seen, is_complete);
+    let walk = detect(&source.name, seen, is_complete);
     let is_empty = seen.is_empty();
     // Where enough is there, what it is tells more than why there is no more.
     if seen.len() < DETECT_BYTES
@@ -546,7 +586,7 @@ fn open_spooled(
         bytes.cancel();
     }
     drop(look);
-    Ok((Source { name, path, size, bytes, place: Sensor::default() }, walk?))
+    Ok(vec![(source, walk?)])
 }
 
 /// Whether the first bytes of a stream are enough to judge its format by. A trickling source may need longer than any

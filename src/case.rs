@@ -4,11 +4,11 @@ pub mod comments;
 pub mod event;
 pub mod hash;
 mod notice;
+mod saving;
 pub mod store;
+mod unknown;
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -16,12 +16,11 @@ use crate::time::{Nanos, rfc3339};
 pub use event::Event;
 pub use hash::hash_source;
 pub use notice::Notice;
-use store::Paths;
+use saving::Store;
+pub use saving::{Place, Saving, data_directory};
 
 /// Events that can be taken back.
 const UNDO_MAX: usize = 10_000;
-/// Journal lines after which the snapshot is written anew.
-const FOLD_EVERY: u32 = 200;
 
 /// A frame by source label position and frame number: stays true when files are reopened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -143,48 +142,35 @@ pub struct State {
     pub custody: Vec<CustodyEntry>,
     /// The captures, in the order of their labels; empty until their hashes are known.
     pub evidence: Vec<EvidenceRecord>,
+    /// Texts that are being written and not saved yet, by what they are for.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub drafts: BTreeMap<String, String>,
 }
 
-/// Where the case stands with the disk.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Saving {
-    /// Nothing has been made that would need saving.
-    Nothing,
-    /// Every change so far is on disk; the time of the last one, as given to [`Case::apply`].
-    Saved(Nanos),
-    /// Changes wait for the capture's hash to know where to go.
-    Waiting,
-    /// Changes stay in memory.
-    NotSaved,
-}
+impl State {
+    /// The same without what is not for others: texts that were not finished.
+    #[must_use]
+    pub fn for_others(&self) -> Self {
+        Self { drafts: BTreeMap::new(), ..self.clone() }
+    }
 
-enum Store {
-    /// Nowhere yet; created with the first change.
-    Unplaced { journalled: Vec<(Event, String)> },
-    /// Open and locked.
-    Open { paths: Paths, journal: File, since_fold: u32, damaged: bool },
-    /// Only in memory, for the reason in the notices.
-    Memory,
-}
-
-/// Where a case may live.
-#[derive(Clone, Debug, Default)]
-pub struct Place {
-    /// The first capture's file, where there is one.
-    pub capture: Option<PathBuf>,
-    /// The user's directory of cases, used when the capture's directory is not writable or there is no file.
-    pub directory: Option<PathBuf>,
-}
-
-impl Place {
-    /// A place for this capture, with the user's own directory of cases as the other choice.
-    pub fn new(capture: Option<&Path>) -> Self {
-        use etcetera::BaseStrategy as _;
-        let directory = etcetera::choose_base_strategy().ok();
-        Self {
-            capture: capture.map(Path::to_owned),
-            directory: directory.map(|base| base.data_dir().join("portmortem").join("cases")),
+    /// Whether nothing differs but texts that are not finished.
+    pub fn is_same_work(&self, other: &Self) -> bool {
+        if self.drafts == other.drafts {
+            return self == other;
         }
+        self.for_others() == other.for_others()
+    }
+
+    /// Whether the analyst has made anything that would be missed.
+    pub fn is_made(&self) -> bool {
+        let is_own = |note: &Annotation| note.tag != comments::TAG;
+        self.annotations.iter().any(is_own)
+            || !self.decisions.is_empty()
+            || !self.fields.is_empty()
+            || !self.manual_rows.is_empty()
+            || !self.ledger.is_empty()
+            || !self.drafts.is_empty()
     }
 }
 
@@ -193,13 +179,8 @@ pub struct Case {
     state: State,
     undo: Vec<(Event, Event)>,
     redo: Vec<(Event, Event)>,
-    place: Place,
-    store: Store,
-    sequence: u64,
-    saved: Option<Nanos>,
     notices: Vec<Notice>,
-    /// What was done in files made before the captures' hashes were known; a case known under the hash gets it too.
-    early: Option<Vec<(Event, String)>>,
+    saving: saving::Keeper,
 }
 
 impl Case {
@@ -213,30 +194,9 @@ impl Case {
             state: State::default(),
             undo: Vec::new(),
             redo: Vec::new(),
-            place,
-            store,
-            sequence: 0,
-            saved: None,
             notices: Vec::new(),
-            early: None,
+            saving: saving::Keeper::new(place, store),
         }
-    }
-
-    /// Opens the case found by name beside the capture, or an empty one that is created with the first change.
-    /// Call [`Case::identify`] when the hashes are known.
-    pub fn open(place: Place) -> Self {
-        let paths = place.capture.as_deref().map(Paths::beside).filter(Paths::exist);
-        let mut case = Self::with(place, Store::Unplaced { journalled: Vec::new() });
-        if let Some(paths) = paths {
-            case.adopt(&paths);
-        }
-        case
-    }
-
-    /// Reads a case without locking or changing anything.
-    pub fn read_state(paths: &Paths) -> std::io::Result<(State, Vec<Notice>)> {
-        let found = store::read(paths)?;
-        Ok((found.state, found.notices))
     }
 
     /// The state, for drafting and drawing.
@@ -247,24 +207,6 @@ impl Case {
     /// What the analyst has to be told.
     pub fn notices(&self) -> &[Notice] {
         &self.notices
-    }
-
-    /// Where the case stands with the disk.
-    pub fn saving(&self) -> Saving {
-        match &self.store {
-            Store::Memory => Saving::NotSaved,
-            Store::Unplaced { journalled } if journalled.is_empty() => Saving::Nothing,
-            Store::Unplaced { .. } => Saving::Waiting,
-            Store::Open { .. } => self.saved.map_or(Saving::Nothing, Saving::Saved),
-        }
-    }
-
-    /// The snapshot's path once there is one.
-    pub fn path(&self) -> Option<&Path> {
-        match &self.store {
-            Store::Open { paths, .. } => Some(&paths.snapshot),
-            _ => None,
-        }
     }
 
     /// Applies a change at a time (the wall clock, nanoseconds since 1970), and saves it.
@@ -307,10 +249,14 @@ impl Case {
     /// Tells the case what its captures are. A capture that differs from the recorded one gives a loud
     /// notice and leaves the record as it was; a case known under this hash elsewhere is taken up.
     pub fn identify(&mut self, records: Vec<EvidenceRecord>, at_ns: Nanos) {
-        let early = self.early.take();
         if self.state.evidence.is_empty() {
-            self.take_up_known(&records, early);
+            self.take_up_known(&records, at_ns);
         }
+        self.compare(records, at_ns);
+        self.settle_under_hash();
+    }
+
+    fn compare(&mut self, records: Vec<EvidenceRecord>, at_ns: Nanos) {
         if self.state.evidence.is_empty() {
             self.write_down(&Event::Evidence { records }, at_ns);
             return;
@@ -379,170 +325,6 @@ impl Case {
             hash_ok: Some(false),
         };
         self.record(entry, at_ns);
-    }
-
-    /// Writes the snapshot and empties the journal. Also done when the case is dropped.
-    pub fn fold(&mut self) {
-        let Store::Open { paths, journal, since_fold, damaged } = &mut self.store else { return };
-        if *since_fold == 0 && paths.snapshot.exists() {
-            return;
-        }
-        match store::fold(paths, journal, &self.state, self.sequence, *damaged) {
-            Ok(()) => (*since_fold, *damaged) = (0, false),
-            Err(error) => self.lose(error.to_string()),
-        }
-    }
-
-    /// Records something about the capture; saved only once the analyst has made something worth a file.
-    fn write_down(&mut self, event: &Event, at_ns: Nanos) {
-        self.state.apply(event.clone());
-        match &mut self.store {
-            Store::Unplaced { journalled } if journalled.is_empty() => {}
-            _ => self.save(event, at_ns),
-        }
-    }
-
-    /// Joins a case stored under this hash with what was done since opening. Files made meanwhile give way to it.
-    fn take_up_known(&mut self, records: &[EvidenceRecord], early: Option<Vec<(Event, String)>>) {
-        let Some(first) = records.first() else { return };
-        let made = match (&self.store, early) {
-            (Store::Unplaced { journalled }, _) => journalled.clone(),
-            (Store::Open { .. }, Some(early)) => early,
-            _ => return,
-        };
-        let (capture, directory) = (self.place.capture.clone(), self.place.directory.clone());
-        let found = store::find_by_hash(capture.as_deref(), directory.as_deref(), &first.sha256);
-        let Some(paths) = found else { return };
-        let (undo, redo) = (std::mem::take(&mut self.undo), std::mem::take(&mut self.redo));
-        let before = (std::mem::take(&mut self.state), self.sequence);
-        let own = std::mem::replace(&mut self.store, Store::Memory);
-        self.adopt(&paths);
-        if let (Store::Open { paths: own, .. }, Store::Open { .. }) = (&own, &self.store) {
-            store::remove(own);
-        } else if matches!(own, Store::Open { .. }) {
-            // The known case cannot be had now: what was made stays where it is saved.
-            (self.state, self.sequence) = before;
-            (self.store, self.undo, self.redo) = (own, undo, redo);
-            return;
-        }
-        if Some(&paths.snapshot) != capture.map(|c| Paths::beside(&c).snapshot).as_ref() {
-            self.notices.push(Notice::FoundElsewhere { path: paths.snapshot });
-        }
-        let shift = self.state.next_id() - 1;
-        let shifted = |mut event: Event| {
-            event.shift_ids(shift);
-            event
-        };
-        for (event, at) in made {
-            let event = shifted(event);
-            self.state.apply(event.clone());
-            self.append(&event, &at);
-        }
-        let both = |(event, inverse)| (shifted(event), shifted(inverse));
-        self.undo = undo.into_iter().map(both).collect();
-        self.redo = redo.into_iter().map(both).collect();
-    }
-
-    /// Takes the state of existing files and locks them; read-only when another process has them.
-    fn adopt(&mut self, paths: &Paths) {
-        let read = match store::read(paths) {
-            Ok(read) => read,
-            Err(error) => return self.lose(error.to_string()),
-        };
-        let damaged = !read.notices.is_empty();
-        self.state = read.state;
-        self.sequence = read.sequence;
-        self.notices.extend(read.notices);
-        match store::lock(paths) {
-            Ok(Some(journal)) => {
-                self.store =
-                    Store::Open { paths: paths.clone(), journal, since_fold: u32::from(damaged), damaged };
-            }
-            Ok(None) => {
-                self.notices.push(Notice::Locked);
-                self.store = Store::Memory;
-            }
-            Err(error) => self.lose(error.to_string()),
-        }
-    }
-
-    fn lose(&mut self, reason: String) {
-        self.notices.push(Notice::ReadOnly { reason });
-        self.store = Store::Memory;
-    }
-
-    fn save(&mut self, event: &Event, at_ns: Nanos) {
-        let at = rfc3339(at_ns);
-        if let Store::Unplaced { journalled } = &mut self.store {
-            journalled.push((event.clone(), at));
-            self.create();
-        } else {
-            self.append(event, &at);
-        }
-        if matches!(self.store, Store::Open { .. }) {
-            self.saved = Some(at_ns);
-        }
-    }
-
-    /// Creates the files for the first change: beside the capture, else in the directory of cases.
-    fn create(&mut self) {
-        let beside = self.place.capture.as_deref().map(Paths::beside);
-        let hash = self.state.evidence.first().map(|record| record.sha256.clone());
-        let other = self.place.directory.as_deref().zip(hash.as_deref());
-        let other = other.map(|(directory, hash)| Paths::by_hash(directory, hash));
-        let waits = self.place.directory.is_some() && hash.is_none();
-        let mut reason = "there is no place for it".to_owned();
-        for paths in beside.into_iter().chain(other) {
-            if paths.exist() {
-                "another process created this case meanwhile; open it again".clone_into(&mut reason);
-                break;
-            }
-            if let Some(directory) = self.place.directory.as_deref()
-                && paths.snapshot.starts_with(directory)
-            {
-                store::make_directory(directory);
-            }
-            match store::lock(&paths) {
-                Ok(Some(journal)) => {
-                    self.sequence += 1;
-                    if let (Store::Unplaced { journalled }, true) = (&mut self.store, hash.is_none()) {
-                        self.early = Some(std::mem::take(journalled));
-                    }
-                    self.store = Store::Open { paths, journal, since_fold: 1, damaged: false };
-                    self.fold();
-                    return;
-                }
-                Ok(None) => "another process has it".clone_into(&mut reason),
-                Err(error) => reason = error.to_string(),
-            }
-            if waits {
-                return;
-            }
-        }
-        if !waits {
-            self.lose(reason);
-        }
-    }
-
-    fn append(&mut self, event: &Event, at: &str) {
-        let Store::Open { journal, since_fold, .. } = &mut self.store else { return };
-        self.sequence += 1;
-        *since_fold += 1;
-        let fold = *since_fold >= FOLD_EVERY;
-        if let Some(early) = &mut self.early {
-            early.push((event.clone(), at.to_owned()));
-        }
-        if let Err(error) = store::append(journal, self.sequence, at, event) {
-            self.lose(error.to_string());
-        } else if fold {
-            self.fold();
-        }
-    }
-}
-
-impl Drop for Case {
-    fn drop(&mut self) {
-        self.fold();
     }
 }
 

@@ -2,6 +2,8 @@
 
 pub mod attempts;
 pub mod completions;
+pub mod config;
+mod confine;
 pub mod dns;
 pub mod episodes;
 mod evidence;
@@ -21,9 +23,12 @@ pub mod report;
 pub mod verify;
 pub mod view;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use crate::tui::own_editor;
 
 /// How a subcommand ended when nothing went wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +37,8 @@ pub enum Outcome {
     Done,
     /// Nothing matched, or no packets; exit code 1.
     NothingMatched,
+    /// Something from outside ended it; the code for that.
+    Asked(u8),
 }
 
 const LONG_ABOUT: &str = "\
@@ -68,9 +75,18 @@ struct Arguments {
     /// Print every number correlation uses, with its meaning and source, and stop.
     #[arg(long)]
     help_parameters: bool,
+    /// Colours of the screen: dark, light, contrast, colourblind, sixteen, monochrome (default: what suits the terminal).
+    #[arg(long, value_name = "NAME", value_parser = view::theme)]
+    theme: Option<&'static str>,
     /// Go to this frame (of the first file) when the captures are open; FILE#17 does the same.
     #[arg(long, value_name = "NUMBER")]
     frame: Option<u64>,
+    /// Do not shut the program in (Linux: Landlock, seccomp, capabilities).
+    #[arg(long, global = true)]
+    no_sandbox: bool,
+    /// With --version: say what is built in, and what the sandbox can do on this system.
+    #[arg(long)]
+    verbose: bool,
     #[command(flatten)]
     open: load::Open,
 }
@@ -101,6 +117,10 @@ enum Command {
     Verify(verify::Arguments),
     /// Check the report: citations, wording, counts, open fields.
     Lint(lint::Arguments),
+    /// Print the settings of the screen, or write them for editing.
+    Config(config::Arguments),
+    /// Print every key of the screen.
+    Keys,
     /// Print a completion script for a shell.
     Completions(completions::Arguments),
     /// Print the manual page (pipe it into `man -l -`).
@@ -114,7 +134,29 @@ fn command() -> clap::Command {
 
 /// Runs the program with the process arguments; errors go to standard error, exit code 2.
 pub fn run() -> ExitCode {
-    let arguments = Arguments::parse();
+    let words: Vec<std::ffi::OsString> = std::env::args_os().skip(1).collect();
+    if let [word] = words.as_slice()
+        && word == own_editor::HELPER
+    {
+        return if own_editor::help().is_ok() { ExitCode::SUCCESS } else { ExitCode::from(2) };
+    }
+    let has = |names: &[&str]| words.iter().any(|word| names.iter().any(|name| word == name));
+    if has(&["--version", "-V"]) && has(&["--verbose"]) {
+        return match print(version().as_bytes()) {
+            Ok(_) => ExitCode::SUCCESS,
+            Err(_) => ExitCode::from(2),
+        };
+    }
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return mistaken(&error),
+    };
+    let is_screen = arguments.command.is_none() && !arguments.list_samples && !arguments.help_parameters;
+    // It has to be there before the program may start no others.
+    let editor = (is_screen && !arguments.no_sandbox).then(own_editor::Helper::start).and_then(Result::ok);
+    if !arguments.no_sandbox && (is_screen || arguments.command.is_some()) {
+        confine::enter(arguments.command.as_ref());
+    }
     let result = match &arguments.command {
         None if arguments.list_samples => print(crate::samples::listing().as_bytes()),
         None if arguments.help_parameters => {
@@ -133,13 +175,19 @@ pub fn run() -> ExitCode {
         Some(Command::Export(arguments)) => export::run(arguments),
         Some(Command::Verify(arguments)) => verify::run(arguments),
         Some(Command::Lint(arguments)) => lint::run(arguments),
+        Some(Command::Config(arguments)) => config::run(arguments),
+        Some(Command::Keys) => config::keys(),
         Some(Command::Completions(arguments)) => completions::run(arguments),
         Some(Command::Man) => manual::run(),
-        None => view::run(&arguments.open, arguments.frame),
+        None => view::run(&arguments.open, arguments.theme, arguments.frame, editor),
     };
+    if crate::capture::faults() > 0 && arguments.command.is_some() {
+        complain_line("a capture was cut while it was read; what stood behind the cut is missing");
+    }
     match result {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::NothingMatched) => ExitCode::from(1),
+        Ok(Outcome::Asked(code)) => ExitCode::from(code),
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             complain(&error);
@@ -148,9 +196,36 @@ pub fn run() -> ExitCode {
     }
 }
 
+/// What `--version --verbose` says: the build, its limits, and what the sandbox can do here.
+fn version() -> String {
+    let mut text = format!("portmortem {}\n", env!("CARGO_PKG_VERSION"));
+    let rules = crate::report::rules_version();
+    let features = [("docx", cfg!(feature = "docx")), ("pdf", cfg!(feature = "pdf"))];
+    let features: Vec<&str> = features.iter().filter(|(_, there)| *there).map(|(name, _)| *name).collect();
+    text.push_str(&format!("rules: {rules}\nfeatures: {}\n", features.join(", ")));
+    text.push_str(&format!("system: {} {}\n", std::env::consts::OS, std::env::consts::ARCH));
+    // Nothing is read any more after this, so the program may shut itself in for good.
+    for line in crate::sandbox::enter(&crate::sandbox::Wanted::default()).lines() {
+        text.push_str(&line);
+        text.push('\n');
+    }
+    text
+}
+
+/// Says what is wrong with the arguments, or what was asked of them (help, version). An argument may carry control
+/// characters, which must not reach a terminal.
+fn mistaken(error: &clap::Error) -> ExitCode {
+    let text = error.render().to_string();
+    let safe = crate::text::shown(&text);
+    if !error.use_stderr() || safe == text {
+        error.exit();
+    }
+    let _ = write!(std::io::stderr(), "{safe}");
+    ExitCode::from(2)
+}
+
 /// Writes text to standard output; a closed pipe comes back as an error that [`run`] takes as success.
 fn print(text: &[u8]) -> anyhow::Result<Outcome> {
-    use std::io::Write as _;
     let mut out = std::io::stdout().lock();
     out.write_all(text)?;
     out.flush()?;
@@ -169,13 +244,11 @@ fn has_no_packets(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| matches!(cause.downcast_ref(), Some(OpenError::NoPackets { .. })))
 }
 
-/// Says one line on standard error.
-#[expect(clippy::print_stderr, reason = "warnings must not mix with what is written to standard output")]
+/// Says one line on standard error, which may be gone: that is no reason to fail.
 fn complain_line(line: &str) {
-    eprintln!("portmortem: {line}");
+    let _ = writeln!(std::io::stderr(), "portmortem: {}", crate::text::shown(line));
 }
 
-#[expect(clippy::print_stderr, reason = "the command line reports its errors here")]
 fn complain(error: &anyhow::Error) {
     // Some errors say their cause themselves; it is not said twice.
     let mut text = error.to_string();
@@ -185,5 +258,5 @@ fn complain(error: &anyhow::Error) {
             text.push_str(&cause);
         }
     }
-    eprintln!("portmortem: {text}");
+    complain_line(&text);
 }

@@ -9,6 +9,7 @@ pub mod host_name;
 pub mod link;
 pub mod network;
 pub mod quote;
+pub mod signature;
 mod site;
 pub mod transcript;
 mod tunnel;

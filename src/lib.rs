@@ -6,6 +6,8 @@
 pub mod text;
 pub mod time;
 
+pub mod files;
+
 pub mod settings;
 
 pub mod generate;
@@ -37,6 +39,8 @@ pub mod case;
 pub mod report;
 
 pub mod export;
+
+pub mod sandbox;
 
 pub mod tui;
 

@@ -40,6 +40,19 @@ fn push_escaped(out: &mut String, character: char) {
     }
 }
 
+/// Escapes what [`escape`] does, but leaves line breaks and backslashes alone: for messages that are put together of text of
+/// the program's own and parts that may be escaped already.
+pub fn shown(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\n' | '\\' => out.push(character),
+            _ => push_escaped(&mut out, character),
+        }
+    }
+    out
+}
+
 /// Whether a character can change how the text around it is shown, or cannot be seen itself.
 pub fn is_unsafe(character: char) -> bool {
     character.is_control()
@@ -112,6 +125,12 @@ mod tests {
         assert_eq!(shell("it's $HOME.pcap"), "'it'\\''s $HOME.pcap'");
         assert_eq!(shell("a\\b c"), "'a\\b c'");
         assert_eq!(shell(""), "''");
+    }
+
+    #[test]
+    fn messages_keep_their_lines_and_are_escaped_once() {
+        assert_eq!(shown("a\u{1b}b\nc\\x1b"), "a\\x1bb\nc\\x1b");
+        assert_eq!(shown(&escape("\u{202e}")), escape("\u{202e}"));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Shows nanosecond times as people read them; no clock is read here.
 
-use chrono::{DateTime, Datelike, Timelike, Utc};
+use chrono::{DateTime, Datelike, NaiveTime, Timelike, Utc};
 
 /// What the times of a capture count from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -86,6 +86,18 @@ pub fn time_of_day(time_ns: Nanos) -> String {
     }
 }
 
+/// The midnight (UTC) before a time.
+pub fn midnight(time_ns: Nanos) -> Nanos {
+    time_ns - time_ns.rem_euclid(24 * 3_600_000_000_000)
+}
+
+/// Nanoseconds after midnight that `13:24`, `13:24:32` or `13:24:32.5` name; `None` where it is no time of day.
+pub fn read_time_of_day(text: &str) -> Option<Nanos> {
+    let known = ["%H:%M:%S%.f", "%H:%M"];
+    let at = known.iter().find_map(|form| NaiveTime::parse_from_str(text, form).ok())?;
+    at.signed_duration_since(NaiveTime::MIN).num_nanoseconds()
+}
+
 /// `13:24:32`, UTC, cut to whole seconds.
 pub fn clock(time_ns: Nanos) -> String {
     let at = moment(time_ns);
@@ -160,6 +172,18 @@ mod tests {
         assert_eq!(rfc3339(-1), "1969-12-31T23:59:59.999999999Z");
         assert_eq!(seconds(3_905_993_000), "3.905993");
         assert_eq!(seconds(-1_000), "-0.000001");
+    }
+
+    #[test]
+    fn a_time_of_day_is_read_as_it_is_shown() {
+        assert_eq!(read_time_of_day("13:24"), Some(48_240_000_000_000));
+        let shown = time_of_day(946_733_072_192_571_000);
+        assert_eq!(
+            read_time_of_day(&shown).map(|ns| midnight(946_733_072_192_571_000) + ns),
+            Some(946_733_072_192_571_000)
+        );
+        assert_eq!(read_time_of_day("24:00"), None);
+        assert_eq!(midnight(-1), -86_400_000_000_000);
     }
 
     #[test]

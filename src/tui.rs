@@ -6,8 +6,10 @@
 pub mod actions;
 pub mod attempts;
 pub mod colours;
+pub mod config;
 pub mod conversation;
 pub mod dialogs;
+pub mod drafts;
 pub mod export_form;
 pub mod exporting;
 pub mod failures;
@@ -21,11 +23,16 @@ pub mod live;
 pub mod message;
 pub mod mouse;
 pub mod overview;
+pub mod own_editor;
 pub mod past;
 pub mod places;
 pub mod rows;
+pub mod search;
+pub mod session;
 pub mod settings;
 pub mod settle;
+mod signals;
+pub mod spool;
 pub mod state;
 pub mod terminal;
 pub mod theme;
@@ -59,48 +66,144 @@ const PUBLISH_EVERY: Duration = Duration::from_millis(60);
 /// While something is under way, the screen is refreshed this often.
 const TICK: Duration = Duration::from_millis(120);
 
+/// How often somebody from outside, or a capture that changed, is noticed when nothing else happens.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// How the program ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// The analyst quit.
+    Quit,
+    /// Something from outside ended it; this is the exit code for it.
+    Asked(u8),
+}
+
 /// What comes through the channel.
 enum Incoming {
     Terminal(Event),
     TerminalGone,
+    Leave,
+    Continued,
     Progress(Progress),
     Reply(Reply),
 }
 
-/// Opens the captures on the full screen and returns when the analyst quits.
-pub fn run(inputs: Vec<Input>, settings: Arc<Settings>, frame: Option<FrameNumber>) -> Result<()> {
+/// What the analyst wishes of the screen.
+#[derive(Default)]
+pub struct Wishes {
+    /// A theme, before the one in `config.toml`.
+    pub theme: Option<&'static str>,
+    /// The frame of the first file to open at.
+    pub frame: Option<FrameNumber>,
+    /// Who starts the analyst's own editor.
+    pub editor: Option<own_editor::Helper>,
+}
+
+/// Opens the captures on the full screen and returns when the analyst quits, or something from outside ends it.
+pub fn run(inputs: Vec<Input>, settings: Arc<Settings>, wishes: Wishes) -> Result<Ended> {
     let is_sample = inputs.first().is_some_and(|input| input.source.name.starts_with("sample:"));
     let capture = inputs.first().and_then(|input| input.source.path.clone());
-    let place = Place::new(capture.as_deref());
-    let mut screen = Screen::open()?;
+    let is_live = |input: &Input| input.source.bytes.is_live();
+    let piped = inputs.iter().find(|input| input.source.path.is_none() && input.source.size == 0);
+    let piped = piped.map(|input| Arc::clone(&input.source.bytes));
+    let mut place = Place::new(capture.as_deref());
+    if piped.is_some() || inputs.iter().any(is_live) {
+        place.live = spool::place(&chrono::Utc::now().format("%Y%m%dT%H%M%S").to_string());
+    }
+    let live = place.live.clone();
+    let paths: Vec<_> = inputs.iter().filter_map(|input| input.source.path.clone()).collect();
+    let session = session::key(&paths).filter(|_| paths.len() == inputs.len());
+    let (config, wrong_config) = settings::config();
+    keys::own(config.keys);
     let (sender, receiver) = mpsc::sync_channel(QUEUE_MAX);
+    signals::listen(sender.clone())?;
+    let mut screen = Screen::open(wishes.theme.or(config.theme), wishes.editor)?;
     read_terminal(sender.clone());
+    watch(&inputs, sender.clone());
     load((inputs, settings), sender.clone());
     let replies = sender.clone();
     let send: Arc<jobs::Send> = Arc::new(move |reply| {
         let _ = replies.send(Incoming::Reply(reply));
     });
+    let unkept = Arc::clone(&send);
+    let spool = piped.map(|map| {
+        let told = Arc::clone(&unkept);
+        let path = live.ok_or_else(|| std::io::Error::other("there is no home directory"))?;
+        spool::Spool::begin(path, map, move |failure| told(Reply::Unkept(failure)))
+    });
+    let spool =
+        spool.and_then(|begun| begun.map_err(|error| unkept(Reply::Unkept(Some(error.to_string())))).ok());
     let mut jobs = Jobs::new(send, move || Case::open(place));
     let (width, height) = screen.size()?;
     let mut state = State::new(Rect::new(0, 0, width, height), terminal::shows_unicode(), Work::default());
     state.filter.past = past::read();
-    state.wanted = frame;
+    state.wanted = wishes.frame;
     let (named, wrong_filters) = settings::filters();
     let (colours, wrong) = settings::colours(&named);
     state.named = Arc::new(named);
     state.colours = Arc::new(colours);
-    if let Some(message) = wrong_filters.or(wrong) {
+    state.timeline.time = config.time;
+    if let Some(message) = wrong_config.or(wrong_filters).or(wrong) {
         state.say(message, state::Tone::Warning);
     } else if is_sample {
         state.say("a sample incident · ] next problem · ? keys · yours: portmortem FILE", state::Tone::Plain);
     }
+    state.left = session.as_deref().and_then(session::read);
     let result = event_loop(&mut state, &mut screen, &mut jobs, &receiver);
     // The receiver goes first: whoever waits to send sees that nobody listens any more.
     drop(receiver);
     drop(sender);
-    jobs.finish(&state);
+    drop(unkept);
+    let asked = signals::leaving().or_else(|| result.is_err().then_some(1));
+    // What is cut short stays where it can be found beside its capture; what ends goes where the hash finds it.
+    jobs.finish(asked.is_none().then_some(&state.index));
     screen.close();
-    result
+    // A place that is not remembered is no reason to complain.
+    if let Some(key) = session.filter(|_| state.touched) {
+        drop(session::write(session::Session::of(&state, &key)));
+    }
+    if let Some(spool) = spool {
+        leave_spool(spool, asked.is_some());
+    }
+    result?;
+    Ok(signals::leaving().map_or(Ended::Quit, Ended::Asked))
+}
+
+/// Takes a kept capture away when the analyst quit, and names it when the program was ended.
+fn leave_spool(spool: spool::Spool, is_asked: bool) {
+    if !is_asked {
+        return spool.remove();
+    }
+    let path = spool.stay();
+    let shown = crate::text::escape(&path.display().to_string());
+    tell(&format!("the capture that came through the pipe is kept, with its notes: portmortem {shown}"));
+}
+
+/// Says a line on standard error, which may be gone.
+fn tell(line: &str) {
+    use std::io::Write as _;
+    let _ = writeln!(std::io::stderr(), "portmortem: {}", crate::text::shown(line));
+}
+
+/// Looks whether the captures are still what was opened.
+fn watch(inputs: &[Input], sender: SyncSender<Incoming>) {
+    let maps: Vec<_> = inputs.iter().map(|input| Arc::downgrade(&input.source.bytes)).collect();
+    std::thread::spawn(move || {
+        let mut before = vec![None; maps.len()];
+        loop {
+            std::thread::sleep(LOOK_EVERY);
+            for ((at, map), before) in maps.iter().enumerate().zip(&mut before) {
+                let Some(map) = map.upgrade() else { continue };
+                let change = map.change();
+                if change != *before {
+                    before.clone_from(&change);
+                    if sender.send(Incoming::Reply(Reply::Changed { source: at, change })).is_err() {
+                        return;
+                    }
+                }
+            }
+        }
+    });
 }
 
 fn event_loop(
@@ -110,20 +213,24 @@ fn event_loop(
     receiver: &Receiver<Incoming>,
 ) -> Result<()> {
     let start = Instant::now();
+    let mut is_drawn = false;
     loop {
-        screen.draw(state)?;
-        let first = if state.is_busy() {
-            match receiver.recv_timeout(TICK) {
-                Ok(incoming) => Some(incoming),
-                Err(RecvTimeoutError::Timeout) => None,
-                Err(RecvTimeoutError::Disconnected) => return Ok(()),
-            }
-        } else {
-            match receiver.recv() {
-                Ok(incoming) => Some(incoming),
-                Err(_) => return Ok(()),
-            }
+        if signals::leaving().is_some() {
+            let effect = drafts::leave(state);
+            perform(state, screen, jobs, effect)?;
+            return Ok(());
+        }
+        if !is_drawn && let Err(error) = screen.draw(state) {
+            hung_up(error)?;
+            continue;
+        }
+        let is_busy = state.is_busy();
+        let first = match receiver.recv_timeout(if is_busy { TICK } else { LOOK_EVERY }) {
+            Ok(incoming) => Some(incoming),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => return Ok(()),
         };
+        is_drawn = first.is_none() && !is_busy;
         let effect = update(state, Message::Tick(start.elapsed().as_millis() as u64));
         if !perform(state, screen, jobs, effect)? {
             return Ok(());
@@ -132,7 +239,15 @@ fn event_loop(
         for incoming in waiting {
             let message = match incoming {
                 Incoming::Terminal(event) => keys::message(state, &event),
-                Incoming::TerminalGone => return Ok(()),
+                Incoming::TerminalGone => {
+                    signals::hung_up();
+                    continue;
+                }
+                Incoming::Leave => continue,
+                Incoming::Continued => {
+                    screen.take_back()?;
+                    continue;
+                }
                 Incoming::Progress(progress) => Some(Message::Progress(progress)),
                 Incoming::Reply(reply) => Some(Message::Done(reply)),
             };
@@ -143,6 +258,16 @@ fn event_loop(
             }
         }
     }
+}
+
+/// A terminal that cannot be written to is gone; that is no mistake of the program.
+fn hung_up(error: anyhow::Error) -> Result<()> {
+    let code = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::raw_os_error);
+    if matches!(code, Some(libc::EIO | libc::EPIPE | libc::ENXIO)) {
+        signals::hung_up();
+        return Ok(());
+    }
+    Err(error)
 }
 
 /// Does what an effect asks; false means leaving.
@@ -160,11 +285,13 @@ fn perform(state: &mut State, screen: &mut Screen, jobs: &mut Jobs, effect: Effe
         // A filter that is not remembered is no reason to stop.
         Effect::Remember(filters) => drop(past::write(&filters)),
         Effect::Copy(text) => screen.copy(&text)?,
+        Effect::Theme(name) => screen.paint(name),
         Effect::OpenEditor(text) => {
             let edited = screen.edit(&text).map_err(|error| format!("no text from the editor: {error:#}"));
             let effect = update(state, Message::Done(Reply::Edited(edited)));
             return perform(state, screen, jobs, effect);
         }
+        Effect::Suspend => screen.suspend()?,
         Effect::Quit => return Ok(false),
     }
     Ok(true)

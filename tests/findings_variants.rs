@@ -101,7 +101,7 @@ fn a_source_that_asks_only_what_amplifies_points_at_reflection_through_the_serve
     let reflection =
         |found: &[Finding]| found.iter().find(|own| own.id == "reflection").map(|own| own.severity);
     let (found, _) = expect(large_answers(|_, _, _| ()), "H9");
-    assert_eq!(reflection(&found), Some(Severity::Info));
+    assert_eq!(reflection(&found), Some(Severity::Low));
     let refuses = |scene: &mut Scene, at, answer: &Packet| {
         scene.put(at, Packet::port_unreachable(answer));
     };

@@ -2,60 +2,55 @@
 
 mod bench;
 
-use std::collections::HashMap;
-
 use bench::Bench;
 use crossterm::event::{MouseButton, MouseEventKind};
-use portmortem::tui::actions::{self, Context};
-use portmortem::tui::keys::{Stroke, bindings};
+use portmortem::tui::actions;
+use portmortem::tui::keys::{bindings, conflict};
 use portmortem::tui::layout::Panel;
 use portmortem::tui::state::Rows;
 use portmortem::tui::update::{Message, Reply};
 
+/// The seed with its first packet selected.
 fn seed() -> Bench {
-    Bench::sample("seed", 160, 45)
+    let mut bench = Bench::sample("seed", 160, 45);
+    bench.keys("g g");
+    bench
+}
+
+#[test]
+fn a_capture_opens_at_its_gravest_failure_with_what_went_before_in_sight() {
+    let bench = Bench::sample("office", 160, 45);
+    assert_eq!(bench.frame(), 1402, "the first error of the outage");
+    bench.shows("1399 ");
+    assert_eq!(bench.state.timeline.row - bench.state.timeline.top, 3);
+    let mut bench = Bench::open("tests/captures/incidents/17_healthy.pcap", 160, 45);
+    assert_eq!(bench.frame(), 1, "where nothing failed, at its beginning");
+    bench.keys("j");
+    assert_eq!(bench.frame(), 2);
+}
+
+#[test]
+fn colon_goes_to_a_frame_or_a_time() {
+    let mut bench = Bench::sample("office", 160, 45);
+    bench.keys(":").text("13:26\n");
+    bench.shows("13:26:0");
+    let packet = bench.state.packet().unwrap();
+    assert!(portmortem::time::time_of_day(packet.time_ns()).as_str() >= "13:26:00");
+    let before = bench.frame() - 1;
+    bench.keys(":").text(&format!("{before}\n"));
+    let packet = bench.state.packet().unwrap();
+    assert!(portmortem::time::time_of_day(packet.time_ns()).as_str() < "13:26:00");
+    bench.keys(":").text("A:F17\n");
+    assert_eq!(bench.frame(), 17);
+    bench.keys(":").text("B:17\n");
+    bench.shows("there is no file B");
+    bench.keys(":").text("23:00\n");
+    bench.shows("the capture ends before this time");
 }
 
 #[test]
 fn no_key_has_two_meanings_in_one_context() {
-    let panels = [
-        Context::Timeline,
-        Context::Packet,
-        Context::Report,
-        Context::Findings,
-        Context::Causes,
-        Context::Attempts,
-        Context::Ladder,
-    ];
-    let mut stacks: Vec<Vec<Context>> = panels.iter().map(|panel| vec![*panel, Context::Panels]).collect();
-    stacks.extend([
-        vec![Context::Line],
-        vec![Context::FilterLine],
-        vec![Context::Editor],
-        vec![Context::Choices],
-        vec![Context::Palette],
-        vec![Context::Question],
-        vec![Context::Help],
-    ]);
-    for stack in stacks {
-        let mut seen: HashMap<&[Stroke], &str> = HashMap::new();
-        for binding in bindings().iter().filter(|binding| stack.contains(&binding.context)) {
-            assert!(
-                !binding.strokes.is_empty(),
-                "{} has an unreadable key {}",
-                binding.action.name,
-                binding.text
-            );
-            if let Some(other) = seen.insert(&binding.strokes, binding.action.name) {
-                panic!("{} means {other} and {} in {stack:?}", binding.text, binding.action.name);
-            }
-        }
-        // No key may hide behind a longer one that begins with it.
-        for (short, name) in &seen {
-            let longer = seen.keys().find(|long| long.len() > short.len() && long.starts_with(short));
-            assert!(longer.is_none(), "{name} hides a longer key");
-        }
-    }
+    assert_eq!(conflict(bindings()), None);
 }
 
 #[test]
@@ -382,6 +377,36 @@ fn text_is_found_in_both_directions() {
 }
 
 #[test]
+fn a_search_shows_its_first_match_while_it_is_typed_counts_and_lights_them() {
+    let mut bench = Bench::sample("office", 160, 45);
+    bench.keys("g g s").text("time exceeded");
+    assert_eq!(bench.frame(), 1, "nothing says so in its summary");
+    bench.keys("Ctrl-u").text("exceeded in tr");
+    assert_eq!(bench.frame(), 687, "the place moves while it is typed");
+    bench.keys("Enter");
+    bench.shows("“exceeded in tr”: 1 of 3");
+    bench.keys("n");
+    assert_eq!(bench.frame(), 689);
+    bench.shows("2 of 3");
+    bench.keys("N N");
+    assert_eq!(bench.frame(), 691, "it goes round");
+    let buffer = bench.buffer();
+    let lit = portmortem::tui::theme::Theme::named("monochrome", portmortem::tui::theme::Depth::Monochrome)
+        .style(portmortem::tui::theme::Role::Match)
+        .add_modifier;
+    let count = buffer.content.iter().filter(|cell| cell.modifier.contains(lit)).count();
+    assert!(count >= "exceeded in tr".len(), "{count} cells are lit");
+    bench.keys("s").keys("Ctrl-u").text("no such text at all").keys("Esc");
+    assert_eq!(bench.frame(), 691, "left, the place from before is back");
+    bench.keys("s").keys("Ctrl-u").text("/echo (request|reply)/\n");
+    bench.shows("of 96");
+    bench.keys("s").keys("Ctrl-u").text("/(/\n");
+    bench.shows("no regular expression");
+    bench.keys("g g s").keys("Ctrl-u").text("0x 07 70 61 79\n");
+    bench.shows(" · n next");
+}
+
+#[test]
 fn the_mouse_selects_scrolls_and_focuses() {
     let mut bench = seed();
     let layout = bench.state.layout();
@@ -447,13 +472,28 @@ fn q_quits_and_help_lists_the_keys_of_the_panel() {
     bench.shows("write a note on this packet");
     bench.keys("Esc 3 ?");
     bench.shows("accept this claim");
-    bench.keys("q q");
+    bench.keys("Esc q");
     assert!(bench.quit);
+}
+
+#[test]
+fn help_shows_the_marks_first_and_what_is_typed_is_found_and_done() {
+    let mut bench = Bench::sample("seed", 80, 24);
+    bench.keys("?");
+    bench.shows("a query and the ICMP error about it");
+    bench.text("repeated");
+    bench.shows("a repeated query");
+    bench.hides("a query and the ICMP error about it");
+    bench.keys("Ctrl-u").text("no such words");
+    bench.shows("no key and no mark has these words");
+    bench.keys("Ctrl-u").text("causes weighed\n");
+    assert_eq!(bench.state.panels.focus, Panel::Causes);
 }
 
 #[test]
 fn the_next_packet_of_a_conversation_is_found_without_its_neighbours() {
     let mut bench = Bench::open("tests/captures/incidents/08_failover.pcap", 160, 40);
+    bench.keys("g g");
     // Frame 1 asks the first resolver; its own port is used once, so the conversation ends there.
     bench.keys("}");
     assert_eq!(bench.frame(), 1);
@@ -606,6 +646,9 @@ fn what_the_analyst_knows_changes_the_ledger_and_the_report() {
     let mut bench = seed();
     let score = |bench: &Bench, id: &str| bench.state.assessments[0].hypothesis(id).unwrap().score_db;
     bench.keys("c");
+    bench.shows("▸ H2 ");
+    bench.hides("what the error says");
+    bench.keys("Space");
     bench.shows("what the error says");
     let (h1, h2) = (score(&bench, "H1").unwrap(), score(&bench, "H2"));
     bench.keys("g g a").text("admin says named was stopped\n much\n");
@@ -622,6 +665,7 @@ fn what_the_analyst_knows_changes_the_ledger_and_the_report() {
     bench.keys("j Space");
     assert!(bench.state.assessments[0].hypothesis("H1").unwrap().ledger[0].off);
     bench.shows("switched off by you");
+    bench.shows(&format!("H1: {:+} dB → ", h1 + 10));
     bench.keys("R");
     assert_eq!(score(&bench, "H1"), Some(h1 + 10));
     let before = bench.state.assessments[0].hypothesis("H1").unwrap().ledger[0].weight_db.unwrap();
@@ -668,7 +712,7 @@ fn every_screen_says_what_failed_or_that_nothing_did() {
     for (width, height) in [(80, 24), (160, 40)] {
         let mut bench = Bench::open("tests/captures/incidents/08_failover.pcap", width, height);
         bench.shows("✗ DNS at 203.0.113.2:53 refused by ICMP port unreachable");
-        bench.keys("]");
+        bench.keys("g g ]");
         assert_eq!(bench.frame(), 2);
         bench.shows("✗ DNS at 203.0.113.2:53 refused by ICMP port unreachable");
         Bench::open("tests/captures/incidents/17_healthy.pcap", width, height)

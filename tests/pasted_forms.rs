@@ -46,6 +46,24 @@ const QUERY: &str = "10:00:01.000001 IP 192.0.2.10.40001 > 198.51.100.53.53: 7+ 
 const ANSWER: &str = "10:00:01.004001 IP 198.51.100.53.53 > 192.0.2.10.40001: 7 1/0/0 A 203.0.113.80 (49)";
 
 #[test]
+fn a_long_log_behind_a_prefix_is_read_to_its_end() {
+    let lines = (0..3_000u32).map(|at| {
+        let time = format!("10:{:02}:{:02}.{:06}", at / 60, at % 60, at);
+        // Of every tenth packet the text is put together, and stands behind the others.
+        let cut = if at % 10 == 0 { "\napp-1  |     " } else { " " };
+        format!(
+            "app-1  | {time} IP 192.0.2.10.40001 > 198.51.100.53.53:{cut}{at}+ A? www.example.org. (33)\n"
+        )
+    });
+    let index = index(&lines.collect::<String>());
+    assert_eq!(index.len(), 3_000);
+    for at in [0, 1, 1_025, 1_030, 2_990, 2_999] {
+        assert_eq!(packet(&index, at).dns().map(|row| u32::from(row.header.id)), Some(at), "{at}");
+    }
+    assert!(damage(&index).is_empty());
+}
+
+#[test]
 fn an_id_glued_to_the_length_of_its_segment_is_told_by_the_sequence_numbers() {
     let text = "10:00:01.000001 IP 192.0.2.10.40001 > 198.51.100.53.53: Flags [P.], seq 1:46, ack 1, win 229, length 4531547+ [1au] SOA? example.org. (43)\n\
                 10:00:01.100001 IP 198.51.100.53.53 > 192.0.2.10.40001: Flags [P.], seq 1:120, ack 46, win 229, length 11931547 q: SOA? example.org. 1/0/1 (117)\n";
@@ -495,4 +513,102 @@ fn what_is_cut_before_its_hosts_is_arp_or_counted_and_other_networks_are_none() 
         said.iter().any(|told| told.starts_with("1 line has the time of a packet, no hosts")),
         "{said:?}"
     );
+}
+
+/// The captures of a text, each by itself.
+fn apart(text: &str) -> Index {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("post.txt");
+    std::fs::write(&path, text).unwrap();
+    let opened = capture::open_apart(&path, capture::Options::default()).unwrap();
+    let inputs = opened.into_iter().map(|(source, walk)| Input { source, walk, offset_ns: 0 });
+    build(inputs.collect(), 1, &Progress::default(), |_| {})
+}
+
+#[test]
+fn captures_of_two_prompts_in_one_post_are_two() {
+    let inside = "10:00:01.002001 IP 192.0.2.10.40001 > 198.51.100.53.53: 7+ A? www.example.org. (33)";
+    let text = format!(
+        "On the laptop:\nnora@lap:~$ sudo tcpdump -ni wg0 port 53\nlistening on wg0, link-type RAW (Raw IP), snapshot length 262144 bytes\n\
+         {QUERY}\n{ANSWER}\n^C\n2 packets captured\n3 packets received by filter\n0 packets dropped by kernel\n\n\
+         And on the gateway:\ngw1# tcpdump -ni ens18 host 192.0.2.10\nlistening on ens18, link-type EN10MB (Ethernet), snapshot length 262144 bytes\n\
+         {inside}\n^C\n1 packet captured\n1 packet received by filter\n0 packets dropped by kernel\n"
+    );
+    let index = apart(&text);
+    let told: Vec<_> = index
+        .sources
+        .iter()
+        .map(|source| {
+            let interface = source.metadata.interfaces.first().unwrap();
+            (source.packets, interface.name.clone(), interface.filter.clone(), interface.received)
+        })
+        .collect();
+    let own = |text: &str| Some(text.to_owned());
+    assert_eq!(
+        told,
+        [(2, own("wg0"), own("port 53"), Some(3)), (1, own("ens18"), own("host 192.0.2.10"), None)]
+    );
+    assert_eq!(index.sources[1].place.sensor.as_deref(), Some("gw1, ens18"));
+    // The same place again, later, is the same capture; so is a text in which nothing begins again.
+    let again = format!("$ tcpdump -ni wg0\n{QUERY}\n^C\n1 packets captured\n$ tcpdump -ni wg0\n{ANSWER}\n");
+    assert_eq!(apart(&again).sources.len(), 1);
+    let status = format!(
+        "{QUERY}\ntcpdump: 1 packets captured, 1 packets received by filter, 0 packets dropped by kernel\n{ANSWER}\n"
+    );
+    assert_eq!(apart(&status).sources.len(), 1);
+    // Where one time begins again it is another.
+    let back = format!("1 packets captured\n{ANSWER}\n1 packets shown\n2 packets captured\n{QUERY}\n");
+    assert_eq!(apart(&back).sources.len(), 2);
+}
+
+#[test]
+fn lines_of_another_container_stand_between_those_of_a_packet() {
+    let text = "sniff-1  | 10:00:01.000001 IP (tos 0x0, ttl 64, id 1, offset 0, flags [DF], proto UDP (17), length 61)\n\
+                app-1    | level=warn msg=\"no answer yet\"\n\
+                sniff-1  |     192.0.2.10.40001 > 198.51.100.53.53: 7+ A? www.example.org. (33)\n";
+    let index = index(text);
+    assert_eq!((index.len(), damage(&index).len()), (1, 0));
+}
+
+#[test]
+fn a_log_driver_writes_each_line_with_its_own_time() {
+    let lines = [
+        "10:00:01.000001 IP (tos 0x0, ttl 64, id 1, offset 0, flags [DF], proto UDP (17), length 61)",
+        "    192.0.2.10.40001 > 198.51.100.53.53: 7+ A? www.example.org. (33)",
+        "10:00:01.000901 IP (tos 0x0, ttl 64, id 0, offset 0, flags [DF], proto ICMP (1), length 89)",
+        "    198.51.100.53 > 192.0.2.10: ICMP 198.51.100.53 udp port 53 unreachable, length 69",
+        "\\tIP (tos 0x0, ttl 64, id 1, offset 0, flags [DF], proto UDP (17), length 61)",
+        "    192.0.2.10.40001 > 198.51.100.53.53: 7+ A? www.example.org. (33)",
+    ];
+    let log = lines.iter().enumerate().map(|(at, line)| {
+        format!("{{\"log\":\"{line}\\n\",\"stream\":\"stdout\",\"time\":\"2024-03-05T12:30:0{at}.5Z\"}}\n")
+    });
+    let (index, evidence, _) = judge(&log.collect::<String>());
+    assert_eq!((index.len(), packet(&index, 1).time_ns()), (2, 36_001_000_901_000));
+    assert_eq!(outcomes(&evidence), [Outcome::Refused]);
+}
+
+#[test]
+fn what_is_asked_again_after_an_answer_without_ids_is_another_question() {
+    let round = |at: u32, second: u32| {
+        format!(
+            "  {} 10:00:{second}.10000   192.0.2.10 -> 198.51.100.18 DNS C db.example.org. Internet Addr ?\n  {} 10:00:{second}.10070 198.51.100.18 -> 192.0.2.10 ICMP Destination unreachable (UDP port 53 unreachable)\n  {} 10:00:{second}.10200   192.0.2.10 -> 198.51.100.19 DNS C db.example.org. Internet Addr ?\n  {} 10:00:{second}.10900 198.51.100.19 -> 192.0.2.10   DNS R db.example.org. Internet Addr 203.0.113.18\n",
+            at,
+            at + 1,
+            at + 2,
+            at + 3
+        )
+    };
+    let (_, evidence, found) = judge(&(round(1, 40) + &round(5, 44) + &round(9, 48)));
+    let refused = outcomes(&evidence).iter().filter(|outcome| **outcome == Outcome::Refused).count();
+    let answered = outcomes(&evidence).iter().filter(|outcome| **outcome == Outcome::Answered).count();
+    assert_eq!((refused, answered), (3, 3));
+    assert!(found.iter().all(|finding| finding.severity != Severity::High), "each was answered by another");
+}
+
+#[test]
+fn rows_of_flows_are_no_packets() {
+    let text: &'static [u8] =
+        b"2026-03-03 10:11:12.345 192.0.2.10:40112 -> 203.0.113.9:443 TCP ...S. 1 60 1\n";
+    assert!(capture::open_bytes("text", text).is_err());
 }

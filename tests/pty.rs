@@ -58,8 +58,7 @@ fn the_main_job_from_opening_to_reopening() {
     let mut terminal = open(&[&capture], directory.path(), 150, 45, &[]);
     wait(&mut terminal, "6 packets");
     wait(&mut terminal, "claims");
-    // From the first error to its query.
-    type_text(&mut terminal, "]");
+    // It opens at the first error; from there to its query.
     wait(&mut terminal, "#2 of 6");
     terminal.send(Key::Enter).unwrap();
     wait(&mut terminal, "#1 of 6");
@@ -110,6 +109,15 @@ fn the_main_job_from_opening_to_reopening() {
     wait(&mut terminal, "1 of 6");
     terminal.send(Key::Enter).unwrap();
     wait(&mut terminal, "Esc clear");
+    type_text(&mut terminal, "tc");
+    wait(&mut terminal, "Causes problem");
+    type_text(&mut terminal, "q");
+    assert!(terminal.wait_exit().unwrap().success());
+    // The next start goes back to filter, times and panel.
+    let mut terminal = open(&[&capture], directory.path(), 150, 45, &[]);
+    wait(&mut terminal, "Causes problem");
+    wait(&mut terminal, "1 of 6");
+    wait(&mut terminal, "2000-01-01 13:24:3");
     type_text(&mut terminal, "q");
     assert!(terminal.wait_exit().unwrap().success());
 }
@@ -127,7 +135,9 @@ fn no_argument_opens_the_sample_and_a_resize_survives() {
     wait(&mut terminal, "1 Timeline");
     type_text(&mut terminal, "?");
     wait(&mut terminal, "Keys");
-    type_text(&mut terminal, "qq");
+    terminal.send(Key::Esc).unwrap();
+    terminal.wait_until(|screen: &Screen| !screen.contains("Esc closes")).unwrap();
+    type_text(&mut terminal, "q");
     assert!(terminal.wait_exit().unwrap().success());
 }
 

@@ -2,7 +2,7 @@
 
 use std::hash::BuildHasher as _;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use super::Unseen;
 use super::exchange::{self, Role, Says};
@@ -149,6 +149,8 @@ pub struct Datagrams {
     pub notices: Unseen,
     /// Requests beyond the limit.
     pub left_out: u64,
+    /// Flows that errors came back for.
+    pub refused: HashSet<(End, End)>,
     /// Answers to ports that did not ask their sender.
     strays: Vec<Stray>,
 }
@@ -228,7 +230,8 @@ impl Datagrams {
             Role::Neither if !kind.answers() => self.ask((kind, from, to, 0), packet, payload, recorder),
             _ => {}
         }
-        if !kind.answers() {
+        // Of what an error came back for it is known whether it arrived.
+        if !kind.answers() && !self.refused.contains(&(from, to)) {
             let all = if kind == Kind::Udp { &mut self.one_way } else { &mut self.notices };
             all.note(packet.id);
         }

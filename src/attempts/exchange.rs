@@ -43,6 +43,7 @@ pub fn role(kind: Kind, payload: &[u8], to_server: bool) -> Role {
         Kind::Snmp => snmp(payload),
         Kind::Sip => sip(payload),
         Kind::Radius => radius(payload),
+        Kind::Kerberos => reply::kerberos(payload),
         Kind::Cldap => cldap(payload, to_server),
         Kind::Tftp => tftp(payload, to_server),
         Kind::Ike => reply::ike(payload, to_server),

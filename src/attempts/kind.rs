@@ -33,6 +33,8 @@ pub enum Kind {
     Mongo,
     /// MQTT.
     Mqtt,
+    /// AMQP 0-9-1.
+    Amqp,
     /// BGP (RFC 4271).
     Bgp,
     /// RTSP (RFC 7826).
@@ -57,6 +59,12 @@ pub enum Kind {
     Export,
     /// SIP (RFC 3261).
     Sip,
+    /// SIP over TCP.
+    SipTcp,
+    /// Kerberos (RFC 4120).
+    Kerberos,
+    /// Kerberos over TCP.
+    KerberosTcp,
     /// RADIUS (RFC 2865, RFC 2866).
     Radius,
     /// IKE of both versions (RFC 7296, RFC 2409).
@@ -122,7 +130,7 @@ const fn udp(kind: Kind, id: &'static str, name: &'static str, ports: &'static [
 }
 
 /// The table. A watch of 0 stands for protocols that nobody answers (services §1.9).
-pub static KINDS: [Row; 33] = [
+pub static KINDS: [Row; 37] = [
     tcp(Kind::Http, "http", "web", &[80, 8080, 8000, 3128, 8008, 8888], First::Client),
     tcp(Kind::Tls, "tls", "HTTPS", &[443, 8443], First::Client),
     tcp(Kind::Ssh, "ssh", "SSH", &[22, 2222], First::Server),
@@ -135,10 +143,13 @@ pub static KINDS: [Row; 33] = [
     tcp(Kind::Redis, "redis", "Redis", &[6379], First::Client),
     tcp(Kind::Mongo, "mongodb", "MongoDB", &[27017], First::Client),
     tcp(Kind::Mqtt, "mqtt", "messages (MQTT)", &[1883], First::Client),
+    tcp(Kind::Amqp, "amqp", "messages (AMQP)", &[5672], First::Client),
     tcp(Kind::Bgp, "bgp", "routing (BGP)", &[179], First::Client),
     tcp(Kind::Rtsp, "rtsp", "video (RTSP)", &[554, 8554], First::Client),
     tcp(Kind::Ldap, "ldap", "directory (LDAP)", &[389, 3268], First::Client),
     tcp(Kind::Smb, "smb", "file sharing (SMB)", &[445, 139], First::Client),
+    tcp(Kind::SipTcp, "sip-tcp", "telephony (SIP)", &[5060], First::Client),
+    tcp(Kind::KerberosTcp, "kerberos-tcp", "sign-in (Kerberos)", &[88], First::Client),
     tcp(Kind::Rdp, "rdp", "remote desktop (RDP)", &[3389], First::Client),
     tcp(Kind::Tcp, "tcp", "TCP service", &[], First::Unknown),
     udp(Kind::Quic, "quic", "QUIC", &[443], 3),
@@ -156,6 +167,7 @@ pub static KINDS: [Row; 33] = [
         0,
     ),
     udp(Kind::Sip, "sip", "telephony (SIP)", &[5060], 32),
+    udp(Kind::Kerberos, "kerberos", "sign-in (Kerberos)", &[88], 5),
     udp(Kind::Radius, "radius", "RADIUS", &[1812, 1813, 1645, 1646], 5),
     udp(Kind::Ike, "ike", "VPN (IKE)", &[500, 4500], 5),
     udp(Kind::Tftp, "tftp", "TFTP", &[69], 5),

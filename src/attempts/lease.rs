@@ -16,6 +16,9 @@ const LEASES_MAX: usize = 65_536;
 /// Offers kept of one client.
 const OFFERS_MAX: usize = 8;
 
+/// Requests looked at for the one that a reply without a number answers.
+const ASKED_MAX: usize = 64;
+
 /// What a server offers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Offer {
@@ -127,6 +130,8 @@ struct Message {
     id: u64,
     /// Its hardware address.
     client: Address,
+    /// What it is called where no hardware address is told: its address, or its number.
+    named: Address,
     /// The type (RFC 2132 §9.6).
     kind: u8,
     server: Option<Address>,
@@ -157,6 +162,7 @@ impl Message {
         Some(Self {
             id: id.iter().fold(0u64, |all, byte| all << 8 | u64::from(*byte)),
             client: Address::Ether(*hardware),
+            named: Address::None,
             kind,
             server: of(54).and_then(|range| dhcp::four(payload, range.start)),
             address: dhcp::four(payload, 16).unwrap_or_default(),
@@ -199,11 +205,18 @@ impl Message {
         let all = |value: &str| value.split(',').filter_map(address).collect::<Vec<_>>();
         Some(Self {
             id: id.unwrap_or(0),
-            client: hardware.unwrap_or(if is_list {
+            client: hardware.unwrap_or(if is_list && id.is_none() {
                 Address::V4(Ipv4Addr::UNSPECIFIED)
             } else {
                 Address::None
             }),
+            named: match (is_list, id) {
+                (true, Some(_)) if super::is_host(packet.source_address()) && !to_client => {
+                    packet.source_address()
+                }
+                (true, Some(id)) => Address::printed(&format!("client-of-{id:#010x}"), false),
+                _ => Address::None,
+            },
             kind,
             server: option("Server-ID").and_then(address),
             address: behind("Your-IP").and_then(word).and_then(|text| address(&text)).unwrap_or_default(),
@@ -239,14 +252,26 @@ impl Leases {
     /// Takes a message of DHCP for IPv4 (RFC 2131 §2).
     pub(super) fn note(&mut self, packet: &Packet<'_>, payload: &[u8], recorder: &mut Option<Recorder>) {
         let message = if packet.is_text() { Message::printed(packet) } else { Message::read(payload) };
-        let Some(message) = message else { return };
+        let Some(mut message) = message else { return };
         let seen = Seen { packet: packet.id, time_ns: packet.time_ns() };
         let key = (message.id, message.client);
         let asks = matches!(message.kind, 1 | 3 | 4);
         if asks {
-            self.renew(key, seen);
+            self.renew(key, seen, message.kind == 1);
         }
-        let Some((lease, thread)) = self.of(key, false, asks) else { return };
+        // What an asked server sends to the address it was asked from is its answer, whatever kind that is.
+        let asked = if asks || key != (0, Address::None) { None } else { self.asked_by(packet) };
+        let found = match asked {
+            Some(at) => self.all.get_mut(at).map(|lease| (lease, Thread::lease(at as u32))),
+            None => self.of(key, false, asks),
+        };
+        let Some((lease, thread)) = found else { return };
+        if asked.is_some() {
+            message.kind = 5;
+        }
+        if asks && lease.client == Address::None {
+            lease.client = message.named;
+        }
         if let Some(recorder) = recorder {
             let part = match message.kind {
                 1 => Part::Discovers,
@@ -281,6 +306,16 @@ impl Leases {
             }
             _ => {}
         }
+    }
+
+    /// The newest request without an answer that went from a reply's receiver to its sender alone.
+    fn asked_by(&self, reply: &Packet<'_>) -> Option<usize> {
+        let (client, server) = (reply.destination_address(), reply.source_address());
+        let fits = |lease: &Lease| {
+            lease.ack.is_none() && lease.unicast.is_some_and(|(from, to)| from.0 == client && to.0 == server)
+        };
+        let newest = self.all.len().saturating_sub(ASKED_MAX);
+        self.all.get(newest..)?.iter().rposition(fits).map(|at| newest + at)
     }
 
     /// Takes a message of DHCPv6 (RFC 8415 §7.3, §8).
@@ -318,10 +353,12 @@ impl Leases {
     }
 
     /// A client may keep its number when it asks again later: what it was given before is another wish.
-    fn renew(&mut self, key: (u64, Address), seen: Seen) {
+    /// Whoever discovers after a refusal begins anew at once (RFC 2131 §3.2).
+    fn renew(&mut self, key: (u64, Address), seen: Seen, discovers: bool) {
         let known = self.table.get(&key).and_then(|at| self.all.get(*at as usize));
+        let is_anew = discovers && known.is_some_and(|lease| lease.nak.is_some());
         let given = known.and_then(|lease| lease.ack.or(lease.nak.map(|(seen, _)| seen)));
-        if given.is_some_and(|given| seen.time_ns - given.time_ns >= DUPLICATE_NS) {
+        if is_anew || given.is_some_and(|given| seen.time_ns - given.time_ns >= DUPLICATE_NS) {
             self.table.remove(&key);
         }
     }

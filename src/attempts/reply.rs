@@ -3,9 +3,11 @@
 //! An attempt is decided by the message that says so, not by the first byte that comes back: an offer of TLS that is declined, a
 //! challenge and a step of a sign-in decide nothing. Codes, their meaning and who can mend them are rows of tables.
 
+pub mod account;
 mod binary;
 mod codes;
 pub mod datagrams;
+mod limits;
 pub mod printed;
 mod text;
 
@@ -13,6 +15,7 @@ use super::Kind;
 use crate::connections::Seen;
 
 pub use codes::words;
+pub use limits::{Limit, limit};
 
 /// Letters of a code that are kept.
 const CODE_BYTES: usize = 20;
@@ -78,6 +81,8 @@ enum Said {
     Denies(Denial),
     /// It is denied, whatever else is granted on the same connection.
     Breaks(Denial),
+    /// To go on encrypted is declined; it counts where the client leaves then.
+    Declines(Denial),
 }
 
 /// What a client asked last, where the meaning of an answer depends on it.
@@ -90,6 +95,8 @@ enum Asked {
     Entry,
     /// To take what was given (mail).
     Delivery,
+    /// To go on encrypted.
+    Cipher,
     /// Something else.
     Other,
 }
@@ -111,6 +118,12 @@ pub struct Dialog {
     denied: Option<(Denial, Seen)>,
     /// What was denied counts whatever else is granted.
     is_broken: bool,
+    /// To go on encrypted was declined, and nothing was asked since.
+    declined: Option<(Denial, Seen)>,
+    /// The segment that names who signs in.
+    account: Option<Seen>,
+    /// The server asked for the name.
+    is_prompted: bool,
 }
 
 impl Dialog {
@@ -125,7 +138,19 @@ impl Dialog {
             return;
         }
         if by_client {
-            let asked = text::asked(kind, payload, self.asked);
+            let prompted = std::mem::replace(&mut self.is_prompted, account::is_asked_for(kind, payload));
+            // Whoever is in may sign in as somebody else with these alone.
+            let may_sign = !self.is_in || matches!(kind, Kind::Ldap | Kind::Redis | Kind::Mysql);
+            if may_sign && account::named(kind, payload, prompted).is_some() {
+                self.account = Some(seen);
+            }
+            if !text::leaves(kind, payload) {
+                self.declined = None;
+            }
+            let asked = match kind {
+                Kind::Postgres if payload == binary::POSTGRES_ASKS_TLS => Asked::Cipher,
+                _ => text::asked(kind, payload, self.asked),
+            };
             (self.asked, self.is_open) = (asked, true);
             if kind == Kind::Bgp {
                 self.note(binary::bgp(payload), seen);
@@ -138,13 +163,17 @@ impl Dialog {
         }
         self.is_open = false;
         let said = match kind {
+            Kind::Postgres if self.asked == Asked::Cipher && payload == b"N" => no_tls(),
             Kind::Postgres => binary::postgres(payload, self.is_in),
+            Kind::KerberosTcp => binary::kerberos_tcp(payload),
+            Kind::Rdp => binary::rdp(payload),
             Kind::Mysql => binary::mysql(payload, self.is_in),
             Kind::Mongo => binary::mongo(payload),
             Kind::Ldap => binary::ldap(payload),
             Kind::Smb => binary::smb(payload),
             Kind::Bgp => binary::bgp(payload),
             Kind::Mqtt => binary::mqtt(payload),
+            Kind::Amqp => binary::amqp(payload),
             kind => text::answer(kind, payload, self.asked),
         };
         if kind == Kind::Smtp {
@@ -177,6 +206,7 @@ impl Dialog {
                 self.forget();
                 self.granted = self.granted.or(Some(seen));
             }
+            Said::Declines(denial) => self.declined = Some((denial, seen)),
             Said::Denies(denial) => self.denied = self.denied.or(Some((denial, seen))),
             Said::Breaks(_) if self.is_broken => {}
             Said::Breaks(denial) => (self.denied, self.is_broken) = (Some((denial, seen)), true),
@@ -191,7 +221,13 @@ impl Dialog {
     /// The answer that denied what the client came for. Where the beginning of the connection was not captured, only what
     /// counts anywhere does.
     pub fn denial(&self, kind: Kind, is_whole: bool) -> Option<(Denial, Seen)> {
-        self.denied.filter(|_| (is_whole || self.is_broken) && self.kind == Some(kind))
+        let declined = self.declined.filter(|_| self.granted.is_none());
+        self.denied.or(declined).filter(|_| (is_whole || self.is_broken) && self.kind == Some(kind))
+    }
+
+    /// The segment in which the client named its account.
+    pub fn account(&self) -> Option<Seen> {
+        self.account
     }
 
     /// The answer that granted it.
@@ -206,6 +242,11 @@ impl Dialog {
     }
 }
 
+/// A server that has no encryption to offer.
+fn no_tls() -> Said {
+    Said::Declines(Denial { code: Code::new(codes::NO_TLS.as_bytes()), why: Why::Forbids })
+}
+
 /// Whether answers of a protocol are read.
 fn is_read(kind: Kind) -> bool {
     codes::table(kind).is_some()
@@ -218,7 +259,15 @@ pub fn own_words(kind: Kind, payload: &[u8]) -> Option<&[u8]> {
         Kind::Postgres => binary::postgres_words(payload),
         Kind::Mysql => binary::mysql_words(payload),
         Kind::Ldap => binary::ldap_words(payload),
-        Kind::Http | Kind::Smtp | Kind::Sip | Kind::Ftp | Kind::Redis | Kind::Pop3 | Kind::Rtsp => line,
+        Kind::Amqp => binary::amqp_words(payload),
+        Kind::Http
+        | Kind::Smtp
+        | Kind::Sip
+        | Kind::SipTcp
+        | Kind::Ftp
+        | Kind::Redis
+        | Kind::Pop3
+        | Kind::Rtsp => line,
         Kind::Imap => payload.split(|byte| matches!(byte, b'\r' | b'\n')).find(|line| text::is_tagged(line)),
         _ => None,
     }

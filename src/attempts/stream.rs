@@ -166,6 +166,10 @@ pub struct Talk {
     pub client_reset_ttl: u8,
     /// The client's last segment with new data.
     pub last_request: Option<Seen>,
+    /// The request whose answer took longest, and that answer; of requests that wait for an event none.
+    pub longest: Option<(Seen, Seen)>,
+    /// The last request waits for an event, or is answered.
+    is_told: bool,
     /// Rows of a list may belong to it that name no ports: what is not seen of it tells nothing.
     pub is_partial: bool,
 }
@@ -341,6 +345,14 @@ impl Talk {
         }
         if by_client {
             self.last_request = Some(segment.seen);
+            self.is_told = waits(payload);
+        } else if let Some(asked) = self.last_request.filter(|_| !std::mem::replace(&mut self.is_told, true))
+            // What had to be sent again was late on the way.
+            && self.request.stall.is_none_or(|stall| stall.last.time_ns < asked.time_ns)
+        {
+            let took = |(asked, answered): (Seen, Seen)| answered.time_ns - asked.time_ns;
+            let own = (asked, segment.seen);
+            self.longest = self.longest.filter(|known| took(*known) >= took(own)).or(Some(own));
         }
         match self.spoken {
             Some(Spoken::Tls) => {
@@ -358,6 +370,17 @@ impl Talk {
         }
         Begins::Nothing
     }
+}
+
+/// Commands of Redis that wait for an event.
+const WAITING: [&[u8]; 7] = [b"BLPOP", b"BRPOP", b"BLMOVE", b"BZPOP", b"BLOCK", b"SUBSCRIBE", b"WAIT"];
+/// Bytes of a request in which they are looked for.
+const COMMAND_MAX_BYTES: usize = 64;
+
+/// Whether a request waits for an event.
+fn waits(payload: &[u8]) -> bool {
+    let begin = payload.get(..COMMAND_MAX_BYTES.min(payload.len())).unwrap_or_default();
+    WAITING.iter().any(|word| begin.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word)))
 }
 
 /// Whether a server greets so: SSH, SMTP and FTP with a code, IMAP, POP3.

@@ -1,5 +1,6 @@
 //! What an attempt asks for, in clear: the name of a TLS hello, host and path of a request, the method of SIP.
 
+use super::reply::account;
 use super::{Attempt, Kind, printed};
 use crate::index::Index;
 use crate::protocols::tls;
@@ -13,6 +14,19 @@ pub struct Subject {
     pub path: Option<String>,
     /// The highest version of TLS offered.
     pub version: Option<u16>,
+}
+
+/// What names an attempt for people: what is asked for, else in whose name.
+pub fn label(index: &Index, attempt: &Attempt) -> Option<String> {
+    of(index, attempt).text().or_else(|| account(index, attempt))
+}
+
+/// The account in whose name an attempt was made, where its protocol sends it in clear; not escaped.
+pub fn account(index: &Index, attempt: &Attempt) -> Option<String> {
+    let packet = index.packet(attempt.asks).filter(|packet| !packet.is_text())?;
+    let payload = packet.decode().payload();
+    // A line that holds nothing else answers a prompt.
+    account::named(attempt.kind, payload, false).or_else(|| account::named(attempt.kind, payload, true))
 }
 
 /// Reads what an attempt asks for.

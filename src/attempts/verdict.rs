@@ -2,6 +2,7 @@
 
 mod clocks;
 mod datagrams;
+mod hosts;
 mod several;
 mod turned;
 
@@ -17,10 +18,10 @@ use super::{Attempt, Denial, Kind, Outcome, Request, Service, Told, Why};
 use crate::connections::{Connection, End, Known, Seen};
 use crate::correlate::Evidence;
 use crate::correlate::Vantage;
-use crate::correlate::hosts::Place;
 use crate::decode::Address;
 use crate::index::{Index, PacketId};
 use crate::time::Nanos;
+use hosts::{here, receivers};
 
 /// A second.
 const SECOND: Nanos = 1_000_000_000;
@@ -28,6 +29,8 @@ const SECOND: Nanos = 1_000_000_000;
 const SYN_WATCH_NS: Nanos = 3 * SECOND;
 /// A client that gives up after this long without an answer (services §1.4 `mute_s`).
 const MUTE_NS: Nanos = 3 * SECOND;
+/// A client that closed after this long and resets what is sent to it then.
+const GIVEN_UP_NS: Nanos = SECOND;
 /// A request watched for this long (services §1.4 `mute_watch_s`).
 const MUTE_WATCH_NS: Nanos = 10 * SECOND;
 /// Close and reset this soon after the request are the server's word about it (services §1.4).
@@ -76,38 +79,10 @@ fn order(seen: &Seen) -> (Nanos, PacketId) {
     (seen.time_ns, seen.packet)
 }
 
-/// The addresses of the capturing host among those who ask: one of each family. Where several look like it, none is: what tells it
-/// (unfilled checksums, initial hops) holds for all on one link or machine.
-fn here(evidence: &Evidence, asking: impl Iterator<Item = Address>) -> HashSet<Address> {
-    let asking: HashSet<Address> = asking.collect();
-    let mut here: HashSet<Address> =
-        asking.into_iter().filter(|address| evidence.place(*address) == Place::Here).collect();
-    for v6 in [false, true] {
-        if here.iter().filter(|address| address.is_v6() == v6).count() > 1 {
-            here.retain(|address| address.is_v6() != v6);
-        }
-    }
-    here
-}
-
-/// The addresses that packets of others were sent to.
-fn receivers(index: &Index) -> HashSet<Address> {
-    let mut told = HashSet::new();
-    for segment in index.segments() {
-        let mut seen = vec![false; segment.addresses.len()];
-        for (source, destination) in segment.source_address.iter().zip(&segment.destination_address) {
-            if source != destination
-                && let Some(seen) = seen.get_mut(*destination as usize)
-            {
-                *seen = true;
-            }
-        }
-        told.extend(
-            segment.addresses.iter().zip(seen).filter(|(_, seen)| *seen).map(|(address, _)| *address),
-        );
-    }
-    told
-}
+/// Services that answer each request at once, whose connections are kept open.
+const WAITED: [Kind; 2] = [Kind::Redis, Kind::Ldap];
+/// From this long on an answer is slow (services §1.6 `slow_s`).
+const LONG_NS: Nanos = 2 * SECOND;
 
 /// When an attempt that had worked began to fail.
 fn failing(talk: &Talk, attempt: &Attempt) -> Seen {
@@ -122,6 +97,9 @@ fn failing(talk: &Talk, attempt: &Attempt) -> Seen {
         }
         Outcome::LargeLost { of_client: false, .. } => talk.answer.hole.map(|hole| hole.seen),
         Outcome::ResetMidway => attempt.decided,
+        Outcome::Answered if attempt.answered_ns >= LONG_NS && WAITED.contains(&attempt.kind) => {
+            talk.longest.map(|(asked, _)| asked)
+        }
         _ => None,
     };
     since.filter(|seen| seen.time_ns > attempt.first.time_ns).unwrap_or(attempt.first)
@@ -193,6 +171,7 @@ impl<'a> Judge<'a> {
             several::once(rest.connections, all);
         }
         let said = statuses(rest.said, all);
+        turned::judge_parties(self.index(), all, &said);
         turned::judge(self.index(), all, &said);
         turned::name_unreached(all);
         let parts = rest.exchanges.iter().flat_map(|exchange| exchange.parts().into_iter().flatten());
@@ -254,7 +233,8 @@ impl<'a> Judge<'a> {
     }
 
     fn judge(&self, at: u32, own: &Connection, talk: &Talk, requests: &[Request], out: &mut Vec<Attempt>) {
-        if self.index().settings.is_dns_port(own.server.1) {
+        let opens = !own.is_accepted() && own.is_opened_here();
+        if self.index().settings.is_dns_port(own.server.1) && !opens {
             return;
         }
         let kind = kind_of(own, talk);
@@ -279,7 +259,7 @@ impl<'a> Judge<'a> {
             counts: (1, 0),
             failing: first,
         };
-        if !own.is_accepted() && own.is_opened_here() {
+        if opens {
             if let Some(attempt) = self.opening(own, attempt) {
                 out.push(attempt);
             }
@@ -346,7 +326,10 @@ impl<'a> Judge<'a> {
         let done = |outcome, decided| Attempt { decided, outcome, ..attempt };
         let attempt = match handshake.and_then(|own| own.hello) {
             Some(hello) => Attempt { asks: hello.packet, ..attempt },
-            None => talk.request.first.map_or(attempt, |asked| Attempt { asks: asked.packet, ..attempt }),
+            None => {
+                let asked = talk.dialog.account().or(talk.request.first);
+                asked.map_or(attempt, |asked| Attempt { asks: asked.packet, ..attempt })
+            }
         };
         let done = |outcome, decided| Attempt { asks: attempt.asks, ..done(outcome, decided) };
         if !own.hears_server() && own.from_client.first.is_some() {
@@ -412,6 +395,14 @@ impl<'a> Judge<'a> {
             None => Outcome::Accepted,
         };
         let granted = talk.dialog.granted(attempt.kind);
+        // Of a connection that is kept open the answer that was waited for longest tells whether the service was slow.
+        if let Some((asked, answered)) = talk.longest.filter(|_| WAITED.contains(&attempt.kind)) {
+            let answered_ns = (answered.time_ns - asked.time_ns).max(0);
+            if answered_ns >= LONG_NS {
+                return Attempt { answered_ns, ..done(outcome, Some(answered)) };
+            }
+        }
+        let answered_ns = if attempt.kind == Kind::Redis { 0 } else { answered_ns };
         Attempt { answered_ns, ..done(outcome, granted.or(answer).or(own.accepted)) }
     }
 
@@ -471,7 +462,9 @@ impl<'a> Judge<'a> {
             [own.from_client.reset, own.from_client.finished].into_iter().flatten().min_by_key(order);
         if let Some(answer) = talk.answer.first.filter(|_| !talk.dialog.is_undecided()) {
             let given_up = client.filter(|client| {
-                order(client) < order(&answer) && client.time_ns - last.time_ns >= MUTE_NS && kind.answers()
+                order(client) < order(&answer)
+                    && kind.answers()
+                    && is_given_up(own, client.time_ns - last.time_ns, answer)
             });
             return given_up.map(|client| (Outcome::Mute, client));
         }
@@ -594,12 +587,13 @@ impl<'a> Judge<'a> {
             .into_iter()
             .flatten()
             .filter(|seen| {
-                order(seen) > order(&request.first) && seen.time_ns - request.last.time_ns >= MUTE_NS
+                order(seen) > order(&request.first) && seen.time_ns - request.last.time_ns >= GIVEN_UP_NS
             })
             .min_by_key(order);
         // An answer that comes after the client has given up is none for it.
         if let Some((client, (answer, _))) = given_up.zip(request.answer)
             && order(&client) < order(&answer)
+            && is_given_up(own, client.time_ns - request.last.time_ns, answer)
         {
             let answered_ns = (answer.time_ns - request.last.time_ns).max(0);
             return Attempt { answered_ns, ..done(Outcome::Mute, Some(client)) };
@@ -669,6 +663,13 @@ fn refuses(told: &Told) -> bool {
         (false, 11, 0) | (true, 1, _) | (true, 3, 0) => true,
         _ => false,
     }
+}
+
+/// Whether a client that closed before an answer had given up: it waited long, or takes nothing any more. Who only ends its own
+/// part still wants the answer.
+fn is_given_up(own: &Connection, waited_ns: Nanos, answer: Seen) -> bool {
+    let resets = || own.from_client.reset.is_some_and(|reset| order(&reset) > order(&answer));
+    waited_ns >= MUTE_NS || waited_ns >= GIVEN_UP_NS && resets()
 }
 
 /// How an answer that denies ends an attempt: temporary failures of mail by their code, as those of HTTP.

@@ -7,18 +7,26 @@ use std::ops::{Bound, RangeBounds};
 pub struct Bytes<'b> {
     base: usize,
     there: &'b [u8],
+    /// What is addressed behind them, in a place of its own.
+    behind: &'b [u8],
 }
 
 impl<'b> Bytes<'b> {
     /// Bytes of which the first is byte `base` of the capture.
     pub fn new(base: usize, there: &'b [u8]) -> Self {
-        Self { base, there }
+        Self { base, there, behind: &[] }
+    }
+
+    /// The same with others behind their end. What reaches over that end is not at hand.
+    #[must_use]
+    pub fn with(self, behind: &'b [u8]) -> Self {
+        Self { behind, ..self }
     }
 
     /// Where they end, counted from the beginning of the capture.
     #[inline]
     pub fn len(&self) -> usize {
-        self.base + self.there.len()
+        self.base + self.there.len() + self.behind.len()
     }
 
     /// Whether the capture has no bytes.
@@ -39,19 +47,24 @@ impl<'b> Bytes<'b> {
             Bound::Excluded(at) => *at,
             Bound::Unbounded => self.len(),
         };
-        self.there.get(start.checked_sub(self.base)?..end.checked_sub(self.base)?)
+        let (start, end) = (start.checked_sub(self.base)?, end.checked_sub(self.base)?);
+        self.there.get(start..end).or_else(|| {
+            let from = start.checked_sub(self.there.len())?;
+            self.behind.get(from..end.checked_sub(self.there.len())?)
+        })
     }
 
     /// One byte.
     #[inline]
     pub fn byte(&self, at: usize) -> Option<u8> {
-        self.there.get(at.checked_sub(self.base)?).copied()
+        let at = at.checked_sub(self.base)?;
+        self.there.get(at).or_else(|| self.behind.get(at.checked_sub(self.there.len())?)).copied()
     }
 }
 
 impl<'b> From<&'b [u8]> for Bytes<'b> {
     fn from(there: &'b [u8]) -> Self {
-        Self { base: 0, there }
+        Self::new(0, there)
     }
 }
 
@@ -70,5 +83,9 @@ mod tests {
         assert_eq!(bytes.get(104..), Some(&b"ef"[..]));
         assert_eq!((bytes.get(99..101), bytes.get(..3), bytes.get(105..107)), (None, None, None));
         assert_eq!((bytes.get(106..), bytes.get(107..)), (Some(&b""[..]), None));
+        let bytes = bytes.with(b"xyz");
+        assert_eq!((bytes.len(), bytes.byte(105), bytes.byte(106)), (109, Some(b'f'), Some(b'x')));
+        assert_eq!((bytes.get(104..106), bytes.get(107..109)), (Some(&b"ef"[..]), Some(&b"yz"[..])));
+        assert_eq!(bytes.get(105..107), None);
     }
 }

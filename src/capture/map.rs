@@ -5,18 +5,23 @@
 //! goes; what comes after that is written to an unlinked temporary file which is mapped behind it, so that the bytes
 //! stay one run.
 
+mod fault;
+mod memory;
 mod passing;
 mod place;
 mod reserved;
 mod writer;
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Read as _};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock};
 use std::time::Duration;
 
+use crate::capture::watch::{Change, Stored};
+use fault::Guarded;
+pub(super) use fault::faults;
 pub(super) use passing::Passing;
 pub use passing::{Look, Window};
 pub(super) use place::Place;
@@ -29,9 +34,16 @@ pub struct Map {
     state: State,
     /// Where bytes are given up when they were read.
     passing: Option<Passing>,
-    /// What was opened, where these bytes were made of it.
-    given: Option<Arc<Map>>,
+    /// What the file was that they come from.
+    stored: OnceLock<Stored>,
 }
+
+/// Files up to this size are read: a map of its own costs more, and a system gives only so many.
+const READ_MAX_BYTES: u64 = 64 << 10;
+/// Where no more maps are to be had, files up to this size are read as well.
+const READ_AFTER_ALL_MAX_BYTES: u64 = 16 << 20;
+/// The least room asked for, where the system does not give as many addresses as may be needed.
+const RESERVE_MIN_BYTES: usize = 64 << 20;
 
 /// What is wrong at the end of the bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,13 +62,15 @@ pub enum Problem {
 }
 
 enum Kind {
-    Mapped(memmap2::Mmap),
+    Mapped(Guarded),
     /// Mapped at its greatest length; only what is published is ever read.
     Growing(memmap2::MmapRaw),
     /// The same for what a [`Writer`] fills.
     Reserved(Reserved),
     Fixed(&'static [u8]),
     Owned(Vec<u8>),
+    /// The bytes of another, and behind them what was made of it.
+    Behind(Arc<Map>, Vec<u8>),
 }
 
 /// How far a growing map has come.
@@ -108,20 +122,55 @@ pub(super) enum Origin {
 impl Map {
     fn whole(kind: Kind) -> Self {
         let state = State { complete: AtomicBool::new(true), ..State::default() };
-        Self { kind, state, passing: None, given: None }
+        Self { kind, state, passing: None, stored: OnceLock::new() }
     }
 
-    /// Maps a whole file, read-only.
+    /// Maps a whole file, read-only; a small one is read.
     pub fn file(path: &Path) -> io::Result<Self> {
-        let file = File::open(path)?;
-        if file.metadata()?.len() == 0 {
-            return Ok(Self::whole(Kind::Fixed(&[])));
+        let file = open_file(path)?;
+        let stored = Stored::of(path, &file)?;
+        let length = file.metadata()?.len();
+        let kind = if length <= READ_MAX_BYTES {
+            Kind::Owned(read(file, length)?)
+        } else {
+            // SAFETY: the map is read-only and private. Another program may change the file meanwhile: bytes that are
+            // checked once are not trusted to be the same later, and reading what was cut off is answered by `fault`.
+            #[expect(unsafe_code, reason = "mapping a file is the only way to read it without copying")]
+            match unsafe { memmap2::Mmap::map(&file) } {
+                Ok(map) => Kind::Mapped(Guarded::new(map)),
+                Err(_) if length <= READ_AFTER_ALL_MAX_BYTES => Kind::Owned(read(file, length)?),
+                Err(error) => return Err(error),
+            }
+        };
+        let map = Self::whole(kind);
+        map.remember(stored);
+        Ok(map)
+    }
+
+    /// Says what the file is that the bytes come from.
+    pub(super) fn remember(&self, stored: Stored) {
+        let _ = self.stored.set(stored);
+    }
+
+    /// How the file the bytes come from differs from what was opened; `None` where it does not, or where there is none.
+    pub fn change(&self) -> Option<Change> {
+        if let Kind::Behind(given, _) = &self.kind {
+            return given.change();
         }
-        // SAFETY: the map is read-only and private. If another program shortens the file while it is
-        // mapped, reading the lost part raises SIGBUS; capture files are appended to, not shortened.
-        #[expect(unsafe_code, reason = "mapping a file is the only way to read it without copying")]
-        let map = unsafe { memmap2::Mmap::map(&file)? };
-        Ok(Self::whole(Kind::Mapped(map)))
+        self.stored.get()?.change()
+    }
+
+    /// Where the file was cut while it was mapped, if it was: nothing from there on is to be believed.
+    pub fn cut(&self) -> Option<u64> {
+        let map = match &self.kind {
+            Kind::Mapped(map) => map,
+            Kind::Behind(given, _) => return given.cut(),
+            _ => return None,
+        };
+        if let Some(Change::Cut(length)) = self.change() {
+            map.cut_at(usize::try_from(length).unwrap_or(usize::MAX));
+        }
+        map.cut().map(|cut| cut as u64)
     }
 
     /// Bytes embedded in the program.
@@ -134,25 +183,16 @@ impl Map {
         Self::whole(Kind::Owned(bytes))
     }
 
-    /// Bytes made by the program of what was opened.
-    pub(super) fn prepared(bytes: Vec<u8>, given: Arc<Self>) -> Self {
-        Self { given: Some(given), ..Self::owned(bytes) }
-    }
-
-    /// What was opened, as far as it came: the same bytes, unless packets were looked for in a pasted text.
-    pub fn given(&self) -> &[u8] {
-        self.given.as_ref().map_or_else(|| self.bytes(), |given| given.bytes())
+    /// What was opened, and behind it what the program made of it.
+    pub(super) fn behind(given: Arc<Self>, made: Vec<u8>) -> Self {
+        Self::whole(Kind::Behind(given, made))
     }
 
     /// Maps `file` at `max` bytes although it is shorter now; nothing is published yet.
     pub(super) fn growing(file: &File, max: usize, origin: Origin) -> io::Result<Self> {
         let kind = Kind::Growing(memmap2::MmapOptions::new().len(max).map_raw_read_only(file)?);
-        Ok(Self {
-            kind,
-            state: State { live: origin == Origin::Live, ..State::default() },
-            passing: None,
-            given: None,
-        })
+        let state = State { live: origin == Origin::Live, ..State::default() };
+        Ok(Self { kind, state, passing: None, stored: OnceLock::new() })
     }
 
     /// Room for at most `max` bytes, and the one who may write them. With `passing` bytes are given up behind their readers.
@@ -161,11 +201,17 @@ impl Map {
         origin: Origin,
         passing: Option<Passing>,
     ) -> io::Result<(Arc<Self>, Writer)> {
-        let max = max.max(1);
         let live = origin == Origin::Live;
-        let (map, spool) = if let Some(reserved) = Reserved::new(max) {
+        let mut max = max.max(1);
+        let mut reserved = Reserved::new(max);
+        // A limit on addresses: what fits is enough for most, and reaching its end is told.
+        while reserved.is_none() && max > RESERVE_MIN_BYTES {
+            max /= 2;
+            reserved = Reserved::new(max);
+        }
+        let (map, spool) = if let Some(reserved) = reserved {
             let state = State { live, ..State::default() };
-            (Self { kind: Kind::Reserved(reserved), state, passing, given: None }, None)
+            (Self { kind: Kind::Reserved(reserved), state, passing, stored: OnceLock::new() }, None)
         } else {
             // A system that promises only memory it has: everything goes through the file.
             let file = tempfile::tempfile()?;
@@ -176,15 +222,16 @@ impl Map {
         Ok((map, writer))
     }
 
-    /// All bytes that are there so far; where some were given up, all are unpacked again first.
+    /// All bytes of what was opened that are there so far; where some were given up, all are unpacked again first.
     pub fn bytes(&self) -> &[u8] {
         if let Some(all) = self.again() {
             return all;
         }
         match &self.kind {
-            Kind::Mapped(map) => map,
+            Kind::Mapped(map) => map.bytes(),
             Kind::Fixed(bytes) => bytes,
             Kind::Owned(bytes) => bytes,
+            Kind::Behind(given, _) => given.bytes(),
             Kind::Reserved(reserved) => reserved.read(0..self.length()),
             Kind::Growing(map) => {
                 let length = self.state.length.load(Ordering::Acquire).min(map.len());
@@ -214,7 +261,10 @@ impl Map {
 
     /// The packing the bytes come out of (`gzip`, `zstd`, …), known when the first of them are there.
     pub fn container(&self) -> Option<&'static str> {
-        self.given.as_ref().map_or(&self.state, |given| &given.state).container.get().copied()
+        match &self.kind {
+            Kind::Behind(given, _) => given.container(),
+            _ => self.state.container.get().copied(),
+        }
     }
 
     /// Whether the bytes come as they are captured, so that their end may be far.
@@ -242,9 +292,10 @@ impl Map {
     /// How many bytes there are so far.
     pub fn length(&self) -> usize {
         match &self.kind {
-            Kind::Mapped(map) => map.len(),
+            Kind::Mapped(map) => map.length(),
             Kind::Fixed(bytes) => bytes.len(),
             Kind::Owned(bytes) => bytes.len(),
+            Kind::Behind(given, made) => given.length() + made.len(),
             Kind::Growing(_) | Kind::Reserved(_) => self.state.length.load(Ordering::SeqCst),
         }
     }
@@ -295,4 +346,21 @@ impl Map {
         drop(self.state.turn.lock());
         self.state.grown.notify_all();
     }
+}
+
+/// Opens a file to be read. What was a file a moment ago may be a pipe now, which must not hold the program up.
+pub(super) fn open_file(path: &Path) -> io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let file =
+        std::fs::OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)?;
+    if file.metadata()?.is_file() {
+        return Ok(file);
+    }
+    Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file any more"))
+}
+
+fn read(file: File, length: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
+    file.take(length).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }

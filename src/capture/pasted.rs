@@ -1,16 +1,25 @@
 //! Reads text as people paste it: cleans it of what is around its packets, and hands these on one behind the other.
 //!
 //! What tcpdump itself wrote is read where it stands ([`super::transcript`]); everything else comes through here first. A
-//! packet becomes its own text, or its bytes where `-x` printed them, behind a header that says what it is.
+//! packet that stands on a line as tcpdump printed it stays there; others become their own text, or their bytes where `-x`
+//! printed them, behind the end of what was given.
 
 mod characters;
 mod dump;
 mod find;
 mod join;
+mod list;
 mod marks;
+mod parts;
 mod prefix;
+mod quick;
 mod shipped;
 mod wrap;
+
+use std::borrow::Cow;
+use std::collections::VecDeque;
+
+use rayon::prelude::*;
 
 use super::transcript::clock::Clock;
 use super::transcript::notes::Notes;
@@ -19,15 +28,19 @@ use super::{Bytes, Damage, Fill, Format, Interface, LinkType, Metadata, Place, R
 use crate::text::thousands;
 pub(super) use characters::is_wide;
 use join::{Joiner, Packet};
+use list::{Entry, List};
 
 /// Bytes of a text that are cleaned at a time.
 const PART_BYTES: usize = 16 << 20;
 /// Bytes looked at to tell whether tcpdump itself wrote a text, at its beginning and at its end.
 const LOOK_BYTES: usize = 256 << 10;
-/// A header before each packet: its length, its original length, its link type, the kind of its time, its time.
-const HEADER_BYTES: usize = 20;
+/// Bytes of a text that are cleaned by one thread.
+const SHARE_BYTES: usize = 1 << 20;
 /// Packets looked at to tell `-ttt` from `-ttttt`.
 const CLOCK_MAX_PACKETS: usize = 1_000;
+
+/// What tcpdump itself says before and behind packets.
+const NOTES: &[&[u8]] = &[b"tcpdump: ", b"listening on ", b"reading from file ", b"dropped privs to "];
 
 /// Whether a text is what tcpdump printed and nothing else: a packet begins each line, or a blank continues it.
 pub(super) fn is_plain(text: &[u8]) -> bool {
@@ -56,7 +69,7 @@ pub(super) fn is_plain(text: &[u8]) -> bool {
             Some(b'0'..=b'9') => {
                 (is_named && stamped_head(line).is_some()) || !has_arrow && !has(b"&") && !has(b"\\")
             }
-            Some(_) => !has_arrow && (line.starts_with(b"tcpdump: ") || line.starts_with(b"listening on ")),
+            Some(_) => !has_arrow && (NOTES.iter().any(|note| line.starts_with(note))),
         }
     };
     let begin = text.get(..LOOK_BYTES).unwrap_or(text);
@@ -71,22 +84,35 @@ pub(super) fn is_plain(text: &[u8]) -> bool {
     // What begins indented continues nothing.
     let first = lines.iter().find(|line| !line.trim_ascii().is_empty());
     let begins = first.is_none_or(|line| !line.starts_with(b" ") && !line.starts_with(b"\t"));
+    // Behind the packets of one capture those of another begin.
+    let begins_again = |lines: &[&[u8]]| {
+        let has = |line: &[u8], note: &[u8]| memchr::memmem::find(line, note).is_some();
+        let is_boundary = |line: &&[u8]| {
+            !line.first().is_some_and(u8::is_ascii_digit) && NOTES.iter().any(|note| has(line, note))
+                || line.ends_with(b" packets captured")
+        };
+        let is_packet = |line: &&[u8]| stamped_head(line).is_some();
+        let mut after =
+            lines.iter().skip_while(|line| !is_packet(line)).skip_while(|line| !is_boundary(line));
+        after.any(|line| is_packet(&line))
+    };
     begins
+        && !begins_again(&lines)
         && lines.iter().copied().all(is_line)
         && (whole(begin) || end.split(|byte| *byte == b'\n').skip(skip).all(is_line))
 }
 
 /// What was made of a text.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Default)]
 pub(super) struct Prepared {
-    /// Its packets, each behind a header.
-    pub bytes: Vec<u8>,
-    /// How many there are.
-    pub packets: u64,
+    /// Its packets, those of each capture in it.
+    parts: Vec<List>,
+    /// Those that stand nowhere in the text as they are.
+    pub made: Vec<u8>,
     /// What could not be read, in words.
     pub unread: Vec<String>,
-    /// What it says of the capture itself.
-    pub notes: Notes,
+    /// What it says of each capture.
+    notes: Vec<Notes>,
 }
 
 /// Finds the packets of a whole text.
@@ -94,16 +120,23 @@ pub(super) fn prepare(bytes: &[u8]) -> Prepared {
     let text = characters::decode(bytes);
     let mut prepared = Prepared::default();
     let mut joiner = None;
-    let mut lines = Vec::new();
+    let mut lines: Vec<Cow<'_, str>> = Vec::new();
     let mut rest: &str = &text;
     while !rest.is_empty() {
-        let part = part_of(rest);
+        let part = part_of(rest, PART_BYTES);
         rest = rest.get(part.len()..).unwrap_or("");
-        for line in part.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line)) {
-            line.split('\r').for_each(|line| marks::clean(line, &mut lines));
+        let mut shares = Vec::new();
+        let mut share = part;
+        while !share.is_empty() {
+            let own = part_of(share, SHARE_BYTES);
+            share = share.get(own.len()..).unwrap_or("");
+            shares.push((own, share.is_empty()));
         }
+        let cleaned: Vec<Vec<Cow<'_, str>>> =
+            shares.into_par_iter().map(|(share, is_last)| cleaned(share, is_last)).collect();
+        cleaned.into_iter().for_each(|cleaned| lines.extend(cleaned));
         let joiner = joiner.get_or_insert_with(|| Joiner::new(&lines));
-        let used = joiner.run(&lines, rest.is_empty(), &mut |packet| prepared.push(&packet));
+        let used = joiner.run(&lines, rest.is_empty(), &mut |packet| prepared.push(&packet, bytes));
         lines.drain(..used.min(lines.len()));
     }
     if let Some(joiner) = joiner {
@@ -115,9 +148,19 @@ pub(super) fn prepare(bytes: &[u8]) -> Prepared {
             "look like packets and were",
         ));
         prepared.unread.extend(other_protocol(joiner.other.count, &joiner.other.first));
-        prepared.notes = joiner.notes;
+        prepared.notes = joiner.parts.finish();
     }
     prepared
+}
+
+/// The lines of a share of the text. What follows the last line's end is a line only at the end of a part.
+fn cleaned(share: &str, is_last: bool) -> Vec<Cow<'_, str>> {
+    let mut lines = Vec::new();
+    let share = if is_last { share } else { share.strip_suffix('\n').unwrap_or(share) };
+    for line in share.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line)) {
+        line.split('\r').for_each(|line| marks::clean(line, &mut lines));
+    }
+    lines
 }
 
 /// What is said of lines that were not read, by number.
@@ -141,79 +184,76 @@ pub(super) fn other_protocol(count: u64, first: &str) -> Option<String> {
 }
 
 /// The next lines of a text, at a line's end.
-fn part_of(text: &str) -> &str {
-    if text.len() <= PART_BYTES {
+fn part_of(text: &str, bytes_max: usize) -> &str {
+    if text.len() <= bytes_max {
         return text;
     }
     let bytes = text.as_bytes();
-    let end = bytes.get(..PART_BYTES).and_then(|part| memchr::memrchr(b'\n', part));
+    let end = bytes.get(..bytes_max).and_then(|part| memchr::memrchr(b'\n', part));
     let end = end.or_else(|| memchr::memchr(b'\n', bytes)).map_or(text.len(), |at| at + 1);
     text.get(..end).unwrap_or(text)
 }
 
 impl Prepared {
-    fn push(&mut self, packet: &Packet<'_>) {
-        let (kind, time) = match packet.stamp {
-            Stamp::None => (0u16, 0),
-            Stamp::Clock(time) => (1, time),
-            Stamp::Date(time) => (2, time),
-            Stamp::Local(time) => (3, time),
-            Stamp::Seconds(time) => (4, time),
-        };
-        self.bytes.extend((packet.bytes.len() as u32).to_le_bytes());
-        self.bytes.extend((packet.original as u32).to_le_bytes());
-        self.bytes.extend(packet.link.0.to_le_bytes());
-        self.bytes.extend(kind.to_le_bytes());
-        self.bytes.extend(time.to_le_bytes());
-        self.bytes.extend(packet.bytes);
-        self.packets += 1;
+    /// Whether there is no packet.
+    pub fn is_empty(&self) -> bool {
+        self.parts.iter().all(List::is_empty)
     }
-}
 
-/// What a header says.
-#[derive(Clone, Copy)]
-struct Header {
-    captured: u32,
-    original: u32,
-    link: LinkType,
-    stamp: Stamp,
-}
-
-impl Header {
-    fn read(bytes: &[u8], at: usize) -> Option<Self> {
-        let field = |from: usize, to: usize| bytes.get(at + from..at + to);
-        let time = i64::from_le_bytes(field(12, 20)?.try_into().ok()?);
-        let stamp = match field(10, 11)? {
-            [1] => Stamp::Clock(time),
-            [2] => Stamp::Date(time),
-            [3] => Stamp::Local(time),
-            [4] => Stamp::Seconds(time),
-            _ => Stamp::None,
+    /// What walks its packets: each capture by itself, with what it says of where it was, or all of them as one.
+    pub fn walks(self, are_apart: bool) -> Vec<(Pasted, Option<String>)> {
+        let mut unread = self.unread;
+        let several = self.parts.len() > 1;
+        if !are_apart || !several {
+            let notes = self.notes.into_iter().next().filter(|_| !several).unwrap_or_default();
+            return vec![(Pasted::new(self.parts.into(), &notes, unread), None)];
+        }
+        let parts = self.parts.into_iter().zip(self.notes);
+        let walk = |(packets, notes): (List, Notes)| {
+            let label = notes.label();
+            (Pasted::new([packets].into(), &notes, std::mem::take(&mut unread)), label)
         };
-        Some(Self {
-            captured: u32::from_le_bytes(field(0, 4)?.try_into().ok()?),
-            original: u32::from_le_bytes(field(4, 8)?.try_into().ok()?),
-            link: LinkType(u16::from_le_bytes(field(8, 10)?.try_into().ok()?)),
-            stamp,
-        })
+        parts.map(walk).collect()
+    }
+
+    /// Notes where a packet of the text `given` stands.
+    fn push(&mut self, packet: &Packet<'_>, given: &[u8]) {
+        let length = packet.bytes.len();
+        let own = packet.bytes.as_ptr().addr().checked_sub(given.as_ptr().addr());
+        let offset = own.filter(|own| own.saturating_add(length) <= given.len()).unwrap_or_else(|| {
+            self.made.extend(packet.bytes);
+            given.len() + self.made.len() - length
+        });
+        while self.parts.len() <= packet.part {
+            self.parts.push(List::default());
+        }
+        let Some(list) = self.parts.get_mut(packet.part) else { return };
+        list.push(Entry {
+            offset: offset as u64,
+            captured: length as u32,
+            original: packet.original as u32,
+            link: packet.link,
+            stamp: packet.stamp,
+        });
     }
 }
 
 /// Walks the packets of a prepared text.
 pub(super) struct Pasted {
-    position: usize,
+    lists: VecDeque<List>,
+    position: u64,
     frames: u64,
     clock: Clock,
     metadata: Metadata,
 }
 
 impl Pasted {
-    pub fn new(prepared: &Prepared) -> Self {
+    fn new(lists: VecDeque<List>, notes: &Notes, unread: Vec<String>) -> Self {
         let mut metadata = Metadata::new(Format::Transcript);
         let mut interface = Interface::new(LinkType::TRANSCRIPT, 0, "as printed");
-        prepared.notes.tell(&mut interface);
+        notes.tell(&mut interface);
         metadata.interfaces.push(interface);
-        for reason in prepared.unread.iter().cloned() {
+        for reason in unread {
             metadata.push_damage(Damage {
                 offset: 0,
                 skipped: 0,
@@ -222,7 +262,17 @@ impl Pasted {
                 place: Place::Capture,
             });
         }
-        Self { position: 0, frames: 0, clock: Clock::default(), metadata }
+        Self { lists, position: 0, frames: 0, clock: Clock::default(), metadata }
+    }
+
+    fn next(&mut self) -> Option<Entry> {
+        loop {
+            let list = self.lists.front_mut()?;
+            if let Some(entry) = list.next() {
+                return Some(entry);
+            }
+            self.lists.pop_front();
+        }
     }
 
     fn interface(&mut self, link: LinkType) -> u16 {
@@ -235,30 +285,23 @@ impl Pasted {
 }
 
 impl Walk for Pasted {
-    fn fill(&mut self, bytes: Bytes<'_>, _complete: bool, limit: usize, records: &mut Vec<Record>) -> Fill {
-        let bytes = bytes.get(..).unwrap_or_default();
+    fn fill(&mut self, _bytes: Bytes<'_>, _complete: bool, limit: usize, records: &mut Vec<Record>) -> Fill {
         for _ in 0..limit {
-            let Some(header) = Header::read(bytes, self.position) else { return Fill::End };
-            let start = self.position + HEADER_BYTES;
-            self.position = start + header.captured as usize;
+            let Some(entry) = self.next() else { return Fill::End };
             if self.clock.is_undecided() {
-                let mut at = self.position;
-                let following = std::iter::from_fn(|| {
-                    let header = Header::read(bytes, at)?;
-                    at += HEADER_BYTES + header.captured as usize;
-                    Some(header.stamp)
-                });
-                self.clock.decide(header.stamp, following.take(CLOCK_MAX_PACKETS));
+                let following = self.lists.iter().flat_map(List::following);
+                self.clock.decide(entry.stamp, following.take(CLOCK_MAX_PACKETS));
             }
-            let time_ns = self.clock.time(header.stamp, self.frames == 0, &mut self.metadata);
+            let time_ns = self.clock.time(entry.stamp, self.frames == 0, &mut self.metadata);
             records.push(Record {
-                offset: start as u64,
+                offset: entry.offset,
                 time_ns,
-                captured: header.captured,
-                original: header.original,
-                interface: self.interface(header.link),
-                has_time: header.stamp != Stamp::None,
+                captured: entry.captured,
+                original: entry.original,
+                interface: self.interface(entry.link),
+                has_time: entry.stamp != Stamp::None,
             });
+            self.position = self.position.max(entry.offset + u64::from(entry.captured));
             self.frames += 1;
         }
         Fill::More
@@ -269,7 +312,12 @@ impl Walk for Pasted {
     }
 
     fn position(&self) -> u64 {
-        self.position as u64
+        self.position
+    }
+
+    /// Packets stand in the text and behind it, in any order.
+    fn wanted(&self) -> u64 {
+        0
     }
 }
 

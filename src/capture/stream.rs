@@ -10,7 +10,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::map::{Map, Origin, Passing, Problem, Window, Writer};
+use super::map::{Map, Origin, Passing, Problem, Window, Writer, open_file};
+use crate::text::thousands;
 use unpack::{Input, MAGIC_BYTES, Unpacker};
 
 /// Bytes kept of a plain pipe, unless the analyst says otherwise.
@@ -21,7 +22,7 @@ pub const UNPACKED_MAX_BYTES: u64 = 16 << 30;
 pub const RATIO_MAX: u64 = 400;
 /// The ratio is not judged before this many unpacked bytes.
 const RATIO_FROM_BYTES: u64 = 256 << 20;
-/// A growing file is mapped for this much growth.
+/// A growing file is read up to this size.
 const FOLLOW_MAX_BYTES: u64 = 1 << 40;
 /// How often a growing file's size is asked for.
 const FOLLOW_INTERVAL: Duration = Duration::from_millis(50);
@@ -221,7 +222,7 @@ fn copy(
             )));
         }
         if is_full {
-            let limit = crate::text::thousands(limits.bytes(packing) as u64);
+            let limit = thousands(limits.bytes(packing) as u64);
             let raise = if packing.is_some() { "--max-unpacked" } else { "--spool-limit" };
             return Err(io::Error::other(format!(
                 "the limit of {limit} bytes is reached; {raise} raises it"
@@ -269,31 +270,70 @@ fn next(reader: &mut Unpacker<impl BufRead>, writer: &mut Writer) -> io::Result<
     }
 }
 
-/// Maps a file that another program still writes; a thread publishes its growth until it is cancelled.
+/// Reads a file that another program still writes; a thread reads what comes until it is cancelled. The file is not
+/// mapped: whoever writes it may cut it or begin anew.
 pub(super) fn follow(path: &Path) -> io::Result<Arc<Map>> {
-    let file = File::open(path)?;
-    let max = usize::try_from(file.metadata()?.len().saturating_add(FOLLOW_MAX_BYTES)).unwrap_or(usize::MAX);
-    let map = Arc::new(Map::growing(&file, max, Origin::Live)?);
-    let weak = Arc::downgrade(&map);
+    let file = open_file(path)?;
+    let max = usize::try_from(FOLLOW_MAX_BYTES).unwrap_or(usize::MAX);
+    let (map, mut writer) = Map::reserve(max, Origin::Live, None)?;
     std::thread::Builder::new().name("follow".to_owned()).spawn(move || {
-        let mut length = 0;
-        while let Some(map) = weak.upgrade().filter(|map| !map.is_cancelled()) {
-            match file.metadata().map(|metadata| metadata.len()) {
-                Ok(now) if now < length => {
-                    return map.finish(Some(Problem::Stopped("the file was shortened".to_owned())));
-                }
-                Ok(now) => {
-                    length = now;
-                    map.publish(usize::try_from(now).unwrap_or(usize::MAX));
-                }
-                Err(error) => return map.finish(Some(Problem::Stopped(error.to_string()))),
+        let mut followed = Followed { file, at: 0, last: Vec::new() };
+        let problem = loop {
+            if writer.map().is_cancelled() {
+                break None;
             }
-            drop(map);
-            std::thread::sleep(FOLLOW_INTERVAL);
-        }
-        if let Some(map) = weak.upgrade() {
-            map.finish(None);
-        }
+            match followed.read_on(&mut writer) {
+                Ok(0) => std::thread::sleep(FOLLOW_INTERVAL),
+                Ok(_) => {}
+                Err(error) => break Some(Problem::Stopped(error.to_string())),
+            }
+        };
+        writer.finish(problem);
     })?;
     Ok(map)
+}
+
+/// A file that is read as it grows.
+struct Followed {
+    file: File,
+    /// Bytes read.
+    at: u64,
+    /// The last of them: they must still be there when more have come.
+    last: Vec<u8>,
+}
+
+/// Bytes of the end of what was read that are compared when a file has grown.
+const LAST_BYTES: usize = 256;
+
+impl Followed {
+    /// Reads a little of what has come; 0 where nothing has.
+    fn read_on(&mut self, writer: &mut Writer) -> io::Result<usize> {
+        let at = thousands(self.at);
+        let length = self.file.metadata()?.len();
+        if length < self.at {
+            let now = thousands(length);
+            let text =
+                format!("the file was cut while it was followed: {at} bytes were read, {now} are left");
+            return Err(io::Error::other(text));
+        }
+        if length == self.at {
+            return Ok(0);
+        }
+        let mut last = vec![0; self.last.len()];
+        self.file.read_exact_at(&mut last, self.at - self.last.len() as u64)?;
+        if last != self.last {
+            let text = format!("the file was overwritten while it was followed, after byte {at}");
+            return Err(io::Error::other(text));
+        }
+        let room = writer.room(CHUNK_BYTES)?;
+        if room.is_empty() {
+            return Err(io::Error::other(format!("no more than {at} bytes can be followed here")));
+        }
+        let read = self.file.read_at(room, self.at)?;
+        self.last.extend_from_slice(room.get(read.saturating_sub(LAST_BYTES)..read).unwrap_or_default());
+        self.last.drain(..self.last.len().saturating_sub(LAST_BYTES));
+        writer.commit(read)?;
+        self.at += read as u64;
+        Ok(read)
+    }
 }

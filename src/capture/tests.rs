@@ -10,6 +10,11 @@ use crate::index::{Index, Input, Progress, build};
 mod containers;
 mod end_to_end;
 
+/// Opens a capture that is there as a whole.
+fn open_map(name: String, path: Option<PathBuf>, map: Map) -> Result<(Source, Box<dyn Walk>), OpenError> {
+    only(super::open_map(name, path, map, false)?, Path::new("test"))
+}
+
 /// A little-endian or big-endian writer of fixtures.
 #[derive(Clone, Copy)]
 enum End {

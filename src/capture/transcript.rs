@@ -9,6 +9,7 @@ pub(super) mod clock;
 mod head;
 pub mod list;
 pub(super) mod notes;
+mod quick;
 mod words;
 
 use super::{Bytes, Damage, Fill, Format, Interface, LinkType, Metadata, Place, Record, Walk};
@@ -16,10 +17,13 @@ use crate::time::Nanos;
 use clock::Clock;
 pub use head::{Head, Link, Network, Stamp, head};
 pub(super) use head::{moment, stamped_head};
+pub(super) use quick::{head as usual_head, is_single};
 pub use words::{Word, Words, group, header_group, is_arrow};
 
 /// A printed packet never needs more text than this; what follows is not looked at.
 const PACKET_MAX_BYTES: usize = 16 << 10;
+/// The longest rest of a line that is looked at for a second packet at once.
+const LINE_MAX_BYTES: usize = 4 << 10;
 /// Words read in search of the end of a bracketed group or of a link-layer prefix.
 const PREFIX_MAX_WORDS: usize = 64;
 /// Characters shown of a line that was not read.
@@ -176,6 +180,19 @@ fn end_of(text: &[u8], start: usize, head: Head, next: usize) -> (usize, bool) {
     (trimmed(text, start, end), limit < text.len())
 }
 
+/// The next packet and this one's end, where it ends with its line and the next begins on the line below, as in most logs.
+fn single_line(text: &[u8], start: usize, head: Head) -> Option<Walked> {
+    let rest = text.get(start + head.least_end..)?;
+    let length = memchr::memchr(b'\n', rest).filter(|length| *length < LINE_MAX_BYTES)?;
+    let end = start + head.least_end + length;
+    let next =
+        stamped_head(text.get(end + 1..)?).filter(|_| text.get(end + 1).is_some_and(u8::is_ascii_digit))?;
+    quick::is_single(rest.get(..length)?).then(|| (Some((end + 1, next)), trimmed(text, start, end), true))
+}
+
+/// The next packet, where this one ends, and whether its end is known.
+type Walked = (Option<(usize, Head)>, usize, bool);
+
 /// The indentation of the line on which `start` stands.
 fn indentation_before(text: &[u8], start: usize) -> usize {
     let line_start = memchr::memrchr(b'\n', text.get(..start).unwrap_or_default()).map_or(0, |at| at + 1);
@@ -257,7 +274,7 @@ impl Transcript {
     /// Counts the lines of a stretch without packets that have the time of one: what is neither IP nor ARP is printed so.
     fn pass(&mut self, text: &[u8], end: usize) {
         let stretch = text.get(self.position..end).unwrap_or_default();
-        for line in stretch.split(|byte| *byte == b'\n') {
+        for line in stretch.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
             self.notes.take(line);
             if !head::is_stamped(line) {
                 continue;
@@ -350,9 +367,13 @@ impl Walk for Transcript {
                 return if complete { self.finish() } else { Fill::Starved };
             };
             self.pass(known, start);
-            let following = kind.find(known, start + head.least_end);
-            let next = following.map_or(known.len(), |(at, _)| at);
-            let (end, ended) = end_of(known, start, head, next);
+            let single = if kind == Kind::Stamped { single_line(known, start, head) } else { None };
+            let (following, end, ended) = single.unwrap_or_else(|| {
+                let following = kind.find(known, start + head.least_end);
+                let next = following.map_or(known.len(), |(at, _)| at);
+                let (end, ended) = end_of(known, start, head, next);
+                (following, end, ended)
+            });
             if !ended && !complete {
                 self.position = start;
                 return Fill::Starved;

@@ -17,7 +17,7 @@ const COMMENT_MAX: usize = 4_000;
 /// The changes that add the captures' comments, those on sections at the first frame. A comment that an
 /// annotation of the same frame says already is left out.
 pub fn events(state: &State, index: &Index) -> Vec<Event> {
-    let mut next = state.annotations.iter().map(|note| note.id).max().unwrap_or(0) + 1;
+    let mut next = state.annotations.iter().map(|note| note.id).max().unwrap_or(0).saturating_add(1);
     let mut known: std::collections::HashSet<(FrameRef, String)> = state
         .annotations
         .iter()
@@ -37,7 +37,7 @@ pub fn events(state: &State, index: &Index) -> Vec<Event> {
             let annotation =
                 Annotation { id: next, frames: vec![frame], note, tag: TAG.to_owned(), severity: None };
             events.push(Event::Annotate { annotation });
-            next += 1;
+            next = next.saturating_add(1);
         }
     }
     events

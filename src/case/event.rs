@@ -78,6 +78,13 @@ pub enum Event {
         /// One record a capture, in the order of their labels.
         records: Vec<EvidenceRecord>,
     },
+    /// Keeps a text that is still being written; `None` when it is saved or given up.
+    KeepDraft {
+        /// What it is for.
+        key: String,
+        /// The text so far.
+        text: Option<String>,
+    },
     /// Several changes made, undone and redone as one.
     Batch {
         /// The changes in order.
@@ -130,17 +137,18 @@ impl Event {
 
     /// Whether the analyst made it and may take it back; the program's own records stay.
     pub fn is_undoable(&self) -> bool {
-        !matches!(self, Self::Custody { .. } | Self::Evidence { .. })
+        !matches!(self, Self::Custody { .. } | Self::Evidence { .. } | Self::KeepDraft { .. })
     }
 
-    /// Moves the ids of new things up, so that two journals can be joined.
-    pub(super) fn shift_ids(&mut self, by: u64) {
+    /// Moves the ids from `first` on up, so that two journals can be joined.
+    pub(super) fn shift_ids(&mut self, first: u64, by: u64) {
+        let shift = |id: &mut u64| *id = if *id >= first { id.saturating_add(by) } else { *id };
         match self {
-            Self::Annotate { annotation } => annotation.id += by,
-            Self::RemoveAnnotation { id } | Self::RemoveRow { id } | Self::RemoveLedger { id } => *id += by,
-            Self::PutRow { row } => row.id += by,
-            Self::PutLedger { change } => change.id += by,
-            Self::Batch { events } => events.iter_mut().for_each(|event| event.shift_ids(by)),
+            Self::Annotate { annotation } => shift(&mut annotation.id),
+            Self::RemoveAnnotation { id } | Self::RemoveRow { id } | Self::RemoveLedger { id } => shift(id),
+            Self::PutRow { row } => shift(&mut row.id),
+            Self::PutLedger { change } => shift(&mut change.id),
+            Self::Batch { events } => events.iter_mut().for_each(|event| event.shift_ids(first, by)),
             _ => {}
         }
     }
@@ -196,6 +204,10 @@ impl State {
                 Event::NameFilter { name, filter: before }
             }
             Event::Custody { position, entry } => self.apply_custody(position, entry),
+            Event::KeepDraft { key, text } => {
+                let before = set(&mut self.drafts, key.clone(), text);
+                Event::KeepDraft { key, text: before }
+            }
             Event::Evidence { records } => {
                 Event::Evidence { records: std::mem::replace(&mut self.evidence, records) }
             }

@@ -16,7 +16,7 @@ pub enum Notice {
     },
     /// Another process has the case open.
     Locked,
-    /// The case cannot be read or written; nothing will be saved.
+    /// The case cannot be read or written; nothing is saved while that is so.
     ReadOnly {
         /// Why.
         reason: String,
@@ -26,6 +26,8 @@ pub enum Notice {
         /// How many.
         lines: u64,
     },
+    /// What could not be saved before is on disk now.
+    Saved,
     /// The case was found by the capture's hash under another name.
     FoundElsewhere {
         /// Where.
@@ -36,7 +38,7 @@ pub enum Notice {
 impl Notice {
     /// Whether conclusions are in doubt until the analyst has looked at it.
     pub fn is_loud(&self) -> bool {
-        !matches!(self, Self::FoundElsewhere { .. })
+        !matches!(self, Self::FoundElsewhere { .. } | Self::Saved)
     }
 }
 
@@ -51,11 +53,14 @@ impl std::fmt::Display for Notice {
                 short(recorded),
                 short(found)
             ),
-            Self::Locked => f.write_str("another portmortem has this case open: changes here are not saved"),
+            Self::Locked => f.write_str(
+                "another portmortem has this case open: changes here are NOT saved until it is closed",
+            ),
+            Self::Saved => f.write_str("everything is saved again"),
             Self::ReadOnly { reason } => {
                 write!(
                     f,
-                    "the case cannot be saved ({}): changes stay in memory only",
+                    "the case is NOT saved ({}); saving is tried again every few seconds",
                     crate::text::escape(reason)
                 )
             }

@@ -1,19 +1,33 @@
 //! The files of a case: a JSON snapshot replaced as a whole, and a journal that grows by one line an event.
+//!
+//! Both are opened by the handle of their folder ([`Folder`]): what somebody put in their places is never followed.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::ffi::{OsStr, OsString};
+use std::fs::{File, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
+use super::unknown::Unknown;
 use super::{Event, Notice, State};
+use crate::files::{Existing, Folder, Readers};
 
-/// The version written into snapshots and journals.
+/// The version written into snapshots and journals. A version that adds to it is `portmortem-case/1.N`.
 pub const SCHEMA: &str = "portmortem-case/1";
 /// A case file larger than this is not read.
 const FILE_MAX_BYTES: u64 = 256 << 20;
 /// Case files looked at when a capture is searched for by its hash.
 const SIBLINGS_MAX: usize = 512;
+/// Bytes of those that are read, all together.
+const SIBLINGS_MAX_BYTES: u64 = 256 << 20;
+/// Numbers a journal may leave out between two lines, and the greatest a snapshot may begin with: beyond that they were
+/// written by hand, so that what comes later would have none left.
+const GAP_MAX: u64 = 1 << 32;
+const SEQUENCE_MAX: u64 = 1 << 62;
+/// Times a journal is looked for again when it was moved away while it was opened.
+const LOCK_TRIES_MAX: usize = 8;
 
 /// The two files of a case.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,10 +51,7 @@ impl Paths {
 
     /// The files of a capture with this hash in a directory of cases.
     pub fn by_hash(directory: &Path, sha256: &str) -> Self {
-        Self {
-            snapshot: directory.join(format!("{sha256}.portmortem.json")),
-            journal: directory.join(format!("{sha256}.portmortem.journal")),
-        }
+        Self::beside(&directory.join(sha256))
     }
 
     /// The files that belong to a snapshot or journal named by its path.
@@ -53,9 +64,18 @@ impl Paths {
         }
     }
 
-    /// Whether either file is there.
+    /// Whether anything stands in the place of either file, be it a link that leads nowhere.
     pub fn exist(&self) -> bool {
-        self.snapshot.exists() || self.journal.exists()
+        let is_there = |path: &Path| std::fs::symlink_metadata(path).is_ok();
+        is_there(&self.snapshot) || is_there(&self.journal)
+    }
+
+    fn folder(&self) -> io::Result<Folder> {
+        Ok(Folder::of(&self.snapshot)?.0)
+    }
+
+    fn names(&self) -> (&OsStr, &OsStr) {
+        (self.snapshot.file_name().unwrap_or_default(), self.journal.file_name().unwrap_or_default())
     }
 }
 
@@ -75,44 +95,77 @@ struct Line {
 }
 
 /// A case as its files tell it.
-pub struct Read {
+#[derive(Default)]
+pub struct Found {
     /// The state.
     pub state: State,
     /// Number of the last event in it.
     pub sequence: u64,
+    /// The version it was written in, and what of it this program does not know.
+    pub written: Written,
     /// What was wrong with the files.
     pub notices: Vec<Notice>,
 }
 
+/// The version a case was written in, and what of it this program does not know.
+#[derive(Clone)]
+pub struct Written {
+    schema: String,
+    unknown: Unknown,
+}
+
+impl Default for Written {
+    fn default() -> Self {
+        Self { schema: SCHEMA.to_owned(), unknown: Unknown::default() }
+    }
+}
+
+fn invalid(text: String) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, text)
+}
+
 /// Reads snapshot and journal. An error means that nothing may be written over these files.
-pub fn read(paths: &Paths) -> io::Result<Read> {
-    let mut found = Read { state: State::default(), sequence: 0, notices: Vec::new() };
-    if paths.snapshot.exists() {
-        let text = read_text(&paths.snapshot)?;
-        let snapshot: Snapshot = serde_json::from_str(&text)
-            .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.to_string()))?;
-        if snapshot.schema != SCHEMA {
-            let reason = format!(
-                "it is of version {}, this program reads {SCHEMA}",
-                crate::text::escape(&snapshot.schema)
-            );
-            return Err(io::Error::new(io::ErrorKind::InvalidData, reason));
+pub fn read(paths: &Paths) -> io::Result<Found> {
+    read_in(&paths.folder()?, paths, FILE_MAX_BYTES)
+}
+
+fn read_in(folder: &Folder, paths: &Paths, max: u64) -> io::Result<Found> {
+    let (snapshot, journal) = paths.names();
+    let mut found = Found::default();
+    if let Some(text) = folder.text(snapshot, max)? {
+        let whole: Value = serde_json::from_str(&text).map_err(|error| invalid(error.to_string()))?;
+        let schema = whole.get("schema").and_then(Value::as_str).unwrap_or_default();
+        let adds = schema.strip_prefix(SCHEMA).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+        if !adds {
+            let schema = crate::text::escape(schema);
+            return Err(invalid(format!("it is of version {schema}, this program reads {SCHEMA}")));
         }
+        let snapshot: Snapshot = Snapshot::deserialize(&whole).map_err(|error| invalid(error.to_string()))?;
+        if snapshot.sequence > SEQUENCE_MAX {
+            return Err(invalid("its lines are numbered as no version does".to_owned()));
+        }
+        let known = serde_json::to_value(&snapshot).map_err(|error| invalid(error.to_string()))?;
+        found.written.unknown = Unknown::between(&whole, &known);
+        found.written.schema = snapshot.schema;
         found.state = snapshot.state;
         found.sequence = snapshot.sequence;
     }
-    if paths.journal.exists() {
-        replay(&read_text(&paths.journal)?, &mut found);
+    if let Some(text) = folder.text(journal, max)? {
+        replay(&text, &mut found);
     }
     Ok(found)
 }
 
 /// Applies the lines that are newer than the snapshot; lines that cannot be read are counted and passed over.
-fn replay(journal: &str, found: &mut Read) {
+fn replay(journal: &str, found: &mut Found) {
     let mut damaged = 0;
     for text in journal.lines().filter(|line| !line.trim().is_empty()) {
-        match serde_json::from_str::<Line>(text) {
-            Ok(line) if line.n > found.sequence => {
+        let whole: Result<Value, _> = serde_json::from_str(text);
+        let line = whole.and_then(|whole| Ok((Line::deserialize(&whole)?, whole)));
+        match line {
+            Ok((line, _)) if line.n > found.sequence.saturating_add(GAP_MAX) => damaged += 1,
+            Ok((line, whole)) if line.n > found.sequence => {
+                found.written.unknown.learn(whole.get("event").unwrap_or(&Value::Null), &line.event);
                 found.state.apply(line.event);
                 found.sequence = line.n;
             }
@@ -125,40 +178,158 @@ fn replay(journal: &str, found: &mut Read) {
     }
 }
 
-fn read_text(path: &Path) -> io::Result<String> {
-    let mut bytes = Vec::new();
-    File::open(path)?.take(FILE_MAX_BYTES).read_to_end(&mut bytes)?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+/// The journal of a case, locked against other processes, and the folder both files are in.
+pub struct Journal {
+    folder: Folder,
+    paths: Paths,
+    file: File,
+    /// Whether its last line may have no end: the next is not to be written behind it.
+    is_torn: bool,
 }
 
-/// Opens the journal for appending and locks it against other processes. `Ok(None)`: another process holds it.
-pub fn lock(paths: &Paths) -> io::Result<Option<File>> {
-    let mut options = OpenOptions::new();
-    options.create(true).read(true).append(true);
-    let file = private(&mut options).open(&paths.journal)?;
-    keep_private(&file)?;
-    match file.try_lock() {
-        Ok(()) => Ok(Some(file)),
-        Err(TryLockError::WouldBlock) => Ok(None),
-        Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => Ok(Some(file)),
-        Err(TryLockError::Error(error)) => Err(error),
+impl Journal {
+    /// Opens and locks it. `Ok(None)`: another process holds it.
+    pub fn lock(paths: &Paths) -> io::Result<Option<Self>> {
+        let folder = paths.folder()?;
+        let name = paths.names().1;
+        for _ in 0..LOCK_TRIES_MAX {
+            let file = folder.append(name)?;
+            match file.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => return Ok(None),
+                Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {}
+                Err(TryLockError::Error(error)) => return Err(error),
+            }
+            // Who held it before may have moved it away: a lock on what has no name locks nobody out.
+            if !is_same(&folder.append(name)?, &file)? {
+                continue;
+            }
+            keep_private(&file)?;
+            let is_torn = !ends_with_line(&file)?;
+            return Ok(Some(Self { folder, paths: paths.clone(), file, is_torn }));
+        }
+        Err(io::Error::other("it is moved away again and again"))
+    }
+
+    /// Where the files are.
+    pub fn paths(&self) -> &Paths {
+        &self.paths
+    }
+
+    /// Reads snapshot and journal.
+    pub fn read(&self) -> io::Result<Found> {
+        read_in(&self.folder, &self.paths, FILE_MAX_BYTES)
+    }
+
+    /// Appends events, the first of them with number `first`, and waits until the disk has them. On an error none counts
+    /// as written.
+    pub fn append(&mut self, first: u64, events: &[(Event, String)]) -> io::Result<()> {
+        let mut text = String::new();
+        for ((event, at), n) in events.iter().zip(first..) {
+            let line = Line { n, at: at.clone(), event: event.clone() };
+            text.push_str(&serde_json::to_string(&line)?);
+            text.push('\n');
+        }
+        let before = self.file.metadata()?.len();
+        if self.is_torn {
+            text.insert(0, '\n');
+        }
+        let written = self.file.write_all(text.as_bytes()).and_then(|()| self.file.sync_data());
+        match written {
+            Ok(()) => self.is_torn = false,
+            // A full disk takes half a line: it is taken back, or else closed before the next.
+            Err(_) if self.file.set_len(before).is_ok() => {}
+            Err(_) => self.is_torn = true,
+        }
+        written
+    }
+
+    /// Keeps a copy of the journal under a name of its own.
+    pub fn set_aside(&mut self) -> io::Result<()> {
+        let mut name = self.paths.names().1.to_owned();
+        name.push(".damaged");
+        let (mut copy, name) = self.folder.create_numbered(&name, Readers::Owner)?;
+        let copied = self
+            .file
+            .seek(io::SeekFrom::Start(0))
+            .and_then(|_| io::copy(&mut (&self.file).take(FILE_MAX_BYTES), &mut copy))
+            .and_then(|_| copy.sync_all());
+        if copied.is_err() {
+            let _ = self.folder.remove(&name);
+        }
+        copied
+    }
+
+    /// Replaces the snapshot by this state, then empties the journal.
+    pub fn fold(&mut self, state: &State, sequence: u64, written: &Written) -> io::Result<()> {
+        let text = snapshot(state, sequence, written)?;
+        let (name, _) = self.paths.names();
+        self.folder.write(name, Readers::Owner, Existing::Replace, &mut |out| out.write_all(&text))?;
+        self.file.set_len(0)?;
+        self.file.seek(io::SeekFrom::Start(0))?;
+        self.is_torn = false;
+        self.file.sync_data()
+    }
+
+    /// Whether there is a snapshot.
+    pub fn has_snapshot(&self) -> bool {
+        self.folder.has(self.paths.names().0)
+    }
+
+    /// Gives the files other names; nothing may stand there.
+    pub fn rename(&mut self, to: &Paths) -> io::Result<()> {
+        if to.exist() {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        let folder = to.folder()?;
+        let ((snapshot, journal), (new_snapshot, new_journal)) = (self.paths.names(), to.names());
+        self.folder.rename(journal, &folder, new_journal)?;
+        if self.folder.has(snapshot)
+            && let Err(error) = self.folder.rename(snapshot, &folder, new_snapshot)
+        {
+            folder.rename(new_journal, &self.folder, journal)?;
+            return Err(error);
+        }
+        folder.sync();
+        self.folder.sync();
+        (self.folder, self.paths) = (folder, to.clone());
+        Ok(())
+    }
+
+    /// Takes the files of a case away that was joined with another.
+    pub fn remove(self) {
+        let (snapshot, journal) = self.paths.names();
+        let _ = self.folder.remove(snapshot);
+        let _ = self.folder.remove(journal);
+        self.folder.sync();
     }
 }
 
-/// New files are the owner's alone, as snapshots are: notes and names in them are nobody else's business.
-#[cfg(unix)]
-fn private(options: &mut OpenOptions) -> &OpenOptions {
-    use std::os::unix::fs::OpenOptionsExt as _;
-    options.mode(0o600)
+/// A snapshot as it is written.
+pub fn snapshot(state: &State, sequence: u64, written: &Written) -> io::Result<Vec<u8>> {
+    let snapshot = Snapshot { schema: written.schema.clone(), sequence, state: state.clone() };
+    let mut whole = serde_json::to_value(&snapshot)?;
+    written.unknown.put(&mut whole);
+    let mut text = serde_json::to_vec_pretty(&whole)?;
+    text.push(b'\n');
+    Ok(text)
 }
 
-#[cfg(not(unix))]
-fn private(options: &mut OpenOptions) -> &OpenOptions {
-    options
+fn is_same(one: &File, other: &File) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt as _;
+    let (one, other) = (one.metadata()?, other.metadata()?);
+    Ok(one.dev() == other.dev() && one.ino() == other.ino())
+}
+
+fn ends_with_line(file: &File) -> io::Result<bool> {
+    use std::os::unix::fs::FileExt as _;
+    let Some(last) = file.metadata()?.len().checked_sub(1) else { return Ok(true) };
+    let mut byte = [0];
+    file.read_exact_at(&mut byte, last)?;
+    Ok(byte == *b"\n")
 }
 
 /// A journal that others could read (made by an earlier version, or by hand) becomes private when it is used.
-#[cfg(unix)]
 fn keep_private(file: &File) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
     let metadata = file.metadata()?;
@@ -177,80 +348,37 @@ fn keep_private(file: &File) -> io::Result<()> {
     }
 }
 
-#[cfg(not(unix))]
-fn keep_private(_: &File) -> io::Result<()> {
-    Ok(())
-}
-
 /// Makes the directory of cases, for its owner alone where it is new. Whether that worked shows when a file is made in it.
 pub fn make_directory(directory: &Path) {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
-    #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     let _ = builder.create(directory);
-}
-
-/// Takes the files of a case away that was joined with another.
-pub fn remove(paths: &Paths) {
-    let _ = std::fs::remove_file(&paths.snapshot);
-    let _ = std::fs::remove_file(&paths.journal);
-}
-
-/// Appends one event and waits until the disk has it.
-pub fn append(journal: &mut File, n: u64, at: &str, event: &Event) -> io::Result<()> {
-    let line = Line { n, at: at.to_owned(), event: event.clone() };
-    let mut text = serde_json::to_string(&line)?;
-    text.push('\n');
-    journal.write_all(text.as_bytes())?;
-    journal.sync_data()
-}
-
-/// Replaces the snapshot by this state, then empties the journal; unreadable journal lines are kept aside.
-pub fn fold(
-    paths: &Paths,
-    journal: &mut File,
-    state: &State,
-    sequence: u64,
-    damaged: bool,
-) -> io::Result<()> {
-    if damaged {
-        let mut aside = paths.journal.as_os_str().to_owned();
-        aside.push(".damaged");
-        std::fs::copy(&paths.journal, PathBuf::from(aside))?;
-    }
-    let directory = paths.snapshot.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new().prefix(".portmortem-").tempfile_in(directory)?;
-    let snapshot = Snapshot { schema: SCHEMA.to_owned(), sequence, state: state.clone() };
-    serde_json::to_writer_pretty(&mut file, &snapshot)?;
-    file.write_all(b"\n")?;
-    file.as_file().sync_all()?;
-    file.persist(&paths.snapshot).map_err(|error| error.error)?;
-    // The rename itself is only durable once the directory is.
-    if let Ok(directory) = File::open(directory) {
-        let _ = directory.sync_all();
-    }
-    journal.set_len(0)?;
-    journal.seek(io::SeekFrom::Start(0))?;
-    journal.sync_data()
 }
 
 /// Finds a case whose first capture has this hash: beside a capture in the same directory, or in the directory of cases.
 pub fn find_by_hash(beside: Option<&Path>, directory: Option<&Path>, sha256: &str) -> Option<Paths> {
     let in_cases = directory.map(|directory| Paths::by_hash(directory, sha256)).filter(Paths::exist);
     in_cases.or_else(|| {
-        let folder = beside?.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        std::fs::read_dir(folder)
+        let folder = Folder::of(beside?).ok()?.0;
+        let ending = |name: &OsString| name.to_string_lossy().ends_with(".portmortem.json");
+        let mut names: Vec<OsString> = std::fs::read_dir(folder.path())
             .ok()?
-            .filter_map(Result::ok)
-            .map(|entry| entry.path())
-            .filter(|path| path.to_string_lossy().ends_with(".portmortem.json"))
-            .take(SIBLINGS_MAX)
-            .map(|path| Paths::of_case(&path))
-            .find(|paths| {
-                read(paths).is_ok_and(|found| {
-                    found.state.evidence.first().is_some_and(|record| record.sha256 == sha256)
-                })
-            })
+            .flatten()
+            .map(|entry| entry.file_name())
+            .filter(ending)
+            .collect();
+        names.sort();
+        let mut left = SIBLINGS_MAX_BYTES;
+        let mut is_it = |paths: &Paths| {
+            let size = |name: &OsStr| folder.read(name).ok().flatten()?.metadata().ok();
+            let size = size(paths.names().0).map_or(0, |metadata| metadata.len());
+            let Some(rest) = left.checked_sub(size) else { return false };
+            left = rest;
+            read_in(&folder, paths, FILE_MAX_BYTES)
+                .is_ok_and(|found| found.state.evidence.first().is_some_and(|record| record.sha256 == sha256))
+        };
+        let siblings = names.into_iter().take(SIBLINGS_MAX);
+        siblings.map(|name| Paths::of_case(&folder.path().join(name))).find(|paths| is_it(paths))
     })
 }

@@ -49,8 +49,12 @@ fn print(
 ) -> Result<usize> {
     let attempts = Attempts::of(&loaded.evidence);
     let mut ledger: BTreeMap<&'static str, u64> = BTreeMap::new();
-    let mut rows: Vec<(PacketId, Row<'_>)> =
-        attempts.all.iter().map(|own| (own.first.packet, Row::Attempt(own))).collect();
+    let mut rows: Vec<(PacketId, Row<'_>)> = attempts
+        .all
+        .iter()
+        .chain(&attempts.unasked)
+        .map(|own| (own.first.packet, Row::Attempt(own)))
+        .collect();
     rows.extend(
         loaded
             .evidence
@@ -123,7 +127,8 @@ fn span(span_ns: i64) -> Cell {
 }
 
 fn attempt(loaded: &Loaded, own: &Attempt) -> Vec<Cell> {
-    let name = subject::of(&loaded.index, own).text();
+    let is_dns = loaded.index.settings.is_dns_port(own.service.port) && own.service.transport == TCP;
+    let name = if is_dns { tried_name(loaded, own) } else { subject::label(&loaded.index, own) };
     vec![
         Cell::Frames(vec![own.first.packet]),
         Cell::Time(own.first.time_ns),
@@ -132,7 +137,7 @@ fn attempt(loaded: &Loaded, own: &Attempt) -> Vec<Cell> {
         Cell::Host(own.service.host),
         Cell::Number(i64::from(own.service.port)),
         transport(own.service.transport),
-        Cell::Text(own.kind.id().to_owned()),
+        Cell::Text(if is_dns { "dns" } else { own.kind.id() }.to_owned()),
         name.map_or(Cell::Empty, |name| Cell::Text(escape(&name))),
         Cell::Number(i64::from(own.tries)),
         Cell::Text(own.outcome.name().to_owned()),
@@ -143,6 +148,16 @@ fn attempt(loaded: &Loaded, own: &Attempt) -> Vec<Cell> {
         span(own.handshake_ns),
     ]
 }
+
+/// What a connection was to be asked that did not come about: the question that failed over UDP before.
+fn tried_name(loaded: &Loaded, own: &Attempt) -> Option<String> {
+    let id = loaded.evidence.failed_before(own.last.packet)?;
+    let query = loaded.index.packet(loaded.evidence.transaction(id)?.first)?;
+    query.segment.names.get(query.dns()?.name).map(dns::presentation)
+}
+
+/// IP protocol number of TCP.
+const TCP: u8 = 6;
 
 fn lookup(loaded: &Loaded, own: &Transaction) -> Vec<Cell> {
     let Some(query) = loaded.index.packet(own.first) else { return vec![Cell::Empty; COLUMNS.len()] };

@@ -30,7 +30,7 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
     let path = &arguments.bundle;
     let shown = crate::text::escape(&path.display().to_string());
     // A folder that is there is judged by check_place; a file may be a capture.
-    if path.is_file() {
+    if crate::files::there(path) != crate::files::There::Folder {
         check_output(path, &arguments.open, arguments.force)?;
     }
     files::check_place(path, arguments.force)?;

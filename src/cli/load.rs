@@ -11,6 +11,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, anyhow, bail};
 use signal_hook::consts::SIGINT;
 
+use super::complain_line;
 use crate::capture;
 use crate::correlate::apart;
 use crate::correlate::{Evidence, Parameters, correlate};
@@ -28,6 +29,10 @@ const INTERRUPT_POLL: Duration = Duration::from_millis(50);
 const INTERRUPT_GRACE: Duration = Duration::from_millis(500);
 /// Files left out of a directory that are named one by one on standard error.
 const NOTE_LINES_MAX: usize = 10;
+/// Folders within folders that are searched.
+const FOLDERS_MAX: usize = 16;
+/// Captures open at a time: the index numbers them with 16 bits.
+const SOURCES_MAX: usize = u16::MAX as usize;
 /// Damaged places named one by one on standard error.
 const DAMAGE_LINES_MAX: usize = 5;
 
@@ -128,8 +133,9 @@ impl Open {
             if file.is_dir() {
                 self.directory(file, &mut inputs, notes)?;
             } else {
-                let (source, walk) = capture::open_with(file, self.options())?;
-                inputs.push(Input { source, walk, offset_ns: 0 });
+                // One text may hold several captures.
+                let found = capture::open_apart(file, self.options())?;
+                inputs.extend(found.into_iter().map(|(source, walk)| Input { source, walk, offset_ns: 0 }));
             }
         }
         for ClockOffset { label, offset_ns } in &self.offset {
@@ -165,26 +171,44 @@ impl Open {
         capture::Options { limits, end, start, hold: self.hold }
     }
 
-    /// Opens every capture of a directory in order of names; what is none is noted and left out.
+    /// Opens every capture of a directory and of those in it, in order of names; what is none is noted and left out.
     fn directory(&self, path: &Path, inputs: &mut Vec<Input>, notes: &mut Vec<String>) -> Result<()> {
-        let shown = || text::escape(&path.display().to_string());
-        let entries = std::fs::read_dir(path).with_context(|| format!("cannot read {}", shown()))?;
-        let mut files: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
-        files.sort();
+        let shown = |path: &Path| text::escape(&path.display().to_string());
         let before = inputs.len();
-        for file in files {
-            // A FIFO would wait for a writer nobody promised.
-            if !file.is_file() {
-                notes.push(format!("{}: left out, it is no file", text::escape(&file.display().to_string())));
-                continue;
+        let mut below = vec![(path.to_owned(), 0)];
+        while let Some((folder, depth)) = below.pop() {
+            let entries = match std::fs::read_dir(&folder) {
+                Ok(entries) => entries,
+                Err(error) if depth > 0 => {
+                    notes.push(format!("{}: left out: {error}", shown(&folder)));
+                    continue;
+                }
+                Err(error) => return Err(error).with_context(|| format!("cannot read {}", shown(&folder))),
+            };
+            let mut files: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+            files.sort();
+            let mut folders = Vec::new();
+            for file in files {
+                // A link to a folder may lead anywhere, also round in a circle.
+                if file.is_dir() && !file.is_symlink() && depth < FOLDERS_MAX {
+                    folders.push((file, depth + 1));
+                } else if !file.is_file() {
+                    // A FIFO would wait for a writer nobody promised.
+                    notes.push(format!("{}: left out, it is no file", shown(&file)));
+                } else if inputs.len() >= SOURCES_MAX {
+                    notes
+                        .push(format!("{}: left out, {SOURCES_MAX} captures are open already", shown(&file)));
+                } else {
+                    match capture::open_with(&file, self.options()) {
+                        Ok((source, walk)) => inputs.push(Input { source, walk, offset_ns: 0 }),
+                        Err(error) => notes.push(format!("left out: {error}")),
+                    }
+                }
             }
-            match capture::open_with(&file, self.options()) {
-                Ok((source, walk)) => inputs.push(Input { source, walk, offset_ns: 0 }),
-                Err(error) => notes.push(format!("left out: {error}")),
-            }
+            below.extend(folders.into_iter().rev());
         }
         if inputs.len() == before {
-            bail!("there is no capture in {}", shown());
+            bail!("there is no capture in {}", shown(path));
         }
         Ok(())
     }
@@ -221,7 +245,7 @@ impl Open {
             // Of a file this is known when it is opened, of a pipe only at its end.
             if source.packets == 0 && source.metadata.format == capture::Format::Transcript {
                 let path = text::escape(&source.name);
-                return Err(capture::no_packets(path, source.bytes.given()).into());
+                return Err(capture::no_packets(path, source.bytes.bytes()).into());
             }
         }
         let evidence = correlate(&index, &Parameters::default(), &AtomicBool::new(false));
@@ -262,40 +286,34 @@ fn finish_on_interrupt(progress: &Arc<Progress>) {
 }
 
 /// Says on standard error that the clock of a file was corrected.
-#[expect(clippy::print_stderr, reason = "standard output carries the packets; a note must not mix with them")]
 fn tell_correction(label: &str, added_ns: crate::time::Nanos) {
     let seconds = crate::time::seconds(added_ns);
     let sign = if added_ns > 0 { "+" } else { "" };
-    eprintln!(
-        "portmortem: {sign}{seconds} s added to the times of file {label}, as messages it shares with another file show \
+    complain_line(&format!(
+        "{sign}{seconds} s added to the times of file {label}, as messages it shares with another file show \
          (--offset {label}=0s leaves its clock alone)"
-    );
+    ));
 }
 
 /// Says on standard error which files of a directory were left out.
-#[expect(clippy::print_stderr, reason = "standard output carries the packets; a note must not mix with them")]
 fn warn_of_files(notes: &[String]) {
     for note in notes.iter().take(NOTE_LINES_MAX) {
-        eprintln!("portmortem: {note}");
+        complain_line(note);
     }
     if notes.len() > NOTE_LINES_MAX {
-        eprintln!("portmortem: and {} more files left out", notes.len() - NOTE_LINES_MAX);
+        complain_line(&format!("and {} more files left out", notes.len() - NOTE_LINES_MAX));
     }
 }
 
 /// Says on standard error what could not be read, a line for each file and damage.
-#[expect(
-    clippy::print_stderr,
-    reason = "standard output carries the packets; a warning must not mix with them"
-)]
 fn warn_of_damage(index: &Index) {
     for source in &index.sources {
         for damage in source.metadata.damage.iter().take(DAMAGE_LINES_MAX) {
-            eprintln!("portmortem: {}: {damage}", text::escape(&source.name));
+            complain_line(&format!("{}: {damage}", text::escape(&source.name)));
         }
         let more = source.metadata.damage.len().saturating_sub(DAMAGE_LINES_MAX);
         if more > 0 {
-            eprintln!("portmortem: {}: and {more} more damaged places", text::escape(&source.name));
+            complain_line(&format!("{}: and {more} more damaged places", text::escape(&source.name)));
         }
     }
 }

@@ -8,10 +8,10 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use rayon::prelude::*;
 
-use super::report::{check_output, write_whole};
+use super::report::check_output;
 use super::{Outcome, load::Loaded, load::Open};
 use crate::attempts::ties::Ties;
 use crate::export::cleared::{self, Sink};
@@ -108,7 +108,8 @@ fn save(arguments: &Arguments, loaded: &Loaded, rows: &[u32], path: &Path) -> Re
     if path == Path::new("-") {
         write(&mut std::io::stdout().lock())?;
     } else {
-        write_whole(path, arguments.force, &mut write)?;
+        crate::files::write(path, crate::files::Existing::forced(arguments.force), &mut write)
+            .with_context(|| format!("cannot write {}", path.display()))?;
     }
     Ok(Outcome::Done)
 }

@@ -13,6 +13,7 @@ use super::load::Open;
 use crate::capture;
 use crate::export::cleared::Sink;
 use crate::export::{self, Job};
+use crate::files::{self, Existing, There};
 use crate::report::render;
 pub use form::{Form, Formed, Style};
 pub use made::Made;
@@ -74,57 +75,46 @@ fn write(arguments: &Arguments, format: &export::Export, job: &Job<'_>) -> Resul
         out.flush()?;
         return Ok(());
     };
-    write_whole(path, arguments.force, &mut |out| (format.write)(job, &mut Sink::new(out)))
+    files::write(path, Existing::forced(arguments.force), &mut |out| (format.write)(job, &mut Sink::new(out)))
+        .with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// Writes a file in full or not at all.
-pub(super) fn write_whole(
-    path: &Path,
-    force: bool,
-    write: &mut dyn FnMut(&mut dyn std::io::Write) -> std::io::Result<()>,
-) -> Result<()> {
-    let directory = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(std::path::Path::new("."));
-    let context = || format!("cannot write {}", path.display());
-    let mut file =
-        tempfile::Builder::new().prefix(".portmortem-").tempfile_in(directory).with_context(context)?;
-    let mut out = std::io::BufWriter::new(&mut file);
-    write(&mut out)?;
-    out.flush()?;
-    drop(out);
-    make_readable(file.as_file()).with_context(context)?;
-    if force {
-        file.persist(path).with_context(context)?;
-    } else {
-        file.persist_noclobber(path).with_context(context)?;
-    }
-    Ok(())
-}
-
-/// Temporary files are private; a report is as readable as other new files.
-#[cfg(unix)]
-pub(super) fn make_readable(file: &std::fs::File) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    file.set_permissions(std::fs::Permissions::from_mode(0o644))
-}
-
-#[cfg(not(unix))]
-pub(super) fn make_readable(_: &std::fs::File) -> std::io::Result<()> {
-    Ok(())
-}
-
-/// The output may be new, or replaced with --force; never a capture.
+/// The output may be new, or replaced with --force; never a capture. A pipe or device is written into, and never read.
 pub(super) fn check_output(path: &Path, open: &Open, force: bool) -> Result<()> {
+    let there = files::there(path);
+    match there {
+        There::Nothing => return Ok(()),
+        There::Folder => bail!("{} is a folder: name a file in it", path.display()),
+        There::Stream if force || !is_block_device(path) => return Ok(()),
+        There::Stream | There::File => {}
+    }
     let same = |capture: &PathBuf| match (capture.canonicalize(), path.canonicalize()) {
         (Ok(capture), Ok(path)) => capture == path,
         _ => false,
     };
-    if open.files.iter().any(same) || (path.exists() && capture::open(path).is_ok()) {
+    if open.files.iter().any(same) || (there == There::File && is_capture(path)) {
         bail!("{} is a capture: it is never written over", path.display());
     }
-    if path.exists() && !force {
+    if !force {
         bail!("{} exists already: give --force to write over it", path.display());
     }
     Ok(())
+}
+
+/// Whether what is on a disk would be lost by writing into it.
+fn is_block_device(path: &Path) -> bool {
+    use std::os::unix::fs::FileTypeExt as _;
+    std::fs::metadata(path).is_ok_and(|metadata| metadata.file_type().is_block_device())
+}
+
+/// Whether a file holds packets that came from somewhere else: cited packets this program wrote before may be written again.
+fn is_capture(path: &Path) -> bool {
+    /// Where the comment on the first section stands.
+    const HEAD_BYTES: usize = 64 << 10;
+    let Ok((source, _)) = capture::open(path) else { return false };
+    let head = source.bytes.bytes();
+    let head = head.get(..HEAD_BYTES).unwrap_or(head);
+    memchr::memmem::find(head, crate::case::comments::EXPORTED.as_bytes()).is_none()
 }
 
 fn format(arguments: &Arguments) -> Result<&'static export::Export> {

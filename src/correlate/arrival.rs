@@ -88,6 +88,15 @@ pub(super) fn mark(messages: &Messages<'_>, evidence: &mut Evidence) {
     for id in lost.keys() {
         set_bit(&mut evidence.unsettled, *id);
     }
+    // What was sent again and again failed until the last of that.
+    let until = |(id, how): (&TransactionId, &Lost)| {
+        let query = messages.index.packet(evidence.transaction(*id)?.last)?;
+        let connection = evidence.connections.of(&query).filter(|_| *how == Lost::Unacknowledged)?;
+        Some((*id, connection.last.packet))
+    };
+    let sent_again: Vec<(TransactionId, PacketId)> = lost.iter().filter_map(until).collect();
+    evidence.tried_over_tcp.extend(sent_again);
+    evidence.tried_over_tcp.sort_unstable();
     evidence.lost = lost.into_iter().collect();
 }
 

@@ -117,6 +117,18 @@ pub(super) fn is_good(transaction: &Transaction) -> bool {
         && signature(false, transaction).is_none()
 }
 
+/// Whether an answer only says whom else to ask, as a zone's servers tell a resolver (RFC 1034 §4.3.2): no data, no authority, and
+/// name servers beside it.
+pub fn is_referral(index: &Index, transaction: &Transaction) -> bool {
+    let asks = transaction.question(index).is_some_and(|row| !row.header.recursion_desired());
+    let answer = || index.packet(transaction.answer?)?.dns().copied();
+    asks && transaction.response_code == 0
+        && answer().is_some_and(|row| {
+            let [_, answers, authority, _] = row.header.counts;
+            answers == 0 && authority > 0 && !row.header.is_authoritative()
+        })
+}
+
 /// The service of a problem.
 pub(super) fn service(problem: &Problem) -> Service {
     (problem.server.0, problem.server.1, problem.transport)
@@ -164,7 +176,7 @@ pub(super) fn gather(
                 attempt.ended = attempt.ended.max(tried);
             }
             let key = (host(attempt.address), attempt.question);
-            if good && failing.contains(&key) {
+            if good && failing.contains(&key) && !is_referral(index, transaction) {
                 let rescue = Rescue { id, service, ended: attempt.ended };
                 own.rescues.push((key, rescue));
             }
@@ -222,7 +234,9 @@ fn attempt(
 ) -> Option<Attempt> {
     let row = transaction.question(index)?;
     let began = Mark { at_ns: packet.time_ns(), packet: transaction.first };
-    let last = transaction.answer.or(transaction.error).unwrap_or(transaction.last);
+    // A late answer is none any more when it comes: what failed is what was asked.
+    let decided = transaction.answer.or(transaction.error).filter(|_| transaction.outcome != Outcome::Late);
+    let last = decided.unwrap_or(transaction.last);
     let at = |packet: PacketId| Mark { at_ns: index.packet(packet).map_or(0, |p| p.time_ns()), packet };
     let ended = if last == transaction.first { began } else { at(last) };
     let (began, ended) = (steady.mark(began), steady.mark(ended));

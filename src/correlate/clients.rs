@@ -6,7 +6,7 @@ use super::attempts::{Attempt, Gathered, Rescue, Service, State, is_good};
 use super::lookups::{Lookups, is_search_variant};
 use super::steady::Steady;
 use super::windows::{self, Mark, Window};
-use super::{Evidence, Transaction, TransactionId};
+use super::{Evidence, Outcome, Transaction, TransactionId};
 use crate::decode::Address;
 use crate::index::{Index, PacketId};
 use crate::time::Nanos;
@@ -30,6 +30,10 @@ pub struct Client {
     pub asked: u32,
     /// Those that failed as the problem says.
     pub failed: u32,
+    /// Failed attempts that were answered, but too late.
+    pub late: u32,
+    /// Attempts that were answered to who asks for no checking (CD), as the failed ones do not.
+    pub unchecked: u32,
     /// Failed attempts whose question another server, family or transport answered soon after.
     pub rescued: u32,
     /// Failed attempts whose lookup went on and was answered by the same service.
@@ -107,9 +111,15 @@ pub(super) fn table(
                 let during = !is_after(windows, attempt.began.at_ns, attempt.ended.at_ns);
                 *answered.get_mut(at).unwrap_or(&mut 0) += u32::from(during);
             }
-            State::Other => {}
+            State::Other => {
+                let own = served.evidence.transaction(TransactionId(attempt.id));
+                let unchecked = own.filter(|own| is_good(own)).and_then(|own| own.question(served.index));
+                row.unchecked += u32::from(unchecked.is_some_and(|row| row.header.checking_disabled()));
+            }
             State::Bad => {
                 row.failed += 1;
+                let own = served.evidence.transaction(TransactionId(attempt.id));
+                row.late += u32::from(own.is_some_and(|own| own.outcome == Outcome::Late));
                 let host = hosts.get(at).map_or(Address::None, |(host, _)| *host);
                 let rescue = served.soon_after(attempt, host).or_else(|| {
                     let found = served.by_search(attempt);

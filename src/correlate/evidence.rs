@@ -292,7 +292,24 @@ impl Evidence {
         self.copies = copies;
     }
 
-    /// The last packet of a connection by which its client tried a failed question again in vain.
+    /// Answers with the right id and question that came to one of these queries from another address than was asked: each with the
+    /// query it is seen against.
+    pub fn misaddressed<'e>(
+        &'e self,
+        queries: &'e [PacketId],
+    ) -> impl Iterator<Item = (PacketId, PacketId)> + 'e {
+        let other =
+            self.anomalies.iter().filter(|own| own.kind == super::AnomalyKind::AnswerFromOtherAddress);
+        other.filter_map(|own| Some((own.packet, own.against.filter(|query| queries.contains(query))?)))
+    }
+
+    /// The transaction that failed over UDP before a connection with this last packet was tried in vain.
+    pub fn failed_before(&self, last: PacketId) -> Option<TransactionId> {
+        self.tried_over_tcp.iter().find(|(_, tried)| *tried == last).map(|(id, _)| *id)
+    }
+
+    /// The last packet of a connection by which its client tried a failed question again in vain, or on which its answer was sent
+    /// again and again.
     pub(super) fn tried_over_tcp(&self, id: TransactionId) -> Option<PacketId> {
         let at = self.tried_over_tcp.binary_search_by_key(&id, |(id, _)| *id).ok()?;
         self.tried_over_tcp.get(at).map(|(_, last)| *last)

@@ -26,6 +26,9 @@ const PHASE_GAP_NS: Nanos = 5_000_000_000;
 /// Clients of the same service without a failure that are named.
 const UNAFFECTED_MAX: usize = 256;
 
+/// An answer after the client's own retry, a second or more, is one that people notice.
+const NOTICED_NS: Nanos = 1_000_000_000;
+
 /// RCODE 2 (RFC 1035 §4.1.1).
 const SERVFAIL: u16 = 2;
 
@@ -40,6 +43,8 @@ pub struct Impact {
     pub clients: Vec<Client>,
     /// Clients that asked the same service inside the windows, without a failure of their own and answered, by address.
     pub unaffected: Vec<Address>,
+    /// Those of them that waited longer than people do not notice, and how long at most.
+    pub slow: Vec<(Address, Nanos)>,
     /// Those of them that also have a question inside the windows that was not answered: it cannot be said that they were
     /// not affected (truth T40).
     pub mixed: Vec<Address>,
@@ -255,10 +260,13 @@ impl Look<'_> {
         let beside = own.iter().filter(inside).filter(|a| a.state == State::Good && !member(a)).count();
         let good =
             all.iter().filter(inside).filter(|attempt| attempt.state == State::Good && member(attempt));
-        let others: BTreeSet<Address> = good
-            .map(|attempt| self.hosts.host(attempt.address))
-            .filter(|host| position(*host).is_err())
-            .collect();
+        let mut waits: BTreeMap<Address, Nanos> = BTreeMap::new();
+        for attempt in good.filter(|attempt| position(attempt.address).is_err()) {
+            let longest = waits.entry(self.hosts.host(attempt.address)).or_default();
+            *longest = (*longest).max(attempt.ended.at_ns - attempt.began.at_ns);
+        }
+        let others: BTreeSet<Address> = waits.keys().copied().collect();
+        let slow = waits.into_iter().filter(|(_, longest)| *longest > NOTICED_NS).take(UNAFFECTED_MAX);
         let open = all.iter().filter(inside).filter(|attempt| attempt.state != State::Good);
         let open: BTreeSet<Address> = open.map(|attempt| self.hosts.host(attempt.address)).collect();
         let mixed = others.intersection(&open).copied().take(UNAFFECTED_MAX).collect();
@@ -267,6 +275,7 @@ impl Look<'_> {
             windows: found.into_iter().map(|window| self.steady.recorded(window)).collect(),
             clients,
             unaffected: others.into_iter().take(UNAFFECTED_MAX).collect(),
+            slow: slow.collect(),
             mixed,
             answered_beside: beside as u32,
             capped: self.gathered.capped,

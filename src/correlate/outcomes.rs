@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use rayon::prelude::*;
 
+use super::episodes::is_error_code;
 use super::evidence::set_in;
 use super::messages::Messages;
 use super::silence::Silence;
@@ -301,7 +302,10 @@ fn answered(
             || evidence.watched_after(messages.time_ns(answer)) >= window_ns;
         return if seen { Outcome::Truncated } else { Outcome::Undetermined };
     }
-    if evidence.rtt_ns(transaction) > parameters.late_after_ns { Outcome::Late } else { Outcome::Answered }
+    // What says that it failed fails by what it says, however long that took.
+    let late =
+        evidence.rtt_ns(transaction) > parameters.late_after_ns && !is_error_code(transaction.response_code);
+    if late { Outcome::Late } else { Outcome::Answered }
 }
 
 /// An error's time, type and code, and packet.

@@ -12,6 +12,9 @@ const SIDE_MIN: usize = 4;
 /// Changes between failure and success in order of time from which the split is no matter of time.
 const CHANGES_MIN: usize = 3;
 
+/// TYPEs of zone transfers: IXFR (RFC 1995) and AXFR (RFC 5936).
+const TRANSFERS: [u16; 2] = [251, 252];
+
 /// The class of attempts that fails while others work.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Split {
@@ -93,6 +96,14 @@ impl Sides<'_> {
         };
         repeat(&self.bad, &bad) && repeat(&self.good, &good) && bad.is_disjoint(&good)
     }
+
+    /// Whether failures gather in a zone or two of many, and nothing of those was served: that what is served stands in a zone of
+    /// its own each says nothing against it.
+    fn gather(&self, of: impl Fn(&Attempt) -> u64) -> bool {
+        let (bad, good) = (Self::values(&self.bad, &of), Self::values(&self.good, &of));
+        let lookups = Self::values(&self.bad, |attempt| attempt.lookup).len();
+        bad.len() * SIDE_MIN <= lookups && good.len() >= SIDE_MIN && bad.is_disjoint(&good)
+    }
 }
 
 /// Finds what splits the attempts of the failing clients, in order of time, while the problem lasted.
@@ -109,24 +120,40 @@ pub(super) fn find(attempts: &[Attempt], signature: &Signature) -> Split {
         let mixed = Sides::values(&sides.bad, |attempt| attempt.zone).iter().any(|zone| good.contains(zone));
         return if mixed { Split::Name } else { Split::Zone };
     }
+    // Zone transfers are another service than lookups: what is looked up says nothing about them.
+    let transfers =
+        |side: &[&Attempt]| side.iter().filter(|attempt| TRANSFERS.contains(&attempt.qtype)).count();
+    let of_transfers = looked.by_message && !sides.bad.is_empty() && transfers(&sides.bad) == sides.bad.len();
+    let names = |side: &[&Attempt]| Sides::values(side, |attempt| attempt.name);
+    if of_transfers && names(&sides.bad).is_disjoint(&names(&sides.good)) {
+        return Split::Name;
+    }
+    if of_transfers && transfers(&sides.good) == 0 {
+        let types: Set<u16> = Sides::values(&sides.bad, |attempt| attempt.qtype);
+        let mut types: Vec<u16> = types.into_iter().collect();
+        types.sort_unstable();
+        return Split::Type(types);
+    }
     if !sides.are_enough() || changes(attempts) < CHANGES_MIN {
         return Split::Nothing;
     }
     // What was cut differs from nothing.
     let read = sides.bad.iter().chain(&sides.good).all(|attempt| attempt.question != 0);
-    if read && looked.by_name && sides.differ(|attempt| attempt.zone) {
+    let zone = |attempt: &Attempt| attempt.zone;
+    if read && looked.by_name && (sides.differ(zone) || sides.gather(zone)) {
         return Split::Zone;
     }
     if read && looked.by_name && sides.differ(|attempt| attempt.name) {
         return Split::Name;
     }
-    if looked.by_message && sides.differ(|attempt| attempt.edns) {
-        return Split::Edns(sides.bad.iter().any(|attempt| attempt.edns));
-    }
+    // What is asked for says more than how: stubs ask for some types in another way.
     if read && looked.by_message && sides.differ(|attempt| attempt.qtype) {
         let mut types: Vec<u16> = Sides::values(&sides.bad, |attempt| attempt.qtype).into_iter().collect();
         types.sort_unstable();
         return Split::Type(types);
+    }
+    if looked.by_message && sides.differ(|attempt| attempt.edns) {
+        return Split::Edns(sides.bad.iter().any(|attempt| attempt.edns));
     }
     if looked.by_port { by_port(&sides) } else { Split::Nothing }
 }
@@ -259,6 +286,43 @@ mod tests {
         assert_eq!(find(&attempts, &Signature::NoAnswer), Split::PortsFrom(40_000));
         let one_each = every_second(|at, attempt| attempt.port = if at % 2 == 0 { 40_000 } else { 1_000 });
         assert_eq!(find(&one_each, &Signature::NoAnswer), Split::Nothing);
+    }
+
+    #[test]
+    fn transfers_that_fail_beside_lookups_split_however_few() {
+        let few = |qtype: u16| -> Vec<Attempt> {
+            let mut attempts =
+                every_second(|at, attempt| attempt.qtype = if at % 2 == 0 { qtype } else { 6 });
+            attempts.truncate(4);
+            attempts
+        };
+        let same = |qtype: u16| {
+            let mut attempts = few(qtype);
+            attempts.iter_mut().for_each(|attempt| attempt.name = 1);
+            attempts
+        };
+        assert_eq!(find(&few(252), &Signature::NotReceived), Split::Name);
+        assert_eq!(find(&same(252), &Signature::NotReceived), Split::Type(vec![252]));
+        assert_eq!(find(&same(1), &Signature::NotReceived), Split::Nothing);
+        assert_eq!(find(&few(1), &Signature::NotReceived), Split::Nothing);
+    }
+
+    #[test]
+    fn failures_that_gather_in_one_zone_split_from_single_names_of_others() {
+        let gathered = |zones: usize| {
+            every_second(|at, attempt| attempt.zone = if at % 2 == 0 { at % zones } else { 100 + at } as u64)
+        };
+        assert_eq!(find(&gathered(2), &Signature::NoAnswer), Split::Zone);
+        assert_eq!(find(&gathered(40), &Signature::NoAnswer), Split::Nothing);
+    }
+
+    #[test]
+    fn of_type_and_edns_that_coincide_the_type_is_named() {
+        let attempts = every_second(|at, attempt| {
+            attempt.edns = at % 2 == 0;
+            attempt.qtype = if at % 2 == 0 { 65 } else { 1 };
+        });
+        assert_eq!(find(&attempts, &Signature::NoAnswer), Split::Type(vec![65]));
     }
 
     #[test]

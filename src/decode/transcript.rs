@@ -196,7 +196,19 @@ pub fn read<'a>(bytes: &'a [u8], settings: &Settings) -> Option<Line<'a>> {
 
 /// Fills the headers a printed packet states; which ports are DNS makes no difference to them.
 pub(super) fn fill(decoded: &mut Decoded<'_>) {
-    let Some(line) = read(decoded.bytes, &Settings::default()) else {
+    let line = read(decoded.bytes, &Settings::default());
+    fill_from(decoded, line.as_ref());
+}
+
+/// The headers of a packet whose line was read.
+pub fn decoded<'a>(bytes: &'a [u8], line: Option<&Line<'a>>) -> Decoded<'a> {
+    let mut decoded = Decoded::empty(bytes);
+    fill_from(&mut decoded, line);
+    decoded
+}
+
+fn fill_from(decoded: &mut Decoded<'_>, line: Option<&Line<'_>>) {
+    let Some(line) = line else {
         decoded.stop(0, "printed packet", "the text does not begin with a time stamp and IP, IP6 or ARP");
         return;
     };
@@ -316,8 +328,10 @@ fn ip_header(inner: Word<'_>) -> IpHeader {
 /// Splits `192.0.2.1.53`, `2001:db8::1.53` or `resolver1.domain` into host and port.
 fn host(word: Word<'_>, v6: bool, ports: Ports) -> Option<Host<'_>> {
     let text = word.text.trim_end_matches(['.', ',', ';']);
-    let (host, port) = split(text, ports);
-    let address = Address::printed(host, v6);
+    let (host, port, address) = numbered(text).unwrap_or_else(|| {
+        let (host, port) = split(text, ports);
+        (host, port, Address::printed(host, v6))
+    });
     (address != Address::None).then_some(Host {
         text: host,
         address,
@@ -325,6 +339,27 @@ fn host(word: Word<'_>, v6: bool, ports: Ports) -> Option<Host<'_>> {
         start: word.start as u32,
         end: (word.start + text.len()) as u32,
     })
+}
+
+/// Splits what most hosts are, an IPv4 address with or without the number of a port.
+fn numbered(text: &str) -> Option<(&str, Option<u16>, Address)> {
+    let mut octets = [0u8; 4];
+    let mut rest = text;
+    for (at, slot) in octets.iter_mut().enumerate() {
+        let length = rest.bytes().take_while(u8::is_ascii_digit).count();
+        let digits = rest.get(..length).filter(|digits| *digits == "0" || !digits.starts_with('0'))?;
+        *slot = digits.parse().ok()?;
+        rest = rest.get(length..)?;
+        if at < 3 {
+            rest = rest.strip_prefix('.')?;
+        }
+    }
+    let address = Address::V4(octets.into());
+    if rest.is_empty() {
+        return Some((text, None, address));
+    }
+    let port = rest.strip_prefix('.').filter(|port| port.bytes().all(|byte| byte.is_ascii_digit()))?;
+    Some((text.get(..text.len() - rest.len())?, port.parse().ok(), address))
 }
 
 fn split(text: &str, ports: Ports) -> (&str, Option<u16>) {

@@ -1,5 +1,7 @@
 //! A bundle: the report in its formats, the cited packets, the frame map, the case, and a manifest that hashes them all.
 
+#[cfg(feature = "docx")]
+mod archive;
 pub mod check;
 pub mod files;
 

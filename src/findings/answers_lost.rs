@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::facts::Facts;
+use super::facts::{Facts, Pieces};
 use super::{Count, Finding, Rule, gravity, rules};
 use crate::correlate::{Lost, Outcome, Problem, Signature, Transaction};
 use crate::decode::Address;
@@ -83,7 +83,15 @@ fn ways(facts: &Facts<'_>, own: &[(&Transaction, Lost)]) -> String {
     let (mut again, mut stopped, mut unacknowledged, mut damaged, mut ignored) =
         (0usize, 0usize, 0usize, 0usize, 0usize);
     let mut missing: BTreeMap<u8, usize> = BTreeMap::new();
-    for (_, lost) in own {
+    let mut in_part: BTreeMap<u8, usize> = BTreeMap::new();
+    let arrived_in_part = |transaction: &Transaction| {
+        let split = |pieces: &&Pieces| pieces.stops_between;
+        let holds = |answer: PacketId| {
+            facts.pieces.iter().filter(split).any(|pieces| pieces.packets.contains(&answer))
+        };
+        transaction.answer.is_some_and(holds)
+    };
+    for (transaction, lost) in own {
         match lost {
             Lost::Rejected(packet) | Lost::Refused(packet) => {
                 let Some(error) = facts.error(*packet) else { continue };
@@ -93,6 +101,9 @@ fn ways(facts: &Facts<'_>, own: &[(&Transaction, Lost)]) -> String {
             }
             Lost::AskedAgain(_) => again += 1,
             Lost::Ignored(_) => ignored += 1,
+            Lost::NotIn(source) if arrived_in_part(transaction) => {
+                *in_part.entry(source.0 as u8).or_default() += 1;
+            }
             Lost::NotIn(source) => *missing.entry(source.0 as u8).or_default() += 1,
             Lost::NotSentOn => stopped += 1,
             Lost::Unacknowledged => unacknowledged += 1,
@@ -141,6 +152,13 @@ fn ways(facts: &Facts<'_>, own: &[(&Transaction, Lost)]) -> String {
         said.push((
             unacknowledged,
             format!("{unacknowledged} over TCP were never acknowledged, though their data were sent again"),
+        ));
+    }
+    for (source, count) in in_part {
+        let label = source_label(crate::index::SourceId(source.into()));
+        said.push((
+            count,
+            format!("{count} came to capture {label} in part only: not all of their fragments are there"),
         ));
     }
     for (source, count) in missing {

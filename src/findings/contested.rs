@@ -58,7 +58,7 @@ fn finding(facts: &Facts<'_>, contested: &Contested) -> Finding {
             Severity::Medium
         },
         statement: format!(
-            "{} of {} to {} for {} {} answered twice: first with {} ({}), then with {} ({}): two devices sent them{odd}{}",
+            "{} of {} to {} for {} {} answered twice: first with {} ({}), then with {} ({}): two devices sent them{odd}{}{}",
             rules::counted(contested.pairs.len(), "question", "questions"),
             contested.client,
             contested.server,
@@ -68,7 +68,8 @@ fn finding(facts: &Facts<'_>, contested: &Contested) -> Finding {
             shown(contested.marks.0, contested.ttls.0),
             listed(&contested.addresses.1),
             shown(contested.marks.1, contested.ttls.1),
-            followed.unwrap_or_default()
+            followed.unwrap_or_default(),
+            contested.met()
         ),
         counts: vec![Count {
             label: "later answers".into(),

@@ -53,6 +53,8 @@ pub enum OpenKind {
     OneDirection,
     /// TCP connections that were ended before an answer.
     Left,
+    /// TCP connections of one family that were given up for the other, which served.
+    Raced,
     /// Datagrams of protocols that nobody answers.
     Notices,
     /// Datagrams of protocols that are not known.
@@ -76,9 +78,13 @@ impl OpenKind {
     /// What it means for an all-clear.
     pub fn standing(self) -> Standing {
         match self {
-            Self::Redirect | Self::PathSize | Self::Single(..) | Self::Traced | Self::Leased | Self::Left => {
-                Standing::Ordinary
-            }
+            Self::Redirect
+            | Self::PathSize
+            | Self::Single(..)
+            | Self::Traced
+            | Self::Leased
+            | Self::Left
+            | Self::Raced => Standing::Ordinary,
             Self::Encrypted
             | Self::Begun
             | Self::Unprinted

@@ -145,7 +145,7 @@ fn finding(
     Finding {
         id: RULE.id,
         severity,
-        statement: format!("{server} answered {what}"),
+        statement: format!("{server} answered {what}{}", rules::signature_error(facts, &all)),
         counts: vec![Count {
             label: "declined requests".into(),
             value: all.len() as u64,

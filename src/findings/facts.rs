@@ -51,6 +51,9 @@ pub use servers::{Answered, Served, Server, ServerKey};
 /// Problems looked at in detail; the gravest come first.
 pub const PROBLEMS_MAX: usize = 64;
 
+/// A resolver that gets no whole answer asks otherwise within this time.
+const ASKED_OTHERWISE_NS: Nanos = 5_000_000_000;
+
 /// Everything gathered.
 pub struct Facts<'i> {
     /// The packets.
@@ -89,6 +92,8 @@ pub struct Facts<'i> {
     pub pieces: Vec<Pieces>,
     /// Load by server and zone.
     pub load: Load,
+    /// Which servers referrals name for which zones.
+    pub delegated: delegations::Delegations,
     /// Answers of servers that do not serve the zone they were asked for.
     pub lame: Vec<Lame<'i>>,
     /// Servers that deny nearly every name asked of them.
@@ -159,7 +164,7 @@ impl<'i> Facts<'i> {
         facts.notes.extend(tally.notes);
         facts.load = load;
         load::victims(&mut facts);
-        facts.lame = delegations::lame(&facts);
+        (facts.delegated, facts.lame) = delegations::find(&facts);
         facts.slow = slow::find(&facts);
         facts.limits = limits::find(&facts);
         let heard = neighbours::listen(&facts);
@@ -200,6 +205,7 @@ impl<'i> Facts<'i> {
             limits: Vec::new(),
             pieces: Vec::new(),
             load: Load::default(),
+            delegated: delegations::Delegations::new(),
             lame: Vec::new(),
             denials: Vec::new(),
             contested: Vec::new(),
@@ -286,10 +292,36 @@ impl<'i> Facts<'i> {
             problem.server.0 == pieces.source && problem.clients.contains(&pieces.destination)
         };
         let silent = self.problems().map(|(_, problem)| problem).filter(ours);
-        silent.flat_map(|problem| self.transactions(problem)).any(|transaction| {
+        let repeated = silent.flat_map(|problem| self.transactions(problem)).any(|transaction| {
             transaction.tries > 1
                 && self.time(transaction.first) <= pieces.time_ns
                 && pieces.time_ns < self.time(transaction.last)
+        });
+        repeated || self.is_asked_otherwise(pieces)
+    }
+
+    /// Whether the receiver of a first fragment asked the same by another query soon after: with a smaller size or over TCP, as
+    /// resolvers do.
+    fn is_asked_otherwise(&self, pieces: &Pieces) -> bool {
+        let Some((server_port, port)) = pieces.ports else { return false };
+        let soon = pieces.time_ns..=pieces.time_ns + ASKED_OTHERWISE_NS;
+        let (client, server) = (pieces.destination, pieces.source);
+        let tried = |own: &Connection| {
+            own.client.0 == client && own.server == (server, server_port) && soon.contains(&own.time_ns)
+        };
+        if self.connections.iter().any(tried) {
+            return true;
+        }
+        let input = self.input();
+        let between = |own: &asked::Asked<'_>| own.client == client && own.server.0 == server;
+        let mut question = None;
+        asked::all(&input).filter(between).take_while(|own| own.time_ns <= *soon.end()).any(|own| {
+            let from = self.index.packet(own.transaction.first).map(|packet| packet.source_port());
+            if from == Some(port) && own.time_ns <= pieces.time_ns {
+                question = Some(own.row.question);
+                return false;
+            }
+            own.time_ns > pieces.time_ns && question == Some(own.row.question)
         })
     }
 

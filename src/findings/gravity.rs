@@ -7,6 +7,7 @@ use super::coverage::is_served;
 use super::facts::{Facts, asked};
 use crate::correlate::clients::Client;
 use crate::correlate::impact::Impact;
+use crate::correlate::splits::Split;
 use crate::correlate::windows::Window;
 use crate::correlate::{Problem, Signature};
 use crate::decode::Address;
@@ -32,6 +33,9 @@ const LASTING_NS: Nanos = 2_000_000_000;
 const DENIALS: [u16; 2] = [0, 3];
 /// An attempt sent this often is more than one chance loss.
 const TRIES_MIN: u32 = 3;
+
+/// TYPEs that programs ask for beside addresses: SVCB and HTTPS (RFC 9460 §3).
+const BESIDE_ADDRESSES: [u16; 2] = [64, 65];
 
 /// How grave the problem at a position is.
 pub fn of(facts: &Facts<'_>, at: usize) -> Severity {
@@ -64,6 +68,9 @@ pub fn of(facts: &Facts<'_>, at: usize) -> Severity {
         _ if asked < FEW_OF => Severity::Low,
         _ => Severity::Info,
     };
+    // Names still lead somewhere where only what is asked beside their addresses fails.
+    let aside = matches!(&impact.split, Split::Type(types) if types.iter().all(|qtype| BESIDE_ADDRESSES.contains(qtype)));
+    let grave = if aside && impact.answered_beside > 0 { grave.min(Severity::Medium) } else { grave };
     let denied = matches!(problem.signature, Signature::ResponseCode(code) if DENIALS.contains(&code));
     if denied { grave.min(Severity::Medium).max(floor) } else { grave.max(floor) }
 }

@@ -1,11 +1,8 @@
 //! Rule `late-answers`: answers that came after clients stop waiting.
 
-use std::collections::BTreeMap;
-
 use super::facts::Facts;
 use super::{Count, Finding, Rule, Severity, rules};
 use crate::correlate::{Signature, Transaction};
-use crate::protocols::dns::response_code_name;
 use crate::time::span;
 
 /// The rule.
@@ -21,24 +18,6 @@ pub static RULE: Rule = Rule {
 /// Late answers from which they are more than chance.
 const FEW: usize = 3;
 
-/// ` with SERVFAIL`, ` (2 of them with SERVFAIL)`: what late answers say that are no answers.
-fn error_codes(late: &[&Transaction]) -> String {
-    let mut by_code: BTreeMap<u16, usize> = BTreeMap::new();
-    for transaction in late.iter().filter(|transaction| !matches!(transaction.response_code, 0 | 3)) {
-        *by_code.entry(transaction.response_code).or_default() += 1;
-    }
-    match by_code.iter().next() {
-        Some((code, all)) if *all == late.len() => format!(" with {}", response_code_name(*code)),
-        Some(_) => {
-            let told = by_code
-                .iter()
-                .map(|(code, number)| format!("{number} of them with {}", response_code_name(*code)));
-            format!(" ({})", told.collect::<Vec<_>>().join(", "))
-        }
-        None => String::new(),
-    }
-}
-
 fn run(facts: &Facts<'_>) -> Vec<Finding> {
     let mut found: Vec<Finding> = Vec::new();
     for (at, problem) in facts.problems().filter(|(_, problem)| problem.signature == Signature::Late) {
@@ -50,14 +29,13 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
         let refused = late.iter().filter(refused).count();
         let waits = late.iter().map(|transaction| transaction.waited_ns);
         let (shortest, longest) = (waits.clone().min().unwrap_or(0), waits.max().unwrap_or(0));
-        let codes = error_codes(&late);
         let filter =
             format!("dns.outcome == late && dns.flags.response == 1 && {}", rules::from(problem.server.0));
         found.push(Finding {
             id: RULE.id,
             severity: if late.len() >= FEW { Severity::Medium } else { Severity::Low },
             statement: format!(
-                "{} of {} from {} to {} {} answered{codes} {} after {}{}",
+                "{} of {} from {} to {} {} answered {} after {}{}",
                 late.len(),
                 rules::counted(
                     rules::asked(facts, at).max(late.len() as u64) as usize,

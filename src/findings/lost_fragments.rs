@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::facts::{Facts, Meaning, Pieces};
+use super::facts::{Connection, Facts, Meaning, Pieces};
+use super::tcp_failures::WATCH_NS;
 use super::{Count, Finding, Rule, Severity, rules};
 use crate::decode::Address;
 use crate::index::PacketId;
@@ -81,6 +82,42 @@ fn between(facts: &Facts<'_>) -> Vec<Finding> {
     by_pair.into_iter().map(finding).collect()
 }
 
+/// The queries that DNS answers in pieces belong to.
+fn asked(facts: &Facts<'_>, lost: &[&Pieces]) -> Vec<PacketId> {
+    let ends: BTreeSet<(Address, u16, Address)> = lost
+        .iter()
+        .filter(|own| own.is_dns_answer())
+        .filter_map(|own| Some((own.destination, own.ports?.1, own.source)))
+        .collect();
+    let open = facts.evidence.transactions.iter().filter(|own| own.answer.is_none()).map(|own| own.first);
+    let asks = |query: &PacketId| {
+        facts.index.packet(*query).is_some_and(|query| {
+            ends.contains(&(query.source_address(), query.source_port(), query.destination_address()))
+        })
+    };
+    if ends.is_empty() { Vec::new() } else { open.filter(asks).collect() }
+}
+
+/// What the receiver met when it came over TCP instead: `; 3 connections … (9 SYNs) got no answer`.
+fn over_tcp(facts: &Facts<'_>, server: Address, client: Address) -> String {
+    let (_, end_ns) = facts.span();
+    let silent: Vec<&Connection> = facts
+        .connections
+        .iter()
+        .filter(|own| own.server.0 == server && own.client.0 == client && facts.is_dns_port(own.server.1))
+        .filter(|own| own.is_unanswered(end_ns, WATCH_NS))
+        .collect();
+    let tries: u32 = silent.iter().map(|own| own.tries).sum();
+    silent.first().map_or_else(String::new, |first| {
+        format!(
+            "; {} of {client} to TCP port {} there ({}) got no answer",
+            rules::counted(silent.len(), "connection", "connections"),
+            first.server.1,
+            rules::counted(tries as usize, "SYN", "SYNs")
+        )
+    })
+}
+
 fn run(facts: &Facts<'_>) -> Vec<Finding> {
     let mut by_pair: BTreeMap<(Address, Address), Vec<&Pieces>> = BTreeMap::new();
     for pieces in facts.pieces.iter().filter(|pieces| pieces.lacks_the_rest()) {
@@ -103,6 +140,7 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
             lost.iter()
                 .flat_map(|pieces| pieces.packets.iter().copied())
                 .chain(expired.iter().copied())
+                .chain(asked(facts, &lost))
                 .collect(),
         );
         let mut counts = vec![Count {
@@ -128,7 +166,7 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
                 Severity::Info
             },
             statement: format!(
-                "Of {} fragmented {what} from {source} to {destination} {}; {} followed",
+                "Of {} fragmented {what} from {source} to {destination} {}; {} followed{}",
                 lost.len(),
                 if facts.misses_fragments() {
                     "later fragments did not arrive"
@@ -139,7 +177,8 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
                     expired.len(),
                     "reassembly time exceeded message",
                     "reassembly time exceeded messages"
-                )
+                ),
+                if dns == lost.len() { over_tcp(facts, source, destination) } else { String::new() }
             ),
             filter: rules::frames_filter(facts, &frames),
             frames,

@@ -48,7 +48,7 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
         if outages.len() > SINGLE_MAX {
             found.extend(together(&outages));
         } else {
-            found.extend(outages.iter().map(single));
+            found.extend(outages.iter().map(|own| single(facts, own)));
         }
     }
     found.extend(facts.denials.iter().map(|denial| denied(denial)));
@@ -72,7 +72,7 @@ fn extended(failed: &[&Transaction]) -> String {
     })
 }
 
-fn single(outage: &Outage<'_>) -> Finding {
+fn single(facts: &Facts<'_>, outage: &Outage<'_>) -> Finding {
     let Outage { problem, code, severity, asked, failed } = outage;
     let filter = answers(outage);
     Finding {
@@ -84,7 +84,7 @@ fn single(outage: &Outage<'_>) -> Finding {
             failed.len(),
             rules::clients(&problem.clients),
             failure_name(*code),
-            extended(failed),
+            format!("{}{}", extended(failed), rules::signature_error(facts, failed)),
             rules::zone_words(&problem.names)
         ),
         frames: frames(failed),

@@ -9,7 +9,7 @@ pub static RULE: Rule = Rule {
     title: "DNS reflection or amplification",
     doc: "Either one host receives at least 20 responses from at least five resolvers that answer none of its queries (it \
           is the target; high), or one source sends a server at least 50 questions of types with large answers whose answers \
-          are more than ten times larger (the server is used as an amplifier): high where the source refuses the answers, info \
+          are more than five times larger (the server is used as an amplifier): high where the source refuses the answers, low \
           where it asks at least 50 a second and nothing else is heard of it. A source that goes on over TCP, asks for other \
           things as well or stands at the capture point asks for itself.",
     run,
@@ -52,7 +52,7 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
         };
         found.push(Finding {
             id: RULE.id,
-            severity: if amplifying.refused.is_empty() { Severity::Info } else { Severity::High },
+            severity: if amplifying.refused.is_empty() { Severity::Low } else { Severity::High },
             statement: format!(
                 "{source} sent {server} {} questions of types with large answers; the answers are {} times the size of \
                  the queries{refused}",

@@ -12,6 +12,23 @@ use crate::decode::Address;
 use crate::index::{Index, PacketId};
 use crate::text::escape;
 
+/// Answers whose signature is looked at.
+const SIGNED_MAX: usize = 64;
+
+/// What the signatures of answers say is wrong with those of the questions (TSIG): ` (TSIG error …)`.
+pub fn signature_error(facts: &Facts<'_>, failed: &[&Transaction]) -> String {
+    let error = |own: &&Transaction| {
+        let packet = facts.index.packet(own.answer?)?;
+        let decoded = packet.decode();
+        // Over TCP the length stands before the message.
+        let from = if packet.transport() == 6 { 2 } else { 0 };
+        crate::decode::signature::error(decoded.payload().get(from..)?)
+    };
+    let error = failed.iter().take(SIGNED_MAX).find_map(error);
+    error
+        .map_or_else(String::new, |error| format!(" (TSIG error {})", crate::decode::signature::words(error)))
+}
+
 /// A filter for packets to an address.
 pub fn to(address: Address) -> String {
     format!("{}.dst == {}{}", family(address), address.literal(), address.site_term())
@@ -163,6 +180,34 @@ pub fn named(clients: &[Address]) -> String {
         _ => counted(shown.len(), "client", "clients"),
     }
 }
+
+/// What messages that are no lookups are called: all of them NOTIFY, UPDATE, or questions for a zone's transfer; `None` for others.
+pub fn called<'i>(
+    index: &Index,
+    transactions: impl Iterator<Item = &'i Transaction>,
+) -> Option<(&'static str, &'static str)> {
+    let kind = |transaction: &Transaction| {
+        let row = transaction.question(index)?;
+        match (row.header.opcode(), row.qtype) {
+            (NOTIFY, _) => Some(("NOTIFY message", "NOTIFY messages")),
+            (UPDATE, _) => Some(("UPDATE message", "UPDATE messages")),
+            (0, IXFR | AXFR) => Some(("request for a zone transfer", "requests for a zone transfer")),
+            _ => None,
+        }
+    };
+    let mut kinds = transactions.map(kind);
+    let first = kinds.next()??;
+    kinds.all(|kind| kind == Some(first)).then_some(first)
+}
+
+/// OPCODE of NOTIFY (RFC 1996).
+const NOTIFY: u8 = 4;
+/// OPCODE of UPDATE (RFC 2136).
+const UPDATE: u8 = 5;
+/// TYPE of an incremental zone transfer (RFC 1995).
+const IXFR: u16 = 251;
+/// TYPE of a whole one (RFC 5936).
+const AXFR: u16 = 252;
 
 /// What the failing clients of a problem asked of its service in the whole capture: what their failures are counted against.
 pub fn asked(facts: &Facts<'_>, at: usize) -> u64 {

@@ -1,8 +1,9 @@
 //! Words about failures of services: which service, what was attempted, how it failed. Facts come from `facts::troubles`.
 
 use super::facts::Facts;
-use super::facts::troubles::{Behind, Crossed, Property, Queue, Sort, Trouble, slow_median_ns};
+use super::facts::troubles::{Behind, Crossed, Held, Property, Queue, Sort, Trouble, slow_median_ns};
 use super::rules::{clients, counted, plain_name};
+use crate::attempts::reply::Limit;
 use crate::attempts::{Denial, Face, Kind, Outcome, Service, reply, subject};
 use crate::decode::Address;
 use crate::protocols::tls;
@@ -131,6 +132,9 @@ pub fn how(outcome: Outcome, own: Kind) -> String {
     let side = |by_client: bool| if by_client { "the client" } else { "the server" };
     match outcome {
         Outcome::RefusedByReset => "refused with a reset (RST)".to_owned(),
+        Outcome::RefusedByIcmp(false, 11, 1) | Outcome::RefusedByIcmp(true, 3, 1) => {
+            "never put together by the receiver, which missed fragments of them and says so by ICMP (reassembly time exceeded)".to_owned()
+        }
         Outcome::RefusedByIcmp(v6, kind, code) => {
             let meaning = super::facts::Meaning::of(v6, kind, code).words();
             format!("refused by {} “{meaning}” ({kind}/{code})", if v6 { "ICMPv6" } else { "ICMP" })
@@ -188,6 +192,19 @@ pub fn how(outcome: Outcome, own: Kind) -> String {
 
 /// What failed behind a gateway.
 pub fn behind(behind: &Behind) -> String {
+    if let Some(failed) = behind.meanwhile {
+        return format!(
+            "At the same time {} of {} itself to {} of {} {} {}; {} of these failures {} into that time.",
+            counted(failed, "request", "requests"),
+            behind.client,
+            kind(behind.service, behind.kind),
+            behind.service.host,
+            if failed == 1 { "was" } else { "were" },
+            how(behind.outcome, behind.kind),
+            thousands(behind.number as u64),
+            if behind.number == 1 { "falls" } else { "fall" },
+        );
+    }
     format!(
         "Each of {} followed a failure behind it: {} of {} to {} of {} was {}.",
         counted(behind.number, "answer", "answers"),
@@ -226,6 +243,47 @@ pub fn queue(queue: &Queue) -> String {
     )
 }
 
+/// Who holds what a service has no more of.
+pub fn held(facts: &Facts<'_>, held: &Held) -> String {
+    let basis = facts.index.basis();
+    let by: Vec<String> = held
+        .clients
+        .iter()
+        .map(|(client, number, since)| match held.limit {
+            Limit::Rate => format!("{client} {}", thousands(*number)),
+            _ => format!("{client} {} (the oldest since {})", thousands(*number), basis.clock(*since)),
+        })
+        .collect();
+    let number = held.number as usize;
+    match held.limit {
+        Limit::Rate => {
+            format!("In the minute before the first refusal it was asked {}: {}.", times(number), list(&by))
+        }
+        _ if number == 0 => "No other connection to it was open in this capture when it refused the first: who holds what it lacks \
+                             cannot be seen here."
+            .to_owned(),
+        _ => {
+            let (least, most) = held.range;
+            let always = if least == most {
+                "When it refused"
+            } else {
+                "When it refused the first"
+            };
+            format!(
+                "{always}, {} to it {} held open: by {}{}.",
+                counted(number, "other connection", "other connections"),
+                if number == 1 { "was" } else { "were" },
+                list(&by),
+                if held.is_older { "; some of them were open when the capture began" } else { "" }
+            )
+        }
+    }
+}
+
+fn times(number: usize) -> String {
+    counted(number, "time", "times")
+}
+
 /// Packets that went round between routers.
 pub fn looped(trouble: &Trouble) -> Option<String> {
     let (number, routers) = trouble.looped.as_ref()?;
@@ -250,6 +308,7 @@ pub fn denied(denial: Denial, own: Kind) -> String {
         Kind::Bgp | Kind::Ike => "notification",
         Kind::Smb => "status",
         Kind::Mqtt => "return code",
+        Kind::Amqp => "reply",
         Kind::Radius => "Access-",
         Kind::Ftp | Kind::Smtp | Kind::Sip | Kind::Rtsp | Kind::Imap | Kind::Pop3 => "",
         _ => "error",
@@ -336,6 +395,24 @@ pub fn part(trouble: &Trouble) -> String {
     match part.property {
         Property::Client => String::new(),
         Property::Name | Property::Path => format!(" for {}", list(&values)),
+        Property::Account => format!(" for {}", accounts(&part.failing)),
+        Property::Size => format!(" sent {}", list(&values)),
+    }
+}
+
+/// `the account “app”`, `the accounts “app” and “web”`.
+pub fn accounts(names: &[String]) -> String {
+    let quoted: Vec<String> = names.iter().map(|name| format!("“{}”", escape(name))).collect();
+    format!("the {} {}", if names.len() == 1 { "account" } else { "accounts" }, list(&quoted))
+}
+
+/// The accounts a trouble is about, where nothing else names them: ` for the account “app”`.
+fn named(trouble: &Trouble) -> String {
+    let is_told = matches!(&trouble.part, Some(part) if part.property == Property::Account);
+    if is_told || trouble.accounts.is_empty() {
+        String::new()
+    } else {
+        format!(" for {}", accounts(&trouble.accounts))
     }
 }
 
@@ -378,7 +455,8 @@ pub fn statement(facts: &Facts<'_>, trouble: &Trouble) -> String {
         _ => format!(" to {}{}", place(trouble), names(trouble)),
     };
     let sent = repeats(facts, trouble);
-    format!("{of} from {}{to}{} {verb} {}{sent}", hit(trouble), part(trouble), ways(facts, trouble))
+    let whom = format!("{}{}", part(trouble), named(trouble));
+    format!("{of} from {}{to}{whom} {verb} {}{sent}", hit(trouble), ways(facts, trouble))
 }
 
 /// How often the failed requests were sent, where they were repeated.
@@ -461,6 +539,9 @@ pub fn title(facts: &Facts<'_>, trouble: &Trouble) -> String {
     let what = match (trouble.sort, outcome) {
         (Sort::Slow, _) => format!("answers only after {}", late(facts, trouble)),
         (_, Some(Outcome::RefusedByReset)) => "refused by reset".to_owned(),
+        (_, Some(Outcome::RefusedByIcmp(false, 11, 1) | Outcome::RefusedByIcmp(true, 3, 1))) => {
+            "does not get what is sent in fragments".to_owned()
+        }
         (_, Some(Outcome::RefusedByIcmp(v6, kind, code))) => {
             format!("refused: {}", super::facts::Meaning::of(v6, kind, code).words())
         }
@@ -506,7 +587,8 @@ pub fn title(facts: &Facts<'_>, trouble: &Trouble) -> String {
         String::new()
     };
     let colon = if trouble.kind() == Kind::Dhcp { ":" } else { "" };
-    format!("{}{colon} {what}{}{only} for {}", capital(&short(trouble)), part(trouble), hit(trouble))
+    let whom = format!("{}{}", part(trouble), named(trouble));
+    format!("{}{colon} {what}{whom}{only} for {}", capital(&short(trouble)), hit(trouble))
 }
 
 fn capital(text: &str) -> String {
@@ -531,6 +613,8 @@ pub fn is_same_part(
         Property::Name => subject.name,
         Property::Path => subject.path,
         Property::Client => Some(own.client.0.to_string()),
+        Property::Account => subject::account(facts.index, own),
+        Property::Size => Some(super::facts::troubles::pieces(facts, own)),
     };
     value.is_none_or(|value| part.failing.contains(&value))
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::facts::Facts;
-use super::facts::troubles::{Sort, Trouble};
+use super::facts::troubles::{Sort, Trouble, ping_span};
 use super::{Count, Finding, Rule, rules, service_words as words};
 use crate::attempts::{Face, Kind};
 
@@ -70,7 +70,7 @@ pub(super) fn finding(facts: &Facts<'_>, id: &'static str, trouble: &Trouble) ->
     }
     if trouble.kind() == Kind::Echo && trouble.severity == super::Severity::Info {
         let host = trouble.service().host;
-        let (from, to) = trouble.span_ns();
+        let (from, to) = ping_span(facts, trouble);
         let serves = |own: &crate::attempts::Attempt| {
             own.service.host == host
                 && own.kind != Kind::Echo

@@ -20,7 +20,7 @@ pub static RULE: Rule = Rule {
 };
 
 /// A SYN unanswered for this long is silence.
-const WATCH_NS: Nanos = 3_000_000_000;
+pub(super) const WATCH_NS: Nanos = 3_000_000_000;
 /// Failed connections to a port of DNS from which they are told.
 const FEW_DNS: usize = 2;
 
@@ -37,10 +37,9 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
     let told =
         facts.troubles.all.iter().filter(own).map(|trouble| services::finding(facts, RULE.id, trouble));
     for connection in facts.connections.iter().filter(|own| facts.is_dns_port(own.server.1)) {
-        let watched = end_ns - connection.last_syn_ns >= WATCH_NS;
         match connection.ending {
             Ending::Accepted => by_service.entry(connection.server).or_default().1 += 1,
-            Ending::Silent if !watched => {}
+            Ending::Silent if !connection.is_unanswered(end_ns, WATCH_NS) => {}
             _ => by_service.entry(connection.server).or_default().0.push(connection),
         }
     }

@@ -1,5 +1,7 @@
 //! Rule `unanswered-queries`: questions that got neither an answer nor an error.
 
+use std::collections::BTreeSet;
+
 use super::facts::Facts;
 use super::{Count, Finding, Rule, gravity, rules};
 use crate::correlate::{Outcome, Signature, Transaction};
@@ -15,6 +17,23 @@ pub static RULE: Rule = Rule {
           how long rescued ones waited; a single one among many, sent once or twice, is chance (info).",
     run,
 };
+
+/// ` from it; 198.51.100.53 answered 8 of them instead`; empty where nothing came from elsewhere.
+fn misaddressed(facts: &Facts<'_>, silent: &[&Transaction]) -> String {
+    let queries: Vec<PacketId> = silent.iter().flat_map(|own| [own.first, own.last]).collect();
+    let pairs: Vec<(PacketId, PacketId)> = facts.evidence.misaddressed(&queries).collect();
+    let asked: BTreeSet<_> =
+        pairs.iter().filter_map(|(_, query)| facts.evidence.transaction_of(*query)).collect();
+    let from: BTreeSet<String> = pairs
+        .iter()
+        .filter_map(|(answer, _)| Some(facts.index.packet(*answer)?.source_address().to_string()))
+        .collect();
+    if asked.is_empty() {
+        return String::new();
+    }
+    let from: Vec<String> = from.into_iter().take(rules::TOP_MAX).collect();
+    format!(" from it; {} of them were answered from {} instead", asked.len(), from.join(", "))
+}
 
 fn run(facts: &Facts<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
@@ -38,11 +57,13 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
             id: RULE.id,
             severity,
             statement: format!(
-                "{} of {asked} questions from {} to {} for {} got neither an answer nor an error{seen_here}{}",
+                "{} of {asked} {} from {} to {} for {} got neither an answer nor an error{seen_here}{}{}",
                 silent.len(),
+                rules::called(facts.index, silent.iter().copied()).map_or("questions", |(_, many)| many),
                 rules::clients(&problem.clients),
                 problem.server.0,
                 rules::names_of(problem),
+                misaddressed(facts, &silent),
                 rules::rescue(problem, facts.evidence.impact(at))
             ),
             frames: rules::tidy(frames),

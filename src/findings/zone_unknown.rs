@@ -32,13 +32,14 @@ pub fn statement(facts: &Facts<'_>, own: &UnknownZone<'_>) -> String {
         format!("; its denials come from {} (SOA)", rules::plain_name(zone))
     });
     format!(
-        "{} denied (NXDOMAIN) {} of {} for names in {}, for which {} gave data{}{looked}",
+        "{} denied (NXDOMAIN) {} of {} for names in {}, for which {} gave data{}{looked}{}",
         own.lacks.0,
         rules::counted(own.denied.len(), "question", "questions"),
         rules::named(&clients),
         rules::plain_name(&own.zone),
         own.knows,
-        if own.moved { " before" } else { "" }
+        if own.moved { " before" } else { "" },
+        if own.same_zone.is_some() { "; it gave data for other names there" } else { "" }
     )
 }
 

@@ -1,12 +1,14 @@
 //! One immutable run of packets: plain columns, and side tables for DNS messages and ICMP errors.
 
 mod printed;
+mod unnumbered;
 
 use std::hash::{BuildHasher, Hasher};
 
 use hashbrown::HashTable;
 
 use printed::PrintedPieces;
+use unnumbered::Unnumbered;
 
 use super::kept::Kept;
 use super::names::{Hashed, Names};
@@ -363,6 +365,7 @@ pub struct SegmentBuilder<'s> {
     keeps_bytes: bool,
     site: Site,
     printed_pieces: PrintedPieces,
+    unnumbered: Unnumbered,
 }
 
 impl<'s> SegmentBuilder<'s> {
@@ -415,6 +418,7 @@ impl<'s> SegmentBuilder<'s> {
             keeps_bytes: false,
             site: Site::NONE,
             printed_pieces,
+            unnumbered: Unnumbered::default(),
         }
     }
 
@@ -432,11 +436,13 @@ impl<'s> SegmentBuilder<'s> {
     pub fn push(&mut self, record: &Record, link_type: LinkType, bytes: Bytes<'_>, offset_ns: Nanos) {
         let start = record.offset as usize;
         let frame = bytes.get(start..start + record.captured as usize).unwrap_or_default();
-        let mut decoded = decode(link_type, frame);
-        decoded.take_for(self.site);
-        let mut protocol = classify(&decoded, self.settings);
         let is_text = link_type == LinkType::TRANSCRIPT;
         let mut line = if is_text { transcript::read(frame, self.settings) } else { None };
+        // A line is read once.
+        let mut decoded =
+            if is_text { transcript::decoded(frame, line.as_ref()) } else { decode(link_type, frame) };
+        decoded.take_for(self.site);
+        let mut protocol = classify(&decoded, self.settings);
         if let Some(line) = &mut line {
             line.take_for(self.site);
         }

@@ -7,6 +7,7 @@ use crate::correlate::clients::Client;
 use crate::correlate::impact::Impact;
 use crate::correlate::{Evidence, LinkKind, Outcome, Problem, Signature, Transaction};
 use crate::decode::Address;
+use crate::findings::rules;
 use crate::index::segment::{DnsKind, flags};
 use crate::index::{Index, PacketId};
 use crate::protocols::ProtocolId;
@@ -189,6 +190,8 @@ pub struct Facts<'i> {
     /// Query types asked for, sorted.
     pub types: Vec<u16>,
     pub all_recursive: bool,
+    /// Any of it was asked as applications ask (RD); else a resolver asked a zone's own servers.
+    pub any_recursive: bool,
     pub ids: BTreeSet<u16>,
     pub ports: BTreeSet<u16>,
     /// Who sent the errors.
@@ -196,6 +199,10 @@ pub struct Facts<'i> {
     pub ties: Vec<Tie>,
     /// Time between the starts of successive transactions of one episode.
     pub spacing: Option<Spread>,
+    /// Answers from other addresses than were asked, whom they came from, and how many of the transactions got one.
+    pub elsewhere: (Vec<PacketId>, BTreeSet<Address>, usize),
+    /// What the messages are called that are no lookups: one, and many.
+    pub called: Option<(&'static str, &'static str)>,
     /// Error to the next query of the same episode.
     pub waits: Vec<(PacketId, PacketId, Nanos)>,
     /// What it did to whom, and when.
@@ -226,11 +233,14 @@ impl<'i> Facts<'i> {
             frames: Vec::new(),
             types: Vec::new(),
             all_recursive: true,
+            any_recursive: false,
             ids: BTreeSet::new(),
             ports: BTreeSet::new(),
             senders: BTreeSet::new(),
             ties: Vec::new(),
             spacing: None,
+            called: None,
+            elsewhere: (Vec::new(), BTreeSet::new(), 0),
             waits: Vec::new(),
             impact,
             recovery: impact.and_then(|i| i.windows.last()?.first_good).map(|mark| mark.packet),
@@ -297,11 +307,18 @@ impl<'i> Facts<'i> {
             let Some(row) = packet.dns() else { continue };
             types.extend(row.asked_type());
             self.all_recursive &= row.header.recursion_desired();
+            self.any_recursive |= row.header.recursion_desired();
             if self.ids.len() < DISTINCT_MAX {
                 self.ids.insert(row.header.id);
                 self.ports.insert(packet.source_port());
             }
         }
+        let pairs: Vec<(PacketId, PacketId)> = input.evidence.misaddressed(&self.queries).collect();
+        let from = pairs.iter().filter_map(|(answer, _)| Some(input.index.packet(*answer)?.source_address()));
+        let asked: BTreeSet<_> =
+            pairs.iter().filter_map(|(_, query)| input.evidence.transaction_of(*query)).collect();
+        self.elsewhere = (pairs.iter().map(|(answer, _)| *answer).collect(), from.collect(), asked.len());
+        self.called = rules::called(input.index, self.transactions.iter().copied());
         self.types = types.into_iter().take(DISTINCT_MAX).collect();
         for error in &self.errors {
             if let Some(packet) = input.index.packet(*error) {
@@ -313,6 +330,27 @@ impl<'i> Facts<'i> {
                 }
             }
         }
+    }
+
+    /// The failure in a few words, as titles and tables have it.
+    pub fn fate(&self) -> String {
+        if self.is_answered_elsewhere() {
+            return "answered from another address than was asked".to_owned();
+        }
+        super::words::signature(&self.problem.signature)
+    }
+
+    /// Whether each question that is called unanswered was answered from another address than was asked.
+    pub fn is_answered_elsewhere(&self) -> bool {
+        self.problem.signature == Signature::NoAnswer
+            && self.elsewhere.2 > 0
+            && self.elsewhere.2 >= self.transactions.len()
+    }
+
+    /// The addresses that answered instead.
+    pub fn answered_by(&self) -> String {
+        let all: Vec<String> = self.elsewhere.1.iter().map(ToString::to_string).collect();
+        super::words::list(&all, 3)
     }
 
     /// The clients that failed, without those that sent a flood.

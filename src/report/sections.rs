@@ -116,6 +116,12 @@ pub(super) struct Builder<'i> {
     pub record: &'static str,
 }
 
+/// The same words to begin a sentence.
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect()
+}
+
 impl<'i> Builder<'i> {
     fn new(input: &Input<'i>) -> Self {
         let transcript =
@@ -131,8 +137,10 @@ impl<'i> Builder<'i> {
                 let checks = own.is_some_and(|own| own.is_probing);
                 Facts { checks, flooders, ..Facts::of(input, problem, input.evidence.impact(at)) }
             })
-            .take_while(|facts| !is_isolated(facts, questions))
-            .collect();
+            .collect::<Vec<_>>();
+        // Up to the last that is no single slip: places are those of the failures.
+        let told = facts.iter().rposition(|facts| !is_isolated(facts, questions)).map_or(0, |last| last + 1);
+        let facts = facts.into_iter().take(told).collect();
         Self {
             input: *input,
             inventory,
@@ -156,12 +164,13 @@ impl<'i> Builder<'i> {
         if let Some(title) = self.assessment(0).and_then(|assessment| assessment.title.clone()) {
             return title;
         }
+        let what = facts.called.map_or_else(|| "Queries".to_owned(), |(_, many)| capital(many));
         format!(
-            "Queries to {} ({} port {}) {}{}{}",
+            "{what} to {} ({} port {}) {}{}{}",
             facts.server,
             super::words::transport(facts.problem.transport),
             facts.port,
-            super::words::signature(&facts.problem.signature),
+            facts.fate(),
             outage::rescued(facts),
             behind::title(self)
         )

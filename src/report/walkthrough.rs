@@ -86,7 +86,7 @@ fn meaning(facts: &Facts<'_>, e: &str) -> String {
     } else {
         format!(
             "The message says “{}”: the query did not get an answer, and the sender of the message gives this as the reason [{e}].",
-            words::signature(&facts.problem.signature).trim_start_matches("refused by ")
+            facts.fate().trim_start_matches("refused by ")
         )
     }
 }

@@ -9,6 +9,7 @@ pub mod manual;
 pub mod moving;
 pub mod panels;
 pub mod reporting;
+pub mod searching;
 
 use super::layout::Panel;
 use super::state::State;
@@ -126,6 +127,7 @@ pub static ACTIONS: &[&[Action]] = &[
     moving::ACTIONS,
     panels::ACTIONS,
     filtering::ACTIONS,
+    searching::ACTIONS,
     reporting::ACTIONS,
     manual::ACTIONS,
     attempts::ACTIONS,

@@ -316,7 +316,7 @@ impl Table {
                 wire.map(dns::presentation).unwrap_or_default()
             }
             Entry::Service(at) => {
-                let name = self.attempt(at).and_then(|own| subject::of(index, own).text());
+                let name = self.attempt(at).and_then(|own| subject::label(index, own));
                 name.map(|name| escape(&name)).unwrap_or_default()
             }
         }

@@ -32,13 +32,18 @@ pub enum Dialog {
     Palette(Palette),
     /// A yes-or-no question.
     Confirm(Confirm),
-    /// The keys, and how far they are scrolled.
-    Help {
-        /// The context explained.
-        context: Context,
-        /// First visible line.
-        top: usize,
-    },
+    /// Marks and keys, and what is looked for among them.
+    Help(Help),
+}
+
+/// Marks and keys, searched by typing.
+pub struct Help {
+    /// The panel whose keys come first.
+    pub context: Context,
+    /// What is typed.
+    pub line: Line,
+    /// The selected key, counted among those that fit.
+    pub row: usize,
 }
 
 /// A note being written.
@@ -116,6 +121,8 @@ impl Form {
 pub enum PromptKind {
     /// File that keeps a capture which came through a pipe.
     KeepCapture,
+    /// File for a case that cannot be saved where it belongs.
+    SaveCase,
     /// Text to look for.
     Search,
     /// A name for the filter there is.
@@ -145,12 +152,16 @@ pub struct MenuItem {
 /// What choosing does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Choice {
+    /// Take another theme.
+    Theme(&'static str),
     /// Joins an expression to the filter.
     Filter(String),
     /// Copies text.
     Copy(String),
     /// Asks where to keep a capture that came through a pipe.
     KeepCapture,
+    /// Asks where to save a case that cannot be saved where it belongs.
+    SaveCase,
     /// Leaves the program.
     Quit,
     /// Copies the report as a ticket.
@@ -247,7 +258,7 @@ impl Dialog {
             Self::Menu(_) => vec![Context::Choices],
             Self::Palette(_) => vec![Context::Palette, Context::Line],
             Self::Confirm(_) => vec![Context::Question],
-            Self::Help { .. } => vec![Context::Help],
+            Self::Help(_) => vec![Context::Help, Context::Line],
         }
     }
 
@@ -277,7 +288,11 @@ impl Dialog {
                     return found.map(|item| item.choice.clone());
                 }
             }
-            Self::Confirm(_) | Self::Help { .. } => {}
+            Self::Help(help) => {
+                help.line.key(key);
+                help.row = 0;
+            }
+            Self::Confirm(_) => {}
         }
         None
     }
@@ -357,6 +372,40 @@ impl Annotate {
     }
 }
 
+/// A place in the capture, as it is typed after `:`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// `1234`, `#1234`, `F1234`: a frame of the file of the selected packet; `B:100`, `A:F17`: of the named file.
+    Frame(Option<String>, u64),
+    /// `13:26`, `13:26:05.5`: nanoseconds after midnight, on the day of the selected packet.
+    Time(crate::time::Nanos),
+}
+
+impl std::fmt::Display for Target {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Frame(None, frame) => write!(out, "frame {frame}"),
+            Self::Frame(Some(label), frame) => write!(out, "frame {frame} of file {label}"),
+            Self::Time(of_day_ns) => write!(out, "{}", crate::time::time_of_day(*of_day_ns)),
+        }
+    }
+}
+
+impl Target {
+    /// Reads it; `None` where it is no place.
+    fn read(text: &str) -> Option<Self> {
+        let number = |text: &str| text.trim_start_matches(['#', 'F', 'f']).parse().ok();
+        if let Some(frame) = number(text) {
+            return Some(Self::Frame(None, frame));
+        }
+        let (first, rest) = text.split_once(':')?;
+        if !first.is_empty() && first.bytes().all(|byte| byte.is_ascii_alphabetic()) {
+            return Some(Self::Frame(Some(first.to_ascii_uppercase()), number(rest)?));
+        }
+        crate::time::read_time_of_day(text).map(Self::Time)
+    }
+}
+
 impl Palette {
     /// All actions that make sense without a dialog.
     pub fn new() -> Self {
@@ -365,9 +414,9 @@ impl Palette {
         palette
     }
 
-    /// A number typed is a frame to go to.
-    pub fn frame(&self) -> Option<u64> {
-        self.line.text().trim().trim_start_matches('#').parse().ok()
+    /// A number or a time typed is a place to go to.
+    pub fn target(&self) -> Option<Target> {
+        Target::read(self.line.text().trim())
     }
 
     fn search(&mut self) {

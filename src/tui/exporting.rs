@@ -1,7 +1,6 @@
 //! Writes reports and bundles where the analyst said, redacted or not.
 
 use std::cell::RefCell;
-use std::io::{self, Write as _};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
@@ -16,6 +15,7 @@ use crate::correlate::Evidence;
 use crate::export::cleared::{self, Sink};
 use crate::export::redact::Pseudonyms;
 use crate::export::{self, Job, bundle};
+use crate::files::{self, Existing};
 use crate::findings;
 use crate::findings::hypotheses::{self, Cause, Change};
 use crate::index::{Index, PacketId};
@@ -118,14 +118,8 @@ pub fn write(export: &Export) -> anyhow::Result<CustodyEntry> {
     let now_ns = super::wall_clock_ns();
     let name = export.path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
     let detail = format!("{} ({}, {})", crate::text::escape(&name), export.template, export.format);
-    let entry = |detail: String| CustodyEntry {
-        at: crate::time::rfc3339(now_ns),
-        who: "portmortem".to_owned(),
-        action: "exported".to_owned(),
-        detail,
-        hash_ok: bundle.then_some(true),
-    };
-    let mut case = Case::clone(&export.case);
+    let entry = |detail: String| exported(now_ns, detail, bundle.then_some(true));
+    let mut case = export.case.for_others();
     if !export.hashes.is_empty() {
         case.evidence = super::work::records(&export.index, &export.hashes);
     }
@@ -152,9 +146,22 @@ pub fn write(export: &Export) -> anyhow::Result<CustodyEntry> {
         bundle::files::write(&bundle, &export.path, export.overwrite)?;
     } else {
         let format = export::find(export.format).unwrap_or(&export::markdown::MARKDOWN);
-        replace(&export.path, export.overwrite, &mut |out| (format.write)(&job, &mut Sink::new(out)))?;
+        files::write(&export.path, Existing::forced(export.overwrite), &mut |out| {
+            (format.write)(&job, &mut Sink::new(out))
+        })?;
     }
     Ok(entry(detail))
+}
+
+/// A step of the chain of custody: something left the program.
+pub fn exported(now_ns: crate::time::Nanos, detail: String, hash_ok: Option<bool>) -> CustodyEntry {
+    CustodyEntry {
+        at: crate::time::rfc3339(now_ns),
+        who: "portmortem".to_owned(),
+        action: "exported".to_owned(),
+        detail,
+        hash_ok,
+    }
 }
 
 /// The captures' hashes now. An error when a finished capture is not what it was when it was opened.
@@ -177,35 +184,12 @@ fn unchanged(export: &Export) -> anyhow::Result<Vec<String>> {
     Ok(after)
 }
 
-/// Writes a file beside its place and then moves it there.
-fn replace(
-    path: &Path,
-    overwrite: bool,
-    write: &mut dyn FnMut(&mut dyn io::Write) -> io::Result<()>,
-) -> anyhow::Result<()> {
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let directory = directory.unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new().prefix(".portmortem-").tempfile_in(directory)?;
-    let mut out = io::BufWriter::new(&mut file);
-    write(&mut out)?;
-    out.flush()?;
-    drop(out);
-    make_readable(file.as_file())?;
-    file.as_file().sync_all()?;
-    if overwrite {
-        file.persist(path)?;
-    } else {
-        file.persist_noclobber(path)?;
-    }
-    Ok(())
-}
-
 /// Writes a capture that came through a pipe to a new file, as far as it has come; gives its SHA-256.
 pub fn keep(path: &Path, index: &Index) -> anyhow::Result<String> {
     let source = index.sources.iter().find(|source| source.path.is_none());
     let source = source.context("there is no capture that came through a pipe")?;
-    let bytes = source.bytes.given();
-    replace(path, false, &mut |out| out.write_all(bytes))?;
+    let bytes = source.bytes.bytes();
+    files::write(path, Existing::Keep, &mut |out| out.write_all(bytes))?;
     Ok(crate::case::hash::hash_bytes(bytes))
 }
 
@@ -215,16 +199,4 @@ pub fn ticket(index: &Index, evidence: &Arc<Evidence>, case: &Case) -> anyhow::R
     let Drafting { findings, assessments, coverage, .. } = &*made_with;
     let input = Input { index, evidence, findings, assessments, coverage, case };
     Ok(render::render_named(&report, &input, "ticket", &Options::default())?.markdown)
-}
-
-/// Temporary files are private; a report is as readable as other new files.
-#[cfg(unix)]
-fn make_readable(file: &std::fs::File) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    file.set_permissions(std::fs::Permissions::from_mode(0o644))
-}
-
-#[cfg(not(unix))]
-fn make_readable(_: &std::fs::File) -> std::io::Result<()> {
-    Ok(())
 }

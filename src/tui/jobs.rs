@@ -3,15 +3,19 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{self, SyncSender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
+use std::thread::JoinHandle;
+use std::time::Duration;
 
 use super::attempts::{Listed, Table};
-use super::state::{Rows, State};
+use super::search::Search;
+use super::state::Rows;
 use super::update::{Export, Job, Reply};
 use super::work::{Notes, records};
 use crate::attempts::Attempts;
-use crate::case::{Case, EvidenceRecord, Saving};
+use crate::case::{Case, CustodyEntry, EvidenceRecord};
 use crate::correlate::{Evidence, Parameters, correlate};
+use crate::files::There;
 use crate::filter::named::Named;
 use crate::filter::{Context, Filter};
 use crate::index::{Index, PacketId};
@@ -24,7 +28,9 @@ pub struct Jobs {
     send: Arc<Send>,
     running: HashMap<Kind, Arc<AtomicBool>>,
     case: Option<SyncSender<CaseJob>>,
-    case_thread: Option<std::thread::JoinHandle<()>>,
+    case_thread: Option<JoinHandle<()>>,
+    /// What is being written for others; the program does not leave before it is, and written down.
+    exports: Vec<JoinHandle<()>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -37,44 +43,80 @@ enum Kind {
     Ladder,
     Vocabulary,
     Search,
-    Export,
 }
 
 enum CaseJob {
     Job(Job),
+    Record(CustodyEntry),
     Identify(Vec<EvidenceRecord>, Index),
+    /// The same where the case still wants to know what its captures are.
+    Settle(Index),
 }
 
 /// Changes that may wait to be written.
 const CASE_QUEUE_MAX: usize = 256;
+/// How often it is tried again to save what could not be saved.
+const RETRY_EVERY: Duration = Duration::from_secs(2);
+
+/// Does what comes for the case, until nobody can send any more.
+fn keep_case(mut case: Case, changes: &Receiver<CaseJob>, reply: &Send) {
+    reply(case_reply(&case));
+    loop {
+        match changes.recv_timeout(RETRY_EVERY) {
+            Ok(CaseJob::Job(Job::SaveCase(path))) => {
+                let saved = case.save_as(&path).map_err(|error| {
+                    format!("the case was not written: {error}{}", crate::sandbox::hint(&error))
+                });
+                reply(Reply::CaseSaved(saved));
+            }
+            Ok(CaseJob::Job(job)) => change_case(&mut case, job),
+            Ok(CaseJob::Record(entry)) => case.record(entry, super::wall_clock_ns()),
+            Ok(CaseJob::Identify(records, index)) => identify(&mut case, records, &index),
+            Ok(CaseJob::Settle(index)) => {
+                if case.wants_hash()
+                    && let Some(hashes) = hash(&index, &AtomicBool::new(false))
+                {
+                    identify(&mut case, records(&index, &hashes), &index);
+                }
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                if !case.retry(super::wall_clock_ns()) {
+                    continue;
+                }
+            }
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
+        reply(case_reply(&case));
+    }
+    // The last chance for what no disk would take before.
+    case.retry(super::wall_clock_ns());
+}
+
+fn identify(case: &mut Case, records: Vec<EvidenceRecord>, index: &Index) {
+    let now_ns = super::wall_clock_ns();
+    case.identify(records.clone(), now_ns);
+    case.opened(index, &records, now_ns);
+}
 
 impl Jobs {
     /// Jobs that reply through `send`; `case` is opened by the thread that keeps it.
     pub fn new(send: Arc<Send>, case: impl FnOnce() -> Case + std::marker::Send + 'static) -> Self {
         let (to_case, changes) = mpsc::sync_channel(CASE_QUEUE_MAX);
         let reply = Arc::clone(&send);
-        let case_thread = std::thread::spawn(move || {
-            let mut case = case();
-            reply(case_reply(&case));
-            for change in changes {
-                match change {
-                    CaseJob::Job(job) => change_case(&mut case, job),
-                    CaseJob::Identify(records, index) => {
-                        let now_ns = super::wall_clock_ns();
-                        case.identify(records.clone(), now_ns);
-                        case.opened(&index, &records, now_ns);
-                    }
-                }
-                reply(case_reply(&case));
-            }
-        });
-        Self { send, running: HashMap::new(), case: Some(to_case), case_thread: Some(case_thread) }
+        let case_thread = std::thread::spawn(move || keep_case(case(), &changes, &*reply));
+        Self {
+            send,
+            running: HashMap::new(),
+            case: Some(to_case),
+            case_thread: Some(case_thread),
+            exports: Vec::new(),
+        }
     }
 
     /// Starts a job.
     pub fn start(&mut self, job: Job) {
         let kind = match &job {
-            Job::Change(_) | Job::AcceptCapture { .. } | Job::Undo | Job::Redo => {
+            Job::Change(_) | Job::AcceptCapture { .. } | Job::Undo | Job::Redo | Job::SaveCase(_) => {
                 if let Some(case) = &self.case {
                     let _ = case.send(CaseJob::Job(job));
                 }
@@ -87,8 +129,8 @@ impl Jobs {
             Job::List { .. } => Kind::List,
             Job::Ladder { .. } => Kind::Ladder,
             Job::Vocabulary { .. } => Kind::Vocabulary,
-            Job::Search { .. } | Job::Conversation { .. } => Kind::Search,
-            Job::Export(_) | Job::Ticket { .. } | Job::Keep { .. } => Kind::Export,
+            Job::Search { .. } | Job::StopSearch | Job::Conversation { .. } => Kind::Search,
+            Job::Export(_) | Job::Ticket { .. } | Job::Keep { .. } => return self.export(job),
             Job::Quit => return,
         };
         let cancel = Arc::new(AtomicBool::new(false));
@@ -99,20 +141,15 @@ impl Jobs {
         let case = self.case.clone();
         std::thread::spawn(move || {
             let hashed = match &job {
-                Job::Hash { index } | Job::Keep { index, .. } => Some(index.clone()),
+                Job::Hash { index } => Some(index.clone()),
                 _ => None,
             };
             let reply = run(job, &cancel, &*send);
             if cancel.load(Ordering::Relaxed) {
                 return;
             }
-            let known = match &reply {
-                Some(Reply::Hashed(hashes)) => hashes.clone(),
-                Some(Reply::Kept(Ok(hash))) => vec![hash.clone()],
-                _ => Vec::new(),
-            };
-            if let (false, Some(index), Some(case)) = (known.is_empty(), hashed, case) {
-                let _ = case.send(CaseJob::Identify(records(&index, &known), index));
+            if let (Some(Reply::Hashed(hashes)), Some(index), Some(case)) = (&reply, hashed, case) {
+                let _ = case.send(CaseJob::Identify(records(&index, hashes), index));
             }
             if let Some(reply) = reply {
                 send(reply);
@@ -120,20 +157,61 @@ impl Jobs {
         });
     }
 
-    /// Cancels everything and waits until the case is written. Changes that wait for the capture's hash get it.
-    pub fn finish(&mut self, state: &State) {
+    /// Writes something for others. It is never cancelled, and what finishes is written down whatever else happens.
+    fn export(&mut self, job: Job) {
+        self.exports.retain(|export| !export.is_finished());
+        let send = Arc::clone(&self.send);
+        let case = self.case.clone();
+        self.exports.push(std::thread::spawn(move || {
+            let index = match &job {
+                Job::Keep { index, .. } => Some(index.clone()),
+                _ => None,
+            };
+            let Some(reply) = run(job, &AtomicBool::new(false), &*send) else { return };
+            let entry = match &reply {
+                Reply::Exported(Ok((_, entry))) | Reply::Kept(Ok((_, entry))) => Some(entry.clone()),
+                Reply::Ticket(Ok(_)) => {
+                    let now_ns = super::wall_clock_ns();
+                    Some(super::exporting::exported(now_ns, "ticket, to the clipboard".to_owned(), None))
+                }
+                _ => None,
+            };
+            if let Some(case) = case {
+                if let (Reply::Kept(Ok((hash, _))), Some(index)) = (&reply, index) {
+                    let known = records(&index, std::slice::from_ref(hash));
+                    let _ = case.send(CaseJob::Identify(known, index));
+                }
+                if let Some(entry) = entry {
+                    let _ = case.send(CaseJob::Record(entry));
+                }
+            }
+            send(reply);
+        }));
+    }
+
+    /// Cancels what nobody waits for any more, and waits until exports and case are written. With `index` the case learns what
+    /// its captures are, where it does not know yet.
+    pub fn finish(&mut self, index: Option<&Index>) {
         for cancel in self.running.values() {
             cancel.store(true, Ordering::Relaxed);
         }
-        if let (Some(case), Saving::Waiting) = (&self.case, &state.work.saving)
-            && let Some(hashes) = hash(&state.index, &AtomicBool::new(false))
-        {
-            let _ = case.send(CaseJob::Identify(records(&state.index, &hashes), state.index.clone()));
+        for export in self.exports.drain(..) {
+            let _ = export.join();
+        }
+        if let (Some(case), Some(index)) = (&self.case, index) {
+            let _ = case.send(CaseJob::Settle(index.clone()));
         }
         self.case = None;
         if let Some(thread) = self.case_thread.take() {
             let _ = thread.join();
         }
+    }
+}
+
+impl Drop for Jobs {
+    /// A panic must not end the program before the case is written.
+    fn drop(&mut self) {
+        self.finish(None);
     }
 }
 
@@ -198,23 +276,40 @@ pub fn run(job: Job, cancel: &AtomicBool, early: &dyn Fn(Reply)) -> Option<Reply
         Job::Ladder { generation, index, table, about } => {
             Reply::Ladder { generation, ladder: super::ladder::draw(&index, &table, about, cancel) }
         }
-        Job::Search { generation, text, index, rows, from, backward } => Reply::Found {
-            generation,
-            row: search(&Search { text: &text, index: &index, rows: &rows, from, backward }, cancel),
-        },
+        Job::Search { generation, needle, index, rows, from, backward } => {
+            let search = Search { needle: &needle, index: &index, rows: &rows, from, backward };
+            let row = search.next(cancel);
+            if row.is_none() {
+                return Some(Reply::Found { generation, row });
+            }
+            early(Reply::Found { generation, row });
+            Reply::Counted { generation, rows: search.all(cancel)? }
+        }
         Job::Conversation { generation, index, rows, from, backward } => {
             Reply::Found { generation, row: super::conversation::next(&index, &rows, from, backward, cancel) }
         }
         Job::Export(export) => write_export(export),
-        Job::Keep { path, index } => Reply::Kept(
-            super::exporting::keep(&path, &index)
-                .map_err(|error| format!("the capture was not kept: {error:#}")),
-        ),
+        Job::Keep { path, index } => {
+            let kept = super::exporting::keep(&path, &index).map(|hash| {
+                let detail = format!("the capture itself: {} (SHA-256 {hash})", path.display());
+                let entry = super::exporting::exported(super::wall_clock_ns(), detail, Some(true));
+                (hash, entry)
+            });
+            Reply::Kept(kept.map_err(|error| format!("the capture was not kept: {error:#}")))
+        }
         Job::Ticket { index, evidence, case } => {
             let ticket = super::exporting::ticket(&index, &evidence, &case);
             Reply::Ticket(ticket.map_err(|error| format!("no ticket: {error:#}")))
         }
-        Job::Change(_) | Job::AcceptCapture { .. } | Job::Undo | Job::Redo | Job::Quit => return None,
+        Job::Change(_)
+        | Job::AcceptCapture { .. }
+        | Job::Undo
+        | Job::Redo
+        | Job::SaveCase(_)
+        | Job::Quit
+        | Job::StopSearch => {
+            return None;
+        }
     })
 }
 
@@ -265,7 +360,7 @@ fn hash(index: &Index, cancel: &AtomicBool) -> Option<Vec<String>> {
     let mut hashes = Vec::new();
     for source in &index.sources {
         let path = source.path.as_deref();
-        match crate::case::hash_source(path, source.bytes.given(), cancel, &progress) {
+        match crate::case::hash_source(path, source.bytes.bytes(), cancel, &progress) {
             Ok(Some(hash)) => hashes.push(hash),
             Ok(None) => return None,
             Err(_) => hashes.push(String::new()),
@@ -288,41 +383,10 @@ fn problems(index: &Index, evidence: &Evidence, named: &Named, cancel: &AtomicBo
     rows.into_iter().map(PacketId).collect()
 }
 
-struct Search<'s> {
-    text: &'s str,
-    index: &'s Index,
-    rows: &'s Rows,
-    from: usize,
-    backward: bool,
-}
-
-/// Looks through every row once, from the one after `from` round to `from` itself.
-fn search(search: &Search<'_>, cancel: &AtomicBool) -> Option<usize> {
-    let wanted = search.text.to_lowercase();
-    let count = search.rows.len(search.index);
-    for step in 1..=count {
-        if cancel.load(Ordering::Relaxed) {
-            return None;
-        }
-        let row = if search.backward { search.from + count - step } else { search.from + step } % count;
-        let packet = search.rows.get(search.index, row).and_then(|id| search.index.packet(id))?;
-        let line = format!(
-            "{} {} {} {}",
-            packet.source_address(),
-            packet.destination_address(),
-            packet.protocol().protocol().label,
-            packet.summary()
-        );
-        if line.to_lowercase().contains(&wanted) {
-            return Some(row);
-        }
-    }
-    None
-}
-
 fn write_export(export: Export) -> Reply {
     let shown = crate::text::escape(&export.path.display().to_string());
-    if export.path.exists() && !export.overwrite {
+    let there = crate::files::there(&export.path);
+    if !export.overwrite && !matches!(there, There::Nothing | There::Stream) {
         return Reply::Exists(export);
     }
     let sources = export.index.sources.iter().filter_map(|source| source.path.as_ref());
@@ -338,6 +402,10 @@ fn write_export(export: Export) -> Reply {
             let redacted = if export.redact { "redacted " } else { "" };
             Ok((format!("{redacted}{what} written to {shown}"), entry))
         }
-        Err(error) => Err(format!("nothing was written: {error:#}")),
+        Err(error) => {
+            let io = error.chain().find_map(|cause| cause.downcast_ref::<std::io::Error>());
+            let hint = io.map_or("", crate::sandbox::hint);
+            Err(format!("nothing was written: {error:#}{hint}"))
+        }
     })
 }

@@ -1,6 +1,7 @@
 //! Turns terminal events into messages: key strokes are looked up in the ACTIONS table by context.
 
-use std::sync::LazyLock;
+use std::collections::HashMap;
+use std::sync::{LazyLock, OnceLock};
 
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
@@ -76,32 +77,92 @@ impl Stroke {
     }
 }
 
-/// A default key of an action: the strokes one after the other.
+/// A key of an action: the strokes one after the other.
 pub struct Binding {
     /// Where it counts.
     pub context: Context,
     /// The strokes.
     pub strokes: Vec<Stroke>,
     /// The text in the table.
-    pub text: &'static str,
+    pub text: String,
     /// What it does.
     pub action: &'static Action,
 }
 
-static BINDINGS: LazyLock<Vec<Binding>> = LazyLock::new(|| {
+/// The analyst's own keys by action; they take the place of the action's keys in the table.
+pub type Own = std::collections::BTreeMap<String, Vec<String>>;
+
+static OWN: OnceLock<Own> = OnceLock::new();
+static BINDINGS: LazyLock<Vec<Binding>> = LazyLock::new(|| with(OWN.get().unwrap_or(&Own::new())));
+
+/// Every key of every action, with the analyst's own keys in place of those in the table.
+pub fn with(own: &Own) -> Vec<Binding> {
     let mut bindings = Vec::new();
     for action in actions::all() {
-        for text in action.keys {
+        let table = || action.keys.iter().map(|key| (*key).to_owned()).collect();
+        for text in own.get(action.name).cloned().unwrap_or_else(table) {
             let strokes = text.split(' ').filter_map(Stroke::parse).collect();
             bindings.push(Binding { context: action.context, strokes, text, action });
         }
     }
     bindings
-});
+}
 
-/// Every default key of every action.
+/// Takes the analyst's own keys; counts only before the first key is looked up.
+pub fn own(keys: Own) {
+    let _ = OWN.set(keys);
+}
+
+/// Every key of every action.
 pub fn bindings() -> &'static [Binding] {
     &BINDINGS
+}
+
+/// The keys of an action, as they are written.
+pub fn of(action: &Action) -> Vec<&'static str> {
+    let own = bindings().iter().filter(|binding| std::ptr::eq(binding.action, action));
+    own.map(|binding| binding.text.as_str()).collect()
+}
+
+/// Contexts whose keys count at the same time.
+pub fn stacks() -> Vec<Vec<Context>> {
+    let panels =
+        super::layout::Panel::ALL.iter().map(|(panel, ..)| vec![Context::of(*panel), Context::Panels]);
+    let dialogs = [
+        vec![Context::Line],
+        vec![Context::FilterLine],
+        vec![Context::Editor],
+        vec![Context::Export],
+        vec![Context::Choices],
+        vec![Context::Palette],
+        vec![Context::Question],
+        vec![Context::Help],
+    ];
+    panels.chain(dialogs).collect()
+}
+
+/// What is wrong with a set of keys: one that cannot be read, that means two things, or that hides a longer one.
+pub fn conflict(bindings: &[Binding]) -> Option<(&'static str, String)> {
+    for stack in stacks() {
+        let mut seen: HashMap<&[Stroke], &Binding> = HashMap::new();
+        for binding in bindings.iter().filter(|binding| stack.contains(&binding.context)) {
+            let name = binding.action.name;
+            if binding.strokes.len() != binding.text.split(' ').count() {
+                return Some((name, format!("`{}` is no key", crate::text::escape(&binding.text))));
+            }
+            if let Some(other) = seen.insert(&binding.strokes, binding) {
+                return Some((name, format!("`{}` means {} and {name}", binding.text, other.action.name)));
+            }
+        }
+        for (short, binding) in &seen {
+            let longer = seen.iter().find(|(long, _)| long.len() > short.len() && long.starts_with(short));
+            if let Some((_, longer)) = longer {
+                let name = binding.action.name;
+                return Some((name, format!("`{}` hides `{}`", binding.text, longer.text)));
+            }
+        }
+    }
+    None
 }
 
 /// What a sequence of strokes means in a list of contexts, the first that knows it deciding.

@@ -131,7 +131,7 @@ pub fn keep_up(state: &mut State, before: Before, hand: bool) {
         return;
     }
     let busy = match &state.dialog {
-        None | Some(Dialog::Help { .. } | Dialog::Palette(_)) => false,
+        None | Some(Dialog::Help(_) | Dialog::Palette(_)) => false,
         Some(_) => true,
     };
     let turned = busy || state.timeline.range_from.is_some() || state.timeline.selected != before.selected;

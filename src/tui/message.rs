@@ -8,8 +8,10 @@ use super::actions::Action;
 use super::attempts::{Grouping, Listed, Order, Table};
 use super::ladder::{About, Ladder};
 use super::overview::Overview;
+use super::search::Needle;
 use super::state::{Loading, Rows};
 use crate::attempts::Attempts;
+use crate::capture::watch::Change;
 use crate::case::{CustodyEntry, Event, EvidenceRecord, LedgerChange, Notice, Saving, State as Case};
 use crate::correlate::Evidence;
 use crate::filter::named::Named;
@@ -68,10 +70,14 @@ pub enum Effect {
     Start(Job),
     /// Put text on the clipboard.
     Copy(String),
+    /// Take another theme.
+    Theme(&'static str),
     /// Keep these filters for later sessions.
     Remember(Vec<String>),
     /// Let the analyst's own editor change the text of the open dialog.
     OpenEditor(String),
+    /// Stop until the shell lets the program go on.
+    Suspend,
     /// Leave.
     Quit,
 }
@@ -168,12 +174,14 @@ pub enum Job {
         /// Towards the beginning.
         backward: bool,
     },
-    /// Look for text from a row on, round the end.
+    /// Let go of the search that runs.
+    StopSearch,
+    /// Look for text from a row on, round the end, and count all rows that hold it.
     Search {
         /// Its number; only the newest counts.
         generation: u64,
-        /// The text.
-        text: String,
+        /// What is looked for.
+        needle: Arc<Needle>,
         /// The packets.
         index: Index,
         /// The rows to look in.
@@ -192,6 +200,8 @@ pub enum Job {
         /// The packets with their sources.
         index: Index,
     },
+    /// Write the case to a file of the analyst's choice.
+    SaveCase(std::path::PathBuf),
     /// Leave without saving.
     Quit,
     /// Write the report as a ticket, for the clipboard.
@@ -242,6 +252,13 @@ impl Drafting {
     pub fn spoken_of(&self, packet: PacketId) -> Option<usize> {
         let at = self.spoken.binary_search_by_key(&packet, |(id, _)| *id).ok()?;
         self.spoken.get(at).map(|(_, verdict)| *verdict)
+    }
+
+    /// The first packet that the gravest failure shows itself in.
+    pub fn gravest(&self) -> Option<PacketId> {
+        let marks = &self.table.failures.marks;
+        let of_gravest = marks.iter().find(|mark| self.spoken_of(mark.packet) == Some(0));
+        of_gravest.or(marks.first()).map(|mark| mark.packet)
     }
 }
 
@@ -345,12 +362,30 @@ pub enum Reply {
         /// The row, if any.
         row: Option<usize>,
     },
-    /// An export ended: what to say, and what goes into the chain of custody.
+    /// All rows that hold what is searched for.
+    Counted {
+        /// The job's number.
+        generation: u64,
+        /// Their positions, rising.
+        rows: Arc<[u32]>,
+    },
+    /// An export ended: what to say. What goes into the chain of custody went there already.
     Exported(Result<(String, CustodyEntry), String>),
+    /// The case was written where the analyst said, or why not.
+    CaseSaved(Result<(), String>),
+    /// A capture file is not what was opened any more, or is again.
+    Changed {
+        /// Its position among the sources.
+        source: usize,
+        /// How it differs.
+        change: Option<Change>,
+    },
+    /// Why a capture that comes through a pipe is not being kept on the disk; nothing where it is again.
+    Unkept(Option<String>),
     /// The report as a ticket, for the clipboard.
     Ticket(Result<String, String>),
-    /// A capture is kept: its hash. Or why not.
-    Kept(Result<String, String>),
+    /// A capture is kept: its hash, and what goes into the chain of custody. Or why not.
+    Kept(Result<(String, CustodyEntry), String>),
     /// The file is there already: ask.
     Exists(Export),
     /// The case after a change.

@@ -25,8 +25,8 @@ pub fn moused(state: &mut State, mouse: MouseEvent) -> Effect {
         _ => return Effect::None,
     };
     if let Some(dialog) = &mut state.dialog {
-        if let Dialog::Help { top, .. } = dialog {
-            *top = top.saturating_add_signed(lines);
+        if let Dialog::Help(help) = dialog {
+            help.row = help.row.saturating_add_signed(lines);
         }
         return Effect::None;
     }

@@ -24,6 +24,7 @@ impl Places {
         let cause = views::causes::selected(state).map(|item| match item {
             views::causes::Item::Cause(cause) => (cause.id(), None),
             views::causes::Item::Row(cause, row) => (cause.id(), Some(row.id.clone())),
+            item @ views::causes::Item::Rest(_) => (item.fold_id(), None),
         });
         let block = views::report::block(state, state.reading.item).map(identity);
         let offset = first_line(state).saturating_sub(state.reading.top);
@@ -72,7 +73,7 @@ impl Places {
         }
         let Some((cause, row)) = &self.cause else { return };
         let at = views::causes::items(state).iter().position(|item| match (item, row) {
-            (views::causes::Item::Cause(other), None) => other.id() == *cause,
+            (views::causes::Item::Cause(_) | views::causes::Item::Rest(_), None) => item.fold_id() == *cause,
             (views::causes::Item::Row(other, found), Some(row)) => other.id() == *cause && found.id == *row,
             _ => false,
         });

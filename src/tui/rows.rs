@@ -76,15 +76,14 @@ pub enum TimeFormat {
 }
 
 impl TimeFormat {
+    /// All of them, in the order they come round.
+    pub const ALL: [Self; 4] = [Self::TimeOfDay, Self::DateAndTime, Self::Relative, Self::Delta];
+
     /// The next one round.
     #[must_use]
     pub fn next(self) -> Self {
-        match self {
-            Self::TimeOfDay => Self::DateAndTime,
-            Self::DateAndTime => Self::Relative,
-            Self::Relative => Self::Delta,
-            Self::Delta => Self::TimeOfDay,
-        }
+        let at = Self::ALL.iter().position(|format| *format == self).unwrap_or(0);
+        Self::ALL.get(at + 1).copied().unwrap_or_default()
     }
 
     /// In words.

@@ -1,8 +1,9 @@
-//! The user's own settings: named filters and colour rules in the configuration directory.
+//! The user's own settings: theme, times, keys, named filters and colour rules in the configuration directory.
 
 use std::path::PathBuf;
 
 use super::colours::Colours;
+use super::config::Config;
 use crate::filter::Filter;
 use crate::filter::named::{self, Named};
 
@@ -10,7 +11,7 @@ use crate::filter::named::{self, Named};
 const BYTES_MAX: u64 = 1 << 20;
 
 /// Where a settings file is, whether it exists or not.
-fn path(name: &str) -> Option<PathBuf> {
+pub fn path(name: &str) -> Option<PathBuf> {
     use etcetera::BaseStrategy as _;
     let base = etcetera::choose_base_strategy().ok()?;
     Some(base.config_dir().join("portmortem").join(name))
@@ -21,6 +22,15 @@ fn text(name: &str) -> Option<String> {
     let path = path(name)?;
     let small = std::fs::metadata(&path).is_ok_and(|metadata| metadata.len() <= BYTES_MAX);
     small.then(|| std::fs::read_to_string(&path).ok())?
+}
+
+/// The settings of `config.toml`; what is wrong with the file, if anything.
+pub fn config() -> (Config, Option<String>) {
+    match text("config.toml").map(|text| Config::read(&text)) {
+        Some(Ok(config)) => (config, None),
+        Some(Err(message)) => (Config::default(), Some(format!("config.toml: {message}"))),
+        None => (Config::default(), None),
+    }
 }
 
 /// The named filters of `filters.toml` beside the shipped ones; what is wrong with the file, if anything.

@@ -11,9 +11,9 @@ pub fn settle(state: &mut State) {
     for (panel, ..) in Panel::ALL {
         panel.view().settle(state, layout.inner(panel));
     }
-    if let Some(super::dialogs::Dialog::Help { context, top }) = &mut state.dialog {
-        let lines = views::help::lines(*context).len();
-        *top = (*top).min(lines.saturating_sub(usize::from(views::help::height(state.size))));
+    if let Some(super::dialogs::Dialog::Help(help)) = &mut state.dialog {
+        let keys = views::help::lines(help).iter().filter(|line| line.action.is_some()).count();
+        help.row = help.row.min(keys.saturating_sub(1));
     }
 }
 

@@ -17,9 +17,11 @@ use super::line::Line;
 use super::live::Live;
 use super::overview::Overview;
 pub use super::rows::{Rows, TimeFormat};
+use super::search::{Matches, Needle};
 use super::update::Drafting;
 use super::work::Work;
 use crate::attempts::ties;
+use crate::capture::watch::Change;
 use crate::correlate::Evidence;
 use crate::filter::Completion;
 use crate::filter::Vocabulary;
@@ -122,6 +124,16 @@ pub struct State {
     pub damage_dismissed: bool,
     /// What was chosen in the export dialog last.
     pub exported: Choices,
+    /// The text being written, and what of it is on the disk.
+    pub jotting: super::drafts::Jotting,
+    /// Captures that are not what was opened any more, by their position among the sources.
+    pub changed: std::collections::BTreeMap<usize, Change>,
+    /// Why a capture that comes through a pipe is not being kept on the disk.
+    pub unkept: Option<String>,
+    /// Whether a key or the mouse came; until then the timeline stands at the gravest failure.
+    pub touched: bool,
+    /// Where the analyst left this capture, until it is read.
+    pub left: Option<super::session::Session>,
 }
 
 /// How drafting stands.
@@ -313,8 +325,10 @@ pub struct Causes {
     pub problem: usize,
     /// The selected cause or ledger row.
     pub list: List,
-    /// Causes the analyst folded or unfolded, by id; of others only the first is unfolded.
-    pub folds: std::collections::BTreeMap<&'static str, bool>,
+    /// Causes whose ledgers the analyst unfolded, by id.
+    pub unfolded: BTreeSet<&'static str>,
+    /// The cause whose ledger the analyst changed last, as it stood before; until the new sums are told.
+    pub before_change: Option<(&'static str, Option<i32>, String)>,
     /// Which frame of the selected row Enter goes to next.
     pub citation: usize,
 }
@@ -399,10 +413,16 @@ pub struct FilterBar {
 }
 
 /// The text search.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Search {
     /// What was last looked for.
     pub text: String,
+    /// The same, as it is lit in the rows.
+    pub needle: Option<Arc<Needle>>,
+    /// Where it was found.
+    pub matches: Option<Matches>,
+    /// The packet that was selected when typing began, until it ends.
+    pub origin: Option<PacketId>,
     /// Whether a search is running.
     pub running: bool,
     /// What the running search looks for.
@@ -479,6 +499,11 @@ impl State {
             dragged_from: None,
             damage_dismissed: false,
             exported: Choices::default(),
+            jotting: super::drafts::Jotting::default(),
+            changed: std::collections::BTreeMap::new(),
+            unkept: None,
+            touched: false,
+            left: None,
         }
     }
 
@@ -605,5 +630,6 @@ impl State {
             || self.evidence.is_none()
             || self.filter.status == FilterStatus::Running
             || self.search.running
+            || self.jotting.is_due()
     }
 }

@@ -1,8 +1,9 @@
 //! The terminal: taken with a guard, given back whatever happens; draws frames, copies, lends itself to an editor.
 
 use std::io::{self, IsTerminal as _, Write as _};
+use std::mem::ManuallyDrop;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Condvar, Mutex, Once};
+use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
@@ -19,13 +20,15 @@ use crossterm::{cursor, execute, queue};
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 
+use super::own_editor;
 use super::state::State;
 use super::theme::{Depth, Theme};
 
 /// Text longer than this is not put on the clipboard: terminals refuse it.
 const COPY_MAX_BYTES: usize = 100_000;
+/// How long a signal to stop may take to arrive.
+const STOP_WAIT: Duration = Duration::from_millis(50);
 
-static HOOK: Once = Once::new();
 static TAKEN: AtomicBool = AtomicBool::new(false);
 static KEYBOARD: AtomicBool = AtomicBool::new(false);
 static LENT: Mutex<bool> = Mutex::new(false);
@@ -33,13 +36,17 @@ static BACK: Condvar = Condvar::new();
 
 /// The terminal in our hands.
 pub struct Screen {
-    terminal: Terminal<CrosstermBackend<io::Stdout>>,
+    /// Never dropped: that would print to a terminal which may be gone. [`give_back`] shows the cursor again.
+    terminal: ManuallyDrop<Terminal<CrosstermBackend<io::Stdout>>>,
     theme: Theme,
+    /// Starts the analyst's editor where the program itself may not.
+    editor: Option<own_editor::Helper>,
 }
 
 impl Screen {
-    /// Takes the terminal: raw mode, alternate screen, mouse, bracketed paste, distinguishable keys.
-    pub fn open() -> Result<Self> {
+    /// Takes the terminal: raw mode, alternate screen, mouse, bracketed paste, distinguishable keys. Without a theme the
+    /// terminal's background decides.
+    pub fn open(theme: Option<&str>, editor: Option<own_editor::Helper>) -> Result<Self> {
         if !io::stdout().is_terminal() {
             bail!(
                 "the full screen needs a terminal; for pipes there are `portmortem packets FILE` and `portmortem report FILE`"
@@ -47,26 +54,27 @@ impl Screen {
         }
         // Asked before the terminal is ours: the answer comes through it.
         let depth = depth();
-        let theme = Theme::suited(depth, has_light_background(depth));
-        HOOK.call_once(|| {
-            let before = std::panic::take_hook();
-            std::panic::set_hook(Box::new(move |info| {
-                give_back();
-                before(info);
-            }));
-        });
+        let theme = match theme {
+            Some(name) => Theme::chosen(name, depth),
+            None => Theme::suited(depth, has_light_background(depth)),
+        };
         take().context("cannot take the terminal")?;
         let terminal = Terminal::new(CrosstermBackend::new(io::stdout()));
         if terminal.is_err() {
             give_back();
         }
-        Ok(Self { terminal: terminal?, theme })
+        Ok(Self { terminal: ManuallyDrop::new(terminal?), theme, editor })
     }
 
     /// Columns and rows.
     pub fn size(&self) -> Result<(u16, u16)> {
         let size = self.terminal.size()?;
         Ok((size.width, size.height))
+    }
+
+    /// Takes another theme.
+    pub fn paint(&mut self, theme: &str) {
+        self.theme = Theme::chosen(theme, depth());
     }
 
     /// Draws a state as one synchronized update.
@@ -93,24 +101,37 @@ impl Screen {
 
     /// Lends the terminal to the analyst's editor and gives back what was written.
     pub fn edit(&mut self, text: &str) -> Result<String> {
-        let program = std::env::var("VISUAL").or_else(|_| std::env::var("EDITOR"));
-        let program = program.ok().filter(|name| !name.trim().is_empty()).unwrap_or_else(|| "vi".to_owned());
-        let mut file = tempfile::Builder::new().prefix("portmortem-").suffix(".md").tempfile()?;
+        let mut file = tempfile::Builder::new().prefix(own_editor::PREFIX).suffix(".md").tempfile()?;
         file.write_all(text.as_bytes())?;
         file.flush()?;
-        let mut words = program.split_whitespace();
-        let command = words.next().unwrap_or("vi");
         lend(true);
         give_back();
-        let status = std::process::Command::new(command).args(words).arg(file.path()).status();
+        let edited = match &mut self.editor {
+            Some(helper) => helper.edit(file.path()),
+            None => own_editor::edit(file.path()),
+        };
+        self.take_back()?;
+        edited?;
+        Ok(std::fs::read_to_string(file.path())?)
+    }
+
+    /// Stops the program until the shell lets it go on.
+    pub fn suspend(&mut self) -> Result<()> {
+        lend(true);
+        give_back();
+        // Whoever feeds a pipe stops as well, as with any other program. Where no shell could let it go on, nothing happens.
+        let _ = rustix::process::kill_current_process_group(rustix::process::Signal::TSTP);
+        // The signal may reach another thread first; the program must not take the terminal before it stops.
+        std::thread::sleep(STOP_WAIT);
+        self.take_back()
+    }
+
+    /// Takes the terminal again after somebody else had it.
+    pub fn take_back(&mut self) -> Result<()> {
         take()?;
         lend(false);
         self.terminal.clear()?;
-        let status = status.with_context(|| format!("cannot start {program}"))?;
-        if !status.success() {
-            bail!("{program} ended with {status}");
-        }
-        Ok(std::fs::read_to_string(file.path())?)
+        Ok(())
     }
 
     /// Gives the terminal back.
@@ -147,7 +168,7 @@ fn take() -> Result<()> {
 }
 
 /// Gives the terminal back as it was; safe to call twice, and from a panic.
-fn give_back() {
+pub(super) fn give_back() {
     if !TAKEN.swap(false, Ordering::SeqCst) {
         return;
     }
@@ -157,6 +178,11 @@ fn give_back() {
     }
     let _ = execute!(out, DisableBracketedPaste, DisableMouseCapture, LeaveAlternateScreen, cursor::Show);
     let _ = disable_raw_mode();
+}
+
+/// Whether somebody else has the terminal.
+pub fn is_lent() -> bool {
+    LENT.lock().is_ok_and(|lent| *lent)
 }
 
 fn lend(lent: bool) {

@@ -30,11 +30,12 @@ pub enum Role {
     Bytes,
     Popup,
     Tab,
+    Match,
 }
 
 impl Role {
     /// All roles with their names in theme files.
-    pub const ALL: [(Self, &'static str); 22] = [
+    pub const ALL: [(Self, &'static str); 23] = [
         (Self::Text, "text"),
         (Self::Muted, "muted"),
         (Self::Border, "border"),
@@ -57,6 +58,7 @@ impl Role {
         (Self::Bytes, "bytes"),
         (Self::Popup, "popup"),
         (Self::Tab, "tab"),
+        (Self::Match, "match"),
     ];
 }
 
@@ -83,6 +85,8 @@ pub struct Theme {
 pub static THEMES: &[(&str, &str)] = &[
     ("dark", include_str!("../../assets/themes/dark.toml")),
     ("light", include_str!("../../assets/themes/light.toml")),
+    ("contrast", include_str!("../../assets/themes/contrast.toml")),
+    ("colourblind", include_str!("../../assets/themes/colourblind.toml")),
     ("sixteen", include_str!("../../assets/themes/sixteen.toml")),
     ("monochrome", include_str!("../../assets/themes/monochrome.toml")),
 ];
@@ -128,6 +132,15 @@ impl Theme {
         }
     }
 
+    /// The theme an analyst chose, as far as the terminal has its colours: with sixteen or none there is one each.
+    pub fn chosen(name: &str, depth: Depth) -> Self {
+        match depth {
+            Depth::Sixteen if name != "monochrome" => Self::named("sixteen", depth),
+            Depth::Monochrome => Self::named("monochrome", depth),
+            _ => Self::named(name, depth),
+        }
+    }
+
     /// The style of a role.
     pub fn style(&self, role: Role) -> Style {
         self.styles.get(&role).copied().unwrap_or_default()
@@ -166,32 +179,46 @@ fn colour(text: &str, depth: Depth) -> anyhow::Result<Color> {
     })
 }
 
-/// The nearest of xterm's 6×6×6 cube and its 24 greys.
+/// The steps of xterm's 6×6×6 cube.
+const STEPS: [u8; 6] = [0, 95, 135, 175, 215, 255];
+
+/// The nearest of xterm's 6×6×6 cube and its 24 greys, as the eye sees it.
 fn nearest(r: u8, g: u8, b: u8) -> u8 {
-    const STEPS: [i32; 6] = [0, 95, 135, 175, 215, 255];
-    let closest = |value: u8| {
-        let mut best = (0, i32::MAX);
-        for (at, step) in STEPS.iter().enumerate() {
-            let distance = (i32::from(value) - step).abs();
-            if distance < best.1 {
-                best = (at, distance);
-            }
-        }
-        best
+    let wanted = lab([r, g, b]);
+    let distance = |index: &u8| {
+        let [l, a, b] = lab(indexed(*index));
+        (l - wanted[0]).powi(2) + (a - wanted[1]).powi(2) + (b - wanted[2]).powi(2)
     };
-    let distance = |a: (i32, i32, i32)| {
-        (a.0 - i32::from(r)).pow(2) + (a.1 - i32::from(g)).pow(2) + (a.2 - i32::from(b)).pow(2)
+    (16..=255).min_by(|one, other| distance(one).total_cmp(&distance(other))).unwrap_or(16)
+}
+
+/// What xterm shows for an index of the cube or a grey.
+fn indexed(index: u8) -> [u8; 3] {
+    let Some(at) = index.checked_sub(16).filter(|at| *at < 216) else {
+        return [8 + 10 * index.saturating_sub(232); 3];
     };
-    let (cr, cg, cb) = (closest(r), closest(g), closest(b));
-    let cube = (cr.1 * cr.1) + (cg.1 * cg.1) + (cb.1 * cb.1);
-    let mean = (i32::from(r) + i32::from(g) + i32::from(b)) / 3;
-    let grey = ((mean - 8).max(0) / 10).min(23);
-    let level = 8 + grey * 10;
-    if distance((level, level, level)) < cube {
-        232 + grey as u8
-    } else {
-        (16 + 36 * cr.0 + 6 * cg.0 + cb.0) as u8
-    }
+    [at / 36, at / 6 % 6, at % 6].map(|step| STEPS.get(usize::from(step)).copied().unwrap_or(255))
+}
+
+/// Linear light of a channel of sRGB (IEC 61966-2-1).
+fn linear(channel: u8) -> f64 {
+    let value = f64::from(channel) / 255.0;
+    if value <= 0.04045 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
+}
+
+/// A colour in CIE L*a*b* (D65), in which distances are what the eye makes of them.
+fn lab(rgb: [u8; 3]) -> [f64; 3] {
+    lab_of(rgb.map(linear))
+}
+
+fn lab_of([r, g, b]: [f64; 3]) -> [f64; 3] {
+    let part = |value: f64| {
+        if value > 0.008_856 { value.cbrt() } else { 7.787 * value + 16.0 / 116.0 }
+    };
+    let x = part((0.4124 * r + 0.3576 * g + 0.1805 * b) / 0.9505);
+    let y = part(0.2126 * r + 0.7152 * g + 0.0722 * b);
+    let z = part((0.0193 * r + 0.1192 * g + 0.9505 * b) / 1.089);
+    [116.0 * y - 16.0, 500.0 * (x - y), 200.0 * (y - z)]
 }
 
 #[cfg(test)]
@@ -222,5 +249,99 @@ mod tests {
     fn colours_fall_back_to_the_nearest_index() {
         assert_eq!(nearest(255, 0, 0), 196);
         assert_eq!(nearest(8, 8, 8), 232);
+        assert_eq!(indexed(196), [255, 0, 0]);
+    }
+
+    /// Backgrounds a theme is made for.
+    const BACKGROUNDS: [(&str, &[[u8; 3]]); 4] = [
+        ("dark", &[[0, 0, 0], [0x1e, 0x1e, 0x2e]]),
+        ("light", &[[255, 255, 255], [0xf5, 0xf5, 0xf0]]),
+        ("contrast", &[[0, 0, 0]]),
+        ("colourblind", &[[0, 0, 0], [0x1e, 0x1e, 0x2e]]),
+    ];
+
+    fn rgb(colour: Option<Color>) -> Option<[u8; 3]> {
+        match colour {
+            Some(Color::Rgb(r, g, b)) => Some([r, g, b]),
+            _ => None,
+        }
+    }
+
+    /// Contrast of two colours (WCAG 2.2, 1.4.3).
+    fn contrast(one: [u8; 3], other: [u8; 3]) -> f64 {
+        let light = |rgb: [u8; 3]| {
+            let [r, g, b] = rgb.map(linear);
+            0.2126 * r + 0.7152 * g + 0.0722 * b + 0.05
+        };
+        let (one, other) = (light(one), light(other));
+        one.max(other) / one.min(other)
+    }
+
+    #[test]
+    fn text_stands_out_from_the_backgrounds_a_theme_is_made_for() {
+        for (name, backgrounds) in BACKGROUNDS {
+            let theme = Theme::named(name, Depth::True);
+            for (role, word) in Role::ALL.into_iter().filter(|(role, _)| *role != Role::Border) {
+                let style = theme.style(role);
+                let Some(text) = rgb(style.fg) else { continue };
+                let own = rgb(style.bg).map(|own| vec![own]);
+                let least = if name == "contrast" { 7.0 } else { 4.5 };
+                for background in own.unwrap_or_else(|| backgrounds.to_vec()) {
+                    // Ties are lines, not text.
+                    let least = if role == Role::Tie { 3.0 } else { least };
+                    let found = contrast(text, background);
+                    assert!(found >= least, "{name}: {word} has {found:.1} on {background:?}");
+                }
+            }
+        }
+    }
+
+    /// What people without red or green receptors see (Machado, Oliveira and Fernandes 2009, severity 1).
+    const SEEN: [(&str, [[f64; 3]; 3]); 3] = [
+        ("all receptors", [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]),
+        (
+            "deuteranopia",
+            [
+                [0.367_322, 0.860_646, -0.227_968],
+                [0.280_085, 0.672_501, 0.047_413],
+                [-0.011_82, 0.042_94, 0.968_881],
+            ],
+        ),
+        (
+            "protanopia",
+            [
+                [0.152_286, 1.052_583, -0.204_868],
+                [0.114_503, 0.786_281, 0.099_216],
+                [-0.003_882, -0.048_116, 1.051_998],
+            ],
+        ),
+    ];
+
+    #[test]
+    fn queries_answers_errors_and_retries_stay_apart_in_every_eye() {
+        let pairs = [
+            (Role::Answer, Role::Retry),
+            (Role::Error, Role::Answer),
+            (Role::Error, Role::Retry),
+            (Role::Query, Role::Answer),
+            (Role::Query, Role::Retry),
+        ];
+        for (name, _) in BACKGROUNDS {
+            let theme = Theme::named(name, Depth::True);
+            for (eye, seen) in SEEN {
+                let point =
+                    |role: Role| {
+                        let light = rgb(theme.style(role).fg).unwrap().map(linear);
+                        lab_of(seen.map(|row| {
+                            row.iter().zip(light).map(|(a, b)| a * b).sum::<f64>().clamp(0.0, 1.0)
+                        }))
+                    };
+                for (one, other) in pairs {
+                    let (a, b) = (point(one), point(other));
+                    let apart = a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt();
+                    assert!(apart >= 20.0, "{name}, {eye}: {one:?} and {other:?} are {apart:.0} apart");
+                }
+            }
+        }
     }
 }

@@ -6,6 +6,7 @@ use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::layout::Rect;
 
 use super::actions;
+use super::dialogs::{Dialog, Prompt, PromptKind};
 use super::keys::{Meaning, Stroke, meaning};
 use super::layout::Panel;
 use super::live;
@@ -15,7 +16,8 @@ use super::places::Places;
 use super::settle::settle;
 use super::state::{Awaiting, FilterStatus, State, Tone};
 use super::views;
-use crate::case::{Event, Notice};
+use crate::capture::watch::Change;
+use crate::case::Notice;
 use crate::index::PacketId;
 use crate::report::Block;
 
@@ -50,11 +52,15 @@ pub fn update(state: &mut State, message: Message) -> Effect {
     if let Some((panel, before)) = pointed {
         one_selection(state, panel, before, selected_before);
     }
+    state.touched |= hand;
     let failures = &state.listed.table.failures;
     state.panels.bands = failures.bands.iter().filter(|bins| !bins.is_empty()).count() as u16;
     live::keep_up(state, before, hand);
     settle(state);
-    effect
+    match super::drafts::keep_up(state) {
+        Effect::None => effect,
+        kept => Effect::Many(vec![effect, kept]),
+    }
 }
 
 /// There is one selection: moving in a panel moves the timeline with it, and what is selected elsewhere the panel's row.
@@ -87,6 +93,10 @@ fn key_typed(state: &mut State, key: KeyEvent) -> Effect {
     }
     if let Some(dialog) = &mut state.dialog {
         let choice = dialog.key(key);
+        if let Dialog::Prompt(Prompt { kind: PromptKind::Search, line, .. }) = dialog {
+            let text = line.text().to_owned();
+            return actions::searching::typed(state, &text);
+        }
         return choice.map_or(Effect::None, |choice| actions::choosing::choose(state, choice));
     }
     if state.filter.editing {
@@ -119,6 +129,10 @@ fn key_typed(state: &mut State, key: KeyEvent) -> Effect {
 fn pasted(state: &mut State, text: &str) -> Effect {
     if let Some(dialog) = &mut state.dialog {
         dialog.paste(text);
+        if let Dialog::Prompt(Prompt { kind: PromptKind::Search, line, .. }) = dialog {
+            let text = line.text().to_owned();
+            return actions::searching::typed(state, &text);
+        }
     } else if state.filter.editing {
         state.filter.line.insert(text);
         return actions::filtering::typed(state);
@@ -142,6 +156,7 @@ fn progressed(state: &mut State, progress: Progress) -> Effect {
         && (complete || state.index.by_frame(crate::index::SourceId(0), frame).is_some())
     {
         state.wanted = None;
+        state.touched = true;
         effects.push(actions::moving::go_to_frame(state, frame.0));
     }
     if complete {
@@ -152,6 +167,11 @@ fn progressed(state: &mut State, progress: Progress) -> Effect {
         }
     }
     live::grew(state, more, receiving);
+    if let Some(left) = state.left.take_if(|_| complete)
+        && !state.touched
+    {
+        effects.push(left.restore(state));
+    }
     if complete {
         say_what_was_set(state);
     }
@@ -186,10 +206,25 @@ pub fn damage_line(state: &State) -> Option<String> {
     if let Some(notice) = loud_notice(state) {
         return Some(notice.to_string());
     }
+    if let Some(reason) = &state.unkept {
+        let reason = crate::text::escape(reason);
+        return Some(format!(
+            "the capture is NOT kept on the disk ({reason}): it is lost if the program is killed"
+        ));
+    }
     if state.damage_dismissed {
         return None;
     }
     let several = state.index.sources.len() > 1;
+    let changed = state.changed.iter().filter(|(_, change)| **change != Change::Grown);
+    let changed = changed.filter_map(|(at, change)| {
+        let name = crate::text::escape(&state.index.sources.get(*at)?.name);
+        Some(format!("{name}: {change}"))
+    });
+    let changed: Vec<String> = changed.collect();
+    if !changed.is_empty() {
+        return Some(changed.join(" · "));
+    }
     let lines: Vec<String> = state
         .index
         .sources
@@ -288,6 +323,8 @@ fn done(state: &mut State, reply: Reply) -> Effect {
                 state.lint = lint;
                 places.restore_draft(state);
                 reveal_note(state);
+                actions::moving::open_at_gravest(state);
+                actions::causes::say_what_changed(state);
             }
             if std::mem::take(&mut state.draft.again) {
                 effects.push(draft(state));
@@ -296,14 +333,38 @@ fn done(state: &mut State, reply: Reply) -> Effect {
         }
         Reply::Found { generation, row } => {
             if generation == state.generations.search {
-                return actions::filtering::found(state, row);
+                return actions::searching::found(state, row);
             }
             Effect::None
         }
-        Reply::Exported(Ok((text, entry))) => {
+        Reply::Counted { generation, rows } => {
+            if generation == state.generations.search {
+                return actions::searching::counted(state, rows);
+            }
+            Effect::None
+        }
+        Reply::Exported(Ok((text, _))) => {
             state.say(text, Tone::Good);
-            let position = state.work.case.custody.len();
-            Effect::Start(Job::Change(Event::Custody { position, entry: Some(entry) }))
+            Effect::None
+        }
+        Reply::CaseSaved(Ok(())) => Effect::Quit,
+        Reply::CaseSaved(Err(text)) => {
+            state.say(text, Tone::Warning);
+            Effect::None
+        }
+        Reply::Changed { source, change } => {
+            match change {
+                Some(change) => state.changed.insert(source, change),
+                None => state.changed.remove(&source),
+            };
+            state.damage_dismissed = false;
+            state.panels.damage = damage_line(state).is_some();
+            Effect::None
+        }
+        Reply::Unkept(reason) => {
+            state.unkept = reason;
+            state.panels.damage = damage_line(state).is_some();
+            Effect::None
         }
         Reply::Ticket(Ok(text)) => {
             state.say("the ticket text is on the clipboard", Tone::Good);
@@ -324,7 +385,7 @@ fn done(state: &mut State, reply: Reply) -> Effect {
             Effect::None
         }
         Reply::Case { case, saving, notices } => {
-            let changed = case != state.work.case;
+            let changed = !case.is_same_work(&state.work.case);
             state.work.case = case;
             state.work.saving = saving;
             let quiet =

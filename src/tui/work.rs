@@ -47,7 +47,7 @@ impl Work {
 
     /// The number the next annotation gets.
     pub fn next_annotation(&self) -> u64 {
-        self.case.annotations.iter().map(|annotation| annotation.id).max().unwrap_or(0) + 1
+        self.case.annotations.iter().map(|annotation| annotation.id).max().unwrap_or(0).saturating_add(1)
     }
 }
 
@@ -62,7 +62,7 @@ pub fn records(index: &Index, hashes: &[String]) -> Vec<EvidenceRecord> {
     let record = |(source, sha256): (&crate::index::IndexedSource, &String)| EvidenceRecord {
         name: crate::case::file_name(&source.name),
         // A pipe has no size of its own: what came out of it counts.
-        size: if source.path.is_none() { source.bytes.given().len() as u64 } else { source.size },
+        size: if source.path.is_none() { source.bytes.bytes().len() as u64 } else { source.size },
         sha256: sha256.clone(),
     };
     index.sources.iter().zip(hashes).map(record).collect()

@@ -65,7 +65,11 @@ impl Bench {
         let mut waiting = VecDeque::from([update(&mut self.state, message)]);
         while let Some(effect) = waiting.pop_front() {
             match effect {
-                Effect::None | Effect::OpenEditor(_) | Effect::Remember(_) => {}
+                Effect::None
+                | Effect::OpenEditor(_)
+                | Effect::Remember(_)
+                | Effect::Theme(_)
+                | Effect::Suspend => {}
                 Effect::Many(effects) => waiting.extend(effects),
                 Effect::Copy(text) => self.copied.push(text),
                 Effect::Quit => self.quit = true,

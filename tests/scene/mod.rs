@@ -18,7 +18,7 @@ use portmortem::filter::{Context, Filter};
 use portmortem::findings::hypotheses::Assessment;
 use portmortem::findings::{self, Finding};
 use portmortem::generate::dns::{self, Data};
-use portmortem::generate::{Packet, PcapWriter, Segment, Variant, link};
+use portmortem::generate::{Packet, PcapWriter, Segment, Variant, flags, link};
 use portmortem::index::{Index, Input, Progress, build};
 use portmortem::report::{self, Report};
 
@@ -160,4 +160,53 @@ pub fn expect(scene: Scene, id: &str) -> (Vec<Finding>, Vec<Assessment>) {
 pub fn weight(assessments: &[Assessment], hypothesis: &str, row: &str) -> Option<i32> {
     let ledger = &assessments.first()?.hypothesis(hypothesis)?.ledger;
     ledger.iter().find(|own| own.id == row)?.weight_db
+}
+
+/// One TCP connection whose two sides keep count of what they sent.
+pub struct Session<'s> {
+    pub scene: &'s mut Scene,
+    pub ends: [String; 2],
+    pub next: [u32; 2],
+    pub at_ns: i64,
+}
+
+impl<'s> Session<'s> {
+    pub fn open(scene: &'s mut Scene, at_ns: i64, from: &str, to: &str) -> Self {
+        let mut own = Self { scene, ends: [from.to_owned(), to.to_owned()], next: [1_000, 5_000], at_ns };
+        own.segment(0, flags::SYN, b"");
+        own.segment(1, flags::SYN | flags::ACK, b"");
+        own.segment(0, flags::ACK, b"");
+        own
+    }
+
+    /// Sends a segment of one side a millisecond after the one before.
+    pub fn segment(&mut self, side: usize, bits: u8, payload: &[u8]) -> Packet {
+        self.at_ns += MS;
+        let acknowledgment = if bits & flags::ACK == 0 { 0 } else { self.next[1 - side] };
+        let segment = Segment { sequence: self.next[side], acknowledgment, flags: bits };
+        let length = payload.len() as u32 + u32::from(bits & (flags::SYN | flags::FIN) != 0);
+        self.next[side] = self.next[side].wrapping_add(length);
+        let packet = Packet::tcp(self.ends[side].as_str(), self.ends[1 - side].as_str(), segment, payload);
+        self.scene.put(self.at_ns, packet)
+    }
+
+    pub fn says(&mut self, side: usize, payload: &[u8]) {
+        self.segment(side, flags::ACK | flags::PSH, payload);
+        self.segment(1 - side, flags::ACK, b"");
+    }
+
+    pub fn close(&mut self) {
+        self.segment(0, flags::FIN | flags::ACK, b"");
+        self.segment(1, flags::FIN | flags::ACK, b"");
+        self.segment(0, flags::ACK, b"");
+    }
+}
+
+/// A whole connection: what is said by turns, the client first where `first` is 0.
+pub fn talk(scene: &mut Scene, at_ns: i64, from: &str, to: &str, first: usize, said: &[&[u8]]) {
+    let mut session = Session::open(scene, at_ns, from, to);
+    for (turn, bytes) in said.iter().enumerate() {
+        session.says((first + turn) % 2, bytes);
+    }
+    session.close();
 }

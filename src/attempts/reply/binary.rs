@@ -132,7 +132,13 @@ pub(super) fn ldap(payload: &[u8]) -> Said {
             (0x61, 14 | 10) => Said::Nothing,
             (0x61, code) => of_session(said(Kind::Ldap, Code::number(code as u32), false)),
             // An offer of TLS that is declined is no failure; the last words of a server are (RFC 4511 §4.4.1).
-            (0x78, code) if !matches!(code, 51 | 52 | 80) => Said::Nothing,
+            (0x78, 0) => Said::Nothing,
+            (0x78, code) if !matches!(code, 51 | 52 | 80) => {
+                match of_session(said(Kind::Ldap, Code::number(code as u32), false)) {
+                    Said::Denies(denial) => Said::Declines(denial),
+                    other => other,
+                }
+            }
             // A search that finds nothing was served.
             (1.., code) => match said(Kind::Ldap, Code::number(code as u32), true) {
                 Said::Nothing => Said::Serves,
@@ -212,6 +218,86 @@ pub(super) fn mqtt(payload: &[u8]) -> Said {
         // Another server to ask: 156, 157.
         [0x20, _, _, 156 | 157, ..] => Said::Nothing,
         [0x20, _, _, code, ..] => said(Kind::Mqtt, Code::number(u32::from(*code)), false),
+        _ => Said::Nothing,
+    }
+}
+
+/// Methods of AMQP 0-9-1 on the connection itself: frame, class 10, method, arguments (§2.3.5, §1.4.2).
+pub(super) fn amqp(payload: &[u8]) -> Said {
+    const METHOD: u8 = 1;
+    const OPENED: [u8; 4] = [0, 10, 0, 41];
+    const CLOSE: [u8; 4] = [0, 10, 0, 50];
+    let Some(method) = payload.get(7..).filter(|_| payload.first() == Some(&METHOD)) else {
+        return Said::Nothing;
+    };
+    if method.starts_with(&OPENED) {
+        return Said::Serves;
+    }
+    match method.strip_prefix(&CLOSE) {
+        Some([high, low, rest @ ..]) => {
+            let code = u16::from_be_bytes([*high, *low]);
+            let is_limit = rest.windows(LIMIT.len()).any(|words| words == LIMIT);
+            let code = if is_limit { Code::new(b"LIMIT") } else { Code::number(u32::from(code)) };
+            said(Kind::Amqp, code, false)
+        }
+        _ => Said::Nothing,
+    }
+}
+
+/// How a broker says that a virtual host or user has as many connections as it may.
+const LIMIT: &[u8] = b"connection limit";
+
+pub(super) fn amqp_words(payload: &[u8]) -> Option<&[u8]> {
+    let length = usize::from(*payload.get(13)?);
+    payload.get(14..14 + length)
+}
+
+/// A client of PostgreSQL asks to go on encrypted (SSLRequest).
+pub(super) const POSTGRES_ASKS_TLS: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 47];
+
+/// What a server of Kerberos says: AS-REP, TGS-REP or KRB-ERROR with its code (RFC 4120 §5.4.2, §5.9.1).
+pub(super) fn kerberos(payload: &[u8]) -> Said {
+    const AS_REP: u8 = 0x6b;
+    const TGS_REP: u8 = 0x6d;
+    const ERROR: u8 = 0x7e;
+    match element(payload) {
+        Some((AS_REP | TGS_REP, ..)) => Said::Serves,
+        Some((ERROR, body, _)) => match kerberos_code(body) {
+            Some(code) => said(Kind::Kerberos, Code::number(code), false),
+            None => Said::Nothing,
+        },
+        _ => Said::Nothing,
+    }
+}
+
+/// The error code: the field with tag 6.
+fn kerberos_code(body: &[u8]) -> Option<u32> {
+    let (_, mut rest, _) = element(body)?;
+    loop {
+        let (tag, field, further) = element(rest)?;
+        if tag == 0xa6 {
+            return element(field).map(|(_, code, _)| number(code) as u32);
+        }
+        rest = further;
+    }
+}
+
+/// The same behind a length of four bytes (RFC 4120 §7.2.2).
+pub(super) fn kerberos_tcp(payload: &[u8]) -> Said {
+    payload.get(4..).map_or(Said::Nothing, kerberos)
+}
+
+/// The negotiation in X.224's connection confirm ([MS-RDPBCGR] §2.2.1.2).
+pub(super) fn rdp(payload: &[u8]) -> Said {
+    const CONFIRMS: u8 = 0xd0;
+    const AGREES: u8 = 2;
+    const FAILS: u8 = 3;
+    match payload {
+        [3, 0, _, _, _, CONFIRMS, _, _, _, _, _, AGREES, ..] => Said::Serves,
+        [3, 0, _, _, _, CONFIRMS, _, _, _, _, _, FAILS, _, _, _, code @ ..] => {
+            let code = code.get(..4).map_or(0, little);
+            said(Kind::Rdp, Code::number(code), false)
+        }
         _ => Said::Nothing,
     }
 }

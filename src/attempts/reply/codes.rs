@@ -258,6 +258,20 @@ static MQTT: Table = Table {
     other: Some(Forbids),
 };
 
+/// Reply codes of Connection.Close (AMQP 0-9-1 §1.2).
+static AMQP: Table = Table {
+    rows: &[
+        entry("LIMIT", Fails, "a limit of connections is reached"),
+        entry("402", Forbids, "no such virtual host"),
+        entry("403", Rejects, "access refused"),
+        entry("530", Forbids, "not allowed"),
+        grave("320", Fails, "closed by an operator"),
+        grave("506", Fails, "resource error"),
+        grave("541", Fails, "internal error"),
+    ],
+    other: None,
+};
+
 /// Statuses (RFC 7826 §17).
 static RTSP: Table = Table {
     rows: &[
@@ -284,6 +298,51 @@ static SIP: Table = Table {
         entry("488", Forbids, "not acceptable here"),
     ],
     other: None,
+};
+
+/// The same over TCP, with the failures of the server.
+static SIP_TCP: Table = Table {
+    rows: &[
+        entry("401", Rejects, "credentials not taken"),
+        entry("407", Rejects, "credentials not taken"),
+        entry("403", Forbids, "forbidden"),
+        entry("406", Forbids, "not acceptable"),
+        entry("408", Fails, "timed out"),
+        entry("488", Forbids, "not acceptable here"),
+        entry("503", Fails, "service unavailable"),
+        entry("5*", Fails, "error of the server"),
+    ],
+    other: None,
+};
+
+/// Error codes of KRB-ERROR (RFC 4120 §7.5.9); that pre-authentication is required, and that an answer is too big for UDP, are steps.
+static KERBEROS: Table = Table {
+    rows: &[
+        entry("6", Rejects, "client unknown"),
+        entry("7", Rejects, "service unknown"),
+        entry("14", Forbids, "encryption type not supported"),
+        entry("18", Forbids, "the client's account is disabled, locked or has expired"),
+        entry("23", Forbids, "the password has expired"),
+        entry("24", Rejects, "wrong password (pre-authentication failed)"),
+        entry("31", Rejects, "integrity check failed: another key"),
+        entry("37", Fails, "the clocks differ too much"),
+        entry("60", Fails, "generic error"),
+        entry("68", Forbids, "another realm"),
+    ],
+    other: None,
+};
+
+/// Failure codes of the negotiation ([MS-RDPBCGR] §2.2.1.2.2).
+static RDP: Table = Table {
+    rows: &[
+        entry("1", Forbids, "TLS required by the server"),
+        entry("2", Forbids, "TLS not allowed by the server"),
+        entry("3", Fails, "the server has no certificate"),
+        entry("4", Forbids, "inconsistent flags"),
+        entry("5", Forbids, "sign-in at network level (NLA) required by the server"),
+        entry("6", Forbids, "TLS with a certificate of the user required"),
+    ],
+    other: Some(Forbids),
 };
 
 /// Access-Reject (RFC 2865 §5.3).
@@ -331,8 +390,12 @@ fn all(kind: Kind) -> Option<&'static Table> {
         Kind::Pop3 => &POP3,
         Kind::Bgp => &BGP,
         Kind::Mqtt => &MQTT,
+        Kind::Amqp => &AMQP,
         Kind::Rtsp => &RTSP,
         Kind::Sip => &SIP,
+        Kind::SipTcp => &SIP_TCP,
+        Kind::Kerberos | Kind::KerberosTcp => &KERBEROS,
+        Kind::Rdp => &RDP,
         Kind::Radius => &RADIUS,
         Kind::Snmp => &SNMP,
         Kind::Ike => &IKE,
@@ -353,8 +416,14 @@ fn find(table: &'static Table, code: Code) -> Option<&'static Row> {
     })
 }
 
+/// The code of a declined offer to go on encrypted, where the protocol has none of its own.
+pub(super) const NO_TLS: &str = "no-TLS";
+
 /// What a code means, in words.
 pub fn words(kind: Kind, code: Code) -> Option<&'static str> {
+    if code.as_str() == NO_TLS {
+        return Some("TLS was asked for and is not offered");
+    }
     Some(find(all(kind)?, code)?.words)
 }
 
@@ -373,6 +442,6 @@ pub(super) fn said(kind: Kind, code: Code, is_in: bool) -> Said {
 pub(super) fn denial(kind: Kind, code: Code) -> Option<Denial> {
     match said(kind, code, false) {
         Said::Denies(denial) | Said::Breaks(denial) => Some(denial),
-        Said::Nothing | Said::Serves => None,
+        Said::Nothing | Said::Serves | Said::Declines(_) => None,
     }
 }

@@ -1,7 +1,7 @@
 //! Reads what single answers over UDP deny: SIP, SNMP, IKE.
 
 use super::codes::denial;
-use super::{Code, Denial};
+use super::{Code, Denial, Said};
 use crate::attempts::Kind;
 use crate::attempts::exchange::{Role, Says, element, number};
 
@@ -18,6 +18,18 @@ pub fn sip(status: u16) -> Option<Denial> {
 /// An Access-Reject.
 pub fn radius_reject() -> Says {
     denial(Kind::Radius, Code::new(b"Reject")).map_or(Says::Served, Says::Denies)
+}
+
+/// AS-REQ and TGS-REQ ask (RFC 4120 §5.4); flows have a port for each request.
+pub fn kerberos(payload: &[u8]) -> Role {
+    match (payload.first(), super::binary::kerberos(payload)) {
+        (Some(0x6a | 0x6c), _) => Role::Asks(0),
+        (Some(0x6b | 0x6d | 0x7e), Said::Denies(denial) | Said::Breaks(denial)) => {
+            Role::Answers(0, Says::Denies(denial))
+        }
+        (Some(0x6b | 0x6d | 0x7e), _) => Role::Answers(0, Says::Served),
+        _ => Role::Neither,
+    }
 }
 
 /// The error status of a response of SNMP 1 and 2c.

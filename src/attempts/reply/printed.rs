@@ -100,8 +100,19 @@ pub(super) fn segment(kind: Kind, told: &str) -> Said {
     }
 }
 
+/// A server says in two ways that it has no time (RFC 5905 §7.3); `-v` prints both.
+fn ntp(told: &str) -> Says {
+    let stratum =
+        told.split_once("Stratum ").and_then(|(_, rest)| rest.split([' ', ',']).next()?.parse::<u8>().ok());
+    let is_unset = told.contains("clock unsynchronized") || told.contains("Leap indicator: unsync");
+    if is_unset || stratum.is_some_and(|stratum| stratum >= 16) { Says::NoTime } else { Says::Served }
+}
+
 /// What a printed datagram of a server says.
 pub fn datagram(kind: Kind, told: &str) -> Says {
+    if kind == Kind::Ntp {
+        return ntp(told);
+    }
     let code = code(kind, told);
     if let (Kind::Sip, Some(status)) = (kind, code.and_then(|code| code.as_str().parse::<u16>().ok())) {
         match status {
@@ -124,7 +135,7 @@ mod tests {
         let one = |kind: Kind, told: &str| match segment(kind, told) {
             Said::Denies(denial) | Said::Breaks(denial) => denial.code.as_str().to_owned(),
             Said::Serves => "served".to_owned(),
-            Said::Nothing => String::new(),
+            Said::Nothing | Said::Declines(_) => String::new(),
         };
         let told = "BGP, length: 23\n\tNotification Message (3), length: 23, OPEN Message Error (2), subcode Bad Peer AS (2)";
         assert_eq!(one(Kind::Bgp, told), "2/2");
@@ -158,6 +169,16 @@ mod tests {
             ),
             "14"
         );
+        let server = |leap: &str, stratum: &str| {
+            let told = format!(
+                "NTPv4, Server, length 48\n\tLeap indicator: {leap}, Stratum {stratum}, poll 6 (64s)"
+            );
+            code(Kind::Ntp, &told)
+        };
+        assert_eq!(server(" (0)", "2 (secondary reference)"), "Served");
+        assert_eq!(server(" (0)", "16 (reserved)"), "NoTime");
+        assert_eq!(server("clock unsynchronized (192)", "3 (secondary reference)"), "NoTime");
+        assert_eq!(code(Kind::Ntp, "NTPv4, Server, length 48"), "Served");
         assert_eq!(code(Kind::Snmp, "GetResponse(28)  .1.3.6.1.2.1.1.1.0=a"), "Served");
     }
 }

@@ -3,19 +3,20 @@
 use super::codes::said;
 use super::{Asked, Code, Denial, Said, Why};
 use crate::attempts::{Kind, http};
+use crate::protocols::http::header;
 
 /// Lines of a segment that are passed.
 const LINES_MAX: usize = 64;
 
-fn lines(payload: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(super) fn lines(payload: &[u8]) -> impl Iterator<Item = &[u8]> {
     payload.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end).take(LINES_MAX)
 }
 
-fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(super) fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     line.split(|byte| *byte == b' ').filter(|word| !word.is_empty())
 }
 
-fn is_one_of(word: Option<&[u8]>, all: &[&[u8]]) -> bool {
+pub(super) fn is_one_of(word: Option<&[u8]>, all: &[&[u8]]) -> bool {
     word.is_some_and(|word| all.iter().any(|known| word.eq_ignore_ascii_case(known)))
 }
 
@@ -25,10 +26,21 @@ pub(super) fn asked(kind: Kind, payload: &[u8], before: Asked) -> Asked {
     let mut first = words(line);
     let (one, two) = (first.next(), first.next());
     match kind {
+        Kind::Imap if is_one_of(two, &[b"STARTTLS"]) => Asked::Cipher,
+        Kind::Smtp | Kind::Pop3 if is_one_of(one, &[b"STARTTLS", b"STLS"]) => Asked::Cipher,
+        Kind::Ftp if is_one_of(one, &[b"AUTH"]) && is_one_of(two, &[b"TLS", b"SSL"]) => Asked::Cipher,
         Kind::Imap if is_one_of(two, &[b"LOGIN", b"AUTHENTICATE"]) => Asked::Entry,
         Kind::Imap if two.is_none() && before == Asked::Entry => Asked::Entry,
         Kind::Pop3 if is_one_of(one, &[b"USER", b"PASS", b"APOP", b"AUTH"]) => Asked::Entry,
         Kind::Pop3 if two.is_none() && before == Asked::Entry && !is_one_of(one, &[b"QUIT", b"CAPA"]) => {
+            Asked::Entry
+        }
+        // A request that carries credentials.
+        Kind::SipTcp
+            if header(payload, b"authorization:")
+                .or_else(|| header(payload, b"proxy-authorization:"))
+                .is_some() =>
+        {
             Asked::Entry
         }
         Kind::Smtp if before == Asked::Delivery => Asked::Delivery,
@@ -61,6 +73,15 @@ fn bracketed(line: &[u8]) -> Option<Code> {
 
 /// What a server answers.
 pub(super) fn answer(kind: Kind, payload: &[u8], asked: Asked) -> Said {
+    if asked == Asked::Cipher {
+        let line = lines(payload).next().unwrap_or_default();
+        let is_declined = match kind {
+            Kind::Imap => is_tagged(line),
+            Kind::Pop3 => line.starts_with(b"-ERR"),
+            _ => http::code(line).is_some_and(|code| code >= 400),
+        };
+        return if is_declined { super::no_tls() } else { Said::Nothing };
+    }
     match kind {
         Kind::Redis => redis(payload),
         Kind::Ftp => ftp(payload),
@@ -68,6 +89,7 @@ pub(super) fn answer(kind: Kind, payload: &[u8], asked: Asked) -> Said {
         Kind::Imap => imap(payload, asked),
         Kind::Pop3 => pop3(payload, asked),
         Kind::Rtsp => rtsp(payload),
+        Kind::SipTcp => sip(payload, asked),
         _ => Said::Nothing,
     }
 }
@@ -154,6 +176,29 @@ fn pop3(payload: &[u8], asked: Asked) -> Said {
         }
         Asked::Entry if line.starts_with(b"+OK") => Said::Serves,
         _ => Said::Nothing,
+    }
+}
+
+/// Final answers; a challenge is one only where the request was signed.
+fn sip(payload: &[u8], asked: Asked) -> Said {
+    match payload.strip_prefix(b"SIP/2.0 ").and_then(http::code) {
+        Some(200..300) => Said::Serves,
+        Some(401 | 407) if asked != Asked::Entry => Said::Nothing,
+        Some(code @ 400..600) => said(Kind::SipTcp, Code::number(u32::from(code)), false),
+        _ => Said::Nothing,
+    }
+}
+
+/// Whether a client says good-bye.
+pub(super) fn leaves(kind: Kind, payload: &[u8]) -> bool {
+    let line = lines(payload).next().unwrap_or_default();
+    let mut all = words(line);
+    let (one, two) = (all.next(), all.next());
+    match kind {
+        Kind::Postgres => payload.first() == Some(&b'X'),
+        // Unbind (RFC 4511 §4.3).
+        Kind::Ldap => payload.windows(2).any(|part| part == [0x42, 0]),
+        _ => is_one_of(one, &[b"QUIT"]) || is_one_of(two, &[b"LOGOUT"]),
     }
 }
 

@@ -8,10 +8,13 @@ use crate::attempts::exchange::Says;
 use crate::attempts::lease::{Asked, Lease};
 use crate::attempts::ties::Thread;
 use crate::attempts::{Attempt, Kind, Outcome, Service, Told};
-use crate::connections::Seen;
+use crate::connections::{End, Seen};
 use crate::decode::Address;
 use crate::index::PacketId;
 use crate::time::Nanos;
+
+/// A receiver gives missing fragments up by then.
+const TORN_NS: Nanos = 60 * SECOND;
 
 /// The first requests of runs of pings that stayed without reply in a row of three requests or more: some programs send one or two and
 /// take another identifier for the next.
@@ -77,6 +80,7 @@ impl Judge<'_> {
         if own.is_trace || error.is_some_and(is_trace) {
             return None;
         }
+        let error = error.or_else(|| self.torn(flow, own));
         let (outcome, decided) = match (own.says, error) {
             (Says::Fails(code), _) if own.answer.is_some() => (Outcome::Fails(code), own.answer),
             (Says::Denies(denial), _) if own.answer.is_some() => (Outcome::Denied(denial), own.answer),
@@ -123,6 +127,17 @@ impl Judge<'_> {
             outcome,
             ..attempt
         })
+    }
+
+    /// The receiver's word that fragments of a request did not all arrive; it waits for them for a minute at most (RFC 1122 §3.3.2).
+    fn torn(&self, flow: (End, End, u8), own: &Exchange) -> Option<&Told> {
+        let all = self.errors.get(&flow)?;
+        let near = |told: &&&Told| {
+            let at_ns = told.seen.time_ns;
+            at_ns >= own.first.time_ns && at_ns <= own.last.time_ns + TORN_NS
+        };
+        let torn = |told: &&&Told| matches!(told.icmp, (false, 11, 1) | (true, 3, 1));
+        all.iter().filter(near).find(torn).copied()
     }
 
     /// Whether the client refused the answer: it had given up.

@@ -158,7 +158,7 @@ impl Look {
 
     /// The bytes that are there now.
     pub fn bytes(&self) -> Bytes<'_> {
-        Bytes::new(self.from, self.map.there_from(self.from))
+        self.map.bytes_from(self.from)
     }
 
     /// The same for who may have come too late.
@@ -226,7 +226,7 @@ impl Map {
         {
             return passing.again(range.end).get(range);
         }
-        self.there_from(range.start).get(..range.end.checked_sub(range.start)?)
+        self.bytes_from(range.start).get(range)
     }
 
     /// Whether everything from `from` on is here, and stays.
@@ -235,7 +235,14 @@ impl Map {
         (passing.stays() || self.is_complete()) && from >= passing.dropped()
     }
 
-    /// Those from `from` on that are there.
+    /// Those from `from` on that are there, of what was made beside others all.
+    fn bytes_from(&self, from: usize) -> Bytes<'_> {
+        match &self.kind {
+            Kind::Behind(given, made) => Bytes::new(0, given.bytes()).with(made),
+            _ => Bytes::new(from, self.there_from(from)),
+        }
+    }
+
     fn there_from(&self, from: usize) -> &[u8] {
         match &self.kind {
             Kind::Reserved(reserved) => reserved.read(from..self.length()),

@@ -8,7 +8,6 @@ use std::fs::File;
 use std::io;
 use std::ops::Range;
 use std::os::fd::AsRawFd as _;
-use std::path::Path;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, mpsc};
@@ -34,21 +33,8 @@ const HUGE_AGAIN_MAX: u32 = 16;
 fn memory() -> &'static AtomicU64 {
     static LEFT: OnceLock<AtomicU64> = OnceLock::new();
     LEFT.get_or_init(|| {
-        AtomicU64::new(free_memory().map_or(MEMORY_UNKNOWN_BYTES, |free| free / MEMORY_SHARE))
+        AtomicU64::new(super::memory::free().map_or(MEMORY_UNKNOWN_BYTES, |free| free / MEMORY_SHARE))
     })
-}
-
-/// Memory that is free by the system's account, and by that of the control group the program runs in.
-fn free_memory() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    let free = line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.saturating_mul(1024);
-    let group = |name: &str| {
-        let text = std::fs::read_to_string(Path::new("/sys/fs/cgroup").join(name)).ok()?;
-        text.trim().parse::<u64>().ok()
-    };
-    let allowed = group("memory.max").map(|most| most.saturating_sub(group("memory.current").unwrap_or(0)));
-    Some(allowed.map_or(free, |allowed| allowed.min(free)))
 }
 
 /// Takes memory for a stream; false when its share is used up.

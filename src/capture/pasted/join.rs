@@ -1,15 +1,16 @@
 //! Puts the lines of a pasted text together to packets, and leaves out what is none: prefixes, remarks, prose, quotations of a
 //! packet that was there already.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
-use std::hash::{BuildHasher as _, Hash as _, Hasher as _};
 
 use super::dump::{Dump, stated_length};
+use super::parts::Parts;
 use super::prefix::{self, without, without_frame};
+use super::quick::{self, Ahead, TAIL_MARKS};
 use super::wrap::{Widths, completes, glue, indentation, is_awaited, is_complete, without_remark};
 use super::{find, shipped};
 use crate::capture::LinkType;
-use crate::capture::transcript::notes::Notes;
 use crate::capture::transcript::{Head, Network, Stamp, Words, head, list};
 
 /// Lines that are looked at below a packet's first.
@@ -32,6 +33,15 @@ pub(super) struct Packet<'a> {
     pub bytes: &'a [u8],
     /// Bytes it had, where they are not those of its text.
     pub original: usize,
+    /// Which of the captures in the text it is of.
+    pub part: usize,
+}
+
+impl<'a> Packet<'a> {
+    /// One of which there is the text.
+    fn printed(stamp: Stamp, text: &'a str, part: usize) -> Self {
+        Self { stamp, link: LinkType::TRANSCRIPT, bytes: text.as_bytes(), original: text.len(), part }
+    }
 }
 
 /// Lines of one kind that look like packets and could not be read.
@@ -73,31 +83,33 @@ pub(super) struct Joiner {
     /// Packets handed on, and in which unbroken run of packets.
     seen: HashMap<u64, u64, foldhash::fast::FixedState>,
     run: u64,
-    /// The prefix of the last packet, its numbers as zeros.
+    /// The prefix of the last packet, and with its numbers as zeros.
+    last_prefix: String,
     last: String,
     pub unread: Unread,
     /// Lines of packets that are neither IP nor ARP.
     pub other: Unread,
     /// Quotations left out.
     pub quoted: u64,
-    /// What is said of the capture itself.
-    pub notes: Notes,
+    /// The captures in the text.
+    pub parts: Parts,
 }
 
 impl Joiner {
     /// Looks through the first lines of a text.
-    pub fn new(lines: &[String]) -> Self {
+    pub fn new(lines: &[Cow<'_, str>]) -> Self {
         let mut joiner = Self {
             kind: Kind::Stamped,
             widths: Widths::default(),
             prefixes: HashSet::new(),
             seen: HashMap::default(),
             run: 0,
+            last_prefix: String::new(),
             last: String::new(),
             unread: Unread::default(),
             other: Unread::default(),
             quoted: 0,
-            notes: Notes::default(),
+            parts: Parts::default(),
         };
         let is_stamped = (0..lines.len()).any(|at| joiner.stamped(lines, at, 0).is_some());
         if !is_stamped {
@@ -128,14 +140,14 @@ impl Joiner {
 
     /// Whether the packets without times are a log, and not examples in prose: two follow each other on lines of their own, or
     /// much of the text is theirs.
-    fn is_log(&self, lines: &[String]) -> bool {
+    fn is_log(&self, lines: &[Cow<'_, str>]) -> bool {
         let (mut written, mut own, mut is_run) = (0, 0, false);
         // Whether the last line belonged to a packet that stands on lines of its own, and to what `-A` prints of one.
         let (mut is_packet, mut is_payload) = (false, false);
         for (at, line) in lines.iter().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
             written += 1;
             let found = self.unstamped(lines, at);
-            let next = lines.get(at + 1).map_or("", String::as_str);
+            let next = lines.get(at + 1).map_or("", AsRef::as_ref);
             let continues = |line: &str| {
                 is_packet && (indentation(line) > 0 || Dump::default().take(line) || begins_inner(line))
             };
@@ -159,9 +171,24 @@ impl Joiner {
     }
 
     /// Gives the packets of the lines to `give`; how many lines are used up. The last packet is only given with `is_end`.
-    pub fn run(&mut self, lines: &[String], is_end: bool, give: &mut dyn FnMut(Packet<'_>)) -> usize {
+    pub fn run(&mut self, lines: &[Cow<'_, str>], is_end: bool, give: &mut dyn FnMut(Packet<'_>)) -> usize {
         let (mut at, mut from) = (0, 0);
+        let mut ahead = Ahead::default();
         while let Some(line) = lines.get(at) {
+            // What begins on its line and ends with it needs no other lines.
+            let single = (self.kind == Kind::Stamped && self.run > 0)
+                .then(|| ahead.single(lines, at, &self.last_prefix))
+                .flatten();
+            if let Some(mark) = single.filter(|mark| from == 0 || from == mark.start as usize) {
+                let text = line.get(mark.start as usize..mark.end as usize).unwrap_or("");
+                if self.is_repeated(mark.hash) {
+                    self.quoted += 1;
+                } else {
+                    give(Packet::printed(mark.stamp, text, self.parts.of(mark.stamp)));
+                }
+                (at, from) = (at + 1, 0);
+                continue;
+            }
             let Some((start, found)) = self.start(lines, at, from) else {
                 if from == 0 {
                     let is_own = indentation(line) > 0 || line.trim().is_empty();
@@ -182,13 +209,14 @@ impl Joiner {
                 self.run += 1;
                 self.last = shape;
             }
+            self.last_prefix.clone_from(&gathered.prefix);
             self.finish(&gathered, give);
             (at, from) = next;
         }
         at
     }
 
-    fn start(&self, lines: &[String], at: usize, from: usize) -> Option<(usize, Head)> {
+    fn start(&self, lines: &[Cow<'_, str>], at: usize, from: usize) -> Option<(usize, Head)> {
         match self.kind {
             Kind::Stamped => self.stamped(lines, at, from),
             Kind::Prose => None,
@@ -196,12 +224,17 @@ impl Joiner {
         }
     }
 
-    fn stamped(&self, lines: &[String], at: usize, from: usize) -> Option<(usize, Head)> {
+    fn stamped(&self, lines: &[Cow<'_, str>], at: usize, from: usize) -> Option<(usize, Head)> {
         let line = lines.get(at)?;
         if prefix::is_citation(line) {
             return None;
         }
-        find::stamped(line, from).or_else(|| {
+        let found = find::stamped(line, from);
+        // A list tells in its last column what tcpdump begins a line with: `ARP Announcement for 192.0.2.10`.
+        if found.is_some_and(|(_, head)| head.network == Network::Arp) && list::row(line).is_some() {
+            return None;
+        }
+        found.or_else(|| {
             // What follows a packet on its line ends with the line.
             let has_arrow = line.get(from..)?.contains(" > ");
             let is_short = line.len() - from <= TEXT_MAX_BYTES;
@@ -213,15 +246,15 @@ impl Joiner {
     }
 
     /// The packet that begins on a line behind `prefix`, with the lines below it.
-    fn below(&self, lines: &[String], at: usize, prefix: &str) -> String {
+    fn below(&self, lines: &[Cow<'_, str>], at: usize, prefix: &str) -> String {
         let first = lines.get(at).and_then(|line| line.get(prefix.len()..)).unwrap_or("");
         let mut text = without_frame(first, prefix).to_owned();
-        let mut before = lines.get(at).map_or("", String::as_str);
+        let mut before = lines.get(at).map_or("", AsRef::as_ref);
         let shipped = shipper(before, prefix.len());
         let prefix = shipped.as_deref().unwrap_or(prefix);
         for line in lines.iter().skip(at + 1).take(BELOW_MAX) {
             let rest = without_frame(without(line, prefix), prefix);
-            if !rest.trim().is_empty() {
+            if !rest.trim().is_empty() && !prefix::is_of_another(line, prefix) {
                 self.append(&mut text, before, rest);
                 before = line;
             }
@@ -229,7 +262,7 @@ impl Joiner {
         text
     }
 
-    fn unstamped(&self, lines: &[String], at: usize) -> Option<(usize, Head)> {
+    fn unstamped(&self, lines: &[Cow<'_, str>], at: usize) -> Option<(usize, Head)> {
         let Kind::Unstamped { indent } = self.kind else { return None };
         let line = lines.get(at)?;
         let fits = indentation(line) <= indent;
@@ -256,8 +289,14 @@ impl Joiner {
     }
 
     /// Takes the rest of the packet's line and the lines below that belong to it; where to go on.
-    fn gather(&self, packet: &mut Gathered, lines: &[String], at: usize, start: usize) -> (usize, usize) {
-        let line = lines.get(at).map_or("", String::as_str);
+    fn gather(
+        &self,
+        packet: &mut Gathered,
+        lines: &[Cow<'_, str>],
+        at: usize,
+        start: usize,
+    ) -> (usize, usize) {
+        let line = lines.get(at).map_or("", AsRef::as_ref);
         let rest = line.get(start..).unwrap_or("");
         let least = head(rest.as_bytes()).map(|head| start + head.least_end);
         // Of two packets on a line the second begins where its time stamp does.
@@ -275,6 +314,10 @@ impl Joiner {
         for (next, line) in lines.iter().enumerate().skip(at + 1).take(LINES_MAX) {
             if packet.text.len() > TEXT_MAX_BYTES {
                 return (next, 0);
+            }
+            // Between its lines another program's may stand.
+            if prefix::is_of_another(line, &packet.prefix) && self.start(lines, next, 0).is_none() {
+                continue;
             }
             let rest = without(line, &packet.prefix);
             // The prefix has a time of its own, perhaps.
@@ -349,16 +392,17 @@ impl Joiner {
     /// Hands a packet on, unless it cannot be read or was there already.
     fn finish(&mut self, packet: &Gathered, give: &mut dyn FnMut(Packet<'_>)) {
         let text = without_remark(
-            packet.text.trim_end_matches(|c: char| c.is_whitespace() || "*`_|\\<\"',;".contains(c)),
+            packet.text.trim_end_matches(|c: char| c.is_whitespace() || TAIL_MARKS.contains(c)),
         );
         let Some(found) = head(text.as_bytes()) else {
             self.unread.add(&packet.text);
             return;
         };
-        if self.is_quotation(&text, found.stamp) {
+        if self.is_repeated(quick::hash(&text, found.stamp)) {
             self.quoted += 1;
             return;
         }
+        let part = self.parts.of(packet.stamp);
         let mut words = Words::new(text.as_bytes(), found.body);
         let ends = ends(&mut words);
         if let Some((link, bytes)) = packet.dump.frame(ends, shows_dns(words)) {
@@ -367,41 +411,27 @@ impl Joiner {
                 link,
                 bytes,
                 original: stated_length(link, bytes).max(bytes.len()),
+                part,
             });
             return;
         }
-        give(Packet {
-            stamp: packet.stamp,
-            link: LinkType::TRANSCRIPT,
-            bytes: text.as_bytes(),
-            original: text.len(),
-        });
+        give(Packet::printed(packet.stamp, &text, part));
     }
 
     /// Whether a packet with the same words and the same time to the microsecond was handed on before.
-    fn is_quotation(&mut self, text: &str, stamp: Stamp) -> bool {
-        let is_exact = text
-            .split_whitespace()
-            .take(2)
-            .any(|word| word.rsplit_once('.').is_some_and(|(_, decimals)| decimals.len() >= 6));
-        if !is_exact || stamp == Stamp::None {
-            return false;
-        }
-        let mut hasher = self.seen.hasher().build_hasher();
-        for word in text.split_whitespace() {
-            word.hash(&mut hasher);
-        }
+    fn is_repeated(&mut self, words: Option<u64>) -> bool {
+        let Some(words) = words else { return false };
         if self.seen.len() >= REMEMBERED_MAX {
             self.seen.clear();
         }
         // Lines alike that follow each other are packets alike: a burst within a microsecond.
-        *self.seen.entry(hasher.finish()).or_insert(self.run) != self.run
+        *self.seen.entry(words).or_insert(self.run) != self.run
     }
 
     /// A line on which no packet of tcpdump begins.
-    fn other(&mut self, lines: &[String], at: usize, give: &mut dyn FnMut(Packet<'_>)) {
+    fn other(&mut self, lines: &[Cow<'_, str>], at: usize, give: &mut dyn FnMut(Packet<'_>)) {
         let Some(line) = lines.get(at) else { return };
-        self.notes.take(line.as_bytes());
+        self.parts.note(line);
         if let Some(row) = list::row(line) {
             let mut text = line.trim().to_owned();
             let mut dump = Dump::default();
@@ -414,6 +444,7 @@ impl Joiner {
                     text.push_str(detail.trim());
                 }
             }
+            let part = self.parts.of(row.stamp);
             let address = |text: &str| text.parse().ok();
             let (stamp, ends) = (row.stamp, [address(row.source.text), address(row.destination.text)]);
             match dump.frame(ends, row.protocol == "DNS") {
@@ -422,13 +453,9 @@ impl Joiner {
                     link,
                     bytes,
                     original: row.length.map_or(bytes.len(), |length| length as usize).max(bytes.len()),
+                    part,
                 }),
-                None => give(Packet {
-                    stamp,
-                    link: LinkType::TRANSCRIPT,
-                    bytes: text.as_bytes(),
-                    original: text.len(),
-                }),
+                None => give(Packet::printed(stamp, &text, part)),
             }
         } else if find::looks_like_one(line) || (is_untimed(self.kind) && find::begins_like_one(line)) {
             self.unread.add(line);

@@ -45,9 +45,11 @@ const FORUM_MARKS: &[&str] = &[
 ];
 
 /// Appends the line to `lines`, cleaned; more than one where line ends were written as marks.
-pub(super) fn clean(line: &str, lines: &mut Vec<String>) {
-    if !line.bytes().any(is_special) {
-        lines.push(line.to_owned());
+pub(super) fn clean<'t>(line: &'t str, lines: &mut Vec<Cow<'t, str>>) {
+    let is_plain = line.bytes().fold(true, |plain, byte| plain & !is_special(byte));
+    // Brackets are common in packets, and of those only links and marks of forums are taken apart.
+    if is_plain && !has_links(line.as_bytes()) {
+        lines.push(Cow::Borrowed(line));
         return;
     }
     let line = without_escapes(line);
@@ -57,12 +59,19 @@ pub(super) fn clean(line: &str, lines: &mut Vec<String>) {
     }
 }
 
-/// Whether a byte can begin something that is no part of the text itself.
-fn is_special(byte: u8) -> bool {
-    !matches!(byte, b'\t' | 0x20..=0x7e) || matches!(byte, b'&' | b'<' | b'\\' | b'`' | b'[' | b'^' | b'{')
+/// Whether `](` or `[/` stands in a line.
+fn has_links(line: &[u8]) -> bool {
+    let before =
+        |mark: u8, next: u8| memchr::memchr_iter(mark, line).any(|at| line.get(at + 1) == Some(&next));
+    before(b']', b'(') || before(b'[', b'/')
 }
 
-fn marks(line: &str, lines: &mut Vec<String>) {
+/// Whether a byte can begin something that is no part of the text itself.
+fn is_special(byte: u8) -> bool {
+    !matches!(byte, b'\t' | 0x20..=0x7e) || matches!(byte, b'&' | b'<' | b'\\' | b'`' | b'^' | b'{')
+}
+
+fn marks(line: &str, lines: &mut Vec<Cow<'_, str>>) {
     let mut text = Cow::Borrowed(line);
     if text.contains('<') {
         text = Cow::Owned(without_tags(&text));
@@ -84,7 +93,7 @@ fn marks(line: &str, lines: &mut Vec<String>) {
     if text.contains(['`', '\\']) {
         text = Cow::Owned(without_markdown(&text));
     }
-    lines.extend(text.split('\n').map(str::to_owned));
+    lines.extend(text.split('\n').map(|line| Cow::Owned(line.to_owned())));
 }
 
 /// Drops colours and other orders to a terminal, and control characters; a backspace takes back what stands before it.
@@ -158,7 +167,9 @@ fn strings(line: &str) -> Option<Vec<String>> {
         let text = inner.get(..close.unwrap_or(inner.len())).unwrap_or("");
         // Times, names and keys have no blanks.
         if text.contains(' ') {
-            found.push(unescaped(text));
+            // The end of the line in the log is that of this line.
+            let own = unescaped(text);
+            found.push(own.strip_suffix('\n').unwrap_or(&own).to_owned());
         } else if text.ends_with('Z') && moment(text).is_some() {
             written = Some(text);
         }
@@ -367,7 +378,7 @@ fn without_markdown(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn cleaned(line: &str) -> Vec<String> {
+    fn cleaned(line: &str) -> Vec<Cow<'_, str>> {
         let mut lines = Vec::new();
         clean(line, &mut lines);
         lines
@@ -402,7 +413,7 @@ mod tests {
         let line =
             r#"{"time":"2024-01-01T10:00:00Z","log":"IP a \u003e b: \"x\"\n    c d\n","stream":"stdout"}"#;
         // When the line was written goes before it, as log shippers put it there.
-        assert_eq!(cleaned(line), ["2024-01-01T10:00:00Z IP a > b: \"x\"", "    c d", ""]);
+        assert_eq!(cleaned(line), ["2024-01-01T10:00:00Z IP a > b: \"x\"", "    c d"]);
         assert_eq!(cleaned("a<br>b"), ["a", "b"]);
     }
 }

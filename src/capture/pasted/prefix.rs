@@ -26,6 +26,20 @@ pub(super) fn is_citation(line: &str) -> bool {
     !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
 }
 
+/// Whether a line is of another container than the prefix, where names stand before a bar: `sniff-1  | `.
+pub(super) fn is_of_another(line: &str, prefix: &str) -> bool {
+    let name = |text: &str| -> Option<(usize, usize)> {
+        let bar = text.find("| ").or_else(|| text.ends_with('|').then(|| text.len() - 1))?;
+        let name = text.get(..bar)?.trim_end();
+        let is_name = !name.is_empty()
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+            && name.bytes().any(|byte| byte.is_ascii_alphabetic());
+        is_name.then_some((name.len(), bar))
+    };
+    let (Some(own), Some(other)) = (name(prefix), name(line)) else { return false };
+    own.1 == other.1 && prefix.get(..own.0) != line.get(..other.0)
+}
+
 /// The line without the prefix that stands before its packet's first line, or one of the same kind.
 pub(super) fn without<'a>(line: &'a str, prefix: &str) -> &'a str {
     if prefix.is_empty() {
@@ -108,6 +122,12 @@ mod tests {
                 && is_citation("B:L3 x")
                 && !is_citation("FL 1")
                 && !is_citation("13:24:32.1")
+        );
+        assert!(
+            is_of_another("app-1    | level=warn", "sniff-1  | ")
+                && !is_of_another("sniff-1  |     a > b", "sniff-1  | 10:00:00 ")
+                && is_of_another("a | b", "x | ")
+                && !is_of_another("level=warn", "sniff-1  | ")
         );
         for (one, other) in [("[pod-12/x] 3 ", "[pod-7/x] 44 "), ("    9  ", "   10  ")] {
             assert_eq!(shape(one), shape(other));

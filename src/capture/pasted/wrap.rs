@@ -1,5 +1,8 @@
 //! Tells how a text was wrapped: by a terminal at one width, within words, or by a mail program at blanks.
 
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
 /// Lines that are measured.
 const MEASURED_MAX: usize = 10_000;
 /// Widths of terminals.
@@ -16,7 +19,7 @@ pub(super) struct Widths {
 
 impl Widths {
     /// Measures the lines; `begins` says whether a packet begins on one.
-    pub fn of(lines: &[String], begins: impl Fn(usize) -> bool) -> Self {
+    pub fn of(lines: &[Cow<'_, str>], begins: impl Fn(usize) -> bool) -> Self {
         let mut most = 0;
         let (mut wrapped, mut other) = (0, 0);
         let mut width = 0;
@@ -205,15 +208,24 @@ pub(super) fn without_remark(text: &str) -> String {
         if at > 0 {
             out.push('\n');
         }
-        out.push_str(line.get(..end_of(line)).unwrap_or(line));
+        out.push_str(line.get(..remark_start(line)).unwrap_or(line));
     }
     out
 }
 
+/// What stands between the hosts of an ICMP message and its text.
+static ICMP: LazyLock<memchr::memmem::Finder<'static>> =
+    LazyLock::new(|| memchr::memmem::Finder::new(": ICMP"));
+
 /// Where a line's packet ends: behind `(33)` or the length of an ICMP message, if what follows is nothing tcpdump prints there.
-fn end_of(line: &str) -> usize {
+pub(super) fn remark_start(line: &str) -> usize {
     let mut from = 0;
-    while let Some(open) = line.get(from..).and_then(|rest| rest.find(" (")).map(|at| from + at + 2) {
+    let next = |from: usize| memchr::memchr(b'(', line.as_bytes().get(from..)?).map(|at| from + at + 1);
+    while let Some(open) = next(from) {
+        from = open;
+        if !line.get(..open - 1).is_some_and(|before| before.ends_with(' ')) {
+            continue;
+        }
         let digits = line.get(open..).map_or(0, |rest| rest.bytes().take_while(u8::is_ascii_digit).count());
         let close = open + digits;
         let rest = line.get(close + 1..).unwrap_or("").trim_start();
@@ -224,10 +236,10 @@ fn end_of(line: &str) -> usize {
         if is_length && !is_protocol && !is_own {
             return close + 1;
         }
-        from = open;
     }
-    if let Some(length) =
-        line.find(": ICMP").and_then(|at| line.get(at..)?.find(", length ").map(|length| at + length + 9))
+    if let Some(length) = ICMP
+        .find(line.as_bytes())
+        .and_then(|at| line.get(at..)?.find(", length ").map(|length| at + length + 9))
     {
         let digits = line.get(length..).map_or(0, |rest| rest.bytes().take_while(u8::is_ascii_digit).count());
         return if digits > 0 { length + digits } else { line.len() };

@@ -96,6 +96,11 @@ pub fn head(text: &[u8]) -> Option<Head> {
 
 /// Reads the start of a packet that begins with a time stamp.
 pub(in crate::capture) fn stamped_head(text: &[u8]) -> Option<Head> {
+    super::quick::head(text).or_else(|| slow_head(text))
+}
+
+/// The same word by word.
+pub(super) fn slow_head(text: &[u8]) -> Option<Head> {
     if !may_be_stamp(text) {
         return None;
     }

@@ -63,6 +63,10 @@ fn printed(line: &str) -> Option<Row<'_>> {
         next = words.next()?;
     }
     let length = words.peek().and_then(|word| word.text.parse().ok());
+    // A list of packets has ports in columns of their own; behind a colon they are those of flows.
+    if [source, destination].into_iter().any(|end| endpoint(end).is_some_and(|(_, port)| port.is_some())) {
+        return None;
+    }
     // Names for addresses are told from prose by the arrow and the column of lengths, or by their dots.
     let are_addresses = is_address(source.text) && is_address(destination.text);
     let are_names = has_arrow
@@ -369,6 +373,7 @@ mod tests {
             "14:00:01.1 IP 192.0.2.10.4 > 198.51.100.53.53: 1+ A? a. (19)",
             "\"a\",\"b\",\"c\"",
             "1 0.5 seconds -> then DNS failed",
+            "2026-03-03 10:11:12.345 192.0.2.10:40112 -> 203.0.113.9:443 TCP ...S. 1 60 1",
         ] {
             assert_eq!(ends(text), None, "{text}");
         }

@@ -90,7 +90,12 @@ impl<'a> Words<'a> {
             at += length;
         }
         let start = at;
-        while at < self.text.len() && blank(self.text, at).is_none() {
+        while let Some(byte) = self.text.get(at) {
+            // Whatever is no blank in ASCII is none, but for what begins one of those of other alphabets.
+            let is_plain = (0x21..0xc2).contains(byte);
+            if !is_plain && blank(self.text, at).is_some() {
+                break;
+            }
             at += 1;
         }
         if at == start {

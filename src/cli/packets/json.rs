@@ -188,13 +188,18 @@ fn further_messages(packet: &Packet<'_>, out: &mut Vec<u8>) {
 }
 
 fn dns_object(message: &dns::Message<'_>, out: &mut Vec<u8>) {
-    message_object(message, true, out);
+    message_object(message, (true, true), out);
 }
 
-fn message_object(message: &dns::Message<'_>, tells_recursion: bool, out: &mut Vec<u8>) {
+/// A message; of a printed one it is said whether the text tells the id, and whether recursion was desired.
+fn message_object(message: &dns::Message<'_>, (tells_id, tells_recursion): (bool, bool), out: &mut Vec<u8>) {
     let header = message.header;
     out.extend_from_slice(b"{\"id\":");
-    number(out, u64::from(header.id));
+    if tells_id {
+        number(out, u64::from(header.id));
+    } else {
+        out.extend_from_slice(b"null");
+    }
     out.extend_from_slice(b",\"response\":");
     boolean(out, header.is_response());
     out.extend_from_slice(b",\"opcode\":");
@@ -295,7 +300,7 @@ fn quoted_message<'a>(inner: &Decoded<'a>, settings: &Settings) -> Option<dns::M
 fn printed(line: &transcript::Line<'_>, out: &mut Vec<u8>) {
     if let Some(message) = line.dns {
         out.extend_from_slice(b",\"dns\":");
-        message_object(&stated(&message), message.tells_recursion, out);
+        message_object(&stated(&message), (message.tells_id, message.tells_recursion), out);
     }
     let Some(icmp) = line.icmp else { return };
     out.extend_from_slice(b",\"icmp\":{\"type\":");

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 use anyhow::{Context as _, Result, bail};
 
 use crate::case::store::{self, Paths};
-use crate::case::{Case, CustodyEntry, EvidenceRecord, Notice, Place, State, hash_source};
+use crate::case::{Case, CustodyEntry, EvidenceRecord, Notice, Place, Saving, State, hash_source};
 use crate::cli::complain_line;
 use crate::cli::load::{Loaded, Open};
 use crate::findings::hypotheses::{Assessment, Cause, Change};
@@ -37,7 +37,7 @@ impl Made {
         let records = records(&loaded.index, &before);
         let mut state = if with_case { case_of(&loaded.index, &records)? } else { State::default() };
         crate::case::comments::take_up(&mut state, &loaded.index);
-        Ok(Self::of(loaded, State { evidence: records, ..state }))
+        Ok(Self::of(loaded, State { evidence: records, ..state.for_others() }))
     }
 
     /// Runs rules and assessment over loaded captures.
@@ -83,10 +83,18 @@ impl Made {
     /// Writes down in the analyst's case, where there is one, that something was exported.
     pub fn note_export(&self, now_ns: Nanos, detail: String) {
         let Some(first) = self.loaded.index.sources.first() else { return };
-        let place = Place::new(first.path.as_deref());
-        let beside = first.path.as_deref().map(Paths::beside).filter(Paths::exist);
-        if beside.is_some() {
-            Case::open(place).record(entry(now_ns, "exported", detail, Some(true)), now_ns);
+        let mut case = Case::open(Place::new(first.path.as_deref()));
+        case.identify(self.state.evidence.clone(), now_ns);
+        if matches!(case.saving(), Saving::Nothing | Saving::Waiting) && case.path().is_none() {
+            return;
+        }
+        case.record(entry(now_ns, "exported", detail, Some(true)), now_ns);
+        if case.saving() == Saving::NotSaved {
+            let notices: Vec<String> = case.notices().iter().map(ToString::to_string).collect();
+            complain_line(&format!(
+                "the export is not in the case's chain of custody: {}",
+                notices.join("; ")
+            ));
         }
     }
 
@@ -148,7 +156,7 @@ fn records(index: &Index, before: &[Option<String>]) -> Vec<EvidenceRecord> {
     let (never, progress) = (AtomicBool::new(false), AtomicU64::new(0));
     let record = |(at, source): (usize, &crate::index::IndexedSource)| {
         let known = before.get(at).cloned().flatten();
-        let from_memory = || hash_source(None, source.bytes.given(), &never, &progress).ok().flatten();
+        let from_memory = || hash_source(None, source.bytes.bytes(), &never, &progress).ok().flatten();
         let sha256 = known.or_else(from_memory).unwrap_or_default();
         EvidenceRecord { name: crate::case::file_name(&source.name), size: source.size, sha256 }
     };

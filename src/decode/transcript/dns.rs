@@ -22,6 +22,8 @@ pub struct Dns<'a> {
     pub qclass: Option<u16>,
     /// Whether the text tells if recursion was desired: of a query tcpdump does (`+`), of a response and in lists nothing does.
     pub tells_recursion: bool,
+    /// Whether the text tells the id: snoop does not.
+    pub tells_id: bool,
     /// Type of the first answer that is no alias, as printed: what was asked, where the question is not.
     pub answer_type: Option<u16>,
     /// The message's length in bytes as printed: `(24)`.
@@ -93,6 +95,7 @@ pub(super) fn read(mut words: Words<'_>) -> Option<Dns<'_>> {
         qtype: None,
         qclass: None,
         tells_recursion: true,
+        tells_id: true,
         answer_type: None,
         length_bytes: None,
         start: first.start as u32,
@@ -173,8 +176,16 @@ fn question<'a>(word: Word<'a>, words: &mut Words<'a>, dns: &mut Dns<'a>) {
     let Some(name) = words.next() else { return };
     dns.qtype = Some(kind);
     dns.qclass = Some(class_text.map_or(1, |text| class(text).unwrap_or(1)));
-    dns.name = Some(name.text);
-    dns.name_range = (name.start as u32, name.end as u32);
+    // OpenBSD leaves no blank before the length: `A? www.example.com.(33)`.
+    let glued = name.text.rfind('(').filter(|at| *at > 0);
+    let glued = glued.and_then(|at| Some((at, printed_length(name.text.get(at..)?)?)));
+    let length = glued.map_or(name.text.len(), |(at, _)| at);
+    dns.name = name.text.get(..length);
+    dns.name_range = (name.start as u32, (name.start + length) as u32);
+    if let Some((at, bytes)) = glued {
+        dns.length_bytes = Some(bytes);
+        dns.length_range = ((name.start + at) as u32, name.end as u32);
+    }
     dns.end = name.end as u32;
 }
 

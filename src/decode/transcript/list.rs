@@ -143,6 +143,26 @@ const OVER_TCP: &[&str] = &[
     "AMQP",
 ];
 
+/// Services of which rows print no ports: the server's, and words by which its answers are told.
+const SERVERS: &[(&str, u16, &[&str])] = &[
+    ("SIP", 5060, &["Status: "]),
+    ("NTP", 123, &[", server", ", symmetric passive"]),
+    ("SNMP", 161, &["get-response", "report"]),
+    ("RADIUS", 1812, &["Access-Accept", "Access-Reject", "Access-Challenge"]),
+    ("NBNS", 137, &["response"]),
+    ("SSDP", 1900, &["HTTP/1.1 200"]),
+    ("Syslog", 514, &[]),
+];
+const MDNS_PORT: u16 = 5353;
+const LLMNR_PORT: u16 = 5355;
+
+/// The ports of a row of such a service, the one that is known and 0 for the other.
+fn supposed_ports(column: &str, info: &str) -> Option<(u16, u16)> {
+    let (_, port, answers) = SERVERS.iter().find(|(name, ..)| column.starts_with(name))?;
+    let is_answer = answers.iter().any(|words| info.contains(words));
+    Some(if is_answer { (*port, 0) } else { (0, *port) })
+}
+
 /// Reads a row; `None` where the text is none.
 pub(super) fn read<'a>(text: &'a str, settings: &Settings) -> Option<Line<'a>> {
     let row = list::row(text)?;
@@ -181,7 +201,13 @@ pub(super) fn read<'a>(text: &'a str, settings: &Settings) -> Option<Line<'a>> {
         "ICMP" | "ICMPv6" => icmp(&mut line, info),
         "DNS" | "MDNS" | "mDNS" | "LLMNR" => {
             line.dns = message(info);
-            datagram(&mut line, row.ports, settings);
+            let is_answer = line.dns.is_some_and(|message| message.header.is_response());
+            let own = match row.protocol {
+                "MDNS" | "mDNS" => Some((MDNS_PORT, MDNS_PORT)),
+                "LLMNR" => Some(if is_answer { (LLMNR_PORT, 0) } else { (0, LLMNR_PORT) }),
+                _ => None,
+            };
+            datagram(&mut line, row.ports.or_else(|| detail_ports(text)).or(own), settings);
         }
         "TCP" => segment(&mut line, info, row.ports),
         "UDP" => {
@@ -209,6 +235,15 @@ pub(super) fn read<'a>(text: &'a str, settings: &Settings) -> Option<Line<'a>> {
                 let (source_port, destination_port) = if to_client { (67, 68) } else { (68, 67) };
                 set_ports(&mut line, Some((source_port, destination_port)));
                 line.transport = Transport::Udp { source_port, destination_port, length: 0 };
+            } else if let Some((source, destination)) =
+                supposed_ports(row.protocol, info.text).filter(|_| !has_ports)
+            {
+                set_ports(&mut line, Some((source, destination)));
+                for host in line.source.iter_mut().chain(&mut line.destination) {
+                    host.port = host.port.filter(|port| *port != 0);
+                }
+                line.transport =
+                    Transport::Udp { source_port: source, destination_port: destination, length: 0 };
             } else if is_over(OVER_UDP) || text.contains("\nUser Datagram Protocol") {
                 line.transport = Transport::Udp {
                     source_port: port(line.source),
@@ -332,10 +367,21 @@ fn arp<'a>(line: &mut Line<'a>, info: Word<'a>) {
             false,
         )
     };
-    if let Some(rest) = info.text.strip_prefix("Who has ") {
+    // Who asks whether somebody has an address has none yet, and who announces one tells of itself.
+    let announced = ["ARP Announcement for ", "Gratuitous ARP for "]
+        .iter()
+        .find_map(|words| info.text.strip_prefix(words));
+    if let Some(rest) = announced {
+        line.source = at(rest.split(' ').next().unwrap_or(""));
+        line.destination = line.source;
+    } else if let Some(rest) = info.text.strip_prefix("Who has ") {
         let (target, asker) = rest.split_once("? Tell ").unwrap_or((rest, ""));
-        line.destination = at(target.trim_end_matches('?'));
-        line.source = at(asker.split(' ').next().unwrap_or("")).filter(|host| !host.text.is_empty());
+        line.destination = at(target.split('?').next().unwrap_or(""));
+        line.source = if asker.is_empty() {
+            None
+        } else {
+            at(asker.split(' ').next().unwrap_or("")).filter(|host| !host.text.is_empty())
+        };
     } else if let Some((owner, _)) = info.text.split_once(" is at ") {
         line.source = at(owner);
     }
@@ -390,10 +436,11 @@ fn message(info: Word<'_>) -> Option<Dns<'_>> {
     let mut rest = response.unwrap_or(rest).trim_start();
     // The list tells neither RD nor RA; clients and resolvers set both.
     let mut flags = opcode << 11 | 0x0100 | if response.is_some() { 0x8080 } else { 0 };
-    let mut id = 0;
+    let (mut id, mut tells_id) = (0, false);
     if let Some(number) = rest.strip_prefix("0x") {
         let digits = number.split(' ').next().unwrap_or("");
         id = u16::from_str_radix(digits, 16).ok()?;
+        tells_id = true;
         rest = number.get(digits.len()..).unwrap_or("").trim_start();
     }
     if let Some((words, code)) =
@@ -433,6 +480,7 @@ fn message(info: Word<'_>) -> Option<Dns<'_>> {
         qtype: qtype.filter(|_| name.is_some()),
         qclass: name.map(|_| 1),
         tells_recursion: false,
+        tells_id,
         answer_type: None,
         length_bytes: None,
         start: info.start as u32,
@@ -496,6 +544,33 @@ mod tests {
             (request.source.unwrap().text, request.destination.unwrap().text),
             ("192.0.2.10", "192.0.2.1")
         );
+        for (info, ends) in [
+            ("Who has 169.254.33.7? (ARP Probe)", (None, Some("169.254.33.7"))),
+            ("ARP Announcement for 192.0.2.127", (Some("192.0.2.127"), Some("192.0.2.127"))),
+            ("Gratuitous ARP for 192.0.2.127 (Reply)", (Some("192.0.2.127"), Some("192.0.2.127"))),
+        ] {
+            let text = format!("5 5.1 02:00:5e:10:00:01 > ff:ff:ff:ff:ff:ff ARP 42 {info}");
+            let row = line(&text);
+            assert_eq!(
+                (row.source.map(|host| host.text), row.destination.map(|host| host.text)),
+                ends,
+                "{info}"
+            );
+        }
+        for (protocol, info, ports) in [
+            ("SIP", "Request: INVITE sip:100@203.0.113.60 |", (0, 5060)),
+            ("SIP/SDP", "Status: 200 OK (INVITE) |", (5060, 0)),
+            ("NTP", "NTP Version 4, client", (0, 123)),
+            ("NTP", "NTP Version 4, server", (123, 0)),
+            ("SNMP", "get-response 1.3.6.1.2.1.1.1.0", (161, 0)),
+            ("MDNS", "Standard query 0x0000 PTR _ipp._tcp.local, \"QM\" question", (5353, 5353)),
+        ] {
+            let text = format!("5 5.1 192.0.2.10 > 203.0.113.60 {protocol} 319 {info}");
+            let Transport::Udp { source_port, destination_port, .. } = line(&text).transport else {
+                panic!("{text}")
+            };
+            assert_eq!((source_port, destination_port), ports, "{text}");
+        }
         let ports = "5 5.1 192.0.2.10 > 203.0.113.80 DNS 74 Standard query 0x1 A a\nUser Datagram Protocol, Src Port: 40001, Dst Port: domain (53)";
         assert_eq!(line(ports).source.unwrap().port, Some(40001));
     }

@@ -68,6 +68,7 @@ pub(super) fn message(info: Word<'_>) -> Option<Dns<'_>> {
         qtype: qtype.filter(|_| name.is_some()),
         qclass: name.map(|_| 1),
         tells_recursion: false,
+        tells_id: false,
         answer_type: None,
         length_bytes: None,
         start: info.start as u32,

@@ -6,6 +6,7 @@ use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 
 use super::{Bundle, MANIFEST, Manifest, SCHEMA};
+use crate::files::{Existing, Folder, Readers, There};
 
 /// The largest bundle read, in bytes, all files together.
 const BUNDLE_MAX_BYTES: u64 = 1 << 30;
@@ -31,8 +32,14 @@ pub fn is_archive(path: &Path) -> bool {
 /// Whether a bundle may be written here: nothing is there, or `force` is given and what is there is a bundle.
 pub fn check_place(path: &Path, force: bool) -> io::Result<()> {
     let shown = crate::text::escape(&path.display().to_string());
-    if !path.exists() && !path.is_symlink() {
-        return Ok(());
+    match crate::files::there(path) {
+        There::Nothing => return Ok(()),
+        // Nothing is lost by writing into a pipe, and reading it would take what is somebody else's.
+        There::Stream if is_archive(path) && force => return Ok(()),
+        There::Stream => {
+            return Err(refuse(format!("{shown} is a pipe or device: a bundle is a folder or a .zip")));
+        }
+        There::File | There::Folder => {}
     }
     if path.is_dir() == is_archive(path) && !is_archive(path) {
         return Err(refuse(format!("{shown} is a file: a bundle is a folder or a .zip")));
@@ -44,9 +51,17 @@ pub fn check_place(path: &Path, force: bool) -> io::Result<()> {
     if !force {
         return Err(refuse(format!("{shown} exists already: give --force to write over it")));
     }
-    let manifest = read(path).ok().and_then(|contents| manifest(&contents).ok());
-    if manifest.is_none() {
+    let contents = read(path).unwrap_or_default();
+    let Ok(manifest) = manifest(&contents) else {
         return Err(refuse(format!("{shown} is no bundle of portmortem: it is never written over")));
+    };
+    // Somebody may keep other files in the folder.
+    let is_own = |name: &str| name == MANIFEST || manifest.files.iter().any(|record| record.name == name);
+    if let Some(other) = contents.keys().find(|name| !is_own(name)) {
+        let other = crate::text::escape(other);
+        return Err(refuse(format!(
+            "{shown} holds {other}, which is no part of the bundle: it is not written over"
+        )));
     }
     Ok(())
 }
@@ -58,32 +73,29 @@ pub fn write(bundle: &Bundle, path: &Path, force: bool) -> io::Result<()> {
 }
 
 fn write_folder(bundle: &Bundle, path: &Path) -> io::Result<()> {
-    let made = tempfile::Builder::new().prefix(".portmortem-").tempdir_in(above(path))?;
+    let made = above(path).join(crate::files::temporary_name());
+    fs::create_dir(&made)?;
+    let filled = fill_folder(bundle, &made).and_then(|()| crate::files::exchange_folder(&made, path));
+    match filled {
+        Ok(None) => {}
+        Ok(Some(old)) => fs::remove_dir_all(old)?,
+        Err(error) => {
+            let _ = fs::remove_dir_all(&made);
+            return Err(error);
+        }
+    }
+    Folder::open(above(path))?.sync();
+    Ok(())
+}
+
+fn fill_folder(bundle: &Bundle, made: &Path) -> io::Result<()> {
+    let folder = Folder::open(made)?;
     for (name, content) in &bundle.files {
-        let mut file = fs::File::create(made.path().join(name))?;
+        let mut file = folder.create(name.as_ref(), Readers::Umask)?;
         file.write_all(content.get())?;
         file.sync_all()?;
     }
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        fs::set_permissions(made.path(), fs::Permissions::from_mode(0o755))?;
-    }
-    // What was there goes aside first and comes back when the new one cannot take its place.
-    let aside = tempfile::Builder::new().prefix(".portmortem-").tempdir_in(above(path))?;
-    let old = aside.path().join("old");
-    let replaces = path.exists();
-    if replaces {
-        fs::rename(path, &old)?;
-    }
-    let made = made.keep();
-    if let Err(error) = fs::rename(&made, path) {
-        let _ = fs::remove_dir_all(&made);
-        if replaces {
-            let _ = fs::rename(&old, path);
-        }
-        return Err(error);
-    }
+    folder.sync();
     Ok(())
 }
 
@@ -99,16 +111,7 @@ fn write_archive(bundle: &Bundle, path: &Path, force: bool) -> io::Result<()> {
         archive.write_all(content.get())?;
     }
     let bytes = archive.finish().map_err(io::Error::other)?.into_inner();
-    let mut file = tempfile::Builder::new().prefix(".portmortem-").tempfile_in(above(path))?;
-    file.write_all(&bytes)?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        file.as_file().set_permissions(fs::Permissions::from_mode(0o644))?;
-    }
-    file.as_file().sync_all()?;
-    let kept = if force { file.persist(path) } else { file.persist_noclobber(path) };
-    kept.map(|_| ()).map_err(|error| error.error)
+    crate::files::write(path, Existing::forced(force), &mut |out| out.write_all(&bytes))
 }
 
 #[cfg(not(feature = "docx"))]
@@ -173,8 +176,14 @@ fn read_archive(path: &Path) -> io::Result<Found> {
     let invalid = |error: zip::result::ZipError| {
         io::Error::new(io::ErrorKind::InvalidData, format!("not a bundle: {error}"))
     };
-    let mut archive = zip::ZipArchive::new(io::BufReader::new(fs::File::open(path)?)).map_err(invalid)?;
+    let mut bytes = Vec::new();
+    fs::File::open(path)?.take(BUNDLE_MAX_BYTES + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > BUNDLE_MAX_BYTES {
+        return Err(too_large());
+    }
+    let mut archive = zip::ZipArchive::new(io::Cursor::new(&bytes)).map_err(invalid)?;
     let (mut found, mut left) = (Found::default(), BUNDLE_MAX_BYTES);
+    found.problems = super::archive::problems(&bytes);
     if archive.len() > FILES_MAX {
         found.problems.push((format!("{} entries", archive.len()), "too many files".to_owned()));
     }

@@ -59,6 +59,8 @@ fn part(part: &Part) -> Value {
         Property::Name => "name",
         Property::Path => "path",
         Property::Client => "client",
+        Property::Account => "account",
+        Property::Size => "size",
     };
     let values = |values: &[String]| values.iter().map(|value| escape(value)).collect::<Vec<_>>();
     json!({ "property": property, "failing": values(&part.failing), "served": values(&part.served) })

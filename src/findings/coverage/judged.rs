@@ -31,6 +31,8 @@ pub struct Judged {
     pub attempts: u64,
     /// How often it was given.
     pub served: u64,
+    /// How often it answered with a refusal that is ordinary: a password or name not taken once.
+    pub declined: u64,
     /// Something about it is open, or a finding that is more than a note is about it.
     pub is_open: bool,
 }
@@ -84,10 +86,16 @@ pub(super) fn services(facts: &Facts<'_>, open: &[OpenItem], found: &[Finding]) 
     for (service, kind) in told.flat_map(|trouble| &trouble.services) {
         concerned.insert(Service::Of(*kind, service.transport, service.port));
     }
+    let mut declined: BTreeMap<Service, u64> = BTreeMap::new();
+    let slips = open.iter().filter(|item| matches!(item.kind, OpenKind::Single(_, Outcome::Denied(_))));
+    for (item, service) in slips.filter_map(|item| Some((item, single(item)?))) {
+        *declined.entry(service).or_default() += item.count;
+    }
     let judged = tally.into_iter().map(|(service, (attempts, served))| Judged {
         service,
         attempts,
         served,
+        declined: declined.get(&service).copied().unwrap_or(0),
         is_open: concerned.contains(&service),
     });
     let mut judged: Vec<Judged> = judged.collect();
@@ -123,6 +131,14 @@ fn services_of(facts: &Facts<'_>, packet: PacketId) -> Vec<Service> {
             ports.into_iter().map(|port| Service::Of(Kind::at(transport, port), transport, port)).collect()
         }
         _ => Vec::new(),
+    }
+}
+
+/// The service that a single failure was at.
+fn single(item: &OpenItem) -> Option<Service> {
+    match item.kind {
+        OpenKind::Single(kind, _) => Some(Service::Of(kind, item.ends.transport, item.ends.port)),
+        _ => None,
     }
 }
 

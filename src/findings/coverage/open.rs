@@ -323,6 +323,7 @@ fn attempts(facts: &Facts<'_>, explained: &Explained<'_, '_>, items: &mut Items<
         served.entry((own.client.0, own.service)).or_default().push(own.first.time_ns);
         serving.insert(own.service);
     }
+    let races = Races::of(all);
     for (at, own) in all.iter().enumerate() {
         let frames = own.frames();
         if told.contains(&(at as u32)) || frames.iter().any(|packet| explained.has(*packet)) {
@@ -341,6 +342,13 @@ fn attempts(facts: &Facts<'_>, explained: &Explained<'_, '_>, items: &mut Items<
         };
         let outcome = own.outcome.plain();
         let kind = match outcome {
+            attempts::Outcome::OneDirection
+            | attempts::Outcome::Undetermined
+            | attempts::Outcome::NoReply
+                if own.tries == 1 && races.lost(own) =>
+            {
+                OpenKind::Raced
+            }
             attempts::Outcome::OneDirection => OpenKind::OneDirection,
             attempts::Outcome::Undetermined if own.service.transport == 6 => {
                 let is_over =
@@ -360,6 +368,40 @@ fn attempts(facts: &Facts<'_>, explained: &Explained<'_, '_>, items: &mut Items<
             _ => OpenKind::Few(own.kind, outcome),
         };
         items.add(kind, ends, &frames);
+    }
+}
+
+/// A client tries the other family this soon before or after the first (RFC 8305 §5: 250 ms).
+const RACE_NS: Nanos = 600_000_000;
+
+/// Connections that were served, by port and in order: with them others of the other family may have raced.
+struct Races<'a>(BTreeMap<u16, Vec<&'a attempts::Attempt>>);
+
+impl<'a> Races<'a> {
+    fn of(all: &'a [attempts::Attempt]) -> Self {
+        let mut by_port: BTreeMap<u16, Vec<&attempts::Attempt>> = BTreeMap::new();
+        for own in all.iter().filter(|own| own.service.transport == 6 && own.outcome.is_served()) {
+            by_port.entry(own.service.port).or_default().push(own);
+        }
+        by_port.values_mut().for_each(|own| own.sort_by_key(|own| own.first.time_ns));
+        Self(by_port)
+    }
+
+    /// Whether a connection of the other family to the same port began close to this one and was served, of one client alone.
+    fn lost(&self, own: &attempts::Attempt) -> bool {
+        let all = self.0.get(&own.service.port).map(Vec::as_slice).unwrap_or_default();
+        let from = all.partition_point(|other| other.first.time_ns < own.first.time_ns - RACE_NS);
+        let near =
+            all.iter().skip(from).take_while(|other| other.first.time_ns <= own.first.time_ns + RACE_NS);
+        let others: HashSet<Address> = near
+            .filter(|other| {
+                own.service.transport == 6
+                    && other.client.0.is_v6() != own.client.0.is_v6()
+                    && other.service.host.is_v6() != own.service.host.is_v6()
+            })
+            .map(|other| other.client.0)
+            .collect();
+        others.len() == 1
     }
 }
 

@@ -32,7 +32,11 @@ impl Judged {
     /// `DNS (9 of 10 questions answered)`.
     pub fn words(&self) -> String {
         let (served, attempts) = (thousands(self.served), thousands(self.attempts));
-        format!("{} ({served} of {attempts} answered)", self.service.name())
+        let declined = match self.declined {
+            0 => String::new(),
+            some => format!(", {} refused", thousands(some)),
+        };
+        format!("{} ({served} of {attempts} answered{declined})", self.service.name())
     }
 }
 
@@ -95,6 +99,9 @@ impl OpenItem {
             ),
             OpenKind::Unfinished => format!("the capture ends too soon for {}", self.connections()),
             OpenKind::Left => format!("{} {was} ended before an answer", self.connections()),
+            OpenKind::Raced => {
+                format!("{} {was} given up for one of the other family, which was served", self.connections())
+            }
             OpenKind::OneDirection => {
                 format!("of {} only one direction was captured", self.connections())
             }
@@ -129,6 +136,7 @@ impl OpenItem {
             OpenKind::Begun | OpenKind::Unfinished => "only a part of them is in the capture",
             OpenKind::OneDirection => "the other direction is not in the capture",
             OpenKind::Left => "a client may leave at any time",
+            OpenKind::Raced => "clients try both families and keep the first that answers (RFC 8305)",
             OpenKind::Notices => "they need no answer",
             OpenKind::OneWay => "it is not known whether they need an answer",
             OpenKind::Cut => "the rest of them is not in the capture",
@@ -198,7 +206,7 @@ impl Coverage {
         self.judged.iter().filter(|judged| {
             !judged.is_open
                 && judged.served > 0
-                && (judged.served == judged.attempts || judged.service == Service::Dns)
+                && (judged.served + judged.declined == judged.attempts || judged.service == Service::Dns)
         })
     }
 

@@ -53,6 +53,11 @@ pub struct Connection {
 }
 
 impl Connection {
+    /// Whether it was left without any answer: asked again, or watched for this long.
+    pub fn is_unanswered(&self, end_ns: Nanos, watch_ns: Nanos) -> bool {
+        self.ending == Ending::Silent && (self.tries > 1 || end_ns - self.last_syn_ns >= watch_ns)
+    }
+
     /// Whether any packet of the server is in the capture.
     pub fn is_heard(&self) -> bool {
         self.heard

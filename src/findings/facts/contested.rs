@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Facts, records};
+use super::{Connection, Ending, Facts, records};
 use crate::correlate::AnomalyKind;
 use crate::decode::Address;
 use crate::index::PacketId;
@@ -56,6 +56,30 @@ pub struct Contested {
     pub first_is_odd: bool,
     /// A connection of the client to an address only the first answers gave.
     pub followed: Option<PacketId>,
+    /// Its connections to addresses that only the first, and only the later answers gave: all, and those that failed.
+    pub met: [(usize, usize); 2],
+}
+
+impl Contested {
+    /// What the client's connections to what it was told met, to end a sentence: `; all 3 of its connections to the address of the
+    /// first answers failed, none of 2 to that of the later ones`.
+    pub fn met(&self) -> String {
+        let of = |(all, failed): (usize, usize), which: &str| match (all, failed) {
+            (0, _) => None,
+            (all, failed) if failed == all => {
+                Some(format!("all {all} of its connections to what the {which} answers gave failed"))
+            }
+            (all, 0) => {
+                Some(format!("none of its {all} connections to what the {which} answers gave failed"))
+            }
+            (all, failed) => {
+                Some(format!("{failed} of its {all} connections to what the {which} answers gave failed"))
+            }
+        };
+        let [first, later] = self.met;
+        let told: Vec<String> = [of(first, "first"), of(later, "later")].into_iter().flatten().collect();
+        if told.is_empty() { String::new() } else { format!("; {}", told.join(", ")) }
+    }
 }
 
 fn marks(facts: &Facts<'_>, packet: PacketId) -> Option<Marks> {
@@ -117,6 +141,7 @@ pub(super) fn find(facts: &Facts<'_>) -> Vec<Contested> {
             ttls: ((one.ttl, one.ttl), (other.ttl, other.ttl)),
             first_is_odd: false,
             followed: None,
+            met: [(0, 0); 2],
         });
         if contested.pairs.len() < PAIRS_MAX {
             contested.pairs.push(Pair { query: transaction.first, first, second });
@@ -143,6 +168,17 @@ pub(super) fn find(facts: &Facts<'_>) -> Vec<Contested> {
             .filter(|connection| connection.client.0 == contested.client && lured(&connection.server.0))
             .filter(|connection| led(connection.time_ns));
         contested.followed = followed.next().map(|connection| connection.syn);
+        let only = |one: &BTreeSet<Address>, other: &BTreeSet<Address>| {
+            let own = facts.connections.iter().filter(|own| {
+                own.client.0 == contested.client
+                    && one.contains(&own.server.0)
+                    && !other.contains(&own.server.0)
+            });
+            let failed = |own: &&Connection| !matches!(own.ending, Ending::Accepted | Ending::ResetLater);
+            (own.clone().count(), own.filter(failed).count())
+        };
+        let (given, later) = &contested.addresses;
+        contested.met = [only(given, later), only(later, given)];
     }
     found
 }

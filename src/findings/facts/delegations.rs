@@ -55,10 +55,16 @@ pub struct Lame<'i> {
 }
 
 /// A referral to one server.
-struct Delegation {
-    zone: String,
-    referral: PacketId,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delegation {
+    /// The zone it is for.
+    pub zone: String,
+    /// The answer that refers.
+    pub referral: PacketId,
 }
+
+/// The referrals in view, by the address they name.
+pub type Delegations = BTreeMap<Address, Vec<Delegation>>;
 
 /// An iterative lookup (asked without recursion desired, as resolvers ask a zone's own servers) and its answer.
 struct Asked<'i> {
@@ -70,11 +76,11 @@ struct Asked<'i> {
     records: Vec<Record>,
 }
 
-/// Finds the answers of servers that do not serve the zone they were asked for.
-pub(super) fn lame<'i>(facts: &Facts<'i>) -> Vec<Lame<'i>> {
+/// Finds the referrals, and the answers of servers that do not serve the zone they were asked for.
+pub(super) fn find<'i>(facts: &Facts<'i>) -> (Delegations, Vec<Lame<'i>>) {
     let asked = iterative(facts);
     let delegated = delegations(&asked);
-    asked
+    let lame = asked
         .iter()
         .filter_map(|lookup| {
             let known = delegated.get(&lookup.server).map(Vec::as_slice).unwrap_or_default();
@@ -84,7 +90,8 @@ pub(super) fn lame<'i>(facts: &Facts<'i>) -> Vec<Lame<'i>> {
             let (server, answer) = (lookup.server, lookup.answer);
             Some(Lame { server, transaction: lookup.transaction, answer, how, referral })
         })
-        .collect()
+        .collect();
+    (delegated, lame)
 }
 
 fn iterative<'i>(facts: &Facts<'i>) -> Vec<Asked<'i>> {
@@ -124,7 +131,7 @@ impl Asked<'_> {
 }
 
 /// Which addresses referrals name for which zones: by glue, or by an answer with the server's address.
-fn delegations(asked: &[Asked<'_>]) -> BTreeMap<Address, Vec<Delegation>> {
+fn delegations(asked: &[Asked<'_>]) -> Delegations {
     let mut addresses: BTreeMap<&str, Vec<Address>> = BTreeMap::new();
     for record in asked.iter().flat_map(|lookup| &lookup.records) {
         if let Data::Address(address) = record.data
@@ -136,7 +143,7 @@ fn delegations(asked: &[Asked<'_>]) -> BTreeMap<Address, Vec<Delegation>> {
             }
         }
     }
-    let mut delegated: BTreeMap<Address, Vec<Delegation>> = BTreeMap::new();
+    let mut delegated = Delegations::new();
     for lookup in asked {
         for (zone, server) in lookup.referrals() {
             for address in addresses.get(server).into_iter().flatten() {

@@ -49,7 +49,7 @@ pub const RATE_FACTOR: u64 = 10;
 /// Below this many queries a second no rate is called high.
 pub const RATE_MIN: u64 = 50;
 /// Response bytes per query byte from which an exchange amplifies.
-pub const AMPLIFICATION_FACTOR: u64 = 10;
+pub const AMPLIFICATION_FACTOR: u64 = 5;
 /// Amplifying queries of one source from which they count.
 pub const AMPLIFYING_MIN: u64 = 50;
 /// Unsolicited responses to one host, and resolvers they come from, that make it a victim of reflection.

@@ -267,7 +267,9 @@ impl Traffic {
                 }
                 if let Some(seen) = hosts.get_mut(&source) {
                     seen.sent += 1;
-                    if !heard.pairs.contains_key(&(source, destination)) && seen.beyond.len() < READ_MAX {
+                    let beyond =
+                        !heard.pairs.contains_key(&(source, destination)) && !is_link_local(destination);
+                    if beyond && seen.beyond.len() < READ_MAX {
                         seen.beyond.push((at_ns, id));
                     }
                 }
@@ -285,6 +287,15 @@ impl Traffic {
 
     fn of_host(&self, address: Address) -> &Seen {
         self.hosts.get(&address).unwrap_or(&self.none)
+    }
+}
+
+/// Whether an address is one of this link only (RFC 3927, RFC 4291 §2.5.6): no way leads beyond it.
+fn is_link_local(address: Address) -> bool {
+    match address.ip() {
+        Some(IpAddr::V4(ip)) => ip.is_link_local(),
+        Some(IpAddr::V6(ip)) => ip.is_unicast_link_local(),
+        None => false,
     }
 }
 

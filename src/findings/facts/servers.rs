@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use hashbrown::{HashMap, HashSet};
 
 use super::{Facts, asked};
+use crate::correlate::attempts::is_referral;
 use crate::correlate::{Outcome, Transaction};
 use crate::decode::Address;
 use crate::findings::Input;
@@ -53,7 +54,10 @@ pub(super) fn answered(input: &Input<'_>) -> Answered {
         return table;
     }
     for asked in asked::all(input).filter(|asked| asked.transaction.response_code == 0) {
-        let Some(packet) = asked.transaction.answer else { continue };
+        let Some(packet) = asked.transaction.answer.filter(|_| !is_referral(input.index, asked.transaction))
+        else {
+            continue;
+        };
         if let Some(answers) = table.get_mut(&(asked.client, asked.row.question)) {
             answers.push(AnswerElsewhere { server: asked.server.0, packet, time_ns: asked.ended_ns() });
         }

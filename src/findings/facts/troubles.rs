@@ -5,7 +5,9 @@ mod beside;
 mod chains;
 mod clients;
 mod gravity;
+mod held;
 mod names;
+mod parties;
 mod parts;
 mod slow;
 mod trials;
@@ -23,10 +25,11 @@ use crate::time::Nanos;
 pub use chains::{Behind, Crossed, Queue};
 pub use clients::Client;
 use clients::Served;
-pub use gravity::is_greylisted;
+pub use gravity::{is_greylisted, ping_span};
 use gravity::{is_told, severity};
+pub use held::Held;
 pub use names::Names;
-pub use parts::{Part, Property};
+pub use parts::{Part, Property, pieces};
 pub use slow::{is_held, median_ns as slow_median_ns};
 
 /// A second.
@@ -92,6 +95,12 @@ pub struct Trouble {
     pub clients: Vec<Client>,
     /// What failures have and successes have not.
     pub part: Option<Part>,
+    /// Accounts that are always refused, or from a moment on, not escaped; empty where that is not what it is.
+    pub accounts: Vec<String>,
+    /// Its clients or accounts are always refused, or from a moment on, while these may serve others.
+    pub is_lasting: bool,
+    /// All who asked in its windows were refused, and several of them were let in before or after.
+    pub is_whole: bool,
     /// Names that were asked for or led to the address, presentation form, not escaped.
     pub names: Vec<String>,
     /// The DNS answer that gave a client the address.
@@ -108,6 +117,8 @@ pub struct Trouble {
     pub behind: Option<Behind>,
     /// The service no longer takes the connections that its host accepts.
     pub queue: Option<Queue>,
+    /// Who holds what the service says it has no more of.
+    pub held: Option<Held>,
     /// Packets with hops enough that used them up, and the routers where they did: they go round.
     pub looped: Option<(usize, Vec<Address>)>,
     /// How grave it is.
@@ -279,12 +290,21 @@ fn of_service(facts: &Facts<'_>, own: &[u32], found: &mut Troubles) {
     if !waited.is_empty() {
         by_sort.insert(Sort::Slow, waited);
     }
-    for (sort, failed) in by_sort {
+    for (sort, mut failed) in by_sort {
         let good: Vec<u32> = own
             .iter()
             .filter(|at| get(at).is_some_and(|own| serves(sort, own)) && !failed.contains(at))
             .copied()
             .collect();
+        for lasting in parties::lasting(facts, sort, &failed, &good) {
+            failed.retain(|at| lasting.failed.binary_search(at).is_err());
+            for run in apart(all, &lasting.failed) {
+                let own = trouble(all, sort, run, &lasting.served, lasting.part.clone());
+                let accounts = lasting.accounts.clone();
+                let is_whole = lasting.is_whole;
+                found.all.push(Trouble { accounts, is_whole, is_lasting: true, ..own });
+            }
+        }
         let part = parts::find(facts, &failed, &good, sort);
         let served: Vec<u32> = match &part {
             Some(part) => good.iter().filter(|at| part.holds(facts, **at)).copied().collect(),
@@ -388,6 +408,9 @@ fn trouble(all: &[Attempt], sort: Sort, failed: Vec<u32>, served: &[u32], part: 
         windows,
         clients: Vec::new(),
         part,
+        accounts: Vec::new(),
+        is_lasting: false,
+        is_whole: false,
         names: Vec::new(),
         resolved: None,
         stopped: None,
@@ -396,6 +419,7 @@ fn trouble(all: &[Attempt], sort: Sort, failed: Vec<u32>, served: &[u32], part: 
         crossed: None,
         behind: None,
         queue: None,
+        held: None,
         looped: None,
         severity: Severity::Info,
         failed,
@@ -514,7 +538,10 @@ impl Trouble {
 fn weigh(facts: &Facts<'_>, served: &Served<'_>, names: &Names, mut trouble: Trouble) -> Trouble {
     trouble.clients = clients::table(facts, served, names, &trouble);
     trouble.stopped = stopped(facts, &trouble);
-    trouble.last_good = trouble.last_good.max(worked(facts, &trouble));
+    trouble.last_good = trouble.last_good.max(beside::worked(facts, &trouble));
+    if trouble.sort == Sort::Slow {
+        trouble.first_good = trouble.first_good.or(beside::went_on(facts, &trouble));
+    }
     trouble.alongside = beside::alongside(facts, &trouble);
     trouble.endings = trouble.outcomes(facts.attempts);
     names.tell(facts, &mut trouble);
@@ -524,8 +551,15 @@ fn weigh(facts: &Facts<'_>, served: &Served<'_>, names: &Names, mut trouble: Tro
         Sort::Failed(Face::Cut, _) => {
             trouble.crossed = chains::crossed(facts, trouble.attempts(facts.attempts));
         }
-        Sort::Failed(Face::Fails, _) => trouble.behind = chains::behind(facts, &trouble),
-        Sort::Failed(Face::Mute, _) => trouble.queue = chains::queue(facts, &trouble),
+        Sort::Failed(Face::Fails, _) => {
+            trouble.behind = chains::behind(facts, &trouble).or_else(|| chains::meanwhile(facts, &trouble));
+            trouble.held = held::of(facts, &trouble);
+        }
+        Sort::Failed(Face::Mute, _) => {
+            trouble.behind = chains::meanwhile(facts, &trouble);
+            trouble.queue = chains::queue(facts, &trouble);
+        }
+        Sort::Slow => trouble.behind = chains::meanwhile(facts, &trouble),
         Sort::Failed(Face::Unreached, _) => {
             trouble.queue = chains::queue(facts, &trouble);
             trouble.looped = chains::looped(facts, &trouble);
@@ -541,12 +575,27 @@ const BOTH_MIN: u64 = 3;
 /// Attempts looked at for copies.
 const COPIES_MAX: usize = 4_096;
 
+/// Whether another place captured a packet as well.
+fn is_copied(facts: &Facts<'_>, packet: PacketId) -> bool {
+    facts.evidence.is_duplicate(packet) || facts.evidence.copies(packet).next().is_some()
+}
+
 /// Whether failed attempts were captured at one place only, while served ones were captured at both (services §3.2).
 fn stopped(facts: &Facts<'_>, trouble: &Trouble) -> Option<(u64, u64)> {
-    if facts.index.sources.len() < 2 || !matches!(trouble.sort, Sort::Failed(Face::Unreached, _)) {
+    if facts.index.sources.len() < 2 {
         return None;
     }
-    let is_copied = |own: &&Attempt| facts.evidence.copies(own.first.packet).next().is_some();
+    if let Sort::Failed(Face::Silenced, _) = trouble.sort {
+        // What was lost, and what the same connections had carried before.
+        let own = || trouble.attempts(facts.attempts).take(COPIES_MAX);
+        let lost = own().filter(|own| !is_copied(facts, own.failing.packet)).count() as u64;
+        let both = own().filter(|own| is_copied(facts, own.first.packet)).count() as u64;
+        return (lost == trouble.failed.len() as u64 && both == lost).then_some((lost, both));
+    }
+    if !matches!(trouble.sort, Sort::Failed(Face::Unreached, _)) {
+        return None;
+    }
+    let is_copied = |own: &&Attempt| is_copied(facts, own.first.packet);
     let failed = trouble.attempts(facts.attempts).take(COPIES_MAX);
     if failed.clone().any(|own| is_copied(&own)) {
         return None;
@@ -555,16 +604,6 @@ fn stopped(facts: &Facts<'_>, trouble: &Trouble) -> Option<(u64, u64)> {
     let good = facts.attempts.all.iter().filter(|own| own.outcome.is_served() && client(own.client.0));
     let both = good.take(COPIES_MAX).filter(is_copied).count() as u64;
     (both >= BOTH_MIN).then_some((trouble.failed.len() as u64, both))
-}
-
-/// The last data of the server on a connection that had worked before it failed.
-fn worked(facts: &Facts<'_>, trouble: &Trouble) -> Option<Mark> {
-    let first_ns = trouble.span_ns().0;
-    let began = trouble.attempts(facts.attempts).filter(|own| own.failing.time_ns > own.first.time_ns);
-    let last = began.filter_map(|own| facts.attempts.connection(own)?.from_server.last);
-    last.filter(|seen| seen.time_ns <= first_ns)
-        .map(|seen| Mark { at_ns: seen.time_ns, packet: seen.packet })
-        .max()
 }
 
 #[cfg(test)]

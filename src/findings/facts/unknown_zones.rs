@@ -40,6 +40,8 @@ pub struct UnknownZone<'i> {
     pub moved: bool,
     /// An answer with data of the one that lacks the zone, for another name.
     pub other_name: Option<PacketId>,
+    /// An answer with data of the one that lacks the names, for another name of the same zone.
+    pub same_zone: Option<PacketId>,
     /// Denied lookups that the other one answered for the same client right after.
     pub rescued: usize,
 }
@@ -116,6 +118,7 @@ pub(super) fn find<'i>(facts: &Facts<'i>, denied: &Denied<'i>) -> Vec<UnknownZon
             known: Vec::new(),
             moved: false,
             other_name: None,
+            same_zone: None,
             rescued: 0,
         });
         if group.denied.len() < KEPT_MAX {
@@ -152,13 +155,16 @@ fn settle<'i>(facts: &Facts<'i>, mut all: Vec<UnknownZone<'i>>) -> Vec<UnknownZo
         own.known.sort_unstable();
         own.known.dedup();
         let answers = facts.servers.get(&own.lacks).map(|server| server.answers.as_slice());
-        let fine = answers.unwrap_or_default().iter().filter(|answer| answer.response_code == 0);
-        let elsewhere = |packet: &PacketId| {
+        let fine = || answers.unwrap_or_default().iter().filter(|answer| answer.response_code == 0);
+        let given = |packet: &PacketId, inside: bool| {
             let row = facts.index.packet(*packet).and_then(|packet| packet.dns().copied());
             row.is_some_and(|row| row.header.counts[1] > 0)
-                && facts.name_of(*packet).is_some_and(|name| !zones::is_below(&name, &own.zone))
+                && facts.name_of(*packet).is_some_and(|name| zones::is_below(&name, &own.zone) == inside)
         };
-        own.other_name = fine.map(|answer| answer.packet).take(KEPT_MAX).find(elsewhere);
+        let find = |inside: bool| {
+            fine().map(|answer| answer.packet).take(KEPT_MAX).find(|packet| given(packet, inside))
+        };
+        (own.other_name, own.same_zone) = (find(false), find(true));
     }
     all
 }

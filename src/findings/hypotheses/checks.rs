@@ -1,5 +1,6 @@
 //! Next checks in order (cheapest and most telling first) with the result each explanation predicts.
 
+mod incidents;
 mod services;
 
 use super::catalogue::Cause;
@@ -8,8 +9,7 @@ use super::{Assessment, Check, Verdict};
 use crate::correlate::Signature;
 use crate::correlate::splits::Split;
 use crate::decode::Address;
-use crate::findings::duplicate_address::link_words;
-use crate::findings::facts::{Conflict, Meaning};
+use crate::findings::facts::Meaning;
 use crate::protocols::dns::type_name;
 use crate::text::escape;
 use crate::time::{Nanos, date_and_time};
@@ -99,12 +99,12 @@ pub fn list(scene: &Scene<'_, '_>, assessment: &Assessment) -> Vec<Check> {
     if !scene.is_lookup() {
         match scene.incident {
             Some(Incident::Slow) => waiting(scene, &leading, &mut checks),
-            Some(Incident::Portal(led)) => checks.extend(portal(scene, led.address)),
-            Some(Incident::NoNextHop) => checks.extend(next_hop(scene.server)),
-            Some(Incident::TwoOwners(conflict)) => checks.extend(owners(conflict)),
+            Some(Incident::Portal(led)) => checks.extend(incidents::portal(scene, led.address)),
+            Some(Incident::NoNextHop) => checks.extend(incidents::next_hop(scene.server)),
+            Some(Incident::TwoOwners(conflict)) => checks.extend(incidents::owners(conflict)),
             Some(Incident::SecondDhcp(_)) => services::rivals(&mut checks),
             Some(Incident::Service(trouble)) => services::list(scene, trouble, &leading, &mut checks),
-            _ => beside_dns(scene, &mut checks),
+            _ => incidents::beside_dns(scene, &mut checks),
         }
         return checks;
     }
@@ -116,14 +116,50 @@ pub fn list(scene: &Scene<'_, '_>, assessment: &Assessment) -> Vec<Check> {
         .iter()
         .find(|conflict| conflict.address == scene.server || scene.clients.contains(&conflict.address));
     if let Some(conflict) = conflict.filter(|_| leading.contains(&Cause::DuplicateAddress)) {
-        checks.extend(owners(conflict));
+        checks.extend(incidents::owners(conflict));
     }
     if scene.signature == Some(&Signature::Late) {
         waiting(scene, &leading, &mut checks);
         return checks;
     }
     if let Some(Incident::UnknownZone(own)) = scene.incident {
-        checks.extend(split(scene, own.knows));
+        checks.extend(incidents::split(scene, own));
+    }
+    if leading.contains(&Cause::LameAnswer) && scene.misaddressed().2 {
+        let (server, name, kind) = (host(scene.server), name(scene), kind(scene));
+        checks.push(check(
+            format!("dig @{server} {name} {kind} +tries=1 +time=2"),
+            CLIENT,
+            &[
+                (Cause::LameAnswer, "`;; reply from unexpected source`"),
+                (Cause::SilentDrop, "`;; communications error … timed out` alone"),
+            ],
+        ));
+        checks.push(check(
+            "ip -br address; ss -ulpn 'sport = :53'".to_owned(),
+            SERVER,
+            &[
+                (Cause::LameAnswer, "both addresses on one host, and a service bound to the wildcard address: bind it to each"),
+                (Cause::Interception, "the address that answers is not on this host"),
+            ],
+        ));
+    }
+    if let Some(own) = scene.disagreement().filter(|_| leading.contains(&Cause::LameAnswer)) {
+        checks.extend(incidents::serials(own));
+    }
+    if matches!(scene.signature, Some(Signature::ResponseCode(1 | 4 | 16))) {
+        let (server, name, kind) = (host(scene.server), name(scene), kind(scene));
+        checks.push(check(
+            format!("dig +noedns @{server} {name} {kind}; dig +edns=0 @{server} {name} {kind}"),
+            CLIENT,
+            &[
+                (
+                    Cause::PropertyFilter,
+                    "status: NOERROR from the first, FORMERR (or NOTIMP, BADVERS) from the second",
+                ),
+                (Cause::Policy, "the same code from both"),
+            ],
+        ));
     }
     from_client(scene, answered, &mut checks);
     if answered {
@@ -151,170 +187,29 @@ pub fn list(scene: &Scene<'_, '_>, assessment: &Assessment) -> Vec<Check> {
     checks
 }
 
-/// Checks where all names lead to one address.
-fn portal(scene: &Scene<'_, '_>, address: Address) -> Vec<Check> {
-    let (server, name, kind) = (host(scene.server), name(scene), kind(scene));
-    vec![
-        check(
-            "ask the owner of the network whether it has a sign-in page".to_owned(),
-            PEOPLE,
-            &[(Cause::Portal, "it has one: sign in, then names resolve; or nobody knows of one")],
-        ),
-        check(
-            format!("dig @{server} {name} {kind}; curl -sI http://{name}/"),
-            CLIENT,
-            &[
-                (Cause::Portal, "the same private address, and a redirect to another page"),
-                (Cause::Interception, "the same private address from any server asked, and no sign-in page"),
-            ],
-        ),
-        check(
-            format!("{}; {}", neighbour(address), route(scene.server)),
-            CLIENT,
-            &[(Cause::Portal, "the address is the gateway's")],
-        ),
-    ]
-}
-
-/// Checks where two resolvers know different zones.
-fn split(scene: &Scene<'_, '_>, knows: Address) -> Vec<Check> {
-    let (lacks, knows, name, kind) = (host(scene.server), host(knows), name(scene), kind(scene));
-    vec![
-        check(
-            format!("dig @{knows} {name} {kind}; dig @{lacks} {name} {kind}"),
-            CLIENT,
-            &[
-                (Cause::SplitDns, "NOERROR from the first, NXDOMAIN from the second"),
-                (Cause::NameMissing, "NXDOMAIN from both"),
-            ],
-        ),
-        check(
-            "resolvectl status; scutil --dns (macOS); Get-DnsClientNrptPolicy (Windows)".to_owned(),
-            CLIENT,
-            &[(Cause::SplitDns, "no resolver is set for the zone (`~zone` is missing), or the wrong one")],
-        ),
-    ]
-}
-
-/// Checks where two devices use one address.
-fn owners(conflict: &Conflict) -> Vec<Check> {
-    let address = conflict.address;
-    let links: Vec<String> = conflict.owners.iter().map(|owner| link_words(owner.link)).collect();
-    let links = links.join(" and ");
-    let probe = if address.is_v6() {
-        let (host, neighbour) = (host(address), neighbour(address));
-        format!("on its network: ndisc6 -r 3 {host} INTERFACE; {neighbour}")
-    } else {
-        format!("on its network, from a third host: arping -c 3 -I INTERFACE {}", host(address))
-    };
-    vec![
-        check(
-            format!(
-                "ask the network operator which devices have the link addresses {links}, and which of them owns {address}"
-            ),
-            PEOPLE,
-            &[(
-                Cause::DuplicateAddress,
-                "two devices, one of them configured wrongly or not known to anyone",
-            )],
-        ),
-        check(
-            probe,
-            PATH,
-            &[(Cause::DuplicateAddress, "replies from two link addresses; from one: it is over")],
-        ),
-    ]
-}
-
-/// Checks where the way to other networks does not answer for its address.
-fn next_hop(server: Address) -> Vec<Check> {
-    vec![
-        check(
-            format!(
-                "ask the network operator whether {server} was up and its port and VLAN unchanged at that time"
-            ),
-            PEOPLE,
-            &[(
-                Cause::NextHopGone,
-                "it was down or moved; or it was up, and the client's own port or VLAN is at fault",
-            )],
-        ),
-        check(
-            format!("{}; ip neigh show", neighbour(server)),
-            CLIENT,
-            &[(
-                Cause::NextHopGone,
-                "FAILED for the gateway alone: the gateway; FAILED for all: the client's own link",
-            )],
-        ),
-    ]
-}
-
-/// Checks for incidents that are no failed lookups.
-fn beside_dns(scene: &Scene<'_, '_>, checks: &mut Vec<Check>) {
-    let server = host(scene.server);
-    match scene.incident {
-        Some(Incident::Fragments) => checks.push(check(
-            format!("dig +bufsize=512 @{server}; dig +bufsize=1232 @{server}; dig +bufsize=4096 @{server}; ping -M do -s {} {server}", largest_echo(scene.server)),
-            CLIENT,
-            &[(Cause::LargePacketsLost, "small sizes answer, large ones time out"), (Cause::SilentDrop, "all sizes time out")],
-        )),
-        Some(Incident::Outdated(own)) => {
-            let zone = shell_word(&own.zone);
-            checks.push(check(
-                format!("dig +short +norecurse @{server} {zone} SOA; dig +short +norecurse @{} {zone} SOA", host(own.current)),
-                CLIENT,
-                &[(Cause::LameAnswer, "different serial numbers: the first is older")],
-            ));
-            checks.push(check(
-                format!("the zone's transfers in the log of {server}; `rndc retransfer {zone}`, then the first check again"),
-                SERVER,
-                &[(Cause::LameAnswer, "transfers that fail or were never begun; equal numbers afterwards")],
-            ));
-        }
-        Some(Incident::Contested(_)) => {
-            let (name, kind) = (name(scene), kind(scene));
-            checks.push(check(
-                format!("dig @{server} {name} {kind}; dig +tcp @{server} {name} {kind}"),
-                CLIENT,
-                &[
-                    (Cause::Interception, "the two give different addresses, or two answers to one question"),
-                    (Cause::Portal, "the same private address as for every other name"),
-                ],
-            ));
-            checks.push(check(
-                "ask the owner of the network whether a sign-in page or a DNS filter is in use; repeat after signing in".to_owned(),
-                PEOPLE,
-                &[(Cause::Portal, "a portal is in use, and names lead to their own addresses after signing in")],
-            ));
-        }
-        Some(Incident::Conflict) => checks.push(check(
-            format!("tcpdump -ni any -s0 -w again.pcapng 'host {} and ({})', at client and server at once", filtered_host(scene.server), scene.facts.index.settings.capture_filter()),
-            "client and server",
-            &[(Cause::ForgedError, "the error appears at the client and never leaves the server")],
-        )),
-        _ => checks.push(check(
-            "query log or dnstap, `rndc stats`, interface counters and upstream flow records for the time in question".to_owned(),
-            SERVER,
-            &[(Cause::Overload, "a rate far above its usual level, from the same sources and for the same names")],
-        )),
-    }
-}
-
 fn from_client(scene: &Scene<'_, '_>, answered: bool, checks: &mut Vec<Check>) {
     let (server, name, kind) = (host(scene.server), name(scene), kind(scene));
+    // As resolvers ask a zone's own servers, and over what failed.
+    let over_tcp = scene.service.1 == 6;
+    let dig = match (scene.wants_recursion(), over_tcp) {
+        (true, false) => "dig",
+        (true, true) => "dig +tcp",
+        (false, false) => "dig +norecurse",
+        (false, true) => "dig +norecurse +tcp",
+    };
     if scene.signature == Some(&Signature::Truncated) {
         checks.push(check(
-            format!("dig +tcp @{server} {name} {kind}"),
+            format!("{dig} +tcp @{server} {name} {kind}"),
             CLIENT,
             &[
                 (Cause::OneTransport, "no connection, or no answer over it"),
+                (Cause::SilentDrop, "`;; Connection to … failed: timed out.`"),
                 (Cause::ServerFilter, "refused at once"),
             ],
         ));
     }
     checks.push(check(
-        format!("date -u; dig @{server} {name} {kind} +tries=1 +time=2"),
+        format!("date -u; {dig} @{server} {name} {kind} +tries=1 +time=2"),
         CLIENT,
         if answered {
             &[(Cause::Upstream, "the same code again"), (Cause::Policy, "the same code again")]
@@ -334,12 +229,13 @@ fn from_client(scene: &Scene<'_, '_>, answered: bool, checks: &mut Vec<Check>) {
                     Cause::SilentDrop,
                     "`;; communications error … timed out`, then `no servers could be reached`",
                 ),
+                (Cause::LargePacketsLost, "times out, while `SOA` and other small answers come at once"),
             ]
         },
     ));
-    if scene.signature != Some(&Signature::Truncated) {
+    if scene.signature != Some(&Signature::Truncated) && !over_tcp {
         checks.push(check(
-            format!("dig +tcp @{server} {name} {kind}"),
+            format!("{dig} +tcp @{server} {name} {kind}"),
             CLIENT,
             &[
                 (Cause::NotRunning, "connection refused as well, unless the service listens on TCP only"),

@@ -8,6 +8,7 @@ use crate::correlate::hosts::Place;
 use crate::correlate::impact::{Hosts, Impact};
 use crate::correlate::{Consequence, Episode, Outcome, Problem, Signature, Transaction, Vantage};
 use crate::decode::Address;
+use crate::findings::facts::disagreement::Disagreement;
 use crate::findings::facts::records::{self, Start};
 use crate::findings::facts::slow::Wait;
 use crate::findings::facts::{ErrorFact, Facts, Host, Meaning, Server, servers};
@@ -183,6 +184,41 @@ impl<'f, 'i> Scene<'f, 'i> {
             // Next to the clients, on a link that many share.
             Vantage::Client | Vantage::Middle | Vantage::Unknown => clients >= CLIENTS_FOR_LOAD,
         }
+    }
+
+    /// Answers from other addresses than were asked, whom they came from, and whether each silent question got one.
+    pub fn misaddressed(&self) -> (Vec<PacketId>, BTreeSet<Address>, bool) {
+        let evidence = self.facts.evidence;
+        let pairs: Vec<(PacketId, PacketId)> = evidence.misaddressed(&self.queries).collect();
+        let from = |answer: PacketId| self.facts.index.packet(answer).map(|packet| packet.source_address());
+        let asked: BTreeSet<_> =
+            pairs.iter().filter_map(|(_, query)| evidence.transaction_of(*query)).collect();
+        let got =
+            |own: &&Transaction| evidence.transaction_of(own.first).is_some_and(|id| asked.contains(&id));
+        let silent = self.silent();
+        let all = !pairs.is_empty() && silent.iter().all(got);
+        (
+            pairs.iter().map(|(answer, _)| *answer).collect(),
+            pairs.iter().filter_map(|(answer, _)| from(*answer)).collect(),
+            all,
+        )
+    }
+
+    /// The servers that disagree about one of its names: the asked one is one of them, or asked both.
+    pub fn disagreement(&self) -> Option<&'f Disagreement> {
+        let named = |own: &&Disagreement| self.names.iter().any(|name| own.is_about(name));
+        let concerned = |own: &&Disagreement| {
+            own.outdated == self.server || own.current == self.server || own.clients.contains(&self.server)
+        };
+        self.facts.disagreements.iter().filter(concerned).find(named)
+    }
+
+    /// Whether any of it was asked as applications ask; a resolver asks each zone's own servers (RFC 1034 §4.3.1).
+    pub fn wants_recursion(&self) -> bool {
+        let desired = |own: &&'i Transaction| {
+            own.question(self.facts.index).is_some_and(|row| row.header.recursion_desired())
+        };
+        self.transactions.is_empty() || self.transactions.iter().any(desired)
     }
 
     /// Whether the scene is about lookups at a server.

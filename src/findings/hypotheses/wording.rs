@@ -166,9 +166,10 @@ fn incident(scene: &Scene<'_, '_>, leading: &[Cause], assessment: &Assessment, o
         Some(Incident::Contested(contested)) => out.push((
             format!(
                 "{} answered in the name of {}: for {} they gave different addresses. Clients take the answer that comes \
-                 first.",
+                 first{}.",
                 "Two devices", contested.server,
-                names(scene)
+                names(scene),
+                contested.met()
             ),
             contested.pairs.iter().flat_map(|pair| [pair.first, pair.second]).collect(),
         )),
@@ -398,7 +399,8 @@ fn silent(scene: &Scene<'_, '_>, leading: &[Cause], out: &mut Vec<Said>) {
     let ends = scene.queries.first().zip(scene.queries.last());
     let timed = ends.and_then(|(first, last)| scene.facts.evidence.between_ns(*first, *last)).is_some();
     let lasted = if timed && from <= to { format!("{} of", span(to - from)) } else { "the".to_owned() };
-    if leading.contains(&Cause::LargePacketsLost) {
+    // What was answered from elsewhere is told as that.
+    if leading.contains(&Cause::LargePacketsLost) || scene.misaddressed().2 {
         return;
     }
     out.push((
@@ -440,6 +442,7 @@ fn answered(scene: &Scene<'_, '_>, code: u16, out: &mut Vec<Said>) {
         _ if matches!(scene.incident, Some(Incident::UnknownZone(_))) => "in what it knows of the zone",
         5 => "in policy or addressing",
         0 | 3 => "in the name",
+        1 | 4 | 16 => "in how the two speak DNS with each other (the form of the query, EDNS)",
         _ => "upstream of it or in the zone",
     };
     let zone = match scene.zone_named() {

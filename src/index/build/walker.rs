@@ -6,6 +6,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use super::{Batch, Input, Numbered, Plan, Progress, Segments, Work};
+use crate::capture::watch::Change;
 use crate::capture::{Bytes, Damage, Fill, LinkType, Look, Map, Metadata, Place, Problem, Record, Walk};
 use crate::index::{PacketId, SourceId};
 use crate::time::Nanos;
@@ -290,6 +291,12 @@ impl<'w> Walker<'w> {
         let before = current.walk.position();
         let limit = if current.is_passing() { self.limit.min(PASSING_PACKETS) } else { self.limit };
         let fill = current.walk.fill(there, complete, limit, &mut current.records);
+        if let Some(cut) = current.bytes.cut() {
+            // What was read behind the cut is nothing the capture says.
+            let is_whole = |record: &Record| record.offset + u64::from(record.captured) <= cut;
+            current.records.retain(is_whole);
+            return Fill::End;
+        }
         let walked = current.walk.position() - before;
         let done = self.progress.bytes_done.fetch_add(walked, Ordering::Relaxed) + walked;
         self.progress.bytes_total.fetch_max(done, Ordering::Relaxed);
@@ -344,6 +351,20 @@ impl<'w> Walker<'w> {
     fn end(&mut self, current: &Current) -> Result<(), NobodyListens> {
         let mut metadata = metadata(current.walk.as_ref(), &current.bytes);
         let after_frame = current.packets;
+        if let Some(cut) = current.bytes.cut() {
+            metadata.damage.retain(|damage| damage.offset < cut);
+            let reason = Change::Cut(cut).to_string();
+            metadata.push_damage(Damage {
+                offset: cut,
+                skipped: 0,
+                after_frame,
+                reason,
+                place: Place::Capture,
+            });
+        } else if current.bytes.change() == Some(Change::Overwritten) {
+            let (offset, reason) = (current.bytes.length() as u64, Change::Overwritten.to_string());
+            metadata.push_damage(Damage { offset, skipped: 0, after_frame, reason, place: Place::Capture });
+        }
         if let Some(problem) = current.bytes.problem() {
             metadata.push_damage(match problem {
                 Problem::Stopped(reason) => {

@@ -85,6 +85,9 @@ impl SegmentBuilder<'_> {
             quoted_flow = flow_hash(protocol, (receiver.address, 0), (to.address, port));
             port_unknown = true;
         }
+        if let Some(source) = line.source {
+            self.unnumbered.refused(receiver.address, source.address);
+        }
         let v6 = matches!(line.transport, Transport::Icmpv6 { .. });
         let row = IcmpRow { packet: id, kind: icmp.kind, code: icmp.code, v6, quoted_flow, port_unknown };
         self.segment.icmp.push(row);
@@ -115,13 +118,22 @@ impl SegmentBuilder<'_> {
             let hash = question_hash(name.hash, qtype, qclass, message.header.opcode());
             (self.name(name), hash)
         };
+        let mut header = message.header;
+        if !message.tells_id {
+            let (client, server) = (client.0, server.0);
+            header.id = if response {
+                self.unnumbered.response(client, server, question)
+            } else {
+                self.unnumbered.query(client, server, question)
+            };
+        }
         Some(DnsRow {
             packet: id,
             flow: flow_hash(line.protocol(), client, server),
             question,
             name,
             start: message.start,
-            header: message.header,
+            header,
             qtype,
             qclass,
             kind: DnsKind::of(protocol),

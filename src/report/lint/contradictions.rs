@@ -1,7 +1,10 @@
 //! Sentences that cannot be true, or not beside another sentence of the same report (truth T40).
 
+use std::collections::{BTreeMap, HashSet};
+
 use super::{Block, Claim, Lint, Report, unquoted};
 use crate::findings::Severity;
+use crate::index::PacketId;
 
 /// The check's name.
 const CHECK: &str = "contradiction";
@@ -11,6 +14,10 @@ const ALL_CLEAR: &[&str] = &["no incident", "nothing was found among", "nothing 
 const NO_FAILURE: &str = "no failure among ";
 /// By which it says so of the clients named behind.
 const UNAFFECTED: &str = "not affected: ";
+/// By which it says that nothing told holds what it lists as open.
+const NOT_HELD: &str = "no failure that is told holds them";
+/// Words that end who asked whom, in sentences that count.
+const VERBS: &[&str] = &["was", "were", "got", "met", "failed", "failed;", "did", "had"];
 /// Units behind a number that is a time.
 const UNITS: &[&str] = &["ns", "µs", "ms", "s", "min", "h", "d"];
 
@@ -28,6 +35,57 @@ pub(super) fn check(report: &Report, found: &mut Lint) {
     for claim in report.claims().filter(|claim| claim.is_printed()) {
         check_text(&claim.id, &claim.text, report, found);
         check_unaffected(claim, &open, found);
+    }
+    check_held(report, found);
+    check_totals(report, found);
+}
+
+/// Questions listed as held by no failure, although a failure cites the very same frames.
+fn check_held(report: &Report, found: &mut Lint) {
+    let failures = report.claims().filter(|claim| {
+        claim.is_printed() && claim.id.starts_with("problem.") && claim.id.ends_with(".queries")
+    });
+    let held: HashSet<PacketId> = failures.flat_map(|claim| claim.frames.iter().copied()).collect();
+    let tables = report.blocks().filter_map(|block| match block {
+        Block::Table(table) if table.id == "findings.not_assessed" => Some(table),
+        _ => None,
+    });
+    for (cells, frames) in tables.flat_map(|table| &table.rows) {
+        let denied = cells.iter().any(|cell| cell.contains(NOT_HELD));
+        if denied && frames.iter().any(|frame| held.contains(frame)) {
+            let message = "it lists questions as held by no failure, and a failure holds them".to_owned();
+            found.issue("findings.not_assessed", CHECK, message);
+        }
+    }
+}
+
+/// Two numbers that each are said to be all of the same: `3 of 3 pings from A to B`, and `1 of 1` of them elsewhere.
+fn check_totals(report: &Report, found: &mut Lint) {
+    let mut known: BTreeMap<String, u64> = BTreeMap::new();
+    for claim in report.claims().filter(|claim| claim.is_printed()) {
+        let plain = unquoted(&claim.text);
+        let words: Vec<&str> = plain.split_whitespace().collect();
+        for (at, four) in words.windows(4).enumerate() {
+            let [part, "of", whole, noun] = four else { continue };
+            // What is asked of a server fails in several ways, each with all of its own.
+            let counted = whole_number(part).filter(|part| Some(*part) == whole_number(whole));
+            let Some(number) = counted.filter(|_| !noun.starts_with("quer") && !noun.starts_with("question"))
+            else {
+                continue;
+            };
+            let rest = words.get(at + 4..).unwrap_or_default();
+            let Some(end) = rest.iter().position(|word| VERBS.contains(word)) else { continue };
+            let ends = rest.get(..end).unwrap_or_default();
+            if ends.first() != Some(&"from") || !ends.contains(&"to") {
+                continue;
+            }
+            let key = format!("{} {}", noun.trim_end_matches('s'), ends.join(" "));
+            let before = *known.entry(key).or_insert(number);
+            if before != number {
+                let message = format!("all {noun} of the same are {before} here and {number} there");
+                found.issue(&claim.id, CHECK, message);
+            }
+        }
     }
 }
 
@@ -206,6 +264,35 @@ mod tests {
         assert!(in_report(&failing).is_empty());
         failing.subject = Some(crate::report::Subject::default());
         assert_eq!(in_report(&failing), ["summary.seen"]);
+    }
+
+    #[test]
+    fn what_a_failure_holds_is_not_listed_as_held_by_none() {
+        let listed = |frame: u32| {
+            Block::Table(Table {
+                id: "findings.not_assessed".to_owned(),
+                caption: String::new(),
+                head: Vec::new(),
+                shown: Shown::All,
+                rows: vec![(vec!["open".to_owned(), NOT_HELD.to_owned()], vec![PacketId(frame)])],
+            })
+        };
+        let failure = || match claim("1 DNS query failed.") {
+            Block::Claim(own) => Block::Claim(Claim { id: "problem.F2.queries".to_owned(), ..own }),
+            other => other,
+        };
+        assert_eq!(in_report(&report(vec![failure(), listed(1)])), ["findings.not_assessed"]);
+        assert!(in_report(&report(vec![failure(), listed(7)])).is_empty());
+    }
+
+    #[test]
+    fn two_numbers_are_not_both_all_of_the_same() {
+        let said = |texts: [&str; 2]| in_report(&report(texts.map(claim).to_vec()));
+        let all = "3 of 3 pings from 192.0.2.1 to 198.51.100.1 were unanswered.";
+        assert_eq!(said([all, "1 of 1 ping from 192.0.2.1 to 198.51.100.1 was refused."]), ["summary.seen"]);
+        assert!(said([all, "3 of 3 pings from 192.0.2.1 to 198.51.100.1 got no reply."]).is_empty());
+        assert!(said([all, "1 of 1 ping from 192.0.2.2 to 198.51.100.1 was refused."]).is_empty());
+        assert!(said([all, "1 of 4 pings from 192.0.2.1 to 198.51.100.1 was refused."]).is_empty());
     }
 
     #[test]

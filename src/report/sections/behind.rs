@@ -10,6 +10,7 @@ use crate::correlate::hosts::Place;
 use crate::correlate::windows::Mark;
 use crate::decode::Address;
 use crate::findings::facts::slow::Told;
+use crate::findings::hypotheses::matrix::surroundings as row;
 use crate::findings::{Finding, Severity, slow};
 use crate::index::PacketId;
 use crate::text::thousands;
@@ -120,6 +121,23 @@ pub fn block(b: &Builder<'_>) -> Option<Block> {
     Some(b.claim("summary.behind", Voice::Observed, text, &frames))
 }
 
+/// Where slow lookups stand to the failures told: at the same server, or behind it, asked by its host.
+fn place(b: &Builder<'_>, own: &Finding) -> Option<&'static str> {
+    let mut queries = own.frames.iter().filter_map(|frame| b.input.index.packet(*frame));
+    let query = queries.find(|packet| packet.dns().is_some_and(|row| !row.is_response()))?;
+    let (client, server) = (query.source_address(), query.destination_address());
+    let failed = |address: Address| b.facts.iter().any(|told| told.server == address);
+    let place = |address: Address| b.input.evidence.place(address);
+    // Captured on the resolver itself, all its addresses are one host.
+    let same_host =
+        |front: Address| front == client || place(front) == Place::Here && place(client) == Place::Here;
+    match () {
+        () if failed(server) => Some("Slow there as well"),
+        () if b.facts.iter().any(|told| same_host(told.server)) => Some("Behind it"),
+        () => None,
+    }
+}
+
 /// Rules whose findings are incidents of DNS without a failed question, so that no failure tells of them.
 const BESIDE: [&str; 2] = ["slow-dns", "servers-disagree"];
 
@@ -132,12 +150,24 @@ pub fn found_beside(b: &Builder<'_>) -> Vec<Block> {
     let own =
         b.input.findings.iter().filter(|own| BESIDE.contains(&own.id) && own.severity >= Severity::Medium);
     let is_slow = |own: &&Finding| own.id == slow::RULE.id;
-    let own = own.filter(|own| !is_slow(own) || !told.holds(index, &own.frames));
+    // Two servers that disagree are the cause of something told, or not told yet.
+    let is_cause = |own: &Finding| {
+        let leading = b.input.assessments.iter().flat_map(|told| told.leading());
+        let mut rows = leading
+            .flat_map(|cause| &cause.ledger)
+            .filter(|row| row.id == row::OUTDATED.id() || row.id == row::SERVERS_DISAGREE.id());
+        rows.any(|row| row.frames.iter().any(|frame| own.frames.contains(frame)))
+    };
+    let own = own.filter(|own| if is_slow(own) { !told.holds(index, &own.frames) } else { !is_cause(own) });
     own.take(NAMED_MAX)
         .enumerate()
         .map(|(number, own)| {
             let follows = is_slow(&own) && told.covers(index, &own.frames);
-            let what = if follows { "Its effect" } else { "Another incident" };
+            let what = match place(b, own) {
+                _ if follows => "Its effect",
+                Some(place) if is_slow(&own) => place,
+                _ => "Another incident",
+            };
             let text = format!("{what}: {}.", own.statement);
             b.claim(&format!("summary.found.{}", number + 1), Voice::Observed, text, &own.frames)
         })

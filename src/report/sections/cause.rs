@@ -42,7 +42,7 @@ pub fn cause(b: &Builder<'_>) -> Section {
 fn heading(facts: Option<&Facts<'_>>, assessment: &Assessment) -> String {
     match facts {
         Some(facts) => {
-            format!("{} port {}, {}", facts.server, facts.port, words::signature(&facts.problem.signature))
+            format!("{} port {}, {}", facts.server, facts.port, facts.fate())
         }
         None => assessment.hypotheses.first().map_or("Beside DNS failures", |first| first.title).to_owned(),
     }
@@ -229,6 +229,11 @@ pub fn phrase(hypothesis: &Hypothesis, facts: Option<&Facts<'_>>) -> String {
         Cause::Upstream if has(&answers::UPSTREAM_SLOW) => {
             return "the time passes behind the resolver: the servers it asks answer late".to_owned();
         }
+        Cause::Upstream if has(&surroundings::UPSTREAM_WITHOUT_TCP) => {
+            return "the failure lies behind the resolver: what the servers it asks send over UDP is cut or incomplete, and their TCP \
+                    port gives it no answer (dropped on the way, or on them)"
+                .to_owned();
+        }
         Cause::Upstream if has(&surroundings::UPSTREAM_FAILS) => {
             return "the failure lies behind the resolver: the servers it asks fail it".to_owned();
         }
@@ -241,6 +246,38 @@ pub fn phrase(hypothesis: &Hypothesis, facts: Option<&Facts<'_>>) -> String {
                 ),
                 _ => "the failure lies behind the resolver: its upstream or the zone's own servers do not answer, or validation fails".to_owned(),
             };
+        }
+        Cause::LargePacketsLost if has(&answers::TOO_BIG) && has(&answers::LARGE_UNACKNOWLEDGED) => {
+            return "the server's large packets do not fit the way; a router told it so (packet too big), and it went on sending them"
+                .to_owned();
+        }
+        Cause::PropertyFilter if has(&answers::EDNS_UNKNOWN) => {
+            return "the server does not know EDNS, and who asks does not ask again without it (RFC 6891 §7)"
+                .to_owned();
+        }
+        Cause::PropertyFilter
+            if has(&answers::FORMAT_ERROR)
+                && facts.is_some_and(|own| {
+                    matches!(own.problem.signature, Signature::ResponseCode(1 | 4 | 16))
+                }) =>
+        {
+            return "the server cannot read what is asked of it (the form of the query)".to_owned();
+        }
+        Cause::LameAnswer if has(&surroundings::SERVERS_DISAGREE) || has(&surroundings::OUTDATED) => {
+            return "the servers of one zone disagree: one of them answers from other data (a zone transfer that does not happen, or \
+                    a server that was left out)"
+                .to_owned();
+        }
+        Cause::LameAnswer if has(&answers::OTHER_ADDRESS) => {
+            let from = facts.map(Facts::answered_by).filter(|from| !from.is_empty());
+            let from = from.map(|from| format!(" ({from})")).unwrap_or_default();
+            return format!(
+                "the server answers from another address{from} than was asked, and who asked must not take that (RFC 2181 §4.1)"
+            );
+        }
+        Cause::LameAnswer if has(&answers::DENIED_IN_ZONE) => {
+            return "the two servers, or those behind them, hold different data of one zone (an old copy, a stale cache)"
+                .to_owned();
         }
         Cause::NameMissing if has(&answers::ZONE_CHANGED) => {
             return "the names were removed from the zone, which was changed meanwhile".to_owned();
@@ -324,6 +361,9 @@ pub fn phrase(hypothesis: &Hypothesis, facts: Option<&Facts<'_>>) -> String {
         // A host that is heard of meanwhile is not dead.
         Cause::SilentDrop if has(&answers::ECHO_WORKS) => {
             format!("queries to {server} are dropped silently (filter or loss)")
+        }
+        Cause::SilentDrop if truncated => {
+            format!("what is sent to TCP port {port} of {server} is dropped silently (filter or loss), while UDP answers")
         }
         Cause::SilentDrop => {
             format!("queries to {server} are dropped silently (filter, loss, or a dead host behind a filter)")

@@ -117,7 +117,7 @@ fn cannot_tell(b: &Builder<'_>) -> Vec<(&'static str, String, Vec<PacketId>)> {
             &facts.queries,
         );
     }
-    if !b.inventory.answering.contains(&server) {
+    if facts.any_recursive && !b.inventory.answering.contains(&server) {
         say(
             "role",
             format!(

@@ -35,7 +35,7 @@ pub fn findings(b: &Builder<'_>) -> Section {
                 at + 1,
                 facts.server,
                 facts.port,
-                words::signature(&facts.problem.signature)
+                facts.fate()
             )));
         }
         blocks.extend(problem::claims(b, facts));

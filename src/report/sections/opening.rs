@@ -1,12 +1,10 @@
 //! Summary, case data, detection, and scope: what a reader sees first.
 
-use std::collections::BTreeMap;
-
 use super::super::facts::Facts;
 use super::super::words;
 use super::super::{Block, Place, Section, Shown, Subject, Voice, cite};
 use super::cause::{frames_of, quoted, rows_behind};
-use super::problem::{clients, ends, names, sentence};
+use super::problem::{clients, ends, met, names, sentence};
 use super::{Builder, Need, annex, behind, clocks, coverage, limited, outage, section, services, table};
 use crate::attempts::Kind;
 use crate::correlate::{Signature, Vantage};
@@ -14,7 +12,6 @@ use crate::findings::flood;
 use crate::findings::hypotheses::matrix::{answers, errors};
 use crate::findings::hypotheses::{Assessment, Cause, Check, Group, LedgerRow, Topic, Verdict};
 use crate::index::PacketId;
-use crate::protocols::dns::{extended_error_name, failure_name};
 use crate::text::thousands;
 use crate::time;
 
@@ -57,6 +54,10 @@ pub fn summary(b: &Builder<'_>) -> Section {
     if blocks.len() > SUMMARY_MAX {
         // What worked meanwhile stands under Findings as well.
         blocks.retain(|block| !matches!(block, Block::Claim(claim) if claim.id == "summary.worked"));
+    }
+    if blocks.len() > SUMMARY_MAX {
+        // What is not known stands among the limits, each with what would tell it.
+        blocks.retain(|block| !matches!(block, Block::Claim(claim) if claim.id == "summary.unknown"));
     }
     blocks.extend(b.notes("summary"));
     section("summary", "Summary", blocks)
@@ -143,64 +144,6 @@ fn unseparated(b: &Builder<'_>, assessment: &Assessment, facts: Option<&Facts<'_
     Some(sentence(&text))
 }
 
-/// What became of the failed questions: `were answered late`.
-fn met(facts: &Facts<'_>) -> String {
-    match &facts.problem.signature {
-        Signature::Icmp { v6, kind, code } => {
-            let from: Vec<String> = facts.senders.iter().map(ToString::to_string).collect();
-            let family = if *v6 { "ICMPv6" } else { "ICMP" };
-            let error =
-                format!("{family} {} from {}", words::icmp(*v6, *kind, *code).0, words::list(&from, 3));
-            match facts.transactions.len() - facts.refused() {
-                0 => format!("met {error}"),
-                silent => format!(
-                    "met {error} or, {} of them, nothing at all between such errors, as their rate limit explains",
-                    thousands(silent as u64)
-                ),
-            }
-        }
-        Signature::ResponseCode(code) => {
-            format!("were answered with {}{}", failure_name(*code), reasons(facts))
-        }
-        Signature::NoAnswer => "got neither an answer nor an error".to_owned(),
-        Signature::TcpReset => "met a TCP reset".to_owned(),
-        Signature::ResetMidway => "were cut off by a TCP reset".to_owned(),
-        Signature::Closed => "got no answer before the server closed the TCP connection".to_owned(),
-        Signature::Mute => "were acknowledged over TCP and never answered".to_owned(),
-        Signature::Truncated => "were answered with a cut message and got no whole one over TCP".to_owned(),
-        Signature::NotReceived => "were answered, but the answers did not reach who asked".to_owned(),
-        Signature::Late => "were answered late".to_owned(),
-    }
-}
-
-/// Reasons named of one failure.
-const REASONS_MAX: usize = 2;
-
-/// The reasons the server gave with its answers (RFC 8914): ` and extended DNS error 7 (Signature Expired)`; empty without any.
-fn reasons(facts: &Facts<'_>) -> String {
-    let mut counts: BTreeMap<u16, usize> = BTreeMap::new();
-    for code in facts.transactions.iter().filter_map(|transaction| transaction.extended_error) {
-        *counts.entry(code).or_default() += 1;
-    }
-    let mut counts: Vec<(u16, usize)> = counts.into_iter().collect();
-    counts.sort_by_key(|(code, count)| (std::cmp::Reverse(*count), *code));
-    let all = facts.transactions.len();
-    let told: Vec<String> = counts
-        .iter()
-        .take(REASONS_MAX)
-        .map(|(code, count)| {
-            let some =
-                if *count == all { String::new() } else { format!(", {} of them", thousands(*count as u64)) };
-            format!("{code} ({}{some})", extended_error_name(*code))
-        })
-        .collect();
-    if told.is_empty() {
-        String::new()
-    } else {
-        format!(" and extended DNS error {}", words::list(&told, REASONS_MAX))
-    }
-}
-
 /// What explains how questions failed comes before it: every name leads to one address, or a flood takes the server's time.
 fn led(b: &Builder<'_>) -> Option<Block> {
     let assessment = b.assessment(0)?;
@@ -224,10 +167,10 @@ fn seen(b: &Builder<'_>) -> Block {
     let (asked, failed) = outage::asked_and_failed(facts);
     let phases = b.phases(0);
     let own = facts.transactions.len() as u64;
-    let (one, many) = if facts.queries.len() as u64 == own {
-        ("DNS query", "DNS queries")
-    } else {
-        ("DNS question", "DNS questions")
+    let (one, many) = match facts.called {
+        Some(called) => called,
+        None if facts.queries.len() as u64 == own => ("DNS query", "DNS queries"),
+        None => ("DNS question", "DNS questions"),
     };
     let sent = if facts.queries.len() as u64 == own || !phases.is_empty() {
         String::new()
@@ -236,11 +179,17 @@ fn seen(b: &Builder<'_>) -> Block {
     };
     // One outage may show itself in several ways: silence, then refusals.
     let what = if phases.is_empty() {
-        met(facts)
+        met(facts, asked)
     } else {
         let faces = std::iter::once(facts).chain(phases.iter().copied());
         let told: Vec<String> = faces
-            .map(|face| format!("{} {}", thousands(face.transactions.len() as u64), met(face)))
+            .map(|face| {
+                format!(
+                    "{} {}",
+                    thousands(face.transactions.len() as u64),
+                    met(face, face.transactions.len() as u64)
+                )
+            })
             .collect();
         format!("failed: {}", words::list(&told, told.len()))
     };
@@ -377,7 +326,7 @@ fn others(b: &Builder<'_>) -> Option<Block> {
                 words::count(asked as usize, "question", "questions"),
                 outage::class(facts),
                 clients(facts),
-                words::signature(&facts.problem.signature)
+                facts.fate()
             )
         })
         .collect();
@@ -426,7 +375,7 @@ fn unknown(b: &Builder<'_>) -> Block {
     if b.inventory.web == 0 {
         open.push("whether the web site works".to_owned());
     }
-    if !b.inventory.answering.contains(&facts.server) {
+    if facts.any_recursive && !b.inventory.answering.contains(&facts.server) {
         open.push(format!("whether {} is meant to be a resolver", facts.server));
     }
     let text = format!("Not known from this {}: {}.", b.record, words::list(&open, open.len()));
@@ -656,7 +605,7 @@ pub fn subject(b: &Builder<'_>) -> Option<Subject> {
         names: names(facts),
         failed: outage::asked_and_failed(facts).1 as usize,
         asked: outage::asked_and_failed(facts).0 as usize,
-        what: words::signature(&facts.problem.signature),
+        what: facts.fate(),
         icmp: match facts.problem.signature {
             Signature::Icmp { v6, kind, code } => {
                 format!("{} type {kind} code {code}", if v6 { "ICMPv6" } else { "ICMP" })

@@ -21,6 +21,12 @@ use crate::protocols::dns::type_name;
 use crate::text::thousands;
 use crate::time::{self, Nanos};
 
+/// TYPE of an IPv4 address.
+const ADDRESS_V4: u16 = 1;
+/// TYPE of an IPv6 address.
+const ADDRESS_V6: u16 = 28;
+/// IP protocol number of TCP.
+const TCP: u8 = 6;
 /// Windows told one by one.
 const WINDOWS_TOLD: usize = 4;
 /// Clients told one by one.
@@ -167,7 +173,8 @@ fn question(facts: &Facts<'_>) -> String {
         none if none.is_empty() && by_name => " for these names".to_owned(),
         class => class,
     };
-    format!("No question{class} of {} to {}", these(facts), facts.server)
+    let over = if facts.problem.transport == TCP { " over TCP" } else { "" };
+    format!("No question{class} of {} to {}{over}", these(facts), facts.server)
 }
 
 /// `this client`, `these clients`.
@@ -252,7 +259,8 @@ pub fn who(b: &Builder<'_>, facts: &Facts<'_>) -> Option<(String, Vec<PacketId>)
         ));
     }
     let ordinary = |address: &&Address| !floods(address);
-    let sure = |address: &&Address| impact.mixed.binary_search(address).is_err();
+    let slow = |address: &Address| impact.slow.iter().any(|(own, _)| own == address);
+    let sure = |address: &&Address| impact.mixed.binary_search(address).is_err() && !slow(address);
     let others = impact.unaffected.iter().filter(ordinary).filter(sure);
     let others: Vec<String> = others.map(ToString::to_string).collect();
     if !others.is_empty() {
@@ -262,6 +270,7 @@ pub fn who(b: &Builder<'_>, facts: &Facts<'_>) -> Option<(String, Vec<PacketId>)
             words::list(&others, LISTED)
         ));
     }
+    parts.extend(waited(impact, &ordinary));
     parts.extend(elsewhere(b, facts));
     let mixed: Vec<String> = impact.mixed.iter().filter(ordinary).map(ToString::to_string).collect();
     if !mixed.is_empty() {
@@ -279,6 +288,18 @@ pub fn who(b: &Builder<'_>, facts: &Facts<'_>) -> Option<(String, Vec<PacketId>)
     frames.extend(super::problem::ends(facts));
     let parts: Vec<String> = parts.iter().map(|part| sentence(part)).collect();
     (!parts.is_empty()).then(|| (parts.join(" "), frames))
+}
+
+/// Clients that were answered by the same server, but not before they asked again or people noticed.
+fn waited(impact: &Impact, ordinary: &impl Fn(&&Address) -> bool) -> Option<String> {
+    let slow = impact.slow.iter().filter(|(address, _)| ordinary(&address));
+    let longest_ns = slow.clone().map(|(_, longest_ns)| *longest_ns).max()?;
+    let named: Vec<String> = slow.map(|(address, _)| address.to_string()).collect();
+    Some(format!(
+        "answered in the end, but after up to {}: {}",
+        time::span(longest_ns),
+        words::list(&named, LISTED)
+    ))
 }
 
 /// Lookups looked through for those at other servers; a capture with more tells of one server, mostly.
@@ -363,12 +384,19 @@ fn one(facts: &Facts<'_>, client: &Client) -> String {
     if client.never_served {
         let open = client.asked - client.failed;
         let rest = match open {
+            open if open > 0 && open == client.unchecked => format!(
+                ", {} without checking (CD) {} answered",
+                words::count(open as usize, "question", "questions"),
+                if open == 1 { "was" } else { "were" }
+            ),
             0 => String::new(),
             1 => ", the other one cannot be told".to_owned(),
             open => format!(", the other {open} cannot be told"),
         };
         return format!(
-            "{name} was never served meanwhile: {of} failed{rest}, and no other resolver answered any of them in time"
+            "{name} was never served meanwhile: {of} failed{}{rest}, and no other {} answered any of them in time",
+            late(client),
+            server_word(facts)
         );
     }
     let again = match client.repeated {
@@ -379,7 +407,21 @@ fn one(facts: &Facts<'_>, client: &Client) -> String {
         ),
         again => format!("; {} answered when asked again, after {wait} at most", was(again)),
     };
-    format!("{of} of {name} failed{again}")
+    format!("{of} of {name} failed{}{again}", late(client))
+}
+
+/// ` (2 of them answered, too late)`; what came late is not lost.
+fn late(client: &Client) -> String {
+    match client.late {
+        0 => String::new(),
+        all if all == client.failed => " (answered, but too late)".to_owned(),
+        some => format!(" ({} of them answered, but too late)", thousands(u64::from(some))),
+    }
+}
+
+/// What else could have answered: a resolver, or where a resolver asks, a server of the zone.
+fn server_word(facts: &Facts<'_>) -> &'static str {
+    if facts.any_recursive { "resolver" } else { "server" }
 }
 
 fn was(number: u32) -> String {
@@ -407,8 +449,9 @@ fn many(facts: &Facts<'_>, clients: &[&Client]) -> String {
         let (n, verb) = (stranded.len(), if stranded.len() == 1 { "was" } else { "were" });
         let which = if n == all { String::new() } else { format!(" ({})", words::list(&stranded, LISTED)) };
         parts.push(format!(
-            "{}{which} {verb} never served meanwhile: no other resolver answered what failed",
-            of_all(n, all)
+            "{}{which} {verb} never served meanwhile: no other {} answered what failed",
+            of_all(n, all),
+            server_word(facts)
         ));
     }
     if !rescued.is_empty() {
@@ -454,6 +497,17 @@ pub fn effect(facts: &Facts<'_>) -> Option<String> {
         return Some(sentence(text));
     }
     let users = Some(facts.users()).filter(|users| !users.is_empty())?;
+    if let Some((_, many)) = facts.called {
+        let text = format!(
+            "for users: no lookup is among these {many}; copies of the zone at other servers, or its records, may stay out of date"
+        );
+        return Some(sentence(&text));
+    }
+    if !facts.any_recursive {
+        let text = "for users: these questions are a resolver's own (asked without recursion desired); what the people behind it saw depends on \
+                    its cache and on the other servers it can ask";
+        return Some(sentence(text));
+    }
     let all = users.len();
     let stranded = users.iter().filter(|client| client.never_served).count();
     let wait_ns = users.iter().filter_map(|client| client.longest_wait_ns).max();
@@ -470,7 +524,18 @@ pub fn effect(facts: &Facts<'_>) -> Option<String> {
         (number, all) if number == all => format!("all {all} clients"),
         (number, all) => format!("{number} of {all} clients"),
     };
-    let text = if impact.is_covered() && wait_ns.unwrap_or_default() < UNNOTICED_NS {
+    let addressed = |types: &[u16]| types.contains(&ADDRESS_V4) || types.contains(&ADDRESS_V6);
+    let text = if let Split::Type(types) = &impact.split
+        && !addressed(types)
+        && impact.answered_beside > 0
+    {
+        let types: Vec<String> = types.iter().map(|qtype| type_name(*qtype)).collect();
+        format!(
+            "what {} asked for of type {} was missing; other types, addresses among them where those were asked for, were answered",
+            who(all),
+            words::list(&types, LISTED)
+        )
+    } else if impact.is_covered() && wait_ns.unwrap_or_default() < UNNOTICED_NS {
         format!("nothing to be noticed: each lookup was answered within {}", time::span(UNNOTICED_NS))
     } else if impact.is_searched() {
         format!(

@@ -1,5 +1,7 @@
 //! The observed sentences about one problem: who asked, what came back, when, and what the client did next.
 
+use std::collections::BTreeMap;
+
 use super::super::facts::Facts;
 use super::super::words;
 use super::super::{Block, Voice};
@@ -8,7 +10,7 @@ use crate::correlate::windows::Mark;
 use crate::correlate::{Level, Signature};
 use crate::findings::rules::CUT_NAMES;
 use crate::index::PacketId;
-use crate::protocols::dns::failure_name;
+use crate::protocols::dns::{extended_error_name, failure_name};
 use crate::text::thousands;
 use crate::time;
 
@@ -63,6 +65,12 @@ fn outcome(facts: &Facts<'_>) -> String {
             "each met an ICMP error".to_owned()
         }
         Signature::Icmp { .. } => format!("{} of them met an ICMP error", thousands(facts.refused() as u64)),
+        Signature::NoAnswer if facts.elsewhere.2 > 0 => format!(
+            "{} of them were answered from {}, which was not asked; from {} neither an answer nor an error was seen",
+            thousands(facts.elsewhere.2 as u64),
+            facts.answered_by(),
+            facts.server
+        ),
         Signature::NoAnswer => "neither an answer nor an error was seen".to_owned(),
         Signature::ResponseCode(code) => format!("each was answered with {}", failure_name(*code)),
         Signature::TcpReset => "the TCP connection was reset or not accepted".to_owned(),
@@ -77,18 +85,98 @@ fn outcome(facts: &Facts<'_>) -> String {
     }
 }
 
+/// What became of the failed questions: `were answered late`, of a single one `was answered late`.
+pub fn met(facts: &Facts<'_>, asked: u64) -> String {
+    let all = met_by_all(facts);
+    match all.strip_prefix("were ") {
+        Some(rest) if asked == 1 => format!("was {rest}"),
+        _ => all,
+    }
+}
+
+fn met_by_all(facts: &Facts<'_>) -> String {
+    match &facts.problem.signature {
+        Signature::Icmp { v6, kind, code } => {
+            let from: Vec<String> = facts.senders.iter().map(ToString::to_string).collect();
+            let family = if *v6 { "ICMPv6" } else { "ICMP" };
+            let error =
+                format!("{family} {} from {}", words::icmp(*v6, *kind, *code).0, words::list(&from, 3));
+            match facts.transactions.len() - facts.refused() {
+                0 => format!("met {error}"),
+                silent => format!(
+                    "met {error} or, {} of them, nothing at all between such errors, as their rate limit explains",
+                    thousands(silent as u64)
+                ),
+            }
+        }
+        Signature::ResponseCode(code) => {
+            format!("were answered with {}{}", failure_name(*code), reasons(facts))
+        }
+        Signature::NoAnswer if facts.is_answered_elsewhere() => {
+            format!("were answered from {}, not from the address they asked", facts.answered_by())
+        }
+        Signature::NoAnswer if facts.elsewhere.2 > 0 => format!(
+            "got neither an answer nor an error from it ({} of them an answer from {})",
+            facts.elsewhere.2,
+            facts.answered_by()
+        ),
+        Signature::NoAnswer => "got neither an answer nor an error".to_owned(),
+        Signature::TcpReset => "met a TCP reset".to_owned(),
+        Signature::ResetMidway => "were cut off by a TCP reset".to_owned(),
+        Signature::Closed => "got no answer before the server closed the TCP connection".to_owned(),
+        Signature::Mute => "were acknowledged over TCP and never answered".to_owned(),
+        Signature::Truncated => "were answered with a cut message and got no whole one over TCP".to_owned(),
+        Signature::NotReceived => "were answered, but the answers did not reach who asked".to_owned(),
+        Signature::Late => "were answered late".to_owned(),
+    }
+}
+
+/// Reasons named of one failure.
+const REASONS_MAX: usize = 2;
+
+/// The reasons the server gave with its answers (RFC 8914): ` and extended DNS error 7 (Signature Expired)`; empty without any.
+fn reasons(facts: &Facts<'_>) -> String {
+    let mut counts: BTreeMap<u16, usize> = BTreeMap::new();
+    for code in facts.transactions.iter().filter_map(|transaction| transaction.extended_error) {
+        *counts.entry(code).or_default() += 1;
+    }
+    let mut counts: Vec<(u16, usize)> = counts.into_iter().collect();
+    counts.sort_by_key(|(code, count)| (std::cmp::Reverse(*count), *code));
+    let all = facts.transactions.len();
+    let told: Vec<String> = counts
+        .iter()
+        .take(REASONS_MAX)
+        .map(|(code, count)| {
+            let some =
+                if *count == all { String::new() } else { format!(", {} of them", thousands(*count as u64)) };
+            format!("{code} ({}{some})", extended_error_name(*code))
+        })
+        .collect();
+    if told.is_empty() {
+        String::new()
+    } else {
+        format!(" and extended DNS error {}", words::list(&told, REASONS_MAX))
+    }
+}
+
 fn queries(b: &Builder<'_>, facts: &Facts<'_>) -> Block {
     let who = clients(facts);
     let mut who = who.chars();
     let who: String = who.next().into_iter().flat_map(char::to_uppercase).chain(who).collect();
-    let asked = if facts.all_recursive {
+    let asked = if facts.called.is_some() {
+        format!("about {}", names(facts))
+    } else if facts.all_recursive {
         format!("asking it to find (recursion desired) {} {}", words::asked(&facts.types), names(facts))
     } else {
         format!("asking for {} {}", words::asked(&facts.types), names(facts))
     };
     let (failed, all) = (facts.transactions.len() as u64, outage::total(facts));
     let repeated = facts.queries.len() as u64 != failed;
-    let (one, many) = if repeated { ("DNS question", "DNS questions") } else { ("DNS query", "DNS queries") };
+    let (one, many) = match facts.called {
+        Some(called) => called,
+        None if repeated => ("DNS question", "DNS questions"),
+        None => ("DNS query", "DNS queries"),
+    };
     let tries = if repeated {
         format!(" (sent as {})", words::count(facts.queries.len(), "query", "queries"))
     } else {

@@ -211,8 +211,14 @@ fn who(b: &Builder<'_>, trouble: &Trouble) -> (String, Vec<PacketId>) {
                 let shown: Vec<String> = values.iter().map(|value| escape(value)).collect();
                 words::list(&shown, LISTED)
             };
+            let which = match part.property {
+                Property::Account => "was asked in the name of",
+                Property::Size => "was sent",
+                _ => "asked for",
+            };
+            let others = if part.property == Property::Size { "what was sent " } else { "" };
             said.push(format!(
-                "Only what asked for {} failed; {} {} served.",
+                "Only what {which} {} failed; {others}{} {} served.",
                 values(&part.failing),
                 values(&part.served),
                 if part.served.len() == 1 { "was" } else { "were" }

@@ -1,7 +1,7 @@
 //! What failed and why, in one line for each failure, the one that leads the report first: what a screen shows always.
 
 use super::super::Verdict;
-use super::super::words::{self, Clock};
+use super::super::words::Clock;
 use super::{Builder, outage};
 use crate::findings::hypotheses::Assessment;
 use crate::report::facts::Facts;
@@ -54,12 +54,7 @@ fn what(b: &Builder<'_>, assessment: &Assessment, facts: Option<&Facts<'_>>) -> 
     let (asked, failed) = outage::asked_and_failed(facts);
     let counted = format!(" · {} of {} lookups", thousands(failed), thousands(asked));
     let what = assessment.title.clone().unwrap_or_else(|| {
-        format!(
-            "DNS at {} {}{}",
-            facts.server.with_port(facts.port),
-            words::signature(&facts.problem.signature),
-            outage::rescued(facts)
-        )
+        format!("DNS at {} {}{}", facts.server.with_port(facts.port), facts.fate(), outage::rescued(facts))
     });
     format!("{what}{counted}")
 }

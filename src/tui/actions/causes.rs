@@ -3,12 +3,12 @@
 use super::{Action, Context};
 use crate::case::{Event, LedgerChange};
 use crate::findings::hypotheses::ledger::WEIGHTS_DB;
-use crate::findings::hypotheses::{Group, LedgerRow};
+use crate::findings::hypotheses::{Group, Hypothesis, LedgerRow, catalogue};
 use crate::tui::dialogs::{Dialog, Form, FormTarget};
 use crate::tui::line::Line;
 use crate::tui::state::{List, State, Tone};
 use crate::tui::update::{Effect, Job};
-use crate::tui::views::causes::{Item, is_open, selected};
+use crate::tui::views::causes::{Item, assessment, selected, weight};
 
 /// The group's actions.
 pub static ACTIONS: &[Action] = &[
@@ -16,7 +16,9 @@ pub static ACTIONS: &[Action] = &[
     row("heavier", "weigh this row more in favour", &["+"], |state| weigh(state, true)),
     row("lighter", "weigh this row more against", &["-"], |state| weigh(state, false)),
     row("add-known", "add what you know for or against this cause (not from packets)", &["a"], |state| {
-        let Some(cause) = selected(state).map(|item| item.cause().id()) else { return Effect::None };
+        let Some(cause) = selected(state).and_then(Item::cause).map(Hypothesis::id) else {
+            return Effect::None;
+        };
         open(state, cause.to_owned(), None)
     }),
     row("edit-known", "change a row of your own", &["e"], edit),
@@ -74,11 +76,13 @@ fn put(change: LedgerChange) -> Effect {
 
 fn toggle(state: &mut State) -> Effect {
     let fold = match selected(state) {
-        Some(Item::Cause(cause)) => Some((cause.id(), !is_open(state, cause))),
+        Some(item @ (Item::Cause(_) | Item::Rest(_))) => Some(item.fold_id()),
         _ => None,
     };
-    if let Some((cause, open)) = fold {
-        state.causes.folds.insert(cause, open);
+    if let Some(id) = fold {
+        if !state.causes.unfolded.remove(id) {
+            state.causes.unfolded.insert(id);
+        }
         return Effect::None;
     }
     let Some((cause, row)) = selected_row(state) else { return Effect::None };
@@ -86,6 +90,7 @@ fn toggle(state: &mut State) -> Effect {
     change.off = !row.off;
     let word = if change.off { "switched off" } else { "counted again" };
     state.say(format!("{cause} {}: {word}; the report says that you did", row.id), Tone::Good);
+    stood(state, cause);
     put(change)
 }
 
@@ -106,7 +111,39 @@ fn weigh(state: &mut State, more: bool) -> Effect {
     let mut change = change_row(state, cause, &row);
     change.weight_db = Some(next);
     state.say(format!("{cause} {}: {next:+} dB; R goes back", row.id), Tone::Good);
+    stood(state, cause);
     put(change)
+}
+
+/// A cause of the problem shown.
+fn shown_cause<'a>(state: &'a State, id: &str) -> Option<&'a Hypothesis> {
+    assessment(state)?.hypotheses.iter().find(|cause| cause.id() == id)
+}
+
+/// Notes how a cause stands before its ledger is changed.
+fn stood(state: &mut State, id: &'static str) {
+    let before = shown_cause(state, id).map(|cause| (id, cause.score_db, catalogue::list(&cause.tied_with)));
+    state.causes.before_change = before;
+}
+
+/// Says what the last change of a ledger does to its cause, once the sums are made anew: `H1: +27 → +17 dB, now ties H3`.
+pub fn say_what_changed(state: &mut State) {
+    let Some((id, score_db, tied)) = state.causes.before_change.take() else { return };
+    let Some(cause) = shown_cause(state, id) else { return };
+    let arrow = if state.unicode { "→" } else { "->" };
+    let ties = catalogue::list(&cause.tied_with);
+    let sums = if cause.score_db == score_db {
+        format!("{id}: {} as before", weight(score_db))
+    } else {
+        format!("{id}: {} {arrow} {}", weight(score_db), weight(cause.score_db))
+    };
+    let tie = match (ties == tied, ties.is_empty()) {
+        (true, _) => String::new(),
+        (false, true) => ", tied with none any more".to_owned(),
+        (false, false) => format!(", now tied with {ties}"),
+    };
+    let text = format!("{sums}{tie} · {}", cause.verdict.words());
+    state.say(text, Tone::Good);
 }
 
 fn edit(state: &mut State) -> Effect {
@@ -194,7 +231,7 @@ fn problem(state: &mut State, forward: bool) -> Effect {
 pub fn follow(state: &mut State) -> Effect {
     let frames = match selected(state) {
         Some(Item::Row(_, row)) => row.frames.clone(),
-        Some(Item::Cause(_)) => return toggle(state),
+        Some(Item::Cause(_) | Item::Rest(_)) => return toggle(state),
         None => return Effect::None,
     };
     let Some(id) = frames.get(state.causes.citation % frames.len().max(1)).copied() else {

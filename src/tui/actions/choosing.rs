@@ -51,9 +51,18 @@ pub static ACTIONS: &[Action] = &[
         }
     }),
     row("no", "no", &["n", "Esc", "Ctrl-c"], Context::Question, leave),
-    row("help-down", "further down", &["j", "Down", "PgDn", "Space"], Context::Help, |state| help(state, 5)),
-    row("help-up", "further up", &["k", "Up", "PgUp"], Context::Help, |state| help(state, -5)),
-    row("leave-help", "close", &["Esc", "?", "q", "Enter", "F1", "Ctrl-c"], Context::Help, leave),
+    row("help-down", "next key", &["Down", "Ctrl-n"], Context::Help, |state| help(state, 1)),
+    row("help-up", "previous key", &["Up", "Ctrl-p"], Context::Help, |state| help(state, -1)),
+    row("help-page-down", "further down", &["PgDn"], Context::Help, |state| help(state, 10)),
+    row("help-page-up", "further up", &["PgUp"], Context::Help, |state| help(state, -10)),
+    row("do-it", "do what the key does", &["Enter"], Context::Help, |state| {
+        let Some(Dialog::Help(help)) = state.dialog.take() else { return Effect::None };
+        match crate::tui::views::help::selected(&help) {
+            Some(action) => run(state, action),
+            None => Effect::None,
+        }
+    }),
+    row("leave-help", "close", &["Esc", "F1", "Ctrl-c"], Context::Help, leave),
 ];
 
 const fn row(
@@ -67,13 +76,15 @@ const fn row(
 }
 
 fn leave(state: &mut State) -> Effect {
-    state.dialog = None;
-    Effect::None
+    match state.dialog.take() {
+        Some(Dialog::Prompt(Prompt { kind: PromptKind::Search, .. })) => super::searching::leave(state),
+        _ => Effect::None,
+    }
 }
 
 fn help(state: &mut State, by: isize) -> Effect {
-    if let Some(Dialog::Help { top, .. }) = &mut state.dialog {
-        *top = top.saturating_add_signed(by);
+    if let Some(Dialog::Help(help)) = &mut state.dialog {
+        help.row = help.row.saturating_add_signed(by);
     }
     Effect::None
 }
@@ -126,7 +137,12 @@ pub fn choose(state: &mut State, choice: Choice) -> Effect {
             Effect::Copy(text)
         }
         Choice::KeepCapture => super::leaving::ask_where(state),
+        Choice::SaveCase => super::leaving::ask_where_case(state),
         Choice::Quit => Effect::Quit,
+        Choice::Theme(name) => {
+            state.say(format!("theme {name}; config.toml or --theme keeps one"), Tone::Good);
+            Effect::Theme(name)
+        }
         Choice::ManualRow(id) => super::manual::open(state, Some(id)),
         Choice::Ticket => {
             let Some(evidence) = state.evidence.clone() else { return Effect::None };
@@ -182,11 +198,13 @@ fn write_export(state: &mut State) -> Effect {
 fn take_line(state: &mut State) -> Effect {
     match state.dialog.take() {
         Some(Dialog::Prompt(Prompt { kind: PromptKind::Search, line, .. })) => {
-            line.text().clone_into(&mut state.search.text);
-            if line.text().is_empty() { Effect::None } else { super::filtering::search(state, false) }
+            super::searching::take(state, line.text())
         }
         Some(Dialog::Prompt(Prompt { kind: PromptKind::KeepCapture, line, .. })) => {
             super::leaving::keep(state, line.text().trim())
+        }
+        Some(Dialog::Prompt(Prompt { kind: PromptKind::SaveCase, line, .. })) => {
+            super::leaving::save_case(state, line.text().trim())
         }
         Some(Dialog::Prompt(Prompt { kind: PromptKind::NameFilter, line, .. })) => {
             super::filtering::name(state, line.text().trim())
@@ -216,7 +234,7 @@ fn save_form(state: &mut State, form: &Form) -> Effect {
 fn save(state: &mut State) -> Effect {
     match state.dialog.take() {
         Some(Dialog::Annotate(annotate)) => save_note(state, &annotate),
-        Some(Dialog::Edit(edit)) => save_edit(&edit),
+        Some(Dialog::Edit(edit)) => save_edit(state, &edit),
         Some(Dialog::Form(form)) => save_form(state, &form),
         other => {
             state.dialog = other;
@@ -240,13 +258,15 @@ fn save_note(state: &mut State, annotate: &Annotate) -> Effect {
         tag: annotate.tag.text().trim().to_owned(),
         severity: severity.map(|word| (*word).to_owned()),
     };
+    state.jotting.saved();
     state.timeline.picked.clear();
     state.reading.reveal = Some(id);
     state.say("note saved; it stands in the report with its citation", Tone::Good);
     Effect::Start(Job::Change(Event::Annotate { annotation }))
 }
 
-fn save_edit(edit: &Edit) -> Effect {
+fn save_edit(state: &mut State, edit: &Edit) -> Effect {
+    state.jotting.saved();
     let text = text_of(&edit.area);
     let text = (!text.trim().is_empty()).then_some(text);
     let event = match &edit.target {
@@ -276,13 +296,18 @@ pub fn take_edited(state: &mut State, text: &str) {
 
 fn run_command(state: &mut State) -> Effect {
     let Some(Dialog::Palette(palette)) = state.dialog.take() else { return Effect::None };
-    if let Some(frame) = palette.frame() {
-        return super::moving::go_to_frame(state, frame);
+    if let Some(target) = palette.target() {
+        return super::moving::go_to_target(state, &target);
     }
     let Some(action) = palette.found.get(palette.row) else {
         state.say("there is no such command", Tone::Warning);
         return Effect::None;
     };
+    run(state, action)
+}
+
+/// Does an action chosen by name, in the panel it belongs to.
+fn run(state: &mut State, action: &Action) -> Effect {
     let panel =
         crate::tui::layout::Panel::ALL.iter().find(|(panel, _, _)| Context::of(*panel) == action.context);
     if let Some((panel, _, _)) = panel {

@@ -1,4 +1,4 @@
-//! Filtering and searching: the filter line, filters made from the selection, partners, text search.
+//! Filtering: the filter line, filters made from the selection, partners.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::protocols::ProtocolId;
 use crate::tui::dialogs::{Choice, Dialog, Join, Menu, MenuItem, Prompt, PromptKind};
 use crate::tui::layout::Panel;
 use crate::tui::line::Line;
-use crate::tui::state::{FilterBar, FilterStatus, Rows, Sought, State, Tone};
+use crate::tui::state::{FilterBar, FilterStatus, Rows, State, Tone};
 use crate::tui::update::{Effect, Job};
 
 /// Filters of earlier sessions and named ones offered at once.
@@ -41,16 +41,6 @@ pub static ACTIONS: &[Action] = &[
         }));
         Effect::None
     }),
-    row("search", "look for text in the rows", &["s"], |state| {
-        state.dialog = Some(Dialog::Prompt(Prompt {
-            kind: PromptKind::Search,
-            title: "Search in summaries, addresses and notes".to_owned(),
-            line: Line::new(&state.search.text),
-        }));
-        Effect::None
-    }),
-    row("next-match", "next match of the search", &["n"], |state| look(state, false)),
-    row("previous-match", "previous match of the search", &["N"], |state| look(state, true)),
     line("apply-filter", "apply the filter", &["Enter"], |state| {
         if let FilterStatus::Unfinished(error) | FilterStatus::Wrong(error) = &state.filter.status {
             let text = error.message.clone();
@@ -288,6 +278,11 @@ fn clear(state: &mut State) -> Effect {
         state.say("nothing is picked any more", Tone::Plain);
         return Effect::None;
     }
+    // What a search lit goes out first, and the search stops.
+    if state.search.running || state.search.needle.take().is_some() {
+        state.search.matches = None;
+        return super::searching::stop(state);
+    }
     if state.filter.line.text().is_empty() {
         return Effect::None;
     }
@@ -435,44 +430,4 @@ fn remembered(state: &State) -> (Vec<Completion>, Vec<Completion>) {
         .map(|filter| offer(filter, "used before".to_owned()))
         .collect();
     (named, past)
-}
-
-fn look(state: &mut State, backward: bool) -> Effect {
-    if state.search.text.is_empty() {
-        state.say("nothing searched for yet: s", Tone::Plain);
-        return Effect::None;
-    }
-    search(state, backward)
-}
-
-/// Looks for the search text from the selection on.
-pub fn search(state: &mut State, backward: bool) -> Effect {
-    state.generations.search += 1;
-    state.search.running = true;
-    state.search.sought = Sought::Text;
-    Effect::Start(Job::Search {
-        generation: state.generations.search,
-        text: state.search.text.clone(),
-        index: state.index.clone(),
-        rows: state.timeline.rows.clone(),
-        from: state.timeline.row,
-        backward,
-    })
-}
-
-/// A search has ended.
-pub fn found(state: &mut State, row: Option<usize>) -> Effect {
-    state.search.running = false;
-    if let Some(id) = row.and_then(|row| state.timeline.rows.get(&state.index, row)) {
-        return super::moving::shown(state, id);
-    }
-    match state.search.sought {
-        Sought::Text => {
-            let text = crate::text::escape(&state.search.text);
-            state.say(format!("“{text}” is in none of these rows"), Tone::Warning);
-        }
-        Sought::ConversationBelow => state.say("no further packet of this conversation below", Tone::Plain),
-        Sought::ConversationAbove => state.say("no further packet of this conversation above", Tone::Plain),
-    }
-    Effect::None
 }

@@ -2,19 +2,28 @@
 
 use super::{Action, Context};
 use crate::case::Saving;
-use crate::tui::dialogs::{Choice, Confirm, Dialog, Menu, MenuItem, Prompt, PromptKind};
+use crate::tui::dialogs::{Choice, Dialog, Menu, MenuItem, Prompt, PromptKind};
 use crate::tui::line::Line;
 use crate::tui::state::{State, Tone};
 use crate::tui::update::{Effect, Job};
 
 /// The group's actions.
-pub static ACTIONS: &[Action] = &[Action {
-    name: "quit",
-    help: "quit; the case is saved",
-    keys: &["q", "Ctrl-c"],
-    context: Context::Panels,
-    run: quit,
-}];
+pub static ACTIONS: &[Action] = &[
+    Action {
+        name: "quit",
+        help: "quit; the case is saved",
+        keys: &["q", "Ctrl-c"],
+        context: Context::Panels,
+        run: quit,
+    },
+    Action {
+        name: "suspend",
+        help: "stop until the shell's `fg` lets it go on",
+        keys: &["Ctrl-z"],
+        context: Context::Panels,
+        run: |_| Effect::Suspend,
+    },
+];
 
 fn quit(state: &mut State) -> Effect {
     if !state.index.is_empty() && piped(state).is_some() {
@@ -30,20 +39,41 @@ fn quit(state: &mut State) -> Effect {
         }));
         return Effect::None;
     }
-    let case = &state.work.case;
-    let made = !case.annotations.is_empty()
-        || !case.decisions.is_empty()
-        || !case.fields.is_empty()
-        || !case.manual_rows.is_empty()
-        || !case.ledger.is_empty();
-    if made && state.work.saving == Saving::NotSaved {
+    if state.work.case.is_made() && state.work.saving == Saving::NotSaved {
         let reason = state.work.notices.iter().find(|notice| notice.is_loud()).map(ToString::to_string);
-        let reason = reason.map_or_else(String::new, |reason| format!(" ({reason})"));
-        let question = format!("Your notes and decisions are not saved{reason}. Quit and lose them?");
-        state.dialog = Some(Dialog::Confirm(Confirm { question, job: Job::Quit }));
+        let reason = reason.map_or_else(String::new, |reason| format!(": {reason}"));
+        let item = |key: char, label: &str, choice: Choice| MenuItem { key, label: label.to_owned(), choice };
+        state.dialog = Some(Dialog::Menu(Menu {
+            title: format!("Your notes and decisions are NOT saved{reason}"),
+            items: vec![
+                item('s', "save them elsewhere, then quit", Choice::SaveCase),
+                item('q', "quit and lose them", Choice::Quit),
+            ],
+            row: 0,
+            join: None,
+        }));
         return Effect::None;
     }
     Effect::Quit
+}
+
+/// Asks for a file to save the case in.
+pub fn ask_where_case(state: &mut State) -> Effect {
+    state.dialog = Some(Dialog::Prompt(Prompt {
+        title: "Save the case as".to_owned(),
+        line: Line::new("notes.portmortem.json"),
+        kind: PromptKind::SaveCase,
+    }));
+    Effect::None
+}
+
+/// Writes the case to a file; the program ends when that is done.
+pub fn save_case(state: &mut State, path: &str) -> Effect {
+    if path.is_empty() {
+        return ask_where_case(state);
+    }
+    state.say("writing the case…", Tone::Plain);
+    Effect::Start(Job::SaveCase(path.into()))
 }
 
 /// The position of the first capture that came through a pipe.

@@ -2,6 +2,8 @@
 
 use super::{Action, Context, Context::Panels};
 use crate::index::PacketId;
+use crate::time::Nanos;
+use crate::tui::dialogs::Target;
 use crate::tui::layout::Panel;
 use crate::tui::state::{Awaiting, Sought, State, Tone};
 use crate::tui::update::{Effect, Job};
@@ -46,7 +48,7 @@ pub static ACTIONS: &[Action] = &[
     }),
     row("go-to-mark", "go to the packet marked with the next letter", &["'"], |state| {
         state.awaiting = Some(Awaiting::GoToMark);
-        state.say("go to which mark?", Tone::Plain);
+        state.say(format!("go to which mark? {}", marks(state)), Tone::Plain);
         Effect::None
     }),
 ];
@@ -89,7 +91,25 @@ pub fn go_to_count(state: &mut State) -> Effect {
 
 /// Goes to a frame of the selected packet's file.
 pub fn go_to_frame(state: &mut State, frame: u64) -> Effect {
-    let source = state.packet().map_or(crate::index::SourceId(0), |packet| packet.segment.source);
+    go_to_target(state, &Target::Frame(None, frame))
+}
+
+/// Goes to what was typed after `:`: a frame, also of another file, or a time.
+pub fn go_to_target(state: &mut State, target: &Target) -> Effect {
+    let (label, frame) = match target {
+        Target::Time(of_day_ns) => return go_to_time(state, *of_day_ns),
+        Target::Frame(label, frame) => (label.as_deref(), *frame),
+    };
+    let source = match label {
+        Some(label) => (0..state.index.sources.len())
+            .map(|at| crate::index::SourceId(at as _))
+            .find(|source| crate::index::source_label(*source) == label),
+        None => Some(state.packet().map_or(crate::index::SourceId(0), |packet| packet.segment.source)),
+    };
+    let Some(source) = source else {
+        state.say(format!("there is no file {}", label.unwrap_or_default()), Tone::Warning);
+        return Effect::None;
+    };
     if let Some(id) = state.index.by_frame(source, crate::index::FrameNumber(frame)) {
         state.focus(Panel::Timeline);
         go(state, id)
@@ -97,6 +117,34 @@ pub fn go_to_frame(state: &mut State, frame: u64) -> Effect {
         state.say(format!("there is no frame {frame}"), Tone::Warning);
         Effect::None
     }
+}
+
+/// Goes to the first packet at or after a time of day, on the day of the selected packet.
+fn go_to_time(state: &mut State, of_day_ns: Nanos) -> Effect {
+    let Some(here_ns) = state.packet().map(|packet| packet.time_ns()) else { return Effect::None };
+    let wanted_ns = crate::time::midnight(here_ns) + of_day_ns;
+    let count = state.timeline.rows.len(&state.index);
+    let row = first_row(state, |time_ns| time_ns >= wanted_ns);
+    state.focus(Panel::Timeline);
+    if row == count {
+        state.say("the capture ends before this time", Tone::Warning);
+    }
+    if let Some(id) = state.timeline.rows.get(&state.index, row.min(count.saturating_sub(1))) {
+        state.jump(id);
+    }
+    Effect::None
+}
+
+/// The first row from which on times are as wanted. Times rise with rows, apart from small steps back.
+fn first_row(state: &State, is_wanted: impl Fn(Nanos) -> bool) -> usize {
+    let (mut low, mut high) = (0, state.timeline.rows.len(&state.index));
+    while low < high {
+        let middle = low.midpoint(high);
+        let id = state.timeline.rows.get(&state.index, middle);
+        let at = id.and_then(|id| state.index.packet(id)).map_or(0, |packet| packet.time_ns());
+        if is_wanted(at) { high = middle } else { low = middle + 1 }
+    }
+    low
 }
 
 /// Goes to a packet, also one the filter hides: then the partners or the whole capture are shown, and said so.
@@ -168,6 +216,21 @@ fn problem(state: &mut State, forward: bool) -> Effect {
     }
 }
 
+/// Rows shown before the failure that a capture opens at.
+const BEFORE: usize = 3;
+
+/// A capture that is read whole opens at its gravest failure, until the analyst takes over.
+pub fn open_at_gravest(state: &mut State) {
+    let growing = state.live.input == crate::tui::live::Input::Receiving;
+    if state.touched || growing || !state.index.complete {
+        return;
+    }
+    let gravest = state.draft.made_with.as_ref().and_then(|made| made.gravest());
+    let Some(row) = gravest.and_then(|id| state.timeline.rows.find(&state.index, id)) else { return };
+    state.select_row(row);
+    state.timeline.top = row.saturating_sub(BEFORE);
+}
+
 fn conversation(state: &mut State, backward: bool) -> Effect {
     state.generations.search += 1;
     state.search.running = true;
@@ -221,6 +284,16 @@ pub fn set_mark(state: &mut State, letter: char) -> Effect {
     Effect::Start(Job::Change(crate::case::Event::Mark { letter, frame: Some(frame) }))
 }
 
+/// The marks with their packets: `a #17 · b #1400`.
+fn marks(state: &State) -> String {
+    let marks = state.work.case.marks.iter();
+    let shown = marks.filter_map(|(letter, frame)| {
+        Some(format!("{letter} {}", state.number(packet_of(&state.index, *frame)?)))
+    });
+    let shown: Vec<String> = shown.collect();
+    if shown.is_empty() { "none is set: m sets one".to_owned() } else { shown.join(" · ") }
+}
+
 /// Goes to the packet of a mark.
 pub fn go_to_mark(state: &mut State, letter: char) -> Effect {
     let frame = state.work.case.marks.get(&letter).copied();
@@ -250,15 +323,8 @@ pub fn to_overview(state: &mut State, x: u16) -> Effect {
     let overview = std::sync::Arc::clone(&state.overview);
     let wanted = usize::from(column);
     let count = state.timeline.rows.len(&state.index);
-    // Times rise with rows, apart from small steps back.
-    let (mut low, mut high) = (0, count);
-    while low < high {
-        let middle = low.midpoint(high);
-        let id = state.timeline.rows.get(&state.index, middle);
-        let at = id.and_then(|id| state.index.packet(id)).map_or(0, |packet| packet.time_ns());
-        if overview.column(at, usize::from(columns)) < wanted { low = middle + 1 } else { high = middle }
-    }
-    if let Some(id) = state.timeline.rows.get(&state.index, low.min(count.saturating_sub(1))) {
+    let row = first_row(state, |time_ns| overview.column(time_ns, usize::from(columns)) >= wanted);
+    if let Some(id) = state.timeline.rows.get(&state.index, row.min(count.saturating_sub(1))) {
         state.jump(id);
     }
     Effect::None

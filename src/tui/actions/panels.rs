@@ -2,13 +2,14 @@
 
 use super::{Action, Context};
 use crate::case::Notice;
-use crate::tui::dialogs::{Confirm, Dialog, Palette};
+use crate::tui::dialogs::{Choice, Confirm, Dialog, Help, Menu, MenuItem, Palette};
 use crate::tui::layout::Panel;
+use crate::tui::line::Line;
 use crate::tui::state::{PacketTab, State, Tone};
 use crate::tui::update::{Effect, Job};
 
 /// Narrowest and widest share of the left column in percent.
-const LEFT_PERCENT: (u16, u16) = (25, 80);
+pub const LEFT_PERCENT: (u16, u16) = (25, 80);
 
 /// The group's actions.
 pub static ACTIONS: &[Action] = &[
@@ -74,12 +75,28 @@ pub static ACTIONS: &[Action] = &[
         state.timeline.time = crate::tui::state::TimeFormat::Relative;
         Effect::None
     }),
-    row("commands", "find a command by name, or go to a frame by number", &[":"], |state| {
-        state.dialog = Some(Dialog::Palette(Palette::new()));
+    row(
+        "commands",
+        "find a command by name, or go to a frame (17, B:17) or a time (13:26)",
+        &[":"],
+        |state| {
+            state.dialog = Some(Dialog::Palette(Palette::new()));
+            Effect::None
+        },
+    ),
+    row("help", "marks and keys; type to find one, Enter does it", &["?", "F1"], |state| {
+        let context = super::moving::context(state);
+        state.dialog = Some(Dialog::Help(Help { context, line: Line::default(), row: 0 }));
         Effect::None
     }),
-    row("help", "the keys of this panel", &["?", "F1"], |state| {
-        state.dialog = Some(Dialog::Help { context: super::moving::context(state), top: 0 });
+    row("theme", "choose the colours", &[], |state| {
+        let item = |(at, (name, _)): (usize, &(&'static str, &str))| MenuItem {
+            key: char::from(b'1' + at as u8),
+            label: (*name).to_owned(),
+            choice: Choice::Theme(name),
+        };
+        let items = crate::tui::theme::THEMES.iter().enumerate().map(item).collect();
+        state.dialog = Some(Dialog::Menu(Menu { title: "Theme".to_owned(), items, row: 0, join: None }));
         Effect::None
     }),
     row("dismiss", "dismiss the warning line", &["D"], |state| {

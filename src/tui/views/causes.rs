@@ -1,10 +1,12 @@
-//! The causes of a problem weighed against each other: verdict, sum, and the ledger each sum comes from.
+//! The causes of a problem weighed against each other: one line each, and the ledger that a sum comes from on demand.
 //!
 //! ```text
-//!  ▾ H1 DNS service not running                 +25 dB
-//!       best supported · tied with H2
+//!  ▾ H1 DNS service not running            ▇▇▇▇▇ tied
+//!       best supported · tied with H2 · sum +25 dB
 //!   [x] +10 dB: The port answered with an ICMP error …
 //!       what the error says: only a host that is up … [F2]
+//!  ▸ H2 packet filter on the server        ▇▇▇▇▇ tied
+//!  ▸ 7 more with nothing for or against
 //! ```
 
 use ratatui::buffer::Buffer;
@@ -14,7 +16,7 @@ use super::View;
 use super::report::ReportLine;
 use crate::findings::hypotheses::{Assessment, Author, Group, Hypothesis, LedgerRow, Verdict, catalogue};
 use crate::index::PacketId;
-use crate::tui::fit::wrap;
+use crate::tui::fit::{clip, pad, width, wrap};
 use crate::tui::layout::Panel;
 use crate::tui::settle::top_of;
 use crate::tui::state::State;
@@ -28,39 +30,58 @@ pub enum Item<'a> {
     Cause(&'a Hypothesis),
     /// A row of its ledger.
     Row(&'a Hypothesis, &'a LedgerRow),
+    /// So many causes that nothing speaks for or against.
+    Rest(usize),
 }
 
 impl<'a> Item<'a> {
-    /// The cause it is or belongs to.
-    pub fn cause(self) -> &'a Hypothesis {
+    /// The cause it is or belongs to; `None` where it stands for several.
+    pub fn cause(self) -> Option<&'a Hypothesis> {
         match self {
-            Self::Cause(cause) | Self::Row(cause, _) => cause,
+            Self::Cause(cause) | Self::Row(cause, _) => Some(cause),
+            Self::Rest(_) => None,
         }
     }
+
+    /// Under which id it is folded and unfolded.
+    pub fn fold_id(self) -> &'static str {
+        self.cause().map_or(REST, Hypothesis::id)
+    }
 }
+
+/// The id under which causes without evidence are unfolded.
+const REST: &str = "rest";
+/// Blocks of the longest bar.
+const BLOCKS: i32 = 5;
+/// Decibans a block of the bar stands for.
+const BLOCK_DB: i32 = 5;
 
 /// The assessment shown.
 pub fn assessment(state: &State) -> Option<&Assessment> {
     state.assessments.get(state.causes.problem)
 }
 
-/// Whether a cause's ledger is shown: unless the analyst chose, only the best supported one's.
-pub fn is_open(state: &State, cause: &Hypothesis) -> bool {
-    let chosen = state.causes.folds.get(cause.id()).copied();
-    chosen.unwrap_or_else(|| {
-        assessment(state)
-            .and_then(|shown| shown.hypotheses.first())
-            .is_some_and(|first| first.id() == cause.id())
-    })
+/// Whether a cause's ledger is shown, or the causes without evidence are: when the analyst asks.
+pub fn is_open(state: &State, fold_id: &str) -> bool {
+    state.causes.unfolded.contains(fold_id)
 }
 
 /// Everything that can be selected, from above.
 pub fn items(state: &State) -> Vec<Item<'_>> {
+    let causes = assessment(state).map(|shown| shown.hypotheses.as_slice()).unwrap_or_default();
+    let (telling, rest): (Vec<&Hypothesis>, Vec<&Hypothesis>) =
+        causes.iter().partition(|cause| !cause.ledger.is_empty());
     let mut out = Vec::new();
-    for cause in assessment(state).map(|shown| shown.hypotheses.as_slice()).unwrap_or_default() {
+    for cause in telling {
         out.push(Item::Cause(cause));
-        if is_open(state, cause) {
+        if is_open(state, cause.id()) {
             out.extend(cause.ledger.iter().map(|row| Item::Row(cause, row)));
+        }
+    }
+    if !rest.is_empty() {
+        out.push(Item::Rest(rest.len()));
+        if is_open(state, REST) {
+            out.extend(rest.into_iter().map(Item::Cause));
         }
     }
     out
@@ -128,7 +149,7 @@ impl View for Causes {
     fn selected(&self, state: &State) -> Option<PacketId> {
         match selected(state)? {
             Item::Row(_, row) => row.frames.first().copied(),
-            Item::Cause(_) => None,
+            Item::Cause(_) | Item::Rest(_) => None,
         }
     }
 
@@ -159,6 +180,11 @@ pub fn lines(state: &State, columns: u16) -> Vec<ReportLine> {
         match item {
             Item::Cause(cause) => cause_lines(state, cause, at, room, &mut out),
             Item::Row(_, row) => row_lines(state, row, at, room, &mut out),
+            Item::Rest(count) => {
+                let mark = fold_mark(state.unicode, is_open(state, REST));
+                let text = format!("{mark} {count} more with nothing for or against");
+                push_wrapped(&mut out, Some(at), "", &text, Role::Muted, room);
+            }
         }
     }
     if !shown.would_change.is_empty() {
@@ -213,30 +239,63 @@ pub fn weight(weight_db: Option<i32>) -> String {
     }
 }
 
-fn cause_lines(state: &State, cause: &Hypothesis, item: usize, room: usize, out: &mut Vec<ReportLine>) {
-    let mark = match (state.unicode, is_open(state, cause)) {
-        _ if cause.ledger.is_empty() => " ",
+fn fold_mark(unicode: bool, open: bool) -> &'static str {
+    match (unicode, open) {
         (true, true) => "▾",
         (true, false) => "▸",
         (false, true) => "v",
         (false, false) => ">",
-    };
+    }
+}
+
+/// How strongly a cause is supported, as blocks.
+fn bar(score_db: Option<i32>, unicode: bool) -> String {
+    let blocks = (score_db.unwrap_or(0).max(0) + BLOCK_DB - 1) / BLOCK_DB;
+    let block = if unicode { "▇" } else { "#" };
+    block.repeat(blocks.min(BLOCKS) as usize)
+}
+
+/// A verdict in one word.
+fn brief(cause: &Hypothesis) -> &'static str {
+    match cause.verdict {
+        _ if !cause.tied_with.is_empty() => "tied",
+        Verdict::BestSupported => "best",
+        Verdict::Consistent => "fits",
+        Verdict::Neither => "open",
+        Verdict::Unlikely => "unlikely",
+        Verdict::Excluded => "excluded",
+        Verdict::NotAssessable => "unseen",
+    }
+}
+
+fn cause_lines(state: &State, cause: &Hypothesis, item: usize, room: usize, out: &mut Vec<ReportLine>) {
+    let open = is_open(state, cause.id());
+    let mark = if cause.ledger.is_empty() { " " } else { fold_mark(state.unicode, open) };
     let role = match cause.verdict {
         Verdict::BestSupported => Role::Assessed,
         Verdict::Consistent => Role::Text,
         _ => Role::Muted,
     };
-    let sum = weight(cause.score_db);
-    let lines = wrap(&format!("{} {}", cause.id(), cause.title), room.saturating_sub(sum.len() + 4).max(8));
-    for (at, line) in lines.into_iter().enumerate() {
+    let tail = format!("{} {:<8}", pad(&bar(cause.score_db, state.unicode), BLOCKS as usize), brief(cause));
+    let name = format!("{} {}", cause.id(), cause.title);
+    let cells = room.saturating_sub(width(&tail) + 3).max(8);
+    let shown = open || state.causes.list.row == item;
+    let names = if shown { wrap(&name, cells) } else { vec![clip(&name, cells)] };
+    for (at, line) in names.into_iter().enumerate() {
         let lead = if at == 0 { format!("{mark} ") } else { "     ".to_owned() };
         let pieces = vec![(lead, Role::Muted), (line, role)];
-        let right = (at == 0).then(|| (sum.clone(), role));
+        let right = (at == 0).then(|| (tail.clone(), role));
         out.push(ReportLine { item: Some(item), pieces, right });
+    }
+    if !shown {
+        return;
     }
     let mut words = cause.verdict.words().to_owned();
     if !cause.tied_with.is_empty() {
         words = format!("{words} · tied with {}", catalogue::list(&cause.tied_with));
+    }
+    if open {
+        words = format!("{words} · sum {}", weight(cause.score_db));
     }
     push_wrapped(out, Some(item), "     ", &words, role, room);
 }

@@ -27,9 +27,7 @@ pub fn render(state: &State, theme: &Theme, screen: Rect, buffer: &mut Buffer) {
         Some(Dialog::Menu(dialog)) => menu(state, theme, screen, dialog, buffer),
         Some(Dialog::Palette(dialog)) => palette(state, theme, screen, dialog, buffer),
         Some(Dialog::Confirm(dialog)) => confirm(state, theme, screen, dialog, buffer),
-        Some(Dialog::Help { context, top }) => {
-            super::help::render(state, theme, screen, (*context, *top), buffer);
-        }
+        Some(Dialog::Help(dialog)) => super::help::render(state, theme, screen, dialog, buffer),
     }
 }
 
@@ -93,7 +91,8 @@ fn textarea(area: &TextArea<'_>, theme: &Theme, place: Rect, active: bool, buffe
     (&shown).render(place, buffer);
 }
 
-fn line(line: &Line, theme: &Theme, place: Rect, active: bool, buffer: &mut Buffer) {
+/// Draws a line of text with its cursor.
+pub fn line(line: &Line, theme: &Theme, place: Rect, active: bool, buffer: &mut Buffer) {
     let style = theme.style(Role::Popup).patch(theme.style(Role::Text));
     let before = width(line.before());
     let skip = (before + 2).saturating_sub(usize::from(place.width));
@@ -283,17 +282,17 @@ fn menu(state: &State, theme: &Theme, screen: Rect, dialog: &Menu, buffer: &mut 
 
 fn palette(state: &State, theme: &Theme, screen: Rect, dialog: &Palette, buffer: &mut Buffer) {
     let area = centred(screen, 84, 20);
-    let inner = popup(state, theme, area, "Command by name, or a frame number", buffer);
+    let inner = popup(state, theme, area, "Command by name, frame (17, B:17) or time (13:26)", buffer);
     if inner.height < 2 {
         return;
     }
     line(&dialog.line, theme, Rect { height: 1, ..inner }, true, buffer);
-    if let Some(frame) = dialog.frame() {
+    if let Some(target) = dialog.target() {
         put(
             buffer,
             (inner.x, inner.y + 2),
             inner.width,
-            &format!("Enter: go to frame {frame}"),
+            &format!("Enter: go to {target}"),
             theme.style(Role::Key),
         );
         return;
@@ -303,7 +302,7 @@ fn palette(state: &State, theme: &Theme, screen: Rect, dialog: &Palette, buffer:
     for (at, action) in dialog.found.iter().enumerate().skip(top).take(rows) {
         let y = inner.y + 2 + (at - top) as u16;
         let style = theme.style(Role::Popup);
-        let keys = action.keys.first().copied().unwrap_or_default();
+        let keys = crate::tui::keys::of(action).first().copied().unwrap_or_default();
         let x = put(
             buffer,
             (inner.x, y),

@@ -4,17 +4,18 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::View;
+use super::report::ReportLine;
 use crate::findings::Severity;
 use crate::index::PacketId;
-use crate::tui::fit::{put, wrap};
+use crate::tui::fit::{clip, wrap};
 use crate::tui::layout::Panel;
-use crate::tui::settle::settle_list;
+use crate::tui::settle::top_of;
 use crate::tui::state::State;
 use crate::tui::theme::{Role, Theme};
 use crate::tui::update::Effect;
 
-/// Lines a finding takes.
-const ROWS: usize = 3;
+/// Lines a finding takes that is not selected where not all fit whole.
+const SHORT: usize = 2;
 
 /// The panel.
 pub struct Findings;
@@ -48,8 +49,18 @@ impl View for Findings {
     }
 
     fn settle(&self, state: &mut State, area: Rect) {
-        let findings = state.findings.len();
-        settle_list(&mut state.finding_list, findings, usize::from(area.height) / ROWS);
+        state.finding_list.row = state.finding_list.row.min(state.findings.len().saturating_sub(1));
+        if area.is_empty() || state.panels.side != Panel::Findings {
+            return;
+        }
+        let list = state.finding_list;
+        let lines = lines(state, area);
+        state.finding_list.top = top_of(&lines, list.row, list.top, usize::from(area.height));
+    }
+
+    /// It moves by findings of several lines.
+    fn half_page(&self, height: usize) -> usize {
+        (height / 8).max(1)
     }
 
     fn selected(&self, state: &State) -> Option<PacketId> {
@@ -63,8 +74,43 @@ impl View for Findings {
 
 /// The finding at a line of the panel.
 fn row_at(state: &State, line: usize) -> Option<usize> {
-    let row = state.finding_list.top + line / ROWS;
-    (row < state.findings.len()).then_some(row)
+    let area = state.layout().inner(Panel::Findings);
+    lines(state, area).get(state.finding_list.top + line)?.item
+}
+
+/// Every line: whole sentences where all fit, else the selected one's alone.
+fn lines(state: &State, area: Rect) -> Vec<ReportLine> {
+    let whole = wrapped(state, area, usize::MAX);
+    if whole.len() <= usize::from(area.height) { whole } else { wrapped(state, area, SHORT) }
+}
+
+/// Every line, findings that are not selected in so many lines at most.
+fn wrapped(state: &State, area: Rect, most: usize) -> Vec<ReportLine> {
+    let room = usize::from(area.width).saturating_sub(10).max(12);
+    let mut out = Vec::new();
+    for (item, finding) in state.findings.iter().enumerate() {
+        let role = match finding.severity {
+            Severity::High => Role::Error,
+            Severity::Medium => Role::Warning,
+            Severity::Low => Role::Retry,
+            Severity::Info => Role::Muted,
+        };
+        let mut line = |lead: &str, text: String, text_role: Role| {
+            let pieces = vec![(format!("{lead:<8}"), role), (text, text_role)];
+            out.push(ReportLine { item: Some(item), pieces, right: None });
+        };
+        let text = wrap(&finding.statement, room);
+        let shown = if item == state.finding_list.row { text.len() } else { text.len().min(most) };
+        for (at, part) in text.iter().take(shown).enumerate() {
+            let lead = if at == 0 { finding.severity.name() } else { "" };
+            let cut = at + 1 == shown && shown < text.len();
+            let part = if cut { clip(&format!("{part} …"), room) } else { part.clone() };
+            line(lead, part, Role::Text);
+        }
+        let citation = super::report::citation(state, &finding.frames);
+        line("", format!("{citation}  {}", finding.id), Role::Muted);
+    }
+    out
 }
 
 /// Draws it.
@@ -78,40 +124,6 @@ fn render(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         super::empty(buffer, area, &text, theme.style(Role::Muted));
         return;
     }
-    let fitting = usize::from(area.height).div_ceil(ROWS);
-    for (line, finding) in state.findings.iter().skip(state.finding_list.top).take(fitting).enumerate() {
-        let y = area.y + (line * ROWS) as u16;
-        let role = match finding.severity {
-            Severity::High => Role::Error,
-            Severity::Medium => Role::Warning,
-            Severity::Low => Role::Retry,
-            Severity::Info => Role::Muted,
-        };
-        let room = area.width.saturating_sub(10);
-        put(buffer, (area.x + 1, y), 7, finding.severity.name(), theme.style(role));
-        let text = wrap(&finding.statement, usize::from(room));
-        for (at, part) in text.iter().take(2).enumerate() {
-            let more = at == 1 && text.len() > 2;
-            let part = if more { format!("{part} …") } else { part.clone() };
-            let row = y + at as u16;
-            if row < area.bottom() {
-                put(buffer, (area.x + 9, row), room, &part, theme.style(Role::Text));
-            }
-        }
-        let last = y + text.len().min(2) as u16;
-        if last < area.bottom() {
-            let citation = super::report::citation(state, &finding.frames);
-            put(
-                buffer,
-                (area.x + 9, last),
-                room,
-                &format!("{citation}  {}", finding.id),
-                theme.style(Role::Muted),
-            );
-        }
-        if state.finding_list.top + line == state.finding_list.row {
-            let height = (ROWS as u16).min(area.bottom().saturating_sub(y));
-            buffer.set_style(Rect { y, height, ..area }, theme.style(Role::Selected));
-        }
-    }
+    let list = state.finding_list;
+    super::report::draw(&lines(state, area), list.top, Some(list.row), theme, area, buffer);
 }

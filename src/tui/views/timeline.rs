@@ -19,6 +19,7 @@ use crate::index::{Packet, PacketId, segment::flags};
 use crate::time;
 use crate::tui::fit::{clip, clip_middle, pad, pad_left, put, scroll_to, width};
 use crate::tui::layout::Panel;
+use crate::tui::search::Needle;
 use crate::tui::state::{State, TimeFormat};
 use crate::tui::theme::{Role, Theme};
 use crate::tui::update::Effect;
@@ -194,10 +195,29 @@ fn render(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
             let height = 1 + u16::from(unfolded);
             buffer.set_style(Rect { height, ..line }.intersection(area), style);
         }
+        if let Some(needle) = &state.search.needle {
+            light(needle, theme, line.intersection(area), buffer);
+        }
     }
     // Where one panel is shown at a time, the room a short list leaves tells what the selected packet means.
     if columns.narrow && !state.layout().bordered {
         preview(state, theme, Rect { y, height: area.bottom().saturating_sub(y), ..area }, buffer);
+    }
+}
+
+/// Lights what is searched for where it stands in a row.
+fn light(needle: &Needle, theme: &Theme, line: Rect, buffer: &mut Buffer) {
+    let mut text = String::new();
+    let mut ends = Vec::new();
+    for x in line.left()..line.right() {
+        text.push_str(buffer.cell((x, line.y)).map_or(" ", |cell| cell.symbol()));
+        ends.push(text.len());
+    }
+    for range in needle.ranges(&text) {
+        let first = ends.partition_point(|end| *end <= range.start) as u16;
+        let last = ends.partition_point(|end| *end < range.end) as u16;
+        let place = Rect { x: line.x + first, width: last - first + 1, ..line };
+        buffer.set_style(place.intersection(line), theme.style(Role::Match));
     }
 }
 

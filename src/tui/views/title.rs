@@ -108,6 +108,9 @@ fn right(state: &State) -> Vec<(String, Role)> {
     if wide && state.index.complete {
         let tick = if state.unicode { "✓" } else { "ok" };
         match state.hashes.first().map(String::as_str) {
+            _ if !state.changed.is_empty() => {
+                parts.push(("sha256 no longer holds".to_owned(), Role::Warning));
+            }
             Some("") => parts.push(("sha256 not readable".to_owned(), Role::Warning)),
             Some(hash) => {
                 parts.push((format!("sha256 {}… {tick}", hash.get(..6).unwrap_or(hash)), Role::Muted));
@@ -122,8 +125,7 @@ fn right(state: &State) -> Vec<(String, Role)> {
             parts.push((format!("case saved {clock}"), Role::Accepted));
         }
         Saving::Waiting => parts.push(("case: saving…".to_owned(), Role::Muted)),
-        Saving::NotSaved
-            if state.work.case.annotations.is_empty() && state.work.case.decisions.is_empty() => {}
+        Saving::NotSaved if !state.work.case.is_made() => {}
         Saving::NotSaved => parts.push(("case NOT saved".to_owned(), Role::Warning)),
     }
     parts

@@ -5,30 +5,42 @@ use hashbrown::{HashMap, HashSet};
 
 use super::{Mark, Sort, Trouble};
 use crate::attempts::{Attempt, Attempts, Face, Outcome};
+use crate::connections::{Connection as Tracked, End};
+use crate::decode::Address;
 use crate::findings::facts::Facts;
 use crate::index::PacketId;
 use crate::time::Nanos;
 
 /// An error comes this soon after the last failure it is about.
 const ERROR_NS: Nanos = 1_000_000_000;
+/// Failures of one service this close to each other meet.
+const MEET_NS: Nanos = 2_000_000_000;
 /// A stall that people notice.
 pub(super) const STALL_NS: Nanos = 5_000_000_000;
 
 /// Failures of one service that show in several ways without a success between them are one outage (services §4.1).
 pub(super) fn outages(all: &mut [Trouble]) {
-    let key = |own: &Trouble| (own.service(), own.last_good, own.first_good);
-    let mut spans: HashMap<_, (usize, Mark, Mark)> = HashMap::new();
+    // What ends a failure that began later may come later as well: they must only meet.
+    let key = |own: &Trouble| (own.service(), own.last_good);
+    let mut spans: HashMap<_, (usize, Mark, Mark, Option<Mark>)> = HashMap::new();
     let is_outage = |own: &Trouble| {
         !own.is_intermittent && matches!(own.sort, Sort::Failed(face, _) if OUTAGES.contains(&face))
     };
     for own in all.iter().filter(|own| is_outage(own)) {
         let (Some((first, _)), Some((_, last))) = (own.windows.first(), own.windows.last()) else { continue };
-        let span = spans.entry(key(own)).or_insert((0, *first, *last));
-        *span = (span.0 + 1, span.1.min(*first), span.2.max(*last));
+        let span = spans.entry(key(own)).or_insert((0, *first, *last, own.first_good));
+        let meets = first.at_ns <= span.2.at_ns + MEET_NS && span.1.at_ns <= last.at_ns + MEET_NS;
+        if meets || span.3 == own.first_good {
+            *span = (span.0 + 1, span.1.min(*first), span.2.max(*last), span.3);
+        }
     }
     for own in all.iter_mut() {
-        let span = spans.get(&key(own)).filter(|(ways, ..)| *ways > 1 && is_outage(own));
-        own.outage = span.map(|(_, first, last)| (*first, *last));
+        let inside =
+            |first: Mark, last: Mark| own.span_ns().0 >= first.at_ns && own.span_ns().1 <= last.at_ns;
+        let span = spans
+            .get(&key(own))
+            .filter(|(ways, first, last, _)| *ways > 1 && is_outage(own) && inside(*first, *last));
+        own.outage = span.map(|(_, first, last, _)| (*first, *last));
     }
     // What it began with comes first.
     for one in 0..all.len() {
@@ -66,8 +78,46 @@ pub(super) fn alongside(facts: &Facts<'_>, trouble: &Trouble) -> Vec<PacketId> {
             && own.is_in_use_during(from, to)
             && own.first.time_ns <= from
     });
-    let newest = own.filter_map(|own| own.from_server.last.filter(|last| last.time_ns >= to));
-    newest.map(|last| last.packet).take(crate::findings::FRAMES_MAX).collect()
+    let newest: Vec<(&Tracked, PacketId)> = own
+        .filter_map(|own| Some((own, own.from_server.last.filter(|last| last.time_ns >= to)?.packet)))
+        .collect();
+    if newest.is_empty() {
+        return Vec::new();
+    }
+    let heard = heard(facts, trouble, (from, to));
+    let newest = newest.into_iter().filter(|(own, _)| heard.contains(&(own.client, own.server)));
+    newest.map(|(_, last)| last).take(crate::findings::FRAMES_MAX).collect()
+}
+
+/// Packets that are looked at for data of a server.
+const PACKETS_MAX: usize = 1 << 20;
+
+/// Connections on which data of the services that failed were sent to clients that were hit, within a time.
+pub(super) fn heard(facts: &Facts<'_>, trouble: &Trouble, (from, to): (Nanos, Nanos)) -> HashSet<(End, End)> {
+    let used = || trouble.services.iter().flat_map(|(service, _)| facts.used((service.host, service.port)));
+    let hit: HashSet<Address> = trouble.hit().map(|client| client.address).collect();
+    let wanted: HashSet<(End, End)> =
+        used().map(|own| (own.client, own.server)).filter(|(client, _)| hit.contains(&client.0)).collect();
+    let mut heard = HashSet::new();
+    if wanted.is_empty() {
+        return heard;
+    }
+    let packets = (0..facts.index.len()).filter_map(|id| facts.index.packet(PacketId(id)));
+    // Files stand one behind the other: what is later in time may stand before.
+    let inside = packets.filter(|packet| packet.transport() == 6 && (from..=to).contains(&packet.time_ns()));
+    for packet in inside.take(PACKETS_MAX) {
+        let ends = (
+            (packet.destination_address(), packet.destination_port()),
+            (packet.source_address(), packet.source_port()),
+        );
+        if wanted.contains(&ends) && !heard.contains(&ends) && !packet.decode().payload().is_empty() {
+            heard.insert(ends);
+            if heard.len() == wanted.len() {
+                break;
+            }
+        }
+    }
+    heard
 }
 
 /// Whether the client itself took its time, for no longer than people notice, and got what it asked for.
@@ -98,4 +148,40 @@ pub(super) fn errors<'a>(trouble: &Trouble, all: &'a Attempts) -> impl Iterator<
         flows.contains(&(told.flow.0, told.flow.1)) && (from..=to + ERROR_NS).contains(&{ told.seen.time_ns })
     });
     own.map(|told| told.seen.packet)
+}
+
+/// Packets of a connection that are looked at for what the server sent on it before or after.
+const LOOKED_AT: usize = 65_536;
+
+/// The last data of the server on a connection that had worked before it failed.
+pub(super) fn worked(facts: &Facts<'_>, trouble: &Trouble) -> Option<Mark> {
+    let began = trouble.attempts(facts.attempts).filter(|own| own.failing.time_ns > own.first.time_ns);
+    began.filter_map(|own| said(facts, own, false)).max()
+}
+
+/// The first data of the server on connections that went on after an answer that came late.
+pub(super) fn went_on(facts: &Facts<'_>, trouble: &Trouble) -> Option<Mark> {
+    let late = trouble
+        .attempts(facts.attempts)
+        .filter(|own| own.outcome == Outcome::Answered && own.failing.time_ns > own.first.time_ns);
+    late.filter_map(|own| said(facts, own, true)).min()
+}
+
+/// What the server said last on an attempt's connection before that failed, or first after it was decided.
+fn said(facts: &Facts<'_>, own: &Attempt, after: bool) -> Option<Mark> {
+    let connection = facts.attempts.connection(own)?;
+    let at = |id: u32| {
+        let packet = facts.index.packet(PacketId(id))?;
+        let is_own = (packet.source_address(), packet.source_port()) == connection.server
+            && (packet.destination_address(), packet.destination_port()) == connection.client;
+        let time_ns = packet.time_ns();
+        let in_time = if after { time_ns > own.ended_ns() } else { time_ns <= own.failing.time_ns };
+        (is_own && in_time && !packet.decode().payload().is_empty())
+            .then_some(Mark { at_ns: time_ns, packet: packet.id })
+    };
+    if after {
+        (own.decided?.packet.0 + 1..=connection.last.packet.0).take(LOOKED_AT).find_map(at)
+    } else {
+        (connection.first.packet.0..own.failing.packet.0).rev().take(LOOKED_AT).find_map(at)
+    }
 }

@@ -56,6 +56,8 @@ pub struct Behind {
     pub frames: Vec<PacketId>,
     /// They are requests that crossed a close.
     pub crossed: Option<Crossed>,
+    /// How many attempts of its own failed, where these are told by their time and not one by one.
+    pub meanwhile: Option<usize>,
 }
 
 /// Connections that a service was left with: accepted and never served, and such that were not accepted any more.
@@ -158,6 +160,49 @@ pub fn behind(facts: &Facts<'_>, trouble: &Trouble) -> Option<Behind> {
         number: pairs.len(),
         frames: tidy(pairs.iter().flat_map(|(_, own)| own.frames()).collect()),
         crossed: crossed(facts, pairs.iter().map(|(_, own)| *own)),
+        meanwhile: None,
+    })
+}
+
+/// Finds what the failing host itself asked for in vain at that time and not otherwise, where most failures fall into it.
+pub fn meanwhile(facts: &Facts<'_>, trouble: &Trouble) -> Option<Behind> {
+    let host = trouble.service().host;
+    let (from, to) = trouble.span_ns();
+    let near = |own: &&Attempt| own.first.time_ns <= to + NEAR_NS && own.ended_ns() >= from - NEAR_NS;
+    let asked = facts.attempts.all.iter().filter(|own| own.client.0 == host && own.kind != Kind::Echo);
+    let mut found: BTreeMap<Service, Vec<&Attempt>> = BTreeMap::new();
+    for own in asked.clone().filter(near).filter(|own| {
+        matches!(own.outcome.face(), Some(Face::Unreached | Face::Mute | Face::Cut | Face::Silenced))
+    }) {
+        found.entry(own.service).or_default().push(own);
+    }
+    let (service, failed) = found.into_iter().max_by_key(|(_, failed)| failed.len())?;
+    let begins = failed.iter().map(|own| own.failing.time_ns).min()?;
+    let ends = failed.iter().map(|own| own.ended_ns()).max()?;
+    let tries: u32 = failed.iter().map(|own| own.tries).sum();
+    // It must fail while its clients do, and serve before or after.
+    let serves = |own: &&Attempt| own.service == service && own.outcome.is_served();
+    let between = |own: &&Attempt| own.first.time_ns >= begins && own.ended_ns() <= ends;
+    let mut served = asked.filter(serves);
+    if tries < 3 || begins < from - NEAR_NS || ends > to + NEAR_NS || served.clone().any(|own| between(&own))
+    {
+        return None;
+    }
+    served.next()?;
+    let covered = trouble
+        .attempts(facts.attempts)
+        .filter(|own| own.first.time_ns <= ends + FOLLOWS_NS && own.ended_ns() >= begins);
+    let covered = covered.count();
+    let first = failed.first()?;
+    are_most(covered, trouble.failed.len()).then(|| Behind {
+        client: host,
+        service,
+        kind: first.kind,
+        outcome: first.outcome,
+        number: covered,
+        frames: tidy(failed.iter().flat_map(|own| own.frames()).collect()),
+        crossed: None,
+        meanwhile: Some(failed.len()),
     })
 }
 

@@ -103,7 +103,12 @@ pub fn table(facts: &Facts<'_>, known: &Served<'_>, names: &Names, trouble: &Tro
     for own in trouble.attempts(facts.attempts) {
         let served = known.by_client.get(&own.client.0).map(Vec::as_slice).unwrap_or_default();
         let Some(client) = of(&mut clients, own.client.0) else { continue };
-        client.failed += 1;
+        // A run of pings is many.
+        let number = match own.kind {
+            Kind::Echo => own.counts.0.saturating_sub(own.counts.1).max(1),
+            _ => 1,
+        };
+        client.failed += number;
         let from = served.partition_point(|other| other.first.packet < own.first.packet);
         let within_ns = if own.kind == Kind::Dhcp { LEASE_NS } else { GROUP_NS };
         let near =
@@ -117,9 +122,11 @@ pub fn table(facts: &Facts<'_>, known: &Served<'_>, names: &Names, trouble: &Tro
             all.filter(near).find(|other| is_other_family(facts, names, own, other))
         });
         if let Some(other) = rescue {
-            client.rescued += 1;
+            client.rescued += number;
             client.rescuer = Some(other.service);
-            let took_ns = other.first.time_ns - own.first.time_ns;
+            // An address is there when it is confirmed.
+            let then_ns = if own.kind == Kind::Dhcp { other.ended_ns() } else { other.first.time_ns };
+            let took_ns = then_ns - own.first.time_ns;
             client.rescue_ns = client.rescue_ns.max(Some(took_ns));
             client.rescue = client.rescue.or(Some(other.first.packet));
         }

@@ -3,6 +3,7 @@
 use super::clients::Served;
 use super::{Sort, Trouble, beside, slow};
 use crate::attempts::{Attempts, Denial, Face, Kind, Outcome, Why};
+use crate::connections::Connection as Tracked;
 use crate::correlate::Vantage;
 use crate::decode::Address;
 use crate::findings::Severity;
@@ -79,7 +80,14 @@ fn seen_severity(facts: &Facts<'_>, served: &Served<'_>, trouble: &Trouble) -> S
         // Mail is delayed, as its receiver wants it.
         Sort::Failed(Face::Fails, _) if is_greylisted(facts, trouble) => Severity::Low,
         // Others may have mistyped a password as well.
-        Sort::Failed(Face::Fails, _) if rejects(trouble, attempts).is_some() => Severity::Medium,
+        Sort::Failed(Face::Fails, _) if trouble.is_lasting && !trouble.is_whole => match number {
+            REJECTED_MIN.. => Severity::Medium,
+            TURNED_MIN.. if trouble.last_good.is_some() => Severity::Medium,
+            _ => Severity::Low,
+        },
+        Sort::Failed(Face::Fails, _) if !trouble.is_whole && rejects(trouble, attempts).is_some() => {
+            Severity::Medium
+        }
         // Who leaves a handshake may only have looked whether somebody is there.
         Sort::Failed(Face::Tls, 0) => Severity::Medium,
         _ if share >= SHARE_HIGH && stranded => Severity::High,
@@ -88,17 +96,26 @@ fn seen_severity(facts: &Facts<'_>, served: &Served<'_>, trouble: &Trouble) -> S
     }
 }
 
+/// A server that is heard this close to a short failure is there.
+const HEARD_NS: Nanos = 2 * SECOND;
+
 /// Whether clients that were hit used the service on a connection opened before, all the time.
 pub(super) fn is_in_use(facts: &Facts<'_>, trouble: &Trouble) -> bool {
     let (from, to) = trouble.span_ns();
-    trouble.hit().all(|client| {
-        let used = trouble.services.iter().flat_map(|(service, _)| facts.used((service.host, service.port)));
-        used.into_iter().any(|own| {
-            own.client.0 == client.address
-                && own.is_in_use_during(from, to)
-                && own.from_server.last.is_some_and(|last| last.time_ns >= to)
-        })
-    })
+    let spans = |own: &Tracked| {
+        own.is_in_use_during(from, to) && own.from_server.last.is_some_and(|last| last.time_ns >= to)
+    };
+    let used = |client: Address| {
+        let all = trouble.services.iter().flat_map(|(service, _)| facts.used((service.host, service.port)));
+        all.filter(move |own| own.client.0 == client && spans(own))
+    };
+    if !trouble.hit().all(|client| used(client.address).next().is_some()) {
+        return false;
+    }
+    // Between one failure and the next the server must be heard; around a single one, close to it.
+    let margin = if to - from < HEARD_NS { HEARD_NS } else { 0 };
+    let heard = beside::heard(facts, trouble, (from - margin, to + margin));
+    trouble.hit().all(|client| used(client.address).any(|own| heard.contains(&(own.client, own.server))))
 }
 
 /// Whether addresses are handed out here at all: clients ask for DHCPv6 in networks without it.
@@ -118,12 +135,13 @@ const DHCP_V6_PORT: u16 = 547;
 /// may ignore them; but where the client is served nothing else, its way may be broken.
 fn echo(facts: &Facts<'_>, served: &Served<'_>, trouble: &Trouble) -> Severity {
     let host = trouble.service().host;
-    let (from, to) = trouble.span_ns();
+    let (from, to) = ping_span(facts, trouble);
     let alive = served.of_host(host).iter().any(|own| {
         own.kind != Kind::Echo && own.decided.is_some_and(|seen| (from..=to).contains(&{ seen.time_ns }))
     });
     let mut asked = facts.servers.iter().filter(|(key, _)| key.0 == host);
     let answers = asked.any(|(_, server)| server.answers_in(from, to).next().is_some());
+    let (from, to) = trouble.span_ns();
     let is_unheard = trouble.last_good.is_none()
         && trouble.first_good.is_none()
         && facts
@@ -141,6 +159,18 @@ fn echo(facts: &Facts<'_>, served: &Served<'_>, trouble: &Trouble) -> Severity {
         .hit()
         .all(|client| served.serves_meanwhile(client.address, (from, to)) || answered(client.address));
     if alive || answers || is_unheard && are_served { Severity::Info } else { Severity::Low }
+}
+
+/// Whatever a host serves this close to pings shows that it was there.
+const NEAR_NS: Nanos = 30 * SECOND;
+
+/// The time in which a host that serves ignores pings: of one that never answers any, also close to them.
+pub fn ping_span(facts: &Facts<'_>, trouble: &Trouble) -> (Nanos, Nanos) {
+    let (from, to) = trouble.span_ns();
+    let host = trouble.service().host;
+    let pings = facts.attempts.all.iter().filter(|own| own.kind == Kind::Echo && own.service.host == host);
+    let margin = if pings.into_iter().any(|own| own.outcome.is_served()) { 0 } else { NEAR_NS };
+    (from - margin, to + margin)
 }
 
 /// A success this soon after a failure makes it ordinary (services §1.1 `group_s`).
@@ -177,6 +207,7 @@ pub(super) fn is_told(facts: &Facts<'_>, trouble: &Trouble) -> bool {
         Some(Outcome::ResetMidway | Outcome::Reset | Outcome::Closed) => several,
         Some(Outcome::Alert { .. }) => several || trouble.served.is_empty(),
         Some(Outcome::NoReply) => several || again || trouble.sort == Sort::Slow,
+        Some(_) if trouble.is_lasting => true,
         Some(Outcome::Denied(Denial { why: Why::Rejects, .. })) => is_row(trouble, attempts),
         Some(Outcome::Denied(Denial { why: Why::Forbids, .. })) => several,
         Some(Outcome::Fails(LISTED..=LISTED_TOO)) if trouble.kind() == Kind::Smtp => {
@@ -188,6 +219,8 @@ pub(super) fn is_told(facts: &Facts<'_>, trouble: &Trouble) -> bool {
 
 /// Refusals of what clients gave from which on they are a row, as those of HTTP (services §5.4).
 const REJECTED_MIN: usize = 5;
+/// Refusals of whoever was served before.
+const TURNED_MIN: usize = 3;
 /// Their share of the attempts of the same clients between first and last (services §5.4).
 const REJECTED_SHARE: f64 = 0.8;
 /// Replies of mail servers that want a sender to come again: greylisting uses them (RFC 6647 §2.1).

@@ -6,6 +6,7 @@ use super::Sort;
 use crate::attempts::{Attempt, Face, subject};
 use crate::decode::Address;
 use crate::findings::facts::Facts;
+use crate::index::segment::flags;
 use crate::time::Nanos;
 
 /// Attempts whose content is read again to find it.
@@ -22,6 +23,10 @@ pub enum Property {
     Path,
     /// Who asks.
     Client,
+    /// In whose name it is asked.
+    Account,
+    /// Whether it is sent in fragments or in one piece.
+    Size,
 }
 
 /// The values that fail.
@@ -33,7 +38,7 @@ pub struct Part {
     pub failing: Vec<String>,
     /// And among the successes.
     pub served: Vec<String>,
-    clients: Vec<Address>,
+    pub(super) clients: Vec<Address>,
 }
 
 impl Part {
@@ -52,7 +57,15 @@ fn value(facts: &Facts<'_>, own: &Attempt, property: Property) -> Option<String>
         Property::Client => Some(own.client.0.to_string()),
         Property::Name => subject::of(facts.index, own).name,
         Property::Path => subject::of(facts.index, own).path,
+        Property::Account => subject::account(facts.index, own),
+        Property::Size => Some(pieces(facts, own)),
     }
+}
+
+/// How a request over UDP was sent.
+pub fn pieces(facts: &Facts<'_>, own: &Attempt) -> String {
+    let is_torn = facts.index.packet(own.asks).is_some_and(|packet| packet.flags() & flags::FRAGMENT != 0);
+    if is_torn { "in fragments" } else { "in one piece" }.to_owned()
 }
 
 /// Finds what parts failures from successes of the same time completely.
@@ -86,6 +99,9 @@ fn split(
     let failed: Vec<&Attempt> = failed.iter().filter_map(get).take(READ_MAX).collect();
     // What is not reached is not told what is asked for.
     let properties: &[Property] = match sort {
+        Sort::Failed(Face::Unreached, _) if failed.first().is_some_and(|own| own.service.transport == 17) => {
+            &[Property::Size, Property::Client]
+        }
         Sort::Failed(Face::Unreached, _) => &[Property::Client],
         _ => &[Property::Name, Property::Path, Property::Client],
     };

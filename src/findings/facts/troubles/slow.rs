@@ -25,8 +25,8 @@ const MEDIAN_MEDIUM_NS: Nanos = 3 * SECOND;
 pub fn is_long(own: &Attempt) -> bool {
     own.outcome == Outcome::Answered
         && own.answered_ns >= SLOW_NS
-        // Some protocols wait on purpose (BLPOP), and of unknown ones nothing is known.
-        && !matches!(own.kind, Kind::Dhcp | Kind::Tcp | Kind::Redis)
+        // Of unknown protocols nothing is known.
+        && !matches!(own.kind, Kind::Dhcp | Kind::Tcp)
 }
 
 /// Positions of the slow ones among the attempts of one service.

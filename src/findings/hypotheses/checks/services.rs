@@ -6,14 +6,15 @@ use crate::findings::facts::troubles::{Sort, Trouble};
 use crate::findings::hypotheses::scene::Scene;
 use crate::findings::hypotheses::{Cause, Check};
 use crate::findings::service_words as words;
-use crate::time::{date_and_time, span};
+use crate::time::{Basis, date_and_time, span};
 
 /// The checks of one trouble.
 pub fn list(scene: &Scene<'_, '_>, trouble: &Trouble, leading: &[Cause], out: &mut Vec<Check>) {
     let server = host(scene.server);
     let port = trouble.service().port;
     let when = if scene.facts.index.has_date() {
-        format!(" at {} UTC", date_and_time(trouble.span_ns().0))
+        let zone = if scene.facts.index.basis() == Basis::Utc { " UTC" } else { "" };
+        format!(" at {}{zone}", date_and_time(trouble.span_ns().0))
     } else {
         " at that time".to_owned()
     };
@@ -93,7 +94,10 @@ fn person(scene: &Scene<'_, '_>, trouble: &Trouble, leading: &[Cause], when: &st
                 format!("ask who runs the routers on the way to {server} what changed in their routes{when}")
             }
         },
-        Cause::SizeBlackHole | Cause::LargePacketsLost => format!(
+        Cause::LargePacketsLost => format!(
+            "ask who runs the firewalls and routers between {client} and {server} whether one of them drops fragments (they carry no ports){when}"
+        ),
+        Cause::SizeBlackHole => format!(
             "ask who runs {way} whether a tunnel or link with a smaller MTU is on it, and whether ICMP “too big” is filtered{when}"
         ),
         Cause::StateLost | Cause::TableFull | Cause::SecondPacketLost => format!(
@@ -129,7 +133,22 @@ fn person(scene: &Scene<'_, '_>, trouble: &Trouble, leading: &[Cause], when: &st
             )
         }
         Cause::QueueFull => service("what the application waited for, and whether it was under load,"),
+        Cause::LimitReached => service(&held_by(trouble)),
+        Cause::Policy if !trouble.accounts.is_empty() => service(&format!(
+            "whether {} was changed, has expired or is locked, and whether {client} has its password",
+            words::accounts(&trouble.accounts)
+        )),
         Cause::Policy => service("which of its settings, rights or passwords were changed"),
+        Cause::TlsRefused
+            if matches!(
+                trouble.endings.first(),
+                Some((Outcome::Alert { number: 42..=46 | 48 | 49 | 116, by_client: false }, _))
+            ) =>
+        {
+            format!(
+                "ask who runs {client} which certificate it presents and until when that is valid, and who runs {what} whose it accepts"
+            )
+        }
         Cause::TlsRefused => service("which certificate, names or versions of TLS were changed"),
         Cause::DeadMember => service("which of its members were out of order"),
         Cause::ApplicationError if trouble.behind.is_some() => {
@@ -152,6 +171,7 @@ fn person(scene: &Scene<'_, '_>, trouble: &Trouble, leading: &[Cause], when: &st
         (Cause::Mute, "it hung, or what it waits for did"),
         (Cause::ServerFilter, "a rule was changed"),
         (Cause::Policy, "a setting, right or password was changed, or never fitted"),
+        (Cause::LimitReached, "more sessions or requests than before, or sessions that are never ended"),
         (Cause::QueueFull, "it hung, or had more to do than it can"),
         (Cause::IdleClosed, "the server's time is the shorter one"),
         (Cause::SilentDrop, "a rule drops this traffic"),
@@ -165,6 +185,37 @@ fn person(scene: &Scene<'_, '_>, trouble: &Trouble, leading: &[Cause], when: &st
     let expected: Vec<(Cause, &str)> =
         expected.into_iter().filter(|(cause, _)| leading.contains(cause)).collect();
     check(action, PEOPLE, &expected)
+}
+
+/// What to ask of who runs a service whose limit is reached.
+fn held_by(trouble: &Trouble) -> String {
+    let most = trouble.held.as_ref().and_then(|held| held.clients.first());
+    match most {
+        Some((client, number, _)) if *number > 1 => {
+            format!("how many connections or requests it allows, and why {client} had {number} of them,")
+        }
+        _ => "how many connections or requests it allows, and who has them,".to_owned(),
+    }
+}
+
+/// How the server itself lists who holds its connections.
+fn sessions(trouble: &Trouble, server: &str) -> String {
+    let port = trouble.service().port;
+    match trouble.kind() {
+        Kind::Postgres => format!(
+            "psql -h {server} -p {port} -c 'SELECT client_addr, usename, state, count(*), min(backend_start) FROM pg_stat_activity GROUP BY 1, 2, 3 ORDER BY 4 DESC' -c 'SHOW max_connections'"
+        ),
+        Kind::Mysql => format!(
+            "mysql -h {server} -P {port} -e \"SHOW PROCESSLIST; SHOW VARIABLES LIKE 'max%connections'\""
+        ),
+        Kind::Redis => format!(
+            "redis-cli -h {server} -p {port} CLIENT LIST; redis-cli -h {server} -p {port} CONFIG GET maxclients"
+        ),
+        Kind::Amqp => {
+            "rabbitmqctl list_connections user peer_host state; rabbitmqctl list_vhost_limits".to_owned()
+        }
+        _ => format!("ss -tn state established '( sport = :{port} )'; the limits in the service's settings"),
+    }
 }
 
 /// How long connections had been quiet that were forgotten.
@@ -200,6 +251,16 @@ fn of_causes(trouble: &Trouble, leading: &[Cause], server: &str, out: &mut Vec<C
                 format!("ss -ltn 'sport = :{port}'; nstat -az TcpExtListenOverflows TcpExtListenDrops"),
                 SERVER,
                 &[(Cause::QueueFull, "Recv-Q above Send-Q at the listening socket, and both counters rise")],
+            )),
+            Cause::LargePacketsLost => out.push(check(
+                format!("ping -c 3 -s 56 {server}; ping -c 3 -s 3000 {server}"),
+                CLIENT,
+                &[(Cause::LargePacketsLost, "only the small ones are answered")],
+            )),
+            Cause::LimitReached => out.push(check(
+                sessions(trouble, server),
+                SERVER,
+                &[(Cause::LimitReached, "as many as the limit; whoever has most of them, and for how long")],
             )),
             Cause::TimeService => out.push(check(
                 format!("chronyd -Q 'server {server} iburst'; on it: chronyc -n sources, chronyc tracking"),
@@ -361,7 +422,27 @@ fn tls(scene: &Scene<'_, '_>, trouble: &Trouble, server: &str, port: u16, out: &
         Outcome::Alert { number, .. } => Some(*number),
         _ => None,
     });
-    let again = if number == Some(48) || number.is_some_and(|number| (42..=46).contains(&number)) {
+    let of_client = trouble.outcomes(scene.facts.attempts).iter().any(|(outcome, _)| {
+        matches!(
+            outcome,
+            Outcome::Alert { number: 40 | 42..=46 | 48 | 49 | 51 | 116, by_client: false }
+                | Outcome::Left { by_client: false }
+        )
+    });
+    // The client's own certificate is what the server looks at.
+    let again = if of_client {
+        out.push(check(
+            "openssl x509 -in CLIENT.crt -noout -subject -issuer -dates".to_owned(),
+            CLIENT,
+            &[(Cause::TlsRefused, "notAfter lies in the past, or an issuer that the server does not trust")],
+        ));
+        again.replace(" </dev/null", " -cert CLIENT.crt -key CLIENT.key </dev/null")
+    } else {
+        again
+    };
+    let again = if !of_client && number == Some(48)
+        || !of_client && number.is_some_and(|number| (42..=46).contains(&number))
+    {
         again.replace(" </dev/null", " -showcerts </dev/null")
     } else {
         again
@@ -371,7 +452,11 @@ fn tls(scene: &Scene<'_, '_>, trouble: &Trouble, server: &str, port: u16, out: &
         CLIENT,
         &[(
             Cause::TlsRefused,
-            "the same alert again; -showcerts: one certificate only is an incomplete chain, an issuer its owner does not know is interception",
+            if of_client {
+                "the same alert again with the client's certificate; without -cert and -key alert 116 or 40 where one is demanded"
+            } else {
+                "the same alert again; -showcerts: one certificate only is an incomplete chain, an issuer its owner does not know is interception"
+            },
         )],
     ));
     if number == Some(112) {

@@ -33,6 +33,16 @@ matrix! {
         for "the code names this kind of failure (RFC 1035 §4.1.1)",
         against "the server received the query and answered it",
         [H9 2, H13 5, H14 2, H15 0, H17 0, H20 -5], excludes [H1, H2, H3, H4, H5, H6, H7, H8];
+    /// FORMERR, NOTIMP or BADVERS: the server says that it cannot read the query.
+    FORMAT_ERROR: 16 ErrorSemantics, "hypotheses §2 H40, RFC 1035 §4.1.1",
+        for "the code is about the form of the query",
+        against "the server received the query and answered it",
+        [H9 0, H13 -10, H14 0, H15 0, H17 0, H20 -5, H40 10], excludes [H1, H2, H3, H4, H5, H6, H7, H8];
+    /// The same, and all that failed carried EDNS.
+    EDNS_UNKNOWN: 206 OtherTraffic, "RFC 6891 §6.2.6, §7",
+        for "a server that does not know EDNS answers like that, and who asks is to ask again without",
+        against "the server says that it cannot read the query; it did not look further",
+        [H13 -10, H14 -10, H40 10];
     /// TCP accepted the question and ended without an answer, by the server's own FIN or RST.
     CLOSED_UNANSWERED: 104 ErrorSemantics, "services §5.3",
         for "the service took the question and ended the connection itself",
@@ -193,6 +203,11 @@ matrix! {
         for "the answer exists, but clients drop it because of its source (RFC 2181 §4.1)",
         against "the query was answered, from another address",
         [H16 20, H8 -10, H1 -10, H6 -10, H3 2];
+    /// The same for each question that is called silent: it was answered, from another address.
+    OTHER_ADDRESS_ALL: 52 ErrorSemantics, "hypotheses §2 H16",
+        for "the answer exists, but clients drop it because of its source (RFC 2181 §4.1)",
+        against "each query was answered, from another address: nothing was dropped",
+        [H16 20, H1 -20, H2 -20, H3 2, H5 -20, H6 -20, H8 -20, H22 -20, H29 -20, H39 -20, H40 -20];
     /// The answer was late.
     LATE_ANSWER: 59 ErrorSemantics, "hypotheses §2 H19",
         for "the answers exist but come too late to be used: packets wait on the way, or the server works that long",
@@ -229,6 +244,11 @@ matrix! {
         for "the client was given the name by the one and asked the other for it afterwards",
         against "the name exists according to another resolver",
         [H37 20, H13 -5, H15 -10, H16 2];
+    /// Another resolver gives what this one denies in a zone of which it gives other names.
+    DENIED_IN_ZONE: 205 OtherTraffic, "services §5.2 H37, hypotheses §2 H16",
+        for "the two look at different data of one zone: an older copy behind the one, or another view",
+        against "the name exists according to another resolver",
+        [H37 20, H16 20, H13 -5, H15 -20];
     /// Another resolver gives others what this one denies.
     DENIED_TO_OTHERS: 132 OtherTraffic, "services §5.2 H37",
         for "the name exists where the other one looks",
@@ -328,6 +348,11 @@ matrix! {
         for "a device between the two capture points took the query and did not send it on",
         against "the query never came to what lies behind that device",
         [H1 -20, H2 -20, H3 -10, H4 -20, H5 10, H6 -20, H7 0, H8 10, H9 -20, H13 -20, H22 5, H29 -10, H39 -20];
+    /// The same where a property of the queries parts them from those sent on.
+    NOT_FORWARDED_BY_RULE: 119 Generator, "services §3.2, §5.2 H40",
+        for "the device between the two capture points sends on other queries of the same clients, and not these",
+        against "the query never came to what lies behind that device",
+        [H1 -20, H2 -20, H3 -10, H4 -20, H5 5, H6 -20, H7 -20, H8 0, H9 -20, H13 -20, H22 0, H29 -20, H39 -20, H40 20];
     /// Answers passed the capture point and did not reach who asked.
     ANSWER_LOST: 116 ErrorSemantics, "truth T11, T12",
         for "something between this point and the client drops answers",

@@ -77,11 +77,30 @@ matrix! {
         for "the service itself says that it failed",
         against "the service answered: the network did its part",
         [H26 20, H3 2, H24 -10, H29 -10, H39 2, H40 2, H43 -5], excludes [H1, H2, H4, H5, H6, H8, H25, H27, H33, H41];
+    /// The service answered that a limit is reached.
+    LIMIT_TOLD: 151 ErrorSemantics, "services §1.9, §5.2 H26",
+        for "the service itself says that it has no more to give at a time",
+        against "the service answered: the network did its part",
+        [H47 20, H26 5, H3 2, H24 -10, H29 -10, H39 2, H40 2, H43 -5], excludes [H1, H2, H4, H5, H6, H8, H25, H27, H33, H41];
+    /// The service answered that it is busy or unavailable.
+    LIMIT_POSSIBLE: 151 ErrorSemantics, "services §5.2 H26",
+        for "the service itself says that it cannot serve now: a limit is one of the reasons",
+        against "the service answered: the network did its part",
+        [H26 20, H47 10, H3 2, H24 -10, H29 -10, H39 2, H40 2, H43 -5], excludes [H1, H2, H4, H5, H6, H8, H25, H27, H33, H41];
+    /// Connections that were held open when it refused others.
+    CONNECTIONS_HELD: 174 OtherTraffic, "services §5.2 H26",
+        for "connections were held open while others were refused",
+        [H47 10];
     /// The service denied what was asked for, by a rule of its own.
     DENIED: 151 ErrorSemantics, "hypotheses §2 H14; services §5.2 H26",
         for "the service itself says that it does not allow this",
         against "the service answered: the network did its part",
         [H14 20, H26 5, H3 2, H24 -10, H29 -10, H39 2, H40 2, H43 -5], excludes [H1, H2, H4, H5, H6, H8, H25, H27, H33, H41];
+    /// All were refused for a time, who are let in before or after.
+    ALL_REFUSED: 151 ErrorSemantics, "services §5.2 H26",
+        for "those who are let in otherwise were all refused at one time: the service refuses, or what it asks behind it",
+        against "the service answered: the network to it did its part",
+        [H14 20, H26 20, H3 2, H24 -10, H29 -10, H39 2, H40 2, H43 -5], excludes [H1, H2, H4, H5, H6, H8, H25, H27, H33, H41];
     /// A gateway's word that what stands behind it failed.
     GATEWAY_FAILURE: 152 ErrorSemantics, "services §5.2 H26",
         for "502 and 504 are a gateway's words about what stands behind it (RFC 9110 §15.6)",
@@ -114,6 +133,16 @@ matrix! {
         for "the service works for the same clients between failures",
         against "the service works for the same clients between failures",
         [H3 5, H25 -20, H27 -5, H29 5, H39 5, H40 5], excludes [H4];
+    /// The receiver says that it missed fragments of the requests.
+    FRAGMENTS_MISSED: 142 ErrorSemantics, "hypotheses §2 H11",
+        for "the receiver waited for the missing fragments and gave up (RFC 792, RFC 8200 §4.5)",
+        against "a part of the requests arrived",
+        [H11 20, H8 -10, H1 -20, H6 -20, H39 -10], excludes [H2, H4, H24, H25, H26, H27];
+    /// Requests in one piece were served while those in fragments failed.
+    PIECES_SERVED: 154 OtherTraffic, "hypotheses §2 H11",
+        for "what decides is the size: the way loses fragments, or a filter drops those without ports",
+        against "smaller requests of the same clients were served",
+        [H11 20, H40 5, H1 -20, H2 -10, H6 -20, H8 -10, H29 -10, H33 -20, H39 -20], excludes [H4];
     /// Others, another name, another path were served meanwhile.
     OTHERS_SERVED: 154 OtherTraffic, "services §5.3",
         for "the service works for others at the same time",
@@ -124,6 +153,11 @@ matrix! {
         for "it was stopped between the two places of capture",
         against "it did not get as far as the server",
         [H8 20, H5 5, H1 -20, H2 -20, H3 -5, H4 -10, H6 -20, H27 -20, H33 -10, H39 -20];
+    /// Data of a connection that worked were captured before a device and not behind it.
+    LOST_BETWEEN: 169 Generator, "services §3.2",
+        for "it was stopped between the two places of capture, after the same connection had passed there",
+        against "it did not get as far as the other side",
+        [H41 10, H8 5, H5 5, H6 -20, H33 -10, H27 -20, H29 2];
     /// The same service of several hosts failed alike.
     SEVERAL_HOSTS: 168 OtherTraffic, "hypotheses §2 H5, H8",
         for "what several hosts have in common is the way to them, or a rule on it",

@@ -82,6 +82,10 @@ matrix! {
     NEVER_ANSWERED: 24 OtherTraffic, "hypotheses §2 H4",
         for "nothing shows that the address is meant to be a resolver",
         [H4 2];
+    /// A referral in view names the server for the zone that was asked for.
+    REFERRED: 208 OtherTraffic, "hypotheses §2 H4, RFC 1034 §4.2.1",
+        against "the zone above names this server: who asked it was sent there",
+        [H4 -20];
     /// Another resolver answered the same client.
     OTHER_RESOLVER: 25 OtherTraffic, "hypotheses §2 H4",
         for "the client's path to resolvers works; this address is the odd one",
@@ -167,6 +171,16 @@ matrix! {
         for "a zone transfer that does not happen leaves a server with old data (RFC 1034 §4.3.5)",
         against "the servers answered, with different data",
         [H13 -2, H16 20, H20 -5], excludes [H1, H2, H3, H4, H5, H6, H7, H8];
+    /// One server of a zone always answers otherwise than another, by turns.
+    OUTDATED_BY_ANSWERS: 200 ErrorSemantics, "hypotheses §2 H16",
+        for "all servers of a zone are to give the same data (RFC 1034 §4.3.5); what differs by server, not by time, is in one of them",
+        against "the servers answered, with different data",
+        [H13 -2, H16 20, H20 -5, H37 5], excludes [H1, H2, H3, H4, H5, H6, H7, H8];
+    /// The servers that answer for the denied names disagree about them.
+    SERVERS_DISAGREE: 207 OtherTraffic, "hypotheses §2 H16",
+        for "what is denied depends on which of the zone's servers is asked",
+        against "another server of the zone gives the name at the same time",
+        [H13 -5, H14 -10, H15 -20, H16 20, H37 2];
     /// Connections to addresses that only the server with old data gives fail.
     OUTDATED_ADDRESS_FAILS: 201 OtherTraffic, "hypotheses §2 H16",
         for "what the old data name is no longer there",
@@ -209,6 +223,11 @@ matrix! {
         for "a filter that drops, or a host that is gone, is silent on TCP too",
         against "a live host without a listener resets TCP",
         [H8 2, H6 2, H1 -2];
+    /// Silence over TCP where UDP answers, only too little.
+    TCP_SILENT_BESIDE_ANSWERS: 71 OtherTraffic, "hypotheses §2 H8, RFC 7766 §5",
+        for "the host answers over UDP: what is sent to its TCP port is dropped on the way or on it",
+        against "a live host without a listener resets TCP, and this one answers over UDP",
+        [H8 10, H1 -10, H2 -5, H4 -20, H5 -5, H6 -20, H7 -20];
     /// Silence over TCP where UDP is refused.
     TCP_SILENT_BESIDE_REFUSAL: 71 OtherTraffic, "hypotheses §2 H8",
         for "a filter that drops, or a host that is gone, is silent on TCP too",
@@ -234,6 +253,11 @@ matrix! {
     /// The server asked others for the same names in vain.
     UPSTREAM_FAILS: 77 OtherTraffic, "hypotheses §2 H13",
         for "the server received the query and could not find an answer behind it",
+        against "the server received the query and worked on it",
+        [H13 20, H8 -10, H1 -20, H2 -10, H4 -20, H6 -20, H7 -20, H22 -5, H29 -10, H39 -20, H40 -10];
+    /// The same: what came over UDP was cut or came in part, and TCP was left without any answer.
+    UPSTREAM_WITHOUT_TCP: 204 OtherTraffic, "hypotheses §2 H12, H13, RFC 7766 §5",
+        for "the server could not fetch the whole answer behind it: too large for UDP, and TCP there is silent",
         against "the server received the query and worked on it",
         [H13 20, H8 -10, H1 -20, H2 -10, H4 -20, H6 -20, H7 -20, H22 -5, H29 -10, H39 -20, H40 -10];
     /// The same where random names are asked, which exhaust whoever is asked for them.

@@ -175,13 +175,19 @@ impl<'f, 'i> Maker<'f, 'i> {
 
     /// Servers whose data are older than that of others, where names lead elsewhere for it.
     fn outdated(&self) -> Vec<Scene<'f, 'i>> {
-        let differ = self.facts.disagreements.iter().filter(|own| !own.names.is_empty());
+        // Some servers give each its own addresses on purpose.
+        let differ = self.facts.disagreements.iter().filter(|own| {
+            own.serials.is_some() && !own.names.is_empty()
+                || own.lacks()
+                || !own.connections.failed.is_empty()
+        });
         differ
             .map(|own| {
                 let port = self.facts.dns_port_of(own.outdated);
                 let mut scene = self.empty(Incident::Outdated(own), own.outdated, (port, 17));
                 scene.names = own.names.iter().map(|name| name.name.clone()).collect();
-                scene.clients = own.connections.clients.iter().copied().collect();
+                let met = &own.connections.clients;
+                scene.clients = if met.is_empty() { &own.clients } else { met }.iter().copied().collect();
                 scene
             })
             .collect()
@@ -278,7 +284,7 @@ impl<'f, 'i> Maker<'f, 'i> {
         }
         let failed = |c: &&Connection| match c.ending {
             Ending::Refused | Ending::Rejected => true,
-            Ending::Silent => end_ns - c.last_syn_ns >= SYN_WATCH_NS,
+            Ending::Silent => c.is_unanswered(end_ns, SYN_WATCH_NS),
             Ending::Accepted | Ending::ResetLater => false,
         };
         // One host that tries very many is a scan, and its rule tells so.

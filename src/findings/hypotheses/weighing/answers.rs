@@ -7,7 +7,7 @@ use crate::correlate::{Lost, Outcome, Signature, Transaction};
 use crate::decode::Address;
 use crate::findings::facts::records;
 use crate::findings::hypotheses::ledger::Ledger;
-use crate::findings::hypotheses::matrix::answers as row;
+use crate::findings::hypotheses::matrix::{answers as row, surroundings};
 use crate::findings::hypotheses::scene::Scene;
 use crate::findings::hypotheses::thresholds::{
     ANSWERS_MAX, AROUND_NS, DAMAGED_MIN, DAMAGED_ONE_IN, LARGE_MIN, LOST_ALL_MIN,
@@ -24,11 +24,14 @@ pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
             response_code(scene, *code, ledger);
             extended(scene, *code, ledger);
             zone(scene, *code, ledger);
-            existed(scene, *code, ledger);
+            if !disagree(scene, *code, ledger) {
+                existed(scene, *code, ledger);
+            }
             // A refusal is the server's own word about who asks.
             match *code {
                 SERVFAIL => unchecked(scene, ledger),
                 REFUSED => {}
+                code if is_about_form(code) => edns_unknown(scene, ledger),
                 _ => contradicted(scene, ledger),
             }
         }
@@ -48,12 +51,51 @@ fn response_code(scene: &Scene<'_, '_>, code: u16, ledger: &mut Ledger) {
         2 => &row::SERVER_FAILURE,
         5 => &row::REFUSED,
         NO_DATA | NAME_ERROR => &row::NAME_ERROR,
+        _ if is_about_form(code) => &row::FORMAT_ERROR,
         _ => &row::OTHER_CODE,
     };
     ledger.see(
         seen,
         format!("{} answered {} queries with {name}.", scene.server, scene.transactions.len()),
         answers(scene),
+    );
+}
+
+/// Whether a code says that the server cannot read the query: FORMERR, NOTIMP, BADVERS.
+pub(in super::super) fn is_about_form(code: u16) -> bool {
+    matches!(code, 1 | 4 | 16)
+}
+
+/// All that failed carried an OPT record (RFC 6891): what fared better without one, and whether it was tried.
+fn edns_unknown(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
+    let extended = |query: PacketId| {
+        let packet = scene.facts.index.packet(query)?;
+        Some(packet.dns()?.header.counts.last().is_some_and(|additional| *additional > 0))
+    };
+    if !scene.transactions.iter().all(|own| extended(own.first) == Some(true)) {
+        return;
+    }
+    let evidence = scene.facts.evidence;
+    let served = scene.asked().into_iter().flat_map(|asked| &asked.answers).take(ANSWERS_MAX);
+    let served = served.filter(|answer| answer.response_code == 0);
+    let plain: Vec<PacketId> = served
+        .filter_map(|answer| evidence.transaction(evidence.transaction_of(answer.packet)?))
+        .map(|own| own.first)
+        .filter(|query| extended(*query) == Some(false))
+        .collect();
+    let beside = if plain.is_empty() {
+        "; none was asked without".to_owned()
+    } else {
+        format!("; {} without one were answered", plain.len())
+    };
+    ledger.see(
+        &row::EDNS_UNKNOWN,
+        format!(
+            "All {} queries that {} answered so carry EDNS (an OPT record){beside}.",
+            scene.transactions.len(),
+            scene.server
+        ),
+        firsts(&scene.transactions).into_iter().chain(plain.into_iter().take(LARGE_MIN)).collect(),
     );
 }
 
@@ -120,6 +162,21 @@ fn zone(scene: &Scene<'_, '_>, code: u16, ledger: &mut Ledger) {
             firsts(&scene.transactions).into_iter().take(1).collect(),
         );
     }
+}
+
+/// The zone's servers disagree about a denied name: the asked one is one of them, or asked them itself.
+fn disagree(scene: &Scene<'_, '_>, code: u16, ledger: &mut Ledger) -> bool {
+    let own = scene.disagreement().filter(|_| matches!(code, NO_DATA | NAME_ERROR));
+    if let Some(own) = own {
+        let behind = if own.clients.contains(&scene.server) {
+            format!("{} asked both: ", scene.server)
+        } else {
+            String::new()
+        };
+        let text = format!("{behind}{}.", crate::findings::disagreement::statement(own));
+        ledger.see(&surroundings::SERVERS_DISAGREE, text, own.frames());
+    }
+    own.is_some()
 }
 
 /// Names that are denied now were given at another time: from when to when, and in which zone.

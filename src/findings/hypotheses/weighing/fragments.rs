@@ -98,13 +98,20 @@ fn small_and_large(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         .iter()
         .filter_map(|own| Some((question(own.first)?, scene.facts.time(own.first))))
         .collect();
+    let arrived = |answer: &&Answer| {
+        let evidence = scene.facts.evidence;
+        let own = evidence.transaction_of(answer.packet).and_then(|id| evidence.transaction(id));
+        own.is_none_or(|own| own.outcome != Outcome::NotReceived)
+    };
     let helped = |answer: &&Answer| {
         let same = question(answer.packet);
         failed.iter().any(|(question, asked_ns)| {
             same == Some(*question) && (0..=HELPS_NS).contains(&(answer.time_ns - asked_ns))
         })
     };
-    let tcp = over(6).and_then(|server| server.answers.iter().find(helped)).map(|answer| answer.packet);
+    let tcp = over(6)
+        .and_then(|server| server.answers.iter().filter(arrived).find(helped))
+        .map(|answer| answer.packet);
     if let Some(packet) = tcp.or(retried) {
         ledger.see(
             &row::SMALLER_WORKS,

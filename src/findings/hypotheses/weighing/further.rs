@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::errors::frames;
+use crate::correlate::Signature;
 use crate::correlate::hosts::hops;
 use crate::decode::Address;
 use crate::findings::FRAMES_MAX;
@@ -26,8 +27,10 @@ pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     several_servers(scene, ledger);
     short_quote(scene, ledger);
     persistent(scene, ledger);
-    if scene.is_lookup() {
+    if scene.is_lookup() || matches!(scene.incident, Some(Incident::Fragments)) {
         tcp_silent(scene, ledger);
+    }
+    if scene.is_lookup() {
         intercepted(scene, ledger);
         lame(scene, ledger);
         handed_out(scene, ledger);
@@ -138,23 +141,33 @@ fn tcp_silent(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         .iter()
         .filter(|connection| connection.server == (scene.server, scene.service.0))
         .filter(|connection| (from..=to + TCP_AFTER_NS).contains(&connection.time_ns))
-        .filter(|c| c.ending == Ending::Silent && end_ns - c.last_syn_ns >= SILENT_NS)
+        .filter(|connection| connection.is_unanswered(end_ns, SILENT_NS))
         .map(|connection| connection.syn)
         .collect();
     if silent.is_empty() {
         return;
     }
     let beside_refusal = !scene.errors_of(Meaning::PortUnreachable).is_empty();
+    let beside_answers =
+        scene.signature == Some(&Signature::Truncated) || matches!(scene.incident, Some(Incident::Fragments));
     ledger.see(
-        if beside_refusal { &row::TCP_SILENT_BESIDE_REFUSAL } else { &row::TCP_SILENT },
+        match () {
+            () if beside_refusal => &row::TCP_SILENT_BESIDE_REFUSAL,
+            () if beside_answers => &row::TCP_SILENT_BESIDE_ANSWERS,
+            () => &row::TCP_SILENT,
+        },
         format!(
             "TCP port {} of {} gave no answer to {}.",
             scene.service.0,
             scene.server,
             counted(silent.len(), "attempt", "attempts")
         ),
-        silent,
+        silent.clone(),
     );
+    if matches!(scene.incident, Some(Incident::Fragments)) {
+        let text = format!("UDP answers while TCP to the same port fails ({}).", scene.server);
+        ledger.see(&row::TRANSPORT_SPLIT, text, silent);
+    }
 }
 
 /// DNS answers in the server's name from another distance, or sooner, than its other packets.

@@ -69,14 +69,23 @@ fn contested(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
 fn outdated(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     let Some(Incident::Outdated(own)) = scene.incident else { return };
     let zone = crate::findings::rules::plain_name(&own.zone);
-    ledger.see(
-        &surroundings::OUTDATED,
-        format!(
-            "{} answered for {zone} from serial number {}, {} from {} before.",
-            own.outdated, own.serials.0, own.current, own.serials.1
+    let (seen, text) = match own.serials {
+        Some((old, new)) => (
+            &surroundings::OUTDATED,
+            format!(
+                "{} answered for {zone} from serial number {old}, {} from {new} before.",
+                own.outdated, own.current
+            ),
         ),
-        own.frames(),
-    );
+        None => (
+            &surroundings::OUTDATED_BY_ANSWERS,
+            format!(
+                "Asked by turns, {} and {} each always said the same, and not what the other one says.",
+                own.outdated, own.current
+            ),
+        ),
+    };
+    ledger.see(seen, text, own.frames());
     let met = own.connections.words(scene.facts, own.outdated);
     if !met.is_empty() {
         ledger.see(&surroundings::OUTDATED_ADDRESS_FAILS, format!("{met}."), own.connections.failed.clone());
@@ -86,11 +95,15 @@ fn outdated(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
 /// A zone that another resolver knows.
 fn unknown_zone(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     let Some(Incident::UnknownZone(own)) = scene.incident else { return };
-    let seen = if own.moved { &answers::DENIED_AFTER_MOVE } else { &answers::DENIED_TO_OTHERS };
+    let seen = match () {
+        () if own.same_zone.is_some() => &answers::DENIED_IN_ZONE,
+        () if own.moved => &answers::DENIED_AFTER_MOVE,
+        () => &answers::DENIED_TO_OTHERS,
+    };
     let text = format!("{}.", crate::findings::zone_unknown::statement(scene.facts, own));
     ledger.see(seen, text, own.frames());
     let alone = scene.facts.unknown_zones.iter().filter(|other| other.lacks == own.lacks).count() == 1;
-    if let Some(fine) = own.other_name.filter(|_| alone) {
+    if let Some(fine) = own.other_name.filter(|_| alone && own.same_zone.is_none()) {
         let text = format!("{} gives data for names of other zones.", own.lacks.0);
         ledger.see(&answers::ONE_ZONE_UNKNOWN, text, vec![fine]);
     }

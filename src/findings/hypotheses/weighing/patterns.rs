@@ -127,7 +127,11 @@ fn behind(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         }
         let nat = served.iter().flat_map(|own| copies(own.first)).any(|(_, kind)| kind == CopyKind::Nat);
         ledger.see(
-            if nat { &answers::NOT_SENT_ON } else { &answers::NOT_FORWARDED },
+            match scene.impact().map(|impact| &impact.split) {
+                _ if nat => &answers::NOT_SENT_ON,
+                None | Some(Split::Nothing) => &answers::NOT_FORWARDED,
+                Some(_) => &answers::NOT_FORWARDED_BY_RULE,
+            },
             format!(
                 "{} of {} failing queries were not captured again behind the device between, {} of {} answered ones were.",
                 stopped.len(),
@@ -323,11 +327,40 @@ fn property(scene: &Scene<'_, '_>, impact: &Impact, regular: bool, ledger: &mut 
     ledger.see(
         seen,
         format!(
-            "Only queries {failing} fail at {} ({failed} of them); those {fine} were answered at the same time ({}).",
-            scene.server, impact.answered_beside
+            "Only queries {failing} fail at {} ({failed} of them); those {fine} were answered at the same time ({}){}.",
+            scene.server,
+            impact.answered_beside,
+            if matches!(impact.split, Split::Type(_)) { edns_too(scene, &served_queries(scene)) } else { "" }
         ),
         frames.collect(),
     );
+}
+
+/// The queries of the failing clients that were answered meanwhile.
+fn served_queries(scene: &Scene<'_, '_>) -> Vec<PacketId> {
+    let evidence = scene.facts.evidence;
+    let (from, to) = scene.period_ns;
+    let answers = scene.asked().into_iter().flat_map(|asked| asked.answers_in(from, to));
+    let own = answers.filter(|answer| scene.clients.contains(&answer.client)).take(ANSWERS_MAX);
+    own.filter_map(|answer| Some(evidence.transaction(evidence.transaction_of(answer.packet)?)?.first))
+        .collect()
+}
+
+/// Whether EDNS parts failing and served queries as well, so that it cannot be told which of the two decides.
+fn edns_too(scene: &Scene<'_, '_>, served: &[PacketId]) -> &'static str {
+    let has = |query: PacketId| {
+        let packet = scene.facts.index.packet(query)?;
+        Some(packet.dns()?.header.counts.last().is_some_and(|additional| *additional > 0))
+    };
+    let all = |queries: &[PacketId], wanted: bool| queries.iter().all(|query| has(*query) == Some(wanted));
+    match () {
+        () if served.is_empty() => "",
+        () if all(&scene.queries, true) && all(served, false) => "; only the failing ones carry EDNS as well",
+        () if all(&scene.queries, false) && all(served, true) => {
+            "; only the failing ones carry no EDNS as well"
+        }
+        () => "",
+    }
 }
 
 /// The failing queries and the others, as told apart.

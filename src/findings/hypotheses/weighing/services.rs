@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::surroundings::unanswered;
 use crate::attempts::http::REFUSALS;
+use crate::attempts::reply::{Limit, limit};
 use crate::attempts::{Attempt, Denial, Face, Kind, Outcome, Why};
 use crate::findings::facts::troubles::{Sort, Trouble};
 use crate::findings::facts::{Meaning, troubles};
@@ -21,6 +22,8 @@ const NEAR_NS: Nanos = 30_000_000_000;
 const SLOW_HANDSHAKE_NS: Nanos = 1_000_000_000;
 /// A pause that firewalls may take for the end of a connection (services §5.2 H41 `idle_s`).
 const IDLE_NS: Nanos = 30_000_000_000;
+/// Connections held open from which on they may be what others lack.
+const HELD_MIN: u64 = 2;
 /// A pause that is long for the connection at least.
 const PAUSE_NS: Nanos = 1_000_000_000;
 
@@ -33,7 +36,12 @@ pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     endings(scene, trouble, ledger);
     served(scene, trouble, ledger);
     host(scene, trouble, ledger);
-    if let Some((failed, both)) = trouble.stopped {
+    if let (Some(_), Sort::Failed(Face::Silenced, _)) = (trouble.stopped, trouble.sort) {
+        let text =
+            "What the connections had carried before was captured at both places, what was lost at one only."
+                .to_owned();
+        ledger.see(&row::LOST_BETWEEN, text, frames(trouble.attempts(scene.facts.attempts)));
+    } else if let Some((failed, both)) = trouble.stopped {
         let text = format!(
             "{failed} of them were captured at one place only, while {both} attempts of the same clients that were served were captured at both."
         );
@@ -84,6 +92,9 @@ fn chained(scene: &Scene<'_, '_>, trouble: &Trouble, ledger: &mut Ledger) {
         frames.truncate(FRAMES_MAX);
         ledger.see(&row::CONNECTIONS_LEFT, words::queue(queue), frames);
     }
+    if let Some(held) = trouble.held.as_ref().filter(|held| held.number >= HELD_MIN) {
+        ledger.see(&row::CONNECTIONS_HELD, words::held(scene.facts, held), held.frames.clone());
+    }
     if trouble.looped.is_some() {
         let text = words::looped(trouble).unwrap_or_default();
         ledger.see(&row::WENT_ROUND, text, frames(trouble.attempts(scene.facts.attempts)));
@@ -104,9 +115,17 @@ fn endings(scene: &Scene<'_, '_>, trouble: &Trouble, ledger: &mut Ledger) {
                 .attempts(attempts)
                 .filter(move |own| std::mem::discriminant(&own.outcome) == std::mem::discriminant(&outcome))
         };
+        let (number, all) = if trouble.kind() == Kind::Echo {
+            // A run of pings is many.
+            own().fold((0, 0), |(lost, all), own| {
+                let (asked, answered) = own.counts;
+                (lost + u64::from(asked.saturating_sub(answered)), all + u64::from(asked))
+            })
+        } else {
+            (number, trouble.asked)
+        };
         let text = format!(
-            "{number} of {} to {place} {}: {}.",
-            trouble.asked,
+            "{number} of {all} to {place} {}: {}.",
             if number == 1 { "was" } else { "were" },
             words::how(outcome, trouble.kind())
         );
@@ -130,6 +149,13 @@ fn endings(scene: &Scene<'_, '_>, trouble: &Trouble, ledger: &mut Ledger) {
             Outcome::Alert { .. } => &[&row::ALERT_OF_SERVER],
             Outcome::Left { .. } => &[&row::HANDSHAKE_LEFT],
             Outcome::Fails(502 | 504) => &[&row::SAYS_FAILURE, &row::GATEWAY_FAILURE],
+            outcome if limit(trouble.kind(), outcome).is_some_and(|limit| limit != Limit::Perhaps) => {
+                &[&row::LIMIT_TOLD]
+            }
+            outcome if limit(trouble.kind(), outcome).is_some() && trouble.behind.is_none() => {
+                &[&row::LIMIT_POSSIBLE]
+            }
+            Outcome::Denied(_) if trouble.is_whole => &[&row::ALL_REFUSED],
             // A client's mistake by its number; some of them are a server's word about itself (services §1.6).
             Outcome::Fails(code @ 400..500) if trouble.kind() == Kind::Http && !REFUSALS.contains(&code) => {
                 &[&row::DENIED]
@@ -188,6 +214,7 @@ fn refused<'a>(
         Meaning::HostUnreachable => &errors::HOST_UNREACHABLE_FAST,
         Meaning::NetUnreachable => &errors::NET_UNREACHABLE,
         Meaning::HopsExceeded => &errors::TIME_EXCEEDED,
+        Meaning::ReassemblyExpired => &row::FRAGMENTS_MISSED,
         _ => return,
     };
     let names: Vec<String> = senders.iter().map(ToString::to_string).collect();
@@ -257,7 +284,7 @@ fn silenced(scene: &Scene<'_, '_>, trouble: &Trouble, ledger: &mut Ledger) {
         .filter(|other| {
             other.service == own.service
                 && other.client.0 == own.client.0
-                && other.outcome.is_served()
+                && (other.outcome.is_served() || other.failing.time_ns > other.first.time_ns)
                 && other.first.time_ns >= from
                 && other.first.time_ns <= to + NEAR_NS
         })
@@ -313,10 +340,17 @@ fn served(scene: &Scene<'_, '_>, trouble: &Trouble, ledger: &mut Ledger) {
         let what = match &trouble.part {
             Some(part) if part.property == troubles::Property::Path => "other paths",
             Some(part) if part.property == troubles::Property::Name => "other names",
+            Some(part) if part.property == troubles::Property::Account => "other accounts",
+            Some(part) if part.property == troubles::Property::Size => "requests in one piece",
             _ => "other clients",
         };
         let by_client = trouble.part.as_ref().is_none_or(|part| part.property == troubles::Property::Client);
-        let seen = if by_client { &row::OTHER_CLIENTS_SERVED } else { &row::OTHERS_SERVED };
+        let by_size = trouble.part.as_ref().is_some_and(|part| part.property == troubles::Property::Size);
+        let seen = match by_client {
+            _ if by_size => &row::PIECES_SERVED,
+            true => &row::OTHER_CLIENTS_SERVED,
+            false => &row::OTHERS_SERVED,
+        };
         let text = format!(
             "{} for {what} {} served by {} at that time.",
             rules::counted(others.len(), "attempt", "attempts"),
@@ -440,10 +474,11 @@ fn lease(scene: &Scene<'_, '_>, trouble: &Trouble, ledger: &mut Ledger) {
         })
         .filter(|own| own.first.time_ns >= from - NEAR_NS && own.first.time_ns <= to + NEAR_NS)
         .collect();
+    let given: BTreeSet<_> = others.iter().map(|own| own.client.0).collect();
     if !others.is_empty() {
         let text = format!(
             "{} an address meanwhile.",
-            rules::counted(others.len(), "other client was given", "other clients were given")
+            rules::counted(given.len(), "other client was given", "other clients were given")
         );
         ledger.see(&row::OTHERS_OFFERED, text, frames(others.into_iter()));
     }

@@ -85,23 +85,25 @@ fn silence(scene: &Scene<'_, '_>, silent: &[&Transaction], ledger: &mut Ledger) 
 
 /// An answer that came from another address than was asked; clients ignore it (RFC 2181 §4.1).
 fn other_address(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
-    let stray: Vec<PacketId> = scene
-        .facts
-        .evidence
-        .anomalies
-        .iter()
-        .filter(|anomaly| anomaly.kind == AnomalyKind::AnswerFromOtherAddress)
-        .filter(|anomaly| anomaly.against.is_some_and(|query| scene.queries.contains(&query)))
-        .map(|anomaly| anomaly.packet)
-        .collect();
+    let (stray, from, all) = scene.misaddressed();
     if stray.is_empty() {
         return;
     }
+    let refused = scene.facts.errors.iter().filter(|error| {
+        error.meaning == Meaning::PortUnreachable && error.about.is_some_and(|about| stray.contains(&about))
+    });
+    let refused = match refused.count() {
+        0 => String::new(),
+        some => format!("; {some} of them the asking host refused (port unreachable)"),
+    };
+    let from: Vec<String> = from.iter().take(ANSWERS_CITED).map(ToString::to_string).collect();
     ledger.see(
-        &row::OTHER_ADDRESS,
+        if all { &row::OTHER_ADDRESS_ALL } else { &row::OTHER_ADDRESS },
         format!(
-            "{} with the right id and question came from another address than was asked.",
-            crate::findings::rules::counted(stray.len(), "answer", "answers")
+            "{} with the right id and question came from {}, another address than {} that was asked{refused}.",
+            crate::findings::rules::counted(stray.len(), "answer", "answers"),
+            from.join(", "),
+            scene.server
         ),
         stray,
     );

@@ -7,6 +7,7 @@ use crate::correlate::clients::Client;
 use crate::correlate::duplicates::CopyKind;
 use crate::correlate::impact::Impact;
 use crate::decode::Address;
+use crate::findings::facts::delegations::Delegation;
 use crate::findings::facts::runs::{Run, Wanted};
 use crate::findings::facts::servers::Answer;
 use crate::findings::facts::{Connection, Ending, Meaning, Sort};
@@ -18,6 +19,8 @@ use crate::findings::hypotheses::thresholds::{
     COPIES_MAX, HOST_AROUND_NS, INTERLEAVED_ONE_IN, LOOPED_MIN, NEIGHBOUR_AROUND_NS, TCP_AFTER_NS,
     UPSTREAM_CITED,
 };
+use crate::findings::rules::plain_name;
+use crate::findings::zones;
 use crate::index::PacketId;
 use crate::time::Nanos;
 
@@ -125,8 +128,11 @@ pub(super) fn wrong_address_class(scene: &Scene<'_, '_>) -> Option<Class> {
     }
 }
 
-/// Another server that answered one of the clients, with an answer.
+/// Another server that answered one of the clients, with an answer. Who asks each zone's own servers has no other one to ask.
 fn other_server(scene: &Scene<'_, '_>) -> Option<(Address, PacketId)> {
+    if !scene.wants_recursion() {
+        return None;
+    }
     let found = scene.clients.iter().filter_map(|client| {
         let servers = scene.facts.served.get(client)?;
         servers.iter().find(|(server, _)| **server != scene.server).map(|(server, packet)| (*server, *packet))
@@ -166,6 +172,20 @@ fn history(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         );
     }
     other_resolver(scene, ledger);
+    referred(scene, ledger);
+}
+
+/// A referral in view that names the server, for the zone of a name it was asked for.
+fn referred(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
+    let known = scene.facts.delegated.get(&scene.server).map(Vec::as_slice).unwrap_or_default();
+    let fits = |own: &&Delegation| scene.names.iter().any(|name| zones::is_below(name, &own.zone));
+    if let Some(own) = known.iter().find(fits) {
+        ledger.see(
+            &row::REFERRED,
+            format!("A referral names {} for {}.", scene.server, plain_name(&own.zone)),
+            vec![own.referral],
+        );
+    }
 }
 
 /// An answer to another client inside a window in which the failing ones got none: between two failures of one client,

@@ -3,13 +3,15 @@
 use crate::correlate::hosts::{Place, is_loopback};
 use crate::correlate::{Problem, Signature};
 use crate::decode::Address;
-use crate::findings::facts::asked;
 use crate::findings::facts::records::{self, Data, Record};
+use crate::findings::facts::{Connection, Pieces, asked};
 use crate::findings::hypotheses::ledger::Ledger;
 use crate::findings::hypotheses::matrix::surroundings as row;
 use crate::findings::hypotheses::scene::Scene;
-use crate::findings::hypotheses::thresholds::{HOST_AROUND_NS, UPSTREAM_CITED};
+use crate::findings::hypotheses::thresholds::{HOST_AROUND_NS, SYN_WATCH_NS, UPSTREAM_CITED};
+use crate::findings::rules::counted;
 use crate::findings::zones;
+use crate::index::PacketId;
 
 /// The server asked others for the same names, and that failed too.
 pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
@@ -30,28 +32,45 @@ pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     let mut servers: Vec<_> = behind.iter().map(|other| other.server.0).collect();
     servers.sort_unstable();
     servers.dedup();
+    let (over_tcp, unanswered) = unanswered_over_tcp(scene);
     if servers.is_empty() {
-        answered_behind(scene, ledger);
+        if !incomplete_behind(scene, ledger) {
+            answered_behind(scene, ledger);
+        }
         return;
     }
+    let cut = behind.iter().any(|other| other.signature == Signature::Truncated) && !unanswered.is_empty();
     let same = behind.iter().any(|other| asks_the_same(scene, other));
+    let alike = |signature: &Signature| behind.iter().all(|other| other.signature == *signature);
+    let how = match () {
+        () if alike(&Signature::Late) => "and was answered late",
+        () if alike(&Signature::NotReceived) => "and the answers did not arrive",
+        () => "without success",
+    };
     let frames = behind
         .into_iter()
         .flat_map(|other| scene.facts.transactions(other).take(UPSTREAM_CITED))
         .flat_map(|t| [Some(t.first), t.error, t.answer])
         .flatten()
+        .chain(unanswered.into_iter().filter(|_| cut).take(UPSTREAM_CITED))
         .collect();
+    let over_tcp =
+        if cut { format!("; its answers over UDP were cut (TC), and {over_tcp}") } else { String::new() };
     let shown: Vec<String> = servers.iter().take(UPSTREAM_CITED).map(ToString::to_string).collect();
     ledger.see(
-        if super::load::is_random_flood(scene) { &row::UPSTREAM_FLOODED } else { &row::UPSTREAM_FAILS },
+        match () {
+            () if super::load::is_random_flood(scene) => &row::UPSTREAM_FLOODED,
+            () if cut => &row::UPSTREAM_WITHOUT_TCP,
+            () => &row::UPSTREAM_FAILS,
+        },
         match (same, scene.names.len()) {
             (true, 1) => format!(
-                "{} itself asked {} for the same name or its zone, without success.",
+                "{} itself asked {} for the same name or its zone, {how}{over_tcp}.",
                 scene.server,
                 shown.join(", ")
             ),
             (true, _) => format!(
-                "{} itself asked {} for the same names or their zone, without success.",
+                "{} itself asked {} for the same names or their zone, {how}{over_tcp}.",
                 scene.server,
                 shown.join(", ")
             ),
@@ -63,6 +82,62 @@ pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         },
         frames,
     );
+}
+
+/// What became of the connections that the server itself opened to DNS ports meanwhile and that nobody answered, in words, and
+/// their first packets; no words where there are none.
+fn unanswered_over_tcp(scene: &Scene<'_, '_>) -> (String, Vec<PacketId>) {
+    let (from, to) = scene.period_ns;
+    let (_, end_ns) = scene.facts.span();
+    let silent = scene.facts.connections.iter().filter(|own| {
+        own.is_unanswered(end_ns, SYN_WATCH_NS)
+            && own.server.0 != scene.server
+            && scene.facts.is_dns_port(own.server.1)
+            && (from - HOST_AROUND_NS..=to + HOST_AROUND_NS).contains(&own.time_ns)
+            && is_same_host(scene, own.client.0)
+    });
+    let silent: Vec<&Connection> = silent.collect();
+    let tries: u32 = silent.iter().map(|own| own.tries).sum();
+    let text = format!(
+        "{} to TCP port {} there ({}) got no answer",
+        counted(silent.len(), "connection", "connections"),
+        silent.first().map_or(0, |own| own.server.1),
+        counted(tries as usize, "SYN", "SYNs")
+    );
+    (text, silent.into_iter().map(|own| own.syn).collect())
+}
+
+/// Answers to the server itself came in part only, and nothing over TCP either.
+fn incomplete_behind(scene: &Scene<'_, '_>, ledger: &mut Ledger) -> bool {
+    if !scene.facts.misses_fragments()
+        || !matches!(
+            scene.signature,
+            Some(Signature::ResponseCode(2) | Signature::Late | Signature::NoAnswer)
+        )
+    {
+        return false;
+    }
+    let (from, to) = (scene.period_ns.0 - HOST_AROUND_NS, scene.period_ns.1 + HOST_AROUND_NS);
+    let cut: Vec<&Pieces> = scene
+        .facts
+        .pieces
+        .iter()
+        .filter(|own| own.source != scene.server && own.is_dns_answer() && own.lacks_the_rest())
+        .filter(|own| (from..=to).contains(&own.time_ns) && is_same_host(scene, own.destination))
+        .collect();
+    let Some(first) = cut.first() else { return false };
+    let (over_tcp, unanswered) = unanswered_over_tcp(scene);
+    let over_tcp = if unanswered.is_empty() { String::new() } else { format!(", and {over_tcp}") };
+    let text = format!(
+        "{} itself asked {} meanwhile: of {} only the first fragment came{over_tcp}.",
+        scene.server,
+        first.source,
+        counted(cut.len(), "answer", "answers")
+    );
+    let seen = if unanswered.is_empty() { &row::UPSTREAM_FAILS } else { &row::UPSTREAM_WITHOUT_TCP };
+    let frames = cut.iter().flat_map(|own| own.packets.iter().copied()).take(UPSTREAM_CITED);
+    ledger.see(seen, text, frames.chain(unanswered.into_iter().take(UPSTREAM_CITED)).collect());
+    true
 }
 
 /// Whether a server behind fell silent for all names before this failure began: a resolver then fails names it no longer asks for.

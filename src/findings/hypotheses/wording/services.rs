@@ -1,15 +1,15 @@
 //! Sentences about the failure of a service beside DNS: what failed and for whom, what else was seen, what it means.
 
 use super::Said;
-use crate::attempts::{Denial, Kind, Outcome, Why, reply};
+use crate::attempts::{Denial, Kind, Outcome, Why, certificate, reply};
 use crate::decode::Address;
 use crate::findings::facts::troubles::{Sort, Trouble, is_greylisted, is_held};
 use crate::findings::hypotheses::scene::Scene;
 use crate::findings::hypotheses::{Assessment, Cause, Topic};
 use crate::findings::{rules, service_words as words};
 use crate::index::PacketId;
-use crate::text::thousands;
-use crate::time::span;
+use crate::text::{escape, thousands};
+use crate::time::{date_and_time, span};
 
 pub(super) fn parts(
     scene: &Scene<'_, '_>,
@@ -132,6 +132,11 @@ fn details(scene: &Scene<'_, '_>, trouble: &Trouble) -> Vec<Said> {
             ));
         }
     }
+    if let Some(held) = &trouble.held {
+        let frames = if held.frames.is_empty() { trouble.frames(attempts) } else { held.frames.clone() };
+        out.push((words::held(scene.facts, held), frames));
+    }
+    out.extend(certificates(scene, trouble));
     out.extend(reply(scene, trouble));
     let refused = of(|outcome| *outcome == Outcome::Unconfirmed).find(|own| own.decided.is_some());
     if let Some(own) = refused
@@ -154,6 +159,77 @@ fn details(scene: &Scene<'_, '_>, trouble: &Trouble) -> Vec<Said> {
         ));
     }
     out
+}
+
+/// Handshakes whose certificates are read.
+const HANDSHAKES_MAX: usize = 4;
+
+/// The certificates that were refused, where the handshakes show them: whose, until when, and whether their time is over.
+fn certificates(scene: &Scene<'_, '_>, trouble: &Trouble) -> Vec<Said> {
+    let mut out: Vec<Said> = Vec::new();
+    let refused = trouble.attempts(scene.facts.attempts).filter_map(|own| match own.outcome {
+        Outcome::Alert { number: 40 | 42..=46 | 48 | 49 | 116, by_client } => Some((own, by_client)),
+        _ => None,
+    });
+    for (own, by_client) in refused.take(HANDSHAKES_MAX) {
+        // Who refuses looks at what the other side presents.
+        let Some(shown) = certificate::presented(scene.facts.index, scene.facts.attempts, own, !by_client)
+        else {
+            continue;
+        };
+        let side = if by_client { own.service.host } else { own.client.0 };
+        let Some((_, until_ns)) = shown.valid_ns else {
+            if shown.number == 0 {
+                out.push((
+                    format!("{side} was asked for a certificate and presented none."),
+                    vec![shown.packet],
+                ));
+            }
+            continue;
+        };
+        let whose =
+            if shown.name.is_empty() { String::new() } else { format!(" “{}”", escape(&shown.name)) };
+        let time = match shown.out_of_time(scene.facts.time(shown.packet)) {
+            Some(over_ns) if over_ns > 0 => format!(
+                "was valid until {} UTC: it had expired {} before",
+                date_and_time(until_ns),
+                long(over_ns)
+            ),
+            Some(early_ns) => format!("is valid only {} later, by the clock of the capture", long(-early_ns)),
+            None => format!("is valid until {} UTC", date_and_time(until_ns)),
+        };
+        let many = if shown.number == 1 {
+            "no other with it".to_owned()
+        } else {
+            format!("{} in all", shown.number)
+        };
+        let text = format!("The certificate{whose} that {side} presented ({many}) {time}.");
+        if !out.iter().any(|(known, _)| *known == text) {
+            out.push((text, vec![shown.packet]));
+        }
+    }
+    out
+}
+
+/// A long time in days.
+fn long(lasted_ns: i64) -> String {
+    const DAY_NS: i64 = 86_400_000_000_000;
+    if lasted_ns < 2 * DAY_NS {
+        span(lasted_ns)
+    } else {
+        format!("{} days", thousands((lasted_ns / DAY_NS) as u64))
+    }
+}
+
+/// Whether the certificates that one side presented were out of their time each time they were refused.
+fn is_out_of_time(scene: &Scene<'_, '_>, trouble: &Trouble, of_client: bool) -> bool {
+    let facts = scene.facts;
+    let mut all = trouble.attempts(facts.attempts).take(HANDSHAKES_MAX).peekable();
+    all.peek().is_some()
+        && all.all(|own| {
+            certificate::presented(facts.index, facts.attempts, own, of_client)
+                .is_some_and(|shown| shown.out_of_time(facts.time(shown.packet)).is_some())
+        })
 }
 
 /// Characters of a server's own words that are quoted.
@@ -218,16 +294,31 @@ fn shows(
                 "The connection opens, but large packets of one side do not arrive; small ones do. A link with a smaller size whose \
                  ICMP message is lost, and a filter on large packets, look the same to {client}."
             ),
+            Cause::LargePacketsLost => format!(
+                "What is sent to {server} in fragments does not arrive whole: something on the way drops them, often a filter that lets only \
+                 first fragments pass, since the others carry no ports. What fits into one packet is served."
+            ),
             Cause::TlsRefused => tls(trouble, scene, scene.server),
+            Cause::ApplicationError if trouble.is_whole => format!(
+                "{server} refused everybody for a time, also those whom it lets in before or after: what it asks behind it (a directory, a \
+                 database) failed, or its settings were changed for that time; passwords that are typed wrongly do not look like this."
+            ),
+            Cause::Policy if trouble.is_whole => continue,
             Cause::ApplicationError if gateway(trouble, scene) => format!(
                 "{server} is a gateway and says that what stands behind it failed or was too slow; the network to it did its part."
             ),
             Cause::ApplicationError if says(trouble, scene) => {
-                format!("{server} answered, and says itself that it cannot serve; the network did its part. Overload, maintenance and a \
+                let limit =
+                    if leading.contains(&Cause::LimitReached) { ", a limit that is reached" } else { "" };
+                format!("{server} answered, and says itself that it cannot serve; the network did its part. Overload, maintenance{limit} and a \
                          dead part behind it look alike.")
             }
             Cause::ApplicationError => format!(
                 "{server} accepts and ends connections itself without an answer: overload, a limit, a missing right and a crash look alike."
+            ),
+            Cause::LimitReached if leading.len() == 1 => format!(
+                "{server} answered, and says itself that a limit of its own is reached; the network did its part. Whether the limit is too small or \
+                 somebody holds more than it needs, its own list of sessions tells."
             ),
             Cause::Policy => match denied(trouble, scene, &server) {
                 Some(text) => text,
@@ -349,6 +440,20 @@ fn denied(trouble: &Trouble, scene: &Scene<'_, '_>, server: &str) -> Option<Stri
             "{server} answered and does not allow it: its settings, or what the clients send, were changed or never fitted. The network \
              did its part."
         )),
+        Outcome::Denied(_) | Outcome::Fails(401 | 403)
+            if trouble.is_lasting && trouble.last_good.is_some() =>
+        {
+            Some(format!(
+                "{server} took the same before and refuses it since: a password that was changed on one side only, and an account that has \
+             expired, is locked or may no longer do this, look alike. The network did its part."
+            ))
+        }
+        Outcome::Denied(_) | Outcome::Fails(401 | 403) if trouble.is_lasting && trouble.part.is_some() => {
+            Some(format!(
+                "{server} serves others meanwhile and refuses these each time: a wrong password or name, and an account that is locked or may \
+             not do this, look alike. The network did its part."
+            ))
+        }
         Outcome::Denied(_) => Some(format!(
             "{server} answered and does not take what the clients gave: a changed or wrong password or name, and somebody who guesses, \
              look alike. The network did its part."
@@ -378,6 +483,27 @@ fn tls(trouble: &Trouble, scene: &Scene<'_, '_>, server: Address) -> String {
         ),
         Some(Outcome::Alert { number: 116, by_client: false }) => {
             format!("{server} wants a certificate of the client and got none.")
+        }
+        Some(Outcome::Alert { number: 40..=49, by_client: false })
+            if is_out_of_time(scene, trouble, true) =>
+        {
+            format!(
+                "{server} does not accept the certificate of the client, and its time is over (or not yet come) by the clock of the capture: it \
+             is to be renewed, unless that clock is wrong."
+            )
+        }
+        Some(Outcome::Alert { number: 45, by_client: false }) => {
+            format!(
+                "{server} says that the client's certificate has expired, or is not valid yet; its own clock may be wrong as well."
+            )
+        }
+        Some(Outcome::Alert { number: 42..=46, by_client: true })
+            if is_out_of_time(scene, trouble, false) =>
+        {
+            format!(
+                "The clients do not accept the certificate that {server} presents, and its time is over (or not yet come) by the clock of the \
+             capture: it is to be renewed, unless that clock is wrong."
+            )
         }
         Some(Outcome::Alert { number: 45, by_client: true }) => {
             format!(

@@ -23,6 +23,10 @@ pub(in super::super) fn of(scene: &Scene<'_, '_>, assessment: &Assessment) -> Op
         });
         return match () {
             () if leads(Cause::Portal) => led(scene),
+            () if leads(Cause::LameAnswer) && scene.misaddressed().2 => {
+                let from: Vec<String> = scene.misaddressed().1.iter().map(ToString::to_string).collect();
+                Some(format!("Queries to DNS server {server} are answered from {}", from.join(", ")))
+            }
             () if leads(Cause::Overload) && scene.facts.load.random_zone(server).is_some() => {
                 Some(flood(scene))
             }
@@ -65,11 +69,17 @@ pub(in super::super) fn of(scene: &Scene<'_, '_>, assessment: &Assessment) -> Op
         Incident::TwoOwners(_) => format!("Two devices use the address {server}"),
         Incident::Lame => format!("DNS server {server} does not serve the zone it is asked for"),
         Incident::Denied => format!("DNS server {server} denies nearly every name it is asked for"),
+        Incident::UnknownZone(own) if own.same_zone.is_some() => {
+            format!("DNS server {server} denies names in {} that {} gives", plain_name(&own.zone), own.knows)
+        }
         Incident::UnknownZone(own) => format!(
             "DNS server {server} does not know names in {}, which {} knows",
             plain_name(&own.zone),
             own.knows
         ),
+        Incident::Outdated(own) if own.serials.is_none() => {
+            format!("DNS servers {} and {} of {} disagree", own.outdated, own.current, plain_name(&own.zone))
+        }
         Incident::Outdated(own) => {
             format!("DNS server {server} answers for {} from outdated data", plain_name(&own.zone))
         }
