@@ -50,11 +50,11 @@ fn literals(source: &str, words: &mut BTreeSet<String>) {
         let from = &rest[at..];
         if from.starts_with("//") {
             rest = from.find('\n').map_or("", |end| &from[end..]);
-        } else if from.starts_with('"') {
+        } else if let Some(body) = from.strip_prefix('"') {
             let hashes = rest[..at].bytes().rev().take_while(|byte| *byte == b'#').count();
             let is_raw = rest[..at - hashes].ends_with('r');
             let end = if is_raw {
-                from[1..].find(&format!("\"{}", "#".repeat(hashes))).map(|end| end + 1)
+                body.find(&format!("\"{}", "#".repeat(hashes))).map(|end| end + 1)
             } else {
                 end_of(from)
             };

@@ -1,9 +1,13 @@
 #!/usr/bin/env python3
-"""Writes THIRD-PARTY.md: what is built into the program, by whom, under which licence; with the notices that must go along."""
+"""Writes THIRD-PARTY.md: what is built into the program, by whom, under which licence; with the notices that must go along.
+
+`--check` only says whether it is as it would be written.
+"""
 
 import json
 import pathlib
 import subprocess
+import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
@@ -76,7 +80,10 @@ def main():
            "| crate | version | licence | source |", "|---|---|---|---|"]
     for name, version, licence, source in crates():
         out.append(f"| {name} | {version} | {licence} | {f'<{source}>' if source else ''} |")
-    (ROOT / "THIRD-PARTY.md").write_text("\n".join(out) + "\n")
+    text, place = "\n".join(out) + "\n", ROOT / "THIRD-PARTY.md"
+    if sys.argv[1:] == ["--check"]:
+        sys.exit("THIRD-PARTY.md is stale: run scripts/third-party.py" if place.read_text() != text else 0)
+    place.write_text(text)
 
 
 if __name__ == "__main__":

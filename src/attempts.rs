@@ -184,6 +184,8 @@ pub struct Attempts {
     pub told: Vec<Told>,
     /// Hosts that anything was sent to in the capture.
     pub receivers: HashSet<Address>,
+    /// Both ends of transfers over UDP that came to their end: who sends there once more is refused.
+    pub finished: HashSet<(End, End)>,
     /// TCP connections whose beginning is not in the capture.
     pub strangers: Unseen,
     /// TCP connections of which lines print no flags.
@@ -278,7 +280,7 @@ impl Attempts {
                 own.service.transport == kind::TCP && evidence.index().settings.is_dns_port(own.service.port)
             };
             let (unasked, all) = attempts.all.into_iter().partition(is_dns);
-            Arc::new(Self { told, all, unasked, ..attempts })
+            Arc::new(Self { all, unasked, told, ..attempts })
         })
     }
 
@@ -535,6 +537,7 @@ impl<'e> Follower<'e> {
             unseen.note(own.first.packet);
         }
         attempts.one_way = std::mem::take(&mut datagrams.one_way);
+        attempts.finished = datagrams.finished();
         attempts.notices = std::mem::take(&mut datagrams.notices);
         let left_out = datagrams.left_out + datagrams.leases.left_out;
         if left_out > 0 {
@@ -623,6 +626,15 @@ fn prints_no_flags(index: &Index, own: &Connection) -> bool {
         Some(packet.is_text() && packet.segment.tcp_flags.get(packet.row) == Some(&0))
     };
     !own.is_over() && [own.first.packet, own.last.packet].into_iter().all(|packet| bare(packet) == Some(true))
+}
+
+/// Whether a client printed without flags sends nothing but empty segments for so long and hears nothing. Where others are heard, these
+/// can be no others than those that open a connection, sent again.
+fn is_unheard(index: &Index, own: &Connection, watch_ns: Nanos) -> bool {
+    prints_no_flags(index, own)
+        && !own.hears_server()
+        && own.from_client.first.is_none()
+        && own.last.time_ns - own.first.time_ns >= watch_ns
 }
 
 /// Whether an address names one host: no group, and neither all hosts nor none.

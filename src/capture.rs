@@ -416,7 +416,7 @@ pub fn open_with(path: &Path, options: Options) -> Result<(Source, Box<dyn Walk>
 }
 
 /// The same, with each capture by itself where a text holds several: what was printed at two prompts.
-pub fn open_apart(path: &Path, options: Options) -> Result<Vec<(Source, Box<dyn Walk>)>, OpenError> {
+pub fn open_apart(path: &Path, options: Options) -> Result<Found, OpenError> {
     open_each(path, options, true)
 }
 
@@ -427,7 +427,7 @@ fn only(mut opened: Found, path: &Path) -> Result<(Source, Box<dyn Walk>), OpenE
 }
 
 /// What was found in a file: a source with its walk for each capture.
-type Found = Vec<(Source, Box<dyn Walk>)>;
+pub type Found = Vec<(Source, Box<dyn Walk>)>;
 
 fn open_each(path: &Path, options: Options, are_apart: bool) -> Result<Found, OpenError> {
     let name = path.display().to_string();
@@ -470,6 +470,16 @@ pub fn open_bytes(name: &str, bytes: &'static [u8]) -> Result<(Source, Box<dyn W
     only(open_map(name.to_owned(), None, Map::fixed(bytes), false)?, Path::new(name))
 }
 
+/// Opens a text that was pasted and is in no file, each capture in it by itself.
+pub fn open_text(name: &str, text: Vec<u8>) -> Result<Found, OpenError> {
+    let mut found = open_map(name.to_owned(), None, Map::owned(text), true)?;
+    // It is stored nowhere.
+    for (source, _) in &mut found {
+        source.size = 0;
+    }
+    Ok(found)
+}
+
 /// Opens a capture that comes out of a reader, packed or not.
 pub fn open_reader(
     name: &str,
@@ -484,13 +494,11 @@ pub fn open_reader(
 fn open_map(name: String, path: Option<PathBuf>, map: Map, are_apart: bool) -> Result<Found, OpenError> {
     let bytes = Arc::new(map);
     let source = Source { name, path, size: bytes.bytes().len() as u64, bytes, place: Sensor::default() };
-    match open_pasted(&source, are_apart)? {
-        Some(found) => Ok(found),
-        None => {
-            let walk = detect(&source.name, source.bytes.bytes(), true)?;
-            Ok(vec![(source, walk)])
-        }
+    if let Some(found) = open_pasted(&source, are_apart)? {
+        return Ok(found);
     }
+    let walk = detect(&source.name, source.bytes.bytes(), true)?;
+    Ok(vec![(source, walk)])
 }
 
 /// Opens a whole text that tcpdump did not write as it is; `None` for anything else.

@@ -198,18 +198,17 @@ pub fn run() -> ExitCode {
 
 /// What `--version --verbose` says: the build, its limits, and what the sandbox can do here.
 fn version() -> String {
-    let mut text = format!("portmortem {}\n", env!("CARGO_PKG_VERSION"));
-    let rules = crate::report::rules_version();
     let features = [("docx", cfg!(feature = "docx")), ("pdf", cfg!(feature = "pdf"))];
     let features: Vec<&str> = features.iter().filter(|(_, there)| *there).map(|(name, _)| *name).collect();
-    text.push_str(&format!("rules: {rules}\nfeatures: {}\n", features.join(", ")));
-    text.push_str(&format!("system: {} {}\n", std::env::consts::OS, std::env::consts::ARCH));
     // Nothing is read any more after this, so the program may shut itself in for good.
-    for line in crate::sandbox::enter(&crate::sandbox::Wanted::default()).lines() {
-        text.push_str(&line);
-        text.push('\n');
-    }
-    text
+    let sandbox = crate::sandbox::enter(&crate::sandbox::Wanted::default()).lines();
+    let own = [
+        format!("portmortem {}", env!("CARGO_PKG_VERSION")),
+        format!("rules: {}", crate::report::rules_version()),
+        format!("features: {}", features.join(", ")),
+        format!("system: {} {}", std::env::consts::OS, std::env::consts::ARCH),
+    ];
+    own.into_iter().chain(sandbox).map(|line| line + "\n").collect()
 }
 
 /// Says what is wrong with the arguments, or what was asked of them (help, version). An argument may carry control

@@ -44,6 +44,7 @@ mod strays;
 pub mod tally;
 mod transactions;
 mod translated;
+mod twins;
 mod unreadable;
 pub mod unserved;
 pub mod vantage;

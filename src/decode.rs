@@ -273,6 +273,22 @@ impl<'a> Decoded<'a> {
         self.bytes.get(self.payload_start as usize..self.payload_end as usize).unwrap_or_default()
     }
 
+    /// The link address the frame came from. Linux cooked headers hold that one alone (`LINKTYPE_LINUX_SLL`, `…_SLL2`).
+    pub fn link_source(&self) -> Option<[u8; 6]> {
+        let cooked = || {
+            let layer = self.layers().first()?;
+            let header = self.bytes.get(layer.start as usize..layer.end as usize)?;
+            let (kind, length, address) = match layer.kind {
+                LayerKind::Sll => (header.get(2..4)?, *header.get(5)?, header.get(6..12)?),
+                LayerKind::Sll2 => (header.get(8..10)?, *header.get(11)?, header.get(12..18)?),
+                _ => return None,
+            };
+            let is_ethernet = kind == [0, 1] && length == 6;
+            address.first_chunk::<6>().copied().filter(|_| is_ethernet)
+        };
+        self.link_addresses.map(|(source, _)| source).or_else(cooked)
+    }
+
     /// Source and destination port of UDP or TCP.
     pub fn ports(&self) -> Option<(u16, u16)> {
         match self.transport {

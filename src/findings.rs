@@ -1,7 +1,9 @@
 //! The FINDINGS table (one rule a file), and the competing hypotheses with their ledger.
 
+pub mod address_sweep;
 pub mod answers_lost;
 pub mod arp;
+pub mod astray;
 pub mod blocked;
 pub mod capture_quality;
 pub mod contested;
@@ -34,7 +36,9 @@ pub mod refused;
 pub mod responses_limited;
 pub mod retransmissions;
 pub mod rival_routers;
+pub mod router_failover;
 pub mod rules;
+pub mod search_domain;
 pub mod second_dhcp;
 pub mod service_words;
 pub mod services;
@@ -157,9 +161,12 @@ pub static FINDINGS: &[&Rule] = &[
     &misaddressed::RULE,
     &contested::RULE,
     &disagreement::RULE,
+    &astray::RULE,
+    &search_domain::RULE,
     &zone_unknown::RULE,
     &duplicate_address::RULE,
     &rival_routers::RULE,
+    &router_failover::RULE,
     &one_address::RULE,
     &late::RULE,
     &slow::RULE,
@@ -174,6 +181,7 @@ pub static FINDINGS: &[&Rule] = &[
     &surge::RULE,
     &reflection::RULE,
     &port_scan::RULE,
+    &address_sweep::RULE,
     &retransmissions::RULE,
     &tcp_failures::RULE,
     &arp::RULE,

@@ -53,6 +53,33 @@ pub fn shown(text: &str) -> String {
     out
 }
 
+/// A value as JSON on one line. Characters that are not seen as what they are stand as `\uNNNN`: JSON itself asks that only of
+/// some, and a terminal shows the rest as they come.
+pub fn json(value: &impl serde::Serialize) -> serde_json::Result<String> {
+    serde_json::to_string(value).map(|text| visible(&text))
+}
+
+/// The same over several lines.
+pub fn json_pretty(value: &impl serde::Serialize) -> serde_json::Result<String> {
+    serde_json::to_string_pretty(value).map(|text| visible(&text))
+}
+
+/// In JSON everything outside of strings is ASCII, so whatever is escaped stands in a string.
+fn visible(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut units = [0; 2];
+    for character in text.chars() {
+        if character != '\n' && is_unsafe(character) {
+            for unit in character.encode_utf16(&mut units) {
+                let _ = write!(out, "\\u{unit:04x}");
+            }
+        } else {
+            out.push(character);
+        }
+    }
+    out
+}
+
 /// Whether a character can change how the text around it is shown, or cannot be seen itself.
 pub fn is_unsafe(character: char) -> bool {
     character.is_control()
@@ -131,6 +158,15 @@ mod tests {
     fn messages_keep_their_lines_and_are_escaped_once() {
         assert_eq!(shown("a\u{1b}b\nc\\x1b"), "a\\x1bb\nc\\x1b");
         assert_eq!(shown(&escape("\u{202e}")), escape("\u{202e}"));
+    }
+
+    #[test]
+    fn json_shows_every_character_and_says_the_same() {
+        let text = "\u{7f}\u{9b}\u{202e}\u{e0041}\u{1b}\n\"ü";
+        let line = json(&text).expect("a string");
+        assert_eq!(line, r#""\u007f\u009b\u202e\udb40\udc41\u001b\n\"ü""#);
+        assert_eq!(serde_json::from_str::<String>(&line).expect("a string"), text);
+        assert_eq!(json_pretty(&[1]).expect("a list"), "[\n  1\n]");
     }
 
     #[test]

@@ -40,8 +40,8 @@ pub mod update;
 pub mod views;
 pub mod work;
 
-use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
+use std::sync::{Arc, Mutex, Once};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -68,6 +68,9 @@ const TICK: Duration = Duration::from_millis(120);
 
 /// How often somebody from outside, or a capture that changed, is noticed when nothing else happens.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Captures looked at each time; of more, others are looked at the next time.
+const LOOKS_MAX: usize = 1_000;
 
 /// How the program ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,8 +102,39 @@ pub struct Wishes {
     pub editor: Option<own_editor::Helper>,
 }
 
-/// Opens the captures on the full screen and returns when the analyst quits, or something from outside ends it.
-pub fn run(inputs: Vec<Input>, settings: Arc<Settings>, wishes: Wishes) -> Result<Ended> {
+/// Opens the captures on the full screen and returns when the analyst quits, or something from outside ends it. Without any
+/// capture it asks for a text to be pasted; one that is pasted later is opened in place of what is open.
+pub fn run(inputs: Vec<Input>, settings: &Arc<Settings>, wishes: Wishes) -> Result<Ended> {
+    let (config, wrong) = settings::config();
+    keys::own(config.keys);
+    let mut screen = Screen::open(wishes.theme.or(config.theme), wishes.editor)?;
+    let mut start = Start { time: config.time, frame: wishes.frame, wrong };
+    let mut next = Some(inputs);
+    while let Some(inputs) = next {
+        next = open(&mut screen, inputs, Arc::clone(settings), &mut start)?;
+    }
+    screen.close();
+    Ok(signals::leaving().map_or(Ended::Quit, Ended::Asked))
+}
+
+/// How the first capture opens.
+struct Start {
+    /// How times are shown.
+    time: state::TimeFormat,
+    /// The frame to go to.
+    frame: Option<FrameNumber>,
+    /// What is wrong with the settings.
+    wrong: Option<String>,
+}
+
+/// One capture, or several, from opening to leaving them; what is opened next.
+fn open(
+    screen: &mut Screen,
+    inputs: Vec<Input>,
+    settings: Arc<Settings>,
+    start: &mut Start,
+) -> Result<Option<Vec<Input>>> {
+    let is_pasting = inputs.is_empty();
     let is_sample = inputs.first().is_some_and(|input| input.source.name.starts_with("sample:"));
     let capture = inputs.first().and_then(|input| input.source.path.clone());
     let is_live = |input: &Input| input.source.bytes.is_live();
@@ -113,11 +147,8 @@ pub fn run(inputs: Vec<Input>, settings: Arc<Settings>, wishes: Wishes) -> Resul
     let live = place.live.clone();
     let paths: Vec<_> = inputs.iter().filter_map(|input| input.source.path.clone()).collect();
     let session = session::key(&paths).filter(|_| paths.len() == inputs.len());
-    let (config, wrong_config) = settings::config();
-    keys::own(config.keys);
     let (sender, receiver) = mpsc::sync_channel(QUEUE_MAX);
     signals::listen(sender.clone())?;
-    let mut screen = Screen::open(wishes.theme.or(config.theme), wishes.editor)?;
     read_terminal(sender.clone());
     watch(&inputs, sender.clone());
     load((inputs, settings), sender.clone());
@@ -137,19 +168,22 @@ pub fn run(inputs: Vec<Input>, settings: Arc<Settings>, wishes: Wishes) -> Resul
     let (width, height) = screen.size()?;
     let mut state = State::new(Rect::new(0, 0, width, height), terminal::shows_unicode(), Work::default());
     state.filter.past = past::read();
-    state.wanted = wishes.frame;
+    state.wanted = start.frame.take();
     let (named, wrong_filters) = settings::filters();
     let (colours, wrong) = settings::colours(&named);
     state.named = Arc::new(named);
     state.colours = Arc::new(colours);
-    state.timeline.time = config.time;
-    if let Some(message) = wrong_config.or(wrong_filters).or(wrong) {
+    state.timeline.time = start.time;
+    if is_pasting {
+        actions::leaving::paste(&mut state, "");
+    }
+    if let Some(message) = start.wrong.take().or(wrong_filters).or(wrong) {
         state.say(message, state::Tone::Warning);
     } else if is_sample {
         state.say("a sample incident · ] next problem · ? keys · yours: portmortem FILE", state::Tone::Plain);
     }
     state.left = session.as_deref().and_then(session::read);
-    let result = event_loop(&mut state, &mut screen, &mut jobs, &receiver);
+    let result = event_loop(&mut state, screen, &mut jobs, &receiver);
     // The receiver goes first: whoever waits to send sees that nobody listens any more.
     drop(receiver);
     drop(sender);
@@ -157,16 +191,17 @@ pub fn run(inputs: Vec<Input>, settings: Arc<Settings>, wishes: Wishes) -> Resul
     let asked = signals::leaving().or_else(|| result.is_err().then_some(1));
     // What is cut short stays where it can be found beside its capture; what ends goes where the hash finds it.
     jobs.finish(asked.is_none().then_some(&state.index));
-    screen.close();
     // A place that is not remembered is no reason to complain.
     if let Some(key) = session.filter(|_| state.touched) {
         drop(session::write(session::Session::of(&state, &key)));
     }
     if let Some(spool) = spool {
+        if asked.is_some() {
+            screen.close();
+        }
         leave_spool(spool, asked.is_some());
     }
-    result?;
-    Ok(signals::leaving().map_or(Ended::Quit, Ended::Asked))
+    result
 }
 
 /// Takes a kept capture away when the analyst quit, and names it when the program was ended.
@@ -189,17 +224,17 @@ fn tell(line: &str) {
 fn watch(inputs: &[Input], sender: SyncSender<Incoming>) {
     let maps: Vec<_> = inputs.iter().map(|input| Arc::downgrade(&input.source.bytes)).collect();
     std::thread::spawn(move || {
-        let mut before = vec![None; maps.len()];
+        let mut told = vec![None; maps.len()];
+        let mut next = (0..maps.len()).cycle();
         loop {
             std::thread::sleep(LOOK_EVERY);
-            for ((at, map), before) in maps.iter().enumerate().zip(&mut before) {
-                let Some(map) = map.upgrade() else { continue };
+            for source in next.by_ref().take(maps.len().min(LOOKS_MAX)) {
+                let Some(map) = maps.get(source).and_then(std::sync::Weak::upgrade) else { continue };
                 let change = map.change();
-                if change != *before {
-                    before.clone_from(&change);
-                    if sender.send(Incoming::Reply(Reply::Changed { source: at, change })).is_err() {
-                        return;
-                    }
+                let Some(told) = told.get_mut(source).filter(|told| **told != change) else { continue };
+                told.clone_from(&change);
+                if sender.send(Incoming::Reply(Reply::Changed { source, change })).is_err() {
+                    return;
                 }
             }
         }
@@ -211,14 +246,15 @@ fn event_loop(
     screen: &mut Screen,
     jobs: &mut Jobs,
     receiver: &Receiver<Incoming>,
-) -> Result<()> {
+) -> Result<Option<Vec<Input>>> {
     let start = Instant::now();
     let mut is_drawn = false;
+    let mut next = None;
     loop {
         if signals::leaving().is_some() {
             let effect = drafts::leave(state);
-            perform(state, screen, jobs, effect)?;
-            return Ok(());
+            perform(state, screen, (jobs, &mut next), effect)?;
+            return Ok(None);
         }
         if !is_drawn && let Err(error) = screen.draw(state) {
             hung_up(error)?;
@@ -228,12 +264,12 @@ fn event_loop(
         let first = match receiver.recv_timeout(if is_busy { TICK } else { LOOK_EVERY }) {
             Ok(incoming) => Some(incoming),
             Err(RecvTimeoutError::Timeout) => None,
-            Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            Err(RecvTimeoutError::Disconnected) => return Ok(None),
         };
         is_drawn = first.is_none() && !is_busy;
         let effect = update(state, Message::Tick(start.elapsed().as_millis() as u64));
-        if !perform(state, screen, jobs, effect)? {
-            return Ok(());
+        if !perform(state, screen, (jobs, &mut next), effect)? {
+            return Ok(next);
         }
         let waiting: Vec<Incoming> = first.into_iter().chain(receiver.try_iter().take(QUEUE_MAX)).collect();
         for incoming in waiting {
@@ -253,8 +289,8 @@ fn event_loop(
             };
             let Some(message) = message else { continue };
             let effect = update(state, message);
-            if !perform(state, screen, jobs, effect)? {
-                return Ok(());
+            if !perform(state, screen, (jobs, &mut next), effect)? {
+                return Ok(next);
             }
         }
     }
@@ -271,12 +307,17 @@ fn hung_up(error: anyhow::Error) -> Result<()> {
 }
 
 /// Does what an effect asks; false means leaving.
-fn perform(state: &mut State, screen: &mut Screen, jobs: &mut Jobs, effect: Effect) -> Result<bool> {
+fn perform(
+    state: &mut State,
+    screen: &mut Screen,
+    (jobs, next): (&mut Jobs, &mut Option<Vec<Input>>),
+    effect: Effect,
+) -> Result<bool> {
     match effect {
         Effect::None => {}
         Effect::Many(effects) => {
             for effect in effects {
-                if !perform(state, screen, jobs, effect)? {
+                if !perform(state, screen, (jobs, next), effect)? {
                     return Ok(false);
                 }
             }
@@ -289,29 +330,58 @@ fn perform(state: &mut State, screen: &mut Screen, jobs: &mut Jobs, effect: Effe
         Effect::OpenEditor(text) => {
             let edited = screen.edit(&text).map_err(|error| format!("no text from the editor: {error:#}"));
             let effect = update(state, Message::Done(Reply::Edited(edited)));
-            return perform(state, screen, jobs, effect);
+            return perform(state, screen, (jobs, next), effect);
         }
         Effect::Suspend => screen.suspend()?,
+        Effect::OpenText(text) => match crate::capture::open_text("pasted text", text.into_bytes()) {
+            Ok(found) => {
+                let inputs = found.into_iter().map(|(source, walk)| Input { source, walk, offset_ns: 0 });
+                *next = Some(inputs.collect());
+                return Ok(false);
+            }
+            Err(error) => state.say(error.to_string(), state::Tone::Warning),
+        },
         Effect::Quit => return Ok(false),
     }
     Ok(true)
 }
 
-/// Keys come from the terminal device, so that a capture may come through standard input.
+/// Who gets what comes from the terminal: the session there is.
+static SINK: Mutex<Option<SyncSender<Incoming>>> = Mutex::new(None);
+static READER: Once = Once::new();
+/// How long a key waits for the next session before it is looked for again.
+const SESSION_WAIT: Duration = Duration::from_millis(20);
+
+/// Keys come from the terminal device, so that a capture may come through standard input. One thread reads them for all sessions.
 fn read_terminal(sender: SyncSender<Incoming>) {
-    std::thread::spawn(move || {
-        loop {
-            let incoming = match crossterm::event::read() {
-                Ok(event) => Incoming::Terminal(event),
-                Err(_) => Incoming::TerminalGone,
-            };
-            let last = matches!(incoming, Incoming::TerminalGone);
-            // While the analyst's own editor has the terminal, its keys are not ours.
-            terminal::wait_while_lent();
-            if sender.send(incoming).is_err() || last {
-                return;
+    if let Ok(mut sink) = SINK.lock() {
+        *sink = Some(sender);
+    }
+    READER.call_once(|| {
+        std::thread::spawn(|| {
+            loop {
+                let mut incoming = match crossterm::event::read() {
+                    Ok(event) => Incoming::Terminal(event),
+                    Err(_) => Incoming::TerminalGone,
+                };
+                let last = matches!(incoming, Incoming::TerminalGone);
+                // While the analyst's own editor has the terminal, its keys are not ours.
+                terminal::wait_while_lent();
+                loop {
+                    let sink = SINK.lock().ok().and_then(|sink| sink.clone());
+                    let Some(sink) = sink else { return };
+                    match sink.send(incoming) {
+                        Ok(()) => break,
+                        // Nobody listens between one session and the next.
+                        Err(mpsc::SendError(back)) => incoming = back,
+                    }
+                    std::thread::sleep(SESSION_WAIT);
+                }
+                if last {
+                    return;
+                }
             }
-        }
+        });
     });
 }
 

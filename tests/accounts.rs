@@ -1,7 +1,5 @@
 //! Who is refused what others are given: outcome by client and account over time.
 
-#![expect(clippy::indexing_slicing, reason = "a test that meets the unexpected should stop there")]
-
 mod scene;
 
 use portmortem::findings::{Finding, Severity};

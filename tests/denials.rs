@@ -406,3 +406,118 @@ fn a_connection_captured_in_two_files_is_counted_once_also_where_its_packets_wer
     let attempts = Attempts::of(&evidence);
     assert_eq!(attempts.all.iter().filter(|own| own.kind == Kind::Http).count(), 3);
 }
+
+/// A mail connection in which the recipient is answered so, and what follows where it is taken.
+fn mail(scene: &mut Scene, at_ns: i64, from: &str, answer: &[u8]) {
+    let said: [&[u8]; 6] = [
+        b"220 mx ESMTP\r\n",
+        b"EHLO a\r\n",
+        b"250 mx\r\n",
+        b"RCPT TO:<a@example.com>\r\n",
+        answer,
+        b"QUIT\r\n",
+    ];
+    talk(scene, at_ns, from, "198.51.100.25:25", 1, &said);
+}
+
+#[test]
+fn mail_refused_by_rules_is_no_overload() {
+    let refused = |answer: &[u8]| {
+        let mut scene = Scene::default();
+        for number in 0..6_i64 {
+            mail(&mut scene, number * SECOND, &from(number), answer);
+        }
+        let (found, assessments) = scene.examine();
+        let told: Vec<String> = told(&found).iter().map(|own| own.statement.clone()).collect();
+        (told.join("\n"), leading(&assessments).into_iter().collect::<Vec<_>>().join(" "))
+    };
+    let (told, leads) = refused(b"454 4.7.1 <a@example.com>: Relay access denied\r\n");
+    assert!(told.contains("answered with 454 4.7.1 (refused by policy)"), "{told}");
+    assert_eq!(leads, "H14");
+    // Where no further code is given, the words tell.
+    assert_eq!(refused(b"454 relaying denied\r\n").1, "H14");
+    let (told, leads) = refused(b"552 5.3.4 Message size exceeds fixed limit\r\n");
+    assert!(told.contains("552 5.3.4 (message too big)"), "{told}");
+    assert_eq!(leads, "H14");
+    // What the server cannot stays its failure.
+    assert_eq!(refused(b"452 4.3.1 Insufficient system storage\r\n").1, "H26");
+    assert_eq!(refused(b"451 local error in processing\r\n").1, "H26");
+}
+
+#[test]
+fn one_client_whose_recipients_are_never_known_guesses_them() {
+    let severity = |clients: i64| {
+        let mut scene = Scene::default();
+        for number in 0..6_i64 {
+            let from = format!("192.0.2.{}:{}", 10 + number % clients, 40_000 + number);
+            mail(&mut scene, number * SECOND, &from, b"550 5.1.1 no such user\r\n");
+        }
+        // What is greeted and says nothing was taken from nobody.
+        talk(&mut scene, 7 * SECOND, &from(9), "198.51.100.25:25", 1, &[b"220 mx ESMTP\r\n", b"QUIT\r\n"]);
+        told(&scene.examine().0)[0].severity
+    };
+    assert_eq!(severity(1), Severity::Low);
+    assert!(severity(3) > Severity::Low, "several clients have a failure");
+}
+
+#[test]
+fn what_a_greeting_names_is_the_service_whatever_the_port() {
+    let mut scene = Scene::default();
+    // Somebody asks a mail server for a page.
+    let page: [&[u8]; 2] = [b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", b"220 mx ESMTP\r\n"];
+    talk(&mut scene, 0, &from(0), "198.51.100.25:25", 0, &page);
+    talk(&mut scene, SECOND, &from(1), "198.51.100.25:8022", 1, &[b"SSH-2.0-a\r\n", b"SSH-2.0-b\r\n"]);
+    talk(&mut scene, 2 * SECOND, &from(2), "198.51.100.25:2525", 1, &[b"220 mx ESMTP\r\n", b"QUIT\r\n"]);
+    let (_, evidence) = scene.load();
+    let kinds: Vec<Kind> = Attempts::of(&evidence).all.iter().map(|own| own.kind).collect();
+    assert_eq!(kinds, [Kind::Smtp, Kind::Ssh, Kind::Smtp]);
+}
+
+#[test]
+fn a_file_that_a_server_does_not_have_and_the_port_of_a_transfer_are_no_failures() {
+    use portmortem::findings::coverage::{OpenKind, Standing};
+    let mut scene = Scene::default();
+    let (client, server) = ("192.0.2.10", "198.51.100.69");
+    let put = |scene: &mut Scene, at_ms: i64, from: String, to: String, data: &[u8]| {
+        scene.put(at_ms * MS, Packet::udp(from.as_str(), to.as_str(), data))
+    };
+    let ends = |port: u16, other: u16| (format!("{client}:{port}"), format!("{server}:{other}"));
+    let (from, to) = ends(2_000, 69);
+    put(&mut scene, 0, from.clone(), to, b"\0\x01SEP1.cnf\0octet\0");
+    put(&mut scene, 1, ends(0, 4_001).1, from.clone(), b"\0\x05\0\x01File not found\0");
+    let late = put(&mut scene, 2, from, ends(0, 4_001).1, b"\0\x04\0\0");
+    scene.put(3 * MS, Packet::port_unreachable(&late));
+    let (from, to) = ends(2_001, 69);
+    put(&mut scene, 500, from.clone(), to, b"\0\x01default.cnf\0octet\0");
+    for block in 1..=6_u8 {
+        let mut data = vec![0, 3, 0, block];
+        data.resize(if block < 6 { 516 } else { 100 }, b'x');
+        put(&mut scene, 500 + 10 * i64::from(block), ends(0, 4_002).1, from.clone(), &data);
+        put(&mut scene, 505 + 10 * i64::from(block), from.clone(), ends(0, 4_002).1, &[0, 4, 0, block]);
+    }
+    let examined = scene.review();
+    assert!(told(&examined.findings).is_empty(), "{:?}", examined.findings);
+    let items: Vec<(OpenKind, u64)> =
+        examined.coverage.not_assessed.iter().map(|item| (item.kind, item.count)).collect();
+    assert!(items.contains(&(OpenKind::Finished, 1)), "{items:?}");
+    assert!(examined.coverage.of(Standing::Open).next().is_none(), "{items:?}");
+    assert!(items.iter().all(|(kind, _)| *kind != OpenKind::OneWay), "{items:?}");
+}
+
+#[test]
+fn a_file_that_nobody_gets_is_refused_and_no_overload() {
+    let mut scene = Scene::default();
+    for number in 0..8_u16 {
+        let from = format!("192.0.2.10:{}", 2_000 + number);
+        let at = i64::from(number) * SECOND;
+        scene.put(at, Packet::udp(from.as_str(), "198.51.100.69:69", b"\0\x01boot.img\0octet\0"));
+        let told = b"\0\x05\0\x01File not found\0";
+        scene.put(
+            at + MS,
+            Packet::udp(format!("198.51.100.69:{}", 4_000 + number).as_str(), from.as_str(), told),
+        );
+    }
+    let (found, assessments) = scene.examine();
+    assert!(told(&found)[0].statement.contains("error 1 (file not found)"), "{found:?}");
+    assert_eq!(leading(&assessments).into_iter().collect::<Vec<_>>(), ["H14"]);
+}

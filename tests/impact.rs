@@ -276,3 +276,85 @@ fn the_forwarder_of_one_client_comes_before_what_it_asks_with_another_address() 
     assert_eq!(order(SECOND * 7 / 10), ["198.51.100.53", "192.0.2.1"], "two hosts that ask for the same");
     assert_eq!(order(-SECOND / 50), ["198.51.100.53", "192.0.2.1"], "what comes before follows on nothing");
 }
+
+/// A capture of these frames.
+fn of_frames(mut frames: Vec<(i64, Packet)>) -> Loaded {
+    frames.sort_by_key(|(at, _)| *at);
+    let mut file = PcapWriter::new(Vec::new(), Variant::default(), link::ETHERNET).expect("a header");
+    for (number, (time_ns, packet)) in frames.into_iter().enumerate() {
+        file.packet(time_ns, &packet.id(number as u16 + 1).ethernet()).expect("a packet");
+    }
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("frames.pcap");
+    std::fs::write(&path, file.finish().expect("a file")).expect("a place to write");
+    of_file(path)
+}
+
+#[test]
+fn the_same_id_and_question_from_the_other_family_at_once_is_one_host() {
+    let build = |same: bool, hosts: u16| {
+        let mut frames = Vec::new();
+        for number in 0..6_u16 {
+            let at = i64::from(number) * 2 * SECOND;
+            let host = 0x23 + number % hosts;
+            let new = SocketAddr::from(([0x2001, 0xdb8, 0x10, 0, 0, 0, 0, host], 40_000 + number));
+            let old = SocketAddr::from(([198, 51, 100, 23], 50_000 + number));
+            let (server, other) = (
+                SocketAddr::from(([0x2001, 0xdb8, 2, 0, 0, 0, 0, 0x53], 53)),
+                SocketAddr::from(([192, 0, 2, 53], 53)),
+            );
+            let id = 700 + 11 * number;
+            let second = if same { id } else { id + 1 };
+            let query = Packet::udp(new, server, &dns::query(id, "hmi.plant.example", dns::A));
+            frames.push((at + 1_000, Packet::port_unreachable(&query)));
+            frames.push((at, query));
+            let query = dns::query(second, "hmi.plant.example", dns::A);
+            let answer = dns::answer(second, "hmi.plant.example", Data::A([203, 0, 113, 7].into()));
+            frames.push((at + 50_000, Packet::udp(old, other, &query)));
+            frames.push((at + 90_000, Packet::udp(other, old, &answer)));
+        }
+        let loaded = of_frames(frames);
+        let impact = first(&loaded);
+        (impact.is_covered(), impact.stranded().count())
+    };
+    assert_eq!(build(true, 1), (true, 0));
+    assert_eq!(build(false, 1), (false, 1), "other ids are other hosts, as far as can be told");
+    assert_eq!(build(true, 2), (false, 2), "one address asks for two others as a translator does");
+}
+
+#[test]
+fn a_server_that_answers_over_tcp_serves_its_client_meanwhile() {
+    let build = |tcp: bool| {
+        let server = SocketAddr::from(([198, 51, 100, 53], 53));
+        let client = |port: u16| SocketAddr::from(([192, 0, 2, 22], port));
+        let mut frames = Vec::new();
+        for number in 0..5_u16 {
+            let name = format!("p{number}.shop.example");
+            let query = Packet::udp(client(40_000 + number), server, &dns::query(7 + number, &name, dns::A));
+            frames.push((i64::from(number) * 2 * SECOND + 1_000, Packet::port_unreachable(&query)));
+            frames.push((i64::from(number) * 2 * SECOND, query));
+        }
+        if tcp {
+            let framed = |message: Vec<u8>| [&(message.len() as u16).to_be_bytes()[..], &message].concat();
+            let query = framed(dns::query(99, "www.news.example", dns::A));
+            let answer = framed(dns::answer(99, "www.news.example", Data::A([203, 0, 113, 7].into())));
+            let (asked, told) = (query.len() as u32, answer.len() as u32);
+            let at = 3 * SECOND;
+            let own = client(50_000);
+            let segment = |flags, sequence, acknowledgment| Segment { flags, sequence, acknowledgment };
+            let both = flags::SYN | flags::ACK;
+            frames.push((at, Packet::tcp(own, server, segment(flags::SYN, 5, 0), b"")));
+            frames.push((at + 1_000, Packet::tcp(server, own, segment(both, 9, 6), b"")));
+            frames.push((at + 2_000, Packet::tcp(own, server, segment(flags::ACK, 6, 10), b"")));
+            frames.push((at + 3_000, Packet::tcp(own, server, segment(flags::ACK, 6, 10), &query)));
+            frames.push((at + 4_000, Packet::tcp(server, own, segment(flags::ACK, 10, 6 + asked), &answer)));
+            frames
+                .push((at + 5_000, Packet::tcp(own, server, segment(flags::ACK, 6 + asked, 10 + told), b"")));
+        }
+        let loaded = of_frames(frames);
+        let [client] = first(&loaded).clients.as_slice() else { panic!("one client") };
+        (client.failed, client.otherwise, client.is_without_service())
+    };
+    assert_eq!(build(false), (5, 0, true));
+    assert_eq!(build(true), (5, 1, false));
+}

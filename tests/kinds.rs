@@ -1,15 +1,17 @@
 //! One capture of a real kernel for each kind of incident: which causes lead, and which finding says so how gravely.
 
+#![expect(clippy::unwrap_used, reason = "a test fails where a capture cannot be read")]
+
 mod scene;
 
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use portmortem::capture;
-use portmortem::correlate::{Parameters, correlate};
+use portmortem::correlate::{Evidence, Parameters, correlate};
 use portmortem::findings::hypotheses::assess_all;
 use portmortem::findings::{self, Severity};
-use portmortem::index::{Input, Progress, build};
+use portmortem::index::{Index, Input, Progress, build};
 use scene::leading;
 
 /// Files, the causes that lead (`*` for any), and a finding with its severity; a row without both is healthy.
@@ -88,19 +90,29 @@ static KINDS: &[(&[&str], &str, &str)] = &[
     (&["tls_refused_by_name.pcap"], "H25", "high service-failures"),
     (&["telephony_stopped_amid_scan.pcap"], "H26", "medium datagrams-refused"),
     (&["one_direction_time.pcap"], "", "low capture-quality"),
+    (&["address_used_twice.pcap"], "H32", "high duplicate-address"),
+    (&["routers_take_over_healthy.pcap"], "", ""),
+    (&["ports_probed.pcap"], "", "low port-scan"),
+    (&["certificate_expired.pcap"], "H25", "high service-failures"),
 ];
+
+/// A capture read and correlated.
+fn open(files: &[&str]) -> (Index, Evidence) {
+    let open = |name: &&str| {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/captures/kinds").join(name);
+        let (source, walk) = capture::open(&path).unwrap();
+        Input { source, walk, offset_ns: 0 }
+    };
+    let index = build(files.iter().map(open).collect(), 2, &Progress::default(), |_| {});
+    let evidence = correlate(&index, &Parameters::default(), &AtomicBool::new(false));
+    (index, evidence)
+}
 
 #[test]
 fn each_kind_of_incident_is_told_as_what_it_is() {
     let mut wrong = Vec::new();
     for (files, leads, finding) in KINDS {
-        let open = |name: &&str| {
-            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/captures/kinds").join(name);
-            let (source, walk) = capture::open(&path).unwrap();
-            Input { source, walk, offset_ns: 0 }
-        };
-        let index = build(files.iter().map(open).collect(), 2, &Progress::default(), |_| {});
-        let evidence = correlate(&index, &Parameters::default(), &AtomicBool::new(false));
+        let (index, evidence) = open(files);
         let input = findings::Input { index: &index, evidence: &evidence };
         let found = findings::run(&input, &[]);
         let assessments = assess_all(&input, &found, &[]);
@@ -120,4 +132,17 @@ fn each_kind_of_incident_is_told_as_what_it_is() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_certificate_in_clear_is_compared_with_the_clock_of_the_capture() {
+    let (index, evidence) = open(&["certificate_expired.pcap"]);
+    let input = findings::Input { index: &index, evidence: &evidence };
+    let assessments = assess_all(&input, &findings::run(&input, &[]), &[]);
+    let said: Vec<&str> = assessments[0].wording.iter().map(|sentence| sentence.text.as_str()).collect();
+    let said = said.join(" ");
+    assert!(said.contains("was valid until 2021-01-01 00:00:00"), "{said}");
+    assert!(said.contains("its time is over"), "{said}");
+    let action = &assessments[0].checks[0].action;
+    assert!(action.contains("what was to renew the certificate that it presented"), "{action}");
 }

@@ -1,7 +1,5 @@
 //! What a service has no more of, and who holds it.
 
-#![expect(clippy::indexing_slicing, reason = "a test that meets the unexpected should stop there")]
-
 mod scene;
 
 use portmortem::findings::{Finding, Severity};

@@ -202,3 +202,163 @@ fn an_error_about_a_lease_that_its_client_has_and_the_end_of_a_trace_are_ordinar
         examined.coverage.of(Standing::Ordinary).map(|item| (item.kind, item.count)).collect();
     assert_eq!(ordinary, [(OpenKind::Traced, 3), (OpenKind::Leased, 1)]);
 }
+
+const STANDBY: &str = "192.0.2.2";
+const STANDBY_MAC: [u8; 6] = [2, 0, 0, 0, 0, 2];
+const PRIMARY: &str = "192.0.2.3";
+const PRIMARY_MAC: [u8; 6] = [2, 0, 0, 0, 0, 3];
+/// The address that both routers share.
+const SHARED: &str = "192.0.2.1";
+
+/// An advertisement of VRRP version 2 for the shared address (RFC 3768 §5).
+fn advertise(scene: &mut Scene, at_ns: i64, (from, mac): (&str, [u8; 6]), priority: u8) {
+    let mut message = vec![0x21, 51, priority, 1, 0, 1, 0, 0, 192, 0, 2, 1];
+    message.extend([0; 8]);
+    let (from, group) = (from.parse().expect("an address"), "224.0.0.18".parse().expect("an address"));
+    let packet = Packet::raw(from, group, 112, message).ttl(255);
+    framed(scene, at_ns, (mac, [1, 0, 0x5e, 0, 0, 0x12]), &packet);
+}
+
+/// An announcement of an address by its own request (RFC 5227 §3).
+fn announce(scene: &mut Scene, at_ns: i64, mac: [u8; 6], address: &str) {
+    let address = address.parse().expect("an address");
+    let own = Arp { operation: 1, sender_mac: mac, sender: address, target_mac: [0; 6], target: address };
+    scene.packets.push((START_NS + at_ns, arp(&own)));
+}
+
+/// The shared address at one router, for 8 s at another, and back; with advertisements or without.
+fn handed_over(advertised: bool, resigns: bool) -> Scene {
+    let mut scene = Scene::default();
+    announce(&mut scene, 0, PRIMARY_MAC, SHARED);
+    announce(&mut scene, 10_500 * SECOND / 1_000, STANDBY_MAC, SHARED);
+    announce(&mut scene, 20 * SECOND, PRIMARY_MAC, SHARED);
+    if advertised {
+        for at in 0..8 {
+            advertise(&mut scene, at * SECOND, (PRIMARY, PRIMARY_MAC), 150);
+        }
+        if resigns {
+            advertise(&mut scene, 8 * SECOND, (PRIMARY, PRIMARY_MAC), 0);
+        }
+        for at in 11..20 {
+            advertise(&mut scene, at * SECOND, (STANDBY, STANDBY_MAC), 100);
+        }
+        for at in 20..25 {
+            advertise(&mut scene, at * SECOND, (PRIMARY, PRIMARY_MAC), 150);
+        }
+    }
+    scene
+}
+
+fn told(found: &[Finding]) -> Vec<(&str, Severity)> {
+    found.iter().map(|own| (own.id, own.severity)).collect()
+}
+
+#[test]
+fn routers_that_take_over_from_one_another_are_no_duplicate_address() {
+    let (found, assessments) = handed_over(true, true).examine();
+    assert_eq!(told(&found), [("router-failover", Severity::Info)], "{found:?}");
+    let statement = &found[0].statement;
+    assert!(
+        statement
+            .starts_with("192.0.2.1 (VRRP group 51) moved between routers: from 192.0.2.3 to 192.0.2.2 at ")
+            && statement.contains(
+                "4.000 s after the last announcement of the former, which resigned; from 192.0.2.2 to"
+            ),
+        "{statement}"
+    );
+    assert!(assessments.is_empty());
+    // A router that just falls silent is worth looking after, and nothing else than its standby saw it.
+    let (found, _) = handed_over(true, false).examine();
+    assert_eq!(told(&found), [("router-failover", Severity::Low)], "{found:?}");
+    // Without a word of a group it is one address at two devices.
+    let (found, _) = handed_over(false, false).examine();
+    assert_eq!(told(&found), [("duplicate-address", Severity::Medium)], "{found:?}");
+    // A third device that claims the address of a group does so against it.
+    let mut stolen = handed_over(true, true);
+    announce(&mut stolen, 12 * SECOND, [2, 0, 0, 0, 0, 99], SHARED);
+    let (found, _) = stolen.examine();
+    assert!(told(&found).contains(&("duplicate-address", Severity::Medium)), "{found:?}");
+}
+
+#[test]
+fn routers_that_both_announce_an_address_hold_it_at_one_time() {
+    let mut scene = Scene::default();
+    for at in 0..12 {
+        advertise(&mut scene, at * SECOND, (PRIMARY, PRIMARY_MAC), 150);
+        advertise(&mut scene, at * SECOND + SECOND / 2, (STANDBY, STANDBY_MAC), 100);
+    }
+    for at in [0, 3, 6] {
+        announce(&mut scene, at * SECOND, PRIMARY_MAC, SHARED);
+        announce(&mut scene, (at + 1) * SECOND, STANDBY_MAC, SHARED);
+    }
+    let (found, _) = scene.examine();
+    let told = told(&found);
+    for id in ["duplicate-address", "router-failover"] {
+        assert!(told.contains(&(id, Severity::Medium)), "{found:?}");
+    }
+    assert!(found.iter().any(|own| own.statement.contains("192.0.2.2 and 192.0.2.3 announce by turns")));
+}
+
+const PRINTER: &str = "192.0.2.50";
+const PRINTER_MAC: [u8; 6] = [2, 0, 0, 0, 0, 50];
+const INTRUDER_MAC: [u8; 6] = [2, 0, 0, 0, 0, 51];
+
+/// A connection to the printer's address by way of one device, which takes it or refuses it.
+fn print(scene: &mut Scene, at_ns: i64, from: &str, port: u32, mac: [u8; 6], takes: bool) {
+    use portmortem::generate::{Segment, flags};
+    let (client, to) = (format!("{from}:{port}"), format!("{PRINTER}:9100"));
+    let mut put = |at_ns: i64, out: bool, (sequence, acknowledgment): (u32, u32), flags: u8, data: &[u8]| {
+        let segment = Segment { sequence, acknowledgment, flags };
+        let (from, to, links) =
+            if out { (&client, &to, (CLIENT_MAC, mac)) } else { (&to, &client, (mac, CLIENT_MAC)) };
+        scene.ip_id += 1;
+        let packet = Packet::tcp(from.as_str(), to.as_str(), segment, data).id(scene.ip_id);
+        scene.packets.push((START_NS + at_ns, packet.ethernet_between(links.0, links.1)));
+    };
+    let ms = SECOND / 1_000;
+    put(at_ns, true, (100, 0), flags::SYN, b"");
+    if !takes {
+        put(at_ns + ms, false, (0, 101), flags::RST | flags::ACK, b"");
+        return;
+    }
+    put(at_ns + ms, false, (900, 101), flags::SYN | flags::ACK, b"");
+    put(at_ns + 2 * ms, true, (101, 901), flags::ACK | flags::PSH, b"page");
+    put(at_ns + 3 * ms, false, (901, 105), flags::ACK | flags::PSH, b"done");
+    put(at_ns + 4 * ms, true, (105, 905), flags::FIN | flags::ACK, b"");
+    put(at_ns + 5 * ms, false, (905, 106), flags::FIN | flags::ACK, b"");
+    put(at_ns + 6 * ms, true, (106, 906), flags::ACK, b"");
+}
+
+#[test]
+fn answers_that_part_along_the_device_show_one_address_at_two_of_them() {
+    let printer = |meanwhile: bool| {
+        let mut scene = Scene::default();
+        announce(&mut scene, 0, PRINTER_MAC, PRINTER);
+        for at in 1..10u32 {
+            print(&mut scene, i64::from(at) * SECOND, CLIENT, 40_000 + at, PRINTER_MAC, true);
+        }
+        announce(&mut scene, 10 * SECOND, INTRUDER_MAC, PRINTER);
+        for at in 11..20u32 {
+            let at_ns = i64::from(at) * SECOND;
+            print(&mut scene, at_ns, CLIENT, 40_000 + at, INTRUDER_MAC, false);
+            if meanwhile {
+                print(&mut scene, at_ns, "192.0.2.12", 50_000 + at, PRINTER_MAC, true);
+            }
+        }
+        scene
+    };
+    let (found, assessments) = printer(true).examine();
+    let own = found.iter().find(|own| own.id == "duplicate-address").expect("a finding");
+    assert_eq!(own.severity, Severity::High);
+    assert!(
+        own.statement
+            .contains("18 attempts were served by 02:00:00:00:00:32, and 9 refused by 02:00:00:00:00:33"),
+        "{}",
+        own.statement
+    );
+    assert_eq!(scene::leading(&assessments).into_iter().collect::<Vec<_>>(), ["H32"]);
+    // An address that was given to another device, which refuses, is at one of them.
+    let (found, assessments) = printer(false).examine();
+    assert!(found.iter().all(|own| own.id != "duplicate-address"), "{found:?}");
+    assert!(!scene::leading(&assessments).contains("H32"));
+}

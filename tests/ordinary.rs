@@ -4,6 +4,7 @@
     clippy::indexing_slicing,
     clippy::too_many_arguments,
     clippy::panic,
+    clippy::unwrap_used,
     reason = "a test that meets the unexpected should stop there"
 )]
 
@@ -11,7 +12,7 @@ mod scene;
 
 use portmortem::findings::{Finding, Severity};
 use portmortem::generate::dns::{self, Data};
-use portmortem::generate::{Packet, flags};
+use portmortem::generate::{Packet, Segment, flags};
 use scene::{MS, SECOND, SERVER, Scene};
 
 const CLIENT: &str = "192.0.2.10";
@@ -331,4 +332,145 @@ fn pings_to_a_host_never_heard_are_a_note_beside_what_is_served() {
     };
     assert_eq!(pings(true), Severity::Info);
     assert_eq!(pings(false), Severity::Low);
+}
+
+/// A SYN and the acceptance of it, sent `accepts` times a second apart; a router at the server may say that it has no way back.
+fn half_opened(scene: &mut Scene, at: i64, from: &str, to: &str, accepts: i64, router: Option<&str>) {
+    let segment = |flags, sequence, acknowledgment| Segment { flags, sequence, acknowledgment };
+    scene.put(at, Packet::tcp(from, to, segment(flags::SYN, 1_000, 0), b""));
+    for number in 0..accepts {
+        let accept = Packet::tcp(to, from, segment(flags::SYN | flags::ACK, 5_000, 1_001), b"");
+        let at = at + MS + number * SECOND;
+        let accept = scene.put(at, accept);
+        if let Some(router) = router {
+            scene.put(at + MS, Packet::error_about(router.parse().unwrap(), 3, 0, &accept));
+        }
+    }
+}
+
+#[test]
+fn an_acceptance_that_does_not_arrive_is_a_failure_of_who_asked() {
+    const SITE: &str = "203.0.113.80";
+    let scene = |accepts: i64, router: Option<&str>| {
+        let mut scene = Scene::default();
+        for number in 0..8_u16 {
+            let at = i64::from(number) * 4 * SECOND;
+            served(&mut scene, at, (CLIENT, 40_000 + number), SITE, "www.example");
+            let from = format!("198.51.100.9:{}", 41_000 + number);
+            half_opened(&mut scene, at + SECOND, &from, "203.0.113.80:80", accepts, router);
+        }
+        scene.lookup(60 * SECOND, MS, "192.0.2.10:50000", SERVER, 1, "other.example");
+        scene.review()
+    };
+    for router in [None, Some("203.0.113.1")] {
+        let examined = scene(3, router);
+        let told = statement(&examined.findings, "tcp-failures");
+        assert!(told.starts_with("8 of 8 connections from 198.51.100.9 to web"), "{told}");
+        assert!(told.contains("accepted by the server"), "{told}");
+        assert!(!told.contains("refused"), "{told}");
+        let coverage = examined.coverage.sentences().join(" ");
+        assert!(!coverage.contains("web"), "{coverage}");
+        assert!(!coverage.contains("ICMP"), "the errors belong to that failure: {coverage}");
+        if router.is_some() {
+            let led = scene::leading(&examined.assessments);
+            assert_eq!(led.into_iter().collect::<Vec<_>>(), ["H7"]);
+        }
+    }
+    // Seen once and not again, it is not known how it went on, but nobody was answered.
+    let examined = scene(1, None);
+    assert!(examined.findings.is_empty(), "{:?}", examined.findings);
+    let coverage = examined.coverage.sentences().join(" ");
+    assert!(coverage.contains("(8 of 16 answered, 8 accepted and not used)"), "{coverage}");
+}
+
+/// Uploads of which the server gets the beginning and the end, and says so; what is missing may come later.
+fn uploads(number: u16, is_filled: bool) -> Scene {
+    let mut scene = Scene::default();
+    for upload in 0..number {
+        let from = format!("{CLIENT}:{}", 42_000 + upload);
+        let mut session =
+            scene::Session::open(&mut scene, i64::from(upload) * 6 * SECOND, &from, "203.0.113.80:9100");
+        session.says(0, b"store this");
+        session.says(1, b"go on");
+        let missing = session.next[0];
+        session.next[0] = missing.wrapping_add(8_000);
+        session.segment(0, flags::ACK | flags::PSH, &[7; 400]);
+        let end = std::mem::replace(&mut session.next[0], missing);
+        session.segment(1, flags::ACK, b"");
+        if is_filled {
+            session.at_ns += 300 * MS;
+            for _ in 0..8 {
+                session.segment(0, flags::ACK, &[7; 1_000]);
+            }
+            session.next[0] = end;
+            session.segment(1, flags::ACK, b"");
+            session.says(1, b"stored");
+        }
+    }
+    scene.lookup(60 * SECOND, MS, "192.0.2.10:50000", SERVER, 1, "other.example");
+    scene
+}
+
+#[test]
+fn a_hole_that_its_receiver_reports_and_nobody_fills_is_a_failed_transfer() {
+    let examined = uploads(2, false).review();
+    let told = statement(&examined.findings, "service-failures");
+    assert!(told.contains("large packets of the client did not arrive"), "{told}");
+    let coverage = examined.coverage.sentences().join(" ");
+    assert!(!coverage.contains("9100"), "{coverage}");
+    let examined = uploads(2, true).review();
+    assert!(examined.findings.iter().all(|own| own.severity <= Severity::Low), "{:?}", examined.findings);
+    assert!(examined.coverage.sentences().join(" ").contains("9100"), "the service worked");
+}
+
+#[test]
+fn other_clients_that_asked_in_vain_at_that_time_asked() {
+    let told = |others: bool| {
+        let mut scene = Scene::default();
+        for number in 0..3_u16 {
+            let at = i64::from(number) * 2 * SECOND;
+            let mut ask = |client: &str, wait: i64, said: Option<&[u8]>| {
+                let from = format!("{client}:{}", 43_000 + number);
+                let mut session = scene::Session::open(&mut scene, at, &from, "203.0.113.25:25");
+                session.at_ns += wait;
+                if let Some(said) = said {
+                    session.says(1, said);
+                }
+                session.close();
+            };
+            ask(CLIENT, 12 * SECOND, None);
+            if others {
+                ask("192.0.2.77", 5 * SECOND, Some(b"454 4.7.0 try again later\r\n"));
+            }
+        }
+        let report = scene.report();
+        format!("{report:?}")
+    };
+    let (alone, beside) = (told(false), told(true));
+    assert!(alone.contains("No other client in this capture asked for it meanwhile"));
+    assert!(!beside.contains("No other client"));
+}
+
+#[test]
+fn what_keeps_a_way_open_is_no_request_in_vain() {
+    let mut scene = Scene::default();
+    for number in 0..6 {
+        scene.put(
+            i64::from(number) * 20 * SECOND,
+            Packet::udp("192.0.2.27:5060", "192.0.2.60:5060", b"\r\n\r\n"),
+        );
+    }
+    for number in 0..3_u16 {
+        let ask = format!(
+            "OPTIONS sip:192.0.2.60 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.27;branch=z9hG4bK{number}\r\nCSeq: {number} OPTIONS\r\n\r\n"
+        );
+        let answer = ask.replacen("OPTIONS sip:192.0.2.60 SIP/2.0", "SIP/2.0 200 OK", 1);
+        let at = i64::from(number) * 30 * SECOND + SECOND;
+        scene.put(at, Packet::udp("192.0.2.27:5060", "192.0.2.60:5060", ask.as_bytes()));
+        scene.put(at + MS, Packet::udp("192.0.2.60:5060", "192.0.2.27:5060", answer.as_bytes()));
+    }
+    let examined = scene.review();
+    assert!(examined.findings.is_empty(), "{:?}", examined.findings);
+    let coverage = examined.coverage.sentences().join(" ");
+    assert!(coverage.contains("(3 of 3 answered)"), "{coverage}");
 }

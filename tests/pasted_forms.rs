@@ -612,3 +612,52 @@ fn rows_of_flows_are_no_packets() {
         b"2026-03-03 10:11:12.345 192.0.2.10:40112 -> 203.0.113.9:443 TCP ...S. 1 60 1\n";
     assert!(capture::open_bytes("text", text).is_err());
 }
+
+#[test]
+fn without_flags_a_service_that_sends_nothing_back_is_not_cleared() {
+    let flow = |at: u32, from: &str, to: &str, length: u32| {
+        format!("10:00:{at:02}.200000 IP {from} > {to}: tcp {length}\n")
+    };
+    let (client, silent, other) = ("192.0.2.50.45110", "203.0.113.80.443", "198.51.100.90.443");
+    let asks: String = [0, 1, 3, 7, 15, 31].iter().map(|at| flow(*at, client, silent, 0)).collect();
+    let talk: String = [(32, 0), (33, 517), (34, 80)]
+        .iter()
+        .map(|(at, length)| {
+            flow(*at, "192.0.2.50.45222", other, *length) + &flow(*at, other, "192.0.2.50.45222", *length)
+        })
+        .collect();
+    let (_, _, found) = judge(&(asks.clone() + &talk));
+    let cleared = |found: &[Finding]| found.iter().any(|finding| finding.statement.contains("No failure"));
+    assert!(!cleared(&found));
+    let index = index(&(asks + &talk));
+    let evidence = correlate(&index, &Parameters::default(), &AtomicBool::new(false));
+    let attempts = portmortem::attempts::Attempts::of(&evidence);
+    let silent = attempts.all.iter().filter(|own| own.outcome == portmortem::attempts::Outcome::NoReply);
+    assert_eq!(silent.map(|own| own.service.host.to_string()).collect::<Vec<_>>(), ["203.0.113.80"]);
+}
+
+#[test]
+fn data_in_the_words_of_old_versions_are_an_answer() {
+    let (client, server) = ("192.0.2.30.1032", "198.51.100.30.25");
+    let rows = [
+        (client, server, "S 809934413:809934413(0) win 5840 <mss 1460> (DF)"),
+        (server, client, "S 1690637621:1690637621(0) ack 809934414 win 5840 <mss 1460> (DF)"),
+        (client, server, ". ack 1 win 5792 (DF)"),
+        (server, client, "P 1:15(14) ack 1 win 5792 (DF)"),
+        (client, server, "P 1:9(8) ack 15 win 5792 (DF)"),
+        (server, client, "P 15:23(8) ack 9 win 5792 (DF)"),
+        (client, server, "P 9:15(6) ack 23 win 5792 (DF)"),
+        (server, client, "P 23:40(17) ack 15 win 5792 (DF)"),
+        (server, client, "F 40:40(0) ack 15 win 5792 (DF)"),
+        (client, server, "F 15:15(0) ack 41 win 5792 (DF)"),
+    ];
+    let lines = rows
+        .iter()
+        .enumerate()
+        .map(|(at, (from, to, text))| format!("10:00:01.{at}00000 {from} > {to}: {text}\n"));
+    let index = index(&lines.collect::<String>());
+    let evidence = correlate(&index, &Parameters::default(), &AtomicBool::new(false));
+    let attempts = portmortem::attempts::Attempts::of(&evidence);
+    let outcomes: Vec<_> = attempts.all.iter().map(|own| own.outcome).collect();
+    assert_eq!(outcomes, [portmortem::attempts::Outcome::Answered]);
+}

@@ -274,3 +274,32 @@ fn a_pipe_is_shown_until_it_ends_and_quitting_keeps_what_it_brought() {
     type_text(&mut terminal, "q");
     assert!(terminal.wait_exit().unwrap().success());
 }
+
+#[test]
+fn a_log_is_pasted_at_the_start_and_in_place_of_another() {
+    let home = tempfile::tempdir().unwrap();
+    let mut terminal = open(&[Path::new("-")], home.path(), 120, 30, &[]);
+    wait(&mut terminal, "Paste a log");
+    // The terminal marks what is pasted, and sends line ends as Enter does.
+    let log = "app-1  | 10:00:01.000001 IP 192.0.2.10.40001 > 198.51.100.53.53: 7+ A? www.example.org. (33)\r\
+               app-1  | 10:00:01.000901 IP 198.51.100.53 > 192.0.2.10: ICMP 198.51.100.53 udp port 53 unreachable, length 69\r";
+    type_text(&mut terminal, "\x1b[200~nothing of a log\x1b[201~\r");
+    wait(&mut terminal, "no packets in this text");
+    type_text(&mut terminal, &format!("\x1b[200~\r{log}\x1b[201~"));
+    wait(&mut terminal, "3 lines");
+    type_text(&mut terminal, "\r");
+    wait(&mut terminal, "2 packets");
+    // Another in its place, without a key before it.
+    type_text(&mut terminal, &format!("\x1b[200~{log}{}\x1b[201~", log.replace(":01.", ":02.")));
+    wait(&mut terminal, "4 lines");
+    terminal.send(Key::Ctrl('d')).unwrap();
+    wait(&mut terminal, "4 packets");
+    // It is in no file, and is kept only where that is asked for.
+    type_text(&mut terminal, "q");
+    wait(&mut terminal, "in no file");
+    type_text(&mut terminal, "q");
+    assert!(terminal.wait_exit().unwrap().success());
+    let left: Vec<_> =
+        std::fs::read_dir(home.path()).unwrap().flatten().map(|entry| entry.file_name()).collect();
+    assert!(left.iter().all(|name| name.to_string_lossy().starts_with('.')), "{left:?}");
+}

@@ -1,17 +1,12 @@
 //! What happens to the program from outside: captures cut under it, signals, kills, devices in the places of files.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test that cannot go on ends"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on ends")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use termlens::{Key, Screen, Terminal};
+use termlens::{Key, Screen, Terminal, TerminalBuilder};
 
 /// Long enough for a debug build on a busy machine; every wait ends as soon as what is waited for is there.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -28,7 +23,7 @@ fn spawn(program: &str, arguments: &[&Path], home: &Path) -> Terminal {
         .env("HOME", home)
         .current_dir(home)
         .timeout(PATIENCE);
-    arguments.iter().fold(builder, |builder, argument| builder.arg(argument)).spawn(program).unwrap()
+    arguments.iter().fold(builder, TerminalBuilder::arg).spawn(program).unwrap()
 }
 
 fn open(arguments: &[&Path], home: &Path) -> Terminal {
@@ -41,8 +36,18 @@ fn wait(terminal: &mut Terminal, text: &str) {
     }
 }
 
+/// Esc and a letter that come together would be Alt and the letter.
+fn leave_text(terminal: &mut Terminal) {
+    terminal.send(Key::Esc).unwrap();
+    terminal.wait_until(|screen: &Screen| !screen.contains("Ctrl-s save")).unwrap();
+}
+
 fn run(arguments: &[&str], home: &Path) -> Output {
-    Command::new(BINARY).args(arguments).current_dir(home).env("HOME", home).output().unwrap()
+    let temporary = home.join("temporary");
+    std::fs::create_dir_all(&temporary).unwrap();
+    let mut command = Command::new(BINARY);
+    command.args(arguments).current_dir(home).env("HOME", home).env("TMPDIR", temporary);
+    command.output().unwrap()
 }
 
 fn kill(process: u32, signal: rustix::process::Signal) {
@@ -200,7 +205,7 @@ fn a_draft_is_on_disk_within_a_second_of_typing() {
     terminal.send_str("a").unwrap();
     wait(&mut terminal, "never saved by hand");
     wait(&mut terminal, "taken up where it was left");
-    terminal.send(Key::Esc).unwrap();
+    leave_text(&mut terminal);
     terminal.send_str("q").unwrap();
     assert!(terminal.wait_exit().unwrap().success());
     assert!(texts_below(home.path()).contains("never saved by hand"));
@@ -214,7 +219,7 @@ fn a_killed_session_on_a_pipe_is_offered_again_with_its_notes() {
     let mut terminal = open(&[&fifo], home.path());
     let mut input = std::fs::OpenOptions::new().write(true).open(&fifo).unwrap();
     std::io::Write::write_all(&mut input, SEED).unwrap();
-    wait(&mut terminal, "claims");
+    wait(&mut terminal, "first 6 packets");
     terminal.send_str("a").unwrap();
     wait(&mut terminal, "Ctrl-s save");
     terminal.send_str("seen while it came").unwrap();
@@ -233,7 +238,11 @@ fn a_killed_session_on_a_pipe_is_offered_again_with_its_notes() {
     let mut terminal = open(&[], home.path());
     wait(&mut terminal, "open it now [o]");
     terminal.send_str("o\r").unwrap();
-    wait(&mut terminal, "seen while it came");
+    wait(&mut terminal, "claims");
+    terminal.send_str("/note").unwrap();
+    wait(&mut terminal, "1 of 6");
+    terminal.send(Key::Enter).unwrap();
+    wait(&mut terminal, "Esc clear");
     terminal.send_str("q").unwrap();
     assert!(terminal.wait_exit().unwrap().success());
     let mut terminal = open(&[], home.path());
@@ -257,7 +266,7 @@ fn ctrl_z_stops_and_fg_goes_on() {
     wait(&mut terminal, "Stopped");
     assert!(!terminal.screen().alternate_screen());
     terminal.send_str("fg\r").unwrap();
-    wait(&mut terminal, "1 Timeline");
+    wait(&mut terminal, "claims");
     assert!(terminal.screen().alternate_screen());
     terminal.send_str("q").unwrap();
     terminal.wait_until(|screen: &Screen| !screen.alternate_screen()).unwrap();
@@ -285,14 +294,13 @@ fn the_analysts_editor_works_inside_the_sandbox() {
             .env("EDITOR", &editor)
             .current_dir(home.path())
             .timeout(PATIENCE);
-        let mut terminal =
-            extra.iter().fold(builder, |builder, word| builder.arg(word)).spawn(BINARY).unwrap();
+        let mut terminal = extra.iter().fold(builder, TerminalBuilder::arg).spawn(BINARY).unwrap();
         wait(&mut terminal, "claims");
         terminal.send_str("a").unwrap();
         wait(&mut terminal, "Ctrl-s save");
         terminal.send(Key::Ctrl('e')).unwrap();
         wait(&mut terminal, "written elsewhere");
-        terminal.send(Key::Esc).unwrap();
+        leave_text(&mut terminal);
         terminal.send_str("q").unwrap();
         assert!(terminal.wait_exit().unwrap().success());
     }
@@ -316,9 +324,9 @@ fn files_that_were_not_asked_for_are_out_of_reach() {
     }
     let shut = run(&["packets", theirs.to_str().unwrap()], home.path());
     assert!(String::from_utf8_lossy(&shut.stderr).contains("Permission denied"), "{shut:?}");
-    assert_eq!(shut.stdout.iter().filter(|byte| **byte == b'\n').count(), 6);
-    let free = run(&["--no-sandbox", "packets", theirs.to_str().unwrap()], home.path());
-    assert_eq!(free.stdout.iter().filter(|byte| **byte == b'\n').count(), 12, "{free:?}");
+    assert_eq!(shut.stdout.split(|byte| *byte == b'\n').count() - 1, 6);
+    let free = run(&["packets", "--no-sandbox", theirs.to_str().unwrap()], home.path());
+    assert_eq!(free.stdout.split(|byte| *byte == b'\n').count() - 1, 12, "{free:?}");
 }
 
 #[test]
@@ -362,7 +370,7 @@ fn a_folder_is_searched_to_its_depth_and_links_in_it_lead_nowhere() {
     std::fs::write(deep.join("c.pcap"), SEED).unwrap();
     std::os::unix::fs::symlink(home.path().join("a"), deep.join("round")).unwrap();
     let output = run(&["packets", "a"], home.path());
-    assert_eq!(output.stdout.iter().filter(|byte| **byte == b'\n').count(), 6, "{output:?}");
+    assert_eq!(output.stdout.split(|byte| *byte == b'\n').count() - 1, 6, "{output:?}");
 }
 
 #[test]
@@ -370,7 +378,7 @@ fn a_limit_on_addresses_is_no_hindrance() {
     let home = tempfile::tempdir().unwrap();
     let script = format!("ulimit -v 4194304; cat {} | {BINARY} packets -", seed().display());
     let output = Command::new("sh").args(["-c", &script]).env("HOME", home.path()).output().unwrap();
-    assert_eq!(output.stdout.iter().filter(|byte| **byte == b'\n').count(), 6, "{output:?}");
+    assert_eq!(output.stdout.split(|byte| *byte == b'\n').count() - 1, 6, "{output:?}");
 }
 
 fn seed() -> PathBuf {

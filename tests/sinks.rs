@@ -195,6 +195,28 @@ fn assert_no_markup(what: &str, bytes: &[u8]) {
     }
 }
 
+/// What a reader of Markdown makes of a text: in code anything may stand, outside of it no tag and no link that runs.
+fn assert_plain_markdown(what: &str, bytes: &[u8]) {
+    use pulldown_cmark::{Event, Options, Parser, Tag};
+    let text = std::str::from_utf8(bytes).unwrap();
+    for event in Parser::new_ext(text, Options::ENABLE_TABLES) {
+        match event {
+            Event::Html(html) | Event::InlineHtml(html) => {
+                let own = ["<details", "</details", "<summary", "</summary", "<a id=", "</a", "<br", "<!--"];
+                assert!(own.iter().any(|tag| html.trim_start().starts_with(tag)), "{what}: {html}");
+                assert_no_markup(what, html.as_bytes());
+            }
+            Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) => {
+                assert!(
+                    !dest_url.starts_with("javascript:") && !dest_url.contains("evil.example"),
+                    "{what}: {dest_url}"
+                );
+            }
+            _ => {}
+        }
+    }
+}
+
 fn home() -> (tempfile::TempDir, String) {
     let home = tempfile::tempdir().unwrap();
     let name = "c.pcap".to_owned();
@@ -254,8 +276,11 @@ fn standard_output_of_every_command_is_clean() {
         assert!(!out.is_empty(), "{what}: {}", String::from_utf8_lossy(&error));
         assert_clean(&what, &out);
         assert_clean(&format!("{what}, standard error"), &error);
-        if what.contains("html") || what.contains("markdown") {
+        if what.contains("html") {
             assert_no_markup(&what, &out);
+        }
+        if what.contains("markdown") || what.contains("--template") {
+            assert_plain_markdown(&what, &out);
         }
         if what.contains("csv") {
             assert_no_formulas(&what, &out);
@@ -304,7 +329,11 @@ fn documents_and_bundles_carry_text_and_nothing_else() {
                 .any(|end| inside.ends_with(end))
             {
                 assert_clean(&what, &bytes);
-                assert_no_markup(&what, &bytes);
+                match inside.rsplit('.').next() {
+                    Some("md") => assert_plain_markdown(&what, &bytes),
+                    Some("json" | "csv") => {}
+                    _ => assert_no_markup(&what, &bytes),
+                }
             }
         }
     }

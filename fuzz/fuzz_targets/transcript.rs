@@ -19,19 +19,19 @@ fn show(text: &str, records: &[Record]) {
 fuzz_target!(|text: &str| {
     let bytes = text.as_bytes();
     let mut whole = Vec::new();
-    Transcript::default().fill(bytes, true, 10_000, &mut whole);
+    Transcript::default().fill(bytes.into(), true, 10_000, &mut whole);
     show(text, &whole);
     // Live, with a pause now and then, in which the last packet is shown or taken as it is.
     let mut walk = Transcript::default();
     let mut records = Vec::new();
     for (turn, end) in (0..bytes.len()).step_by(1 + bytes.len() / 7).enumerate() {
-        while walk.fill(&bytes[..end], false, 100, &mut records) == Fill::More {}
+        while walk.fill(bytes[..end].into(), false, 100, &mut records) == Fill::More {}
         match turn % 3 {
-            0 => drop(walk.unproven(&bytes[..end])),
-            1 => records.extend(walk.settle(&bytes[..end])),
+            0 => drop(walk.unproven(bytes[..end].into())),
+            1 => records.extend(walk.settle(bytes[..end].into())),
             _ => {}
         }
     }
-    while walk.fill(bytes, true, 100, &mut records) == Fill::More {}
+    while walk.fill(bytes.into(), true, 100, &mut records) == Fill::More {}
     show(text, &records);
 });

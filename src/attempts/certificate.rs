@@ -126,12 +126,11 @@ fn read(packet: PacketId, body: &[u8]) -> Presented {
 /// The next element of DER: tag, content, and what follows.
 fn element(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (tag, length) = (*bytes.first()?, usize::from(*bytes.get(1)?));
-    let (length, at) = match length {
-        0..0x80 => (length, 2),
-        _ => {
-            let size = (length & 0x7f).min(4);
-            (number(bytes.get(2..2 + size)?) as usize, 2 + size)
-        }
+    let (length, at) = if length < 0x80 {
+        (length, 2)
+    } else {
+        let size = (length & 0x7f).min(4);
+        (number(bytes.get(2..2 + size)?) as usize, 2 + size)
     };
     let end = at.checked_add(length)?.min(bytes.len());
     Some((tag, bytes.get(at..end)?, bytes.get(end..)?))

@@ -29,6 +29,8 @@ pub const TRACE_TTL_MAX: u8 = 30;
 const ANSWER_NS: Nanos = 5_000_000_000;
 /// Requests of one port that are looked at for one such answer, the newest first.
 const ASKED_MAX: usize = 64;
+/// Bytes of a block of TFTP that is not the last one, header and all, where no other size was agreed on.
+const BLOCK_BYTES: usize = 516;
 /// Pings lost in a row from which on they are a failure of their own (services §1.9).
 pub const PINGS_MIN: u32 = 3;
 
@@ -153,6 +155,17 @@ pub struct Datagrams {
     pub refused: HashSet<(End, End)>,
     /// Answers to ports that did not ask their sender.
     strays: Vec<Stray>,
+    /// Transfers of TFTP by their own two ports.
+    transfers: HashMap<(End, End), Transfer>,
+}
+
+/// A transfer of TFTP, which goes on between the port that asked and one that the server chose for it (RFC 1350 §4).
+struct Transfer {
+    thread: Thread,
+    /// Bytes of its largest block.
+    largest: usize,
+    /// Its last block, or an error, was sent.
+    is_over: bool,
 }
 
 /// An answer to a port that did not ask its sender.
@@ -175,6 +188,10 @@ impl Datagrams {
         }
         let decoded = packet.decode();
         let payload = decoded.payload();
+        if self.transfers.contains_key(&(from, to)) && matches!(payload, [0, 3..=6, ..]) {
+            self.transfer((from, to), packet, payload, recorder);
+            return;
+        }
         match (from.1, to.1) {
             (68, 67) | (67, 68 | 67) => self.leases.note(packet, payload, recorder),
             (546, 547) | (547, 546) => self.leases.note_v6(packet, payload, recorder),
@@ -205,7 +222,14 @@ impl Datagrams {
                 None => exchange::role(kind, payload, false),
             };
             if let Role::Answers(id, says) = role {
-                if self.answer(&(kind, to, server, id), packet, says, recorder) {
+                let key = (kind, to, server, id);
+                if self.answer(&key, packet, says, recorder) {
+                    let asked = self.table.get(&key).and_then(|at| self.all.get(*at as usize));
+                    if let Some(own) = asked.filter(|_| kind == Kind::Tftp && !packet.is_text()) {
+                        let begun = Transfer { thread: own.thread, largest: 0, is_over: false };
+                        self.transfers.entry((to, from)).or_insert(begun);
+                        self.transfer((to, from), packet, payload, &mut None);
+                    }
                     return;
                 }
                 if kind.answers() && self.strays.len() < STRAYS_MAX {
@@ -235,6 +259,33 @@ impl Datagrams {
             let all = if kind == Kind::Udp { &mut self.one_way } else { &mut self.notices };
             all.note(packet.id);
         }
+    }
+
+    /// Takes a datagram of a transfer: blocks are of one size but for the last one.
+    fn transfer(
+        &mut self,
+        ends: (End, End),
+        packet: &Packet<'_>,
+        payload: &[u8],
+        recorder: &mut Option<Recorder>,
+    ) {
+        let Some(own) = self.transfers.get_mut(&ends) else { return };
+        match payload.get(1) {
+            Some(3) => {
+                own.is_over |= payload.len() < own.largest.max(BLOCK_BYTES);
+                own.largest = own.largest.max(payload.len());
+            }
+            Some(5) => own.is_over = true,
+            _ => {}
+        }
+        if let Some(recorder) = recorder {
+            recorder.place(packet.id, own.thread);
+        }
+    }
+
+    /// The ends of transfers that came to their end.
+    pub fn finished(&self) -> HashSet<(End, End)> {
+        self.transfers.iter().filter(|(_, own)| own.is_over).map(|(ends, _)| *ends).collect()
     }
 
     /// Finds who was asked instead of those that answered a port unasked: an open request of that port at the same service with the

@@ -39,6 +39,7 @@ pub enum Says {
 /// Reads the role of a datagram to or from a service's port; `to_server` tells which.
 pub fn role(kind: Kind, payload: &[u8], to_server: bool) -> Role {
     match kind {
+        _ if kind.answers() && is_padding(payload) => Role::Neither,
         Kind::Ntp => ntp(payload),
         Kind::Snmp => snmp(payload),
         Kind::Sip => sip(payload),
@@ -58,6 +59,13 @@ pub fn role(kind: Kind, payload: &[u8], to_server: bool) -> Role {
         _ if to_server => Role::Asks(0),
         _ => Role::Answers(0, Says::Served),
     }
+}
+
+/// Whether a datagram only keeps the way open (RFC 5626 §3.5.1, RFC 3948 §2.3): line ends, blanks, zeros, or a single byte, which is no
+/// message of any protocol that answers. One of which nothing was captured may be anything.
+fn is_padding(payload: &[u8]) -> bool {
+    let is_blank = |byte: &u8| matches!(byte, 0 | b'\r' | b'\n' | b' ' | b'\t');
+    payload.len() == 1 || !payload.is_empty() && payload.iter().all(is_blank)
 }
 
 /// A number, its highest byte first.
@@ -174,6 +182,8 @@ fn sip(payload: &[u8]) -> Role {
         Some(status) => Role::Answers(id, reply::sip(status).map_or(Says::Served, Says::Denies)),
         // An ACK is answered by nobody (RFC 3261 §17.1.1.3).
         None if payload.starts_with(b"ACK ") => Role::Neither,
+        // A method is a word of letters (RFC 3261 §7.1, §25.1); STUN and keep-alives of phones share the port.
+        None if !payload.is_empty() && !payload.first().is_some_and(u8::is_ascii_alphabetic) => Role::Neither,
         None => Role::Asks(id),
     }
 }
@@ -198,6 +208,9 @@ fn radius(payload: &[u8]) -> Role {
 /// The message id (RFC 4511 §4.1.1).
 fn cldap(payload: &[u8], to_server: bool) -> Role {
     let id = element(payload).and_then(|(_, body, _)| element(body)).map_or(0, |(_, id, _)| number(id));
+    if payload.first().is_some_and(|tag| *tag != 0x30) {
+        return Role::Neither;
+    }
     if to_server { Role::Asks(id) } else { Role::Answers(id, Says::Served) }
 }
 
@@ -205,8 +218,7 @@ fn cldap(payload: &[u8], to_server: bool) -> Role {
 fn tftp(payload: &[u8], to_server: bool) -> Role {
     match payload.first_chunk::<4>() {
         Some([0, 1 | 2, ..]) if to_server => Role::Asks(0),
-        // 1: no such file (RFC 1350 §5).
-        Some([0, 5, high, low]) => Role::Answers(0, Says::Fails(u16::from_be_bytes([*high, *low]))),
+        Some([0, 5, high, low]) => Role::Answers(0, reply::tftp(u16::from_be_bytes([*high, *low]))),
         Some([0, 3 | 4 | 6, ..]) => Role::Answers(0, Says::Served),
         _ => Role::Neither,
     }
@@ -228,6 +240,21 @@ mod tests {
         answer[1] = 0;
         answer[12..16].copy_from_slice(b"RATE");
         assert_eq!(role(Kind::Ntp, &answer, false), Role::Answers(7, Says::Kiss(*b"RATE")));
+    }
+
+    #[test]
+    fn what_keeps_a_way_open_asks_nothing() {
+        let kinds = [Kind::Sip, Kind::Ike, Kind::Radius, Kind::Cldap, Kind::Kerberos, Kind::Snmp, Kind::Ntp];
+        for payload in [&b"\r\n\r\n"[..], b"\r\n", b"\0", b"\0\0\0\0", b"\xff"] {
+            for kind in kinds {
+                assert_eq!(role(kind, payload, true), Role::Neither, "{kind:?} {payload:?}");
+            }
+        }
+        let binding = [0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12];
+        assert_eq!(role(Kind::Sip, &binding, true), Role::Neither, "STUN");
+        let ask = b"OPTIONS sip:a SIP/2.0\r\n\r\n";
+        assert!(matches!(role(Kind::Sip, ask, true), Role::Asks(_)));
+        assert!(matches!(role(Kind::Sip, b"", true), Role::Asks(_)), "cut before its first byte");
     }
 
     #[test]

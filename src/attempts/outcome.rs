@@ -14,6 +14,9 @@ pub enum Outcome {
     RefusedByReset,
     /// An ICMP error refused it: whether ICMPv6, type, code.
     RefusedByIcmp(bool, u8, u8),
+    /// The server accepted, and its acceptance did not get to the client: it was sent again and never acknowledged, or an ICMP
+    /// error is about it: whether ICMPv6, type, code.
+    Undelivered(Option<(bool, u8, u8)>),
     /// Nothing came back.
     NoReply,
     /// An answer came from another address than was asked: whoever looks at it discards it.
@@ -150,6 +153,7 @@ impl Outcome {
             Self::Accepted => "accepted",
             Self::RefusedByReset => "refused_by_reset",
             Self::RefusedByIcmp(..) => "refused_by_icmp",
+            Self::Undelivered(_) => "undelivered",
             Self::NoReply => "no_reply",
             Self::Misaddressed => "misaddressed",
             Self::Mute => "mute",
@@ -198,7 +202,9 @@ impl Outcome {
     pub fn face(self) -> Option<Face> {
         Some(match self {
             Self::Answered | Self::Accepted | Self::OneDirection | Self::Undetermined => return None,
-            Self::RefusedByReset | Self::RefusedByIcmp(..) | Self::NoReply => Face::Unreached,
+            Self::RefusedByReset | Self::RefusedByIcmp(..) | Self::Undelivered(_) | Self::NoReply => {
+                Face::Unreached
+            }
             Self::Misaddressed => Face::Misaddressed,
             Self::Mute => Face::Mute,
             Self::Closed | Self::Reset | Self::ResetMidway => Face::Cut,
@@ -217,14 +223,16 @@ impl Outcome {
 
 /// One of each, for tests of tables.
 #[cfg(test)]
-pub(crate) fn each() -> [Outcome; 27] {
+pub(crate) fn each() -> [Outcome; 29] {
     use super::reply::{Code, Why};
     [
         Outcome::Answered,
         Outcome::Accepted,
         Outcome::RefusedByReset,
         Outcome::RefusedByIcmp(false, 3, 1),
+        Outcome::Undelivered(None),
         Outcome::NoReply,
+        Outcome::Misaddressed,
         Outcome::Mute,
         Outcome::Closed,
         Outcome::Reset,

@@ -33,6 +33,19 @@ impl Code {
         own
     }
 
+    /// A code and the further one that says why (RFC 3463): `454 4.7.1`.
+    pub fn with(code: u16, further: &[u8]) -> Self {
+        let mut own = Self::default();
+        let text = format!("{code} {}", String::from_utf8_lossy(further));
+        own.0.iter_mut().zip(text.bytes()).for_each(|(place, letter)| *place = letter);
+        own
+    }
+
+    /// The three digits it begins with.
+    pub fn basic(&self) -> Option<u16> {
+        super::http::code(self.as_str().as_bytes())
+    }
+
     /// A number.
     pub fn number(number: u32) -> Self {
         Self::new(number.to_string().as_bytes())
@@ -191,6 +204,11 @@ impl Dialog {
         }
     }
 
+    /// Takes what a greeting names, whatever is usual at the port.
+    pub fn name(&mut self, kind: Kind) {
+        (self.is_looked_up, self.kind) = (true, Some(kind).filter(|kind| is_read(*kind)));
+    }
+
     fn look_up(&mut self, port: u16) {
         if !self.is_looked_up {
             self.is_looked_up = true;
@@ -268,6 +286,7 @@ pub fn own_words(kind: Kind, payload: &[u8]) -> Option<&[u8]> {
         | Kind::Redis
         | Kind::Pop3
         | Kind::Rtsp => line,
+        Kind::Tftp => payload.get(4..).and_then(|told| told.split(|byte| *byte == 0).next()),
         Kind::Imap => payload.split(|byte| matches!(byte, b'\r' | b'\n')).find(|line| text::is_tagged(line)),
         _ => None,
     }

@@ -90,6 +90,8 @@ pub struct Hole {
     end: u32,
     /// The segment that showed it.
     pub seen: Seen,
+    /// The receiver said after that segment that it still waits for what is missing.
+    pub is_reported: bool,
 }
 
 impl Hole {
@@ -141,8 +143,8 @@ pub enum Spoken {
     Http,
     /// TLS.
     Tls,
-    /// A greeting of the server.
-    Greeting,
+    /// A greeting of the server, and what it names.
+    Greeting(Option<Kind>),
     /// Something else.
     Other,
 }
@@ -339,9 +341,23 @@ impl Talk {
                     self.handshake = Some(Box::default());
                     Spoken::Tls
                 }
-                false if is_greeting(payload) => Spoken::Greeting,
+                false if is_greeting(payload) => Spoken::Greeting(greeted(payload)),
                 _ => Spoken::Other,
             });
+        }
+        // Who is greeted in another language asks in vain for a page.
+        if self.spoken == Some(Spoken::Http)
+            && !by_client
+            && self.answer.first == Some(segment.seen)
+            && is_greeting(payload)
+        {
+            self.spoken = Some(Spoken::Greeting(greeted(payload)));
+        }
+        if let Some(Spoken::Greeting(Some(named))) = self.spoken
+            && self.answer.first == Some(segment.seen)
+            && !by_client
+        {
+            self.dialog.name(named);
         }
         if by_client {
             self.last_request = Some(segment.seen);
@@ -389,6 +405,21 @@ fn is_greeting(payload: &[u8]) -> bool {
         || payload.starts_with(b"* ")
         || payload.starts_with(b"+OK")
         || http::code(payload).is_some() && matches!(payload.get(3), Some(b' ' | b'-'))
+}
+
+/// The service that a greeting names; of those that begin with a code only some do.
+fn greeted(payload: &[u8]) -> Option<Kind> {
+    let line = payload.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let says = |word: &[u8]| line.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word));
+    match line {
+        [b'S', b'S', b'H', b'-', ..] => Some(Kind::Ssh),
+        // Others say OK as well, where their beginning was not captured.
+        [b'+', b'O', b'K', ..] if says(b"pop") => Some(Kind::Pop3),
+        [b'*', b' ', ..] => Some(Kind::Imap),
+        _ if says(b"smtp") => Some(Kind::Smtp),
+        _ if says(b"ftp") => Some(Kind::Ftp),
+        _ => None,
+    }
 }
 
 /// How a segment continues its direction.
@@ -514,7 +545,7 @@ impl Way {
     }
 
     fn miss(&mut self, start: u32, end: u32, seen: Seen) {
-        self.hole = self.hole.or(Some(Hole { start, end, seen }));
+        self.hole = self.hole.or(Some(Hole { start, end, seen, is_reported: false }));
     }
 
     fn fill(&mut self, sequence: u32, end: u32, seen: Seen) {
@@ -554,6 +585,9 @@ impl Way {
             if self.hole.is_some_and(|hole| ahead(acknowledgment, hole.start) > 0) {
                 self.hole = None;
             }
+        }
+        if let Some(hole) = self.hole.as_mut().filter(|hole| hole.start == acknowledgment) {
+            hole.is_reported = true;
         }
         let stall = &mut self.window;
         match (window, stall.closed) {

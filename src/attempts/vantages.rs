@@ -73,7 +73,7 @@ fn choose(index: &Index, evidence: &Evidence) -> Option<Vec<u64>> {
         let Some(seen) = flows.get_mut(&flow(&packet)) else { continue };
         match seen.iter_mut().find(|(source, ..)| *source == packet.segment.source) {
             Some((_, number, first_ns)) => {
-                (*number, *first_ns) = (*number + 1, (*first_ns).min(packet.time_ns()))
+                (*number, *first_ns) = (*number + 1, (*first_ns).min(packet.time_ns()));
             }
             None => seen.push((packet.segment.source, 1, packet.time_ns())),
         }

@@ -3,15 +3,16 @@
 mod clocks;
 mod datagrams;
 mod hosts;
+mod lost;
 mod several;
 mod turned;
 
 use hashbrown::{HashMap, HashSet};
 
-use super::datagrams::{Exchange, TRACE_TTL_MAX};
+use super::datagrams::Exchange;
 use super::http::REFUSALS;
 use super::lease::Lease;
-use super::stream::{LARGE_BYTES, Spoken, Talk, Way};
+use super::stream::{Spoken, Talk};
 use super::ties::Thread;
 use super::tls::Handshake;
 use super::{Attempt, Denial, Kind, Outcome, Request, Service, Told, Why};
@@ -95,7 +96,10 @@ fn failing(talk: &Talk, attempt: &Attempt) -> Seen {
             let way = if by_client { &talk.answer } else { &talk.request };
             way.window.since
         }
-        Outcome::LargeLost { of_client: false, .. } => talk.answer.hole.map(|hole| hole.seen),
+        Outcome::LargeLost { of_client, .. } => {
+            let way = if of_client { &talk.request } else { &talk.answer };
+            way.hole.map(|hole| hole.seen)
+        }
         Outcome::ResetMidway => attempt.decided,
         Outcome::Answered if attempt.answered_ns >= LONG_NS && WAITED.contains(&attempt.kind) => {
             talk.longest.map(|(asked, _)| asked)
@@ -112,6 +116,8 @@ pub(super) struct Judge<'a> {
     errors: HashMap<(End, End, u8), Vec<&'a Told>>,
     /// The same by the host and port quoted, where a line does not name who asked.
     printed: HashMap<(End, u8), Vec<&'a Told>>,
+    /// Paths of which datagrams ran out of hops: who sent them, and to whom.
+    traced: HashSet<(Address, Address)>,
     /// Hosts that anything was sent to in the capture.
     told: HashSet<Address>,
     at_client: bool,
@@ -138,12 +144,15 @@ impl<'a> Judge<'a> {
         for own in errors.values_mut().chain(printed.values_mut()) {
             own.sort_by_key(|told| order(&told.seen));
         }
+        let expired = all.iter().filter(|told| told.flow.2 == 17 && datagrams::is_out_of_hops(told));
+        let traced = expired.map(|told| (told.flow.0.0, told.flow.1.0)).collect();
         let told = receivers(evidence.index());
         let at_client = evidence.surroundings().vantage == Vantage::Client;
         Self {
             evidence,
             errors,
             printed,
+            traced,
             told,
             at_client,
             here: HashSet::new(),
@@ -265,7 +274,18 @@ impl<'a> Judge<'a> {
             }
             return;
         }
-        if requests.is_empty() {
+        if requests.is_empty()
+            && super::is_unheard(self.index(), own, SYN_WATCH_NS)
+            && self.sees_silence(own.client.0)
+        {
+            out.push(Attempt { outcome: Outcome::NoReply, last: own.last, ..attempt });
+            return;
+        }
+        if let Some(attempt) = self.undelivered(own, attempt) {
+            out.push(attempt);
+            return;
+        }
+        if requests.is_empty() || kind != Kind::Http {
             let carried = self.carried(own, talk, attempt);
             if carried.outcome != Outcome::Undetermined || !super::prints_no_flags(self.index(), own) {
                 out.push(carried);
@@ -313,25 +333,13 @@ impl<'a> Judge<'a> {
         Some(Attempt { outcome: outcome.0, decided: outcome.1, ..attempt })
     }
 
-    /// Whether packets are sent to learn the way: they leave with few hops and meet their end on purpose.
-    fn is_trace(&self, first: PacketId, error: Option<&Told>) -> bool {
-        let ttl = self.index().packet(first).map_or(0, |packet| packet.ttl());
-        (1..=TRACE_TTL_MAX).contains(&ttl)
-            && error.is_some_and(|told| matches!(told.icmp, (false, 11, _) | (true, 3, _)))
-    }
-
     /// What a connection came to that was accepted, or whose beginning was not captured.
     fn carried(&self, own: &Connection, talk: &Talk, attempt: Attempt) -> Attempt {
         let handshake = talk.handshake.as_deref();
+        let asked =
+            handshake.and_then(|own| own.hello).or_else(|| talk.dialog.account()).or(talk.request.first);
+        let attempt = asked.map_or(attempt, |asked| Attempt { asks: asked.packet, ..attempt });
         let done = |outcome, decided| Attempt { decided, outcome, ..attempt };
-        let attempt = match handshake.and_then(|own| own.hello) {
-            Some(hello) => Attempt { asks: hello.packet, ..attempt },
-            None => {
-                let asked = talk.dialog.account().or(talk.request.first);
-                asked.map_or(attempt, |asked| Attempt { asks: asked.packet, ..attempt })
-            }
-        };
-        let done = |outcome, decided| Attempt { asks: attempt.asks, ..done(outcome, decided) };
         if !own.hears_server() && own.from_client.first.is_some() {
             return done(Outcome::OneDirection, None);
         }
@@ -500,79 +508,6 @@ impl<'a> Judge<'a> {
         if differs { Outcome::ResetByDevice } else { Outcome::Reset }
     }
 
-    /// Large segments lost while small ones pass.
-    fn large(&self, own: &Connection, talk: &Talk) -> Option<(Outcome, Seen)> {
-        let small_pass =
-            |other: &Way| other.is_acknowledged() || talk.answer.sent > 0 || own.accepted.is_some();
-        if let Some(hole) = talk.answer.hole
-            && hole.bytes() >= HOLE_MIN_BYTES
-            && (own.is_over() || self.watched_ns(hole.seen.time_ns) >= HOLE_NS)
-            && small_pass(&talk.request)
-        {
-            return Some((Outcome::LargeLost { bytes: hole.bytes(), of_client: false }, hole.seen));
-        }
-        for (way, of_client) in [(&talk.answer, false), (&talk.request, true)] {
-            if let Some(stall) = way.stall.filter(|stall| !stall.is_over)
-                && stall.size >= LARGE_BYTES
-                && stall.repeats >= LARGE_REPEATS_MIN
-                && way.largest < LARGE_BYTES
-                && stall.quiet_ns < SECOND
-            {
-                return Some((Outcome::LargeLost { bytes: 0, of_client }, stall.last));
-            }
-        }
-        None
-    }
-
-    /// Data that did not get through after the connection had worked.
-    fn halted(&self, own: &Connection, talk: &Talk) -> Option<(Outcome, Seen)> {
-        for (way, by_client) in [(&talk.answer, true), (&talk.request, false)] {
-            let mut lasted_ns = way.window.lasted_ns;
-            if way.is_closed()
-                && let Some(since) = way.window.since
-            {
-                let end = own.last.time_ns + self.watched_ns(own.last.time_ns);
-                if own.reset().is_none() {
-                    lasted_ns = lasted_ns.max(end - since.time_ns);
-                }
-            }
-            if lasted_ns >= WINDOW_NS
-                && let Some(last) = way.window.last
-            {
-                return Some((Outcome::Stalled { by_client, lasted_ns }, last));
-            }
-        }
-        if let Some(lost) = self.large(own, talk) {
-            return Some(lost);
-        }
-        for (way, of_client) in [(&talk.request, true), (&talk.answer, false)] {
-            if let Some(stall) = way.stall.filter(|stall| !stall.is_over)
-                && stall.repeats >= REPEATS_MIN
-                && stall.lasted_ns() >= STALL_NS
-            {
-                return Some((Outcome::Silenced { of_client, quiet_ns: stall.quiet_ns }, stall.last));
-            }
-        }
-        let reset = own.from_server.reset?;
-        let asked = talk.request.last?;
-        let answered = talk.answer.last?;
-        // A reset after a complete answer and a close is ordinary.
-        if own.from_server.finished.is_some_and(|finished| order(&finished) <= order(&reset)) {
-            return None;
-        }
-        let open = order(&asked) > order(&answered)
-            || own.from_server.finished.is_none()
-                && own.from_client.finished.is_none()
-                && reset.time_ns - answered.time_ns <= SOON_NS;
-        (open && order(&reset) > order(&asked) && own.from_client.reset.is_none()).then(|| {
-            let outcome = match Self::reset(talk) {
-                Outcome::ResetByDevice => Outcome::ResetByDevice,
-                _ => Outcome::ResetMidway,
-            };
-            (outcome, reset)
-        })
-    }
-
     /// One request of HTTP.
     fn request(
         &self,
@@ -674,8 +609,8 @@ fn is_given_up(own: &Connection, waited_ns: Nanos, answer: Seen) -> bool {
 
 /// How an answer that denies ends an attempt: temporary failures of mail by their code, as those of HTTP.
 fn denied(kind: Kind, denial: Denial) -> Outcome {
-    match denial.code.as_str().parse() {
-        Ok(code) if kind == Kind::Smtp && denial.why == Why::Fails => Outcome::Fails(code),
+    match denial.code.basic() {
+        Some(code) if kind == Kind::Smtp && denial.why == Why::Fails => Outcome::Fails(code),
         _ => Outcome::Denied(denial),
     }
 }
@@ -690,7 +625,8 @@ fn kind_of(own: &Connection, talk: &Talk) -> Kind {
         Some(Spoken::Other) if matches!(usual, Kind::Http | Kind::Tls) && talk.request.first.is_some() => {
             Kind::Tcp
         }
-        Some(Spoken::Greeting) if !usual.greets() => Kind::Tcp,
+        Some(Spoken::Greeting(Some(named))) => named,
+        Some(Spoken::Greeting(None)) if !usual.greets() => Kind::Tcp,
         _ => usual,
     }
 }

@@ -94,7 +94,7 @@ pub(super) fn is_plain(text: &[u8]) -> bool {
         let is_packet = |line: &&[u8]| stamped_head(line).is_some();
         let mut after =
             lines.iter().skip_while(|line| !is_packet(line)).skip_while(|line| !is_boundary(line));
-        after.any(|line| is_packet(&line))
+        after.any(is_packet)
     };
     begins
         && !begins_again(&lines)
@@ -134,7 +134,9 @@ pub(super) fn prepare(bytes: &[u8]) -> Prepared {
         }
         let cleaned: Vec<Vec<Cow<'_, str>>> =
             shares.into_par_iter().map(|(share, is_last)| cleaned(share, is_last)).collect();
-        cleaned.into_iter().for_each(|cleaned| lines.extend(cleaned));
+        for cleaned in cleaned {
+            lines.extend(cleaned);
+        }
         let joiner = joiner.get_or_insert_with(|| Joiner::new(&lines));
         let used = joiner.run(&lines, rest.is_empty(), &mut |packet| prepared.push(&packet, bytes));
         lines.drain(..used.min(lines.len()));

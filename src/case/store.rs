@@ -227,7 +227,7 @@ impl Journal {
         let mut text = String::new();
         for ((event, at), n) in events.iter().zip(first..) {
             let line = Line { n, at: at.clone(), event: event.clone() };
-            text.push_str(&serde_json::to_string(&line)?);
+            text.push_str(&crate::text::json(&line)?);
             text.push('\n');
         }
         let before = self.file.metadata()?.len();
@@ -310,9 +310,7 @@ pub fn snapshot(state: &State, sequence: u64, written: &Written) -> io::Result<V
     let snapshot = Snapshot { schema: written.schema.clone(), sequence, state: state.clone() };
     let mut whole = serde_json::to_value(&snapshot)?;
     written.unknown.put(&mut whole);
-    let mut text = serde_json::to_vec_pretty(&whole)?;
-    text.push(b'\n');
-    Ok(text)
+    Ok((crate::text::json_pretty(&whole)? + "\n").into_bytes())
 }
 
 fn is_same(one: &File, other: &File) -> io::Result<bool> {

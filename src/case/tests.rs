@@ -373,8 +373,8 @@ fn trap(put: impl Fn(&Path, &Path)) -> (tempfile::TempDir, Place, impl Fn() -> b
 #[test]
 fn what_stands_in_the_places_of_a_case_is_never_followed() {
     use std::os::unix::fs::symlink;
-    let line = r#"{"n":1,"at":"x","event":{"do":"fill","field":"f","value":"theirs"}}"#;
     type Put<'p> = &'p dyn Fn(&Path, &Path);
+    let line = r#"{"n":1,"at":"x","event":{"do":"fill","field":"f","value":"theirs"}}"#;
     let places: [(&str, Put<'_>); 8] = [
         ("a linked journal", &|theirs, victim| {
             symlink(victim, theirs.join("c.pcap.portmortem.journal")).expect("a link");

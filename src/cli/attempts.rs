@@ -188,7 +188,7 @@ fn lookup(loaded: &Loaded, own: &Transaction) -> Vec<Cell> {
 fn detail(outcome: Ending) -> String {
     let side = |by_client: bool| if by_client { "client" } else { "server" };
     match outcome {
-        Ending::RefusedByIcmp(v6, kind, code) => {
+        Ending::RefusedByIcmp(v6, kind, code) | Ending::Undelivered(Some((v6, kind, code))) => {
             format!("{} {kind}/{code}", if v6 { "icmpv6" } else { "icmp" })
         }
         Ending::Alert { number, by_client } => {

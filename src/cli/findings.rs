@@ -153,7 +153,6 @@ fn json(out: &mut impl std::io::Write, index: &Index, found: &[Finding], coverag
         })
     }));
     objects.iter_mut().for_each(frames::settle);
-    serde_json::to_writer_pretty(&mut *out, &objects)?;
-    writeln!(out)?;
+    writeln!(out, "{}", crate::text::json_pretty(&objects)?)?;
     Ok(())
 }

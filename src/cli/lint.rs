@@ -34,8 +34,7 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     match arguments.printing.format {
         Format::Json => {
-            serde_json::to_writer_pretty(&mut out, &found)?;
-            writeln!(out)?;
+            writeln!(out, "{}", crate::text::json_pretty(&found)?)?;
         }
         Format::Text => {
             // What is wrong first, then what is open.

@@ -42,8 +42,8 @@ pub use places::Named;
 /// Which captures to open, and how.
 #[derive(clap::Args, Clone, Debug, Default)]
 pub struct Open {
-    /// Captures: pcap, pcapng, text printed by tcpdump; packed or not; directories of them; - for standard input;
-    /// FILE#17 is frame 17 of a file: explained, printed, or gone to.
+    /// Captures: pcap, pcapng, text printed by tcpdump; packed or not; directories of them; - for standard input, on a
+    /// terminal a log to paste; FILE#17 is frame 17 of a file: explained, printed, or gone to.
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// Open an embedded sample instead of files (see --list-samples).

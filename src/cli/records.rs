@@ -104,8 +104,7 @@ fn json(
         }
         let mut object = Value::Object(object);
         frames::settle(&mut object);
-        serde_json::to_writer(&mut *out, &object)?;
-        writeln!(out)?;
+        writeln!(out, "{}", crate::text::json(&object)?)?;
         count += 1;
     }
     Ok(count)

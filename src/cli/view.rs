@@ -1,4 +1,4 @@
-//! `portmortem FILE…`: the full screen; without a file the embedded sample.
+//! `portmortem FILE…`: the full screen; without a file the embedded sample, with `-` on a terminal a log that is pasted.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, IsTerminal as _, Write as _};
@@ -30,7 +30,13 @@ pub fn run(
     }
     let open = open.or_sample();
     let frame = frame.map(FrameNumber).or_else(|| open.wanted());
-    Ok(match tui::run(open.inputs()?, open.settings(), Wishes { theme, frame, editor })? {
+    // On a terminal nothing comes through standard input by itself: the log is asked for.
+    let is_asked = open.files.iter().any(|file| file.as_os_str() == "-") && std::io::stdin().is_terminal();
+    if is_asked && open.files.len() > 1 {
+        anyhow::bail!("a log is pasted by itself: give - alone, or the other files from a pipe");
+    }
+    let inputs = if is_asked { Vec::new() } else { open.inputs()? };
+    Ok(match tui::run(inputs, &open.settings(), Wishes { theme, frame, editor })? {
         Ended::Quit => Outcome::Done,
         Ended::Asked(code) => Outcome::Asked(code),
     })

@@ -131,6 +131,15 @@ pub(crate) fn printed_length(line: &Line<'_>) -> u32 {
         if let Some(length) = word.strip_prefix("Len=").and_then(|number| number.parse().ok()) {
             return length;
         }
+        // `P 1:15(14)`, as versions up to 3.9 print it.
+        let old = word.strip_suffix(')').and_then(|word| word.split_once('('));
+        if let Some((range, length)) =
+            old.filter(|(range, _)| range.contains(':') && range.starts_with(|c: char| c.is_ascii_digit()))
+            && range.bytes().all(|byte| byte.is_ascii_digit() || byte == b':')
+            && let Ok(length) = length.parse()
+        {
+            return length;
+        }
         if word == "length" || word == "tcp" {
             let number = words.next().unwrap_or_default().trim_end_matches([':', ',', ')']);
             if let Ok(length) = number.parse() {

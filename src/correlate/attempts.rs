@@ -11,6 +11,7 @@ use super::{Evidence, Outcome, Problem, Transaction, TransactionId, zones};
 use crate::decode::Address;
 use crate::index::names::name_hash;
 use crate::index::{Index, Packet, PacketId};
+use crate::time::Nanos;
 
 type Map<K, V> = HashMap<K, V, foldhash::fast::FixedState>;
 type Set<K> = HashSet<K, foldhash::fast::FixedState>;
@@ -99,6 +100,9 @@ pub(super) struct Gathered {
     pub attempts: BTreeMap<Service, Vec<Attempt>>,
     /// By client and question, in order of the queries.
     pub rescues: Map<(Address, u64), Vec<Rescue>>,
+    /// What the servers of those services answered over another transport or at another port: by client and server, which service and
+    /// when it was asked.
+    pub beside: BTreeMap<(Address, Address), Vec<(Service, Nanos)>>,
     /// More than [`ATTEMPTS_MAX`].
     pub capped: bool,
 }
@@ -108,6 +112,7 @@ pub(super) struct Gathered {
 struct Read {
     attempts: Vec<(Service, Attempt)>,
     rescues: Vec<((Address, u64), Rescue)>,
+    beside: Vec<((Address, Address), (Service, Nanos))>,
 }
 
 /// Whether a transaction brought its client an answer it can use.
@@ -151,6 +156,7 @@ pub(super) fn gather(
     host: &(impl Fn(Address) -> Address + Sync),
 ) -> Gathered {
     let services: Set<Service> = problems.iter().map(service).collect();
+    let servers: Set<Address> = services.iter().map(|(server, ..)| *server).collect();
     let failing = questions(index, evidence, problems, host);
     let lookups = evidence.lookups(index);
     let lookup = |id: u32| lookups.of(TransactionId(id)).map_or(0, |lookup| lookup.0);
@@ -180,6 +186,9 @@ pub(super) fn gather(
                 let rescue = Rescue { id, service, ended: attempt.ended };
                 own.rescues.push((key, rescue));
             }
+            if good && servers.contains(&service.0) {
+                own.beside.push(((host(attempt.address), service.0), (service, attempt.began.at_ns)));
+            }
             if at_service {
                 own.attempts.push((service, attempt));
             }
@@ -189,7 +198,7 @@ pub(super) fn gather(
     let blocks: Vec<_> = blocks.map(read).collect();
     let mut found = Gathered::default();
     let mut kept = 0;
-    for Read { attempts, rescues } in blocks {
+    for Read { attempts, rescues, beside } in blocks {
         for (service, attempt) in attempts {
             kept += 1;
             if kept > ATTEMPTS_MAX {
@@ -197,6 +206,12 @@ pub(super) fn gather(
                 break;
             }
             found.attempts.entry(service).or_default().push(attempt);
+        }
+        for (key, served) in beside {
+            let known = found.beside.entry(key).or_default();
+            if known.len() < ANSWERS_MAX {
+                known.push(served);
+            }
         }
         for (key, rescue) in rescues {
             let known = found.rescues.entry(key).or_default();

@@ -48,6 +48,8 @@ pub struct Client {
     pub slowest: Option<PacketId>,
     /// The class was never answered to it inside the windows, and nobody rescued it.
     pub never_served: bool,
+    /// Questions, of whatever names, that the same server answered it over another transport inside the windows.
+    pub otherwise: u32,
 }
 
 impl Client {
@@ -59,6 +61,11 @@ impl Client {
     /// Failed attempts that nobody answered later.
     pub fn lost(&self) -> u32 {
         self.failed.saturating_sub(self.rescued + self.repeated)
+    }
+
+    /// Whether nothing of the class was answered to it, and the server answered it nothing over another transport either.
+    pub fn is_without_service(&self) -> bool {
+        self.never_served && self.otherwise == 0
     }
 
     /// Whether it lost more than chance takes: two attempts, one in twenty, or all it asked.

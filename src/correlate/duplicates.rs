@@ -22,6 +22,8 @@ use crate::time::Nanos;
 const RECENT_MAX: usize = 1 << 16;
 /// Packets at the beginning that are compared to see whether the capture holds copies at all.
 const SAMPLE: u32 = segment::FIRST_PACKETS;
+/// Segments that open connections behind them which are compared to see whether a translator is in between.
+const OPENING_MAX: usize = 1 << 14;
 /// One copy in this many packets of the sample makes all packets be compared.
 const SAMPLE_SHARE: u32 = 20;
 /// Messages looked through by one thread at a time; with those before, their places fit 16 bits.
@@ -146,13 +148,10 @@ pub(super) fn find(messages: &Messages<'_>, evidence: &mut Evidence, cancel: &At
         copies.extend(of_errors(messages, &parameters));
     }
     let is_translated = |copies: &[Copy]| copies.iter().any(|copy| copy.kind == CopyKind::Nat);
-    // What is no DNS a translator changes as well; two files tell in their first packets.
-    let mut translated = is_translated(&copies);
-    if !translated && index.sources.len() > 1 {
-        translated = !of_translated(index, &parameters, Some(SAMPLE), cancel).is_empty();
-    }
-    if translated {
-        copies.extend(of_translated(index, &parameters, None, cancel));
+    // What is no DNS a translator changes as well: two files, or both sides of it in one, tell in a sample.
+    let sampled = || of_translated(index, &parameters, sample(index), cancel);
+    if is_translated(&copies) || !sampled().is_empty() {
+        copies.extend(of_translated(index, &parameters, in_time(index), cancel));
         copies.extend(of_translated_errors(messages, &parameters));
     }
     copies.sort_unstable();
@@ -394,18 +393,30 @@ fn are_at_one_place(first: &Packet<'_>, second: &Packet<'_>) -> bool {
         && first.segment.interface(first.row) == second.segment.interface(second.row)
 }
 
-/// Segments and datagrams that a translator sent on with another address or port, in all packets or the first `limit`; DNS is
-/// compared by its ids.
+/// The packets that tell whether a translator is in between: the first ones, and in one file the first segments that open connections.
+fn sample(index: &Index) -> Box<dyn Iterator<Item = u32> + '_> {
+    let first = in_time(index).take(SAMPLE as usize);
+    if index.sources.len() > 1 {
+        return Box::new(first);
+    }
+    let opens = index.segments().iter().flat_map(|segment| {
+        let rows = segment.tcp_flags.iter().zip(segment.base.0..);
+        rows.filter(|(flags, _)| **flags & SYN != 0).map(|(_, id)| id)
+    });
+    Box::new(first.chain(opens.filter(|id| *id >= SAMPLE).take(OPENING_MAX)))
+}
+
+/// Segments and datagrams that a translator sent on with another address or port, among these packets; DNS is compared by its ids.
 fn of_translated(
     index: &Index,
     parameters: &Parameters,
-    limit: Option<u32>,
+    packets: impl Iterator<Item = u32>,
     cancel: &AtomicBool,
 ) -> Vec<Copy> {
     let mut recent = Recent::new();
     let mut copies = Vec::new();
     let kept = kept_bytes(index);
-    for (at, id) in in_time(index).enumerate().take(limit.unwrap_or(u32::MAX) as usize) {
+    for (at, id) in packets.enumerate() {
         if at % SAMPLE as usize == 0 && cancel.load(Ordering::Relaxed) {
             break;
         }

@@ -75,7 +75,7 @@ pub(super) fn is_of_resolver(hello: Hello<'_>, settings: &Settings) -> bool {
 }
 
 /// What a service at a port may be, by its transport and port alone.
-pub(super) fn by_port(transport: u8, port: u16) -> Option<&'static str> {
+pub fn by_port(transport: u8, port: u16) -> Option<&'static str> {
     match (transport, port) {
         (TCP, DNS_OVER_TLS) => Some("DNS over TLS"),
         (UDP, DNS_OVER_TLS) => Some("DNS over QUIC"),

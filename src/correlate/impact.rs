@@ -135,14 +135,15 @@ pub struct Hosts {
 }
 
 impl Hosts {
-    /// Addresses of one source MAC that is no router's: all of them are on this link, one IPv4 address at most.
+    /// Addresses of one source MAC that is no router's: all of them are on this link, one IPv4 address at most. And those of both
+    /// families that ask the same questions with the same ids at the same moments.
     pub fn of(surroundings: &Surroundings) -> Self {
         let mut by_link: BTreeMap<[u8; 6], Vec<(Address, Place)>> = BTreeMap::new();
         for sight in surroundings.sights() {
             let Some(link) = sight.link.filter(|link| *link != [0; 6]) else { continue };
             by_link.entry(link).or_default().push((sight.address, sight.place));
         }
-        let mut host = BTreeMap::new();
+        let mut host: BTreeMap<Address, Address> = BTreeMap::new();
         for addresses in by_link.into_values() {
             let near = addresses.iter().all(|(_, place)| matches!(place, Place::Here | Place::Link));
             let old = addresses.iter().filter(|(address, _)| !address.is_v6()).count();
@@ -151,6 +152,11 @@ impl Hosts {
             }
             let first = addresses.iter().map(|(address, _)| *address).min().unwrap_or_default();
             host.extend(addresses.into_iter().map(|(address, _)| (address, first)));
+        }
+        for (one, other) in surroundings.twins() {
+            if !host.contains_key(one) && !host.contains_key(other) {
+                host.extend([(*one, *one), (*other, *one)]);
+            }
         }
         Self { host }
     }
@@ -228,7 +234,10 @@ impl Look<'_> {
                 all.iter().filter(inside).filter(|attempt| attempt.state == State::Good).collect();
             split = splits::by_edns(during, &served);
         }
-        if split == Split::Zone && splits::are_single_names(&own) {
+        let single = split == Split::Zone && splits::are_single_names(&own);
+        if single
+            || split == Split::Nothing && splits::are_names_that_fail_on(&own, all, |id| self.has_failed(id))
+        {
             split = Split::Name;
         }
         let member = splits::class(&split, &own);
@@ -255,6 +264,11 @@ impl Look<'_> {
         }
         for client in &mut clients {
             client.total = position(client.address).ok().and_then(|at| totals.get(at)).copied().unwrap_or(0);
+            let beside = self.gathered.beside.get(&(self.hosts.host(client.address), service.0));
+            let beside = beside.map(Vec::as_slice).unwrap_or_default().iter();
+            let otherwise =
+                beside.filter(|(by, at_ns)| *by != service && windows::are_around(&found, *at_ns)).count();
+            client.otherwise = otherwise as u32;
         }
         let inside = |attempt: &&Attempt| windows::are_around(&found, attempt.began.at_ns);
         let beside = own.iter().filter(inside).filter(|a| a.state == State::Good && !member(a)).count();
@@ -282,6 +296,11 @@ impl Look<'_> {
             phases: Vec::new(),
             phase_of: None,
         }
+    }
+
+    /// Whether a question failed, in whatever way.
+    fn has_failed(&self, id: u32) -> bool {
+        self.evidence.transaction(TransactionId(id)).is_some_and(|own| signature(false, own).is_some())
     }
 
     /// An answer with checking disabled (CD) is none that the same client's programs get, which ask with it (RFC 4035 §3.2.2).

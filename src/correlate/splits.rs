@@ -169,6 +169,28 @@ pub(super) fn are_single_names(own: &[Attempt]) -> bool {
         && side(State::Good).any(|attempt| zones.contains(&attempt.zone))
 }
 
+/// Whether few names failed, nobody was ever served any of them, and one failed again, in whatever way, in another lookup after other
+/// names were served: what those were served says nothing about an end. `all` are the attempts of all clients at the service.
+pub(super) fn are_names_that_fail_on(
+    own: &[Attempt],
+    all: &[Attempt],
+    has_failed: impl Fn(u32) -> bool,
+) -> bool {
+    let bad = || own.iter().filter(|attempt| attempt.state == State::Bad);
+    let names: Set<u64> = bad().map(|attempt| attempt.name).collect();
+    let served = || all.iter().filter(|attempt| attempt.state == State::Good);
+    let few = (1..SIDE_MIN).contains(&names.len()) && bad().all(|attempt| attempt.question != 0);
+    few && served().all(|attempt| !names.contains(&attempt.name))
+        && bad().any(|first| {
+            let mut again = all.iter().filter(|other| {
+                other.name == first.name && other.lookup != first.lookup && other.began > first.ended
+            });
+            again.any(|other| {
+                has_failed(other.id) && served().any(|good| (first.ended..other.began).contains(&good.began))
+            })
+        })
+}
+
 /// Whether EDNS parts what failed from what anyone was served meanwhile: the failing clients may have asked for little else.
 pub(super) fn by_edns(own: &[Attempt], served: &[&Attempt]) -> Split {
     let bad: Vec<&Attempt> = own.iter().filter(|attempt| attempt.state == State::Bad).collect();
@@ -231,6 +253,8 @@ pub(super) fn class(split: &Split, attempts: &[Attempt]) -> impl Fn(&Attempt) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::correlate::windows::Mark;
+    use crate::index::PacketId;
 
     /// Forty attempts of which every second failed.
     fn every_second(mut change: impl FnMut(usize, &mut Attempt)) -> Vec<Attempt> {
@@ -267,6 +291,36 @@ mod tests {
     }
 
     #[test]
+    fn a_name_that_fails_again_after_others_were_served_fails_by_itself() {
+        let mark = |at: i64| Mark { at_ns: at, packet: PacketId(at as u32) };
+        let list = |rows: &[(u64, State)]| -> Vec<Attempt> {
+            let one = |(at, (name, state)): (usize, &(u64, State))| Attempt {
+                id: at as u32,
+                lookup: at as u32,
+                state: *state,
+                name: *name,
+                question: 1,
+                began: mark(at as i64 * 10),
+                ended: mark(at as i64 * 10 + 1),
+                ..Attempt::default()
+            };
+            rows.iter().enumerate().map(one).collect()
+        };
+        let fails_on = |rows: &[(u64, State)]| {
+            let all = list(rows);
+            are_names_that_fail_on(&all, &all, |id| {
+                all.iter().any(|own| own.id == id && own.state != State::Good)
+            })
+        };
+        use State::{Bad, Good, Other};
+        assert!(fails_on(&[(1, Bad), (2, Good), (1, Other)]));
+        assert!(!fails_on(&[(1, Bad), (1, Other), (2, Good)]), "nothing was served between");
+        assert!(!fails_on(&[(1, Bad), (2, Good), (1, Good)]), "the name came back");
+        assert!(!fails_on(&[(1, Bad), (2, Good), (3, Bad)]), "another name failed");
+        assert!(!fails_on(&[(1, Bad), (2, Bad), (3, Bad), (4, Bad), (9, Good), (1, Bad)]), "many names");
+    }
+
+    #[test]
     fn types_and_tries_of_one_lookup_are_one_sample_of_its_name() {
         // Five names of either kind, each of four attempts.
         let each = |again: usize| {
@@ -298,7 +352,9 @@ mod tests {
         };
         let same = |qtype: u16| {
             let mut attempts = few(qtype);
-            attempts.iter_mut().for_each(|attempt| attempt.name = 1);
+            for attempt in &mut attempts {
+                attempt.name = 1;
+            }
             attempts
         };
         assert_eq!(find(&few(252), &Signature::NotReceived), Split::Name);

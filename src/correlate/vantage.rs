@@ -2,6 +2,7 @@
 
 use super::duplicates::CopyKind;
 use super::hosts::{self, Pair, Place, Seen, Sight};
+use super::twins;
 use super::{Evidence, Vantage};
 use crate::decode::Address;
 use crate::index::{Index, SourceId, source_label};
@@ -21,13 +22,20 @@ pub struct Surroundings {
     pub reasons: Vec<String>,
     /// The hosts that ask, are asked or send ICMP errors, as far as looked at, sorted by address.
     sights: Vec<Sight>,
+    /// Pairs of addresses of both families that ask as one host does.
+    twins: Vec<(Address, Address)>,
 }
 
 impl Surroundings {
     /// Looks at the hosts and infers the vantage.
     pub(super) fn look(index: &Index, evidence: &Evidence) -> Self {
         let Seen { sights, pairs } = hosts::look(index, evidence);
-        let mut found = Self { vantage: Vantage::Unknown, reasons: Vec::new(), sights };
+        let mut found = Self {
+            vantage: Vantage::Unknown,
+            reasons: Vec::new(),
+            sights,
+            twins: twins::find(index, evidence),
+        };
         let mut votes = [0usize; 4];
         for pair in &pairs {
             if let Some(count) = votes.get_mut(found.vote(*pair) as usize) {
@@ -57,6 +65,11 @@ impl Surroundings {
     pub fn sight(&self, address: Address) -> Option<&Sight> {
         let at = self.sights.binary_search_by_key(&address, |sight| sight.address).ok()?;
         self.sights.get(at)
+    }
+
+    /// Pairs of addresses of both families that ask as one host does.
+    pub fn twins(&self) -> &[(Address, Address)] {
+        &self.twins
     }
 
     /// All hosts looked at, by address.

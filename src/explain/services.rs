@@ -566,6 +566,9 @@ fn not_so(outcome: Outcome, kind: Kind) -> &'static str {
         (Outcome::RefusedByIcmp(..), _) => {
             "An ICMP error is the word of whoever sent it; whether a program or a filter refuses, it does not say."
         }
+        (Outcome::Undelivered(_), _) => {
+            "The server is there and accepted; what it sends does not get to the client, or the client did not ask."
+        }
         (Outcome::NoReply, Kind::Snmp) => {
             "Silence does not say that the device is down: agent off, wrong community and a filter look alike."
         }

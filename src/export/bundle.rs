@@ -286,7 +286,7 @@ impl Carries for Manifest {
 
 /// The manifest with its digest, and its text.
 pub fn sealed(mut manifest: Manifest) -> io::Result<(Manifest, String)> {
-    let text = |manifest: &Manifest| serde_json::to_string_pretty(manifest).map(|text| text + "\n");
+    let text = |manifest: &Manifest| crate::text::json_pretty(manifest).map(|text| text + "\n");
     NO_DIGEST.clone_into(&mut manifest.digest);
     manifest.digest = hash_bytes(text(&manifest)?.as_bytes());
     let text = text(&manifest)?;

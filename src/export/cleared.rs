@@ -94,13 +94,17 @@ impl Carries for Value {
 
 impl<T: Carries> Carries for Vec<T> {
     fn each(&mut self, sieve: &mut Sieve<'_>) {
-        self.iter_mut().for_each(|one| one.each(sieve));
+        for one in self.iter_mut() {
+            one.each(sieve);
+        }
     }
 }
 
 impl<T: Carries> Carries for Option<T> {
     fn each(&mut self, sieve: &mut Sieve<'_>) {
-        self.iter_mut().for_each(|one| one.each(sieve));
+        for one in self.iter_mut() {
+            one.each(sieve);
+        }
     }
 }
 
@@ -184,14 +188,12 @@ impl<'w> Sink<'w> {
 
     /// Writes a JSON value over several lines.
     pub fn json(&mut self, value: &Cleared<Value>) -> io::Result<()> {
-        serde_json::to_writer_pretty(&mut *self.0, &value.0)?;
-        self.0.write_all(b"\n")
+        writeln!(self.0, "{}", crate::text::json_pretty(&value.0)?)
     }
 
     /// Writes a JSON value on a line of its own.
     pub fn json_line(&mut self, value: &Cleared<Value>) -> io::Result<()> {
-        serde_json::to_writer(&mut *self.0, &value.0)?;
-        self.0.write_all(b"\n")
+        writeln!(self.0, "{}", crate::text::json(&value.0)?)
     }
 
     /// Writes rows as CSV.

@@ -405,7 +405,7 @@ fn clients(problem: &Problem, impact: Option<&Impact>) -> Vec<Value> {
             "rescued": client.rescued,
             "rescued_by": client.rescued_by().map(|server| server.to_string()),
             "longest_wait_ns": client.longest_wait_ns,
-            "never_served": client.never_served,
+            "never_served": client.is_without_service(),
         });
         with_sites(value, &[("client_site", client.address)])
     };

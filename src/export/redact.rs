@@ -214,6 +214,7 @@ impl Pseudonyms {
     }
 
     /// The same with the hashes of a case: they are the program's own and stay.
+    #[must_use]
     pub fn knowing(mut self, case: &State) -> Self {
         let marks = case.evidence.iter().map(|record| record.sha256.clone());
         let marks = marks.chain(case.decisions.values().map(|decision| decision.basis.clone()));

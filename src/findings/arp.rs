@@ -70,7 +70,9 @@ impl Sought<'_> {
 
 fn run(facts: &Facts<'_>) -> Vec<Finding> {
     let mut targets: BTreeMap<Address, Sought<'_>> = BTreeMap::new();
-    for run in &facts.runs {
+    // Addresses that somebody tries on purpose are not missed.
+    let swept = |run: &&Run| facts.sweeps.iter().any(|sweep| sweep.targets.contains(&run.target));
+    for run in facts.runs.iter().filter(|run| !swept(run)) {
         let sought = targets.entry(run.target).or_insert_with(|| Sought {
             target: run.target,
             wanted: run.wanted,

@@ -41,6 +41,8 @@ pub enum OpenKind {
     Traced,
     /// Errors about replies of DHCP, whose client got what it asked for all the same.
     Leased,
+    /// Errors about a port of TFTP that was closed when its transfer was over.
+    Finished,
     /// What is encrypted.
     Encrypted,
     /// TCP connections whose beginning is not in the capture.
@@ -83,6 +85,7 @@ impl OpenKind {
             | Self::Single(..)
             | Self::Traced
             | Self::Leased
+            | Self::Finished
             | Self::Left
             | Self::Raced => Standing::Ordinary,
             Self::Encrypted

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::facts::starved::Starved;
 use super::facts::{Facts, asked};
 use super::{Count, Finding, Rule, Severity, rules};
 use crate::correlate::{Declined, Transaction};
@@ -15,7 +16,7 @@ pub static RULE: Rule = Rule {
     doc: "Error codes that no lookup failed with: to NOTIFY and UPDATE messages, to questions about the server itself (class CH), to \
           zone transfers, and REFUSED by an authoritative server that recurses for nobody, for zones it does not serve. \
           The server does its job (info); an UPDATE that is never accepted of a client, and a transfer that a secondary is denied \
-          every time, are low.",
+          every time, are low; such a transfer is medium where the secondary then answers SERVFAIL for names in that zone.",
     run,
 };
 
@@ -66,7 +67,12 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
         }
     }
     let told = by_kind.iter().take(TOLD_MAX);
-    told.map(|(key, list)| finding(facts, *key, list, severity(*key, list, &beside))).collect()
+    told.map(|(key, list)| {
+        let starved = starved(facts, *key, list);
+        let grave = if starved.is_some() { Severity::Medium } else { severity(*key, list, &beside) };
+        finding(facts, *key, list, grave, starved)
+    })
+    .collect()
 }
 
 /// How grave it is: a client that is denied what it needs, each time.
@@ -88,11 +94,24 @@ fn severity((server, why, opcode): Key, list: &[asked::Asked<'_>], beside: &Besi
     if by_client.iter().any(is_let_down) { Severity::Low } else { Severity::Info }
 }
 
+/// The secondary that fails for want of what was declined.
+fn starved<'f>(
+    facts: &'f Facts<'_>,
+    (server, why, _): Key,
+    list: &[asked::Asked<'_>],
+) -> Option<&'f Starved> {
+    let own = |starved: &&Starved| {
+        starved.primaries.contains(&server) && list.iter().any(|own| own.client == starved.server)
+    };
+    facts.starved.iter().find(own).filter(|_| why == Declined::Transfer)
+}
+
 fn finding(
     facts: &Facts<'_>,
     (server, why, opcode): Key,
     list: &[asked::Asked<'_>],
     severity: Severity,
+    starved: Option<&Starved>,
 ) -> Finding {
     let all: Vec<&Transaction> = list.iter().map(|own| own.transaction).collect();
     let mut clients: Vec<Address> = list.iter().map(|own| own.client).collect();
@@ -140,12 +159,13 @@ fn finding(
             rules::zone_words(&names)
         ),
     };
+    let follows = starved.map_or_else(String::new, |own| format!("; {}", own.consequence(facts)));
     let frames = rules::tidy(all.iter().flat_map(|own| [Some(own.first), own.answer]).flatten().collect());
     let filter = rules::frames_filter(facts, &frames);
     Finding {
         id: RULE.id,
         severity,
-        statement: format!("{server} answered {what}{}", rules::signature_error(facts, &all)),
+        statement: format!("{server} answered {what}{}{follows}", rules::signature_error(facts, &all)),
         counts: vec![Count {
             label: "declined requests".into(),
             value: all.len() as u64,

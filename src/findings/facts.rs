@@ -2,6 +2,7 @@
 
 pub mod advertisements;
 pub mod asked;
+pub mod astray;
 pub mod connections;
 pub mod contested;
 pub mod delegations;
@@ -16,16 +17,21 @@ pub mod limits;
 pub mod load;
 pub mod neighbours;
 pub mod one_address;
+pub mod owners;
 pub mod records;
 pub mod rival_leases;
 pub mod runs;
 pub mod servers;
 pub mod slow;
+pub mod starved;
+pub mod suffixes;
+pub mod sweeps;
 pub mod tries;
 pub mod troubles;
 pub mod uncaptured;
 pub mod unknown_zones;
 pub mod unsent;
+pub mod virtual_routers;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::LazyLock;
@@ -68,6 +74,8 @@ pub struct Facts<'i> {
     pub hosts: BTreeMap<Address, Host>,
     /// Addresses whose link address was asked for, and whether they were ever heard of by ARP or neighbour discovery.
     pub neighbours: BTreeMap<Address, bool>,
+    /// Routers that share addresses.
+    pub virtual_routers: Vec<virtual_routers::Group>,
     /// Addresses that two devices use at one time.
     pub conflicts: Vec<Conflict>,
     /// DHCP replies, the first of them.
@@ -116,6 +124,14 @@ pub struct Facts<'i> {
     pub rivals: Option<rival_leases::Rivals>,
     /// What failed of it.
     pub troubles: troubles::Troubles,
+    /// Rows of addresses that were pinged to see which are in use.
+    pub sweeps: Vec<sweeps::Sweep>,
+    /// Names that led elsewhere at another time, or at another server, than to what failed.
+    pub astray: Vec<astray::Astray>,
+    /// Secondaries that are refused a zone and then fail its names.
+    pub starved: Vec<starved::Starved>,
+    /// Clients with a search domain that none of their names exists in.
+    pub suffixes: Vec<suffixes::Suffix>,
     /// ICMP errors about queries nobody sent.
     pub unsent: Vec<PacketId>,
     /// Why the capture would not show ICMP errors, where it would not.
@@ -169,7 +185,8 @@ impl<'i> Facts<'i> {
         facts.limits = limits::find(&facts);
         let heard = neighbours::listen(&facts);
         facts.neighbours = heard.asked();
-        facts.conflicts = heard.conflicts();
+        facts.virtual_routers = virtual_routers::find(&facts);
+        facts.conflicts = owners::conflicts(&facts, &heard);
         facts.given = leases::Given::read(&facts);
         facts.runs = runs::find(&facts, heard);
         facts.contested = contested::find(&facts);
@@ -179,7 +196,11 @@ impl<'i> Facts<'i> {
         facts.one_address = one_address::find(&facts);
         facts.routers = advertisements::find(&facts);
         facts.unsent = unsent::find(&facts);
+        facts.sweeps = sweeps::find(&facts);
         facts.troubles = troubles::find(&facts);
+        facts.astray = astray::find(&facts, &facts.troubles);
+        facts.starved = starved::find(&facts);
+        facts.suffixes = suffixes::find(&facts);
         facts.rivals = rival_leases::find(&facts);
         facts.uncaptured = uncaptured::find(&facts);
         facts
@@ -193,6 +214,7 @@ impl<'i> Facts<'i> {
             errors: Vec::new(),
             hosts: BTreeMap::new(),
             neighbours: BTreeMap::new(),
+            virtual_routers: Vec::new(),
             conflicts: Vec::new(),
             leases: Vec::new(),
             given: leases::Given::default(),
@@ -217,6 +239,10 @@ impl<'i> Facts<'i> {
             attempts: &NOT_FOLLOWED,
             rivals: None,
             troubles: troubles::Troubles::default(),
+            sweeps: Vec::new(),
+            astray: Vec::new(),
+            starved: Vec::new(),
+            suffixes: Vec::new(),
             unsent: Vec::new(),
             uncaptured: Vec::new(),
             hidden: Hidden::of(input.index),

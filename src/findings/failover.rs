@@ -77,7 +77,11 @@ fn told(problem: &Problem, moved: &[&Client]) -> String {
 
 /// Who did not, or could not.
 fn left(impact: &Impact) -> String {
-    let stranded: Vec<String> = impact.stranded().map(|client| client.address.to_string()).collect();
+    let stranded: Vec<String> = impact
+        .stranded()
+        .filter(|client| client.is_without_service())
+        .map(|client| client.address.to_string())
+        .collect();
     match stranded.as_slice() {
         [] => String::new(),
         [one] => format!("; {one} asked no other server that answered and was never served"),

@@ -42,7 +42,7 @@ pub fn of(facts: &Facts<'_>, at: usize) -> Severity {
     let Some((problem, impact)) = facts.evidence.problems.get(at).zip(facts.evidence.impact(at)) else {
         return Severity::Low;
     };
-    if are_checks(facts, problem) || are_search_tries(facts, problem, impact) {
+    if are_checks(facts, problem) || are_search_tries(facts, problem, impact) || is_unnoticed(impact) {
         return Severity::Low;
     }
     let floor = floor(impact);
@@ -73,6 +73,14 @@ pub fn of(facts: &Facts<'_>, at: usize) -> Severity {
     let grave = if aside && impact.answered_beside > 0 { grave.min(Severity::Medium) } else { grave };
     let denied = matches!(problem.signature, Signature::ResponseCode(code) if DENIALS.contains(&code));
     if denied { grave.min(Severity::Medium).max(floor) } else { grave.max(floor) }
+}
+
+/// Whether every failed question was answered elsewhere or when asked again, before people notice.
+fn is_unnoticed(impact: &Impact) -> bool {
+    let quick = |client: &Client| {
+        client.lost() == 0 && client.longest_wait_ns.is_some_and(|wait_ns| wait_ns <= UNNOTICED_NS)
+    };
+    !impact.clients.is_empty() && !impact.is_covered() && impact.clients.iter().all(quick)
 }
 
 /// Whether the failed questions are checks of a balancer or monitor: the same one again and again at regular times by hosts that ask

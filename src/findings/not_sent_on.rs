@@ -50,7 +50,7 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
     let found = failed.filter_map(|(at, problem)| {
         let transactions: Vec<_> = facts.transactions(problem).collect();
         let mut stopped: Vec<PacketId> = Vec::new();
-        let mut known = 0;
+        let mut known: BTreeMap<(Address, ServerKey), usize> = BTreeMap::new();
         let mut is_served = true;
         for transaction in &transactions {
             let packet = facts.index.packet(transaction.first)?;
@@ -65,9 +65,10 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
             if is_known && tries.iter().all(|query| !goes_on(facts, *query)) {
                 stopped.extend(tries);
                 is_served &= all > 0;
-                known = known.max(if all > 0 { whole } else { others });
+                known.insert((client, server), if all > 0 { whole } else { others });
             }
         }
+        let known: usize = known.into_values().sum();
         let to = facts.index.packet(*stopped.first()?)?.destination_address();
         let refused = matches!(problem.signature, Signature::Icmp { .. });
         let what = ("query", "queries", is_served);

@@ -11,8 +11,10 @@ use crate::index::PacketId;
 pub static RULE: Rule = Rule {
     id: "port-scan",
     title: "Port scan",
-    doc: "One source met closed or silent ports at 20 or more different destinations (address and port): ICMP port \
-          unreachable for UDP, resets or silence for TCP. It explains ICMP errors that have nothing to do with DNS. Low.",
+    doc: "One source met closed or silent ports at 20 or more different destinations (address and port), or at ten ports of one host or \
+          ten hosts at one port within ten seconds: ICMP port unreachable for UDP, resets or silence for TCP. Four closed ports of one \
+          host within five seconds are enough where each was tried once, none was served to anybody, nobody else asked for it, and no \
+          name had led there. It explains ICMP errors that have nothing to do with DNS. Low.",
     run,
 };
 
@@ -21,12 +23,21 @@ type Tried = BTreeMap<(Address, u16), Vec<PacketId>>;
 
 /// Hosts of which one port each was tried, from which that is part of the scan.
 const SWEEP_MIN: usize = 4;
+/// Closed ports below which more than their number must tell that they were only probed.
+const FEW: usize = 10;
 /// Closed or silent destinations from which trying them is a scan.
 const TARGETS_MIN: usize = 20;
 
 fn run(facts: &Facts<'_>) -> Vec<Finding> {
-    scans(facts)
-        .into_iter()
+    let all = scans(facts);
+    let mut quick: BTreeMap<Address, Tried> = BTreeMap::new();
+    let tried = facts.troubles.tried.iter().filter_map(|at| facts.attempts.all.get(*at as usize));
+    for own in tried.filter(|own| !all.contains_key(&own.client.0)) {
+        let target = (own.service.host, own.service.port);
+        quick.entry(own.client.0).or_default().entry(target).or_insert_with(|| own.frames());
+    }
+    all.into_iter()
+        .chain(quick)
         .map(|(source, targets)| {
             let hosts: BTreeSet<Address> = targets.keys().map(|(address, _)| *address).collect();
             let filter = rules::from(source);
@@ -34,9 +45,17 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
                 id: RULE.id,
                 severity: Severity::Low,
                 statement: format!(
-                    "{source} tried {} closed or silent ports on {}",
+                    "{source} tried {} closed or silent ports on {}{}",
                     targets.len(),
-                    rules::counted(hosts.len(), "host", "hosts")
+                    match hosts.first().filter(|_| hosts.len() == 1) {
+                        Some(host) => host.to_string(),
+                        None => rules::counted(hosts.len(), "host", "hosts"),
+                    },
+                    if targets.len() < FEW {
+                        " once each: probing looks like this, and so does a host that runs nothing any more"
+                    } else {
+                        ""
+                    }
                 ),
                 frames: rules::tidy(targets.values().flatten().copied().collect()),
                 counts: vec![Count {

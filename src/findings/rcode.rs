@@ -79,12 +79,13 @@ fn single(facts: &Facts<'_>, outage: &Outage<'_>) -> Finding {
         id: RULE.id,
         severity: *severity,
         statement: format!(
-            "{} answered {} of {asked} questions of {} with {}{}, all for names in {}",
+            "{} answered {} of {asked} questions of {} with {}{}{}, all for names in {}",
             problem.server.0,
             failed.len(),
             rules::clients(&problem.clients),
             failure_name(*code),
-            format!("{}{}", extended(failed), rules::signature_error(facts, failed)),
+            extended(failed),
+            rules::signature_error(facts, failed),
             rules::zone_words(&problem.names)
         ),
         frames: frames(failed),

@@ -139,6 +139,14 @@ pub fn how(outcome: Outcome, own: Kind) -> String {
             let meaning = super::facts::Meaning::of(v6, kind, code).words();
             format!("refused by {} “{meaning}” ({kind}/{code})", if v6 { "ICMPv6" } else { "ICMP" })
         }
+        Outcome::Undelivered(None) => {
+            "accepted by the server, which sent its acceptance (SYN-ACK) again and never saw it acknowledged".to_owned()
+        }
+        Outcome::Undelivered(Some((v6, kind, code))) => {
+            let meaning = super::facts::Meaning::of(v6, kind, code).words();
+            let icmp = if v6 { "ICMPv6" } else { "ICMP" };
+            format!("accepted by the server, and {icmp} “{meaning}” ({kind}/{code}) came back for the acceptance (SYN-ACK)")
+        }
         Outcome::NoReply => "without any reply".to_owned(),
         Outcome::Misaddressed => "answered from another address than was asked".to_owned(),
         Outcome::Mute if own.greets() => "accepted, and never greeted by the server".to_owned(),
@@ -162,12 +170,7 @@ pub fn how(outcome: Outcome, own: Kind) -> String {
                 side(by_client)
             )
         }
-        Outcome::Fails(code) => match own {
-            Kind::Tftp => {
-                format!("answered with error {code}{}", if code == 1 { " (file not found)" } else { "" })
-            }
-            _ => format!("answered with {code}"),
-        },
+        Outcome::Fails(code) => format!("answered with {code}"),
         Outcome::Denied(denial) => format!("answered with {}", denied(denial, own)),
         Outcome::Kiss(code) => format!("answered with the kiss-o'-death code {}", escape_bytes(&code)),
         Outcome::NoTime => "answered by a server that has no time itself (not synchronised)".to_owned(),
@@ -428,8 +431,14 @@ pub fn names(trouble: &Trouble) -> String {
 
 /// The clients that were hit.
 pub fn hit(trouble: &Trouble) -> String {
-    let hit: Vec<Address> = trouble.hit().map(|client| client.address).collect();
-    clients(&hit)
+    let hosts = trouble.hosts_hit();
+    let own: Vec<String> = trouble.hit().map(|client| client.address.to_string()).collect();
+    match (hosts.as_slice(), own.as_slice()) {
+        // One host with an address of each family.
+        ([_], [only]) => only.clone(),
+        ([_], [first, others @ ..]) => format!("{first} (also {})", list(others)),
+        _ => clients(&hosts),
+    }
 }
 
 /// `4 of 4 connections from 10.0.0.1 to web (TCP port 80) of 203.0.113.80 were refused with a reset (RST)`.
@@ -476,6 +485,7 @@ pub fn effect(trouble: &Trouble) -> Option<String> {
     if trouble.hit().all(|client| client.rescued >= client.failed) {
         return Some("Each was then served in another way, so people noticed a delay at most.".to_owned());
     }
+    let is_mixed = trouble.hit().any(|client| client.served > 0 || client.beside > 0);
     let text = match (trouble.sort, trouble.kind()) {
         (Sort::Slow, _) => "People had to wait that long; nothing was refused.",
         (Sort::Failed(Face::Misaddressed, _), _) => {
@@ -517,11 +527,23 @@ pub fn effect(trouble: &Trouble) -> Option<String> {
         }
         (_, Kind::Smtp) => "Mail waits at its sender and is tried again later.",
         (_, Kind::Syslog | Kind::Trap | Kind::Export) => "What was sent there is lost.",
+        (_, Kind::Radius) if is_mixed => {
+            "Some sign-ins where this server decides fail; others by the same clients work."
+        }
         (_, Kind::Radius) => "People cannot sign in where this server decides.",
+        (_, Kind::Sip) if is_mixed => {
+            "Some calls or registrations by this server fail; others of the same clients work."
+        }
         (_, Kind::Sip) => "Calls or registrations by this server fail.",
         (_, Kind::Echo) => return None,
         _ if !trouble.alongside.is_empty() => {
             "What went over these connections is lost or must be begun anew; others of the same clients to it go on."
+        }
+        _ if is_mixed => {
+            "Some of what these clients ask of this service fails; other attempts of theirs work."
+        }
+        _ if trouble.first_good.is_some() => {
+            "What needs this service did not work for these clients in that time."
         }
         _ => "What needs this service does not work for these clients.",
     };
@@ -547,6 +569,11 @@ pub fn title(facts: &Facts<'_>, trouble: &Trouble) -> String {
         }
         (_, Some(outcome)) if answered_in_vain(facts, trouble, outcome) == trouble.failed.len() as u64 => {
             "does not answer in time".to_owned()
+        }
+        (_, Some(Outcome::Undelivered(None))) => "accepts, but its SYN-ACK is not acknowledged".to_owned(),
+        (_, Some(Outcome::Undelivered(Some((v6, kind, code))))) => {
+            let meaning = super::facts::Meaning::of(v6, kind, code).words();
+            format!("accepts, but its SYN-ACK does not arrive ({meaning})")
         }
         (_, Some(Outcome::NoReply)) => "does not reply".to_owned(),
         (_, Some(Outcome::Misaddressed)) => {

@@ -1,11 +1,13 @@
 //! Rule `service-failures`: services beside DNS that were reached and then failed.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::facts::Facts;
-use super::facts::troubles::{Sort, Trouble, ping_span};
+use super::facts::troubles::{Sort, Trouble, are_probes, is_left_for_plain, ping_span};
 use super::{Count, Finding, Rule, rules, service_words as words};
 use crate::attempts::{Face, Kind};
+use crate::decode::Address;
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -39,7 +41,16 @@ pub(super) fn finding(facts: &Facts<'_>, id: &'static str, trouble: &Trouble) ->
         let _ = write!(statement, ": {}", words::list(&elsewhere));
     }
     let rescued: u32 = trouble.hit().map(|client| client.rescued).sum();
-    if rescued > 0 {
+    if is_left_for_plain(facts, trouble) {
+        let servers: BTreeSet<Address> =
+            trouble.hit().filter_map(|client| client.rescuer).map(|other| other.host).collect();
+        let servers: Vec<String> = servers.iter().map(ToString::to_string).collect();
+        let _ = write!(
+            statement,
+            "; after each the same host asked in plain DNS and was answered ({}): its lookups went on, unencrypted",
+            words::list(&servers)
+        );
+    } else if rescued > 0 {
         let _ = write!(
             statement,
             "; {} then served in another way",
@@ -57,16 +68,20 @@ pub(super) fn finding(facts: &Facts<'_>, id: &'static str, trouble: &Trouble) ->
     if trouble.in_use {
         statement.push_str("; another connection carried data both ways meanwhile: the service works");
     }
-    if trouble.severity == super::Severity::Info {
-        statement.push_str(match (trouble.sort, trouble.kind()) {
-            (Sort::Slow, _) => {
-                "; what waits for an event or takes its time on purpose (long poll, report) looks like this"
-            }
-            (Sort::Failed(Face::Stalled, _), _) => {
-                "; it took the rest later: a client that reads slowly does so"
-            }
-            _ => "",
-        });
+    if are_probes(facts, trouble) {
+        let _ = write!(
+            statement,
+            "; {} also traces paths or tries many addresses: single datagrams of such a host are probes",
+            words::hit(trouble)
+        );
+    }
+    if trouble.severity == super::Severity::Info && trouble.sort == Sort::Slow {
+        statement.push_str(
+            "; what waits for an event or takes its time on purpose (long poll, report) looks like this",
+        );
+    }
+    if trouble.is_resumed {
+        statement.push_str("; it took the rest later: a client that reads slowly does so");
     }
     if trouble.kind() == Kind::Echo && trouble.severity == super::Severity::Info {
         let host = trouble.service().host;

@@ -130,6 +130,15 @@ fn extensions(body: &[u8], mut at: usize, mut each: impl FnMut(usize, Range<usiz
     }
 }
 
+/// The version a hello offers at most, or agrees on; `None` for what is no hello of a first record.
+fn hello_version(payload: &[u8]) -> Option<u16> {
+    match payload.get(HEADER)? {
+        1 => client_hello(payload).map(|hello| hello.version),
+        2 => agreed(payload.get(HEADER..)?).or_else(|| Some(big(payload, HEADER + 4, 2)? as u16)),
+        _ => None,
+    }
+}
+
 /// A version in words.
 pub fn version_name(version: u16) -> Option<&'static str> {
     Some(match version {
@@ -213,6 +222,12 @@ fn dissect(frame: &Frame<'_, '_>, tree: &mut Tree) {
         (22, Some(&message)) => {
             let text = format!("Handshake: {} ({message})", handshake_name(message));
             tree.push(Some(&HANDSHAKE), text, Value::Number(i64::from(message)), start + 5..start + 6);
+            if let Some(version) = hello_version(payload) {
+                let does = if message == 1 { "offered at most" } else { "agreed on" };
+                let text =
+                    format!("Version {does}: {} ({version:#06x})", version_name(version).unwrap_or("TLS"));
+                tree.push(None, text, Value::Number(i64::from(version)), start + 5..start + 6);
+            }
             if let Some(range) = client_hello(payload).and_then(|hello| hello.name) {
                 let name =
                     String::from_utf8_lossy(payload.get(range.clone()).unwrap_or_default()).into_owned();
@@ -248,6 +263,8 @@ fn summary(frame: &Frame<'_, '_>, out: &mut String) {
         _ => write!(out, "record type {kind}"),
     };
     if kind == 22 {
+        // What a record's header states is kept low for devices that know no better (RFC 8446 §5.1).
+        let version = hello_version(payload).unwrap_or(version);
         let _ = write!(out, ", {}", version_name(version).unwrap_or("TLS"));
         if let Some(range) = client_hello(payload).and_then(|hello| hello.name) {
             let name = payload.get(range).unwrap_or_default();

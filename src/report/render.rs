@@ -385,8 +385,10 @@ fn fitted(text: &str, most: usize) -> String {
             kept.insert(at);
         }
     }
-    let whole: String =
-        kept.into_iter().filter_map(|at| lines.get(at)).map(|(_, line)| format!("{line}\n")).collect();
+    let mut whole = String::new();
+    for (_, line) in kept.into_iter().filter_map(|at| lines.get(at)) {
+        let _ = writeln!(whole, "{line}");
+    }
     if whole.chars().count() <= most {
         return whole;
     }

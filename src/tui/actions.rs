@@ -48,13 +48,15 @@ pub enum Context {
     Palette,
     /// A yes-or-no question.
     Question,
+    /// A log being pasted.
+    Paste,
     /// The help screen.
     Help,
 }
 
 impl Context {
     /// All contexts with their headings.
-    pub const ALL: [(Self, &'static str); 16] = [
+    pub const ALL: [(Self, &'static str); 17] = [
         (Self::Panels, "Everywhere"),
         (Self::Timeline, "Timeline"),
         (Self::Packet, "Packet"),
@@ -70,6 +72,7 @@ impl Context {
         (Self::Choices, "Menus"),
         (Self::Palette, "Commands by name"),
         (Self::Question, "Questions"),
+        (Self::Paste, "Pasting a log"),
         (Self::Help, "Help"),
     ];
 

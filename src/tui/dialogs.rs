@@ -32,6 +32,8 @@ pub enum Dialog {
     Palette(Palette),
     /// A yes-or-no question.
     Confirm(Confirm),
+    /// A log that is pasted to be opened.
+    Paste(Pasting),
     /// Marks and keys, and what is looked for among them.
     Help(Help),
 }
@@ -245,6 +247,43 @@ pub struct Confirm {
     pub job: Job,
 }
 
+/// A log that is pasted.
+#[derive(Default)]
+pub struct Pasting {
+    /// What came so far.
+    pub text: String,
+    /// Whether the terminal gave the last of it in one piece, so that Enter is no line's end.
+    is_whole: bool,
+}
+
+impl Pasting {
+    /// Adds what the terminal gave in one piece; it sends line ends as the key does.
+    pub fn add(&mut self, text: &str) {
+        self.text.push_str(&text.replace("\r\n", "\n").replace('\r', "\n"));
+        self.is_whole = true;
+    }
+
+    /// Takes Enter: whether it ends the paste, and is not the end of a line that is typed.
+    pub fn enter(&mut self) -> bool {
+        let ends = self.is_whole || self.text.is_empty();
+        if !ends {
+            self.text.push('\n');
+        }
+        ends
+    }
+
+    fn key(&mut self, key: KeyEvent) {
+        use crossterm::event::KeyCode;
+        self.is_whole = false;
+        match key.code {
+            KeyCode::Char(character) => self.text.push(character),
+            KeyCode::Tab => self.text.push('\t'),
+            KeyCode::Backspace => drop(self.text.pop()),
+            _ => {}
+        }
+    }
+}
+
 impl Dialog {
     /// The contexts keys are looked up in.
     pub fn contexts(&self) -> Vec<Context> {
@@ -258,6 +297,7 @@ impl Dialog {
             Self::Menu(_) => vec![Context::Choices],
             Self::Palette(_) => vec![Context::Palette, Context::Line],
             Self::Confirm(_) => vec![Context::Question],
+            Self::Paste(_) => vec![Context::Paste],
             Self::Help(_) => vec![Context::Help, Context::Line],
         }
     }
@@ -288,6 +328,7 @@ impl Dialog {
                     return found.map(|item| item.choice.clone());
                 }
             }
+            Self::Paste(pasting) => pasting.key(key),
             Self::Help(help) => {
                 help.line.key(key);
                 help.row = 0;
@@ -318,6 +359,7 @@ impl Dialog {
                 palette.line.insert(text);
                 palette.search();
             }
+            Self::Paste(pasting) => pasting.add(text),
             _ => {}
         }
     }

@@ -54,6 +54,7 @@ impl Kind {
             O::Answered | O::Accepted | O::OneDirection | O::Undetermined => return None,
             O::RefusedByReset | O::RefusedByIcmp(..) => Self::Refused,
             O::NoReply
+            | O::Undelivered(_)
             | O::Mute
             | O::Stalled { .. }
             | O::Silenced { .. }

@@ -71,12 +71,12 @@ fn keep_case(mut case: Case, changes: &Receiver<CaseJob>, reply: &Send) {
             }
             Ok(CaseJob::Job(job)) => change_case(&mut case, job),
             Ok(CaseJob::Record(entry)) => case.record(entry, super::wall_clock_ns()),
-            Ok(CaseJob::Identify(records, index)) => identify(&mut case, records, &index),
+            Ok(CaseJob::Identify(records, index)) => identify(&mut case, &records, &index),
             Ok(CaseJob::Settle(index)) => {
                 if case.wants_hash()
                     && let Some(hashes) = hash(&index, &AtomicBool::new(false))
                 {
-                    identify(&mut case, records(&index, &hashes), &index);
+                    identify(&mut case, &records(&index, &hashes), &index);
                 }
             }
             Err(RecvTimeoutError::Timeout) => {
@@ -92,10 +92,10 @@ fn keep_case(mut case: Case, changes: &Receiver<CaseJob>, reply: &Send) {
     case.retry(super::wall_clock_ns());
 }
 
-fn identify(case: &mut Case, records: Vec<EvidenceRecord>, index: &Index) {
+fn identify(case: &mut Case, records: &[EvidenceRecord], index: &Index) {
     let now_ns = super::wall_clock_ns();
-    case.identify(records.clone(), now_ns);
-    case.opened(index, &records, now_ns);
+    case.identify(records.to_vec(), now_ns);
+    case.opened(index, records, now_ns);
 }
 
 impl Jobs {

@@ -137,6 +137,7 @@ pub fn stacks() -> Vec<Vec<Context>> {
         vec![Context::Palette],
         vec![Context::Question],
         vec![Context::Help],
+        vec![Context::Paste],
     ];
     panels.chain(dialogs).collect()
 }

@@ -74,6 +74,8 @@ pub enum Effect {
     Theme(&'static str),
     /// Keep these filters for later sessions.
     Remember(Vec<String>),
+    /// Open a text in place of what is open.
+    OpenText(String),
     /// Let the analyst's own editor change the text of the open dialog.
     OpenEditor(String),
     /// Stop until the shell lets the program go on.

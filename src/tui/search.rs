@@ -62,7 +62,7 @@ impl Needle {
 /// Pairs of hex digits, with or without blanks between them.
 fn bytes(digits: &str) -> Option<Vec<u8>> {
     let digits: Vec<u8> = digits.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
-    if digits.is_empty() || digits.len() % 2 != 0 {
+    if digits.is_empty() || !digits.len().is_multiple_of(2) {
         return None;
     }
     let pair = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
@@ -157,9 +157,12 @@ mod tests {
 
     #[test]
     fn text_patterns_and_bytes_are_told_apart() {
-        let ranges = |typed: &str, text: &str| Needle::read(typed).unwrap().ranges(text);
-        assert_eq!(ranges("a.b", "A.B axb"), [0..3], "dots of plain text are dots");
-        assert_eq!(ranges("/a.b/", "A.B axb"), [0..3, 4..7]);
+        let found = |typed: &str, text: &str| {
+            let ranges = Needle::read(typed).unwrap().ranges(text);
+            ranges.into_iter().map(|range| (range.start, range.end)).collect::<Vec<_>>()
+        };
+        assert_eq!(found("a.b", "A.B axb"), [(0, 3)], "dots of plain text are dots");
+        assert_eq!(found("/a.b/", "A.B axb"), [(0, 3), (4, 7)]);
         assert!(matches!(Needle::read("0xde ad").unwrap(), Needle::Bytes(bytes) if bytes == [0xde, 0xad]));
         assert!(Needle::read("0xd").is_err() && Needle::read("0xzz").is_err());
         assert!(Needle::read("/(/").unwrap_err().contains("unclosed group"));

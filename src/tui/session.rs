@@ -4,7 +4,6 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 use super::layout::Panel;
 use super::state::{State, TimeFormat};
@@ -43,12 +42,12 @@ pub struct Session {
 
 /// Under what a session of these captures is kept; `None` where they are no files.
 pub fn key(paths: &[PathBuf]) -> Option<String> {
-    let mut hash = Sha256::new();
+    let mut all = Vec::new();
     for path in paths {
-        hash.update(path.canonicalize().ok()?.as_os_str().as_encoded_bytes());
-        hash.update([0]);
+        all.extend(path.canonicalize().ok()?.as_os_str().as_encoded_bytes());
+        all.push(0);
     }
-    (!paths.is_empty()).then(|| hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    (!paths.is_empty()).then(|| crate::case::hash::hash_bytes(&all))
 }
 
 impl Session {

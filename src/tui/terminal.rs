@@ -13,8 +13,8 @@ use crossterm::event::{
     KeyboardEnhancementFlags, PopKeyboardEnhancementFlags, PushKeyboardEnhancementFlags,
 };
 use crossterm::terminal::{
-    BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen, SetTitle,
-    disable_raw_mode, enable_raw_mode,
+    BeginSynchronizedUpdate, Clear, ClearType, EndSynchronizedUpdate, EnterAlternateScreen,
+    LeaveAlternateScreen, SetTitle, disable_raw_mode, enable_raw_mode,
 };
 use crossterm::{cursor, execute, queue};
 use ratatui::Terminal;
@@ -130,7 +130,10 @@ impl Screen {
     pub fn take_back(&mut self) -> Result<()> {
         take()?;
         lend(false);
-        self.terminal.clear()?;
+        execute!(io::stdout(), Clear(ClearType::All))?;
+        // Everything is drawn anew. (`Terminal::clear` asks where the cursor is, and the answer goes to who reads the keys.)
+        self.terminal.swap_buffers();
+        self.terminal.swap_buffers();
         Ok(())
     }
 

@@ -136,6 +136,9 @@ fn pasted(state: &mut State, text: &str) -> Effect {
     } else if state.filter.editing {
         state.filter.line.insert(text);
         return actions::filtering::typed(state);
+    } else if text.contains(['\n', '\r']) {
+        // Lines mean nothing to panels: it is a log.
+        return actions::leaving::paste(state, text);
     }
     Effect::None
 }

@@ -67,6 +67,7 @@ impl Bench {
             match effect {
                 Effect::None
                 | Effect::OpenEditor(_)
+                | Effect::OpenText(_)
                 | Effect::Remember(_)
                 | Effect::Theme(_)
                 | Effect::Suspend => {}

@@ -252,7 +252,7 @@ pub(super) fn amqp_words(payload: &[u8]) -> Option<&[u8]> {
     payload.get(14..14 + length)
 }
 
-/// A client of PostgreSQL asks to go on encrypted (SSLRequest).
+/// A client of PostgreSQL asks to go on encrypted (`SSLRequest`).
 pub(super) const POSTGRES_ASKS_TLS: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 47];
 
 /// What a server of Kerberos says: AS-REP, TGS-REP or KRB-ERROR with its code (RFC 4120 §5.4.2, §5.9.1).

@@ -174,7 +174,7 @@ static SMTP: Table = Table {
         entry("538", Forbids, "TLS required"),
         entry("550", Rejects, "mailbox unavailable, or refused"),
         entry("551", Rejects, "user not local"),
-        entry("552", Rejects, "storage of the mailbox exceeded"),
+        entry("552", Rejects, "more than the mailbox or the server takes"),
         entry("553", Rejects, "mailbox name not allowed"),
         entry("554", Rejects, "transaction failed"),
         entry("556", Rejects, "the domain accepts no mail"),
@@ -182,6 +182,70 @@ static SMTP: Table = Table {
     ],
     other: None,
 };
+
+/// Subject and detail of enhanced status codes, behind their class (RFC 3463 §3, RFC 4954 §6, RFC 7372).
+static ENHANCED: Table = Table {
+    rows: &[
+        entry("1.1", Rejects, "no such mailbox"),
+        entry("1.2", Rejects, "no such mail domain"),
+        entry("1.8", Rejects, "the sender's mail domain is not accepted"),
+        entry("1.*", Rejects, "address not accepted"),
+        entry("2.1", Rejects, "the mailbox is disabled"),
+        entry("2.2", Rejects, "the mailbox is full"),
+        entry("2.3", Rejects, "message too big for the mailbox"),
+        entry("2.*", Rejects, "a condition of the mailbox"),
+        entry("3.1", Fails, "the mail system is full"),
+        entry("3.3", Rejects, "a feature that the mail system does not have"),
+        entry("3.4", Rejects, "message too big"),
+        entry("3.*", Fails, "the mail system does not take mail now"),
+        entry("4.*", Fails, "the way on, or what stands behind, fails"),
+        entry("5.*", Rejects, "not expected in the protocol"),
+        entry("6.*", Rejects, "content not accepted"),
+        entry("7.3", Fails, "a security feature fails"),
+        entry("7.8", Rejects, "authentication failed"),
+        entry("7.9", Rejects, "mechanism too weak"),
+        entry("7.*", Rejects, "refused by policy"),
+    ],
+    other: None,
+};
+
+/// Words of policy in replies of mail servers that give no further code.
+const POLICY: [&[u8]; 8] =
+    [b"relay", b"denied", b"not allowed", b"not permitted", b"policy", b"blocked", b"rejected", b"spam"];
+
+/// Words of what the server itself lacks, in temporary refusals that are marked as policy: a filter that does not answer is told so.
+const LACKS: [&[u8]; 4] = [b"unavailable", b"not available", b"temporary", b"local problem"];
+
+/// What a reply of a mail server says: its code, the enhanced one behind it, else its words.
+pub(super) fn mail(code: u16, line: &[u8]) -> Said {
+    let text = line.get(4..).unwrap_or_default();
+    let further = text.split(|byte| *byte == b' ').next().filter(|word| is_enhanced(word, code));
+    let basic = said(Kind::Smtp, Code::number(u32::from(code)), false);
+    match (basic, further) {
+        (Said::Denies(denial), Some(further))
+            if denial.why == Fails && further.starts_with(b"4.7.") && names(text, &LACKS) =>
+        {
+            Said::Denies(Denial { code: Code::with(code, further), ..denial })
+        }
+        (Said::Denies(_), Some(further)) => said(Kind::Smtp, Code::with(code, further), false),
+        (Said::Denies(denial), None) if denial.why == Fails && names(text, &POLICY) => {
+            Said::Denies(Denial { why: Rejects, ..denial })
+        }
+        (plain, _) => plain,
+    }
+}
+
+/// Class, subject and detail, the class being the first digit of the code (RFC 2034 §4).
+fn is_enhanced(word: &[u8], code: u16) -> bool {
+    let digits = |part: &[u8]| (1..=3).contains(&part.len()) && part.iter().all(u8::is_ascii_digit);
+    let parts: Vec<&[u8]> = word.split(|byte| *byte == b'.').collect();
+    matches!(parts.as_slice(), [[class], subject, detail]
+        if u16::from(*class) == u16::from(b'0') + code / 100 && digits(subject) && digits(detail))
+}
+
+fn names(text: &[u8], words: &[&[u8]]) -> bool {
+    words.iter().any(|word| text.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word)))
+}
 
 /// Response codes in brackets, else the word itself (RFC 9051 §7.1).
 static IMAP: Table = Table {
@@ -363,6 +427,20 @@ static SNMP: Table = Table {
     other: None,
 };
 
+/// Error codes (RFC 1350 §5, RFC 2347): most say that the server does not have, or does not give, what was asked for.
+static TFTP: Table = Table {
+    rows: &[
+        entry("1", Rejects, "file not found"),
+        entry("2", Rejects, "access violation"),
+        entry("3", Fails, "disk full, or allocation exceeded"),
+        entry("4", Rejects, "illegal operation"),
+        entry("6", Rejects, "the file exists already"),
+        entry("7", Rejects, "no such user"),
+        entry("8", Rejects, "options not accepted"),
+    ],
+    other: Some(Fails),
+};
+
 /// Notifications that end the negotiation (RFC 7296 §3.10.1; RFC 2408 §3.14.1).
 static IKE: Table = Table {
     rows: &[
@@ -399,6 +477,7 @@ fn all(kind: Kind) -> Option<&'static Table> {
         Kind::Radius => &RADIUS,
         Kind::Snmp => &SNMP,
         Kind::Ike => &IKE,
+        Kind::Tftp => &TFTP,
         _ => return None,
     })
 }
@@ -410,6 +489,14 @@ pub fn table(kind: Kind) -> Option<&'static Table> {
 
 fn find(table: &'static Table, code: Code) -> Option<&'static Row> {
     let code = code.as_str();
+    if let Some((basic, further)) = code.split_once(' ') {
+        let further = further.split_once('.').and_then(|(_, further)| row(&ENHANCED, further));
+        return further.or_else(|| row(table, basic));
+    }
+    row(table, code)
+}
+
+fn row(table: &'static Table, code: &str) -> Option<&'static Row> {
     table.rows.iter().find(|row| match row.code.strip_suffix('*') {
         Some(start) => code.starts_with(start),
         None => code == row.code,

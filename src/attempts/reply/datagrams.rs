@@ -15,6 +15,11 @@ pub fn sip(status: u16) -> Option<Denial> {
     denial(Kind::Sip, Code::number(u32::from(status)))
 }
 
+/// An error of TFTP.
+pub fn tftp(code: u16) -> Says {
+    denial(Kind::Tftp, Code::number(u32::from(code))).map_or(Says::Served, Says::Denies)
+}
+
 /// An Access-Reject.
 pub fn radius_reject() -> Says {
     denial(Kind::Radius, Code::new(b"Reject")).map_or(Says::Served, Says::Denies)

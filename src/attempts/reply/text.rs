@@ -1,6 +1,6 @@
 //! Reads the decisive lines of protocols in text.
 
-use super::codes::said;
+use super::codes::{mail, said};
 use super::{Asked, Code, Denial, Said, Why};
 use crate::attempts::{Kind, http};
 use crate::protocols::http::header;
@@ -127,19 +127,24 @@ fn smtp(payload: &[u8], asked: Asked) -> Said {
         let own = match http::code(line) {
             Some(235) => Said::Serves,
             Some(200..300) if asked == Asked::Delivery => Said::Serves,
-            Some(code @ 400..600) => said(Kind::Smtp, Code::number(u32::from(code)), false),
+            Some(code @ 400..600) => mail(code, line),
             _ => Said::Nothing,
         };
         match own {
             Said::Nothing => {}
-            // A greeting that refuses is about the service as such.
-            Said::Denies(denial) if asked == Asked::Nothing => {
+            // A greeting that refuses is about the service as such, unless it says that it is about who asks.
+            Said::Denies(denial) if asked == Asked::Nothing && denial.code.basic() == code_alone(denial) => {
                 return Said::Denies(Denial { why: Why::Fails, ..denial });
             }
             other => return other,
         }
     }
     Said::Nothing
+}
+
+/// The code of a denial that gives no further one.
+fn code_alone(denial: Denial) -> Option<u16> {
+    denial.code.as_str().parse().ok()
 }
 
 fn imap(payload: &[u8], asked: Asked) -> Said {

@@ -3,7 +3,8 @@
 use hashbrown::{HashMap, HashSet};
 
 use super::{ERROR_NS, Judge, SECOND, TRACED, order, refuses};
-use crate::attempts::datagrams::{Exchange, PINGS_MIN};
+
+use crate::attempts::datagrams::{Exchange, PINGS_MIN, TRACE_TTL_MAX};
 use crate::attempts::exchange::Says;
 use crate::attempts::lease::{Asked, Lease};
 use crate::attempts::ties::Thread;
@@ -34,6 +35,11 @@ pub(super) fn lost(exchanges: &[Exchange]) -> HashSet<PacketId> {
         }
     }
     lost
+}
+
+/// Whether an error says that a packet ran out of hops.
+pub(super) fn is_out_of_hops(told: &Told) -> bool {
+    matches!(told.icmp, (false, 11, _) | (true, 3, _))
 }
 
 impl Judge<'_> {
@@ -76,6 +82,7 @@ impl Judge<'_> {
         let is_trace = |told: &Told| {
             TRACED.contains(&own.server.1) && own.kind == Kind::Udp
                 || self.is_trace(own.first.packet, Some(told))
+                || self.ends_trace(own, told)
         };
         if own.is_trace || error.is_some_and(is_trace) {
             return None;
@@ -138,6 +145,22 @@ impl Judge<'_> {
         };
         let torn = |told: &&&Told| matches!(told.icmp, (false, 11, 1) | (true, 3, 1));
         all.iter().filter(near).find(torn).copied()
+    }
+
+    /// Whether packets are sent to learn the way: they leave with few hops and meet their end on purpose.
+    pub(super) fn is_trace(&self, first: PacketId, error: Option<&Told>) -> bool {
+        let ttl = self.index().packet(first).map_or(0, |packet| packet.ttl());
+        (1..=TRACE_TTL_MAX).contains(&ttl) && error.is_some_and(is_out_of_hops)
+    }
+
+    /// Whether a datagram reached the goal of a traced path: it left with few hops, as those before it that ran out of them.
+    fn ends_trace(&self, own: &Exchange, error: &Told) -> bool {
+        let ttl = self.index().packet(own.first.packet).map_or(0, |packet| packet.ttl());
+        own.kind == Kind::Udp
+            && error.source == own.server.0
+            && matches!(error.icmp, (false, 3, 3) | (true, 1, 4))
+            && (1..=TRACE_TTL_MAX).contains(&ttl)
+            && self.traced.contains(&(own.client.0, own.server.0))
     }
 
     /// Whether the client refused the answer: it had given up.

@@ -21,6 +21,9 @@ const MISSING: u16 = 404;
 /// Where each request leads: by path, else by client to the whole site.
 type Group = (Service, Option<Address>, Subject);
 
+/// Service, site, client and account of requests that are signed.
+type Asked = (Service, Option<String>, Address, Option<String>);
+
 /// What was not reached is what others speak at that port of the host.
 pub(super) fn name_unreached(all: &mut [Attempt]) {
     let spoken = |own: &&Attempt| matches!(own.kind, Kind::Http | Kind::Tls);
@@ -49,8 +52,7 @@ pub(super) fn judge_parties(index: &Index, all: &mut [Attempt], said: &[(usize, 
         *denied.entry(own.service).or_default() += 1;
     }
     denied.retain(|_, number| *number >= SIGNED_MIN);
-    let mut rows: BTreeMap<(Service, Option<String>, Address, Option<String>), Vec<(usize, u16)>> =
-        BTreeMap::new();
+    let mut rows: BTreeMap<Asked, Vec<(usize, u16)>> = BTreeMap::new();
     for (at, status) in said {
         let Some(own) = get(*at).filter(|own| denied.contains_key(&own.service)) else { continue };
         // A challenge asks for credentials and refuses none.

@@ -21,8 +21,7 @@ pub(super) fn write(loaded: &Loaded, packet: &Packet<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(b"\",");
     if let Some(sensor) = &packet.source.place.sensor {
         out.extend_from_slice(b"\"sensor\":");
-        // Writing to memory cannot fail.
-        drop(serde_json::to_writer(&mut *out, sensor));
+        text(out, sensor);
         out.push(b',');
     }
     out.extend_from_slice(b"\"frame\":");
@@ -97,12 +96,16 @@ fn printed_endpoints(line: &transcript::Line<'_>, out: &mut Vec<u8>) {
     }
 }
 
+/// A text that may be the user's own, or what a line prints for a host.
+fn text(out: &mut Vec<u8>, text: &str) {
+    out.extend_from_slice(crate::text::json(&text).unwrap_or_default().as_bytes());
+}
+
 fn endpoint(address: Address, port: Option<u16>, out: &mut Vec<u8>) {
     let site = address.site().name();
     if let Some(name) = address.bare().name() {
         out.extend_from_slice(b"{\"ip\":null,\"name\":");
-        // Writing to memory cannot fail.
-        drop(serde_json::to_writer(&mut *out, &name.to_string()));
+        text(out, &name.to_string());
         out.extend_from_slice(b",\"port\":");
     } else {
         out.extend_from_slice(b"{\"ip\":\"");
@@ -115,7 +118,7 @@ fn endpoint(address: Address, port: Option<u16>, out: &mut Vec<u8>) {
     }
     if let Some(site) = site {
         out.extend_from_slice(b",\"site\":");
-        drop(serde_json::to_writer(&mut *out, site));
+        text(out, site);
     }
     out.push(b'}');
 }

@@ -233,7 +233,9 @@ mod tests {
     }
 
     fn said(bytes: &[u8]) -> String {
-        problems(bytes).into_iter().map(|(name, what)| format!("{name}: {what}\n")).collect()
+        let lines: Vec<String> =
+            problems(bytes).into_iter().map(|(name, what)| format!("{name}: {what}\n")).collect();
+        lines.concat()
     }
 
     /// The same bytes with one name written over another of the same length, in header and directory.

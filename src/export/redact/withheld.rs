@@ -39,7 +39,7 @@ pub fn without_typed(index: &Index, case: &State) -> (Index, State) {
 fn withhold(case: &mut State, names: &[(String, String)]) {
     for note in &mut case.annotations {
         let is_comment = note.tag == crate::case::comments::TAG;
-        note.note = if is_comment { COMMENT } else { NOTE }.to_owned();
+        if is_comment { COMMENT } else { NOTE }.clone_into(&mut note.note);
     }
     for (id, value) in &mut case.fields {
         let chosen = CHOSEN.iter().find(|(known, _)| known == id).map_or(&[][..], |(_, values)| values);
@@ -60,16 +60,16 @@ fn withhold(case: &mut State, names: &[(String, String)]) {
     case.filters.clear();
     for entry in &mut case.custody {
         if entry.who != "portmortem" {
-            entry.who = WITHHELD.to_owned();
-            entry.action = WITHHELD.to_owned();
-            entry.detail = WITHHELD.to_owned();
+            WITHHELD.clone_into(&mut entry.who);
+            WITHHELD.clone_into(&mut entry.action);
+            WITHHELD.clone_into(&mut entry.detail);
         }
         for (name, label) in names.iter().filter(|(name, _)| name.len() > 2) {
             entry.detail = entry.detail.replace(name.as_str(), label);
         }
         // A file that was written keeps neither its name nor the folders above it.
         if matches!(entry.action.as_str(), "exported" | "kept") {
-            entry.detail = WITHHELD.to_owned();
+            WITHHELD.clone_into(&mut entry.detail);
         }
     }
 }

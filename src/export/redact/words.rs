@@ -89,7 +89,7 @@ fn compound(word: &str, own: &dyn Fn(&str) -> bool, mask: &mut dyn FnMut(&str) -
 fn escapes(word: &str) -> bool {
     word.split('\\')
         .skip(1)
-        .any(|rest| rest.starts_with(|c: char| c.is_ascii_digit()) || rest.starts_with("x"))
+        .any(|rest| rest.starts_with(|c: char| c.is_ascii_digit()) || rest.starts_with('x'))
 }
 
 /// Numbers, times, labels of frames and rows, and words of the program.

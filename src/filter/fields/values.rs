@@ -141,7 +141,9 @@ pub const ATTEMPT_OUTCOMES: &[&str] = &[
     "not_received",
     "undetermined",
     "accepted",
+    "undelivered",
     "no_reply",
+    "misaddressed",
     "reset",
     "reset_by_device",
     "alert",
@@ -199,6 +201,10 @@ pub const SERVICES_FOLLOWED: &[&str] = &[
     "dhcp",
     "echo",
     "udp",
+    "amqp",
+    "sip-tcp",
+    "kerberos-tcp",
+    "kerberos",
 ];
 
 /// ARP operations by name.

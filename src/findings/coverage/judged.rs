@@ -31,8 +31,12 @@ pub struct Judged {
     pub attempts: u64,
     /// How often it was given.
     pub served: u64,
+    /// How often it accepted a connection on which nothing was asked: nobody was answered.
+    pub accepted: u64,
     /// How often it answered with a refusal that is ordinary: a password or name not taken once.
     pub declined: u64,
+    /// How often the capture does not show what became of it.
+    pub undecided: u64,
     /// Something about it is open, or a finding that is more than a note is about it.
     pub is_open: bool,
 }
@@ -40,6 +44,8 @@ pub struct Judged {
 /// Everything that asks and is answered, most attempts first.
 pub(super) fn services(facts: &Facts<'_>, open: &[OpenItem], found: &[Finding]) -> Vec<Judged> {
     let mut tally: BTreeMap<Service, (u64, u64)> = BTreeMap::new();
+    let mut undecided: BTreeMap<Service, u64> = BTreeMap::new();
+    let mut accepted: BTreeMap<Service, u64> = BTreeMap::new();
     let note = |tally: &mut BTreeMap<Service, (u64, u64)>, service: Service, served: bool| {
         let (attempts, given) = tally.entry(service).or_default();
         *attempts += 1;
@@ -48,18 +54,31 @@ pub(super) fn services(facts: &Facts<'_>, open: &[OpenItem], found: &[Finding]) 
     for transaction in &facts.evidence.transactions {
         note(&mut tally, Service::Dns, is_served(transaction));
     }
-    for own in &facts.attempts.all {
-        let judged = !matches!(own.outcome, Outcome::Undetermined | Outcome::OneDirection);
-        if !judged || !own.kind.answers() && own.kind != Kind::Tcp {
+    let is_tried = |at: usize| facts.troubles.tried.binary_search(&(at as u32)).is_ok();
+    for (_, own) in facts.attempts.all.iter().enumerate().filter(|(at, _)| !is_tried(*at)) {
+        if own.outcome == Outcome::OneDirection || !own.kind.answers() && own.kind != Kind::Tcp {
             continue;
         }
         let service = Service::Of(own.kind, own.service.transport, own.service.port);
+        let (asked, answered) = if own.kind == Kind::Echo {
+            own.counts
+        } else {
+            (1, u32::from(own.outcome == Outcome::Answered))
+        };
+        *accepted.entry(service).or_default() += u64::from(own.outcome == Outcome::Accepted);
+        // Single pings without reply among others tell of no failure.
+        let is_open = match own.outcome {
+            Outcome::Undetermined => true,
+            outcome => own.kind == Kind::Echo && outcome.is_served(),
+        };
+        if is_open {
+            *undecided.entry(service).or_default() += u64::from(asked.saturating_sub(answered));
+        }
         let (attempts, given) = tally.entry(service).or_default();
-        let (asked, answered) =
-            if own.kind == Kind::Echo { own.counts } else { (1, u32::from(own.outcome.is_served())) };
         *attempts += u64::from(asked);
         *given += u64::from(answered);
     }
+    tally.retain(|service, (attempts, _)| undecided.get(service).is_none_or(|open| *open < *attempts));
     for (target, heard) in &facts.neighbours {
         // Who spoke once and then no more did not answer.
         let gone = facts.runs.iter().any(|run| run.target == *target);
@@ -95,7 +114,9 @@ pub(super) fn services(facts: &Facts<'_>, open: &[OpenItem], found: &[Finding]) 
         service,
         attempts,
         served,
+        accepted: accepted.get(&service).copied().unwrap_or(0),
         declined: declined.get(&service).copied().unwrap_or(0),
+        undecided: undecided.get(&service).copied().unwrap_or(0),
         is_open: concerned.contains(&service),
     });
     let mut judged: Vec<Judged> = judged.collect();
@@ -105,8 +126,10 @@ pub(super) fn services(facts: &Facts<'_>, open: &[OpenItem], found: &[Finding]) 
     judged
 }
 
-/// Rules whose troubles name their services themselves: their frames hold what DNS said before, and what served instead.
-const OF_SERVICES: [&str; 4] = ["site-down", "service-failures", "datagrams-refused", "no-lease"];
+/// Rules whose troubles name their services themselves: their frames hold what DNS said before, and what served instead. What a scan
+/// tried is no service.
+const OF_SERVICES: [&str; 5] =
+    ["site-down", "service-failures", "datagrams-refused", "no-lease", "port-scan"];
 
 /// Frames of a finding that are asked which service they belong to.
 const FRAMES_LOOKED_AT: usize = 64;

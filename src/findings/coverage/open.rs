@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::explained::{Explained, is_served};
 use super::{Ends, OpenItem, OpenKind};
+use crate::attempts::datagrams::TRACE_TTL_MAX;
 use crate::attempts::{self, Face};
 use crate::correlate::lookups::LookupId;
 use crate::correlate::{Outcome, TransactionId};
@@ -149,9 +150,18 @@ pub(super) fn collect(facts: &Facts<'_>, explained: &Explained<'_, '_>, items: &
         (OpenKind::Notices, &followed.notices),
         (OpenKind::OneWay, &followed.one_way),
     ];
+    // What an ICMP error is about did arrive where that came from.
+    let about: HashSet<PacketId> = facts.errors.iter().filter_map(|error| error.about).collect();
     for (kind, unseen) in unseen {
-        if unseen.count > 0 {
-            items.count(kind, Ends::default(), &unseen.packets, unseen.count);
+        let left: Vec<PacketId> = match kind {
+            OpenKind::Notices | OpenKind::OneWay => {
+                unseen.packets.iter().filter(|packet| !about.contains(packet)).copied().collect()
+            }
+            _ => unseen.packets.clone(),
+        };
+        let count = unseen.count - (unseen.packets.len() - left.len()) as u64;
+        if count > 0 {
+            items.count(kind, Ends::default(), &left, count);
         }
     }
 }
@@ -237,7 +247,8 @@ fn errors(facts: &Facts<'_>, explained: &Explained<'_, '_>, items: &mut Items<'_
             let (from, source_port) = quoted.source;
             // Answers refused by a client that had given up belong to what it asked for.
             let back = attempts::Service { host: from, transport: quoted.transport, port: source_port };
-            facts.troubles.cover(service, from, error.time_ns)
+            facts.sweeps.iter().any(|sweep| sweep.client == from && sweep.targets.contains(&host))
+                || facts.troubles.cover(service, from, error.time_ns)
                 || facts.troubles.cover(back, host, error.time_ns)
         })
     };
@@ -251,7 +262,12 @@ fn errors(facts: &Facts<'_>, explained: &Explained<'_, '_>, items: &mut Items<'_
             items.add(OpenKind::Leased, ends, &[error.packet]);
             continue;
         }
+        let is_finished = error.quoted.is_some_and(|quoted| {
+            facts.attempts.finished.contains(&(quoted.source, quoted.destination))
+                || facts.attempts.finished.contains(&(quoted.destination, quoted.source))
+        });
         let kind = match error.icmp {
+            _ if is_finished && error.meaning == Meaning::PortUnreachable => OpenKind::Finished,
             (5, _, false) | (137, _, true) => OpenKind::Redirect,
             _ if error.meaning == Meaning::TooBig && !ignored.iter().any(|told| told.shows(error.packet)) => {
                 OpenKind::PathSize
@@ -295,7 +311,10 @@ impl Traced {
     fn ended_by(&self, facts: &Facts<'_>, error: &ErrorFact) -> Option<Ends> {
         let quoted = error.quoted.filter(|quoted| quoted.transport == UDP)?;
         let (from, (to, port)) = (quoted.source.0, quoted.destination);
-        let to_no_service = port > SYSTEM_PORT_MAX && !facts.is_dns_port(port);
+        // Probes of a trace go to ports of no service, or leave with few hops.
+        let hops = error.about.and_then(|about| facts.index.packet(about)).map_or(0, |about| about.ttl());
+        let is_probe = port > SYSTEM_PORT_MAX || (1..=TRACE_TTL_MAX).contains(&hops);
+        let to_no_service = is_probe && !facts.is_dns_port(port);
         let ends = error.meaning == Meaning::PortUnreachable
             && error.source == to
             && (TRACED_PORTS.contains(&port) || to_no_service && self.0.contains(&(from, to)));
@@ -317,6 +336,8 @@ fn attempts(facts: &Facts<'_>, explained: &Explained<'_, '_>, items: &mut Items<
     let all = &facts.attempts.all;
     let told: HashSet<u32> =
         facts.troubles.all.iter().flat_map(|trouble| trouble.failed.iter().copied()).collect();
+    let swept = facts.sweeps.iter().flat_map(|sweep| sweep.failed.iter().copied());
+    let told: HashSet<u32> = told.into_iter().chain(swept).collect();
     let mut served: BTreeMap<(Address, attempts::Service), Vec<Nanos>> = BTreeMap::new();
     let mut serving: HashSet<attempts::Service> = HashSet::new();
     for own in all.iter().filter(|own| own.outcome == attempts::Outcome::Answered) {
@@ -383,7 +404,9 @@ impl<'a> Races<'a> {
         for own in all.iter().filter(|own| own.service.transport == 6 && own.outcome.is_served()) {
             by_port.entry(own.service.port).or_default().push(own);
         }
-        by_port.values_mut().for_each(|own| own.sort_by_key(|own| own.first.time_ns));
+        for own in by_port.values_mut() {
+            own.sort_by_key(|own| own.first.time_ns);
+        }
         Self(by_port)
     }
 
@@ -409,7 +432,9 @@ impl<'a> Races<'a> {
 /// one that is not in use: ordinary (services §1.8).
 fn neighbours(facts: &Facts<'_>, explained: &Explained<'_, '_>, items: &mut Items<'_, '_>) {
     for run in &facts.runs {
-        let matters = run.asks_only || run.last_sign.is_some() || run.wanted != Wanted::Unknown;
+        let is_swept = facts.sweeps.iter().any(|sweep| sweep.targets.contains(&run.target));
+        let matters =
+            !is_swept && (run.asks_only || run.last_sign.is_some() || run.wanted != Wanted::Unknown);
         if matters && !run.requests.iter().any(|packet| explained.has(*packet)) {
             let ends = Ends { client: run.asker, server: run.target, ..Ends::default() };
             items.count(OpenKind::Neighbour, ends, &run.requests, run.requests.len() as u64);

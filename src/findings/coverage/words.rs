@@ -1,7 +1,7 @@
 //! The words for what was judged and what was not; every place that says either takes them from here.
 
 use super::{Coverage, Judged, OpenItem, OpenKind, Service, Standing};
-use crate::attempts;
+use crate::attempts::{self, Kind};
 use crate::decode::Address;
 use crate::findings::rules::counted;
 use crate::findings::service_words;
@@ -32,11 +32,21 @@ impl Judged {
     /// `DNS (9 of 10 questions answered)`.
     pub fn words(&self) -> String {
         let (served, attempts) = (thousands(self.served), thousands(self.attempts));
+        let accepted = match self.accepted {
+            0 => String::new(),
+            some => format!(", {} accepted and not used", thousands(some)),
+        };
         let declined = match self.declined {
             0 => String::new(),
             some => format!(", {} refused", thousands(some)),
         };
-        format!("{} ({served} of {attempts} answered{declined})", self.service.name())
+        let undecided = match self.undecided {
+            // Of pings the numbers say it.
+            _ if matches!(self.service, Service::Of(Kind::Echo, ..)) => String::new(),
+            0 => String::new(),
+            some => format!(", {} not seen to end", thousands(some)),
+        };
+        format!("{} ({served} of {attempts} answered{accepted}{declined}{undecided})", self.service.name())
     }
 }
 
@@ -76,6 +86,16 @@ impl OpenItem {
                 format!(
                     "{}{}",
                     count("reply of DHCP was refused", "replies of DHCP were refused"),
+                    self.about()
+                )
+            }
+            OpenKind::Finished => {
+                format!(
+                    "{}{}",
+                    count(
+                        "datagram to the port of a finished transfer was refused",
+                        "datagrams to ports of finished transfers were refused"
+                    ),
                     self.about()
                 )
             }
@@ -128,6 +148,7 @@ impl OpenItem {
             OpenKind::PathSize => "the sender adapted, as it should",
             OpenKind::Traced => "a traceroute ends so",
             OpenKind::Leased => "the client has the address it was given, and listens otherwise",
+            OpenKind::Finished => "the transfer was over, and its port closed",
             OpenKind::Single(..) => "single ones happen in health; the service served others",
             OpenKind::Few(..) => "too few to be told as a failure",
             OpenKind::Neighbour => "nothing else shows whether the address is in use",
@@ -203,10 +224,16 @@ impl OpenItem {
 impl Coverage {
     /// Services without anything open.
     fn unfailing(&self) -> impl Iterator<Item = &Judged> {
-        self.judged.iter().filter(|judged| {
+        // Where most pings stay without reply, those that came back say little.
+        let is_heard = |judged: &Judged| {
+            !matches!(judged.service, Service::Of(Kind::Echo, ..)) || judged.undecided <= judged.served
+        };
+        self.judged.iter().filter(move |judged| {
             !judged.is_open
-                && judged.served > 0
-                && (judged.served + judged.declined == judged.attempts || judged.service == Service::Dns)
+                && is_heard(judged)
+                && judged.served + judged.accepted > 0
+                && (judged.served + judged.accepted + judged.declined + judged.undecided == judged.attempts
+                    || judged.service == Service::Dns)
         })
     }
 

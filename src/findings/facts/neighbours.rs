@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Facts;
+use super::owners::Parting;
 use crate::decode::Address;
 use crate::index::{Packet, PacketId};
 use crate::protocols::ProtocolId;
@@ -23,7 +24,7 @@ const OWNERS_MAX: usize = 8;
 const BOTH_NS: Nanos = 60_000_000_000;
 
 /// A link address.
-pub(super) type Link = [u8; 6];
+pub type Link = [u8; 6];
 
 /// What is known of one pair while ARP and neighbour discovery are read.
 #[derive(Default)]
@@ -79,6 +80,15 @@ pub struct Conflict {
     pub owners: Vec<Owner>,
     /// When the second appeared.
     pub since_ns: Nanos,
+    /// How attempts at it end at each of them, where that differs.
+    pub parting: Option<Parting>,
+}
+
+impl Owner {
+    /// Whether it holds on to an address that another device claimed as well.
+    pub(super) fn insists(&self) -> bool {
+        self.returned || self.unasked >= UNASKED_MIN
+    }
 }
 
 impl Conflict {
@@ -86,6 +96,7 @@ impl Conflict {
     pub fn frames(&self) -> Vec<PacketId> {
         let mut frames: Vec<PacketId> =
             self.owners.iter().flat_map(|owner| owner.claims.iter().copied()).collect();
+        frames.extend(self.parting.iter().flat_map(|parting| &parting.frames));
         frames.sort_unstable();
         frames
     }
@@ -125,7 +136,13 @@ impl Heard {
             let at = decoded.layers().last()?.start as usize;
             decoded.bytes.get(at + 6..at + 8)?.first_chunk::<2>().map(|pair| u16::from_be_bytes(*pair))
         };
-        let link = decoded.link_addresses.map(|addresses| addresses.0);
+        // Whoever shares an address sends from its own link address what names the shared one.
+        let named = || {
+            let at = decoded.layers().last()?.start as usize;
+            decoded.bytes.get(at + 8..at + 14)?.first_chunk::<6>().copied()
+        };
+        let shared = named().filter(|link| printed.is_none() && is_shared(*link));
+        let link = shared.or(decoded.link_addresses.map(|addresses| addresses.0));
         let (sender, target) = (decoded.source, decoded.destination);
         let unspecified = sender.ip().is_some_and(|ip| ip.is_unspecified());
         match printed.or_else(stated) {
@@ -248,19 +265,10 @@ impl Heard {
         self.pairs.keys().map(|(_, target)| (*target, self.signs.contains_key(target))).collect()
     }
 
-    /// The addresses that two devices use at one time: one that spoke before speaks again after the other. An address that moves
-    /// for good, as with failover, is none.
-    pub fn conflicts(&self) -> Vec<Conflict> {
-        let both = |(_, owners): &(&Address, &Vec<Owner>)| {
-            let insists = |owner: &Owner| owner.returned || owner.unasked >= UNASKED_MIN;
-            owners.len() >= 2 && owners.iter().any(insists)
-        };
-        let conflict = |(address, owners): (&Address, &Vec<Owner>)| Conflict {
-            address: *address,
-            owners: owners.clone(),
-            since_ns: owners.get(1).map_or(0, |owner| owner.span_ns.0),
-        };
-        self.owners.iter().filter(both).map(conflict).collect()
+    /// The addresses that several devices spoke for, at any time.
+    pub(super) fn contested(&self) -> impl Iterator<Item = (Address, &[Owner])> {
+        let several = self.owners.iter().filter(|(_, owners)| owners.len() >= 2);
+        several.map(|(address, owners)| (*address, owners.as_slice()))
     }
 }
 

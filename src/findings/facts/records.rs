@@ -42,10 +42,28 @@ pub enum Data {
     Server(String),
     /// SOA: the serial number of the zone that is its owner.
     Serial(u32),
-    /// RRSIG: when it expires, in seconds since 1970 as serial arithmetic has it (RFC 4034 §3.1.5).
-    Signature(u32),
+    /// RRSIG.
+    Signature(Signature),
     /// Any other type.
     Other,
+}
+
+/// What a signature says of itself (RFC 4034 §3.1). Times are seconds since 1970, as serial arithmetic has it (§3.1.5).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signature {
+    /// The type it covers.
+    pub covers: u16,
+    /// From when on it holds.
+    pub inception: u32,
+    /// Until when it holds.
+    pub expiration: u32,
+    /// The zone that signed, presentation form, lower case.
+    pub signer: String,
+}
+
+/// Whether one time of a signature lies before another (RFC 1982 §3.2).
+pub fn is_before(one: u32, other: u32) -> bool {
+    one != other && other.wrapping_sub(one) < 1 << 31
 }
 
 /// TYPE of a name server (RFC 1035 §3.2.2).
@@ -54,8 +72,8 @@ const NS: u16 = 2;
 const SOA: u16 = 6;
 /// TYPE of a signature (RFC 4034 §3).
 const RRSIG: u16 = 46;
-/// Where the expiration stands in a signature's data (RFC 4034 §3.1).
-const EXPIRATION_AT: usize = 8;
+/// Bytes of a signature's data before the name of who signed (RFC 4034 §3.1).
+const SIGNER_AT: usize = 18;
 
 /// The records of a packet's DNS message; none where it is printed text.
 pub fn of(packet: &Packet<'_>, row: &DnsRow) -> Vec<Record> {
@@ -113,16 +131,25 @@ fn one(message: &[u8], at: usize, place: Place) -> Option<(Record, usize)> {
     let server = || dns::read_name(message, resource.start).ok().map(|(name, _)| Data::Server(lower(name)));
     let data = match resource.rtype {
         NS => server(),
-        RRSIG => {
-            let expires = resource.data.get(EXPIRATION_AT..).and_then(|rest| rest.first_chunk::<4>());
-            expires.map(|bytes| Data::Signature(u32::from_be_bytes(*bytes)))
-        }
+        RRSIG => signature(message, &resource).map(Data::Signature),
         SOA => serial(message, resource.start),
         _ => resource.address().map(|address| Data::Address(address.into())),
     };
     let owner = lower(resource.owner);
     let record = Record { place, owner, rtype: resource.rtype, data: data.unwrap_or(Data::Other) };
     Some((record, resource.end()))
+}
+
+/// The fixed part of a signature and the name behind it.
+fn signature(message: &[u8], resource: &Resource<'_>) -> Option<Signature> {
+    let [t, u, _, _, _, _, _, _, a, b, c, d, e, f, g, h] = *resource.data.first_chunk::<16>()?;
+    let (signer, _) = dns::read_name(message, resource.start + SIGNER_AT).ok()?;
+    Some(Signature {
+        covers: u16::from_be_bytes([t, u]),
+        expiration: u32::from_be_bytes([a, b, c, d]),
+        inception: u32::from_be_bytes([e, f, g, h]),
+        signer: lower(signer),
+    })
 }
 
 /// The serial number behind the two names of a SOA record (RFC 1035 §3.3.13).

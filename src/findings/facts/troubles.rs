@@ -4,6 +4,8 @@
 mod beside;
 mod chains;
 mod clients;
+mod course;
+mod fallback;
 mod gravity;
 mod held;
 mod names;
@@ -25,12 +27,15 @@ use crate::time::Nanos;
 pub use chains::{Behind, Crossed, Queue};
 pub use clients::Client;
 use clients::Served;
+use course::Courses;
+pub use fallback::is_left_for_plain;
 pub use gravity::{is_greylisted, ping_span};
 use gravity::{is_told, severity};
 pub use held::Held;
 pub use names::Names;
 pub use parts::{Part, Property, pieces};
-pub use slow::{is_held, median_ns as slow_median_ns};
+pub use slow::{is_held, is_long, median_ns as slow_median_ns};
+pub use trials::{TARGETS_MIN, are_probes};
 
 /// A second.
 const SECOND: Nanos = 1_000_000_000;
@@ -121,6 +126,8 @@ pub struct Trouble {
     pub held: Option<Held>,
     /// Packets with hops enough that used them up, and the routers where they did: they go round.
     pub looped: Option<(usize, Vec<Address>)>,
+    /// Its clients paused what they were sent, and took the rest later.
+    pub is_resumed: bool,
     /// How grave it is.
     pub severity: Severity,
 }
@@ -184,9 +191,22 @@ impl Trouble {
         counted
     }
 
+    /// The way of each client that was hit.
+    pub fn courses(&self, all: &Attempts) -> Courses {
+        Courses::of(self.attempts(all), self.good(all))
+    }
+
     /// The clients that were hit.
     pub fn hit(&self) -> impl Iterator<Item = &Client> {
         self.clients.iter().filter(|client| client.failed > 0)
+    }
+
+    /// The hosts that were hit, each by the address that stands for it.
+    pub fn hosts_hit(&self) -> Vec<Address> {
+        let mut hosts: Vec<Address> = self.hit().map(|client| client.host).collect();
+        hosts.sort_unstable();
+        hosts.dedup();
+        hosts
     }
 
     /// The clients that asked the same meanwhile and were served.
@@ -223,6 +243,8 @@ pub struct Troubles {
     pub all: Vec<Trouble>,
     /// Names of addresses, as DNS gave them.
     pub names: Names,
+    /// Attempts that only look what is there: scans.
+    pub tried: Vec<u32>,
     /// Failed attempts that are too few, or explained by something else: for the list of what is not assessed.
     pub few: Vec<u32>,
 }
@@ -230,12 +252,12 @@ pub struct Troubles {
 /// Finds the troubles of a capture.
 pub(super) fn find(facts: &Facts<'_>) -> Troubles {
     let all = &facts.attempts.all;
-    let tried = trials::scanned(facts);
     let concerned = |own: &Attempt| own.outcome.face().is_some() || slow::is_long(own);
     if !all.iter().any(concerned) {
         return Troubles::default();
     }
     let names = Names::read(facts);
+    let tried = trials::scanned(facts, &names);
     let mut by_service: BTreeMap<Service, Vec<u32>> = BTreeMap::new();
     for (at, own) in all.iter().enumerate() {
         if !tried.contains(&(at as u32)) {
@@ -253,6 +275,8 @@ pub(super) fn find(facts: &Facts<'_>) -> Troubles {
         .partition::<Vec<Trouble>, _>(|trouble| is_told(facts, trouble));
     found.few = few.into_iter().flat_map(|trouble| trouble.failed).collect();
     found.few.sort_unstable();
+    found.tried = tried.into_iter().collect();
+    found.tried.sort_unstable();
     found.all = told;
     found.all.sort_by_key(|trouble| {
         let background = trouble.kind().is_background();
@@ -380,7 +404,8 @@ fn trouble(all: &[Attempt], sort: Sort, failed: Vec<u32>, served: &[u32], part: 
     // A success of a client that fails closes its window; those of others part nothing in time.
     let of_hit = |at: &&u32| get(at).is_some_and(|own| hit.contains(&own.client.0));
     let own_good: Vec<u32> = served.iter().filter(of_hit).copied().collect();
-    let (windows, is_intermittent) = windows(all, &failed, &own_good);
+    let courses = Courses::of(failed.iter().filter_map(get), own_good.iter().filter_map(get));
+    let (windows, is_intermittent) = windows(all, &failed, &own_good, &courses);
     let (first_ns, last_ns) = (
         windows.first().map_or(0, |(first, _)| first.at_ns),
         windows.last().map_or(0, |(_, last)| last.at_ns),
@@ -391,6 +416,7 @@ fn trouble(all: &[Attempt], sort: Sort, failed: Vec<u32>, served: &[u32], part: 
         || good().filter(|own| own.outcome.is_served()).map(ended).filter(|mark| mark.at_ns <= first_ns);
     let after = || good().filter(|own| own.outcome.is_served() && own.first.time_ns >= last_ns).map(ended);
     let inside = |own: &&Attempt| windows.iter().any(|(first, last)| own.is_within(first.at_ns, last.at_ns));
+    let good = || good().filter(|own| !courses.is_past(own));
     let asked = failed.len() as u64 + good().filter(|own| own.is_within(first_ns, last_ns)).count() as u64;
     let asked_inside = failed.len() as u64 + good().filter(inside).count() as u64;
     Trouble {
@@ -421,14 +447,16 @@ fn trouble(all: &[Attempt], sort: Sort, failed: Vec<u32>, served: &[u32], part: 
         queue: None,
         held: None,
         looped: None,
+        is_resumed: false,
         severity: Severity::Info,
         failed,
     }
 }
 
-/// When it failed: runs of failures between successes, and whether they alternate.
-fn windows(all: &[Attempt], failed: &[u32], good: &[u32]) -> (Vec<(Mark, Mark)>, bool) {
+/// When it failed: runs of failures between successes, and whether they alternate for any one client.
+fn windows(all: &[Attempt], failed: &[u32], good: &[u32], courses: &Courses) -> (Vec<(Mark, Mark)>, bool) {
     let get = |at: &u32| all.get(*at as usize);
+    let alternates = good.iter().filter_map(get).any(|own| courses.is_between(own));
     let good: Vec<(Nanos, Nanos)> =
         good.iter().filter_map(get).map(|own| (own.first.time_ns, own.ended_ns())).collect();
     let mut windows: Vec<(Mark, Mark)> = Vec::new();
@@ -449,14 +477,15 @@ fn windows(all: &[Attempt], failed: &[u32], good: &[u32]) -> (Vec<(Mark, Mark)>,
         _ => false,
     });
     let changes = gaps.count() * 2;
-    if changes >= CHANGES_MIN
+    if alternates
+        && changes >= CHANGES_MIN
         && let (Some((first, _)), Some((_, last))) = (windows.first(), windows.last())
     {
         return (vec![(*first, *last)], true);
     }
     let inside =
         |from: Nanos, to: Nanos| windows.iter().any(|(first, last)| from >= first.at_ns && to <= last.at_ns);
-    let mixed = good.iter().any(|(from, to)| inside(*from, *to));
+    let mixed = alternates && good.iter().any(|(from, to)| inside(*from, *to));
     (windows, mixed)
 }
 
@@ -551,6 +580,7 @@ fn weigh(facts: &Facts<'_>, served: &Served<'_>, names: &Names, mut trouble: Tro
         Sort::Failed(Face::Cut, _) => {
             trouble.crossed = chains::crossed(facts, trouble.attempts(facts.attempts));
         }
+        Sort::Failed(Face::Stalled, _) => trouble.is_resumed = beside::is_resumed(facts, &trouble),
         Sort::Failed(Face::Fails, _) => {
             trouble.behind = chains::behind(facts, &trouble).or_else(|| chains::meanwhile(facts, &trouble));
             trouble.held = held::of(facts, &trouble);
@@ -564,7 +594,7 @@ fn weigh(facts: &Facts<'_>, served: &Served<'_>, names: &Names, mut trouble: Tro
             trouble.queue = chains::queue(facts, &trouble);
             trouble.looped = chains::looped(facts, &trouble);
         }
-        _ => {}
+        Sort::Failed(..) => {}
     }
     trouble.severity = severity(facts, served, &trouble);
     trouble
@@ -647,6 +677,38 @@ mod tests {
         assert_eq!(seconds, [(0, 5), (15, 15)]);
         assert_eq!(own.first_good, None);
         assert_eq!((own.asked, own.asked_inside), (4, 3), "the success lies between the windows");
+    }
+
+    #[test]
+    fn clients_with_courses_of_their_own_do_not_alternate() {
+        // One is never served; another is served while the first fails, and then no more.
+        let rows = [(0, 1, false), (1, 2, true), (2, 1, false), (3, 2, false), (4, 2, false)];
+        let all: Vec<Attempt> = rows
+            .iter()
+            .enumerate()
+            .map(|(at, (at_s, client, good))| {
+                let outcome = if *good { Outcome::Answered } else { Outcome::NoReply };
+                let mut own = attempt(at as u32, *at_s, outcome);
+                own.client.0 = Address::V4([192, 0, 2, *client].into());
+                own
+            })
+            .collect();
+        let own = trouble(&all, Sort::Failed(Face::Unreached, 0), vec![0, 2, 3, 4], &[1], None);
+        assert!(!own.is_intermittent);
+        assert_eq!(own.asked, 4, "what was served before it was lost is not among what failed");
+    }
+
+    #[test]
+    fn a_single_failure_beside_successes_does_not_alternate() {
+        let all: Vec<Attempt> = (0..4).map(|at| attempt(at, i64::from(at), Outcome::Answered)).collect();
+        let mut all = all;
+        if let Some(own) = all.first_mut() {
+            own.outcome = Outcome::NoReply;
+            own.last.time_ns += 9 * SECOND;
+        }
+        let own = trouble(&all, Sort::Failed(Face::Unreached, 0), vec![0], &[1, 2, 3], None);
+        assert!(!own.is_intermittent);
+        assert_eq!(own.asked, 4);
     }
 
     #[test]

@@ -461,6 +461,19 @@ fn waiting(scene: &Scene<'_, '_>, leading: &[Cause], checks: &mut Vec<Check>) {
 
 fn behind(scene: &Scene<'_, '_>, checks: &mut Vec<Check>) {
     let name = name(scene);
+    for starved in scene.facts.starved.iter().filter(|own| own.server == scene.server).take(1) {
+        if let Some(primary) = starved.primaries.first() {
+            let zone = shell_word(&crate::findings::rules::plain_name(&starved.zone));
+            checks.push(check(
+                format!("dig @{} {zone} AXFR", host(*primary)),
+                SERVER,
+                &[(
+                    Cause::Upstream,
+                    "“Transfer failed.” while the primary refuses this server, a time-out while TCP is filtered; else the zone",
+                )],
+            ));
+        }
+    }
     checks.push(check(
         format!("dig +trace {name}; dig +cd @{} {name}; delv {name}", host(scene.server)),
         CLIENT,

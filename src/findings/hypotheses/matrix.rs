@@ -87,6 +87,27 @@ pub fn rows() -> impl Iterator<Item = (&'static str, &'static Row)> {
     [errors::ROWS, answers::ROWS, surroundings::ROWS, services::ROWS].into_iter().flatten().copied()
 }
 
+/// Causes that need an observation of their own mechanism: who else was served makes no contender of them.
+static MECHANISMS: &[(Cause, &[&Row])] = &[
+    (Cause::ContentReset, &[&services::RESET_NEARER, &services::RESET_SEEN]),
+    (
+        Cause::Interception,
+        &[
+            &answers::OTHER_ANSWER,
+            &answers::CONTRADICTED_BY_TRANSPORT,
+            &answers::CONTRADICTED_BY_CLIENT,
+            &surroundings::ANSWERED_SHORT,
+            &surroundings::INTERCEPTED,
+            &surroundings::CONTESTED,
+        ],
+    ),
+];
+
+/// The observations of which a cause needs one; empty where it needs none.
+pub fn mechanism(cause: Cause) -> &'static [&'static Row] {
+    MECHANISMS.iter().find(|(own, _)| *own == cause).map_or(&[], |(_, rows)| rows)
+}
+
 /// Everything here that can change a verdict, as text: catalogue, matrix with priors, thresholds.
 pub fn fingerprint() -> String {
     let mut lines: Vec<String> = CATALOGUE
@@ -100,6 +121,10 @@ pub fn fingerprint() -> String {
             .collect();
         lines.push(format!("{} {name} {:?} {}", row.id(), row.group, weights.join(", ")));
     }
+    for (cause, needed) in MECHANISMS {
+        let ids: Vec<String> = needed.iter().map(|row| row.id()).collect();
+        lines.push(format!("{cause} needs {}", ids.join(", ")));
+    }
     lines.extend(thresholds::TABLE.iter().map(|(name, value, _)| format!("{name} {value}")));
     lines.join("\n")
 }
@@ -112,7 +137,7 @@ mod tests {
     use crate::case::hash::hash_text;
 
     /// The mark of all weights and thresholds. Whoever changes one looks at the rankings below before this number.
-    const LOOKED_AT: &str = "f1b24d2c4f06";
+    const LOOKED_AT: &str = "e8c0ffb7df10";
 
     /// What is seen, and which causes lead by the weights alone.
     fn expected() -> Vec<(Vec<&'static Row>, &'static str)> {
@@ -138,6 +163,9 @@ mod tests {
             (vec![&SILENCE], "H6, H8"),
             (vec![&SILENCE, &ECHO_WORKS, &SERVER_ALIVE], "H8"),
             (vec![&SERVER_FAILURE, &ONE_ZONE_FAILS], "H13"),
+            (vec![&SERVER_FAILURE, &SIGNATURES_EXPIRED], "H13"),
+            (vec![&SERVER_FAILURE, &SIGNATURES_EARLY], "H13"),
+            (vec![&SERVER_FAILURE, &TRANSFER_FAILED], "H13"),
             (vec![&REFUSED], "H14"),
             (vec![&NAME_ERROR], "H15"),
             (vec![&NAME_ERROR, &ZONE_CHANGED], "H15"),
@@ -178,15 +206,19 @@ mod tests {
             (vec![&RARE_PRIOR, &RANDOM_LABELS], "H9"),
             (vec![&RARE_PRIOR, &CONTRADICTED, &ERROR_AND_ANSWER], "H17"),
             (vec![&SYN_RESET], "H1, H2, H3, H4"),
+            (vec![&SYN_RESET, &SEVERAL_HOSTS_WITHOUT], "H1, H2, H3, H4"),
             (vec![&SYN_RESET_NAMED, &NAME_RESOLVED], "H1, H2, H3"),
             (vec![&SYN_RESET, &SERVED_BEFORE], "H1, H2, H3"),
             (vec![&RESET_NEARER, &OTHERS_SERVED], "H43"),
+            (vec![&SYN_RESET_NAMED, &LED_ASTRAY], "H1, H2, H3, H4"),
+            (vec![&HOST_UNREACHABLE_SLOW, &LED_ASTRAY], "H4, H6"),
             (vec![&UNREACHED], "H6, H8"),
             (vec![&UNREACHED, &HOST_LIVES], "H8"),
             (vec![&UNREACHED_BY_DESIGN, &HOST_LIVES], "H8, H14"),
             (vec![&UNREACHED, &HOST_UNANSWERED], "H6"),
             (vec![&UNREACHED, &NEXT_HOP_UNANSWERED], "H33"),
             (vec![&UNREACHED, &SERVED_BETWEEN], "H39"),
+            (vec![&UNREACHED, &SERVED_BESIDE], "H29, H40"),
             (vec![&UNREACHED, &SEVERAL_HOSTS], "H8"),
             (vec![&UNREACHED, &STOPPED_BETWEEN], "H8"),
             (vec![&UNREACHED, &OTHER_CLIENTS_SERVED], "H8"),
@@ -268,6 +300,29 @@ mod tests {
         }
         let hash = hash_text(&fingerprint());
         assert!(hash.starts_with(LOOKED_AT), "the rankings stand; the mark is now {hash}");
+    }
+
+    #[test]
+    fn no_cause_contends_without_its_own_mechanism() {
+        let contends = |rows: &[&'static Row], cause: Cause| {
+            let mut ledger = Ledger::default();
+            for row in rows {
+                ledger.see(row, String::new(), Vec::new());
+            }
+            let judged = verdicts::judge(ledger, Classing::default(), &[]);
+            judged.iter().any(|h| h.cause == cause && h.score_db > Some(0))
+        };
+        let served = [&services::REQUEST_MUTE, &services::OTHERS_SERVED];
+        assert!(!contends(&served, Cause::ContentReset), "nothing was reset");
+        let reset = [&services::CUT_EARLY, &services::RESET_SEEN, &services::OTHERS_SERVED];
+        assert!(contends(&reset, Cause::ContentReset));
+        assert!(!contends(&[&surroundings::TWO_OWNERS], Cause::Interception), "no answer was in question");
+        assert!(contends(&[&surroundings::CONTESTED, &surroundings::TWO_OWNERS], Cause::Interception));
+        let fragments = [&services::FRAGMENTS_MISSED, &services::OTHER_CLIENTS_SERVED];
+        assert!(
+            !contends(&fragments, Cause::Policy),
+            "what did not arrive whole meets no policy of the server"
+        );
     }
 
     #[test]

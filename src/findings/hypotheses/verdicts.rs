@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use super::catalogue::{CATALOGUE, Cause, Class, Entry};
 use super::ledger::{Ledger, sum};
-use super::matrix::{Row, answers, surroundings};
+use super::matrix::{Row, answers, mechanism, surroundings};
 use super::thresholds::{BEST_DB, CONSISTENT_DB, LEAD_DB};
-use super::{Change, Hypothesis, LedgerRow, Verdict};
+use super::{Author, Change, Hypothesis, LedgerRow, Verdict};
 
 /// What the scene says about classes beyond the catalogue.
 #[derive(Clone, Copy, Debug, Default)]
@@ -26,7 +26,10 @@ pub fn judge(mut ledger: Ledger, classing: Classing, changes: &[Change]) -> Vec<
     let mut all: Vec<Hypothesis> = CATALOGUE
         .iter()
         .filter_map(|entry| {
-            let rows = ledger.take(entry.cause, changes);
+            let mut rows = ledger.take(entry.cause, changes);
+            if !is_founded(entry.cause, &rows) {
+                rows.retain(|row| row.weight_db.is_none_or(|db| db < 0));
+            }
             if rows.is_empty() && entry.cause > Cause::Interception {
                 return None;
             }
@@ -71,12 +74,28 @@ pub fn judge(mut ledger: Ledger, classing: Classing, changes: &[Change]) -> Vec<
     companions_last(all)
 }
 
+/// Whether something shows a cause's own mechanism, where it needs that; an analyst's word stands for it.
+fn is_founded(cause: Cause, rows: &[LedgerRow]) -> bool {
+    let needed = mechanism(cause);
+    let shows = |row: &&LedgerRow| {
+        row.author == Author::Analyst
+            || needed.iter().any(|own| own.id() == row.id && row.weight_db > Some(0))
+    };
+    needed.is_empty() || rows.iter().filter(|row| !row.off).any(|row| shows(&row))
+}
+
 /// What a cause leaves open, beyond what its own rows show.
 fn left_open(entry: &Entry, rows: &[LedgerRow]) -> &'static str {
     let has = |kind: &Row| rows.iter().any(|row| row.id == kind.id() && row.weight_db > Some(0));
     match entry.cause {
         Cause::Upstream if has(&surroundings::UPSTREAM_FAILS) || has(&answers::UPSTREAM_SLOW) => {
             "Why what lies behind the resolver fails; what it asked there is in this capture."
+        }
+        Cause::Upstream if has(&surroundings::TRANSFER_FAILED) => {
+            "Why the primary hands the zone on no longer: who may copy it is set there, and a filter may stand between."
+        }
+        Cause::Upstream if has(&surroundings::SIGNATURES_EARLY) => {
+            "Whose clock is wrong: that of who signed, of the resolver or of the capture."
         }
         Cause::Upstream if has(&surroundings::SIGNATURES_EXPIRED) => {
             "Why the zone was not signed again in time; its servers' answers are in this capture."

@@ -9,6 +9,7 @@ mod incidents;
 mod load;
 mod patterns;
 mod services;
+mod signatures;
 mod silence;
 mod surroundings;
 mod upstream;

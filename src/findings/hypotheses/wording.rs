@@ -2,7 +2,7 @@
 
 mod errors;
 mod neighbours;
-mod services;
+pub(super) mod services;
 pub(super) mod title;
 
 use super::catalogue::Cause;
@@ -208,12 +208,7 @@ fn incident(scene: &Scene<'_, '_>, leading: &[Cause], assessment: &Assessment, o
         Some(Incident::Vanished) => neighbours::vanished(scene, out),
         Some(Incident::NoNextHop) => neighbours::no_next_hop(scene, out),
         Some(Incident::TwoOwners(conflict)) => out.push((
-            format!(
-                "{} devices speak for {} by turns: {}. What is sent to it reaches one of them, whichever spoke last.",
-                conflict.owners.len(),
-                conflict.address,
-                crate::findings::duplicate_address::devices(conflict)
-            ),
+            format!("{}.", crate::findings::duplicate_address::words(conflict)),
             conflict.frames(),
         )),
         Some(Incident::Lame) => lame(scene, out),
@@ -336,8 +331,11 @@ fn rows_of(assessment: &Assessment, id: Cause, row: &Row) -> bool {
 }
 
 /// Observations that decide between explanations and are worth a sentence of their own.
-static DECISIVE: [&Row; 5] = [
+static DECISIVE: [&Row; 8] = [
     &surroundings::UPSTREAM_FAILS,
+    &surroundings::TRANSFER_FAILED,
+    &surroundings::SIGNATURES_EXPIRED,
+    &surroundings::SIGNATURES_EARLY,
     &surroundings::FAILED_ELSEWHEN,
     &surroundings::TRANSLATED,
     &surroundings::LOOPED,

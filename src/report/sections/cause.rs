@@ -222,6 +222,19 @@ pub fn phrase(hypothesis: &Hypothesis, facts: Option<&Facts<'_>>) -> String {
         hypothesis.ledger.iter().any(|row| own(&row))
     };
     match hypothesis.cause {
+        Cause::Upstream if has(&surroundings::TRANSFER_FAILED) => {
+            return "the server gets no copy of the zone from its primary any more, and the one it had ran out".to_owned();
+        }
+        Cause::WrongAddress if has(&services::LED_ASTRAY) => {
+            return "the name led to a wrong or outdated address".to_owned();
+        }
+        Cause::Upstream if has(&surroundings::SIGNATURES_EXPIRED) => {
+            return "validation (DNSSEC) fails: the signatures in the zone's answers have expired".to_owned();
+        }
+        Cause::Upstream if has(&surroundings::SIGNATURES_EARLY) => {
+            return "validation (DNSSEC) fails: the signatures in the zone's answers do not hold yet"
+                .to_owned();
+        }
         Cause::Upstream if has(&answers::CHECKING_DISABLED_WORKS) => {
             return "validation (DNSSEC) fails: the resolver has the data and does not hand them out unless asked not to check"
                 .to_owned();
@@ -300,6 +313,9 @@ pub fn phrase(hypothesis: &Hypothesis, facts: Option<&Facts<'_>>) -> String {
         }
         Cause::NoRoute if has(&surroundings::LOOPED) || has(&services::WENT_ROUND) => {
             return "a routing loop: packets to the server circle until their hops are used up".to_owned();
+        }
+        Cause::NoRoute if has(&services::NO_WAY_BACK) => {
+            return "a router on the way had no route back to the client".to_owned();
         }
         Cause::NoRoute if has(&errors::LOCAL_NO_ROUTE) => {
             return "the asking host itself had no route to the server's network".to_owned();

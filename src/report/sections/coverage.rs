@@ -222,8 +222,9 @@ fn grave(b: &Builder<'_>) -> Option<Block> {
     Some(b.claim("summary.found", Voice::Assessed, text, &frames))
 }
 
-/// Rules whose notes are worth a word in the summary: what failed and did not matter.
-const REMARKED: [&str; 4] = ["site-down", "tcp-failures", "datagrams-refused", "service-failures"];
+/// Rules whose notes are worth a word in the summary: what failed and did not matter, and what moved.
+const REMARKED: [&str; 5] =
+    ["site-down", "tcp-failures", "datagrams-refused", "service-failures", "router-failover"];
 
 /// What failed without harm: a ping ignored, QUIC refused where TCP served.
 fn remarks(b: &Builder<'_>) -> Option<Block> {

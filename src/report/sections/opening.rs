@@ -196,9 +196,10 @@ fn seen(b: &Builder<'_>) -> Block {
     let at_least = if facts.impact.is_some_and(|impact| impact.capped) { "At least " } else { "" };
     // Where others of the questions were answered, the names are those of the failed ones.
     let all = failed == asked;
+    let limited = if phases.is_empty() { outage::without_message(facts).min(failed) } else { 0 };
     let text = format!(
-        "{at_least}{} of {}{}{sent} from {} to {} ({} port {}){} {what}{}.",
-        thousands(failed),
+        "{at_least}{} of {}{}{sent} from {} to {} ({} port {}){} {what}{}{}.",
+        thousands(failed - limited),
         words::count(asked as usize, one, many),
         outage::class(facts),
         clients(facts),
@@ -206,7 +207,8 @@ fn seen(b: &Builder<'_>) -> Block {
         words::transport(facts.problem.transport),
         facts.port,
         if all { format!(" for {}", names(facts)) } else { String::new() },
-        if all { String::new() } else { format!("; what failed asked for {}", names(facts)) }
+        if all { String::new() } else { format!("; what failed asked for {}", names(facts)) },
+        outage::silent_beside(limited)
     );
     let mut frames = facts.frames.clone();
     frames.extend(phases.iter().flat_map(|phase| phase.frames.iter().copied()));
@@ -318,15 +320,17 @@ fn others(b: &Builder<'_>) -> Option<Block> {
         .filter_map(|at| b.facts.get(*at))
         .map(|facts| {
             let (asked, failed) = outage::asked_and_failed(facts);
+            let limited = outage::without_message(facts).min(failed);
             format!(
-                "{} port {}, {} of {}{} from {} {}",
+                "{} port {}, {} of {}{} from {} {}{}",
                 facts.server,
                 facts.port,
-                thousands(failed),
+                thousands(failed - limited),
                 words::count(asked as usize, "question", "questions"),
                 outage::class(facts),
                 clients(facts),
-                facts.fate()
+                facts.fate(),
+                outage::silent_beside(limited)
             )
         })
         .collect();

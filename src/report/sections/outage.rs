@@ -6,12 +6,12 @@ use super::super::facts::Facts;
 use super::super::words;
 use super::Builder;
 use super::problem::sentence;
-use crate::correlate::Outcome;
 use crate::correlate::clients::Client;
 use crate::correlate::episodes::is_error_code;
 use crate::correlate::impact::{Hosts, Impact};
 use crate::correlate::splits::Split;
 use crate::correlate::windows::{Mark, Window};
+use crate::correlate::{Outcome, Transaction};
 use crate::decode::Address;
 use crate::findings::facts::slow::SLOW_NS;
 use crate::findings::gravity::UNNOTICED_NS;
@@ -245,7 +245,7 @@ pub fn who(b: &Builder<'_>, facts: &Facts<'_>) -> Option<(String, Vec<PacketId>)
     if rows.is_empty() {
         parts.push("no other client failed".to_owned());
     } else if rows.len() <= CLIENTS_TOLD {
-        rows.sort_by_key(|client| !client.never_served);
+        rows.sort_by_key(|client| !client.is_without_service());
         parts.extend(rows.into_iter().map(|client| one(facts, client)));
     } else {
         parts.push(many(facts, &rows));
@@ -381,6 +381,14 @@ fn one(facts: &Facts<'_>, client: &Client) -> String {
             thousands(u64::from(client.lost()))
         );
     }
+    if client.never_served && client.otherwise > 0 {
+        let over = if facts.problem.transport == TCP { "UDP" } else { "TCP" };
+        let others = words::count(client.otherwise as usize, "other question", "other questions");
+        return format!(
+            "{of} of {name} failed{}; the same server answered {others} of it over {over} meanwhile",
+            late(client)
+        );
+    }
     if client.never_served {
         let open = client.asked - client.failed;
         let rest = match open {
@@ -408,6 +416,23 @@ fn one(facts: &Facts<'_>, client: &Client) -> String {
         again => format!("; {} answered when asked again, after {wait} at most", was(again)),
     };
     format!("{of} of {name} failed{}{again}", late(client))
+}
+
+/// Failed questions that got no message of their own and are put to the errors before and after them.
+pub fn without_message(facts: &Facts<'_>) -> u64 {
+    let limited = |own: &&&Transaction| own.outcome == Outcome::CoveredByRateLimit;
+    facts.transactions.iter().filter(limited).count() as u64
+}
+
+/// `, 5 more got neither an answer nor a message`; empty for none.
+pub fn silent_beside(limited: u64) -> String {
+    match limited {
+        0 => String::new(),
+        more => format!(
+            ", {} more got neither an answer nor a message, as where a host limits its errors",
+            thousands(more)
+        ),
+    }
 }
 
 /// ` (2 of them answered, too late)`; what came late is not lost.
@@ -441,7 +466,7 @@ fn name(client: &Client) -> String {
 
 fn many(facts: &Facts<'_>, clients: &[&Client]) -> String {
     let all = clients.len();
-    let stranded = clients.iter().filter(|client| client.never_served);
+    let stranded = clients.iter().filter(|client| client.is_without_service());
     let stranded: Vec<String> = stranded.map(|client| client.address.to_string()).collect();
     let rescued: Vec<&&Client> = clients.iter().filter(|client| client.is_rescued()).collect();
     let mut parts = Vec::new();
@@ -509,7 +534,7 @@ pub fn effect(facts: &Facts<'_>) -> Option<String> {
         return Some(sentence(text));
     }
     let all = users.len();
-    let stranded = users.iter().filter(|client| client.never_served).count();
+    let stranded = users.iter().filter(|client| client.is_without_service()).count();
     let wait_ns = users.iter().filter_map(|client| client.longest_wait_ns).max();
     let what = match impact.split {
         Split::Zone if impact.answered_beside > 0 => format!("names{}", class(facts)),

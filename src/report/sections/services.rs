@@ -1,12 +1,14 @@
 //! Failures of services beside DNS: what failed, from when to when, for whom, who was not affected, what that meant.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::super::words;
 use super::super::{Block, Voice};
 use super::problem::sentence;
 use super::{Builder, table};
-use crate::attempts::Face;
+use crate::attempts::{Attempts, Face, Service};
+use crate::decode::Address;
 use crate::findings::facts::troubles::{Client, Property, Sort, Trouble};
 use crate::findings::hypotheses::{Assessment, Sentence, Topic};
 use crate::findings::{Severity, rules};
@@ -154,6 +156,7 @@ pub fn when(b: &Builder<'_>, trouble: &Trouble) -> (String, Vec<PacketId>) {
         None => "no success of these clients was seen before it".to_owned(),
     };
     let after = match trouble.first_good {
+        _ if trouble.is_resumed => "each of these transfers went on after it".to_owned(),
         Some(mark) => {
             let many = several(trouble.around.1);
             format!("the first one{many} after it at {}", moment(b, mark.at_ns))
@@ -236,17 +239,56 @@ fn who(b: &Builder<'_>, trouble: &Trouble) -> (String, Vec<PacketId>) {
         ));
         frames.extend(&trouble.alongside);
     } else if spared.is_empty() && rescued.is_empty() && !between && !beside {
-        let others = trouble.hit().count() == 1;
-        said.push(if others {
-            format!("No other client in this {} asked for it meanwhile.", b.record)
-        } else {
-            "Nobody was served by it meanwhile.".to_owned()
+        let (tried, seen) = others(b, trouble);
+        said.push(match tried {
+            Some(tried) => tried,
+            None if trouble.hit().count() == 1 => {
+                format!("No other client in this {} asked for it meanwhile.", b.record)
+            }
+            None => "Nobody was served by it meanwhile.".to_owned(),
         });
+        frames.extend(seen);
     } else if between && spared.is_empty() {
         said.push("The same clients were also served by it in that time.".to_owned());
     }
     frames.extend(trouble.windows.iter().flat_map(|(first, last)| [first.packet, last.packet]));
     (said.join(" "), frames)
+}
+
+/// What other clients wanted of the service in that time: attempts that were begun or pending then, however they ended.
+fn others(b: &Builder<'_>, trouble: &Trouble) -> (Option<String>, Vec<PacketId>) {
+    let (from, to) = trouble.outage_ns();
+    let hit: BTreeSet<Address> = trouble.hit().map(|client| client.address).collect();
+    let services: BTreeSet<Service> = trouble.services.iter().map(|(service, _)| *service).collect();
+    let attempts = Attempts::of(b.input.evidence);
+    let all = attempts.all.iter().filter(|own| {
+        let is_pending = own.first.time_ns <= to && own.ended_ns() >= from;
+        is_pending && services.contains(&own.service) && !hit.contains(&own.client.0)
+    });
+    let (mut number, mut served, mut clients, mut seen) = (0_usize, 0_u64, BTreeSet::new(), Vec::new());
+    for own in all {
+        number += 1;
+        served += u64::from(own.outcome.is_served() && own.ended_ns() <= to);
+        clients.insert(own.client.0);
+        if seen.len() < LISTED {
+            seen.push(own.first.packet);
+        }
+    }
+    if number == 0 {
+        return (None, seen);
+    }
+    let text = format!(
+        "{} of {} to it {} begun or open in that time; {} served before its end.",
+        rules::counted(number, "attempt", "attempts"),
+        rules::counted(clients.len(), "other client", "other clients"),
+        if number == 1 { "was" } else { "were" },
+        match served {
+            0 => "none of them was".to_owned(),
+            1 => "1 of them was".to_owned(),
+            some => format!("{} of them were", thousands(some)),
+        }
+    );
+    (Some(text), seen)
 }
 
 /// The clients, those that were hit first.

@@ -58,7 +58,9 @@ pub fn timeline(b: &Builder<'_>) -> Section {
     let mut head = vec!["Time", "Source", "Event"];
     if rows.iter().all(is_packet) {
         head.remove(SOURCE);
-        rows.iter_mut().for_each(|row| drop(row.cells.remove(SOURCE)));
+        for row in &mut rows {
+            row.cells.remove(SOURCE);
+        }
     }
     let rows = rows.into_iter().map(|row| (row.cells, row.frames)).collect();
     let whole = table("timeline", "Timeline", &head, rows);

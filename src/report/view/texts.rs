@@ -40,7 +40,9 @@ impl View {
         sections.for_each(|section| of_section(section, change));
         claims.values_mut().chain(lead.values_mut()).for_each(|claim| of_claim(claim, change));
         tables.values_mut().chain(lead_tables.values_mut()).for_each(|table| of_table(table, change));
-        fields.values_mut().for_each(|field| of_field(field, change));
+        for field in fields.values_mut() {
+            of_field(field, change);
+        }
         if let Some(subject) = subject {
             of_subject(subject, change);
         }

@@ -63,6 +63,21 @@ pub static ACTIONS: &[Action] = &[
         }
     }),
     row("leave-help", "close", &["Esc", "F1", "Ctrl-c"], Context::Help, leave),
+    row("end-paste", "open what was pasted", &["Enter"], Context::Paste, |state| {
+        let ends = match &mut state.dialog {
+            Some(Dialog::Paste(pasting)) => pasting.enter(),
+            _ => false,
+        };
+        if ends { super::leaving::open_pasted(state) } else { Effect::None }
+    }),
+    row("open-pasted", "open what was pasted", &["Ctrl-d"], Context::Paste, super::leaving::open_pasted),
+    row(
+        "leave-paste",
+        "leave without opening it",
+        &["Esc", "Ctrl-c"],
+        Context::Paste,
+        super::leaving::leave_paste,
+    ),
 ];
 
 const fn row(

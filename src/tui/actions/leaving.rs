@@ -2,7 +2,7 @@
 
 use super::{Action, Context};
 use crate::case::Saving;
-use crate::tui::dialogs::{Choice, Dialog, Menu, MenuItem, Prompt, PromptKind};
+use crate::tui::dialogs::{Choice, Dialog, Menu, MenuItem, Pasting, Prompt, PromptKind};
 use crate::tui::line::Line;
 use crate::tui::state::{State, Tone};
 use crate::tui::update::{Effect, Job};
@@ -23,7 +23,39 @@ pub static ACTIONS: &[Action] = &[
         context: Context::Panels,
         run: |_| Effect::Suspend,
     },
+    Action {
+        name: "paste",
+        help: "paste a log and open it in place of what is open",
+        keys: &["P"],
+        context: Context::Panels,
+        run: |state| paste(state, ""),
+    },
 ];
+
+/// Asks for a log, with what was pasted already.
+pub fn paste(state: &mut State, text: &str) -> Effect {
+    let mut pasting = Pasting::default();
+    if !text.is_empty() {
+        pasting.add(text);
+    }
+    state.dialog = Some(Dialog::Paste(pasting));
+    Effect::None
+}
+
+/// Opens what was pasted; nothing is like leaving.
+pub fn open_pasted(state: &mut State) -> Effect {
+    let text = match &state.dialog {
+        Some(Dialog::Paste(pasting)) => pasting.text.clone(),
+        _ => String::new(),
+    };
+    if text.trim().is_empty() { leave_paste(state) } else { Effect::OpenText(text) }
+}
+
+/// Goes back to what is open; where nothing is, there is nothing to go back to.
+pub fn leave_paste(state: &mut State) -> Effect {
+    state.dialog = None;
+    if state.index.sources.is_empty() { Effect::Quit } else { Effect::None }
+}
 
 fn quit(state: &mut State) -> Effect {
     if !state.index.is_empty() && piped(state).is_some() {

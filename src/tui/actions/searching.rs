@@ -134,7 +134,7 @@ fn say_place(state: &mut State) -> Effect {
     match (count, number) {
         (0, _) => state.say(format!("“{text}” is in none of these rows"), Tone::Warning),
         (_, Ok(number)) => {
-            state.say(format!("“{text}”: {number} of {counted} · n next, N previous"), Tone::Plain)
+            state.say(format!("“{text}”: {number} of {counted} · n next, N previous"), Tone::Plain);
         }
         (_, Err(_)) => state.say(format!("“{text}”: {counted} rows · n next, N previous"), Tone::Plain),
     }

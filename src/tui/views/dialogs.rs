@@ -8,9 +8,12 @@ use ratatui_textarea::TextArea;
 
 use super::boxed;
 use crate::report::render::TEMPLATES;
-use crate::tui::dialogs::{Annotate, Confirm, Dialog, Edit, Form, Menu, Palette, Prompt, SEVERITIES, TAGS};
+use crate::text::{escape, thousands};
+use crate::tui::dialogs::{
+    Annotate, Confirm, Dialog, Edit, Form, Menu, Palette, Pasting, Prompt, SEVERITIES, TAGS,
+};
 use crate::tui::export_form::ExportForm;
-use crate::tui::fit::{pad, put, width, wrap};
+use crate::tui::fit::{clip, pad, put, width, wrap};
 use crate::tui::line::Line;
 use crate::tui::state::State;
 use crate::tui::theme::{Role, Theme};
@@ -27,6 +30,7 @@ pub fn render(state: &State, theme: &Theme, screen: Rect, buffer: &mut Buffer) {
         Some(Dialog::Menu(dialog)) => menu(state, theme, screen, dialog, buffer),
         Some(Dialog::Palette(dialog)) => palette(state, theme, screen, dialog, buffer),
         Some(Dialog::Confirm(dialog)) => confirm(state, theme, screen, dialog, buffer),
+        Some(Dialog::Paste(dialog)) => pasting(state, theme, screen, dialog, buffer),
         Some(Dialog::Help(dialog)) => super::help::render(state, theme, screen, dialog, buffer),
     }
 }
@@ -318,6 +322,33 @@ fn palette(state: &State, theme: &Theme, screen: Rect, dialog: &Palette, buffer:
             buffer.set_style(Rect { y, height: 1, ..inner }, theme.style(Role::Selected));
         }
     }
+}
+
+fn pasting(state: &State, theme: &Theme, screen: Rect, dialog: &Pasting, buffer: &mut Buffer) {
+    let area = centred(screen, 100, 14);
+    let inner = popup(state, theme, area, "Paste a log", buffer);
+    let lines = dialog.text.lines().count();
+    let said = match lines {
+        0 => "Paste the lines tcpdump, tshark or a device printed, with whatever stands around them."
+            .to_owned(),
+        1 => "1 line".to_owned(),
+        lines => format!("{} lines", thousands(lines as u64)),
+    };
+    let style = theme.style(Role::Popup);
+    put(buffer, (inner.x, inner.y), inner.width, &said, style);
+    let room = usize::from(inner.height.saturating_sub(4));
+    let last: Vec<&str> = dialog.text.lines().skip(lines.saturating_sub(room)).collect();
+    for (at, line) in last.iter().enumerate() {
+        let line = clip(&escape(line), usize::from(inner.width));
+        put(
+            buffer,
+            (inner.x, inner.y + 2 + at as u16),
+            inner.width,
+            &line,
+            style.patch(theme.style(Role::Muted)),
+        );
+    }
+    footer(theme, inner, "Ctrl-d or, behind a paste, Enter: open it · Esc leave", buffer);
 }
 
 fn confirm(state: &State, theme: &Theme, screen: Rect, dialog: &Confirm, buffer: &mut Buffer) {

@@ -120,10 +120,11 @@ pub(super) fn heard(facts: &Facts<'_>, trouble: &Trouble, (from, to): (Nanos, Na
     heard
 }
 
-/// Whether the client itself took its time, for no longer than people notice, and got what it asked for.
-pub(super) fn reads_slowly(facts: &Facts<'_>, own: &Attempt) -> bool {
-    matches!(own.outcome, Outcome::Stalled { by_client: true, lasted_ns } if lasted_ns < STALL_NS)
-        && facts.attempts.went_on(own)
+/// Whether the clients themselves took their time, and got what they asked for.
+pub(super) fn is_resumed(facts: &Facts<'_>, trouble: &Trouble) -> bool {
+    trouble.attempts(facts.attempts).all(|own| {
+        matches!(own.outcome, Outcome::Stalled { by_client: true, .. }) && facts.attempts.went_on(own)
+    })
 }
 
 /// Whether anything shows that the clients discarded what came from another address: they asked again, or refused it.
@@ -140,8 +141,15 @@ pub(super) fn is_ignored(facts: &Facts<'_>, trouble: &Trouble) -> bool {
 
 /// The ICMP errors that refused it, those about repeats among them.
 pub(super) fn errors<'a>(trouble: &Trouble, all: &'a Attempts) -> impl Iterator<Item = PacketId> + use<'a> {
-    let refused = trouble.attempts(all).filter(|own| matches!(own.outcome, Outcome::RefusedByIcmp(..)));
-    let flows: HashSet<_> = refused.map(|own| (own.client, (own.service.host, own.service.port))).collect();
+    let flow = |own: &Attempt| {
+        let server = (own.service.host, own.service.port);
+        match own.outcome {
+            Outcome::RefusedByIcmp(..) => Some((own.client, server)),
+            Outcome::Undelivered(Some(_)) => Some((server, own.client)),
+            _ => None,
+        }
+    };
+    let flows: HashSet<_> = trouble.attempts(all).filter_map(flow).collect();
     let (from, to) = trouble.span_ns();
     let told = if flows.is_empty() { &[][..] } else { all.told.as_slice() };
     let own = told.iter().filter(move |told| {

@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hashbrown::HashMap;
 
-use super::{Names, Trouble};
+use super::course::Courses;
+use super::{Names, Trouble, fallback};
 use crate::attempts::{Attempt, Kind, Outcome, Service};
+use crate::connections::Seen;
 use crate::decode::Address;
 use crate::findings::facts::Facts;
 use crate::index::PacketId;
@@ -23,6 +25,8 @@ const CLIENTS_MAX: usize = 4_096;
 pub struct Client {
     /// Its address.
     pub address: Address,
+    /// The address that stands for its host: one has an address of each family.
+    pub host: Address,
     /// Attempts that failed.
     pub failed: u32,
     /// Attempts of the same class that were served while others failed.
@@ -48,13 +52,16 @@ pub struct Served<'a> {
     by_port: HashMap<(u8, u16), Vec<&'a Attempt>>,
     /// The other addresses of a client, where its link address is its own.
     siblings: HashMap<Address, Vec<Address>>,
+    /// Lookups in plain DNS.
+    plain: fallback::Plain,
 }
 
 impl<'a> Served<'a> {
     /// Sorts the attempts out once.
     pub fn of(facts: &'a Facts<'_>) -> Self {
         let all = &facts.attempts.all;
-        let mut served = Self { siblings: siblings(facts), ..Self::default() };
+        let plain = fallback::Plain::of(facts);
+        let mut served = Self { siblings: siblings(facts), plain, ..Self::default() };
         for own in all.iter().filter(|own| own.outcome.is_served()) {
             served.by_client.entry(own.client.0).or_default().push(own);
             served.by_service.entry(super::service_of(own)).or_default().push(own);
@@ -63,6 +70,12 @@ impl<'a> Served<'a> {
             served.by_port.entry(port).or_default().push(own);
         }
         served
+    }
+
+    /// The address that stands for the host of one.
+    fn host(&self, address: Address) -> Address {
+        let others = self.siblings.get(&address).map(Vec::as_slice).unwrap_or_default();
+        others.iter().copied().fold(address, Address::min)
     }
 
     /// Whether a client was served anything in a time.
@@ -78,12 +91,17 @@ impl<'a> Served<'a> {
     }
 }
 
-fn of(clients: &mut BTreeMap<Address, Client>, address: Address) -> Option<&mut Client> {
+fn of<'c>(
+    clients: &'c mut BTreeMap<Address, Client>,
+    known: &Served<'_>,
+    address: Address,
+) -> Option<&'c mut Client> {
     if clients.len() >= CLIENTS_MAX && !clients.contains_key(&address) {
         return None;
     }
     let none = Client {
         address,
+        host: known.host(address),
         failed: 0,
         served: 0,
         beside: 0,
@@ -102,7 +120,7 @@ pub fn table(facts: &Facts<'_>, known: &Served<'_>, names: &Names, trouble: &Tro
     let alike = follower(known, trouble, facts);
     for own in trouble.attempts(facts.attempts) {
         let served = known.by_client.get(&own.client.0).map(Vec::as_slice).unwrap_or_default();
-        let Some(client) = of(&mut clients, own.client.0) else { continue };
+        let Some(client) = of(&mut clients, known, own.client.0) else { continue };
         // A run of pings is many.
         let number = match own.kind {
             Kind::Echo => own.counts.0.saturating_sub(own.counts.1).max(1),
@@ -121,14 +139,21 @@ pub fn table(facts: &Facts<'_>, known: &Served<'_>, names: &Names, trouble: &Tro
             };
             all.filter(near).find(|other| is_other_family(facts, names, own, other))
         });
-        if let Some(other) = rescue {
-            client.rescued += number;
-            client.rescuer = Some(other.service);
+        let rescue = rescue.map(|other| {
             // An address is there when it is confirmed.
             let then_ns = if own.kind == Kind::Dhcp { other.ended_ns() } else { other.first.time_ns };
-            let took_ns = then_ns - own.first.time_ns;
-            client.rescue_ns = client.rescue_ns.max(Some(took_ns));
-            client.rescue = client.rescue.or(Some(other.first.packet));
+            (other.service, Seen { time_ns: then_ns, ..other.first })
+        });
+        let rescue = rescue.or_else(|| {
+            let others = known.siblings.get(&own.client.0).map(Vec::as_slice).unwrap_or_default();
+            let mut all = std::iter::once(&own.client.0).chain(others);
+            all.find_map(|address| known.plain.after(names, own, *address, GROUP_NS))
+        });
+        if let Some((service, seen)) = rescue {
+            client.rescued += number;
+            client.rescuer = Some(service);
+            client.rescue_ns = client.rescue_ns.max(Some(seen.time_ns - own.first.time_ns));
+            client.rescue = client.rescue.or(Some(seen.packet));
         }
     }
     let (from, to) = trouble.span_ns();
@@ -143,10 +168,11 @@ pub fn table(facts: &Facts<'_>, known: &Served<'_>, names: &Names, trouble: &Tro
         }
         None => trouble.good(facts.attempts).collect(),
     };
-    for own in good.into_iter().filter(|own| own.is_within(from, to)) {
+    let courses = Courses::of(trouble.attempts(facts.attempts), good.iter().copied());
+    for own in good.into_iter().filter(|own| own.is_within(from, to) && !courses.is_past(own)) {
         let is_hit = by_client.contains(&own.client.0);
         let counts = !is_hit || trouble.part.as_ref().is_none();
-        if let Some(client) = of(&mut clients, own.client.0) {
+        if let Some(client) = of(&mut clients, known, own.client.0) {
             *if counts { &mut client.served } else { &mut client.beside } += 1;
         }
     }
@@ -195,7 +221,7 @@ fn siblings(facts: &Facts<'_>) -> HashMap<Address, Vec<Address>> {
     for own in facts.attempts.all.iter().filter(|own| own.kind != Kind::Dhcp) {
         if asked.len() < CLIENTS_MAX && asked.insert(own.client.0) {
             let packet = facts.index.packet(own.first.packet);
-            if let Some((link, _)) = packet.and_then(|packet| packet.decode().link_addresses) {
+            if let Some(link) = packet.and_then(|packet| packet.decode().link_source()) {
                 links.entry(link).or_default().insert(own.client.0);
             }
         }

@@ -1,7 +1,7 @@
 //! How grave a trouble is, and whether it is told as one (services §4.6, §5.4).
 
 use super::clients::Served;
-use super::{Sort, Trouble, beside, slow};
+use super::{Sort, Trouble, beside, is_left_for_plain, parties, slow, trials};
 use crate::attempts::{Attempts, Denial, Face, Kind, Outcome, Why};
 use crate::connections::Connection as Tracked;
 use crate::correlate::Vantage;
@@ -49,19 +49,21 @@ fn seen_severity(facts: &Facts<'_>, served: &Served<'_>, trouble: &Trouble) -> S
     match trouble.sort {
         Sort::Slow => slow::severity(facts, trouble),
         Sort::Failed(Face::Misaddressed, _) if !beside::is_ignored(facts, trouble) => Severity::Low,
-        // A client that reads slowly on purpose pauses what it gets in the end.
-        Sort::Failed(Face::Stalled, _)
-            if trouble.attempts(attempts).all(|own| beside::reads_slowly(facts, own)) =>
-        {
-            Severity::Info
+        // A client that reads slowly on purpose (a viewer, a tape) pauses what it gets in the end.
+        Sort::Failed(Face::Stalled, _) if trouble.is_resumed => {
+            if longest.max().unwrap_or(0) < beside::STALL_NS { Severity::Info } else { Severity::Low }
         }
         Sort::Failed(Face::Stalled, _) if longest.max().unwrap_or(0) >= beside::STALL_NS => Severity::Medium,
         Sort::Failed(Face::Stalled, _) => Severity::Low,
         _ if trouble.kind() == Kind::Echo => echo(facts, served, trouble),
+        _ if trials::are_probes(facts, trouble) => Severity::Info,
         // A connection of the same client that carries data both ways meanwhile shows that the service works.
         _ if trouble.in_use => Severity::Low,
         Sort::Failed(Face::Lease, _) if rescued || !is_meant(facts, trouble) => Severity::Info,
-        _ if rescued && slowest < RESCUE_QUICK_NS => Severity::Info,
+        // What was to be kept private no longer is, where the server had offered it.
+        _ if !trouble.served.is_empty() && is_left_for_plain(facts, trouble) => Severity::Low,
+        // A program that takes another way at once is not hit; a router that says it has no way back is broken all the same.
+        _ if rescued && slowest < RESCUE_QUICK_NS && !is_reported_back(trouble) => Severity::Info,
         _ if rescued && slowest < RESCUE_SLOW_NS => Severity::Low,
         _ if rescued => Severity::Medium,
         Sort::Failed(Face::Silenced, _) => {
@@ -79,6 +81,7 @@ fn seen_severity(facts: &Facts<'_>, served: &Served<'_>, trouble: &Trouble) -> S
         _ if number < SERIES_MIN && tries < 3 => Severity::Low,
         // Mail is delayed, as its receiver wants it.
         Sort::Failed(Face::Fails, _) if is_greylisted(facts, trouble) => Severity::Low,
+        Sort::Failed(Face::Fails, _) if parties::is_guessed_mail(facts, trouble) => Severity::Low,
         // Others may have mistyped a password as well.
         Sort::Failed(Face::Fails, _) if trouble.is_lasting && !trouble.is_whole => match number {
             REJECTED_MIN.. => Severity::Medium,
@@ -88,12 +91,27 @@ fn seen_severity(facts: &Facts<'_>, served: &Served<'_>, trouble: &Trouble) -> S
         Sort::Failed(Face::Fails, _) if !trouble.is_whole && rejects(trouble, attempts).is_some() => {
             Severity::Medium
         }
+        // One that is denied what others are given has wrong settings of its own.
+        Sort::Failed(Face::Fails, _)
+            if trouble.hosts_hit().len() == 1
+                && trouble.spared().next().is_some()
+                && trouble.attempts(attempts).all(
+                    |own| matches!(own.outcome, Outcome::Denied(denial) if denial.why != Why::Fails),
+                ) =>
+        {
+            Severity::Medium
+        }
         // Who leaves a handshake may only have looked whether somebody is there.
         Sort::Failed(Face::Tls, 0) => Severity::Medium,
         _ if share >= SHARE_HIGH && stranded => Severity::High,
         _ if share >= SHARE_MEDIUM => Severity::Medium,
         Sort::Failed(..) => Severity::Low,
     }
+}
+
+/// Whether routers report that what the server sends back does not arrive.
+fn is_reported_back(trouble: &Trouble) -> bool {
+    trouble.endings.iter().any(|(outcome, _)| matches!(outcome, Outcome::Undelivered(Some(_))))
 }
 
 /// A server that is heard this close to a short failure is there.
@@ -206,8 +224,17 @@ pub(super) fn is_told(facts: &Facts<'_>, trouble: &Trouble) -> bool {
         Some(Outcome::ResetByDevice) => several,
         Some(Outcome::ResetMidway | Outcome::Reset | Outcome::Closed) => several,
         Some(Outcome::Alert { .. }) => several || trouble.served.is_empty(),
+        // Who asks once and never comes back may have looked around, or not have asked at all.
+        Some(Outcome::Undelivered(None)) => trouble.hit().any(|client| client.failed > 1),
         Some(Outcome::NoReply) => several || again || trouble.sort == Sort::Slow,
         Some(_) if trouble.is_lasting => true,
+        Some(Outcome::Denied(denial))
+            if trouble.kind() == Kind::Smtp
+                && matches!(denial.code.basic(), Some(LISTED..=LISTED_TOO))
+                && is_deferred(facts, trouble) =>
+        {
+            false
+        }
         Some(Outcome::Denied(Denial { why: Why::Rejects, .. })) => is_row(trouble, attempts),
         Some(Outcome::Denied(Denial { why: Why::Forbids, .. })) => several,
         Some(Outcome::Fails(LISTED..=LISTED_TOO)) if trouble.kind() == Kind::Smtp => {

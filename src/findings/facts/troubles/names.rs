@@ -89,6 +89,21 @@ impl Names {
         self.given.contains_key(&address)
     }
 
+    /// The names that led any of these clients to an address.
+    pub(in crate::findings::facts) fn led(
+        &self,
+        address: Address,
+        clients: &BTreeSet<Address>,
+    ) -> BTreeSet<String> {
+        let all = self.given.get(&address).into_iter().flatten();
+        all.filter(|given| clients.contains(&given.client)).map(|given| given.name.clone()).collect()
+    }
+
+    /// Whether any answer gave an address for a name.
+    pub(super) fn has_led(&self, name: &str, address: Address) -> bool {
+        self.given.get(&address).into_iter().flatten().any(|given| is_same(&given.name, name))
+    }
+
     /// Whether two addresses were given for one name.
     fn are_one(&self, one: Address, other: Address) -> bool {
         let own = |address| self.given.get(&address).into_iter().flatten().map(|given| &given.name);

@@ -5,9 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Sort;
 use super::parts::{Part, Property};
-use crate::attempts::http::status;
+use super::{Sort, Trouble};
+use crate::attempts::http::{code, status};
 use crate::attempts::{Attempt, Denial, Face, Kind, Outcome, Why, subject};
 use crate::decode::Address;
 use crate::findings::facts::Facts;
@@ -56,11 +56,24 @@ pub(super) fn is_denial(status: u16) -> bool {
     matches!(status, 401 | 403)
 }
 
+/// Whether mail was refused, not a sign-in, to one client of which nothing was ever taken: lists of recipients are guessed as well.
+pub(super) fn is_guessed_mail(facts: &Facts<'_>, trouble: &Trouble) -> bool {
+    let all = facts.attempts;
+    let is_taken = |own: &Attempt| {
+        let packet = own.decided.and_then(|seen| facts.index.packet(seen.packet));
+        packet.is_some_and(|packet| matches!(code(packet.decode().payload()), Some(235 | 250)))
+    };
+    trouble.kind() == Kind::Smtp
+        && trouble.hit().count() == 1
+        && trouble.attempts(all).all(|own| rejects(own) && !is_entry(own))
+        && !trouble.good(all).any(|own| trouble.hit().any(|hit| hit.address == own.client.0) && is_taken(own))
+}
+
 /// Whether a refusal is about a sign-in; the others are about recipients, shares, mailboxes.
 fn is_entry(own: &Attempt) -> bool {
     let Outcome::Denied(denial) = own.outcome else { return true };
     match own.kind {
-        Kind::Smtp => matches!(denial.code.as_str(), "534" | "535"),
+        Kind::Smtp => matches!(denial.code.basic(), Some(534 | 535)),
         Kind::Smb => denial.code.as_str() != "C00000CC",
         _ => true,
     }
@@ -107,7 +120,9 @@ pub(super) fn lasting(facts: &Facts<'_>, sort: Sort, failed: &[u32], good: &[u32
     }
     let mut all = whole(facts, &rows);
     let told: BTreeSet<u32> = all.iter().flat_map(|own| own.failed.iter().copied()).collect();
-    rows.values_mut().for_each(|row| row.retain(|(at, _)| !told.contains(at)));
+    for row in rows.values_mut() {
+        row.retain(|(at, _)| !told.contains(at));
+    }
     rows.retain(|_, row| !row.is_empty());
     all.extend(apart(facts, rows));
     all

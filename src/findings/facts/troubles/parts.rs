@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::Sort;
+use super::course::Courses;
+use super::{Sort, slow};
 use crate::attempts::{Attempt, Face, subject};
 use crate::decode::Address;
 use crate::findings::facts::Facts;
@@ -77,11 +78,15 @@ pub fn find(facts: &Facts<'_>, failed: &[u32], good: &[u32], sort: Sort) -> Opti
     let to_ns = times().map(Attempt::ended_ns).max()?;
     let near =
         |own: &&Attempt| own.first.time_ns >= from_ns - NEAR_NS && own.first.time_ns <= to_ns + NEAR_NS;
-    let meanwhile = |own: &&Attempt| own.first.time_ns >= from_ns && own.first.time_ns <= to_ns;
-    let near: Vec<&Attempt> = good.iter().filter_map(get).filter(near).take(READ_MAX).collect();
+    let courses = Courses::of(times(), good.iter().filter_map(get));
+    // What suffered itself is no contrast, nor what lies in part outside the time, nor what a client had before it lost it.
+    let meanwhile = |own: &&Attempt| own.is_within(from_ns, to_ns) && !courses.is_past(own);
+    let sound = |own: &&Attempt| near(own) && !slow::is_long(own);
+    let near: Vec<&Attempt> = good.iter().filter_map(get).filter(sound).take(READ_MAX).collect();
     let during: Vec<&Attempt> = near.iter().copied().filter(|own| meanwhile(own)).collect();
-    // What was served at the same time tells most; else what was served close by.
-    [during, near]
+    // What was served at the same time tells most; of failures that were told at once, also what was served close by.
+    let at_once = times().all(|own| own.waited_ns() < slow::SLOW_NS);
+    [during, if at_once { near } else { Vec::new() }]
         .iter()
         .filter(|good| !good.is_empty())
         .find_map(|good| split(facts, failed, good, sort, meanwhile))

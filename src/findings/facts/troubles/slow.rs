@@ -11,7 +11,7 @@ use crate::time::Nanos;
 /// A second.
 const SECOND: Nanos = 1_000_000_000;
 /// From this long on an answer is slow, where others are quicker (services §1.6 `slow_s`).
-const SLOW_NS: Nanos = 2 * SECOND;
+pub(super) const SLOW_NS: Nanos = 2 * SECOND;
 /// And without others to compare (services §1.6 `slow_abs_s`).
 const SLOW_ALONE_NS: Nanos = 5 * SECOND;
 /// How many times the usual it takes.

@@ -4,6 +4,7 @@ use super::{CLIENT, PATH, PEOPLE, SERVER, check, host, neighbour, shell_word};
 use crate::attempts::{Face, Kind, Outcome, subject};
 use crate::findings::facts::troubles::{Sort, Trouble};
 use crate::findings::hypotheses::scene::Scene;
+use crate::findings::hypotheses::wording::services::is_out_of_time;
 use crate::findings::hypotheses::{Cause, Check};
 use crate::findings::service_words as words;
 use crate::time::{Basis, date_and_time, span};
@@ -63,6 +64,11 @@ pub fn list(scene: &Scene<'_, '_>, trouble: &Trouble, leading: &[Cause], out: &m
     }
 }
 
+/// Whether what the server sends back is what fails.
+fn is_undelivered(trouble: &Trouble) -> bool {
+    matches!(trouble.endings.first(), Some((Outcome::Undelivered(_), _)))
+}
+
 /// Who is asked first, and what: whoever can tell of the cause that leads.
 fn person(scene: &Scene<'_, '_>, trouble: &Trouble, leading: &[Cause], when: &str) -> Check {
     let what = words::place(trouble);
@@ -90,6 +96,9 @@ fn person(scene: &Scene<'_, '_>, trouble: &Trouble, leading: &[Cause], when: &st
                     words::list(&routers)
                 )
             }
+            _ if is_undelivered(trouble) => format!(
+                "ask who runs the routers between {server} and {client} what changed in their routes back to {client}{when}"
+            ),
             _ => {
                 format!("ask who runs the routers on the way to {server} what changed in their routes{when}")
             }
@@ -148,6 +157,9 @@ fn person(scene: &Scene<'_, '_>, trouble: &Trouble, leading: &[Cause], when: &st
             format!(
                 "ask who runs {client} which certificate it presents and until when that is valid, and who runs {what} whose it accepts"
             )
+        }
+        Cause::TlsRefused if is_out_of_time(scene, trouble, false) => {
+            service("what was to renew the certificate that it presented")
         }
         Cause::TlsRefused => service("which certificate, names or versions of TLS were changed"),
         Cause::DeadMember => service("which of its members were out of order"),
@@ -440,9 +452,7 @@ fn tls(scene: &Scene<'_, '_>, trouble: &Trouble, server: &str, port: u16, out: &
     } else {
         again
     };
-    let again = if !of_client && number == Some(48)
-        || !of_client && number.is_some_and(|number| (42..=46).contains(&number))
-    {
+    let again = if !of_client && number.is_some_and(|number| matches!(number, 42..=46 | 48)) {
         again.replace(" </dev/null", " -showcerts </dev/null")
     } else {
         again

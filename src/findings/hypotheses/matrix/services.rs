@@ -23,6 +23,16 @@ matrix! {
         for "nothing came back: a filter that drops, a host that is gone",
         against "a live host without a listener refuses",
         [H1 -10, H2 -10, H6 5, H8 5, H29 2, H33 2, H40 2, H43 -10], excludes [H24, H25, H26, H27];
+    /// Accepted, and the acceptance was sent again without acknowledgement.
+    ACCEPTANCE_LOST: 142 ErrorSemantics, "RFC 9293 §3.5",
+        for "the server accepts and what it sends is not acknowledged: the way back to the client",
+        against "the server was asked and accepted",
+        [H5 2, H6 -20, H7 5, H8 5, H14 -10, H29 2, H33 2, H41 2, H39 -10, H43 -10], excludes [H1, H2, H4, H24, H25, H26, H27];
+    /// Accepted, and a router says that it has no way to the client.
+    NO_WAY_BACK: 142 ErrorSemantics, "hypotheses §3",
+        for "a router without a route back to the client sends this about the server's packets",
+        against "the server was asked and accepted, and what it sent back was reported undeliverable",
+        [H5 -2, H6 -20, H7 20, H8 -20, H14 -10, H29 -10, H39 -10, H43 -10], excludes [H1, H2, H4, H24, H25, H26, H27];
     /// Requests of a protocol that meets the unknown with silence by design.
     UNREACHED_BY_DESIGN: 142 ErrorSemantics, "services §1.9",
         for "nothing came back: a filter, a host that is gone, or a server that discards what it does not know",
@@ -57,6 +67,10 @@ matrix! {
         for "the server accepted, and its service ended the connection itself",
         against "the server answered at the level of TCP",
         [H45 2, H3 5, H5 -20, H6 -20, H8 -20, H9 5, H14 5, H24 -5, H26 10, H27 -10, H29 -5, H33 -20, H39 2, H40 2], excludes [H1, H2, H4];
+    /// A reset in the server's name ended them.
+    RESET_SEEN: 175 ErrorSemantics, "services §5.2 H43",
+        for "they were ended by a reset, as a device sends that dislikes the content",
+        [H43 2];
     /// A fatal alert of the server.
     ALERT_OF_SERVER: 149 ErrorSemantics, "services §5.2 H25",
         for "the server refuses this handshake and says why",
@@ -128,6 +142,11 @@ matrix! {
         for "the service works for the same clients between failures",
         against "the service works for the same clients between failures",
         [H1 -20, H2 -10, H3 5, H5 -10, H6 -20, H8 -10, H25 -20, H27 -5, H29 5, H33 -20, H39 20, H40 5, H41 -10, H43 5], excludes [H4];
+    /// The same clients were served meanwhile, but no client between two of its own failures.
+    SERVED_BESIDE: 153 OtherTraffic, "services §5.3",
+        for "the service works while some of the attempts fail",
+        against "the service works at the same time",
+        [H1 -20, H2 -10, H3 2, H5 -10, H6 -20, H8 -10, H25 -20, H27 -5, H29 5, H33 -20, H39 2, H40 5, H41 -10, H43 2], excludes [H4];
     /// The same where the service itself says that it fails.
     SERVED_BETWEEN_WORDS: 153 OtherTraffic, "services §5.2 H39",
         for "the service works for the same clients between failures",
@@ -137,12 +156,12 @@ matrix! {
     FRAGMENTS_MISSED: 142 ErrorSemantics, "hypotheses §2 H11",
         for "the receiver waited for the missing fragments and gave up (RFC 792, RFC 8200 §4.5)",
         against "a part of the requests arrived",
-        [H11 20, H8 -10, H1 -20, H6 -20, H39 -10], excludes [H2, H4, H24, H25, H26, H27];
+        [H11 20, H8 -10, H14 -20, H1 -20, H6 -20, H39 -10], excludes [H2, H4, H24, H25, H26, H27];
     /// Requests in one piece were served while those in fragments failed.
     PIECES_SERVED: 154 OtherTraffic, "hypotheses §2 H11",
         for "what decides is the size: the way loses fragments, or a filter drops those without ports",
         against "smaller requests of the same clients were served",
-        [H11 20, H40 5, H1 -20, H2 -10, H6 -20, H8 -10, H29 -10, H33 -20, H39 -20], excludes [H4];
+        [H11 20, H14 -10, H40 5, H1 -20, H2 -10, H6 -20, H8 -10, H29 -10, H33 -20, H39 -20], excludes [H4];
     /// Others, another name, another path were served meanwhile.
     OTHERS_SERVED: 154 OtherTraffic, "services §5.3",
         for "the service works for others at the same time",
@@ -163,6 +182,10 @@ matrix! {
         for "what several hosts have in common is the way to them, or a rule on it",
         against "several hosts that fail at the same time for reasons of their own are rarer than one reason on the way",
         [H5 5, H8 10, H1 -10, H2 -10, H3 2, H4 -5, H6 -10];
+    /// Several hosts that were never seen to offer a service reset connections to it.
+    SEVERAL_HOSTS_WITHOUT: 168 OtherTraffic, "hypotheses §2 H1",
+        for "hosts that do not offer a service refuse it, each for itself; a rule on the way to them refuses alike",
+        [H1 2, H2 0, H3 2, H5 2, H4 0];
     /// Other clients were served meanwhile.
     OTHER_CLIENTS_SERVED: 154 OtherTraffic, "services §5.3",
         for "the service works for others at the same time: what decides is who asks, or by which way",
@@ -227,6 +250,14 @@ matrix! {
     NAME_RESOLVED: 164 OtherTraffic, "services §5.1 H20",
         for "name resolution gave the address before the service failed",
         [H20 20];
+    /// Other answers for the name gave another address, where the service was found.
+    LED_ASTRAY: 233 OtherTraffic, "hypotheses §2 H4, services §8 b22",
+        for "the name leads to where the service is at other times or by other servers: the record, or the copy that was asked, is wrong or outdated",
+        [H4 20, H20 0];
+    /// The same where nobody tried the other address.
+    LED_ELSEWHERE: 233 OtherTraffic, "hypotheses §2 H4, services §8 b22",
+        for "the name leads elsewhere at other times or by other servers: one of the two is wrong or outdated",
+        [H4 10, H20 0];
     /// Served otherwise soon after.
     SERVED_INSTEAD: 165 OtherTraffic, "services §5.1 H12, H18",
         for "the same name or port was served over another family, transport or address",

@@ -273,6 +273,14 @@ matrix! {
     SIGNATURES_EXPIRED: 203 ErrorSemantics, "RFC 4035 §5.3.1, hypotheses §2 H13",
         for "a validating resolver takes no answer whose signatures have expired: the zone was not signed again, or a clock is wrong",
         [H13 20, H14 -10];
+    /// The server got no copy of the zone whose names it fails.
+    TRANSFER_FAILED: 232 OtherTraffic, "RFC 1035 §4.3.5, hypotheses §2 H13",
+        for "a secondary that cannot renew its copy of a zone stops answering for it when the copy runs out",
+        [H13 20, H14 -5];
+    /// The same with signatures that do not hold yet.
+    SIGNATURES_EARLY: 231 ErrorSemantics, "RFC 4035 §5.3.1, hypotheses §2 H13",
+        for "a validating resolver takes no answer whose signatures do not hold yet: the clock of who signed, of the resolver or of the capture is wrong",
+        [H13 20, H14 -10];
     /// The query was captured again on its way to another address.
     TRANSLATED: 78 OtherTraffic, "hypotheses §2 H3",
         for "a device translates the address asked to that of another host, whose refusal returns in the asked name",

@@ -313,6 +313,10 @@ fn several(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
 /// What parts the failing queries from those answered completely.
 fn property(scene: &Scene<'_, '_>, impact: &Impact, regular: bool, ledger: &mut Ledger) {
     let Some((failing, fine)) = words(scene, &impact.split) else { return };
+    // Names that fail on, of which the clients asked nothing else meanwhile, say nothing by themselves.
+    if impact.answered_beside == 0 && scene.signature == Some(&crate::correlate::Signature::NoAnswer) {
+        return;
+    }
     let seen = match &impact.split {
         Split::Zone | Split::Name => &row::NAMES_SPLIT,
         Split::Type(_) => &row::TYPES_SPLIT,

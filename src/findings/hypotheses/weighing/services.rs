@@ -7,7 +7,7 @@ use crate::attempts::http::REFUSALS;
 use crate::attempts::reply::{Limit, limit};
 use crate::attempts::{Attempt, Denial, Face, Kind, Outcome, Why};
 use crate::findings::facts::troubles::{Sort, Trouble};
-use crate::findings::facts::{Meaning, troubles};
+use crate::findings::facts::{Meaning, astray, troubles};
 use crate::findings::hypotheses::ledger::Ledger;
 use crate::findings::hypotheses::matrix::services as row;
 use crate::findings::hypotheses::matrix::{Row, answers, errors, surroundings};
@@ -50,11 +50,20 @@ pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     let hosts = trouble.hosts().len();
     if hosts > 1 {
         let text = format!("{} of {hosts} hosts failed alike at that time.", words::services(trouble));
-        ledger.see(&row::SEVERAL_HOSTS, text, frames(trouble.attempts(scene.facts.attempts)));
+        let is_refused = trouble.endings.iter().all(|(outcome, _)| *outcome == Outcome::RefusedByReset);
+        let is_unoffered = is_refused && trouble.served.is_empty() && trouble.last_good.is_none();
+        let seen = if is_unoffered { &row::SEVERAL_HOSTS_WITHOUT } else { &row::SEVERAL_HOSTS };
+        ledger.see(seen, text, frames(trouble.attempts(scene.facts.attempts)));
     }
     owners(scene, ledger);
     chained(scene, trouble, ledger);
-    if let Some((name, packet)) = &trouble.resolved {
+    for own in astray::of(scene.facts, trouble).take(1) {
+        let seen = if own.served.0 > 0 { &row::LED_ASTRAY } else { &row::LED_ELSEWHERE };
+        ledger.see(seen, format!("{}.", own.statement(scene.facts)), own.frames());
+    }
+    if let Some((name, packet)) = &trouble.resolved
+        && !astray::of(scene.facts, trouble).any(|own| own.name == *name)
+    {
         let text = format!("{} had been resolved to {} before.", rules::plain_name(name), scene.server);
         ledger.see(&row::NAME_RESOLVED, text, vec![*packet]);
     }
@@ -137,6 +146,17 @@ fn endings(scene: &Scene<'_, '_>, trouble: &Trouble, ledger: &mut Ledger) {
                 refused(scene, (v6, kind, code), own(), &text, ledger);
                 continue;
             }
+            Outcome::Undelivered(None) => &[&row::ACCEPTANCE_LOST],
+            Outcome::Undelivered(Some((v6, kind, code))) => {
+                let seen = match Meaning::of(v6, kind, code) {
+                    Meaning::NetUnreachable | Meaning::HopsExceeded => &row::NO_WAY_BACK,
+                    Meaning::Prohibited => &errors::PROHIBITED_ELSEWHERE,
+                    _ => &row::ACCEPTANCE_LOST,
+                };
+                let text = format!("{text} From {}.", words::list(&reporters(scene, own())));
+                ledger.see(seen, text, frames(own()));
+                continue;
+            }
             Outcome::NoReply if matches!(trouble.kind(), Kind::Snmp | Kind::Radius) => {
                 &[&row::UNREACHED_BY_DESIGN]
             }
@@ -173,6 +193,9 @@ fn endings(scene: &Scene<'_, '_>, trouble: &Trouble, ledger: &mut Ledger) {
         for seen in seen {
             ledger.see(seen, text.clone(), frames(own()));
         }
+        if matches!(outcome, Outcome::Reset | Outcome::ResetMidway) {
+            ledger.see(&row::RESET_SEEN, text, frames(own()));
+        }
     }
     silenced(scene, trouble, ledger);
 }
@@ -189,6 +212,13 @@ fn nearer(scene: &Scene<'_, '_>, trouble: &Trouble) -> bool {
         .filter_map(|own| attempts.carried(own).map(|carried| carried.answer_ttl).filter(|ttl| *ttl > 0))
         .collect();
     !own.is_empty() && !resets.contains(&0) && resets.is_disjoint(&own)
+}
+
+/// Who sent the errors that decided attempts.
+fn reporters<'a>(scene: &Scene<'_, '_>, own: impl Iterator<Item = &'a Attempt>) -> Vec<String> {
+    let errors = own.filter_map(|own| scene.facts.error(own.decided?.packet));
+    let senders: BTreeSet<_> = errors.map(|error| error.source).collect();
+    senders.iter().map(ToString::to_string).collect()
 }
 
 /// ICMP errors say who refused, and why.
@@ -309,15 +339,27 @@ fn served(scene: &Scene<'_, '_>, trouble: &Trouble, ledger: &mut Ledger) {
     // A new connection that works says nothing about one that went silent.
     let counts = matches!(trouble.sort, Sort::Failed(face, _) if !matches!(face, Face::Silenced | Face::Stalled | Face::Large));
     if counts && trouble.part.is_none() && !between.is_empty() {
-        let text = format!(
-            "Between the failures {} of the same clients {} served.",
-            between.len(),
-            if between.len() == 1 { "attempt was" } else { "attempts were" }
-        );
+        let courses = trouble.courses(attempts);
+        let alternating: Vec<&Attempt> =
+            between.iter().copied().filter(|own| courses.is_between(own)).collect();
+        let served = |own: &[&Attempt]| {
+            let attempts = rules::counted(own.len(), "attempt", "attempts");
+            format!("{attempts} of the same clients {} served", if own.len() == 1 { "was" } else { "were" })
+        };
         // What a service says itself tells nothing of members behind it.
         let by_word = matches!(trouble.sort, Sort::Failed(Face::Fails, _));
-        let seen = if by_word { &row::SERVED_BETWEEN_WORDS } else { &row::SERVED_BETWEEN };
-        ledger.see(seen, text, frames(between.into_iter()));
+        if alternating.is_empty() {
+            let text = format!(
+                "While they failed, {}, none of them between two failures of one client.",
+                served(&between)
+            );
+            let seen = if by_word { &row::SERVED_BETWEEN_WORDS } else { &row::SERVED_BESIDE };
+            ledger.see(seen, text, frames(between.into_iter()));
+        } else {
+            let text = format!("Between the failures {}.", served(&alternating));
+            let seen = if by_word { &row::SERVED_BETWEEN_WORDS } else { &row::SERVED_BETWEEN };
+            ledger.see(seen, text, frames(alternating.into_iter()));
+        }
     }
     let others: Vec<&Attempt> = attempts
         .all
@@ -325,6 +367,7 @@ fn served(scene: &Scene<'_, '_>, trouble: &Trouble, ledger: &mut Ledger) {
         .filter(|own| trouble.services.iter().any(|(service, _)| *service == own.service))
         .filter(|own| {
             own.outcome.is_served()
+                && !troubles::is_long(own)
                 && own.first.time_ns >= from - NEAR_NS
                 && own.first.time_ns <= to + NEAR_NS
         })
@@ -376,12 +419,7 @@ fn served(scene: &Scene<'_, '_>, trouble: &Trouble, ledger: &mut Ledger) {
 /// Two devices that speak for the server's address.
 fn owners(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     let Some(conflict) = scene.facts.conflicts.iter().find(|own| own.address == scene.server) else { return };
-    let text = format!(
-        "{} devices speak for {} by turns: {}.",
-        conflict.owners.len(),
-        conflict.address,
-        crate::findings::duplicate_address::devices(conflict)
-    );
+    let text = format!("{}.", crate::findings::duplicate_address::words(conflict));
     ledger.see(&surroundings::TWO_OWNERS, text, conflict.frames());
 }
 

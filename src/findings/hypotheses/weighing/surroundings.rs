@@ -474,12 +474,7 @@ fn owners(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         if conflict.since_ns <= to + NEIGHBOUR_AROUND_NS && ours(conflict.address) {
             ledger.see(
                 &row::TWO_OWNERS,
-                format!(
-                    "{} devices speak for {} by turns ({}).",
-                    conflict.owners.len(),
-                    conflict.address,
-                    crate::findings::duplicate_address::devices(conflict)
-                ),
+                format!("{}.", crate::findings::duplicate_address::words(conflict)),
                 conflict.frames(),
             );
             return;

@@ -1,9 +1,10 @@
 //! Rows from what the asked server itself asked of others meanwhile: what lies behind it.
 
+use super::signatures::Signatures;
 use crate::correlate::hosts::{Place, is_loopback};
 use crate::correlate::{Problem, Signature};
 use crate::decode::Address;
-use crate::findings::facts::records::{self, Data, Record};
+use crate::findings::facts::starved::Starved;
 use crate::findings::facts::{Connection, Pieces, asked};
 use crate::findings::hypotheses::ledger::Ledger;
 use crate::findings::hypotheses::matrix::surroundings as row;
@@ -15,6 +16,7 @@ use crate::index::PacketId;
 
 /// The server asked others for the same names, and that failed too.
 pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
+    transfers(scene, ledger);
     let (from, to) = scene.period_ns;
     let behind: Vec<&Problem> = scene
         .facts
@@ -82,6 +84,20 @@ pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         },
         frames,
     );
+}
+
+/// The server is a secondary that was refused its copy of the zone.
+fn transfers(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
+    if !matches!(scene.signature, Some(Signature::ResponseCode(2))) {
+        return;
+    }
+    let own = |starved: &&Starved| {
+        starved.server == scene.server && scene.names.iter().all(|name| zones::is_below(name, &starved.zone))
+    };
+    for starved in scene.facts.starved.iter().filter(own).take(1) {
+        let text = format!("{}.", starved.statement(scene.facts));
+        ledger.see(&row::TRANSFER_FAILED, text, starved.frames());
+    }
 }
 
 /// What became of the connections that the server itself opened to DNS ports meanwhile and that nobody answered, in words, and
@@ -171,59 +187,46 @@ fn answered_behind(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         return;
     }
     let (from, to) = (scene.period_ns.0 - HOST_AROUND_NS, scene.period_ns.1 + HOST_AROUND_NS);
-    let (mut answers, mut expired) = (Vec::new(), Vec::new());
+    let mut answers = Vec::new();
     let mut servers: Vec<Address> = Vec::new();
+    let mut signatures = Signatures::default();
     let input = scene.facts.input();
-    let behind = asked::all(&input).filter(|own| {
-        own.server.0 != scene.server && (from..=to).contains(&own.time_ns) && is_same_host(scene, own.client)
+    // What the server itself hands out unchecked shows the same signatures.
+    let answered = asked::all(&input).filter(|own| {
+        (from..=to).contains(&own.time_ns)
+            && (own.server.0 == scene.server || is_same_host(scene, own.client))
+            && own.transaction.response_code == 0
     });
-    for own in behind.take(BEHIND_MAX) {
-        let Some(answer) = own.transaction.answer.filter(|_| own.transaction.response_code == 0) else {
-            continue;
-        };
+    for own in answered.take(BEHIND_MAX) {
+        let Some(answer) = own.transaction.answer else { continue };
         let Some(name) = scene.facts.name_of(own.transaction.first).filter(|name| name != ".") else {
             continue;
         };
         let same = scene.names.contains(&name) || scene.names.iter().any(|own| zones::is_below(own, &name));
         let Some(packet) = scene.facts.index.packet(answer).filter(|_| same) else { continue };
+        signatures.read(&packet, own.server.0);
+        if own.server.0 == scene.server {
+            continue;
+        }
         answers.push(answer);
         if !servers.contains(&own.server.0) {
             servers.push(own.server.0);
         }
-        let now = u32::try_from(packet.time_ns() / NANOS_A_SECOND).unwrap_or(0);
-        let records = packet.dns().map(|row| records::of(&packet, row)).unwrap_or_default();
-        // Signatures carry a date, so the capture must as well.
-        let over = |record: &Record| matches!(record.data, Data::Signature(until) if until < now);
-        if scene.facts.index.has_date() && records.iter().any(over) {
-            expired.push(answer);
-        }
     }
-    if answers.is_empty() {
-        return;
-    }
-    let shown: Vec<String> = servers.iter().take(UPSTREAM_CITED).map(ToString::to_string).collect();
-    let shown = shown.join(", ");
-    ledger.see(
-        &row::UPSTREAM_ANSWERS,
-        format!("{} itself asked {shown} for the same names or their zone and was answered.", scene.server),
-        answers,
-    );
-    if !expired.is_empty() {
-        ledger.see(
-            &row::SIGNATURES_EXPIRED,
-            format!(
-                "{} of {shown} to {} {} signatures (RRSIG) that had expired, by the clock of the capture.",
-                crate::findings::rules::counted(expired.len(), "answer", "answers"),
-                scene.server,
-                if expired.len() == 1 { "holds" } else { "hold" }
-            ),
-            expired,
+    if !answers.is_empty() {
+        let shown: Vec<String> = servers.iter().take(UPSTREAM_CITED).map(ToString::to_string).collect();
+        let text = format!(
+            "{} itself asked {} for the same names or their zone and was answered.",
+            scene.server,
+            shown.join(", ")
         );
+        ledger.see(&row::UPSTREAM_ANSWERS, text, answers);
+    }
+    // Signatures carry a date, so the capture must as well.
+    if scene.facts.index.has_date() {
+        signatures.weigh(scene, ledger);
     }
 }
-
-/// A second in nanoseconds.
-const NANOS_A_SECOND: i64 = 1_000_000_000;
 
 /// Whether an address is the server's: its own, or any of the capturing host where the server is that host, or asked over loopback as
 /// stub resolvers are.

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use crate::correlate::hosts::Place;
 use crate::correlate::{Signature, Vantage};
 use crate::findings::facts::asked::{self, Asked};
+use crate::findings::facts::limits::Limited;
 use crate::findings::facts::slow::{self, SLOW_MIN, SLOW_NS as WAIT_NS, Wait};
 use crate::findings::facts::tries::{self, Tries};
 use crate::findings::facts::{Connection, Ending};
@@ -307,7 +308,10 @@ fn handshake<'f>(scene: &Scene<'f, '_>) -> Option<(&'f Connection, Nanos)> {
 /// The server cut answers that fit: it limits how often it answers.
 fn limited(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     let server = (scene.server, scene.service.0, scene.service.1);
-    if let Some(limited) = scene.facts.limits.iter().find(|limited| limited.server == server) {
-        ledger.see(&row::RESPONSES_LIMITED, format!("{}.", limited.statement()), limited.cut.clone());
+    let own = |limited: &&Limited| {
+        limited.server == server && scene.clients.iter().any(|client| limited.clients.contains(client))
+    };
+    if let Some(limited) = scene.facts.limits.iter().find(own) {
+        ledger.see(&row::RESPONSES_LIMITED, format!("{}.", limited.statement()), limited.frames());
     }
 }

@@ -3,6 +3,7 @@
 use super::Said;
 use crate::attempts::{Denial, Kind, Outcome, Why, certificate, reply};
 use crate::decode::Address;
+use crate::findings::facts::astray;
 use crate::findings::facts::troubles::{Sort, Trouble, is_greylisted, is_held};
 use crate::findings::hypotheses::scene::Scene;
 use crate::findings::hypotheses::{Assessment, Cause, Topic};
@@ -31,7 +32,13 @@ pub(super) fn parts(
 fn details(scene: &Scene<'_, '_>, trouble: &Trouble) -> Vec<Said> {
     let attempts = scene.facts.attempts;
     let mut out: Vec<Said> = Vec::new();
-    if let Some((name, packet)) = &trouble.resolved {
+    out.extend(
+        astray::of(scene.facts, trouble)
+            .map(|own| (format!("{}.", own.statement(scene.facts)), own.frames())),
+    );
+    if let Some((name, packet)) = &trouble.resolved
+        && !astray::of(scene.facts, trouble).any(|own| own.name == *name)
+    {
         out.push((
             format!("DNS worked: {} had been resolved to {}.", rules::plain_name(name), scene.server),
             vec![*packet],
@@ -162,7 +169,7 @@ fn details(scene: &Scene<'_, '_>, trouble: &Trouble) -> Vec<Said> {
 }
 
 /// Handshakes whose certificates are read.
-const HANDSHAKES_MAX: usize = 4;
+const HANDSHAKES_MAX: usize = 16;
 
 /// The certificates that were refused, where the handshakes show them: whose, until when, and whether their time is over.
 fn certificates(scene: &Scene<'_, '_>, trouble: &Trouble) -> Vec<Said> {
@@ -171,6 +178,7 @@ fn certificates(scene: &Scene<'_, '_>, trouble: &Trouble) -> Vec<Said> {
         Outcome::Alert { number: 40 | 42..=46 | 48 | 49 | 116, by_client } => Some((own, by_client)),
         _ => None,
     });
+    let mut told = Vec::new();
     for (own, by_client) in refused.take(HANDSHAKES_MAX) {
         // Who refuses looks at what the other side presents.
         let Some(shown) = certificate::presented(scene.facts.index, scene.facts.attempts, own, !by_client)
@@ -178,6 +186,13 @@ fn certificates(scene: &Scene<'_, '_>, trouble: &Trouble) -> Vec<Said> {
             continue;
         };
         let side = if by_client { own.service.host } else { own.client.0 };
+        // The same one is told once, with the first refusal.
+        let over_ns = shown.out_of_time(scene.facts.time(shown.packet));
+        let known = (side, shown.name.clone(), shown.valid_ns, over_ns.is_some());
+        if told.contains(&known) {
+            continue;
+        }
+        told.push(known);
         let Some((_, until_ns)) = shown.valid_ns else {
             if shown.number == 0 {
                 out.push((
@@ -189,7 +204,7 @@ fn certificates(scene: &Scene<'_, '_>, trouble: &Trouble) -> Vec<Said> {
         };
         let whose =
             if shown.name.is_empty() { String::new() } else { format!(" “{}”", escape(&shown.name)) };
-        let time = match shown.out_of_time(scene.facts.time(shown.packet)) {
+        let time = match over_ns {
             Some(over_ns) if over_ns > 0 => format!(
                 "was valid until {} UTC: it had expired {} before",
                 date_and_time(until_ns),
@@ -204,9 +219,7 @@ fn certificates(scene: &Scene<'_, '_>, trouble: &Trouble) -> Vec<Said> {
             format!("{} in all", shown.number)
         };
         let text = format!("The certificate{whose} that {side} presented ({many}) {time}.");
-        if !out.iter().any(|(known, _)| *known == text) {
-            out.push((text, vec![shown.packet]));
-        }
+        out.push((text, vec![shown.packet]));
     }
     out
 }
@@ -222,14 +235,15 @@ fn long(lasted_ns: i64) -> String {
 }
 
 /// Whether the certificates that one side presented were out of their time each time they were refused.
-fn is_out_of_time(scene: &Scene<'_, '_>, trouble: &Trouble, of_client: bool) -> bool {
+pub fn is_out_of_time(scene: &Scene<'_, '_>, trouble: &Trouble, of_client: bool) -> bool {
     let facts = scene.facts;
-    let mut all = trouble.attempts(facts.attempts).take(HANDSHAKES_MAX).peekable();
-    all.peek().is_some()
-        && all.all(|own| {
-            certificate::presented(facts.index, facts.attempts, own, of_client)
-                .is_some_and(|shown| shown.out_of_time(facts.time(shown.packet)).is_some())
-        })
+    // TLS 1.3 shows none.
+    let shown = trouble
+        .attempts(facts.attempts)
+        .take(HANDSHAKES_MAX)
+        .filter_map(|own| certificate::presented(facts.index, facts.attempts, own, of_client));
+    let mut all = shown.map(|shown| shown.out_of_time(facts.time(shown.packet)).is_some()).peekable();
+    all.peek().is_some() && all.all(|is_out| is_out)
 }
 
 /// Characters of a server's own words that are quoted.
@@ -374,10 +388,19 @@ fn shows(
                 "Between failures the same clients were served: one of several members behind {server} without the service, or a service \
                  that comes and goes, looks like this."
             ),
-            Cause::DuplicateAddress => format!(
-                "What is sent to {server} reaches whichever of the two devices spoke last; the other refuses it. Which of the two is meant \
-                 to have the address, its owner knows."
-            ),
+            Cause::DuplicateAddress => {
+                let parted = scene.facts.conflicts.iter().find(|own| own.address == scene.server);
+                let unanswered = parted.and_then(|own| own.parting.as_ref()).map_or(0, |own| own.failed.1);
+                format!(
+                    "What is sent to {server} reaches whichever of the two devices a client heard last, and one of them does not serve it. Which of the \
+                     two is meant to have the address, its owner knows.{}",
+                    if unanswered > 0 {
+                        " Where that device falls silent, clients that still keep its link address meet silence until they ask anew."
+                    } else {
+                        ""
+                    }
+                )
+            }
             Cause::HostDown if leading.len() == 1 => {
                 format!("{server} was probably not present on its network at that time.")
             }
@@ -454,6 +477,14 @@ fn denied(trouble: &Trouble, scene: &Scene<'_, '_>, server: &str) -> Option<Stri
              not do this, look alike. The network did its part."
             ))
         }
+        Outcome::Denied(_) if trouble.kind() == Kind::Smtp => Some(format!(
+            "{server} answered, and its rules or its mailboxes do not take this mail or its sender: a setting that was changed on either \
+             side, and somebody who only tries, look alike. The network did its part."
+        )),
+        Outcome::Denied(_) if trouble.kind() == Kind::Tftp => Some(format!(
+            "{server} answered and does not have, or does not give, what the clients ask for: a missing file or right, and clients that try \
+             several names by design, look alike. The network did its part."
+        )),
         Outcome::Denied(_) => Some(format!(
             "{server} answered and does not take what the clients gave: a changed or wrong password or name, and somebody who guesses, \
              look alike. The network did its part."
