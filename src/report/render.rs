@@ -263,7 +263,12 @@ fn commands(cell: &str) -> String {
         return markdown::code(cell);
     }
     let part = |(at, part): (usize, &&str)| {
-        if at % 2 == 1 { markdown::code(part) } else { markdown::escape_cell(part) }
+        if at % 2 == 1 {
+            return markdown::code(part);
+        }
+        let space = |is_there: bool| if is_there { " " } else { "" };
+        let (before, after) = (space(part.starts_with(' ')), space(part.ends_with(' ')));
+        format!("{before}{}{after}", markdown::escape_cell(part))
     };
     parts.iter().enumerate().filter(|(_, part)| !part.is_empty()).map(part).collect()
 }
