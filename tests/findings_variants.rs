@@ -503,6 +503,27 @@ fn a_name_that_vanishes_for_a_while_is_a_name_error_and_one_that_never_was_is_no
 }
 
 #[test]
+fn names_that_are_denied_until_they_are_made_were_not_lost() {
+    let mut scene = Scene::default();
+    for number in 0..40_i64 {
+        let (at_ns, from) = (number * SECOND, client(number as usize));
+        scene.lookup(at_ns, 8 * MS, &from, SERVER, number as u16, "www.example.org");
+        let (id, name) = (100 + number as u16, format!("pc{}.example.net", number % 4));
+        // Each name is made later than the one before it.
+        if number < 8 + 4 * (number % 4) {
+            let not_yet = Message::response(id, &name, dns::A, 3).bytes();
+            scene.query(at_ns + 200 * MS, &from, SERVER, id, &name, dns::A);
+            scene.reply(at_ns + 208 * MS, SERVER, &from, &not_yet);
+        } else {
+            scene.lookup(at_ns + 200 * MS, 8 * MS, &from, SERVER, id, &name);
+        }
+    }
+    let (found, assessments) = scene.examine();
+    assert!(assessments.is_empty(), "{:?}", assessments.first().map(|own| &own.title));
+    assert!(found.iter().all(|finding| finding.id != "rcode-outage"), "{found:?}");
+}
+
+#[test]
 fn a_name_the_server_says_it_blocks_is_an_answer_by_policy() {
     let mut scene = Scene::default();
     for number in 0..10_i64 {

@@ -13,7 +13,7 @@ use super::evidence::{answer_of, set_bit};
 use super::messages::{Messages, NONE, Ordinal};
 use super::{Evidence, Outcome, Signature, Transaction, TransactionId};
 use crate::decode::dns;
-use crate::index::{DnsRow, Index, Segment};
+use crate::index::{DnsRow, Index, PacketId, Segment};
 use crate::time::Nanos;
 
 /// Distinct absent questions followed; random names of a flood would fill the table without end.
@@ -88,7 +88,7 @@ struct Part {
     bare: bool,
 }
 
-/// A name that was lost: it is answered at another time, or policy hides it.
+/// A name that was lost: it was answered before, or policy hides it.
 struct Lost {
     /// The extended error by which policy hides it.
     policy: Option<u16>,
@@ -146,7 +146,7 @@ impl Denied {
         (policy.is_some() || is_present().unwrap_or(false)).then_some(Lost { policy })
     }
 
-    /// Marks denied transactions whose question the same server answers with data at another time in the capture, or whose answer
+    /// Marks denied transactions whose question the same server answered with data before, or whose answer
     /// says that policy hides the name.
     pub fn mark(mut self, messages: &Messages<'_>, dictionary: &Dictionary, evidence: &mut Evidence) {
         let asked = |transaction: &Transaction| asked(messages, dictionary, transaction);
@@ -184,7 +184,9 @@ impl Denied {
             if is_bare && (lost.policy.is_some() || !ADDRESSES.contains(&kind)) {
                 return None;
             }
-            Some((id, lost, if is_bare { asked(transaction) } else { None }))
+            let is_told = lost.policy.is_some();
+            let told = if is_told { None } else { Some(asked(transaction)?) };
+            Some((id, lost, told))
         });
         let mut lost: Vec<(TransactionId, Lost, Option<Asked>)> = lost.collect();
         keep_removed(messages, dictionary, evidence, &mut lost);
@@ -202,34 +204,43 @@ const NO_ERROR: u16 = 0;
 /// RCODE 3: the name does not exist (RFC 1035 §4.1.1).
 const NAME_ERROR: u16 = 3;
 
-/// Leaves out addresses that come and go: some sources of one server have them and others do not, at all times.
+/// What one server said to one question, in order: when, and whether it denied.
+type Series = Vec<((Nanos, PacketId), bool)>;
+
+/// Leaves out names denied before they were first given, which came into being later, and addresses that come and go: some sources
+/// of one server have them and others do not, at all times.
 fn keep_removed(
     messages: &Messages<'_>,
     dictionary: &Dictionary,
     evidence: &Evidence,
     lost: &mut Vec<(TransactionId, Lost, Option<Asked>)>,
 ) {
-    let mut series: HashMap<Asked, Vec<(Nanos, bool)>, foldhash::fast::FixedState> = HashMap::default();
+    let mut series: HashMap<Asked, Series, foldhash::fast::FixedState> = HashMap::default();
     series.extend(lost.iter().filter_map(|(_, _, told)| Some(((*told)?, Vec::new()))));
     if series.is_empty() {
         return;
     }
-    for own in evidence.transactions.iter().filter(|own| own.outcome == Outcome::Answered) {
+    for own in evidence.transactions.iter().filter(|own| own.answer.is_some()) {
         let Some(told) = asked(messages, dictionary, own) else { continue };
         let Some(known) = series.get_mut(&told).filter(|known| known.len() < SERIES_MAX) else { continue };
         let Some(row) = answer_row(messages, own).filter(|row| denies(row) || gives_data(row)) else {
             continue;
         };
-        known.push((messages.time_ns(row.packet), denies(row)));
+        known.push(((messages.time_ns(row.packet), row.packet), denies(row)));
     }
-    let removed = |all: &mut Vec<(Nanos, bool)>| {
-        all.sort_unstable();
+    series.values_mut().for_each(|all| all.sort_unstable());
+    let is_steady = |all: &Series| {
         let changes = all.windows(2).filter(|pair| matches!(pair, [a, b] if a.1 != b.1)).count();
         changes <= CHANGES_MAX && all.first().is_some_and(|first| !first.1)
     };
-    let kept: HashMap<Asked, bool> =
-        series.into_iter().map(|(told, mut all)| (told, removed(&mut all))).collect();
-    lost.retain(|(_, _, told)| told.is_none_or(|told| kept.get(&told) == Some(&true)));
+    lost.retain(|(id, _, told)| {
+        let Some(all) = told.and_then(|told| series.get(&told)) else { return true };
+        let Some(own) = evidence.transaction(*id) else { return false };
+        let denied = own.answer.map(|answer| (messages.time_ns(answer), answer));
+        let given = all.iter().find(|(_, denies)| !denies).map(|(at, _)| *at);
+        let was_given = given.is_some() && given < denied;
+        was_given && (own.response_code == NAME_ERROR || is_steady(all))
+    });
 }
 
 /// The message that answered a transaction.

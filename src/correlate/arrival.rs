@@ -21,6 +21,8 @@ const AGAIN_NS: Nanos = 200_000_000;
 const PAIR_NS: Nanos = 10_000_000;
 /// Transactions on either side of one that may be its pair.
 const PAIR_REACH: u32 = 4;
+/// Transactions after one that may be its pair where stubs ask for the second type once they have the first.
+const PAIR_LATER: u32 = 64;
 /// Repeats of one question by one flow and id that no stub makes: a program that always asks the same.
 const CHAIN_MAX: usize = 8;
 /// Answers that were captured at each place they pass, from which on it is known where they pass (services §3.2).
@@ -198,7 +200,7 @@ impl Arrival<'_> {
         let repeats = query.transport() == UDP
             && same_file
             && waited_ns >= self.evidence.rtt_ns(transaction) + AGAIN_NS
-            && !self.has_silent_pair(before, &query);
+            && !self.has_silent_pair(before, &query, next.first);
         let pair = (client, query.destination_address());
         match () {
             () if !repeats => None,
@@ -208,16 +210,25 @@ impl Arrival<'_> {
         }
     }
 
-    /// Whether a question belongs to a pair of which the other was left without answer.
-    fn has_silent_pair(&self, id: TransactionId, query: &Packet<'_>) -> bool {
+    /// Whether a question belongs to a pair (two types of one name, from one socket) of which the other was left without answer:
+    /// stubs then repeat both.
+    fn has_silent_pair(&self, id: TransactionId, query: &Packet<'_>, again: PacketId) -> bool {
+        let Some(row) = query.dns() else { return false };
         let asked_ns = self.messages.time_ns(query.id);
-        let flow = query.dns().map(|row| row.flow);
-        let near =
-            (id.0.saturating_sub(PAIR_REACH)..=id.0.saturating_add(PAIR_REACH)).filter(|at| *at != id.0);
-        near.filter_map(|at| self.evidence.transaction(TransactionId(at))).any(|other| {
-            let packet = self.messages.index.packet(other.first);
-            let same = packet.and_then(|packet| packet.dns()).map(|row| row.flow) == flow;
-            same && other.answer.is_none() && (self.messages.time_ns(other.first) - asked_ns).abs() <= PAIR_NS
+        let again_ns = self.messages.time_ns(again);
+        let name = query.segment.names.get(row.name);
+        let near = id.0.saturating_sub(PAIR_REACH)..=id.0.saturating_add(PAIR_LATER);
+        let others = near.filter(|at| *at != id.0);
+        let others = others.filter_map(|at| Some((at, self.evidence.transaction(TransactionId(at))?)));
+        others.filter(|(_, other)| other.answer.is_none()).any(|(at, other)| {
+            let Some(packet) = self.messages.index.packet(other.first) else { return false };
+            let Some(own) = packet.dns().filter(|own| own.flow == row.flow) else { return false };
+            let other_ns = self.messages.time_ns(other.first);
+            let is_partner = || {
+                own.qtype != row.qtype && other_ns < again_ns && packet.segment.names.get(own.name) == name
+            };
+            let beside = at.abs_diff(id.0) <= PAIR_REACH && (other_ns - asked_ns).abs() <= PAIR_NS;
+            beside || other_ns > asked_ns && is_partner()
         })
     }
 

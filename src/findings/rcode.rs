@@ -15,7 +15,7 @@ pub static RULE: Rule = Rule {
     title: "DNS answers with an error code",
     doc: "One server answers names of a zone with SERVFAIL, REFUSED or another error code: server and path work, \
           the failure lies behind the server, in its policy or in the zone. NXDOMAIN counts only where the same \
-          server answers the name at another time, says that its policy hides it, or denies nearly every name \
+          server answered the name before, says that its policy hides it, or denies nearly every name \
           asked of it (low). Severity by the share of failed questions inside the windows, by clients without an \
           alternative, and by how long rescued ones waited.",
     run,
