@@ -309,9 +309,18 @@ impl Report {
 
     /// The frames printed claims cite, in order.
     pub fn cited(&self) -> Vec<PacketId> {
-        let cited: std::collections::BTreeSet<PacketId> =
-            self.claims().filter(|claim| claim.is_printed()).flat_map(|claim| claim.frames.clone()).collect();
-        cited.into_iter().collect()
+        let mut cited = Vec::new();
+        for claim in self.claims().filter(|claim| claim.is_printed()) {
+            cited.extend(&claim.frames);
+            // Claims about one failure cite the same frames: kept apart, they would fill memory.
+            if cited.len() >= CITED_MANY {
+                cited.sort_unstable();
+                cited.dedup();
+            }
+        }
+        cited.sort_unstable();
+        cited.dedup();
+        cited
     }
 
     /// The analyst's notes on a frame.
@@ -330,6 +339,9 @@ impl Report {
         self.sections.iter().find(|section| section.id == id)
     }
 }
+
+/// Citations gathered before those that are there twice are taken out.
+const CITED_MANY: usize = 1 << 20;
 
 /// What the report says about masking when nothing is masked; redaction puts its own statement in this place.
 pub const UNMASKED: &str =

@@ -10,12 +10,20 @@ use portmortem::export::{self, Job};
 use portmortem::findings::Severity;
 use portmortem::generate::{Packet, PcapWriter, Variant, dns, link};
 use portmortem::report::render::{self, Options, Rendered, TEMPLATES, render_named};
-use portmortem::report::{ClaimState, Input, Report, draft, lint::lint};
+use portmortem::report::{ClaimState, Input, Report, lint::lint};
 use regex::Regex;
 use serde_json::Value;
 
 const PCAP: &str = "tests/captures/lab/00_seed_reenacted.pcap";
 const TRANSCRIPT: &str = "tests/captures/lab/00_seed_canonical.txt";
+
+/// The draft, which contradicts itself nowhere (truth T40).
+fn draft(input: &Input<'_>) -> Report {
+    let report = portmortem::report::draft(input);
+    let found = lint(&report).issues.into_iter().filter(|issue| issue.check == "contradiction");
+    assert_eq!(found.map(|issue| issue.message).collect::<Vec<_>>(), [""; 0], "{}", report.title);
+    report
+}
 
 fn made(path: &str) -> Made {
     let open = Open { files: vec![path.into()], ..Open::default() };

@@ -15,6 +15,7 @@
 //! ```
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::io::{self, Write};
 
 use serde_json::Value;
@@ -191,6 +192,16 @@ impl<'w> Sink<'w> {
         writeln!(self.0, "{}", crate::text::json_pretty(&value.0)?)
     }
 
+    /// Writes a JSON object over several lines, its values one after the other.
+    pub fn json_object<'j>(
+        &mut self,
+        job: &Job<'_>,
+        parts: impl Iterator<Item = (&'static str, Part<'j>)>,
+    ) -> io::Result<()> {
+        serde_json::to_writer_pretty(&mut *self.0, &Streamed(job, RefCell::new(Some(parts))))?;
+        self.0.write_all(b"\n")
+    }
+
     /// Writes a JSON value on a line of its own.
     pub fn json_line(&mut self, value: &Cleared<Value>) -> io::Result<()> {
         writeln!(self.0, "{}", crate::text::json(&value.0)?)
@@ -207,6 +218,57 @@ impl<'w> Sink<'w> {
     /// Writes packets as pcapng.
     pub fn capture(&mut self, capture: &Cleared<pcapng::Capture<'_>>) -> io::Result<()> {
         pcapng::encode(&capture.0, &mut *self.0)
+    }
+}
+
+/// A value of a JSON object: whole, or a list that is made one by one.
+pub enum Part<'j> {
+    /// The value.
+    Whole(Value),
+    /// The items of a list.
+    Each(Box<dyn Iterator<Item = Value> + 'j>),
+}
+
+impl<'j> Part<'j> {
+    /// A list that is made one by one.
+    pub fn each(items: impl Iterator<Item = Value> + 'j) -> Self {
+        Self::Each(Box::new(items))
+    }
+
+    /// With the frames in it settled.
+    #[must_use]
+    pub fn settled(self) -> Self {
+        let settle = |mut value: Value| {
+            super::frames::settle(&mut value);
+            value
+        };
+        match self {
+            // A frame or a list of frames stands beside its label, so it is settled in an object.
+            Self::Whole(value) => Self::Whole(settle(value)),
+            Self::Each(items) => Self::each(items.map(settle)),
+        }
+    }
+}
+
+/// An object whose values are made, redacted and written one after the other.
+struct Streamed<'s, I>(&'s Job<'s>, RefCell<Option<I>>);
+
+impl<'j, I: Iterator<Item = (&'static str, Part<'j>)>> serde::Serialize for Streamed<'_, I> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let parts = self.1.borrow_mut().take().into_iter().flatten();
+        serializer.collect_map(parts.map(|(key, part)| (key, StreamedPart(self.0, RefCell::new(Some(part))))))
+    }
+}
+
+struct StreamedPart<'s, 'j>(&'s Job<'s>, RefCell<Option<Part<'j>>>);
+
+impl serde::Serialize for StreamedPart<'_, '_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.1.borrow_mut().take() {
+            None => serializer.serialize_none(),
+            Some(Part::Whole(value)) => self.0.clear(value).0.serialize(serializer),
+            Some(Part::Each(items)) => serializer.collect_seq(items.map(|item| self.0.clear(item).0)),
+        }
     }
 }
 

@@ -15,9 +15,18 @@ pub fn one(index: &Index, id: PacketId) -> Value {
     )
 }
 
-/// Frames, to be settled.
+/// Frames, to be settled: numbers, and the label of their file or one for each.
 pub fn all(index: &Index, ids: &[PacketId]) -> Value {
-    ids.iter().map(|id| one(index, *id)).collect()
+    let packets = || ids.iter().filter_map(|id| index.packet(*id));
+    let numbers: Vec<Value> = packets().map(|packet| packet.frame().0.into()).collect();
+    let mut sources = packets().map(|packet| packet.segment.source);
+    let Some(first) = sources.next() else { return Value::Array(numbers) };
+    let files = if sources.all(|source| source == first) {
+        json!(source_label(first))
+    } else {
+        packets().map(|packet| Value::from(source_label(packet.segment.source))).collect()
+    };
+    json!({ "file": files, "frame": numbers })
 }
 
 /// Puts the label of each frame's file into a key beside it.
@@ -28,15 +37,8 @@ pub fn settle(value: &mut Value) {
             let old = std::mem::take(map);
             for (key, mut value) in old {
                 if let Some((file, number)) = split(&mut value) {
-                    beside(map, &key, "file", file);
+                    beside(map, &key, if file.is_array() { "files" } else { "file" }, file);
                     map.insert(key, number);
-                } else if let Some((files, numbers)) = split_all(&mut value) {
-                    let same = files.first().filter(|first| files.iter().all(|file| file == *first)).cloned();
-                    match same {
-                        Some(file) => beside(map, &key, "file", file),
-                        None => beside(map, &key, "files", files.into()),
-                    }
-                    map.insert(key, numbers);
                 } else {
                     settle(&mut value);
                     map.insert(key, value);
@@ -52,27 +54,18 @@ fn beside(map: &mut Map<String, Value>, key: &str, ending: &str, label: Value) {
     map.insert(name, label);
 }
 
-/// Label and number, where the value is a frame to be settled.
+/// Labels and numbers, where the value is frames to be settled.
 fn split(value: &mut Value) -> Option<(Value, Value)> {
     let map = value.as_object_mut().filter(|map| map.len() == 2)?;
-    let is_frame =
-        map.get("frame").is_some_and(Value::is_u64) && map.get("file").is_some_and(Value::is_string);
+    let is_frame = match (map.get("file")?, map.get("frame")?) {
+        (Value::String(_), Value::Number(_) | Value::Array(_)) => true,
+        (Value::Array(_), Value::Array(_)) => true,
+        _ => false,
+    };
     if !is_frame {
         return None;
     }
     Some((map.remove("file")?, map.remove("frame")?))
-}
-
-fn split_all(value: &mut Value) -> Option<(Vec<Value>, Value)> {
-    let values = value.as_array_mut().filter(|values| !values.is_empty())?;
-    let mut found = Vec::with_capacity(values.len());
-    for value in values.iter() {
-        let map = value.as_object().filter(|map| map.len() == 2)?;
-        let (file, frame) = (map.get("file")?, map.get("frame").filter(|frame| frame.is_u64())?);
-        found.push((file.clone(), frame.clone()));
-    }
-    let (files, numbers): (Vec<Value>, Vec<Value>) = found.into_iter().unzip();
-    Some((files, numbers.into()))
 }
 
 /// The frames under a key with their labels, as they were settled.
@@ -94,8 +87,8 @@ mod tests {
         let mut value = json!({
             "frame": frame("A", 1),
             "answer": frame("B", 2),
-            "frames": [frame("A", 3), frame("A", 4)],
-            "deep": [{ "tries": [frame("A", 5), frame("B", 6)], "none": [] }],
+            "frames": { "file": "A", "frame": [3, 4] },
+            "deep": [{ "tries": { "file": ["A", "B"], "frame": [5, 6] }, "none": [] }],
         });
         settle(&mut value);
         let expected = json!({

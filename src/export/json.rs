@@ -6,7 +6,7 @@ use std::io;
 
 use serde_json::{Value, json};
 
-use super::cleared::Sink;
+use super::cleared::{Part, Sink};
 use super::{Export, Job};
 use crate::case::hash::hash_text;
 use crate::correlate::clients::Client;
@@ -29,42 +29,76 @@ pub static JSON: Export =
     Export { name: "json", extension: "json", about: "portmortem-report/2, for machines", write };
 
 fn write(job: &Job<'_>, out: &mut Sink<'_>) -> io::Result<()> {
-    out.json(&job.clear(document(job)))
+    out.json_object(job, parts(job))
 }
 
 /// The whole document.
 pub fn document(job: &Job<'_>) -> Value {
-    let problems = &job.input.evidence.problems;
-    let lead = job.input.assessments.first();
-    let mut document = json!({
-        "schema": SCHEMA,
-        "tool": tool(job),
-        "case": case(job),
-        "evidence": evidence(job),
-        "packets": job.report.cited().into_iter().filter_map(|id| packet(job, id)).collect::<Vec<_>>(),
-        "transactions": transactions(job),
-        "links": links(job),
-        "problems": problems.iter().enumerate().map(|(at, p)| problem(job, at, p)).collect::<Vec<_>>(),
-        "episodes": problems.first().map(|problem| episodes(job, problem)).unwrap_or_default(),
-        "services": job.input.assessments.iter().filter_map(|own| services::failure(job, own)).collect::<Vec<_>>(),
-        "hypotheses": lead.map(|lead| hypotheses(job, lead)).unwrap_or_default(),
-        "findings": findings(job),
-        "not_assessed": job.input.coverage.not_assessed.iter().map(|item| json!({
+    let whole = |part: Part<'_>| match part {
+        Part::Whole(value) => value,
+        Part::Each(values) => values.collect(),
+    };
+    Value::Object(parts(job).map(|(key, part)| (key.to_owned(), whole(part))).collect())
+}
+
+/// The document key by key; what may be long is made one by one, so that it never stands in memory as a whole.
+fn parts<'j>(job: &'j Job<'_>) -> impl Iterator<Item = (&'static str, Part<'j>)> {
+    let keys: [(&'static str, fn(&'j Job<'_>) -> Part<'j>); 17] = [
+        ("case", |job| Part::Whole(case(job))),
+        ("claims", |job| Part::each(claims(job))),
+        ("custody", |job| Part::Whole(custody(job))),
+        ("episodes", |job| {
+            let first = job.input.evidence.problems.first();
+            Part::Whole(first.map(|problem| episodes(job, problem)).unwrap_or_default().into())
+        }),
+        ("evidence", |job| Part::Whole(evidence(job).into())),
+        ("fields", |job| Part::Whole(fields(job))),
+        ("findings", |job| Part::Whole(findings(job).into())),
+        ("hypotheses", |job| {
+            let lead = job.input.assessments.first();
+            Part::Whole(lead.map(|lead| hypotheses(job, lead)).unwrap_or_default().into())
+        }),
+        ("links", |job| Part::each(links(job))),
+        ("lint", |job| Part::Whole(json!(crate::report::lint::lint(job.report)))),
+        ("not_assessed", |job| Part::Whole(not_assessed(job))),
+        ("packets", |job| Part::each(job.report.cited().into_iter().filter_map(move |id| packet(job, id)))),
+        ("problems", |job| {
+            let problems = job.input.evidence.problems.iter().enumerate();
+            Part::each(problems.map(move |(at, own)| problem(job, at, own)))
+        }),
+        ("schema", |_| Part::Whole(SCHEMA.into())),
+        ("services", |job| {
+            Part::each(job.input.assessments.iter().filter_map(move |own| services::failure(job, own)))
+        }),
+        ("tool", |job| Part::Whole(tool(job))),
+        ("transactions", |job| Part::each(transactions(job))),
+    ];
+    keys.into_iter().map(move |(key, make)| (key, make(job).settled()))
+}
+
+fn not_assessed(job: &Job<'_>) -> Value {
+    let item = |item: &crate::findings::coverage::OpenItem| {
+        json!({
             "what": item.what(), "count": item.count, "frames": frames(job, &item.frames),
             "reason": item.reason(), "filter": item.filter,
-        })).collect::<Vec<_>>(),
-        "claims": claims(job),
-        "fields": job.report.fields().map(|field| json!({
-            "id": field.id, "prompt": field.prompt, "value": field.value, "required": field.required,
-        })).collect::<Vec<_>>(),
-        "lint": crate::report::lint::lint(job.report),
-        "custody": job.input.case.custody.iter().map(|entry| json!({
+        })
+    };
+    job.input.coverage.not_assessed.iter().map(item).collect()
+}
+
+fn fields(job: &Job<'_>) -> Value {
+    let field = |field: &crate::report::OpenField| json!({ "id": field.id, "prompt": field.prompt, "value": field.value, "required": field.required });
+    job.report.fields().map(field).collect()
+}
+
+fn custody(job: &Job<'_>) -> Value {
+    let entry = |entry: &crate::case::CustodyEntry| {
+        json!({
             "at": entry.at, "who": entry.who, "action": entry.action, "detail": entry.detail,
             "hash_ok": entry.hash_ok,
-        })).collect::<Vec<_>>(),
-    });
-    super::frames::settle(&mut document);
-    document
+        })
+    };
+    job.input.case.custody.iter().map(entry).collect()
 }
 
 pub(super) fn tool(job: &Job<'_>) -> Value {
@@ -250,49 +284,44 @@ pub(super) fn stable(prefix: &str, key: &str) -> String {
     format!("{prefix}-{hash}")
 }
 
-fn transactions(job: &Job<'_>) -> Vec<Value> {
+fn transactions<'j>(job: &'j Job<'_>) -> impl Iterator<Item = Value> + use<'j> {
     let evidence = job.input.evidence;
     let ids = evidence.problems.iter().flat_map(|problem| &problem.episodes);
-    let episodes = ids.filter_map(|id| evidence.episodes.get(id.0 as usize));
+    let episodes = ids.filter_map(move |id| evidence.episodes.get(id.0 as usize));
     let ids = episodes.flat_map(|episode| episode.transactions.iter()).take(MANY_MAX);
-    ids.filter_map(|id| Some((*id, evidence.transaction(*id)?)))
-        .map(|(id, transaction)| {
-            json!({
-                "id": stable("t", &job.input.index.label(transaction.first)),
-                "tries": frames(job, &evidence.tries(id)),
-                "answer": transaction.answer.map(|id| frame(job, id)),
-                "error": transaction.error.map(|id| frame(job, id)),
-                "outcome": transaction.outcome.name(),
-                "rtt_ns": evidence.round_trip_ns(transaction),
-            })
+    ids.filter_map(move |id| Some((*id, evidence.transaction(*id)?))).map(move |(id, transaction)| {
+        json!({
+            "id": stable("t", &job.input.index.label(transaction.first)),
+            "tries": frames(job, &evidence.tries(id)),
+            "answer": transaction.answer.map(|id| frame(job, id)),
+            "error": transaction.error.map(|id| frame(job, id)),
+            "outcome": transaction.outcome.name(),
+            "rtt_ns": evidence.round_trip_ns(transaction),
         })
-        .collect()
+    })
 }
 
 /// Transactions and links written at most; `problems` carries the whole numbers.
 const MANY_MAX: usize = 10_000;
 
-fn links(job: &Job<'_>) -> Vec<Value> {
+fn links<'j>(job: &'j Job<'_>) -> impl Iterator<Item = Value> + use<'j> {
     let links = job.input.evidence.error_links().iter().filter(|link| link.kind == LinkKind::ErrorAbout);
-    links
-        .take(MANY_MAX)
-        .map(|link| {
-            json!({
-                "id": stable("l", &job.input.index.label(link.from)),
-                "error": frame(job, link.from),
-                "original": link.to.map(|id| frame(job, id)),
-                "level": link.level.name(),
-                "delta_ns": link.to.map(|_| link.delta_ns),
-                "delayed": link.delayed,
-                "reason": link.reason.words(),
-                "fields": crate::report::agreement::fields(job.input.index, link),
-                "alternatives": frames(
-                    job,
-                    &crate::report::agreement::alternatives(job.input.index, job.input.evidence, link),
-                ),
-            })
+    links.take(MANY_MAX).map(move |link| {
+        json!({
+            "id": stable("l", &job.input.index.label(link.from)),
+            "error": frame(job, link.from),
+            "original": link.to.map(|id| frame(job, id)),
+            "level": link.level.name(),
+            "delta_ns": link.to.map(|_| link.delta_ns),
+            "delayed": link.delayed,
+            "reason": link.reason.words(),
+            "fields": crate::report::agreement::fields(job.input.index, link),
+            "alternatives": frames(
+                job,
+                &crate::report::agreement::alternatives(job.input.index, job.input.evidence, link),
+            ),
         })
-        .collect()
+    })
 }
 
 /// The word for a failure: `icmp 3/3`, `no-answer`, `rcode 2`, …
@@ -509,23 +538,21 @@ fn findings(job: &Job<'_>) -> Vec<Value> {
         .collect()
 }
 
-fn claims(job: &Job<'_>) -> Vec<Value> {
-    let mut out = Vec::new();
-    for section in &job.report.sections {
-        for block in &section.blocks {
-            let crate::report::Block::Claim(claim) = block else { continue };
-            out.push(json!({
-                "id": claim.id,
-                "section": section.id,
-                "voice": voice_name(claim.voice),
-                "text": claim.text,
-                "frames": frames(job, &claim.frames),
-                "citation": claim.citation,
-                "ledger": claim.rows,
-                "state": state_name(claim.state),
-                "accepted": matches!(claim.state, crate::report::ClaimState::Accepted | crate::report::ClaimState::Edited),
-            }));
-        }
-    }
-    out
+fn claims<'j>(job: &'j Job<'_>) -> impl Iterator<Item = Value> + use<'j> {
+    let blocks =
+        job.report.sections.iter().flat_map(|section| section.blocks.iter().map(move |own| (section, own)));
+    blocks.filter_map(move |(section, block)| {
+        let crate::report::Block::Claim(claim) = block else { return None };
+        Some(json!({
+            "id": claim.id,
+            "section": section.id,
+            "voice": voice_name(claim.voice),
+            "text": claim.text,
+            "frames": frames(job, &claim.frames),
+            "citation": claim.citation,
+            "ledger": claim.rows,
+            "state": state_name(claim.state),
+            "accepted": matches!(claim.state, crate::report::ClaimState::Accepted | crate::report::ClaimState::Edited),
+        }))
+    })
 }

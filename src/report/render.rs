@@ -256,6 +256,23 @@ struct Row {
     list: Option<usize>,
 }
 
+/// A cell of commands: all of it as code, or what stands between backticks, with words around it.
+fn commands(cell: &str) -> String {
+    let parts: Vec<&str> = cell.split('`').collect();
+    if parts.len() < 3 || parts.len().is_multiple_of(2) {
+        return markdown::code(cell);
+    }
+    let part = |(at, part): (usize, &&str)| {
+        if at % 2 == 1 {
+            return markdown::code(part);
+        }
+        let space = |is_there: bool| if is_there { " " } else { "" };
+        let (before, after) = (space(part.starts_with(' ')), space(part.ends_with(' ')));
+        format!("{before}{}{after}", markdown::escape_cell(part))
+    };
+    parts.iter().enumerate().filter(|(_, part)| !part.is_empty()).map(part).collect()
+}
+
 /// Where a report ends in lists of frames, citations name theirs.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Cites {
@@ -275,7 +292,7 @@ impl Tabled {
         out.push_str(&" --- |".repeat(head.len()));
         for row in &self.rows {
             let cells = row.cells.iter().enumerate().map(|(at, cell)| {
-                if row.code.contains(&at) { markdown::code(cell) } else { markdown::escape_cell(cell) }
+                if row.code.contains(&at) { commands(cell) } else { markdown::escape_cell(cell) }
             });
             let citation = row.citation.as_ref().map(|citation| {
                 bracketed(citation, row.list.filter(|_| cites == Cites::FramesAndLists), false)
@@ -416,6 +433,12 @@ fn tidy(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_around_a_command_are_no_code() {
+        assert_eq!(commands("dig example.com"), "`dig example.com`");
+        assert_eq!(commands("`nstat` before and *after*"), "`nstat` before and \\*after\\*");
+    }
 
     #[test]
     fn a_ticket_leaves_out_whole_lines_in_the_order_it_states() {

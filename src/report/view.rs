@@ -152,8 +152,10 @@ pub struct ClaimView {
     pub brief: bool,
     /// Rows of the ledger behind it.
     pub rows: Vec<String>,
-    /// Labels of the frames.
+    /// Labels of the first frames; the JSON report has them all.
     pub frames: Vec<String>,
+    /// How many frames there are.
+    pub frame_count: usize,
     /// `suggested`, `accepted`, `edited`, `stale`.
     pub state: &'static str,
 }
@@ -228,6 +230,9 @@ pub fn state_name(state: ClaimState) -> &'static str {
     }
 }
 
+/// Labels of a claim's frames that templates are given: a claim may cite every packet of a capture.
+const LABELS_MAX: usize = 100;
+
 fn claim(index: &crate::index::Index, lists: &cite::Lists, brief: bool, claim: &Claim) -> ClaimView {
     let list = lists.number(&claim.frames);
     ClaimView {
@@ -239,7 +244,8 @@ fn claim(index: &crate::index::Index, lists: &cite::Lists, brief: bool, claim: &
         list: list.filter(|_| brief || cite::is_shortened(&claim.citation)),
         brief,
         rows: claim.rows.clone(),
-        frames: claim.frames.iter().map(|id| index.label(*id)).collect(),
+        frames: claim.frames.iter().take(LABELS_MAX).map(|id| index.label(*id)).collect(),
+        frame_count: claim.frames.len(),
         state: state_name(claim.state),
     }
 }

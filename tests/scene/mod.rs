@@ -92,14 +92,20 @@ impl Scene {
         let (index, evidence) = self.load();
         let input = findings::Input { index: &index, evidence: &evidence };
         let findings::Examined { findings, assessments, coverage, .. } = findings::review(&input, &[], &[]);
-        report::draft(&report::Input {
+        let report = report::draft(&report::Input {
             index: &index,
             evidence: &evidence,
             findings: &findings,
             assessments: &assessments,
             coverage: &coverage,
             case: &State::default(),
-        })
+        });
+        // No report contradicts itself (truth T40).
+        let found = report::lint::lint(&report).issues.into_iter();
+        let found: Vec<String> =
+            found.filter(|issue| issue.check == "contradiction").map(|issue| issue.message).collect();
+        assert!(found.is_empty(), "{}: {found:?}", report.title);
+        report
     }
 
     pub fn review(self) -> findings::Examined {

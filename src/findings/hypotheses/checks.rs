@@ -27,14 +27,16 @@ fn kind(scene: &Scene<'_, '_>) -> String {
     qtype.map_or_else(|| "A".to_owned(), type_name)
 }
 
-/// A captured name in a command line: only letters that mean nothing to a shell.
+/// A captured name in a command line: only letters that mean nothing to a shell. One that begins like an option is
+/// named to `dig` as what it is.
 fn shell_word(name: &str) -> String {
     let plain = name.trim_end_matches('.');
+    let option = if plain.starts_with('-') { "-q " } else { "" };
     if !plain.is_empty() && plain.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)) {
-        plain.to_owned()
-    } else {
-        format!("'{}'", escape(name).replace('\'', ""))
+        return format!("{option}{plain}");
     }
+    // Names are written with their backslashes already.
+    format!("{option}'{}'", escape(name).replace("\\\\", "\\").replace('\'', ""))
 }
 
 /// A host in a command line: its number, or the name it was printed by.
@@ -258,7 +260,7 @@ fn from_client(scene: &Scene<'_, '_>, answered: bool, checks: &mut Vec<Check>) {
         ));
     }
     checks.push(check(
-        "resolvectl status; cat /etc/resolv.conf; Get-DnsClientServerAddress (Windows)".to_owned(),
+        "`resolvectl status; cat /etc/resolv.conf`, on Windows `Get-DnsClientServerAddress`".to_owned(),
         CLIENT,
         &[
             (Cause::WrongAddress, "lists an address nobody intended"),
@@ -272,7 +274,7 @@ fn on_server(scene: &Scene<'_, '_>, checks: &mut Vec<Check>) {
     let since = date_and_time(scene.period_ns.0 - HOUR_NS);
     let since = since.split('.').next().unwrap_or_default();
     checks.push(check(
-        "nstat -az UdpNoPorts IcmpOutDestUnreachs; send one query; repeat".to_owned(),
+        "`nstat -az UdpNoPorts IcmpOutDestUnreachs` before and after one query from a client".to_owned(),
         SERVER,
         &[
             (Cause::NotRunning, "UdpNoPorts and IcmpOutDestUnreachs both rise by 1"),
@@ -555,4 +557,17 @@ pub fn would_change(scene: &Scene<'_, '_>, assessment: &Assessment) -> Vec<Strin
         out.push("H9 becomes assessable with the server's own query statistics.".to_owned());
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn captured_names_are_words_of_a_command_line() {
+        assert_eq!(shell_word("www.example.com."), "www.example.com");
+        assert_eq!(shell_word("-f.example."), "-q -f.example");
+        assert_eq!(shell_word("a\\208b;rm.example"), "'a\\208b;rm.example'");
+        assert_eq!(shell_word("it's.example"), "'its.example'");
+    }
 }

@@ -83,6 +83,7 @@ fn of_claim(claim: &mut ClaimView, change: Change<'_>) {
         brief: _,
         rows: _,
         frames: _,
+        frame_count: _,
         state: _,
     } = claim;
     change(text);

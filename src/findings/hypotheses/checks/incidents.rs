@@ -23,7 +23,7 @@ pub(super) fn portal(scene: &Scene<'_, '_>, address: Address) -> Vec<Check> {
             &[(Cause::Portal, "it has one: sign in, then names resolve; or nobody knows of one")],
         ),
         check(
-            format!("dig @{server} {name} {kind}; curl -sI http://{name}/"),
+            format!("dig @{server} {name} {kind}; curl -sI http://{}/", name.trim_start_matches("-q ")),
             CLIENT,
             &[
                 (Cause::Portal, "the same private address, and a redirect to another page"),
@@ -92,7 +92,7 @@ pub(super) fn split(scene: &Scene<'_, '_>, own: &UnknownZone<'_>) -> Vec<Check> 
             ],
         ),
         check(
-            "resolvectl status; scutil --dns (macOS); Get-DnsClientNrptPolicy (Windows)".to_owned(),
+            "`resolvectl status`, on macOS `scutil --dns`, on Windows `Get-DnsClientNrptPolicy`".to_owned(),
             CLIENT,
             &[(Cause::SplitDns, "no resolver is set for the zone (`~zone` is missing), or the wrong one")],
         ),

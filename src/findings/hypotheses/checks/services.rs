@@ -292,7 +292,7 @@ fn of_causes(trouble: &Trouble, leading: &[Cause], server: &str, out: &mut Vec<C
 /// How to try the service again.
 fn probe(scene: &Scene<'_, '_>, trouble: &Trouble, server: &str, port: u16) -> String {
     let bracketed = if scene.server.is_v6() { format!("[{server}]") } else { server.to_owned() };
-    let name = trouble.names.first().map(|name| shell_word(name));
+    let name = trouble.names.first().map(|name| shell_word(name)).filter(|name| !name.starts_with("-q "));
     let path = trouble
         .attempts(scene.facts.attempts)
         .find_map(|own| subject::of(scene.facts.index, own).path)
