@@ -292,6 +292,7 @@ mod tests {
 
     #[test]
     fn a_name_that_fails_again_after_others_were_served_fails_by_itself() {
+        use State::{Bad, Good, Other};
         let mark = |at: i64| Mark { at_ns: at, packet: PacketId(at as u32) };
         let list = |rows: &[(u64, State)]| -> Vec<Attempt> {
             let one = |(at, (name, state)): (usize, &(u64, State))| Attempt {
@@ -312,7 +313,6 @@ mod tests {
                 all.iter().any(|own| own.id == id && own.state != State::Good)
             })
         };
-        use State::{Bad, Good, Other};
         assert!(fails_on(&[(1, Bad), (2, Good), (1, Other)]));
         assert!(!fails_on(&[(1, Bad), (1, Other), (2, Good)]), "nothing was served between");
         assert!(!fails_on(&[(1, Bad), (2, Good), (1, Good)]), "the name came back");
