@@ -115,7 +115,7 @@ fn until(scene: &mut Scene, at_ns: i64) {
 fn one<'f>(found: &'f [Finding], id: &str) -> &'f Finding {
     let own: Vec<&Finding> = found.iter().filter(|finding| finding.id == id).collect();
     let all: Vec<&str> = found.iter().map(|finding| finding.statement.as_str()).collect();
-    assert_eq!(own.len(), 1);
+    assert_eq!(own.len(), 1, "{all:?}");
     own[0]
 }
 

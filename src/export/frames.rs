@@ -57,11 +57,10 @@ fn beside(map: &mut Map<String, Value>, key: &str, ending: &str, label: Value) {
 /// Labels and numbers, where the value is frames to be settled.
 fn split(value: &mut Value) -> Option<(Value, Value)> {
     let map = value.as_object_mut().filter(|map| map.len() == 2)?;
-    let is_frame = match (map.get("file")?, map.get("frame")?) {
-        (Value::String(_), Value::Number(_) | Value::Array(_)) => true,
-        (Value::Array(_), Value::Array(_)) => true,
-        _ => false,
-    };
+    let is_frame = matches!(
+        (map.get("file")?, map.get("frame")?),
+        (Value::String(_), Value::Number(_)) | (Value::String(_) | Value::Array(_), Value::Array(_))
+    );
     if !is_frame {
         return None;
     }

@@ -41,9 +41,12 @@ pub fn document(job: &Job<'_>) -> Value {
     Value::Object(parts(job).map(|(key, part)| (key.to_owned(), whole(part))).collect())
 }
 
+/// How the value of a key is made.
+type Maker<'j> = fn(&'j Job<'_>) -> Part<'j>;
+
 /// The document key by key; what may be long is made one by one, so that it never stands in memory as a whole.
 fn parts<'j>(job: &'j Job<'_>) -> impl Iterator<Item = (&'static str, Part<'j>)> {
-    let keys: [(&'static str, fn(&'j Job<'_>) -> Part<'j>); 17] = [
+    let keys: [(&'static str, Maker<'j>); 17] = [
         ("case", |job| Part::Whole(case(job))),
         ("claims", |job| Part::each(claims(job))),
         ("custody", |job| Part::Whole(custody(job))),
