@@ -64,6 +64,26 @@ pub fn json_pretty(value: &impl serde::Serialize) -> serde_json::Result<String> 
     serde_json::to_string_pretty(value).map(|text| visible(&text))
 }
 
+/// A writer that does to JSON what [`json`] does, as it is written. It takes whole characters at a time, as `serde_json` gives them.
+pub struct Visible<W>(pub W);
+
+impl<W: std::io::Write> std::io::Write for Visible<W> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let text = std::str::from_utf8(bytes)
+            .map_err(|error| std::io::Error::new(std::io::ErrorKind::InvalidData, error))?;
+        if text.contains(|character| character != '\n' && is_unsafe(character)) {
+            self.0.write_all(visible(text).as_bytes())?;
+        } else {
+            self.0.write_all(bytes)?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.0.flush()
+    }
+}
+
 /// In JSON everything outside of strings is ASCII, so whatever is escaped stands in a string.
 fn visible(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -167,6 +187,9 @@ mod tests {
         assert_eq!(line, r#""\u007f\u009b\u202e\udb40\udc41\u001b\n\"ü""#);
         assert_eq!(serde_json::from_str::<String>(&line).expect("a string"), text);
         assert_eq!(json_pretty(&[1]).expect("a list"), "[\n  1\n]");
+        let mut written = Vec::new();
+        serde_json::to_writer(Visible(&mut written), &text).expect("written");
+        assert_eq!(written, line.as_bytes());
     }
 
     #[test]

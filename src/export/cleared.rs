@@ -198,7 +198,8 @@ impl<'w> Sink<'w> {
         job: &Job<'_>,
         parts: impl Iterator<Item = (&'static str, Part<'j>)>,
     ) -> io::Result<()> {
-        serde_json::to_writer_pretty(&mut *self.0, &Streamed(job, RefCell::new(Some(parts))))?;
+        let out = crate::text::Visible(&mut *self.0);
+        serde_json::to_writer_pretty(out, &Streamed(job, RefCell::new(Some(parts))))?;
         self.0.write_all(b"\n")
     }
 
