@@ -396,6 +396,12 @@ fn a_search_shows_its_first_match_while_it_is_typed_counts_and_lights_them() {
         .add_modifier;
     let count = buffer.content.iter().filter(|cell| cell.modifier.contains(lit)).count();
     assert!(count >= "exceeded in tr".len(), "{count} cells are lit");
+    bench.keys("Esc");
+    let buffer = bench.buffer();
+    assert!(
+        buffer.content.iter().filter(|cell| cell.modifier.contains(lit)).count() < count,
+        "Esc puts it out"
+    );
     bench.keys("s").keys("Ctrl-u").text("no such text at all").keys("Esc");
     assert_eq!(bench.frame(), 691, "left, the place from before is back");
     bench.keys("s").keys("Ctrl-u").text("/echo (request|reply)/\n");

@@ -1,7 +1,7 @@
 //! The certificates that a handshake of TLS shows in clear, up to version 1.2 (RFC 5246 §7.4.2): for how long the first is valid,
 //! and whose it is.
 
-use super::exchange::number;
+use super::exchange::{element, number};
 use super::{Attempt, Attempts};
 use crate::connections::{End, ahead};
 use crate::decode::Transport;
@@ -121,19 +121,6 @@ fn read(packet: PacketId, body: &[u8]) -> Presented {
     let own = all.first().and_then(|own| fields(own));
     let (name, valid_ns) = own.map_or((String::new(), None), |(name, valid)| (name, Some(valid)));
     Presented { packet, number: all.len(), name, valid_ns }
-}
-
-/// The next element of DER: tag, content, and what follows.
-fn element(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
-    let (tag, length) = (*bytes.first()?, usize::from(*bytes.get(1)?));
-    let (length, at) = if length < 0x80 {
-        (length, 2)
-    } else {
-        let size = (length & 0x7f).min(4);
-        (number(bytes.get(2..2 + size)?) as usize, 2 + size)
-    };
-    let end = at.checked_add(length)?.min(bytes.len());
-    Some((tag, bytes.get(at..end)?, bytes.get(end..)?))
 }
 
 /// Common name and validity (RFC 5280 §4.1).

@@ -279,7 +279,8 @@ fn clear(state: &mut State) -> Effect {
         return Effect::None;
     }
     // What a search lit goes out first, and the search stops.
-    if state.search.running || state.search.needle.take().is_some() {
+    let is_lit = state.search.needle.take().is_some();
+    if is_lit || state.search.running {
         state.search.matches = None;
         return super::searching::stop(state);
     }
