@@ -24,6 +24,6 @@ problem=('type=]' 'type=]' 'type=]' 'type=]' 'type=]' 'type=]')
 shot seed-wide 160x45 wait=claims 'type=]'
 shot seed-narrow 80x24 'wait=So what' 'type=]'
 shot office-wide 160x45 wait=claims "${filter[@]}" "${problem[@]}"
-shot office-narrow 80x24 wait=Timeline "${filter[@]}" 'wait=answered in #16' "${problem[@]}"
+shot office-narrow 80x24 wait=Timeline "${filter[@]}" 'wait=705 of 3,627' "${problem[@]}"
 shot office-ladder 130x40 wait=cited "${problem[@]}" type=L
 shot seed-words 130x40 wait=cited 'type=]' type=w type=W
