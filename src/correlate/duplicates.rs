@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rayon::prelude::*;
 
+use super::hosts::{Sum, checksum};
 use super::messages::Messages;
 use super::{Evidence, Parameters};
 use crate::decode::{Address, Decoded, LayerKind, Quote, Site, Transport, transcript};
@@ -34,6 +35,9 @@ const DOUBLED_ONE_IN: u32 = 4;
 const TCP: u8 = 6;
 /// Bytes of a payload that tell it where captures were cut: short snap lengths keep no more behind the headers.
 const KEPT_BYTES: usize = 24;
+/// Where the checksum stands in a TCP header (RFC 9293 §3.1) and in a UDP header (RFC 768).
+const TCP_CHECKSUM: usize = 16;
+const UDP_CHECKSUM: usize = 6;
 /// Bytes both captures hold of a packet that one of them cut.
 const COMMON_MIN: usize = 8;
 /// The flag of a segment that opens a connection (RFC 9293 §3.1).
@@ -501,6 +505,28 @@ fn above_network<'a>(decoded: &Decoded<'a>) -> Option<&'a [u8]> {
     decoded.bytes.get(start..(decoded.payload_end as usize).max(start))
 }
 
+/// What stands before and behind the checksum of a segment or datagram: a host that leaves it to its network card is captured without,
+/// and everybody behind it with it.
+fn around_checksum<'a>(decoded: &Decoded<'_>, bytes: &'a [u8]) -> (&'a [u8], &'a [u8]) {
+    let at = match decoded.transport {
+        Transport::Tcp { .. } => TCP_CHECKSUM,
+        Transport::Udp { .. } => UDP_CHECKSUM,
+        _ => return (bytes, &[]),
+    };
+    (bytes.get(..at).unwrap_or(bytes), bytes.get(at + 2..).unwrap_or_default())
+}
+
+/// Whether two packets hold the same above IP, or nothing but a checksum that one of them has yet to be given parts them.
+fn are_same(first: &Decoded<'_>, second: &Decoded<'_>, apart: bool) -> Option<bool> {
+    let (one, other) = (above_network(first)?, above_network(second)?);
+    if are_equal(one, other, apart) {
+        return Some(true);
+    }
+    let unfinished = || [first, second].iter().any(|own| checksum(own) == Some(Sum::Unfinished));
+    let (one, other) = (around_checksum(first, one), around_checksum(second, other));
+    Some(apart && one.0 == other.0 && are_equal(one.1, other.1, apart) && unfinished())
+}
+
 fn fingerprint(decoded: &Decoded<'_>, kept: usize) -> Option<u64> {
     use std::hash::{BuildHasher as _, Hasher as _};
     let mut hasher = foldhash::fast::FixedState::default().build_hasher();
@@ -508,7 +534,9 @@ fn fingerprint(decoded: &Decoded<'_>, kept: usize) -> Option<u64> {
     if is_text {
         hasher.write(lines::content(&transcript::read(decoded.bytes, &Settings::default())?).as_bytes());
     } else {
-        hasher.write(up_to(above_network(decoded)?, kept));
+        let (before, after) = around_checksum(decoded, up_to(above_network(decoded)?, kept));
+        hasher.write(before);
+        hasher.write(after);
     }
     hasher.write_u32(u32::from(decoded.ip_id.unwrap_or(0)) << 16 | decoded.ip_length & 0xffff);
     // A printed segment tells itself by its ports and numbers, whatever address a translator gave it.
@@ -666,8 +694,11 @@ fn copy_kind(first: &Decoded<'_>, second: &Decoded<'_>, apart: bool) -> Option<C
         return None;
     }
     if same_ends {
-        let equal = are_equal(above_network(first)?, above_network(second)?, apart);
-        return equal.then_some(if hops == 0 { CopyKind::Mirror } else { CopyKind::Routed });
+        return are_same(first, second, apart)?.then_some(if hops == 0 {
+            CopyKind::Mirror
+        } else {
+            CopyKind::Routed
+        });
     }
     if let Some((one, other)) = echo_content(first).zip(echo_content(second)) {
         let one_end = first.source == second.source || first.destination == second.destination;

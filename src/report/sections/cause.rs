@@ -300,6 +300,10 @@ pub fn phrase(hypothesis: &Hypothesis, facts: Option<&Facts<'_>>) -> String {
                     clients (views, an old copy of the zone, a stale cache); the packets are the same"
                 .to_owned();
         }
+        Cause::LimitReached if has(&answers::REFUSED_AMID_SERVED) || has(&answers::REFUSED_WHILE_WAITING) => {
+            return "the server refuses what exceeds a limit of its own (questions that wait at once, or their rate)"
+                .to_owned();
+        }
         Cause::Policy if has(&answers::RESPONSES_LIMITED) => {
             return "the server limits how often it answers (response rate limiting)".to_owned();
         }

@@ -13,6 +13,7 @@ use crate::correlate::splits::Split;
 use crate::correlate::windows::{Mark, Window};
 use crate::correlate::{Outcome, Transaction};
 use crate::decode::Address;
+use crate::findings::Severity;
 use crate::findings::facts::slow::SLOW_NS;
 use crate::findings::gravity::UNNOTICED_NS;
 use crate::findings::rules::{rescuer, zone_words};
@@ -56,15 +57,21 @@ pub fn class(facts: &Facts<'_>) -> String {
             format!(" in {}", zone_words(&facts.problem.names))
         }
         Split::Nothing | Split::Zone | Split::Name => String::new(),
-        Split::Type(types) => {
-            let types: Vec<String> = types.iter().map(|kind| type_name(*kind)).collect();
-            format!(" of type {}", words::list(&types, LISTED))
+        Split::Type(types) => format!(" of type {}", types_of(types)),
+        Split::TypeInZone(types) => {
+            format!(" of type {} in {}", types_of(types), zone_words(&facts.problem.names))
         }
         Split::Edns(true) => " with EDNS".to_owned(),
         Split::Edns(false) => " without EDNS".to_owned(),
         Split::PortsFrom(port) => format!(" from client ports {port} and above"),
         Split::PortsTo(port) => format!(" from client ports {port} and below"),
     }
+}
+
+/// Record types by name.
+fn types_of(types: &[u16]) -> String {
+    let types: Vec<String> = types.iter().map(|kind| type_name(*kind)).collect();
+    words::list(&types, LISTED)
 }
 
 /// Attempts of the failing clients inside the windows, and those that failed, phases included.
@@ -101,9 +108,18 @@ pub fn when(b: &Builder<'_>, facts: &Facts<'_>) -> (String, Vec<PacketId>) {
             thousands(u64::from(only.asked))
         ),
         [only] => format!(
-            "Observed failing {} ({}).",
+            "Observed failing {} ({}){}.",
             b.clock.during(only.first_bad.at_ns, only.last_bad.at_ns),
-            span(b, only)
+            span(b, only),
+            if only.answered == 0 {
+                String::new()
+            } else {
+                format!(
+                    ": {} of {} questions failed",
+                    thousands(u64::from(only.failed)),
+                    thousands(u64::from(only.asked))
+                )
+            }
         ),
         several => outages(b, several),
     };
@@ -111,7 +127,7 @@ pub fn when(b: &Builder<'_>, facts: &Facts<'_>) -> (String, Vec<PacketId>) {
         text.push_str(&unbounded(b, facts, last));
     } else {
         text.push_str(&began(b, facts, first));
-        text.push_str(&ended(b, last));
+        text.push_str(&ended(b, facts, last));
     }
     let mut frames: Vec<PacketId> = Vec::new();
     for window in windows {
@@ -210,7 +226,46 @@ fn began(b: &Builder<'_>, facts: &Facts<'_>, window: &Window) -> String {
     }
 }
 
-fn ended(b: &Builder<'_>, window: &Window) -> String {
+/// Names whose failures an answer to another name says nothing about: few, and each of them may fail by itself.
+const FEW_NAMES: usize = 3;
+
+/// The name of the first answer after a failure of few names, where it is none of them and none of them was answered to these clients
+/// later: it says that the server answers, and not that what failed works again.
+fn other_name(b: &Builder<'_>, facts: &Facts<'_>, good: Mark) -> Option<String> {
+    let (index, evidence) = (b.input.index, b.input.evidence);
+    let problem = facts.problem;
+    if problem.has_cut_names || problem.names.is_empty() || problem.names.len() > FEW_NAMES {
+        return None;
+    }
+    let own_name = |own: &Transaction| {
+        let row = own.question(index)?;
+        let packet = index.packet(own.first)?;
+        Some(crate::decode::dns::presentation(packet.segment.names.get(row.name)?))
+    };
+    let first = evidence.transaction(evidence.transaction_of(good.packet)?)?;
+    let name = own_name(first).filter(|name| !problem.names.contains(name))?;
+    let later = |own: &&Transaction| {
+        let Some(query) = index.packet(own.first) else { return false };
+        query.time_ns() >= good.at_ns
+            && query.destination_address() == facts.server
+            && problem.clients.contains(&query.source_address())
+            && own.outcome == Outcome::Answered
+            && !is_error_code(own.response_code)
+            && own_name(own).is_some_and(|name| problem.names.contains(&name))
+    };
+    let came_back = evidence.transactions.iter().take(LOOKED_AT_MAX).any(|own| later(&own));
+    (!came_back).then(|| crate::findings::rules::plain_name(&name))
+}
+
+fn ended(b: &Builder<'_>, facts: &Facts<'_>, window: &Window) -> String {
+    if let Some((good, name)) = window.first_good.and_then(|good| Some((good, other_name(b, facts, good)?))) {
+        return format!(
+            " The next answer to {} came at {}, for another name ({name}); no answer for what failed is in this {} after it.",
+            these(facts),
+            b.clock.fine(good.at_ns),
+            b.record
+        );
+    }
     match window.first_good {
         Some(good) => format!(
             " It ended between {} and {} (first answer).",
@@ -261,7 +316,9 @@ pub fn who(b: &Builder<'_>, facts: &Facts<'_>) -> Option<(String, Vec<PacketId>)
     let ordinary = |address: &&Address| !floods(address);
     let slow = |address: &Address| impact.slow.iter().any(|(own, _)| own == address);
     let sure = |address: &&Address| impact.mixed.binary_search(address).is_err() && !slow(address);
-    let others = impact.unaffected.iter().filter(ordinary).filter(sure);
+    let hit = hit(b, facts);
+    let spared = |address: &Address| !hit.contains(address);
+    let others = impact.unaffected.iter().filter(ordinary).filter(sure).filter(|own| spared(own));
     let others: Vec<String> = others.map(ToString::to_string).collect();
     if !others.is_empty() {
         let verb = if others.len() == 1 { "was" } else { "were" };
@@ -271,7 +328,7 @@ pub fn who(b: &Builder<'_>, facts: &Facts<'_>) -> Option<(String, Vec<PacketId>)
         ));
     }
     parts.extend(waited(impact, &ordinary));
-    parts.extend(elsewhere(b, facts));
+    parts.extend(elsewhere(b, facts, &hit));
     let mixed: Vec<String> = impact.mixed.iter().filter(ordinary).map(ToString::to_string).collect();
     if !mixed.is_empty() {
         parts.push(format!(
@@ -302,12 +359,41 @@ fn waited(impact: &Impact, ordinary: &impl Fn(&&Address) -> bool) -> Option<Stri
     ))
 }
 
+/// Clients that another failure or finding is about: of them it cannot be said that they were not affected (truth T40).
+fn hit(b: &Builder<'_>, facts: &Facts<'_>) -> BTreeSet<Address> {
+    let index = b.input.index;
+    let hosts = Hosts::of(b.input.evidence.surroundings());
+    let mut found: BTreeSet<Address> = BTreeSet::new();
+    let others = b.input.evidence.problems.iter().filter(|problem| !std::ptr::eq(*problem, facts.problem));
+    found.extend(others.flat_map(|problem| problem.clients.iter().copied()));
+    let told = b.input.findings.iter().filter(|own| own.severity > Severity::Info && own.code.is_none());
+    for frame in told.flat_map(|own| &own.frames) {
+        let Some(packet) = index.packet(*frame) else { continue };
+        let (from, to) = (packet.source_address(), packet.destination_address());
+        let syn = packet.segment.tcp_flags.get(packet.row).copied().unwrap_or(0);
+        found.extend(match packet.dns() {
+            Some(row) if row.is_response() => Some(to),
+            Some(_) => Some(from),
+            None if packet.transport() == TCP && syn & (SYN | ACK) == SYN => Some(from),
+            None if packet.transport() == TCP && syn & (SYN | ACK) == SYN | ACK => Some(to),
+            None => None,
+        });
+    }
+    let all: Vec<Address> = found.iter().flat_map(|address| hosts.others(*address)).collect();
+    found.extend(all);
+    found
+}
+
+/// Flags of segments that open a connection and acknowledge (RFC 9293 §3.1).
+const SYN: u8 = 2;
+const ACK: u8 = 16;
+
 /// Lookups looked through for those at other servers; a capture with more tells of one server, mostly.
 const LOOKED_AT_MAX: usize = 500_000;
 
 /// Clients that asked another server meanwhile, and got an answer to all they asked before anyone notices: `not affected: 10.0.0.26 and 10.0.0.27, whose
 /// 25 questions 10.0.9.54 answered meanwhile`.
-fn elsewhere(b: &Builder<'_>, facts: &Facts<'_>) -> Option<String> {
+fn elsewhere(b: &Builder<'_>, facts: &Facts<'_>, hit: &BTreeSet<Address>) -> Option<String> {
     let impact = facts.impact?;
     let (first, last) = (impact.windows.first()?, impact.windows.last()?);
     let inside = first.first_bad.at_ns..=last.last_bad.at_ns;
@@ -320,7 +406,7 @@ fn elsewhere(b: &Builder<'_>, facts: &Facts<'_>) -> Option<String> {
         .chain(&b.inventory.dns_servers)
         .map(|address| hosts.host(*address))
         .collect();
-    let concerned = |client: Address| known.contains(&hosts.host(client));
+    let concerned = |client: Address| known.contains(&hosts.host(client)) || hit.contains(&client);
     let index = b.input.index;
     let mut by_server: BTreeMap<Address, (BTreeMap<Address, u32>, BTreeSet<Address>)> = BTreeMap::new();
     for own in b.input.evidence.transactions.iter().take(LOOKED_AT_MAX) {
@@ -390,21 +476,35 @@ fn one(facts: &Facts<'_>, client: &Client) -> String {
         );
     }
     if client.never_served {
-        let open = client.asked - client.failed;
-        let rest = match open {
+        let otherwise = client.otherwise_failed;
+        let open = client.asked - client.failed - otherwise;
+        let mut rest = match otherwise {
+            0 => String::new(),
+            some => format!(", {} failed in another way", thousands(u64::from(some))),
+        };
+        rest.push_str(&match open {
             open if open > 0 && open == client.unchecked => format!(
                 ", {} without checking (CD) {} answered",
                 words::count(open as usize, "question", "questions"),
                 if open == 1 { "was" } else { "were" }
             ),
             0 => String::new(),
-            1 => ", the other one cannot be told".to_owned(),
-            open => format!(", the other {open} cannot be told"),
-        };
+            1 => ", how the other one ended cannot be told".to_owned(),
+            open => format!(", how the other {open} ended cannot be told"),
+        });
+        let in_time = format!("no other {} answered any of them in time", server_word(facts));
+        // Where others of its questions were answered, only these were not.
+        let class = class(facts);
+        if !class.is_empty() || facts.impact.is_some_and(|impact| impact.answered_beside > 0) {
+            let of = format!(
+                "{failed} of {}{class}",
+                words::count(client.asked as usize, "question", "questions")
+            );
+            return format!("{of} of {name} failed{}{rest}; {in_time}", late(client));
+        }
         return format!(
-            "{name} was never served meanwhile: {of} failed{}{rest}, and no other {} answered any of them in time",
-            late(client),
-            server_word(facts)
+            "{name} was never served meanwhile: {of} failed{}{rest}, and {in_time}",
+            late(client)
         );
     }
     let again = match client.repeated {
@@ -546,19 +646,28 @@ pub fn effect(facts: &Facts<'_>) -> Option<String> {
     let what = if all == 1 { what } else { what.replace(" it ", " they ") };
     let who = |number: usize| match (number, all) {
         (1, 1) => "this client".to_owned(),
+        (2, 2) => "both clients".to_owned(),
         (number, all) if number == all => format!("all {all} clients"),
         (number, all) => format!("{number} of {all} clients"),
     };
     let addressed = |types: &[u16]| types.contains(&ADDRESS_V4) || types.contains(&ADDRESS_V6);
-    let text = if let Split::Type(types) = &impact.split
-        && !addressed(types)
-        && impact.answered_beside > 0
-    {
-        let types: Vec<String> = types.iter().map(|qtype| type_name(*qtype)).collect();
+    let types = impact.split.types().filter(|_| impact.answered_beside > 0);
+    let text = if let Some(types) = types.filter(|types| !addressed(types)) {
         format!(
             "what {} asked for of type {} was missing; other types, addresses among them where those were asked for, were answered",
             who(all),
-            words::list(&types, LISTED)
+            types_of(types)
+        )
+    } else if let Some(types) = types.filter(|types| **types == [ADDRESS_V6]) {
+        format!(
+            "what {} asked for{} was missing, and programs that ask for addresses of both families wait for it; other questions were \
+             answered",
+            who(all),
+            if matches!(impact.split, Split::TypeInZone(_)) {
+                class(facts)
+            } else {
+                format!(" of type {}", types_of(types))
+            }
         )
     } else if impact.is_covered() && wait_ns.unwrap_or_default() < UNNOTICED_NS {
         format!("nothing to be noticed: each lookup was answered within {}", time::span(UNNOTICED_NS))
