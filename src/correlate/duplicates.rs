@@ -597,13 +597,20 @@ fn is_error_to_client(decoded: &Decoded<'_>, settings: &Settings) -> bool {
             .is_some_and(|quote| quote.inner.ports().is_some_and(|ports| !settings.is_dns_port(ports.0)))
 }
 
-/// Whether a translated packet went to the client: its sender kept address and port, and that is the lower one, as services have.
+/// Whether a translated packet went to the client: its sender kept address and port, or its receiver did, and the sender's port is the
+/// lower one, as services have.
 fn is_to_client(first: &Decoded<'_>, second: &Decoded<'_>) -> bool {
     if let Some((kind, _)) = first.icmp() {
         return matches!(kind, 0 | 129);
     }
     let ends = first.ports().zip(second.ports());
-    ends.is_some_and(|(one, other)| first.source == second.source && one.0 == other.0 && one.0 < one.1)
+    // Of a service published at another address, answers leave with that.
+    let published = |other: (u16, u16)| {
+        first.destination == second.destination && first.source != second.source && other.0 < other.1
+    };
+    ends.is_some_and(|(one, other)| {
+        first.source == second.source && one.0 == other.0 && one.0 < one.1 || published(other)
+    })
 }
 
 /// Whether one end has a private address of one site in the first and of another in the second: no translator makes that.
@@ -689,7 +696,8 @@ fn copy_kind(first: &Decoded<'_>, second: &Decoded<'_>, apart: bool) -> Option<C
         && first.fragment == second.fragment;
     let hops = first.ttl.checked_sub(second.ttl)?;
     // In a routing loop the same datagram, told by its id, comes by until its hops are used up; two files may lie far apart.
-    let looped = same_ends && first.ip_id.is_some_and(|id| id != 0);
+    // IPv6 has no id, but no host sends the same again with fewer hops to go.
+    let looped = same_ends && first.ip_id.is_none_or(|id| id != 0);
     if !same_datagram || hops > 2 && !(looped || apart) {
         return None;
     }

@@ -162,7 +162,8 @@ pub fn found_beside(b: &Builder<'_>) -> Vec<Block> {
     let is_slow = |own: &&Finding| own.id == slow::RULE.id;
     // Two servers that disagree are the cause of something told, or not told yet.
     let is_cause = |own: &Finding| {
-        let leading = b.input.assessments.iter().flat_map(|told| told.leading());
+        let all = b.input.assessments.iter().filter(|own| own.problem.is_some() || own.trouble.is_some());
+        let leading = all.flat_map(|told| told.leading());
         let mut rows = leading
             .flat_map(|cause| &cause.ledger)
             .filter(|row| row.id == row::OUTDATED.id() || row.id == row::SERVERS_DISAGREE.id());

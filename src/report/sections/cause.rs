@@ -225,6 +225,9 @@ pub fn phrase(hypothesis: &Hypothesis, facts: Option<&Facts<'_>>) -> String {
         Cause::Upstream if has(&surroundings::TRANSFER_FAILED) => {
             return "the server gets no copy of the zone from its primary any more, and the one it had ran out".to_owned();
         }
+        Cause::WrongAddress if has(&services::LED_BY_DOMAIN) => {
+            return "another domain was meant: the search domain of the client, or the name it was given, is wrong".to_owned();
+        }
         Cause::WrongAddress if has(&services::LED_ASTRAY) => {
             return "the name led to a wrong or outdated address".to_owned();
         }

@@ -341,7 +341,10 @@ fn unreached(
                     Cause::DeviceInFront,
                     "a socket, no such rule, and no counter moves: the packets do not arrive",
                 ),
-                (Cause::WrongAddress, "this host was never meant to offer it"),
+                (
+                    Cause::WrongAddress,
+                    "this host was never meant to offer it, or another name or search domain was meant",
+                ),
                 (Cause::SilentDrop, "a socket is there, and a rule that drops, or the packets do not arrive"),
             ],
         ));
