@@ -38,6 +38,7 @@ impl Judged {
         };
         let declined = match self.declined {
             0 => String::new(),
+            some if self.service == Service::Dns => format!(", {} with an error code", thousands(some)),
             some => format!(", {} refused", thousands(some)),
         };
         let undecided = match self.undecided {

@@ -121,7 +121,7 @@ impl Astray {
                     some => format!(" (as did each of the {some} names asked for in that domain)"),
                 };
                 format!(
-                    "{name} gave {failing}{alike}, the same host name in another domain, {}, gave {working}",
+                    "the answers for {name} gave {failing}{alike}, those for the same host name in another domain, {}, {working}",
                     plain_name(other)
                 )
             }

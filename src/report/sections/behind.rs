@@ -146,6 +146,13 @@ fn place(b: &Builder<'_>, own: &Finding) -> Option<&'static str> {
     }
 }
 
+/// Whether a finding is about what a server gave whose copy of a zone is what failed to come.
+fn is_of_copy(b: &Builder<'_>, own: &Finding) -> bool {
+    let Some(front) = b.facts.first().filter(|front| front.called.is_some()) else { return false };
+    let from = |frame: &PacketId| b.input.index.packet(*frame).map(|packet| packet.source_address());
+    own.frames.iter().filter_map(from).any(|sender| front.problem.clients.contains(&sender))
+}
+
 /// Rules whose findings are incidents of DNS without a failed question, so that no failure tells of them.
 const BESIDE: [&str; 2] = ["slow-dns", "servers-disagree"];
 
@@ -178,6 +185,7 @@ pub fn found_beside(b: &Builder<'_>) -> Vec<Block> {
                 _ if follows && first.covers(index, &own.frames) => "Its effect",
                 _ if follows => "Effect of a further failure",
                 Some(place) if is_slow(&own) => place,
+                _ if is_of_copy(b, own) => "Seen with it",
                 _ => "Another incident",
             };
             let text = format!("{what}: {}.", own.statement);

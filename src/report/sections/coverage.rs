@@ -188,12 +188,12 @@ pub fn questions(b: &Builder<'_>) -> String {
     }
     let failing: Vec<String> = failing
         .into_iter()
-        .map(|(code, number)| {
-            let (one, many) = ("answer says", "answers say");
-            format!(" {} {}.", words::count(number, one, many), response_code_name(code))
-        })
+        .map(|(code, number)| format!("{} with {}", thousands(number as u64), response_code_name(code)))
         .collect();
-    let failing = failing.concat();
+    let failing = match failing.len() {
+        0 => String::new(),
+        some => format!(", among them {}", words::list(&failing, some)),
+    };
     let denied = b.input.evidence.transactions.iter();
     let denied =
         denied.filter(|own| own.outcome == Outcome::Answered && own.response_code == NAME_ERROR).count();
@@ -205,7 +205,7 @@ pub fn questions(b: &Builder<'_>) -> String {
         ),
     };
     format!(
-        "{}{sent} {} checked: {}.{failing}{denied}",
+        "{}{sent} {} checked: {}{failing}.{denied}",
         words::count(i.questions as usize, "DNS question", "DNS questions"),
         if i.questions == 1 { "was" } else { "were" },
         words::list(&outcomes, 8)

@@ -231,7 +231,7 @@ const FEW_NAMES: usize = 3;
 
 /// The name of the first answer after a failure of few names, where it is none of them and none of them was answered to these clients
 /// later: it says that the server answers, and not that what failed works again.
-fn other_name(b: &Builder<'_>, facts: &Facts<'_>, good: Mark) -> Option<String> {
+pub fn other_name(b: &Builder<'_>, facts: &Facts<'_>, good: Mark) -> Option<String> {
     let (index, evidence) = (b.input.index, b.input.evidence);
     let problem = facts.problem;
     if problem.has_cut_names || problem.names.is_empty() || problem.names.len() > FEW_NAMES {

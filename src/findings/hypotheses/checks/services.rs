@@ -269,6 +269,11 @@ fn of_causes(trouble: &Trouble, leading: &[Cause], server: &str, out: &mut Vec<C
                 CLIENT,
                 &[(Cause::LargePacketsLost, "only the small ones are answered")],
             )),
+            Cause::WrongAddress => out.push(check(
+                "resolvectl domain; grep -E '^(search|domain)' /etc/resolv.conf, on Windows Get-DnsClientGlobalSetting".to_owned(),
+                CLIENT,
+                &[(Cause::WrongAddress, "a search domain nobody intended, or none where the short name needs one")],
+            )),
             Cause::LimitReached => out.push(check(
                 sessions(trouble, server),
                 SERVER,

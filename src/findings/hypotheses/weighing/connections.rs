@@ -96,8 +96,8 @@ fn unacknowledged(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     let beside = match small.len() {
         0 => beside,
         some => format!(
-            "{beside}; {} of it to the same {} between",
-            rules::counted(some, "small packet passed", "small packets passed"),
+            "{beside}; {} of it reached the same {} meanwhile",
+            rules::counted(some, "small packet", "small packets"),
             if scene.clients.len() == 1 { "client" } else { "clients" }
         ),
     };
