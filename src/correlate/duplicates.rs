@@ -4,6 +4,7 @@
 //! show that the capture holds copies, because that means reading every packet's bytes again.
 
 mod lines;
+mod same;
 
 use crate::settings::Settings;
 use std::collections::{HashMap, HashSet};
@@ -11,13 +12,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rayon::prelude::*;
 
-use super::hosts::{Sum, checksum};
 use super::messages::Messages;
 use super::{Evidence, Parameters};
 use crate::decode::{Address, Decoded, LayerKind, Quote, Site, Transport, transcript};
 use crate::index::segment::{self, DnsKind, flow_hash};
 use crate::index::{DnsRow, IcmpRow, Index, Packet, PacketId};
 use crate::time::Nanos;
+use same::{COMMON_MIN, above_network, are_equal, are_same, around_checksum};
 
 /// Recent packets remembered, by hash; a copy follows within milliseconds.
 const RECENT_MAX: usize = 1 << 16;
@@ -35,11 +36,6 @@ const DOUBLED_ONE_IN: u32 = 4;
 const TCP: u8 = 6;
 /// Bytes of a payload that tell it where captures were cut: short snap lengths keep no more behind the headers.
 const KEPT_BYTES: usize = 24;
-/// Where the checksum stands in a TCP header (RFC 9293 §3.1) and in a UDP header (RFC 768).
-const TCP_CHECKSUM: usize = 16;
-const UDP_CHECKSUM: usize = 6;
-/// Bytes both captures hold of a packet that one of them cut.
-const COMMON_MIN: usize = 8;
 /// The flag of a segment that opens a connection (RFC 9293 §3.1).
 const SYN: u8 = 2;
 /// Bytes quoted of a message that tell it from others: a DNS header (RFC 1035 §4.1.1).
@@ -486,45 +482,9 @@ fn echo_content<'a>(decoded: &Decoded<'a>) -> Option<&'a [u8]> {
     decoded.bytes.get(start..(decoded.payload_end as usize).max(start))
 }
 
-/// Whether two packets of one length on the wire hold the same; the capture of one of them may have ended earlier.
-fn are_equal(one: &[u8], other: &[u8], apart: bool) -> bool {
-    let common = one.len().min(other.len());
-    one.len() == other.len() && one == other
-        || apart && common >= COMMON_MIN && one.get(..common) == other.get(..common)
-}
-
 fn are_of_two_files(index: &Index, one: PacketId, other: PacketId) -> bool {
     let source = |packet: PacketId| index.packet(packet).map(|packet| packet.segment.source);
     source(one) != source(other)
-}
-
-/// The packet's transport header and payload as captured; `None` for what is not IP.
-fn above_network<'a>(decoded: &Decoded<'a>) -> Option<&'a [u8]> {
-    let network = |kind| matches!(kind, LayerKind::Ipv4 | LayerKind::Ipv6 | LayerKind::Ipv6Extension);
-    let start = decoded.layers().iter().rev().find(|layer| network(layer.kind))?.end as usize;
-    decoded.bytes.get(start..(decoded.payload_end as usize).max(start))
-}
-
-/// What stands before and behind the checksum of a segment or datagram: a host that leaves it to its network card is captured without,
-/// and everybody behind it with it.
-fn around_checksum<'a>(decoded: &Decoded<'_>, bytes: &'a [u8]) -> (&'a [u8], &'a [u8]) {
-    let at = match decoded.transport {
-        Transport::Tcp { .. } => TCP_CHECKSUM,
-        Transport::Udp { .. } => UDP_CHECKSUM,
-        _ => return (bytes, &[]),
-    };
-    (bytes.get(..at).unwrap_or(bytes), bytes.get(at + 2..).unwrap_or_default())
-}
-
-/// Whether two packets hold the same above IP, or nothing but a checksum that one of them has yet to be given parts them.
-fn are_same(first: &Decoded<'_>, second: &Decoded<'_>, apart: bool) -> Option<bool> {
-    let (one, other) = (above_network(first)?, above_network(second)?);
-    if are_equal(one, other, apart) {
-        return Some(true);
-    }
-    let unfinished = || [first, second].iter().any(|own| checksum(own) == Some(Sum::Unfinished));
-    let (one, other) = (around_checksum(first, one), around_checksum(second, other));
-    Some(apart && one.0 == other.0 && are_equal(one.1, other.1, apart) && unfinished())
 }
 
 fn fingerprint(decoded: &Decoded<'_>, kept: usize) -> Option<u64> {
