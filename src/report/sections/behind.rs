@@ -163,7 +163,11 @@ pub fn found_beside(b: &Builder<'_>) -> Vec<Block> {
     told.note(index, b.facts.iter().flat_map(|own| own.queries.iter().copied()));
     told.note(index, b.incidents().into_iter().flat_map(|own| own.queries.iter().copied()));
     let mut first = Told::default();
-    first.note(index, b.facts.first().into_iter().flat_map(|own| own.queries.iter().copied()));
+    match (b.facts.first(), b.incidents().first()) {
+        (Some(own), _) => first.note(index, own.queries.iter().copied()),
+        (None, Some(own)) => first.note(index, own.queries.iter().copied()),
+        (None, None) => {}
+    }
     let own =
         b.input.findings.iter().filter(|own| BESIDE.contains(&own.id) && own.severity >= Severity::Medium);
     let is_slow = |own: &&Finding| own.id == slow::RULE.id;
