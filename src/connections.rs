@@ -7,6 +7,7 @@
 mod connection;
 mod row;
 
+use std::collections::BTreeMap;
 use std::hash::BuildHasher as _;
 
 use hashbrown::HashTable;
@@ -16,7 +17,8 @@ pub use connection::{Connection, End, Ends, Known, Seen, Sent, ahead};
 use row::Row;
 pub(crate) use row::printed_length;
 
-use crate::index::{Index, Packet, PacketId};
+use crate::index::{Index, Packet, PacketId, SourceId};
+use crate::time::Nanos;
 
 /// Connections followed; a SYN flood or a scan can hold millions.
 pub const CONNECTIONS_MAX: usize = 262_144;
@@ -43,14 +45,18 @@ pub struct Connections {
     by_ends: Vec<u32>,
     /// SYNs that were not followed because [`CONNECTIONS_MAX`] was reached.
     left_out: u64,
+    /// Several files show the same time: packets are in order by their times, not by their ids.
+    by_time: bool,
 }
 
 impl Connections {
     /// Follows the connections of an index; packets that `is_copy` names count for nothing.
     pub fn follow(index: &Index, scope: Scope, is_copy: &(dyn Fn(PacketId) -> bool + Sync)) -> Self {
         let mut shares: Vec<Share> = (0..SHARES).map(|_| Share::default()).collect();
+        let by_time = do_files_overlap(index);
         let segments: Vec<usize> = (0..index.segments().len()).collect();
-        for segments in segments.chunks(SEGMENTS_MAX) {
+        let held = if by_time { segments.len().max(1) } else { SEGMENTS_MAX };
+        for segments in segments.chunks(held) {
             let rows = segments.par_iter().map(|at| {
                 let mut shared: [Vec<Row>; SHARES] = Default::default();
                 row::read(index, *at, scope, &mut |row| {
@@ -64,16 +70,25 @@ impl Connections {
             });
             let rows: Vec<[Vec<Row>; SHARES]> = rows.collect();
             shares.par_iter_mut().enumerate().for_each(|(at, share)| {
-                let own = rows.iter().filter_map(|rows| rows.get(at));
-                own.flatten().for_each(|row| share.follow(row));
+                let own = rows.iter().filter_map(|rows| rows.get(at)).flatten();
+                if by_time {
+                    let mut own: Vec<&Row> = own.collect();
+                    own.sort_unstable_by_key(|row| (row.time_ns, row.packet));
+                    own.into_iter().for_each(|row| share.follow(row));
+                } else {
+                    own.for_each(|row| share.follow(row));
+                }
             });
         }
         let left_out = shares.iter().map(|share| share.left_out).sum();
         let mut all: Vec<Connection> = shares.into_iter().flat_map(|share| share.all).collect();
-        all.sort_unstable_by_key(|connection| connection.first.packet);
+        for connection in &mut all {
+            connection.by_time = by_time;
+        }
+        all.sort_unstable_by_key(|connection| connection.first.place(by_time));
         let mut by_ends: Vec<u32> = (0..all.len() as u32).collect();
         by_ends.sort_by_key(|at| all.get(*at as usize).map(|own| ordered(own.client, own.server)));
-        Self { all, by_ends, left_out }
+        Self { all, by_ends, left_out, by_time }
     }
 
     /// All of them, in order of their first packet.
@@ -91,9 +106,11 @@ impl Connections {
         let from = (packet.source_address(), packet.source_port());
         let ends = ordered(from, (packet.destination_address(), packet.destination_port()));
         let get = |at: &u32| self.all.get(*at as usize);
+        let place = Seen { packet: packet.id, time_ns: packet.time_ns() }.place(self.by_time);
         let behind = self.by_ends.partition_point(|at| {
-            get(at)
-                .is_some_and(|own| (ordered(own.client, own.server), own.first.packet) <= (ends, packet.id))
+            get(at).is_some_and(|own| {
+                (ordered(own.client, own.server), own.first.place(self.by_time)) <= (ends, place)
+            })
         });
         let newest = behind.checked_sub(1).and_then(|at| self.by_ends.get(at)).and_then(get)?;
         (ordered(newest.client, newest.server) == ends).then_some(newest)
@@ -114,6 +131,23 @@ impl<'c> IntoIterator for &'c Connections {
     fn into_iter(self) -> Self::IntoIter {
         self.iter()
     }
+}
+
+/// Whether packets of one time stand in several files, so that the order of files is not that of events.
+fn do_files_overlap(index: &Index) -> bool {
+    let mut spans: BTreeMap<SourceId, (Nanos, Nanos)> = BTreeMap::new();
+    if index.sources.len() < 2 {
+        return false;
+    }
+    for segment in index.segments() {
+        let ends = segment.time_ns.iter().min().zip(segment.time_ns.iter().max());
+        let Some((first, last)) = ends.map(|(first, last)| (*first, *last)) else { continue };
+        let span = spans.entry(segment.source).or_insert((first, last));
+        *span = (span.0.min(first), span.1.max(last));
+    }
+    // In the order of the files, each begins where the one before has ended.
+    let mut end = Nanos::MIN;
+    spans.into_values().any(|(first, last)| first < std::mem::replace(&mut end, last))
 }
 
 /// The hash of a connection's ends, whichever of them sends.

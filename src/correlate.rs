@@ -47,6 +47,7 @@ mod translated;
 mod twins;
 mod unreadable;
 pub mod unserved;
+mod uplinks;
 pub mod vantage;
 mod weigh;
 pub mod windows;

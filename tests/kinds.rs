@@ -94,6 +94,16 @@ static KINDS: &[(&[&str], &str, &str)] = &[
     (&["routers_take_over_healthy.pcap"], "", ""),
     (&["ports_probed.pcap"], "", "low port-scan"),
     (&["certificate_expired.pcap"], "H25", "high service-failures"),
+    (&["type_in_zone_dropped_a.pcap", "type_in_zone_dropped_b.pcap"], "H13", "high rcode-outage"),
+    (&["type_in_zone_dropped_b.pcap"], "H40", "high unanswered-queries"),
+    (&["responses_limited.pcap"], "H13", "info responses-limited"),
+    (&["transfer_lost_a.pcap", "transfer_lost_b.pcap", "transfer_lost_c.pcap"], "H11", "high servers-disagree"),
+    (&["transfer_lost_b.pcap"], "H11", "high answers-not-received"),
+    (&["fails_behind_resolver_a.pcap", "fails_behind_resolver_b.pcap"], "H13", "medium lost-fragments"),
+    (&["loop_v6_a.pcap", "loop_v6_b.pcap"], "H7", "medium time-exceeded"),
+    (&["wrong_search_domain.pcap"], "H4", "medium led-astray"),
+    (&["second_answers_healthy.pcap"], "", ""),
+    (&["published_address_healthy.pcap"], "", ""),
 ];
 
 /// A capture read and correlated.
@@ -132,6 +142,85 @@ fn each_kind_of_incident_is_told_as_what_it_is() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What leads for each failure of a capture, by server and causes, with the observations behind it.
+fn led(files: &[&str]) -> Vec<(String, String, String)> {
+    let (index, evidence) = open(files);
+    let input = findings::Input { index: &index, evidence: &evidence };
+    let found = findings::run(&input, &[]);
+    let assessments = assess_all(&input, &found, &[]);
+    let of = |own: &portmortem::findings::hypotheses::Assessment| {
+        let server = own.problem.and_then(|at| evidence.problems.get(at)).map(|p| p.server.0.to_string());
+        let rows =
+            own.leading().into_iter().flat_map(|cause| &cause.ledger).map(|row| row.observation.clone());
+        let causes: Vec<&str> = leading(std::slice::from_ref(own)).into_iter().collect();
+        (server.unwrap_or_default(), causes.join(" "), rows.collect::<Vec<_>>().join(" "))
+    };
+    assessments.iter().map(of).collect()
+}
+
+#[test]
+fn refusals_that_take_turns_with_service_show_a_limit_of_the_server() {
+    let all = led(&["type_in_zone_dropped_a.pcap", "type_in_zone_dropped_b.pcap"]);
+    let (_, _, why) = all.iter().find(|own| own.1 == "H47").unwrap();
+    assert!(why.contains("in turns"), "{why}");
+    assert!(why.contains("questions of its own or more"), "{why}");
+    let (_, _, split) = all.iter().find(|own| own.1 == "H40").unwrap();
+    assert!(split.contains("Only queries of type AAAA for names in cdn.example fail"), "{split}");
+}
+
+#[test]
+fn an_icmp_error_speaks_for_the_protocol_it_quotes() {
+    let all = led(&["responses_limited.pcap"]);
+    // Connections of the same host to the same port are refused by a router; datagrams are not.
+    let (_, _, why) = all.iter().find(|own| own.1 == "H14").unwrap();
+    assert!(why.contains("response rate limiting"), "{why}");
+    assert!(
+        all.iter().all(|own| !own.2.contains("prohibited") || own.2.contains("about TCP segments")),
+        "{all:?}"
+    );
+}
+
+#[test]
+fn what_a_resolver_asks_by_another_address_explains_its_failure() {
+    let all = led(&["fails_behind_resolver_a.pcap", "fails_behind_resolver_b.pcap"]);
+    let (_, _, why) = all.iter().find(|own| own.0 == "198.51.100.53").unwrap();
+    assert!(why.contains("itself asked 203.0.113.5"), "{why}");
+}
+
+#[test]
+fn a_packet_whose_checksum_was_left_to_the_card_is_one_packet_at_two_places() {
+    let (index, evidence) = open(&["transfer_lost_b.pcap", "transfer_lost_c.pcap"]);
+    let over_tcp = |packet| index.packet(packet).is_some_and(|packet| packet.transport() == 6);
+    let transfers = evidence.transactions.iter().filter(|own| over_tcp(own.first));
+    assert_eq!(transfers.map(|own| u32::from(own.tries)).sum::<u32>(), 2);
+}
+
+#[test]
+fn a_packet_that_circles_is_sent_once() {
+    let (_, evidence) = open(&["loop_v6_a.pcap", "loop_v6_b.pcap"]);
+    assert!(evidence.transactions.iter().all(|own| own.tries == 1));
+}
+
+#[test]
+fn second_answers_refused_by_who_asked_are_listed_as_ordinary() {
+    let (index, evidence) = open(&["second_answers_healthy.pcap"]);
+    let input = findings::Input { index: &index, evidence: &evidence };
+    let coverage = findings::review(&input, &[], &[]).coverage;
+    let further =
+        coverage.not_assessed.iter().find(|item| item.what().contains("late or second DNS answers"));
+    assert_eq!(further.map(|item| item.count), Some(29));
+}
+
+#[test]
+fn a_published_address_and_pings_in_fragments_leave_nothing_open() {
+    let (index, evidence) = open(&["published_address_healthy.pcap"]);
+    let input = findings::Input { index: &index, evidence: &evidence };
+    let coverage = findings::review(&input, &[], &[]).coverage;
+    let said: Vec<String> = coverage.not_assessed.iter().map(|item| item.what()).collect();
+    assert!(said.iter().all(|what| !what.contains("open when the capture began")), "{said:?}");
+    assert!(said.iter().all(|what| !what.contains("ping")), "{said:?}");
 }
 
 #[test]

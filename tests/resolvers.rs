@@ -354,7 +354,7 @@ fn what_is_answered_from_another_address_is_not_called_unanswered() {
         assessments[0].title.as_deref(),
         Some("Queries to DNS server 198.51.100.60 are answered from 198.51.100.53")
     );
-    assert!(observations(&assessments[0], "H16").contains("8 of them the asking host refused"));
+    assert!(observations(&assessments[0], "H16").contains("8 of them met a port unreachable message"));
     assert!(assessments[0].wording.iter().all(|told| !told.text.contains("look alike")));
     let report = again.report();
     let told = report.claims().any(|claim| {

@@ -31,6 +31,10 @@ const ANSWER_NS: Nanos = 5_000_000_000;
 const ASKED_MAX: usize = 64;
 /// Bytes of a block of TFTP that is not the last one, header and all, where no other size was agreed on.
 const BLOCK_BYTES: usize = 516;
+/// Fragmented pings remembered at a time.
+const FRAGMENTED_MAX: usize = 4_096;
+/// A translator sends on within this time.
+const TRANSLATED_NS: Nanos = 5_000_000;
 /// Pings lost in a row from which on they are a failure of their own (services §1.9).
 pub const PINGS_MIN: u32 = 3;
 
@@ -157,6 +161,8 @@ pub struct Datagrams {
     strays: Vec<Stray>,
     /// Transfers of TFTP by their own two ports.
     transfers: HashMap<(End, End), Transfer>,
+    /// The newest fragmented pings: to whom, identifier, sequence number and id of IP; from whom and when.
+    fragmented: HashMap<(Address, u16, u16, u16), (Address, Nanos)>,
 }
 
 /// A transfer of TFTP, which goes on between the port that asked and one that the server chose for it (RFC 1350 §4).
@@ -430,6 +436,8 @@ impl Datagrams {
             if packet.is_text() { (0, 0) } else { (identifier(&decoded), two_bytes(&decoded, 6)) };
         let seen = Seen { packet: packet.id, time_ns: packet.time_ns() };
         match (packet.transport(), decoded.icmp()) {
+            // A translator that puts fragments together cuts them anew: its copy has other lengths.
+            (1, Some((8, _))) if self.is_translated(&decoded, (from, to, id, sequence), seen) => {}
             (1, Some((8, _))) | (58, Some((128, _))) if super::is_host(to) => {
                 let few = (1..=TRACE_TTL_MAX).contains(&packet.ttl());
                 let key = (Kind::Echo, (from, id), (to, 0), u64::from(few));
@@ -470,6 +478,25 @@ impl Datagrams {
             }
             _ => {}
         }
+    }
+
+    /// Whether a fragmented ping was just sent by another address with the same numbers and the same id of IP.
+    fn is_translated(
+        &mut self,
+        decoded: &Decoded<'_>,
+        (from, to, id, sequence): (Address, Address, u16, u16),
+        seen: Seen,
+    ) -> bool {
+        let Some(ip_id) = decoded.ip_id.filter(|id| *id != 0 && decoded.fragment.is_some()) else {
+            return false;
+        };
+        if self.fragmented.len() >= FRAGMENTED_MAX {
+            self.fragmented.clear();
+        }
+        let before = self.fragmented.insert((to, id, sequence, ip_id), (from, seen.time_ns));
+        before.is_some_and(|(other, at_ns)| {
+            other != from && (0..=TRANSLATED_NS).contains(&(seen.time_ns - at_ns))
+        })
     }
 
     /// The run that a reply belongs to, by position.

@@ -19,6 +19,11 @@ pub struct Seen {
 }
 
 impl Seen {
+    /// What puts packets in order: their ids, or where several files show the same time, their times.
+    pub(super) fn place(self, by_time: bool) -> (Nanos, PacketId) {
+        (if by_time { self.time_ns } else { 0 }, self.packet)
+    }
+
     fn of(row: &Row) -> Self {
         Self { packet: row.packet, time_ns: row.time_ns }
     }
@@ -102,6 +107,8 @@ pub struct Connection {
     pub from_server: Sent,
     /// The client's initial sequence number, and whether it is that of the wire.
     initial: Option<(u32, bool)>,
+    /// Packets are in order by their times, not by their ids.
+    pub(super) by_time: bool,
 }
 
 impl Connection {
@@ -137,6 +144,7 @@ impl Connection {
             from_client: Sent::default(),
             from_server: Sent::default(),
             initial: None,
+            by_time: false,
         };
         connection.take(row);
         connection
@@ -279,24 +287,26 @@ impl Connection {
 
     /// The first reset of either side.
     pub fn reset(&self) -> Option<Seen> {
-        [self.from_client.reset, self.from_server.reset].into_iter().flatten().min_by_key(|seen| seen.packet)
+        let resets = [self.from_client.reset, self.from_server.reset].into_iter().flatten();
+        resets.min_by_key(|seen| seen.place(self.by_time))
     }
 
     /// How it ended for a request that the server never answered; `None` while it goes on. `answered` tells whether the
     /// server sent a whole answer to anything on it.
     pub fn ends_for(&self, request: Seen) -> Option<Ends> {
-        let after = |seen: Option<Seen>| seen.filter(|seen| seen.packet >= request.packet);
+        let place = |seen: &Seen| seen.place(self.by_time);
+        let after = |seen: Option<Seen>| seen.filter(|seen| place(seen) >= place(&request));
         let server = [
             after(self.from_server.finished).map(|seen| (seen, false)),
             after(self.from_server.reset).map(|seen| (seen, true)),
         ];
-        let server = server.into_iter().flatten().min_by_key(|(seen, _)| seen.packet);
+        let server = server.into_iter().flatten().min_by_key(|(seen, _)| place(seen));
         let client = [after(self.from_client.finished), after(self.from_client.reset)];
-        let client = client.into_iter().flatten().min_by_key(|seen| seen.packet);
+        let client = client.into_iter().flatten().min_by_key(place);
         // A client that has sent all it wants closes its side with the request, and still waits.
         let client = client.filter(|seen| seen.time_ns - request.time_ns > HALF_CLOSE_NS);
         match (server, client) {
-            (Some((server, _)), Some(client)) if client.packet < server.packet => {
+            (Some((server, _)), Some(client)) if place(&client) < place(&server) => {
                 Some(Ends::GivenUp(client.packet))
             }
             (Some((server, true)), _) if self.from_server.first.is_some() => {
@@ -327,7 +337,7 @@ impl Connection {
 
     /// Whether the server sent payload after a packet.
     pub fn speaks_after(&self, request: Seen) -> bool {
-        self.from_server.last.is_some_and(|last| last.packet > request.packet)
+        self.from_server.last.is_some_and(|last| last.place(self.by_time) > request.place(self.by_time))
     }
 }
 

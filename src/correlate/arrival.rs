@@ -8,6 +8,7 @@ use super::evidence::{Role, set_bit, set_in};
 use super::hosts::{self, Place, Sum};
 use super::messages::Messages;
 use super::{AnomalyKind, Evidence, LinkKind, Outcome, Transaction, TransactionId};
+use crate::connections::Connection;
 use crate::decode::Address;
 use crate::index::names::name_hash;
 use crate::index::{Packet, PacketId, SourceId};
@@ -299,10 +300,24 @@ impl Arrival<'_> {
             let by_answer = ends.and_then(|last| self.evidence.transaction_of(last));
             let by_query = asks.filter(transfer).and_then(|query| self.evidence.transaction_of(query));
             let own = by_answer.filter(|id| self.usable(*id).is_some_and(|(_, answer)| Some(answer) == ends));
-            for id in own.into_iter().chain(by_query.filter(|id| self.usable(*id).is_some())) {
+            let by_query =
+                by_query.filter(|id| self.usable(*id).is_some()).or_else(|| self.begun(connection));
+            for id in own.into_iter().chain(by_query) {
                 lost.entry(id).or_insert(Lost::Unacknowledged);
             }
         }
+    }
+
+    /// The last question of a connection that the server began to answer: it took the question and sent what never arrived, the end of
+    /// which need not have been sent.
+    fn begun(&self, connection: &Connection) -> Option<TransactionId> {
+        let query = connection.from_client.last.filter(|_| connection.unacknowledged() > FIN_LENGTH)?;
+        let id = self.evidence.transaction_of(query.packet)?;
+        let own = self.evidence.transaction(id)?;
+        let open = matches!(own.outcome, Outcome::NoAnswer | Outcome::Mute | Outcome::Undetermined);
+        // Without a word captured, the server's numbers tell that it spoke.
+        let spoke = connection.from_server.first.is_none() || connection.speaks_after(query);
+        (open && own.answer.is_none() && spoke && connection.is_acknowledged()).then_some(id)
     }
 
     /// Errors of a device on the way about the only answers of a question.
@@ -557,6 +572,8 @@ impl Arrival<'_> {
 }
 
 const UDP: u8 = 17;
+/// A FIN takes one number (RFC 9293 §3.4).
+const FIN_LENGTH: u32 = 1;
 /// The type that asks for what changed in a zone (RFC 1995).
 const IXFR: u16 = 251;
 /// The type that asks for a whole zone (RFC 5936).

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::attempts::{Attempt, Gathered, Rescue, Service, State, is_good};
+use super::episodes::signature;
 use super::lookups::{Lookups, is_search_variant};
 use super::steady::Steady;
 use super::windows::{self, Mark, Window};
@@ -34,6 +35,8 @@ pub struct Client {
     pub late: u32,
     /// Attempts that were answered to who asks for no checking (CD), as the failed ones do not.
     pub unchecked: u32,
+    /// Attempts that failed in another way than the problem says.
+    pub otherwise_failed: u32,
     /// Failed attempts whose question another server, family or transport answered soon after.
     pub rescued: u32,
     /// Failed attempts whose lookup went on and was answered by the same service.
@@ -121,6 +124,8 @@ pub(super) fn table(
             State::Other => {
                 let own = served.evidence.transaction(TransactionId(attempt.id));
                 let unchecked = own.filter(|own| is_good(own)).and_then(|own| own.question(served.index));
+                let is_failure = own.is_some_and(|own| signature(false, own).is_some());
+                row.otherwise_failed += u32::from(is_failure && !served.left_out.contains(&attempt.id));
                 row.unchecked += u32::from(unchecked.is_some_and(|row| row.header.checking_disabled()));
             }
             State::Bad => {

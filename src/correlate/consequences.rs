@@ -401,9 +401,20 @@ impl Aftermath<'_, '_> {
         let (server, port) = (packet.destination_address(), packet.destination_port());
         if self.messages.index.settings.is_dns_port(port) {
             if server == self.episode.server.0 && self.episode.transport != 6 {
-                let connection =
-                    self.evidence.connections.iter().find(|connection| connection.first.packet == packet.id);
+                // A repeat of a SYN tries the same connection again.
+                let connection = self.evidence.connections.of(packet);
+                let rejected = connection.filter(|own| own.is_silent()).and_then(|own| {
+                    let syns = [own.first, own.syn.unwrap_or(own.first), own.last];
+                    let mut errors = syns.iter().flat_map(|syn| self.evidence.errors_about(syn.packet));
+                    let error = self.messages.index.packet(errors.next()?)?;
+                    // The port columns of ICMP hold type and code.
+                    Some(format!("refused by ICMP {}/{}", error.source_port(), error.destination_port()))
+                });
+                if connection.is_some_and(|own| own.syn.is_some_and(|syn| syn.packet != packet.id)) {
+                    return;
+                }
                 let (how, success) = match connection {
+                    _ if rejected.is_some() => (rejected.as_deref().unwrap_or_default(), Some(false)),
                     Some(connection) if connection.is_refused() => ("refused by reset", Some(false)),
                     Some(connection) if connection.is_accepted() => ("accepted", None),
                     Some(connection) if connection.is_silent() => ("no reply", Some(false)),

@@ -4,6 +4,7 @@
 //! show that the capture holds copies, because that means reading every packet's bytes again.
 
 mod lines;
+mod same;
 
 use crate::settings::Settings;
 use std::collections::{HashMap, HashSet};
@@ -17,6 +18,7 @@ use crate::decode::{Address, Decoded, LayerKind, Quote, Site, Transport, transcr
 use crate::index::segment::{self, DnsKind, flow_hash};
 use crate::index::{DnsRow, IcmpRow, Index, Packet, PacketId};
 use crate::time::Nanos;
+use same::{COMMON_MIN, above_network, are_equal, are_same, around_checksum};
 
 /// Recent packets remembered, by hash; a copy follows within milliseconds.
 const RECENT_MAX: usize = 1 << 16;
@@ -34,8 +36,6 @@ const DOUBLED_ONE_IN: u32 = 4;
 const TCP: u8 = 6;
 /// Bytes of a payload that tell it where captures were cut: short snap lengths keep no more behind the headers.
 const KEPT_BYTES: usize = 24;
-/// Bytes both captures hold of a packet that one of them cut.
-const COMMON_MIN: usize = 8;
 /// The flag of a segment that opens a connection (RFC 9293 §3.1).
 const SYN: u8 = 2;
 /// Bytes quoted of a message that tell it from others: a DNS header (RFC 1035 §4.1.1).
@@ -482,23 +482,9 @@ fn echo_content<'a>(decoded: &Decoded<'a>) -> Option<&'a [u8]> {
     decoded.bytes.get(start..(decoded.payload_end as usize).max(start))
 }
 
-/// Whether two packets of one length on the wire hold the same; the capture of one of them may have ended earlier.
-fn are_equal(one: &[u8], other: &[u8], apart: bool) -> bool {
-    let common = one.len().min(other.len());
-    one.len() == other.len() && one == other
-        || apart && common >= COMMON_MIN && one.get(..common) == other.get(..common)
-}
-
 fn are_of_two_files(index: &Index, one: PacketId, other: PacketId) -> bool {
     let source = |packet: PacketId| index.packet(packet).map(|packet| packet.segment.source);
     source(one) != source(other)
-}
-
-/// The packet's transport header and payload as captured; `None` for what is not IP.
-fn above_network<'a>(decoded: &Decoded<'a>) -> Option<&'a [u8]> {
-    let network = |kind| matches!(kind, LayerKind::Ipv4 | LayerKind::Ipv6 | LayerKind::Ipv6Extension);
-    let start = decoded.layers().iter().rev().find(|layer| network(layer.kind))?.end as usize;
-    decoded.bytes.get(start..(decoded.payload_end as usize).max(start))
 }
 
 fn fingerprint(decoded: &Decoded<'_>, kept: usize) -> Option<u64> {
@@ -508,7 +494,9 @@ fn fingerprint(decoded: &Decoded<'_>, kept: usize) -> Option<u64> {
     if is_text {
         hasher.write(lines::content(&transcript::read(decoded.bytes, &Settings::default())?).as_bytes());
     } else {
-        hasher.write(up_to(above_network(decoded)?, kept));
+        let (before, after) = around_checksum(decoded, up_to(above_network(decoded)?, kept));
+        hasher.write(before);
+        hasher.write(after);
     }
     hasher.write_u32(u32::from(decoded.ip_id.unwrap_or(0)) << 16 | decoded.ip_length & 0xffff);
     // A printed segment tells itself by its ports and numbers, whatever address a translator gave it.
@@ -569,13 +557,20 @@ fn is_error_to_client(decoded: &Decoded<'_>, settings: &Settings) -> bool {
             .is_some_and(|quote| quote.inner.ports().is_some_and(|ports| !settings.is_dns_port(ports.0)))
 }
 
-/// Whether a translated packet went to the client: its sender kept address and port, and that is the lower one, as services have.
+/// Whether a translated packet went to the client: its sender kept address and port, or its receiver did, and the sender's port is the
+/// lower one, as services have.
 fn is_to_client(first: &Decoded<'_>, second: &Decoded<'_>) -> bool {
     if let Some((kind, _)) = first.icmp() {
         return matches!(kind, 0 | 129);
     }
     let ends = first.ports().zip(second.ports());
-    ends.is_some_and(|(one, other)| first.source == second.source && one.0 == other.0 && one.0 < one.1)
+    // Of a service published at another address, answers leave with that.
+    let published = |other: (u16, u16)| {
+        first.destination == second.destination && first.source != second.source && other.0 < other.1
+    };
+    ends.is_some_and(|(one, other)| {
+        first.source == second.source && one.0 == other.0 && one.0 < one.1 || published(other)
+    })
 }
 
 /// Whether one end has a private address of one site in the first and of another in the second: no translator makes that.
@@ -661,13 +656,17 @@ fn copy_kind(first: &Decoded<'_>, second: &Decoded<'_>, apart: bool) -> Option<C
         && first.fragment == second.fragment;
     let hops = first.ttl.checked_sub(second.ttl)?;
     // In a routing loop the same datagram, told by its id, comes by until its hops are used up; two files may lie far apart.
-    let looped = same_ends && first.ip_id.is_some_and(|id| id != 0);
+    // IPv6 has no id, but no host sends the same again with fewer hops to go.
+    let looped = same_ends && first.ip_id.is_none_or(|id| id != 0);
     if !same_datagram || hops > 2 && !(looped || apart) {
         return None;
     }
     if same_ends {
-        let equal = are_equal(above_network(first)?, above_network(second)?, apart);
-        return equal.then_some(if hops == 0 { CopyKind::Mirror } else { CopyKind::Routed });
+        return are_same(first, second, apart)?.then_some(if hops == 0 {
+            CopyKind::Mirror
+        } else {
+            CopyKind::Routed
+        });
     }
     if let Some((one, other)) = echo_content(first).zip(echo_content(second)) {
         let one_end = first.source == second.source || first.destination == second.destination;

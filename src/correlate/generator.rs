@@ -70,7 +70,12 @@ pub fn of(index: &Index, evidence: &Evidence, error: PacketId) -> Option<Generat
     let sent_ttl =
         about.and_then(|about| index.packet(about)).map(|about| about.ttl()).filter(|ttl| *ttl > 0);
     let quoted = Some(quote.inner.ttl).filter(|ttl| *ttl > 0);
-    let sample = evidence.sight(decoded.source).and_then(|sight| sight.sample);
+    // Another place of capture is another distance.
+    let here = |sample: PacketId| {
+        index.packet(sample).is_some_and(|sample| sample.segment.source == packet.segment.source)
+    };
+    let sample =
+        evidence.sight(decoded.source).and_then(|sight| sight.sample).filter(|sample| here(sample.0));
     let mut generator = Generator {
         claimed: decoded.source,
         same_as_destination: decoded.source == quote.inner.destination,

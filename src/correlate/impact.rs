@@ -393,5 +393,6 @@ fn whole(problem: &Problem) -> Window {
         failed: 0,
         asked: 0,
         answered: 0,
+        alternates: false,
     }
 }

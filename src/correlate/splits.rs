@@ -27,12 +27,24 @@ pub enum Split {
     Name,
     /// These record types.
     Type(Vec<u16>),
+    /// These record types, for names of the zones that failed.
+    TypeInZone(Vec<u16>),
     /// Queries with EDNS, or those without.
     Edns(bool),
     /// Client ports from this one on.
     PortsFrom(u16),
     /// Client ports up to this one.
     PortsTo(u16),
+}
+
+impl Split {
+    /// The record types that fail, where they part failure from success, by themselves or for some zones.
+    pub fn types(&self) -> Option<&[u16]> {
+        match self {
+            Self::Type(types) | Self::TypeInZone(types) => Some(types),
+            _ => None,
+        }
+    }
 }
 
 /// The properties that failures of a kind can depend on.
@@ -70,6 +82,13 @@ struct Sides<'a> {
 impl Sides<'_> {
     fn values<K: std::hash::Hash + Eq>(side: &[&Attempt], of: impl Fn(&Attempt) -> K) -> Set<K> {
         side.iter().map(|attempt| of(attempt)).collect()
+    }
+
+    /// The record types that failed, in order.
+    fn failing_types(&self) -> Vec<u16> {
+        let mut types: Vec<u16> = Self::values(&self.bad, |attempt| attempt.qtype).into_iter().collect();
+        types.sort_unstable();
+        types
     }
 
     /// Whether all that failed have EDNS and all that was served for the same names has not, or the reverse.
@@ -129,10 +148,7 @@ pub(super) fn find(attempts: &[Attempt], signature: &Signature) -> Split {
         return Split::Name;
     }
     if of_transfers && transfers(&sides.good) == 0 {
-        let types: Set<u16> = Sides::values(&sides.bad, |attempt| attempt.qtype);
-        let mut types: Vec<u16> = types.into_iter().collect();
-        types.sort_unstable();
-        return Split::Type(types);
+        return Split::Type(sides.failing_types());
     }
     if !sides.are_enough() || changes(attempts) < CHANGES_MIN {
         return Split::Nothing;
@@ -148,9 +164,10 @@ pub(super) fn find(attempts: &[Attempt], signature: &Signature) -> Split {
     }
     // What is asked for says more than how: stubs ask for some types in another way.
     if read && looked.by_message && sides.differ(|attempt| attempt.qtype) {
-        let mut types: Vec<u16> = Sides::values(&sides.bad, |attempt| attempt.qtype).into_iter().collect();
-        types.sort_unstable();
-        return Split::Type(types);
+        return Split::Type(sides.failing_types());
+    }
+    if read && looked.by_name && looked.by_message && sides.differ(|attempt| (attempt.zone, attempt.qtype)) {
+        return Split::TypeInZone(sides.failing_types());
     }
     if looked.by_message && sides.differ(|attempt| attempt.edns) {
         return Split::Edns(sides.bad.iter().any(|attempt| attempt.edns));
@@ -238,12 +255,20 @@ pub(super) fn class(split: &Split, attempts: &[Attempt]) -> impl Fn(&Attempt) ->
         Split::Name => of(|attempt| attempt.name),
         _ => Set::default(),
     };
+    let pairs: Set<(u64, u16)> = match split {
+        Split::TypeInZone(_) => {
+            let bad = attempts.iter().filter(|attempt| attempt.state == State::Bad);
+            bad.map(|attempt| (attempt.zone, attempt.qtype)).collect()
+        }
+        _ => Set::default(),
+    };
     let split = split.clone();
     move |attempt| match &split {
         Split::Nothing => true,
         Split::Zone => keys.contains(&attempt.zone),
         Split::Name => keys.contains(&attempt.name),
         Split::Type(types) => types.contains(&attempt.qtype),
+        Split::TypeInZone(_) => pairs.contains(&(attempt.zone, attempt.qtype)),
         Split::Edns(with) => attempt.edns == *with,
         Split::PortsFrom(port) => attempt.port >= *port,
         Split::PortsTo(port) => attempt.port <= *port,
@@ -379,6 +404,20 @@ mod tests {
             attempt.qtype = if at % 2 == 0 { 65 } else { 1 };
         });
         assert_eq!(find(&attempts, &Signature::NoAnswer), Split::Type(vec![65]));
+    }
+
+    #[test]
+    fn a_type_that_fails_in_one_zone_only_splits_by_both() {
+        // Four groups in turn: only type 28 in zone 1 fails.
+        let attempts = every_second(|at, attempt| {
+            attempt.qtype = if at % 2 == 0 { 28 } else { 1 };
+            attempt.zone = 1 + (at / 2 % 2) as u64;
+            attempt.state = if at % 4 == 0 { State::Bad } else { State::Good };
+        });
+        let split = find(&attempts, &Signature::NoAnswer);
+        assert_eq!(split, Split::TypeInZone(vec![28]));
+        let member = class(&split, &attempts);
+        assert_eq!(attempts.iter().filter(|attempt| member(attempt)).count(), 10);
     }
 
     #[test]

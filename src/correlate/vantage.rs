@@ -2,8 +2,8 @@
 
 use super::duplicates::CopyKind;
 use super::hosts::{self, Pair, Place, Seen, Sight};
-use super::twins;
 use super::{Evidence, Vantage};
+use super::{twins, uplinks};
 use crate::decode::Address;
 use crate::index::{Index, SourceId, source_label};
 
@@ -24,6 +24,8 @@ pub struct Surroundings {
     sights: Vec<Sight>,
     /// Pairs of addresses of both families that ask as one host does.
     twins: Vec<(Address, Address)>,
+    /// Servers, each with an address by which it asks others.
+    uplinks: Vec<(Address, Address)>,
 }
 
 impl Surroundings {
@@ -35,6 +37,7 @@ impl Surroundings {
             reasons: Vec::new(),
             sights,
             twins: twins::find(index, evidence),
+            uplinks: uplinks::find(index, evidence),
         };
         let mut votes = [0usize; 4];
         for pair in &pairs {
@@ -70,6 +73,15 @@ impl Surroundings {
     /// Pairs of addresses of both families that ask as one host does.
     pub fn twins(&self) -> &[(Address, Address)] {
         &self.twins
+    }
+
+    /// Whether a server asks others by an address: its own, one by which it is seen to pass on what it is asked, or another one of the
+    /// capturing host where the server is that host.
+    pub fn asks_by(&self, server: Address, address: Address) -> bool {
+        let here = |address| self.place(address) == Place::Here;
+        address == server
+            || here(address) && here(server)
+            || self.uplinks.binary_search(&(server, address)).is_ok()
     }
 
     /// All hosts looked at, by address.

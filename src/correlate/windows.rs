@@ -1,5 +1,7 @@
 //! The windows in which a service failed its clients: each ends at a success, and four times bound it.
 
+use std::collections::BTreeMap;
+
 use super::attempts::{Attempt, State};
 use crate::index::PacketId;
 use crate::time::Nanos;
@@ -37,14 +39,16 @@ pub struct Window {
     pub failed: u32,
     /// Attempts of the failing clients in it, the failed ones included.
     pub asked: u32,
-    /// Attempts in it that were answered: failures and answers alternate.
+    /// Attempts in it that were answered.
     pub answered: u32,
+    /// One client at least was answered between two failures of its own.
+    pub alternates: bool,
 }
 
 impl Window {
     /// Whether failures and answers alternate in it.
     pub fn is_intermittent(&self) -> bool {
-        self.answered > 0 && self.answered * FEW_ANSWERED_ONE_IN >= self.failed
+        self.alternates && self.answered > 0 && self.answered * FEW_ANSWERED_ONE_IN >= self.failed
     }
 
     /// How long it was seen to last.
@@ -117,6 +121,7 @@ fn of_clients(attempts: &[Attempt], gap_ns: Nanos) -> Vec<Window> {
                     failed: 1,
                     asked: 0,
                     answered: 0,
+                    alternates: false,
                 };
                 let known = slot.and_then(|at| found.get_mut(at));
                 let known = known.filter(|known| attempt.began.at_ns - known.last_bad.at_ns <= gap_ns);
@@ -203,9 +208,24 @@ fn bound(window: &mut Window, attempts: &[Attempt], good: &[Mark]) {
     window.asked = during.len() as u32;
     let answered = during.iter().filter(|a| a.state == State::Good && a.began.at_ns > from);
     window.answered = answered.count() as u32;
+    window.alternates = alternate(during);
     let before = good.partition_point(|mark| mark.at_ns <= from);
     window.last_good = before.checked_sub(1).and_then(|at| good.get(at)).copied();
     window.first_good = good.get(good.partition_point(|mark| mark.at_ns < to)).copied();
+}
+
+/// Whether one client was answered between two failures of its own.
+fn alternate(during: &[Attempt]) -> bool {
+    // Of each client, whether it failed, and whether it was answered after that.
+    let mut met: BTreeMap<u32, bool> = BTreeMap::new();
+    during.iter().any(|attempt| match attempt.state {
+        State::Bad => met.insert(attempt.client, false) == Some(true),
+        State::Good => {
+            met.entry(attempt.client).and_modify(|answered| *answered = true);
+            false
+        }
+        State::Other => false,
+    })
 }
 
 #[cfg(test)]
@@ -267,6 +287,14 @@ mod tests {
         let found = find(&attempts(&list), 300 * SECOND);
         assert_eq!(spans(&found), [(0, 8, 5)]);
         assert!(found.iter().all(|window| window.is_intermittent() && window.asked == 9));
+    }
+
+    #[test]
+    fn clients_that_fail_and_clients_that_are_answered_by_turns_do_not_alternate() {
+        let list = [(0, 0, Bad), (1, 1, Good), (2, 0, Bad), (3, 1, Good), (4, 0, Bad), (5, 1, Bad)];
+        let found = find(&attempts(&list), 300 * SECOND);
+        assert_eq!(spans(&found), [(0, 5, 4)]);
+        assert!(found.iter().all(|window| window.answered == 2 && !window.is_intermittent()));
     }
 
     #[test]

@@ -11,7 +11,8 @@ pub static RULE: Rule = Rule {
     title: "A name that leads to a wrong or outdated address",
     doc: "Connections to an address fail that a name led to, while other answers for that name, at another time or of another server, gave \
           other addresses, where attempts were served or none was made: the record was wrong for a while, or a server answers from an old \
-          copy. Answers that change by turns are how load is shared and do not count. As grave as the failure, medium at most: that has a \
+          copy. Answers that change by turns are how load is shared and do not count. Or the same host name in another domain leads to where the \
+          port serves, and the domains begin alike or all names of the failing one lead to one address: another search domain was meant. As grave as the failure, medium at most: that has a \
           finding of its own.",
     run,
 };

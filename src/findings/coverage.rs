@@ -43,6 +43,8 @@ pub enum OpenKind {
     Leased,
     /// Errors about a port of TFTP that was closed when its transfer was over.
     Finished,
+    /// Errors about late or second answers to lookups that were served.
+    Further,
     /// What is encrypted.
     Encrypted,
     /// TCP connections whose beginning is not in the capture.
@@ -86,6 +88,7 @@ impl OpenKind {
             | Self::Traced
             | Self::Leased
             | Self::Finished
+            | Self::Further
             | Self::Left
             | Self::Raced => Standing::Ordinary,
             Self::Encrypted

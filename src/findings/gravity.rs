@@ -7,7 +7,6 @@ use super::coverage::is_served;
 use super::facts::{Facts, asked};
 use crate::correlate::clients::Client;
 use crate::correlate::impact::Impact;
-use crate::correlate::splits::Split;
 use crate::correlate::windows::Window;
 use crate::correlate::{Problem, Signature};
 use crate::decode::Address;
@@ -69,7 +68,8 @@ pub fn of(facts: &Facts<'_>, at: usize) -> Severity {
         _ => Severity::Info,
     };
     // Names still lead somewhere where only what is asked beside their addresses fails.
-    let aside = matches!(&impact.split, Split::Type(types) if types.iter().all(|qtype| BESIDE_ADDRESSES.contains(qtype)));
+    let types = impact.split.types();
+    let aside = types.is_some_and(|types| types.iter().all(|qtype| BESIDE_ADDRESSES.contains(qtype)));
     let grave = if aside && impact.answered_beside > 0 { grave.min(Severity::Medium) } else { grave };
     let denied = matches!(problem.signature, Signature::ResponseCode(code) if DENIALS.contains(&code));
     if denied { grave.min(Severity::Medium).max(floor) } else { grave.max(floor) }

@@ -8,7 +8,7 @@ pub static RULE: Rule = Rule {
     id: "responses-limited",
     title: "A server that limits how often it answers",
     doc: "A server cut answers over UDP (TC) that fit the size their queries offer: the same question was answered whole over UDP, three \
-          times or more, or over TCP in as many bytes; or it asked for a cookie (BADCOOKIE) instead of answering questions that it \
+          times or more, or over TCP in as many bytes, or denials of other names of the zone came whole in as many; or it asked for a cookie (BADCOOKIE) instead of answering questions that it \
           answered without one. Response rate limiting cuts some of the excess, so that real clients turn to TCP, \
           and drops the rest. Low where all that was cut or dropped was served otherwise; where lookups failed, their own finding \
           tells how grave that is, and this one is info.",

@@ -1,6 +1,6 @@
 //! Rule `tcp-failures`: connections that were reset or left without an answer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::facts::troubles::{Sort, Trouble};
 use super::facts::{Connection, Ending, Facts};
@@ -57,8 +57,19 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
                 .filter(|(number, _)| *number > 0)
                 .map(|(number, way)| format!("{number} {way}"))
                 .collect();
-            let frames: Vec<PacketId> =
-                failed.iter().flat_map(|c| [Some(c.syn), c.decided]).flatten().collect();
+            // Each repeat of a SYN may have met an error of its own.
+            let flows: BTreeSet<_> = failed.iter().map(|c| (c.client, c.server)).collect();
+            let about = facts.errors.iter().filter(|error| {
+                error
+                    .quoted
+                    .is_some_and(|own| own.transport == TCP && flows.contains(&(own.source, own.destination)))
+            });
+            let frames: Vec<PacketId> = failed
+                .iter()
+                .flat_map(|c| [Some(c.syn), c.decided])
+                .flatten()
+                .chain(about.map(|error| error.packet))
+                .collect();
             let period_ns = (
                 failed.iter().map(|c| c.time_ns).min().unwrap_or(0),
                 failed.iter().map(|c| c.last_syn_ns).max().unwrap_or(0),

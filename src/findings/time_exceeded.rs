@@ -11,7 +11,7 @@ use crate::index::PacketId;
 pub static RULE: Rule = Rule {
     id: "time-exceeded",
     title: "Time exceeded in transit",
-    doc: "ICMP time exceeded from routers. One router that repeats it for one destination points at a routing loop (medium \
+    doc: "ICMP time exceeded from routers. One router that repeats it for one destination, or packets seen to circle, point at a routing loop (medium \
           when DNS queries are concerned, otherwise low); several routers in turn, or messages about packets that were sent with few hops, are a traceroute (info). All destinations \
           of one kind make one finding.",
     run,
@@ -19,6 +19,9 @@ pub static RULE: Rule = Rule {
 
 /// Messages of one router about one destination from which it may be a loop.
 const REPEATS_MIN: usize = 5;
+
+/// Copies of one packet from which it is seen to circle.
+const CIRCLES_MIN: usize = 5;
 
 /// No system starts its packets with fewer hops to go.
 const FEW_HOPS_MAX: u8 = 30;
@@ -32,24 +35,31 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
     // Packets that were sent with few hops ask for these messages.
     let mut looping: BTreeSet<Address> = BTreeSet::new();
     let mut short: BTreeSet<Address> = BTreeSet::new();
+    let mut circling: BTreeSet<Address> = BTreeSet::new();
     let is_probe =
         |about: PacketId| facts.index.packet(about).is_some_and(|packet| facts.evidence.is_probe(&packet));
     for error in facts.errors.iter().filter(|error| error.meaning == Meaning::HopsExceeded) {
         let Some(quoted) = error.quoted else { continue };
         // Where it was first seen: a loop has used up the hops of what is captured again.
-        let first = error.about.and_then(|about| {
+        let sent = error.about.map(|about| facts.evidence.original_of(about));
+        let first = sent.and_then(|about| {
             let evidence = facts.evidence;
             let known = evidence.transaction_of(about).and_then(|id| evidence.transaction(id));
             facts.index.packet(known.map_or(about, |transaction| transaction.first))
         });
         let asked = |packet: &crate::index::Packet<'_>| facts.evidence.transaction_of(packet.id).is_some();
         let few = first.is_some_and(|packet| asked(&packet) && (1..=FEW_HOPS_MAX).contains(&packet.ttl()));
-        let probe = error.about.is_some_and(is_probe);
+        let probe = sent.is_some_and(is_probe);
+        let circled =
+            sent.is_some_and(|sent| facts.evidence.copies_of(sent).take(CIRCLES_MIN).count() == CIRCLES_MIN);
         // What was sent with few hops needs no loop to use them up.
         if few {
             short.insert(quoted.destination.0);
         } else if !probe {
             looping.insert(quoted.destination.0);
+        }
+        if circled {
+            circling.insert(quoted.destination.0);
         }
         let [ordinary, probes] = by_destination.entry(quoted.destination.0).or_default();
         let routers = if probe { probes } else { ordinary };
@@ -67,7 +77,7 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
         let total: usize = routers.values().map(Vec::len).sum();
         let most = routers.values().map(Vec::len).max().unwrap_or(0);
         let looped = most >= REPEATS_MIN && most * 2 > total && looping.contains(&destination);
-        let looped = looped && !short.contains(&destination);
+        let looped = looped && !short.contains(&destination) || circling.contains(&destination);
         let severity = match (looped, dns.contains(&destination)) {
             (true, true) => Severity::Medium,
             (true, false) => Severity::Low,

@@ -11,6 +11,7 @@ mod opening;
 mod outage;
 mod problem;
 mod services;
+mod spared;
 mod timeline;
 mod verdict;
 

@@ -222,6 +222,11 @@ impl Evidence {
         self.by_original(range).map(|copy| copy.original)
     }
 
+    /// The packet that a copy is one of; a packet that is none itself.
+    pub fn original_of(&self, packet: PacketId) -> PacketId {
+        self.copy(packet).map_or(packet, |copy| copy.original)
+    }
+
     /// The copies of a packet.
     pub fn copies_of(&self, packet: PacketId) -> impl Iterator<Item = PacketId> {
         self.made_of(packet).map(|copy| copy.copy)

@@ -74,6 +74,17 @@ impl<'f, 'i> Explained<'f, 'i> {
         self.failed.get(id.0 as usize / 64).is_some_and(|word| word >> (id.0 % 64) & 1 == 1)
     }
 
+    /// Whether an ICMP error is about a late or second answer to a lookup that was served, and no finding tells of it.
+    pub(super) fn is_further(&self, error: &ErrorFact) -> bool {
+        let id = error.about.and_then(|about| self.facts.evidence.transaction_of(about));
+        let served = id.and_then(|id| self.facts.evidence.transaction(id)).is_some_and(is_served);
+        error.is_about_response()
+            && error.meaning == Meaning::PortUnreachable
+            && served
+            && !self.has(error.packet)
+            && id.is_none_or(|id| !self.has_failure(id))
+    }
+
     /// Whether an ICMP error is accounted for.
     pub(super) fn has_error(&self, error: &ErrorFact) -> bool {
         if self.has(error.packet) {

@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::explained::is_served;
 use super::{OpenItem, OpenKind, Standing};
 use crate::attempts::{Kind, Outcome};
+use crate::correlate::Outcome as Answer;
+use crate::correlate::episodes::is_error_code;
 use crate::findings::facts::Facts;
 use crate::findings::{Finding, Severity};
 use crate::index::PacketId;
@@ -33,7 +35,7 @@ pub struct Judged {
     pub served: u64,
     /// How often it accepted a connection on which nothing was asked: nobody was answered.
     pub accepted: u64,
-    /// How often it answered with a refusal that is ordinary: a password or name not taken once.
+    /// How often it answered with a refusal that is ordinary: a password or name not taken once, an error code of DNS.
     pub declined: u64,
     /// How often the capture does not show what became of it.
     pub undecided: u64,
@@ -106,6 +108,10 @@ pub(super) fn services(facts: &Facts<'_>, open: &[OpenItem], found: &[Finding]) 
         concerned.insert(Service::Of(*kind, service.transport, service.port));
     }
     let mut declined: BTreeMap<Service, u64> = BTreeMap::new();
+    let erring = facts.evidence.transactions.iter().filter(|own| {
+        own.outcome == Answer::Answered && own.declined.is_none() && is_error_code(own.response_code)
+    });
+    declined.insert(Service::Dns, erring.count() as u64);
     let slips = open.iter().filter(|item| matches!(item.kind, OpenKind::Single(_, Outcome::Denied(_))));
     for (item, service) in slips.filter_map(|item| Some((item, single(item)?))) {
         *declined.entry(service).or_default() += item.count;

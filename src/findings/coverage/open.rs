@@ -283,6 +283,16 @@ fn errors(facts: &Facts<'_>, explained: &Explained<'_, '_>, items: &mut Items<'_
         };
         items.add(kind, ends, &[error.packet]);
     }
+    for error in facts.errors.iter().filter(|error| explained.is_further(error)) {
+        let ends = Ends {
+            client: error.quoted.map_or(error.destination, |quoted| quoted.source.0),
+            server: error.refused_destination().unwrap_or_default(),
+            transport: error.quoted.map_or(0, |quoted| quoted.transport),
+            sender: error.source,
+            port: 0,
+        };
+        items.add(OpenKind::Further, ends, &[error.packet]);
+    }
     let copies = facts.evidence.duplicates().len();
     let rows = facts.index.icmp_rows().count();
     let beyond = rows.saturating_sub(facts.errors.len() + copies);

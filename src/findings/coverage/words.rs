@@ -38,6 +38,7 @@ impl Judged {
         };
         let declined = match self.declined {
             0 => String::new(),
+            some if self.service == Service::Dns => format!(", {} with an error code", thousands(some)),
             some => format!(", {} refused", thousands(some)),
         };
         let undecided = match self.undecided {
@@ -75,6 +76,14 @@ impl OpenItem {
             OpenKind::Error(meaning) => {
                 format!("{} ({}){}", count("ICMP error", "ICMP errors"), meaning.words(), self.about())
             }
+            OpenKind::Further => format!(
+                "{}{}",
+                count(
+                    "late or second DNS answer was refused (port unreachable)",
+                    "late or second DNS answers were refused (port unreachable)"
+                ),
+                self.about()
+            ),
             OpenKind::Redirect => format!("{}{}", count("ICMP redirect", "ICMP redirects"), self.about()),
             OpenKind::PathSize => {
                 format!("the size a path takes was told {}{}", count("time", "times"), self.about())
@@ -144,8 +153,9 @@ impl OpenItem {
             OpenKind::Dropped => "what was lost cannot be told",
             OpenKind::Undetermined => "the capture does not show how they ended",
             OpenKind::Error(_) => "they belong to no failure that a rule judges",
+            OpenKind::Further => "who asked had its answer, or no longer waited",
             OpenKind::Redirect => "a router names a better way; traffic goes on",
-            OpenKind::PathSize => "the sender adapted, as it should",
+            OpenKind::PathSize => "routers tell senders so what size passes",
             OpenKind::Traced => "a traceroute ends so",
             OpenKind::Leased => "the client has the address it was given, and listens otherwise",
             OpenKind::Finished => "the transfer was over, and its port closed",

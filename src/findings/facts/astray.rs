@@ -38,6 +38,16 @@ pub enum How {
         /// Who gave the others, and when first.
         working: (BTreeSet<Address>, Mark),
     },
+    /// The same host name in another domain leads to where the port serves: which name that is, the answers for either, and the names
+    /// below the failing domain of which each gave the failing address.
+    OtherDomain {
+        /// The name that leads to what serves, presentation form, not escaped.
+        name: String,
+        /// An answer with the failing address, and one with the other.
+        answers: (PacketId, PacketId),
+        /// Different names asked for below the failing domain, each given the failing address alone; 0 where others were given too.
+        alike: usize,
+    },
 }
 
 /// One name.
@@ -65,8 +75,12 @@ impl Astray {
                 vec![*before, Some(failing.0), Some(failing.1), *after]
             }
             How::Disagree { failing, working } => vec![Some(failing.1), Some(working.1)],
+            How::OtherDomain { .. } => Vec::new(),
         };
         let mut frames: Vec<PacketId> = marks.into_iter().flatten().map(|mark| mark.packet).collect();
+        if let How::OtherDomain { answers, .. } = &self.how {
+            frames.extend([answers.0, answers.1]);
+        }
         frames.extend(self.served.1);
         frames.sort_unstable();
         frames.dedup();
@@ -101,6 +115,16 @@ impl Astray {
                 list(new),
                 at(first)
             ),
+            How::OtherDomain { name: other, alike, .. } => {
+                let alike = match alike {
+                    0 | 1 => String::new(),
+                    some => format!(" (as did each of the {some} names asked for in that domain)"),
+                };
+                format!(
+                    "the answers for {name} gave {failing}{alike}, those for the same host name in another domain, {}, {working}",
+                    plain_name(other)
+                )
+            }
         };
         let served = match self.served.0 {
             0 => format!("; no attempt at {working} is in the capture"),
@@ -152,9 +176,89 @@ pub(super) fn find(facts: &Facts<'_>, troubles: &Troubles) -> Vec<Astray> {
         let own = names
             .iter()
             .filter_map(|name| astray(facts, *service, name, said.get(&(name.clone(), service.0.is_v6()))?));
+        let before = found.len();
         found.extend(own.take(NAMES_MAX));
+        if found.len() == before {
+            found.extend(
+                names.iter().filter_map(|name| other_domain(facts, troubles, *service, name)).take(1),
+            );
+        }
     }
     found
+}
+
+/// Host names that stand in most domains: that one of them serves in another domain says nothing.
+const COMMON: [&str; 12] =
+    ["www", "mail", "smtp", "imap", "pop", "ftp", "api", "cdn", "ns", "ns1", "ns2", "autodiscover"];
+
+/// The host name that fails in one domain, in another one where it leads to the same service: where the rest of the two domains begins
+/// alike, or all names of the failing one lead to one address.
+fn other_domain(
+    facts: &Facts<'_>,
+    troubles: &Troubles,
+    service: (Address, u16),
+    name: &str,
+) -> Option<Astray> {
+    let (short, domain) = name.split_once('.')?;
+    if COMMON.contains(&short.to_ascii_lowercase().as_str()) {
+        return None;
+    }
+    let alike = alike_below(facts, domain, service.0);
+    let begins_alike = |other: &str| {
+        let second = |name: &str| name.split('.').nth(1).map(str::to_ascii_lowercase);
+        // Two labels of a name with three or more.
+        name.trim_end_matches('.').matches('.').count() >= 2 && second(name) == second(other)
+    };
+    let tried = |host: Address| {
+        facts.attempts.all.iter().filter(move |own| {
+            (own.service.host, own.service.port) == (host, service.1) && own.outcome.is_served()
+        })
+    };
+    let others = troubles.names.elsewhere(name).into_iter();
+    let (other, host, packet) = others
+        .filter(|(other, host, _)| *host != service.0 && (begins_alike(other) || alike > 1))
+        .find(|(_, host, _)| tried(*host).next().is_some())?;
+    let (_, given) = troubles.names.first_given(service.0, name)?;
+    Some(Astray {
+        service,
+        name: name.to_owned(),
+        failing: [service.0].into(),
+        working: [host].into(),
+        how: How::OtherDomain { name: other.to_owned(), answers: (given, packet), alike },
+        served: (tried(host).count(), tried(host).next().map(|own| own.first.packet)),
+    })
+}
+
+/// Different names below a domain that were each given one address alone; 0 where any was given another.
+fn alike_below(facts: &Facts<'_>, domain: &str, address: Address) -> usize {
+    let mut names: BTreeSet<String> = BTreeSet::new();
+    let input = facts.input();
+    let answered = asked::all(&input)
+        .filter(|own| own.transaction.answer.is_some() && own.transaction.response_code == 0);
+    for own in answered.take(ANSWERS_MAX) {
+        let Some(name) = facts.name_of(own.transaction.first) else { continue };
+        if name.split_once('.').is_none_or(|(_, its)| its != domain) {
+            continue;
+        }
+        let Some(packet) = own.transaction.answer.and_then(|answer| facts.index.packet(answer)) else {
+            continue;
+        };
+        let Some(row) = packet.dns() else { continue };
+        let given = if packet.is_text() {
+            packet.answer_addresses()
+        } else {
+            answers::addresses(packet.message(row))
+        };
+        let mut given = given.into_iter().map(|ip| Address::from(ip).at(packet.source.site)).peekable();
+        if given.peek().is_none() {
+            continue;
+        }
+        if given.any(|own| own != address) {
+            return 0;
+        }
+        names.insert(name);
+    }
+    names.len()
 }
 
 /// The answers about some names, by name and family, in order of time.
@@ -276,6 +380,6 @@ fn is_within(trouble: &Trouble, own: &Astray) -> bool {
         How::Changed { failing: (first, _), after, .. } => {
             to >= first.at_ns && after.is_none_or(|after| from <= after.at_ns)
         }
-        How::Disagree { .. } => true,
+        How::Disagree { .. } | How::OtherDomain { .. } => true,
     }
 }

@@ -10,6 +10,7 @@ use crate::correlate::{Outcome, Problem, Signature};
 use crate::decode::{Address, dns};
 use crate::findings::hypotheses::thresholds::LIMITED_MIN;
 use crate::findings::rules::counted;
+use crate::findings::zones;
 use crate::index::PacketId;
 use crate::index::segment::{DnsKind, DnsRow};
 
@@ -23,6 +24,8 @@ const UDP: u8 = 17;
 const BAD_COOKIE: u8 = 23;
 /// The option COOKIE (RFC 7873 §4).
 const COOKIE: u16 = 10;
+/// NXDOMAIN (RFC 1035 §4.1.1).
+const NAME_ERROR: u8 = 3;
 /// The part of a cookie that the client makes (RFC 7873 §4).
 const CLIENT_COOKIE_BYTES: usize = 8;
 
@@ -41,6 +44,8 @@ pub struct Limited {
     pub whole: usize,
     /// Bytes of the largest that came over TCP; `None` where none did.
     pub over_tcp: Option<u16>,
+    /// Denials of other names of the zones of cut denials that came whole over UDP, and the bytes of the largest.
+    pub denials: Option<(usize, u16)>,
     /// Cut answers after which TCP brought the whole one.
     pub rescued: usize,
     /// Questions of those over UDP that got no answer at all.
@@ -62,6 +67,12 @@ impl Limited {
         }
         if let Some(bytes) = self.over_tcp {
             fits.push(format!("{bytes} bytes at most over TCP"));
+        }
+        if let Some((times, bytes)) = self.denials {
+            fits.push(format!(
+                "denials of other names of the zone whole {} over UDP, {bytes} bytes at most",
+                counted(times, "time", "times")
+            ));
         }
         let silent = match self.silent {
             0 => String::new(),
@@ -110,6 +121,8 @@ struct Cut {
     client: Address,
     is_cookie: bool,
     rescued: bool,
+    /// The zone of a name that is denied: all denials of one zone are about as large.
+    denied: Option<String>,
 }
 
 /// What a query offers.
@@ -146,6 +159,12 @@ pub(super) fn find(facts: &Facts<'_>) -> Vec<Limited> {
     let mut whole: HashMap<(ServerKey, u64, Offer), usize> = HashMap::new();
     let mut over_tcp: HashMap<(ServerKey, u64), u16> = HashMap::new();
     let mut silent: HashMap<(ServerKey, Address), u64> = HashMap::new();
+    let mut denials: HashMap<(ServerKey, String), (usize, u16)> = HashMap::new();
+    let deniers: BTreeSet<ServerKey> = cut
+        .iter()
+        .filter(|(_, all)| all.iter().any(|own| own.denied.is_some()))
+        .map(|(server, _)| *server)
+        .collect();
     let wanted: hashbrown::HashSet<(ServerKey, u64)> =
         cut.iter().flat_map(|(server, all)| all.iter().map(|own| (*server, own.question))).collect();
     let input = facts.input();
@@ -156,13 +175,22 @@ pub(super) fn find(facts: &Facts<'_>) -> Vec<Limited> {
         if own.transaction.outcome == Outcome::NoAnswer && transport == UDP && cut.contains_key(&server) {
             *silent.entry((server, own.client)).or_default() += 1;
         }
-        if !wanted.contains(&(server, own.row.question)) {
+        let is_wanted = wanted.contains(&(server, own.row.question));
+        let may_deny = transport == UDP && deniers.contains(&server);
+        if !is_wanted && !may_deny {
             continue;
         }
         let Some(row) = own.transaction.answer.and_then(|answer| facts.index.packet(answer)?.dns()) else {
             continue;
         };
-        if row.header.is_truncated() || row.header.response_code() != 0 {
+        if may_deny && is_denial(row) && !row.header.is_truncated() {
+            if let Some(zone) = zone_of(facts, own.transaction.first) {
+                let known = denials.entry((server, zone)).or_default();
+                *known = (known.0 + 1, known.1.max(row.length));
+            }
+            continue;
+        }
+        if !is_wanted || row.header.is_truncated() || row.header.response_code() != 0 {
             continue;
         }
         if transport == UDP {
@@ -179,8 +207,19 @@ pub(super) fn find(facts: &Facts<'_>) -> Vec<Limited> {
             let bytes = *over_tcp.get(&(server, own.question)).filter(|_| !own.is_cookie)?;
             (bytes <= own.offer.0.unwrap_or(PLAIN_BYTES).max(PLAIN_BYTES)).then_some(bytes)
         };
-        let fitting: Vec<&Cut> =
-            all.iter().filter(|own| whole_of(own).is_some() || tcp_of(own).is_some()).collect();
+        let denials_of = |own: &Cut| {
+            let (times, bytes) = *denials.get(&(server, own.denied.clone()?))?;
+            (bytes <= own.offer.0.unwrap_or(PLAIN_BYTES).max(PLAIN_BYTES)).then_some((times, bytes))
+        };
+        let fits = |own: &&Cut| whole_of(own).is_some() || tcp_of(own).is_some() || denials_of(own).is_some();
+        let fitting: Vec<&Cut> = all.iter().filter(fits).collect();
+        let mut zones: Vec<&String> = fitting.iter().filter_map(|own| own.denied.as_ref()).collect();
+        zones.sort_unstable();
+        zones.dedup();
+        let whole_denials = zones
+            .iter()
+            .filter_map(|zone| denials.get(&(server, (*zone).clone())))
+            .fold((0, 0), |sum, own| (sum.0 + own.0, sum.1.max(own.1)));
         let mut kinds: Vec<(u64, Offer)> = fitting.iter().map(|own| (own.question, own.offer)).collect();
         kinds.sort_unstable();
         kinds.dedup();
@@ -194,12 +233,14 @@ pub(super) fn find(facts: &Facts<'_>) -> Vec<Limited> {
             cookies: of(true),
             whole: kinds.iter().filter_map(|(question, size)| whole.get(&(server, *question, *size))).sum(),
             over_tcp: fitting.iter().filter_map(|own| tcp_of(own)).max(),
+            denials: (whole_denials.0 > 0).then_some(whole_denials),
             rescued: fitting.iter().filter(|own| own.rescued && !own.is_cookie).count(),
             silent: clients.iter().filter_map(|client| silent.get(&(server, *client))).sum(),
             clients,
         };
         // One whole answer may be the one that a smaller zone gave before.
-        let is_seen = fitting.len() >= LIMITED_MIN && (told.whole >= LIMITED_MIN || told.over_tcp.is_some());
+        let is_seen = fitting.len() >= LIMITED_MIN
+            && (told.whole + whole_denials.0 >= LIMITED_MIN || told.over_tcp.is_some());
         is_seen.then_some(told)
     };
     cut.into_iter().filter_map(limited).collect()
@@ -227,9 +268,20 @@ fn cut(facts: &Facts<'_>) -> BTreeMap<ServerKey, Vec<Cut>> {
             client: answer.destination_address(),
             is_cookie: !row.header.is_truncated(),
             rescued: own.outcome == Outcome::Answered,
+            denied: is_denial(row).then(|| zone_of(facts, own.first)).flatten(),
         });
     }
     found
+}
+
+/// Whether an answer denies a name.
+fn is_denial(row: &DnsRow) -> bool {
+    row.header.response_code() == NAME_ERROR
+}
+
+/// The zone of the name a query asks for, as guessed from the name.
+fn zone_of(facts: &Facts<'_>, query: PacketId) -> Option<String> {
+    zones::common(&[facts.name_of(query)?]).into_iter().next()
 }
 
 /// Whether an answer is what a limit sends instead of the whole one. Of BADCOOKIE (23) the header holds the lower bits, YXRRSET (7),

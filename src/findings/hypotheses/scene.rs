@@ -64,9 +64,18 @@ impl<'f, 'i> Scene<'f, 'i> {
             queries.insert(transaction.first);
             errors.extend(transaction.error);
         }
+        // An error speaks for the protocol it quotes: connections tried after a failure over UDP have errors of their own.
+        let carries = |packet: PacketId| {
+            facts.index.packet(packet).is_some_and(|packet| packet.transport() == problem.transport)
+        };
+        let over_tcp = problem.signature == Signature::Truncated;
+        if !over_tcp {
+            queries.retain(|query| carries(*query));
+        }
         // An error the correlation could not tie to one query still belongs here when it quotes this server.
         let quotes = |error: &&ErrorFact| {
-            errors.contains(&error.packet) || (error.about.is_some_and(|about| queries.contains(&about)))
+            errors.contains(&error.packet)
+                || error.about.is_some_and(|about| queries.contains(&about) && (over_tcp || carries(about)))
         };
         Some(Self {
             facts,

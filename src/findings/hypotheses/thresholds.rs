@@ -24,6 +24,16 @@ thresholds! {
     CLIENTS_FOR_LOAD: usize = 5;
     /// Incidents assessed; more are listed as findings only.
     INCIDENTS_MAX: usize = 16;
+    /// Refused questions like served ones from which the two are compared.
+    AMID_MIN: usize = 4;
+    /// Changes between refusing and serving the same from which it is no change of a rule.
+    AMID_CHANGES_MIN: usize = 4;
+    /// Questions of its own that a server waits for from which it may be full.
+    AMID_OPEN_MIN: usize = 5;
+    /// A question without an answer is given up this long after its last try.
+    OPEN_NS: Nanos = 5_000_000_000;
+    /// Questions of a server's own that are counted.
+    OPEN_MAX: usize = 100_000;
     /// Large answers that fail before it is more than a link that told its size once.
     LARGE_MIN: usize = 2;
     /// Answers that refer back before a server counts as lame.

@@ -438,7 +438,7 @@ fn answered(scene: &Scene<'_, '_>, code: u16, out: &mut Vec<Said>) {
     let zones = zones::common(&scene.names);
     let place = match code {
         _ if matches!(scene.incident, Some(Incident::UnknownZone(_))) => "in what it knows of the zone",
-        5 => "in policy or addressing",
+        5 => "in what the server takes (policy, addressing, or a limit of its own)",
         0 | 3 => "in the name",
         1 | 4 | 16 => "in how the two speak DNS with each other (the form of the query, EDNS)",
         _ => "upstream of it or in the zone",

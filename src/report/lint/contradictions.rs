@@ -35,7 +35,10 @@ pub(super) fn check(report: &Report, found: &mut Lint) {
     for claim in report.claims().filter(|claim| claim.is_printed()) {
         check_text(&claim.id, &claim.text, report, found);
         check_unaffected(claim, &open, found);
+        check_spared(claim, report, found);
+        check_turns(claim, found);
     }
+    check_failures(report, found);
     check_held(report, found);
     check_totals(report, found);
 }
@@ -133,6 +136,74 @@ fn check_unaffected(claim: &Claim, open: &[String], found: &mut Lint) {
         let from = format!(" from {client} ");
         if open.iter().any(|what| format!("{what} ").contains(&from)) {
             let message = format!("{client} is called not affected, and questions of its own are left open");
+            found.issue(&claim.id, CHECK, message);
+        }
+    }
+}
+
+/// Clients called unaffected of whom a finding that is more than a note, or a failure, says that they were hit.
+fn check_spared(claim: &Claim, report: &Report, found: &mut Lint) {
+    let lower = claim.text.to_lowercase();
+    for rest in lower.split(UNAFFECTED).skip(1) {
+        let named = rest.split([';', '.']).next().filter(|named| is_address(named.trim()));
+        let named = named.unwrap_or_else(|| rest.split(", wh").next().unwrap_or_default());
+        for client in named.split([',', ' ']).filter(|word| is_address(word)) {
+            let hit =
+                report.claims().filter(|other| other.is_printed() && other.id != claim.id).any(|other| {
+                    let failing = other.text.contains("Severity: ")
+                        || other.id.starts_with("problem.") && other.id.ends_with(".queries");
+                    failing && names_client(&other.text.to_lowercase(), client)
+                });
+            if hit {
+                let message = format!("{client} is called not affected, and said to be hit elsewhere");
+                found.issue(&claim.id, CHECK, message);
+            }
+        }
+    }
+}
+
+/// Whether a sentence says that something of a client failed: `from 192.0.2.7`, `lookups of 192.0.2.7`.
+fn names_client(text: &str, client: &str) -> bool {
+    ["from ", "lookups of ", "questions of ", "connections of "].iter().any(|before| {
+        text.match_indices(&format!("{before}{client}")).any(|(at, whole)| {
+            let next = text.get(at + whole.len()..).and_then(|rest| rest.chars().next());
+            next.is_none_or(|next| matches!(next, ' ' | ',' | ';' | ')'))
+        })
+    })
+}
+
+/// Failures and answers said to alternate where a single question failed.
+fn check_turns(claim: &Claim, found: &mut Lint) {
+    let text = unquoted(&claim.text);
+    let Some(rest) = text.split("alternated").nth(1) else { return };
+    if shares(rest).next().is_some_and(|(part, _)| part < 2) {
+        found.issue(&claim.id, CHECK, "one failure does not alternate with anything".to_owned());
+    }
+}
+
+/// The number of failed questions in the table of failures, and in the sentence about the same failure.
+fn check_failures(report: &Report, found: &mut Lint) {
+    let table = report.blocks().find_map(|block| match block {
+        Block::Table(table) if table.id == "findings.failures" => Some(table),
+        _ => None,
+    });
+    let told = report.claims().filter(|claim| {
+        claim.is_printed()
+            && claim.id.starts_with("problem.")
+            && claim.id.ends_with(".queries")
+            && claim.text == claim.suggestion
+    });
+    for (claim, (cells, _)) in told.zip(table.into_iter().flat_map(|table| &table.rows)) {
+        let listed = cells.get(3).and_then(|cell| whole_number(cell.split(' ').next()?));
+        let plain = unquoted(&claim.text);
+        let said =
+            plain.split_whitespace().find_map(|word| whole_number(word).filter(|_| !word.contains('.')));
+        // “Two clients sent 4 queries”: the number of clients comes first where nothing else was asked.
+        let counts = plain.split(" failed").next().filter(|before| before.len() < plain.len());
+        if let (Some(listed), Some(said), Some(_)) = (listed, said, counts)
+            && listed != said
+        {
+            let message = format!("{said} questions failed here, {listed} in the table of failures");
             found.issue(&claim.id, CHECK, message);
         }
     }
@@ -283,6 +354,52 @@ mod tests {
         };
         assert_eq!(in_report(&report(vec![failure(), listed(1)])), ["findings.not_assessed"]);
         assert!(in_report(&report(vec![failure(), listed(7)])).is_empty());
+    }
+
+    #[test]
+    fn a_client_that_a_finding_is_about_is_not_called_unaffected() {
+        let said = |other: &str| {
+            let spared = claim(
+                "Not affected: 192.0.2.7 and 192.0.2.8, whose 24 questions 198.51.100.53 answered meanwhile.",
+            );
+            let other = match claim(other) {
+                Block::Claim(own) => Block::Claim(Claim { id: "findings.F9".to_owned(), ..own }),
+                other => other,
+            };
+            in_report(&report(vec![spared, other]))
+        };
+        let hit = "4 of 4 connections from 192.0.2.8 to web of 203.0.113.20 were refused. Severity: high";
+        assert_eq!(said(hit), ["summary.seen"]);
+        assert!(said("4 of 4 connections from 192.0.2.80 to web were refused. Severity: high").is_empty());
+        assert!(said("4 of 4 connections from 192.0.2.8 to web were refused.").is_empty(), "a note");
+    }
+
+    #[test]
+    fn one_failure_alternates_with_nothing() {
+        assert!(contradicts("Failures and answers alternated from 10:00 to 10:01: 1 of 5 questions failed."));
+        assert!(!contradicts(
+            "Failures and answers alternated from 10:00 to 10:01: 2 of 5 questions failed."
+        ));
+    }
+
+    #[test]
+    fn the_table_of_failures_counts_as_the_sentence_does() {
+        let listed = |number: &str| {
+            let cells = ["1", "192.0.2.53", "unanswered", number].map(str::to_owned);
+            Block::Table(Table {
+                id: "findings.failures".to_owned(),
+                caption: String::new(),
+                head: Vec::new(),
+                shown: Shown::All,
+                rows: vec![(cells.to_vec(), Vec::new())],
+            })
+        };
+        let failure = || match claim("22 DNS queries failed, of 81 that 2 clients sent.") {
+            Block::Claim(own) => Block::Claim(Claim { id: "problem.F2.queries".to_owned(), ..own }),
+            other => other,
+        };
+        assert_eq!(in_report(&report(vec![failure(), listed("17 of 22")])), ["problem.F2.queries"]);
+        assert!(in_report(&report(vec![failure(), listed("22 of 22")])).is_empty());
     }
 
     #[test]

@@ -6,7 +6,6 @@ use super::super::facts::Facts;
 use super::super::{Block, Voice, words};
 use super::{Builder, outage};
 use crate::correlate::Signature;
-use crate::correlate::hosts::Place;
 use crate::correlate::windows::Mark;
 use crate::decode::Address;
 use crate::findings::facts::slow::Told;
@@ -25,15 +24,19 @@ const NAMED_MAX: usize = 4;
 fn tells(signature: &Signature) -> bool {
     matches!(
         signature,
-        Signature::NoAnswer | Signature::Icmp { .. } | Signature::TcpReset | Signature::ResponseCode(2 | 5)
+        Signature::NoAnswer
+            | Signature::Icmp { .. }
+            | Signature::TcpReset
+            | Signature::ResponseCode(2 | 5)
+            | Signature::Truncated
     )
 }
 
 /// The failures behind the first one: no server behind answered the failing server for the same names meanwhile.
 pub fn of<'b, 'i>(b: &'b Builder<'i>) -> Vec<(usize, &'b Facts<'i>)> {
     let Some(front) = b.facts.first() else { return Vec::new() };
-    let here = |address: Address| b.input.evidence.surroundings().place(address) == Place::Here;
-    let same_host = |address: &Address| *address == front.server || here(*address) && here(front.server);
+    let surroundings = b.input.evidence.surroundings();
+    let same_host = |address: &Address| surroundings.asks_by(front.server, *address);
     let (first_ns, last_ns) = (front.problem.first_ns, front.problem.last_ns);
     let others = b.facts.iter().enumerate().skip(1);
     let behind: Vec<(usize, &Facts<'i>)> = others
@@ -63,11 +66,15 @@ pub fn title(b: &Builder<'_>) -> String {
     }
     let listed: Vec<String> = servers.iter().map(ToString::to_string).collect();
     let silent = behind.iter().all(|(_, own)| own.problem.signature == Signature::NoAnswer);
-    let how = match (silent, listed.len()) {
-        (true, 1) => "is silent",
-        (true, _) => "are silent",
-        (false, 1) => "fails it",
-        (false, _) => "fail it",
+    // Who answers other questions is not silent.
+    let answers = servers.iter().any(|server| b.inventory.answering.contains(server));
+    let how = match (silent, answers, listed.len()) {
+        (true, true, 1) => "leaves questions of it unanswered",
+        (true, true, _) => "leave questions of it unanswered",
+        (true, false, 1) => "is silent",
+        (true, false, _) => "are silent",
+        (false, _, 1) => "fails it",
+        (false, ..) => "fail it",
     };
     format!("; {}, which it asks, {how}", words::list(&listed, NAMED_MAX))
 }
@@ -86,6 +93,10 @@ pub fn block(b: &Builder<'_>) -> Option<Block> {
         let (one, other) = outage::asked_and_failed(own);
         (asked, failed) = (asked + one, failed + other);
     }
+    let class = match behind.as_slice() {
+        [(_, only)] => outage::class(only),
+        _ => String::new(),
+    };
     let before = last_good.filter(|good| good.at_ns < first.at_ns).map_or_else(String::new, |good| {
         format!("; the last answer before came at {}", b.clock.fine(good.at_ns))
     });
@@ -100,7 +111,7 @@ pub fn block(b: &Builder<'_>) -> Option<Block> {
     fates.dedup();
     let text = if fates.iter().all(|fate| *fate == words::signature(&Signature::NoAnswer)) {
         format!(
-            "Behind it: {} itself got no answer to {} of {} from {}, from {} on{before}.",
+            "Behind it: {} itself got no answer to {} of {}{class} from {}, from {} on{before}.",
             front.server,
             thousands(failed),
             words::count(asked as usize, "question", "questions"),
@@ -109,7 +120,7 @@ pub fn block(b: &Builder<'_>) -> Option<Block> {
         )
     } else {
         format!(
-            "Behind it: {} of {} that {} itself asked of {} were {}, from {} on{before}.",
+            "Behind it: {} of {}{class} that {} itself asked of {} were {}, from {} on{before}.",
             thousands(failed),
             words::count(asked as usize, "question", "questions"),
             front.server,
@@ -127,15 +138,19 @@ fn place(b: &Builder<'_>, own: &Finding) -> Option<&'static str> {
     let query = queries.find(|packet| packet.dns().is_some_and(|row| !row.is_response()))?;
     let (client, server) = (query.source_address(), query.destination_address());
     let failed = |address: Address| b.facts.iter().any(|told| told.server == address);
-    let place = |address: Address| b.input.evidence.place(address);
-    // Captured on the resolver itself, all its addresses are one host.
-    let same_host =
-        |front: Address| front == client || place(front) == Place::Here && place(client) == Place::Here;
+    let same_host = |front: Address| b.input.evidence.surroundings().asks_by(front, client);
     match () {
         () if failed(server) => Some("Slow there as well"),
         () if b.facts.iter().any(|told| same_host(told.server)) => Some("Behind it"),
         () => None,
     }
+}
+
+/// Whether a finding is about what a server gave whose copy of a zone is what failed to come.
+fn is_of_copy(b: &Builder<'_>, own: &Finding) -> bool {
+    let Some(front) = b.facts.first().filter(|front| front.called.is_some()) else { return false };
+    let from = |frame: &PacketId| b.input.index.packet(*frame).map(|packet| packet.source_address());
+    own.frames.iter().filter_map(from).any(|sender| front.problem.clients.contains(&sender))
 }
 
 /// Rules whose findings are incidents of DNS without a failed question, so that no failure tells of them.
@@ -147,12 +162,19 @@ pub fn found_beside(b: &Builder<'_>) -> Vec<Block> {
     let mut told = Told::default();
     told.note(index, b.facts.iter().flat_map(|own| own.queries.iter().copied()));
     told.note(index, b.incidents().into_iter().flat_map(|own| own.queries.iter().copied()));
+    let mut first = Told::default();
+    match (b.facts.first(), b.incidents().first()) {
+        (Some(own), _) => first.note(index, own.queries.iter().copied()),
+        (None, Some(own)) => first.note(index, own.queries.iter().copied()),
+        (None, None) => {}
+    }
     let own =
         b.input.findings.iter().filter(|own| BESIDE.contains(&own.id) && own.severity >= Severity::Medium);
     let is_slow = |own: &&Finding| own.id == slow::RULE.id;
     // Two servers that disagree are the cause of something told, or not told yet.
     let is_cause = |own: &Finding| {
-        let leading = b.input.assessments.iter().flat_map(|told| told.leading());
+        let all = b.input.assessments.iter().filter(|own| own.problem.is_some() || own.trouble.is_some());
+        let leading = all.flat_map(|told| told.leading());
         let mut rows = leading
             .flat_map(|cause| &cause.ledger)
             .filter(|row| row.id == row::OUTDATED.id() || row.id == row::SERVERS_DISAGREE.id());
@@ -164,8 +186,10 @@ pub fn found_beside(b: &Builder<'_>) -> Vec<Block> {
         .map(|(number, own)| {
             let follows = is_slow(&own) && told.covers(index, &own.frames);
             let what = match place(b, own) {
-                _ if follows => "Its effect",
+                _ if follows && first.covers(index, &own.frames) => "Its effect",
+                _ if follows => "Effect of a further failure",
                 Some(place) if is_slow(&own) => place,
+                _ if is_of_copy(b, own) => "Seen with it",
                 _ => "Another incident",
             };
             let text = format!("{what}: {}.", own.statement);

@@ -225,6 +225,9 @@ pub fn phrase(hypothesis: &Hypothesis, facts: Option<&Facts<'_>>) -> String {
         Cause::Upstream if has(&surroundings::TRANSFER_FAILED) => {
             return "the server gets no copy of the zone from its primary any more, and the one it had ran out".to_owned();
         }
+        Cause::WrongAddress if has(&services::LED_BY_DOMAIN) => {
+            return "another domain was meant: the search domain of the client, or the name it was given, is wrong".to_owned();
+        }
         Cause::WrongAddress if has(&services::LED_ASTRAY) => {
             return "the name led to a wrong or outdated address".to_owned();
         }
@@ -298,6 +301,10 @@ pub fn phrase(hypothesis: &Hypothesis, facts: Option<&Facts<'_>>) -> String {
         Cause::NameMissing if has(&answers::EXISTED_BEFORE) => {
             return "the names were removed from the zone, or the server answers from different data at different times or to different \
                     clients (views, an old copy of the zone, a stale cache); the packets are the same"
+                .to_owned();
+        }
+        Cause::LimitReached if has(&answers::REFUSED_AMID_SERVED) || has(&answers::REFUSED_WHILE_WAITING) => {
+            return "the server refuses what exceeds a limit of its own (questions that wait at once, or their rate)"
                 .to_owned();
         }
         Cause::Policy if has(&answers::RESPONSES_LIMITED) => {

@@ -8,6 +8,7 @@ use super::cause::quoted;
 use super::problem::sentence;
 use super::{Builder, table};
 use crate::correlate::Outcome;
+use crate::correlate::episodes::is_error_code;
 use crate::decode::Address;
 use crate::findings::coverage::{OpenItem, Standing};
 use crate::findings::{Finding, Severity};
@@ -175,6 +176,24 @@ pub fn questions(b: &Builder<'_>) -> String {
             words::count(i.queries.len(), "DNS query", "DNS queries")
         );
     }
+    let mut failing: BTreeMap<u16, usize> = BTreeMap::new();
+    let answered = b
+        .input
+        .evidence
+        .transactions
+        .iter()
+        .filter(|own| own.outcome == Outcome::Answered && own.declined.is_none());
+    for own in answered.filter(|own| is_error_code(own.response_code)) {
+        *failing.entry(own.response_code).or_default() += 1;
+    }
+    let failing: Vec<String> = failing
+        .into_iter()
+        .map(|(code, number)| format!("{} with {}", thousands(number as u64), response_code_name(code)))
+        .collect();
+    let failing = match failing.len() {
+        0 => String::new(),
+        some => format!(", among them {}", words::list(&failing, some)),
+    };
     let denied = b.input.evidence.transactions.iter();
     let denied =
         denied.filter(|own| own.outcome == Outcome::Answered && own.response_code == NAME_ERROR).count();
@@ -186,7 +205,7 @@ pub fn questions(b: &Builder<'_>) -> String {
         ),
     };
     format!(
-        "{}{sent} {} checked: {}.{denied}",
+        "{}{sent} {} checked: {}{failing}.{denied}",
         words::count(i.questions as usize, "DNS question", "DNS questions"),
         if i.questions == 1 { "was" } else { "were" },
         words::list(&outcomes, 8)

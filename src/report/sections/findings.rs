@@ -145,12 +145,13 @@ fn absent(b: &Builder<'_>, facts: &Facts<'_>) -> Option<Block> {
         return None;
     }
     let failed = facts.transactions.len() as u64;
+    let limited = super::outage::without_message(facts).min(failed);
     let around = b.facts.iter().position(|other| other.key == facts.key).and_then(|at| i.around.get(at));
     let asked = around.map_or(failed, |around| around.asked).max(failed);
     let all = i.questions <= asked;
     let text = format!(
-        "{} of {}{}{}; in this {} there is {}.",
-        thousands(failed),
+        "{} of {}{}{}{}; in this {} there is {}.",
+        thousands(failed - limited),
         words::count(asked as usize, "question", "questions"),
         if all {
             " ".to_owned()
@@ -158,6 +159,7 @@ fn absent(b: &Builder<'_>, facts: &Facts<'_>) -> Option<Block> {
             format!("{} of these clients to {} in that time ", super::outage::class(facts), facts.server)
         },
         in_a_word(facts),
+        super::outage::silent_beside(limited),
         b.record,
         words::list(&missing, 8)
     );

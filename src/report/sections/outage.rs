@@ -1,19 +1,16 @@
 //! The sentences about windows and clients: what failed for whom, from when to when, who was not affected, and what that meant.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use super::super::facts::Facts;
 use super::super::words;
-use super::Builder;
 use super::problem::sentence;
+use super::{Builder, spared};
 use crate::correlate::clients::Client;
 use crate::correlate::episodes::is_error_code;
-use crate::correlate::impact::{Hosts, Impact};
+use crate::correlate::impact::Impact;
 use crate::correlate::splits::Split;
 use crate::correlate::windows::{Mark, Window};
 use crate::correlate::{Outcome, Transaction};
 use crate::decode::Address;
-use crate::findings::facts::slow::SLOW_NS;
 use crate::findings::gravity::UNNOTICED_NS;
 use crate::findings::rules::{rescuer, zone_words};
 use crate::index::PacketId;
@@ -56,15 +53,21 @@ pub fn class(facts: &Facts<'_>) -> String {
             format!(" in {}", zone_words(&facts.problem.names))
         }
         Split::Nothing | Split::Zone | Split::Name => String::new(),
-        Split::Type(types) => {
-            let types: Vec<String> = types.iter().map(|kind| type_name(*kind)).collect();
-            format!(" of type {}", words::list(&types, LISTED))
+        Split::Type(types) => format!(" of type {}", types_of(types)),
+        Split::TypeInZone(types) => {
+            format!(" of type {} in {}", types_of(types), zone_words(&facts.problem.names))
         }
         Split::Edns(true) => " with EDNS".to_owned(),
         Split::Edns(false) => " without EDNS".to_owned(),
         Split::PortsFrom(port) => format!(" from client ports {port} and above"),
         Split::PortsTo(port) => format!(" from client ports {port} and below"),
     }
+}
+
+/// Record types by name.
+fn types_of(types: &[u16]) -> String {
+    let types: Vec<String> = types.iter().map(|kind| type_name(*kind)).collect();
+    words::list(&types, LISTED)
 }
 
 /// Attempts of the failing clients inside the windows, and those that failed, phases included.
@@ -101,9 +104,18 @@ pub fn when(b: &Builder<'_>, facts: &Facts<'_>) -> (String, Vec<PacketId>) {
             thousands(u64::from(only.asked))
         ),
         [only] => format!(
-            "Observed failing {} ({}).",
+            "Observed failing {} ({}){}.",
             b.clock.during(only.first_bad.at_ns, only.last_bad.at_ns),
-            span(b, only)
+            span(b, only),
+            if only.answered == 0 {
+                String::new()
+            } else {
+                format!(
+                    ": {} of {} questions failed",
+                    thousands(u64::from(only.failed)),
+                    thousands(u64::from(only.asked))
+                )
+            }
         ),
         several => outages(b, several),
     };
@@ -111,7 +123,7 @@ pub fn when(b: &Builder<'_>, facts: &Facts<'_>) -> (String, Vec<PacketId>) {
         text.push_str(&unbounded(b, facts, last));
     } else {
         text.push_str(&began(b, facts, first));
-        text.push_str(&ended(b, last));
+        text.push_str(&ended(b, facts, last));
     }
     let mut frames: Vec<PacketId> = Vec::new();
     for window in windows {
@@ -210,7 +222,46 @@ fn began(b: &Builder<'_>, facts: &Facts<'_>, window: &Window) -> String {
     }
 }
 
-fn ended(b: &Builder<'_>, window: &Window) -> String {
+/// Names whose failures an answer to another name says nothing about: few, and each of them may fail by itself.
+const FEW_NAMES: usize = 3;
+
+/// The name of the first answer after a failure of few names, where it is none of them and none of them was answered to these clients
+/// later: it says that the server answers, and not that what failed works again.
+pub fn other_name(b: &Builder<'_>, facts: &Facts<'_>, good: Mark) -> Option<String> {
+    let (index, evidence) = (b.input.index, b.input.evidence);
+    let problem = facts.problem;
+    if problem.has_cut_names || problem.names.is_empty() || problem.names.len() > FEW_NAMES {
+        return None;
+    }
+    let own_name = |own: &Transaction| {
+        let row = own.question(index)?;
+        let packet = index.packet(own.first)?;
+        Some(crate::decode::dns::presentation(packet.segment.names.get(row.name)?))
+    };
+    let first = evidence.transaction(evidence.transaction_of(good.packet)?)?;
+    let name = own_name(first).filter(|name| !problem.names.contains(name))?;
+    let later = |own: &&Transaction| {
+        let Some(query) = index.packet(own.first) else { return false };
+        query.time_ns() >= good.at_ns
+            && query.destination_address() == facts.server
+            && problem.clients.contains(&query.source_address())
+            && own.outcome == Outcome::Answered
+            && !is_error_code(own.response_code)
+            && own_name(own).is_some_and(|name| problem.names.contains(&name))
+    };
+    let came_back = evidence.transactions.iter().take(spared::LOOKED_AT_MAX).any(|own| later(&own));
+    (!came_back).then(|| crate::findings::rules::plain_name(&name))
+}
+
+fn ended(b: &Builder<'_>, facts: &Facts<'_>, window: &Window) -> String {
+    if let Some((good, name)) = window.first_good.and_then(|good| Some((good, other_name(b, facts, good)?))) {
+        return format!(
+            " The next answer to {} came at {}, for another name ({name}); no answer for what failed is in this {} after it.",
+            these(facts),
+            b.clock.fine(good.at_ns),
+            b.record
+        );
+    }
     match window.first_good {
         Some(good) => format!(
             " It ended between {} and {} (first answer).",
@@ -261,7 +312,9 @@ pub fn who(b: &Builder<'_>, facts: &Facts<'_>) -> Option<(String, Vec<PacketId>)
     let ordinary = |address: &&Address| !floods(address);
     let slow = |address: &Address| impact.slow.iter().any(|(own, _)| own == address);
     let sure = |address: &&Address| impact.mixed.binary_search(address).is_err() && !slow(address);
-    let others = impact.unaffected.iter().filter(ordinary).filter(sure);
+    let hit = spared::hit(b, facts);
+    let spared = |address: &Address| !hit.contains(address);
+    let others = impact.unaffected.iter().filter(ordinary).filter(sure).filter(|own| spared(own));
     let others: Vec<String> = others.map(ToString::to_string).collect();
     if !others.is_empty() {
         let verb = if others.len() == 1 { "was" } else { "were" };
@@ -271,7 +324,7 @@ pub fn who(b: &Builder<'_>, facts: &Facts<'_>) -> Option<(String, Vec<PacketId>)
         ));
     }
     parts.extend(waited(impact, &ordinary));
-    parts.extend(elsewhere(b, facts));
+    parts.extend(spared::elsewhere(b, facts, &hit));
     let mixed: Vec<String> = impact.mixed.iter().filter(ordinary).map(ToString::to_string).collect();
     if !mixed.is_empty() {
         parts.push(format!(
@@ -300,61 +353,6 @@ fn waited(impact: &Impact, ordinary: &impl Fn(&&Address) -> bool) -> Option<Stri
         time::span(longest_ns),
         words::list(&named, LISTED)
     ))
-}
-
-/// Lookups looked through for those at other servers; a capture with more tells of one server, mostly.
-const LOOKED_AT_MAX: usize = 500_000;
-
-/// Clients that asked another server meanwhile, and got an answer to all they asked before anyone notices: `not affected: 10.0.0.26 and 10.0.0.27, whose
-/// 25 questions 10.0.9.54 answered meanwhile`.
-fn elsewhere(b: &Builder<'_>, facts: &Facts<'_>) -> Option<String> {
-    let impact = facts.impact?;
-    let (first, last) = (impact.windows.first()?, impact.windows.last()?);
-    let inside = first.first_bad.at_ns..=last.last_bad.at_ns;
-    let hosts = Hosts::of(b.input.evidence.surroundings());
-    let known: BTreeSet<Address> = impact
-        .clients
-        .iter()
-        .flat_map(|client| std::iter::once(&client.address).chain(&client.others))
-        .chain(&impact.unaffected)
-        .chain(&b.inventory.dns_servers)
-        .map(|address| hosts.host(*address))
-        .collect();
-    let concerned = |client: Address| known.contains(&hosts.host(client));
-    let index = b.input.index;
-    let mut by_server: BTreeMap<Address, (BTreeMap<Address, u32>, BTreeSet<Address>)> = BTreeMap::new();
-    for own in b.input.evidence.transactions.iter().take(LOOKED_AT_MAX) {
-        let Some(query) = index.packet(own.first).filter(|query| inside.contains(&query.time_ns())) else {
-            continue;
-        };
-        let (client, server) = (query.source_address(), query.destination_address());
-        if server == facts.server || concerned(client) {
-            continue;
-        }
-        let (served, failed) = by_server.entry(server).or_default();
-        let in_time = own.waited_ns <= SLOW_NS;
-        if own.outcome == Outcome::Answered && !is_error_code(own.response_code) && in_time {
-            *served.entry(client).or_default() += 1;
-        } else {
-            failed.insert(client);
-        }
-    }
-    let mut told = Vec::new();
-    for (server, (served, failed)) in by_server {
-        let fine: Vec<(&Address, &u32)> =
-            served.iter().filter(|(client, _)| !failed.contains(client)).collect();
-        let questions: u32 = fine.iter().map(|(_, questions)| **questions).sum();
-        if questions > 0 {
-            let clients: Vec<String> = fine.iter().map(|(client, _)| client.to_string()).collect();
-            told.push(format!(
-                "{}, whose {} {server} answered meanwhile",
-                words::list(&clients, LISTED),
-                words::count(questions as usize, "question", "questions")
-            ));
-        }
-    }
-    let listed = told.join("; ");
-    (!told.is_empty() && told.len() <= LISTED).then(|| format!("not affected: {listed}"))
 }
 
 fn one(facts: &Facts<'_>, client: &Client) -> String {
@@ -390,21 +388,36 @@ fn one(facts: &Facts<'_>, client: &Client) -> String {
         );
     }
     if client.never_served {
-        let open = client.asked - client.failed;
-        let rest = match open {
+        let otherwise = client.otherwise_failed;
+        let open = client.asked - client.failed - otherwise;
+        let mut rest = match otherwise {
+            0 => String::new(),
+            some => format!(", {} failed in another way", thousands(u64::from(some))),
+        };
+        rest.push_str(&match open {
             open if open > 0 && open == client.unchecked => format!(
                 ", {} without checking (CD) {} answered",
                 words::count(open as usize, "question", "questions"),
                 if open == 1 { "was" } else { "were" }
             ),
             0 => String::new(),
-            1 => ", the other one cannot be told".to_owned(),
-            open => format!(", the other {open} cannot be told"),
-        };
+            1 => ", how the other one ended cannot be told".to_owned(),
+            open => format!(", how the other {open} ended cannot be told"),
+        });
+        let in_time = format!("no other {} answered any of them in time", server_word(facts));
+        // Where others of its questions were answered, only these were not.
+        let class = class(facts);
+        let beside = facts.impact.is_some_and(|impact| impact.answered_beside > 0);
+        if !class.is_empty() || beside || client.late > 0 {
+            let of = format!(
+                "{failed} of {}{class}",
+                words::count(client.asked as usize, "question", "questions")
+            );
+            return format!("{of} of {name} failed{}{rest}; {in_time}", late(client));
+        }
         return format!(
-            "{name} was never served meanwhile: {of} failed{}{rest}, and no other {} answered any of them in time",
-            late(client),
-            server_word(facts)
+            "{name} was never served meanwhile: {of} failed{}{rest}, and {in_time}",
+            late(client)
         );
     }
     let again = match client.repeated {
@@ -546,19 +559,28 @@ pub fn effect(facts: &Facts<'_>) -> Option<String> {
     let what = if all == 1 { what } else { what.replace(" it ", " they ") };
     let who = |number: usize| match (number, all) {
         (1, 1) => "this client".to_owned(),
+        (2, 2) => "both clients".to_owned(),
         (number, all) if number == all => format!("all {all} clients"),
         (number, all) => format!("{number} of {all} clients"),
     };
     let addressed = |types: &[u16]| types.contains(&ADDRESS_V4) || types.contains(&ADDRESS_V6);
-    let text = if let Split::Type(types) = &impact.split
-        && !addressed(types)
-        && impact.answered_beside > 0
-    {
-        let types: Vec<String> = types.iter().map(|qtype| type_name(*qtype)).collect();
+    let types = impact.split.types().filter(|_| impact.answered_beside > 0);
+    let text = if let Some(types) = types.filter(|types| !addressed(types)) {
         format!(
             "what {} asked for of type {} was missing; other types, addresses among them where those were asked for, were answered",
             who(all),
-            words::list(&types, LISTED)
+            types_of(types)
+        )
+    } else if let Some(types) = types.filter(|types| **types == [ADDRESS_V6]) {
+        format!(
+            "what {} asked for{} was missing, and programs that ask for addresses of both families wait for it; other questions were \
+             answered",
+            who(all),
+            if matches!(impact.split, Split::TypeInZone(_)) {
+                class(facts)
+            } else {
+                format!(" of type {}", types_of(types))
+            }
         )
     } else if impact.is_covered() && wait_ns.unwrap_or_default() < UNNOTICED_NS {
         format!("nothing to be noticed: each lookup was answered within {}", time::span(UNNOTICED_NS))

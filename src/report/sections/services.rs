@@ -203,7 +203,7 @@ fn who(b: &Builder<'_>, trouble: &Trouble) -> (String, Vec<PacketId>) {
         let names: Vec<String> = spared.iter().map(|client| client.address.to_string()).collect();
         let served: u32 = spared.iter().map(|client| client.served).sum();
         said.push(format!(
-            "Not affected: {}, served {} meanwhile.",
+            "Served meanwhile: {} ({}).",
             words::list(&names, LISTED),
             if served == 1 { "once".to_owned() } else { format!("{} times", thousands(u64::from(served))) }
         ));

@@ -99,6 +99,33 @@ impl Names {
         all.filter(|given| clients.contains(&given.client)).map(|given| given.name.clone()).collect()
     }
 
+    /// The first answer that gave an address for a name.
+    pub(in crate::findings::facts) fn first_given(
+        &self,
+        address: Address,
+        name: &str,
+    ) -> Option<(Nanos, PacketId)> {
+        let all = self.given.get(&address)?.iter();
+        all.filter(|given| is_same(&given.name, name)).map(|given| (given.time_ns, given.packet)).min()
+    }
+
+    /// The same host name in other domains, with the addresses it was given there that anybody used.
+    pub(in crate::findings::facts) fn elsewhere(&self, name: &str) -> Vec<(&str, Address, PacketId)> {
+        let Some((short, domain)) = name.split_once('.') else { return Vec::new() };
+        let other = |own: &&Given| {
+            let parts = own.name.split_once('.');
+            parts.is_some_and(|(other, its)| other.eq_ignore_ascii_case(short) && !is_same(its, domain))
+        };
+        let all = self.given.iter().flat_map(|(address, all)| all.iter().map(move |own| (*address, own)));
+        let mut found: Vec<(&str, Address, PacketId)> = Vec::new();
+        for (address, own) in all.filter(|(_, own)| other(own)) {
+            if !found.iter().any(|known| known.0 == own.name && known.1 == address) {
+                found.push((&own.name, address, own.packet));
+            }
+        }
+        found
+    }
+
     /// Whether any answer gave an address for a name.
     pub(super) fn has_led(&self, name: &str, address: Address) -> bool {
         self.given.get(&address).into_iter().flatten().any(|given| is_same(&given.name, name))

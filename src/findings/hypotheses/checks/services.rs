@@ -269,6 +269,11 @@ fn of_causes(trouble: &Trouble, leading: &[Cause], server: &str, out: &mut Vec<C
                 CLIENT,
                 &[(Cause::LargePacketsLost, "only the small ones are answered")],
             )),
+            Cause::WrongAddress => out.push(check(
+                "resolvectl domain; grep -E '^(search|domain)' /etc/resolv.conf, on Windows Get-DnsClientGlobalSetting".to_owned(),
+                CLIENT,
+                &[(Cause::WrongAddress, "a search domain nobody intended, or none where the short name needs one")],
+            )),
             Cause::LimitReached => out.push(check(
                 sessions(trouble, server),
                 SERVER,
@@ -341,7 +346,10 @@ fn unreached(
                     Cause::DeviceInFront,
                     "a socket, no such rule, and no counter moves: the packets do not arrive",
                 ),
-                (Cause::WrongAddress, "this host was never meant to offer it"),
+                (
+                    Cause::WrongAddress,
+                    "this host was never meant to offer it, or another name or search domain was meant",
+                ),
                 (Cause::SilentDrop, "a socket is there, and a rule that drops, or the packets do not arrive"),
             ],
         ));

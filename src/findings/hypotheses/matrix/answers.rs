@@ -23,6 +23,16 @@ matrix! {
         for "the code names this kind of failure (RFC 1035 §4.1.1)",
         against "the server received the query and answered it",
         [H9 2, H13 0, H14 10, H15 0, H17 0, H20 -5], excludes [H1, H2, H3, H4, H5, H6, H7, H8];
+    /// Refused questions take turns with served ones of the same clients, zones and types.
+    REFUSED_AMID_SERVED: 211 OtherTraffic, "services §5.2 H47",
+        for "no rule about who asks or for what takes turns; a limit on what waits at once, or on the rate, does",
+        against "the same is served to the same clients in between",
+        [H47 10, H9 2, H14 -10];
+    /// The same while the server waits for many answers of others.
+    REFUSED_WHILE_WAITING: 211 OtherTraffic, "services §5.2 H47",
+        for "it refuses while many questions of its own wait, and serves the same when they do not",
+        against "the same is served to the same clients in between",
+        [H47 20, H9 5, H13 2, H14 -10];
     /// NXDOMAIN.
     NAME_ERROR: 16 ErrorSemantics, "hypotheses §3",
         for "the code names this kind of failure (RFC 1035 §4.1.1)",

@@ -258,6 +258,11 @@ matrix! {
     LED_ELSEWHERE: 233 OtherTraffic, "hypotheses §2 H4, services §8 b22",
         for "the name leads elsewhere at other times or by other servers: one of the two is wrong or outdated",
         [H4 10, H20 0];
+    /// The same host name in another domain leads to where the service is.
+    LED_BY_DOMAIN: 212 OtherTraffic, "hypotheses §2 H4, services §8 b22",
+        for "probably another domain was meant: a search domain or a name that is mistyped leads to a stranger's host",
+        against "the same host name in another domain leads to where the service is",
+        [H1 -10, H2 -10, H3 -10, H4 20, H14 -10, H20 0];
     /// Served otherwise soon after.
     SERVED_INSTEAD: 165 OtherTraffic, "services §5.1 H12, H18",
         for "the same name or port was served over another family, transport or address",

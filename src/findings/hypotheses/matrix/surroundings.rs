@@ -331,12 +331,12 @@ matrix! {
     TYPES_SPLIT: 86 OtherTraffic, "services §5.2 H40",
         for "the type decides: a rule on it, or servers of the zone that ignore it",
         against "the service answers other queries of the same client at the same time",
-        [H1 -20, H2 -5, H5 -5, H6 -20, H7 -20, H8 -5, H13 10, H29 -10, H39 -20, H40 10], excludes [H4];
+        [H1 -20, H2 -5, H5 -5, H6 -20, H7 -20, H8 -5, H13 10, H22 -20, H29 -10, H39 -20, H40 10], excludes [H4];
     /// Names part them: the resolver works longer on some than its client waits.
     NAMES_SPLIT: 86 OtherTraffic, "services §5.2 H40",
         for "the name decides: what the server must ask for it does not answer",
         against "the service answers other queries of the same client at the same time",
-        [H1 -20, H2 -5, H5 -5, H6 -20, H7 -20, H8 -5, H13 10, H29 -10, H39 -20, H40 2], excludes [H4];
+        [H1 -20, H2 -5, H5 -5, H6 -20, H7 -20, H8 -5, H13 10, H22 -20, H29 -10, H39 -20, H40 2], excludes [H4];
     /// Failures and answers of one client follow each other in a regular order.
     REGULAR_ORDER: 87 Timing, "services §5.2 H39",
         for "members that are asked in turn fail in turn",

@@ -1,22 +1,23 @@
 //! Rows from DNS answers that report a failure: response codes, extended errors, policy, lateness.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use super::silence::firsts;
 use crate::correlate::{Lost, Outcome, Signature, Transaction};
 use crate::decode::Address;
-use crate::findings::facts::records;
+use crate::findings::facts::{asked, records};
 use crate::findings::hypotheses::ledger::Ledger;
 use crate::findings::hypotheses::matrix::{answers as row, surroundings};
 use crate::findings::hypotheses::scene::Scene;
 use crate::findings::hypotheses::thresholds::{
-    ANSWERS_MAX, AROUND_NS, DAMAGED_MIN, DAMAGED_ONE_IN, LARGE_MIN, LOST_ALL_MIN,
+    AMID_CHANGES_MIN, AMID_MIN, AMID_OPEN_MIN, ANSWERS_MAX, AROUND_NS, CITED_MAX, DAMAGED_MIN,
+    DAMAGED_ONE_IN, LARGE_MIN, LOST_ALL_MIN, OPEN_MAX, OPEN_NS,
 };
 use crate::findings::rules::plain_name;
 use crate::findings::zones;
 use crate::index::PacketId;
 use crate::protocols::dns::{extended_error_name, failure_name};
-use crate::time::{Nanos, clock};
+use crate::time::{Nanos, clock, span};
 
 pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     match scene.signature {
@@ -30,7 +31,7 @@ pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
             // A refusal is the server's own word about who asks.
             match *code {
                 SERVFAIL => unchecked(scene, ledger),
-                REFUSED => {}
+                REFUSED => amid_served(scene, ledger),
                 code if is_about_form(code) => edns_unknown(scene, ledger),
                 _ => contradicted(scene, ledger),
             }
@@ -315,6 +316,102 @@ fn unchecked(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     }
     let text = format!("Asked with checking disabled (CD), {} answers the same questions.", scene.server);
     ledger.see(&row::CHECKING_DISABLED_WORKS, text, found);
+}
+
+/// What is refused is served to the same clients between: other names of the same zones, of the same types. No rule about who asks or
+/// for what does so; a limit on what waits at once does, and then the server's own questions are seen to pile up.
+fn amid_served(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
+    let (facts, evidence) = (scene.facts, scene.facts.evidence);
+    let key = |own: &Transaction| {
+        let (client, _) = scene.ends(own)?;
+        let zone = zones::common(&[facts.name_of(own.first)?]).into_iter().next()?;
+        Some((client, zone, own.question(facts.index)?.qtype))
+    };
+    let (from, to) = scene.period_ns;
+    let mut steps: BTreeMap<_, Vec<(Nanos, PacketId, bool)>> = BTreeMap::new();
+    for own in scene.transactions.iter().take(ANSWERS_MAX) {
+        let Some(key) = key(own) else { continue };
+        steps.entry(key).or_default().push((facts.time(own.first), own.first, true));
+    }
+    for answer in scene.asked().into_iter().flat_map(|asked| asked.answers_in(from, to)).take(ANSWERS_MAX) {
+        let Some(own) = evidence.transaction_of(answer.packet).and_then(|id| evidence.transaction(id)) else {
+            continue;
+        };
+        let served = matches!(own.response_code, NO_DATA | NAME_ERROR);
+        if let Some(steps) = key(own).filter(|_| served).and_then(|key| steps.get_mut(&key)) {
+            steps.push((facts.time(own.first), own.first, false));
+        }
+    }
+    let (mut refused, mut served, mut changes, mut frames) = (Vec::new(), Vec::new(), 0, Vec::new());
+    for steps in steps.values_mut() {
+        steps.sort_unstable();
+        if steps.iter().all(|step| step.2) {
+            continue;
+        }
+        let turns = steps.windows(2).filter(|pair| matches!(pair, [a, b] if a.2 != b.2));
+        let turns: Vec<PacketId> = turns.flatten().map(|step| step.1).collect();
+        changes += turns.len() / 2;
+        frames.extend(turns.into_iter().take(CITED_MAX));
+        refused.extend(steps.iter().filter(|step| step.2).map(|step| step.0));
+        served.extend(steps.iter().filter(|step| !step.2).map(|step| step.0));
+    }
+    let all = scene.transactions.len().min(ANSWERS_MAX);
+    if refused.len() < AMID_MIN || refused.len() * 2 <= all || changes < AMID_CHANGES_MIN {
+        return;
+    }
+    let mut text = format!(
+        "{} of {} refused questions are like {} that {} served the same clients meanwhile (same zone, same type), in turns ({changes} \
+         changes)",
+        refused.len(),
+        all,
+        served.len(),
+        scene.server
+    );
+    let open = Open::of(scene);
+    let least = refused.iter().map(|at_ns| open.at(*at_ns)).min().unwrap_or(0);
+    let piled = least >= AMID_OPEN_MIN;
+    if piled {
+        text = format!(
+            "{text}; whenever it refused, {least} questions of its own or more, sent within {} before, were without an answer",
+            span(OPEN_NS)
+        );
+    }
+    frames.sort_unstable();
+    frames.dedup();
+    ledger.see(
+        if piled { &row::REFUSED_WHILE_WAITING } else { &row::REFUSED_AMID_SERVED },
+        text + ".",
+        frames,
+    );
+}
+
+/// When the server itself waited for answers of others.
+struct Open {
+    began: Vec<Nanos>,
+    ended: Vec<Nanos>,
+}
+
+impl Open {
+    fn of(scene: &Scene<'_, '_>) -> Self {
+        let surroundings = scene.facts.evidence.surroundings();
+        let input = scene.facts.input();
+        let (mut began, mut ended) = (Vec::new(), Vec::new());
+        let own = asked::all(&input)
+            .filter(|own| own.server.0 != scene.server && surroundings.asks_by(scene.server, own.client));
+        for own in own.take(OPEN_MAX) {
+            began.push(own.time_ns);
+            let last_ns = || scene.facts.time(own.transaction.last) + OPEN_NS;
+            ended.push(if own.transaction.answer.is_some() { own.ended_ns() } else { last_ns() });
+        }
+        began.sort_unstable();
+        ended.sort_unstable();
+        Self { began, ended }
+    }
+
+    fn at(&self, at_ns: Nanos) -> usize {
+        let before = |all: &[Nanos]| all.partition_point(|own_ns| *own_ns <= at_ns);
+        before(&self.began).saturating_sub(before(&self.ended))
+    }
 }
 
 /// Negative answers read for the serial number of their zone.

@@ -87,24 +87,68 @@ fn unacknowledged(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
         .filter(|answer| lost(answer).is_some_and(|(bytes, _)| bytes == 0))
         .take(ANSWERS_MAX)
         .collect();
+    let small = small_passed(scene);
     let most = failed.iter().map(|(bytes, _)| *bytes).max().unwrap_or_default();
     let beside = match arrived.len() {
         0 => String::new(),
         some => format!("; {} over TCP arrived", rules::counted(some, "other answer", "other answers")),
     };
+    let beside = match small.len() {
+        0 => beside,
+        some => format!(
+            "{beside}; {} of it reached the same {} meanwhile",
+            rules::counted(some, "small packet", "small packets"),
+            if scene.clients.len() == 1 { "client" } else { "clients" }
+        ),
+    };
     ledger.see(
-        if arrived.is_empty() { &row::DATA_UNACKNOWLEDGED } else { &row::LARGE_UNACKNOWLEDGED },
+        if arrived.is_empty() && small.is_empty() {
+            &row::DATA_UNACKNOWLEDGED
+        } else {
+            &row::LARGE_UNACKNOWLEDGED
+        },
         format!(
             "In {} up to {most} bytes of {} were never acknowledged{beside}.",
             rules::counted(failed.len(), "connection", "connections"),
             scene.server
         ),
-        failed.iter().map(|(_, packet)| *packet).chain(arrived).take(ANSWERS_MAX).collect(),
+        failed.iter().map(|(_, packet)| *packet).chain(arrived).chain(small).take(ANSWERS_MAX).collect(),
     );
+}
+
+/// Small packets of the server that are known to have reached the failing clients while its large ones did not: answers over UDP, and
+/// the second half of handshakes that the client completed.
+fn small_passed(scene: &Scene<'_, '_>) -> Vec<PacketId> {
+    let evidence = scene.facts.evidence;
+    let first_ns = scene.transactions.iter().map(|own| scene.facts.time(own.first)).min().unwrap_or_default();
+    let last_ns = scene
+        .transactions
+        .iter()
+        .filter_map(|own| evidence.connections.of(&scene.facts.index.packet(own.last)?))
+        .map(|own| own.last.time_ns)
+        .max()
+        .unwrap_or_default();
+    let over_udp = scene.facts.servers.get(&(scene.server, scene.service.0, UDP)).into_iter();
+    let answers = over_udp
+        .flat_map(|own| own.answers_in(first_ns, last_ns))
+        .filter(|answer| {
+            scene.clients.contains(&answer.client)
+                && evidence.transaction_of(answer.packet).is_some_and(|id| evidence.lost(id).is_none())
+        })
+        .map(|answer| answer.packet);
+    let handshakes = evidence
+        .connections
+        .iter()
+        .filter(|own| own.server == (scene.server, scene.service.0) && scene.clients.contains(&own.client.0))
+        .filter(|own| own.confirmed && own.first.time_ns > first_ns && own.first.time_ns < last_ns)
+        .filter_map(|own| own.accepted.map(|accepted| accepted.packet));
+    answers.chain(handshakes).take(ANSWERS_MAX).collect()
 }
 
 /// The IP protocol number of TCP.
 const TCP: u8 = 6;
+/// The IP protocol number of UDP.
+const UDP: u8 = 17;
 
 /// Whether a reset comes from as far as the packet that accepted the connection: another distance is another device's.
 fn is_as_far(scene: &Scene<'_, '_>, connection: &Connection, reset: PacketId) -> bool {

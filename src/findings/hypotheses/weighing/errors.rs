@@ -45,11 +45,17 @@ fn senders(errors: &[&ErrorFact]) -> String {
 fn text(scene: &Scene<'_, '_>, errors: &[&ErrorFact]) -> String {
     let first = errors.first();
     format!(
-        "{} × {} ({}) from {} about queries to {}.",
+        "{} × {} ({}) from {} about {} to {}.",
         errors.len(),
         first.map_or("", |error| error.words()),
         first.map_or_else(String::new, |error| error.code_words()),
         senders(errors),
+        // What was tried over TCP after an answer over UDP was cut has errors of its own.
+        if errors.iter().all(|error| error.quoted.is_some_and(|quoted| quoted.transport != scene.service.1)) {
+            "TCP segments"
+        } else {
+            "queries"
+        },
         scene.server
     )
 }
@@ -302,7 +308,7 @@ fn source_differs(scene: &Scene<'_, '_>, elsewhere: &[&ErrorFact], ledger: &mut 
         ledger.see(
             &row::QUOTED_TTL,
             format!(
-                "The quoted TTL shows that the query had travelled {} when it was rejected.",
+                "The quoted TTL shows that the packet had travelled {} when it was rejected.",
                 crate::findings::rules::counted(usize::from(gone), "hop", "hops")
             ),
             vec![error.packet],

@@ -173,12 +173,16 @@ fn tcp_silent(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
 /// DNS answers in the server's name from another distance, or sooner, than its other packets.
 fn intercepted(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     let Some(host) = scene.host() else { return };
+    let index = scene.facts.index;
+    let source = |packet: PacketId| index.packet(packet).map(|packet| packet.segment.source);
     let known = |sign: &&Sign| hops(sign.ttl).is_some();
     let answer = host.of(Sort::Dns).iter().find(known);
     let sorts = [Sort::Echo, Sort::Tcp, Sort::Reset];
-    let other = sorts
-        .iter()
-        .find_map(|sort| host.of(*sort).iter().find(|s| known(s) && !scene.facts.is_dns_port(s.port)));
+    // Another place of capture is another distance.
+    let here = |sign: &&Sign| answer.is_some_and(|answer| source(answer.packet) == source(sign.packet));
+    let other = sorts.iter().find_map(|sort| {
+        host.of(*sort).iter().find(|s| known(s) && here(s) && !scene.facts.is_dns_port(s.port))
+    });
     let distance = answer.zip(other).and_then(|(answer, other)| {
         let (near, far) = (hops(answer.ttl)?, hops(other.ttl)?);
         (near.abs_diff(far) > HOPS_SLACK).then(|| {

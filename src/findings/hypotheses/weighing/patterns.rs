@@ -279,9 +279,15 @@ fn several(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     let (from, to) = scene.period_ns;
     let answers = scene.asked().into_iter().flat_map(|asked| asked.answers_in(from, to));
     let own = answers.filter(|answer| scene.clients.contains(&answer.client)).map(|answer| answer.packet);
-    let ttl = |packet: PacketId| scene.facts.index.packet(packet).map_or(0, |packet| packet.ttl());
+    let read = |packet: PacketId| {
+        let read = scene.facts.index.packet(packet)?;
+        Some((packet, read.ttl(), read.segment.source)).filter(|own| own.1 > 0)
+    };
+    let mut told = own.filter_map(read).peekable();
+    // Another place of capture is another distance.
+    let Some((_, _, first)) = told.peek().copied() else { return };
     let told: Vec<(PacketId, u8)> =
-        own.map(|packet| (packet, ttl(packet))).filter(|(_, ttl)| *ttl > 0).collect();
+        told.filter(|own| own.2 == first).map(|(packet, ttl, _)| (packet, ttl)).collect();
     let mut frames: BTreeMap<u8, Vec<PacketId>> = BTreeMap::new();
     for (packet, ttl) in &told {
         frames.entry(*ttl).or_default().push(*packet);
@@ -319,7 +325,7 @@ fn property(scene: &Scene<'_, '_>, impact: &Impact, regular: bool, ledger: &mut 
     }
     let seen = match &impact.split {
         Split::Zone | Split::Name => &row::NAMES_SPLIT,
-        Split::Type(_) => &row::TYPES_SPLIT,
+        Split::Type(_) | Split::TypeInZone(_) => &row::TYPES_SPLIT,
         _ if regular => &row::PROPERTY_OR_ORDER_SPLITS,
         _ => &row::PROPERTY_SPLITS,
     };
@@ -334,7 +340,7 @@ fn property(scene: &Scene<'_, '_>, impact: &Impact, regular: bool, ledger: &mut 
             "Only queries {failing} fail at {} ({failed} of them); those {fine} were answered at the same time ({}){}.",
             scene.server,
             impact.answered_beside,
-            if matches!(impact.split, Split::Type(_)) { edns_too(scene, &served_queries(scene)) } else { "" }
+            if impact.split.types().is_some() { edns_too(scene, &served_queries(scene)) } else { "" }
         ),
         frames.collect(),
     );
@@ -367,6 +373,11 @@ fn edns_too(scene: &Scene<'_, '_>, served: &[PacketId]) -> &'static str {
     }
 }
 
+/// Record types by name.
+fn types_of(types: &[u16]) -> String {
+    types.iter().take(3).map(|qtype| type_name(*qtype)).collect::<Vec<_>>().join(", ")
+}
+
 /// The failing queries and the others, as told apart.
 fn words(scene: &Scene<'_, '_>, split: &Split) -> Option<(String, String)> {
     Some(match split {
@@ -379,9 +390,14 @@ fn words(scene: &Scene<'_, '_>, split: &Split) -> Option<(String, String)> {
         Split::Name => {
             (format!("for {}", counted(scene.names.len(), "name", "names")), "for other names".to_owned())
         }
-        Split::Type(types) => {
-            let types: Vec<String> = types.iter().take(3).map(|qtype| type_name(*qtype)).collect();
-            (format!("of type {}", types.join(", ")), "of other types".to_owned())
+        Split::Type(types) => (format!("of type {}", types_of(types)), "of other types".to_owned()),
+        Split::TypeInZone(types) => {
+            let zones: Vec<String> =
+                zones::common(&scene.names).iter().take(3).map(|z| plain_name(z)).collect();
+            (
+                format!("of type {} for names in {}", types_of(types), zones.join(", ")),
+                "of other types, and for other names,".to_owned(),
+            )
         }
         Split::Edns(true) => ("with EDNS (an OPT record)".to_owned(), "without EDNS".to_owned()),
         Split::Edns(false) => ("without EDNS".to_owned(), "with EDNS (an OPT record)".to_owned()),

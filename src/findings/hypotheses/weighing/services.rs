@@ -58,7 +58,11 @@ pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     owners(scene, ledger);
     chained(scene, trouble, ledger);
     for own in astray::of(scene.facts, trouble).take(1) {
-        let seen = if own.served.0 > 0 { &row::LED_ASTRAY } else { &row::LED_ELSEWHERE };
+        let seen = match &own.how {
+            astray::How::OtherDomain { .. } => &row::LED_BY_DOMAIN,
+            _ if own.served.0 > 0 => &row::LED_ASTRAY,
+            _ => &row::LED_ELSEWHERE,
+        };
         ledger.see(seen, format!("{}.", own.statement(scene.facts)), own.frames());
     }
     if let Some((name, packet)) = &trouble.resolved

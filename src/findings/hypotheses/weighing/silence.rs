@@ -94,7 +94,7 @@ fn other_address(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     });
     let refused = match refused.count() {
         0 => String::new(),
-        some => format!("; {some} of them the asking host refused (port unreachable)"),
+        some => format!("; {some} of them met a port unreachable message of the asking host"),
     };
     let from: Vec<String> = from.iter().take(ANSWERS_CITED).map(ToString::to_string).collect();
     ledger.see(

@@ -18,6 +18,7 @@ use crate::index::PacketId;
 pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     transfers(scene, ledger);
     let (from, to) = scene.period_ns;
+    let refuses = scene.signature == Some(&Signature::ResponseCode(5));
     let behind: Vec<&Problem> = scene
         .facts
         .problems()
@@ -28,6 +29,8 @@ pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
                 // A resolver remembers a failure for a while (RFC 9520 §3.2).
                 && other.last_ns >= from - HOST_AROUND_NS
                 && (is_total(scene, *at, other) || asks_the_same(scene, other))
+                // Who refuses passes on a refusal: to silence it answers SERVFAIL, or nothing.
+                && (!refuses || matches!(other.signature, Signature::ResponseCode(_)))
         })
         .map(|(_, other)| other)
         .collect();
@@ -231,7 +234,9 @@ fn answered_behind(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
 /// Whether an address is the server's: its own, or any of the capturing host where the server is that host, or asked over loopback as
 /// stub resolvers are.
 fn is_same_host(scene: &Scene<'_, '_>, address: Address) -> bool {
-    let here = |address| scene.facts.evidence.place(address) == Place::Here;
+    let surroundings = scene.facts.evidence.surroundings();
+    let here = |address| surroundings.place(address) == Place::Here;
     address == scene.server
-        || !is_loopback(address) && here(address) && (is_loopback(scene.server) || here(scene.server))
+        || !is_loopback(address)
+            && (surroundings.asks_by(scene.server, address) || here(address) && is_loopback(scene.server))
 }
