@@ -183,6 +183,7 @@ impl<'a> Judge<'a> {
         turned::judge_parties(self.index(), all, &said);
         turned::judge(self.index(), all, &said);
         turned::name_unreached(all);
+        super::takeovers::judge(self.index(), rest.connections, all);
         let parts = rest.exchanges.iter().flat_map(|exchange| exchange.parts().into_iter().flatten());
         all.extend(parts.filter_map(|exchange| self.exchange(&exchange)));
         clocks::judge(rest.exchanges, &self.here, all);
