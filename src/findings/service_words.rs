@@ -172,6 +172,9 @@ pub fn how(outcome: Outcome, own: Kind) -> String {
             )
         }
         Outcome::Fails(code) => format!("answered with {code}"),
+        Outcome::Denied(denial) if denial == reply::no_keys() => {
+            "ended by the server before keys were agreed".to_owned()
+        }
         Outcome::Denied(denial) => format!("answered with {}", denied(denial, own)),
         Outcome::Kiss(code) => format!("answered with the kiss-o'-death code {}", escape_bytes(&code)),
         Outcome::NoTime => "answered by a server that has no time itself (not synchronised)".to_owned(),
@@ -592,6 +595,9 @@ pub fn title(facts: &Facts<'_>, trouble: &Trouble) -> String {
         (_, Some(Outcome::Left { by_client: true })) => "TLS handshake left by the client".to_owned(),
         (_, Some(Outcome::Left { .. })) => "TLS handshake ended by the server".to_owned(),
         (_, Some(Outcome::Fails(code))) => format!("answers {code}"),
+        (_, Some(Outcome::Denied(denial))) if denial == reply::no_keys() => {
+            "ends sessions before keys are agreed".to_owned()
+        }
         (_, Some(Outcome::Denied(denial))) => format!("answers {}", denied(denial, trouble.kind())),
         (_, Some(Outcome::WrongTime { ahead_ns })) => format!("gives a time {}", ahead(ahead_ns)),
         (_, Some(Outcome::Kiss(_) | Outcome::NoTime)) => "gives no time".to_owned(),

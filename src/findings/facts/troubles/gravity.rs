@@ -237,6 +237,8 @@ pub(super) fn is_told(facts: &Facts<'_>, trouble: &Trouble) -> bool {
         {
             false
         }
+        // Whoever tries many servers meets some that share no cipher with it: only clients that come again tell something.
+        Some(Outcome::Denied(denial)) if denial == crate::attempts::reply::no_keys() => false,
         Some(Outcome::Denied(Denial { why: Why::Rejects, .. })) => is_row(trouble, attempts),
         Some(Outcome::Denied(Denial { why: Why::Forbids, .. })) => several,
         Some(Outcome::Fails(LISTED..=LISTED_TOO)) if trouble.kind() == Kind::Smtp => {

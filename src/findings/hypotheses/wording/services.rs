@@ -550,6 +550,10 @@ fn denied(trouble: &Trouble, scene: &Scene<'_, '_>, server: &str) -> Option<Stri
         ));
     }
     match trouble.endings.first()?.0 {
+        Outcome::Denied(denial) if denial == reply::no_keys() => Some(format!(
+            "{server} ends these sessions as soon as it has seen which ciphers and keys the clients take: programs of different age that have \
+             none in common, and a limit or a rule of its own, look alike. The network did its part."
+        )),
         Outcome::Denied(Denial { why: Why::Forbids, .. }) => Some(format!(
             "{server} answered and does not allow it: its settings, or what the clients send, were changed or never fitted. The network \
              did its part."
