@@ -37,6 +37,8 @@ pub struct Judged {
     pub accepted: u64,
     /// How often it answered with a refusal that is ordinary: a password or name not taken once, an error code of DNS.
     pub declined: u64,
+    /// How often it failed, such refusals among these.
+    pub failed: u64,
     /// How often the capture does not show what became of it.
     pub undecided: u64,
     /// Something about it is open, or a finding that is more than a note is about it.
@@ -48,6 +50,7 @@ pub(super) fn services(facts: &Facts<'_>, open: &[OpenItem], found: &[Finding]) 
     let mut tally: BTreeMap<Service, (u64, u64)> = BTreeMap::new();
     let mut undecided: BTreeMap<Service, u64> = BTreeMap::new();
     let mut accepted: BTreeMap<Service, u64> = BTreeMap::new();
+    let mut failed: BTreeMap<Service, u64> = BTreeMap::new();
     let note = |tally: &mut BTreeMap<Service, (u64, u64)>, service: Service, served: bool| {
         let (attempts, given) = tally.entry(service).or_default();
         *attempts += 1;
@@ -55,6 +58,12 @@ pub(super) fn services(facts: &Facts<'_>, open: &[OpenItem], found: &[Finding]) 
     };
     for transaction in &facts.evidence.transactions {
         note(&mut tally, Service::Dns, is_served(transaction));
+        let left = match transaction.outcome {
+            _ if is_served(transaction) => continue,
+            crate::correlate::Outcome::Undetermined => &mut undecided,
+            _ => &mut failed,
+        };
+        *left.entry(Service::Dns).or_default() += 1;
     }
     let is_tried = |at: usize| facts.troubles.tried.binary_search(&(at as u32)).is_ok();
     for (_, own) in facts.attempts.all.iter().enumerate().filter(|(at, _)| !is_tried(*at)) {
@@ -73,6 +82,9 @@ pub(super) fn services(facts: &Facts<'_>, open: &[OpenItem], found: &[Finding]) 
             Outcome::Undetermined => true,
             outcome => own.kind == Kind::Echo && outcome.is_served(),
         };
+        if own.outcome.face().is_some() {
+            *failed.entry(service).or_default() += u64::from(asked.saturating_sub(answered));
+        }
         if is_open {
             *undecided.entry(service).or_default() += u64::from(asked.saturating_sub(answered));
         }
@@ -89,6 +101,7 @@ pub(super) fn services(facts: &Facts<'_>, open: &[OpenItem], found: &[Finding]) 
             continue;
         }
         note(&mut tally, Service::Neighbours, *heard && !gone);
+        *failed.entry(Service::Neighbours).or_default() += u64::from(!*heard || gone);
     }
     let mut concerned: BTreeSet<Service> =
         open.iter().filter(|item| item.kind.standing() == Standing::Open).filter_map(service_of).collect();
@@ -122,6 +135,7 @@ pub(super) fn services(facts: &Facts<'_>, open: &[OpenItem], found: &[Finding]) 
         served,
         accepted: accepted.get(&service).copied().unwrap_or(0),
         declined: declined.get(&service).copied().unwrap_or(0),
+        failed: failed.get(&service).copied().unwrap_or(0),
         undecided: undecided.get(&service).copied().unwrap_or(0),
         is_open: concerned.contains(&service),
     });

@@ -1,6 +1,6 @@
 //! Finds what is seen and not assessed: each source of evidence in turn, joined by kind and ends.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::explained::{Explained, is_served};
 use super::{Ends, OpenItem, OpenKind};
@@ -354,6 +354,18 @@ fn attempts(facts: &Facts<'_>, explained: &Explained<'_, '_>, items: &mut Items<
         served.entry((own.client.0, own.service)).or_default().push(own.first.time_ns);
         serving.insert(own.service);
     }
+    // Single ones are ordinary, not what befalls a tenth of all.
+    let mut asked: HashMap<attempts::Service, usize> = HashMap::new();
+    let mut alike: HashMap<(attempts::Service, attempts::Outcome), usize> = HashMap::new();
+    for own in all {
+        *asked.entry(own.service).or_default() += 1;
+        *alike.entry((own.service, own.outcome.plain())).or_default() += 1;
+    }
+    let is_single = |own: &attempts::Attempt| {
+        let number = alike.get(&(own.service, own.outcome.plain())).copied().unwrap_or(0);
+        let all = asked.get(&own.service).copied().unwrap_or(0);
+        number <= SINGLE_MAX || number * SINGLE_ONE_IN <= all
+    };
     let races = Races::of(all);
     for (at, own) in all.iter().enumerate() {
         let frames = own.frames();
@@ -389,7 +401,7 @@ fn attempts(facts: &Facts<'_>, explained: &Explained<'_, '_>, items: &mut Items<
             _ if outcome.face().is_none() || rescued && outcome.face() == Some(Face::Unreached) => continue,
             // So are slips of people, and mail that is to come again.
             _ if serving.contains(&own.service)
-                && (matches!(outcome.face(), Some(Face::Cut | Face::Tls))
+                && (matches!(outcome.face(), Some(Face::Cut | Face::Tls)) && is_single(own)
                     || matches!(outcome, attempts::Outcome::Denied(_))
                     || matches!(outcome, attempts::Outcome::Fails(_))
                         && own.kind == attempts::Kind::Smtp) =>
@@ -401,6 +413,11 @@ fn attempts(facts: &Facts<'_>, explained: &Explained<'_, '_>, items: &mut Items<
         items.add(kind, ends, &frames);
     }
 }
+
+/// So many of one kind are single ones.
+const SINGLE_MAX: usize = 3;
+/// Or one in so many.
+const SINGLE_ONE_IN: usize = 10;
 
 /// A client tries the other family this soon before or after the first (RFC 8305 §5: 250 ms).
 const RACE_NS: Nanos = 600_000_000;
@@ -448,6 +465,23 @@ fn neighbours(facts: &Facts<'_>, explained: &Explained<'_, '_>, items: &mut Item
         if matters && !run.requests.iter().any(|packet| explained.has(*packet)) {
             let ends = Ends { client: run.asker, server: run.target, ..Ends::default() };
             items.count(OpenKind::Neighbour, ends, &run.requests, run.requests.len() as u64);
+        }
+    }
+    let matters = |target: &Address| {
+        facts.sweeps.iter().any(|sweep| sweep.targets.contains(target))
+            || facts.runs.iter().any(|run| {
+                run.target == *target
+                    && (run.asks_only || run.last_sign.is_some() || run.wanted != Wanted::Unknown)
+            })
+    };
+    for (target, requests) in &facts.unheard {
+        if !matters(target) && !requests.iter().any(|packet| explained.has(*packet)) {
+            items.count(OpenKind::Unused, Ends::default(), requests, requests.len() as u64);
+        }
+    }
+    for (address, claims) in &facts.moved {
+        if !claims.iter().any(|packet| explained.has(*packet)) {
+            items.count(OpenKind::Moved, Ends { server: *address, ..Ends::default() }, claims, 1);
         }
     }
 }
