@@ -34,7 +34,11 @@ pub(super) fn copy_kind(index: &Index, first: &Packet<'_>, second: &Packet<'_>) 
     }
     // An id of 0 in an atomic datagram means nothing (RFC 6864 §4.1).
     let is_told = one.ip.id.is_some_and(|id| id != 0);
+    // Two captures of one text: what tells itself by its numbers was seen at both places.
+    let is_elsewhere =
+        || tells_itself && !content(&one).is_empty() && super::are_of_two_files(index, first.id, second.id);
     let has_passed = (is_told && !is_translated)
+        || is_elsewhere()
         || (passed_on(first, &one, &other) && !is_repeat(index, first, second))
         || (is_told && hops > 0);
     if is_translated {
