@@ -3,6 +3,7 @@
 pub mod advertisements;
 pub mod asked;
 pub mod astray;
+pub mod blocks;
 pub mod connections;
 pub mod contested;
 pub mod delegations;

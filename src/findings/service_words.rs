@@ -352,7 +352,10 @@ pub fn ways(facts: &Facts<'_>, trouble: &Trouble) -> String {
         ),
     };
     match outcomes.as_slice() {
-        [(only, number)] => how(*only, *number),
+        [(only, number)] => match blocked(facts, trouble).filter(|_| *only == Outcome::NoReply) {
+            Some(by) => format!("blocked by {by}, as the log itself says"),
+            None => how(*only, *number),
+        },
         several => {
             let told: Vec<String> = several
                 .iter()
@@ -361,6 +364,11 @@ pub fn ways(facts: &Facts<'_>, trouble: &Trouble) -> String {
             list(&told)
         }
     }
+}
+
+/// The rules that blocked what was sent, where the log says so.
+fn blocked(facts: &Facts<'_>, trouble: &Trouble) -> Option<String> {
+    super::facts::blocks::by(facts.index, &trouble.frames(facts.attempts))
 }
 
 /// How attempts failed that were answered too late.
@@ -575,7 +583,8 @@ pub fn title(facts: &Facts<'_>, trouble: &Trouble) -> String {
             let meaning = super::facts::Meaning::of(v6, kind, code).words();
             format!("accepts, but its SYN-ACK does not arrive ({meaning})")
         }
-        (_, Some(Outcome::NoReply)) => "does not reply".to_owned(),
+        (_, Some(Outcome::NoReply)) => blocked(facts, trouble)
+            .map_or_else(|| "does not reply".to_owned(), |by| format!("is blocked by {by}")),
         (_, Some(Outcome::Misaddressed)) => {
             format!("answers from {} instead", list(&elsewhere(facts, trouble)))
         }

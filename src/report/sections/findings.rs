@@ -171,6 +171,7 @@ fn in_a_word(facts: &Facts<'_>) -> String {
     match facts.problem.signature {
         _ if refusal => "refused".to_owned(),
         Signature::Icmp { v6, kind, code } => format!("met {}", words::icmp(v6, kind, code).0),
+        Signature::NoAnswer if facts.blocked.is_some() => "blocked".to_owned(),
         Signature::NoAnswer => "unanswered".to_owned(),
         Signature::ResponseCode(code) => format!("answered with {}", failure_name(code)),
         Signature::TcpReset | Signature::ResetMidway => "reset".to_owned(),

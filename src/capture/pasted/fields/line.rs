@@ -193,11 +193,28 @@ fn carried(fields: &Fields, protocol: Option<u32>) -> String {
         Some(6) => segment(fields),
         Some(17) => dns(fields).unwrap_or_else(|| {
             let length = fields.number("udp.length").map_or(0, |length| length.saturating_sub(8));
-            format!("UDP, length {length}")
+            time_service(fields, length).unwrap_or_else(|| format!("UDP, length {length}"))
         }),
         Some(number) => format!("ip-proto-{number} 0"),
         None => "ip".to_owned(),
     }
+}
+
+/// What `-v` prints of a message of NTP.
+fn time_service(fields: &Fields, length: u32) -> Option<String> {
+    let mode = match fields.number("ntp.flags.mode")? {
+        3 => "Client",
+        4 => "Server",
+        1 => "symmetric active",
+        2 => "symmetric passive",
+        _ => "Broadcast",
+    };
+    let stratum = fields.number("ntp.stratum").map(|stratum| {
+        let leap = fields.number("ntp.flags.li").unwrap_or(0);
+        let word = if leap == 3 { "clock unsynchronized" } else { "" };
+        format!("\n\tLeap indicator: {word} ({}), Stratum {stratum}, poll 6 (64s)", leap << 6)
+    });
+    Some(format!("NTPv4, {mode}, length {length}{}", stratum.unwrap_or_default()))
 }
 
 fn segment(fields: &Fields) -> String {
@@ -465,15 +482,6 @@ fn info(fields: &Fields, carried: Option<u32>) -> Option<(String, String)> {
     if let Some(kind) = fields.number("dhcp.option.dhcp").and_then(|kind| DHCP.get(kind as usize).copied()) {
         let id = fields.get("dhcp.id").unwrap_or("0x0");
         return told("DHCP", format!("DHCP {kind} - Transaction ID {id}"));
-    }
-    if let Some(mode) = fields.number("ntp.flags.mode") {
-        let mode = match mode {
-            3 => "client",
-            4 => "server",
-            1 => "symmetric active",
-            _ => "broadcast",
-        };
-        return told("NTP", format!("NTP Version 4, {mode}"));
     }
     if fields.get("dns.id").is_some() && dns_flags(fields).is_none() {
         let id = fields.number("dns.id").unwrap_or(0);

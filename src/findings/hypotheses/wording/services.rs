@@ -404,6 +404,7 @@ fn shows(
             Cause::HostDown if leading.len() == 1 => {
                 format!("{server} was probably not present on its network at that time.")
             }
+            Cause::PathFilter if scene.blocked().is_some() => continue,
             Cause::PathFilter if leading.len() == 1 => "A device on the way refused on purpose; whose rule it is, and whether it is wanted, the packets do not show.".to_owned(),
             _ => continue,
         };
