@@ -110,24 +110,27 @@ pub(super) fn of(fields: &Fields) -> Option<String> {
     Some(format!("{time}{link}{header}{source} > {destination}: {message}"))
 }
 
+/// What a packet carries, by the fields that tell it where its header does not.
+const CARRIED: [(&str, u32); 6] = [
+    ("icmp.type", 1),
+    ("icmpv6.type", 58),
+    ("tcp.srcport", 6),
+    ("tcp.dstport", 6),
+    ("udp.srcport", 17),
+    ("udp.dstport", 17),
+];
+
 /// The number of what a packet carries, told by its header or by what fields there are.
 fn protocol(fields: &Fields, header: Header) -> Option<u32> {
     let told = fields.nth_number(if header.six { "ipv6.nxt" } else { "ip.proto" }, header.at);
+    let headers = fields.headers();
+    let is_quoted = fields.is_error() && headers.len() > 1 && headers.last() == Some(&header);
+    let by_fields = || {
+        let mut carried = CARRIED.iter().filter(|(name, _)| !(is_quoted && name.starts_with("icmp")));
+        carried.find(|(name, _)| fields.get(name).is_some()).map(|(_, number)| *number)
+    };
     // Extension headers name what follows them.
-    told.filter(|number| matches!(number, 1 | 6 | 17 | 58))
-        .or_else(|| {
-            [
-                ("icmp.type", 1),
-                ("icmpv6.type", 58),
-                ("tcp.srcport", 6),
-                ("tcp.dstport", 6),
-                ("udp.srcport", 17),
-                ("udp.dstport", 17),
-            ]
-            .iter()
-            .find_map(|(name, number)| fields.get(name).map(|_| *number))
-        })
-        .or(told)
+    told.filter(|number| matches!(number, 1 | 6 | 17 | 58)).or_else(by_fields).or(told)
 }
 
 fn hosts(fields: &Fields, header: Header, with_ports: bool) -> Option<(String, String)> {
@@ -173,18 +176,19 @@ fn header(fields: &Fields, header: Header) -> String {
         });
     }
     let told = at("ip.ttl").zip(at("ip.id")).zip(at("ip.proto").zip(at("ip.len")));
-    told.map_or(String::new(), |((ttl, id), (protocol, length))| {
-        let flags = match (at("ip.flags.mf"), at("ip.flags.df")) {
-            (Some(1), _) => "+",
-            (_, Some(1)) => "DF",
-            _ => "none",
-        };
-        let offset = at("ip.frag_offset").unwrap_or(0);
-        format!(
-            "(tos 0x0, ttl {ttl}, id {id}, offset {offset}, flags [{flags}], proto {} ({protocol}), length {length}) ",
-            name(protocol)
-        )
-    })
+    let Some(((ttl, id), (protocol, length))) = told else {
+        return at("ip.ttl").map_or(String::new(), |ttl| format!("(tos 0x0, ttl {ttl}) "));
+    };
+    let flags = match (at("ip.flags.mf"), at("ip.flags.df")) {
+        (Some(1), _) => "+",
+        (_, Some(1)) => "DF",
+        _ => "none",
+    };
+    let offset = at("ip.frag_offset").unwrap_or(0);
+    format!(
+        "(tos 0x0, ttl {ttl}, id {id}, offset {offset}, flags [{flags}], proto {} ({protocol}), length {length}) ",
+        name(protocol)
+    )
 }
 
 /// What a packet carries, in tcpdump's words.
