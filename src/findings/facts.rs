@@ -10,6 +10,7 @@ pub mod delegations;
 pub mod denials;
 pub mod disagreement;
 pub mod errors;
+pub mod forwarded;
 pub mod fragments;
 pub mod hidden;
 pub mod hosts;

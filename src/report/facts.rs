@@ -311,7 +311,9 @@ impl<'i> Facts<'i> {
             let Some(packet) = input.index.packet(*query) else { continue };
             let Some(row) = packet.dns() else { continue };
             types.extend(row.asked_type());
-            self.all_recursive &= row.header.recursion_desired();
+            // Where a line does not print it, it is not said.
+            let is_told = packet.printed().and_then(|line| line.dns).is_none_or(|own| own.tells_recursion);
+            self.all_recursive &= row.header.recursion_desired() && is_told;
             self.any_recursive |= row.header.recursion_desired();
             if self.ids.len() < DISTINCT_MAX {
                 self.ids.insert(row.header.id);

@@ -61,21 +61,7 @@ pub(super) fn content<'a>(line: &Line<'a>) -> &'a str {
 /// Whether the lines name two interfaces, or two directions of one, within times that mean something.
 fn passed_on(first: &Packet<'_>, one: &Line<'_>, other: &Line<'_>) -> bool {
     first.flags() & flags::NO_TIME == 0
-        && place(one).zip(place(other)).is_some_and(|(place, another)| place != another)
-}
-
-/// Interface and direction as `-i any` prints them before the protocol: `veth4 P`, `eth0 Out`.
-fn place<'a>(line: &Line<'a>) -> Option<(&'a str, &'a str)> {
-    let before = line.text.get(..line.head.body)?;
-    let mut words = before.split_ascii_whitespace().peekable();
-    while let Some(word) = words.next() {
-        if let Some(direction) =
-            words.peek().filter(|next| matches!(**next, "In" | "Out" | "in" | "out" | "B" | "M" | "P"))
-        {
-            return Some((word, direction));
-        }
-    }
-    None
+        && one.place().zip(other.place()).is_some_and(|(place, another)| place != another)
 }
 
 /// Whether an error told the sender between the two: what follows is a repeat.

@@ -126,6 +126,8 @@ pub struct Trouble {
     pub held: Option<Held>,
     /// Packets with hops enough that used them up, and the routers where they did: they go round.
     pub looped: Option<(usize, Vec<Address>)>,
+    /// Errors of its kind about requests that are not in the capture, before the first that is.
+    pub earlier: Vec<PacketId>,
     /// Its clients paused what they were sent, and took the rest later.
     pub is_resumed: bool,
     /// How grave it is.
@@ -218,6 +220,7 @@ impl Trouble {
     pub fn frames(&self, all: &Attempts) -> Vec<PacketId> {
         let mut frames: Vec<PacketId> = self.attempts(all).flat_map(Attempt::frames).collect();
         frames.extend(beside::errors(self, all));
+        frames.extend(&self.earlier);
         frames.sort_unstable();
         frames.dedup();
         frames.truncate(crate::findings::FRAMES_MAX);
@@ -447,6 +450,7 @@ fn trouble(all: &[Attempt], sort: Sort, failed: Vec<u32>, served: &[u32], part: 
         queue: None,
         held: None,
         looped: None,
+        earlier: Vec::new(),
         is_resumed: false,
         severity: Severity::Info,
         failed,
@@ -566,6 +570,7 @@ impl Trouble {
 /// Fills in who was hit, what it is called, and how grave it is.
 fn weigh(facts: &Facts<'_>, served: &Served<'_>, names: &Names, mut trouble: Trouble) -> Trouble {
     trouble.clients = clients::table(facts, served, names, &trouble);
+    beside::earlier(facts, &mut trouble);
     trouble.stopped = stopped(facts, &trouble);
     trouble.last_good = trouble.last_good.max(beside::worked(facts, &trouble));
     if trouble.sort == Sort::Slow {

@@ -347,8 +347,12 @@ fn repeats(b: &Builder<'_>, facts: &Facts<'_>) -> Option<Block> {
     }
     let apart = match facts.spacing {
         None => String::new(),
-        Some(spacing) if spacing.min == spacing.max => {
+        // The gaps are those between neighbours; of several episodes some are not among them.
+        Some(spacing) if spacing.min == spacing.max && spacing.count + 1 == attempts => {
             format!(": the queries were sent exactly {} s apart", time::seconds(spacing.min))
+        }
+        Some(spacing) if spacing.min == spacing.max => {
+            format!(": the same name was asked for again after {}", time::span(spacing.min))
         }
         Some(spacing) => format!(
             ": the same name was asked for again after {} to {} (median {})",

@@ -3,8 +3,8 @@
 use super::Said;
 use crate::attempts::{Denial, Kind, Outcome, Why, certificate, reply};
 use crate::decode::Address;
-use crate::findings::facts::astray;
 use crate::findings::facts::troubles::{Sort, Trouble, is_greylisted, is_held};
+use crate::findings::facts::{astray, forwarded};
 use crate::findings::hypotheses::scene::Scene;
 use crate::findings::hypotheses::{Assessment, Cause, Topic};
 use crate::findings::{rules, service_words as words};
@@ -36,6 +36,23 @@ fn details(scene: &Scene<'_, '_>, trouble: &Trouble) -> Vec<Said> {
         astray::of(scene.facts, trouble)
             .map(|own| (format!("{}.", own.statement(scene.facts)), own.frames())),
     );
+    let failed = || trouble.attempts(attempts).map(|own| own.first.packet);
+    let passed: Vec<_> = failed()
+        .filter_map(|packet| forwarded::of(scene.facts.index, scene.facts.evidence, packet))
+        .collect();
+    if let Some(first) = passed.first()
+        && passed.len() == failed().count()
+        && passed.iter().all(|own| (&own.from, &own.to) == (&first.from, &first.to))
+    {
+        out.push((
+            format!(
+                "What was sent came in on {} and went out on {} of the device that logged it, which passed it on: what was lost is lost \
+                 behind {}.",
+                first.from, first.to, first.to
+            ),
+            passed.iter().flat_map(|own| own.frames).collect(),
+        ));
+    }
     if let Some((name, packet)) = &trouble.resolved
         && !astray::of(scene.facts, trouble).any(|own| own.name == *name)
     {
