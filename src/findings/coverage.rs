@@ -67,6 +67,8 @@ pub enum OpenKind {
     Notices,
     /// Datagrams of protocols that are not known.
     OneWay,
+    /// Datagrams to a DNS server whose message is not shown, and nothing that came back.
+    Unshown,
     /// Packets captured only in part.
     Cut,
 }

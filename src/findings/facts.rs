@@ -3,12 +3,14 @@
 pub mod advertisements;
 pub mod asked;
 pub mod astray;
+pub mod blocks;
 pub mod connections;
 pub mod contested;
 pub mod delegations;
 pub mod denials;
 pub mod disagreement;
 pub mod errors;
+pub mod forwarded;
 pub mod fragments;
 pub mod hidden;
 pub mod hosts;

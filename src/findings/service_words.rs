@@ -4,7 +4,7 @@ use super::facts::Facts;
 use super::facts::troubles::{Behind, Crossed, Held, Property, Queue, Sort, Trouble, slow_median_ns};
 use super::rules::{clients, counted, plain_name};
 use crate::attempts::reply::Limit;
-use crate::attempts::{Denial, Face, Kind, Outcome, Service, reply, subject};
+use crate::attempts::{Denial, Face, Kind, Outcome, Service, Told, reply, subject};
 use crate::decode::Address;
 use crate::protocols::tls;
 use crate::text::{escape, escape_bytes, thousands};
@@ -359,7 +359,20 @@ pub fn ways(facts: &Facts<'_>, trouble: &Trouble) -> String {
         ),
     };
     match outcomes.as_slice() {
-        [(only, number)] => how(*only, *number),
+        [(Outcome::RefusedByIcmp(v6, kind, code), _)]
+            if own == Kind::Echo
+                && errors_about(facts, trouble, (*v6, *kind, *code)) < lost(facts, trouble) =>
+        {
+            let told = errors_about(facts, trouble, (*v6, *kind, *code)) as usize;
+            format!(
+                "without a reply: for {told} of them ICMP “{}” ({kind}/{code}) came back, for the others nothing",
+                super::facts::Meaning::of(*v6, *kind, *code).words()
+            )
+        }
+        [(only, number)] => match blocked(facts, trouble).filter(|_| *only == Outcome::NoReply) {
+            Some(by) => format!("blocked by {by}, as the log itself says"),
+            None => how(*only, *number),
+        },
         several => {
             let told: Vec<String> = several
                 .iter()
@@ -368,6 +381,31 @@ pub fn ways(facts: &Facts<'_>, trouble: &Trouble) -> String {
             list(&told)
         }
     }
+}
+
+/// Pings without a reply.
+fn lost(facts: &Facts<'_>, trouble: &Trouble) -> u64 {
+    let counts = trouble.attempts(facts.attempts).map(|own| own.counts);
+    counts.map(|(asked, answered)| u64::from(asked.saturating_sub(answered))).sum()
+}
+
+/// Errors of one kind about what its clients sent to its host from the first failure to the last.
+fn errors_about(facts: &Facts<'_>, trouble: &Trouble, icmp: (bool, u8, u8)) -> u64 {
+    facts.attempts.told.iter().filter(|told| told.icmp == icmp && is_about(facts, trouble, told)).count()
+        as u64
+}
+
+/// Whether an error is about what a trouble's attempts sent.
+pub(super) fn is_about(facts: &Facts<'_>, trouble: &Trouble, told: &Told) -> bool {
+    trouble.attempts(facts.attempts).any(|own| {
+        (told.flow.0.0, told.flow.1.0) == (own.client.0, own.service.host)
+            && told.seen.time_ns >= own.first.time_ns
+    })
+}
+
+/// The rules that blocked what was sent, where the log says so.
+fn blocked(facts: &Facts<'_>, trouble: &Trouble) -> Option<String> {
+    super::facts::blocks::by(facts.index, &trouble.frames(facts.attempts))
 }
 
 /// How attempts failed that were answered too late.
@@ -578,7 +616,8 @@ pub fn title(facts: &Facts<'_>, trouble: &Trouble) -> String {
             let meaning = super::facts::Meaning::of(v6, kind, code).words();
             format!("accepts, but its SYN-ACK does not arrive ({meaning})")
         }
-        (_, Some(Outcome::NoReply)) => "does not reply".to_owned(),
+        (_, Some(Outcome::NoReply)) => blocked(facts, trouble)
+            .map_or_else(|| "does not reply".to_owned(), |by| format!("is blocked by {by}")),
         (_, Some(Outcome::Misaddressed)) => {
             format!("answers from {} instead", list(&elsewhere(facts, trouble)))
         }

@@ -8,6 +8,8 @@ use crate::attempts::{Kind, Outcome};
 use crate::correlate::Outcome as Answer;
 use crate::correlate::episodes::is_error_code;
 use crate::findings::facts::Facts;
+use crate::decode::Address;
+use crate::findings::facts::{ErrorFact, Facts, Meaning};
 use crate::findings::{Finding, Severity};
 use crate::index::PacketId;
 use crate::index::segment::flags;
@@ -93,11 +95,14 @@ pub(super) fn services(facts: &Facts<'_>, open: &[OpenItem], found: &[Finding]) 
         *given += u64::from(answered);
     }
     tally.retain(|service, (attempts, _)| undecided.get(service).is_none_or(|open| *open < *attempts));
+    let mut is_missed = false;
     for (target, heard) in &facts.neighbours {
         // Who spoke once and then no more did not answer.
         let gone = facts.runs.iter().any(|run| run.target == *target);
-        // Addresses that nobody has are asked for in health.
-        if !*heard && !gone {
+        // Addresses that nobody has are asked for in health, unless what was sent to them failed.
+        let missed = !*heard && is_wanted(facts, *target);
+        is_missed |= missed;
+        if !*heard && !gone && !missed {
             continue;
         }
         note(&mut tally, Service::Neighbours, *heard && !gone);
@@ -105,6 +110,9 @@ pub(super) fn services(facts: &Facts<'_>, open: &[OpenItem], found: &[Finding]) 
     }
     let mut concerned: BTreeSet<Service> =
         open.iter().filter(|item| item.kind.standing() == Standing::Open).filter_map(service_of).collect();
+    if is_missed {
+        concerned.insert(Service::Neighbours);
+    }
     let grave = found
         .iter()
         .filter(|finding| {
@@ -144,6 +152,13 @@ pub(super) fn services(facts: &Facts<'_>, open: &[OpenItem], found: &[Finding]) 
         (judged.service != Service::Dns, std::cmp::Reverse(judged.attempts), judged.service)
     });
     judged
+}
+
+/// Whether something failed for want of the host: a service of it, or a router says so.
+fn is_wanted(facts: &Facts<'_>, target: Address) -> bool {
+    let unreachable = |error: &&ErrorFact| error.meaning == Meaning::HostUnreachable;
+    facts.troubles.all.iter().any(|trouble| trouble.hosts().contains(&target))
+        || facts.errors.iter().filter(unreachable).any(|error| error.refused_destination() == Some(target))
 }
 
 /// Rules whose troubles name their services themselves: their frames hold what DNS said before, and what served instead. What a scan
@@ -188,7 +203,7 @@ fn single(item: &OpenItem) -> Option<Service> {
 /// The service an open thing is about.
 fn service_of(item: &OpenItem) -> Option<Service> {
     match item.kind {
-        OpenKind::Undetermined | OpenKind::Unserved => Some(Service::Dns),
+        OpenKind::Undetermined | OpenKind::Unserved | OpenKind::Unshown => Some(Service::Dns),
         OpenKind::Neighbour => Some(Service::Neighbours),
         OpenKind::Few(kind, _) => Some(Service::Of(kind, item.ends.transport, item.ends.port)),
         OpenKind::Error(_) if matches!(item.ends.transport, 6 | 17) => {

@@ -159,11 +159,36 @@ pub(super) fn collect(facts: &Facts<'_>, explained: &Explained<'_, '_>, items: &
             }
             _ => unseen.packets.clone(),
         };
+        let left = if kind == OpenKind::OneWay { unshown(facts, left, items) } else { left };
         let count = unseen.count - (unseen.packets.len() - left.len()) as u64;
         if count > 0 {
             items.count(kind, Ends::default(), &left, count);
         }
     }
+}
+
+/// Tells of datagrams to DNS servers whose message is not shown and for which nothing came back; gives the others.
+fn unshown(facts: &Facts<'_>, packets: Vec<PacketId>, items: &mut Items<'_, '_>) -> Vec<PacketId> {
+    let ends = |id: PacketId| {
+        let packet = facts.index.packet(id)?;
+        let from = (packet.source_address(), packet.source_port());
+        Some((from, (packet.destination_address(), packet.destination_port())))
+    };
+    let heard: HashSet<_> = packets.iter().filter_map(|id| ends(*id)).collect();
+    let is_unheard = |id: &PacketId| {
+        ends(*id).filter(|(from, to)| facts.is_dns_port(to.1) && !heard.contains(&(*to, *from)))
+    };
+    let mut left = Vec::new();
+    for id in packets {
+        match is_unheard(&id) {
+            Some((from, (server, port))) => {
+                let ends = Ends { client: from.0, server, port, transport: UDP, sender: Address::None };
+                items.add(OpenKind::Unshown, ends, &[id]);
+            }
+            None => left.push(id),
+        }
+    }
+    left
 }
 
 /// Packets that were not read, not captured whole, or lost while capturing.

@@ -159,6 +159,10 @@ impl OpenItem {
                 "{} of protocols that are not known here: whether they arrived cannot be told",
                 count("datagram is", "datagrams are")
             ),
+            OpenKind::Unshown => format!(
+                "{}{between}, whose message is not shown, and no datagram came back",
+                count("DNS datagram", "DNS datagrams")
+            ),
             OpenKind::Cut => format!("{} {was} captured only in part", count("packet", "packets")),
         }
     }
@@ -189,6 +193,7 @@ impl OpenItem {
             OpenKind::Raced => "clients try both families and keep the first that answers (RFC 8305)",
             OpenKind::Notices => "they need no answer",
             OpenKind::OneWay => "it is not known whether they need an answer",
+            OpenKind::Unshown => "without the message it cannot be told what became of each",
             OpenKind::Cut => "the rest of them is not in the capture",
             OpenKind::Unserved => "no failure that is told holds them",
         }

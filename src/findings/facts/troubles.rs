@@ -134,6 +134,8 @@ pub struct Trouble {
     pub idle: Option<Idle>,
     /// Clients that were hit and were given other addresses by DHCP, by which they were served after it, and the first such success.
     pub moved: Option<(Vec<Address>, Mark)>,
+    /// Errors of its kind about requests that are not in the capture, before the first that is.
+    pub earlier: Vec<PacketId>,
     /// Its clients paused what they were sent, and took the rest later.
     pub is_resumed: bool,
     /// How grave it is.
@@ -238,6 +240,7 @@ impl Trouble {
         let mut frames: Vec<PacketId> =
             self.attempts(all).chain(self.late(all)).flat_map(Attempt::frames).collect();
         frames.extend(beside::errors(self, all));
+        frames.extend(&self.earlier);
         frames.sort_unstable();
         frames.dedup();
         frames.truncate(crate::findings::FRAMES_MAX);
@@ -476,6 +479,7 @@ fn trouble(all: &[Attempt], sort: Sort, failed: Vec<u32>, served: &[u32], part: 
         late: Vec::new(),
         idle: None,
         moved: None,
+        earlier: Vec::new(),
         is_resumed: false,
         severity: Severity::Info,
         failed,
@@ -595,6 +599,7 @@ impl Trouble {
 /// Fills in who was hit, what it is called, and how grave it is.
 fn weigh(facts: &Facts<'_>, served: &Served<'_>, names: &Names, mut trouble: Trouble) -> Trouble {
     trouble.clients = clients::table(facts, served, names, &trouble);
+    beside::earlier(facts, &mut trouble);
     trouble.stopped = stopped(facts, &trouble);
     // What one connection carried while another had failed already is no success before the failure.
     let begins_ns = trouble.span_ns().0;

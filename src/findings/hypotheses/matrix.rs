@@ -180,6 +180,7 @@ mod tests {
             (vec![&NET_UNREACHABLE], "H7"),
             (vec![&TIME_EXCEEDED], "H7"),
             (vec![&ARP_UNANSWERED], "H6"),
+            (vec![&BLOCKED_BY_RULE], "H5"),
             (vec![&SILENCE], "H6, H8"),
             (vec![&SILENCE, &ECHO_WORKS, &SERVER_ALIVE], "H8"),
             (vec![&SERVER_FAILURE, &ONE_ZONE_FAILS], "H13"),

@@ -265,6 +265,18 @@ pub fn looped(facts: &Facts<'_>, trouble: &Trouble) -> Option<(usize, Vec<Addres
         number += own.counts.0.max(1) as usize;
         let told = own.decided.and_then(|seen| facts.error(seen.packet)).map(|error| error.source);
         routers.extend(told.filter(|router| !routers.contains(router)));
+        // Each ping of a run can have used them up at another.
+        let all = facts.attempts.told.iter().filter(|told| {
+            own.kind == Kind::Echo
+                && (told.flow.0.0, told.flow.1.0) == (own.client.0, own.service.host)
+                && told.seen.time_ns >= own.first.time_ns
+                && matches!(told.icmp, (false, 11, 0) | (true, 3, 0))
+        });
+        for told in all {
+            if !routers.contains(&told.source) {
+                routers.push(told.source);
+            }
+        }
     }
     // Probes of a trace to the same host name the other routers of the round: those that come again with more hops.
     let (from, to) = trouble.span_ns();

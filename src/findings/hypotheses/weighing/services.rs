@@ -140,7 +140,10 @@ fn endings(scene: &Scene<'_, '_>, trouble: &Trouble, ledger: &mut Ledger) {
         let text = format!(
             "{number} of {all} to {place} {}: {}.",
             if number == 1 { "was" } else { "were" },
-            words::how(outcome, trouble.kind())
+            scene.blocked().filter(|_| outcome == Outcome::NoReply).map_or_else(
+                || words::how(outcome, trouble.kind()),
+                |by| format!("blocked by {by}, as the log itself says")
+            )
         );
         let seen: &[&'static Row] = match outcome {
             Outcome::RefusedByReset if nearer(scene, trouble) => &[&row::RESET_NEARER],
@@ -161,6 +164,7 @@ fn endings(scene: &Scene<'_, '_>, trouble: &Trouble, ledger: &mut Ledger) {
                 ledger.see(seen, text, frames(own()));
                 continue;
             }
+            Outcome::NoReply if scene.blocked().is_some() => &[&errors::BLOCKED_BY_RULE],
             Outcome::NoReply if matches!(trouble.kind(), Kind::Snmp | Kind::Radius) => {
                 &[&row::UNREACHED_BY_DESIGN]
             }

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Said;
 use crate::attempts::{Denial, Kind, Outcome, Why, certificate, reply, takeovers};
 use crate::decode::Address;
-use crate::findings::facts::astray;
 use crate::findings::facts::troubles::{Sort, Trouble, is_greylisted, is_held};
+use crate::findings::facts::{astray, forwarded};
 use crate::findings::hypotheses::scene::Scene;
 use crate::findings::hypotheses::{Assessment, Cause, Topic};
 use crate::findings::{rules, service_words as words};
@@ -38,6 +38,23 @@ fn details(scene: &Scene<'_, '_>, trouble: &Trouble) -> Vec<Said> {
         astray::of(scene.facts, trouble)
             .map(|own| (format!("{}.", own.statement(scene.facts)), own.frames())),
     );
+    let failed = || trouble.attempts(attempts).map(|own| own.first.packet);
+    let passed: Vec<_> = failed()
+        .filter_map(|packet| forwarded::of(scene.facts.index, scene.facts.evidence, packet))
+        .collect();
+    if let Some(first) = passed.first()
+        && passed.len() == failed().count()
+        && passed.iter().all(|own| (&own.from, &own.to) == (&first.from, &first.to))
+    {
+        out.push((
+            format!(
+                "What was sent came in on {} and went out on {} of the device that logged it, which passed it on: what was lost is lost \
+                 behind {}.",
+                first.from, first.to, first.to
+            ),
+            passed.iter().flat_map(|own| own.frames).collect(),
+        ));
+    }
     if let Some((name, packet)) = &trouble.resolved
         && !astray::of(scene.facts, trouble).any(|own| own.name == *name)
     {
@@ -489,6 +506,7 @@ fn shows(
             Cause::HostDown if leading.len() == 1 => {
                 format!("{server} was probably not present on its network at that time.")
             }
+            Cause::PathFilter if scene.blocked().is_some() => continue,
             Cause::PathFilter if leading.len() == 1 => "A device on the way refused on purpose; whose rule it is, and whether it is wanted, the packets do not show.".to_owned(),
             _ => continue,
         };
