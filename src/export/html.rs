@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::document::{Block, Document, Span, is_marked, plain};
+use super::document::{Block, Document, Link, Span, is_marked, plain};
 use crate::report::figure::xml;
 
 /// A word of more characters is broken in a table.
@@ -52,12 +52,13 @@ fn write_block(document: &Document, block: &Block, out: &mut dyn Write) -> io::R
         Block::List(first, items) => write_list(document, *first, items, out),
         Block::Table(head, rows) => {
             write!(out, "<div class=\"table\"><table>\n<thead><tr>")?;
-            head.iter().try_for_each(|cell| write!(out, "<th>{}</th>", spans(cell)))?;
+            head.iter().try_for_each(|cell| write!(out, "<th scope=\"col\">{}</th>", spans(cell)))?;
             writeln!(out, "</tr></thead>\n<tbody>")?;
             for row in rows {
                 write!(out, "<tr>")?;
-                for cell in row {
-                    write!(out, "<td{}>{}</td>", class_of(cell), spans(cell))?;
+                for (cell, head) in row.iter().zip(head) {
+                    let (class, head) = (class_of(cell), xml(&plain(head)));
+                    write!(out, "<td{class} data-head=\"{head}\">{}</td>", spans(cell))?;
                 }
                 writeln!(out, "</tr>")?;
             }
@@ -120,7 +121,12 @@ fn spans(inline: &[Span]) -> String {
             }
         }
         // A field that only a person can fill is made to stand out.
-        out.push_str(&text.replace('«', "<mark>«").replace('»', "»</mark>"));
+        let text = text.replace('«', "<mark>«").replace('»', "»</mark>");
+        out.push_str(&match &span.link {
+            Some(Link::To(place)) => format!("<a href=\"#{}\">{text}</a>", xml(place)),
+            Some(Link::Here(place)) => format!("<span id=\"{}\">{text}</span>", xml(place)),
+            None => text,
+        });
     }
     out
 }
@@ -131,7 +137,8 @@ mod tests {
 
     #[test]
     fn captured_markup_never_becomes_markup() {
-        let document = Document::read("<t>", "f", "name `<script>alert(1)</script>` <img src=x>", Vec::new());
+        let document =
+            Document::read("<t>", "f", ("name `<script>alert(1)</script>` <img src=x>", ""), Vec::new());
         let html = text(&document);
         assert!(html.contains("&lt;script&gt;"));
         assert!(!html.contains("<script") && !html.contains("<img"));
