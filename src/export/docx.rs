@@ -86,6 +86,10 @@ impl Body {
     fn block(&mut self, document: &Document, block: &Block, depth: usize) {
         match block {
             Block::Heading(level, inline) => self.paragraph(&format!("<w:pStyle w:val=\"Heading{level}\"/>"), inline),
+            // A caption stays with its table.
+            Block::Paragraph(inline) if inline.iter().all(|span| span.bold) => {
+                self.paragraph("<w:keepNext/>", inline);
+            }
             Block::Paragraph(inline) => self.paragraph("", inline),
             Block::Rule => self.xml.push_str(
                 "<w:p><w:pPr><w:pBdr><w:bottom w:val=\"single\" w:sz=\"6\" w:space=\"1\" w:color=\"BBBBBB\"/></w:pBdr></w:pPr></w:p>",
@@ -217,6 +221,7 @@ impl Body {
                 (span.bold, "<w:b/>"),
                 (span.italic, "<w:i/>"),
                 (span.strike, "<w:strike/>"),
+                (matches!(span.link, Some(Link::To(_))), "<w:color w:val=\"1D63B8\"/>"),
                 (span.text.contains('«'), "<w:shd w:val=\"clear\" w:color=\"auto\" w:fill=\"FFF3C4\"/>"),
             ] {
                 if on {
@@ -271,7 +276,7 @@ fn column_widths(head: &[Vec<Span>], rows: &[Vec<Vec<Span>>], width: f32) -> Vec
     for row in std::iter::once(head).chain(rows.iter().map(Vec::as_slice)) {
         for (cell, (least, natural)) in row.iter().zip(least.iter_mut().zip(&mut natural)) {
             let text = plain(cell);
-            let count = |text: &str| text.chars().count() as f32 + 4.0;
+            let count = |text: &str| text.chars().count() as f32 + 2.0;
             *least = least.max(text.split([' ', '\n']).map(count).fold(0.0, f32::max).min(word_max));
             *natural = natural.max(count(&text).min(line * 0.75));
         }
@@ -302,18 +307,23 @@ fn footer(text: &str) -> String {
 
 fn styles() -> String {
     let mut out = format!(
-        "{HEAD}<w:styles {WORD}><w:docDefaults><w:rPrDefault><w:rPr><w:rFonts w:ascii=\"Calibri\" w:hAnsi=\"Calibri\" w:cs=\"Calibri\" w:eastAsia=\"Calibri\"/><w:sz w:val=\"21\"/><w:lang w:val=\"en-GB\"/></w:rPr></w:rPrDefault><w:pPrDefault><w:pPr><w:spacing w:after=\"100\" w:line=\"264\" w:lineRule=\"auto\"/></w:pPr></w:pPrDefault></w:docDefaults><w:style w:type=\"paragraph\" w:default=\"1\" w:styleId=\"Normal\"><w:name w:val=\"Normal\"/></w:style>"
+        "{HEAD}<w:styles {WORD}><w:docDefaults><w:rPrDefault><w:rPr><w:rFonts w:ascii=\"Calibri\" w:hAnsi=\"Calibri\" w:cs=\"Calibri\" w:eastAsia=\"Calibri\"/><w:sz w:val=\"19\"/><w:lang w:val=\"en-GB\"/></w:rPr></w:rPrDefault><w:pPrDefault><w:pPr><w:spacing w:after=\"80\" w:line=\"252\" w:lineRule=\"auto\"/></w:pPr></w:pPrDefault></w:docDefaults><w:style w:type=\"paragraph\" w:default=\"1\" w:styleId=\"Normal\"><w:name w:val=\"Normal\"/></w:style>"
     );
-    for (level, size) in [(1, 36), (2, 28), (3, 24), (4, 22), (5, 21), (6, 21)] {
+    for (level, size) in [(1, 32), (2, 25), (3, 22), (4, 20), (5, 19), (6, 19)] {
         let _ = write!(
             out,
-            "<w:style w:type=\"paragraph\" w:styleId=\"Heading{level}\"><w:name w:val=\"heading {level}\"/><w:basedOn w:val=\"Normal\"/><w:next w:val=\"Normal\"/><w:qFormat/><w:pPr><w:keepNext/><w:spacing w:before=\"240\" w:after=\"80\"/><w:outlineLvl w:val=\"{}\"/></w:pPr><w:rPr><w:b/><w:sz w:val=\"{size}\"/></w:rPr></w:style>",
+            "<w:style w:type=\"paragraph\" w:styleId=\"Heading{level}\"><w:name w:val=\"heading {level}\"/><w:basedOn w:val=\"Normal\"/><w:next w:val=\"Normal\"/><w:qFormat/><w:pPr><w:keepNext/><w:spacing w:before=\"200\" w:after=\"60\"/><w:outlineLvl w:val=\"{}\"/></w:pPr><w:rPr><w:b/><w:sz w:val=\"{size}\"/></w:rPr></w:style>",
             level - 1
         );
     }
     for (id, name, paragraph, run) in [
-        ("ListParagraph", "List Paragraph", "<w:spacing w:after=\"40\"/>", ""),
-        ("TableText", "Table Text", "<w:spacing w:before=\"20\" w:after=\"20\"/>", "<w:sz w:val=\"18\"/>"),
+        ("ListParagraph", "List Paragraph", "<w:spacing w:after=\"30\"/>", ""),
+        (
+            "TableText",
+            "Table Text",
+            "<w:spacing w:before=\"10\" w:after=\"10\" w:line=\"240\"/>",
+            "<w:sz w:val=\"16\"/>",
+        ),
         ("Quote", "Quote", "<w:ind w:left=\"400\"/>", "<w:color w:val=\"555555\"/>"),
         (
             "Caption",
@@ -325,7 +335,7 @@ fn styles() -> String {
             "Code",
             "Code",
             "<w:shd w:val=\"clear\" w:color=\"auto\" w:fill=\"F3F5F7\"/><w:spacing w:after=\"0\"/>",
-            "<w:rFonts w:ascii=\"Courier New\" w:hAnsi=\"Courier New\" w:cs=\"Courier New\"/><w:sz w:val=\"17\"/>",
+            "<w:rFonts w:ascii=\"Courier New\" w:hAnsi=\"Courier New\" w:cs=\"Courier New\"/><w:sz w:val=\"16\"/>",
         ),
     ] {
         let _ = write!(

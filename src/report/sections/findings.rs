@@ -40,6 +40,7 @@ pub fn findings(b: &Builder<'_>) -> Section {
         }
         blocks.extend(problem::claims(b, facts));
         blocks.extend(absent(b, facts));
+        blocks.extend(super::change::box_of(b, facts));
         blocks.push(numbers(facts));
         // The timeline tells the ties of a few errors.
         if facts.ties.len() > TIES_IN_TIMELINE || facts.ties.iter().any(|tie| tie.link.to.is_none()) {
