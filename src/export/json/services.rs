@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Job, checks, frame, frames, hypotheses, stable, wording};
+use crate::attempts::Attempts;
 use crate::findings::facts::troubles::{Mark, Part, Property};
 use crate::findings::hypotheses::{Assessment, Topic};
 use crate::findings::service_words;
@@ -16,6 +17,7 @@ pub(super) fn failure(job: &Job<'_>, assessment: &Assessment) -> Option<Value> {
     let (last_good, last_good_ns) = good(trouble.last_good);
     let (first_good, first_good_ns) = good(trouble.first_good);
     let key = format!("{} {} {} {:?}", service.host, service.port, trouble.span_ns().0, trouble.sort);
+    let (asked, failed, endings) = trouble.told(Attempts::of(job.input.evidence));
     let seen = assessment.wording.iter().find(|sentence| sentence.topic == Topic::Failure);
     Some(json!({
         "id": stable("s", &key),
@@ -28,9 +30,9 @@ pub(super) fn failure(job: &Job<'_>, assessment: &Assessment) -> Option<Value> {
         "kind": trouble.kind().id(),
         "severity": trouble.severity.name(),
         "title": assessment.title,
-        "asked": trouble.asked,
-        "failed": trouble.failed.len(),
-        "outcomes": trouble.endings.iter().map(|(outcome, count)| json!({
+        "asked": asked,
+        "failed": failed,
+        "outcomes": endings.iter().map(|(outcome, count)| json!({
             "outcome": outcome.name(), "words": service_words::how(*outcome, trouble.kind()), "count": count,
         })).collect::<Vec<_>>(),
         "windows": trouble.windows.iter().map(|(first, last)| json!({
@@ -63,5 +65,5 @@ fn part(part: &Part) -> Value {
         Property::Size => "size",
     };
     let values = |values: &[String]| values.iter().map(|value| escape(value)).collect::<Vec<_>>();
-    json!({ "property": property, "failing": values(&part.failing), "served": values(&part.served) })
+    json!({ "property": property, "failing": values(&part.failing), "others": values(&part.served) })
 }

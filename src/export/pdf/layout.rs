@@ -12,10 +12,10 @@ pub const PAGE_WIDTH: f32 = 595.0;
 /// A4 height in points.
 pub const PAGE_HEIGHT: f32 = 842.0;
 const MARGIN: f32 = 42.0;
-const BOTTOM: f32 = PAGE_HEIGHT - 48.0;
+const BOTTOM: f32 = PAGE_HEIGHT - 42.0;
 const BODY_SIZE: f32 = 8.5;
 /// From one line to the next, in sizes of the letters, and what a line needs at the foot of a page.
-const LEADING: f32 = 1.28;
+const LEADING: f32 = 1.26;
 const LEADING_MAX: f32 = 1.4;
 const INK: [u8; 3] = [0x1f, 0x23, 0x28];
 const MUTED: [u8; 3] = [0x5d, 0x66, 0x73];
@@ -106,12 +106,32 @@ struct Style {
 
 const BODY: Style = Style { size: BODY_SIZE, rgb: INK, bold: false, mono: false };
 
+/// Room above and below a row of a table.
+const ROW_PAD: f32 = 1.3;
+
 /// Cells of tables.
 const CELL: Style = Style { size: 7.2, ..BODY };
 
 /// How much a figure is enlarged to fill the width, and no more than a page.
 fn figure_scale(figure: &Figure, width: f32) -> f32 {
     (width / figure.width).min((BOTTOM - MARGIN - 40.0) / figure.height)
+}
+
+/// Widths that fit: narrow columns keep what they need, wide ones get alike what is left.
+fn narrowed(least: &[f32], width: f32) -> Vec<f32> {
+    let mut order: Vec<f32> = least.to_vec();
+    order.sort_by(f32::total_cmp);
+    let (mut left, mut columns) = (width, order.len());
+    let mut most = width;
+    for need in order {
+        most = left / columns.max(1) as f32;
+        if need > most {
+            break;
+        }
+        left -= need;
+        columns -= 1;
+    }
+    least.iter().map(|need| need.min(most)).collect()
 }
 
 struct Layout<'f> {
@@ -164,7 +184,7 @@ impl Layout<'_> {
             }
             Block::Paragraph(inline) => {
                 self.inside(Kind::Paragraph, |layout| layout.paragraph(inline, left, &BODY));
-                self.y += 5.0;
+                self.y += 4.0;
             }
             Block::Rule => {
                 self.need(14.0);
@@ -204,7 +224,7 @@ impl Layout<'_> {
     fn together(&self, document: &Document, blocks: &[Block]) -> f32 {
         let Some((block, rest)) = blocks.split_first() else { return 0.0 };
         match block {
-            Block::Heading(..) => 44.0 + self.together(document, rest),
+            Block::Heading(..) => 32.0 + self.together(document, rest),
             Block::Paragraph(inline) if inline.iter().all(|span| span.bold) => {
                 20.0 + self.together(document, rest)
             }
@@ -236,8 +256,8 @@ impl Layout<'_> {
     fn heading(&mut self, level: u8, inline: &Inline, left: f32) {
         let (size, before) = match level {
             1 => (16.0, 0.0),
-            2 => (12.0, 9.0),
-            3 => (11.0, 9.0),
+            2 => (12.0, 6.0),
+            3 => (11.0, 7.0),
             _ => (10.0, 7.0),
         };
         // A heading never stands alone at the foot of a page.
@@ -500,7 +520,7 @@ impl Layout<'_> {
                 layout.inside(Kind::Row, |layout| layout.row(row, &widths, left, &CELL));
             }
         });
-        self.y += 8.0;
+        self.y += 6.0;
     }
 
     /// Shares the width: each column gets its longest word, what is left goes where there is more text.
@@ -532,7 +552,7 @@ impl Layout<'_> {
         }
         let needed: f32 = least.iter().sum();
         if needed >= width {
-            return least.iter().map(|least| width * least / needed).collect();
+            return narrowed(&least, width);
         }
         let more: f32 = natural.iter().zip(&least).map(|(natural, least)| (natural - least).max(0.0)).sum();
         let share = |(natural, least): (&f32, &f32)| {
@@ -543,7 +563,7 @@ impl Layout<'_> {
 
     fn row_height(&self, cells: &[Inline], widths: &[f32], style: &Style) -> f32 {
         let lines = cells.iter().zip(widths).map(|(cell, width)| self.wrap(cell, width - 8.0, style).len());
-        lines.max().unwrap_or(0) as f32 * style.size * LEADING + 4.5
+        lines.max().unwrap_or(0) as f32 * style.size * LEADING + 2.0 * ROW_PAD + 0.9
     }
 
     /// Draws a row, split over pages where it must be.
@@ -553,9 +573,9 @@ impl Layout<'_> {
         let lines = wrapped.iter().map(Vec::len).max().unwrap_or(0);
         let height = style.size * LEADING;
         if lines as f32 * height < BOTTOM - MARGIN {
-            self.need(lines as f32 * height + 4.5);
+            self.need(lines as f32 * height + 2.0 * ROW_PAD + 0.9);
         }
-        self.y += 1.8;
+        self.y += ROW_PAD;
         let kind = if style.bold { Kind::HeadCell } else { Kind::Cell };
         let (row, is_read) = (self.part, self.part != Parts::NONE);
         let mut cell_part =
@@ -573,7 +593,7 @@ impl Layout<'_> {
             }
             self.y = y + height;
         }
-        self.y += 1.8;
+        self.y += ROW_PAD;
         self.rule(left);
     }
 
@@ -629,7 +649,7 @@ impl Layout<'_> {
         for (at, page) in self.out.pages.iter_mut().enumerate() {
             let text = fonts.drawable(Face::Sans, &format!("{footer}   ·   page {} of {pages}", at + 1));
             let x = (PAGE_WIDTH - fonts.width(Face::Sans, 7.5, &text)).max(MARGIN) / 2.0;
-            let (y, size) = (PAGE_HEIGHT - 28.0, 7.5);
+            let (y, size) = (PAGE_HEIGHT - 24.0, 7.5);
             page.push((Parts::NONE, Draw::Text { x, y, size, face: Face::Sans, rgb: MUTED, text }));
         }
     }
