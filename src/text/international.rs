@@ -116,9 +116,8 @@ mod tests {
 
     #[test]
     fn what_is_no_name_of_another_script_stays_as_it_is() {
-        // No A-label, a broken one, and one that stands for a mark that turns the text around.
-        for name in
-            ["www.example", "xn--", "xn--0", "xn--a\u{e9}", "xn--999999b", "xn--a-0hn", "xn--99zzzzzzzz"]
+        // No A-label, broken ones, a mark that turns the text around (U+202E), a snowman.
+        for name in ["www.example", "xn--", "xn--0", "xn--a\u{e9}", "xn--999999b", "xn--ab-g4t", "xn--a-1xp"]
         {
             let made = unicode(name);
             assert_eq!(made, None, "{name}");
