@@ -1,5 +1,7 @@
 //! Makes captured text safe to show: the only way from packet bytes to a screen or a file.
 
+pub mod international;
+
 use std::fmt::Write as _;
 
 /// Escapes text from a packet: control characters, bidirectional overrides and other invisible

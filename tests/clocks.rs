@@ -8,6 +8,7 @@ use portmortem::cli::load::Open;
 use portmortem::cli::report::Made;
 use portmortem::generate::dns;
 use portmortem::generate::{Packet, PcapWriter, Variant, link};
+use portmortem::report::lint::lint;
 use portmortem::report::render::{Options, render_named};
 use portmortem::report::{Report, draft};
 use regex::Regex;
@@ -41,6 +42,7 @@ fn drafted(bytes: &[u8]) -> (Report, String) {
     let made = Made::from(&Open { files: vec![path], ..Open::default() }, false).expect("a capture");
     let input = made.input();
     let report = draft(&input);
+    assert_eq!(lint(&report).contradictions(), [""; 0], "{}", report.title);
     let full = render_named(&report, &input, "long", &Options::default()).expect("a rendered report");
     (report, full.markdown)
 }

@@ -118,6 +118,7 @@ fn damaged_captures_are_read_as_far_as_they_go() {
             case: &case,
         });
         assert!(!draft.sections.is_empty());
+        assert_eq!(report::lint::lint(&draft).contradictions(), [""; 0], "{}", draft.title);
         show_everything(&index);
         let context = Context { index: &index, evidence: Some(&evidence), notes: None, cancel: &cancel };
         for text in

@@ -242,6 +242,7 @@ fn scope(loaded: &Loaded) -> String {
         coverage: &examined.coverage,
         case: &State::default(),
     });
+    assert_eq!(report::lint::lint(&draft).contradictions(), [""; 0], "{}", draft.title);
     let section = draft.sections.iter().find(|section| section.id == "scope").expect("a section");
     let texts = section.blocks.iter().filter_map(|block| match block {
         Block::Claim(claim) => Some(claim.text.clone()),

@@ -130,7 +130,7 @@ impl Job<'_> {
             Some(hash) => format!("{} · evidence SHA-256 {hash}…", view.tool),
             None => view.tool.clone(),
         };
-        Cleared(document::Document::read(&view.title, &footer, markdown, figures).folding(folded))
+        Cleared(document::Document::read(&view.title, &footer, (markdown, folded), figures))
     }
 }
 

@@ -1,6 +1,10 @@
 //! A rendered report as blocks and spans, read from its Markdown; the other formats are written from it.
 
-use pulldown_cmark::{CodeBlockKind, Event, HeadingLevel, Options, Parser, Tag, TagEnd};
+use std::collections::HashSet;
+
+use pulldown_cmark::{
+    BrokenLink, CodeBlockKind, CowStr, Event, HeadingLevel, LinkType, Options, Parser, Tag, TagEnd,
+};
 
 use crate::report::figure::Figure;
 
@@ -20,6 +24,17 @@ pub struct Span {
     pub code: bool,
     /// Struck out.
     pub strike: bool,
+    /// What it refers to, or what refers to it.
+    pub link: Option<Link>,
+}
+
+/// One end of a reference inside the document, by the name of the place (`list-3`, `F17`, `B-F2`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Link {
+    /// Leads to the place.
+    To(String),
+    /// Is the place.
+    Here(String),
 }
 
 /// A paragraph's worth of spans; `\n` in a span is a hard line break.
@@ -62,16 +77,18 @@ pub struct Document {
 }
 
 impl Document {
-    /// Reads rendered Markdown. Raw HTML is kept as text, never as markup; links keep their text only.
-    pub fn read(title: &str, footer: &str, markdown: &str, figures: Vec<Figure>) -> Self {
-        let (title, footer) = (title.to_owned(), footer.to_owned());
-        Self { title, footer, blocks: blocks_of(markdown), figures, folded: Vec::new() }
-    }
-
-    /// The same document with a part to fold away, in Markdown; nothing where there is none.
-    #[must_use]
-    pub fn folding(self, markdown: &str) -> Self {
-        Self { folded: blocks_of(markdown), ..self }
+    /// Reads rendered Markdown, and what is folded away beside it. Raw HTML is kept as text, never as markup; links
+    /// keep their text only, and citations lead to what tells of their frames.
+    pub fn read(title: &str, footer: &str, (markdown, folded): (&str, &str), figures: Vec<Figure>) -> Self {
+        let (mut blocks, mut folded) = (blocks_of(markdown), blocks_of(folded));
+        let mut known = HashSet::new();
+        for blocks in [&mut blocks, &mut folded] {
+            mark_places(blocks, &mut known);
+        }
+        for blocks in [&mut blocks, &mut folded] {
+            keep_links(blocks, &known);
+        }
+        Self { title: title.to_owned(), footer: footer.to_owned(), blocks, figures, folded }
     }
 
     /// The figure with an id.
@@ -83,10 +100,70 @@ impl Document {
 fn blocks_of(markdown: &str) -> Vec<Block> {
     let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH;
     let mut reader = Reader::default();
-    for event in Parser::new_ext(markdown, options) {
+    // Brackets of captured text are escaped: those that are not are citations, in the form of references.
+    let mut cited = |broken: BrokenLink<'_>| {
+        let is_citation = broken.link_type == LinkType::Shortcut;
+        is_citation.then(|| (CowStr::from(""), CowStr::from("")))
+    };
+    for event in Parser::new_with_broken_link_callback(markdown, options, Some(&mut cited)) {
         reader.event(event);
     }
     reader.finish()
+}
+
+/// The name of the place a label of a frame or of a list of frames stands for: `F17`, `B:F2`, `list 3`.
+fn place_of(label: &str) -> Option<String> {
+    let (file, frame) = label.split_once(':').unwrap_or(("A", label));
+    let is_file = !file.is_empty() && file.bytes().all(|byte| byte.is_ascii_uppercase());
+    let number =
+        label.strip_prefix("list ").or_else(|| frame.strip_prefix(['F', 'L']).filter(|_| is_file))?;
+    let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| label.replace([' ', ':'], "-"))
+}
+
+/// Makes the rows that tell of a frame or a list the places citations lead to, the first of each.
+fn mark_places(blocks: &mut [Block], known: &mut HashSet<String>) {
+    for block in blocks {
+        let Block::Table(head, rows) = block else { continue };
+        let kind = head.first().map(|cell| plain(cell)).unwrap_or_default();
+        for row in rows {
+            let cell = match kind.as_str() {
+                "List" | "Frame" => row.first_mut(),
+                "Time" => row.last_mut(),
+                _ => None,
+            };
+            let Some(cell) = cell else { continue };
+            let text = plain(cell);
+            let Some(place) = place_of(text.trim_matches(['[', ']'])) else { continue };
+            let inside = cell.iter_mut().find(|span| !span.text.starts_with('['));
+            if let Some(span) = inside.filter(|_| known.insert(place.clone())) {
+                span.link = Some(Link::Here(place));
+            }
+        }
+    }
+}
+
+/// Takes away the links that lead nowhere in this document.
+fn keep_links(blocks: &mut [Block], known: &HashSet<String>) {
+    let keep = |inline: &mut Inline| {
+        for span in inline {
+            span.link = span.link.take().filter(|link| match link {
+                Link::To(place) => known.contains(place),
+                Link::Here(_) => true,
+            });
+        }
+    };
+    for block in blocks {
+        match block {
+            Block::Heading(_, inline) | Block::Paragraph(inline) => keep(inline),
+            Block::List(_, items) => items.iter_mut().for_each(|item| keep_links(item, known)),
+            Block::Quote(blocks) => keep_links(blocks, known),
+            Block::Table(head, rows) => {
+                head.iter_mut().chain(rows.iter_mut().flatten()).for_each(keep);
+            }
+            Block::Code(_) | Block::Figure(_) | Block::Rule => {}
+        }
+    }
 }
 
 /// An open container while reading.
@@ -105,6 +182,8 @@ struct Reader {
     heading: Option<u8>,
     code: Option<String>,
     image: Option<(String, String)>,
+    /// The links being read, and whether they are citations.
+    links: Vec<bool>,
     bold: usize,
     italic: usize,
     strike: usize,
@@ -129,14 +208,40 @@ impl Reader {
             caption.push_str(text);
         } else if let Some(lines) = &mut self.code {
             lines.push_str(text);
+        } else if self.links.last() == Some(&true) && !code {
+            self.citation(text);
         } else {
-            self.inline.push(Span {
-                text: text.to_owned(),
-                bold: self.bold > 0,
-                italic: self.italic > 0,
-                code,
-                strike: self.strike > 0,
-            });
+            self.span(text, code, None);
+        }
+    }
+
+    fn span(&mut self, text: &str, code: bool, link: Option<Link>) {
+        if text.is_empty() {
+            return;
+        }
+        self.inline.push(Span {
+            text: text.to_owned(),
+            bold: self.bold > 0,
+            italic: self.italic > 0,
+            code,
+            strike: self.strike > 0,
+            link,
+        });
+    }
+
+    /// The text of a citation: each label in it a span that leads to its place.
+    fn citation(&mut self, text: &str) {
+        for part in text.split_inclusive([',', '→', '–', '…']) {
+            let body = part.trim_end_matches([',', '→', '–', '…']);
+            let label = body.trim();
+            let start = body.find(label).unwrap_or_default();
+            let (before, rest) = body.split_at(start);
+            let (named, after) = rest.split_at(label.len());
+            let link = place_of(label).map(Link::To);
+            self.span(before, false, None);
+            self.span(named, false, link);
+            self.span(after, false, None);
+            self.span(part.get(body.len()..).unwrap_or_default(), false, None);
         }
     }
 
@@ -156,6 +261,13 @@ impl Reader {
             Tag::Strong => self.bold += 1,
             Tag::Emphasis => self.italic += 1,
             Tag::Strikethrough => self.strike += 1,
+            Tag::Link { link_type, .. } => {
+                let is_citation = link_type == LinkType::ShortcutUnknown;
+                if is_citation {
+                    self.text("[", false);
+                }
+                self.links.push(is_citation);
+            }
             Tag::Image { dest_url, .. } => self.image = Some((dest_url.to_string(), String::new())),
             Tag::CodeBlock(CodeBlockKind::Fenced(_) | CodeBlockKind::Indented) => {
                 self.flush();
@@ -185,6 +297,11 @@ impl Reader {
             TagEnd::Strong => self.bold = self.bold.saturating_sub(1),
             TagEnd::Emphasis => self.italic = self.italic.saturating_sub(1),
             TagEnd::Strikethrough => self.strike = self.strike.saturating_sub(1),
+            TagEnd::Link => {
+                if self.links.pop() == Some(true) {
+                    self.text("]", false);
+                }
+            }
             TagEnd::Image => {
                 if let Some((target, caption)) = self.image.take() {
                     if let Some(id) = target.strip_prefix("figure:") {
@@ -292,9 +409,35 @@ mod tests {
     use super::*;
 
     #[test]
+    fn citations_lead_to_the_rows_that_tell_of_their_frames() {
+        let markdown = "It failed [F2, F9, list 1]; \\[F2\\] was captured, [B:F7…B:F8, 2 frames] is told nowhere.\n\n\
+            | Frame | Reading |\n|---|---|\n| F2 | a |\n| F2 | again |\n\n\
+            | Time | Event | Frames |\n|---|---|---|\n| 1 | b | [F9] |\n\n\
+            | List | Frames |\n|---|---|\n| list 1 | 3 |\n";
+        let document = Document::read("t", "f", (markdown, ""), Vec::new());
+        let Block::Paragraph(inline) = &document.blocks[0] else { panic!("no paragraph") };
+        let whole = "It failed [F2, F9, list 1]; [F2] was captured, [B:F7…B:F8, 2 frames] is told nowhere.";
+        assert_eq!(plain(inline), whole);
+        let links = |inline: &Inline| -> Vec<(String, Link)> {
+            inline.iter().filter_map(|span| Some((span.text.clone(), span.link.clone()?))).collect()
+        };
+        let to = |text: &str, place: &str| (text.to_owned(), Link::To(place.to_owned()));
+        assert_eq!(links(inline), [to("F2", "F2"), to("F9", "F9"), to("list 1", "list-1")]);
+        let places: Vec<Vec<(String, Link)>> = document
+            .blocks
+            .iter()
+            .filter_map(|block| if let Block::Table(_, rows) = block { Some(rows) } else { None })
+            .flat_map(|rows| rows.iter().flatten().map(links))
+            .filter(|found| !found.is_empty())
+            .collect();
+        let here = |text: &str, place: &str| vec![(text.to_owned(), Link::Here(place.to_owned()))];
+        assert_eq!(places, [here("F2", "F2"), here("F9", "F9"), here("list 1", "list-1")]);
+    }
+
+    #[test]
     fn structure_survives_and_html_stays_text() {
         let markdown = "# Title\n\nOne **two** `three`  \nfour <script>\n\n- a\n- b\n  1. c\n\n| x | y |\n|---|---|\n| 1 | 2 |\n\n![cap](figure:timeline)\n\n```\ncode\n```\n\n> quoted\n";
-        let document = Document::read("t", "f", markdown, Vec::new());
+        let document = Document::read("t", "f", (markdown, ""), Vec::new());
         assert!(matches!(&document.blocks[0], Block::Heading(1, inline) if plain(inline) == "Title"));
         let Block::Paragraph(inline) = &document.blocks[1] else { panic!("no paragraph") };
         assert_eq!(plain(inline), "One two three\nfour <script>");

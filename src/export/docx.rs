@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use zip::write::SimpleFileOptions;
 
-use super::document::{Block, Document, Span, is_marked, plain};
+use super::document::{Block, Document, Link, Span, is_marked, plain};
 use crate::report::figure::{Figure, xml};
 
 const CONTENT_TYPES: &str = r#"<?xml version="1.0" encoding="UTF-8" standalone="yes"?>
@@ -20,6 +20,8 @@ const HEAD: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?
 /// Width and height of the text on a page, in points.
 const TEXT_WIDTH_PT: f32 = 481.0;
 const TEXT_HEIGHT_PT: f32 = 640.0;
+/// A row with more text than this may be split between pages: kept whole it might be longer than one.
+const WHOLE_MAX: usize = 1_000;
 /// English metric units, of which `DrawingML` makes its lengths.
 const EMU_PER_POINT: f32 = 12_700.0;
 
@@ -76,12 +78,18 @@ struct Body {
     ordered: u32,
     /// PNG files of the figures so far.
     pictures: Vec<Vec<u8>>,
+    /// Places that links lead to so far.
+    bookmarks: u32,
 }
 
 impl Body {
     fn block(&mut self, document: &Document, block: &Block, depth: usize) {
         match block {
             Block::Heading(level, inline) => self.paragraph(&format!("<w:pStyle w:val=\"Heading{level}\"/>"), inline),
+            // A caption stays with its table.
+            Block::Paragraph(inline) if inline.iter().all(|span| span.bold) => {
+                self.paragraph("<w:keepNext/>", inline);
+            }
             Block::Paragraph(inline) => self.paragraph("", inline),
             Block::Rule => self.xml.push_str(
                 "<w:p><w:pPr><w:pBdr><w:bottom w:val=\"single\" w:sz=\"6\" w:space=\"1\" w:color=\"BBBBBB\"/></w:pBdr></w:pPr></w:p>",
@@ -113,7 +121,8 @@ impl Body {
     }
 
     fn paragraph(&mut self, properties: &str, inline: &[Span]) {
-        let _ = write!(self.xml, "<w:p><w:pPr>{properties}</w:pPr>{}</w:p>", runs(inline));
+        let runs = self.runs(inline);
+        let _ = write!(self.xml, "<w:p><w:pPr>{properties}</w:pPr>{runs}</w:p>");
     }
 
     /// A figure as a picture in the line, as wide as the text at most; its caption is its description.
@@ -178,21 +187,76 @@ impl Body {
         self.xml.push_str("</w:tblGrid>");
         let body = rows.iter().map(|row| (false, row.as_slice()));
         for (is_head, row) in std::iter::once((true, head)).chain(body) {
-            let properties = if is_head { "<w:cantSplit/><w:tblHeader/>" } else { "<w:cantSplit/>" };
+            let letters: usize = row.iter().flatten().map(|span| span.text.len()).sum();
+            let properties = match (is_head, letters < WHOLE_MAX) {
+                (true, _) => "<w:cantSplit/><w:tblHeader/>",
+                (false, true) => "<w:cantSplit/>",
+                (false, false) => "",
+            };
             let _ = write!(self.xml, "<w:tr><w:trPr>{properties}</w:trPr>");
             for (column, width) in widths.iter().enumerate().take(columns) {
                 let cell = row.get(column).map(Vec::as_slice).unwrap_or_default();
                 let bold: Vec<Span> =
                     cell.iter().cloned().map(|span| Span { bold: span.bold || is_head, ..span }).collect();
+                let runs = self.runs(&bold);
                 let _ = write!(
                     self.xml,
-                    "<w:tc><w:tcPr><w:tcW w:w=\"{width:.0}\" w:type=\"dxa\"/></w:tcPr><w:p><w:pPr><w:pStyle w:val=\"TableText\"/></w:pPr>{}</w:p></w:tc>",
-                    runs(&bold)
+                    "<w:tc><w:tcPr><w:tcW w:w=\"{width:.0}\" w:type=\"dxa\"/></w:tcPr><w:p><w:pPr><w:pStyle w:val=\"TableText\"/></w:pPr>{runs}</w:p></w:tc>"
                 );
             }
             self.xml.push_str("</w:tr>");
         }
         self.xml.push_str("</w:tbl><w:p><w:pPr><w:spacing w:after=\"60\"/></w:pPr></w:p>");
+    }
+
+    fn runs(&mut self, inline: &[Span]) -> String {
+        let mut out = String::new();
+        for span in inline {
+            let mut properties = String::new();
+            for (on, tag) in [
+                (
+                    span.code,
+                    "<w:rFonts w:ascii=\"Courier New\" w:hAnsi=\"Courier New\" w:cs=\"Courier New\"/>",
+                ),
+                (span.bold, "<w:b/>"),
+                (span.italic, "<w:i/>"),
+                (span.strike, "<w:strike/>"),
+                (matches!(span.link, Some(Link::To(_))), "<w:color w:val=\"1D63B8\"/>"),
+                (span.text.contains('«'), "<w:shd w:val=\"clear\" w:color=\"auto\" w:fill=\"FFF3C4\"/>"),
+            ] {
+                if on {
+                    properties.push_str(tag);
+                }
+            }
+            // Names of bookmarks have letters, digits and low lines.
+            let name = |place: &str| xml(&place.replace('-', "_"));
+            match &span.link {
+                Some(Link::To(place)) => {
+                    let _ = write!(out, "<w:hyperlink w:anchor=\"{}\">", name(place));
+                }
+                Some(Link::Here(place)) => {
+                    self.bookmarks += 1;
+                    let (id, name) = (self.bookmarks, name(place));
+                    let _ = write!(
+                        out,
+                        "<w:bookmarkStart w:id=\"{id}\" w:name=\"{name}\"/><w:bookmarkEnd w:id=\"{id}\"/>"
+                    );
+                }
+                None => {}
+            }
+            for (at, line) in span.text.split('\n').enumerate() {
+                let line_break = if at > 0 { "<w:br/>" } else { "" };
+                let _ = write!(
+                    out,
+                    "<w:r><w:rPr>{properties}</w:rPr>{line_break}<w:t xml:space=\"preserve\">{}</w:t></w:r>",
+                    xml(line)
+                );
+            }
+            if matches!(span.link, Some(Link::To(_))) {
+                out.push_str("</w:hyperlink>");
+            }
+        }
+        out
     }
 
     fn finish(&self) -> String {
@@ -212,7 +276,7 @@ fn column_widths(head: &[Vec<Span>], rows: &[Vec<Vec<Span>>], width: f32) -> Vec
     for row in std::iter::once(head).chain(rows.iter().map(Vec::as_slice)) {
         for (cell, (least, natural)) in row.iter().zip(least.iter_mut().zip(&mut natural)) {
             let text = plain(cell);
-            let count = |text: &str| text.chars().count() as f32 + 4.0;
+            let count = |text: &str| text.chars().count() as f32 + 2.0;
             *least = least.max(text.split([' ', '\n']).map(count).fold(0.0, f32::max).min(word_max));
             *natural = natural.max(count(&text).min(line * 0.75));
         }
@@ -224,33 +288,6 @@ fn column_widths(head: &[Vec<Span>], rows: &[Vec<Vec<Span>>], width: f32) -> Vec
     let shares: Vec<f32> = natural.iter().zip(&least).map(chars).collect();
     let total: f32 = shares.iter().sum();
     shares.iter().map(|share| share * width / total.max(1.0)).collect()
-}
-
-fn runs(inline: &[Span]) -> String {
-    let mut out = String::new();
-    for span in inline {
-        let mut properties = String::new();
-        for (on, tag) in [
-            (span.code, "<w:rFonts w:ascii=\"Courier New\" w:hAnsi=\"Courier New\" w:cs=\"Courier New\"/>"),
-            (span.bold, "<w:b/>"),
-            (span.italic, "<w:i/>"),
-            (span.strike, "<w:strike/>"),
-            (span.text.contains('«'), "<w:shd w:val=\"clear\" w:color=\"auto\" w:fill=\"FFF3C4\"/>"),
-        ] {
-            if on {
-                properties.push_str(tag);
-            }
-        }
-        for (at, line) in span.text.split('\n').enumerate() {
-            let line_break = if at > 0 { "<w:br/>" } else { "" };
-            let _ = write!(
-                out,
-                "<w:r><w:rPr>{properties}</w:rPr>{line_break}<w:t xml:space=\"preserve\">{}</w:t></w:r>",
-                xml(line)
-            );
-        }
-    }
-    out
 }
 
 fn core_properties(title: &str) -> String {
@@ -270,18 +307,23 @@ fn footer(text: &str) -> String {
 
 fn styles() -> String {
     let mut out = format!(
-        "{HEAD}<w:styles {WORD}><w:docDefaults><w:rPrDefault><w:rPr><w:rFonts w:ascii=\"Calibri\" w:hAnsi=\"Calibri\" w:cs=\"Calibri\" w:eastAsia=\"Calibri\"/><w:sz w:val=\"21\"/><w:lang w:val=\"en-GB\"/></w:rPr></w:rPrDefault><w:pPrDefault><w:pPr><w:spacing w:after=\"100\" w:line=\"264\" w:lineRule=\"auto\"/></w:pPr></w:pPrDefault></w:docDefaults><w:style w:type=\"paragraph\" w:default=\"1\" w:styleId=\"Normal\"><w:name w:val=\"Normal\"/></w:style>"
+        "{HEAD}<w:styles {WORD}><w:docDefaults><w:rPrDefault><w:rPr><w:rFonts w:ascii=\"Calibri\" w:hAnsi=\"Calibri\" w:cs=\"Calibri\" w:eastAsia=\"Calibri\"/><w:sz w:val=\"19\"/><w:lang w:val=\"en-GB\"/></w:rPr></w:rPrDefault><w:pPrDefault><w:pPr><w:spacing w:after=\"80\" w:line=\"252\" w:lineRule=\"auto\"/></w:pPr></w:pPrDefault></w:docDefaults><w:style w:type=\"paragraph\" w:default=\"1\" w:styleId=\"Normal\"><w:name w:val=\"Normal\"/></w:style>"
     );
-    for (level, size) in [(1, 36), (2, 28), (3, 24), (4, 22), (5, 21), (6, 21)] {
+    for (level, size) in [(1, 32), (2, 25), (3, 22), (4, 20), (5, 19), (6, 19)] {
         let _ = write!(
             out,
-            "<w:style w:type=\"paragraph\" w:styleId=\"Heading{level}\"><w:name w:val=\"heading {level}\"/><w:basedOn w:val=\"Normal\"/><w:next w:val=\"Normal\"/><w:qFormat/><w:pPr><w:keepNext/><w:spacing w:before=\"240\" w:after=\"80\"/><w:outlineLvl w:val=\"{}\"/></w:pPr><w:rPr><w:b/><w:sz w:val=\"{size}\"/></w:rPr></w:style>",
+            "<w:style w:type=\"paragraph\" w:styleId=\"Heading{level}\"><w:name w:val=\"heading {level}\"/><w:basedOn w:val=\"Normal\"/><w:next w:val=\"Normal\"/><w:qFormat/><w:pPr><w:keepNext/><w:spacing w:before=\"200\" w:after=\"60\"/><w:outlineLvl w:val=\"{}\"/></w:pPr><w:rPr><w:b/><w:sz w:val=\"{size}\"/></w:rPr></w:style>",
             level - 1
         );
     }
     for (id, name, paragraph, run) in [
-        ("ListParagraph", "List Paragraph", "<w:spacing w:after=\"40\"/>", ""),
-        ("TableText", "Table Text", "<w:spacing w:before=\"20\" w:after=\"20\"/>", "<w:sz w:val=\"18\"/>"),
+        ("ListParagraph", "List Paragraph", "<w:spacing w:after=\"30\"/>", ""),
+        (
+            "TableText",
+            "Table Text",
+            "<w:spacing w:before=\"10\" w:after=\"10\" w:line=\"240\"/>",
+            "<w:sz w:val=\"16\"/>",
+        ),
         ("Quote", "Quote", "<w:ind w:left=\"400\"/>", "<w:color w:val=\"555555\"/>"),
         (
             "Caption",
@@ -293,7 +335,7 @@ fn styles() -> String {
             "Code",
             "Code",
             "<w:shd w:val=\"clear\" w:color=\"auto\" w:fill=\"F3F5F7\"/><w:spacing w:after=\"0\"/>",
-            "<w:rFonts w:ascii=\"Courier New\" w:hAnsi=\"Courier New\" w:cs=\"Courier New\"/><w:sz w:val=\"17\"/>",
+            "<w:rFonts w:ascii=\"Courier New\" w:hAnsi=\"Courier New\" w:cs=\"Courier New\"/><w:sz w:val=\"16\"/>",
         ),
     ] {
         let _ = write!(
@@ -344,13 +386,32 @@ mod tests {
 
     #[test]
     fn the_package_holds_headings_and_escaped_text() {
-        let document = Document::read("t", "foot", "# Head\n\n1. a <b>\n\n| x |\n|---|\n| y |\n", Vec::new());
+        let document =
+            Document::read("t", "foot", ("# Head\n\n1. a <b>\n\n| x |\n|---|\n| y |\n", ""), Vec::new());
         let out = bytes(&document).unwrap();
         let mut archive = zip::ZipArchive::new(io::Cursor::new(out)).unwrap();
         let mut body = String::new();
         archive.by_name("word/document.xml").unwrap().read_to_string(&mut body).unwrap();
         assert!(body.contains("Heading1") && body.contains("&lt;b&gt;") && body.contains("<w:tbl>"));
         assert!(body.contains("w:numId w:val=\"2\""));
+    }
+
+    #[test]
+    fn every_row_stands_in_the_package_and_links_lead_to_bookmarks() {
+        let rows: String =
+            (1..=300).map(|row| format!("| list {row} | {} |\n", "9 ".repeat(row * 9))).collect();
+        let markdown = format!("Seen [list 300].\n\n| List | Frames |\n|---|---|\n{rows}");
+        let out = bytes(&Document::read("t", "foot", (&markdown, ""), Vec::new())).unwrap();
+        let mut archive = zip::ZipArchive::new(io::Cursor::new(out)).unwrap();
+        let mut body = String::new();
+        archive.by_name("word/document.xml").unwrap().read_to_string(&mut body).unwrap();
+        assert_eq!(body.matches("<w:tr>").count(), 301);
+        assert_eq!(body.matches("</w:tc>").count(), 602);
+        assert_eq!(body.matches("<w:tblHeader/>").count(), 1);
+        // A row that may be longer than a page is not kept whole.
+        assert!((50..=250).contains(&body.matches("<w:cantSplit/>").count()));
+        assert!(body.contains("<w:hyperlink w:anchor=\"list_300\">"));
+        assert_eq!(body.matches("w:name=\"list_300\"").count(), 1);
     }
 
     #[test]
@@ -366,7 +427,7 @@ mod tests {
             height: 50.0,
             shapes: vec![shape],
         };
-        let out = bytes(&Document::read("t", "foot", "![x](figure:timeline)\n", vec![figure])).unwrap();
+        let out = bytes(&Document::read("t", "foot", ("![x](figure:timeline)\n", ""), vec![figure])).unwrap();
         let mut archive = zip::ZipArchive::new(io::Cursor::new(out)).unwrap();
         let mut read = |name: &str| {
             let mut content = Vec::new();

@@ -2,11 +2,13 @@
 
 use std::io::{self, Write};
 
-use super::document::{Block, Document, Span, is_marked, plain};
+use super::document::{Block, Document, Link, Span, is_marked, plain};
 use crate::report::figure::xml;
 
 /// A word of more characters is broken in a table.
 const LONG_WORD: usize = 32;
+/// A cell of no more characters stays on one line: `list 3`, `2 h 5 min`.
+const SHORT: usize = 10;
 const STYLE: &str = include_str!("../../assets/report.css");
 
 /// The document as one HTML file.
@@ -41,6 +43,9 @@ fn write(document: &Document, out: &mut dyn Write) -> io::Result<()> {
 fn write_block(document: &Document, block: &Block, out: &mut dyn Write) -> io::Result<()> {
     match block {
         Block::Heading(level, inline) => writeln!(out, "<h{level}>{}</h{level}>", spans(inline)),
+        Block::Paragraph(inline) if inline.iter().all(|span| span.bold) => {
+            writeln!(out, "<p class=\"caption\">{}</p>", spans(inline))
+        }
         Block::Paragraph(inline) => writeln!(out, "<p>{}</p>", spans(inline)),
         Block::Rule => writeln!(out, "<hr>"),
         Block::Code(lines) => writeln!(out, "<pre><code>{}</code></pre>", xml(lines)),
@@ -52,12 +57,17 @@ fn write_block(document: &Document, block: &Block, out: &mut dyn Write) -> io::R
         Block::List(first, items) => write_list(document, *first, items, out),
         Block::Table(head, rows) => {
             write!(out, "<div class=\"table\"><table>\n<thead><tr>")?;
-            head.iter().try_for_each(|cell| write!(out, "<th>{}</th>", spans(cell)))?;
+            head.iter().try_for_each(|cell| write!(out, "<th scope=\"col\">{}</th>", spans(cell)))?;
             writeln!(out, "</tr></thead>\n<tbody>")?;
+            // On small screens each cell names its column, unless several columns have the same name.
+            let names: Vec<String> = head.iter().map(|cell| plain(cell)).collect();
+            let is_own = |name: &String| names.iter().filter(|other| *other == name).count() == 1;
             for row in rows {
                 write!(out, "<tr>")?;
-                for cell in row {
-                    write!(out, "<td{}>{}</td>", class_of(cell), spans(cell))?;
+                for (cell, name) in row.iter().zip(&names) {
+                    let (class, head) =
+                        (class_of(cell), if is_own(name) { xml(name) } else { String::new() });
+                    write!(out, "<td{class} data-head=\"{head}\">{}</td>", spans(cell))?;
                 }
                 writeln!(out, "</tr>")?;
             }
@@ -81,7 +91,7 @@ fn class_of(cell: &[Span]) -> &'static str {
     let longest = text.split([' ', '\n']).map(|word| word.chars().count()).max().unwrap_or(0);
     match longest {
         _ if longest > LONG_WORD => " class=\"long\"",
-        _ if !text.contains([' ', '\n']) => " class=\"word\"",
+        _ if !text.contains([' ', '\n']) || text.chars().count() <= SHORT => " class=\"word\"",
         _ => "",
     }
 }
@@ -120,7 +130,12 @@ fn spans(inline: &[Span]) -> String {
             }
         }
         // A field that only a person can fill is made to stand out.
-        out.push_str(&text.replace('«', "<mark>«").replace('»', "»</mark>"));
+        let text = text.replace('«', "<mark>«").replace('»', "»</mark>");
+        out.push_str(&match &span.link {
+            Some(Link::To(place)) => format!("<a href=\"#{}\">{text}</a>", xml(place)),
+            Some(Link::Here(place)) => format!("<span id=\"{}\">{text}</span>", xml(place)),
+            None => text,
+        });
     }
     out
 }
@@ -131,7 +146,8 @@ mod tests {
 
     #[test]
     fn captured_markup_never_becomes_markup() {
-        let document = Document::read("<t>", "f", "name `<script>alert(1)</script>` <img src=x>", Vec::new());
+        let document =
+            Document::read("<t>", "f", ("name `<script>alert(1)</script>` <img src=x>", ""), Vec::new());
         let html = text(&document);
         assert!(html.contains("&lt;script&gt;"));
         assert!(!html.contains("<script") && !html.contains("<img"));

@@ -347,6 +347,7 @@ fn signature(signature: &Signature) -> String {
 fn problem(job: &Job<'_>, at: usize, problem: &Problem) -> Value {
     let assessment = job.input.assessments.iter().find(|assessment| assessment.problem == Some(at));
     let impact = job.input.evidence.impact(at);
+    let own = || problem.episodes.iter().filter_map(|id| job.input.evidence.episodes.get(id.0 as usize));
     let value = json!({
         "id": stable("p", &format!("{} {} {}", problem.server.0, signature(&problem.signature), problem.first_ns)),
         "server": problem.server.0.bare().to_string(),
@@ -356,8 +357,10 @@ fn problem(job: &Job<'_>, at: usize, problem: &Problem) -> Value {
         "windows": impact.map(|impact| windows(job, impact)).unwrap_or_default(),
         "clients": clients(problem, impact),
         "names": problem.names,
-        "first": stamp(job, problem.first_ns),
-        "last": stamp(job, problem.last_ns),
+        "first": own().flat_map(|episode| episode.frames.first()).min().map(|id| frame(job, *id)),
+        "first_ns": problem.first_ns,
+        "last": own().flat_map(|episode| episode.frames.last()).max().map(|id| frame(job, *id)),
+        "last_ns": problem.last_ns,
         "episodes": episodes(job, problem),
         "hypotheses": assessment.map(|assessment| hypotheses(job, assessment)).unwrap_or_default(),
         "wording": assessment.map(|own| wording(job, own)).unwrap_or_default(),

@@ -140,6 +140,8 @@ pub struct OpenItem {
     pub count: u64,
     /// The first of its frames, in order.
     pub frames: Vec<PacketId>,
+    /// How many of its frames are not among them.
+    pub unnamed: u64,
     /// When it was seen first.
     pub first_ns: Nanos,
     /// And last.

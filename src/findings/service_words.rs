@@ -7,6 +7,7 @@ use crate::attempts::reply::Limit;
 use crate::attempts::{Denial, Face, Kind, Outcome, Service, Told, reply, subject};
 use crate::decode::Address;
 use crate::protocols::tls;
+use crate::text::international;
 use crate::text::{escape, escape_bytes, thousands};
 use crate::time::{Nanos, span};
 
@@ -466,7 +467,8 @@ fn named(trouble: &Trouble) -> String {
 
 /// The names a trouble is about, in brackets; empty where none is known.
 pub fn names(trouble: &Trouble) -> String {
-    let names: Vec<String> = trouble.names.iter().map(|name| plain_name(name)).collect();
+    let named = trouble.names.iter().map(|name| international::beside(plain_name(name), name));
+    let names: Vec<String> = named.collect();
     if names.is_empty() || matches!(&trouble.part, Some(part) if part.property == Property::Name) {
         String::new()
     } else {
@@ -489,19 +491,11 @@ pub fn hit(trouble: &Trouble) -> String {
 /// `4 of 4 connections from 10.0.0.1 to web (TCP port 80) of 203.0.113.80 were refused with a reset (RST)`.
 pub fn statement(facts: &Facts<'_>, trouble: &Trouble) -> String {
     let (one, many) = unit(trouble);
-    let number = trouble.failed.len();
-    let mut all = usize::try_from(trouble.asked).unwrap_or(number).max(number);
-    let mut number = number;
-    if trouble.kind() == Kind::Echo {
-        // A run of pings is many.
-        let counts = || trouble.attempts(facts.attempts).map(|own| own.counts);
-        all = counts().map(|(asked, _)| asked as usize).sum();
-        number = counts().map(|(asked, answered)| asked.saturating_sub(answered) as usize).sum();
-    }
+    let (all, number, _) = trouble.told(facts.attempts);
     let of = if all == 1 {
         format!("1 {one}")
     } else {
-        format!("{} of {}", thousands(number as u64), counted(all, one, many))
+        format!("{} of {}", thousands(number), counted(all as usize, one, many))
     };
     let verb = if number == 1 { "was" } else { "were" };
     let to = match trouble.kind() {

@@ -9,7 +9,9 @@ use crate::protocols::ProtocolId;
 use crate::time;
 
 /// Messages drawn in a ladder; the caption says what was left out.
-pub const LADDER_MAX: usize = 24;
+pub const LADDER_MAX: usize = 12;
+/// About the width of a letter of a figure.
+const LETTER: f32 = 5.2;
 /// Columns of the timeline when there are too many messages for one mark each.
 const BINS: usize = 120;
 /// Up to this many DNS messages and ICMP errors get a mark of their own.
@@ -384,6 +386,15 @@ fn binned_marks(
     }
 }
 
+/// The first characters of a text that is longer than there is room for, with a mark.
+fn cut(text: &str, room: usize) -> String {
+    let room = room.max(8);
+    if text.chars().count() <= room {
+        return text.to_owned();
+    }
+    text.chars().take(room - 1).chain(std::iter::once('…')).collect()
+}
+
 /// The messages of one episode between its hosts, top to bottom.
 pub fn ladder(index: &Index, episode: &Episode, say: &mut dyn FnMut(String) -> String) -> Option<Figure> {
     let mut hosts: Vec<Address> = vec![episode.client, episode.server.0];
@@ -415,7 +426,8 @@ pub fn ladder(index: &Index, episode: &Episode, say: &mut dyn FnMut(String) -> S
         |address: Address| hosts.iter().position(|host| *host == address).map(|at| left + at as f32 * step);
     for (at, host) in hosts.iter().enumerate() {
         let x = left + at as f32 * step;
-        figure.text((x, 12.0), Anchor::Middle, Role::Ink, say(host.to_string()));
+        let name = cut(&say(host.to_string()), (step.min(220.0) / LETTER) as usize);
+        figure.text((x, 12.0), Anchor::Middle, Role::Ink, name);
         figure.line((x, 18.0), (x, height - 6.0), Role::Muted);
     }
     let mut before_ns = first.time_ns();
@@ -448,7 +460,8 @@ pub fn ladder(index: &Index, episode: &Episode, say: &mut dyn FnMut(String) -> S
                 arrow: true,
             };
             figure.shapes.push(arrow);
-            let summary: String = say(packet.summary()).chars().take(64).collect();
+            let room = ((from - to).abs() / LETTER) as usize;
+            let summary = cut(&say(packet.summary()), room);
             figure.text((f32::midpoint(from, to), y - 4.0), Anchor::Middle, role, summary);
         }
         figure.text((516.0, y + 3.0), Anchor::End, Role::Muted, index.label(packet.id));

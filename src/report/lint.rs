@@ -42,6 +42,12 @@ impl std::fmt::Display for Lint {
 }
 
 impl Lint {
+    /// What contradicts itself or another sentence of the same report (truth T40): nothing in a report of the program's.
+    pub fn contradictions(&self) -> Vec<&str> {
+        let found = self.issues.iter().filter(|issue| issue.check == contradictions::CHECK);
+        found.map(|issue| issue.message.as_str()).collect()
+    }
+
     /// Whether a final report may be made.
     pub fn is_final(&self) -> bool {
         self.open == 0 && self.unaccepted == 0

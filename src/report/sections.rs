@@ -3,6 +3,7 @@
 mod appendix;
 mod behind;
 mod cause;
+mod change;
 mod clocks;
 mod closing;
 mod coverage;

@@ -284,14 +284,20 @@ fn table(index: &crate::index::Index, lists: &cite::Lists, long: bool, table: &T
     let rows = printed.map(|(_, (cells, frames))| {
         let citation = cites.then(|| cite::frames(index, frames));
         let is_long = citation.as_deref().is_some_and(cite::is_shortened);
+        // What shows a list may be other lists, in words.
+        let is_code = |at: &usize| {
+            let listed = head.get(*at).is_some_and(|head| head == super::sections::LISTED);
+            !listed || cells.get(*at).is_some_and(|cell| cell.contains('`'))
+        };
         RowView {
             cells: cells.clone(),
-            code: code.clone(),
+            code: code.iter().copied().filter(is_code).collect(),
             citation,
             list: is_long.then(|| lists.number(&super::sections::sorted(frames))).flatten(),
         }
     });
-    TableView { id: table.id.clone(), caption, head, rows: rows.collect() }
+    let rows = rows.collect();
+    TableView { id: table.id.clone(), caption, head, rows }
 }
 
 impl View {

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{Job, checks, frame, frames, hypotheses, stable, stamp, wording};
+use super::{Job, checks, frame, frames, hypotheses, stable, wording};
+use crate::attempts::Attempts;
 use crate::findings::facts::troubles::{Mark, Part, Property};
 use crate::findings::hypotheses::{Assessment, Topic};
 use crate::findings::service_words;
@@ -12,10 +13,11 @@ use crate::text::escape;
 pub(super) fn failure(job: &Job<'_>, assessment: &Assessment) -> Option<Value> {
     let trouble = assessment.trouble.as_deref()?;
     let service = trouble.service();
-    let mark = |mark: Option<Mark>| {
-        mark.map(|mark| json!({ "at": stamp(job, mark.at_ns), "ns": mark.at_ns, "frame": frame(job, mark.packet) }))
-    };
+    let good = |mark: Option<Mark>| (mark.map(|mark| frame(job, mark.packet)), mark.map(|mark| mark.at_ns));
+    let (last_good, last_good_ns) = good(trouble.last_good);
+    let (first_good, first_good_ns) = good(trouble.first_good);
     let key = format!("{} {} {} {:?}", service.host, service.port, trouble.span_ns().0, trouble.sort);
+    let (asked, failed, endings) = trouble.told(Attempts::of(job.input.evidence));
     let seen = assessment.wording.iter().find(|sentence| sentence.topic == Topic::Failure);
     Some(json!({
         "id": stable("s", &key),
@@ -28,18 +30,18 @@ pub(super) fn failure(job: &Job<'_>, assessment: &Assessment) -> Option<Value> {
         "kind": trouble.kind().id(),
         "severity": trouble.severity.name(),
         "title": assessment.title,
-        "asked": trouble.asked,
-        "failed": trouble.failed.len(),
-        "outcomes": trouble.endings.iter().map(|(outcome, count)| json!({
+        "asked": asked,
+        "failed": failed,
+        "outcomes": endings.iter().map(|(outcome, count)| json!({
             "outcome": outcome.name(), "words": service_words::how(*outcome, trouble.kind()), "count": count,
         })).collect::<Vec<_>>(),
         "windows": trouble.windows.iter().map(|(first, last)| json!({
-            "first_bad": stamp(job, first.at_ns), "first_bad_ns": first.at_ns,
-            "last_bad": stamp(job, last.at_ns), "last_bad_ns": last.at_ns,
+            "first_bad": frame(job, first.packet), "first_bad_ns": first.at_ns,
+            "last_bad": frame(job, last.packet), "last_bad_ns": last.at_ns,
         })).collect::<Vec<_>>(),
         "intermittent": trouble.is_intermittent,
-        "last_good": mark(trouble.last_good),
-        "first_good": mark(trouble.first_good),
+        "last_good": last_good, "last_good_ns": last_good_ns,
+        "first_good": first_good, "first_good_ns": first_good_ns,
         "clients": trouble.clients.iter().map(|client| json!({
             "client": client.address.bare().to_string(),
             "failed": client.failed, "served": client.served, "rescued": client.rescued,
@@ -63,5 +65,5 @@ fn part(part: &Part) -> Value {
         Property::Size => "size",
     };
     let values = |values: &[String]| values.iter().map(|value| escape(value)).collect::<Vec<_>>();
-    json!({ "property": property, "failing": values(&part.failing), "served": values(&part.served) })
+    json!({ "property": property, "failing": values(&part.failing), "others": values(&part.served) })
 }

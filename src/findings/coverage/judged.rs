@@ -7,7 +7,6 @@ use super::{OpenItem, OpenKind, Standing};
 use crate::attempts::{Kind, Outcome};
 use crate::correlate::Outcome as Answer;
 use crate::correlate::episodes::is_error_code;
-use crate::findings::facts::Facts;
 use crate::decode::Address;
 use crate::findings::facts::{ErrorFact, Facts, Meaning};
 use crate::findings::{Finding, Severity};

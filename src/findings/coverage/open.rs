@@ -22,8 +22,8 @@ const GROUPS_MAX: usize = 4_096;
 const LISTED_MAX: usize = 12;
 /// Frames named of one thing.
 const FRAMES_MAX: usize = 256;
-/// Clients counted of one thing.
-const CLIENTS_MAX: usize = 1_024;
+/// Clients counted of one thing; there may be more.
+pub(super) const CLIENTS_MAX: usize = 1_024;
 /// A served attempt of the same client at the same service this soon makes a failed one ordinary (services §1.1).
 const GROUP_NS: Nanos = 3_000_000_000;
 /// The things found so far.
@@ -37,6 +37,7 @@ struct Group {
     count: u64,
     clients: HashSet<Address>,
     frames: Vec<PacketId>,
+    unnamed: u64,
     span_ns: Option<(Nanos, Nanos)>,
 }
 
@@ -67,6 +68,8 @@ impl<'f, 'i> Items<'f, 'i> {
             group.span_ns = Some((first_ns.min(at_ns), last_ns.max(at_ns)));
             if group.frames.len() < FRAMES_MAX {
                 group.frames.push(*frame);
+            } else {
+                group.unnamed += 1;
             }
         }
     }
@@ -103,6 +106,7 @@ impl Group {
         self.count += other.count;
         self.clients.extend(other.clients);
         self.frames.extend(other.frames);
+        self.unnamed += other.unnamed + self.frames.len().saturating_sub(FRAMES_MAX) as u64;
         self.frames.truncate(FRAMES_MAX);
         self.span_ns = match (self.span_ns, other.span_ns) {
             (Some(own), Some(also)) => Some((own.0.min(also.0), own.1.max(also.1))),
@@ -130,6 +134,7 @@ fn item(facts: &Facts<'_>, kind: OpenKind, ends: Ends, mut group: Group) -> Open
             rules::frames_filter(facts, &group.frames)
         },
         frames: group.frames,
+        unnamed: group.unnamed,
         first_ns,
         last_ns,
     }

@@ -1,5 +1,6 @@
 //! The words for what was judged and what was not; every place that says either takes them from here.
 
+use super::open::CLIENTS_MAX;
 use super::{Coverage, Judged, OpenItem, OpenKind, Service, Standing};
 use crate::attempts::{self, Kind};
 use crate::decode::Address;
@@ -203,6 +204,9 @@ impl OpenItem {
     fn between(&self) -> String {
         let from = match (self.ends.client, self.clients) {
             (Address::None, 0 | 1) => String::new(),
+            (Address::None, many) if many >= CLIENTS_MAX as u64 => {
+                format!(" from {} or more clients", thousands(many))
+            }
             (Address::None, many) => format!(" from {} clients", thousands(many)),
             (client, _) => format!(" from {client}"),
         };

@@ -188,6 +188,25 @@ impl Trouble {
         self.late.iter().filter_map(|at| all.all.get(*at as usize))
     }
 
+    /// Attempts and failed ones as sentences count them, and the failed ones by how they ended: a run of pings is many.
+    pub fn told(&self, all: &Attempts) -> (u64, u64, Vec<(Outcome, u64)>) {
+        let failed = self.failed.len() as u64;
+        if self.kind() != Kind::Echo {
+            return (self.asked.max(failed), failed, self.endings.clone());
+        }
+        let (mut asked, mut failed) = (0, 0);
+        let mut endings: Vec<(Outcome, u64)> =
+            self.endings.iter().map(|(outcome, _)| (*outcome, 0)).collect();
+        for own in self.attempts(all) {
+            let silent = u64::from(own.counts.0.saturating_sub(own.counts.1));
+            asked += u64::from(own.counts.0);
+            failed += silent;
+            let ending = endings.iter_mut().find(|(outcome, _)| *outcome == own.outcome);
+            ending.into_iter().for_each(|(_, count)| *count += silent);
+        }
+        (asked, failed, endings)
+    }
+
     /// The served ones of its class.
     pub fn good<'a>(&'a self, all: &'a Attempts) -> impl Iterator<Item = &'a Attempt> + Clone {
         self.served.iter().filter_map(|at| all.all.get(*at as usize))

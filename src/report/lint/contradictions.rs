@@ -7,7 +7,7 @@ use crate::findings::Severity;
 use crate::index::PacketId;
 
 /// The check's name.
-const CHECK: &str = "contradiction";
+pub(super) const CHECK: &str = "contradiction";
 /// Words by which a report says that nothing failed at all.
 const ALL_CLEAR: &[&str] = &["no incident", "nothing was found among", "nothing failed"];
 /// By which it says so of the services named behind.

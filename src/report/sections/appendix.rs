@@ -252,7 +252,7 @@ pub fn frames(b: &Builder<'_>, report: &Report) -> Section {
 /// The head of the column with what shows the frames of a list again.
 pub const LISTED: &str = "Filter that shows them";
 
-/// A filter that shows these frames, or their labels where files number theirs alike; what is left out is said.
+/// In code marks a filter that shows these frames, or their labels where files number theirs alike; what is left out is said.
 fn listed(b: &Builder<'_>, frames: &[PacketId]) -> String {
     if b.input.index.sources.len() > 1 {
         return cite::written_out(b.input.index, frames, LIST_PARTS_MAX);
@@ -260,9 +260,9 @@ fn listed(b: &Builder<'_>, frames: &[PacketId]) -> String {
     let all = runs(b.input.index, frames);
     let told = all.get(..all.len().min(LIST_PARTS_MAX)).unwrap_or_default().join(", ");
     match all.len().saturating_sub(LIST_PARTS_MAX) {
-        0 => format!("frame.number in {{{told}}}"),
+        0 => format!("`frame.number in {{{told}}}`"),
         rest => format!(
-            "frame.number in {{{told}}} and {} more frames or runs, which the JSON form lists",
+            "`frame.number in {{{told}}}` and {} more frames or runs, which the JSON form lists",
             thousands(rest as u64)
         ),
     }

@@ -300,7 +300,10 @@ pub fn listed(b: &Builder<'_>) -> Option<Block> {
         let cells = vec![
             standing.to_owned(),
             item.what(),
-            thousands(item.count),
+            match item.unnamed {
+                0 => thousands(item.count),
+                _ => format!("{} ({} frames named)", thousands(item.count), item.frames.len()),
+            },
             item.when(b.input.index.basis()),
             item.reason().to_owned(),
             // Of many frames the list that is cited has them all.

@@ -1,6 +1,7 @@
 //! What the packets show: each problem with its numbers, then the findings of the rules.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use super::super::facts::Facts;
 use super::super::words;
@@ -10,7 +11,7 @@ use super::problem::{self, sentence};
 use super::{Builder, limited, section, table};
 use crate::correlate::Signature;
 use crate::findings::hypotheses::Assessment;
-use crate::findings::{Finding, Severity};
+use crate::findings::{FRAMES_MAX, Finding, Severity};
 use crate::index::PacketId;
 use crate::protocols::dns::failure_name;
 use crate::text::thousands;
@@ -42,6 +43,7 @@ pub fn findings(b: &Builder<'_>) -> Section {
         }
         blocks.extend(problem::claims(b, facts));
         blocks.extend(absent(b, facts));
+        blocks.extend(super::change::box_of(b, facts));
         blocks.push(numbers(facts));
         // The timeline tells the ties of a few errors.
         if facts.ties.len() > TIES_IN_TIMELINE || facts.ties.iter().any(|tie| tie.link.to.is_none()) {
@@ -326,7 +328,10 @@ pub fn claim(b: &Builder<'_>, finding: &Finding) -> Block {
         0 => {}
         more => id = format!("{id}.{}", more + 1),
     }
-    let statement = sentence(&quoted(&finding.statement));
+    let mut statement = sentence(&quoted(&finding.statement));
+    if finding.frames.len() >= FRAMES_MAX {
+        let _ = write!(statement, " The first {} of its frames are named.", thousands(FRAMES_MAX as u64));
+    }
     let text = match finding.severity {
         Severity::Info => statement,
         grave => format!("{statement} Severity: {}.", grave.name()),

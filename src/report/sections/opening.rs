@@ -197,10 +197,9 @@ fn seen(b: &Builder<'_>) -> Block {
     let at_least = if facts.impact.is_some_and(|impact| impact.capped) { "At least " } else { "" };
     // Where others of the questions were answered, the names are those of the failed ones.
     let all = failed == asked;
-    let limited = if phases.is_empty() { outage::without_message(facts).min(failed) } else { 0 };
     let text = format!(
-        "{at_least}{} of {}{}{sent} from {} to {} ({} port {}){} {what}{}{}.",
-        thousands(failed - limited),
+        "{at_least}{} of {}{}{sent} from {} to {} ({} port {}){} {what}{}.",
+        thousands(failed),
         words::count(asked as usize, one, many),
         outage::class(facts),
         clients(facts),
@@ -209,7 +208,6 @@ fn seen(b: &Builder<'_>) -> Block {
         facts.port,
         if all { format!(" for {}", names(facts)) } else { String::new() },
         if all { String::new() } else { format!("; what failed asked for {}", names(facts)) },
-        outage::silent_beside(limited)
     );
     let mut frames = facts.frames.clone();
     frames.extend(phases.iter().flat_map(|phase| phase.frames.iter().copied()));

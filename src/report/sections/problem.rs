@@ -11,6 +11,7 @@ use crate::correlate::{Level, Signature};
 use crate::findings::rules::CUT_NAMES;
 use crate::index::PacketId;
 use crate::protocols::dns::{extended_error_name, failure_name};
+use crate::text::international;
 use crate::text::thousands;
 use crate::time;
 
@@ -46,7 +47,8 @@ pub fn clients(facts: &Facts<'_>) -> String {
 }
 
 pub fn names(facts: &Facts<'_>) -> String {
-    let names: Vec<String> = facts.problem.names.iter().map(|name| words::name(name)).collect();
+    let named = facts.problem.names.iter().map(|name| international::beside(words::name(name), name));
+    let names: Vec<String> = named.collect();
     let read = match names.as_slice() {
         [] => return CUT_NAMES.to_owned(),
         few if few.len() <= NAMED_MAX => words::list(few, NAMED_MAX),
