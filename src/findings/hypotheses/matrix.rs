@@ -157,7 +157,7 @@ mod tests {
     use crate::case::hash::hash_text;
 
     /// The mark of all weights and thresholds. Whoever changes one looks at the rankings below before this number.
-    const LOOKED_AT: &str = "8af1de0639ea";
+    const LOOKED_AT: &str = "cf216ab12795";
 
     /// What is seen, and which causes lead by the weights alone.
     fn expected() -> Vec<(Vec<&'static Row>, &'static str)> {
