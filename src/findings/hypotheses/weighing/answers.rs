@@ -115,7 +115,12 @@ fn extended(scene: &Scene<'_, '_>, code: u16, ledger: &mut Ledger) {
     };
     ledger.see(
         seen,
-        format!("The answers carry extended DNS error {number} ({}).", extended_error_name(number)),
+        format!(
+            "{} of {} answers carry an extended DNS error, the first of them {number} ({}).",
+            with.len(),
+            scene.transactions.len(),
+            extended_error_name(number)
+        ),
         with.iter().filter_map(|transaction| transaction.answer).collect(),
     );
 }
