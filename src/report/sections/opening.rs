@@ -319,7 +319,7 @@ fn their_causes(b: &Builder<'_>) -> Option<Block> {
     let mut frames = Vec::new();
     let mut rows = Vec::new();
     let told = further(b).into_iter().take(TOLD_MAX).filter_map(|at| {
-        let (facts, assessment) = b.facts.get(at).zip(b.assessment(at))?;
+        let (facts, assessment) = b.detailed().get(at).zip(b.assessment(at))?;
         let leading = assessment.leading();
         let [only] = leading.as_slice() else { return None };
         if only.verdict != Verdict::BestSupported
