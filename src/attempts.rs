@@ -16,6 +16,7 @@ pub mod printed;
 pub mod reply;
 pub mod stream;
 pub mod subject;
+pub mod takeovers;
 pub mod ties;
 pub mod tls;
 mod vantages;

@@ -249,6 +249,7 @@ fn find(facts: &Facts<'_>, suppressed: &[String]) -> Vec<Finding> {
         .filter(|rule| !suppressed.iter().any(|id| id == rule.id))
         .flat_map(|rule| (rule.run)(facts))
         .collect();
+    blocked::replace(facts, &mut found);
     found.sort_by(|a, b| {
         let place = |finding: &Finding| (std::cmp::Reverse(finding.severity), finding.code);
         place(a).cmp(&place(b)).then_with(|| a.frames.cmp(&b.frames))

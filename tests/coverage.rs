@@ -244,3 +244,49 @@ fn packets_that_could_not_be_read_come_first() {
     assert!(text.starts_with("0 of 8 packets could be read ("), "{text}");
     assert!(!coverage.is_clear() && coverage.judged.iter().all(|judged| judged.service != Service::Dns));
 }
+
+#[test]
+fn link_addresses_that_nobody_has_and_those_that_moved_are_named_as_ordinary() {
+    let mut scene = healthy();
+    let (host, one, two) = ([2, 0, 0, 0, 0, 1], [2, 0, 0, 0, 0, 7], [2, 0, 0, 0, 0, 8]);
+    let say = |operation, link, from: [u8; 4], to: [u8; 4]| {
+        arp(&Arp { operation, sender_mac: link, sender: from.into(), target_mac: [0; 6], target: to.into() })
+    };
+    for (at, link) in [(1, one), (3, two), (5, two)] {
+        scene.packets.push((START_NS + at * SECOND, say(1, host, [192, 0, 2, 1], [192, 0, 2, 7])));
+        scene.packets.push((START_NS + at * SECOND + MS, say(2, link, [192, 0, 2, 7], [192, 0, 2, 1])));
+    }
+    scene.packets.push((START_NS + 4 * SECOND, say(1, host, [192, 0, 2, 1], [192, 0, 2, 99])));
+    let examined = scene.review();
+    let ordinary: Vec<(OpenKind, u64)> =
+        examined.coverage.of(Standing::Ordinary).map(|item| (item.kind, item.count)).collect();
+    assert_eq!(ordinary, [(OpenKind::Unused, 1), (OpenKind::Moved, 1)]);
+    assert!(examined.coverage.is_clear(), "{:?}", examined.coverage);
+}
+
+#[test]
+fn many_of_one_ending_are_not_called_single() {
+    let cut = |number: u16| {
+        let (kinds, _) = beside(|scene| {
+            for own in 0..8 {
+                let client = format!("192.0.2.1:{}", 42_000 + own);
+                let site = "198.51.100.7:5140";
+                let at_ns = i64::from(own) * SECOND;
+                put(scene, at_ns, (&client, site), segment(flags::SYN, 100, 0), b"");
+                put(scene, at_ns + MS, (site, &client), segment(flags::SYN | flags::ACK, 500, 101), b"");
+                put(scene, at_ns + 2 * MS, (&client, site), segment(DATA, 101, 501), b"one");
+                let end = if own < number { flags::RST | flags::ACK } else { DATA };
+                put(
+                    scene,
+                    at_ns + 3 * MS,
+                    (site, &client),
+                    segment(end, 501, 104),
+                    if own < number { b"" } else { b"two" },
+                );
+            }
+        });
+        kinds
+    };
+    assert_eq!(cut(2), []);
+    assert_eq!(cut(6), [OpenKind::Few(Kind::Tcp, Outcome::Reset)]);
+}

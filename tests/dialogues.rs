@@ -287,3 +287,33 @@ fn a_host_that_serves_close_to_pings_and_never_answers_any_ignores_them() {
     let (found, _) = pings(true).examine();
     assert!(told(&found).iter().any(|own| own.statement.contains("ping")), "{found:?}");
 }
+
+/// A conversation that the server ends, three times, or five that go on.
+fn ended(port: u16, first: usize, said: &[&[u8]]) -> Scene {
+    let mut scene = Scene::default();
+    for at in 0..3 {
+        let from = format!("192.0.2.10:{}", 40_000 + at);
+        let mut session = Session::open(&mut scene, at * 2 * SECOND, &from, &format!("{HOST}:{port}"));
+        for (turn, bytes) in said.iter().enumerate() {
+            session.says((first + turn) % 2, bytes);
+        }
+        session.segment(1, flags::FIN | flags::ACK, b"");
+        session.segment(0, flags::FIN | flags::ACK, b"");
+        session.segment(1, flags::ACK, b"");
+    }
+    scene
+}
+
+#[test]
+fn what_an_ssh_server_does_in_place_of_a_session_is_read() {
+    let version: &[u8] = b"SSH-2.0-a\r\n";
+    let offers: &[u8] = b"\0\0\0\x0c\x06\x14abcdefghij";
+    let (asks, replies): (&[u8], &[u8]) = (b"\0\0\0\x0c\x06\x1eabcdefghij", b"\0\0\0\x0c\x06\x1fabcdefghij");
+    says(ended(22, 1, &[b"Exceeded MaxStartups\r\n"]), "MaxStartups (too many sign-ins at a time)");
+    says(ended(22, 1, &[b"Not allowed at this time\r\n"]), "not allowed at this time");
+    says(ended(22, 1, &[version, version, offers, offers]), "ended by the server before keys were agreed");
+    quiet(conversations(22, 1, &[version, version, offers, asks, replies], 3));
+    quiet(ended(22, 1, &[version, version, offers, asks, replies]));
+    // Who leaves itself has seen what it wanted.
+    quiet(conversations(22, 1, &[version, version, offers, offers], 3));
+}

@@ -15,6 +15,34 @@ use portmortem::findings::{self, Severity};
 use portmortem::index::{Index, Input, Progress, build};
 use scene::leading;
 
+/// Every attempt of every capture at hand is answered, accepted, failed or not seen to end: numbers of a service add up.
+#[test]
+fn the_numbers_of_each_service_add_up() {
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/captures")];
+    let mut read = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let Ok((source, walk)) = capture::open(&path) else { continue };
+            let index = build(vec![Input { source, walk, offset_ns: 0 }], 2, &Progress::default(), |_| {});
+            let evidence = correlate(&index, &Parameters::default(), &AtomicBool::new(false));
+            let input = findings::Input { index: &index, evidence: &evidence };
+            let coverage = findings::review(&input, &[], &[]).coverage;
+            for own in &coverage.judged {
+                let sum = own.served + own.accepted + own.failed + own.undecided;
+                assert_eq!(own.attempts, sum, "{}: {own:?}", path.display());
+                assert!(own.declined <= own.failed, "{}: {own:?}", path.display());
+            }
+            read += 1;
+        }
+    }
+    assert!(read > 100, "{read}");
+}
+
 /// Files, the causes that lead (`*` for any), and a finding with its severity; a row without both is healthy.
 #[rustfmt::skip]
 static KINDS: &[(&[&str], &str, &str)] = &[

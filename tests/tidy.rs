@@ -1,4 +1,4 @@
-//! Keeps the house in order: layers, printing, clocks, file heads and sizes, and README's generated parts.
+//! Keeps the house in order: layers, printing, clocks, file heads and sizes, and the generated parts of documents.
 
 #![expect(clippy::expect_used, reason = "a test that meets the unexpected should stop there")]
 
@@ -386,28 +386,60 @@ fn every_number_of_a_rule_is_in_the_table_of_parameters() {
 
 /// With `PORTMORTEM_UPDATE=1` in the environment the parts are written instead of compared.
 #[test]
-fn the_generated_parts_of_readme_are_current() {
-    let path = root().join("README.md");
-    let mut text = fs::read_to_string(&path).expect("README is there");
+fn the_generated_parts_of_documents_are_current() {
     let update = std::env::var_os("PORTMORTEM_UPDATE").is_some();
     let mut stale = Vec::new();
     for section in portmortem::cli::manual::sections() {
-        let begin = format!("<!-- generated: {} -->\n", section.name);
-        let end = format!("<!-- end: {} -->", section.name);
-        let from = text.find(&begin).unwrap_or_else(|| panic!("README has no {begin}")) + begin.len();
-        let to = from + text[from..].find(&end).unwrap_or_else(|| panic!("README has no {end}"));
+        let (name, file) = (section.name, section.file);
+        let path = root().join(file);
+        let mut text = fs::read_to_string(&path).expect("the document is there");
+        let begin = format!("<!-- generated: {name} -->\n");
+        let end = format!("<!-- end: {name} -->");
+        let from = text.find(&begin).unwrap_or_else(|| panic!("{file} has no {begin}")) + begin.len();
+        let to = from + text[from..].find(&end).unwrap_or_else(|| panic!("{file} has no {end}"));
         let wanted = format!("\n{}\n", section.markdown);
-        if text[from..to] != wanted {
-            stale.push(format!(
-                "README's part {} is stale: run PORTMORTEM_UPDATE=1 cargo test --test tidy",
-                section.name
-            ));
+        if text[from..to] == wanted {
+            continue;
+        }
+        if update {
             text.replace_range(from..to, &wanted);
+            fs::write(&path, text).expect("the document can be written");
+        } else {
+            stale.push(format!(
+                "the part {name} of {file} is stale: run PORTMORTEM_UPDATE=1 cargo test --test tidy"
+            ));
         }
     }
-    if update {
-        fs::write(&path, text).expect("README can be written");
-    } else {
-        report(&stale);
+    report(&stale);
+}
+
+/// A reader finds the way in one sitting; what is longer stands below `docs`.
+#[test]
+fn readme_and_architecture_stay_short_and_their_links_lead_somewhere() {
+    let mut problems = Vec::new();
+    for name in ["README.md", "ARCHITECTURE.md"] {
+        let lines = fs::read_to_string(root().join(name)).expect("the document is there").lines().count();
+        if lines > 150 {
+            problems.push(format!("{name} has {lines} lines, at most 150 are meant"));
+        }
     }
+    let mut paths = Vec::new();
+    files_below(&root().join("docs"), ".md", &mut paths);
+    for name in
+        ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "fuzz/README.md"]
+    {
+        paths.push(root().join(name));
+    }
+    for path in &paths {
+        let text = fs::read_to_string(path).expect("the document is there");
+        let folder = path.parent().expect("a file stands in a folder");
+        for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let file = target.split('#').next().unwrap_or_default();
+            let elsewhere = file.is_empty() || file.contains("://") || file.contains(char::is_whitespace);
+            if !elsewhere && !folder.join(file).exists() {
+                problems.push(format!("{} links to {target}, which is not there", path.display()));
+            }
+        }
+    }
+    report(&problems);
 }

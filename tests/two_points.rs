@@ -120,6 +120,36 @@ impl Places {
         }
     }
 
+    /// Requests over UDP that no translator changes; those of which nothing comes back reach the server as well.
+    fn requests(&mut self, number: u16, lost: u16) {
+        for own in 0..number {
+            let at = i64::from(own) * SECOND + 450 * MS;
+            let (from, to) = (format!("{INSIDE}:5060"), "198.51.100.60:5060");
+            let head = format!(
+                "Via: SIP/2.0/UDP {INSIDE};branch=z9hG4bK{own}\r\nCSeq: {own} OPTIONS\r\nCall-ID: {own}@example\r\n\r\n"
+            );
+            let ask = Packet::udp(from.as_str(), to, format!("OPTIONS sip:a SIP/2.0\r\n{head}").as_bytes());
+            let ask = ask.id(own + 2_900);
+            self.sent(at, &ask, &ask);
+            let reply = Packet::udp(to, from.as_str(), format!("SIP/2.0 200 OK\r\n{head}").as_bytes());
+            let reply = reply.id(own + 3_900);
+            if own < lost {
+                self.far.push((at + WAY + 5 * MS, reply.ttl(60)));
+            } else {
+                self.returned(at + 5 * MS, &reply, &reply);
+            }
+        }
+    }
+
+    /// The same with the server's file first.
+    fn load_far_first(self) -> Loaded {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let files = vec![folder.path().join("far.pcap"), folder.path().join("near.pcap")];
+        write(&files[0], self.far, (AHEAD, self.snap));
+        write(&files[1], self.near, (0, 0));
+        Open { files, ..Open::default() }.load().expect("two captures")
+    }
+
     fn load(self) -> Loaded {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let files = vec![folder.path().join("near.pcap"), folder.path().join("far.pcap")];
@@ -171,6 +201,32 @@ fn handshakes_or_pings_tell_the_offset_where_no_lookup_is_shared() {
     for places in [handshakes, pings] {
         let loaded = places.load();
         assert!((added(&loaded) + AHEAD).abs() < MS, "{}", added(&loaded));
+    }
+}
+
+#[test]
+fn other_datagrams_tell_the_offset_and_their_replies_are_no_mere_copies() {
+    for far_first in [false, true] {
+        let mut places = Places::default();
+        places.requests(8, 0);
+        let loaded = if far_first { places.load_far_first() } else { places.load() };
+        let ahead = if far_first { -AHEAD } else { AHEAD };
+        assert!((added(&loaded) + ahead).abs() < MS, "{}", added(&loaded));
+        let outcomes: Vec<Outcome> =
+            Attempts::of(&loaded.evidence).all.iter().map(|own| own.outcome).collect();
+        assert_eq!(outcomes, [Outcome::Answered; 8], "{far_first}");
+    }
+}
+
+#[test]
+fn a_reply_that_one_place_alone_saw_did_not_reach_who_asked() {
+    for far_first in [false, true] {
+        let mut places = Places::default();
+        places.requests(8, 3);
+        let loaded = if far_first { places.load_far_first() } else { places.load() };
+        let all = &Attempts::of(&loaded.evidence).all;
+        let answered = all.iter().filter(|own| own.outcome == Outcome::Answered).count();
+        assert_eq!((all.len(), answered), (8, 5), "{far_first}: {all:?}");
     }
 }
 

@@ -3,6 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use portmortem::filter::named::Named;
 use portmortem::filter::{Filter, complete};
 
 fuzz_target!(|text: &str| {
@@ -10,5 +11,5 @@ fuzz_target!(|text: &str| {
         assert!(error.span.start <= error.span.end && error.span.end <= text.len());
         assert!(text.is_char_boundary(error.span.start) && text.is_char_boundary(error.span.end));
     }
-    let _ = complete(text, text.len(), None);
+    let _ = complete(text, text.len(), None, &Named::default());
 });

@@ -70,6 +70,8 @@ pub enum Outcome {
         /// The connection had been quiet for this long before them.
         quiet_ns: Nanos,
     },
+    /// The server ended the session as it took on that of another client, again and again.
+    Displaced,
     /// Large segments did not arrive while small ones did.
     LargeLost {
         /// Bytes known to be missing; 0 where only repeats show it.
@@ -141,6 +143,8 @@ pub enum Face {
     Stalled,
     /// A connection went silent.
     Silenced,
+    /// A session was ended for another client's.
+    Displaced,
     /// No lease.
     Lease,
 }
@@ -170,6 +174,7 @@ impl Outcome {
             Self::WrongTime { .. } => "wrong_time",
             Self::Stalled { .. } => "stalled",
             Self::Silenced { .. } => "silenced",
+            Self::Displaced => "displaced",
             Self::LargeLost { .. } => "large_lost",
             Self::NoOffer => "no_offer",
             Self::Nak => "nak",
@@ -216,6 +221,7 @@ impl Outcome {
             Self::LargeLost { .. } => Face::Large,
             Self::Stalled { .. } => Face::Stalled,
             Self::Silenced { .. } => Face::Silenced,
+            Self::Displaced => Face::Displaced,
             Self::NoOffer | Self::Nak | Self::Unconfirmed | Self::Declined | Self::NoAddress => Face::Lease,
         })
     }
@@ -223,7 +229,7 @@ impl Outcome {
 
 /// One of each, for tests of tables.
 #[cfg(test)]
-pub(crate) fn each() -> [Outcome; 29] {
+pub(crate) fn each() -> [Outcome; 30] {
     use super::reply::{Code, Why};
     [
         Outcome::Answered,
@@ -247,6 +253,7 @@ pub(crate) fn each() -> [Outcome; 29] {
         Outcome::WrongTime { ahead_ns: 1 },
         Outcome::Stalled { by_client: true, lasted_ns: 0 },
         Outcome::Silenced { of_client: true, quiet_ns: 0 },
+        Outcome::Displaced,
         Outcome::LargeLost { bytes: 0, of_client: true },
         Outcome::NoOffer,
         Outcome::Nak,

@@ -260,6 +260,11 @@ impl Dialog {
     }
 }
 
+/// An SSH server that ended a session before keys were agreed.
+pub fn no_keys() -> Denial {
+    Denial { code: Code::new(codes::NO_KEYS.as_bytes()), why: Why::Rejects }
+}
+
 /// A server that has no encryption to offer.
 fn no_tls() -> Said {
     Said::Declines(Denial { code: Code::new(codes::NO_TLS.as_bytes()), why: Why::Forbids })
@@ -283,6 +288,7 @@ pub fn own_words(kind: Kind, payload: &[u8]) -> Option<&[u8]> {
         | Kind::Sip
         | Kind::SipTcp
         | Kind::Ftp
+        | Kind::Ssh
         | Kind::Redis
         | Kind::Pop3
         | Kind::Rtsp => line,

@@ -1,12 +1,14 @@
 //! From which of several files each connection is read.
 //!
 //! Of packets that several places captured the first is the original, which may be in one file for one packet and in another for the
-//! next: a connection put together of both would have lost its order, or one of its directions. It is read from one of its places alone.
+//! next: a connection or flow put together of both would have lost its order, or one of its directions. It is read from one of its places alone.
 
 use hashbrown::HashMap;
 
 use crate::connections::End;
 use crate::correlate::Evidence;
+use crate::decode::Address;
+use crate::index::segment::flags;
 use crate::index::{Index, Packet, PacketId, SourceId};
 use crate::time::Nanos;
 
@@ -16,6 +18,8 @@ const FLOWS_MAX: usize = 262_144;
 const MOST_PERCENT: u64 = 80;
 /// IP protocol number of TCP.
 const TCP: u8 = 6;
+/// What is followed beside TCP: UDP, and ICMP of both versions.
+const DATAGRAMS: [u8; 3] = [1, 17, 58];
 
 /// The packets that count for nothing.
 pub(super) struct Vantages<'e> {
@@ -52,14 +56,27 @@ impl<'e> Vantages<'e> {
 /// Packets of one flow by file: how many, and the time of the first.
 type Seen = Vec<(SourceId, u64, Nanos)>;
 
+/// A flow in several files, and who spoke first in it.
+struct Flowing {
+    opener: (Nanos, End),
+    seen: Seen,
+}
+
+/// Whether attempts are made of a packet: lookups are followed by correlation.
+fn is_followed(packet: &Packet<'_>) -> bool {
+    let is_dns = packet.flags() & (flags::DNS_QUERY | flags::DNS_RESPONSE) != 0;
+    packet.transport() == TCP || DATAGRAMS.contains(&packet.transport()) && !is_dns
+}
+
 fn choose(index: &Index, evidence: &Evidence) -> Option<Vec<u64>> {
-    let mut flows: HashMap<Flow, Seen> = HashMap::new();
+    let mut flows: HashMap<Flow, Flowing> = HashMap::new();
     let mut originals: HashMap<PacketId, PacketId> = HashMap::new();
     for (copy, original, _) in evidence.duplicates() {
         let (Some(one), Some(other)) = (index.packet(copy), index.packet(original)) else { continue };
         let elsewhere = one.segment.source != other.segment.source;
-        if one.transport() == TCP && elsewhere && flow(&one) == flow(&other) && flows.len() < FLOWS_MAX {
-            flows.entry(flow(&one)).or_default();
+        if is_followed(&one) && elsewhere && flow(&one) == flow(&other) && flows.len() < FLOWS_MAX {
+            let none = Flowing { opener: (Nanos::MAX, (Address::None, 0)), seen: Vec::new() };
+            flows.entry(flow(&one)).or_insert(none);
             originals.insert(copy, original);
         }
     }
@@ -67,22 +84,33 @@ fn choose(index: &Index, evidence: &Evidence) -> Option<Vec<u64>> {
         return None;
     }
     let packets = || (0..index.len()).filter_map(|id| index.packet(PacketId(id)));
-    let tcp = || packets().filter(|packet| packet.transport() == TCP);
+    let followed = || packets().filter(is_followed);
     let is_copy_here = |id: PacketId| evidence.is_duplicate(id) && !originals.contains_key(&id);
-    for packet in tcp().filter(|packet| !is_copy_here(packet.id)) {
-        let Some(seen) = flows.get_mut(&flow(&packet)) else { continue };
-        match seen.iter_mut().find(|(source, ..)| *source == packet.segment.source) {
+    for packet in followed() {
+        if let Some(own) = flows.get_mut(&flow(&packet)) {
+            let from = (packet.source_address(), packet.source_port());
+            own.opener = own.opener.min((packet.time_ns(), from));
+        }
+    }
+    for packet in followed().filter(|packet| !is_copy_here(packet.id)) {
+        let Some(own) = flows.get_mut(&flow(&packet)) else { continue };
+        // What does not arrive tells nothing of a place: over UDP the file counts that has what the asking side sent.
+        let is_openers = own.opener.1 == (packet.source_address(), packet.source_port());
+        if packet.transport() != TCP && !is_openers {
+            continue;
+        }
+        match own.seen.iter_mut().find(|(source, ..)| *source == packet.segment.source) {
             Some((_, number, first_ns)) => {
                 (*number, *first_ns) = (*number + 1, (*first_ns).min(packet.time_ns()));
             }
-            None => seen.push((packet.segment.source, 1, packet.time_ns())),
+            None => own.seen.push((packet.segment.source, 1, packet.time_ns())),
         }
     }
     let chosen: HashMap<Flow, SourceId> = flows
         .into_iter()
-        .filter_map(|(flow, seen)| {
-            let most = seen.iter().map(|(_, number, _)| *number).max()?;
-            let whole = seen.iter().filter(|(_, number, _)| number * 100 >= most * MOST_PERCENT);
+        .filter_map(|(flow, own)| {
+            let most = own.seen.iter().map(|(_, number, _)| *number).max()?;
+            let whole = own.seen.iter().filter(|(_, number, _)| number * 100 >= most * MOST_PERCENT);
             // Nearest to who opened it.
             whole
                 .min_by_key(|(source, _, first_ns)| (*first_ns, source.0))
@@ -91,7 +119,7 @@ fn choose(index: &Index, evidence: &Evidence) -> Option<Vec<u64>> {
         .collect();
     let mut bits = vec![0u64; (index.len() as usize).div_ceil(64)];
     for packet in packets() {
-        let is_left_out = match chosen.get(&flow(&packet)).filter(|_| packet.transport() == TCP) {
+        let is_left_out = match chosen.get(&flow(&packet)).filter(|_| is_followed(&packet)) {
             Some(source) => packet.segment.source != *source || is_copy_here(packet.id),
             None => evidence.is_duplicate(packet.id),
         };

@@ -52,6 +52,8 @@ const HOLE_MIN_BYTES: u32 = 500;
 const HOLE_NS: Nanos = SECOND;
 /// Errors come this soon after what they are about; a kernel that looks for a neighbour takes three seconds.
 const ERROR_NS: Nanos = 5 * SECOND;
+/// A version and a list of ciphers are that many segments at least.
+const KEX_SEGMENTS: u32 = 2;
 /// Ports that traceroute counts up from.
 const TRACED: std::ops::RangeInclusive<u16> = 33_434..=33_689;
 
@@ -183,6 +185,7 @@ impl<'a> Judge<'a> {
         turned::judge_parties(self.index(), all, &said);
         turned::judge(self.index(), all, &said);
         turned::name_unreached(all);
+        super::takeovers::judge(self.index(), rest.connections, all);
         let parts = rest.exchanges.iter().flat_map(|exchange| exchange.parts().into_iter().flatten());
         all.extend(parts.filter_map(|exchange| self.exchange(&exchange)));
         clocks::judge(rest.exchanges, &self.here, all);
@@ -380,6 +383,9 @@ impl<'a> Judge<'a> {
         if let Some((denial, seen)) = talk.dialog.denial(attempt.kind, is_whole) {
             return done(denied(attempt.kind, denial), Some(seen));
         }
+        if let Some(end) = Self::keyless(own, talk, attempt.kind).filter(|_| !self.is_printed(own)) {
+            return done(Outcome::Denied(super::reply::no_keys()), Some(end));
+        }
         if let Some((outcome, seen)) = self.halted(own, talk) {
             return done(outcome, Some(seen));
         }
@@ -412,6 +418,28 @@ impl<'a> Judge<'a> {
         }
         let answered_ns = if attempt.kind == Kind::Redis { 0 } else { answered_ns };
         Attempt { answered_ns, ..done(outcome, granted.or(answer).or(own.accepted)) }
+    }
+
+    fn is_printed(&self, own: &Connection) -> bool {
+        self.index().packet(own.first.packet).is_some_and(|packet| packet.is_text())
+    }
+
+    /// When an SSH server ended a session at once after both sides had said what they take, and before it answered the client's part
+    /// of the key exchange. Who only looks for the version says nothing of its own ciphers.
+    fn keyless(own: &Connection, talk: &Talk, kind: Kind) -> Option<Seen> {
+        let ended = |side: &crate::connections::Sent| {
+            [side.finished, side.reset].into_iter().flatten().min_by_key(order)
+        };
+        let (client, server) = (ended(&own.from_client), ended(&own.from_server)?);
+        let last = talk.request.last?;
+        let is_keyless = kind == Kind::Ssh
+            && (own.known == Known::BySyn || own.known == Known::ByAccept)
+            && talk.request.sent >= KEX_SEGMENTS
+            && (KEX_SEGMENTS..=KEX_SEGMENTS + 1).contains(&talk.answer.sent)
+            && talk.dialog.granted(kind).is_none()
+            && client.is_none_or(|client| order(&server) < order(&client))
+            && server.time_ns - last.time_ns <= SOON_NS;
+        is_keyless.then_some(server)
     }
 
     /// A TLS handshake that came to nothing.

@@ -52,7 +52,9 @@ pub fn recognise(bytes: &[u8]) -> Option<Foreign> {
     if bytes.get(257..262) == Some(b"ustar") {
         return Some(Foreign { what: "a tar archive; unpack it first", convertible: false });
     }
-    is_erf(bytes).then_some(Foreign { what: "an ERF capture", convertible: true })
+    // Letters can look like its headers.
+    (is_erf(bytes) && !super::transcript::is_text(bytes))
+        .then_some(Foreign { what: "an ERF capture", convertible: true })
 }
 
 /// ERF has no magic number: three records in a row must have a known type, a sane length and rising times.

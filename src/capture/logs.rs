@@ -75,6 +75,11 @@ const LOOKS: &[Look] = &[
         lines: &[&["\"event_type\"", "\"src_ip\""], &["[Classification: ", "[Priority: "]],
     },
     Look {
+        what: "raw JSON of tshark (-T jsonraw), which has no times and no addresses by name",
+        instead: "print it with -T json, or give the capture itself",
+        lines: &[&["\"frame_raw\""], &["\"ip_raw\""]],
+    },
+    Look {
         what: "packet details printed by tshark or Wireshark",
         instead: LIST,
         lines: &[
@@ -266,7 +271,36 @@ pub(super) fn recognise(text: &[u8]) -> Option<Other> {
         let fits = |words: &&[&str], line: &str| words.iter().all(|word| line.contains(word));
         text.lines().any(|line| look.lines.iter().any(|words| fits(words, line)))
     };
-    LOOKS.iter().find(has).map(|look| Other { what: look.what, instead: look.instead })
+    let known = LOOKS.iter().find(has).map(|look| Other { what: look.what, instead: look.instead });
+    known.or_else(|| has_nameless_columns(&text).then_some(NAMELESS))
+}
+
+/// Values of fields that nothing names.
+const NAMELESS: Other = Other {
+    what: "columns of values without the names of their fields, as tshark -T fields prints them",
+    instead: "print them below their names (-E header=y), or give the capture itself",
+};
+/// Lines that must have the same form, and columns in each.
+const ROWS_MIN: usize = 2;
+const COLUMNS_MIN: usize = 3;
+
+/// Whether lines follow each other whose columns are alike, two addresses among them.
+fn has_nameless_columns(text: &str) -> bool {
+    let columns = |line: &str| {
+        ['\t', ';', '|', ','].into_iter().find_map(|divider| {
+            let words: Vec<&str> =
+                line.split(divider).map(|word| word.trim_matches(['"', '\'', ' ', '\r'])).collect();
+            let ends = words.iter().filter(|word| word.parse::<std::net::IpAddr>().is_ok()).count();
+            (ends == 2 && words.len() >= COLUMNS_MIN).then_some((divider, words.len()))
+        })
+    };
+    let (mut last, mut alike) = (None, 1);
+    text.lines().any(|line| {
+        let own = columns(line);
+        alike = if own.is_some() && own == last { alike + 1 } else { 1 };
+        last = own;
+        own.is_some() && alike >= ROWS_MIN
+    })
 }
 
 #[cfg(test)]
@@ -295,6 +329,11 @@ mod tests {
                 "firewall",
             ),
             ("message_type: CLIENT_QUERY\n", "dnstap"),
+            ("{\"layers\": {\n\"frame_raw\": [\"00\", 0, 1, 0, 1]\n", "jsonraw"),
+            (
+                "1700000000.1\t192.0.2.10\t40001\t198.51.100.53\t53\n1700000000.2\t198.51.100.53\t53\t192.0.2.10\t40001\n",
+                "without the names",
+            ),
             ("Frame 1: 75 bytes on wire (600 bits), 75 bytes captured (600 bits)\n", "details"),
             ("# A title\n\nStatus: draft · made 2024-01-01 · portmortem 0.1.0 · 3 claims\n", "report"),
         ] {

@@ -6,6 +6,7 @@
 
 mod characters;
 mod dump;
+mod fields;
 mod find;
 mod join;
 mod list;
@@ -94,7 +95,7 @@ pub(super) fn is_plain(text: &[u8]) -> bool {
         let is_packet = |line: &&[u8]| stamped_head(line).is_some();
         let mut after =
             lines.iter().skip_while(|line| !is_packet(line)).skip_while(|line| !is_boundary(line));
-        after.any(is_packet)
+        after.any(is_packet) || parts::begin_again(lines)
     };
     begins
         && !begins_again(&lines)
@@ -113,15 +114,35 @@ pub(super) struct Prepared {
     pub unread: Vec<String>,
     /// What it says of each capture.
     notes: Vec<Notes>,
+    /// Whether its packets are details that go as far as their IP headers' fields.
+    is_expanded: bool,
 }
 
-/// Finds the packets of a whole text.
+/// Finds the packets of a whole text: those that are printed field by field, or else on lines.
 pub(super) fn prepare(bytes: &[u8]) -> Prepared {
     let text = characters::decode(bytes);
+    if fields::are_likely(&text) {
+        let prepared = fields::prepare(&text, bytes, false);
+        if !prepared.is_empty() {
+            return prepared;
+        }
+    }
+    let prepared = prepare_lines(&text, bytes);
+    if !fields::have_details(&text) {
+        return prepared;
+    }
+    // Below the rows of a list details stand as well; whichever are of more packets are read, and of as many those that tell more.
+    let detailed = fields::prepare(&text, bytes, true);
+    let is_more = detailed.len() > prepared.len() || detailed.len() == prepared.len() && detailed.is_expanded;
+    if is_more { detailed } else { prepared }
+}
+
+/// Finds the packets that stand on lines.
+fn prepare_lines(text: &str, bytes: &[u8]) -> Prepared {
     let mut prepared = Prepared::default();
     let mut joiner = None;
     let mut lines: Vec<Cow<'_, str>> = Vec::new();
-    let mut rest: &str = &text;
+    let mut rest: &str = text;
     while !rest.is_empty() {
         let part = part_of(rest, PART_BYTES);
         rest = rest.get(part.len()..).unwrap_or("");
@@ -200,6 +221,10 @@ impl Prepared {
     /// Whether there is no packet.
     pub fn is_empty(&self) -> bool {
         self.parts.iter().all(List::is_empty)
+    }
+
+    fn len(&self) -> usize {
+        self.parts.iter().map(List::len).sum()
     }
 
     /// What walks its packets: each capture by itself, with what it says of where it was, or all of them as one.

@@ -1,4 +1,4 @@
-//! `portmortem man` and the generated parts of README, both made from the tables the program runs on.
+//! `portmortem man` and the generated parts of README and docs, both made from the tables the program runs on.
 
 use std::fmt::Write as _;
 
@@ -7,8 +7,10 @@ use clap::Command;
 
 use super::{EXIT_CODES, Outcome};
 
-/// A generated part of README: what its markers are called, and its Markdown.
+/// A generated part of a document: where it stands, what its markers are called, and its Markdown.
 pub struct Section {
+    /// The document, from the top folder.
+    pub file: &'static str,
     /// The word in `<!-- generated: NAME -->`.
     pub name: &'static str,
     /// The text between the markers.
@@ -20,12 +22,12 @@ pub fn run() -> Result<Outcome> {
     super::print(page(&super::command()).as_bytes())
 }
 
-/// The generated parts of README.
+/// The generated parts of the documents.
 pub fn sections() -> Vec<Section> {
     vec![
-        Section { name: "subcommands", markdown: subcommands(&super::command()) },
-        Section { name: "samples", markdown: samples() },
-        Section { name: "keys", markdown: crate::tui::actions::key_list() },
+        Section { file: "README.md", name: "subcommands", markdown: subcommands(&super::command()) },
+        Section { file: "README.md", name: "samples", markdown: samples() },
+        Section { file: "docs/keys.md", name: "keys", markdown: crate::tui::actions::key_list() },
     ]
 }
 

@@ -1,4 +1,4 @@
-//! Measures how far the clocks of several files are apart, by DNS messages, handshakes and pings that two of them hold.
+//! Measures how far the clocks of several files are apart, by DNS messages, handshakes, pings and other datagrams that two of them hold.
 
 use std::hash::BuildHasher as _;
 use std::sync::Arc;
@@ -6,7 +6,8 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 
 use crate::decode::{Decoded, Transport};
-use crate::index::{Index, Input, PacketId, Plan, Progress, SourceId};
+use crate::index::segment::flags;
+use crate::index::{Index, Input, Packet, PacketId, Plan, Progress, SourceId};
 use crate::settings::Settings;
 use crate::time::Nanos;
 
@@ -18,11 +19,15 @@ const SHARED_MIN: usize = 3;
 const APART_NS: Nanos = 20_000_000;
 /// No way between two places takes a packet this long: clocks are apart even where only one direction is shared.
 const ONE_WAY_NS: Nanos = 1_000_000_000;
-/// Packets of one file that are looked at for handshakes and pings.
+/// Packets of one file that are looked at for handshakes, pings and datagrams.
 const LOOKED_MAX: usize = 500_000;
 /// Flag bits of TCP (RFC 9293 §3.1).
 const SYN: u8 = 2;
 const ACK: u8 = 16;
+/// Datagrams shorter than this may be alike by chance.
+const DATAGRAM_MIN_BYTES: usize = 12;
+/// IP protocol number of UDP.
+const UDP: u8 = 17;
 /// Bytes of an echo message that are compared, from its sequence number on; short captures hold no more.
 const ECHO_BYTES: usize = 24;
 /// The middle half of the differences of one direction spreads no more than this, or a tenth of the middle one.
@@ -52,7 +57,7 @@ impl Apart {
 }
 
 /// What a message keeps on its way, whatever a translator makes of addresses and ports: for DNS id, question and direction; for a TCP
-/// handshake its first numbers; for an echo message its sequence number and content.
+/// handshake its first numbers; for an echo message its sequence number and content; for other datagrams what they carry.
 type Key = (u64, bool);
 
 /// The messages of one file, with the time of those that were seen once.
@@ -104,7 +109,7 @@ fn note(own: &mut Seen, key: Key, time_ns: Option<Nanos>) {
     }
 }
 
-/// TCP handshakes and echo messages of a file.
+/// TCP handshakes, echo messages and datagrams of a file.
 fn beside_dns(index: &Index, source: usize) -> Seen {
     let mut own = Seen::default();
     let segments = index.segments().iter().filter(|segment| usize::from(segment.source.0) == source);
@@ -113,13 +118,21 @@ fn beside_dns(index: &Index, source: usize) -> Seen {
         let opens = |row: &usize| match segment.transport.get(*row) {
             Some(6) => segment.tcp_flags.get(*row).is_some_and(|bits| bits & SYN != 0),
             Some(1 | 58) => true,
+            Some(&UDP) => {
+                let bits = segment.flags.get(*row).copied().unwrap_or_default();
+                bits & (flags::DNS_QUERY | flags::DNS_RESPONSE) == 0
+            }
             _ => false,
         };
         (0..segment.len()).filter(opens).map(|row| PacketId(segment.base.0 + row as u32))
     });
     let packets = ids.take(LOOKED_MAX).filter_map(|id| index.packet(id));
     for packet in packets.filter(|packet| !packet.is_text()) {
-        if let Some(key) = key_of(&packet.decode()) {
+        let key = match packet.transport() {
+            UDP => datagram(&packet),
+            _ => key_of(&packet.decode()),
+        };
+        if let Some(key) = key {
             note(&mut own, key, Some(packet.time_ns()));
         }
     }
@@ -141,6 +154,16 @@ fn key_of(decoded: &Decoded<'_>) -> Option<Key> {
         }
         _ => None,
     }
+}
+
+/// What any other datagram keeps on its way: what it carries. Its direction is told by its ports, of equal ones by its addresses.
+fn datagram(packet: &Packet<'_>) -> Option<Key> {
+    let decoded = packet.decode();
+    let payload = decoded.payload();
+    let from = (packet.source_port(), packet.source_address());
+    let to = (packet.destination_port(), packet.destination_address());
+    let hash = foldhash::fast::FixedState::default().hash_one((UDP, payload));
+    (payload.len() >= DATAGRAM_MIN_BYTES).then_some((hash, from < to))
 }
 
 fn compare((source, own): (usize, &Seen), (other, reference): (usize, &Seen)) -> Option<Apart> {

@@ -98,6 +98,19 @@ impl<'a> Line<'a> {
         }
     }
 
+    /// Interface and direction as `-i any` and sniffers print them before the protocol: `veth4 P`, `eth0 Out`, `port3 in`.
+    pub fn place(&self) -> Option<(&'a str, &'a str)> {
+        let before = self.text.get(..self.head.body)?;
+        let mut words = before.split_ascii_whitespace().peekable();
+        while let Some(word) = words.next() {
+            let is_direction = |next: &&&str| matches!(**next, "In" | "Out" | "in" | "out" | "B" | "M" | "P");
+            if let Some(direction) = words.peek().filter(is_direction) {
+                return Some((word, direction));
+            }
+        }
+        None
+    }
+
     /// Takes its private addresses for those of a site.
     pub fn take_for(&mut self, site: Site) {
         if site == Site::NONE {

@@ -620,6 +620,9 @@ fn not_so(outcome: Outcome, kind: Kind) -> &'static str {
         (Outcome::Silenced { .. }, _) => {
             "It does not say where: the other host, the path and a firewall that forgot the connection look alike."
         }
+        (Outcome::Displaced, _) => {
+            "The server did its part: whether both clients have one name by mistake, or one was moved or copied, the capture does not tell."
+        }
         (Outcome::LargeLost { .. }, _) => "The server is not down: small packets pass.",
         (Outcome::NoOffer, _) => {
             "It does not say that the server is down: a wrong VLAN, a missing relay, a filter of the switch and a full pool look alike."

@@ -1,4 +1,4 @@
-//! The reference of the language, written from its tables: for the help command and for README.
+//! The reference of the language, written from its tables: for the help command.
 
 use std::fmt::Write as _;
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::facts::Facts;
+use super::facts::{Facts, blocks};
 use super::{Count, Finding, Rule, Severity, rules};
 use crate::decode::Address;
 use crate::index::{Packet, PacketId};
@@ -32,6 +32,7 @@ struct Blocked {
     destination: Address,
     /// Protocol and port, where it has one.
     service: (u8, u16),
+    /// By whom: `rule 80 of a packet filter`.
     rule: String,
     direction: &'static str,
     interface: String,
@@ -47,7 +48,7 @@ fn blocked(packet: &Packet<'_>) -> Option<Blocked> {
             transport @ (6 | 17) => (transport, packet.destination_port()),
             transport => (transport, 0),
         },
-        rule: escape(verdict.rule),
+        rule: blocks::named(&verdict),
         direction: if verdict.direction == "in" { "coming in" } else { "going out" },
         interface: escape(verdict.interface),
     })
@@ -70,6 +71,22 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
     groups.iter().map(|(group, packets)| finding(facts, group, packets)).collect()
 }
 
+/// What is said of packets as unanswered is told by the rule that blocked them, which is as grave.
+pub(super) fn replace(facts: &Facts<'_>, found: &mut Vec<Finding>) {
+    let is_blocked = |own: &Finding| {
+        SILENCES.contains(&own.id) && !own.frames.is_empty() && blocks::by(facts.index, &own.frames).is_some()
+    };
+    let (gone, left): (Vec<Finding>, Vec<Finding>) = std::mem::take(found).into_iter().partition(is_blocked);
+    *found = left;
+    for blocked in found.iter_mut().filter(|own| own.id == RULE.id) {
+        let same = gone.iter().filter(|own| own.frames.iter().any(|frame| blocked.frames.contains(frame)));
+        blocked.severity = same.map(|own| own.severity).fold(blocked.severity, Severity::max);
+    }
+}
+
+/// Rules that find silence.
+const SILENCES: [&str; 4] = ["unanswered-queries", "site-down", "tcp-failures", "datagrams-refused"];
+
 fn finding(facts: &Facts<'_>, group: &Blocked, packets: &[PacketId]) -> Finding {
     let Blocked { source, destination, service, rule, direction, interface } = group;
     let is_to_one = crate::attempts::is_host(*destination);
@@ -83,7 +100,8 @@ fn finding(facts: &Facts<'_>, group: &Blocked, packets: &[PacketId]) -> Finding 
         id: RULE.id,
         severity: if is_to_one { Severity::Medium } else { Severity::Info },
         statement: format!(
-            "The log reports that rule {rule} of a packet filter blocked {} from {source} to {destination}{port}, {direction} on {interface}",
+            "The log reports that {rule} blocked {} from {source} to {destination}{port}, {direction} on {interface}; what rules do not log is \
+             not in it",
             rules::counted(packets.len(), "packet", "packets")
         ),
         counts: vec![Count {

@@ -33,6 +33,10 @@ pub enum OpenKind {
     Single(Kind, Outcome),
     /// Requests for a link address without reply.
     Neighbour,
+    /// Link addresses asked for of which nothing was ever heard, and nothing else needs them.
+    Unused,
+    /// An address that went to another device and stayed there.
+    Moved,
     /// Redirects: a router names a better way.
     Redirect,
     /// A path's size was told, and the sender adapted to it.
@@ -63,6 +67,8 @@ pub enum OpenKind {
     Notices,
     /// Datagrams of protocols that are not known.
     OneWay,
+    /// Datagrams to a DNS server whose message is not shown, and nothing that came back.
+    Unshown,
     /// Packets captured only in part.
     Cut,
 }
@@ -82,7 +88,9 @@ impl OpenKind {
     /// What it means for an all-clear.
     pub fn standing(self) -> Standing {
         match self {
-            Self::Redirect
+            Self::Unused
+            | Self::Moved
+            | Self::Redirect
             | Self::PathSize
             | Self::Single(..)
             | Self::Traced

@@ -3,12 +3,14 @@
 pub mod advertisements;
 pub mod asked;
 pub mod astray;
+pub mod blocks;
 pub mod connections;
 pub mod contested;
 pub mod delegations;
 pub mod denials;
 pub mod disagreement;
 pub mod errors;
+pub mod forwarded;
 pub mod fragments;
 pub mod hidden;
 pub mod hosts;
@@ -74,6 +76,10 @@ pub struct Facts<'i> {
     pub hosts: BTreeMap<Address, Host>,
     /// Addresses whose link address was asked for, and whether they were ever heard of by ARP or neighbour discovery.
     pub neighbours: BTreeMap<Address, bool>,
+    /// Addresses whose link address was asked for and of which nothing was ever heard, with the requests.
+    pub unheard: BTreeMap<Address, Vec<PacketId>>,
+    /// Addresses that went to another device and stayed there, with the first packet of each device that says so.
+    pub moved: BTreeMap<Address, Vec<PacketId>>,
     /// Routers that share addresses.
     pub virtual_routers: Vec<virtual_routers::Group>,
     /// Addresses that two devices use at one time.
@@ -185,8 +191,10 @@ impl<'i> Facts<'i> {
         facts.limits = limits::find(&facts);
         let heard = neighbours::listen(&facts);
         facts.neighbours = heard.asked();
+        facts.unheard = heard.unheard();
         facts.virtual_routers = virtual_routers::find(&facts);
         facts.conflicts = owners::conflicts(&facts, &heard);
+        facts.moved = owners::moved(&facts, &heard);
         facts.given = leases::Given::read(&facts);
         facts.runs = runs::find(&facts, heard);
         facts.contested = contested::find(&facts);
@@ -214,6 +222,8 @@ impl<'i> Facts<'i> {
             errors: Vec::new(),
             hosts: BTreeMap::new(),
             neighbours: BTreeMap::new(),
+            unheard: BTreeMap::new(),
+            moved: BTreeMap::new(),
             virtual_routers: Vec::new(),
             conflicts: Vec::new(),
             leases: Vec::new(),

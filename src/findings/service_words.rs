@@ -4,7 +4,7 @@ use super::facts::Facts;
 use super::facts::troubles::{Behind, Crossed, Held, Property, Queue, Sort, Trouble, slow_median_ns};
 use super::rules::{clients, counted, plain_name};
 use crate::attempts::reply::Limit;
-use crate::attempts::{Denial, Face, Kind, Outcome, Service, reply, subject};
+use crate::attempts::{Denial, Face, Kind, Outcome, Service, Told, reply, subject};
 use crate::decode::Address;
 use crate::protocols::tls;
 use crate::text::{escape, escape_bytes, thousands};
@@ -102,6 +102,7 @@ fn unit(trouble: &Trouble) -> (&'static str, &'static str) {
         (_, Kind::Dhcp, _) => ("request for an address", "requests for an address"),
         (_, Kind::Echo, _) => ("ping", "pings"),
         (_, Kind::Syslog | Kind::Trap | Kind::Export | Kind::Udp, _) => ("flow", "flows"),
+        (Sort::Failed(Face::Displaced, _), ..) => ("session", "sessions"),
         (Sort::Failed(Face::Unreached, _), _, 6) => ("connection", "connections"),
         (Sort::Failed(Face::Tls, _), ..) => ("TLS handshake", "TLS handshakes"),
         (_, Kind::Http, _) => ("request", "requests"),
@@ -171,6 +172,9 @@ pub fn how(outcome: Outcome, own: Kind) -> String {
             )
         }
         Outcome::Fails(code) => format!("answered with {code}"),
+        Outcome::Denied(denial) if denial == reply::no_keys() => {
+            "ended by the server before keys were agreed".to_owned()
+        }
         Outcome::Denied(denial) => format!("answered with {}", denied(denial, own)),
         Outcome::Kiss(code) => format!("answered with the kiss-o'-death code {}", escape_bytes(&code)),
         Outcome::NoTime => "answered by a server that has no time itself (not synchronised)".to_owned(),
@@ -181,6 +185,7 @@ pub fn how(outcome: Outcome, own: Kind) -> String {
         Outcome::Silenced { of_client, .. } => {
             format!("silent: data of {} were sent again and again and never acknowledged", side(of_client))
         }
+        Outcome::Displaced => "ended by the server as it took on a session of another client".to_owned(),
         Outcome::LargeLost { of_client, .. } => {
             format!("halted because large packets of {} did not arrive", side(of_client))
         }
@@ -206,6 +211,15 @@ pub fn behind(behind: &Behind) -> String {
             how(behind.outcome, behind.kind),
             thousands(behind.number as u64),
             if behind.number == 1 { "falls" } else { "fall" },
+        );
+    }
+    if behind.outcome == Outcome::Answered {
+        return format!(
+            "Each of {} waited for one behind it that was late itself: a request of {} to {} of {}.",
+            counted(behind.number, "answer", "answers"),
+            behind.client,
+            kind(behind.service, behind.kind),
+            behind.service.host
         );
     }
     format!(
@@ -262,16 +276,9 @@ pub fn held(facts: &Facts<'_>, held: &Held) -> String {
         Limit::Rate => {
             format!("In the minute before the first refusal it was asked {}: {}.", times(number), list(&by))
         }
-        _ if number == 0 => "No other connection to it was open in this capture when it refused the first: who holds what it lacks \
-                             cannot be seen here."
-            .to_owned(),
         _ => {
             let (least, most) = held.range;
-            let always = if least == most {
-                "When it refused"
-            } else {
-                "When it refused the first"
-            };
+            let always = if least == most { "When it refused" } else { "When it refused the first" };
             format!(
                 "{always}, {} to it {} held open: by {}{}.",
                 counted(number, "other connection", "other connections"),
@@ -352,7 +359,20 @@ pub fn ways(facts: &Facts<'_>, trouble: &Trouble) -> String {
         ),
     };
     match outcomes.as_slice() {
-        [(only, number)] => how(*only, *number),
+        [(Outcome::RefusedByIcmp(v6, kind, code), _)]
+            if own == Kind::Echo
+                && errors_about(facts, trouble, (*v6, *kind, *code)) < lost(facts, trouble) =>
+        {
+            let told = errors_about(facts, trouble, (*v6, *kind, *code)) as usize;
+            format!(
+                "without a reply: for {told} of them ICMP “{}” ({kind}/{code}) came back, for the others nothing",
+                super::facts::Meaning::of(*v6, *kind, *code).words()
+            )
+        }
+        [(only, number)] => match blocked(facts, trouble).filter(|_| *only == Outcome::NoReply) {
+            Some(by) => format!("blocked by {by}, as the log itself says"),
+            None => how(*only, *number),
+        },
         several => {
             let told: Vec<String> = several
                 .iter()
@@ -361,6 +381,31 @@ pub fn ways(facts: &Facts<'_>, trouble: &Trouble) -> String {
             list(&told)
         }
     }
+}
+
+/// Pings without a reply.
+fn lost(facts: &Facts<'_>, trouble: &Trouble) -> u64 {
+    let counts = trouble.attempts(facts.attempts).map(|own| own.counts);
+    counts.map(|(asked, answered)| u64::from(asked.saturating_sub(answered))).sum()
+}
+
+/// Errors of one kind about what its clients sent to its host from the first failure to the last.
+fn errors_about(facts: &Facts<'_>, trouble: &Trouble, icmp: (bool, u8, u8)) -> u64 {
+    facts.attempts.told.iter().filter(|told| told.icmp == icmp && is_about(facts, trouble, told)).count()
+        as u64
+}
+
+/// Whether an error is about what a trouble's attempts sent.
+pub(super) fn is_about(facts: &Facts<'_>, trouble: &Trouble, told: &Told) -> bool {
+    trouble.attempts(facts.attempts).any(|own| {
+        (told.flow.0.0, told.flow.1.0) == (own.client.0, own.service.host)
+            && told.seen.time_ns >= own.first.time_ns
+    })
+}
+
+/// The rules that blocked what was sent, where the log says so.
+fn blocked(facts: &Facts<'_>, trouble: &Trouble) -> Option<String> {
+    super::facts::blocks::by(facts.index, &trouble.frames(facts.attempts))
 }
 
 /// How attempts failed that were answered too late.
@@ -480,72 +525,68 @@ fn repeats(facts: &Facts<'_>, trouble: &Trouble) -> String {
     format!(" ({} {what} with their repeats)", thousands(sent))
 }
 
-/// What the failures mean for who sits at the client.
+/// What the failures mean for whoever asked, as far as the packets bear it: of what else a client has, they say nothing.
 pub fn effect(trouble: &Trouble) -> Option<String> {
     if trouble.hit().all(|client| client.rescued >= client.failed) {
         return Some("Each was then served in another way, so people noticed a delay at most.".to_owned());
     }
-    let is_mixed = trouble.hit().any(|client| client.served > 0 || client.beside > 0);
+    let any_rescued = trouble.hit().any(|client| client.rescued > 0);
     let text = match (trouble.sort, trouble.kind()) {
-        (Sort::Slow, _) => "People had to wait that long; nothing was refused.",
+        (Sort::Slow, _) => "Whoever asked had to wait that long for an answer.",
         (Sort::Failed(Face::Misaddressed, _), _) => {
             "Programs that look at who answers discard these answers and wait in vain; others take them and notice nothing."
         }
-        (Sort::Failed(Face::Stalled, _), _) => {
-            "The transfer stood still for that time; network and other side waited."
+        (Sort::Failed(Face::Stalled, _), _) => "The transfer stood still for that time.",
+        (Sort::Failed(Face::Displaced, _), _) => {
+            "Each session lasts only until the other client comes back; what was subscribed or begun on it ends with it."
         }
         (_, Kind::Http | Kind::Tls | Kind::Quic) => match trouble.sort {
+            Sort::Failed(Face::Unreached, _) if any_rescued => return None,
             Sort::Failed(Face::Unreached, _) => {
-                "No connection came about, so a page or program had nothing to load from."
+                "No connection came about, so over these nothing could be asked."
             }
-            Sort::Failed(Face::Mute, _) => "Pages and programs wait and give up, although connecting works.",
+            Sort::Failed(Face::Mute, _) => "Whoever asked waited in vain, although connecting worked.",
             Sort::Failed(Face::Large, _) => {
                 "Pages hang while connecting works: what is large does not arrive."
             }
-            Sort::Failed(Face::Tls, _) => "People get an error about the secure connection and no page.",
-            Sort::Failed(Face::Fails, _) => "People see an error page of the server; the network carried it.",
-            _ => "Pages and programs are broken off.",
+            Sort::Failed(Face::Tls, _) => "No secure connection came about by these handshakes.",
+            Sort::Failed(Face::Fails, _) => {
+                "Whoever asked got an error of the server in place of what was asked for; the network carried it."
+            }
+            _ => "What was asked for did not come, or not whole.",
         },
-        (_, Kind::Dhcp) => "The client has no address from the network, so nothing else works on it.",
+        (_, Kind::Dhcp) => {
+            "A client that gets no address and has none from before cannot use the network by this protocol."
+        }
         (_, Kind::Ntp)
             if trouble.endings.iter().any(|(outcome, _)| matches!(outcome, Outcome::WrongTime { .. })) =>
         {
             "Clocks that are set from there alone are wrong by as much: times in logs, and what depends on time (TLS, Kerberos), fail."
         }
         (_, Kind::Ntp) => {
-            "The clock is not set from there; clocks drift, and what depends on time (TLS, Kerberos) fails after a while."
+            "Clocks that are set from there alone drift, and what depends on time (TLS, Kerberos) fails after a while."
         }
         (_, Kind::Smtp)
             if trouble.endings.iter().any(|(outcome, _)| matches!(outcome, Outcome::Fails(500..))) =>
         {
-            "Mail is refused for good: it goes back to who sent it."
+            "This mail is refused for good: it goes back to who sent it."
         }
         (_, Kind::Smtp)
             if trouble.endings.iter().any(|(outcome, _)| matches!(outcome, Outcome::Denied(_))) =>
         {
-            "Mail is refused: it goes back to who sent it, or is not taken from these clients."
+            "This mail is refused: it goes back to who sent it, or is not taken from these clients."
         }
-        (_, Kind::Smtp) => "Mail waits at its sender and is tried again later.",
-        (_, Kind::Syslog | Kind::Trap | Kind::Export) => "What was sent there is lost.",
-        (_, Kind::Radius) if is_mixed => {
-            "Some sign-ins where this server decides fail; others by the same clients work."
+        (_, Kind::Smtp) => {
+            "A mail server keeps such mail and tries again later; a mail program shows an error."
         }
-        (_, Kind::Radius) => "People cannot sign in where this server decides.",
-        (_, Kind::Sip) if is_mixed => {
-            "Some calls or registrations by this server fail; others of the same clients work."
+        (_, Kind::Syslog | Kind::Trap | Kind::Export) => "What was sent there was not taken.",
+        (_, Kind::Radius) => {
+            "Sign-ins that only this server decides fail when it does not answer or refuses."
         }
-        (_, Kind::Sip) => "Calls or registrations by this server fail.",
-        (_, Kind::Echo) => return None,
         _ if !trouble.alongside.is_empty() => {
-            "What went over these connections is lost or must be begun anew; others of the same clients to it go on."
+            "What these connections carried ended there; others of the same clients to it go on."
         }
-        _ if is_mixed => {
-            "Some of what these clients ask of this service fails; other attempts of theirs work."
-        }
-        _ if trouble.first_good.is_some() => {
-            "What needs this service did not work for these clients in that time."
-        }
-        _ => "What needs this service does not work for these clients.",
+        _ => return None,
     };
     Some(text.to_owned())
 }
@@ -575,7 +616,8 @@ pub fn title(facts: &Facts<'_>, trouble: &Trouble) -> String {
             let meaning = super::facts::Meaning::of(v6, kind, code).words();
             format!("accepts, but its SYN-ACK does not arrive ({meaning})")
         }
-        (_, Some(Outcome::NoReply)) => "does not reply".to_owned(),
+        (_, Some(Outcome::NoReply)) => blocked(facts, trouble)
+            .map_or_else(|| "does not reply".to_owned(), |by| format!("is blocked by {by}")),
         (_, Some(Outcome::Misaddressed)) => {
             format!("answers from {} instead", list(&elsewhere(facts, trouble)))
         }
@@ -592,6 +634,9 @@ pub fn title(facts: &Facts<'_>, trouble: &Trouble) -> String {
         (_, Some(Outcome::Left { by_client: true })) => "TLS handshake left by the client".to_owned(),
         (_, Some(Outcome::Left { .. })) => "TLS handshake ended by the server".to_owned(),
         (_, Some(Outcome::Fails(code))) => format!("answers {code}"),
+        (_, Some(Outcome::Denied(denial))) if denial == reply::no_keys() => {
+            "ends sessions before keys are agreed".to_owned()
+        }
         (_, Some(Outcome::Denied(denial))) => format!("answers {}", denied(denial, trouble.kind())),
         (_, Some(Outcome::WrongTime { ahead_ns })) => format!("gives a time {}", ahead(ahead_ns)),
         (_, Some(Outcome::Kiss(_) | Outcome::NoTime)) => "gives no time".to_owned(),
@@ -600,6 +645,7 @@ pub fn title(facts: &Facts<'_>, trouble: &Trouble) -> String {
         }
         (_, Some(Outcome::Stalled { .. })) => "stopped reading".to_owned(),
         (_, Some(Outcome::Silenced { .. })) => "went silent after it had worked".to_owned(),
+        (_, Some(Outcome::Displaced)) => "ends the sessions of two clients by turns".to_owned(),
         (_, Some(Outcome::LargeLost { .. })) => "opens, but large packets do not arrive".to_owned(),
         (_, Some(Outcome::NoOffer)) => "no server offers an address".to_owned(),
         (_, Some(Outcome::Nak)) => "address refused (DHCPNAK)".to_owned(),

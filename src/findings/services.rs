@@ -57,6 +57,13 @@ pub(super) fn finding(facts: &Facts<'_>, id: &'static str, trouble: &Trouble) ->
             rules::counted(rescued as usize, "of them was", "of them were")
         );
     }
+    if !trouble.earlier.is_empty() {
+        let _ = write!(
+            statement,
+            "; {} the same before it, about requests that are not in the capture",
+            rules::counted(trouble.earlier.len(), "more error said", "more errors said")
+        );
+    }
     let spared = trouble.spared().count();
     if spared > 0 {
         let _ = write!(

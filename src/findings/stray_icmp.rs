@@ -22,7 +22,10 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
     told.sort_unstable();
     let level = |level: Level| -> Vec<PacketId> {
         let own = |e: &&ErrorFact| {
-            e.level == Some(level) && (level != Level::Orphan || told.binary_search(&e.packet).is_err())
+            let is_told = || facts.troubles.all.iter().any(|trouble| trouble.earlier.contains(&e.packet));
+            e.level == Some(level)
+                && (level != Level::Orphan || !is_told())
+                && (level != Level::Orphan || told.binary_search(&e.packet).is_err())
         };
         facts.errors.iter().filter(own).map(|e| e.packet).collect()
     };

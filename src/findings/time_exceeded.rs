@@ -124,7 +124,13 @@ fn of_kind(
             }
         }));
     }
+    let is_round = |(host, _): &(Address, Routers)| {
+        facts.troubles.all.iter().any(|own| own.looped.is_some() && own.hosts().contains(host))
+    };
     let words = match severity {
+        Severity::Info if list.iter().all(is_round) => {
+            "packets that left with hops enough used them up, as in a routing loop"
+        }
         Severity::Info => "packets sent with few hops (TTL), as by a traceroute, make routers send this",
         _ => "a routing loop sends this",
     };

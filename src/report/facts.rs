@@ -7,6 +7,7 @@ use crate::correlate::clients::Client;
 use crate::correlate::impact::Impact;
 use crate::correlate::{Evidence, LinkKind, Outcome, Problem, Signature, Transaction};
 use crate::decode::Address;
+use crate::findings::facts::blocks;
 use crate::findings::rules;
 use crate::index::segment::{DnsKind, flags};
 use crate::index::{Index, PacketId};
@@ -199,6 +200,8 @@ pub struct Facts<'i> {
     pub ties: Vec<Tie>,
     /// Time between the starts of successive transactions of one episode.
     pub spacing: Option<Spread>,
+    /// Which rules of a packet filter blocked all queries, where the log says so.
+    pub blocked: Option<String>,
     /// Answers from other addresses than were asked, whom they came from, and how many of the transactions got one.
     pub elsewhere: (Vec<PacketId>, BTreeSet<Address>, usize),
     /// What the messages are called that are no lookups: one, and many.
@@ -240,6 +243,7 @@ impl<'i> Facts<'i> {
             ties: Vec::new(),
             spacing: None,
             called: None,
+            blocked: None,
             elsewhere: (Vec::new(), BTreeSet::new(), 0),
             waits: Vec::new(),
             impact,
@@ -301,12 +305,15 @@ impl<'i> Facts<'i> {
             "problem.{}",
             self.frames.first().map_or_else(|| "none".to_owned(), |first| input.index.label(*first))
         );
+        self.blocked = blocks::by(input.index, &self.queries);
         let mut types = BTreeSet::new();
         for query in &self.queries {
             let Some(packet) = input.index.packet(*query) else { continue };
             let Some(row) = packet.dns() else { continue };
             types.extend(row.asked_type());
-            self.all_recursive &= row.header.recursion_desired();
+            // Where a line does not print it, it is not said.
+            let is_told = packet.printed().and_then(|line| line.dns).is_none_or(|own| own.tells_recursion);
+            self.all_recursive &= row.header.recursion_desired() && is_told;
             self.any_recursive |= row.header.recursion_desired();
             if self.ids.len() < DISTINCT_MAX {
                 self.ids.insert(row.header.id);

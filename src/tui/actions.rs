@@ -1,4 +1,4 @@
-//! The ACTIONS table: everything a key can do, with its name, help and default keys. Help, palette and README are made from it.
+//! The ACTIONS table: everything a key can do, with its name, help and default keys. Help, palette and docs/keys.md are made from it.
 
 pub mod attempts;
 pub mod causes;
@@ -149,7 +149,7 @@ pub fn named(name: &str) -> Option<&'static Action> {
     all().find(|action| action.name == name)
 }
 
-/// The key list of README, made from the table.
+/// The key list of docs/keys.md, made from the table.
 pub fn key_list() -> String {
     use std::fmt::Write as _;
     let mut out = String::new();

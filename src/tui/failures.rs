@@ -71,7 +71,9 @@ impl Kind {
             | O::Declined
             | O::NoAddress
             | O::Misaddressed => Self::Error,
-            O::Closed | O::Reset | O::ResetByDevice | O::ResetMidway | O::Left { .. } => Self::Broken,
+            O::Closed | O::Reset | O::ResetByDevice | O::ResetMidway | O::Displaced | O::Left { .. } => {
+                Self::Broken
+            }
         })
     }
 

@@ -96,6 +96,18 @@ fn redis(payload: &[u8]) -> Option<&[u8]> {
 
 /// The user name of CONNECT (MQTT 3.1.1 §3.1, MQTT 5 §3.1).
 fn mqtt(payload: &[u8]) -> Option<&[u8]> {
+    mqtt_names(payload).1
+}
+
+/// The name that CONNECT gives the client's session (MQTT 3.1.1 §3.1.3.1).
+pub fn session(payload: &[u8]) -> Option<String> {
+    let name = mqtt_names(payload).0.filter(|name| !name.is_empty())?;
+    let name = name.get(..NAME_MAX_BYTES.min(name.len()))?;
+    Some(String::from_utf8_lossy(name).into_owned())
+}
+
+/// The client's identifier and the user name of CONNECT.
+fn mqtt_names(payload: &[u8]) -> (Option<&[u8]>, Option<&[u8]>) {
     const CONNECT: u8 = 0x10;
     const HAS_NAME: u8 = 0x80;
     const HAS_WILL: u8 = 4;
@@ -116,19 +128,26 @@ fn mqtt(payload: &[u8]) -> Option<&[u8]> {
         let (length, rest) = variable(bytes)?;
         rest.get(length..)
     };
-    (payload.first() == Some(&CONNECT)).then_some(())?;
-    let (_, body) = variable(payload.get(1..)?)?;
-    let (_, rest) = sized(body)?;
-    let (version, flags) = (*rest.first()?, *rest.get(1)?);
-    (flags & HAS_NAME != 0).then_some(())?;
-    let (_, rest) = sized(properties(version, rest.get(4..)?)?)?;
-    let rest = if flags & HAS_WILL == 0 {
-        rest
-    } else {
-        let (_, rest) = sized(properties(version, rest)?)?;
-        sized(rest)?.1
+    let begin = || {
+        (payload.first() == Some(&CONNECT)).then_some(())?;
+        let (_, body) = variable(payload.get(1..)?)?;
+        let (_, rest) = sized(body)?;
+        let (version, flags) = (*rest.first()?, *rest.get(1)?);
+        let (client, rest) = sized(properties(version, rest.get(4..)?)?)?;
+        Some((version, flags, client, rest))
     };
-    sized(rest).map(|(name, _)| name)
+    let Some((version, flags, client, rest)) = begin() else { return (None, None) };
+    let user = || {
+        (flags & HAS_NAME != 0).then_some(())?;
+        let rest = if flags & HAS_WILL == 0 {
+            rest
+        } else {
+            let (_, rest) = sized(properties(version, rest)?)?;
+            sized(rest)?.1
+        };
+        sized(rest).map(|(name, _)| name)
+    };
+    (Some(client), user())
 }
 
 /// The name of Connection.StartOk, by PLAIN: behind the client's properties and the mechanism (AMQP 0-9-1 §1.4.2.2).

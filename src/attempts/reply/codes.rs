@@ -150,6 +150,19 @@ static SMB: Table = Table {
     other: Some(Forbids),
 };
 
+/// What an SSH server says in place of its version, and that it left before keys were agreed (RFC 4253 §7).
+static SSH: Table = Table {
+    rows: &[
+        entry("MaxStartups", Fails, "too many sign-ins at a time"),
+        entry("not-allowed", Forbids, "not allowed at this time"),
+        entry(NO_KEYS, Rejects, "ended by the server before keys were agreed"),
+    ],
+    other: None,
+};
+
+/// The code of an SSH session that the server ended after both had said which ciphers they take, and before it answered.
+pub const NO_KEYS: &str = "no-keys";
+
 /// Reply codes (RFC 959 §4.2).
 static FTP: Table = Table {
     rows: &[
@@ -462,6 +475,7 @@ fn all(kind: Kind) -> Option<&'static Table> {
         Kind::Redis => &REDIS,
         Kind::Ldap => &LDAP,
         Kind::Smb => &SMB,
+        Kind::Ssh => &SSH,
         Kind::Ftp => &FTP,
         Kind::Smtp => &SMTP,
         Kind::Imap => &IMAP,

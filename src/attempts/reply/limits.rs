@@ -20,6 +20,7 @@ static LIMITS: &[(Kind, &str, Limit)] = &[
     (Kind::Mysql, "1203", Limit::Connections),
     (Kind::Mysql, "1226", Limit::Connections),
     (Kind::Redis, "ERR-max", Limit::Connections),
+    (Kind::Ssh, "MaxStartups", Limit::Connections),
     (Kind::Smb, "C00000D0", Limit::Connections),
     (Kind::Imap, "LIMIT", Limit::Connections),
     (Kind::Amqp, "LIMIT", Limit::Connections),

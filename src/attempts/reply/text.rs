@@ -83,6 +83,7 @@ pub(super) fn answer(kind: Kind, payload: &[u8], asked: Asked) -> Said {
         return if is_declined { super::no_tls() } else { Said::Nothing };
     }
     match kind {
+        Kind::Ssh => ssh(payload),
         Kind::Redis => redis(payload),
         Kind::Ftp => ftp(payload),
         Kind::Smtp => smtp(payload, asked),
@@ -90,6 +91,21 @@ pub(super) fn answer(kind: Kind, payload: &[u8], asked: Asked) -> Said {
         Kind::Pop3 => pop3(payload, asked),
         Kind::Rtsp => rtsp(payload),
         Kind::SipTcp => sip(payload, asked),
+        _ => Said::Nothing,
+    }
+}
+
+/// Words in place of a version (OpenSSH), or the reply to the client's part of the key exchange and what comes behind it (RFC 4253 §7.3, §8;
+/// RFC 4419 §3; RFC 5656 §4).
+fn ssh(payload: &[u8]) -> Said {
+    match payload {
+        [b'E', ..] if payload.starts_with(b"Exceeded MaxStartups") => {
+            said(Kind::Ssh, Code::new(b"MaxStartups"), false)
+        }
+        [b'N', ..] if payload.starts_with(b"Not allowed at this time") => {
+            said(Kind::Ssh, Code::new(b"not-allowed"), false)
+        }
+        [0, 0, _, _, _, 21 | 31 | 33, ..] => Said::Serves,
         _ => Said::Nothing,
     }
 }

@@ -23,6 +23,9 @@ const BLANK_MAX: usize = 3;
 const TEXT_MAX_BYTES: usize = 16 << 10;
 /// Words of a packet that are looked at to tell what it carries.
 const WORDS_MAX: usize = 64;
+/// The least that stands in front of what TCP and UDP carry over IPv4.
+const TCP_HEADERS_BYTES: usize = 40;
+const UDP_HEADERS_BYTES: usize = 28;
 /// Packets remembered, so that quotations of them are known.
 const REMEMBERED_MAX: usize = 1 << 20;
 
@@ -39,7 +42,7 @@ pub(super) struct Packet<'a> {
 
 impl<'a> Packet<'a> {
     /// One of which there is the text.
-    fn printed(stamp: Stamp, text: &'a str, part: usize) -> Self {
+    pub fn printed(stamp: Stamp, text: &'a str, part: usize) -> Self {
         Self { stamp, link: LinkType::TRANSCRIPT, bytes: text.as_bytes(), original: text.len(), part }
     }
 }
@@ -184,7 +187,7 @@ impl Joiner {
                 if self.is_repeated(mark.hash) {
                     self.quoted += 1;
                 } else {
-                    give(Packet::printed(mark.stamp, text, self.parts.of(mark.stamp)));
+                    give(Packet::printed(mark.stamp, text, self.parts.of(mark.stamp, text)));
                 }
                 (at, from) = (at + 1, 0);
                 continue;
@@ -309,6 +312,9 @@ impl Joiner {
         packet.text.push_str(without_frame(rest, &packet.prefix));
         packet.has_hosts = least.is_some();
         packet.shipper = shipper(line, start);
+        if let Some(next) = self.behind_payload(packet, lines, at + 1) {
+            return (next, 0);
+        }
         let mut before = line;
         let mut blank = 0;
         for (next, line) in lines.iter().enumerate().skip(at + 1).take(LINES_MAX) {
@@ -372,6 +378,29 @@ impl Joiner {
         ((at + LINES_MAX + 1).min(lines.len()), 0)
     }
 
+    /// Where to go on behind what `-A` prints of a packet. A log may be carried in it, whose lines are no packets of this one: what
+    /// stands there is its own as far as the length goes, unless the same is printed below it again.
+    fn behind_payload(&self, packet: &Gathered, lines: &[Cow<'_, str>], from: usize) -> Option<usize> {
+        let begins =
+            |at: usize| lines.get(at).is_some_and(|line| begins_payload(without(line, &packet.prefix)));
+        if !packet.has_hosts || !begins(from) {
+            return None;
+        }
+        let (_, length) = packet.text.split_once("length ")?;
+        let digits = length.find(|c: char| !c.is_ascii_digit()).unwrap_or(length.len());
+        let length: usize = length.get(..digits)?.parse().ok()?;
+        let header = if packet.text.contains("Flags [") { TCP_HEADERS_BYTES } else { UDP_HEADERS_BYTES };
+        let mut printed = 0;
+        for (at, line) in lines.iter().enumerate().skip(from).take(LINES_MAX) {
+            if printed >= header + length || self.start(lines, at, 0).is_some() && begins(at + 1) {
+                return Some(at);
+            }
+            // A carriage return before the line's end is not printed.
+            printed += line.chars().count() + 2;
+        }
+        None
+    }
+
     /// A wrapped packet may end on the line on which the next begins.
     fn take_rest_before(&self, packet: &mut Gathered, before: &str, line: &str, begin: usize) {
         let rest = line.get(..begin).unwrap_or("");
@@ -402,7 +431,7 @@ impl Joiner {
             self.quoted += 1;
             return;
         }
-        let part = self.parts.of(packet.stamp);
+        let part = self.parts.of(packet.stamp, &text);
         let mut words = Words::new(text.as_bytes(), found.body);
         let ends = ends(&mut words);
         if let Some((link, bytes)) = packet.dump.frame(ends, shows_dns(words)) {
@@ -444,7 +473,7 @@ impl Joiner {
                     text.push_str(detail.trim());
                 }
             }
-            let part = self.parts.of(row.stamp);
+            let part = self.parts.of(row.stamp, &text);
             let address = |text: &str| text.parse().ok();
             let (stamp, ends) = (row.stamp, [address(row.source.text), address(row.destination.text)]);
             match dump.frame(ends, row.protocol == "DNS") {

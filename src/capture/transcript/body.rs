@@ -142,6 +142,8 @@ fn is_count(word: &str) -> bool {
         ["q", "au", "a", "n"].iter().find_map(|what| text.strip_suffix(what)).is_some_and(is_number)
     };
     let counts = word.trim_end_matches(',');
+    // A date has zeros in front.
+    let is_number = |text: &str| is_number(text) && (text == "0" || !text.starts_with('0'));
     inside('(', ')').is_some_and(is_number)
         || inside('[', ']').is_some_and(bracketed)
         || (counts.split('/').count() == 3 && counts.split('/').all(is_number))

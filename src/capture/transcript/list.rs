@@ -296,6 +296,10 @@ fn stamp(words: &mut Words<'_>) -> Option<Stamp> {
     if let Some(time) = time_of_day(first) {
         return Some(Stamp::Clock(time));
     }
+    if let Some(day) = routers_date(first) {
+        let time = time_of_day(words.next()?.text)?;
+        return Some(Stamp::Local(day.checked_mul(DAY_NS)?.checked_add(time)?));
+    }
     if let Some((day, "")) = date(first) {
         let clock = words.next()?.text;
         let time = time_of_day(clock.trim_end_matches('Z'))?;
@@ -314,6 +318,18 @@ fn stamp(words: &mut Words<'_>) -> Option<Stamp> {
     let fraction: Nanos = format!("{fraction:0<9}").parse().ok()?;
     Some(Stamp::Seconds(sign * (seconds.parse::<Nanos>().ok()? * SECOND_NS + fraction)))
 }
+
+/// Days since 1970 of `mar/20/2025`, as a router's log has it.
+fn routers_date(word: &str) -> Option<i64> {
+    let mut parts = word.split('/');
+    let (month, day, year) = (parts.next()?, parts.next()?, parts.next()?);
+    let month = MONTHS.iter().position(|name| *name == month)? + 1;
+    let is_whole = parts.next().is_none() && day.len() == 2 && year.len() == 4;
+    is_whole.then(|| date(&format!("{year}-{month:02}-{day}")).map(|(days, _)| days))?
+}
+
+const MONTHS: [&str; 12] =
+    ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 
 fn port(text: &str) -> Option<u16> {
     text.parse().ok()

@@ -37,6 +37,8 @@ pub(in crate::capture) struct Notes {
     place: Option<String>,
     /// What was shown: a file that was read, a capture by its name.
     shown: Option<String>,
+    /// What somebody wrote above it.
+    heading: Option<String>,
     /// Whether a capture began or ended.
     is_boundary: bool,
     is_several: bool,
@@ -129,9 +131,9 @@ impl Notes {
         self.filter = told.filter;
     }
 
-    /// Whether anything was said.
-    pub fn is_empty(&self) -> bool {
-        *self == Self::default()
+    /// Takes the words above it.
+    pub fn head(&mut self, heading: Option<String>) {
+        self.heading = heading;
     }
 
     /// Whether a capture began or ended there.
@@ -171,7 +173,8 @@ impl Notes {
     pub fn label(&self) -> Option<String> {
         let words: Vec<&str> =
             [&self.place, &self.interface, &self.shown].into_iter().flatten().map(String::as_str).collect();
-        (!words.is_empty()).then(|| words.join(", "))
+        let told = (!words.is_empty()).then(|| words.join(", "));
+        told.or_else(|| self.heading.clone())
     }
 
     /// Writes what was said to the interface of the text.

@@ -34,7 +34,11 @@ pub(super) fn copy_kind(index: &Index, first: &Packet<'_>, second: &Packet<'_>) 
     }
     // An id of 0 in an atomic datagram means nothing (RFC 6864 §4.1).
     let is_told = one.ip.id.is_some_and(|id| id != 0);
+    // Two captures of one text: what tells itself by its numbers was seen at both places.
+    let is_elsewhere =
+        || tells_itself && !content(&one).is_empty() && super::are_of_two_files(index, first.id, second.id);
     let has_passed = (is_told && !is_translated)
+        || is_elsewhere()
         || (passed_on(first, &one, &other) && !is_repeat(index, first, second))
         || (is_told && hops > 0);
     if is_translated {
@@ -57,21 +61,7 @@ pub(super) fn content<'a>(line: &Line<'a>) -> &'a str {
 /// Whether the lines name two interfaces, or two directions of one, within times that mean something.
 fn passed_on(first: &Packet<'_>, one: &Line<'_>, other: &Line<'_>) -> bool {
     first.flags() & flags::NO_TIME == 0
-        && place(one).zip(place(other)).is_some_and(|(place, another)| place != another)
-}
-
-/// Interface and direction as `-i any` prints them before the protocol: `veth4 P`, `eth0 Out`.
-fn place<'a>(line: &Line<'a>) -> Option<(&'a str, &'a str)> {
-    let before = line.text.get(..line.head.body)?;
-    let mut words = before.split_ascii_whitespace().peekable();
-    while let Some(word) = words.next() {
-        if let Some(direction) =
-            words.peek().filter(|next| matches!(**next, "In" | "Out" | "in" | "out" | "B" | "M" | "P"))
-        {
-            return Some((word, direction));
-        }
-    }
-    None
+        && one.place().zip(other.place()).is_some_and(|(place, another)| place != another)
 }
 
 /// Whether an error told the sender between the two: what follows is a repeat.

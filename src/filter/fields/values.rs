@@ -155,6 +155,7 @@ pub const ATTEMPT_OUTCOMES: &[&str] = &[
     "wrong_time",
     "stalled",
     "silenced",
+    "displaced",
     "large_lost",
     "no_offer",
     "nak",

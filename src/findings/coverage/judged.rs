@@ -7,7 +7,8 @@ use super::{OpenItem, OpenKind, Standing};
 use crate::attempts::{Kind, Outcome};
 use crate::correlate::Outcome as Answer;
 use crate::correlate::episodes::is_error_code;
-use crate::findings::facts::Facts;
+use crate::decode::Address;
+use crate::findings::facts::{ErrorFact, Facts, Meaning};
 use crate::findings::{Finding, Severity};
 use crate::index::PacketId;
 use crate::index::segment::flags;
@@ -37,6 +38,8 @@ pub struct Judged {
     pub accepted: u64,
     /// How often it answered with a refusal that is ordinary: a password or name not taken once, an error code of DNS.
     pub declined: u64,
+    /// How often it failed, such refusals among these.
+    pub failed: u64,
     /// How often the capture does not show what became of it.
     pub undecided: u64,
     /// Something about it is open, or a finding that is more than a note is about it.
@@ -48,6 +51,7 @@ pub(super) fn services(facts: &Facts<'_>, open: &[OpenItem], found: &[Finding]) 
     let mut tally: BTreeMap<Service, (u64, u64)> = BTreeMap::new();
     let mut undecided: BTreeMap<Service, u64> = BTreeMap::new();
     let mut accepted: BTreeMap<Service, u64> = BTreeMap::new();
+    let mut failed: BTreeMap<Service, u64> = BTreeMap::new();
     let note = |tally: &mut BTreeMap<Service, (u64, u64)>, service: Service, served: bool| {
         let (attempts, given) = tally.entry(service).or_default();
         *attempts += 1;
@@ -55,6 +59,12 @@ pub(super) fn services(facts: &Facts<'_>, open: &[OpenItem], found: &[Finding]) 
     };
     for transaction in &facts.evidence.transactions {
         note(&mut tally, Service::Dns, is_served(transaction));
+        let left = match transaction.outcome {
+            _ if is_served(transaction) => continue,
+            crate::correlate::Outcome::Undetermined => &mut undecided,
+            _ => &mut failed,
+        };
+        *left.entry(Service::Dns).or_default() += 1;
     }
     let is_tried = |at: usize| facts.troubles.tried.binary_search(&(at as u32)).is_ok();
     for (_, own) in facts.attempts.all.iter().enumerate().filter(|(at, _)| !is_tried(*at)) {
@@ -73,6 +83,9 @@ pub(super) fn services(facts: &Facts<'_>, open: &[OpenItem], found: &[Finding]) 
             Outcome::Undetermined => true,
             outcome => own.kind == Kind::Echo && outcome.is_served(),
         };
+        if own.outcome.face().is_some() {
+            *failed.entry(service).or_default() += u64::from(asked.saturating_sub(answered));
+        }
         if is_open {
             *undecided.entry(service).or_default() += u64::from(asked.saturating_sub(answered));
         }
@@ -81,17 +94,24 @@ pub(super) fn services(facts: &Facts<'_>, open: &[OpenItem], found: &[Finding]) 
         *given += u64::from(answered);
     }
     tally.retain(|service, (attempts, _)| undecided.get(service).is_none_or(|open| *open < *attempts));
+    let mut is_missed = false;
     for (target, heard) in &facts.neighbours {
         // Who spoke once and then no more did not answer.
         let gone = facts.runs.iter().any(|run| run.target == *target);
-        // Addresses that nobody has are asked for in health.
-        if !*heard && !gone {
+        // Addresses that nobody has are asked for in health, unless what was sent to them failed.
+        let missed = !*heard && is_wanted(facts, *target);
+        is_missed |= missed;
+        if !*heard && !gone && !missed {
             continue;
         }
         note(&mut tally, Service::Neighbours, *heard && !gone);
+        *failed.entry(Service::Neighbours).or_default() += u64::from(!*heard || gone);
     }
     let mut concerned: BTreeSet<Service> =
         open.iter().filter(|item| item.kind.standing() == Standing::Open).filter_map(service_of).collect();
+    if is_missed {
+        concerned.insert(Service::Neighbours);
+    }
     let grave = found
         .iter()
         .filter(|finding| {
@@ -122,6 +142,7 @@ pub(super) fn services(facts: &Facts<'_>, open: &[OpenItem], found: &[Finding]) 
         served,
         accepted: accepted.get(&service).copied().unwrap_or(0),
         declined: declined.get(&service).copied().unwrap_or(0),
+        failed: failed.get(&service).copied().unwrap_or(0),
         undecided: undecided.get(&service).copied().unwrap_or(0),
         is_open: concerned.contains(&service),
     });
@@ -130,6 +151,13 @@ pub(super) fn services(facts: &Facts<'_>, open: &[OpenItem], found: &[Finding]) 
         (judged.service != Service::Dns, std::cmp::Reverse(judged.attempts), judged.service)
     });
     judged
+}
+
+/// Whether something failed for want of the host: a service of it, or a router says so.
+fn is_wanted(facts: &Facts<'_>, target: Address) -> bool {
+    let unreachable = |error: &&ErrorFact| error.meaning == Meaning::HostUnreachable;
+    facts.troubles.all.iter().any(|trouble| trouble.hosts().contains(&target))
+        || facts.errors.iter().filter(unreachable).any(|error| error.refused_destination() == Some(target))
 }
 
 /// Rules whose troubles name their services themselves: their frames hold what DNS said before, and what served instead. What a scan
@@ -179,7 +207,7 @@ fn single(item: &OpenItem) -> Option<Service> {
 /// The service an open thing is about.
 fn service_of(item: &OpenItem) -> Option<Service> {
     match item.kind {
-        OpenKind::Undetermined | OpenKind::Unserved => Some(Service::Dns),
+        OpenKind::Undetermined | OpenKind::Unserved | OpenKind::Unshown => Some(Service::Dns),
         OpenKind::Neighbour => Some(Service::Neighbours),
         OpenKind::Few(kind, _) => Some(Service::Of(kind, item.ends.transport, item.ends.port)),
         OpenKind::Error(_) if matches!(item.ends.transport, 6 | 17) => {

@@ -1,6 +1,6 @@
 //! Finds what is seen and not assessed: each source of evidence in turn, joined by kind and ends.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::explained::{Explained, is_served};
 use super::{Ends, OpenItem, OpenKind};
@@ -159,11 +159,36 @@ pub(super) fn collect(facts: &Facts<'_>, explained: &Explained<'_, '_>, items: &
             }
             _ => unseen.packets.clone(),
         };
+        let left = if kind == OpenKind::OneWay { unshown(facts, left, items) } else { left };
         let count = unseen.count - (unseen.packets.len() - left.len()) as u64;
         if count > 0 {
             items.count(kind, Ends::default(), &left, count);
         }
     }
+}
+
+/// Tells of datagrams to DNS servers whose message is not shown and for which nothing came back; gives the others.
+fn unshown(facts: &Facts<'_>, packets: Vec<PacketId>, items: &mut Items<'_, '_>) -> Vec<PacketId> {
+    let ends = |id: PacketId| {
+        let packet = facts.index.packet(id)?;
+        let from = (packet.source_address(), packet.source_port());
+        Some((from, (packet.destination_address(), packet.destination_port())))
+    };
+    let heard: HashSet<_> = packets.iter().filter_map(|id| ends(*id)).collect();
+    let is_unheard = |id: &PacketId| {
+        ends(*id).filter(|(from, to)| facts.is_dns_port(to.1) && !heard.contains(&(*to, *from)))
+    };
+    let mut left = Vec::new();
+    for id in packets {
+        match is_unheard(&id) {
+            Some((from, (server, port))) => {
+                let ends = Ends { client: from.0, server, port, transport: UDP, sender: Address::None };
+                items.add(OpenKind::Unshown, ends, &[id]);
+            }
+            None => left.push(id),
+        }
+    }
+    left
 }
 
 /// Packets that were not read, not captured whole, or lost while capturing.
@@ -354,6 +379,18 @@ fn attempts(facts: &Facts<'_>, explained: &Explained<'_, '_>, items: &mut Items<
         served.entry((own.client.0, own.service)).or_default().push(own.first.time_ns);
         serving.insert(own.service);
     }
+    // Single ones are ordinary, not what befalls a tenth of all.
+    let mut asked: HashMap<attempts::Service, usize> = HashMap::new();
+    let mut alike: HashMap<(attempts::Service, attempts::Outcome), usize> = HashMap::new();
+    for own in all {
+        *asked.entry(own.service).or_default() += 1;
+        *alike.entry((own.service, own.outcome.plain())).or_default() += 1;
+    }
+    let is_single = |own: &attempts::Attempt| {
+        let number = alike.get(&(own.service, own.outcome.plain())).copied().unwrap_or(0);
+        let all = asked.get(&own.service).copied().unwrap_or(0);
+        number <= SINGLE_MAX || number * SINGLE_ONE_IN <= all
+    };
     let races = Races::of(all);
     for (at, own) in all.iter().enumerate() {
         let frames = own.frames();
@@ -389,7 +426,7 @@ fn attempts(facts: &Facts<'_>, explained: &Explained<'_, '_>, items: &mut Items<
             _ if outcome.face().is_none() || rescued && outcome.face() == Some(Face::Unreached) => continue,
             // So are slips of people, and mail that is to come again.
             _ if serving.contains(&own.service)
-                && (matches!(outcome.face(), Some(Face::Cut | Face::Tls))
+                && (matches!(outcome.face(), Some(Face::Cut | Face::Tls)) && is_single(own)
                     || matches!(outcome, attempts::Outcome::Denied(_))
                     || matches!(outcome, attempts::Outcome::Fails(_))
                         && own.kind == attempts::Kind::Smtp) =>
@@ -401,6 +438,11 @@ fn attempts(facts: &Facts<'_>, explained: &Explained<'_, '_>, items: &mut Items<
         items.add(kind, ends, &frames);
     }
 }
+
+/// So many of one kind are single ones.
+const SINGLE_MAX: usize = 3;
+/// Or one in so many.
+const SINGLE_ONE_IN: usize = 10;
 
 /// A client tries the other family this soon before or after the first (RFC 8305 §5: 250 ms).
 const RACE_NS: Nanos = 600_000_000;
@@ -448,6 +490,23 @@ fn neighbours(facts: &Facts<'_>, explained: &Explained<'_, '_>, items: &mut Item
         if matters && !run.requests.iter().any(|packet| explained.has(*packet)) {
             let ends = Ends { client: run.asker, server: run.target, ..Ends::default() };
             items.count(OpenKind::Neighbour, ends, &run.requests, run.requests.len() as u64);
+        }
+    }
+    let matters = |target: &Address| {
+        facts.sweeps.iter().any(|sweep| sweep.targets.contains(target))
+            || facts.runs.iter().any(|run| {
+                run.target == *target
+                    && (run.asks_only || run.last_sign.is_some() || run.wanted != Wanted::Unknown)
+            })
+    };
+    for (target, requests) in &facts.unheard {
+        if !matters(target) && !requests.iter().any(|packet| explained.has(*packet)) {
+            items.count(OpenKind::Unused, Ends::default(), requests, requests.len() as u64);
+        }
+    }
+    for (address, claims) in &facts.moved {
+        if !claims.iter().any(|packet| explained.has(*packet)) {
+            items.count(OpenKind::Moved, Ends { server: *address, ..Ends::default() }, claims, 1);
         }
     }
 }

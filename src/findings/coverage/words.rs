@@ -41,13 +41,20 @@ impl Judged {
             some if self.service == Service::Dns => format!(", {} with an error code", thousands(some)),
             some => format!(", {} refused", thousands(some)),
         };
+        let failed = match self.failed.saturating_sub(self.declined) {
+            0 => String::new(),
+            some => format!(", {} not served", thousands(some)),
+        };
         let undecided = match self.undecided {
             // Of pings the numbers say it.
             _ if matches!(self.service, Service::Of(Kind::Echo, ..)) => String::new(),
             0 => String::new(),
             some => format!(", {} not seen to end", thousands(some)),
         };
-        format!("{} ({served} of {attempts} answered{accepted}{declined}{undecided})", self.service.name())
+        format!(
+            "{} ({served} of {attempts} answered{accepted}{declined}{failed}{undecided})",
+            self.service.name()
+        )
     }
 }
 
@@ -118,6 +125,16 @@ impl OpenItem {
                     count("request for a link address", "requests for a link address")
                 )
             }
+            OpenKind::Unused => {
+                let requests = count("request for a link address", "requests for link addresses");
+                format!("{requests}{between} got no reply, and nothing else was heard of those asked for")
+            }
+            OpenKind::Moved => {
+                format!(
+                    "{} went from one device (link address) to another and stayed there",
+                    self.ends.server
+                )
+            }
             OpenKind::Encrypted => format!("{} {has} encrypted content", count("packet", "packets")),
             OpenKind::Begun => {
                 format!("{} {was} open when the capture began", count("TCP connection", "TCP connections"))
@@ -142,6 +159,10 @@ impl OpenItem {
                 "{} of protocols that are not known here: whether they arrived cannot be told",
                 count("datagram is", "datagrams are")
             ),
+            OpenKind::Unshown => format!(
+                "{}{between}, whose message is not shown, and no datagram came back",
+                count("DNS datagram", "DNS datagrams")
+            ),
             OpenKind::Cut => format!("{} {was} captured only in part", count("packet", "packets")),
         }
     }
@@ -154,13 +175,15 @@ impl OpenItem {
             OpenKind::Undetermined => "the capture does not show how they ended",
             OpenKind::Error(_) => "they belong to no failure that a rule judges",
             OpenKind::Further => "who asked had its answer, or no longer waited",
+            OpenKind::Unused => "addresses that nobody uses are asked for in health",
+            OpenKind::Moved => "a device that was replaced, or another one that took over, looks like this",
             OpenKind::Redirect => "a router names a better way; traffic goes on",
             OpenKind::PathSize => "routers tell senders so what size passes",
             OpenKind::Traced => "a traceroute ends so",
             OpenKind::Leased => "the client has the address it was given, and listens otherwise",
             OpenKind::Finished => "the transfer was over, and its port closed",
             OpenKind::Single(..) => "single ones happen in health; the service served others",
-            OpenKind::Few(..) => "too few to be told as a failure",
+            OpenKind::Few(..) => "too few to be told as a failure, or of a protocol that is not known",
             OpenKind::Neighbour => "nothing else shows whether the address is in use",
             OpenKind::Encrypted => "encrypted content is not visible",
             OpenKind::Unprinted => "the lines do not say it",
@@ -170,6 +193,7 @@ impl OpenItem {
             OpenKind::Raced => "clients try both families and keep the first that answers (RFC 8305)",
             OpenKind::Notices => "they need no answer",
             OpenKind::OneWay => "it is not known whether they need an answer",
+            OpenKind::Unshown => "without the message it cannot be told what became of each",
             OpenKind::Cut => "the rest of them is not in the capture",
             OpenKind::Unserved => "no failure that is told holds them",
         }

@@ -265,6 +265,17 @@ impl Heard {
         self.pairs.keys().map(|(_, target)| (*target, self.signs.contains_key(target))).collect()
     }
 
+    /// The addresses of which nothing was ever heard, with the requests for them.
+    pub(super) fn unheard(&self) -> BTreeMap<Address, Vec<PacketId>> {
+        let mut all: BTreeMap<Address, Vec<PacketId>> = BTreeMap::new();
+        for ((_, target), pair) in
+            self.pairs.iter().filter(|((_, target), _)| !self.signs.contains_key(target))
+        {
+            all.entry(*target).or_default().extend(pair.requests.iter().map(|(_, packet)| *packet));
+        }
+        all
+    }
+
     /// The addresses that several devices spoke for, at any time.
     pub(super) fn contested(&self) -> impl Iterator<Item = (Address, &[Owner])> {
         let several = self.owners.iter().filter(|(_, owners)| owners.len() >= 2);

@@ -41,6 +41,19 @@ pub(super) fn conflicts(facts: &Facts<'_>, heard: &Heard) -> Vec<Conflict> {
     found
 }
 
+/// The addresses that went from one device to another for good, with the first word of each; those of groups of routers are told by
+/// their own rule.
+pub(super) fn moved(facts: &Facts<'_>, heard: &Heard) -> BTreeMap<Address, Vec<PacketId>> {
+    let went = heard.contested().filter(|(address, owners)| {
+        facts.conflicts.iter().all(|own| own.address != *address)
+            && !facts.virtual_routers.iter().any(|group| group.explains(*address, owners))
+    });
+    went.map(|(address, owners)| {
+        (address, owners.iter().filter_map(|own| own.claims.first().copied()).collect())
+    })
+    .collect()
+}
+
 /// Whether attempts at an address end otherwise at one device than at the other, meanwhile.
 fn parting(facts: &Facts<'_>, address: Address, owners: &[Owner]) -> Option<Parting> {
     let known = |link: &Link| owners.iter().any(|owner| owner.link == *link);

@@ -12,6 +12,7 @@ mod names;
 mod parties;
 mod parts;
 mod slow;
+mod stalls;
 mod trials;
 
 use std::collections::BTreeMap;
@@ -35,6 +36,7 @@ pub use held::Held;
 pub use names::Names;
 pub use parts::{Part, Property, pieces};
 pub use slow::{is_held, is_long, median_ns as slow_median_ns};
+pub use stalls::Idle;
 pub use trials::{TARGETS_MIN, are_probes};
 
 /// A second.
@@ -126,6 +128,14 @@ pub struct Trouble {
     pub held: Option<Held>,
     /// Packets with hops enough that used them up, and the routers where they did: they go round.
     pub looped: Option<(usize, Vec<Address>)>,
+    /// Positions of what was answered late in the same stall, begun before its end.
+    pub late: Vec<u32>,
+    /// Who held connections open and quiet all through the stall.
+    pub idle: Option<Idle>,
+    /// Clients that were hit and were given other addresses by DHCP, by which they were served after it, and the first such success.
+    pub moved: Option<(Vec<Address>, Mark)>,
+    /// Errors of its kind about requests that are not in the capture, before the first that is.
+    pub earlier: Vec<PacketId>,
     /// Its clients paused what they were sent, and took the rest later.
     pub is_resumed: bool,
     /// How grave it is.
@@ -173,6 +183,11 @@ impl Trouble {
         self.failed.iter().filter_map(|at| all.all.get(*at as usize))
     }
 
+    /// What was answered late in the same stall.
+    pub fn late<'a>(&'a self, all: &'a Attempts) -> impl Iterator<Item = &'a Attempt> + Clone {
+        self.late.iter().filter_map(|at| all.all.get(*at as usize))
+    }
+
     /// The served ones of its class.
     pub fn good<'a>(&'a self, all: &'a Attempts) -> impl Iterator<Item = &'a Attempt> + Clone {
         self.served.iter().filter_map(|at| all.all.get(*at as usize))
@@ -196,6 +211,12 @@ impl Trouble {
         Courses::of(self.attempts(all), self.good(all))
     }
 
+    /// Whether an attempt is one at its services.
+    pub fn asks_of(&self, own: &Attempt) -> bool {
+        let asked = service_of(own);
+        self.services.iter().any(|(service, kind)| shared(*service, *kind) == asked)
+    }
+
     /// The clients that were hit.
     pub fn hit(&self) -> impl Iterator<Item = &Client> {
         self.clients.iter().filter(|client| client.failed > 0)
@@ -216,8 +237,10 @@ impl Trouble {
 
     /// The packets of its failures, in order, each once.
     pub fn frames(&self, all: &Attempts) -> Vec<PacketId> {
-        let mut frames: Vec<PacketId> = self.attempts(all).flat_map(Attempt::frames).collect();
+        let mut frames: Vec<PacketId> =
+            self.attempts(all).chain(self.late(all)).flat_map(Attempt::frames).collect();
         frames.extend(beside::errors(self, all));
+        frames.extend(&self.earlier);
         frames.sort_unstable();
         frames.dedup();
         frames.truncate(crate::findings::FRAMES_MAX);
@@ -269,7 +292,8 @@ pub(super) fn find(facts: &Facts<'_>) -> Troubles {
         of_service(facts, own, &mut found);
     }
     let served = Served::of(facts);
-    let (told, few) = join(facts, std::mem::take(&mut found.all))
+    let joined = stalls::join(facts, join(facts, std::mem::take(&mut found.all)));
+    let (told, few) = joined
         .into_iter()
         .map(|trouble| weigh(facts, &served, &found.names, trouble))
         .partition::<Vec<Trouble>, _>(|trouble| is_told(facts, trouble));
@@ -414,7 +438,12 @@ fn trouble(all: &[Attempt], sort: Sort, failed: Vec<u32>, served: &[u32], part: 
     // To be reached and then fail is no success.
     let before =
         || good().filter(|own| own.outcome.is_served()).map(ended).filter(|mark| mark.at_ns <= first_ns);
-    let after = || good().filter(|own| own.outcome.is_served() && own.first.time_ns >= last_ns).map(ended);
+    // Who displaces the last one has begun a moment before that ends.
+    let since = |own: &Attempt| match sort {
+        Sort::Failed(Face::Displaced, _) => own.first.time_ns >= last_ns - SECOND,
+        _ => own.first.time_ns >= last_ns,
+    };
+    let after = || good().filter(|own| own.outcome.is_served() && since(own)).map(ended);
     let inside = |own: &&Attempt| windows.iter().any(|(first, last)| own.is_within(first.at_ns, last.at_ns));
     let good = || good().filter(|own| !courses.is_past(own));
     let asked = failed.len() as u64 + good().filter(|own| own.is_within(first_ns, last_ns)).count() as u64;
@@ -447,6 +476,10 @@ fn trouble(all: &[Attempt], sort: Sort, failed: Vec<u32>, served: &[u32], part: 
         queue: None,
         held: None,
         looped: None,
+        late: Vec::new(),
+        idle: None,
+        moved: None,
+        earlier: Vec::new(),
         is_resumed: false,
         severity: Severity::Info,
         failed,
@@ -566,8 +599,12 @@ impl Trouble {
 /// Fills in who was hit, what it is called, and how grave it is.
 fn weigh(facts: &Facts<'_>, served: &Served<'_>, names: &Names, mut trouble: Trouble) -> Trouble {
     trouble.clients = clients::table(facts, served, names, &trouble);
+    beside::earlier(facts, &mut trouble);
     trouble.stopped = stopped(facts, &trouble);
-    trouble.last_good = trouble.last_good.max(beside::worked(facts, &trouble));
+    // What one connection carried while another had failed already is no success before the failure.
+    let begins_ns = trouble.span_ns().0;
+    let worked = beside::worked(facts, &trouble).filter(|mark| mark.at_ns <= begins_ns);
+    trouble.last_good = trouble.last_good.max(worked);
     if trouble.sort == Sort::Slow {
         trouble.first_good = trouble.first_good.or(beside::went_on(facts, &trouble));
     }
@@ -583,18 +620,25 @@ fn weigh(facts: &Facts<'_>, served: &Served<'_>, names: &Names, mut trouble: Tro
         Sort::Failed(Face::Stalled, _) => trouble.is_resumed = beside::is_resumed(facts, &trouble),
         Sort::Failed(Face::Fails, _) => {
             trouble.behind = chains::behind(facts, &trouble).or_else(|| chains::meanwhile(facts, &trouble));
-            trouble.held = held::of(facts, &trouble);
+            // What failed behind a gateway is told as that.
+            trouble.held = if trouble.behind.is_none() { held::of(facts, &trouble) } else { None };
         }
         Sort::Failed(Face::Mute, _) => {
             trouble.behind = chains::meanwhile(facts, &trouble);
             trouble.queue = chains::queue(facts, &trouble);
         }
-        Sort::Slow => trouble.behind = chains::meanwhile(facts, &trouble),
+        Sort::Slow => {
+            trouble.behind = chains::behind(facts, &trouble).or_else(|| chains::meanwhile(facts, &trouble));
+        }
         Sort::Failed(Face::Unreached, _) => {
             trouble.queue = chains::queue(facts, &trouble);
             trouble.looped = chains::looped(facts, &trouble);
         }
         Sort::Failed(..) => {}
+    }
+    trouble.idle = stalls::idle(facts, &trouble);
+    if trouble.first_good.is_none() {
+        trouble.moved = stalls::moved(facts, &trouble);
     }
     trouble.severity = severity(facts, served, &trouble);
     trouble

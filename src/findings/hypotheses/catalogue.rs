@@ -1,4 +1,4 @@
-//! The causes a failure may have (H1–H47): titles, equivalence classes, and what none of them can tell from packets.
+//! The causes a failure may have (H1–H48): titles, equivalence classes, and what none of them can tell from packets.
 
 use std::fmt;
 
@@ -99,6 +99,8 @@ pub enum Cause {
     QueueFull = 46,
     /// A limit of the service is reached.
     LimitReached = 47,
+    /// Two clients use one identity.
+    SharedIdentity = 48,
 }
 
 impl Cause {
@@ -162,11 +164,11 @@ pub fn list(causes: &[Cause]) -> String {
 }
 
 /// The ids by number.
-static IDS: [&str; 48] = [
+static IDS: [&str; 49] = [
     "", "H1", "H2", "H3", "H4", "H5", "H6", "H7", "H8", "H9", "H10", "H11", "H12", "H13", "H14", "H15",
     "H16", "H17", "H18", "H19", "H20", "H21", "H22", "H23", "H24", "H25", "H26", "H27", "H28", "H29", "H30",
     "H31", "H32", "H33", "H34", "H35", "H36", "H37", "H38", "H39", "H40", "H41", "H42", "H43", "H44", "H45",
-    "H46", "H47",
+    "H46", "H47", "H48",
 ];
 
 /// Causes that send the same packets; printed as one line and never ranked against each other.
@@ -241,7 +243,7 @@ const CLASS_A: &str = "Which of H1–H4 holds: a missing listener, a filter that
 that never was a resolver send the same packets.";
 
 /// All hypotheses in order of their number; those from H24 on are listed where something speaks for or against them.
-pub static CATALOGUE: [Entry; 47] = [
+pub static CATALOGUE: [Entry; 48] = [
     refusal(Cause::NotRunning, "DNS service not running or not bound on the server"),
     refusal(Cause::ServerFilter, "packet filter on the server rejects the port"),
     refusal(Cause::DeviceInFront, "device in front of the server answers in its name"),
@@ -444,5 +446,10 @@ pub static CATALOGUE: [Entry; 47] = [
         Cause::LimitReached,
         "a limit of the service is reached (connections, sessions, requests)",
         "Whether the limit is too small, or somebody holds more than it needs; what is not in the capture counts towards it as well.",
+    ),
+    cause(
+        Cause::SharedIdentity,
+        "two clients use one identity: the server ends the session of the one when the other comes",
+        "Which of the two is meant to have it, and whether one was copied, moved or set up twice.",
     ),
 ];

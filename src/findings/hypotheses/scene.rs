@@ -11,7 +11,7 @@ use crate::decode::Address;
 use crate::findings::facts::disagreement::Disagreement;
 use crate::findings::facts::records::{self, Start};
 use crate::findings::facts::slow::Wait;
-use crate::findings::facts::{ErrorFact, Facts, Host, Meaning, Server, servers};
+use crate::findings::facts::{ErrorFact, Facts, Host, Meaning, Server, blocks, servers};
 use crate::findings::hypotheses::thresholds::{ANSWERS_MAX, CLIENTS_FOR_LOAD};
 use crate::findings::{FRAMES_MAX, Finding};
 use crate::index::PacketId;
@@ -158,6 +158,15 @@ impl<'f, 'i> Scene<'f, 'i> {
         let problem = self.problem.and_then(|at| evidence.problems.get(at));
         let episodes = problem.into_iter().flat_map(|problem| problem.episodes.iter());
         episodes.flat_map(|id| evidence.consequences(id.0 as usize)).filter(move |next| next.code == code)
+    }
+
+    /// Which rules of a packet filter blocked all that was asked, where the log says so.
+    pub fn blocked(&self) -> Option<String> {
+        let index = self.facts.index;
+        match self.incident {
+            Some(Incident::Service(trouble)) => blocks::by(index, &trouble.frames(self.facts.attempts)),
+            _ => blocks::by(index, &self.queries),
+        }
     }
 
     /// What is known of the server as asked here.

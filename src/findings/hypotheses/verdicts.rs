@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::catalogue::{CATALOGUE, Cause, Class, Entry};
 use super::ledger::{Ledger, sum};
-use super::matrix::{Row, answers, mechanism, surroundings};
+use super::matrix::{CONTRASTS, Row, answers, mechanism, surroundings};
 use super::thresholds::{BEST_DB, CONSISTENT_DB, LEAD_DB};
 use super::{Author, Change, Hypothesis, LedgerRow, Verdict};
 
@@ -74,6 +74,9 @@ pub fn judge(mut ledger: Ledger, classing: Classing, changes: &[Change]) -> Vec<
     companions_last(all)
 }
 
+/// From this weight on who else was served is what a cause itself makes: failures and successes by turns.
+const OWN_DB: i32 = 20;
+
 /// Whether something shows a cause's own mechanism, where it needs that; an analyst's word stands for it.
 fn is_founded(cause: Cause, rows: &[LedgerRow]) -> bool {
     let needed = mechanism(cause);
@@ -81,7 +84,16 @@ fn is_founded(cause: Cause, rows: &[LedgerRow]) -> bool {
         row.author == Author::Analyst
             || needed.iter().any(|own| own.id() == row.id && row.weight_db > Some(0))
     };
-    needed.is_empty() || rows.iter().filter(|row| !row.off).any(|row| shows(&row))
+    let own = || rows.iter().filter(|row| !row.off);
+    // That others were served speaks for a cause only beside something of its own.
+    let mut fits = own().filter(|row| row.weight_db > Some(0)).peekable();
+    let contrasts_only = fits.peek().is_some()
+        && fits.all(|row| {
+            row.author != Author::Analyst
+                && row.weight_db < Some(OWN_DB)
+                && CONTRASTS.iter().any(|contrast| contrast.id() == row.id)
+        });
+    !contrasts_only && (needed.is_empty() || own().any(|row| shows(&row)))
 }
 
 /// What a cause leaves open, beyond what its own rows show.

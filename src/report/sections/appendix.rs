@@ -155,7 +155,7 @@ fn facts_of_source(b: &Builder<'_>, at: usize, source: &IndexedSource) -> Vec<(V
 
 fn format_of(source: &IndexedSource) -> String {
     let format = match source.metadata.format {
-        Format::Transcript => "text printed by tcpdump (transcript)".to_owned(),
+        Format::Transcript => "packets printed as text (transcript)".to_owned(),
         other => other.name().to_owned(),
     };
     match source.metadata.container {

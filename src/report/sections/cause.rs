@@ -222,6 +222,9 @@ pub fn phrase(hypothesis: &Hypothesis, facts: Option<&Facts<'_>>) -> String {
         hypothesis.ledger.iter().any(|row| own(&row))
     };
     match hypothesis.cause {
+        Cause::PathFilter if has(&errors::BLOCKED_BY_RULE) => {
+            return "a rule of the packet filter that wrote the log blocks it".to_owned();
+        }
         Cause::Upstream if has(&surroundings::TRANSFER_FAILED) => {
             return "the server gets no copy of the zone from its primary any more, and the one it had ran out".to_owned();
         }

@@ -55,7 +55,7 @@ fn unknown(index: &Index, measured: &[apart::Apart]) -> Option<String> {
     let labels: Vec<String> = alone.map(|at| crate::index::source_label(SourceId(at as u16))).collect();
     (!labels.is_empty()).then(|| {
         format!(
-            "How the clock of capture {} stands to those before it cannot be told: no three messages, handshakes or pings stand in \
+            "How the clock of capture {} stands to those before it cannot be told: no three messages, handshakes, pings or datagrams of one direction stand in \
              both. Times of different captures are not compared by it; `--offset` states a difference that is known.",
             words::list(&labels, 4)
         )

@@ -1,5 +1,7 @@
 //! What the packets show: each problem with its numbers, then the findings of the rules.
 
+use std::collections::BTreeSet;
+
 use super::super::facts::Facts;
 use super::super::words;
 use super::super::{Block, Section, Shown, Voice};
@@ -64,6 +66,9 @@ pub fn findings(b: &Builder<'_>) -> Section {
     section("findings", "Findings", blocks)
 }
 
+/// Senders of errors named one by one.
+const SENDERS_MAX: usize = 4;
+
 /// The ICMP errors an incident beside DNS failures is about.
 fn errors_beside(b: &Builder<'_>, key: &str, assessment: &Assessment) -> Option<Block> {
     let frames = frames_of(assessment, None);
@@ -71,12 +76,15 @@ fn errors_beside(b: &Builder<'_>, key: &str, assessment: &Assessment) -> Option<
         b.input.index.icmp_rows().filter(|row| frames.binary_search(&row.packet).is_ok()).collect();
     let first = errors.first()?;
     let packets: Vec<PacketId> = errors.iter().map(|row| row.packet).collect();
-    let sender = b.input.index.packet(first.packet)?.source_address();
+    let sender = |packet: &PacketId| b.input.index.packet(*packet).map(|packet| packet.source_address());
+    let senders: BTreeSet<_> = packets.iter().filter_map(sender).collect();
+    let senders: Vec<String> = senders.iter().map(ToString::to_string).collect();
     let same = errors.iter().all(|row| (row.v6, row.kind, row.code) == (first.v6, first.kind, first.code));
     let text = format!(
-        "{}{} from {sender}: “{}”, an {}.",
+        "{}{} from {}: “{}”, an {}.",
         words::count(errors.len(), "ICMP error", "ICMP errors"),
         if same { "" } else { " of several kinds, the first" },
+        words::list(&senders, SENDERS_MAX),
         words::icmp(first.v6, first.kind, first.code).0,
         words::icmp(first.v6, first.kind, first.code).1
     );
@@ -173,6 +181,7 @@ fn in_a_word(facts: &Facts<'_>) -> String {
     match facts.problem.signature {
         _ if refusal => "refused".to_owned(),
         Signature::Icmp { v6, kind, code } => format!("met {}", words::icmp(v6, kind, code).0),
+        Signature::NoAnswer if facts.blocked.is_some() => "blocked".to_owned(),
         Signature::NoAnswer => "unanswered".to_owned(),
         Signature::ResponseCode(code) => format!("answered with {}", failure_name(code)),
         Signature::TcpReset | Signature::ResetMidway => "reset".to_owned(),

@@ -8,6 +8,7 @@ use super::problem::{clients, ends, met, names, sentence};
 use super::{Builder, Need, annex, behind, clocks, coverage, limited, outage, section, services, table};
 use crate::attempts::Kind;
 use crate::correlate::{Signature, Vantage};
+use crate::findings::facts::forwarded;
 use crate::findings::flood;
 use crate::findings::hypotheses::matrix::{answers, errors};
 use crate::findings::hypotheses::{Assessment, Cause, Check, Group, LedgerRow, Topic, Verdict};
@@ -520,7 +521,17 @@ pub fn scope(b: &Builder<'_>) -> Section {
     }
     if i.packets > 0 {
         let text = format!("The {} was most likely {vantage}{reasons}.", b.record);
-        let text = if b.input.evidence.surroundings().vantage == Vantage::Unknown {
+        let passed = forwarded::all(b.input.index, b.input.evidence);
+        let text = if let Some(first) = passed.first() {
+            format!(
+                "The {} was taken on a device that passes packets on: {} shown coming in on one interface and going out on another ({} to \
+                 {} first).",
+                b.record,
+                words::count(passed.len(), "packet is", "packets are"),
+                first.from,
+                first.to
+            )
+        } else if b.input.evidence.surroundings().vantage == Vantage::Unknown {
             format!("Where the {} was taken cannot be told from its packets{reasons}.", b.record)
         } else {
             text

@@ -65,6 +65,9 @@ fn outcome(facts: &Facts<'_>) -> String {
             "each met an ICMP error".to_owned()
         }
         Signature::Icmp { .. } => format!("{} of them met an ICMP error", thousands(facts.refused() as u64)),
+        Signature::NoAnswer if facts.blocked.is_some() => {
+            format!("the log itself says that {} blocked them", facts.blocked.as_deref().unwrap_or(""))
+        }
         Signature::NoAnswer if facts.elsewhere.2 > 0 => format!(
             "{} of them were answered from {}, which was not asked; from {} neither an answer nor an error was seen",
             thousands(facts.elsewhere.2 as u64),
@@ -111,6 +114,9 @@ fn met_by_all(facts: &Facts<'_>) -> String {
         }
         Signature::ResponseCode(code) => {
             format!("were answered with {}{}", failure_name(*code), reasons(facts))
+        }
+        Signature::NoAnswer if facts.blocked.is_some() => {
+            format!("were blocked by {}, as the log itself says", facts.blocked.as_deref().unwrap_or(""))
         }
         Signature::NoAnswer if facts.is_answered_elsewhere() => {
             format!("were answered from {}, not from the address they asked", facts.answered_by())
@@ -343,8 +349,12 @@ fn repeats(b: &Builder<'_>, facts: &Facts<'_>) -> Option<Block> {
     }
     let apart = match facts.spacing {
         None => String::new(),
-        Some(spacing) if spacing.min == spacing.max => {
+        // The gaps are those between neighbours; of several episodes some are not among them.
+        Some(spacing) if spacing.min == spacing.max && spacing.count + 1 == attempts => {
             format!(": the queries were sent exactly {} s apart", time::seconds(spacing.min))
+        }
+        Some(spacing) if spacing.min == spacing.max => {
+            format!(": the same name was asked for again after {}", time::span(spacing.min))
         }
         Some(spacing) => format!(
             ": the same name was asked for again after {} to {} (median {})",

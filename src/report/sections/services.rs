@@ -9,7 +9,7 @@ use super::problem::sentence;
 use super::{Builder, table};
 use crate::attempts::{Attempts, Face, Service};
 use crate::decode::Address;
-use crate::findings::facts::troubles::{Client, Property, Sort, Trouble};
+use crate::findings::facts::troubles::{Client, Property, Sort, Trouble, is_long};
 use crate::findings::hypotheses::{Assessment, Sentence, Topic};
 use crate::findings::{Severity, rules};
 use crate::index::PacketId;
@@ -164,6 +164,15 @@ pub fn when(b: &Builder<'_>, trouble: &Trouble) -> (String, Vec<PacketId>) {
         None if !trouble.alongside.is_empty() => {
             format!("no new one was seen after it until the {} ends", b.record)
         }
+        None if let Some((now, mark)) = &trouble.moved => {
+            let now: Vec<String> = now.iter().map(ToString::to_string).collect();
+            frames.push(mark.packet);
+            format!(
+                "the same hosts, by DHCP now {}, were served after it, first at {}",
+                words::list(&now, LISTED),
+                moment(b, mark.at_ns)
+            )
+        }
         None => format!("none was seen after it until the {} ends", b.record),
     };
     let _ = write!(text, " {}; {after}.", sentence(&before).trim_end_matches('.'));
@@ -199,35 +208,36 @@ fn who(b: &Builder<'_>, trouble: &Trouble) -> (String, Vec<PacketId>) {
         frames.extend(rescued.iter().filter_map(|client| client.rescue));
     }
     let spared: Vec<&Client> = trouble.spared().collect();
-    if !spared.is_empty() {
-        let names: Vec<String> = spared.iter().map(|client| client.address.to_string()).collect();
-        let served: u32 = spared.iter().map(|client| client.served).sum();
+    let (fine, flawed): (Vec<&Client>, Vec<&Client>) = spared.iter().partition(|client| client.flawed == 0);
+    let named = |clients: &[&Client]| {
+        let names: Vec<String> = clients.iter().map(|client| client.address.to_string()).collect();
+        words::list(&names, LISTED)
+    };
+    let served = |clients: &[&Client]| clients.iter().map(|client| client.served).sum::<u32>();
+    if !fine.is_empty() {
         said.push(format!(
             "Served meanwhile: {} ({}).",
-            words::list(&names, LISTED),
-            if served == 1 { "once".to_owned() } else { format!("{} times", thousands(u64::from(served))) }
+            named(&fine),
+            match served(&fine) {
+                1 => "once".to_owned(),
+                many => format!("{} times", thousands(u64::from(many))),
+            }
         ));
     }
-    match &trouble.part {
-        Some(part) if part.property != Property::Client => {
-            let values = |values: &[String]| -> String {
-                let shown: Vec<String> = values.iter().map(|value| escape(value)).collect();
-                words::list(&shown, LISTED)
-            };
-            let which = match part.property {
-                Property::Account => "was asked in the name of",
-                Property::Size => "was sent",
-                _ => "asked for",
-            };
-            let others = if part.property == Property::Size { "what was sent " } else { "" };
-            said.push(format!(
-                "Only what {which} {} failed; {others}{} {} served.",
-                values(&part.failing),
-                values(&part.served),
-                if part.served.len() == 1 { "was" } else { "were" }
-            ));
-        }
-        _ => {}
+    if !flawed.is_empty() {
+        let other: u32 = flawed.iter().map(|client| client.flawed).sum();
+        said.push(format!(
+            "{} of {} to it {} served meanwhile; {} failed in another way, came late, or {} not seen to end.",
+            rules::counted(served(&flawed) as usize, "attempt", "attempts"),
+            named(&flawed),
+            if served(&flawed) == 1 { "was" } else { "were" },
+            rules::counted(other as usize, "other", "others"),
+            if other == 1 { "was" } else { "were" }
+        ));
+    }
+    if let Some((text, seen)) = parted(b, trouble) {
+        said.push(text);
+        frames.extend(seen);
     }
     let between = trouble.hit().any(|client| client.served > 0);
     let beside = trouble.hit().any(|client| client.beside > 0);
@@ -255,6 +265,57 @@ fn who(b: &Builder<'_>, trouble: &Trouble) -> (String, Vec<PacketId>) {
     (said.join(" "), frames)
 }
 
+/// What parts the failures from what was begun and served in the same time, counted; nothing where nothing was, or what has not their
+/// property failed as well.
+fn parted(b: &Builder<'_>, trouble: &Trouble) -> Option<(String, Vec<PacketId>)> {
+    let part = trouble.part.as_ref().filter(|part| part.property != Property::Client)?;
+    let (from, to) = trouble.span_ns();
+    let own_failures: BTreeSet<u32> = trouble.failed.iter().copied().collect();
+    let attempts = Attempts::of(b.input.evidence);
+    let (mut served, mut seen) = (0_usize, Vec::new());
+    for (at, own) in attempts.all.iter().enumerate() {
+        let is_pending = own.first.time_ns <= to && own.ended_ns() >= from;
+        if !is_pending || own_failures.contains(&(at as u32)) || !trouble.asks_of(own) {
+            continue;
+        }
+        // Others have ways of their own, which may carry fragments.
+        if part.property == Property::Size && !trouble.hit().any(|hit| hit.address == own.client.0) {
+            continue;
+        }
+        if own.outcome.face().is_some() {
+            return None;
+        }
+        if own.outcome.is_served() && own.is_within(from, to) && !is_long(own) {
+            served += 1;
+            if seen.len() < LISTED {
+                seen.push(own.first.packet);
+            }
+        }
+    }
+    let values = |values: &[String]| -> String {
+        let shown: Vec<String> = values.iter().map(|value| escape(value)).collect();
+        words::list(&shown, LISTED)
+    };
+    let which = match part.property {
+        Property::Account => "was asked in the name of",
+        Property::Size => "was sent",
+        _ => "asked for",
+    };
+    let others = match part.property {
+        Property::Account => "in the name of",
+        Property::Size => "sent",
+        _ => "for",
+    };
+    let text = format!(
+        "Only what {which} {} failed; meanwhile {} {others} {} {} served.",
+        values(&part.failing),
+        rules::counted(served, "attempt", "attempts"),
+        values(&part.served),
+        if served == 1 { "was" } else { "were" }
+    );
+    (served > 0).then_some((text, seen))
+}
+
 /// What other clients wanted of the service in that time: attempts that were begun or pending then, however they ended.
 fn others(b: &Builder<'_>, trouble: &Trouble) -> (Option<String>, Vec<PacketId>) {
     let (from, to) = trouble.outage_ns();
@@ -265,6 +326,9 @@ fn others(b: &Builder<'_>, trouble: &Trouble) -> (Option<String>, Vec<PacketId>)
         let is_pending = own.first.time_ns <= to && own.ended_ns() >= from;
         is_pending && services.contains(&own.service) && !hit.contains(&own.client.0)
     });
+    // What came late is told as that.
+    let late: BTreeSet<PacketId> = trouble.late(attempts).map(|own| own.asks).collect();
+    let all = all.filter(|own| !late.contains(&own.asks));
     let (mut number, mut served, mut clients, mut seen) = (0_usize, 0_u64, BTreeSet::new(), Vec::new());
     for own in all {
         number += 1;

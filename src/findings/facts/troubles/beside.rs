@@ -6,8 +6,9 @@ use hashbrown::{HashMap, HashSet};
 use super::{Mark, Sort, Trouble};
 use crate::attempts::{Attempt, Attempts, Face, Outcome};
 use crate::connections::{Connection as Tracked, End};
+use crate::correlate::Level;
 use crate::decode::Address;
-use crate::findings::facts::Facts;
+use crate::findings::facts::{ErrorFact, Facts};
 use crate::index::PacketId;
 use crate::time::Nanos;
 
@@ -17,6 +18,43 @@ const ERROR_NS: Nanos = 1_000_000_000;
 const MEET_NS: Nanos = 2_000_000_000;
 /// A stall that people notice.
 pub(super) const STALL_NS: Nanos = 5_000_000_000;
+
+/// Errors of the same kind about the same service for the same clients, whose requests came before the capture: with the first of
+/// them it failed already.
+pub(super) fn earlier(facts: &Facts<'_>, trouble: &mut Trouble) {
+    let Some((first, _)) = trouble.windows.first().copied() else { return };
+    let kinds: Vec<(bool, u8, u8)> = trouble
+        .outcomes(facts.attempts)
+        .iter()
+        .filter_map(|(outcome, _)| match outcome {
+            Outcome::RefusedByIcmp(v6, kind, code) => Some((*v6, *kind, *code)),
+            _ => None,
+        })
+        .collect();
+    let is_own = |error: &&ErrorFact| {
+        let (kind, code, v6) = error.icmp;
+        let flow = error.quoted.map(|quoted| (quoted.source.0, quoted.destination, quoted.transport));
+        error.level == Some(Level::Orphan)
+            && kinds.contains(&(v6, kind, code))
+            && error.time_ns < first.at_ns
+            && first.at_ns - error.time_ns <= super::GAP_NS
+            && trouble.last_good.is_none_or(|good| good.at_ns < error.time_ns)
+            && flow.is_some_and(|(client, (host, port), transport)| {
+                trouble
+                    .services
+                    .iter()
+                    .any(|(own, _)| (own.host, own.port, own.transport) == (host, port, transport))
+                    && trouble.hit().any(|hit| hit.address == client)
+            })
+    };
+    let found: Vec<&ErrorFact> = facts.errors.iter().filter(is_own).collect();
+    let Some(begun) = found.iter().min_by_key(|error| error.time_ns) else { return };
+    let begun = Mark { at_ns: begun.time_ns, packet: begun.packet };
+    trouble.earlier = found.iter().map(|error| error.packet).collect();
+    if let Some((first, _)) = trouble.windows.first_mut() {
+        *first = begun;
+    }
+}
 
 /// Failures of one service that show in several ways without a success between them are one outage (services §4.1).
 pub(super) fn outages(all: &mut [Trouble]) {

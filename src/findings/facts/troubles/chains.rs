@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use hashbrown::HashMap;
 
-use super::Trouble;
+use super::{Sort, Trouble, slow};
 use crate::attempts::{Attempt, Face, Kind, Outcome, Service};
 use crate::connections::ahead;
 use crate::correlate::Vantage;
@@ -21,6 +21,8 @@ const ALIKE_MIN: usize = 2;
 const ALIKE_PERCENT: usize = 80;
 /// A gateway's answer follows the failure behind it within this time.
 const FOLLOWS_NS: Nanos = 1_000_000_000;
+/// A gateway ends what it waited for behind it this soon after its own answer.
+const CLOSES_NS: Nanos = 50_000_000;
 /// Failures behind a gateway that are looked at for one answer.
 const BEHIND_MAX: usize = 64;
 /// Failures looked at.
@@ -117,7 +119,10 @@ fn idle_close(facts: &Facts<'_>, own: &Attempt) -> Option<(Nanos, PacketId)> {
 
 /// Finds what failed behind a gateway, where most of its answers follow such a failure.
 pub fn behind(facts: &Facts<'_>, trouble: &Trouble) -> Option<Behind> {
-    let says = |own: &&Attempt| matches!(own.outcome, Outcome::Fails(502..=504)) && own.kind == Kind::Http;
+    let is_late = trouble.sort == Sort::Slow;
+    let says = |own: &&Attempt| {
+        own.kind == Kind::Http && (is_late || matches!(own.outcome, Outcome::Fails(502..=504)))
+    };
     let answers: Vec<&Attempt> = trouble.attempts(facts.attempts).filter(says).take(LOOKED_AT).collect();
     if answers.len() < ALIKE_MIN {
         return None;
@@ -126,15 +131,17 @@ pub fn behind(facts: &Facts<'_>, trouble: &Trouble) -> Option<Behind> {
         own.service.transport == 6
             && matches!(
                 own.outcome.face(),
-                Some(Face::Cut | Face::CutByDevice | Face::Unreached | Face::Mute)
+                Some(Face::Cut | Face::CutByDevice | Face::Unreached | Face::Mute | Face::Silenced)
             )
+            || own.service.transport == 6 && slow::is_long(own)
     });
     let mut failed: Vec<&Attempt> = failed.collect();
     failed.sort_by_key(|own| own.ended_ns());
     let mut found: BTreeMap<(Address, Service), Vec<(&Attempt, &Attempt)>> = BTreeMap::new();
     for answer in &answers {
         let until_ns = answer.ended_ns();
-        let end = failed.partition_point(|own| own.ended_ns() <= until_ns);
+        // It may close what it waited for a moment after it has answered.
+        let end = failed.partition_point(|own| own.ended_ns() <= until_ns + CLOSES_NS);
         let near = failed.get(..end).unwrap_or_default().iter().rev().take(BEHIND_MAX);
         let near = near.take_while(|own| own.ended_ns() >= answer.first.time_ns.max(until_ns - FOLLOWS_NS));
         let mut known: Vec<(Address, Service)> = Vec::new();
@@ -258,6 +265,18 @@ pub fn looped(facts: &Facts<'_>, trouble: &Trouble) -> Option<(usize, Vec<Addres
         number += own.counts.0.max(1) as usize;
         let told = own.decided.and_then(|seen| facts.error(seen.packet)).map(|error| error.source);
         routers.extend(told.filter(|router| !routers.contains(router)));
+        // Each ping of a run can have used them up at another.
+        let all = facts.attempts.told.iter().filter(|told| {
+            own.kind == Kind::Echo
+                && (told.flow.0.0, told.flow.1.0) == (own.client.0, own.service.host)
+                && told.seen.time_ns >= own.first.time_ns
+                && matches!(told.icmp, (false, 11, 0) | (true, 3, 0))
+        });
+        for told in all {
+            if !routers.contains(&told.source) {
+                routers.push(told.source);
+            }
+        }
     }
     // Probes of a trace to the same host name the other routers of the round: those that come again with more hops.
     let (from, to) = trouble.span_ns();

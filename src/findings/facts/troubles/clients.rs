@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use hashbrown::HashMap;
 
 use super::course::Courses;
-use super::{Names, Trouble, fallback};
+use super::{Names, Trouble, fallback, slow};
 use crate::attempts::{Attempt, Kind, Outcome, Service};
 use crate::connections::Seen;
 use crate::decode::Address;
@@ -33,6 +33,8 @@ pub struct Client {
     pub served: u32,
     /// Attempts at the service that ask for something else and were served meanwhile.
     pub beside: u32,
+    /// Attempts at the services begun or pending while others failed that failed in another way, came late, or were not seen to end.
+    pub flawed: u32,
     /// Failed attempts for which it was served otherwise soon after.
     pub rescued: u32,
     /// By what.
@@ -105,6 +107,7 @@ fn of<'c>(
         failed: 0,
         served: 0,
         beside: 0,
+        flawed: 0,
         rescued: 0,
         rescuer: None,
         rescue_ns: None,
@@ -174,6 +177,20 @@ pub fn table(facts: &Facts<'_>, known: &Served<'_>, names: &Names, trouble: &Tro
         let counts = !is_hit || trouble.part.as_ref().is_none();
         if let Some(client) = of(&mut clients, known, own.client.0) {
             *if counts { &mut client.served } else { &mut client.beside } += 1;
+        }
+    }
+    let failed: BTreeSet<u32> = trouble.failed.iter().copied().collect();
+    let is_flawed = |own: &Attempt| {
+        own.outcome.face().is_some()
+            || !own.outcome.is_served()
+            || slow::is_long(own) && own.kind != Kind::Tcp
+    };
+    for (at, own) in facts.attempts.all.iter().enumerate() {
+        let is_pending = own.first.time_ns <= to && own.ended_ns() >= from;
+        if is_pending && is_flawed(own) && !failed.contains(&(at as u32)) && trouble.asks_of(own) {
+            if let Some(client) = clients.get_mut(&own.client.0) {
+                client.flawed += 1;
+            }
         }
     }
     let mut table: Vec<Client> = clients.into_values().collect();

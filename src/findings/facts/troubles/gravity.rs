@@ -70,6 +70,8 @@ fn seen_severity(facts: &Facts<'_>, served: &Served<'_>, trouble: &Trouble) -> S
             // One session is lost; others of the same client go on.
             if stranded && trouble.alongside.is_empty() { Severity::High } else { Severity::Medium }
         }
+        // Sessions come about, and do not last.
+        Sort::Failed(Face::Displaced, _) => Severity::Medium,
         Sort::Failed(Face::Large, _) if number < SERIES_MIN => Severity::Medium,
         // One that cannot be had from a service that has no time, or was told to ask less often.
         Sort::Failed(Face::Fails, _) if trouble.kind() == Kind::Ntp => {
@@ -235,6 +237,8 @@ pub(super) fn is_told(facts: &Facts<'_>, trouble: &Trouble) -> bool {
         {
             false
         }
+        // Whoever tries many servers meets some that share no cipher with it: only clients that come again tell something.
+        Some(Outcome::Denied(denial)) if denial == crate::attempts::reply::no_keys() => false,
         Some(Outcome::Denied(Denial { why: Why::Rejects, .. })) => is_row(trouble, attempts),
         Some(Outcome::Denied(Denial { why: Why::Forbids, .. })) => several,
         Some(Outcome::Fails(LISTED..=LISTED_TOO)) if trouble.kind() == Kind::Smtp => {

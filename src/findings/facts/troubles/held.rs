@@ -41,15 +41,16 @@ fn span(own: &Connection) -> Option<(Nanos, Nanos)> {
     Some((from.time_ns, end.unwrap_or(Nanos::MAX)))
 }
 
-/// Finds who holds what a service says it has no more of.
+/// Finds who holds what a service says it has no more of; where nobody is seen to hold any, nothing is said.
 pub(super) fn of(facts: &Facts<'_>, trouble: &Trouble) -> Option<Held> {
     if !matches!(trouble.sort, Sort::Failed(Face::Fails, _)) || trouble.services.len() != 1 {
         return None;
     }
     let kind = trouble.kind();
     let told = trouble.endings.first().and_then(|(outcome, _)| limit(kind, *outcome))?;
+    let is_any = |held: &Held| held.number > 0;
     if told == Limit::Rate {
-        return Some(requests(facts, trouble));
+        return Some(requests(facts, trouble)).filter(is_any);
     }
     let service = trouble.service();
     if service.transport != 6 {
@@ -77,7 +78,7 @@ pub(super) fn of(facts: &Facts<'_>, trouble: &Trouble) -> Option<Held> {
         frames.push(own.first.packet);
     }
     let range = (counts.iter().min().copied()?, counts.iter().max().copied()?);
-    Some(Held { range, is_older, ..told_of(told, clients, frames) })
+    Some(Held { range, is_older, ..told_of(told, clients, frames) }).filter(is_any)
 }
 
 /// Who asked most in the minute before the first refusal.

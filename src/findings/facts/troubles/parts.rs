@@ -124,10 +124,12 @@ fn split(
             return None;
         }
         let failing = values(&failed)?;
-        let others: Vec<&Attempt> = if *property == Property::Client {
-            good.iter().copied().filter(|own| meanwhile(own)).collect()
-        } else {
-            good.to_vec()
+        let is_hit = |own: &Attempt| failed.iter().any(|other| other.client.0 == own.client.0);
+        let others: Vec<&Attempt> = match property {
+            Property::Client => good.iter().copied().filter(|own| meanwhile(own)).collect(),
+            // Others have ways of their own, which may carry fragments.
+            Property::Size => good.iter().copied().filter(|own| is_hit(own)).collect(),
+            _ => good.to_vec(),
         };
         let served = values(&others)?;
         let mut clients: Vec<Address> = failed.iter().map(|own| own.client.0).collect();

@@ -57,7 +57,7 @@ pub fn list(scene: &Scene<'_, '_>, trouble: &Trouble, leading: &[Cause], out: &m
                 &[(Cause::StateLost, "no entry for the old connection")],
             ));
         }
-        (Sort::Slow | Sort::Failed(Face::Fails | Face::Mute | Face::Cut | Face::CutByDevice, _), _) => {
+        (Sort::Slow | Sort::Failed(Face::Fails | Face::Mute | Face::Cut | Face::CutByDevice | Face::Displaced, _), _) => {
             application(scene, trouble, &server, port, out);
         }
         (Sort::Failed(Face::Unreached, _), _) => unreached(scene, trouble, leading, &server, port, out),
@@ -141,6 +141,10 @@ fn person(scene: &Scene<'_, '_>, trouble: &Trouble, leading: &[Cause], when: &st
                 "ask who runs {own} for its keep-alive time-out, and who runs {other} for its own: the one that opens must be the shorter"
             )
         }
+        Cause::SharedIdentity => format!(
+            "ask who runs {} which of them is to use this name (client identifier, account), and give the other one its own",
+            words::list(&trouble.hosts_hit().iter().map(ToString::to_string).collect::<Vec<_>>())
+        ),
         Cause::QueueFull => service("what the application waited for, and whether it was under load,"),
         Cause::LimitReached => service(&held_by(trouble)),
         Cause::Policy if !trouble.accounts.is_empty() => service(&format!(
@@ -186,6 +190,7 @@ fn person(scene: &Scene<'_, '_>, trouble: &Trouble, leading: &[Cause], when: &st
         (Cause::LimitReached, "more sessions or requests than before, or sessions that are never ended"),
         (Cause::QueueFull, "it hung, or had more to do than it can"),
         (Cause::IdleClosed, "the server's time is the shorter one"),
+        (Cause::SharedIdentity, "both are set up with the same name"),
         (Cause::SilentDrop, "a rule drops this traffic"),
         (Cause::HostDown, "it was off or moved"),
         (Cause::NoRoute, "two of them sent it to each other, or had no route"),
@@ -273,6 +278,11 @@ fn of_causes(trouble: &Trouble, leading: &[Cause], server: &str, out: &mut Vec<C
                 "resolvectl domain; grep -E '^(search|domain)' /etc/resolv.conf, on Windows Get-DnsClientGlobalSetting".to_owned(),
                 CLIENT,
                 &[(Cause::WrongAddress, "a search domain nobody intended, or none where the short name needs one")],
+            )),
+            Cause::SharedIdentity => out.push(check(
+                format!("the log of {} for {}", words::services(trouble), words::hit(trouble)),
+                SERVER,
+                &[(Cause::SharedIdentity, "sessions taken over (session taken over, already connected)")],
             )),
             Cause::LimitReached => out.push(check(
                 sessions(trouble, server),

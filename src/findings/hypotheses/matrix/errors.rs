@@ -182,4 +182,9 @@ matrix! {
         for "the name has an address of its own, so the other answer was made on the way",
         against "the name resolves elsewhere",
         [H23 5, H36 5];
+    /// The log itself says that a rule blocked the packets.
+    BLOCKED_BY_RULE: 234 ErrorSemantics, "truth T43",
+        for "the filter that wrote the log says that it let none of these packets through",
+        against "the log names a rule as the reason; what lies behind the filter was never asked",
+        [H1 -10, H2 0, H4 -5, H5 20, H6 -20, H7 -10, H8 -10, H9 -10, H13 -10, H17 -10, H20 -10, H29 -20, H33 -10, H39 -20, H40 -5];
 }

@@ -71,6 +71,11 @@ matrix! {
     RESET_SEEN: 175 ErrorSemantics, "services §5.2 H43",
         for "they were ended by a reset, as a device sends that dislikes the content",
         [H43 2];
+    /// The server ended sessions as it took on those of another client.
+    SESSIONS_TAKEN: 176 ErrorSemantics, "MQTT 3.1.1 §3.1.4",
+        for "a server that keeps one session for each name ends the older one when the name signs in again",
+        against "the server accepted and served the sessions, and ended each for the next",
+        [H48 20, H26 -10, H27 -10, H14 -5, H29 -10, H39 -10, H43 -10], excludes [H1, H2, H4, H5, H6, H8, H33];
     /// A fatal alert of the server.
     ALERT_OF_SERVER: 149 ErrorSemantics, "services §5.2 H25",
         for "the server refuses this handshake and says why",

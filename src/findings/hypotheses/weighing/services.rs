@@ -140,7 +140,10 @@ fn endings(scene: &Scene<'_, '_>, trouble: &Trouble, ledger: &mut Ledger) {
         let text = format!(
             "{number} of {all} to {place} {}: {}.",
             if number == 1 { "was" } else { "were" },
-            words::how(outcome, trouble.kind())
+            scene.blocked().filter(|_| outcome == Outcome::NoReply).map_or_else(
+                || words::how(outcome, trouble.kind()),
+                |by| format!("blocked by {by}, as the log itself says")
+            )
         );
         let seen: &[&'static Row] = match outcome {
             Outcome::RefusedByReset if nearer(scene, trouble) => &[&row::RESET_NEARER],
@@ -161,6 +164,7 @@ fn endings(scene: &Scene<'_, '_>, trouble: &Trouble, ledger: &mut Ledger) {
                 ledger.see(seen, text, frames(own()));
                 continue;
             }
+            Outcome::NoReply if scene.blocked().is_some() => &[&errors::BLOCKED_BY_RULE],
             Outcome::NoReply if matches!(trouble.kind(), Kind::Snmp | Kind::Radius) => {
                 &[&row::UNREACHED_BY_DESIGN]
             }
@@ -192,6 +196,7 @@ fn endings(scene: &Scene<'_, '_>, trouble: &Trouble, ledger: &mut Ledger) {
             Outcome::Stalled { .. } => &[&row::WINDOW_CLOSED],
             Outcome::LargeLost { .. } => &[&row::LARGE_MISSING],
             Outcome::Silenced { .. } => &[&row::WENT_SILENT],
+            Outcome::Displaced => &[&row::SESSIONS_TAKEN],
             _ => &[],
         };
         for seen in seen {
@@ -365,24 +370,36 @@ fn served(scene: &Scene<'_, '_>, trouble: &Trouble, ledger: &mut Ledger) {
             ledger.see(seen, text, frames(alternating.into_iter()));
         }
     }
-    let others: Vec<&Attempt> = attempts
-        .all
-        .iter()
-        .filter(|own| trouble.services.iter().any(|(service, _)| *service == own.service))
-        .filter(|own| {
-            own.outcome.is_served()
-                && !troubles::is_long(own)
-                && own.first.time_ns >= from - NEAR_NS
-                && own.first.time_ns <= to + NEAR_NS
-        })
-        .filter(|own| match &trouble.part {
-            Some(part) if part.property != troubles::Property::Client => {
-                !words::is_same_part(scene.facts, part, own)
-            }
-            _ => !hit.contains(&own.client.0) && (from..=to).contains(&{ own.first.time_ns }),
-        })
-        .take(FRAMES_MAX)
-        .collect();
+    let is_other = |own: &&Attempt| match &trouble.part {
+        Some(part) if part.property != troubles::Property::Client => {
+            !words::is_same_part(scene.facts, part, own)
+        }
+        _ => !hit.contains(&own.client.0),
+    };
+    // A contrast is what was begun and served while they failed; of failures that were told at once also what was close by.
+    let is_by_client = trouble.part.as_ref().is_none_or(|part| part.property == troubles::Property::Client);
+    let margin = if is_by_client { 0 } else { NEAR_NS };
+    let all = || attempts.all.iter().filter(|own| trouble.asks_of(own));
+    let others = |margin: Nanos| -> Vec<&Attempt> {
+        let near = all().filter(move |own| {
+            own.outcome.is_served() && !troubles::is_long(own) && own.is_within(from - margin, to + margin)
+        });
+        near.filter(is_other).take(FRAMES_MAX).collect()
+    };
+    // Where what has not the property failed as well, it parts nothing.
+    let own_failures: BTreeSet<u32> = trouble.failed.iter().copied().collect();
+    let fails_too = || {
+        let all = attempts.all.iter().enumerate().filter(|(at, own)| {
+            trouble.asks_of(own) && !own_failures.contains(&(*at as u32)) && own.outcome.face().is_some()
+        });
+        all.into_iter().any(|(_, own)| own.first.time_ns <= to && own.ended_ns() >= from && is_other(&own))
+    };
+    let inside = others(0);
+    let (others, when) = match inside.is_empty() {
+        false => (inside, "at that time"),
+        true => (others(margin), "close to that time"),
+    };
+    let others = if !is_by_client && !others.is_empty() && fails_too() { Vec::new() } else { others };
     if !others.is_empty() {
         let what = match &trouble.part {
             Some(part) if part.property == troubles::Property::Path => "other paths",
@@ -399,7 +416,7 @@ fn served(scene: &Scene<'_, '_>, trouble: &Trouble, ledger: &mut Ledger) {
             false => &row::OTHERS_SERVED,
         };
         let text = format!(
-            "{} for {what} {} served by {} at that time.",
+            "{} for {what} {} served by {} {when}.",
             rules::counted(others.len(), "attempt", "attempts"),
             if others.len() == 1 { "was" } else { "were" },
             words::place(trouble)

@@ -9,7 +9,7 @@ use crate::decode::Address;
 use crate::findings::facts::{Connection, Ending, Meaning, Sort};
 use crate::findings::hypotheses::catalogue::{Cause, Class};
 use crate::findings::hypotheses::ledger::Ledger;
-use crate::findings::hypotheses::matrix::answers as row;
+use crate::findings::hypotheses::matrix::{answers as row, errors};
 use crate::findings::hypotheses::scene::Scene;
 use crate::findings::hypotheses::thresholds::{
     ACCEPTED_FACTOR, ANSWERS_MAX, CITED_MAX as ANSWERS_CITED, LATE_MIN, NEW_PORTS_BEFORE_MIN, NEW_PORTS_MIN,
@@ -22,6 +22,14 @@ pub(super) fn weigh(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     rate_limited(scene, ledger);
     let silent = scene.silent();
     if silent.is_empty() {
+        return;
+    }
+    if let Some(by) = scene.blocked() {
+        let text = format!(
+            "The log itself says that {by} blocked {}.",
+            crate::findings::rules::counted(scene.queries.len(), "of these queries", "of these queries")
+        );
+        ledger.see(&errors::BLOCKED_BY_RULE, text, firsts(&silent));
         return;
     }
     if scene.facts.evidence.one_sided {

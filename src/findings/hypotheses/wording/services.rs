@@ -1,10 +1,12 @@
 //! Sentences about the failure of a service beside DNS: what failed and for whom, what else was seen, what it means.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::Said;
-use crate::attempts::{Denial, Kind, Outcome, Why, certificate, reply};
+use crate::attempts::{Denial, Kind, Outcome, Why, certificate, reply, takeovers};
 use crate::decode::Address;
-use crate::findings::facts::astray;
 use crate::findings::facts::troubles::{Sort, Trouble, is_greylisted, is_held};
+use crate::findings::facts::{astray, forwarded};
 use crate::findings::hypotheses::scene::Scene;
 use crate::findings::hypotheses::{Assessment, Cause, Topic};
 use crate::findings::{rules, service_words as words};
@@ -36,6 +38,23 @@ fn details(scene: &Scene<'_, '_>, trouble: &Trouble) -> Vec<Said> {
         astray::of(scene.facts, trouble)
             .map(|own| (format!("{}.", own.statement(scene.facts)), own.frames())),
     );
+    let failed = || trouble.attempts(attempts).map(|own| own.first.packet);
+    let passed: Vec<_> = failed()
+        .filter_map(|packet| forwarded::of(scene.facts.index, scene.facts.evidence, packet))
+        .collect();
+    if let Some(first) = passed.first()
+        && passed.len() == failed().count()
+        && passed.iter().all(|own| (&own.from, &own.to) == (&first.from, &first.to))
+    {
+        out.push((
+            format!(
+                "What was sent came in on {} and went out on {} of the device that logged it, which passed it on: what was lost is lost \
+                 behind {}.",
+                first.from, first.to, first.to
+            ),
+            passed.iter().flat_map(|own| own.frames).collect(),
+        ));
+    }
     if let Some((name, packet)) = &trouble.resolved
         && !astray::of(scene.facts, trouble).any(|own| own.name == *name)
     {
@@ -109,10 +128,47 @@ fn details(scene: &Scene<'_, '_>, trouble: &Trouble) -> Vec<Said> {
     if let Some(longest) = mute.iter().max_by_key(|own| own.waited_ns()) {
         out.push((
             format!(
-                "Nothing of the service came within up to {} until the attempts ended.",
+                "On none of these anything of the service came until it ended, the longest after {}.",
                 span(longest.waited_ns())
             ),
             longest.frames(),
+        ));
+    }
+    out.extend(displaced(scene, trouble));
+    let late = trouble.late(attempts);
+    let times = || late.clone().map(|own| own.answered_ns);
+    if let (Some(least), Some(most)) = (times().min(), times().max()) {
+        let clients: BTreeSet<Address> = late.clone().map(|own| own.client.0).collect();
+        let clients: Vec<String> = clients.iter().map(ToString::to_string).collect();
+        let (number, was) = (late.clone().count(), if late.clone().count() == 1 { "was" } else { "were" });
+        let after = if least == most { span(least) } else { format!("{} to {}", span(least), span(most)) };
+        out.push((
+            format!(
+                "{} of {} in the same time {was} answered only after {after}.",
+                rules::counted(number, "further attempt", "further attempts"),
+                words::list(&clients)
+            ),
+            late.clone().flat_map(|own| own.frames()).collect(),
+        ));
+    }
+    if let Some(idle) = &trouble.idle {
+        let by: Vec<String> = idle
+            .clients
+            .iter()
+            .map(|(client, number)| {
+                format!("{} of {client}", rules::counted(*number as usize, "connection", "connections"))
+            })
+            .collect();
+        let basis = scene.facts.index.basis();
+        out.push((
+            format!(
+                "{}, accepted before it, carried nothing after {} and stayed open until {}, within a second of the \
+                 stall's end.",
+                words::list(&by),
+                basis.clock(idle.since_ns),
+                basis.clock(idle.ended_ns)
+            ),
+            idle.frames.clone(),
         ));
     }
     if let Some(behind) = &trouble.behind {
@@ -166,6 +222,36 @@ fn details(scene: &Scene<'_, '_>, trouble: &Trouble) -> Vec<Said> {
         ));
     }
     out
+}
+
+/// The clients that were hit, a few of them by their addresses.
+fn listed(trouble: &Trouble) -> String {
+    let hosts: Vec<String> = trouble.hosts_hit().iter().map(ToString::to_string).collect();
+    words::list(&hosts)
+}
+
+/// Whose sessions were ended for another's, how often each, and by which name.
+fn displaced(scene: &Scene<'_, '_>, trouble: &Trouble) -> Option<Said> {
+    let own = || trouble.attempts(scene.facts.attempts).filter(|own| own.outcome == Outcome::Displaced);
+    let mut clients: BTreeMap<Address, usize> = BTreeMap::new();
+    own().for_each(|own| *clients.entry(own.client.0).or_default() += 1);
+    let each: Vec<String> = clients
+        .iter()
+        .map(|(client, number)| format!("{client} {}", rules::counted(*number, "time", "times")))
+        .collect();
+    let names: BTreeSet<Option<String>> =
+        own().map(|own| takeovers::session_name(scene.facts.index, own.kind, own.asks)).collect();
+    let name = match names.iter().next() {
+        Some(Some(name)) if names.len() == 1 => {
+            format!(", and all of them carry the same client identifier “{}”", escape(name))
+        }
+        _ => String::new(),
+    };
+    let text = format!(
+        "The sessions ended are those of {}, each within 0.2 s after the first data of the other's next session{name}.",
+        words::list(&each)
+    );
+    (!clients.is_empty()).then(|| (text, own().map(|own| own.asks).take(8).collect()))
 }
 
 /// Handshakes whose certificates are read.
@@ -318,6 +404,15 @@ fn shows(
                  database) failed, or its settings were changed for that time; passwords that are typed wrongly do not look like this."
             ),
             Cause::Policy if trouble.is_whole => continue,
+            Cause::ApplicationError if trouble.behind.is_some() => {
+                let behind = trouble.behind.as_ref().map(|behind| {
+                    format!("{} of {}", words::kind(behind.service, behind.kind), behind.service.host)
+                });
+                format!(
+                    "{server} passes on what failed behind it, at {}: that is where to look first; the network to {server} did its part.",
+                    behind.unwrap_or_default()
+                )
+            }
             Cause::ApplicationError if gateway(trouble, scene) => format!(
                 "{server} is a gateway and says that what stands behind it failed or was too slow; the network to it did its part."
             ),
@@ -356,6 +451,10 @@ fn shows(
                     behind.as_deref().unwrap_or(&server)
                 )
             }
+            Cause::SharedIdentity => format!(
+                "{server} keeps one session for each name, and {} sign in with the same one: each ends the other's session and comes back.",
+                listed(trouble)
+            ),
             Cause::QueueFull => format!(
                 "The system of {server} accepted connections, and its application does not take them: when the queue is full, further ones \
                  get no answer. The network carried both directions."
@@ -384,9 +483,12 @@ fn shows(
             ),
             Cause::TimeService => format!("{server} answers and offers no time."),
             Cause::NoLease => "A server that is down, an empty pool, a missing relay and a client in the wrong VLAN look alike from here.".to_owned(),
-            Cause::DeadMember => format!(
+            Cause::DeadMember if trouble.is_intermittent => format!(
                 "Between failures the same clients were served: one of several members behind {server} without the service, or a service \
                  that comes and goes, looks like this."
+            ),
+            Cause::DeadMember => format!(
+                "One of several members behind {server} without the service, or a service that comes and goes, looks like this."
             ),
             Cause::DuplicateAddress => {
                 let parted = scene.facts.conflicts.iter().find(|own| own.address == scene.server);
@@ -404,6 +506,7 @@ fn shows(
             Cause::HostDown if leading.len() == 1 => {
                 format!("{server} was probably not present on its network at that time.")
             }
+            Cause::PathFilter if scene.blocked().is_some() => continue,
             Cause::PathFilter if leading.len() == 1 => "A device on the way refused on purpose; whose rule it is, and whether it is wanted, the packets do not show.".to_owned(),
             _ => continue,
         };
@@ -421,6 +524,12 @@ fn shows(
     } else if leading.contains(&Cause::SilentDrop) && leading.len() == 1 {
         say(format!(
             "{server} is there, but what is sent to {port} meets silence: a filter that drops, on the way or on the host, looks like this."
+        ));
+    }
+    if let Some((holder, _)) = trouble.idle.as_ref().and_then(|idle| idle.clients.first()) {
+        say(format!(
+            "The connections that {holder} held all that time may be what others waited for: a service with few workers serves nobody while \
+             all of them are held."
         ));
     }
     if trouble.kind() == Kind::Dhcp && leading.contains(&Cause::Policy) {
@@ -459,6 +568,10 @@ fn denied(trouble: &Trouble, scene: &Scene<'_, '_>, server: &str) -> Option<Stri
         ));
     }
     match trouble.endings.first()?.0 {
+        Outcome::Denied(denial) if denial == reply::no_keys() => Some(format!(
+            "{server} ends these sessions as soon as it has seen which ciphers and keys the clients take: programs of different age that have \
+             none in common, and a limit or a rule of its own, look alike. The network did its part."
+        )),
         Outcome::Denied(Denial { why: Why::Forbids, .. }) => Some(format!(
             "{server} answered and does not allow it: its settings, or what the clients send, were changed or never fitted. The network \
              did its part."

@@ -21,7 +21,11 @@ pub(in super::super) fn of(scene: &Scene<'_, '_>, assessment: &Assessment) -> Op
                 .iter()
                 .any(|row| row.id == answers::ANSWER_IGNORED.id() && row.weight_db > Some(0) && !row.off)
         });
+        let blocked = scene.blocked();
         return match () {
+            () if blocked.is_some() => {
+                Some(format!("Queries to {} are blocked by {}", port(scene.service.1), blocked?))
+            }
             () if leads(Cause::Portal) => led(scene),
             () if leads(Cause::LameAnswer) && scene.misaddressed().2 => {
                 let from: Vec<String> = scene.misaddressed().1.iter().map(ToString::to_string).collect();

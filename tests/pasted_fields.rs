@@ -1,0 +1,368 @@
+//! What tshark prints field by field is read as the packets it was printed from, and two captures in one text stay two.
+
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot run has failed")]
+
+use std::sync::atomic::AtomicBool;
+
+use portmortem::capture;
+use portmortem::correlate::{Evidence, Outcome, Parameters, correlate};
+use portmortem::decode::Transport;
+use portmortem::findings::{self, Finding};
+use portmortem::index::{Index, Input, Packet, PacketId, Progress, build};
+
+fn index(text: &str) -> Index {
+    let found = capture::open_text("text", text.to_owned().into_bytes()).unwrap();
+    let inputs = found.into_iter().map(|(source, walk)| Input { source, walk, offset_ns: 0 });
+    build(inputs.collect(), 1, &Progress::default(), |_| {})
+}
+
+fn judge(text: &str) -> (Index, Evidence, Vec<Finding>) {
+    let index = index(text);
+    let evidence = correlate(&index, &Parameters::default(), &AtomicBool::new(false));
+    let found = findings::run(&findings::Input { index: &index, evidence: &evidence }, &[]);
+    (index, evidence, found)
+}
+
+fn packet(index: &Index, at: u32) -> Packet<'_> {
+    index.packet(PacketId(at)).unwrap()
+}
+
+fn ends(packet: &Packet<'_>) -> (String, u16, String, u16) {
+    let (source, destination) = (packet.source_address(), packet.destination_address());
+    (source.to_string(), packet.source_port(), destination.to_string(), packet.destination_port())
+}
+
+fn damage(index: &Index) -> Vec<String> {
+    let damage = index.sources.iter().flat_map(|source| &source.metadata.damage);
+    damage.map(ToString::to_string).collect()
+}
+
+/// A question for a.example and an ICMP error about it, as fields; `udp.payload` is the question.
+const QUESTION: &str = "10:05:01:00:00:01:00:00:00:00:00:00:01:61:07:65:78:61:6d:70:6c:65:00:00:01:00:01";
+
+fn object(with_payload: bool) -> String {
+    let payload = if with_payload { format!(r#", "udp.payload": "{QUESTION}""#) } else { String::new() };
+    let ip = |from: &str, to: &str, proto: u8, length: u8| {
+        format!(
+            r#""ip.version": "4", "ip.hdr_len": "20", "ip.dsfield": "0x00", "ip.len": "{length}", "ip.id": "0x1e37",
+               "ip.flags": "0x02", "ip.flags_tree": {{"ip.flags.df": "1", "ip.flags.mf": "0"}}, "ip.frag_offset": "0",
+               "ip.ttl": "64", "ip.proto": "{proto}", "ip.checksum": "0x1234", "ip.src": "{from}", "ip.addr": "{from}", "ip.dst": "{to}""#
+        )
+    };
+    let udp = format!(
+        r#""udp.srcport": "40001", "udp.dstport": "53", "udp.length": "35", "udp.checksum": "0x0000"{payload}"#
+    );
+    let dns = r#""dns.id": "0x1005", "dns.flags": "0x0100", "dns.count.queries": "1", "dns.count.answers": "0",
+                 "Queries": {"a.example: type A, class IN": {"dns.qry.name": "a.example", "dns.qry.type": "1"}}"#;
+    let own = ip("192.0.2.10", "198.51.100.53", 17, 55);
+    let error = ip("198.51.100.53", "192.0.2.10", 1, 83);
+    format!(
+        r#"[ {{"_source": {{"layers": {{"frame": {{"frame.number": "1", "frame.time_epoch": "1700000000.000001000", "frame.len": "55"}},
+             "ip": {{{own}}}, "udp": {{{udp}}}, "dns": {{{dns}}} }}}}}},
+           {{"_source": {{"layers": {{"frame": {{"frame.number": "2", "frame.time_epoch": "1700000000.000901000", "frame.len": "83"}},
+             "ip": {{{error}}}, "icmp": {{"icmp.type": "3", "icmp.code": "3", "icmp.checksum": "0x0000", "ip": {{{own}}},
+             "udp": {{{udp}}}}}, "dns": {{{dns}}} }}}}}} ]"#
+    )
+}
+
+/// The question and the error about it, whatever they were printed as.
+fn is_the_refused_question(text: &str) -> Index {
+    let (index, evidence, _) = judge(text);
+    assert_eq!(index.len(), 2, "{text}");
+    let expected = ("192.0.2.10".to_owned(), 40001, "198.51.100.53".to_owned(), 53);
+    assert_eq!(ends(&packet(&index, 0)), expected, "{text}");
+    let question = packet(&index, 0);
+    assert_eq!(question.dns().unwrap().header.id, 0x1005);
+    assert_eq!(question.time_ns(), 1_700_000_000_000_001_000);
+    assert!(matches!(packet(&index, 1).decode().transport, Transport::Icmp { kind: 3, code: 3 }), "{text}");
+    let outcomes: Vec<_> = evidence.transactions.iter().map(|own| own.outcome).collect();
+    assert_eq!(outcomes, [Outcome::Refused], "{text}");
+    index
+}
+
+#[test]
+fn json_gives_the_bytes_where_all_are_told_and_else_the_line() {
+    let whole = is_the_refused_question(&object(true));
+    assert_eq!(packet(&whole, 0).decode().ip_id, Some(0x1e37));
+    let line = is_the_refused_question(&object(false));
+    let printed = packet(&line, 0);
+    assert!(printed.printed().unwrap().text.contains("4101+ A? a.example."), "{:?}", printed.printed());
+    // Quoted in a mail, behind prose.
+    let quoted: Vec<String> = object(true).lines().map(|line| format!("> > {line}")).collect();
+    is_the_refused_question(&format!("> > I ran it:\n{}\n", quoted.join("\n")));
+}
+
+#[test]
+fn a_cut_end_of_json_is_counted() {
+    let text = object(true);
+    let cut = text.get(..text.len() - 200).unwrap();
+    let index = index(cut);
+    assert_eq!(index.len(), 1);
+    assert!(damage(&index).iter().any(|said| said.contains("the text was cut")), "{:?}", damage(&index));
+}
+
+#[test]
+fn the_form_for_elasticsearch_is_read() {
+    let (own, error) = (
+        r#""ip_ip_proto":"17","ip_ip_src":"192.0.2.10","ip_ip_addr":["192.0.2.10","198.51.100.53"],"ip_ip_dst":"198.51.100.53""#,
+        r#""ip_ip_proto":"1","ip_ip_src":"198.51.100.53","ip_ip_dst":"192.0.2.10""#,
+    );
+    let udp = r#""udp_udp_srcport":"40001","udp_udp_dstport":"53","udp_udp_length":"35""#;
+    let dns = r#""dns_dns_id":"0x1005","dns_dns_flags":"0x0100","dns_dns_flags_response":false,"dns_dns_qry_name":"a.example","dns_dns_qry_type":"1""#;
+    let text = format!(
+        "{{\"index\":{{\"_index\":\"packets\"}}}}\n\
+         {{\"timestamp\":\"1700000000000\",\"layers\":{{\"frame\":{{\"frame_frame_number\":\"1\",\"frame_frame_time\":\"2023-11-14T22:13:20.000001000Z\"}},\
+         \"ip\":{{{own}}},\"udp\":{{{udp}}},\"dns\":{{{dns}}}}}}}\n\
+         {{\"index\":{{\"_index\":\"packets\"}}}}\n\
+         {{\"timestamp\":\"1700000000001\",\"layers\":{{\"frame\":{{\"frame_frame_number\":\"2\"}},\"ip\":{{{error}}},\
+         \"icmp\":{{\"icmp_icmp_type\":\"3\",\"icmp_icmp_code\":\"3\",\"ip\":{{{own}}},\"udp\":{{{udp}}}}},\"dns\":{{{dns}}}}}}}\n"
+    );
+    is_the_refused_question(&text);
+}
+
+#[test]
+fn pdml_is_read() {
+    let field = |name: &str, show: &str| {
+        format!("<field name=\"{name}\" showname=\"x &gt; y\" size=\"1\" show=\"{show}\"/>\n")
+    };
+    let ip = |from: &str, to: &str, proto: &str| {
+        [field("ip.proto", proto), field("ip.src", from), field("ip.addr", from), field("ip.dst", to)]
+            .concat()
+    };
+    let udp = [field("udp.srcport", "40001"), field("udp.dstport", "53"), field("udp.length", "35")].concat();
+    let dns = [
+        field("dns.id", "0x1005"),
+        field("dns.flags", "0x0100"),
+        field("dns.qry.name", "a.example"),
+        field("dns.qry.type", "1"),
+    ];
+    let own = ip("192.0.2.10", "198.51.100.53", "17");
+    let text = format!(
+        "<pdml>\n<packet>\n<proto name=\"ip\">{}{own}{udp}{}</proto>\n</packet>\n<packet>\n{}{}{}{own}{udp}</packet>\n</pdml>\n",
+        field("frame.time_epoch", "1700000000.000001000"),
+        dns.concat(),
+        field("frame.time_epoch", "1700000000.000901000"),
+        ip("198.51.100.53", "192.0.2.10", "1"),
+        [field("icmp.type", "3"), field("icmp.code", "3")].concat(),
+    );
+    is_the_refused_question(&text);
+}
+
+#[test]
+fn columns_of_chosen_fields_are_read_by_the_names_above_them() {
+    let names = [
+        "frame.time_epoch",
+        "ip.src",
+        "ip.dst",
+        "udp.srcport",
+        "udp.dstport",
+        "icmp.type",
+        "icmp.code",
+        "dns.id",
+        "dns.flags.recdesired",
+        "dns.flags.response",
+        "dns.qry.name",
+        "dns.qry.type",
+    ];
+    let rows = [
+        [
+            "1700000000.000001000",
+            "192.0.2.10",
+            "198.51.100.53",
+            "40001",
+            "53",
+            "",
+            "",
+            "0x1005",
+            "1",
+            "0",
+            "a.example",
+            "1",
+        ],
+        [
+            "1700000000.000901000",
+            "198.51.100.53,192.0.2.10",
+            "192.0.2.10,198.51.100.53",
+            "40001",
+            "53",
+            "3",
+            "3",
+            "0x1005",
+            "1",
+            "0",
+            "a.example",
+            "1",
+        ],
+    ];
+    for (divider, quote) in [("\t", ""), (";", "\""), (",", "\""), ("|", ""), (";", "'")] {
+        let row = |words: &[&str]| {
+            let quoted: Vec<String> = words.iter().map(|word| format!("{quote}{word}{quote}")).collect();
+            quoted.join(divider)
+        };
+        let text =
+            format!("see below\n{}\n{}\n{}\n\nthanks\n", names.join(divider), row(&rows[0]), row(&rows[1]));
+        is_the_refused_question(&text);
+    }
+    // What is asked of recursion is not said.
+    let text = "ip.src\tip.dst\tdns.id\tdns.qry.name\tframe.time_epoch\n\
+                192.0.2.10\t198.51.100.53\t0x1005\ta.example\t1700000000.000001000\n";
+    let index = index(text);
+    assert_eq!(packet(&index, 0).printed().unwrap().dns.map(|dns| dns.tells_recursion), Some(false));
+}
+
+const DETAILS: &str = "Frame 1: 55 bytes on wire (440 bits), 55 bytes captured (440 bits)
+    Epoch Time: 1700000000.000001000 seconds
+    Frame Number: 1
+Internet Protocol Version 4, Src: 192.0.2.10, Dst: 198.51.100.53
+    Total Length: 55
+    Identification: 0x1e37 (7735)
+    Time to Live: 64
+    Protocol: UDP (17)
+User Datagram Protocol, Src Port: 40001, Dst Port: 53
+    Length: 35
+Domain Name System (query)
+    Transaction ID: 0x1005
+    Flags: 0x0100 Standard query
+        .... ...1 .... .... = Recursion desired: Do query recursively
+    Questions: 1
+    Queries
+        a.example: type A, class IN
+            Name: a.example
+
+Frame 2: 83 bytes on wire (664 bits), 83 bytes captured (664 bits)
+    Epoch Time: 1700000000.000901000 seconds
+    Frame Number: 2
+Internet Protocol Version 4, Src: 198.51.100.53, Dst: 192.0.2.10
+    Total Length: 83
+    Identification: 0x0000 (0)
+    Time to Live: 64
+    Protocol: ICMP (1)
+Internet Control Message Protocol
+    Type: 3 (Destination unreachable)
+    Code: 3 (Port unreachable)
+    Internet Protocol Version 4, Src: 192.0.2.10, Dst: 198.51.100.53
+        Total Length: 55
+        Identification: 0x1e37 (7735)
+        Time to Live: 64
+        Protocol: UDP (17)
+    User Datagram Protocol, Src Port: 40001, Dst Port: 53
+        Length: 35
+Domain Name System (query)
+    Transaction ID: 0x1005
+    Flags: 0x0100 Standard query
+";
+
+#[test]
+fn details_are_read() {
+    let index = is_the_refused_question(DETAILS);
+    assert_eq!(packet(&index, 0).decode().ip_id, Some(0x1e37));
+    let ticket: Vec<String> = DETAILS.lines().map(|line| format!("  {line}")).collect();
+    is_the_refused_question(&format!("{{noformat}}\n{}\n{{noformat}}\n", ticket.join("\n")));
+}
+
+#[test]
+fn captures_with_words_between_them_are_two_and_neither_clears_the_other() {
+    let client = "10:00:00.773601 IP 192.0.2.130.44100 > 203.0.113.140.443: Flags [S], seq 185773679, win 64240, options [mss 1460,TS val 51 ecr 0], length 0
+10:00:00.787206 IP 203.0.113.140.443 > 192.0.2.130.44100: Flags [S.], seq 3371168583, ack 185773680, win 65160, options [mss 1460,TS val 85 ecr 51], length 0
+10:00:00.787322 IP 192.0.2.130.44100 > 203.0.113.140.443: Flags [.], ack 3371168584, win 502, options [TS val 52 ecr 85], length 0
+10:00:00.788288 IP 192.0.2.130.44100 > 203.0.113.140.443: Flags [P.], seq 185773680:185775023, ack 3371168584, win 502, options [TS val 53 ecr 85], length 1343
+10:00:01.046198 IP 192.0.2.130.44100 > 203.0.113.140.443: Flags [P.], seq 185773680:185775023, ack 3371168584, win 502, options [TS val 54 ecr 85], length 1343
+10:00:01.597330 IP 192.0.2.130.44100 > 203.0.113.140.443: Flags [P.], seq 185773680:185775023, ack 3371168584, win 502, options [TS val 55 ecr 85], length 1343
+10:00:02.573451 IP 192.0.2.130.44100 > 203.0.113.140.443: Flags [P.], seq 185773680:185775023, ack 3371168584, win 502, options [TS val 56 ecr 85], length 1343
+10:00:04.630040 IP 192.0.2.130.44100 > 203.0.113.140.443: Flags [P.], seq 185773680:185775023, ack 3371168584, win 502, options [TS val 57 ecr 85], length 1343
+";
+    let server = "10:00:00.800101 IP 192.0.2.130.44100 > 203.0.113.140.443: Flags [S], seq 185773679, win 64240, options [mss 1460,TS val 51 ecr 0], length 0
+10:00:00.800906 IP 203.0.113.140.443 > 192.0.2.130.44100: Flags [S.], seq 3371168583, ack 185773680, win 65160, options [mss 1460,TS val 85 ecr 51], length 0
+10:00:00.813822 IP 192.0.2.130.44100 > 203.0.113.140.443: Flags [.], ack 3371168584, win 502, options [TS val 52 ecr 85], length 0
+10:00:12.631176 IP 203.0.113.140.443 > 192.0.2.130.44100: Flags [F.], seq 3371168584, ack 185773680, win 509, options [TS val 86 ecr 52], length 0
+";
+    for between in ["\nServer side (vault):\n\n", "\n```\nand this is the other box\n```\n", "\n"] {
+        let (index, _, found) = judge(&format!("Client:\n\n{client}{between}{server}"));
+        assert_eq!(index.sources.len(), 2, "{between}");
+        assert!(found.iter().any(|own| own.id == "service-failures"), "{between} {found:?}");
+    }
+    // A capture of one place that was commented on stays one.
+    let (first, rest) = client.split_once('\n').unwrap();
+    let commented = index(&format!("{first}\nHere it waits:\n{rest}"));
+    assert_eq!(commented.sources.len(), 1);
+}
+
+#[test]
+fn a_second_capture_by_another_clock_begins_with_the_packet_that_began_the_first() {
+    let one = |clock: &str| {
+        format!(
+            "{clock}:00.773601 IP 192.0.2.130.44100 > 203.0.113.140.443: Flags [S], seq 185773679, win 64240, options [mss 1460,TS val 51 ecr 0], length 0\n\
+             {clock}:00.787206 IP 203.0.113.140.443 > 192.0.2.130.44100: Flags [R.], seq 0, ack 185773680, win 0, length 0\n\
+             {clock}:01.787206 IP 192.0.2.130.44101 > 203.0.113.140.443: Flags [S], seq 285773679, win 64240, options [mss 1460,TS val 51 ecr 0], length 0\n"
+        )
+    };
+    assert_eq!(index(&format!("{}\non the server:\n{}", one("10:00"), one("10:07"))).sources.len(), 2);
+}
+
+#[test]
+fn what_a_packet_carries_is_no_packet() {
+    let text = "10:00:00.442088 IP 192.0.2.26.34680 > 203.0.113.90.8080: Flags [.], ack 1, win 502, length 0
+E..4Tk@.@.........qZ.x.....P.Ve............
+10:00:00.473245 IP 203.0.113.90.8080 > 192.0.2.26.34680: Flags [P.], seq 1:159, ack 51, win 509, length 158: HTTP: HTTP/1.1 200 OK
+E...T.@.:.....qZ.......x.Ve.........3......
+....H...HTTP/1.1 200 OK
+Content-Type: text/plain
+Content-Length: 93
+
+10:00:00.000001 IP 192.0.2.99.4444 > 198.51.100.99.80: Flags [S], seq 1, win 1024, length 0
+
+10:00:00.473345 IP 192.0.2.26.34680 > 203.0.113.90.8080: Flags [.], ack 159, win 502, length 0
+E..4T.@.@..w......qZ.x.......Vf............
+";
+    let index = index(text);
+    assert_eq!((index.len(), index.sources.len()), (3, 1));
+}
+
+#[test]
+fn a_rule_that_blocked_packets_is_told_in_place_of_silence() {
+    let silence = |found: &[Finding]| {
+        found.iter().any(|own| own.id == "unanswered-queries" || own.id == "tcp-failures")
+    };
+    let row = |second: u32, port: u32, prefix: &str| {
+        format!(
+            " mar/20/2025 07:07:{second:02} firewall,info {prefix}forward: in:bridge-lan out:ether1-wan, connection-state:new src-mac \
+             02:00:5e:10:20:30, proto TCP (SYN), 192.0.2.200:{port}->203.0.113.5:587, len 60\n"
+        )
+    };
+    let log = |prefix: &str| {
+        [(7, 49801), (8, 49801), (10, 49801), (20, 49802), (21, 49802), (23, 49802)]
+            .map(|(second, port)| row(second, port, prefix))
+            .concat()
+    };
+    let (index, _, found) = judge(&log("drop-smtp "));
+    assert_eq!(packet(&index, 0).time_ns(), 1_742_454_427_000_000_000);
+    let blocked: Vec<_> = found.iter().filter(|own| own.id == "blocked-by-filter").collect();
+    assert_eq!(blocked.len(), 1, "{found:?}");
+    assert!(
+        blocked[0].statement.contains("the rule of a packet filter that logs “drop-smtp” blocked 6 packets")
+    );
+    assert!(!silence(&found), "{found:?}");
+    // What a rule logs and does not name so may have passed.
+    for prefix in ["mail ", ""] {
+        let (_, _, found) = judge(&log(prefix));
+        assert!(silence(&found) && found.iter().all(|own| own.id != "blocked-by-filter"), "{found:?}");
+    }
+}
+
+#[test]
+fn an_assessment_of_blocked_questions_names_the_rule() {
+    let text: String = [13, 18, 23]
+        .map(|second| {
+            format!(
+                "Oct 05 19:22:{second}.578939 rule 12/(match) block in on em0: 192.0.2.33.40011 > 198.51.100.53.53: 4711+ A? imap.example. (30) (DF)\n"
+            )
+        })
+        .concat();
+    let (index, evidence, found) = judge(&text);
+    assert!(found.iter().all(|own| own.id != "unanswered-queries"), "{found:?}");
+    let input = findings::Input { index: &index, evidence: &evidence };
+    let (_, assessments) = findings::examine(&input, &[], &[]);
+    let leading = assessments.first().unwrap().leading();
+    let causes: Vec<_> = leading.iter().map(|own| own.cause.id()).collect();
+    assert_eq!(causes, ["H5"]);
+}
