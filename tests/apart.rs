@@ -250,7 +250,7 @@ fn stopped(refused: bool, over_tcp: bool, passing: u16) -> Vec<Finding> {
 #[test]
 fn failed_queries_and_connections_that_did_not_arrive_at_the_second_place_are_told() {
     for (refused, over_tcp, what, how) in [
-        (false, false, "6 queries", "lost or dropped between the two"),
+        (false, false, "6 queries of unanswered questions", "lost or dropped between the two"),
         (true, false, "6 queries", "what refused them stands between the two"),
         (false, true, "6 TCP connection requests", "lost or dropped between the two"),
     ] {

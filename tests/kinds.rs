@@ -8,7 +8,8 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use portmortem::capture;
-use portmortem::correlate::{Evidence, Parameters, correlate};
+use portmortem::correlate::episodes::is_error_code;
+use portmortem::correlate::{Evidence, Outcome, Parameters, correlate};
 use portmortem::findings::hypotheses::assess_all;
 use portmortem::findings::{self, Severity};
 use portmortem::index::{Index, Input, Progress, build};
@@ -249,6 +250,63 @@ fn a_published_address_and_pings_in_fragments_leave_nothing_open() {
     let said: Vec<String> = coverage.not_assessed.iter().map(|item| item.what()).collect();
     assert!(said.iter().all(|what| !what.contains("open when the capture began")), "{said:?}");
     assert!(said.iter().all(|what| !what.contains("ping")), "{said:?}");
+}
+
+/// All captures of the tests, each alone.
+fn all_captures() -> Vec<std::path::PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/captures");
+    let folders = ["kinds", "lab", "outages", "incidents"].map(|folder| root.join(folder));
+    let files = folders.iter().flat_map(|folder| std::fs::read_dir(folder).unwrap());
+    let mut files: Vec<_> = files.map(|entry| entry.unwrap().path()).collect();
+    files.retain(|path| path.extension().is_some_and(|kind| kind == "pcap" || kind == "pcapng"));
+    files.sort();
+    files
+}
+
+#[test]
+fn no_report_of_a_capture_at_hand_contradicts_itself_or_ends_a_failure_that_goes_on() {
+    use portmortem::cli::load::Open;
+    use portmortem::cli::report::Made;
+    use portmortem::report::{draft, lint::lint};
+    let mut wrong = Vec::new();
+    for path in all_captures() {
+        let made = Made::from(&Open { files: vec![path.clone()], ..Open::default() }, false).unwrap();
+        let input = made.input();
+        let report = draft(&input);
+        let found = lint(&report).issues.into_iter().filter(|issue| issue.check == "contradiction");
+        wrong.extend(found.map(|issue| format!("{}: {}: {}", path.display(), issue.id, issue.message)));
+        wrong.extend(ended_too_soon(&report, &input).map(|what| format!("{}: {what}", path.display())));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Failures said to have ended of which the same question failed again later, at the same server and of the same client.
+fn ended_too_soon<'r>(
+    report: &'r portmortem::report::Report,
+    input: &'r portmortem::report::Input<'_>,
+) -> impl Iterator<Item = String> + 'r {
+    let (index, evidence) = (input.index, input.evidence);
+    let said =
+        report.claims().any(|claim| claim.id == "summary.when" && claim.text.contains("It ended between"));
+    let problem = evidence.problems.first().filter(|_| said);
+    let failed = problem.into_iter().flat_map(|problem| &problem.episodes);
+    let failed =
+        failed.filter_map(|id| evidence.episodes.get(id.0 as usize)).flat_map(|own| &own.transactions);
+    let failed: Vec<_> = failed.filter_map(|id| evidence.transaction(*id)).collect();
+    let key = |own: &portmortem::correlate::Transaction| {
+        let (query, row) = (index.packet(own.first)?, own.question(index)?);
+        Some((query.source_address(), query.destination_address(), query.transport(), row.question))
+    };
+    let end = evidence.impact(0).and_then(|impact| impact.windows.last()?.first_good);
+    let asked: std::collections::BTreeSet<_> = failed.iter().filter_map(|own| key(own)).collect();
+    evidence.transactions.iter().filter_map(move |own| {
+        let query = index.packet(own.first)?;
+        let later = end.is_some_and(|end| query.time_ns() > end.at_ns);
+        let fails = matches!(own.outcome, Outcome::NoAnswer | Outcome::Refused)
+            || own.outcome == Outcome::Answered && own.declined.is_none() && is_error_code(own.response_code);
+        (later && fails && asked.contains(&key(own)?))
+            .then(|| format!("{} fails later", index.label(own.first)))
+    })
 }
 
 #[test]

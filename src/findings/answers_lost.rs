@@ -53,15 +53,18 @@ fn finding(facts: &Facts<'_>, at: usize, problem: &Problem) -> Option<Finding> {
     let queries: Vec<PacketId> = own.iter().map(|(transaction, _)| transaction.first).collect();
     let frames = rules::tidy(frames);
     let client = facts.index.packet(first.first).map_or(Address::None, |packet| packet.source_address());
+    // Of an answer that was begun over TCP the server's numbers alone may tell.
+    let is_seen = own.iter().any(|(transaction, _)| transaction.answer.is_some());
     Some(Finding {
         id: RULE.id,
         severity: gravity::of(facts, at),
         statement: format!(
-            "The answers of {} to {} of {asked} queries from {} for {} passed this point, but were not received by {}: {}{}",
+            "The answers of {} to {} of {asked} queries from {} for {} {}, but were not received by {}: {}{}",
             problem.server.0,
             own.len(),
             rules::clients(&problem.clients),
             rules::names_of(problem),
+            if is_seen { "passed this point" } else { "were sent" },
             if problem.clients.len() == 1 { client.to_string() } else { "them".to_owned() },
             ways(facts, &own),
             rules::rescue(problem, facts.evidence.impact(at))
@@ -75,6 +78,16 @@ fn finding(facts: &Facts<'_>, at: usize, problem: &Problem) -> Option<Finding> {
         frames,
         code: None,
     })
+}
+
+/// Whether the server's data are seen to be sent again.
+fn is_repeated(facts: &Facts<'_>, own: &[(&Transaction, Lost)]) -> bool {
+    let repeats = |transaction: &Transaction| {
+        let query = facts.index.packet(transaction.last)?;
+        Some(facts.evidence.connections.of(&query)?.from_server.again > 0)
+    };
+    let mut lost = own.iter().filter(|(_, lost)| *lost == Lost::Unacknowledged);
+    lost.any(|(transaction, _)| repeats(transaction) == Some(true))
 }
 
 /// How it is known, most frequent first.
@@ -151,7 +164,13 @@ fn ways(facts: &Facts<'_>, own: &[(&Transaction, Lost)]) -> String {
     if unacknowledged > 0 {
         said.push((
             unacknowledged,
-            format!("{unacknowledged} over TCP were never acknowledged, though their data were sent again"),
+            if is_repeated(facts, own) {
+                format!(
+                    "{unacknowledged} over TCP were never acknowledged, though their data were sent again"
+                )
+            } else {
+                format!("{unacknowledged} over TCP were never acknowledged")
+            },
         ));
     }
     for (source, count) in in_part {

@@ -136,7 +136,7 @@ fn finding(
     let who = rules::clients(&clients);
     let what = match why {
         Declined::Message if opcode == NOTIFY => format!(
-            "{} (NOTIFY) of {who} for {} with {with}: it takes none from this sender",
+            "{} (NOTIFY) of {who} for {} with {with}, as one does that takes none from this sender",
             asked("notice of a changed zone", "notices of changed zones"),
             rules::names(&names)
         ),
@@ -154,7 +154,7 @@ fn finding(
             rules::names(&names)
         ),
         Declined::Recursion => format!(
-            "{} of {who} for names in {} with {with}: it serves other zones and recurses for nobody",
+            "{} of {who} for names in {} with {with}, as one does that serves other zones and recurses for nobody",
             asked("question", "questions"),
             rules::zone_words(&names)
         ),

@@ -84,10 +84,10 @@ fn left(impact: &Impact) -> String {
         .collect();
     match stranded.as_slice() {
         [] => String::new(),
-        [one] => format!("; {one} asked no other server that answered and was never served"),
+        [one] => format!("; of {one} no failed question was answered elsewhere in time"),
         [one, rest @ ..] => {
             format!(
-                "; {one} and {} were never served",
+                "; of {one} and {} no failed question was answered elsewhere in time",
                 rules::counted(rest.len(), "more client", "more clients")
             )
         }

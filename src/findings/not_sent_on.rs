@@ -71,7 +71,11 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
         let known: usize = known.into_values().sum();
         let to = facts.index.packet(*stopped.first()?)?.destination_address();
         let refused = matches!(problem.signature, Signature::Icmp { .. });
-        let what = ("query", "queries", is_served);
+        let what = if refused {
+            ("query", "queries", is_served)
+        } else {
+            ("query of an unanswered question", "queries of unanswered questions", is_served)
+        };
         Some(finding(facts, (gravity::of(facts, at), refused), to, what, (stopped, known)))
     });
     found.chain(connections(facts, &passing)).collect()
@@ -170,7 +174,9 @@ fn usual(facts: &Facts<'_>) -> BTreeMap<(Address, ServerKey), (usize, usize)> {
     for asked in asked::all(&facts.input()).filter(|asked| is_served(asked.transaction)) {
         let (whole, all) = usual.entry((asked.client, asked.server)).or_default();
         *all += 1;
-        *whole += usize::from(goes_on(facts, asked.transaction.first));
+        let id = facts.evidence.transaction_of(asked.transaction.first);
+        let tries = id.map(|id| facts.evidence.tries(id)).unwrap_or_default();
+        *whole += usize::from(tries.iter().any(|query| goes_on(facts, *query)));
     }
     usual
 }

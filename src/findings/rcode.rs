@@ -66,10 +66,12 @@ fn answers(outage: &Outage<'_>) -> String {
 }
 
 fn extended(failed: &[&Transaction]) -> String {
-    let number = failed.iter().find_map(|transaction| transaction.extended_error);
-    number.map_or_else(String::new, |number| {
-        format!(" and extended error {number} ({})", extended_error_name(number))
-    })
+    let Some(number) = failed.iter().find_map(|transaction| transaction.extended_error) else {
+        return String::new();
+    };
+    let with = failed.iter().filter(|transaction| transaction.extended_error == Some(number)).count();
+    let some = if with == failed.len() { String::new() } else { format!(", {with} of them") };
+    format!(" and extended error {number} ({}{some})", extended_error_name(number))
 }
 
 fn single(facts: &Facts<'_>, outage: &Outage<'_>) -> Finding {

@@ -53,7 +53,9 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
                 severity: Severity::Low,
                 statement: format!(
                     "{client} repeated {} queries to {server} {} times, one of them {} times",
-                    tally.queries, tally.repeats, tally.most
+                    tally.queries,
+                    tally.repeats,
+                    tally.most - 1
                 ),
                 frames: rules::tidy(tally.frames),
                 counts: vec![Count { label: "repeats".into(), value: tally.repeats, filter: filter.clone() }],

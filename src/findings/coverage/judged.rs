@@ -165,6 +165,9 @@ fn is_wanted(facts: &Facts<'_>, target: Address) -> bool {
 const OF_SERVICES: [&str; 5] =
     ["site-down", "service-failures", "datagrams-refused", "no-lease", "port-scan"];
 
+/// The IP protocol number under which pings of both families are counted.
+const PING: u8 = 1;
+
 /// Frames of a finding that are asked which service they belong to.
 const FRAMES_LOOKED_AT: usize = 64;
 
@@ -187,6 +190,8 @@ fn services_of(facts: &Facts<'_>, packet: PacketId) -> Vec<Service> {
         6 | 17 => {
             ports.into_iter().map(|port| Service::Of(Kind::at(transport, port), transport, port)).collect()
         }
+        // An error about a ping; a ping by itself is nobody's failure.
+        1 | 58 if quoted.is_some() => vec![Service::Of(Kind::Echo, PING, 0)],
         _ => Vec::new(),
     }
 }

@@ -308,6 +308,12 @@ fn beside(scene: &Scene<'_, '_>, leading: &[Cause], assessment: &Assessment, out
         if !leading.contains(&id) {
             continue;
         }
+        let differ = [&surroundings::SERVERS_DISAGREE, &surroundings::OUTDATED];
+        let tail = if id == Cause::LameAnswer && differ.iter().any(|row| rows_of(assessment, id, row)) {
+            "Who asks the one is told something else than who asks the other."
+        } else {
+            tail
+        };
         let all = rows(id);
         let cited = frames(&all);
         // A surge alone, with every question answered, shows load and no denial.
@@ -433,7 +439,9 @@ fn answered(scene: &Scene<'_, '_>, code: u16, out: &mut Vec<Said>) {
         scene.transactions.iter().filter_map(|transaction| transaction.answer).take(FRAMES_MAX).collect();
     let extended = scene.transactions.iter().find_map(|transaction| transaction.extended_error);
     let words = extended.map_or_else(String::new, |number| {
-        format!(" and extended DNS error {number} ({})", extended_error_name(number))
+        let with = scene.transactions.iter().filter(|own| own.extended_error == Some(number)).count();
+        let some = if with == scene.transactions.len() { String::new() } else { format!(", {with} of them") };
+        format!(" and extended DNS error {number} ({}{some})", extended_error_name(number))
     });
     let zones = zones::common(&scene.names);
     let place = match code {
@@ -600,10 +608,10 @@ fn load(scene: &Scene<'_, '_>, assessment: &Assessment, out: &mut Vec<Said>) {
     };
     out.push((
         format!(
-            "The {} contains {} from {clients}. It neither supports nor excludes an attack on {}; the server's own query \
+            "The {} contains {} to it from {clients}. It neither supports nor excludes an attack on {}; the server's own query \
              statistics are needed.",
             record(scene),
-            if queries == 1 { "1 query".to_owned() } else { format!("{queries} queries") },
+            if queries == 1 { "1 question".to_owned() } else { format!("{queries} questions") },
             scene.server
         ),
         scene.queries.iter().copied().take(FRAMES_MAX).collect(),

@@ -371,6 +371,9 @@ pub fn phrase(hypothesis: &Hypothesis, facts: Option<&Facts<'_>>) -> String {
         Cause::PathFilter if is_way_back => {
             format!("a device on the way back from {server} rejects its answers")
         }
+        Cause::PathFilter if truncated => {
+            format!("a device on the path rejects what is sent to TCP port {port} of {server}")
+        }
         Cause::PathFilter => format!("a device on the path rejects the traffic to {server}"),
         Cause::FewHops => format!("the client's packets start with too few hops (TTL) to reach {server}"),
         Cause::NextHopGone => "the way to other networks does not answer on the local network (the gateway, or the client's own port)".to_owned(),

@@ -58,7 +58,7 @@ fn cannot_tell(b: &Builder<'_>) -> Vec<(&'static str, String, Vec<PacketId>)> {
     let (server, port, record) = (facts.server, facts.port, b.record);
     let first_and_last = ends(facts);
     // Which side has a bound is told with the failure; only what has none is not known.
-    let unknown = match super::outage::bounds(facts) {
+    let unknown = match super::outage::bounds(b, facts) {
         (None, None) => Some("Since when and until when the fault lasted is not known"),
         (None, Some(_)) => Some("Since when the fault lasted is not known"),
         (Some(_), None) => Some("Until when the fault lasted is not known"),

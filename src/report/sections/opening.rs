@@ -42,6 +42,7 @@ pub fn summary(b: &Builder<'_>) -> Section {
         blocks.extend(affected(b));
         blocks.extend(cause(b));
         blocks.extend(others(b));
+        blocks.extend(their_causes(b));
         for (number, assessment) in b.incidents().into_iter().enumerate() {
             blocks.extend(services::beside(b, &suffix(number), assessment));
         }
@@ -302,11 +303,41 @@ fn why<'a>(b: &'a Builder<'_>) -> Option<&'a LedgerRow> {
 /// A weight from which on an observation is worth a sentence of the summary.
 const TELLING_DB: i32 = 10;
 
-fn others(b: &Builder<'_>) -> Option<Block> {
-    let told = b.facts.first()?.impact.map(|impact| impact.phases.as_slice()).unwrap_or_default();
+/// The failures that are neither the first one, nor a face of it, nor what lies behind it, by position.
+fn further(b: &Builder<'_>) -> Vec<usize> {
+    let impact = b.facts.first().and_then(|facts| facts.impact);
+    let told = impact.map(|impact| impact.phases.as_slice()).unwrap_or_default();
     let behind: Vec<usize> = behind::of(b).into_iter().map(|(at, _)| at).collect();
     let other = |at: &usize| *at > 0 && !told.contains(at) && !behind.contains(at);
-    let all: Vec<usize> = (0..b.input.evidence.problems.len()).filter(other).collect();
+    (0..b.input.evidence.problems.len()).filter(other).collect()
+}
+
+/// What explains the further failures, where one explanation is best supported and another one than that of the first.
+fn their_causes(b: &Builder<'_>) -> Option<Block> {
+    let first = b.assessment(0).map(|own| own.leading().iter().map(|h| h.cause).collect::<Vec<_>>());
+    let mut frames = Vec::new();
+    let mut rows = Vec::new();
+    let told = further(b).into_iter().take(TOLD_MAX).filter_map(|at| {
+        let (facts, assessment) = b.detailed().get(at).zip(b.assessment(at))?;
+        let leading = assessment.leading();
+        let [only] = leading.as_slice() else { return None };
+        if only.verdict != Verdict::BestSupported
+            || first.as_ref().is_some_and(|own| own.contains(&only.cause))
+        {
+            return None;
+        }
+        frames.extend(ends(facts));
+        rows.extend(rows_behind(assessment, Topic::Cause));
+        let phrase = super::cause::phrase(only, Some(facts));
+        Some(format!("for {}, {}: {phrase}", facts.server, facts.fate()))
+    });
+    let told: Vec<String> = told.collect();
+    let text = format!("Best supported explanation {}.", told.join("; "));
+    (!told.is_empty()).then(|| b.weighed("summary.others.cause", text, &frames, rows))
+}
+
+fn others(b: &Builder<'_>) -> Option<Block> {
+    let all = further(b);
     let more = all.len();
     // Only the gravest are weighed, but all are counted and cited.
     let first = |at: &usize| {
@@ -316,11 +347,12 @@ fn others(b: &Builder<'_>) -> Option<Block> {
     let frames: Vec<PacketId> = all.iter().filter_map(first).collect();
     let told: Vec<String> = all
         .iter()
-        .filter_map(|at| b.facts.get(*at))
-        .map(|facts| {
+        .take(TOLD_MAX)
+        .filter_map(|at| {
+            let Some(facts) = b.facts.get(*at) else { return slip(b, *at) };
             let (asked, failed) = outage::asked_and_failed(facts);
             let limited = outage::without_message(facts).min(failed);
-            format!(
+            Some(format!(
                 "{} port {}, {} of {}{} from {} {}{}",
                 facts.server,
                 facts.port,
@@ -330,29 +362,38 @@ fn others(b: &Builder<'_>) -> Option<Block> {
                 clients(facts),
                 facts.fate(),
                 outage::silent_beside(limited)
-            )
+            ))
         })
         .collect();
-    let text = match told.len() {
-        0 => format!(
-            "{} of few packets {} listed under Numbers of the findings.",
-            words::count(more, "further failure", "further failures"),
-            if more == 1 { "is" } else { "are" }
-        ),
-        _ => format!(
-            "{}: {}.",
-            words::count(more, "further failure", "further failures"),
-            words::list_of(&told, TOLD_MAX, more)
-        ),
-    };
+    let text = format!(
+        "{}: {}.",
+        words::count(more, "further failure", "further failures"),
+        words::list_of(&told, TOLD_MAX, more)
+    );
     let frames = if frames.is_empty() { ends(b.facts.first()?) } else { frames };
     (more > 0).then(|| b.claim("summary.others", Voice::Observed, text, &frames))
+}
+
+/// A single question that failed among others: it is told in a few words and nowhere at length.
+fn slip(b: &Builder<'_>, at: usize) -> Option<String> {
+    let problem = b.input.evidence.problems.get(at)?;
+    let episodes = problem.episodes.iter().filter_map(|id| b.input.evidence.episodes.get(id.0 as usize));
+    let failed: usize = episodes.map(|episode| episode.transactions.len()).sum();
+    Some(format!(
+        "{} port {}, {} from {} for {} {}",
+        problem.server.0,
+        problem.server.1,
+        words::count(failed, "question", "questions"),
+        crate::findings::rules::clients(&problem.clients),
+        crate::findings::rules::names_of(problem),
+        words::signature(&problem.signature)
+    ))
 }
 
 fn unknown(b: &Builder<'_>) -> Block {
     let Some(facts) = b.facts.first() else { return Block::Note(String::new()) };
     let mut open = Vec::new();
-    match outage::bounds(facts) {
+    match outage::bounds(b, facts) {
         (None, None) => open.push("when the fault began and ended".to_owned()),
         (None, Some(_)) => open.push("when the fault began".to_owned()),
         (Some(_), None) => open.push("when the fault ended".to_owned()),

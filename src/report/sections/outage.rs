@@ -1,5 +1,7 @@
 //! The sentences about windows and clients: what failed for whom, from when to when, who was not affected, and what that meant.
 
+use std::collections::BTreeSet;
+
 use super::super::facts::Facts;
 use super::super::words;
 use super::problem::sentence;
@@ -185,7 +187,13 @@ fn question(facts: &Facts<'_>) -> String {
         none if none.is_empty() && by_name => " for these names".to_owned(),
         class => class,
     };
-    let over = if facts.problem.transport == TCP { " over TCP" } else { "" };
+    // What the same server gave over the other transport is told apart.
+    let both = facts.impact.is_some_and(|impact| impact.clients.iter().any(|own| own.otherwise > 0));
+    let over = match (facts.problem.transport, both) {
+        (TCP, _) => " over TCP",
+        (_, true) => " over UDP",
+        _ => "",
+    };
     format!("No question{class} of {} to {}{over}", these(facts), facts.server)
 }
 
@@ -208,6 +216,16 @@ fn unbounded(b: &Builder<'_>, facts: &Facts<'_>, last: &Window) -> String {
 }
 
 fn began(b: &Builder<'_>, facts: &Facts<'_>, window: &Window) -> String {
+    if let Some((good, name)) =
+        window.last_good.and_then(|good| Some((good, other_name_before(b, facts, good)?)))
+    {
+        return format!(
+            " The last answer to {} before it came at {}, for another name ({name}); no answer for what failed is in this {} before.",
+            these(facts),
+            b.clock.fine(good.at_ns),
+            b.record
+        );
+    }
     match window.last_good {
         Some(good) => format!(
             " It began between {} (last answer) and {}.",
@@ -228,6 +246,21 @@ const FEW_NAMES: usize = 3;
 /// The name of the first answer after a failure of few names, where it is none of them and none of them was answered to these clients
 /// later: it says that the server answers, and not that what failed works again.
 pub fn other_name(b: &Builder<'_>, facts: &Facts<'_>, good: Mark) -> Option<String> {
+    another(b, facts, good, |at_ns| at_ns >= good.at_ns)
+}
+
+/// The same of the last answer before a failure, where none of the names that failed was answered until then.
+fn other_name_before(b: &Builder<'_>, facts: &Facts<'_>, good: Mark) -> Option<String> {
+    another(b, facts, good, |at_ns| at_ns <= good.at_ns)
+}
+
+/// The name of an answer that is none of the few that failed, where those were not answered to these clients in a part of the time.
+fn another(
+    b: &Builder<'_>,
+    facts: &Facts<'_>,
+    good: Mark,
+    is_there: impl Fn(Nanos) -> bool,
+) -> Option<String> {
     let (index, evidence) = (b.input.index, b.input.evidence);
     let problem = facts.problem;
     if problem.has_cut_names || problem.names.is_empty() || problem.names.len() > FEW_NAMES {
@@ -240,18 +273,41 @@ pub fn other_name(b: &Builder<'_>, facts: &Facts<'_>, good: Mark) -> Option<Stri
     };
     let first = evidence.transaction(evidence.transaction_of(good.packet)?)?;
     let name = own_name(first).filter(|name| !problem.names.contains(name))?;
-    let later = |own: &&Transaction| {
+    let answered = |own: &&Transaction| {
         let Some(query) = index.packet(own.first) else { return false };
-        query.time_ns() >= good.at_ns
+        is_there(query.time_ns())
             && query.destination_address() == facts.server
             && problem.clients.contains(&query.source_address())
             && own.outcome == Outcome::Answered
             && !is_error_code(own.response_code)
             && own_name(own).is_some_and(|name| problem.names.contains(&name))
     };
-    let came_back = evidence.transactions.iter().take(spared::LOOKED_AT_MAX).any(|own| later(&own));
-    (!came_back).then(|| crate::findings::rules::plain_name(&name))
+    let served = evidence.transactions.iter().take(spared::LOOKED_AT_MAX).any(|own| answered(&own));
+    (!served).then(|| crate::findings::rules::plain_name(&name))
 }
+
+/// Whether any of the names that failed was asked for at the same server after a window.
+fn is_asked_later(b: &Builder<'_>, facts: &Facts<'_>, window: &Window) -> bool {
+    let (index, problem) = (b.input.index, facts.problem);
+    if problem.has_cut_names || problem.names.len() > NAMES_MAX {
+        return true;
+    }
+    let names: BTreeSet<&String> = problem.names.iter().collect();
+    b.input.evidence.transactions.iter().rev().take(spared::LOOKED_AT_MAX).any(|own| {
+        let Some((row, query)) = own.question(index).zip(index.packet(own.first)) else { return false };
+        query.time_ns() > window.last_bad.at_ns
+            && query.destination_address() == facts.server
+            && problem.clients.contains(&query.source_address())
+            && query
+                .segment
+                .names
+                .get(row.name)
+                .is_some_and(|wire| names.contains(&crate::decode::dns::presentation(wire)))
+    })
+}
+
+/// Failed names that are looked for in what follows.
+const NAMES_MAX: usize = 64;
 
 fn ended(b: &Builder<'_>, facts: &Facts<'_>, window: &Window) -> String {
     if let Some((good, name)) = window.first_good.and_then(|good| Some((good, other_name(b, facts, good)?))) {
@@ -262,6 +318,7 @@ fn ended(b: &Builder<'_>, facts: &Facts<'_>, window: &Window) -> String {
             b.record
         );
     }
+    let again = if is_asked_later(b, facts, window) { "" } else { "; nothing of it was asked again" };
     match window.first_good {
         Some(good) => format!(
             " It ended between {} and {} (first answer).",
@@ -272,7 +329,11 @@ fn ended(b: &Builder<'_>, facts: &Facts<'_>, window: &Window) -> String {
             None => format!(" No recovery within the {}.", b.record),
             Some(..=0) => format!(" No recovery within the {}, which ends with it.", b.record),
             Some(watched) => {
-                format!(" No recovery within the {}, which goes on for {}.", b.record, time::span(watched))
+                format!(
+                    " No recovery within the {}, which goes on for {}{again}.",
+                    b.record,
+                    time::span(watched)
+                )
             }
         },
     }
@@ -551,6 +612,7 @@ pub fn effect(facts: &Facts<'_>) -> Option<String> {
     let wait_ns = users.iter().filter_map(|client| client.longest_wait_ns).max();
     let what = match impact.split {
         Split::Zone if impact.answered_beside > 0 => format!("names{}", class(facts)),
+        _ if impact.answered_beside > 0 => "what failed".to_owned(),
         _ if facts.problem.names.len() == 1 && !facts.problem.has_cut_names => {
             "the name it asked for".to_owned()
         }
@@ -617,9 +679,14 @@ pub fn has_unaffected(facts: &Facts<'_>) -> bool {
 }
 
 /// The successes around all windows, where there are any: last before, first after.
-pub fn bounds(facts: &Facts<'_>) -> (Option<Mark>, Option<Mark>) {
+pub fn bounds(b: &Builder<'_>, facts: &Facts<'_>) -> (Option<Mark>, Option<Mark>) {
     let windows = facts.impact.map(|impact| impact.windows.as_slice()).unwrap_or_default();
-    (windows.first().and_then(|window| window.last_good), windows.last().and_then(|window| window.first_good))
+    let before = windows.first().and_then(|window| window.last_good);
+    let after = windows.last().and_then(|window| window.first_good);
+    (
+        before.filter(|good| other_name_before(b, facts, *good).is_none()),
+        after.filter(|good| other_name(b, facts, *good).is_none()),
+    )
 }
 
 /// The addresses of the clients that failed, one each.

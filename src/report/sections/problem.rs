@@ -1,6 +1,6 @@
 //! The observed sentences about one problem: who asked, what came back, when, and what the client did next.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::facts::Facts;
 use super::super::words;
@@ -85,7 +85,7 @@ fn outcome(facts: &Facts<'_>) -> String {
         Signature::Closed => "the server closed the TCP connection (FIN) without an answer".to_owned(),
         Signature::Mute => "the server acknowledged the question over TCP and sent no answer".to_owned(),
         Signature::Truncated => "the answers were cut (TC set) and TCP brought no whole one".to_owned(),
-        Signature::NotReceived => "answers passed the capture point, but did not reach who asked".to_owned(),
+        Signature::NotReceived => "answers were sent, but did not reach who asked".to_owned(),
         Signature::Late => "the answers came late".to_owned(),
     }
 }
@@ -234,7 +234,9 @@ fn errors(b: &Builder<'_>, facts: &Facts<'_>) -> Option<Block> {
         format!("“{short}”")
     };
     let covered = facts.refused();
-    let text = if covered == facts.transactions.len() && facts.errors.len() == facts.queries.len() {
+    let about: BTreeSet<PacketId> = facts.ties.iter().filter_map(|tie| tie.link.to).collect();
+    let each = facts.errors.len() == facts.queries.len() && about.len() == facts.queries.len();
+    let text = if covered == facts.transactions.len() && each {
         let after = if covered == 1 { "After the query" } else { "After each query" };
         format!("{after} {who} returned the error message {said}: an {long}.")
     } else {
@@ -437,14 +439,20 @@ fn consequences(b: &Builder<'_>, facts: &Facts<'_>) -> Vec<Block> {
     let mut kinds: Vec<Kind> = Vec::new();
     let episodes = facts.problem.episodes.iter().map(|id| id.0 as usize);
     for (at, episode) in episodes.filter_map(|at| Some((at, b.input.evidence.episodes.get(at)?))) {
+        let number = at;
         for next in b.input.evidence.consequences(at) {
             let frames = if next.frames.is_empty() { &episode.frames } else { &next.frames };
             let at = kinds.iter().position(|kind| kind.code == next.code).unwrap_or_else(|| {
-                kinds.push(Kind { code: next.code, texts: Vec::new(), frames: Vec::new(), episodes: 0 });
+                kinds.push(Kind {
+                    code: next.code,
+                    texts: Vec::new(),
+                    frames: Vec::new(),
+                    episodes: BTreeSet::new(),
+                });
                 kinds.len() - 1
             });
             let Some(kind) = kinds.get_mut(at) else { continue };
-            kind.episodes += 1;
+            kind.episodes.insert(number);
             kind.frames.extend(frames);
             if !kind.texts.contains(&next.text) && kind.texts.len() <= TEXTS_MAX {
                 kind.texts.push(next.text.clone());
@@ -473,7 +481,7 @@ struct Kind {
     code: &'static str,
     texts: Vec<String>,
     frames: Vec<PacketId>,
-    episodes: usize,
+    episodes: BTreeSet<usize>,
 }
 
 impl Kind {
@@ -481,7 +489,7 @@ impl Kind {
         if let [only] = self.texts.as_slice() {
             return only.clone();
         }
-        let times = words::count(self.episodes, "episode", "episodes");
+        let times = words::count(self.episodes.len(), "episode", "episodes");
         match self.code {
             "C1" => format!("asked the same server again for the same name, in {times}"),
             _ if self.texts.len() <= TEXTS_MAX => {

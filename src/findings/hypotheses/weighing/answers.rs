@@ -115,7 +115,12 @@ fn extended(scene: &Scene<'_, '_>, code: u16, ledger: &mut Ledger) {
     };
     ledger.see(
         seen,
-        format!("The answers carry extended DNS error {number} ({}).", extended_error_name(number)),
+        format!(
+            "{} of {} answers carry an extended DNS error, the first of them {number} ({}).",
+            with.len(),
+            scene.transactions.len(),
+            extended_error_name(number)
+        ),
         with.iter().filter_map(|transaction| transaction.answer).collect(),
     );
 }
@@ -207,7 +212,9 @@ fn existed(scene: &Scene<'_, '_>, code: u16, ledger: &mut Ledger) {
     let (from, to) = scene.period_ns;
     let before = useful.iter().filter(|answer| answer.time_ns <= from).max_by_key(|answer| answer.time_ns);
     let after = useful.iter().filter(|answer| answer.time_ns >= to).min_by_key(|answer| answer.time_ns);
-    let Some(any) = before.or(after).or(useful.first()) else { return };
+    // What was given only later was made later.
+    let inside = useful.iter().find(|answer| (from..to).contains(&answer.time_ns));
+    let Some(any) = before.or(inside) else { return };
     let mut frames = vec![any.packet, asked, denied];
     frames.extend(after.map(|first| first.packet));
     let when = given(scene, [before, after].map(|answer| answer.map(|answer| answer.time_ns)));

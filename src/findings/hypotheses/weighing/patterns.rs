@@ -133,7 +133,7 @@ fn behind(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
                 Some(_) => &answers::NOT_FORWARDED_BY_RULE,
             },
             format!(
-                "{} of {} failing queries were not captured again behind the device between, {} of {} answered ones were.",
+                "{} of {} failing questions were not captured again behind the device between, {} of {} answered ones were.",
                 stopped.len(),
                 all,
                 served_to.len(),
