@@ -20,6 +20,7 @@ use std::collections::BTreeMap;
 use hashbrown::HashMap;
 
 use super::Facts;
+use crate::attempts::stream::LARGE_BYTES;
 use crate::attempts::{Attempt, Attempts, Face, Kind, Outcome, Service};
 use crate::decode::Address;
 use crate::findings::Severity;
@@ -339,6 +340,7 @@ fn of_service(facts: &Facts<'_>, own: &[u32], found: &mut Troubles) {
         let good: Vec<u32> = own
             .iter()
             .filter(|at| get(at).is_some_and(|own| serves(sort, own)) && !failed.contains(at))
+            .filter(|at| get(at).is_some_and(|own| is_as_large(facts, failed.first().and_then(get), own)))
             .copied()
             .collect();
         for lasting in parties::lasting(facts, sort, &failed, &good) {
@@ -384,6 +386,16 @@ fn serves(sort: Sort, own: &Attempt) -> bool {
         }
         _ => own.outcome == Outcome::Answered,
     }
+}
+
+/// Whether a success carried enough to show that large packets pass, where these failed.
+fn is_as_large(facts: &Facts<'_>, failed: Option<&Attempt>, own: &Attempt) -> bool {
+    let Some(Outcome::LargeLost { of_client, .. }) = failed.map(|own| own.outcome) else { return true };
+    let connection = facts.attempts.connection(own);
+    connection.is_none_or(|own| {
+        let sent = if of_client { &own.from_client } else { &own.from_server };
+        sent.bytes >= u64::from(LARGE_BYTES)
+    })
 }
 
 /// Failures far from each other are different ones.

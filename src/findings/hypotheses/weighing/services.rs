@@ -433,7 +433,9 @@ fn served(scene: &Scene<'_, '_>, trouble: &Trouble, ledger: &mut Ledger) {
 fn owners(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     let Some(conflict) = scene.facts.conflicts.iter().find(|own| own.address == scene.server) else { return };
     let text = format!("{}.", crate::findings::duplicate_address::words(conflict));
-    ledger.see(&surroundings::TWO_OWNERS, text, conflict.frames());
+    let seen =
+        if conflict.parting.is_some() { &surroundings::OWNERS_PARTED } else { &surroundings::TWO_OWNERS };
+    ledger.see(seen, text, conflict.frames());
 }
 
 /// What the host did otherwise.
