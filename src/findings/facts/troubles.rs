@@ -610,8 +610,7 @@ fn weigh(facts: &Facts<'_>, served: &Served<'_>, names: &Names, mut trouble: Tro
     trouble.stopped = stopped(facts, &trouble);
     // What one connection carried while another had failed already is no success before the failure.
     let begins_ns = trouble.span_ns().0;
-    let worked = beside::worked(facts, &trouble).filter(|mark| mark.at_ns <= begins_ns);
-    trouble.last_good = trouble.last_good.max(worked);
+    trouble.last_good = trouble.last_good.max(beside::worked(facts, &trouble, begins_ns));
     if trouble.sort == Sort::Slow {
         trouble.first_good = trouble.first_good.or(beside::went_on(facts, &trouble));
     }

@@ -420,7 +420,12 @@ fn never(b: &Builder<'_>, trouble: &Trouble) -> Option<String> {
         trouble.hit().map(|hit| hit.address).filter(|own| !served.contains(own)).collect();
     let serves = trouble.hit().count() > all.len() || trouble.spared().next().is_some();
     let by_client = trouble.part.as_ref().is_none_or(|part| part.property == Property::Client);
-    let tells = serves && by_client && !all.is_empty();
+    // What had worked and then broke off was served.
+    let never = match trouble.sort {
+        Sort::Failed(Face::Silenced | Face::Stalled | Face::Large | Face::Displaced, _) | Sort::Slow => false,
+        Sort::Failed(..) => trouble.attempts(attempts).all(|own| own.failing.time_ns <= own.first.time_ns),
+    };
+    let tells = never && serves && by_client && !all.is_empty();
     let names: Vec<String> = all.iter().map(ToString::to_string).collect();
     tells.then(|| format!("Never served by it in this {}: {}.", b.record, words::list(&names, LISTED)))
 }

@@ -68,10 +68,17 @@ fn details(scene: &Scene<'_, '_>, trouble: &Trouble) -> Vec<Said> {
             } else {
                 format!("for {}", span(lasted_ns))
             };
-            out.push((
-                format!("{side} announced that it takes no more data (window 0) {how}."),
-                own.frames(),
-            ));
+            let (pauses, all_ns) = rough.map_or((0, 0), |rough| rough.pauses(by_client));
+            let text = if pauses > 1 && all_ns > lasted_ns {
+                format!(
+                    "{side} announced {pauses} times that it takes no more data (window 0), for {} in all; the longest time was {}.",
+                    span(all_ns),
+                    span(lasted_ns)
+                )
+            } else {
+                format!("{side} announced that it takes no more data (window 0) {how}.")
+            };
+            out.push((text, own.frames()));
         }
     }
     let silenced = of(|outcome| matches!(outcome, Outcome::Silenced { .. }));
