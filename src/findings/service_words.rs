@@ -229,7 +229,10 @@ pub fn behind(behind: &Behind) -> String {
         behind.client,
         kind(behind.service, behind.kind),
         behind.service.host,
-        how(behind.outcome, behind.kind)
+        match behind.outcome {
+            Outcome::Mute => "accepted and acknowledged, and not answered until then".to_owned(),
+            outcome => how(outcome, behind.kind),
+        }
     )
 }
 
@@ -344,20 +347,8 @@ pub fn ways(facts: &Facts<'_>, trouble: &Trouble) -> String {
             _ => "answered late".to_owned(),
         };
     }
-    let own = trouble.kind();
     let outcomes = trouble.outcomes(facts.attempts);
-    let how = |outcome: Outcome, number: u64| match answered_in_vain(facts, trouble, outcome) {
-        0 => how(outcome, own),
-        late if late == number => {
-            let (who, what) = if number == 1 { ("client", "its answer") } else { ("clients", "the answers") };
-            format!("{} before the {who} gave up: {what} came later", in_vain(outcome, own))
-        }
-        late => format!(
-            "{} before the clients gave up: {} answered later",
-            in_vain(outcome, own),
-            counted(late as usize, "was", "were")
-        ),
-    };
+    let how = |outcome: Outcome, number: u64| fate(facts, trouble, outcome, number);
     match outcomes.as_slice() {
         [(only, number)] => how(*only, *number),
         several => {
@@ -367,6 +358,22 @@ pub fn ways(facts: &Facts<'_>, trouble: &Trouble) -> String {
                 .collect();
             list(&told)
         }
+    }
+}
+
+/// How some of its attempts failed, which may have been answered when the client had given up.
+pub fn fate(facts: &Facts<'_>, trouble: &Trouble, outcome: Outcome, number: u64) -> String {
+    match answered_in_vain(facts, trouble, outcome) {
+        0 => how(outcome, trouble.kind()),
+        late if late == number => {
+            let (who, what) = if number == 1 { ("client", "its answer") } else { ("clients", "the answers") };
+            format!("{} before the {who} gave up: {what} came later", in_vain(outcome, trouble.kind()))
+        }
+        late => format!(
+            "{} before the clients gave up: {} answered later",
+            in_vain(outcome, trouble.kind()),
+            counted(late as usize, "was", "were")
+        ),
     }
 }
 

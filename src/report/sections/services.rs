@@ -369,7 +369,10 @@ fn in_use(b: &Builder<'_>, trouble: &Trouble) -> (Option<String>, Vec<PacketId>)
     let (from, to) = trouble.outage_ns();
     let index = b.input.index;
     let mut looked_at = 0;
-    let all = Attempts::of(b.input.evidence).connections.iter().filter(|own| {
+    let attempts = Attempts::of(b.input.evidence);
+    // What came late is told as that.
+    let late: BTreeSet<Address> = trouble.late(attempts).map(|own| own.client.0).collect();
+    let all = attempts.connections.iter().filter(|own| {
         own.first.time_ns < from
             && own.is_in_use_during(from, to)
             && trouble
@@ -377,6 +380,7 @@ fn in_use(b: &Builder<'_>, trouble: &Trouble) -> (Option<String>, Vec<PacketId>)
                 .iter()
                 .any(|(service, _)| service.transport == 6 && (service.host, service.port) == own.server)
             && trouble.hit().all(|hit| hit.address != own.client.0)
+            && !late.contains(&own.client.0)
     });
     let mut clients: BTreeSet<Address> = BTreeSet::new();
     let (mut number, mut seen) = (0_usize, Vec::new());

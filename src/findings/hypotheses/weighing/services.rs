@@ -136,7 +136,7 @@ fn endings(scene: &Scene<'_, '_>, trouble: &Trouble, ledger: &mut Ledger) {
         let text = format!(
             "{number} of {all} to {place} {}: {}.",
             if number == 1 { "was" } else { "were" },
-            words::how(outcome, trouble.kind())
+            words::fate(scene.facts, trouble, outcome, number)
         );
         let seen: &[&'static Row] = match outcome {
             Outcome::RefusedByReset if nearer(scene, trouble) => &[&row::RESET_NEARER],

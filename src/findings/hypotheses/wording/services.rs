@@ -118,7 +118,7 @@ fn details(scene: &Scene<'_, '_>, trouble: &Trouble) -> Vec<Said> {
     if let Some(longest) = mute.iter().max_by_key(|own| own.waited_ns()) {
         out.push((
             format!(
-                "On none of these anything of the service came until it ended, the longest after {}.",
+                "The longest of these waited {} and had got nothing of the service by then.",
                 span(longest.waited_ns())
             ),
             longest.frames(),
