@@ -447,7 +447,8 @@ fn shows(
                 )
             }
             Cause::SharedIdentity => format!(
-                "{server} keeps one session for each name, and {} sign in with the same one: each ends the other's session and comes back.",
+                "A server that keeps one session for each name ends the older one when the name signs in again: that {} use one name at {server}, \
+                 by mistake or because one is a copy of the other, looks like this.",
                 listed(trouble)
             ),
             Cause::QueueFull => format!(
