@@ -200,13 +200,15 @@ const OTHER: Row = Row {
 };
 
 /// Further names of TLS by port: what it carries there.
-const OVER_TLS: [(u16, &str); 6] = [
+const OVER_TLS: [(u16, &str); 8] = [
     (465, "mail over TLS (SMTPS)"),
     (636, "directory over TLS (LDAPS)"),
     (853, "DNS over TLS"),
     (993, "mail over TLS (IMAPS)"),
     (995, "mail over TLS (POP3S)"),
     (5061, "telephony over TLS (SIP)"),
+    (5671, "messages over TLS (AMQPS)"),
+    (8883, "messages over TLS (MQTT)"),
 ];
 
 /// What programs do in the background: nobody waits for it while it fails.
@@ -244,7 +246,12 @@ impl Kind {
     /// What people call it at a port.
     pub fn name(self, port: u16) -> &'static str {
         let over_tls = OVER_TLS.iter().find(|(known, _)| self == Self::Tls && *known == port);
-        over_tls.map_or(self.row().name, |(_, name)| name)
+        match over_tls {
+            Some((_, name)) => name,
+            // What goes over TLS elsewhere may be anything.
+            None if self == Self::Tls && port != 0 && !self.row().ports.contains(&port) => "TLS",
+            None => self.row().name,
+        }
     }
 
     /// Whether the server speaks first on a connection.
@@ -274,6 +281,7 @@ mod tests {
         }
         assert_eq!(Kind::at(TCP, 443), Kind::Tls);
         assert_eq!(Kind::at(TCP, 993).name(993), "mail over TLS (IMAPS)");
+        assert_eq!((Kind::Tls.name(443), Kind::Tls.name(9_443)), ("HTTPS", "TLS"));
         assert_eq!(Kind::at(UDP, 40_000), Kind::Udp);
     }
 }

@@ -80,6 +80,8 @@ pub struct WindowStall {
     pub last: Option<Seen>,
     /// How long.
     pub lasted_ns: Nanos,
+    /// How often it was closed, and for how long in all until it opened again.
+    pub pauses: (u32, Nanos),
     closed: Option<Seen>,
 }
 
@@ -202,6 +204,8 @@ pub struct Rough {
     pub missing: u32,
     /// The longest time a receiver took nothing.
     pub unread_ns: Nanos,
+    /// How often the receiver of the client's data, and that of the server's, took nothing, and for how long in all.
+    pauses: [(u32, Nanos); 2],
     /// The longest time without acknowledgement: of the client's data, and of the server's.
     pub stalls: [Option<PathStall>; 2],
     /// Whether transfers of the client's data, and of the server's, went on after their receiver paused.
@@ -214,6 +218,12 @@ impl Rough {
     /// Whether what the client, or the server, was sent went on after it paused.
     pub fn went_on(&self, by_client: bool) -> bool {
         let [of_client, of_server] = self.went_on;
+        if by_client { of_server } else { of_client }
+    }
+
+    /// How often the client, or the server, took nothing, and for how long in all until it went on.
+    pub fn pauses(&self, by_client: bool) -> (u32, Nanos) {
+        let [of_client, of_server] = self.pauses;
         if by_client { of_server } else { of_client }
     }
 
@@ -235,6 +245,7 @@ impl Talk {
             filled: sum(|way| way.filled),
             missing: sum(|way| way.hole.map_or(0, |hole| hole.bytes())),
             unread_ns: ways.map(|way| way.window.lasted_ns).into_iter().max().unwrap_or(0),
+            pauses: ways.map(|way| way.window.pauses),
             stalls: ways.map(|way| way.stall),
             went_on: ways.map(Way::went_on),
             is_closed: ways.map(Way::is_closed),
@@ -592,6 +603,7 @@ impl Way {
         let stall = &mut self.window;
         match (window, stall.closed) {
             (0, closed) if flags & FIN == 0 => {
+                stall.pauses.0 = stall.pauses.0.saturating_add(u32::from(closed.is_none()));
                 let closed = closed.unwrap_or(seen);
                 stall.closed = Some(closed);
                 stall.note(closed, seen);
@@ -599,6 +611,7 @@ impl Way {
             (_, Some(closed)) => {
                 stall.note(closed, seen);
                 stall.closed = None;
+                stall.pauses.1 = stall.pauses.1.saturating_add(seen.time_ns - closed.time_ns);
             }
             _ => {}
         }

@@ -203,6 +203,11 @@ impl<'a> Judge<'a> {
         self.evidence.watched_after(since_ns)
     }
 
+    /// What waits from a packet on until the capture ends.
+    fn until_end(&self, seen: Seen) -> Seen {
+        Seen { time_ns: seen.time_ns + self.watched_ns(seen.time_ns), ..seen }
+    }
+
     /// The first unreachable or time exceeded message about a flow in a period.
     fn error(&self, flow: (End, End, u8), from_ns: Nanos, to_ns: Nanos) -> Option<&'a Told> {
         let of = |all: Option<&Vec<&'a Told>>| {
@@ -527,7 +532,7 @@ impl<'a> Judge<'a> {
             return None;
         }
         let watched = self.watched_ns(last.time_ns) >= MUTE_WATCH_NS;
-        (watched && kind.answers()).then_some((Outcome::Mute, last))
+        (watched && kind.answers()).then(|| (Outcome::Mute, self.until_end(last)))
     }
 
     /// Who reset a connection: a device nearer by leaves other hops in its packets.
@@ -611,7 +616,7 @@ impl<'a> Judge<'a> {
                 None if self.watched_ns(request.last.time_ns) >= MUTE_WATCH_NS
                     && talk.request.is_acknowledged() =>
                 {
-                    done(Outcome::Mute, Some(request.last))
+                    done(Outcome::Mute, Some(self.until_end(request.last)))
                 }
                 None => done(Outcome::Undetermined, None),
             },

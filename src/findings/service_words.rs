@@ -230,7 +230,10 @@ pub fn behind(behind: &Behind) -> String {
         behind.client,
         kind(behind.service, behind.kind),
         behind.service.host,
-        how(behind.outcome, behind.kind)
+        match behind.outcome {
+            Outcome::Mute => "accepted and acknowledged, and not answered until then".to_owned(),
+            outcome => how(outcome, behind.kind),
+        }
     )
 }
 
@@ -347,18 +350,7 @@ pub fn ways(facts: &Facts<'_>, trouble: &Trouble) -> String {
     }
     let own = trouble.kind();
     let outcomes = trouble.outcomes(facts.attempts);
-    let how = |outcome: Outcome, number: u64| match answered_in_vain(facts, trouble, outcome) {
-        0 => how(outcome, own),
-        late if late == number => {
-            let (who, what) = if number == 1 { ("client", "its answer") } else { ("clients", "the answers") };
-            format!("{} before the {who} gave up: {what} came later", in_vain(outcome, own))
-        }
-        late => format!(
-            "{} before the clients gave up: {} answered later",
-            in_vain(outcome, own),
-            counted(late as usize, "was", "were")
-        ),
-    };
+    let how = |outcome: Outcome, number: u64| fate(facts, trouble, outcome, number);
     match outcomes.as_slice() {
         [(Outcome::RefusedByIcmp(v6, kind, code), _)]
             if own == Kind::Echo
@@ -407,6 +399,22 @@ pub(super) fn is_about(facts: &Facts<'_>, trouble: &Trouble, told: &Told) -> boo
 /// The rules that blocked what was sent, where the log says so.
 fn blocked(facts: &Facts<'_>, trouble: &Trouble) -> Option<String> {
     super::facts::blocks::by(facts.index, &trouble.frames(facts.attempts))
+}
+
+/// How some of its attempts failed, which may have been answered when the client had given up.
+pub fn fate(facts: &Facts<'_>, trouble: &Trouble, outcome: Outcome, number: u64) -> String {
+    match answered_in_vain(facts, trouble, outcome) {
+        0 => how(outcome, trouble.kind()),
+        late if late == number => {
+            let (who, what) = if number == 1 { ("client", "its answer") } else { ("clients", "the answers") };
+            format!("{} before the {who} gave up: {what} came later", in_vain(outcome, trouble.kind()))
+        }
+        late => format!(
+            "{} before the clients gave up: {} answered later",
+            in_vain(outcome, trouble.kind()),
+            counted(late as usize, "was", "were")
+        ),
+    }
 }
 
 /// How attempts failed that were answered too late.

@@ -104,7 +104,7 @@ pub(super) fn finding(facts: &Facts<'_>, id: &'static str, trouble: &Trouble) ->
         statement.push_str(if is_heard {
             "; the host served otherwise at that time, and hosts may ignore pings"
         } else {
-            "; nothing of that host is in the capture, and hosts may ignore pings"
+            "; no answer of that host is in the capture, and hosts may ignore pings"
         });
     }
     Finding {

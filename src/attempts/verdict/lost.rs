@@ -21,6 +21,13 @@ impl Judge<'_> {
         Some(Attempt { decided: Some(decided), outcome, handshake_ns: 0, ..attempt })
     }
 
+    /// Until when what is missing was waited for: one side ended the connection, or the capture ended.
+    fn waits(&self, own: &Connection, since: Seen) -> Seen {
+        let ends = [own.from_client.finished, own.from_server.finished, own.reset()];
+        let end = ends.into_iter().flatten().filter(|seen| order(seen) > order(&since)).min_by_key(order);
+        end.unwrap_or_else(|| self.until_end(since))
+    }
+
     /// Large segments lost while small ones pass.
     pub(super) fn large(&self, own: &Connection, talk: &Talk) -> Option<(Outcome, Seen)> {
         let small_pass =
@@ -30,7 +37,10 @@ impl Judge<'_> {
             && (own.is_over() || self.watched_ns(hole.seen.time_ns) >= HOLE_NS)
             && small_pass(&talk.request)
         {
-            return Some((Outcome::LargeLost { bytes: hole.bytes(), of_client: false }, hole.seen));
+            return Some((
+                Outcome::LargeLost { bytes: hole.bytes(), of_client: false },
+                self.waits(own, hole.seen),
+            ));
         }
         // The receiver asked for what is missing, and it never came, whatever is written in it.
         let ended = [own.from_client.finished, own.from_server.finished, own.reset()];
@@ -41,7 +51,10 @@ impl Judge<'_> {
                 && ended_ns.map_or_else(|| self.watched_ns(hole.seen.time_ns), |end| end - hole.seen.time_ns)
                     >= STALL_NS
             {
-                return Some((Outcome::LargeLost { bytes: hole.bytes(), of_client }, hole.seen));
+                return Some((
+                    Outcome::LargeLost { bytes: hole.bytes(), of_client },
+                    self.waits(own, hole.seen),
+                ));
             }
         }
         for (way, of_client) in [(&talk.answer, false), (&talk.request, true)] {

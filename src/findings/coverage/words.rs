@@ -11,6 +11,8 @@ use crate::time;
 
 /// Services named in one sentence.
 const SERVICES_MAX: usize = 6;
+/// So many of one kind are single ones.
+const FEW_MAX: u64 = 3;
 /// Open things told in one sentence.
 const TOLD_MAX: usize = 3;
 /// Characters of a title at most (services §7).
@@ -183,7 +185,12 @@ impl OpenItem {
             OpenKind::Traced => "a traceroute ends so",
             OpenKind::Leased => "the client has the address it was given, and listens otherwise",
             OpenKind::Finished => "the transfer was over, and its port closed",
-            OpenKind::Single(..) => "single ones happen in health; the service served others",
+            OpenKind::Single(..) if self.count <= FEW_MAX => {
+                "single ones happen in health; the service served others"
+            }
+            OpenKind::Single(..) => {
+                "slips of people, mail that is to come again, and few of many; the service served others"
+            }
             OpenKind::Few(..) => "too few to be told as a failure, or of a protocol that is not known",
             OpenKind::Neighbour => "nothing else shows whether the address is in use",
             OpenKind::Encrypted => "encrypted content is not visible",
@@ -281,6 +288,17 @@ impl Coverage {
         (!named.is_empty()).then(|| format!("No failure among {}", listed(&named, SERVICES_MAX)))
     }
 
+    /// `Served, but not each time: web (TCP port 80) (23 of 24 answered, 1 not served)`: what was tried again at once and then served, or
+    /// is ordinary; `None` where nothing is.
+    pub fn partly_words(&self) -> Option<String> {
+        let partly = self.judged.iter().filter(|judged| {
+            let counts = matches!(judged.service, Service::Of(kind, ..) if kind != Kind::Echo);
+            counts && !judged.is_open && judged.served > 0 && judged.failed > judged.declined
+        });
+        let named: Vec<String> = partly.map(Judged::words).collect();
+        (!named.is_empty()).then(|| format!("Served, but not each time: {}", listed(&named, SERVICES_MAX)))
+    }
+
     /// Packets that could not be read, first of all: `0 of 3 packets could be read (…): whether it holds DNS cannot be told`.
     pub fn unread_words(&self) -> Option<String> {
         let mut reasons: Vec<&str> = Vec::new();
@@ -338,7 +356,8 @@ impl Coverage {
             let nothing = self.judged.is_empty() && self.packets > 0;
             nothing.then(|| "Nothing in it asks and is answered, so nothing was judged".to_owned())
         });
-        let all = [self.seen_words(), verdict, self.ordinary_words(), self.unseen_words()];
+        let all =
+            [self.seen_words(), verdict, self.partly_words(), self.ordinary_words(), self.unseen_words()];
         all.into_iter().flatten().map(|sentence| format!("{}.", upper(&sentence))).collect()
     }
 

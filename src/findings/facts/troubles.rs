@@ -20,6 +20,7 @@ use std::collections::BTreeMap;
 use hashbrown::HashMap;
 
 use super::Facts;
+use crate::attempts::stream::LARGE_BYTES;
 use crate::attempts::{Attempt, Attempts, Face, Kind, Outcome, Service};
 use crate::decode::Address;
 use crate::findings::Severity;
@@ -361,6 +362,7 @@ fn of_service(facts: &Facts<'_>, own: &[u32], found: &mut Troubles) {
         let good: Vec<u32> = own
             .iter()
             .filter(|at| get(at).is_some_and(|own| serves(sort, own)) && !failed.contains(at))
+            .filter(|at| get(at).is_some_and(|own| is_as_large(facts, failed.first().and_then(get), own)))
             .copied()
             .collect();
         for lasting in parties::lasting(facts, sort, &failed, &good) {
@@ -406,6 +408,16 @@ fn serves(sort: Sort, own: &Attempt) -> bool {
         }
         _ => own.outcome == Outcome::Answered,
     }
+}
+
+/// Whether a success carried enough to show that large packets pass, where these failed.
+fn is_as_large(facts: &Facts<'_>, failed: Option<&Attempt>, own: &Attempt) -> bool {
+    let Some(Outcome::LargeLost { of_client, .. }) = failed.map(|own| own.outcome) else { return true };
+    let connection = facts.attempts.connection(own);
+    connection.is_none_or(|own| {
+        let sent = if of_client { &own.from_client } else { &own.from_server };
+        sent.bytes >= u64::from(LARGE_BYTES)
+    })
 }
 
 /// Failures far from each other are different ones.
@@ -622,8 +634,7 @@ fn weigh(facts: &Facts<'_>, served: &Served<'_>, names: &Names, mut trouble: Tro
     trouble.stopped = stopped(facts, &trouble);
     // What one connection carried while another had failed already is no success before the failure.
     let begins_ns = trouble.span_ns().0;
-    let worked = beside::worked(facts, &trouble).filter(|mark| mark.at_ns <= begins_ns);
-    trouble.last_good = trouble.last_good.max(worked);
+    trouble.last_good = trouble.last_good.max(beside::worked(facts, &trouble, begins_ns));
     if trouble.sort == Sort::Slow {
         trouble.first_good = trouble.first_good.or(beside::went_on(facts, &trouble));
     }

@@ -139,6 +139,7 @@ pub fn when(b: &Builder<'_>, trouble: &Trouble) -> (String, Vec<PacketId>) {
         frames.extend([first.packet, last.packet]);
     }
     let several = |number: u64| if number > 1 { format!(" of {}", thousands(number)) } else { String::new() };
+    let is_large = matches!(trouble.sort, Sort::Failed(Face::Large, _));
     let before = match trouble.last_good {
         _ if !trouble.alongside.is_empty() => {
             "other connections of the same clients to it carried data both ways before, meanwhile and after"
@@ -150,6 +151,7 @@ pub fn when(b: &Builder<'_>, trouble: &Trouble) -> (String, Vec<PacketId>) {
             moment(b, mark.at_ns)
         ),
         Some(mark) => format!("the last success before it ended at {}", moment(b, mark.at_ns)),
+        None if is_large => "nothing as large of these clients was seen to pass before it".to_owned(),
         None if trouble.part.is_some() => {
             "nothing of what failed was served to these clients before".to_owned()
         }
@@ -235,6 +237,7 @@ fn who(b: &Builder<'_>, trouble: &Trouble) -> (String, Vec<PacketId>) {
             if other == 1 { "was" } else { "were" }
         ));
     }
+    said.extend(never(b, trouble));
     if let Some((text, seen)) = parted(b, trouble) {
         said.push(text);
         frames.extend(seen);
@@ -249,9 +252,12 @@ fn who(b: &Builder<'_>, trouble: &Trouble) -> (String, Vec<PacketId>) {
         ));
         frames.extend(&trouble.alongside);
     } else if spared.is_empty() && rescued.is_empty() && !between && !beside {
-        let (tried, seen) = others(b, trouble);
+        let (tried, mut seen) = others(b, trouble);
+        let (used, carried) = in_use(b, trouble);
+        seen.extend(carried);
         said.push(match tried {
-            Some(tried) => tried,
+            Some(tried) => [Some(tried), used].into_iter().flatten().collect::<Vec<_>>().join(" "),
+            None if let Some(used) = used => used,
             None if trouble.hit().count() == 1 => {
                 format!("No other client in this {} asked for it meanwhile.", b.record)
             }
@@ -353,6 +359,79 @@ fn others(b: &Builder<'_>, trouble: &Trouble) -> (Option<String>, Vec<PacketId>)
         }
     );
     (Some(text), seen)
+}
+
+/// Packets looked at for data of the server on a connection.
+const LOOKED_AT: usize = 65_536;
+
+/// Older connections of other clients to the service on which it sent data in that time.
+fn in_use(b: &Builder<'_>, trouble: &Trouble) -> (Option<String>, Vec<PacketId>) {
+    let (from, to) = trouble.outage_ns();
+    let index = b.input.index;
+    let mut looked_at = 0;
+    let attempts = Attempts::of(b.input.evidence);
+    // What came late is told as that.
+    let late: BTreeSet<Address> = trouble.late(attempts).map(|own| own.client.0).collect();
+    let all = attempts.connections.iter().filter(|own| {
+        own.first.time_ns < from
+            && own.is_in_use_during(from, to)
+            && trouble
+                .services
+                .iter()
+                .any(|(service, _)| service.transport == 6 && (service.host, service.port) == own.server)
+            && trouble.hit().all(|hit| hit.address != own.client.0)
+            && !late.contains(&own.client.0)
+    });
+    let mut clients: BTreeSet<Address> = BTreeSet::new();
+    let (mut number, mut seen) = (0_usize, Vec::new());
+    for own in all {
+        let mut packets =
+            (own.first.packet.0..=own.last.packet.0).filter_map(|id| index.packet(PacketId(id)));
+        let data = packets.by_ref().take(LOOKED_AT.saturating_sub(looked_at)).find(|packet| {
+            looked_at += 1;
+            (packet.source_address(), packet.source_port()) == own.server
+                && (packet.destination_address(), packet.destination_port()) == own.client
+                && (from..=to).contains(&packet.time_ns())
+                && !packet.decode().payload().is_empty()
+        });
+        if let Some(data) = data {
+            number += 1;
+            clients.insert(own.client.0);
+            seen.push(data.id);
+        }
+    }
+    seen.truncate(LISTED);
+    let names: Vec<String> = clients.iter().map(ToString::to_string).collect();
+    let text = format!(
+        "On {} of {} to it that {} opened before, it sent data in that time.",
+        rules::counted(number, "connection", "connections"),
+        words::list(&names, LISTED),
+        if number == 1 { "was" } else { "were" }
+    );
+    ((number > 0).then_some(text), seen)
+}
+
+/// Clients that were hit and never served by it in the whole capture, where it served others.
+fn never(b: &Builder<'_>, trouble: &Trouble) -> Option<String> {
+    let attempts = Attempts::of(b.input.evidence);
+    let served: BTreeSet<Address> = attempts
+        .all
+        .iter()
+        .filter(|own| own.outcome.is_served() && trouble.asks_of(own))
+        .map(|own| own.client.0)
+        .collect();
+    let all: Vec<Address> =
+        trouble.hit().map(|hit| hit.address).filter(|own| !served.contains(own)).collect();
+    let serves = trouble.hit().count() > all.len() || trouble.spared().next().is_some();
+    let by_client = trouble.part.as_ref().is_none_or(|part| part.property == Property::Client);
+    // What had worked and then broke off was served.
+    let never = match trouble.sort {
+        Sort::Failed(Face::Silenced | Face::Stalled | Face::Large | Face::Displaced, _) | Sort::Slow => false,
+        Sort::Failed(..) => trouble.attempts(attempts).all(|own| own.failing.time_ns <= own.first.time_ns),
+    };
+    let tells = never && serves && by_client && !all.is_empty();
+    let names: Vec<String> = all.iter().map(ToString::to_string).collect();
+    tells.then(|| format!("Never served by it in this {}: {}.", b.record, words::list(&names, LISTED)))
 }
 
 /// The clients, those that were hit first.

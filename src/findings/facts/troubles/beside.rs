@@ -199,10 +199,10 @@ pub(super) fn errors<'a>(trouble: &Trouble, all: &'a Attempts) -> impl Iterator<
 /// Packets of a connection that are looked at for what the server sent on it before or after.
 const LOOKED_AT: usize = 65_536;
 
-/// The last data of the server on a connection that had worked before it failed.
-pub(super) fn worked(facts: &Facts<'_>, trouble: &Trouble) -> Option<Mark> {
+/// The last data of the server on a connection that had worked before it failed, up to a time.
+pub(super) fn worked(facts: &Facts<'_>, trouble: &Trouble, until_ns: Nanos) -> Option<Mark> {
     let began = trouble.attempts(facts.attempts).filter(|own| own.failing.time_ns > own.first.time_ns);
-    began.filter_map(|own| said(facts, own, false)).max()
+    began.filter_map(|own| said(facts, own, false)).filter(|mark| mark.at_ns <= until_ns).max()
 }
 
 /// The first data of the server on connections that went on after an answer that came late.

@@ -52,6 +52,8 @@ pub struct Served<'a> {
     by_service: HashMap<Service, Vec<&'a Attempt>>,
     by_host: HashMap<Address, Vec<&'a Attempt>>,
     by_port: HashMap<(u8, u16), Vec<&'a Attempt>>,
+    /// Those that failed, came late or were not seen to end, by service, with their positions.
+    flawed: HashMap<Service, Vec<(u32, &'a Attempt)>>,
     /// The other addresses of a client, where its link address is its own.
     siblings: HashMap<Address, Vec<Address>>,
     /// Lookups in plain DNS.
@@ -64,6 +66,9 @@ impl<'a> Served<'a> {
         let all = &facts.attempts.all;
         let plain = fallback::Plain::of(facts);
         let mut served = Self { siblings: siblings(facts), plain, ..Self::default() };
+        for (at, own) in all.iter().enumerate().filter(|(_, own)| is_flawed(own)) {
+            served.flawed.entry(super::service_of(own)).or_default().push((at as u32, own));
+        }
         for own in all.iter().filter(|own| own.outcome.is_served()) {
             served.by_client.entry(own.client.0).or_default().push(own);
             served.by_service.entry(super::service_of(own)).or_default().push(own);
@@ -91,6 +96,11 @@ impl<'a> Served<'a> {
     pub fn of_host(&self, host: Address) -> &[&'a Attempt] {
         self.by_host.get(&host).map(Vec::as_slice).unwrap_or_default()
     }
+}
+
+/// Whether an attempt failed, came late, or was not seen to end.
+fn is_flawed(own: &Attempt) -> bool {
+    !own.outcome.is_served() || slow::is_long(own)
 }
 
 fn of<'c>(
@@ -179,18 +189,15 @@ pub fn table(facts: &Facts<'_>, known: &Served<'_>, names: &Names, trouble: &Tro
             *if counts { &mut client.served } else { &mut client.beside } += 1;
         }
     }
-    let failed: BTreeSet<u32> = trouble.failed.iter().copied().collect();
-    let is_flawed = |own: &Attempt| {
-        own.outcome.face().is_some()
-            || !own.outcome.is_served()
-            || slow::is_long(own) && own.kind != Kind::Tcp
-    };
-    for (at, own) in facts.attempts.all.iter().enumerate() {
+    let services: BTreeSet<Service> =
+        trouble.services.iter().map(|(service, kind)| super::shared(*service, *kind)).collect();
+    for (at, own) in services.iter().filter_map(|service| known.flawed.get(service)).flatten() {
         let is_pending = own.first.time_ns <= to && own.ended_ns() >= from;
-        if is_pending && is_flawed(own) && !failed.contains(&(at as u32)) && trouble.asks_of(own) {
-            if let Some(client) = clients.get_mut(&own.client.0) {
-                client.flawed += 1;
-            }
+        if is_pending
+            && trouble.failed.binary_search(at).is_err()
+            && let Some(client) = clients.get_mut(&own.client.0)
+        {
+            client.flawed += 1;
         }
     }
     let mut table: Vec<Client> = clients.into_values().collect();

@@ -3,8 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use hashbrown::HashMap;
+
 use super::{Mark, SECOND, Sort, Trouble, chains};
-use crate::attempts::{Attempt, Face, Kind, Outcome};
+use crate::attempts::{Attempt, Face, Kind, Outcome, Service};
 use crate::connections::Connection;
 use crate::decode::Address;
 use crate::findings::facts::Facts;
@@ -39,9 +41,17 @@ pub struct Idle {
 
 /// Joins what belongs to one stall.
 pub(super) fn join(facts: &Facts<'_>, mut all: Vec<Trouble>) -> Vec<Trouble> {
-    for own in &mut all {
-        if matches!(own.sort, Sort::Failed(Face::Mute, _)) && own.services.len() == 1 {
-            hold_up(facts, own);
+    let is_mute =
+        |own: &&mut Trouble| matches!(own.sort, Sort::Failed(Face::Mute, _)) && own.services.len() == 1;
+    if all.iter_mut().any(|own| is_mute(&own)) {
+        let mut answered: HashMap<Service, Vec<u32>> = HashMap::new();
+        let good = facts.attempts.all.iter().enumerate().filter(|(_, own)| own.outcome == Outcome::Answered);
+        for (at, own) in good {
+            answered.entry(own.service).or_default().push(at as u32);
+        }
+        for own in all.iter_mut().filter(is_mute) {
+            let good = answered.get(&own.service()).map(Vec::as_slice).unwrap_or_default();
+            hold_up(facts, good, own);
         }
     }
     through_gateway(facts, &mut all);
@@ -56,12 +66,11 @@ fn asked_ns(own: &Attempt) -> Nanos {
 }
 
 /// Finds what was answered late around attempts that were never answered.
-fn hold_up(facts: &Facts<'_>, trouble: &mut Trouble) {
+fn hold_up(facts: &Facts<'_>, good: &[u32], trouble: &mut Trouble) {
     let all = &facts.attempts.all;
-    let service = trouble.service();
     let answered = || {
-        let all = all.iter().enumerate().filter(|(_, own)| own.service == service);
-        all.filter(|(_, own)| own.outcome == Outcome::Answered && own.kind != Kind::Dhcp)
+        let all = good.iter().filter_map(|at| Some((*at as usize, all.get(*at as usize)?)));
+        all.filter(|(_, own)| own.kind != Kind::Dhcp)
     };
     let (mut from, mut to) = trouble.span_ns();
     let mut usual: Vec<Nanos> = answered().map(|(_, own)| own.answered_ns).filter(|took| *took > 0).collect();
@@ -72,7 +81,7 @@ fn hold_up(facts: &Facts<'_>, trouble: &mut Trouble) {
     for _ in 0..ROUNDS_MAX {
         let known = late.len();
         for (at, own) in answered().filter(|(_, own)| is_late(own)) {
-            if asked_ns(own) <= to && own.ended_ns() >= from {
+            if asked_ns(own) <= to + MEET_NS && own.ended_ns() >= from - MEET_NS {
                 late.insert(at as u32);
                 (from, to) = (from.min(asked_ns(own)), to.max(own.ended_ns()));
             }
@@ -119,18 +128,19 @@ fn hold_up(facts: &Facts<'_>, trouble: &mut Trouble) {
 
 /// What a gateway answered late and what it answered with an error at one time, both for the same behind it, are one.
 fn through_gateway(facts: &Facts<'_>, all: &mut [Trouble]) {
-    let behind: Vec<_> = all
-        .iter()
-        .map(|own| {
-            let counts = own.kind() == Kind::Http
-                && matches!(own.sort, Sort::Slow | Sort::Failed(Face::Fails, 502..=504));
-            if counts { chains::behind(facts, own).map(|own| (own.client, own.service)) } else { None }
-        })
+    let fails =
+        |own: &Trouble| own.kind() == Kind::Http && matches!(own.sort, Sort::Failed(Face::Fails, 502..=504));
+    let gateways: BTreeSet<Service> = all.iter().filter(|own| fails(own)).map(Trouble::service).collect();
+    let concerned = all.iter().enumerate().filter(|(_, own)| {
+        fails(own) || own.sort == Sort::Slow && own.kind() == Kind::Http && gateways.contains(&own.service())
+    });
+    let behind: Vec<(usize, (Address, Service))> = concerned
+        .filter_map(|(at, own)| Some((at, chains::behind(facts, own).map(|own| (own.client, own.service))?)))
         .collect();
-    for one in 0..all.len() {
-        for other in 0..all.len() {
-            let Ok([own, slow]) = all.get_disjoint_mut([one, other]) else { continue };
-            let is_same = behind.get(one).is_some_and(|own| own.is_some() && Some(own) == behind.get(other));
+    for (one, behind_one) in &behind {
+        for (other, behind_other) in &behind {
+            let Ok([own, slow]) = all.get_disjoint_mut([*one, *other]) else { continue };
+            let is_same = behind_one == behind_other;
             let (from, to) = own.span_ns();
             let (slow_from, slow_to) = slow.span_ns();
             let meets = slow_from <= to + MEET_NS && from <= slow_to + MEET_NS;
@@ -203,6 +213,9 @@ pub(super) fn idle(facts: &Facts<'_>, trouble: &Trouble) -> Option<Idle> {
 
 /// Where DHCP gave clients that were hit another address and the service served that: who they are now, and the first such success.
 pub(super) fn moved(facts: &Facts<'_>, trouble: &Trouble) -> Option<(Vec<Address>, Mark)> {
+    if facts.attempts.leases.is_empty() {
+        return None;
+    }
     let mut given: BTreeMap<Address, BTreeSet<Address>> = BTreeMap::new();
     for lease in facts.attempts.leases.iter().filter(|lease| lease.ack.is_some()) {
         let own = lease.offers.iter().filter(|offer| offer.is_final).map(|offer| offer.address);
@@ -216,6 +229,9 @@ pub(super) fn moved(facts: &Facts<'_>, trouble: &Trouble) -> Option<(Vec<Address
         .filter(|address| !hit.contains(*address))
         .copied()
         .collect();
+    if others.is_empty() {
+        return None;
+    }
     let (_, to) = trouble.span_ns();
     let mut now: BTreeSet<Address> = BTreeSet::new();
     let mut first: Option<Mark> = None;

@@ -120,6 +120,11 @@ matrix! {
         for "what is sent to the address reaches whichever of the two spoke last",
         against "packets to or from the address may be another device's",
         [H32 20, H1 -10, H2 -10, H3 -10, H4 -10, H6 -5, H8 -5, H17 2, H19 -5, H23 5];
+    /// Two devices speak for the address, and successes and failures part along them.
+    OWNERS_PARTED: 113 Generator, "services §5.2 H32",
+        for "what is sent to the address reaches whichever of the two spoke last, and one of them does not serve",
+        against "what served and what failed came from different devices",
+        [H32 20, H1 -10, H2 -20, H3 -20, H4 -10, H6 -10, H8 -10, H14 -10, H17 2, H19 -5, H39 -20, H40 -20, H43 -10];
     /// The server sent packets during the failure.
     SERVER_ALIVE: 31 OtherTraffic, "hypotheses §2 H6, H7",
         against "the host was present and reachable at the time",

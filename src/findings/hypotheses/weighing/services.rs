@@ -141,7 +141,7 @@ fn endings(scene: &Scene<'_, '_>, trouble: &Trouble, ledger: &mut Ledger) {
             "{number} of {all} to {place} {}: {}.",
             if number == 1 { "was" } else { "were" },
             scene.blocked().filter(|_| outcome == Outcome::NoReply).map_or_else(
-                || words::how(outcome, trouble.kind()),
+                || words::fate(scene.facts, trouble, outcome, number),
                 |by| format!("blocked by {by}, as the log itself says")
             )
         );
@@ -441,7 +441,9 @@ fn served(scene: &Scene<'_, '_>, trouble: &Trouble, ledger: &mut Ledger) {
 fn owners(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     let Some(conflict) = scene.facts.conflicts.iter().find(|own| own.address == scene.server) else { return };
     let text = format!("{}.", crate::findings::duplicate_address::words(conflict));
-    ledger.see(&surroundings::TWO_OWNERS, text, conflict.frames());
+    let seen =
+        if conflict.parting.is_some() { &surroundings::OWNERS_PARTED } else { &surroundings::TWO_OWNERS };
+    ledger.see(seen, text, conflict.frames());
 }
 
 /// What the host did otherwise.

@@ -473,7 +473,7 @@ fn owners(scene: &Scene<'_, '_>, ledger: &mut Ledger) {
     for conflict in &scene.facts.conflicts {
         if conflict.since_ns <= to + NEIGHBOUR_AROUND_NS && ours(conflict.address) {
             ledger.see(
-                &row::TWO_OWNERS,
+                if conflict.parting.is_some() { &row::OWNERS_PARTED } else { &row::TWO_OWNERS },
                 format!("{}.", crate::findings::duplicate_address::words(conflict)),
                 conflict.frames(),
             );

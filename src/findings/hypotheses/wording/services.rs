@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Said;
 use crate::attempts::{Denial, Kind, Outcome, Why, certificate, reply, takeovers};
 use crate::decode::Address;
-use crate::findings::facts::troubles::{Sort, Trouble, is_greylisted, is_held};
+use crate::findings::facts::troubles::{Property, Sort, Trouble, is_greylisted, is_held};
 use crate::findings::facts::{astray, forwarded};
 use crate::findings::hypotheses::scene::Scene;
 use crate::findings::hypotheses::{Assessment, Cause, Topic};
@@ -85,10 +85,17 @@ fn details(scene: &Scene<'_, '_>, trouble: &Trouble) -> Vec<Said> {
             } else {
                 format!("for {}", span(lasted_ns))
             };
-            out.push((
-                format!("{side} announced that it takes no more data (window 0) {how}."),
-                own.frames(),
-            ));
+            let (pauses, all_ns) = rough.map_or((0, 0), |rough| rough.pauses(by_client));
+            let text = if pauses > 1 && all_ns > lasted_ns {
+                format!(
+                    "{side} announced {pauses} times that it takes no more data (window 0), for {} in all; the longest time was {}.",
+                    span(all_ns),
+                    span(lasted_ns)
+                )
+            } else {
+                format!("{side} announced that it takes no more data (window 0) {how}.")
+            };
+            out.push((text, own.frames()));
         }
     }
     let silenced = of(|outcome| matches!(outcome, Outcome::Silenced { .. }));
@@ -128,7 +135,7 @@ fn details(scene: &Scene<'_, '_>, trouble: &Trouble) -> Vec<Said> {
     if let Some(longest) = mute.iter().max_by_key(|own| own.waited_ns()) {
         out.push((
             format!(
-                "On none of these anything of the service came until it ended, the longest after {}.",
+                "The longest of these waited {} and had got nothing of the service by then.",
                 span(longest.waited_ns())
             ),
             longest.frames(),
@@ -396,7 +403,12 @@ fn shows(
             ),
             Cause::LargePacketsLost => format!(
                 "What is sent to {server} in fragments does not arrive whole: something on the way drops them, often a filter that lets only \
-                 first fragments pass, since the others carry no ports. What fits into one packet is served."
+                 first fragments pass, since the others carry no ports.{}",
+                if trouble.part.as_ref().is_some_and(|part| part.property == Property::Size) {
+                    " What fits into one packet is served."
+                } else {
+                    ""
+                }
             ),
             Cause::TlsRefused => tls(trouble, scene, scene.server),
             Cause::ApplicationError if trouble.is_whole => format!(
@@ -452,7 +464,8 @@ fn shows(
                 )
             }
             Cause::SharedIdentity => format!(
-                "{server} keeps one session for each name, and {} sign in with the same one: each ends the other's session and comes back.",
+                "A server that keeps one session for each name ends the older one when the name signs in again: that {} use one name at {server}, \
+                 by mistake or because one is a copy of the other, looks like this.",
                 listed(trouble)
             ),
             Cause::QueueFull => format!(
@@ -464,8 +477,8 @@ fn shows(
                 .to_owned(),
             Cause::ReceiverStalled => "The side that announced window 0 is the one that did not read; network and sender waited for it.".to_owned(),
             Cause::StateLost => format!(
-                "The connection had worked; a firewall or translator that forgot it while it was quiet looks like this, and new \
-                 connections to {server} would work."
+                "The connection had worked; a firewall or translator that forgot it while it was quiet looks like this; new connections \
+                 to {server} work then."
             ),
             Cause::ContentReset => format!(
                 "A device between {client} and {server} ends these connections because of what they ask for; {server} itself, by its \
@@ -522,9 +535,22 @@ fn shows(
             "Either {server} is gone, or something on the way, or on it, drops what is sent there: both are silence."
         ));
     } else if leading.contains(&Cause::SilentDrop) && leading.len() == 1 {
-        say(format!(
-            "{server} is there, but what is sent to {port} meets silence: a filter that drops, on the way or on the host, looks like this."
-        ));
+        let (from, to) = trouble.span_ns();
+        let is_there = scene.facts.attempts.all.iter().any(|own| {
+            trouble.hosts().contains(&own.service.host)
+                && own.outcome.is_served()
+                && own.ended_ns() >= from
+                && own.first.time_ns <= to
+        });
+        say(if is_there {
+            format!(
+                "{server} is there, but what is sent to {port} meets silence: a filter that drops, on the way or on the host, looks like this."
+            )
+        } else {
+            format!(
+                "What is sent to {port} of {server} meets silence: a filter that drops, on the way or on the host, looks like this."
+            )
+        });
     }
     if let Some((holder, _)) = trouble.idle.as_ref().and_then(|idle| idle.clients.first()) {
         say(format!(
@@ -601,6 +627,9 @@ fn denied(trouble: &Trouble, scene: &Scene<'_, '_>, server: &str) -> Option<Stri
         Outcome::Denied(_) => Some(format!(
             "{server} answered and does not take what the clients gave: a changed or wrong password or name, and somebody who guesses, \
              look alike. The network did its part."
+        )),
+        Outcome::Fails(_) if trouble.last_good.is_none() => Some(format!(
+            "{server} refuses it itself: a right, a setting or a password; the network did its part."
         )),
         Outcome::Fails(_) => Some(format!(
             "{server} had served the same before and now refuses it itself: a right, a setting or the content was changed. The network \
