@@ -460,7 +460,8 @@ impl Joiner {
     /// A line on which no packet of tcpdump begins.
     fn other(&mut self, lines: &[Cow<'_, str>], at: usize, give: &mut dyn FnMut(Packet<'_>)) {
         let Some(line) = lines.get(at) else { return };
-        self.parts.note(line);
+        let is_packet = find::looks_like_one(line) || find::is_of_other_protocol(line, &self.last);
+        self.parts.note(line, is_packet);
         if let Some(row) = list::row(line) {
             let mut text = line.trim().to_owned();
             let mut dump = Dump::default();
