@@ -29,6 +29,11 @@ pub(super) struct Parts {
 }
 
 impl Parts {
+    /// Whether there was a packet.
+    pub fn are_begun(&self) -> bool {
+        !self.notes.is_empty()
+    }
+
     /// Takes a line between packets; it may be that of a packet that is not read.
     pub fn note(&mut self, line: &str, is_packet: bool) {
         self.ahead.take(line.as_bytes());
