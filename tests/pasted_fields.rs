@@ -366,3 +366,19 @@ fn an_assessment_of_blocked_questions_names_the_rule() {
     let causes: Vec<_> = leading.iter().map(|own| own.cause.id()).collect();
     assert_eq!(causes, ["H5"]);
 }
+
+#[test]
+fn bytes_whose_packet_was_cut_away_are_told() {
+    let text = "5349 502f 322e 302f  0..Via:.SIP/2.0/
+\t0x0050:  5544 5020 3139 322e 302e 322e 3430 3a35  UDP.192.0.2.40:5
+\t0x0060:  3036 303b 6272 616e 6368 3d7a 3968 4734  060;branch=z9hG4
+10:00:00.442088 IP 192.0.2.26.34680 > 203.0.113.90.8080: Flags [.], ack 1, win 502, length 0
+";
+    let index = index(text);
+    assert_eq!(index.len(), 1);
+    assert!(
+        damage(&index).iter().any(|said| said.contains("begins within a packet: 2 rows")),
+        "{:?}",
+        damage(&index)
+    );
+}

@@ -141,7 +141,10 @@ fn the_golden_answers_hold_for_capture_and_transcript() {
         says(path, &wanted);
     }
     says(PCAP, &["links by level: 3 exact", "2000-01-01 13:24:32 to 13:28:50 UTC"]);
-    says(TRANSCRIPT, &["links by level: 3 probable", "The date and the time zone are not recorded"]);
+    says(
+        TRANSCRIPT,
+        &["links by level: 3 probable", "The date with its year and the time zone are not recorded"],
+    );
 }
 
 #[test]

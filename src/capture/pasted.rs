@@ -170,6 +170,7 @@ fn prepare_lines(text: &str, bytes: &[u8]) -> Prepared {
             "looks like a packet and was",
             "look like packets and were",
         ));
+        prepared.unread.extend(headless(joiner.headless.count));
         prepared.unread.extend(other_protocol(joiner.other.count, &joiner.other.first));
         prepared.notes = joiner.parts.finish();
     }
@@ -193,6 +194,21 @@ fn not_read(count: u64, first: &str, one: &str, many: &str) -> Option<String> {
         0 => None,
         1 => Some(format!("{number} line {one} not read: “{first}”")),
         _ => Some(format!("{number} lines {many} not read, first “{first}”")),
+    }
+}
+
+/// What is said of rows of bytes whose packet's first line is not there.
+fn headless(rows: u64) -> Option<String> {
+    match rows {
+        0 => None,
+        1 => Some(
+            "the text begins within a packet: 1 row of its bytes stands before the first line of another"
+                .to_owned(),
+        ),
+        _ => Some(format!(
+            "the text begins within a packet: {} rows of its bytes stand before the first line of another",
+            thousands(rows)
+        )),
     }
 }
 

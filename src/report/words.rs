@@ -209,7 +209,7 @@ impl Clock {
         } else if self.counted == time::Basis::Start {
             "seconds as printed, counted from a moment that is not recorded"
         } else {
-            "time of day as logged; date and time zone are not recorded"
+            "time of day as logged; date with its year and time zone are not recorded"
         }
     }
 }

@@ -2,6 +2,7 @@
 //! packet that was there already.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 
 use super::dump::{Dump, stated_length};
@@ -77,6 +78,9 @@ enum Kind {
 /// One of so many lines must belong to a packet where packets without times do not follow each other.
 const PROSE_SHARE: usize = 4;
 
+/// Which line was looked at from where on, and the packet that begins there.
+type Begun = ((usize, usize), Option<(usize, Head)>);
+
 /// What is known of the text.
 pub(super) struct Joiner {
     kind: Kind,
@@ -89,9 +93,13 @@ pub(super) struct Joiner {
     /// The prefix of the last packet, and with its numbers as zeros.
     last_prefix: String,
     last: String,
+    /// What was found last among the lines that are there: on which line, from where on, and where.
+    begun: Cell<Option<Begun>>,
     pub unread: Unread,
     /// Lines of packets that are neither IP nor ARP.
     pub other: Unread,
+    /// Rows of bytes before the first packet: the text begins within one.
+    pub headless: Unread,
     /// Quotations left out.
     pub quoted: u64,
     /// The captures in the text.
@@ -109,8 +117,10 @@ impl Joiner {
             run: 0,
             last_prefix: String::new(),
             last: String::new(),
+            begun: Cell::new(None),
             unread: Unread::default(),
             other: Unread::default(),
+            headless: Unread::default(),
             quoted: 0,
             parts: Parts::default(),
         };
@@ -176,6 +186,7 @@ impl Joiner {
     /// Gives the packets of the lines to `give`; how many lines are used up. The last packet is only given with `is_end`.
     pub fn run(&mut self, lines: &[Cow<'_, str>], is_end: bool, give: &mut dyn FnMut(Packet<'_>)) -> usize {
         let (mut at, mut from) = (0, 0);
+        self.begun.set(None);
         let mut ahead = Ahead::default();
         while let Some(line) = lines.get(at) {
             // What begins on its line and ends with it needs no other lines.
@@ -221,7 +232,16 @@ impl Joiner {
 
     fn start(&self, lines: &[Cow<'_, str>], at: usize, from: usize) -> Option<(usize, Head)> {
         match self.kind {
-            Kind::Stamped => self.stamped(lines, at, from),
+            Kind::Stamped => {
+                // The packet that ends one is the next that is asked for.
+                let key = (at, from);
+                if let Some((_, found)) = self.begun.get().filter(|(known, _)| *known == key) {
+                    return found;
+                }
+                let found = self.stamped(lines, at, from);
+                self.begun.set(Some((key, found)));
+                found
+            }
             Kind::Prose => None,
             Kind::Unstamped { .. } => self.unstamped(lines, at).filter(|(start, _)| *start >= from),
         }
@@ -232,7 +252,7 @@ impl Joiner {
         if prefix::is_citation(line) {
             return None;
         }
-        let found = find::stamped(line, from);
+        let found = if has_ends(line) { find::stamped(line, from) } else { None };
         // A list tells in its last column what tcpdump begins a line with: `ARP Announcement for 192.0.2.10`.
         if found.is_some_and(|(_, head)| head.network == Network::Arp) && list::row(line).is_some() {
             return None;
@@ -258,8 +278,13 @@ impl Joiner {
         for line in lines.iter().skip(at + 1).take(BELOW_MAX) {
             let rest = without_frame(without(line, prefix), prefix);
             if !rest.trim().is_empty() && !prefix::is_of_another(line, prefix) {
+                // Behind an arrow stands the receiver, on the next line at most.
+                let is_told = text.contains(" > ");
                 self.append(&mut text, before, rest);
                 before = line;
+                if is_told {
+                    break;
+                }
             }
         }
         text
@@ -301,7 +326,8 @@ impl Joiner {
     ) -> (usize, usize) {
         let line = lines.get(at).map_or("", AsRef::as_ref);
         let rest = line.get(start..).unwrap_or("");
-        let least = head(rest.as_bytes()).map(|head| start + head.least_end);
+        let least =
+            has_ends(rest).then(|| head(rest.as_bytes())).flatten().map(|head| start + head.least_end);
         // Of two packets on a line the second begins where its time stamp does.
         if let Some((next, _)) =
             least.and_then(|least| self.start(lines, at, least).filter(|(next, _)| *next >= least))
@@ -460,7 +486,11 @@ impl Joiner {
     /// A line on which no packet of tcpdump begins.
     fn other(&mut self, lines: &[Cow<'_, str>], at: usize, give: &mut dyn FnMut(Packet<'_>)) {
         let Some(line) = lines.get(at) else { return };
-        self.parts.note(line);
+        if !self.parts.are_begun() && Dump::default().take(line) {
+            self.headless.add(line);
+        }
+        let is_packet = find::looks_like_one(line) || find::is_of_other_protocol(line, &self.last);
+        self.parts.note(line, is_packet);
         if let Some(row) = list::row(line) {
             let mut text = line.trim().to_owned();
             let mut dump = Dump::default();
@@ -492,6 +522,14 @@ impl Joiner {
             self.other.add(line);
         }
     }
+}
+
+/// Whether a line can hold both ends of a packet: an arrow stands between them, or it is of ARP.
+fn has_ends(line: &str) -> bool {
+    memchr::memchr2(b'>', b'&', line.as_bytes()).is_some()
+        || !line.is_ascii()
+        || line.contains("ARP")
+        || line.contains("arp")
 }
 
 /// Whether a word stands in angle brackets in place of another: `<time>`.

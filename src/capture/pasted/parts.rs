@@ -29,10 +29,15 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    /// Takes a line between packets.
-    pub fn note(&mut self, line: &str) {
+    /// Whether there was a packet.
+    pub fn are_begun(&self) -> bool {
+        !self.notes.is_empty()
+    }
+
+    /// Takes a line between packets; it may be that of a packet that is not read.
+    pub fn note(&mut self, line: &str, is_packet: bool) {
         self.ahead.take(line.as_bytes());
-        self.is_apart = true;
+        self.is_apart |= !is_packet;
         if let Some(heading) = heading(line) {
             self.heading = Some(heading);
         }

@@ -172,6 +172,9 @@ pub(super) fn collect(facts: &Facts<'_>, explained: &Explained<'_, '_>, items: &
     }
 }
 
+/// Packets among which what came back is looked for.
+const UNSHOWN_LOOKED_AT_MAX: u32 = 1 << 20;
+
 /// Tells of datagrams to DNS servers whose message is not shown and for which nothing came back; gives the others.
 fn unshown(facts: &Facts<'_>, packets: Vec<PacketId>, items: &mut Items<'_, '_>) -> Vec<PacketId> {
     let ends = |id: PacketId| {
@@ -179,10 +182,13 @@ fn unshown(facts: &Facts<'_>, packets: Vec<PacketId>, items: &mut Items<'_, '_>)
         let from = (packet.source_address(), packet.source_port());
         Some((from, (packet.destination_address(), packet.destination_port())))
     };
-    let heard: HashSet<_> = packets.iter().filter_map(|id| ends(*id)).collect();
-    let is_unheard = |id: &PacketId| {
-        ends(*id).filter(|(from, to)| facts.is_dns_port(to.1) && !heard.contains(&(*to, *from)))
-    };
+    let is_asked = |id: &PacketId| ends(*id).filter(|(_, to)| facts.is_dns_port(to.1));
+    if !packets.iter().any(|id| is_asked(id).is_some()) {
+        return packets;
+    }
+    let all = (0..facts.index.len().min(UNSHOWN_LOOKED_AT_MAX)).map(PacketId);
+    let heard: HashSet<_> = all.filter_map(ends).filter(|(from, _)| facts.is_dns_port(from.1)).collect();
+    let is_unheard = |id: &PacketId| is_asked(id).filter(|(from, to)| !heard.contains(&(*to, *from)));
     let mut left = Vec::new();
     for id in packets {
         match is_unheard(&id) {

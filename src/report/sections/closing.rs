@@ -74,7 +74,7 @@ fn cannot_tell(b: &Builder<'_>) -> Vec<(&'static str, String, Vec<PacketId>)> {
     let missing = match b.clock.counted {
         crate::time::Basis::Nothing => "The date and the time are not recorded.",
         crate::time::Basis::Start => "The date and the time of day are not recorded.",
-        crate::time::Basis::Midnight => "The date and the time zone are not recorded.",
+        crate::time::Basis::Midnight => "The date with its year and the time zone are not recorded.",
         crate::time::Basis::Local => "The time zone is not recorded.",
         crate::time::Basis::Utc => "",
     };

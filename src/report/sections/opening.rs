@@ -402,7 +402,7 @@ fn unknown(b: &Builder<'_>) -> Block {
     match b.clock.counted {
         time::Basis::Nothing => open.push("the date and the time".to_owned()),
         time::Basis::Start => open.push("the date and the time of day".to_owned()),
-        time::Basis::Midnight => open.push("the date and the time zone".to_owned()),
+        time::Basis::Midnight => open.push("the date with its year and the time zone".to_owned()),
         time::Basis::Local => open.push("the time zone".to_owned()),
         time::Basis::Utc => {}
     }

@@ -258,7 +258,7 @@ fn when(b: &Builder<'_>, facts: &Facts<'_>) -> Block {
     } else if b.clock.has_date {
         "Clock of the capturing host, its local time zone not recorded."
     } else {
-        "Time of day as logged; date and time zone not recorded."
+        "Time of day as logged; date with its year and time zone not recorded."
     };
     let (text, frames) = outage::when(b, facts);
     b.claim(&format!("{}.when", facts.key), Voice::Observed, format!("{text} {basis}"), &frames)
