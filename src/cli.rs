@@ -1,6 +1,8 @@
 //! The command line: arguments, one file per subcommand, exit codes.
 
 pub mod attempts;
+#[cfg(feature = "columns")]
+pub mod columns;
 pub mod completions;
 pub mod config;
 mod confine;
@@ -113,6 +115,9 @@ enum Command {
     Report(report::Arguments),
     /// Write a bundle: report, cited packets, frame map, case, hashes.
     Export(export::Arguments),
+    /// Write what is found as Parquet files into a lake, for questions over many captures.
+    #[cfg(feature = "columns")]
+    Columns(columns::Arguments),
     /// Check a bundle: its hashes, and that the captures still give its report.
     Verify(verify::Arguments),
     /// Check the report: citations, wording, counts, open fields.
@@ -173,6 +178,8 @@ pub fn run() -> ExitCode {
         Some(Command::Help(arguments)) => help::run(arguments),
         Some(Command::Report(arguments)) => report::run(arguments),
         Some(Command::Export(arguments)) => export::run(arguments),
+        #[cfg(feature = "columns")]
+        Some(Command::Columns(arguments)) => columns::run(arguments),
         Some(Command::Verify(arguments)) => verify::run(arguments),
         Some(Command::Lint(arguments)) => lint::run(arguments),
         Some(Command::Config(arguments)) => config::run(arguments),
@@ -198,7 +205,11 @@ pub fn run() -> ExitCode {
 
 /// What `--version --verbose` says: the build, its limits, and what the sandbox can do here.
 fn version() -> String {
-    let features = [("docx", cfg!(feature = "docx")), ("pdf", cfg!(feature = "pdf"))];
+    let features = [
+        ("columns", cfg!(feature = "columns")),
+        ("docx", cfg!(feature = "docx")),
+        ("pdf", cfg!(feature = "pdf")),
+    ];
     let features: Vec<&str> = features.iter().filter(|(_, there)| *there).map(|(name, _)| *name).collect();
     // Nothing is read any more after this, so the program may shut itself in for good.
     let sandbox = crate::sandbox::enter(&crate::sandbox::Wanted::default()).lines();

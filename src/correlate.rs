@@ -50,6 +50,7 @@ pub mod unserved;
 pub mod vantage;
 mod weigh;
 pub mod windows;
+mod words;
 pub mod zones;
 
 use std::sync::atomic::AtomicBool;

@@ -30,6 +30,13 @@ pub(super) fn enter(command: Option<&Command>) {
             wanted.writes.extend(std::env::current_dir());
             wanted
         }
+        #[cfg(feature = "columns")]
+        Some(Command::Columns(arguments)) => {
+            let lake = arguments.lake();
+            let lake = if lake.is_dir() { lake.to_owned() } else { above(lake) };
+            let reads = arguments.files().iter().cloned().filter_map(existing).collect();
+            Wanted { reads, writes: vec![std::env::temp_dir(), lake] }
+        }
         Some(Command::Report(_) | Command::Export(_)) => asked(&arguments, Cases::Written),
         Some(_) => asked(&arguments, Cases::Read),
     };
