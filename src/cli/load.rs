@@ -31,8 +31,8 @@ const INTERRUPT_GRACE: Duration = Duration::from_millis(500);
 const NOTE_LINES_MAX: usize = 10;
 /// Folders within folders that are searched.
 const FOLDERS_MAX: usize = 16;
-/// Captures open at a time: the index numbers them with 16 bits.
-const SOURCES_MAX: usize = u16::MAX as usize;
+/// Captures open at a time: more than anybody keeps in one place, and their names and first bytes still fit in memory.
+const SOURCES_MAX: usize = 1 << 20;
 /// Damaged places named one by one on standard error.
 const DAMAGE_LINES_MAX: usize = 5;
 
@@ -108,7 +108,7 @@ impl Open {
         let Some((path, frame)) = self.files.iter().find_map(|file| numbered(file)) else { return Ok(None) };
         let is_it = |source: &IndexedSource| source.path.as_deref() == Some(path.as_path());
         let at = index.sources.iter().position(is_it).unwrap_or(0);
-        match index.by_frame(SourceId(at as u16), frame) {
+        match index.by_frame(SourceId::at(at), frame) {
             Some(id) => Ok(Some(id)),
             None => bail!("{} has no frame {}", text::escape(&path.display().to_string()), frame.0),
         }
@@ -144,10 +144,10 @@ impl Open {
             }
         }
         for ClockOffset { label, offset_ns } in &self.offset {
-            let labelled = |at: &usize| source_label(SourceId(*at as u16)) == *label;
+            let labelled = |at: &usize| source_label(SourceId::at(*at)) == *label;
             let at = (0..inputs.len()).find(labelled);
             let Some(input) = at.and_then(|at| inputs.get_mut(at)) else {
-                let last = source_label(SourceId(inputs.len().saturating_sub(1) as u16));
+                let last = source_label(SourceId::at(inputs.len().saturating_sub(1)));
                 bail!("--offset names file {label:?}, but the files are labelled A to {last}");
             };
             input.offset_ns = *offset_ns;

@@ -83,7 +83,7 @@ fn unread(scribe: &Scribe<'_>, rows: &mut Rows, (unit, member): (&Unit, &Member)
 fn count(scribe: &Scribe<'_>) -> Vec<Counted> {
     let mut counted: Vec<Counted> = scribe.index.sources.iter().map(|_| Counted::default()).collect();
     let mut of = |source: SourceId, count: &mut dyn FnMut(&mut Counted)| {
-        if let Some(own) = counted.get_mut(usize::from(source.0)) {
+        if let Some(own) = counted.get_mut(source.place()) {
             count(own);
         }
     };

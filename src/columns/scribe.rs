@@ -78,7 +78,7 @@ impl<'u> Scribe<'u> {
     }
 
     fn label(&self, packet: &Packet<'_>) -> Option<&Label> {
-        self.labels.get(usize::from(packet.segment.source.0))
+        self.labels.get(packet.segment.source.place())
     }
 
     /// A packet as it is cited.
