@@ -1,5 +1,7 @@
 //! The command line: arguments, one file per subcommand, exit codes.
 
+#[cfg(feature = "columns")]
+pub mod ask;
 pub mod attempts;
 #[cfg(feature = "columns")]
 pub mod columns;
@@ -16,6 +18,7 @@ pub mod findings;
 pub mod help;
 pub mod lint;
 pub mod load;
+mod located;
 pub mod manual;
 pub mod mistake;
 pub mod packets;
@@ -86,6 +89,9 @@ struct Arguments {
     /// Do not shut the program in (Linux: Landlock, seccomp, capabilities).
     #[arg(long, global = true)]
     no_sandbox: bool,
+    /// Find captures that rows of a lake cite (SITE/SENSOR/CAPTURE#17, CAPTURE#17) below this folder.
+    #[arg(long, global = true, value_name = "FOLDER")]
+    lake_root: Option<std::path::PathBuf>,
     /// With --version: say what is built in, and what the sandbox can do on this system.
     #[arg(long)]
     verbose: bool,
@@ -118,6 +124,9 @@ enum Command {
     /// Write what is found as Parquet files into a lake, for questions over many captures.
     #[cfg(feature = "columns")]
     Columns(columns::Arguments),
+    /// Print a question to a lake as SQL, with the line that runs it.
+    #[cfg(feature = "columns")]
+    Ask(ask::Arguments),
     /// Check a bundle: its hashes, and that the captures still give its report.
     Verify(verify::Arguments),
     /// Check the report: citations, wording, counts, open fields.
@@ -152,7 +161,15 @@ pub fn run() -> ExitCode {
             Err(_) => ExitCode::from(2),
         };
     }
-    let arguments = match Arguments::try_parse() {
+    let words = match located::located(words) {
+        Ok(words) => words,
+        Err(error) => {
+            complain(&error);
+            return ExitCode::from(2);
+        }
+    };
+    let own_name = std::env::args_os().next().unwrap_or_default();
+    let arguments = match Arguments::try_parse_from(std::iter::once(&own_name).chain(&words)) {
         Ok(arguments) => arguments,
         Err(error) => return mistaken(&error),
     };
@@ -160,7 +177,7 @@ pub fn run() -> ExitCode {
     // It has to be there before the program may start no others.
     let editor = (is_screen && !arguments.no_sandbox).then(own_editor::Helper::start).and_then(Result::ok);
     if !arguments.no_sandbox && (is_screen || arguments.command.is_some()) {
-        confine::enter(arguments.command.as_ref());
+        confine::enter(arguments.command.as_ref(), &words);
     }
     let result = match &arguments.command {
         None if arguments.list_samples => print(crate::samples::listing().as_bytes()),
@@ -180,6 +197,8 @@ pub fn run() -> ExitCode {
         Some(Command::Export(arguments)) => export::run(arguments),
         #[cfg(feature = "columns")]
         Some(Command::Columns(arguments)) => columns::run(arguments),
+        #[cfg(feature = "columns")]
+        Some(Command::Ask(arguments)) => ask::run(arguments),
         Some(Command::Verify(arguments)) => verify::run(arguments),
         Some(Command::Lint(arguments)) => lint::run(arguments),
         Some(Command::Config(arguments)) => config::run(arguments),

@@ -161,7 +161,7 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
     if let Some(lake) = lake.as_ref().filter(|_| !arguments.dry_run) {
         lake.clear_stages(chrono::Utc::now().timestamp())?;
     }
-    let mut failed = !missing.is_empty() || (all_unreadable && !unreadable.is_empty());
+    let mut failed = !missing.is_empty();
     let count = units.len();
     for (at, unit) in units.iter_mut().enumerate() {
         if !arguments.quiet {
@@ -175,7 +175,8 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
         for member in unit.members.iter().filter(|member| member.status == Status::Quarantined) {
             complain_line(&format!("quarantined: {}", member.why.as_deref().unwrap_or(&member.capture)));
         }
-        failed |= told.is_failure();
+        // What is known to be unreadable is no news.
+        failed |= told.is_failure() || (all_unreadable && told.done != THERE);
         print(arguments.format, unit, &told)?;
     }
     if let Some(lake) = lake.as_ref().filter(|_| !arguments.dry_run) {
@@ -294,7 +295,7 @@ fn have_equal_sizes(unit: &Unit) -> bool {
 /// Does what is to be done about one unit.
 fn one(arguments: &Arguments, lake: Option<&Lake>, unit: &mut Unit) -> Result<Told> {
     let has_any = lake.map_or(Ok(false), |lake| lake.has_any(unit))?;
-    let is_hashed = has_any || have_equal_sizes(unit);
+    let is_hashed = has_any || (!arguments.dry_run && have_equal_sizes(unit));
     if is_hashed {
         let hashes = match hash(&unit.members) {
             Ok(hashes) => hashes,
@@ -367,8 +368,11 @@ fn print(format: Format, unit: &Unit, told: &Told) -> Result<()> {
     if format == Format::Json {
         let rows: serde_json::Map<String, serde_json::Value> =
             told.rows.iter().map(|(table, count)| ((*table).to_owned(), json!(count))).collect();
+        let files: Vec<String> =
+            unit.members.iter().map(|member| member.path.to_string_lossy().into_owned()).collect();
         let line = json!({
             "unit": unit.name,
+            "files": files,
             "site": unit.site,
             "sensor": unit.sensor,
             "day": unit.day,
