@@ -109,6 +109,16 @@ impl Attempt {
         self.first.time_ns >= from_ns && self.ended_ns() <= to_ns
     }
 
+    /// The word for its service in tables.
+    pub fn service_name(&self, index: &Index) -> &'static str {
+        if self.is_dns(index) { "dns" } else { self.kind.id() }
+    }
+
+    /// Whether it is a connection to be asked over in DNS, that did not come about.
+    fn is_dns(&self, index: &Index) -> bool {
+        index.settings.is_dns_port(self.service.port) && self.service.transport == kind::TCP
+    }
+
     /// How long the client waited for it.
     pub fn waited_ns(&self) -> Nanos {
         self.ended_ns() - self.first.time_ns
@@ -277,10 +287,7 @@ impl Attempts {
             follower.walk(evidence.index());
             let attempts = follower.finish();
             // Lookups are followed by correlation; what asks nothing is no lookup.
-            let is_dns = |own: &Attempt| {
-                own.service.transport == kind::TCP && evidence.index().settings.is_dns_port(own.service.port)
-            };
-            let (unasked, all) = attempts.all.into_iter().partition(is_dns);
+            let (unasked, all) = attempts.all.into_iter().partition(|own| own.is_dns(evidence.index()));
             Arc::new(Self { all, unasked, told, ..attempts })
         })
     }

@@ -26,7 +26,7 @@ const UNDO_MAX: usize = 10_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct FrameRef {
     /// Position of the source (0 = A).
-    pub source: u16,
+    pub source: u32,
     /// 1-based frame number in that source.
     pub frame: u64,
 }

@@ -1,6 +1,10 @@
 //! The command line: arguments, one file per subcommand, exit codes.
 
+#[cfg(feature = "columns")]
+pub mod ask;
 pub mod attempts;
+#[cfg(feature = "columns")]
+pub mod columns;
 pub mod completions;
 pub mod config;
 mod confine;
@@ -14,6 +18,7 @@ pub mod findings;
 pub mod help;
 pub mod lint;
 pub mod load;
+mod located;
 pub mod manual;
 pub mod mistake;
 pub mod packets;
@@ -84,6 +89,9 @@ struct Arguments {
     /// Do not shut the program in (Linux: Landlock, seccomp, capabilities).
     #[arg(long, global = true)]
     no_sandbox: bool,
+    /// Find captures that rows of a lake cite (SITE/SENSOR/CAPTURE#17, CAPTURE#17) below this folder.
+    #[arg(long, global = true, value_name = "FOLDER")]
+    lake_root: Option<std::path::PathBuf>,
     /// With --version: say what is built in, and what the sandbox can do on this system.
     #[arg(long)]
     verbose: bool,
@@ -113,6 +121,12 @@ enum Command {
     Report(report::Arguments),
     /// Write a bundle: report, cited packets, frame map, case, hashes.
     Export(export::Arguments),
+    /// Write what is found as Parquet files into a lake, for questions over many captures.
+    #[cfg(feature = "columns")]
+    Columns(columns::Arguments),
+    /// Print a question to a lake as SQL, with the line that runs it.
+    #[cfg(feature = "columns")]
+    Ask(ask::Arguments),
     /// Check a bundle: its hashes, and that the captures still give its report.
     Verify(verify::Arguments),
     /// Check the report: citations, wording, counts, open fields.
@@ -147,7 +161,15 @@ pub fn run() -> ExitCode {
             Err(_) => ExitCode::from(2),
         };
     }
-    let arguments = match Arguments::try_parse() {
+    let words = match located::located(words) {
+        Ok(words) => words,
+        Err(error) => {
+            complain(&error);
+            return ExitCode::from(2);
+        }
+    };
+    let own_name = std::env::args_os().next().unwrap_or_default();
+    let arguments = match Arguments::try_parse_from(std::iter::once(&own_name).chain(&words)) {
         Ok(arguments) => arguments,
         Err(error) => return mistaken(&error),
     };
@@ -155,7 +177,7 @@ pub fn run() -> ExitCode {
     // It has to be there before the program may start no others.
     let editor = (is_screen && !arguments.no_sandbox).then(own_editor::Helper::start).and_then(Result::ok);
     if !arguments.no_sandbox && (is_screen || arguments.command.is_some()) {
-        confine::enter(arguments.command.as_ref());
+        confine::enter(arguments.command.as_ref(), &words);
     }
     let result = match &arguments.command {
         None if arguments.list_samples => print(crate::samples::listing().as_bytes()),
@@ -173,6 +195,10 @@ pub fn run() -> ExitCode {
         Some(Command::Help(arguments)) => help::run(arguments),
         Some(Command::Report(arguments)) => report::run(arguments),
         Some(Command::Export(arguments)) => export::run(arguments),
+        #[cfg(feature = "columns")]
+        Some(Command::Columns(arguments)) => columns::run(arguments),
+        #[cfg(feature = "columns")]
+        Some(Command::Ask(arguments)) => ask::run(arguments),
         Some(Command::Verify(arguments)) => verify::run(arguments),
         Some(Command::Lint(arguments)) => lint::run(arguments),
         Some(Command::Config(arguments)) => config::run(arguments),
@@ -198,7 +224,11 @@ pub fn run() -> ExitCode {
 
 /// What `--version --verbose` says: the build, its limits, and what the sandbox can do here.
 fn version() -> String {
-    let features = [("docx", cfg!(feature = "docx")), ("pdf", cfg!(feature = "pdf"))];
+    let features = [
+        ("columns", cfg!(feature = "columns")),
+        ("docx", cfg!(feature = "docx")),
+        ("pdf", cfg!(feature = "pdf")),
+    ];
     let features: Vec<&str> = features.iter().filter(|(_, there)| *there).map(|(name, _)| *name).collect();
     // Nothing is read any more after this, so the program may shut itself in for good.
     let sandbox = crate::sandbox::enter(&crate::sandbox::Wanted::default()).lines();

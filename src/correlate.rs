@@ -51,6 +51,7 @@ mod uplinks;
 pub mod vantage;
 mod weigh;
 pub mod windows;
+mod words;
 pub mod zones;
 
 use std::sync::atomic::AtomicBool;

@@ -201,6 +201,61 @@ impl Folder {
         }
     }
 
+    /// Puts a file of this folder in another, in the place of what has that name there.
+    pub fn replace(&self, name: &OsStr, to: &Self, new: &OsStr) -> io::Result<()> {
+        Ok(rustix::fs::renameat(&self.handle, name, &to.handle, new)?)
+    }
+
+    /// Opens a folder in this one; `None` where there is nothing of this name. A link is not followed.
+    pub fn below(&self, name: &OsStr) -> io::Result<Option<Self>> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        match rustix::fs::openat(&self.handle, name, flags, Mode::empty()) {
+            Ok(handle) => Ok(Some(Self { handle, path: self.path.join(name) })),
+            Err(Errno::NOENT) => Ok(None),
+            Err(Errno::LOOP | Errno::NOTDIR) => Err(refused(name, "is no folder, or a link to one")),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The same; it is made where there is none.
+    pub fn made_below(&self, name: &OsStr) -> io::Result<Self> {
+        for _ in 0..TRIES_MAX {
+            if let Some(folder) = self.below(name)? {
+                return Ok(folder);
+            }
+            match rustix::fs::mkdirat(&self.handle, name, Mode::from_raw_mode(0o777)) {
+                Ok(()) => self.sync(),
+                Err(Errno::EXIST) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(refused(name, "comes and goes"))
+    }
+
+    /// Takes an empty folder away.
+    pub fn remove_below(&self, name: &OsStr) -> io::Result<()> {
+        Ok(rustix::fs::unlinkat(&self.handle, name, AtFlags::REMOVEDIR)?)
+    }
+
+    /// The names in it, in order.
+    pub fn names(&self) -> io::Result<Vec<OsString>> {
+        use std::os::unix::ffi::OsStrExt as _;
+        let mut names = Vec::new();
+        for entry in rustix::fs::Dir::read_from(&self.handle)? {
+            let name = OsStr::from_bytes(entry?.file_name().to_bytes()).to_owned();
+            if name != "." && name != ".." {
+                names.push(name);
+            }
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    /// When something in it was last made or taken away, in seconds since 1970.
+    pub fn changed_s(&self) -> io::Result<i64> {
+        Ok(i64::from(rustix::fs::fstat(&self.handle)?.st_mtime))
+    }
+
     /// Waits until the disk knows the names in this folder. Where the system cannot do that, nothing is lost by it.
     pub fn sync(&self) {
         let _ = rustix::fs::fsync(&self.handle);

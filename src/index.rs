@@ -28,7 +28,19 @@ pub struct FrameNumber(pub u64);
 
 /// Position of a source in [`Index::sources`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct SourceId(pub u16);
+pub struct SourceId(pub u32);
+
+impl SourceId {
+    /// That of a source by its position.
+    pub fn at(place: usize) -> Self {
+        Self(place as u32)
+    }
+
+    /// Its position.
+    pub fn place(self) -> usize {
+        self.0 as usize
+    }
+}
 
 /// One capture file as the index knows it.
 #[derive(Clone)]
@@ -136,7 +148,7 @@ impl Index {
 
     /// Sets the clocks of its sources: what is added to the times of each, by position. The order is that of the new times.
     pub(crate) fn set_clocks(&mut self, added: &[Nanos]) {
-        let of = |source: SourceId| added.get(usize::from(source.0)).copied().unwrap_or(0);
+        let of = |source: SourceId| added.get(source.place()).copied().unwrap_or(0);
         for segment in &mut self.segments {
             let added_ns = of(segment.source);
             if added_ns != 0 {
@@ -177,13 +189,13 @@ impl Index {
     /// One packet; `None` past the end.
     pub fn packet(&self, id: PacketId) -> Option<Packet<'_>> {
         let (segment, row) = self.locate(id)?;
-        let source = self.sources.get(usize::from(segment.source.0))?;
+        let source = self.sources.get(segment.source.place())?;
         Some(Packet { id, segment, row, source })
     }
 
     /// The packet with a frame number of one source.
     pub fn by_frame(&self, source: SourceId, frame: FrameNumber) -> Option<PacketId> {
-        let source = self.sources.get(usize::from(source.0))?;
+        let source = self.sources.get(source.place())?;
         let row = u32::try_from(frame.0.checked_sub(1)?).ok()?;
         source.packet(row)
     }

@@ -40,6 +40,9 @@ pub mod report;
 
 pub mod export;
 
+#[cfg(feature = "columns")]
+pub mod columns;
+
 pub mod sandbox;
 
 pub mod tui;

@@ -1,6 +1,7 @@
 //! How an attempt may end (services §1.3–§1.9).
 
 use super::reply::Denial;
+use crate::protocols::tls;
 use crate::time::Nanos;
 
 /// How an attempt ended.
@@ -183,6 +184,29 @@ impl Outcome {
             Self::NoAddress => "no_address",
             Self::OneDirection => "one_direction",
             Self::Undetermined => "undetermined",
+        }
+    }
+
+    /// What it says beyond its name.
+    pub fn detail(self) -> String {
+        let side = |by_client: bool| if by_client { "client" } else { "server" };
+        match self {
+            Self::RefusedByIcmp(v6, kind, code) | Self::Undelivered(Some((v6, kind, code))) => {
+                format!("{} {kind}/{code}", if v6 { "icmpv6" } else { "icmp" })
+            }
+            Self::Alert { number, by_client } => {
+                format!("{number} {} by the {}", tls::alert_name(number), side(by_client))
+            }
+            Self::Left { by_client } => format!("by the {}", side(by_client)),
+            Self::Fails(code) => code.to_string(),
+            Self::Kiss(code) => crate::text::escape_bytes(&code),
+            Self::Stalled { by_client, lasted_ns } => {
+                format!("{} took nothing for {}", side(by_client), crate::time::span(lasted_ns))
+            }
+            Self::Silenced { of_client, .. } => format!("data of the {}", side(of_client)),
+            Self::LargeLost { bytes: 0, of_client } => format!("data of the {}", side(of_client)),
+            Self::LargeLost { bytes, of_client } => format!("{bytes} bytes of the {}", side(of_client)),
+            _ => String::new(),
         }
     }
 

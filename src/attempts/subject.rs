@@ -2,6 +2,8 @@
 
 use super::reply::account;
 use super::{Attempt, Kind, printed};
+use crate::correlate::Evidence;
+use crate::decode::dns;
 use crate::index::Index;
 use crate::protocols::tls;
 
@@ -19,6 +21,18 @@ pub struct Subject {
 /// What names an attempt for people: what is asked for, else in whose name.
 pub fn label(index: &Index, attempt: &Attempt) -> Option<String> {
     of(index, attempt).text().or_else(|| account(index, attempt))
+}
+
+/// What an attempt was for, as tables name it; of a connection that no DNS question could be asked over, the question that failed
+/// over UDP before.
+pub fn wanted(evidence: &Evidence, attempt: &Attempt) -> Option<String> {
+    let index = evidence.index();
+    if !attempt.is_dns(index) {
+        return label(index, attempt);
+    }
+    let id = evidence.failed_before(attempt.last.packet)?;
+    let query = index.packet(evidence.transaction(id)?.first)?;
+    query.segment.names.get(query.dns()?.name).map(dns::presentation)
 }
 
 /// The account in whose name an attempt was made, where its protocol sends it in clear; not escaped.

@@ -28,7 +28,7 @@ pub fn events(state: &State, index: &Index) -> Vec<Event> {
         let sections = source.metadata.section_comments.iter().map(|comment| (1, comment));
         let packets = source.metadata.comments.iter().map(|(frame, comment)| (*frame, comment));
         for (number, comment) in sections.chain(packets).take(COMMENTS_MAX) {
-            let frame = FrameRef { source: at as u16, frame: number };
+            let frame = FrameRef { source: at as u32, frame: number };
             let note = shown(comment);
             let exported = note.starts_with(EXPORTED) || number > u64::from(source.packets);
             if note.is_empty() || exported || !known.insert((frame, note.clone())) {

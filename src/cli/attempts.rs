@@ -9,12 +9,10 @@ pub use super::evidence::Arguments;
 use super::evidence::Chooser;
 use super::load::Loaded;
 use super::records::{self, Cell, Column, Format};
-use crate::attempts::outcome::Outcome as Ending;
 use crate::attempts::{Attempt, Attempts, subject};
 use crate::correlate::{Transaction, TransactionId};
 use crate::decode::dns;
 use crate::index::PacketId;
-use crate::protocols::tls;
 use crate::text::escape;
 
 const COLUMNS: [Column; 16] = [
@@ -127,8 +125,7 @@ fn span(span_ns: i64) -> Cell {
 }
 
 fn attempt(loaded: &Loaded, own: &Attempt) -> Vec<Cell> {
-    let is_dns = loaded.index.settings.is_dns_port(own.service.port) && own.service.transport == TCP;
-    let name = if is_dns { tried_name(loaded, own) } else { subject::label(&loaded.index, own) };
+    let name = subject::wanted(&loaded.evidence, own);
     vec![
         Cell::Frames(vec![own.first.packet]),
         Cell::Time(own.first.time_ns),
@@ -137,27 +134,17 @@ fn attempt(loaded: &Loaded, own: &Attempt) -> Vec<Cell> {
         Cell::Host(own.service.host),
         Cell::Number(i64::from(own.service.port)),
         transport(own.service.transport),
-        Cell::Text(if is_dns { "dns" } else { own.kind.id() }.to_owned()),
+        Cell::Text(own.service_name(&loaded.index).to_owned()),
         name.map_or(Cell::Empty, |name| Cell::Text(escape(&name))),
         Cell::Number(i64::from(own.tries)),
         Cell::Text(own.outcome.name().to_owned()),
-        Cell::Text(detail(own.outcome)),
+        Cell::Text(own.outcome.detail()),
         span(own.waited_ns()),
         span(own.answered_ns),
         own.decided.map_or(Cell::Empty, |seen| Cell::Frames(vec![seen.packet])),
         span(own.handshake_ns),
     ]
 }
-
-/// What a connection was to be asked that did not come about: the question that failed over UDP before.
-fn tried_name(loaded: &Loaded, own: &Attempt) -> Option<String> {
-    let id = loaded.evidence.failed_before(own.last.packet)?;
-    let query = loaded.index.packet(loaded.evidence.transaction(id)?.first)?;
-    query.segment.names.get(query.dns()?.name).map(dns::presentation)
-}
-
-/// IP protocol number of TCP.
-const TCP: u8 = 6;
 
 fn lookup(loaded: &Loaded, own: &Transaction) -> Vec<Cell> {
     let Some(query) = loaded.index.packet(own.first) else { return vec![Cell::Empty; COLUMNS.len()] };
@@ -176,33 +163,10 @@ fn lookup(loaded: &Loaded, own: &Transaction) -> Vec<Cell> {
         name.map_or(Cell::Empty, Cell::Text),
         Cell::Number(i64::from(own.tries)),
         Cell::Text(own.outcome.name().to_owned()),
-        Cell::Text(super::dns::detail(loaded, own)),
+        Cell::Text(loaded.evidence.detail(own)),
         loaded.evidence.waited_ns(own).map_or(Cell::Empty, Cell::Span),
         loaded.evidence.round_trip_ns(own).map_or(Cell::Empty, Cell::Span),
         decided.map_or(Cell::Empty, |packet| Cell::Frames(vec![packet])),
         Cell::Empty,
     ]
-}
-
-/// What an outcome says beyond its name.
-fn detail(outcome: Ending) -> String {
-    let side = |by_client: bool| if by_client { "client" } else { "server" };
-    match outcome {
-        Ending::RefusedByIcmp(v6, kind, code) | Ending::Undelivered(Some((v6, kind, code))) => {
-            format!("{} {kind}/{code}", if v6 { "icmpv6" } else { "icmp" })
-        }
-        Ending::Alert { number, by_client } => {
-            format!("{number} {} by the {}", tls::alert_name(number), side(by_client))
-        }
-        Ending::Left { by_client } => format!("by the {}", side(by_client)),
-        Ending::Fails(code) => code.to_string(),
-        Ending::Kiss(code) => crate::text::escape_bytes(&code),
-        Ending::Stalled { by_client, lasted_ns } => {
-            format!("{} took nothing for {}", side(by_client), crate::time::span(lasted_ns))
-        }
-        Ending::Silenced { of_client, .. } => format!("data of the {}", side(of_client)),
-        Ending::LargeLost { bytes: 0, of_client } => format!("data of the {}", side(of_client)),
-        Ending::LargeLost { bytes, of_client } => format!("{bytes} bytes of the {}", side(of_client)),
-        _ => String::new(),
-    }
 }

@@ -12,8 +12,7 @@ use crate::sandbox::{self, Wanted};
 const OUTPUTS: [&str; 5] = ["-o", "--output", "--bundle", "-w", "--write"];
 
 /// Shuts the program in as far as the command allows.
-pub(super) fn enter(command: Option<&Command>) {
-    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+pub(super) fn enter(command: Option<&Command>, arguments: &[OsString]) {
     let wanted = match command {
         // Nothing is read that others wrote.
         Some(Command::Fields(_) | Command::Help(_) | Command::Completions(_) | Command::Man) => return,
@@ -26,12 +25,19 @@ pub(super) fn enter(command: Option<&Command>) {
             if let Some(directory) = data_directory() {
                 crate::case::store::make_directory(&directory);
             }
-            let mut wanted = asked(&arguments, Cases::Written);
+            let mut wanted = asked(arguments, Cases::Written);
             wanted.writes.extend(std::env::current_dir());
             wanted
         }
-        Some(Command::Report(_) | Command::Export(_)) => asked(&arguments, Cases::Written),
-        Some(_) => asked(&arguments, Cases::Read),
+        #[cfg(feature = "columns")]
+        Some(Command::Columns(arguments)) => {
+            let lake = arguments.lake();
+            let lake = if lake.is_dir() { lake.to_owned() } else { above(lake) };
+            let reads = arguments.files().iter().cloned().filter_map(existing).collect();
+            Wanted { reads, writes: vec![std::env::temp_dir(), lake] }
+        }
+        Some(Command::Report(_) | Command::Export(_)) => asked(arguments, Cases::Written),
+        Some(_) => asked(arguments, Cases::Read),
     };
     sandbox::enter(&wanted);
 }

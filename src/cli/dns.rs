@@ -113,7 +113,7 @@ fn record(
         name.map_or(Cell::Empty, Cell::Text),
         Cell::Number(i64::from(transaction.tries)),
         Cell::Text(transaction.outcome.name().to_owned()),
-        Cell::Text(detail(loaded, transaction)),
+        Cell::Text(loaded.evidence.detail(transaction)),
         loaded.evidence.round_trip_ns(transaction).map_or(Cell::Empty, Cell::Span),
         loaded.evidence.waited_ns(transaction).map_or(Cell::Empty, Cell::Span),
         one(transaction.answer),
@@ -129,24 +129,4 @@ fn record(
             .map_or(Cell::Empty, |error| Cell::Host(error.source_address())),
         lookup.map_or(Cell::Empty, |lookup| Cell::Number(i64::from(lookup.0) + 1)),
     ]
-}
-
-/// The response code, the ICMP type and code, or why the end cannot be told.
-pub fn detail(loaded: &Loaded, transaction: &Transaction) -> String {
-    if let Some(because) = loaded.evidence.undetermined_because(&loaded.index, transaction) {
-        return because;
-    }
-    if transaction.answer.is_some() {
-        let code = names::response_code_name(transaction.response_code);
-        return match transaction.extended_error {
-            Some(error) => format!("{code} ({})", names::extended_error_name(error)),
-            None => code,
-        };
-    }
-    match transaction.outcome {
-        Ending::Refused | Ending::CoveredByRateLimit => {
-            format!("icmp {}/{}", transaction.icmp.0, transaction.icmp.1)
-        }
-        _ => String::new(),
-    }
 }

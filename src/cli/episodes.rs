@@ -9,8 +9,7 @@ pub use super::evidence::Arguments;
 use super::evidence::Chooser;
 use super::load::Loaded;
 use super::records::{self, Cell, Column, Format};
-use crate::correlate::{Episode, Signature, generator};
-use crate::protocols::dns as names;
+use crate::correlate::{Episode, generator};
 use crate::text;
 
 const COLUMNS: [Column; 18] = [
@@ -86,28 +85,6 @@ fn consequences(out: &mut impl std::io::Write, loaded: &Loaded) -> Result<()> {
     Ok(())
 }
 
-/// The signature in a few words.
-fn signature(signature: &Signature) -> String {
-    match signature {
-        Signature::Icmp { v6, kind, code } => format!("icmp{} {kind}/{code}", if *v6 { "v6" } else { "" }),
-        Signature::NoAnswer => "no answer".to_owned(),
-        Signature::ResponseCode(code) => names::failure_name(*code),
-        Signature::TcpReset => "tcp reset".to_owned(),
-        Signature::ResetMidway => "tcp reset midway".to_owned(),
-        Signature::Closed => "tcp closed".to_owned(),
-        Signature::Mute => "tcp mute".to_owned(),
-        Signature::Truncated => "truncated".to_owned(),
-        Signature::NotReceived => "answer not received".to_owned(),
-        Signature::Late => "late answer".to_owned(),
-    }
-}
-
-/// From the first frame to the last; nothing where the clock was set back in between.
-fn lasted_ns(loaded: &Loaded, episode: &Episode) -> Option<i64> {
-    let (first, last) = (episode.frames.first()?, episode.frames.last()?);
-    loaded.evidence.between_ns(*first, *last).map(|_| episode.last_ns - episode.first_ns)
-}
-
 fn record(loaded: &Loaded, at: usize, episode: &Episode, problem: Option<usize>) -> Vec<Cell> {
     let delayed = episode
         .errors
@@ -119,13 +96,13 @@ fn record(loaded: &Loaded, at: usize, episode: &Episode, problem: Option<usize>)
         Cell::Number(at as i64 + 1),
         problem.map_or(Cell::Empty, |problem| Cell::Number(problem as i64)),
         Cell::Time(episode.first_ns),
-        lasted_ns(loaded, episode).map_or(Cell::Empty, Cell::Span),
+        loaded.evidence.lasted_ns(episode).map_or(Cell::Empty, Cell::Span),
         Cell::Host(episode.client),
         Cell::Host(episode.server.0),
         Cell::Number(i64::from(episode.server.1)),
         Cell::Text(if episode.transport == 6 { "tcp" } else { "udp" }.to_owned()),
         if episode.name.is_empty() { Cell::Empty } else { Cell::Text(text::escape(&episode.name)) },
-        Cell::Text(signature(&episode.signature)),
+        Cell::Text(episode.signature.words()),
         Cell::Number(episode.transactions.len() as i64),
         Cell::Number(episode.errors.len() as i64),
         Cell::Number(delayed.count() as i64),

@@ -9,7 +9,7 @@ use anyhow::{Result, bail};
 use super::printing::{Format, Printing};
 use super::{Outcome, load::Open};
 use crate::export::frames;
-use crate::findings::coverage::Standing;
+use crate::findings::coverage::{NOT_ASSESSED, Standing};
 use crate::findings::{Coverage, Examined, FINDINGS, Finding, Input, look, review};
 use crate::index::Index;
 
@@ -31,8 +31,6 @@ pub struct Arguments {
     open: Open,
 }
 
-/// The id of what was seen and not assessed, which follows the findings.
-const NOT_ASSESSED: &str = "not-assessed";
 /// Frames printed per finding in text before the rest is only counted.
 const FRAMES_SHOWN: usize = 24;
 

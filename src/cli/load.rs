@@ -31,12 +31,14 @@ const INTERRUPT_GRACE: Duration = Duration::from_millis(500);
 const NOTE_LINES_MAX: usize = 10;
 /// Folders within folders that are searched.
 const FOLDERS_MAX: usize = 16;
-/// Captures open at a time: the index numbers them with 16 bits.
-const SOURCES_MAX: usize = u16::MAX as usize;
+/// Captures open at a time: more than anybody keeps in one place, and their names and first bytes still fit in memory.
+const SOURCES_MAX: usize = 1 << 20;
 /// Damaged places named one by one on standard error.
 const DAMAGE_LINES_MAX: usize = 5;
 
 pub use arguments::ClockOffset;
+#[cfg(feature = "columns")]
+pub(in crate::cli) use arguments::size;
 pub use places::Named;
 
 /// Which captures to open, and how.
@@ -77,6 +79,9 @@ pub struct Open {
     /// What of packed files stays in memory.
     #[arg(skip)]
     pub hold: capture::Hold,
+    /// One clock wrote all files, as rotation does: none is corrected by another.
+    #[arg(skip)]
+    pub one_clock: bool,
 }
 
 /// Captures, read to the end.
@@ -103,7 +108,7 @@ impl Open {
         let Some((path, frame)) = self.files.iter().find_map(|file| numbered(file)) else { return Ok(None) };
         let is_it = |source: &IndexedSource| source.path.as_deref() == Some(path.as_path());
         let at = index.sources.iter().position(is_it).unwrap_or(0);
-        match index.by_frame(SourceId(at as u16), frame) {
+        match index.by_frame(SourceId::at(at), frame) {
             Some(id) => Ok(Some(id)),
             None => bail!("{} has no frame {}", text::escape(&path.display().to_string()), frame.0),
         }
@@ -139,10 +144,10 @@ impl Open {
             }
         }
         for ClockOffset { label, offset_ns } in &self.offset {
-            let labelled = |at: &usize| source_label(SourceId(*at as u16)) == *label;
+            let labelled = |at: &usize| source_label(SourceId::at(*at)) == *label;
             let at = (0..inputs.len()).find(labelled);
             let Some(input) = at.and_then(|at| inputs.get_mut(at)) else {
-                let last = source_label(SourceId(inputs.len().saturating_sub(1) as u16));
+                let last = source_label(SourceId::at(inputs.len().saturating_sub(1)));
                 bail!("--offset names file {label:?}, but the files are labelled A to {last}");
             };
             input.offset_ns = *offset_ns;
@@ -154,11 +159,12 @@ impl Open {
     /// What the user says about the captures.
     pub fn settings(&self) -> Arc<Settings> {
         let mut settings = Settings::new(&self.dns_port, &self.encrypted_dns);
-        settings.clocks_are_stated = !self.offset.is_empty();
+        settings.clocks_are_stated = self.one_clock || !self.offset.is_empty();
         Arc::new(settings)
     }
 
-    fn options(&self) -> capture::Options {
+    /// How each file is opened.
+    pub(super) fn options(&self) -> capture::Options {
         let mut limits = capture::Limits::default();
         if let Some(bytes) = self.max_unpacked {
             limits = capture::Limits { unpacked_bytes: bytes, ratio: u64::MAX, ..limits };
@@ -173,39 +179,16 @@ impl Open {
 
     /// Opens every capture of a directory and of those in it, in order of names; what is none is noted and left out.
     fn directory(&self, path: &Path, inputs: &mut Vec<Input>, notes: &mut Vec<String>) -> Result<()> {
-        let shown = |path: &Path| text::escape(&path.display().to_string());
         let before = inputs.len();
-        let mut below = vec![(path.to_owned(), 0)];
-        while let Some((folder, depth)) = below.pop() {
-            let entries = match std::fs::read_dir(&folder) {
-                Ok(entries) => entries,
-                Err(error) if depth > 0 => {
-                    notes.push(format!("{}: left out: {error}", shown(&folder)));
-                    continue;
-                }
-                Err(error) => return Err(error).with_context(|| format!("cannot read {}", shown(&folder))),
-            };
-            let mut files: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
-            files.sort();
-            let mut folders = Vec::new();
-            for file in files {
-                // A link to a folder may lead anywhere, also round in a circle.
-                if file.is_dir() && !file.is_symlink() && depth < FOLDERS_MAX {
-                    folders.push((file, depth + 1));
-                } else if !file.is_file() {
-                    // A FIFO would wait for a writer nobody promised.
-                    notes.push(format!("{}: left out, it is no file", shown(&file)));
-                } else if inputs.len() >= SOURCES_MAX {
-                    notes
-                        .push(format!("{}: left out, {SOURCES_MAX} captures are open already", shown(&file)));
-                } else {
-                    match capture::open_with(&file, self.options()) {
-                        Ok((source, walk)) => inputs.push(Input { source, walk, offset_ns: 0 }),
-                        Err(error) => notes.push(format!("left out: {error}")),
-                    }
-                }
+        for file in files_below(path, notes)? {
+            if inputs.len() >= SOURCES_MAX {
+                notes.push(format!("{}: left out, {SOURCES_MAX} captures are open already", shown(&file)));
+                continue;
             }
-            below.extend(folders.into_iter().rev());
+            match capture::open_with(&file, self.options()) {
+                Ok((source, walk)) => inputs.push(Input { source, walk, offset_ns: 0 }),
+                Err(error) => notes.push(format!("left out: {error}")),
+            }
         }
         if inputs.len() == before {
             bail!("there is no capture in {}", shown(path));
@@ -253,6 +236,42 @@ impl Open {
     }
 }
 
+fn shown(path: &Path) -> String {
+    text::escape(&path.display().to_string())
+}
+
+/// The files of a directory and of those in it, in order of names.
+pub(super) fn files_below(path: &Path, notes: &mut Vec<String>) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    let mut below = vec![(path.to_owned(), 0)];
+    while let Some((folder, depth)) = below.pop() {
+        let entries = match std::fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(error) if depth > 0 => {
+                notes.push(format!("{}: left out: {error}", shown(&folder)));
+                continue;
+            }
+            Err(error) => return Err(error).with_context(|| format!("cannot read {}", shown(&folder))),
+        };
+        let mut files: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+        files.sort();
+        let mut folders = Vec::new();
+        for file in files {
+            // A link to a folder may lead anywhere, also round in a circle.
+            if file.is_dir() && !file.is_symlink() && depth < FOLDERS_MAX {
+                folders.push((file, depth + 1));
+            } else if !file.is_file() {
+                // A FIFO would wait for a writer nobody promised.
+                notes.push(format!("{}: left out, it is no file", shown(&file)));
+            } else {
+                found.push(file);
+            }
+        }
+        below.extend(folders.into_iter().rev());
+    }
+    Ok(found)
+}
+
 /// A file and the frame in it, of `FILE#17` (`#F17` and `#L17` too); `None` where a file has the whole name.
 pub(super) fn numbered(file: &Path) -> Option<(PathBuf, FrameNumber)> {
     let text = file.to_str()?;
@@ -296,7 +315,7 @@ fn tell_correction(label: &str, added_ns: crate::time::Nanos) {
 }
 
 /// Says on standard error which files of a directory were left out.
-fn warn_of_files(notes: &[String]) {
+pub(super) fn warn_of_files(notes: &[String]) {
     for note in notes.iter().take(NOTE_LINES_MAX) {
         complain_line(note);
     }

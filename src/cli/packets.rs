@@ -85,10 +85,10 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
 /// Writes packets as captured, with the comments they had.
 fn save(arguments: &Arguments, loaded: &Loaded, rows: &[u32], path: &Path) -> Result<Outcome> {
     let index = &loaded.index;
-    let mut comments: HashMap<(u16, u64), Vec<String>> = HashMap::new();
+    let mut comments: HashMap<(u32, u64), Vec<String>> = HashMap::new();
     for (at, source) in index.sources.iter().enumerate() {
         for (frame, comment) in &source.metadata.comments {
-            comments.entry((at as u16, *frame)).or_default().push(comment.clone());
+            comments.entry((at as u32, *frame)).or_default().push(comment.clone());
         }
     }
     let packets = rows.iter().filter_map(|row| index.packet(PacketId(*row)));

@@ -82,6 +82,7 @@ fn json(
     for record in records {
         let mut object = Map::new();
         for (column, cell) in columns.iter().zip(record) {
+            let is_frames = matches!(cell, Cell::Frames(_));
             let value = match cell {
                 Cell::Empty => Value::Null,
                 Cell::Time(_) if !index.has_times() => Value::Null,
@@ -98,7 +99,8 @@ fn json(
                 Cell::Frames(ids) => frames::all(index, &ids),
                 Cell::List(texts) => Value::from(texts),
             };
-            let unit = matches!(column.key, "time" | "rtt" | "waited" | "first" | "last" | "duration");
+            let unit =
+                !is_frames && matches!(column.key, "time" | "rtt" | "waited" | "first" | "last" | "duration");
             let key = if unit { format!("{}_ns", column.key) } else { column.key.to_owned() };
             object.insert(key, value);
         }

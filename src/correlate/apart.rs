@@ -7,10 +7,14 @@ use hashbrown::HashMap;
 
 use crate::decode::{Decoded, Transport};
 use crate::index::segment::flags;
-use crate::index::{Index, Input, Packet, PacketId, Plan, Progress, SourceId};
+use crate::index::{Index, Input, Packet, PacketId, Plan, Progress, Segment, SourceId};
 use crate::settings::Settings;
 use crate::time::Nanos;
 
+/// Of up to this many files each is compared with all before it.
+const ALL_COMPARED_MAX: usize = 64;
+/// Of more, files remembered that hold a message: those after them are found by other messages.
+const HOLDERS_MAX: usize = 8;
 /// Messages of one file that are compared.
 const MESSAGES_MAX: usize = 100_000;
 /// Messages of each direction that two files must share.
@@ -70,7 +74,7 @@ pub fn measure(index: &Index) -> Vec<Apart> {
         return Vec::new();
     }
     for segment in index.segments() {
-        let Some(own) = sources.get_mut(usize::from(segment.source.0)) else { continue };
+        let Some(own) = sources.get_mut(segment.source.place()) else { continue };
         for row in &segment.dns {
             let at = segment.time_ns.get((row.packet.0 - segment.base.0) as usize);
             if row.question != 0 {
@@ -79,27 +83,54 @@ pub fn measure(index: &Index) -> Vec<Apart> {
             }
         }
     }
-    let mut found = Vec::new();
-    let mut alone = Vec::new();
-    for (at, own) in sources.iter().enumerate() {
-        let mut before = sources.iter().take(at).enumerate();
-        match before.find_map(|(other, reference)| compare((at, own), (other, reference))) {
-            Some(apart) => found.push(apart),
-            None => alone.push(at),
-        }
-    }
+    let (mut found, alone): (Vec<_>, Vec<_>) =
+        compare_all(&sources, |_| true).into_iter().partition(|(_, apart)| apart.is_some());
     // Where DNS tells nothing, the first packets of connections and pings may.
     if alone.len() > 1 {
-        let mut others: Vec<Seen> = (0..sources.len()).map(|at| beside_dns(index, at)).collect();
-        for at in alone {
-            let (earlier, rest) = others.split_at_mut(at);
-            let Some(own) = rest.first() else { continue };
-            let mut before = earlier.iter().enumerate();
-            found.extend(before.find_map(|(other, reference)| compare((at, own), (other, reference))));
+        let mut others: Vec<Seen> = vec![Seen::default(); sources.len()];
+        for segments in index.segments().chunk_by(|one, next| one.source == next.source) {
+            if let Some(own) = segments.first().and_then(|first| others.get_mut(first.source.place())) {
+                beside_dns(index, segments, own);
+            }
         }
-        found.sort_unstable_by_key(|apart| apart.source);
+        let is_alone = |at: usize| alone.binary_search_by_key(&at, |(at, _)| *at).is_ok();
+        found.extend(compare_all(&others, is_alone));
     }
-    found
+    found.sort_unstable_by_key(|(at, _)| *at);
+    found.into_iter().filter_map(|(_, apart)| apart).collect()
+}
+
+/// Compares the files wanted with those before them: each by position with what was measured.
+fn compare_all(sources: &[Seen], is_wanted: impl Fn(usize) -> bool) -> Vec<(usize, Option<Apart>)> {
+    let mut holders: HashMap<Key, Vec<u32>, foldhash::fast::FixedState> = HashMap::default();
+    let mut compared = Vec::new();
+    for (at, own) in sources.iter().enumerate() {
+        let known = || own.iter().filter(|(_, time_ns)| time_ns.is_some()).map(|(key, _)| *key);
+        if is_wanted(at) {
+            // Of few files all are compared; of many those that hold some of the same.
+            let candidates: Vec<u32> = if sources.len() <= ALL_COMPARED_MAX {
+                (0..at as u32).collect()
+            } else {
+                let mut shared: Vec<u32> =
+                    known().filter_map(|key| holders.get(&key)).flatten().copied().collect();
+                shared.sort_unstable();
+                let runs = shared.chunk_by(|one, next| one == next);
+                runs.filter(|run| run.len() >= SHARED_MIN).filter_map(|run| run.first().copied()).collect()
+            };
+            let mut before = candidates.into_iter().map(|other| other as usize);
+            let compare = |other| compare((at, own), (other, sources.get(other)?));
+            compared.push((at, before.find_map(compare)));
+        }
+        if sources.len() > ALL_COMPARED_MAX {
+            for key in known() {
+                let held = holders.entry(key).or_default();
+                if held.len() < HOLDERS_MAX {
+                    held.push(at as u32);
+                }
+            }
+        }
+    }
+    compared
 }
 
 /// What was sent twice is no measure.
@@ -110,10 +141,8 @@ fn note(own: &mut Seen, key: Key, time_ns: Option<Nanos>) {
 }
 
 /// TCP handshakes, echo messages and datagrams of a file.
-fn beside_dns(index: &Index, source: usize) -> Seen {
-    let mut own = Seen::default();
-    let segments = index.segments().iter().filter(|segment| usize::from(segment.source.0) == source);
-    let ids = segments.flat_map(|segment| {
+fn beside_dns(index: &Index, segments: &[Arc<Segment>], own: &mut Seen) {
+    let ids = segments.iter().flat_map(|segment| {
         // The columns tell what is worth reading again: the first packets of connections, and ICMP.
         let opens = |row: &usize| match segment.transport.get(*row) {
             Some(6) => segment.tcp_flags.get(*row).is_some_and(|bits| bits & SYN != 0),
@@ -133,10 +162,9 @@ fn beside_dns(index: &Index, source: usize) -> Seen {
             _ => key_of(&packet.decode()),
         };
         if let Some(key) = key {
-            note(&mut own, key, Some(packet.time_ns()));
+            note(own, key, Some(packet.time_ns()));
         }
     }
-    own
 }
 
 fn key_of(decoded: &Decoded<'_>) -> Option<Key> {
@@ -175,7 +203,7 @@ fn compare((source, own): (usize, &Seen), (other, reference): (usize, &Seen)) ->
         }
     }
     let messages = differences.iter().map(Vec::len).sum();
-    let (source, reference) = (SourceId(source as u16), SourceId(other as u16));
+    let (source, reference) = (SourceId::at(source), SourceId::at(other));
     let apart = |ahead_ns: Nanos| Apart { source, reference, ahead_ns, messages };
     match differences.map(middle) {
         // One way the time between the places is added, the other way it is taken off.
@@ -228,15 +256,15 @@ pub fn build_with(
 /// The files whose clocks were set by what they share with another, and what was added to their times.
 pub fn corrected(index: &Index) -> impl Iterator<Item = (SourceId, Nanos)> + '_ {
     let sources = index.sources.iter().enumerate().filter(|_| !index.settings.clocks_are_stated);
-    sources.map(|(at, source)| (SourceId(at as u16), source.offset_ns)).filter(|(_, added_ns)| *added_ns != 0)
+    sources.map(|(at, source)| (SourceId::at(at), source.offset_ns)).filter(|(_, added_ns)| *added_ns != 0)
 }
 
 /// What to add to the times of each file so that all agree with the first of those that share messages; 0 where nothing must be.
 fn corrections(index: &Index) -> Vec<Nanos> {
     let mut added: Vec<Nanos> = vec![0; index.sources.len()];
     for apart in measure(index).into_iter().filter(Apart::matters) {
-        let reference = added.get(usize::from(apart.reference.0)).copied().unwrap_or(0);
-        if let Some(slot) = added.get_mut(usize::from(apart.source.0)) {
+        let reference = added.get(apart.reference.place()).copied().unwrap_or(0);
+        if let Some(slot) = added.get_mut(apart.source.place()) {
             *slot = (reference - apart.ahead_ns) / MICROSECOND_NS * MICROSECOND_NS;
         }
     }

@@ -73,7 +73,7 @@ pub(super) fn check(index: &Index, evidence: &mut Evidence) -> Clock {
     let mut before: Vec<Option<Nanos>> = vec![None; index.sources.len()];
     for (segment, mut span) in index.segments().iter().zip(spans) {
         let mut none = None;
-        let before = before.get_mut(usize::from(segment.source.0)).unwrap_or(&mut none);
+        let before = before.get_mut(segment.source.place()).unwrap_or(&mut none);
         if let (Some(last), Some((packet, step_ns)), Some(first_ns)) =
             (*before, span.backward.first_mut(), segment.time_ns.first())
             && *packet == segment.base
@@ -94,7 +94,7 @@ pub(super) fn check(index: &Index, evidence: &mut Evidence) -> Clock {
         clock.fall_ns = clock.fall_ns.max(span.fall_ns).max(clock.last_ns.saturating_sub(span.first_ns));
         clock.first_ns = clock.first_ns.min(span.first_ns);
         clock.last_ns = clock.last_ns.max(span.last_ns);
-        if let Some(known) = covered.get_mut(usize::from(segment.source.0)) {
+        if let Some(known) = covered.get_mut(segment.source.place()) {
             *known = (known.0.min(span.first_ns), known.1.max(span.last_ns));
         }
         if found.steps > 0 {

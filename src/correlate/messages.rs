@@ -100,11 +100,17 @@ impl<'i> Messages<'i> {
     }
 
     fn segment_at(&self, ordinal: Ordinal) -> usize {
-        let mut at = self.hints.get((ordinal >> HINT_BITS) as usize).map_or(0, |hint| *hint as usize);
-        while self.starts.get(at + 1).is_some_and(|start| *start <= ordinal) {
-            at += 1;
+        let hint = (ordinal >> HINT_BITS) as usize;
+        let at = self.hints.get(hint).map_or(0, |hint| *hint as usize);
+        let holds = |at: usize| self.starts.get(at + 1).is_none_or(|next| *next > ordinal);
+        if let Some(at) = [at, at + 1].into_iter().find(|at| holds(*at)) {
+            return at;
         }
-        at
+        // Of many small captures a segment holds few messages.
+        let last = self.hints.get(hint + 1).map_or(self.starts.len(), |next| *next as usize + 1);
+        let next =
+            self.starts.get(at + 2..last).unwrap_or_default().partition_point(|start| *start <= ordinal);
+        at + 1 + next
     }
 
     /// One message.

@@ -4,7 +4,8 @@ pub mod names;
 
 /// The longest name on the wire (RFC 1035 §3.1).
 pub const NAME_MAX_BYTES: usize = 255;
-const HEADER_BYTES: usize = 12;
+/// Bytes of the header.
+pub const HEADER_BYTES: usize = 12;
 /// Questions and records passed in search of OPT.
 const RECORDS_MAX: usize = 256;
 /// EDNS options of one message that are looked at.

@@ -1,6 +1,7 @@
 //! The packet quoted inside an ICMP error (RFC 792; RFC 4443 §2.4; RFC 4884).
 
-use super::{Decoded, Transport, checksum, network};
+use super::{Decoded, Transport, checksum, dns, network};
+use crate::settings::Settings;
 
 /// Where an extension begins when its sender left the length field empty (RFC 4884 §5).
 const COMPATIBLE_EXTENSION_AT: usize = 128;
@@ -40,6 +41,14 @@ impl<'a> Quote<'a> {
         let length_bytes = (if inner.ip_length == 0 { end } else { end.min(stated) }) - start;
         inner.take_for(error.site);
         Some(Self { inner, length_bytes: length_bytes as u32, extension_start })
+    }
+
+    /// The DNS message it quotes, when its header is there.
+    pub fn message(&self, settings: &Settings) -> Option<dns::Message<'a>> {
+        let Transport::Udp { source_port, destination_port, .. } = self.inner.transport else { return None };
+        let is_asked =
+            [source_port, destination_port].into_iter().any(|port| settings.is_name_service_port(port));
+        if is_asked { dns::read(self.payload()) } else { None }
     }
 
     /// What the quoted UDP or TCP header carried, as far as quoted.

@@ -304,7 +304,7 @@ fn sources(job: &Job<'_>, after: &[String]) -> Vec<SourceRecord> {
         .map(|(at, source)| {
             let sha256 = job.input.case.evidence.get(at).map_or_else(String::new, |r| r.sha256.clone());
             SourceRecord {
-                label: source_label(SourceId(at as u16)),
+                label: source_label(SourceId::at(at)),
                 name: source.name.clone(),
                 size: source.size,
                 sha256_after: after.get(at).cloned().unwrap_or_default(),

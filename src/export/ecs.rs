@@ -43,7 +43,7 @@ fn common(job: &Job<'_>, moment: &Moment, packet: Option<&Packet<'_>>, event: Va
         document.insert("portmortem".into(), json!({"time": stated}));
     }
     if let Some(packet) = packet {
-        let number = usize::from(packet.segment.source.0);
+        let number = packet.segment.source.place();
         let mut file = json!({"name": packet.source.name, "size": packet.source.size});
         if let (Some(record), Some(object)) = (job.input.case.evidence.get(number), file.as_object_mut()) {
             object.insert("hash".into(), json!({"sha256": record.sha256}));

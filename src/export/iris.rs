@@ -216,7 +216,7 @@ fn evidences(job: &Job<'_>) -> Vec<Value> {
     let sources = job.input.index.sources.iter().enumerate();
     sources
         .map(|(at, source)| {
-            let label = crate::index::source_label(crate::index::SourceId(at as u16));
+            let label = crate::index::source_label(crate::index::SourceId::at(at));
             json!({
                 "filename": escape(&source.name),
                 "file_size": source.size,

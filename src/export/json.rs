@@ -158,7 +158,7 @@ fn evidence(job: &Job<'_>) -> Vec<Value> {
             let interface = source.metadata.interfaces.first();
             let dropped: Vec<u64> = source.metadata.interfaces.iter().filter_map(|i| i.dropped).collect();
             let value = json!({
-                "label": crate::index::source_label(crate::index::SourceId(at as u16)),
+                "label": crate::index::source_label(crate::index::SourceId::at(at)),
                 "file": {
                     "name": source.name,
                     "size": source.size,

@@ -103,7 +103,7 @@ pub fn all<'j>(job: &'j Job<'_>) -> impl Iterator<Item = Lookup<'j>> {
 
 /// What names a packet among those of all captures: the hash of its capture and its number.
 pub fn key(job: &Job<'_>, packet: &Packet<'_>) -> String {
-    let source = usize::from(packet.segment.source.0);
+    let source = packet.segment.source.place();
     let sha256 = job.input.case.evidence.get(source).map_or("", |record| record.sha256.as_str());
     format!("{sha256} {source} {}", packet.frame().0)
 }

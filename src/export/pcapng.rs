@@ -169,7 +169,7 @@ fn origin(packet: &Packet<'_>) -> Origin {
 }
 
 fn interface(index: &Index, origin: Origin) -> Interface {
-    let source = index.sources.get(usize::from(origin.source.0));
+    let source = index.sources.get(origin.source.place());
     let known = source.and_then(|source| source.metadata.interfaces.get(usize::from(origin.interface)));
     let label = crate::index::source_label(origin.source);
     let name =

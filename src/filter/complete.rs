@@ -323,7 +323,7 @@ fn values(found: &mut Candidates<'_>, info: &FieldInfo, vocabulary: Option<&Voca
         Source::File => {
             for (at, (name, count)) in known.files.iter().enumerate() {
                 found.add(
-                    crate::index::source_label(crate::index::SourceId(at as u16)),
+                    crate::index::source_label(crate::index::SourceId::at(at)),
                     name.as_str(),
                     Some(*count),
                 );

@@ -379,7 +379,7 @@ fn push_rows(mask: &Mask, base: u32, rows: &mut Vec<u32>) {
 fn views(index: &Index, stretch: usize) -> Vec<View<'_>> {
     let mut views = Vec::new();
     for segment in index.segments() {
-        let Some(source) = index.sources.get(usize::from(segment.source.0)) else { continue };
+        let Some(source) = index.sources.get(segment.source.place()) else { continue };
         let mut start = 0;
         while start < segment.len() {
             let end = segment.len().min(start.saturating_add(stretch));

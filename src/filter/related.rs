@@ -101,7 +101,7 @@ impl<'f> Answers<'f> {
         let row = (packet.0 - segment.base.0) as usize;
         let block = row / self.stretch;
         let mask = self.blocks.get(self.firsts.get(at)? + block)?.get_or_init(|| {
-            let source = context.index.sources.get(usize::from(segment.source.0));
+            let source = context.index.sources.get(segment.source.place());
             let start = block * self.stretch;
             let end = segment.len().min(start.saturating_add(self.stretch));
             let view = source.map(|source| View { segment, source, start, end });

@@ -152,7 +152,7 @@ impl Grown {
         let index = context.index;
         let Some(segment) = index.segments().get(self.segments) else { return false };
         self.of.resize(segment.base.0 as usize + segment.len(), NONE);
-        let Some(source) = index.sources.get(usize::from(segment.source.0)) else { return false };
+        let Some(source) = index.sources.get(segment.source.place()) else { return false };
         for row in self.rows..segment.len() {
             if row % STRETCH == 0 && context.cancel.load(Ordering::Relaxed) {
                 self.rows = row;

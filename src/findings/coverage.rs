@@ -112,6 +112,9 @@ impl OpenKind {
     }
 }
 
+/// The word that stands for a rule's id where something was seen and not assessed.
+pub const NOT_ASSESSED: &str = "not-assessed";
+
 /// Who is concerned; [`Address::None`] and 0 where several are or it is not known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ends {

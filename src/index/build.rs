@@ -215,8 +215,8 @@ fn assemble(
             let source = match what {
                 Done::Segment { mut segment, after } => {
                     let source = segment.source;
-                    let reassembler = reassemblers.get_mut(usize::from(source.0)).unwrap_or(&mut none);
-                    let map = maps.get(usize::from(source.0)).map(AsRef::as_ref);
+                    let reassembler = reassemblers.get_mut(source.place()).unwrap_or(&mut none);
+                    let map = maps.get(source.place()).map(AsRef::as_ref);
                     match after {
                         _ if segment.pieces.is_empty() => {}
                         Segments::Next => reassembler.absorb(&mut segment, index, map),
@@ -227,16 +227,16 @@ fn assemble(
                     source
                 }
                 Done::End(source) => {
-                    if let Some(reassembler) = reassemblers.get_mut(usize::from(source.0)) {
+                    if let Some(reassembler) = reassemblers.get_mut(source.place()) {
                         *reassembler = Reassembler::default();
                     }
                     source
                 }
             };
-            if let (Some(slot), Some(metadata)) = (index.sources.get_mut(usize::from(source.0)), metadata) {
+            if let (Some(slot), Some(metadata)) = (index.sources.get_mut(source.place()), metadata) {
                 slot.metadata = metadata;
             }
-            let is_live = live.get(usize::from(source.0)).copied().unwrap_or(false);
+            let is_live = live.get(source.place()).copied().unwrap_or(false);
             if order.extend(index, is_live) {
                 publish(index);
             }
@@ -245,7 +245,7 @@ fn assemble(
 }
 
 fn add(index: &mut Index, segment: Box<Segment>) {
-    if let Some(source) = index.sources.get_mut(usize::from(segment.source.0)) {
+    if let Some(source) = index.sources.get_mut(segment.source.place()) {
         source.extend(&segment);
     }
     index.push_or_replace(Arc::new(*segment));
@@ -268,7 +268,7 @@ fn decode_batch(batch: &Batch, settings: &Settings, sites: &[Site]) -> Segment {
     let bytes = Look::all(batch.look.as_ref());
     let mut builder =
         SegmentBuilder::new(batch.base, (batch.source, batch.first_row), batch.records.len(), settings);
-    builder.take_for(sites.get(usize::from(batch.source.0)).copied().unwrap_or_default());
+    builder.take_for(sites.get(batch.source.place()).copied().unwrap_or_default());
     if batch.look.as_ref().is_some_and(Look::is_passing) {
         builder.keep_bytes();
     }

@@ -210,7 +210,7 @@ impl Reassembler {
         let kept = std::mem::take(&mut segment.kept);
         let file = File { now: &kept, before: index.segments(), source: segment.source, map };
         let (names, addresses) = (HashMap::new(), HashMap::new());
-        let site = index.sources.get(usize::from(segment.source.0)).map_or(Site::NONE, |source| source.site);
+        let site = index.sources.get(segment.source.place()).map_or(Site::NONE, |source| source.site);
         let mut work =
             Work { segment, file, names, addresses, added: false, settings: &index.settings, site };
         for piece in &pieces {

@@ -147,8 +147,8 @@ pub fn label_packet(index: &Index, label: &str) -> Option<PacketId> {
     let (source, frame) = match label.split_once(':') {
         Some((letter, frame)) => {
             let position = (0..index.sources.len())
-                .find(|at| crate::index::source_label(SourceId(*at as u16)) == letter)?;
-            (SourceId(position as u16), frame)
+                .find(|at| crate::index::source_label(SourceId::at(*at)) == letter)?;
+            (SourceId::at(position), frame)
         }
         None => (SourceId(0), label),
     };

@@ -403,7 +403,7 @@ fn captures(input: &Input<'_>) -> Vec<CaptureView> {
         .iter()
         .enumerate()
         .map(|(at, source)| CaptureView {
-            label: crate::index::source_label(crate::index::SourceId(at as u16)),
+            label: crate::index::source_label(crate::index::SourceId::at(at)),
             name: name(&source.name),
             sha256: input.case.evidence.get(at).map_or_else(String::new, |record| record.sha256.clone()),
         })

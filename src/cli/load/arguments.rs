@@ -49,7 +49,7 @@ fn span_ns(text: &str) -> Result<Nanos, String> {
 }
 
 /// Reads a number of bytes: `500000000`, `500M`, `64G`, `64GiB` (powers of 1,024).
-pub(super) fn size(text: &str) -> Result<u64, String> {
+pub(in crate::cli) fn size(text: &str) -> Result<u64, String> {
     let wrong = || format!("{text:?} is no size; write bytes, or a number with K, M, G or T");
     let digits_end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits_end);

@@ -60,7 +60,7 @@ fn find(inputs: &[Input], file: &str) -> Option<usize> {
         found.next().filter(|_| found.next().is_none())
     };
     of(&|_, input| input.source.path.as_deref() == Some(path) || input.source.name == file)
-        .or_else(|| of(&|at, _| source_label(SourceId(at as u16)) == file))
+        .or_else(|| of(&|at, _| source_label(SourceId::at(at)) == file))
         .or_else(|| {
             of(&|_, input| input.source.path.as_deref().and_then(Path::file_name) == Some(path.as_os_str()))
         })

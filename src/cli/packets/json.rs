@@ -281,22 +281,13 @@ fn quoted(quote: &Quote<'_>, settings: &Settings, out: &mut Vec<u8>) {
     }
     out.extend_from_slice(b",\"ttl\":");
     number(out, u64::from(inner.ttl));
-    if let Some(first_pass) = quoted_message(inner, settings) {
+    if let Some(first_pass) = quote.message(settings) {
         out.extend_from_slice(b",\"dns\":{\"id\":");
         number(out, u64::from(first_pass.header.id));
         question(&first_pass, out);
         out.push(b'}');
     }
     out.push(b'}');
-}
-
-/// The DNS message quoted in an ICMP error, when its header is there.
-fn quoted_message<'a>(inner: &Decoded<'a>, settings: &Settings) -> Option<dns::Message<'a>> {
-    let Transport::Udp { source_port, destination_port, .. } = inner.transport else { return None };
-    if ![source_port, destination_port].into_iter().any(|port| settings.is_name_service_port(port)) {
-        return None;
-    }
-    dns::read(inner.payload())
 }
 
 /// What a line printed by tcpdump states of DNS and ICMP.

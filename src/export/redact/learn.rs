@@ -17,7 +17,7 @@ const WITH_HOSTS: [&str; 4] = ["tls", "http", "dhcp", "quic"];
 pub fn places(index: &Index) -> Vec<(String, String)> {
     let mut places: Vec<(String, String)> = Vec::new();
     for (at, source) in index.sources.iter().enumerate() {
-        let letter = source_label(SourceId(at as u16));
+        let letter = source_label(SourceId::at(at));
         for (kind, name) in [("site", &source.place.site), ("sensor", &source.place.sensor)] {
             let Some(name) = name.as_ref().map(|name| crate::text::escape(name)) else { continue };
             if !places.iter().any(|(known, _)| *known == name) {

@@ -21,7 +21,7 @@ pub fn without_typed(index: &Index, case: &State) -> (Index, State) {
     let (mut index, mut case) = (index.clone(), case.clone());
     let mut names = Vec::new();
     for (at, source) in index.sources.iter_mut().enumerate() {
-        let label = format!("capture-{}", source_label(SourceId(at as u16)));
+        let label = format!("capture-{}", source_label(SourceId::at(at)));
         let file = std::path::Path::new(&source.name).file_name();
         names.extend(file.map(|file| (file.to_string_lossy().into_owned(), label.clone())));
         names.push((std::mem::replace(&mut source.name, label.clone()), label.clone()));

@@ -123,9 +123,8 @@ impl<'w> Walker<'w> {
     /// Walks all sources: those that have an end first, in the order given, then those that are `live` side by side.
     pub(super) fn run(mut self, inputs: Vec<Input>, live: &[bool]) {
         let maps: Vec<Arc<Map>> = inputs.iter().map(|input| Arc::clone(&input.source.bytes)).collect();
-        let sources =
-            inputs.into_iter().enumerate().map(|(at, input)| Current::new(SourceId(at as u16), input));
-        let is_live = |current: &Current| live.get(usize::from(current.id.0)).copied().unwrap_or(false);
+        let sources = inputs.into_iter().enumerate().map(|(at, input)| Current::new(SourceId::at(at), input));
+        let is_live = |current: &Current| live.get(current.id.place()).copied().unwrap_or(false);
         let (live, files): (Vec<Current>, Vec<Current>) = sources.partition(is_live);
         for current in &live {
             current.bytes.begin();

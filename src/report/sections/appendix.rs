@@ -74,7 +74,7 @@ fn brief(b: &Builder<'_>, at: usize, source: &IndexedSource) -> Vec<String> {
     let ends = ends.map_or_else(String::new, |(first, last)| format!(", {}", b.clock.range(first, last)));
     let frames = crate::report::words::count(source.packets as usize, "frame", "frames");
     vec![
-        format!("{} {}", source_label(SourceId(at as u16)), escape(&source.name)),
+        format!("{} {}", source_label(SourceId::at(at)), escape(&source.name)),
         format!("{}, {frames}{ends}", format_of(source)),
         hash_of(b, at),
     ]
@@ -87,7 +87,7 @@ fn hash_of(b: &Builder<'_>, at: usize) -> String {
 fn facts_of_source(b: &Builder<'_>, at: usize, source: &IndexedSource) -> Vec<(Vec<String>, Vec<PacketId>)> {
     let absent = || ABSENT.to_owned();
     let metadata = &source.metadata;
-    let label = source_label(SourceId(at as u16));
+    let label = source_label(SourceId::at(at));
     let sha = hash_of(b, at);
     let mut values = vec![
         ("File", escape(&source.name)),

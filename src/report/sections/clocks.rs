@@ -19,7 +19,7 @@ pub fn corrections(b: &Builder<'_>) -> Vec<String> {
     }
     let corrected = index.sources.iter().enumerate().filter(|(_, source)| source.offset_ns != 0);
     let told = corrected.map(|(at, source)| {
-        let own = SourceId(at as u16);
+        let own = SourceId::at(at);
         let agrees = measured.iter().find(|apart| apart.source == own && !apart.matters());
         let agrees = agrees.map_or_else(String::new, |apart| {
             let messages = words::count(apart.messages, "message", "messages");
@@ -41,7 +41,7 @@ pub fn corrections(b: &Builder<'_>) -> Vec<String> {
 /// The files of one time whose clocks nothing compares.
 fn unknown(index: &Index, measured: &[apart::Apart]) -> Option<String> {
     let span = |at: usize| {
-        let own = index.segments().iter().filter(move |segment| usize::from(segment.source.0) == at);
+        let own = index.segments().iter().filter(move |segment| segment.source.place() == at);
         own.map(|segment| segment.span_ns).reduce(|one, other| (one.0.min(other.0), one.1.max(other.1)))
     };
     let spans: Vec<_> = (0..index.sources.len()).map(span).collect();
@@ -50,9 +50,9 @@ fn unknown(index: &Index, measured: &[apart::Apart]) -> Option<String> {
         let meets = |other: &Option<(time::Nanos, time::Nanos)>| {
             own.zip(*other).is_some_and(|(own, other)| own.0 <= other.1 && other.0 <= own.1)
         };
-        spans.iter().take(*at).any(meets) && !measured.iter().any(|apart| usize::from(apart.source.0) == *at)
+        spans.iter().take(*at).any(meets) && !measured.iter().any(|apart| apart.source.place() == *at)
     });
-    let labels: Vec<String> = alone.map(|at| crate::index::source_label(SourceId(at as u16))).collect();
+    let labels: Vec<String> = alone.map(|at| crate::index::source_label(SourceId::at(at))).collect();
     (!labels.is_empty()).then(|| {
         format!(
             "How the clock of capture {} stands to those before it cannot be told: no three messages, handshakes, pings or datagrams of one direction stand in \

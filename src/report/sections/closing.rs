@@ -173,7 +173,7 @@ fn of_the_record(b: &Builder<'_>) -> Vec<String> {
         }
     }
     for clock in &b.input.evidence.backward {
-        let source = b.input.index.sources.get(usize::from(clock.source.0));
+        let source = b.input.index.sources.get(clock.source.place());
         out.push(format!(
             "{}: {} an earlier time than the packet before, by {} at most; packets are matched {} and keep their numbers.",
             source.map(|source| crate::text::escape(&source.name)).unwrap_or_default(),
