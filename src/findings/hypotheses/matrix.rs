@@ -157,7 +157,7 @@ mod tests {
     use crate::case::hash::hash_text;
 
     /// The mark of all weights and thresholds. Whoever changes one looks at the rankings below before this number.
-    const LOOKED_AT: &str = "e8677d6ff20e";
+    const LOOKED_AT: &str = "9bc1e9c53fcf";
 
     /// What is seen, and which causes lead by the weights alone.
     fn expected() -> Vec<(Vec<&'static Row>, &'static str)> {
